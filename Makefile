@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# hyperv-uio: 'make help' lists the targets and variables.
+
+VERSION := $(shell cat VERSION)
+
+# Where things are built. O= as in the kernel: a folder, absolute or relative to here.
+O ?= build
+V ?= 0
+
+# Where things are installed. Packages set every one of them.
+DESTDIR       ?=
+prefix        ?= /usr/local
+exec_prefix   ?= $(prefix)
+bindir        ?= $(exec_prefix)/bin
+sbindir       ?= $(exec_prefix)/sbin
+libdir        ?= $(exec_prefix)/lib
+libexecdir    ?= $(exec_prefix)/libexec
+includedir    ?= $(prefix)/include
+datarootdir   ?= $(prefix)/share
+mandir        ?= $(datarootdir)/man
+docdir        ?= $(datarootdir)/doc/hyperv-uio
+sysconfdir    ?= /etc
+pkgconfigdir  ?= $(libdir)/pkgconfig
+udevdir       ?= /usr/lib/udev
+unitdir       ?= /usr/lib/systemd/system
+modprobedir   ?= /usr/lib/modprobe.d
+dkmsdir       ?= /usr/src/uio_hv_generic-$(VERSION)
+selftestsdir  ?= $(libexecdir)/hyperv-uio/selftests
+
+# What things are built with.
+CROSS_COMPILE ?=
+ifeq ($(origin CC),default)
+CC            := $(CROSS_COMPILE)gcc
+endif
+ifeq ($(origin AR),default)
+AR            := $(CROSS_COMPILE)ar
+endif
+PKG_CONFIG    ?= pkg-config
+INSTALL       ?= install
+KDIR          ?= /lib/modules/$(shell uname -r)/build
+
+CFLAGS        ?= -O2 -g
+HARDENING     ?= -fstack-protector-strong -D_FORTIFY_SOURCE=2
+WARNINGS      := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
+		 -Wwrite-strings -Wvla -Wformat=2 -Wno-unused-parameter
+# WERROR=1 turns warnings into errors, as every check does.
+ifneq ($(WERROR),)
+WARNINGS      += -Werror
+endif
+base_cflags   := -std=gnu11 -D_GNU_SOURCE -fvisibility=hidden $(WARNINGS) -DHYPERV_UIO_VERSION='"$(VERSION)"'
+
+ifeq ($(V),0)
+Q             := @
+quiet          = @printf '  %-8s %s\n' '$(1)' '$(patsubst $(O)/%,%,$@)'
+else
+Q             :=
+quiet          =
+endif
+
+.DELETE_ON_ERROR:
+.SUFFIXES:
+MAKEFLAGS     += --no-builtin-rules
+
+.PHONY: all lib daemons tools modules install help clean distclean
+all: lib daemons tools
+
+# Rooms add to these and to the install-* targets.
+cleanfiles    :=
+installs      :=
+
+# $(call compile,FLAGS): the one compiler line, for $(O)/%.o from %.c, with the headers it read
+define compile
+	$(call quiet,CC)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(base_cflags) $(HARDENING) $(CFLAGS) $(CPPFLAGS) $(1) -MMD -MP -c -o $@ $<
+endef
+
+# $(call link,OBJECTS AND LIBRARIES)
+define link
+	$(call quiet,LINK)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(base_cflags) $(HARDENING) $(CFLAGS) $(LDFLAGS) -o $@ $(1)
+endef
+
+# $(call subst_file): a .in file with the places of this build filled in
+define subst_file
+	$(call quiet,SUBST)
+	@mkdir -p $(@D)
+	$(Q)sed -e 's|@VERSION@|$(VERSION)|g' -e 's|@prefix@|$(prefix)|g' -e 's|@bindir@|$(bindir)|g' \
+		-e 's|@sbindir@|$(sbindir)|g' -e 's|@libdir@|$(libdir)|g' -e 's|@includedir@|$(includedir)|g' \
+		-e 's|@udevdir@|$(udevdir)|g' -e 's|@sysconfdir@|$(sysconfdir)|g' -e 's|@mandir@|$(mandir)|g' $< > $@
+endef
+
+include lib/build.mk
+include daemons/build.mk
+include tools/build.mk
+include udev/build.mk
+include kernel/build.mk
+include selftests/build.mk
+include packaging/build.mk
+
+install: $(installs)
+.PHONY: $(installs)
+
+clean:
+	$(Q)rm -rf $(O) $(cleanfiles)
+	$(Q)$(MAKE) -s -C kernel clean
+
+distclean: clean

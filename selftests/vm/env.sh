@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# Sourced by every script of the bench: places, messages, and the way into a root.
+
+set -euo pipefail
+
+vm=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+top=$(cd "$vm/../.." && pwd)
+# Downloads, roots, kernels: kept between runs and shared by checkouts. Delete it at any time.
+cache=${HYPERV_UIO_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/hyperv-uio}
+# What one checkout builds.
+out=${O:-$top/build}/vm
+
+die() {
+	printf '%s: %s\n' "${0##*/}" "$*" >&2
+	exit 1
+}
+
+need() {
+	local tool
+	for tool in "$@"; do
+		command -v "$tool" >/dev/null || die "$tool is not installed; 'make deps' installs what the bench needs"
+	done
+}
+
+need_root() {
+	[ "$(id -u)" = 0 ] || die "the bench builds Debian roots with chroot and needs root: run it with sudo, or in a container as root"
+}
+
+# need_room MIB DIR
+need_room() {
+	local have
+	mkdir -p "$2" || die "cannot create $2"
+	have=$(df -Pm "$2" | awk 'NR == 2 { print $4 }')
+	[ "$have" -ge "$1" ] || die "$2 has $have MiB free, $1 MiB are needed: make room, or set HYPERV_UIO_CACHE and O to a larger disk"
+}
+
+# locked FILE COMMAND...: one at a time, however many checkouts share the cache
+locked() {
+	local lock=$1
+	shift
+	mkdir -p "$(dirname "$lock")"
+	(
+		flock 9
+		"$@"
+	) 9>"$lock"
+}
+
+# in_root ROOT [--bind FROM TO]... -- COMMAND...: a command in a root, with mounts that vanish with it
+in_root() {
+	local root=$1
+	shift
+	# shellcheck disable=SC2016 # expanded by the inner shell
+	unshare --mount --pid --fork --propagation private bash -eu -c '
+		root=$1
+		shift
+		mount -t proc proc "$root/proc"
+		mount --rbind /dev "$root/dev"
+		while [ "$1" = --bind ]; do
+			mkdir -p "$root$3"
+			mount --bind "$2" "$root$3"
+			shift 3
+		done
+		shift
+		exec chroot "$root" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 TERM=dumb "$@"
+	' in_root "$root" "$@"
+}
