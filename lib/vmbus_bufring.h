@@ -1,0 +1,495 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * libvmbus_bufring: drive a VMBus device from user space through uio_hv_generic.
+ *
+ * Returns: 0, or a count where it says so, or a negative errno. vmbus_error() has the last failure
+ * of the calling thread in words. Sizes are bytes. Everything is little-endian, as VMBus is.
+ *
+ * Threads: for one channel, one thread at a time may send and one at a time may receive; these may
+ * be two threads, without a lock. One thread at a time may wait. Opening and closing need the
+ * channel to themselves. Functions without a channel may be called from any thread.
+ *
+ * The host is not trusted: what it can write is read once, checked, and only the copy is used. A
+ * host that lies gets an error (-EIO or -EPROTO, see vmbus_recv()), never an access outside the
+ * rings.
+ *
+ * Environment, ignored by set-user-id programs: VMBUS_SYSFS stands in for /sys, VMBUS_DEV for /dev.
+ */
+#ifndef VMBUS_BUFRING_H
+#define VMBUS_BUFRING_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+#pragma GCC visibility push(default)
+
+/** vmbus_version() - the version of the library that runs, as "0.1.0" */
+const char *vmbus_version(void);
+
+/**
+ * vmbus_error() - what failed last in this thread, in words
+ *
+ * Names the device or file and the reason, without a final full stop or newline. Written by the
+ * functions that find and open, and by them only when they fail. Never NULL; valid until the same
+ * thread's next failure.
+ */
+const char *vmbus_error(void);
+
+/* GUIDs and classes */
+
+/** Room for a GUID as text: 36 characters and a NUL */
+#define VMBUS_GUID_SIZE 37
+
+/**
+ * vmbus_guid_parse() - a GUID in its one spelling: lower case, no braces
+ * @text: 36 characters in any case, with or without one pair of braces
+ * @guid: the result
+ *
+ * Returns 0, or -EINVAL (@guid untouched).
+ */
+int vmbus_guid_parse(const char *text, char guid[VMBUS_GUID_SIZE]);
+
+/** A class of VMBus devices that has a short name */
+struct vmbus_class {
+	const char *name;		/* "fcopy" */
+	const char *guid;		/* lower case, no braces */
+	const char *description;	/* for people: "Guest file copy" */
+};
+
+/** vmbus_class_at() - the classes with short names, one by one; NULL at the end */
+const struct vmbus_class *vmbus_class_at(size_t index);
+
+/** vmbus_class_find() - a class by short name (any case) or GUID (any spelling); NULL if unknown */
+const struct vmbus_class *vmbus_class_find(const char *name_or_guid);
+
+/* Devices */
+
+/** Facts about one device, read from sysfs once and never refreshed */
+struct vmbus_device;
+
+/**
+ * vmbus_devices_list() - the devices that the host offers now
+ * @class_id: short name or GUID of a class, or NULL for all
+ * @list: the result, sorted by instance GUID; NULL-terminated; free with vmbus_devices_free().
+ *	An empty list is a success.
+ *
+ * A device that goes away meanwhile is left out.
+ *
+ * Returns the number of devices, or -EINVAL (@class_id is neither), -ENODEV (no VMBus on this
+ * machine), -ENOMEM or what reading the folder returned.
+ */
+int vmbus_devices_list(const char *class_id, struct vmbus_device ***list);
+
+/** vmbus_devices_free() - frees a list and the devices in it; NULL is allowed */
+void vmbus_devices_free(struct vmbus_device **list);
+
+/**
+ * vmbus_device_find() - one device
+ * @id: instance GUID, class GUID or short class name; an instance is tried first
+ * @dev: the result, free with vmbus_device_free()
+ *
+ * Returns 0, or -EINVAL (@id is none of the three), -ENODEV (not offered, or no VMBus), -ENOTUNIQ
+ * (several devices of that class: name an instance), -ENOMEM.
+ */
+int vmbus_device_find(const char *id, struct vmbus_device **dev);
+
+/** vmbus_device_free() - for vmbus_device_find(); NULL is allowed */
+void vmbus_device_free(struct vmbus_device *dev);
+
+/* Each string lives as long as the device. */
+
+/** Instance GUID, lower case, no braces */
+const char *vmbus_device_instance(const struct vmbus_device *dev);
+/** Class GUID, lower case, no braces */
+const char *vmbus_device_class(const struct vmbus_device *dev);
+/** Short name of the class, or NULL */
+const char *vmbus_device_class_name(const struct vmbus_device *dev);
+/** Name of the driver that has it, or NULL when it is unbound */
+const char *vmbus_device_driver(const struct vmbus_device *dev);
+/** "uio3", or NULL when no UIO driver has it */
+const char *vmbus_device_uio(const struct vmbus_device *dev);
+/** "/dev/uio3", or NULL when no UIO driver has it */
+const char *vmbus_device_path(const struct vmbus_device *dev);
+/** Its folder in sysfs */
+const char *vmbus_device_sysfs(const struct vmbus_device *dev);
+
+/* Channels */
+
+/** One open channel: two rings and a way to signal */
+struct vmbus_channel;
+
+/**
+ * vmbus_channel_open() - finds a device and opens its primary channel
+ * @id: as for vmbus_device_find()
+ * @chan: the result, close with vmbus_channel_close()
+ *
+ * Returns 0, or what vmbus_device_find() and vmbus_channel_open_device() return.
+ */
+int vmbus_channel_open(const char *id, struct vmbus_channel **chan);
+
+/**
+ * vmbus_channel_open_device() - opens the primary channel of a device
+ *
+ * The host sees the channel open with the first opener of the /dev/uioN file and close with the
+ * last. The first opener finds both rings empty.
+ *
+ * Returns 0, or -ENXIO (no UIO driver has the device), -ENODEV (it went away), -EACCES or -EPERM,
+ * -ENOMEM, -EPROTO (maps or attributes are not as uio_hv_generic makes them), -EIO (the indices in
+ * the rings are impossible), or what open() or mmap() returned.
+ */
+int vmbus_channel_open_device(const struct vmbus_device *dev, struct vmbus_channel **chan);
+
+/** What a channel is made of without a kernel driver below: for tests, and for the host's side */
+struct vmbus_memory {
+	size_t struct_size;	/* sizeof(struct vmbus_memory) */
+	unsigned int flags;	/* VMBUS_MEMORY_* */
+
+	/*
+	 * Each ring is a header of header_size bytes, then data. Both start at a multiple of 8,
+	 * sizes are multiples of 8. The other side has the same memory with the two rings
+	 * exchanged.
+	 */
+	void *tx_ring;
+	size_t tx_size;		/* header included */
+	void *rx_ring;
+	size_t rx_size;
+	size_t header_size;	/* 128 or more; 0: the system's page size, as on a real channel */
+
+	/*
+	 * A file descriptor that behaves like /dev/uioN: it is readable after the other side
+	 * signalled, read(2) of 4 bytes takes that, write(2) of 4 bytes signals the other side. A
+	 * non-blocking AF_UNIX stream socket pair does. End of file is a rescind. -1: no wait.
+	 * Stays the caller's.
+	 */
+	int fd;
+
+	/* Instead of a write to fd: 0 or -errno. Runs in the thread that sends or receives. */
+	int (*signal)(void *ctx);
+	void *ctx;
+
+	/* For a channel that is signalled by monitor page: both, 4096 bytes each, or neither. */
+	void *int_page;
+	void *monitor_page;
+	uint32_t relid;		/* below 16384 */
+	uint32_t monitor_id;	/* below 128 */
+};
+
+/** Clear both ring headers and announce pending_send_sz, as the kernel does when it connects */
+#define VMBUS_MEMORY_RESET 0x1u
+
+/**
+ * vmbus_channel_from_memory() - a channel over rings that the caller has
+ * @mem: copied; the memory that it points to must outlive the channel
+ *
+ * Returns 0, or -EINVAL (vmbus_error() says which member), -ENOMEM, -EIO (impossible indices in the
+ * rings).
+ */
+int vmbus_channel_from_memory(const struct vmbus_memory *mem, struct vmbus_channel **chan);
+
+/**
+ * vmbus_channel_pair() - two channels joined to each other, for tests
+ * @ring_size: of each ring, header included: a multiple of the page size, at least two pages
+ * @guest: one side
+ * @host: the other; the same code with the rings exchanged
+ *
+ * Over shared memory and a socket pair of their own, so the sides may be in two threads or, after
+ * fork(), in two processes (then each closes the side that it does not use). When every copy of one
+ * side is closed, the other sees a rescind.
+ *
+ * Returns 0, or -EINVAL, or what memfd_create(), mmap() or socketpair() returned.
+ */
+int vmbus_channel_pair(size_t ring_size, struct vmbus_channel **guest, struct vmbus_channel **host);
+
+/** vmbus_channel_close() - packets not yet received are lost; NULL is allowed */
+void vmbus_channel_close(struct vmbus_channel *chan);
+
+/** The device it was opened from, living as long as the channel; NULL when from memory */
+const struct vmbus_device *vmbus_channel_device(const struct vmbus_channel *chan);
+/** Bytes of data in the ring to the host; descriptors, padding and trailers take their share */
+size_t vmbus_channel_tx_size(const struct vmbus_channel *chan);
+/** Bytes of data in the ring from the host: no packet can be larger */
+size_t vmbus_channel_rx_size(const struct vmbus_channel *chan);
+/** The largest payload that vmbus_send() takes on this channel */
+size_t vmbus_channel_max_payload(const struct vmbus_channel *chan);
+/** 1 when the host is signalled by monitor page, 0 when by write(2) to the UIO device */
+int vmbus_channel_is_monitored(const struct vmbus_channel *chan);
+
+/* Packets */
+
+/** Packet types that a guest sends or receives on an open channel */
+enum vmbus_packet_type {
+	VMBUS_PACKET_INBAND		= 6,	/* payload in the packet */
+	VMBUS_PACKET_XFER_PAGES		= 7,	/* payload in ranges of a page set */
+	VMBUS_PACKET_GPA_DIRECT		= 9,	/* payload in guest pages */
+	VMBUS_PACKET_CANCEL		= 0xa,
+	VMBUS_PACKET_COMPLETION		= 0xb,	/* answers the packet with that transaction id */
+};
+
+/** Packet flag: the sender wants a VMBUS_PACKET_COMPLETION */
+#define VMBUS_PACKET_COMPLETION_REQUESTED 0x1u
+
+/** What came with a received payload */
+struct vmbus_packet {
+	uint16_t type;			/* enum vmbus_packet_type, or whatever the host sent */
+	uint16_t flags;			/* VMBUS_PACKET_COMPLETION_REQUESTED */
+	uint32_t header;		/* bytes before the payload: 16, more with page ranges */
+	uint32_t length;		/* bytes of payload: what was sent, rounded up to 8 */
+	uint32_t reserved;
+	uint64_t transaction_id;
+};
+
+/* Sending */
+
+/**
+ * vmbus_send() - sends one packet and signals the host if it must be
+ * @type: VMBUS_PACKET_INBAND or VMBUS_PACKET_COMPLETION
+ * @flags: 0 or VMBUS_PACKET_COMPLETION_REQUESTED
+ * @transaction_id: the caller's; comes back in the completion
+ * @payload: @len bytes, 0 to vmbus_channel_max_payload(); padded with zeros to a multiple of 8
+ *
+ * All or nothing. When the ring is full the host is asked (pending_send_sz) to interrupt as soon as
+ * there is room for this packet: wait for it with vmbus_wait(VMBUS_WAIT_SEND), then send again. The
+ * request ends with the next packet that fits.
+ *
+ * Returns 0; or -EAGAIN (full), -EMSGSIZE (never fits), -ENODEV (rescinded), -EIO (the host's index
+ * is impossible; nothing was sent). Any other error is the signal's: the packet is in the ring.
+ */
+int vmbus_send(struct vmbus_channel *chan, uint16_t type, uint16_t flags, uint64_t transaction_id,
+	       const void *payload, size_t len);
+
+/** vmbus_sendv() - vmbus_send() of a payload in @iovcnt pieces; -EINVAL when that is negative */
+int vmbus_sendv(struct vmbus_channel *chan, uint16_t type, uint16_t flags, uint64_t transaction_id,
+		const struct iovec *iov, int iovcnt);
+
+/**
+ * vmbus_queue() - as vmbus_send(), but the host does not see the packet yet
+ *
+ * For many packets with one publication and one signal: vmbus_queue() each, then vmbus_flush().
+ * When the ring is full, what was queued before is flushed, so that the host can make room.
+ * vmbus_send() flushes too.
+ */
+int vmbus_queue(struct vmbus_channel *chan, uint16_t type, uint16_t flags, uint64_t transaction_id,
+		const void *payload, size_t len);
+
+/** vmbus_queuev() - vmbus_queue() of a payload in @iovcnt pieces; -EINVAL when that is negative */
+int vmbus_queuev(struct vmbus_channel *chan, uint16_t type, uint16_t flags, uint64_t transaction_id,
+		 const struct iovec *iov, int iovcnt);
+
+/**
+ * vmbus_publish() - lets the host see what is queued, and decides whether it must be signalled
+ *
+ * It must when it had emptied the ring before these packets and has not masked interrupts. Hosts
+ * throttle guests that signal without need, and wait forever for a signal that was needed.
+ *
+ * Returns 1 (the caller must call vmbus_signal(), soon), 0 (it must not), or -ENODEV.
+ */
+int vmbus_publish(struct vmbus_channel *chan);
+
+/**
+ * vmbus_signal() - signals the host
+ *
+ * By monitor page where the channel has one; else by a write to the UIO device, and that also
+ * clears the interrupt mask: an interrupt may come earlier than asked for.
+ *
+ * Returns 0, or -ENODEV (rescinded), or what write(2) returned.
+ */
+int vmbus_signal(struct vmbus_channel *chan);
+
+/** vmbus_flush() - vmbus_publish(), and vmbus_signal() if needed. Returns 0 or their errors. */
+int vmbus_flush(struct vmbus_channel *chan);
+
+/* Receiving */
+
+/**
+ * vmbus_recv() - receives one packet
+ * @pkt: what came with the payload
+ * @buf: room for @size bytes of payload
+ *
+ * Does not wait. Frees the packet's place in the ring, and signals the host when it waits for that
+ * room and nobody else would tell it.
+ *
+ * Returns 0; or -EAGAIN (the ring is empty); -ENOBUFS (@size is less than pkt->length, which is
+ * set, and so are the other members; the packet stays); -EPROTO (the packet's lengths are
+ * impossible; it stays: vmbus_skip() leaves it behind); -EIO (the host's index is impossible:
+ * nothing more can be received, close). Any other error is the signal's: the packet was received.
+ * @buf is written only for 0 and such errors.
+ */
+int vmbus_recv(struct vmbus_channel *chan, struct vmbus_packet *pkt, void *buf, size_t size);
+
+/**
+ * vmbus_recv_raw() - as vmbus_recv(), with the whole packet, from its 16-byte descriptor on, in
+ * @buf
+ *
+ * For the packet types whose header carries ranges. @buf needs pkt->header + pkt->length bytes. The
+ * ranges in it are the host's claims, for the caller to check.
+ */
+int vmbus_recv_raw(struct vmbus_channel *chan, struct vmbus_packet *pkt, void *buf, size_t size);
+
+/**
+ * vmbus_skip() - leaves behind the packet that vmbus_recv() would return
+ *
+ * Where the packet's own length is impossible, so that its end is unknown: everything in the ring.
+ *
+ * Returns 0, or -EAGAIN (the ring is empty), -EIO as vmbus_recv(), or the signal's error.
+ */
+int vmbus_skip(struct vmbus_channel *chan);
+
+/* Waiting */
+
+#define VMBUS_WAIT_RECV	0x1u	/* a packet to receive */
+#define VMBUS_WAIT_SEND	0x2u	/* room for what was refused with -EAGAIN; at once if nothing was */
+
+/**
+ * vmbus_wait() - sleeps until there is something to do
+ * @events: VMBUS_WAIT_RECV, VMBUS_WAIT_SEND or both. For the thread rule the call counts as
+ *	receiving, sending or both.
+ * @timeout_ms: milliseconds; 0 only looks; -1 without limit
+ *
+ * Clears the interrupt mask, looks again, sleeps; sets the mask when it returns, so the host does
+ * not interrupt while the caller drains the ring. Receive until -EAGAIN, then wait again: no
+ * wake-up is lost, none spins.
+ *
+ * Returns the events that are ready, more than 0; or -ETIMEDOUT, -EINTR (a signal handler ran),
+ * -ENODEV (rescinded, and nothing is left to receive), -EIO (the host's index is impossible),
+ * -EINVAL (@events), -EOPNOTSUPP (a channel from memory without fd).
+ */
+int vmbus_wait(struct vmbus_channel *chan, unsigned int events, int timeout_ms);
+
+/**
+ * vmbus_fd() - a descriptor for poll or epoll: readable after an interrupt; -1 for a channel from
+ * memory without
+ *
+ * The loop: vmbus_arm(); if it returns 0, sleep in poll; vmbus_ack(); then vmbus_recv() until
+ * -EAGAIN.
+ */
+int vmbus_fd(const struct vmbus_channel *chan);
+
+/**
+ * vmbus_arm() - clears the interrupt mask, then looks again
+ * @events: as for vmbus_wait()
+ *
+ * Returns the events that are ready (do not sleep; the mask stays clear), 0 (the next one
+ * interrupts), or -EIO, -EINVAL.
+ */
+int vmbus_arm(struct vmbus_channel *chan, unsigned int events);
+
+/**
+ * vmbus_ack() - takes a pending interrupt and sets the interrupt mask; does not wait
+ *
+ * Returns 0, or -EAGAIN (none was pending; the mask is set), -ENODEV (rescinded), -EOPNOTSUPP (no
+ * fd), or what read(2) returned.
+ */
+int vmbus_ack(struct vmbus_channel *chan);
+
+/** vmbus_mask() - sets the interrupt mask: no interrupts for new packets until vmbus_arm() */
+void vmbus_mask(struct vmbus_channel *chan);
+
+/* Integration components (IC) */
+
+/** A version as IC messages carry it: 3.0 is { 3, 0 } */
+struct vmbus_ic_version {
+	uint16_t major;
+	uint16_t minor;
+};
+
+/** What every IC message starts with, on the wire: 28 bytes */
+struct vmbus_ic_header {
+	uint32_t pipe_flags;
+	uint32_t pipe_size;			/* bytes after these 8, as the sender says */
+	struct vmbus_ic_version framework;
+	uint16_t type;				/* VMBUS_IC_* */
+	struct vmbus_ic_version message;
+	uint16_t size;				/* bytes after the header, as the sender says */
+	uint32_t status;			/* VMBUS_S_* or VMBUS_E_* */
+	uint8_t transaction_id;
+	uint8_t flags;				/* VMBUS_IC_FLAG_* */
+	uint8_t reserved[2];
+} __attribute__((packed));
+
+/** What follows the header of a VMBUS_IC_NEGOTIATE message: 8 bytes, then the versions */
+struct vmbus_ic_negotiate {
+	uint16_t framework_count;		/* struct vmbus_ic_version that many, then */
+	uint16_t message_count;			/* that many */
+	uint32_t reserved;
+} __attribute__((packed));
+
+enum vmbus_ic_type {
+	VMBUS_IC_NEGOTIATE	= 0,
+	VMBUS_IC_HEARTBEAT	= 1,
+	VMBUS_IC_KVP		= 2,
+	VMBUS_IC_SHUTDOWN	= 3,
+	VMBUS_IC_TIMESYNC	= 4,
+	VMBUS_IC_VSS		= 5,
+	VMBUS_IC_FCOPY		= 7,
+};
+
+#define VMBUS_IC_FLAG_TRANSACTION	0x1u
+#define VMBUS_IC_FLAG_REQUEST		0x2u
+#define VMBUS_IC_FLAG_RESPONSE		0x4u
+
+/** The most versions of a kind that a negotiation may carry */
+#define VMBUS_IC_MAX_VERSIONS		100
+
+/* Status codes of IC messages: Windows HRESULTs */
+#define VMBUS_S_OK			0x00000000u
+#define VMBUS_S_CONT			0x80070103u	/* more to come */
+#define VMBUS_E_FAIL			0x80004005u
+#define VMBUS_E_NOT_SUPPORTED		0x80070032u
+#define VMBUS_E_ALREADY_EXISTS		0x80070050u
+#define VMBUS_E_INVALIDARG		0x80070057u
+#define VMBUS_E_DISK_FULL		0x80070070u
+#define VMBUS_E_NOT_CONNECTED		0x8007048fu
+#define VMBUS_E_MACHINE_LOCKED		0x800704f7u
+#define VMBUS_E_GUID_NOT_FOUND		0x80041002u
+
+/**
+ * vmbus_ic_parse() - the header of a received IC message
+ * @msg: the payload of an in-band packet
+ * @len: its length as received
+ * @hdr: a copy of the header
+ *
+ * What follows the header is @len - sizeof(*hdr) bytes. hdr->size and hdr->pipe_size are only what
+ * the host says.
+ *
+ * Returns 0, or -EPROTO (too short).
+ */
+int vmbus_ic_parse(const void *msg, size_t len, struct vmbus_ic_header *hdr);
+
+/**
+ * vmbus_ic_answer() - turns a received IC message into its answer, in place: status and flags
+ * @msg: @len bytes, sent back with the same length and the transaction id of its packet
+ * @status: VMBUS_S_* or VMBUS_E_*
+ *
+ * Returns 0, or -EPROTO (too short).
+ */
+int vmbus_ic_answer(void *msg, size_t len, uint32_t status);
+
+/**
+ * vmbus_ic_negotiate() - turns a received VMBUS_IC_NEGOTIATE message into its answer, in place
+ * @msg: the payload, @len bytes as received
+ * @frameworks: the framework versions that the caller knows, the preferred first
+ * @messages: the same for the versions of its own messages
+ * @framework: the version agreed, may be NULL
+ * @message: the version agreed, may be NULL
+ *
+ * Of each list the first that the host has too is taken.
+ *
+ * Returns 0 (send the answer), -EPROTONOSUPPORT (no common version; send the answer: it says so),
+ * -EPROTO (not a negotiation, too short for its counts, or more than VMBUS_IC_MAX_VERSIONS; @msg is
+ * untouched, send nothing), or -EINVAL (one of the caller's lists is empty).
+ */
+int vmbus_ic_negotiate(void *msg, size_t len,
+		       const struct vmbus_ic_version *frameworks, size_t framework_count,
+		       const struct vmbus_ic_version *messages, size_t message_count,
+		       struct vmbus_ic_version *framework, struct vmbus_ic_version *message);
+
+#pragma GCC visibility pop
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* VMBUS_BUFRING_H */
