@@ -1,1 +1,20 @@
 # SPDX-License-Identifier: GPL-2.0-only
+# vmbusctl, for people.
+
+vmbusctl        := $(O)/tools/vmbusctl
+vmbusctl-objs   := $(O)/tools/vmbusctl.o $(O)/udev/vmbusdev.o
+vmbusctl-pkgs   := json-c uuid
+
+$(O)/tools/%.o: tools/%.c
+	$(call compile,$(shell $(PKG_CONFIG) --cflags $(vmbusctl-pkgs)))
+
+$(vmbusctl): $(vmbusctl-objs)
+	$(call link,$(vmbusctl-objs) $(shell $(PKG_CONFIG) --libs $(vmbusctl-pkgs)))
+
+tools: $(vmbusctl)
+
+installs += install-tools
+install-tools: $(vmbusctl)
+	$(INSTALL) -D -m 0755 $(vmbusctl) $(DESTDIR)$(sbindir)/vmbusctl
+
+-include $(wildcard $(O)/tools/*.d)

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the administrator and the packages want bound: hyperv-uio.conf(5). */
+#ifndef HVUIO_CONFIG_H
+#define HVUIO_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "vmbusdev.h"
+
+enum tristate { UNSET, NO, YES };
+
+struct section {
+	char id[GUID_LEN + 1]; /* of a class or of an instance */
+	char driver[DRIVER_NAME_MAX + 1];
+	enum tristate enable;
+	enum tristate force;
+};
+
+/* In the order in which they were read: a later one wins, key by key. */
+struct config {
+	struct section *sections;
+	size_t count;
+};
+
+struct wish {
+	char driver[DRIVER_NAME_MAX + 1];
+	bool force;
+};
+
+/*
+ * Reads every file. Each fault is said with file and line; then the result is -EINVAL and nothing
+ * of the configuration is to be used: a file that could not be understood may well be the one
+ * that forbids a device.
+ */
+int config_load(struct config *config);
+void config_free(struct config *config);
+
+/* True and *wish when the device is to be bound. */
+bool config_wish(const struct config *config, const struct vmbus_dev *dev, struct wish *wish);
+
+#endif

@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "guard.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fts.h>
+#include <limits.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+/* A stack of bonds, bridges and VLANs higher than this is not followed further. */
+#define MAX_STACK 8
+
+static FILE *open_proc(const char *name)
+{
+	char path[PATH_MAX];
+
+	if (snprintf(path, sizeof(path), "%s/proc/%s", root, name) >= (int)sizeof(path)) {
+		errno = ENAMETOOLONG;
+		return NULL;
+	}
+	return fopen(path, "re");
+}
+
+/* 1, 0 or -errno */
+static int has_default_route(const char *ifname)
+{
+	char name[IF_NAMESIZE], dst[33], mask[33];
+	unsigned int flags, plen;
+	char *line = NULL;
+	size_t size = 0;
+	int found = 0;
+	FILE *file;
+
+	file = open_proc("net/route");
+	if (!file)
+		return -errno;
+	while (!found && getline(&line, &size, file) > 0)
+		found = sscanf(line, "%15s %32s %*s %x %*s %*s %*s %32s", name, dst, &flags, mask) == 4 &&
+			!strcmp(name, ifname) && !strcmp(dst, "00000000") &&
+			!strcmp(mask, "00000000");
+	fclose(file);
+
+	file = found ? NULL : open_proc("net/ipv6_route");
+	if (file) {
+		while (!found && getline(&line, &size, file) > 0)
+			found = sscanf(line, "%32s %x %*s %*s %*s %*s %*s %*s %*s %15s", dst, &plen,
+				       name) == 3 &&
+				!strcmp(name, ifname) && !plen && strspn(dst, "0") == 32;
+		fclose(file);
+	}
+	free(line);
+	return found;
+}
+
+static int check_interface(const char *name, int height, char *why, size_t size)
+{
+	struct dirent *entry;
+	char path[PATH_MAX];
+	DIR *dir;
+	int ret;
+
+	ret = has_default_route(name);
+	if (ret > 0)
+		snprintf(why, size, "interface %s has the default route", name);
+	if (ret || height == MAX_STACK)
+		return ret;
+	if (snprintf(path, sizeof(path), "%s/sys/class/net/%s", root, name) >= (int)sizeof(path))
+		return -ENAMETOOLONG;
+	dir = opendir(path);
+	if (!dir)
+		return errno == ENOENT ? 0 : -errno;
+	while (!ret && (entry = readdir(dir)))
+		if (!strncmp(entry->d_name, "upper_", 6))
+			ret = check_interface(entry->d_name + 6, height + 1, why, size);
+	closedir(dir);
+	return ret;
+}
+
+static bool is_node(const char *path, dev_t number)
+{
+	struct stat st;
+
+	return path[0] == '/' && !stat(path, &st) && S_ISBLK(st.st_mode) && st.st_rdev == number;
+}
+
+/* btrfs shows a number of its own in mountinfo, hence the look at the source too. */
+static int is_mounted(dev_t number)
+{
+	unsigned int major_no, minor_no;
+	char *line = NULL, *rest;
+	char source[PATH_MAX];
+	size_t size = 0;
+	int found = 0;
+	FILE *file;
+
+	file = open_proc("self/mountinfo");
+	if (!file)
+		return -errno;
+	while (!found && getline(&line, &size, file) > 0) {
+		if (sscanf(line, "%*d %*d %u:%u", &major_no, &minor_no) != 2)
+			continue;
+		rest = strstr(line, " - ");
+		found = makedev(major_no, minor_no) == number ||
+			(rest && sscanf(rest, " - %*s %4095s", source) == 1 && is_node(source, number));
+	}
+	free(line);
+	fclose(file);
+	return found;
+}
+
+static int is_swap(dev_t number)
+{
+	char path[PATH_MAX];
+	char *line = NULL;
+	size_t size = 0;
+	int found = 0;
+	FILE *file;
+
+	file = open_proc("swaps");
+	if (!file)
+		return errno == ENOENT ? 0 : -errno; /* a kernel without swap */
+	while (!found && getline(&line, &size, file) > 0)
+		found = sscanf(line, "%4095s", path) == 1 && is_node(path, number);
+	free(line);
+	fclose(file);
+	return found;
+}
+
+/* dir: the sysfs folder of a disk or partition */
+static int check_disk(const char *dir, const char *name, char *why, size_t size)
+{
+	const char *below = dir + strlen(root);
+	unsigned int major_no, minor_no;
+	struct dirent *entry;
+	char path[PATH_MAX];
+	char text[32];
+	DIR *holders;
+	dev_t number;
+	int ret;
+
+	ret = read_line(text, sizeof(text), "%s/dev", below);
+	if (ret < 0)
+		return ret;
+	if (sscanf(text, "%u:%u", &major_no, &minor_no) != 2)
+		return -EPROTO;
+	number = makedev(major_no, minor_no);
+
+	if (snprintf(path, sizeof(path), "%s/holders", dir) >= (int)sizeof(path))
+		return -ENAMETOOLONG;
+	holders = opendir(path);
+	if (holders) {
+		while ((entry = readdir(holders)) && entry->d_name[0] == '.')
+			;
+		if (entry)
+			snprintf(why, size, "disk %s is held by %s", name, entry->d_name);
+		closedir(holders);
+		if (entry)
+			return 1;
+	} else if (errno != ENOENT) {
+		return -errno;
+	}
+
+	ret = is_mounted(number);
+	if (ret) {
+		snprintf(why, size, "disk %s is mounted", name);
+		return ret;
+	}
+	ret = is_swap(number);
+	if (ret)
+		snprintf(why, size, "disk %s is used as swap", name);
+	return ret;
+}
+
+int guard_check(const struct vmbus_dev *dev, char *why, size_t size)
+{
+	char link[PATH_MAX], dir[PATH_MAX];
+	char *roots[] = { dir, NULL };
+	const char *parent;
+	int ret = 0;
+	FTSENT *e;
+	FTS *fts;
+
+	if (snprintf(link, sizeof(link), "%s/sys/bus/vmbus/devices/%s", root, dev->instance) >=
+	    (int)sizeof(link))
+		return -ENAMETOOLONG;
+	if (!realpath(link, dir))
+		return errno == ENOENT ? -ENODEV : -errno;
+	fts = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
+	if (!fts)
+		return -errno;
+	while (!ret && (e = fts_read(fts))) {
+		if (e->fts_info == FTS_DNR || e->fts_info == FTS_ERR) {
+			ret = -e->fts_errno;
+			break;
+		}
+		if (e->fts_info != FTS_D || e->fts_level == 0)
+			continue;
+		parent = e->fts_parent->fts_name;
+		if (!strcmp(parent, "net")) {
+			ret = check_interface(e->fts_name, 0, why, size);
+		} else if (!strcmp(parent, "block")) {
+			ret = check_disk(e->fts_path, e->fts_name, why, size);
+		} else if (e->fts_level > 1 && !strcmp(e->fts_parent->fts_parent->fts_name, "block") &&
+			   exists("%s/partition", e->fts_path + strlen(root))) {
+			ret = check_disk(e->fts_path, e->fts_name, why, size);
+		}
+	}
+	fts_close(fts);
+	return ret;
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The only ways in which vmbus-bind changes the machine. The selftests link a model of the kernel
+ * in their place, so that the program under test is otherwise the one that is shipped.
+ */
+#ifndef HVUIO_KERNEL_H
+#define HVUIO_KERNEL_H
+
+/* One write() of value to ROOT/FORMAT; 0 or the kernel's -errno. */
+int kernel_write(const char *value, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/*
+ * modprobe NAME (a module or an alias). 0, -ENOENT when modprobe refuses, or the -errno that kept
+ * it from running. Only on the real tree: -EXDEV under another root.
+ */
+int kernel_load(const char *name);
+
+#endif

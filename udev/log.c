@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "log.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+bool log_to_syslog;
+
+void say(int priority, const char *format, ...)
+{
+	va_list args;
+
+	if (priority == LOG_DEBUG)
+		return;
+	va_start(args, format);
+	if (log_to_syslog) {
+		vsyslog(priority, format, args);
+	} else {
+		fputs("vmbus-bind: ", stderr);
+		vfprintf(stderr, format, args);
+		fputc('\n', stderr);
+	}
+	va_end(args);
+}

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bind.h"
+#include "config.h"
+#include "log.h"
+#include "vmbusdev.h"
+
+enum { EXIT_OK, EXIT_FAILED, EXIT_USAGE };
+
+static const char usage[] =
+	"usage: vmbus-bind [-n] [-f] [--syslog] INSTANCE   bind one device as configured\n"
+	"       vmbus-bind [-n] [-f] [--syslog] --all      bind every device that is configured\n"
+	"       vmbus-bind [-n] --release [CLASS|GUID]     give the configured devices back\n"
+	"       vmbus-bind --check                         only read the configuration\n"
+	"  -n, --dry-run   say what would be done\n"
+	"  -f, --force     also take a device that the machine needs (default route, mounted disk)\n"
+	"      --syslog    messages go to the system log\n"
+	"      --root DIR  a tree with sys, proc, etc and usr/lib in place of the machine's\n"
+	"      --version, --help\n"
+	"Exit status: 0 done, or nothing to do; 1 a device is not where it belongs; 2 wrong arguments\n"
+	"or configuration. See vmbus-bind(8), hyperv-uio.conf(5).\n";
+
+enum mode { BIND_ONE, BIND_ALL, RELEASE, CHECK };
+
+static int one(const struct config *config, struct vmbus_dev *dev, enum mode mode, bool dry, bool force)
+{
+	struct wish wish;
+	int ret;
+
+	if (!config_wish(config, dev, &wish))
+		return 0;
+	wish.force |= force;
+	ret = mode == RELEASE ? device_release(dev, &wish, dry) : device_bind(dev, &wish, dry);
+	/* The host may take a device back at any time, and its remove event is on the way. */
+	return ret == -ENODEV ? 0 : ret;
+}
+
+static int run(const struct config *config, enum mode mode, const char *id, bool dry, bool force)
+{
+	struct vmbus_dev single, *devs = NULL;
+	size_t count, i;
+	int ret, err;
+
+	if (mode == BIND_ONE) {
+		ret = dev_read(&single, id);
+		if (ret) {
+			say(ret == -ENODEV ? LOG_INFO : LOG_ERR, "%s: %s", id, ret == -ENODEV ?
+			    "no such VMBus device" : strerror(-ret));
+			return ret;
+		}
+		return one(config, &single, mode, dry, force);
+	}
+	ret = dev_list(&devs, &count);
+	if (ret) {
+		say(LOG_ERR, "the VMBus devices cannot be listed: %s", strerror(-ret));
+		return ret;
+	}
+	for (i = 0; i < count; i++) {
+		if (id && strcmp(id, devs[i].class) && strcmp(id, devs[i].instance))
+			continue;
+		err = one(config, &devs[i], mode, dry, force);
+		if (!ret)
+			ret = err;
+	}
+	free(devs);
+	return ret;
+}
+
+int main(int argc, char **argv)
+{
+	enum { OPT_ALL = 256, OPT_RELEASE, OPT_CHECK, OPT_SYSLOG, OPT_ROOT, OPT_VERSION, OPT_HELP };
+	static const struct option options[] = {
+		{ "all",     no_argument,       NULL, OPT_ALL },
+		{ "release", no_argument,       NULL, OPT_RELEASE },
+		{ "check",   no_argument,       NULL, OPT_CHECK },
+		{ "dry-run", no_argument,       NULL, 'n' },
+		{ "force",   no_argument,       NULL, 'f' },
+		{ "syslog",  no_argument,       NULL, OPT_SYSLOG },
+		{ "root",    required_argument, NULL, OPT_ROOT },
+		{ "version", no_argument,       NULL, OPT_VERSION },
+		{ "help",    no_argument,       NULL, OPT_HELP },
+		{ 0 }
+	};
+	enum mode mode = BIND_ONE;
+	bool dry = false, force = false;
+	const char *id = NULL, *class;
+	char guid[GUID_LEN + 1];
+	struct config config;
+	int opt, modes = 0, ret;
+
+	while ((opt = getopt_long(argc, argv, "nf", options, NULL)) >= 0) {
+		switch (opt) {
+		case OPT_ALL:
+		case OPT_RELEASE:
+		case OPT_CHECK:
+			mode = opt == OPT_ALL ? BIND_ALL : opt == OPT_RELEASE ? RELEASE : CHECK;
+			modes++;
+			break;
+		case 'n':
+			dry = true;
+			break;
+		case 'f':
+			force = true;
+			break;
+		case OPT_SYSLOG:
+			log_to_syslog = true;
+			openlog("vmbus-bind", LOG_PID, LOG_DAEMON);
+			break;
+		case OPT_ROOT:
+			/* "/" is the machine itself */
+			root = strcmp(optarg, "/") ? optarg : "";
+			break;
+		case OPT_VERSION:
+			puts("vmbus-bind " HYPERV_UIO_VERSION);
+			return EXIT_OK;
+		case OPT_HELP:
+			fputs(usage, stdout);
+			return EXIT_OK;
+		default:
+			fputs(usage, stderr);
+			return EXIT_USAGE;
+		}
+	}
+	if (optind < argc)
+		id = argv[optind++];
+	if (modes > 1 || optind < argc || (mode == BIND_ONE) != (id && mode != RELEASE) ||
+	    (force && (mode == RELEASE || mode == CHECK)) || (dry && mode == CHECK)) {
+		fputs(usage, stderr);
+		return EXIT_USAGE;
+	}
+	if (id) {
+		class = mode == RELEASE ? class_guid(id) : NULL;
+		if (!class && guid_parse(guid, id)) {
+			say(LOG_ERR, "%s: not a GUID%s", id, mode == RELEASE ? " or class" : "");
+			return EXIT_USAGE;
+		}
+		id = class ? class : guid;
+	}
+
+	ret = config_load(&config);
+	if (ret) {
+		if (mode != CHECK)
+			say(LOG_ERR, "nothing is %s until the configuration is right",
+			    mode == RELEASE ? "given back" : "bound");
+		return EXIT_USAGE;
+	}
+	if (mode != CHECK)
+		ret = run(&config, mode, id, dry, force);
+	config_free(&config);
+	return ret ? EXIT_FAILED : EXIT_OK;
+}
