@@ -1,1 +1,54 @@
 # SPDX-License-Identifier: GPL-2.0-only
+# libvmbus_bufring. Other rooms compile with $(lib_cflags) and link $(lib_libs) after $(lib_so).
+
+comma       := ,
+lib_name    := libvmbus_bufring
+lib_soname  := $(lib_name).so.0
+lib_real    := $(lib_name).so.$(VERSION)
+lib_dir     := $(O)/lib
+lib_so      := $(lib_dir)/$(lib_name).so
+lib_a       := $(lib_dir)/$(lib_name).a
+lib_pc      := $(lib_dir)/$(lib_name).pc
+lib_cflags  := -Ilib
+lib_libs    := -L$(lib_dir) -lvmbus_bufring
+lib_objects := $(patsubst %,$(lib_dir)/%.o,channel class device error ic packet ring signal)
+lib_uuid     = $(shell $(PKG_CONFIG) --libs uuid)
+
+installs    += install-lib
+
+lib: $(lib_so) $(lib_a) $(lib_pc)
+
+$(lib_dir)/%.o: lib/%.c
+	$(call compile,-fPIC)
+
+$(lib_dir)/$(lib_real): $(lib_objects) lib/$(lib_name).map
+	$(call link,-shared -Wl$(comma)-soname=$(lib_soname) -Wl$(comma)-z$(comma)defs \
+		-Wl$(comma)-z$(comma)relro$(comma)-z$(comma)now \
+		-Wl$(comma)--version-script=lib/$(lib_name).map $(lib_objects) $(lib_uuid))
+
+$(lib_dir)/$(lib_soname): $(lib_dir)/$(lib_real)
+	$(Q)ln -sf $(<F) $@
+
+$(lib_so): $(lib_dir)/$(lib_soname)
+	$(Q)ln -sf $(<F) $@
+
+$(lib_a): $(lib_objects)
+	$(call quiet,AR)
+	$(Q)rm -f $@ && $(AR) rcsD $@ $^
+
+# Always: it holds the places of this very call of make.
+.PHONY: $(lib_pc)
+$(lib_pc): lib/$(lib_name).pc.in
+	$(call subst_file)
+
+install-lib: lib
+	$(INSTALL) -d $(DESTDIR)$(libdir) $(DESTDIR)$(includedir) $(DESTDIR)$(pkgconfigdir) \
+		$(DESTDIR)$(mandir)/man3
+	$(INSTALL) -m 644 lib/vmbus_bufring.h $(DESTDIR)$(includedir)/
+	$(INSTALL) -m 644 $(lib_dir)/$(lib_real) $(lib_a) $(DESTDIR)$(libdir)/
+	ln -sf $(lib_real) $(DESTDIR)$(libdir)/$(lib_soname)
+	ln -sf $(lib_soname) $(DESTDIR)$(libdir)/$(lib_name).so
+	$(INSTALL) -m 644 $(lib_pc) $(DESTDIR)$(pkgconfigdir)/
+	$(INSTALL) -m 644 man/$(lib_name).3 $(DESTDIR)$(mandir)/man3/
+
+-include $(lib_objects:.o=.d)

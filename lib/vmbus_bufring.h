@@ -256,7 +256,7 @@ struct vmbus_packet {
  * request ends with the next packet that fits.
  *
  * Returns 0; or -EAGAIN (full), -EMSGSIZE (never fits), -ENODEV (rescinded), -EIO (the host's index
- * is impossible; nothing was sent). Any other error is the signal's: the packet is in the ring.
+ * is impossible; nothing was sent), or an error of vmbus_signal().
  */
 int vmbus_send(struct vmbus_channel *chan, uint16_t type, uint16_t flags, uint64_t transaction_id,
 	       const void *payload, size_t len);
@@ -295,7 +295,8 @@ int vmbus_publish(struct vmbus_channel *chan);
  * By monitor page where the channel has one; else by a write to the UIO device, and that also
  * clears the interrupt mask: an interrupt may come earlier than asked for.
  *
- * Returns 0, or -ENODEV (rescinded), or what write(2) returned.
+ * Returns 0, or -ENODEV (rescinded), or what write(2) returned; then every later call that sends,
+ * signals or waits returns the same.
  */
 int vmbus_signal(struct vmbus_channel *chan);
 
@@ -315,14 +316,13 @@ int vmbus_flush(struct vmbus_channel *chan);
  * Returns 0; or -EAGAIN (the ring is empty); -ENOBUFS (@size is less than pkt->length, which is
  * set, and so are the other members; the packet stays); -EPROTO (the packet's lengths are
  * impossible; it stays: vmbus_skip() leaves it behind); -EIO (the host's index is impossible:
- * nothing more can be received, close). Any other error is the signal's: the packet was received.
- * @buf is written only for 0 and such errors.
+ * nothing more can be received, close). @buf is written only for 0. When the host could not be
+ * signalled, the next call that waits, sends or signals says so.
  */
 int vmbus_recv(struct vmbus_channel *chan, struct vmbus_packet *pkt, void *buf, size_t size);
 
 /**
- * vmbus_recv_raw() - as vmbus_recv(), with the whole packet, from its 16-byte descriptor on, in
- * @buf
+ * vmbus_recv_raw() - as vmbus_recv(), of the whole packet from its 16-byte descriptor on
  *
  * For the packet types whose header carries ranges. @buf needs pkt->header + pkt->length bytes. The
  * ranges in it are the host's claims, for the caller to check.
@@ -334,7 +334,7 @@ int vmbus_recv_raw(struct vmbus_channel *chan, struct vmbus_packet *pkt, void *b
  *
  * Where the packet's own length is impossible, so that its end is unknown: everything in the ring.
  *
- * Returns 0, or -EAGAIN (the ring is empty), -EIO as vmbus_recv(), or the signal's error.
+ * Returns 0, or -EAGAIN (the ring is empty), or -EIO as vmbus_recv().
  */
 int vmbus_skip(struct vmbus_channel *chan);
 
@@ -360,8 +360,9 @@ int vmbus_skip(struct vmbus_channel *chan);
 int vmbus_wait(struct vmbus_channel *chan, unsigned int events, int timeout_ms);
 
 /**
- * vmbus_fd() - a descriptor for poll or epoll: readable after an interrupt; -1 for a channel from
- * memory without
+ * vmbus_fd() - a descriptor for poll and epoll: readable after an interrupt
+ *
+ * -1 for a channel from memory that has none. Do not read it: vmbus_ack() does.
  *
  * The loop: vmbus_arm(); if it returns 0, sleep in poll; vmbus_ack(); then vmbus_recv() until
  * -EAGAIN.
@@ -373,7 +374,7 @@ int vmbus_fd(const struct vmbus_channel *chan);
  * @events: as for vmbus_wait()
  *
  * Returns the events that are ready (do not sleep; the mask stays clear), 0 (the next one
- * interrupts), or -EIO, -EINVAL.
+ * interrupts), or -ENODEV, -EIO, -EINVAL.
  */
 int vmbus_arm(struct vmbus_channel *chan, unsigned int events);
 

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Memory ordering between us and the host: its one home. Named after the kernel's primitives, made
+ * of C11 atomics; Documentation/memory-barriers.txt in the kernel tree explains them.
+ *
+ * smp_store_release(): what was read and written before is complete before the value is seen.
+ * smp_load_acquire():  what is read and written after uses memory not older than the value.
+ * smp_mb():            the only one that keeps a store before a later load.
+ * READ_ONCE(), WRITE_ONCE(): one access of the full width, never repeated, never split.
+ */
+#ifndef VMBUS_BARRIER_H
+#define VMBUS_BARRIER_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+#define READ_ONCE(x)		atomic_load_explicit(&(x), memory_order_relaxed)
+#define WRITE_ONCE(x, v)	atomic_store_explicit(&(x), (v), memory_order_relaxed)
+
+#define smp_load_acquire(p)	atomic_load_explicit((p), memory_order_acquire)
+#define smp_store_release(p, v)	atomic_store_explicit((p), (v), memory_order_release)
+
+#define smp_mb()		atomic_thread_fence(memory_order_seq_cst)
+#define smp_rmb()		atomic_thread_fence(memory_order_acquire)
+
+/* A locked or: both sides set and clear bits of the word, and it is a full barrier as well. */
+#define sync_set_bits(p, bits)	((void)atomic_fetch_or_explicit((p), (bits), memory_order_seq_cst))
+
+/* Shared with another machine's code: a lock of our process cannot stand in for an atomic. */
+_Static_assert(ATOMIC_INT_LOCK_FREE == 2 && ATOMIC_LLONG_LOCK_FREE == 2, "atomics take locks here");
+
+#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "VMBus is little-endian and exists on little-endian machines only"
+#endif
+
+#endif /* VMBUS_BARRIER_H */

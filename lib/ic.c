@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/* Integration components: the header of their messages, and the negotiation of versions. */
+
+#include <errno.h>
+#include <string.h>
+
+#include "internal.h"
+
+_Static_assert(sizeof(struct vmbus_ic_header) == 28, "the header on the wire");
+_Static_assert(sizeof(struct vmbus_ic_negotiate) == 8, "the negotiation on the wire");
+_Static_assert(sizeof(struct vmbus_ic_version) == 4, "a version on the wire");
+
+int vmbus_ic_parse(const void *msg, size_t len, struct vmbus_ic_header *hdr)
+{
+	if (len < sizeof(*hdr))
+		return -EPROTO;
+	memcpy(hdr, msg, sizeof(*hdr));
+	return 0;
+}
+
+int vmbus_ic_answer(void *msg, size_t len, uint32_t status)
+{
+	struct vmbus_ic_header hdr;
+
+	if (vmbus_ic_parse(msg, len, &hdr))
+		return -EPROTO;
+	hdr.status = status;
+	hdr.flags = VMBUS_IC_FLAG_TRANSACTION | VMBUS_IC_FLAG_RESPONSE;
+	memcpy(msg, &hdr, sizeof(hdr));
+	return 0;
+}
+
+/* The first of ours that is among theirs, or NULL */
+static const struct vmbus_ic_version *common(const struct vmbus_ic_version *ours, size_t our_count,
+					     const unsigned char *theirs, size_t their_count)
+{
+	for (size_t i = 0; i < our_count; i++)
+		for (size_t j = 0; j < their_count; j++)
+			if (!memcmp(&ours[i], theirs + j * sizeof(*ours), sizeof(*ours)))
+				return &ours[i];
+	return NULL;
+}
+
+int vmbus_ic_negotiate(void *msg, size_t len,
+		       const struct vmbus_ic_version *frameworks, size_t framework_count,
+		       const struct vmbus_ic_version *messages, size_t message_count,
+		       struct vmbus_ic_version *framework, struct vmbus_ic_version *message)
+{
+	unsigned char *body = (unsigned char *)msg + sizeof(struct vmbus_ic_header);
+	unsigned char *versions = body + sizeof(struct vmbus_ic_negotiate);
+	const size_t fixed = sizeof(struct vmbus_ic_header) + sizeof(struct vmbus_ic_negotiate);
+	struct vmbus_ic_version agreed[2];
+	const struct vmbus_ic_version *fw, *srv;
+	struct vmbus_ic_negotiate neg;
+	struct vmbus_ic_header hdr;
+
+	if (!framework_count || !message_count)
+		return -EINVAL;
+	if (vmbus_ic_parse(msg, len, &hdr) || hdr.type != VMBUS_IC_NEGOTIATE || len < fixed)
+		return -EPROTO;
+	memcpy(&neg, body, sizeof(neg));
+	if (neg.framework_count > VMBUS_IC_MAX_VERSIONS ||
+	    neg.message_count > VMBUS_IC_MAX_VERSIONS ||
+	    (neg.framework_count + neg.message_count) * sizeof(agreed[0]) > len - fixed)
+		return -EPROTO;
+
+	fw = common(frameworks, framework_count, versions, neg.framework_count);
+	srv = common(messages, message_count,
+		     versions + neg.framework_count * sizeof(agreed[0]), neg.message_count);
+
+	hdr.size = sizeof(neg) + sizeof(agreed);
+	memcpy(msg, &hdr, sizeof(hdr));
+	vmbus_ic_answer(msg, len, VMBUS_S_OK);
+	neg.framework_count = neg.message_count = fw && srv;
+	memcpy(body, &neg, sizeof(neg));
+	if (!fw || !srv)
+		return -EPROTONOSUPPORT;
+
+	/* There is room: each of the host's lists has at least one. */
+	agreed[0] = *fw;
+	agreed[1] = *srv;
+	memcpy(versions, agreed, sizeof(agreed));
+	if (framework)
+		*framework = *fw;
+	if (message)
+		*message = *srv;
+	return 0;
+}

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/* The way to the host and back, beside the rings: signals, interrupts, waiting. */
+
+#include <errno.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "internal.h"
+
+int channel_dead(struct vmbus_channel *chan, int err)
+{
+	WRITE_ONCE(chan->dead, err);
+	return err;
+}
+
+/* EIO is how UIO says that the device went away; the others come from sockets. */
+static int meaning_of(int error)
+{
+	return error == EIO || error == ENODEV || error == EPIPE || error == ECONNRESET ?
+		-ENODEV : -error;
+}
+
+static int write_signal(struct vmbus_channel *chan)
+{
+	const int32_t one = 1;	/* zero would mask */
+	ssize_t n;
+
+	do {
+		n = chan->fd_is_socket ? send(chan->fd, &one, sizeof(one), MSG_NOSIGNAL) :
+					 write(chan->fd, &one, sizeof(one));
+	} while (n < 0 && errno == EINTR);
+	/* A full socket: the other side has signals enough to wake up. */
+	if (n < 0 && errno != EAGAIN)
+		return meaning_of(errno);
+	return 0;
+}
+
+int vmbus_signal(struct vmbus_channel *chan)
+{
+	int err = READ_ONCE(chan->dead);
+
+	if (err)
+		return err;
+	if (chan->monitor_word) {
+		sync_set_bits(chan->event_word, chan->event_bit);
+		sync_set_bits(chan->monitor_word, chan->monitor_bit);
+	} else if (chan->signal) {
+		err = chan->signal(chan->ctx);
+	} else if (chan->fd >= 0) {
+		err = write_signal(chan);
+	}
+	return err ? channel_dead(chan, err) : 0;
+}
+
+/* Takes one interrupt from the descriptor; -EAGAIN when there is none */
+static int take_interrupt(struct vmbus_channel *chan)
+{
+	int32_t count;
+	ssize_t n;
+
+	do {
+		n = read(chan->fd, &count, sizeof(count));
+	} while (n < 0 && errno == EINTR);
+	if (n > 0)
+		return 0;
+	if (n < 0 && errno == EAGAIN)
+		return -EAGAIN;
+	return channel_dead(chan, n ? meaning_of(errno) : -ENODEV);
+}
+
+/* The events that are ready now, or -EIO */
+static int look(struct vmbus_channel *chan, unsigned int events)
+{
+	int ready = 0, fits;
+	int64_t avail;
+
+	if (events & VMBUS_WAIT_RECV) {
+		avail = rx_ring_avail(&chan->rx);
+		if (avail < 0)
+			return avail;
+		if (avail)
+			ready |= VMBUS_WAIT_RECV;
+	}
+	if (events & VMBUS_WAIT_SEND) {
+		fits = chan->tx.pending ? tx_ring_fits(&chan->tx, chan->tx.pending) : 1;
+		if (fits < 0)
+			return fits;
+		if (fits)
+			ready |= VMBUS_WAIT_SEND;
+	}
+	return ready;
+}
+
+static bool events_ok(unsigned int events)
+{
+	return events && !(events & ~(VMBUS_WAIT_RECV | VMBUS_WAIT_SEND));
+}
+
+int vmbus_arm(struct vmbus_channel *chan, unsigned int events)
+{
+	int ready;
+
+	if (!events_ok(events))
+		return -EINVAL;
+	rx_ring_unmask(&chan->rx);
+	if (events & VMBUS_WAIT_SEND && chan->tx.pending)
+		tx_ring_want(&chan->tx, chan->tx.pending);
+	ready = look(chan, events);
+	return ready ? ready : READ_ONCE(chan->dead);
+}
+
+void vmbus_mask(struct vmbus_channel *chan)
+{
+	rx_ring_mask(&chan->rx);
+}
+
+int vmbus_ack(struct vmbus_channel *chan)
+{
+	if (chan->fd < 0)
+		return -EOPNOTSUPP;
+	rx_ring_mask(&chan->rx);
+	return take_interrupt(chan);
+}
+
+int vmbus_fd(const struct vmbus_channel *chan)
+{
+	return chan->fd;
+}
+
+static int64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000LL + t.tv_nsec / 1000000;
+}
+
+/* Milliseconds until the deadline; -1: no limit */
+static int remaining(int64_t deadline)
+{
+	int64_t left = deadline - now_ms();
+
+	return deadline < 0 ? -1 : left > 0 ? left : 0;
+}
+
+/* Sleeps until an interrupt, and takes it */
+static int sleep_for_interrupt(struct vmbus_channel *chan, int timeout_ms)
+{
+	struct pollfd p = { .fd = chan->fd, .events = POLLIN };
+	int n = poll(&p, 1, timeout_ms);
+	int err;
+
+	if (n < 0)
+		return -errno;
+	if (n == 0)
+		return -ETIMEDOUT;
+	err = take_interrupt(chan);
+	if (err != -EAGAIN)
+		return err;
+	/* Somebody else took it; but an error condition stays, and poll would return for ever. */
+	return p.revents & (POLLERR | POLLHUP | POLLNVAL) ? channel_dead(chan, -ENODEV) : 0;
+}
+
+int vmbus_wait(struct vmbus_channel *chan, unsigned int events, int timeout_ms)
+{
+	int64_t deadline = timeout_ms < 0 ? -1 : now_ms() + timeout_ms;
+	int ready, err;
+
+	if (!events_ok(events))
+		return -EINVAL;
+	ready = look(chan, events);
+	while (!ready) {
+		if (chan->fd < 0)
+			return -EOPNOTSUPP;
+		ready = vmbus_arm(chan, events);
+		if (ready)
+			break;
+		err = sleep_for_interrupt(chan, remaining(deadline));
+		/* What was sent before the host went, or before the time was up, counts. */
+		ready = look(chan, events);
+		if (!ready)
+			ready = err;
+	}
+	if (events & VMBUS_WAIT_RECV)
+		rx_ring_mask(&chan->rx);
+	return ready;
+}
