@@ -61,7 +61,7 @@ endif
 .SUFFIXES:
 MAKEFLAGS     += --no-builtin-rules
 
-.PHONY: all lib daemons tools modules install help clean distclean
+.PHONY: all lib daemons tools modules install help deps demo check check-quick dist clean distclean
 all: lib daemons tools
 
 # Rooms add to these and to the install-* targets.
@@ -102,8 +102,46 @@ include packaging/build.mk
 install: $(installs)
 .PHONY: $(installs)
 
+# What the bench and the checks need; see selftests/.
+export O HYPERV_UIO_CACHE HYPERV_UIO_MIRROR HYPERV_UIO_VM
+deps:
+	$(Q)selftests/deps
+demo check check-quick: export O := $(abspath $(O))
+demo:
+	$(Q)selftests/demo
+check:
+	$(Q)selftests/check
+check-quick:
+	$(Q)selftests/check quick
+
 clean:
 	$(Q)rm -rf $(O) $(cleanfiles)
 	$(Q)$(MAKE) -s -C kernel clean
 
 distclean: clean
+
+help:
+	@printf '%s\n' \
+	'hyperv-uio $(VERSION)' \
+	'' \
+	'  make all                 library, daemon and tools, into O' \
+	'  make modules KDIR=DIR    the module for a tree of kernel headers: kernel/uio_hv_generic.ko' \
+	'  make install             everything; or one part: $(sort $(installs))' \
+	'  make deb, make rpm       packages, into O/deb and O/rpm' \
+	'' \
+	'  make demo                a host copies two files into a Debian 12 guest (as root; 6 minutes the first time)' \
+	'  make check               every test (as root; 25 minutes the first time); CI runs this' \
+	'  make check-quick         unit tests, sanitizers, shellcheck: a minute' \
+	'  make bench               the benchmarks of selftests/bench' \
+	'  make deps                installs the Debian packages that these need' \
+	'  make dist                a tarball of the sources, into O' \
+	'  make clean, distclean    O and what the module build left' \
+	'' \
+	'  O=DIR                    where to build (build)' \
+	'  V=1                      show the commands' \
+	'  WERROR=1                 warnings are errors' \
+	'  CROSS_COMPILE=PREFIX     another architecture: aarch64-linux-gnu-' \
+	'  DESTDIR=DIR prefix=DIR   where to install, as usual; see the head of the Makefile for the rest' \
+	'  HYPERV_UIO_CACHE=DIR     roots, kernels and downloads of the bench (~/.cache/hyperv-uio)' \
+	'  HYPERV_UIO_VM=MODE       direct, nested or auto: how the bench gets a VMBus; see doc/testing.md' \
+	'  HYPERV_UIO_MIRROR=URL    the Debian mirror that the bench uses'

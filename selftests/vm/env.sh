@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
 # Sourced by every script of the bench: places, messages, and the way into a root.
 
 set -euo pipefail
@@ -12,7 +13,7 @@ out=${O:-$top/build}/vm
 
 die() {
 	printf '%s: %s\n' "${0##*/}" "$*" >&2
-	exit 1
+	exit 2
 }
 
 need() {

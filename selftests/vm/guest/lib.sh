@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=sh
+# Sourced by a test's guest.sh, inside the guest. Results and words go to the host over the second serial port.
+
+port=/dev/ttyS1
+result_number=0
+
+say() { printf 'say %s\n' "$*" >$port; }
+
+# hear WORDS: waits for this line from the host (the test's own time limit ends it)
+hear() {
+	local line
+	while read -r line <$port; do
+		[ "$line" = "$*" ] && return 0
+	done
+	return 1
+}
+
+note() { printf '# guest: %s\n' "$*" >$port; }
+
+ok() { result_number=$((result_number + 1)) && printf 'ok guest %s\n' "$*" >$port; }
+not_ok() { result_number=$((result_number + 1)) && printf 'not ok guest %s\n' "$*" >$port; }
+
+# check DESCRIPTION COMMAND...: one result
+check() {
+	local description="$1" status
+	shift
+	"$@" >/tmp/check.out 2>&1
+	status=$?
+	if [ $status = 0 ]; then
+		ok "$description"
+	else
+		not_ok "$description"
+		note "$* exited with $status"
+		while read -r line; do note "  $line"; done </tmp/check.out
+		return 1
+	fi
+}
+
+# within SECONDS COMMAND...: true as soon as the command is
+within() {
+	local tries=$(($1 * 10))
+	shift
+	while ! "$@"; do
+		tries=$((tries - 1))
+		[ $tries -gt 0 ] || return 1
+		sleep 0.1 2>/dev/null || usleep 100000
+	done
+}
+
+vmbus_device() {
+	local device
+	for device in /sys/bus/vmbus/devices/*; do
+		[ "$(cat "$device/class_id" 2>/dev/null)" = "{$1}" ] && echo "$device" && return 0
+	done
+	return 1
+}
+
+fcopy_class=34d14be3-dee4-41c8-9ae7-6b174977c192
+
+# The kernel log's lines that no test may cause.
+kernel_complaints() {
+	dmesg | grep -E 'BUG:|WARNING:|Oops|Call Trace:|KASAN|UBSAN|kmemleak: [1-9]|possible (circular|recursive) locking|lockdep|general protection|DEBUG_LOCKS|ODEBUG|refcount_t|scheduling while atomic|hung task|soft lockup|rcu.*stall'
+}

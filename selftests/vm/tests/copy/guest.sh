@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=sh
+check "the device is offered" within 10 vmbus_device "$fcopy_class"
+# hv_utils has the device on kernels before 6.10: vmbus-bind takes it over.
+modprobe hv_utils
+check "vmbus-bind binds it" /usr/lib/udev/vmbus-bind --all
+device=$(vmbus_device "$fcopy_class")
+check "the driver is ours" test "$(cat "$device/driver/module/version")" = "$(cat /test/VERSION)"
+hv-fcopyd --foreground 2>/tmp/fcopyd.log &
+daemon=$!
+mkdir -p /tmp/in
+say ready
+hear copied
+name='Grüße 日本 🎉.txt'
+check "20 MB are complete" test "$(stat -c %s /tmp/in/big.bin)" = 20000000
+check "the other file has its name" test -f "/tmp/in/$name"
+say "sha $(sha256sum </tmp/in/big.bin | cut -d' ' -f1) $(sha256sum <"/tmp/in/$name" | cut -d' ' -f1)"
+check "nothing else lies beside them" test "$(ls -A /tmp/in | wc -l)" = 2
+kill $daemon
+wait $daemon
+status=$?
+check "hv-fcopyd ends cleanly on SIGTERM (exit status $status)" test $status = 0
+[ $status = 0 ] || while read -r line; do note "$line"; done </tmp/fcopyd.log

@@ -1,0 +1,13 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=sh
+guest_says ready || exit 1
+copy_vmfile fcopy --generate 20000000:1 --name big.bin --directory /tmp/in >big.out
+big=$?
+copy_vmfile fcopy --generate 5000:2 --name 'Grüße 日本 🎉.txt' --directory /tmp/in >name.out
+name=$?
+tell copied
+check "both copies report success" test $big$name = 00
+said=$(guest_says sha)
+sent="sha $(sed -n 's/^sha256 //p' big.out) $(sed -n 's/^sha256 //p' name.out)"
+check "SHA-256 of what was sent and of what arrived" test "$said" = "$sent"
+note "$(sed -n 's/^MB\/s //p' big.out) MB/s"

@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=sh
+modprobe uio_hv_generic
+echo "$fcopy_class" >/sys/bus/vmbus/drivers/uio_hv_generic/new_id
+# A reader that opens the device whenever it is there, and reads until the rescind.
+reader() {
+	while :; do
+		cat /dev/uio* >/dev/null 2>&1 || :
+	done
+}
+check "the device is there" within 10 test -c /dev/uio0
+reader &
+say ready
+hear done
+kill $!
+check "the device is still there" within 5 sh -c 'ls /dev/uio*'

@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=sh
+link=/dev/vmbus/by-class/fcopy
+running() { [ "$(systemctl is-active hv-fcopyd)" = active ]; }
+stopped() { [ "$(systemctl is-active hv-fcopyd)" = inactive ]; }
+linked() { [ -c $link ]; }
+unlinked() { [ ! -e $link ]; }
+bound() { [ "$(basename "$(readlink -f "$(vmbus_device "$fcopy_class")/driver")")" = uio_hv_generic ]; }
+sum() { say "sha $1 $(sha256sum <"/srv/$1" | cut -d' ' -f1)"; }
+mkdir -p /srv
+
+check "the device is bound at boot" within 30 bound
+check "by the module that dkms built" sh -c 'modinfo -n uio_hv_generic | grep /updates/dkms/ && test "$(cat /sys/module/uio_hv_generic/version)" = "$(cat ./VERSION)"'
+check "the stable link is there" within 10 linked
+check "hv-fcopyd runs" within 20 running
+check "and the boot had no failed unit" test -z "$(systemctl --failed --no-legend --plain)"
+say booted
+hear copied first
+sum first
+hear rescinded
+check "the link goes with the device" within 20 unlinked
+check "hv-fcopyd goes with the device" within 20 stopped
+say gone
+hear offered
+check "the link comes back" within 20 linked
+check "hv-fcopyd comes back" within 20 running
+say back
+hear copied second
+sum second
+hear cycled
+check "after five quick cycles hv-fcopyd runs" within 20 running
+say back again
+hear copied third
+sum third
+check "no unit has failed" test -z "$(systemctl --failed --no-legend --plain)"
+# Removal gives the device back to the kernel's driver.
+check "apt removes it all" sh -c 'DEBIAN_FRONTEND=noninteractive apt-get -y purge hyperv-uio hyperv-uio-dkms hyperv-uio-fcopyd hyperv-uio-selftests'
+check "and hv_utils has the device again" test "$(basename "$(readlink -f "$(vmbus_device "$fcopy_class")/driver")")" = hv_utils
