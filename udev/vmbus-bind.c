@@ -13,13 +13,14 @@
 enum { EXIT_OK, EXIT_FAILED, EXIT_USAGE };
 
 static const char usage[] =
-	"usage: vmbus-bind [-n] [-f] [--syslog] INSTANCE   bind one device as configured\n"
-	"       vmbus-bind [-n] [-f] [--syslog] --all      bind every device that is configured\n"
-	"       vmbus-bind [-n] --release [CLASS|GUID]     give the configured devices back\n"
-	"       vmbus-bind --check                         only read the configuration\n"
+	"usage: vmbus-bind [-n] [-f] INSTANCE          bind one device as configured\n"
+	"       vmbus-bind [-n] [-f] --all             bind every device that is configured\n"
+	"       vmbus-bind [-n] --release [CLASS|GUID] give the configured devices back\n"
+	"       vmbus-bind --check                     only read the configuration\n"
 	"  -n, --dry-run   say what would be done\n"
 	"  -f, --force     also take a device that the machine needs (default route, mounted disk)\n"
-	"      --syslog    messages go to the system log\n"
+	"      --udev      for udev rules: messages go to the system log, and a device that has left\n"
+	"                  meanwhile is no error\n"
 	"      --root DIR  a tree with sys, proc, etc and usr/lib in place of the machine's\n"
 	"      --version, --help\n"
 	"Exit status: 0 done, or nothing to do; 1 a device is not where it belongs; 2 wrong arguments\n"
@@ -40,7 +41,8 @@ static int one(const struct config *config, struct vmbus_dev *dev, enum mode mod
 	return ret == -ENODEV ? 0 : ret;
 }
 
-static int run(const struct config *config, enum mode mode, const char *id, bool dry, bool force)
+static int run(const struct config *config, enum mode mode, const char *id, bool dry, bool force,
+	       bool event)
 {
 	struct vmbus_dev single, *devs = NULL;
 	size_t count, i;
@@ -48,9 +50,10 @@ static int run(const struct config *config, enum mode mode, const char *id, bool
 
 	if (mode == BIND_ONE) {
 		ret = dev_read(&single, id);
+		if (ret == -ENODEV && event)
+			return 0;
 		if (ret) {
-			say(ret == -ENODEV ? LOG_INFO : LOG_ERR, "%s: %s", id, ret == -ENODEV ?
-			    "no such VMBus device" : strerror(-ret));
+			say(LOG_ERR, "%s: %s", id, ret == -ENODEV ? "no such VMBus device" : strerror(-ret));
 			return ret;
 		}
 		return one(config, &single, mode, dry, force);
@@ -73,21 +76,21 @@ static int run(const struct config *config, enum mode mode, const char *id, bool
 
 int main(int argc, char **argv)
 {
-	enum { OPT_ALL = 256, OPT_RELEASE, OPT_CHECK, OPT_SYSLOG, OPT_ROOT, OPT_VERSION, OPT_HELP };
+	enum { OPT_ALL = 256, OPT_RELEASE, OPT_CHECK, OPT_UDEV, OPT_ROOT, OPT_VERSION, OPT_HELP };
 	static const struct option options[] = {
 		{ "all",     no_argument,       NULL, OPT_ALL },
 		{ "release", no_argument,       NULL, OPT_RELEASE },
 		{ "check",   no_argument,       NULL, OPT_CHECK },
 		{ "dry-run", no_argument,       NULL, 'n' },
 		{ "force",   no_argument,       NULL, 'f' },
-		{ "syslog",  no_argument,       NULL, OPT_SYSLOG },
+		{ "udev",    no_argument,       NULL, OPT_UDEV },
 		{ "root",    required_argument, NULL, OPT_ROOT },
 		{ "version", no_argument,       NULL, OPT_VERSION },
 		{ "help",    no_argument,       NULL, OPT_HELP },
 		{ 0 }
 	};
 	enum mode mode = BIND_ONE;
-	bool dry = false, force = false;
+	bool dry = false, force = false, event = false;
 	const char *id = NULL, *class;
 	char guid[GUID_LEN + 1];
 	struct config config;
@@ -107,8 +110,8 @@ int main(int argc, char **argv)
 		case 'f':
 			force = true;
 			break;
-		case OPT_SYSLOG:
-			log_to_syslog = true;
+		case OPT_UDEV:
+			event = log_to_syslog = true;
 			openlog("vmbus-bind", LOG_PID, LOG_DAEMON);
 			break;
 		case OPT_ROOT:
@@ -150,7 +153,7 @@ int main(int argc, char **argv)
 		return EXIT_USAGE;
 	}
 	if (mode != CHECK)
-		ret = run(&config, mode, id, dry, force);
+		ret = run(&config, mode, id, dry, force, event);
 	config_free(&config);
 	return ret ? EXIT_FAILED : EXIT_OK;
 }

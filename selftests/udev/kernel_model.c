@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Linked into vmbus-bind in place of udev/kernel.c: each write and each modprobe becomes a call of
+ * the tree's own model of the kernel, ROOT/kernel/model, whose exit status is the errno.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "../../udev/kernel.h"
+#include "../../udev/vmbusdev.h"
+
+/* An exit status has eight bits, the kernel's ENOTSUPP has not. */
+#define STATUS_ENOTSUPP 254
+
+static int call(const char *what, const char *path, const char *value)
+{
+	char model[PATH_MAX];
+	int status;
+	pid_t pid;
+
+	if (snprintf(model, sizeof(model), "%s/kernel/model", root) >= (int)sizeof(model))
+		return -ENAMETOOLONG;
+	fflush(NULL);
+	pid = fork();
+	if (pid < 0)
+		return -errno;
+	if (!pid) {
+		execl(model, model, what, path, value, (char *)NULL);
+		perror(model);
+		_exit(255);
+	}
+	if (waitpid(pid, &status, 0) < 0 || !WIFEXITED(status) || WEXITSTATUS(status) == 255) {
+		fprintf(stderr, "the model of the kernel failed: %s %s\n", what, path);
+		abort();
+	}
+	return WEXITSTATUS(status) == STATUS_ENOTSUPP ? -524 : -WEXITSTATUS(status);
+}
+
+int kernel_write(const char *value, const char *format, ...)
+{
+	char path[PATH_MAX];
+	va_list args;
+	int ret;
+
+	va_start(args, format);
+	ret = vsnprintf(path, sizeof(path), format, args);
+	va_end(args);
+	if (ret >= (int)sizeof(path))
+		return -ENAMETOOLONG;
+	return call("write", path, value);
+}
+
+int kernel_load(const char *name)
+{
+	return call("load", name, "");
+}

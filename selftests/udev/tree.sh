@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=sh
+# A machine as a tree of files, for the tests of vmbus-bind and vmbusctl. Sourced.
+
+dir=$(dirname "$(readlink -f "$0")")
+. "$dir/../kselftest/ktap_helpers.sh"
+
+fcopy=34d14be3-dee4-41c8-9ae7-6b174977c192
+nic=f8615163-df3e-46c5-913f-f2d2f965ed0e
+scsi=ba6163d9-04a1-4d29-b605-72e2ffb1dc7f
+dev=eb765408-105f-49b6-b4aa-c123b64d17d4
+dev2=b6650ff7-33bc-4840-8048-e0676786f393
+alias=vmbus:e34bd134e4dec8419ae76b174977c192
+vendor=usr/lib/hyperv-uio/bind.d
+admin=etc/hyperv-uio/bind.d
+
+base=$(mktemp -d)
+trap 'rm -rf "$base"' EXIT
+n=0
+
+# A fresh machine with VMBus, nothing on it, and uio_hv_generic ready to be loaded.
+tree() {
+	n=$((n + 1))
+	root=$base/$n
+	bus=$root/sys/bus/vmbus
+	mkdir -p "$bus/devices" "$bus/drivers" "$root/sys/class/net" "$root/$vendor" "$root/$admin" \
+		"$root/kernel/modules" "$root/kernel/alias" "$root/kernel/ids" "$root/kernel/probe" \
+		"$root/proc/net" "$root/proc/self"
+	: >"$bus/drivers_probe"
+	: >"$root/proc/net/route"
+	: >"$root/proc/self/mountinfo"
+	: >"$root/kernel/modules/uio_hv_generic"
+	: >"$root/kernel/log"
+	cp "$dir/model" "$root/kernel/model"
+}
+
+# driver NAME [CLASS...]: loaded, with these classes
+driver() {
+	mkdir -p "$bus/drivers/$1"
+	d=$1
+	shift
+	: >"$root/kernel/ids/$d"
+	[ $# = 0 ] || printf '%s\n' "$@" >"$root/kernel/ids/$d"
+}
+
+# device INSTANCE CLASS [DRIVER]
+device() {
+	mkdir -p "$bus/devices/$1"
+	printf '{%s}\n' "$2" >"$bus/devices/$1/class_id"
+	echo "(null)" >"$bus/devices/$1/driver_override"
+	echo "$alias" >"$bus/devices/$1/modalias"
+	echo 0 >"$bus/devices/$1/state"
+	[ -z "${3-}" ] || ln -s "../../drivers/$3" "$bus/devices/$1/driver"
+}
+
+# conf FOLDER/NAME LINE...
+conf() {
+	f=$root/$1
+	shift
+	printf '%s\n' "$@" >"$f"
+}
+
+# vmbus_bind ARGUMENTS: output in $out, exit status in $status
+vmbus_bind() {
+	status=0
+	out=$("$dir/vmbus-bind-model" --root "$root" "$@" 2>&1) || status=$?
+}
+
+driver_of() {
+	basename "$(readlink "$bus/devices/$1/driver" || echo none)"
+}
+
+fail() {
+	echo "# $*"
+	exit 1
+}
+
+is() { # WHAT HAVE WANT
+	[ "$2" = "$3" ] || fail "$1 is '$2', not '$3'${out:+; output: $out}"
+}
+
+says() { # PATTERN
+	case $out in
+	*"$1"*) ;;
+	*) fail "the output lacks '$1': $out" ;;
+	esac
+}
+
+log_is() { # LINE...
+	printf '%s\n' "$@" >"$root/kernel/want"
+	diff -u "$root/kernel/want" "$root/kernel/log" | sed 's/^/# /'
+	cmp -s "$root/kernel/want" "$root/kernel/log" || fail "the kernel was asked for something else"
+}
+
+log_is_empty() {
+	[ ! -s "$root/kernel/log" ] || fail "the kernel was asked for: $(tr '\n' ';' <"$root/kernel/log")"
+}
+
+# run_tests: each function named test_*, in the order of the file
+run_tests() {
+	tests=$(sed -n 's/^\(test_[a-z0-9_]*\)() {$/\1/p' "$0")
+	ktap_print_header
+	# shellcheck disable=SC2086 # words
+	set -- $tests
+	ktap_set_plan $#
+	for t in "$@"; do
+		tree
+		out=
+		if (set -e; "$t"); then
+			ktap_test_pass "${t#test_}"
+		else
+			ktap_test_fail "${t#test_}"
+		fi
+	done
+	ktap_finished
+}

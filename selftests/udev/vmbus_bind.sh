@@ -1,0 +1,318 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# vmbus-bind against a model of the kernel: who has the device in the end, and what was written.
+. "$(dirname "$0")/tree.sh"
+
+want_fcopy() {
+	conf $vendor/10-fcopy.conf '[fcopy]' driver=uio_hv_generic
+}
+
+test_free_device_is_bound() {
+	want_fcopy
+	device $dev $fcopy
+	driver uio_hv_generic
+	vmbus_bind $dev
+	is status $status 0
+	is driver "$(driver_of $dev)" uio_hv_generic
+	says "bound to uio_hv_generic"
+	log_is "devices/$dev/driver_override uio_hv_generic" "drivers/uio_hv_generic/bind $dev"
+}
+
+test_missing_driver_is_loaded_after_the_override_is_set() {
+	want_fcopy
+	device $dev $fcopy
+	vmbus_bind $dev
+	is status $status 0
+	is driver "$(driver_of $dev)" uio_hv_generic
+	log_is "devices/$dev/driver_override uio_hv_generic" "modprobe uio_hv_generic"
+}
+
+test_takes_over_from_the_present_driver() {
+	want_fcopy
+	driver hv_util $fcopy
+	device $dev $fcopy hv_util
+	vmbus_bind $dev
+	is status $status 0
+	is driver "$(driver_of $dev)" uio_hv_generic
+	says "taken over from hv_util"
+	log_is "devices/$dev/driver_override uio_hv_generic" "modprobe uio_hv_generic" \
+		"drivers/hv_util/unbind $dev" "drivers/uio_hv_generic/bind $dev"
+}
+
+test_bound_already_is_success_and_writes_nothing() {
+	want_fcopy
+	driver uio_hv_generic $fcopy
+	device $dev $fcopy uio_hv_generic
+	vmbus_bind $dev
+	is status $status 0
+	is output "$out" ""
+	log_is_empty
+}
+
+test_twice_is_once() {
+	want_fcopy
+	device $dev $fcopy
+	vmbus_bind $dev
+	cp "$root/kernel/log" "$root/kernel/first"
+	vmbus_bind $dev
+	is status $status 0
+	cmp -s "$root/kernel/log" "$root/kernel/first" || fail "the second run wrote something"
+}
+
+test_two_at_once_take_it_once() {
+	want_fcopy
+	driver hv_util $fcopy
+	device $dev $fcopy hv_util
+	"$dir/vmbus-bind-model" --root "$root" $dev 2>"$root/a" &
+	"$dir/vmbus-bind-model" --root "$root" $dev 2>"$root/b"
+	wait $!
+	is driver "$(driver_of $dev)" uio_hv_generic
+	is unbinds "$(grep -c /unbind "$root/kernel/log")" 1
+	is lines "$(cat "$root/a" "$root/b" | wc -l)" 1
+}
+
+test_without_a_section_nothing_is_done() {
+	device $dev $fcopy
+	vmbus_bind $dev
+	is status $status 0
+	vmbus_bind --all
+	is status $status 0
+	is driver "$(driver_of $dev)" none
+	log_is_empty
+}
+
+test_machine_without_vmbus_is_quiet() {
+	rm -r "$root/sys"
+	vmbus_bind --all
+	is status $status 0
+	is output "$out" ""
+}
+
+test_device_that_is_not_there() {
+	want_fcopy
+	vmbus_bind $dev
+	is status $status 1
+	says "no such VMBus device"
+	vmbus_bind --udev $dev
+	is "status under udev" $status 0
+}
+
+test_rescinded_device_is_no_error() {
+	want_fcopy
+	device $dev $fcopy hv_util
+	driver hv_util $fcopy
+	echo unbind >"$root/kernel/rescind"
+	vmbus_bind $dev
+	is "status amid" $status 0
+	says "taken it back"
+}
+
+test_refused_device_goes_back_to_its_driver() {
+	want_fcopy
+	driver hv_util $fcopy
+	device $dev $fcopy hv_util
+	echo 254 >"$root/kernel/probe/uio_hv_generic"
+	vmbus_bind $dev
+	is status $status 1
+	is driver "$(driver_of $dev)" hv_util
+	is override "$(cat "$bus/devices/$dev/driver_override")" "(null)"
+	is lines "$(echo "$out" | wc -l)" 1
+	says "the driver does not take it: not supported"
+	says "it is with hv_util"
+}
+
+test_refused_device_keeps_a_foreign_override() {
+	want_fcopy
+	driver hv_util
+	device $dev $fcopy hv_util
+	echo hv_util >"$bus/devices/$dev/driver_override"
+	echo 12 >"$root/kernel/probe/uio_hv_generic"
+	vmbus_bind $dev
+	is status $status 1
+	is driver "$(driver_of $dev)" hv_util
+	is override "$(cat "$bus/devices/$dev/driver_override")" hv_util
+}
+
+test_refused_free_device_is_open_to_all_drivers_again() {
+	want_fcopy
+	driver hv_util $fcopy
+	device $dev $fcopy
+	echo 12 >"$root/kernel/probe/uio_hv_generic"
+	vmbus_bind $dev
+	is status $status 1
+	is driver "$(driver_of $dev)" hv_util
+}
+
+test_probe_that_fails_silently_is_noticed() {
+	want_fcopy
+	driver hv_util $fcopy
+	device $dev $fcopy hv_util
+	echo silent >"$root/kernel/probe/uio_hv_generic"
+	vmbus_bind $dev
+	is status $status 1
+	is driver "$(driver_of $dev)" hv_util
+	says "its probe failed"
+}
+
+test_driver_that_cannot_be_loaded() {
+	want_fcopy
+	rm "$root/kernel/modules/uio_hv_generic"
+	driver hv_util $fcopy
+	device $dev $fcopy hv_util
+	vmbus_bind $dev
+	is status $status 1
+	is driver "$(driver_of $dev)" hv_util
+	says "the driver cannot be loaded"
+	log_is "devices/$dev/driver_override uio_hv_generic" "modprobe uio_hv_generic" \
+		"devices/$dev/driver_override"
+}
+
+test_asynchronous_probe_under_way_does_not_win() {
+	want_fcopy
+	driver hv_util $fcopy
+	device $dev $fcopy
+	driver uio_hv_generic
+	echo hv_util >"$root/kernel/late"
+	vmbus_bind $dev
+	is status $status 0
+	is driver "$(driver_of $dev)" uio_hv_generic
+}
+
+test_endless_rivals_end() {
+	want_fcopy
+	driver hv_util $fcopy
+	driver uio_hv_generic
+	device $dev $fcopy
+	yes hv_util | head -n 50 >"$root/kernel/late"
+	vmbus_bind $dev
+	is status $status 1
+	is driver "$(driver_of $dev)" hv_util
+}
+
+test_without_driver_override_new_id_is_used() {
+	want_fcopy
+	driver hv_util $fcopy
+	device $dev $fcopy hv_util
+	rm "$bus/devices/$dev/driver_override"
+	vmbus_bind $dev
+	is status $status 0
+	is driver "$(driver_of $dev)" uio_hv_generic
+	log_is "modprobe uio_hv_generic" "drivers/hv_util/unbind $dev" \
+		"drivers/uio_hv_generic/new_id $fcopy" "drivers/uio_hv_generic/bind $dev"
+}
+
+test_known_new_id_is_fine() {
+	want_fcopy
+	driver hv_util $fcopy
+	driver uio_hv_generic $fcopy
+	device $dev $fcopy hv_util
+	rm "$bus/devices/$dev/driver_override"
+	vmbus_bind $dev
+	is status $status 0
+	is driver "$(driver_of $dev)" uio_hv_generic
+}
+
+test_refused_new_id_is_taken_out_again() {
+	want_fcopy
+	driver hv_util $fcopy
+	device $dev $fcopy hv_util
+	rm "$bus/devices/$dev/driver_override"
+	echo 12 >"$root/kernel/probe/uio_hv_generic"
+	vmbus_bind $dev
+	is status $status 1
+	is driver "$(driver_of $dev)" hv_util
+	is ids "$(cat "$root/kernel/ids/uio_hv_generic")" ""
+}
+
+test_dry_run_writes_nothing() {
+	want_fcopy
+	driver hv_util $fcopy
+	device $dev $fcopy hv_util
+	vmbus_bind --dry-run --all
+	is status $status 0
+	says "would be bound to uio_hv_generic, taken over from hv_util"
+	vmbus_bind -n --release
+	is status $status 0
+	log_is_empty
+}
+
+test_all_goes_on_after_a_failure() {
+	conf $admin/a.conf "[$dev2]" driver=absent "[$dev]" driver=uio_hv_generic
+	device $dev2 $fcopy
+	device $dev $fcopy
+	vmbus_bind --all
+	is status $status 1
+	is driver "$(driver_of $dev)" uio_hv_generic
+}
+
+test_release_gives_back_to_hv_utils() {
+	want_fcopy
+	driver hv_util $fcopy
+	device $dev $fcopy hv_util
+	vmbus_bind $dev
+	vmbus_bind --release fcopy
+	is status $status 0
+	is driver "$(driver_of $dev)" hv_util
+	is override "$(cat "$bus/devices/$dev/driver_override")" "(null)"
+	says "given back by uio_hv_generic, now with hv_util"
+}
+
+test_release_loads_what_the_alias_names() {
+	want_fcopy
+	device $dev $fcopy
+	echo $fcopy >"$root/kernel/modules/hv_utils"
+	echo hv_utils >"$root/kernel/alias/$alias"
+	vmbus_bind $dev
+	vmbus_bind --release
+	is status $status 0
+	is driver "$(driver_of $dev)" hv_utils
+}
+
+test_release_leaves_what_the_kernel_chose() {
+	want_fcopy
+	driver uio_hv_generic $fcopy
+	device $dev $fcopy uio_hv_generic
+	vmbus_bind --release
+	is status $status 0
+	is driver "$(driver_of $dev)" uio_hv_generic
+	log_is_empty
+}
+
+test_release_of_one_class_leaves_the_others() {
+	conf $admin/a.conf '[fcopy]' driver=uio_hv_generic '[kvp]' driver=uio_hv_generic
+	device $dev $fcopy
+	device $dev2 a9a0f4e7-5a45-4d96-b827-8a841e8c03e6
+	vmbus_bind --all
+	is driver "$(driver_of $dev2)" uio_hv_generic
+	vmbus_bind --release fcopy
+	is status $status 0
+	is driver "$(driver_of $dev)" none
+	is driver "$(driver_of $dev2)" uio_hv_generic
+}
+
+test_release_without_driver_override_takes_the_id_out() {
+	want_fcopy
+	driver hv_util $fcopy
+	device $dev $fcopy hv_util
+	rm "$bus/devices/$dev/driver_override"
+	vmbus_bind $dev
+	vmbus_bind --release
+	is status $status 0
+	is driver "$(driver_of $dev)" hv_util
+	is ids "$(cat "$root/kernel/ids/uio_hv_generic")" ""
+}
+
+test_wrong_arguments() {
+	for args in "" "--all $dev" "--all --release" "-f --release" "--check -n" "$dev $dev2" --what; do
+		# shellcheck disable=SC2086 # words
+		vmbus_bind $args
+		is "status of '$args'" $status 2
+	done
+	vmbus_bind ../../../etc
+	is status $status 2
+	says "not a GUID"
+	vmbus_bind --release nonsense
+	is status $status 2
+}
+
+run_tests
