@@ -103,7 +103,6 @@ install: $(installs)
 .PHONY: $(installs)
 
 # What the bench and the checks need; see selftests/.
-export O HYPERV_UIO_CACHE HYPERV_UIO_MIRROR HYPERV_UIO_VM
 deps:
 	$(Q)selftests/deps
 demo check check-quick: export O := $(abspath $(O))

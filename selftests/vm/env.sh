@@ -9,7 +9,9 @@ top=$(cd "$vm/../.." && pwd)
 # Downloads, roots, kernels: kept between runs and shared by checkouts. Delete it at any time.
 cache=${HYPERV_UIO_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/hyperv-uio}
 # What one checkout builds.
-out=${O:-$top/build}/vm
+O=${O:-build}
+[ "${O#/}" != "$O" ] || O=$top/$O
+out=$O/vm
 
 die() {
 	printf '%s: %s\n' "${0##*/}" "$*" >&2
