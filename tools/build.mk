@@ -8,8 +8,8 @@ vmbusctl-pkgs   := json-c uuid
 $(O)/tools/%.o: tools/%.c
 	$(call compile,$(shell $(PKG_CONFIG) --cflags $(vmbusctl-pkgs)))
 
-$(vmbusctl): $(vmbusctl-objs)
-	$(call link,$(vmbusctl-objs) $(shell $(PKG_CONFIG) --libs $(vmbusctl-pkgs)))
+$(vmbusctl): $(vmbusctl-objs) $(lib_a)
+	$(call link,$(vmbusctl-objs) $(lib_a) $(shell $(PKG_CONFIG) --libs $(vmbusctl-pkgs)))
 
 tools: $(vmbusctl)
 

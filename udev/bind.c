@@ -38,7 +38,7 @@ struct undo {
 
 static const char *described(const struct vmbus_dev *dev)
 {
-	static char text[2 * GUID_LEN + 4];
+	static char text[2 * VMBUS_GUID_SIZE + 4];
 	const char *name = class_name(dev->class);
 
 	snprintf(text, sizeof(text), "%s (%s)", dev->instance, name ? name : dev->class);

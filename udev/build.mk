@@ -6,15 +6,16 @@ bindconfdir   ?= /usr/lib/hyperv-uio/bind.d
 vmbus-bind        := $(O)/udev/vmbus-bind
 vmbus-bind-common := config log bind guard vmbusdev vmbus-bind
 vmbus-bind-objs   := $(vmbus-bind-common:%=$(O)/udev/%.o) $(O)/udev/kernel.o
-vmbus-bind-cflags := $(shell $(PKG_CONFIG) --cflags uuid inih) \
+vmbus-bind-cflags := $(shell $(PKG_CONFIG) --cflags inih) \
 		     -DVENDOR_CONFIG='"$(bindconfdir)"' -DADMIN_CONFIG='"$(sysconfdir)/hyperv-uio/bind.d"'
 udev-rules        := 60-hyperv-uio.rules 61-hv-fcopyd.rules
 
 $(O)/udev/%.o: udev/%.c
 	$(call compile,$(vmbus-bind-cflags))
 
-$(vmbus-bind): $(vmbus-bind-objs)
-	$(call link,$(vmbus-bind-objs) $(shell $(PKG_CONFIG) --libs uuid inih))
+# Classes and GUIDs come from the library's archive: a helper of udev wants no shared library of ours.
+$(vmbus-bind): $(vmbus-bind-objs) $(lib_a)
+	$(call link,$(vmbus-bind-objs) $(lib_a) $(shell $(PKG_CONFIG) --libs uuid inih))
 
 $(O)/udev/%.rules: udev/%.rules.in
 	$(subst_file)

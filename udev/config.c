@@ -34,19 +34,19 @@ static void fault(struct reader *reader, const char *what, const char *value)
 static void open_section(struct reader *reader, char *header)
 {
 	char *end = strchr(header, ']');
+	const struct vmbus_class *class;
 	struct section *sections;
-	char id[GUID_LEN + 1];
-	const char *guid;
+	char id[VMBUS_GUID_SIZE];
 
 	reader->in_section = false;
 	reader->section_faulty = true;
 	if (!end)
 		return; /* inih says so */
 	*end = '\0';
-	guid = class_guid(header + 1);
-	if (guid)
-		memcpy(id, guid, sizeof(id));
-	if (!guid && guid_parse(id, header + 1)) {
+	class = vmbus_class_find(header + 1);
+	if (class)
+		memcpy(id, class->guid, sizeof(id));
+	if (!class && vmbus_guid_parse(header + 1, id)) {
 		fault(reader, "a section is a class name or the GUID of a class or instance, not",
 		      header + 1);
 		*end = ']';

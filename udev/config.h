@@ -11,7 +11,7 @@
 enum tristate { UNSET, NO, YES };
 
 struct section {
-	char id[GUID_LEN + 1]; /* of a class or of an instance */
+	char id[VMBUS_GUID_SIZE]; /* of a class or of an instance */
 	char driver[DRIVER_NAME_MAX + 1];
 	enum tristate enable;
 	enum tristate force;

@@ -91,8 +91,9 @@ int main(int argc, char **argv)
 	};
 	enum mode mode = BIND_ONE;
 	bool dry = false, force = false, event = false;
-	const char *id = NULL, *class;
-	char guid[GUID_LEN + 1];
+	const struct vmbus_class *class;
+	const char *id = NULL;
+	char guid[VMBUS_GUID_SIZE];
 	struct config config;
 	int opt, modes = 0, ret;
 
@@ -137,12 +138,12 @@ int main(int argc, char **argv)
 		return EXIT_USAGE;
 	}
 	if (id) {
-		class = mode == RELEASE ? class_guid(id) : NULL;
-		if (!class && guid_parse(guid, id)) {
+		class = mode == RELEASE ? vmbus_class_find(id) : NULL;
+		if (!class && vmbus_guid_parse(id, guid)) {
 			say(LOG_ERR, "%s: not a GUID%s", id, mode == RELEASE ? " or class" : "");
 			return EXIT_USAGE;
 		}
-		id = class ? class : guid;
+		id = class ? class->guid : guid;
 	}
 
 	ret = config_load(&config);

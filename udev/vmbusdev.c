@@ -10,66 +10,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <uuid/uuid.h>
 
 const char *root = "";
 
-static const struct {
-	const char *name;
-	const char *guid;
-} classes[] = {
-	{ "ide",      "32412632-86cb-44a2-9b5c-50d1417354f5" },
-	{ "scsi",     "ba6163d9-04a1-4d29-b605-72e2ffb1dc7f" },
-	{ "fc",       "2f9bcc4a-0069-4af3-b76b-6fd0be528cda" },
-	{ "nic",      "f8615163-df3e-46c5-913f-f2d2f965ed0e" },
-	{ "nd",       "8c2eaf3d-32a7-4b09-ab99-bd1f1c86b501" },
-	{ "pcie",     "44c4f61d-4444-4400-9d52-802e27ede19f" },
-	{ "fb",       "da0a7802-e377-4aac-8e77-0558eb1073f8" },
-	{ "kbd",      "f912ad6d-2b17-48ea-bd65-f927a61c7684" },
-	{ "mouse",    "cfa8b69e-5b4a-4cc0-b98b-8ba1a1f3f95a" },
-	{ "kvp",      "a9a0f4e7-5a45-4d96-b827-8a841e8c03e6" },
-	{ "ts",       "9527e630-d0ae-497b-adce-e80ab0175caf" },
-	{ "hb",       "57164f39-9115-4e78-ab55-382f3bd5422d" },
-	{ "shutdown", "0e0b6031-5213-4934-818b-38d90ced39db" },
-	{ "fcopy",    "34d14be3-dee4-41c8-9ae7-6b174977c192" },
-	{ "backup",   "35fa2e29-ea23-4236-96ae-3a6ebacba440" },
-	{ "dm",       "525074dc-8985-46e2-8057-a307dc18a502" },
-};
-
-int guid_parse(char out[GUID_LEN + 1], const char *in)
-{
-	char bare[GUID_LEN + 1];
-	size_t len = strlen(in);
-	uuid_t uuid;
-
-	if (len == GUID_LEN + 2 && in[0] == '{' && in[len - 1] == '}') {
-		in++;
-		len -= 2;
-	}
-	if (len != GUID_LEN)
-		return -EINVAL;
-	memcpy(bare, in, len);
-	bare[len] = '\0';
-	if (uuid_parse(bare, uuid))
-		return -EINVAL;
-	uuid_unparse_lower(uuid, out);
-	return 0;
-}
-
 const char *class_name(const char *class)
 {
-	for (size_t i = 0; i < sizeof(classes) / sizeof(classes[0]); i++)
-		if (!strcmp(classes[i].guid, class))
-			return classes[i].name;
-	return NULL;
-}
+	const struct vmbus_class *known = vmbus_class_find(class);
 
-const char *class_guid(const char *name)
-{
-	for (size_t i = 0; i < sizeof(classes) / sizeof(classes[0]); i++)
-		if (!strcmp(classes[i].name, name))
-			return classes[i].guid;
-	return NULL;
+	return known ? known->name : NULL;
 }
 
 static int __attribute__((format(printf, 2, 0))) rooted(char *path, const char *format, va_list args)
@@ -155,21 +103,21 @@ int dev_read(struct vmbus_dev *dev, const char *instance)
 	char class[64];
 	int ret;
 
-	if (guid_parse(dev->instance, instance))
+	if (vmbus_guid_parse(instance, dev->instance))
 		return -EINVAL;
 	ret = read_line(class, sizeof(class), "/sys/bus/vmbus/devices/%s/class_id", dev->instance);
 	if (ret < 0)
 		return ret == -ENOENT ? -ENODEV : ret;
-	if (guid_parse(dev->class, class))
+	if (vmbus_guid_parse(class, dev->class))
 		return -EPROTO;
 	return dev_read_driver(dev);
 }
 
 static int is_instance(const struct dirent *entry)
 {
-	char guid[GUID_LEN + 1];
+	char guid[VMBUS_GUID_SIZE];
 
-	return !guid_parse(guid, entry->d_name);
+	return !vmbus_guid_parse(entry->d_name, guid);
 }
 
 int dev_list(struct vmbus_dev **devs, size_t *count)

@@ -6,25 +6,22 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define GUID_LEN 36
+#include "../lib/vmbus_bufring.h"
+
 #define DRIVER_NAME_MAX 63
 
 /* Lower case, no braces, as in the names under /sys/bus/vmbus/devices. */
 struct vmbus_dev {
-	char instance[GUID_LEN + 1];
-	char class[GUID_LEN + 1];
+	char instance[VMBUS_GUID_SIZE];
+	char class[VMBUS_GUID_SIZE];
 	char driver[DRIVER_NAME_MAX + 1]; /* empty: no driver */
 };
 
 /* The machine's tree: "" for the real one, a folder holding sys/, proc/, etc/ in tests. */
 extern const char *root;
 
-/* A GUID with or without braces, in either case, into canonical form; -EINVAL when it is none. */
-int guid_parse(char out[GUID_LEN + 1], const char *in);
-
-/* Short names of the known classes ("fcopy"); NULL when unknown. */
+/* The short name of a class, or NULL. */
 const char *class_name(const char *class);
-const char *class_guid(const char *name);
 
 /*
  * First line of ROOT/FORMAT into buf, without its newline. Returns its length, -errno, or
