@@ -1,1 +1,39 @@
 # SPDX-License-Identifier: GPL-2.0-only
+# The daemons: one folder each, with its unit.
+
+# HAVE_SYSTEMD=0 builds without libsystemd: the daemon then tells no service manager that it is ready.
+HAVE_SYSTEMD ?= 1
+
+fcopyd_objs := $(patsubst %.c,$(O)/%.o,$(wildcard daemons/fcopy/*.c))
+fcopyd_cflags = $(lib_cflags) -DHAVE_SYSTEMD=$(HAVE_SYSTEMD) $(systemd_cflags)
+
+ifeq ($(HAVE_SYSTEMD),1)
+systemd_cflags = $(shell $(PKG_CONFIG) --cflags libsystemd)
+systemd_libs   = $(shell $(PKG_CONFIG) --libs libsystemd)
+endif
+
+.PHONY: check-systemd
+daemons: $(O)/daemons/hv-fcopyd $(O)/daemons/fcopy/hv-fcopyd.service
+
+check-systemd:
+ifeq ($(HAVE_SYSTEMD),1)
+	@$(PKG_CONFIG) --exists libsystemd || { echo 'libsystemd (libsystemd-dev, systemd-devel) is not installed; HAVE_SYSTEMD=0 builds without' >&2; exit 1; }
+endif
+
+$(O)/daemons/fcopy/%.o: daemons/fcopy/%.c | check-systemd
+	$(call compile,$(fcopyd_cflags))
+
+$(O)/daemons/hv-fcopyd: $(fcopyd_objs) $(lib_so)
+	$(call link,$(fcopyd_objs) $(lib_libs) $(systemd_libs))
+
+$(O)/daemons/fcopy/hv-fcopyd.service: daemons/fcopy/hv-fcopyd.service.in
+	$(subst_file)
+
+installs += install-daemons
+install-daemons: daemons
+	$(Q)$(INSTALL) -d $(DESTDIR)$(sbindir) $(DESTDIR)$(unitdir) $(DESTDIR)$(mandir)/man8
+	$(Q)$(INSTALL) -m 755 $(O)/daemons/hv-fcopyd $(DESTDIR)$(sbindir)/hv-fcopyd
+	$(Q)$(INSTALL) -m 644 $(O)/daemons/fcopy/hv-fcopyd.service $(DESTDIR)$(unitdir)/hv-fcopyd.service
+	$(Q)$(INSTALL) -m 644 man/hv-fcopyd.8 $(DESTDIR)$(mandir)/man8/hv-fcopyd.8
+
+-include $(fcopyd_objs:.o=.d)

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef FCOPY_LEFTOVER_H
+#define FCOPY_LEFTOVER_H
+
+/*
+ * A half-written file that has a name must not outlive a crash of the daemon or of the machine. So
+ * before it gets the name, that is written down as a symbolic link in the state directory (one
+ * system call, and one fsync, make it whole), and the next daemon removes what it finds there.
+ * Files without a name (O_TMPFILE) need none of this.
+ */
+
+/** Every temporary name: this and 16 hexadecimal digits */
+#define LEFTOVER_PREFIX		".hv-fcopyd."
+#define LEFTOVER_NAME_SIZE	(sizeof(LEFTOVER_PREFIX) + 16)
+
+/**
+ * leftover_open() - the state directory, made if missing, and locked: one daemon may have it
+ *
+ * Returns a descriptor, or -errno; -EBUSY when another process has it.
+ */
+int leftover_open(const char *state_dir);
+
+/* With state -1 nothing is written down, and nothing found. 0 or -errno. */
+
+/** leftover_note() - @directory/@name is about to appear; forgets an older note */
+int leftover_note(int state, const char *directory, const char *name);
+
+/** leftover_forget() - it is gone, or has become the file that was asked for */
+void leftover_forget(int state);
+
+/** leftover_remove() - removes what an earlier daemon noted and did not forget */
+int leftover_remove(int state);
+
+#endif

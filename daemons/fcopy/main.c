@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* hv-fcopyd: takes the files that Copy-VMFile on a Hyper-V host sends to this guest. */
+#include <errno.h>
+#include <getopt.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include <vmbus_bufring.h>
+
+#include "exchange.h"
+#include "leftover.h"
+#include "log.h"
+#include "notify.h"
+
+#define STATE_DIR "/var/lib/hv-fcopyd"
+
+struct options {
+	const char *device;
+	const char *state_dir;
+	bool foreground;
+	bool verbose;
+};
+
+/* Large, and only one: not on the stack. */
+static struct exchange exchange;
+
+static void usage(FILE *to)
+{
+	fprintf(to,
+		"usage: hv-fcopyd [OPTIONS]\n"
+		"Takes the files that Copy-VMFile on a Hyper-V host sends to this guest.\n"
+		"\n"
+		"  -n, --foreground     stay in the foreground, log to standard error\n"
+		"  -c, --class=CLASS    the class of the device: a name or a GUID (fcopy)\n"
+		"  -d, --device=GUID    the device itself, where a class has several\n"
+		"  -s, --state-dir=DIR  where unfinished copies are noted (%s)\n"
+		"  -v, --verbose        log more\n"
+		"  -V, --version        print the version\n"
+		"  -h, --help           print this\n", STATE_DIR);
+}
+
+static void parse(int argc, char **argv, struct options *options)
+{
+	static const struct option longs[] = {
+		{ "foreground", no_argument, NULL, 'n' },
+		{ "class", required_argument, NULL, 'c' },
+		{ "device", required_argument, NULL, 'd' },
+		{ "state-dir", required_argument, NULL, 's' },
+		{ "verbose", no_argument, NULL, 'v' },
+		{ "version", no_argument, NULL, 'V' },
+		{ "help", no_argument, NULL, 'h' },
+		{ }
+	};
+	const char *class = NULL, *instance = NULL;
+	char guid[VMBUS_GUID_SIZE];
+	int c;
+
+	while ((c = getopt_long(argc, argv, "nc:d:s:vVh", longs, NULL)) != -1) {
+		switch (c) {
+		case 'n':
+			options->foreground = true;
+			break;
+		case 'c':
+			class = optarg;
+			break;
+		case 'd':
+			instance = optarg;
+			break;
+		case 's':
+			options->state_dir = optarg;
+			break;
+		case 'v':
+			options->verbose = true;
+			break;
+		case 'V':
+			printf("hv-fcopyd %s, libvmbus_bufring %s\n", HYPERV_UIO_VERSION,
+			       vmbus_version());
+			exit(0);
+		case 'h':
+			usage(stdout);
+			exit(0);
+		default:
+			usage(stderr);
+			exit(EX_USAGE);
+		}
+	}
+
+	if (optind < argc) {
+		fprintf(stderr, "hv-fcopyd: %s: no such argument\n", argv[optind]);
+		exit(EX_USAGE);
+	}
+	if (class && instance) {
+		fprintf(stderr, "hv-fcopyd: --class and --device exclude each other\n");
+		exit(EX_USAGE);
+	}
+	if (class && !vmbus_class_find(class) && vmbus_guid_parse(class, guid) < 0) {
+		fprintf(stderr, "hv-fcopyd: --class=%s: neither a GUID nor a known name\n", class);
+		exit(EX_USAGE);
+	}
+	if (instance && vmbus_guid_parse(instance, guid) < 0) {
+		fprintf(stderr, "hv-fcopyd: --device=%s: not a GUID\n", instance);
+		exit(EX_USAGE);
+	}
+	if (class)
+		options->device = class;
+	if (instance)
+		options->device = instance;
+}
+
+/* Returns an exit code, 0 when the device is open. */
+static int open_device(const struct options *options, struct vmbus_channel **channel)
+{
+	int err = vmbus_channel_open(options->device, channel);
+
+	switch (err) {
+	case 0:
+		return 0;
+	case -ENODEV:
+		log_line(LOG_NOTICE, "%s; is Guest Service Interface switched on for this machine?",
+			 vmbus_error());
+		return EX_UNAVAILABLE;
+	case -ENXIO:
+		log_line(LOG_NOTICE, "%s; it must be bound to uio_hv_generic", vmbus_error());
+		return EX_UNAVAILABLE;
+	default:
+		log_line(LOG_ERR, "%s", vmbus_error());
+		return EX_OSERR;
+	}
+}
+
+static int open_signals(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	/* A file-size limit is an error of write(), not the end of the daemon. */
+	signal(SIGXFSZ, SIG_IGN);
+	signal(SIGPIPE, SIG_IGN);
+	return signalfd(-1, &set, SFD_CLOEXEC);
+}
+
+/* Returns the signal that ends the daemon, or what exchange_run() and the library return. */
+static int serve(int signals)
+{
+	struct pollfd polls[] = {
+		{ .fd = vmbus_fd(exchange.channel), .events = POLLIN },
+		{ .fd = signals, .events = POLLIN },
+	};
+	struct signalfd_siginfo info;
+	int ready, err;
+
+	for (;;) {
+		ready = vmbus_arm(exchange.channel, exchange_events(&exchange));
+		if (ready < 0)
+			return ready;
+		if (poll(polls, 2, ready ? 0 : -1) < 0 && errno != EINTR)
+			return -errno;
+		if (polls[1].revents && read(signals, &info, sizeof(info)) == sizeof(info))
+			return info.ssi_signo;
+
+		err = vmbus_ack(exchange.channel);
+		if (err && err != -EAGAIN)
+			return err;
+		err = exchange_run(&exchange);
+		if (err)
+			return err;
+		notify_progress(&exchange.session.transfer);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	const char *state_from_manager = getenv("STATE_DIRECTORY");
+	struct options options = {
+		.device = "fcopy",
+		.state_dir = state_from_manager ? state_from_manager : STATE_DIR,
+	};
+	struct vmbus_channel *channel;
+	const struct vmbus_device *device;
+	int signals, state, code, end;
+
+	parse(argc, argv, &options);
+	log_open(false, options.verbose);
+
+	signals = open_signals();
+	if (signals < 0) {
+		log_line(LOG_ERR, "signalfd: %s", strerror(errno));
+		return EX_OSERR;
+	}
+
+	state = leftover_open(options.state_dir);
+	if (state == -EBUSY) {
+		log_line(LOG_ERR, "%s is in use: another hv-fcopyd runs", options.state_dir);
+		return EX_TEMPFAIL;
+	}
+	if (state < 0)
+		log_line(LOG_WARNING, "%s: %s; after a crash, unfinished copies will not be found",
+			 options.state_dir, strerror(-state));
+	leftover_remove(state);
+
+	code = open_device(&options, &channel);
+	if (code)
+		return code;
+	device = vmbus_channel_device(channel);
+
+	if (!options.foreground) {
+		if (daemon(0, 0) < 0) {
+			log_line(LOG_ERR, "cannot go to the background: %s", strerror(errno));
+			return EX_OSERR;
+		}
+		log_open(true, options.verbose);
+	}
+
+	log_line(LOG_INFO, "version %s, waiting for Copy-VMFile on %s, device %s",
+		 HYPERV_UIO_VERSION, vmbus_device_path(device), vmbus_device_instance(device));
+	exchange_init(&exchange, channel, state);
+	notify_ready();
+
+	end = serve(signals);
+	code = 0;
+	if (end > 0) {
+		notify_stopping("Told to stop");
+		transfer_discard(&exchange.session.transfer, "hv-fcopyd was told to stop");
+		log_line(LOG_INFO, "ending: %s", strsignal(end));
+	} else if (end == -ENODEV) {
+		notify_stopping("The host took the device back");
+		transfer_discard(&exchange.session.transfer, "the host took the device back");
+		log_line(LOG_INFO, "ending: the host took the device back (Guest Service Interface is "
+			 "off, or the machine is going down)");
+	} else {
+		notify_stopping("Failed");
+		transfer_discard(&exchange.session.transfer, strerror(-end));
+		log_line(LOG_ERR, "%s: %s", vmbus_device_path(device), strerror(-end));
+		code = EX_IOERR;
+	}
+	vmbus_channel_close(channel);
+	return code;
+}

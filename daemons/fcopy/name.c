@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <stdint.h>
+#include <string.h>
+
+#include "name.h"
+
+static uint32_t unit_at(const unsigned char *field, size_t i)
+{
+	return field[2 * i] | (uint32_t)field[2 * i + 1] << 8;
+}
+
+static char *put_utf8(char *out, uint32_t c)
+{
+	if (c < 0x80) {
+		*out++ = c;
+	} else if (c < 0x800) {
+		*out++ = 0xc0 | c >> 6;
+		*out++ = 0x80 | (c & 0x3f);
+	} else if (c < 0x10000) {
+		*out++ = 0xe0 | c >> 12;
+		*out++ = 0x80 | (c >> 6 & 0x3f);
+		*out++ = 0x80 | (c & 0x3f);
+	} else {
+		*out++ = 0xf0 | c >> 18;
+		*out++ = 0x80 | (c >> 12 & 0x3f);
+		*out++ = 0x80 | (c >> 6 & 0x3f);
+		*out++ = 0x80 | (c & 0x3f);
+	}
+	return out;
+}
+
+const char *name_from_utf16(const void *field, char name[NAME_BYTES])
+{
+	char *out = name;
+
+	for (size_t i = 0; i < NAME_UNITS; i++) {
+		uint32_t c = unit_at(field, i);
+
+		if (c == 0) {
+			*out = '\0';
+			return NULL;
+		}
+		if (c < 0x20 || (c >= 0x7f && c < 0xa0))
+			return "a control character";
+		if (c >= 0xdc00 && c <= 0xdfff)
+			return "a low surrogate without a high one";
+		if (c >= 0xd800 && c <= 0xdbff) {
+			uint32_t low = i + 1 < NAME_UNITS ? unit_at(field, i + 1) : 0;
+
+			if (low < 0xdc00 || low > 0xdfff)
+				return "a high surrogate without a low one";
+			c = 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
+			i++;
+		}
+		/* The last unit has no room in name[], and need not: it can only be the NUL. */
+		if (i == NAME_UNITS - 1)
+			break;
+		out = put_utf8(out, c);
+	}
+	return "260 code units without an end";
+}
+
+const char *name_check_file(const char *name)
+{
+	if (!*name)
+		return "an empty file name";
+	if (!strcmp(name, ".") || !strcmp(name, ".."))
+		return "a file name of dots";
+	if (strchr(name, '/'))
+		return "a file name with a '/'";
+	/* No file on Windows has one in its name: it is meant as a separator, and here it is none. */
+	if (strchr(name, '\\'))
+		return "a file name with a '\\'";
+	return NULL;
+}
+
+const char *name_check_directory(const char *path)
+{
+	if (*path != '/')
+		return "the destination is not absolute (it must start with '/')";
+	if (strchr(path, '\\'))
+		return "the destination has a '\\' (separate directories with '/')";
+	for (const char *p = path; *p; p += strcspn(p, "/")) {
+		p += strspn(p, "/");
+		if (!strncmp(p, "..", 2) && (p[2] == '/' || !p[2]))
+			return "the destination has a '..'";
+	}
+	return NULL;
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef FCOPY_NAME_H
+#define FCOPY_NAME_H
+
+#include <stddef.h>
+
+/*
+ * Names as the host sends them: fields of 260 UTF-16LE code units that end at the first NUL. Each
+ * function returns NULL, or in a few words what is wrong: the host then gets ERROR_INVALID_NAME.
+ */
+
+#define NAME_UNITS 260
+/** Room for a field as UTF-8: a unit takes 3 bytes at most, a pair of surrogates 4 */
+#define NAME_BYTES ((NAME_UNITS - 1) * 3 + 1)
+
+/**
+ * name_from_utf16() - a field as UTF-8
+ * @field: NAME_UNITS code units, of any alignment
+ *
+ * Refused: no NUL in the field, surrogates without their other half, control characters (so every
+ * name that is accepted can also be logged).
+ *
+ * Not by iconv(3), which loads its UTF-16 from files that an initramfs and a small container lack.
+ */
+const char *name_from_utf16(const void *field, char name[NAME_BYTES]);
+
+/** name_check_file() - the last part of a destination: not empty, no '/', '\', "." or ".." */
+const char *name_check_file(const char *name);
+
+/** name_check_directory() - the rest of it: absolute, no "..", no '\' */
+const char *name_check_directory(const char *path);
+
+#endif

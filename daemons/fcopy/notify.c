@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <inttypes.h>
+
+#include "notify.h"
+
+#if HAVE_SYSTEMD
+#include <systemd/sd-daemon.h>
+
+#define WAITING "Waiting for Copy-VMFile"
+
+void notify_ready(void)
+{
+	sd_notify(0, "READY=1\nSTATUS=" WAITING);
+}
+
+void notify_stopping(const char *reason)
+{
+	sd_notifyf(0, "STOPPING=1\nSTATUS=%s", reason);
+}
+
+void notify_progress(const struct transfer *transfer)
+{
+	static bool shown;
+	static time_t last;
+	struct timespec now;
+
+	if (!transfer_active(transfer)) {
+		if (shown)
+			sd_notify(0, "STATUS=" WAITING);
+		shown = false;
+		return;
+	}
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	if (shown && now.tv_sec == last)
+		return;
+	shown = true;
+	last = now.tv_sec;
+	sd_notifyf(0, "STATUS=Receiving %s/%s: %" PRIu64 " of %" PRIu64 " bytes, %u%%",
+		   transfer->directory, transfer->name, transfer->received, transfer->size,
+		   transfer->size ? (unsigned int)(transfer->received * 100.0 / transfer->size) : 100);
+}
+
+#else
+
+void notify_ready(void)
+{
+}
+
+void notify_stopping(const char *reason)
+{
+}
+
+void notify_progress(const struct transfer *transfer)
+{
+}
+
+#endif

@@ -1,0 +1,352 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "path.h"
+#include "status.h"
+#include "transfer.h"
+
+/* Data is sent to the disk in steps of this many bytes, so that COMPLETE need not wait for all. */
+#define FLUSH_STEP (8u << 20)
+
+void transfer_init(struct transfer *transfer, int state)
+{
+	*transfer = (struct transfer){ .file = -1, .dir = -1, .state = state };
+}
+
+static double seconds_since(const struct timespec *begun)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (now.tv_sec - begun->tv_sec) + (now.tv_nsec - begun->tv_nsec) / 1e9;
+}
+
+/* May the target be put there? 0 also when nothing is there; else *st is what is. */
+static int check_target(const struct transfer *transfer, struct stat *st)
+{
+	if (fstatat(transfer->dir, transfer->name, st, AT_SYMLINK_NOFOLLOW) < 0) {
+		st->st_mode = 0;
+		return errno == ENOENT ? 0 : -errno;
+	}
+	if (S_ISDIR(st->st_mode))
+		return -EISDIR;
+	if (!(transfer->flags & TRANSFER_OVERWRITE))
+		return -EEXIST;
+	return S_ISREG(st->st_mode) || S_ISLNK(st->st_mode) ? 0 : -EACCES;
+}
+
+static int choose_temporary(struct transfer *transfer)
+{
+	uint64_t random;
+	int err;
+
+	if (getrandom(&random, sizeof(random), 0) != sizeof(random))
+		return -EIO;
+	snprintf(transfer->temporary, sizeof(transfer->temporary), LEFTOVER_PREFIX "%016" PRIx64,
+		 random);
+	err = leftover_note(transfer->state, transfer->directory, transfer->temporary);
+	if (err)
+		log_line(LOG_WARNING, "%s/%s: cannot be noted in the state directory (%s): a crash "
+			 "before it is complete would leave %s behind", transfer->directory,
+			 transfer->name, strerror(-err), transfer->temporary);
+	return 0;
+}
+
+static void forget_temporary(struct transfer *transfer)
+{
+	transfer->temporary[0] = '\0';
+	leftover_forget(transfer->state);
+}
+
+static int open_file(struct transfer *transfer)
+{
+	int err;
+
+	if (!(transfer->avoid & TRANSFER_AVOID_TMPFILE)) {
+		transfer->file = openat(transfer->dir, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+		if (transfer->file >= 0)
+			return 0;
+		/* EISDIR: a kernel or file system to which O_TMPFILE is just O_DIRECTORY */
+		if (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL)
+			return -errno;
+	}
+
+	err = choose_temporary(transfer);
+	if (err)
+		return err;
+	transfer->file = openat(transfer->dir, transfer->temporary,
+				O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (transfer->file < 0) {
+		err = -errno;
+		forget_temporary(transfer);
+	}
+	return err;
+}
+
+static int reserve(int file, uint64_t size)
+{
+	int r;
+
+	if (size == 0)
+		return 0;
+	do
+		r = fallocate(file, 0, 0, size);
+	while (r < 0 && errno == EINTR);
+	/* Where room cannot be reserved, a full disk shows with a WRITE or at COMPLETE. */
+	if (r < 0 && errno != EOPNOTSUPP && errno != ENOSYS)
+		return -errno;
+	return 0;
+}
+
+static void end(struct transfer *transfer, bool placed)
+{
+	if (transfer->temporary[0]) {
+		unlinkat(transfer->dir, transfer->temporary, 0);
+		forget_temporary(transfer);
+	}
+	if (transfer->file >= 0)
+		close(transfer->file);
+	if (transfer->dir >= 0) {
+		if (!placed)
+			path_remove_created(transfer->directory, transfer->dir, transfer->created);
+		close(transfer->dir);
+	}
+	transfer->file = -1;
+	transfer->dir = -1;
+	transfer->created = 0;
+}
+
+void transfer_discard(struct transfer *transfer, const char *reason)
+{
+	if (!transfer_active(transfer))
+		return;
+	end(transfer, false);
+	log_line(LOG_NOTICE, "%s/%s: %s after %" PRIu64 " of %" PRIu64 " bytes; nothing is left of it",
+		 transfer->directory, transfer->name, reason, transfer->received, transfer->size);
+}
+
+int transfer_start(struct transfer *transfer, const char *directory, const char *name,
+		   unsigned int flags, uint64_t size)
+{
+	unsigned int path_flags = 0;
+	size_t length;
+	struct stat st;
+	int err;
+
+	transfer_discard(transfer, "given up by the host for another copy");
+
+	transfer->flags = flags;
+	transfer->size = size;
+	transfer->received = 0;
+	transfer->flushed = 0;
+	clock_gettime(CLOCK_MONOTONIC, &transfer->begun);
+	snprintf(transfer->name, sizeof(transfer->name), "%s", name);
+	snprintf(transfer->directory, sizeof(transfer->directory), "%s", directory);
+	for (length = strlen(transfer->directory);
+	     length && transfer->directory[length - 1] == '/'; length--)
+		transfer->directory[length - 1] = '\0';
+
+	err = -EFBIG;
+	if (size > INT64_MAX)
+		goto err_refused;
+
+	if (flags & TRANSFER_CREATE_PATH)
+		path_flags |= PATH_CREATE;
+	if (transfer->avoid & TRANSFER_AVOID_OPENAT2)
+		path_flags |= PATH_WALK;
+	err = path_open_directory(directory, path_flags, &transfer->created);
+	if (err < 0)
+		goto err_refused;
+	transfer->dir = err;
+
+	err = check_target(transfer, &st);
+	if (err)
+		goto err_refused;
+	err = open_file(transfer);
+	if (err)
+		goto err_refused;
+	err = reserve(transfer->file, size);
+	if (err)
+		goto err_refused;
+
+	log_line(LOG_INFO, "%s/%s: receiving %" PRIu64 " bytes", transfer->directory,
+		 transfer->name, size);
+	return 0;
+
+err_refused:
+	end(transfer, false);
+	log_line(LOG_NOTICE, "%s/%s: refused: %s", transfer->directory, transfer->name,
+		 status_reason(err));
+	return err;
+}
+
+int transfer_write(struct transfer *transfer, uint64_t offset, const void *data, size_t size)
+{
+	const char *from = data;
+	int err;
+
+	err = -EINVAL;
+	if (offset > transfer->size || size > transfer->size - offset ||
+	    offset > transfer->received)
+		goto err_discard;
+
+	while (size) {
+		ssize_t n = pwrite(transfer->file, from, size, offset);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		err = n < 0 ? -errno : -EIO;
+		if (n <= 0)
+			goto err_discard;
+		from += n;
+		offset += n;
+		size -= n;
+	}
+	if (offset > transfer->received)
+		transfer->received = offset;
+
+	if (transfer->received - transfer->flushed >= FLUSH_STEP) {
+		/* Only a hint: what fails here fails again in fsync(). */
+		sync_file_range(transfer->file, transfer->flushed,
+				transfer->received - transfer->flushed, SYNC_FILE_RANGE_WRITE);
+		transfer->flushed = transfer->received;
+	}
+	return 0;
+
+err_discard:
+	transfer_discard(transfer, status_reason(err));
+	return err;
+}
+
+/* Owner first: fchown() would clear bits of the mode. */
+static int set_attributes(struct transfer *transfer, const struct stat *replaced)
+{
+	mode_t mode = 0644, mask;
+	struct stat st;
+
+	mask = umask(0);
+	umask(mask);
+	mode &= ~mask;
+
+	if (S_ISREG(replaced->st_mode)) {
+		mode = replaced->st_mode & 0777;
+		if (fstat(transfer->file, &st) < 0)
+			return -errno;
+		if ((st.st_uid != replaced->st_uid || st.st_gid != replaced->st_gid) &&
+		    fchown(transfer->file, replaced->st_uid, replaced->st_gid) < 0)
+			return -errno;
+	}
+	return fchmod(transfer->file, mode) < 0 ? -errno : 0;
+}
+
+static int link_file(int file, int dir, const char *name)
+{
+	char proc[32];
+
+	/* Without /proc, but with CAP_DAC_READ_SEARCH */
+	if (linkat(file, "", dir, name, AT_EMPTY_PATH) == 0)
+		return 0;
+	if (errno != ENOENT && errno != EPERM)
+		return -errno;
+	snprintf(proc, sizeof(proc), "/proc/self/fd/%d", file);
+	return linkat(AT_FDCWD, proc, dir, name, AT_SYMLINK_FOLLOW) < 0 ? -errno : 0;
+}
+
+static int rename_to_new(struct transfer *transfer)
+{
+	/* 1: RENAME_NOREPLACE, which stdio.h has only since glibc 2.28 */
+	if (!(transfer->avoid & TRANSFER_AVOID_NOREPLACE)) {
+		if (syscall(SYS_renameat2, transfer->dir, transfer->temporary, transfer->dir,
+			    transfer->name, 1u) == 0)
+			return 0;
+		if (errno != EINVAL && errno != ENOSYS)
+			return -errno;
+	}
+	if (linkat(transfer->dir, transfer->temporary, transfer->dir, transfer->name, 0) < 0)
+		return errno == EPERM ? -EOPNOTSUPP : -errno;
+	unlinkat(transfer->dir, transfer->temporary, 0);
+	return 0;
+}
+
+/* One step that either puts the whole file there or changes nothing. */
+static int place(struct transfer *transfer)
+{
+	int err;
+
+	if (!transfer->temporary[0]) {
+		err = link_file(transfer->file, transfer->dir, transfer->name);
+		if (err != -EEXIST || !(transfer->flags & TRANSFER_OVERWRITE))
+			return err;
+		/* Only rename() replaces, and it needs a name to rename. */
+		err = choose_temporary(transfer);
+		if (err)
+			return err;
+		err = link_file(transfer->file, transfer->dir, transfer->temporary);
+		if (err) {
+			forget_temporary(transfer);
+			return err;
+		}
+	}
+
+	if (!(transfer->flags & TRANSFER_OVERWRITE))
+		err = rename_to_new(transfer);
+	else if (renameat(transfer->dir, transfer->temporary, transfer->dir, transfer->name) < 0)
+		err = -errno;
+	else
+		err = 0;
+	if (!err)
+		forget_temporary(transfer);
+	return err;
+}
+
+int transfer_complete(struct transfer *transfer)
+{
+	struct stat replaced;
+	double seconds;
+	int err;
+
+	err = -EBADMSG;
+	if (transfer->received != transfer->size)
+		goto err_discard;
+	err = check_target(transfer, &replaced);
+	if (err)
+		goto err_discard;
+	err = set_attributes(transfer, &replaced);
+	if (err)
+		goto err_discard;
+	if (fsync(transfer->file) < 0) {
+		err = -errno;
+		goto err_discard;
+	}
+	err = place(transfer);
+	if (err)
+		goto err_discard;
+
+	/* EINVAL: a file system whose directories need none */
+	if (fsync(transfer->dir) < 0 && errno != EINVAL)
+		err = -errno;
+	end(transfer, true);
+	if (err) {
+		log_line(LOG_WARNING, "%s/%s: in place, but its directory may not be on the disk: %s",
+			 transfer->directory, transfer->name, strerror(-err));
+		return err;
+	}
+	seconds = seconds_since(&transfer->begun);
+	log_line(LOG_INFO, "%s/%s: received %" PRIu64 " bytes in %.3f s, %.1f MB/s",
+		 transfer->directory, transfer->name, transfer->size, seconds,
+		 seconds > 0 ? transfer->size / seconds / 1e6 : 0.0);
+	return 0;
+
+err_discard:
+	transfer_discard(transfer, status_reason(err));
+	return err;
+}
