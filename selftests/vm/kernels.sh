@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
-# Sourced after env.sh: the guest kernels, by the name that tests use. Each is the newest of its Debian suite.
+# Sourced after env.sh: the guest kernels, by the name that tests use. Each is the newest of its Debian suite; `debug` is
+# the 6.12 one with every check that finds a driver's mistakes.
 
-all_kernels="5.10 6.1 6.12 7"
+all_kernels="5.10 6.1 6.12 7 debug"
 
 kernel_suite() {
 	case $1 in
@@ -10,6 +11,7 @@ kernel_suite() {
 	6.1) echo bookworm ;;
 	6.12) echo trixie ;;
 	7) echo sid ;;
+	debug) echo debug ;;
 	*) die "unknown kernel '$1': the bench has $all_kernels" ;;
 	esac
 }
