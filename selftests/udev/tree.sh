@@ -106,7 +106,12 @@ run_tests() {
 	for t in "$@"; do
 		tree
 		out=
-		if (set -e; "$t"); then
+		(
+			set -e
+			"$t"
+		)
+		# shellcheck disable=SC2181 # as a condition it would run without set -e
+		if [ $? = 0 ]; then
 			ktap_test_pass "${t#test_}"
 		else
 			ktap_test_fail "${t#test_}"
