@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# The programs that play the host. They run in the outer guest's initramfs: static.
+
+vm_host_dir  := $(O)/vm/host
+vm_host_bins := $(addprefix $(vm_host_dir)/,copy-vmfile vmbus-host)
+
+.PHONY: vm-host
+vm-host: $(vm_host_bins)
+
+$(vm_host_dir)/obj/%.o: selftests/vm/host/%.c
+	$(call compile,)
+
+$(vm_host_dir)/copy-vmfile: $(addprefix $(vm_host_dir)/obj/,copy-vmfile.o client.o)
+	$(call link,$^ -static -lnettle)
+
+$(vm_host_dir)/vmbus-host: $(addprefix $(vm_host_dir)/obj/,vmbus-host.o client.o)
+	$(call link,$^ -static)
+
+-include $(wildcard $(vm_host_dir)/obj/*.d)

@@ -1,0 +1,359 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "client.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+/* For the rest of a frame that has begun. */
+#define REST_MS 10000
+
+int64_t host_now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
+}
+
+int host_error(struct host *host, int error, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(host->error, sizeof(host->error), format, args);
+	va_end(args);
+	return error;
+}
+
+/* Returns the events that are there before @deadline, or 0 for none yet. */
+static int wait_for(struct host *host, short events, int64_t deadline)
+{
+	struct pollfd pfd = { .fd = host->fd, .events = events };
+	int64_t left = deadline - host_now();
+	int ret = poll(&pfd, 1, left > 0 ? (int)left : 0);
+
+	if (ret < 0 && errno != EINTR)
+		return host_error(host, -errno, "poll: %s", strerror(errno));
+	if (ret > 0)
+		return pfd.revents;
+	return left > 0 ? 0 : host_error(host, -ETIMEDOUT, "time limit reached");
+}
+
+static int read_all(struct host *host, void *buffer, size_t len, int64_t deadline)
+{
+	char *at = buffer;
+
+	while (len) {
+		ssize_t n = recv(host->fd, at, len, MSG_DONTWAIT);
+		int ret;
+
+		if (n > 0) {
+			at += n;
+			len -= (size_t)n;
+			continue;
+		}
+		if (!n)
+			return host_error(host, -ECONNRESET, "the device has closed the connection");
+		if (errno != EAGAIN && errno != EINTR)
+			return host_error(host, -ECONNRESET, "recv: %s", strerror(errno));
+		ret = wait_for(host, POLLIN, deadline);
+		if (ret < 0)
+			return ret;
+	}
+	return 0;
+}
+
+static int take_hello(struct host *host, const struct host_packet *message)
+{
+	const struct frame_hello *hello = (const void *)message->payload;
+
+	if (message->frame.len < sizeof(*hello) || hello->version != FRAME_VERSION)
+		return host_error(host, -EPROTO, "the device speaks version %u of the frames, not %u",
+				  message->frame.len < sizeof(*hello) ? 0 : hello->version, FRAME_VERSION);
+	if (!hello->channels || hello->channels > HOST_MAX_CHANNELS ||
+	    message->frame.len < sizeof(*hello) + hello->channels * sizeof(hello->channel[0]))
+		return host_error(host, -EPROTO, "hello of %u bytes with %u channels", message->frame.len, hello->channels);
+	host->version = hello->version;
+	host->channels = hello->channels;
+	memcpy(host->channel, hello->channel, hello->channels * sizeof(hello->channel[0]));
+	return 0;
+}
+
+static void take_event(struct host *host, const struct frame *frame)
+{
+	struct frame_channel *channel = &host->channel[frame->channel];
+
+	switch (frame->op) {
+	case FRAME_OFFERED:
+		channel->offered = FRAME_IS_OFFERED;
+		channel->monitored = frame->flags & 1;
+		break;
+	case FRAME_OPENED:
+		channel->open = 1;
+		channel->tx_size = frame->arg;
+		channel->rx_size = frame->arg2;
+		break;
+	case FRAME_CLOSED:
+		channel->open = 0;
+		channel->tx_size = 0;
+		channel->rx_size = 0;
+		channel->note = 0;
+		break;
+	case FRAME_RESCINDED:
+		channel->offered = FRAME_IS_RESCINDED;
+		break;
+	case FRAME_RELEASED:
+		channel->offered = FRAME_IS_HELD;
+		break;
+	case FRAME_RESET:
+		host->resets++;
+		for (uint32_t i = 0; i < host->channels; i++) {
+			host->channel[i].offered = FRAME_IS_HELD;
+			host->channel[i].open = 0;
+			host->channel[i].note = 0;
+		}
+		break;
+	}
+}
+
+static const char *const event_names[] = {
+	[FRAME_OFFERED - FRAME_OFFERED] = "offered",     [FRAME_OPENED - FRAME_OFFERED] = "opened",
+	[FRAME_CLOSED - FRAME_OFFERED] = "closed",       [FRAME_RESCINDED - FRAME_OFFERED] = "rescinded",
+	[FRAME_RELEASED - FRAME_OFFERED] = "released",   [FRAME_RESET - FRAME_OFFERED] = "reset",
+	[FRAME_MALFORMED - FRAME_OFFERED] = "malformed",
+};
+
+int host_pump(struct host *host, int timeout_ms)
+{
+	int64_t deadline = host_now() + timeout_ms;
+	struct host_packet *message;
+	struct frame frame;
+	int ret;
+
+	do {
+		ret = wait_for(host, POLLIN, deadline);
+	} while (!ret);
+	if (ret < 0)
+		return ret;
+	/* A frame that has begun is read to its end: the stream would be lost otherwise. */
+	ret = read_all(host, &frame, sizeof(frame), host_now() + REST_MS);
+	if (ret)
+		return ret;
+	if (frame.len > FRAME_MAX_LEN || (host->channels && frame.channel >= host->channels))
+		return host_error(host, -EPROTO, "frame %u of %u bytes for channel %u", frame.op, frame.len, frame.channel);
+	message = malloc(sizeof(*message) + frame.len + 1);
+	if (!message)
+		return host_error(host, -ENOMEM, "no memory for a frame of %u bytes", frame.len);
+	message->next = NULL;
+	message->frame = frame;
+	message->payload[frame.len] = 0;
+	ret = read_all(host, message->payload, frame.len, host_now() + REST_MS);
+	if (ret)
+		goto out;
+
+	switch (frame.op) {
+	case FRAME_PACKET:
+		*host->packets_end = message;
+		host->packets_end = &message->next;
+		return 0;
+	case FRAME_HELLO:
+		ret = take_hello(host, message);
+		break;
+	case FRAME_OK:
+	case FRAME_ERROR:
+		if (!frame.tag) {
+			ret = host_error(host, -EREMOTEIO, "%s", message->payload);
+			break;
+		}
+		free(host->reply);
+		host->reply = message;
+		host->reply_tag = frame.tag;
+		return 0;
+	case FRAME_OFFERED ... FRAME_MALFORMED:
+		if (frame.op == FRAME_MALFORMED) {
+			host->malformed++;
+			printf("malformed channel %u: %s\n", frame.channel, message->payload);
+		} else if (host->verbose) {
+			printf("event %s channel %u\n", event_names[frame.op - FRAME_OFFERED], frame.channel);
+		}
+		take_event(host, &frame);
+		break;
+	default:
+		ret = host_error(host, -EPROTO, "unknown frame %u from the device", frame.op);
+	}
+out:
+	free(message);
+	return ret;
+}
+
+static int write_all(struct host *host, const void *buffer, size_t len, int64_t deadline)
+{
+	const char *at = buffer;
+
+	while (len) {
+		ssize_t n = send(host->fd, at, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+		int ret;
+
+		if (n >= 0) {
+			at += n;
+			len -= (size_t)n;
+			continue;
+		}
+		if (errno != EAGAIN && errno != EINTR)
+			return host_error(host, -ECONNRESET, "send: %s", strerror(errno));
+		ret = wait_for(host, POLLIN | POLLOUT, deadline);
+		if (ret < 0)
+			return ret;
+		if (ret & POLLIN) {
+			ret = host_pump(host, 1000);
+			if (ret)
+				return ret;
+		}
+	}
+	return 0;
+}
+
+int host_send(struct host *host, const struct frame *frame, const void *payload, int timeout_ms)
+{
+	int64_t deadline = host_now() + timeout_ms;
+	int ret = write_all(host, frame, sizeof(*frame), deadline);
+
+	return ret ? ret : write_all(host, payload, frame->len, deadline);
+}
+
+int host_request(struct host *host, const struct frame *frame, const void *payload, void *answer, size_t size,
+		 size_t *len, int timeout_ms)
+{
+	int64_t deadline = host_now() + timeout_ms;
+	struct frame request = *frame;
+	int ret;
+
+	request.tag = ++host->tag ? host->tag : ++host->tag;
+	ret = host_send(host, &request, payload, timeout_ms);
+	while (!ret && host->reply_tag != request.tag)
+		ret = host_pump(host, (int)(deadline - host_now()));
+	if (ret)
+		return ret;
+
+	host->reply_tag = 0;
+	if (host->reply->frame.op == FRAME_ERROR)
+		return host_error(host, -EREMOTEIO, "%s", host->reply->payload);
+	if (len)
+		*len = host->reply->frame.len;
+	if (answer && size)
+		memcpy(answer, host->reply->payload, host->reply->frame.len < size ? host->reply->frame.len : size);
+	return 0;
+}
+
+int host_wait(struct host *host, bool (*done)(struct host *host, uint32_t arg), uint32_t arg, const char *what,
+	      int timeout_ms)
+{
+	int64_t deadline = host_now() + timeout_ms;
+
+	while (!done(host, arg)) {
+		int ret = host_pump(host, (int)(deadline - host_now()));
+
+		if (ret == -ETIMEDOUT)
+			return host_error(host, ret, "channel %u was not %s within %.1f s", arg, what, timeout_ms / 1000.0);
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
+bool host_is_open(struct host *host, uint32_t channel)
+{
+	return host->channel[channel].open;
+}
+
+bool host_is_closed(struct host *host, uint32_t channel)
+{
+	return !host->channel[channel].open;
+}
+
+bool host_is_offered(struct host *host, uint32_t channel)
+{
+	return host->channel[channel].offered == FRAME_IS_OFFERED;
+}
+
+bool host_is_released(struct host *host, uint32_t channel)
+{
+	return host->channel[channel].offered == FRAME_IS_HELD;
+}
+
+int host_take_packet(struct host *host, struct host_packet **packet, int timeout_ms)
+{
+	int64_t deadline = host_now() + timeout_ms;
+
+	while (!host->packets) {
+		int ret = host_pump(host, (int)(deadline - host_now()));
+
+		if (ret)
+			return ret;
+	}
+	*packet = host->packets;
+	host->packets = (*packet)->next;
+	if (!host->packets)
+		host->packets_end = &host->packets;
+	return 0;
+}
+
+static bool has_hello(struct host *host, uint32_t unused)
+{
+	return host->version;
+}
+
+int host_connect(struct host *host, const char *path, int timeout_ms)
+{
+	int64_t deadline = host_now() + timeout_ms;
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int ret;
+
+	*host = (struct host){ .fd = -1, .verbose = host->verbose };
+	host->packets_end = &host->packets;
+	if (strlen(path) >= sizeof(address.sun_path))
+		return host_error(host, -ENAMETOOLONG, "%s: the name of a socket has at most %zu bytes", path,
+				  sizeof(address.sun_path) - 1);
+	memcpy(address.sun_path, path, strlen(path) + 1);
+	host->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (host->fd < 0)
+		return host_error(host, -errno, "socket: %s", strerror(errno));
+	while (connect(host->fd, (struct sockaddr *)&address, sizeof(address))) {
+		ret = -errno;
+		if ((ret != -ENOENT && ret != -ECONNREFUSED && ret != -EAGAIN && ret != -EINTR) || host_now() >= deadline) {
+			close(host->fd);
+			host->fd = -1;
+			return host_error(host, ret, "%s: %s", path, strerror(-ret));
+		}
+		usleep(20000);
+	}
+	/* One program at a time: the hello comes when the one before has left. */
+	ret = host_wait(host, has_hello, 0, "greeted by the device", (int)(deadline - host_now()));
+	if (ret)
+		host_disconnect(host);
+	return ret;
+}
+
+void host_disconnect(struct host *host)
+{
+	if (host->fd >= 0)
+		close(host->fd);
+	host->fd = -1;
+	while (host->packets) {
+		struct host_packet *packet = host->packets;
+
+		host->packets = packet->next;
+		free(packet);
+	}
+	host->packets_end = &host->packets;
+	free(host->reply);
+	host->reply = NULL;
+}

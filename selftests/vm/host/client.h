@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The program's end of a vmbus-pipe device: the connection, the state of its channels, packets and
+ * requests. One thread. Functions return 0 or -errno, and say why in host->error; a time limit that
+ * passes is -ETIMEDOUT, a connection that ends -ECONNRESET.
+ */
+#ifndef VM_HOST_CLIENT_H
+#define VM_HOST_CLIENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "frame.h"
+
+#define HOST_MAX_CHANNELS 64
+
+struct host_packet {
+	struct host_packet *next;
+	struct frame frame;
+	uint8_t payload[]; /* frame.len bytes, of which frame.arg are the descriptor */
+};
+
+struct host {
+	int fd;
+	bool verbose; /* events go to stdout as "event ..." */
+	uint32_t version;
+	uint32_t channels;
+	struct frame_channel channel[HOST_MAX_CHANNELS];
+	uint64_t resets; /* FRAME_RESET, FRAME_MALFORMED seen */
+	uint64_t malformed;
+	struct host_packet *packets;
+	struct host_packet **packets_end;
+	uint32_t tag;           /* of the last request */
+	uint32_t reply_tag;     /* of the reply that is kept */
+	struct host_packet *reply;
+	char error[256];
+};
+
+/* Milliseconds of a clock that only goes forward. */
+int64_t host_now(void);
+
+/* Connects to the socket, for which it waits, and takes the device's hello. */
+int host_connect(struct host *host, const char *path, int timeout_ms);
+void host_disconnect(struct host *host);
+
+/* Takes one frame from the device, and with it its news. A frame without a tag that failed is -EREMOTEIO. */
+int host_pump(struct host *host, int timeout_ms);
+
+/* Sends a frame without waiting for an answer. Takes what the device says meanwhile, so neither side blocks the other. */
+int host_send(struct host *host, const struct frame *frame, const void *payload, int timeout_ms);
+
+/*
+ * Sends a frame and waits for its answer: -EREMOTEIO when the device refuses. Up to @size bytes of the
+ * answer go to @answer, its whole length to @len; both may be NULL.
+ */
+int host_request(struct host *host, const struct frame *frame, const void *payload, void *answer, size_t size,
+		 size_t *len, int timeout_ms);
+
+/* Pumps until done(host, arg). @what is named in the error. */
+int host_wait(struct host *host, bool (*done)(struct host *host, uint32_t arg), uint32_t arg, const char *what,
+	      int timeout_ms);
+
+/* For host_wait: @arg is a channel. */
+bool host_is_open(struct host *host, uint32_t channel);
+bool host_is_closed(struct host *host, uint32_t channel);
+bool host_is_offered(struct host *host, uint32_t channel);
+bool host_is_released(struct host *host, uint32_t channel);
+
+/* The next packet of any channel, which the caller frees. */
+int host_take_packet(struct host *host, struct host_packet **packet, int timeout_ms);
+
+int host_error(struct host *host, int error, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+#endif

@@ -1,0 +1,486 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Copy-VMFile: what a Hyper-V host says to a guest's file copy device. */
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <nettle/sha2.h>
+
+#include "client.h"
+
+enum {
+	EXIT_STATUS = 1,  /* the guest has refused */
+	EXIT_USAGE = 2,   /* arguments, source file, socket */
+	EXIT_TIMEOUT = 3, /* no answer in time */
+	EXIT_GONE = 4,    /* the device went away, or its answer was no answer */
+};
+
+static const char usage[] =
+	"usage: copy-vmfile [options] SOCKET FILE\n"
+	"       copy-vmfile [options] --generate BYTES:SEED --name NAME SOCKET\n"
+	"Copies a file to the guest, as Copy-VMFile does on a Hyper-V host.\n"
+	"  --name NAME           the file's name in the guest (default: that of FILE), UTF-8\n"
+	"  --directory DIR       its directory there (default: /tmp/)\n"
+	"  --overwrite           an existing file may be replaced\n"
+	"  --create-path         a missing directory is made\n"
+	"  --size BYTES          the size that is declared (default: the real one)\n"
+	"  --cancel-after BYTES  cancels when so many bytes are sent\n"
+	"  --generate BYTES:SEED sends reproducible bytes instead of a file\n"
+	"  --timeout SECONDS     for each answer and for the device to be opened (default: 30)\n"
+	"Prints what was negotiated, the status of each step, bytes, packets, seconds, MB/s, sha256, and last\n"
+	"\"status 0xHHHHHHHH (text)\". Exit status: 0 all statuses are 0, 1 one is not, 2 wrong use or no socket,\n"
+	"3 no answer in time, 4 the device went away or answered wrongly.\n";
+
+/* The wire: little-endian, packed. */
+
+#define PACKED __attribute__((packed))
+#define PACKET_INBAND 6
+#define FRAGMENT 6144
+#define NAME_UNITS 260
+
+enum { IC_NEGOTIATE = 0, IC_FCOPY = 7 };
+enum { IC_TRANSACTION = 1, IC_REQUEST = 2, IC_RESPONSE = 4 };
+enum { START, WRITE, COMPLETE, CANCEL };
+enum { OVERWRITE = 1, CREATE_PATH = 2 };
+
+struct version {
+	uint16_t major, minor;
+} PACKED;
+
+struct ic {
+	uint32_t pipe_flags, pipe_size;
+	struct version framework;
+	uint16_t type;
+	struct version service;
+	uint16_t size;
+	uint32_t status;
+	uint8_t transaction, flags, reserved[2];
+} PACKED;
+
+struct negotiate {
+	uint16_t frameworks, services;
+	uint32_t reserved;
+	struct version version[4];
+} PACKED;
+
+struct fcopy {
+	uint32_t operation;
+	uint8_t service_ids[32];
+} PACKED;
+
+struct start {
+	struct fcopy header;
+	uint16_t name[NAME_UNITS], directory[NAME_UNITS];
+	uint32_t flags;
+	uint64_t size;
+} PACKED;
+
+struct write {
+	struct fcopy header;
+	uint32_t reserved;
+	uint64_t offset;
+	uint32_t size;
+	uint8_t data[FRAGMENT];
+} PACKED;
+
+_Static_assert(sizeof(struct ic) == 28 && sizeof(struct start) == 1088 && sizeof(struct write) == 6196, "wire sizes");
+
+/* What Windows says for a status. */
+static const struct {
+	uint32_t status;
+	const char *text;
+} messages[] = {
+	{ 0x00000000, "The operation completed successfully." },
+	{ 0x80004005, "Unspecified error" },
+	{ 0x80041002, "Not found" },
+	{ 0x80070003, "The system cannot find the path specified." },
+	{ 0x80070004, "The system cannot open the file." },
+	{ 0x80070005, "Access is denied." },
+	{ 0x8007000e, "Not enough memory resources are available to complete this operation." },
+	{ 0x80070013, "The media is write protected." },
+	{ 0x8007001d, "The system cannot write to the specified device." },
+	{ 0x80070020, "The process cannot access the file because it is being used by another process." },
+	{ 0x80070032, "The request is not supported." },
+	{ 0x80070050, "The file exists." },
+	{ 0x80070057, "The parameter is incorrect." },
+	{ 0x80070070, "There is not enough space on the disk." },
+	{ 0x8007007b, "The filename, directory name, or volume label syntax is incorrect." },
+	{ 0x800700aa, "The requested resource is in use." },
+	{ 0x800700b7, "Cannot create a file when that file already exists." },
+	{ 0x800700ce, "The filename or extension is too long." },
+	{ 0x800700df, "The file size exceeds the limit allowed and cannot be saved." },
+	{ 0x80070103, "No more data is available." },
+	{ 0x8007010b, "The directory name is invalid." },
+	{ 0x8007045d, "The request could not be performed because of an I/O device error." },
+	{ 0x8007048f, "The device is not connected." },
+	{ 0x800704c7, "The operation was canceled by the user." },
+	{ 0x800704f7, "The machine is locked and cannot be shut down without the force option." },
+	{ 0x80070718, "Not enough quota is available to process this command." },
+	{ 0x80071392, "The object already exists." },
+};
+
+struct copy {
+	struct host host;
+	int timeout_ms;
+	uint64_t xid;
+	uint8_t transaction;
+	uint64_t packets;
+	struct version framework, service;
+	FILE *file;
+	uint64_t generated; /* state of the generator, when there is no file */
+};
+
+static const char *message_of(uint32_t status)
+{
+	for (size_t i = 0; i < sizeof(messages) / sizeof(messages[0]); i++)
+		if (messages[i].status == status)
+			return messages[i].text;
+	return "unknown";
+}
+
+static _Noreturn void fail(int code, const char *what, const char *why)
+{
+	fflush(stdout);
+	fprintf(stderr, "copy-vmfile: %s: %s\n", what, why);
+	exit(code);
+}
+
+static _Noreturn void fail_host(struct copy *copy, int error, const char *what)
+{
+	fail(error == -ETIMEDOUT ? EXIT_TIMEOUT : EXIT_GONE, what, copy->host.error);
+}
+
+/* UTF-8 to UTF-16LE with a NUL at the end; the number of units, or a text of what is wrong. */
+static const char *to_utf16(const char *text, uint16_t *units, size_t size)
+{
+	static const uint32_t least[] = { 0, 0x80, 0x800, 0x10000 };
+	const unsigned char *at = (const unsigned char *)text;
+	size_t count = 0;
+
+	while (*at) {
+		unsigned int more = *at < 0x80 ? 0 : *at >> 5 == 6 ? 1 : *at >> 4 == 14 ? 2 : *at >> 3 == 30 ? 3 : 4;
+		uint32_t c = more ? *at & (0x3f >> more) : *at;
+
+		if (more == 4)
+			return "not UTF-8";
+		at++;
+		for (unsigned int i = 0; i < more; i++, at++) {
+			if (*at >> 6 != 2)
+				return "not UTF-8";
+			c = c << 6 | (*at & 0x3f);
+		}
+		if (c < least[more] || c > 0x10ffff || (c >= 0xd800 && c < 0xe000))
+			return "not UTF-8";
+		if (count + (c >= 0x10000) + 1 >= size)
+			return "longer than 259 UTF-16 units";
+		if (c >= 0x10000) {
+			units[count++] = (uint16_t)(0xd800 + ((c - 0x10000) >> 10));
+			c = 0xdc00 + (c & 0x3ff);
+		}
+		units[count++] = (uint16_t)c;
+	}
+	units[count] = 0;
+	return NULL;
+}
+
+/* splitmix64 of the byte's place: a file of any size from a seed. */
+static void generate(uint64_t seed, uint64_t offset, uint8_t *data, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		uint64_t z = seed + (offset + i) / 8 * 0x9e3779b97f4a7c15u;
+
+		z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+		z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+		z ^= z >> 31;
+		data[i] = (uint8_t)(z >> (offset + i) % 8 * 8);
+	}
+}
+
+static bool closed_or_packet(struct host *host, uint32_t unused)
+{
+	return host->packets || !host->channel[0].open;
+}
+
+/* One request, and the answer with its number; older answers are dropped. Returns the answer's status. */
+static uint32_t call(struct copy *copy, const char *what, uint16_t type, const void *body, uint16_t size,
+		     struct host_packet **answer)
+{
+	int64_t deadline = host_now() + copy->timeout_ms;
+	struct {
+		struct ic ic;
+		uint8_t body[sizeof(struct write)];
+	} PACKED request = {
+		.ic = {
+			.pipe_flags = 1,
+			.pipe_size = (uint32_t)sizeof(struct ic) - 8 + size,
+			.framework = copy->framework,
+			.type = type,
+			.service = copy->service,
+			.size = size,
+			.transaction = copy->transaction++,
+			.flags = IC_TRANSACTION | IC_REQUEST,
+		},
+	};
+	struct frame frame = {
+		.op = FRAME_PACKET, .type = PACKET_INBAND, .xid = copy->xid++,
+		.len = (uint32_t)sizeof(request.ic) + size,
+	};
+	int ret;
+
+	memcpy(request.body, body, size);
+	ret = host_send(&copy->host, &frame, &request, copy->timeout_ms);
+	copy->packets++;
+	while (!ret) {
+		struct host_packet *packet;
+		struct ic ic;
+		uint32_t status;
+
+		ret = host_wait(&copy->host, closed_or_packet, 0, "answered", (int)(deadline - host_now()));
+		if (ret)
+			break;
+		if (!copy->host.packets)
+			fail(EXIT_GONE, what, "the guest has closed the device");
+		ret = host_take_packet(&copy->host, &packet, 0);
+		if (ret)
+			break;
+		if (packet->frame.len - packet->frame.arg < sizeof(ic))
+			fail(EXIT_GONE, what, "the answer is too short");
+		memcpy(&ic, packet->payload + packet->frame.arg, sizeof(ic));
+		if (ic.transaction != request.ic.transaction) {
+			free(packet);
+			continue;
+		}
+		if (ic.type != type || ic.flags != (IC_TRANSACTION | IC_RESPONSE))
+			fail(EXIT_GONE, what, "the answer is of another type, or not marked as one");
+		status = ic.status;
+		if (answer)
+			*answer = packet;
+		else
+			free(packet);
+		return status;
+	}
+	if (ret == -ETIMEDOUT)
+		host_error(&copy->host, ret, "no answer within %.0f s", copy->timeout_ms / 1000.0);
+	fail_host(copy, ret, what);
+}
+
+/*
+ * Windows negotiates once when the guest opens the device. The versions are left as a note on the
+ * channel, so that the next run goes on with them.
+ */
+static void negotiate(struct copy *copy)
+{
+	static const struct negotiate offered = { 2, 2, 0, { { 1, 0 }, { 3, 0 }, { 1, 0 }, { 1, 1 } } };
+	struct frame note = { .op = FRAME_NOTE };
+	struct host_packet *answer;
+	struct negotiate chosen;
+	uint32_t status, word;
+	int ret;
+
+	ret = host_wait(&copy->host, host_is_open, 0, "opened by the guest", copy->timeout_ms);
+	if (ret)
+		fail_host(copy, ret, "negotiate");
+	word = copy->host.channel[0].note;
+	if (!word) {
+		copy->framework = (struct version){ 3, 0 };
+		copy->service = (struct version){ 1, 1 };
+		status = call(copy, "negotiate", IC_NEGOTIATE, &offered, sizeof(offered), &answer);
+		if (status || answer->frame.len - answer->frame.arg < sizeof(struct ic) + 8 + 2 * sizeof(struct version))
+			fail(EXIT_GONE, "negotiate", "the answer carries no versions");
+		memcpy(&chosen, answer->payload + answer->frame.arg + sizeof(struct ic), 8 + 2 * sizeof(struct version));
+		free(answer);
+		if (chosen.frameworks != 1 || chosen.services != 1)
+			fail(EXIT_GONE, "negotiate", "the guest supports none of the versions");
+		word = (uint32_t)(chosen.version[0].major << 24 | chosen.version[0].minor << 16 |
+				  chosen.version[1].major << 8 | chosen.version[1].minor);
+		note.arg = word;
+		ret = host_request(&copy->host, &note, NULL, NULL, 0, NULL, copy->timeout_ms);
+		if (ret)
+			fail_host(copy, ret, "note");
+	}
+	copy->framework = (struct version){ word >> 24, word >> 16 & 0xff };
+	copy->service = (struct version){ word >> 8 & 0xff, word & 0xff };
+	printf("negotiated framework %u.%u service %u.%u%s\n", copy->framework.major, copy->framework.minor,
+	       copy->service.major, copy->service.minor, note.arg ? "" : " earlier");
+}
+
+static uint32_t step(const char *name, uint32_t status)
+{
+	printf("%s 0x%08x (%s)\n", name, status, message_of(status));
+	return status;
+}
+
+/* Sends the contents; the first status that is not 0 ends it. Sets *cancelled when it came to that. */
+static uint32_t send_contents(struct copy *copy, uint64_t size, uint64_t cancel_after, bool *cancelled,
+			      struct sha256_ctx *sha, uint64_t *sent)
+{
+	struct write body = { .header.operation = WRITE };
+	uint32_t status;
+
+	while (copy->file || *sent < size) {
+		size_t len = FRAGMENT;
+
+		if (*sent >= cancel_after) {
+			*cancelled = true;
+			return 0;
+		}
+		if (copy->file) {
+			len = fread(body.data, 1, FRAGMENT, copy->file);
+			if (ferror(copy->file))
+				fail(EXIT_USAGE, "the source file", strerror(errno));
+			if (!len)
+				break;
+		} else {
+			len = size - *sent < len ? size - *sent : len;
+			generate(copy->generated, *sent, body.data, len);
+		}
+		body.offset = *sent;
+		body.size = (uint32_t)len;
+		memset(body.data + len, 0, FRAGMENT - len);
+		status = call(copy, "write", IC_FCOPY, &body, sizeof(body), NULL);
+		if (status) {
+			printf("write 0x%08x (%s) at %" PRIu64 "\n", status, message_of(status), *sent);
+			return status;
+		}
+		sha256_update(sha, len, body.data);
+		*sent += len;
+	}
+	return 0;
+}
+
+static uint64_t number(const char *option, const char *text, char end)
+{
+	char *rest;
+	unsigned long long value;
+
+	errno = 0;
+	value = strtoull(text, &rest, 0);
+	if (errno || rest == text || *rest != end || *text == '-')
+		fail(EXIT_USAGE, option, "a number is expected");
+	return value;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "name", required_argument, NULL, 'n' },         { "directory", required_argument, NULL, 'd' },
+		{ "overwrite", no_argument, NULL, 'o' },          { "create-path", no_argument, NULL, 'c' },
+		{ "size", required_argument, NULL, 's' },         { "cancel-after", required_argument, NULL, 'x' },
+		{ "generate", required_argument, NULL, 'g' },     { "timeout", required_argument, NULL, 't' },
+		{ "help", no_argument, NULL, 'h' },               { 0 },
+	};
+	struct copy copy = { .timeout_ms = 30000 };
+	struct start start = { .header.operation = START };
+	struct fcopy end = { .operation = COMPLETE };
+	uint64_t size = 0, declared = 0, cancel_after = UINT64_MAX, sent = 0;
+	const char *name = NULL, *directory = "/tmp/", *generated = NULL, *wrong;
+	bool has_declared = false, cancelled = false;
+	uint16_t units[NAME_UNITS] = { 0 };
+	uint8_t digest[SHA256_DIGEST_SIZE];
+	struct sha256_ctx sha;
+	uint32_t status, ended;
+	double seconds;
+	int64_t began;
+	int option, ret;
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+		switch (option) {
+		case 'n':
+			name = optarg;
+			break;
+		case 'd':
+			directory = optarg;
+			break;
+		case 'o':
+			start.flags |= OVERWRITE;
+			break;
+		case 'c':
+			start.flags |= CREATE_PATH;
+			break;
+		case 's':
+			declared = number("--size", optarg, 0);
+			has_declared = true;
+			break;
+		case 'x':
+			cancel_after = number("--cancel-after", optarg, 0);
+			break;
+		case 'g':
+			generated = optarg;
+			break;
+		case 't':
+			copy.timeout_ms = (int)(number("--timeout", optarg, 0) * 1000);
+			break;
+		case 'h':
+			fputs(usage, stdout);
+			return 0;
+		default:
+			fputs(usage, stderr);
+			return EXIT_USAGE;
+		}
+	}
+	if (argc - optind != (generated ? 1 : 2) || (generated && !name)) {
+		fputs(usage, stderr);
+		return EXIT_USAGE;
+	}
+	if (generated) {
+		size = number("--generate", generated, ':');
+		copy.generated = number("--generate", strchr(generated, ':') + 1, 0);
+	} else {
+		const char *path = argv[optind + 1];
+		struct stat info;
+
+		copy.file = fopen(path, "re");
+		if (!copy.file || fstat(fileno(copy.file), &info))
+			fail(EXIT_USAGE, path, strerror(errno));
+		size = (uint64_t)info.st_size;
+		if (!name)
+			name = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
+	}
+	wrong = to_utf16(name, units, NAME_UNITS);
+	if (wrong)
+		fail(EXIT_USAGE, "--name", wrong);
+	memcpy(start.name, units, sizeof(start.name));
+	memset(units, 0, sizeof(units));
+	wrong = to_utf16(directory, units, NAME_UNITS);
+	if (wrong)
+		fail(EXIT_USAGE, "--directory", wrong);
+	memcpy(start.directory, units, sizeof(start.directory));
+	start.size = has_declared ? declared : size;
+
+	if (getrandom(&copy.transaction, sizeof(copy.transaction), 0) != sizeof(copy.transaction))
+		fail(EXIT_USAGE, "getrandom", strerror(errno));
+	copy.xid = 1;
+	ret = host_connect(&copy.host, argv[optind], copy.timeout_ms);
+	if (ret)
+		fail(EXIT_USAGE, argv[optind], copy.host.error);
+	negotiate(&copy);
+
+	sha256_init(&sha);
+	copy.packets = 0;
+	began = host_now();
+	status = step("start", call(&copy, "start", IC_FCOPY, &start, sizeof(start), NULL));
+	if (!status) {
+		status = send_contents(&copy, size, cancel_after, &cancelled, &sha, &sent);
+		/* A copy that failed is cancelled, so that the guest lets go of the file. */
+		end.operation = cancelled || status ? CANCEL : COMPLETE;
+		ended = step(end.operation == CANCEL ? "cancel" : "complete",
+			     call(&copy, end.operation == CANCEL ? "cancel" : "complete", IC_FCOPY, &end, sizeof(end), NULL));
+		if (!status)
+			status = ended;
+	}
+	seconds = (double)(host_now() - began) / 1000;
+	sha256_digest(&sha, sizeof(digest), digest);
+
+	printf("bytes %" PRIu64 "\npackets %" PRIu64 "\nseconds %.3f\nMB/s %.2f\nsha256 ", sent, copy.packets, seconds,
+	       seconds > 0 ? (double)sent / seconds / 1e6 : 0.0);
+	for (size_t i = 0; i < sizeof(digest); i++)
+		printf("%02x", digest[i]);
+	printf("\nstatus 0x%08x (%s)\n", status, message_of(status));
+	host_disconnect(&copy.host);
+	return status ? EXIT_STATUS : 0;
+}

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What `vmbus-host send` fills packets with, so that either end can check them: byte @at of packet @xid. */
+#ifndef VM_HOST_PATTERN_H
+#define VM_HOST_PATTERN_H
+
+#include <stdint.h>
+
+static inline uint8_t pattern(uint64_t xid, uint32_t at)
+{
+	return (uint8_t)(xid * 167 + (xid >> 8) * 59 + at * 13 + (at >> 8) * 7 + 1);
+}
+
+#endif

@@ -1,0 +1,845 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* A VMBus host by script: packets, rescinds, offers, raw ring bytes, as the commands say. */
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "client.h"
+#include "pattern.h"
+
+static const char usage[] =
+	"usage: vmbus-host [-v] [-t SECONDS] SOCKET [COMMAND...]\n"
+	"Plays the host of a device: each COMMAND is one argument, or one line of the standard input.\n"
+	"  timeout SECONDS              limit of each of the following waits (default: 30)\n"
+	"  channel N                    the following commands are about channel N (default: 0)\n"
+	"  wait-open, wait-close        until the guest has opened, or closed\n"
+	"  wait-offered, wait-released  until the guest has the offer, or has let go of the rescinded one\n"
+	"  wait-reset                   until the guest has left the VMBus (counts from the last wait-reset)\n"
+	"  rescind, offer               take the device back, offer it again\n"
+	"  offer-sub N                  offer sub-channels 1 to N\n"
+	"  monitored on|off             of the offers that follow\n"
+	"  cycle N                      N times: rescind, wait-released, offer, wait-open\n"
+	"  send LEN [COUNT [TYPE [XID]]]  packets with a pattern as payload (default: 1 of type 6, xids go on from 1)\n"
+	"  send-desc LEN HEX [TYPE]     a packet with a descriptor (default: type 9)\n"
+	"  send-hex HEX [TYPE [FLAGS]]  a packet with this payload\n"
+	"  packet-raw HEX               these bytes as a packet, its header and trailer included\n"
+	"  sync                         until all packets are in the ring\n"
+	"  expect COUNT                 until so many packets have come\n"
+	"  echo COUNT [xid]             the same, each with the contents (and the xid) of one sent, in order\n"
+	"  expect-hex HEX               one packet, whose payload begins so\n"
+	"  drain MS                     takes packets until none comes for so long\n"
+	"  none MS                      fails when a packet comes within the time\n"
+	"  hold on|off                  leaves the guest's packets in its ring, or takes them again\n"
+	"  signal                       interrupts the guest\n"
+	"  raw-read tx|rx OFFSET LEN    ring bytes, the header page first, as hex (tx is what the guest writes)\n"
+	"  raw-write tx|rx OFFSET HEX\n"
+	"  raw-expect tx|rx OFFSET HEX\n"
+	"  index tx|rx read|write       prints the ring's index\n"
+	"  set-index tx|rx read|write N\n"
+	"  stats                        counters of the channel\n"
+	"  expect-stat NAME MIN [MAX]   one counter, in its bounds\n"
+	"  status                       the channels as they are\n"
+	"  sleep MS, print TEXT\n"
+	"HEX is pairs of hexadecimal digits, spaces allowed. Exit status: 0 all commands did, 1 one failed (its name\n"
+	"and the reason are printed), 2 wrong use or no socket.\n";
+
+#define MAX_ARGS 8
+
+struct sent {
+	struct sent *next;
+	uint64_t xid;
+	uint32_t len;
+};
+
+struct script {
+	struct host host;
+	int timeout_ms;
+	uint16_t channel;
+	uint64_t xid;
+	uint64_t resets;
+	/* Packets that have not been echoed yet. */
+	struct sent *sent, **sent_end;
+	int argc;
+	char *argv[MAX_ARGS];
+	char *rest; /* the arguments as they were written */
+};
+
+static int complain(struct script *s, const char *why)
+{
+	return host_error(&s->host, -EINVAL, "%s", why);
+}
+
+static int take_number(struct script *s, int index, uint64_t otherwise, uint64_t max, uint64_t *value)
+{
+	char *end;
+
+	*value = otherwise;
+	if (index >= s->argc)
+		return otherwise == UINT64_MAX ? complain(s, "an argument is missing") : 0;
+	errno = 0;
+	*value = strtoull(s->argv[index], &end, 0);
+	if (errno || end == s->argv[index] || *end || *s->argv[index] == '-' || *value > max)
+		return host_error(&s->host, -EINVAL, "'%s' is not a number up to %" PRIu64, s->argv[index], max);
+	return 0;
+}
+
+/* Hex digits to bytes, in place. */
+static int take_hex(struct script *s, int index, uint8_t **bytes, uint32_t *len)
+{
+	char *text, *at;
+
+	if (index >= s->argc)
+		return complain(s, "bytes in hex are missing");
+	text = at = s->argv[index];
+	*bytes = (uint8_t *)text;
+	*len = 0;
+	while (*at) {
+		unsigned int byte;
+		char pair[3] = { at[0], at[1], 0 };
+		char *end;
+
+		byte = (unsigned int)strtoul(pair, &end, 16);
+		if (end != pair + 2)
+			return host_error(&s->host, -EINVAL, "'%s' is not hex", at);
+		(*bytes)[(*len)++] = (uint8_t)byte;
+		at += 2;
+	}
+	return 0;
+}
+
+static int take_ring(struct script *s, uint16_t *ring)
+{
+	if (s->argc > 1 && (!strcmp(s->argv[1], "tx") || !strcmp(s->argv[1], "rx"))) {
+		*ring = s->argv[1][0] == 't' ? FRAME_TX : FRAME_RX;
+		return 0;
+	}
+	return complain(s, "tx or rx is expected");
+}
+
+static int take_switch(struct script *s, uint32_t *on)
+{
+	if (s->argc == 2 && (!strcmp(s->argv[1], "on") || !strcmp(s->argv[1], "off"))) {
+		*on = !strcmp(s->argv[1], "on");
+		return 0;
+	}
+	return complain(s, "on or off is expected");
+}
+
+static int simple(struct script *s, enum frame_op op, uint32_t arg)
+{
+	struct frame frame = { .op = op, .channel = s->channel, .arg = arg };
+
+	return host_request(&s->host, &frame, NULL, NULL, 0, NULL, s->timeout_ms);
+}
+
+static int raw_read(struct script *s, uint16_t ring, uint32_t offset, uint32_t len, uint8_t *bytes)
+{
+	struct frame frame = { .op = FRAME_RAW_READ, .channel = s->channel, .type = ring, .arg = offset, .arg2 = len };
+
+	return host_request(&s->host, &frame, NULL, bytes, len, NULL, s->timeout_ms);
+}
+
+static int raw_write(struct script *s, uint16_t ring, uint32_t offset, uint32_t len, const void *bytes)
+{
+	struct frame frame = { .op = FRAME_RAW_WRITE, .channel = s->channel, .type = ring, .arg = offset, .len = len };
+
+	return host_request(&s->host, &frame, bytes, NULL, 0, NULL, s->timeout_ms);
+}
+
+static void print_hex(const char *what, const uint8_t *bytes, size_t len)
+{
+	printf("%s", what);
+	for (size_t i = 0; i < len; i++)
+		printf("%s%02x", i % 8 ? "" : " ", bytes[i]);
+	printf("\n");
+}
+
+static int do_timeout(struct script *s)
+{
+	uint64_t seconds;
+	int ret = take_number(s, 1, UINT64_MAX, 86400, &seconds);
+
+	s->timeout_ms = (int)seconds * 1000;
+	return ret;
+}
+
+static int do_channel(struct script *s)
+{
+	uint64_t channel;
+	int ret = take_number(s, 1, UINT64_MAX, s->host.channels - 1, &channel);
+
+	if (!ret)
+		s->channel = (uint16_t)channel;
+	return ret;
+}
+
+static int do_wait_open(struct script *s)
+{
+	return host_wait(&s->host, host_is_open, s->channel, "opened", s->timeout_ms);
+}
+
+static int do_wait_close(struct script *s)
+{
+	return host_wait(&s->host, host_is_closed, s->channel, "closed", s->timeout_ms);
+}
+
+static int do_wait_offered(struct script *s)
+{
+	return host_wait(&s->host, host_is_offered, s->channel, "offered", s->timeout_ms);
+}
+
+static int do_wait_released(struct script *s)
+{
+	return host_wait(&s->host, host_is_released, s->channel, "released", s->timeout_ms);
+}
+
+static bool was_reset(struct host *host, uint32_t before)
+{
+	return (uint32_t)host->resets != before;
+}
+
+static int do_wait_reset(struct script *s)
+{
+	int ret = host_wait(&s->host, was_reset, (uint32_t)s->resets, "reset", s->timeout_ms);
+
+	s->resets = s->host.resets;
+	return ret;
+}
+
+static int do_rescind(struct script *s)
+{
+	return simple(s, FRAME_RESCIND, 0);
+}
+
+static int do_offer(struct script *s)
+{
+	return simple(s, FRAME_OFFER, 0);
+}
+
+static int do_offer_sub(struct script *s)
+{
+	uint64_t count;
+	int ret = take_number(s, 1, UINT64_MAX, HOST_MAX_CHANNELS, &count);
+
+	return ret ? ret : simple(s, FRAME_OFFER_SUB, (uint32_t)count);
+}
+
+static int do_monitored(struct script *s)
+{
+	uint32_t on = 0;
+	int ret = take_switch(s, &on);
+
+	return ret ? ret : simple(s, FRAME_MONITORED, on);
+}
+
+static int do_hold(struct script *s)
+{
+	uint32_t on = 0;
+	int ret = take_switch(s, &on);
+
+	return ret ? ret : simple(s, FRAME_HOLD, on);
+}
+
+static int do_signal(struct script *s)
+{
+	return simple(s, FRAME_SIGNAL, 0);
+}
+
+static int do_sync(struct script *s)
+{
+	return simple(s, FRAME_SYNC, 0);
+}
+
+static int do_cycle(struct script *s)
+{
+	int64_t began = host_now(), longest = 0;
+	uint64_t count, longest_at = 0;
+	int ret = take_number(s, 1, UINT64_MAX, UINT32_MAX, &count);
+	uint16_t channel = s->channel;
+
+	s->channel = 0;
+	for (uint64_t i = 1; !ret && i <= count; i++) {
+		int64_t start = host_now();
+		const char *step = "rescind";
+
+		ret = do_rescind(s);
+		if (!ret) {
+			step = "wait-released";
+			ret = do_wait_released(s);
+		}
+		if (!ret) {
+			step = "offer";
+			ret = do_offer(s);
+		}
+		if (!ret) {
+			step = "wait-open";
+			ret = do_wait_open(s);
+		}
+		if (ret) {
+			char why[sizeof(s->host.error)];
+
+			memcpy(why, s->host.error, sizeof(why));
+			ret = host_error(&s->host, ret, "%s in cycle %" PRIu64 ": %.200s", step, i, why);
+		}
+		if (host_now() - start > longest) {
+			longest = host_now() - start;
+			longest_at = i;
+		}
+	}
+	if (!ret)
+		printf("cycles %" PRIu64 " seconds %.3f longest %.3f in cycle %" PRIu64 "\n", count,
+		       (double)(host_now() - began) / 1000, (double)longest / 1000, longest_at);
+	s->channel = channel;
+	return ret;
+}
+
+static int remember(struct script *s, uint64_t xid, uint32_t len)
+{
+	struct sent *sent = malloc(sizeof(*sent));
+
+	if (!sent)
+		return host_error(&s->host, -ENOMEM, "no memory");
+	*sent = (struct sent){ .xid = xid, .len = len };
+	*s->sent_end = sent;
+	s->sent_end = &sent->next;
+	return 0;
+}
+
+static int do_send(struct script *s)
+{
+	static uint8_t payload[FRAME_MAX_LEN];
+	uint64_t len, count, type;
+	int ret = take_number(s, 1, UINT64_MAX, FRAME_MAX_LEN, &len);
+
+	if (!ret)
+		ret = take_number(s, 2, 1, UINT32_MAX, &count);
+	if (!ret)
+		ret = take_number(s, 3, 6, UINT16_MAX, &type);
+	if (!ret && s->argc > 4)
+		ret = take_number(s, 4, 0, UINT64_MAX - 1, &s->xid);
+	for (uint64_t i = 0; !ret && i < count; i++) {
+		struct frame frame = {
+			.op = FRAME_PACKET, .channel = s->channel, .type = (uint16_t)type, .xid = s->xid++,
+			.len = (uint32_t)len,
+		};
+
+		for (uint32_t at = 0; at < len; at++)
+			payload[at] = pattern(frame.xid, at);
+		ret = remember(s, frame.xid, frame.len);
+		if (!ret)
+			ret = host_send(&s->host, &frame, payload, s->timeout_ms);
+	}
+	return ret;
+}
+
+/* A packet that is answered when it is in the ring. */
+static int send_bytes(struct script *s, enum frame_op op, uint8_t *bytes, uint32_t len, uint32_t desc, uint64_t type,
+		      uint64_t flags)
+{
+	struct frame frame = {
+		.op = op, .channel = s->channel, .type = (uint16_t)type, .flags = (uint16_t)flags, .len = len,
+		.arg = desc, .xid = op == FRAME_PACKET ? s->xid++ : 0,
+	};
+
+	return host_request(&s->host, &frame, bytes, NULL, 0, NULL, s->timeout_ms);
+}
+
+static int do_send_hex(struct script *s)
+{
+	uint64_t type, flags;
+	uint8_t *bytes;
+	uint32_t len;
+	int ret = take_hex(s, 1, &bytes, &len);
+
+	if (!ret)
+		ret = take_number(s, 2, 6, UINT16_MAX, &type);
+	if (!ret)
+		ret = take_number(s, 3, 0, UINT16_MAX, &flags);
+	return ret ? ret : send_bytes(s, FRAME_PACKET, bytes, len, 0, type, flags);
+}
+
+static int do_send_desc(struct script *s)
+{
+	static uint8_t payload[FRAME_MAX_LEN];
+	uint64_t type, len;
+	uint8_t *bytes;
+	uint32_t desc;
+	int ret = take_number(s, 1, UINT64_MAX, FRAME_MAX_LEN / 2, &len);
+
+	if (!ret)
+		ret = take_hex(s, 2, &bytes, &desc);
+	if (!ret)
+		ret = take_number(s, 3, 9, UINT16_MAX, &type);
+	if (!ret && desc > FRAME_MAX_LEN / 2)
+		ret = complain(s, "the descriptor is too long");
+	if (ret)
+		return ret;
+	memcpy(payload, bytes, desc);
+	for (uint32_t at = 0; at < len; at++)
+		payload[desc + at] = pattern(s->xid, at);
+	return send_bytes(s, FRAME_PACKET, payload, desc + (uint32_t)len, desc, type, 0);
+}
+
+static int do_packet_raw(struct script *s)
+{
+	uint8_t *bytes;
+	uint32_t len;
+	int ret = take_hex(s, 1, &bytes, &len);
+
+	return ret ? ret : send_bytes(s, FRAME_PACKET_RAW, bytes, len, 0, 0, 0);
+}
+
+/* Takes @count packets, and lets @check see each. */
+static int take_packets(struct script *s, uint64_t count, const char *what,
+			int (*check)(struct script *s, const struct host_packet *packet, uint64_t index))
+{
+	int64_t began = host_now(), deadline = began + s->timeout_ms;
+	uint64_t bytes = 0;
+	double seconds;
+	int ret = 0;
+
+	for (uint64_t i = 0; !ret && i < count; i++) {
+		struct host_packet *packet;
+
+		ret = host_take_packet(&s->host, &packet, (int)(deadline - host_now()));
+		if (ret == -ETIMEDOUT)
+			ret = host_error(&s->host, ret, "%" PRIu64 " of %" PRIu64 " packets came within %.1f s", i, count,
+					 s->timeout_ms / 1000.0);
+		if (ret)
+			return ret;
+		bytes += packet->frame.len;
+		if (check)
+			ret = check(s, packet, i);
+		if (s->host.verbose)
+			printf("packet channel %u type %u flags %u xid %" PRIu64 " len %u descriptor %u\n",
+			       packet->frame.channel, packet->frame.type, packet->frame.flags, packet->frame.xid,
+			       packet->frame.len, packet->frame.arg);
+		free(packet);
+	}
+	seconds = (double)(host_now() - began) / 1000;
+	if (!ret)
+		printf("%s %" PRIu64 " packets %" PRIu64 " bytes %.3f s\n", what, count, bytes, seconds);
+	return ret;
+}
+
+static int do_expect(struct script *s)
+{
+	uint64_t count;
+	int ret = take_number(s, 1, UINT64_MAX, UINT32_MAX, &count);
+
+	return ret ? ret : take_packets(s, count, "got", NULL);
+}
+
+static int check_echo(struct script *s, const struct host_packet *packet, uint64_t index)
+{
+	struct sent *sent = s->sent;
+	const uint8_t *bytes = packet->payload + packet->frame.arg;
+	uint32_t len = packet->frame.len - packet->frame.arg;
+	uint64_t xid;
+
+	if (!sent)
+		return host_error(&s->host, -EPROTO, "packet %" PRIu64 " echoes nothing that was sent", index);
+	xid = sent->xid;
+	if (len < sent->len || len - sent->len >= 8)
+		return host_error(&s->host, -EPROTO, "packet %" PRIu64 " has %u bytes, not the %u of xid %" PRIu64, index,
+				  len, sent->len, xid);
+	for (uint32_t at = 0; at < sent->len; at++)
+		if (bytes[at] != pattern(xid, at))
+			return host_error(&s->host, -EPROTO, "packet %" PRIu64 ": byte %u is %02x, not the %02x of xid %" PRIu64,
+					  index, at, bytes[at], pattern(xid, at), xid);
+	if (s->argc > 2 && packet->frame.xid != xid)
+		return host_error(&s->host, -EPROTO, "packet %" PRIu64 " has xid %" PRIu64 ", not %" PRIu64, index,
+				  packet->frame.xid, xid);
+	s->sent = sent->next;
+	if (!s->sent)
+		s->sent_end = &s->sent;
+	free(sent);
+	return 0;
+}
+
+static int do_echo(struct script *s)
+{
+	uint64_t count;
+	int ret = take_number(s, 1, UINT64_MAX, UINT32_MAX, &count);
+
+	if (!ret && s->argc > 2 && strcmp(s->argv[2], "xid"))
+		ret = complain(s, "only 'xid' may follow the count");
+	return ret ? ret : take_packets(s, count, "echoed", check_echo);
+}
+
+static int check_hex(struct script *s, const struct host_packet *packet, uint64_t index)
+{
+	uint32_t have = packet->frame.len - packet->frame.arg, len;
+	uint8_t *bytes;
+	int ret = take_hex(s, 1, &bytes, &len);
+
+	if (ret)
+		return ret;
+	if (have >= len && !memcmp(packet->payload + packet->frame.arg, bytes, len))
+		return 0;
+	print_hex("packet", packet->payload + packet->frame.arg, have);
+	return host_error(&s->host, -EPROTO, "the packet of %u bytes is another", have);
+}
+
+static int do_expect_hex(struct script *s)
+{
+	return take_packets(s, 1, "got", check_hex);
+}
+
+static int do_drain(struct script *s)
+{
+	uint64_t ms, count = 0;
+	int ret = take_number(s, 1, UINT64_MAX, 86400000, &ms);
+
+	while (!ret) {
+		struct host_packet *packet;
+
+		ret = host_take_packet(&s->host, &packet, (int)ms);
+		if (ret == -ETIMEDOUT) {
+			printf("drained %" PRIu64 " packets\n", count);
+			return 0;
+		}
+		if (!ret) {
+			count++;
+			free(packet);
+		}
+	}
+	return ret;
+}
+
+static int do_none(struct script *s)
+{
+	struct host_packet *packet;
+	uint64_t ms;
+	int ret = take_number(s, 1, UINT64_MAX, 86400000, &ms);
+
+	if (ret)
+		return ret;
+	ret = host_take_packet(&s->host, &packet, (int)ms);
+	if (ret == -ETIMEDOUT)
+		return 0;
+	if (ret)
+		return ret;
+	ret = host_error(&s->host, -EPROTO, "a packet of type %u with %u bytes came", packet->frame.type, packet->frame.len);
+	free(packet);
+	return ret;
+}
+
+static int do_raw_read(struct script *s)
+{
+	static uint8_t bytes[FRAME_MAX_LEN];
+	uint64_t offset, len;
+	uint16_t ring;
+	int ret = take_ring(s, &ring);
+
+	if (!ret)
+		ret = take_number(s, 2, UINT64_MAX, UINT32_MAX, &offset);
+	if (!ret)
+		ret = take_number(s, 3, UINT64_MAX, sizeof(bytes), &len);
+	if (!ret)
+		ret = raw_read(s, ring, (uint32_t)offset, (uint32_t)len, bytes);
+	if (!ret)
+		print_hex("raw", bytes, len);
+	return ret;
+}
+
+static int do_raw_write(struct script *s)
+{
+	uint64_t offset;
+	uint16_t ring;
+	uint8_t *bytes;
+	uint32_t len;
+	int ret = take_ring(s, &ring);
+
+	if (!ret)
+		ret = take_number(s, 2, UINT64_MAX, UINT32_MAX, &offset);
+	if (!ret)
+		ret = take_hex(s, 3, &bytes, &len);
+	return ret ? ret : raw_write(s, ring, (uint32_t)offset, len, bytes);
+}
+
+static int do_raw_expect(struct script *s)
+{
+	static uint8_t have[FRAME_MAX_LEN];
+	uint64_t offset;
+	uint16_t ring;
+	uint8_t *bytes;
+	uint32_t len;
+	int ret = take_ring(s, &ring);
+
+	if (!ret)
+		ret = take_number(s, 2, UINT64_MAX, UINT32_MAX, &offset);
+	if (!ret)
+		ret = take_hex(s, 3, &bytes, &len);
+	if (!ret && len > sizeof(have))
+		ret = complain(s, "too many bytes");
+	if (!ret)
+		ret = raw_read(s, ring, (uint32_t)offset, len, have);
+	if (ret || !memcmp(bytes, have, len))
+		return ret;
+	print_hex("raw", have, len);
+	return host_error(&s->host, -EPROTO, "the bytes at %" PRIu64 " are others", offset);
+}
+
+static int take_index(struct script *s, uint16_t *ring, uint32_t *offset)
+{
+	int ret = take_ring(s, ring);
+
+	if (ret)
+		return ret;
+	if (s->argc < 3 || (strcmp(s->argv[2], "read") && strcmp(s->argv[2], "write")))
+		return complain(s, "read or write is expected");
+	*offset = s->argv[2][0] == 'r' ? 4 : 0;
+	return 0;
+}
+
+static int do_index(struct script *s)
+{
+	uint32_t offset, value;
+	uint16_t ring;
+	int ret = take_index(s, &ring, &offset);
+
+	if (!ret)
+		ret = raw_read(s, ring, offset, sizeof(value), (uint8_t *)&value);
+	if (!ret)
+		printf("index %s %s %u\n", s->argv[1], s->argv[2], value);
+	return ret;
+}
+
+static int do_set_index(struct script *s)
+{
+	uint32_t offset, value;
+	uint64_t number;
+	uint16_t ring;
+	int ret = take_index(s, &ring, &offset);
+
+	if (!ret)
+		ret = take_number(s, 3, UINT64_MAX, UINT32_MAX, &number);
+	if (ret)
+		return ret;
+	value = (uint32_t)number;
+	return raw_write(s, ring, offset, sizeof(value), &value);
+}
+
+static const struct {
+	const char *name;
+	size_t offset;
+} counters[] = {
+	{ "packets-to-guest", offsetof(struct frame_stats, packets_to_guest) },
+	{ "packets-from-guest", offsetof(struct frame_stats, packets_from_guest) },
+	{ "bytes-to-guest", offsetof(struct frame_stats, bytes_to_guest) },
+	{ "bytes-from-guest", offsetof(struct frame_stats, bytes_from_guest) },
+	{ "interrupts", offsetof(struct frame_stats, interrupts) },
+	{ "hypercalls", offsetof(struct frame_stats, hypercalls) },
+	{ "monitor-signals", offsetof(struct frame_stats, monitor_signals) },
+	{ "lost-signals", offsetof(struct frame_stats, lost_signals) },
+	{ "idle-signals", offsetof(struct frame_stats, idle_signals) },
+	{ "full", offsetof(struct frame_stats, full) },
+	{ "dropped", offsetof(struct frame_stats, dropped) },
+	{ "malformed", offsetof(struct frame_stats, malformed) },
+};
+
+static int take_stats(struct script *s, struct frame_stats *stats)
+{
+	struct frame frame = { .op = FRAME_STATS, .channel = s->channel };
+	size_t len = 0;
+	int ret = host_request(&s->host, &frame, NULL, stats, sizeof(*stats), &len, s->timeout_ms);
+
+	if (!ret && len != sizeof(*stats))
+		ret = host_error(&s->host, -EPROTO, "statistics of %zu bytes", len);
+	return ret;
+}
+
+static uint64_t counter(const struct frame_stats *stats, size_t index)
+{
+	uint64_t value;
+
+	memcpy(&value, (const uint8_t *)stats + counters[index].offset, sizeof(value));
+	return value;
+}
+
+static int do_stats(struct script *s)
+{
+	struct frame_stats stats;
+	int ret = take_stats(s, &stats);
+
+	for (size_t i = 0; !ret && i < sizeof(counters) / sizeof(counters[0]); i++)
+		printf("stat %s %" PRIu64 "\n", counters[i].name, counter(&stats, i));
+	return ret;
+}
+
+static int do_expect_stat(struct script *s)
+{
+	struct frame_stats stats;
+	uint64_t min, max;
+	int ret = take_number(s, 2, UINT64_MAX, UINT64_MAX - 1, &min);
+
+	if (!ret)
+		ret = take_number(s, 3, UINT64_MAX - 1, UINT64_MAX - 1, &max);
+	if (!ret)
+		ret = take_stats(s, &stats);
+	if (ret)
+		return ret;
+	for (size_t i = 0; i < sizeof(counters) / sizeof(counters[0]); i++) {
+		uint64_t value = counter(&stats, i);
+
+		if (strcmp(counters[i].name, s->argv[1]))
+			continue;
+		printf("stat %s %" PRIu64 "\n", s->argv[1], value);
+		if (value >= min && value <= max)
+			return 0;
+		return host_error(&s->host, -EPROTO, "%s is %" PRIu64, s->argv[1], value);
+	}
+	return host_error(&s->host, -EINVAL, "there is no counter '%s'", s->argv[1]);
+}
+
+static int do_status(struct script *s)
+{
+	static const char *const offered[] = { "held", "offered", "rescinded" };
+
+	for (uint32_t i = 0; i < s->host.channels; i++) {
+		const struct frame_channel *channel = &s->host.channel[i];
+
+		printf("channel %u relid %u %s %s%s tx %u rx %u\n", i, channel->relid, offered[channel->offered % 3],
+		       channel->open ? "open" : "closed", channel->monitored ? " monitored" : "", channel->tx_size,
+		       channel->rx_size);
+	}
+	return 0;
+}
+
+static int do_sleep(struct script *s)
+{
+	uint64_t ms;
+	int64_t until;
+	int ret = take_number(s, 1, UINT64_MAX, 86400000, &ms);
+
+	until = host_now() + (int64_t)ms;
+	while (!ret && host_now() < until)
+		ret = host_pump(&s->host, (int)(until - host_now()));
+	return ret == -ETIMEDOUT ? 0 : ret;
+}
+
+static int do_print(struct script *s)
+{
+	printf("%s\n", s->rest);
+	return 0;
+}
+
+static const struct {
+	const char *name;
+	int (*run)(struct script *s);
+	int max_args;
+} commands[] = {
+	{ "timeout", do_timeout, 1 },         { "channel", do_channel, 1 },
+	{ "wait-open", do_wait_open, 0 },     { "wait-close", do_wait_close, 0 },
+	{ "wait-offered", do_wait_offered, 0 }, { "wait-released", do_wait_released, 0 },
+	{ "wait-reset", do_wait_reset, 0 },   { "rescind", do_rescind, 0 },
+	{ "offer", do_offer, 0 },             { "offer-sub", do_offer_sub, 1 },
+	{ "monitored", do_monitored, 1 },     { "cycle", do_cycle, 1 },
+	{ "send", do_send, 4 },               { "send-hex", do_send_hex, 3 },
+	{ "send-desc", do_send_desc, 3 },     { "packet-raw", do_packet_raw, 1 },
+	{ "sync", do_sync, 0 },               { "expect", do_expect, 1 },
+	{ "echo", do_echo, 2 },               { "expect-hex", do_expect_hex, 1 },
+	{ "drain", do_drain, 1 },             { "none", do_none, 1 },
+	{ "hold", do_hold, 1 },               { "signal", do_signal, 0 },
+	{ "raw-read", do_raw_read, 3 },       { "raw-write", do_raw_write, 3 },
+	{ "raw-expect", do_raw_expect, 3 },   { "index", do_index, 2 },
+	{ "set-index", do_set_index, 3 },     { "stats", do_stats, 0 },
+	{ "expect-stat", do_expect_stat, 3 }, { "status", do_status, 0 },
+	{ "sleep", do_sleep, 1 },             { "print", do_print, MAX_ARGS - 1 },
+};
+
+/* Returns 0, or the exit status after a message. */
+static int run(struct script *s, const char *line)
+{
+	char *words = strdup(line), *word, *save = NULL;
+	size_t index;
+	int ret;
+
+	if (!words) {
+		fprintf(stderr, "vmbus-host: no memory\n");
+		return 1;
+	}
+	s->argc = 0;
+	s->rest = (char *)line + strspn(line, " \t");
+	s->rest += strcspn(s->rest, " \t");
+	s->rest += strspn(s->rest, " \t");
+	for (word = strtok_r(words, " \t\r\n", &save); word && s->argc < MAX_ARGS; word = strtok_r(NULL, " \t\r\n", &save))
+		s->argv[s->argc++] = word;
+	if (!s->argc || *s->argv[0] == '#') {
+		free(words);
+		return 0;
+	}
+	for (index = 0; index < sizeof(commands) / sizeof(commands[0]); index++)
+		if (!strcmp(s->argv[0], commands[index].name))
+			break;
+	if (index == sizeof(commands) / sizeof(commands[0]))
+		ret = complain(s, "there is no such command");
+	else if (s->argc - 1 > commands[index].max_args)
+		ret = complain(s, "too many arguments");
+	else
+		ret = commands[index].run(s);
+	if (ret) {
+		fflush(stdout);
+		fprintf(stderr, "vmbus-host: '%s' failed: %s\n", line, s->host.error);
+	}
+	free(words);
+	return ret == -EINVAL ? 2 : ret ? 1 : 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct script s = { .timeout_ms = 30000, .xid = 1 };
+	char *line = NULL;
+	size_t size = 0;
+	int option, ret;
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	while ((option = getopt(argc, argv, "vt:h")) != -1) {
+		switch (option) {
+		case 'v':
+			s.host.verbose = true;
+			break;
+		case 't':
+			s.timeout_ms = atoi(optarg) * 1000;
+			break;
+		case 'h':
+			fputs(usage, stdout);
+			return 0;
+		default:
+			fputs(usage, stderr);
+			return 2;
+		}
+	}
+	if (optind == argc || s.timeout_ms <= 0) {
+		fputs(usage, stderr);
+		return 2;
+	}
+	s.sent_end = &s.sent;
+	ret = host_connect(&s.host, argv[optind], s.timeout_ms);
+	if (ret) {
+		fprintf(stderr, "vmbus-host: %s\n", s.host.error);
+		return 2;
+	}
+
+	ret = 0;
+	if (optind + 1 < argc) {
+		for (int i = optind + 1; !ret && i < argc; i++)
+			ret = run(&s, argv[i]);
+	} else {
+		while (!ret && getline(&line, &size, stdin) >= 0) {
+			line[strcspn(line, "\n")] = 0;
+			ret = run(&s, line);
+		}
+	}
+	/* What was sent without waiting is in the ring, or the guest's, before the connection ends. */
+	if (!ret)
+		ret = run(&s, "sync");
+	free(line);
+	host_disconnect(&s.host);
+	return ret;
+}
