@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Included before the first line of every source: what this kernel has, and one message prefix. */
+#ifndef HVUIO_COMPAT_H
+#define HVUIO_COMPAT_H
+
+#include "facts.h"
+
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#if !IS_ENABLED(CONFIG_HYPERV_VMBUS) && !IS_ENABLED(CONFIG_HYPERV)
+#error "this kernel is built without VMBus (CONFIG_HYPERV, newer CONFIG_HYPERV_VMBUS)"
+#endif
+#if !IS_ENABLED(CONFIG_UIO)
+#error "this kernel is built without CONFIG_UIO"
+#endif
+
+#endif

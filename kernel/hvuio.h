@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef HVUIO_H
+#define HVUIO_H
+
+#include <linux/hyperv.h>
+#include <linux/kref.h>
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/uio_driver.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
+
+#include "compat/gpadl.h"
+#include "compat/ring_file.h"
+
+/* The index of a map is its offset in pages in /dev/uioN. The order and the names are ABI. */
+enum hvuio_map {
+	HVUIO_MAP_RINGS,
+	HVUIO_MAP_INT_PAGE,
+	HVUIO_MAP_MONITOR_PAGE,
+	HVUIO_MAP_RECV,
+	HVUIO_MAP_SEND,
+};
+
+/*
+ * The pages of both rings of a channel, the guest-to-host ring first. They are ours, not the
+ * channel's: channel->ringbuffer_page is set only while the channel is being opened, so no
+ * path of the VMBus core can free them. Each page has a reference count of its own and each user
+ * mapping holds one, so a page that is still mapped somewhere outlives hvuio_ring_free().
+ */
+struct hvuio_ring {
+	struct page **pages;
+	unsigned int nr_pages;
+	/* Once set, never cleared: the host may write to these pages for ever, so they are leaked. */
+	bool held_by_host;
+};
+
+struct hvuio_channel {
+	/* In hvuio_device.channels from open to close, under channels_lock. */
+	struct list_head node;
+	/* A sub-channel cannot go away while it is open; the primary not before hvuio_remove(). */
+	struct vmbus_channel *channel;
+	struct hvuio_ring ring;
+	/* For ring_file's mmap, which may take no lock of ours: removing the file waits for it. */
+	bool open;
+	struct hvuio_ring_file ring_file;
+};
+
+/* The receive and the send buffer of a NIC: shared with the host from probe to remove. */
+struct hvuio_buffer {
+	void *mem;
+	u32 size;
+	struct vmbus_gpadl gpadl;
+	char name[sizeof("recv:4294967295")];
+	bool held_by_host;
+};
+
+/*
+ * Lock order: mmap_lock, uio's info_lock, lock, channels_lock. Neither lock of ours is taken in
+ * an mmap or a fault. The sub-channel callback takes channels_lock only, never lock: closing
+ * holds lock while it waits for that callback.
+ *
+ * References: one from probe to remove, one for each running sub-channel callback.
+ */
+struct hvuio_device {
+	struct kref ref;
+	struct list_head node;		/* in the list of bound devices, under its lock */
+	struct hv_device *hv;		/* valid until hvuio_remove() returns */
+	struct uio_info info;
+
+	struct mutex lock;		/* serializes open, close, remove, suspend and resume */
+	unsigned int opens;
+	bool opened_once;
+	bool gone;			/* being removed: no more opens */
+	bool lost;			/* suspended while open: EIO until the last user has closed */
+	struct list_head inodes;	/* of the open files */
+
+	struct mutex channels_lock;
+	struct list_head channels;	/* the open ones, which may be signalled */
+	bool accepting;			/* sub-channels are opened when they are offered */
+	bool dead;			/* nobody will close a channel any more */
+	unsigned int opening;		/* sub-channel callbacks at work */
+	wait_queue_head_t opening_done;
+
+	/*
+	 * uio_event_notify() works only after uio_register_device() has returned, but the node can
+	 * be opened, and the host can interrupt, before. Such an event is kept in early_event.
+	 */
+	bool registered;
+	bool early_event;
+
+	struct hvuio_channel primary;
+	struct delayed_work ring_file_work;
+	struct hvuio_buffer recv, send;
+};
+
+/* device.c */
+int hvuio_device_create(struct hv_device *hv);
+void hvuio_device_destroy(struct hvuio_device *dev);
+void hvuio_device_suspend(struct hvuio_device *dev);
+int hvuio_device_resume(struct hvuio_device *dev);
+struct hvuio_device *hvuio_device_get(struct vmbus_channel *primary);
+void hvuio_device_put(struct hvuio_device *dev);
+
+/* channel.c */
+int hvuio_connect(struct hvuio_device *dev);
+void hvuio_disconnect(struct hvuio_device *dev);
+void hvuio_disconnect_last(struct hvuio_device *dev);
+int hvuio_irqcontrol(struct uio_info *info, s32 on);
+void hvuio_channels_quiesce(void);
+
+/* ring.c */
+int hvuio_ring_alloc(struct hvuio_ring *ring, struct vmbus_channel *channel, u32 size);
+void hvuio_ring_free(struct hvuio_ring *ring);
+int hvuio_ring_connect(struct hvuio_channel *hc, void (*callback)(void *context), void *context);
+void hvuio_ring_unmap(struct vmbus_channel *channel);
+struct page **hvuio_ring_mappable(struct hvuio_channel *hc, unsigned long first,
+				  unsigned long count);
+
+static inline size_t hvuio_ring_bytes(const struct hvuio_ring *ring)
+{
+	return (size_t)ring->nr_pages << PAGE_SHIFT;
+}
+
+/* ringsize.c */
+u32 hvuio_ring_size(const guid_t *class);
+
+/* buffer.c */
+int hvuio_buffer_create(struct hvuio_buffer *buffer, struct vmbus_channel *channel,
+			const char *prefix, u32 size);
+void hvuio_buffer_destroy(struct hvuio_buffer *buffer, struct vmbus_channel *channel);
+int hvuio_buffer_share(struct hvuio_buffer *buffer, struct vmbus_channel *channel,
+		       const char *prefix);
+void hvuio_buffer_unshare(struct hvuio_buffer *buffer, struct vmbus_channel *channel);
+
+/* mapping.c */
+int hvuio_inode_get(struct list_head *inodes, struct inode *inode);
+void hvuio_inode_put(struct list_head *inodes, struct inode *inode);
+void hvuio_inodes_pin(struct list_head *inodes);
+void hvuio_inodes_revoke(struct list_head *inodes);
+
+/* vmbus.c */
+int hvuio_vmbus_check(void);
+void *hvuio_vmbus_int_page(void);
+void *hvuio_vmbus_monitor_page(void);
+
+#endif

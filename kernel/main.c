@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * uio_hv_generic: VMBus devices for drivers in user space.
+ *
+ * Who owns which memory when is said at the structures in hvuio.h.
+ */
+#include <linux/module.h>
+
+#include "compat/isolation.h"
+#include "compat/remove.h"
+#include "hvuio.h"
+
+static int hvuio_probe(struct hv_device *hv, const struct hv_vmbus_device_id *id)
+{
+	return hvuio_device_create(hv);
+}
+
+static void hvuio_remove(struct hv_device *hv)
+{
+	hvuio_device_destroy(hv_get_drvdata(hv));
+}
+HVUIO_DEFINE_REMOVE(hvuio_remove)
+
+static int hvuio_suspend(struct hv_device *hv)
+{
+	hvuio_device_suspend(hv_get_drvdata(hv));
+	return 0;
+}
+
+static int hvuio_resume(struct hv_device *hv)
+{
+	return hvuio_device_resume(hv_get_drvdata(hv));
+}
+
+/* No id: what is bound is decided by new_id and driver_override, from user space. */
+static const struct hv_vmbus_device_id hvuio_ids[] = {
+	{ }
+};
+
+static struct hv_driver hvuio_driver = {
+	.name = "uio_hv_generic",
+	.id_table = hvuio_ids,
+	.probe = hvuio_probe,
+	.remove = hv_driver_remove(hvuio_remove),
+	.suspend = hvuio_suspend,
+	.resume = hvuio_resume,
+};
+
+static int __init hvuio_init(void)
+{
+	int ret;
+
+	if (hv_is_isolation_supported()) {
+		pr_err("confidential VMs are not supported, not loading\n");
+		return -EOPNOTSUPP;
+	}
+	ret = hvuio_vmbus_check();
+	if (ret)
+		return ret;
+	return vmbus_driver_register(&hvuio_driver);
+}
+
+static void __exit hvuio_exit(void)
+{
+	vmbus_driver_unregister(&hvuio_driver);
+	hvuio_channels_quiesce();
+}
+
+module_init(hvuio_init);
+module_exit(hvuio_exit);
+
+MODULE_AUTHOR("The hyperv-uio authors");
+MODULE_DESCRIPTION("VMBus devices for drivers in user space");
+MODULE_LICENSE("GPL");
+MODULE_VERSION(HVUIO_VERSION);

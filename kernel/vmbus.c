@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <linux/mm.h>
+
+#include "compat/vmbus_connection.h"
+#include "hvuio.h"
+
+static bool hvuio_is_hyp_page(void *page)
+{
+	return page && IS_ALIGNED((unsigned long)page, HV_HYP_PAGE_SIZE) && virt_addr_valid(page);
+}
+
+/* Whether a page that Hyper-V knows is alone in its system page, so that mapping it shows no more. */
+static bool hvuio_is_alone(void *page)
+{
+	return PAGE_SIZE == HV_HYP_PAGE_SIZE ||
+	       (PAGE_ALIGNED(page) && !PageSlab(virt_to_head_page(page)));
+}
+
+int hvuio_vmbus_check(void)
+{
+	const struct hvuio_vmbus_connection *conn = &vmbus_connection;
+
+	if (!conn->int_page && !conn->send_int_page && !conn->recv_int_page)
+		return -ENODEV;
+	if (!hvuio_is_hyp_page(conn->int_page) ||
+	    conn->recv_int_page != conn->int_page ||
+	    conn->send_int_page != conn->int_page + HV_HYP_PAGE_SIZE / 2 ||
+	    !hvuio_is_hyp_page(conn->monitor_pages[0]) ||
+	    !hvuio_is_hyp_page(conn->monitor_pages[1]) ||
+	    conn->monitor_pages[0] == conn->monitor_pages[1]) {
+		pr_err("struct vmbus_connection of this kernel is not laid out as expected, not loading\n");
+		return -EINVAL;
+	}
+	if (!hvuio_is_alone(conn->int_page) || !hvuio_is_alone(conn->monitor_pages[1])) {
+		pr_err("the interrupt or monitor page shares its %lu KiB page with other kernel memory, not loading\n",
+		       PAGE_SIZE / 1024);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+void *hvuio_vmbus_int_page(void)
+{
+	return vmbus_connection.int_page;
+}
+
+/* The one that the guest writes and the host reads. */
+void *hvuio_vmbus_monitor_page(void)
+{
+	return vmbus_connection.monitor_pages[1];
+}
