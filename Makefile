@@ -98,6 +98,8 @@ include udev/build.mk
 include kernel/build.mk
 include selftests/build.mk
 include packaging/build.mk
+# The packages are built without the bench.
+-include selftests/vm/host/build.mk
 
 install: $(installs)
 .PHONY: $(installs)

@@ -8,14 +8,14 @@ copy() {
 }
 guest_says booted 150 || exit 1
 copy first 3000000
-check "rescind" vmbus_host fcopy rescind
+check "rescind" vmbus_host fcopy rescind wait-released
 tell rescinded
 guest_says gone 60 || exit 1
 check "offer again" vmbus_host fcopy offer
 tell offered
 guest_says 'back$' 60 || exit 1
 copy second 3000000
-vmbus_host fcopy cycle 5 >cycle.out 2>&1 || note "$(cat cycle.out)"
+vmbus_host fcopy "cycle 5" >cycle.out 2>&1 || note "$(cat cycle.out)"
 tell cycled
 guest_says 'back again' 60 || exit 1
 copy third 100000
