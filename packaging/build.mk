@@ -1,1 +1,55 @@
 # SPDX-License-Identifier: GPL-2.0-only
+# The packages, and what every package has: one version, manual pages.
+
+deb_dir := $(O)/deb
+rpm_dir := $(O)/rpm
+release := hyperv-uio-$(VERSION)
+
+# What this make was told (O=, CFLAGS=) is not for the builds of packages, which set everything themselves.
+clean_env := env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS -u O -u V -u DESTDIR -u prefix
+
+.PHONY: check-version deb rpm check-rpm
+check-version:
+	$(Q)packaging/check-version
+
+# $(call export,FOLDER): the tree as it is, without what was built
+define export
+	$(Q)rm -rf $(1)
+	$(Q)HYPERV_UIO_OUTPUT='$(abspath $(O))' packaging/export $(1)
+endef
+
+deb: check-version
+	@command -v dpkg-buildpackage >/dev/null || { echo "dpkg-buildpackage is not installed (dpkg-dev)" >&2; exit 1; }
+	$(Q)rm -rf $(deb_dir)
+	$(call export,$(deb_dir)/$(release))
+	$(Q)cp -R packaging/debian $(deb_dir)/$(release)/debian
+	$(Q)cd $(deb_dir)/$(release) && $(clean_env) DEB_BUILD_OPTIONS="$${DEB_BUILD_OPTIONS-noautodbgsym}" \
+		dpkg-buildpackage -b -us -uc
+	@ls $(deb_dir)/*.deb
+
+# Debian's rpm knows neither systemd's macros nor which packages are installed.
+rpm_foreign = $(if $(shell rpm --eval '%{?_unitdir}'),,--load=$(abspath packaging/rpm/macros.debian-build) --nodeps)
+rpm_release ?= 1
+
+rpm: check-version
+	@command -v rpmbuild >/dev/null || { echo "rpmbuild is not installed (rpm, rpm-build)" >&2; exit 1; }
+	$(Q)rm -rf $(rpm_dir)
+	$(call export,$(rpm_dir)/$(release))
+	$(Q)mkdir -p $(rpm_dir)/SOURCES
+	$(Q)tar -C $(rpm_dir) -czf $(rpm_dir)/SOURCES/$(release).tar.gz --owner=0 --group=0 $(release)
+	$(Q)$(clean_env) rpmbuild -bb $(rpm_foreign) --define '_topdir $(abspath $(rpm_dir))' \
+		--define '_dbpath $(abspath $(rpm_dir))/db' $(RPMBUILDFLAGS) packaging/rpm/hyperv-uio.spec
+	$(Q)mv $(rpm_dir)/RPMS/*/*.rpm $(rpm_dir)/
+	$(Q)rm -rf $(addprefix $(rpm_dir)/,BUILD BUILDROOT RPMS SOURCES SPECS SRPMS db $(release))
+	@ls $(rpm_dir)/*.rpm
+
+# Installs, upgrades and removes the RPMs with dnf in an empty root.
+check-rpm:
+	$(Q)packaging/rpm/test-install $(rpm_dir)
+
+# Each part installs its own pages too; this is for those who want only them.
+installs += install-man
+install-man:
+	$(Q)for page in man/*.[1-8]; do \
+		$(INSTALL) -D -m 0644 $$page $(DESTDIR)$(mandir)/man$${page##*.}/$${page##*/} || exit; \
+	done

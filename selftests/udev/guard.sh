@@ -68,6 +68,12 @@ test_other_nic_is_taken() {
 	taken
 }
 
+test_nic_with_a_route_to_half_the_net_is_taken() {
+	want_nic
+	route eth0 00000000 00000080
+	taken
+}
+
 test_nic_is_taken_when_forced_in_the_file() {
 	want_nic force=yes
 	route eth0 00000000 00000000
