@@ -1,0 +1,329 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Finding devices and opening them, in a sysfs made of plain files. */
+
+#include <fcntl.h>
+#include <ftw.h>
+#include <sys/stat.h>
+
+#include "model.h"
+
+#define FCOPY "34d14be3-dee4-41c8-9ae7-6b174977c192"
+#define NIC "f8615163-df3e-46c5-913f-f2d2f965ed0e"
+#define DEV1 "eb765408-105f-49b6-b4aa-c123b64d17d4"
+#define DEV2 "000d3a31-b538-000d-3a31-b538000d3a31"
+#define DEV3 "ffffffff-b538-000d-3a31-b538000d3a31"
+
+static char base[] = "/tmp/vmbus-devices-XXXXXX";
+
+static void __attribute__((format(printf, 2, 3))) put(const char *text, const char *fmt, ...)
+{
+	char path[512];
+	va_list args;
+	int n, fd;
+
+	n = snprintf(path, sizeof(path), "%s/", base);
+	va_start(args, fmt);
+	vsnprintf(path + n, sizeof(path) - n, fmt, args);
+	va_end(args);
+	for (char *slash = path + n; (slash = strchr(slash, '/')); slash++) {
+		*slash = '\0';
+		mkdir(path, 0755);
+		*slash = '/';
+	}
+	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0644);
+	MUST(fd >= 0);
+	MUST(write(fd, text, strlen(text)) == (ssize_t)strlen(text));
+	close(fd);
+}
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	return remove(path);
+}
+
+#define SYS "sys/bus/vmbus/devices/"
+
+static void device(const char *instance, const char *class)
+{
+	char text[64];
+
+	snprintf(text, sizeof(text), "{%s}\n", instance);
+	put(text, SYS "%s/device_id", instance);
+	snprintf(text, sizeof(text), "{%s}\n", class);
+	put(text, SYS "%s/class_id", instance);
+	put("7\n", SYS "%s/id", instance);
+}
+
+static void add_map(const char *instance, int uio, int map, const char *name, const char *size)
+{
+	put(name, SYS "%s/uio/uio%d/maps/map%d/name", instance, uio, map);
+	put(size, SYS "%s/uio/uio%d/maps/map%d/size", instance, uio, map);
+	put("0x0\n", SYS "%s/uio/uio%d/maps/map%d/offset", instance, uio, map);
+}
+
+/* A UIO device: its maps, and for /dev/uioN a plain file of @pages pages */
+static void bind(const char *instance, int uio, size_t ring, size_t pages)
+{
+	char text[512];
+
+	snprintf(text, sizeof(text), "0x%zx\n", 2 * ring);
+	add_map(instance, uio, 0, "txrx_rings\n", text);
+	add_map(instance, uio, 1, "int_page\n", "0x1000\n");
+	add_map(instance, uio, 2, "monitor_page\n", "0x1000\n");
+	put("", "dev/uio%d", uio);
+	snprintf(text, sizeof(text), "%s/dev/uio%d", base, uio);
+	MUST(!truncate(text, pages * getpagesize()));
+	put("", "sys/bus/vmbus/drivers/uio_hv_generic/new_id");
+	snprintf(text, sizeof(text), "%s/" SYS "%s/driver", base, instance);
+	unlink(text);
+	MUST(!symlink("../../drivers/uio_hv_generic", text));
+}
+
+/* Two NICs and a file copy device that is bound to uio3 */
+static void machine(void)
+{
+	char path[512];
+
+	nftw(base, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	mkdir(base, 0755);
+	snprintf(path, sizeof(path), "%s/sys", base);
+	setenv("VMBUS_SYSFS", path, 1);
+	snprintf(path, sizeof(path), "%s/dev", base);
+	setenv("VMBUS_DEV", path, 1);
+	device(DEV3, NIC);
+	device(DEV1, FCOPY);
+	device(DEV2, NIC);
+	bind(DEV1, 3, 5 * getpagesize(), 10);
+	put("no device\n", SYS "going_away/id");
+}
+
+static void guids_in_every_spelling(void)
+{
+	static const char * const good[] = {
+		FCOPY, "{" FCOPY "}", "34D14BE3-DEE4-41C8-9AE7-6B174977C192",
+		"{34d14be3-DEE4-41c8-9ae7-6b174977c192}",
+	};
+	static const char * const bad[] = {
+		"", "{}", "{" FCOPY, FCOPY "}", FCOPY "0", "34d14be3dee441c89ae76b174977c192",
+		"{{" FCOPY "}}", "34d14be3-dee4-41c8-9ae7-6b174977c19", " " FCOPY,
+		"g4d14be3-dee4-41c8-9ae7-6b174977c192", "(" FCOPY ")",
+	};
+	char guid[VMBUS_GUID_SIZE];
+
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		CHECK_IS(vmbus_guid_parse(good[i], guid), 0);
+		CHECK(!strcmp(guid, FCOPY));
+	}
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		strcpy(guid, "untouched");
+		CHECK_IS(vmbus_guid_parse(bad[i], guid), -EINVAL);
+		CHECK(!strcmp(guid, "untouched"));
+	}
+}
+
+static void classes_by_name_and_guid(void)
+{
+	const struct vmbus_class *class, *last = NULL;
+	char guid[VMBUS_GUID_SIZE];
+
+	for (size_t i = 0; (class = vmbus_class_at(i)); i++) {
+		CHECK(!vmbus_guid_parse(class->guid, guid) && !strcmp(guid, class->guid));
+		CHECK(vmbus_class_find(class->name) == class);
+		CHECK(vmbus_class_find(class->guid) == class);
+		CHECK(!last || strcmp(last->name, class->name) < 0);
+		last = class;
+	}
+	class = vmbus_class_find("FCopy");
+	CHECK(class && !strcmp(class->guid, FCOPY));
+	class = vmbus_class_find("{" NIC "}");
+	CHECK(class && !strcmp(class->name, "nic"));
+	CHECK(!vmbus_class_find("fcop"));
+	CHECK(!vmbus_class_find(""));
+	CHECK(!vmbus_class_find(DEV1));
+}
+
+static void a_list_is_sorted_and_complete(void)
+{
+	struct vmbus_device **list;
+
+	machine();
+	CHECK_IS(vmbus_devices_list(NULL, &list), 3);
+	CHECK(!strcmp(vmbus_device_instance(list[0]), DEV2));
+	CHECK(!strcmp(vmbus_device_instance(list[1]), DEV1));
+	CHECK(!strcmp(vmbus_device_instance(list[2]), DEV3));
+	CHECK(!list[3]);
+	CHECK(!strcmp(vmbus_device_class(list[0]), NIC));
+	CHECK(!strcmp(vmbus_device_class_name(list[0]), "nic"));
+	CHECK(!vmbus_device_driver(list[0]) && !vmbus_device_uio(list[0]));
+	CHECK(!vmbus_device_path(list[0]));
+	vmbus_devices_free(list);
+	CHECK_IS(vmbus_devices_list("NIC", &list), 2);
+	vmbus_devices_free(list);
+	CHECK_IS(vmbus_devices_list("scsi", &list), 0);
+	CHECK(!list[0]);
+	vmbus_devices_free(list);
+	CHECK_IS(vmbus_devices_list("{" FCOPY "}", &list), 1);
+	vmbus_devices_free(list);
+	CHECK_IS(vmbus_devices_list("nonsense", &list), -EINVAL);
+	CHECK(strstr(vmbus_error(), "nonsense"));
+}
+
+static void a_device_by_instance_class_or_name(void)
+{
+	static const char * const ids[] = {
+		"fcopy", FCOPY, DEV1, "{EB765408-105F-49B6-B4AA-C123B64D17D4}",
+	};
+	struct vmbus_device *dev;
+	char path[512];
+
+	machine();
+	for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++) {
+		MUST(!vmbus_device_find(ids[i], &dev));
+		CHECK(!strcmp(vmbus_device_instance(dev), DEV1));
+		CHECK(!strcmp(vmbus_device_class(dev), FCOPY));
+		CHECK(!strcmp(vmbus_device_driver(dev), "uio_hv_generic"));
+		CHECK(!strcmp(vmbus_device_uio(dev), "uio3"));
+		snprintf(path, sizeof(path), "%s/dev/uio3", base);
+		CHECK(!strcmp(vmbus_device_path(dev), path));
+		vmbus_device_free(dev);
+	}
+	CHECK_IS(vmbus_device_find("nic", &dev), -ENOTUNIQ);
+	CHECK_IS(vmbus_device_find(DEV3, &dev), 0);
+	vmbus_device_free(dev);
+	CHECK_IS(vmbus_device_find("kvp", &dev), -ENODEV);
+	CHECK_IS(vmbus_device_find("nonsense", &dev), -EINVAL);
+	setenv("VMBUS_SYSFS", "/nonexistent", 1);
+	CHECK_IS(vmbus_device_find("fcopy", &dev), -ENODEV);
+	CHECK(strstr(vmbus_error(), "/nonexistent/bus/vmbus/devices"));
+}
+
+static void sizes_come_from_the_maps(void)
+{
+	size_t page = getpagesize();
+	struct vmbus_channel *chan;
+
+	for (size_t pages = 2; pages <= 40; pages += 19) {
+		machine();
+		bind(DEV1, 3, pages * page, 2 * pages);
+		MUST(!vmbus_channel_open("fcopy", &chan));
+		CHECK_IS(vmbus_channel_tx_size(chan), (pages - 1) * page);
+		CHECK_IS(vmbus_channel_rx_size(chan), (pages - 1) * page);
+		CHECK(!strcmp(vmbus_device_instance(vmbus_channel_device(chan)), DEV1));
+		CHECK(!vmbus_channel_is_monitored(chan));
+		CHECK(vmbus_fd(chan) >= 0);
+		vmbus_channel_close(chan);
+	}
+}
+
+static void a_monitored_device_is_signalled_in_its_pages(void)
+{
+	size_t page = getpagesize();
+	unsigned char *file;
+	struct vmbus_channel *chan;
+	char path[512];
+	int fd;
+
+	/* In a plain file the pages of maps 1 and 2 are the second and third page of the ring. */
+	machine();
+	put("69\n", SYS DEV1 "/monitor_id");
+	put("0x123\n", SYS DEV1 "/id");
+	MUST(!vmbus_channel_open("fcopy", &chan));
+	CHECK(vmbus_channel_is_monitored(chan));
+	CHECK_IS(vmbus_signal(chan), 0);
+	vmbus_channel_close(chan);
+
+	snprintf(path, sizeof(path), "%s/dev/uio3", base);
+	fd = open(path, O_RDONLY);
+	file = mmap(NULL, 10 * page, PROT_READ, MAP_SHARED, fd, 0);
+	MUST(file != MAP_FAILED);
+	/* channel 0x123: bit 3 of byte 0x24 of the second half; trigger 69: bit 5 of group 2 */
+	CHECK_IS(file[page + 2048 + 0x24], 1 << 3);
+	CHECK_IS(file[2 * page + 8 + 2 * 8], 1 << 5);
+	munmap(file, 10 * page);
+	close(fd);
+
+	put("128\n", SYS DEV1 "/monitor_id");
+	CHECK_IS(vmbus_channel_open("fcopy", &chan), -EPROTO);
+	put("69\n", SYS DEV1 "/monitor_id");
+	put("16384\n", SYS DEV1 "/id");
+	CHECK_IS(vmbus_channel_open("fcopy", &chan), -EPROTO);
+	put("7\n", SYS DEV1 "/id");
+	put("0x800\n", SYS DEV1 "/uio/uio3/maps/map2/size");
+	CHECK_IS(vmbus_channel_open("fcopy", &chan), -EPROTO);
+	put("other\n", SYS DEV1 "/uio/uio3/maps/map2/name");
+	CHECK_IS(vmbus_channel_open("fcopy", &chan), -EPROTO);
+	CHECK(strstr(vmbus_error(), "monitor_page"));
+}
+
+static void wrong_maps_are_refused_with_a_reason(void)
+{
+	static const char * const sizes[] = {
+		"0x0\n", "0x1000\n", "0x5001\n", "0xffffffffffff\n", "-4096\n", "\n", "junk\n",
+	};
+	struct vmbus_channel *chan;
+	char path[512];
+	int fd;
+
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		machine();
+		put(sizes[i], SYS DEV1 "/uio/uio3/maps/map0/size");
+		CHECK(vmbus_channel_open("fcopy", &chan) < 0);
+		CHECK(strstr(vmbus_error(), DEV1));
+	}
+	machine();
+	put("0x8\n", SYS DEV1 "/uio/uio3/maps/map0/offset");
+	CHECK_IS(vmbus_channel_open("fcopy", &chan), -EPROTO);
+	machine();
+	put("other\n", SYS DEV1 "/uio/uio3/maps/map0/name");
+	CHECK_IS(vmbus_channel_open("fcopy", &chan), -EPROTO);
+	CHECK(strstr(vmbus_error(), "txrx_rings"));
+
+	machine();
+	CHECK_IS(vmbus_channel_open(DEV2, &chan), -ENXIO);
+	CHECK(strstr(vmbus_error(), "driver: none"));
+	snprintf(path, sizeof(path), "%s/dev/uio3", base);
+	fd = open(path, O_WRONLY);
+	MUST(pwrite(fd, "\1", 1, 0) == 1);	/* the write index of the first ring */
+	close(fd);
+	CHECK_IS(vmbus_channel_open("fcopy", &chan), -EIO);
+	unlink(path);
+	CHECK_IS(vmbus_channel_open("fcopy", &chan), -ENODEV);
+	CHECK(strstr(vmbus_error(), path));
+}
+
+static void another_device_under_the_number_is_refused(void)
+{
+	struct vmbus_channel *chan;
+	char path[512];
+
+	machine();
+	snprintf(path, sizeof(path), "%s/dev/uio3", base);
+	unlink(path);
+	MUST(!symlink("/dev/null", path));
+	put("240:3\n", SYS DEV1 "/uio/uio3/dev");
+	CHECK_IS(vmbus_channel_open("fcopy", &chan), -ENODEV);
+	CHECK(strstr(vmbus_error(), "240:3"));
+}
+
+static const struct test tests[] = {
+	TEST(guids_in_every_spelling),
+	TEST(classes_by_name_and_guid),
+	TEST(a_list_is_sorted_and_complete),
+	TEST(a_device_by_instance_class_or_name),
+	TEST(sizes_come_from_the_maps),
+	TEST(a_monitored_device_is_signalled_in_its_pages),
+	TEST(wrong_maps_are_refused_with_a_reason),
+	TEST(another_device_under_the_number_is_refused),
+};
+
+static void remove_tree(void)
+{
+	nftw(base, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+int main(void)
+{
+	MUST(mkdtemp(base));
+	atexit(remove_tree);
+	return RUN(tests);
+}

@@ -1,0 +1,428 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* When one side has to hear of the other: signals, full rings, interrupts, waiting. */
+
+#include <pthread.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include "model.h"
+
+static unsigned char buf[8192];
+
+static int send_one(struct vmbus_channel *chan, size_t len)
+{
+	return vmbus_send(chan, VMBUS_PACKET_INBAND, 0, 0, buf, len);
+}
+
+static int recv_one(struct vmbus_channel *chan)
+{
+	struct vmbus_packet pkt;
+
+	return vmbus_recv(chan, &pkt, buf, sizeof(buf));
+}
+
+static void a_signal_only_when_the_ring_was_empty(void)
+{
+	struct model m;
+
+	model_open(&m, 4096);
+	CHECK_IS(send_one(m.guest, 8), 0);
+	CHECK_IS(m.guest_signals, 1);
+	CHECK_IS(send_one(m.guest, 8), 0);
+	CHECK_IS(m.guest_signals, 1);
+	CHECK_IS(recv_one(m.host), 0);
+	CHECK_IS(send_one(m.guest, 8), 0);
+	CHECK_IS(m.guest_signals, 1);
+	CHECK_IS(recv_one(m.host), 0);
+	CHECK_IS(recv_one(m.host), 0);
+	CHECK_IS(send_one(m.guest, 8), 0);
+	CHECK_IS(m.guest_signals, 2);
+	CHECK_IS(m.host_signals, 0);
+	model_close(&m);
+}
+
+static void no_signal_while_the_host_masks(void)
+{
+	struct model m;
+
+	model_open(&m, 4096);
+	vmbus_mask(m.host);
+	CHECK_IS(*word(&m.to_host, INTERRUPT_MASK), 1);
+	CHECK_IS(send_one(m.guest, 8), 0);
+	CHECK_IS(m.guest_signals, 0);
+	/* and the host that unmasks finds the packet by itself */
+	CHECK_IS(vmbus_arm(m.host, VMBUS_WAIT_RECV), VMBUS_WAIT_RECV);
+	CHECK_IS(*word(&m.to_host, INTERRUPT_MASK), 0);
+	CHECK_IS(recv_one(m.host), 0);
+	CHECK_IS(vmbus_arm(m.host, VMBUS_WAIT_RECV), 0);
+	CHECK_IS(send_one(m.guest, 8), 0);
+	CHECK_IS(m.guest_signals, 1);
+	model_close(&m);
+}
+
+static void a_batch_decides_once(void)
+{
+	struct model m;
+
+	model_open(&m, 4096);
+	for (int i = 0; i < 3; i++)
+		CHECK_IS(vmbus_queue(m.guest, 6, 0, 0, buf, 8), 0);
+	CHECK_IS(m.guest_signals, 0);
+	CHECK_IS(vmbus_publish(m.guest), 1);
+	CHECK_IS(vmbus_publish(m.guest), 0);
+	CHECK_IS(vmbus_flush(m.guest), 0);
+	CHECK_IS(m.guest_signals, 0);
+	CHECK_IS(vmbus_queue(m.guest, 6, 0, 0, buf, 8), 0);
+	CHECK_IS(vmbus_publish(m.guest), 0);
+	for (int i = 0; i < 4; i++)
+		CHECK_IS(recv_one(m.host), 0);
+	CHECK_IS(recv_one(m.host), -EAGAIN);
+	model_close(&m);
+}
+
+/* 4096 bytes of data hold 40 packets of 96 (payload 72), and then 256 stay */
+static void fill_ring(struct vmbus_channel *chan, int packets)
+{
+	for (int i = 0; i < packets; i++)
+		CHECK_IS(send_one(chan, 72), 0);
+}
+
+static void a_full_ring_asks_for_room_and_hears_of_it_once(void)
+{
+	struct model m;
+
+	model_open(&m, 4096);
+	fill_ring(m.guest, 40);
+	CHECK_IS(send_one(m.guest, 232), -EAGAIN);	/* 256 needed, 256 free: one stays free */
+	CHECK_IS(*word(&m.to_host, PENDING_SEND_SZ), 256);
+	CHECK_IS(vmbus_arm(m.guest, VMBUS_WAIT_SEND), 0);
+	CHECK_IS(send_one(m.guest, 424), -EAGAIN);
+	CHECK_IS(*word(&m.to_host, PENDING_SEND_SZ), 448);
+	CHECK_IS(recv_one(m.host), 0);			/* 352 free */
+	CHECK_IS(m.host_signals, 0);
+	CHECK_IS(vmbus_arm(m.guest, VMBUS_WAIT_SEND), 0);
+	CHECK_IS(recv_one(m.host), 0);			/* 448 free: not more than 448 */
+	CHECK_IS(m.host_signals, 0);
+	CHECK_IS(recv_one(m.host), 0);			/* 544 */
+	CHECK_IS(m.host_signals, 1);
+	CHECK_IS(recv_one(m.host), 0);
+	CHECK_IS(m.host_signals, 1);
+	CHECK_IS(vmbus_arm(m.guest, VMBUS_WAIT_SEND), VMBUS_WAIT_SEND);
+	CHECK_IS(send_one(m.guest, 424), 0);
+	CHECK_IS(*word(&m.to_host, PENDING_SEND_SZ), 0);
+	CHECK_IS(vmbus_arm(m.guest, VMBUS_WAIT_SEND), VMBUS_WAIT_SEND);
+	model_close(&m);
+}
+
+static void a_host_that_waits_for_room_is_signalled_by_receive_and_skip(void)
+{
+	struct model m;
+
+	model_open(&m, 4096);
+	fill_ring(m.host, 40);
+	CHECK_IS(send_one(m.host, 232), -EAGAIN);
+	CHECK_IS(recv_one(m.guest), 0);
+	CHECK_IS(m.guest_signals, 1);
+	CHECK_IS(send_one(m.host, 232), 0);
+	CHECK_IS(send_one(m.host, 232), -EAGAIN);
+	CHECK_IS(vmbus_skip(m.guest), 0);
+	CHECK_IS(m.guest_signals, 1);
+	CHECK_IS(vmbus_skip(m.guest), 0);
+	CHECK_IS(m.guest_signals, 2);
+	model_close(&m);
+}
+
+static void no_signal_for_room_without_the_feature_bit(void)
+{
+	struct model m;
+
+	model_open(&m, 4096);
+	CHECK_IS(*word(&m.to_guest, FEATURE_BITS), 1);
+	*word(&m.to_guest, FEATURE_BITS) = 0;
+	fill_ring(m.host, 40);
+	CHECK_IS(send_one(m.host, 232), -EAGAIN);
+	for (int i = 0; i < 10; i++)
+		CHECK_IS(recv_one(m.guest), 0);
+	CHECK_IS(m.guest_signals, 0);
+	model_close(&m);
+}
+
+/* The host drains when it is signalled: that is after the ring was full, before the wish for room. */
+static int drain(void *ctx)
+{
+	struct model *m = ctx;
+
+	m->guest_signals++;
+	while (!recv_one(m->host))
+		;
+	return 0;
+}
+
+static void a_full_ring_shows_what_is_queued_and_looks_again(void)
+{
+	struct vmbus_memory mem;
+	struct model m;
+
+	model_open(&m, 4096);
+	vmbus_channel_close(m.guest);
+	mem = side(&m.to_host, &m.to_guest, NULL);
+	mem.signal = drain;
+	mem.ctx = &m;
+	MUST(!vmbus_channel_from_memory(&mem, &m.guest));
+	for (int i = 0; i < 40; i++)
+		CHECK_IS(vmbus_queue(m.guest, 6, 0, 0, buf, 72), 0);
+	CHECK_IS(m.guest_signals, 0);
+	CHECK_IS(vmbus_queue(m.guest, 6, 0, 0, buf, 424), 0);
+	CHECK_IS(m.guest_signals, 1);
+	CHECK_IS(*word(&m.to_host, PENDING_SEND_SZ), 0);
+	model_close(&m);
+}
+
+static void nothing_to_wait_with(void)
+{
+	struct model m;
+
+	model_open(&m, 4096);
+	CHECK_IS(vmbus_fd(m.guest), -1);
+	CHECK_IS(vmbus_ack(m.guest), -EOPNOTSUPP);
+	CHECK_IS(vmbus_wait(m.guest, VMBUS_WAIT_RECV, 0), -EOPNOTSUPP);
+	CHECK_IS(vmbus_wait(m.guest, 0, 0), -EINVAL);
+	CHECK_IS(vmbus_wait(m.guest, 4, 0), -EINVAL);
+	CHECK_IS(vmbus_arm(m.guest, 0), -EINVAL);
+	CHECK_IS(vmbus_wait(m.guest, VMBUS_WAIT_SEND, 0), VMBUS_WAIT_SEND);
+	CHECK_IS(send_one(m.host, 8), 0);
+	CHECK_IS(vmbus_wait(m.guest, VMBUS_WAIT_RECV | VMBUS_WAIT_SEND, -1), 3);
+	model_close(&m);
+}
+
+static int64_t ns(clockid_t clock)
+{
+	struct timespec t;
+
+	clock_gettime(clock, &t);
+	return t.tv_sec * 1000000000LL + t.tv_nsec;
+}
+
+static void a_wait_times_out_and_does_not_spin(void)
+{
+	struct vmbus_channel *guest, *host;
+	int64_t start, cpu;
+
+	MUST(!vmbus_channel_pair(2 * getpagesize(), &guest, &host));
+	CHECK_IS(vmbus_wait(guest, VMBUS_WAIT_RECV, 0), -ETIMEDOUT);
+	/* stale interrupts must not keep it awake */
+	for (int i = 0; i < 10; i++)
+		CHECK_IS(vmbus_signal(host), 0);
+	start = ns(CLOCK_MONOTONIC);
+	cpu = ns(CLOCK_THREAD_CPUTIME_ID);
+	CHECK_IS(vmbus_wait(guest, VMBUS_WAIT_RECV, 200), -ETIMEDOUT);
+	CHECK(ns(CLOCK_MONOTONIC) - start >= 190000000);
+	CHECK(ns(CLOCK_THREAD_CPUTIME_ID) - cpu < 50000000);
+	vmbus_channel_close(guest);
+	vmbus_channel_close(host);
+}
+
+static void *send_later(void *host)
+{
+	usleep(50000);
+	return (void *)(intptr_t)send_one(host, 8);
+}
+
+static void a_wait_ends_with_the_packet_and_masks(void)
+{
+	struct vmbus_channel *guest, *host;
+	struct vmbus_packet pkt;
+	pthread_t thread;
+	void *sent;
+
+	MUST(!vmbus_channel_pair(2 * getpagesize(), &guest, &host));
+	MUST(!pthread_create(&thread, NULL, send_later, host));
+	CHECK_IS(vmbus_wait(guest, VMBUS_WAIT_RECV, 10000), VMBUS_WAIT_RECV);
+	pthread_join(thread, &sent);
+	CHECK_IS((intptr_t)sent, 0);
+	CHECK_IS(vmbus_recv(guest, &pkt, buf, 8), 0);
+	/* masked now, so that the next packet is silent, and found all the same */
+	CHECK_IS(send_one(host, 8), 0);
+	CHECK_IS(vmbus_ack(guest), -EAGAIN);
+	CHECK_IS(vmbus_wait(guest, VMBUS_WAIT_RECV, 10000), VMBUS_WAIT_RECV);
+	vmbus_channel_close(guest);
+	vmbus_channel_close(host);
+}
+
+static void a_wait_for_room_ends_with_the_room(void)
+{
+	struct vmbus_channel *guest, *host;
+	int count = 0;
+
+	MUST(!vmbus_channel_pair(2 * getpagesize(), &guest, &host));
+	while (!send_one(guest, 72))
+		count++;
+	CHECK_IS(vmbus_wait(guest, VMBUS_WAIT_SEND, 0), -ETIMEDOUT);
+	CHECK_IS(recv_one(host), 0);
+	CHECK_IS(vmbus_wait(guest, VMBUS_WAIT_SEND, 10000), VMBUS_WAIT_SEND);
+	CHECK_IS(send_one(guest, 72), 0);
+	CHECK(count > 30);
+	vmbus_channel_close(guest);
+	vmbus_channel_close(host);
+}
+
+static void epoll_loop(void)
+{
+	struct vmbus_channel *guest, *host;
+
+	MUST(!vmbus_channel_pair(2 * getpagesize(), &guest, &host));
+	CHECK_IS(vmbus_arm(guest, VMBUS_WAIT_RECV), 0);
+	CHECK_IS(vmbus_ack(guest), -EAGAIN);
+	CHECK_IS(vmbus_arm(guest, VMBUS_WAIT_RECV), 0);
+	CHECK_IS(send_one(host, 8), 0);
+	CHECK_IS(vmbus_ack(guest), 0);
+	CHECK_IS(recv_one(guest), 0);
+	CHECK_IS(send_one(host, 8), 0);		/* masked by the ack: silent */
+	CHECK_IS(vmbus_arm(guest, VMBUS_WAIT_RECV), VMBUS_WAIT_RECV);
+	CHECK_IS(vmbus_ack(guest), -EAGAIN);
+	vmbus_channel_close(guest);
+	vmbus_channel_close(host);
+}
+
+static void a_rescind_is_told_after_the_last_packet(void)
+{
+	struct vmbus_channel *guest, *host;
+
+	MUST(!vmbus_channel_pair(2 * getpagesize(), &guest, &host));
+	CHECK_IS(send_one(host, 8), 0);
+	vmbus_channel_close(host);
+	CHECK_IS(vmbus_wait(guest, VMBUS_WAIT_RECV, -1), VMBUS_WAIT_RECV);
+	CHECK_IS(recv_one(guest), 0);
+	CHECK_IS(vmbus_wait(guest, VMBUS_WAIT_RECV, -1), -ENODEV);
+	CHECK_IS(vmbus_wait(guest, VMBUS_WAIT_RECV, -1), -ENODEV);
+	CHECK_IS(send_one(guest, 8), -ENODEV);
+	CHECK_IS(vmbus_queue(guest, 6, 0, 0, buf, 8), -ENODEV);
+	CHECK_IS(vmbus_publish(guest), -ENODEV);
+	CHECK_IS(vmbus_signal(guest), -ENODEV);
+	CHECK_IS(vmbus_ack(guest), -ENODEV);
+	CHECK_IS(recv_one(guest), -EAGAIN);
+	vmbus_channel_close(guest);
+
+	/* found by the sender: an error, and no SIGPIPE */
+	MUST(!vmbus_channel_pair(2 * getpagesize(), &guest, &host));
+	vmbus_channel_close(host);
+	CHECK_IS(send_one(guest, 8), -ENODEV);
+	vmbus_channel_close(guest);
+}
+
+static void on_alarm(int number)
+{
+}
+
+static void a_signal_handler_ends_the_wait(void)
+{
+	struct sigaction action = { .sa_handler = on_alarm };
+	struct vmbus_channel *guest, *host;
+
+	MUST(!vmbus_channel_pair(2 * getpagesize(), &guest, &host));
+	sigaction(SIGALRM, &action, NULL);
+	ualarm(30000, 0);
+	CHECK_IS(vmbus_wait(guest, VMBUS_WAIT_RECV, 10000), -EINTR);
+	vmbus_channel_close(guest);
+	vmbus_channel_close(host);
+}
+
+static void a_signal_is_a_write_of_one(void)
+{
+	unsigned char page[2][4096] __attribute__((aligned(4096))) = { 0 };
+	struct vmbus_memory mem;
+	struct vmbus_channel *chan;
+	struct model m;
+	int32_t value = 0;
+	int fd[2];
+
+	model_open(&m, 4096);
+	MUST(!socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fd));
+	mem = side(&m.to_host, &m.to_guest, NULL);
+	mem.signal = NULL;
+	mem.fd = fd[0];
+	MUST(!vmbus_channel_from_memory(&mem, &chan));
+	CHECK_IS(send_one(chan, 8), 0);
+	CHECK_IS(read(fd[1], &value, sizeof(value)), 4);
+	CHECK_IS(value, 1);
+	CHECK(read(fd[1], &value, sizeof(value)) < 0 && errno == EAGAIN);
+	vmbus_channel_close(chan);
+
+	/* and with monitor pages, bits in them and no write */
+	mem.int_page = page[0];
+	mem.monitor_page = page[1];
+	mem.relid = 16383;
+	mem.monitor_id = 127;
+	mem.flags = VMBUS_MEMORY_RESET;
+	MUST(!vmbus_channel_from_memory(&mem, &chan));
+	CHECK_IS(vmbus_channel_is_monitored(chan), 1);
+	CHECK_IS(send_one(chan, 8), 0);
+	CHECK(read(fd[1], &value, sizeof(value)) < 0 && errno == EAGAIN);
+	CHECK_IS(page[0][4095], 0x80);
+	CHECK_IS(page[1][8 + 3 * 8 + 3], 0x80);
+	page[0][4095] = page[1][8 + 3 * 8 + 3] = 0;
+	for (int i = 0; i < 4096; i++)
+		CHECK(!page[0][i] && !page[1][i]);
+	vmbus_channel_close(chan);
+	close(fd[0]);
+	close(fd[1]);
+	model_close(&m);
+}
+
+static void wrong_memory_is_refused(void)
+{
+	struct vmbus_channel *chan;
+	struct model m;
+
+	model_open(&m, 4096);
+#define REFUSED(member, value) do {						\
+	struct vmbus_memory mem = side(&m.to_host, &m.to_guest, NULL);		\
+										\
+	mem.member = value;							\
+	CHECK_IS(vmbus_channel_from_memory(&mem, &chan), -EINVAL);		\
+	CHECK(strstr(vmbus_error(), #member));					\
+} while (0)
+	REFUSED(struct_size, 8);
+	REFUSED(flags, 2);
+	REFUSED(tx_ring, NULL);
+	REFUSED(tx_ring, m.to_host.base + 4);
+	REFUSED(rx_ring, NULL);
+	REFUSED(tx_size, (size_t)getpagesize());
+	REFUSED(rx_size, (size_t)getpagesize() + 1001);
+	REFUSED(rx_size, (size_t)1 << 40);
+	REFUSED(header_size, 64);
+	REFUSED(header_size, 4097);
+	REFUSED(int_page, m.to_host.base);
+	REFUSED(monitor_page, m.to_host.base);
+	REFUSED(relid, 16384);
+	REFUSED(monitor_id, 128);
+	REFUSED(fd, 99999);
+	CHECK_IS(vmbus_channel_pair(getpagesize(), &chan, &chan), -EINVAL);
+	CHECK_IS(vmbus_channel_pair(2 * getpagesize() + 8, &chan, &chan), -EINVAL);
+	model_close(&m);
+}
+
+static const struct test tests[] = {
+	TEST(a_signal_only_when_the_ring_was_empty),
+	TEST(no_signal_while_the_host_masks),
+	TEST(a_batch_decides_once),
+	TEST(a_full_ring_asks_for_room_and_hears_of_it_once),
+	TEST(a_host_that_waits_for_room_is_signalled_by_receive_and_skip),
+	TEST(no_signal_for_room_without_the_feature_bit),
+	TEST(a_full_ring_shows_what_is_queued_and_looks_again),
+	TEST(nothing_to_wait_with),
+	TEST(a_wait_times_out_and_does_not_spin),
+	TEST(a_wait_ends_with_the_packet_and_masks),
+	TEST(a_wait_for_room_ends_with_the_room),
+	TEST(epoll_loop),
+	TEST(a_rescind_is_told_after_the_last_packet),
+	TEST(a_signal_handler_ends_the_wait),
+	TEST(a_signal_is_a_write_of_one),
+	TEST(wrong_memory_is_refused),
+};
+
+int main(void)
+{
+	return RUN(tests);
+}

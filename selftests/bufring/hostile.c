@@ -1,0 +1,366 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A host that lies, field by field. The rings end in pages that nobody may touch, so an access
+ * outside is a crash; the buffers too.
+ */
+
+#include <pthread.h>
+
+#include "model.h"
+
+#define DATA 4096u
+
+static const uint32_t bad_indices[] = {
+	1, 4, 7, DATA - 4, DATA, DATA + 8, DATA * 2, 0x7ffffff8, 0x80000000, 0xfffffff8, 0xffffffff,
+};
+#define BAD_INDICES (sizeof(bad_indices) / sizeof(bad_indices[0]))
+
+static unsigned char *buf;	/* DATA bytes up to a guard page */
+static struct vmbus_packet pkt;
+
+static void put_packet(struct model *m, uint32_t index, uint16_t type, uint16_t offset8,
+		       uint16_t len8)
+{
+	const struct raw_descriptor d = { type, offset8, len8, 0, 42 };
+
+	ring_poke(&m->to_guest, index, &d, sizeof(d));
+}
+
+static void publish(struct model *m, uint32_t index)
+{
+	*word(&m->to_guest, WRITE_INDEX) = index;
+}
+
+static void write_index_of_the_host(void)
+{
+	for (size_t i = 0; i < BAD_INDICES; i++) {
+		struct model m;
+
+		model_open(&m, DATA);
+		publish(&m, bad_indices[i]);
+		CHECK_IS(vmbus_recv(m.guest, &pkt, buf, DATA), -EIO);
+		CHECK_IS(vmbus_recv_raw(m.guest, &pkt, buf, DATA), -EIO);
+		CHECK_IS(vmbus_skip(m.guest), -EIO);
+		CHECK_IS(vmbus_wait(m.guest, VMBUS_WAIT_RECV, -1), -EIO);
+		CHECK_IS(vmbus_arm(m.guest, VMBUS_WAIT_RECV), -EIO);
+		CHECK_IS(*word(&m.to_guest, READ_INDEX), 0);
+		CHECK_IS(vmbus_send(m.guest, 6, 0, 0, buf, 8), 0);
+		model_close(&m);
+	}
+}
+
+static void read_index_of_the_host(void)
+{
+	for (size_t i = 0; i < BAD_INDICES; i++) {
+		struct model m;
+
+		model_open(&m, DATA);
+		*word(&m.to_host, READ_INDEX) = bad_indices[i];
+		CHECK_IS(vmbus_send(m.guest, 6, 0, 0, buf, 8), -EIO);
+		CHECK_IS(vmbus_queue(m.guest, 6, 0, 0, buf, 8), -EIO);
+		CHECK_IS(*word(&m.to_host, WRITE_INDEX), 0);
+		*word(&m.to_host, READ_INDEX) = 8;
+		CHECK_IS(vmbus_send(m.guest, 6, 0, 0, buf, 8), -EAGAIN);
+		*word(&m.to_host, READ_INDEX) = bad_indices[i];
+		CHECK_IS(vmbus_arm(m.guest, VMBUS_WAIT_SEND), -EIO);
+		CHECK_IS(vmbus_wait(m.guest, VMBUS_WAIT_SEND, -1), -EIO);
+		model_close(&m);
+	}
+}
+
+/* The guest has its own copy of its indices: the host may write what it likes over them. */
+static void indices_of_the_guest_are_never_read_back(void)
+{
+	for (size_t i = 0; i < BAD_INDICES; i++) {
+		struct model m;
+
+		model_open(&m, DATA);
+		for (int n = 0; n < 300; n++) {
+			*word(&m.to_host, WRITE_INDEX) = bad_indices[i];
+			*word(&m.to_guest, READ_INDEX) = bad_indices[i];
+			fill(buf, n, 40);
+			CHECK_IS(vmbus_send(m.guest, 6, 0, n, buf, 40), 0);
+			CHECK_IS(vmbus_recv(m.host, &pkt, buf, 40), 0);
+			CHECK(filled(buf, n, 40));
+			put_packet(&m, n * 64 % DATA, 6, 2, 7);
+			publish(&m, (n + 1) * 64 % DATA);
+			CHECK_IS(vmbus_recv(m.guest, &pkt, buf, 40), 0);
+			CHECK_IS(*word(&m.to_guest, READ_INDEX), (n + 1) * 64 % DATA);
+		}
+		model_close(&m);
+	}
+}
+
+static void indices_that_are_there_at_the_start(void)
+{
+	for (size_t i = 0; i < BAD_INDICES; i++) {
+		struct vmbus_memory mem;
+		struct vmbus_channel *chan;
+		struct model m;
+
+		model_open(&m, DATA);
+		mem = side(&m.to_host, &m.to_guest, NULL);
+		*word(&m.to_host, WRITE_INDEX) = bad_indices[i];
+		CHECK_IS(vmbus_channel_from_memory(&mem, &chan), -EIO);
+		*word(&m.to_host, WRITE_INDEX) = 0;
+		*word(&m.to_guest, READ_INDEX) = bad_indices[i];
+		CHECK_IS(vmbus_channel_from_memory(&mem, &chan), -EIO);
+		model_close(&m);
+	}
+}
+
+static void less_than_a_packet(void)
+{
+	for (uint32_t there = 8; there < DESCRIPTOR + TRAILER; there += 8) {
+		struct model m;
+
+		model_open(&m, DATA);
+		put_packet(&m, 0, 6, 2, 2);
+		publish(&m, there);
+		CHECK_IS(vmbus_recv(m.guest, &pkt, buf, DATA), -EPROTO);
+		CHECK_IS(*word(&m.to_guest, READ_INDEX), 0);
+		CHECK_IS(vmbus_skip(m.guest), 0);
+		CHECK_IS(vmbus_recv(m.guest, &pkt, buf, DATA), -EAGAIN);
+		model_close(&m);
+	}
+}
+
+/* Two packets; the first one's length is a lie, so nobody knows where the second starts. */
+static void length_of_a_packet(void)
+{
+	static const uint16_t lies[] = {
+		0, 1, 8 + 3 + 1, 100, DATA / 8 - 1, DATA / 8, 0x7fff, 0xffff,
+	};
+
+	for (uint32_t start = 0; start < DATA; start += 8) {
+		for (size_t i = 0; i < sizeof(lies) / sizeof(lies[0]); i++) {
+			struct model m;
+
+			model_open(&m, DATA);
+			publish(&m, start);
+			while (!vmbus_skip(m.guest))
+				;
+			put_packet(&m, start, 6, 2, lies[i]);
+			put_packet(&m, start + 64, 6, 2, 2);
+			publish(&m, (start + 64 + 24) % DATA);
+			memset(buf, 0xa5, DATA);
+			CHECK_IS(vmbus_recv(m.guest, &pkt, buf, DATA), -EPROTO);
+			CHECK_IS(vmbus_recv_raw(m.guest, &pkt, buf, DATA), -EPROTO);
+			CHECK_IS(buf[0], 0xa5);
+			CHECK_IS(vmbus_skip(m.guest), 0);
+			CHECK_IS(vmbus_recv(m.guest, &pkt, buf, DATA), -EAGAIN);
+			model_close(&m);
+		}
+	}
+}
+
+/* The trailer has to be there too: a length that ends with the data is 8 bytes too long. */
+static void length_without_room_for_the_trailer(void)
+{
+	struct model m;
+
+	model_open(&m, DATA);
+	put_packet(&m, 0, 6, 2, 8);
+	publish(&m, 64);
+	CHECK_IS(vmbus_recv(m.guest, &pkt, buf, DATA), -EPROTO);
+	publish(&m, 72);
+	CHECK_IS(vmbus_recv(m.guest, &pkt, buf, DATA), 0);
+	model_close(&m);
+}
+
+static void offset_of_the_payload(void)
+{
+	static const uint16_t lies[] = { 0, 1, 8, 100, 0x2000, 0xffff };
+
+	for (size_t i = 0; i < sizeof(lies) / sizeof(lies[0]); i++) {
+		struct model m;
+
+		model_open(&m, DATA);
+		put_packet(&m, 0, 6, lies[i], 7);
+		put_packet(&m, 64, 6, 7, 7);
+		publish(&m, 128);
+		CHECK_IS(vmbus_recv(m.guest, &pkt, buf, DATA), -EPROTO);
+		CHECK_IS(vmbus_skip(m.guest), 0);
+		/* the length was good, so the next packet is found; all of it is header */
+		CHECK_IS(vmbus_recv(m.guest, &pkt, buf, DATA), 0);
+		CHECK_IS(pkt.length, 0);
+		CHECK_IS(pkt.header, 56);
+		model_close(&m);
+	}
+}
+
+static void any_type_and_any_flags_are_handed_on(void)
+{
+	struct model m;
+
+	model_open(&m, DATA);
+	for (uint32_t type = 0; type < 0x10000; type += 0xff) {
+		uint32_t index = *word(&m.to_guest, READ_INDEX);
+		const struct raw_descriptor d = { type, 2, 2, ~type, ~0ull };
+
+		ring_poke(&m.to_guest, index, &d, sizeof(d));
+		publish(&m, (index + 24) % DATA);
+		CHECK_IS(vmbus_recv(m.guest, &pkt, buf, 0), 0);
+		CHECK_IS(pkt.type, type);
+		CHECK_IS(pkt.flags, (uint16_t)~type);
+		CHECK_IS(pkt.transaction_id, ~0ull);
+	}
+	model_close(&m);
+}
+
+static void mask_pending_and_features(void)
+{
+	static const uint32_t values[] = { 0, 1, 2, 8, DATA - 8, DATA, 0x7fffffff, 0xffffffff };
+	const int count = sizeof(values) / sizeof(values[0]);
+
+	for (int mask = 0; mask < count; mask++) {
+		for (int pending = 0; pending < count; pending++) {
+			struct model m;
+
+			model_open(&m, DATA);
+			*word(&m.to_host, INTERRUPT_MASK) = values[mask];
+			*word(&m.to_host, FEATURE_BITS) = values[mask];
+			*word(&m.to_guest, FEATURE_BITS) = values[mask];
+			*word(&m.to_guest, PENDING_SEND_SZ) = values[pending];
+			CHECK_IS(vmbus_send(m.guest, 6, 0, 0, buf, 8), 0);
+			CHECK_IS(m.guest_signals, values[mask] ? 0 : 1);
+			put_packet(&m, 0, 6, 2, 2);
+			publish(&m, 24);
+			CHECK_IS(vmbus_recv(m.guest, &pkt, buf, 8), 0);
+			/* room grew from DATA - 24 to DATA */
+			CHECK_IS(m.guest_signals, (values[mask] ? 0 : 1) +
+				 (values[mask] & 1 && values[pending] == DATA - 8));
+			model_close(&m);
+		}
+	}
+}
+
+static uint64_t random_state = 88172645463325252u;
+
+static uint32_t random32(void)
+{
+	random_state ^= random_state << 13;
+	random_state ^= random_state >> 7;
+	random_state ^= random_state << 17;
+	return random_state >> 16;
+}
+
+/* Sometimes nonsense, sometimes close to right */
+static uint32_t random_index(void)
+{
+	uint32_t r = random32();
+
+	return r % 8 ? r / 8 % (DATA / 8) * 8 : r % 64 ? r / 64 % (2 * DATA) : random32();
+}
+
+static void anything_at_all(void)
+{
+	struct model m;
+
+	model_open(&m, DATA);
+	for (int i = 0; i < 300000; i++) {
+		uint32_t size = random32() % (DATA + 1);
+		const struct raw_descriptor d = {
+			random32(), random32() % 5, random32() % (random32() % 16 ? 40 : 65536),
+			random32(), random32(),
+		};
+		int err;
+
+		ring_poke(&m.to_guest, random32() % 4 ? *word(&m.to_guest, READ_INDEX) % DATA :
+			  random32() % DATA, &d, sizeof(d));
+		publish(&m, random_index());
+		*word(&m.to_host, READ_INDEX) = random_index();
+		*word(&m.to_guest, PENDING_SEND_SZ) = random_index();
+
+		err = i % 2 ? vmbus_recv(m.guest, &pkt, buf + DATA - size, size) :
+			      vmbus_recv_raw(m.guest, &pkt, buf + DATA - size, size);
+		if (err != 0 && err != -EAGAIN && err != -ENOBUFS && err != -EPROTO && err != -EIO)
+			CHECK_IS(err, 0);
+		if (!err)
+			CHECK(pkt.length <= size);
+		if (err == -EPROTO || err == -ENOBUFS)
+			vmbus_skip(m.guest);
+		err = vmbus_queue(m.guest, 6, 0, 0, buf, random32() % (DATA - 32));
+		if (err != 0 && err != -EAGAIN && err != -EIO)
+			CHECK_IS(err, 0);
+		if (i % 3 == 0)
+			vmbus_flush(m.guest);
+	}
+	model_close(&m);
+}
+
+/*
+ * Another processor that changes descriptors between any two looks at them: 32 bytes apart, now for
+ * 8 bytes of payload, now for 488, and both are there. Who looks twice copies 488 bytes into room
+ * for 8.
+ */
+static _Atomic bool stop;
+
+static void *change_for_ever(void *arg)
+{
+	struct model *m = arg;
+	_Atomic uint64_t *data = (void *)m->to_guest.data;
+	const struct raw_descriptor small = { 6, 2, 3, 0, 0 }, large = { 6, 2, 63, 0, 0 };
+	uint64_t words[2];
+
+	memcpy(&words[0], &small, 8);
+	memcpy(&words[1], &large, 8);
+	for (unsigned int i = 0; !stop; i++)
+		for (unsigned int at = 0; at < DATA / 8; at += 4)
+			atomic_store_explicit(&data[at], words[(i + at / 4) & 1],
+					      memory_order_relaxed);
+	return NULL;
+}
+
+static void a_descriptor_that_changes_while_it_is_read(void)
+{
+	int small = 0, large = 0;
+	pthread_t thread;
+	struct model m;
+
+	model_open(&m, DATA);
+	for (uint32_t index = 0; index < DATA; index += 32)
+		put_packet(&m, index, 6, 2, 3);
+	stop = false;
+	MUST(!pthread_create(&thread, NULL, change_for_ever, &m));
+	for (int i = 0; i < 3000000 && (small < 100000 || large < 1000); i++) {
+		int err;
+
+		publish(&m, (*word(&m.to_guest, READ_INDEX) + DATA / 2) % DATA);
+		err = vmbus_recv(m.guest, &pkt, buf + DATA - 8, 8);
+		if (err == -ENOBUFS) {
+			CHECK_IS(pkt.length, 488);
+			large++;
+		} else {
+			CHECK_IS(err, 0);
+			CHECK_IS(pkt.length, 8);
+			small++;
+		}
+	}
+	stop = true;
+	pthread_join(thread, NULL);
+	ksft_print_msg("%d times the one length, %d times the other\n", small, large);
+	CHECK(small > 0 && large > 0);
+	model_close(&m);
+}
+
+static const struct test tests[] = {
+	TEST(write_index_of_the_host),
+	TEST(read_index_of_the_host),
+	TEST(indices_of_the_guest_are_never_read_back),
+	TEST(indices_that_are_there_at_the_start),
+	TEST(less_than_a_packet),
+	TEST(length_of_a_packet),
+	TEST(length_without_room_for_the_trailer),
+	TEST(offset_of_the_payload),
+	TEST(any_type_and_any_flags_are_handed_on),
+	TEST(mask_pending_and_features),
+	TEST(anything_at_all),
+	TEST(a_descriptor_that_changes_while_it_is_read),
+};
+
+int main(void)
+{
+	buf = guarded(DATA);
+	return RUN(tests);
+}

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A guest channel and a host on memory that ends in pages nobody may touch. The host is the
+ * library's other side, or the test itself, writing into the rings by the layout that the protocol
+ * has.
+ */
+#ifndef MODEL_H
+#define MODEL_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include <vmbus_bufring.h>
+
+#include "../kselftest/ktap.h"
+
+/* The header of a ring, by word */
+enum {
+	WRITE_INDEX = 0, READ_INDEX = 1, INTERRUPT_MASK = 2, PENDING_SEND_SZ = 3, FEATURE_BITS = 16,
+};
+
+#define DESCRIPTOR 16
+#define TRAILER 8
+
+struct ring {
+	unsigned char *base;
+	size_t size;		/* header included */
+	unsigned char *data;
+	uint32_t data_size;
+};
+
+struct model {
+	struct ring to_host, to_guest;
+	struct vmbus_channel *guest, *host;
+	int guest_signals, host_signals;	/* by them, not to them */
+};
+
+static int checks_failed;
+
+#define CHECK(condition) do {							\
+	if (!(condition)) {							\
+		ksft_print_msg("%s:%d: not so: %s\n", __FILE__, __LINE__, #condition);	\
+		checks_failed++;						\
+	}									\
+} while (0)
+
+#define CHECK_IS(value, expected) do {						\
+	long long is_ = (value), expected_ = (expected);			\
+	if (is_ != expected_) {							\
+		ksft_print_msg("%s:%d: %s is %lld, not %lld\n", __FILE__, __LINE__,	\
+			       #value, is_, expected_);				\
+		checks_failed++;						\
+	}									\
+} while (0)
+
+/* Where going on makes no sense */
+#define MUST(condition) do {							\
+	if (!(condition)) {							\
+		ksft_print_msg("%s:%d: not so: %s (%s; %s)\n", __FILE__, __LINE__,	\
+			       #condition, strerror(errno), vmbus_error());	\
+		ksft_exit_fail_msg("cannot go on");				\
+	}									\
+} while (0)
+
+struct test {
+	const char *name;
+	void (*run)(void);
+};
+
+#define TEST(name) { #name, name }
+#define RUN(tests) run_tests(tests, sizeof(tests) / sizeof((tests)[0]))
+
+static inline int run_tests(const struct test *tests, size_t count)
+{
+	ksft_print_header();
+	ksft_set_plan(count);
+	for (size_t i = 0; i < count; i++) {
+		checks_failed = 0;
+		tests[i].run();
+		ksft_test_result(!checks_failed, "%s\n", tests[i].name);
+	}
+	ksft_finished();
+}
+
+/* @size bytes; a page without access follows, and one precedes if @size is whole pages */
+static inline unsigned char *guarded(size_t size)
+{
+	size_t page = getpagesize(), whole = (size + page - 1) / page * page;
+	unsigned char *all = mmap(NULL, whole + 2 * page, PROT_NONE,
+				  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	MUST(all != MAP_FAILED);
+	MUST(!mprotect(all + page, whole, PROT_READ | PROT_WRITE));
+	return all + page + whole - size;
+}
+
+static inline void guarded_free(unsigned char *memory, size_t size)
+{
+	size_t page = getpagesize(), whole = (size + page - 1) / page * page;
+
+	munmap(memory + size - whole - page, whole + 2 * page);
+}
+
+static inline struct ring ring_alloc(size_t data_size)
+{
+	size_t header = getpagesize();
+	struct ring ring = { .size = header + data_size, .data_size = data_size };
+
+	ring.base = guarded(ring.size);
+	ring.data = ring.base + header;
+	return ring;
+}
+
+static inline _Atomic uint32_t *word(const struct ring *ring, int which)
+{
+	return (_Atomic uint32_t *)(void *)ring->base + which;
+}
+
+static int count_signal(void *ctx)
+{
+	++*(int *)ctx;
+	return 0;
+}
+
+static inline struct vmbus_memory side(const struct ring *tx, const struct ring *rx, int *signals)
+{
+	return (struct vmbus_memory){
+		.struct_size = sizeof(struct vmbus_memory),
+		.tx_ring = tx->base, .tx_size = tx->size,
+		.rx_ring = rx->base, .rx_size = rx->size,
+		.fd = -1, .signal = count_signal, .ctx = signals,
+	};
+}
+
+/* Both sides in one thread; signals are counted */
+static inline void model_open(struct model *m, size_t data_size)
+{
+	struct vmbus_memory mem;
+
+	*m = (struct model){ .to_host = ring_alloc(data_size), .to_guest = ring_alloc(data_size) };
+	mem = side(&m->to_host, &m->to_guest, &m->guest_signals);
+	mem.flags = VMBUS_MEMORY_RESET;
+	MUST(!vmbus_channel_from_memory(&mem, &m->guest));
+	mem = side(&m->to_guest, &m->to_host, &m->host_signals);
+	MUST(!vmbus_channel_from_memory(&mem, &m->host));
+}
+
+static inline void model_close(struct model *m)
+{
+	vmbus_channel_close(m->guest);
+	vmbus_channel_close(m->host);
+	guarded_free(m->to_host.base, m->to_host.size);
+	guarded_free(m->to_guest.base, m->to_guest.size);
+}
+
+/* Byte @i of message @number: no two messages alike, no run of equal bytes */
+static inline unsigned char pattern(uint64_t number, size_t i)
+{
+	return (number * 0x9e3779b97f4a7c15u >> 32) + i * 7 + (i >> 8);
+}
+
+static inline void fill(unsigned char *buf, uint64_t number, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		buf[i] = pattern(number, i);
+}
+
+static inline bool filled(const unsigned char *buf, uint64_t number, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (buf[i] != pattern(number, i))
+			return false;
+	return true;
+}
+
+static inline size_t padded(size_t len)
+{
+	return (len + 7) / 8 * 8;
+}
+
+/* @len bytes of the data of a ring from @index on, byte by byte, around its end */
+static inline void ring_peek(const struct ring *ring, uint32_t index, void *to, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		((unsigned char *)to)[i] = ring->data[(index + i) % ring->data_size];
+}
+
+static inline void ring_poke(const struct ring *ring, uint32_t index, const void *from, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		ring->data[(index + i) % ring->data_size] = ((const unsigned char *)from)[i];
+}
+
+/* What a packet starts with */
+struct raw_descriptor {
+	uint16_t type, offset8, len8, flags;
+	uint64_t transaction_id;
+};
+
+#endif /* MODEL_H */

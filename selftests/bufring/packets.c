@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Packets of every size, at every place of rings of every size, as the protocol lays them out. */
+
+#include "model.h"
+
+static const size_t ring_sizes[] = { 4096, 8192, 16384, 65536, 524288, 2097152 - 4096, 2097152 };
+#define RINGS (sizeof(ring_sizes) / sizeof(ring_sizes[0]))
+
+static unsigned char sent[1 << 20], got[1 << 20];
+
+/* Both indices of both rings at @index, as after much traffic */
+static void model_open_at(struct model *m, size_t data_size, uint32_t index)
+{
+	struct vmbus_memory mem;
+
+	*m = (struct model){ .to_host = ring_alloc(data_size), .to_guest = ring_alloc(data_size) };
+	*word(&m->to_host, WRITE_INDEX) = *word(&m->to_host, READ_INDEX) = index;
+	*word(&m->to_guest, WRITE_INDEX) = *word(&m->to_guest, READ_INDEX) = index;
+	mem = side(&m->to_host, &m->to_guest, &m->guest_signals);
+	MUST(!vmbus_channel_from_memory(&mem, &m->guest));
+	mem = side(&m->to_guest, &m->to_host, &m->host_signals);
+	MUST(!vmbus_channel_from_memory(&mem, &m->host));
+}
+
+/* One packet from guest to host, looked at in the ring and as received */
+static void one(struct model *m, size_t len, uint64_t number)
+{
+	uint32_t start = *word(&m->to_host, WRITE_INDEX);
+	uint32_t total = DESCRIPTOR + padded(len);
+	struct raw_descriptor d;
+	struct vmbus_packet pkt;
+	uint64_t trailer;
+
+	fill(sent, number, len);
+	CHECK_IS(vmbus_send(m->guest, VMBUS_PACKET_INBAND, 1, number, sent, len), 0);
+
+	ring_peek(&m->to_host, start, &d, sizeof(d));
+	CHECK_IS(d.type, 6);
+	CHECK_IS(d.offset8, 2);
+	CHECK_IS(d.len8, total / 8);
+	CHECK_IS(d.flags, 1);
+	CHECK_IS(d.transaction_id, number);
+	ring_peek(&m->to_host, start + DESCRIPTOR, got, padded(len));
+	CHECK(filled(got, number, len));
+	for (size_t i = len; i < padded(len); i++)
+		CHECK_IS(got[i], 0);
+	ring_peek(&m->to_host, start + total, &trailer, sizeof(trailer));
+	CHECK_IS(trailer, (uint64_t)start << 32);
+	CHECK_IS(*word(&m->to_host, WRITE_INDEX), (start + total + TRAILER) % m->to_host.data_size);
+
+	memset(got, 0xa5, padded(len) + 8);
+	CHECK_IS(vmbus_recv(m->host, &pkt, got, padded(len)), 0);
+	CHECK_IS(pkt.type, 6);
+	CHECK_IS(pkt.flags, 1);
+	CHECK_IS(pkt.header, 16);
+	CHECK_IS(pkt.length, padded(len));
+	CHECK_IS(pkt.transaction_id, number);
+	CHECK(filled(got, number, len));
+	CHECK_IS(got[padded(len)], 0xa5);
+	CHECK_IS(*word(&m->to_host, READ_INDEX), *word(&m->to_host, WRITE_INDEX));
+	CHECK_IS(vmbus_recv(m->host, &pkt, got, sizeof(got)), -EAGAIN);
+}
+
+static void every_size_around_alignment(void)
+{
+	for (size_t r = 0; r < RINGS; r++) {
+		struct model m;
+		size_t most;
+
+		model_open(&m, ring_sizes[r]);
+		most = vmbus_channel_max_payload(m.guest);
+		for (size_t len = 0; len <= 80; len++)
+			one(&m, len, len + 1);
+		for (size_t power = 128; power <= most; power *= 2)
+			for (size_t len = power - 9; len <= power + 9 && len <= most; len++)
+				one(&m, len, len);
+		for (size_t len = most - 17; len <= most; len++)
+			one(&m, len, len);
+		model_close(&m);
+	}
+}
+
+static void every_place_around_the_end(void)
+{
+	for (size_t r = 0; r < RINGS; r++) {
+		static const size_t lens[] = { 0, 1, 8, 9, 47, 64, 200, 1000 };
+		uint32_t last = ring_sizes[r] - 8;
+
+		for (uint32_t back = 0; back <= 1100; back += 8) {
+			for (size_t i = 0; i < sizeof(lens) / sizeof(lens[0]); i++) {
+				struct model m;
+
+				if (lens[i] + 64 < back)
+					continue;
+				model_open_at(&m, ring_sizes[r], last - back);
+				one(&m, lens[i], back + 1);
+				model_close(&m);
+			}
+		}
+	}
+}
+
+static void the_largest_fills_the_ring_and_one_more_is_refused(void)
+{
+	for (size_t r = 0; r < RINGS; r++) {
+		struct vmbus_packet pkt;
+		struct model m;
+		size_t most;
+
+		model_open(&m, ring_sizes[r]);
+		most = vmbus_channel_max_payload(m.guest);
+		/* a ring that is never quite full, and a length of 16 bits in units of 8 */
+		CHECK_IS(most + 16, ring_sizes[r] - 16 < 524280 ? ring_sizes[r] - 16 : 524280);
+		CHECK_IS(vmbus_send(m.guest, 6, 0, 0, sent, most + 1), -EMSGSIZE);
+		CHECK_IS(vmbus_send(m.guest, 6, 0, 0, sent, SIZE_MAX), -EMSGSIZE);
+		CHECK_IS(*word(&m.to_host, PENDING_SEND_SZ), 0);
+		fill(sent, 1, most);
+		CHECK_IS(vmbus_send(m.guest, 6, 0, 0, sent, most), 0);
+		CHECK_IS(vmbus_recv(m.host, &pkt, got, most), 0);
+		CHECK_IS(pkt.length, most);
+		CHECK(filled(got, 1, most));
+		model_close(&m);
+	}
+}
+
+static void pieces_arrive_as_one(void)
+{
+	const struct iovec pieces[] = {
+		{ sent, 3 }, { NULL, 0 }, { sent + 3, 17 }, { sent + 20, 1 },
+	};
+	struct iovec huge[] = { { sent, 8 }, { sent, SIZE_MAX } };
+	struct vmbus_packet pkt;
+	struct model m;
+
+	for (uint32_t index = 0; index < 4096; index += 8) {
+		model_open_at(&m, 4096, index);
+		fill(sent, index, 21);
+		CHECK_IS(vmbus_sendv(m.guest, 6, 0, 5, pieces, 4), 0);
+		CHECK_IS(vmbus_recv(m.host, &pkt, got, 24), 0);
+		CHECK_IS(pkt.length, 24);
+		CHECK(filled(got, index, 21));
+		model_close(&m);
+	}
+	model_open(&m, 4096);
+	CHECK_IS(vmbus_sendv(m.guest, 6, 0, 0, pieces, -1), -EINVAL);
+	CHECK_IS(vmbus_sendv(m.guest, 6, 0, 0, huge, 2), -EMSGSIZE);
+	CHECK_IS(vmbus_sendv(m.guest, 6, 0, 0, NULL, 0), 0);
+	CHECK_IS(vmbus_recv(m.host, &pkt, got, 0), 0);
+	CHECK_IS(pkt.length, 0);
+	model_close(&m);
+}
+
+static void a_small_buffer_keeps_the_packet(void)
+{
+	struct vmbus_packet pkt;
+	struct model m;
+
+	model_open(&m, 4096);
+	fill(sent, 9, 100);
+	CHECK_IS(vmbus_send(m.guest, VMBUS_PACKET_COMPLETION, 0, 77, sent, 100), 0);
+	got[0] = 0xa5;
+	CHECK_IS(vmbus_recv(m.host, &pkt, got, 103), -ENOBUFS);
+	CHECK_IS(got[0], 0xa5);
+	CHECK_IS(pkt.length, 104);
+	CHECK_IS(pkt.type, VMBUS_PACKET_COMPLETION);
+	CHECK_IS(pkt.transaction_id, 77);
+	CHECK_IS(*word(&m.to_host, READ_INDEX), 0);
+	CHECK_IS(vmbus_recv(m.host, &pkt, got, 104), 0);
+	CHECK(filled(got, 9, 100));
+
+	CHECK_IS(vmbus_send(m.guest, 6, 0, 1, sent, 100), 0);
+	CHECK_IS(vmbus_send(m.guest, 6, 0, 2, sent, 100), 0);
+	CHECK_IS(vmbus_recv(m.host, &pkt, got, 8), -ENOBUFS);
+	CHECK_IS(vmbus_skip(m.host), 0);
+	CHECK_IS(vmbus_recv(m.host, &pkt, got, 104), 0);
+	CHECK_IS(pkt.transaction_id, 2);
+	CHECK_IS(vmbus_skip(m.host), -EAGAIN);
+	model_close(&m);
+}
+
+static void raw_gives_descriptor_and_ranges(void)
+{
+	/* A packet with a header of 32 bytes, as those with page ranges have */
+	const struct raw_descriptor d = { .type = 7, .offset8 = 4, .len8 = 6, .flags = 1,
+					  .transaction_id = 0x1122334455667788 };
+	struct vmbus_packet pkt;
+
+	for (uint32_t index = 0; index < 4096; index += 8) {
+		struct model m;
+
+		model_open_at(&m, 4096, index);
+		fill(sent, index, 32);
+		ring_poke(&m.to_guest, index, &d, sizeof(d));
+		ring_poke(&m.to_guest, index + DESCRIPTOR, sent, 32);
+		*word(&m.to_guest, WRITE_INDEX) = (index + 48 + TRAILER) % 4096;
+		CHECK_IS(vmbus_recv_raw(m.guest, &pkt, got, 47), -ENOBUFS);
+		CHECK_IS(pkt.header, 32);
+		CHECK_IS(pkt.length, 16);
+		CHECK_IS(vmbus_recv_raw(m.guest, &pkt, got, 48), 0);
+		CHECK(!memcmp(got, &d, sizeof(d)));
+		CHECK(filled(got + DESCRIPTOR, index, 32));
+		model_close(&m);
+	}
+}
+
+static void a_batch_is_seen_at_once(void)
+{
+	struct vmbus_packet pkt;
+	struct model m;
+
+	model_open(&m, 4096);
+	for (int i = 0; i < 5; i++)
+		CHECK_IS(vmbus_queue(m.guest, 6, 0, i, sent, 8), 0);
+	CHECK_IS(*word(&m.to_host, WRITE_INDEX), 0);
+	CHECK_IS(vmbus_recv(m.host, &pkt, got, 8), -EAGAIN);
+	CHECK_IS(vmbus_flush(m.guest), 0);
+	CHECK_IS(m.guest_signals, 1);
+	for (int i = 0; i < 5; i++) {
+		CHECK_IS(vmbus_recv(m.host, &pkt, got, 8), 0);
+		CHECK_IS(pkt.transaction_id, i);
+	}
+	CHECK_IS(vmbus_recv(m.host, &pkt, got, 8), -EAGAIN);
+	model_close(&m);
+}
+
+/* Rings of odd sizes and header sizes, as on machines with other pages */
+static void other_header_sizes(void)
+{
+	static const size_t headers[] = { 128, 4096, 16384, 65536 };
+
+	for (size_t h = 0; h < sizeof(headers) / sizeof(headers[0]); h++) {
+		for (size_t data = 64; data <= 264; data += 8) {
+			size_t size = headers[h] + data;
+			unsigned char *a = guarded(size), *b = guarded(size);
+			struct vmbus_memory mem = {
+				.struct_size = sizeof(mem), .flags = VMBUS_MEMORY_RESET, .fd = -1,
+				.tx_ring = a, .rx_ring = b, .tx_size = size, .rx_size = size,
+				.header_size = headers[h],
+			};
+			struct vmbus_channel *guest, *host;
+			struct vmbus_packet pkt;
+
+			MUST(!vmbus_channel_from_memory(&mem, &guest));
+			mem.flags = 0;
+			mem.tx_ring = b;
+			mem.rx_ring = a;
+			MUST(!vmbus_channel_from_memory(&mem, &host));
+			CHECK_IS(vmbus_channel_tx_size(guest), data);
+			for (int i = 0; i < 40; i++) {
+				size_t len = i % (vmbus_channel_max_payload(guest) + 1);
+
+				fill(sent, i, len);
+				CHECK_IS(vmbus_send(guest, 6, 0, i, sent, len), 0);
+				CHECK_IS(vmbus_recv(host, &pkt, got, sizeof(got)), 0);
+				CHECK(filled(got, i, len));
+			}
+			vmbus_channel_close(guest);
+			vmbus_channel_close(host);
+			guarded_free(a, size);
+			guarded_free(b, size);
+		}
+	}
+}
+
+static const struct test tests[] = {
+	TEST(every_size_around_alignment),
+	TEST(every_place_around_the_end),
+	TEST(the_largest_fills_the_ring_and_one_more_is_refused),
+	TEST(pieces_arrive_as_one),
+	TEST(a_small_buffer_keeps_the_packet),
+	TEST(raw_gives_descriptor_and_ranges),
+	TEST(a_batch_is_seen_at_once),
+	TEST(other_header_sizes),
+};
+
+int main(void)
+{
+	return RUN(tests);
+}

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The host in another process. */
+
+#include <sys/wait.h>
+
+#include "traffic.h"
+
+static void run(size_t data_pages, size_t most, uint32_t burst, uint32_t messages)
+{
+	struct traffic t = {
+		.messages = messages, .burst = burst, .most = most, .timeout_ms = 10000,
+	};
+	struct vmbus_channel *guest, *host;
+	int status;
+	pid_t pid;
+
+	MUST(!vmbus_channel_pair((1 + data_pages) * getpagesize(), &guest, &host));
+	pid = fork();
+	MUST(pid >= 0);
+	if (!pid) {
+		vmbus_channel_close(guest);
+		t.chan = host;
+		traffic_both(&t);
+		traffic_check(&t, "host");
+		/* the rings stay when their last user on one side goes */
+		vmbus_channel_close(host);
+		_exit(checks_failed != 0);
+	}
+	vmbus_channel_close(host);
+	t.chan = guest;
+	traffic_both(&t);
+	traffic_check(&t, "guest");
+	MUST(waitpid(pid, &status, 0) == pid);
+	CHECK_IS(status, 0);
+	CHECK_IS(vmbus_wait(guest, VMBUS_WAIT_RECV, 10000), -ENODEV);
+	vmbus_channel_close(guest);
+}
+
+static void small_messages(void)
+{
+	run(1, 64, 8, 100000);
+}
+
+static void large_messages(void)
+{
+	run(16, 8192, 4, 10000);
+}
+
+/* The other side dies in the middle: what it had published arrives, then the rescind. */
+static void a_host_that_dies(void)
+{
+	struct vmbus_channel *guest, *host;
+	struct vmbus_packet pkt;
+	unsigned char buf[8];
+	pid_t pid;
+
+	MUST(!vmbus_channel_pair(2 * getpagesize(), &guest, &host));
+	pid = fork();
+	MUST(pid >= 0);
+	if (!pid) {
+		vmbus_channel_close(guest);
+		vmbus_send(host, VMBUS_PACKET_INBAND, 0, 1, "sent", 4);
+		vmbus_queue(host, VMBUS_PACKET_INBAND, 0, 2, "lost", 4);
+		_exit(0);
+	}
+	vmbus_channel_close(host);
+	CHECK_IS(vmbus_wait(guest, VMBUS_WAIT_RECV, 10000), VMBUS_WAIT_RECV);
+	CHECK_IS(vmbus_recv(guest, &pkt, buf, sizeof(buf)), 0);
+	CHECK_IS(pkt.transaction_id, 1);
+	CHECK_IS(vmbus_wait(guest, VMBUS_WAIT_RECV, 10000), -ENODEV);
+	CHECK_IS(vmbus_send(guest, VMBUS_PACKET_INBAND, 0, 0, buf, 8), -ENODEV);
+	waitpid(pid, NULL, 0);
+	vmbus_channel_close(guest);
+}
+
+static const struct test tests[] = {
+	TEST(small_messages),
+	TEST(large_messages),
+	TEST(a_host_that_dies),
+};
+
+int main(void)
+{
+	return RUN(tests);
+}

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Traffic in both directions at once, checked byte by byte, for two threads or two processes */
+#ifndef TRAFFIC_H
+#define TRAFFIC_H
+
+#include "model.h"
+
+struct traffic {
+	struct vmbus_channel *chan;
+	uint32_t messages;	/* to send, and to receive */
+	uint32_t burst;		/* queued before each flush */
+	size_t most;		/* bytes of payload */
+	int timeout_ms;		/* without any progress: a lost wake-up */
+	const char *error;
+	int result;
+};
+
+static inline size_t message_length(uint64_t number, size_t most)
+{
+	return (number * 0x9e3779b97f4a7c15u >> 40) % (most + 1);
+}
+
+static inline int traffic_fail(struct traffic *t, const char *error, int result)
+{
+	t->error = error;
+	t->result = result;
+	return -1;
+}
+
+static inline int receive_all(struct traffic *t, unsigned char *buf, uint32_t *received)
+{
+	struct vmbus_packet pkt;
+	int err;
+
+	while (*received < t->messages) {
+		err = vmbus_recv(t->chan, &pkt, buf, padded(t->most));
+		if (err == -EAGAIN)
+			return 0;
+		if (err)
+			return traffic_fail(t, "receive", err);
+		if (pkt.transaction_id != *received)
+			return traffic_fail(t, "order", pkt.transaction_id);
+		if (pkt.length != padded(message_length(*received, t->most)) ||
+		    !filled(buf, *received, message_length(*received, t->most)))
+			return traffic_fail(t, "content", *received);
+		++*received;
+	}
+	return 0;
+}
+
+/* One thread that sends and receives, and sleeps when it can do neither */
+static inline void *traffic_both(void *arg)
+{
+	struct traffic *t = arg;
+	unsigned char *out = malloc(t->most + 1), *in = malloc(padded(t->most) + 1);
+	uint32_t sent = 0, received = 0;
+	int err = 0;
+
+	while (sent < t->messages || received < t->messages) {
+		unsigned int events = received < t->messages ? VMBUS_WAIT_RECV : 0;
+
+		for (err = 0; sent < t->messages && !err; sent += !err) {
+			size_t len = message_length(sent, t->most);
+
+			fill(out, sent, len);
+			err = vmbus_queue(t->chan, VMBUS_PACKET_INBAND, 0, sent, out, len);
+			if (!err && sent % t->burst == 0)
+				vmbus_flush(t->chan);
+		}
+		if (err && err != -EAGAIN) {
+			traffic_fail(t, "send", err);
+			break;
+		}
+		vmbus_flush(t->chan);
+		if (sent < t->messages)
+			events |= VMBUS_WAIT_SEND;
+		if (receive_all(t, in, &received))
+			break;
+		if (received == t->messages)
+			events &= ~VMBUS_WAIT_RECV;
+		if (!events)
+			break;
+		err = vmbus_wait(t->chan, events, t->timeout_ms);
+		if (err < 0) {
+			traffic_fail(t, "wait", err);
+			break;
+		}
+	}
+	free(out);
+	free(in);
+	return NULL;
+}
+
+static inline void traffic_check(const struct traffic *t, const char *who)
+{
+	if (t->error) {
+		ksft_print_msg("%s: %s: %d\n", who, t->error, t->result);
+		checks_failed++;
+	}
+}
+
+#endif /* TRAFFIC_H */

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Results of a C test as KTAP, with the names of the kernel's kselftest.h.
+ *
+ * ksft_print_header(); ksft_set_plan(N); then N results; ksft_finished().
+ */
+#ifndef KTAP_H
+#define KTAP_H
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { KSFT_PASS, KSFT_FAIL, KSFT_XFAIL, KSFT_XPASS, KSFT_SKIP };
+
+#define KSFT_PRINTF(at) __attribute__((format(printf, at, at + 1), unused))
+
+static struct {
+	unsigned int plan, pass, fail, xfail, skip, error;
+} ksft_cnt;
+
+static inline unsigned int ksft_test_num(void)
+{
+	return ksft_cnt.pass + ksft_cnt.fail + ksft_cnt.xfail + ksft_cnt.skip + ksft_cnt.error;
+}
+
+static inline void ksft_print_header(void)
+{
+	/* Line by line, so that a crash or a time-out does not swallow what was said. */
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	if (!getenv("KSFT_TAP_LEVEL"))
+		printf("TAP version 13\n");
+}
+
+static inline void ksft_set_plan(unsigned int plan)
+{
+	ksft_cnt.plan = plan;
+	printf("1..%u\n", plan);
+}
+
+static inline KSFT_PRINTF(1) void ksft_print_msg(const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	printf("# ");
+	vprintf(fmt, args);
+	va_end(args);
+}
+
+static inline void ksft_print_cnts(void)
+{
+	if (ksft_cnt.plan != ksft_test_num())
+		printf("# Planned tests != run tests (%u != %u)\n", ksft_cnt.plan, ksft_test_num());
+	printf("# Totals: pass:%u fail:%u xfail:%u xpass:0 skip:%u error:%u\n", ksft_cnt.pass,
+	       ksft_cnt.fail, ksft_cnt.xfail, ksft_cnt.skip, ksft_cnt.error);
+}
+
+static inline void ksft_result(unsigned int *count, const char *result, const char *directive,
+			       const char *fmt, va_list args)
+{
+	++*count;
+	printf("%s %u ", result, ksft_test_num());
+	if (directive) {
+		char text[256];
+
+		/* The kernel's callers end the description with a newline. */
+		vsnprintf(text, sizeof(text), fmt, args);
+		text[strcspn(text, "\n")] = '\0';
+		printf("%s # %s\n", text, directive);
+	} else {
+		vprintf(fmt, args);
+	}
+}
+
+#define KSFT_RESULT(name, count, result, directive)					\
+static inline KSFT_PRINTF(1) void ksft_test_result_##name(const char *fmt, ...)	\
+{											\
+	va_list args;									\
+											\
+	va_start(args, fmt);								\
+	ksft_result(&ksft_cnt.count, result, directive, fmt, args);			\
+	va_end(args);									\
+}
+
+KSFT_RESULT(pass, pass, "ok", NULL)
+KSFT_RESULT(fail, fail, "not ok", NULL)
+KSFT_RESULT(xfail, xfail, "ok", "XFAIL")
+KSFT_RESULT(skip, skip, "ok", "SKIP")
+KSFT_RESULT(error, error, "not ok", "error")
+
+#define ksft_test_result(condition, fmt, ...) do {		\
+	if (condition)						\
+		ksft_test_result_pass(fmt, ##__VA_ARGS__);	\
+	else							\
+		ksft_test_result_fail(fmt, ##__VA_ARGS__);	\
+} while (0)
+
+static inline __attribute__((noreturn, unused)) void ksft_exit_skip(const char *reason)
+{
+	printf("1..0 # SKIP %s\n", reason);
+	exit(KSFT_SKIP);
+}
+
+static inline __attribute__((noreturn, unused)) void ksft_exit_fail_msg(const char *reason)
+{
+	printf("Bail out! %s\n", reason);
+	ksft_print_cnts();
+	exit(KSFT_FAIL);
+}
+
+static inline __attribute__((noreturn, unused)) void ksft_exit_fail_perror(const char *what)
+{
+	printf("Bail out! %s: %s\n", what, strerror(errno));
+	ksft_print_cnts();
+	exit(KSFT_FAIL);
+}
+
+/* Exits: 4 when all were skipped, 0 when none failed and all that were planned ran, else 1 */
+static inline __attribute__((noreturn, unused)) void ksft_finished(void)
+{
+	ksft_print_cnts();
+	if (ksft_cnt.skip && ksft_cnt.skip == ksft_cnt.plan)
+		exit(KSFT_SKIP);
+	exit(ksft_cnt.pass + ksft_cnt.xfail + ksft_cnt.skip == ksft_cnt.plan ? KSFT_PASS :
+									       KSFT_FAIL);
+}
+
+#endif /* KTAP_H */

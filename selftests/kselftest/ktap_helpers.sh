@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=sh
+# Results of a shell test as KTAP, with the names of the kernel's kselftest/ktap_helpers.sh. Sourced.
+#
+# ktap_print_header; ktap_set_plan N; then N of ktap_test_pass, _fail, _skip, _xfail; ktap_finished.
+# shellcheck disable=SC2034 # variables for those that source this file
+
+KTAP_TESTNO=1
+KTAP_CNT_PASS=0
+KTAP_CNT_FAIL=0
+KTAP_CNT_SKIP=0
+KTAP_CNT_XFAIL=0
+KSFT_NUM_TESTS=0
+
+KSFT_PASS=0
+KSFT_FAIL=1
+KSFT_XFAIL=2
+KSFT_XPASS=3
+KSFT_SKIP=4
+
+ktap_print_header() {
+	[ -n "${KSFT_TAP_LEVEL:-}" ] || echo "TAP version 13"
+}
+
+ktap_print_msg() {
+	echo "# $*"
+}
+
+ktap_set_plan() {
+	KSFT_NUM_TESTS=$1
+	echo "1..$1"
+}
+
+# ktap_skip_all REASON: instead of a plan; the caller exits with $KSFT_SKIP
+ktap_skip_all() {
+	echo "1..0 # SKIP $*"
+}
+
+__ktap_test() {
+	result=$1 description=$2 directive=${3:+ # $3}
+	echo "$result $KTAP_TESTNO $description$directive"
+	KTAP_TESTNO=$((KTAP_TESTNO + 1))
+}
+
+ktap_test_pass() {
+	__ktap_test "ok" "$1"
+	KTAP_CNT_PASS=$((KTAP_CNT_PASS + 1))
+}
+
+ktap_test_fail() {
+	__ktap_test "not ok" "$1"
+	KTAP_CNT_FAIL=$((KTAP_CNT_FAIL + 1))
+}
+
+# ktap_test_skip DESCRIPTION [REASON]
+ktap_test_skip() {
+	__ktap_test "ok" "$1" "SKIP${2:+ $2}"
+	KTAP_CNT_SKIP=$((KTAP_CNT_SKIP + 1))
+}
+
+ktap_test_xfail() {
+	__ktap_test "ok" "$1" "XFAIL"
+	KTAP_CNT_XFAIL=$((KTAP_CNT_XFAIL + 1))
+}
+
+# ktap_test_result DESCRIPTION COMMAND...: passes when the command does
+ktap_test_result() {
+	description=$1
+	shift
+	if "$@"; then
+		ktap_test_pass "$description"
+	else
+		ktap_test_fail "$description"
+	fi
+}
+
+ktap_exit_fail_msg() {
+	echo "Bail out! $*"
+	ktap_print_totals
+	exit "$KSFT_FAIL"
+}
+
+ktap_print_totals() {
+	echo "# Totals: pass:$KTAP_CNT_PASS fail:$KTAP_CNT_FAIL xfail:$KTAP_CNT_XFAIL xpass:0" \
+		"skip:$KTAP_CNT_SKIP error:0"
+}
+
+# Exits: 4 when all were skipped, 0 when none failed and all that were planned ran, else 1
+ktap_finished() {
+	ktap_print_totals
+	if [ "$KTAP_CNT_SKIP" -gt 0 ] && [ "$KTAP_CNT_SKIP" -eq "$KSFT_NUM_TESTS" ]; then
+		exit "$KSFT_SKIP"
+	fi
+	if [ $((KTAP_CNT_PASS + KTAP_CNT_SKIP + KTAP_CNT_XFAIL)) -eq "$KSFT_NUM_TESTS" ]; then
+		exit "$KSFT_PASS"
+	fi
+	exit "$KSFT_FAIL"
+}

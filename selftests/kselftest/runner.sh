@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=sh
+# Runs the tests of a collection, with the lines of the kernel's kselftest/runner.sh. Sourced, in the
+# collection's folder, with COLLECTION set. Runs on dash, bash and busybox.
+#
+# A test exits with 0 (passed), 2 (failed as expected), 4 (skipped); all else is a failure.
+
+export KSFT_TAP_LEVEL=1
+
+kselftest_default_timeout=45
+kselftest_failures=0
+: "${kselftest_override_timeout:=}" "${per_test_logging:=}" "${per_test_log_dir:=/tmp}" "${dryrun:=}"
+
+# Seconds that the collection's settings give a test; 0: as long as it takes
+timeout_of_collection() {
+	if [ -n "$kselftest_override_timeout" ]; then
+		echo "$kselftest_override_timeout"
+	elif [ -f settings ] && grep -q '^timeout=' settings; then
+		sed -n 's/^timeout=\([0-9]*\).*/\1/p' settings | tail -n 1
+	else
+		echo $kselftest_default_timeout
+	fi
+}
+
+# The arguments that the environment has for a test: KSELFTEST_<NAME>_ARGS, or KSELFTEST_ARGS for all
+args_of_test() {
+	var=KSELFTEST_$(echo "$1" | tr '[:lower:]' '[:upper:]' | tr -c '[:upper:]0-9\n' '_')_ARGS
+	eval "echo \"\${$var:-\${KSELFTEST_ARGS:-}}\""
+}
+
+tap_prefix() {
+	awk '{ print "# " $0; fflush() }'
+}
+
+# run_limited SECONDS COMMAND...
+run_limited() {
+	limit=$1
+	shift
+	if [ "$limit" = 0 ]; then
+		"$@"
+	elif timeout --foreground 1 true 2>/dev/null; then
+		timeout --foreground -k 10 "$limit" "$@"
+	else
+		timeout -k 10 "$limit" "$@"
+	fi
+}
+
+# run_one NAME NUMBER: prints its output, prefixed, and its result line
+run_one() {
+	name=$1 number=$2
+	line="selftests: $COLLECTION: $name"
+	limit=$(timeout_of_collection)
+	if [ -n "$dryrun" ]; then
+		echo "ok $number $line # SKIP dry run"
+		return
+	fi
+	echo "# timeout set to $limit"
+	echo "# $line"
+	if [ ! -e "$name" ]; then
+		echo "not ok $number $line # file $name is missing"
+		kselftest_failures=1
+		return
+	fi
+	args=$(args_of_test "$name")
+	set -- "./$name"
+	if [ ! -x "$name" ]; then
+		interpreter=$(head -n 1 "$name" | sed -n 's/^#! *//p')
+		echo "# Warning: file $name is not executable"
+		if [ -z "$interpreter" ]; then
+			echo "not ok $number $line # file $name is not executable and names no interpreter"
+			kselftest_failures=1
+			return
+		fi
+		# shellcheck disable=SC2086 # an interpreter and its arguments
+		set -- $interpreter "$name"
+	fi
+	# The status comes back around the pipe, through descriptor 3; descriptor 4 is our output.
+	# shellcheck disable=SC2086 # arguments, to be split
+	{ status=$({ { run_limited "$limit" "$@" $args </dev/null 2>&1 3>&-; echo $? >&3; } |
+		tap_prefix >&4; } 3>&1); } 4>&1
+	case $status in
+	0) echo "ok $number $line" ;;
+	2) echo "ok $number $line # XFAIL" ;;
+	4) echo "ok $number $line # SKIP" ;;
+	124 | 137) echo "not ok $number $line # TIMEOUT $limit seconds" ;;
+	*) echo "not ok $number $line # exit=$status" ;;
+	esac
+	case $status in
+	0 | 2 | 4) ;;
+	*) kselftest_failures=1 ;;
+	esac
+}
+
+# run_many NAME...: afterwards kselftest_failures is 1 when one failed
+run_many() {
+	echo "TAP version 13"
+	echo "1..$#"
+	count=0
+	for test in "$@"; do
+		count=$((count + 1))
+		if [ -n "$per_test_logging" ]; then
+			mkdir -p "$per_test_log_dir"
+			log=$per_test_log_dir/$COLLECTION.$test
+			run_one "$test" $count >"$log"
+			grep -E "^(ok|not ok) " "$log"
+		else
+			run_one "$test" $count
+		fi
+	done
+}

@@ -1,0 +1,151 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# Runs installed tests, with the options and the lines of the kernel's run_kselftest.sh.
+
+BASE_DIR=$(dirname "$(readlink -f "$0")")
+LIST=$BASE_DIR/kselftest-list.txt
+cd "$BASE_DIR" || exit 1
+if [ ! -r "$LIST" ]; then
+	echo "$0: cannot read the list of tests $LIST: run this from where 'make install' put it" >&2
+	exit 1
+fi
+
+usage() {
+	cat <<EOF2
+Usage: $0 [OPTIONS]
+  -s | --summary              Print the result lines, and leave the whole log in output.log
+  -p | --per-test-log [DIR]   Print the result lines, and leave each test's log in DIR (/tmp)
+  -t | --test COLL:TEST       Run TEST from COLLECTION (may be repeated)
+  -S | --skip COLL:TEST       Skip TEST from COLLECTION (may be repeated)
+  -c | --collection COLL      Run all tests from COLLECTION (may be repeated)
+  -l | --list                 List the available COLLECTION:TEST entries
+  -d | --dry-run              Say what would run, and run nothing
+  -f | --no-error-on-fail     Do not fail when a test fails
+  -o | --override-timeout N   Seconds that each test may take, instead of its collection's setting
+  -h | --help                 Show this
+EOF2
+	exit "$1"
+}
+
+need() {
+	[ -n "$2" ] || {
+		echo "$0: $1 needs a value" >&2
+		usage 1
+	}
+}
+
+# known KIND PATTERN TEXT
+known() {
+	grep -q "$2" "$LIST" || {
+		echo "$0: no such $1: $3" >&2
+		exit 1
+	}
+}
+
+COLLECTIONS='' TESTS='' SKIP='' summary='' no_error=''
+dryrun='' per_test_logging='' per_test_log_dir=/tmp kselftest_override_timeout=''
+while [ $# -gt 0 ]; do
+	case $1 in
+	-s | --summary)
+		summary=1
+		shift
+		;;
+	-p | --per-test-log)
+		per_test_logging=1
+		shift
+		case ${1:--} in
+		-*) ;;
+		*)
+			per_test_log_dir=$1
+			shift
+			;;
+		esac
+		;;
+	-t | --test)
+		need "$1" "${2-}"
+		known test "^$2\$" "$2"
+		TESTS="$TESTS $2"
+		shift 2
+		;;
+	-S | --skip)
+		need "$1" "${2-}"
+		SKIP="$SKIP $2"
+		shift 2
+		;;
+	-c | --collection)
+		need "$1" "${2-}"
+		known collection "^$2:" "$2"
+		COLLECTIONS="$COLLECTIONS $2"
+		shift 2
+		;;
+	-l | --list)
+		cat "$LIST"
+		exit 0
+		;;
+	-d | --dry-run)
+		dryrun=1
+		shift
+		;;
+	-f | --no-error-on-fail)
+		no_error=1
+		shift
+		;;
+	-o | --override-timeout)
+		need "$1" "${2-}"
+		kselftest_override_timeout=$2
+		shift 2
+		;;
+	-h | --help) usage 0 ;;
+	*)
+		echo "$0: unknown option: $1" >&2
+		usage 1
+		;;
+	esac
+done
+if [ -n "$summary" ] && [ -n "$per_test_logging" ]; then
+	echo "$0: -s and -p exclude each other" >&2
+	exit 1
+fi
+case $per_test_log_dir in
+/*) ;;
+*) per_test_log_dir=$BASE_DIR/$per_test_log_dir ;;
+esac
+
+. "$BASE_DIR/kselftest/runner.sh"
+
+# In the order of the list
+selected() {
+	while IFS= read -r entry; do
+		chosen=
+		[ -n "$COLLECTIONS$TESTS" ] || chosen=1
+		for c in $COLLECTIONS; do [ "${entry%%:*}" != "$c" ] || chosen=1; done
+		for t in $TESTS; do [ "$entry" != "$t" ] || chosen=1; done
+		for t in $SKIP; do [ "$entry" != "$t" ] || chosen=; done
+		[ -z "$chosen" ] || echo "$entry"
+	done <"$LIST"
+}
+
+run_all() {
+	failures=0
+	entries=$(selected)
+	for COLLECTION in $(echo "$entries" | cut -d: -f1 | uniq); do
+		[ -n "$dryrun" ] || [ ! -w /dev/kmsg ] ||
+			echo "kselftest: Running tests in $COLLECTION" >/dev/kmsg 2>/dev/null
+		cd "$BASE_DIR/$COLLECTION" || {
+			failures=1
+			continue
+		}
+		# shellcheck disable=SC2046 # names without blanks
+		run_many $(echo "$entries" | sed -n "s/^$COLLECTION://p")
+		[ "$kselftest_failures" = 0 ] || failures=1
+	done
+	[ -n "$no_error" ] || return $failures
+}
+
+if [ -n "$summary" ]; then
+	run_all >"$BASE_DIR/output.log"
+	status=$?
+	grep -E '^(TAP version|1\.\.|ok |not ok )' "$BASE_DIR/output.log"
+	exit $status
+fi
+run_all
