@@ -116,9 +116,11 @@ static int follow(int at, const char *name, char rest[PATH_MAX])
 	err = -ENOTDIR;
 	if (!S_ISLNK(st.st_mode))
 		goto out;
+	err = -EXDEV;
+	if (fs.f_type == PROC_SUPER_MAGIC)
+		goto out;
 	err = -ELOOP;
-	if (st.st_uid != 0 || dir.st_uid != 0 || (dir.st_mode & 022) ||
-	    fs.f_type == PROC_SUPER_MAGIC)
+	if (st.st_uid != 0 || dir.st_uid != 0 || (dir.st_mode & 022))
 		goto out;
 
 	n = readlinkat(link, "", text, sizeof(text));

@@ -1,0 +1,112 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# hv-fcopyd as a program: options, and what it does on a machine without its device.
+dir=$(dirname "$(readlink -f "$0")")
+. "$dir/../kselftest/ktap_helpers.sh"
+
+ktap_print_header
+
+# The one of the build folder, else the installed one
+fcopyd=${HYPERV_UIO_BUILD:+$HYPERV_UIO_BUILD/daemons/hv-fcopyd}
+[ -n "$fcopyd" ] || fcopyd=$(PATH=$PATH:/usr/local/sbin:/usr/sbin command -v hv-fcopyd)
+if [ ! -x "$fcopyd" ]; then
+	ktap_skip_all "hv-fcopyd is neither built nor installed"
+	exit "$KSFT_SKIP"
+fi
+LD_LIBRARY_PATH=${HYPERV_UIO_BUILD:+$HYPERV_UIO_BUILD/lib:}${LD_LIBRARY_PATH:-}
+export LD_LIBRARY_PATH
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+fcopy=34d14be3-dee4-41c8-9ae7-6b174977c192
+instance=eb765408-105f-49b6-b4aa-c123b64d17d4
+
+# A sysfs of our own, so that no real device is opened
+VMBUS_SYSFS=$work/sys
+VMBUS_DEV=$work/dev
+export VMBUS_SYSFS VMBUS_DEV
+
+# run OPTIONS...: sets status and out, with a state directory of its own
+run() {
+	out=$(timeout 10 "$fcopyd" --state-dir="$work/state" "$@" 2>&1)
+	status=$?
+}
+
+# is_status WANTED [TEXT]
+is_status() {
+	if [ "$status" != "$1" ]; then
+		ktap_print_msg "exit status $status, expected $1: $out"
+		return 1
+	fi
+	case $out in
+	*"${2-}"*) return 0 ;;
+	esac
+	ktap_print_msg "'$out' has no '$2'"
+	return 1
+}
+
+# result DESCRIPTION: of the command before
+result() {
+	if [ $? = 0 ]; then
+		ktap_test_pass "$1"
+	else
+		ktap_test_fail "$1"
+	fi
+}
+
+device() { # [DRIVER]
+	mkdir -p "$work/sys/bus/vmbus/devices/$instance" "$work/dev"
+	echo "{$fcopy}" >"$work/sys/bus/vmbus/devices/$instance/class_id"
+	echo "{$instance}" >"$work/sys/bus/vmbus/devices/$instance/device_id"
+}
+
+ktap_set_plan 10
+
+run --help
+is_status 0 "usage: hv-fcopyd"
+result "help"
+
+run --version
+is_status 0 "hv-fcopyd "
+result "version"
+
+run --nonsense
+is_status 64 "usage: hv-fcopyd"
+result "unknown option"
+
+run -n leftover
+is_status 64 "leftover: no such argument"
+result "unknown argument"
+
+run -n --class=nonsense
+is_status 64 "--class=nonsense: neither a GUID nor a known name"
+result "unknown class"
+
+run -n --device=nonsense
+is_status 64 "--device=nonsense: not a GUID"
+result "device that is no GUID"
+
+run -n --class=fcopy --device=$instance
+is_status 64 "exclude each other"
+result "class and device"
+
+mkdir -p "$work/sys/bus/vmbus/devices"
+run -n
+is_status 69 "Guest Service Interface" && [ "$(echo "$out" | wc -l)" = 1 ]
+result "no device: one line"
+
+device
+run -n
+is_status 69 "uio_hv_generic" && [ "$(echo "$out" | wc -l)" = 1 ]
+result "device that is not bound: one line"
+
+# Killed in the middle of a copy: what it noted is removed by the next start, device or not
+mkdir -p "$work/to"
+: >"$work/to/.hv-fcopyd.0123456789abcdef"
+: >"$work/to/file"
+ln -s "$(readlink -f "$work/to")/.hv-fcopyd.0123456789abcdef" "$work/state/unfinished"
+run -n
+is_status 69 "which a copy left" && [ "$(ls -A "$work/to")" = file ] && [ -z "$(ls -A "$work/state")" ]
+result "start removes what a crash left"
+
+ktap_finished

@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <ftw.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/wait.h>
+
+#include "fcopy_test.h"
+
+#define TESTS_MAX 128
+
+static struct {
+	void (*function)(void);
+	const char *name;
+	const char *how;
+	int variant;
+} tests[TESTS_MAX];
+static unsigned int count, failures;
+
+int variant;
+const char *skipped;
+char scratch[256];
+
+void add_test(void (*function)(void), const char *name, const char *how, int number)
+{
+	if (count == TESTS_MAX)
+		ksft_exit_fail_msg("more tests than TESTS_MAX");
+	tests[count].function = function;
+	tests[count].name = name;
+	tests[count].how = how;
+	tests[count++].variant = number;
+}
+
+bool expect_at(const char *file, int line, const char *text, bool holds)
+{
+	/* One that fails in a loop is told only some times. */
+	if (!holds && ++failures <= 10)
+		ksft_print_msg("%s:%d: expected %s\n", file, line, text);
+	return holds;
+}
+
+bool expect_int_at(const char *file, int line, const char *text, long long have, long long want)
+{
+	if (have != want && ++failures <= 10)
+		ksft_print_msg("%s:%d: %s is %lld (0x%llx), expected %lld (0x%llx)\n", file, line, text,
+			       have, have, want, want);
+	return have == want;
+}
+
+bool current_failed(void)
+{
+	return failures > 0;
+}
+
+int in_child(void (*body)(void))
+{
+	int status;
+	pid_t pid;
+
+	fflush(NULL);
+	pid = fork();
+	if (pid < 0)
+		return 127;
+	if (!pid) {
+		body();
+		fflush(NULL);
+		_exit(current_failed());
+	}
+	waitpid(pid, &status, 0);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+static void (*mounting_body)(void);
+
+static void with_own_mounts(void)
+{
+	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+		_exit(CANNOT_MOUNT);
+	mounting_body();
+}
+
+void in_own_mounts(void (*body)(void))
+{
+	int status;
+
+	if (geteuid() != 0)
+		skip("mounting takes root");
+	mounting_body = body;
+	status = in_child(with_own_mounts);
+	if (status == CANNOT_MOUNT)
+		skip("mounting is not possible here");
+	expect_int(status, 0);
+}
+
+const char *in(const char *name)
+{
+	static char paths[8][PATH_MAX];
+	static unsigned int next;
+	char *path = paths[next++ % 8];
+
+	snprintf(path, sizeof(paths[0]), "%s/%s", scratch, name);
+	return path;
+}
+
+void make_file(const char *path, const char *text)
+{
+	int fd = open(path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0644);
+
+	if (fd < 0 || write(fd, text, strlen(text)) != (ssize_t)strlen(text))
+		ksft_exit_fail_perror(path);
+	close(fd);
+}
+
+bool holds(const char *path, const char *text)
+{
+	size_t want = strlen(text);
+	char have[8192];
+	ssize_t n;
+	int fd;
+
+	fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	n = read(fd, have, sizeof(have));
+	close(fd);
+	return n == (ssize_t)want && !memcmp(have, text, want);
+}
+
+int entries(const char *path)
+{
+	struct dirent *entry;
+	int n = 0;
+	DIR *dir;
+
+	dir = opendir(path);
+	if (!dir)
+		return -1;
+	while ((entry = readdir(dir)))
+		if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, ".."))
+			n++;
+	closedir(dir);
+	return n;
+}
+
+int open_files(void)
+{
+	return entries("/proc/self/fd");
+}
+
+static void scratch_enter(void)
+{
+	const char *base = getenv("TMPDIR");
+	char template[128];
+
+	snprintf(template, sizeof(template), "%s/fcopy.XXXXXX", base ? base : "/tmp");
+	/* Without the links on the way: they are for the tests to make. */
+	if (!mkdtemp(template) || chdir(template) < 0 || !getcwd(scratch, sizeof(scratch)))
+		ksft_exit_fail_perror(template);
+	/* Where root is the tester, it is a directory that only root can write to. */
+	chmod(scratch, 0755);
+}
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	return remove(path);
+}
+
+static void scratch_leave(void)
+{
+	if (chdir("/") == 0)
+		nftw(scratch, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+void run_tests(void)
+{
+	umask(022);
+	ksft_print_header();
+	ksft_set_plan(count);
+	for (unsigned int i = 0; i < count; i++) {
+		char name[128];
+		int before;
+
+		snprintf(name, sizeof(name), "%s%s%s", tests[i].name, *tests[i].how ? ", " : "",
+			 tests[i].how);
+		for (char *p = name; *p; p++)
+			if (*p == '_')
+				*p = ' ';
+		failures = 0;
+		skipped = NULL;
+		variant = tests[i].variant;
+		before = open_files();
+		scratch_enter();
+		tests[i].function();
+		scratch_leave();
+		expect_int(open_files(), before);
+
+		if (failures)
+			ksft_test_result_fail("%s\n", name);
+		else if (skipped)
+			ksft_test_result_skip("%s (%s)\n", name, skipped);
+		else
+			ksft_test_result_pass("%s\n", name);
+	}
+	ksft_finished();
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the tests of the daemon share: a scratch directory, expectations, files. */
+#ifndef FCOPY_TEST_H
+#define FCOPY_TEST_H
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../kselftest/ktap.h"
+
+/*
+ * A test is a function that takes and returns nothing. main() names them, then runs them all:
+ *
+ *	test(first);
+ *	test_variant(second, "on Sundays", 7);
+ *	run_tests();
+ *
+ * Each starts in an empty directory of its own, and fails by what it expected in vain.
+ */
+#define test(function)				add_test(function, #function, "", 0)
+#define test_variant(function, how, number)	add_test(function, #function, how, number)
+
+void add_test(void (*function)(void), const char *name, const char *how, int number);
+void run_tests(void) __attribute__((noreturn));
+
+/* The number of the variant that runs */
+extern int variant;
+
+/* The absolute path of the test's directory */
+extern char scratch[256];
+
+#define expect(condition)							\
+	expect_at(__FILE__, __LINE__, #condition, !!(condition))
+#define expect_int(have, want)							\
+	expect_int_at(__FILE__, __LINE__, #have, (long long)(have), (long long)(want))
+
+/** skip() - leaves the test; what it has expected so far still counts */
+#define skip(why) do { skipped = why; return; } while (0)
+
+extern const char *skipped;
+
+bool expect_at(const char *file, int line, const char *text, bool holds);
+bool expect_int_at(const char *file, int line, const char *text, long long have, long long want);
+
+/** current_failed() - whether the test that runs has */
+bool current_failed(void);
+
+/** in_child() - runs BODY in a process of its own; returns its exit status, or 128 + signal */
+int in_child(void (*body)(void));
+
+/** in_own_mounts() - in_child() of root, with mounts that vanish; BODY may _exit(CANNOT_MOUNT) */
+void in_own_mounts(void (*body)(void));
+#define CANNOT_MOUNT 99
+
+/** in() - scratch/NAME; good until eight more calls */
+const char *in(const char *name);
+
+/** make_file() - with TEXT in it, 0644 */
+void make_file(const char *path, const char *text);
+
+/** holds() - whether the file at PATH has just that TEXT */
+bool holds(const char *path, const char *text);
+
+/** entries() - how many there are in a directory, hidden ones too; -1 if it is none */
+int entries(const char *path);
+
+/** open_files() - how many descriptors this process has */
+int open_files(void);
+
+#endif

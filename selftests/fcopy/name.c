@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Names: UTF-16LE fields to UTF-8, and what is acceptable in them. */
+#include <iconv.h>
+
+#include "../../daemons/fcopy/name.h"
+#include "fcopy_test.h"
+
+static unsigned char field[NAME_UNITS * 2 + 1];
+static char name[NAME_BYTES + 1];
+
+/* At an odd address, as START's fields may be. */
+static const char *convert(const uint16_t *units, size_t n)
+{
+	memset(field, 0, sizeof(field));
+	for (size_t i = 0; i < n; i++) {
+		field[1 + 2 * i] = units[i] & 0xff;
+		field[2 + 2 * i] = units[i] >> 8;
+	}
+	memset(name, 'x', sizeof(name));
+	return name_from_utf16(field + 1, name);
+}
+
+static void ascii_and_beyond(void)
+{
+	static const uint16_t units[] = { 'G', 'r', 0xfc, 0xdf, 'e', ' ', 0x65e5, 0x672c, ' ',
+					  0xd83c, 0xdf89, '.', 't', 'x', 't' };
+
+	expect(!convert(units, 15));
+	expect(!strcmp(name, "Gr\xc3\xbc\xc3\x9f" "e \xe6\x97\xa5\xe6\x9c\xac \xf0\x9f\x8e\x89.txt"));
+	expect(!convert(units, 0));
+	expect(!*name);
+}
+
+static void each_character_as_iconv_has_it(void)
+{
+	iconv_t cd = iconv_open("UTF-8", "UTF-16LE");
+	unsigned int wrong = 0;
+
+	if (cd == (iconv_t)-1)
+		skip("iconv knows no UTF-16LE here");
+	for (uint32_t c = 0xa0; c < 0x110000; c++) {
+		uint16_t units[2] = { c, 0 };
+		char in[4], out[8] = "", *from = in, *to = out;
+		size_t left = 2, room = sizeof(out) - 1;
+
+		if (c >= 0xd800 && c < 0xe000)
+			continue;
+		if (c >= 0x10000) {
+			units[0] = 0xd800 + ((c - 0x10000) >> 10);
+			units[1] = 0xdc00 + ((c - 0x10000) & 0x3ff);
+			left = 4;
+		}
+		for (size_t i = 0; i < 4; i++)
+			in[i] = units[i / 2] >> (i % 2 * 8);
+		if (iconv(cd, &from, &left, &to, &room) == (size_t)-1)
+			wrong++;
+		if (convert(units, 2) || strcmp(name, out))
+			wrong++;
+	}
+	iconv_close(cd);
+	expect_int(wrong, 0);
+}
+
+static void halves_of_surrogates_refused(void)
+{
+	static const uint16_t lone[][3] = {
+		{ 0xd800 }, { 0xdbff, 'a' }, { 0xdc00 }, { 'a', 0xdfff }, { 0xdc00, 0xd800 },
+		{ 0xd800, 0xd800, 0xdc00 }, { 0xd800, 0xe000 },
+	};
+
+	for (size_t i = 0; i < sizeof(lone) / sizeof(lone[0]); i++)
+		expect(convert(lone[i], 3));
+}
+
+static void half_a_pair_at_the_end_refused(void)
+{
+	uint16_t units[NAME_UNITS];
+
+	for (size_t i = 0; i < NAME_UNITS; i++)
+		units[i] = 'a';
+	units[NAME_UNITS - 1] = 0xd83c;
+	expect(convert(units, NAME_UNITS));
+}
+
+static void longest_names_fit(void)
+{
+	uint16_t units[NAME_UNITS];
+
+	for (size_t i = 0; i < NAME_UNITS; i++)
+		units[i] = 0xffff;
+	expect(!convert(units, NAME_UNITS - 1));
+	expect_int(strlen(name), NAME_BYTES - 1);
+	expect(name[NAME_BYTES] == 'x');
+}
+
+static void no_end_refused(void)
+{
+	uint16_t units[NAME_UNITS];
+
+	for (size_t i = 0; i < NAME_UNITS; i++)
+		units[i] = 0xffff;
+	expect(convert(units, NAME_UNITS));
+	expect(name[NAME_BYTES] == 'x');
+	units[NAME_UNITS - 2] = 0xd83c;
+	units[NAME_UNITS - 1] = 0xdf89;
+	expect(convert(units, NAME_UNITS));
+	expect(name[NAME_BYTES] == 'x');
+}
+
+static void control_characters_refused(void)
+{
+	for (uint16_t c = 1; c < 0xa0; c++)
+		expect(!!convert(&c, 1) == (c < 0x20 || c >= 0x7f));
+}
+
+static void file_names(void)
+{
+	static const char *const good[] = { "a", ".hidden", "...", "a..b", "..a", " ", "a b", "C:" };
+	static const char *const bad[] = { "", ".", "..", "a/b", "/", "a/", "a\\b", "C:\\x" };
+
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+		expect(!name_check_file(good[i]));
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		expect(name_check_file(bad[i]));
+}
+
+static void directories(void)
+{
+	static const char *const good[] = { "/", "//", "/a", "/a/", "/a//b", "/a/./b", "/...", "/..a",
+					    "/a../b", "/.a" };
+	static const char *const bad[] = { "", "a", "a/b", "./a", "/..", "/../", "/a/..", "/a/../b",
+					   "/a//../b", "C:\\tmp", "C:/tmp", "\\tmp", "/a\\b" };
+
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+		expect(!name_check_directory(good[i]));
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		expect(name_check_directory(bad[i]));
+}
+
+int main(void)
+{
+	test(ascii_and_beyond);
+	test(each_character_as_iconv_has_it);
+	test(halves_of_surrogates_refused);
+	test(half_a_pair_at_the_end_refused);
+	test(longest_names_fit);
+	test(no_end_refused);
+	test(control_characters_refused);
+	test(file_names);
+	test(directories);
+	run_tests();
+}

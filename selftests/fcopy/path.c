@@ -1,0 +1,377 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The way to a directory, by openat2 and by the walk: the same policy, and no way around it. */
+#include <pthread.h>
+#include <sys/mount.h>
+
+#include "../../daemons/fcopy/path.h"
+#include "fcopy_test.h"
+
+/* The variant is PATH_WALK or 0, and the same test for both. */
+static unsigned int created;
+
+static int open_at(const char *path, unsigned int flags)
+{
+	int dir = path_open_directory(path, variant | flags, &created);
+
+	if (dir < 0)
+		expect_int(created, 0);
+	return dir;
+}
+
+static void expect_refused(const char *path, unsigned int flags, int error)
+{
+	int before = open_files();
+	int dir = open_at(path, flags);
+
+	if (dir != error)
+		ksft_print_msg("%s gave %d\n", path, dir);
+	expect_int(dir, error);
+	if (dir >= 0)
+		close(dir);
+	expect_int(open_files(), before);
+}
+
+/* Opens PATH and expects it to be WHAT. */
+static void expect_opened(const char *path, unsigned int flags, const char *what)
+{
+	int before = open_files();
+	struct stat have, want;
+	int dir = open_at(path, flags);
+
+	if (dir < 0)
+		ksft_print_msg("%s: %s\n", path, strerror(-dir));
+	expect(dir >= 0);
+	if (dir < 0)
+		return;
+	expect(fstat(dir, &have) == 0 && stat(what, &want) == 0);
+	expect(have.st_dev == want.st_dev && have.st_ino == want.st_ino);
+	/* One that can be synced. */
+	expect(fsync(dir) == 0);
+	close(dir);
+	expect_int(open_files(), before);
+}
+
+static void plain(void)
+{
+	mkdir("a", 0755);
+	mkdir("a/b", 0755);
+	expect_opened("/", 0, "/");
+	expect_opened("///", 0, "/");
+	expect_opened(in("a/b"), 0, "a/b");
+	expect_opened(in("a/b/"), 0, "a/b");
+	expect_opened(in("a//.//b/."), 0, "a/b");
+	expect_opened(in("a/b"), PATH_CREATE, "a/b");
+	expect_int(created, 0);
+}
+
+static void missing(void)
+{
+	expect_refused(in("a"), 0, -ENOENT);
+	expect_refused(in("a/b/"), 0, -ENOENT);
+	expect_int(entries("."), 0);
+}
+
+static void file_on_the_way(void)
+{
+	make_file("a", "");
+	expect_refused(in("a"), 0, -ENOTDIR);
+	expect_refused(in("a/b"), PATH_CREATE, -ENOTDIR);
+	expect_refused(in("a/"), PATH_CREATE, -ENOTDIR);
+}
+
+static void not_absolute(void)
+{
+	mkdir("a", 0755);
+	expect_refused("a", 0, -EILSEQ);
+	expect_refused("", 0, -EILSEQ);
+	expect_refused(in("a/.."), 0, -EILSEQ);
+	expect_refused(in("a/../a"), PATH_CREATE, -EILSEQ);
+}
+
+static void too_long(void)
+{
+	char path[PATH_MAX + 300];
+
+	snprintf(path, sizeof(path), "%s/%0300d", scratch, 0);
+	expect_refused(path, PATH_CREATE, -ENAMETOOLONG);
+	snprintf(path, sizeof(path), "%s/a/b/%0300d", scratch, 0);
+	expect_refused(path, PATH_CREATE, -ENAMETOOLONG);
+	memset(path, '/', sizeof(path));
+	path[sizeof(path) - 1] = '\0';
+	expect_refused(path, PATH_CREATE, -ENAMETOOLONG);
+	expect_int(entries("."), 0);
+}
+
+static void directories_are_made(void)
+{
+	umask(027);
+	int dir = open_at(in("a/b/c"), PATH_CREATE);
+	struct stat st;
+
+	umask(022);
+	expect(dir >= 0);
+	expect_int(created, 3);
+	expect(stat("a/b/c", &st) == 0);
+	expect_int(st.st_mode & 07777, 0750);
+	close(dir);
+
+	dir = open_at(in("a/b/./d/"), PATH_CREATE);
+	expect(dir >= 0);
+	expect_int(created, 1);
+	close(dir);
+	expect_int(entries("a/b"), 2);
+}
+
+static void made_directories_are_taken_back(void)
+{
+	const char *path = in("a/b//c/./d/");
+	int dir;
+
+	mkdir("a", 0755);
+	dir = open_at(path, PATH_CREATE);
+	expect_int(created, 3);
+	path_remove_created(path, dir, created);
+	close(dir);
+	expect_int(entries("a"), 0);
+
+	/* In use by now */
+	dir = open_at(path, PATH_CREATE);
+	make_file("a/b/c/file", "");
+	path_remove_created(path, dir, created);
+	close(dir);
+	expect_int(entries("a/b/c"), 1);
+
+	/* Somebody has put another in its place */
+	path = in("a/x/y");
+	dir = open_at(path, PATH_CREATE);
+	expect_int(created, 2);
+	rename("a/x/y", "a/x/z");
+	mkdir("a/x/y", 0755);
+	path_remove_created(path, dir, created);
+	close(dir);
+	expect_int(entries("a/x"), 2);
+}
+
+static void failure_takes_back_what_was_made(void)
+{
+	char path[PATH_MAX];
+
+	mkdir("a", 0755);
+	snprintf(path, sizeof(path), "%s/a/b/c/%0300d/d", scratch, 0);
+	expect_refused(path, PATH_CREATE, -ENAMETOOLONG);
+	expect_int(entries("a"), 0);
+}
+
+static void links_of_users_refused(void)
+{
+	mkdir("real", 0755);
+	expect(symlink(in("real"), "absolute") == 0);
+	expect(symlink("real", "relative") == 0);
+	mkdir("open", 0755);
+	expect(symlink("../real", "open/link") == 0);
+	if (geteuid() == 0) {
+		/* One's own link in root's directory, and root's link in a directory of one's own */
+		expect(lchown("absolute", 65534, 65534) == 0);
+		expect(lchown("relative", 65534, 65534) == 0);
+		expect(chown("open", 65534, 65534) == 0);
+	}
+	expect_refused(in("absolute"), 0, -ELOOP);
+	expect_refused(in("relative/x"), PATH_CREATE, -ELOOP);
+	expect_refused(in("open/link"), 0, -ELOOP);
+	expect_int(entries("real"), 0);
+	if (geteuid() == 0) {
+		/* Root's own, where others can write */
+		expect(chown("open", 0, 0) == 0 && chmod("open", 01777) == 0);
+		expect_refused(in("open/link"), 0, -ELOOP);
+		expect(chmod("open", 0775) == 0);
+		expect_refused(in("open/link"), 0, -ELOOP);
+		expect(chmod("open", 0755) == 0);
+		expect_opened(in("open/link"), 0, "real");
+	}
+}
+
+static void links_of_root_followed(void)
+{
+	if (geteuid() != 0)
+		skip("root's links can only be made by root");
+	mkdir("real", 0755);
+	mkdir("real/sub", 0755);
+	mkdir("d", 0755);
+	expect(symlink(in("real"), "absolute") == 0);
+	expect(symlink("real/", "slash") == 0);
+	expect(symlink("../real", "d/up") == 0);
+	expect(symlink("./d/up", "twice") == 0);
+	expect_opened(in("absolute"), 0, "real");
+	expect_opened(in("absolute/sub"), 0, "real/sub");
+	expect_opened(in("slash/sub"), 0, "real/sub");
+	expect_opened(in("d/up/sub"), 0, "real/sub");
+	expect_opened(in("twice//sub/"), 0, "real/sub");
+	/* Directories are made beyond a link, and taken back beyond it */
+	int dir = open_at(in("twice/x/y"), PATH_CREATE);
+	expect(dir >= 0);
+	expect_int(created, 2);
+	path_remove_created(in("twice/x/y"), dir, created);
+	close(dir);
+	expect_int(entries("real"), 1);
+}
+
+static void links_of_the_system_followed(void)
+{
+	struct stat link;
+
+	if (lstat("/var/run", &link) < 0 || !S_ISLNK(link.st_mode))
+		skip("/var/run is no link here");
+	expect_opened("/var/run", 0, "/run");
+}
+
+static void dangling_and_endless_links(void)
+{
+	if (geteuid() != 0)
+		skip("root's links can only be made by root");
+	expect(symlink("nowhere", "dangling") == 0);
+	expect(symlink("nowhere/", "slash") == 0);
+	expect(symlink("b", "a") == 0);
+	expect(symlink("a", "b") == 0);
+	expect_refused(in("dangling"), PATH_CREATE, -ENOENT);
+	expect_refused(in("slash"), PATH_CREATE, -ENOENT);
+	expect_refused(in("dangling/x"), PATH_CREATE, -ENOENT);
+	expect_refused(in("a/x"), PATH_CREATE, -ELOOP);
+	expect_int(entries("."), 4);
+}
+
+static void links_that_grow_too_long(void)
+{
+	char text[PATH_MAX];
+
+	if (geteuid() != 0)
+		skip("root's links can only be made by root");
+	memset(text, '/', sizeof(text));
+	text[PATH_MAX - 1] = '\0';
+	expect(symlink(text, "long") == 0);
+	expect_refused(in("long/x"), PATH_CREATE, -ENAMETOOLONG);
+}
+
+static void places_of_the_kernel_refused(void)
+{
+	static const char *const places[] = { "/proc", "/proc/self", "/proc/self/fd", "/sys",
+					      "/sys/kernel", "/dev", "/dev/", "/dev/shm", "/dev/pts" };
+	struct stat st;
+
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++)
+		if (stat(places[i], &st) == 0)
+			expect_refused(places[i], 0, -EXDEV);
+	expect_refused("/proc/self/root/tmp", 0, -EXDEV);
+	expect_refused("/proc/self/cwd", 0, -EXDEV);
+	expect_refused("/dev/fcopy-test/x", PATH_CREATE, -EXDEV);
+	expect(stat("/dev/fcopy-test", &st) < 0);
+	expect_refused("/sys/fs/cgroup/fcopy-test", PATH_CREATE, -EXDEV);
+	expect_refused("/proc/fcopy-test", PATH_CREATE, -EXDEV);
+}
+
+static void mounts_elsewhere(void)
+{
+	mkdir("dev", 0755);
+	mkdir("proc", 0755);
+	mkdir("ram", 0755);
+	mkdir("twice", 0755);
+	if (mount("/dev", "dev", NULL, MS_BIND, NULL) < 0 ||
+	    mount("proc", "proc", "proc", 0, NULL) < 0 ||
+	    mount("tmpfs", "ram", "tmpfs", 0, NULL) < 0)
+		_exit(CANNOT_MOUNT);
+	expect_refused(in("dev"), 0, -EXDEV);
+	expect_refused(in("proc/self"), 0, -EXDEV);
+	expect_refused(in("dev/fcopy-test"), PATH_CREATE, -EXDEV);
+	/* A file system of people, and inside a place of the kernel */
+	expect_opened(in("ram"), 0, "ram");
+	expect(mount("ram", "/dev/shm", NULL, MS_BIND, NULL) == 0);
+	expect_refused("/dev/shm", 0, -EXDEV);
+	expect_refused("/dev/shm/x", PATH_CREATE, -EXDEV);
+	expect_int(entries("ram"), 0);
+}
+
+static void kernel_file_systems_mounted_elsewhere_refused(void)
+{
+	in_own_mounts(mounts_elsewhere);
+}
+
+static volatile bool racing;
+
+/* A user's directory that becomes a link and a directory again, without an end. */
+static void *swap(void *unused)
+{
+	while (racing) {
+		rename("door", "aside");
+		rename("trap", "door");
+		rename("door", "trap");
+		rename("aside", "door");
+	}
+	return NULL;
+}
+
+static void race_with_a_link(void)
+{
+	struct stat vault, st;
+	pthread_t thread;
+	int opened = 0;
+
+	mkdir("vault", 0755);
+	mkdir("vault/in", 0755);
+	mkdir("door", 0755);
+	mkdir("door/in", 0755);
+	expect(symlink(in("vault"), "trap") == 0);
+	if (geteuid() == 0)
+		expect(lchown("trap", 65534, 65534) == 0);
+	expect(stat("vault/in", &vault) == 0);
+
+	racing = true;
+	expect(pthread_create(&thread, NULL, swap, NULL) == 0);
+	for (int i = 0; i < 20000; i++) {
+		int dir = open_at(in("door/in"), 0);
+
+		if (dir < 0)
+			continue;
+		opened++;
+		expect(fstat(dir, &st) == 0 && st.st_ino != vault.st_ino);
+		close(dir);
+	}
+	for (int i = 0; i < 2000; i++) {
+		int dir = open_at(in("door/made/here"), PATH_CREATE);
+
+		if (dir >= 0) {
+			path_remove_created(in("door/made/here"), dir, created);
+			close(dir);
+		}
+	}
+	racing = false;
+	pthread_join(thread, NULL);
+	ksft_print_msg("%d of 20000 found the directory\n", opened);
+	expect(opened > 0);
+	expect_int(entries("vault"), 1);
+}
+
+static void all(const char *how, int number)
+{
+	test_variant(plain, how, number);
+	test_variant(missing, how, number);
+	test_variant(file_on_the_way, how, number);
+	test_variant(not_absolute, how, number);
+	test_variant(too_long, how, number);
+	test_variant(directories_are_made, how, number);
+	test_variant(made_directories_are_taken_back, how, number);
+	test_variant(failure_takes_back_what_was_made, how, number);
+	test_variant(links_of_users_refused, how, number);
+	test_variant(links_of_root_followed, how, number);
+	test_variant(links_of_the_system_followed, how, number);
+	test_variant(dangling_and_endless_links, how, number);
+	test_variant(links_that_grow_too_long, how, number);
+	test_variant(places_of_the_kernel_refused, how, number);
+	test_variant(kernel_file_systems_mounted_elsewhere_refused, how, number);
+	test_variant(race_with_a_link, how, number);
+}
+
+int main(void)
+{
+	all("openat2", 0);
+	all("walk", PATH_WALK);
+	run_tests();
+}

@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The daemon as a process, its main() and all: when it says it is ready, how it ends, what is left.
+ * The Makefile turns the calls by which it would find a real device into those below.
+ */
+#include <signal.h>
+#include <stdarg.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <vmbus_bufring.h>
+
+#include "fcopy_test.h"
+#include "host.h"
+
+#undef main
+int fcopyd_main(int argc, char **argv);
+
+int test_channel_open(const char *id, struct vmbus_channel **channel);
+const struct vmbus_device *test_channel_device(const struct vmbus_channel *channel);
+const char *test_device_name(const struct vmbus_device *device);
+int sd_notify(int unset, const char *state);
+int sd_notifyf(int unset, const char *format, ...);
+
+static struct vmbus_channel *guest, *host;
+static struct message request, answer;
+static int told[2];
+static pid_t daemon_pid;
+
+int test_channel_open(const char *id, struct vmbus_channel **channel)
+{
+	*channel = guest;
+	return 0;
+}
+
+const struct vmbus_device *test_channel_device(const struct vmbus_channel *channel)
+{
+	return NULL;
+}
+
+const char *test_device_name(const struct vmbus_device *device)
+{
+	return "(a test)";
+}
+
+/* Each message with the NUL at its end, so that they stay apart */
+int sd_notify(int unset, const char *state)
+{
+	return write(told[1], state, strlen(state) + 1) > 0;
+}
+
+int sd_notifyf(int unset, const char *format, ...)
+{
+	char state[4096];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(state, sizeof(state), format, args);
+	va_end(args);
+	return sd_notify(unset, state);
+}
+
+/* Whether the daemon said something with TEXT in it, now or within 5 s */
+static bool says(const char *text)
+{
+	static char all[65536];
+	static size_t n;
+
+	if (!text) {
+		n = 0;
+		return false;
+	}
+	for (int i = 0; i < 500; i++) {
+		ssize_t got = read(told[0], all + n, sizeof(all) - n);
+
+		if (got > 0)
+			n += got;
+		if (memmem(all, n, text, strlen(text)))
+			return true;
+		usleep(10000);
+	}
+	return false;
+}
+
+static void begin_test(void)
+{
+	size_t page = sysconf(_SC_PAGESIZE);
+
+	mkdir("to", 0755);
+	expect_int(vmbus_channel_pair(page > 4096 ? 2 * page : 5 * page, &guest, &host), 0);
+	expect(pipe2(told, O_CLOEXEC | O_NONBLOCK) == 0);
+	says(NULL);
+	fflush(NULL);
+	daemon_pid = fork();
+	if (!daemon_pid) {
+		char arguments[4][16] = { "hv-fcopyd", "-n", "-s", "state" };
+		char *argv[] = { arguments[0], arguments[1], arguments[2], arguments[3], NULL };
+
+		vmbus_channel_close(host);
+		_exit(fcopyd_main(4, argv));
+	}
+	vmbus_channel_close(guest);
+	/* main() blocks the signals before it says so. */
+#if HAVE_SYSTEMD
+	expect(says("READY=1"));
+#else
+	for (int i = 0; i < 500 && access("state", F_OK) < 0; i++)
+		usleep(10000);
+	usleep(100000);
+#endif
+}
+
+/* Returns the exit status; after 10 s, 128 + SIGKILL. */
+static int end_of_daemon(void)
+{
+	int status;
+
+	for (int i = 0; i < 1000; i++) {
+		if (waitpid(daemon_pid, &status, WNOHANG) == daemon_pid)
+			return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+		usleep(10000);
+	}
+	kill(daemon_pid, SIGKILL);
+	waitpid(daemon_pid, &status, 0);
+	return 128 + SIGKILL;
+}
+
+static void end_test(int files)
+{
+	vmbus_channel_close(host);
+	close(told[0]);
+	close(told[1]);
+	expect_int(entries("to"), files);
+	expect_int(entries("state"), 0);
+}
+
+static uint32_t ask(void)
+{
+	struct vmbus_packet packet;
+
+	expect_int(vmbus_send(host, VMBUS_PACKET_INBAND, 0, 1, request.bytes, request.length), 0);
+	if (vmbus_wait(host, VMBUS_WAIT_RECV, 10000) < 0 ||
+	    vmbus_recv(host, &packet, answer.bytes, sizeof(answer.bytes)))
+		return UINT32_MAX;
+	return status_of(&answer);
+}
+
+static void begin_copy(void)
+{
+	usual_negotiation(&request);
+	expect_int(ask(), S_OK);
+	start_message(&request, in("to/made"), "a", CREATE_PATH, 10);
+	expect_int(ask(), S_OK);
+	write_message(&request, 0, "01234", 5);
+	expect_int(ask(), S_OK);
+}
+
+static void copies_and_ends_when_told(void)
+{
+	begin_test();
+	begin_copy();
+	write_message(&request, 5, "56789", 5);
+	expect_int(ask(), S_OK);
+	end_message(&request, COMPLETE);
+	expect_int(ask(), S_OK);
+	expect(holds("to/made/a", "0123456789"));
+#if HAVE_SYSTEMD
+	expect(says("to/made/a: 0 of 10 bytes, 0%"));
+	expect(says("Waiting for Copy-VMFile"));
+#endif
+	kill(daemon_pid, SIGTERM);
+	expect_int(end_of_daemon(), 0);
+#if HAVE_SYSTEMD
+	expect(says("STOPPING=1"));
+#endif
+	end_test(1);
+}
+
+static void told_to_stop_in_a_copy(void)
+{
+	static const int signals[] = { SIGTERM, SIGINT, SIGHUP };
+
+	for (int i = 0; i < 3; i++) {
+		begin_test();
+		begin_copy();
+		kill(daemon_pid, signals[i]);
+		expect_int(end_of_daemon(), 0);
+		end_test(0);
+	}
+}
+
+static void device_taken_back_in_a_copy(void)
+{
+	begin_test();
+	begin_copy();
+	vmbus_channel_close(host);
+	host = NULL;
+	expect_int(end_of_daemon(), 0);
+#if HAVE_SYSTEMD
+	expect(says("STOPPING=1"));
+#endif
+	end_test(0);
+}
+
+static void device_taken_back_while_idle(void)
+{
+	begin_test();
+	vmbus_channel_close(host);
+	host = NULL;
+	expect_int(end_of_daemon(), 0);
+	end_test(0);
+}
+
+/* The host takes no answers, so the daemon waits for room: it must not be deaf meanwhile, nor busy. */
+static void told_to_stop_while_the_ring_is_full(void)
+{
+	struct rusage before, after;
+	long long used;
+	int posted = 0;
+
+	begin_test();
+	end_message(&request, CANCEL);
+	getrusage(RUSAGE_CHILDREN, &before);
+	for (int idle = 0; idle < 20;) {
+		if (vmbus_send(host, VMBUS_PACKET_INBAND, 0, 1, request.bytes, request.length)) {
+			idle++;
+			usleep(20000);
+		} else {
+			posted++;
+			idle = 0;
+		}
+	}
+	kill(daemon_pid, SIGTERM);
+	expect_int(end_of_daemon(), 0);
+	getrusage(RUSAGE_CHILDREN, &after);
+	used = (after.ru_utime.tv_sec + after.ru_stime.tv_sec -
+		before.ru_utime.tv_sec - before.ru_stime.tv_sec) * 1000000ll +
+	       (after.ru_utime.tv_usec + after.ru_stime.tv_usec -
+		before.ru_utime.tv_usec - before.ru_stime.tv_usec);
+	ksft_print_msg("%d packets, %lld us of processor time\n", posted, used);
+	expect(posted > 100);
+	expect(used < 200000);
+	end_test(0);
+}
+
+int main(void)
+{
+	test(copies_and_ends_when_told);
+	test(told_to_stop_in_a_copy);
+	test(device_taken_back_in_a_copy);
+	test(device_taken_back_while_idle);
+	test(told_to_stop_while_the_ring_is_full);
+	run_tests();
+}

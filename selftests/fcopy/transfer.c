@@ -1,0 +1,581 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Files on their way: nothing to be seen before they are whole, and nothing left when they fail. */
+#include <inttypes.h>
+#include <linux/fs.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+
+#include "../../daemons/fcopy/transfer.h"
+#include "fcopy_test.h"
+
+/* The variant is what to avoid: TRANSFER_AVOID_*. */
+
+static struct transfer transfer;
+
+static void begin_test(void)
+{
+	int state;
+
+	mkdir("state", 0700);
+	mkdir("to", 0755);
+	state = leftover_open("state");
+	expect(state >= 0);
+	transfer_init(&transfer, state);
+	transfer.avoid = variant;
+}
+
+/* After each test nothing is under way, and nothing of it left: but FILES in to/. */
+static void end_test(int files)
+{
+	expect(!transfer_active(&transfer));
+	expect_int(entries("to"), files);
+	expect_int(entries("state"), 0);
+	close(transfer.state);
+}
+
+static int start(const char *name, unsigned int flags, uint64_t size)
+{
+	return transfer_start(&transfer, in("to/"), name, flags, size);
+}
+
+static int copy(const char *name, unsigned int flags, const char *text)
+{
+	size_t n = strlen(text), half = n / 2;
+	int err;
+
+	err = start(name, flags, n);
+	if (!err)
+		err = transfer_write(&transfer, 0, text, half);
+	if (!err)
+		err = transfer_write(&transfer, half, text + half, n - half);
+	return err ? err : transfer_complete(&transfer);
+}
+
+static void whole_or_not_there(void)
+{
+	struct stat st;
+
+	begin_test();
+	expect_int(start("a", 0, 6), 0);
+	expect(access("to/a", F_OK) < 0);
+	expect_int(transfer_write(&transfer, 0, "abc", 3), 0);
+	expect_int(transfer_write(&transfer, 3, "def", 3), 0);
+	expect(access("to/a", F_OK) < 0);
+	expect_int(transfer_complete(&transfer), 0);
+	expect(holds("to/a", "abcdef"));
+	expect(stat("to/a", &st) == 0);
+	expect_int(st.st_mode & 07777, 0644);
+	expect_int(st.st_nlink, 1);
+	end_test(1);
+}
+
+static void umask_counts(void)
+{
+	struct stat st;
+
+	begin_test();
+	umask(027);
+	expect_int(copy("a", 0, "text"), 0);
+	umask(022);
+	expect(stat("to/a", &st) == 0);
+	expect_int(st.st_mode & 07777, 0640);
+	end_test(1);
+}
+
+static void empty_file(void)
+{
+	begin_test();
+	expect_int(copy("a", 0, ""), 0);
+	expect(holds("to/a", ""));
+	end_test(1);
+}
+
+static void several_one_after_the_other(void)
+{
+	begin_test();
+	for (int i = 0; i < 10; i++) {
+		char path[] = "to/0";
+
+		path[3] += i;
+		expect_int(copy(path + 3, 0, path), 0);
+		expect(holds(path, path));
+	}
+	end_test(10);
+}
+
+static void existing_file_refused_at_start(void)
+{
+	begin_test();
+	make_file("to/a", "old");
+	expect_int(start("a", 0, 3), -EEXIST);
+	expect(holds("to/a", "old"));
+	end_test(1);
+}
+
+static void file_that_appears_meanwhile_stays(void)
+{
+	begin_test();
+	expect_int(start("a", 0, 3), 0);
+	expect_int(transfer_write(&transfer, 0, "new", 3), 0);
+	make_file("to/a", "old");
+	expect_int(transfer_complete(&transfer), -EEXIST);
+	expect(holds("to/a", "old"));
+	end_test(1);
+}
+
+/*
+ * Without overwrite the last step itself must refuse: many tries against a writer that makes and
+ * removes the file all the time.
+ */
+static void never_over_a_file_in_a_race(void)
+{
+	int lost = 0, made = 0, replaced = 0;
+	pid_t pid;
+
+	begin_test();
+	pid = fork();
+	if (!pid) {
+		for (;;) {
+			int fd = open("to/a", O_CREAT | O_EXCL | O_WRONLY, 0600);
+
+			if (fd >= 0) {
+				struct stat st, now;
+
+				/* Its own, under its own name, until it removes it. */
+				for (int i = 0; i < 20; i++)
+					if (fstat(fd, &st) == 0 && (st.st_nlink != 1 ||
+					    stat("to/a", &now) < 0 || now.st_ino != st.st_ino))
+						_exit(1);
+				unlink("to/a");
+				close(fd);
+			}
+			usleep(random() % 1000);
+		}
+	}
+	for (int i = 0; i < 500; i++) {
+		int err = copy("a", 0, "host's");
+
+		if (err == 0) {
+			made++;
+			replaced += !holds("to/a", "host's");
+			unlink("to/a");
+		} else {
+			expect_int(err, -EEXIST);
+			lost++;
+		}
+	}
+	expect(waitpid(pid, NULL, WNOHANG) == 0);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	unlink("to/a");
+	ksft_print_msg("%d made, %d refused\n", made, lost);
+	expect(made > 0);
+	expect_int(replaced, 0);
+	end_test(0);
+}
+
+static void overwrite(void)
+{
+	struct stat old, new;
+
+	begin_test();
+	make_file("to/a", "the old and longer one");
+	expect(chmod("to/a", 04751) == 0);
+	if (geteuid() == 0)
+		expect(chown("to/a", 65534, 65534) == 0 && chmod("to/a", 04751) == 0);
+	expect(stat("to/a", &old) == 0);
+	expect_int(start("a", TRANSFER_OVERWRITE, 3), 0);
+	expect_int(transfer_write(&transfer, 0, "new", 3), 0);
+	expect(holds("to/a", "the old and longer one"));
+	expect_int(transfer_complete(&transfer), 0);
+	expect(holds("to/a", "new"));
+	expect(stat("to/a", &new) == 0);
+	expect_int(new.st_mode & 07777, 0751);
+	expect_int(new.st_uid, old.st_uid);
+	expect_int(new.st_gid, old.st_gid);
+	end_test(1);
+}
+
+static void overwrite_of_nothing(void)
+{
+	begin_test();
+	expect_int(copy("a", TRANSFER_OVERWRITE, "new"), 0);
+	expect(holds("to/a", "new"));
+	end_test(1);
+}
+
+static void failed_overwrite_keeps_the_old(void)
+{
+	begin_test();
+	make_file("to/a", "old");
+	expect_int(start("a", TRANSFER_OVERWRITE, 3), 0);
+	expect_int(transfer_write(&transfer, 0, "ne", 2), 0);
+	expect_int(transfer_complete(&transfer), -EBADMSG);
+	expect(holds("to/a", "old"));
+	end_test(1);
+}
+
+static void link_is_replaced_not_followed(void)
+{
+	struct stat st;
+
+	begin_test();
+	make_file("victim", "untouched");
+	expect(symlink("../victim", "to/a") == 0);
+	expect_int(start("a", 0, 3), -EEXIST);
+	expect_int(copy("a", TRANSFER_OVERWRITE, "new"), 0);
+	expect(holds("victim", "untouched"));
+	expect(holds("to/a", "new"));
+	expect(lstat("to/a", &st) == 0 && S_ISREG(st.st_mode));
+	end_test(1);
+}
+
+static void what_is_no_file_refused(void)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX, .sun_path = "to/socket" };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	begin_test();
+	mkdir("to/directory", 0755);
+	expect(mkfifo("to/fifo", 0644) == 0);
+	expect(bind(fd, (struct sockaddr *)&address, sizeof(address)) == 0);
+	close(fd);
+	expect_int(start("directory", 0, 1), -EISDIR);
+	expect_int(start("directory", TRANSFER_OVERWRITE, 1), -EISDIR);
+	expect_int(start("fifo", 0, 1), -EEXIST);
+	expect_int(start("fifo", TRANSFER_OVERWRITE, 1), -EACCES);
+	expect_int(start("socket", TRANSFER_OVERWRITE, 1), -EACCES);
+	/* And when it gets there later */
+	expect_int(start("late", TRANSFER_OVERWRITE, 0), 0);
+	mkdir("to/late", 0755);
+	expect_int(transfer_complete(&transfer), -EISDIR);
+	end_test(4);
+}
+
+static void missing_directories(void)
+{
+	begin_test();
+	expect_int(transfer_start(&transfer, in("to/x/y"), "a", 0, 1), -ENOENT);
+	expect_int(entries("to"), 0);
+	/* With and without a slash at the end */
+	expect_int(transfer_start(&transfer, in("to/x/y"), "a", TRANSFER_CREATE_PATH, 0), 0);
+	expect_int(transfer_complete(&transfer), 0);
+	expect(holds("to/x/y/a", ""));
+	expect_int(transfer_start(&transfer, in("to/z/"), "a", TRANSFER_CREATE_PATH, 0), 0);
+	expect_int(transfer_complete(&transfer), 0);
+	expect(holds("to/z/a", ""));
+	/* An existing directory, with and without */
+	expect_int(transfer_start(&transfer, in("to/z"), "b", 0, 0), 0);
+	expect_int(transfer_complete(&transfer), 0);
+	expect(holds("to/z/b", ""));
+	end_test(2);
+}
+
+static void made_directories_go_with_the_copy(void)
+{
+	begin_test();
+	expect_int(transfer_start(&transfer, in("to/x/y/"), "a", TRANSFER_CREATE_PATH, 5), 0);
+	expect_int(transfer_write(&transfer, 0, "abc", 3), 0);
+	transfer_discard(&transfer, "cancelled by the test");
+	end_test(0);
+
+	begin_test();
+	expect_int(transfer_start(&transfer, in("to/x/y"), "a", TRANSFER_CREATE_PATH, 1ull << 62),
+		   -EFBIG);
+	end_test(0);
+}
+
+static void sizes(void)
+{
+	begin_test();
+	expect_int(start("a", 0, 4), 0);
+	expect_int(transfer_write(&transfer, 0, "abcde", 5), -EINVAL);
+	expect_int(start("a", 0, 4), 0);
+	expect_int(transfer_write(&transfer, 5, "", 0), -EINVAL);
+	expect_int(start("a", 0, 4), 0);
+	expect_int(transfer_write(&transfer, UINT64_MAX, "a", 1), -EINVAL);
+	expect_int(start("a", 0, 4), 0);
+	expect_int(transfer_write(&transfer, UINT64_MAX - 1, "abc", 3), -EINVAL);
+	/* A gap */
+	expect_int(start("a", 0, 4), 0);
+	expect_int(transfer_write(&transfer, 1, "bcd", 3), -EINVAL);
+	/* Too little */
+	expect_int(start("a", 0, 4), 0);
+	expect_int(transfer_write(&transfer, 0, "abc", 3), 0);
+	expect_int(transfer_complete(&transfer), -EBADMSG);
+	/* Too large for a file */
+	expect_int(start("a", 0, UINT64_MAX), -EFBIG);
+	expect_int(start("a", 0, (uint64_t)INT64_MAX + 1), -EFBIG);
+	end_test(0);
+}
+
+static void sent_again(void)
+{
+	begin_test();
+	expect_int(start("a", 0, 6), 0);
+	expect_int(transfer_write(&transfer, 0, "abXY", 4), 0);
+	expect_int(transfer_write(&transfer, 2, "cd", 2), 0);
+	expect_int(transfer_write(&transfer, 4, "ef", 2), 0);
+	expect_int(transfer_complete(&transfer), 0);
+	expect(holds("to/a", "abcdef"));
+	end_test(1);
+}
+
+/* Where offsets were 32 bits, the second would land at 0. */
+static void offsets_beyond_4_gib(void)
+{
+	static const uint64_t size = (5ull << 30) + 3;
+	char page[8192], data[8192];
+	struct stat st;
+	int fd;
+
+	begin_test();
+	if (start("a", 0, size) == -ENOSPC)
+		skip("no room for 5 GiB here");
+	expect(transfer_active(&transfer));
+	memset(data, 'x', sizeof(data));
+	/* What came before, without sending it */
+	transfer.received = 4ull << 30;
+	transfer.flushed = transfer.received;
+	expect_int(transfer_write(&transfer, 4ull << 30, data, sizeof(data)), 0);
+	transfer.received = size - 3;
+	transfer.flushed = transfer.received;
+	expect_int(transfer_write(&transfer, size - 3, "end", 3), 0);
+	expect_int(transfer_complete(&transfer), 0);
+	expect(stat("to/a", &st) == 0);
+	expect_int(st.st_size, size);
+	fd = open("to/a", O_RDONLY | O_CLOEXEC);
+	expect(pread(fd, page, 3, size - 3) == 3 && !memcmp(page, "end", 3));
+	expect(pread(fd, page, sizeof(page), 4ull << 30) == sizeof(page));
+	expect(!memcmp(page, data, sizeof(page)));
+	expect(pread(fd, page, 1, 0) == 1 && page[0] == 0);
+	close(fd);
+	end_test(1);
+}
+
+static void new_start_ends_the_old(void)
+{
+	begin_test();
+	expect_int(start("a", 0, 3), 0);
+	expect_int(transfer_write(&transfer, 0, "abc", 3), 0);
+	expect_int(copy("b", 0, "b"), 0);
+	expect_int(start("a", 0, 3), 0);
+	expect_int(transfer_start(&transfer, in("nowhere"), "b", 0, 1), -ENOENT);
+	end_test(1);
+}
+
+static void discard_at_every_point(void)
+{
+	begin_test();
+	for (int point = 0; point < 4; point++) {
+		if (point >= 1)
+			expect_int(start("a", 0, 2), 0);
+		if (point >= 2)
+			expect_int(transfer_write(&transfer, 0, "a", 1), 0);
+		if (point >= 3)
+			expect_int(transfer_write(&transfer, 1, "b", 1), 0);
+		transfer_discard(&transfer, "cancelled by the test");
+		transfer_discard(&transfer, "cancelled by the test");
+		expect_int(entries("to"), 0);
+	}
+	end_test(0);
+}
+
+static void read_only_directory(void)
+{
+	if (geteuid() == 0)
+		skip("root may write there");
+	begin_test();
+	expect(chmod("to", 0555) == 0);
+	expect_int(start("a", 0, 1), -EACCES);
+	expect(chmod("to", 0755) == 0);
+	end_test(0);
+}
+
+static void immutable_directory(void)
+{
+	int flags = FS_IMMUTABLE_FL, none = 0, dir;
+
+	begin_test();
+	dir = open("to", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (ioctl(dir, FS_IOC_SETFLAGS, &flags) < 0) {
+		close(dir);
+		end_test(0);
+		skip("not root, or a file system without the flag");
+	}
+	expect_int(start("a", 0, 1), -EPERM);
+	expect_int(transfer_start(&transfer, in("to/x"), "a", TRANSFER_CREATE_PATH, 1), -EPERM);
+	expect(ioctl(dir, FS_IOC_SETFLAGS, &none) == 0);
+	close(dir);
+	end_test(0);
+}
+
+static void limited(void)
+{
+	struct rlimit limit = { .rlim_cur = 4096, .rlim_max = 4096 };
+
+	begin_test();
+	signal(SIGXFSZ, SIG_IGN);
+	expect(setrlimit(RLIMIT_FSIZE, &limit) == 0);
+	expect_int(start("a", 0, 4097), -EFBIG);
+	expect_int(copy("b", 0, "b"), 0);
+	end_test(1);
+}
+
+static void file_size_limit(void)
+{
+	expect_int(in_child(limited), 0);
+}
+
+/* 64 KiB of room */
+static void small_file_system(void)
+{
+	static char block[4096];
+	int err;
+
+	begin_test();
+	if (mount("tmpfs", "to", "tmpfs", 0, "size=64k") < 0)
+		_exit(CANNOT_MOUNT);
+	expect_int(start("a", 0, 128 << 10), -ENOSPC);
+	expect_int(entries("to"), 0);
+
+	/* What is reserved is there, although somebody else fills the rest. */
+	expect_int(start("a", 0, 32 << 10), 0);
+	int fd = open("to/other", O_CREAT | O_WRONLY | O_CLOEXEC, 0644);
+	while (write(fd, block, sizeof(block)) > 0)
+		;
+	close(fd);
+	for (int i = 0; i < 8; i++)
+		expect_int(transfer_write(&transfer, i * sizeof(block), block, sizeof(block)), 0);
+	expect_int(transfer_complete(&transfer), 0);
+	err = start("b", 0, 4096);
+	expect_int(err, -ENOSPC);
+	end_test(2);
+	umount("to");
+}
+
+static void disk_full(void)
+{
+	in_own_mounts(small_file_system);
+}
+
+static void no_writing(void)
+{
+	begin_test();
+	if (mount("tmpfs", "to", "tmpfs", MS_RDONLY, NULL) < 0)
+		_exit(CANNOT_MOUNT);
+	expect_int(start("a", 0, 1), -EROFS);
+	end_test(0);
+	umount("to");
+}
+
+static void read_only_file_system(void)
+{
+	in_own_mounts(no_writing);
+}
+
+/* The daemon is killed between START and COMPLETE. */
+static void crash(void)
+{
+	begin_test();
+	start("a", 0, 3);
+	transfer_write(&transfer, 0, "abc", 3);
+	raise(SIGKILL);
+}
+
+static void crash_leaves_nothing_after_the_next_start(void)
+{
+	int state;
+
+	expect_int(in_child(crash), 128 + SIGKILL);
+	if (!(variant & TRANSFER_AVOID_TMPFILE))
+		expect_int(entries("to"), 0);
+	else
+		expect_int(entries("to"), 1);
+	make_file("to/a", "not ours");
+	make_file("to/" LEFTOVER_PREFIX "0123456789abcdef", "not noted");
+	state = leftover_open("state");
+	expect_int(leftover_remove(state), 0);
+	expect_int(leftover_remove(state), 0);
+	expect_int(entries("to"), 2);
+	expect_int(entries("state"), 0);
+	close(state);
+}
+
+static void note_of_something_else_removes_nothing(void)
+{
+	int state;
+
+	mkdir("state", 0700);
+	make_file("precious", "");
+	make_file(LEFTOVER_PREFIX "short", "");
+	mkdir(LEFTOVER_PREFIX "0123456789abcdef", 0755);
+	state = leftover_open("state");
+	expect(symlink(in("precious"), "state/unfinished") == 0);
+	expect_int(leftover_remove(state), 0);
+	expect_int(entries("state"), 0);
+	expect(symlink(in(LEFTOVER_PREFIX "short"), "state/unfinished") == 0);
+	expect_int(leftover_remove(state), 0);
+	expect(symlink(in(LEFTOVER_PREFIX "0123456789abcdef"), "state/unfinished") == 0);
+	expect_int(leftover_remove(state), 0);
+	expect_int(entries("state"), 0);
+	expect_int(entries("."), 4);
+	close(state);
+}
+
+static void state_directory_is_one_daemons(void)
+{
+	int state = leftover_open("state");
+
+	expect(state >= 0);
+	expect_int(leftover_open("state"), -EBUSY);
+	close(state);
+	state = leftover_open("state");
+	expect(state >= 0);
+	close(state);
+	expect_int(leftover_open("no/where"), -ENOENT);
+}
+
+static void all(const char *how, int avoid)
+{
+	test_variant(whole_or_not_there, how, avoid);
+	test_variant(umask_counts, how, avoid);
+	test_variant(empty_file, how, avoid);
+	test_variant(several_one_after_the_other, how, avoid);
+	test_variant(existing_file_refused_at_start, how, avoid);
+	test_variant(file_that_appears_meanwhile_stays, how, avoid);
+	test_variant(never_over_a_file_in_a_race, how, avoid);
+	test_variant(overwrite, how, avoid);
+	test_variant(overwrite_of_nothing, how, avoid);
+	test_variant(failed_overwrite_keeps_the_old, how, avoid);
+	test_variant(link_is_replaced_not_followed, how, avoid);
+	test_variant(what_is_no_file_refused, how, avoid);
+	test_variant(missing_directories, how, avoid);
+	test_variant(made_directories_go_with_the_copy, how, avoid);
+	test_variant(sizes, how, avoid);
+	test_variant(sent_again, how, avoid);
+	test_variant(new_start_ends_the_old, how, avoid);
+	test_variant(discard_at_every_point, how, avoid);
+	test_variant(read_only_directory, how, avoid);
+	test_variant(immutable_directory, how, avoid);
+	test_variant(file_size_limit, how, avoid);
+	test_variant(disk_full, how, avoid);
+	test_variant(read_only_file_system, how, avoid);
+	test_variant(crash_leaves_nothing_after_the_next_start, how, avoid);
+}
+
+int main(void)
+{
+	all("unnamed file", 0);
+	all("named file", TRANSFER_AVOID_TMPFILE);
+	all("named file and hard link", TRANSFER_AVOID_TMPFILE | TRANSFER_AVOID_NOREPLACE);
+	test(offsets_beyond_4_gib);
+	test(note_of_something_else_removes_nothing);
+	test(state_directory_is_one_daemons);
+	run_tests();
+}
