@@ -52,3 +52,13 @@ install-lib: lib
 	$(INSTALL) -m 644 man/$(lib_name).3 $(DESTDIR)$(mandir)/man3/
 
 -include $(lib_objects:.o=.d)
+
+# The library as installed: header as C and C++, programs linked both ways, symbols, map, VERSION.
+.PHONY: check-lib
+check-lib: lib
+	$(Q)rm -rf $(O)/lib-root
+	$(Q)$(MAKE) -s --no-print-directory install-lib O=$(O) DESTDIR=$(abspath $(O))/lib-root prefix=/usr \
+		exec_prefix=/usr libdir=/usr/lib includedir=/usr/include pkgconfigdir=/usr/lib/pkgconfig \
+		mandir=/usr/share/man >/dev/null
+	$(Q)CC="$(CC)" CXX="$(CROSS_COMPILE)g++" CROSS_COMPILE="$(CROSS_COMPILE)" \
+		PKG_CONFIG="$(PKG_CONFIG)" lib/check $(abspath $(O))/lib-root
