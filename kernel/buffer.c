@@ -26,7 +26,6 @@ void hvuio_buffer_unshare(struct hvuio_buffer *buffer, struct vmbus_channel *cha
 	if (!buffer->gpadl.gpadl_handle)
 		return;
 	vmbus_teardown_gpadl(channel, &buffer->gpadl);
-	/* The kernel's return value does not tell; a handle that is left does, except after a rescind. */
 	if (hvuio_gpadl_is_held(channel, &buffer->gpadl))
 		buffer->held_by_host = true;
 	buffer->gpadl.gpadl_handle = 0;

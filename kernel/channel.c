@@ -22,10 +22,12 @@ static void hvuio_interrupt(void *context)
 {
 	struct hvuio_device *dev = context;
 
-	/* Pairs with hvuio_device_create(). */
+	/* Pairs with the store in hvuio_device_create(): info.uio_dev is set when this is. */
 	if (!smp_load_acquire(&dev->registered)) {
 		WRITE_ONCE(dev->early_event, true);
+		/* Either the store is seen below, or early_event is seen after it. */
 		smp_mb();
+		/* As above. */
 		if (!smp_load_acquire(&dev->registered))
 			return;
 	}
@@ -83,8 +85,8 @@ static void hvuio_sub_open(struct hvuio_device *dev, struct vmbus_channel *sub)
 	mutex_lock(&dev->channels_lock);
 	if (hc && dev->dead) {
 		/*
-		 * The host answered only after the closer had given up waiting. A sub-channel can be
-		 * closed with its primary only, which is gone: this one stays open for ever.
+		 * The host answered only after the closer had given up waiting. A sub-channel can
+		 * be closed with its primary only, which is gone: this one stays open for ever.
 		 */
 		hc->ring.held_by_host = true;
 		kref_get(&dev->ref);
@@ -94,8 +96,8 @@ static void hvuio_sub_open(struct hvuio_device *dev, struct vmbus_channel *sub)
 	} else if (hc) {
 		hvuio_channel_add(dev, hc);
 		/*
-		 * Only now: user space takes the file for a sign that it can be mapped. Under the lock,
-		 * because closing removes the file of every channel that it finds in the list.
+		 * Only now: user space takes the file for a sign that it can be mapped. Under the
+		 * lock, because closing removes the file of every channel that is in the list.
 		 */
 		if (hvuio_ring_file_create(hc))
 			pr_err("channel %u: cannot create its ring file\n",
@@ -205,7 +207,7 @@ void hvuio_disconnect(struct hvuio_device *dev)
 		kobject_get(&hc->channel->kobj);
 	}
 
-	/* Clears the callbacks of all channels, then closes those that are open, the primary last. */
+	/* Clears the callbacks of all channels and closes those that are open, the primary last. */
 	ret = vmbus_disconnect_ring(channel);
 	if (was_open && (ret || hvuio_ring_gpadl_is_held(channel))) {
 		dev_err(&dev->hv->device, "the host does not close the channel: %d\n", ret);
@@ -220,18 +222,21 @@ void hvuio_disconnect(struct hvuio_device *dev)
 	}
 }
 
-/* As hvuio_disconnect(), before the device goes: no channel is opened after it. Under lock. */
+/*
+ * As hvuio_disconnect(), before the device goes: no channel of it is open or will be opened. Does
+ * nothing to a closed device: each walk over the sub-channels is a risk, because the core waits
+ * for ever for one that is closed and is being rescinded at that moment. Under lock.
+ */
 void hvuio_disconnect_last(struct hvuio_device *dev)
 {
-	bool again;
-
-	hvuio_disconnect(dev);
-	mutex_lock(&dev->channels_lock);
-	dev->dead = true;
-	again = !list_empty(&dev->channels);
-	mutex_unlock(&dev->channels_lock);
-	if (again)
+	for (;;) {
+		mutex_lock(&dev->channels_lock);
+		dev->dead = list_empty(&dev->channels);
+		mutex_unlock(&dev->channels_lock);
+		if (dev->dead)
+			break;
 		hvuio_disconnect(dev);
+	}
 }
 
 /*

@@ -224,8 +224,8 @@ int hvuio_device_create(struct hv_device *hv)
 	}
 
 	/*
-	 * VMBus unregisters a rescinded device by itself, which ends in hvuio_remove(); a callback of
-	 * ours would have to do that, and one that a former driver left behind would still be called.
+	 * VMBus unregisters a rescinded device by itself, which ends in hvuio_remove(); a callback
+	 * of ours would have to do that, and one that a former driver left behind would be called.
 	 */
 	vmbus_set_chn_rescind_callback(channel, NULL);
 	set_channel_read_mode(channel, HV_CALL_ISR);
@@ -257,8 +257,9 @@ int hvuio_device_create(struct hv_device *hv)
 		goto err_register;
 	}
 
-	/* Pairs with hvuio_interrupt(): one of the two sees the other's store and notifies. */
+	/* Pairs with the loads in hvuio_interrupt(), for info.uio_dev. */
 	smp_store_release(&dev->registered, true);
+	/* Pairs with hvuio_interrupt(): one of the two sees the other's store and notifies. */
 	smp_mb();
 	if (READ_ONCE(dev->early_event))
 		uio_event_notify(&dev->info);
@@ -266,8 +267,8 @@ int hvuio_device_create(struct hv_device *hv)
 
 	/*
 	 * A UIO core without "uio: Fix stale info pointer in failed registration path" still calls
-	 * into info for a file that was opened while the registration failed: info has to stay, and to
-	 * say that there is nothing.
+	 * into info for a file that was opened while the registration failed: info has to stay, and
+	 * to say that there is nothing.
 	 */
 err_register:
 	memset(dev->info.mem, 0, sizeof(dev->info.mem));

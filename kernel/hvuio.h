@@ -31,7 +31,7 @@ enum hvuio_map {
 struct hvuio_ring {
 	struct page **pages;
 	unsigned int nr_pages;
-	/* Once set, never cleared: the host may write to these pages for ever, so they are leaked. */
+	/* Never cleared: the host may write to these pages at any time, so they are leaked. */
 	bool held_by_host;
 };
 
@@ -72,10 +72,10 @@ struct hvuio_device {
 	unsigned int opens;
 	bool opened_once;
 	bool gone;			/* being removed: no more opens */
-	bool lost;			/* suspended while open: EIO until the last user has closed */
+	bool lost;			/* suspended while open: EIO until the last close */
 	struct list_head inodes;	/* of the open files */
 
-	struct mutex channels_lock;
+	struct mutex channels_lock;	/* for the five below */
 	struct list_head channels;	/* the open ones, which may be signalled */
 	bool accepting;			/* sub-channels are opened when they are offered */
 	bool dead;			/* nobody will close a channel any more */

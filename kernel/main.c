@@ -19,6 +19,7 @@ static void hvuio_remove(struct hv_device *hv)
 {
 	hvuio_device_destroy(hv_get_drvdata(hv));
 }
+
 HVUIO_DEFINE_REMOVE(hvuio_remove)
 
 static int hvuio_suspend(struct hv_device *hv)

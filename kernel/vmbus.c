@@ -9,11 +9,12 @@ static bool hvuio_is_hyp_page(void *page)
 	return page && IS_ALIGNED((unsigned long)page, HV_HYP_PAGE_SIZE) && virt_addr_valid(page);
 }
 
-/* Whether a page that Hyper-V knows is alone in its system page, so that mapping it shows no more. */
+/* Whether a page of 4 KiB is alone in its system page, so that mapping it shows nothing else. */
 static bool hvuio_is_alone(void *page)
 {
-	return PAGE_SIZE == HV_HYP_PAGE_SIZE ||
-	       (PAGE_ALIGNED(page) && !PageSlab(virt_to_head_page(page)));
+	if (PAGE_SIZE > HV_HYP_PAGE_SIZE)
+		return PAGE_ALIGNED(page) && !PageSlab(virt_to_head_page(page));
+	return true;
 }
 
 int hvuio_vmbus_check(void)

@@ -20,7 +20,7 @@ static inline bool hvuio_gpadl_is_host_visible(const struct vmbus_gpadl *gpadl)
 #endif
 }
 
-/* A finished teardown leaves no handle; one cut short by a rescind does, but then the host let go. */
+/* A finished teardown leaves no handle; one cut short by a rescind does, but the host let go. */
 static inline bool hvuio_gpadl_is_held(const struct vmbus_channel *channel,
 				       const struct vmbus_gpadl *gpadl)
 {

@@ -72,12 +72,13 @@ void hvuio_ring_file_remove(struct hvuio_channel *hc)
 #else
 
 #ifdef HVUIO_BIN_ATTRIBUTE_MMAP_TAKES_CONST
-#define hvuio_mmap_attr const struct bin_attribute
+#define HVUIO_ATTR_CONST const
 #else
-#define hvuio_mmap_attr struct bin_attribute
+#define HVUIO_ATTR_CONST
 #endif
 
-static int hvuio_ring_file_mmap(struct file *file, struct kobject *kobj, hvuio_mmap_attr *attr,
+static int hvuio_ring_file_mmap(struct file *file, struct kobject *kobj,
+				HVUIO_ATTR_CONST struct bin_attribute *attr,
 				struct vm_area_struct *vma)
 {
 	return hvuio_ring_file_map(container_of(attr, struct hvuio_channel, ring_file.attr), vma);
@@ -91,8 +92,8 @@ int hvuio_ring_file_create(struct hvuio_channel *hc)
 	if (hc->ring_file.there)
 		return 0;
 	/*
-	 * When the driver is loaded before the device is offered, probe runs before the kernel has made
-	 * the primary's folder. A sub-channel has its own when we hear of it.
+	 * When the driver is loaded before the device is offered, probe runs before the kernel has
+	 * made the primary's folder. A sub-channel has its own when we hear of it.
 	 */
 	if (!hc->channel->primary_channel && !READ_ONCE(hc->channel->probe_done))
 		return -EAGAIN;
