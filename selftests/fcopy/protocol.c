@@ -428,6 +428,7 @@ static void noise(void)
 	const size_t path = IC_HEADER + OPERATION + 520;
 	char data[DATA_MAX] = "";
 	int copies = 0;
+	uint64_t n;
 
 	begin_test();
 	ksft_print_msg("SEED=%u\n", seed);
@@ -444,7 +445,10 @@ static void noise(void)
 			end_message(&request, random() % 5);
 			break;
 		default:
-			write_message(&request, session.transfer.received, data, random() % DATA_MAX);
+			n = session.transfer.size - session.transfer.received;
+			if (n > DATA_MAX || random() % 2)
+				n = random() % DATA_MAX;
+			write_message(&request, session.transfer.received, data, n);
 		}
 		for (int k = random() % 3 * (random() % 8); k > 0; k--) {
 			size_t at = random() % (random() % 2 ? request.length : 120);
