@@ -73,4 +73,8 @@ module_exit(hvuio_exit);
 MODULE_AUTHOR("The hyperv-uio authors");
 MODULE_DESCRIPTION("VMBus devices for drivers in user space");
 MODULE_LICENSE("GPL");
-MODULE_VERSION(HVUIO_VERSION);
+/*
+ * The kernel's own module calls itself 0.02.0 or 0.02.1, and DKMS does not install a module that
+ * looks older than the one it replaces, or has no version: hence the epoch.
+ */
+MODULE_VERSION("1:" HVUIO_VERSION);
