@@ -268,20 +268,44 @@ static void places_of_the_kernel_refused(void)
 	expect_refused("/proc/fcopy-test", PATH_CREATE, -EXDEV);
 }
 
+/* A directory of devtmpfs itself, with nothing mounted on it; NULL if there is none */
+static const char *part_of_dev(void)
+{
+	static const char *const parts[] = { "/dev/net", "/dev/input", "/dev/mapper", "/dev/char",
+					     "/dev/block", "/dev/disk", "/dev/bus", "/dev/cpu" };
+	struct stat dev, st;
+
+	stat("/dev", &dev);
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+		if (stat(parts[i], &st) == 0 && st.st_dev == dev.st_dev)
+			return parts[i];
+	return NULL;
+}
+
 static void mounts_elsewhere(void)
 {
+	const char *part = part_of_dev();
+
 	mkdir("dev", 0755);
+	mkdir("part", 0755);
 	mkdir("proc", 0755);
+	mkdir("pts", 0755);
 	mkdir("ram", 0755);
-	mkdir("twice", 0755);
 	if (mount("/dev", "dev", NULL, MS_BIND, NULL) < 0 ||
+	    (part && mount(part, "part", NULL, MS_BIND, NULL) < 0) ||
 	    mount("proc", "proc", "proc", 0, NULL) < 0 ||
+	    mount("devpts", "pts", "devpts", 0, "newinstance") < 0 ||
 	    mount("tmpfs", "ram", "tmpfs", 0, NULL) < 0)
 		_exit(CANNOT_MOUNT);
 	expect_refused(in("dev"), 0, -EXDEV);
 	expect_refused(in("proc/self"), 0, -EXDEV);
+	expect_refused(in("pts"), 0, -EXDEV);
 	expect_refused(in("dev/fcopy-test"), PATH_CREATE, -EXDEV);
-	/* A file system of people, and inside a place of the kernel */
+	if (part)
+		expect_refused(in("part"), 0, -EXDEV);
+	else
+		ksft_print_msg("/dev has no directory of its own here\n");
+	/* A file system of people, and the same inside a place of the kernel */
 	expect_opened(in("ram"), 0, "ram");
 	expect(mount("ram", "/dev/shm", NULL, MS_BIND, NULL) == 0);
 	expect_refused("/dev/shm", 0, -EXDEV);
