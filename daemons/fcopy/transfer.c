@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -94,10 +95,17 @@ static int open_file(struct transfer *transfer)
 
 static int reserve(int file, uint64_t size)
 {
+	struct statvfs fs;
 	int r;
 
 	if (size == 0)
 		return 0;
+	/*
+	 * fallocate() of more than there is takes all of it before it fails, and every other writer of
+	 * the file system would see a full disk meanwhile: a claim that cannot be met must not try.
+	 */
+	if (fstatvfs(file, &fs) == 0 && size / fs.f_frsize > fs.f_bavail)
+		return -ENOSPC;
 	do
 		r = fallocate(file, 0, 0, size);
 	while (r < 0 && errno == EINTR);
