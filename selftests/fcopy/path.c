@@ -177,6 +177,10 @@ static void links_of_users_refused(void)
 	}
 	expect_refused(in("absolute"), 0, -ELOOP);
 	expect_refused(in("relative/x"), PATH_CREATE, -ELOOP);
+	mkdir("real/sub", 0755);
+	expect_refused(in("absolute/sub"), 0, -ELOOP);
+	expect_refused(in("relative/sub"), 0, -ELOOP);
+	expect(rmdir("real/sub") == 0);
 	expect_refused(in("open/link"), 0, -ELOOP);
 	expect_int(entries("real"), 0);
 	if (geteuid() == 0) {
