@@ -182,7 +182,8 @@ int host_pump(struct host *host, int timeout_ms)
 			host->malformed++;
 			printf("malformed channel %u: %s\n", frame.channel, message->payload);
 		} else if (host->verbose) {
-			printf("event %s channel %u\n", event_names[frame.op - FRAME_OFFERED], frame.channel);
+			printf("event %s channel %u at %.3f\n", event_names[frame.op - FRAME_OFFERED],
+			       frame.channel, (double)(host_now() - host->began) / 1000);
 		}
 		take_event(host, &frame);
 		break;
@@ -317,7 +318,7 @@ int host_connect(struct host *host, const char *path, int timeout_ms)
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	int ret;
 
-	*host = (struct host){ .fd = -1, .verbose = host->verbose };
+	*host = (struct host){ .fd = -1, .verbose = host->verbose, .began = host_now() };
 	host->packets_end = &host->packets;
 	if (strlen(path) >= sizeof(address.sun_path))
 		return host_error(host, -ENAMETOOLONG, "%s: the name of a socket has at most %zu bytes", path,

@@ -24,6 +24,7 @@ struct host_packet {
 struct host {
 	int fd;
 	bool verbose; /* events go to stdout as "event ..." */
+	int64_t began;
 	uint32_t version;
 	uint32_t channels;
 	struct frame_channel channel[HOST_MAX_CHANNELS];

@@ -30,7 +30,7 @@ static const char usage[] =
 	"  --size BYTES          the size that is declared (default: the real one)\n"
 	"  --cancel-after BYTES  cancels when so many bytes are sent\n"
 	"  --generate BYTES:SEED sends reproducible bytes instead of a file\n"
-	"  --timeout SECONDS     for each answer and for the device to be opened (default: 30)\n"
+	"  --timeout SECONDS     for each answer and for the device to be opened (default: 60)\n"
 	"Prints what was negotiated, the status of each step, bytes, packets, seconds, MB/s, sha256, and last\n"
 	"\"status 0xHHHHHHHH (text)\". Exit status: 0 all statuses are 0, 1 one is not, 2 wrong use or no socket,\n"
 	"3 no answer in time, 4 the device went away or answered wrongly.\n";
@@ -373,7 +373,7 @@ int main(int argc, char **argv)
 		{ "generate", required_argument, NULL, 'g' },     { "timeout", required_argument, NULL, 't' },
 		{ "help", no_argument, NULL, 'h' },               { 0 },
 	};
-	struct copy copy = { .timeout_ms = 30000 };
+	struct copy copy = { .timeout_ms = 60000 };
 	struct start start = { .header.operation = START };
 	struct fcopy end = { .operation = COMPLETE };
 	uint64_t size = 0, declared = 0, cancel_after = UINT64_MAX, sent = 0;
@@ -457,7 +457,7 @@ int main(int argc, char **argv)
 	copy.xid = 1;
 	ret = host_connect(&copy.host, argv[optind], copy.timeout_ms);
 	if (ret)
-		fail(EXIT_USAGE, argv[optind], copy.host.error);
+		fail(EXIT_USAGE, "connect", copy.host.error);
 	negotiate(&copy);
 
 	sha256_init(&sha);

@@ -60,7 +60,7 @@ enum frame_op {
 	FRAME_OPENED,     /* the guest has opened: @arg and @arg2 the bytes of tx and rx, header pages included */
 	FRAME_CLOSED,
 	FRAME_RESCINDED,  /* the guest has the rescind message */
-	FRAME_RELEASED,   /* the guest has let go of the relid */
+	FRAME_RELEASED,   /* the guest has let go of the relid: without it, a channel is never offered again */
 	FRAME_RESET,      /* the guest has left the VMBus: unload, reboot or a new kernel; nothing is open or offered */
 	FRAME_MALFORMED,  /* the guest's packet was wrong (text); all of tx was discarded */
 };

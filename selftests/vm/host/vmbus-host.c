@@ -14,7 +14,7 @@
 static const char usage[] =
 	"usage: vmbus-host [-v] [-t SECONDS] SOCKET [COMMAND...]\n"
 	"Plays the host of a device: each COMMAND is one argument, or one line of the standard input.\n"
-	"  timeout SECONDS              limit of each of the following waits (default: 30)\n"
+	"  timeout SECONDS              limit of each of the following waits (default: 60)\n"
 	"  channel N                    the following commands are about channel N (default: 0)\n"
 	"  wait-open, wait-close        until the guest has opened, or closed\n"
 	"  wait-offered, wait-released  until the guest has the offer, or has let go of the rescinded one\n"
@@ -44,8 +44,8 @@ static const char usage[] =
 	"  expect-stat NAME MIN [MAX]   one counter, in its bounds\n"
 	"  status                       the channels as they are\n"
 	"  sleep MS, print TEXT\n"
-	"HEX is pairs of hexadecimal digits, spaces allowed. Exit status: 0 all commands did, 1 one failed (its name\n"
-	"and the reason are printed), 2 wrong use or no socket.\n";
+	"HEX is pairs of hexadecimal digits, dots between them for the eye. Exit status: 0 all commands did, 1 one\n"
+	"failed (its name and the reason are printed), 2 wrong use or no socket.\n";
 
 #define MAX_ARGS 8
 
@@ -102,6 +102,10 @@ static int take_hex(struct script *s, int index, uint8_t **bytes, uint32_t *len)
 		char pair[3] = { at[0], at[1], 0 };
 		char *end;
 
+		if (*at == '.') {
+			at++;
+			continue;
+		}
 		byte = (unsigned int)strtoul(pair, &end, 16);
 		if (end != pair + 2)
 			return host_error(&s->host, -EINVAL, "'%s' is not hex", at);
@@ -793,7 +797,7 @@ static int run(struct script *s, const char *line)
 
 int main(int argc, char **argv)
 {
-	struct script s = { .timeout_ms = 30000, .xid = 1 };
+	struct script s = { .timeout_ms = 60000, .xid = 1 };
 	char *line = NULL;
 	size_t size = 0;
 	int option, ret;
