@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A plug-in for QEMU (LD_PRELOAD): a VMBus whose devices are programs. QEMU's own VMBus code is compiled
- * in, under type names of its own; each -device vmbus-pipe is a device of any class, whose channels go
- * to and from a program on a socket as the frames of frame.h.
+ * A plug-in for QEMU (LD_PRELOAD): a VMBus whose devices are programs. QEMU's own VMBus code is
+ * compiled in, under type names of its own; each -device vmbus-pipe is a device of any class, whose
+ * channels go to and from a program on a socket as the frames of frame.h.
  *
  * Everything here runs in QEMU's main loop, under its big lock.
  */
@@ -14,14 +14,15 @@
 /* Beyond QEMU's own states of an offer. */
 enum {
 	HOST_OFFER_HELD = VMOFFER_SENT + 1, /* not to be offered yet, or again */
-	HOST_OFFER_RESCINDED,               /* the guest has the rescind message and still holds the relid */
+	HOST_OFFER_RESCINDED, /* the guest has the rescind message and still holds the relid */
 };
 
 #define MAX_CHANNELS 64
 #define MONITOR_BITS 128 /* four groups of 32 */
 #define MONITOR_POLL_MS 1
 
-/* More than this under way to the program: the guest's rings wait. More from it: its socket waits. */
+/* More than this under way to the program: the guest's rings wait. More from it: its socket waits.
+ */
 #define OUT_LIMIT (4u << 20)
 #define IN_LIMIT (4u << 20)
 
@@ -123,7 +124,8 @@ static void pipe_flush_out(VMBusPipe *pipe)
 		pipe->out_done = 0;
 	}
 	if (pipe->connected && pipe->out->len && !pipe->watch)
-		pipe->watch = qemu_chr_fe_add_watch(&pipe->chr, G_IO_OUT | G_IO_HUP, pipe_writable, pipe);
+		pipe->watch = qemu_chr_fe_add_watch(&pipe->chr, G_IO_OUT | G_IO_HUP, pipe_writable,
+						    pipe);
 	if (was_full && !pipe_out_full(pipe))
 		pipe_kick(pipe);
 }
@@ -151,15 +153,18 @@ static void put_frame(VMBusPipe *pipe, struct frame frame, const void *payload, 
 static void put_event(VMBusChannel *chan, enum frame_op op, uint32_t arg, uint32_t arg2)
 {
 	struct frame frame = {
-		.op = op, .channel = vmbus_channel_idx(chan), .flags = host_of(chan)->monitored,
-		.arg = arg, .arg2 = arg2,
+		.op = op,
+		.channel = vmbus_channel_idx(chan),
+		.flags = host_of(chan)->monitored,
+		.arg = arg,
+		.arg2 = arg2,
 	};
 
 	put_frame(pipe_of(chan), frame, NULL, 0);
 }
 
-static void G_GNUC_PRINTF(5, 6)
-put_text(VMBusPipe *pipe, enum frame_op op, uint16_t channel, uint32_t tag, const char *format, ...)
+static void G_GNUC_PRINTF(5, 6) put_text(VMBusPipe *pipe, enum frame_op op, uint16_t channel,
+					 uint32_t tag, const char *format, ...)
 {
 	struct frame frame = { .op = op, .channel = channel, .tag = tag };
 	g_autofree char *text = NULL;
@@ -184,7 +189,8 @@ static void put_ok(VMBusPipe *pipe, const struct frame *request, const void *pay
 static uint32_t ring_pages(VMBusChannel *chan, enum frame_ring ring, uint32_t *first)
 {
 	*first = ring == FRAME_TX ? 0 : chan->ringbuf_send_offset;
-	return ring == FRAME_TX ? chan->ringbuf_send_offset : chan->gpadl->num_gfns - chan->ringbuf_send_offset;
+	return ring == FRAME_TX ? chan->ringbuf_send_offset
+				: chan->gpadl->num_gfns - chan->ringbuf_send_offset;
 }
 
 static uint32_t ring_size(VMBusChannel *chan, enum frame_ring ring)
@@ -194,7 +200,8 @@ static uint32_t ring_size(VMBusChannel *chan, enum frame_ring ring)
 	return ring_pages(chan, ring, &first) << TARGET_PAGE_BITS;
 }
 
-static int ring_raw(VMBusChannel *chan, enum frame_ring ring, uint32_t offset, void *bytes, uint32_t len, bool write)
+static int ring_raw(VMBusChannel *chan, enum frame_ring ring, uint32_t offset, void *bytes,
+		    uint32_t len, bool write)
 {
 	GpadlIter iter;
 	uint32_t first;
@@ -234,7 +241,8 @@ static void packet_done(VMBusChannel *chan, struct packet *packet, const char *e
 	g_array_set_size(pipe->syncs, 0);
 }
 
-/* The packet's bytes into rx, and the signal when the guest had read everything before and allows it. */
+/* The packet's bytes into rx, and the signal when the guest had read everything before and allows
+ * it. */
 static int ring_put(VMBusChannel *chan, struct packet *packet)
 {
 	VMBusSendRingBuf *ring = &chan->send_ringbuf;
@@ -260,7 +268,8 @@ static int ring_put(VMBusChannel *chan, struct packet *packet)
 		return -EFAULT;
 	ring->wr_idx = rb_idx_wrap(start + packet->len, ring->common.len);
 	ring->last_wr_idx = ring->wr_idx;
-	/* The packet before the index, the index before a look at what the reader has done meanwhile. */
+	/* The packet before the index, the index before a look at what the reader has done
+	 * meanwhile. */
 	smp_mb();
 	qatomic_set(&header->write_index, ring->wr_idx);
 	smp_mb();
@@ -279,7 +288,8 @@ static unsigned int ring_flush(VMBusChannel *chan)
 	struct packet *packet;
 
 	while ((packet = g_queue_peek_head(&host->packets))) {
-		/* What QEMU takes as the message is what is left after the header and the trailer. */
+		/* What QEMU takes as the message is what is left after the header and the trailer.
+		 */
 		uint32_t overhead = sizeof(vmbus_packet_hdr) + VMBUS_PKT_TRAILER;
 		int ret = vmbus_channel_reserve(chan, 0, MAX(packet->len, overhead) - overhead);
 
@@ -303,7 +313,8 @@ static unsigned int ring_flush(VMBusChannel *chan)
 	return count;
 }
 
-/* The guest waits for room when pending_send_sz is set: tell it once, when the room has become enough. */
+/* The guest waits for room when pending_send_sz is set: tell it once, when the room has become
+ * enough. */
 static void ring_give_room(VMBusChannel *chan, uint32_t bytes)
 {
 	VMBusRecvRingBuf *ring = &chan->recv_ringbuf;
@@ -320,8 +331,10 @@ static void ring_give_room(VMBusChannel *chan, uint32_t bytes)
 	if (!(header->feature_bits & VMBUS_RING_BUFFER_FEAT_PENDING_SZ) || !pending)
 		goto unmap;
 	smp_rmb();
-	/* Unlike QEMU's own code, for which an empty ring has no room and the guest would wait forever. */
-	room = ring->common.len - rb_idx_delta(ring->rd_idx, qatomic_read(&header->write_index), ring->common.len, true);
+	/* Unlike QEMU's own code, for which an empty ring has no room and the guest would wait
+	 * forever. */
+	room = ring->common.len - rb_idx_delta(ring->rd_idx, qatomic_read(&header->write_index),
+					       ring->common.len, true);
 	if (room > pending && room - MIN(bytes, room) <= pending)
 		vmbus_channel_notify_guest(chan);
 unmap:
@@ -333,7 +346,8 @@ static bool packet_sane(VMBusChannel *chan, const vmbus_packet_hdr *header, uint
 	uint32_t size = header->len_qwords * sizeof(uint64_t);
 	uint32_t offset = header->offset_qwords * sizeof(uint64_t);
 
-	if (size >= sizeof(*header) && size + VMBUS_PKT_TRAILER <= avail && offset >= sizeof(*header) && offset <= size)
+	if (size >= sizeof(*header) && size + VMBUS_PKT_TRAILER <= avail &&
+	    offset >= sizeof(*header) && offset <= size)
 		return true;
 	put_text(pipe_of(chan), FRAME_MALFORMED, vmbus_channel_idx(chan), 0,
 		 "packet at %u of type %u: %u bytes, payload at %u, %u bytes in the ring",
@@ -341,26 +355,26 @@ static bool packet_sane(VMBusChannel *chan, const vmbus_packet_hdr *header, uint
 	return false;
 }
 
-/* Everything in tx goes to the program. Returns the number of packets. */
-static unsigned int ring_receive(VMBusChannel *chan)
+/* What is in tx goes to the program. Returns whether anything was taken: then the guest may have
+ * added to it meanwhile. */
+static bool ring_receive(VMBusChannel *chan)
 {
 	VMBusRecvRingBuf *ring = &chan->recv_ringbuf;
 	struct host_channel *host = host_of(chan);
 	VMBusPipe *pipe = pipe_of(chan);
-	unsigned int count = 0;
 	uint32_t bytes, end;
 	vmbus_ring_buffer *shared = ringbuf_map_hdr(&ring->common);
 
 	if (!shared)
-		return 0;
+		return false;
 	end = qatomic_read(&shared->write_index);
 	ringbuf_unmap_hdr(&ring->common, shared, false);
 	smp_mb();
 	if (end >= ring->common.len || end % sizeof(uint64_t)) {
 		host->stats.malformed++;
-		put_text(pipe, FRAME_MALFORMED, vmbus_channel_idx(chan), 0, "write index %u in a ring of %u bytes",
-			 end, ring->common.len);
-		return 0;
+		put_text(pipe, FRAME_MALFORMED, vmbus_channel_idx(chan), 0,
+			 "write index %u in a ring of %u bytes", end, ring->common.len);
+		return false;
 	}
 
 	bytes = rb_idx_delta(ring->rd_idx, end, ring->common.len, true);
@@ -371,7 +385,8 @@ static unsigned int ring_receive(VMBusChannel *chan)
 		guint at = pipe->out->len;
 
 		ringbuf_seek(&ring->common, ring->rd_idx);
-		if (avail < sizeof(header) || ringbuf_io(&ring->common, &header, sizeof(header)) < 0 ||
+		if (avail < sizeof(header) ||
+		    ringbuf_io(&ring->common, &header, sizeof(header)) < 0 ||
 		    !packet_sane(chan, &header, avail)) {
 			host->stats.malformed++;
 			ring->rd_idx = end;
@@ -385,17 +400,17 @@ static unsigned int ring_receive(VMBusChannel *chan)
 		g_byte_array_append(pipe->out, (uint8_t *)&frame, sizeof(frame));
 		g_byte_array_set_size(pipe->out, at + sizeof(frame) + frame.len);
 		ringbuf_io(&ring->common, pipe->out->data + at + sizeof(frame), frame.len);
-		ring->rd_idx = rb_idx_wrap(ring->rd_idx + sizeof(header) + frame.len + VMBUS_PKT_TRAILER,
+		ring->rd_idx = rb_idx_wrap(ring->rd_idx + sizeof(header) + frame.len +
+						   VMBUS_PKT_TRAILER,
 					   ring->common.len);
 		host->stats.packets_from_guest++;
-		count++;
 	}
 	bytes -= rb_idx_delta(ring->rd_idx, end, ring->common.len, true);
 	host->stats.bytes_from_guest += bytes;
 	if (bytes)
 		ring_give_room(chan, bytes);
 	pipe_flush_out(pipe);
-	return count;
+	return bytes;
 }
 
 /* Someone has signalled the host side of a channel: the guest, or we ourselves. */
@@ -407,9 +422,13 @@ static void pipe_notify(VMBusChannel *chan)
 
 	if (chan->state != VMCHAN_OPEN)
 		return;
-	/* Without a program the packets stay in the guest's ring, for the next one. */
-	if (pipe->connected && !host->hold && !pipe_out_full(pipe))
-		done += ring_receive(chan);
+	/*
+	 * Without a program the packets stay in the guest's ring, for the next one. Until the ring
+	 * is seen empty after the read index is published: a guest that adds to what it takes for
+	 * unread does not signal.
+	 */
+	while (pipe->connected && !host->hold && !pipe_out_full(pipe) && ring_receive(chan))
+		done++;
 	done += ring_flush(chan);
 	if (host->woken && !done)
 		host->stats.idle_signals++;
@@ -458,11 +477,12 @@ static void monitor_poll(void *opaque)
 		return;
 	int_bits = cpu_physical_memory_map(bus.int_page + TARGET_PAGE_SIZE / 2, &int_len, true);
 	monitor = cpu_physical_memory_map(bus.monitor_page, &monitor_len, true);
-	if (!int_bits || !monitor || int_len != TARGET_PAGE_SIZE / 2 || monitor_len != TARGET_PAGE_SIZE) {
+	if (!int_bits || !monitor || int_len != TARGET_PAGE_SIZE / 2 ||
+	    monitor_len != TARGET_PAGE_SIZE) {
 		error_report("vmbus-host: the guest's monitor or interrupt page is not memory");
 		goto unmap;
 	}
-	QTAILQ_FOREACH(chan, &vmbus->channel_list, link) {
+	QTAILQ_FOREACH (chan, &vmbus->channel_list, link) {
 		struct host_channel *host = host_of(chan);
 		uint32_t id = chan->id - VMBUS_FIRST_CHANID;
 		uint32_t *pending = (uint32_t *)(monitor + 8 + 8 * (id / 32));
@@ -499,8 +519,9 @@ static bool offer_wanted(VMBusChannel *chan)
 
 	if (!pipe->offered || host_of(chan)->rescind)
 		return false;
-	return !index || (index <= pipe->subs && pipe->parent.channels[0].offer_state == VMOFFER_SENT &&
-			  !pipe->host[0].rescind);
+	return !index ||
+	       (index <= pipe->subs && pipe->parent.channels[0].offer_state == VMOFFER_SENT &&
+		!pipe->host[0].rescind);
 }
 
 static void host_fill_offer(VMBusChannel *chan, struct vmbus_message_offer_channel *msg)
@@ -510,7 +531,7 @@ static void host_fill_offer(VMBusChannel *chan, struct vmbus_message_offer_chann
 	QemuUUID instance = qemu_uuid_bswap(pipe->parent.instanceid);
 
 	host_of(chan)->monitored = pipe->monitored;
-	*msg = (struct vmbus_message_offer_channel) {
+	*msg = (struct vmbus_message_offer_channel){
 		.header.message_type = VMBUS_MSG_OFFERCHANNEL,
 		.child_relid = chan->id,
 		.connection_id = chan_connection_id(chan),
@@ -555,13 +576,13 @@ static void host_listen(VMBus *vmbus)
 	if (!bus.offers_requested || !vmbus->sint_route)
 		goto guest;
 	/* The primary goes after its sub-channels, and comes before them. */
-	QTAILQ_FOREACH_REVERSE(chan, &vmbus->channel_list, link) {
+	QTAILQ_FOREACH_REVERSE (chan, &vmbus->channel_list, link) {
 		if (chan->offer_state == VMOFFER_SENT && host_of(chan)->rescind) {
 			post_rescind(vmbus, chan);
 			return;
 		}
 	}
-	QTAILQ_FOREACH(chan, &vmbus->channel_list, link) {
+	QTAILQ_FOREACH (chan, &vmbus->channel_list, link) {
 		if (chan->offer_state == HOST_OFFER_HELD && offer_wanted(chan)) {
 			post_offer(vmbus, chan);
 			return;
@@ -601,11 +622,13 @@ static void relid_released(VMBus *vmbus, uint32_t relid)
 	VMBusGpadl *gpadl, *next;
 
 	if (!chan || chan->offer_state != HOST_OFFER_RESCINDED) {
-		error_report("vmbus-host: the guest has released relid %u, which was not taken back", relid);
+		error_report(
+			"vmbus-host: the guest has released relid %u, which was not taken back",
+			relid);
 		return;
 	}
 	/* Linux tears nothing down on a channel that was taken back. */
-	QTAILQ_FOREACH_SAFE(gpadl, &vmbus->gpadl_list, link, next) {
+	QTAILQ_FOREACH_SAFE (gpadl, &vmbus->gpadl_list, link, next) {
 		if (gpadl->child_relid == relid && gpadl->state != VMGPADL_TORNDOWN)
 			vmbus_put_gpadl(gpadl);
 	}
@@ -620,10 +643,12 @@ static void host_message(VMBus *vmbus, struct vmbus_message_header *msg, uint32_
 		uint32_t relid;
 	} *released = (void *)msg;
 
-	if (msg->message_type == VMBUS_MSG_RELID_RELEASED && len >= offsetof(typeof(*released), relid) + sizeof(uint32_t))
+	if (msg->message_type == VMBUS_MSG_RELID_RELEASED &&
+	    len >= offsetof(typeof(*released), relid) + sizeof(uint32_t))
 		relid_released(vmbus, released->relid);
 	else
-		error_report("vmbus-host: unexpected message of type %u and %u bytes", msg->message_type, len);
+		error_report("vmbus-host: unexpected message of type %u and %u bytes",
+			     msg->message_type, len);
 }
 
 /* Life of the connection and of a channel */
@@ -704,32 +729,37 @@ static void host_guest_closed(VMBusChannel *chan)
 
 /* Frames from the program */
 
-static void frame_packet(VMBusPipe *pipe, VMBusChannel *chan, const struct frame *frame, const uint8_t *payload)
+static void frame_packet(VMBusPipe *pipe, VMBusChannel *chan, const struct frame *frame,
+			 const uint8_t *payload)
 {
 	struct host_channel *host = host_of(chan);
 	bool raw = frame->op == FRAME_PACKET_RAW;
 	uint32_t message = frame->len - (raw ? 0 : frame->arg);
-	uint32_t len = raw ? frame->len :
-		sizeof(vmbus_packet_hdr) + frame->arg + ROUND_UP(message, sizeof(uint64_t)) + VMBUS_PKT_TRAILER;
+	uint32_t len = raw ? frame->len
+			   : sizeof(vmbus_packet_hdr) + frame->arg +
+				       ROUND_UP(message, sizeof(uint64_t)) + VMBUS_PKT_TRAILER;
 	struct packet *packet;
 
 	if (chan->state != VMCHAN_OPEN) {
 		host->stats.dropped++;
-		put_text(pipe, FRAME_ERROR, frame->channel, frame->tag, "channel %u is not open", frame->channel);
+		put_text(pipe, FRAME_ERROR, frame->channel, frame->tag, "channel %u is not open",
+			 frame->channel);
 		return;
 	}
 	if (!raw && (frame->arg > frame->len || frame->arg % sizeof(uint64_t))) {
-		put_text(pipe, FRAME_ERROR, frame->channel, frame->tag, "a descriptor of %u bytes in a frame of %u",
-			 frame->arg, frame->len);
+		put_text(pipe, FRAME_ERROR, frame->channel, frame->tag,
+			 "a descriptor of %u bytes in a frame of %u", frame->arg, frame->len);
 		return;
 	}
 	if (raw && (!len || len % sizeof(uint64_t))) {
-		put_text(pipe, FRAME_ERROR, frame->channel, frame->tag, "%u raw bytes: not a multiple of 8", len);
+		put_text(pipe, FRAME_ERROR, frame->channel, frame->tag,
+			 "%u raw bytes: not a multiple of 8", len);
 		return;
 	}
 	if (len >= chan->send_ringbuf.common.len || (!raw && len / sizeof(uint64_t) > UINT16_MAX)) {
-		put_text(pipe, FRAME_ERROR, frame->channel, frame->tag, "a packet of %u bytes for a ring of %u",
-			 len, chan->send_ringbuf.common.len);
+		put_text(pipe, FRAME_ERROR, frame->channel, frame->tag,
+			 "a packet of %u bytes for a ring of %u", len,
+			 chan->send_ringbuf.common.len);
 		return;
 	}
 
@@ -760,15 +790,18 @@ static void frame_rescind(VMBusPipe *pipe, const struct frame *frame)
 {
 	VMBusChannel *primary = &pipe->parent.channels[0];
 
-	if (!pipe->offered || pipe->host[0].rescind || primary->offer_state == HOST_OFFER_RESCINDED ||
+	if (!pipe->offered || pipe->host[0].rescind ||
+	    primary->offer_state == HOST_OFFER_RESCINDED ||
 	    (primary->offer_state != VMOFFER_SENT && bus.posting != primary)) {
-		put_text(pipe, FRAME_ERROR, frame->channel, frame->tag, "the device is not offered");
+		put_text(pipe, FRAME_ERROR, frame->channel, frame->tag,
+			 "the device is not offered");
 		return;
 	}
 	pipe->offered = false;
 	pipe->subs = 0;
 	for (int i = 0; i < pipe->channels; i++)
-		if (pipe->parent.channels[i].offer_state == VMOFFER_SENT || bus.posting == &pipe->parent.channels[i])
+		if (pipe->parent.channels[i].offer_state == VMOFFER_SENT ||
+		    bus.posting == &pipe->parent.channels[i])
 			pipe->host[i].rescind = true;
 	put_ok(pipe, frame, NULL, 0);
 	vmbus_resched(pipe_bus(pipe));
@@ -777,7 +810,8 @@ static void frame_rescind(VMBusPipe *pipe, const struct frame *frame)
 static void frame_offer(VMBusPipe *pipe, const struct frame *frame)
 {
 	if (pipe->offered) {
-		put_text(pipe, FRAME_ERROR, frame->channel, frame->tag, "the device is offered already");
+		put_text(pipe, FRAME_ERROR, frame->channel, frame->tag,
+			 "the device is offered already");
 		return;
 	}
 	pipe->offered = true;
@@ -788,12 +822,13 @@ static void frame_offer(VMBusPipe *pipe, const struct frame *frame)
 static void frame_offer_sub(VMBusPipe *pipe, const struct frame *frame)
 {
 	if (frame->arg >= pipe->channels) {
-		put_text(pipe, FRAME_ERROR, frame->channel, frame->tag, "%u sub-channels of a device that has %u",
-			 frame->arg, pipe->channels - 1);
+		put_text(pipe, FRAME_ERROR, frame->channel, frame->tag,
+			 "%u sub-channels of a device that has %u", frame->arg, pipe->channels - 1);
 		return;
 	}
 	if (pipe->parent.channels[0].state != VMCHAN_OPEN) {
-		put_text(pipe, FRAME_ERROR, frame->channel, frame->tag, "sub-channels need an open primary channel");
+		put_text(pipe, FRAME_ERROR, frame->channel, frame->tag,
+			 "sub-channels need an open primary channel");
 		return;
 	}
 	pipe->subs = MAX(pipe->subs, frame->arg);
@@ -801,26 +836,30 @@ static void frame_offer_sub(VMBusPipe *pipe, const struct frame *frame)
 	vmbus_resched(pipe_bus(pipe));
 }
 
-static void frame_raw(VMBusPipe *pipe, VMBusChannel *chan, const struct frame *frame, uint8_t *payload)
+static void frame_raw(VMBusPipe *pipe, VMBusChannel *chan, const struct frame *frame,
+		      uint8_t *payload)
 {
 	bool write = frame->op == FRAME_RAW_WRITE;
 	uint32_t len = write ? frame->len : frame->arg2;
 	g_autofree uint8_t *bytes = NULL;
 
 	if (chan->state != VMCHAN_OPEN) {
-		put_text(pipe, FRAME_ERROR, frame->channel, frame->tag, "channel %u is not open", frame->channel);
+		put_text(pipe, FRAME_ERROR, frame->channel, frame->tag, "channel %u is not open",
+			 frame->channel);
 		return;
 	}
-	if (frame->type > FRAME_RX || len > FRAME_MAX_LEN || frame->arg > ring_size(chan, frame->type) ||
+	if (frame->type > FRAME_RX || len > FRAME_MAX_LEN ||
+	    frame->arg > ring_size(chan, frame->type) ||
 	    len > ring_size(chan, frame->type) - frame->arg) {
-		put_text(pipe, FRAME_ERROR, frame->channel, frame->tag, "%u bytes at %u are not in ring %u",
-			 len, frame->arg, frame->type);
+		put_text(pipe, FRAME_ERROR, frame->channel, frame->tag,
+			 "%u bytes at %u are not in ring %u", len, frame->arg, frame->type);
 		return;
 	}
 	if (!write)
 		payload = bytes = g_malloc0(len);
 	if (ring_raw(chan, frame->type, frame->arg, payload, len, write)) {
-		put_text(pipe, FRAME_ERROR, frame->channel, frame->tag, "the guest's ring is not in its memory");
+		put_text(pipe, FRAME_ERROR, frame->channel, frame->tag,
+			 "the guest's ring is not in its memory");
 		return;
 	}
 	put_ok(pipe, frame, bytes, write ? 0 : len);
@@ -840,7 +879,8 @@ static void frame_take(VMBusPipe *pipe, const struct frame *frame, uint8_t *payl
 	struct host_channel *host;
 
 	if (!chan) {
-		put_text(pipe, FRAME_ERROR, frame->channel, frame->tag, "there is no channel %u", frame->channel);
+		put_text(pipe, FRAME_ERROR, frame->channel, frame->tag, "there is no channel %u",
+			 frame->channel);
 		return;
 	}
 	host = host_of(chan);
@@ -868,8 +908,8 @@ static void frame_take(VMBusPipe *pipe, const struct frame *frame, uint8_t *payl
 		break;
 	case FRAME_SIGNAL:
 		if (chan->state != VMCHAN_OPEN) {
-			put_text(pipe, FRAME_ERROR, frame->channel, frame->tag, "channel %u is not open",
-				 frame->channel);
+			put_text(pipe, FRAME_ERROR, frame->channel, frame->tag,
+				 "channel %u is not open", frame->channel);
 			break;
 		}
 		vmbus_channel_notify_guest(chan);
@@ -892,7 +932,8 @@ static void frame_take(VMBusPipe *pipe, const struct frame *frame, uint8_t *payl
 		frame_sync(pipe, frame);
 		break;
 	default:
-		put_text(pipe, FRAME_ERROR, frame->channel, frame->tag, "unknown frame %u", frame->op);
+		put_text(pipe, FRAME_ERROR, frame->channel, frame->tag, "unknown frame %u",
+			 frame->op);
 	}
 }
 
@@ -914,8 +955,8 @@ static void pipe_read(void *opaque, const uint8_t *bytes, int len)
 
 		memcpy(&frame, pipe->in->data + done, sizeof(frame));
 		if (frame.len > FRAME_MAX_LEN) {
-			put_text(pipe, FRAME_ERROR, frame.channel, frame.tag, "a frame of %u bytes: the limit is %u",
-				 frame.len, FRAME_MAX_LEN);
+			put_text(pipe, FRAME_ERROR, frame.channel, frame.tag,
+				 "a frame of %u bytes: the limit is %u", frame.len, FRAME_MAX_LEN);
 			g_byte_array_set_size(pipe->in, 0);
 			qemu_chr_fe_disconnect(&pipe->chr);
 			return;
@@ -942,8 +983,9 @@ static void pipe_hello(VMBusPipe *pipe)
 
 		state->relid = chan->id;
 		state->note = pipe->host[i].note;
-		state->offered = chan->offer_state == VMOFFER_SENT ? FRAME_IS_OFFERED :
-			chan->offer_state == HOST_OFFER_RESCINDED ? FRAME_IS_RESCINDED : FRAME_IS_HELD;
+		state->offered = chan->offer_state == VMOFFER_SENT           ? FRAME_IS_OFFERED
+				 : chan->offer_state == HOST_OFFER_RESCINDED ? FRAME_IS_RESCINDED
+									     : FRAME_IS_HELD;
 		state->open = chan->state == VMCHAN_OPEN;
 		state->monitored = pipe->host[i].monitored;
 		if (state->open) {
@@ -954,7 +996,8 @@ static void pipe_hello(VMBusPipe *pipe)
 	put_frame(pipe, frame, hello, len);
 }
 
-/* What the last program left half said is forgotten; whole packets still find their way into the ring. */
+/* What the last program left half said is forgotten; whole packets still find their way into the
+ * ring. */
 static void pipe_forget(VMBusPipe *pipe)
 {
 	g_byte_array_set_size(pipe->in, 0);
@@ -1004,7 +1047,8 @@ static void pipe_realize(VMBusDevice *dev, Error **errp)
 		return;
 	}
 	if (pipe->channels > MAX_CHANNELS || dev->channels[pipe->channels - 1].id > MONITOR_BITS) {
-		error_setg(errp, "vmbus-pipe: at most %d channels for a device and %d for all", MAX_CHANNELS, MONITOR_BITS);
+		error_setg(errp, "vmbus-pipe: at most %d channels for a device and %d for all",
+			   MAX_CHANNELS, MONITOR_BITS);
 		return;
 	}
 	pipe->host = g_new0(struct host_channel, pipe->channels);
@@ -1017,7 +1061,8 @@ static void pipe_realize(VMBusDevice *dev, Error **errp)
 	}
 	if (!bus.poll)
 		bus.poll = timer_new_ms(QEMU_CLOCK_REALTIME, monitor_poll, dev->channels[0].vmbus);
-	qemu_chr_fe_set_handlers(&pipe->chr, pipe_can_read, pipe_read, pipe_event, NULL, pipe, NULL, true);
+	qemu_chr_fe_set_handlers(&pipe->chr, pipe_can_read, pipe_read, pipe_event, NULL, pipe, NULL,
+				 true);
 }
 
 static const Property pipe_properties[] = {
