@@ -9,7 +9,7 @@ source_files() {
 		done
 	else
 		(cd "$top" && find . -path ./build -prune -o -type f -print | sed 's|^\./||')
-	fi | grep -vE '^(selftests/vm/|doc/|\.ci/|README)' | LC_ALL=C sort
+	fi | grep -vE '^(selftests/vm/|.ci/)' | LC_ALL=C sort
 }
 
 source_key() {

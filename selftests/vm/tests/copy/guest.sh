@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh
+# shellcheck shell=sh disable=SC2046
 check "the device is offered" within 10 vmbus_device "$fcopy_class"
 # hv_utils has the device on kernels before 6.10: vmbus-bind takes it over.
 modprobe hv_utils
 check "vmbus-bind binds it" /usr/lib/udev/vmbus-bind --all
 device=$(vmbus_device "$fcopy_class")
-check "the driver is ours" test "$(cat "$device/driver/module/version")" = "$(cat /test/VERSION)"
+check "the driver is ours" test "$(cat "$device/driver/module/version")" = "1:$(cat /test/VERSION)"
 hv-fcopyd --foreground 2>/tmp/fcopyd.log &
 daemon=$!
 mkdir -p /tmp/in
@@ -14,7 +14,7 @@ hear copied
 name='Grüße 日本 🎉.txt'
 check "20 MB are complete" test "$(stat -c %s /tmp/in/big.bin)" = 20000000
 check "the other file has its name" test -f "/tmp/in/$name"
-say "sha $(sha256sum </tmp/in/big.bin | cut -d' ' -f1) $(sha256sum <"/tmp/in/$name" | cut -d' ' -f1)"
+say sha $(sha256sum /tmp/in/* | cut -d' ' -f1)
 check "nothing else lies beside them" test "$(ls -A /tmp/in | wc -l)" = 2
 kill $daemon
 wait $daemon

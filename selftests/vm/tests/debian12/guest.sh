@@ -10,7 +10,7 @@ sum() { say "sha $1 $(sha256sum <"/srv/$1" | cut -d' ' -f1)"; }
 mkdir -p /srv
 
 check "the device is bound at boot" within 30 bound
-check "by the module that dkms built" sh -c 'modinfo -n uio_hv_generic | grep /updates/dkms/ && test "$(cat /sys/module/uio_hv_generic/version)" = "$(cat ./VERSION)"'
+check "by the module that dkms built" sh -c 'modinfo -n uio_hv_generic | grep /updates/dkms/ && test "$(cat /sys/module/uio_hv_generic/version)" = "1:$(cat ./VERSION)"'
 check "the stable link is there" within 10 linked
 check "hv-fcopyd runs" within 20 running
 check "and the boot had no failed unit" test -z "$(systemctl --failed --no-legend --plain)"

@@ -7,14 +7,14 @@ for size in 0 8 64 1000 4096 16000; do
 	check "200 messages of $size bytes come back as they went" host "send $size 200" "echo 200 xid"
 done
 check "a burst of 20000 comes back, none lost, none doubled" host "send 64 20000" "echo 20000 xid"
-check "the guest signals by hypercall, not for each message" host "expect-stat hypercalls 1 12000" "expect-stat monitor_signals 0 0"
+check "the guest signals by hypercall, not for each message" host "expect-stat hypercalls 1 12000" "expect-stat monitor-signals 0 0"
 check "the guest's ring says that it wants flow control" host "raw-expect tx 64 01000000"
 check "sub-channels on demand" host "offer-sub 2" "channel 2" wait-open
 tell sub-channels
 guest_says rings || exit 1
 # A packet that claims 8 bytes, less than its own header.
-check "a packet with an impossible length is left behind" host "packet-raw 0600 0200 0100 0000 0000000000000000" "none 300" "send 32 10" "echo 10 xid"
-host "send-hex 71756974 00000000" wait-close
+check "a packet with an impossible length is left behind" host "packet-raw 06000200010000000000000000000000" "none 300" "send 32 10" "echo 10 xid"
+host "send-hex 7175697400000000" wait-close
 tell end
 
 check "the guest opens it again" host wait-open
@@ -23,6 +23,6 @@ tell lie
 
 check "rescind, and a monitored offer" host rescind wait-released "monitored on" offer
 tell monitored
-check "messages through a monitored channel" host wait-open "send 64 1000" "echo 1000 xid" "expect-stat monitor_signals 1" "expect-stat lost_signals 0 0"
+check "messages through a monitored channel" host wait-open "send 64 1000" "echo 1000 xid" "expect-stat monitor-signals 1" "expect-stat lost-signals 0 0"
 host rescind wait-released
 tell rescinded
