@@ -273,6 +273,8 @@ static void wrong_maps_are_refused_with_a_reason(void)
 	machine();
 	put("0x8\n", SYS DEV1 "/uio/uio3/maps/map0/offset");
 	CHECK_IS(vmbus_channel_open("fcopy", &chan), -EPROTO);
+	put("0x100000\n", SYS DEV1 "/uio/uio3/maps/map0/offset");
+	CHECK_IS(vmbus_channel_open("fcopy", &chan), -EPROTO);
 	machine();
 	put("other\n", SYS DEV1 "/uio/uio3/maps/map0/name");
 	CHECK_IS(vmbus_channel_open("fcopy", &chan), -EPROTO);

@@ -311,6 +311,29 @@ static void a_rescind_is_told_after_the_last_packet(void)
 	vmbus_channel_close(guest);
 }
 
+static void *publish_and_die(void *host)
+{
+	usleep(50000);
+	vmbus_queue(host, VMBUS_PACKET_INBAND, 0, 0, buf, 8);
+	vmbus_publish(host);	/* and no signal */
+	vmbus_channel_close(host);
+	return NULL;
+}
+
+static void a_packet_beside_the_rescind_is_told_first(void)
+{
+	struct vmbus_channel *guest, *host;
+	pthread_t thread;
+
+	MUST(!vmbus_channel_pair(2 * getpagesize(), &guest, &host));
+	MUST(!pthread_create(&thread, NULL, publish_and_die, host));
+	CHECK_IS(vmbus_wait(guest, VMBUS_WAIT_RECV, 10000), VMBUS_WAIT_RECV);
+	pthread_join(thread, NULL);
+	CHECK_IS(recv_one(guest), 0);
+	CHECK_IS(vmbus_wait(guest, VMBUS_WAIT_RECV, 10000), -ENODEV);
+	vmbus_channel_close(guest);
+}
+
 static void on_alarm(int number)
 {
 }
@@ -417,6 +440,7 @@ static const struct test tests[] = {
 	TEST(a_wait_for_room_ends_with_the_room),
 	TEST(epoll_loop),
 	TEST(a_rescind_is_told_after_the_last_packet),
+	TEST(a_packet_beside_the_rescind_is_told_first),
 	TEST(a_signal_handler_ends_the_wait),
 	TEST(a_signal_is_a_write_of_one),
 	TEST(wrong_memory_is_refused),
