@@ -61,7 +61,8 @@ static int read_all(struct host *host, void *buffer, size_t len, int64_t deadlin
 			continue;
 		}
 		if (!n)
-			return host_error(host, -ECONNRESET, "the device has closed the connection");
+			return host_error(host, -ECONNRESET,
+					  "the device has closed the connection");
 		if (errno != EAGAIN && errno != EINTR)
 			return host_error(host, -ECONNRESET, "recv: %s", strerror(errno));
 		ret = wait_for(host, POLLIN, deadline);
@@ -76,11 +77,13 @@ static int take_hello(struct host *host, const struct host_packet *message)
 	const struct frame_hello *hello = (const void *)message->payload;
 
 	if (message->frame.len < sizeof(*hello) || hello->version != FRAME_VERSION)
-		return host_error(host, -EPROTO, "the device speaks version %u of the frames, not %u",
-				  message->frame.len < sizeof(*hello) ? 0 : hello->version, FRAME_VERSION);
+		return host_error(
+			host, -EPROTO, "the device speaks version %u of the frames, not %u",
+			message->frame.len < sizeof(*hello) ? 0 : hello->version, FRAME_VERSION);
 	if (!hello->channels || hello->channels > HOST_MAX_CHANNELS ||
 	    message->frame.len < sizeof(*hello) + hello->channels * sizeof(hello->channel[0]))
-		return host_error(host, -EPROTO, "hello of %u bytes with %u channels", message->frame.len, hello->channels);
+		return host_error(host, -EPROTO, "hello of %u bytes with %u channels",
+				  message->frame.len, hello->channels);
 	host->version = hello->version;
 	host->channels = hello->channels;
 	memcpy(host->channel, hello->channel, hello->channels * sizeof(hello->channel[0]));
@@ -125,9 +128,12 @@ static void take_event(struct host *host, const struct frame *frame)
 }
 
 static const char *const event_names[] = {
-	[FRAME_OFFERED - FRAME_OFFERED] = "offered",     [FRAME_OPENED - FRAME_OFFERED] = "opened",
-	[FRAME_CLOSED - FRAME_OFFERED] = "closed",       [FRAME_RESCINDED - FRAME_OFFERED] = "rescinded",
-	[FRAME_RELEASED - FRAME_OFFERED] = "released",   [FRAME_RESET - FRAME_OFFERED] = "reset",
+	[FRAME_OFFERED - FRAME_OFFERED] = "offered",
+	[FRAME_OPENED - FRAME_OFFERED] = "opened",
+	[FRAME_CLOSED - FRAME_OFFERED] = "closed",
+	[FRAME_RESCINDED - FRAME_OFFERED] = "rescinded",
+	[FRAME_RELEASED - FRAME_OFFERED] = "released",
+	[FRAME_RESET - FRAME_OFFERED] = "reset",
 	[FRAME_MALFORMED - FRAME_OFFERED] = "malformed",
 };
 
@@ -148,7 +154,8 @@ int host_pump(struct host *host, int timeout_ms)
 	if (ret)
 		return ret;
 	if (frame.len > FRAME_MAX_LEN || (host->channels && frame.channel >= host->channels))
-		return host_error(host, -EPROTO, "frame %u of %u bytes for channel %u", frame.op, frame.len, frame.channel);
+		return host_error(host, -EPROTO, "frame %u of %u bytes for channel %u", frame.op,
+				  frame.len, frame.channel);
 	message = malloc(sizeof(*message) + frame.len + 1);
 	if (!message)
 		return host_error(host, -ENOMEM, "no memory for a frame of %u bytes", frame.len);
@@ -182,8 +189,9 @@ int host_pump(struct host *host, int timeout_ms)
 			host->malformed++;
 			printf("malformed channel %u: %s\n", frame.channel, message->payload);
 		} else if (host->verbose) {
-			printf("event %s channel %u at %.3f\n", event_names[frame.op - FRAME_OFFERED],
-			       frame.channel, (double)(host_now() - host->began) / 1000);
+			printf("event %s channel %u at %.3f\n",
+			       event_names[frame.op - FRAME_OFFERED], frame.channel,
+			       (double)(host_now() - host->began) / 1000);
 		}
 		take_event(host, &frame);
 		break;
@@ -230,8 +238,8 @@ int host_send(struct host *host, const struct frame *frame, const void *payload,
 	return ret ? ret : write_all(host, payload, frame->len, deadline);
 }
 
-int host_request(struct host *host, const struct frame *frame, const void *payload, void *answer, size_t size,
-		 size_t *len, int timeout_ms)
+int host_request(struct host *host, const struct frame *frame, const void *payload, void *answer,
+		 size_t size, size_t *len, int timeout_ms)
 {
 	int64_t deadline = host_now() + timeout_ms;
 	struct frame request = *frame;
@@ -250,12 +258,13 @@ int host_request(struct host *host, const struct frame *frame, const void *paylo
 	if (len)
 		*len = host->reply->frame.len;
 	if (answer && size)
-		memcpy(answer, host->reply->payload, host->reply->frame.len < size ? host->reply->frame.len : size);
+		memcpy(answer, host->reply->payload,
+		       host->reply->frame.len < size ? host->reply->frame.len : size);
 	return 0;
 }
 
-int host_wait(struct host *host, bool (*done)(struct host *host, uint32_t arg), uint32_t arg, const char *what,
-	      int timeout_ms)
+int host_wait(struct host *host, bool (*done)(struct host *host, uint32_t arg), uint32_t arg,
+	      const char *what, int timeout_ms)
 {
 	int64_t deadline = host_now() + timeout_ms;
 
@@ -263,7 +272,8 @@ int host_wait(struct host *host, bool (*done)(struct host *host, uint32_t arg), 
 		int ret = host_pump(host, (int)(deadline - host_now()));
 
 		if (ret == -ETIMEDOUT)
-			return host_error(host, ret, "channel %u was not %s within %.1f s", arg, what, timeout_ms / 1000.0);
+			return host_error(host, ret, "channel %u was not %s within %.1f s", arg,
+					  what, timeout_ms / 1000.0);
 		if (ret)
 			return ret;
 	}
@@ -321,7 +331,8 @@ int host_connect(struct host *host, const char *path, int timeout_ms)
 	*host = (struct host){ .fd = -1, .verbose = host->verbose, .began = host_now() };
 	host->packets_end = &host->packets;
 	if (strlen(path) >= sizeof(address.sun_path))
-		return host_error(host, -ENAMETOOLONG, "%s: the name of a socket has at most %zu bytes", path,
+		return host_error(host, -ENAMETOOLONG,
+				  "%s: the name of a socket has at most %zu bytes", path,
 				  sizeof(address.sun_path) - 1);
 	memcpy(address.sun_path, path, strlen(path) + 1);
 	host->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -329,7 +340,8 @@ int host_connect(struct host *host, const char *path, int timeout_ms)
 		return host_error(host, -errno, "socket: %s", strerror(errno));
 	while (connect(host->fd, (struct sockaddr *)&address, sizeof(address))) {
 		ret = -errno;
-		if ((ret != -ENOENT && ret != -ECONNREFUSED && ret != -EAGAIN && ret != -EINTR) || host_now() >= deadline) {
+		if ((ret != -ENOENT && ret != -ECONNREFUSED && ret != -EAGAIN && ret != -EINTR) ||
+		    host_now() >= deadline) {
 			close(host->fd);
 			host->fd = -1;
 			return host_error(host, ret, "%s: %s", path, strerror(-ret));

@@ -45,22 +45,22 @@ int64_t host_now(void);
 int host_connect(struct host *host, const char *path, int timeout_ms);
 void host_disconnect(struct host *host);
 
-/* Takes one frame from the device, and with it its news. A frame without a tag that failed is -EREMOTEIO. */
+/* Takes one frame from the device. One without a tag that failed is -EREMOTEIO. */
 int host_pump(struct host *host, int timeout_ms);
 
-/* Sends a frame without waiting for an answer. Takes what the device says meanwhile, so neither side blocks the other. */
+/* Sends a frame, no answer. Takes what comes meanwhile, so that neither side blocks the other. */
 int host_send(struct host *host, const struct frame *frame, const void *payload, int timeout_ms);
 
 /*
- * Sends a frame and waits for its answer: -EREMOTEIO when the device refuses. Up to @size bytes of the
- * answer go to @answer, its whole length to @len; both may be NULL.
+ * Sends a frame and waits for its answer: -EREMOTEIO when the device refuses. Up to @size bytes of
+ * the answer go to @answer, its whole length to @len; both may be NULL.
  */
-int host_request(struct host *host, const struct frame *frame, const void *payload, void *answer, size_t size,
-		 size_t *len, int timeout_ms);
+int host_request(struct host *host, const struct frame *frame, const void *payload, void *answer,
+		 size_t size, size_t *len, int timeout_ms);
 
 /* Pumps until done(host, arg). @what is named in the error. */
-int host_wait(struct host *host, bool (*done)(struct host *host, uint32_t arg), uint32_t arg, const char *what,
-	      int timeout_ms);
+int host_wait(struct host *host, bool (*done)(struct host *host, uint32_t arg), uint32_t arg,
+	      const char *what, int timeout_ms);
 
 /* For host_wait: @arg is a channel. */
 bool host_is_open(struct host *host, uint32_t channel);
@@ -71,6 +71,7 @@ bool host_is_released(struct host *host, uint32_t channel);
 /* The next packet of any channel, which the caller frees. */
 int host_take_packet(struct host *host, struct host_packet **packet, int timeout_ms);
 
-int host_error(struct host *host, int error, const char *format, ...) __attribute__((format(printf, 3, 4)));
+int host_error(struct host *host, int error, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
 
 #endif

@@ -87,7 +87,9 @@ struct write {
 	uint8_t data[FRAGMENT];
 } PACKED;
 
-_Static_assert(sizeof(struct ic) == 28 && sizeof(struct start) == 1088 && sizeof(struct write) == 6196, "wire sizes");
+_Static_assert(sizeof(struct ic) == 28 && sizeof(struct start) == 1088 &&
+		       sizeof(struct write) == 6196,
+	       "wire sizes");
 
 /* What Windows says for a status. */
 static const struct {
@@ -103,7 +105,8 @@ static const struct {
 	{ 0x8007000e, "Not enough memory resources are available to complete this operation." },
 	{ 0x80070013, "The media is write protected." },
 	{ 0x8007001d, "The system cannot write to the specified device." },
-	{ 0x80070020, "The process cannot access the file because it is being used by another process." },
+	{ 0x80070020,
+	  "The process cannot access the file because it is being used by another process." },
 	{ 0x80070032, "The request is not supported." },
 	{ 0x80070050, "The file exists." },
 	{ 0x80070057, "The parameter is incorrect." },
@@ -154,7 +157,19 @@ static _Noreturn void fail_host(struct copy *copy, int error, const char *what)
 	fail(error == -ETIMEDOUT ? EXIT_TIMEOUT : EXIT_GONE, what, copy->host.error);
 }
 
-/* UTF-8 to UTF-16LE with a NUL at the end; the number of units, or a text of what is wrong. */
+/* Bytes that follow the first one of a character; 4 for none that can be first. */
+static unsigned int continuations(unsigned char first)
+{
+	if (first < 0x80)
+		return 0;
+	if (first >> 5 == 6)
+		return 1;
+	if (first >> 4 == 14)
+		return 2;
+	return first >> 3 == 30 ? 3 : 4;
+}
+
+/* UTF-8 to UTF-16LE with a NUL at the end. Returns NULL, or what is wrong. */
 static const char *to_utf16(const char *text, uint16_t *units, size_t size)
 {
 	static const uint32_t least[] = { 0, 0x80, 0x800, 0x10000 };
@@ -162,7 +177,7 @@ static const char *to_utf16(const char *text, uint16_t *units, size_t size)
 	size_t count = 0;
 
 	while (*at) {
-		unsigned int more = *at < 0x80 ? 0 : *at >> 5 == 6 ? 1 : *at >> 4 == 14 ? 2 : *at >> 3 == 30 ? 3 : 4;
+		unsigned int more = continuations(*at);
 		uint32_t c = more ? *at & (0x3f >> more) : *at;
 
 		if (more == 4)
@@ -205,9 +220,12 @@ static bool closed_or_packet(struct host *host, uint32_t unused)
 	return host->packets || !host->channel[0].open;
 }
 
-/* One request, and the answer with its number; older answers are dropped. Returns the answer's status. */
-static uint32_t call(struct copy *copy, const char *what, uint16_t type, const void *body, uint16_t size,
-		     struct host_packet **answer)
+/*
+ * One request, and the answer with its number; older answers are dropped. Returns the answer's
+ * status.
+ */
+static uint32_t call(struct copy *copy, const char *what, uint16_t type, const void *body,
+		     uint16_t size, struct host_packet **answer)
 {
 	int64_t deadline = host_now() + copy->timeout_ms;
 	struct {
@@ -226,7 +244,9 @@ static uint32_t call(struct copy *copy, const char *what, uint16_t type, const v
 		},
 	};
 	struct frame frame = {
-		.op = FRAME_PACKET, .type = PACKET_INBAND, .xid = copy->xid++,
+		.op = FRAME_PACKET,
+		.type = PACKET_INBAND,
+		.xid = copy->xid++,
 		.len = (uint32_t)sizeof(request.ic) + size,
 	};
 	int ret;
@@ -239,7 +259,8 @@ static uint32_t call(struct copy *copy, const char *what, uint16_t type, const v
 		struct ic ic;
 		uint32_t status;
 
-		ret = host_wait(&copy->host, closed_or_packet, 0, "answered", (int)(deadline - host_now()));
+		ret = host_wait(&copy->host, closed_or_packet, 0, "answered",
+				(int)(deadline - host_now()));
 		if (ret)
 			break;
 		if (!copy->host.packets)
@@ -255,7 +276,8 @@ static uint32_t call(struct copy *copy, const char *what, uint16_t type, const v
 			continue;
 		}
 		if (ic.type != type || ic.flags != (IC_TRANSACTION | IC_RESPONSE))
-			fail(EXIT_GONE, what, "the answer is of another type, or not marked as one");
+			fail(EXIT_GONE, what,
+			     "the answer is of another type, or not marked as one");
 		status = ic.status;
 		if (answer)
 			*answer = packet;
@@ -274,7 +296,9 @@ static uint32_t call(struct copy *copy, const char *what, uint16_t type, const v
  */
 static void negotiate(struct copy *copy)
 {
-	static const struct negotiate offered = { 2, 2, 0, { { 1, 0 }, { 3, 0 }, { 1, 0 }, { 1, 1 } } };
+	static const struct negotiate offered = {
+		2, 2, 0, { { 1, 0 }, { 3, 0 }, { 1, 0 }, { 1, 1 } }
+	};
 	struct frame note = { .op = FRAME_NOTE };
 	struct host_packet *answer;
 	struct negotiate chosen;
@@ -289,9 +313,11 @@ static void negotiate(struct copy *copy)
 		copy->framework = (struct version){ 3, 0 };
 		copy->service = (struct version){ 1, 1 };
 		status = call(copy, "negotiate", IC_NEGOTIATE, &offered, sizeof(offered), &answer);
-		if (status || answer->frame.len - answer->frame.arg < sizeof(struct ic) + 8 + 2 * sizeof(struct version))
+		if (status || answer->frame.len - answer->frame.arg <
+				      sizeof(struct ic) + 8 + 2 * sizeof(struct version))
 			fail(EXIT_GONE, "negotiate", "the answer carries no versions");
-		memcpy(&chosen, answer->payload + answer->frame.arg + sizeof(struct ic), 8 + 2 * sizeof(struct version));
+		memcpy(&chosen, answer->payload + answer->frame.arg + sizeof(struct ic),
+		       8 + 2 * sizeof(struct version));
 		free(answer);
 		if (chosen.frameworks != 1 || chosen.services != 1)
 			fail(EXIT_GONE, "negotiate", "the guest supports none of the versions");
@@ -304,8 +330,9 @@ static void negotiate(struct copy *copy)
 	}
 	copy->framework = (struct version){ word >> 24, word >> 16 & 0xff };
 	copy->service = (struct version){ word >> 8 & 0xff, word & 0xff };
-	printf("negotiated framework %u.%u service %u.%u%s\n", copy->framework.major, copy->framework.minor,
-	       copy->service.major, copy->service.minor, note.arg ? "" : " earlier");
+	printf("negotiated framework %u.%u service %u.%u%s\n", copy->framework.major,
+	       copy->framework.minor, copy->service.major, copy->service.minor,
+	       note.arg ? "" : " earlier");
 }
 
 static uint32_t step(const char *name, uint32_t status)
@@ -314,9 +341,11 @@ static uint32_t step(const char *name, uint32_t status)
 	return status;
 }
 
-/* Sends the contents; the first status that is not 0 ends it. Sets *cancelled when it came to that. */
-static uint32_t send_contents(struct copy *copy, uint64_t size, uint64_t cancel_after, bool *cancelled,
-			      struct sha256_ctx *sha, uint64_t *sent)
+/*
+ * Sends the contents; the first status that is not 0 ends it. Sets *cancelled when it came to that.
+ */
+static uint32_t send_contents(struct copy *copy, uint64_t size, uint64_t cancel_after,
+			      bool *cancelled, struct sha256_ctx *sha, uint64_t *sent)
 {
 	struct write body = { .header.operation = WRITE };
 	uint32_t status;
@@ -343,7 +372,8 @@ static uint32_t send_contents(struct copy *copy, uint64_t size, uint64_t cancel_
 		memset(body.data + len, 0, FRAGMENT - len);
 		status = call(copy, "write", IC_FCOPY, &body, sizeof(body), NULL);
 		if (status) {
-			printf("write 0x%08x (%s) at %" PRIu64 "\n", status, message_of(status), *sent);
+			printf("write 0x%08x (%s) at %" PRIu64 "\n", status, message_of(status),
+			       *sent);
 			return status;
 		}
 		sha256_update(sha, len, body.data);
@@ -367,11 +397,16 @@ static uint64_t number(const char *option, const char *text, char end)
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{ "name", required_argument, NULL, 'n' },         { "directory", required_argument, NULL, 'd' },
-		{ "overwrite", no_argument, NULL, 'o' },          { "create-path", no_argument, NULL, 'c' },
-		{ "size", required_argument, NULL, 's' },         { "cancel-after", required_argument, NULL, 'x' },
-		{ "generate", required_argument, NULL, 'g' },     { "timeout", required_argument, NULL, 't' },
-		{ "help", no_argument, NULL, 'h' },               { 0 },
+		{ "name", required_argument, NULL, 'n' },
+		{ "directory", required_argument, NULL, 'd' },
+		{ "overwrite", no_argument, NULL, 'o' },
+		{ "create-path", no_argument, NULL, 'c' },
+		{ "size", required_argument, NULL, 's' },
+		{ "cancel-after", required_argument, NULL, 'x' },
+		{ "generate", required_argument, NULL, 'g' },
+		{ "timeout", required_argument, NULL, 't' },
+		{ "help", no_argument, NULL, 'h' },
+		{ 0 },
 	};
 	struct copy copy = { .timeout_ms = 60000 };
 	struct start start = { .header.operation = START };
@@ -469,15 +504,16 @@ int main(int argc, char **argv)
 		/* A copy that failed is cancelled, so that the guest lets go of the file. */
 		end.operation = cancelled || status ? CANCEL : COMPLETE;
 		ended = step(end.operation == CANCEL ? "cancel" : "complete",
-			     call(&copy, end.operation == CANCEL ? "cancel" : "complete", IC_FCOPY, &end, sizeof(end), NULL));
+			     call(&copy, end.operation == CANCEL ? "cancel" : "complete", IC_FCOPY,
+				  &end, sizeof(end), NULL));
 		if (!status)
 			status = ended;
 	}
 	seconds = (double)(host_now() - began) / 1000;
 	sha256_digest(&sha, sizeof(digest), digest);
 
-	printf("bytes %" PRIu64 "\npackets %" PRIu64 "\nseconds %.3f\nMB/s %.2f\nsha256 ", sent, copy.packets, seconds,
-	       seconds > 0 ? (double)sent / seconds / 1e6 : 0.0);
+	printf("bytes %" PRIu64 "\npackets %" PRIu64 "\nseconds %.3f\nMB/s %.2f\nsha256 ", sent,
+	       copy.packets, seconds, seconds > 0 ? (double)sent / seconds / 1e6 : 0.0);
 	for (size_t i = 0; i < sizeof(digest); i++)
 		printf("%02x", digest[i]);
 	printf("\nstatus 0x%08x (%s)\n", status, message_of(status));

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What a host program and the vmbus-pipe device say to each other over the device's socket: a header
- * and @len bytes, little-endian, in both directions. "tx" and "rx" are the guest's view of a channel:
- * the guest writes to tx and reads from rx.
+ * What a host program and the vmbus-pipe device say to each other over the device's socket: a
+ * header and @len bytes, little-endian, in both directions. "tx" and "rx" are the guest's view of
+ * a channel: the guest writes to tx and reads from rx.
  */
 #ifndef VM_HOST_FRAME_H
 #define VM_HOST_FRAME_H
@@ -18,7 +18,7 @@ struct frame {
 	uint32_t len;     /* bytes that follow this header */
 	uint16_t op;      /* enum frame_op */
 	uint16_t channel; /* index in the device, 0 is the primary */
-	uint32_t tag;     /* not 0: answer this frame with FRAME_OK or FRAME_ERROR of the same tag */
+	uint32_t tag;     /* not 0: FRAME_OK or FRAME_ERROR of this tag answers */
 	uint16_t type;    /* FRAME_PACKET: of the packet; raw frames: enum frame_ring */
 	uint16_t flags;   /* FRAME_PACKET: of the packet; FRAME_OFFERED: 1 is monitored */
 	uint64_t xid;     /* FRAME_PACKET: transaction id */
@@ -33,42 +33,43 @@ enum frame_ring {
 
 enum frame_op {
 	/*
-	 * Both ways. A packet of @type: @arg bytes of descriptor (what stands between the 16-byte packet
-	 * header and the payload; a multiple of 8), then the payload. Packets for a full ring wait.
+	 * Both ways. A packet of @type: @arg bytes of descriptor (what stands between the 16-byte
+	 * packet header and the payload; a multiple of 8), then the payload. Packets for a full
+	 * ring wait.
 	 */
 	FRAME_PACKET = 1,
 
 	/* Program to device. An answer comes to each that is tagged or fails. */
-	FRAME_PACKET_RAW = 16, /* the very bytes for rx, headers, trailer and all (a multiple of 8), published as usual */
+	FRAME_PACKET_RAW = 16, /* the very bytes for rx, header and trailer included */
 	FRAME_RESCIND,         /* takes back the device with its sub-channels */
-	FRAME_OFFER,           /* the answer means "accepted": FRAME_OFFERED follows when the guest has it */
+	FRAME_OFFER,           /* the answer means "accepted": FRAME_OFFERED follows */
 	FRAME_OFFER_SUB,       /* offers sub-channels 1 to @arg */
 	FRAME_MONITORED,       /* later offers are monitored (@arg 1) or not (@arg 0) */
-	FRAME_RAW_READ,        /* @arg2 bytes at @arg of ring @type, from its header page on; come with FRAME_OK */
+	FRAME_RAW_READ,        /* @arg2 bytes at @arg of ring @type, header page first */
 	FRAME_RAW_WRITE,       /* the payload to @arg of ring @type */
 	FRAME_SIGNAL,          /* interrupts the guest, whatever the ring says */
 	FRAME_HOLD,            /* @arg 1: leaves tx alone; @arg 0: reads it again */
-	FRAME_NOTE,            /* keeps the word @arg for the program's successors, until the channel closes */
+	FRAME_NOTE,            /* keeps the word @arg for later programs, until close */
 	FRAME_STATS,           /* struct frame_stats comes with FRAME_OK */
 	FRAME_SYNC,            /* answered when every earlier packet is in its ring or dropped */
 
 	/* Device to program. */
 	FRAME_HELLO = 64, /* struct frame_hello; first on every connection */
 	FRAME_OK,         /* the answer to @tag */
-	FRAME_ERROR,      /* the same, failed; the payload is text. Tag 0: a frame without a tag failed */
+	FRAME_ERROR,      /* the same, failed: text. Tag 0: an untagged frame failed */
 	FRAME_OFFERED,    /* the guest has the offer: @arg relid */
-	FRAME_OPENED,     /* the guest has opened: @arg and @arg2 the bytes of tx and rx, header pages included */
+	FRAME_OPENED,     /* @arg and @arg2: bytes of tx and rx with their header pages */
 	FRAME_CLOSED,
 	FRAME_RESCINDED,  /* the guest has the rescind message */
-	FRAME_RELEASED,   /* the guest has let go of the relid: without it, a channel is never offered again */
-	FRAME_RESET,      /* the guest has left the VMBus: unload, reboot or a new kernel; nothing is open or offered */
+	FRAME_RELEASED,   /* the guest has let go of the relid, which can be offered again now */
+	FRAME_RESET,      /* the guest has left the VMBus: nothing is open or offered */
 	FRAME_MALFORMED,  /* the guest's packet was wrong (text); all of tx was discarded */
 };
 
 enum frame_offered {
 	FRAME_IS_HELD,      /* not offered */
 	FRAME_IS_OFFERED,   /* the guest has the offer */
-	FRAME_IS_RESCINDED, /* the guest has the rescind message, and has not let go of the relid yet */
+	FRAME_IS_RESCINDED, /* the guest knows, and still has the relid */
 };
 
 struct frame_channel {
@@ -97,10 +98,10 @@ struct frame_stats {
 	uint64_t interrupts;      /* event flags set for the guest */
 	uint64_t hypercalls;      /* the guest's SIGNAL_EVENT */
 	uint64_t monitor_signals; /* the guest's bits in the monitor page, found by polling */
-	uint64_t lost_signals;    /* monitor bits without the bit in the interrupt page: nobody is woken by those */
-	uint64_t idle_signals;    /* hypercalls and monitor bits that brought neither a packet nor room */
+	uint64_t lost_signals;    /* monitor bits without their bit in the interrupt page */
+	uint64_t idle_signals;    /* of both kinds, that brought neither a packet nor room */
 	uint64_t full;            /* times a packet had to wait for room in rx */
-	uint64_t dropped;         /* packets whose channel closed before they were in the ring */
+	uint64_t dropped;         /* packets whose channel closed first */
 	uint64_t malformed;
 };
 

@@ -73,7 +73,8 @@ static int complain(struct script *s, const char *why)
 	return host_error(&s->host, -EINVAL, "%s", why);
 }
 
-static int take_number(struct script *s, int index, uint64_t otherwise, uint64_t max, uint64_t *value)
+static int take_number(struct script *s, int index, uint64_t otherwise, uint64_t max,
+		       uint64_t *value)
 {
 	char *end;
 
@@ -83,7 +84,8 @@ static int take_number(struct script *s, int index, uint64_t otherwise, uint64_t
 	errno = 0;
 	*value = strtoull(s->argv[index], &end, 0);
 	if (errno || end == s->argv[index] || *end || *s->argv[index] == '-' || *value > max)
-		return host_error(&s->host, -EINVAL, "'%s' is not a number up to %" PRIu64, s->argv[index], max);
+		return host_error(&s->host, -EINVAL, "'%s' is not a number up to %" PRIu64,
+				  s->argv[index], max);
 	return 0;
 }
 
@@ -142,14 +144,23 @@ static int simple(struct script *s, enum frame_op op, uint32_t arg)
 
 static int raw_read(struct script *s, uint16_t ring, uint32_t offset, uint32_t len, uint8_t *bytes)
 {
-	struct frame frame = { .op = FRAME_RAW_READ, .channel = s->channel, .type = ring, .arg = offset, .arg2 = len };
+	struct frame frame = { .op = FRAME_RAW_READ,
+			       .channel = s->channel,
+			       .type = ring,
+			       .arg = offset,
+			       .arg2 = len };
 
 	return host_request(&s->host, &frame, NULL, bytes, len, NULL, s->timeout_ms);
 }
 
-static int raw_write(struct script *s, uint16_t ring, uint32_t offset, uint32_t len, const void *bytes)
+static int raw_write(struct script *s, uint16_t ring, uint32_t offset, uint32_t len,
+		     const void *bytes)
 {
-	struct frame frame = { .op = FRAME_RAW_WRITE, .channel = s->channel, .type = ring, .arg = offset, .len = len };
+	struct frame frame = { .op = FRAME_RAW_WRITE,
+			       .channel = s->channel,
+			       .type = ring,
+			       .arg = offset,
+			       .len = len };
 
 	return host_request(&s->host, &frame, bytes, NULL, 0, NULL, s->timeout_ms);
 }
@@ -287,7 +298,8 @@ static int do_cycle(struct script *s)
 			char why[sizeof(s->host.error)];
 
 			memcpy(why, s->host.error, sizeof(why));
-			ret = host_error(&s->host, ret, "%s in cycle %" PRIu64 ": %.200s", step, i, why);
+			ret = host_error(&s->host, ret, "%s in cycle %" PRIu64 ": %.200s", step, i,
+					 why);
 		}
 		if (host_now() - start > longest) {
 			longest = host_now() - start;
@@ -327,7 +339,10 @@ static int do_send(struct script *s)
 		ret = take_number(s, 4, 0, UINT64_MAX - 1, &s->xid);
 	for (uint64_t i = 0; !ret && i < count; i++) {
 		struct frame frame = {
-			.op = FRAME_PACKET, .channel = s->channel, .type = (uint16_t)type, .xid = s->xid++,
+			.op = FRAME_PACKET,
+			.channel = s->channel,
+			.type = (uint16_t)type,
+			.xid = s->xid++,
 			.len = (uint32_t)len,
 		};
 
@@ -341,12 +356,17 @@ static int do_send(struct script *s)
 }
 
 /* A packet that is answered when it is in the ring. */
-static int send_bytes(struct script *s, enum frame_op op, uint8_t *bytes, uint32_t len, uint32_t desc, uint64_t type,
-		      uint64_t flags)
+static int send_bytes(struct script *s, enum frame_op op, uint8_t *bytes, uint32_t len,
+		      uint32_t desc, uint64_t type, uint64_t flags)
 {
 	struct frame frame = {
-		.op = op, .channel = s->channel, .type = (uint16_t)type, .flags = (uint16_t)flags, .len = len,
-		.arg = desc, .xid = op == FRAME_PACKET ? s->xid++ : 0,
+		.op = op,
+		.channel = s->channel,
+		.type = (uint16_t)type,
+		.flags = (uint16_t)flags,
+		.len = len,
+		.arg = desc,
+		.xid = op == FRAME_PACKET ? s->xid++ : 0,
 	};
 
 	return host_request(&s->host, &frame, bytes, NULL, 0, NULL, s->timeout_ms);
@@ -399,7 +419,8 @@ static int do_packet_raw(struct script *s)
 
 /* Takes @count packets, and lets @check see each. */
 static int take_packets(struct script *s, uint64_t count, const char *what,
-			int (*check)(struct script *s, const struct host_packet *packet, uint64_t index))
+			int (*check)(struct script *s, const struct host_packet *packet,
+				     uint64_t index))
 {
 	int64_t began = host_now(), deadline = began + s->timeout_ms;
 	uint64_t bytes = 0;
@@ -411,22 +432,25 @@ static int take_packets(struct script *s, uint64_t count, const char *what,
 
 		ret = host_take_packet(&s->host, &packet, (int)(deadline - host_now()));
 		if (ret == -ETIMEDOUT)
-			ret = host_error(&s->host, ret, "%" PRIu64 " of %" PRIu64 " packets came within %.1f s", i, count,
-					 s->timeout_ms / 1000.0);
+			ret = host_error(&s->host, ret,
+					 "%" PRIu64 " of %" PRIu64 " packets came within %.1f s", i,
+					 count, s->timeout_ms / 1000.0);
 		if (ret)
 			return ret;
 		bytes += packet->frame.len;
 		if (check)
 			ret = check(s, packet, i);
 		if (s->host.verbose)
-			printf("packet channel %u type %u flags %u xid %" PRIu64 " len %u descriptor %u\n",
-			       packet->frame.channel, packet->frame.type, packet->frame.flags, packet->frame.xid,
-			       packet->frame.len, packet->frame.arg);
+			printf("packet channel %u type %u flags %u xid %" PRIu64
+			       " len %u descriptor %u\n",
+			       packet->frame.channel, packet->frame.type, packet->frame.flags,
+			       packet->frame.xid, packet->frame.len, packet->frame.arg);
 		free(packet);
 	}
 	seconds = (double)(host_now() - began) / 1000;
 	if (!ret)
-		printf("%s %" PRIu64 " packets %" PRIu64 " bytes %.3f s\n", what, count, bytes, seconds);
+		printf("%s %" PRIu64 " packets %" PRIu64 " bytes %.3f s\n", what, count, bytes,
+		       seconds);
 	return ret;
 }
 
@@ -446,17 +470,22 @@ static int check_echo(struct script *s, const struct host_packet *packet, uint64
 	uint64_t xid;
 
 	if (!sent)
-		return host_error(&s->host, -EPROTO, "packet %" PRIu64 " echoes nothing that was sent", index);
+		return host_error(&s->host, -EPROTO,
+				  "packet %" PRIu64 " echoes nothing that was sent", index);
 	xid = sent->xid;
 	if (len < sent->len || len - sent->len >= 8)
-		return host_error(&s->host, -EPROTO, "packet %" PRIu64 " has %u bytes, not the %u of xid %" PRIu64, index,
-				  len, sent->len, xid);
+		return host_error(&s->host, -EPROTO,
+				  "packet %" PRIu64 " has %u bytes, not the %u of xid %" PRIu64,
+				  index, len, sent->len, xid);
 	for (uint32_t at = 0; at < sent->len; at++)
 		if (bytes[at] != pattern(xid, at))
-			return host_error(&s->host, -EPROTO, "packet %" PRIu64 ": byte %u is %02x, not the %02x of xid %" PRIu64,
+			return host_error(&s->host, -EPROTO,
+					  "packet %" PRIu64
+					  ": byte %u is %02x, not the %02x of xid %" PRIu64,
 					  index, at, bytes[at], pattern(xid, at), xid);
 	if (s->argc > 2 && packet->frame.xid != xid)
-		return host_error(&s->host, -EPROTO, "packet %" PRIu64 " has xid %" PRIu64 ", not %" PRIu64, index,
+		return host_error(&s->host, -EPROTO,
+				  "packet %" PRIu64 " has xid %" PRIu64 ", not %" PRIu64, index,
 				  packet->frame.xid, xid);
 	s->sent = sent->next;
 	if (!s->sent)
@@ -528,7 +557,8 @@ static int do_none(struct script *s)
 		return 0;
 	if (ret)
 		return ret;
-	ret = host_error(&s->host, -EPROTO, "a packet of type %u with %u bytes came", packet->frame.type, packet->frame.len);
+	ret = host_error(&s->host, -EPROTO, "a packet of type %u with %u bytes came",
+			 packet->frame.type, packet->frame.len);
 	free(packet);
 	return ret;
 }
@@ -708,9 +738,9 @@ static int do_status(struct script *s)
 	for (uint32_t i = 0; i < s->host.channels; i++) {
 		const struct frame_channel *channel = &s->host.channel[i];
 
-		printf("channel %u relid %u %s %s%s tx %u rx %u\n", i, channel->relid, offered[channel->offered % 3],
-		       channel->open ? "open" : "closed", channel->monitored ? " monitored" : "", channel->tx_size,
-		       channel->rx_size);
+		printf("channel %u relid %u %s %s%s tx %u rx %u\n", i, channel->relid,
+		       offered[channel->offered % 3], channel->open ? "open" : "closed",
+		       channel->monitored ? " monitored" : "", channel->tx_size, channel->rx_size);
 	}
 	return 0;
 }
@@ -738,23 +768,40 @@ static const struct {
 	int (*run)(struct script *s);
 	int max_args;
 } commands[] = {
-	{ "timeout", do_timeout, 1 },         { "channel", do_channel, 1 },
-	{ "wait-open", do_wait_open, 0 },     { "wait-close", do_wait_close, 0 },
-	{ "wait-offered", do_wait_offered, 0 }, { "wait-released", do_wait_released, 0 },
-	{ "wait-reset", do_wait_reset, 0 },   { "rescind", do_rescind, 0 },
-	{ "offer", do_offer, 0 },             { "offer-sub", do_offer_sub, 1 },
-	{ "monitored", do_monitored, 1 },     { "cycle", do_cycle, 1 },
-	{ "send", do_send, 4 },               { "send-hex", do_send_hex, 3 },
-	{ "send-desc", do_send_desc, 3 },     { "packet-raw", do_packet_raw, 1 },
-	{ "sync", do_sync, 0 },               { "expect", do_expect, 1 },
-	{ "echo", do_echo, 2 },               { "expect-hex", do_expect_hex, 1 },
-	{ "drain", do_drain, 1 },             { "none", do_none, 1 },
-	{ "hold", do_hold, 1 },               { "signal", do_signal, 0 },
-	{ "raw-read", do_raw_read, 3 },       { "raw-write", do_raw_write, 3 },
-	{ "raw-expect", do_raw_expect, 3 },   { "index", do_index, 2 },
-	{ "set-index", do_set_index, 3 },     { "stats", do_stats, 0 },
-	{ "expect-stat", do_expect_stat, 3 }, { "status", do_status, 0 },
-	{ "sleep", do_sleep, 1 },             { "print", do_print, MAX_ARGS - 1 },
+	{ "timeout", do_timeout, 1 },
+	{ "channel", do_channel, 1 },
+	{ "wait-open", do_wait_open, 0 },
+	{ "wait-close", do_wait_close, 0 },
+	{ "wait-offered", do_wait_offered, 0 },
+	{ "wait-released", do_wait_released, 0 },
+	{ "wait-reset", do_wait_reset, 0 },
+	{ "rescind", do_rescind, 0 },
+	{ "offer", do_offer, 0 },
+	{ "offer-sub", do_offer_sub, 1 },
+	{ "monitored", do_monitored, 1 },
+	{ "cycle", do_cycle, 1 },
+	{ "send", do_send, 4 },
+	{ "send-hex", do_send_hex, 3 },
+	{ "send-desc", do_send_desc, 3 },
+	{ "packet-raw", do_packet_raw, 1 },
+	{ "sync", do_sync, 0 },
+	{ "expect", do_expect, 1 },
+	{ "echo", do_echo, 2 },
+	{ "expect-hex", do_expect_hex, 1 },
+	{ "drain", do_drain, 1 },
+	{ "none", do_none, 1 },
+	{ "hold", do_hold, 1 },
+	{ "signal", do_signal, 0 },
+	{ "raw-read", do_raw_read, 3 },
+	{ "raw-write", do_raw_write, 3 },
+	{ "raw-expect", do_raw_expect, 3 },
+	{ "index", do_index, 2 },
+	{ "set-index", do_set_index, 3 },
+	{ "stats", do_stats, 0 },
+	{ "expect-stat", do_expect_stat, 3 },
+	{ "status", do_status, 0 },
+	{ "sleep", do_sleep, 1 },
+	{ "print", do_print, MAX_ARGS - 1 },
 };
 
 /* Returns 0, or the exit status after a message. */
@@ -772,7 +819,8 @@ static int run(struct script *s, const char *line)
 	s->rest = (char *)line + strspn(line, " \t");
 	s->rest += strcspn(s->rest, " \t");
 	s->rest += strspn(s->rest, " \t");
-	for (word = strtok_r(words, " \t\r\n", &save); word && s->argc < MAX_ARGS; word = strtok_r(NULL, " \t\r\n", &save))
+	for (word = strtok_r(words, " \t\r\n", &save); word && s->argc < MAX_ARGS;
+	     word = strtok_r(NULL, " \t\r\n", &save))
 		s->argv[s->argc++] = word;
 	if (!s->argc || *s->argv[0] == '#') {
 		free(words);
@@ -840,7 +888,9 @@ int main(int argc, char **argv)
 			ret = run(&s, line);
 		}
 	}
-	/* What was sent without waiting is in the ring, or the guest's, before the connection ends. */
+	/*
+	 * What was sent without waiting is in the ring, or the guest's, before the connection ends.
+	 */
 	if (!ret)
 		ret = run(&s, "sync");
 	free(line);

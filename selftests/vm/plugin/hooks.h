@@ -10,7 +10,7 @@ static bool host_message_sent(VMBus *vmbus);
 /* A message of the guest that QEMU has no handler for. */
 static void host_message(VMBus *vmbus, struct vmbus_message_header *msg, uint32_t len);
 
-/* The guest connects, asks for offers, goes: host_reset() for each channel, then host_disconnected(). */
+/* The guest connects, asks for offers, goes: host_reset() for each channel, then the other. */
 static void host_pages(const struct vmbus_message_initiate_contact *msg);
 static void host_offers_requested(void);
 static void host_reset(VMBusChannel *chan);

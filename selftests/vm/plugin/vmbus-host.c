@@ -21,8 +21,7 @@ enum {
 #define MONITOR_BITS 128 /* four groups of 32 */
 #define MONITOR_POLL_MS 1
 
-/* More than this under way to the program: the guest's rings wait. More from it: its socket waits.
- */
+/* With more waiting for the program, the guest's rings wait; with more from it, its socket does. */
 #define OUT_LIMIT (4u << 20)
 #define IN_LIMIT (4u << 20)
 
@@ -163,8 +162,9 @@ static void put_event(VMBusChannel *chan, enum frame_op op, uint32_t arg, uint32
 	put_frame(pipe_of(chan), frame, NULL, 0);
 }
 
-static void G_GNUC_PRINTF(5, 6) put_text(VMBusPipe *pipe, enum frame_op op, uint16_t channel,
-					 uint32_t tag, const char *format, ...)
+G_GNUC_PRINTF(5, 6)
+static void put_text(VMBusPipe *pipe, enum frame_op op, uint16_t channel, uint32_t tag,
+		     const char *format, ...)
 {
 	struct frame frame = { .op = op, .channel = channel, .tag = tag };
 	g_autofree char *text = NULL;
@@ -241,8 +241,10 @@ static void packet_done(VMBusChannel *chan, struct packet *packet, const char *e
 	g_array_set_size(pipe->syncs, 0);
 }
 
-/* The packet's bytes into rx, and the signal when the guest had read everything before and allows
- * it. */
+/*
+ * The packet's bytes into rx, and the signal when the guest had read everything before and allows
+ * it.
+ */
 static int ring_put(VMBusChannel *chan, struct packet *packet)
 {
 	VMBusSendRingBuf *ring = &chan->send_ringbuf;
@@ -268,8 +270,10 @@ static int ring_put(VMBusChannel *chan, struct packet *packet)
 		return -EFAULT;
 	ring->wr_idx = rb_idx_wrap(start + packet->len, ring->common.len);
 	ring->last_wr_idx = ring->wr_idx;
-	/* The packet before the index, the index before a look at what the reader has done
-	 * meanwhile. */
+	/*
+	 * The packet before the index, the index before a look at what the reader has done
+	 * meanwhile.
+	 */
 	smp_mb();
 	qatomic_set(&header->write_index, ring->wr_idx);
 	smp_mb();
@@ -288,8 +292,7 @@ static unsigned int ring_flush(VMBusChannel *chan)
 	struct packet *packet;
 
 	while ((packet = g_queue_peek_head(&host->packets))) {
-		/* What QEMU takes as the message is what is left after the header and the trailer.
-		 */
+		/* To QEMU the message is what is left after the header and the trailer. */
 		uint32_t overhead = sizeof(vmbus_packet_hdr) + VMBUS_PKT_TRAILER;
 		int ret = vmbus_channel_reserve(chan, 0, MAX(packet->len, overhead) - overhead);
 
@@ -313,8 +316,10 @@ static unsigned int ring_flush(VMBusChannel *chan)
 	return count;
 }
 
-/* The guest waits for room when pending_send_sz is set: tell it once, when the room has become
- * enough. */
+/*
+ * The guest waits for room when pending_send_sz is set: tell it once, when the room has become
+ * enough.
+ */
 static void ring_give_room(VMBusChannel *chan, uint32_t bytes)
 {
 	VMBusRecvRingBuf *ring = &chan->recv_ringbuf;
@@ -331,8 +336,7 @@ static void ring_give_room(VMBusChannel *chan, uint32_t bytes)
 	if (!(header->feature_bits & VMBUS_RING_BUFFER_FEAT_PENDING_SZ) || !pending)
 		goto unmap;
 	smp_rmb();
-	/* Unlike QEMU's own code, for which an empty ring has no room and the guest would wait
-	 * forever. */
+	/* In QEMU's own code an empty ring has no room, and the guest would wait forever. */
 	room = ring->common.len - rb_idx_delta(ring->rd_idx, qatomic_read(&header->write_index),
 					       ring->common.len, true);
 	if (room > pending && room - MIN(bytes, room) <= pending)
@@ -355,8 +359,10 @@ static bool packet_sane(VMBusChannel *chan, const vmbus_packet_hdr *header, uint
 	return false;
 }
 
-/* What is in tx goes to the program. Returns whether anything was taken: then the guest may have
- * added to it meanwhile. */
+/*
+ * What is in tx goes to the program. Returns whether anything was taken: then the guest may have
+ * added to it meanwhile.
+ */
 static bool ring_receive(VMBusChannel *chan)
 {
 	VMBusRecvRingBuf *ring = &chan->recv_ringbuf;
@@ -482,7 +488,7 @@ static void monitor_poll(void *opaque)
 		error_report("vmbus-host: the guest's monitor or interrupt page is not memory");
 		goto unmap;
 	}
-	QTAILQ_FOREACH (chan, &vmbus->channel_list, link) {
+	QTAILQ_FOREACH(chan, &vmbus->channel_list, link) {
 		struct host_channel *host = host_of(chan);
 		uint32_t id = chan->id - VMBUS_FIRST_CHANID;
 		uint32_t *pending = (uint32_t *)(monitor + 8 + 8 * (id / 32));
@@ -576,13 +582,13 @@ static void host_listen(VMBus *vmbus)
 	if (!bus.offers_requested || !vmbus->sint_route)
 		goto guest;
 	/* The primary goes after its sub-channels, and comes before them. */
-	QTAILQ_FOREACH_REVERSE (chan, &vmbus->channel_list, link) {
+	QTAILQ_FOREACH_REVERSE(chan, &vmbus->channel_list, link) {
 		if (chan->offer_state == VMOFFER_SENT && host_of(chan)->rescind) {
 			post_rescind(vmbus, chan);
 			return;
 		}
 	}
-	QTAILQ_FOREACH (chan, &vmbus->channel_list, link) {
+	QTAILQ_FOREACH(chan, &vmbus->channel_list, link) {
 		if (chan->offer_state == HOST_OFFER_HELD && offer_wanted(chan)) {
 			post_offer(vmbus, chan);
 			return;
@@ -628,7 +634,7 @@ static void relid_released(VMBus *vmbus, uint32_t relid)
 		return;
 	}
 	/* Linux tears nothing down on a channel that was taken back. */
-	QTAILQ_FOREACH_SAFE (gpadl, &vmbus->gpadl_list, link, next) {
+	QTAILQ_FOREACH_SAFE(gpadl, &vmbus->gpadl_list, link, next) {
 		if (gpadl->child_relid == relid && gpadl->state != VMGPADL_TORNDOWN)
 			vmbus_put_gpadl(gpadl);
 	}
@@ -996,8 +1002,10 @@ static void pipe_hello(VMBusPipe *pipe)
 	put_frame(pipe, frame, hello, len);
 }
 
-/* What the last program left half said is forgotten; whole packets still find their way into the
- * ring. */
+/*
+ * What the last program left half said is forgotten; whole packets still find their way into the
+ * ring.
+ */
 static void pipe_forget(VMBusPipe *pipe)
 {
 	g_byte_array_set_size(pipe->in, 0);
