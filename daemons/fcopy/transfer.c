@@ -103,8 +103,10 @@ static int reserve(int file, uint64_t size)
 	/*
 	 * fallocate() of more than there is takes all of it before it fails, and every other writer of
 	 * the file system would see a full disk meanwhile: a claim that cannot be met must not try.
+	 * Without blocks it has no size to compare with (ramfs, network and FUSE file systems).
 	 */
-	if (fstatvfs(file, &fs) == 0 && size / fs.f_frsize > fs.f_bavail)
+	if (fstatvfs(file, &fs) == 0 && fs.f_blocks && fs.f_frsize &&
+	    size / fs.f_frsize > fs.f_bavail)
 		return -ENOSPC;
 	do
 		r = fallocate(file, 0, 0, size);

@@ -469,6 +469,27 @@ static void disk_full(void)
 	in_own_mounts(small_file_system);
 }
 
+/* ramfs has no limit, and says that it has no room. */
+static void in_ramfs(void)
+{
+	char text[8001];
+
+	memset(text, 'x', sizeof(text));
+	text[8000] = '\0';
+	begin_test();
+	if (mount("ramfs", "to", "ramfs", 0, NULL) < 0)
+		_exit(CANNOT_MOUNT);
+	expect_int(copy("a", 0, text), 0);
+	expect(holds("to/a", text));
+	end_test(1);
+	umount("to");
+}
+
+static void file_system_without_a_size(void)
+{
+	in_own_mounts(in_ramfs);
+}
+
 static void no_writing(void)
 {
 	begin_test();
@@ -571,6 +592,7 @@ static void all(const char *how, int avoid)
 	test_variant(immutable_directory, how, avoid);
 	test_variant(file_size_limit, how, avoid);
 	test_variant(disk_full, how, avoid);
+	test_variant(file_system_without_a_size, how, avoid);
 	test_variant(read_only_file_system, how, avoid);
 	test_variant(crash_leaves_nothing_after_the_next_start, how, avoid);
 }
