@@ -141,7 +141,7 @@ static void every_short_length_is_refused(void)
 
 static void the_most_versions_are_taken(void)
 {
-	struct vmbus_ic_version many[100], s;
+	struct vmbus_ic_version many[101] = { 0 }, s;
 	unsigned char *msg;
 	size_t len;
 
@@ -151,6 +151,14 @@ static void the_most_versions_are_taken(void)
 	msg = offer(many, 100, many, 100, &len);
 	CHECK_IS(vmbus_ic_negotiate(msg, len, many, 100, srv, 2, NULL, &s), 0);
 	CHECK(s.major == 1 && s.minor == 1);
+	guarded_free(msg, len);
+
+	/* one more is refused, though all of it is there */
+	msg = offer(many, 101, many, 100, &len);
+	CHECK_IS(vmbus_ic_negotiate(msg, len, many, 100, srv, 2, NULL, NULL), -EPROTO);
+	guarded_free(msg, len);
+	msg = offer(many, 100, many, 101, &len);
+	CHECK_IS(vmbus_ic_negotiate(msg, len, many, 100, srv, 2, NULL, NULL), -EPROTO);
 	guarded_free(msg, len);
 }
 
