@@ -105,7 +105,7 @@ static void guids_in_every_spelling(void)
 	};
 	static const char * const bad[] = {
 		"", "{}", "{" FCOPY, FCOPY "}", FCOPY "0", "34d14be3dee441c89ae76b174977c192",
-		"{{" FCOPY "}}", "34d14be3-dee4-41c8-9ae7-6b174977c19", " " FCOPY,
+		"{{" FCOPY "}}", "{" FCOPY "x", "34d14be3-dee4-41c8-9ae7-6b174977c19", " " FCOPY,
 		"g4d14be3-dee4-41c8-9ae7-6b174977c192", "(" FCOPY ")",
 	};
 	char guid[VMBUS_GUID_SIZE];
