@@ -1,6 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 # vmbus-bind against a model of the kernel: who has the device in the end, and what was written.
+# shellcheck disable=SC2086,SC2317 # GUIDs and numbers need no quotes; tests are called by name
+# shellcheck source=tree.sh
 . "$(dirname "$0")/tree.sh"
 
 want_fcopy() {
