@@ -6,7 +6,7 @@ copy() {
 	tell "copied $1"
 	check "$1 copy: SHA-256 sent and arrived" test "$(guest_says "sha $1")" = "sha $1 $(sed -n 's/^sha256 //p' "$1.out")"
 }
-guest_says booted 150 || exit 1
+guest_says booted 250 || exit 1
 copy first 3000000
 check "rescind" vmbus_host fcopy rescind wait-released
 tell rescinded
