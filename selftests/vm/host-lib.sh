@@ -24,18 +24,21 @@ check() {
 # tell WORDS: a line that the guest's `hear` waits for
 tell() { printf '%s\n' "$*" >ctl.in; }
 
+# What the guest has said in whole lines; the serial port is slow, and the last one may not be.
+guest_lines() { while IFS= read -r line; do printf '%s\n' "$line"; done <ctl.log; }
+
 # guest_says PATTERN [SECONDS]: waits for a `say` line that the pattern (grep -E) matches; prints what followed `say`
 guest_says() {
-	tries=$((${2:-30} * 10))
-	while ! grep -E "^say $1" ctl.log >/dev/null 2>&1; do
+	tries=$((${2:-120} * 5))
+	while ! guest_lines | grep -E "^say $1" >said; do
 		tries=$((tries - 1))
 		if [ $tries -le 0 ] || ! kill -0 "$guest_pid" 2>/dev/null; then
 			note "the guest did not say '$1'"
 			return 1
 		fi
-		sleep 0.1
+		sleep 0.2
 	done
-	grep -E "^say $1" ctl.log | tail -n 1 | sed 's/^say //'
+	tail -n 1 said | sed 's/^say //'
 }
 
 # The two programs that play the host side of a device: DEVICE is its name in the test's settings.
