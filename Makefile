@@ -97,6 +97,7 @@ include tools/build.mk
 include udev/build.mk
 include kernel/build.mk
 include selftests/build.mk
+include selftests/bench/build.mk
 include packaging/build.mk
 # The packages are built without the bench.
 -include selftests/vm/host/build.mk
