@@ -11,6 +11,6 @@ reader() {
 check "the device is there" within 10 test -c /dev/uio0
 reader &
 say ready
-hear done
+hear finished
 kill $!
 check "the device is still there" within 5 sh -c 'ls /dev/uio*'

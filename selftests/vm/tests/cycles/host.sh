@@ -6,4 +6,4 @@ vmbus_host fcopy "cycle 200" >cycle.out 2>&1
 status=$?
 note "$(tail -n 1 cycle.out)"
 check "200 cycles" test $status = 0
-tell "done"
+tell finished
