@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Memory ordering between us and the host: its one home. Named after the kernel's primitives, made
+ * Memory ordering, between us and the host, and between our threads: its one home. Named after the kernel's primitives, made
  * of C11 atomics; Documentation/memory-barriers.txt in the kernel tree explains them.
  *
  * smp_store_release(): what was read and written before is complete before the value is seen.
  * smp_load_acquire():  what is read and written after uses memory not older than the value.
  * smp_mb():            the only one that keeps a store before a later load.
+ * smp_rmb():           loads before it come before loads after it; smp_wmb(): the same for stores.
+ * barrier():           for the compiler alone, against a signal handler of the same thread.
  * READ_ONCE(), WRITE_ONCE(): one access of the full width, never repeated, never split.
  */
 #ifndef VMBUS_BARRIER_H
@@ -20,8 +22,10 @@
 #define smp_load_acquire(p)	atomic_load_explicit((p), memory_order_acquire)
 #define smp_store_release(p, v)	atomic_store_explicit((p), (v), memory_order_release)
 
+#define barrier()		atomic_signal_fence(memory_order_seq_cst)
 #define smp_mb()		atomic_thread_fence(memory_order_seq_cst)
 #define smp_rmb()		atomic_thread_fence(memory_order_acquire)
+#define smp_wmb()		atomic_thread_fence(memory_order_release)
 
 /* A locked or: both sides set and clear bits of the word, and it is a full barrier as well. */
 #define sync_set_bits(p, bits)	((void)atomic_fetch_or_explicit((p), (bits), memory_order_seq_cst))

@@ -45,22 +45,38 @@ void vmbus_channel_close(struct vmbus_channel *chan)
 	if (!chan)
 		return;
 	for (int i = 0; i < MAP_COUNT; i++)
-		if (chan->maps[i].addr)
+		if (chan->maps[i].addr) {
+			guard_remove(chan->maps[i].range);
 			munmap(chan->maps[i].addr, chan->maps[i].size);
+		}
 	if (chan->own_fd)
 		close(chan->fd);
 	vmbus_device_free(chan->device);
 	free(chan);
 }
 
+/* Makes a mapping the channel's own, to be undone by its close */
+static int own(struct vmbus_channel *chan, int which, void *addr, size_t size)
+{
+	struct range *range = guard_add(chan, addr, size);
+
+	if (!range)
+		return -ENOMEM;
+	chan->maps[which] = (struct mapping){ addr, size, range };
+	return 0;
+}
+
 static int map(struct vmbus_channel *chan, int which, int fd, size_t size, off_t offset)
 {
 	void *addr = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, offset);
+	int err;
 
 	if (addr == MAP_FAILED)
 		return -errno;
-	chan->maps[which] = (struct mapping){ addr, size };
-	return 0;
+	err = own(chan, which, addr, size);
+	if (err)
+		munmap(addr, size);
+	return err;
 }
 
 static void set_monitor(struct vmbus_channel *chan, unsigned char *int_page,
@@ -231,6 +247,10 @@ int vmbus_channel_open_device(const struct vmbus_device *dev, struct vmbus_chann
 	err = tx_ring_attach(&chan->tx, rings, size / 2, page);
 	if (!err)
 		err = rx_ring_attach(&chan->rx, rings + size / 2, size / 2, page);
+	if (channel_check(chan)) {
+		err = fail(-ENODEV, "%s: the device went away", dev->instance);
+		goto err_close;
+	}
 	if (err) {
 		fail(err, "%s: impossible index in a ring", dev->instance);
 		goto err_close;
@@ -325,7 +345,7 @@ int vmbus_channel_from_memory(const struct vmbus_memory *mem, struct vmbus_chann
 /* One side of a pair; it takes over @fd, also when it fails */
 static int open_side(int memory, int fd, size_t ring_size, bool host, struct vmbus_channel **result)
 {
-	struct mapping maps[2] = { { NULL, ring_size }, { NULL, ring_size } };
+	void *rings[2] = { NULL, NULL };
 	struct vmbus_memory mem = {
 		.struct_size = sizeof(mem),
 		.flags = host ? 0 : VMBUS_MEMORY_RESET,
@@ -333,32 +353,42 @@ static int open_side(int memory, int fd, size_t ring_size, bool host, struct vmb
 		.rx_size = ring_size,
 		.fd = fd,
 	};
+	struct vmbus_channel *chan;
 	int err = 0;
 
 	for (int i = 0; i < 2; i++) {
-		maps[i].addr = mmap(NULL, ring_size, PROT_READ | PROT_WRITE, MAP_SHARED, memory,
-				    (off_t)i * ring_size);
-		if (maps[i].addr == MAP_FAILED) {
+		rings[i] = mmap(NULL, ring_size, PROT_READ | PROT_WRITE, MAP_SHARED, memory,
+				(off_t)i * ring_size);
+		if (rings[i] == MAP_FAILED) {
 			err = fail(-errno, "cannot map a ring of %zu bytes: %s", ring_size,
 				   strerror(errno));
-			maps[i].addr = NULL;
-			goto err_maps;
+			rings[i] = NULL;
+			goto err_rings;
 		}
 	}
-	mem.tx_ring = maps[host].addr;
-	mem.rx_ring = maps[!host].addr;
-	err = vmbus_channel_from_memory(&mem, result);
+	mem.tx_ring = rings[host];
+	mem.rx_ring = rings[!host];
+	err = vmbus_channel_from_memory(&mem, &chan);
 	if (err)
-		goto err_maps;
-	(*result)->maps[MAP_RINGS] = maps[0];
-	(*result)->maps[MAP_RINGS_2] = maps[1];
-	(*result)->own_fd = true;
+		goto err_rings;
+	for (int i = 0; i < 2; i++) {
+		err = own(chan, MAP_RINGS + i, rings[i], ring_size);
+		if (err) {
+			fail(err, "out of memory");
+			goto err_channel;
+		}
+		rings[i] = NULL;
+	}
+	chan->own_fd = true;
+	*result = chan;
 	return 0;
 
-err_maps:
+err_channel:
+	vmbus_channel_close(chan);
+err_rings:
 	for (int i = 0; i < 2; i++)
-		if (maps[i].addr)
-			munmap(maps[i].addr, ring_size);
+		if (rings[i])
+			munmap(rings[i], ring_size);
 	close(fd);
 	return err;
 }

@@ -39,6 +39,7 @@ struct uio_map {
 struct mapping {
 	void *addr;
 	size_t size;
+	struct range *range;
 };
 
 enum { MAP_RINGS, MAP_RINGS_2, MAP_INT_PAGE, MAP_MONITOR_PAGE, MAP_COUNT };
@@ -47,7 +48,10 @@ struct vmbus_channel {
 	struct tx_ring tx;
 	struct rx_ring rx;
 
-	/* Once the host cannot be signalled any more: why not. Any thread may find out. */
+	/*
+	 * Once the channel has ended: why. Any thread may find out, and a signal handler. Nobody
+	 * touches the rings from then on, for on a rescind the kernel takes their pages away.
+	 */
 	alignas(CACHE_LINE) _Atomic int dead;
 
 	int fd;			/* -1: none */
@@ -67,6 +71,26 @@ struct vmbus_channel {
 };
 
 /* Remembers that the channel is dead, and returns @err */
-int channel_dead(struct vmbus_channel *chan, int err);
+static inline int channel_dead(struct vmbus_channel *chan, int err)
+{
+	WRITE_ONCE(chan->dead, err);
+	return err;
+}
+
+/*
+ * 0, or why the channel has ended. Before the rings are touched; and after it, before anything that
+ * was read there is believed, since it may be zeros of the guard. Those come after the mark.
+ */
+static inline int channel_check(const struct vmbus_channel *chan)
+{
+	barrier();
+	smp_rmb();
+	return READ_ONCE(chan->dead);
+}
+
+/* Watches a mapping that is the channel's own; NULL: out of memory */
+struct range *guard_add(struct vmbus_channel *chan, void *addr, size_t size);
+/* Before it is unmapped */
+void guard_remove(struct range *range);
 
 #endif /* VMBUS_INTERNAL_H */

@@ -27,8 +27,9 @@ int vmbus_queuev(struct vmbus_channel *chan, uint16_t type, uint16_t flags, uint
 		 const struct iovec *iov, int iovcnt)
 {
 	uint32_t most = tx_ring_max_payload(&chan->tx);
+	int err = channel_check(chan);
 	uint32_t len = 0;
-	int err = READ_ONCE(chan->dead);
+	int dead;
 
 	if (err)
 		return err;
@@ -40,12 +41,13 @@ int vmbus_queuev(struct vmbus_channel *chan, uint16_t type, uint16_t flags, uint
 		len += iov[i].iov_len;
 	}
 	err = reserve(chan, tx_ring_need(len));
-	if (err)
-		return err;
-	tx_ring_write(&chan->tx, type, flags, transaction_id, iov, iovcnt, len);
-	if (chan->tx.pending)
-		tx_ring_want(&chan->tx, 0);
-	return 0;
+	if (!err) {
+		tx_ring_write(&chan->tx, type, flags, transaction_id, iov, iovcnt, len);
+		if (chan->tx.pending)
+			tx_ring_want(&chan->tx, 0);
+	}
+	dead = channel_check(chan);
+	return dead ? dead : err;
 }
 
 int vmbus_queue(struct vmbus_channel *chan, uint16_t type, uint16_t flags, uint64_t transaction_id,
@@ -74,9 +76,14 @@ int vmbus_send(struct vmbus_channel *chan, uint16_t type, uint16_t flags, uint64
 
 int vmbus_publish(struct vmbus_channel *chan)
 {
-	int err = READ_ONCE(chan->dead);
+	int err = channel_check(chan);
+	bool signal;
 
-	return err ? err : tx_ring_publish(&chan->tx);
+	if (err)
+		return err;
+	signal = tx_ring_publish(&chan->tx);
+	err = channel_check(chan);
+	return err ? err : signal;
 }
 
 int vmbus_flush(struct vmbus_channel *chan)
@@ -84,6 +91,19 @@ int vmbus_flush(struct vmbus_channel *chan)
 	int signal = vmbus_publish(chan);
 
 	return signal > 0 ? vmbus_signal(chan) : signal;
+}
+
+/* The next packet's descriptor: what rx_ring_peek() returns, or why the channel has ended */
+static int peek(struct vmbus_channel *chan, struct rx_packet *pkt)
+{
+	int dead = channel_check(chan);
+	int err;
+
+	if (dead)
+		return dead;
+	err = rx_ring_peek(&chan->rx, pkt);
+	dead = channel_check(chan);
+	return dead ? dead : err;
 }
 
 static void consume(struct vmbus_channel *chan, uint32_t bytes)
@@ -97,7 +117,7 @@ static int receive(struct vmbus_channel *chan, struct vmbus_packet *pkt, unsigne
 		   size_t size, bool raw)
 {
 	struct rx_packet p;
-	int err = rx_ring_peek(&chan->rx, &p);
+	int err = peek(chan, &p);
 
 	if (err)
 		return err;
@@ -118,6 +138,10 @@ static int receive(struct vmbus_channel *chan, struct vmbus_packet *pkt, unsigne
 	} else {
 		rx_ring_copy(&chan->rx, p.header, buf, pkt->length);
 	}
+	err = channel_check(chan);
+	if (err)
+		return err;
+	/* From here on the packet is whole and ours, whatever becomes of the channel. */
 	consume(chan, p.advance);
 	return 0;
 }
@@ -135,7 +159,7 @@ int vmbus_recv_raw(struct vmbus_channel *chan, struct vmbus_packet *pkt, void *b
 int vmbus_skip(struct vmbus_channel *chan)
 {
 	struct rx_packet p;
-	int err = rx_ring_peek(&chan->rx, &p);
+	int err = peek(chan, &p);
 
 	if (err && err != -EPROTO)
 		return err;

@@ -9,12 +9,6 @@
 
 #include "internal.h"
 
-int channel_dead(struct vmbus_channel *chan, int err)
-{
-	WRITE_ONCE(chan->dead, err);
-	return err;
-}
-
 /* EIO is how UIO says that the device went away; the others come from sockets. */
 static int meaning_of(int error)
 {
@@ -39,13 +33,14 @@ static int write_signal(struct vmbus_channel *chan)
 
 int vmbus_signal(struct vmbus_channel *chan)
 {
-	int err = READ_ONCE(chan->dead);
+	int err = channel_check(chan);
 
 	if (err)
 		return err;
 	if (chan->monitor_word) {
 		sync_set_bits(chan->event_word, chan->event_bit);
 		sync_set_bits(chan->monitor_word, chan->monitor_bit);
+		return channel_check(chan);
 	} else if (chan->signal) {
 		err = chan->signal(chan->ctx);
 	} else if (chan->fd >= 0) {
@@ -70,8 +65,8 @@ static int take_interrupt(struct vmbus_channel *chan)
 	return channel_dead(chan, n ? meaning_of(errno) : -ENODEV);
 }
 
-/* The events that are ready now, or -EIO */
-static int look(struct vmbus_channel *chan, unsigned int events)
+/* The events that are ready now, or -EIO; no word on whether the ring is still one */
+static int look_at_rings(struct vmbus_channel *chan, unsigned int events)
 {
 	int ready = 0, fits;
 	int64_t avail;
@@ -93,6 +88,19 @@ static int look(struct vmbus_channel *chan, unsigned int events)
 	return ready;
 }
 
+/* The events that are ready now, or why the channel has ended, or -EIO */
+static int look(struct vmbus_channel *chan, unsigned int events)
+{
+	int err = channel_check(chan);
+	int ready;
+
+	if (err)
+		return err;
+	ready = look_at_rings(chan, events);
+	err = channel_check(chan);
+	return err ? err : ready;
+}
+
 static bool events_ok(unsigned int events)
 {
 	return events && !(events & ~(VMBUS_WAIT_RECV | VMBUS_WAIT_SEND));
@@ -100,28 +108,35 @@ static bool events_ok(unsigned int events)
 
 int vmbus_arm(struct vmbus_channel *chan, unsigned int events)
 {
-	int ready;
+	int err = channel_check(chan);
 
 	if (!events_ok(events))
 		return -EINVAL;
+	if (err)
+		return err;
 	rx_ring_unmask(&chan->rx);
 	if (events & VMBUS_WAIT_SEND && chan->tx.pending)
 		tx_ring_want(&chan->tx, chan->tx.pending);
-	ready = look(chan, events);
-	return ready ? ready : READ_ONCE(chan->dead);
+	return look(chan, events);
 }
 
 void vmbus_mask(struct vmbus_channel *chan)
 {
-	rx_ring_mask(&chan->rx);
+	if (!channel_check(chan))
+		rx_ring_mask(&chan->rx);
 }
 
 int vmbus_ack(struct vmbus_channel *chan)
 {
+	int err, dead;
+
 	if (chan->fd < 0)
 		return -EOPNOTSUPP;
-	rx_ring_mask(&chan->rx);
-	return take_interrupt(chan);
+	/* First, because it tells of a rescind; an interrupt that comes in between is only early. */
+	err = take_interrupt(chan);
+	vmbus_mask(chan);
+	dead = channel_check(chan);
+	return dead ? dead : err;
 }
 
 int vmbus_fd(const struct vmbus_channel *chan)
@@ -178,12 +193,13 @@ int vmbus_wait(struct vmbus_channel *chan, unsigned int events, int timeout_ms)
 		if (ready)
 			break;
 		err = sleep_for_interrupt(chan, remaining(deadline));
-		/* What was sent before the host went, or before the time was up, counts. */
+		/* What came before the time was up, or the signal, counts. */
 		ready = look(chan, events);
 		if (!ready)
 			ready = err;
 	}
 	if (events & VMBUS_WAIT_RECV)
-		rx_ring_mask(&chan->rx);
-	return ready;
+		vmbus_mask(chan);
+	err = channel_check(chan);
+	return err ? err : ready;
 }

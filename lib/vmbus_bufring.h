@@ -207,6 +207,32 @@ int vmbus_channel_pair(size_t ring_size, struct vmbus_channel **guest, struct vm
 /** vmbus_channel_close() - packets not yet received are lost; NULL is allowed */
 void vmbus_channel_close(struct vmbus_channel *chan);
 
+/**
+ * vmbus_guard() - makes a rescind in the middle of an operation an error instead of a SIGBUS
+ *
+ * When a device is rescinded or unbound, a kernel module that is careful with its memory takes the
+ * rings away from the programs that have them mapped. One that waits is told by -ENODEV, and the
+ * library does not touch the rings any more. One that is just inside a ring gets a SIGBUS, which
+ * ends it, and nothing but a handler of that signal helps.
+ *
+ * This installs one, for the process: where the fault is in a mapping of an open channel, it marks
+ * the channel as gone and maps zeros over the whole mapping (they stay until the channel is
+ * closed), and the operation returns -ENODEV. No zeros are ever taken for data. Every other SIGBUS
+ * goes to the handler that was there before, or does what it would have done without one.
+ *
+ * Opt-in, because the handling of a signal belongs to the program, not to a library. A program that
+ * has a handler for SIGBUS installs it before the call, or passes on from it what is not its own. Not
+ * covered: memory of vmbus_channel_from_memory(), which is the caller's, and a thread that blocks
+ * SIGBUS, which the kernel then kills.
+ *
+ * Call it once, before the program starts threads; channels that are opened before or later are
+ * covered alike, in all threads, and in children of fork(). Calling it again does nothing. There is
+ * no way back.
+ *
+ * Returns 0, or what sigaction() returned.
+ */
+int vmbus_guard(void);
+
 /** The device it was opened from, living as long as the channel; NULL when from memory */
 const struct vmbus_device *vmbus_channel_device(const struct vmbus_channel *chan);
 /** Bytes of data in the ring to the host; descriptors, padding and trailers take their share */
@@ -285,7 +311,7 @@ int vmbus_queuev(struct vmbus_channel *chan, uint16_t type, uint16_t flags, uint
  * It must when it had emptied the ring before these packets and has not masked interrupts. Hosts
  * throttle guests that signal without need, and wait forever for a signal that was needed.
  *
- * Returns 1 (the caller must call vmbus_signal(), soon), 0 (it must not), or -ENODEV.
+ * Returns 1 (the caller must call vmbus_signal(), soon), 0 (it must not), or -ENODEV (rescinded).
  */
 int vmbus_publish(struct vmbus_channel *chan);
 
@@ -295,8 +321,8 @@ int vmbus_publish(struct vmbus_channel *chan);
  * By monitor page where the channel has one; else by a write to the UIO device, and that also
  * clears the interrupt mask: an interrupt may come earlier than asked for.
  *
- * Returns 0, or -ENODEV (rescinded), or what write(2) returned; then every later call that sends,
- * signals or waits returns the same.
+ * Returns 0, or -ENODEV (rescinded), or what write(2) returned; then the channel has ended, and
+ * every later call that sends, receives, signals or waits returns the same.
  */
 int vmbus_signal(struct vmbus_channel *chan);
 
@@ -316,8 +342,9 @@ int vmbus_flush(struct vmbus_channel *chan);
  * Returns 0; or -EAGAIN (the ring is empty); -ENOBUFS (@size is less than pkt->length, which is
  * set, and so are the other members; the packet stays); -EPROTO (the packet's lengths are
  * impossible; it stays: vmbus_skip() leaves it behind); -EIO (the host's index is impossible:
- * nothing more can be received, close). @buf is written only for 0. When the host could not be
- * signalled, the next call that waits, sends or signals says so.
+ * nothing more can be received, close); -ENODEV (rescinded: what is left in the ring is lost). For
+ * an error @buf is untouched, but for -ENODEV, where it may have part of a packet and zeros. When
+ * the host could not be signalled, the next call says so.
  */
 int vmbus_recv(struct vmbus_channel *chan, struct vmbus_packet *pkt, void *buf, size_t size);
 
@@ -334,7 +361,7 @@ int vmbus_recv_raw(struct vmbus_channel *chan, struct vmbus_packet *pkt, void *b
  *
  * Where the packet's own length is impossible, so that its end is unknown: everything in the ring.
  *
- * Returns 0, or -EAGAIN (the ring is empty), or -EIO as vmbus_recv().
+ * Returns 0, or -EAGAIN (the ring is empty), or -EIO or -ENODEV as vmbus_recv().
  */
 int vmbus_skip(struct vmbus_channel *chan);
 
@@ -354,7 +381,7 @@ int vmbus_skip(struct vmbus_channel *chan);
  * wake-up is lost, none spins.
  *
  * Returns the events that are ready, more than 0; or -ETIMEDOUT, -EINTR (a signal handler ran),
- * -ENODEV (rescinded, and nothing is left to receive), -EIO (the host's index is impossible),
+ * -ENODEV (rescinded: what is left in the ring is lost), -EIO (the host's index is impossible),
  * -EINVAL (@events), -EOPNOTSUPP (a channel from memory without fd).
  */
 int vmbus_wait(struct vmbus_channel *chan, unsigned int events, int timeout_ms);
@@ -386,7 +413,11 @@ int vmbus_arm(struct vmbus_channel *chan, unsigned int events);
  */
 int vmbus_ack(struct vmbus_channel *chan);
 
-/** vmbus_mask() - sets the interrupt mask: no interrupts for new packets until vmbus_arm() */
+/**
+ * vmbus_mask() - sets the interrupt mask: no interrupts for new packets until vmbus_arm()
+ *
+ * On a channel that has ended it does nothing.
+ */
 void vmbus_mask(struct vmbus_channel *chan);
 
 /* Integration components (IC) */

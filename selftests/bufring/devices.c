@@ -1,95 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Finding devices and opening them, in a sysfs made of plain files. */
 
-#include <fcntl.h>
-#include <ftw.h>
-#include <sys/stat.h>
+#include "sysfs.h"
 
-#include "model.h"
-
-#define FCOPY "34d14be3-dee4-41c8-9ae7-6b174977c192"
 #define NIC "f8615163-df3e-46c5-913f-f2d2f965ed0e"
-#define DEV1 "eb765408-105f-49b6-b4aa-c123b64d17d4"
 #define DEV2 "000d3a31-b538-000d-3a31-b538000d3a31"
 #define DEV3 "ffffffff-b538-000d-3a31-b538000d3a31"
-
-static char base[] = "/tmp/vmbus-devices-XXXXXX";
-
-static void __attribute__((format(printf, 2, 3))) put(const char *text, const char *fmt, ...)
-{
-	char path[512];
-	va_list args;
-	int n, fd;
-
-	n = snprintf(path, sizeof(path), "%s/", base);
-	va_start(args, fmt);
-	vsnprintf(path + n, sizeof(path) - n, fmt, args);
-	va_end(args);
-	for (char *slash = path + n; (slash = strchr(slash, '/')); slash++) {
-		*slash = '\0';
-		mkdir(path, 0755);
-		*slash = '/';
-	}
-	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0644);
-	MUST(fd >= 0);
-	MUST(write(fd, text, strlen(text)) == (ssize_t)strlen(text));
-	close(fd);
-}
-
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	return remove(path);
-}
-
-#define SYS "sys/bus/vmbus/devices/"
-
-static void device(const char *instance, const char *class)
-{
-	char text[64];
-
-	snprintf(text, sizeof(text), "{%s}\n", instance);
-	put(text, SYS "%s/device_id", instance);
-	snprintf(text, sizeof(text), "{%s}\n", class);
-	put(text, SYS "%s/class_id", instance);
-	put("7\n", SYS "%s/id", instance);
-}
-
-static void add_map(const char *instance, int uio, int map, const char *name, const char *size)
-{
-	put(name, SYS "%s/uio/uio%d/maps/map%d/name", instance, uio, map);
-	put(size, SYS "%s/uio/uio%d/maps/map%d/size", instance, uio, map);
-	put("0x0\n", SYS "%s/uio/uio%d/maps/map%d/offset", instance, uio, map);
-}
-
-/* A UIO device: its maps, and for /dev/uioN a plain file of @pages pages */
-static void bind(const char *instance, int uio, size_t ring, size_t pages)
-{
-	char text[512];
-
-	snprintf(text, sizeof(text), "0x%zx\n", 2 * ring);
-	add_map(instance, uio, 0, "txrx_rings\n", text);
-	add_map(instance, uio, 1, "int_page\n", "0x1000\n");
-	add_map(instance, uio, 2, "monitor_page\n", "0x1000\n");
-	put("", "dev/uio%d", uio);
-	snprintf(text, sizeof(text), "%s/dev/uio%d", base, uio);
-	MUST(!truncate(text, pages * getpagesize()));
-	put("", "sys/bus/vmbus/drivers/uio_hv_generic/new_id");
-	snprintf(text, sizeof(text), "%s/" SYS "%s/driver", base, instance);
-	unlink(text);
-	MUST(!symlink("../../drivers/uio_hv_generic", text));
-}
 
 /* Two NICs and a file copy device that is bound to uio3 */
 static void machine(void)
 {
-	char path[512];
-
-	nftw(base, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-	mkdir(base, 0755);
-	snprintf(path, sizeof(path), "%s/sys", base);
-	setenv("VMBUS_SYSFS", path, 1);
-	snprintf(path, sizeof(path), "%s/dev", base);
-	setenv("VMBUS_DEV", path, 1);
+	sysfs_make();
 	device(DEV3, NIC);
 	device(DEV1, FCOPY);
 	device(DEV2, NIC);
@@ -318,14 +239,7 @@ static const struct test tests[] = {
 	TEST(another_device_under_the_number_is_refused),
 };
 
-static void remove_tree(void)
-{
-	nftw(base, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-}
-
 int main(void)
 {
-	MUST(mkdtemp(base));
-	atexit(remove_tree);
 	return RUN(tests);
 }

@@ -285,53 +285,117 @@ static void epoll_loop(void)
 	vmbus_channel_close(host);
 }
 
-static void a_rescind_is_told_after_the_last_packet(void)
+/* All that can be asked of a channel that has ended. The rings must not be touched any more. */
+static void check_gone(struct vmbus_channel *chan)
 {
-	struct vmbus_channel *guest, *host;
+	struct iovec iov = { .iov_base = buf, .iov_len = 8 };
+	struct vmbus_packet pkt;
 
-	MUST(!vmbus_channel_pair(2 * getpagesize(), &guest, &host));
-	CHECK_IS(send_one(host, 8), 0);
-	vmbus_channel_close(host);
-	CHECK_IS(vmbus_wait(guest, VMBUS_WAIT_RECV, -1), VMBUS_WAIT_RECV);
-	CHECK_IS(recv_one(guest), 0);
-	CHECK_IS(vmbus_wait(guest, VMBUS_WAIT_RECV, -1), -ENODEV);
-	CHECK_IS(vmbus_wait(guest, VMBUS_WAIT_RECV, -1), -ENODEV);
-	CHECK_IS(send_one(guest, 8), -ENODEV);
-	CHECK_IS(vmbus_queue(guest, 6, 0, 0, buf, 8), -ENODEV);
-	CHECK_IS(vmbus_publish(guest), -ENODEV);
-	CHECK_IS(vmbus_signal(guest), -ENODEV);
-	CHECK_IS(vmbus_ack(guest), -ENODEV);
-	CHECK_IS(recv_one(guest), -EAGAIN);
-	vmbus_channel_close(guest);
-
-	/* found by the sender: an error, and no SIGPIPE */
-	MUST(!vmbus_channel_pair(2 * getpagesize(), &guest, &host));
-	vmbus_channel_close(host);
-	CHECK_IS(send_one(guest, 8), -ENODEV);
-	vmbus_channel_close(guest);
+	CHECK_IS(vmbus_recv(chan, &pkt, buf, sizeof(buf)), -ENODEV);
+	CHECK_IS(vmbus_recv_raw(chan, &pkt, buf, sizeof(buf)), -ENODEV);
+	CHECK_IS(vmbus_skip(chan), -ENODEV);
+	CHECK_IS(vmbus_wait(chan, VMBUS_WAIT_RECV, -1), -ENODEV);
+	CHECK_IS(vmbus_wait(chan, VMBUS_WAIT_SEND, -1), -ENODEV);
+	CHECK_IS(vmbus_arm(chan, VMBUS_WAIT_RECV | VMBUS_WAIT_SEND), -ENODEV);
+	CHECK_IS(vmbus_ack(chan), -ENODEV);
+	CHECK_IS(vmbus_send(chan, 6, 0, 0, buf, 8), -ENODEV);
+	CHECK_IS(vmbus_sendv(chan, 6, 0, 0, &iov, 1), -ENODEV);
+	CHECK_IS(vmbus_queue(chan, 6, 0, 0, buf, 8), -ENODEV);
+	CHECK_IS(vmbus_queuev(chan, 6, 0, 0, &iov, 1), -ENODEV);
+	CHECK_IS(vmbus_publish(chan), -ENODEV);
+	CHECK_IS(vmbus_flush(chan), -ENODEV);
+	CHECK_IS(vmbus_signal(chan), -ENODEV);
+	vmbus_mask(chan);
 }
 
-static void *publish_and_die(void *host)
+/* Rings that nobody may touch once the other side is gone, as the kernel leaves them */
+static struct vmbus_channel *open_on_socket(struct model *m, int *other)
 {
+	struct vmbus_channel *chan;
+	struct vmbus_memory mem;
+	int fd[2];
+
+	model_open(m, 4096);
+	MUST(!socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fd));
+	mem = side(&m->to_host, &m->to_guest, NULL);
+	mem.signal = NULL;
+	mem.fd = fd[0];
+	MUST(!vmbus_channel_from_memory(&mem, &chan));
+	*other = fd[1];
+	return chan;
+}
+
+static void take_away(struct model *m)
+{
+	MUST(!mprotect(m->to_host.base, m->to_host.size, PROT_NONE));
+	MUST(!mprotect(m->to_guest.base, m->to_guest.size, PROT_NONE));
+}
+
+static void close_on_socket(struct model *m, struct vmbus_channel *chan)
+{
+	close(vmbus_fd(chan));
+	vmbus_channel_close(chan);
+	model_close(m);
+}
+
+/* Found by the read, with packets in the ring and one queued */
+static void the_rings_of_a_rescinded_device_are_left_alone(void)
+{
+	struct vmbus_channel *chan;
+	struct model m;
+	int other;
+
+	chan = open_on_socket(&m, &other);
+	CHECK_IS(send_one(m.host, 8), 0);
+	CHECK_IS(vmbus_queue(chan, 6, 0, 0, buf, 8), 0);
+	close(other);
+	take_away(&m);
+	CHECK_IS(vmbus_ack(chan), -ENODEV);
+	check_gone(chan);
+	close_on_socket(&m, chan);
+
+	/* by the write: an error, and no SIGPIPE */
+	chan = open_on_socket(&m, &other);
+	CHECK_IS(send_one(m.host, 8), 0);
+	close(other);
+	CHECK_IS(send_one(chan, 8), -ENODEV);
+	take_away(&m);
+	check_gone(chan);
+	close_on_socket(&m, chan);
+}
+
+struct revoker {
+	struct model *m;
+	int other;
+};
+
+/* As the kernel does it: first whoever sleeps is told, then the pages go. */
+static void *rescind(void *arg)
+{
+	struct revoker *r = arg;
+
 	usleep(50000);
-	vmbus_queue(host, VMBUS_PACKET_INBAND, 0, 0, buf, 8);
-	vmbus_publish(host);	/* and no signal */
-	vmbus_channel_close(host);
+	CHECK_IS(vmbus_queue(r->m->host, VMBUS_PACKET_INBAND, 0, 0, buf, 8), 0);
+	vmbus_publish(r->m->host);	/* and no signal */
+	take_away(r->m);
+	close(r->other);
 	return NULL;
 }
 
-static void a_packet_beside_the_rescind_is_told_first(void)
+static void a_rescind_wakes_the_sleeper_who_leaves_the_rings_alone(void)
 {
-	struct vmbus_channel *guest, *host;
+	struct vmbus_channel *chan;
+	struct revoker revoker;
 	pthread_t thread;
+	struct model m;
 
-	MUST(!vmbus_channel_pair(2 * getpagesize(), &guest, &host));
-	MUST(!pthread_create(&thread, NULL, publish_and_die, host));
-	CHECK_IS(vmbus_wait(guest, VMBUS_WAIT_RECV, 10000), VMBUS_WAIT_RECV);
+	chan = open_on_socket(&m, &revoker.other);
+	revoker.m = &m;
+	MUST(!pthread_create(&thread, NULL, rescind, &revoker));
+	CHECK_IS(vmbus_wait(chan, VMBUS_WAIT_RECV, 10000), -ENODEV);
 	pthread_join(thread, NULL);
-	CHECK_IS(recv_one(guest), 0);
-	CHECK_IS(vmbus_wait(guest, VMBUS_WAIT_RECV, 10000), -ENODEV);
-	vmbus_channel_close(guest);
+	check_gone(chan);
+	close_on_socket(&m, chan);
 }
 
 static void on_alarm(int number)
@@ -439,8 +503,8 @@ static const struct test tests[] = {
 	TEST(a_wait_ends_with_the_packet_and_masks),
 	TEST(a_wait_for_room_ends_with_the_room),
 	TEST(epoll_loop),
-	TEST(a_rescind_is_told_after_the_last_packet),
-	TEST(a_packet_beside_the_rescind_is_told_first),
+	TEST(the_rings_of_a_rescinded_device_are_left_alone),
+	TEST(a_rescind_wakes_the_sleeper_who_leaves_the_rings_alone),
 	TEST(a_signal_handler_ends_the_wait),
 	TEST(a_signal_is_a_write_of_one),
 	TEST(wrong_memory_is_refused),

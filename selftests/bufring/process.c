@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The host in another process. */
 
+#include <sys/socket.h>
 #include <sys/wait.h>
 
 #include "traffic.h"
@@ -11,9 +12,11 @@ static void run(size_t data_pages, size_t most, uint32_t burst, uint32_t message
 		.messages = messages, .burst = burst, .most = most, .timeout_ms = 10000,
 	};
 	struct vmbus_channel *guest, *host;
-	int status;
+	int status, done[2];
 	pid_t pid;
 
+	/* The host stays until the guest has everything: a rescind takes what is in the ring. */
+	MUST(!socketpair(AF_UNIX, SOCK_STREAM, 0, done));
 	MUST(!vmbus_channel_pair((1 + data_pages) * getpagesize(), &guest, &host));
 	pid = fork();
 	MUST(pid >= 0);
@@ -22,6 +25,8 @@ static void run(size_t data_pages, size_t most, uint32_t burst, uint32_t message
 		t.chan = host;
 		traffic_both(&t);
 		traffic_check(&t, "host");
+		close(done[0]);
+		MUST(!read(done[1], &status, 1));
 		/* the rings stay when their last user on one side goes */
 		vmbus_channel_close(host);
 		_exit(checks_failed != 0);
@@ -30,6 +35,8 @@ static void run(size_t data_pages, size_t most, uint32_t burst, uint32_t message
 	t.chan = guest;
 	traffic_both(&t);
 	traffic_check(&t, "guest");
+	close(done[0]);
+	close(done[1]);
 	MUST(waitpid(pid, &status, 0) == pid);
 	CHECK_IS(status, 0);
 	CHECK_IS(vmbus_wait(guest, VMBUS_WAIT_RECV, 10000), -ENODEV);

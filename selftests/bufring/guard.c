@@ -1,0 +1,589 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A rescind while the program is inside a ring. The device is a plain file, and cut short: an access
+ * to what is gone from it is a SIGBUS, as when the kernel takes the rings away.
+ */
+
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+
+#include "sysfs.h"
+
+#define RING 17u	/* pages of each, the header included */
+#define LARGE 40000u
+
+static size_t page;
+static unsigned char buf[1 << 17];
+static struct vmbus_packet pkt;
+
+/* A device with the rings full of nothing, and the host's view of it */
+struct fake {
+	char path[512];
+	unsigned char *file;
+	struct ring to_host, to_guest;
+	struct vmbus_channel *guest, *host;
+	int signals;
+};
+
+static void fake_make(struct fake *f)
+{
+	int fd;
+
+	*f = (struct fake){ .file = NULL };
+	sysfs_make();
+	device(DEV1, FCOPY);
+	bind(DEV1, 0, RING * page, 2 * RING);
+	snprintf(f->path, sizeof(f->path), "%s/dev/uio0", base);
+	fd = open(f->path, O_RDWR);
+	MUST(fd >= 0);
+	f->file = mmap(NULL, 2 * RING * page, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	MUST(f->file != MAP_FAILED);
+	close(fd);
+	f->to_host = (struct ring){ f->file, RING * page, f->file + page, (RING - 1) * page };
+	f->to_guest = (struct ring){ f->file + RING * page, RING * page,
+				     f->file + (RING + 1) * page, (RING - 1) * page };
+}
+
+static void fake_open(struct fake *f)
+{
+	struct vmbus_memory mem;
+
+	fake_make(f);
+	/* No signals: written to a plain file they would end up in the ring. */
+	*word(&f->to_host, INTERRUPT_MASK) = 1;
+	mem = side(&f->to_guest, &f->to_host, &f->signals);
+	MUST(!vmbus_channel_from_memory(&mem, &f->host));
+	MUST(!vmbus_channel_open("fcopy", &f->guest));
+	/* The library's first look is not at zeros. */
+	fill(buf, 1, 64);
+	CHECK_IS(vmbus_send(f->host, 6, 0, 1, buf, 64), 0);
+	CHECK_IS(vmbus_recv(f->guest, &pkt, buf, sizeof(buf)), 0);
+	CHECK_IS(vmbus_send(f->guest, 6, 0, 1, buf, 64), 0);
+	CHECK_IS(vmbus_recv(f->host, &pkt, buf, sizeof(buf)), 0);
+}
+
+/* The device keeps @pages pages. */
+static void cut(struct fake *f, size_t pages)
+{
+	MUST(!truncate(f->path, pages * page));
+}
+
+static void fake_close(struct fake *f)
+{
+	vmbus_channel_close(f->guest);
+	vmbus_channel_close(f->host);
+	munmap(f->file, 2 * RING * page);
+}
+
+static int mappings(void)
+{
+	FILE *maps = fopen("/proc/self/maps", "re");
+	int lines = 0;
+
+	MUST(maps);
+	for (int c; (c = fgetc(maps)) != EOF;)
+		lines += c == '\n';
+	fclose(maps);
+	return lines;
+}
+
+/* Each in a process of its own: a handler cannot be taken back. Returns its wait status. */
+static int in_child(void (*body)(void))
+{
+	int status;
+	pid_t pid;
+
+	fflush(NULL);
+	pid = fork();
+	MUST(pid >= 0);
+	if (!pid) {
+		setrlimit(RLIMIT_CORE, &(struct rlimit){ 0 });
+		alarm(40);
+		checks_failed = 0;
+		body();
+		fflush(NULL);
+		_exit(checks_failed != 0);
+	}
+	MUST(waitpid(pid, &status, 0) == pid);
+	return status;
+}
+
+#define CHECK_FINE(body)	CHECK_IS(in_child(body), 0)
+#define CHECK_KILLED(body)	CHECK_IS(in_child(body) & 0x7f, SIGBUS)
+
+/* What can be asked of a channel */
+
+static int op_recv(struct vmbus_channel *c) { return vmbus_recv(c, &pkt, buf, sizeof(buf)); }
+static int op_raw(struct vmbus_channel *c) { return vmbus_recv_raw(c, &pkt, buf, sizeof(buf)); }
+static int op_small(struct vmbus_channel *c) { return vmbus_recv(c, &pkt, buf, 0); }
+static int op_skip(struct vmbus_channel *c) { return vmbus_skip(c); }
+static int op_send(struct vmbus_channel *c) { return vmbus_send(c, 6, 0, 0, buf, LARGE); }
+static int op_queue(struct vmbus_channel *c) { return vmbus_queue(c, 6, 0, 0, buf, LARGE); }
+static int op_publish(struct vmbus_channel *c) { return vmbus_publish(c); }
+static int op_flush(struct vmbus_channel *c) { return vmbus_flush(c); }
+static int op_wait_recv(struct vmbus_channel *c) { return vmbus_wait(c, VMBUS_WAIT_RECV, 0); }
+static int op_wait_send(struct vmbus_channel *c) { return vmbus_wait(c, VMBUS_WAIT_SEND, 0); }
+static int op_arm_recv(struct vmbus_channel *c) { return vmbus_arm(c, VMBUS_WAIT_RECV); }
+static int op_arm_send(struct vmbus_channel *c) { return vmbus_arm(c, VMBUS_WAIT_SEND); }
+static int op_ack(struct vmbus_channel *c) { return vmbus_ack(c); }
+
+static int op_mask(struct vmbus_channel *c)
+{
+	vmbus_mask(c);
+	return vmbus_signal(c);
+}
+
+/* What is there before the rescind */
+enum { NOTHING, QUEUED = 1, RECEIVED = 2, FULL = 4 };
+
+static const struct operation {
+	const char *name;
+	int (*run)(struct vmbus_channel *chan);
+	int before;
+	size_t left;	/* pages of the device */
+} operations[] = {
+	{ "recv from an empty ring", op_recv, NOTHING, 0 },
+	{ "recv", op_recv, RECEIVED, 0 },
+	{ "recv_raw", op_raw, RECEIVED, 0 },
+	{ "recv without room", op_small, RECEIVED, RING },
+	{ "skip", op_skip, RECEIVED, 0 },
+	{ "send", op_send, NOTHING, 0 },
+	{ "send into a full ring", op_send, FULL, 0 },
+	{ "queue", op_queue, NOTHING, 0 },
+	{ "queue after others", op_queue, QUEUED, 0 },
+	{ "publish", op_publish, QUEUED, 0 },
+	{ "flush", op_flush, QUEUED, 0 },
+	{ "wait", op_wait_recv, NOTHING, 0 },
+	{ "wait with a packet", op_wait_recv, RECEIVED, 0 },
+	{ "wait for room", op_wait_send, FULL, 0 },
+	{ "arm", op_arm_recv, NOTHING, 0 },
+	{ "arm with a packet", op_arm_recv, RECEIVED, 0 },
+	{ "arm for room", op_arm_send, FULL, 0 },
+	{ "ack", op_ack, NOTHING, RING },
+	{ "mask", op_mask, NOTHING, 0 },
+	/* The header is still there, and one, or three pages of the packet are. */
+	{ "recv in the middle of a packet", op_recv, RECEIVED, RING + 2 },
+	{ "recv further on in it", op_recv, RECEIVED, RING + 4 },
+	{ "recv_raw in the middle of a packet", op_raw, RECEIVED, RING + 2 },
+	{ "send in the middle of a packet", op_send, NOTHING, 3 },
+	{ "queue in the middle of a packet", op_queue, NOTHING, 3 },
+};
+#define OPERATIONS (sizeof(operations) / sizeof(operations[0]))
+
+static const struct operation *operation;
+
+static void one_operation(void)
+{
+	const struct operation *o = operation;
+	uint32_t published;
+	struct fake f;
+	int maps;
+
+	MUST(!vmbus_guard());
+	fake_open(&f);
+	if (o->before & QUEUED)
+		CHECK_IS(vmbus_queue(f.guest, 6, 0, 0, buf, 64), 0);
+	if (o->before & RECEIVED)
+		CHECK_IS(vmbus_send(f.host, 6, 0, 2, buf, LARGE), 0);
+	if (o->before & FULL)
+		while (!vmbus_send(f.guest, 6, 0, 0, buf, LARGE))
+			;
+	published = *word(&f.to_host, WRITE_INDEX);
+	maps = mappings();
+	cut(&f, o->left);
+
+	CHECK_IS(o->run(f.guest), -ENODEV);
+	for (size_t i = 0; i < OPERATIONS; i++)
+		CHECK_IS(operations[i].run(f.guest), -ENODEV);
+	if (o->left)
+		CHECK_IS(*word(&f.to_host, WRITE_INDEX), published);
+	fake_close(&f);
+	CHECK(mappings() < maps);
+}
+
+static void every_operation(void)
+{
+	for (size_t i = 0; i < OPERATIONS; i++) {
+		int failed = checks_failed;
+
+		operation = &operations[i];
+		CHECK_FINE(one_operation);
+		if (checks_failed != failed)
+			ksft_print_msg("that was: %s\n", operation->name);
+	}
+}
+
+/* Else the tests here would show nothing. */
+static void without_the_guard(void)
+{
+	struct fake f;
+
+	fake_open(&f);
+	cut(&f, 0);
+	vmbus_recv(f.guest, &pkt, buf, sizeof(buf));
+}
+
+static void without_the_guard_it_is_a_signal(void)
+{
+	CHECK_KILLED(without_the_guard);
+}
+
+static void gone_while_opened(void)
+{
+	struct vmbus_channel *chan;
+	struct fake f;
+	int maps;
+
+	MUST(!vmbus_guard());
+	fake_make(&f);
+	cut(&f, 0);
+	vmbus_channel_open("fcopy", &chan);	/* stdio maps its buffers once */
+	maps = mappings();
+	CHECK_IS(vmbus_channel_open("fcopy", &chan), -ENODEV);
+	CHECK(strstr(vmbus_error(), "went away"));
+	CHECK_IS(mappings(), maps);
+}
+
+static void opening(void)
+{
+	CHECK_FINE(gone_while_opened);
+}
+
+static void monitored(void)
+{
+	/* The interrupt page is the file's second page, the monitor page the third. */
+	for (size_t left = 0; left <= 2; left++) {
+		struct vmbus_channel *chan;
+		struct fake f;
+
+		fake_make(&f);
+		put("69\n", SYS DEV1 "/monitor_id");
+		MUST(!vmbus_channel_open("fcopy", &chan));
+		CHECK_IS(vmbus_guard(), 0);
+		CHECK_IS(vmbus_signal(chan), 0);
+		cut(&f, left);
+		CHECK_IS(vmbus_signal(chan), -ENODEV);
+		CHECK_IS(vmbus_send(chan, 6, 0, 0, buf, 8), -ENODEV);
+		vmbus_channel_close(chan);
+	}
+}
+
+static void monitored_signals(void)
+{
+	CHECK_FINE(monitored);
+}
+
+/* Several channels: only the one whose device has gone ends. */
+static void neighbours(void)
+{
+	struct vmbus_channel *a, *b;
+	struct fake f;
+
+	MUST(!vmbus_channel_pair(2 * page, &a, &b));
+	MUST(!vmbus_guard());
+	fake_open(&f);
+	cut(&f, 0);
+	CHECK_IS(vmbus_recv(f.guest, &pkt, buf, sizeof(buf)), -ENODEV);
+	fill(buf, 7, 64);
+	CHECK_IS(vmbus_send(a, 6, 0, 7, buf, 64), 0);
+	memset(buf, 0, 64);
+	CHECK_IS(vmbus_recv(b, &pkt, buf, sizeof(buf)), 0);
+	CHECK(filled(buf, 7, 64));
+	fake_close(&f);
+	vmbus_channel_close(a);
+	vmbus_channel_close(b);
+}
+
+static void other_channels_go_on(void)
+{
+	CHECK_FINE(neighbours);
+}
+
+/* Faults that are none of ours, and what was there before */
+
+static volatile unsigned char *foreign;
+
+/* A page of a file that is empty */
+static volatile unsigned char *foreign_page(void *at)
+{
+	int fd = memfd_create("foreign", MFD_CLOEXEC);
+	void *addr = mmap(at, page, PROT_READ | PROT_WRITE,
+			  MAP_SHARED | (at ? MAP_FIXED_NOREPLACE : 0), fd, 0);
+
+	MUST(fd >= 0 && addr != MAP_FAILED);
+	close(fd);
+	return addr;
+}
+
+static sigjmp_buf jump;
+static volatile int calls;
+static volatile bool masked;
+
+static void jump_out(int number, siginfo_t *info, void *context)
+{
+	sigset_t set;
+
+	calls++;
+	sigprocmask(SIG_SETMASK, NULL, &set);
+	masked = sigismember(&set, SIGUSR1);
+	CHECK(context != NULL);
+	CHECK_IS(number, SIGBUS);
+	if (info->si_code == BUS_ADRERR) {
+		CHECK(info->si_addr == (const void *)foreign);
+		siglongjmp(jump, 1);
+	}
+}
+
+static void jump_out_plainly(int number)
+{
+	calls++;
+	siglongjmp(jump, 1);
+}
+
+static void a_rescind_and_no_call(void)
+{
+	int called = calls;
+	struct fake f;
+
+	fake_open(&f);
+	cut(&f, 0);
+	CHECK_IS(vmbus_recv(f.guest, &pkt, buf, sizeof(buf)), -ENODEV);
+	fake_close(&f);
+	CHECK_IS(calls, called);
+}
+
+static void with_a_handler(struct sigaction action)
+{
+	sigaddset(&action.sa_mask, SIGUSR1);
+	MUST(!sigaction(SIGBUS, &action, NULL));
+	MUST(!vmbus_guard());
+	MUST(!vmbus_guard());
+	foreign = foreign_page(NULL);
+	for (int i = 1; i <= 3; i++) {
+		if (!sigsetjmp(jump, 1))
+			CHECK_IS(*foreign, 256);
+		CHECK_IS(calls, i);
+		a_rescind_and_no_call();
+	}
+}
+
+static void with_siginfo(void)
+{
+	struct fake f;
+
+	with_a_handler((struct sigaction){ .sa_sigaction = jump_out, .sa_flags = SA_SIGINFO });
+	CHECK(masked);
+	/* Sent, while a channel is open: no rescind */
+	fake_open(&f);
+	raise(SIGBUS);
+	CHECK_IS(calls, 4);
+	CHECK_IS(vmbus_recv(f.guest, &pkt, buf, sizeof(buf)), -EAGAIN);
+	fake_close(&f);
+}
+
+static void with_a_plain_handler(void)
+{
+	with_a_handler((struct sigaction){ .sa_handler = jump_out_plainly });
+}
+
+static void a_handler_that_was_there_gets_the_others(void)
+{
+	CHECK_FINE(with_siginfo);
+	CHECK_FINE(with_a_plain_handler);
+}
+
+static int said[2];
+
+static void say(int number)
+{
+	(void)!write(said[1], "x", 1);
+}
+
+/* As crash handlers do it: a word, and the second time the default action */
+static void with_a_handler_for_once(void)
+{
+	struct sigaction action = { .sa_handler = say, .sa_flags = SA_RESETHAND };
+
+	MUST(!sigaction(SIGBUS, &action, NULL));
+	MUST(!vmbus_guard());
+	a_rescind_and_no_call();
+	foreign = foreign_page(NULL);
+	(void)*foreign;
+}
+
+static void a_handler_for_once_is_called_once(void)
+{
+	char text[8];
+
+	MUST(!pipe(said));
+	CHECK_KILLED(with_a_handler_for_once);
+	CHECK_IS(read(said[0], text, sizeof(text)), 1);
+	close(said[0]);
+	close(said[1]);
+}
+
+static void foreign_fault(void)
+{
+	MUST(!vmbus_guard());
+	a_rescind_and_no_call();
+	foreign = foreign_page(NULL);
+	(void)*foreign;
+}
+
+static void foreign_fault_ignored(void)
+{
+	signal(SIGBUS, SIG_IGN);
+	foreign_fault();
+}
+
+static void sent(void)
+{
+	MUST(!vmbus_guard());
+	a_rescind_and_no_call();
+	raise(SIGBUS);
+}
+
+static void sent_ignored(void)
+{
+	signal(SIGBUS, SIG_IGN);
+	sent();
+}
+
+static void the_default_action_stays(void)
+{
+	CHECK_KILLED(foreign_fault);
+	CHECK_KILLED(foreign_fault_ignored);
+	CHECK_KILLED(sent);
+	CHECK_FINE(sent_ignored);
+}
+
+/* Another mapping, where a channel was that is closed */
+static void address_used_again(void)
+{
+	unsigned long start = 0;
+	struct fake f;
+	char line[512];
+	FILE *maps;
+
+	MUST(!vmbus_guard());
+	fake_open(&f);
+	maps = fopen("/proc/self/maps", "re");
+	MUST(maps);
+	while (fgets(line, sizeof(line), maps))
+		if (strstr(line, "/dev/uio0") && strtoul(line, NULL, 16) != (uintptr_t)f.file)
+			start = strtoul(line, NULL, 16);
+	fclose(maps);
+	MUST(start);
+	fake_close(&f);
+	foreign = foreign_page((void *)start);
+	(void)*foreign;
+}
+
+static void a_closed_channel_leaves_nothing(void)
+{
+	CHECK_KILLED(address_used_again);
+}
+
+/* Threads */
+
+static _Atomic bool stop;
+
+static void *receive_for_ever(void *arg)
+{
+	struct fake *f = arg;
+	struct vmbus_packet p;
+	unsigned char in[64];
+	int err;
+
+	while ((err = vmbus_recv(f->guest, &p, in, sizeof(in))) == 0 || err == -EAGAIN)
+		if (!err)
+			CHECK(p.length == 64 && filled(in, p.transaction_id, 64));
+	CHECK_IS(err, -ENODEV);
+	return NULL;
+}
+
+static void *send_for_ever(void *arg)
+{
+	struct fake *f = arg;
+	unsigned char out[200] = { 1 };
+	int err;
+
+	while ((err = vmbus_send(f->guest, 6, 0, 0, out, sizeof(out))) == 0 || err == -EAGAIN)
+		;
+	CHECK_IS(err, -ENODEV);
+	return NULL;
+}
+
+static void *open_and_close_for_ever(void *arg)
+{
+	while (!stop) {
+		struct vmbus_channel *a, *b;
+
+		MUST(!vmbus_channel_pair(2 * page, &a, &b));
+		CHECK_IS(vmbus_send(a, 6, 0, 0, "other", 5), 0);
+		vmbus_channel_close(a);
+		vmbus_channel_close(b);
+	}
+	return NULL;
+}
+
+#ifndef RESCINDS
+#define RESCINDS 100
+#endif
+
+/* One sends, one receives, a third opens and closes others; and the pages go at any moment. */
+static void rescinds(void)
+{
+	pthread_t receiver, sender, opener;
+
+	MUST(!vmbus_guard());
+	MUST(!pthread_create(&opener, NULL, open_and_close_for_ever, NULL));
+	for (int i = 0; i < RESCINDS; i++) {
+		struct fake f;
+
+		fake_open(&f);
+		for (int n = 2; n < 600; n++) {
+			fill(buf, n, 64);
+			CHECK_IS(vmbus_send(f.host, 6, 0, n, buf, 64), 0);
+		}
+		MUST(!pthread_create(&receiver, NULL, receive_for_ever, &f));
+		MUST(!pthread_create(&sender, NULL, send_for_ever, &f));
+		usleep(i % 50 * 4);
+		cut(&f, i % 3 == 0 ? 0 : i % 3 == 1 ? RING : RING + 3);
+		usleep(100);
+		cut(&f, 0);
+		pthread_join(receiver, NULL);
+		pthread_join(sender, NULL);
+		fake_close(&f);
+	}
+	stop = true;
+	pthread_join(opener, NULL);
+}
+
+static void rescinds_at_any_moment(void)
+{
+	CHECK_FINE(rescinds);
+}
+
+static const struct test tests[] = {
+	TEST(without_the_guard_it_is_a_signal),
+	TEST(every_operation),
+	TEST(opening),
+	TEST(monitored_signals),
+	TEST(other_channels_go_on),
+	TEST(a_handler_that_was_there_gets_the_others),
+	TEST(a_handler_for_once_is_called_once),
+	TEST(the_default_action_stays),
+	TEST(a_closed_channel_leaves_nothing),
+	TEST(rescinds_at_any_moment),
+};
+
+int main(void)
+{
+	page = getpagesize();
+	sysfs_make();
+	return RUN(tests);
+}

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* A sysfs made of plain files, with devices that are plain files too */
+#ifndef SYSFS_H
+#define SYSFS_H
+
+#include <fcntl.h>
+#include <ftw.h>
+#include <sys/stat.h>
+
+#include "model.h"
+
+#define FCOPY "34d14be3-dee4-41c8-9ae7-6b174977c192"
+#define DEV1 "eb765408-105f-49b6-b4aa-c123b64d17d4"
+
+/* Of sysfs and /dev: sysfs_make() makes it */
+static char base[] = "/tmp/vmbus-devices-XXXXXX";
+
+static inline void __attribute__((format(printf, 2, 3))) put(const char *text, const char *fmt, ...)
+{
+	char path[512];
+	va_list args;
+	int n, fd;
+
+	n = snprintf(path, sizeof(path), "%s/", base);
+	va_start(args, fmt);
+	vsnprintf(path + n, sizeof(path) - n, fmt, args);
+	va_end(args);
+	for (char *slash = path + n; (slash = strchr(slash, '/')); slash++) {
+		*slash = '\0';
+		mkdir(path, 0755);
+		*slash = '/';
+	}
+	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0644);
+	MUST(fd >= 0);
+	MUST(write(fd, text, strlen(text)) == (ssize_t)strlen(text));
+	close(fd);
+}
+
+static inline int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	return remove(path);
+}
+
+#define SYS "sys/bus/vmbus/devices/"
+
+static inline void device(const char *instance, const char *class)
+{
+	char text[64];
+
+	snprintf(text, sizeof(text), "{%s}\n", instance);
+	put(text, SYS "%s/device_id", instance);
+	snprintf(text, sizeof(text), "{%s}\n", class);
+	put(text, SYS "%s/class_id", instance);
+	put("7\n", SYS "%s/id", instance);
+}
+
+static inline void add_map(const char *instance, int uio, int map, const char *name, const char *size)
+{
+	put(name, SYS "%s/uio/uio%d/maps/map%d/name", instance, uio, map);
+	put(size, SYS "%s/uio/uio%d/maps/map%d/size", instance, uio, map);
+	put("0x0\n", SYS "%s/uio/uio%d/maps/map%d/offset", instance, uio, map);
+}
+
+/* A UIO device: its maps, and for /dev/uioN a plain file of @pages pages */
+static inline void bind(const char *instance, int uio, size_t ring, size_t pages)
+{
+	char text[512];
+
+	snprintf(text, sizeof(text), "0x%zx\n", 2 * ring);
+	add_map(instance, uio, 0, "txrx_rings\n", text);
+	add_map(instance, uio, 1, "int_page\n", "0x1000\n");
+	add_map(instance, uio, 2, "monitor_page\n", "0x1000\n");
+	put("", "dev/uio%d", uio);
+	snprintf(text, sizeof(text), "%s/dev/uio%d", base, uio);
+	MUST(!truncate(text, pages * getpagesize()));
+	put("", "sys/bus/vmbus/drivers/uio_hv_generic/new_id");
+	snprintf(text, sizeof(text), "%s/" SYS "%s/driver", base, instance);
+	unlink(text);
+	MUST(!symlink("../../drivers/uio_hv_generic", text));
+}
+
+static inline void remove_tree(void)
+{
+	nftw(base, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+/* Empty, and where the library looks; removed when the test ends */
+static inline void sysfs_make(void)
+{
+	static bool made;
+	char path[512];
+
+	if (!made) {
+		MUST(mkdtemp(base));
+		atexit(remove_tree);
+		made = true;
+	}
+	remove_tree();
+	mkdir(base, 0755);
+	snprintf(path, sizeof(path), "%s/sys", base);
+	setenv("VMBUS_SYSFS", path, 1);
+	snprintf(path, sizeof(path), "%s/dev", base);
+	setenv("VMBUS_DEV", path, 1);
+}
+
+#endif /* SYSFS_H */
