@@ -208,6 +208,9 @@ int main(int argc, char **argv)
 			 options.state_dir, strerror(-state));
 	leftover_remove(state);
 
+	/* The host may take the device back at any moment: an ordinary end, not a SIGBUS. */
+	if (vmbus_guard())
+		log_line(LOG_WARNING, "%s", vmbus_error());
 	code = open_device(&options, &channel);
 	if (code)
 		return code;
