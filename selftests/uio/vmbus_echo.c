@@ -39,7 +39,9 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: vmbus_echo CLASS|INSTANCE\n");
 		return 2;
 	}
-	err = vmbus_channel_open(argv[1], &chan);
+	err = vmbus_guard();
+	if (!err)
+		err = vmbus_channel_open(argv[1], &chan);
 	if (err) {
 		fprintf(stderr, "vmbus_echo: %s: %s\n", argv[1], vmbus_error());
 		return 1;
