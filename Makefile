@@ -61,7 +61,7 @@ endif
 .SUFFIXES:
 MAKEFLAGS     += --no-builtin-rules
 
-.PHONY: all lib daemons tools modules install help deps demo check check-quick dist clean distclean
+.PHONY: all lib daemons tools modules install help deps demo check check-quick check-debug dist clean distclean
 all: lib daemons tools
 
 # Rooms add to these and to the install-* targets.
@@ -108,13 +108,15 @@ install: $(installs)
 # What the bench and the checks need; see selftests/.
 deps:
 	$(Q)selftests/deps
-demo check check-quick: export O := $(abspath $(O))
+demo check check-quick check-debug: export O := $(abspath $(O))
 demo:
 	$(Q)selftests/demo
 check:
 	$(Q)selftests/check
 check-quick:
 	$(Q)selftests/check quick
+check-debug:
+	$(Q)selftests/vm/run -k debug
 
 clean:
 	$(Q)rm -rf $(O) $(cleanfiles)
@@ -134,6 +136,7 @@ help:
 	'  make demo                a host copies two files into a Debian 12 guest (as root; 6 minutes the first time)' \
 	'  make check               every test (as root; 25 minutes the first time); CI runs this' \
 	'  make check-quick         unit tests, sanitizers, shellcheck: a minute' \
+	'  make check-debug         the guests on a kernel with KASAN, lockdep and kmemleak, which it builds first' \
 	'  make bench               the benchmarks of selftests/bench' \
 	'  make deps                installs the Debian packages that these need' \
 	'  make dist                a tarball of the sources, into O' \

@@ -18,6 +18,12 @@ define export
 	$(Q)HYPERV_UIO_OUTPUT='$(abspath $(O))' packaging/export $(1)
 endef
 
+dist:
+	$(call export,$(O)/$(release))
+	$(Q)tar -czf $(O)/$(release).tar.gz --owner=0 --group=0 --sort=name -C $(O) $(release)
+	$(Q)rm -rf $(O)/$(release)
+	@echo $(O)/$(release).tar.gz
+
 deb:
 	$(Q)packaging/check-version | { ! grep '^not ok' >&2; }
 	@command -v dpkg-buildpackage >/dev/null || { echo "dpkg-buildpackage is not installed (dpkg-dev)" >&2; exit 1; }

@@ -3,7 +3,8 @@
 # Sourced after env.sh: the guest kernels, by the name that tests use. Each is the newest of its Debian suite; `debug` is
 # the 6.12 one with every check that finds a driver's mistakes.
 
-all_kernels="5.10 6.1 6.12 7 debug"
+debian_kernels="5.10 6.1 6.12 7"
+all_kernels="$debian_kernels debug"
 
 kernel_suite() {
 	case $1 in

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=sh disable=SC2046
+modprobe hv_utils
+mkdir -p /tmp/in /var/lib
+
+# start ROUND: binds the device that is offered now, and starts a daemon on it
+start() {
+	bound() {
+		device=$(vmbus_device "$fcopy_class") && /usr/lib/udev/vmbus-bind --all 2>/tmp/bind.log &&
+			ls "$device"/uio/uio*/maps/map0 >/dev/null 2>&1
+	}
+	within 20 bound || note "round $1: the device is not bound: $(cat /tmp/bind.log)"
+	hv-fcopyd --foreground 2>"/tmp/fcopyd.$1" &
+	daemon=$!
+	say "ready $1"
+}
+
+cut_off=0 ended=0 told=0 left=0
+for round in 1 2 3 4 5 6; do
+	start $round
+	hear "burst $round"
+	# In every other round it is held up, most likely in the middle of a packet, until the device is gone.
+	sleep 0.2
+	[ $((round % 2)) = 1 ] || kill -STOP $daemon
+	hear "rescinded $round"
+	kill -CONT $daemon 2>/dev/null
+	wait $daemon
+	status=$?
+	log=/tmp/fcopyd.$round
+	grep -q 'broken: the host took the device back after [1-9][0-9]* of 100000000 bytes; nothing is left of it$' $log &&
+		cut_off=$((cut_off + 1))
+	[ $status = 0 ] && ended=$((ended + 1))
+	[ "$(grep -c 'ending: the host took the device back' $log)" = 1 ] && told=$((told + 1))
+	left=$((left + $(ls -A /tmp/in | wc -l) + $(ls -A /var/lib/hv-fcopyd | wc -l)))
+	note "round $round: exit status $status; $(grep 'took the device back after' $log | sed 's/.* after/after/')"
+	[ $status = 0 ] || while read -r line; do note "  $line"; done <$log
+done
+check "six copies were cut off in the middle ($cut_off)" test $cut_off = 6
+check "hv-fcopyd ended with 0 each time ($ended)" test $ended = 6
+check "and said why, once ($told)" test $told = 6
+check "nothing is left of them, nor a note ($left)" test $left = 0
+
+start complete
+hear copied
+check "a copy is complete" test "$(stat -c %s /tmp/in/whole)" = 5000000
+say sha $(sha256sum /tmp/in/whole | cut -d' ' -f1)
+check "nothing else lies beside it" test "$(ls -A /tmp/in)" = whole
+
+# The same under an administrator's hands, who unbinds the device while the daemon waits
+echo "${device##*/}" >/sys/bus/vmbus/drivers/uio_hv_generic/unbind
+wait $daemon
+status=$?
+check "an unbind ends hv-fcopyd, too (exit status $status)" test $status = 0

@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=sh
+
+# A WRITE at offset 0, as IC message: to a copy that is under way it is a repetition, so the guest takes as many as
+# come, and is busy with the ring and the file when the device goes. A line of it has 12 KB: 500 are made once.
+again=01000000.48180000.03000000.0700.01000100.3418.00000000.00.03.0000
+again=$again.01000000$(printf '%072d' 0)$(printf '%016d' 0)00180000$(printf '%012288d' 0)
+for _ in 0 1 2 3 4; do printf 'send-hex %s\n' $again $again $again $again $again $again $again $again $again $again; done >fifty
+for _ in 0 1 2 3 4 5 6 7 8 9; do cat fifty; done >burst
+
+# break_copy ROUND: a copy of 100 MB; its host is killed when some of it is there, and another one rescinds
+break_copy() {
+	"$bin/copy-vmfile" fcopy.sock --generate 100000000:3 --name broken --directory /tmp/in >"broken.$1" 2>&1 &
+	copy=$!
+	tries=300
+	until grep -q '^start 0x00000000' "broken.$1"; do
+		tries=$((tries - 1))
+		[ $tries -gt 0 ] || return 1
+		sleep 0.1
+	done
+	sleep 0.7
+	kill -9 $copy
+	wait $copy
+	tell "burst $1"
+	# A different moment each time
+	{
+		cat burst
+		printf 'sleep %s\nrescind\nwait-released\noffer\nwait-offered\n' $((300 + $1))
+	} | vmbus_host fcopy
+}
+
+broken=0
+for round in 1 2 3 4 5 6; do
+	guest_says "ready $round" 60 || exit 1
+	if break_copy $round >"round.$round" 2>&1; then
+		broken=$((broken + 1))
+	else
+		while read -r line; do note "round $round: $line"; done <"round.$round"
+	fi
+	tell "rescinded $round"
+done
+check "the device was taken back and offered again in every round ($broken)" test $broken = 6
+guest_says "ready complete" 60 || exit 1
+check "the complete copy reports success" copy_vmfile fcopy --generate 5000000:4 --name whole --directory /tmp/in
+sent=$(sed -n 's/^sha256 //p' check.out)
+tell copied
+said=$(guest_says sha)
+check "SHA-256 of what was sent and of what arrived" test "$said" = "sha $sent"
