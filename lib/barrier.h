@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Memory ordering, between us and the host, and between our threads: its one home. Named after the kernel's primitives, made
- * of C11 atomics; Documentation/memory-barriers.txt in the kernel tree explains them.
+ * Memory ordering, between us and the host, and between our threads: its one home. Named after the
+ * kernel's primitives, made of C11 atomics; Documentation/memory-barriers.txt in the kernel tree
+ * explains them.
  *
  * smp_store_release(): what was read and written before is complete before the value is seen.
  * smp_load_acquire():  what is read and written after uses memory not older than the value.
