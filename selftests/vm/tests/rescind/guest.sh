@@ -19,9 +19,9 @@ cut_off=0 ended=0 told=0 left=0
 for round in 1 2 3 4 5 6; do
 	start $round
 	hear "burst $round"
-	# In every other round it is held up, most likely in the middle of a packet, until the device is gone.
-	sleep 0.2
+	# In every other round it is held up, maybe in the middle of a packet, until the device is gone.
 	[ $((round % 2)) = 1 ] || kill -STOP $daemon
+	say "burst $round"
 	hear "rescinded $round"
 	kill -CONT $daemon 2>/dev/null
 	wait $daemon
