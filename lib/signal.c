@@ -26,9 +26,10 @@ static int write_signal(struct vmbus_channel *chan)
 					 write(chan->fd, &one, sizeof(one));
 	} while (n < 0 && errno == EINTR);
 	/* A full socket: the other side has signals enough to wake up. */
-	if (n < 0 && errno != EAGAIN)
-		return meaning_of(errno);
-	return 0;
+	if (n >= 0 || errno == EAGAIN)
+		return 0;
+	/* Of 4 bytes written, UIO says so when the device is unregistered, not only disconnected. */
+	return errno == EINVAL && !chan->fd_is_socket ? -ENODEV : meaning_of(errno);
 }
 
 int vmbus_signal(struct vmbus_channel *chan)

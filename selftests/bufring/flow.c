@@ -3,6 +3,7 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <time.h>
 
@@ -364,6 +365,24 @@ static void the_rings_of_a_rescinded_device_are_left_alone(void)
 	close_on_socket(&m, chan);
 }
 
+/* What write(2) says once the device is unregistered: of an eventfd, 4 bytes are not enough. */
+static void a_write_to_an_unregistered_device_is_a_rescind(void)
+{
+	struct vmbus_channel *chan;
+	struct vmbus_memory mem;
+	struct model m;
+	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+
+	model_open(&m, 4096);
+	mem = side(&m.to_host, &m.to_guest, NULL);
+	mem.signal = NULL;
+	mem.fd = fd;
+	MUST(fd >= 0 && !vmbus_channel_from_memory(&mem, &chan));
+	CHECK_IS(send_one(chan, 8), -ENODEV);
+	check_gone(chan);
+	close_on_socket(&m, chan);
+}
+
 struct revoker {
 	struct model *m;
 	int other;
@@ -504,6 +523,7 @@ static const struct test tests[] = {
 	TEST(a_wait_for_room_ends_with_the_room),
 	TEST(epoll_loop),
 	TEST(the_rings_of_a_rescinded_device_are_left_alone),
+	TEST(a_write_to_an_unregistered_device_is_a_rescind),
 	TEST(a_rescind_wakes_the_sleeper_who_leaves_the_rings_alone),
 	TEST(a_signal_handler_ends_the_wait),
 	TEST(a_signal_is_a_write_of_one),
