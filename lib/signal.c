@@ -133,6 +133,9 @@ int vmbus_ack(struct vmbus_channel *chan)
 
 	if (chan->fd < 0)
 		return -EOPNOTSUPP;
+	err = channel_check(chan);
+	if (err)
+		return err;
 	/* First, because it tells of a rescind; an interrupt that comes in between is only early. */
 	err = take_interrupt(chan);
 	vmbus_mask(chan);
