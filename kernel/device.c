@@ -5,6 +5,7 @@
 #include <linux/slab.h>
 #include <linux/spinlock.h>
 
+#include "compat/uio_mmap.h"
 #include "hvuio.h"
 
 #define HVUIO_RECV_SIZE		(31 * SZ_1M)
@@ -127,9 +128,8 @@ static void hvuio_map_set(struct hvuio_device *dev, enum hvuio_map map, const ch
 }
 
 /*
- * All maps are of a kind that is filled by faults with a reference to each page, under info_lock:
- * after uio_unregister_device() a fault is a SIGBUS. Bare page frames (UIO_MEM_IOVA) could not
- * be taken from a mapping that is just being made.
+ * All maps are filled by faults (mapping.c), with a reference to each page. Bare page frames
+ * (UIO_MEM_IOVA) could not be taken from a mapping that is just being made.
  */
 static void hvuio_maps_set(struct hvuio_device *dev)
 {
@@ -197,6 +197,7 @@ int hvuio_device_create(struct hv_device *hv)
 	kref_init(&dev->ref);
 	mutex_init(&dev->lock);
 	mutex_init(&dev->channels_lock);
+	spin_lock_init(&dev->maps_lock);
 	INIT_LIST_HEAD(&dev->inodes);
 	INIT_LIST_HEAD(&dev->channels);
 	init_waitqueue_head(&dev->opening_done);
@@ -237,6 +238,7 @@ int hvuio_device_create(struct hv_device *hv)
 	dev->info.irqcontrol = hvuio_irqcontrol;
 	dev->info.open = hvuio_open;
 	dev->info.release = hvuio_release;
+	hvuio_info_set_mmap(&dev->info);
 	hvuio_maps_set(dev);
 
 	spin_lock(&hvuio_devices_lock);
@@ -274,7 +276,7 @@ err_register:
 	memset(dev->info.mem, 0, sizeof(dev->info.mem));
 err_ring_file:
 	hvuio_device_stop(dev, &inodes);
-	hvuio_inodes_revoke(&inodes);
+	hvuio_maps_revoke(dev, &inodes);
 	hv_set_drvdata(hv, NULL);
 	hvuio_channel_reset(channel);
 	if (is_nic)
@@ -297,7 +299,7 @@ void hvuio_device_destroy(struct hvuio_device *dev)
 
 	hvuio_device_stop(dev, &inodes);
 	uio_unregister_device(&dev->info);
-	hvuio_inodes_revoke(&inodes);
+	hvuio_maps_revoke(dev, &inodes);
 
 	hvuio_channel_reset(channel);
 	if (dev->recv.mem) {

@@ -6,6 +6,7 @@
 #include <linux/kref.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
+#include <linux/spinlock.h>
 #include <linux/uio_driver.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
@@ -20,6 +21,7 @@ enum hvuio_map {
 	HVUIO_MAP_MONITOR_PAGE,
 	HVUIO_MAP_RECV,
 	HVUIO_MAP_SEND,
+	HVUIO_MAPS
 };
 
 /*
@@ -56,11 +58,12 @@ struct hvuio_buffer {
 };
 
 /*
- * Lock order: mmap_lock, uio's info_lock, lock, channels_lock. Neither lock of ours is taken in
- * an mmap or a fault. The sub-channel callback takes channels_lock only, never lock: closing
- * holds lock while it waits for that callback.
+ * Lock order: mmap_lock, uio's info_lock, lock, channels_lock. A fault takes maps_lock only, and
+ * nothing is taken under it; an mmap takes no lock of ours. The sub-channel callback takes
+ * channels_lock only, never lock: closing holds lock while it waits for that callback.
  *
- * References: one from probe to remove, one for each running sub-channel callback.
+ * References: one from probe to remove, one for each running sub-channel callback, one for each
+ * VMA of /dev/uioN.
  */
 struct hvuio_device {
 	struct kref ref;
@@ -92,6 +95,9 @@ struct hvuio_device {
 	struct hvuio_channel primary;
 	struct delayed_work ring_file_work;
 	struct hvuio_buffer recv, send;
+
+	spinlock_t maps_lock;
+	bool maps_revoked;		/* the memory of the maps is not ours any more */
 };
 
 /* device.c */
@@ -137,7 +143,9 @@ void hvuio_buffer_unshare(struct hvuio_buffer *buffer, struct vmbus_channel *cha
 int hvuio_inode_get(struct list_head *inodes, struct inode *inode);
 void hvuio_inode_put(struct list_head *inodes, struct inode *inode);
 void hvuio_inodes_pin(struct list_head *inodes);
-void hvuio_inodes_revoke(struct list_head *inodes);
+void hvuio_maps_revoke(struct hvuio_device *dev, struct list_head *inodes);
+const struct vm_operations_struct *hvuio_map_ops(unsigned long map);
+void *hvuio_map_get(struct hvuio_device *dev);
 
 /* vmbus.c */
 int hvuio_vmbus_check(void);

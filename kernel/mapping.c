@@ -2,6 +2,7 @@
 #include <linux/fs.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
+#include <linux/vmalloc.h>
 
 #include "hvuio.h"
 
@@ -64,10 +65,17 @@ void hvuio_inodes_pin(struct list_head *inodes)
 	}
 }
 
-/* Takes every mapping of /dev/uioN from its users. The list is pinned, and is empty afterwards. */
-void hvuio_inodes_revoke(struct list_head *inodes)
+/*
+ * Takes the pages of every mapping of /dev/uioN from its users; the next touch is a SIGBUS. The
+ * list is pinned, and is empty afterwards.
+ */
+void hvuio_maps_revoke(struct hvuio_device *dev, struct list_head *inodes)
 {
 	struct hvuio_inode *it, *next;
+
+	spin_lock(&dev->maps_lock);
+	dev->maps_revoked = true;
+	spin_unlock(&dev->maps_lock);
 
 	list_for_each_entry_safe(it, next, inodes, node) {
 		struct super_block *sb = it->inode->i_sb;
@@ -78,4 +86,72 @@ void hvuio_inodes_revoke(struct list_head *inodes)
 		list_del(&it->node);
 		kfree(it);
 	}
+}
+
+/* The page of a map, or NULL behind its end. Under maps_lock. */
+static struct page *hvuio_map_page(struct hvuio_device *dev, unsigned long map, unsigned long index)
+{
+	const struct uio_mem *mem = &dev->info.mem[map];
+	void *addr;
+
+	if (index >= DIV_ROUND_UP(mem->size, PAGE_SIZE))
+		return NULL;
+	addr = (void *)(uintptr_t)mem->addr + (index << PAGE_SHIFT);
+	return mem->memtype == UIO_MEM_VIRTUAL ? vmalloc_to_page(addr) : virt_to_page(addr);
+}
+
+static const struct vm_operations_struct hvuio_ops[HVUIO_MAPS];
+
+/*
+ * The map is told by the operations, not by vma->vm_pgoff as in UIO's own fault handler: of a VMA
+ * that was split, the second part begins at another offset.
+ */
+static vm_fault_t hvuio_map_fault(struct vm_fault *vmf)
+{
+	struct hvuio_device *dev = vmf->vma->vm_private_data;
+	unsigned long map = vmf->vma->vm_ops - hvuio_ops;
+	struct page *page = NULL;
+
+	spin_lock(&dev->maps_lock);
+	if (!dev->maps_revoked)
+		page = hvuio_map_page(dev, map, vmf->pgoff - map);
+	if (page)
+		get_page(page);
+	spin_unlock(&dev->maps_lock);
+	if (!page)
+		return VM_FAULT_SIGBUS;
+	vmf->page = page;
+	return 0;
+}
+
+/* A VMA was copied, by a split, a move or a fork. */
+static void hvuio_map_open(struct vm_area_struct *vma)
+{
+	hvuio_map_get(vma->vm_private_data);
+}
+
+/* The file is closed after this, and keeps this module. */
+static void hvuio_map_close(struct vm_area_struct *vma)
+{
+	hvuio_device_put(vma->vm_private_data);
+}
+
+static const struct vm_operations_struct hvuio_ops[HVUIO_MAPS] = {
+	[0 ... HVUIO_MAPS - 1] = {
+		.open = hvuio_map_open,
+		.close = hvuio_map_close,
+		.fault = hvuio_map_fault,
+	},
+};
+
+const struct vm_operations_struct *hvuio_map_ops(unsigned long map)
+{
+	return map < HVUIO_MAPS ? &hvuio_ops[map] : NULL;
+}
+
+/* What a new VMA has as its private data. */
+void *hvuio_map_get(struct hvuio_device *dev)
+{
+	kref_get(&dev->ref);
+	return dev;
 }
