@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <linux/fs.h>
 #include <linux/jiffies.h>
+#include <linux/kmemleak.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
@@ -66,7 +67,6 @@ static int hvuio_open(struct uio_info *info, struct inode *inode)
 			goto err_connect;
 	}
 	dev->opens++;
-	dev->opened_once = true;
 	goto out;
 
 err_connect:
@@ -180,6 +180,7 @@ static void hvuio_device_stop(struct hvuio_device *dev, struct list_head *inodes
 static void hvuio_channel_reset(struct vmbus_channel *channel)
 {
 	vmbus_set_sc_create_callback(channel, NULL);
+	channel->change_target_cpu_callback = NULL;
 	set_channel_read_mode(channel, HV_CALL_BATCHED);
 }
 
@@ -227,8 +228,10 @@ int hvuio_device_create(struct hv_device *hv)
 	/*
 	 * VMBus unregisters a rescinded device by itself, which ends in hvuio_remove(); a callback
 	 * of ours would have to do that, and one that a former driver left behind would be called.
+	 * So would the other callback, which the core never clears.
 	 */
 	vmbus_set_chn_rescind_callback(channel, NULL);
+	channel->change_target_cpu_callback = NULL;
 	set_channel_read_mode(channel, HV_CALL_ISR);
 
 	dev->info.name = "uio_hv_generic";
@@ -269,11 +272,12 @@ int hvuio_device_create(struct hv_device *hv)
 
 	/*
 	 * A UIO core without "uio: Fix stale info pointer in failed registration path" still calls
-	 * into info for a file that was opened while the registration failed: info has to stay, and
-	 * to say that there is nothing.
+	 * into info for a file that was opened while the registration failed, or is being opened at
+	 * this moment. So dev is leaked; it refuses everything.
 	 */
 err_register:
-	memset(dev->info.mem, 0, sizeof(dev->info.mem));
+	kref_get(&dev->ref);
+	kmemleak_not_leak(dev);
 err_ring_file:
 	hvuio_device_stop(dev, &inodes);
 	hvuio_maps_revoke(dev, &inodes);
@@ -287,8 +291,7 @@ err_send:
 err_recv:
 	hvuio_ring_free(&dev->primary.ring);
 err_ring:
-	if (!dev->opened_once)
-		hvuio_device_put(dev);
+	hvuio_device_put(dev);
 	return ret;
 }
 

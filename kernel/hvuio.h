@@ -73,7 +73,6 @@ struct hvuio_device {
 
 	struct mutex lock;		/* serializes open, close, remove, suspend and resume */
 	unsigned int opens;
-	bool opened_once;
 	bool gone;			/* being removed: no more opens */
 	bool lost;			/* suspended while open: EIO until the last close */
 	struct list_head inodes;	/* of the open files */

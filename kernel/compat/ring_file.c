@@ -40,6 +40,15 @@ static int hvuio_ring_file_map(struct hvuio_channel *hc, struct vm_area_struct *
 }
 #endif
 
+/*
+ * Probe may run before the kernel has made the primary's folder, or while it does. A sub-channel has
+ * its own when we hear of it.
+ */
+static bool hvuio_ring_folder_is_made(const struct vmbus_channel *channel)
+{
+	return channel->primary_channel || READ_ONCE(channel->probe_done);
+}
+
 #ifdef HVUIO_KERNEL_MAKES_RING_FILE
 
 #ifdef HVUIO_CHANNEL_HAS_MMAP_RING_BUFFER
@@ -51,13 +60,14 @@ static int hvuio_ring_file_mmap(struct vmbus_channel *channel, struct vm_area_st
 
 int hvuio_ring_file_create(struct hvuio_channel *hc)
 {
+	/* Two that make files in one folder at a time get in each other's way, and the core fails. */
+	if (!hvuio_ring_folder_is_made(hc->channel))
+		return -EAGAIN;
 	/* The kernel takes the file's size from here. */
 	hc->channel->ringbuffer_pagecount = hc->ring.nr_pages;
 	set_per_channel_state(hc->channel, hc);
 	hc->ring_file.there = true;
-	/* An error means that the folder comes later, and then the file with it. */
-	hv_create_ring_sysfs(hc->channel, hvuio_ring_file_mmap);
-	return 0;
+	return hv_create_ring_sysfs(hc->channel, hvuio_ring_file_mmap);
 }
 
 void hvuio_ring_file_remove(struct hvuio_channel *hc)
@@ -91,11 +101,7 @@ int hvuio_ring_file_create(struct hvuio_channel *hc)
 
 	if (hc->ring_file.there)
 		return 0;
-	/*
-	 * When the driver is loaded before the device is offered, probe runs before the kernel has
-	 * made the primary's folder. A sub-channel has its own when we hear of it.
-	 */
-	if (!hc->channel->primary_channel && !READ_ONCE(hc->channel->probe_done))
+	if (!hvuio_ring_folder_is_made(hc->channel))
 		return -EAGAIN;
 	sysfs_bin_attr_init(attr);
 	attr->attr.name = "ring";
