@@ -60,6 +60,9 @@ int hvuio_ring_connect(struct hvuio_channel *hc, void (*callback)(void *context)
 	unsigned int half = ring->nr_pages / 2;
 	int ret;
 
+	/* Else the core fails without having tried, and what is below would be somebody else's. */
+	if (channel->state != CHANNEL_OPEN_STATE)
+		return -EBUSY;
 	/* A new session finds no interrupt mask and no wish for space from the last one. */
 	memset(page_address(ring->pages[0]), 0, HV_HYP_PAGE_SIZE);
 	memset(page_address(ring->pages[half]), 0, HV_HYP_PAGE_SIZE);
@@ -69,7 +72,7 @@ int hvuio_ring_connect(struct hvuio_channel *hc, void (*callback)(void *context)
 	channel->ringbuffer_send_offset = half;
 	ret = vmbus_connect_ring(channel, callback, context);
 	channel->ringbuffer_page = NULL;
-	if (ret && hvuio_ring_gpadl_in_doubt(channel, ret))
+	if (ret && hvuio_ring_gpadl_in_doubt(channel))
 		ring->held_by_host = true;
 	return ret;
 }

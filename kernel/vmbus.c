@@ -37,6 +37,9 @@ int hvuio_vmbus_check(void)
 		       PAGE_SIZE / 1024);
 		return -EINVAL;
 	}
+	/* The core cleared only what it uses of it, and user space is shown all of it. */
+	if (PAGE_SIZE > HV_HYP_PAGE_SIZE)
+		memset(conn->monitor_pages[1] + HV_HYP_PAGE_SIZE, 0, PAGE_SIZE - HV_HYP_PAGE_SIZE);
 	return 0;
 }
 

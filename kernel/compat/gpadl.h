@@ -33,10 +33,10 @@ static inline bool hvuio_ring_gpadl_is_held(const struct vmbus_channel *channel)
 	return hvuio_gpadl_is_held(channel, &channel->ringbuffer_gpadlhandle);
 }
 
-/* After a failed open, @err; -EINVAL means that nothing was tried. */
-static inline bool hvuio_ring_gpadl_in_doubt(const struct vmbus_channel *channel, int err)
+/* After an open that was tried and failed. */
+static inline bool hvuio_ring_gpadl_in_doubt(const struct vmbus_channel *channel)
 {
-	return err != -EINVAL && hvuio_ring_gpadl_is_held(channel);
+	return hvuio_ring_gpadl_is_held(channel);
 }
 
 #else
@@ -85,9 +85,9 @@ static inline bool hvuio_ring_gpadl_is_held(const struct vmbus_channel *channel)
 }
 
 /* These kernels forget the handle of a failed open, also when its teardown failed. */
-static inline bool hvuio_ring_gpadl_in_doubt(const struct vmbus_channel *channel, int err)
+static inline bool hvuio_ring_gpadl_in_doubt(const struct vmbus_channel *channel)
 {
-	return err != -EINVAL && !READ_ONCE(channel->rescind);
+	return !READ_ONCE(channel->rescind);
 }
 
 #endif

@@ -1,9 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <linux/fs.h>
 #include <linux/mm.h>
+#include <linux/pagemap.h>
 
 #include "../hvuio.h"
 #include "vma.h"
+
+/*
+ * Sysfs has operations of its own and asks these. Without page_mkwrite it would answer for us, and
+ * memory management repeats a write to a page that has no file's mapping until it is locked.
+ */
+static vm_fault_t hvuio_ring_file_page_mkwrite(struct vm_fault *vmf)
+{
+	lock_page(vmf->page);
+	return VM_FAULT_LOCKED;
+}
+
+static const struct vm_operations_struct hvuio_ring_file_ops = {
+	.page_mkwrite = hvuio_ring_file_page_mkwrite,
+};
 
 /*
  * The mapping holds a reference to every page: an mmap that is just returning is not yet known to
@@ -18,6 +33,7 @@ static int hvuio_ring_file_mmap(struct vmbus_channel *channel, struct vm_area_de
 	if (IS_ERR(pages))
 		return PTR_ERR(pages);
 	vma_desc_set_flags(desc, VMA_DONTEXPAND_BIT, VMA_DONTDUMP_BIT);
+	desc->vm_ops = &hvuio_ring_file_ops;
 	mmap_action_map_kernel_pages_full(desc, pages);
 	return 0;
 }
@@ -31,6 +47,7 @@ static int hvuio_ring_file_map(struct hvuio_channel *hc, struct vm_area_struct *
 	if (IS_ERR(pages))
 		return PTR_ERR(pages);
 	vm_flags_set(vma, VM_DONTEXPAND | VM_DONTDUMP);
+	vma->vm_ops = &hvuio_ring_file_ops;
 	for (i = 0; i < vma_pages(vma); i++) {
 		ret = vm_insert_page(vma, vma->vm_start + (i << PAGE_SHIFT), pages[i]);
 		if (ret)
