@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <linux/atomic.h>
 #include <linux/jiffies.h>
-#include <linux/module.h>
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
+#include <linux/spinlock.h>
 #include <linux/wait_bit.h>
 
 #include "hvuio.h"
@@ -41,6 +41,26 @@ static void hvuio_channel_add(struct hvuio_device *dev, struct hvuio_channel *hc
 	list_add_tail(&hc->node, &dev->channels);
 }
 
+/* A failed open leaves the callback in the channel, which may outlive its context. */
+static void hvuio_callback_clear(struct vmbus_channel *channel)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&channel->sched_lock, flags);
+	channel->onchannel_callback = NULL;
+	spin_unlock_irqrestore(&channel->sched_lock, flags);
+}
+
+static bool hvuio_accepts(struct hvuio_device *dev)
+{
+	bool accepting;
+
+	mutex_lock(&dev->channels_lock);
+	accepting = dev->accepting;
+	mutex_unlock(&dev->channels_lock);
+	return accepting;
+}
+
 static struct hvuio_channel *hvuio_sub_connect(struct hvuio_device *dev, struct vmbus_channel *sub)
 {
 	struct hvuio_channel *hc;
@@ -53,6 +73,10 @@ static struct hvuio_channel *hvuio_sub_connect(struct hvuio_device *dev, struct 
 	ret = hvuio_ring_alloc(&hc->ring, sub, hvuio_ring_bytes(&dev->primary.ring) / 2);
 	if (ret)
 		goto err_alloc;
+	/* The closer waits for us, and the less there is to wait for, the better. */
+	ret = -ECANCELED;
+	if (!hvuio_accepts(dev))
+		goto err_accept;
 	set_channel_read_mode(sub, HV_CALL_ISR);
 	ret = hvuio_ring_connect(hc, hvuio_interrupt, dev);
 	if (ret)
@@ -60,10 +84,14 @@ static struct hvuio_channel *hvuio_sub_connect(struct hvuio_device *dev, struct 
 	return hc;
 
 err_connect:
+	hvuio_callback_clear(sub);
+err_accept:
 	hvuio_ring_free(&hc->ring);
 err_alloc:
 	kfree(hc);
-	pr_err("channel %u: cannot open the sub-channel: %d\n", sub->offermsg.child_relid, ret);
+	if (ret != -ECANCELED)
+		pr_err("channel %u: cannot open the sub-channel: %d\n",
+		       sub->offermsg.child_relid, ret);
 	return NULL;
 }
 
@@ -86,13 +114,14 @@ static void hvuio_sub_open(struct hvuio_device *dev, struct vmbus_channel *sub)
 	if (hc && dev->dead) {
 		/*
 		 * The host answered only after the closer had given up waiting. A sub-channel can
-		 * be closed with its primary only, which is gone: this one stays open for ever.
+		 * be closed with its primary only, which is gone: this one stays open, and silent.
 		 */
-		hc->ring.held_by_host = true;
-		kref_get(&dev->ref);
-		__module_get(THIS_MODULE);
 		pr_err("channel %u: opened by the host after its device was removed, leaking it\n",
 		       sub->offermsg.child_relid);
+		hvuio_callback_clear(sub);
+		hc->ring.held_by_host = true;
+		hvuio_ring_free(&hc->ring);
+		kfree(hc);
 	} else if (hc) {
 		hvuio_channel_add(dev, hc);
 		/*

@@ -301,6 +301,8 @@ void hvuio_device_destroy(struct hvuio_device *dev)
 	LIST_HEAD(inodes);
 
 	hvuio_device_stop(dev, &inodes);
+	/* For a sub-channel that the host opens after all, until hvuio_sub_open() silences it. */
+	WRITE_ONCE(dev->registered, false);
 	uio_unregister_device(&dev->info);
 	hvuio_maps_revoke(dev, &inodes);
 
@@ -320,12 +322,20 @@ void hvuio_device_destroy(struct hvuio_device *dev)
  */
 void hvuio_device_suspend(struct hvuio_device *dev)
 {
+	bool connected;
+
 	mutex_lock(&dev->lock);
+	/* A sub-channel that was opened too late for the last close counts too. */
+	mutex_lock(&dev->channels_lock);
+	connected = !list_empty(&dev->channels);
+	mutex_unlock(&dev->channels_lock);
 	if (dev->opens && !dev->lost) {
 		dev->lost = true;
+		connected = true;
 		hvuio_stop_readers(dev);
-		hvuio_disconnect(dev);
 	}
+	if (connected)
+		hvuio_disconnect(dev);
 	if (dev->recv.mem) {
 		hvuio_buffer_unshare(&dev->send, dev->primary.channel);
 		hvuio_buffer_unshare(&dev->recv, dev->primary.channel);

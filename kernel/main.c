@@ -22,15 +22,21 @@ static void hvuio_remove(struct hv_device *hv)
 
 HVUIO_DEFINE_REMOVE(hvuio_remove)
 
+/* The core calls these also while probe has not come to its end. */
 static int hvuio_suspend(struct hv_device *hv)
 {
-	hvuio_device_suspend(hv_get_drvdata(hv));
+	struct hvuio_device *dev = hv_get_drvdata(hv);
+
+	if (dev)
+		hvuio_device_suspend(dev);
 	return 0;
 }
 
 static int hvuio_resume(struct hv_device *hv)
 {
-	return hvuio_device_resume(hv_get_drvdata(hv));
+	struct hvuio_device *dev = hv_get_drvdata(hv);
+
+	return dev ? hvuio_device_resume(dev) : 0;
 }
 
 /* No id: what is bound is decided by new_id and driver_override, from user space. */

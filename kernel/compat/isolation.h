@@ -5,6 +5,9 @@
 #include <asm/mshyperv.h>
 
 #ifndef HVUIO_HAS_HV_IS_ISOLATION_SUPPORTED
+#ifdef HVUIO_VMBUS_GPADL_HAS_DECRYPTED
+#error "this kernel knows confidential VMs, but hv_is_isolation_supported() was not found"
+#endif
 /* A kernel without it cannot run as a confidential guest of Hyper-V. */
 static inline bool hv_is_isolation_supported(void)
 {
