@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <linux/atomic.h>
+#include <linux/completion.h>
 #include <linux/jiffies.h>
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
@@ -11,7 +12,7 @@
 /* Longer than any host takes to answer or to rescind a sub-channel that is being opened. */
 #define HVUIO_OPENING_TIMEOUT	(10 * HZ)
 
-/* Sub-channel callbacks that run in this module, whichever their device. */
+/* Sub-channel callbacks and open_works that run in this module, whichever their device. */
 static atomic_t hvuio_callbacks = ATOMIC_INIT(0);
 
 /*
@@ -51,95 +52,132 @@ static void hvuio_callback_clear(struct vmbus_channel *channel)
 	spin_unlock_irqrestore(&channel->sched_lock, flags);
 }
 
-static bool hvuio_accepts(struct hvuio_device *dev)
+/* 0 or -errno. */
+static int hvuio_sub_connect(struct hvuio_device *dev, struct hvuio_channel *hc)
 {
-	bool accepting;
-
-	mutex_lock(&dev->channels_lock);
-	accepting = dev->accepting;
-	mutex_unlock(&dev->channels_lock);
-	return accepting;
-}
-
-static struct hvuio_channel *hvuio_sub_connect(struct hvuio_device *dev, struct vmbus_channel *sub)
-{
-	struct hvuio_channel *hc;
 	int ret;
 
-	hc = kzalloc(sizeof(*hc), GFP_KERNEL);
-	if (!hc)
-		return NULL;
-	hc->channel = sub;
-	ret = hvuio_ring_alloc(&hc->ring, sub, hvuio_ring_bytes(&dev->primary.ring) / 2);
+	ret = hvuio_ring_alloc(&hc->ring, hc->channel, hvuio_ring_bytes(&dev->primary.ring) / 2);
 	if (ret)
 		goto err_alloc;
-	/* The closer waits for us, and the less there is to wait for, the better. */
-	ret = -ECANCELED;
-	if (!hvuio_accepts(dev))
-		goto err_accept;
-	set_channel_read_mode(sub, HV_CALL_ISR);
+	set_channel_read_mode(hc->channel, HV_CALL_ISR);
+	ret = hvuio_sub_begin_open(hc->channel);
+	if (ret)
+		goto err_open;
 	ret = hvuio_ring_connect(hc, hvuio_interrupt, dev);
 	if (ret)
-		goto err_connect;
-	return hc;
+		hvuio_callback_clear(hc->channel);
+	hvuio_sub_end_open(hc->channel, !ret);
+	if (ret)
+		goto err_open;
+	return 0;
 
-err_connect:
-	hvuio_callback_clear(sub);
-err_accept:
+err_open:
 	hvuio_ring_free(&hc->ring);
 err_alloc:
-	kfree(hc);
-	if (ret != -ECANCELED)
-		pr_err("channel %u: cannot open the sub-channel: %d\n",
-		       sub->offermsg.child_relid, ret);
-	return NULL;
+	pr_err("channel %u: cannot open the sub-channel: %d\n",
+	       hc->channel->offermsg.child_relid, ret);
+	return ret;
 }
 
-/* The host offered a sub-channel of a device that is open. */
-static void hvuio_sub_open(struct hvuio_device *dev, struct vmbus_channel *sub)
+/* Under channels_lock. */
+static void hvuio_sub_opened(struct hvuio_device *dev, struct hvuio_channel *hc)
 {
-	struct hvuio_channel *hc;
+	u32 relid = hc->channel->offermsg.child_relid;
 
-	mutex_lock(&dev->channels_lock);
-	if (!dev->accepting) {
-		mutex_unlock(&dev->channels_lock);
-		return;
-	}
-	dev->opening++;
-	mutex_unlock(&dev->channels_lock);
-
-	hc = hvuio_sub_connect(dev, sub);
-
-	mutex_lock(&dev->channels_lock);
-	if (hc && dev->dead) {
+	if (dev->dead) {
 		/*
 		 * The host answered only after the closer had given up waiting. A sub-channel can
 		 * be closed with its primary only, which is gone: this one stays open, and silent.
 		 */
 		pr_err("channel %u: opened by the host after its device was removed, leaking it\n",
-		       sub->offermsg.child_relid);
-		hvuio_callback_clear(sub);
+		       relid);
+		hvuio_callback_clear(hc->channel);
 		hc->ring.held_by_host = true;
 		hvuio_ring_free(&hc->ring);
 		kfree(hc);
-	} else if (hc) {
-		hvuio_channel_add(dev, hc);
-		/*
-		 * Only now: user space takes the file for a sign that it can be mapped. Under the
-		 * lock, because closing removes the file of every channel that is in the list.
-		 */
-		if (hvuio_ring_file_create(hc))
-			pr_err("channel %u: cannot create its ring file\n",
-			       sub->offermsg.child_relid);
+		return;
 	}
-	dev->opening--;
-	wake_up(&dev->opening_done);
+	hvuio_channel_add(dev, hc);
+	/*
+	 * Only now: user space takes the file for a sign that it can be mapped. Under the lock,
+	 * because closing removes the file of every channel that is in the list.
+	 */
+	if (hvuio_ring_file_create(hc))
+		pr_err("channel %u: cannot create its ring file\n", relid);
+}
+
+static void hvuio_callback_done(struct hvuio_device *dev)
+{
+	hvuio_device_put(dev);
+	if (atomic_dec_and_test(&hvuio_callbacks))
+		wake_up_var(&hvuio_callbacks);
+}
+
+/* Opens the sub-channels that were offered, one by one. */
+void hvuio_open_work(struct work_struct *work)
+{
+	struct hvuio_device *dev = container_of(work, struct hvuio_device, open_work);
+	struct hvuio_channel *hc;
+	int ret;
+
+	mutex_lock(&dev->channels_lock);
+	while (dev->accepting && !list_empty(&dev->offered)) {
+		hc = list_first_entry(&dev->offered, struct hvuio_channel, node);
+		list_del(&hc->node);
+		dev->opening++;
+		mutex_unlock(&dev->channels_lock);
+		ret = hvuio_sub_connect(dev, hc);
+		mutex_lock(&dev->channels_lock);
+		if (!ret)
+			hvuio_sub_opened(dev, hc);
+		else if (dev->dead)
+			kfree(hc);
+		else
+			list_add_tail(&hc->node, &dev->stranded);
+		dev->opening--;
+		wake_up(&dev->opening_done);
+	}
+	mutex_unlock(&dev->channels_lock);
+	hvuio_callback_done(dev);
+}
+
+/* The host offered a sub-channel of a bound device. */
+static void hvuio_sub_offered(struct hvuio_device *dev, struct vmbus_channel *sub)
+{
+	struct hvuio_channel *hc = kzalloc(sizeof(*hc), GFP_KERNEL);
+
+	if (!hc)
+		return;
+	mutex_lock(&dev->channels_lock);
+	if (!dev->accepting) {
+		/* VMBus may be about to wait for it, and must not see it go. */
+		if (dev->closing)
+			complete(&sub->rescind_event);
+		mutex_unlock(&dev->channels_lock);
+		wait_event_timeout(dev->closing_done, !READ_ONCE(dev->closing), HZ);
+		kfree(hc);
+		return;
+	}
+	hc->channel = sub;
+	hvuio_sub_pin(sub);
+	list_add_tail(&hc->node, &dev->offered);
+	kref_get(&dev->ref);
+	atomic_inc(&hvuio_callbacks);
+	if (!queue_work(system_long_wq, &dev->open_work)) {
+		hvuio_device_put(dev);
+		atomic_dec(&hvuio_callbacks);
+	}
 	mutex_unlock(&dev->channels_lock);
 }
 
 /*
  * Called by VMBus without a lock, and possibly after the callback was cleared: the device is
  * looked up, not taken from the primary, and hvuio_channels_quiesce() waits for the rest.
+ *
+ * The sub-channel is not opened here. The next one's callback comes only after this one, and its
+ * rescind waits for its callback, as do all rescinds that come later: also that of this
+ * sub-channel, which would be all that ends an opening that the host does not answer.
  */
 static void hvuio_new_channel(struct vmbus_channel *sub)
 {
@@ -148,14 +186,14 @@ static void hvuio_new_channel(struct vmbus_channel *sub)
 	atomic_inc(&hvuio_callbacks);
 	dev = hvuio_device_get(sub->primary_channel);
 	if (dev) {
-		hvuio_sub_open(dev, sub);
+		hvuio_sub_offered(dev, sub);
 		hvuio_device_put(dev);
 	}
 	if (atomic_dec_and_test(&hvuio_callbacks))
 		wake_up_var(&hvuio_callbacks);
 }
 
-/* No device is bound any more. Returns when no sub-channel callback runs or can start to. */
+/* No device is bound any more. Returns when nothing of a sub-channel runs or can start to. */
 void hvuio_channels_quiesce(void)
 {
 	/* For one that VMBus is about to call: it does not sleep between the load and the count. */
@@ -171,6 +209,7 @@ int hvuio_connect(struct hvuio_device *dev)
 	struct vmbus_channel *channel = dev->primary.channel;
 	int ret;
 
+	hvuio_subs_wait_gone(dev);
 	mutex_lock(&dev->channels_lock);
 	dev->accepting = true;
 	mutex_unlock(&dev->channels_lock);
@@ -196,7 +235,8 @@ static void hvuio_sub_close(struct hvuio_channel *hc)
 	if (sub->outbound.ring_buffer || hvuio_ring_gpadl_is_held(sub))
 		hc->ring.held_by_host = true;
 	kobject_put(&sub->kobj);
-	hvuio_ring_free(&hc->ring);
+	if (hc->ring.pages)
+		hvuio_ring_free(&hc->ring);
 	kfree(hc);
 }
 
@@ -210,11 +250,13 @@ void hvuio_disconnect(struct hvuio_device *dev)
 	struct vmbus_channel *channel = dev->primary.channel;
 	bool was_open = READ_ONCE(dev->primary.open);
 	struct hvuio_channel *hc, *next;
+	LIST_HEAD(unopened);
 	LIST_HEAD(closing);
 	int ret;
 
 	mutex_lock(&dev->channels_lock);
 	dev->accepting = false;
+	dev->closing = true;
 	mutex_unlock(&dev->channels_lock);
 	/*
 	 * A sub-channel that is being opened could not be closed. The host's answer or its rescind
@@ -225,19 +267,27 @@ void hvuio_disconnect(struct hvuio_device *dev)
 
 	mutex_lock(&dev->channels_lock);
 	list_splice_init(&dev->channels, &closing);
+	list_splice_init(&dev->offered, &unopened);
+	list_splice_init(&dev->stranded, &unopened);
 	mutex_unlock(&dev->channels_lock);
 
-	list_for_each_entry(hc, &closing, node) {
+	list_for_each_entry_safe(hc, next, &closing, node) {
 		WRITE_ONCE(hc->open, false);
-		if (hc == &dev->primary)
+		if (hc == &dev->primary) {
+			list_del(&hc->node);
 			continue;
+		}
 		hvuio_ring_file_remove(hc);
-		/* Closing frees a sub-channel that was rescinded; hvuio_sub_close() looks at it. */
-		kobject_get(&hc->channel->kobj);
 	}
 
+	hvuio_subs_begin_walk(&closing, &unopened);
 	/* Clears the callbacks of all channels and closes those that are open, the primary last. */
 	ret = vmbus_disconnect_ring(channel);
+	hvuio_subs_end_walk(&closing);
+	mutex_lock(&dev->channels_lock);
+	dev->closing = false;
+	wake_up_all(&dev->closing_done);
+	mutex_unlock(&dev->channels_lock);
 	if (was_open && (ret || hvuio_ring_gpadl_is_held(channel))) {
 		dev_err(&dev->hv->device, "the host does not close the channel: %d\n", ret);
 		dev->primary.ring.held_by_host = true;
@@ -246,8 +296,7 @@ void hvuio_disconnect(struct hvuio_device *dev)
 
 	list_for_each_entry_safe(hc, next, &closing, node) {
 		list_del(&hc->node);
-		if (hc != &dev->primary)
-			hvuio_sub_close(hc);
+		hvuio_sub_close(hc);
 	}
 }
 
@@ -260,7 +309,8 @@ void hvuio_disconnect_last(struct hvuio_device *dev)
 {
 	for (;;) {
 		mutex_lock(&dev->channels_lock);
-		dev->dead = list_empty(&dev->channels);
+		dev->dead = list_empty(&dev->channels) && list_empty(&dev->offered) &&
+			    list_empty(&dev->stranded);
 		mutex_unlock(&dev->channels_lock);
 		if (dev->dead)
 			break;

@@ -162,7 +162,6 @@ static void hvuio_unlink(struct hvuio_device *dev)
  */
 static void hvuio_device_stop(struct hvuio_device *dev, struct list_head *inodes)
 {
-	hvuio_unlink(dev);
 	cancel_delayed_work_sync(&dev->ring_file_work);
 
 	mutex_lock(&dev->lock);
@@ -172,6 +171,8 @@ static void hvuio_device_stop(struct hvuio_device *dev, struct list_head *inodes
 	list_splice_init(&dev->inodes, inodes);
 	hvuio_inodes_pin(inodes);
 	mutex_unlock(&dev->lock);
+	/* Not before: sub-channels that come during the close have to be told of it. */
+	hvuio_unlink(dev);
 
 	hvuio_ring_file_remove(&dev->primary);
 }
@@ -201,7 +202,11 @@ int hvuio_device_create(struct hv_device *hv)
 	spin_lock_init(&dev->maps_lock);
 	INIT_LIST_HEAD(&dev->inodes);
 	INIT_LIST_HEAD(&dev->channels);
+	INIT_LIST_HEAD(&dev->offered);
+	INIT_LIST_HEAD(&dev->stranded);
 	init_waitqueue_head(&dev->opening_done);
+	init_waitqueue_head(&dev->closing_done);
+	INIT_WORK(&dev->open_work, hvuio_open_work);
 	INIT_DELAYED_WORK(&dev->ring_file_work, hvuio_ring_file_work);
 	dev->hv = hv;
 	dev->primary.channel = channel;

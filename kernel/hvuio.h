@@ -40,7 +40,7 @@ struct hvuio_ring {
 struct hvuio_channel {
 	/* In hvuio_device.channels from open to close, under channels_lock. */
 	struct list_head node;
-	/* A sub-channel cannot go away while it is open; the primary not before hvuio_remove(). */
+	/* A sub-channel is pinned (subchannel.c); the primary does not go before hvuio_remove(). */
 	struct vmbus_channel *channel;
 	struct hvuio_ring ring;
 	/* For ring_file's mmap, which may take no lock of ours: removing the file waits for it. */
@@ -59,11 +59,11 @@ struct hvuio_buffer {
 
 /*
  * Lock order: mmap_lock, uio's info_lock, lock, channels_lock. A fault takes maps_lock only, and
- * nothing is taken under it; an mmap takes no lock of ours. The sub-channel callback takes
- * channels_lock only, never lock: closing holds lock while it waits for that callback.
+ * nothing is taken under it; an mmap takes no lock of ours. The sub-channel callback and open_work
+ * take channels_lock only, never lock: closing holds lock while it waits for them.
  *
- * References: one from probe to remove, one for each running sub-channel callback, one for each
- * VMA of /dev/uioN.
+ * References: one from probe to remove, one for each running sub-channel callback and open_work,
+ * one for each VMA of /dev/uioN.
  */
 struct hvuio_device {
 	struct kref ref;
@@ -77,12 +77,16 @@ struct hvuio_device {
 	bool lost;			/* suspended while open: EIO until the last close */
 	struct list_head inodes;	/* of the open files */
 
-	struct mutex channels_lock;	/* for the five below */
+	struct mutex channels_lock;	/* for those below */
 	struct list_head channels;	/* the open ones, which may be signalled */
 	bool accepting;			/* sub-channels are opened when they are offered */
 	bool dead;			/* nobody will close a channel any more */
-	unsigned int opening;		/* sub-channel callbacks at work */
-	wait_queue_head_t opening_done;
+	unsigned int opening;		/* sub-channels that are being opened */
+	bool closing;			/* VMBus walks over the sub-channels */
+	struct list_head offered;	/* sub-channels for open_work */
+	struct list_head stranded;	/* those that it could not open, until the next close */
+	wait_queue_head_t opening_done, closing_done;
+	struct work_struct open_work;
 
 	/*
 	 * uio_event_notify() works only after uio_register_device() has returned, but the node can
@@ -111,8 +115,17 @@ void hvuio_device_put(struct hvuio_device *dev);
 int hvuio_connect(struct hvuio_device *dev);
 void hvuio_disconnect(struct hvuio_device *dev);
 void hvuio_disconnect_last(struct hvuio_device *dev);
+void hvuio_open_work(struct work_struct *work);
 int hvuio_irqcontrol(struct uio_info *info, s32 on);
 void hvuio_channels_quiesce(void);
+
+/* subchannel.c */
+void hvuio_subs_wait_gone(struct hvuio_device *dev);
+void hvuio_sub_pin(struct vmbus_channel *sub);
+int hvuio_sub_begin_open(struct vmbus_channel *sub);
+void hvuio_sub_end_open(struct vmbus_channel *sub, bool opened);
+void hvuio_subs_begin_walk(struct list_head *opened, struct list_head *unopened);
+void hvuio_subs_end_walk(struct list_head *subs);
 
 /* ring.c */
 int hvuio_ring_alloc(struct hvuio_ring *ring, struct vmbus_channel *channel, u32 size);
