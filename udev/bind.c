@@ -213,7 +213,7 @@ err_override:
 	return err;
 }
 
-int device_bind(struct vmbus_dev *dev, const struct wish *wish, bool dry)
+int device_bind(struct vmbus_dev *dev, const struct wish *wish, bool early, bool dry)
 {
 	char why[128] = "";
 	int lock, ret;
@@ -225,6 +225,13 @@ int device_bind(struct vmbus_dev *dev, const struct wish *wish, bool dry)
 	if (ret || !strcmp(dev->driver, wish->driver)) {
 		if (!ret)
 			say(dry ? LOG_INFO : LOG_DEBUG, "%s: is with %s", described(dev), wish->driver);
+		goto out;
+	}
+	if (early && !wish->force && !wish->by_instance && guard_is_class(dev->class)) {
+		say(LOG_ERR, "%s: not bound to %s: only its class is configured, and when udev asks, no "
+		    "route or mount may tell yet that the machine needs it; a section for the instance, "
+		    "or force=yes, takes it", described(dev), wish->driver);
+		ret = -EBUSY;
 		goto out;
 	}
 	ret = wish->force ? 0 : guard_check(dev, why, sizeof(why));

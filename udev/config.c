@@ -255,6 +255,7 @@ bool config_wish(const struct config *config, const struct vmbus_dev *dev, struc
 			if (strcmp(s->id, ids[pass]))
 				continue;
 			named = true;
+			wish->by_instance = pass == 1;
 			if (s->driver[0])
 				memcpy(wish->driver, s->driver, sizeof(wish->driver));
 			if (s->enable != UNSET)

@@ -26,6 +26,7 @@ struct config {
 struct wish {
 	char driver[DRIVER_NAME_MAX + 1];
 	bool force;
+	bool by_instance; /* a section names the instance, not only its class */
 };
 
 /*

@@ -176,6 +176,18 @@ static int check_disk(const char *dir, const char *name, char *why, size_t size)
 	return ret;
 }
 
+bool guard_is_class(const char *class)
+{
+	/* pcie: adapters and disks that are passed through */
+	static const char *const names[] = { "nic", "scsi", "ide", "fc", "pcie" };
+	const char *name = class_name(class);
+
+	for (size_t i = 0; name && i < sizeof(names) / sizeof(names[0]); i++)
+		if (!strcmp(name, names[i]))
+			return true;
+	return false;
+}
+
 int guard_check(const struct vmbus_dev *dev, char *why, size_t size)
 {
 	char link[PATH_MAX], dir[PATH_MAX];

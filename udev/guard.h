@@ -3,6 +3,7 @@
 #ifndef HVUIO_GUARD_H
 #define HVUIO_GUARD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "vmbusdev.h"
@@ -17,5 +18,8 @@
  * program, routes of other tables and name spaces.
  */
 int guard_check(const struct vmbus_dev *dev, char *why, size_t size);
+
+/* Whether devices of this class bring the network interfaces and disks that guard_check() looks for. */
+bool guard_is_class(const char *class);
 
 #endif

@@ -28,7 +28,8 @@ static const char usage[] =
 
 enum mode { BIND_ONE, BIND_ALL, RELEASE, CHECK };
 
-static int one(const struct config *config, struct vmbus_dev *dev, enum mode mode, bool dry, bool force)
+static int one(const struct config *config, struct vmbus_dev *dev, enum mode mode, bool dry, bool force,
+	       bool event)
 {
 	struct wish wish;
 	int ret;
@@ -36,7 +37,7 @@ static int one(const struct config *config, struct vmbus_dev *dev, enum mode mod
 	if (!config_wish(config, dev, &wish))
 		return 0;
 	wish.force |= force;
-	ret = mode == RELEASE ? device_release(dev, &wish, dry) : device_bind(dev, &wish, dry);
+	ret = mode == RELEASE ? device_release(dev, &wish, dry) : device_bind(dev, &wish, event, dry);
 	/* The host may take a device back at any time, and its remove event is on the way. */
 	return ret == -ENODEV ? 0 : ret;
 }
@@ -56,7 +57,7 @@ static int run(const struct config *config, enum mode mode, const char *id, bool
 			say(LOG_ERR, "%s: %s", id, ret == -ENODEV ? "no such VMBus device" : strerror(-ret));
 			return ret;
 		}
-		return one(config, &single, mode, dry, force);
+		return one(config, &single, mode, dry, force, event);
 	}
 	ret = dev_list(&devs, &count);
 	if (ret) {
@@ -66,7 +67,7 @@ static int run(const struct config *config, enum mode mode, const char *id, bool
 	for (i = 0; i < count; i++) {
 		if (id && strcmp(id, devs[i].class) && strcmp(id, devs[i].instance))
 			continue;
-		err = one(config, &devs[i], mode, dry, force);
+		err = one(config, &devs[i], mode, dry, force, event);
 		if (!ret)
 			ret = err;
 	}

@@ -30,6 +30,18 @@ refused() { # WHY
 	log_is_empty
 }
 
+refused_by_udev() {
+	vmbus_bind --udev $dev
+	is status $status 1
+	log_is_empty
+	vmbus_bind --all --udev
+	is "status of --all" $status 1
+	log_is_empty
+	vmbus_bind --all
+	is "status without --udev" $status 0
+	is driver "$(driver_of $dev)" uio_hv_generic
+}
+
 taken() {
 	vmbus_bind "$@" $dev
 	is status $status 0
@@ -116,6 +128,43 @@ test_unused_disk_is_taken() {
 	want_disk
 	echo "22 1 8:16 / / rw - ext4 /dev/none rw" >"$root/proc/self/mountinfo"
 	taken
+}
+
+# At boot udev asks before there is a route or a mount: the trees of want_* have none.
+test_udev_does_not_take_a_nic_for_its_class() {
+	want_nic
+	refused_by_udev
+}
+
+test_udev_does_not_take_a_disk_controller_for_its_class() {
+	want_disk
+	refused_by_udev
+}
+
+test_udev_takes_a_nic_that_a_section_names() {
+	want_nic
+	conf $admin/one.conf "[$dev]"
+	taken --udev
+}
+
+test_udev_does_not_take_a_named_nic_with_the_default_route() {
+	want_nic
+	conf $admin/one.conf "[$dev]"
+	route eth0 00000000 00000000
+	vmbus_bind --udev $dev
+	is status $status 1
+	log_is_empty
+}
+
+test_udev_takes_a_nic_for_its_class_when_forced() {
+	want_nic force=yes
+	taken --udev
+}
+
+test_udev_takes_other_classes() {
+	conf $admin/fcopy.conf '[fcopy]'
+	device $dev $fcopy
+	taken --udev
 }
 
 test_dry_run_says_so_too() {
