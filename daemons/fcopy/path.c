@@ -221,6 +221,8 @@ static int walk(const char *path, unsigned int flags, unsigned int *created)
 			err = follow(at, name, text);
 			if (err < 0)
 				goto err_close;
+			/* Somebody else's, and so is what it is in; path and place part here. */
+			*created = 0;
 			if (err == 0)
 				continue;
 			next = open("/", STEP);
@@ -234,6 +236,9 @@ static int walk(const char *path, unsigned int flags, unsigned int *created)
 			}
 			if (next < 0)
 				goto err_close;
+		} else if (strcmp(name, ".")) {
+			/* Not made here: somebody else uses what was made before it. */
+			*created = 0;
 		}
 		close(at);
 		at = next;

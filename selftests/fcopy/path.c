@@ -2,6 +2,7 @@
 /* The way to a directory, by openat2 and by the walk: the same policy, and no way around it. */
 #include <pthread.h>
 #include <sys/mount.h>
+#include <sys/syscall.h>
 
 #include "../../daemons/fcopy/path.h"
 #include "fcopy_test.h"
@@ -160,6 +161,57 @@ static void failure_takes_back_what_was_made(void)
 	snprintf(path, sizeof(path), "%s/a/b/c/%0300d/d", scratch, 0);
 	expect_refused(path, PATH_CREATE, -ENAMETOOLONG);
 	expect_int(entries("a"), 0);
+}
+
+/* What somebody else does while the daemon is at the end of making a directory */
+static void (*meanwhile)(void);
+
+int fsync(int fd)
+{
+	void (*once)(void) = meanwhile;
+
+	meanwhile = NULL;
+	if (once)
+		once();
+	return syscall(SYS_fsync, fd);
+}
+
+static void make_a_long_link(void)
+{
+	char text[3000];
+
+	memset(text, '/', sizeof(text));
+	memcpy(text, "nowhere", strlen("nowhere"));
+	text[sizeof(text) - 1] = '\0';
+	expect(symlink(text, "a/b/c") == 0);
+}
+
+static void make_two_directories(void)
+{
+	expect(mkdir("a/b/c", 0755) == 0 && mkdir("a/b/c/d", 0755) == 0);
+}
+
+static void what_appears_in_a_made_directory_is_not_taken_back(void)
+{
+	char path[PATH_MAX];
+
+	if (geteuid() != 0)
+		skip("root's links can only be made by root");
+	mkdir("a", 0755);
+	/* A link, and then a failure beyond it */
+	meanwhile = make_a_long_link;
+	expect_refused(in("a/b/c/d"), PATH_CREATE, -ENOENT);
+	expect(!meanwhile);
+	expect_int(entries("a/b"), 1);
+	unlink("a/b/c");
+	rmdir("a/b");
+
+	/* Directories, and then a failure in one of them: only b was made here */
+	meanwhile = make_two_directories;
+	snprintf(path, sizeof(path), "%s/a/b/c/d/%0300d", scratch, 0);
+	expect_refused(path, PATH_CREATE, -ENAMETOOLONG);
+	expect(!meanwhile);
+	expect_int(entries("a/b/c"), 1);
 }
 
 static void links_of_users_refused(void)
@@ -387,6 +439,7 @@ static void all(const char *how, int number)
 	test_variant(directories_are_made, how, number);
 	test_variant(made_directories_are_taken_back, how, number);
 	test_variant(failure_takes_back_what_was_made, how, number);
+	test_variant(what_appears_in_a_made_directory_is_not_taken_back, how, number);
 	test_variant(links_of_users_refused, how, number);
 	test_variant(links_of_root_followed, how, number);
 	test_variant(links_of_the_system_followed, how, number);
