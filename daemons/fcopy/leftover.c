@@ -40,9 +40,9 @@ int leftover_note(int state, const char *directory, const char *name)
 	if (snprintf(target, sizeof(target), "%s/%s", directory, name) >= (int)sizeof(target))
 		return -ENAMETOOLONG;
 	leftover_forget(state);
-	if (symlinkat(target, state, NOTE) < 0 || fsync(state) < 0)
+	if (symlinkat(target, state, NOTE) < 0)
 		return -errno;
-	return 0;
+	return path_sync_directory(state);
 }
 
 void leftover_forget(int state)
@@ -84,9 +84,8 @@ int leftover_remove(int state)
 		goto out;
 	}
 	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode)) {
-		if (unlinkat(dir, name, 0) < 0 || fsync(dir) < 0)
-			err = -errno;
-		else
+		err = unlinkat(dir, name, 0) < 0 ? -errno : path_sync_directory(dir);
+		if (!err)
 			log_line(LOG_NOTICE, "removed %s/%s, which a copy left when it was interrupted",
 				 target, name);
 	}

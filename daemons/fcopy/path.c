@@ -157,10 +157,9 @@ static int make(int at, const char *name, unsigned int *created)
 	}
 	/* The new entry must survive a power loss as the file below it will. */
 	dir = openat(at, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (dir < 0 || fsync(dir) < 0) {
-		err = -errno;
+	err = dir < 0 ? -errno : path_sync_directory(dir);
+	if (err)
 		goto err_remove;
-	}
 	close(dir);
 	dir = openat(at, name, STEP);
 	if (dir < 0) {
@@ -297,6 +296,12 @@ err_created:
 	*created = 0;
 	close(at);
 	return err;
+}
+
+int path_sync_directory(int dir)
+{
+	/* EINVAL: a file system whose directories need none */
+	return fsync(dir) < 0 && errno != EINVAL ? -errno : 0;
 }
 
 void path_remove_created(const char *path, int dir, unsigned int created)

@@ -35,4 +35,7 @@ int path_open_directory(const char *path, unsigned int flags, unsigned int *crea
  */
 void path_remove_created(const char *path, int dir, unsigned int created);
 
+/** path_sync_directory() - fsync(2) of a directory, where its file system has something to do for it */
+int path_sync_directory(int dir);
+
 #endif

@@ -341,9 +341,7 @@ int transfer_complete(struct transfer *transfer)
 	if (err)
 		goto err_discard;
 
-	/* EINVAL: a file system whose directories need none */
-	if (fsync(transfer->dir) < 0 && errno != EINVAL)
-		err = -errno;
+	err = path_sync_directory(transfer->dir);
 	end(transfer, true);
 	if (err) {
 		log_line(LOG_WARNING, "%s/%s: in place, but its directory may not be on the disk: %s",

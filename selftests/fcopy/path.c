@@ -165,6 +165,7 @@ static void failure_takes_back_what_was_made(void)
 
 /* What somebody else does while the daemon is at the end of making a directory */
 static void (*meanwhile)(void);
+static int fsync_error;
 
 int fsync(int fd)
 {
@@ -173,7 +174,27 @@ int fsync(int fd)
 	meanwhile = NULL;
 	if (once)
 		once();
+	if (fsync_error) {
+		errno = fsync_error;
+		return -1;
+	}
 	return syscall(SYS_fsync, fd);
+}
+
+static void directories_that_cannot_be_synced(void)
+{
+	int dir;
+
+	fsync_error = EIO;
+	expect_refused(in("a"), PATH_CREATE, -EIO);
+	expect_int(entries("."), 0);
+	/* Said by a file system that has nothing to do for it */
+	fsync_error = EINVAL;
+	dir = open_at(in("a/b"), PATH_CREATE);
+	fsync_error = 0;
+	expect(dir >= 0);
+	expect_int(created, 2);
+	close(dir);
 }
 
 static void make_a_long_link(void)
@@ -439,6 +460,7 @@ static void all(const char *how, int number)
 	test_variant(directories_are_made, how, number);
 	test_variant(made_directories_are_taken_back, how, number);
 	test_variant(failure_takes_back_what_was_made, how, number);
+	test_variant(directories_that_cannot_be_synced, how, number);
 	test_variant(what_appears_in_a_made_directory_is_not_taken_back, how, number);
 	test_variant(links_of_users_refused, how, number);
 	test_variant(links_of_root_followed, how, number);
