@@ -117,11 +117,20 @@ static int reserve(int file, uint64_t size)
 	return 0;
 }
 
-static void end(struct transfer *transfer, bool placed)
+/* Returns whether nothing is left of it. */
+static bool end(struct transfer *transfer, bool placed)
 {
+	bool clean = true;
+
 	if (transfer->temporary[0]) {
-		unlinkat(transfer->dir, transfer->temporary, 0);
-		forget_temporary(transfer);
+		if (unlinkat(transfer->dir, transfer->temporary, 0) == 0 || errno == ENOENT) {
+			forget_temporary(transfer);
+		} else {
+			log_line(LOG_WARNING, "cannot remove %s/%s: %s; the next start tries again",
+				 transfer->directory, transfer->temporary, strerror(errno));
+			transfer->temporary[0] = '\0';
+			clean = false;
+		}
 	}
 	if (transfer->file >= 0)
 		close(transfer->file);
@@ -133,15 +142,19 @@ static void end(struct transfer *transfer, bool placed)
 	transfer->file = -1;
 	transfer->dir = -1;
 	transfer->created = 0;
+	return clean;
 }
 
 void transfer_discard(struct transfer *transfer, const char *reason)
 {
+	bool clean;
+
 	if (!transfer_active(transfer))
 		return;
-	end(transfer, false);
-	log_line(LOG_NOTICE, "%s/%s: %s after %" PRIu64 " of %" PRIu64 " bytes; nothing is left of it",
-		 transfer->directory, transfer->name, reason, transfer->received, transfer->size);
+	clean = end(transfer, false);
+	log_line(LOG_NOTICE, "%s/%s: %s after %" PRIu64 " of %" PRIu64 " bytes%s",
+		 transfer->directory, transfer->name, reason, transfer->received, transfer->size,
+		 clean ? "; nothing is left of it" : "");
 }
 
 int transfer_start(struct transfer *transfer, const char *directory, const char *name,
@@ -283,7 +296,7 @@ static int rename_to_new(struct transfer *transfer)
 	}
 	if (linkat(transfer->dir, transfer->temporary, transfer->dir, transfer->name, 0) < 0)
 		return errno == EPERM ? -EOPNOTSUPP : -errno;
-	unlinkat(transfer->dir, transfer->temporary, 0);
+	/* Its temporary name goes with end(). */
 	return 0;
 }
 
@@ -313,8 +326,6 @@ static int place(struct transfer *transfer)
 		err = -errno;
 	else
 		err = 0;
-	if (!err)
-		forget_temporary(transfer);
 	return err;
 }
 

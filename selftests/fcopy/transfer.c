@@ -7,6 +7,7 @@
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 
@@ -16,6 +17,17 @@
 /* The variant is what to avoid: TRANSFER_AVOID_*. */
 
 static struct transfer transfer;
+
+static int unlink_error;
+
+int unlinkat(int dir, const char *name, int flags)
+{
+	if (unlink_error && !strncmp(name, LEFTOVER_PREFIX, strlen(LEFTOVER_PREFIX))) {
+		errno = unlink_error;
+		return -1;
+	}
+	return syscall(SYS_unlinkat, dir, name, flags);
+}
 
 static void begin_test(void)
 {
@@ -533,6 +545,19 @@ static void crash_leaves_nothing_after_the_next_start(void)
 	close(state);
 }
 
+static void what_cannot_be_removed_stays_noted(void)
+{
+	begin_test();
+	expect_int(start("a", 0, 3), 0);
+	unlink_error = EROFS;
+	transfer_discard(&transfer, "cancelled by the test");
+	unlink_error = 0;
+	expect_int(entries("to"), 1);
+	expect_int(entries("state"), 1);
+	expect_int(leftover_remove(transfer.state), 0);
+	end_test(0);
+}
+
 static void note_of_something_else_removes_nothing(void)
 {
 	int state;
@@ -603,6 +628,7 @@ int main(void)
 	all("named file", TRANSFER_AVOID_TMPFILE);
 	all("named file and hard link", TRANSFER_AVOID_TMPFILE | TRANSFER_AVOID_NOREPLACE);
 	test(offsets_beyond_4_gib);
+	test_variant(what_cannot_be_removed_stays_noted, "", TRANSFER_AVOID_TMPFILE);
 	test(note_of_something_else_removes_nothing);
 	test(state_directory_is_one_daemons);
 	run_tests();
