@@ -158,6 +158,8 @@ static int list(bool json)
 	for (size_t i = 0; i < count; i++) {
 		int err = fill(&rows[used], &devs[i]);
 
+		if (!err)
+			err = devs[i].error;
 		if (err == -ENOENT)
 			continue; /* rescinded since the listing */
 		if (err) {

@@ -183,19 +183,20 @@ static int is_conf(const struct dirent *entry)
 static int load_folders(struct config *config, const char *const folders[2])
 {
 	struct dirent **entries[2] = { NULL, NULL };
-	int n[2] = { 0, 0 }, i[2] = { 0, 0 };
+	int n[2] = { -1, -1 }, i[2] = { 0, 0 };
 	char path[PATH_MAX];
 	int ret = 0, one;
 
 	for (int f = 0; f < 2; f++) {
 		if (snprintf(path, sizeof(path), "%s%s", root, folders[f]) >= (int)sizeof(path))
-			return -ENAMETOOLONG;
-		n[f] = scandir(path, &entries[f], is_conf, alphasort);
+			errno = ENAMETOOLONG;
+		else
+			n[f] = scandir(path, &entries[f], is_conf, alphasort);
 		if (n[f] < 0) {
 			n[f] = 0;
 			if (errno != ENOENT) {
 				ret = -errno;
-				say(LOG_ERR, "%s: %s", path, strerror(-ret));
+				say(LOG_ERR, "%s%s: %s", root, folders[f], strerror(-ret));
 			}
 		}
 	}
@@ -226,13 +227,9 @@ static int load_folders(struct config *config, const char *const folders[2])
 int config_load(struct config *config)
 {
 	static const char *const folders[2] = { VENDOR_CONFIG, ADMIN_CONFIG };
-	int ret;
 
 	*config = (struct config){ 0 };
-	ret = load_folders(config, folders);
-	if (ret)
-		config_free(config);
-	return ret;
+	return load_folders(config, folders);
 }
 
 void config_free(struct config *config)
@@ -241,7 +238,8 @@ void config_free(struct config *config)
 	*config = (struct config){ 0 };
 }
 
-bool config_wish(const struct config *config, const struct vmbus_dev *dev, struct wish *wish)
+bool config_wish(const struct config *config, const struct vmbus_dev *dev, struct wish *wish,
+		 bool disabled_too)
 {
 	const char *const ids[] = { dev->class, dev->instance };
 	enum tristate enable = UNSET, force = UNSET;
@@ -265,5 +263,5 @@ bool config_wish(const struct config *config, const struct vmbus_dev *dev, struc
 		}
 	}
 	wish->force = force == YES;
-	return named && enable != NO;
+	return named && (disabled_too || enable != NO);
 }

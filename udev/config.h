@@ -31,13 +31,14 @@ struct wish {
 
 /*
  * Reads every file. Each fault is said with file and line; then the result is -EINVAL and nothing
- * of the configuration is to be used: a file that could not be understood may well be the one
- * that forbids a device.
+ * is to be bound: a file that could not be understood may well be the one that forbids a device.
+ * config holds what could be read even so, for giving back; config_free() it in either case.
  */
 int config_load(struct config *config);
 void config_free(struct config *config);
 
-/* True and *wish when the device is to be bound. */
-bool config_wish(const struct config *config, const struct vmbus_dev *dev, struct wish *wish);
+/* True and *wish when the device is to be bound; disabled_too: or would be, but for enable=no. */
+bool config_wish(const struct config *config, const struct vmbus_dev *dev, struct wish *wish,
+		 bool disabled_too);
 
 #endif

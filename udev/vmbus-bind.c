@@ -34,7 +34,7 @@ static int one(const struct config *config, struct vmbus_dev *dev, enum mode mod
 	struct wish wish;
 	int ret;
 
-	if (!config_wish(config, dev, &wish))
+	if (!config_wish(config, dev, &wish, mode == RELEASE))
 		return 0;
 	wish.force |= force;
 	ret = mode == RELEASE ? device_release(dev, &wish, dry) : device_bind(dev, &wish, event, dry);
@@ -65,6 +65,13 @@ static int run(const struct config *config, enum mode mode, const char *id, bool
 		return ret;
 	}
 	for (i = 0; i < count; i++) {
+		if (devs[i].error) {
+			say(LOG_ERR, "%s: passed over, its class or driver cannot be read: %s",
+			    devs[i].instance, strerror(-devs[i].error));
+			if (!ret)
+				ret = devs[i].error;
+			continue;
+		}
 		if (id && strcmp(id, devs[i].class) && strcmp(id, devs[i].instance))
 			continue;
 		err = one(config, &devs[i], mode, dry, force, event);
@@ -96,7 +103,7 @@ int main(int argc, char **argv)
 	const char *id = NULL;
 	char guid[VMBUS_GUID_SIZE];
 	struct config config;
-	int opt, modes = 0, ret;
+	int opt, modes = 0, faulty, ret = 0;
 
 	while ((opt = getopt_long(argc, argv, "nf", options, NULL)) >= 0) {
 		switch (opt) {
@@ -147,15 +154,11 @@ int main(int argc, char **argv)
 		id = class ? class->guid : guid;
 	}
 
-	ret = config_load(&config);
-	if (ret) {
-		if (mode != CHECK)
-			say(LOG_ERR, "nothing is %s until the configuration is right",
-			    mode == RELEASE ? "given back" : "bound");
-		return EXIT_USAGE;
-	}
-	if (mode != CHECK)
+	faulty = config_load(&config);
+	if (faulty && (mode == BIND_ONE || mode == BIND_ALL))
+		say(LOG_ERR, "nothing is bound until the configuration is right");
+	else if (mode != CHECK) /* giving back is the safe direction: by what could be read */
 		ret = run(&config, mode, id, dry, force, event);
 	config_free(&config);
-	return ret ? EXIT_FAILED : EXIT_OK;
+	return faulty ? EXIT_USAGE : ret ? EXIT_FAILED : EXIT_OK;
 }

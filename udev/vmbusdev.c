@@ -137,19 +137,16 @@ int dev_list(struct vmbus_dev **devs, size_t *count)
 	if (!*devs)
 		ret = -ENOMEM;
 	for (int i = 0; i < n; i++) {
-		if (!ret)
-			ret = dev_read(&(*devs)[*count], entries[i]->d_name);
-		if (!ret)
-			(*count)++;
-		else if (ret == -ENODEV)
-			ret = 0; /* rescinded since the listing */
+		if (!ret) {
+			struct vmbus_dev *dev = &(*devs)[*count];
+
+			*dev = (struct vmbus_dev){ 0 };
+			dev->error = dev_read(dev, entries[i]->d_name);
+			if (dev->error != -ENODEV) /* rescinded since the listing */
+				(*count)++;
+		}
 		free(entries[i]);
 	}
 	free(entries);
-	if (ret) {
-		free(*devs);
-		*devs = NULL;
-		*count = 0;
-	}
 	return ret;
 }

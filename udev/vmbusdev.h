@@ -15,6 +15,7 @@ struct vmbus_dev {
 	char instance[VMBUS_GUID_SIZE];
 	char class[VMBUS_GUID_SIZE];
 	char driver[DRIVER_NAME_MAX + 1]; /* empty: no driver */
+	int error; /* of dev_list(): 0, or the -errno for which class or driver are not known */
 };
 
 /* The machine's tree: "" for the real one, a folder holding sys/, proc/, etc/ in tests. */
@@ -38,7 +39,10 @@ int dev_read(struct vmbus_dev *dev, const char *instance);
 /* Which driver has it now, into dev->driver. -ENODEV as above. */
 int dev_read_driver(struct vmbus_dev *dev);
 
-/* All devices, sorted by instance; free(*devs). A machine without VMBus has none: 0, not an error. */
+/*
+ * All devices, sorted by instance; free(*devs). A machine without VMBus has none: 0, not an error.
+ * One that cannot be read is listed with its error and spoils nothing for the others.
+ */
 int dev_list(struct vmbus_dev **devs, size_t *count);
 
 #endif

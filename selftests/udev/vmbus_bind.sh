@@ -247,6 +247,22 @@ test_all_goes_on_after_a_failure() {
 	is driver "$(driver_of $dev)" uio_hv_generic
 }
 
+# Sorted by instance: the faulty one comes first.
+test_device_without_a_class_does_not_stop_the_others() {
+	want_fcopy
+	driver hv_util $fcopy
+	device $dev2 $fcopy
+	echo nonsense >"$bus/devices/$dev2/class_id"
+	device $dev $fcopy hv_util
+	vmbus_bind --all
+	is status $status 1
+	says "$dev2: passed over, its class or driver cannot be read"
+	is driver "$(driver_of $dev)" uio_hv_generic
+	vmbus_bind --release
+	is "status of --release" $status 1
+	is "driver after --release" "$(driver_of $dev)" hv_util
+}
+
 test_release_gives_back_to_hv_utils() {
 	want_fcopy
 	driver hv_util $fcopy
@@ -290,6 +306,29 @@ test_release_of_one_class_leaves_the_others() {
 	is status $status 0
 	is driver "$(driver_of $dev)" none
 	is driver "$(driver_of $dev2)" uio_hv_generic
+}
+
+test_release_of_what_was_disabled_since() {
+	want_fcopy
+	driver hv_util $fcopy
+	device $dev $fcopy hv_util
+	vmbus_bind $dev
+	conf $admin/a.conf '[fcopy]' enable=no
+	vmbus_bind --release
+	is status $status 0
+	is driver "$(driver_of $dev)" hv_util
+}
+
+test_release_goes_by_what_could_be_read() {
+	want_fcopy
+	driver hv_util $fcopy
+	device $dev $fcopy hv_util
+	vmbus_bind $dev
+	conf $admin/a.conf nonsense
+	vmbus_bind --release
+	is status $status 2
+	says "a.conf:1: neither"
+	is driver "$(driver_of $dev)" hv_util
 }
 
 test_release_without_driver_override_takes_the_id_out() {

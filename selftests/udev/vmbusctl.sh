@@ -42,6 +42,15 @@ test_list_json() {
 	says '"driver":null'
 }
 
+test_device_without_a_class_is_told() {
+	two_devices
+	echo nonsense >"$bus/devices/$dev2/class_id"
+	vmbusctl list
+	is status $status 1
+	says "$dev2: its attributes cannot be read"
+	says "$dev  fcopy"
+}
+
 test_no_vmbus() {
 	rm -r "$root/sys"
 	vmbusctl list -j
