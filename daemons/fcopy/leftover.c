@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -11,8 +14,6 @@
 #include "leftover.h"
 #include "log.h"
 #include "path.h"
-
-#define NOTE "unfinished"
 
 int leftover_open(const char *state_dir)
 {
@@ -31,70 +32,110 @@ int leftover_open(const char *state_dir)
 	return dir;
 }
 
-int leftover_note(int state, const char *directory, const char *name)
+int leftover_note(int state, int dir, const char *directory, const char *name)
 {
-	char target[PATH_MAX];
+	char text[PATH_MAX];
+	struct stat st;
 
 	if (state < 0)
 		return 0;
-	if (snprintf(target, sizeof(target), "%s/%s", directory, name) >= (int)sizeof(target))
+	if (fstat(dir, &st) < 0)
+		return -errno;
+	if (snprintf(text, sizeof(text), "%" PRIxMAX ":%" PRIxMAX ":%s", (uintmax_t)st.st_dev,
+		     (uintmax_t)st.st_ino, directory) >= (int)sizeof(text))
 		return -ENAMETOOLONG;
-	leftover_forget(state);
-	if (symlinkat(target, state, NOTE) < 0)
+	if (symlinkat(text, state, name) < 0)
 		return -errno;
 	return path_sync_directory(state);
 }
 
-void leftover_forget(int state)
+void leftover_forget(int state, const char *name)
 {
 	if (state >= 0)
-		unlinkat(state, NOTE, 0);
+		unlinkat(state, name, 0);
+}
+
+/* Removes @name where its note says that it is. Returns 1 when the note has to stay, 0 or -errno. */
+static int remove_noted(int state, const char *name, char text[PATH_MAX])
+{
+	uintmax_t dev, ino;
+	unsigned int created;
+	const char *directory;
+	int dir, at = 0, err;
+	struct stat st;
+	ssize_t n;
+
+	n = readlinkat(state, name, text, PATH_MAX - 1);
+	if (n < 0)
+		return -errno;
+	text[n] = '\0';
+	if (sscanf(text, "%" SCNxMAX ":%" SCNxMAX ":%n", &dev, &ino, &at) != 2 || !at) {
+		log_line(LOG_WARNING, "the note of %s is none: %s", name, text);
+		return 0;
+	}
+	directory = text + at;
+
+	dir = path_open_directory(*directory ? directory : "/", 0, &created);
+	if (dir < 0)
+		return dir == -ENOENT || dir == -ENOTDIR ? 1 : dir;
+	/* Only files are made with such a name: the rest is none of ours. */
+	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
+		err = errno == ENOENT ? 0 : -errno;
+		/* Gone, or what is there is the place that its file system will be mounted on. */
+		if (!err && (fstat(dir, &st) < 0 || st.st_dev != dev || st.st_ino != ino))
+			err = 1;
+	} else if (S_ISREG(st.st_mode)) {
+		err = unlinkat(dir, name, 0) < 0 ? -errno : path_sync_directory(dir);
+		if (!err)
+			log_line(LOG_NOTICE, "removed %s/%s, which a copy left when it was interrupted",
+				 directory, name);
+	} else {
+		err = 0;
+	}
+	close(dir);
+	return err;
+}
+
+static bool is_temporary(const char *name)
+{
+	size_t prefix = strlen(LEFTOVER_PREFIX);
+
+	return strlen(name) == LEFTOVER_NAME_SIZE - 1 && !strncmp(name, LEFTOVER_PREFIX, prefix) &&
+	       strspn(name + prefix, "0123456789abcdef") == 16;
 }
 
 int leftover_remove(int state)
 {
-	char target[PATH_MAX], *name;
-	unsigned int created;
-	int dir, err = 0;
-	struct stat st;
-	ssize_t n;
+	struct dirent *entry;
+	int fd, err, result = 0;
+	char text[PATH_MAX];
+	DIR *notes;
 
 	if (state < 0)
 		return 0;
-	n = readlinkat(state, NOTE, target, sizeof(target) - 1);
-	if (n < 0)
-		return errno == ENOENT ? 0 : -errno;
-	target[n] = '\0';
-
-	/* Nothing but our own kind of file is removed, whatever the note says. */
-	name = strrchr(target, '/');
-	if (!name || strncmp(name + 1, LEFTOVER_PREFIX, strlen(LEFTOVER_PREFIX)) ||
-	    strlen(name + 1) != LEFTOVER_NAME_SIZE - 1) {
-		log_line(LOG_WARNING, "the note of an unfinished copy names %s, which is no such file",
-			 target);
-		leftover_forget(state);
-		return 0;
+	fd = openat(state, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	notes = fd < 0 ? NULL : fdopendir(fd);
+	if (!notes) {
+		result = -errno;
+		log_line(LOG_WARNING, "cannot read the state directory: %s", strerror(-result));
+		if (fd >= 0)
+			close(fd);
+		return result;
 	}
-	*name++ = '\0';
-
-	dir = path_open_directory(*target ? target : "/", 0, &created);
-	if (dir < 0) {
-		/* Not mounted yet, maybe: the note stays for the next start. */
-		err = dir == -ENOENT || dir == -ENOTDIR ? 0 : dir;
-		goto out;
+	while ((entry = readdir(notes))) {
+		/* Nothing but our own kind of file is removed, whatever is in there. */
+		if (!is_temporary(entry->d_name))
+			continue;
+		text[0] = '\0';
+		err = remove_noted(state, entry->d_name, text);
+		if (err < 0) {
+			log_line(LOG_WARNING, "cannot remove %s, which an interrupted copy left (%s): %s",
+				 entry->d_name, text, strerror(-err));
+			result = err;
+		} else if (err == 0) {
+			leftover_forget(state, entry->d_name);
+		}
 	}
-	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode)) {
-		err = unlinkat(dir, name, 0) < 0 ? -errno : path_sync_directory(dir);
-		if (!err)
-			log_line(LOG_NOTICE, "removed %s/%s, which a copy left when it was interrupted",
-				 target, name);
-	}
-	close(dir);
-	if (!err)
-		leftover_forget(state);
-out:
-	if (err)
-		log_line(LOG_WARNING, "cannot remove %s/%s, which an interrupted copy left: %s",
-			 target, name, strerror(-err));
-	return err;
+	closedir(notes);
+	return result;
 }

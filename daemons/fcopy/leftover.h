@@ -5,7 +5,9 @@
 /*
  * A half-written file that has a name must not outlive a crash of the daemon or of the machine. So
  * before it gets the name, that is written down as a symbolic link in the state directory (one
- * system call, and one fsync, make it whole), and the next daemon removes what it finds there.
+ * system call, and one fsync, make it whole), and the next daemon removes what it finds there. The
+ * link has the temporary name, and the text DEVICE:INODE:DIRECTORY, of which the numbers (hexadecimal)
+ * are the directory's: where another one is in its place, its file system may not be mounted yet.
  * Files without a name (O_TMPFILE) need none of this.
  */
 
@@ -22,13 +24,17 @@ int leftover_open(const char *state_dir);
 
 /* With state -1 nothing is written down, and nothing found. 0 or -errno. */
 
-/** leftover_note() - @directory/@name is about to appear; forgets an older note */
-int leftover_note(int state, const char *directory, const char *name);
+/** leftover_note() - @name is about to appear in @directory, which is open as @dir */
+int leftover_note(int state, int dir, const char *directory, const char *name);
 
 /** leftover_forget() - it is gone, or has become the file that was asked for */
-void leftover_forget(int state);
+void leftover_forget(int state, const char *name);
 
-/** leftover_remove() - removes what an earlier daemon noted and did not forget */
+/**
+ * leftover_remove() - removes what earlier daemons noted and did not forget
+ *
+ * A note stays when the file could not be removed, and when its directory is not there or another.
+ */
 int leftover_remove(int state);
 
 #endif

@@ -54,7 +54,8 @@ static int choose_temporary(struct transfer *transfer)
 		return -EIO;
 	snprintf(transfer->temporary, sizeof(transfer->temporary), LEFTOVER_PREFIX "%016" PRIx64,
 		 random);
-	err = leftover_note(transfer->state, transfer->directory, transfer->temporary);
+	err = leftover_note(transfer->state, transfer->dir, transfer->directory,
+			    transfer->temporary);
 	if (err)
 		log_line(LOG_WARNING, "%s/%s: cannot be noted in the state directory (%s): a crash "
 			 "before it is complete would leave %s behind", transfer->directory,
@@ -64,8 +65,8 @@ static int choose_temporary(struct transfer *transfer)
 
 static void forget_temporary(struct transfer *transfer)
 {
+	leftover_forget(transfer->state, transfer->temporary);
 	transfer->temporary[0] = '\0';
-	leftover_forget(transfer->state);
 }
 
 static int open_file(struct transfer *transfer)

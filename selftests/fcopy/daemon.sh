@@ -104,7 +104,8 @@ result "device that is not bound: one line"
 mkdir -p "$work/to"
 : >"$work/to/.hv-fcopyd.0123456789abcdef"
 : >"$work/to/file"
-ln -s "$(readlink -f "$work/to")/.hv-fcopyd.0123456789abcdef" "$work/state/unfinished"
+numbers=$(printf '%x:%x' "$(stat -c %d "$work/to")" "$(stat -c %i "$work/to")")
+ln -s "$numbers:$(readlink -f "$work/to")" "$work/state/.hv-fcopyd.0123456789abcdef"
 run -n
 is_status 69 "which a copy left" && [ "$(ls -A "$work/to")" = file ] && [ -z "$(ls -A "$work/state")" ]
 result "start removes what a crash left"

@@ -558,6 +558,18 @@ static void what_cannot_be_removed_stays_noted(void)
 	end_test(0);
 }
 
+/* DIRECTORY with the numbers of WHERE */
+static void make_note(const char *name, const char *where, const char *directory)
+{
+	char text[PATH_MAX + 64];
+	struct stat st;
+
+	expect(stat(where, &st) == 0);
+	snprintf(text, sizeof(text), "%jx:%jx:%s", (uintmax_t)st.st_dev, (uintmax_t)st.st_ino,
+		 directory);
+	expect(symlinkat(text, AT_FDCWD, name) == 0);
+}
+
 static void note_of_something_else_removes_nothing(void)
 {
 	int state;
@@ -567,17 +579,44 @@ static void note_of_something_else_removes_nothing(void)
 	make_file("precious-file-of-27-letters", "");
 	make_file(LEFTOVER_PREFIX "short", "");
 	mkdir(LEFTOVER_PREFIX "0123456789abcdef", 0755);
+	make_file(LEFTOVER_PREFIX "fedcba9876543210", "");
 	state = leftover_open("state");
-	expect(symlink(in("precious-file-of-27-letters"), "state/unfinished") == 0);
+	make_note("state/precious-file-of-27-letters", ".", scratch);
+	make_note("state/" LEFTOVER_PREFIX "short", ".", scratch);
+	make_note("state/" LEFTOVER_PREFIX "0123456789abcdef", ".", scratch);
+	expect(symlink(scratch, "state/" LEFTOVER_PREFIX "fedcba9876543210") == 0);
 	expect_int(leftover_remove(state), 0);
-	expect_int(entries("state"), 0);
-	expect(symlink(in(LEFTOVER_PREFIX "short"), "state/unfinished") == 0);
-	expect_int(leftover_remove(state), 0);
-	expect(symlink(in(LEFTOVER_PREFIX "0123456789abcdef"), "state/unfinished") == 0);
-	expect_int(leftover_remove(state), 0);
-	expect_int(entries("state"), 0);
-	expect_int(entries("."), 4);
+	/* The first two are no notes, the others forgotten. */
+	expect_int(entries("state"), 2);
+	expect_int(entries("."), 5);
 	close(state);
+}
+
+/* What a start finds before the file system of the destination is mounted, and after */
+static void file_system_not_mounted_yet(void)
+{
+	begin_test();
+	mkdir("mount", 0755);
+	if (mount("tmpfs", "mount", "tmpfs", 0, NULL) < 0)
+		_exit(CANNOT_MOUNT);
+	make_file("mount/" LEFTOVER_PREFIX "0123456789abcdef", "");
+	make_note("state/" LEFTOVER_PREFIX "0123456789abcdef", "mount", in("mount"));
+	expect(mount("mount", "to", NULL, MS_MOVE, NULL) == 0);
+	expect_int(leftover_remove(transfer.state), 0);
+	expect_int(entries("state"), 1);
+	/* A copy in between leaves the note alone. */
+	expect_int(copy("a", 0, "text"), 0);
+	expect_int(entries("state"), 1);
+	expect(mount("to", "mount", NULL, MS_MOVE, NULL) == 0);
+	expect_int(leftover_remove(transfer.state), 0);
+	expect_int(entries("mount"), 1);
+	end_test(0);
+	umount("mount");
+}
+
+static void note_waits_for_its_file_system(void)
+{
+	in_own_mounts(file_system_not_mounted_yet);
 }
 
 static void state_directory_is_one_daemons(void)
@@ -629,6 +668,7 @@ int main(void)
 	all("named file and hard link", TRANSFER_AVOID_TMPFILE | TRANSFER_AVOID_NOREPLACE);
 	test(offsets_beyond_4_gib);
 	test_variant(what_cannot_be_removed_stays_noted, "", TRANSFER_AVOID_TMPFILE);
+	test_variant(note_waits_for_its_file_system, "", TRANSFER_AVOID_TMPFILE);
 	test(note_of_something_else_removes_nothing);
 	test(state_directory_is_one_daemons);
 	run_tests();
