@@ -13,7 +13,10 @@ systemd_libs   = $(shell $(PKG_CONFIG) --libs libsystemd)
 endif
 
 .PHONY: check-systemd
-daemons: $(O)/daemons/hv-fcopyd $(O)/daemons/fcopy/hv-fcopyd.service
+daemons: $(O)/daemons/hv-fcopyd $(O)/daemons/fcopy/hv-fcopyd.service $(O)/daemons/fcopy/other-daemons.conf
+
+# The distributions' own; packages stop them too.
+other_fcopyd := hv-fcopy-daemon hv_fcopy_daemon hypervfcopyd hv-fcopy-uio-daemon hv_fcopy_uio_daemon
 
 check-systemd:
 ifeq ($(HAVE_SYSTEMD),1)
@@ -26,7 +29,7 @@ $(O)/daemons/fcopy/%.o: daemons/fcopy/%.c | check-systemd
 $(O)/daemons/hv-fcopyd: $(fcopyd_objs) $(lib_so)
 	$(call link,$(fcopyd_objs) $(lib_libs) $(systemd_libs))
 
-$(O)/daemons/fcopy/hv-fcopyd.service: daemons/fcopy/hv-fcopyd.service.in
+$(O)/daemons/fcopy/%: daemons/fcopy/%.in
 	$(subst_file)
 
 installs += install-daemons
@@ -34,6 +37,10 @@ install-daemons: daemons
 	$(Q)$(INSTALL) -d $(DESTDIR)$(sbindir) $(DESTDIR)$(unitdir) $(DESTDIR)$(mandir)/man8
 	$(Q)$(INSTALL) -m 755 $(O)/daemons/hv-fcopyd $(DESTDIR)$(sbindir)/hv-fcopyd
 	$(Q)$(INSTALL) -m 644 $(O)/daemons/fcopy/hv-fcopyd.service $(DESTDIR)$(unitdir)/hv-fcopyd.service
+	$(Q)for unit in $(other_fcopyd); do \
+		$(INSTALL) -D -m 644 $(O)/daemons/fcopy/other-daemons.conf \
+			$(DESTDIR)$(unitdir)/$$unit.service.d/hyperv-uio.conf || exit; \
+	done
 	$(Q)$(INSTALL) -m 644 man/hv-fcopyd.8 $(DESTDIR)$(mandir)/man8/hv-fcopyd.8
 
 -include $(fcopyd_objs:.o=.d)
