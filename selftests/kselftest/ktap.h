@@ -119,14 +119,14 @@ static inline __attribute__((noreturn, unused)) void ksft_exit_fail_perror(const
 	exit(KSFT_FAIL);
 }
 
-/* Exits: 4 when all were skipped, 0 when none failed and all that were planned ran, else 1 */
+/* Exits: 4 when all were skipped, 0 when none failed and all that were planned ran, else 1; 1 of none */
 static inline __attribute__((noreturn, unused)) void ksft_finished(void)
 {
 	ksft_print_cnts();
 	if (ksft_cnt.skip && ksft_cnt.skip == ksft_cnt.plan)
 		exit(KSFT_SKIP);
-	exit(ksft_cnt.pass + ksft_cnt.xfail + ksft_cnt.skip == ksft_cnt.plan ? KSFT_PASS :
-									       KSFT_FAIL);
+	exit(ksft_cnt.plan && ksft_cnt.pass + ksft_cnt.xfail + ksft_cnt.skip == ksft_cnt.plan ?
+	     KSFT_PASS : KSFT_FAIL);
 }
 
 #endif /* KTAP_H */

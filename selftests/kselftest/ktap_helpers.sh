@@ -85,13 +85,14 @@ ktap_print_totals() {
 		"skip:$KTAP_CNT_SKIP error:0"
 }
 
-# Exits: 4 when all were skipped, 0 when none failed and all that were planned ran, else 1
+# Exits: 4 when all were skipped, 0 when none failed and all that were planned ran, else 1; 1 of none
 ktap_finished() {
 	ktap_print_totals
 	if [ "$KTAP_CNT_SKIP" -gt 0 ] && [ "$KTAP_CNT_SKIP" -eq "$KSFT_NUM_TESTS" ]; then
 		exit "$KSFT_SKIP"
 	fi
-	if [ $((KTAP_CNT_PASS + KTAP_CNT_SKIP + KTAP_CNT_XFAIL)) -eq "$KSFT_NUM_TESTS" ]; then
+	if [ "$KSFT_NUM_TESTS" -gt 0 ] &&
+		[ $((KTAP_CNT_PASS + KTAP_CNT_SKIP + KTAP_CNT_XFAIL)) -eq "$KSFT_NUM_TESTS" ]; then
 		exit "$KSFT_PASS"
 	fi
 	exit "$KSFT_FAIL"
