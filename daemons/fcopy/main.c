@@ -163,7 +163,8 @@ static int serve(int signals)
 		ready = vmbus_arm(exchange.channel, exchange_events(&exchange));
 		if (ready < 0)
 			return ready;
-		if (poll(polls, 2, ready ? 0 : -1) < 0 && errno != EINTR)
+		if (poll(polls, 2, ready ? 0 : transfer_idle_left(&exchange.session.transfer)) < 0 &&
+		    errno != EINTR)
 			return -errno;
 		if (polls[1].revents && read(signals, &info, sizeof(info)) == sizeof(info))
 			return info.ssi_signo;
@@ -174,6 +175,8 @@ static int serve(int signals)
 		err = exchange_run(&exchange);
 		if (err)
 			return err;
+		/* After what the ring had: it may be the host that waited for this process. */
+		session_expire(&exchange.session);
 		notify_progress(&exchange.session.transfer);
 	}
 }

@@ -212,3 +212,11 @@ out:
 	vmbus_ic_answer(message, length, status_from_errno(err));
 	return true;
 }
+
+void session_expire(struct session *session)
+{
+	if (transfer_idle_left(&session->transfer) != 0)
+		return;
+	session->failure = -ETIMEDOUT;
+	transfer_discard(&session->transfer, status_reason(session->failure));
+}

@@ -51,4 +51,7 @@ void session_init(struct session *session, int state);
  */
 bool session_answer(struct session *session, void *message, size_t length);
 
+/** session_expire() - ends a copy that has been idle for TRANSFER_IDLE_SECONDS: -ETIMEDOUT */
+void session_expire(struct session *session);
+
 #endif

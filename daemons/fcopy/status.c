@@ -14,6 +14,8 @@ static const struct {
 	uint32_t status;
 	const char *reason;	/* NULL: strerror() says it well */
 } table[] = {
+	{ ETIMEDOUT,	WIN32(1460),			/* ERROR_TIMEOUT */
+	  "the host has sent nothing of it for too long" },
 	{ EEXIST,	WIN32(80),	NULL },			/* ERROR_FILE_EXISTS */
 	{ ENOSPC,	WIN32(112),	NULL },			/* ERROR_DISK_FULL */
 	{ EDQUOT,	WIN32(112),	NULL },

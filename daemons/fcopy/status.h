@@ -12,6 +12,7 @@
  *   ELOOP    a symbolic link that is not followed
  *   EBADMSG  COMPLETE came before all the data
  *   EBADFD   WRITE or COMPLETE without a copy
+ *   ETIMEDOUT the host sent nothing of a copy for too long
  *   ENOTCONN no version agreed with the host
  */
 

@@ -31,6 +31,16 @@ static double seconds_since(const struct timespec *begun)
 	return (now.tv_sec - begun->tv_sec) + (now.tv_nsec - begun->tv_nsec) / 1e9;
 }
 
+int transfer_idle_left(const struct transfer *transfer)
+{
+	double left = TRANSFER_IDLE_SECONDS - seconds_since(&transfer->latest);
+
+	if (!transfer_active(transfer))
+		return -1;
+	/* Rounded up: a sleep of this length is enough. */
+	return left > 0 ? (int)(left * 1000) + 1 : 0;
+}
+
 /* May the target be put there? 0 also when nothing is there; else *st is what is. */
 static int check_target(const struct transfer *transfer, struct stat *st)
 {
@@ -173,6 +183,7 @@ int transfer_start(struct transfer *transfer, const char *directory, const char 
 	transfer->received = 0;
 	transfer->flushed = 0;
 	clock_gettime(CLOCK_MONOTONIC, &transfer->begun);
+	transfer->latest = transfer->begun;
 	snprintf(transfer->name, sizeof(transfer->name), "%s", name);
 	snprintf(transfer->directory, sizeof(transfer->directory), "%s", directory);
 	for (length = strlen(transfer->directory);
@@ -244,6 +255,7 @@ int transfer_write(struct transfer *transfer, uint64_t offset, const void *data,
 				transfer->received - transfer->flushed, SYNC_FILE_RANGE_WRITE);
 		transfer->flushed = transfer->received;
 	}
+	clock_gettime(CLOCK_MONOTONIC, &transfer->latest);
 	return 0;
 
 err_discard:

@@ -24,6 +24,11 @@
 #define TRANSFER_OVERWRITE	0x1u	/* an existing file may be replaced */
 #define TRANSFER_CREATE_PATH	0x2u	/* missing directories are made */
 
+/* A host that says nothing of a copy for so long has forgotten it; a test has less time. */
+#ifndef TRANSFER_IDLE_SECONDS
+#define TRANSFER_IDLE_SECONDS	600
+#endif
+
 struct transfer {
 	int file;		/* -1: nothing under way */
 	int dir;		/* the directory that it goes into */
@@ -35,6 +40,7 @@ struct transfer {
 	uint64_t received;	/* bytes from the start, without a gap */
 	uint64_t flushed;	/* of these, on their way to the disk */
 	struct timespec begun;
+	struct timespec latest;	/* START or WRITE */
 	char directory[NAME_BYTES];
 	char name[NAME_BYTES];
 	char temporary[LEFTOVER_NAME_SIZE];	/* "": the file has no name */
@@ -80,6 +86,9 @@ int transfer_write(struct transfer *transfer, uint64_t offset, const void *data,
 
 /** transfer_complete() - puts it in place: -EBADMSG (bytes are missing), -EEXIST (somebody was faster) */
 int transfer_complete(struct transfer *transfer);
+
+/** transfer_idle_left() - milliseconds until it has been idle for too long, 0: it has; -1: nothing is under way */
+int transfer_idle_left(const struct transfer *transfer);
 
 /** transfer_discard() - ends it without a file; nothing happens if nothing is under way */
 void transfer_discard(struct transfer *transfer, const char *reason);

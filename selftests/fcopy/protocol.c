@@ -299,6 +299,28 @@ static void cancel_at_every_point(void)
 	end_test(0);
 }
 
+static void copy_without_messages_expires(void)
+{
+	begin_test();
+	session_expire(&session);
+	expect_int(start("a", 0, 6), S_OK);
+	session.transfer.latest.tv_sec -= TRANSFER_IDLE_SECONDS - 5;
+	session_expire(&session);
+	expect_int(send_data(0, "abc"), S_OK);
+	expect(transfer_idle_left(&session.transfer) > (TRANSFER_IDLE_SECONDS - 60) * 1000);
+	/* Other messages are none of the copy. */
+	session.transfer.latest.tv_sec -= TRANSFER_IDLE_SECONDS;
+	usual_negotiation(&request);
+	expect_int(ask(), S_OK);
+	session_expire(&session);
+	expect_int(transfer_idle_left(&session.transfer), -1);
+	expect_int(entries("to"), 0);
+	expect_int(send_data(3, "def"), E_TIMEOUT);
+	expect_int(end(COMPLETE), E_TIMEOUT);
+	expect_int(end(COMPLETE), E_STATE);
+	end_test(0);
+}
+
 static void unknown_operations_and_types(void)
 {
 	begin_test();
@@ -484,6 +506,7 @@ int main(void)
 	test(failure_is_told_until_the_end);
 	test(start_during_a_copy);
 	test(cancel_at_every_point);
+	test(copy_without_messages_expires);
 	test(unknown_operations_and_types);
 	test(answers_are_not_answered);
 	test(too_short_for_any_answer);

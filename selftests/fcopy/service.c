@@ -201,6 +201,23 @@ static void device_taken_back_in_a_copy(void)
 	end_test(0);
 }
 
+static void forgotten_copy_is_discarded(void)
+{
+	int i;
+
+	begin_test();
+	begin_copy();
+	expect(access("to/made", F_OK) == 0);
+	for (i = 0; i < 200 && access("to/made", F_OK) == 0; i++)
+		usleep(100000);
+	expect(i < 200);
+	/* And the next one is welcome */
+	begin_copy();
+	kill(daemon_pid, SIGTERM);
+	expect_int(end_of_daemon(), 0);
+	end_test(0);
+}
+
 static void device_taken_back_while_idle(void)
 {
 	begin_test();
@@ -247,6 +264,7 @@ int main(void)
 	test(copies_and_ends_when_told);
 	test(told_to_stop_in_a_copy);
 	test(device_taken_back_in_a_copy);
+	test(forgotten_copy_is_discarded);
 	test(device_taken_back_while_idle);
 	test(told_to_stop_while_the_ring_is_full);
 	run_tests();
