@@ -63,34 +63,46 @@ int read_attribute_u64(const char *dir, const char *name, uint64_t *value)
 	return errno || end == text || *end || text[0] == '-' ? -EINVAL : 0;
 }
 
+/* Whether @err means that a device is gone, or lacks what was looked for */
+static bool is_missing(int err)
+{
+	return err == -ENOENT || err == -ENODEV || err == -ENOTDIR;
+}
+
+/* 0, -ENODEV (gone, or no GUID), or what reading returned */
 static int read_guid(const char *dir, const char *name, char guid[VMBUS_GUID_SIZE])
 {
 	char text[64];
 	int err = read_attribute(dir, name, text, sizeof(text));
 
-	return err ? err : vmbus_guid_parse(text, guid);
+	if (err)
+		return is_missing(err) ? -ENODEV : err;
+	return vmbus_guid_parse(text, guid) ? -ENODEV : 0;
 }
 
-/* The name of the driver that has the device in @dir, NULL when none has; 0 or -ENOMEM */
+/* The name of the driver that has the device in @dir, NULL when none has; 0 or -errno */
 static int read_driver(const char *dir, char **driver)
 {
 	char target[4096], *path, *slash;
+	int err = 0;
 	ssize_t n;
 
 	*driver = NULL;
 	if (asprintf(&path, "%s/driver", dir) < 0)
 		return -ENOMEM;
 	n = readlink(path, target, sizeof(target) - 1);
-	free(path);
 	if (n < 0)
-		return 0;
+		err = -errno;
+	free(path);
+	if (err)
+		return is_missing(err) ? 0 : err;
 	target[n] = '\0';
 	slash = strrchr(target, '/');
 	*driver = strdup(slash ? slash + 1 : target);
 	return *driver ? 0 : -ENOMEM;
 }
 
-/* The name of the UIO device of the device in @dir, NULL when it has none; 0 or -ENOMEM */
+/* The name of the UIO device of the device in @dir, NULL when it has none; 0 or -errno */
 static int read_uio(const char *dir, char **uio)
 {
 	struct dirent *entry;
@@ -102,10 +114,18 @@ static int read_uio(const char *dir, char **uio)
 	if (asprintf(&path, "%s/uio", dir) < 0)
 		return -ENOMEM;
 	d = opendir(path);
-	free(path);
 	if (!d)
-		return 0;
-	while (!*uio && !err && (entry = readdir(d))) {
+		err = -errno;
+	free(path);
+	if (err)
+		return is_missing(err) ? 0 : err;
+	while (!*uio && !err) {
+		errno = 0;
+		entry = readdir(d);
+		if (!entry) {
+			err = -errno;
+			break;
+		}
 		if (strncmp(entry->d_name, "uio", 3))
 			continue;
 		*uio = strdup(entry->d_name);
@@ -113,7 +133,7 @@ static int read_uio(const char *dir, char **uio)
 			err = -ENOMEM;
 	}
 	closedir(d);
-	return err;
+	return is_missing(err) ? 0 : err;
 }
 
 void vmbus_device_free(struct vmbus_device *dev)
@@ -127,7 +147,7 @@ void vmbus_device_free(struct vmbus_device *dev)
 	free(dev);
 }
 
-/* 0, -ENODEV (gone, or no device), -ENOMEM */
+/* 0, -ENODEV (gone, or no device), or what reading returned */
 static int device_read(const char *folder, const char *name, struct vmbus_device **result)
 {
 	struct vmbus_device *dev = calloc(1, sizeof(*dev));
@@ -140,15 +160,18 @@ static int device_read(const char *folder, const char *name, struct vmbus_device
 		goto err_free;
 	}
 	/* Not the folder's name: old kernels number them. */
-	if (read_guid(dev->sysfs, "device_id", dev->instance) ||
-	    read_guid(dev->sysfs, "class_id", dev->class_id)) {
-		err = -ENODEV;
-		goto err_free;
-	}
-	if (read_driver(dev->sysfs, &dev->driver) || read_uio(dev->sysfs, &dev->uio))
+	err = read_guid(dev->sysfs, "device_id", dev->instance);
+	if (!err)
+		err = read_guid(dev->sysfs, "class_id", dev->class_id);
+	if (!err)
+		err = read_driver(dev->sysfs, &dev->driver);
+	if (!err)
+		err = read_uio(dev->sysfs, &dev->uio);
+	if (err)
 		goto err_free;
 	if (dev->uio && asprintf(&dev->path, "%s/%s", dev_root(), dev->uio) < 0) {
 		dev->path = NULL;
+		err = -ENOMEM;
 		goto err_free;
 	}
 	*result = dev;
@@ -237,14 +260,24 @@ int vmbus_devices_list(const char *class_id, struct vmbus_device ***result)
 	list = calloc(1, sizeof(*list));
 	if (!list)
 		goto err_memory;
-	while ((entry = readdir(d))) {
+	for (;;) {
+		errno = 0;
+		entry = readdir(d);
+		if (!entry) {
+			if (!errno)
+				break;
+			err = fail(-errno, "%s: %s", folder, strerror(errno));
+			goto err_list;
+		}
 		if (entry->d_name[0] == '.')
 			continue;
 		err = device_read(folder, entry->d_name, &dev);
 		if (err == -ENODEV)
 			continue;
-		if (err)
-			goto err_memory;
+		if (err) {
+			fail(err, "%s/%s: %s", folder, entry->d_name, strerror(-err));
+			goto err_list;
+		}
 		if (class_id && strcmp(dev->class_id, guid)) {
 			vmbus_device_free(dev);
 			continue;
@@ -266,6 +299,7 @@ int vmbus_devices_list(const char *class_id, struct vmbus_device ***result)
 
 err_memory:
 	err = fail(-ENOMEM, "out of memory");
+err_list:
 	vmbus_devices_free(list);
 	closedir(d);
 err_folder:

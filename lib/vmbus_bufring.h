@@ -80,7 +80,7 @@ struct vmbus_device;
  * A device that goes away meanwhile is left out.
  *
  * Returns the number of devices, or -EINVAL (@class_id is neither), -ENODEV (no VMBus on this
- * machine), -ENOMEM or what reading the folder returned.
+ * machine), -ENOMEM or what reading the folder or a device in it returned (-EMFILE, -EACCES).
  */
 int vmbus_devices_list(const char *class_id, struct vmbus_device ***list);
 
@@ -93,7 +93,7 @@ void vmbus_devices_free(struct vmbus_device **list);
  * @dev: the result, free with vmbus_device_free()
  *
  * Returns 0, or -EINVAL (@id is none of the three), -ENODEV (not offered, or no VMBus), -ENOTUNIQ
- * (several devices of that class: name an instance), -ENOMEM.
+ * (several devices of that class: name an instance), or another error of vmbus_devices_list().
  */
 int vmbus_device_find(const char *id, struct vmbus_device **dev);
 

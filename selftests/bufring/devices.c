@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Finding devices and opening them, in a sysfs made of plain files. */
 
+#include <sys/resource.h>
+
 #include "sysfs.h"
 
 #define NIC "f8615163-df3e-46c5-913f-f2d2f965ed0e"
@@ -118,6 +120,41 @@ static void a_device_by_instance_class_or_name(void)
 	CHECK(strstr(vmbus_error(), "/nonexistent/bus/vmbus/devices"));
 }
 
+/* With one descriptor left the folder can be opened, but nothing in it. */
+static void an_unreadable_device_is_no_missing_device(void)
+{
+	struct vmbus_device **list, *dev;
+	struct rlimit limit, few;
+	int fd, err[2];
+	char path[512];
+
+	machine();
+	MUST(!getrlimit(RLIMIT_NOFILE, &limit));
+	fd = open("/", O_RDONLY);
+	MUST(fd >= 0);
+	close(fd);
+	few = limit;
+	few.rlim_cur = fd + 1;
+	MUST(!setrlimit(RLIMIT_NOFILE, &few));
+	err[0] = vmbus_devices_list(NULL, &list);
+	err[1] = vmbus_device_find("fcopy", &dev);
+	MUST(!setrlimit(RLIMIT_NOFILE, &limit));
+	CHECK_IS(err[0], -EMFILE);
+	CHECK_IS(err[1], -EMFILE);
+	CHECK(strstr(vmbus_error(), "bus/vmbus/devices/"));
+
+	/* What cannot be read as a link is no missing driver either. */
+	put("text", SYS "%s/driver", DEV2);
+	CHECK_IS(vmbus_devices_list(NULL, &list), -EINVAL);
+	snprintf(path, sizeof(path), "%s/" SYS "%s/driver", base, DEV2);
+	MUST(!unlink(path));
+	/* No device: no GUID, no folder */
+	put("nonsense\n", SYS "odd/device_id");
+	put("", SYS "file");
+	CHECK_IS(vmbus_devices_list(NULL, &list), 3);
+	vmbus_devices_free(list);
+}
+
 static void sizes_come_from_the_maps(void)
 {
 	size_t page = getpagesize();
@@ -233,6 +270,7 @@ static const struct test tests[] = {
 	TEST(classes_by_name_and_guid),
 	TEST(a_list_is_sorted_and_complete),
 	TEST(a_device_by_instance_class_or_name),
+	TEST(an_unreadable_device_is_no_missing_device),
 	TEST(sizes_come_from_the_maps),
 	TEST(a_monitored_device_is_signalled_in_its_pages),
 	TEST(wrong_maps_are_refused_with_a_reason),
