@@ -283,7 +283,8 @@ static int check_ring(const char *which, const void *ring, size_t size, size_t h
 {
 	if (!ring || (uintptr_t)ring % 8)
 		return fail(-EINVAL, "%s_ring at %p", which, ring);
-	if (size % 8 || size > INT32_MAX || size < header_size + RING_DATA_MIN)
+	if (size % 8 || size > INT32_MAX || header_size > size ||
+	    size - header_size < RING_DATA_MIN)
 		return fail(-EINVAL, "%s_size of %zu bytes with a header of %zu", which, size,
 			    header_size);
 	return 0;

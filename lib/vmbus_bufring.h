@@ -376,9 +376,10 @@ int vmbus_skip(struct vmbus_channel *chan);
  *	receiving, sending or both.
  * @timeout_ms: milliseconds; 0 only looks; -1 without limit
  *
- * Clears the interrupt mask, looks again, sleeps; sets the mask when it returns, so the host does
- * not interrupt while the caller drains the ring. Receive until -EAGAIN, then wait again: no
- * wake-up is lost, none spins.
+ * Clears the interrupt mask, looks again, sleeps. With VMBUS_WAIT_RECV it sets the mask when it
+ * returns, so the host does not interrupt while the caller drains the ring; with VMBUS_WAIT_SEND
+ * alone it leaves that to the thread that receives, which may be asleep. Receive until -EAGAIN,
+ * then wait again: no wake-up is lost, none spins.
  *
  * Returns the events that are ready, more than 0; or -ETIMEDOUT, -EINTR (a signal handler ran),
  * -ENODEV (rescinded: what is left in the ring is lost), -EIO (the host's index is impossible),

@@ -262,6 +262,9 @@ static void a_wait_for_room_ends_with_the_room(void)
 	CHECK_IS(vmbus_wait(guest, VMBUS_WAIT_SEND, 0), -ETIMEDOUT);
 	CHECK_IS(recv_one(host), 0);
 	CHECK_IS(vmbus_wait(guest, VMBUS_WAIT_SEND, 10000), VMBUS_WAIT_SEND);
+	/* not masked: another thread may be asleep until it can receive */
+	CHECK_IS(send_one(host, 8), 0);
+	CHECK_IS(vmbus_ack(guest), 0);
 	CHECK_IS(send_one(guest, 72), 0);
 	CHECK(count > 30);
 	vmbus_channel_close(guest);
@@ -476,6 +479,16 @@ static void a_signal_is_a_write_of_one(void)
 	model_close(&m);
 }
 
+static void too_large_a_header(struct model *m, size_t size)
+{
+	struct vmbus_memory mem = side(&m->to_host, &m->to_guest, NULL);
+	struct vmbus_channel *chan;
+
+	mem.header_size = size;
+	CHECK_IS(vmbus_channel_from_memory(&mem, &chan), -EINVAL);
+	CHECK(strstr(vmbus_error(), "tx_size"));
+}
+
 static void wrong_memory_is_refused(void)
 {
 	struct vmbus_channel *chan;
@@ -504,6 +517,9 @@ static void wrong_memory_is_refused(void)
 	REFUSED(relid, 16384);
 	REFUSED(monitor_id, 128);
 	REFUSED(fd, 99999);
+	/* Too large a header for the ring, also where a sum of both would wrap */
+	too_large_a_header(&m, (size_t)1 << 20);
+	too_large_a_header(&m, SIZE_MAX - 7);
 	CHECK_IS(vmbus_channel_pair(getpagesize(), &chan, &chan), -EINVAL);
 	CHECK_IS(vmbus_channel_pair(2 * getpagesize() + 8, &chan, &chan), -EINVAL);
 	model_close(&m);
