@@ -23,7 +23,6 @@ sysconfdir    ?= /etc
 pkgconfigdir  ?= $(libdir)/pkgconfig
 udevdir       ?= /usr/lib/udev
 unitdir       ?= /usr/lib/systemd/system
-modprobedir   ?= /usr/lib/modprobe.d
 dkmsdir       ?= /usr/src/uio_hv_generic-$(VERSION)
 selftestsdir  ?= $(libexecdir)/hyperv-uio/selftests
 
@@ -135,17 +134,17 @@ help:
 	'' \
 	'  make demo                a host copies two files into a Debian 12 guest (as root; 6 minutes the first time)' \
 	'  make check               every test (as root; 25 minutes the first time); CI runs this' \
-	'  make check-quick         unit tests, sanitizers, shellcheck: a minute' \
+	'  make check-quick         unit tests, sanitizers, shellcheck: two minutes' \
 	'  make check-debug         the guests on a kernel with KASAN, lockdep and kmemleak, which it builds first' \
 	'  make bench               the benchmarks of selftests/bench' \
-	'  make deps                installs the Debian packages that these need' \
+	'  make deps                installs the Debian packages that these need; demo and the checks do it first' \
 	'  make dist                a tarball of the sources, into O' \
 	'  make clean, distclean    O and what the module build left' \
 	'' \
 	'  O=DIR                    where to build (build)' \
 	'  V=1                      show the commands' \
 	'  WERROR=1                 warnings are errors' \
-	'  CROSS_COMPILE=PREFIX     another architecture: aarch64-linux-gnu-' \
+	'  CROSS_COMPILE=PREFIX     another architecture: aarch64-linux-gnu- (with its libraries, and PKG_CONFIG for them)' \
 	'  DESTDIR=DIR prefix=DIR   where to install, as usual; see the head of the Makefile for the rest' \
 	'  HYPERV_UIO_CACHE=DIR     roots, kernels and downloads of the bench (~/.cache/hyperv-uio)' \
 	'  HYPERV_UIO_VM=MODE       direct, nested or auto: how the bench gets a VMBus; see doc/testing.md' \

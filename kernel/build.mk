@@ -9,8 +9,8 @@ modules:
 
 # Not part of install: it is for the one kernel of KDIR, and DKMS does the same for all.
 install-modules: modules
-	$(INSTALL) -d '$(DESTDIR)/lib/modules/$(kernel_release)/updates'
-	$(INSTALL) -m 644 kernel/uio_hv_generic.ko '$(DESTDIR)/lib/modules/$(kernel_release)/updates/'
+	$(Q)$(INSTALL) -d '$(DESTDIR)/lib/modules/$(kernel_release)/updates'
+	$(Q)$(INSTALL) -m 644 kernel/uio_hv_generic.ko '$(DESTDIR)/lib/modules/$(kernel_release)/updates/'
 
 kernel_release = $(shell sed -n 's/^.define UTS_RELEASE "\(.*\)"$$/\1/p' '$(KDIR)/include/generated/utsrelease.h')
 
@@ -19,8 +19,8 @@ dkms_sources := $(sort $(wildcard kernel/*.c kernel/*.h kernel/compat/*.c kernel
 dkms_sources := $(filter-out %.mod.c %/facts.h,$(dkms_sources))
 
 install-dkms:
-	$(INSTALL) -d '$(DESTDIR)$(dkmsdir)/kernel/compat/probe'
-	$(INSTALL) -m 644 dkms.conf VERSION '$(DESTDIR)$(dkmsdir)/'
-	$(INSTALL) -m 644 kernel/Kbuild kernel/Makefile '$(DESTDIR)$(dkmsdir)/kernel/'
-	$(INSTALL) -m 755 kernel/compat/probe.sh '$(DESTDIR)$(dkmsdir)/kernel/compat/'
-	$(foreach f,$(dkms_sources),$(INSTALL) -m 644 $(f) '$(DESTDIR)$(dkmsdir)/$(f)' &&) true
+	$(Q)$(INSTALL) -d '$(DESTDIR)$(dkmsdir)/kernel/compat/probe'
+	$(Q)$(INSTALL) -m 644 dkms.conf VERSION '$(DESTDIR)$(dkmsdir)/'
+	$(Q)$(INSTALL) -m 644 kernel/Kbuild kernel/Makefile '$(DESTDIR)$(dkmsdir)/kernel/'
+	$(Q)$(INSTALL) -m 755 kernel/compat/probe.sh '$(DESTDIR)$(dkmsdir)/kernel/compat/'
+	$(Q)$(foreach f,$(dkms_sources),$(INSTALL) -m 644 $(f) '$(DESTDIR)$(dkmsdir)/$(f)' &&) true

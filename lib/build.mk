@@ -42,14 +42,14 @@ $(lib_pc): lib/$(lib_name).pc.in
 	$(call subst_file)
 
 install-lib: lib
-	$(INSTALL) -d $(DESTDIR)$(libdir) $(DESTDIR)$(includedir) $(DESTDIR)$(pkgconfigdir) \
+	$(Q)$(INSTALL) -d $(DESTDIR)$(libdir) $(DESTDIR)$(includedir) $(DESTDIR)$(pkgconfigdir) \
 		$(DESTDIR)$(mandir)/man3
-	$(INSTALL) -m 644 lib/vmbus_bufring.h $(DESTDIR)$(includedir)/
-	$(INSTALL) -m 644 $(lib_dir)/$(lib_real) $(lib_a) $(DESTDIR)$(libdir)/
+	$(Q)$(INSTALL) -m 644 lib/vmbus_bufring.h $(DESTDIR)$(includedir)/
+	$(Q)$(INSTALL) -m 644 $(lib_dir)/$(lib_real) $(lib_a) $(DESTDIR)$(libdir)/
 	ln -sf $(lib_real) $(DESTDIR)$(libdir)/$(lib_soname)
 	ln -sf $(lib_soname) $(DESTDIR)$(libdir)/$(lib_name).so
-	$(INSTALL) -m 644 $(lib_pc) $(DESTDIR)$(pkgconfigdir)/
-	$(INSTALL) -m 644 man/$(lib_name).3 $(DESTDIR)$(mandir)/man3/
+	$(Q)$(INSTALL) -m 644 $(lib_pc) $(DESTDIR)$(pkgconfigdir)/
+	$(Q)$(INSTALL) -m 644 man/$(lib_name).3 $(DESTDIR)$(mandir)/man3/
 
 -include $(lib_objects:.o=.d)
 

@@ -38,5 +38,5 @@ check-sanitize:
 
 installs += install-selftests
 install-selftests: selftests
-	$(INSTALL) -d $(DESTDIR)$(selftestsdir)
+	$(Q)$(INSTALL) -d $(DESTDIR)$(selftestsdir)
 	$(Q)$(selftests_make) install INSTALL_PATH=$(abspath $(DESTDIR)$(selftestsdir)) >/dev/null

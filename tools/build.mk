@@ -15,6 +15,6 @@ tools: $(vmbusctl)
 
 installs += install-tools
 install-tools: $(vmbusctl)
-	$(INSTALL) -D -m 0755 $(vmbusctl) $(DESTDIR)$(sbindir)/vmbusctl
+	$(Q)$(INSTALL) -D -m 0755 $(vmbusctl) $(DESTDIR)$(sbindir)/vmbusctl
 
 -include $(wildcard $(O)/tools/*.d)

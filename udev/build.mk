@@ -27,12 +27,12 @@ tools: udev
 # Rules and configuration of hv-fcopyd are a part of their own: without it nothing may name its unit.
 installs += install-udev install-udev-fcopyd
 install-udev: udev
-	$(INSTALL) -D -m 0755 $(vmbus-bind) $(DESTDIR)$(udevdir)/vmbus-bind
-	$(INSTALL) -D -m 0644 $(O)/udev/60-hyperv-uio.rules $(DESTDIR)$(udevdir)/rules.d/60-hyperv-uio.rules
-	$(INSTALL) -d $(DESTDIR)$(bindconfdir) $(DESTDIR)$(sysconfdir)/hyperv-uio/bind.d
+	$(Q)$(INSTALL) -D -m 0755 $(vmbus-bind) $(DESTDIR)$(udevdir)/vmbus-bind
+	$(Q)$(INSTALL) -D -m 0644 $(O)/udev/60-hyperv-uio.rules $(DESTDIR)$(udevdir)/rules.d/60-hyperv-uio.rules
+	$(Q)$(INSTALL) -d $(DESTDIR)$(bindconfdir) $(DESTDIR)$(sysconfdir)/hyperv-uio/bind.d
 
 install-udev-fcopyd: udev
-	$(INSTALL) -D -m 0644 $(O)/udev/61-hv-fcopyd.rules $(DESTDIR)$(udevdir)/rules.d/61-hv-fcopyd.rules
-	$(INSTALL) -D -m 0644 udev/10-fcopy.conf $(DESTDIR)$(bindconfdir)/10-fcopy.conf
+	$(Q)$(INSTALL) -D -m 0644 $(O)/udev/61-hv-fcopyd.rules $(DESTDIR)$(udevdir)/rules.d/61-hv-fcopyd.rules
+	$(Q)$(INSTALL) -D -m 0644 udev/10-fcopy.conf $(DESTDIR)$(bindconfdir)/10-fcopy.conf
 
 -include $(wildcard $(O)/udev/*.d)

@@ -60,8 +60,7 @@ fcopy_class=34d14be3-dee4-41c8-9ae7-6b174977c192
 
 # The kernel log's lines that no test may cause, and what kmemleak found where the kernel has it.
 kernel_complaints() {
-	dmesg | grep -E 'BUG:|WARNING:|Oops|Call Trace:|KASAN|UBSAN|possible (circular|recursive) locking|lockdep|general protection|DEBUG_LOCKS|ODEBUG|refcount_t|scheduling while atomic|hung task|soft lockup|rcu.*stall' |
-		grep -v 'KernelAddressSanitizer initialized'
+	dmesg | grep -Ff "${complaints_file:-/bench/complaints}"
 	if [ -w /sys/kernel/debug/kmemleak ]; then
 		# Objects younger than five seconds are not reported, and one scan may see a pointer in passing.
 		sleep 6

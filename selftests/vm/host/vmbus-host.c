@@ -438,7 +438,11 @@ static int take_packets(struct script *s, uint64_t count, const char *what,
 		if (ret)
 			return ret;
 		bytes += packet->frame.len;
-		if (check)
+		if (packet->frame.channel != s->channel)
+			ret = host_error(&s->host, -EPROTO,
+					 "packet %" PRIu64 " came on channel %u, not %u", i,
+					 packet->frame.channel, s->channel);
+		else if (check)
 			ret = check(s, packet, i);
 		if (s->host.verbose)
 			printf("packet channel %u type %u flags %u xid %" PRIu64
