@@ -239,7 +239,7 @@ static int class_guid(const char *id, char guid[VMBUS_GUID_SIZE])
 int vmbus_devices_list(const char *class_id, struct vmbus_device ***result)
 {
 	char guid[VMBUS_GUID_SIZE];
-	struct vmbus_device **list, **more, *dev;
+	struct vmbus_device **list, **more, *dev = NULL;
 	struct dirent *entry;
 	char *folder;
 	int count = 0, err;

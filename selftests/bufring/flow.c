@@ -263,8 +263,8 @@ static void a_wait_for_room_ends_with_the_room(void)
 	CHECK_IS(recv_one(host), 0);
 	CHECK_IS(vmbus_wait(guest, VMBUS_WAIT_SEND, 10000), VMBUS_WAIT_SEND);
 	/* not masked: another thread may be asleep until it can receive */
-	CHECK_IS(send_one(host, 8), 0);
-	CHECK_IS(vmbus_ack(guest), 0);
+	CHECK_IS(vmbus_queue(host, VMBUS_PACKET_INBAND, 0, 1, buf, 8), 0);
+	CHECK_IS(vmbus_publish(host), 1);
 	CHECK_IS(send_one(guest, 72), 0);
 	CHECK(count > 30);
 	vmbus_channel_close(guest);
