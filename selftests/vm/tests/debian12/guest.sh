@@ -13,6 +13,8 @@ check "the device is bound at boot" within 30 bound
 check "by the module that dkms built" sh -c 'modinfo -n uio_hv_generic | grep /updates/dkms/ && test "$(cat /sys/module/uio_hv_generic/version)" = "1:$(cat ./VERSION)"'
 check "the stable link is there" within 10 linked
 check "hv-fcopyd runs" within 20 running
+check "the distribution's own daemon is enabled, and stays out of the way" \
+	sh -c 'systemctl is-enabled hv-fcopy-daemon && test "$(systemctl is-active hv-fcopy-daemon)" = inactive'
 check "and the boot had no failed unit" test -z "$(systemctl --failed --no-legend --plain)"
 say booted
 hear copied first
