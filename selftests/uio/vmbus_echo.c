@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * vmbus_echo ID: sends every packet of a device (class name, class or instance GUID) back as it came, until the device is
+ * vmbus_echo [-m SEED] ID: sends every packet of a device (class name, class or instance GUID) back as it came, until the device is
  * taken away or a packet of four bytes "quit" arrives. Prints what it saw. Errors of the ring are printed and counted, and
- * the packet skipped, so that a hostile host can be tried on it.
+ * the packet skipped, so that a hostile host can be tried on it. With -m it masks and unmasks interrupts at random moments, by
+ * the mask and by writing to the UIO device, and waits now with vmbus_wait(), now with poll().
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <vmbus_bufring.h>
 
@@ -27,28 +30,71 @@ static int send_back(struct vmbus_channel *chan, const struct vmbus_packet *pkt)
 	return err;
 }
 
+/* One of the things that a program may do to the interrupt at any time, or nothing. */
+static void disturb(struct vmbus_channel *chan)
+{
+	int32_t on = random() % 2;
+
+	switch (random() % 8) {
+	case 0:
+		vmbus_mask(chan);
+		break;
+	case 1:
+		vmbus_arm(chan, VMBUS_WAIT_RECV);
+		break;
+	case 2:
+		if (write(vmbus_fd(chan), &on, sizeof(on)) < 0 && errno != EIO)
+			printf("bad write %s\n", strerror(errno));
+		break;
+	case 3:
+		vmbus_ack(chan);
+		break;
+	}
+}
+
+/* vmbus_wait() for a packet, or what it is made of. */
+static int wait_at_random(struct vmbus_channel *chan)
+{
+	struct pollfd fd = { .fd = vmbus_fd(chan), .events = POLLIN };
+	int err;
+
+	disturb(chan);
+	if (random() % 2)
+		return vmbus_wait(chan, VMBUS_WAIT_RECV, -1);
+	err = vmbus_arm(chan, VMBUS_WAIT_RECV);
+	if (err)
+		return err;
+	poll(&fd, 1, -1);
+	err = vmbus_ack(chan);
+	return err == -EAGAIN ? 0 : err;
+}
+
 int main(int argc, char **argv)
 {
 	struct vmbus_channel *chan;
 	struct vmbus_packet pkt;
 	uint64_t packets = 0, bytes = 0, bad = 0;
-	int err, quit = 0;
+	int err, quit = 0, masking = 0, option;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	if (argc != 2) {
-		fprintf(stderr, "usage: vmbus_echo CLASS|INSTANCE\n");
+	while ((option = getopt(argc, argv, "m:")) == 'm') {
+		masking = 1;
+		srandom((unsigned int)atoi(optarg));
+	}
+	if (option != -1 || argc != optind + 1) {
+		fprintf(stderr, "usage: vmbus_echo [-m SEED] CLASS|INSTANCE\n");
 		return 2;
 	}
 	err = vmbus_guard();
 	if (!err)
-		err = vmbus_channel_open(argv[1], &chan);
+		err = vmbus_channel_open(argv[optind], &chan);
 	if (err) {
-		fprintf(stderr, "vmbus_echo: %s: %s\n", argv[1], vmbus_error());
+		fprintf(stderr, "vmbus_echo: %s: %s\n", argv[optind], vmbus_error());
 		return 1;
 	}
 	printf("open %zu %zu\n", vmbus_channel_tx_size(chan), vmbus_channel_rx_size(chan));
 	do {
-		err = vmbus_wait(chan, VMBUS_WAIT_RECV, -1);
+		err = masking ? wait_at_random(chan) : vmbus_wait(chan, VMBUS_WAIT_RECV, -1);
 		if (err < 0)
 			break;
 		while ((err = vmbus_recv(chan, &pkt, buf, sizeof(buf))) != -EAGAIN) {
@@ -61,6 +107,8 @@ int main(int argc, char **argv)
 				bytes += pkt.length;
 				quit |= pkt.length >= 4 && !memcmp(buf, "quit", 4);
 				err = send_back(chan, &pkt);
+				if (masking)
+					disturb(chan);
 			}
 			if (err)
 				break;

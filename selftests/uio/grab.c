@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * grab: opens /dev/uio0 the moment it is there, and polls and reads it until it is gone, again and again until SIGTERM comes
+ * while it is not there; then prints how often an interrupt came. Opening fails when the host is quick to take it back.
+ */
+#include <poll.h>
+#include <sys/inotify.h>
+
+#include "device.h"
+
+static volatile sig_atomic_t stopped;
+
+static void stop(int number)
+{
+	stopped = 1;
+}
+
+int main(void)
+{
+	struct sigaction action = { .sa_handler = stop };
+	unsigned int opens = 0, interrupted = 0;
+	struct pollfd created = { .fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC), .events = POLLIN };
+	char news[4096];
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	sigaction(SIGTERM, &action, NULL);
+	expect(inotify_add_watch(created.fd, "/dev", IN_CREATE) >= 0, "inotify on /dev");
+	while (!stopped && !failures) {
+		int fd = open("/dev/uio0", O_RDWR | O_CLOEXEC);
+		struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
+		int32_t events;
+		bool any = false;
+
+		if (fd < 0) {
+			/* Refused for other reasons too, while the device goes. */
+			poll(&created, 1, 50);
+			while (read(created.fd, news, sizeof(news)) > 0)
+				;
+			continue;
+		}
+		opens++;
+		while (poll(&poll_fd, 1, -1) == 1 && read(fd, &events, sizeof(events)) == sizeof(events))
+			any = true;
+		interrupted += any;
+		close(fd);
+	}
+	printf("opened %u times, interrupted in %u of them\n", opens, interrupted);
+	return exit_status();
+}

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * signal_loop CLASS SECONDS: signals and masks all channels of a device without pause, in sessions of up to 300 ms, while
+ * the host offers sub-channels in each. Prints how many channels it has seen.
+ */
+#include "device.h"
+
+int main(int argc, char **argv)
+{
+	unsigned int sessions = 0, most = 0, relid;
+	unsigned long writes = 0;
+	int32_t on = 0;
+	struct device dev;
+	int64_t until;
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	if (!expect(argc == 3, "usage: signal_loop CLASS SECONDS") ||
+	    !expect(!device_wait(argv[1], &dev, 10000), "the device is bound"))
+		return exit_status();
+	srandom(1);
+	until = now_ms() + atoi(argv[2]) * 1000;
+	while (now_ms() < until && !failures) {
+		int64_t end = now_ms() + random() % 300;
+		int fd = open(dev.node, O_RDWR | O_CLOEXEC);
+
+		if (!expect(fd >= 0, "open of %s", dev.node))
+			break;
+		while (now_ms() < end) {
+			for (int i = 0; i < 100; i++, on = !on)
+				expect(write(fd, &on, sizeof(on)) == sizeof(on), "write %d", on);
+			writes += 100;
+		}
+		relid = device_rings(&dev, &relid, 1);
+		most = relid > most ? relid : most;
+		sessions++;
+		close(fd);
+	}
+	errno = 0;
+	expect(most > 1, "sub-channels were seen");
+	printf("%lu writes in %u sessions, up to %u channels\n", writes, sessions, most);
+	return exit_status();
+}
