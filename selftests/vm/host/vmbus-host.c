@@ -22,7 +22,7 @@ static const char usage[] =
 	"  rescind, offer               take the device back, offer it again\n"
 	"  offer-sub N                  offer sub-channels 1 to N\n"
 	"  monitored on|off             of the offers that follow\n"
-	"  cycle N                      N times: rescind, wait-released, offer, wait-open\n"
+	"  cycle N [COUNT]              N times: rescind, wait-released, offer, wait-open, COUNT packets of 8 bytes\n"
 	"  send LEN [COUNT [TYPE [XID]]]  packets with a pattern as payload (default: 1 of type 6, xids go on from 1)\n"
 	"  send-desc LEN HEX [TYPE]     a packet with a descriptor (default: type 9)\n"
 	"  send-hex HEX [TYPE [FLAGS]]  a packet with this payload\n"
@@ -272,10 +272,12 @@ static int do_sync(struct script *s)
 static int do_cycle(struct script *s)
 {
 	int64_t began = host_now(), longest = 0;
-	uint64_t count, longest_at = 0;
+	uint64_t count, packets, longest_at = 0;
 	int ret = take_number(s, 1, UINT64_MAX, UINT32_MAX, &count);
 	uint16_t channel = s->channel;
 
+	if (!ret)
+		ret = take_number(s, 2, 0, UINT32_MAX, &packets);
 	s->channel = 0;
 	for (uint64_t i = 1; !ret && i <= count; i++) {
 		int64_t start = host_now();
@@ -293,6 +295,12 @@ static int do_cycle(struct script *s)
 		if (!ret) {
 			step = "wait-open";
 			ret = do_wait_open(s);
+		}
+		for (uint64_t sent = 0; !ret && sent < packets; sent++) {
+			struct frame frame = { .op = FRAME_PACKET, .type = 6, .len = 8 };
+
+			step = "send";
+			ret = host_send(&s->host, &frame, &sent, s->timeout_ms);
 		}
 		if (ret) {
 			char why[sizeof(s->host.error)];
@@ -783,7 +791,7 @@ static const struct {
 	{ "offer", do_offer, 0 },
 	{ "offer-sub", do_offer_sub, 1 },
 	{ "monitored", do_monitored, 1 },
-	{ "cycle", do_cycle, 1 },
+	{ "cycle", do_cycle, 2 },
 	{ "send", do_send, 4 },
 	{ "send-hex", do_send_hex, 3 },
 	{ "send-desc", do_send_desc, 3 },
