@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=sh
+seed=$(guest_says walking 60) || exit 1
+seed=${seed#walking }
+number() { seed=$(((seed * 1103515245 + 12345) % 2147483648)) && number=$((seed / 65536 % $1)); }
+rescinds=0
+until grep -q "^say walked" ctl.log; do
+	set --
+	for _ in 1 2 3 4; do
+		number 60
+		set -- "$@" "sleep $number"
+		number 6
+		case $number in
+		0 | 1) set -- "$@" rescind wait-released offer wait-offered && rescinds=$((rescinds + 1)) ;;
+		2 | 3) set -- "$@" "offer-sub 2" ;;
+		4) set -- "$@" signal ;;
+		esac
+	done
+	# Sending to, or signalling, a closed channel is refused; a host that waits in vain is a failure.
+	vmbus_host device "timeout 30" "$@" || { ! tail -n 1 host.log | grep "wait-" || break; }
+done
+note "$rescinds rescinds"
+check "no wait was in vain" sh -c '! grep "wait-.* failed" host.log'
+vmbus_host device "timeout 30" offer wait-offered
+tell offered
+check "the host sees the last opening" vmbus_host device "timeout 60" wait-open
