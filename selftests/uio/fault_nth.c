@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * fault_nth CLASS: lets the first, second, third ... allocation fail in binding, opening, mapping and unbinding a device, until
+ * nothing is left to fail. Each attempt may be refused; the next one without a fault must work. Needs a kernel with
+ * CONFIG_FAULT_INJECTION, failslab and fail_page_alloc set up to honour fail-nth, and the device bound.
+ */
+#include "device.h"
+
+#define MOST 500
+
+static const char *class;
+static struct device dev;
+static int nth_fd, bind_fd, unbind_fd;
+
+static void arm(int nth)
+{
+	char text[16];
+	int len = snprintf(text, sizeof(text), "%d", nth);
+
+	expect(pwrite(nth_fd, text, (size_t)len, 0) == len, "write to fail-nth");
+}
+
+/* Whether the fault has happened; none happens any more. errno stays. */
+static bool disarm(void)
+{
+	char text[16] = "";
+	int error = errno;
+	bool happened;
+
+	expect(pread(nth_fd, text, sizeof(text) - 1, 0) > 0, "read of fail-nth");
+	happened = !atoi(text);
+	arm(0);
+	errno = error;
+	return happened;
+}
+
+static bool rebind(void)
+{
+	if (device_find(class, &dev))
+		return false;
+	if (!dev.uio[0] && !expect(!device_bind(&dev), "bind"))
+		return false;
+	return expect(!device_wait(class, &dev, 5000), "the device is bound");
+}
+
+/* A whole life without a fault. */
+static bool works(const char *after, int nth)
+{
+	int fd = open(dev.node, O_RDWR | O_CLOEXEC);
+	size_t size = device_map_size(&dev, 0);
+	int32_t one = 1;
+	uint8_t *mem;
+	bool good;
+
+	if (!expect(fd >= 0, "open after a fault in %s, %d", after, nth))
+		return false;
+	mem = device_map(fd, 0, size);
+	good = expect(mem != MAP_FAILED && !touch(mem + 128), "mmap after a fault in %s, %d", after, nth);
+	good &= expect(write(fd, &one, sizeof(one)) == sizeof(one), "write after a fault in %s, %d", after, nth);
+	if (mem != MAP_FAILED)
+		munmap(mem, size);
+	close(fd);
+	return good;
+}
+
+/* Each does one thing with the fault armed: whether it worked, with the device left bound, and *happened. */
+static bool try_bind(int nth, bool *happened)
+{
+	bool good;
+
+	if (!expect(!device_unbind(&dev), "unbind"))
+		return false;
+	arm(nth);
+	good = write(bind_fd, dev.instance, strlen(dev.instance)) > 0;
+	*happened = disarm();
+	rebind();
+	return good;
+}
+
+static bool try_open(int nth, bool *happened)
+{
+	int fd;
+
+	arm(nth);
+	fd = open(dev.node, O_RDWR | O_CLOEXEC);
+	*happened = disarm();
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
+static bool try_map(int nth, bool *happened)
+{
+	size_t size = device_map_size(&dev, 0);
+	int fd = open(dev.node, O_RDWR | O_CLOEXEC);
+	unsigned int relid;
+	void *map, *ring;
+
+	expect(fd >= 0 && device_rings(&dev, &relid, 1) == 1, "open and its ring file");
+	arm(nth);
+	map = device_map(fd, 0, size);
+	ring = device_map_ring(&dev, relid, size);
+	*happened = disarm();
+	if (map != MAP_FAILED)
+		munmap(map, size);
+	if (ring != MAP_FAILED)
+		munmap(ring, size);
+	close(fd);
+	return map != MAP_FAILED && ring != MAP_FAILED;
+}
+
+static bool try_unbind(int nth, bool *happened)
+{
+	size_t size = device_map_size(&dev, 0);
+	int fd = open(dev.node, O_RDWR | O_CLOEXEC);
+	uint8_t *mem = device_map(fd, 0, size);
+	bool good;
+
+	expect(fd >= 0 && mem != MAP_FAILED && !touch(mem + 128), "open and mmap");
+	arm(nth);
+	good = write(unbind_fd, dev.instance, strlen(dev.instance)) > 0;
+	*happened = disarm();
+	/* Refused before the driver is asked, or done. */
+	expect(good == !!touch(mem + 128), "the mapping is there after an unbind with a fault at %d", nth);
+	munmap(mem, size);
+	close(fd);
+	rebind();
+	return good;
+}
+
+static void walk(const char *what, bool (*try)(int nth, bool *happened))
+{
+	unsigned int refused = 0;
+	bool happened = true;
+	int nth;
+
+	for (nth = 1; nth < MOST && happened && !failures; nth++) {
+		refused += !try(nth, &happened);
+		works(what, nth);
+	}
+	errno = 0;
+	expect(!happened || failures, "%s has less than %d allocations", what, MOST);
+	printf("%s: %d allocations, %u of them refuse it when they fail\n", what, nth - 2, refused);
+}
+
+int main(int argc, char **argv)
+{
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	touch_init();
+	if (!expect(argc == 2, "usage: fault_nth CLASS"))
+		return exit_status();
+	class = argv[1];
+	nth_fd = open("/proc/thread-self/fail-nth", O_RDWR | O_CLOEXEC);
+	bind_fd = open(VMBUS_DRIVER "/bind", O_WRONLY | O_CLOEXEC);
+	unbind_fd = open(VMBUS_DRIVER "/unbind", O_WRONLY | O_CLOEXEC);
+	if (!expect(nth_fd >= 0 && bind_fd >= 0 && unbind_fd >= 0, "the kernel has fail-nth, and the driver is loaded") ||
+	    !expect(!device_wait(class, &dev, 5000), "the device is bound"))
+		return exit_status();
+	walk("open", try_open);
+	walk("mmap", try_map);
+	walk("bind", try_bind);
+	walk("unbind", try_unbind);
+	return exit_status();
+}
