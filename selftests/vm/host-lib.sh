@@ -21,8 +21,15 @@ check() {
 	fi
 }
 
-# tell WORDS: a line that the guest's `hear` waits for
-tell() { printf '%s\n' "$*" >ctl.in; }
+# tell WORDS: a line that the guest's `hear` waits for; said again until it is heard, as a serial port may lose bytes
+tell() {
+	printf '%s\n' "$*" >ctl.in
+	(
+		while sleep 5 && kill -0 "$guest_pid" 2>/dev/null && ! grep -qxF "heard $*" ctl.log; do
+			printf '\n%s\n' "$*" >ctl.in
+		done
+	) &
+}
 
 # What the guest has said in whole lines; the serial port is slow, and the last one may not be.
 guest_lines() { while IFS= read -r line; do printf '%s\n' "$line"; done <ctl.log; }

@@ -11,7 +11,7 @@ say() { printf 'say %s\n' "$*" >$port; }
 hear() {
 	local line
 	while read -r line <$port; do
-		[ "$line" = "$*" ] && return 0
+		[ "$line" = "$*" ] && printf 'heard %s\n' "$*" >$port && return 0
 	done
 	return 1
 }
