@@ -48,6 +48,23 @@ within() {
 	done
 }
 
+# A guest that is still there shortly before its time limit says what each of its processes waits for.
+last_words() {
+	local limit pid
+	limit=$(sed -n 's/.*bench\.limit=\([0-9]*\).*/\1/p' /proc/cmdline)
+	sleep $((limit - 20))
+	{
+		echo "bench: the time limit is near; what runs, and what it waits for:"
+		for pid in /proc/[0-9]*; do
+			[ -s "$pid/cmdline" ] || continue
+			echo "${pid#/proc/} $(tr '\0' ' ' <"$pid/cmdline")in $(cat "$pid/wchan"), system call $(cat "$pid/syscall")"
+			cat "$pid/stack"
+		done
+		echo w >/proc/sysrq-trigger
+		dmesg | tail -n 60
+	} >/dev/ttyS0 2>&1
+}
+
 vmbus_device() {
 	local device
 	for device in /sys/bus/vmbus/devices/*; do
