@@ -11,7 +11,8 @@ lib_a       := $(lib_dir)/$(lib_name).a
 lib_pc      := $(lib_dir)/$(lib_name).pc
 lib_cflags  := -Ilib
 lib_libs    := -L$(lib_dir) -lvmbus_bufring
-lib_objects := $(patsubst %,$(lib_dir)/%.o,channel class device error guard ic packet ring signal)
+lib_objects := $(patsubst %,$(lib_dir)/%.o,channel class device error gpa guard ic memory receive \
+		 ring send signal stats)
 lib_uuid     = $(shell $(PKG_CONFIG) --libs uuid)
 
 installs    += install-lib

@@ -1,35 +1,25 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-/* Opening a channel, from a UIO device or from memory, and closing it. */
+/* Opening a channel of a UIO device, and closing it. */
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "internal.h"
 
-/* Of the interrupt page, the second half is from guest to host: a bit for each channel id. */
-#define EVENT_PAGE_SEND		2048u
-#define EVENT_CHANNELS		(2048u * 8)
-/* In the monitor page, groups of 32 triggers: 8 bytes each, the pending bits first. */
-#define MONITOR_PAGE_GROUPS	8u
-#define MONITOR_TRIGGERS	128u
-
-/* The smallest data area that holds a packet */
-#define RING_DATA_MIN		64u
-
-static size_t page_size(void)
+size_t page_size(void)
 {
 	return sysconf(_SC_PAGESIZE);
 }
 
-static struct vmbus_channel *channel_alloc(void)
+struct vmbus_channel *channel_alloc(void)
 {
 	struct vmbus_channel *chan = aligned_alloc(CACHE_LINE, sizeof(*chan));
 
@@ -37,7 +27,35 @@ static struct vmbus_channel *channel_alloc(void)
 		return NULL;
 	memset(chan, 0, sizeof(*chan));
 	chan->fd = -1;
+	pthread_mutex_init(&chan->send_lock, NULL);
 	return chan;
+}
+
+int channel_attach(struct vmbus_channel *chan, void *tx_ring, size_t tx_size, void *rx_ring,
+		   size_t rx_size, size_t header_size)
+{
+	uint32_t most;
+	int err;
+
+	err = tx_ring_attach(&chan->tx, tx_ring, tx_size, header_size);
+	if (!err)
+		err = rx_ring_attach(&chan->rx, rx_ring, rx_size, header_size);
+	if (err)
+		return err;
+	most = chan->rx.size < RING_PACKET_MOST ? chan->rx.size : RING_PACKET_MOST;
+	chan->rx.bounce = malloc(most);
+	return chan->rx.bounce ? 0 : -ENOMEM;
+}
+
+static void channel_disown(struct vmbus_channel *chan, int which)
+{
+	struct mapping *map = &chan->maps[which];
+
+	if (!map->addr)
+		return;
+	guard_remove(map->range);
+	munmap(map->addr, map->size);
+	*map = (struct mapping){ NULL };
 }
 
 void vmbus_channel_close(struct vmbus_channel *chan)
@@ -45,18 +63,17 @@ void vmbus_channel_close(struct vmbus_channel *chan)
 	if (!chan)
 		return;
 	for (int i = 0; i < MAP_COUNT; i++)
-		if (chan->maps[i].addr) {
-			guard_remove(chan->maps[i].range);
-			munmap(chan->maps[i].addr, chan->maps[i].size);
-		}
+		channel_disown(chan, i);
 	if (chan->own_fd)
 		close(chan->fd);
 	vmbus_device_free(chan->device);
+	free(chan->tx.bounce);
+	free(chan->rx.bounce);
+	pthread_mutex_destroy(&chan->send_lock);
 	free(chan);
 }
 
-/* Makes a mapping the channel's own, to be undone by its close */
-static int own(struct vmbus_channel *chan, int which, void *addr, size_t size)
+int channel_own(struct vmbus_channel *chan, int which, void *addr, size_t size)
 {
 	struct range *range = guard_add(chan, addr, size);
 
@@ -73,19 +90,20 @@ static int map(struct vmbus_channel *chan, int which, int fd, size_t size, off_t
 
 	if (addr == MAP_FAILED)
 		return -errno;
-	err = own(chan, which, addr, size);
+	err = channel_own(chan, which, addr, size);
 	if (err)
 		munmap(addr, size);
 	return err;
 }
 
-static void set_monitor(struct vmbus_channel *chan, unsigned char *int_page,
-			unsigned char *monitor_page, uint32_t relid, uint32_t monitor_id)
+void channel_set_monitor(struct vmbus_channel *chan, unsigned char *int_page,
+			 unsigned char *monitor_page, uint32_t relid, uint32_t monitor_id)
 {
 	chan->event_word = (void *)(int_page + EVENT_PAGE_SEND + relid / 32 * 4);
 	chan->event_bit = 1u << relid % 32;
 	chan->monitor_word = (void *)(monitor_page + MONITOR_PAGE_GROUPS + monitor_id / 32 * 8);
 	chan->monitor_bit = 1u << monitor_id % 32;
+	chan->latency = (void *)(monitor_page + MONITOR_PAGE_LATENCY + monitor_id * 2);
 }
 
 static int read_map(const char *folder, unsigned int number, struct uio_map *map)
@@ -107,9 +125,17 @@ static int read_map(const char *folder, unsigned int number, struct uio_map *map
 	return err;
 }
 
-/* Maps what UIO offers under @name; its address in @addr, its size in @size */
+/* A name that ends with a colon stands for all that begin so. */
+static bool is_named(const struct uio_map *m, const char *name)
+{
+	size_t len = strlen(name);
+
+	return name[len - 1] == ':' ? !strncmp(m->name, name, len) : !strcmp(m->name, name);
+}
+
+/* Maps what UIO offers under @name, its address in @addr; @found says what that is */
 static int map_uio(struct vmbus_channel *chan, const char *name, int which, void **addr,
-		   size_t *size)
+		   struct uio_map *found)
 {
 	const struct vmbus_device *dev = chan->device;
 	size_t page = page_size();
@@ -121,11 +147,11 @@ static int map_uio(struct vmbus_channel *chan, const char *name, int which, void
 		return fail(-ENOMEM, "out of memory");
 	for (unsigned int i = 0; ; i++) {
 		err = read_map(folder, i, &m);
-		if (err || !strcmp(m.name, name))
+		if (err || is_named(&m, name))
 			break;
 	}
 	if (err == -ENOENT)
-		err = fail(-EPROTO, "%s: no map named %s in %s", dev->instance, name, folder);
+		fail(err, "%s: no map named %s in %s", dev->instance, name, folder);
 	else if (err)
 		fail(err, "%s: %s/map%u: %s", dev->instance, folder, m.number, strerror(-err));
 	else if (!m.size || m.size > INT32_MAX || m.offset >= page)
@@ -142,7 +168,7 @@ static int map_uio(struct vmbus_channel *chan, const char *name, int which, void
 		goto err_folder;
 	}
 	*addr = (unsigned char *)chan->maps[which].addr + m.offset;
-	*size = m.size;
+	*found = m;
 
 err_folder:
 	free(folder);
@@ -173,43 +199,54 @@ static int check_uio(struct vmbus_channel *chan)
 	return 0;
 }
 
-static int open_monitor(struct vmbus_channel *chan)
+/* map_uio() of what every device has */
+static int must_map(struct vmbus_channel *chan, const char *name, int which, void **addr,
+		    struct uio_map *found)
+{
+	int err = map_uio(chan, name, which, addr, found);
+
+	return err == -ENOENT ? -EPROTO : err;
+}
+
+/* @folder has the channel's monitor_id, if it is monitored */
+static int open_monitor(struct vmbus_channel *chan, const char *folder, uint64_t relid)
 {
 	const struct vmbus_device *dev = chan->device;
 	void *int_page, *monitor_page;
-	uint64_t relid, monitor_id;
-	size_t size;
+	struct uio_map map;
+	uint64_t monitor_id;
 	int err;
 
-	err = read_attribute_u64(dev->sysfs, "monitor_id", &monitor_id);
+	if (relid >= EVENT_CHANNELS)
+		return fail(-EPROTO, "%s: channel id %llu", dev->instance,
+			    (unsigned long long)relid);
+	chan->relid = relid;
+	err = read_attribute_u64(folder, "monitor_id", &monitor_id);
 	if (err == -ENOENT)
 		return 0;	/* not monitored: signalled by write(2) */
 	if (err)
-		return fail(err, "%s/monitor_id: %s", dev->sysfs, strerror(-err));
-	err = read_attribute_u64(dev->sysfs, "id", &relid);
-	if (err)
-		return fail(err, "%s/id: %s", dev->sysfs, strerror(-err));
-	if (relid >= EVENT_CHANNELS || monitor_id >= MONITOR_TRIGGERS)
-		return fail(-EPROTO, "%s: channel id %llu, monitor id %llu", dev->instance,
-			    (unsigned long long)relid, (unsigned long long)monitor_id);
-	err = map_uio(chan, "int_page", MAP_INT_PAGE, &int_page, &size);
-	if (!err && size < HV_PAGE_SIZE)
-		err = fail(-EPROTO, "%s: int_page of %zu bytes", dev->instance, size);
+		return fail(err, "%s/monitor_id: %s", folder, strerror(-err));
+	if (monitor_id >= MONITOR_TRIGGERS)
+		return fail(-EPROTO, "%s: monitor id %llu", dev->instance,
+			    (unsigned long long)monitor_id);
+	err = must_map(chan, "int_page", MAP_INT_PAGE, &int_page, &map);
+	if (!err && map.size < HV_PAGE_SIZE)
+		err = fail(-EPROTO, "%s: int_page of %llu bytes", dev->instance,
+			   (unsigned long long)map.size);
 	if (!err)
-		err = map_uio(chan, "monitor_page", MAP_MONITOR_PAGE, &monitor_page, &size);
-	if (!err && size < HV_PAGE_SIZE)
-		err = fail(-EPROTO, "%s: monitor_page of %zu bytes", dev->instance, size);
+		err = must_map(chan, "monitor_page", MAP_MONITOR_PAGE, &monitor_page, &map);
+	if (!err && map.size < HV_PAGE_SIZE)
+		err = fail(-EPROTO, "%s: monitor_page of %llu bytes", dev->instance,
+			   (unsigned long long)map.size);
 	if (!err)
-		set_monitor(chan, int_page, monitor_page, relid, monitor_id);
+		channel_set_monitor(chan, int_page, monitor_page, relid, monitor_id);
 	return err;
 }
 
-int vmbus_channel_open_device(const struct vmbus_device *dev, struct vmbus_channel **result)
+/* A channel without rings yet: the device's file, open, and sure to be that device's */
+static int open_uio(const struct vmbus_device *dev, struct vmbus_channel **result)
 {
-	size_t page = page_size(), size;
 	struct vmbus_channel *chan;
-	unsigned char *rings;
-	void *addr;
 	int err;
 
 	if (!dev->uio)
@@ -233,29 +270,56 @@ int vmbus_channel_open_device(const struct vmbus_device *dev, struct vmbus_chann
 	err = check_uio(chan);
 	if (err)
 		goto err_close;
+	*result = chan;
+	return 0;
 
-	err = map_uio(chan, "txrx_rings", MAP_RINGS, &addr, &size);
+err_close:
+	vmbus_channel_close(chan);
+	return err;
+}
+
+/* Both rings, one after the other, in @size bytes at @rings */
+static int open_rings(struct vmbus_channel *chan, unsigned char *rings, uint64_t size)
+{
+	const struct vmbus_device *dev = chan->device;
+	size_t page = page_size();
+	int err;
+
+	/* Two rings of whole pages, each with a page for its header and at least one for data */
+	if ((uintptr_t)rings % page || size % (2 * page) || size < 4 * page)
+		return fail(-EPROTO, "%s: rings of %llu bytes with pages of %zu", dev->instance,
+			    (unsigned long long)size, page);
+	err = channel_attach(chan, rings, size / 2, rings + size / 2, size / 2, page);
+	if (channel_check(chan))
+		return fail(-ENODEV, "%s: the device went away", dev->instance);
+	if (err == -ENOMEM)
+		return fail(err, "out of memory");
+	return err ? fail(err, "%s: impossible index in a ring", dev->instance) : 0;
+}
+
+int vmbus_channel_open_device(const struct vmbus_device *dev, struct vmbus_channel **result)
+{
+	struct vmbus_channel *chan;
+	struct uio_map map;
+	uint64_t relid;
+	void *rings;
+	int err;
+
+	err = open_uio(dev, &chan);
+	if (err)
+		return err;
+	err = must_map(chan, "txrx_rings", MAP_RINGS, &rings, &map);
 	if (err)
 		goto err_close;
-	rings = addr;
-	/* Two rings of whole pages, each with a page for its header and at least one for data */
-	if ((uintptr_t)rings % page || size % (2 * page) || size < 4 * page) {
-		err = fail(-EPROTO, "%s: rings of %zu bytes with pages of %zu", dev->instance, size,
-			   page);
+	err = open_rings(chan, rings, map.size);
+	if (err)
 		goto err_close;
-	}
-	err = tx_ring_attach(&chan->tx, rings, size / 2, page);
-	if (!err)
-		err = rx_ring_attach(&chan->rx, rings + size / 2, size / 2, page);
-	if (channel_check(chan)) {
-		err = fail(-ENODEV, "%s: the device went away", dev->instance);
-		goto err_close;
-	}
+	err = read_attribute_u64(dev->sysfs, "id", &relid);
 	if (err) {
-		fail(err, "%s: impossible index in a ring", dev->instance);
+		fail(err, "%s/id: %s", dev->sysfs, strerror(-err));
 		goto err_close;
 	}
-	err = open_monitor(chan);
+	err = open_monitor(chan, dev->sysfs, relid);
 	if (err)
 		goto err_close;
 	*result = chan;
@@ -279,152 +343,219 @@ int vmbus_channel_open(const char *id, struct vmbus_channel **chan)
 	return err;
 }
 
-static int check_ring(const char *which, const void *ring, size_t size, size_t header_size)
+static bool has_ring(const char *folder)
 {
-	if (!ring || (uintptr_t)ring % 8)
-		return fail(-EINVAL, "%s_ring at %p", which, ring);
-	if (size % 8 || size > INT32_MAX || header_size > size ||
-	    size - header_size < RING_DATA_MIN)
-		return fail(-EINVAL, "%s_size of %zu bytes with a header of %zu", which, size,
-			    header_size);
-	return 0;
+	char *path;
+	bool has;
+
+	if (asprintf(&path, "%s/ring", folder) < 0)
+		return false;
+	has = !access(path, F_OK);
+	free(path);
+	return has;
 }
 
-int vmbus_channel_from_memory(const struct vmbus_memory *mem, struct vmbus_channel **result)
+static int by_index(const void *a, const void *b)
 {
+	const struct vmbus_subchannel *x = a, *y = b;
+
+	return (x->index > y->index) - (x->index < y->index);
+}
+
+int vmbus_subchannels(const struct vmbus_channel *primary, struct vmbus_subchannel *list,
+		      unsigned int most)
+{
+	const struct vmbus_device *dev = primary->device;
+	unsigned int found = 0;
+	struct dirent *entry;
+	char *folder, *end;
+	uint64_t index;
+	int err = 0;
+	DIR *d;
+
+	if (!dev)
+		return fail(-EOPNOTSUPP, "a channel from memory has no sub-channels");
+	if (asprintf(&folder, "%s/channels", dev->sysfs) < 0)
+		return fail(-ENOMEM, "out of memory");
+	d = opendir(folder);
+	if (!d) {
+		err = fail(errno == ENOENT ? -ENODEV : -errno, "%s: %s", folder, strerror(errno));
+		goto err_folder;
+	}
+	for (;;) {
+		unsigned long relid;
+		char *path;
+
+		errno = 0;
+		entry = readdir(d);
+		if (!entry) {
+			if (errno)
+				err = fail(-errno, "%s: %s", folder, strerror(errno));
+			break;
+		}
+		relid = strtoul(entry->d_name, &end, 10);
+		if (*end || end == entry->d_name || relid >= EVENT_CHANNELS)
+			continue;
+		if (asprintf(&path, "%s/%s", folder, entry->d_name) < 0) {
+			err = fail(-ENOMEM, "out of memory");
+			break;
+		}
+		err = read_attribute_u64(path, "subchannel_id", &index);
+		if (err && err != -ENOENT && err != -ENODEV)
+			fail(err, "%s/subchannel_id: %s", path, strerror(-err));
+		/* It has a ring once the driver has opened it. */
+		if (!err && index && index <= UINT16_MAX && has_ring(path)) {
+			if (found < most)
+				list[found] = (struct vmbus_subchannel){ relid, index };
+			found++;
+		}
+		free(path);
+		if (err == -ENOENT || err == -ENODEV)
+			err = 0;	/* went away meanwhile */
+		if (err)
+			break;
+	}
+	closedir(d);
+	if (!err && most)
+		qsort(list, found < most ? found : most, sizeof(*list), by_index);
+
+err_folder:
+	free(folder);
+	return err ? err : (int)found;
+}
+
+int vmbus_subchannel_open(const struct vmbus_channel *primary, uint32_t relid,
+			  struct vmbus_channel **result)
+{
+	const struct vmbus_device *dev = primary->device;
 	struct vmbus_channel *chan;
-	size_t header_size;
+	char *folder, *path;
+	uint64_t index;
 	struct stat st;
+	int fd, err;
+
+	if (!dev)
+		return fail(-EOPNOTSUPP, "a channel from memory has no sub-channels");
+	if (asprintf(&folder, "%s/channels/%u", dev->sysfs, relid) < 0)
+		return fail(-ENOMEM, "out of memory");
+	if (asprintf(&path, "%s/ring", folder) < 0) {
+		err = fail(-ENOMEM, "out of memory");
+		goto err_folder;
+	}
+	err = read_attribute_u64(folder, "subchannel_id", &index);
+	if (err) {
+		fail(err, "%s/subchannel_id: %s", folder, strerror(-err));
+		goto err_path;
+	}
+	if (!index) {
+		err = fail(-EINVAL, "%s: channel %u is the primary", dev->instance, relid);
+		goto err_path;
+	}
+	/* A descriptor of its own for the interrupts: each reader of one would take the others'. */
+	err = open_uio(dev, &chan);
+	if (err)
+		goto err_path;
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &st)) {
+		err = fail(-errno, "%s: cannot open %s: %s", dev->instance, path, strerror(errno));
+		goto err_fd;
+	}
+	if (st.st_size <= 0 || st.st_size > INT32_MAX) {
+		err = fail(-EPROTO, "%s: %s of %lld bytes", dev->instance, path,
+			   (long long)st.st_size);
+		goto err_fd;
+	}
+	err = map(chan, MAP_RINGS, fd, st.st_size, 0);
+	if (err) {
+		fail(err, "%s: cannot map %s, %lld bytes: %s", dev->instance, path,
+		     (long long)st.st_size, strerror(-err));
+		goto err_fd;
+	}
+	err = open_rings(chan, chan->maps[MAP_RINGS].addr, st.st_size);
+	if (!err)
+		err = open_monitor(chan, folder, relid);
+	if (!err)
+		*result = chan;
+
+err_fd:
+	if (fd >= 0)
+		close(fd);
+	if (err)
+		vmbus_channel_close(chan);
+err_path:
+	free(path);
+err_folder:
+	free(folder);
+	return err;
+}
+
+int vmbus_channel_buffer(struct vmbus_channel *chan, enum vmbus_buffer_kind kind,
+			 struct vmbus_buffer *buffer)
+{
+	static const struct { const char *name; int map; } buffers[] = {
+		[VMBUS_BUFFER_RECV] = { "recv:", MAP_RECV_BUFFER },
+		[VMBUS_BUFFER_SEND] = { "send:", MAP_SEND_BUFFER },
+	};
+	struct uio_map map;
+	unsigned long gpadl;
+	char *end;
+	void *addr;
 	int err;
 
-	if (mem->struct_size != sizeof(*mem))
-		return fail(-EINVAL, "struct_size of %zu, not %zu", mem->struct_size, sizeof(*mem));
-	if (mem->flags & ~VMBUS_MEMORY_RESET)
-		return fail(-EINVAL, "flags 0x%x", mem->flags);
-	header_size = mem->header_size ? mem->header_size : page_size();
-	if (header_size % 8 || header_size < 128)
-		return fail(-EINVAL, "header_size of %zu", header_size);
-	err = check_ring("tx", mem->tx_ring, mem->tx_size, header_size);
-	if (!err)
-		err = check_ring("rx", mem->rx_ring, mem->rx_size, header_size);
+	if ((unsigned int)kind >= sizeof(buffers) / sizeof(buffers[0]))
+		return fail(-EINVAL, "buffer %d", kind);
+	if (!chan->device)
+		return fail(-EOPNOTSUPP, "a channel from memory has no buffers");
+	if (channel_check(chan))
+		return fail(channel_check(chan), "%s: the channel has ended", chan->device->instance);
+	if (chan->maps[buffers[kind].map].addr) {
+		*buffer = chan->buffers[kind];
+		return 0;
+	}
+	err = map_uio(chan, buffers[kind].name, buffers[kind].map, &addr, &map);
 	if (err)
 		return err;
-	if (!mem->int_page != !mem->monitor_page)
-		return fail(-EINVAL, "int_page or monitor_page is missing");
-	if (mem->int_page && ((uintptr_t)mem->int_page % 8 || (uintptr_t)mem->monitor_page % 8))
-		return fail(-EINVAL, "int_page or monitor_page is not aligned");
-	if (mem->relid >= EVENT_CHANNELS || mem->monitor_id >= MONITOR_TRIGGERS)
-		return fail(-EINVAL, "relid %u, monitor_id %u", mem->relid, mem->monitor_id);
-	if (mem->fd >= 0 && fstat(mem->fd, &st))
-		return fail(-EINVAL, "fd %d: %s", mem->fd, strerror(errno));
-
-	chan = channel_alloc();
-	if (!chan)
-		return fail(-ENOMEM, "out of memory");
-	chan->fd = mem->fd < 0 ? -1 : mem->fd;
-	chan->fd_is_socket = mem->fd >= 0 && S_ISSOCK(st.st_mode);
-	chan->signal = mem->signal;
-	chan->ctx = mem->ctx;
-	if (mem->int_page)
-		set_monitor(chan, mem->int_page, mem->monitor_page, mem->relid, mem->monitor_id);
-	if (mem->flags & VMBUS_MEMORY_RESET) {
-		ring_reset(mem->tx_ring);
-		ring_reset(mem->rx_ring);
+	errno = 0;
+	gpadl = strtoul(map.name + strlen(buffers[kind].name), &end, 0);
+	if (errno || *end || !gpadl || gpadl > UINT32_MAX) {
+		channel_disown(chan, buffers[kind].map);
+		return fail(-EPROTO, "%s: map named %s", chan->device->instance, map.name);
 	}
-	err = tx_ring_attach(&chan->tx, mem->tx_ring, mem->tx_size, header_size);
-	if (!err)
-		err = rx_ring_attach(&chan->rx, mem->rx_ring, mem->rx_size, header_size);
-	if (err) {
-		fail(err, "impossible index in a ring");
-		vmbus_channel_close(chan);
-		return err;
-	}
-	*result = chan;
+	chan->buffers[kind] = (struct vmbus_buffer){ addr, map.size, gpadl };
+	*buffer = chan->buffers[kind];
 	return 0;
 }
 
-/* One side of a pair; it takes over @fd, also when it fails */
-static int open_side(int memory, int fd, size_t ring_size, bool host, struct vmbus_channel **result)
+void vmbus_channel_set_several_senders(struct vmbus_channel *chan, int on)
 {
-	void *rings[2] = { NULL, NULL };
-	struct vmbus_memory mem = {
-		.struct_size = sizeof(mem),
-		.flags = host ? 0 : VMBUS_MEMORY_RESET,
-		.tx_size = ring_size,
-		.rx_size = ring_size,
-		.fd = fd,
-	};
-	struct vmbus_channel *chan;
-	int err = 0;
-
-	for (int i = 0; i < 2; i++) {
-		rings[i] = mmap(NULL, ring_size, PROT_READ | PROT_WRITE, MAP_SHARED, memory,
-				(off_t)i * ring_size);
-		if (rings[i] == MAP_FAILED) {
-			err = fail(-errno, "cannot map a ring of %zu bytes: %s", ring_size,
-				   strerror(errno));
-			rings[i] = NULL;
-			goto err_rings;
-		}
-	}
-	mem.tx_ring = rings[host];
-	mem.rx_ring = rings[!host];
-	err = vmbus_channel_from_memory(&mem, &chan);
-	if (err)
-		goto err_rings;
-	for (int i = 0; i < 2; i++) {
-		err = own(chan, MAP_RINGS + i, rings[i], ring_size);
-		if (err) {
-			fail(err, "out of memory");
-			goto err_channel;
-		}
-		rings[i] = NULL;
-	}
-	chan->own_fd = true;
-	*result = chan;
-	return 0;
-
-err_channel:
-	vmbus_channel_close(chan);
-err_rings:
-	for (int i = 0; i < 2; i++)
-		if (rings[i])
-			munmap(rings[i], ring_size);
-	close(fd);
-	return err;
+	chan->several_senders = on;
 }
 
-int vmbus_channel_pair(size_t ring_size, struct vmbus_channel **guest, struct vmbus_channel **host)
+int vmbus_channel_latency(const struct vmbus_channel *chan)
 {
-	size_t page = page_size();
-	int memory, fd[2], err;
+	int err = channel_check(chan), value;
 
-	if (ring_size % page || ring_size < 2 * page || ring_size > INT32_MAX)
-		return fail(-EINVAL, "rings of %zu bytes with pages of %zu", ring_size, page);
-	memory = memfd_create("vmbus rings", MFD_CLOEXEC);
-	if (memory < 0)
-		return fail(-errno, "memfd_create: %s", strerror(errno));
-	if (ftruncate(memory, 2 * (off_t)ring_size)) {
-		err = fail(-errno, "memory for two rings of %zu bytes: %s", ring_size,
-			   strerror(errno));
-		goto err_memory;
-	}
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fd)) {
-		err = fail(-errno, "socketpair: %s", strerror(errno));
-		goto err_memory;
-	}
-	err = open_side(memory, fd[0], ring_size, false, guest);
-	if (err) {
-		close(fd[1]);
-		goto err_memory;
-	}
-	err = open_side(memory, fd[1], ring_size, true, host);
 	if (err)
-		vmbus_channel_close(*guest);
+		return err;
+	if (!chan->latency)
+		return -EOPNOTSUPP;
+	value = READ_ONCE(*chan->latency) / LATENCY_PER_US;
+	err = channel_check(chan);
+	return err ? err : value;
+}
 
-err_memory:
-	close(memory);
-	return err;
+int vmbus_channel_set_latency(struct vmbus_channel *chan, unsigned int microseconds)
+{
+	int err = channel_check(chan);
+
+	if (err)
+		return err;
+	if (!chan->latency)
+		return -EOPNOTSUPP;
+	if (microseconds > UINT16_MAX / LATENCY_PER_US)
+		return -ERANGE;
+	WRITE_ONCE(*chan->latency, microseconds * LATENCY_PER_US);
+	return channel_check(chan);
 }
 
 const struct vmbus_device *vmbus_channel_device(const struct vmbus_channel *chan)
@@ -444,10 +575,15 @@ size_t vmbus_channel_rx_size(const struct vmbus_channel *chan)
 
 size_t vmbus_channel_max_payload(const struct vmbus_channel *chan)
 {
-	return tx_ring_max_payload(&chan->tx);
+	return chan->tx.most;
 }
 
 int vmbus_channel_is_monitored(const struct vmbus_channel *chan)
 {
 	return chan->monitor_word != NULL;
+}
+
+uint32_t vmbus_channel_relid(const struct vmbus_channel *chan)
+{
+	return chan->relid;
 }

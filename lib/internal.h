@@ -2,10 +2,24 @@
 #ifndef VMBUS_INTERNAL_H
 #define VMBUS_INTERNAL_H
 
+#include <pthread.h>
+
 #include "ring.h"
 #include "vmbus_bufring.h"
 
 #define HV_PAGE_SIZE 4096u	/* the hypervisor's, whatever ours is */
+
+/* Of the interrupt page, the second half is from guest to host: a bit for each channel id. */
+#define EVENT_PAGE_SEND		2048u
+#define EVENT_CHANNELS		(2048u * 8)
+/*
+ * In the monitor page, groups of 32 triggers: 8 bytes each, the pending bits first. Further on, for
+ * each trigger, how long the host may leave it, in units of 100 ns.
+ */
+#define MONITOR_PAGE_GROUPS	8u
+#define MONITOR_PAGE_LATENCY	576u
+#define MONITOR_TRIGGERS	128u
+#define LATENCY_PER_US		10
 
 /* Where sysfs and the device files are */
 const char *sysfs_root(void);
@@ -42,7 +56,10 @@ struct mapping {
 	struct range *range;
 };
 
-enum { MAP_RINGS, MAP_RINGS_2, MAP_INT_PAGE, MAP_MONITOR_PAGE, MAP_COUNT };
+enum {
+	MAP_RINGS, MAP_RINGS_2, MAP_INT_PAGE, MAP_MONITOR_PAGE, MAP_RECV_BUFFER, MAP_SEND_BUFFER,
+	MAP_COUNT
+};
 
 struct vmbus_channel {
 	struct tx_ring tx;
@@ -53,6 +70,9 @@ struct vmbus_channel {
 	 * touches the rings from then on, for on a rescind the kernel takes their pages away.
 	 */
 	alignas(CACHE_LINE) _Atomic int dead;
+
+	bool several_senders;	/* they take turns with the lock */
+	pthread_mutex_t send_lock;
 
 	int fd;			/* -1: none */
 	bool own_fd;
@@ -65,10 +85,27 @@ struct vmbus_channel {
 	uint32_t event_bit;
 	_Atomic uint32_t *monitor_word;
 	uint32_t monitor_bit;
+	_Atomic uint16_t *latency;	/* of the monitor page, in 100 ns */
+
+	uint32_t relid;			/* of a device's channel, or what the caller said */
+	counter interrupts;
 
 	struct mapping maps[MAP_COUNT];
+	struct vmbus_buffer buffers[2];
 	struct vmbus_device *device;
 };
+
+static inline void send_lock(struct vmbus_channel *chan)
+{
+	if (unlikely(chan->several_senders))
+		pthread_mutex_lock(&chan->send_lock);
+}
+
+static inline void send_unlock(struct vmbus_channel *chan)
+{
+	if (unlikely(chan->several_senders))
+		pthread_mutex_unlock(&chan->send_lock);
+}
 
 /* Remembers that the channel is dead, and returns @err */
 static inline int channel_dead(struct vmbus_channel *chan, int err)
@@ -87,6 +124,16 @@ static inline int channel_check(const struct vmbus_channel *chan)
 	smp_rmb();
 	return READ_ONCE(chan->dead);
 }
+
+size_t page_size(void);
+struct vmbus_channel *channel_alloc(void);
+/* 0, -EIO (the indices that are there), -ENOMEM */
+int channel_attach(struct vmbus_channel *chan, void *tx_ring, size_t tx_size, void *rx_ring,
+		   size_t rx_size, size_t header_size);
+/* Makes a mapping the channel's own, to be undone by its close */
+int channel_own(struct vmbus_channel *chan, int which, void *addr, size_t size);
+void channel_set_monitor(struct vmbus_channel *chan, unsigned char *int_page,
+			 unsigned char *monitor_page, uint32_t relid, uint32_t monitor_id);
 
 /* Watches a mapping that is the channel's own; NULL: out of memory */
 struct range *guard_add(struct vmbus_channel *chan, void *addr, size_t size);

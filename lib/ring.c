@@ -1,26 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /* The ring itself: indices, packets, and when the other side has to hear of it. */
 
-#include <errno.h>
-#include <string.h>
-
 #include "ring.h"
-
-static bool index_ok(uint32_t index, uint32_t size)
-{
-	return index < size && index % 8 == 0;
-}
-
-static uint32_t index_add(uint32_t index, uint32_t bytes, uint32_t size)
-{
-	index += bytes;		/* sizes are below 2 GiB */
-	return index < size ? index : index - size;
-}
-
-static uint32_t bytes_used(uint32_t read, uint32_t write, uint32_t size)
-{
-	return write >= read ? write - read : size - (read - write);
-}
 
 void ring_reset(void *ring)
 {
@@ -32,10 +13,13 @@ void ring_reset(void *ring)
 
 int tx_ring_attach(struct tx_ring *tx, void *ring, size_t size, size_t header_size)
 {
+	uint32_t most = size - header_size - RING_TRAILER - 8;	/* full must not look empty */
+
 	*tx = (struct tx_ring){
 		.shared = ring,
 		.data = (unsigned char *)ring + header_size,
 		.size = size - header_size,
+		.most = (most < RING_PACKET_MOST ? most : RING_PACKET_MOST) - RING_DESCRIPTOR,
 	};
 	tx->write = smp_load_acquire(&tx->shared->write_index);
 	tx->published = tx->write;
@@ -53,35 +37,25 @@ int rx_ring_attach(struct rx_ring *rx, void *ring, size_t size, size_t header_si
 	return index_ok(rx->read, rx->size) ? 0 : -EIO;
 }
 
-uint32_t tx_ring_max_payload(const struct tx_ring *tx)
-{
-	/* The length has 16 bits, in units of 8. 8 bytes stay free: full must not look empty. */
-	uint32_t most = UINT16_MAX * 8u;
-
-	if (most > tx->size - RING_TRAILER - 8)
-		most = tx->size - RING_TRAILER - 8;
-	return most - RING_DESCRIPTOR;
-}
-
-uint32_t tx_ring_need(uint32_t len)
-{
-	return RING_DESCRIPTOR + ((len + 7) & ~7u) + RING_TRAILER;
-}
-
-int tx_ring_fits(const struct tx_ring *tx, uint32_t need)
+int tx_ring_look(struct tx_ring *tx, uint32_t need)
 {
 	/* Acquire: the host has read what lay there before we write over it. */
 	uint32_t read = smp_load_acquire(&tx->shared->read_index);
 
+	if (tx->reserved)
+		return -EBUSY;
 	if (!index_ok(read, tx->size))
 		return -EIO;
-	return tx->size - bytes_used(read, tx->write, tx->size) > need;
+	tx->room = tx->size - bytes_used(read, tx->write, tx->size);
+	return tx->room > need;
 }
 
-static void tx_ring_copy(struct tx_ring *tx, const void *from, uint32_t len)
+void tx_ring_append(struct tx_ring *tx, const void *from, uint32_t len)
 {
 	uint32_t first = tx->size - tx->write;
 
+	if (!len)
+		return;
 	if (first > len)
 		first = len;
 	memcpy(tx->data + tx->write, from, first);
@@ -90,24 +64,47 @@ static void tx_ring_copy(struct tx_ring *tx, const void *from, uint32_t len)
 	tx->write = index_add(tx->write, len, tx->size);
 }
 
-void tx_ring_write(struct tx_ring *tx, uint16_t type, uint16_t flags, uint64_t transaction_id,
-		   const struct iovec *iov, int iovcnt, uint32_t len)
+static void append_u64(struct tx_ring *tx, uint64_t value)
+{
+	tx_ring_append(tx, &value, sizeof(value));
+}
+
+/* Zeros up to the next multiple of 8, and the trailer */
+static void tx_ring_finish(struct tx_ring *tx, uint32_t start, uint32_t len)
 {
 	static const unsigned char zeros[8];
-	uint32_t total = tx_ring_need(len) - RING_TRAILER;
-	uint64_t trailer = (uint64_t)tx->write << 32;
-	uint64_t descriptor[2] = {
-		(uint64_t)flags << 48 | (uint64_t)(total / 8) << 32 |
-			(uint64_t)(RING_DESCRIPTOR / 8) << 16 | type,
-		transaction_id,
-	};
 
-	tx_ring_copy(tx, descriptor, sizeof(descriptor));
-	for (int i = 0; i < iovcnt; i++)
-		if (iov[i].iov_len)
-			tx_ring_copy(tx, iov[i].iov_base, iov[i].iov_len);
-	tx_ring_copy(tx, zeros, total - RING_DESCRIPTOR - len);
-	tx_ring_copy(tx, &trailer, sizeof(trailer));
+	tx_ring_append(tx, zeros, -len & 7);
+	append_u64(tx, (uint64_t)start << 32);
+}
+
+void tx_ring_put_around(struct tx_ring *tx, uint64_t word, uint64_t transaction_id,
+			const void *payload, uint32_t len)
+{
+	uint32_t start = tx->write;
+
+	append_u64(tx, word);
+	append_u64(tx, transaction_id);
+	tx_ring_append(tx, payload, len);
+	tx_ring_finish(tx, start, len);
+}
+
+uint32_t tx_ring_begin(struct tx_ring *tx, uint16_t type, uint16_t flags, uint64_t transaction_id,
+		       uint32_t header, uint32_t len)
+{
+	uint32_t start = tx->write;
+
+	append_u64(tx, tx_ring_word(type, flags, header, tx_ring_need(len) - RING_TRAILER));
+	append_u64(tx, transaction_id);
+	return start;
+}
+
+void tx_ring_end(struct tx_ring *tx, uint32_t start, uint32_t len)
+{
+	uint32_t need = tx_ring_need(len);
+
+	tx_ring_finish(tx, start, len);
+	tx_ring_advance(tx, need, 1);
 }
 
 void tx_ring_want(struct tx_ring *tx, uint32_t need)
@@ -121,7 +118,7 @@ void tx_ring_want(struct tx_ring *tx, uint32_t need)
 
 bool tx_ring_publish(struct tx_ring *tx)
 {
-	uint32_t old = tx->published;
+	uint32_t old = tx->published, mask, read;
 
 	if (tx->write == old)
 		return false;
@@ -129,76 +126,36 @@ bool tx_ring_publish(struct tx_ring *tx)
 	smp_store_release(&tx->shared->write_index, tx->write);
 	/* The host sees the packets before it sleeps, or we see that it has read everything. */
 	smp_mb();
-	if (READ_ONCE(tx->shared->interrupt_mask))
+	mask = smp_load_acquire(&tx->shared->interrupt_mask);
+	/* It lies beside the mask, so the room comes for nothing; a bad one is for the next look. */
+	read = smp_load_acquire(&tx->shared->read_index);
+	if (!tx->reserved)
+		tx->room = index_ok(read, tx->size) ?
+			tx->size - bytes_used(read, tx->write, tx->size) : 0;
+	count_up(&tx->publications, 1);
+	if (mask || read != old)
 		return false;
-	smp_rmb();
-	return READ_ONCE(tx->shared->read_index) == old;
+	count_up(&tx->signals, 1);
+	return true;
 }
 
-int64_t rx_ring_avail(const struct rx_ring *rx)
+int rx_ring_peek_again(struct rx_ring *rx, struct rx_packet *pkt)
 {
-	/* Acquire: what the host wrote is there before we read it. */
-	uint32_t write = smp_load_acquire(&rx->shared->write_index);
+	int64_t avail = rx_ring_look(rx);
 
-	if (!index_ok(write, rx->size))
-		return -EIO;
-	return bytes_used(rx->read, write, rx->size);
+	if (avail <= 0)
+		return avail ? avail : -EAGAIN;
+	return rx_ring_parse(rx, rx->read, avail, pkt);
 }
 
-static uint64_t rx_ring_word(const struct rx_ring *rx, uint32_t offset)
-{
-	uint32_t index = index_add(rx->read, offset, rx->size);
-
-	/* An atomic load, so that the compiler cannot come back for the word after the checks. */
-	return READ_ONCE(*(ring_word *)(void *)(rx->data + index));
-}
-
-int rx_ring_peek(const struct rx_ring *rx, struct rx_packet *pkt)
-{
-	int64_t avail = rx_ring_avail(rx);
-
-	if (avail < 0)
-		return avail;
-	if (avail == 0)
-		return -EAGAIN;
-	pkt->advance = avail;
-	if (avail < RING_DESCRIPTOR + RING_TRAILER)
-		return -EPROTO;
-
-	pkt->word[0] = rx_ring_word(rx, 0);
-	pkt->word[1] = rx_ring_word(rx, 8);
-	pkt->header = (uint16_t)(pkt->word[0] >> 16) * 8u;
-	pkt->total = (uint16_t)(pkt->word[0] >> 32) * 8u;
-	if (pkt->total < RING_DESCRIPTOR || pkt->total + RING_TRAILER > avail)
-		return -EPROTO;
-	pkt->advance = pkt->total + RING_TRAILER;
-	if (pkt->header < RING_DESCRIPTOR || pkt->header > pkt->total)
-		return -EPROTO;
-	return 0;
-}
-
-void rx_ring_copy(const struct rx_ring *rx, uint32_t offset, void *to, uint32_t len)
-{
-	uint32_t index = index_add(rx->read, offset, rx->size);
-	uint32_t first = rx->size - index;
-
-	if (!len)
-		return;
-	if (first > len)
-		first = len;
-	memcpy(to, rx->data + index, first);
-	if (len > first)
-		memcpy((unsigned char *)to + first, rx->data, len - first);
-}
-
-bool rx_ring_consume(struct rx_ring *rx, uint32_t bytes)
+bool rx_ring_release(struct rx_ring *rx, uint32_t bytes)
 {
 	uint32_t pending, write;
 	int64_t room;
 
-	rx->read = index_add(rx->read, bytes, rx->size);
-	/* Release: we have read the packet before the host writes over it. */
+	/* Release: we have read the packets before the host writes over them. */
 	smp_store_release(&rx->shared->read_index, rx->read);
+	count_up(&rx->releases, 1);
 
 	if (!(READ_ONCE(rx->shared->feature_bits) & RING_FEATURE_PENDING_SEND_SZ))
 		return false;
@@ -212,8 +169,11 @@ bool rx_ring_consume(struct rx_ring *rx, uint32_t bytes)
 	if (!index_ok(write, rx->size))
 		return false;	/* the next look at the ring reports it */
 	room = rx->size - bytes_used(rx->read, write, rx->size);
-	/* Only the packet whose going lets the host's fit is worth a signal. */
-	return room > pending && room - bytes <= pending;
+	/* Only what lets the host's packet fit is worth a signal. */
+	if (room <= pending || room - bytes > pending)
+		return false;
+	count_up(&rx->signals, 1);
+	return true;
 }
 
 void rx_ring_mask(struct rx_ring *rx)

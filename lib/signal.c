@@ -59,8 +59,10 @@ static int take_interrupt(struct vmbus_channel *chan)
 	do {
 		n = read(chan->fd, &count, sizeof(count));
 	} while (n < 0 && errno == EINTR);
-	if (n > 0)
+	if (n > 0) {
+		count_up(&chan->interrupts, 1);
 		return 0;
+	}
 	if (n < 0 && errno == EAGAIN)
 		return -EAGAIN;
 	return channel_dead(chan, n ? meaning_of(errno) : -ENODEV);
@@ -73,14 +75,16 @@ static int look_at_rings(struct vmbus_channel *chan, unsigned int events)
 	int64_t avail;
 
 	if (events & VMBUS_WAIT_RECV) {
-		avail = rx_ring_avail(&chan->rx);
+		avail = rx_ring_look(&chan->rx);
 		if (avail < 0)
 			return avail;
 		if (avail)
 			ready |= VMBUS_WAIT_RECV;
 	}
 	if (events & VMBUS_WAIT_SEND) {
-		fits = chan->tx.pending ? tx_ring_fits(&chan->tx, chan->tx.pending) : 1;
+		send_lock(chan);
+		fits = chan->tx.pending ? tx_ring_look(&chan->tx, chan->tx.pending) : 1;
+		send_unlock(chan);
 		if (fits < 0)
 			return fits;
 		if (fits)
@@ -116,8 +120,12 @@ int vmbus_arm(struct vmbus_channel *chan, unsigned int events)
 	if (err)
 		return err;
 	rx_ring_unmask(&chan->rx);
-	if (events & VMBUS_WAIT_SEND && chan->tx.pending)
-		tx_ring_want(&chan->tx, chan->tx.pending);
+	if (events & VMBUS_WAIT_SEND) {
+		send_lock(chan);
+		if (chan->tx.pending)
+			tx_ring_want(&chan->tx, chan->tx.pending);
+		send_unlock(chan);
+	}
 	return look(chan, events);
 }
 

@@ -6,8 +6,9 @@
  * of the calling thread in words. Sizes are bytes. Everything is little-endian, as VMBus is.
  *
  * Threads: for one channel, one thread at a time may send and one at a time may receive; these may
- * be two threads, without a lock. One thread at a time may wait. Opening and closing need the
- * channel to themselves. Functions without a channel may be called from any thread.
+ * be two threads, without a lock. After vmbus_channel_set_several_senders() any number may send. One
+ * thread at a time may wait. Opening and closing need the channel to themselves. Functions without a
+ * channel may be called from any thread.
  *
  * The host is not trusted: what it can write is read once, checked, and only the copy is used. A
  * host that lies gets an error (-EIO or -EPROTO, see vmbus_recv()), never an access outside the
@@ -20,6 +21,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <sys/uio.h>
 
 #ifdef __cplusplus
@@ -143,6 +145,61 @@ int vmbus_channel_open(const char *id, struct vmbus_channel **chan);
  */
 int vmbus_channel_open_device(const struct vmbus_device *dev, struct vmbus_channel **chan);
 
+/** A sub-channel of an open device: what its driver asked the host for and the kernel has opened */
+struct vmbus_subchannel {
+	uint32_t relid;		/* names it: vmbus_subchannel_open() */
+	uint32_t index;		/* 1 for the first; the primary would be 0 */
+};
+
+/**
+ * vmbus_subchannels() - the sub-channels that a device has now
+ * @primary: from vmbus_channel_open() or vmbus_channel_open_device()
+ * @list: room for @most, sorted by index
+ *
+ * A device has them when its protocol says so: the driver asks in a message of its own, the host
+ * offers them, and some time later they are here.
+ *
+ * Returns how many there are, which may be more than @most; or -EOPNOTSUPP (from memory), -ENODEV,
+ * or what reading sysfs returned.
+ */
+int vmbus_subchannels(const struct vmbus_channel *primary, struct vmbus_subchannel *list,
+		      unsigned int most);
+
+/**
+ * vmbus_subchannel_open() - opens one sub-channel: a channel of its own, with rings and threads
+ * @primary: as for vmbus_subchannels(); it must stay open, or the kernel closes them all
+ *
+ * Where the sub-channel is not monitored, vmbus_signal() signals all channels of the device. An
+ * interrupt of any of them ends vmbus_wait() on none but those that have something to do, and makes
+ * the vmbus_fd() of each readable.
+ *
+ * Returns 0, or as vmbus_channel_open_device(); -ENOENT (no such sub-channel), -EINVAL (it is the
+ * primary). The file of its rings is for root alone by default: -EACCES.
+ */
+int vmbus_subchannel_open(const struct vmbus_channel *primary, uint32_t relid,
+			  struct vmbus_channel **chan);
+
+/** Memory that the kernel driver shares with the host beside the rings, as NICs use it */
+struct vmbus_buffer {
+	void *address;
+	size_t size;		/* bytes */
+	uint32_t gpadl;		/* the handle that the host knows it by */
+};
+
+enum vmbus_buffer_kind {
+	VMBUS_BUFFER_RECV = 0,	/* the host writes there: VMBUS_PACKET_XFER_PAGES point into it */
+	VMBUS_BUFFER_SEND = 1,	/* the host reads there */
+};
+
+/**
+ * vmbus_channel_buffer() - maps a buffer; a second call returns the same. It lives as the channel.
+ *
+ * Returns 0, or -ENOENT (the device has none), -EOPNOTSUPP (from memory), -EPROTO, -ENODEV, or what
+ * mmap() returned. Not while another thread uses the channel.
+ */
+int vmbus_channel_buffer(struct vmbus_channel *chan, enum vmbus_buffer_kind kind,
+			 struct vmbus_buffer *buffer);
+
 /** What a channel is made of without a kernel driver below: for tests, and for the host's side */
 struct vmbus_memory {
 	size_t struct_size;	/* sizeof(struct vmbus_memory) */
@@ -243,6 +300,62 @@ size_t vmbus_channel_rx_size(const struct vmbus_channel *chan);
 size_t vmbus_channel_max_payload(const struct vmbus_channel *chan);
 /** 1 when the host is signalled by monitor page, 0 when by write(2) to the UIO device */
 int vmbus_channel_is_monitored(const struct vmbus_channel *chan);
+/** The number that the host and sysfs know the channel by; from memory: what the caller said */
+uint32_t vmbus_channel_relid(const struct vmbus_channel *chan);
+
+/**
+ * vmbus_channel_latency() - how long the host may leave a signal by monitor page, in microseconds
+ *
+ * Returns 0 to 6553, or -EOPNOTSUPP (signalled by write(2)), -ENODEV.
+ */
+int vmbus_channel_latency(const struct vmbus_channel *chan);
+
+/** vmbus_channel_set_latency() - sets it. Returns 0, or these, or -ERANGE. */
+int vmbus_channel_set_latency(struct vmbus_channel *chan, unsigned int microseconds);
+
+/**
+ * vmbus_channel_set_several_senders() - whether several threads may send at a time
+ * @on: 1: the functions that send take a lock, once for each call and so once for a whole batch;
+ *	0, as from the start: they do not, which is faster
+ *
+ * vmbus_flush() of one thread shows what all have queued. From vmbus_reserve() to vmbus_commit() or
+ * vmbus_cancel(), in the same thread, the others wait. Not while another thread uses the channel.
+ */
+void vmbus_channel_set_several_senders(struct vmbus_channel *chan, int on);
+
+/** What went over a channel since it was opened; bytes as they lie in the ring, 24 more a packet */
+struct vmbus_stats {
+	uint64_t tx_packets;		/* queued */
+	uint64_t tx_bytes;
+	uint64_t tx_publications;	/* batches of them that the host was shown */
+	uint64_t tx_signals;		/* of these needed a signal */
+	uint64_t tx_full;		/* packets refused because the ring was full */
+	uint64_t rx_packets;		/* received or skipped */
+	uint64_t rx_bytes;
+	uint64_t rx_releases;		/* times that their room was given back */
+	uint64_t rx_signals;		/* of these needed a signal: the host waited for the room */
+	uint64_t rx_errors;		/* looks that met an impossible index or length */
+	uint64_t interrupts;		/* taken by vmbus_wait() or vmbus_ack() */
+};
+
+/**
+ * vmbus_channel_stats() - the counters, by any thread at any time
+ * @size: sizeof(*stats); later versions add members at the end
+ *
+ * Each is right by itself; they are not of one moment.
+ */
+void vmbus_channel_stats(const struct vmbus_channel *chan, struct vmbus_stats *stats, size_t size);
+
+/**
+ * vmbus_channel_dump() - the state of a channel and of its rings, for people
+ * @stream: gets some lines of text, whose form may change
+ * @packets: of each ring list at most that many waiting packets
+ *
+ * The host is believed no more than elsewhere. The call counts as sending and receiving.
+ *
+ * Returns 0, or why the channel has ended (which the text says too), or -EIO (writing failed).
+ */
+int vmbus_channel_dump(struct vmbus_channel *chan, FILE *stream, unsigned int packets);
 
 /* Packets */
 
@@ -305,6 +418,95 @@ int vmbus_queue(struct vmbus_channel *chan, uint16_t type, uint16_t flags, uint6
 int vmbus_queuev(struct vmbus_channel *chan, uint16_t type, uint16_t flags, uint64_t transaction_id,
 		 const struct iovec *iov, int iovcnt);
 
+/** One packet of many */
+struct vmbus_message {
+	const void *payload;
+	uint32_t length;		/* bytes of payload */
+	uint16_t type;			/* as for vmbus_send() */
+	uint16_t flags;
+	uint64_t transaction_id;
+};
+
+/**
+ * vmbus_queue_many() - vmbus_queue() of @count packets in one call
+ *
+ * Returns how many were queued; fewer than @count when the next was refused, for a reason that a
+ * call beginning with it returns. When the first was: the error of vmbus_queue(). -EINVAL: @count
+ * above 2147483647.
+ */
+int vmbus_queue_many(struct vmbus_channel *chan, const struct vmbus_message *messages,
+		     unsigned int count);
+
+/**
+ * vmbus_send_many() - vmbus_queue_many() and vmbus_flush(): one publication, one signal at most
+ *
+ * Returns as vmbus_queue_many(), or an error of vmbus_signal().
+ */
+int vmbus_send_many(struct vmbus_channel *chan, const struct vmbus_message *messages,
+		    unsigned int count);
+
+/**
+ * vmbus_reserve() - room for one packet, whose payload is then built in the ring itself
+ * @len: bytes of payload at most
+ * @payload: the result: @len bytes at a multiple of 8, with anything in them
+ *
+ * Until vmbus_commit() or vmbus_cancel() the channel sends nothing else: -EBUSY.
+ *
+ * Returns 0, or as vmbus_queue(), or -ENOMEM.
+ */
+int vmbus_reserve(struct vmbus_channel *chan, size_t len, void **payload);
+
+/**
+ * vmbus_commit() - queues the packet that was built; vmbus_flush() shows it to the host
+ * @len: bytes of payload, no more than were reserved
+ *
+ * Returns 0, or -EINVAL (more than that, or nothing is reserved; a reservation stays), or -ENODEV.
+ */
+int vmbus_commit(struct vmbus_channel *chan, uint16_t type, uint16_t flags, uint64_t transaction_id,
+		 size_t len);
+
+/** vmbus_cancel() - gives a reservation back unused; nothing happens without one */
+void vmbus_cancel(struct vmbus_channel *chan);
+
+/** A piece of guest memory, in pages of 4096 bytes whatever the system's are */
+struct vmbus_gpa_range {
+	uint32_t length;	/* bytes, 1 or more */
+	uint32_t offset;	/* into the first page, below 4096 */
+	const uint64_t *pages;	/* guest frame numbers, as many as the range touches */
+};
+
+/**
+ * vmbus_queue_gpa() - as vmbus_queue(), with memory that the host shall read or write itself
+ * @ranges: @count of them, 1 or more; travels as VMBUS_PACKET_GPA_DIRECT
+ * @payload: goes in the packet, as for vmbus_queue()
+ *
+ * The host may use the memory until it completes the packet: keep it until then.
+ *
+ * Returns as vmbus_queue(); -EINVAL (@count is 0, or a range is not as above), -EMSGSIZE (ranges,
+ * 8 bytes each and 8 for each page, and payload are together too large).
+ */
+int vmbus_queue_gpa(struct vmbus_channel *chan, uint16_t flags, uint64_t transaction_id,
+		    const struct vmbus_gpa_range *ranges, unsigned int count, const void *payload,
+		    size_t len);
+
+/** vmbus_send_gpa() - vmbus_queue_gpa() and vmbus_flush() */
+int vmbus_send_gpa(struct vmbus_channel *chan, uint16_t flags, uint64_t transaction_id,
+		   const struct vmbus_gpa_range *ranges, unsigned int count, const void *payload,
+		   size_t len);
+
+/**
+ * vmbus_gpa_pages() - the guest frame numbers of memory of this process, for a vmbus_gpa_range
+ * @addr: @len bytes anywhere
+ * @pages: room for @count numbers, of pages of 4096 bytes
+ *
+ * From /proc/self/pagemap. Only of memory that stays where it is: huge pages; pages that are merely
+ * locked may still be moved. Touch it first.
+ *
+ * Returns how many there are; or -ENOBUFS (more than @count), -EPERM (the kernel hides them from who
+ * has no CAP_SYS_ADMIN), -EFAULT (not all of it is in memory), or what opening or reading returned.
+ */
+int vmbus_gpa_pages(const void *addr, size_t len, uint64_t *pages, unsigned int count);
+
 /**
  * vmbus_publish() - lets the host see what is queued, and decides whether it must be signalled
  *
@@ -364,6 +566,81 @@ int vmbus_recv_raw(struct vmbus_channel *chan, struct vmbus_packet *pkt, void *b
  * Returns 0, or -EAGAIN (the ring is empty), or -EIO or -ENODEV as vmbus_recv().
  */
 int vmbus_skip(struct vmbus_channel *chan);
+
+/**
+ * A packet where it lies, in the ring or in a buffer. The members after transaction_id are the
+ * library's.
+ */
+struct vmbus_view {
+	const void *payload;		/* at a multiple of 8 */
+	uint32_t length;		/* bytes of payload: what was sent, rounded up to 8 */
+	uint32_t header;		/* 16 or more: what is above 16 lies right before the payload */
+	uint64_t transaction_id;
+	uint16_t type;			/* as in struct vmbus_packet */
+	uint16_t flags;
+	uint32_t end;
+	uint32_t number;
+	uint32_t reserved;
+};
+
+/**
+ * vmbus_peek() - looks at packets in the ring, without copying
+ * @views: the result, in order: the first packets not yet received
+ * @count: room in @views, 1 or more
+ *
+ * Each payload is in one piece. They stay until vmbus_release(), vmbus_recv() or the like; a second
+ * call returns the same again, and what came since. May return fewer than are there, never none.
+ *
+ * What type, length and the like say was checked and does not change. The payload is still the
+ * host's to change: read once what is checked, or copy it. And after a rescind it may read as zeros
+ * (see vmbus_guard()): believe what was read once vmbus_release() has returned 0.
+ *
+ * Returns the number of views, 1 or more; or -EAGAIN, -EPROTO, -EIO, -ENODEV as vmbus_recv(),
+ * -EINVAL (@count is 0).
+ */
+int vmbus_peek(struct vmbus_channel *chan, struct vmbus_view *views, unsigned int count);
+
+/**
+ * vmbus_release() - leaves packets behind, up to and including this one
+ * @last: of the last vmbus_peek(), and nothing was received since
+ *
+ * One publication, one decision whether the host waits for the room, for them all.
+ *
+ * Returns 0, or -ENODEV (rescinded), -EINVAL (@last is not such a view). When the host could not be
+ * signalled, the next call says so.
+ */
+int vmbus_release(struct vmbus_channel *chan, const struct vmbus_view *last);
+
+/**
+ * vmbus_recv_many() - receives packets by copying, as many as are there and fit
+ * @views: the result; payloads lie in @buf, which needs to be at a multiple of 8 if they shall be
+ * @count: room in @views, 1 or more
+ * @buf: room for @size bytes; each packet takes its length and what its header has above 16
+ *
+ * Returns the number of packets, 1 or more; or as vmbus_recv() for the first (-ENOBUFS: views[0]
+ * has its length and header, and no payload), -EINVAL (@count is 0).
+ */
+int vmbus_recv_many(struct vmbus_channel *chan, struct vmbus_view *views, unsigned int count,
+		    void *buf, size_t size);
+
+/** A part of a buffer */
+struct vmbus_range {
+	uint32_t offset;
+	uint32_t length;
+};
+
+/**
+ * vmbus_xfer_ranges() - where the data of a VMBUS_PACKET_XFER_PAGES packet lies
+ * @view: from vmbus_peek() or vmbus_recv_many()
+ * @buffer_size: bytes of the buffer that they point into: none goes beyond
+ * @set: the number of the page set, for the caller to compare
+ * @ranges: room for @most
+ *
+ * Returns how many there are; or -EPROTO (another type of packet, a count beyond its header, a range
+ * beyond the buffer), -ENOBUFS (more than @most).
+ */
+int vmbus_xfer_ranges(const struct vmbus_view *view, size_t buffer_size, uint16_t *set,
+		      struct vmbus_range *ranges, unsigned int most);
 
 /* Waiting */
 

@@ -265,6 +265,129 @@ static void another_device_under_the_number_is_refused(void)
 	CHECK(strstr(vmbus_error(), "240:3"));
 }
 
+/* A sub-channel: its rings are in a file of their own */
+static void subchannel(const char *relid, const char *index, size_t ring)
+{
+	char path[512];
+
+	put(index, SYS DEV1 "/channels/%s/subchannel_id", relid);
+	put("", SYS DEV1 "/channels/%s/ring", relid);
+	snprintf(path, sizeof(path), "%s/" SYS DEV1 "/channels/%s/ring", base, relid);
+	MUST(!truncate(path, 2 * ring));
+}
+
+static void subchannels_are_listed_and_opened(void)
+{
+	struct vmbus_channel *primary, *sub, *a, *b;
+	size_t page = getpagesize(), size;
+	struct vmbus_subchannel list[3];
+	char path[512];
+	struct stat st;
+	int fd;
+
+	machine();
+	MUST(!vmbus_channel_open("fcopy", &primary));
+	CHECK_IS(vmbus_subchannels(primary, list, 3), -ENODEV);
+	subchannel("7", "0\n", 5 * page);
+	CHECK_IS(vmbus_subchannels(primary, list, 3), 0);
+	subchannel("31", "2\n", 3 * page);
+	subchannel("30", "3\n", 3 * page);
+	subchannel("33", "1\n", 9 * page);
+	put("4\n", SYS DEV1 "/channels/40/subchannel_id");	/* not open yet */
+	put("5\n", SYS DEV1 "/channels/nonsense/subchannel_id");
+	CHECK_IS(vmbus_subchannels(primary, list, 3), 3);
+	CHECK(list[0].relid == 33 && list[0].index == 1);
+	CHECK(list[1].relid == 31 && list[1].index == 2);
+	CHECK(list[2].relid == 30 && list[2].index == 3);
+	CHECK_IS(vmbus_subchannels(primary, list, 1), 3);
+	CHECK_IS(vmbus_subchannels(primary, NULL, 0), 3);
+
+	MUST(!vmbus_subchannel_open(primary, 33, &sub));
+	CHECK_IS(vmbus_channel_tx_size(sub), 8 * page);
+	CHECK_IS(vmbus_channel_rx_size(sub), 8 * page);
+	CHECK_IS(vmbus_channel_relid(sub), 33);
+	CHECK(!vmbus_channel_is_monitored(sub));
+	CHECK(vmbus_fd(sub) >= 0 && vmbus_fd(sub) != vmbus_fd(primary));
+	CHECK_IS(vmbus_queue(sub, VMBUS_PACKET_INBAND, 0, 1, "hello", 6), 0);
+	CHECK_IS(vmbus_publish(sub), 1);
+	vmbus_channel_close(sub);
+	snprintf(path, sizeof(path), "%s/" SYS DEV1 "/channels/33/ring", base);
+	fd = open(path, O_RDONLY);
+	MUST(fd >= 0 && !fstat(fd, &st));
+	CHECK_IS(pread(fd, path, 6, page + 16), 6);
+	CHECK(!memcmp(path, "hello", 6));
+	close(fd);
+
+	/* the bits of a monitored one are its own */
+	put("40\n", SYS DEV1 "/channels/31/monitor_id");
+	MUST(!vmbus_subchannel_open(primary, 31, &sub));
+	CHECK(vmbus_channel_is_monitored(sub));
+	CHECK_IS(vmbus_signal(sub), 0);
+	vmbus_channel_close(sub);
+	snprintf(path, sizeof(path), "%s/dev/uio3", base);
+	fd = open(path, O_RDONLY);
+	CHECK_IS(pread(fd, path, 1, page + 2048 + 31 / 8), 1);
+	CHECK_IS((unsigned char)path[0], 1 << 31 % 8);
+	CHECK_IS(pread(fd, path, 1, 2 * page + 8 + 8 + 1), 1);
+	CHECK_IS(path[0], 1);
+	close(fd);
+
+	CHECK_IS(vmbus_subchannel_open(primary, 7, &sub), -EINVAL);
+	CHECK_IS(vmbus_subchannel_open(primary, 99, &sub), -ENOENT);
+	CHECK_IS(vmbus_subchannel_open(primary, 40, &sub), -ENOENT);
+	CHECK(strstr(vmbus_error(), "channels/40/ring"));
+	for (size = 0; size < 2 * page; size += page / 2) {
+		subchannel("34", "6\n", size);
+		CHECK_IS(vmbus_subchannel_open(primary, 34, &sub), -EPROTO);
+	}
+	vmbus_channel_close(primary);
+
+	MUST(!vmbus_channel_pair(2 * page, &a, &b));
+	CHECK_IS(vmbus_subchannels(a, list, 3), -EOPNOTSUPP);
+	CHECK_IS(vmbus_subchannel_open(a, 1, &sub), -EOPNOTSUPP);
+	vmbus_channel_close(a);
+	vmbus_channel_close(b);
+}
+
+static void buffers_have_addresses_and_handles(void)
+{
+	struct vmbus_channel *chan, *a, *b;
+	struct vmbus_buffer buffer, again;
+	size_t page = getpagesize();
+	char text[32];
+
+	/* In a plain file the buffers begin with its fourth and fifth page. */
+	machine();
+	MUST(!vmbus_channel_open("fcopy", &chan));
+	CHECK_IS(vmbus_channel_buffer(chan, VMBUS_BUFFER_RECV, &buffer), -ENOENT);
+	vmbus_channel_close(chan);
+	snprintf(text, sizeof(text), "0x%zx\n", 2 * page);
+	add_map(DEV1, 3, 3, "recv:3221225477\n", text);
+	add_map(DEV1, 3, 4, "send:2\n", text);
+	MUST(!vmbus_channel_open("fcopy", &chan));
+	CHECK_IS(vmbus_channel_buffer(chan, VMBUS_BUFFER_RECV, &buffer), 0);
+	CHECK_IS(buffer.size, 2 * page);
+	CHECK_IS(buffer.gpadl, 3221225477u);
+	memset(buffer.address, 1, buffer.size);
+	CHECK_IS(vmbus_channel_buffer(chan, VMBUS_BUFFER_RECV, &again), 0);
+	CHECK(again.address == buffer.address && again.gpadl == buffer.gpadl);
+	CHECK_IS(vmbus_channel_buffer(chan, VMBUS_BUFFER_SEND, &buffer), 0);
+	CHECK_IS(buffer.gpadl, 2);
+	CHECK(*(unsigned char *)buffer.address == 1);
+	CHECK_IS(vmbus_channel_buffer(chan, 2, &buffer), -EINVAL);
+	vmbus_channel_close(chan);
+
+	add_map(DEV1, 3, 4, "send:junk\n", text);
+	MUST(!vmbus_channel_open("fcopy", &chan));
+	CHECK_IS(vmbus_channel_buffer(chan, VMBUS_BUFFER_SEND, &buffer), -EPROTO);
+	CHECK(strstr(vmbus_error(), "send:junk"));
+	vmbus_channel_close(chan);
+	MUST(!vmbus_channel_pair(2 * page, &a, &b));
+	CHECK_IS(vmbus_channel_buffer(a, VMBUS_BUFFER_SEND, &buffer), -EOPNOTSUPP);
+	vmbus_channel_close(a);
+	vmbus_channel_close(b);
+}
+
 static const struct test tests[] = {
 	TEST(guids_in_every_spelling),
 	TEST(classes_by_name_and_guid),
@@ -275,6 +398,8 @@ static const struct test tests[] = {
 	TEST(a_monitored_device_is_signalled_in_its_pages),
 	TEST(wrong_maps_are_refused_with_a_reason),
 	TEST(another_device_under_the_number_is_refused),
+	TEST(subchannels_are_listed_and_opened),
+	TEST(buffers_have_addresses_and_handles),
 };
 
 int main(void)

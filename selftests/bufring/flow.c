@@ -292,8 +292,13 @@ static void epoll_loop(void)
 /* All that can be asked of a channel that has ended. The rings must not be touched any more. */
 static void check_gone(struct vmbus_channel *chan)
 {
+	const struct vmbus_message message = { buf, 8, VMBUS_PACKET_INBAND, 0, 0 };
+	const uint64_t page = 1;
+	const struct vmbus_gpa_range range = { 8, 0, &page };
 	struct iovec iov = { .iov_base = buf, .iov_len = 8 };
+	struct vmbus_view view = { .end = 32 };
 	struct vmbus_packet pkt;
+	void *payload;
 
 	CHECK_IS(vmbus_recv(chan, &pkt, buf, sizeof(buf)), -ENODEV);
 	CHECK_IS(vmbus_recv_raw(chan, &pkt, buf, sizeof(buf)), -ENODEV);
@@ -309,6 +314,16 @@ static void check_gone(struct vmbus_channel *chan)
 	CHECK_IS(vmbus_publish(chan), -ENODEV);
 	CHECK_IS(vmbus_flush(chan), -ENODEV);
 	CHECK_IS(vmbus_signal(chan), -ENODEV);
+	CHECK_IS(vmbus_queue_many(chan, &message, 1), -ENODEV);
+	CHECK_IS(vmbus_send_many(chan, &message, 1), -ENODEV);
+	CHECK_IS(vmbus_queue_gpa(chan, 0, 0, &range, 1, buf, 8), -ENODEV);
+	CHECK_IS(vmbus_send_gpa(chan, 0, 0, &range, 1, buf, 8), -ENODEV);
+	CHECK_IS(vmbus_reserve(chan, 8, &payload), -ENODEV);
+	CHECK_IS(vmbus_peek(chan, &view, 1), -ENODEV);
+	CHECK_IS(vmbus_release(chan, &view), -ENODEV);
+	CHECK_IS(vmbus_recv_many(chan, &view, 1, buf, sizeof(buf)), -ENODEV);
+	CHECK_IS(vmbus_channel_latency(chan), -ENODEV);
+	CHECK_IS(vmbus_channel_set_latency(chan, 1), -ENODEV);
 	vmbus_mask(chan);
 }
 

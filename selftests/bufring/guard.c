@@ -131,6 +131,62 @@ static int op_arm_recv(struct vmbus_channel *c) { return vmbus_arm(c, VMBUS_WAIT
 static int op_arm_send(struct vmbus_channel *c) { return vmbus_arm(c, VMBUS_WAIT_SEND); }
 static int op_ack(struct vmbus_channel *c) { return vmbus_ack(c); }
 
+static int op_many(struct vmbus_channel *c)
+{
+	const struct vmbus_message messages[2] = { { buf, 64, 6, 0, 0 }, { buf, LARGE, 6, 0, 0 } };
+
+	return vmbus_send_many(c, messages, 2);
+}
+
+static int op_gpa(struct vmbus_channel *c)
+{
+	static const uint64_t page_number = 1;
+	const struct vmbus_gpa_range range = { 8, 0, &page_number };
+
+	return vmbus_send_gpa(c, 0, 0, &range, 1, buf, LARGE);
+}
+
+static int op_reserve(struct vmbus_channel *c)
+{
+	void *payload;
+	int err = vmbus_reserve(c, LARGE, &payload);
+
+	if (err)
+		return err;
+	/* The program's own access is covered as the library's are. */
+	memset(payload, 1, LARGE);
+	return vmbus_commit(c, 6, 0, 0, LARGE);
+}
+
+static int op_peek(struct vmbus_channel *c)
+{
+	struct vmbus_view view;
+	int n = vmbus_peek(c, &view, 1);
+
+	if (n < 0)
+		return n;
+	memcpy(buf, view.payload, view.length);
+	return vmbus_release(c, &view);
+}
+
+static int op_recv_many(struct vmbus_channel *c)
+{
+	struct vmbus_view views[2];
+
+	return vmbus_recv_many(c, views, 2, buf, sizeof(buf));
+}
+
+static int op_dump(struct vmbus_channel *c)
+{
+	FILE *null = fopen("/dev/null", "we");
+	int err;
+
+	MUST(null);
+	err = vmbus_channel_dump(c, null, 8);
+	fclose(null);
+	return err;
+}
+
 static int op_mask(struct vmbus_channel *c)
 {
 	vmbus_mask(c);
@@ -171,6 +227,18 @@ static const struct operation {
 	{ "recv_raw in the middle of a packet", op_raw, RECEIVED, RING + 2 },
 	{ "send in the middle of a packet", op_send, NOTHING, 3 },
 	{ "queue in the middle of a packet", op_queue, NOTHING, 3 },
+	{ "send many", op_many, NOTHING, 0 },
+	{ "send many in the middle of a packet", op_many, NOTHING, 3 },
+	{ "send pages", op_gpa, NOTHING, 3 },
+	{ "reserve and commit", op_reserve, NOTHING, 3 },
+	{ "reserve in a full ring", op_reserve, FULL, 0 },
+	{ "peek", op_peek, RECEIVED, 0 },
+	{ "peek at an empty ring", op_peek, NOTHING, 0 },
+	{ "a payload in the ring", op_peek, RECEIVED, RING + 2 },
+	{ "recv_many", op_recv_many, RECEIVED, 0 },
+	{ "recv_many in the middle of a packet", op_recv_many, RECEIVED, RING + 2 },
+	{ "dump", op_dump, NOTHING, 0 },
+	{ "dump of packets", op_dump, RECEIVED, RING },
 };
 #define OPERATIONS (sizeof(operations) / sizeof(operations[0]))
 

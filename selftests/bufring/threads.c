@@ -152,12 +152,207 @@ static void sender_and_receiver_of_a_channel_in_two_threads(void)
 	shared_close(&s);
 }
 
+/* Several threads send on one channel, in each of the ways there are; each is received in its order. */
+#define SENDERS 3
+
+struct sender {
+	struct vmbus_channel *chan;
+	uint64_t id;
+	uint32_t messages;
+	int err;
+};
+
+static atomic_bool stop;
+
+static int send_somehow(struct vmbus_channel *chan, uint64_t first, unsigned int way,
+			uint32_t *sent)
+{
+	struct vmbus_message messages[8];
+	uint64_t values[8];
+	void *payload;
+	int n = 1, err;
+
+	for (unsigned int i = 0; i < 8; i++) {
+		values[i] = ~(first + i);
+		messages[i] = (struct vmbus_message){ &values[i], 8, 6, 0, first + i };
+	}
+	switch (way % 4) {
+	case 0:
+		err = vmbus_send(chan, 6, 0, first, values, 8);
+		break;
+	case 1:
+		n = vmbus_send_many(chan, messages, 8);
+		err = n < 0 ? n : 0;
+		break;
+	case 2:
+		err = vmbus_queue(chan, 6, 0, first, values, 8);
+		if (!err)
+			vmbus_flush(chan);
+		break;
+	default:
+		err = vmbus_reserve(chan, 64, &payload);
+		if (err)
+			break;
+		memcpy(payload, values, 8);
+		err = vmbus_commit(chan, 6, 0, first, 8);
+		vmbus_flush(chan);
+	}
+	if (!err)
+		*sent += n;
+	return err;
+}
+
+static void *send_as_one_of_several(void *arg)
+{
+	struct sender *s = arg;
+	uint32_t sent = 0;
+
+	for (unsigned int way = s->id; sent < s->messages && !stop; way++) {
+		s->err = send_somehow(s->chan, s->id << 32 | sent, way, &sent);
+		if (s->err == -EAGAIN)
+			usleep(10);
+		else if (s->err)
+			break;
+	}
+	return NULL;
+}
+
+static void several_senders(void)
+{
+	struct sender senders[SENDERS];
+	uint32_t next[SENDERS] = { 0 };
+	pthread_t thread[SENDERS];
+	struct vmbus_packet pkt;
+	uint64_t value, ended = 0;
+	struct shared s;
+	int err;
+
+	stop = false;
+	shared_open(&s, 1);
+	vmbus_channel_set_several_senders(s.guest, 1);
+	for (uint64_t i = 0; i < SENDERS; i++) {
+		senders[i] = (struct sender){ .chan = s.guest, .id = i, .messages = MESSAGES / 4 };
+		MUST(!pthread_create(&thread[i], NULL, send_as_one_of_several, &senders[i]));
+	}
+	while (ended < SENDERS) {
+		err = vmbus_recv(s.host, &pkt, &value, sizeof(value));
+		if (err == -EAGAIN) {
+			err = vmbus_wait(s.host, VMBUS_WAIT_RECV, 10000);
+			if (err > 0)
+				continue;
+		}
+		CHECK_IS(err, 0);
+		if (err)
+			break;
+		uint64_t id = pkt.transaction_id >> 32;
+
+		if (id >= SENDERS || (uint32_t)pkt.transaction_id != next[id] ||
+		    value != ~pkt.transaction_id) {
+			CHECK_IS(pkt.transaction_id, 0);
+			break;
+		}
+		ended += ++next[id] == senders[id].messages;
+	}
+	stop = true;
+	for (int i = 0; i < SENDERS; i++) {
+		pthread_join(thread[i], NULL);
+		CHECK_IS(senders[i].err == -EAGAIN ? 0 : senders[i].err, 0);
+	}
+	shared_close(&s);
+}
+
+/* The same traffic with batches and without copies */
+static void *send_batches(void *arg)
+{
+	struct traffic *t = arg;
+	struct vmbus_message messages[32];
+	unsigned char *out = malloc(32 * 64);
+
+	for (uint32_t sent = 0; sent < t->messages;) {
+		unsigned int count = t->messages - sent < 32 ? t->messages - sent : 32;
+		int n;
+
+		for (unsigned int i = 0; i < count; i++) {
+			size_t len = message_length(sent + i, t->most);
+
+			fill(out + 64 * i, sent + i, len);
+			messages[i] = (struct vmbus_message){ out + 64 * i, len, 6, 0, sent + i };
+		}
+		n = vmbus_send_many(t->chan, messages, count);
+		if (n == -EAGAIN) {
+			n = vmbus_wait(t->chan, VMBUS_WAIT_SEND, t->timeout_ms);
+			if (n > 0)
+				continue;
+		}
+		if (n < 0) {
+			traffic_fail(t, "send", n);
+			break;
+		}
+		sent += n;
+	}
+	free(out);
+	return NULL;
+}
+
+static void *receive_in_place(void *arg)
+{
+	struct traffic *t = arg;
+	struct vmbus_view views[32];
+	uint32_t received = 0;
+
+	while (received < t->messages) {
+		int n = vmbus_peek(t->chan, views, 32);
+
+		if (n == -EAGAIN) {
+			n = vmbus_wait(t->chan, VMBUS_WAIT_RECV, t->timeout_ms);
+			if (n > 0)
+				continue;
+		}
+		if (n < 0) {
+			traffic_fail(t, "peek", n);
+			break;
+		}
+		for (int i = 0; i < n; i++, received++)
+			if (views[i].transaction_id != received ||
+			    views[i].length != padded(message_length(received, t->most)) ||
+			    !filled(views[i].payload, received, message_length(received, t->most))) {
+				traffic_fail(t, "content", received);
+				return NULL;
+			}
+		if (vmbus_release(t->chan, &views[n - 1])) {
+			traffic_fail(t, "release", received);
+			break;
+		}
+	}
+	return NULL;
+}
+
+static void batches_in_place(void)
+{
+	struct traffic guest = { .messages = MESSAGES * 5, .most = 64, .timeout_ms = 10000 };
+	struct traffic host = guest;
+	struct shared s;
+	pthread_t thread;
+
+	shared_open(&s, 1);
+	guest.chan = s.guest;
+	host.chan = s.host;
+	MUST(!pthread_create(&thread, NULL, receive_in_place, &host));
+	send_batches(&guest);
+	pthread_join(thread, NULL);
+	traffic_check(&guest, "guest");
+	traffic_check(&host, "host");
+	shared_close(&s);
+}
+
 static const struct test tests[] = {
 	TEST(small_messages_one_by_one),
 	TEST(small_messages_in_bursts),
 	TEST(large_messages_in_a_small_ring),
 	TEST(mixed_messages_in_a_large_ring),
 	TEST(sender_and_receiver_of_a_channel_in_two_threads),
+	TEST(several_senders),
+	TEST(batches_in_place),
 };
 
 int main(void)

@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/* Receiving packets, copied or where they lie. */
+
+#include "internal.h"
+
+/* The next packet's descriptor: what rx_ring_peek() returns, or why the channel has ended */
+static inline int peek(struct vmbus_channel *chan, struct rx_packet *pkt)
+{
+	int dead = channel_check(chan);
+	int err;
+
+	if (unlikely(dead))
+		return dead;
+	err = rx_ring_peek(&chan->rx, pkt);
+	if (likely(!err))
+		return 0;
+	if (err != -EAGAIN)
+		count_up(&chan->rx.errors, 1);
+	dead = channel_check(chan);
+	return dead ? dead : err;
+}
+
+static inline void release(struct vmbus_channel *chan, uint32_t bytes)
+{
+	if (unlikely(rx_ring_release(&chan->rx, bytes)))
+		vmbus_signal(chan);	/* its error stays with the channel */
+}
+
+static inline void consume(struct vmbus_channel *chan, uint32_t bytes, uint32_t packets)
+{
+	rx_ring_consume(&chan->rx, bytes, packets);
+	release(chan, bytes);
+}
+
+/* The payload, or with @raw the whole packet */
+static inline int receive(struct vmbus_channel *chan, struct vmbus_packet *pkt, unsigned char *buf,
+			  size_t size, bool raw)
+{
+	struct rx_ring *rx = &chan->rx;
+	struct rx_packet p;
+	int err = peek(chan, &p);
+
+	if (unlikely(err))
+		return err;
+	*pkt = (struct vmbus_packet){
+		.type = p.word[0],
+		.flags = p.word[0] >> 48,
+		.header = p.header,
+		.length = p.total - p.header,
+		.transaction_id = p.word[1],
+	};
+	if (unlikely(size < (raw ? p.total : pkt->length))) {
+		err = channel_check(chan);
+		return err ? err : -ENOBUFS;
+	}
+	if (raw) {
+		/* The descriptor that was checked: the one in the ring may have changed. */
+		memcpy(buf, p.word, sizeof(p.word));
+		rx_ring_copy(rx, rx->read + RING_DESCRIPTOR, buf + RING_DESCRIPTOR,
+			     p.total - RING_DESCRIPTOR);
+	} else {
+		rx_ring_copy(rx, rx->read + p.header, buf, pkt->length);
+	}
+	err = channel_check(chan);
+	if (unlikely(err))
+		return err;
+	/* From here on the packet is whole and ours, whatever becomes of the channel. */
+	consume(chan, p.advance, 1);
+	return 0;
+}
+
+int vmbus_recv(struct vmbus_channel *chan, struct vmbus_packet *pkt, void *buf, size_t size)
+{
+	return receive(chan, pkt, buf, size, false);
+}
+
+int vmbus_recv_raw(struct vmbus_channel *chan, struct vmbus_packet *pkt, void *buf, size_t size)
+{
+	return receive(chan, pkt, buf, size, true);
+}
+
+int vmbus_skip(struct vmbus_channel *chan)
+{
+	struct rx_packet p;
+	int err = peek(chan, &p);
+
+	if (err && err != -EPROTO)
+		return err;
+	consume(chan, p.advance, 1);
+	return 0;
+}
+
+static inline void view_set(struct vmbus_view *view, const struct rx_packet *p, const void *payload,
+			    uint32_t end, uint32_t number)
+{
+	view->payload = payload;
+	view->length = p->total - p->header;
+	view->header = p->header;
+	view->transaction_id = p->word[1];
+	view->type = p->word[0];
+	view->flags = p->word[0] >> 48;
+	view->end = end;
+	view->number = number;
+	view->reserved = 0;
+}
+
+int vmbus_peek(struct vmbus_channel *chan, struct vmbus_view *views, unsigned int count)
+{
+	struct rx_ring *rx = &chan->rx;
+	struct rx_ring local;
+	uint32_t index, left;
+	struct rx_packet p;
+	unsigned int n = 0;
+	int err;
+
+	if (unlikely(!count))
+		return -EINVAL;
+	err = peek(chan, &p);
+	if (unlikely(err))
+		return err;
+	/* A copy that no store through @views can change, so that it stays in registers */
+	local.data = rx->data;
+	local.size = rx->size;
+	index = rx->read;
+	left = rx->avail;
+	do {
+		const unsigned char *packet = local.data + index;
+		uint32_t end = index + p.advance;
+
+		if (unlikely(end >= local.size)) {
+			if (index + p.total > local.size) {
+				/* In one piece: only one packet at a time goes around the end. */
+				rx_ring_copy(rx, index, rx->bounce, p.total);
+				packet = rx->bounce;
+			}
+			end -= local.size;
+		}
+		view_set(&views[n], &p, packet + p.header, end, n + 1);
+		index = end;
+		left -= p.advance;
+	} while (++n < count && left && likely(!rx_ring_parse(&local, index, left, &p)));
+	err = channel_check(chan);
+	return unlikely(err) ? err : (int)n;
+}
+
+int vmbus_release(struct vmbus_channel *chan, const struct vmbus_view *last)
+{
+	struct rx_ring *rx = &chan->rx;
+	int err = channel_check(chan);
+	uint32_t bytes;
+
+	if (unlikely(err))
+		return err;
+	if (unlikely(!index_ok(last->end, rx->size)))
+		return -EINVAL;
+	bytes = bytes_used(rx->read, last->end, rx->size);
+	if (unlikely(!bytes || bytes > rx->avail))
+		return -EINVAL;
+	consume(chan, bytes, last->number);
+	return channel_check(chan);
+}
+
+int vmbus_recv_many(struct vmbus_channel *chan, struct vmbus_view *views, unsigned int count,
+		    void *buf, size_t size)
+{
+	struct rx_ring *rx = &chan->rx;
+	unsigned char *to = buf;
+	uint32_t index, left, done = 0;
+	struct rx_packet p;
+	unsigned int n = 0;
+	int err;
+
+	if (unlikely(!count))
+		return -EINVAL;
+	err = peek(chan, &p);
+	if (unlikely(err))
+		return err;
+	index = rx->read;
+	left = rx->avail;
+	do {
+		uint32_t len = p.total - RING_DESCRIPTOR;
+
+		if (unlikely(len > size)) {
+			if (n)
+				break;
+			view_set(views, &p, NULL, UINT32_MAX, 0);
+			err = channel_check(chan);
+			return err ? err : -ENOBUFS;
+		}
+		rx_ring_copy(rx, index + RING_DESCRIPTOR, to, len);
+		view_set(&views[n], &p, to + p.header - RING_DESCRIPTOR, UINT32_MAX, 0);
+		to += len;
+		size -= len;
+		index = index_add(index, p.advance, rx->size);
+		left -= p.advance;
+		done += p.advance;
+	} while (++n < count && left && likely(!rx_ring_parse(rx, index, left, &p)));
+	err = channel_check(chan);
+	if (unlikely(err))
+		return err;
+	consume(chan, done, n);
+	return n;
+}
+
+/* What the header of a packet with transfer pages has after its descriptor */
+struct xfer_header {
+	uint16_t set;
+	uint8_t sender_owns_set;
+	uint8_t reserved;
+	uint32_t count;
+};
+
+int vmbus_xfer_ranges(const struct vmbus_view *view, size_t buffer_size, uint16_t *set,
+		      struct vmbus_range *ranges, unsigned int most)
+{
+	uint32_t len = view->header - RING_DESCRIPTOR;
+	const unsigned char *from = (const unsigned char *)view->payload - len;
+	struct xfer_header header;
+	uint32_t count;
+
+	if (view->type != VMBUS_PACKET_XFER_PAGES || len < sizeof(header))
+		return -EPROTO;
+	/* The host may still write there: one look, at a copy. */
+	memcpy(&header, from, sizeof(header));
+	barrier();
+	count = header.count;
+	if (count > (len - sizeof(header)) / sizeof(*ranges))
+		return -EPROTO;
+	*set = header.set;
+	if (count > most)
+		return -ENOBUFS;
+	for (uint32_t i = 0; i < count; i++) {
+		struct { uint32_t length, offset; } wire;
+
+		memcpy(&wire, from + sizeof(header) + i * sizeof(wire), sizeof(wire));
+		barrier();
+		if (wire.length > buffer_size || wire.offset > buffer_size - wire.length)
+			return -EPROTO;
+		ranges[i] = (struct vmbus_range){ .offset = wire.offset, .length = wire.length };
+	}
+	return count;
+}

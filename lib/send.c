@@ -1,0 +1,416 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/* Sending packets. */
+
+#include <stdlib.h>
+
+#include "internal.h"
+
+/* vmbus_flush() of one who has the lock */
+static int flush_locked(struct vmbus_channel *chan)
+{
+	return tx_ring_publish(&chan->tx) ? vmbus_signal(chan) : channel_check(chan);
+}
+
+/* Leaves the wish for @need bytes with the host, unless it has made room by then */
+static __attribute__((noinline)) int reserve_slowly(struct vmbus_channel *chan, uint32_t need)
+{
+	struct tx_ring *tx = &chan->tx;
+	int fits = tx_ring_look(tx, need);
+	int err;
+
+	if (fits == 0) {
+		/* The host can only make room from what it sees. */
+		err = flush_locked(chan);
+		if (err)
+			return err;
+		tx_ring_want(tx, need);
+		fits = tx_ring_look(tx, need);
+		if (fits == 0)
+			count_up(&tx->full, 1);
+	}
+	if (fits <= 0)
+		return fits ? fits : -EAGAIN;
+	if (tx->pending)
+		tx_ring_want(tx, 0);
+	return 0;
+}
+
+/* Makes sure of @need bytes: 0, or what keeps the packet from being queued */
+static inline int reserve(struct vmbus_channel *chan, uint32_t need)
+{
+	return likely(chan->tx.room > need && !chan->tx.pending) ? 0 : reserve_slowly(chan, need);
+}
+
+/* What a function returns that has touched the ring: @result, or why the channel has ended */
+static inline int settle(const struct vmbus_channel *chan, int result)
+{
+	int dead = channel_check(chan);
+
+	return unlikely(dead) ? dead : result;
+}
+
+static inline int queue_one(struct vmbus_channel *chan, uint16_t type, uint16_t flags,
+			    uint64_t transaction_id, const void *payload, size_t len)
+{
+	struct tx_ring *tx = &chan->tx;
+	uint32_t need;
+	int err;
+
+	if (unlikely(len > tx->most))
+		return -EMSGSIZE;
+	need = tx_ring_need(len);
+	err = reserve(chan, need);
+	if (likely(!err))
+		tx_ring_put(tx, tx_ring_word(type, flags, RING_DESCRIPTOR, need - RING_TRAILER),
+			    transaction_id, payload, len, need);
+	return err;
+}
+
+int vmbus_queue(struct vmbus_channel *chan, uint16_t type, uint16_t flags, uint64_t transaction_id,
+		const void *payload, size_t len)
+{
+	int err = channel_check(chan);
+
+	if (unlikely(err))
+		return err;
+	send_lock(chan);
+	err = queue_one(chan, type, flags, transaction_id, payload, len);
+	send_unlock(chan);
+	return settle(chan, err);
+}
+
+/* The first of the messages, as far as they fit in one piece by what is known of the room */
+static inline unsigned int lay_many(struct tx_ring *tx, const struct vmbus_message *messages,
+				    unsigned int count)
+{
+	const uint32_t first = tx->write, most = tx->most;
+	unsigned char *const data = tx->data;
+	uint32_t write = first, limit;
+	unsigned int n;
+
+	limit = tx->size - write;
+	if (limit > tx->room)
+		limit = tx->room;
+	limit += write;
+	for (n = 0; n < count; n++) {
+		const struct vmbus_message *m = &messages[n];
+		uint32_t len = m->length, need;
+
+		if (unlikely(len > most))
+			break;
+		need = tx_ring_need(len);
+		if (unlikely(need >= limit - write))
+			break;
+		tx_ring_lay(data, write,
+			    tx_ring_word(m->type, m->flags, RING_DESCRIPTOR, need - RING_TRAILER),
+			    m->transaction_id, m->payload, len, need);
+		write += need;
+	}
+	tx->write = write;
+	tx_ring_advance(tx, write - first, n);
+	return n;
+}
+
+static inline int queue_many(struct vmbus_channel *chan, const struct vmbus_message *messages,
+			     unsigned int count)
+{
+	unsigned int done = 0;
+	int err = 0;
+
+	while (done < count) {
+		const struct vmbus_message *m;
+
+		if (likely(!chan->tx.pending))
+			done += lay_many(&chan->tx, messages + done, count - done);
+		if (likely(done == count))
+			break;
+		/* The one that goes around the end, or needs another look at the room */
+		m = &messages[done];
+		err = queue_one(chan, m->type, m->flags, m->transaction_id, m->payload, m->length);
+		if (err)
+			break;
+		done++;
+	}
+	return done ? (int)done : err;
+}
+
+static inline int too_many(unsigned int count)
+{
+	return count > INT32_MAX;
+}
+
+int vmbus_queue_many(struct vmbus_channel *chan, const struct vmbus_message *messages,
+		     unsigned int count)
+{
+	int result = channel_check(chan);
+
+	if (unlikely(result))
+		return result;
+	if (too_many(count))
+		return -EINVAL;
+	send_lock(chan);
+	result = queue_many(chan, messages, count);
+	send_unlock(chan);
+	return settle(chan, result);
+}
+
+int vmbus_send_many(struct vmbus_channel *chan, const struct vmbus_message *messages,
+		    unsigned int count)
+{
+	int result = channel_check(chan), err;
+	bool signal;
+
+	if (unlikely(result))
+		return result;
+	if (too_many(count))
+		return -EINVAL;
+	send_lock(chan);
+	result = queue_many(chan, messages, count);
+	signal = tx_ring_publish(&chan->tx);
+	send_unlock(chan);
+	err = signal ? vmbus_signal(chan) : 0;
+	return settle(chan, err ? err : result);
+}
+
+/* The bytes of all pieces, or -EINVAL, -EMSGSIZE */
+static int64_t length(const struct vmbus_channel *chan, const struct iovec *iov, int iovcnt)
+{
+	uint32_t len = 0;
+
+	if (iovcnt < 0)
+		return -EINVAL;
+	for (int i = 0; i < iovcnt; i++) {
+		if (iov[i].iov_len > chan->tx.most - len)
+			return -EMSGSIZE;
+		len += iov[i].iov_len;
+	}
+	return len;
+}
+
+int vmbus_queuev(struct vmbus_channel *chan, uint16_t type, uint16_t flags, uint64_t transaction_id,
+		 const struct iovec *iov, int iovcnt)
+{
+	struct tx_ring *tx = &chan->tx;
+	int err = channel_check(chan);
+	uint32_t start;
+	int64_t len;
+
+	if (err)
+		return err;
+	len = length(chan, iov, iovcnt);
+	if (len < 0)
+		return len;
+	send_lock(chan);
+	err = reserve(chan, tx_ring_need(len));
+	if (!err) {
+		start = tx_ring_begin(tx, type, flags, transaction_id, RING_DESCRIPTOR, len);
+		for (int i = 0; i < iovcnt; i++)
+			tx_ring_append(tx, iov[i].iov_base, iov[i].iov_len);
+		tx_ring_end(tx, start, len);
+	}
+	send_unlock(chan);
+	return settle(chan, err);
+}
+
+/* What a range is made of beside its page numbers */
+struct range_header {
+	uint32_t length, offset;
+};
+
+static uint64_t range_pages(const struct vmbus_gpa_range *range)
+{
+	return ((uint64_t)range->offset + range->length + HV_PAGE_SIZE - 1) / HV_PAGE_SIZE;
+}
+
+int vmbus_queue_gpa(struct vmbus_channel *chan, uint16_t flags, uint64_t transaction_id,
+		    const struct vmbus_gpa_range *ranges, unsigned int count, const void *payload,
+		    size_t len)
+{
+	const uint32_t counts[2] = { 0, count };
+	struct tx_ring *tx = &chan->tx;
+	int err = channel_check(chan);
+	uint64_t header = sizeof(counts);
+	uint32_t start, all;
+
+	if (err)
+		return err;
+	if (!count)
+		return -EINVAL;
+	for (unsigned int i = 0; i < count; i++) {
+		if (!ranges[i].length || ranges[i].offset >= HV_PAGE_SIZE || !ranges[i].pages)
+			return -EINVAL;
+		header += sizeof(struct range_header) + range_pages(&ranges[i]) * sizeof(uint64_t);
+		if (header > tx->most)
+			return -EMSGSIZE;
+	}
+	if (len > tx->most - header)
+		return -EMSGSIZE;
+	all = header + len;
+	send_lock(chan);
+	err = reserve(chan, tx_ring_need(all));
+	if (!err) {
+		start = tx_ring_begin(tx, VMBUS_PACKET_GPA_DIRECT, flags, transaction_id,
+				      RING_DESCRIPTOR + header, all);
+		tx_ring_append(tx, counts, sizeof(counts));
+		for (unsigned int i = 0; i < count; i++) {
+			const struct range_header head = { ranges[i].length, ranges[i].offset };
+
+			tx_ring_append(tx, &head, sizeof(head));
+			tx_ring_append(tx, ranges[i].pages,
+				       range_pages(&ranges[i]) * sizeof(uint64_t));
+		}
+		tx_ring_append(tx, payload, len);
+		tx_ring_end(tx, start, all);
+	}
+	send_unlock(chan);
+	return settle(chan, err);
+}
+
+int vmbus_send(struct vmbus_channel *chan, uint16_t type, uint16_t flags, uint64_t transaction_id,
+	       const void *payload, size_t len)
+{
+	int err = channel_check(chan);
+	bool signal = false;
+
+	if (unlikely(err))
+		return err;
+	send_lock(chan);
+	err = queue_one(chan, type, flags, transaction_id, payload, len);
+	if (likely(!err))
+		signal = tx_ring_publish(&chan->tx);
+	send_unlock(chan);
+	if (signal)
+		err = vmbus_signal(chan);
+	return settle(chan, err);
+}
+
+int vmbus_sendv(struct vmbus_channel *chan, uint16_t type, uint16_t flags, uint64_t transaction_id,
+		const struct iovec *iov, int iovcnt)
+{
+	int err = vmbus_queuev(chan, type, flags, transaction_id, iov, iovcnt);
+
+	return err ? err : vmbus_flush(chan);
+}
+
+int vmbus_send_gpa(struct vmbus_channel *chan, uint16_t flags, uint64_t transaction_id,
+		   const struct vmbus_gpa_range *ranges, unsigned int count, const void *payload,
+		   size_t len)
+{
+	int err = vmbus_queue_gpa(chan, flags, transaction_id, ranges, count, payload, len);
+
+	return err ? err : vmbus_flush(chan);
+}
+
+int vmbus_reserve(struct vmbus_channel *chan, size_t len, void **payload)
+{
+	struct tx_ring *tx = &chan->tx;
+	int err = channel_check(chan);
+	bool around;
+	uint32_t need;
+
+	if (unlikely(err))
+		return err;
+	if (unlikely(len > tx->most))
+		return -EMSGSIZE;
+	need = tx_ring_need(len);
+	send_lock(chan);
+	err = reserve(chan, need);
+	if (unlikely(err))
+		goto err_lock;
+	around = need >= tx->size - tx->write;
+	if (unlikely(around && !tx->bounce)) {
+		tx->bounce = malloc(tx->most);
+		if (!tx->bounce) {
+			err = -ENOMEM;
+			goto err_lock;
+		}
+	}
+	err = channel_check(chan);
+	if (unlikely(err))
+		goto err_lock;
+	*payload = around ? tx->bounce : tx->data + tx->write + RING_DESCRIPTOR;
+	/* Nothing else fits from here on. */
+	tx->room_then = tx->room;
+	tx->room = 0;
+	tx->reserved = need;
+	return 0;
+
+err_lock:
+	send_unlock(chan);
+	return settle(chan, err);
+}
+
+/* Ends the reservation: the room is there again */
+static inline void unreserve(struct tx_ring *tx)
+{
+	tx->room = tx->room_then;
+	tx->reserved = 0;
+}
+
+int vmbus_commit(struct vmbus_channel *chan, uint16_t type, uint16_t flags, uint64_t transaction_id,
+		 size_t len)
+{
+	struct tx_ring *tx = &chan->tx;
+	uint32_t start = tx->write, need;
+	unsigned char *p = tx->data + start;
+	uint64_t word;
+	int err;
+
+	if (unlikely(!tx->reserved || len > tx->most || tx_ring_need(len) > tx->reserved))
+		return -EINVAL;
+	need = tx_ring_need(len);
+	word = tx_ring_word(type, flags, RING_DESCRIPTOR, need - RING_TRAILER);
+	err = channel_check(chan);
+	if (unlikely(err)) {
+		vmbus_cancel(chan);
+		return err;
+	}
+	if (likely(tx->reserved < tx->size - start)) {
+		for (uint32_t i = len; i & 7; i++)
+			p[RING_DESCRIPTOR + i] = 0;
+		store_u64(p, word);
+		store_u64(p + 8, transaction_id);
+		store_u64(p + need - RING_TRAILER, (uint64_t)start << 32);
+		tx->write = start + need;
+	} else {
+		tx_ring_put_around(tx, word, transaction_id, tx->bounce, len);
+	}
+	unreserve(tx);
+	tx_ring_advance(tx, need, 1);
+	send_unlock(chan);
+	return settle(chan, 0);
+}
+
+void vmbus_cancel(struct vmbus_channel *chan)
+{
+	if (!chan->tx.reserved)
+		return;
+	unreserve(&chan->tx);
+	send_unlock(chan);
+}
+
+int vmbus_publish(struct vmbus_channel *chan)
+{
+	int err = channel_check(chan);
+	bool signal;
+
+	if (unlikely(err))
+		return err;
+	send_lock(chan);
+	signal = tx_ring_publish(&chan->tx);
+	send_unlock(chan);
+	return settle(chan, signal);
+}
+
+int vmbus_flush(struct vmbus_channel *chan)
+{
+	int err = channel_check(chan);
+	bool signal;
+
+	if (unlikely(err))
+		return err;
+	send_lock(chan);
+	signal = tx_ring_publish(&chan->tx);
+	send_unlock(chan);
+	return signal ? vmbus_signal(chan) : channel_check(chan);
+}

@@ -1,0 +1,443 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Many packets in one call, packets built and read where they lie in the ring. */
+
+#include "model.h"
+
+#define DATA 4096u
+
+static unsigned char out[1 << 16], in[1 << 16];
+
+static uint32_t used(const struct ring *ring)
+{
+	return (*word(ring, WRITE_INDEX) - *word(ring, READ_INDEX) + ring->data_size) %
+		ring->data_size;
+}
+
+static void check_view(const struct vmbus_view *view, uint64_t number, size_t len)
+{
+	CHECK_IS(view->type, VMBUS_PACKET_INBAND);
+	CHECK_IS(view->flags, 1);
+	CHECK_IS(view->header, DESCRIPTOR);
+	CHECK_IS(view->length, padded(len));
+	CHECK_IS(view->transaction_id, number);
+	CHECK((uintptr_t)view->payload % 8 == 0);
+	CHECK(filled(view->payload, number, len));
+	for (size_t i = len; i < padded(len); i++)
+		CHECK_IS(((const unsigned char *)view->payload)[i], 0);
+}
+
+/* Messages @first and on, of lengths that depend on their numbers */
+static size_t length_of(uint64_t number, size_t most)
+{
+	return number * 37 % (most + 1);
+}
+
+static void make(struct vmbus_message *messages, uint64_t first, unsigned int count, size_t most)
+{
+	unsigned char *at = out;
+
+	for (unsigned int i = 0; i < count; i++) {
+		size_t len = length_of(first + i, most);
+
+		fill(at, first + i, len);
+		messages[i] = (struct vmbus_message){ at, len, VMBUS_PACKET_INBAND, 1, first + i };
+		at += len;
+	}
+}
+
+static int receive_by_peek(struct vmbus_channel *chan, uint64_t first, unsigned int count, size_t most)
+{
+	struct vmbus_view views[64];
+	int n = vmbus_peek(chan, views, count < 64 ? count : 64);
+
+	if (n <= 0)
+		return n;
+	for (int i = 0; i < n; i++)
+		check_view(&views[i], first + i, length_of(first + i, most));
+	CHECK_IS(vmbus_release(chan, &views[n - 1]), 0);
+	return n;
+}
+
+static int receive_by_many(struct vmbus_channel *chan, uint64_t first, unsigned int count, size_t most)
+{
+	struct vmbus_view views[64];
+	int n;
+
+	memset(in, 0xa5, sizeof(in));
+	n = vmbus_recv_many(chan, views, count < 64 ? count : 64, in, sizeof(in));
+	for (int i = 0; i < n; i++)
+		check_view(&views[i], first + i, length_of(first + i, most));
+	return n;
+}
+
+/* Every start in the ring, with batches that go around its end */
+static void all_batches(int (*receive)(struct vmbus_channel *, uint64_t, unsigned int, size_t))
+{
+	struct vmbus_message messages[32];
+	uint64_t number = 0;
+	struct model m;
+
+	model_open(&m, DATA);
+	for (int round = 0; round < 20000; round++) {
+		unsigned int count = 1 + round % 32, got = 0;
+		size_t most = round % 3 ? 64 : 8;
+		int signals = m.guest_signals;
+
+		make(messages, number, count, most);
+		CHECK_IS(vmbus_send_many(m.guest, messages, count), count);
+		CHECK_IS(m.guest_signals, signals + 1);
+		while (got < count) {
+			int n = receive(m.host, number + got, count - got, most);
+
+			if (n <= 0) {
+				CHECK_IS(n, count - got);
+				goto out;
+			}
+			got += n;
+		}
+		CHECK_IS(used(&m.to_host), 0);
+		number += count;
+		if (checks_failed)
+			break;
+	}
+out:
+	model_close(&m);
+}
+
+static void batches_read_in_place(void)
+{
+	all_batches(receive_by_peek);
+}
+
+static void batches_copied(void)
+{
+	all_batches(receive_by_many);
+}
+
+static void a_batch_ends_where_the_ring_is_full(void)
+{
+	struct vmbus_message messages[64];
+	struct model m;
+
+	model_open(&m, DATA);
+	for (int i = 0; i < 64; i++)
+		messages[i] = (struct vmbus_message){ out, 72, VMBUS_PACKET_INBAND, 0, i };
+	/* 96 bytes each; one byte at least stays free */
+	CHECK_IS(vmbus_send_many(m.guest, messages, 64), 42);
+	CHECK_IS(m.guest_signals, 1);
+	CHECK_IS(*word(&m.to_host, PENDING_SEND_SZ), 96);
+	CHECK_IS(used(&m.to_host), 42 * 96);
+	CHECK_IS(vmbus_send_many(m.guest, messages + 42, 22), -EAGAIN);
+	CHECK_IS(receive_by_many(m.host, 0, 0, 0), -EINVAL);
+	CHECK_IS(vmbus_recv_many(m.host, (struct vmbus_view [1]){ 0 }, 1, in, sizeof(in)), 1);
+	CHECK_IS(m.host_signals, 1);
+	CHECK_IS(vmbus_send_many(m.guest, messages + 42, 1), 1);
+	CHECK_IS(*word(&m.to_host, PENDING_SEND_SZ), 0);
+	CHECK_IS(vmbus_send_many(m.guest, messages, 0), 0);
+	/* and where a message never fits */
+	messages[1].length = DATA;
+	while (!vmbus_skip(m.host))
+		;
+	CHECK_IS(vmbus_send_many(m.guest, messages, 3), 1);
+	CHECK_IS(vmbus_send_many(m.guest, messages + 1, 2), -EMSGSIZE);
+	CHECK_IS(vmbus_queue_many(m.guest, messages, UINT32_MAX), -EINVAL);
+	model_close(&m);
+}
+
+static void a_queued_batch_is_not_seen(void)
+{
+	struct vmbus_message messages[4];
+	struct vmbus_view view;
+	struct model m;
+
+	model_open(&m, DATA);
+	make(messages, 0, 4, 64);
+	CHECK_IS(vmbus_queue_many(m.guest, messages, 4), 4);
+	CHECK_IS(vmbus_peek(m.host, &view, 1), -EAGAIN);
+	CHECK_IS(m.guest_signals, 0);
+	CHECK_IS(vmbus_flush(m.guest), 0);
+	CHECK_IS(m.guest_signals, 1);
+	CHECK_IS(receive_by_peek(m.host, 0, 4, 64), 4);
+	model_close(&m);
+}
+
+static void a_look_takes_nothing_and_part_of_it_can_be_left(void)
+{
+	struct vmbus_message messages[8];
+	struct vmbus_view views[8], again[8];
+	struct vmbus_packet pkt;
+	struct model m;
+
+	model_open(&m, DATA);
+	make(messages, 0, 8, 64);
+	CHECK_IS(vmbus_send_many(m.guest, messages, 8), 8);
+	CHECK_IS(vmbus_peek(m.host, views, 8), 8);
+	CHECK_IS(vmbus_peek(m.host, again, 8), 8);
+	CHECK(!memcmp(views, again, sizeof(views)));
+	CHECK_IS(used(&m.to_host) > 0, 1);
+	CHECK_IS(vmbus_release(m.host, &views[2]), 0);
+	CHECK_IS(vmbus_release(m.host, &views[2]), -EINVAL);
+	CHECK_IS(vmbus_release(m.host, &views[1]), -EINVAL);
+	CHECK_IS(vmbus_recv(m.host, &pkt, in, sizeof(in)), 0);
+	CHECK_IS(pkt.transaction_id, 3);
+	CHECK_IS(vmbus_peek(m.host, again, 8), 4);
+	CHECK_IS(again[0].transaction_id, 4);
+	CHECK_IS(vmbus_release(m.host, &again[3]), 0);
+	CHECK_IS(vmbus_peek(m.host, again, 8), -EAGAIN);
+	CHECK_IS(vmbus_peek(m.host, again, 0), -EINVAL);
+	again[0].end = 4;
+	CHECK_IS(vmbus_release(m.host, &again[0]), -EINVAL);
+	again[0].end = DATA;
+	CHECK_IS(vmbus_release(m.host, &again[0]), -EINVAL);
+	model_close(&m);
+}
+
+static void a_buffer_that_is_too_small_takes_what_fits(void)
+{
+	struct vmbus_message messages[3];
+	struct vmbus_view views[3];
+	struct model m;
+
+	model_open(&m, DATA);
+	for (int i = 0; i < 3; i++)
+		messages[i] = (struct vmbus_message){ out, 100, VMBUS_PACKET_INBAND, 1, i };
+	CHECK_IS(vmbus_send_many(m.guest, messages, 3), 3);
+	CHECK_IS(vmbus_recv_many(m.host, views, 3, in, 103), -ENOBUFS);
+	CHECK_IS(views[0].length, 104);
+	CHECK(!views[0].payload);
+	memset(in, 0xa5, sizeof(in));
+	CHECK_IS(vmbus_recv_many(m.host, views, 3, in, 104 + 103), 1);
+	CHECK_IS(in[104], 0xa5);
+	CHECK(views[0].payload == in);
+	/* such a view is not of the ring */
+	CHECK_IS(vmbus_release(m.host, &views[0]), -EINVAL);
+	CHECK_IS(vmbus_recv_many(m.host, views, 3, in, 208), 2);
+	CHECK(views[1].payload == in + 104);
+	CHECK_IS(views[1].transaction_id, 2);
+	model_close(&m);
+}
+
+static void a_packet_built_in_the_ring(void)
+{
+	struct vmbus_view view;
+	uint64_t number = 0;
+	struct model m;
+
+	model_open(&m, DATA);
+	/* all places of the ring, also around its end, and less committed than reserved */
+	for (int round = 0; round < 6000; round++, number++) {
+		size_t len = number * 13 % 300, less = round % 4 ? 0 : number % (len + 1);
+		void *payload;
+
+		CHECK_IS(vmbus_reserve(m.guest, len, &payload), 0);
+		CHECK((uintptr_t)payload % 8 == 0);
+		fill(payload, number, len);
+		CHECK_IS(vmbus_commit(m.guest, VMBUS_PACKET_INBAND, 1, number, len - less), 0);
+		CHECK_IS(vmbus_peek(m.host, &view, 1), -EAGAIN);
+		CHECK_IS(vmbus_flush(m.guest), 0);
+		CHECK_IS(vmbus_peek(m.host, &view, 1), 1);
+		check_view(&view, number, len - less);
+		CHECK_IS(vmbus_release(m.host, &view), 0);
+		if (checks_failed)
+			break;
+	}
+	model_close(&m);
+}
+
+static void a_reservation_keeps_others_out(void)
+{
+	struct vmbus_message message = { out, 8, VMBUS_PACKET_INBAND, 0, 0 };
+	struct iovec iov = { out, 8 };
+	void *payload, *other;
+	struct model m;
+
+	model_open(&m, DATA);
+	CHECK_IS(vmbus_commit(m.guest, 6, 0, 0, 0), -EINVAL);
+	vmbus_cancel(m.guest);
+	CHECK_IS(vmbus_queue(m.guest, 6, 0, 7, out, 8), 0);
+	CHECK_IS(vmbus_reserve(m.guest, DATA, &payload), -EMSGSIZE);
+	CHECK_IS(vmbus_reserve(m.guest, 64, &payload), 0);
+	CHECK_IS(vmbus_reserve(m.guest, 64, &other), -EBUSY);
+	CHECK_IS(vmbus_send(m.guest, 6, 0, 0, out, 8), -EBUSY);
+	CHECK_IS(vmbus_queuev(m.guest, 6, 0, 0, &iov, 1), -EBUSY);
+	CHECK_IS(vmbus_send_many(m.guest, &message, 1), -EBUSY);
+	CHECK_IS(*word(&m.to_host, PENDING_SEND_SZ), 0);
+	/* what was queued before may be shown meanwhile, and nothing of the reservation */
+	CHECK_IS(vmbus_flush(m.guest), 0);
+	CHECK_IS(used(&m.to_host), 32);
+	CHECK_IS(vmbus_reserve(m.guest, 64, &other), -EBUSY);
+	CHECK_IS(vmbus_commit(m.guest, 6, 0, 0, 65), -EINVAL);
+	CHECK_IS(vmbus_commit(m.guest, 6, 0, 0, 64), 0);
+	CHECK_IS(vmbus_reserve(m.guest, 64, &payload), 0);
+	vmbus_cancel(m.guest);
+	CHECK_IS(vmbus_send(m.guest, 6, 0, 0, out, 8), 0);
+	CHECK_IS(used(&m.to_host), 32 + 88 + 32);
+	/* a full ring is one for reservations too */
+	while (!vmbus_send(m.guest, 6, 0, 0, out, 72))
+		;
+	CHECK_IS(vmbus_reserve(m.guest, 72, &payload), -EAGAIN);
+	CHECK_IS(*word(&m.to_host, PENDING_SEND_SZ), 96);
+	model_close(&m);
+}
+
+/* The layout of DATA_USING_GPA_DIRECT, by its offsets */
+static void pages_of_the_guest(void)
+{
+	static const uint64_t first[] = { 0x1234, 0x99 }, second[] = { 0xfedcba9876543 };
+	const struct vmbus_gpa_range ranges[] = {
+		{ 4096, 8, first }, { 1, 4095, second },
+	};
+	struct vmbus_gpa_range bad = { 8, 0, first };
+	uint32_t half[2];
+	uint64_t number;
+	struct vmbus_packet pkt;
+	struct model m;
+
+	model_open(&m, DATA);
+	fill(out, 5, 12);
+	CHECK_IS(vmbus_send_gpa(m.guest, 1, 77, ranges, 2, out, 12), 0);
+	CHECK_IS(vmbus_recv_raw(m.host, &pkt, in, sizeof(in)), 0);
+	CHECK_IS(pkt.type, VMBUS_PACKET_GPA_DIRECT);
+	CHECK_IS(pkt.flags, 1);
+	CHECK_IS(pkt.transaction_id, 77);
+	CHECK_IS(pkt.header, 16 + 8 + 8 + 16 + 8 + 8);
+	CHECK_IS(pkt.length, 16);
+	memcpy(half, in + 16, 8);
+	CHECK(half[0] == 0 && half[1] == 2);
+	memcpy(half, in + 24, 8);
+	CHECK(half[0] == 4096 && half[1] == 8);
+	CHECK(!memcmp(in + 32, first, 16));
+	memcpy(half, in + 48, 8);
+	CHECK(half[0] == 1 && half[1] == 4095);
+	memcpy(&number, in + 56, 8);
+	CHECK(number == second[0]);
+	CHECK(filled(in + 64, 5, 12));
+
+	CHECK_IS(vmbus_queue_gpa(m.guest, 0, 0, ranges, 0, NULL, 0), -EINVAL);
+	bad.length = 0;
+	CHECK_IS(vmbus_queue_gpa(m.guest, 0, 0, &bad, 1, NULL, 0), -EINVAL);
+	bad = (struct vmbus_gpa_range){ 8, 4096, first };
+	CHECK_IS(vmbus_queue_gpa(m.guest, 0, 0, &bad, 1, NULL, 0), -EINVAL);
+	bad = (struct vmbus_gpa_range){ 8, 0, NULL };
+	CHECK_IS(vmbus_queue_gpa(m.guest, 0, 0, &bad, 1, NULL, 0), -EINVAL);
+	bad = (struct vmbus_gpa_range){ UINT32_MAX, 4095, first };
+	CHECK_IS(vmbus_queue_gpa(m.guest, 0, 0, &bad, 1, NULL, 0), -EMSGSIZE);
+	CHECK_IS(vmbus_queue_gpa(m.guest, 0, 0, ranges, 2, out, DATA - 64), -EMSGSIZE);
+	CHECK_IS(vmbus_queue_gpa(m.guest, 0, 0, ranges, 2, out, SIZE_MAX), -EMSGSIZE);
+	CHECK_IS(used(&m.to_host), 0);
+	model_close(&m);
+}
+
+static void frame_numbers_of_own_memory(void)
+{
+	uint64_t pages[4] = { 0 }, more[4];
+	unsigned char *memory = guarded(2 * getpagesize());
+	int n;
+
+	memset(memory, 1, 2 * getpagesize());
+	n = vmbus_gpa_pages(memory + 100, 4096, pages, 4);
+	if (n == -EPERM || n == -EACCES) {
+		ksft_print_msg("no CAP_SYS_ADMIN: not looked at\n");
+	} else {
+		CHECK_IS(n, 2);
+		CHECK(pages[0] && pages[1] && pages[0] != pages[1]);
+		CHECK_IS(vmbus_gpa_pages(memory + 4096, 1, more, 4), 1);
+		CHECK(more[0] == pages[1]);
+		CHECK_IS(vmbus_gpa_pages(memory + 2 * getpagesize() - 8, 9, more, 4), -EFAULT);
+	}
+	CHECK_IS(vmbus_gpa_pages(memory, 4097, pages, 1), -ENOBUFS);
+	CHECK_IS(vmbus_gpa_pages(memory, 0, pages, 1), -EINVAL);
+	guarded_free(memory, 2 * getpagesize());
+}
+
+/* A packet with transfer pages, by its offsets, where the host may put it */
+static void put_xfer(struct model *m, uint32_t index, uint32_t count, const uint32_t *ranges,
+		     uint32_t ranges_there)
+{
+	uint32_t header = 24 + 8 * ranges_there, total = header + 8;
+	const struct raw_descriptor d = { 7, header / 8, total / 8, 1, 99 };
+	const uint32_t fields[2] = { 0xbabe, count };
+
+	ring_poke(&m->to_guest, index, &d, sizeof(d));
+	ring_poke(&m->to_guest, index + 16, fields, sizeof(fields));
+	ring_poke(&m->to_guest, index + 24, ranges, 8 * ranges_there);
+	ring_poke(&m->to_guest, index + header, "payload", 8);
+	*word(&m->to_guest, WRITE_INDEX) = (index + total + TRAILER) % DATA;
+}
+
+static void transfer_pages(void)
+{
+	static const uint32_t good[] = { 100, 0, 24, 1000 };
+	static const uint32_t beyond[] = { 100, 0, 25, 1000 }, wraps[] = { 0xffffffff, 8 };
+	struct vmbus_range ranges[4];
+	struct vmbus_view view;
+	uint16_t set = 0;
+	struct model m;
+
+	/* in place, copied, and around the end of the ring, in the middle of the header */
+	for (int way = 0; way < 3; way++) {
+		uint32_t at = way == 2 ? DATA - 32 : 0;
+
+		model_open(&m, DATA);
+		if (at) {
+			*word(&m.to_guest, WRITE_INDEX) = at;
+			CHECK_IS(vmbus_skip(m.guest), 0);
+		}
+		put_xfer(&m, at, 2, good, 2);
+		if (way == 1)
+			CHECK_IS(vmbus_recv_many(m.guest, &view, 1, in, sizeof(in)), 1);
+		else
+			CHECK_IS(vmbus_peek(m.guest, &view, 1), 1);
+		CHECK_IS(view.length, 8);
+		CHECK(!memcmp(view.payload, "payload", 8));
+		CHECK_IS(vmbus_xfer_ranges(&view, 1024, &set, ranges, 4), 2);
+		CHECK_IS(set, 0xbabe);
+		CHECK(ranges[0].length == 100 && ranges[0].offset == 0);
+		CHECK(ranges[1].length == 24 && ranges[1].offset == 1000);
+		CHECK_IS(vmbus_xfer_ranges(&view, 1024, &set, ranges, 1), -ENOBUFS);
+		CHECK_IS(vmbus_xfer_ranges(&view, 1023, &set, ranges, 4), -EPROTO);
+		model_close(&m);
+	}
+
+#define REFUSED(count, list, there) do {					\
+	model_open(&m, DATA);							\
+	put_xfer(&m, 0, count, list, there);					\
+	CHECK_IS(vmbus_peek(m.guest, &view, 1), 1);				\
+	CHECK_IS(vmbus_xfer_ranges(&view, 1024, &set, ranges, 4), -EPROTO);	\
+	model_close(&m);							\
+} while (0)
+	REFUSED(3, good, 2);
+	REFUSED(0x20000002, good, 2);
+	REFUSED(UINT32_MAX, good, 2);
+	REFUSED(2, beyond, 2);
+	REFUSED(1, wraps, 1);
+	/* another type, and a header that ends with the descriptor */
+	model_open(&m, DATA);
+	CHECK_IS(vmbus_send(m.host, VMBUS_PACKET_INBAND, 0, 0, good, 16), 0);
+	CHECK_IS(vmbus_send(m.host, VMBUS_PACKET_XFER_PAGES, 0, 0, good, 16), 0);
+	for (int i = 0; i < 2; i++) {
+		CHECK_IS(vmbus_peek(m.guest, &view, 1), 1);
+		CHECK_IS(vmbus_xfer_ranges(&view, 1024, &set, ranges, 4), -EPROTO);
+		CHECK_IS(vmbus_release(m.guest, &view), 0);
+	}
+	model_close(&m);
+}
+
+static const struct test tests[] = {
+	TEST(batches_read_in_place),
+	TEST(batches_copied),
+	TEST(a_batch_ends_where_the_ring_is_full),
+	TEST(a_queued_batch_is_not_seen),
+	TEST(a_look_takes_nothing_and_part_of_it_can_be_left),
+	TEST(a_buffer_that_is_too_small_takes_what_fits),
+	TEST(a_packet_built_in_the_ring),
+	TEST(a_reservation_keeps_others_out),
+	TEST(pages_of_the_guest),
+	TEST(frame_numbers_of_own_memory),
+	TEST(transfer_pages),
+};
+
+int main(void)
+{
+	return RUN(tests);
+}
