@@ -5,7 +5,8 @@
 HAVE_SYSTEMD ?= 1
 
 fcopyd_objs := $(patsubst %.c,$(O)/%.o,$(wildcard daemons/fcopy/*.c))
-fcopyd_cflags = $(lib_cflags) -DHAVE_SYSTEMD=$(HAVE_SYSTEMD) $(systemd_cflags)
+fcopyd_cflags = $(lib_cflags) -DHAVE_SYSTEMD=$(HAVE_SYSTEMD) $(systemd_cflags) \
+		-DCONFIG_FILE='"$(sysconfdir)/hyperv-uio/fcopyd.conf"'
 
 ifeq ($(HAVE_SYSTEMD),1)
 systemd_cflags = $(shell $(PKG_CONFIG) --cflags libsystemd)
@@ -42,5 +43,8 @@ install-daemons: daemons
 			$(DESTDIR)$(unitdir)/$$unit.service.d/hyperv-uio.conf || exit; \
 	done
 	$(Q)$(INSTALL) -m 644 man/hv-fcopyd.8 $(DESTDIR)$(mandir)/man8/hv-fcopyd.8
+	$(Q)$(INSTALL) -D -m 644 man/fcopyd.conf.5 $(DESTDIR)$(mandir)/man5/fcopyd.conf.5
+	$(Q)$(INSTALL) -D -m 644 daemons/fcopy/fcopyd.conf $(DESTDIR)$(sysconfdir)/hyperv-uio/fcopyd.conf
+	$(Q)$(INSTALL) -d $(DESTDIR)$(sysconfdir)/hyperv-uio/fcopyd.conf.d
 
 -include $(fcopyd_objs:.o=.d)

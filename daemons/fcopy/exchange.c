@@ -7,12 +7,13 @@
 /* Packets for one call of exchange_run() */
 #define SHARE 256
 
-void exchange_init(struct exchange *exchange, struct vmbus_channel *channel, int state)
+void exchange_init(struct exchange *exchange, struct vmbus_channel *channel, int state,
+		   const struct policy *policy)
 {
 	exchange->channel = channel;
 	exchange->waiting = false;
 	exchange->oddities = (struct log_limit){ .lines = 0 };
-	session_init(&exchange->session, state);
+	session_init(&exchange->session, state, policy);
 }
 
 unsigned int exchange_events(const struct exchange *exchange)

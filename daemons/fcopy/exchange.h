@@ -19,8 +19,9 @@ struct exchange {
 	unsigned char payload[EXCHANGE_PAYLOAD] __attribute__((aligned(8)));
 };
 
-/** exchange_init() - @channel stays the caller's; @state as for transfer_init() */
-void exchange_init(struct exchange *exchange, struct vmbus_channel *channel, int state);
+/** exchange_init() - @channel stays the caller's; @state and @policy as for transfer_init() */
+void exchange_init(struct exchange *exchange, struct vmbus_channel *channel, int state,
+		   const struct policy *policy);
 
 /** exchange_events() - what to arm the channel for: VMBUS_WAIT_RECV or VMBUS_WAIT_SEND */
 unsigned int exchange_events(const struct exchange *exchange);

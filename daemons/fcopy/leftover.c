@@ -58,6 +58,7 @@ void leftover_forget(int state, const char *name)
 /* Removes @name where its note says that it is. Returns 1 when the note has to stay, 0 or -errno. */
 static int remove_noted(int state, const char *name, char text[PATH_MAX])
 {
+	static const struct policy any = POLICY_DEFAULTS;
 	uintmax_t dev, ino;
 	unsigned int created;
 	const char *directory;
@@ -75,7 +76,7 @@ static int remove_noted(int state, const char *name, char text[PATH_MAX])
 	}
 	directory = text + at;
 
-	dir = path_open_directory(*directory ? directory : "/", 0, &created);
+	dir = path_open_directory(*directory ? directory : "/", 0, &any, &created);
 	if (dir < 0)
 		return dir == -ENOENT || dir == -ENOTDIR ? 1 : dir;
 	/* Only files are made with such a name: the rest is none of ours. */

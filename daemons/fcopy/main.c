@@ -13,6 +13,7 @@
 
 #include <vmbus_bufring.h>
 
+#include "config.h"
 #include "exchange.h"
 #include "leftover.h"
 #include "log.h"
@@ -23,12 +24,15 @@
 struct options {
 	const char *device;
 	const char *state_dir;
+	const char *config;	/* NULL: CONFIG_FILE, if there is one */
+	bool check_config;
 	bool foreground;
 	bool verbose;
 };
 
 /* Large, and only one: not on the stack. */
 static struct exchange exchange;
+static struct policy policy;
 
 static void usage(FILE *to)
 {
@@ -40,14 +44,19 @@ static void usage(FILE *to)
 		"  -c, --class=CLASS    the class of the device: a name or a GUID (fcopy)\n"
 		"  -d, --device=GUID    the device itself, where a class has several\n"
 		"  -s, --state-dir=DIR  where unfinished copies are noted (%s)\n"
+		"      --config=FILE    what the host may do (%s)\n"
+		"      --check-config   say what is wrong with that file, or what it comes to, and end\n"
 		"  -v, --verbose        log more\n"
 		"  -V, --version        print the version\n"
-		"  -h, --help           print this\n", STATE_DIR);
+		"  -h, --help           print this\n", STATE_DIR, CONFIG_FILE);
 }
 
 static void parse(int argc, char **argv, struct options *options)
 {
+	enum { CONFIG = 0x100, CHECK_CONFIG };
 	static const struct option longs[] = {
+		{ "config", required_argument, NULL, CONFIG },
+		{ "check-config", no_argument, NULL, CHECK_CONFIG },
 		{ "foreground", no_argument, NULL, 'n' },
 		{ "class", required_argument, NULL, 'c' },
 		{ "device", required_argument, NULL, 'd' },
@@ -75,6 +84,12 @@ static void parse(int argc, char **argv, struct options *options)
 		case 's':
 			options->state_dir = optarg;
 			break;
+		case CONFIG:
+			options->config = optarg;
+			break;
+		case CHECK_CONFIG:
+			options->check_config = true;
+			break;
 		case 'v':
 			options->verbose = true;
 			break;
@@ -95,6 +110,12 @@ static void parse(int argc, char **argv, struct options *options)
 		fprintf(stderr, "hv-fcopyd: %s: no such argument\n", argv[optind]);
 		exit(EX_USAGE);
 	}
+	if (options->config && *options->config != '/' && !options->foreground &&
+	    !options->check_config) {
+		fprintf(stderr, "hv-fcopyd: --config=%s: in the background it must be an absolute path\n",
+			options->config);
+		exit(EX_USAGE);
+	}
 	if (class && instance) {
 		fprintf(stderr, "hv-fcopyd: --class and --device exclude each other\n");
 		exit(EX_USAGE);
@@ -111,6 +132,27 @@ static void parse(int argc, char **argv, struct options *options)
 		options->device = class;
 	if (instance)
 		options->device = instance;
+}
+
+static int load_policy(const struct options *options, struct policy *result)
+{
+	return config_load(options->config ? options->config : CONFIG_FILE, options->config, result);
+}
+
+/* A copy that is under way goes on as it began. */
+static void reload_policy(const struct options *options)
+{
+	struct policy changed;
+
+	notify_reloading();
+	if (load_policy(options, &changed) == 0) {
+		config_free(&policy);
+		policy = changed;
+		log_line(LOG_INFO, "read its configuration again");
+	} else {
+		log_line(LOG_ERR, "the configuration stays as it was before");
+	}
+	notify_ready();
 }
 
 /* Returns an exit code, 0 when the device is open. */
@@ -150,7 +192,7 @@ static int open_signals(void)
 }
 
 /* Returns the signal that ends the daemon, or what exchange_run() and the library return. */
-static int serve(int signals)
+static int serve(int signals, const struct options *options)
 {
 	struct pollfd polls[] = {
 		{ .fd = vmbus_fd(exchange.channel), .events = POLLIN },
@@ -166,8 +208,11 @@ static int serve(int signals)
 		if (poll(polls, 2, ready ? 0 : transfer_idle_left(&exchange.session.transfer)) < 0 &&
 		    errno != EINTR)
 			return -errno;
-		if (polls[1].revents && read(signals, &info, sizeof(info)) == sizeof(info))
-			return info.ssi_signo;
+		if (polls[1].revents && read(signals, &info, sizeof(info)) == sizeof(info)) {
+			if (info.ssi_signo != SIGHUP)
+				return info.ssi_signo;
+			reload_policy(options);
+		}
 
 		err = vmbus_ack(exchange.channel);
 		if (err && err != -EAGAIN)
@@ -194,6 +239,13 @@ int main(int argc, char **argv)
 
 	parse(argc, argv, &options);
 	log_open(false, options.verbose);
+	if (load_policy(&options, &policy) < 0)
+		return EX_CONFIG;
+	if (options.check_config) {
+		config_print(&policy, stdout);
+		config_free(&policy);
+		return 0;
+	}
 
 	signals = open_signals();
 	if (signals < 0) {
@@ -229,10 +281,10 @@ int main(int argc, char **argv)
 
 	log_line(LOG_INFO, "version %s, waiting for Copy-VMFile on %s, device %s",
 		 HYPERV_UIO_VERSION, vmbus_device_path(device), vmbus_device_instance(device));
-	exchange_init(&exchange, channel, state);
+	exchange_init(&exchange, channel, state, &policy);
 	notify_ready();
 
-	end = serve(signals);
+	end = serve(signals, &options);
 	code = 0;
 	if (end > 0) {
 		notify_stopping("Told to stop");
@@ -250,5 +302,6 @@ int main(int argc, char **argv)
 		code = EX_IOERR;
 	}
 	vmbus_channel_close(channel);
+	config_free(&policy);
 	return code;
 }

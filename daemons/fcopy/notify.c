@@ -13,6 +13,15 @@ void notify_ready(void)
 	sd_notify(0, "READY=1\nSTATUS=" WAITING);
 }
 
+void notify_reloading(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%lld",
+		   now.tv_sec * 1000000ll + now.tv_nsec / 1000);
+}
+
 void notify_stopping(const char *reason)
 {
 	sd_notifyf(0, "STOPPING=1\nSTATUS=%s", reason);
@@ -43,6 +52,10 @@ void notify_progress(const struct transfer *transfer)
 #else
 
 void notify_ready(void)
+{
+}
+
+void notify_reloading(void)
 {
 }
 

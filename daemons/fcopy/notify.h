@@ -11,6 +11,9 @@
 /** notify_ready() - start-up is over */
 void notify_ready(void);
 
+/** notify_reloading() - the configuration is read again, until notify_ready() */
+void notify_reloading(void);
+
 /** notify_stopping() - @reason for `systemctl status` */
 void notify_stopping(const char *reason);
 

@@ -94,10 +94,105 @@ static int check_place(int dir)
 }
 
 /*
+ * A place is an absolute path with neither links nor dots in it, and no '/' at its end: "" is the
+ * root. Components are appended to it as they are walked.
+ */
+static int place_add(char place[PATH_MAX], const char *path)
+{
+	size_t end = strlen(place);
+
+	for (;;) {
+		size_t n;
+
+		path += strspn(path, "/");
+		n = strcspn(path, "/");
+		if (!n)
+			return 0;
+		if (n == 2 && !strncmp(path, "..", 2)) {
+			while (end && place[--end] != '/')
+				;
+			place[end] = '\0';
+		} else if (n != 1 || *path != '.') {
+			if (end + 1 + n >= PATH_MAX)
+				return -ENAMETOOLONG;
+			place[end++] = '/';
+			memcpy(place + end, path, n);
+			end += n;
+			place[end] = '\0';
+		}
+		path += n;
+	}
+}
+
+static int walk(const char *path, unsigned int flags, const struct policy *policy,
+		char place[PATH_MAX], unsigned int *created);
+
+/* A rule may name a link of the system, or what is not there yet. */
+static int rule_place(const char *directory, char place[PATH_MAX])
+{
+	static const struct policy all = POLICY_DEFAULTS;
+	unsigned int created;
+	int at;
+
+	at = walk(directory, 0, &all, place, &created);
+	if (at >= 0) {
+		close(at);
+		return 0;
+	}
+	if (at == -ENOENT)
+		return 0;
+	place[0] = '\0';
+	return place_add(place, directory);
+}
+
+/* 0, -EKEYREJECTED, or an error for which nothing is allowed either */
+static int check_rules(const struct policy *policy, const char *place)
+{
+	bool allowed = true, decided = false;
+	char top[PATH_MAX];
+	size_t deepest = 0;
+
+	for (size_t i = 0; i < policy->count; i++)
+		allowed &= !policy->rules[i].allow;
+	for (size_t i = 0; i < policy->count; i++) {
+		const struct policy_rule *rule = &policy->rules[i];
+		size_t n;
+		int err;
+
+		err = rule_place(rule->directory, top);
+		if (err)
+			return err;
+		n = strlen(top);
+		if (strncmp(place, top, n) || (place[n] != '/' && place[n]))
+			continue;
+		if (decided && (n < deepest || (n == deepest && rule->allow)))
+			continue;
+		decided = true;
+		deepest = n;
+		allowed = rule->allow;
+	}
+	return allowed ? 0 : -EKEYREJECTED;
+}
+
+/* Before a directory is made, the place that the whole path leads to if all the rest is made, too */
+static int check_what_comes(const struct policy *policy, const char *place, const char *name,
+			    const char *rest)
+{
+	char whole[PATH_MAX];
+	int err;
+
+	memcpy(whole, place, strlen(place) + 1);
+	err = place_add(whole, name);
+	if (!err)
+		err = place_add(whole, rest);
+	return err ? err : check_rules(policy, whole);
+}
+
+/*
  * Replaces *rest (what follows the component @name) by the link's text and what followed.
  * Returns 1 when the text is absolute, 0 when it is relative to @at, or -errno.
  */
-static int follow(int at, const char *name, char rest[PATH_MAX])
+static int follow(int at, const char *name, const struct policy *policy, char rest[PATH_MAX])
 {
 	char text[PATH_MAX];
 	struct stat st, dir;
@@ -120,7 +215,7 @@ static int follow(int at, const char *name, char rest[PATH_MAX])
 	if (fs.f_type == PROC_SUPER_MAGIC)
 		goto out;
 	err = -ELOOP;
-	if (st.st_uid != 0 || dir.st_uid != 0 || (dir.st_mode & 022))
+	if (!policy->follow_links || st.st_uid != 0 || dir.st_uid != 0 || (dir.st_mode & 022))
 		goto out;
 
 	n = readlinkat(link, "", text, sizeof(text));
@@ -140,14 +235,42 @@ out:
 	return err;
 }
 
-static int make(int at, const char *name, unsigned int *created)
+static int make_one(int at, const char *name, const struct policy *policy)
+{
+	mode_t mode = 0755, mask;
+	int r;
+
+	if (policy->directory_mode < 0)
+		return mkdirat(at, name, mode);
+	mode = policy->directory_mode;
+	mask = umask(0);
+	r = mkdirat(at, name, mode);
+	umask(mask);
+	return r;
+}
+
+/* Of @dir, which was made; not of one that somebody who may write to its parent put in its place */
+static int give_away(int dir, const struct policy *policy)
+{
+	struct stat st;
+
+	if (policy->uid == (uid_t)-1 && policy->gid == (gid_t)-1)
+		return 0;
+	if (fstat(dir, &st) < 0)
+		return -errno;
+	if (st.st_uid != geteuid() || st.st_nlink > 2)
+		return -EBUSY;
+	return fchownat(dir, "", policy->uid, policy->gid, AT_EMPTY_PATH) < 0 ? -errno : 0;
+}
+
+static int make(int at, const char *name, const struct policy *policy, unsigned int *created)
 {
 	int err, dir;
 
 	err = check_place(at);
 	if (err)
 		return err;
-	if (mkdirat(at, name, 0755) < 0) {
+	if (make_one(at, name, policy) < 0) {
 		if (errno != EEXIST)
 			return -errno;
 		/* Somebody else was faster, and uses what was made so far, too. */
@@ -162,10 +285,9 @@ static int make(int at, const char *name, unsigned int *created)
 		goto err_remove;
 	close(dir);
 	dir = openat(at, name, STEP);
-	if (dir < 0) {
-		err = -errno;
+	err = dir < 0 ? -errno : give_away(dir, policy);
+	if (err)
 		goto err_remove;
-	}
 	++*created;
 	return dir;
 
@@ -176,7 +298,9 @@ err_remove:
 	return err;
 }
 
-static int walk(const char *path, unsigned int flags, unsigned int *created)
+/* @place is where it led to; after -ENOENT, where it would have */
+static int walk(const char *path, unsigned int flags, const struct policy *policy,
+		char place[PATH_MAX], unsigned int *created)
 {
 	char text[PATH_MAX], name[NAME_MAX + 1], *rest = text;
 	size_t from_host = strlen(path);	/* bytes at the end of rest that are no link's */
@@ -184,6 +308,7 @@ static int walk(const char *path, unsigned int flags, unsigned int *created)
 	size_t left = 0;
 	int at, next, err;
 
+	place[0] = '\0';
 	if (from_host >= sizeof(text))
 		return -ENAMETOOLONG;
 	memcpy(text, path, from_host + 1);
@@ -217,20 +342,24 @@ static int walk(const char *path, unsigned int flags, unsigned int *created)
 				from_host = strlen(rest);
 			memmove(text, rest, strlen(rest) + 1);
 			rest = text;
-			err = follow(at, name, text);
+			err = follow(at, name, policy, text);
 			if (err < 0)
 				goto err_close;
 			/* Somebody else's, and so is what it is in; path and place part here. */
 			*created = 0;
 			if (err == 0)
 				continue;
+			place[0] = '\0';
+			name[0] = '\0';
 			next = open("/", STEP);
 		}
 		if (next < 0) {
 			err = -errno;
 			/* What a dangling link points to is not made. */
 			if (err == -ENOENT && by_host && (flags & PATH_CREATE)) {
-				next = make(at, name, created);
+				next = check_what_comes(policy, place, name, rest);
+				if (next == 0)
+					next = make(at, name, policy, created);
 				err = next;
 			}
 			if (next < 0)
@@ -241,9 +370,14 @@ static int walk(const char *path, unsigned int flags, unsigned int *created)
 		}
 		close(at);
 		at = next;
+		err = place_add(place, name);
+		if (err)
+			goto err_close;
 	}
 
 err_close:
+	if (err == -ENOENT && (place_add(place, name) || place_add(place, rest)))
+		err = -ENAMETOOLONG;
 	if (*created) {
 		/* What was made is path's own: nothing comes after it but more of path. */
 		memcpy(text, path, strlen(path) - left);
@@ -264,8 +398,10 @@ static int open_without_links(const char *path)
 	return syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
 }
 
-int path_open_directory(const char *path, unsigned int flags, unsigned int *created)
+int path_open_directory(const char *path, unsigned int flags, const struct policy *policy,
+			unsigned int *created)
 {
+	char place[PATH_MAX] = "";
 	int at = -1, dir, err;
 
 	*created = 0;
@@ -274,13 +410,19 @@ int path_open_directory(const char *path, unsigned int flags, unsigned int *crea
 
 	if (!(flags & PATH_WALK))
 		at = open_without_links(path);
+	if (at >= 0 && place_add(place, path)) {
+		close(at);
+		return -ENAMETOOLONG;
+	}
 	/* A link, something missing, no openat2: the walk knows, and says what is wrong. */
 	if (at < 0)
-		at = walk(path, flags, created);
+		at = walk(path, flags, policy, place, created);
 	if (at < 0)
 		return at;
 
 	err = check_place(at);
+	if (!err)
+		err = check_rules(policy, place);
 	if (err)
 		goto err_created;
 	dir = openat(at, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);

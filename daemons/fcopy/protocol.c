@@ -41,10 +41,10 @@ _Static_assert(sizeof(struct fcopy_write) == 52, "wire layout");
 #define START_OVER_WRITE	0x1u
 #define START_CREATE_PATH	0x2u
 
-void session_init(struct session *session, int state)
+void session_init(struct session *session, int state, const struct policy *policy)
 {
 	*session = (struct session){ .agreed = false };
-	transfer_init(&session->transfer, state);
+	transfer_init(&session->transfer, state, policy);
 }
 
 static int start(struct session *session, const struct fcopy_start *msg, size_t length)
@@ -56,6 +56,11 @@ static int start(struct session *session, const struct fcopy_start *msg, size_t 
 	transfer_discard(&session->transfer, "given up by the host for another copy");
 	if (length < sizeof(*msg))
 		return -EINVAL;
+	if (!session->transfer.policy->enable) {
+		log_limited(&session->oddities, LOG_NOTICE, "refused a copy: %s",
+			    status_reason(-ESHUTDOWN));
+		return -ESHUTDOWN;
+	}
 
 	wrong = name_from_utf16(msg->file_name, name);
 	if (!wrong)

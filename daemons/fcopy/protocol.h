@@ -39,8 +39,8 @@ struct session {
 	struct log_limit oddities;
 };
 
-/** session_init() - before the host has said anything; @state as for transfer_init() */
-void session_init(struct session *session, int state);
+/** session_init() - before the host has said anything; @state and @policy as for transfer_init() */
+void session_init(struct session *session, int state, const struct policy *policy);
 
 /**
  * session_answer() - does what a message asks for, and turns it into the answer, in place

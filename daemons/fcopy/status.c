@@ -24,6 +24,10 @@ static const struct {
 	{ EROFS,	WIN32(5),	NULL },
 	{ EXDEV,	WIN32(5),	"the place belongs to the kernel (/proc, /sys, /dev)" },
 	{ ELOOP,	WIN32(5),	"a symbolic link on the way is not root's own, or there are too many" },
+	{ EKEYREJECTED,	WIN32(5),	"fcopyd.conf does not allow this directory" },
+	{ ESHUTDOWN,	WIN32(1260),	"fcopyd.conf allows no copies" },	/* ERROR_ACCESS_DISABLED_BY_POLICY */
+	{ EMSGSIZE,	WIN32(223),	"larger than max-size in fcopyd.conf" },	/* ERROR_FILE_TOO_LARGE */
+	{ ENOBUFS,	WIN32(112),	"less room would be left than min-free in fcopyd.conf" },
 	{ ENOENT,	WIN32(3),	"no such directory" },	/* ERROR_PATH_NOT_FOUND */
 	{ ENOTDIR,	WIN32(3),	NULL },
 	{ EILSEQ,	WIN32(123),	"not an acceptable name" },	/* ERROR_INVALID_NAME */

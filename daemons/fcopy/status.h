@@ -10,6 +10,8 @@
  *   EILSEQ   a name or path that is not acceptable
  *   EXDEV    a place that belongs to the kernel: /proc, /sys, /dev
  *   ELOOP    a symbolic link that is not followed
+ *   ESHUTDOWN, EKEYREJECTED, EMSGSIZE, ENOBUFS   against the policy: no copies at all, not there, not
+ *            so large, not with so little room left
  *   EBADMSG  COMPLETE came before all the data
  *   EBADFD   WRITE or COMPLETE without a copy
  *   ETIMEDOUT the host sent nothing of a copy for too long

@@ -18,9 +18,9 @@
 /* Data is sent to the disk in steps of this many bytes, so that COMPLETE need not wait for all. */
 #define FLUSH_STEP (8u << 20)
 
-void transfer_init(struct transfer *transfer, int state)
+void transfer_init(struct transfer *transfer, int state, const struct policy *policy)
 {
-	*transfer = (struct transfer){ .file = -1, .dir = -1, .state = state };
+	*transfer = (struct transfer){ .file = -1, .dir = -1, .state = state, .policy = policy };
 }
 
 static double seconds_since(const struct timespec *begun)
@@ -104,21 +104,28 @@ static int open_file(struct transfer *transfer)
 	return err;
 }
 
-static int reserve(int file, uint64_t size)
+static int reserve(int file, uint64_t size, const struct policy *policy)
 {
 	struct statvfs fs;
+	uint64_t keep;
 	int r;
 
-	if (size == 0)
-		return 0;
 	/*
 	 * fallocate() of more than there is takes all of it before it fails, and every other writer of
 	 * the file system would see a full disk meanwhile: a claim that cannot be met must not try.
 	 * Without blocks it has no size to compare with (ramfs, network and FUSE file systems).
 	 */
-	if (fstatvfs(file, &fs) == 0 && fs.f_blocks && fs.f_frsize &&
-	    size / fs.f_frsize > fs.f_bavail)
-		return -ENOSPC;
+	if (fstatvfs(file, &fs) == 0 && fs.f_blocks && fs.f_frsize) {
+		if (size / fs.f_frsize > fs.f_bavail)
+			return -ENOSPC;
+		keep = policy->min_free / fs.f_frsize +
+		       (uint64_t)fs.f_blocks / 100 * policy->min_free_percent +
+		       (uint64_t)fs.f_blocks % 100 * policy->min_free_percent / 100;
+		if (keep && fs.f_bavail - size / fs.f_frsize <= keep)
+			return -ENOBUFS;
+	}
+	if (size == 0)
+		return 0;
 	do
 		r = fallocate(file, 0, 0, size);
 	while (r < 0 && errno == EINTR);
@@ -179,6 +186,9 @@ int transfer_start(struct transfer *transfer, const char *directory, const char 
 	transfer_discard(transfer, "given up by the host for another copy");
 
 	transfer->flags = flags;
+	transfer->mode = transfer->policy->mode;
+	transfer->uid = transfer->policy->uid;
+	transfer->gid = transfer->policy->gid;
 	transfer->size = size;
 	transfer->received = 0;
 	transfer->flushed = 0;
@@ -193,12 +203,15 @@ int transfer_start(struct transfer *transfer, const char *directory, const char 
 	err = -EFBIG;
 	if (size > INT64_MAX)
 		goto err_refused;
+	err = -EMSGSIZE;
+	if (size > transfer->policy->max_size)
+		goto err_refused;
 
 	if (flags & TRANSFER_CREATE_PATH)
 		path_flags |= PATH_CREATE;
 	if (transfer->avoid & TRANSFER_AVOID_OPENAT2)
 		path_flags |= PATH_WALK;
-	err = path_open_directory(directory, path_flags, &transfer->created);
+	err = path_open_directory(directory, path_flags, transfer->policy, &transfer->created);
 	if (err < 0)
 		goto err_refused;
 	transfer->dir = err;
@@ -209,7 +222,7 @@ int transfer_start(struct transfer *transfer, const char *directory, const char 
 	err = open_file(transfer);
 	if (err)
 		goto err_refused;
-	err = reserve(transfer->file, size);
+	err = reserve(transfer->file, size, transfer->policy);
 	if (err)
 		goto err_refused;
 
@@ -266,21 +279,27 @@ err_discard:
 /* Owner first: fchown() would clear bits of the mode. */
 static int set_attributes(struct transfer *transfer, const struct stat *replaced)
 {
+	uid_t uid = transfer->uid;
+	gid_t gid = transfer->gid;
 	mode_t mode = 0644, mask;
 	struct stat st;
 
 	mask = umask(0);
 	umask(mask);
 	mode &= ~mask;
+	if (transfer->mode >= 0)
+		mode = transfer->mode;
 
 	if (S_ISREG(replaced->st_mode)) {
 		mode = replaced->st_mode & 0777;
-		if (fstat(transfer->file, &st) < 0)
-			return -errno;
-		if ((st.st_uid != replaced->st_uid || st.st_gid != replaced->st_gid) &&
-		    fchown(transfer->file, replaced->st_uid, replaced->st_gid) < 0)
-			return -errno;
+		uid = replaced->st_uid;
+		gid = replaced->st_gid;
 	}
+	if (fstat(transfer->file, &st) < 0)
+		return -errno;
+	if (((uid != (uid_t)-1 && st.st_uid != uid) || (gid != (gid_t)-1 && st.st_gid != gid)) &&
+	    fchown(transfer->file, uid, gid) < 0)
+		return -errno;
 	return fchmod(transfer->file, mode) < 0 ? -errno : 0;
 }
 

@@ -9,6 +9,7 @@
 
 #include "leftover.h"
 #include "name.h"
+#include "policy.h"
 
 /*
  * One file on its way: written aside, without a name where the file system can (O_TMPFILE), else
@@ -16,9 +17,9 @@
  * on the disk. Until then nothing is seen of it, and an error, a cancel or the end of the daemon
  * leave nothing.
  *
- * The file gets mode 0644 less the umask. One that replaces a regular file takes over its owner,
- * group and permission bits (not set-user-id and the like); a symbolic link with the name is
- * replaced itself, never followed.
+ * A new file gets mode and owner that the policy names, without one 0644 less the umask. One that
+ * replaces a regular file takes over its owner, group and permission bits (not set-user-id and the
+ * like); a symbolic link with the name is replaced itself, never followed.
  */
 
 #define TRANSFER_OVERWRITE	0x1u	/* an existing file may be replaced */
@@ -33,6 +34,10 @@ struct transfer {
 	int file;		/* -1: nothing under way */
 	int dir;		/* the directory that it goes into */
 	int state;		/* of leftover_open(), or -1 */
+	const struct policy *policy;	/* looked at by START only */
+	int mode;		/* these three as policy had them then */
+	uid_t uid;
+	gid_t gid;
 	unsigned int avoid;	/* for tests: TRANSFER_AVOID_* */
 	unsigned int flags;
 	unsigned int created;	/* directories made for it */
@@ -51,8 +56,8 @@ struct transfer {
 #define TRANSFER_AVOID_TMPFILE	0x2u
 #define TRANSFER_AVOID_NOREPLACE 0x4u	/* renameat2(RENAME_NOREPLACE) */
 
-/** transfer_init() - with nothing under way */
-void transfer_init(struct transfer *transfer, int state);
+/** transfer_init() - with nothing under way; @policy stays the caller's, who may change it between calls */
+void transfer_init(struct transfer *transfer, int state, const struct policy *policy);
 
 static inline bool transfer_active(const struct transfer *transfer)
 {
@@ -71,7 +76,7 @@ static inline bool transfer_active(const struct transfer *transfer)
  *
  * What was under way is discarded. All that can be known now is refused now: -EEXIST, -EISDIR,
  * -EACCES (the target is neither file nor link), -EFBIG, -ENOSPC (the room is reserved, where the
- * file system can), and what path_open_directory() returns.
+ * file system can), -EMSGSIZE and -ENOBUFS (policy), and what path_open_directory() returns.
  */
 int transfer_start(struct transfer *transfer, const char *directory, const char *name,
 		   unsigned int flags, uint64_t size);

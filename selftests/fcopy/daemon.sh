@@ -21,6 +21,9 @@ trap 'rm -rf "$work"' EXIT
 fcopy=34d14be3-dee4-41c8-9ae7-6b174977c192
 instance=eb765408-105f-49b6-b4aa-c123b64d17d4
 
+conf=$work/fcopyd.conf
+: >"$conf"
+
 # A sysfs of our own, so that no real device is opened
 VMBUS_SYSFS=$work/sys
 VMBUS_DEV=$work/dev
@@ -28,7 +31,7 @@ export VMBUS_SYSFS VMBUS_DEV
 
 # run OPTIONS...: sets status and out, with a state directory of its own
 run() {
-	out=$(timeout 10 "$fcopyd" --state-dir="$work/state" "$@" 2>&1)
+	out=$(timeout 10 "$fcopyd" --state-dir="$work/state" --config="$conf" "$@" 2>&1)
 	status=$?
 }
 
@@ -60,7 +63,7 @@ device() { # [DRIVER]
 	echo "{$instance}" >"$work/sys/bus/vmbus/devices/$instance/device_id"
 }
 
-ktap_set_plan 10
+ktap_set_plan 14
 
 run --help
 is_status 0 "usage: hv-fcopyd"
@@ -90,6 +93,26 @@ run -n --class=fcopy --device=$instance
 is_status 64 "exclude each other"
 result "class and device"
 
+printf 'allow=/srv\nmax-size=1M\n' >"$conf"
+run --check-config
+is_status 0 "allow=/srv" && is_status 0 "max-size=1048576"
+result "check of a good configuration prints what it comes to"
+
+printf '# first\nmax-size=huge\ncolour=blue\n' >"$conf"
+run --check-config
+is_status 78 "$conf:2: max-size is" && is_status 78 "$conf:3: unknown key 'colour'"
+result "check of a bad configuration names line and reason"
+
+run -n
+is_status 78 "$conf:2: max-size is"
+result "bad configuration: no start"
+
+rm "$conf"
+run -n
+is_status 78 "$conf: No such file"
+result "configuration that was asked for is missing"
+
+: >"$conf"
 mkdir -p "$work/sys/bus/vmbus/devices"
 run -n
 is_status 69 "Guest Service Interface" && [ "$(echo "$out" | wc -l)" = 1 ]

@@ -11,6 +11,7 @@
 
 static struct vmbus_channel *guest, *host;
 static struct exchange exchange;
+static const struct policy policy = POLICY_DEFAULTS;
 static struct message request, answer;
 static uint64_t transaction;
 
@@ -20,7 +21,7 @@ static void begin_test(void)
 
 	mkdir("to", 0755);
 	expect_int(vmbus_channel_pair(page > 4096 ? 2 * page : RING_SIZE, &guest, &host), 0);
-	exchange_init(&exchange, guest, -1);
+	exchange_init(&exchange, guest, -1, &policy);
 	transaction = 1000;
 }
 

@@ -9,10 +9,11 @@
 
 /* The variant is PATH_WALK or 0, and the same test for both. */
 static unsigned int created;
+static struct policy policy = POLICY_DEFAULTS;
 
 static int open_at(const char *path, unsigned int flags)
 {
-	int dir = path_open_directory(path, variant | flags, &created);
+	int dir = path_open_directory(path, variant | flags, &policy, &created);
 
 	if (dir < 0)
 		expect_int(created, 0);
@@ -395,6 +396,178 @@ static void kernel_file_systems_mounted_elsewhere_refused(void)
 	in_own_mounts(mounts_elsewhere);
 }
 
+/* RULES: "+DIR" allows, "-DIR" denies; DIR is in the test's directory, or absolute */
+static void set_rules(const char *const *rules)
+{
+	static struct policy_rule all[8];
+
+	for (policy.count = 0; *rules; rules++, policy.count++) {
+		free(all[policy.count].directory);
+		all[policy.count].allow = **rules == '+';
+		all[policy.count].directory = strdup((*rules)[1] == '/' ? *rules + 1 : in(*rules + 1));
+	}
+	policy.rules = all;
+}
+#define RULES(...) set_rules((const char *const []){ __VA_ARGS__, NULL })
+
+static void end_rules(void)
+{
+	policy.count = 0;
+	policy.rules = NULL;
+}
+
+static void only_what_is_allowed(void)
+{
+	mkdir("a", 0755);
+	mkdir("a/b", 0755);
+	mkdir("ab", 0755);
+	RULES("+a");
+	expect_opened(in("a"), 0, "a");
+	expect_opened(in("a/b/"), 0, "a/b");
+	/* The same letters are not the same directory. */
+	expect_refused(in("ab"), 0, -EKEYREJECTED);
+	expect_refused(scratch, 0, -EKEYREJECTED);
+	expect_refused("/", 0, -EKEYREJECTED);
+	expect_refused("/etc", 0, -EKEYREJECTED);
+	/* An allowed place of the kernel is still none. */
+	RULES("+/proc", "+/dev");
+	expect_refused("/proc", 0, -EXDEV);
+	expect_refused("/dev", 0, -EXDEV);
+	end_rules();
+}
+
+static void what_is_denied(void)
+{
+	mkdir("a", 0755);
+	mkdir("a/b", 0755);
+	mkdir("ab", 0755);
+	RULES("-a");
+	expect_opened(in("ab"), 0, "ab");
+	expect_opened(scratch, 0, ".");
+	expect_refused(in("a"), 0, -EKEYREJECTED);
+	expect_refused(in("a/./b"), 0, -EKEYREJECTED);
+	RULES("-/");
+	expect_refused("/", 0, -EKEYREJECTED);
+	expect_refused(in("a"), 0, -EKEYREJECTED);
+	end_rules();
+}
+
+static void the_deepest_rule_decides(void)
+{
+	mkdir("a", 0755);
+	mkdir("a/b", 0755);
+	mkdir("a/b/c", 0755);
+	RULES("+a", "-a/b", "+a/b/c");
+	expect_opened(in("a"), 0, "a");
+	expect_refused(in("a/b"), 0, -EKEYREJECTED);
+	expect_opened(in("a/b/c"), 0, "a/b/c");
+	RULES("+a/b/c", "-a/b", "+a");
+	expect_opened(in("a"), 0, "a");
+	expect_refused(in("a/b"), 0, -EKEYREJECTED);
+	expect_opened(in("a/b/c"), 0, "a/b/c");
+	/* "deny" where both name it, in either order */
+	RULES("+a", "-a//./");
+	expect_refused(in("a"), 0, -EKEYREJECTED);
+	RULES("-a", "+a");
+	expect_refused(in("a"), 0, -EKEYREJECTED);
+	end_rules();
+}
+
+static void rules_hold_for_what_is_made(void)
+{
+	int dir;
+
+	mkdir("a", 0755);
+	RULES("+a/b", "-a/b/no");
+	/* Neither in the parent, nor where it is denied; and nothing is made on the way. */
+	expect_refused(in("a/x"), PATH_CREATE, -EKEYREJECTED);
+	expect_refused(in("a/x/b"), PATH_CREATE, -EKEYREJECTED);
+	expect_refused(in("a/b/no"), PATH_CREATE, -EKEYREJECTED);
+	expect_refused(in("a/b/no/y"), PATH_CREATE, -EKEYREJECTED);
+	expect_int(entries("a"), 0);
+	dir = open_at(in("a/b/c/d"), PATH_CREATE);
+	expect(dir >= 0);
+	expect_int(created, 3);
+	close(dir);
+	expect_refused(in("a/b/no"), PATH_CREATE, -EKEYREJECTED);
+	expect_int(entries("a/b"), 1);
+	end_rules();
+}
+
+static void rules_look_through_links(void)
+{
+	if (geteuid() != 0)
+		skip("root's links can only be made by root");
+	mkdir("real", 0755);
+	mkdir("real/sub", 0755);
+	mkdir("in", 0755);
+	expect(symlink("../real", "in/link") == 0);
+	expect(symlink("real", "other") == 0);
+	/* A link out of what is allowed, and one into what is denied */
+	RULES("+in");
+	expect_refused(in("in/link"), 0, -EKEYREJECTED);
+	expect_refused(in("in/link/made"), PATH_CREATE, -EKEYREJECTED);
+	expect_int(entries("real"), 1);
+	RULES("-real/sub");
+	expect_opened(in("in/link"), 0, "real");
+	expect_refused(in("in/link/sub"), 0, -EKEYREJECTED);
+	expect_refused(in("other/sub"), 0, -EKEYREJECTED);
+	/* A rule that names a link means what it leads to. */
+	RULES("-other");
+	expect_refused(in("real"), 0, -EKEYREJECTED);
+	RULES("+other/sub");
+	expect_opened(in("real/sub"), 0, "real/sub");
+	expect_opened(in("in/link/sub"), 0, "real/sub");
+	expect_refused(in("real"), 0, -EKEYREJECTED);
+	/* A user's link in a rule is not followed, and so opens nothing. */
+	expect(lchown("other", 65534, 65534) == 0);
+	expect_refused(in("real/sub"), 0, -EKEYREJECTED);
+	end_rules();
+}
+
+static void no_links_followed(void)
+{
+	if (geteuid() != 0)
+		skip("root's links can only be made by root");
+	mkdir("real", 0755);
+	mkdir("real/sub", 0755);
+	expect(symlink("real", "link") == 0);
+	policy.follow_links = false;
+	expect_refused(in("link"), 0, -ELOOP);
+	expect_refused(in("link/sub"), 0, -ELOOP);
+	expect_refused(in("link/made"), PATH_CREATE, -ELOOP);
+	expect_opened(in("real/sub"), 0, "real/sub");
+	policy.follow_links = true;
+	expect_opened(in("link/sub"), 0, "real/sub");
+}
+
+static void mode_and_owner_of_what_is_made(void)
+{
+	struct stat st;
+	int dir;
+
+	policy.directory_mode = 0775;
+	if (geteuid() == 0) {
+		policy.uid = 65534;
+		policy.gid = 65533;
+	}
+	dir = open_at(in("a/b"), PATH_CREATE);
+	policy = (struct policy)POLICY_DEFAULTS;
+	expect(dir >= 0);
+	expect_int(created, 2);
+	expect(stat("a", &st) == 0);
+	expect_int(st.st_mode & 07777, 0775);
+	expect(stat("a/b", &st) == 0);
+	expect_int(st.st_mode & 07777, 0775);
+	if (geteuid() == 0) {
+		expect_int(st.st_uid, 65534);
+		expect_int(st.st_gid, 65533);
+	}
+	path_remove_created(in("a/b"), dir, created);
+	close(dir);
+	expect_int(entries("."), 0);
+}
+
 static volatile bool racing;
 
 /* A user's directory that becomes a link and a directory again, without an end. */
@@ -469,6 +642,13 @@ static void all(const char *how, int number)
 	test_variant(links_that_grow_too_long, how, number);
 	test_variant(places_of_the_kernel_refused, how, number);
 	test_variant(kernel_file_systems_mounted_elsewhere_refused, how, number);
+	test_variant(only_what_is_allowed, how, number);
+	test_variant(what_is_denied, how, number);
+	test_variant(the_deepest_rule_decides, how, number);
+	test_variant(rules_hold_for_what_is_made, how, number);
+	test_variant(rules_look_through_links, how, number);
+	test_variant(no_links_followed, how, number);
+	test_variant(mode_and_owner_of_what_is_made, how, number);
 	test_variant(race_with_a_link, how, number);
 }
 

@@ -5,6 +5,7 @@
 #include "host.h"
 
 static struct session session;
+static struct policy policy = POLICY_DEFAULTS;
 static struct message request, answer;
 
 #define SILENCE 0xffffffffu
@@ -52,7 +53,7 @@ static uint32_t end(uint32_t operation)
 static void begin_test(void)
 {
 	mkdir("to", 0755);
-	session_init(&session, -1);
+	session_init(&session, -1, &policy);
 	usual_negotiation(&request);
 	expect_int(ask(), S_OK);
 }
@@ -65,7 +66,7 @@ static void end_test(int files)
 
 static void versions_are_agreed(void)
 {
-	session_init(&session, -1);
+	session_init(&session, -1, &policy);
 	usual_negotiation(&request);
 	expect_int(ask(), S_OK);
 	expect_int(get16(&answer, IC_HEADER), 1);
@@ -79,7 +80,7 @@ static void versions_are_agreed(void)
 
 static void framework_of_2008_agreed(void)
 {
-	session_init(&session, -1);
+	session_init(&session, -1, &policy);
 	negotiation(&request, 1, 1);
 	put32(&request, IC_HEADER + 8, 1);
 	put32(&request, IC_HEADER + 12, 0x10001);
@@ -127,7 +128,7 @@ static void negotiations_with_impossible_lengths(void)
 	};
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		session_init(&session, -1);
+		session_init(&session, -1, &policy);
 		message(&request, NEGOTIATE, bad[i].length);
 		put16(&request, IC_HEADER, bad[i].frameworks);
 		put16(&request, IC_HEADER + 2, bad[i].services);
@@ -139,7 +140,7 @@ static void negotiations_with_impossible_lengths(void)
 static void operations_before_agreement(void)
 {
 	mkdir("to", 0755);
-	session_init(&session, -1);
+	session_init(&session, -1, &policy);
 	expect_int(start("a", 0, 3), E_NOT_CONNECTED);
 	expect_int(send_data(0, "abc"), E_NOT_CONNECTED);
 	expect_int(end(COMPLETE), E_NOT_CONNECTED);
@@ -220,6 +221,32 @@ static void each_refusal_has_its_code(void)
 	start_message(&request, "/dev", "a", 0, 0);
 	expect_int(ask_fcopy(), E_ACCESS);
 	end_test(2);
+}
+
+static void refusals_of_the_policy(void)
+{
+	struct policy_rule deny = { .allow = false, .directory = (char *)in("to") };
+
+	begin_test();
+	policy.max_size = 2;
+	expect_int(start("a", 0, 3), E_TOO_LARGE);
+	policy.max_size = UINT64_MAX;
+	policy.rules = &deny;
+	policy.count = 1;
+	expect_int(start("a", 0, 3), E_ACCESS);
+	policy.count = 0;
+
+	/* Switched off in the middle of a copy: that one is completed, the next refused. */
+	expect_int(start("a", 0, 3), S_OK);
+	policy.enable = false;
+	expect_int(send_data(0, "abc"), S_OK);
+	expect_int(end(COMPLETE), S_OK);
+	expect_int(start("b", 0, 3), E_POLICY);
+	expect_int(send_data(0, "abc"), E_POLICY);
+	expect_int(end(CANCEL), S_OK);
+	policy = (struct policy)POLICY_DEFAULTS;
+	expect_int(start("b", 0, 3), S_OK);
+	end_test(1);
 }
 
 static void data_without_a_copy(void)
@@ -502,6 +529,7 @@ int main(void)
 	test(names_beyond_ascii);
 	test(names_refused);
 	test(each_refusal_has_its_code);
+	test(refusals_of_the_policy);
 	test(data_without_a_copy);
 	test(failure_is_told_until_the_end);
 	test(start_during_a_copy);

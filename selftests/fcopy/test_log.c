@@ -1,18 +1,28 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* In place of the daemon's log.c where a test makes thousands of lines: FCOPY_TEST_LOG=1 shows them. */
+/*
+ * In place of the daemon's log.c where a test makes thousands of lines: FCOPY_TEST_LOG=1 shows them,
+ * and `logged` holds the first of a test.
+ */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "../../daemons/fcopy/log.h"
+#include "test_log.h"
+
+char logged[65536];
 
 static void show(const char *format, va_list args)
 {
-	if (!getenv("FCOPY_TEST_LOG"))
-		return;
-	printf("# ");
-	vprintf(format, args);
-	printf("\n");
+	size_t n = strlen(logged);
+	char line[4096];
+
+	vsnprintf(line, sizeof(line), format, args);
+	if (n + strlen(line) + 2 <= sizeof(logged))
+		sprintf(logged + n, "%s\n", line);
+	if (getenv("FCOPY_TEST_LOG"))
+		printf("# %s\n", line);
 }
 
 void log_line(int level, const char *format, ...)

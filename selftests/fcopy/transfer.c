@@ -17,6 +17,7 @@
 /* The variant is what to avoid: TRANSFER_AVOID_*. */
 
 static struct transfer transfer;
+static struct policy policy = POLICY_DEFAULTS;
 
 static int unlink_error;
 
@@ -37,7 +38,7 @@ static void begin_test(void)
 	mkdir("to", 0755);
 	state = leftover_open("state");
 	expect(state >= 0);
-	transfer_init(&transfer, state);
+	transfer_init(&transfer, state, &policy);
 	transfer.avoid = variant;
 }
 
@@ -432,6 +433,81 @@ static void immutable_directory(void)
 	end_test(0);
 }
 
+static void mode_and_owner_of_the_policy(void)
+{
+	struct stat st;
+
+	begin_test();
+	policy.mode = 0660;
+	if (geteuid() == 0) {
+		policy.uid = 65534;
+		policy.gid = 65533;
+	}
+	expect_int(start("a", 0, 3), 0);
+	/* What changes now is for the next one. */
+	policy = (struct policy)POLICY_DEFAULTS;
+	expect_int(transfer_write(&transfer, 0, "abc", 3), 0);
+	expect_int(transfer_complete(&transfer), 0);
+	expect(stat("to/a", &st) == 0);
+	expect_int(st.st_mode & 07777, 0660);
+	if (geteuid() == 0) {
+		expect_int(st.st_uid, 65534);
+		expect_int(st.st_gid, 65533);
+	}
+	/* A file that is replaced keeps what it had. */
+	policy.mode = 0600;
+	policy.uid = 12345;
+	expect_int(copy("a", TRANSFER_OVERWRITE, "new"), 0);
+	policy = (struct policy)POLICY_DEFAULTS;
+	expect(stat("to/a", &st) == 0);
+	expect_int(st.st_mode & 07777, 0660);
+	expect_int(st.st_uid, geteuid() == 0 ? 65534 : geteuid());
+	end_test(1);
+}
+
+static void largest_size_of_the_policy(void)
+{
+	begin_test();
+	policy.max_size = 3;
+	expect_int(start("a", 0, 4), -EMSGSIZE);
+	expect_int(start("a", 0, UINT64_MAX / 4), -EMSGSIZE);
+	expect_int(copy("a", 0, "abc"), 0);
+	policy.max_size = 0;
+	expect_int(start("b", 0, 1), -EMSGSIZE);
+	expect_int(copy("b", 0, ""), 0);
+	policy = (struct policy)POLICY_DEFAULTS;
+	end_test(2);
+}
+
+/* 64 KiB of room, of which 32 are to stay free */
+static void small_file_system_with_min_free(void)
+{
+	begin_test();
+	if (mount("tmpfs", "to", "tmpfs", 0, "size=64k") < 0)
+		_exit(CANNOT_MOUNT);
+	policy.min_free = 32 << 10;
+	expect_int(start("a", 0, 40 << 10), -ENOBUFS);
+	expect_int(entries("to"), 0);
+	expect_int(start("a", 0, 20 << 10), 0);
+	transfer_discard(&transfer, "the test goes on");
+	policy.min_free = 0;
+	policy.min_free_percent = 50;
+	expect_int(start("a", 0, 40 << 10), -ENOBUFS);
+	expect_int(start("a", 0, 65 << 10), -ENOSPC);
+	expect_int(start("a", 0, 20 << 10), 0);
+	transfer_discard(&transfer, "the test goes on");
+	policy.min_free = 64 << 10;
+	policy.min_free_percent = 0;
+	expect_int(start("a", 0, 0), -ENOBUFS);
+	end_test(0);
+	umount("to");
+}
+
+static void room_that_must_stay_free(void)
+{
+	in_own_mounts(small_file_system_with_min_free);
+}
+
 static void limited(void)
 {
 	struct rlimit limit = { .rlim_cur = 4096, .rlim_max = 4096 };
@@ -654,6 +730,7 @@ static void all(const char *how, int avoid)
 	test_variant(discard_at_every_point, how, avoid);
 	test_variant(read_only_directory, how, avoid);
 	test_variant(immutable_directory, how, avoid);
+	test_variant(mode_and_owner_of_the_policy, how, avoid);
 	test_variant(file_size_limit, how, avoid);
 	test_variant(disk_full, how, avoid);
 	test_variant(file_system_without_a_size, how, avoid);
@@ -666,6 +743,8 @@ int main(void)
 	all("unnamed file", 0);
 	all("named file", TRANSFER_AVOID_TMPFILE);
 	all("named file and hard link", TRANSFER_AVOID_TMPFILE | TRANSFER_AVOID_NOREPLACE);
+	test(largest_size_of_the_policy);
+	test(room_that_must_stay_free);
 	test(offsets_beyond_4_gib);
 	test_variant(what_cannot_be_removed_stays_noted, "", TRANSFER_AVOID_TMPFILE);
 	test_variant(note_waits_for_its_file_system, "", TRANSFER_AVOID_TMPFILE);

@@ -1,0 +1,444 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <pwd.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "config.h"
+#include "log.h"
+#include "name.h"
+
+/*
+ * Not by libinih, which vmbus-bind uses: its lines end after 200 bytes, and a path may be longer;
+ * and it tells the line of no key, which a fault has to name.
+ */
+
+struct reader {
+	struct policy *policy;
+	const char *path;
+	unsigned int line;
+	int err;
+};
+
+static void __attribute__((format(printf, 2, 3))) fault(struct reader *reader, const char *format, ...)
+{
+	char text[PATH_MAX];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	log_line(LOG_ERR, "%s:%u: %s", reader->path, reader->line, text);
+	reader->err = -EINVAL;
+}
+
+static void parse_switch(struct reader *reader, const char *key, const char *value, bool *out)
+{
+	if (!strcmp(value, "yes"))
+		*out = true;
+	else if (!strcmp(value, "no"))
+		*out = false;
+	else
+		fault(reader, "%s is yes or no, not '%s'", key, value);
+}
+
+/* Digits only: strtoull() takes blanks and signs. Returns what follows them, or NULL. */
+static const char *parse_digits(const char *value, unsigned int base, uint64_t *out)
+{
+	uint64_t n = 0;
+	const char *p;
+
+	for (p = value; *p >= '0' && *p < (char)('0' + base); p++) {
+		unsigned int digit = *p - '0';
+
+		if (n > (UINT64_MAX - digit) / base)
+			return NULL;
+		n = n * base + digit;
+	}
+	*out = n;
+	return p == value ? NULL : p;
+}
+
+/* Bytes, or with K, M, G or T 1024 times as many each */
+static bool parse_size(const char *value, uint64_t *out)
+{
+	static const char units[] = "KMGT";
+	const char *rest, *unit;
+	uint64_t n;
+
+	rest = parse_digits(value, 10, &n);
+	if (!rest)
+		return false;
+	if (*rest) {
+		unit = strchr(units, *rest);
+		if (!unit || rest[1])
+			return false;
+		for (; unit >= units; unit--) {
+			if (n > UINT64_MAX / 1024)
+				return false;
+			n *= 1024;
+		}
+	}
+	*out = n;
+	return true;
+}
+
+static void parse_max_size(struct reader *reader, const char *value)
+{
+	if (!strcmp(value, "unlimited"))
+		reader->policy->max_size = UINT64_MAX;
+	else if (!parse_size(value, &reader->policy->max_size))
+		fault(reader, "max-size is unlimited, or a number of bytes with K, M, G or T after it, not '%s'",
+		      value);
+}
+
+static void parse_min_free(struct reader *reader, const char *value)
+{
+	uint64_t size = 0, percent = 0;
+	const char *rest = parse_digits(value, 10, &percent);
+
+	if (rest && !strcmp(rest, "%") && percent < 100) {
+		reader->policy->min_free = 0;
+		reader->policy->min_free_percent = percent;
+	} else if (parse_size(value, &size)) {
+		reader->policy->min_free = size;
+		reader->policy->min_free_percent = 0;
+	} else {
+		fault(reader, "min-free is a number of bytes with K, M, G or T after it, or one below 100 with %%, not '%s'",
+		      value);
+	}
+}
+
+static void parse_mode(struct reader *reader, const char *key, const char *value, int *out)
+{
+	uint64_t mode;
+	const char *rest = parse_digits(value, 8, &mode);
+
+	if (!strcmp(value, "default"))
+		*out = -1;
+	else if (!rest || *rest)
+		fault(reader, "%s is default or an octal number such as 0640, not '%s'", key, value);
+	else if (mode > 0777)
+		fault(reader, "%s is 0777 at most, not '%s': set-user-id, set-group-id and sticky bits are not given",
+		      key, value);
+	else
+		*out = mode;
+}
+
+/* UINT32_MAX, which is -1, means "leave it" to chown(2). */
+static bool parse_id(const char *value, uint32_t *id)
+{
+	uint64_t n;
+	const char *rest = parse_digits(value, 10, &n);
+
+	if (!rest || *rest || n >= UINT32_MAX)
+		return false;
+	*id = n;
+	return true;
+}
+
+static void parse_owner(struct reader *reader, const char *value)
+{
+	struct passwd *user;
+	uint32_t id;
+
+	if (!strcmp(value, "default")) {
+		reader->policy->uid = (uid_t)-1;
+	} else if (parse_id(value, &id)) {
+		reader->policy->uid = id;
+	} else {
+		user = getpwnam(value);
+		if (user)
+			reader->policy->uid = user->pw_uid;
+		else
+			fault(reader, "owner: there is no user '%s'", value);
+	}
+}
+
+static void parse_group(struct reader *reader, const char *value)
+{
+	struct group *group;
+	uint32_t id;
+
+	if (!strcmp(value, "default")) {
+		reader->policy->gid = (gid_t)-1;
+	} else if (parse_id(value, &id)) {
+		reader->policy->gid = id;
+	} else {
+		group = getgrnam(value);
+		if (group)
+			reader->policy->gid = group->gr_gid;
+		else
+			fault(reader, "group: there is no group '%s'", value);
+	}
+}
+
+static void forget_rules(struct policy *policy, bool allow)
+{
+	size_t left = 0;
+
+	for (size_t i = 0; i < policy->count; i++) {
+		if (policy->rules[i].allow == allow)
+			free(policy->rules[i].directory);
+		else
+			policy->rules[left++] = policy->rules[i];
+	}
+	policy->count = left;
+}
+
+static void parse_rule(struct reader *reader, const char *key, const char *value, bool allow)
+{
+	struct policy *policy = reader->policy;
+	struct policy_rule *rules;
+	const char *wrong;
+	char *directory;
+
+	if (!*value) {
+		forget_rules(policy, allow);
+		return;
+	}
+	wrong = strlen(value) >= PATH_MAX ? "longer than a path can be" : name_check_directory(value);
+	if (wrong) {
+		fault(reader, "%s is an absolute directory without '..' and '\\', not '%s'", key, value);
+		return;
+	}
+	directory = strdup(value);
+	rules = reallocarray(policy->rules, policy->count + 1, sizeof(*rules));
+	if (rules)
+		policy->rules = rules;
+	if (!directory || !rules) {
+		free(directory);
+		reader->err = -ENOMEM;
+		return;
+	}
+	rules[policy->count++] = (struct policy_rule){ .allow = allow, .directory = directory };
+}
+
+static void on_key(struct reader *reader, const char *key, const char *value)
+{
+	struct policy *policy = reader->policy;
+
+	if (!strcmp(key, "enable"))
+		parse_switch(reader, key, value, &policy->enable);
+	else if (!strcmp(key, "allow"))
+		parse_rule(reader, key, value, true);
+	else if (!strcmp(key, "deny"))
+		parse_rule(reader, key, value, false);
+	else if (!strcmp(key, "follow-links"))
+		parse_switch(reader, key, value, &policy->follow_links);
+	else if (!strcmp(key, "max-size"))
+		parse_max_size(reader, value);
+	else if (!strcmp(key, "min-free"))
+		parse_min_free(reader, value);
+	else if (!strcmp(key, "mode"))
+		parse_mode(reader, key, value, &policy->mode);
+	else if (!strcmp(key, "directory-mode"))
+		parse_mode(reader, key, value, &policy->directory_mode);
+	else if (!strcmp(key, "owner"))
+		parse_owner(reader, value);
+	else if (!strcmp(key, "group"))
+		parse_group(reader, value);
+	else
+		fault(reader, "unknown key '%s'", key);
+}
+
+/* The text between blanks; cuts what is behind it */
+static char *trim(char *text)
+{
+	char *end;
+
+	text += strspn(text, " \t");
+	for (end = text + strlen(text); end > text && strchr(" \t\r\n", end[-1]); end--)
+		end[-1] = '\0';
+	return text;
+}
+
+static void on_line(struct reader *reader, char *line, size_t length)
+{
+	char *key, *value;
+
+	if (strlen(line) < length) {
+		fault(reader, "a NUL byte");
+		return;
+	}
+	key = trim(line);
+	if (!*key || *key == '#' || *key == ';')
+		return;
+	value = strchr(key, '=');
+	if (!value) {
+		fault(reader, "neither key=value nor a comment: '%s'", key);
+		return;
+	}
+	*value++ = '\0';
+	on_key(reader, trim(key), trim(value));
+}
+
+/* Where root writes must not be for somebody else to say. */
+static int check_writers(const char *path, const struct stat *st)
+{
+	if (!S_ISREG(st->st_mode)) {
+		log_line(LOG_ERR, "%s: not a file", path);
+		return -EINVAL;
+	}
+	if ((st->st_uid != 0 && st->st_uid != geteuid()) || (st->st_mode & 022)) {
+		log_line(LOG_ERR, "%s: can be written by others than root: it must belong to root, and be writable "
+			 "by its owner only", path);
+		return -EPERM;
+	}
+	return 0;
+}
+
+static int read_file(const char *path, bool must_exist, struct policy *policy)
+{
+	struct reader reader = { .policy = policy, .path = path };
+	char *line = NULL;
+	size_t size = 0;
+	struct stat st;
+	ssize_t length;
+	FILE *file;
+	int fd;
+
+	/* O_NONBLOCK: a pipe in its place must not stop the daemon. */
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	if (fd < 0 && errno == ENOENT && !must_exist)
+		return 0;
+	if (fd < 0 || fstat(fd, &st) < 0) {
+		reader.err = -errno;
+		goto err_read;
+	}
+	reader.err = check_writers(path, &st);
+	if (reader.err)
+		goto out_close;
+	file = fdopen(fd, "r");
+	if (!file) {
+		reader.err = -errno;
+		goto err_read;
+	}
+
+	while ((length = getline(&line, &size, file)) >= 0) {
+		reader.line++;
+		on_line(&reader, line, length);
+	}
+	if (ferror(file)) {
+		reader.err = -errno;
+		log_line(LOG_ERR, "%s: %s", path, strerror(-reader.err));
+	}
+	free(line);
+	fclose(file);
+	return reader.err;
+
+err_read:
+	log_line(LOG_ERR, "%s: %s", path, strerror(-reader.err));
+out_close:
+	if (fd >= 0)
+		close(fd);
+	return reader.err;
+}
+
+static int is_conf(const struct dirent *entry)
+{
+	size_t length = strlen(entry->d_name);
+
+	return entry->d_name[0] != '.' && length > 5 && !strcmp(entry->d_name + length - 5, ".conf");
+}
+
+static int read_folder(const char *folder, struct policy *policy)
+{
+	struct dirent **entries;
+	char path[PATH_MAX];
+	int err = 0, one, n;
+
+	n = scandir(folder, &entries, is_conf, alphasort);
+	if (n < 0) {
+		if (errno == ENOENT)
+			return 0;
+		err = -errno;
+		log_line(LOG_ERR, "%s: %s", folder, strerror(-err));
+		return err;
+	}
+	for (int i = 0; i < n; i++) {
+		if (snprintf(path, sizeof(path), "%s/%s", folder, entries[i]->d_name) >= (int)sizeof(path))
+			one = -ENAMETOOLONG;
+		else
+			one = read_file(path, true, policy);
+		if (!err)
+			err = one;
+		free(entries[i]);
+	}
+	free(entries);
+	return err;
+}
+
+int config_load(const char *file, bool must_exist, struct policy *policy)
+{
+	struct policy result = POLICY_DEFAULTS;
+	char folder[PATH_MAX];
+	int err, second;
+
+	if (snprintf(folder, sizeof(folder), "%s.d", file) >= (int)sizeof(folder))
+		return -ENAMETOOLONG;
+	/* All of them, so that all faults are told at once */
+	err = read_file(file, must_exist, &result);
+	second = read_folder(folder, &result);
+	if (!err)
+		err = second;
+	if (err)
+		config_free(&result);
+	else
+		*policy = result;
+	return err;
+}
+
+void config_free(struct policy *policy)
+{
+	for (size_t i = 0; i < policy->count; i++)
+		free(policy->rules[i].directory);
+	free(policy->rules);
+	policy->rules = NULL;
+	policy->count = 0;
+}
+
+static void print_mode(const char *key, int mode, FILE *to)
+{
+	if (mode < 0)
+		fprintf(to, "%s=default\n", key);
+	else
+		fprintf(to, "%s=%04o\n", key, (unsigned int)mode);
+}
+
+static void print_id(const char *key, uint32_t id, FILE *to)
+{
+	if (id == UINT32_MAX)
+		fprintf(to, "%s=default\n", key);
+	else
+		fprintf(to, "%s=%" PRIu32 "\n", key, id);
+}
+
+void config_print(const struct policy *policy, FILE *to)
+{
+	fprintf(to, "enable=%s\n", policy->enable ? "yes" : "no");
+	for (size_t i = 0; i < policy->count; i++)
+		fprintf(to, "%s=%s\n", policy->rules[i].allow ? "allow" : "deny",
+			policy->rules[i].directory);
+	fprintf(to, "follow-links=%s\n", policy->follow_links ? "yes" : "no");
+	if (policy->max_size == UINT64_MAX)
+		fprintf(to, "max-size=unlimited\n");
+	else
+		fprintf(to, "max-size=%" PRIu64 "\n", policy->max_size);
+	if (policy->min_free_percent)
+		fprintf(to, "min-free=%u%%\n", policy->min_free_percent);
+	else
+		fprintf(to, "min-free=%" PRIu64 "\n", policy->min_free);
+	print_mode("mode", policy->mode, to);
+	print_mode("directory-mode", policy->directory_mode, to);
+	print_id("owner", policy->uid, to);
+	print_id("group", policy->gid, to);
+}
