@@ -473,18 +473,25 @@ static void the_deepest_rule_decides(void)
 	end_rules();
 }
 
+static void must_not_come_to_this(void)
+{
+	expect(!"a directory was made");
+}
+
 static void rules_hold_for_what_is_made(void)
 {
 	int dir;
 
 	mkdir("a", 0755);
 	RULES("+a/b", "-a/b/no");
+	meanwhile = must_not_come_to_this;
 	/* Neither in the parent, nor where it is denied; and nothing is made on the way. */
 	expect_refused(in("a/x"), PATH_CREATE, -EKEYREJECTED);
 	expect_refused(in("a/x/b"), PATH_CREATE, -EKEYREJECTED);
 	expect_refused(in("a/b/no"), PATH_CREATE, -EKEYREJECTED);
 	expect_refused(in("a/b/no/y"), PATH_CREATE, -EKEYREJECTED);
 	expect_int(entries("a"), 0);
+	meanwhile = NULL;
 	dir = open_at(in("a/b/c/d"), PATH_CREATE);
 	expect(dir >= 0);
 	expect_int(created, 3);
@@ -503,11 +510,15 @@ static void rules_look_through_links(void)
 	mkdir("in", 0755);
 	expect(symlink("../real", "in/link") == 0);
 	expect(symlink("real", "other") == 0);
+	expect(symlink(in("real"), "absolute") == 0);
 	/* A link out of what is allowed, and one into what is denied */
 	RULES("+in");
 	expect_refused(in("in/link"), 0, -EKEYREJECTED);
 	expect_refused(in("in/link/made"), PATH_CREATE, -EKEYREJECTED);
 	expect_int(entries("real"), 1);
+	RULES("+real");
+	expect_opened(in("in/link/sub"), 0, "real/sub");
+	expect_opened(in("absolute/sub"), 0, "real/sub");
 	RULES("-real/sub");
 	expect_opened(in("in/link"), 0, "real");
 	expect_refused(in("in/link/sub"), 0, -EKEYREJECTED);
