@@ -3,6 +3,7 @@
 #define FCOPY_LOG_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <syslog.h>
 #include <time.h>
 
@@ -21,6 +22,23 @@ void log_open(bool to_syslog, bool verbose);
 
 void log_line(int level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/** What became of a copy */
+enum log_event { LOG_STARTED, LOG_RECEIVED, LOG_REFUSED, LOG_LOST };
+
+/** What the journal gets besides the line, in fields that hv-fcopyd(8) lists */
+struct log_copy {
+	enum log_event event;
+	const char *directory;	/* the line begins with these two; NULL: not known */
+	const char *name;
+	uint64_t size;		/* declared, bytes */
+	uint64_t received;	/* bytes */
+	uint64_t usec;		/* since START */
+	int error;		/* 0 or -errno, as the host is told */
+};
+
+void log_copy(int level, const struct log_copy *copy, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
 /** At most LOG_BURST lines of a kind in LOG_INTERVAL seconds: what the host can provoke without end */
 struct log_limit {
 	time_t since;
@@ -31,7 +49,10 @@ struct log_limit {
 #define LOG_BURST	10
 #define LOG_INTERVAL	10
 
-/** log_limited() - log_line(), or only counted; the count is told with the next line */
+/** log_allowed() - whether there may be another line, else it is counted; the count is told with the next one */
+bool log_allowed(struct log_limit *limit, int level);
+
+/** log_limited() - log_line(), if log_allowed() */
 void log_limited(struct log_limit *limit, int level, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 

@@ -18,14 +18,23 @@
 #include "leftover.h"
 #include "log.h"
 #include "notify.h"
+#include "progress.h"
 
 #define STATE_DIR "/var/lib/hv-fcopyd"
+#define RUN_DIR "/run/hv-fcopyd"
+
+/* How long the end waits for the host's next message, to tell it that its copy has failed */
+#define FAREWELL_MS 500
+/* As init scripts answer when a service does not run */
+#define NOT_RUNNING 3
 
 struct options {
 	const char *device;
 	const char *state_dir;
+	const char *run_dir;
 	const char *config;	/* NULL: CONFIG_FILE, if there is one */
 	bool check_config;
+	bool status;
 	bool foreground;
 	bool verbose;
 };
@@ -44,16 +53,18 @@ static void usage(FILE *to)
 		"  -c, --class=CLASS    the class of the device: a name or a GUID (fcopy)\n"
 		"  -d, --device=GUID    the device itself, where a class has several\n"
 		"  -s, --state-dir=DIR  where unfinished copies are noted (%s)\n"
+		"  -r, --run-dir=DIR    where --status finds what a running one is at (%s)\n"
+		"      --status         say what the running one is at, and end\n"
 		"      --config=FILE    what the host may do (%s)\n"
 		"      --check-config   say what is wrong with that file, or what it comes to, and end\n"
 		"  -v, --verbose        log more\n"
 		"  -V, --version        print the version\n"
-		"  -h, --help           print this\n", STATE_DIR, CONFIG_FILE);
+		"  -h, --help           print this\n", STATE_DIR, RUN_DIR, CONFIG_FILE);
 }
 
 static void parse(int argc, char **argv, struct options *options)
 {
-	enum { CONFIG = 0x100, CHECK_CONFIG };
+	enum { CONFIG = 0x100, CHECK_CONFIG, STATUS };
 	static const struct option longs[] = {
 		{ "config", required_argument, NULL, CONFIG },
 		{ "check-config", no_argument, NULL, CHECK_CONFIG },
@@ -61,6 +72,8 @@ static void parse(int argc, char **argv, struct options *options)
 		{ "class", required_argument, NULL, 'c' },
 		{ "device", required_argument, NULL, 'd' },
 		{ "state-dir", required_argument, NULL, 's' },
+		{ "run-dir", required_argument, NULL, 'r' },
+		{ "status", no_argument, NULL, STATUS },
 		{ "verbose", no_argument, NULL, 'v' },
 		{ "version", no_argument, NULL, 'V' },
 		{ "help", no_argument, NULL, 'h' },
@@ -70,7 +83,7 @@ static void parse(int argc, char **argv, struct options *options)
 	char guid[VMBUS_GUID_SIZE];
 	int c;
 
-	while ((c = getopt_long(argc, argv, "nc:d:s:vVh", longs, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "nc:d:s:r:vVh", longs, NULL)) != -1) {
 		switch (c) {
 		case 'n':
 			options->foreground = true;
@@ -83,6 +96,12 @@ static void parse(int argc, char **argv, struct options *options)
 			break;
 		case 's':
 			options->state_dir = optarg;
+			break;
+		case 'r':
+			options->run_dir = optarg;
+			break;
+		case STATUS:
+			options->status = true;
 			break;
 		case CONFIG:
 			options->config = optarg;
@@ -198,15 +217,19 @@ static int serve(int signals, const struct options *options)
 		{ .fd = vmbus_fd(exchange.channel), .events = POLLIN },
 		{ .fd = signals, .events = POLLIN },
 	};
+	const struct transfer *transfer = &exchange.session.transfer;
 	struct signalfd_siginfo info;
-	int ready, err;
+	int ready, idle, tell, err;
 
+	tell = progress_update(transfer);
 	for (;;) {
 		ready = vmbus_arm(exchange.channel, exchange_events(&exchange));
 		if (ready < 0)
 			return ready;
-		if (poll(polls, 2, ready ? 0 : transfer_idle_left(&exchange.session.transfer)) < 0 &&
-		    errno != EINTR)
+		idle = transfer_idle_left(transfer);
+		if (tell >= 0 && (idle < 0 || tell < idle))
+			idle = tell;
+		if (poll(polls, 2, ready ? 0 : idle) < 0 && errno != EINTR)
 			return -errno;
 		if (polls[1].revents && read(signals, &info, sizeof(info)) == sizeof(info)) {
 			if (info.ssi_signo != SIGHUP)
@@ -222,16 +245,56 @@ static int serve(int signals, const struct options *options)
 			return err;
 		/* After what the ring had: it may be the host that waited for this process. */
 		session_expire(&exchange.session);
-		notify_progress(&exchange.session.transfer);
+		tell = progress_update(transfer);
 	}
+}
+
+/* The host works in lockstep: its next message is answered by an error, so it need not wait in vain. */
+static void farewell(void)
+{
+	struct pollfd channel = { .fd = vmbus_fd(exchange.channel), .events = POLLIN };
+	struct timespec begun, now;
+	int ready, left = FAREWELL_MS;
+
+	if (!session_abort(&exchange.session, -ECANCELED, "hv-fcopyd was told to stop"))
+		return;
+	clock_gettime(CLOCK_MONOTONIC, &begun);
+	while (left > 0 && !exchange.session.failure_told) {
+		ready = vmbus_arm(exchange.channel, exchange_events(&exchange));
+		if (ready < 0 || (!ready && poll(&channel, 1, left) < 0 && errno != EINTR))
+			return;
+		vmbus_ack(exchange.channel);
+		if (exchange_run(&exchange))
+			return;
+		clock_gettime(CLOCK_MONOTONIC, &now);
+		left = FAREWELL_MS - (now.tv_sec - begun.tv_sec) * 1000 -
+		       (now.tv_nsec - begun.tv_nsec) / 1000000;
+	}
+}
+
+/* Returns an exit code. */
+static int print_status(const struct options *options)
+{
+	int err = progress_print(options->run_dir, stdout);
+
+	if (err == 0)
+		return 0;
+	if (err == -ESRCH) {
+		printf("state=stopped\n");
+		return NOT_RUNNING;
+	}
+	fprintf(stderr, "hv-fcopyd: %s/status: %s\n", options->run_dir, strerror(-err));
+	return EX_NOINPUT;
 }
 
 int main(int argc, char **argv)
 {
 	const char *state_from_manager = getenv("STATE_DIRECTORY");
+	const char *run_from_manager = getenv("RUNTIME_DIRECTORY");
 	struct options options = {
 		.device = "fcopy",
 		.state_dir = state_from_manager ? state_from_manager : STATE_DIR,
+		.run_dir = run_from_manager ? run_from_manager : RUN_DIR,
 	};
 	struct vmbus_channel *channel;
 	const struct vmbus_device *device;
@@ -239,6 +302,8 @@ int main(int argc, char **argv)
 
 	parse(argc, argv, &options);
 	log_open(false, options.verbose);
+	if (options.status)
+		return print_status(&options);
 	if (load_policy(&options, &policy) < 0)
 		return EX_CONFIG;
 	if (options.check_config) {
@@ -282,25 +347,27 @@ int main(int argc, char **argv)
 	log_line(LOG_INFO, "version %s, waiting for Copy-VMFile on %s, device %s",
 		 HYPERV_UIO_VERSION, vmbus_device_path(device), vmbus_device_instance(device));
 	exchange_init(&exchange, channel, state, &policy);
+	progress_open(options.run_dir, vmbus_device_path(device));
 	notify_ready();
 
 	end = serve(signals, &options);
 	code = 0;
 	if (end > 0) {
 		notify_stopping("Told to stop");
-		transfer_discard(&exchange.session.transfer, "hv-fcopyd was told to stop");
+		farewell();
 		log_line(LOG_INFO, "ending: %s", strsignal(end));
 	} else if (end == -ENODEV) {
 		notify_stopping("The host took the device back");
-		transfer_discard(&exchange.session.transfer, "the host took the device back");
+		transfer_discard(&exchange.session.transfer, end, "the host took the device back");
 		log_line(LOG_INFO, "ending: the host took the device back (Guest Service Interface is "
 			 "off, or the machine is going down)");
 	} else {
 		notify_stopping("Failed");
-		transfer_discard(&exchange.session.transfer, strerror(-end));
+		transfer_discard(&exchange.session.transfer, end, strerror(-end));
 		log_line(LOG_ERR, "%s: %s", vmbus_device_path(device), strerror(-end));
 		code = EX_IOERR;
 	}
+	progress_close();
 	vmbus_channel_close(channel);
 	config_free(&policy);
 	return code;

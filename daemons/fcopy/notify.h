@@ -2,22 +2,18 @@
 #ifndef FCOPY_NOTIFY_H
 #define FCOPY_NOTIFY_H
 
-#include <stdbool.h>
-
-#include "transfer.h"
-
 /* To the service manager, by sd_notify(3); to nobody when it did not ask, or HAVE_SYSTEMD=0. */
 
-/** notify_ready() - start-up is over */
+/** notify_ready() - start-up is over, or the configuration was read again */
 void notify_ready(void);
 
 /** notify_reloading() - the configuration is read again, until notify_ready() */
 void notify_reloading(void);
 
+/** notify_status() - what `systemctl status` shows */
+void notify_status(const char *text);
+
 /** notify_stopping() - @reason for `systemctl status` */
 void notify_stopping(const char *reason);
-
-/** notify_progress() - what `systemctl status` shows, at most once a second while a copy goes on */
-void notify_progress(const struct transfer *transfer);
 
 #endif

@@ -47,18 +47,27 @@ void session_init(struct session *session, int state, const struct policy *polic
 	transfer_init(&session->transfer, state, policy);
 }
 
+/* A copy without a name that could be shown */
+static void refuse(struct session *session, int error, const char *reason)
+{
+	struct log_copy copy = { .event = LOG_REFUSED, .error = error };
+
+	session->transfer.totals.failed++;
+	if (log_allowed(&session->oddities, LOG_NOTICE))
+		log_copy(LOG_NOTICE, &copy, "refused a copy: %s", reason);
+}
+
 static int start(struct session *session, const struct fcopy_start *msg, size_t length)
 {
 	char name[NAME_BYTES], directory[NAME_BYTES];
 	uint32_t flags = 0;
 	const char *wrong;
 
-	transfer_discard(&session->transfer, "given up by the host for another copy");
+	transfer_discard(&session->transfer, -ECANCELED, "given up by the host for another copy");
 	if (length < sizeof(*msg))
 		return -EINVAL;
 	if (!session->transfer.policy->enable) {
-		log_limited(&session->oddities, LOG_NOTICE, "refused a copy: %s",
-			    status_reason(-ESHUTDOWN));
+		refuse(session, -ESHUTDOWN, status_reason(-ESHUTDOWN));
 		return -ESHUTDOWN;
 	}
 
@@ -70,7 +79,7 @@ static int start(struct session *session, const struct fcopy_start *msg, size_t 
 	if (!wrong)
 		wrong = name_check_directory(directory);
 	if (wrong) {
-		log_limited(&session->oddities, LOG_NOTICE, "refused a copy: %s", wrong);
+		refuse(session, -EILSEQ, wrong);
 		return -EILSEQ;
 	}
 
@@ -85,8 +94,10 @@ static int write_data(struct session *session, const struct fcopy_write *msg, si
 {
 	uint32_t size;
 
-	if (!transfer_active(&session->transfer))
+	if (!transfer_active(&session->transfer)) {
+		session->failure_told = true;
 		return session->failure ? session->failure : -EBADFD;
+	}
 
 	if (length < sizeof(*msg))
 		goto err_lengths;
@@ -98,7 +109,7 @@ static int write_data(struct session *session, const struct fcopy_write *msg, si
 
 err_lengths:
 	session->failure = -EINVAL;
-	transfer_discard(&session->transfer, "a message with impossible lengths");
+	transfer_discard(&session->transfer, session->failure, "a message with impossible lengths");
 	return session->failure;
 }
 
@@ -107,6 +118,7 @@ static int complete(struct session *session)
 	int err = session->failure;
 
 	session->failure = 0;
+	session->failure_told = true;
 	if (transfer_active(&session->transfer))
 		return transfer_complete(&session->transfer);
 	return err ? err : -EBADFD;
@@ -115,7 +127,7 @@ static int complete(struct session *session)
 static int cancel(struct session *session)
 {
 	session->failure = 0;
-	transfer_discard(&session->transfer, "cancelled by the host");
+	transfer_discard(&session->transfer, -ECANCELED, "cancelled by the host");
 	return 0;
 }
 
@@ -167,7 +179,7 @@ static bool negotiate(struct session *session, void *message, size_t length)
 	} else {
 		log_limited(&session->oddities, LOG_WARNING,
 			    "the host offers no version that is known here (service 1.1)");
-		transfer_discard(&session->transfer, "no version agreed any more");
+		transfer_discard(&session->transfer, -ENOTCONN, "no version agreed any more");
 	}
 	return true;
 }
@@ -222,6 +234,15 @@ void session_expire(struct session *session)
 {
 	if (transfer_idle_left(&session->transfer) != 0)
 		return;
-	session->failure = -ETIMEDOUT;
-	transfer_discard(&session->transfer, status_reason(session->failure));
+	session_abort(session, -ETIMEDOUT, status_reason(-ETIMEDOUT));
+}
+
+bool session_abort(struct session *session, int error, const char *reason)
+{
+	if (!transfer_active(&session->transfer))
+		return false;
+	session->failure = error;
+	session->failure_told = false;
+	transfer_discard(&session->transfer, error, reason);
+	return true;
 }

@@ -35,6 +35,7 @@
 struct session {
 	bool agreed;		/* on versions */
 	int failure;		/* -errno of a copy whose end the host has not been told */
+	bool failure_told;	/* but to a WRITE or COMPLETE */
 	struct transfer transfer;
 	struct log_limit oddities;
 };
@@ -53,5 +54,12 @@ bool session_answer(struct session *session, void *message, size_t length);
 
 /** session_expire() - ends a copy that has been idle for TRANSFER_IDLE_SECONDS: -ETIMEDOUT */
 void session_expire(struct session *session);
+
+/**
+ * session_abort() - ends a copy from this side: the host's next WRITE or COMPLETE gets @error
+ *
+ * Returns whether there was one.
+ */
+bool session_abort(struct session *session, int error, const char *reason);
 
 #endif

@@ -16,6 +16,7 @@ static const struct {
 } table[] = {
 	{ ETIMEDOUT,	WIN32(1460),			/* ERROR_TIMEOUT */
 	  "the host has sent nothing of it for too long" },
+	{ ECANCELED,	WIN32(1235),	NULL },			/* ERROR_REQUEST_ABORTED */
 	{ EEXIST,	WIN32(80),	NULL },			/* ERROR_FILE_EXISTS */
 	{ ENOSPC,	WIN32(112),	NULL },			/* ERROR_DISK_FULL */
 	{ EDQUOT,	WIN32(112),	NULL },

@@ -14,6 +14,7 @@
  *            so large, not with so little room left
  *   EBADMSG  COMPLETE came before all the data
  *   EBADFD   WRITE or COMPLETE without a copy
+ *   ECANCELED given up by the host, or this daemon was told to stop
  *   ETIMEDOUT the host sent nothing of a copy for too long
  *   ENOTCONN no version agreed with the host
  */

@@ -31,6 +31,20 @@ static double seconds_since(const struct timespec *begun)
 	return (now.tv_sec - begun->tv_sec) + (now.tv_nsec - begun->tv_nsec) / 1e9;
 }
 
+uint64_t transfer_usec(const struct transfer *transfer)
+{
+	return seconds_since(&transfer->begun) * 1e6;
+}
+
+static struct log_copy copy_for_log(const struct transfer *transfer, enum log_event event, int error)
+{
+	return (struct log_copy){
+		.event = event, .directory = transfer->directory, .name = transfer->name,
+		.size = transfer->size, .received = transfer->received,
+		.usec = transfer_usec(transfer), .error = error,
+	};
+}
+
 int transfer_idle_left(const struct transfer *transfer)
 {
 	double left = TRANSFER_IDLE_SECONDS - seconds_since(&transfer->latest);
@@ -163,27 +177,30 @@ static bool end(struct transfer *transfer, bool placed)
 	return clean;
 }
 
-void transfer_discard(struct transfer *transfer, const char *reason)
+void transfer_discard(struct transfer *transfer, int error, const char *reason)
 {
+	struct log_copy copy;
 	bool clean;
 
 	if (!transfer_active(transfer))
 		return;
 	clean = end(transfer, false);
-	log_line(LOG_NOTICE, "%s/%s: %s after %" PRIu64 " of %" PRIu64 " bytes%s",
-		 transfer->directory, transfer->name, reason, transfer->received, transfer->size,
-		 clean ? "; nothing is left of it" : "");
+	transfer->totals.failed++;
+	copy = copy_for_log(transfer, LOG_LOST, error);
+	log_copy(LOG_NOTICE, &copy, "%s after %" PRIu64 " of %" PRIu64 " bytes%s", reason,
+		 transfer->received, transfer->size, clean ? "; nothing is left of it" : "");
 }
 
 int transfer_start(struct transfer *transfer, const char *directory, const char *name,
 		   unsigned int flags, uint64_t size)
 {
 	unsigned int path_flags = 0;
+	struct log_copy copy;
 	size_t length;
 	struct stat st;
 	int err;
 
-	transfer_discard(transfer, "given up by the host for another copy");
+	transfer_discard(transfer, -ECANCELED, "given up by the host for another copy");
 
 	transfer->flags = flags;
 	transfer->mode = transfer->policy->mode;
@@ -226,14 +243,15 @@ int transfer_start(struct transfer *transfer, const char *directory, const char 
 	if (err)
 		goto err_refused;
 
-	log_line(LOG_INFO, "%s/%s: receiving %" PRIu64 " bytes", transfer->directory,
-		 transfer->name, size);
+	copy = copy_for_log(transfer, LOG_STARTED, 0);
+	log_copy(LOG_INFO, &copy, "receiving %" PRIu64 " bytes", size);
 	return 0;
 
 err_refused:
 	end(transfer, false);
-	log_line(LOG_NOTICE, "%s/%s: refused: %s", transfer->directory, transfer->name,
-		 status_reason(err));
+	transfer->totals.failed++;
+	copy = copy_for_log(transfer, LOG_REFUSED, err);
+	log_copy(LOG_NOTICE, &copy, "refused: %s", status_reason(err));
 	return err;
 }
 
@@ -272,7 +290,7 @@ int transfer_write(struct transfer *transfer, uint64_t offset, const void *data,
 	return 0;
 
 err_discard:
-	transfer_discard(transfer, status_reason(err));
+	transfer_discard(transfer, err, status_reason(err));
 	return err;
 }
 
@@ -363,6 +381,7 @@ static int place(struct transfer *transfer)
 
 int transfer_complete(struct transfer *transfer)
 {
+	struct log_copy copy;
 	struct stat replaced;
 	double seconds;
 	int err;
@@ -391,13 +410,15 @@ int transfer_complete(struct transfer *transfer)
 			 transfer->directory, transfer->name, strerror(-err));
 		return err;
 	}
-	seconds = seconds_since(&transfer->begun);
-	log_line(LOG_INFO, "%s/%s: received %" PRIu64 " bytes in %.3f s, %.1f MB/s",
-		 transfer->directory, transfer->name, transfer->size, seconds,
-		 seconds > 0 ? transfer->size / seconds / 1e6 : 0.0);
+	transfer->totals.files++;
+	transfer->totals.bytes += transfer->size;
+	copy = copy_for_log(transfer, LOG_RECEIVED, 0);
+	seconds = copy.usec / 1e6;
+	log_copy(LOG_INFO, &copy, "received %" PRIu64 " bytes in %.3f s, %.1f MB/s", transfer->size,
+		 seconds, seconds > 0 ? transfer->size / seconds / 1e6 : 0.0);
 	return 0;
 
 err_discard:
-	transfer_discard(transfer, status_reason(err));
+	transfer_discard(transfer, err, status_reason(err));
 	return err;
 }

@@ -46,6 +46,11 @@ struct transfer {
 	uint64_t flushed;	/* of these, on their way to the disk */
 	struct timespec begun;
 	struct timespec latest;	/* START or WRITE */
+	struct {
+		uint64_t files;		/* received */
+		uint64_t bytes;		/* of these */
+		uint64_t failed;	/* refused or lost */
+	} totals;
 	char directory[NAME_BYTES];
 	char name[NAME_BYTES];
 	char temporary[LEFTOVER_NAME_SIZE];	/* "": the file has no name */
@@ -95,7 +100,13 @@ int transfer_complete(struct transfer *transfer);
 /** transfer_idle_left() - milliseconds until it has been idle for too long, 0: it has; -1: nothing is under way */
 int transfer_idle_left(const struct transfer *transfer);
 
-/** transfer_discard() - ends it without a file; nothing happens if nothing is under way */
-void transfer_discard(struct transfer *transfer, const char *reason);
+/** transfer_usec() - microseconds since it began */
+uint64_t transfer_usec(const struct transfer *transfer);
+
+/**
+ * transfer_discard() - ends it without a file; nothing happens if nothing is under way
+ * @error: what the host is told of it, or would be
+ */
+void transfer_discard(struct transfer *transfer, int error, const char *reason);
 
 #endif

@@ -63,7 +63,7 @@ device() { # [DRIVER]
 	echo "{$instance}" >"$work/sys/bus/vmbus/devices/$instance/device_id"
 }
 
-ktap_set_plan 14
+ktap_set_plan 15
 
 run --help
 is_status 0 "usage: hv-fcopyd"
@@ -92,6 +92,10 @@ result "device that is no GUID"
 run -n --class=fcopy --device=$instance
 is_status 64 "exclude each other"
 result "class and device"
+
+run --status --run-dir="$work/run"
+is_status 3 "state=stopped"
+result "status where none runs"
 
 printf 'allow=/srv\nmax-size=1M\n' >"$conf"
 run --check-config

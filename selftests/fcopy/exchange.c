@@ -27,7 +27,7 @@ static void begin_test(void)
 
 static void end_test(int files)
 {
-	transfer_discard(&exchange.session.transfer, "the test is over");
+	transfer_discard(&exchange.session.transfer, -ECANCELED, "the test is over");
 	vmbus_channel_close(guest);
 	vmbus_channel_close(host);
 	expect_int(entries("to"), files);

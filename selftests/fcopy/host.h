@@ -32,6 +32,7 @@ enum { OVER_WRITE = 1, CREATE_PATH = 2 };
 #define E_TOO_LARGE	0x800700dfu
 #define E_NOT_CONNECTED	0x8007048fu
 #define E_POLICY	0x800704ecu
+#define E_ABORTED	0x800704d3u
 #define E_TIMEOUT	0x800705b4u
 #define E_STATE		0x8007139fu
 

@@ -60,7 +60,7 @@ static void begin_test(void)
 
 static void end_test(int files)
 {
-	transfer_discard(&session.transfer, "the test is over");
+	transfer_discard(&session.transfer, -ECANCELED, "the test is over");
 	expect_int(entries("to"), files);
 }
 
@@ -348,6 +348,22 @@ static void copy_without_messages_expires(void)
 	end_test(0);
 }
 
+static void copy_ended_from_this_side(void)
+{
+	begin_test();
+	expect(!session_abort(&session, -ECANCELED, "no copy is under way"));
+	expect_int(start("a", 0, 6), S_OK);
+	expect_int(send_data(0, "abc"), S_OK);
+	expect(session_abort(&session, -ECANCELED, "the test wants it"));
+	expect_int(entries("to"), 0);
+	expect(!session.failure_told);
+	expect_int(send_data(3, "def"), E_ABORTED);
+	expect(session.failure_told);
+	expect_int(end(COMPLETE), E_ABORTED);
+	expect_int(end(COMPLETE), E_STATE);
+	end_test(0);
+}
+
 static void unknown_operations_and_types(void)
 {
 	begin_test();
@@ -510,7 +526,7 @@ static void noise(void)
 			request.length = random() % (request.length + 1);
 		copies += ask() == S_OK && get32(&request, IC_HEADER) == COMPLETE;
 	}
-	transfer_discard(&session.transfer, "the test is over");
+	transfer_discard(&session.transfer, -ECANCELED, "the test is over");
 	ksft_print_msg("%d messages like COMPLETE had success\n", copies);
 	expect(copies > 0);
 	/* What is there is whole files, none under a temporary name. */
@@ -535,6 +551,7 @@ int main(void)
 	test(start_during_a_copy);
 	test(cancel_at_every_point);
 	test(copy_without_messages_expires);
+	test(copy_ended_from_this_side);
 	test(unknown_operations_and_types);
 	test(answers_are_not_answered);
 	test(too_short_for_any_answer);

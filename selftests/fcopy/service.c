@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <sys/resource.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <vmbus_bufring.h>
 
@@ -18,6 +19,7 @@ int fcopyd_main(int argc, char **argv);
 int test_channel_open(const char *id, struct vmbus_channel **channel);
 const struct vmbus_device *test_channel_device(const struct vmbus_channel *channel);
 const char *test_device_name(const struct vmbus_device *device);
+int sd_journal_sendv(const struct iovec *iov, int n);
 int sd_notify(int unset, const char *state);
 int sd_notifyf(int unset, const char *format, ...);
 
@@ -40,6 +42,12 @@ const struct vmbus_device *test_channel_device(const struct vmbus_channel *chann
 const char *test_device_name(const struct vmbus_device *device)
 {
 	return "(a test)";
+}
+
+/* Not into the journal of the machine: what the daemon says is on standard error. */
+int sd_journal_sendv(const struct iovec *iov, int n)
+{
+	return -ENOENT;
 }
 
 /* Each message with the NUL at its end, so that they stay apart */
@@ -92,11 +100,12 @@ static void begin_test(void)
 	fflush(NULL);
 	daemon_pid = fork();
 	if (!daemon_pid) {
-		char arguments[4][16] = { "hv-fcopyd", "-n", "-s", "state" };
-		char *argv[] = { arguments[0], arguments[1], arguments[2], arguments[3], NULL };
+		char arguments[6][16] = { "hv-fcopyd", "-n", "-s", "state", "-r", "run" };
+		char *argv[] = { arguments[0], arguments[1], arguments[2], arguments[3],
+				 arguments[4], arguments[5], NULL };
 
 		vmbus_channel_close(host);
-		_exit(fcopyd_main(4, argv));
+		_exit(fcopyd_main(6, argv));
 	}
 	vmbus_channel_close(guest);
 	/* main() blocks the signals before it says so. */
@@ -131,6 +140,7 @@ static void end_test(int files)
 	close(told[1]);
 	expect_int(entries("to"), files);
 	expect_int(entries("state"), 0);
+	expect_int(entries("run"), 0);
 }
 
 static uint32_t ask(void)
@@ -164,7 +174,7 @@ static void copies_and_ends_when_told(void)
 	expect_int(ask(), S_OK);
 	expect(holds("to/made/a", "0123456789"));
 #if HAVE_SYSTEMD
-	expect(says("to/made/a: 0 of 10 bytes, 0%"));
+	expect(says("to/made/a: 0 of 10 bytes, 0%, 0.0 MB/s"));
 	expect(says("Waiting for Copy-VMFile"));
 #endif
 	kill(daemon_pid, SIGTERM);
@@ -186,6 +196,82 @@ static void told_to_stop_in_a_copy(void)
 		expect_int(end_of_daemon(), 0);
 		end_test(0);
 	}
+}
+
+/* `hv-fcopyd --status`, into the file "said" */
+static void print_status(void)
+{
+	char arguments[4][16] = { "hv-fcopyd", "--status", "-r", "run" };
+	char *argv[] = { arguments[0], arguments[1], arguments[2], arguments[3], NULL };
+	int fd = open("said", O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0644), code;
+
+	dup2(fd, STDOUT_FILENO);
+	code = fcopyd_main(4, argv);
+	fflush(stdout);
+	_exit(code);
+}
+
+/* Within 5 s, whether all of it is said */
+static bool status_has(const char *const *wanted)
+{
+	bool all = false;
+
+	for (int i = 0; i < 50 && !all; i++) {
+		char text[4096] = "";
+		int fd;
+
+		if (i)
+			usleep(100000);
+		all = in_child(print_status) == 0;
+		fd = open("said", O_RDONLY | O_CLOEXEC);
+		if (read(fd, text, sizeof(text) - 1) < 0)
+			all = false;
+		close(fd);
+		for (const char *const *one = wanted; *one; one++)
+			all &= !!strstr(text, *one);
+	}
+	return all;
+}
+#define STATUS(...) status_has((const char *const []){ __VA_ARGS__, NULL })
+
+static void status_follows_a_copy(void)
+{
+	begin_test();
+	expect(STATUS("state=waiting\n", "files=0\n", "failed=0\n", "device=(a test)\n"));
+	begin_copy();
+	expect(STATUS("state=receiving\n", "to/made/a\nreceived=5\nsize=10\npercent=50\n"));
+	end_message(&request, CANCEL);
+	expect_int(ask(), S_OK);
+	expect(STATUS("state=waiting\n", "files=0\nbytes=0\nfailed=1\n"));
+	begin_copy();
+	write_message(&request, 5, "56789", 5);
+	expect_int(ask(), S_OK);
+	end_message(&request, COMPLETE);
+	expect_int(ask(), S_OK);
+	expect(STATUS("state=waiting\n", "files=1\nbytes=10\nfailed=1\n"));
+	/* What is left of one that was killed is no news. */
+	kill(daemon_pid, SIGKILL);
+	expect_int(end_of_daemon(), 128 + SIGKILL);
+	expect(access("run/status", F_OK) == 0);
+	expect_int(in_child(print_status), 3);
+	expect(holds("said", "state=stopped\n"));
+	unlink("run/status");
+	expect_int(in_child(print_status), 3);
+	end_test(1);
+}
+
+/* Told to stop in a copy, it still answers what the host sends next. */
+static void last_message_gets_an_answer(void)
+{
+	begin_test();
+	begin_copy();
+	kill(daemon_pid, SIGTERM);
+	for (int i = 0; i < 500 && access("to/made", F_OK) == 0; i++)
+		usleep(1000);
+	write_message(&request, 5, "56789", 5);
+	expect_int(ask(), E_ABORTED);
+	expect_int(end_of_daemon(), 0);
+	end_test(0);
 }
 
 static void read_again(const char *text)
@@ -302,6 +388,8 @@ int main(void)
 {
 	test(copies_and_ends_when_told);
 	test(told_to_stop_in_a_copy);
+	test(status_follows_a_copy);
+	test(last_message_gets_an_answer);
 	test(configuration_read_again_in_a_copy);
 	test(device_taken_back_in_a_copy);
 	test(forgotten_copy_is_discarded);

@@ -13,6 +13,7 @@
 
 #include "../../daemons/fcopy/transfer.h"
 #include "fcopy_test.h"
+#include "test_log.h"
 
 /* The variant is what to avoid: TRANSFER_AVOID_*. */
 
@@ -119,6 +120,25 @@ static void several_one_after_the_other(void)
 		expect(holds(path, path));
 	}
 	end_test(10);
+}
+
+static void each_end_is_told_with_its_numbers(void)
+{
+	begin_test();
+	expect_int(start("a", 0, 6), 0);
+	expect(last_copy.event == LOG_STARTED && last_copy.size == 6 && last_copy.received == 0);
+	expect(!strcmp(last_copy.name, "a") && !strcmp(last_copy.directory, in("to")));
+	expect_int(transfer_write(&transfer, 0, "abc", 3), 0);
+	usleep(2000);
+	expect_int(transfer_complete(&transfer), -EBADMSG);
+	expect(last_copy.event == LOG_LOST && last_copy.received == 3 && last_copy.usec >= 2000);
+	expect_int(last_copy.error, -EBADMSG);
+	expect_int(copy("a", 0, "abcdef"), 0);
+	expect(last_copy.event == LOG_RECEIVED && last_copy.received == 6 && last_copy.error == 0);
+	expect_int(start("a", 0, 1), -EEXIST);
+	expect(last_copy.event == LOG_REFUSED && last_copy.error == -EEXIST);
+	expect(transfer.totals.files == 1 && transfer.totals.bytes == 6 && transfer.totals.failed == 2);
+	end_test(1);
 }
 
 static void existing_file_refused_at_start(void)
@@ -296,7 +316,7 @@ static void made_directories_go_with_the_copy(void)
 	begin_test();
 	expect_int(transfer_start(&transfer, in("to/x/y/"), "a", TRANSFER_CREATE_PATH, 5), 0);
 	expect_int(transfer_write(&transfer, 0, "abc", 3), 0);
-	transfer_discard(&transfer, "cancelled by the test");
+	transfer_discard(&transfer, -ECANCELED, "cancelled by the test");
 	end_test(0);
 
 	begin_test();
@@ -397,8 +417,8 @@ static void discard_at_every_point(void)
 			expect_int(transfer_write(&transfer, 0, "a", 1), 0);
 		if (point >= 3)
 			expect_int(transfer_write(&transfer, 1, "b", 1), 0);
-		transfer_discard(&transfer, "cancelled by the test");
-		transfer_discard(&transfer, "cancelled by the test");
+		transfer_discard(&transfer, -ECANCELED, "cancelled by the test");
+		transfer_discard(&transfer, -ECANCELED, "cancelled by the test");
 		expect_int(entries("to"), 0);
 	}
 	end_test(0);
@@ -489,13 +509,13 @@ static void small_file_system_with_min_free(void)
 	expect_int(start("a", 0, 40 << 10), -ENOBUFS);
 	expect_int(entries("to"), 0);
 	expect_int(start("a", 0, 20 << 10), 0);
-	transfer_discard(&transfer, "the test goes on");
+	transfer_discard(&transfer, -ECANCELED, "the test goes on");
 	policy.min_free = 0;
 	policy.min_free_percent = 50;
 	expect_int(start("a", 0, 40 << 10), -ENOBUFS);
-	expect_int(start("a", 0, 65 << 10), -ENOSPC);
+	expect_int(start("a", 0, 128 << 10), -ENOSPC);
 	expect_int(start("a", 0, 20 << 10), 0);
-	transfer_discard(&transfer, "the test goes on");
+	transfer_discard(&transfer, -ECANCELED, "the test goes on");
 	policy.min_free = 64 << 10;
 	policy.min_free_percent = 0;
 	expect_int(start("a", 0, 0), -ENOBUFS);
@@ -626,7 +646,7 @@ static void what_cannot_be_removed_stays_noted(void)
 	begin_test();
 	expect_int(start("a", 0, 3), 0);
 	unlink_error = EROFS;
-	transfer_discard(&transfer, "cancelled by the test");
+	transfer_discard(&transfer, -ECANCELED, "cancelled by the test");
 	unlink_error = 0;
 	expect_int(entries("to"), 1);
 	expect_int(entries("state"), 1);
@@ -714,6 +734,7 @@ static void all(const char *how, int avoid)
 	test_variant(umask_counts, how, avoid);
 	test_variant(empty_file, how, avoid);
 	test_variant(several_one_after_the_other, how, avoid);
+	test_variant(each_end_is_told_with_its_numbers, how, avoid);
 	test_variant(existing_file_refused_at_start, how, avoid);
 	test_variant(file_that_appears_meanwhile_stays, how, avoid);
 	test_variant(never_over_a_file_in_a_race, how, avoid);
