@@ -352,6 +352,8 @@ static void copy_ended_from_this_side(void)
 {
 	begin_test();
 	expect(!session_abort(&session, -ECANCELED, "no copy is under way"));
+	/* What was told before is none of it. */
+	expect_int(send_data(0, "abc"), E_STATE);
 	expect_int(start("a", 0, 6), S_OK);
 	expect_int(send_data(0, "abc"), S_OK);
 	expect(session_abort(&session, -ECANCELED, "the test wants it"));
