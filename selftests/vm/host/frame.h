@@ -52,6 +52,8 @@ enum frame_op {
 	FRAME_NOTE,            /* keeps the word @arg for later programs, until close */
 	FRAME_STATS,           /* struct frame_stats comes with FRAME_OK */
 	FRAME_SYNC,            /* answered when every earlier packet is in its ring or dropped */
+	FRAME_GPADL_READ,      /* @arg2 bytes at @arg of what the guest shares as GPADL @xid */
+	FRAME_GPADL_WRITE,     /* the payload to @arg of GPADL @xid */
 
 	/* Device to program. */
 	FRAME_HELLO = 64, /* struct frame_hello; first on every connection */

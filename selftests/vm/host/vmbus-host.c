@@ -38,6 +38,7 @@ static const char usage[] =
 	"  raw-read tx|rx OFFSET LEN    ring bytes, the header page first, as hex (tx is what the guest writes)\n"
 	"  raw-write tx|rx OFFSET HEX\n"
 	"  raw-expect tx|rx OFFSET HEX\n"
+	"  gpadl-expect HANDLE OFFSET HEX, gpadl-write HANDLE OFFSET HEX  the same of memory that the guest shares\n"
 	"  index tx|rx read|write       prints the ring's index\n"
 	"  set-index tx|rx read|write N\n"
 	"  stats                        counters of the channel\n"
@@ -608,6 +609,15 @@ static int do_raw_write(struct script *s)
 	return ret ? ret : raw_write(s, ring, (uint32_t)offset, len, bytes);
 }
 
+static int expect_bytes(struct script *s, const uint8_t *have, const uint8_t *bytes, uint32_t len,
+			uint64_t offset)
+{
+	if (!memcmp(bytes, have, len))
+		return 0;
+	print_hex("raw", have, len);
+	return host_error(&s->host, -EPROTO, "the bytes at %" PRIu64 " are others", offset);
+}
+
 static int do_raw_expect(struct script *s)
 {
 	static uint8_t have[FRAME_MAX_LEN];
@@ -625,10 +635,49 @@ static int do_raw_expect(struct script *s)
 		ret = complain(s, "too many bytes");
 	if (!ret)
 		ret = raw_read(s, ring, (uint32_t)offset, len, have);
-	if (ret || !memcmp(bytes, have, len))
+	return ret ? ret : expect_bytes(s, have, bytes, len, offset);
+}
+
+/* The arguments HANDLE OFFSET HEX, the first two into the frame. */
+static int take_gpadl(struct script *s, struct frame *frame, uint8_t **bytes, uint32_t *len)
+{
+	uint64_t offset;
+	int ret = take_number(s, 1, UINT64_MAX, UINT32_MAX, &frame->xid);
+
+	if (!ret)
+		ret = take_number(s, 2, UINT64_MAX, UINT32_MAX, &offset);
+	if (!ret)
+		ret = take_hex(s, 3, bytes, len);
+	if (ret)
 		return ret;
-	print_hex("raw", have, len);
-	return host_error(&s->host, -EPROTO, "the bytes at %" PRIu64 " are others", offset);
+	frame->channel = s->channel;
+	frame->arg = (uint32_t)offset;
+	return 0;
+}
+
+static int do_gpadl_expect(struct script *s)
+{
+	static uint8_t have[FRAME_MAX_LEN];
+	struct frame frame = { .op = FRAME_GPADL_READ };
+	uint32_t len = 0;
+	uint8_t *bytes;
+	int ret = take_gpadl(s, &frame, &bytes, &len);
+
+	if (!ret && len > sizeof(have))
+		ret = complain(s, "too many bytes");
+	frame.arg2 = len;
+	if (!ret)
+		ret = host_request(&s->host, &frame, NULL, have, len, NULL, s->timeout_ms);
+	return ret ? ret : expect_bytes(s, have, bytes, len, frame.arg);
+}
+
+static int do_gpadl_write(struct script *s)
+{
+	struct frame frame = { .op = FRAME_GPADL_WRITE };
+	uint8_t *bytes;
+	int ret = take_gpadl(s, &frame, &bytes, &frame.len);
+
+	return ret ? ret : host_request(&s->host, &frame, bytes, NULL, 0, NULL, s->timeout_ms);
 }
 
 static int take_index(struct script *s, uint16_t *ring, uint32_t *offset)
@@ -807,6 +856,8 @@ static const struct {
 	{ "raw-read", do_raw_read, 3 },
 	{ "raw-write", do_raw_write, 3 },
 	{ "raw-expect", do_raw_expect, 3 },
+	{ "gpadl-expect", do_gpadl_expect, 3 },
+	{ "gpadl-write", do_gpadl_write, 3 },
 	{ "index", do_index, 2 },
 	{ "set-index", do_set_index, 3 },
 	{ "stats", do_stats, 0 },

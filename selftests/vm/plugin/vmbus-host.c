@@ -200,18 +200,17 @@ static uint32_t ring_size(VMBusChannel *chan, enum frame_ring ring)
 	return ring_pages(chan, ring, &first) << TARGET_PAGE_BITS;
 }
 
-static int ring_raw(VMBusChannel *chan, enum frame_ring ring, uint32_t offset, void *bytes,
-		    uint32_t len, bool write)
+/* 0 or -errno. The bytes are within the GPADL. */
+static int gpadl_raw(VMBusChannel *chan, VMBusGpadl *gpadl, uint32_t offset, void *bytes,
+		     uint32_t len, bool write)
 {
 	GpadlIter iter;
-	uint32_t first;
 	ssize_t ret;
 
-	ring_pages(chan, ring, &first);
-	gpadl_iter_init(&iter, chan->gpadl, chan->dev->dma_as,
+	gpadl_iter_init(&iter, gpadl, chan->dev->dma_as,
 			write ? DMA_DIRECTION_FROM_DEVICE : DMA_DIRECTION_TO_DEVICE);
 	gpadl_iter_start_io(&iter);
-	gpadl_iter_seek(&iter, (first << TARGET_PAGE_BITS) + offset);
+	gpadl_iter_seek(&iter, offset);
 	ret = gpadl_iter_io(&iter, bytes, len);
 	gpadl_iter_end_io(&iter);
 	return ret < 0 ? ret : 0;
@@ -842,33 +841,62 @@ static void frame_offer_sub(VMBusPipe *pipe, const struct frame *frame)
 	vmbus_resched(pipe_bus(pipe));
 }
 
+/* Bytes of a GPADL from @base on, which has @size; @name is said in errors. */
+static void frame_bytes(VMBusPipe *pipe, VMBusChannel *chan, const struct frame *frame,
+			uint8_t *payload, VMBusGpadl *gpadl, uint32_t base, uint32_t size,
+			const char *name)
+{
+	bool write = frame->op == FRAME_RAW_WRITE || frame->op == FRAME_GPADL_WRITE;
+	uint32_t len = write ? frame->len : frame->arg2;
+	g_autofree uint8_t *bytes = NULL;
+
+	if (len > FRAME_MAX_LEN || frame->arg > size || len > size - frame->arg) {
+		put_text(pipe, FRAME_ERROR, frame->channel, frame->tag,
+			 "%u bytes at %u are not in the %s of %u bytes", len, frame->arg, name,
+			 size);
+		return;
+	}
+	if (!write)
+		payload = bytes = g_malloc0(len);
+	if (gpadl_raw(chan, gpadl, base + frame->arg, payload, len, write)) {
+		put_text(pipe, FRAME_ERROR, frame->channel, frame->tag,
+			 "the %s is not in the guest's memory", name);
+		return;
+	}
+	put_ok(pipe, frame, bytes, write ? 0 : len);
+}
+
 static void frame_raw(VMBusPipe *pipe, VMBusChannel *chan, const struct frame *frame,
 		      uint8_t *payload)
 {
-	bool write = frame->op == FRAME_RAW_WRITE;
-	uint32_t len = write ? frame->len : frame->arg2;
-	g_autofree uint8_t *bytes = NULL;
+	uint32_t first;
 
 	if (chan->state != VMCHAN_OPEN) {
 		put_text(pipe, FRAME_ERROR, frame->channel, frame->tag, "channel %u is not open",
 			 frame->channel);
 		return;
 	}
-	if (frame->type > FRAME_RX || len > FRAME_MAX_LEN ||
-	    frame->arg > ring_size(chan, frame->type) ||
-	    len > ring_size(chan, frame->type) - frame->arg) {
-		put_text(pipe, FRAME_ERROR, frame->channel, frame->tag,
-			 "%u bytes at %u are not in ring %u", len, frame->arg, frame->type);
+	if (frame->type > FRAME_RX) {
+		put_text(pipe, FRAME_ERROR, frame->channel, frame->tag, "there is no ring %u",
+			 frame->type);
 		return;
 	}
-	if (!write)
-		payload = bytes = g_malloc0(len);
-	if (ring_raw(chan, frame->type, frame->arg, payload, len, write)) {
+	ring_pages(chan, frame->type, &first);
+	frame_bytes(pipe, chan, frame, payload, chan->gpadl, first << TARGET_PAGE_BITS,
+		    ring_size(chan, frame->type), "ring");
+}
+
+static void frame_gpadl(VMBusPipe *pipe, VMBusChannel *chan, const struct frame *frame,
+			uint8_t *payload)
+{
+	VMBusGpadl *gpadl = frame->xid <= UINT32_MAX ? find_gpadl(chan->vmbus, frame->xid) : NULL;
+
+	if (!gpadl || gpadl->state != VMGPADL_ALIVE || gpadl->child_relid != chan->id) {
 		put_text(pipe, FRAME_ERROR, frame->channel, frame->tag,
-			 "the guest's ring is not in its memory");
+			 "channel %u has no GPADL %" PRIu64, frame->channel, frame->xid);
 		return;
 	}
-	put_ok(pipe, frame, bytes, write ? 0 : len);
+	frame_bytes(pipe, chan, frame, payload, gpadl, 0, vmbus_gpadl_len(gpadl), "GPADL");
 }
 
 static void frame_sync(VMBusPipe *pipe, const struct frame *frame)
@@ -911,6 +939,10 @@ static void frame_take(VMBusPipe *pipe, const struct frame *frame, uint8_t *payl
 	case FRAME_RAW_READ:
 	case FRAME_RAW_WRITE:
 		frame_raw(pipe, chan, frame, payload);
+		break;
+	case FRAME_GPADL_READ:
+	case FRAME_GPADL_WRITE:
+		frame_gpadl(pipe, chan, frame, payload);
 		break;
 	case FRAME_SIGNAL:
 		if (chan->state != VMCHAN_OPEN) {
