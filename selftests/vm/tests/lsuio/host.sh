@@ -1,0 +1,13 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=sh
+guest_says opening 120 || exit 1
+# Beside each other, as the order in which the program opens them is its own.
+for device in fcopy nic; do
+	vmbus_host $device wait-open "send-hex 01" wait-close >$device.out 2>&1 &
+	eval "$device=$!"
+done
+for device in fcopy nic; do
+	eval "wait \$$device"
+	status=$?
+	check "the host sees the $device device opened and closed" test $status = 0
+done
