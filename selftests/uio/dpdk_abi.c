@@ -1,0 +1,867 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * dpdk_abi TITLE INSTANCE SUBCHANNELS: does with a bound NIC what DPDK (bus/vmbus, net/netvsc) does from the scan to the
+ * end, against a host that answers (the bench's test dpdk). One line for each point of the contract between DPDK and the
+ * kernel: "ok TITLE: point N, what it is: what was found", or "not ok ..."; and lines "say TITLE ..." for the host.
+ *
+ * The points have the numbers of the list that the project made from DPDK 20.11 to 26.07. Two of its 33 are about DPDK
+ * alone, and nothing in the kernel could break them:
+ *	3	only NICs are kept from the scan
+ *	32	name and version of the UIO device are not read
+ * Of these only the kernel's part is shown, as the other needs a NIC's host (the NVS protocol) or DPDK's own code:
+ *	10	that the host accepts the handles; here it reads and writes the buffers through them
+ *	22	the request for sub-channels; here it is a packet of our own
+ *	29	the NVS disconnects and their 200 ms
+ *	30	what DPDK makes of the error; here it is seen
+ *	33	where the huge pages end
+ */
+#include <ctype.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "device.h"
+
+#define NIC_MAPS     5
+#define MAX_SUBS     16
+#define WAIT_MS      20000
+/* What DPDK takes for the end of its huge pages, far from all that the kernel places itself. */
+#define FIRST_HINT   0x100000000000ul
+#define INT_SEND     2048 /* of int_page: the bits for the host */
+#define MON_PENDING  8    /* of monitor_page: {pending, armed} for each 32 */
+#define MON_LATENCY  576  /* a 16-bit number for each */
+#define RING_WRITE   0
+#define RING_READ    4
+#define RING_MASK    8
+#define PACKET_BYTES 32 /* 16 of header, 8 of payload, 8 of trailer */
+
+static const char *const points[] = {
+	[1] = "the bus in sysfs",
+	[2] = "class_id of every device",
+	[4] = "device_id",
+	[5] = "id",
+	[6] = "monitor_id",
+	[7] = "numa_node",
+	[8] = "uio/uioN",
+	[9] = "five maps in their order",
+	[10] = "GPADL handles in the names",
+	[11] = "sizes",
+	[12] = "an open for each map",
+	[13] = "halves of the ring",
+	[14] = "ring layout",
+	[15] = "bits of the interrupt page",
+	[16] = "bits of the monitor page",
+	[17] = "signalling the host",
+	[18] = "write",
+	[19] = "read",
+	[20] = "interrupt mask",
+	[21] = "ring file of the primary",
+	[22] = "sub-channels on request",
+	[23] = "polling for ring files",
+	[24] = "files of a sub-channel",
+	[25] = "size of a ring file",
+	[26] = "index of a sub-channel",
+	[27] = "secondary process",
+	[28] = "close and open again",
+	[29] = "the end",
+	[30] = "rescind",
+	[31] = "name of the module",
+	[33] = "addresses of the maps",
+};
+
+struct channel {
+	unsigned int relid;
+	unsigned int index;
+	int monitor; /* -1: none */
+	uint8_t *tx;
+	size_t bytes; /* both halves */
+};
+
+static const char *title, *instance;
+static char sysfs[PATH_MAX], uio[PATH_MAX], node[256];
+static size_t page, map_bytes[NIC_MAPS];
+static uint8_t *maps[NIC_MAPS];
+static unsigned int wanted, count; /* sub-channels */
+static struct channel primary, subs[MAX_SUBS];
+static uintptr_t hint;
+static bool hints_good;
+static uint32_t first_mask;
+static int uio_fd = -1;
+
+/* One result. Returns whether it is good. */
+__attribute__((format(printf, 3, 4))) static bool point(unsigned int number, bool good,
+							const char *format, ...)
+{
+	va_list args;
+
+	if (!good)
+		failures++;
+	printf("%s %s: point %u, %s: ", good ? "ok" : "not ok", title, number, points[number]);
+	va_start(args, format);
+	vprintf(format, args);
+	va_end(args);
+	putchar('\n');
+	return good;
+}
+
+/* The rest cannot be tried; that its results are missing fails the test too. */
+__attribute__((format(printf, 1, 2), noreturn)) static void give_up(const char *format, ...)
+{
+	int error = errno;
+	va_list args;
+
+	printf("%s: ", title);
+	va_start(args, format);
+	vprintf(format, args);
+	va_end(args);
+	printf(" (errno %d, %s)\n", error, strerror(error));
+	fflush(stdout);
+	_exit(1);
+}
+
+/* Sysfs, as DPDK parses it */
+
+static bool is_uuid(const char *text)
+{
+	for (int i = 0; i < 36; i++)
+		if (i == 8 || i == 13 || i == 18 || i == 23 ? text[i] != '-' : !isxdigit(text[i]))
+			return false;
+	return !text[36];
+}
+
+/* A line without its braces. */
+static bool read_uuid(const char *path, char *uuid, size_t size)
+{
+	char line[128], *text = line;
+
+	if (!read_line(path, line, sizeof(line)))
+		return false;
+	if (*text == '{') {
+		text++;
+		text[strcspn(text, "}")] = 0;
+	}
+	snprintf(uuid, size, "%s", text);
+	return is_uuid(uuid);
+}
+
+/* A number that the line begins with; false when there is none or it is above @max. */
+static bool read_number(const char *path, unsigned long max, unsigned long *number)
+{
+	char line[128], *end;
+
+	if (!read_line(path, line, sizeof(line)))
+		return false;
+	errno = 0;
+	*number = strtoul(line, &end, 0);
+	return !errno && end != line && !*end && *number <= max;
+}
+
+__attribute__((format(printf, 1, 2))) static const char *path_of(const char *format, ...)
+{
+	static char path[2 * PATH_MAX];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(path, sizeof(path), format, args);
+	va_end(args);
+	return path;
+}
+
+static void scan(void)
+{
+	DIR *dir = opendir(VMBUS_DEVICES);
+	unsigned int devices = 0, good = 0;
+	unsigned long number = 0;
+	struct dirent *entry;
+	char uuid[128];
+	bool found;
+
+	while (dir && (entry = readdir(dir))) {
+		if (entry->d_name[0] == '.')
+			continue;
+		devices++;
+		if (read_uuid(path_of(VMBUS_DEVICES "/%s/class_id", entry->d_name), uuid, sizeof(uuid)))
+			good++;
+	}
+	if (dir)
+		closedir(dir);
+	point(1, devices, "%u devices", devices);
+	point(2, devices && good == devices, "%u UUIDs in %u devices", good, devices);
+
+	found = read_uuid(path_of("%s/device_id", sysfs), uuid, sizeof(uuid));
+	point(4, found && !strcmp(uuid, instance), "%s", uuid);
+	found = read_number(path_of("%s/id", sysfs), UINT16_MAX, &number);
+	primary.relid = (unsigned int)number;
+	point(5, found, "relid %u", primary.relid);
+	primary.monitor = -1;
+	if (access(path_of("%s/monitor_id", sysfs), F_OK)) {
+		point(6, errno == ENOENT, "no file, so DPDK 25.11 and later does without the monitor");
+	} else {
+		found = read_number(path_of("%s/monitor_id", sysfs), 127, &number);
+		primary.monitor = (int)number;
+		point(6, found, "%d", primary.monitor);
+	}
+	if (access(path_of("%s/numa_node", sysfs), R_OK)) {
+		point(7, errno == ENOENT, "no file, which DPDK takes for any node");
+	} else {
+		found = read_number(path_of("%s/numa_node", sysfs), INT_MAX, &number);
+		point(7, found, "node %lu", number);
+	}
+}
+
+/* The first entry that is called uio and a number. */
+static void find_uio(void)
+{
+	DIR *dir = opendir(path_of("%s/uio", sysfs));
+	struct dirent *entry = NULL;
+	char target[PATH_MAX] = "";
+	unsigned long number = 0;
+	struct stat st;
+
+	while (dir && (entry = readdir(dir))) {
+		char *end;
+
+		if (strncmp(entry->d_name, "uio", 3))
+			continue;
+		number = strtoul(entry->d_name + 3, &end, 10);
+		if (end != entry->d_name + 3)
+			break;
+	}
+	snprintf(uio, sizeof(uio), VMBUS_DEVICES "/%s/uio/uio%lu", instance, number);
+	snprintf(node, sizeof(node), "/dev/uio%lu", number);
+	if (!point(8, entry && !stat(node, &st) && S_ISCHR(st.st_mode), "%s", node))
+		give_up("%s is not bound", instance);
+	closedir(dir);
+	if (readlink(path_of("%s/driver/module", sysfs), target, sizeof(target) - 1) < 0)
+		target[0] = 0;
+	point(31, !strcmp(basename(target), "uio_hv_generic"), "%s", basename(target));
+}
+
+/* Names and sizes. A NIC's handles are in @handles. */
+static void read_maps(unsigned long handles[2])
+{
+	static const char *const names[NIC_MAPS] = { "txrx_rings", "int_page", "monitor_page", "recv:",
+						     "send:" };
+	char found[256] = "", sizes[256] = "";
+	bool order = true, decimal = true, sized = true;
+
+	for (unsigned int i = 0; i < NIC_MAPS; i++) {
+		unsigned long number = 0;
+		char name[64] = "", *end;
+
+		order &= read_line(path_of("%s/maps/map%u/name", uio, i), name, sizeof(name)) &&
+			 !strncmp(name, names[i], strlen(names[i]));
+		sized &= read_number(path_of("%s/maps/map%u/size", uio, i), ULONG_MAX, &number) && number;
+		map_bytes[i] = number;
+		snprintf(found + strlen(found), sizeof(found) - strlen(found), " %s", name);
+		snprintf(sizes + strlen(sizes), sizeof(sizes) - strlen(sizes), " %#zx", map_bytes[i]);
+		if (i < 3)
+			continue;
+		/* As DPDK: a leading 0 would make it octal. */
+		handles[i - 3] = strtoul(name + 5, &end, 0);
+		decimal &= end != name + 5 && !*end && handles[i - 3] && handles[i - 3] <= UINT32_MAX;
+	}
+	sized &= map_bytes[1] == 4096 && map_bytes[2] == 4096;
+	/* A sixth would be none of DPDK's. */
+	sized &= access(path_of("%s/maps/map%u", uio, NIC_MAPS), F_OK);
+	point(9, order, "%s", found + 1);
+	point(11, sized, "%s", sizes + 1);
+	if (!decimal || handles[0] == handles[1])
+		point(10, false, "%s", found + 1);
+}
+
+/* Rings. Both ends leave them empty between the messages, so nothing ever wraps. */
+
+static uint8_t *rx_of(const struct channel *channel)
+{
+	return channel->tx + channel->bytes / 2;
+}
+
+static uint32_t *word(uint8_t *at)
+{
+	return (uint32_t *)at;
+}
+
+static uint32_t get(uint8_t *at)
+{
+	return __atomic_load_n(word(at), __ATOMIC_SEQ_CST);
+}
+
+/* Mapping */
+
+/* At the next hint, without MAP_FIXED. */
+static uint8_t *map_next(int fd, size_t bytes, off_t offset)
+{
+	uint8_t *mem = mmap((void *)hint, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, offset);
+
+	if (mem == MAP_FAILED)
+		give_up("mmap of %zu bytes at %jd", bytes, (intmax_t)offset);
+	if ((uintptr_t)mem != hint)
+		hints_good = false;
+	hint = (uintptr_t)mem + bytes;
+	return mem;
+}
+
+/* One file stays open for interrupts, and each map has an open of its own that ends when it is mapped. */
+static void open_device(void)
+{
+	hint = FIRST_HINT;
+	hints_good = true;
+	uio_fd = open(node, O_RDWR);
+	if (uio_fd < 0)
+		give_up("open of %s", node);
+	for (unsigned int i = 0; i < NIC_MAPS; i++) {
+		int fd = open(node, O_RDWR);
+
+		if (fd < 0)
+			give_up("open of %s for map %u", node, i);
+		maps[i] = map_next(fd, map_bytes[i], (off_t)i * (off_t)page);
+		close(fd);
+	}
+	primary.tx = maps[0];
+	primary.bytes = map_bytes[0];
+	first_mask = get(rx_of(&primary) + RING_MASK);
+	count = 0;
+}
+
+static void close_device(void)
+{
+	for (unsigned int i = 0; i < count; i++)
+		munmap(subs[i].tx, subs[i].bytes);
+	for (unsigned int i = 0; i < NIC_MAPS; i++)
+		munmap(maps[i], map_bytes[i]);
+	close(uio_fd);
+	uio_fd = -1;
+}
+
+static void set_bit(uint8_t *words, unsigned int bit)
+{
+	__atomic_or_fetch(word(words) + bit / 32, 1u << (bit % 32), __ATOMIC_SEQ_CST);
+}
+
+static uint8_t *trigger_of(const struct channel *channel)
+{
+	return maps[2] + MON_PENDING + (unsigned int)channel->monitor / 32 * 8;
+}
+
+static bool test_bit(uint8_t *words, unsigned int bit)
+{
+	return get((uint8_t *)(word(words) + bit / 32)) >> (bit % 32) & 1;
+}
+
+/* 0 or -errno */
+static int irq_control(int32_t on)
+{
+	ssize_t n = write(uio_fd, &on, sizeof(on));
+
+	return n < 0 ? -errno : n == sizeof(on) ? 0 : -EIO;
+}
+
+/* Memory alone where the host watches it, a system call as well where it does not. */
+static void signal_host(const struct channel *channel)
+{
+	set_bit(maps[1] + INT_SEND, channel->relid);
+	if (channel->monitor >= 0)
+		__atomic_or_fetch(word(trigger_of(channel)), 1u << (channel->monitor % 32), __ATOMIC_SEQ_CST);
+	else if (irq_control(1))
+		give_up("write to %s", node);
+}
+
+/* A packet with @byte as its payload; returns whether the host has to be told of it. */
+static bool put(const struct channel *channel, uint8_t byte)
+{
+	uint32_t at = get(channel->tx + RING_WRITE);
+	uint64_t packet[PACKET_BYTES / 8] = { 6 | 2ull << 16 | 3ull << 32, byte, byte, (uint64_t)at << 32 };
+
+	if (at + sizeof(packet) > channel->bytes / 2 - page)
+		give_up("a ring with write index %u", at);
+	memcpy(channel->tx + page + at, packet, sizeof(packet));
+	__atomic_store_n(word(channel->tx + RING_WRITE), at + PACKET_BYTES, __ATOMIC_SEQ_CST);
+	return !get(channel->tx + RING_MASK) && get(channel->tx + RING_READ) == at;
+}
+
+static void send(const struct channel *channel, uint8_t byte)
+{
+	if (put(channel, byte))
+		signal_host(channel);
+}
+
+static bool is_taken(const struct channel *channel)
+{
+	return get(channel->tx + RING_READ) == get(channel->tx + RING_WRITE);
+}
+
+static bool taken(const struct channel *channel, int timeout_ms)
+{
+	int64_t until = now_ms() + timeout_ms;
+
+	while (!is_taken(channel)) {
+		if (now_ms() > until)
+			return false;
+		sleep_us(1000);
+	}
+	return true;
+}
+
+/* The payload's first byte of the next packet, or -1. */
+static int receive(const struct channel *channel, int timeout_ms)
+{
+	uint8_t *rx = rx_of(channel);
+	int64_t until = now_ms() + timeout_ms;
+	uint32_t at = get(rx + RING_READ);
+	uint64_t packet[PACKET_BYTES / 8];
+
+	while (get(rx + RING_WRITE) == at) {
+		if (now_ms() > until)
+			return -1;
+		sleep_us(1000);
+	}
+	if (at + sizeof(packet) > channel->bytes / 2 - page)
+		give_up("a ring with read index %u", at);
+	memcpy(packet, rx + page + at, sizeof(packet));
+	if (packet[0] != (6 | 2ull << 16 | 3ull << 32) || get(rx + RING_WRITE) - at != sizeof(packet))
+		give_up("a packet of another form, %#llx", (unsigned long long)packet[0]);
+	__atomic_store_n(word(rx + RING_READ), at + PACKET_BYTES, __ATOMIC_SEQ_CST);
+	return (uint8_t)packet[2];
+}
+
+/* Sends @byte and returns the byte that the host answers with, or -1. */
+static int ask(const struct channel *channel, uint8_t byte)
+{
+	send(channel, byte);
+	return receive(channel, WAIT_MS);
+}
+
+/* The session */
+
+/* Marks at both ends of both buffers, which the host finds or writes by the handles. */
+static void share_buffers(const unsigned long handles[2])
+{
+	static const char recv_start[] = "host-rcv", recv_end[] = "vcr-tsoh";
+	uint8_t *recv = maps[3], *end = recv + map_bytes[3] - 8;
+	int greeting;
+
+	memcpy(maps[4], "uio-send", 8);
+	memcpy(maps[4] + map_bytes[4] - 8, "dnes-oiu", 8);
+	printf("say %s handles %lu %zu %lu %zu\n", title, handles[0], map_bytes[3] - 8, handles[1], map_bytes[4] - 8);
+	greeting = receive(&primary, 3 * WAIT_MS);
+	point(10, greeting == 0x10 && !memcmp(recv, recv_start, 8) && !memcmp(end, recv_end, 8),
+	      "what the host wrote to GPADL %lu is in the receive buffer, \"%.8s\" to \"%.8s\"", handles[0], recv, end);
+}
+
+/* The first packet: the host looks at the ring only when it is told, by the means that this channel has. */
+static void signalling(void)
+{
+	bool quiet, heard, bit, trigger = false;
+	uint8_t *again;
+	int answer;
+
+	/* Until the host has done with its own greeting. */
+	sleep_us(100000);
+	put(&primary, 0x01);
+	quiet = !taken(&primary, 300);
+	/* Alone it is no signal. Another mapping of the page shows it. */
+	set_bit(maps[1] + INT_SEND, primary.relid);
+	again = device_map(uio_fd, 1, map_bytes[1]);
+	if (again == MAP_FAILED)
+		give_up("mmap of the interrupt page");
+	bit = test_bit(again + INT_SEND, primary.relid);
+	munmap(again, map_bytes[1]);
+	if (primary.monitor >= 0)
+		trigger = !test_bit(trigger_of(&primary), (unsigned int)primary.monitor % 32);
+	quiet &= !is_taken(&primary);
+	signal_host(&primary);
+	heard = taken(&primary, WAIT_MS);
+	answer = receive(&primary, WAIT_MS);
+	point(17, quiet && heard, "a packet %s before and %s after %s", quiet ? "lay there" : "was taken",
+	      heard ? "was taken" : "lay there",
+	      primary.monitor < 0 ? "a bit and write(1)" : "a bit and the monitor's trigger");
+	point(13, heard && answer == 0x11,
+	      "the host has the packet from the first, its answer %#x is in the second, %zu bytes each", answer,
+	      primary.bytes / 2);
+	point(14, primary.bytes / 2 > page && heard && answer == 0x11, "data from byte %zu on in both", page);
+	if (primary.monitor < 0) {
+		point(15, bit, "bit %u is set at %u", primary.relid, INT_SEND);
+		return;
+	}
+	/* The host takes both back. */
+	bit &= !test_bit(maps[1] + INT_SEND, primary.relid);
+	point(15, bit, "bit %u at %u was set, the host took it", primary.relid, INT_SEND);
+	trigger &= !test_bit(trigger_of(&primary), (unsigned int)primary.monitor % 32);
+	*(uint16_t *)(maps[2] + MON_LATENCY + 2 * primary.monitor) = 500;
+	point(16, trigger, "bit %d was set, the host took it; latency %u x 100 ns", primary.monitor,
+	      *(volatile uint16_t *)(maps[2] + MON_LATENCY + 2 * primary.monitor));
+}
+
+struct reader {
+	pthread_t thread;
+	int32_t events;
+	int result; /* of read, or -errno */
+	bool done;
+};
+
+static void *read_once(void *argument)
+{
+	struct reader *reader = argument;
+	ssize_t n = read(uio_fd, &reader->events, sizeof(reader->events));
+
+	reader->result = n < 0 ? -errno : (int)n;
+	__atomic_store_n(&reader->done, true, __ATOMIC_SEQ_CST);
+	return NULL;
+}
+
+static bool reader_done(struct reader *reader, int timeout_ms)
+{
+	int64_t until = now_ms() + timeout_ms;
+
+	while (!__atomic_load_n(&reader->done, __ATOMIC_SEQ_CST)) {
+		if (now_ms() > until)
+			return false;
+		sleep_us(1000);
+	}
+	return true;
+}
+
+static void reader_start(struct reader *reader)
+{
+	memset(reader, 0, sizeof(*reader));
+	if (pthread_create(&reader->thread, NULL, read_once, reader))
+		give_up("no thread");
+}
+
+/* Whether an event comes within the time. Takes it. */
+static bool event(int timeout_ms, int32_t *events)
+{
+	struct pollfd wait = { .fd = uio_fd, .events = POLLIN };
+
+	return poll(&wait, 1, timeout_ms) == 1 && read(uio_fd, events, sizeof(*events)) == sizeof(*events);
+}
+
+static void interrupts(void)
+{
+	int32_t last = 0, events = 0, eight[2];
+	struct reader reader;
+	bool blocked, sized;
+	int answer;
+
+	while (event(300, &last))
+		;
+	reader_start(&reader);
+	blocked = !reader_done(&reader, 300);
+	answer = ask(&primary, 0x02);
+	if (!reader_done(&reader, WAIT_MS))
+		give_up("read does not return");
+	pthread_join(reader.thread, NULL);
+	sized = read(uio_fd, eight, sizeof(eight)) < 0 && errno == EINVAL;
+	point(19, blocked && answer == 0x12 && reader.result == 4 && reader.events == last + 1 && sized,
+	      "it %s, then %d bytes, event %d after %d; eight bytes are %s", blocked ? "waited" : "did not wait",
+	      reader.result, reader.events, last, sized ? "refused" : "not refused");
+
+	/* What a poller sets stays, and keeps the kernel quiet; the host answers half a second later. */
+	send(&primary, 0x03);
+	*(volatile uint32_t *)(rx_of(&primary) + RING_MASK) = 1;
+	answer = receive(&primary, WAIT_MS);
+	blocked = !event(300, &events);
+	point(20, !first_mask && answer == 0x13 && blocked && get(rx_of(&primary) + RING_MASK) == 1,
+	      "%u after the open; set to 1, a packet came and %s, and it is %u", first_mask,
+	      blocked ? "no event" : "an event", get(rx_of(&primary) + RING_MASK));
+	*(volatile uint32_t *)(rx_of(&primary) + RING_MASK) = 0;
+}
+
+/* The next sub-channel that DPDK does not know yet: 0, -ENOENT when there is none (yet), or what is wrong. */
+static int next_sub(struct channel *sub)
+{
+	DIR *dir = opendir(path_of("%s/channels", sysfs));
+	struct dirent *entry;
+	int err = -ENOENT;
+
+	while (dir && err == -ENOENT && (entry = readdir(dir))) {
+		unsigned long relid, index, monitor;
+		bool known = false;
+		char *end;
+
+		if (entry->d_name[0] == '.')
+			continue;
+		relid = strtoul(entry->d_name, &end, 0);
+		if (*end || relid > UINT16_MAX)
+			continue;
+		for (unsigned int i = 0; i < count; i++)
+			known |= subs[i].relid == relid;
+		if (known || access(path_of("%s/channels/%lu/ring", sysfs, relid), R_OK | W_OK))
+			continue;
+		if (!read_number(path_of("%s/channels/%lu/subchannel_id", sysfs, relid), UINT16_MAX, &index)) {
+			err = -EINVAL;
+			break;
+		}
+		if (!index)
+			continue;
+		*sub = (struct channel){ .relid = (unsigned int)relid, .index = (unsigned int)index, .monitor = -1 };
+		if (read_number(path_of("%s/channels/%lu/monitor_id", sysfs, relid), 127, &monitor))
+			sub->monitor = (int)monitor;
+		err = 0;
+	}
+	if (dir)
+		closedir(dir);
+	return err;
+}
+
+static bool map_sub(struct channel *sub)
+{
+	int fd = open(path_of("%s/channels/%u/ring", sysfs, sub->relid), O_RDWR);
+	struct stat st = { 0 };
+
+	if (fd < 0 || fstat(fd, &st))
+		give_up("the ring of channel %u", sub->relid);
+	sub->bytes = (size_t)st.st_size;
+	if (!sub->bytes || sub->bytes % page)
+		give_up("a ring file of %zu bytes", sub->bytes);
+	sub->tx = map_next(fd, sub->bytes, 0);
+	close(fd);
+	return (st.st_mode & 07777) == 0600;
+}
+
+/* Asks the host for them and takes them as they come: how many, and whether their files are right. */
+static unsigned int take_subs(unsigned int *retries, bool *files)
+{
+	send(&primary, 0x04);
+	*retries = 0;
+	*files = true;
+	while (count < wanted) {
+		struct channel sub;
+		int err = next_sub(&sub);
+
+		if (!err) {
+			*files &= map_sub(&sub) && (sub.monitor < 0) == (primary.monitor < 0);
+			subs[count++] = sub;
+			continue;
+		}
+		if (err != -ENOENT || *retries == 1000)
+			break;
+		++*retries;
+		sleep_us(10000);
+	}
+	return count;
+}
+
+static int by_index(const void *a, const void *b)
+{
+	return (int)((const struct channel *)a)->index - (int)((const struct channel *)b)->index;
+}
+
+/* A packet on each, in the order that the host expects. */
+static bool use_subs(void)
+{
+	bool good = true;
+
+	qsort(subs, count, sizeof(subs[0]), by_index);
+	for (unsigned int i = 0; i < count; i++)
+		good &= ask(&subs[i], (uint8_t)(0x20 + subs[i].index)) == (int)(0x30 + subs[i].index);
+	return good;
+}
+
+/* Masks and signals are for all channels, as a program knows one file only. */
+static void irq_writes(void)
+{
+	bool all = true, sized = true;
+	int32_t eight[2] = { 0 };
+
+	for (int32_t on = 0; on <= 1; on++) {
+		all &= !irq_control(on) && get(rx_of(&primary) + RING_MASK) == !on;
+		for (unsigned int i = 0; i < count; i++)
+			all &= get(rx_of(&subs[i]) + RING_MASK) == !on;
+	}
+	for (size_t bytes = 1; bytes <= sizeof(eight); bytes++)
+		if (bytes != sizeof(int32_t))
+			sized &= write(uio_fd, eight, bytes) < 0 && errno == EINVAL;
+	point(18, all && sized, "0 masks and 1 unmasks %s; other than 4 bytes are %s",
+	      all ? "all channels" : "not all channels", sized ? "refused" : "not refused");
+}
+
+static void sub_channels(void)
+{
+	bool ring = !access(path_of("%s/channels/%u/ring", sysfs, primary.relid), R_OK | W_OK);
+	char indexes[128] = "", rings[256] = "";
+	bool files, distinct = true, sized = true;
+	unsigned int found, retries;
+
+	point(21, ring, "channels/%u/ring", primary.relid);
+	found = take_subs(&retries, &files);
+	point(23, found == wanted, "%u times in vain, 10 ms each", retries);
+	point(22, use_subs() && found == wanted, "%u of %u, with packets both ways on each", found, wanted);
+	printf("say %s channels %u:%zu", title, primary.relid, primary.bytes);
+	for (unsigned int i = 0; i < found; i++) {
+		distinct &= subs[i].index >= 1 && subs[i].index <= wanted && (!i || subs[i].index != subs[i - 1].index);
+		sized &= subs[i].bytes == primary.bytes;
+		printf(" %u:%zu", subs[i].relid, subs[i].bytes);
+		snprintf(indexes + strlen(indexes), sizeof(indexes) - strlen(indexes), " %u", subs[i].index);
+		snprintf(rings + strlen(rings), sizeof(rings) - strlen(rings), " %zu", subs[i].bytes);
+	}
+	putchar('\n');
+	point(24, found && files, "ring with mode 0600, subchannel_id, %s",
+	      primary.monitor < 0 ? "no monitor_id" : "monitor_id");
+	point(25, found && sized, "%s", rings + 1);
+	point(26, found && distinct, "%s", indexes + 1);
+	irq_writes();
+}
+
+/* Where the secondary process finds what it maps and how it signals; in DPDK a file of its memory too. */
+#define SHARED "/tmp/dpdk-shared"
+
+static bool mapped_at(int fd, uint8_t *at, size_t bytes, off_t offset)
+{
+	return mmap(at, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, offset) == at;
+}
+
+/* 0, or the exit status that says what failed. */
+static int secondary(void)
+{
+	FILE *shared = fopen(SHARED, "r");
+	unsigned int maps_left = NIC_MAPS;
+	bool used;
+
+	if (!shared || fscanf(shared, "%255s %u %d %u", node, &primary.relid, &primary.monitor, &count) != 4 ||
+	    count > MAX_SUBS)
+		return 2;
+	uio_fd = open(node, O_RDWR);
+	if (uio_fd < 0)
+		return 3;
+	for (unsigned int i = 0; i < NIC_MAPS; i++) {
+		if (fscanf(shared, "%p %zu", (void **)&maps[i], &map_bytes[i]) != 2)
+			return 2;
+		maps_left -= mapped_at(uio_fd, maps[i], map_bytes[i], (off_t)i * (off_t)page);
+	}
+	for (unsigned int i = 0; i < count; i++) {
+		char ring[PATH_MAX];
+		int fd;
+
+		if (fscanf(shared, "%4095s %p %zu", ring, (void **)&subs[i].tx, &subs[i].bytes) != 3)
+			return 2;
+		fd = open(ring, O_RDWR);
+		if (fd < 0 || !mapped_at(fd, subs[i].tx, subs[i].bytes, 0))
+			return 4;
+		close(fd);
+	}
+	if (maps_left)
+		return 5;
+	/* The same memory, and a signal of its own. */
+	primary.tx = maps[0];
+	primary.bytes = map_bytes[0];
+	memcpy(maps[4] + page, "secondary", 9);
+	used = ask(&primary, 0x05) == 0x15;
+	for (unsigned int i = 0; i < count; i++)
+		used &= get(subs[i].tx + RING_WRITE) == PACKET_BYTES;
+	return used ? 0 : 6;
+}
+
+static void run_secondary(void)
+{
+	FILE *shared = fopen(SHARED, "w");
+	int status;
+	pid_t pid;
+
+	if (!shared)
+		give_up("cannot write " SHARED);
+	fprintf(shared, "%s %u %d %u\n", node, primary.relid, primary.monitor, count);
+	for (unsigned int i = 0; i < NIC_MAPS; i++)
+		fprintf(shared, "%p %zu\n", (void *)maps[i], map_bytes[i]);
+	for (unsigned int i = 0; i < count; i++)
+		fprintf(shared, "%s/channels/%u/ring %p %zu\n", sysfs, subs[i].relid, (void *)subs[i].tx, subs[i].bytes);
+	fclose(shared);
+	fflush(stdout);
+	pid = fork();
+	if (!pid) {
+		close(uio_fd);
+		execl("/proc/self/exe", "dpdk_abi", "secondary", (char *)NULL);
+		_exit(127);
+	}
+	if (pid < 0 || waitpid(pid, &status, 0) != pid)
+		give_up("fork");
+	/* Its end leaves the channel open. */
+	point(27, !status && !memcmp(maps[4] + page, "secondary", 9) && ask(&primary, 0x06) == 0x16,
+	      "status %d, %u maps and %u rings at the same addresses", WEXITSTATUS(status), NIC_MAPS, count);
+}
+
+/* What DPDK does for a new MTU: all is unmapped and closed, and opened again at once. */
+static void reopen(void)
+{
+	struct device dev = { .instance = "" };
+	char names[2][64] = { "", "" };
+	unsigned int rings, retries;
+	bool fresh, files;
+
+	strcpy(dev.instance, instance);
+	close_device();
+	open_device();
+	for (unsigned int i = 0; i < 2; i++)
+		read_line(path_of("%s/maps/map%u/name", uio, 3 + i), names[i], sizeof(names[i]));
+	rings = device_rings(&dev, NULL, 0);
+	fresh = !get(primary.tx + RING_WRITE) && !get(primary.tx + RING_READ) && !get(rx_of(&primary) + RING_WRITE) &&
+		!get(rx_of(&primary) + RING_READ);
+	take_subs(&retries, &files);
+	point(28, fresh && rings == 1 && count == wanted && files && use_subs() && strtoul(names[0] + 5, NULL, 0) &&
+			  strtoul(names[1] + 5, NULL, 0),
+	      "%s, %s; the ring is %s, %u old sub-channels; %u of %u new ones after %u x 10 ms, with packets both ways",
+	      names[0], names[1], fresh ? "fresh" : "not fresh", rings - 1, count, wanted, retries);
+	close_device();
+	rings = device_rings(&dev, NULL, 0);
+	point(29, rings == 1, "%u sub-channels after the last close", rings - 1);
+}
+
+static void rescinded(void)
+{
+	struct reader reader;
+	bool blocked;
+	int err;
+
+	open_device();
+	reader_start(&reader);
+	blocked = !reader_done(&reader, 300);
+	send(&primary, 0x07);
+	if (!reader_done(&reader, WAIT_MS))
+		give_up("read does not return");
+	pthread_join(reader.thread, NULL);
+	/* EIO or, once UIO has let go of the device, EINVAL. */
+	err = irq_control(1);
+	point(30, blocked && reader.result == -EIO && err, "read %s, then %s; write: %s",
+	      blocked ? "waited" : "did not wait", strerror(-reader.result), strerror(-err));
+	close_device();
+}
+
+int main(int argc, char **argv)
+{
+	unsigned long handles[2] = { 0 };
+	unsigned int touched = 0;
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	page = (size_t)getpagesize();
+	if (argc == 2 && !strcmp(argv[1], "secondary"))
+		return secondary();
+	if (argc != 4 || atoi(argv[3]) < 1 || atoi(argv[3]) > MAX_SUBS) {
+		fprintf(stderr, "usage: dpdk_abi TITLE INSTANCE SUBCHANNELS\n");
+		return 2;
+	}
+	title = argv[1];
+	instance = argv[2];
+	wanted = (unsigned int)atoi(argv[3]);
+	snprintf(sysfs, sizeof(sysfs), VMBUS_DEVICES "/%s", instance);
+	touch_init();
+
+	scan();
+	find_uio();
+	read_maps(handles);
+	open_device();
+	for (unsigned int i = 0; i < NIC_MAPS; i++)
+		touched += !touch(maps[i] + map_bytes[i] - 1);
+	point(12, touched == NIC_MAPS && !irq_control(1),
+	      "%u maps stay when their files are closed, and so does the one for interrupts", touched);
+	share_buffers(handles);
+	signalling();
+	interrupts();
+	sub_channels();
+	point(33, hints_good, "%u maps and %u rings where they were asked for, from %#lx", NIC_MAPS, count, FIRST_HINT);
+	run_secondary();
+	reopen();
+	rescinded();
+	return exit_status();
+}
