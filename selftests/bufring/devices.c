@@ -377,10 +377,10 @@ static void buffers_have_addresses_and_handles(void)
 	CHECK_IS(vmbus_channel_buffer(chan, 2, &buffer), -EINVAL);
 	vmbus_channel_close(chan);
 
-	add_map(DEV1, 3, 4, "send:junk\n", text);
+	add_map(DEV1, 3, 4, "send:2junk\n", text);
 	MUST(!vmbus_channel_open("fcopy", &chan));
 	CHECK_IS(vmbus_channel_buffer(chan, VMBUS_BUFFER_SEND, &buffer), -EPROTO);
-	CHECK(strstr(vmbus_error(), "send:junk"));
+	CHECK(strstr(vmbus_error(), "send:2junk"));
 	vmbus_channel_close(chan);
 	MUST(!vmbus_channel_pair(2 * page, &a, &b));
 	CHECK_IS(vmbus_channel_buffer(a, VMBUS_BUFFER_SEND, &buffer), -EOPNOTSUPP);

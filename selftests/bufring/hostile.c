@@ -18,6 +18,10 @@ static const uint32_t bad_indices[] = {
 static unsigned char *buf;	/* DATA bytes up to a guard page */
 static struct vmbus_packet pkt;
 
+#define VIEWS 4
+static struct vmbus_view views[VIEWS];
+static const struct vmbus_message messages[2] = { { "a", 1, 6, 0, 0 }, { "b", 1, 6, 0, 0 } };
+
 static void put_packet(struct model *m, uint32_t index, uint16_t type, uint16_t offset8,
 		       uint16_t len8)
 {
@@ -41,6 +45,8 @@ static void write_index_of_the_host(void)
 		CHECK_IS(vmbus_recv(m.guest, &pkt, buf, DATA), -EIO);
 		CHECK_IS(vmbus_recv_raw(m.guest, &pkt, buf, DATA), -EIO);
 		CHECK_IS(vmbus_skip(m.guest), -EIO);
+		CHECK_IS(vmbus_peek(m.guest, views, VIEWS), -EIO);
+		CHECK_IS(vmbus_recv_many(m.guest, views, VIEWS, buf, DATA), -EIO);
 		CHECK_IS(vmbus_wait(m.guest, VMBUS_WAIT_RECV, -1), -EIO);
 		CHECK_IS(vmbus_arm(m.guest, VMBUS_WAIT_RECV), -EIO);
 		CHECK_IS(*word(&m.to_guest, READ_INDEX), 0);
@@ -51,6 +57,8 @@ static void write_index_of_the_host(void)
 
 static void read_index_of_the_host(void)
 {
+	void *payload;
+
 	for (size_t i = 0; i < BAD_INDICES; i++) {
 		struct model m;
 
@@ -58,12 +66,23 @@ static void read_index_of_the_host(void)
 		*word(&m.to_host, READ_INDEX) = bad_indices[i];
 		CHECK_IS(vmbus_send(m.guest, 6, 0, 0, buf, 8), -EIO);
 		CHECK_IS(vmbus_queue(m.guest, 6, 0, 0, buf, 8), -EIO);
+		CHECK_IS(vmbus_send_many(m.guest, messages, 2), -EIO);
+		CHECK_IS(vmbus_reserve(m.guest, 8, &payload), -EIO);
 		CHECK_IS(*word(&m.to_host, WRITE_INDEX), 0);
 		*word(&m.to_host, READ_INDEX) = 8;
 		CHECK_IS(vmbus_send(m.guest, 6, 0, 0, buf, 8), -EAGAIN);
 		*word(&m.to_host, READ_INDEX) = bad_indices[i];
 		CHECK_IS(vmbus_arm(m.guest, VMBUS_WAIT_SEND), -EIO);
 		CHECK_IS(vmbus_wait(m.guest, VMBUS_WAIT_SEND, -1), -EIO);
+		model_close(&m);
+
+		/* one that is met while publishing ends what was known of the room */
+		model_open(&m, DATA);
+		CHECK_IS(vmbus_send(m.guest, 6, 0, 0, buf, 8), 0);
+		*word(&m.to_host, READ_INDEX) = bad_indices[i];
+		CHECK_IS(vmbus_send(m.guest, 6, 0, 0, buf, 8), 0);
+		CHECK_IS(vmbus_send(m.guest, 6, 0, 0, buf, 8), -EIO);
+		CHECK_IS(vmbus_send_many(m.guest, messages, 2), -EIO);
 		model_close(&m);
 	}
 }
@@ -147,6 +166,8 @@ static void length_of_a_packet(void)
 			memset(buf, 0xa5, DATA);
 			CHECK_IS(vmbus_recv(m.guest, &pkt, buf, DATA), -EPROTO);
 			CHECK_IS(vmbus_recv_raw(m.guest, &pkt, buf, DATA), -EPROTO);
+			CHECK_IS(vmbus_peek(m.guest, views, VIEWS), -EPROTO);
+			CHECK_IS(vmbus_recv_many(m.guest, views, VIEWS, buf, DATA), -EPROTO);
 			CHECK_IS(buf[0], 0xa5);
 			CHECK_IS(vmbus_skip(m.guest), 0);
 			CHECK_IS(vmbus_recv(m.guest, &pkt, buf, DATA), -EAGAIN);
@@ -169,6 +190,30 @@ static void length_without_room_for_the_trailer(void)
 	model_close(&m);
 }
 
+/* The second of two is a lie: the first can be had, and then the lie is an error. */
+static void a_lie_behind_a_good_packet(void)
+{
+	for (int way = 0; way < 2; way++) {
+		struct model m;
+
+		model_open(&m, DATA);
+		put_packet(&m, 0, 6, 2, 7);
+		put_packet(&m, 64, 6, 2, 0xffff);
+		publish(&m, 128);
+		if (way) {
+			CHECK_IS(vmbus_recv_many(m.guest, views, VIEWS, buf, DATA), 1);
+			CHECK_IS(vmbus_recv_many(m.guest, views, VIEWS, buf, DATA), -EPROTO);
+		} else {
+			CHECK_IS(vmbus_peek(m.guest, views, VIEWS), 1);
+			CHECK_IS(vmbus_release(m.guest, &views[0]), 0);
+			CHECK_IS(vmbus_peek(m.guest, views, VIEWS), -EPROTO);
+		}
+		CHECK_IS(vmbus_skip(m.guest), 0);
+		CHECK_IS(vmbus_peek(m.guest, views, VIEWS), -EAGAIN);
+		model_close(&m);
+	}
+}
+
 static void offset_of_the_payload(void)
 {
 	static const uint16_t lies[] = { 0, 1, 8, 100, 0x2000, 0xffff };
@@ -181,6 +226,7 @@ static void offset_of_the_payload(void)
 		put_packet(&m, 64, 6, 7, 7);
 		publish(&m, 128);
 		CHECK_IS(vmbus_recv(m.guest, &pkt, buf, DATA), -EPROTO);
+		CHECK_IS(vmbus_peek(m.guest, views, VIEWS), -EPROTO);
 		CHECK_IS(vmbus_skip(m.guest), 0);
 		/* the length was good, so the next packet is found; all of it is header */
 		CHECK_IS(vmbus_recv(m.guest, &pkt, buf, DATA), 0);
@@ -254,6 +300,53 @@ static uint32_t random_index(void)
 	return r % 8 ? r / 8 % (DATA / 8) * 8 : r % 64 ? r / 64 % (2 * DATA) : random32();
 }
 
+static unsigned char sink;
+
+/* In each way that there is; @size bytes of room */
+static int receive_somehow(struct vmbus_channel *chan, int way, uint32_t size)
+{
+	struct vmbus_range ranges[4];
+	uint16_t set;
+	int err;
+
+	switch (way) {
+	case 0:
+		err = vmbus_recv(chan, &pkt, buf + DATA - size, size);
+		CHECK(err || pkt.length <= size);
+		return err;
+	case 1:
+		err = vmbus_recv_raw(chan, &pkt, buf + DATA - size, size);
+		CHECK(err || pkt.header + pkt.length <= size);
+		return err;
+	case 2:
+		err = vmbus_recv_many(chan, views, VIEWS, buf + DATA - size, size);
+		break;
+	default:
+		err = vmbus_peek(chan, views, VIEWS);
+	}
+	for (int i = 0; i < err; i++) {
+		/* all of it can be read */
+		for (uint32_t at = 0; at < views[i].length + views[i].header - DESCRIPTOR; at++)
+			sink ^= ((const unsigned char *)views[i].payload)[(long)at - (long)views[i].header +
+									 DESCRIPTOR];
+		vmbus_xfer_ranges(&views[i], 100, &set, ranges, 4);
+	}
+	if (way == 3 && err > 0)
+		return vmbus_release(chan, &views[random32() % err]);
+	return err < 0 ? err : 0;
+}
+
+static int build_one(struct vmbus_channel *chan, uint32_t len)
+{
+	void *payload;
+	int err = vmbus_reserve(chan, len, &payload);
+
+	if (err)
+		return err;
+	memset(payload, 1, len);
+	return vmbus_commit(chan, 6, 0, 0, len / 2);
+}
+
 static void anything_at_all(void)
 {
 	struct model m;
@@ -273,15 +366,16 @@ static void anything_at_all(void)
 		*word(&m.to_host, READ_INDEX) = random_index();
 		*word(&m.to_guest, PENDING_SEND_SZ) = random_index();
 
-		err = i % 2 ? vmbus_recv(m.guest, &pkt, buf + DATA - size, size) :
-			      vmbus_recv_raw(m.guest, &pkt, buf + DATA - size, size);
+		err = receive_somehow(m.guest, i % 4, size);
 		if (err != 0 && err != -EAGAIN && err != -ENOBUFS && err != -EPROTO && err != -EIO)
 			CHECK_IS(err, 0);
-		if (!err)
-			CHECK(pkt.length <= size);
 		if (err == -EPROTO || err == -ENOBUFS)
 			vmbus_skip(m.guest);
-		err = vmbus_queue(m.guest, 6, 0, 0, buf, random32() % (DATA - 32));
+		err = i % 5 ? vmbus_queue(m.guest, 6, 0, 0, buf, random32() % (DATA - 32)) :
+		      i % 2 ? vmbus_send_many(m.guest, messages, 2) :
+			      build_one(m.guest, random32() % (DATA - 32));
+		if (err > 0)
+			err = 0;
 		if (err != 0 && err != -EAGAIN && err != -EIO)
 			CHECK_IS(err, 0);
 		if (i % 3 == 0)
@@ -344,6 +438,36 @@ static void a_descriptor_that_changes_while_it_is_read(void)
 	model_close(&m);
 }
 
+/* The same for a look: what it says of the packet is of one moment, and stays. */
+static void a_descriptor_that_changes_under_a_view(void)
+{
+	int small = 0, large = 0;
+	pthread_t thread;
+	struct model m;
+
+	model_open(&m, DATA);
+	for (uint32_t index = 0; index < DATA; index += 32)
+		put_packet(&m, index, 6, 2, 3);
+	stop = false;
+	MUST(!pthread_create(&thread, NULL, change_for_ever, &m));
+	for (int i = 0; i < 1000000 && (small < 100000 || large < 100000); i++) {
+		int n;
+
+		publish(&m, (*word(&m.to_guest, READ_INDEX) + DATA / 2) % DATA);
+		n = vmbus_peek(m.guest, views, VIEWS);
+		MUST(n > 0);
+		CHECK(views[0].length == 8 || views[0].length == 488);
+		CHECK_IS(views[0].header, 16);
+		small += views[0].length == 8;
+		large += views[0].length == 488;
+		CHECK_IS(vmbus_release(m.guest, &views[0]), 0);
+	}
+	stop = true;
+	pthread_join(thread, NULL);
+	CHECK(small > 0 && large > 0);
+	model_close(&m);
+}
+
 static const struct test tests[] = {
 	TEST(write_index_of_the_host),
 	TEST(read_index_of_the_host),
@@ -352,11 +476,13 @@ static const struct test tests[] = {
 	TEST(less_than_a_packet),
 	TEST(length_of_a_packet),
 	TEST(length_without_room_for_the_trailer),
+	TEST(a_lie_behind_a_good_packet),
 	TEST(offset_of_the_payload),
 	TEST(any_type_and_any_flags_are_handed_on),
 	TEST(mask_pending_and_features),
 	TEST(anything_at_all),
 	TEST(a_descriptor_that_changes_while_it_is_read),
+	TEST(a_descriptor_that_changes_under_a_view),
 };
 
 int main(void)

@@ -134,6 +134,12 @@ static void a_batch_ends_where_the_ring_is_full(void)
 	CHECK_IS(vmbus_send_many(m.guest, messages + 42, 1), 1);
 	CHECK_IS(*word(&m.to_host, PENDING_SEND_SZ), 0);
 	CHECK_IS(vmbus_send_many(m.guest, messages, 0), 0);
+	/* a smaller one that fits ends the request */
+	CHECK_IS(vmbus_send(m.guest, VMBUS_PACKET_INBAND, 0, 0, out, 72), -EAGAIN);
+	CHECK_IS(*word(&m.to_host, PENDING_SEND_SZ), 96);
+	messages[0].length = 8;
+	CHECK_IS(vmbus_send_many(m.guest, messages, 1), 1);
+	CHECK_IS(*word(&m.to_host, PENDING_SEND_SZ), 0);
 	/* and where a message never fits */
 	messages[1].length = DATA;
 	while (!vmbus_skip(m.host))
@@ -182,6 +188,11 @@ static void a_look_takes_nothing_and_part_of_it_can_be_left(void)
 	CHECK_IS(pkt.transaction_id, 3);
 	CHECK_IS(vmbus_peek(m.host, again, 8), 4);
 	CHECK_IS(again[0].transaction_id, 4);
+	views[0] = again[0];
+	views[0].end -= 4;
+	CHECK_IS(vmbus_release(m.host, &views[0]), -EINVAL);
+	views[0].end = again[3].end + 8;
+	CHECK_IS(vmbus_release(m.host, &views[0]), -EINVAL);
 	CHECK_IS(vmbus_release(m.host, &again[3]), 0);
 	CHECK_IS(vmbus_peek(m.host, again, 8), -EAGAIN);
 	CHECK_IS(vmbus_peek(m.host, again, 0), -EINVAL);
@@ -351,11 +362,11 @@ static void frame_numbers_of_own_memory(void)
 }
 
 /* A packet with transfer pages, by its offsets, where the host may put it */
-static void put_xfer(struct model *m, uint32_t index, uint32_t count, const uint32_t *ranges,
+static void put_xfer(struct model *m, uint32_t index, uint16_t type, uint32_t count, const uint32_t *ranges,
 		     uint32_t ranges_there)
 {
 	uint32_t header = 24 + 8 * ranges_there, total = header + 8;
-	const struct raw_descriptor d = { 7, header / 8, total / 8, 1, 99 };
+	const struct raw_descriptor d = { type, header / 8, total / 8, 1, 99 };
 	const uint32_t fields[2] = { 0xbabe, count };
 
 	ring_poke(&m->to_guest, index, &d, sizeof(d));
@@ -383,7 +394,7 @@ static void transfer_pages(void)
 			*word(&m.to_guest, WRITE_INDEX) = at;
 			CHECK_IS(vmbus_skip(m.guest), 0);
 		}
-		put_xfer(&m, at, 2, good, 2);
+		put_xfer(&m, at, 7, 2, good, 2);
 		if (way == 1)
 			CHECK_IS(vmbus_recv_many(m.guest, &view, 1, in, sizeof(in)), 1);
 		else
@@ -399,19 +410,20 @@ static void transfer_pages(void)
 		model_close(&m);
 	}
 
-#define REFUSED(count, list, there) do {					\
+#define REFUSED(type, count, list, there) do {					\
 	model_open(&m, DATA);							\
-	put_xfer(&m, 0, count, list, there);					\
+	put_xfer(&m, 0, type, count, list, there);				\
 	CHECK_IS(vmbus_peek(m.guest, &view, 1), 1);				\
 	CHECK_IS(vmbus_xfer_ranges(&view, 1024, &set, ranges, 4), -EPROTO);	\
 	model_close(&m);							\
 } while (0)
-	REFUSED(3, good, 2);
-	REFUSED(0x20000002, good, 2);
-	REFUSED(UINT32_MAX, good, 2);
-	REFUSED(2, beyond, 2);
-	REFUSED(1, wraps, 1);
-	/* another type, and a header that ends with the descriptor */
+	REFUSED(7, 3, good, 2);
+	REFUSED(7, 0x20000002, good, 2);
+	REFUSED(7, UINT32_MAX, good, 2);
+	REFUSED(7, 2, beyond, 2);
+	REFUSED(7, 1, wraps, 1);
+	REFUSED(6, 2, good, 2);
+	/* a header that ends with the descriptor */
 	model_open(&m, DATA);
 	CHECK_IS(vmbus_send(m.host, VMBUS_PACKET_INBAND, 0, 0, good, 16), 0);
 	CHECK_IS(vmbus_send(m.host, VMBUS_PACKET_XFER_PAGES, 0, 0, good, 16), 0);
