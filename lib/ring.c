@@ -11,7 +11,7 @@ void ring_reset(void *ring)
 	WRITE_ONCE(shared->feature_bits, RING_FEATURE_PENDING_SEND_SZ);
 }
 
-int tx_ring_attach(struct tx_ring *tx, void *ring, size_t size, size_t header_size)
+int tx_ring_attach_at(struct tx_ring *tx, void *ring, size_t size, size_t header_size, uint32_t write)
 {
 	uint32_t most = size - header_size - RING_TRAILER - 8;	/* full must not look empty */
 
@@ -19,22 +19,38 @@ int tx_ring_attach(struct tx_ring *tx, void *ring, size_t size, size_t header_si
 		.shared = ring,
 		.data = (unsigned char *)ring + header_size,
 		.size = size - header_size,
+		.write = write,
+		.published = write,
 		.most = (most < RING_PACKET_MOST ? most : RING_PACKET_MOST) - RING_DESCRIPTOR,
 	};
-	tx->write = smp_load_acquire(&tx->shared->write_index);
-	tx->published = tx->write;
-	return index_ok(tx->write, tx->size) ? 0 : -EIO;
+	return index_ok(write, tx->size) ? 0 : -EIO;
 }
 
-int rx_ring_attach(struct rx_ring *rx, void *ring, size_t size, size_t header_size)
+int rx_ring_attach_at(struct rx_ring *rx, void *ring, size_t size, size_t header_size, uint32_t read)
 {
 	*rx = (struct rx_ring){
 		.shared = ring,
 		.data = (unsigned char *)ring + header_size,
 		.size = size - header_size,
+		.read = read,
 	};
-	rx->read = smp_load_acquire(&rx->shared->read_index);
-	return index_ok(rx->read, rx->size) ? 0 : -EIO;
+	return index_ok(read, rx->size) ? 0 : -EIO;
+}
+
+int tx_ring_attach(struct tx_ring *tx, void *ring, size_t size, size_t header_size)
+{
+	struct ring_header *shared = ring;
+
+	return tx_ring_attach_at(tx, ring, size, header_size,
+				 smp_load_acquire(&shared->write_index));
+}
+
+int rx_ring_attach(struct rx_ring *rx, void *ring, size_t size, size_t header_size)
+{
+	struct ring_header *shared = ring;
+
+	return rx_ring_attach_at(rx, ring, size, header_size,
+				 smp_load_acquire(&shared->read_index));
 }
 
 int tx_ring_look(struct tx_ring *tx, uint32_t need)

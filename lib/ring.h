@@ -102,6 +102,9 @@ void ring_reset(void *ring);
 /* -EIO when the indices that are there already cannot be */
 int tx_ring_attach(struct tx_ring *tx, void *ring, size_t size, size_t header_size);
 int rx_ring_attach(struct rx_ring *rx, void *ring, size_t size, size_t header_size);
+/* The same from an index that is known */
+int tx_ring_attach_at(struct tx_ring *tx, void *ring, size_t size, size_t header_size, uint32_t write);
+int rx_ring_attach_at(struct rx_ring *rx, void *ring, size_t size, size_t header_size, uint32_t read);
 
 /* The first word of a descriptor */
 static inline uint64_t tx_ring_word(uint16_t type, uint16_t flags, uint32_t header, uint32_t total)

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/* The interface of tools/hv's vmbus_bufring.h: its rings are the program's memory. */
+
+#include <errno.h>
+#include <sched.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "ring.h"
+
+#undef unlikely
+#include "vmbus_bufring_compat/vmbus_bufring.h"
+
+/* Of a packet whose sender does not want it named in a completion */
+#define NO_TRANSACTION	UINT64_MAX
+
+void *vmbus_compat_uio_map(const int *fd, int size)
+{
+	void *map;
+
+	if (size <= 0 || size > INT32_MAX / 2) {
+		errno = EINVAL;
+		return NULL;
+	}
+	map = mmap(NULL, 2 * (size_t)size, PROT_READ | PROT_WRITE, MAP_SHARED, *fd, 0);
+	return map == MAP_FAILED ? NULL : map;
+}
+
+void vmbus_compat_setup(struct vmbus_br *br, void *buf, unsigned int blen)
+{
+	unsigned int page = sysconf(_SC_PAGESIZE);
+
+	*br = (struct vmbus_br){ .vbr = buf };
+	if (blen < page + 64 || blen > INT32_MAX || blen % 8 || (uintptr_t)buf % 8)
+		return;
+	br->dsize = blen - page;
+	br->windex = br->vbr->windex;
+	br->rindex = br->vbr->rindex;
+	/* One of them is the host's, and looked at again. */
+	if (!index_ok(br->windex, br->dsize) && !index_ok(br->rindex, br->dsize))
+		br->dsize = 0;
+}
+
+static void lock(struct vmbus_br *br)
+{
+	while (__atomic_exchange_n(&br->lock, 1, __ATOMIC_ACQUIRE))
+		sched_yield();
+}
+
+static void unlock(struct vmbus_br *br)
+{
+	__atomic_store_n(&br->lock, 0, __ATOMIC_RELEASE);
+}
+
+int vmbus_compat_send(struct vmbus_br *txbr, uint16_t type, const void *data, uint32_t dlen,
+		      uint32_t flags)
+{
+	unsigned int page = sysconf(_SC_PAGESIZE);
+	uint32_t need, word_len;
+	struct tx_ring tx;
+	int fits, err = 0;
+
+	if (!txbr->dsize)
+		return -EIO;
+	lock(txbr);
+	if (tx_ring_attach_at(&tx, txbr->vbr, (size_t)txbr->dsize + page, page, txbr->windex)) {
+		err = -EIO;
+		goto err_lock;
+	}
+	if (dlen > tx.most) {
+		err = -EINVAL;
+		goto err_lock;
+	}
+	need = tx_ring_need(dlen);
+	word_len = need - RING_TRAILER;
+	fits = tx_ring_look(&tx, need);
+	if (fits <= 0) {
+		err = fits ? fits : -EAGAIN;
+		goto err_lock;
+	}
+	tx_ring_put(&tx, tx_ring_word(type, flags, RING_DESCRIPTOR, word_len), NO_TRANSACTION, data,
+		    dlen, need);
+	/* Whether to signal is for the program. */
+	tx_ring_publish(&tx);
+	txbr->windex = tx.write;
+
+err_lock:
+	unlock(txbr);
+	return err;
+}
+
+int vmbus_compat_recv_raw(struct vmbus_br *rxbr, void *data, uint32_t *len)
+{
+	unsigned int page = sysconf(_SC_PAGESIZE);
+	struct rx_packet p;
+	struct rx_ring rx;
+	int err;
+
+	if (!rxbr->dsize ||
+	    rx_ring_attach_at(&rx, rxbr->vbr, (size_t)rxbr->dsize + page, page, rxbr->rindex))
+		return -EIO;
+	err = rx_ring_peek(&rx, &p);
+	if (err)
+		return err == -EPROTO ? -EIO : err;
+	if (*len < p.total) {
+		*len = p.total;
+		return -ENOBUFS;
+	}
+	/* The descriptor that was checked: the one in the ring may have changed. */
+	memcpy(data, p.word, sizeof(p.word));
+	rx_ring_copy(&rx, rx.read + RING_DESCRIPTOR, (unsigned char *)data + RING_DESCRIPTOR,
+		     p.total - RING_DESCRIPTOR);
+	*len = p.total;
+	rx_ring_consume(&rx, p.advance, 1);
+	rx_ring_release(&rx, p.advance);
+	rxbr->rindex = rx.read;
+	return p.advance;
+}

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * The interface of vmbus_bufring.h in the kernel's tools/hv, over libvmbus_bufring: a program written
+ * for that builds with the flags of 'pkg-config libvmbus_bufring-compat' unchanged. New programs use
+ * the library's own <vmbus_bufring.h>.
+ *
+ * What a program gets by it: every index and length of the host is read once and checked; 16 and 64
+ * KiB pages and other machines than x86; padding of payloads that are no multiple of 8; an order of
+ * memory accesses that does not depend on x86. As before: sending does not signal, that is for the
+ * program (write(2) to the UIO device); several threads may send; one at a time may receive.
+ */
+#ifndef VMBUS_BUFRING_COMPAT_H
+#define VMBUS_BUFRING_COMPAT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+#pragma GCC visibility push(default)
+
+#ifndef __packed
+#define __packed __attribute__((__packed__))
+#endif
+#ifndef unlikely
+#define unlikely(x) __builtin_expect(!!(x), 0)
+#endif
+
+/* Packets */
+
+#define VMBUS_CHANPKT_TYPE_INBAND	0x0006
+#define VMBUS_CHANPKT_TYPE_RXBUF	0x0007
+#define VMBUS_CHANPKT_TYPE_GPA		0x0009
+#define VMBUS_CHANPKT_TYPE_COMP		0x000b
+
+#define VMBUS_CHANPKT_FLAG_NONE		0
+#define VMBUS_CHANPKT_FLAG_RC		0x0001	/* the sender wants a completion */
+
+#define VMBUS_CHANPKT_SIZE_SHIFT	3	/* lengths are in units of 8 bytes */
+#define VMBUS_CHANPKT_HLEN_MIN		(sizeof(struct vmbus_chanpkt_hdr) >> VMBUS_CHANPKT_SIZE_SHIFT)
+
+struct vmbus_chanpkt_hdr {
+	uint16_t type;
+	uint16_t hlen;
+	uint16_t tlen;
+	uint16_t flags;
+	uint64_t xactid;
+} __packed;
+
+struct vmbus_chanpkt {
+	struct vmbus_chanpkt_hdr hdr;
+} __packed;
+
+/* Integration components */
+
+#define ICMSGHDRFLAG_TRANSACTION	1
+#define ICMSGHDRFLAG_REQUEST		2
+#define ICMSGHDRFLAG_RESPONSE		4
+
+#define IC_VERSION_NEGOTIATION_MAX_VER_COUNT 100
+
+struct vmbuspipe_hdr {
+	unsigned int flags;
+	unsigned int msgsize;
+} __packed;
+
+struct ic_version {
+	unsigned short major;
+	unsigned short minor;
+} __packed;
+
+struct icmsg_negotiate {
+	unsigned short icframe_vercnt;
+	unsigned short icmsg_vercnt;
+	unsigned int reserved;
+	__extension__ struct ic_version icversion_data[];
+} __packed;
+
+struct icmsg_hdr {
+	struct ic_version icverframe;
+	unsigned short icmsgtype;
+	struct ic_version icvermsg;
+	unsigned short icmsgsize;
+	unsigned int status;
+	unsigned char ictransaction_id;
+	unsigned char icflags;
+	unsigned char reserved[2];
+} __packed;
+
+#define ICMSG_HDR (sizeof(struct vmbuspipe_hdr) + sizeof(struct icmsg_hdr))
+#define ICMSG_NEGOTIATE_PKT_SIZE(frameworks, messages)			\
+	(ICMSG_HDR + sizeof(struct icmsg_negotiate) +			\
+	 ((frameworks) + (messages)) * sizeof(struct ic_version))
+
+/* Rings */
+
+/* As host and guest share it. The data begins after one page of the system, not after data. */
+struct vmbus_bufring {
+	volatile uint32_t windex;
+	volatile uint32_t rindex;
+	volatile uint32_t imask;
+	volatile uint32_t pending_send;
+	uint32_t reserved[12];
+	union {
+		__extension__ struct {
+			uint32_t feat_pending_send_sz:1;
+		};
+		uint32_t value;
+	} feature_bits;
+	uint8_t reserved2[4028];
+	__extension__ uint8_t data[];
+} __packed;
+
+struct vmbus_br {
+	struct vmbus_bufring *vbr;
+	uint32_t dsize;		/* bytes of data; 0 when the ring was impossible */
+	uint32_t windex;	/* where the program writes next */
+
+	/* not there before: the library's */
+	uint32_t rindex;	/* where the program reads next */
+	uint32_t lock;
+};
+
+int vmbus_compat_send(struct vmbus_br *txbr, uint16_t type, const void *data, uint32_t dlen,
+		      uint32_t flags);
+int vmbus_compat_recv_raw(struct vmbus_br *rxbr, void *data, uint32_t *len);
+void vmbus_compat_setup(struct vmbus_br *br, void *buf, unsigned int blen);
+void *vmbus_compat_uio_map(const int *fd, int size);
+
+#pragma GCC visibility pop
+
+/** Maps both rings of a UIO device, @size bytes each; NULL when that fails (errno) */
+static inline void *vmbus_uio_map(int *fd, int size)
+{
+	return vmbus_compat_uio_map(fd, size);
+}
+
+/** Prepares @br for the ring in @blen bytes at @buf */
+static inline void vmbus_br_setup(struct vmbus_br *br, void *buf, unsigned int blen)
+{
+	vmbus_compat_setup(br, buf, blen);
+}
+
+/**
+ * Sends one packet, whose transaction id is all ones.
+ * Returns 0, or -EAGAIN (the ring is full), -EINVAL (never fits), -EIO (impossible index or ring).
+ */
+static inline int rte_vmbus_chan_send(struct vmbus_br *txbr, uint16_t type, void *data,
+				      uint32_t dlen, uint32_t flags)
+{
+	return vmbus_compat_send(txbr, type, data, dlen, flags);
+}
+
+/**
+ * Receives one packet from its header on; @len is the room in @data, then the packet's length.
+ * Returns the bytes that it took in the ring, 8 more than its length; or -EAGAIN (empty), -ENOBUFS
+ * (@len says what is needed; the packet stays), -EIO (impossible index, length or ring).
+ */
+static inline int rte_vmbus_chan_recv_raw(struct vmbus_br *rxbr, void *data, uint32_t *len)
+{
+	return vmbus_compat_recv_raw(rxbr, data, len);
+}
+
+/** Bytes that can be written at @windex; 0 when the reader's index is impossible */
+static inline uint32_t vmbus_br_availwrite(const struct vmbus_br *br, uint32_t windex)
+{
+	uint32_t rindex = br->vbr->rindex;
+
+	if (rindex >= br->dsize || windex >= br->dsize)
+		return 0;
+	return windex >= rindex ? br->dsize - (windex - rindex) : rindex - windex;
+}
+
+/** Bytes that can be read; 0 when an index is impossible */
+static inline uint32_t vmbus_br_availread(const struct vmbus_br *br)
+{
+	uint32_t windex = br->vbr->windex, room = vmbus_br_availwrite(br, windex);
+
+	return room ? br->dsize - room : 0;
+}
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* VMBUS_BUFRING_COMPAT_H */
