@@ -137,6 +137,7 @@ help:
 	'  make check-quick         unit tests, sanitizers, shellcheck: two minutes' \
 	'  make check-debug         the guests on a kernel with KASAN, lockdep and kmemleak, which it builds first' \
 	'  make bench               the benchmarks of selftests/bench' \
+	'  make fuzz FUZZ_SECONDS=600   the fuzz targets of lib/fuzz, that long each' \
 	'  make deps                installs the Debian packages that these need; demo and the checks do it first' \
 	'  make dist                a tarball of the sources, into O' \
 	'  make clean, distclean    O and what the module build left' \

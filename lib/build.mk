@@ -8,10 +8,11 @@ lib_real    := $(lib_name).so.$(VERSION)
 lib_dir     := $(O)/lib
 lib_so      := $(lib_dir)/$(lib_name).so
 lib_a       := $(lib_dir)/$(lib_name).a
-lib_pc      := $(lib_dir)/$(lib_name).pc
+lib_pc      := $(lib_dir)/$(lib_name).pc $(lib_dir)/$(lib_name)-compat.pc
+lib_compat  := vmbus_bufring_compat
 lib_cflags  := -Ilib
 lib_libs    := -L$(lib_dir) -lvmbus_bufring
-lib_objects := $(patsubst %,$(lib_dir)/%.o,channel class device error gpa guard ic memory receive \
+lib_objects := $(patsubst %,$(lib_dir)/%.o,channel class compat device error gpa guard ic memory receive \
 		 ring send signal stats)
 lib_uuid     = $(shell $(PKG_CONFIG) --libs uuid)
 
@@ -38,14 +39,16 @@ $(lib_a): $(lib_objects)
 	$(Q)rm -f $@ && $(AR) rcsD $@ $^
 
 # Always: it holds the places of this very call of make.
-.PHONY: $(lib_pc)
-$(lib_pc): lib/$(lib_name).pc.in
+$(lib_pc): FORCE
+.PHONY: FORCE
+$(lib_dir)/%.pc: lib/%.pc.in
 	$(call subst_file)
 
 install-lib: lib
-	$(Q)$(INSTALL) -d $(DESTDIR)$(libdir) $(DESTDIR)$(includedir) $(DESTDIR)$(pkgconfigdir) \
+	$(Q)$(INSTALL) -d $(DESTDIR)$(libdir) $(DESTDIR)$(includedir)/$(lib_compat) $(DESTDIR)$(pkgconfigdir) \
 		$(DESTDIR)$(mandir)/man3
 	$(Q)$(INSTALL) -m 644 lib/vmbus_bufring.h $(DESTDIR)$(includedir)/
+	$(Q)$(INSTALL) -m 644 lib/$(lib_compat)/vmbus_bufring.h $(DESTDIR)$(includedir)/$(lib_compat)/
 	$(Q)$(INSTALL) -m 644 $(lib_dir)/$(lib_real) $(lib_a) $(DESTDIR)$(libdir)/
 	ln -sf $(lib_real) $(DESTDIR)$(libdir)/$(lib_soname)
 	ln -sf $(lib_soname) $(DESTDIR)$(libdir)/$(lib_name).so
@@ -63,3 +66,9 @@ check-lib: lib
 		mandir=/usr/share/man >/dev/null
 	$(Q)CC="$(CC)" CXX="$(CROSS_COMPILE)g++" CROSS_COMPILE="$(CROSS_COMPILE)" \
 		PKG_CONFIG="$(PKG_CONFIG)" lib/check $(abspath $(O))/lib-root
+	$(Q)CC="$(CC)" lib/fuzz/run $(abspath $(O))/lib-fuzz $(or $(FUZZ_SECONDS),4) driver
+
+# The fuzz targets for FUZZ_SECONDS each, with libFuzzer where clang has it
+.PHONY: fuzz
+fuzz:
+	$(Q)CC="$(CC)" lib/fuzz/run $(abspath $(O))/fuzz $(or $(FUZZ_SECONDS),600)

@@ -55,7 +55,7 @@ static void channel_disown(struct vmbus_channel *chan, int which)
 		return;
 	guard_remove(map->range);
 	munmap(map->addr, map->size);
-	*map = (struct mapping){ NULL };
+	*map = (struct mapping){ .addr = NULL };
 }
 
 void vmbus_channel_close(struct vmbus_channel *chan)
