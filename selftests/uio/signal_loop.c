@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * signal_loop CLASS SECONDS: signals and masks all channels of a device without pause, in sessions of up to 300 ms, while
- * the host offers sub-channels in each. Prints how many channels it has seen.
+ * the host offers sub-channels in each; longer, up to a minute, when it has seen none yet. Prints how many channels it has seen.
  */
 #include "device.h"
 
@@ -11,7 +11,7 @@ int main(int argc, char **argv)
 	unsigned long writes = 0;
 	int32_t on = 0;
 	struct device dev;
-	int64_t until;
+	int64_t until, limit;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	if (!expect(argc == 3, "usage: signal_loop CLASS SECONDS") ||
@@ -19,7 +19,8 @@ int main(int argc, char **argv)
 		return exit_status();
 	srandom(1);
 	until = now_ms() + atoi(argv[2]) * 1000;
-	while (now_ms() < until && !failures) {
+	limit = until + 60000;
+	while ((now_ms() < until || (most < 2 && now_ms() < limit)) && !failures) {
 		int64_t end = now_ms() + random() % 300;
 		int fd = open(dev.node, O_RDWR | O_CLOEXEC);
 

@@ -206,7 +206,7 @@ int main(int argc, char **argv)
 	pages = size / page;
 	sigaction(SIGBUS, &action, NULL);
 	/* Ends a fault that never does. */
-	alarm(60);
+	alarm(240);
 	fd = open(argv[2], O_RDWR);
 	if (fd < 0)
 		fail("%s: %s", argv[2], strerror(errno));

@@ -23,7 +23,7 @@ static int send_back(struct vmbus_channel *chan, const struct vmbus_packet *pkt)
 	int err;
 
 	while ((err = vmbus_queue(chan, VMBUS_PACKET_INBAND, 0, pkt->transaction_id, buf, pkt->length)) == -EAGAIN) {
-		err = vmbus_wait(chan, VMBUS_WAIT_SEND, 10000);
+		err = vmbus_wait(chan, VMBUS_WAIT_SEND, 60000);
 		if (err < 0)
 			return err;
 	}

@@ -21,42 +21,62 @@ check() {
 	fi
 }
 
-# tell WORDS: a line that the guest's `hear` waits for; said again until it is heard, as a serial port may lose bytes
+# tell WORDS: a line that the guest's `hear` waits for. It has a number, and is said again until it is heard, as a serial
+# port may lose bytes.
 tell() {
-	printf '%s\n' "$*" >ctl.in
+	told=$(($(cat told 2>/dev/null || echo 0) + 1))
+	echo $told >told
+	printf '%s %s\n' "$told" "$*" >ctl.in
 	(
-		while sleep 5 && kill -0 "$guest_pid" 2>/dev/null && ! grep -qxF "heard $*" ctl.log; do
-			printf '\n%s\n' "$*" >ctl.in
+		while sleep 5 && kill -0 "$guest_pid" 2>/dev/null && ! grep -qxF "heard $told" ctl.log; do
+			printf '\n%s %s\n' "$told" "$*" >ctl.in
 		done
-	) &
+	) >/dev/null 2>&1 &
 }
 
 # What the guest has said in whole lines; the serial port is slow, and the last one may not be.
 guest_lines() { while IFS= read -r line; do printf '%s\n' "$line"; done <ctl.log; }
 
-# guest_says PATTERN [SECONDS]: waits for a `say` line that the pattern (grep -E) matches; prints what followed `say`
+# guest_says PATTERN: waits for a `say` line that the pattern (grep -E) matches; prints what followed `say`
 guest_says() {
-	tries=$((${2:-120} * 5))
+	tries=$((timeout * 2))
 	while ! guest_lines | grep -E "^say $1" >said; do
 		tries=$((tries - 1))
 		if [ $tries -le 0 ] || ! kill -0 "$guest_pid" 2>/dev/null; then
 			note "the guest did not say '$1'"
 			return 1
 		fi
-		sleep 0.2
+		sleep 0.5
 	done
 	tail -n 1 said | sed 's/^say //'
 }
 
-# The two programs that play the host side of a device: DEVICE is its name in the test's settings.
+# watch DEVICE COMMAND...: vmbus_host in the background, connected when this returns, so that it misses nothing;
+# watched: waits for its end
+watch() {
+	watched_device=$1
+	shift
+	vmbus_host "$watched_device" "print watching" "$@" >watch.out 2>&1 &
+	watcher=$!
+	until grep -q watching watch.out || ! kill -0 $watcher 2>/dev/null; do sleep 0.1; done
+}
+watched() {
+	wait "$watcher"
+	status=$?
+	cat watch.out
+	return $status
+}
+
+# The two programs that play the host side of a device: DEVICE is its name in the test's settings. They wait as long as the
+# test may take, so that a slow machine is no failure.
 vmbus_host() {
 	device=$1
 	shift
-	"$bin/vmbus-host" "$device.sock" "$@"
+	"$bin/vmbus-host" -t "$timeout" "$device.sock" "$@"
 }
 
 copy_vmfile() {
 	device=$1
 	shift
-	"$bin/copy-vmfile" "$device.sock" "$@"
+	"$bin/copy-vmfile" --timeout "$timeout" "$device.sock" "$@"
 }

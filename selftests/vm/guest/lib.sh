@@ -7,11 +7,15 @@ result_number=0
 
 say() { printf 'say %s\n' "$*" >$port; }
 
-# hear WORDS: waits for this line from the host (the test's own time limit ends it)
+# hear WORDS: waits for this line from the host (the test's own time limit ends it), but not for one that it has heard
+heard=0
 hear() {
-	local line
-	while read -r line <$port; do
-		[ "$line" = "$*" ] && printf 'heard %s\n' "$*" >$port && return 0
+	local number line
+	while read -r number line <$port; do
+		[ "$line" = "$*" ] && [ "$number" -gt $heard ] 2>/dev/null || continue
+		heard=$number
+		printf 'heard %s\n' "$number" >$port
+		return 0
 	done
 	return 1
 }
@@ -50,14 +54,15 @@ within() {
 
 # A guest that is still there shortly before its time limit says what each of its processes waits for.
 last_words() {
-	local limit pid
+	local limit pid command
 	limit=$(sed -n 's/.*bench\.limit=\([0-9]*\).*/\1/p' /proc/cmdline)
-	sleep $((limit - 20))
+	sleep $((limit - 20 - $(cut -d. -f1 /proc/uptime)))
 	{
 		echo "bench: the time limit is near; what runs, and what it waits for:"
 		for pid in /proc/[0-9]*; do
-			[ -s "$pid/cmdline" ] || continue
-			echo "${pid#/proc/} $(tr '\0' ' ' <"$pid/cmdline")in $(cat "$pid/wchan"), system call $(cat "$pid/syscall")"
+			command=$(tr '\0' ' ' <"$pid/cmdline")
+			[ -n "$command" ] || continue
+			echo "${pid#/proc/} ${command}in $(cat "$pid/wchan"), system call $(cat "$pid/syscall")"
 			cat "$pid/stack"
 		done
 		echo w >/proc/sysrq-trigger

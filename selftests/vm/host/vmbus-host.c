@@ -821,6 +821,7 @@ static int do_sleep(struct script *s)
 static int do_print(struct script *s)
 {
 	printf("%s\n", s->rest);
+	fflush(stdout);
 	return 0;
 }
 

@@ -2,7 +2,8 @@
 # shellcheck shell=sh
 guest_says ready || exit 1
 check "the reader opens the device" vmbus_host fcopy wait-open
-vmbus_host fcopy "cycle 200" >cycle.out 2>&1
+# A wait of a minute is a stall.
+vmbus_host fcopy "timeout 60" "cycle 200" >cycle.out 2>&1
 status=$?
 note "$(tail -n 1 cycle.out)"
 check "200 cycles" test $status = 0

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
-again() { vmbus_host device "timeout 30" "$@" rescind wait-released offer wait-offered; }
+again() { vmbus_host device "$@" rescind wait-released offer wait-offered; }
 
 # unbound twice: before the module was ever loaded, and after it has gone
 for state in "unbound before" closed open read poll mapped sub-channels "unbound after"; do
-	guest_says "$state" 60 || exit 1
+	guest_says "$state" || exit 1
 	case $state in
 	closed | unbound*) check "offered again after: $state" again ;;
 	sub-channels) check "offered again after: open with sub-channels" again wait-open "offer-sub 2" "channel 2" wait-open "channel 0" ;;
@@ -14,7 +14,7 @@ for state in "unbound before" closed open read poll mapped sub-channels "unbound
 done
 
 # The guest opens and closes it all the time.
-guest_says reopen 60 || exit 1
+guest_says reopen || exit 1
 reopened() {
 	for pause in 0 3 17 1 40 7 29 2 11 5 0 23 13 4 19 31; do
 		again "sleep $pause" || return

@@ -17,10 +17,11 @@ until grep -q "^say walked" ctl.log; do
 		esac
 	done
 	# Sending to, or signalling, a closed channel is refused; a host that waits in vain is a failure.
-	vmbus_host device "timeout 30" "$@" || { ! tail -n 1 host.log | grep "wait-" || break; }
+	vmbus_host device "timeout 100" "$@" || { ! tail -n 1 host.log | grep "wait-" || break; }
 done
 note "$rescinds rescinds"
 check "no wait was in vain" sh -c '! grep "wait-.* failed" host.log'
-vmbus_host device "timeout 30" offer wait-offered
+vmbus_host device offer wait-offered
+watch device wait-open
 tell offered
-check "the host sees the last opening" vmbus_host device "timeout 60" wait-open
+check "the host sees the last opening" watched

@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=sh
+class=7d3c5a10-41b2-4f0e-9a6c-0d5b1e2f3a44
+nic_class=f8615163-df3e-46c5-913f-f2d2f965ed0e
+programs=/usr/libexec/hyperv-uio/selftests/uio
+modprobe uio_hv_generic
+for id in $class $nic_class; do echo "$id" >/sys/bus/vmbus/drivers/uio_hv_generic/new_id; done
+maps() { [ "$(ls -d "$(vmbus_device "$1")"/uio/uio*/maps/map* 2>/dev/null | wc -l)" = "$2" ]; }
+rings() { [ "$(ls -d "$(vmbus_device $class)"/channels/*/ring 2>/dev/null | wc -l)" = "$1" ]; }
+hibernate() { echo disk >/sys/power/state; }
+
+check "the device is bound" within 10 maps $class 3
+check "so is a NIC, with its buffers" within 10 maps $nic_class 5
+# Suspends and resumes every device, and VMBus itself, without writing an image.
+echo platform >/sys/power/pm_test
+
+for round in 1 2; do
+	"$programs/vmbus_echo" $class >/tmp/echo.log 2>&1 &
+	pid=$!
+	hear "sleep $round"
+	check "open with sub-channels, the machine hibernates and comes back" hibernate
+	wait $pid
+	check "the program was told: $(tail -n 1 /tmp/echo.log)" grep -q '^end No such device' /tmp/echo.log
+	say "awake $round"
+done
+hear "sleep closed"
+check "closed, it hibernates and comes back" hibernate
+check "both are still bound" sh -c "test $(ls -d /sys/bus/vmbus/drivers/uio_hv_generic/*-*-* | wc -l) = 2"
+check "the NIC opens" "$programs/open_close" $nic_class 1
+"$programs/vmbus_echo" $class >/tmp/echo.log 2>&1 &
+pid=$!
+wait $pid
+check "the sub-channels went with the last close" within 10 rings 1
+check "rmmod takes both away" rmmod uio_hv_generic

@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=sh
+host() { vmbus_host device "$@"; }
+
+for round in 1 2; do
+	check "the guest opens it, and messages come back" host wait-open "send 64 1000" "echo 1000 xid"
+	check "sub-channels on demand" host "offer-sub 2" "channel 2" wait-open
+	watch device wait-reset wait-offered
+	tell "sleep $round"
+	check "the guest leaves the VMBus, and takes the offer again" watched
+	guest_says "awake $round" || exit 1
+done
+watch device wait-reset wait-offered
+tell "sleep closed"
+check "and again" watched
+check "messages come back after three sleeps" host wait-open "send 64 1000" "echo 1000 xid"
+host "send-hex 7175697400000000" wait-close
