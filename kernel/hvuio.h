@@ -99,7 +99,7 @@ struct hvuio_device {
 	struct delayed_work ring_file_work;
 	struct hvuio_buffer recv, send;
 
-	spinlock_t maps_lock;
+	spinlock_t maps_lock;		/* for the one below */
 	bool maps_revoked;		/* the memory of the maps is not ours any more */
 };
 

@@ -7,11 +7,4 @@
 
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
-#if !IS_ENABLED(CONFIG_HYPERV_VMBUS) && !IS_ENABLED(CONFIG_HYPERV)
-#error "this kernel is built without VMBus (CONFIG_HYPERV, newer CONFIG_HYPERV_VMBUS)"
-#endif
-#if !IS_ENABLED(CONFIG_UIO)
-#error "this kernel is built without CONFIG_UIO"
-#endif
-
 #endif

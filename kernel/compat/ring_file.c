@@ -58,8 +58,8 @@ static int hvuio_ring_file_map(struct hvuio_channel *hc, struct vm_area_struct *
 #endif
 
 /*
- * Probe may run before the kernel has made the primary's folder, or while it does. A sub-channel has
- * its own when we hear of it.
+ * Probe may run before the kernel has made the primary's folder, or while it does. A sub-channel
+ * has its own when we hear of it.
  */
 static bool hvuio_ring_folder_is_made(const struct vmbus_channel *channel)
 {
@@ -77,7 +77,7 @@ static int hvuio_ring_file_mmap(struct vmbus_channel *channel, struct vm_area_st
 
 int hvuio_ring_file_create(struct hvuio_channel *hc)
 {
-	/* Two that make files in one folder at a time get in each other's way, and the core fails. */
+	/* Two that make files in one folder at a time get in each other's way; the core fails. */
 	if (!hvuio_ring_folder_is_made(hc->channel))
 		return -EAGAIN;
 	/* The kernel takes the file's size from here. */
