@@ -60,7 +60,7 @@ endif
 .SUFFIXES:
 MAKEFLAGS     += --no-builtin-rules
 
-.PHONY: all lib daemons tools modules install help deps demo check check-quick check-debug dist clean distclean
+.PHONY: all lib daemons tools modules install help deps demo check check-quick check-debug check-modules dist clean distclean
 all: lib daemons tools
 
 # Rooms add to these and to the install-* targets.
@@ -107,7 +107,7 @@ install: $(installs)
 # What the bench and the checks need; see selftests/.
 deps:
 	$(Q)selftests/deps
-demo check check-quick check-debug: export O := $(abspath $(O))
+demo check check-quick check-debug check-modules: export O := $(abspath $(O))
 demo:
 	$(Q)selftests/demo
 check:
@@ -116,6 +116,8 @@ check-quick:
 	$(Q)selftests/check quick
 check-debug:
 	$(Q)selftests/vm/run -k debug
+check-modules: deps
+	$(Q)selftests/vm/check-modules all
 
 clean:
 	$(Q)rm -rf $(O) $(cleanfiles)
@@ -136,6 +138,7 @@ help:
 	'  make check               every test (as root; 25 minutes the first time); CI runs this' \
 	'  make check-quick         unit tests, sanitizers, shellcheck: two minutes' \
 	'  make check-debug         the guests on a kernel with KASAN, lockdep and kmemleak, which it builds first' \
+	'  make check-modules       the module for every amd64 and arm64 kernel that Debian holds: half an hour' \
 	'  make bench               the benchmarks of selftests/bench' \
 	'  make fuzz FUZZ_SECONDS=600   the fuzz targets of lib/fuzz, that long each' \
 	'  make deps                installs the Debian packages that these need; demo and the checks do it first' \
