@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=sh
+class=7d3c5a10-41b2-4f0e-9a6c-0d5b1e2f3a44
+echo=/usr/libexec/hyperv-uio/selftests/uio/vmbus_echo
+lockdown=/sys/kernel/security/lockdown
+bound() { device=$(vmbus_device $class) && ls "$device"/uio/uio*/maps/map0 >/dev/null 2>&1; }
+# refused WHY: modprobe fails and says so
+refused() { ! modprobe uio_hv_generic >/tmp/said 2>&1 && cat /tmp/said && grep -q "$1" /tmp/said; }
+logged() { dmesg | tail -n 5 | grep "$1"; }
+
+mount -t securityfs securityfs /sys/kernel/security
+check "hibernation is possible without Lockdown" sh -c '! grep -F "[disabled]" /sys/power/disk'
+modprobe uio_hv_generic
+echo $class >/sys/bus/vmbus/drivers/uio_hv_generic/new_id
+check "the device is bound" within 10 bound
+for mode in integrity confidentiality; do
+	echo $mode >$lockdown
+	check "Lockdown is at $mode" grep -F "[$mode]" $lockdown
+	"$echo" $class >/tmp/echo.log 2>&1 &
+	pid=$!
+	say $mode
+	wait $pid
+	check "messages went both ways: $(tail -n 1 /tmp/echo.log)" grep -q '^end quit .* bad 0$' /tmp/echo.log
+done
+check "hibernation is refused" grep -F "[disabled]" /sys/power/disk
+
+rmmod uio_hv_generic
+check "an unsigned module is refused: Operation not permitted" refused "Operation not permitted"
+check "and the kernel says why" logged "Lockdown: .*unsigned module loading is restricted"
+own=$(find "/lib/modules/$(uname -r)/kernel" -name 'uio_hv_generic.ko')
+check "the kernel's own, signed module is taken" insmod "$own"
+rmmod uio_hv_generic
+echo 1 >/sys/module/module/parameters/sig_enforce
+check "where signatures are enforced too: Key was rejected by service" refused "Key was rejected by service"
+check "and the kernel says why" logged "Loading of unsigned module is rejected"
