@@ -18,7 +18,7 @@ lib_uuid     = $(shell $(PKG_CONFIG) --libs uuid)
 
 installs    += install-lib
 
-lib: $(lib_so) $(lib_a) $(lib_pc)
+lib: $(lib_so) $(lib_a) $(lib_pc) $(lib_dir)/man3/made
 
 $(lib_dir)/%.o: lib/%.c
 	$(call compile,-fPIC)
@@ -44,6 +44,14 @@ $(lib_pc): FORCE
 $(lib_dir)/%.pc: lib/%.pc.in
 	$(call subst_file)
 
+# A manual page for each function
+$(lib_dir)/man3/made: lib/man.awk lib/vmbus_bufring.h ChangeLog VERSION
+	$(call quiet,MAN)
+	$(Q)rm -rf $(@D) && mkdir -p $(@D)
+	$(Q)awk -v folder=$(@D) -v version=$(VERSION) -v date="$$(sed -n '1s/.*(\(.*\))/\1/p' ChangeLog)" \
+		-f lib/man.awk lib/vmbus_bufring.h
+	$(Q)touch $@
+
 install-lib: lib
 	$(Q)$(INSTALL) -d $(DESTDIR)$(libdir) $(DESTDIR)$(includedir)/$(lib_compat) $(DESTDIR)$(pkgconfigdir) \
 		$(DESTDIR)$(mandir)/man3
@@ -53,7 +61,7 @@ install-lib: lib
 	ln -sf $(lib_real) $(DESTDIR)$(libdir)/$(lib_soname)
 	ln -sf $(lib_soname) $(DESTDIR)$(libdir)/$(lib_name).so
 	$(Q)$(INSTALL) -m 644 $(lib_pc) $(DESTDIR)$(pkgconfigdir)/
-	$(Q)$(INSTALL) -m 644 man/$(lib_name).3 $(DESTDIR)$(mandir)/man3/
+	$(Q)$(INSTALL) -m 644 man/$(lib_name).3 $(lib_dir)/man3/*.3 $(DESTDIR)$(mandir)/man3/
 
 -include $(lib_objects:.o=.d)
 

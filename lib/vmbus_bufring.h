@@ -29,6 +29,8 @@ extern "C" {
 #endif
 #pragma GCC visibility push(default)
 
+/* The library */
+
 /** vmbus_version() - the version of the library that runs, as "0.1.0" */
 const char *vmbus_version(void);
 
@@ -145,6 +147,11 @@ int vmbus_channel_open(const char *id, struct vmbus_channel **chan);
  */
 int vmbus_channel_open_device(const struct vmbus_device *dev, struct vmbus_channel **chan);
 
+/** vmbus_channel_close() - packets not yet received are lost; NULL is allowed */
+void vmbus_channel_close(struct vmbus_channel *chan);
+
+/* Sub-channels and buffers */
+
 /** A sub-channel of an open device: what its driver asked the host for and the kernel has opened */
 struct vmbus_subchannel {
 	uint32_t relid;		/* names it: vmbus_subchannel_open() */
@@ -199,6 +206,8 @@ enum vmbus_buffer_kind {
  */
 int vmbus_channel_buffer(struct vmbus_channel *chan, enum vmbus_buffer_kind kind,
 			 struct vmbus_buffer *buffer);
+
+/* Channels over memory */
 
 /** What a channel is made of without a kernel driver below: for tests, and for the host's side */
 struct vmbus_memory {
@@ -261,8 +270,7 @@ int vmbus_channel_from_memory(const struct vmbus_memory *mem, struct vmbus_chann
  */
 int vmbus_channel_pair(size_t ring_size, struct vmbus_channel **guest, struct vmbus_channel **host);
 
-/** vmbus_channel_close() - packets not yet received are lost; NULL is allowed */
-void vmbus_channel_close(struct vmbus_channel *chan);
+/* A device that goes away */
 
 /**
  * vmbus_guard() - makes a rescind in the middle of an operation an error instead of a SIGBUS
@@ -289,6 +297,8 @@ void vmbus_channel_close(struct vmbus_channel *chan);
  * Returns 0, or what sigaction() returned.
  */
 int vmbus_guard(void);
+
+/* About a channel */
 
 /** The device it was opened from, living as long as the channel; NULL when from memory */
 const struct vmbus_device *vmbus_channel_device(const struct vmbus_channel *chan);
@@ -357,7 +367,7 @@ void vmbus_channel_stats(const struct vmbus_channel *chan, struct vmbus_stats *s
  */
 int vmbus_channel_dump(struct vmbus_channel *chan, FILE *stream, unsigned int packets);
 
-/* Packets */
+/* Sending */
 
 /** Packet types that a guest sends or receives on an open channel */
 enum vmbus_packet_type {
@@ -370,18 +380,6 @@ enum vmbus_packet_type {
 
 /** Packet flag: the sender wants a VMBUS_PACKET_COMPLETION */
 #define VMBUS_PACKET_COMPLETION_REQUESTED 0x1u
-
-/** What came with a received payload */
-struct vmbus_packet {
-	uint16_t type;			/* enum vmbus_packet_type, or whatever the host sent */
-	uint16_t flags;			/* VMBUS_PACKET_COMPLETION_REQUESTED */
-	uint32_t header;		/* bytes before the payload: 16, more with page ranges */
-	uint32_t length;		/* bytes of payload: what was sent, rounded up to 8 */
-	uint32_t reserved;
-	uint64_t transaction_id;
-};
-
-/* Sending */
 
 /**
  * vmbus_send() - sends one packet and signals the host if it must be
@@ -446,6 +444,32 @@ int vmbus_send_many(struct vmbus_channel *chan, const struct vmbus_message *mess
 		    unsigned int count);
 
 /**
+ * vmbus_publish() - lets the host see what is queued, and decides whether it must be signalled
+ *
+ * It must when it had emptied the ring before these packets and has not masked interrupts. Hosts
+ * throttle guests that signal without need, and wait forever for a signal that was needed.
+ *
+ * Returns 1 (the caller must call vmbus_signal(), soon), 0 (it must not), or -ENODEV (rescinded).
+ */
+int vmbus_publish(struct vmbus_channel *chan);
+
+/**
+ * vmbus_signal() - signals the host
+ *
+ * By monitor page where the channel has one; else by a write to the UIO device, and that also
+ * clears the interrupt mask: an interrupt may come earlier than asked for.
+ *
+ * Returns 0, or -ENODEV (rescinded), or what write(2) returned; then the channel has ended, and
+ * every later call that sends, receives, signals or waits returns the same.
+ */
+int vmbus_signal(struct vmbus_channel *chan);
+
+/** vmbus_flush() - vmbus_publish(), and vmbus_signal() if needed. Returns 0 or their errors. */
+int vmbus_flush(struct vmbus_channel *chan);
+
+/* Building packets in the ring */
+
+/**
  * vmbus_reserve() - room for one packet, whose payload is then built in the ring itself
  * @len: bytes of payload at most
  * @payload: the result: @len bytes at a multiple of 8, with anything in them
@@ -467,6 +491,8 @@ int vmbus_commit(struct vmbus_channel *chan, uint16_t type, uint16_t flags, uint
 
 /** vmbus_cancel() - gives a reservation back unused; nothing happens without one */
 void vmbus_cancel(struct vmbus_channel *chan);
+
+/* Pages of the guest */
 
 /** A piece of guest memory, in pages of 4096 bytes whatever the system's are */
 struct vmbus_gpa_range {
@@ -507,31 +533,17 @@ int vmbus_send_gpa(struct vmbus_channel *chan, uint16_t flags, uint64_t transact
  */
 int vmbus_gpa_pages(const void *addr, size_t len, uint64_t *pages, unsigned int count);
 
-/**
- * vmbus_publish() - lets the host see what is queued, and decides whether it must be signalled
- *
- * It must when it had emptied the ring before these packets and has not masked interrupts. Hosts
- * throttle guests that signal without need, and wait forever for a signal that was needed.
- *
- * Returns 1 (the caller must call vmbus_signal(), soon), 0 (it must not), or -ENODEV (rescinded).
- */
-int vmbus_publish(struct vmbus_channel *chan);
-
-/**
- * vmbus_signal() - signals the host
- *
- * By monitor page where the channel has one; else by a write to the UIO device, and that also
- * clears the interrupt mask: an interrupt may come earlier than asked for.
- *
- * Returns 0, or -ENODEV (rescinded), or what write(2) returned; then the channel has ended, and
- * every later call that sends, receives, signals or waits returns the same.
- */
-int vmbus_signal(struct vmbus_channel *chan);
-
-/** vmbus_flush() - vmbus_publish(), and vmbus_signal() if needed. Returns 0 or their errors. */
-int vmbus_flush(struct vmbus_channel *chan);
-
 /* Receiving */
+
+/** What came with a received payload */
+struct vmbus_packet {
+	uint16_t type;			/* enum vmbus_packet_type, or whatever the host sent */
+	uint16_t flags;			/* VMBUS_PACKET_COMPLETION_REQUESTED */
+	uint32_t header;		/* bytes before the payload: 16, more with page ranges */
+	uint32_t length;		/* bytes of payload: what was sent, rounded up to 8 */
+	uint32_t reserved;
+	uint64_t transaction_id;
+};
 
 /**
  * vmbus_recv() - receives one packet
@@ -566,6 +578,8 @@ int vmbus_recv_raw(struct vmbus_channel *chan, struct vmbus_packet *pkt, void *b
  * Returns 0, or -EAGAIN (the ring is empty), or -EIO or -ENODEV as vmbus_recv().
  */
 int vmbus_skip(struct vmbus_channel *chan);
+
+/* Packets where they lie, and many at a time */
 
 /**
  * A packet where it lies, in the ring or in a buffer. The members after transaction_id are the

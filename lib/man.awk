@@ -1,0 +1,242 @@
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+# The manual pages of section 3, from the comments of the header: a page for each of its parts, and one that refers to it
+# for each further function in it. Variables: folder, version, date.
+
+function begin(title) {
+	finish()
+	page = pages[title]
+	part = title
+	count = 0
+	text = ""
+}
+
+function escape(line) {
+	gsub(/\\/, "\\e", line)
+	gsub(/-/, "\\-", line)
+	if (line ~ /^[.']/)
+		line = "\\&" line
+	return line
+}
+
+# A line of prose: names in bold, arguments in italics
+function prose(line,    out, word) {
+	line = escape(line)
+	out = ""
+	while (match(line, /@[a-z_]+|vmbus_[a-z0-9_]+(\(\))?|VMBUS_[A-Z0-9_]+\*?|\\-E[A-Z0-9]+|(poll|epoll|read|write|open|mmap|sigaction|fork|socketpair|memfd_create)\([0-9]?\)/)) {
+		word = substr(line, RSTART, RLENGTH)
+		out = out substr(line, 1, RSTART - 1)
+		line = substr(line, RSTART + RLENGTH)
+		if (word ~ /^@/)
+			out = out "\\fI" substr(word, 2) "\\fP"
+		else if (word ~ /\)$/)
+			out = out "\\fB" substr(word, 1, index(word, "(") - 1) "\\fP" substr(word, index(word, "("))
+		else
+			out = out "\\fB" word "\\fP"
+	}
+	return out line
+}
+
+# What a comment says, without its first words "name() - "
+function describe(comment,    n, lines, i, line, paragraph, list) {
+	n = split(comment, lines, "\n")
+	paragraph = list = 0
+	for (i = 1; i <= n; i++) {
+		line = lines[i]
+		if (line == "") {
+			paragraph = 1
+			continue
+		}
+		if (line ~ /^@[a-z_]+:/) {
+			text = text ".TP\n\\fI" substr(line, 2, index(line, ":") - 2) "\\fP\n"
+			line = substr(line, index(line, ":") + 1)
+			list = 1
+		} else if (paragraph) {
+			text = text ".PP\n"
+		}
+		paragraph = 0
+		sub(/^[ \t]+/, "", line)
+		text = text prose(line) "\n"
+	}
+}
+
+# Tabs to every eighth column
+function expand(block,    out, i, c, column) {
+	column = 0
+	for (i = 1; i <= length(block); i++) {
+		c = substr(block, i, 1)
+		if (c == "\n")
+			column = -1
+		if (c == "\t")
+			do
+				out = out " "
+			while (++column % 8)
+		else {
+			out = out c
+			column++
+		}
+	}
+	return out
+}
+
+function code(block) {
+	block = expand(block)
+	text = text ".PP\n.in +4n\n.EX\n" escape(block) ".EE\n.in\n"
+}
+
+function function_name(declaration) {
+	match(declaration, /vmbus_[a-z0-9_]+\(/)
+	return substr(declaration, RSTART, RLENGTH - 1)
+}
+
+function item(comment, declaration,    name, dash) {
+	if (declaration ~ /^(struct|enum|#define)/ || declaration !~ /\(/) {
+		if (declaration ~ /^struct [a-z_]+;/)
+			return
+		if (comment != "" || declaration != "") {
+			if (!count)
+				text = text ".PP\n"
+			else if (match(declaration, /^(struct|enum) [a-z_]+/))
+				text = text ".SS " substr(declaration, 1, RLENGTH) "\n"
+			describe(comment)
+			if (declaration != "")
+				code(declaration)
+		}
+		return
+	}
+	name = function_name(declaration)
+	names[++count] = name
+	synopsis[count] = declaration
+	dash = index(comment, " - ")
+	if (comment ~ /^vmbus_[a-z0-9_]+\(\) - /)
+		comment = substr(comment, dash + 3)
+	text = text ".SS " name "()\n"
+	if (comment !~ /^vmbus_/)
+		comment = toupper(substr(comment, 1, 1)) substr(comment, 2)
+	# The first line is a title there, a sentence here.
+	if (!sub(/[^.:)]\n/, "&\001", comment) && comment !~ /[.:]$/)
+		comment = comment "."
+	sub(/\n\001/, ".\n", comment)
+	describe(comment)
+}
+
+function finish(    file, i, line, n, lines) {
+	if (page == "" || !count)
+		return
+	file = folder "/" page ".3"
+	printf ".\\\" SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only\n.\\\" Made of the comments in vmbus_bufring.h.\n" >file
+	printf ".TH %s 3 %s \"hyperv-uio %s\" \"Library Functions Manual\"\n.SH NAME\n", toupper(page), date, version >file
+	for (i = 1; i <= count; i++)
+		printf "%s%s", names[i], i < count ? ",\n" : " \\- " >file
+	printf "%s\n.nh\n.SH SYNOPSIS\n.nf\n.B #include <vmbus_bufring.h>\n.PP\n", abouts[part] >file
+	for (i = 1; i <= count; i++) {
+		n = split(synopsis[i], lines, "\n")
+		for (line = 1; line < n; line++) {
+			printf ".BI \"%s\"\n", escape(expand(lines[line])) >file
+		}
+	}
+	sub(/^\.PP\n/, "", text)
+	printf ".fi\n.SH DESCRIPTION\n%s", text >file
+	printf ".SH SEE ALSO\n.BR libvmbus_bufring (3)\n" >file
+	close(file)
+	for (i = 1; i <= count; i++)
+		if (names[i] != page) {
+			file = folder "/" names[i] ".3"
+			printf ".so man3/%s.3\n", page >file
+			close(file)
+		}
+	page = ""
+}
+
+BEGIN {
+	pages["The library"] = "vmbus_version"
+	abouts["The library"] = "the library itself, and its last error"
+	pages["GUIDs and classes"] = "vmbus_class_find"
+	abouts["GUIDs and classes"] = "GUIDs of VMBus devices, and short names of their classes"
+	pages["Devices"] = "vmbus_device_find"
+	abouts["Devices"] = "find the VMBus devices of this machine"
+	pages["Channels"] = "vmbus_channel_open"
+	abouts["Channels"] = "open and close VMBus channels"
+	pages["Sub-channels and buffers"] = "vmbus_subchannels"
+	abouts["Sub-channels and buffers"] = "what a VMBus device shares with the host beside its first channel"
+	pages["Channels over memory"] = "vmbus_channel_from_memory"
+	abouts["Channels over memory"] = "VMBus channels without a kernel driver, for tests"
+	pages["A device that goes away"] = "vmbus_guard"
+	abouts["A device that goes away"] = "survive the rescind of a VMBus device"
+	pages["About a channel"] = "vmbus_channel_stats"
+	abouts["About a channel"] = "what a VMBus channel tells of itself, and its settings"
+	pages["Sending"] = "vmbus_send"
+	abouts["Sending"] = "send packets on a VMBus channel"
+	pages["Building packets in the ring"] = "vmbus_reserve"
+	abouts["Building packets in the ring"] = "build a packet in the ring of a VMBus channel"
+	pages["Pages of the guest"] = "vmbus_send_gpa"
+	abouts["Pages of the guest"] = "send packets that refer to memory of the guest"
+	pages["Receiving"] = "vmbus_recv"
+	abouts["Receiving"] = "receive packets from a VMBus channel"
+	pages["Packets where they lie, and many at a time"] = "vmbus_peek"
+	abouts["Packets where they lie, and many at a time"] = "receive many packets, without copying them or copied"
+	pages["Waiting"] = "vmbus_wait"
+	abouts["Waiting"] = "wait for packets, or for room, on a VMBus channel"
+	pages["Integration components (IC)"] = "vmbus_ic_negotiate"
+	abouts["Integration components (IC)"] = "messages of Hyper\\-V integration components"
+}
+
+/^\/\* .* \*\/$/ && substr($0, 4, length($0) - 6) in pages {
+	begin(substr($0, 4, length($0) - 6))
+	comment = ""
+	next
+}
+
+page == "" { next }
+
+/^\/\*\*/ {
+	comment = ""
+	line = substr($0, 4)
+	while (1) {
+		last = line ~ /\*\/$/
+		sub(/[ ]*\*\/$/, "", line)
+		sub(/^ ?\*? ?/, "", line)
+		if (!(last && line == "") && !(comment == "" && line == ""))
+			comment = comment line "\n"
+		if (last)
+			break
+		getline line
+		sub(/^ \*/, "", line)
+		if (line == "/")
+			break
+	}
+	sub(/\n$/, "", comment)
+	next
+}
+
+/^#pragma|^#ifdef|^}$|^#endif/ { next }
+
+/^#define/ {
+	block = $0 "\n"
+	while ((getline line) > 0 && line ~ /^#define/)
+		block = block line "\n"
+	item(comment, block)
+	comment = ""
+	next
+}
+
+/^(struct|enum) .*\{$/ {
+	block = $0 "\n"
+	while ((getline line) > 0) {
+		block = block line "\n"
+		if (line ~ /^}/)
+			break
+	}
+	item(comment, block)
+	comment = ""
+	next
+}
+
+/^[a-z]/ {
+	block = $0 "\n"
+	while (block !~ /;\n$/ && (getline line) > 0)
+		block = block line "\n"
+	item(comment, block)
+	comment = ""
+}
+
+END { finish() }
