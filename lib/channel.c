@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "internal.h"
@@ -22,12 +23,18 @@ size_t page_size(void)
 struct vmbus_channel *channel_alloc(void)
 {
 	struct vmbus_channel *chan = aligned_alloc(CACHE_LINE, sizeof(*chan));
+	pthread_condattr_t attr;
 
 	if (!chan)
 		return NULL;
 	memset(chan, 0, sizeof(*chan));
 	chan->fd = -1;
 	pthread_mutex_init(&chan->send_lock, NULL);
+	pthread_mutex_init(&chan->wait_lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&chan->wait_turn, &attr);
+	pthread_condattr_destroy(&attr);
 	return chan;
 }
 
@@ -70,6 +77,8 @@ void vmbus_channel_close(struct vmbus_channel *chan)
 	free(chan->tx.bounce);
 	free(chan->rx.bounce);
 	pthread_mutex_destroy(&chan->send_lock);
+	pthread_mutex_destroy(&chan->wait_lock);
+	pthread_cond_destroy(&chan->wait_turn);
 	free(chan);
 }
 

@@ -73,6 +73,16 @@ struct vmbus_channel {
 
 	bool several_senders;	/* they take turns with the lock */
 	pthread_mutex_t send_lock;
+	atomic_uint send_waiters;	/* asleep until there is room */
+
+	/*
+	 * Of the threads that wait, one sleeps in poll() and takes the interrupt, which may be for
+	 * any of them; then all have their turn to look.
+	 */
+	pthread_mutex_t wait_lock;
+	pthread_cond_t wait_turn;
+	bool wait_sleeper;
+	atomic_uint wait_turns;
 
 	int fd;			/* -1: none */
 	bool own_fd;

@@ -11,7 +11,10 @@ static int flush_locked(struct vmbus_channel *chan)
 	return tx_ring_publish(&chan->tx) ? vmbus_signal(chan) : channel_check(chan);
 }
 
-/* Leaves the wish for @need bytes with the host, unless it has made room by then */
+/*
+ * Leaves the wish for @need bytes with the host, unless it has made room by then. There is one wish for
+ * all threads: the largest, while others wait, and it ends when none does.
+ */
 static __attribute__((noinline)) int reserve_slowly(struct vmbus_channel *chan, uint32_t need)
 {
 	struct tx_ring *tx = &chan->tx;
@@ -23,14 +26,15 @@ static __attribute__((noinline)) int reserve_slowly(struct vmbus_channel *chan, 
 		err = flush_locked(chan);
 		if (err)
 			return err;
-		tx_ring_want(tx, need);
+		tx_ring_want(tx, tx->pending > need && READ_ONCE(chan->send_waiters) ? tx->pending :
+				 need);
 		fits = tx_ring_look(tx, need);
 		if (fits == 0)
 			count_up(&tx->full, 1);
 	}
 	if (fits <= 0)
 		return fits ? fits : -EAGAIN;
-	if (tx->pending)
+	if (tx->pending && !READ_ONCE(chan->send_waiters))
 		tx_ring_want(tx, 0);
 	return 0;
 }

@@ -173,10 +173,10 @@ static int remaining(int64_t deadline)
 }
 
 /* Sleeps until an interrupt, and takes it */
-static int sleep_for_interrupt(struct vmbus_channel *chan, int timeout_ms)
+static int sleep_for_interrupt(struct vmbus_channel *chan, int64_t deadline)
 {
 	struct pollfd p = { .fd = chan->fd, .events = POLLIN };
-	int n = poll(&p, 1, timeout_ms);
+	int n = poll(&p, 1, remaining(deadline));
 	int err;
 
 	if (n < 0)
@@ -190,21 +190,62 @@ static int sleep_for_interrupt(struct vmbus_channel *chan, int timeout_ms)
 	return p.revents & (POLLERR | POLLHUP | POLLNVAL) ? channel_dead(chan, -ENODEV) : 0;
 }
 
+/* Sleeps until another thread has slept */
+static int sleep_for_sleeper(struct vmbus_channel *chan, int64_t deadline)
+{
+	struct timespec until = { deadline / 1000, deadline % 1000 * 1000000 };
+
+	return -(deadline < 0 ? pthread_cond_wait(&chan->wait_turn, &chan->wait_lock) :
+		 pthread_cond_timedwait(&chan->wait_turn, &chan->wait_lock, &until));
+}
+
+/*
+ * Sleeps until an interrupt that came after the turn @turn, whoever takes it: one that was taken since
+ * then may have been for this thread, which looked before.
+ */
+static int sleep_after(struct vmbus_channel *chan, unsigned int turn, int64_t deadline)
+{
+	int err = 0;
+
+	pthread_mutex_lock(&chan->wait_lock);
+	while (!err && chan->wait_turns == turn && chan->wait_sleeper)
+		err = sleep_for_sleeper(chan, deadline);
+	if (err || chan->wait_turns != turn)
+		goto out;
+	chan->wait_sleeper = true;
+	pthread_mutex_unlock(&chan->wait_lock);
+	err = sleep_for_interrupt(chan, deadline);
+	pthread_mutex_lock(&chan->wait_lock);
+	chan->wait_sleeper = false;
+	/* Also after a timeout: another has to take over. */
+	chan->wait_turns++;
+	pthread_cond_broadcast(&chan->wait_turn);
+out:
+	pthread_mutex_unlock(&chan->wait_lock);
+	return err;
+}
+
 int vmbus_wait(struct vmbus_channel *chan, unsigned int events, int timeout_ms)
 {
 	int64_t deadline = timeout_ms < 0 ? -1 : now_ms() + timeout_ms;
+	unsigned int turn;
 	int ready, err;
 
 	if (!events_ok(events))
 		return -EINVAL;
+	if (events & VMBUS_WAIT_SEND)
+		chan->send_waiters++;
 	ready = look(chan, events);
 	while (!ready) {
-		if (chan->fd < 0)
-			return -EOPNOTSUPP;
+		if (chan->fd < 0) {
+			ready = -EOPNOTSUPP;
+			goto out;
+		}
+		turn = chan->wait_turns;
 		ready = vmbus_arm(chan, events);
 		if (ready)
 			break;
-		err = sleep_for_interrupt(chan, remaining(deadline));
+		err = sleep_after(chan, turn, deadline);
 		/* What came before the time was up, or the signal, counts. */
 		ready = look(chan, events);
 		if (!ready)
@@ -213,5 +254,10 @@ int vmbus_wait(struct vmbus_channel *chan, unsigned int events, int timeout_ms)
 	if (events & VMBUS_WAIT_RECV)
 		vmbus_mask(chan);
 	err = channel_check(chan);
-	return err ? err : ready;
+	if (err)
+		ready = err;
+out:
+	if (events & VMBUS_WAIT_SEND)
+		chan->send_waiters--;
+	return ready;
 }

@@ -6,9 +6,9 @@
  * of the calling thread in words. Sizes are bytes. Everything is little-endian, as VMBus is.
  *
  * Threads: for one channel, one thread at a time may send and one at a time may receive; these may
- * be two threads, without a lock. After vmbus_channel_set_several_senders() any number may send. One
- * thread at a time may wait. Opening and closing need the channel to themselves. Functions without a
- * channel may be called from any thread.
+ * be two threads, without a lock, and each may wait for its own. After
+ * vmbus_channel_set_several_senders() any number may send, and wait for room. Opening and closing need
+ * the channel to themselves. Functions without a channel may be called from any thread.
  *
  * The host is not trusted: what it can write is read once, checked, and only the copy is used. A
  * host that lies gets an error (-EIO or -EPROTO, see vmbus_recv()), never an access outside the
@@ -672,7 +672,11 @@ int vmbus_xfer_ranges(const struct vmbus_view *view, size_t buffer_size, uint16_
  * alone it leaves that to the thread that receives, which may be asleep. Receive until -EAGAIN,
  * then wait again: no wake-up is lost, none spins.
  *
- * Returns the events that are ready, more than 0; or -ETIMEDOUT, -EINTR (a signal handler ran),
+ * Several threads may wait on a channel, each for what it may do: one of them sleeps for all. With
+ * vmbus_ack() in another thread it does not mix.
+ *
+ * Returns the events that are ready, more than 0; or -ETIMEDOUT, -EINTR (a signal handler ran in the
+ * thread, which slept for all),
  * -ENODEV (rescinded: what is left in the ring is lost), -EIO (the host's index is impossible),
  * -EINVAL (@events), -EOPNOTSUPP (a channel from memory without fd).
  */

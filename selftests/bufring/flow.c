@@ -435,6 +435,45 @@ static void a_rescind_wakes_the_sleeper_who_leaves_the_rings_alone(void)
 	close_on_socket(&m, chan);
 }
 
+static void *wait_for_room(void *chan)
+{
+	CHECK_IS(send_one(chan, 1000), -EAGAIN);
+	return (void *)(intptr_t)vmbus_wait(chan, VMBUS_WAIT_SEND, 10000);
+}
+
+/* One thread waits for much room; another sends what still fits, which does not end the wish. */
+static void a_wish_for_room_stays_while_a_thread_waits_for_it(void)
+{
+	struct vmbus_channel *chan;
+	pthread_t thread;
+	struct model m;
+	void *result;
+	int other;
+
+	chan = open_on_socket(&m, &other);
+	vmbus_channel_set_several_senders(chan, 1);
+	*word(&m.to_host, INTERRUPT_MASK) = 1;
+	fill_ring(chan, 40);
+	MUST(!pthread_create(&thread, NULL, wait_for_room, chan));
+	for (int i = 0; i < 1000 && !*word(&m.to_host, PENDING_SEND_SZ); i++)
+		usleep(1000);
+	usleep(50000);		/* asleep */
+	CHECK_IS(send_one(chan, 72), 0);
+	CHECK_IS(*word(&m.to_host, PENDING_SEND_SZ), 1024);
+	/* nor does a smaller one replace it */
+	CHECK_IS(send_one(chan, 500), -EAGAIN);
+	CHECK_IS(*word(&m.to_host, PENDING_SEND_SZ), 1024);
+	for (int i = 0; i < 20; i++)
+		CHECK_IS(recv_one(m.host), 0);
+	MUST(write(other, "sig", 4) == 4);
+	pthread_join(thread, &result);
+	CHECK_IS((intptr_t)result, VMBUS_WAIT_SEND);
+	CHECK_IS(send_one(chan, 1000), 0);
+	CHECK_IS(*word(&m.to_host, PENDING_SEND_SZ), 0);
+	close(other);
+	close_on_socket(&m, chan);
+}
+
 static void on_alarm(int number)
 {
 }
@@ -556,6 +595,7 @@ static const struct test tests[] = {
 	TEST(the_rings_of_a_rescinded_device_are_left_alone),
 	TEST(a_write_to_an_unregistered_device_is_a_rescind),
 	TEST(a_rescind_wakes_the_sleeper_who_leaves_the_rings_alone),
+	TEST(a_wish_for_room_stays_while_a_thread_waits_for_it),
 	TEST(a_signal_handler_ends_the_wait),
 	TEST(a_signal_is_a_write_of_one),
 	TEST(wrong_memory_is_refused),

@@ -261,6 +261,105 @@ static void several_senders(void)
 	shared_close(&s);
 }
 
+/*
+ * Three threads send and wait for room, one receives and waits for packets, all on one channel: an
+ * interrupt that one takes is often for another. The host sends back what it gets.
+ */
+static void *send_and_wait(void *arg)
+{
+	struct sender *s = arg;
+	unsigned char out[1200];
+
+	for (uint32_t sent = 0; sent < s->messages && !stop;) {
+		uint64_t id = s->id << 32 | sent;
+		/* each its own size: room for the one is none for the other */
+		size_t len = 100 + s->id * 500;
+
+		memset(out, sent, sizeof(out));
+		s->err = vmbus_send(s->chan, VMBUS_PACKET_INBAND, 0, id, out, len);
+		if (s->err == -EAGAIN) {
+			s->err = vmbus_wait(s->chan, VMBUS_WAIT_SEND, 10000);
+			if (s->err > 0)
+				continue;
+		}
+		if (s->err)
+			break;
+		sent++;
+	}
+	return NULL;
+}
+
+static void *echo(void *arg)
+{
+	struct sender *s = arg;
+	unsigned char buf[1200];
+	struct vmbus_packet pkt;
+
+	for (uint32_t done = 0; done < s->messages && !stop;) {
+		s->err = vmbus_recv(s->chan, &pkt, buf, sizeof(buf));
+		if (s->err == -EAGAIN) {
+			s->err = vmbus_wait(s->chan, VMBUS_WAIT_RECV, 10000);
+			if (s->err > 0)
+				continue;
+		}
+		if (s->err)
+			break;
+		while ((s->err = vmbus_send(s->chan, 6, 0, pkt.transaction_id, buf, pkt.length)) ==
+		       -EAGAIN && !stop) {
+			s->err = vmbus_wait(s->chan, VMBUS_WAIT_SEND, 10000);
+			if (s->err < 0)
+				return NULL;
+		}
+		done++;
+	}
+	return NULL;
+}
+
+static void several_threads_wait_on_a_channel(void)
+{
+	struct sender threads[SENDERS + 1];
+	uint32_t next[SENDERS] = { 0 }, all = SENDERS * (MESSAGES / 20);
+	pthread_t thread[SENDERS + 1];
+	unsigned char buf[1200];
+	struct vmbus_packet pkt;
+	struct shared s;
+	uint64_t id;
+	int err;
+
+	stop = false;
+	shared_open(&s, 1);
+	vmbus_channel_set_several_senders(s.guest, 1);
+	for (uint64_t i = 0; i <= SENDERS; i++) {
+		threads[i] = (struct sender){
+			.chan = i < SENDERS ? s.guest : s.host, .id = i,
+			.messages = i < SENDERS ? MESSAGES / 20 : all,
+		};
+		MUST(!pthread_create(&thread[i], NULL, i < SENDERS ? send_and_wait : echo,
+				     &threads[i]));
+	}
+	for (uint32_t received = 0; received < all;) {
+		err = vmbus_recv(s.guest, &pkt, buf, sizeof(buf));
+		if (err == -EAGAIN) {
+			err = vmbus_wait(s.guest, VMBUS_WAIT_RECV, 10000);
+			if (err > 0)
+				continue;
+		}
+		CHECK_IS(err, 0);
+		id = pkt.transaction_id >> 32;
+		if (err || id >= SENDERS || (uint32_t)pkt.transaction_id != next[id]++) {
+			CHECK_IS(pkt.transaction_id, 0);
+			break;
+		}
+		received++;
+	}
+	stop = checks_failed;
+	for (int i = 0; i <= SENDERS; i++) {
+		pthread_join(thread[i], NULL);
+		CHECK_IS(threads[i].err, 0);
+	}
+	shared_close(&s);
+}
+
 /* The same traffic with batches and without copies */
 static void *send_batches(void *arg)
 {
@@ -352,6 +451,7 @@ static const struct test tests[] = {
 	TEST(mixed_messages_in_a_large_ring),
 	TEST(sender_and_receiver_of_a_channel_in_two_threads),
 	TEST(several_senders),
+	TEST(several_threads_wait_on_a_channel),
 	TEST(batches_in_place),
 };
 
