@@ -65,13 +65,20 @@ install-lib: lib
 
 -include $(lib_objects:.o=.d)
 
+# The interface that check-lib compares with, recorded anew
+.PHONY: abi
+abi: check-lib-root
+	$(Q)lib/abi record $(abspath $(O))/lib-root
+
 # The library as installed: header as C and C++, programs linked both ways, symbols, map, VERSION.
-.PHONY: check-lib
-check-lib: lib
+.PHONY: check-lib check-lib-root
+check-lib-root: lib
 	$(Q)rm -rf $(O)/lib-root
 	$(Q)$(MAKE) -s --no-print-directory install-lib O=$(O) DESTDIR=$(abspath $(O))/lib-root prefix=/usr \
 		exec_prefix=/usr libdir=/usr/lib includedir=/usr/include pkgconfigdir=/usr/lib/pkgconfig \
 		mandir=/usr/share/man >/dev/null
+
+check-lib: check-lib-root
 	$(Q)CC="$(CC)" CXX="$(CROSS_COMPILE)g++" CROSS_COMPILE="$(CROSS_COMPILE)" \
 		PKG_CONFIG="$(PKG_CONFIG)" lib/check $(abspath $(O))/lib-root
 	$(Q)CC="$(CC)" lib/fuzz/run $(abspath $(O))/lib-fuzz $(or $(FUZZ_SECONDS),4) driver
