@@ -23,13 +23,18 @@ size_t page_size(void)
 struct vmbus_channel *channel_alloc(void)
 {
 	struct vmbus_channel *chan = aligned_alloc(CACHE_LINE, sizeof(*chan));
+	pthread_mutexattr_t recursive;
 	pthread_condattr_t attr;
 
 	if (!chan)
 		return NULL;
 	memset(chan, 0, sizeof(*chan));
 	chan->fd = -1;
-	pthread_mutex_init(&chan->send_lock, NULL);
+	/* Who has a reservation, and with it the lock, may flush. */
+	pthread_mutexattr_init(&recursive);
+	pthread_mutexattr_settype(&recursive, PTHREAD_MUTEX_RECURSIVE);
+	pthread_mutex_init(&chan->send_lock, &recursive);
+	pthread_mutexattr_destroy(&recursive);
 	pthread_mutex_init(&chan->wait_lock, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);

@@ -255,7 +255,7 @@ static void a_packet_built_in_the_ring(void)
 	model_close(&m);
 }
 
-static void a_reservation_keeps_others_out(void)
+static void reserve_and_try(int several_senders)
 {
 	struct vmbus_message message = { out, 8, VMBUS_PACKET_INBAND, 0, 0 };
 	struct iovec iov = { out, 8 };
@@ -263,6 +263,7 @@ static void a_reservation_keeps_others_out(void)
 	struct model m;
 
 	model_open(&m, DATA);
+	vmbus_channel_set_several_senders(m.guest, several_senders);
 	CHECK_IS(vmbus_commit(m.guest, 6, 0, 0, 0), -EINVAL);
 	vmbus_cancel(m.guest);
 	CHECK_IS(vmbus_queue(m.guest, 6, 0, 7, out, 8), 0);
@@ -289,6 +290,14 @@ static void a_reservation_keeps_others_out(void)
 	CHECK_IS(vmbus_reserve(m.guest, 72, &payload), -EAGAIN);
 	CHECK_IS(*word(&m.to_host, PENDING_SEND_SZ), 96);
 	model_close(&m);
+}
+
+static void a_reservation_keeps_others_out(void)
+{
+	reserve_and_try(0);
+	alarm(20);	/* of a thread that waits for itself */
+	reserve_and_try(1);
+	alarm(0);
 }
 
 /* The layout of DATA_USING_GPA_DIRECT, by its offsets */
