@@ -83,6 +83,14 @@ check-lib: check-lib-root
 		PKG_CONFIG="$(PKG_CONFIG)" lib/check $(abspath $(O))/lib-root
 	$(Q)CC="$(CC)" lib/fuzz/run $(abspath $(O))/lib-fuzz $(or $(FUZZ_SECONDS),4) driver
 
+# The long run: 100 million packets in batches, and fewer in the other ways
+.PHONY: soak
+soak: $(lib_a)
+	$(Q)mkdir -p $(O)/soak
+	$(Q)$(CC) $(base_cflags) $(CFLAGS) -Wno-missing-prototypes $(lib_cflags) -DMESSAGES=$(or $(MESSAGES),20000000) \
+		-o $(O)/soak/threads selftests/bufring/threads.c $(lib_a) $(lib_uuid) -lpthread
+	$(Q)$(O)/soak/threads
+
 # The fuzz targets for FUZZ_SECONDS each, with libFuzzer where clang has it
 .PHONY: fuzz
 fuzz:
