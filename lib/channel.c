@@ -66,7 +66,10 @@ static void channel_disown(struct vmbus_channel *chan, int which)
 	if (!map->addr)
 		return;
 	guard_remove(map->range);
-	munmap(map->addr, map->size);
+	if (!map->users || --*map->users == 0) {
+		munmap(map->addr, map->size);
+		free(map->users);
+	}
 	*map = (struct mapping){ .addr = NULL };
 }
 
@@ -93,7 +96,7 @@ int channel_own(struct vmbus_channel *chan, int which, void *addr, size_t size)
 
 	if (!range)
 		return -ENOMEM;
-	chan->maps[which] = (struct mapping){ addr, size, range };
+	chan->maps[which] = (struct mapping){ .addr = addr, .size = size, .range = range };
 	return 0;
 }
 

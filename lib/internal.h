@@ -54,11 +54,11 @@ struct mapping {
 	void *addr;
 	size_t size;
 	struct range *range;
+	atomic_uint *users;	/* of a mapping that channels share; else NULL */
 };
 
 enum {
-	MAP_RINGS, MAP_RINGS_2, MAP_INT_PAGE, MAP_MONITOR_PAGE, MAP_RECV_BUFFER, MAP_SEND_BUFFER,
-	MAP_COUNT
+	MAP_RINGS, MAP_INT_PAGE, MAP_MONITOR_PAGE, MAP_RECV_BUFFER, MAP_SEND_BUFFER, MAP_COUNT
 };
 
 struct vmbus_channel {

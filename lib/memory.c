@@ -2,6 +2,7 @@
 /* Channels over memory that no kernel driver stands behind. */
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -77,86 +78,82 @@ int vmbus_channel_from_memory(const struct vmbus_memory *mem, struct vmbus_chann
 	return 0;
 }
 
-/* One side of a pair; it takes over @fd, also when it fails */
-static int open_side(int memory, int fd, size_t ring_size, bool host, struct vmbus_channel **result)
+/* The rings of a pair: one mapping, which goes with the last side */
+struct pair {
+	unsigned char *rings;
+	size_t ring_size;
+	atomic_uint *users;
+};
+
+static int open_side(const struct pair *pair, int fd, bool host, struct vmbus_channel **result)
 {
-	void *rings[2] = { NULL, NULL };
+	unsigned char *first = pair->rings, *second = first + pair->ring_size;
 	struct vmbus_memory mem = {
 		.struct_size = sizeof(mem),
 		.flags = host ? 0 : VMBUS_MEMORY_RESET,
-		.tx_size = ring_size,
-		.rx_size = ring_size,
+		.tx_ring = host ? second : first,
+		.tx_size = pair->ring_size,
+		.rx_ring = host ? first : second,
+		.rx_size = pair->ring_size,
 		.fd = fd,
 	};
 	struct vmbus_channel *chan;
-	int err = 0;
+	int err = vmbus_channel_from_memory(&mem, &chan);
 
-	for (int i = 0; i < 2; i++) {
-		rings[i] = mmap(NULL, ring_size, PROT_READ | PROT_WRITE, MAP_SHARED, memory,
-				(off_t)i * ring_size);
-		if (rings[i] == MAP_FAILED) {
-			err = fail(-errno, "cannot map a ring of %zu bytes: %s", ring_size,
-				   strerror(errno));
-			rings[i] = NULL;
-			goto err_rings;
-		}
-	}
-	mem.tx_ring = rings[host];
-	mem.rx_ring = rings[!host];
-	err = vmbus_channel_from_memory(&mem, &chan);
 	if (err)
-		goto err_rings;
-	for (int i = 0; i < 2; i++) {
-		err = channel_own(chan, MAP_RINGS + i, rings[i], ring_size);
-		if (err) {
-			fail(err, "out of memory");
-			goto err_channel;
-		}
-		rings[i] = NULL;
+		return err;
+	err = channel_own(chan, MAP_RINGS, first, 2 * pair->ring_size);
+	if (err) {
+		vmbus_channel_close(chan);
+		return fail(err, "out of memory");
 	}
+	chan->maps[MAP_RINGS].users = pair->users;
+	++*pair->users;
 	chan->own_fd = true;
 	*result = chan;
 	return 0;
-
-err_channel:
-	vmbus_channel_close(chan);
-err_rings:
-	for (int i = 0; i < 2; i++)
-		if (rings[i])
-			munmap(rings[i], ring_size);
-	close(fd);
-	return err;
 }
 
 int vmbus_channel_pair(size_t ring_size, struct vmbus_channel **guest, struct vmbus_channel **host)
 {
+	struct pair pair = { .ring_size = ring_size };
 	size_t page = page_size();
-	int memory, fd[2], err;
+	int fd[2], err;
 
 	if (ring_size % page || ring_size < 2 * page || ring_size > INT32_MAX)
 		return fail(-EINVAL, "rings of %zu bytes with pages of %zu", ring_size, page);
-	memory = memfd_create("vmbus rings", MFD_CLOEXEC);
-	if (memory < 0)
-		return fail(-errno, "memfd_create: %s", strerror(errno));
-	if (ftruncate(memory, 2 * (off_t)ring_size)) {
+	pair.users = calloc(1, sizeof(*pair.users));
+	if (!pair.users)
+		return fail(-ENOMEM, "out of memory");
+	/* Shared with children. Both sides at the same addresses: processors tell memory apart by them. */
+	pair.rings = mmap(NULL, 2 * ring_size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (pair.rings == MAP_FAILED) {
 		err = fail(-errno, "memory for two rings of %zu bytes: %s", ring_size,
 			   strerror(errno));
-		goto err_memory;
+		goto err_users;
 	}
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fd)) {
 		err = fail(-errno, "socketpair: %s", strerror(errno));
-		goto err_memory;
+		goto err_rings;
 	}
-	err = open_side(memory, fd[0], ring_size, false, guest);
-	if (err) {
-		close(fd[1]);
-		goto err_memory;
-	}
-	err = open_side(memory, fd[1], ring_size, true, host);
+	err = open_side(&pair, fd[0], false, guest);
 	if (err)
-		vmbus_channel_close(*guest);
+		goto err_fds;
+	err = open_side(&pair, fd[1], true, host);
+	if (!err)
+		return 0;
 
-err_memory:
-	close(memory);
+	/* which takes all but the other's descriptor with it */
+	vmbus_channel_close(*guest);
+	close(fd[1]);
+	return err;
+
+err_fds:
+	close(fd[0]);
+	close(fd[1]);
+err_rings:
+	munmap(pair.rings, 2 * ring_size);
+err_users:
+	free(pair.users);
 	return err;
 }

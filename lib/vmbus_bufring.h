@@ -266,7 +266,7 @@ int vmbus_channel_from_memory(const struct vmbus_memory *mem, struct vmbus_chann
  * fork(), in two processes (then each closes the side that it does not use). When every copy of one
  * side is closed, the other sees a rescind.
  *
- * Returns 0, or -EINVAL, or what memfd_create(), mmap() or socketpair() returned.
+ * Returns 0, or -EINVAL, -ENOMEM, or what mmap() or socketpair() returned.
  */
 int vmbus_channel_pair(size_t ring_size, struct vmbus_channel **guest, struct vmbus_channel **host);
 

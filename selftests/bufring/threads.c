@@ -11,10 +11,7 @@
 #define MESSAGES 200000
 #endif
 
-/*
- * Both sides at the same addresses, not as vmbus_channel_pair() has them: TSan tells by the address what
- * two threads share.
- */
+/* Rings that end in pages nobody may touch, and the descriptors of both sides */
 struct shared {
 	struct ring to_host, to_guest;
 	struct vmbus_channel *guest, *host;
