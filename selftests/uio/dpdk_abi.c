@@ -550,8 +550,10 @@ static void interrupts(void)
 	reader_start(&reader);
 	blocked = !reader_done(&reader, 300);
 	answer = ask(&primary, 0x02);
-	if (!reader_done(&reader, WAIT_MS))
-		give_up("read does not return");
+	if (!reader_done(&reader, WAIT_MS)) {
+		point(19, false, "read does not return");
+		give_up("nothing else can be read");
+	}
 	pthread_join(reader.thread, NULL);
 	sized = read(uio_fd, eight, sizeof(eight)) < 0 && errno == EINVAL;
 	point(19, blocked && answer == 0x12 && reader.result == 4 && reader.events == last + 1 && sized,
@@ -801,11 +803,11 @@ static void reopen(void)
 	take_subs(&retries, &files);
 	point(28, fresh && rings == 1 && count == wanted && files && use_subs() && strtoul(names[0] + 5, NULL, 0) &&
 			  strtoul(names[1] + 5, NULL, 0),
-	      "%s, %s; the ring is %s, %u old sub-channels; %u of %u new ones after %u x 10 ms, with packets both ways",
-	      names[0], names[1], fresh ? "fresh" : "not fresh", rings - 1, count, wanted, retries);
+	      "%s, %s; the ring is %s, %u ring files before; %u of %u new ones after %u x 10 ms, with packets both ways",
+	      names[0], names[1], fresh ? "fresh" : "not fresh", rings, count, wanted, retries);
 	close_device();
 	rings = device_rings(&dev, NULL, 0);
-	point(29, rings == 1, "%u sub-channels after the last close", rings - 1);
+	point(29, rings == 1, "%u ring files after the last close", rings);
 }
 
 static void rescinded(void)
@@ -818,8 +820,10 @@ static void rescinded(void)
 	reader_start(&reader);
 	blocked = !reader_done(&reader, 300);
 	send(&primary, 0x07);
-	if (!reader_done(&reader, WAIT_MS))
-		give_up("read does not return");
+	if (!reader_done(&reader, WAIT_MS)) {
+		point(30, false, "read does not return");
+		give_up("the rescinded device cannot be closed");
+	}
 	pthread_join(reader.thread, NULL);
 	/* EIO or, once UIO has let go of the device, EINVAL. */
 	err = irq_control(1);
