@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * dpdk_abi TITLE INSTANCE SUBCHANNELS: does with a bound NIC what DPDK (bus/vmbus, net/netvsc) does from the scan to the
- * end, against a host that answers (the bench's test dpdk). One line for each point of the contract between DPDK and the
- * kernel: "ok TITLE: point N, what it is: what was found", or "not ok ..."; and lines "say TITLE ..." for the host.
+ * dpdk_abi TITLE INSTANCE SUBCHANNELS SECONDS: does with a bound NIC what DPDK (bus/vmbus, net/netvsc) does from the scan
+ * to the end, against a host that answers (the bench's test dpdk), and opens the device again SECONDS after closing it. One
+ * line for each point of the contract between DPDK and the kernel: "ok TITLE: point N, what it is: what was found", or "not
+ * ok ..."; and lines "say TITLE ..." for the host.
  *
  * The points have the numbers of the list that the project made from DPDK 20.11 to 26.07. Two of its 33 are about DPDK
  * alone, and nothing in the kernel could break them:
@@ -784,8 +785,8 @@ static void run_secondary(void)
 	      "status %d, %u maps and %u rings at the same addresses", WEXITSTATUS(status), NIC_MAPS, count);
 }
 
-/* What DPDK does for a new MTU: all is unmapped and closed, and opened again at once. */
-static void reopen(void)
+/* What DPDK does for a new MTU, without a pause: all is unmapped and closed, and opened again. */
+static void reopen(unsigned int seconds)
 {
 	struct device dev = { .instance = "" };
 	char names[2][64] = { "", "" };
@@ -794,6 +795,7 @@ static void reopen(void)
 
 	strcpy(dev.instance, instance);
 	close_device();
+	sleep(seconds);
 	open_device();
 	for (unsigned int i = 0; i < 2; i++)
 		read_line(path_of("%s/maps/map%u/name", uio, 3 + i), names[i], sizeof(names[i]));
@@ -841,8 +843,8 @@ int main(int argc, char **argv)
 	page = (size_t)getpagesize();
 	if (argc == 2 && !strcmp(argv[1], "secondary"))
 		return secondary();
-	if (argc != 4 || atoi(argv[3]) < 1 || atoi(argv[3]) > MAX_SUBS) {
-		fprintf(stderr, "usage: dpdk_abi TITLE INSTANCE SUBCHANNELS\n");
+	if (argc != 5 || atoi(argv[3]) < 1 || atoi(argv[3]) > MAX_SUBS) {
+		fprintf(stderr, "usage: dpdk_abi TITLE INSTANCE SUBCHANNELS SECONDS\n");
 		return 2;
 	}
 	title = argv[1];
@@ -865,7 +867,7 @@ int main(int argc, char **argv)
 	sub_channels();
 	point(33, hints_good, "%u maps and %u rings where they were asked for, from %#lx", NIC_MAPS, count, FIRST_HINT);
 	run_secondary();
-	reopen();
+	reopen((unsigned int)atoi(argv[4]));
 	rescinded();
 	return exit_status();
 }
