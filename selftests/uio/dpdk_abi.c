@@ -487,9 +487,9 @@ static void signalling(void)
 		return;
 	}
 	/* The host takes both back. */
-	bit &= !test_bit(maps[1] + INT_SEND, primary.relid);
+	bit &= heard && !test_bit(maps[1] + INT_SEND, primary.relid);
 	point(15, bit, "bit %u at %u was set, the host took it", primary.relid, INT_SEND);
-	trigger &= !test_bit(trigger_of(&primary), (unsigned int)primary.monitor % 32);
+	trigger &= heard && !test_bit(trigger_of(&primary), (unsigned int)primary.monitor % 32);
 	*(uint16_t *)(maps[2] + MON_LATENCY + 2 * primary.monitor) = 500;
 	point(16, trigger, "bit %d was set, the host took it; latency %u x 100 ns", primary.monitor,
 	      *(volatile uint16_t *)(maps[2] + MON_LATENCY + 2 * primary.monitor));
