@@ -1,8 +1,37 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <linux/mm.h>
+#include <linux/sizes.h>
 #include <linux/vmalloc.h>
 
 #include "hvuio.h"
+
+#define HVUIO_RECV_SIZE		(31 * SZ_1M)
+#define HVUIO_SEND_SIZE		(16 * SZ_1M)
+
+const struct hvuio_limits hvuio_buffer_limits = {
+	.min = PAGE_SIZE,
+	.max = round_down(HVUIO_GPADL_PAGES * HV_HYP_PAGE_SIZE, PAGE_SIZE),
+};
+
+/* What user space set for the NICs that are bound from now on; 0 is the default. */
+static u32 hvuio_recv_size, hvuio_send_size;
+
+/* The size in bytes of the receive or the send buffer of a NIC that is being bound. */
+u32 hvuio_buffer_size(enum hvuio_map map)
+{
+	if (map == HVUIO_MAP_RECV)
+		return READ_ONCE(hvuio_recv_size) ?: HVUIO_RECV_SIZE;
+	return READ_ONCE(hvuio_send_size) ?: HVUIO_SEND_SIZE;
+}
+
+/* @size is in the limits, or 0 for the default. */
+void hvuio_buffer_size_set(enum hvuio_map map, u32 size)
+{
+	if (map == HVUIO_MAP_RECV)
+		WRITE_ONCE(hvuio_recv_size, size);
+	else
+		WRITE_ONCE(hvuio_send_size, size);
+}
 
 /* Shares the memory with the host; the handle becomes part of the map's name, which is ABI. */
 int hvuio_buffer_share(struct hvuio_buffer *buffer, struct vmbus_channel *channel,
@@ -36,6 +65,7 @@ int hvuio_buffer_create(struct hvuio_buffer *buffer, struct vmbus_channel *chann
 {
 	int ret;
 
+	memset(buffer, 0, sizeof(*buffer));
 	buffer->mem = vzalloc(size);
 	if (!buffer->mem)
 		return -ENOMEM;

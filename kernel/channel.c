@@ -23,6 +23,7 @@ static void hvuio_interrupt(void *context)
 {
 	struct hvuio_device *dev = context;
 
+	atomic64_inc(&dev->events);
 	/* Pairs with the store in hvuio_device_create(): info.uio_dev is set when this is. */
 	if (!smp_load_acquire(&dev->registered)) {
 		WRITE_ONCE(dev->early_event, true);
@@ -57,7 +58,7 @@ static int hvuio_sub_connect(struct hvuio_device *dev, struct hvuio_channel *hc)
 {
 	int ret;
 
-	ret = hvuio_ring_alloc(&hc->ring, hc->channel, hvuio_ring_bytes(&dev->primary.ring) / 2);
+	ret = hvuio_ring_alloc(&hc->ring, hc->channel, READ_ONCE(dev->ring_size));
 	if (ret)
 		goto err_alloc;
 	set_channel_read_mode(hc->channel, HV_CALL_ISR);
@@ -338,6 +339,7 @@ int hvuio_irqcontrol(struct uio_info *info, s32 on)
 		/* The host must see the mask before it is woken. */
 		virt_mb();
 		vmbus_set_event(channel);
+		atomic64_inc(&dev->signals);
 	}
 	mutex_unlock(&dev->channels_lock);
 	return 0;

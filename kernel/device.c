@@ -2,15 +2,12 @@
 #include <linux/fs.h>
 #include <linux/jiffies.h>
 #include <linux/kmemleak.h>
-#include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
 
 #include "compat/uio_mmap.h"
 #include "hvuio.h"
 
-#define HVUIO_RECV_SIZE		(31 * SZ_1M)
-#define HVUIO_SEND_SIZE		(16 * SZ_1M)
 #define HVUIO_RING_FILE_RETRY	msecs_to_jiffies(5)
 
 static const struct hv_vmbus_device_id hvuio_nic = { HV_NIC_GUID };
@@ -67,6 +64,7 @@ static int hvuio_open(struct uio_info *info, struct inode *inode)
 			goto err_connect;
 	}
 	dev->opens++;
+	atomic64_inc(&dev->total_opens);
 	goto out;
 
 err_connect:
@@ -104,49 +102,21 @@ static void hvuio_stop_readers(struct hvuio_device *dev)
 		uio_event_notify(&dev->info);
 }
 
-static void hvuio_ring_file_work(struct work_struct *work)
+/* Creates the ring file of the primary, or lets ring_file_work try again. */
+void hvuio_ring_file_try(struct hvuio_device *dev)
 {
-	struct hvuio_device *dev = container_of(to_delayed_work(work), struct hvuio_device,
-						ring_file_work);
 	int ret = hvuio_ring_file_create(&dev->primary);
 
-	if (ret == -EAGAIN)
+	if (ret == -EAGAIN || ret == -ENOMEM)
 		schedule_delayed_work(&dev->ring_file_work, HVUIO_RING_FILE_RETRY);
 	else if (ret)
 		dev_err(&dev->hv->device, "cannot create the ring file: %d\n", ret);
 }
 
-static void hvuio_map_set(struct hvuio_device *dev, enum hvuio_map map, const char *name,
-			  void *addr, size_t size, int memtype)
+static void hvuio_ring_file_work(struct work_struct *work)
 {
-	struct uio_mem *mem = &dev->info.mem[map];
-
-	mem->name = name;
-	mem->addr = (phys_addr_t)(uintptr_t)addr;
-	mem->size = size;
-	mem->memtype = memtype;
-}
-
-/*
- * All maps are filled by faults (mapping.c), with a reference to each page. Bare page frames
- * (UIO_MEM_IOVA) could not be taken from a mapping that is just being made.
- */
-static void hvuio_maps_set(struct hvuio_device *dev)
-{
-	struct hvuio_ring *ring = &dev->primary.ring;
-
-	hvuio_map_set(dev, HVUIO_MAP_RINGS, "txrx_rings", page_address(ring->pages[0]),
-		      hvuio_ring_bytes(ring), UIO_MEM_LOGICAL);
-	hvuio_map_set(dev, HVUIO_MAP_INT_PAGE, "int_page", hvuio_vmbus_int_page(),
-		      HV_HYP_PAGE_SIZE, UIO_MEM_LOGICAL);
-	hvuio_map_set(dev, HVUIO_MAP_MONITOR_PAGE, "monitor_page", hvuio_vmbus_monitor_page(),
-		      HV_HYP_PAGE_SIZE, UIO_MEM_LOGICAL);
-	if (!dev->recv.mem)
-		return;
-	hvuio_map_set(dev, HVUIO_MAP_RECV, dev->recv.name, dev->recv.mem, dev->recv.size,
-		      UIO_MEM_VIRTUAL);
-	hvuio_map_set(dev, HVUIO_MAP_SEND, dev->send.name, dev->send.mem, dev->send.size,
-		      UIO_MEM_VIRTUAL);
+	hvuio_ring_file_try(container_of(to_delayed_work(work), struct hvuio_device,
+					 ring_file_work));
 }
 
 static void hvuio_unlink(struct hvuio_device *dev)
@@ -211,19 +181,25 @@ int hvuio_device_create(struct hv_device *hv)
 	dev->hv = hv;
 	dev->primary.channel = channel;
 
-	ret = hvuio_ring_alloc(&dev->primary.ring, channel, hvuio_ring_size(&hv->dev_type));
+	dev->recv = dev->recv_pair;
+	dev->send = dev->send_pair;
+	dev->ring_size = hvuio_ring_size(&hv->dev_type);
+
+	ret = hvuio_ring_alloc(&dev->primary.ring, channel, dev->ring_size);
 	if (ret) {
 		dev_err(&hv->device, "no contiguous memory for two rings of %u bytes\n",
-			hvuio_ring_size(&hv->dev_type));
+			dev->ring_size);
 		goto err_ring;
 	}
 	if (is_nic) {
-		ret = hvuio_buffer_create(&dev->recv, channel, "recv", HVUIO_RECV_SIZE);
+		ret = hvuio_buffer_create(dev->recv, channel, "recv",
+					  hvuio_buffer_size(HVUIO_MAP_RECV));
 		if (ret) {
 			dev_err(&hv->device, "no receive buffer: %d\n", ret);
 			goto err_recv;
 		}
-		ret = hvuio_buffer_create(&dev->send, channel, "send", HVUIO_SEND_SIZE);
+		ret = hvuio_buffer_create(dev->send, channel, "send",
+					  hvuio_buffer_size(HVUIO_MAP_SEND));
 		if (ret) {
 			dev_err(&hv->device, "no send buffer: %d\n", ret);
 			goto err_send;
@@ -261,6 +237,12 @@ int hvuio_device_create(struct hv_device *hv)
 	}
 	if (ret == -EAGAIN)
 		schedule_delayed_work(&dev->ring_file_work, HVUIO_RING_FILE_RETRY);
+	/* Before the UIO device, whose uevent lets udev read and write these files. */
+	ret = sysfs_create_group(&hv->device.kobj, &hvuio_device_group);
+	if (ret) {
+		dev_err(&hv->device, "cannot create the files in sysfs: %d\n", ret);
+		goto err_group;
+	}
 	ret = uio_register_device(&hv->device, &dev->info);
 	if (ret) {
 		dev_err(&hv->device, "cannot register with UIO: %d\n", ret);
@@ -281,18 +263,20 @@ int hvuio_device_create(struct hv_device *hv)
 	 * this moment. So dev is leaked; it refuses everything.
 	 */
 err_register:
+	sysfs_remove_group(&hv->device.kobj, &hvuio_device_group);
 	kref_get(&dev->ref);
 	kmemleak_not_leak(dev);
+err_group:
 err_ring_file:
 	hvuio_device_stop(dev, &inodes);
 	hvuio_maps_revoke(dev, &inodes);
 	hv_set_drvdata(hv, NULL);
 	hvuio_channel_reset(channel);
 	if (is_nic)
-		hvuio_buffer_destroy(&dev->send, channel);
+		hvuio_buffer_destroy(dev->send, channel);
 err_send:
 	if (is_nic)
-		hvuio_buffer_destroy(&dev->recv, channel);
+		hvuio_buffer_destroy(dev->recv, channel);
 err_recv:
 	hvuio_ring_free(&dev->primary.ring);
 err_ring:
@@ -305,6 +289,8 @@ void hvuio_device_destroy(struct hvuio_device *dev)
 	struct vmbus_channel *channel = dev->primary.channel;
 	LIST_HEAD(inodes);
 
+	/* Waits for those that read or write the files: nothing is resized any more. */
+	sysfs_remove_group(&dev->hv->device.kobj, &hvuio_device_group);
 	hvuio_device_stop(dev, &inodes);
 	/* For a sub-channel that the host opens after all, until hvuio_sub_open() silences it. */
 	WRITE_ONCE(dev->registered, false);
@@ -312,9 +298,9 @@ void hvuio_device_destroy(struct hvuio_device *dev)
 	hvuio_maps_revoke(dev, &inodes);
 
 	hvuio_channel_reset(channel);
-	if (dev->recv.mem) {
-		hvuio_buffer_destroy(&dev->send, channel);
-		hvuio_buffer_destroy(&dev->recv, channel);
+	if (dev->recv->mem) {
+		hvuio_buffer_destroy(dev->send, channel);
+		hvuio_buffer_destroy(dev->recv, channel);
 	}
 	hvuio_ring_free(&dev->primary.ring);
 	hv_set_drvdata(dev->hv, NULL);
@@ -341,9 +327,9 @@ void hvuio_device_suspend(struct hvuio_device *dev)
 	}
 	if (connected)
 		hvuio_disconnect(dev);
-	if (dev->recv.mem) {
-		hvuio_buffer_unshare(&dev->send, dev->primary.channel);
-		hvuio_buffer_unshare(&dev->recv, dev->primary.channel);
+	if (dev->recv->mem) {
+		hvuio_buffer_unshare(dev->send, dev->primary.channel);
+		hvuio_buffer_unshare(dev->recv, dev->primary.channel);
 	}
 	mutex_unlock(&dev->lock);
 }
@@ -354,10 +340,10 @@ int hvuio_device_resume(struct hvuio_device *dev)
 	int ret = 0;
 
 	mutex_lock(&dev->lock);
-	if (dev->recv.mem) {
-		ret = hvuio_buffer_share(&dev->recv, dev->primary.channel, "recv");
+	if (dev->recv->mem) {
+		ret = hvuio_buffer_share(dev->recv, dev->primary.channel, "recv");
 		if (!ret)
-			ret = hvuio_buffer_share(&dev->send, dev->primary.channel, "send");
+			ret = hvuio_buffer_share(dev->send, dev->primary.channel, "send");
 	}
 	if (ret) {
 		dev_err(&dev->hv->device, "the host does not take the buffers again: %d\n", ret);

@@ -2,6 +2,7 @@
 #ifndef HVUIO_H
 #define HVUIO_H
 
+#include <linux/atomic.h>
 #include <linux/hyperv.h>
 #include <linux/kref.h>
 #include <linux/list.h>
@@ -48,7 +49,7 @@ struct hvuio_channel {
 	struct hvuio_ring_file ring_file;
 };
 
-/* The receive and the send buffer of a NIC: shared with the host from probe to remove. */
+/* The receive or the send buffer of a NIC: shared with the host while the NIC is bound. */
 struct hvuio_buffer {
 	void *mem;
 	u32 size;
@@ -71,7 +72,7 @@ struct hvuio_device {
 	struct hv_device *hv;		/* valid until hvuio_remove() returns */
 	struct uio_info info;
 
-	struct mutex lock;		/* serializes open, close, remove, suspend and resume */
+	struct mutex lock;		/* serializes open, close, resize, remove, suspend */
 	unsigned int opens;
 	bool gone;			/* being removed: no more opens */
 	bool lost;			/* suspended while open: EIO until the last close */
@@ -96,8 +97,14 @@ struct hvuio_device {
 	bool early_event;
 
 	struct hvuio_channel primary;
+	u32 ring_size;			/* of one ring of each channel; read without a lock */
 	struct delayed_work ring_file_work;
-	struct hvuio_buffer recv, send;
+	/* Each is one of a pair, and its successor the other: UIO shows names without a lock. */
+	struct hvuio_buffer *recv, *send;
+	struct hvuio_buffer recv_pair[2], send_pair[2];
+
+	/* Since the device was bound, for sysfs. */
+	atomic64_t events, signals, total_opens;
 
 	spinlock_t maps_lock;		/* for the one below */
 	bool maps_revoked;		/* the memory of the maps is not ours any more */
@@ -108,6 +115,7 @@ int hvuio_device_create(struct hv_device *hv);
 void hvuio_device_destroy(struct hvuio_device *dev);
 void hvuio_device_suspend(struct hvuio_device *dev);
 int hvuio_device_resume(struct hvuio_device *dev);
+void hvuio_ring_file_try(struct hvuio_device *dev);
 struct hvuio_device *hvuio_device_get(struct vmbus_channel *primary);
 void hvuio_device_put(struct hvuio_device *dev);
 
@@ -140,10 +148,34 @@ static inline size_t hvuio_ring_bytes(const struct hvuio_ring *ring)
 	return (size_t)ring->nr_pages << PAGE_SHIFT;
 }
 
+bool hvuio_ring_is_mapped(const struct hvuio_ring *ring);
+
+/* The sizes that user space may choose: multiples of the page size in these bounds. */
+struct hvuio_limits {
+	u32 min, max;
+};
+
+/* How many pages of Hyper-V a GPADL can have: the length of their list is a u16. */
+#define HVUIO_GPADL_PAGES	((U16_MAX - sizeof(struct gpa_range)) / sizeof(u64))
+
 /* ringsize.c */
+extern const struct hvuio_limits hvuio_ring_limits;
 u32 hvuio_ring_size(const guid_t *class);
+int hvuio_ring_size_set(const guid_t *class, u32 size);
+int hvuio_ring_sizes_print(char *buf);
+
+/* resize.c */
+int hvuio_resize_rings(struct hvuio_device *dev, u32 size);
+int hvuio_resize_buffer(struct hvuio_device *dev, enum hvuio_map map, u32 size);
+
+/* sysfs.c */
+extern const struct attribute_group hvuio_device_group;
+extern const struct attribute_group *hvuio_driver_groups[];
 
 /* buffer.c */
+extern const struct hvuio_limits hvuio_buffer_limits;
+u32 hvuio_buffer_size(enum hvuio_map map);
+void hvuio_buffer_size_set(enum hvuio_map map, u32 size);
 int hvuio_buffer_create(struct hvuio_buffer *buffer, struct vmbus_channel *channel,
 			const char *prefix, u32 size);
 void hvuio_buffer_destroy(struct hvuio_buffer *buffer, struct vmbus_channel *channel);
@@ -152,6 +184,7 @@ int hvuio_buffer_share(struct hvuio_buffer *buffer, struct vmbus_channel *channe
 void hvuio_buffer_unshare(struct hvuio_buffer *buffer, struct vmbus_channel *channel);
 
 /* mapping.c */
+void hvuio_maps_set(struct hvuio_device *dev);
 int hvuio_inode_get(struct list_head *inodes, struct inode *inode);
 void hvuio_inode_put(struct list_head *inodes, struct inode *inode);
 void hvuio_inodes_pin(struct list_head *inodes);

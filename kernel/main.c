@@ -46,6 +46,9 @@ static const struct hv_vmbus_device_id hvuio_ids[] = {
 
 static struct hv_driver hvuio_driver = {
 	.name = "uio_hv_generic",
+	.driver = {
+		.groups = hvuio_driver_groups,
+	},
 	.id_table = hvuio_ids,
 	.probe = hvuio_probe,
 	.remove = hv_driver_remove(hvuio_remove),

@@ -88,6 +88,40 @@ void hvuio_maps_revoke(struct hvuio_device *dev, struct list_head *inodes)
 	}
 }
 
+static void hvuio_map_set(struct hvuio_device *dev, enum hvuio_map map, const char *name,
+			  void *addr, size_t size, int memtype)
+{
+	struct uio_mem *mem = &dev->info.mem[map];
+
+	mem->name = name;
+	mem->addr = (phys_addr_t)(uintptr_t)addr;
+	mem->size = size;
+	mem->memtype = memtype;
+}
+
+/*
+ * All maps are filled by faults, with a reference to each page. Bare page frames
+ * (UIO_MEM_IOVA) could not be taken from a mapping that is just being made. Under maps_lock once
+ * the device can be found; UIO's files in sysfs read without it.
+ */
+void hvuio_maps_set(struct hvuio_device *dev)
+{
+	struct hvuio_ring *ring = &dev->primary.ring;
+
+	hvuio_map_set(dev, HVUIO_MAP_RINGS, "txrx_rings", page_address(ring->pages[0]),
+		      hvuio_ring_bytes(ring), UIO_MEM_LOGICAL);
+	hvuio_map_set(dev, HVUIO_MAP_INT_PAGE, "int_page", hvuio_vmbus_int_page(),
+		      HV_HYP_PAGE_SIZE, UIO_MEM_LOGICAL);
+	hvuio_map_set(dev, HVUIO_MAP_MONITOR_PAGE, "monitor_page", hvuio_vmbus_monitor_page(),
+		      HV_HYP_PAGE_SIZE, UIO_MEM_LOGICAL);
+	if (!dev->recv->mem)
+		return;
+	hvuio_map_set(dev, HVUIO_MAP_RECV, dev->recv->name, dev->recv->mem, dev->recv->size,
+		      UIO_MEM_VIRTUAL);
+	hvuio_map_set(dev, HVUIO_MAP_SEND, dev->send->name, dev->send->mem, dev->send->size,
+		      UIO_MEM_VIRTUAL);
+}
+
 /* The page of a map, or NULL behind its end. Under maps_lock. */
 static struct page *hvuio_map_page(struct hvuio_device *dev, unsigned long map, unsigned long index)
 {

@@ -52,6 +52,17 @@ void hvuio_ring_free(struct hvuio_ring *ring)
 	ring->nr_pages = 0;
 }
 
+/* Of a closed ring: whether a user mapping, or whoever pinned its pages, still sees it. */
+bool hvuio_ring_is_mapped(const struct hvuio_ring *ring)
+{
+	unsigned int i;
+
+	for (i = 0; i < ring->nr_pages; i++)
+		if (page_count(ring->pages[i]) != 1)
+			return true;
+	return false;
+}
+
 /* Opens the channel with this ring. May sleep until the host answers or rescinds the channel. */
 int hvuio_ring_connect(struct hvuio_channel *hc, void (*callback)(void *context), void *context)
 {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <linux/fs.h>
 #include <linux/mm.h>
+#include <linux/mutex.h>
 #include <linux/pagemap.h>
 
 #include "../hvuio.h"
@@ -75,8 +76,13 @@ static int hvuio_ring_file_mmap(struct vmbus_channel *channel, struct vm_area_st
 }
 #endif
 
+/* Until 7.2 the kernel has one place for the size of all these files, for the one being made. */
+static DEFINE_MUTEX(hvuio_ring_file_lock);
+
 int hvuio_ring_file_create(struct hvuio_channel *hc)
 {
+	int ret;
+
 	/* Two that make files in one folder at a time get in each other's way; the core fails. */
 	if (!hvuio_ring_folder_is_made(hc->channel))
 		return -EAGAIN;
@@ -84,7 +90,10 @@ int hvuio_ring_file_create(struct hvuio_channel *hc)
 	hc->channel->ringbuffer_pagecount = hc->ring.nr_pages;
 	set_per_channel_state(hc->channel, hc);
 	hc->ring_file.there = true;
-	return hv_create_ring_sysfs(hc->channel, hvuio_ring_file_mmap);
+	mutex_lock(&hvuio_ring_file_lock);
+	ret = hv_create_ring_sysfs(hc->channel, hvuio_ring_file_mmap);
+	mutex_unlock(&hvuio_ring_file_lock);
+	return ret;
 }
 
 void hvuio_ring_file_remove(struct hvuio_channel *hc)

@@ -157,6 +157,15 @@ static inline int device_unbind(const struct device *dev)
 	return write_line(VMBUS_DRIVER "/unbind", dev->instance);
 }
 
+static inline int device_resize(const struct device *dev, unsigned int ring_size)
+{
+	char path[PATH_MAX], text[16];
+
+	snprintf(path, sizeof(path), VMBUS_DEVICES "/%s/uio_hv_generic/ring_size", dev->instance);
+	snprintf(text, sizeof(text), "%u", ring_size);
+	return write_line(path, text);
+}
+
 /* The relids whose folder has a ring file: up to @max, returns how many there are. */
 static inline unsigned int device_rings(const struct device *dev, unsigned int *relids, unsigned int max)
 {

@@ -71,7 +71,7 @@ static void step(struct user *user)
 	struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
 	int32_t word = (int32_t)pick(2);
 
-	switch (pick(12)) {
+	switch (pick(13)) {
 	case 0:
 	case 1:
 	case 2:
@@ -112,6 +112,10 @@ static void step(struct user *user)
 		count(user, poll(&poll_fd, 1, (int)pick(4)) >= 0);
 		break;
 	case 11:
+		/* Refused while anybody has the device open. */
+		count(user, !device_resize(&user->dev, pick(50) ? (2 + pick(30)) * (unsigned int)getpagesize() : pick(5000)));
+		break;
+	case 12:
 		sleep_us(pick(3000));
 		break;
 	}

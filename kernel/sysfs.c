@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The files in <device>/uio_hv_generic/ of a bound device, and those of the driver that choose for
+ * devices before they are bound. doc/kernel.md describes each.
+ */
+#include <linux/ctype.h>
+#include <linux/device.h>
+#include <linux/kernel.h>
+#include <linux/string.h>
+#include <linux/uuid.h>
+
+#include "compat/sysfs.h"
+#include "hvuio.h"
+
+/* A size as a user writes it; "default" is *@size 0. NULL, or why it is refused. */
+static const char *hvuio_size_parse(const char *text, const struct hvuio_limits *limits, u32 *size)
+{
+	u64 bytes;
+	int ret;
+
+	*size = 0;
+	if (sysfs_streq(text, "default"))
+		return NULL;
+	ret = kstrtou64(text, 0, &bytes);
+	if (ret == -ERANGE || (!ret && bytes > limits->max))
+		return "too large";
+	if (ret)
+		return "not a number of bytes";
+	if (bytes < limits->min)
+		return "too small";
+	if (!IS_ALIGNED(bytes, PAGE_SIZE))
+		return "not a multiple of the page size";
+	*size = bytes;
+	return NULL;
+}
+
+#define HVUIO_SIZE_REFUSED "%s: %s; give a multiple of %lu from %u to %u, or \"default\"\n"
+
+/* 0 or -EINVAL, with its reason in the log. */
+static int hvuio_device_size_parse(struct device *device, const struct device_attribute *attr,
+				   const char *text, const struct hvuio_limits *limits, u32 *size)
+{
+	const char *why = hvuio_size_parse(text, limits, size);
+
+	if (!why)
+		return 0;
+	dev_err(device, HVUIO_SIZE_REFUSED, attr->attr.name, why, PAGE_SIZE, limits->min,
+		limits->max);
+	return -EINVAL;
+}
+
+static ssize_t ring_size_show(struct device *device, struct device_attribute *attr, char *buf)
+{
+	struct hvuio_device *dev = dev_get_drvdata(device);
+
+	return sysfs_emit(buf, "%u\n", READ_ONCE(dev->ring_size));
+}
+
+static ssize_t ring_size_store(struct device *device, struct device_attribute *attr,
+			       const char *buf, size_t count)
+{
+	struct hvuio_device *dev = dev_get_drvdata(device);
+	u32 size;
+	int ret;
+
+	ret = hvuio_device_size_parse(device, attr, buf, &hvuio_ring_limits, &size);
+	if (!ret)
+		ret = hvuio_resize_rings(dev, size ?: hvuio_ring_size(&dev->hv->dev_type));
+	return ret ?: count;
+}
+static DEVICE_ATTR_RW(ring_size);
+
+static ssize_t ring_size_default_show(struct device *device, struct device_attribute *attr,
+				      char *buf)
+{
+	struct hvuio_device *dev = dev_get_drvdata(device);
+
+	return sysfs_emit(buf, "%u\n", hvuio_ring_size(&dev->hv->dev_type));
+}
+static DEVICE_ATTR_RO(ring_size_default);
+
+static ssize_t hvuio_buffer_store(struct device *device, const struct device_attribute *attr,
+				  enum hvuio_map map, const char *buf, size_t count)
+{
+	struct hvuio_device *dev = dev_get_drvdata(device);
+	u32 size;
+	int ret;
+
+	ret = hvuio_device_size_parse(device, attr, buf, &hvuio_buffer_limits, &size);
+	if (!ret)
+		ret = hvuio_resize_buffer(dev, map, size ?: hvuio_buffer_size(map));
+	return ret ?: count;
+}
+
+static ssize_t recv_size_show(struct device *device, struct device_attribute *attr, char *buf)
+{
+	struct hvuio_device *dev = dev_get_drvdata(device);
+
+	return sysfs_emit(buf, "%u\n", READ_ONCE(dev->recv)->size);
+}
+
+static ssize_t recv_size_store(struct device *device, struct device_attribute *attr,
+			       const char *buf, size_t count)
+{
+	return hvuio_buffer_store(device, attr, HVUIO_MAP_RECV, buf, count);
+}
+static DEVICE_ATTR_RW(recv_size);
+
+static ssize_t send_size_show(struct device *device, struct device_attribute *attr, char *buf)
+{
+	struct hvuio_device *dev = dev_get_drvdata(device);
+
+	return sysfs_emit(buf, "%u\n", READ_ONCE(dev->send)->size);
+}
+
+static ssize_t send_size_store(struct device *device, struct device_attribute *attr,
+			       const char *buf, size_t count)
+{
+	return hvuio_buffer_store(device, attr, HVUIO_MAP_SEND, buf, count);
+}
+static DEVICE_ATTR_RW(send_size);
+
+/* No lock: whoever has it may be waiting for the host, and that is when one wants to look. */
+static ssize_t state_show(struct device *device, struct device_attribute *attr, char *buf)
+{
+	struct hvuio_device *dev = dev_get_drvdata(device);
+	const char *state = "closed";
+
+	if (READ_ONCE(dev->gone))
+		state = "failed";
+	else if (READ_ONCE(dev->lost))
+		state = "lost";
+	else if (READ_ONCE(dev->opens))
+		state = "open";
+	return sysfs_emit(buf, "%s\n", state);
+}
+static DEVICE_ATTR_RO(state);
+
+static ssize_t users_show(struct device *device, struct device_attribute *attr, char *buf)
+{
+	struct hvuio_device *dev = dev_get_drvdata(device);
+
+	return sysfs_emit(buf, "%u\n", READ_ONCE(dev->opens));
+}
+static DEVICE_ATTR_RO(users);
+
+static ssize_t opens_show(struct device *device, struct device_attribute *attr, char *buf)
+{
+	struct hvuio_device *dev = dev_get_drvdata(device);
+
+	return sysfs_emit(buf, "%lld\n", (long long)atomic64_read(&dev->total_opens));
+}
+static DEVICE_ATTR_RO(opens);
+
+static ssize_t events_show(struct device *device, struct device_attribute *attr, char *buf)
+{
+	struct hvuio_device *dev = dev_get_drvdata(device);
+
+	return sysfs_emit(buf, "%lld\n", (long long)atomic64_read(&dev->events));
+}
+static DEVICE_ATTR_RO(events);
+
+static ssize_t signals_show(struct device *device, struct device_attribute *attr, char *buf)
+{
+	struct hvuio_device *dev = dev_get_drvdata(device);
+
+	return sysfs_emit(buf, "%lld\n", (long long)atomic64_read(&dev->signals));
+}
+static DEVICE_ATTR_RO(signals);
+
+static struct attribute *hvuio_device_attrs[] = {
+	&dev_attr_ring_size.attr,
+	&dev_attr_ring_size_default.attr,
+	&dev_attr_recv_size.attr,
+	&dev_attr_send_size.attr,
+	&dev_attr_state.attr,
+	&dev_attr_users.attr,
+	&dev_attr_opens.attr,
+	&dev_attr_events.attr,
+	&dev_attr_signals.attr,
+	NULL
+};
+
+static umode_t hvuio_device_attr_is_visible(struct kobject *kobj, struct attribute *attr, int index)
+{
+	struct hvuio_device *dev = dev_get_drvdata(kobj_to_dev(kobj));
+
+	if ((attr == &dev_attr_recv_size.attr || attr == &dev_attr_send_size.attr) &&
+	    !dev->recv->mem)
+		return 0;
+	return attr->mode;
+}
+
+const struct attribute_group hvuio_device_group = {
+	.name = "uio_hv_generic",
+	.attrs = hvuio_device_attrs,
+	.is_visible = hvuio_device_attr_is_visible,
+};
+
+static int hvuio_driver_size_parse(const char *name, const char *text,
+				   const struct hvuio_limits *limits, u32 *size)
+{
+	const char *why = hvuio_size_parse(text, limits, size);
+
+	if (!why)
+		return 0;
+	pr_err(HVUIO_SIZE_REFUSED, name, why, PAGE_SIZE, limits->min, limits->max);
+	return -EINVAL;
+}
+
+static ssize_t driver_ring_size_show(struct device_driver *driver, char *buf)
+{
+	return hvuio_ring_sizes_print(buf);
+}
+
+/* "<class GUID> <size>" */
+static ssize_t driver_ring_size_store(struct device_driver *driver, const char *buf, size_t count)
+{
+	guid_t class;
+	u32 size;
+	int ret;
+
+	if (guid_parse(buf, &class) || !isspace(buf[UUID_STRING_LEN])) {
+		pr_err("ring_size: give the GUID of a class, without braces, and a size\n");
+		return -EINVAL;
+	}
+	ret = hvuio_driver_size_parse("ring_size", skip_spaces(buf + UUID_STRING_LEN),
+				      &hvuio_ring_limits, &size);
+	if (ret)
+		return ret;
+	ret = hvuio_ring_size_set(&class, size);
+	if (ret)
+		pr_err("ring_size: too many classes, set one to \"default\" first\n");
+	return ret ?: count;
+}
+
+static struct driver_attribute hvuio_driver_ring_size =
+	__ATTR(ring_size, 0644, driver_ring_size_show, driver_ring_size_store);
+
+static ssize_t hvuio_driver_buffer_store(const char *name, enum hvuio_map map, const char *buf,
+					 size_t count)
+{
+	u32 size;
+	int ret = hvuio_driver_size_parse(name, buf, &hvuio_buffer_limits, &size);
+
+	if (ret)
+		return ret;
+	hvuio_buffer_size_set(map, size);
+	return count;
+}
+
+static ssize_t driver_recv_size_show(struct device_driver *driver, char *buf)
+{
+	return sysfs_emit(buf, "%u\n", hvuio_buffer_size(HVUIO_MAP_RECV));
+}
+
+static ssize_t driver_recv_size_store(struct device_driver *driver, const char *buf, size_t count)
+{
+	return hvuio_driver_buffer_store("recv_size", HVUIO_MAP_RECV, buf, count);
+}
+
+static struct driver_attribute hvuio_driver_recv_size =
+	__ATTR(recv_size, 0644, driver_recv_size_show, driver_recv_size_store);
+
+static ssize_t driver_send_size_show(struct device_driver *driver, char *buf)
+{
+	return sysfs_emit(buf, "%u\n", hvuio_buffer_size(HVUIO_MAP_SEND));
+}
+
+static ssize_t driver_send_size_store(struct device_driver *driver, const char *buf, size_t count)
+{
+	return hvuio_driver_buffer_store("send_size", HVUIO_MAP_SEND, buf, count);
+}
+
+static struct driver_attribute hvuio_driver_send_size =
+	__ATTR(send_size, 0644, driver_send_size_show, driver_send_size_store);
+
+static struct attribute *hvuio_driver_attrs[] = {
+	&hvuio_driver_ring_size.attr,
+	&hvuio_driver_recv_size.attr,
+	&hvuio_driver_send_size.attr,
+	NULL
+};
+
+static const struct attribute_group hvuio_driver_group = {
+	.attrs = hvuio_driver_attrs,
+};
+
+const struct attribute_group *hvuio_driver_groups[] = {
+	&hvuio_driver_group,
+	NULL
+};

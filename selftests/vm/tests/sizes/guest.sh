@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=sh
+class=7d3c5a10-41b2-4f0e-9a6c-0d5b1e2f3a44
+nic_class=f8615163-df3e-46c5-913f-f2d2f965ed0e
+programs=/usr/libexec/hyperv-uio/selftests/uio
+driver=/sys/bus/vmbus/drivers/uio_hv_generic
+
+bound() { device=$(vmbus_device "$1") && ls "$device"/uio/uio*/maps/map0 >/dev/null 2>&1; }
+node() { set -- "$1"/uio/uio*; echo "/dev/${1##*/}"; }
+map_size() { echo $(($(cat "$1"/uio/uio*/maps/map"$2"/size))); }
+map_name() { cat "$1"/uio/uio*/maps/map"$2"/name; }
+set_to() { echo "$1" >"$2"; }
+is() { [ "$(cat "$1")" = "$2" ] || { cat "$1" && false; }; }
+# refused ERROR VALUE FILE: the write fails with this, and the file says what it said before
+refused() {
+	before=$(cat "$3")
+	if { echo "$2" >"$3"; } 2>/tmp/refused; then
+		echo "'$2' was taken"
+		return 1
+	fi
+	read -r error </tmp/refused
+	echo "'$2': $error"
+	case $error in *"$1"*) [ "$before" = "$(cat "$3")" ] ;; *) false ;; esac
+}
+# refused_for REASON VALUE FILE: EINVAL, and the reason is the last line of the kernel log
+refused_for() {
+	refused "Invalid argument" "$2" "$3" || return
+	dmesg | tail -n 1 >/tmp/reason
+	read -r reason </tmp/reason
+	echo "'$2': $reason"
+	case $reason in *uio_hv_generic*"$1"*) ;; *) false ;; esac
+}
+# all_refused FILE CLASS: no ring can have one of these sizes; CLASS is empty for a device's own file
+all_refused() {
+	for value in "too large:4194304" "too large:99999999999999999999" "too large:18446744073709559808" "too small:4096" \
+		"too small:0" "not a multiple of the page size:12289" "not a number:-8192" "not a number:8192k" "not a number:"; do
+		refused_for "${value%%:*}" "$2${value#*:}" "$1" || return
+	done
+}
+# ring_is SIZE: everything in the guest agrees that a ring has this size
+ring_is() {
+	cat "$files/ring_size" && map_size "$device" 0 && stat -c '%s %a' "$ring" &&
+		[ "$(cat "$files/ring_size")" = "$1" ] && [ "$(map_size "$device" 0)" = $(($1 * 2)) ] &&
+		[ "$(stat -c '%s %a' "$ring")" = "$(($1 * 2)) 600" ]
+}
+# echoes NAME: the echo program serves the host until it has enough
+echoes() {
+	"$programs/vmbus_echo" $class >/tmp/echo.log 2>&1 &
+	pid=$!
+	say "$1"
+	wait $pid
+	check "$1: $(tail -n 1 /tmp/echo.log)" grep -q '^end quit .* bad 0$' /tmp/echo.log
+}
+# held HOW: refused while a mapping is held, whose files are closed
+held() {
+	"$programs/hold_map" $class "$1" >/tmp/hold.log 2>&1 &
+	pid=$!
+	within 100 grep -q ready /tmp/hold.log && refused busy 8192 "$files/ring_size"
+	status=$?
+	kill $pid
+	wait $pid || status=1
+	cat /tmp/hold.log
+	return $status
+}
+
+modprobe uio_hv_generic
+check "the query: what the kernel prefers" grep -qx "$fcopy_class 20480" $driver/ring_size
+check "the query: the default" grep -qx "$nic_class 2097152" $driver/ring_size
+check "the query: any other class" grep -qx "other 69632" $driver/ring_size
+check "a class gets a size before anything is bound" set_to "$class 1048576" $driver/ring_size
+check "and the query says so" grep -qx "$class 1048576" $driver/ring_size
+check "bad sizes for a class are refused, each with its reason" all_refused $driver/ring_size "$class "
+for value in 8192 "{$class} 8192" "${class}8192"; do
+	check "'$value' names no class and size" refused_for "GUID of a class" "$value" $driver/ring_size
+done
+# others FIRST LAST SIZE: for classes that are not there
+others() {
+	for n in $(seq "$1" "$2"); do set_to "7d3c5a10-41b2-4f0e-9a6c-0000000000$n $3" $driver/ring_size || return; done
+}
+check "31 classes more get a size" others 11 41 8192
+check "one more does not" refused "No space" "7d3c5a10-41b2-4f0e-9a6c-000000000042 8192" $driver/ring_size
+check "they go back to their default" others 11 41 default
+check "and are forgotten" sh -c "! grep 0000000000 $driver/ring_size"
+
+echo $class >$driver/new_id
+check "the device is bound" within 10 bound $class
+files=$device/uio_hv_generic
+ring=$(echo "$device"/channels/*)/ring
+check "its ring file is there" within 10 test -e "$ring"
+check "its rings have the size of the class" ring_is 1048576
+check "it is closed" is "$files/state" closed
+echoes large
+
+# Open, and mapped by files that are closed already.
+check "another size is taken" set_to 16384 "$files/ring_size"
+check "and is everywhere" ring_is 16384
+exec 5<>"$(node "$device")"
+check "it is open" is "$files/state" open
+check "refused while open" refused busy 8192 "$files/ring_size"
+exec 5<&-
+check "refused while /dev/uioN is mapped" held uio
+check "refused while the ring file is mapped" held ring
+check "taken afterwards" set_to 8192 "$files/ring_size"
+check "the smallest is everywhere" ring_is 8192
+echoes small
+check "no sub-channel is left" within 10 sh -c "test \$(ls '$device/channels' | wc -l) = 1"
+check "bad sizes for a device are refused, each with its reason" all_refused "$files/ring_size" ""
+check "default is the size of the class" set_to default "$files/ring_size"
+check "which is everywhere" ring_is 1048576
+check "ring_size_default says so" is "$files/ring_size_default" 1048576
+
+free() { awk '/^MemFree/ { print $2 }' /proc/meminfo; }
+back_and_forth() {
+	for _ in $(seq "$1"); do
+		set_to 2097152 "$files/ring_size" && set_to 65536 "$files/ring_size" || return
+	done
+}
+check "the largest and another, 3 times" back_and_forth 3
+before=$(free)
+check "and 10 times" back_and_forth 10
+after=$(free)
+check "which costs no memory: $((before - after)) kB" test $((before - after)) -lt 8000
+
+# Counters.
+opens=$(cat "$files/opens") events=$(cat "$files/events") signals=$(cat "$files/signals")
+exec 5<>"$(node "$device")"
+exec 6<>"$(node "$device")"
+check "two users" is "$files/users" 2
+check "two opens more" is "$files/opens" $((opens + 2))
+say counting
+patience=100
+for n in 1 2 3 4 5; do
+	within $patience is "$files/events" $((events + n)) >/tmp/events || patience=1
+	say "event $n"
+done
+check "five events" is "$files/events" $((events + 5))
+check "UIO has counted them too" test "$(cat "$device"/uio/uio*/event)" -ge 5
+for _ in 1 2 3 4 5 6 7; do printf '\001\000\000\000' >&5; done
+for _ in 1 2 3; do printf '\000\000\000\000' >&5; done
+check "seven signals, and none by masking" is "$files/signals" $((signals + 7))
+say signalled
+exec 5<&- 6<&-
+check "no users" is "$files/users" 0
+
+# Gone with the driver. A file that is held open must not find what has been freed.
+exec 7<"$files/events" 8<"$files/ring_size"
+echo "${device##*/}" >$driver/unbind
+check "the files are gone after unbinding" test ! -e "$files"
+check "a file held open gives an error" sh -c '! cat <&7 && ! cat <&8'
+exec 7<&- 8<&-
+echo "${device##*/}" >$driver/bind
+check "bound again, it has its ring file" within 10 test -e "$ring"
+check "and the size of the class" ring_is 1048576
+check "the counters begin anew" is "$files/opens" 0
+check "the class gets its default back" set_to "$class default" $driver/ring_size
+check "which the device can take" sh -c "echo default >'$files/ring_size'"
+check "and has then" ring_is 69632
+check "a device that is no NIC has no buffers to size" test ! -e "$files/recv_size"
+
+# The buffers of a NIC.
+check "receive buffers are set before a NIC is bound" set_to 4194304 $driver/recv_size
+check "and send buffers" set_to 1048576 $driver/send_size
+check "a buffer larger than a GPADL is refused" refused_for "too large" 33550336 $driver/recv_size
+nic=$(vmbus_device $nic_class)
+echo uio_hv_generic >"$nic/driver_override"
+[ ! -e "$nic/driver" ] || echo "${nic##*/}" >"$nic/driver/unbind"
+echo "${nic##*/}" >/sys/bus/vmbus/drivers_probe
+device=$nic files=$nic/uio_hv_generic
+check "the NIC's buffers have these sizes" test "$(map_size "$nic" 3) $(map_size "$nic" 4)" = "4194304 1048576"
+recv=$(map_name "$nic" 3) send=$(map_name "$nic" 4)
+check "another receive buffer" set_to 33546240 "$files/recv_size"
+check "and another send buffer" set_to 4096 "$files/send_size"
+check "are the maps" test "$(map_size "$nic" 3) $(map_size "$nic" 4)" = "33546240 4096"
+check "and are called so" test "$(cat "$files/recv_size" "$files/send_size" | tr '\n' ' ')" = "33546240 4096 "
+check "with new handles: $recv, $(map_name "$nic" 3)" test "$recv" != "$(map_name "$nic" 3)"
+check "both: $send, $(map_name "$nic" 4)" test "$send" != "$(map_name "$nic" 4)"
+check "whose names are as before" sh -c "echo '$(map_name "$nic" 3) $(map_name "$nic" 4)' | grep -qxE 'recv:[0-9]+ send:[0-9]+'"
+say "buffers ${recv#*:} $(map_name "$nic" 3 | cut -d: -f2) $(map_name "$nic" 4 | cut -d: -f2)"
+hear seen
+exec 5<>"$(node "$nic")"
+check "a buffer is refused while open" refused busy 8192 "$files/recv_size"
+exec 5<&-
+check "a buffer is refused that is no multiple of a page" refused_for "not a multiple" 5000 "$files/send_size"
+check "default is what new NICs get" sh -c "echo default >'$files/recv_size' && test \$(cat '$files/recv_size') = 4194304"
+check "the new receive buffer can be mapped and cut" "$programs/uio_split" recv "$(node "$nic")" 4194304
+check "rmmod" rmmod uio_hv_generic
+check "what user space chose goes with the module" sh -c \
+	"modprobe uio_hv_generic && ! grep -q $class $driver/ring_size && test \$(cat $driver/recv_size) = 32505856"

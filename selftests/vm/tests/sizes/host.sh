@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=sh
+sees() {
+	vmbus_host device status >status.out && cat status.out &&
+		[ "$(grep -c " open .*tx $1 rx $1\$" status.out)" = "$2" ]
+}
+
+guest_says large || exit 1
+check "the guest opens it" vmbus_host device wait-open
+check "the host sees rings of the class's size" sees 1048576 1
+check "messages that only such a ring can hold" vmbus_host device "send 500000 6" "echo 6 xid"
+vmbus_host device "send-hex 7175697400000000" wait-close
+
+guest_says small || exit 1
+check "the guest opens it again, with sub-channels" vmbus_host device wait-open "offer-sub 2" "channel 1" wait-open "channel 2" wait-open
+check "the host sees three small channels" sees 8192 3
+check "messages through a small ring" vmbus_host device "send 2000 200" "echo 200 xid"
+check "none that it cannot hold" sh -c "! '$bin/vmbus-host' device.sock 'send-hex $(printf '%8200s' '' | tr ' ' 0)'"
+vmbus_host device "send-hex 7175697400000000" wait-close
+
+stat() { vmbus_host device stats | sed -n "s/^stat $1 //p"; }
+guest_says counting || exit 1
+interrupts=$(stat interrupts) hypercalls=$(stat hypercalls)
+for n in 1 2 3 4 5; do
+	vmbus_host device signal
+	guest_says "event $n" || exit 1
+done
+check "five interrupts, as the guest has counted" test "$(($(stat interrupts) - interrupts))" = 5
+guest_says signalled || exit 1
+check "seven signals, as the guest has counted" test "$(($(stat hypercalls) - hypercalls))" = 7
+
+said=$(guest_says buffers) || exit 1
+# shellcheck disable=SC2086 # buffers, the handles of the old and the new receive buffer, and of the new send buffer
+set -- $said
+no_gpadl() { ! vmbus_host nic "gpadl-expect $1 $2 00"; }
+check "the host sees the new receive buffer, to its last byte" vmbus_host nic "gpadl-expect $3 33546236 00000000"
+check "and the new send buffer" vmbus_host nic "gpadl-expect $4 4092 00000000"
+check "nothing behind it" no_gpadl "$4" 4096
+check "and not the old receive buffer" no_gpadl "$2" 0
+tell seen
