@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <vmbus_bufring.h>
@@ -22,6 +23,24 @@ const char *test_device_name(const struct vmbus_device *device);
 int sd_journal_sendv(const struct iovec *iov, int n);
 int sd_notify(int unset, const char *state);
 int sd_notifyf(int unset, const char *format, ...);
+
+/* As on a file system that has no files without names */
+static bool no_tmpfile;
+
+int openat(int dir, const char *path, int flags, ...)
+{
+	va_list args;
+	mode_t mode;
+
+	va_start(args, flags);
+	mode = va_arg(args, mode_t);
+	va_end(args);
+	if (no_tmpfile && (flags & O_TMPFILE) == O_TMPFILE) {
+		errno = EOPNOTSUPP;
+		return -1;
+	}
+	return syscall(SYS_openat, dir, path, flags, mode);
+}
 
 static struct vmbus_channel *guest, *host;
 static struct message request, answer;
@@ -352,6 +371,97 @@ static void device_taken_back_while_idle(void)
 	end_test(0);
 }
 
+#define VERSION_SIZE 40000
+
+/* Sends version VERSION of the file, the same letter throughout, until it is there or nobody answers. */
+static void send_version(char version)
+{
+	char data[DATA_MAX];
+	struct vmbus_packet packet;
+	uint64_t at = 0;
+
+	memset(data, version, sizeof(data));
+	usual_negotiation(&request);
+	for (int step = 0;; step++) {
+		if (vmbus_send(host, VMBUS_PACKET_INBAND, 0, 1, request.bytes, request.length) ||
+		    vmbus_wait(host, VMBUS_WAIT_RECV, 5000) < 0 ||
+		    vmbus_recv(host, &packet, answer.bytes, sizeof(answer.bytes)))
+			_exit(0);
+		if (step == 0) {
+			start_message(&request, in("to/made"), "a", OVER_WRITE | CREATE_PATH, VERSION_SIZE);
+		} else if (at < VERSION_SIZE) {
+			uint32_t n = VERSION_SIZE - at < DATA_MAX ? VERSION_SIZE - at : DATA_MAX;
+
+			write_message(&request, at, data, n);
+			at += n;
+		} else if (get32(&request, IC_HEADER) != COMPLETE) {
+			end_message(&request, COMPLETE);
+		} else {
+			_exit(0);
+		}
+	}
+}
+
+/* The version that is in place, 0 if there is none; fails where it is not whole */
+static char version_in_place(void)
+{
+	static char data[VERSION_SIZE + 1];
+	int fd = open("to/made/a", O_RDONLY | O_CLOEXEC);
+	ssize_t n;
+
+	if (fd < 0)
+		return 0;
+	n = read(fd, data, sizeof(data));
+	close(fd);
+	expect_int(n, VERSION_SIZE);
+	for (ssize_t i = 1; i < n; i++)
+		if (data[i] != data[0]) {
+			expect(!"the versions are mixed");
+			break;
+		}
+	return data[0];
+}
+
+/* Then the next start finds the old file or the new one, and removes what lies beside it. */
+static void killed_at_any_moment(void)
+{
+	int changed = 0, beside = 0;
+
+	no_tmpfile = variant;
+	for (int i = 0; i < 25 && !current_failed(); i++) {
+		char version = 'a' + i, before = version_in_place(), now;
+		pid_t sender;
+
+		begin_test();
+		expect_int(entries("to/made") > 1, 0);
+		fflush(NULL);
+		sender = fork();
+		if (!sender)
+			send_version(version);
+		usleep(random() % 25000);
+		kill(daemon_pid, SIGKILL);
+		expect_int(end_of_daemon(), 128 + SIGKILL);
+		vmbus_channel_close(host);
+		close(told[0]);
+		close(told[1]);
+		waitpid(sender, NULL, 0);
+		now = version_in_place();
+		expect(now == before || now == version);
+		changed += now != before;
+		beside += entries("to/made") > 1 || (entries("to/made") == 1 && !now);
+	}
+	ksft_print_msg("%d of 25 came to an end before the kill, %d left something\n", changed, beside);
+	/* The last start removes it. */
+	begin_test();
+	kill(daemon_pid, SIGTERM);
+	expect_int(end_of_daemon(), 0);
+	no_tmpfile = false;
+	expect_int(entries("to/made") > 1, 0);
+	if (entries("to/made") == 1)
+		expect(version_in_place() != 0);
+	end_test(entries("to"));
+}
+
 /* The host takes no answers, so the daemon waits for room: it must not be deaf meanwhile, nor busy. */
 static void told_to_stop_while_the_ring_is_full(void)
 {
@@ -395,5 +505,7 @@ int main(void)
 	test(forgotten_copy_is_discarded);
 	test(device_taken_back_while_idle);
 	test(told_to_stop_while_the_ring_is_full);
+	test_variant(killed_at_any_moment, "unnamed files", false);
+	test_variant(killed_at_any_moment, "named files", true);
 	run_tests();
 }

@@ -1,0 +1,553 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What goes wrong in the kernel tree's own daemon (tools/hv/hv_fcopy_uio_daemon.c), letter by letter as
+ * the project's notes count it, and must not here. r, the exit status, is daemon.sh's.
+ */
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <vmbus_bufring.h>
+
+#include "../../daemons/fcopy/exchange.h"
+#include "fcopy_test.h"
+#include "host.h"
+#include "test_log.h"
+
+static struct vmbus_channel *guest, *host;
+static struct exchange exchange;
+static struct policy policy = POLICY_DEFAULTS;
+static struct message request, answer;
+static uint64_t transaction;
+
+/* What the next write does: fails with write_error, or writes only half */
+static int write_error;
+static bool short_writes;
+static int fsync_error;
+
+ssize_t pwrite(int fd, const void *data, size_t size, off_t offset)
+{
+	if (write_error) {
+		errno = write_error;
+		return -1;
+	}
+	return syscall(SYS_pwrite64, fd, data, short_writes && size > 1 ? size / 2 : size, offset);
+}
+
+int fsync(int fd)
+{
+	if (fsync_error) {
+		errno = fsync_error;
+		return -1;
+	}
+	return syscall(SYS_fsync, fd);
+}
+
+static void open_rings(size_t size)
+{
+	size_t page = sysconf(_SC_PAGESIZE);
+
+	if (size < 2 * page)
+		size = 2 * page;
+	expect_int(vmbus_channel_pair((size + page - 1) / page * page, &guest, &host), 0);
+	exchange_init(&exchange, guest, -1, &policy);
+}
+
+static void close_rings(void)
+{
+	transfer_discard(&exchange.session.transfer, -ECANCELED, "the test is over");
+	vmbus_channel_close(guest);
+	vmbus_channel_close(host);
+	guest = NULL;
+	host = NULL;
+}
+
+static int post(void)
+{
+	return vmbus_send(host, VMBUS_PACKET_INBAND, 0, ++transaction, request.bytes, request.length);
+}
+
+static uint32_t take(void)
+{
+	struct vmbus_packet packet;
+
+	if (vmbus_recv(host, &packet, answer.bytes, sizeof(answer.bytes)))
+		return UINT32_MAX;
+	answer.length = packet.length;
+	return status_of(&answer);
+}
+
+static uint32_t ask(void)
+{
+	expect_int(post(), 0);
+	expect_int(exchange_run(&exchange), 0);
+	return take();
+}
+
+static uint32_t start(const char *name, uint32_t flags, uint64_t size)
+{
+	start_message(&request, in("to"), name, flags, size);
+	return ask();
+}
+
+static uint32_t send_data(uint64_t offset, const char *text)
+{
+	write_message(&request, offset, text, strlen(text));
+	return ask();
+}
+
+static uint32_t end(uint32_t operation)
+{
+	end_message(&request, operation);
+	return ask();
+}
+
+static void begin_test(void)
+{
+	mkdir("to", 0755);
+	open_rings(5 * 4096);
+	usual_negotiation(&request);
+	expect_int(ask(), S_OK);
+}
+
+static void end_test(int files)
+{
+	close_rings();
+	expect_int(entries("to"), files);
+}
+
+static void a_size_in_write_beyond_the_packet(void)
+{
+	static const uint32_t sizes[] = { 4, 6144, 6145, 65536, 0x7fffffff, 0xffffffff };
+
+	begin_test();
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		expect_int(start("a", 0, 1 << 20), S_OK);
+		write_message(&request, 0, "abc", 3);
+		put32(&request, IC_HEADER + 48, sizes[i] == 4 ? 9 : sizes[i]);
+		expect_int(ask(), E_INVALID_ARG);
+	}
+	end_test(0);
+}
+
+static void b_bytes_of_the_message_before(void)
+{
+	begin_test();
+	expect_int(start("a", 0, 3), S_OK);
+	expect_int(end(CANCEL), S_OK);
+	/* A START that ends before its names, and a WRITE before its data */
+	end_message(&request, START);
+	expect_int(ask(), E_INVALID_ARG);
+	expect(!transfer_active(&exchange.session.transfer));
+	expect_int(start("b", 0, 3), S_OK);
+	end_message(&request, WRITE);
+	expect_int(ask(), E_INVALID_ARG);
+	end_test(0);
+}
+
+static void c_packets_shorter_than_a_header(void)
+{
+	struct session session;
+
+	session_init(&session, -1, &policy);
+	for (size_t n = 0; n < IC_HEADER; n++) {
+		/* Of just that size, for the address sanitizer */
+		unsigned char *message = malloc(n ? n : 1);
+
+		memset(message, 0xff, n);
+		expect(!session_answer(&session, message, n));
+		free(message);
+	}
+}
+
+static void d_links_and_dots(void)
+{
+	begin_test();
+	expect_int(start("../a", OVER_WRITE, 0), E_NAME);
+	expect_int(start("x/../../a", OVER_WRITE, 0), E_NAME);
+	expect_int(start("/etc/a", OVER_WRITE, 0), E_NAME);
+	start_message(&request, in("to/../to"), "a", CREATE_PATH, 0);
+	expect_int(ask(), E_NAME);
+	/* The target is a link: it is replaced, what it points to is not touched. */
+	make_file("victim", "untouched");
+	expect(symlink("../victim", "to/link") == 0);
+	expect_int(start("link", OVER_WRITE, 3), S_OK);
+	expect_int(send_data(0, "new"), S_OK);
+	expect_int(end(COMPLETE), S_OK);
+	expect(holds("victim", "untouched") && holds("to/link", "new"));
+	/* A user's link on the way */
+	mkdir("vault", 0755);
+	expect(symlink(in("vault"), "door") == 0);
+	if (geteuid() == 0)
+		expect(lchown("door", 65534, 65534) == 0);
+	start_message(&request, in("door"), "a", 0, 0);
+	expect_int(ask(), E_ACCESS);
+	expect_int(entries("vault"), 0);
+	end_test(1);
+}
+
+static void e_modes(void)
+{
+	struct stat st;
+
+	begin_test();
+	start_message(&request, in("to/new"), "a", CREATE_PATH, 0);
+	expect_int(ask(), S_OK);
+	expect_int(end(COMPLETE), S_OK);
+	expect(stat("to/new/a", &st) == 0);
+	expect_int(st.st_mode & 07777, 0644);
+	expect(stat("to/new", &st) == 0);
+	expect_int(st.st_mode & 07777, 0755);
+	end_test(1);
+}
+
+static void f_the_old_file_until_the_new_one_is_whole(void)
+{
+	begin_test();
+	make_file("to/a", "the old one");
+	expect_int(start("a", OVER_WRITE, 3), S_OK);
+	expect(holds("to/a", "the old one"));
+	expect_int(send_data(0, "ne"), S_OK);
+	expect(holds("to/a", "the old one"));
+	expect_int(end(COMPLETE), E_INCOMPLETE);
+	expect(holds("to/a", "the old one"));
+	end_test(1);
+}
+
+static void g_impossible_indices(void)
+{
+	enum { SIZE = 4096 + 16384 };
+	struct vmbus_memory memory = { .struct_size = sizeof(memory), .flags = VMBUS_MEMORY_RESET,
+				       .tx_size = SIZE, .rx_size = SIZE, .header_size = 4096,
+				       .fd = -1 };
+
+	for (int i = 0; i < 2; i++) {
+		memory.tx_ring = aligned_alloc(4096, SIZE);
+		memory.rx_ring = aligned_alloc(4096, SIZE);
+		memset(memory.tx_ring, 0, SIZE);
+		memset(memory.rx_ring, 0, SIZE);
+		expect_int(vmbus_channel_from_memory(&memory, &guest), 0);
+		exchange_init(&exchange, guest, -1, &policy);
+		expect_int(exchange_run(&exchange), 0);
+		/* The write index */
+		*(volatile uint32_t *)memory.rx_ring = i ? 0xfffffff8 : SIZE - 4096;
+		expect_int(exchange_run(&exchange), -EIO);
+		vmbus_channel_close(guest);
+		free(memory.tx_ring);
+		free(memory.rx_ring);
+	}
+}
+
+static void h_cancel(void)
+{
+	int before;
+
+	begin_test();
+	before = open_files();
+	for (int i = 0; i < 3; i++) {
+		start_message(&request, in("to/new"), "a", CREATE_PATH, 6);
+		expect_int(ask(), S_OK);
+		expect_int(send_data(0, "abc"), S_OK);
+		expect_int(end(CANCEL), S_OK);
+		expect_int(open_files(), before);
+		expect_int(entries("to"), 0);
+	}
+	end_test(0);
+}
+
+static void i_names_beyond_ascii(void)
+{
+	static const uint16_t units[] = { 'G', 'r', 0xfc, 0xdf, 'e', ' ', 0x65e5, 0x672c, 0xd83c, 0xdf89 };
+	char long_name[256];
+
+	begin_test();
+	start_message(&request, in("to"), "", 0, 0);
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++)
+		put16(&request, IC_HEADER + OPERATION + 2 * i, units[i]);
+	expect_int(ask(), S_OK);
+	expect_int(end(COMPLETE), S_OK);
+	expect(access("to/Gr\xc3\xbc\xc3\x9f" "e \xe6\x97\xa5\xe6\x9c\xac\xf0\x9f\x8e\x89", F_OK) == 0);
+	/* 200 letters, which the other reads from behind its array */
+	memset(long_name, 'l', 200);
+	long_name[200] = '\0';
+	expect_int(start(long_name, 0, 0), S_OK);
+	expect_int(end(COMPLETE), S_OK);
+	snprintf(long_name, sizeof(long_name), "to/%0200d", 0);
+	memset(long_name + 3, 'l', 200);
+	expect(access(long_name, F_OK) == 0);
+	end_test(2);
+}
+
+static void j_orders_that_make_no_sense(void)
+{
+	int before, null = open("/dev/null", O_RDONLY | O_CLOEXEC), stdin_was = dup(0);
+
+	dup2(null, 0);
+	close(null);
+	begin_test();
+	before = open_files();
+	expect_int(end(COMPLETE), E_STATE);
+	expect_int(end(COMPLETE), E_STATE);
+	expect_int(send_data(0, "abc"), E_STATE);
+	expect(fcntl(0, F_GETFD) >= 0);
+	expect_int(start("a", 0, 3), S_OK);
+	expect_int(start("b", 0, 3), S_OK);
+	expect_int(start("c", 0, 3), S_OK);
+	expect_int(end(CANCEL), S_OK);
+	expect_int(end(COMPLETE), E_STATE);
+	expect_int(open_files(), before);
+	end_test(0);
+	dup2(stdin_was, 0);
+	close(stdin_was);
+}
+
+static void k_errors_of_writing(void)
+{
+	static const struct { int error; uint32_t status; } errors[] = {
+		{ EACCES, E_ACCESS }, { EROFS, E_ACCESS }, { EPERM, E_ACCESS }, { EFBIG, E_TOO_LARGE },
+		{ ENOSPC, E_DISK_FULL }, { EDQUOT, E_DISK_FULL }, { EIO, 0x8007045du },
+	};
+
+	begin_test();
+	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
+		expect_int(start("a", 0, 3), S_OK);
+		write_error = errors[i].error;
+		expect_int(send_data(0, "abc"), errors[i].status);
+		write_error = 0;
+		expect_int(end(COMPLETE), errors[i].status);
+		/* And when it shows only as the file goes to the disk */
+		expect_int(start("a", 0, 3), S_OK);
+		expect_int(send_data(0, "abc"), S_OK);
+		fsync_error = errors[i].error;
+		expect_int(end(COMPLETE), errors[i].status);
+		fsync_error = 0;
+		expect_int(entries("to"), 0);
+	}
+	short_writes = true;
+	expect_int(start("a", 0, 20), S_OK);
+	expect_int(send_data(0, "01234567890123456789"), S_OK);
+	short_writes = false;
+	expect_int(end(COMPLETE), S_OK);
+	expect(holds("to/a", "01234567890123456789"));
+	end_test(1);
+}
+
+static void l_packets_that_share_a_wake_up(void)
+{
+	begin_test();
+	start_message(&request, in("to"), "a", 0, 6);
+	expect_int(post(), 0);
+	write_message(&request, 0, "abc", 3);
+	expect_int(post(), 0);
+	write_message(&request, 3, "def", 3);
+	expect_int(post(), 0);
+	end_message(&request, COMPLETE);
+	expect_int(post(), 0);
+	expect_int(exchange_run(&exchange), 0);
+	for (int i = 0; i < 4; i++)
+		expect_int(take(), S_OK);
+	expect(holds("to/a", "abcdef"));
+	end_test(1);
+}
+
+static void m_wake_up_for_nothing(void)
+{
+	begin_test();
+	logged[0] = '\0';
+	for (int i = 0; i < 100; i++)
+		expect_int(exchange_run(&exchange), 0);
+	expect(!*logged);
+	end_test(0);
+}
+
+/* Each of them clears the interrupt mask: a value of 0 would set it, for ever. */
+static void n_what_is_written_to_the_device(void)
+{
+	uint32_t values[64];
+	ssize_t n;
+
+	begin_test();
+	/* The host waits for each answer, so each is signalled. */
+	for (int i = 0; i < 20; i++) {
+		while (vmbus_ack(host) == 0)
+			;
+		expect(vmbus_arm(host, VMBUS_WAIT_RECV) == 0);
+		end_message(&request, CANCEL);
+		expect_int(post(), 0);
+		expect_int(exchange_run(&exchange), 0);
+		n = read(vmbus_fd(host), values, sizeof(values));
+		expect(n >= 4);
+		for (ssize_t k = 0; k < n / 4; k++)
+			expect(values[k] != 0);
+		expect_int(take(), S_OK);
+	}
+	end_test(0);
+}
+
+static void o_ring_to_the_host_full(void)
+{
+	int posted = 0, answers = 0;
+	bool waited = false;
+
+	begin_test();
+	end_message(&request, CANCEL);
+	for (int i = 0; i < 2000; i++) {
+		posted += post() == 0;
+		expect_int(exchange_run(&exchange), 0);
+		waited |= exchange_events(&exchange) == VMBUS_WAIT_SEND;
+	}
+	expect(waited);
+	for (int i = 0; i < 2000; i++) {
+		while (take() == S_OK)
+			answers++;
+		expect_int(exchange_run(&exchange), 0);
+	}
+	expect_int(answers, posted);
+	end_test(0);
+}
+
+static void p_device_taken_back(void)
+{
+	begin_test();
+	expect_int(start("a", 0, 3), S_OK);
+	vmbus_channel_close(host);
+	host = NULL;
+	expect_int(vmbus_wait(guest, exchange_events(&exchange), 5000), -ENODEV);
+	expect_int(exchange_run(&exchange), -ENODEV);
+	end_test(0);
+}
+
+static void q_packets_that_cannot_be_taken(void)
+{
+	static unsigned char big[17000];
+
+	mkdir("to", 0755);
+	open_rings(32 * 1024);
+	usual_negotiation(&request);
+	expect_int(ask(), S_OK);
+	expect_int(vmbus_send(host, VMBUS_PACKET_INBAND, 0, 1, big, sizeof(big)), 0);
+	expect_int(end(CANCEL), S_OK);
+	end_test(0);
+}
+
+static void s_rings_of_any_size(void)
+{
+	static const size_t sizes[] = { 16 << 10, 20 << 10, 28 << 10, 4 << 20 };
+	char data[DATA_MAX];
+
+	mkdir("to", 0755);
+	memset(data, 'd', sizeof(data));
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		open_rings(sizes[i]);
+		usual_negotiation(&request);
+		expect_int(ask(), S_OK);
+		expect_int(start("a", OVER_WRITE, 20 * DATA_MAX), S_OK);
+		for (int k = 0; k < 20; k++) {
+			write_message(&request, k * DATA_MAX, data, DATA_MAX);
+			expect_int(ask(), S_OK);
+		}
+		expect_int(end(COMPLETE), S_OK);
+		close_rings();
+	}
+	expect_int(entries("to"), 1);
+}
+
+/* Headers as a machine with pages of 64 KiB has them, which this one need not be */
+static void t_pages_of_another_machine(void)
+{
+	enum { PAGE = 65536, SIZE = 2 * PAGE };
+	struct vmbus_memory memory = { .struct_size = sizeof(memory), .flags = VMBUS_MEMORY_RESET,
+				       .tx_size = SIZE, .rx_size = SIZE, .header_size = PAGE };
+	struct vmbus_memory other = memory;
+	int ends[2];
+
+	mkdir("to", 0755);
+	expect(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) == 0);
+	memory.tx_ring = aligned_alloc(PAGE, SIZE);
+	memory.rx_ring = aligned_alloc(PAGE, SIZE);
+	memset(memory.tx_ring, 0, SIZE);
+	memset(memory.rx_ring, 0, SIZE);
+	memory.fd = ends[0];
+	other.tx_ring = memory.rx_ring;
+	other.rx_ring = memory.tx_ring;
+	other.fd = ends[1];
+	expect_int(vmbus_channel_from_memory(&memory, &guest), 0);
+	expect_int(vmbus_channel_from_memory(&other, &host), 0);
+	exchange_init(&exchange, guest, -1, &policy);
+	usual_negotiation(&request);
+	expect_int(ask(), S_OK);
+	expect_int(start("a", 0, 3), S_OK);
+	expect_int(send_data(0, "abc"), S_OK);
+	expect_int(end(COMPLETE), S_OK);
+	expect(holds("to/a", "abc"));
+	end_test(1);
+	close(ends[0]);
+	close(ends[1]);
+	free(memory.tx_ring);
+	free(memory.rx_ring);
+}
+
+static void u_offsets_beyond_the_file(void)
+{
+	static const uint64_t offsets[] = { 3, 4096, 1ull << 40, 1ull << 63, UINT64_MAX - 1, UINT64_MAX };
+
+	begin_test();
+	for (size_t i = 0; i < sizeof(offsets) / sizeof(offsets[0]); i++) {
+		expect_int(start("a", 0, 3), S_OK);
+		expect_int(send_data(offsets[i], "abc"), E_INVALID_ARG);
+		expect_int(entries("to"), 0);
+	}
+	/* A gap, and more than was declared */
+	expect_int(start("a", 0, 10), S_OK);
+	expect_int(send_data(5, "abc"), E_INVALID_ARG);
+	expect_int(start("a", 0, 3), S_OK);
+	expect_int(send_data(0, "abcd"), E_INVALID_ARG);
+	/* Nor a hole in a file that is declared to be huge: there would be room for none of it. */
+	expect(start("a", 0, 1ull << 60) != S_OK);
+	end_test(0);
+}
+
+/* As after hibernation: the device goes in the middle of a copy, comes back, and knows nothing. */
+static void v_device_that_comes_back(void)
+{
+	for (int i = 0; i < 3; i++) {
+		begin_test();
+		expect_int(start("a", OVER_WRITE, 6), S_OK);
+		expect_int(send_data(0, "abc"), S_OK);
+		vmbus_channel_close(host);
+		host = NULL;
+		expect_int(vmbus_wait(guest, exchange_events(&exchange), 5000), -ENODEV);
+		expect_int(exchange_run(&exchange), -ENODEV);
+		end_test(i > 0);
+		begin_test();
+		expect_int(send_data(3, "def"), E_STATE);
+		expect_int(start("a", OVER_WRITE, 3), S_OK);
+		expect_int(send_data(0, "abc"), S_OK);
+		expect_int(end(COMPLETE), S_OK);
+		end_test(1);
+	}
+}
+
+int main(void)
+{
+	test(a_size_in_write_beyond_the_packet);
+	test(b_bytes_of_the_message_before);
+	test(c_packets_shorter_than_a_header);
+	test(d_links_and_dots);
+	test(e_modes);
+	test(f_the_old_file_until_the_new_one_is_whole);
+	test(g_impossible_indices);
+	test(h_cancel);
+	test(i_names_beyond_ascii);
+	test(j_orders_that_make_no_sense);
+	test(k_errors_of_writing);
+	test(l_packets_that_share_a_wake_up);
+	test(m_wake_up_for_nothing);
+	test(n_what_is_written_to_the_device);
+	test(o_ring_to_the_host_full);
+	test(p_device_taken_back);
+	test(q_packets_that_cannot_be_taken);
+	test(s_rings_of_any_size);
+	test(t_pages_of_another_machine);
+	test(u_offsets_beyond_the_file);
+	test(v_device_that_comes_back);
+	run_tests();
+}

@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The message handler as a fuzz target. An input is a row of messages, each with its length before it as
+ * 16 bits, little-endian; corpus/ has some to begin with, and every input that was a finding.
+ *
+ * By itself: every file of the corpus, then FUZZ_SECONDS (2) of inputs that are made of them, from
+ * FUZZ_SEED. With an input file as the argument: that one. For libFuzzer: clang -DLIBFUZZER
+ * -fsanitize=fuzzer,address.
+ */
+#include <sys/random.h>
+#include <time.h>
+
+#include "../../daemons/fcopy/protocol.h"
+#include "fcopy_test.h"
+#include "host.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static struct policy policy = POLICY_DEFAULTS;
+static struct policy_rule rule = { .allow = true };
+
+/* The disk has no part in this, and would take most of the time. */
+int fsync(int fd)
+{
+	return 0;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct session session;
+
+	session_init(&session, -1, &policy);
+	while (size >= 2) {
+		size_t length = data[0] | data[1] << 8;
+		uint8_t *message, *before;
+
+		data += 2;
+		size -= 2;
+		if (length > size)
+			length = size;
+		/* Of just that size, for the address sanitizer */
+		message = malloc(length ? length : 1);
+		before = malloc(length ? length : 1);
+		memcpy(message, data, length);
+		memcpy(before, data, length);
+		if (!session_answer(&session, message, length)) {
+			if (memcmp(message, before, length))
+				abort();
+		} else if (length < IC_HEADER || message[25] != 5 || message[24] != before[24]) {
+			abort();
+		}
+		free(message);
+		free(before);
+		data += length;
+		size -= length;
+	}
+	transfer_discard(&session.transfer, -ECANCELED, "the input is over");
+	return 0;
+}
+
+/* Whatever the inputs name, it stays in the scratch directory. */
+static void confine(const char *directory)
+{
+	if (geteuid() == 0 && (chroot(directory) < 0 || chdir("/") < 0))
+		ksft_exit_fail_perror("chroot");
+	rule.directory = strdup(geteuid() == 0 ? "/tmp" : directory);
+	policy.rules = &rule;
+	policy.count = 1;
+	mkdir("/tmp", 0755);
+}
+
+#ifdef LIBFUZZER
+
+int LLVMFuzzerInitialize(int *argc, char ***argv);
+
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+	static char directory[] = "/tmp/fcopy-fuzz.XXXXXX";
+
+	/* libFuzzer itself needs the corpus: no chroot, only the rule. */
+	if (!mkdtemp(directory))
+		abort();
+	rule.directory = directory;
+	policy.rules = &rule;
+	policy.count = 1;
+	return 0;
+}
+
+#else
+
+#define INPUT_MAX 65536
+#define CORPUS_MAX 64
+
+struct input {
+	size_t size;
+	uint8_t bytes[INPUT_MAX];
+};
+
+static struct input corpus[CORPUS_MAX], input;
+static unsigned int inputs;
+static const char *file;
+static uint64_t state;
+
+static uint64_t below(uint64_t n)
+{
+	uint64_t z = state += 0x9e3779b97f4a7c15u;
+
+	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+	z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+	return (z ^ z >> 31) % n;
+}
+
+static bool read_input(const char *path, struct input *to)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, to->bytes, sizeof(to->bytes));
+
+	if (fd >= 0)
+		close(fd);
+	to->size = n > 0 ? n : 0;
+	return n >= 0;
+}
+
+static void read_corpus(const char *program)
+{
+	struct dirent **entries;
+	char path[PATH_MAX];
+	const char *slash = strrchr(program, '/');
+	int n;
+
+	snprintf(path, sizeof(path), "%.*s/corpus", slash ? (int)(slash - program) : 1, slash ? program : ".");
+	n = scandir(path, &entries, NULL, alphasort);
+	for (int i = 0; i < n; i++) {
+		char one[2 * PATH_MAX];
+
+		snprintf(one, sizeof(one), "%s/%s", path, entries[i]->d_name);
+		if (entries[i]->d_name[0] != '.' && inputs < CORPUS_MAX && read_input(one, &corpus[inputs]))
+			inputs++;
+		free(entries[i]);
+	}
+	if (n >= 0)
+		free(entries);
+}
+
+/* Where a message of the input begins, by chance; its end too */
+static size_t message_at(const struct input *of, size_t *end)
+{
+	size_t starts[256], n = 0, at = 0;
+
+	while (at + 2 <= of->size && n < 255) {
+		starts[n++] = at;
+		at += 2 + (of->bytes[at] | of->bytes[at + 1] << 8);
+		if (at > of->size)
+			at = of->size;
+	}
+	if (!n)
+		return *end = 0;
+	starts[n] = at;
+	n = below(n);
+	*end = starts[n + 1];
+	return starts[n];
+}
+
+static void insert(size_t at, const uint8_t *bytes, size_t n)
+{
+	if (input.size + n > INPUT_MAX)
+		return;
+	memmove(input.bytes + at + n, input.bytes + at, input.size - at);
+	memcpy(input.bytes + at, bytes, n);
+	input.size += n;
+}
+
+static void mutate(void)
+{
+	static const uint32_t numbers[] = { 0, 1, 0x7f, 0xff, 0x100, 6144, 6145, 0x7fff, 0xffff, 0x7fffffff,
+					    0x80000000, 0xfffffff8, 0xffffffff };
+	static uint8_t copy[INPUT_MAX];
+	const struct input *other = &corpus[below(inputs)];
+	size_t at, end, from;
+
+	at = message_at(&input, &end);
+	switch (below(7)) {
+	case 0:
+		if (input.size)
+			input.bytes[below(input.size)] ^= 1u << below(8);
+		break;
+	case 1:	/* a number of the header, or a little behind it */
+		from = at + 2 + 2 * below(60);
+		if (from + 4 <= input.size)
+			memcpy(input.bytes + from, &numbers[below(13)], 4);
+		break;
+	case 2:	/* a message of another input, here */
+		from = message_at(other, &end);
+		memcpy(copy, other->bytes + from, end - from);
+		insert(at, copy, end - from);
+		break;
+	case 3:	/* the same again */
+		memcpy(copy, input.bytes + at, end - at);
+		insert(end, copy, end - at);
+		break;
+	case 4:	/* without this one */
+		memmove(input.bytes + at, input.bytes + end, input.size - end);
+		input.size -= end - at;
+		break;
+	case 5:	/* another length: the rest is torn */
+		if (at + 2 <= input.size)
+			input.bytes[at + below(2)] = below(256);
+		break;
+	default:
+		for (size_t n = below(32); n && at < input.size; n--, at++)
+			input.bytes[at] = below(256);
+	}
+}
+
+static void run_corpus(void)
+{
+	confine(scratch);
+	for (unsigned int i = 0; i < inputs; i++)
+		LLVMFuzzerTestOneInput(corpus[i].bytes, corpus[i].size);
+}
+
+static void corpus_is_harmless(void)
+{
+	expect(inputs > 0);
+	expect_int(in_child(run_corpus), 0);
+}
+
+static void run_mutations(void)
+{
+	const char *text = getenv("FUZZ_SECONDS");
+	double limit = text ? atof(text) : 2;
+	struct timespec begun, now;
+	unsigned long long n;
+
+	confine(scratch);
+	clock_gettime(CLOCK_MONOTONIC, &begun);
+	for (n = 0;; n++) {
+		input = corpus[below(inputs)];
+		for (uint64_t k = 1 + below(6); k; k--)
+			mutate();
+		LLVMFuzzerTestOneInput(input.bytes, input.size);
+		if (n % 64)
+			continue;
+		clock_gettime(CLOCK_MONOTONIC, &now);
+		if (now.tv_sec - begun.tv_sec + (now.tv_nsec - begun.tv_nsec) / 1e9 > limit)
+			break;
+	}
+	ksft_print_msg("%llu inputs\n", n);
+	expect(n > 0);
+}
+
+static void inputs_made_of_the_corpus(void)
+{
+	const char *text = getenv("FUZZ_SEED");
+
+	if (text)
+		state = strtoull(text, NULL, 0);
+	else
+		expect(getrandom(&state, sizeof(state), 0) == sizeof(state));
+	ksft_print_msg("FUZZ_SEED=%llu\n", (unsigned long long)state);
+	expect_int(in_child(run_mutations), 0);
+}
+
+static void run_file(void)
+{
+	confine(scratch);
+	LLVMFuzzerTestOneInput(input.bytes, input.size);
+}
+
+static void input_is_harmless(void)
+{
+	expect_int(in_child(run_file), 0);
+}
+
+int main(int argc, char **argv)
+{
+	file = argc > 1 ? argv[1] : NULL;
+	if (file) {
+		if (!read_input(file, &input))
+			ksft_exit_fail_perror(file);
+		test(input_is_harmless);
+		run_tests();
+	}
+	read_corpus(argv[0]);
+	test(corpus_is_harmless);
+	test(inputs_made_of_the_corpus);
+	run_tests();
+}
+
+#endif

@@ -1,0 +1,337 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A host that means harm: for HOSTILE_SECONDS (2) messages in any order, with any bytes, over rings in
+ * memory. HOSTILE_SEED repeats a run. It sees at most one answer to each request, in order, the same
+ * bytes but for the status; and what lies in the guest afterwards are whole files.
+ */
+#include <ftw.h>
+#include <sys/random.h>
+#include <time.h>
+#include <vmbus_bufring.h>
+
+#include "../../daemons/fcopy/exchange.h"
+#include "fcopy_test.h"
+#include "host.h"
+
+static struct vmbus_channel *guest, *host;
+static struct exchange exchange;
+static struct policy policy = POLICY_DEFAULTS;
+static char to[270] = "/to";
+static uint64_t state;
+
+/* The disk has no part in this, and would take most of the time. */
+int fsync(int fd)
+{
+	return 0;
+}
+
+/* splitmix64: the same on every machine */
+static uint64_t draw(void)
+{
+	uint64_t z = state += 0x9e3779b97f4a7c15u;
+
+	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+	z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+	return z ^ z >> 31;
+}
+
+static uint64_t below(uint64_t n)
+{
+	return draw() % n;
+}
+
+static uint64_t any_number(void)
+{
+	static const uint64_t edges[] = { 0, 1, 2, 0x7f, 0x80, 0xff, 6144, 6145, 0x7fff, 0xffff, 0x7fffffff,
+					  0x80000000, 0xffffffff, INT64_MAX, 1ull << 63, UINT64_MAX };
+
+	return below(2) ? edges[below(16)] : draw() >> below(64);
+}
+
+/* A file that the host believes to be sending: "f0" to "f3", all of it the letter of its last digit */
+static struct {
+	char name[3];
+	uint64_t size, sent;
+} sending;
+
+static void build(struct message *m)
+{
+	static const char *const below_to[] = { "", "/", "/sub", "/link", "/../etc", "/f0", "/a\\b", "//.//" };
+	char data[DATA_MAX], place[300];
+	uint64_t size;
+
+	switch (below(16)) {
+	case 0:
+		usual_negotiation(m);
+		break;
+	case 1:
+		negotiation(m, below(8), below(8));
+		for (size_t i = IC_HEADER; i < m->length; i++)
+			m->bytes[i] = below(4);
+		break;
+	case 2:
+	case 3:
+		snprintf(sending.name, sizeof(sending.name), "f%c", '0' + (char)below(4));
+		sending.size = below(3) ? below(4 * DATA_MAX) : below(8);
+		sending.sent = 0;
+		snprintf(place, sizeof(place), "%s%s", to, below(4) ? "" : below_to[below(8)]);
+		start_message(m, below(16) ? place : "/proc", sending.name, below(4), sending.size);
+		break;
+	case 4:
+		end_message(m, below(8) ? COMPLETE : any_number());
+		break;
+	case 5:
+		end_message(m, CANCEL);
+		break;
+	case 6:
+		end_message(m, COMPLETE);
+		break;
+	case 7:
+		message(m, any_number(), below(300));
+		break;
+	default:
+		size = sending.size - sending.sent;
+		if (size > DATA_MAX)
+			size = DATA_MAX;
+		memset(data, sending.name[1], sizeof(data));
+		write_message(m, sending.sent, data, size);
+		sending.sent += size;
+	}
+}
+
+/* Breaks it: single bytes, numbers, its length */
+static void spoil(struct message *m)
+{
+	size_t at, n;
+
+	if (!m->length)
+		return;
+	switch (below(5)) {
+	case 0:
+		m->bytes[below(m->length)] = draw();
+		break;
+	case 1:
+		m->bytes[below(m->length)] ^= 1u << below(8);
+		break;
+	case 2:
+		at = below(m->length < 88 ? m->length : 88);
+		put64(m, at & ~3ull, any_number());
+		break;
+	case 3:
+		m->length = below(m->length + 1);
+		break;
+	default:
+		n = below(64);
+		for (at = below(m->length); n && at < m->length; at++, n--)
+			m->bytes[at] = draw();
+	}
+}
+
+#define QUEUE 256
+
+static struct message queue[QUEUE];	/* sent, and not answered yet */
+static unsigned int first, count;
+static uint64_t sent, answered, completed;
+
+static void take_answers(void)
+{
+	static struct message answer;
+	struct vmbus_packet packet;
+
+	while (vmbus_recv(host, &packet, answer.bytes, sizeof(answer.bytes)) == 0) {
+		struct message *of = NULL;
+
+		/* Those without an answer are passed over, none twice. */
+		while (count && !of) {
+			if ((uint32_t)packet.transaction_id == (uint32_t)(sent - count))
+				of = &queue[first];
+			first = (first + 1) % QUEUE;
+			count--;
+		}
+		if (!expect(of != NULL))
+			return;
+		answered++;
+		answer.length = of->length;
+		if (packet.length != (of->length + 7) / 8 * 8)
+			expect_int(packet.length, of->length);
+		if (get16(of, 12) == FCOPY)
+			expect(is_answer(&answer, of));
+		expect_int(answer.bytes[25], 5);
+		completed += get16(of, 12) == FCOPY && get32(of, IC_HEADER) == COMPLETE &&
+			     status_of(&answer) == S_OK;
+	}
+}
+
+static void post(const struct message *m)
+{
+	uint16_t type = below(64) ? VMBUS_PACKET_INBAND : VMBUS_PACKET_COMPLETION;
+
+	if (count == QUEUE || vmbus_send(host, type, 0, sent, m->bytes, m->length))
+		return;
+	queue[(first + count++) % QUEUE] = *m;
+	sent++;
+}
+
+/* As Hyper-V: the next message after the answer */
+static void lockstep(const struct message *m)
+{
+	static struct message answer;
+	struct vmbus_packet packet;
+
+	expect_int(vmbus_send(host, VMBUS_PACKET_INBAND, 0, sent++, m->bytes, m->length), 0);
+	expect_int(exchange_run(&exchange), 0);
+	if (expect_int(vmbus_recv(host, &packet, answer.bytes, sizeof(answer.bytes)), 0))
+		expect_int(status_of(&answer), S_OK);
+}
+
+static double seconds_since(const struct timespec *begun)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec - begun->tv_sec + (now.tv_nsec - begun->tv_nsec) / 1e9;
+}
+
+/* Some messages, in an order that need not be theirs */
+static void burst(void)
+{
+	static struct message messages[8];
+	unsigned int n = 1 + (below(3) ? 0 : below(8));
+
+	for (unsigned int i = 0; i < n; i++) {
+		build(&messages[i]);
+		for (uint64_t k = below(2) ? 0 : below(4); k; k--)
+			spoil(&messages[i]);
+		if (i && !below(4)) {
+			static struct message other;
+			unsigned int with = below(i);
+
+			other = messages[i];
+			messages[i] = messages[with];
+			messages[with] = other;
+		}
+	}
+	for (unsigned int i = 0; i < n; i++)
+		post(&messages[i]);
+}
+
+/* A copy as it should be works all the same, and has the bytes that were sent. */
+static void witness(void)
+{
+	static struct message m;
+	unsigned char data[3 * DATA_MAX];
+	size_t size = below(sizeof(data));
+	char path[300];
+	int fd;
+
+	transfer_discard(&exchange.session.transfer, -ECANCELED, "the test goes on");
+	while (exchange_run(&exchange) == 0 && vmbus_wait(guest, VMBUS_WAIT_RECV, 0) > 0)
+		take_answers();
+	exchange_run(&exchange);
+	take_answers();
+	count = 0;
+
+	for (size_t i = 0; i < size; i++)
+		data[i] = draw();
+	for (size_t at = 0, step = 0; step < 3; step++) {
+		if (step == 0)
+			usual_negotiation(&m);
+		else if (step == 1)
+			start_message(&m, to, "witness", OVER_WRITE, size);
+		for (; step == 2 && at < size; at += DATA_MAX) {
+			write_message(&m, at, data + at, size - at < DATA_MAX ? size - at : DATA_MAX);
+			lockstep(&m);
+		}
+		if (step == 2)
+			end_message(&m, COMPLETE);
+		lockstep(&m);
+	}
+	snprintf(path, sizeof(path), "%s/witness", to);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	expect(fd >= 0);
+	if (fd >= 0) {
+		static unsigned char have[sizeof(data) + 1];
+
+		expect_int(read(fd, have, sizeof(have)), size);
+		expect(!memcmp(have, data, size));
+		close(fd);
+	}
+}
+
+static int leftovers;
+
+static int look(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	leftovers += !strncmp(path + ftw->base, LEFTOVER_PREFIX, strlen(LEFTOVER_PREFIX));
+	return 0;
+}
+
+static void attack(void)
+{
+	static struct policy_rule rule = { .allow = true };
+	const char *text = getenv("HOSTILE_SECONDS");
+	double seconds = text ? atof(text) : 2;
+	struct timespec begun;
+
+	mkdir("to", 0755);
+	mkdir("to/sub", 0755);
+	expect(symlink("/", "to/link") == 0);
+	/* Whatever it comes up with stays in here. */
+	if (geteuid() == 0)
+		expect(chroot(".") == 0 && chdir("/") == 0);
+	else
+		snprintf(to, sizeof(to), "%s/to", scratch);
+	rule.directory = to;
+	if (geteuid() != 0 || below(2)) {
+		policy.rules = &rule;
+		policy.count = 1;
+	}
+	exchange_init(&exchange, guest, -1, &policy);
+	exchange.session.transfer.avoid = variant;
+	clock_gettime(CLOCK_MONOTONIC, &begun);
+	for (uint64_t round = 1; !current_failed(); round++) {
+		burst();
+		if (below(4)) {
+			expect_int(exchange_run(&exchange), 0);
+			take_answers();
+		}
+		while (vmbus_ack(guest) == 0)
+			;
+		while (vmbus_ack(host) == 0)
+			;
+		if (round % 256 == 0) {
+			witness();
+			if (seconds_since(&begun) > seconds)
+				break;
+		}
+	}
+	transfer_discard(&exchange.session.transfer, -ECANCELED, "the test is over");
+	ksft_print_msg("%llu messages, %llu answers, %llu files complete\n", (unsigned long long)sent,
+		       (unsigned long long)answered, (unsigned long long)completed);
+	expect(answered > 0 && completed > 0);
+	expect(nftw(to, look, 16, FTW_PHYS) == 0);
+	expect_int(leftovers, 0);
+}
+
+static void hostile_host(void)
+{
+	const char *text = getenv("HOSTILE_SEED");
+	size_t page = sysconf(_SC_PAGESIZE);
+
+	if (text)
+		state = strtoull(text, NULL, 0);
+	else
+		expect(getrandom(&state, sizeof(state), 0) == sizeof(state));
+	ksft_print_msg("HOSTILE_SEED=%llu\n", (unsigned long long)state);
+	expect_int(vmbus_channel_pair(page > 4096 ? 2 * page : 5 * page, &guest, &host), 0);
+	expect_int(in_child(attack), 0);
+	vmbus_channel_close(guest);
+	vmbus_channel_close(host);
+}
+
+int main(void)
+{
+	test_variant(hostile_host, "unnamed files", 0);
+	test_variant(hostile_host, "named files", TRANSFER_AVOID_TMPFILE);
+	run_tests();
+}
