@@ -13,8 +13,11 @@ systemd_cflags = $(shell $(PKG_CONFIG) --cflags libsystemd)
 systemd_libs   = $(shell $(PKG_CONFIG) --libs libsystemd)
 endif
 
+fcopyd_security := $(addprefix $(O)/daemons/fcopy/security/,apparmor hv_fcopyd.te hv_fcopyd.fc)
+
 .PHONY: check-systemd
-daemons: $(O)/daemons/hv-fcopyd $(O)/daemons/fcopy/hv-fcopyd.service $(O)/daemons/fcopy/other-daemons.conf
+daemons: $(O)/daemons/hv-fcopyd $(O)/daemons/fcopy/hv-fcopyd.service $(O)/daemons/fcopy/other-daemons.conf \
+	$(fcopyd_security)
 
 # The distributions' own; packages stop them too.
 other_fcopyd := hv-fcopy-daemon hv_fcopy_daemon hypervfcopyd hv-fcopy-uio-daemon hv_fcopy_uio_daemon
@@ -46,6 +49,10 @@ install-daemons: daemons
 	$(Q)$(INSTALL) -D -m 644 man/fcopyd.conf.5 $(DESTDIR)$(mandir)/man5/fcopyd.conf.5
 	$(Q)$(INSTALL) -D -m 644 daemons/fcopy/fcopyd.conf $(DESTDIR)$(sysconfdir)/hyperv-uio/fcopyd.conf
 	$(Q)$(INSTALL) -d $(DESTDIR)$(sysconfdir)/hyperv-uio/fcopyd.conf.d
+	$(Q)$(INSTALL) -D -m 644 $(O)/daemons/fcopy/security/apparmor $(DESTDIR)$(sysconfdir)/apparmor.d/hv-fcopyd
+	$(Q)$(INSTALL) -d $(DESTDIR)$(datarootdir)/hyperv-uio/selinux
+	$(Q)$(INSTALL) -m 644 $(filter %.te %.fc,$(fcopyd_security)) \
+		$(DESTDIR)$(datarootdir)/hyperv-uio/selinux/
 
 # The daemon's fuzzers for FUZZ_SECONDS each, under ASan and UBSan; make check has them for some seconds.
 FUZZ_SECONDS ?= 60

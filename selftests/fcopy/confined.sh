@@ -1,0 +1,71 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# hv-fcopyd's sandbox, AppArmor profile and SELinux module, as far as their own tools can tell.
+dir=$(dirname "$(readlink -f "$0")")
+. "$dir/../kselftest/ktap_helpers.sh"
+
+ktap_print_header
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+# find FILE...: the first that there is
+find_file() {
+	for file in "$@"; do
+		[ -e "$file" ] && echo "$file" && return
+	done
+	return 1
+}
+build=${HYPERV_UIO_BUILD:+$HYPERV_UIO_BUILD/daemons/fcopy}
+unit=$(find_file "$build/hv-fcopyd.service" /usr/lib/systemd/system/hv-fcopyd.service /lib/systemd/system/hv-fcopyd.service)
+profile=$(find_file "$build/security/apparmor" /etc/apparmor.d/hv-fcopyd)
+module=$(find_file "$build/security/hv_fcopyd.te" /usr/share/hyperv-uio/selinux/hv_fcopyd.te)
+
+# says DESCRIPTION: passes unless $work/out has a line
+silent() {
+	if [ -s "$work/out" ]; then
+		while read -r line; do ktap_print_msg "$line"; done <"$work/out"
+		ktap_test_fail "$1"
+	else
+		ktap_test_pass "$1"
+	fi
+}
+
+ktap_set_plan 5
+
+# What the job needs of root leaves 2.5 with systemd 252; 10 is no sandbox at all.
+if [ -n "$unit" ] && systemd-analyze security --offline=true --threshold=100 "$unit" >/dev/null 2>&1; then
+	if systemd-analyze security --offline=true --threshold=30 "$unit" >"$work/out" 2>&1; then
+		ktap_test_pass "systemd-analyze security: at most 3.0"
+	else
+		ktap_print_msg "$(tail -n 1 "$work/out")"
+		ktap_test_fail "systemd-analyze security: at most 3.0"
+	fi
+	systemd-analyze verify "$unit" 2>&1 | grep -E 'Unknown|Failed to parse|Invalid|ignoring' >"$work/out"
+	silent "systemd-analyze verify: every line of the unit is known"
+	grep '^CapabilityBoundingSet=' "$unit" | grep -vx 'CapabilityBoundingSet=CAP_DAC_OVERRIDE CAP_FOWNER CAP_CHOWN' >"$work/out"
+	silent "three capabilities"
+else
+	ktap_test_skip "systemd-analyze security: no systemd-analyze that reads a file"
+	ktap_test_skip "systemd-analyze verify: no systemd-analyze that reads a file"
+	ktap_test_skip "three capabilities: no systemd-analyze that reads a file"
+fi
+
+PATH=$PATH:/usr/sbin:/sbin
+if [ -n "$profile" ] && command -v apparmor_parser >/dev/null && [ -e /etc/apparmor.d/abi/3.0 ]; then
+	apparmor_parser -QK -o "$work/profile" --kernel-features /etc/apparmor.d/abi/3.0 "$profile" >"$work/out" 2>&1
+	[ -s "$work/profile" ] || echo "no profile came of it" >>"$work/out"
+	silent "the AppArmor profile compiles"
+else
+	ktap_test_skip "the AppArmor profile compiles: no apparmor_parser"
+fi
+
+if [ -n "$module" ] && [ -e /usr/share/selinux/devel/Makefile ] && command -v checkmodule >/dev/null; then
+	cp "${module%.te}.te" "${module%.te}.fc" "$work/"
+	make -s -C "$work" -f /usr/share/selinux/devel/Makefile hv_fcopyd.pp 2>&1 | grep -iE 'error|warning' >"$work/out"
+	[ -s "$work/hv_fcopyd.pp" ] || echo "no module came of it" >>"$work/out"
+	silent "the SELinux module compiles"
+else
+	ktap_test_skip "the SELinux module compiles: no policy headers"
+fi
+
+ktap_finished
