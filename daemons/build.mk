@@ -55,18 +55,19 @@ install-daemons: daemons
 		$(DESTDIR)$(datarootdir)/hyperv-uio/selinux/
 
 # The daemon's fuzzers for FUZZ_SECONDS each, under ASan and UBSan; make check has them for some seconds.
-FUZZ_SECONDS ?= 60
+fuzz_seconds = $(or $(FUZZ_SECONDS),600)
+fuzz_dir    := $(abspath $(O))/fcopy-fuzz
 fuzz_cflags := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
 fuzz_make    = env -u MAKEFLAGS -u MAKELEVEL $(MAKE) -s --no-print-directory
 
 .PHONY: fuzz fuzz-fcopy
 fuzz: fuzz-fcopy
 fuzz-fcopy:
-	$(Q)$(fuzz_make) O=$(abspath $(O))/fuzz HARDENING= CFLAGS="$(fuzz_cflags)" $(abspath $(O))/fuzz/lib/libvmbus_bufring.a
-	$(Q)$(fuzz_make) -C selftests install O= TARGETS=fcopy BUILD=$(abspath $(O))/fuzz \
-		INSTALL_PATH=$(abspath $(O))/fuzz/install USERCFLAGS="-std=gnu11 $(fuzz_cflags)" VMBUS_CFLAGS=-I$(abspath lib) \
-		VMBUS_LIBS="$(abspath $(O))/fuzz/lib/libvmbus_bufring.a $(lib_uuid)" >/dev/null
-	$(Q)FUZZ_SECONDS=$(FUZZ_SECONDS) $(O)/fuzz/install/fcopy/fuzz
-	$(Q)HOSTILE_SECONDS=$(FUZZ_SECONDS) $(O)/fuzz/install/fcopy/hostile
+	$(Q)$(fuzz_make) O=$(fuzz_dir) HARDENING= CFLAGS="$(fuzz_cflags)" $(fuzz_dir)/lib/libvmbus_bufring.a
+	$(Q)$(fuzz_make) -C selftests install O= TARGETS=fcopy BUILD=$(fuzz_dir) \
+		INSTALL_PATH=$(fuzz_dir)/install USERCFLAGS="-std=gnu11 $(fuzz_cflags)" VMBUS_CFLAGS=-I$(abspath lib) \
+		VMBUS_LIBS="$(fuzz_dir)/lib/libvmbus_bufring.a $(lib_uuid)" >/dev/null
+	$(Q)FUZZ_SECONDS=$(fuzz_seconds) $(fuzz_dir)/install/fcopy/fuzz
+	$(Q)HOSTILE_SECONDS=$(fuzz_seconds) $(fuzz_dir)/install/fcopy/hostile
 
 -include $(fcopyd_objs:.o=.d)

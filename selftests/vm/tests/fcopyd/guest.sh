@@ -10,13 +10,13 @@ mount -t tmpfs -o ro tmpfs /tmp/ro
 printf 'deny=/tmp/in/no\nmax-size=3M\n' >$conf
 
 start() {
-	hv-fcopyd --foreground --config=$conf >>/tmp/fcopyd.log 2>&1 &
+	hv-fcopyd --foreground --config=$conf --state-dir=/tmp/state >>/tmp/fcopyd.log 2>&1 &
 	daemon=$!
 }
 # Milliseconds, by chance
 moment() { usleep $(($(od -An -N2 -tu2 /dev/urandom) % $1 * 1000)); }
 whole() { [ ! -e "/tmp/in/$1" ] || [ "$(stat -c %s "/tmp/in/$1")" = $size ]; }
-leftovers() { find /tmp /var/lib/hv-fcopyd -name '.hv-fcopyd.*' 2>/dev/null; }
+leftovers() { find /tmp -name '.hv-fcopyd.*'; }
 has() { hv-fcopyd --status | grep -q "$1"; }
 
 start

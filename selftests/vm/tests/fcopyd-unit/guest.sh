@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=sh
+running() { [ "$(systemctl is-active hv-fcopyd)" = active ]; }
+status_text() { systemctl show -p StatusText hv-fcopyd | grep -qE "$1"; }
+lines() { journalctl -u hv-fcopyd --no-pager -o cat "$@" | grep -c .; }
+
+check "hv-fcopyd runs" within 40 running
+printf 'owner=nobody\nmode=0640\n' >/etc/hyperv-uio/fcopyd.conf.d/10-test.conf
+check "systemctl reload" systemctl reload hv-fcopyd
+say ready
+check "systemctl status shows bytes, percent and MB/s" \
+	within 30 status_text '^StatusText=Receiving /srv/new/big: [0-9]+ of 6000000 bytes, [0-9]+%, [0-9.]+ MB/s$'
+check "and so does hv-fcopyd --status" sh -c 'hv-fcopyd --status | grep -q ^percent='
+hear copied
+check "owner and mode of a new file" test "$(stat -c %U:%a /srv/new/big)" = nobody:640
+check "the file that was replaced is the new one" test "$(stat -c %s /srv/old)" = 3000
+check "systemctl status: it waits again" within 5 status_text '^StatusText=Waiting'
+check "journal: three files received" test "$(lines FCOPY_EVENT=received)" = 3
+check "journal: one refused, and why" test "$(lines FCOPY_EVENT=refused FCOPY_STATUS=0x80070050 ERRNO=17 FCOPY_FILE=/srv/old)" = 1
+pid=$(systemctl show -p MainPID --value hv-fcopyd)
+check "three capabilities" grep -q '^CapBnd:.*0000000b$' "/proc/$pid/status"
+check "a filter of system calls" grep -q '^Seccomp:.*2$' "/proc/$pid/status"
+peak=$(sed -n 's/^VmHWM:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$pid/status")
+check "it has never had more than 5 MiB of memory ($peak KiB)" test "$peak" -lt 5120
+echo colour=blue >/etc/hyperv-uio/fcopyd.conf.d/20-bad.conf
+systemctl restart hv-fcopyd
+check "a faulty configuration keeps it from starting" within 10 sh -c 'systemctl is-failed hv-fcopyd'
+check "and the journal has file, line and reason" \
+	sh -c "journalctl -u hv-fcopyd --no-pager | grep -q '20-bad.conf:1: unknown key .colour'"
+rm /etc/hyperv-uio/fcopyd.conf.d/20-bad.conf
+systemctl start hv-fcopyd
+check "without it, it runs" within 10 running
+say again
+hear end
