@@ -141,7 +141,7 @@ help:
 	'  make check-modules       the module for every amd64 and arm64 kernel that Debian holds: half an hour' \
 	'  make bench               the benchmarks of selftests/bench' \
 	'  make soak                100 million packets between two threads' \
-	'  make fuzz FUZZ_SECONDS=600   the fuzz targets of lib/fuzz, that long each' \
+	'  make fuzz FUZZ_SECONDS=600   the fuzz targets of lib/fuzz and of hv-fcopyd, that long each' \
 	'  make deps                installs the Debian packages that these need; demo and the checks do it first' \
 	'  make dist                a tarball of the sources, into O' \
 	'  make clean, distclean    O and what the module build left' \
