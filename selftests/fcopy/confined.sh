@@ -30,7 +30,7 @@ silent() {
 	fi
 }
 
-ktap_set_plan 5
+ktap_set_plan 6
 
 # What the job needs of root leaves 2.5 with systemd 252; 10 is no sandbox at all.
 if [ -n "$unit" ] && systemd-analyze security --offline=true --threshold=100 "$unit" >/dev/null 2>&1; then
@@ -48,6 +48,25 @@ else
 	ktap_test_skip "systemd-analyze security: no systemd-analyze that reads a file"
 	ktap_test_skip "systemd-analyze verify: no systemd-analyze that reads a file"
 	ktap_test_skip "three capabilities: no systemd-analyze that reads a file"
+fi
+
+# What the daemon calls by itself, besides the C library and those of systemd
+needed="chmod close connect fallocate fchmod fchown fchownat fcntl flock fstatfs fsync getrandom getdents64 linkat mkdirat
+	mmap newfstatat openat openat2 poll pwrite64 read readlinkat renameat renameat2 rt_sigaction rt_sigprocmask sendmsg
+	signalfd4 socket statfs symlinkat sync_file_range umask unlinkat write"
+if [ -n "$unit" ] && systemd-analyze syscall-filter @default >/dev/null 2>&1; then
+	{
+		for group in @default $(sed -n 's/^SystemCallFilter=\(@.*\)/\1/p' "$unit"); do
+			systemd-analyze syscall-filter "$group"
+		done
+		sed -n 's/^SystemCallFilter=\([a-z].*\)/\1/p' "$unit"
+	} | tr -s ' ' '\n' >"$work/allowed"
+	for call in $needed; do
+		grep -qx "$call" "$work/allowed" || echo "$call is not in SystemCallFilter="
+	done >"$work/out"
+	silent "the filter has every system call of the daemon"
+else
+	ktap_test_skip "the filter has every system call of the daemon: no systemd-analyze"
 fi
 
 PATH=$PATH:/usr/sbin:/sbin

@@ -11,11 +11,16 @@ say ready
 check "systemctl status shows bytes, percent and MB/s" \
 	within 30 status_text '^StatusText=Receiving /srv/new/big: [0-9]+ of 6000000 bytes, [0-9]+%, [0-9.]+ MB/s$'
 check "and so does hv-fcopyd --status" sh -c 'hv-fcopyd --status | grep -q ^percent='
+hear big
+rm /etc/hyperv-uio/fcopyd.conf.d/10-test.conf
+systemctl reload hv-fcopyd
+say plain
 hear copied
 check "owner and mode of a new file" test "$(stat -c %U:%a /srv/new/big)" = nobody:640
 check "the file that was replaced is the new one" test "$(stat -c %s /srv/old)" = 3000
+check "a new file without a configured mode has 0644" test "$(stat -c %U:%a /srv/plain)" = root:644
 check "systemctl status: it waits again" within 5 status_text '^StatusText=Waiting'
-check "journal: three files received" test "$(lines FCOPY_EVENT=received)" = 3
+check "journal: four files received" test "$(lines FCOPY_EVENT=received)" = 4
 check "journal: one refused, and why" test "$(lines FCOPY_EVENT=refused FCOPY_STATUS=0x80070050 ERRNO=17 FCOPY_FILE=/srv/old)" = 1
 pid=$(systemctl show -p MainPID --value hv-fcopyd)
 check "three capabilities" grep -q '^CapBnd:.*0000000b$' "/proc/$pid/status"
