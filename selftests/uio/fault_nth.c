@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * fault_nth CLASS: lets the first, second, third ... allocation fail in binding, opening, mapping and unbinding a device, until
+ * fault_nth CLASS: lets the first, second, third ... allocation fail in opening, mapping, resizing, binding and unbinding a device, until
  * nothing is left to fail. Each attempt may be refused; the next one without a fault must work. Needs a kernel with
  * CONFIG_FAULT_INJECTION, failslab and fail_page_alloc set up to honour fail-nth, and the device bound.
  */
@@ -109,6 +109,26 @@ static bool try_map(int nth, bool *happened)
 	return map != MAP_FAILED && ring != MAP_FAILED;
 }
 
+static bool try_resize(int nth, bool *happened)
+{
+	size_t before = device_map_size(&dev, 0), size = before == 0x8000 ? 0x10000 : 0x8000, after;
+	int64_t until = now_ms() + 5000;
+	unsigned int relid;
+	int err;
+
+	arm(nth);
+	err = device_resize(&dev, (unsigned int)size / 2);
+	*happened = disarm();
+	after = device_map_size(&dev, 0);
+	errno = -err;
+	expect(after == (err ? before : size), "the rings have %#zx bytes, of %#zx and %#zx, after a fault at %d", after, before, size, nth);
+	/* Another attempt makes the file if the first failed. */
+	while (!device_rings(&dev, &relid, 1) && now_ms() < until)
+		sleep_us(1000);
+	expect(device_rings(&dev, &relid, 1) == 1, "the ring file is there after a fault at %d", nth);
+	return !err;
+}
+
 static bool try_unbind(int nth, bool *happened)
 {
 	size_t size = device_map_size(&dev, 0);
@@ -158,6 +178,7 @@ int main(int argc, char **argv)
 		return exit_status();
 	walk("open", try_open);
 	walk("mmap", try_map);
+	walk("resize", try_resize);
 	walk("bind", try_bind);
 	walk("unbind", try_unbind);
 	return exit_status();
