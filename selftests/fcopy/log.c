@@ -42,7 +42,8 @@ static void plain(void)
 	log_line(LOG_DEBUG, "not asked for");
 }
 
-static void journal(void)
+/* The log is what systemd calls the journal's stream. */
+static void as_journal(bool debug)
 {
 	char stream[64];
 	struct stat st;
@@ -52,7 +53,12 @@ static void journal(void)
 	snprintf(stream, sizeof(stream), "%llu:%llu", (unsigned long long)st.st_dev,
 		 (unsigned long long)st.st_ino);
 	setenv("JOURNAL_STREAM", stream, 1);
-	log_open(false, true);
+	log_open(false, debug);
+}
+
+static void journal(void)
+{
+	as_journal(true);
 	log_line(LOG_WARNING, "text");
 	log_line(LOG_DEBUG, "asked for");
 }
@@ -74,24 +80,11 @@ int sd_journal_sendv(const struct iovec *iov, int n)
 	return write(STDERR_FILENO, text, at) == at ? 0 : -EIO;
 }
 
-static void as_journal(void)
-{
-	char stream[64];
-	struct stat st;
-
-	to_file();
-	fstat(STDERR_FILENO, &st);
-	snprintf(stream, sizeof(stream), "%llu:%llu", (unsigned long long)st.st_dev,
-		 (unsigned long long)st.st_ino);
-	setenv("JOURNAL_STREAM", stream, 1);
-	log_open(false, false);
-}
-
 static void copies_in_journal(void)
 {
 	struct log_copy copy = { .event = LOG_STARTED, .directory = "/srv", .name = "a b", .size = 10 };
 
-	as_journal();
+	as_journal(false);
 	log_copy(LOG_INFO, &copy, "receiving %d bytes", 10);
 	copy.event = LOG_REFUSED;
 	copy.error = -EEXIST;
@@ -130,7 +123,7 @@ static void longest(void)
 
 	memset(directory, 'd', sizeof(directory) - 1);
 	memset(name, 'n', sizeof(name) - 1);
-	as_journal();
+	as_journal(false);
 	log_copy(LOG_NOTICE, &copy, "lost");
 }
 
