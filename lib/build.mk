@@ -81,17 +81,27 @@ check-lib-root: lib
 check-lib: check-lib-root
 	$(Q)CC="$(CC)" CXX="$(CROSS_COMPILE)g++" CROSS_COMPILE="$(CROSS_COMPILE)" \
 		PKG_CONFIG="$(PKG_CONFIG)" lib/check $(abspath $(O))/lib-root
-	$(Q)CC="$(CC)" lib/fuzz/run $(abspath $(O))/lib-fuzz $(or $(FUZZ_SECONDS),4) driver
 
-# The long run: 100 million packets in batches, and fewer in the other ways
+# The long run, with the host in another thread and in another process: 100 million packets in batches, and fewer in the
+# other ways
 .PHONY: soak
 soak: $(lib_a)
 	$(Q)mkdir -p $(O)/soak
-	$(Q)$(CC) $(base_cflags) $(CFLAGS) -Wno-missing-prototypes $(lib_cflags) -DMESSAGES=$(or $(MESSAGES),20000000) \
-		-o $(O)/soak/threads selftests/bufring/threads.c $(lib_a) $(lib_uuid) -lpthread
-	$(Q)$(O)/soak/threads
+	$(Q)for test in threads process; do \
+		$(CC) $(base_cflags) $(CFLAGS) -Wno-missing-prototypes $(lib_cflags) -DMESSAGES=$(or $(MESSAGES),20000000) \
+			-o $(O)/soak/$$test selftests/bufring/$$test.c $(lib_a) $(lib_uuid) -lpthread || exit; \
+		$(O)/soak/$$test || exit; \
+	done
 
-# The fuzz targets for FUZZ_SECONDS each, with libFuzzer where clang has it
-.PHONY: fuzz
+# The fuzz targets for FUZZ_SECONDS each, side by side: with libFuzzer where clang has it; make check-fuzz with the
+# driver of lib/fuzz, which makes the same inputs each time. Other rooms add to these.
+.PHONY: fuzz check-fuzz fuzz-lib
+fuzz_all    := fuzz-lib
+fuzz_check  := fuzz-lib
 fuzz:
-	$(Q)CC="$(CC)" lib/fuzz/run $(abspath $(O))/fuzz $(or $(FUZZ_SECONDS),600)
+	$(Q)$(MAKE) -k -j $(words $(fuzz_all)) -Otarget --no-print-directory $(fuzz_all) FUZZ_SECONDS=$(or $(FUZZ_SECONDS),600)
+check-fuzz:
+	$(Q)$(MAKE) -k -j $(words $(fuzz_check)) -Otarget --no-print-directory $(fuzz_check) FUZZ_ENGINE=driver \
+		FUZZ_SECONDS=$(or $(FUZZ_SECONDS),60)
+fuzz-lib:
+	$(Q)CC="$(CC)" lib/fuzz/run $(abspath $(O))/fuzz $(or $(FUZZ_SECONDS),600) $(FUZZ_ENGINE)
