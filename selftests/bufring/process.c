@@ -51,19 +51,19 @@ static void run(size_t data_pages, size_t most, uint32_t burst, uint32_t message
 
 static void small_messages(void)
 {
-	run(1, 64, 8, 100000);
+	run(1, 64, 8, MESSAGES / 2);
 }
 
 static void large_messages(void)
 {
-	run(16, 8192, 4, 10000);
+	run(16, 8192, 4, MESSAGES / 20);
 }
 
 /* Each way in turn: the sides may be of different speed. */
 static void batches_in_place(void)
 {
-	run_as(send_batches, receive_in_place, 1, 64, 0, 500000);
-	run_as(receive_in_place, send_batches, 16, 64, 0, 500000);
+	run_as(send_batches, receive_in_place, 1, 64, 0, MESSAGES / 2 * 5);
+	run_as(receive_in_place, send_batches, 16, 64, 0, MESSAGES / 2 * 5);
 }
 
 /* The other side dies in the middle: what it had published arrives, then the rescind. */

@@ -6,11 +6,6 @@
 
 #include "traffic.h"
 
-/* CFLAGS may say fewer, for slow checkers */
-#ifndef MESSAGES
-#define MESSAGES 200000
-#endif
-
 /* Rings that end in pages nobody may touch, and the descriptors of both sides */
 struct shared {
 	struct ring to_host, to_guest;
