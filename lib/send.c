@@ -393,7 +393,8 @@ void vmbus_cancel(struct vmbus_channel *chan)
 	send_unlock(chan);
 }
 
-int vmbus_publish(struct vmbus_channel *chan)
+/* What vmbus_publish() returns */
+static inline int publish(struct vmbus_channel *chan)
 {
 	int err = channel_check(chan);
 	bool signal;
@@ -406,15 +407,14 @@ int vmbus_publish(struct vmbus_channel *chan)
 	return settle(chan, signal);
 }
 
+int vmbus_publish(struct vmbus_channel *chan)
+{
+	return publish(chan);
+}
+
 int vmbus_flush(struct vmbus_channel *chan)
 {
-	int err = channel_check(chan);
-	bool signal;
+	int signal = publish(chan);
 
-	if (unlikely(err))
-		return err;
-	send_lock(chan);
-	signal = tx_ring_publish(&chan->tx);
-	send_unlock(chan);
-	return signal ? vmbus_signal(chan) : channel_check(chan);
+	return signal > 0 ? vmbus_signal(chan) : signal;
 }
