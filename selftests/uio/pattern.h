@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* What `vmbus-host send` fills packets with, so that either end can check them: byte @at of packet
  * @xid. */
-#ifndef VM_HOST_PATTERN_H
-#define VM_HOST_PATTERN_H
+#ifndef UIO_PATTERN_H
+#define UIO_PATTERN_H
 
 #include <stdint.h>
 

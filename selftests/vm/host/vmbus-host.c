@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "client.h"
-#include "pattern.h"
+#include "../../uio/pattern.h"
 
 static const char usage[] =
 	"usage: vmbus-host [-v] [-t SECONDS] SOCKET [COMMAND...]\n"
