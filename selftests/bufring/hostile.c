@@ -482,6 +482,63 @@ static void a_descriptor_that_changes_under_a_view(void)
 	race_end(&r);
 }
 
+/* Every word of both headers that the host writes, now right and now wrong, while the guest sends and receives */
+static void *change_headers_for_ever(void *arg)
+{
+	struct model *m = arg;
+	_Atomic uint32_t *const words[] = {
+		word(&m->to_guest, WRITE_INDEX), word(&m->to_guest, PENDING_SEND_SZ),
+		word(&m->to_guest, FEATURE_BITS), word(&m->to_host, READ_INDEX),
+		word(&m->to_host, INTERRUPT_MASK), word(&m->to_host, FEATURE_BITS),
+	};
+
+	for (uint32_t i = 0, r; !stop; i++) {
+		r = i * 0x9e3779b9u;
+		atomic_store_explicit(words[(r >> 8) % 6], r >> 31 ? bad_indices[(r >> 16) % BAD_INDICES] :
+				      (r >> 16) % (DATA / 8) * 8, memory_order_relaxed);
+	}
+	return NULL;
+}
+
+static void headers_that_change_all_the_time(void)
+{
+	int good[2] = { 0 }, refused[2] = { 0 };
+	pthread_t thread;
+	struct model m;
+
+	model_open(&m, DATA);
+	/* The second of two is larger than the ring: who believes a wrong index believes it too. */
+	for (uint32_t index = 0; index < DATA; index += 32)
+		put_packet(&m, index, 6, 2, index % 64 ? 2 * DATA / 8 : 3);
+	stop = false;
+	MUST(!pthread_create(&thread, NULL, change_headers_for_ever, &m));
+	for (int i = 0; i < TRIES / 4; i++) {
+		int received = i % 2 ? vmbus_recv(m.guest, &pkt, buf + DATA - 8, 8) :
+				       vmbus_peek(m.guest, views, VIEWS);
+		int sent = i % 3 ? vmbus_send(m.guest, 6, 0, 0, buf, 40) : vmbus_send_many(m.guest, messages, 2);
+
+		if (i % 64 == 0)
+			sched_yield();
+		for (int v = 0; v < received; v++)
+			CHECK_IS(views[v].length, 8);
+		if (received > 0)
+			CHECK_IS(vmbus_release(m.guest, &views[received - 1]), 0);
+		CHECK(received >= 0 || received == -EAGAIN || received == -EIO || received == -EPROTO);
+		CHECK(sent >= 0 || sent == -EAGAIN || sent == -EIO);
+		good[0] += received >= 0;
+		refused[0] += received == -EIO;
+		good[1] += sent >= 0;
+		refused[1] += sent == -EIO;
+		if (received == -EPROTO)
+			vmbus_skip(m.guest);
+	}
+	stop = true;
+	pthread_join(thread, NULL);
+	ksft_print_msg("received %d, refused %d; sent %d, refused %d\n", good[0], refused[0], good[1], refused[1]);
+	CHECK(good[0] > 0 && refused[0] > 0 && good[1] > 0 && refused[1] > 0);
+	model_close(&m);
+}
+
 static const struct test tests[] = {
 	TEST(write_index_of_the_host),
 	TEST(read_index_of_the_host),
@@ -497,6 +554,7 @@ static const struct test tests[] = {
 	TEST(anything_at_all),
 	TEST(a_descriptor_that_changes_while_it_is_read),
 	TEST(a_descriptor_that_changes_under_a_view),
+	TEST(headers_that_change_all_the_time),
 };
 
 int main(void)
