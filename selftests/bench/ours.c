@@ -29,8 +29,12 @@ static void ours_close(void)
 static int ours_send(const void *message, size_t size, int burst)
 {
 	struct vmbus_message messages[MAX_BURST];
-	int sent, err;
+	int sent = 1, err;
 
+	if (burst == 1) {
+		err = vmbus_queue(guest, VMBUS_PACKET_INBAND, 0, 0, message, size);
+		goto publish;
+	}
 	for (int i = 0; i < burst; i++)
 		messages[i] = (struct vmbus_message){
 			.payload = message,
@@ -39,8 +43,10 @@ static int ours_send(const void *message, size_t size, int burst)
 			.transaction_id = (uint64_t)i,
 		};
 	sent = vmbus_queue_many(guest, messages, (unsigned int)burst);
-	if (sent < 0)
-		return sent == -EAGAIN ? 0 : sent;
+	err = sent < 0 ? sent : 0;
+publish:
+	if (err)
+		return err == -EAGAIN ? 0 : err;
 	err = vmbus_publish(guest);
 	return err < 0 ? err : sent;
 }
