@@ -100,6 +100,75 @@ static void every_place_around_the_end(void)
 	}
 }
 
+/* Packets until the next one starts at @index; the guest knows then that all of the ring is free */
+static void go_to(struct model *m, uint32_t index)
+{
+	uint32_t size = m->to_host.data_size, here = *word(&m->to_host, WRITE_INDEX);
+	uint32_t all = (index + size - here) % size, first;
+	struct vmbus_packet pkt;
+	void *payload;
+
+	/* in two, as one may be too small to be a packet, or too large */
+	all += size;
+	first = all / 16 * 8;
+	CHECK_IS(vmbus_send(m->guest, 6, 0, 0, sent, first - DESCRIPTOR - TRAILER), 0);
+	CHECK_IS(vmbus_recv(m->host, &pkt, got, sizeof(got)), 0);
+	CHECK_IS(vmbus_send(m->guest, 6, 0, 0, sent, all - first - DESCRIPTOR - TRAILER), 0);
+	CHECK_IS(vmbus_recv(m->host, &pkt, got, sizeof(got)), 0);
+	CHECK_IS(*word(&m->to_host, WRITE_INDEX), index);
+	CHECK_IS(vmbus_reserve(m->guest, vmbus_channel_max_payload(m->guest), &payload), 0);
+	vmbus_cancel(m->guest);
+}
+
+static void built_and_read_in_place(struct model *m, size_t len, uint64_t number)
+{
+	struct vmbus_view view;
+	void *payload;
+
+	CHECK_IS(vmbus_reserve(m->guest, len, &payload), 0);
+	fill(payload, number, len);
+	CHECK_IS(vmbus_commit(m->guest, VMBUS_PACKET_INBAND, 0, number, len), 0);
+	CHECK_IS(vmbus_flush(m->guest), 0);
+	MUST(vmbus_peek(m->host, &view, 1) == 1);
+	CHECK_IS(view.length, padded(len));
+	CHECK_IS(view.transaction_id, number);
+	CHECK(filled(view.payload, number, len));
+	CHECK_IS(vmbus_release(m->host, &view), 0);
+}
+
+static void in_a_list(struct model *m, size_t len, uint64_t number)
+{
+	const struct vmbus_message message = { sent, len, VMBUS_PACKET_INBAND, 0, number };
+	struct vmbus_view view;
+
+	fill(sent, number, len);
+	CHECK_IS(vmbus_send_many(m->guest, &message, 1), 1);
+	MUST(vmbus_recv_many(m->host, &view, 1, got, sizeof(got)) == 1);
+	CHECK_IS(view.length, padded(len));
+	CHECK_IS(view.transaction_id, number);
+	CHECK(view.payload == got && filled(got, number, len));
+}
+
+/* In each of the ways to send and to receive */
+static void every_size_at_every_place(void)
+{
+	static void (*const ways[])(struct model *, size_t, uint64_t) = {
+		one, built_and_read_in_place, in_a_list,
+	};
+	struct model m;
+
+	model_open(&m, 256);
+	for (size_t way = 0; way < sizeof(ways) / sizeof(ways[0]); way++) {
+		for (size_t len = 0; len <= vmbus_channel_max_payload(m.guest); len++) {
+			for (uint32_t place = 0; place < 256; place += 8) {
+				go_to(&m, place);
+				ways[way](&m, len, len + place);
+			}
+		}
+	}
+	model_close(&m);
+}
+
 static void the_largest_fills_the_ring_and_one_more_is_refused(void)
 {
 	for (size_t r = 0; r < RINGS; r++) {
@@ -265,6 +334,7 @@ static void other_header_sizes(void)
 static const struct test tests[] = {
 	TEST(every_size_around_alignment),
 	TEST(every_place_around_the_end),
+	TEST(every_size_at_every_place),
 	TEST(the_largest_fills_the_ring_and_one_more_is_refused),
 	TEST(pieces_arrive_as_one),
 	TEST(a_small_buffer_keeps_the_packet),
