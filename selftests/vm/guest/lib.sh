@@ -78,7 +78,40 @@ vmbus_device() {
 	return 1
 }
 
+# give_to_uio DEVICE...: gives them to uio_hv_generic, which is loaded, from whatever driver they have
+give_to_uio() {
+	local device
+	for device; do
+		echo uio_hv_generic >"$device/driver_override"
+		[ ! -e "$device/driver" ] || echo "${device##*/}" >"$device/driver/unbind"
+		echo "${device##*/}" >/sys/bus/vmbus/drivers_probe
+	done
+}
+
 fcopy_class=34d14be3-dee4-41c8-9ae7-6b174977c192
+nic_class=f8615163-df3e-46c5-913f-f2d2f965ed0e
+
+# An fcopy device and a NIC, $fcopy and $nic, of a test that has these two
+bind_fcopy_and_nic() {
+	check "both devices are offered" within 10 sh -c 'test "$(ls /sys/bus/vmbus/devices | wc -l)" -ge 2'
+	fcopy=$(vmbus_device "$fcopy_class")
+	nic=$(vmbus_device "$nic_class")
+	modprobe uio_hv_generic
+	give_to_uio "$fcopy" "$nic"
+}
+
+# The lines of a program: results, words for the host, and what went wrong
+relay() {
+	local line
+	while IFS= read -r line; do
+		case $line in
+		'ok '*) ok "${line#ok }" ;;
+		'not ok '*) not_ok "${line#not ok }" ;;
+		'say '*) say "${line#say }" ;;
+		*) note "$line" ;;
+		esac
+	done
+}
 
 # The kernel log's lines that no test may cause, and what kmemleak found where the kernel has it.
 kernel_complaints() {

@@ -7,25 +7,10 @@ monitored=8d1a6d4b-3f55-4e0e-9d3e-5a6b7c8d9e0f plain=1c9f3b7e-60a2-4d18-8e55-a3b
 offered() { [ -e $devices/$monitored ] && [ -e $devices/$plain ] && vmbus_device "$fcopy_class" >/dev/null; }
 check "the devices are offered" within 10 offered
 modprobe uio_hv_generic
-for nic in $monitored $plain; do
-	echo uio_hv_generic >$devices/"$nic"/driver_override
-	[ ! -e $devices/"$nic"/driver ] || echo "$nic" >$devices/"$nic"/driver/unbind
-	echo "$nic" >/sys/bus/vmbus/drivers_probe
-done
+give_to_uio $devices/$monitored $devices/$plain
 rings() { [ "$(ls -d $devices/*/channels/*/ring 2>/dev/null | wc -l)" -ge 2 ]; }
 check "the NICs are bound" within 10 rings
 
-# The program's lines are results, words for the host, and what went wrong.
-relay() {
-	while IFS= read -r line; do
-		case $line in
-		'ok '*) ok "${line#ok }" ;;
-		'not ok '*) not_ok "${line#not ok }" ;;
-		'say '*) say "${line#say }" ;;
-		*) note "$line" ;;
-		esac
-	done
-}
 # DEBUG_KOBJECT_RELEASE leaves the folder of a sub-channel for up to four seconds after VMBus has given back its relid, for
 # which it then cannot make a new one.
 pause=0

@@ -1,20 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
-nic_class=f8615163-df3e-46c5-913f-f2d2f965ed0e
 in_trixie() {
 	program=/lsuio/$1
 	shift
 	/lsuio/ld-linux-x86-64.so.2 --library-path /lsuio "$program" "$@"
 }
-check "both devices are offered" within 10 sh -c 'test "$(ls /sys/bus/vmbus/devices | wc -l)" -ge 2'
-fcopy=$(vmbus_device "$fcopy_class")
-nic=$(vmbus_device $nic_class)
-modprobe uio_hv_generic
-for device in "$fcopy" "$nic"; do
-	echo uio_hv_generic >"$device/driver_override"
-	[ ! -e "$device/driver" ] || echo "${device##*/}" >"$device/driver/unbind"
-	echo "${device##*/}" >/sys/bus/vmbus/drivers_probe
-done
+bind_fcopy_and_nic
 bound() { [ "$(ls -d /sys/class/uio/uio* | wc -l)" = 2 ]; }
 check "both are bound" within 10 bound
 

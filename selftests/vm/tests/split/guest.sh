@@ -1,16 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
-nic_class=f8615163-df3e-46c5-913f-f2d2f965ed0e
 split=$(find /usr/libexec /usr/lib -name uio_split | head -n 1)
-check "both devices are offered" within 10 sh -c 'test "$(ls /sys/bus/vmbus/devices | wc -l)" -ge 2'
-fcopy=$(vmbus_device "$fcopy_class")
-nic=$(vmbus_device $nic_class)
-modprobe uio_hv_generic
-for device in "$fcopy" "$nic"; do
-	echo uio_hv_generic >"$device/driver_override"
-	[ ! -e "$device/driver" ] || echo "${device##*/}" >"$device/driver/unbind"
-	echo "${device##*/}" >/sys/bus/vmbus/drivers_probe
-done
+bind_fcopy_and_nic
 node() { set -- "$1"/uio/uio*; echo "/dev/${1##*/}"; }
 size() { cat "$1"/uio/uio*/maps/map"$2"/size; }
 # The driver loaded first, the ring files come a moment later.

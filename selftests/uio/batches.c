@@ -1,0 +1,410 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * batches CLASS SIGNALS: the library on a real channel, against the host of the bench's test batches: bursts that are signalled
+ * once, packets read and built in the ring, full rings, sub-channels, and the errors that end a channel. SIGNALS is the
+ * kernel's counter of signals for the device. Prints "ok ...", "not ok ...", "say ..." for the host, and what went wrong.
+ */
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <vmbus_bufring.h>
+
+#include "pattern.h"
+
+#define WAIT_MS 60000
+#define BURST   32
+#define VIEWS   128
+/* What a packet of a full ring takes, and its payload */
+#define LARGE   1024
+#define PAYLOAD (LARGE - 24)
+
+static unsigned int wrong;
+
+static void is(const char *what, long long value, long long expected)
+{
+	if (value == expected)
+		return;
+	printf("%s is %lld, not %lld\n", what, value, expected);
+	wrong++;
+}
+
+#define IS(value, expected) is(#value, value, expected)
+
+static void result(const char *name)
+{
+	printf("%sok %s\n", wrong ? "not " : "", name);
+	wrong = 0;
+}
+
+/* Where going on makes no sense: the results that are missing are failures. */
+static void must(const char *what, bool good, int err)
+{
+	if (good)
+		return;
+	printf("not ok %s: %s (%s)\n", what, strerror(-err), vmbus_error());
+	exit(1);
+}
+
+static long long kernel_signals(const char *path)
+{
+	FILE *f = fopen(path, "r");
+	long long value = -1;
+
+	if (!f || fscanf(f, "%lld", &value) != 1)
+		printf("no number in %s\n", path);
+	if (f)
+		fclose(f);
+	return value;
+}
+
+static struct vmbus_stats stats_of(struct vmbus_channel *chan)
+{
+	struct vmbus_stats stats;
+
+	vmbus_channel_stats(chan, &stats, sizeof(stats));
+	return stats;
+}
+
+static struct vmbus_view views[VIEWS];
+
+/* Looks until there are @count packets, taking none; the last look is in views[]. */
+static unsigned int look_for(struct vmbus_channel *chan, int count)
+{
+	int n = 0;
+
+	for (int tries = WAIT_MS / 10; tries && n < count; tries--) {
+		n = vmbus_wait(chan, VMBUS_WAIT_RECV, WAIT_MS);
+		if (n > 0)
+			n = vmbus_peek(chan, views, VIEWS);
+		must("packets of the host", n > 0, n);
+		if (n < count)
+			usleep(10000);
+	}
+	IS(n, count);
+	return (unsigned int)n;
+}
+
+static void check_pattern(const struct vmbus_view *view, uint32_t length)
+{
+	const uint8_t *bytes = view->payload;
+
+	IS(view->length, (length + 7) / 8 * 8);
+	for (uint32_t i = 0; i < length && i < view->length; i++)
+		if (bytes[i] != pattern(view->transaction_id, i)) {
+			printf("byte %u of packet %llu is wrong\n", i, (unsigned long long)view->transaction_id);
+			wrong++;
+			break;
+		}
+}
+
+/* Waits for the host's packet of one byte, which is the next. */
+static void await(struct vmbus_channel *chan, uint8_t word)
+{
+	look_for(chan, 1);
+	IS(*(const uint8_t *)views[0].payload, word);
+	IS(vmbus_release(chan, &views[0]), 0);
+}
+
+static void tell(struct vmbus_channel *chan, uint8_t word)
+{
+	IS(vmbus_send(chan, VMBUS_PACKET_INBAND, 0, 0, &word, 1), 0);
+}
+
+/* 96 packets are read where they lie, and given back at once; and go back in batches while the host reads nothing. */
+static void bursts(struct vmbus_channel *chan, const char *signals)
+{
+	static uint8_t copies[3 * BURST][64];
+	struct vmbus_message messages[3 * BURST];
+	struct vmbus_stats before, after;
+	long long signals_before;
+	unsigned int n;
+
+	before = stats_of(chan);
+	n = look_for(chan, 3 * BURST + 1);
+	for (unsigned int i = 0; i < n && i < 3 * BURST; i++) {
+		check_pattern(&views[i], 64);
+		memcpy(copies[i], views[i].payload, 64);
+		messages[i] = (struct vmbus_message){
+			copies[i], 64, VMBUS_PACKET_INBAND, 0, views[i].transaction_id,
+		};
+	}
+	IS(*(const uint8_t *)views[n - 1].payload, 0x10);
+	IS(vmbus_release(chan, &views[n - 1]), 0);
+	after = stats_of(chan);
+	IS(after.rx_packets - before.rx_packets, 3 * BURST + 1);
+	IS(after.rx_releases - before.rx_releases, 1);
+	IS(after.rx_signals - before.rx_signals, 0);
+	result("97 packets are read in the ring and given back at once, with no signal to the host");
+
+	before = after;
+	signals_before = kernel_signals(signals);
+	IS(vmbus_send_many(chan, messages, BURST), BURST);
+	after = stats_of(chan);
+	IS(after.tx_publications - before.tx_publications, 1);
+	IS(after.tx_signals - before.tx_signals, 1);
+	IS(kernel_signals(signals) - signals_before, 1);
+	result("a burst of 32 is published once and signalled once");
+
+	IS(vmbus_send_many(chan, messages + BURST, BURST), BURST);
+	IS(vmbus_queue_many(chan, messages + 2 * BURST, BURST / 2), BURST / 2);
+	IS(vmbus_queue_many(chan, messages + 2 * BURST + BURST / 2, BURST / 2), BURST / 2);
+	IS(vmbus_flush(chan), 0);
+	after = stats_of(chan);
+	IS(after.tx_publications - before.tx_publications, 3);
+	IS(after.tx_signals - before.tx_signals, 1);
+	IS(kernel_signals(signals) - signals_before, 1);
+	result("two more, while the host has not read the first, need no signal");
+	printf("say bursts\n");
+}
+
+/* Room for @len bytes in the ring, however long it takes */
+static void *reserve(struct vmbus_channel *chan, size_t len)
+{
+	void *payload = NULL;
+	int err;
+
+	while ((err = vmbus_reserve(chan, len, &payload)) == -EAGAIN) {
+		err = vmbus_wait(chan, VMBUS_WAIT_SEND, WAIT_MS);
+		must("room to build in", err > 0, err);
+	}
+	must("a reservation", !err, err);
+	return payload;
+}
+
+/* @count packets of 100 bytes go back, each built in the ring; now and then a reservation is given back unused. */
+static void build_in_place(struct vmbus_channel *chan, unsigned int count)
+{
+	unsigned int done = 0, batches = 0;
+	int n;
+
+	while (done < count) {
+		n = vmbus_wait(chan, VMBUS_WAIT_RECV, WAIT_MS);
+		if (n > 0)
+			n = vmbus_peek(chan, views, VIEWS);
+		must("packets to be built again", n > 0, n);
+		for (int i = 0; i < n; i++) {
+			check_pattern(&views[i], 100);
+			if (i % 7 == 3) {
+				reserve(chan, 200);
+				vmbus_cancel(chan);
+			}
+			memcpy(reserve(chan, 200), views[i].payload, 100);
+			IS(vmbus_commit(chan, VMBUS_PACKET_INBAND, 0, views[i].transaction_id, 100), 0);
+		}
+		IS(vmbus_flush(chan), 0);
+		IS(vmbus_release(chan, &views[n - 1]), 0);
+		done += (unsigned int)n;
+		batches++;
+	}
+	printf("%u packets in %u batches\n", done, batches);
+	IS(done, count);
+	result("300 packets, read in one ring and built in the other, around their ends again and again");
+}
+
+/* The host reads nothing until it hears "full". */
+static void full_to_the_host(struct vmbus_channel *chan)
+{
+	long long fit = (long long)(vmbus_channel_tx_size(chan) - 1) / LARGE, sent = 0;
+	static uint8_t payload[PAYLOAD];
+	struct vmbus_stats before;
+	int err;
+
+	await(chan, 0x30);
+	before = stats_of(chan);
+	while ((err = vmbus_send(chan, VMBUS_PACKET_INBAND, 0, 0, payload, PAYLOAD)) == 0)
+		sent++;
+	IS(err, -EAGAIN);
+	IS(sent, fit);
+	IS(stats_of(chan).tx_full - before.tx_full, 1);
+	IS(stats_of(chan).tx_signals - before.tx_signals, 1);
+	IS(vmbus_wait(chan, VMBUS_WAIT_SEND, 300), -ETIMEDOUT);
+	printf("say full %lld\n", sent);
+	IS(vmbus_wait(chan, VMBUS_WAIT_SEND, WAIT_MS), VMBUS_WAIT_SEND);
+	for (sent = 0; sent < 50;) {
+		err = vmbus_send(chan, VMBUS_PACKET_INBAND, 0, 0, payload, PAYLOAD);
+		if (err == -EAGAIN)
+			err = vmbus_wait(chan, VMBUS_WAIT_SEND, WAIT_MS);
+		else
+			sent++;
+		must("sending as room comes", err >= 0, err);
+	}
+	await(chan, 0x31);
+	/* With all of the ring empty there is nothing to ask for. */
+	tell(chan, 0x32);
+	result("a full ring asks the host for room, waits for it, and goes on");
+}
+
+static void send_back(struct vmbus_channel *chan, const struct vmbus_view *view)
+{
+	int err;
+
+	while ((err = vmbus_send(chan, VMBUS_PACKET_INBAND, 0, view->transaction_id, view->payload, view->length)) == -EAGAIN) {
+		err = vmbus_wait(chan, VMBUS_WAIT_SEND, WAIT_MS);
+		must("room to send back", err > 0, err);
+	}
+	must("sending back", !err, err);
+}
+
+/* The host has more than the ring takes, and waits in its turn. */
+static void full_to_the_guest(struct vmbus_channel *chan)
+{
+	unsigned int fit = (unsigned int)(vmbus_channel_rx_size(chan) - 1) / LARGE, done = 0;
+	struct vmbus_stats before = stats_of(chan);
+	int n;
+
+	look_for(chan, (int)fit);
+	usleep(200000);
+	IS(vmbus_peek(chan, views, VIEWS), fit);
+	IS(stats_of(chan).rx_signals - before.rx_signals, 0);
+	check_pattern(&views[0], PAYLOAD);
+	send_back(chan, &views[0]);
+	IS(vmbus_release(chan, &views[0]), 0);
+	IS(stats_of(chan).rx_signals - before.rx_signals, 1);
+	for (done = 1; done < 60; done += (unsigned int)n) {
+		n = vmbus_wait(chan, VMBUS_WAIT_RECV, WAIT_MS);
+		if (n > 0)
+			n = vmbus_peek(chan, views, VIEWS);
+		must("what the host had to keep", n > 0, n);
+		for (int i = 0; i < n; i++) {
+			check_pattern(&views[i], PAYLOAD);
+			send_back(chan, &views[i]);
+		}
+		IS(vmbus_release(chan, &views[n - 1]), 0);
+	}
+	IS(done, 60);
+	result("a host that waits for room is signalled when it is there, and not before");
+}
+
+/* Each by its relid; the host sends 20 packets on each, which go back in one batch. */
+static void sub_channels(struct vmbus_channel *chan, struct vmbus_channel *subs[2])
+{
+	struct vmbus_subchannel list[4];
+	struct vmbus_channel *none;
+	int n = 0;
+
+	tell(chan, 0x50);
+	for (int tries = WAIT_MS / 10; tries && n < 2; tries--) {
+		n = vmbus_subchannels(chan, list, 4);
+		usleep(10000);
+	}
+	IS(n, 2);
+	must("two sub-channels", n == 2, n < 0 ? n : -ENOENT);
+	IS(vmbus_subchannel_open(chan, 9999, &none), -ENOENT);
+	IS(vmbus_subchannel_open(chan, vmbus_channel_relid(chan), &none), -EINVAL);
+	for (unsigned int i = 0; i < 2; i++) {
+		int err = vmbus_subchannel_open(chan, list[i].relid, &subs[i]);
+
+		must("opening a sub-channel", !err, err);
+		IS(list[i].index, i + 1);
+		IS(vmbus_channel_relid(subs[i]), list[i].relid);
+	}
+	printf("say relids %u %u %u\n", vmbus_channel_relid(chan), list[0].relid, list[1].relid);
+	result("the sub-channels are found and opened by their relids");
+
+	for (unsigned int i = 0; i < 2; i++) {
+		struct vmbus_message messages[20];
+		struct vmbus_stats before;
+		unsigned int got;
+
+		tell(subs[i], (uint8_t)(0x51 + i));
+		before = stats_of(subs[i]);
+		got = look_for(subs[i], 20);
+		for (unsigned int m = 0; m < got && m < 20; m++) {
+			check_pattern(&views[m], 64);
+			messages[m] = (struct vmbus_message){
+				views[m].payload, 64, VMBUS_PACKET_INBAND, 0, views[m].transaction_id,
+			};
+		}
+		IS(vmbus_send_many(subs[i], messages, 20), 20);
+		IS(vmbus_release(subs[i], &views[got - 1]), 0);
+		IS(stats_of(subs[i]).tx_publications - before.tx_publications, 1);
+		IS(stats_of(subs[i]).rx_packets - before.rx_packets, 20);
+		/* Of several channels with packets the host may take any first. */
+		await(subs[i], 0x5a);
+	}
+	result("packets in both directions on each of them");
+}
+
+/* What each function says of a channel that the host has taken back */
+static void all_say_enodev(struct vmbus_channel *chan)
+{
+	struct vmbus_packet pkt;
+	uint64_t word = 0;
+	void *payload;
+
+	IS(vmbus_wait(chan, VMBUS_WAIT_RECV, WAIT_MS), -ENODEV);
+	IS(vmbus_recv(chan, &pkt, &word, sizeof(word)), -ENODEV);
+	IS(vmbus_peek(chan, views, VIEWS), -ENODEV);
+	IS(vmbus_send(chan, VMBUS_PACKET_INBAND, 0, 0, &word, sizeof(word)), -ENODEV);
+	IS(vmbus_reserve(chan, 8, &payload), -ENODEV);
+	IS(vmbus_flush(chan), -ENODEV);
+	IS(vmbus_signal(chan), -ENODEV);
+}
+
+static struct vmbus_channel *open_channel(const char *id)
+{
+	struct vmbus_channel *chan;
+	int err = -ENODEV;
+
+	for (int tries = WAIT_MS / 100; err && tries; tries--) {
+		err = vmbus_channel_open(id, &chan);
+		if (err)
+			usleep(100000);
+	}
+	must("opening the device", !err, err);
+	return chan;
+}
+
+int main(int argc, char **argv)
+{
+	struct vmbus_channel *chan, *subs[2];
+	struct vmbus_packet pkt;
+	uint64_t word;
+	int err;
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	if (argc != 3) {
+		fprintf(stderr, "usage: batches CLASS SIGNALS\n");
+		return 2;
+	}
+	err = vmbus_guard();
+	must("the guard", !err, err);
+	chan = open_channel(argv[1]);
+	bursts(chan, argv[2]);
+	build_in_place(chan, 300);
+	full_to_the_host(chan);
+	full_to_the_guest(chan);
+	sub_channels(chan, subs);
+
+	IS(vmbus_recv(chan, &pkt, &word, sizeof(word)), -EAGAIN);
+	IS(vmbus_wait(chan, VMBUS_WAIT_RECV, 100), -ETIMEDOUT);
+	tell(chan, 0x60);
+	all_say_enodev(chan);
+	for (int i = 0; i < 2; i++) {
+		all_say_enodev(subs[i]);
+		vmbus_channel_close(subs[i]);
+	}
+	vmbus_channel_close(chan);
+	result("nothing there, a time that is up and a rescind are three errors, on sub-channels too");
+
+	chan = open_channel(argv[1]);
+	IS(vmbus_wait(chan, VMBUS_WAIT_RECV, WAIT_MS), VMBUS_WAIT_RECV);
+	IS(vmbus_recv(chan, &pkt, &word, sizeof(word)), -EPROTO);
+	IS(vmbus_skip(chan), 0);
+	tell(chan, 0x61);
+	/* The host writes an index and nothing more. */
+	for (int tries = WAIT_MS / 100; tries; tries--) {
+		err = vmbus_wait(chan, VMBUS_WAIT_RECV, 100);
+		if (err != -ETIMEDOUT)
+			break;
+	}
+	IS(err, -EIO);
+	IS(vmbus_recv(chan, &pkt, &word, sizeof(word)), -EIO);
+	vmbus_channel_close(chan);
+	result("an impossible packet and an impossible index are two more");
+	return 0;
+}
