@@ -33,6 +33,7 @@ static const char usage[] =
 	"  expect-hex HEX               one packet, whose payload begins so\n"
 	"  drain MS                     takes packets until none comes for so long\n"
 	"  none MS                      fails when a packet comes within the time\n"
+	"  show MS                      prints a packet's payload in hex, or that none came within the time\n"
 	"  hold on|off                  leaves the guest's packets in its ring, or takes them again\n"
 	"  signal                       interrupts the guest\n"
 	"  raw-read tx|rx OFFSET LEN    ring bytes, the header page first, as hex (tx is what the guest writes)\n"
@@ -576,6 +577,27 @@ static int do_none(struct script *s)
 	return ret;
 }
 
+static int do_show(struct script *s)
+{
+	struct host_packet *packet;
+	uint64_t ms;
+	int ret = take_number(s, 1, UINT64_MAX, 86400000, &ms);
+
+	if (ret)
+		return ret;
+	ret = host_take_packet(&s->host, &packet, (int)ms);
+	if (ret == -ETIMEDOUT) {
+		printf("packet none\n");
+		return 0;
+	}
+	if (ret)
+		return ret;
+	print_hex("packet", packet->payload + packet->frame.arg,
+		  packet->frame.len - packet->frame.arg);
+	free(packet);
+	return 0;
+}
+
 static int do_raw_read(struct script *s)
 {
 	static uint8_t bytes[FRAME_MAX_LEN];
@@ -852,6 +874,7 @@ static const struct {
 	{ "expect-hex", do_expect_hex, 1 },
 	{ "drain", do_drain, 1 },
 	{ "none", do_none, 1 },
+	{ "show", do_show, 1 },
 	{ "hold", do_hold, 1 },
 	{ "signal", do_signal, 0 },
 	{ "raw-read", do_raw_read, 3 },
