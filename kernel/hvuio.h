@@ -61,7 +61,8 @@ struct hvuio_buffer {
 /*
  * Lock order: mmap_lock, uio's info_lock, lock, channels_lock. A fault takes maps_lock only, and
  * nothing is taken under it; an mmap takes no lock of ours. The sub-channel callback and open_work
- * take channels_lock only, never lock: closing holds lock while it waits for them.
+ * take channels_lock only, never lock: closing holds lock while it waits for them. The mutex in
+ * compat/ring_file.c is the innermost.
  *
  * References: one from probe to remove, one for each running sub-channel callback and open_work,
  * one for each VMA of /dev/uioN.

@@ -30,8 +30,8 @@ err:
 }
 
 /*
- * Rings of @size bytes each, which is in the limits. 0, -EBUSY (open, mapped, or still the host's),
- * -ENOMEM, -ENODEV or -ERESTARTSYS.
+ * Rings of @size bytes each, which is in the limits. 0, -EBUSY (open or mapped), -ENOMEM, -ENODEV or
+ * -ERESTARTSYS. Rings that the host did not give back are leaked.
  */
 int hvuio_resize_rings(struct hvuio_device *dev, u32 size)
 {
@@ -45,11 +45,6 @@ int hvuio_resize_rings(struct hvuio_device *dev, u32 size)
 	if (size == dev->ring_size)
 		goto out;
 	ret = -EBUSY;
-	if (primary->ring.held_by_host) {
-		dev_err_ratelimited(&dev->hv->device,
-				    "not resized: the host has not given the rings back\n");
-		goto out;
-	}
 	/* A mapping of the ring file outlives the device's closing. */
 	if (hvuio_ring_is_mapped(&primary->ring)) {
 		dev_err_ratelimited(&dev->hv->device, "not resized: the ring file is mapped\n");
@@ -104,7 +99,7 @@ int hvuio_resize_buffer(struct hvuio_device *dev, enum hvuio_map map, u32 size)
 		goto out;
 	}
 	spin_lock(&dev->maps_lock);
-	*current_buffer = buffer;
+	WRITE_ONCE(*current_buffer, buffer);
 	hvuio_maps_set(dev);
 	spin_unlock(&dev->maps_lock);
 	hvuio_buffer_destroy(old, dev->primary.channel);

@@ -76,8 +76,18 @@ static int hvuio_ring_file_mmap(struct vmbus_channel *channel, struct vm_area_st
 }
 #endif
 
-/* Until 7.2 the kernel has one place for the size of all these files, for the one being made. */
-static DEFINE_MUTEX(hvuio_ring_file_lock);
+/*
+ * Until 7.2 the kernel has one place for the size of all these files, for the one being made. Taken
+ * under lock or channels_lock; nothing is taken under it.
+ */
+#ifdef HVUIO_CHANNEL_HAS_MMAP_RING_BUFFER
+static DEFINE_MUTEX(hvuio_ring_file_mutex);
+#define hvuio_ring_file_lock()		mutex_lock(&hvuio_ring_file_mutex)
+#define hvuio_ring_file_unlock()	mutex_unlock(&hvuio_ring_file_mutex)
+#else
+#define hvuio_ring_file_lock()		do { } while (0)
+#define hvuio_ring_file_unlock()	do { } while (0)
+#endif
 
 int hvuio_ring_file_create(struct hvuio_channel *hc)
 {
@@ -90,9 +100,9 @@ int hvuio_ring_file_create(struct hvuio_channel *hc)
 	hc->channel->ringbuffer_pagecount = hc->ring.nr_pages;
 	set_per_channel_state(hc->channel, hc);
 	hc->ring_file.there = true;
-	mutex_lock(&hvuio_ring_file_lock);
+	hvuio_ring_file_lock();
 	ret = hv_create_ring_sysfs(hc->channel, hvuio_ring_file_mmap);
-	mutex_unlock(&hvuio_ring_file_lock);
+	hvuio_ring_file_unlock();
 	return ret;
 }
 
