@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
-# Sourced after env.sh: QEMU of the root `qemu`, run from the host by that root's own loader, so that the host needs
+# Sourced after env.sh: QEMU of a root, run from the host by that root's own loader, so that the host needs
 # no QEMU, no library and no package of another suite.
 
+# qemu_of ROOT: its command line. Without the folder of modules it would try those of the machine's own QEMU.
+qemu_of() {
+	local libs=$1/usr/lib/x86_64-linux-gnu
+	echo "env QEMU_MODULE_DIR=$libs/qemu $1/usr/lib64/ld-linux-x86-64.so.2 --library-path $libs $1/usr/bin/qemu-system-x86_64" \
+		"-L $1/usr/share/seabios -L $1/usr/share/qemu"
+}
+
 qemu_root=$("$vm/root" qemu)
-qemu_libs=$qemu_root/usr/lib/x86_64-linux-gnu
-qemu_loader=$qemu_root/usr/lib64/ld-linux-x86-64.so.2
-qemu_command="$qemu_loader --library-path $qemu_libs $qemu_root/usr/bin/qemu-system-x86_64 -L $qemu_root/usr/share/seabios -L $qemu_root/usr/share/qemu"
-# Else it would try the modules of the machine's own QEMU.
-export QEMU_MODULE_DIR=$qemu_libs/qemu
+qemu_command=$(qemu_of "$qemu_root")
 
 # The processor that makes Linux see Hyper-V; without kvm=off it sees KVM first, and hv_vmbus does not load.
 hyperv_cpu=host,kvm=off,hv-relaxed,hv-vpindex,hv-time,hv-synic,hv-stimer,hv-runtime,hv-vapic

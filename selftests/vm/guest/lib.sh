@@ -65,6 +65,7 @@ last_words() {
 			echo "${pid#/proc/} ${command}in $(cat "$pid/wchan"), system call $(cat "$pid/syscall")"
 			cat "$pid/stack"
 		done
+		cat /proc/interrupts
 		echo w >/proc/sysrq-trigger
 		dmesg | tail -n 60
 	} >/dev/ttyS0 2>&1

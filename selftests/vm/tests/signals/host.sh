@@ -2,7 +2,7 @@
 # shellcheck shell=sh
 guest_says looping || exit 1
 # The guest's sessions end when they like: what matters is that some have sub-channels, which the guest counts.
-until grep -q "^say looped" ctl.log; do
+until grep -q "^say looped" ctl.log || ! kill -0 "$guest_pid"; do
 	vmbus_host device "timeout 2" wait-open "offer-sub 2" wait-close wait-open "offer-sub 2" wait-close wait-open "offer-sub 2" wait-close
 done
 tell messages
