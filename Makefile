@@ -135,12 +135,12 @@ help:
 	'  make deb, make rpm       packages, into O/deb and O/rpm' \
 	'' \
 	'  make demo                a host copies two files into a Debian 12 guest (as root; 6 minutes the first time)' \
-	'  make check               every test (as root; 25 minutes the first time); CI runs this' \
-	'  make check-quick         unit tests, sanitizers, shellcheck: two minutes' \
+	'  make check               every test (as root; 40 minutes the first time); CI runs this' \
+	'  make check-quick         unit tests, sanitizers, valgrind, arm64, shellcheck: four minutes' \
 	'  make check-debug         the guests on a kernel with KASAN, lockdep and kmemleak, which it builds first' \
 	'  make check-modules       the module for every amd64 and arm64 kernel that Debian holds: half an hour' \
 	'  make bench               the benchmarks of selftests/bench' \
-	'  make soak                100 million packets between two threads' \
+	'  make soak                100 million packets between two threads, and between two processes' \
 	'  make fuzz FUZZ_SECONDS=600   the fuzz targets of lib/fuzz and of hv-fcopyd, that long each' \
 	'  make deps                installs the Debian packages that these need; demo and the checks do it first' \
 	'  make dist                a tarball of the sources, into O' \

@@ -54,7 +54,7 @@ install-daemons: daemons
 	$(Q)$(INSTALL) -m 644 $(filter %.te %.fc,$(fcopyd_security)) \
 		$(DESTDIR)$(datarootdir)/hyperv-uio/selinux/
 
-# The daemon's fuzzers for FUZZ_SECONDS each, under ASan and UBSan; make check has them for some seconds.
+# The daemon's fuzzers for FUZZ_SECONDS each, under ASan and UBSan; make check has the first for a minute.
 fuzz_seconds = $(or $(FUZZ_SECONDS),600)
 fuzz_dir    := $(abspath $(O))/fcopy-fuzz
 fuzz_cflags := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
@@ -71,8 +71,8 @@ fuzz-fcopy-build:
 		INSTALL_PATH=$(fuzz_dir)/install USERCFLAGS="-std=gnu11 $(fuzz_cflags)" VMBUS_CFLAGS=-I$(abspath lib) \
 		VMBUS_LIBS="$(fuzz_dir)/lib/libvmbus_bufring.a $(lib_uuid)" >/dev/null
 fuzz-fcopy-corpus: fuzz-fcopy-build
-	$(Q)FUZZ_SECONDS=$(fuzz_seconds) $(fuzz_dir)/install/fcopy/fuzz
+	$(Q)FUZZ_SECONDS=$(fuzz_seconds) timeout -k 10 $$(($(fuzz_seconds) + 120)) $(fuzz_dir)/install/fcopy/fuzz
 fuzz-fcopy-hostile: fuzz-fcopy-build
-	$(Q)HOSTILE_SECONDS=$(fuzz_seconds) $(fuzz_dir)/install/fcopy/hostile
+	$(Q)HOSTILE_SECONDS=$(fuzz_seconds) timeout -k 10 $$((2 * $(fuzz_seconds) + 120)) $(fuzz_dir)/install/fcopy/hostile
 
 -include $(fcopyd_objs:.o=.d)

@@ -432,7 +432,7 @@ static bool race_goes_on(struct race *r)
 	if (r->tries++ == TRIES || (r->small >= ENOUGH && r->large >= ENOUGH))
 		return false;
 	/* Where threads take turns, the other has one. */
-	if (r->tries % 64 == 0)
+	if (r->tries % (TRIES / 32) == 0)
 		sched_yield();
 	publish(&r->m, (*word(&r->m.to_guest, READ_INDEX) + DATA / 2) % DATA);
 	return true;
@@ -517,7 +517,7 @@ static void headers_that_change_all_the_time(void)
 				       vmbus_peek(m.guest, views, VIEWS);
 		int sent = i % 3 ? vmbus_send(m.guest, 6, 0, 0, buf, 40) : vmbus_send_many(m.guest, messages, 2);
 
-		if (i % 64 == 0)
+		if (i % (TRIES / 128) == 0)
 			sched_yield();
 		for (int v = 0; v < received; v++)
 			CHECK_IS(views[v].length, 8);

@@ -3,15 +3,17 @@
 # Sourced after env.sh: QEMU of a root, run from the host by that root's own loader, so that the host needs
 # no QEMU, no library and no package of another suite.
 
-# qemu_of ROOT: its command line. Without the folder of modules it would try those of the machine's own QEMU.
+# qemu_of ROOT: its command line, and what QEMU_MODULE_DIR must be for it: else it tries the modules of the machine's own QEMU.
 qemu_of() {
-	local libs=$1/usr/lib/x86_64-linux-gnu
-	echo "env QEMU_MODULE_DIR=$libs/qemu $1/usr/lib64/ld-linux-x86-64.so.2 --library-path $libs $1/usr/bin/qemu-system-x86_64" \
+	echo "$1/usr/lib64/ld-linux-x86-64.so.2 --library-path $1/usr/lib/x86_64-linux-gnu $1/usr/bin/qemu-system-x86_64" \
 		"-L $1/usr/share/seabios -L $1/usr/share/qemu"
 }
+qemu_modules_of() { echo "$1/usr/lib/x86_64-linux-gnu/qemu"; }
 
 qemu_root=$("$vm/root" qemu)
 qemu_command=$(qemu_of "$qemu_root")
+QEMU_MODULE_DIR=$(qemu_modules_of "$qemu_root")
+export QEMU_MODULE_DIR
 
 # The processor that makes Linux see Hyper-V; without kvm=off it sees KVM first, and hv_vmbus does not load.
 hyperv_cpu=host,kvm=off,hv-relaxed,hv-vpindex,hv-time,hv-synic,hv-stimer,hv-runtime,hv-vapic
