@@ -30,8 +30,8 @@ err:
 }
 
 /*
- * Rings of @size bytes each, which is in the limits. 0, -EBUSY (open or mapped), -ENOMEM, -ENODEV or
- * -ERESTARTSYS. Rings that the host did not give back are leaked.
+ * Rings of @size bytes each, which is in the limits. 0, -EBUSY (open or mapped), -ENOMEM, -ENODEV
+ * or -ERESTARTSYS. Rings that the host did not give back are leaked.
  */
 int hvuio_resize_rings(struct hvuio_device *dev, u32 size)
 {

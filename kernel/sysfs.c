@@ -50,17 +50,6 @@ static int hvuio_device_size_parse(struct device *device, const struct device_at
 	return -EINVAL;
 }
 
-static int hvuio_driver_size_parse(const char *name, const char *text,
-				   const struct hvuio_limits *limits, u32 *size)
-{
-	const char *why = hvuio_size_parse(text, limits, size);
-
-	if (!why)
-		return 0;
-	pr_err(HVUIO_SIZE_REFUSED, name, why, PAGE_SIZE, limits->min, limits->max);
-	return -EINVAL;
-}
-
 static ssize_t ring_size_show(struct device *device, struct device_attribute *attr, char *buf)
 {
 	struct hvuio_device *dev = dev_get_drvdata(device);
@@ -104,49 +93,33 @@ static ssize_t hvuio_buffer_store(struct device *device, const struct device_att
 	return ret ?: count;
 }
 
-static ssize_t hvuio_driver_buffer_store(const char *name, enum hvuio_map map, const char *buf,
-					 size_t count)
+static ssize_t recv_size_show(struct device *device, struct device_attribute *attr, char *buf)
 {
-	u32 size;
-	int ret = hvuio_driver_size_parse(name, buf, &hvuio_buffer_limits, &size);
+	struct hvuio_device *dev = dev_get_drvdata(device);
 
-	if (ret)
-		return ret;
-	hvuio_buffer_size_set(map, size);
-	return count;
+	return sysfs_emit(buf, "%u\n", READ_ONCE(dev->recv)->size);
 }
 
-/* recv_size and send_size, of a device and of the driver */
-#define HVUIO_BUFFER_ATTRS(_name, _map)								\
-static ssize_t _name##_size_show(struct device *device, struct device_attribute *attr, char *buf) \
-{												\
-	struct hvuio_device *dev = dev_get_drvdata(device);					\
-												\
-	return sysfs_emit(buf, "%u\n", READ_ONCE(dev->_name)->size);				\
-}												\
-												\
-static ssize_t _name##_size_store(struct device *device, struct device_attribute *attr,		\
-				  const char *buf, size_t count)				\
-{												\
-	return hvuio_buffer_store(device, attr, _map, buf, count);				\
-}												\
-static DEVICE_ATTR_RW(_name##_size);								\
-												\
-static ssize_t driver_##_name##_size_show(struct device_driver *driver, char *buf)		\
-{												\
-	return sysfs_emit(buf, "%u\n", hvuio_buffer_size(_map));				\
-}												\
-												\
-static ssize_t driver_##_name##_size_store(struct device_driver *driver, const char *buf,	\
-					   size_t count)					\
-{												\
-	return hvuio_driver_buffer_store(#_name "_size", _map, buf, count);			\
-}												\
-static struct driver_attribute hvuio_driver_##_name##_size =					\
-	__ATTR(_name##_size, 0644, driver_##_name##_size_show, driver_##_name##_size_store)
+static ssize_t recv_size_store(struct device *device, struct device_attribute *attr,
+			       const char *buf, size_t count)
+{
+	return hvuio_buffer_store(device, attr, HVUIO_MAP_RECV, buf, count);
+}
+static DEVICE_ATTR_RW(recv_size);
 
-HVUIO_BUFFER_ATTRS(recv, HVUIO_MAP_RECV);
-HVUIO_BUFFER_ATTRS(send, HVUIO_MAP_SEND);
+static ssize_t send_size_show(struct device *device, struct device_attribute *attr, char *buf)
+{
+	struct hvuio_device *dev = dev_get_drvdata(device);
+
+	return sysfs_emit(buf, "%u\n", READ_ONCE(dev->send)->size);
+}
+
+static ssize_t send_size_store(struct device *device, struct device_attribute *attr,
+			       const char *buf, size_t count)
+{
+	return hvuio_buffer_store(device, attr, HVUIO_MAP_SEND, buf, count);
+}
+static DEVICE_ATTR_RW(send_size);
 
 /* No lock: whoever has it may be waiting for the host, and that is when one wants to look. */
 static ssize_t state_show(struct device *device, struct device_attribute *attr, char *buf)
@@ -225,6 +198,17 @@ const struct attribute_group hvuio_device_group = {
 	.is_visible = hvuio_device_attr_is_visible,
 };
 
+static int hvuio_driver_size_parse(const char *name, const char *text,
+				   const struct hvuio_limits *limits, u32 *size)
+{
+	const char *why = hvuio_size_parse(text, limits, size);
+
+	if (!why)
+		return 0;
+	pr_err(HVUIO_SIZE_REFUSED, name, why, PAGE_SIZE, limits->min, limits->max);
+	return -EINVAL;
+}
+
 static ssize_t driver_ring_size_show(struct device_driver *driver, char *buf)
 {
 	return hvuio_ring_sizes_print(buf);
@@ -253,6 +237,44 @@ static ssize_t driver_ring_size_store(struct device_driver *driver, const char *
 
 static struct driver_attribute hvuio_driver_ring_size =
 	__ATTR(ring_size, 0644, driver_ring_size_show, driver_ring_size_store);
+
+static ssize_t hvuio_driver_buffer_store(const char *name, enum hvuio_map map, const char *buf,
+					 size_t count)
+{
+	u32 size;
+	int ret = hvuio_driver_size_parse(name, buf, &hvuio_buffer_limits, &size);
+
+	if (ret)
+		return ret;
+	hvuio_buffer_size_set(map, size);
+	return count;
+}
+
+static ssize_t driver_recv_size_show(struct device_driver *driver, char *buf)
+{
+	return sysfs_emit(buf, "%u\n", hvuio_buffer_size(HVUIO_MAP_RECV));
+}
+
+static ssize_t driver_recv_size_store(struct device_driver *driver, const char *buf, size_t count)
+{
+	return hvuio_driver_buffer_store("recv_size", HVUIO_MAP_RECV, buf, count);
+}
+
+static struct driver_attribute hvuio_driver_recv_size =
+	__ATTR(recv_size, 0644, driver_recv_size_show, driver_recv_size_store);
+
+static ssize_t driver_send_size_show(struct device_driver *driver, char *buf)
+{
+	return sysfs_emit(buf, "%u\n", hvuio_buffer_size(HVUIO_MAP_SEND));
+}
+
+static ssize_t driver_send_size_store(struct device_driver *driver, const char *buf, size_t count)
+{
+	return hvuio_driver_buffer_store("send_size", HVUIO_MAP_SEND, buf, count);
+}
+
+static struct driver_attribute hvuio_driver_send_size =
+	__ATTR(send_size, 0644, driver_send_size_show, driver_send_size_store);
 
 static struct attribute *hvuio_driver_attrs[] = {
 	&hvuio_driver_ring_size.attr,

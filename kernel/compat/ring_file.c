@@ -77,8 +77,8 @@ static int hvuio_ring_file_mmap(struct vmbus_channel *channel, struct vm_area_st
 #endif
 
 /*
- * Until 7.2 the kernel has one place for the size of all these files, for the one being made. Nothing
- * is taken under this lock.
+ * Until 7.2 the kernel has one place for the size of all these files, for the one being made.
+ * Nothing is taken under this lock.
  */
 #ifdef HVUIO_CHANNEL_HAS_MMAP_RING_BUFFER
 static DEFINE_MUTEX(hvuio_ring_file_mutex);
