@@ -113,9 +113,9 @@ function item(comment, declaration,    name, dash) {
 	if (comment !~ /^vmbus_/)
 		comment = toupper(substr(comment, 1, 1)) substr(comment, 2)
 	# The first line is a title there, a sentence here.
-	if (!sub(/[^.:)]\n/, "&\001", comment) && comment !~ /[.:]$/)
-		comment = comment "."
-	sub(/\n\001/, ".\n", comment)
+	dash = index(comment "\n", "\n")
+	if (substr(comment, 1, dash - 1) !~ /[.:]$/)
+		comment = substr(comment, 1, dash - 1) "." substr(comment, dash)
 	describe(comment)
 }
 

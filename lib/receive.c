@@ -121,6 +121,7 @@ int vmbus_peek(struct vmbus_channel *chan, struct vmbus_view *views, unsigned in
 	/* A copy that no store through @views can change, so that it stays in registers */
 	local.data = rx->data;
 	local.size = rx->size;
+	rx->released = 0;
 	index = rx->read;
 	left = rx->avail;
 	do {
@@ -154,9 +155,10 @@ int vmbus_release(struct vmbus_channel *chan, const struct vmbus_view *last)
 	if (unlikely(!index_ok(last->end, rx->size)))
 		return -EINVAL;
 	bytes = bytes_used(rx->read, last->end, rx->size);
-	if (unlikely(!bytes || bytes > rx->avail))
+	if (unlikely(!bytes || bytes > rx->avail || last->number <= rx->released))
 		return -EINVAL;
-	consume(chan, bytes, last->number);
+	consume(chan, bytes, last->number - rx->released);
+	rx->released = last->number;
 	return channel_check(chan);
 }
 

@@ -68,6 +68,7 @@ struct rx_ring {
 	uint32_t size;
 	uint32_t read;		/* our own; the shared one is never read back */
 	uint32_t avail;		/* bytes there by the write index seen last: there may be more */
+	uint32_t released;	/* packets of the last vmbus_peek() */
 	unsigned char *bounce;	/* for a packet that goes around the end */
 	counter packets, bytes, releases, signals;
 	counter errors;

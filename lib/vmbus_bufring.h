@@ -139,7 +139,8 @@ int vmbus_channel_open(const char *id, struct vmbus_channel **chan);
  * vmbus_channel_open_device() - opens the primary channel of a device
  *
  * The host sees the channel open with the first opener of the /dev/uioN file and close with the
- * last. The first opener finds both rings empty.
+ * last. The first opener finds both rings empty. The rings are for one channel at a time, of one
+ * process: a second one would take and overwrite the first one's packets, and nothing prevents it.
  *
  * Returns 0, or -ENXIO (no UIO driver has the device), -ENODEV (it went away), -EACCES or -EPERM,
  * -ENOMEM, -EPROTO (maps or attributes are not as uio_hv_generic makes them), -EIO (the indices in
@@ -228,8 +229,8 @@ struct vmbus_memory {
 	/*
 	 * A file descriptor that behaves like /dev/uioN: it is readable after the other side
 	 * signalled, read(2) of 4 bytes takes that, write(2) of 4 bytes signals the other side. A
-	 * non-blocking AF_UNIX stream socket pair does. End of file is a rescind. -1: no wait.
-	 * Stays the caller's.
+	 * non-blocking AF_UNIX stream socket pair does. End of file is a rescind. -1: no wait; set
+	 * it, because 0 is a descriptor too. Stays the caller's.
 	 */
 	int fd;
 
@@ -484,7 +485,8 @@ int vmbus_reserve(struct vmbus_channel *chan, size_t len, void **payload);
  * vmbus_commit() - queues the packet that was built; vmbus_flush() shows it to the host
  * @len: bytes of payload, no more than were reserved
  *
- * Returns 0, or -EINVAL (more than that, or nothing is reserved; a reservation stays), or -ENODEV.
+ * Returns 0, or -EINVAL (@len and what was reserved, each rounded up to 8: it is more; or nothing is
+ * reserved; a reservation stays), or -ENODEV.
  */
 int vmbus_commit(struct vmbus_channel *chan, uint16_t type, uint16_t flags, uint64_t transaction_id,
 		 size_t len);
@@ -559,6 +561,9 @@ struct vmbus_packet {
  * nothing more can be received, close); -ENODEV (rescinded: what is left in the ring is lost). For
  * an error @buf is untouched, but for -ENODEV, where it may have part of a packet and zeros. When
  * the host could not be signalled, the next call says so.
+ *
+ * A rescind is told by an interrupt. Who only polls, and never waits, calls vmbus_ack() now and then,
+ * which takes it; until then an empty ring stays -EAGAIN.
  */
 int vmbus_recv(struct vmbus_channel *chan, struct vmbus_packet *pkt, void *buf, size_t size);
 
@@ -616,7 +621,8 @@ int vmbus_peek(struct vmbus_channel *chan, struct vmbus_view *views, unsigned in
 
 /**
  * vmbus_release() - leaves packets behind, up to and including this one
- * @last: of the last vmbus_peek(), and nothing was received since
+ * @last: of the last vmbus_peek(), and nothing was received since; may be called again with a later
+ *	one of the same
  *
  * One publication, one decision whether the host waits for the room, for them all.
  *
@@ -673,7 +679,9 @@ int vmbus_xfer_ranges(const struct vmbus_view *view, size_t buffer_size, uint16_
  * then wait again: no wake-up is lost, none spins.
  *
  * Several threads may wait on a channel, each for what it may do: one of them sleeps for all. With
- * vmbus_ack() in another thread it does not mix.
+ * vmbus_ack() in another thread it does not mix. A signal ends only the wait of the one that sleeps:
+ * to end threads, let them wait with a timeout and look at a flag, or poll vmbus_fd() with an
+ * eventfd beside it.
  *
  * Returns the events that are ready, more than 0; or -ETIMEDOUT, -EINTR (a signal handler ran in the
  * thread, which slept for all),
