@@ -267,8 +267,8 @@ static int open_uio(const struct vmbus_device *dev, struct vmbus_channel **resul
 	int err;
 
 	if (!dev->uio)
-		return fail(-ENXIO, "%s: not bound to uio_hv_generic (driver: %s)", dev->instance,
-			    dev->driver ? dev->driver : "none");
+		return fail(-ENXIO, "%s: no UIO device: it has to be bound to uio_hv_generic (driver: %s)",
+			    dev->instance, dev->driver ? dev->driver : "none");
 	chan = channel_alloc();
 	if (!chan)
 		return fail(-ENOMEM, "out of memory");
