@@ -42,4 +42,11 @@ $(bench_dir)/hv.o: $(bench_dir)/peers/versions
 $(bench_dir)/ring: $(bench_objects) $(lib_a)
 	$(call link,-pthread $(bench_objects) $(lib_a) $(lib_uuid) -lm)
 
+# hv-fcopyd and the kernel tree's daemon, one after the other in the same guest
+.PHONY: bench-fcopy
+bench-fcopy: export O := $(abspath $(O))
+bench-fcopy:
+	$(Q)selftests/vm/run -o $(O)/vm/bench-fcopy fcopyd-bench@6.12
+	$(Q)sed -n 's/^# host: table //p' $(O)/vm/bench-fcopy/results.tap
+
 -include $(wildcard $(bench_dir)/*.d)

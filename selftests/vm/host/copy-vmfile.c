@@ -22,6 +22,7 @@ enum {
 static const char usage[] =
 	"usage: copy-vmfile [options] SOCKET FILE\n"
 	"       copy-vmfile [options] --generate BYTES:SEED --name NAME SOCKET\n"
+	"       copy-vmfile [options] --hostile SECONDS:SEED SOCKET\n"
 	"Copies a file to the guest, as Copy-VMFile does on a Hyper-V host.\n"
 	"  --name NAME           the file's name in the guest (default: that of FILE), UTF-8\n"
 	"  --directory DIR       its directory there (default: /tmp/)\n"
@@ -30,6 +31,8 @@ static const char usage[] =
 	"  --size BYTES          the size that is declared (default: the real one)\n"
 	"  --cancel-after BYTES  cancels when so many bytes are sent\n"
 	"  --generate BYTES:SEED sends reproducible bytes instead of a file\n"
+	"  --queue COUNT         so many parts of the file may wait in the ring for their answers (default: 1)\n"
+	"  --hostile SECONDS:SEED  messages that are changed, out of order and not waited for, so long\n"
 	"  --timeout SECONDS     for each answer and for the device to be opened (default: 60)\n"
 	"Prints what was negotiated, the status of each step, bytes, packets, seconds, MB/s, sha256, and last\n"
 	"\"status 0xHHHHHHHH (text)\". Exit status: 0 all statuses are 0, 1 one is not, 2 wrong use or no socket,\n"
@@ -129,6 +132,7 @@ static const struct {
 struct copy {
 	struct host host;
 	int timeout_ms;
+	unsigned int queue; /* WRITEs that may be under way */
 	uint64_t xid;
 	uint8_t transaction;
 	uint64_t packets;
@@ -220,14 +224,9 @@ static bool closed_or_packet(struct host *host, uint32_t unused)
 	return host->packets || !host->channel[0].open;
 }
 
-/*
- * One request, and the answer with its number; older answers are dropped. Returns the answer's
- * status.
- */
-static uint32_t call(struct copy *copy, const char *what, uint16_t type, const void *body,
-		     uint16_t size, struct host_packet **answer)
+static void post(struct copy *copy, const char *what, uint16_t type, const void *body,
+		 uint16_t size)
 {
-	int64_t deadline = host_now() + copy->timeout_ms;
 	struct {
 		struct ic ic;
 		uint8_t body[sizeof(struct write)];
@@ -253,11 +252,21 @@ static uint32_t call(struct copy *copy, const char *what, uint16_t type, const v
 
 	memcpy(request.body, body, size);
 	ret = host_send(&copy->host, &frame, &request, copy->timeout_ms);
+	if (ret)
+		fail_host(copy, ret, what);
 	copy->packets++;
-	while (!ret) {
+}
+
+/* The status of the answer to request @transaction; older answers are dropped. */
+static uint32_t take_answer(struct copy *copy, const char *what, uint16_t type, uint8_t transaction,
+			    struct host_packet **answer)
+{
+	int64_t deadline = host_now() + copy->timeout_ms;
+	int ret;
+
+	for (;;) {
 		struct host_packet *packet;
 		struct ic ic;
-		uint32_t status;
 
 		ret = host_wait(&copy->host, closed_or_packet, 0, "answered",
 				(int)(deadline - host_now()));
@@ -271,23 +280,29 @@ static uint32_t call(struct copy *copy, const char *what, uint16_t type, const v
 		if (packet->frame.len - packet->frame.arg < sizeof(ic))
 			fail(EXIT_GONE, what, "the answer is too short");
 		memcpy(&ic, packet->payload + packet->frame.arg, sizeof(ic));
-		if (ic.transaction != request.ic.transaction) {
+		if (ic.transaction != transaction) {
 			free(packet);
 			continue;
 		}
 		if (ic.type != type || ic.flags != (IC_TRANSACTION | IC_RESPONSE))
 			fail(EXIT_GONE, what,
 			     "the answer is of another type, or not marked as one");
-		status = ic.status;
 		if (answer)
 			*answer = packet;
 		else
 			free(packet);
-		return status;
+		return ic.status;
 	}
 	if (ret == -ETIMEDOUT)
 		host_error(&copy->host, ret, "no answer within %.0f s", copy->timeout_ms / 1000.0);
 	fail_host(copy, ret, what);
+}
+
+static uint32_t call(struct copy *copy, const char *what, uint16_t type, const void *body,
+		     uint16_t size, struct host_packet **answer)
+{
+	post(copy, what, type, body, size);
+	return take_answer(copy, what, type, (uint8_t)(copy->transaction - 1), answer);
 }
 
 /*
@@ -341,6 +356,22 @@ static uint32_t step(const char *name, uint32_t status)
 	return status;
 }
 
+/* The next part of the contents; 0 at their end. */
+static size_t take_fragment(struct copy *copy, uint64_t left, uint64_t offset, uint8_t *data)
+{
+	size_t len = left < FRAGMENT ? left : FRAGMENT;
+
+	if (copy->file) {
+		len = fread(data, 1, FRAGMENT, copy->file);
+		if (ferror(copy->file))
+			fail(EXIT_USAGE, "the source file", strerror(errno));
+	} else {
+		generate(copy->generated, offset, data, len);
+	}
+	memset(data + len, 0, FRAGMENT - len);
+	return len;
+}
+
 /*
  * Sends the contents; the first status that is not 0 ends it. Sets *cancelled when it came to that.
  */
@@ -348,38 +379,186 @@ static uint32_t send_contents(struct copy *copy, uint64_t size, uint64_t cancel_
 			      bool *cancelled, struct sha256_ctx *sha, uint64_t *sent)
 {
 	struct write body = { .header.operation = WRITE };
+	unsigned int under_way = 0;
+	bool more = true;
 	uint32_t status;
 
-	while (copy->file || *sent < size) {
-		size_t len = FRAGMENT;
-
-		if (*sent >= cancel_after) {
-			*cancelled = true;
-			return 0;
+	while (more || under_way) {
+		if (more && under_way < copy->queue) {
+			*cancelled = *sent >= cancel_after;
+			body.offset = *sent;
+			body.size = 0;
+			if (!*cancelled)
+				body.size = (uint32_t)take_fragment(copy, size - *sent, *sent,
+								    body.data);
+			more = body.size;
+			if (!more)
+				continue;
+			post(copy, "write", IC_FCOPY, &body, sizeof(body));
+			under_way++;
+			sha256_update(sha, body.size, body.data);
+			*sent += body.size;
+			continue;
 		}
-		if (copy->file) {
-			len = fread(body.data, 1, FRAGMENT, copy->file);
-			if (ferror(copy->file))
-				fail(EXIT_USAGE, "the source file", strerror(errno));
-			if (!len)
-				break;
-		} else {
-			len = size - *sent < len ? size - *sent : len;
-			generate(copy->generated, *sent, body.data, len);
-		}
-		body.offset = *sent;
-		body.size = (uint32_t)len;
-		memset(body.data + len, 0, FRAGMENT - len);
-		status = call(copy, "write", IC_FCOPY, &body, sizeof(body), NULL);
+		status = take_answer(copy, "write", IC_FCOPY,
+				     (uint8_t)(copy->transaction - under_way), NULL);
+		under_way--;
 		if (status) {
-			printf("write 0x%08x (%s) at %" PRIu64 "\n", status, message_of(status),
-			       *sent);
+			printf("write 0x%08x (%s) before %" PRIu64 "\n", status,
+			       message_of(status), *sent);
 			return status;
 		}
-		sha256_update(sha, len, body.data);
-		*sent += len;
 	}
 	return 0;
+}
+
+/* Hostile: the same messages each time for a seed. */
+
+struct chance {
+	uint64_t state;
+};
+
+static uint64_t draw(struct chance *chance)
+{
+	uint64_t z = chance->state += 0x9e3779b97f4a7c15u;
+
+	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+	z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+	return z ^ z >> 31;
+}
+
+static uint32_t below(struct chance *chance, uint32_t end)
+{
+	return (uint32_t)(draw(chance) % end);
+}
+
+union message {
+	struct {
+		struct ic ic;
+		union {
+			struct negotiate negotiate;
+			struct fcopy fcopy;
+			struct start start;
+			struct write write;
+		} PACKED;
+	} PACKED;
+	uint8_t bytes[16000];
+};
+
+/* A message that could be a good one, of a copy of a few fragments; returns its length. */
+static uint32_t make_message(struct copy *copy, struct chance *chance, const struct start *start,
+			     union message *m)
+{
+	static const uint64_t sizes[] = { 0, 1, FRAGMENT, 20000, 1u << 30, UINT64_MAX };
+	uint32_t size, kind = below(chance, 16);
+
+	memset(m, 0, sizeof(*m));
+	m->ic = (struct ic){ .pipe_flags = 1, .framework = copy->framework, .type = IC_FCOPY,
+			     .service = copy->service, .transaction = (uint8_t)draw(chance),
+			     .flags = IC_TRANSACTION | IC_REQUEST };
+	switch (kind) {
+	case 0:
+		m->ic.type = IC_NEGOTIATE;
+		m->negotiate = (struct negotiate){ 2, 2, 0, { { 1, 0 }, { 3, 0 }, { 1, 0 }, { 1, 1 } } };
+		size = sizeof(m->negotiate);
+		break;
+	case 1 ... 4:
+		m->start = *start;
+		m->start.name[0] = (uint16_t)('a' + below(chance, 8));
+		m->start.flags = below(chance, 4);
+		m->start.size = sizes[below(chance, sizeof(sizes) / sizeof(sizes[0]))];
+		size = sizeof(m->start);
+		break;
+	case 5 ... 11:
+		m->write.header.operation = WRITE;
+		m->write.offset = below(chance, 4) * FRAGMENT;
+		m->write.size = below(chance, 4) ? FRAGMENT : below(chance, FRAGMENT + 1);
+		size = sizeof(m->write);
+		break;
+	default:
+		m->fcopy.operation = kind == 12 ? CANCEL : COMPLETE;
+		size = sizeof(m->fcopy);
+	}
+	m->ic.size = (uint16_t)size;
+	m->ic.pipe_size = (uint32_t)sizeof(m->ic) - 8 + size;
+	return (uint32_t)sizeof(m->ic) + size;
+}
+
+/* Changes one message in two; returns the new length. */
+static uint32_t change(struct chance *chance, union message *m, uint32_t len)
+{
+	uint32_t how = below(chance, 16);
+
+	switch (how) {
+	case 0 ... 3: /* bytes, most of them where the lengths and numbers are */
+		for (uint32_t i = below(chance, 8) + 1; i; i--)
+			m->bytes[below(chance, below(chance, 2) ? 84 : len)] ^= (uint8_t)draw(chance);
+		return len;
+	case 4:
+		return below(chance, len + 1);
+	case 5:
+		return len + below(chance, (uint32_t)sizeof(*m) - len);
+	case 6:
+		m->ic.pipe_size = (uint32_t)draw(chance);
+		return len;
+	case 7: /* any units for names */
+		for (uint32_t at = sizeof(m->ic); at < len; at++)
+			m->bytes[at] = (uint8_t)draw(chance);
+		m->fcopy.operation = below(chance, 5);
+		return len;
+	default:
+		return len;
+	}
+}
+
+static void be_hostile(struct copy *copy, int64_t seconds, uint64_t seed, const struct start *start)
+{
+	int64_t until = host_now() + seconds * 1000;
+	struct chance chance = { seed };
+	struct frame sync = { .op = FRAME_SYNC };
+	uint64_t sent = 0, answers = 0;
+	static union message m;
+	int ret = 0;
+
+	while (!ret && host_now() < until) {
+		struct frame frame = { .op = FRAME_PACKET, .type = PACKET_INBAND, .xid = draw(&chance) };
+		struct host_packet *packet;
+
+		frame.len = change(&chance, &m, make_message(copy, &chance, start, &m));
+		if (!below(&chance, 32)) {
+			frame.type = (uint16_t)below(&chance, 16);
+			frame.flags = (uint16_t)below(&chance, 4);
+		}
+		/* Or no packet at all, but bytes in the ring */
+		if (!below(&chance, 64)) {
+			frame.op = FRAME_PACKET_RAW;
+			frame.len = (below(&chance, 32) + 2) * 8;
+			for (uint32_t at = 0; at < frame.len; at++)
+				m.bytes[at] = (uint8_t)below(&chance, below(&chance, 2) ? 8 : 256);
+		}
+		ret = host_send(&copy->host, &frame, m.bytes, copy->timeout_ms);
+		sent++;
+		/* Several in the ring at a time, but not ever more on the way */
+		if (!ret && !below(&chance, 6))
+			ret = host_request(&copy->host, &sync, NULL, NULL, 0, NULL, copy->timeout_ms);
+		while (!ret && copy->host.packets) {
+			ret = host_take_packet(&copy->host, &packet, 0);
+			free(packet);
+			answers++;
+		}
+	}
+	while (!ret) {
+		struct host_packet *packet;
+
+		ret = host_take_packet(&copy->host, &packet, 2000);
+		if (!ret) {
+			free(packet);
+			answers++;
+		}
+	}
+	if (ret != -ETIMEDOUT)
+		fail_host(copy, ret, "hostile");
+	printf("hostile seed %" PRIu64 " messages %" PRIu64 " answers %" PRIu64 "\n", seed, sent, answers);
 }
 
 static uint64_t number(const char *option, const char *text, char end)
@@ -404,15 +583,17 @@ int main(int argc, char **argv)
 		{ "size", required_argument, NULL, 's' },
 		{ "cancel-after", required_argument, NULL, 'x' },
 		{ "generate", required_argument, NULL, 'g' },
+		{ "hostile", required_argument, NULL, 'H' },
+		{ "queue", required_argument, NULL, 'q' },
 		{ "timeout", required_argument, NULL, 't' },
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 },
 	};
-	struct copy copy = { .timeout_ms = 60000 };
+	struct copy copy = { .timeout_ms = 60000, .queue = 1 };
 	struct start start = { .header.operation = START };
 	struct fcopy end = { .operation = COMPLETE };
 	uint64_t size = 0, declared = 0, cancel_after = UINT64_MAX, sent = 0;
-	const char *name = NULL, *directory = "/tmp/", *generated = NULL, *wrong;
+	const char *name = NULL, *directory = "/tmp/", *generated = NULL, *hostile = NULL, *wrong;
 	bool has_declared = false, cancelled = false;
 	uint16_t units[NAME_UNITS] = { 0 };
 	uint8_t digest[SHA256_DIGEST_SIZE];
@@ -447,6 +628,14 @@ int main(int argc, char **argv)
 		case 'g':
 			generated = optarg;
 			break;
+		case 'H':
+			hostile = optarg;
+			break;
+		case 'q':
+			copy.queue = (unsigned int)number("--queue", optarg, 0);
+			if (!copy.queue || copy.queue > 100)
+				fail(EXIT_USAGE, "--queue", "1 to 100 are possible");
+			break;
 		case 't':
 			copy.timeout_ms = (int)(number("--timeout", optarg, 0) * 1000);
 			break;
@@ -458,14 +647,16 @@ int main(int argc, char **argv)
 			return EXIT_USAGE;
 		}
 	}
-	if (argc - optind != (generated ? 1 : 2) || (generated && !name)) {
+	if (hostile)
+		name = "a";
+	if (argc - optind != (generated || hostile ? 1 : 2) || (generated && (hostile || !name))) {
 		fputs(usage, stderr);
 		return EXIT_USAGE;
 	}
 	if (generated) {
 		size = number("--generate", generated, ':');
 		copy.generated = number("--generate", strchr(generated, ':') + 1, 0);
-	} else {
+	} else if (!hostile) {
 		const char *path = argv[optind + 1];
 		struct stat info;
 
@@ -494,6 +685,15 @@ int main(int argc, char **argv)
 	if (ret)
 		fail(EXIT_USAGE, "connect", copy.host.error);
 	negotiate(&copy);
+	if (hostile) {
+		be_hostile(&copy, (int64_t)number("--hostile", hostile, ':'),
+			   number("--hostile", strchr(hostile, ':') + 1, 0), &start);
+		/* Whatever the guest has agreed to meanwhile */
+		copy.host.channel[0].note = 0;
+		negotiate(&copy);
+		host_disconnect(&copy.host);
+		return 0;
+	}
 
 	sha256_init(&sha);
 	copy.packets = 0;

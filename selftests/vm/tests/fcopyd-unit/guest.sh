@@ -7,6 +7,9 @@ lines() { journalctl -u hv-fcopyd --no-pager -o cat "$@" | grep -c .; }
 check "hv-fcopyd runs" within 40 running
 printf 'owner=nobody\nmode=0640\n' >/etc/hyperv-uio/fcopyd.conf.d/10-test.conf
 check "systemctl reload" systemctl reload hv-fcopyd
+# chattr +i: FS_IOC_SETFLAGS, FS_IMMUTABLE_FL
+mkdir /srv/fixed
+check "immutable directory: there is one" perl -e 'open(my $d, "<", "/srv/fixed"); my $f = pack("L!", 0x10); ioctl($d, 0x40086602, $f) or die $!'
 say ready
 check "systemctl status shows bytes, percent and MB/s" \
 	within 30 status_text '^StatusText=Receiving /srv/new/big: [0-9]+ of 6000000 bytes, [0-9]+%, [0-9.]+ MB/s$'
@@ -19,6 +22,7 @@ hear copied
 check "owner and mode of a new file" test "$(stat -c %U:%a /srv/new/big)" = nobody:640
 check "the file that was replaced is the new one" test "$(stat -c %s /srv/old)" = 3000
 check "a new file without a configured mode has 0644" test "$(stat -c %U:%a /srv/plain)" = root:644
+check "immutable directory: nothing is in it" test -z "$(ls -A /srv/fixed)"
 check "systemctl status: it waits again" within 5 status_text '^StatusText=Waiting'
 check "journal: four files received" test "$(lines FCOPY_EVENT=received)" = 4
 check "journal: one refused, and why" test "$(lines FCOPY_EVENT=refused FCOPY_STATUS=0x80070050 ERRNO=17 FCOPY_FILE=/srv/old)" = 1
@@ -33,7 +37,11 @@ check "a faulty configuration keeps it from starting" within 10 sh -c 'systemctl
 check "and the journal has file, line and reason" \
 	sh -c "journalctl -u hv-fcopyd --no-pager | grep -q '20-bad.conf:1: unknown key .colour'"
 rm /etc/hyperv-uio/fcopyd.conf.d/20-bad.conf
+say stopped
+hear tried
 systemctl start hv-fcopyd
 check "without it, it runs" within 10 running
+sleep 2
+check "service off: nothing comes of that copy later" test ! -e /srv/late
 say again
 hear end

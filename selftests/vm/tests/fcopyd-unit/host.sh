@@ -8,7 +8,14 @@ copy_vmfile fcopy --generate 5000:1 --name plain --directory /srv/ >plain.out 2>
 copy_vmfile fcopy --generate 5000:1 --name old --directory /srv/ >old.out 2>&1 || note "$(cat old.out)"
 copy_vmfile fcopy --generate 5000:1 --name old --directory /srv/ >exists.out 2>&1
 copy_vmfile fcopy --generate 3000:1 --name old --directory /srv/ --overwrite >forced.out 2>&1 || note "$(cat forced.out)"
+check "immutable directory: access denied" sh -c '! "$@" >fixed.out 2>&1 && grep -q "^status 0x80070005" fixed.out' sh \
+	"$bin/copy-vmfile" --timeout 60 fcopy.sock --generate 5000:1 --name file --directory /srv/fixed
 tell copied
+guest_says stopped || exit 1
+# Nobody has the device open.
+check "service off: the copy fails" sh -c '"$@" >late.out 2>&1; test $? = 3' sh \
+	"$bin/copy-vmfile" --timeout 3 fcopy.sock --generate 5000:1 --name late --directory /srv/
+tell tried
 guest_says again || exit 1
 copy_vmfile fcopy --generate 5000:1 --name last --directory /srv/ >last.out 2>&1
 check "copies after it was stopped and started" grep -q '^status 0x00000000' last.out

@@ -21,10 +21,10 @@ moment() { sleep "$(awk -v "seed=$(od -An -N2 -tu2 /dev/urandom)" "BEGIN { print
 ok=0x00000000
 
 guest_says ready || exit 1
-is $ok "a new file" 5000 --name first --directory /tmp/in
-is 0x80070050 "a file that exists" 6000 --name first --directory /tmp/in
+is $ok "basic: a new file" 5000 --name first --directory /tmp/in
+is 0x80070050 "exists: without -Force" 6000 --name first --directory /tmp/in
 is $ok "another new file" 5000 --name forced --directory /tmp/in/
-is $ok "one that exists, with -Force" 7000 --name forced --directory /tmp/in --overwrite
+is $ok "overwrite: one that exists, with -Force" 7000 --name forced --directory /tmp/in --overwrite
 is 0x80070150 "a directory of that name" 5000 --name sub --directory /tmp/in --overwrite
 is $ok "into a directory, with a slash" 5000 --name slash --directory /tmp/in/sub/
 is $ok "into a directory, without" 5000 --name plain --directory /tmp/in/sub

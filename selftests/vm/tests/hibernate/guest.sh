@@ -4,13 +4,17 @@ class=7d3c5a10-41b2-4f0e-9a6c-0d5b1e2f3a44
 nic_class=f8615163-df3e-46c5-913f-f2d2f965ed0e
 programs=/usr/libexec/hyperv-uio/selftests/uio
 modprobe uio_hv_generic
-for id in $class $nic_class; do echo "$id" >/sys/bus/vmbus/drivers/uio_hv_generic/new_id; done
+for id in $class $nic_class $fcopy_class; do echo "$id" >/sys/bus/vmbus/drivers/uio_hv_generic/new_id; done
 maps() { [ "$(ls -d "$(vmbus_device "$1")"/uio/uio*/maps/map* 2>/dev/null | wc -l)" = "$2" ]; }
 rings() { [ "$(ls -d "$(vmbus_device $class)"/channels/*/ring 2>/dev/null | wc -l)" = "$1" ]; }
 hibernate() { echo disk >/sys/power/state; }
 
 check "the device is bound" within 10 maps $class 3
 check "so is a NIC, with its buffers" within 10 maps $nic_class 5
+within 10 maps "$fcopy_class" 3
+hv-fcopyd --foreground 2>/tmp/fcopyd.log &
+daemon=$!
+check "hv-fcopyd waits" within 20 sh -c 'hv-fcopyd --status | grep -q "^state=waiting"'
 # Suspends and resumes every device, and VMBus itself, without writing an image.
 echo platform >/sys/power/pm_test
 
@@ -23,12 +27,24 @@ for round in 1 2; do
 	check "the program was told: $(tail -n 1 /tmp/echo.log)" grep -q '^end No such device' /tmp/echo.log
 	say "awake $round"
 done
+wait $daemon
+status=$?
+check "hv-fcopyd ended with its device (exit status $status): $(tail -n 1 /tmp/fcopyd.log)" \
+	sh -c "test $status = 0 && grep -q 'ending: the host took the device back' /tmp/fcopyd.log"
+# As its unit does
+hv-fcopyd --foreground 2>/tmp/fcopyd.log &
+daemon=$!
+say copy
+hear copied
+check "a file is there after two sleeps" test "$(stat -c %s /tmp/file)" = 100000
+kill $daemon
+wait $daemon
 hear "sleep closed"
 check "closed, it hibernates and comes back" hibernate
-check "both are still bound" sh -c "test $(ls -d /sys/bus/vmbus/drivers/uio_hv_generic/*-*-* | wc -l) = 2"
+check "all are still bound" sh -c "test $(ls -d /sys/bus/vmbus/drivers/uio_hv_generic/*-*-* | wc -l) = 3"
 check "the NIC opens" "$programs/open_close" $nic_class 1
 "$programs/vmbus_echo" $class >/tmp/echo.log 2>&1 &
 pid=$!
 wait $pid
 check "the sub-channels went with the last close" within 10 rings 1
-check "rmmod takes both away" rmmod uio_hv_generic
+check "rmmod takes them away" rmmod uio_hv_generic

@@ -10,6 +10,9 @@ for round in 1 2; do
 	check "the guest leaves the VMBus, and takes the offer again" watched
 	guest_says "awake $round" || exit 1
 done
+guest_says copy || exit 1
+check "hv-fcopyd copies after two sleeps" copy_vmfile fcopy --generate 100000:1 --name file --directory /tmp
+tell copied
 watch device wait-reset wait-offered
 tell "sleep closed"
 check "and again" watched

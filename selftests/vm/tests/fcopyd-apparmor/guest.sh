@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=sh disable=SC2154
+aa=/sys/kernel/security/apparmor
+mount -t securityfs securityfs /sys/kernel/security
+modprobe hv_utils
+check "vmbus-bind binds the device" /usr/lib/udev/vmbus-bind --all
+# The kernel takes a profile in one write.
+check "the kernel takes the profile" dd if=/apparmor/profile of=$aa/.load bs=1M
+check "it is there" grep -q '^hv-fcopyd (enforce)' $aa/profiles
+denied() { dmesg | grep -c 'apparmor="DENIED"'; }
+mkdir -p /var/lib /srv
+hv-fcopyd --foreground >/tmp/fcopyd.log 2>&1 &
+daemon=$!
+check "hv-fcopyd waits" within 20 sh -c 'hv-fcopyd --status | grep -q "^state=waiting"'
+check "it is confined" grep -q '^hv-fcopyd (enforce)' /proc/$daemon/attr/current
+say ready
+hear copied
+check "the files are there" test -s /srv/x/y/a -a -s /file -a -s /usr/local/bin/a
+check "nothing that it asked for was denied: $(denied)" test "$(denied)" = 0
+kill $daemon
+wait $daemon
+check "hv-fcopyd ended cleanly (exit status $?)" test $? = 0

@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=sh disable=SC2154
+modprobe hv_utils
+check "vmbus-bind binds the device" /usr/lib/udev/vmbus-bind --all
+argument() { sed -n "s/.*bench\.$1=\([0-9]*\).*/\1/p" /proc/cmdline; }
+note "seed $(argument seed) (FCOPYD_SEED=$(argument seed) repeats it)"
+mkdir -p /tmp/in
+echo allow=/tmp/in >/tmp/fcopyd.conf
+: >/tmp/stamp
+sleep 1
+LD_LIBRARY_PATH=/hostile UBSAN_OPTIONS=print_stacktrace=1 /hostile/hv-fcopyd --foreground --config=/tmp/fcopyd.conf \
+	--state-dir=/tmp/state --run-dir=/tmp/run >/tmp/fcopyd.log 2>&1 &
+pid=$!
+say "ready $(argument seconds):$(argument seed)"
+hear over
+check "it runs" kill -0 $pid
+say alive
+hear copied
+check "the last copy is there" test "$(stat -c %s /tmp/in/good)" = 50000
+kill $pid
+wait $pid
+status=$?
+check "it ends cleanly (exit status $status)" test $status = 0
+check "no checker has reported anything" sh -c '! grep -E "Sanitizer|runtime error" /tmp/fcopyd.log'
+[ $status = 0 ] || tail -n 30 /tmp/fcopyd.log | while read -r line; do note "$line"; done
+made() { find / /tmp -xdev -type f -newer /tmp/stamp ! -path '/proc/*' ! -path '/tmp/in/*' ! -name '*.out' ! -name fcopyd.log; }
+check "no file was made outside of the only directory that is allowed" test -z "$(made)"
+note "$(find /tmp/in | wc -l) entries in it, $(grep -c . /tmp/fcopyd.log) lines of log: $(grep -c receiving /tmp/fcopyd.log) copies begun, $(grep -c ' received ' /tmp/fcopyd.log) received"

@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=sh disable=SC2154,SC2086
+conf=/tmp/fcopyd.conf
+modprobe -a hv_utils ext4
+# In an order that their dependencies allow, sooner or later
+for _ in 1 2 3 4; do
+	for module in /long/modules/"$(uname -r)"/*.ko; do insmod "$module" 2>/dev/null; done
+done
+check "vmbus-bind binds the device" /usr/lib/udev/vmbus-bind --all
+mkdir -p /tmp/in /tmp/ext4 /tmp/fat /tmp/ro /tmp/whole
+zcat /long/quota.img.gz >/tmp/ext4.img
+truncate -s 32M /tmp/fat.img
+mkdosfs /tmp/fat.img
+mount -t ext4 -o loop,usrquota /tmp/ext4.img /tmp/ext4
+mount -t vfat -o loop /tmp/fat.img /tmp/fat
+mount -t tmpfs -o ro tmpfs /tmp/ro
+device=$(sed -n 's|^\(/dev/loop[0-9]*\) /tmp/ext4 .*|\1|p' /proc/mounts)
+check "an ext4 with quotas, in which root may have 8 MiB and nobody 512 KiB" sh -c "/long/quota $device 0 8192 && /long/quota $device 65534 512"
+check "and a FAT" grep -q " /tmp/fat vfat " /proc/mounts
+seed=$(sed -n 's/.*bench\.seed=\([0-9]*\).*/\1/p' /proc/cmdline)
+note "seed $seed (FCOPYD_SEED=$seed repeats its moments)"
+say seed $seed
+
+start() {
+	/long/quota run hv-fcopyd --foreground --config=$conf --state-dir=/tmp/state >>/tmp/fcopyd.log 2>&1 &
+	daemon=$!
+	within 30 has '^state=waiting' || note "it does not wait: $(tail -n 1 /tmp/fcopyd.log)"
+}
+end() {
+	kill $daemon
+	wait $daemon
+}
+has() { hv-fcopyd --status | grep -q "$1"; }
+leftovers() { find /tmp/in /tmp/ext4 /tmp/fat -name '.hv-fcopyd.*' | wc -l; }
+# The file that copies replaced at random moments is one version or the other, and nothing between them.
+whole() { cmp -s "$1" /tmp/whole/1 || cmp -s "$1" /tmp/whole/2; }
+moments() { awk -v seed=$1 'BEGIN { srand(seed); for (i = 0; i < 20; i++) print int(rand() * 1500) * 1000 }'; }
+
+: >$conf
+start
+say ready
+hear refused
+check "nothing is left of what was refused" test "$(ls -A /tmp/ro; cd /tmp/ext4 && find . -name '*big*')$(leftovers)" = 0
+end
+echo owner=65534 >$conf
+start
+say owner
+hear owned
+check "nor of what its owner may not have" test "$(cd /tmp/ext4 && find . -name '*owned*')$(leftovers)" = 0
+end
+: >$conf
+start
+say versions
+hear versions
+cp /tmp/whole/1 /tmp/ext4/k
+cp /tmp/whole/1 /tmp/fat/k
+say "sha $(sha256sum /tmp/whole/1 /tmp/whole/2 | cut -d' ' -f1 | tr '\n' ' ')"
+end
+
+i=0 partial='' found=0 kept=0
+for moment in $(moments $seed); do
+	i=$((i + 1))
+	start
+	[ "$(leftovers)" = 0 ] || kept=$((kept + 1))
+	say "up $i"
+	hear "go $i"
+	usleep $moment
+	kill -KILL $daemon
+	wait $daemon
+	hear "ended $i"
+	found=$((found + $(leftovers)))
+	for file in /tmp/ext4/k /tmp/fat/k; do whole $file || partial="$partial $i:$file"; done
+done
+note "killed 20 times, after $(moments $seed | sed 's/000$//' | tr '\n' ' ')ms: $(grep -c receiving /tmp/fcopyd.log) copies had begun, $found left a file for the next start"
+check "killed at 20 moments, each file is whole: ${partial:-all of them}" test -z "$partial"
+start
+check "and after each start nothing is left beside them" test "$kept$(leftovers)$(ls -A /tmp/state | wc -l)" = 000
+
+say toggles
+partial='' statuses=''
+for i in $(seq 20); do
+	hear "taken $i"
+	wait $daemon
+	statuses="$statuses$?"
+	for file in /tmp/ext4/k /tmp/fat/k; do whole $file || partial="$partial $i:$file"; done
+	kept=$((kept + $(leftovers)))
+	within 30 /usr/lib/udev/vmbus-bind --all >/dev/null 2>&1
+	start
+	say "again $i"
+done
+note "taken back 20 times: $(grep -c 'the host took the device back after' /tmp/fcopyd.log) times in a copy"
+check "taken back at 20 moments, it ends with 0 each time ($statuses)" test "$statuses" = 00000000000000000000
+check "each file is whole: ${partial:-all of them}" test -z "$partial"
+check "nothing is left beside them" test "$kept$(ls -A /tmp/state | wc -l)" = 00
+
+hear big
+check "256 MB have arrived" test "$(stat -c %s /tmp/in/big)" = 268435456
+say "big $(sha256sum </tmp/in/big | cut -d' ' -f1)"
+peak=$(sed -n 's/^VmHWM:[^0-9]*\([0-9]*\).*/\1/p' /proc/$daemon/status)
+check "hv-fcopyd has never had more than 5 MiB of memory ($peak KiB)" test "$peak" -lt 5120

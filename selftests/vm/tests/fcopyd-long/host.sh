@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=sh
+size=1000000
+status() { sed -n 's/^status \(0x[0-9a-f]*\).*/\1/p' "$1"; }
+# is STATUS DESCRIPTION OPTIONS...
+is() {
+	wanted=$1 what=$2
+	shift 2
+	copy_vmfile fcopy "$@" >is.out 2>&1
+	check "$what: $wanted" test "$(status is.out)" = "$wanted" || note "$(tail -n 1 is.out)"
+}
+now() { cut -d. -f1 /proc/uptime; }
+seed=$(guest_says seed | sed 's/^seed //') || exit 1
+moments() { awk -v "seed=$1" 'BEGIN { srand(seed); for (i = 0; i < 20; i++) printf "%.3f ", rand() * 1.2 }'; }
+
+guest_says ready || exit 1
+is 0x80070005 "a read-only file system" --generate 5000:1 --name big --directory /tmp/ro
+is 0x80070070 "more than the quota of root" --generate 10000000:1 --name big --directory /tmp/ext4
+is 0x80070070 "more than the disk has" --generate 40000000:1 --name big --directory /tmp/fat
+tell refused
+guest_says owner || exit 1
+is 0x80070070 "more than the quota of its owner" --generate 1000000:1 --name owned --directory /tmp/ext4
+tell owned
+guest_says 'versions' || exit 1
+sums=''
+for i in 1 2; do
+	copy_vmfile fcopy --generate $size:$i --name $i --directory /tmp/whole >version.out 2>&1 || note "$(tail -n 1 version.out)"
+	sums="$sums$(sed -n 's/^sha256 //p' version.out) "
+done
+tell versions
+said=$(guest_says sha | sed 's/^sha //')
+check "SHA-256 of two versions" test "$said" = "$sums"
+
+# begin N: a copy of a version over the other
+begin() {
+	where=/tmp/ext4
+	[ $(($1 % 2)) = 0 ] || where=/tmp/fat
+	"$bin/copy-vmfile" --timeout 30 fcopy.sock --generate "$size:$(($1 / 2 % 2 + 1))" --name k --overwrite --directory $where >"$2$1.out" 2>&1 &
+	copy=$!
+}
+longest=0
+for i in $(seq 20); do
+	guest_says "up $i" >/dev/null || exit 1
+	begun=$(now)
+	begin "$i" killed
+	tell "go $i"
+	wait $copy
+	took=$(($(now) - begun))
+	[ $took -le $longest ] || longest=$took
+	tell "ended $i"
+done
+note "how the host's program ended: $(tail -q -n 1 killed*.out | sed 's/.*: //' | sort | uniq -c | tr -s ' \n' ' ')"
+check "none of the host's programs waited in vain (the longest ended after $longest s)" test $longest -lt 30
+
+guest_says toggles >/dev/null || exit 1
+i=0
+for moment in $(moments "$seed"); do
+	i=$((i + 1))
+	begin $i taken
+	sleep "$moment"
+	# One program at a time has the device.
+	kill -9 $copy 2>/dev/null
+	wait $copy 2>/dev/null
+	vmbus_host fcopy rescind wait-released offer >toggle.out 2>&1 || note "toggle $i: $(cat toggle.out)"
+	tell "taken $i"
+	guest_says "again $i" >/dev/null || exit 1
+done
+
+copy_vmfile fcopy --generate 268435456:3 --name big --directory /tmp/in >big.out 2>&1
+check "256 MB are copied" test "$(status big.out)" = 0x00000000 || note "$(tail -n 1 big.out)"
+note "$(sed -n 's/^MB\/s //p' big.out) MB/s"
+tell big
+said=$(guest_says big | sed 's/^big //')
+check "SHA-256 of what was sent and of what arrived" test "$said" = "$(sed -n 's/^sha256 //p' big.out)"
