@@ -558,15 +558,20 @@ static int do_drain(struct script *s)
 	return ret;
 }
 
-static int do_none(struct script *s)
+/* The next packet, within the milliseconds that the command names */
+static int take_packet_within(struct script *s, struct host_packet **packet)
 {
-	struct host_packet *packet;
 	uint64_t ms;
 	int ret = take_number(s, 1, UINT64_MAX, 86400000, &ms);
 
-	if (ret)
-		return ret;
-	ret = host_take_packet(&s->host, &packet, (int)ms);
+	return ret ? ret : host_take_packet(&s->host, packet, (int)ms);
+}
+
+static int do_none(struct script *s)
+{
+	struct host_packet *packet;
+	int ret = take_packet_within(s, &packet);
+
 	if (ret == -ETIMEDOUT)
 		return 0;
 	if (ret)
@@ -580,12 +585,8 @@ static int do_none(struct script *s)
 static int do_show(struct script *s)
 {
 	struct host_packet *packet;
-	uint64_t ms;
-	int ret = take_number(s, 1, UINT64_MAX, 86400000, &ms);
+	int ret = take_packet_within(s, &packet);
 
-	if (ret)
-		return ret;
-	ret = host_take_packet(&s->host, &packet, (int)ms);
 	if (ret == -ETIMEDOUT) {
 		printf("packet none\n");
 		return 0;
