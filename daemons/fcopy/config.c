@@ -281,16 +281,17 @@ static void on_line(struct reader *reader, char *line, size_t length)
 	on_key(reader, trim(key), trim(value));
 }
 
-/* Where root writes must not be for somebody else to say. */
-static int check_writers(const char *path, const struct stat *st)
+/* Where root writes must not be for somebody else to say. @type: S_IFREG or S_IFDIR */
+static int check_writers(const char *path, const struct stat *st, mode_t type)
 {
-	if (!S_ISREG(st->st_mode)) {
-		log_line(LOG_ERR, "%s: not a file", path);
+	if ((st->st_mode & S_IFMT) != type) {
+		log_line(LOG_ERR, "%s: not a %s", path, type == S_IFDIR ? "directory" : "file");
 		return -EINVAL;
 	}
 	if ((st->st_uid != 0 && st->st_uid != geteuid()) || (st->st_mode & 022)) {
-		log_line(LOG_ERR, "%s: can be written by others than root: it must belong to root, and be writable "
-			 "by its owner only", path);
+		log_line(LOG_ERR, "%s: can be written by others than root (owner %u, mode %04o): it must belong to "
+			 "root, and be writable by its owner only", path, (unsigned int)st->st_uid,
+			 (unsigned int)(st->st_mode & 07777));
 		return -EPERM;
 	}
 	return 0;
@@ -314,7 +315,7 @@ static int read_file(const char *path, bool must_exist, struct policy *policy)
 		reader.err = -errno;
 		goto err_read;
 	}
-	reader.err = check_writers(path, &st);
+	reader.err = check_writers(path, &st, S_IFREG);
 	if (reader.err)
 		goto out_close;
 	file = fdopen(fd, "r");
@@ -355,7 +356,13 @@ static int read_folder(const char *folder, struct policy *policy)
 	struct dirent **entries;
 	char path[PATH_MAX];
 	int err = 0, one, n;
+	struct stat st;
 
+	if (stat(folder, &st) == 0) {
+		err = check_writers(folder, &st, S_IFDIR);
+		if (err)
+			return err;
+	}
 	n = scandir(folder, &entries, is_conf, alphasort);
 	if (n < 0) {
 		if (errno == ENOENT)

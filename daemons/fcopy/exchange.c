@@ -16,6 +16,13 @@ void exchange_init(struct exchange *exchange, struct vmbus_channel *channel, int
 	session_init(&exchange->session, state, policy);
 }
 
+void exchange_reopen(struct exchange *exchange, struct vmbus_channel *channel)
+{
+	exchange->channel = channel;
+	exchange->waiting = false;
+	session_restart(&exchange->session);
+}
+
 unsigned int exchange_events(const struct exchange *exchange)
 {
 	/* One at a time: while an answer waits, its request's bytes are still in the buffer. */

@@ -23,6 +23,9 @@ struct exchange {
 void exchange_init(struct exchange *exchange, struct vmbus_channel *channel, int state,
 		   const struct policy *policy);
 
+/** exchange_reopen() - the host begins anew, on @channel: what was under way has ended, the totals stay */
+void exchange_reopen(struct exchange *exchange, struct vmbus_channel *channel);
+
 /** exchange_events() - what to arm the channel for: VMBUS_WAIT_RECV or VMBUS_WAIT_SEND */
 unsigned int exchange_events(const struct exchange *exchange);
 

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* hv-fcopyd: takes the files that Copy-VMFile on a Hyper-V host sends to this guest. */
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -135,6 +137,10 @@ static void parse(int argc, char **argv, struct options *options)
 			options->config);
 		exit(EX_USAGE);
 	}
+	if (options->status && options->check_config) {
+		fprintf(stderr, "hv-fcopyd: --status and --check-config exclude each other\n");
+		exit(EX_USAGE);
+	}
 	if (class && instance) {
 		fprintf(stderr, "hv-fcopyd: --class and --device exclude each other\n");
 		exit(EX_USAGE);
@@ -174,17 +180,30 @@ static void reload_policy(const struct options *options)
 	notify_ready();
 }
 
+static bool has_vmbus(void)
+{
+	struct vmbus_device **list;
+	int n = vmbus_devices_list(NULL, &list);
+
+	if (n >= 0)
+		vmbus_devices_free(list);
+	return n != -ENODEV;
+}
+
 /* Returns an exit code, 0 when the device is open. */
 static int open_device(const struct options *options, struct vmbus_channel **channel)
 {
 	int err = vmbus_channel_open(options->device, channel);
+	char *why;
 
 	switch (err) {
 	case 0:
 		return 0;
 	case -ENODEV:
-		log_line(LOG_NOTICE, "%s; is Guest Service Interface switched on for this machine?",
-			 vmbus_error());
+		why = strdup(vmbus_error());
+		log_line(LOG_NOTICE, "%s%s", why ? why : strerror(ENODEV), has_vmbus() ?
+			 "; is Guest Service Interface switched on for this machine?" : "");
+		free(why);
 		return EX_UNAVAILABLE;
 	case -ENXIO:
 		log_line(LOG_NOTICE, "%s; it must be bound to uio_hv_generic", vmbus_error());
@@ -272,6 +291,40 @@ static void farewell(void)
 	}
 }
 
+/*
+ * A machine that was suspended comes back with the device bound, but without the channel that was
+ * open. The attribute tells this from a rescind, until the device is closed.
+ */
+static bool is_lost_to_suspend(const struct vmbus_device *device)
+{
+	char path[PATH_MAX], state[8] = "";
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/uio_hv_generic/state", vmbus_device_sysfs(device));
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	if (read(fd, state, sizeof(state) - 1) < 0)
+		state[0] = '\0';
+	close(fd);
+	return !strcmp(state, "lost\n");
+}
+
+/* Returns an exit code, 0 when the device is open again. */
+static int open_again(const struct options *options, struct vmbus_channel **channel)
+{
+	int code;
+
+	vmbus_channel_close(*channel);
+	*channel = NULL;
+	code = open_device(options, channel);
+	if (code)
+		return code;
+	exchange_reopen(&exchange, *channel);
+	log_line(LOG_INFO, "the machine was suspended; waiting for Copy-VMFile again");
+	return 0;
+}
+
 /* Returns an exit code. */
 static int print_status(const struct options *options)
 {
@@ -350,9 +403,16 @@ int main(int argc, char **argv)
 	progress_open(options.run_dir, vmbus_device_path(device));
 	notify_ready();
 
-	end = serve(signals, &options);
-	code = 0;
-	if (end > 0) {
+	while ((end = serve(signals, &options)) == -ENODEV &&
+	       is_lost_to_suspend(vmbus_channel_device(channel))) {
+		transfer_discard(&exchange.session.transfer, end, "the machine was suspended");
+		code = open_again(&options, &channel);
+		if (code)
+			break;
+	}
+	if (code) {
+		notify_stopping("The device could not be opened again");
+	} else if (end > 0) {
 		notify_stopping("Told to stop");
 		farewell();
 		log_line(LOG_INFO, "ending: %s", strsignal(end));
@@ -364,7 +424,8 @@ int main(int argc, char **argv)
 	} else {
 		notify_stopping("Failed");
 		transfer_discard(&exchange.session.transfer, end, strerror(-end));
-		log_line(LOG_ERR, "%s: %s", vmbus_device_path(device), strerror(-end));
+		log_line(LOG_ERR, "%s: %s", vmbus_device_path(vmbus_channel_device(channel)),
+			 strerror(-end));
 		code = EX_IOERR;
 	}
 	progress_close();

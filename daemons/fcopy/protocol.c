@@ -47,6 +47,13 @@ void session_init(struct session *session, int state, const struct policy *polic
 	transfer_init(&session->transfer, state, policy);
 }
 
+void session_restart(struct session *session)
+{
+	session->agreed = false;
+	session->failure = 0;
+	session->failure_told = false;
+}
+
 /* A copy without a name that could be shown */
 static void refuse(struct session *session, int error, const char *reason)
 {

@@ -43,6 +43,9 @@ struct session {
 /** session_init() - before the host has said anything; @state and @policy as for transfer_init() */
 void session_init(struct session *session, int state, const struct policy *policy);
 
+/** session_restart() - the host has forgotten what it said; a copy must have ended, the totals stay */
+void session_restart(struct session *session);
+
 /**
  * session_answer() - does what a message asks for, and turns it into the answer, in place
  * @message: the payload of an in-band packet

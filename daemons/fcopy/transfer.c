@@ -118,6 +118,26 @@ static int open_file(struct transfer *transfer)
 	return err;
 }
 
+static int set_owner(struct transfer *transfer, const struct stat *replaced)
+{
+	struct stat st;
+	uid_t uid;
+	gid_t gid;
+
+	if (fstat(transfer->file, &st) < 0)
+		return -errno;
+	/* What the policy leaves open is as the file was made, also when the one to replace has gone since. */
+	if (transfer->uid == (uid_t)-1)
+		transfer->uid = st.st_uid;
+	if (transfer->gid == (gid_t)-1)
+		transfer->gid = st.st_gid;
+	uid = S_ISREG(replaced->st_mode) ? replaced->st_uid : transfer->uid;
+	gid = S_ISREG(replaced->st_mode) ? replaced->st_gid : transfer->gid;
+	if (st.st_uid == uid && st.st_gid == gid)
+		return 0;
+	return fchown(transfer->file, uid, gid) < 0 ? -errno : 0;
+}
+
 static int reserve(int file, uint64_t size, const struct policy *policy)
 {
 	struct statvfs fs;
@@ -239,6 +259,10 @@ int transfer_start(struct transfer *transfer, const char *directory, const char 
 	err = open_file(transfer);
 	if (err)
 		goto err_refused;
+	/* It is the owner's quota that the room is taken from. */
+	err = set_owner(transfer, &st);
+	if (err)
+		goto err_refused;
 	err = reserve(transfer->file, size, transfer->policy);
 	if (err)
 		goto err_refused;
@@ -294,30 +318,18 @@ err_discard:
 	return err;
 }
 
-/* Owner first: fchown() would clear bits of the mode. */
-static int set_attributes(struct transfer *transfer, const struct stat *replaced)
+/* After set_owner(), which clears bits of it */
+static int set_mode(struct transfer *transfer, const struct stat *replaced)
 {
-	uid_t uid = transfer->uid;
-	gid_t gid = transfer->gid;
 	mode_t mode = 0644, mask;
-	struct stat st;
 
 	mask = umask(0);
 	umask(mask);
 	mode &= ~mask;
 	if (transfer->mode >= 0)
 		mode = transfer->mode;
-
-	if (S_ISREG(replaced->st_mode)) {
+	if (S_ISREG(replaced->st_mode))
 		mode = replaced->st_mode & 0777;
-		uid = replaced->st_uid;
-		gid = replaced->st_gid;
-	}
-	if (fstat(transfer->file, &st) < 0)
-		return -errno;
-	if (((uid != (uid_t)-1 && st.st_uid != uid) || (gid != (gid_t)-1 && st.st_gid != gid)) &&
-	    fchown(transfer->file, uid, gid) < 0)
-		return -errno;
 	return fchmod(transfer->file, mode) < 0 ? -errno : 0;
 }
 
@@ -392,7 +404,9 @@ int transfer_complete(struct transfer *transfer)
 	err = check_target(transfer, &replaced);
 	if (err)
 		goto err_discard;
-	err = set_attributes(transfer, &replaced);
+	err = set_owner(transfer, &replaced);
+	if (!err)
+		err = set_mode(transfer, &replaced);
 	if (err)
 		goto err_discard;
 	if (fsync(transfer->file) < 0) {

@@ -206,7 +206,21 @@ static void files_of_others_refused(void)
 	if (geteuid() == 0) {
 		expect(chown("conf", 65534, 65534) == 0);
 		expect_int(config_load(in("conf"), true, &policy), -EPERM);
-		expect(strstr(logged, "can be written by others"));
+		expect(strstr(logged, "can be written by others than root (owner 65534, mode 0644)"));
+		expect(chown("conf", 0, 0) == 0);
+	}
+	/* Who can write to the folder can bring a file of root's into it. */
+	mkdir("conf.d", 0755);
+	expect(chmod("conf.d", 0757) == 0);
+	expect_int(config_load(in("conf"), true, &policy), -EPERM);
+	expect(strstr(logged, "conf.d: can be written by others"));
+	expect(chmod("conf.d", 0775) == 0);
+	expect_int(config_load(in("conf"), true, &policy), -EPERM);
+	expect(chmod("conf.d", 0755) == 0);
+	expect_int(config_load(in("conf"), true, &policy), 0);
+	if (geteuid() == 0) {
+		expect(chown("conf.d", 65534, 0) == 0);
+		expect_int(config_load(in("conf"), true, &policy), -EPERM);
 	}
 }
 
@@ -220,7 +234,8 @@ static void what_is_no_file(void)
 	expect_int(config_load(in("fifo"), false, &policy), -EINVAL);
 	expect_int(load("mode=0600"), 0);
 	make_file("conf.d", "");
-	expect_int(load("mode=0600"), -ENOTDIR);
+	expect_int(load("mode=0600"), -EINVAL);
+	expect(strstr(logged, "conf.d: not a directory"));
 }
 
 static void printed_as_it_is_read(void)

@@ -20,6 +20,7 @@ int fcopyd_main(int argc, char **argv);
 int test_channel_open(const char *id, struct vmbus_channel **channel);
 const struct vmbus_device *test_channel_device(const struct vmbus_channel *channel);
 const char *test_device_name(const struct vmbus_device *device);
+const char *test_device_sysfs(const struct vmbus_device *device);
 int sd_journal_sendv(const struct iovec *iov, int n);
 int sd_notify(int unset, const char *state);
 int sd_notifyf(int unset, const char *format, ...);
@@ -47,10 +48,16 @@ static struct message request, answer;
 static int told[2];
 static pid_t daemon_pid;
 
+/* What the second and the third opening find, after the machine slept; without them the device has gone. */
+static struct vmbus_channel *later_guests[2], *later_hosts[2];
+
 int test_channel_open(const char *id, struct vmbus_channel **channel)
 {
-	*channel = guest;
-	return 0;
+	static unsigned int opened;
+
+	*channel = opened == 0 ? guest : opened <= 2 ? later_guests[opened - 1] : NULL;
+	opened++;
+	return *channel ? 0 : -ENODEV;
 }
 
 const struct vmbus_device *test_channel_device(const struct vmbus_channel *channel)
@@ -61,6 +68,11 @@ const struct vmbus_device *test_channel_device(const struct vmbus_channel *chann
 const char *test_device_name(const struct vmbus_device *device)
 {
 	return "(a test)";
+}
+
+const char *test_device_sysfs(const struct vmbus_device *device)
+{
+	return "device";
 }
 
 /* Not into the journal of the machine: what the daemon says is on standard error. */
@@ -124,9 +136,13 @@ static void begin_test(void)
 				 arguments[4], arguments[5], NULL };
 
 		vmbus_channel_close(host);
+		for (int i = 0; i < 2; i++)
+			vmbus_channel_close(later_hosts[i]);
 		_exit(fcopyd_main(6, argv));
 	}
 	vmbus_channel_close(guest);
+	for (int i = 0; i < 2; i++)
+		vmbus_channel_close(later_guests[i]);
 	/* main() blocks the signals before it says so. */
 #if HAVE_SYSTEMD
 	expect(says("READY=1"));
@@ -345,6 +361,50 @@ static void device_taken_back_in_a_copy(void)
 	end_test(0);
 }
 
+/* As the module has it when a machine was suspended while the device was open */
+static void device_state(const char *text)
+{
+	mkdir("device", 0755);
+	mkdir("device/uio_hv_generic", 0755);
+	unlink("device/uio_hv_generic/state");
+	make_file("device/uio_hv_generic/state", text);
+}
+
+static void device_opened_again_after_a_sleep(void)
+{
+	size_t page = sysconf(_SC_PAGESIZE);
+
+	for (int i = 0; i < 2; i++)
+		expect_int(vmbus_channel_pair(page > 4096 ? 2 * page : 5 * page, &later_guests[i],
+					      &later_hosts[i]), 0);
+	begin_test();
+	begin_copy();
+	device_state("lost\n");
+	for (int i = 0; i < 2; i++) {
+		vmbus_channel_close(host);
+		host = later_hosts[i];
+		/* Nothing is left of the copy, the host begins with its versions, and the totals go on. */
+		expect(STATUS("state=waiting\n", i ? "files=1\nbytes=10\nfailed=1\n" : "files=0\nbytes=0\nfailed=1\n"));
+		start_message(&request, in("to"), "b", OVER_WRITE, 10);
+		expect_int(ask(), E_NOT_CONNECTED);
+		begin_copy();
+		write_message(&request, 5, "56789", 5);
+		expect_int(ask(), S_OK);
+		end_message(&request, COMPLETE);
+		expect_int(ask(), S_OK);
+		unlink("to/made/a");
+	}
+	/* The fourth opening finds none. */
+	vmbus_channel_close(host);
+	host = NULL;
+	expect_int(end_of_daemon(), 69);
+	memset(later_guests, 0, sizeof(later_guests));
+	memset(later_hosts, 0, sizeof(later_hosts));
+	device_state("open\n");
+	rmdir("to/made");
+	end_test(0);
+}
+
 static void forgotten_copy_is_discarded(void)
 {
 	int i;
@@ -504,6 +564,7 @@ int main(void)
 	test(device_taken_back_in_a_copy);
 	test(forgotten_copy_is_discarded);
 	test(device_taken_back_while_idle);
+	test(device_opened_again_after_a_sleep);
 	test(told_to_stop_while_the_ring_is_full);
 	test_variant(killed_at_any_moment, "unnamed files", false);
 	test_variant(killed_at_any_moment, "named files", true);

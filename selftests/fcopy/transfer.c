@@ -485,6 +485,47 @@ static void mode_and_owner_of_the_policy(void)
 	end_test(1);
 }
 
+/* So that the room is taken from the owner's quota, and a refusal comes before the data. */
+static void owner_from_the_start(void)
+{
+	struct stat st;
+
+	if (geteuid() != 0)
+		skip("not root");
+	begin_test();
+	policy.uid = 65534;
+	policy.gid = 65533;
+	expect_int(start("a", 0, 3), 0);
+	expect(fstat(transfer.file, &st) == 0);
+	expect(st.st_uid == 65534 && st.st_gid == 65533);
+	expect_int(st.st_mode & 07777, 0600);
+	transfer_discard(&transfer, -ECANCELED, "the test goes on");
+	policy = (struct policy)POLICY_DEFAULTS;
+
+	make_file("to/a", "old");
+	expect(chown("to/a", 65533, 65534) == 0);
+	expect_int(start("a", TRANSFER_OVERWRITE, 3), 0);
+	expect(fstat(transfer.file, &st) == 0);
+	expect(st.st_uid == 65533 && st.st_gid == 65534);
+	/* It is a new file when the one to replace has gone meanwhile, */
+	expect_int(transfer_write(&transfer, 0, "abc", 3), 0);
+	expect(unlink("to/a") == 0);
+	expect_int(transfer_complete(&transfer), 0);
+	expect(stat("to/a", &st) == 0);
+	expect(st.st_uid == 0 && st.st_gid == 0);
+	expect_int(st.st_mode & 07777, 0644);
+	/* and replaces one that has come. */
+	expect_int(start("b", TRANSFER_OVERWRITE, 3), 0);
+	expect_int(transfer_write(&transfer, 0, "abc", 3), 0);
+	make_file("to/b", "old");
+	expect(chown("to/b", 65533, 65534) == 0 && chmod("to/b", 0640) == 0);
+	expect_int(transfer_complete(&transfer), 0);
+	expect(stat("to/b", &st) == 0);
+	expect(st.st_uid == 65533 && st.st_gid == 65534);
+	expect_int(st.st_mode & 07777, 0640);
+	end_test(2);
+}
+
 static void largest_size_of_the_policy(void)
 {
 	begin_test();
@@ -752,6 +793,7 @@ static void all(const char *how, int avoid)
 	test_variant(read_only_directory, how, avoid);
 	test_variant(immutable_directory, how, avoid);
 	test_variant(mode_and_owner_of_the_policy, how, avoid);
+	test_variant(owner_from_the_start, how, avoid);
 	test_variant(file_size_limit, how, avoid);
 	test_variant(disk_full, how, avoid);
 	test_variant(file_system_without_a_size, how, avoid);

@@ -80,3 +80,17 @@ copy_vmfile() {
 	shift
 	"$bin/copy-vmfile" --timeout "$timeout" "$device.sock" "$@"
 }
+
+# status_is STATUS FILE: whether copy_vmfile, whose words are in the file, ended with it; what is refused must be refused before
+# any data is sent.
+status_is() {
+	grep -q "^status $1 " "$2" && { [ "$1" = 0x00000000 ] || grep -qx 'bytes 0' "$2"; }
+}
+
+# copy_is STATUS DESCRIPTION OPTIONS...: a copy to the device fcopy, and how it has to end: one result
+copy_is() {
+	wanted=$1 what=$2
+	shift 2
+	copy_vmfile fcopy "$@" >copy.out 2>&1
+	check "$what: $wanted" status_is "$wanted" copy.out || note "$(tr '\n' ';' <copy.out)"
+}

@@ -450,7 +450,10 @@ static uint32_t make_message(struct copy *copy, struct chance *chance, const str
 			     union message *m)
 {
 	static const uint64_t sizes[] = { 0, 1, FRAGMENT, 20000, 1u << 30, UINT64_MAX };
+	static const char *const elsewhere[] = { "/", "/tmp", "/tmp/in/../", "/tmp/in/sub", "/proc/self",
+						 "/sys/kernel", "/dev", "/etc/", "//tmp//in", "tmp", "" };
 	uint32_t size, kind = below(chance, 16);
+	uint16_t units[NAME_UNITS] = { 0 };
 
 	memset(m, 0, sizeof(*m));
 	m->ic = (struct ic){ .pipe_flags = 1, .framework = copy->framework, .type = IC_FCOPY,
@@ -467,6 +470,11 @@ static uint32_t make_message(struct copy *copy, struct chance *chance, const str
 		m->start.name[0] = (uint16_t)('a' + below(chance, 8));
 		m->start.flags = below(chance, 4);
 		m->start.size = sizes[below(chance, sizeof(sizes) / sizeof(sizes[0]))];
+		if (!below(chance, 4)) {
+			to_utf16(elsewhere[below(chance, sizeof(elsewhere) / sizeof(elsewhere[0]))],
+				 units, NAME_UNITS);
+			memcpy(m->start.directory, units, sizeof(units));
+		}
 		size = sizeof(m->start);
 		break;
 	case 5 ... 11:
@@ -511,6 +519,9 @@ static uint32_t change(struct chance *chance, union message *m, uint32_t len)
 	}
 }
 
+/* A guest that takes nothing out of its ring for so long, or has closed the device, has been brought down. */
+#define HOSTILE_PATIENCE_MS 60000
+
 static void be_hostile(struct copy *copy, int64_t seconds, uint64_t seed, const struct start *start)
 {
 	int64_t until = host_now() + seconds * 1000;
@@ -536,11 +547,15 @@ static void be_hostile(struct copy *copy, int64_t seconds, uint64_t seed, const 
 			for (uint32_t at = 0; at < frame.len; at++)
 				m.bytes[at] = (uint8_t)below(&chance, below(&chance, 2) ? 8 : 256);
 		}
-		ret = host_send(&copy->host, &frame, m.bytes, copy->timeout_ms);
+		ret = host_send(&copy->host, &frame, m.bytes, HOSTILE_PATIENCE_MS);
 		sent++;
 		/* Several in the ring at a time, but not ever more on the way */
 		if (!ret && !below(&chance, 6))
-			ret = host_request(&copy->host, &sync, NULL, NULL, 0, NULL, copy->timeout_ms);
+			ret = host_request(&copy->host, &sync, NULL, NULL, 0, NULL, HOSTILE_PATIENCE_MS);
+		if (!copy->host.channel[0].open)
+			fail(EXIT_GONE, "hostile", "the guest has closed the device");
+		if (ret)
+			fail_host(copy, ret, "hostile");
 		while (!ret && copy->host.packets) {
 			ret = host_take_packet(&copy->host, &packet, 0);
 			free(packet);

@@ -20,3 +20,7 @@ check "nothing that it asked for was denied: $(denied)" test "$(denied)" = 0
 kill $daemon
 wait $daemon
 check "hv-fcopyd ended cleanly (exit status $?)" test $? = 0
+# Without this, nothing above would show that anything can be denied.
+check "what it does not need is denied: /proc/version" \
+	sh -c 'hv-fcopyd --check-config --config=/proc/version 2>&1 | grep -q "/proc/version: Permission denied"'
+check "and the kernel says so" test "$(denied)" = 1

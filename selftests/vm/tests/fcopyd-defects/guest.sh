@@ -67,8 +67,7 @@ look_n() { state; }
 look_o() { state; }
 look_p() {
 	[ $who = upstream ] || within 20 dead
-	state
-	if alive; then echo "$(($(busy))) $(lines failed)"; else echo 0 0; fi
+	look_v
 }
 look_q() { state; }
 look_r() {
@@ -83,9 +82,8 @@ look_s() { for map in "$device"/channels/*/ring; do echo "$(stat -c %s "$map") $
 look_t() { grep -c fcopy /upstream/not-on-arm64; }
 look_u() { size /tmp/in/u; }
 look_v() {
-	echo disk >/sys/power/state
-	sleep 3
-	look_p
+	state
+	if alive; then echo "$(($(busy))) $(lines failed)"; else echo 0 0; fi
 }
 
 for who in upstream ours; do
@@ -99,6 +97,12 @@ for who in upstream ours; do
 			say "paused $who"
 			hear "go on $who"
 			kill -CONT $pid
+		fi
+		if [ $letter = v ]; then
+			hear "sleep $who"
+			echo disk >/sys/power/state
+			sleep 3
+			say "awake $who"
 		fi
 		hear "look $who $letter"
 		# Not in a process of its own, which could not wait for the daemon

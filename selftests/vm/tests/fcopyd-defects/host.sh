@@ -105,8 +105,12 @@ say_t() { :; }
 judge_t() { bad=$([ "$facts" = 0 ] || echo 1) text="arm64: left out by its Makefile"; }
 say_u() { said=$(ask "$(start u 0 100)" "$(write 1099511627776 3)"); }
 judge_u() { bad=$([ "$facts" = none ] || [ "$facts" -le 100 ] || echo 1) text="WRITE at 1 TiB into a file of 100 bytes: $(word 2 "$said"), file: $facts"; }
-say_v() { :; }
-judge_v() { bad=$([ "${facts%% 0 0}" = "status 0" ] || echo 1) text="the machine hibernates: $(gone)"; }
+say_v() {
+	tell "sleep $who"
+	guest_says "awake $who" >/dev/null || exit 1
+	said=$(copy --name v)
+}
+judge_v() { bad=$([ "$said" = 0x00000000 ] || echo 1) text="the machine hibernates: $(gone); a copy after it: ${said:-none}"; }
 
 for who in upstream ours; do
 	# The other does not answer everything.

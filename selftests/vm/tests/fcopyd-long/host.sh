@@ -1,25 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 size=1000000
-status() { sed -n 's/^status \(0x[0-9a-f]*\).*/\1/p' "$1"; }
-# is STATUS DESCRIPTION OPTIONS...
-is() {
-	wanted=$1 what=$2
-	shift 2
-	copy_vmfile fcopy "$@" >is.out 2>&1
-	check "$what: $wanted" test "$(status is.out)" = "$wanted" || note "$(tail -n 1 is.out)"
-}
 now() { cut -d. -f1 /proc/uptime; }
-seed=$(guest_says seed | sed 's/^seed //') || exit 1
+seed=$(guest_says seed) || exit 1
+seed=${seed#seed }
 moments() { awk -v "seed=$1" 'BEGIN { srand(seed); for (i = 0; i < 20; i++) printf "%.3f ", rand() * 1.2 }'; }
 
 guest_says ready || exit 1
-is 0x80070005 "a read-only file system" --generate 5000:1 --name big --directory /tmp/ro
-is 0x80070070 "more than the quota of root" --generate 10000000:1 --name big --directory /tmp/ext4
-is 0x80070070 "more than the disk has" --generate 40000000:1 --name big --directory /tmp/fat
+copy_is 0x80070005 "a read-only file system" --generate 5000:1 --name big --directory /tmp/ro
+copy_is 0x80070070 "more than the quota of root" --generate 10000000:1 --name big --directory /tmp/ext4
+copy_is 0x80070070 "more than the disk has" --generate 40000000:1 --name big --directory /tmp/fat
 tell refused
 guest_says owner || exit 1
-is 0x80070070 "more than the quota of its owner" --generate 1000000:1 --name owned --directory /tmp/ext4
+copy_is 0x80070070 "more than the quota of its owner" --generate 1000000:1 --name owned --directory /tmp/ext4
 tell owned
 guest_says 'versions' || exit 1
 sums=''
@@ -67,7 +60,7 @@ for moment in $(moments "$seed"); do
 done
 
 copy_vmfile fcopy --generate 268435456:3 --name big --directory /tmp/in >big.out 2>&1
-check "256 MB are copied" test "$(status big.out)" = 0x00000000 || note "$(tail -n 1 big.out)"
+check "256 MB are copied" status_is 0x00000000 big.out || note "$(tail -n 1 big.out)"
 note "$(sed -n 's/^MB\/s //p' big.out) MB/s"
 tell big
 said=$(guest_says big | sed 's/^big //')

@@ -26,6 +26,14 @@ check "immutable directory: nothing is in it" test -z "$(ls -A /srv/fixed)"
 check "systemctl status: it waits again" within 5 status_text '^StatusText=Waiting'
 check "journal: four files received" test "$(lines FCOPY_EVENT=received)" = 4
 check "journal: one refused, and why" test "$(lines FCOPY_EVENT=refused FCOPY_STATUS=0x80070050 ERRNO=17 FCOPY_FILE=/srv/old)" = 1
+# Suspends and resumes every device, and VMBus itself, without writing an image.
+echo platform >/sys/power/pm_test
+check "the machine hibernates and comes back" sh -c 'echo disk >/sys/power/state'
+check "the same hv-fcopyd waits again" within 20 sh -c \
+	'test "$(systemctl show -p NRestarts --value hv-fcopyd)" = 0 && journalctl -u hv-fcopyd --no-pager | grep -q "the machine was suspended; waiting"'
+say awake
+hear slept
+check "and copies" test "$(stat -c %s /srv/slept)" = 5000
 pid=$(systemctl show -p MainPID --value hv-fcopyd)
 check "three capabilities" grep -q '^CapBnd:.*0000000b$' "/proc/$pid/status"
 check "a filter of system calls" grep -q '^Seccomp:.*2$' "/proc/$pid/status"
@@ -42,6 +50,6 @@ hear tried
 systemctl start hv-fcopyd
 check "without it, it runs" within 10 running
 sleep 2
-check "service off: nothing comes of that copy later" test ! -e /srv/late
+check "service off: nothing comes of that copy later" sh -c 'test ! -e /srv/late && ! journalctl -u hv-fcopyd --no-pager | grep -q /srv/late'
 say again
 hear end

@@ -9,11 +9,14 @@ copy_vmfile fcopy --generate 5000:1 --name old --directory /srv/ >old.out 2>&1 |
 copy_vmfile fcopy --generate 5000:1 --name old --directory /srv/ >exists.out 2>&1
 copy_vmfile fcopy --generate 3000:1 --name old --directory /srv/ --overwrite >forced.out 2>&1 || note "$(cat forced.out)"
 check "immutable directory: access denied" sh -c '! "$@" >fixed.out 2>&1 && grep -q "^status 0x80070005" fixed.out' sh \
-	"$bin/copy-vmfile" --timeout 60 fcopy.sock --generate 5000:1 --name file --directory /srv/fixed
+	"$bin/copy-vmfile" --timeout "$timeout" fcopy.sock --generate 5000:1 --name file --directory /srv/fixed
 tell copied
+guest_says awake || exit 1
+copy_vmfile fcopy --generate 5000:1 --name slept --directory /srv/ >slept.out 2>&1 || note "$(cat slept.out)"
+tell slept
 guest_says stopped || exit 1
-# Nobody has the device open.
-check "service off: the copy fails" sh -c '"$@" >late.out 2>&1; test $? = 3' sh \
+check "service off: the copy fails, as nobody has the device open" \
+	sh -c '"$@" >late.out 2>&1; test $? = 3 && grep -q "was not opened by the guest" late.out' sh \
 	"$bin/copy-vmfile" --timeout 3 fcopy.sock --generate 5000:1 --name late --directory /srv/
 tell tried
 guest_says again || exit 1

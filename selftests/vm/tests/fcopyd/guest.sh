@@ -17,6 +17,7 @@ start() {
 moment() { usleep $(($(od -An -N2 -tu2 /dev/urandom) % $1 * 1000)); }
 whole() { [ ! -e "/tmp/in/$1" ] || [ "$(stat -c %s "/tmp/in/$1")" = $size ]; }
 leftovers() { find /tmp -name '.hv-fcopyd.*'; }
+read_again() { [ "$(grep -c 'read its configuration again' /tmp/fcopyd.log)" = "$1" ]; }
 has() { hv-fcopyd --status | grep -q "$1"; }
 
 start
@@ -33,10 +34,12 @@ check "it has never had more than 5 MiB of memory ($peak KiB)" test "$peak" -lt 
 
 echo enable=no >$conf
 kill -HUP $daemon
+within 20 read_again 1
 say off
 hear refused
 printf 'mode=0600\n' >$conf
 kill -HUP $daemon
+within 20 read_again 2
 say on
 hear copied
 check "a reload changed the mode" test "$(stat -c %a /tmp/in/private)" = 600

@@ -6,11 +6,17 @@ for round in 1 2; do
 	check "the guest opens it, and messages come back" host wait-open "send 64 1000" "echo 1000 xid"
 	check "sub-channels on demand" host "offer-sub 2" "channel 2" wait-open
 	watch device wait-reset wait-offered
+	if [ $round = 2 ]; then
+		"$bin/copy-vmfile" --timeout 60 fcopy.sock --generate 50000000:1 --name late --directory /tmp >late.out 2>&1 &
+		late=$!
+	fi
 	tell "sleep $round"
 	check "the guest leaves the VMBus, and takes the offer again" watched
 	guest_says "awake $round" || exit 1
 done
 guest_says copy || exit 1
+wait $late
+note "the copy that was under way when the machine slept: $(tail -n 1 late.out)"
 check "hv-fcopyd copies after two sleeps" copy_vmfile fcopy --generate 100000:1 --name file --directory /tmp
 tell copied
 watch device wait-reset wait-offered
