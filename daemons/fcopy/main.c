@@ -336,7 +336,8 @@ static int print_status(const struct options *options)
 		printf("state=stopped\n");
 		return NOT_RUNNING;
 	}
-	fprintf(stderr, "hv-fcopyd: %s/status: %s\n", options->run_dir, strerror(-err));
+	fprintf(stderr, "hv-fcopyd: %s/status: %s\n", options->run_dir,
+		err == -EBADMSG ? "not a status file" : strerror(-err));
 	return EX_NOINPUT;
 }
 

@@ -63,7 +63,7 @@ device() { # [DRIVER]
 	echo "{$instance}" >"$work/sys/bus/vmbus/devices/$instance/device_id"
 }
 
-ktap_set_plan 15
+ktap_set_plan 18
 
 run --help
 is_status 0 "usage: hv-fcopyd"
@@ -93,6 +93,17 @@ run -n --class=fcopy --device=$instance
 is_status 64 "exclude each other"
 result "class and device"
 
+run --status --check-config
+is_status 64 "--status and --check-config exclude each other"
+result "status and check of the configuration"
+
+mkdir "$work/run"
+echo nonsense >"$work/run/status"
+run --status --run-dir="$work/run"
+is_status 66 "$work/run/status: not a status file"
+result "status file that is none"
+rm "$work/run/status"
+
 run --status --run-dir="$work/run"
 is_status 3 "state=stopped"
 result "status where none runs"
@@ -117,6 +128,10 @@ is_status 78 "$conf: No such file"
 result "configuration that was asked for is missing"
 
 : >"$conf"
+run -n
+is_status 69 "no VMBus" && ! is_status 69 "Guest Service" >/dev/null && [ "$(echo "$out" | wc -l)" = 1 ]
+result "no VMBus: one line, which blames no host"
+
 mkdir -p "$work/sys/bus/vmbus/devices"
 run -n
 is_status 69 "Guest Service Interface" && [ "$(echo "$out" | wc -l)" = 1 ]

@@ -15,7 +15,7 @@ for round in 1 2; do
 	guest_says "awake $round" || exit 1
 done
 guest_says copy || exit 1
-wait $late
+wait "$late"
 note "the copy that was under way when the machine slept: $(tail -n 1 late.out)"
 check "hv-fcopyd copies after two sleeps" copy_vmfile fcopy --generate 100000:1 --name file --directory /tmp
 tell copied
