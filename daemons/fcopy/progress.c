@@ -127,7 +127,7 @@ int progress_update(const struct transfer *transfer)
 	    told.failed == transfer->totals.failed &&
 	    (!active || told.received == transfer->received))
 		return -1;
-	clock_gettime(CLOCK_MONOTONIC, &now);
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
 	passed = (now.tv_sec - told.at.tv_sec) * 1000ll + (now.tv_nsec - told.at.tv_nsec) / 1000000;
 	/* One copy after the other is as much of a flood as one that goes on. */
 	if (told.once && told.active && passed < INTERVAL_MS)

@@ -18,22 +18,25 @@
 /* Data is sent to the disk in steps of this many bytes, so that COMPLETE need not wait for all. */
 #define FLUSH_STEP (8u << 20)
 
+/* Looked at with every packet: reading the fine one leaves the VM, where its clock is no TSC. */
+#define IDLE_CLOCK CLOCK_MONOTONIC_COARSE
+
 void transfer_init(struct transfer *transfer, int state, const struct policy *policy)
 {
 	*transfer = (struct transfer){ .file = -1, .dir = -1, .state = state, .policy = policy };
 }
 
-static double seconds_since(const struct timespec *begun)
+static double seconds_since(const struct timespec *begun, clockid_t clock)
 {
 	struct timespec now;
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
+	clock_gettime(clock, &now);
 	return (now.tv_sec - begun->tv_sec) + (now.tv_nsec - begun->tv_nsec) / 1e9;
 }
 
 uint64_t transfer_usec(const struct transfer *transfer)
 {
-	return seconds_since(&transfer->begun) * 1e6;
+	return seconds_since(&transfer->begun, CLOCK_MONOTONIC) * 1e6;
 }
 
 static struct log_copy copy_for_log(const struct transfer *transfer, enum log_event event, int error)
@@ -47,7 +50,7 @@ static struct log_copy copy_for_log(const struct transfer *transfer, enum log_ev
 
 int transfer_idle_left(const struct transfer *transfer)
 {
-	double left = TRANSFER_IDLE_SECONDS - seconds_since(&transfer->latest);
+	double left = TRANSFER_IDLE_SECONDS - seconds_since(&transfer->latest, IDLE_CLOCK);
 
 	if (!transfer_active(transfer))
 		return -1;
@@ -230,7 +233,7 @@ int transfer_start(struct transfer *transfer, const char *directory, const char 
 	transfer->received = 0;
 	transfer->flushed = 0;
 	clock_gettime(CLOCK_MONOTONIC, &transfer->begun);
-	transfer->latest = transfer->begun;
+	clock_gettime(IDLE_CLOCK, &transfer->latest);
 	snprintf(transfer->name, sizeof(transfer->name), "%s", name);
 	snprintf(transfer->directory, sizeof(transfer->directory), "%s", directory);
 	for (length = strlen(transfer->directory);
@@ -310,7 +313,7 @@ int transfer_write(struct transfer *transfer, uint64_t offset, const void *data,
 				transfer->received - transfer->flushed, SYNC_FILE_RANGE_WRITE);
 		transfer->flushed = transfer->received;
 	}
-	clock_gettime(CLOCK_MONOTONIC, &transfer->latest);
+	clock_gettime(IDLE_CLOCK, &transfer->latest);
 	return 0;
 
 err_discard:
