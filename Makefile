@@ -139,8 +139,8 @@ help:
 	'  make check-quick         unit tests, sanitizers, valgrind, arm64, shellcheck: four minutes' \
 	'  make check-debug         the guests on a kernel with KASAN, lockdep and kmemleak, which it builds first' \
 	'  make check-modules       the module for every amd64 and arm64 kernel that Debian holds: half an hour' \
-	'  make bench               the benchmarks of selftests/bench' \
-	'  make bench-fcopy         hv-fcopyd and the kernel tree'"'"'s daemon, in the same guest' \
+	'  make bench               both benchmarks, as root; or one: bench-ring is the library beside DPDK and tools/hv,' \
+	'                           bench-fcopy is hv-fcopyd beside the kernel tree'"'"'s daemon, in a guest' \
 	'  make soak                100 million packets between two threads, and between two processes' \
 	'  make fuzz FUZZ_SECONDS=600   the fuzz targets of lib/fuzz and of hv-fcopyd, that long each' \
 	'  make deps                installs the Debian packages that these need; demo and the checks do it first' \

@@ -10,8 +10,15 @@ bench_objects += $(bench_dir)/peers.o $(bench_dir)/dpdk.o $(bench_dir)/hv.o
 bench_define := -DPEERS
 endif
 
-.PHONY: bench
-bench: $(bench_dir)/ring
+.PHONY: bench bench-ring bench-fcopy
+# One after the other: side by side, they would measure each other.
+bench:
+	$(Q)$(MAKE) --no-print-directory bench-ring
+ifeq ($(PEERS),yes)
+	$(Q)$(MAKE) --no-print-directory bench-fcopy
+endif
+
+bench-ring: $(bench_dir)/ring
 	$(Q)$< $(bench_dir)/ring.csv $(bench_dir)/ring.svg
 	$(Q)printf '\nTable: %s, plot: %s\n' $(bench_dir)/ring.csv $(bench_dir)/ring.svg
 ifeq ($(PEERS),yes)
@@ -43,7 +50,6 @@ $(bench_dir)/ring: $(bench_objects) $(lib_a)
 	$(call link,-pthread $(bench_objects) $(lib_a) $(lib_uuid) -lm)
 
 # hv-fcopyd and the kernel tree's daemon, one after the other in the same guest
-.PHONY: bench-fcopy
 bench-fcopy: export O := $(abspath $(O))
 bench-fcopy:
 	$(Q)selftests/vm/run -o $(O)/vm/bench-fcopy fcopyd-bench@6.12
