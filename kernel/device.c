@@ -42,6 +42,15 @@ void hvuio_device_put(struct hvuio_device *dev)
 	kref_put(&dev->ref, hvuio_device_release);
 }
 
+/*
+ * A device that the host does not offer again after a resume stays as it is, but without a relid: a
+ * request for it would never be answered, and the core waits for answers without an end.
+ */
+static bool hvuio_is_offered(const struct hvuio_device *dev)
+{
+	return READ_ONCE(dev->primary.channel->offermsg.child_relid) != U32_MAX;
+}
+
 /* Under info_lock. The node can be opened before uio_register_device() has returned. */
 static int hvuio_open(struct uio_info *info, struct inode *inode)
 {
@@ -50,7 +59,7 @@ static int hvuio_open(struct uio_info *info, struct inode *inode)
 
 	mutex_lock(&dev->lock);
 	ret = -ENODEV;
-	if (dev->gone)
+	if (dev->gone || !hvuio_is_offered(dev))
 		goto out;
 	ret = -EBUSY;
 	if (dev->lost)
@@ -340,7 +349,9 @@ int hvuio_device_resume(struct hvuio_device *dev)
 	int ret = 0;
 
 	mutex_lock(&dev->lock);
-	if (dev->recv->mem) {
+	if (dev->recv->mem && !hvuio_is_offered(dev)) {
+		ret = -ENODEV;
+	} else if (dev->recv->mem) {
 		ret = hvuio_buffer_share(dev->recv, dev->primary.channel, "recv");
 		if (!ret)
 			ret = hvuio_buffer_share(dev->send, dev->primary.channel, "send");

@@ -27,6 +27,9 @@
 
 /* How long the end waits for the host's next message, to tell it that its copy has failed */
 #define FAREWELL_MS 500
+/* For 5 s, in open_again() */
+#define BUSY_TRIES 50
+#define BUSY_USEC 100000
 /* As init scripts answer when a service does not run */
 #define NOT_RUNNING 3
 
@@ -190,6 +193,31 @@ static bool has_vmbus(void)
 	return n != -ENODEV;
 }
 
+/* What the module says of the device; "" when it says nothing, as the kernel's own does */
+static void read_attribute(const struct vmbus_device *device, const char *name, char *text, size_t size)
+{
+	char path[PATH_MAX];
+	ssize_t n = -1;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/uio_hv_generic/%s", vmbus_device_sysfs(device), name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0) {
+		n = read(fd, text, size - 1);
+		close(fd);
+	}
+	text[n > 0 ? n : 0] = '\0';
+}
+
+/* Whether another program has it open, too: both would take messages out of the same ring. */
+static bool is_shared(const struct vmbus_device *device)
+{
+	char users[16];
+
+	read_attribute(device, "users", users, sizeof(users));
+	return strtoul(users, NULL, 10) > 1;
+}
+
 /* Returns an exit code, 0 when the device is open. */
 static int open_device(const struct options *options, struct vmbus_channel **channel)
 {
@@ -198,7 +226,12 @@ static int open_device(const struct options *options, struct vmbus_channel **cha
 
 	switch (err) {
 	case 0:
-		return 0;
+		if (!is_shared(vmbus_channel_device(*channel)))
+			return 0;
+		log_line(LOG_ERR, "%s: another program has it open: another file copy daemon?",
+			 vmbus_device_path(vmbus_channel_device(*channel)));
+		vmbus_channel_close(*channel);
+		return EX_TEMPFAIL;
 	case -ENODEV:
 		why = strdup(vmbus_error());
 		log_line(LOG_NOTICE, "%s%s", why ? why : strerror(ENODEV), has_vmbus() ?
@@ -297,29 +330,31 @@ static void farewell(void)
  */
 static bool is_lost_to_suspend(const struct vmbus_device *device)
 {
-	char path[PATH_MAX], state[8] = "";
-	int fd;
+	char state[8];
 
-	snprintf(path, sizeof(path), "%s/uio_hv_generic/state", vmbus_device_sysfs(device));
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return false;
-	if (read(fd, state, sizeof(state) - 1) < 0)
-		state[0] = '\0';
-	close(fd);
+	read_attribute(device, "state", state, sizeof(state));
 	return !strcmp(state, "lost\n");
 }
 
-/* Returns an exit code, 0 when the device is open again. */
+/*
+ * Returns an exit code, 0 when the device is open again. It stays busy while another program has not
+ * noticed yet. A failure is one to try again after: the device is there, and none may come to start
+ * the unit.
+ */
 static int open_again(const struct options *options, struct vmbus_channel **channel)
 {
-	int code;
+	int err;
 
 	vmbus_channel_close(*channel);
-	*channel = NULL;
-	code = open_device(options, channel);
-	if (code)
-		return code;
+	for (int tries = 0; (err = vmbus_channel_open(options->device, channel)) == -EBUSY &&
+			    tries < BUSY_TRIES; tries++)
+		usleep(BUSY_USEC);
+	if (err) {
+		*channel = NULL;
+		log_line(LOG_ERR, "the machine was suspended, and the device cannot be opened again: %s",
+			 vmbus_error());
+		return EX_TEMPFAIL;
+	}
 	exchange_reopen(&exchange, *channel);
 	log_line(LOG_INFO, "the machine was suspended; waiting for Copy-VMFile again");
 	return 0;

@@ -262,10 +262,15 @@ int transfer_start(struct transfer *transfer, const char *directory, const char 
 	err = open_file(transfer);
 	if (err)
 		goto err_refused;
-	/* It is the owner's quota that the room is taken from. */
-	err = set_owner(transfer, &st);
-	if (err)
-		goto err_refused;
+	/*
+	 * It is the owner's quota that the room is taken from. But a file that has a name stays root's
+	 * until it is in place: its owner could open it, give it more names, and change it later.
+	 */
+	if (!transfer->temporary[0]) {
+		err = set_owner(transfer, &st);
+		if (err)
+			goto err_refused;
+	}
 	err = reserve(transfer->file, size, transfer->policy);
 	if (err)
 		goto err_refused;
@@ -365,6 +370,20 @@ static int rename_to_new(struct transfer *transfer)
 	return 0;
 }
 
+/*
+ * Who can write to the directory can put something else there under the temporary name, but no more
+ * than he could do to the file itself; that it is the file that came is looked at all the same.
+ */
+static int check_temporary(const struct transfer *transfer)
+{
+	struct stat file, named;
+
+	if (fstat(transfer->file, &file) < 0 ||
+	    fstatat(transfer->dir, transfer->temporary, &named, AT_SYMLINK_NOFOLLOW) < 0)
+		return -errno;
+	return file.st_dev == named.st_dev && file.st_ino == named.st_ino ? 0 : -EIO;
+}
+
 /* One step that either puts the whole file there or changes nothing. */
 static int place(struct transfer *transfer)
 {
@@ -385,6 +404,9 @@ static int place(struct transfer *transfer)
 		}
 	}
 
+	err = check_temporary(transfer);
+	if (err)
+		return err;
 	if (!(transfer->flags & TRANSFER_OVERWRITE))
 		err = rename_to_new(transfer);
 	else if (renameat(transfer->dir, transfer->temporary, transfer->dir, transfer->name) < 0)

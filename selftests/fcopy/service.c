@@ -120,7 +120,19 @@ static bool says(const char *text)
 	return false;
 }
 
-static void begin_test(void)
+/* As the module has it in sysfs */
+static void device_attribute(const char *name, const char *text)
+{
+	char path[64];
+
+	mkdir("device", 0755);
+	mkdir("device/uio_hv_generic", 0755);
+	snprintf(path, sizeof(path), "device/uio_hv_generic/%s", name);
+	unlink(path);
+	make_file(path, text);
+}
+
+static void start_daemon(void)
 {
 	size_t page = sysconf(_SC_PAGESIZE);
 
@@ -143,6 +155,11 @@ static void begin_test(void)
 	vmbus_channel_close(guest);
 	for (int i = 0; i < 2; i++)
 		vmbus_channel_close(later_guests[i]);
+}
+
+static void begin_test(void)
+{
+	start_daemon();
 	/* main() blocks the signals before it says so. */
 #if HAVE_SYSTEMD
 	expect(says("READY=1"));
@@ -361,13 +378,19 @@ static void device_taken_back_in_a_copy(void)
 	end_test(0);
 }
 
-/* As the module has it when a machine was suspended while the device was open */
-static void device_state(const char *text)
+static void refused_where_another_has_the_device(void)
 {
-	mkdir("device", 0755);
-	mkdir("device/uio_hv_generic", 0755);
-	unlink("device/uio_hv_generic/state");
-	make_file("device/uio_hv_generic/state", text);
+	device_attribute("users", "2\n");
+	mkdir("run", 0755);
+	start_daemon();
+	expect_int(end_of_daemon(), 75);
+	end_test(0);
+	device_attribute("users", "1\n");
+	begin_test();
+	expect(STATUS("state=waiting\n"));
+	kill(daemon_pid, SIGTERM);
+	expect_int(end_of_daemon(), 0);
+	end_test(0);
 }
 
 static void device_opened_again_after_a_sleep(void)
@@ -379,7 +402,7 @@ static void device_opened_again_after_a_sleep(void)
 					      &later_hosts[i]), 0);
 	begin_test();
 	begin_copy();
-	device_state("lost\n");
+	device_attribute("state", "lost\n");
 	for (int i = 0; i < 2; i++) {
 		vmbus_channel_close(host);
 		host = later_hosts[i];
@@ -397,10 +420,10 @@ static void device_opened_again_after_a_sleep(void)
 	/* The fourth opening finds none. */
 	vmbus_channel_close(host);
 	host = NULL;
-	expect_int(end_of_daemon(), 69);
+	expect_int(end_of_daemon(), 75);
 	memset(later_guests, 0, sizeof(later_guests));
 	memset(later_hosts, 0, sizeof(later_hosts));
-	device_state("open\n");
+	device_attribute("state", "open\n");
 	rmdir("to/made");
 	end_test(0);
 }
@@ -565,6 +588,7 @@ int main(void)
 	test(forgotten_copy_is_discarded);
 	test(device_taken_back_while_idle);
 	test(device_opened_again_after_a_sleep);
+	test(refused_where_another_has_the_device);
 	test(told_to_stop_while_the_ring_is_full);
 	test_variant(killed_at_any_moment, "unnamed files", false);
 	test_variant(killed_at_any_moment, "named files", true);

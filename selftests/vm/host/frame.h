@@ -43,6 +43,7 @@ enum frame_op {
 	FRAME_PACKET_RAW = 16, /* the very bytes for rx, header and trailer included */
 	FRAME_RESCIND,         /* takes back the device with its sub-channels */
 	FRAME_OFFER,           /* the answer means "accepted": FRAME_OFFERED follows */
+	FRAME_WITHHOLD,        /* not offered again when the guest leaves the VMBus and comes back */
 	FRAME_OFFER_SUB,       /* offers sub-channels 1 to @arg */
 	FRAME_MONITORED,       /* later offers are monitored (@arg 1) or not (@arg 0) */
 	FRAME_RAW_READ,        /* @arg2 bytes at @arg of ring @type, header page first */

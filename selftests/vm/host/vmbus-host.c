@@ -20,6 +20,7 @@ static const char usage[] =
 	"  wait-offered, wait-released  until the guest has the offer, or has let go of the rescinded one\n"
 	"  wait-reset                   until the guest has left the VMBus (counts from the last wait-reset)\n"
 	"  rescind, offer               take the device back, offer it again\n"
+	"  withhold                     no offer when the guest leaves the VMBus and comes back, until 'offer'\n"
 	"  offer-sub N                  offer sub-channels 1 to N\n"
 	"  monitored on|off             of the offers that follow\n"
 	"  cycle N [COUNT]              N times: rescind, wait-released, offer, wait-open, COUNT packets of 8 bytes\n"
@@ -235,6 +236,11 @@ static int do_rescind(struct script *s)
 static int do_offer(struct script *s)
 {
 	return simple(s, FRAME_OFFER, 0);
+}
+
+static int do_withhold(struct script *s)
+{
+	return simple(s, FRAME_WITHHOLD, 0);
 }
 
 static int do_offer_sub(struct script *s)
@@ -862,6 +868,7 @@ static const struct {
 	{ "wait-reset", do_wait_reset, 0 },
 	{ "rescind", do_rescind, 0 },
 	{ "offer", do_offer, 0 },
+	{ "withhold", do_withhold, 0 },
 	{ "offer-sub", do_offer_sub, 1 },
 	{ "monitored", do_monitored, 1 },
 	{ "cycle", do_cycle, 2 },

@@ -52,6 +52,7 @@ typedef struct VMBusPipe {
 	uint16_t channels;
 	bool monitored; /* the next offers */
 	bool offered;   /* as the program wants it */
+	bool withheld;  /* from the next guest that asks for offers */
 	uint16_t subs;  /* sub-channels asked for */
 	struct host_channel *host;
 	bool connected;
@@ -674,6 +675,10 @@ static void host_reset(VMBusChannel *chan)
 	VMBusPipe *pipe = pipe_of(chan);
 	uint32_t index = vmbus_channel_idx(chan);
 
+	if (!index && pipe->withheld) {
+		pipe->withheld = false;
+		pipe->offered = false;
+	}
 	pipe->subs = 0;
 	pipe->host[index].rescind = false;
 	chan->offer_state = pipe->offered && !index ? VMOFFER_INIT : HOST_OFFER_HELD;
@@ -928,6 +933,10 @@ static void frame_take(VMBusPipe *pipe, const struct frame *frame, uint8_t *payl
 		break;
 	case FRAME_OFFER:
 		frame_offer(pipe, frame);
+		break;
+	case FRAME_WITHHOLD:
+		pipe->withheld = true;
+		put_ok(pipe, frame, NULL, 0);
 		break;
 	case FRAME_OFFER_SUB:
 		frame_offer_sub(pipe, frame);

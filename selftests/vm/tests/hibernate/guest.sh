@@ -23,7 +23,7 @@ for round in 1 2; do
 	"$programs/vmbus_echo" $class >/tmp/echo.log 2>&1 &
 	pid=$!
 	hear "sleep $round"
-	[ $round = 1 ] || within 60 copying
+	[ $round = 1 ] || check "a copy is under way" within 60 copying
 	check "open with sub-channels, the machine hibernates and comes back" hibernate
 	wait $pid
 	check "the program was told: $(tail -n 1 /tmp/echo.log)" grep -q '^end No such device' /tmp/echo.log
@@ -32,7 +32,8 @@ done
 say copy
 hear copied
 check "hv-fcopyd opened the device again, twice" test "$(grep -c 'the machine was suspended; waiting' /tmp/fcopyd.log)" = 2
-check "a copy that was under way has left nothing" sh -c 'test ! -e /tmp/late && grep -q "/tmp/late: the machine was suspended after" /tmp/fcopyd.log'
+check "a copy that was under way has left nothing" \
+	sh -c 'test ! -e /tmp/late && test -z "$(ls -A /var/lib/hv-fcopyd)$(find /tmp -name ".hv-fcopyd*")" && grep -q "/tmp/late: the machine was suspended after" /tmp/fcopyd.log'
 check "a file is there after two sleeps" test "$(stat -c %s /tmp/file)" = 100000
 kill $daemon
 wait $daemon
@@ -45,4 +46,12 @@ check "the NIC opens" "$programs/open_close" $nic_class 1
 pid=$!
 wait $pid
 check "the sub-channels went with the last close" within 10 rings 1
+hear "sleep withheld"
+check "it hibernates, and the host does not offer the device again" hibernate
+opens() { timeout 20 "$programs/open_close" $class 1 >/tmp/open.log 2>&1; }
+opens
+check "opening it fails at once (exit status $?)" grep -q 'open 0 (errno 19' /tmp/open.log
+say withheld
+hear offered
+check "it opens when the host offers it" within 10 opens
 check "rmmod takes them away" rmmod uio_hv_generic
