@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -32,17 +33,29 @@ int leftover_open(const char *state_dir)
 	return dir;
 }
 
-int leftover_note(int state, int dir, const char *directory, const char *name)
+int leftover_name(char name[LEFTOVER_NAME_SIZE])
 {
-	char text[PATH_MAX];
+	uint64_t random;
+
+	if (getrandom(&random, sizeof(random), 0) != sizeof(random))
+		return -EIO;
+	snprintf(name, LEFTOVER_NAME_SIZE, LEFTOVER_PREFIX "%016" PRIx64, random);
+	return 0;
+}
+
+int leftover_note(int state, int dir, const char *directory, unsigned int made, const char *name)
+{
+	char text[PATH_MAX], number[16] = "";
 	struct stat st;
 
 	if (state < 0)
 		return 0;
 	if (fstat(dir, &st) < 0)
 		return -errno;
-	if (snprintf(text, sizeof(text), "%" PRIxMAX ":%" PRIxMAX ":%s", (uintmax_t)st.st_dev,
-		     (uintmax_t)st.st_ino, directory) >= (int)sizeof(text))
+	if (made)
+		snprintf(number, sizeof(number), "%u:", made);
+	if (snprintf(text, sizeof(text), "%" PRIxMAX ":%" PRIxMAX ":%s%s", (uintmax_t)st.st_dev,
+		     (uintmax_t)st.st_ino, number, directory) >= (int)sizeof(text))
 		return -ENAMETOOLONG;
 	if (symlinkat(text, state, name) < 0)
 		return -errno;
@@ -55,14 +68,17 @@ void leftover_forget(int state, const char *name)
 		unlinkat(state, name, 0);
 }
 
-/* Removes @name where its note says that it is. Returns 1 when the note has to stay, 0 or -errno. */
-static int remove_noted(int state, const char *name, char text[PATH_MAX])
+/*
+ * Removes @name where its note says that it is, or the directories that it notes; nothing if it is a
+ * note of the other kind. Returns 1 when the note has to stay, 0 or -errno.
+ */
+static int remove_noted(int state, const char *name, bool directories, char text[PATH_MAX])
 {
 	static const struct policy any = POLICY_DEFAULTS;
-	uintmax_t dev, ino;
-	unsigned int created;
+	unsigned int created, made = 0;
+	int dir, at = 0, after, err;
 	const char *directory;
-	int dir, at = 0, err;
+	uintmax_t dev, ino;
 	struct stat st;
 	ssize_t n;
 
@@ -74,11 +90,30 @@ static int remove_noted(int state, const char *name, char text[PATH_MAX])
 		log_line(LOG_WARNING, "the note of %s is none: %s", name, text);
 		return 0;
 	}
+	/* A directory is absolute, or "". */
+	after = 0;
+	if (sscanf(text + at, "%u:%n", &made, &after) == 1 && after)
+		at += after;
+	else
+		made = 0;
+	if (directories != !!made)
+		return 1;
 	directory = text + at;
 
 	dir = path_open_directory(*directory ? directory : "/", 0, &any, &created);
 	if (dir < 0)
 		return dir == -ENOENT || dir == -ENOTDIR ? 1 : dir;
+	if (made) {
+		err = fstat(dir, &st) < 0 || st.st_dev != dev || st.st_ino != ino;
+		if (!err) {
+			path_remove_created(directory, dir, made);
+			if (fstat(dir, &st) == 0 && st.st_nlink == 0)
+				log_line(LOG_NOTICE, "removed %s, which a copy made and left empty when it "
+					 "was interrupted", directory);
+		}
+		close(dir);
+		return err;
+	}
 	/* Only files are made with such a name: the rest is none of ours. */
 	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
 		err = errno == ENOENT ? 0 : -errno;
@@ -105,15 +140,13 @@ static bool is_temporary(const char *name)
 	       strspn(name + prefix, "0123456789abcdef") == 16;
 }
 
-int leftover_remove(int state)
+static int remove_kind(int state, bool directories)
 {
 	struct dirent *entry;
 	int fd, err, result = 0;
 	char text[PATH_MAX];
 	DIR *notes;
 
-	if (state < 0)
-		return 0;
 	fd = openat(state, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	notes = fd < 0 ? NULL : fdopendir(fd);
 	if (!notes) {
@@ -128,7 +161,7 @@ int leftover_remove(int state)
 		if (!is_temporary(entry->d_name))
 			continue;
 		text[0] = '\0';
-		err = remove_noted(state, entry->d_name, text);
+		err = remove_noted(state, entry->d_name, directories, text);
 		if (err < 0) {
 			log_line(LOG_WARNING, "cannot remove %s, which an interrupted copy left (%s): %s",
 				 entry->d_name, text, strerror(-err));
@@ -139,4 +172,16 @@ int leftover_remove(int state)
 	}
 	closedir(notes);
 	return result;
+}
+
+int leftover_remove(int state)
+{
+	int err, second;
+
+	if (state < 0)
+		return 0;
+	/* Files first: a directory has to be empty. */
+	err = remove_kind(state, false);
+	second = remove_kind(state, true);
+	return err ? err : second;
 }

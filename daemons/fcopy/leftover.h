@@ -9,6 +9,10 @@
  * link has the temporary name, and the text DEVICE:INODE:DIRECTORY, of which the numbers (hexadecimal)
  * are the directory's: where another one is in its place, its file system may not be mounted yet.
  * Files without a name (O_TMPFILE) need none of this.
+ *
+ * Directories that are made for a copy are noted as soon as they are there, in the same way, under a
+ * name of which there is no file: DEVICE:INODE:NUMBER:DIRECTORY, of which the last NUMBER parts were
+ * made. The next daemon removes those that are empty.
  */
 
 /** Every temporary name: this and 16 hexadecimal digits */
@@ -24,8 +28,14 @@ int leftover_open(const char *state_dir);
 
 /* With state -1 nothing is written down, and nothing found. 0 or -errno. */
 
-/** leftover_note() - @name is about to appear in @directory, which is open as @dir */
-int leftover_note(int state, int dir, const char *directory, const char *name);
+/** leftover_name() - a new name for a note: into @name. 0 or -EIO */
+int leftover_name(char name[LEFTOVER_NAME_SIZE]);
+
+/**
+ * leftover_note() - @name is about to appear in @directory, which is open as @dir; or, with @made
+ * above 0, the last @made parts of @directory have been made
+ */
+int leftover_note(int state, int dir, const char *directory, unsigned int made, const char *name);
 
 /** leftover_forget() - it is gone, or has become the file that was asked for */
 void leftover_forget(int state, const char *name);

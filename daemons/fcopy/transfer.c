@@ -4,7 +4,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
@@ -74,20 +73,40 @@ static int check_target(const struct transfer *transfer, struct stat *st)
 
 static int choose_temporary(struct transfer *transfer)
 {
-	uint64_t random;
-	int err;
+	int err = leftover_name(transfer->temporary);
 
-	if (getrandom(&random, sizeof(random), 0) != sizeof(random))
-		return -EIO;
-	snprintf(transfer->temporary, sizeof(transfer->temporary), LEFTOVER_PREFIX "%016" PRIx64,
-		 random);
-	err = leftover_note(transfer->state, transfer->dir, transfer->directory,
+	if (err)
+		return err;
+	err = leftover_note(transfer->state, transfer->dir, transfer->directory, 0,
 			    transfer->temporary);
 	if (err)
 		log_line(LOG_WARNING, "%s/%s: cannot be noted in the state directory (%s): a crash "
 			 "before it is complete would leave %s behind", transfer->directory,
 			 transfer->name, strerror(-err), transfer->temporary);
 	return 0;
+}
+
+static void note_created(struct transfer *transfer)
+{
+	int err;
+
+	if (!transfer->created)
+		return;
+	err = leftover_name(transfer->made);
+	if (!err)
+		err = leftover_note(transfer->state, transfer->dir, transfer->directory,
+				    transfer->created, transfer->made);
+	if (err)
+		log_line(LOG_WARNING, "%s: cannot be noted in the state directory (%s): a crash before the "
+			 "copy is complete would leave it behind", transfer->directory, strerror(-err));
+}
+
+static void forget_created(struct transfer *transfer)
+{
+	if (transfer->made[0])
+		leftover_forget(transfer->state, transfer->made);
+	transfer->made[0] = '\0';
+	transfer->created = 0;
 }
 
 static void forget_temporary(struct transfer *transfer)
@@ -194,9 +213,9 @@ static bool end(struct transfer *transfer, bool placed)
 			path_remove_created(transfer->directory, transfer->dir, transfer->created);
 		close(transfer->dir);
 	}
+	forget_created(transfer);
 	transfer->file = -1;
 	transfer->dir = -1;
-	transfer->created = 0;
 	return clean;
 }
 
@@ -255,6 +274,7 @@ int transfer_start(struct transfer *transfer, const char *directory, const char 
 	if (err < 0)
 		goto err_refused;
 	transfer->dir = err;
+	note_created(transfer);
 
 	err = check_target(transfer, &st);
 	if (err)

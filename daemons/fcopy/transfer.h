@@ -54,6 +54,7 @@ struct transfer {
 	char directory[NAME_BYTES];
 	char name[NAME_BYTES];
 	char temporary[LEFTOVER_NAME_SIZE];	/* "": the file has no name */
+	char made[LEFTOVER_NAME_SIZE];		/* the note of what was created, or "" */
 };
 
 /* Act as on a system without these */

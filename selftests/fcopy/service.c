@@ -445,6 +445,28 @@ static void forgotten_copy_is_discarded(void)
 	end_test(0);
 }
 
+static void directories_of_a_crash(void)
+{
+	for (int named = 0; named < 2; named++) {
+		no_tmpfile = named;
+		begin_test();
+		begin_copy();
+		kill(daemon_pid, SIGKILL);
+		expect_int(end_of_daemon(), 128 + SIGKILL);
+		expect(access("to/made", F_OK) == 0);
+		vmbus_channel_close(host);
+		close(told[0]);
+		close(told[1]);
+		unlink("run/status");
+		begin_test();
+		expect(access("to/made", F_OK) < 0);
+		kill(daemon_pid, SIGTERM);
+		expect_int(end_of_daemon(), 0);
+		end_test(0);
+	}
+	no_tmpfile = false;
+}
+
 static void device_taken_back_while_idle(void)
 {
 	begin_test();
@@ -586,6 +608,7 @@ int main(void)
 	test(configuration_read_again_in_a_copy);
 	test(device_taken_back_in_a_copy);
 	test(forgotten_copy_is_discarded);
+	test(directories_of_a_crash);
 	test(device_taken_back_while_idle);
 	test(device_opened_again_after_a_sleep);
 	test(refused_where_another_has_the_device);
