@@ -40,6 +40,7 @@ check "a filter of system calls" grep -q '^Seccomp:.*2$' "/proc/$pid/status"
 peak=$(sed -n 's/^VmHWM:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$pid/status")
 check "it has never had more than 5 MiB of memory ($peak KiB)" test "$peak" -lt 5120
 echo colour=blue >/etc/hyperv-uio/fcopyd.conf.d/20-bad.conf
+check "a faulty configuration fails a reload, and the daemon goes on" sh -c '! systemctl reload hv-fcopyd && hv-fcopyd --status'
 systemctl restart hv-fcopyd
 check "a faulty configuration keeps it from starting" within 10 sh -c 'systemctl is-failed hv-fcopyd'
 check "and the journal has file, line and reason" \
