@@ -5,25 +5,37 @@
 port=/dev/ttyS1
 result_number=0
 
-say() { printf 'say %s\n' "$*" >$port; }
+# put LINE: to the host. A child that stops or ends at that moment interrupts what the shell does with the port, and nothing,
+# or not all of the line, is written then.
+put() {
+	printf '%s\n' "$*" >$port && return
+	until printf '\n%s\n' "$*" >$port; do nap; done
+} 2>/dev/null
+
+nap() { sleep 0.1 2>/dev/null || usleep 100000; }
+
+say() { put "say $*"; }
 
 # hear WORDS: waits for this line from the host (the test's own time limit ends it), but not for one that it has heard
 heard=0
 hear() {
 	local number line
-	while read -r number line <$port; do
-		[ "$line" = "$*" ] && [ "$number" -gt $heard ] 2>/dev/null || continue
-		heard=$number
-		printf 'heard %s\n' "$number" >$port
-		return 0
+	while :; do
+		if read -r number line <$port && [ "$line" = "$*" ] && [ "$number" -gt $heard ] 2>/dev/null; then
+			heard=$number
+			put "heard $number"
+			return 0
+		elif [ -z "$number" ]; then
+			# An empty line, or opening the port was interrupted
+			nap
+		fi
 	done
-	return 1
 }
 
-note() { printf '# guest: %s\n' "$*" >$port; }
+note() { put "# guest: $*"; }
 
-ok() { result_number=$((result_number + 1)) && printf 'ok guest %s\n' "$*" >$port; }
-not_ok() { result_number=$((result_number + 1)) && printf 'not ok guest %s\n' "$*" >$port; }
+ok() { result_number=$((result_number + 1)) && put "ok guest $*"; }
+not_ok() { result_number=$((result_number + 1)) && put "not ok guest $*"; }
 
 # check DESCRIPTION COMMAND...: one result
 check() {
@@ -48,7 +60,7 @@ within() {
 	while ! "$@"; do
 		tries=$((tries - 1))
 		[ $tries -gt 0 ] || return 1
-		sleep 0.1 2>/dev/null || usleep 100000
+		nap
 	done
 }
 
