@@ -65,9 +65,13 @@ look_l() { state; }
 look_m() { lines error; }
 look_n() { state; }
 look_o() { state; }
+state_and_work() {
+	state
+	if alive; then echo "$(($(busy))) $(lines failed)"; else echo 0 0; fi
+}
 look_p() {
 	[ $who = upstream ] || within 20 dead
-	look_v
+	state_and_work
 }
 look_q() { state; }
 look_r() {
@@ -81,10 +85,7 @@ look_r() {
 look_s() { for map in "$device"/channels/*/ring; do echo "$(stat -c %s "$map") $(($(cat "$device"/uio/uio*/maps/map0/size)))"; done; }
 look_t() { grep -c fcopy /upstream/not-on-arm64; }
 look_u() { size /tmp/in/u; }
-look_v() {
-	state
-	if alive; then echo "$(($(busy))) $(lines failed)"; else echo 0 0; fi
-}
+look_v() { cat /tmp/v; }
 
 for who in upstream ours; do
 	for letter in a b c d e f g h i j k l m n o q r s t u p v; do
@@ -102,6 +103,7 @@ for who in upstream ours; do
 			hear "sleep $who"
 			echo disk >/sys/power/state
 			sleep 3
+			state_and_work >/tmp/v
 			say "awake $who"
 		fi
 		hear "look $who $letter"

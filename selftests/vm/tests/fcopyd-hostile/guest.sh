@@ -6,6 +6,11 @@ argument() { sed -n "s/.*bench\.$1=\([0-9]*\).*/\1/p" /proc/cmdline; }
 note "seed $(argument seed) (FCOPYD_SEED=$(argument seed) repeats it)"
 mkdir -p /tmp/in
 echo allow=/tmp/in >/tmp/fcopyd.conf
+# Files, directories and links
+entries() { find / /tmp /dev -xdev ! -path '/proc/*' ! -path '/sys/*' ! -path '/tmp/in/*' ! -path '/tmp/state*' ! -path '/tmp/run*' ! -path '/tmp/entries.*' ! -path '/tmp/stamp' ! -name fcopyd.log | sort; }
+: >/tmp/fcopyd.log
+: >/tmp/check.out
+entries >/tmp/entries.before
 : >/tmp/stamp
 sleep 1
 LD_LIBRARY_PATH=/hostile UBSAN_OPTIONS=print_stacktrace=1 /hostile/hv-fcopyd --foreground --config=/tmp/fcopyd.conf \
@@ -23,6 +28,8 @@ status=$?
 check "it ends cleanly (exit status $status)" test $status = 0
 check "no checker has reported anything" sh -c '! grep -E "Sanitizer|runtime error" /tmp/fcopyd.log'
 [ $status = 0 ] || tail -n 30 /tmp/fcopyd.log | while read -r line; do note "$line"; done
-made() { find / /tmp -xdev -type f -newer /tmp/stamp ! -path '/proc/*' ! -path '/tmp/in/*' ! -name '*.out' ! -name fcopyd.log; }
-check "no file was made outside of the only directory that is allowed" test -z "$(made)"
+entries >/tmp/entries.after
+new=$(grep -vxFf /tmp/entries.before /tmp/entries.after)
+changed=$(find / /tmp /etc /dev -xdev -type f -newer /tmp/stamp ! -path '/proc/*' ! -path '/tmp/in/*' ! -name 'entries.*' ! -name '*.out' ! -name fcopyd.log)
+check "nothing was made or changed outside of the only directory that is allowed" test -z "$new$changed"
 note "$(find /tmp/in | wc -l) entries in it, $(grep -c . /tmp/fcopyd.log) lines of log: $(grep -c receiving /tmp/fcopyd.log) copies begun, $(grep -c ' received ' /tmp/fcopyd.log) received"

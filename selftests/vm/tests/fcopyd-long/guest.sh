@@ -11,7 +11,8 @@ mkdir -p /tmp/in /tmp/ext4 /tmp/fat /tmp/ro /tmp/whole
 zcat /long/quota.img.gz >/tmp/ext4.img
 truncate -s 32M /tmp/fat.img
 mkdosfs /tmp/fat.img
-mount -t ext4 -o loop,usrquota /tmp/ext4.img /tmp/ext4
+disk() { mount -t ext4 -o loop,usrquota /tmp/ext4.img /tmp/ext4; }
+disk
 mount -t vfat -o loop /tmp/fat.img /tmp/fat
 mount -t tmpfs -o ro tmpfs /tmp/ro
 device=$(sed -n 's|^\(/dev/loop[0-9]*\) /tmp/ext4 .*|\1|p' /proc/mounts)
@@ -21,8 +22,9 @@ seed=$(sed -n 's/.*bench\.seed=\([0-9]*\).*/\1/p' /proc/cmdline)
 note "seed $seed (FCOPYD_SEED=$seed repeats its moments)"
 say seed $seed
 
+state=/tmp/state
 start() {
-	/long/quota run hv-fcopyd --foreground --config=$conf --state-dir=/tmp/state >>/tmp/fcopyd.log 2>&1 &
+	/long/quota run hv-fcopyd --foreground --config=$conf --state-dir=$state >>/tmp/fcopyd.log 2>&1 &
 	daemon=$!
 	within 30 has '^state=waiting' || note "it does not wait: $(tail -n 1 /tmp/fcopyd.log)"
 }
@@ -76,6 +78,38 @@ check "some of the 20 moments at which it was killed were in a copy: $found" tes
 check "killed at 20 moments, each file is whole: ${partial:-all of them}" test -z "$partial"
 start
 check "and after each start nothing is left beside them" test "$kept$(leftovers)$(ls -A /tmp/state | wc -l)" = 000
+
+end
+
+# What the file that the loop device writes to has at a moment is what a disk would have when the power goes.
+i=0 partial='' kept=0
+before=$(grep -c ' receiving ' /tmp/fcopyd.log) done=$(grep -c ' received ' /tmp/fcopyd.log)
+state=/tmp/ext4/state
+for moment in $(moments $((seed + 1)) | head -n 10); do
+	i=$((i + 1))
+	start
+	say "powered $i"
+	hear "cut $i"
+	usleep $moment
+	kill -STOP $daemon
+	cp /tmp/ext4.img /tmp/cut.img
+	kill -KILL $daemon
+	wait $daemon
+	hear "dark $i"
+	umount /tmp/ext4
+	mv /tmp/cut.img /tmp/ext4.img
+	disk
+	whole /tmp/ext4/k || partial="$partial $i"
+	start
+	kept=$((kept + $(leftovers) + $(ls -A $state | wc -l)))
+	end
+done
+cut=$(($(grep -c ' receiving ' /tmp/fcopyd.log) - before - $(grep -c ' received ' /tmp/fcopyd.log) + done))
+check "some of the 10 moments at which the power went were in a copy: $cut" test $cut -gt 0
+check "after each, the file on the disk is whole: ${partial:-all of them}" test -z "$partial"
+check "and the next start leaves nothing beside it" test "$kept" = 0
+state=/tmp/state
+start
 
 say toggles
 partial='' statuses=''

@@ -45,6 +45,14 @@ done
 note "how the host's program ended: $(tail -q -n 1 killed*.out | sed 's/.*: //' | sort | uniq -c | tr -s ' \n' ' ')"
 check "none of the host's programs waited in vain (the longest ended after $longest s)" test $longest -lt 30
 
+for i in $(seq 10); do
+	guest_says "powered $i" >/dev/null || exit 1
+	begin $((i * 2)) dark
+	tell "cut $i"
+	wait $copy
+	tell "dark $i"
+done
+
 guest_says toggles >/dev/null || exit 1
 i=0
 for moment in $(moments "$seed"); do
