@@ -181,6 +181,25 @@ static void parse_group(struct reader *reader, const char *value)
 	}
 }
 
+/* user:role:type, and after another colon what the policy of the machine wants there */
+static void parse_label(struct reader *reader, const char *value)
+{
+	unsigned int colons = 0;
+	const char *p;
+
+	if (!strcmp(value, "default")) {
+		reader->policy->label[0] = '\0';
+		return;
+	}
+	for (p = value; *p > ' ' && *p < 0x7f; p++)
+		colons += *p == ':';
+	if (*p || colons < 2 || (size_t)(p - value) >= sizeof(reader->policy->label))
+		fault(reader, "selinux-label is default or a context such as system_u:object_r:etc_t:s0, not '%s'",
+		      value);
+	else
+		memcpy(reader->policy->label, value, p - value + 1);
+}
+
 static void forget_rules(struct policy *policy, bool allow)
 {
 	size_t left = 0;
@@ -246,6 +265,8 @@ static void on_key(struct reader *reader, const char *key, const char *value)
 		parse_owner(reader, value);
 	else if (!strcmp(key, "group"))
 		parse_group(reader, value);
+	else if (!strcmp(key, "selinux-label"))
+		parse_label(reader, value);
 	else
 		fault(reader, "unknown key '%s'", key);
 }
@@ -448,4 +469,5 @@ void config_print(const struct policy *policy, FILE *to)
 	print_mode("directory-mode", policy->directory_mode, to);
 	print_id("owner", policy->uid, to);
 	print_id("group", policy->gid, to);
+	fprintf(to, "selinux-label=%s\n", policy->label[0] ? policy->label : "default");
 }

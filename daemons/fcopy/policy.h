@@ -12,6 +12,9 @@
  * lifted, path.h keeps every copy out of /proc, /sys and /dev.
  */
 
+/** With its NUL */
+#define POLICY_LABEL_SIZE 512
+
 /** One "allow" or "deny" */
 struct policy_rule {
 	bool allow;
@@ -25,6 +28,7 @@ struct policy {
 	int directory_mode;	/* of one that is made; -1: 0755 less the umask */
 	uid_t uid;		/* of both; -1: the daemon's own */
 	gid_t gid;		/* of both; -1: what the directory gives */
+	char label[POLICY_LABEL_SIZE];	/* SELinux context of a new file; "": what the directory gives */
 	uint64_t max_size;	/* bytes of a file */
 	uint64_t min_free;	/* bytes that a file must leave in its file system */
 	unsigned int min_free_percent;	/* or of its size */

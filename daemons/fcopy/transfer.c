@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "log.h"
@@ -160,6 +161,45 @@ static int set_owner(struct transfer *transfer, const struct stat *replaced)
 	return fchown(transfer->file, uid, gid) < 0 ? -errno : 0;
 }
 
+#define LABEL "security.selinux"
+
+/*
+ * The label that the policy names. Without one, the kernel has given the file what its directory
+ * demands. EPERM: SELinux is off; EOPNOTSUPP: the file system has no labels of its own.
+ */
+static int set_label(struct transfer *transfer)
+{
+	int err;
+
+	if (!transfer->label[0] ||
+	    fsetxattr(transfer->file, LABEL, transfer->label, strlen(transfer->label) + 1, 0) == 0)
+		return 0;
+	err = -errno;
+	if (err == -EPERM || err == -EOPNOTSUPP) {
+		log_line(LOG_WARNING, "%s/%s: there are no labels here: selinux-label is left out",
+			 transfer->directory, transfer->name);
+		return 0;
+	}
+	log_line(LOG_ERR, "%s/%s: selinux-label=%s: %s", transfer->directory, transfer->name,
+		 transfer->label, strerror(-err));
+	return err;
+}
+
+/* That of the file that is replaced, where there are labels. What is not allowed is said, and no reason to fail. */
+static void take_over_label(struct transfer *transfer)
+{
+	char path[NAME_BYTES + 32], old[POLICY_LABEL_SIZE], new[POLICY_LABEL_SIZE];
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d/%s", transfer->dir, transfer->name);
+	n = lgetxattr(path, LABEL, old, sizeof(old));
+	if (n <= 0 || (fgetxattr(transfer->file, LABEL, new, sizeof(new)) == n && !memcmp(old, new, n)))
+		return;
+	if (fsetxattr(transfer->file, LABEL, old, n, 0) < 0 && errno != EPERM)
+		log_line(LOG_WARNING, "%s/%s: cannot take over the label of the file that it replaces (%s), and has "
+			 "that of its directory", transfer->directory, transfer->name, strerror(errno));
+}
+
 static int reserve(int file, uint64_t size, const struct policy *policy)
 {
 	struct statvfs fs;
@@ -248,6 +288,7 @@ int transfer_start(struct transfer *transfer, const char *directory, const char 
 	transfer->mode = transfer->policy->mode;
 	transfer->uid = transfer->policy->uid;
 	transfer->gid = transfer->policy->gid;
+	memcpy(transfer->label, transfer->policy->label, sizeof(transfer->label));
 	transfer->size = size;
 	transfer->received = 0;
 	transfer->flushed = 0;
@@ -280,6 +321,9 @@ int transfer_start(struct transfer *transfer, const char *directory, const char 
 	if (err)
 		goto err_refused;
 	err = open_file(transfer);
+	if (err)
+		goto err_refused;
+	err = set_label(transfer);
 	if (err)
 		goto err_refused;
 	/*
@@ -454,6 +498,8 @@ int transfer_complete(struct transfer *transfer)
 		err = set_mode(transfer, &replaced);
 	if (err)
 		goto err_discard;
+	if (S_ISREG(replaced.st_mode))
+		take_over_label(transfer);
 	if (fsync(transfer->file) < 0) {
 		err = -errno;
 		goto err_discard;

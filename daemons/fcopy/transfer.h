@@ -18,8 +18,8 @@
  * leave nothing.
  *
  * A new file gets mode and owner that the policy names, without one 0644 less the umask. One that
- * replaces a regular file takes over its owner, group and permission bits (not set-user-id and the
- * like); a symbolic link with the name is replaced itself, never followed.
+ * replaces a regular file takes over its owner, group, permission bits (not set-user-id and the
+ * like) and SELinux label; a symbolic link with the name is replaced itself, never followed.
  */
 
 #define TRANSFER_OVERWRITE	0x1u	/* an existing file may be replaced */
@@ -35,9 +35,10 @@ struct transfer {
 	int dir;		/* the directory that it goes into */
 	int state;		/* of leftover_open(), or -1 */
 	const struct policy *policy;	/* looked at by START only */
-	int mode;		/* these three as policy had them then */
+	int mode;		/* these four as policy had them then */
 	uid_t uid;
 	gid_t gid;
+	char label[POLICY_LABEL_SIZE];
 	unsigned int avoid;	/* for tests: TRANSFER_AVOID_* */
 	unsigned int flags;
 	unsigned int created;	/* directories made for it */

@@ -96,6 +96,9 @@ static void each_fault_has_its_line(void)
 	expect_fault("mode=0648\n", "1", "mode is default or an octal number");
 	expect_fault("mode=rw\n", "1", "mode is default or an octal number");
 	expect_fault("directory-mode=\n", "1", "directory-mode is default or");
+	expect_fault("selinux-label=etc_t\n", "1", "selinux-label is default or a context");
+	expect_fault("selinux-label=a:b:c d\n", "1", "selinux-label is default or a context");
+	expect_fault("selinux-label=\n", "1", "selinux-label is default or a context");
 	expect_fault("follow-links=1\n", "1", "follow-links is yes or no");
 }
 
@@ -242,10 +245,10 @@ static void printed_as_it_is_read(void)
 {
 	const char *const text =
 		"enable=no\nallow=/a\ndeny=/b\nfollow-links=no\nmax-size=2048\nmin-free=7%\n"
-		"mode=0640\ndirectory-mode=0700\nowner=3\ngroup=4\n";
+		"mode=0640\ndirectory-mode=0700\nowner=3\ngroup=4\nselinux-label=a:b:c:s0:c1,c2\n";
 	const char *const defaults =
 		"enable=yes\nfollow-links=yes\nmax-size=unlimited\nmin-free=0\nmode=default\n"
-		"directory-mode=default\nowner=default\ngroup=default\n";
+		"directory-mode=default\nowner=default\ngroup=default\nselinux-label=default\n";
 	FILE *to;
 
 	for (int i = 0; i < 2; i++) {

@@ -10,6 +10,7 @@
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 
 #include "../../daemons/fcopy/transfer.h"
 #include "fcopy_test.h"
@@ -528,6 +529,40 @@ static void owner_from_the_start(void)
 	end_test(2);
 }
 
+static bool has_label(const char *path, const char *wanted)
+{
+	char label[256] = "";
+
+	return lgetxattr(path, "security.selinux", label, sizeof(label) - 1) > 0 && !strcmp(label, wanted);
+}
+
+static void selinux_labels(void)
+{
+	static const char old[] = "system_u:object_r:old_t:s0";
+
+	begin_test();
+	make_file("to/a", "old");
+	if (setxattr("to/a", "security.selinux", old, sizeof(old), 0) < 0) {
+		unlink("to/a");
+		end_test(0);
+		skip("the kernel lets nobody set labels here");
+	}
+	expect_int(copy("a", TRANSFER_OVERWRITE, "new"), 0);
+	expect(has_label("to/a", old));
+	snprintf(policy.label, sizeof(policy.label), "system_u:object_r:new_t:s0");
+	expect_int(start("b", 0, 0), 0);
+	/* What changes now is for the next one. */
+	policy = (struct policy)POLICY_DEFAULTS;
+	expect_int(transfer_complete(&transfer), 0);
+	expect(has_label("to/b", "system_u:object_r:new_t:s0"));
+	/* A file that is replaced keeps what it had. */
+	snprintf(policy.label, sizeof(policy.label), "system_u:object_r:new_t:s0");
+	expect_int(copy("a", TRANSFER_OVERWRITE, "new"), 0);
+	policy = (struct policy)POLICY_DEFAULTS;
+	expect(has_label("to/a", old));
+	end_test(2);
+}
+
 /* The temporary name that is in to/, as a path; "" if there is none */
 static const char *temporary_path(void)
 {
@@ -849,6 +884,7 @@ static void all(const char *how, int avoid)
 	test_variant(mode_and_owner_of_the_policy, how, avoid);
 	test_variant(owner_from_the_start, how, avoid);
 	test_variant(owner_in_a_directory_of_all, how, avoid);
+	test_variant(selinux_labels, how, avoid);
 	test_variant(file_size_limit, how, avoid);
 	test_variant(disk_full, how, avoid);
 	test_variant(file_system_without_a_size, how, avoid);
