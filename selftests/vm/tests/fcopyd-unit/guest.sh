@@ -4,7 +4,11 @@ running() { [ "$(systemctl is-active hv-fcopyd)" = active ]; }
 status_text() { systemctl show -p StatusText hv-fcopyd | grep -qE "$1"; }
 lines() { journalctl -u hv-fcopyd --no-pager -o cat "$@" | grep -c .; }
 
-check "hv-fcopyd runs" within 40 running
+warnings() { journalctl -b --no-pager -o cat -p warning "$@" | grep -v '^-- No entries'; }
+check "without the device, hv-fcopyd does not run" test "$(systemctl is-active hv-fcopyd)" = inactive
+check "and no line of the journal is a warning of ours" test -z "$(warnings -u hv-fcopyd)$(warnings -t vmbus-bind)$(warnings -t hv-fcopyd)"
+say bare
+check "with it, it does" within 40 running
 printf 'owner=nobody\nmode=0640\n' >/etc/hyperv-uio/fcopyd.conf.d/10-test.conf
 check "systemctl reload" systemctl reload hv-fcopyd
 # chattr +i: FS_IOC_SETFLAGS, FS_IMMUTABLE_FL

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
+guest_says bare 250 || exit 1
+vmbus_host fcopy offer wait-offered >offer.out 2>&1 || note "$(cat offer.out)"
 guest_says ready 250 || exit 1
 copy_vmfile fcopy --generate 6000000:1 --name big --directory /srv/new/ --create-path >big.out 2>&1 || note "$(cat big.out)"
 tell big
