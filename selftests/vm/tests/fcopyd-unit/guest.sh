@@ -57,4 +57,12 @@ check "without it, it runs" within 10 running
 sleep 2
 check "service off: nothing comes of that copy later" sh -c 'test ! -e /srv/late && ! journalctl -u hv-fcopyd --no-pager | grep -q /srv/late'
 say again
+hear once
+mkdir /srv/half
+say half
+within 60 status_text '^StatusText=Receiving /srv/half/'
+check "it is restarted in the middle of a copy" systemctl restart hv-fcopyd
+hear cut
+check "nothing is left of that copy" test -z "$(ls -A /srv/half)$(ls -A /var/lib/hv-fcopyd)"
+say restarted
 hear end

@@ -22,6 +22,13 @@ check "service off: the copy fails, as nobody has the device open" \
 	"$bin/copy-vmfile" --timeout 3 fcopy.sock --generate 5000:1 --name late --directory /srv/
 tell tried
 guest_says again || exit 1
+tell once
+guest_says half || exit 1
+copy_vmfile fcopy --generate 50000000:1 --name half --directory /srv/half/ >half.out 2>&1
+check "restarted in the middle of a copy: the host is told" grep -q '^write 0x800704d3\|: the guest has closed the device$' half.out
+note "$(grep '^write\|^copy-vmfile' half.out | tail -n 1)"
+tell cut
+guest_says restarted || exit 1
 copy_vmfile fcopy --generate 5000:1 --name last --directory /srv/ >last.out 2>&1
 check "copies after it was stopped and started" grep -q '^status 0x00000000' last.out
 tell end
