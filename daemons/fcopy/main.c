@@ -9,7 +9,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/signalfd.h>
+#include <sys/timerfd.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -30,6 +32,8 @@
 /* For 5 s, in open_again() */
 #define BUSY_TRIES 50
 #define BUSY_USEC 100000
+/* How often what a copy is at is looked at */
+#define TICK_NSEC 250000000
 /* As init scripts answer when a service does not run */
 #define NOT_RUNNING 3
 
@@ -262,32 +266,100 @@ static int open_signals(void)
 	return signalfd(-1, &set, SFD_CLOEXEC);
 }
 
-/* Returns the signal that ends the daemon, or what exchange_run() and the library return. */
-static int serve(int signals, const struct options *options)
-{
-	struct pollfd polls[] = {
-		{ .fd = vmbus_fd(exchange.channel), .events = POLLIN },
-		{ .fd = signals, .events = POLLIN },
-	};
-	const struct transfer *transfer = &exchange.session.transfer;
-	struct signalfd_siginfo info;
-	int ready, idle, tell, err;
+/*
+ * What serve() waits for. The timer goes on by itself while there is something to look at from time to
+ * time: a time limit of each wait would be set and taken back with every packet, and leave the VM twice.
+ */
+struct events {
+	int all;	/* an epoll of these: */
+	int channel;
+	int signals;
+	int timer;
+	bool ticking;
+};
 
-	tell = progress_update(transfer);
+static int add_event(struct events *events, int fd)
+{
+	struct epoll_event event = { .events = EPOLLIN, .data.fd = fd };
+
+	return fd < 0 || epoll_ctl(events->all, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
+}
+
+static void close_events(struct events *events)
+{
+	if (events->timer >= 0)
+		close(events->timer);
+	if (events->all >= 0)
+		close(events->all);
+}
+
+static int open_events(struct events *events, int channel, int signals)
+{
+	int err;
+
+	*events = (struct events){
+		.all = epoll_create1(EPOLL_CLOEXEC), .channel = channel, .signals = signals,
+		.timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK),
+	};
+	err = events->all < 0 ? -errno : add_event(events, channel);
+	if (!err)
+		err = add_event(events, signals);
+	if (!err)
+		err = add_event(events, events->timer);
+	if (err)
+		close_events(events);
+	return err;
+}
+
+static void tick(struct events *events, bool on)
+{
+	const struct timespec period = { .tv_nsec = on ? TICK_NSEC : 0 };
+	const struct itimerspec spec = { .it_interval = period, .it_value = period };
+
+	if (on != events->ticking && timerfd_settime(events->timer, 0, &spec, NULL) == 0)
+		events->ticking = on;
+}
+
+/* Returns 0, the signal that ends the daemon, or -errno; at once if @at_once. */
+static int wait_for_events(struct events *events, bool at_once, const struct options *options)
+{
+	struct epoll_event list[3];
+	struct signalfd_siginfo info;
+	uint64_t ticks;
+	int n;
+
+	n = epoll_wait(events->all, list, 3, at_once ? 0 : -1);
+	if (n < 0)
+		return errno == EINTR ? 0 : -errno;
+	for (int i = 0; i < n; i++) {
+		if (list[i].data.fd == events->timer && read(events->timer, &ticks, sizeof(ticks)) < 0 &&
+		    errno != EAGAIN)
+			return -errno;
+		if (list[i].data.fd != events->signals ||
+		    read(events->signals, &info, sizeof(info)) != sizeof(info))
+			continue;
+		if (info.ssi_signo != SIGHUP)
+			return info.ssi_signo;
+		reload_policy(options);
+	}
+	return 0;
+}
+
+static int serve_events(struct events *events, const struct options *options)
+{
+	const struct transfer *transfer = &exchange.session.transfer;
+	int ready, end, err;
+	bool untold;
+
+	untold = progress_update(transfer);
 	for (;;) {
 		ready = vmbus_arm(exchange.channel, exchange_events(&exchange));
 		if (ready < 0)
 			return ready;
-		idle = transfer_idle_left(transfer);
-		if (tell >= 0 && (idle < 0 || tell < idle))
-			idle = tell;
-		if (poll(polls, 2, ready ? 0 : idle) < 0 && errno != EINTR)
-			return -errno;
-		if (polls[1].revents && read(signals, &info, sizeof(info)) == sizeof(info)) {
-			if (info.ssi_signo != SIGHUP)
-				return info.ssi_signo;
-			reload_policy(options);
-		}
+		tick(events, untold || transfer_active(transfer));
+		end = wait_for_events(events, ready, options);
+		if (end)
+			return end;
 
 		err = vmbus_ack(exchange.channel);
 		if (err && err != -EAGAIN)
@@ -297,8 +369,22 @@ static int serve(int signals, const struct options *options)
 			return err;
 		/* After what the ring had: it may be the host that waited for this process. */
 		session_expire(&exchange.session);
-		tell = progress_update(transfer);
+		untold = progress_update(transfer);
 	}
+}
+
+/* Returns the signal that ends the daemon, or what exchange_run() and the library return. */
+static int serve(int signals, const struct options *options)
+{
+	struct events events;
+	int end;
+
+	end = open_events(&events, vmbus_fd(exchange.channel), signals);
+	if (end)
+		return end;
+	end = serve_events(&events, options);
+	close_events(&events);
+	return end;
 }
 
 /* The host works in lockstep: its next message is answered by an error, so it need not wait in vain. */

@@ -117,7 +117,7 @@ static void tell_manager(const struct transfer *transfer)
 	notify_status(text);
 }
 
-int progress_update(const struct transfer *transfer)
+bool progress_update(const struct transfer *transfer)
 {
 	bool active = transfer_active(transfer);
 	struct timespec now;
@@ -126,12 +126,12 @@ int progress_update(const struct transfer *transfer)
 	if (told.once && told.active == active && told.files == transfer->totals.files &&
 	    told.failed == transfer->totals.failed &&
 	    (!active || told.received == transfer->received))
-		return -1;
+		return false;
 	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
 	passed = (now.tv_sec - told.at.tv_sec) * 1000ll + (now.tv_nsec - told.at.tv_nsec) / 1000000;
 	/* One copy after the other is as much of a flood as one that goes on. */
 	if (told.once && told.active && passed < INTERVAL_MS)
-		return INTERVAL_MS - passed;
+		return true;
 
 	told.once = true;
 	told.active = active;
@@ -142,7 +142,7 @@ int progress_update(const struct transfer *transfer)
 	tell_manager(transfer);
 	if (run_fd >= 0)
 		write_file(transfer);
-	return -1;
+	return false;
 }
 
 void progress_close(void)

@@ -18,9 +18,9 @@ void progress_open(const char *run_dir, const char *device);
 /**
  * progress_update() - tells what has changed; at most once a second while a copy goes on
  *
- * Returns after how many milliseconds it has more to tell, or -1.
+ * Returns whether it has more to tell, later.
  */
-int progress_update(const struct transfer *transfer);
+bool progress_update(const struct transfer *transfer);
 
 /** progress_close() - the daemon ends */
 void progress_close(void);

@@ -239,7 +239,7 @@ out:
 
 void session_expire(struct session *session)
 {
-	if (transfer_idle_left(&session->transfer) != 0)
+	if (!transfer_is_idle(&session->transfer))
 		return;
 	session_abort(session, -ETIMEDOUT, status_reason(-ETIMEDOUT));
 }

@@ -48,14 +48,10 @@ static struct log_copy copy_for_log(const struct transfer *transfer, enum log_ev
 	};
 }
 
-int transfer_idle_left(const struct transfer *transfer)
+bool transfer_is_idle(const struct transfer *transfer)
 {
-	double left = TRANSFER_IDLE_SECONDS - seconds_since(&transfer->latest, IDLE_CLOCK);
-
-	if (!transfer_active(transfer))
-		return -1;
-	/* Rounded up: a sleep of this length is enough. */
-	return left > 0 ? (int)(left * 1000) + 1 : 0;
+	return transfer_active(transfer) &&
+	       seconds_since(&transfer->latest, IDLE_CLOCK) >= TRANSFER_IDLE_SECONDS;
 }
 
 /* May the target be put there? 0 also when nothing is there; else *st is what is. */

@@ -99,8 +99,8 @@ int transfer_write(struct transfer *transfer, uint64_t offset, const void *data,
 /** transfer_complete() - puts it in place: -EBADMSG (bytes are missing), -EEXIST (somebody was faster) */
 int transfer_complete(struct transfer *transfer);
 
-/** transfer_idle_left() - milliseconds until it has been idle for too long, 0: it has; -1: nothing is under way */
-int transfer_idle_left(const struct transfer *transfer);
+/** transfer_is_idle() - whether one is under way of which nothing has come for TRANSFER_IDLE_SECONDS */
+bool transfer_is_idle(const struct transfer *transfer);
 
 /** transfer_usec() - microseconds since it began */
 uint64_t transfer_usec(const struct transfer *transfer);
