@@ -68,6 +68,14 @@ void leftover_forget(int state, const char *name)
 		unlinkat(state, name, 0);
 }
 
+/* Whether the directory that is open as @dir is the one with these numbers */
+static bool is_noted(int dir, uintmax_t dev, uintmax_t ino)
+{
+	struct stat st;
+
+	return fstat(dir, &st) == 0 && st.st_dev == dev && st.st_ino == ino;
+}
+
 /*
  * Removes @name where its note says that it is, or the directories that it notes; nothing if it is a
  * note of the other kind. Returns 1 when the note has to stay, 0 or -errno.
@@ -104,7 +112,7 @@ static int remove_noted(int state, const char *name, bool directories, char text
 	if (dir < 0)
 		return dir == -ENOENT || dir == -ENOTDIR ? 1 : dir;
 	if (made) {
-		err = fstat(dir, &st) < 0 || st.st_dev != dev || st.st_ino != ino;
+		err = !is_noted(dir, dev, ino);
 		if (!err) {
 			path_remove_created(directory, dir, made);
 			if (fstat(dir, &st) == 0 && st.st_nlink == 0)
@@ -118,7 +126,7 @@ static int remove_noted(int state, const char *name, bool directories, char text
 	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
 		err = errno == ENOENT ? 0 : -errno;
 		/* Gone, or what is there is the place that its file system will be mounted on. */
-		if (!err && (fstat(dir, &st) < 0 || st.st_dev != dev || st.st_ino != ino))
+		if (!err && !is_noted(dir, dev, ino))
 			err = 1;
 	} else if (S_ISREG(st.st_mode)) {
 		err = unlinkat(dir, name, 0) < 0 ? -errno : path_sync_directory(dir);

@@ -23,11 +23,6 @@
 #define STEP (O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
 #define LINKS_MAX 40
 
-static bool same_file(const struct stat *a, const struct stat *b)
-{
-	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
-}
-
 /* File systems whose files are knobs. devtmpfs says that it is a tmpfs: see is_below(). */
 static bool is_kernel_fs(int dir)
 {
@@ -73,7 +68,7 @@ static int check_place(int dir)
 		int parent;
 
 		for (int i = 0; i < 3; i++)
-			if (have[i] && same_file(&st, &top[i]))
+			if (have[i] && path_same_file(&st, &top[i]))
 				err = -EXDEV;
 		parent = openat(at, "..", STEP);
 		close(at);
@@ -84,7 +79,7 @@ static int check_place(int dir)
 			return err;
 		}
 		at = parent;
-		if (err || same_file(&st, &up)) {
+		if (err || path_same_file(&st, &up)) {
 			close(at);
 			return err;
 		}
@@ -477,7 +472,7 @@ void path_remove_created(const char *path, int dir, unsigned int created)
 			break;
 		/* Only while it is still the one that was made; rmdir wants it empty. */
 		if (fstat(at, &st) < 0 || fstatat(parent, name, &entry, AT_SYMLINK_NOFOLLOW) < 0 ||
-		    !same_file(&st, &entry) || unlinkat(parent, name, AT_REMOVEDIR) < 0)
+		    !path_same_file(&st, &entry) || unlinkat(parent, name, AT_REMOVEDIR) < 0)
 			created = 0;
 		if (at != dir)
 			close(at);

@@ -2,6 +2,9 @@
 #ifndef FCOPY_PATH_H
 #define FCOPY_PATH_H
 
+#include <stdbool.h>
+#include <sys/stat.h>
+
 #include "policy.h"
 
 /*
@@ -39,6 +42,12 @@ int path_open_directory(const char *path, unsigned int flags, const struct polic
  * @dir: its descriptor, stays open
  */
 void path_remove_created(const char *path, int dir, unsigned int created);
+
+/** path_same_file() - whether both are of one file or directory */
+static inline bool path_same_file(const struct stat *a, const struct stat *b)
+{
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
 
 /** path_sync_directory() - fsync(2) of a directory, where its file system has something to do for it */
 int path_sync_directory(int dir);

@@ -441,7 +441,7 @@ static int check_temporary(const struct transfer *transfer)
 	if (fstat(transfer->file, &file) < 0 ||
 	    fstatat(transfer->dir, transfer->temporary, &named, AT_SYMLINK_NOFOLLOW) < 0)
 		return -errno;
-	return file.st_dev == named.st_dev && file.st_ino == named.st_ino ? 0 : -EIO;
+	return path_same_file(&file, &named) ? 0 : -EIO;
 }
 
 /* One step that either puts the whole file there or changes nothing. */
