@@ -39,6 +39,8 @@ int hvuio_buffer_share(struct hvuio_buffer *buffer, struct vmbus_channel *channe
 {
 	int ret;
 
+	if (!hvuio_vmbus_is_offered(channel))
+		return -ENODEV;
 	ret = vmbus_establish_gpadl(channel, buffer->mem, buffer->size, &buffer->gpadl);
 	if (ret) {
 		buffer->gpadl.gpadl_handle = 0;

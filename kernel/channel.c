@@ -146,10 +146,9 @@ void hvuio_open_work(struct work_struct *work)
 /* The host offered a sub-channel of a bound device. */
 static void hvuio_sub_offered(struct hvuio_device *dev, struct vmbus_channel *sub)
 {
-	struct hvuio_channel *hc = kzalloc(sizeof(*hc), GFP_KERNEL);
+	/* One that is not noted, and so not pinned, could be removed during a walk. */
+	struct hvuio_channel *hc = kzalloc(sizeof(*hc), GFP_KERNEL | __GFP_NOFAIL);
 
-	if (!hc)
-		return;
 	mutex_lock(&dev->channels_lock);
 	if (!dev->accepting) {
 		/* VMBus may be about to wait for it, and must not see it go. */
@@ -235,6 +234,7 @@ static void hvuio_sub_close(struct hvuio_channel *hc)
 	/* The core unmaps the ring of a sub-channel only when the host agreed to its closing. */
 	if (sub->outbound.ring_buffer || hvuio_ring_gpadl_is_held(sub))
 		hc->ring.held_by_host = true;
+	hvuio_ring_unmap(sub);
 	kobject_put(&sub->kobj);
 	if (hc->ring.pages)
 		hvuio_ring_free(&hc->ring);

@@ -42,15 +42,6 @@ void hvuio_device_put(struct hvuio_device *dev)
 	kref_put(&dev->ref, hvuio_device_release);
 }
 
-/*
- * A device that the host does not offer again after a resume stays as it is, but without a relid: a
- * request for it would never be answered, and the core waits for answers without an end.
- */
-static bool hvuio_is_offered(const struct hvuio_device *dev)
-{
-	return READ_ONCE(dev->primary.channel->offermsg.child_relid) != U32_MAX;
-}
-
 /* Under info_lock. The node can be opened before uio_register_device() has returned. */
 static int hvuio_open(struct uio_info *info, struct inode *inode)
 {
@@ -59,7 +50,7 @@ static int hvuio_open(struct uio_info *info, struct inode *inode)
 
 	mutex_lock(&dev->lock);
 	ret = -ENODEV;
-	if (dev->gone || !hvuio_is_offered(dev))
+	if (dev->gone || !hvuio_vmbus_is_offered(dev->primary.channel))
 		goto out;
 	ret = -EBUSY;
 	if (dev->lost)
@@ -325,6 +316,9 @@ void hvuio_device_suspend(struct hvuio_device *dev)
 	bool connected;
 
 	mutex_lock(&dev->lock);
+	/* Closed, and its buffers are not shared, or will not be in a moment. */
+	if (dev->gone)
+		goto out;
 	/* A sub-channel that was opened too late for the last close counts too. */
 	mutex_lock(&dev->channels_lock);
 	connected = !list_empty(&dev->channels);
@@ -340,26 +334,28 @@ void hvuio_device_suspend(struct hvuio_device *dev)
 		hvuio_buffer_unshare(dev->send, dev->primary.channel);
 		hvuio_buffer_unshare(dev->recv, dev->primary.channel);
 	}
+out:
 	mutex_unlock(&dev->lock);
 }
 
 /* The names of a NIC's buffers change with their handles. */
 int hvuio_device_resume(struct hvuio_device *dev)
 {
+	struct vmbus_channel *channel = dev->primary.channel;
 	int ret = 0;
 
 	mutex_lock(&dev->lock);
-	if (dev->recv->mem && !hvuio_is_offered(dev)) {
-		ret = -ENODEV;
-	} else if (dev->recv->mem) {
-		ret = hvuio_buffer_share(dev->recv, dev->primary.channel, "recv");
-		if (!ret)
-			ret = hvuio_buffer_share(dev->send, dev->primary.channel, "send");
-	}
+	if (dev->gone || !dev->recv->mem)
+		goto out;
+	ret = hvuio_buffer_share(dev->recv, channel, "recv");
+	if (!ret)
+		ret = hvuio_buffer_share(dev->send, channel, "send");
 	if (ret) {
 		dev_err(&dev->hv->device, "the host does not take the buffers again: %d\n", ret);
+		hvuio_buffer_unshare(dev->recv, channel);
 		dev->gone = true;
 	}
+out:
 	mutex_unlock(&dev->lock);
 	return ret;
 }

@@ -59,13 +59,13 @@ struct hvuio_buffer {
 };
 
 /*
- * Lock order: mmap_lock, uio's info_lock, lock, channels_lock. A fault takes maps_lock only, and
- * nothing is taken under it; an mmap takes no lock of ours. The sub-channel callback and open_work
+ * Lock order: mmap_lock, uio's info_lock, lock, channels_lock. A fault takes maps_lock, under
+ * which nothing is taken, and then its page's lock; an mmap takes no lock of ours. The sub-channel callback and open_work
  * take channels_lock only, never lock: closing holds lock while it waits for them. The mutex in
  * compat/ring_file.c is the innermost.
  *
- * References: one from probe to remove, one for each running sub-channel callback and open_work,
- * one for each VMA of /dev/uioN.
+ * References: one from probe to remove, one for each running sub-channel callback, open_work,
+ * suspend and resume, one for each VMA of /dev/uioN.
  */
 struct hvuio_device {
 	struct kref ref;
@@ -75,7 +75,7 @@ struct hvuio_device {
 
 	struct mutex lock;		/* serializes open, close, resize, remove, suspend */
 	unsigned int opens;
-	bool gone;			/* being removed: no more opens */
+	bool gone;			/* being removed, or not resumed: no more opens */
 	bool lost;			/* suspended while open: EIO until the last close */
 	struct list_head inodes;	/* of the open files */
 
@@ -195,6 +195,7 @@ void *hvuio_map_get(struct hvuio_device *dev);
 
 /* vmbus.c */
 int hvuio_vmbus_check(void);
+bool hvuio_vmbus_is_offered(const struct vmbus_channel *channel);
 void *hvuio_vmbus_int_page(void);
 void *hvuio_vmbus_monitor_page(void);
 

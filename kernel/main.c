@@ -22,21 +22,31 @@ static void hvuio_remove(struct hv_device *hv)
 
 HVUIO_DEFINE_REMOVE(hvuio_remove)
 
-/* The core calls these also while probe has not come to its end. */
+/*
+ * The core calls these also while probe has not come to its end, and without the device's lock: a
+ * rescind may be removing the device meanwhile.
+ */
 static int hvuio_suspend(struct hv_device *hv)
 {
-	struct hvuio_device *dev = hv_get_drvdata(hv);
+	struct hvuio_device *dev = hvuio_device_get(hv->channel);
 
-	if (dev)
-		hvuio_device_suspend(dev);
+	if (!dev)
+		return 0;
+	hvuio_device_suspend(dev);
+	hvuio_device_put(dev);
 	return 0;
 }
 
 static int hvuio_resume(struct hv_device *hv)
 {
-	struct hvuio_device *dev = hv_get_drvdata(hv);
+	struct hvuio_device *dev = hvuio_device_get(hv->channel);
+	int ret;
 
-	return dev ? hvuio_device_resume(dev) : 0;
+	if (!dev)
+		return 0;
+	ret = hvuio_device_resume(dev);
+	hvuio_device_put(dev);
+	return ret;
 }
 
 /* No id: what is bound is decided by new_id and driver_override, from user space. */

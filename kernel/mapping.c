@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <linux/fs.h>
 #include <linux/mm.h>
+#include <linux/pagemap.h>
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
 
@@ -65,6 +66,32 @@ void hvuio_inodes_pin(struct list_head *inodes)
 	}
 }
 
+/* The page of a map, or NULL behind its end. Under maps_lock, or when the maps are revoked. */
+static struct page *hvuio_map_page(struct hvuio_device *dev, unsigned long map, unsigned long index)
+{
+	const struct uio_mem *mem = &dev->info.mem[map];
+	void *addr;
+
+	if (index >= DIV_ROUND_UP(mem->size, PAGE_SIZE))
+		return NULL;
+	addr = (void *)(uintptr_t)mem->addr + (index << PAGE_SHIFT);
+	return mem->memtype == UIO_MEM_VIRTUAL ? vmalloc_to_page(addr) : virt_to_page(addr);
+}
+
+/* Waits for the faults that began before the maps were revoked. */
+static void hvuio_faults_wait(struct hvuio_device *dev)
+{
+	unsigned long map, index;
+	struct page *page;
+
+	for (map = 0; map < HVUIO_MAPS; map++) {
+		for (index = 0; (page = hvuio_map_page(dev, map, index)); index++) {
+			lock_page(page);
+			unlock_page(page);
+		}
+	}
+}
+
 /*
  * Takes the pages of every mapping of /dev/uioN from its users; the next touch is a SIGBUS. The
  * list is pinned, and is empty afterwards.
@@ -74,8 +101,9 @@ void hvuio_maps_revoke(struct hvuio_device *dev, struct list_head *inodes)
 	struct hvuio_inode *it, *next;
 
 	spin_lock(&dev->maps_lock);
-	dev->maps_revoked = true;
+	WRITE_ONCE(dev->maps_revoked, true);
 	spin_unlock(&dev->maps_lock);
+	hvuio_faults_wait(dev);
 
 	list_for_each_entry_safe(it, next, inodes, node) {
 		struct super_block *sb = it->inode->i_sb;
@@ -122,18 +150,6 @@ void hvuio_maps_set(struct hvuio_device *dev)
 		      UIO_MEM_VIRTUAL);
 }
 
-/* The page of a map, or NULL behind its end. Under maps_lock. */
-static struct page *hvuio_map_page(struct hvuio_device *dev, unsigned long map, unsigned long index)
-{
-	const struct uio_mem *mem = &dev->info.mem[map];
-	void *addr;
-
-	if (index >= DIV_ROUND_UP(mem->size, PAGE_SIZE))
-		return NULL;
-	addr = (void *)(uintptr_t)mem->addr + (index << PAGE_SHIFT);
-	return mem->memtype == UIO_MEM_VIRTUAL ? vmalloc_to_page(addr) : virt_to_page(addr);
-}
-
 static const struct vm_operations_struct hvuio_ops[HVUIO_MAPS];
 
 /*
@@ -144,6 +160,7 @@ static vm_fault_t hvuio_map_fault(struct vm_fault *vmf)
 {
 	struct hvuio_device *dev = vmf->vma->vm_private_data;
 	unsigned long map = vmf->vma->vm_ops - hvuio_ops;
+	vm_fault_t ret = VM_FAULT_LOCKED;
 	struct page *page = NULL;
 
 	spin_lock(&dev->maps_lock);
@@ -154,8 +171,20 @@ static vm_fault_t hvuio_map_fault(struct vm_fault *vmf)
 	spin_unlock(&dev->maps_lock);
 	if (!page)
 		return VM_FAULT_SIGBUS;
+	/* It stays locked until it is mapped, so that hvuio_maps_revoke() finds it there. */
+	lock_page(page);
+	if (READ_ONCE(dev->maps_revoked))
+		ret = VM_FAULT_SIGBUS;
+	else if (PageHWPoison(page))
+		/* Of a locked one the core would ask the file. */
+		ret = VM_FAULT_HWPOISON;
+	if (ret != VM_FAULT_LOCKED) {
+		unlock_page(page);
+		put_page(page);
+		return ret;
+	}
 	vmf->page = page;
-	return 0;
+	return ret;
 }
 
 /* A VMA was copied, by a split, a move or a fork. */

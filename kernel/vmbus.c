@@ -43,6 +43,15 @@ int hvuio_vmbus_check(void)
 	return 0;
 }
 
+/*
+ * A device that the host does not offer again after a resume stays as it is, but without a relid: a
+ * request for it would never be answered, and the core waits for answers without an end.
+ */
+bool hvuio_vmbus_is_offered(const struct vmbus_channel *channel)
+{
+	return READ_ONCE(channel->offermsg.child_relid) != U32_MAX;
+}
+
 void *hvuio_vmbus_int_page(void)
 {
 	return vmbus_connection.int_page;
