@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * fault_nth CLASS: lets the first, second, third ... allocation fail in opening, mapping, resizing, binding and unbinding a device, until
- * nothing is left to fail. Each attempt may be refused; the next one without a fault must work. Needs a kernel with
+ * nothing is left to fail. Each attempt may be refused, with ENOMEM; the next one without a fault must work. Needs a kernel with
  * CONFIG_FAULT_INJECTION, failslab and fail_page_alloc set up to honour fail-nth, and the device bound.
  */
 #include "device.h"
@@ -32,6 +32,13 @@ static bool disarm(void)
 	arm(0);
 	errno = error;
 	return happened;
+}
+
+/* What was refused must have been refused for the right reason. */
+static bool refused(const char *what, int nth)
+{
+	expect(errno == ENOMEM, "%s is refused for want of memory, after a fault at %d", what, nth);
+	return false;
 }
 
 static bool rebind(void)
@@ -73,6 +80,8 @@ static bool try_bind(int nth, bool *happened)
 	arm(nth);
 	good = write(bind_fd, dev.instance, strlen(dev.instance)) > 0;
 	*happened = disarm();
+	if (!good)
+		refused("binding", nth);
 	rebind();
 	return good;
 }
@@ -84,9 +93,10 @@ static bool try_open(int nth, bool *happened)
 	arm(nth);
 	fd = open(dev.node, O_RDWR | O_CLOEXEC);
 	*happened = disarm();
-	if (fd >= 0)
-		close(fd);
-	return fd >= 0;
+	if (fd < 0)
+		return refused("opening", nth);
+	close(fd);
+	return true;
 }
 
 static bool try_map(int nth, bool *happened)
@@ -121,6 +131,8 @@ static bool try_resize(int nth, bool *happened)
 	*happened = disarm();
 	after = device_map_size(&dev, 0);
 	errno = -err;
+	if (err)
+		refused("resizing", nth);
 	expect(after == (err ? before : size), "the rings have %#zx bytes, of %#zx and %#zx, after a fault at %d", after, before, size, nth);
 	/* Another attempt makes the file if the first failed. */
 	while (!device_rings(&dev, &relid, 1) && now_ms() < until)

@@ -106,6 +106,7 @@ struct frame_stats {
 	uint64_t full;            /* times a packet had to wait for room in rx */
 	uint64_t dropped;         /* packets whose channel closed first */
 	uint64_t malformed;
+	uint64_t gpadls; /* memory that the guest shares for the channel now: its rings and buffers */
 };
 
 #endif

@@ -27,6 +27,7 @@ static const char usage[] =
 	"  send LEN [COUNT [TYPE [XID]]]  packets with a pattern as payload (default: 1 of type 6, xids go on from 1)\n"
 	"  send-desc LEN HEX [TYPE]     a packet with a descriptor (default: type 9)\n"
 	"  send-hex HEX [TYPE [FLAGS]]  a packet with this payload\n"
+	"  complete HEX                 a completion with this payload, of the last packet that came\n"
 	"  packet-raw HEX               these bytes as a packet, its header and trailer included\n"
 	"  sync                         until all packets are in the ring\n"
 	"  expect COUNT                 until so many packets have come\n"
@@ -63,6 +64,7 @@ struct script {
 	int timeout_ms;
 	uint16_t channel;
 	uint64_t xid;
+	uint64_t last_xid; /* of the last packet that came */
 	uint64_t resets;
 	/* Packets that have not been echoed yet. */
 	struct sent *sent, **sent_end;
@@ -373,7 +375,7 @@ static int do_send(struct script *s)
 
 /* A packet that is answered when it is in the ring. */
 static int send_bytes(struct script *s, enum frame_op op, uint8_t *bytes, uint32_t len,
-		      uint32_t desc, uint64_t type, uint64_t flags)
+		      uint32_t desc, uint64_t type, uint64_t flags, uint64_t xid)
 {
 	struct frame frame = {
 		.op = op,
@@ -382,7 +384,7 @@ static int send_bytes(struct script *s, enum frame_op op, uint8_t *bytes, uint32
 		.flags = (uint16_t)flags,
 		.len = len,
 		.arg = desc,
-		.xid = op == FRAME_PACKET ? s->xid++ : 0,
+		.xid = xid,
 	};
 
 	return host_request(&s->host, &frame, bytes, NULL, 0, NULL, s->timeout_ms);
@@ -399,7 +401,16 @@ static int do_send_hex(struct script *s)
 		ret = take_number(s, 2, 6, UINT16_MAX, &type);
 	if (!ret)
 		ret = take_number(s, 3, 0, UINT16_MAX, &flags);
-	return ret ? ret : send_bytes(s, FRAME_PACKET, bytes, len, 0, type, flags);
+	return ret ? ret : send_bytes(s, FRAME_PACKET, bytes, len, 0, type, flags, s->xid++);
+}
+
+static int do_complete(struct script *s)
+{
+	uint8_t *bytes;
+	uint32_t len;
+	int ret = take_hex(s, 1, &bytes, &len);
+
+	return ret ? ret : send_bytes(s, FRAME_PACKET, bytes, len, 0, 11, 0, s->last_xid);
 }
 
 static int do_send_desc(struct script *s)
@@ -421,7 +432,7 @@ static int do_send_desc(struct script *s)
 	memcpy(payload, bytes, desc);
 	for (uint32_t at = 0; at < len; at++)
 		payload[desc + at] = pattern(s->xid, at);
-	return send_bytes(s, FRAME_PACKET, payload, desc + (uint32_t)len, desc, type, 0);
+	return send_bytes(s, FRAME_PACKET, payload, desc + (uint32_t)len, desc, type, 0, s->xid++);
 }
 
 static int do_packet_raw(struct script *s)
@@ -430,7 +441,7 @@ static int do_packet_raw(struct script *s)
 	uint32_t len;
 	int ret = take_hex(s, 1, &bytes, &len);
 
-	return ret ? ret : send_bytes(s, FRAME_PACKET_RAW, bytes, len, 0, 0, 0);
+	return ret ? ret : send_bytes(s, FRAME_PACKET_RAW, bytes, len, 0, 0, 0, 0);
 }
 
 /* Takes @count packets, and lets @check see each. */
@@ -454,6 +465,7 @@ static int take_packets(struct script *s, uint64_t count, const char *what,
 		if (ret)
 			return ret;
 		bytes += packet->frame.len;
+		s->last_xid = packet->frame.xid;
 		if (packet->frame.channel != s->channel)
 			ret = host_error(&s->host, -EPROTO,
 					 "packet %" PRIu64 " came on channel %u, not %u", i,
@@ -765,6 +777,7 @@ static const struct {
 	{ "full", offsetof(struct frame_stats, full) },
 	{ "dropped", offsetof(struct frame_stats, dropped) },
 	{ "malformed", offsetof(struct frame_stats, malformed) },
+	{ "gpadls", offsetof(struct frame_stats, gpadls) },
 };
 
 static int take_stats(struct script *s, struct frame_stats *stats)
@@ -875,6 +888,7 @@ static const struct {
 	{ "send", do_send, 4 },
 	{ "send-hex", do_send_hex, 3 },
 	{ "send-desc", do_send_desc, 3 },
+	{ "complete", do_complete, 1 },
 	{ "packet-raw", do_packet_raw, 1 },
 	{ "sync", do_sync, 0 },
 	{ "expect", do_expect, 1 },

@@ -891,6 +891,16 @@ static void frame_raw(VMBusPipe *pipe, VMBusChannel *chan, const struct frame *f
 		    ring_size(chan, frame->type), "ring");
 }
 
+static uint64_t count_gpadls(const VMBusChannel *chan)
+{
+	VMBusGpadl *gpadl;
+	uint64_t count = 0;
+
+	QTAILQ_FOREACH(gpadl, &chan->vmbus->gpadl_list, link)
+		count += gpadl->child_relid == chan->id && gpadl->state != VMGPADL_TORNDOWN;
+	return count;
+}
+
 static void frame_gpadl(VMBusPipe *pipe, VMBusChannel *chan, const struct frame *frame,
 			uint8_t *payload)
 {
@@ -973,6 +983,7 @@ static void frame_take(VMBusPipe *pipe, const struct frame *frame, uint8_t *payl
 		put_ok(pipe, frame, NULL, 0);
 		break;
 	case FRAME_STATS:
+		host->stats.gpadls = count_gpadls(chan);
 		put_ok(pipe, frame, &host->stats, sizeof(host->stats));
 		break;
 	case FRAME_SYNC:

@@ -34,6 +34,9 @@ check "after five quick cycles hv-fcopyd runs" within 20 running
 say back again
 hear copied third
 sum third
+device_test() { /usr/libexec/hyperv-uio/selftests/run_kselftest.sh -t uio:device.sh >/tmp/device.log 2>&1; cat /tmp/device.log && grep '^ok 1 selftests: uio: device.sh$' /tmp/device.log; }
+check "the device test of the selftests passes" device_test
+check "and hv-fcopyd runs as before" within 20 running
 check "no unit has failed" test -z "$(systemctl --failed --no-legend --plain)"
 # Removal gives the device back to the kernel's driver.
 check "apt removes it all" sh -c 'DEBIAN_FRONTEND=noninteractive apt-get -y purge hyperv-uio hyperv-uio-dkms hyperv-uio-fcopyd hyperv-uio-selftests'

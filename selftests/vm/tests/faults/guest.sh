@@ -2,18 +2,56 @@
 # shellcheck shell=sh
 class=7d3c5a10-41b2-4f0e-9a6c-0d5b1e2f3a44
 programs=/usr/libexec/hyperv-uio/selftests/uio
-bound() { device=$(vmbus_device $class) && ls "$device"/uio/uio*/maps/map0 >/dev/null 2>&1; }
+driver=/sys/bus/vmbus/drivers/uio_hv_generic
+bound() { device=$(vmbus_device "$1") && ls "$device"/uio/uio*/maps/map0 >/dev/null 2>&1; }
+rings() { [ "$(ls -d "$device"/channels/*/ring 2>/dev/null | wc -l)" = "$1" ]; }
+# both ATTRIBUTE VALUE: of both kinds of allocations
+both() { for kind in failslab fail_page_alloc; do echo "$2" >/sys/kernel/debug/$kind/"$1"; done; }
 
 modprobe uio_hv_generic
-echo $class >/sys/bus/vmbus/drivers/uio_hv_generic/new_id
-check "the device is bound" within 10 bound
+# Of a NIC's buffers two pages are enough: each is an allocation.
+for size in recv_size send_size; do echo 8192 >$driver/$size; done
+for id in $nic_class $class; do echo "$id" >$driver/new_id; done
+check "the NIC is bound" within 10 bound "$nic_class"
+check "the device is bound" within 10 bound $class
 # fail-nth alone decides; a report of each fault would look like a complaint.
-for attribute in /sys/kernel/debug/failslab /sys/kernel/debug/fail_page_alloc; do
-	echo 0 >$attribute/verbose
-	echo N >$attribute/ignore-gfp-wait
-done
+both verbose 0
+both ignore-gfp-wait N
 echo 0 >/sys/kernel/debug/fail_page_alloc/min-order
 check "the kernel injects faults" test -w /proc/self/fail-nth
-check "each allocation may fail" "$programs/fault_nth" $class
-while read -r line; do note "$line"; done </tmp/check.out
+for id in $class "$nic_class"; do
+	check "each allocation may fail" "$programs/fault_nth" "$id"
+	while read -r line; do note "$line"; done </tmp/check.out
+done
+
+# Sub-channels are opened by a work item, which fail-nth does not know: allocations in it fail at random.
+bound $class
+node=/dev/$(ls "$device/uio")
+# Where the function begins, and the next one
+begin='' end=''
+while read -r address _ symbol _; do
+	[ -z "$begin" ] || [ -n "$end" ] || end=$address
+	[ "$symbol" != hvuio_open_work ] || begin=$address
+done <<SYMBOLS
+$(grep uio_hv_generic /proc/kallsyms | sort)
+SYMBOLS
+both require-start "0x$begin"
+both require-end "0x$end"
+both times -1
+say sub-channels
+both probability 10
+for _ in $(seq 80); do
+	(exec 5<>"$node" && sleep 0.2) 2>/dev/null
+done
+both probability 0
+failed=$(dmesg | grep -c 'cannot open the sub-channel: -12')
+say finished
+check "some of the sub-channels could not be opened: $failed" test "$failed" -gt 0
+hear faultless
+exec 5<>"$node"
+say open
+check "without a fault all of them open" within 20 rings 4
+exec 5>&-
+say closed
+check "and go with the last close" within 20 rings 1
 check "rmmod" rmmod uio_hv_generic

@@ -1,2 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
+guest_says sub-channels || exit 1
+offered=0
+until guest_lines | grep -qx "say finished"; do
+	vmbus_host device "timeout 2" wait-open "offer-sub 3" wait-close >/dev/null 2>&1 && offered=$((offered + 1))
+	kill -0 "$guest_pid" 2>/dev/null || exit 1
+done
+check "sub-channels were offered to $offered openings" test $offered -gt 10
+tell faultless
+guest_says open || exit 1
+check "the host sees all of them open" vmbus_host device wait-open "offer-sub 3" "channel 3" wait-open
+guest_says closed || exit 1
+check "and closed, with no memory shared any more" vmbus_host device wait-close "expect-stat gpadls 0 0"

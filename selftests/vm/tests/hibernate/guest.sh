@@ -16,6 +16,8 @@ check "and the file copy device" within 10 maps "$fcopy_class" 3
 hv-fcopyd --foreground 2>/tmp/fcopyd.log &
 daemon=$!
 check "hv-fcopyd waits" within 20 sh -c 'hv-fcopyd --status | grep -q "^state=waiting"'
+nic=$(vmbus_device $nic_class)
+state_is() { cat "$nic/uio_hv_generic/state" && [ "$(cat "$nic/uio_hv_generic/state")" = "$1" ]; }
 # Suspends and resumes every device, and VMBus itself, without writing an image.
 echo platform >/sys/power/pm_test
 
@@ -23,9 +25,14 @@ for round in 1 2; do
 	"$programs/vmbus_echo" $class >/tmp/echo.log 2>&1 &
 	pid=$!
 	hear "sleep $round"
+	# The NIC is open without anybody who would notice.
+	exec 5<>"/dev/$(ls "$nic/uio")"
 	[ $round = 1 ] || check "a copy is under way" within 60 copying
 	check "open with sub-channels, the machine hibernates and comes back" hibernate
 	wait $pid
+	check "what was open is lost" state_is lost
+	exec 5>&-
+	check "until it is closed" state_is closed
 	check "the program was told: $(tail -n 1 /tmp/echo.log)" grep -q '^end No such device' /tmp/echo.log
 	say "awake $round"
 done
@@ -47,11 +54,22 @@ pid=$!
 wait $pid
 check "the sub-channels went with the last close" within 10 rings 1
 hear "sleep withheld"
-check "it hibernates, and the host does not offer the device again" hibernate
-opens() { timeout 20 "$programs/open_close" $class 1 >/tmp/open.log 2>&1; }
-opens
-check "opening it fails at once (exit status $?)" grep -q 'open 0 (errno 19' /tmp/open.log
+check "it hibernates, and the host offers neither the device nor the NIC again" hibernate
+opens() { timeout 20 "$programs/open_close" "$1" 1 >/tmp/open.log 2>&1; }
+opens $class
+check "opening the device fails at once (exit status $?)" grep -q 'open 0 (errno 19' /tmp/open.log
+opens $nic_class
+check "opening the NIC fails at once (exit status $?)" grep -q 'open 0 (errno 19' /tmp/open.log
+check "the NIC's state says so" state_is failed
+no_device() { ! (echo "$1" >"$2") 2>/tmp/refused && grep -i 'no such device' /tmp/refused; }
+check "it takes no size" no_device 65536 "$nic/uio_hv_generic/send_size"
+check "it is unbound" sh -c "echo ${nic##*/} >$nic/driver/unbind"
+check "it is not bound while it is not offered" no_device "${nic##*/}" /sys/bus/vmbus/drivers/uio_hv_generic/bind
 say withheld
 hear offered
-check "it opens when the host offers it" within 10 opens
+check "the device opens when the host offers it" within 10 opens $class
+bind_nic() { echo "${nic##*/}" >/sys/bus/vmbus/drivers/uio_hv_generic/bind; }
+check "the NIC is bound when the host offers it" within 10 bind_nic
+check "with its buffers" within 10 maps $nic_class 5
+check "and opens" opens $nic_class
 check "rmmod takes them away" rmmod uio_hv_generic

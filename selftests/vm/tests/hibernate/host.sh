@@ -25,9 +25,11 @@ check "and again" watched
 check "messages come back after three sleeps" host wait-open "send 64 1000" "echo 1000 xid"
 host "send-hex 7175697400000000" wait-close
 host withhold
+vmbus_host nic withhold
 watch device wait-reset
 tell "sleep withheld"
 check "the guest leaves the VMBus once more" watched
 guest_says withheld || exit 1
 check "the host offers the device after all" host offer wait-offered
+check "and the NIC" vmbus_host nic offer wait-offered
 tell offered

@@ -25,7 +25,7 @@ for state in open read poll mapped sub-channels; do
 	grep failed /tmp/rescind.log | while read -r line; do note "$line"; done
 done
 check "the device is bound again" within 10 bound
-rmmod uio_hv_generic
+check "rmmod" rmmod uio_hv_generic
 say unbound after
 hear offered
 bind

@@ -1,0 +1,131 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# What uio_hv_generic does with a device that a host offers, without the host's help: in any VM on Hyper-V, as root. VMBUS_CLASS
+# is the class of the device (its GUID; the file copy device by default), which is bound; nobody may use it meanwhile, so
+# hv-fcopyd is kept from running. Skipped, with the reason, where there is no such device.
+# shellcheck disable=SC2317 # tests are called by name
+cd "$(dirname "$0")" || exit 1
+. ../kselftest/ktap_helpers.sh
+
+class=${VMBUS_CLASS:-34d14be3-dee4-41c8-9ae7-6b174977c192}
+driver=/sys/bus/vmbus/drivers/uio_hv_generic
+export LC_ALL=C
+
+skip() {
+	ktap_print_header
+	ktap_skip_all "$*"
+	exit "$KSFT_SKIP"
+}
+
+[ "$(id -u)" = 0 ] || skip "root is needed"
+[ -d /sys/bus/vmbus/devices ] || skip "this is no VM on Hyper-V: /sys/bus/vmbus/devices is not there"
+device=''
+for each in /sys/bus/vmbus/devices/*; do
+	[ "$(cat "$each/class_id" 2>/dev/null)" != "{$class}" ] || device=$each
+done
+[ -n "$device" ] || skip "the host offers no device of class $class (VMBUS_CLASS chooses another)"
+[ "$(readlink -f "$device/driver")" = "$(readlink -f $driver)" ] ||
+	skip "${device##*/} is not bound to uio_hv_generic: vmbus-bind does that"
+case $(cat /sys/module/uio_hv_generic/version 2>/dev/null) in
+1:*) ;;
+*) skip "the kernel's own uio_hv_generic is loaded, which does not survive all of this" ;;
+esac
+
+tmp=$(mktemp -d) || skip "no folder for temporary files"
+said=$tmp/said
+masked='' was_active=''
+restore() {
+	rm -r "$tmp"
+	[ -n "$masked" ] || return
+	systemctl unmask --runtime hv-fcopyd >/dev/null 2>&1
+	[ -z "$was_active" ] || systemctl start hv-fcopyd >/dev/null 2>&1
+}
+trap restore EXIT
+trap 'exit 1' INT TERM
+if [ -z "${VMBUS_CLASS:-}" ] && systemctl cat hv-fcopyd >/dev/null 2>&1; then
+	! systemctl is-active hv-fcopyd >/dev/null 2>&1 || was_active=1
+	systemctl mask --runtime --now hv-fcopyd >/dev/null 2>&1 && masked=1
+fi
+
+files=$device/uio_hv_generic
+file() { cat "$files/$1"; }
+node() { set -- "$device"/uio/uio*; echo "/dev/${1##*/}"; }
+map_size() { echo $(($(cat "$device"/uio/uio*/maps/map0/size))); }
+ring() { set -- "$device"/channels/*/ring; echo "$1"; }
+[ "$(file users)" = 0 ] || skip "${device##*/} is open: $(file users) users"
+
+# result DESCRIPTION COMMAND...: what it says is shown when it fails
+result() {
+	description=$1
+	shift
+	if "$@" >"$said" 2>&1; then
+		ktap_test_pass "$description"
+	else
+		while read -r line; do ktap_print_msg "$line"; done <"$said"
+		ktap_test_fail "$description"
+	fi
+}
+
+# refused REASON SIZE: the write fails with this, and changes nothing
+refused() {
+	before=$(file ring_size)
+	# Not every shell's echo says why it fails.
+	if echo "$2" | tee "$files/ring_size" >/dev/null 2>"$tmp/error"; then
+		echo "'$2' was taken"
+		return 1
+	fi
+	cat "$tmp/error"
+	grep -qi "$1" "$tmp/error" && [ "$(file ring_size)" = "$before" ]
+}
+
+opened_often() {
+	before=$(file opens)
+	./open_close "$class" 1000 && [ "$(file opens)" = $((before + 1000)) ] && [ "$(file users)" = 0 ]
+}
+resized() {
+	echo $other >"$files/ring_size" && [ "$(map_size)" = $((other * 2)) ] &&
+		[ "$(stat -c %s "$(ring)")" = $((other * 2)) ] && ./open_close "$class" 1
+}
+by_default() { echo default >"$files/ring_size" && [ "$(file ring_size)" = "$(file ring_size_default)" ]; }
+open_state() { (exec 5<>"$(node)" && [ "$(file state)" = open ]) && [ "$(file state)" = closed ]; }
+busy() { (exec 5<>"$(node)" && refused busy $other); }
+held() {
+	./hold_map "$class" "$1" >"$tmp/hold" 2>&1 &
+	holder=$!
+	for _ in 1 2 3 4 5 6 7 8 9 10; do
+		grep -q ready "$tmp/hold" && break
+		sleep 1
+	done
+	refused busy $other
+	status=$?
+	kill "$holder"
+	wait "$holder" || status=1
+	return "$status"
+}
+in_parts() { (exec 5<>"$(node)" && ./uio_split "$1" "$2" "$(cat "$device"/uio/uio*/maps/map0/size)"); }
+untainted() { [ "$(cat /proc/sys/kernel/tainted)" = "$tainted" ]; }
+
+tainted=$(cat /proc/sys/kernel/tainted)
+ktap_print_header
+ktap_set_plan 15
+result "1000 opens and closes, counted" opened_often
+result "its state is open, and closed afterwards" open_state
+by_default
+size=$(file ring_size)
+# Any other size that rings can have
+other=$((16 * 1024 * $(awk '/^KernelPageSize/ { print $2; exit }' /proc/self/smaps)))
+[ $other != "$size" ] || other=$((other * 2))
+result "rings of another size" resized
+result "and of the default size" by_default
+result "no rings that are no pages" refused 'invalid argument' $((size + 1))
+result "no rings that are too large" refused 'invalid argument' 1073741824
+result "no rings for a device that is open" busy
+result "nor for one that is mapped" held uio
+result "nor for one whose ring file is mapped" held ring
+result "the rings, mapped in parts" in_parts cuts "$(node)"
+result "the ring file, mapped in parts" in_parts cuts "$(ring)"
+result "the rings, made writable by mprotect" in_parts upgrade "$(node)"
+result "unbound while open and mapped, bound and opened again, 3 times" ./unbind_open "$class" 1 3
+result "opened as before" ./open_close "$class" 1
+result "the kernel has nothing to complain about" untainted
+ktap_finished

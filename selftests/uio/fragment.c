@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * fragment: leaves hardly a large block of free memory: it takes pages one by one, which cannot be moved, until there is none or
+ * memory comes to its end, gives every other one back, prints "ready" and keeps the rest until SIGTERM. The pages are those of
+ * full pipes.
+ */
+#include <sys/resource.h>
+
+#include "device.h"
+
+#define PIPES	   4096
+#define PIPE_PAGES 256
+#define SPARE_MIB  24
+
+static int pipes[PIPES][2];
+static char page[4096];
+
+/* Free blocks of the two largest sizes in all zones, or -1 */
+static long large_blocks(void)
+{
+	FILE *file = fopen("/proc/buddyinfo", "re");
+	char line[512];
+	long count = 0;
+
+	if (!file)
+		return -1;
+	while (fgets(line, sizeof(line), file)) {
+		char *last = strrchr(line, ' '), *end;
+
+		/* The line ends in a blank. */
+		for (int i = 0; i < 2 && last; i++) {
+			while (last > line && *last == ' ')
+				*last-- = 0;
+			end = strrchr(line, ' ');
+			count += end ? atol(end) : 0;
+			last = end;
+		}
+	}
+	fclose(file);
+	return count;
+}
+
+/* MiB that can be taken without trouble, or -1 */
+static long available(void)
+{
+	FILE *file = fopen("/proc/meminfo", "re");
+	char line[128];
+	long kb = -1;
+
+	if (!file)
+		return -1;
+	while (kb < 0 && fgets(line, sizeof(line), file))
+		if (sscanf(line, "MemAvailable: %ld", &kb) != 1)
+			kb = -1;
+	fclose(file);
+	return kb < 0 ? -1 : kb / 1024;
+}
+
+static bool open_pipe(int *fds)
+{
+	return !pipe2(fds, O_CLOEXEC | O_NONBLOCK) && fcntl(fds[1], F_SETPIPE_SZ, PIPE_PAGES * (int)sizeof(page)) >= 0;
+}
+
+int main(void)
+{
+	struct rlimit files = { 2 * PIPES + 64, 2 * PIPES + 64 };
+	sigset_t term;
+	int count = 0, number;
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	sigemptyset(&term);
+	sigaddset(&term, SIGTERM);
+	sigprocmask(SIG_BLOCK, &term, NULL);
+	expect(!setrlimit(RLIMIT_NOFILE, &files), "the limit of open files");
+	expect(large_blocks() > 0 && available() > 0, "free memory is listed, and there are large blocks");
+	while (!failures && large_blocks() > 0 && available() > SPARE_MIB && expect(count + 2 <= PIPES, "%d pipes are enough", PIPES)) {
+		if (!expect(open_pipe(pipes[count]) && open_pipe(pipes[count + 1]), "two pipes after %d", count))
+			break;
+		for (int i = 0; i < 2 * PIPE_PAGES; i++)
+			expect(write(pipes[count + i % 2][1], page, sizeof(page)) == sizeof(page), "a page for pipe %d", count + i % 2);
+		count += 2;
+	}
+	for (int i = 1; i < count; i += 2)
+		while (read(pipes[i][0], page, sizeof(page)) > 0)
+			;
+	printf("%s: %d MiB taken, %ld large blocks\n", failures ? "failed" : "ready", count / 2, large_blocks());
+	sigwait(&term, &number);
+	return exit_status();
+}

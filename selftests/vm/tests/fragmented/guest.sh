@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=sh
+class=7d3c5a10-41b2-4f0e-9a6c-0d5b1e2f3a44
+programs=/usr/libexec/hyperv-uio/selftests/uio
+driver=/sys/bus/vmbus/drivers/uio_hv_generic
+bound() { device=$(vmbus_device "$1") && ls "$device"/uio/uio*/maps/map0 >/dev/null 2>&1; }
+opens() { "$programs/open_close" "$1" 1; }
+set_to() { echo "$1" >"$files/ring_size"; }
+reason="no contiguous memory for two rings of 2097152 bytes"
+# try COMMAND...: it works, or is refused for want of memory, which is said
+try() {
+	said=$(dmesg | grep -c "$reason")
+	if "$@" 2>/tmp/refused; then
+		outcome=taken
+	else
+		cat /tmp/refused
+		# Some kernels say of every failed bind that there is no device.
+		grep -q "Cannot allocate memory\|Out of memory\|No such device" /tmp/refused || return
+		[ "$(dmesg | grep -c "$reason")" -gt "$said" ] || return
+		outcome=refused
+	fi
+}
+
+modprobe uio_hv_generic
+for id in $class "$nic_class"; do echo "$id" >$driver/new_id; done
+check "the NIC is bound" within 10 bound "$nic_class"
+nic=$(vmbus_device "$nic_class")
+check "it is unbound" sh -c "echo ${nic##*/} >$driver/unbind"
+check "the device is bound" within 10 bound $class
+files=$device/uio_hv_generic
+"$programs/fragment" >/tmp/fragment.log 2>&1 &
+pid=$!
+check "memory is in pieces" within 60 grep ready /tmp/fragment.log
+note "$(cat /tmp/fragment.log)"
+check "rings of 2 MiB" try set_to 2097152
+note "they were $outcome"
+[ "$outcome" = refused ] || set_to default
+check "its rings work" opens $class
+bind_nic() { echo "${nic##*/}" >$driver/bind; }
+check "a NIC, whose rings have 2 MiB" try bind_nic
+note "it was $outcome"
+kill $pid
+wait $pid
+check "rings of 2 MiB when there is memory" sh -c "echo 2097152 >$files/ring_size && $programs/open_close $class 1"
+[ "$outcome" = taken ] || bind_nic
+check "and the NIC" opens "$nic_class"

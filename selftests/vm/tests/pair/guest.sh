@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=sh
+class=7d3c5a10-41b2-4f0e-9a6c-0d5b1e2f3a44
+programs=/usr/libexec/hyperv-uio/selftests/uio
+driver=/sys/bus/vmbus/drivers/uio_hv_generic
+bound() { device=$(vmbus_device "$1") && ls "$device"/uio/uio*/maps/map0 >/dev/null 2>&1; }
+both_bound() { bound $class && bound "$fcopy_class"; }
+unbound() {
+	for _ in 1 2 3 4 5; do
+		echo "$1" >$driver/unbind && nap && echo "$1" >$driver/bind || return
+		within 10 bound "$fcopy_class" && "$programs/open_close" "$fcopy_class" 1 || return
+	done
+}
+
+modprobe uio_hv_generic
+for id in $class "$fcopy_class"; do echo "$id" >$driver/new_id; done
+check "both are bound" within 10 both_bound
+"$programs/vmbus_echo" $class >/tmp/one.log 2>&1 &
+one=$!
+while [ ! -e /tmp/end ]; do "$programs/vmbus_echo" "$fcopy_class" || nap; done >/tmp/two.log 2>&1 &
+two=$!
+say ready
+hear end
+touch /tmp/end
+say ending
+wait $two
+hear unbind
+device=$(vmbus_device "$fcopy_class")
+check "the other is unbound and bound five times" unbound "${device##*/}"
+say bound
+hear quit
+wait $one
+check "the first had no bad message: $(tail -n 1 /tmp/one.log)" grep -q '^end quit .* bad 0$' /tmp/one.log

@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=sh
+class=57164f39-9115-4e78-ab55-382f3bd5422d
+programs=/usr/libexec/hyperv-uio/selftests/uio
+driver=/sys/bus/vmbus/drivers/uio_hv_generic
+# has DRIVER DEVICE
+has() { [ "$(basename "$(readlink -f "$2/driver")")" = "$1" ]; }
+# hand_over DEVICE DRIVER: from ours to that one
+hand_over() { echo >"$1/driver_override" && echo "${1##*/}" >$driver/unbind && echo "${1##*/}" >"/sys/bus/vmbus/drivers/$2/bind"; }
+
+check "both devices are offered" within 10 sh -c 'test "$(ls /sys/bus/vmbus/devices | wc -l)" = 2'
+heartbeat=$(vmbus_device $class)
+nic=$(vmbus_device "$nic_class")
+modprobe -a hv_utils uio_hv_generic
+check "hv_utils has the device" within 10 has hv_utils "$heartbeat"
+give_to_uio "$heartbeat" "$nic"
+check "ours has it" within 10 has uio_hv_generic "$heartbeat"
+check "and the NIC" within 10 has uio_hv_generic "$nic"
+exec 5<>"/dev/$(ls "$heartbeat/uio")"
+"$programs/hold_map" "$nic_class" uio >/tmp/hold.log 2>&1 &
+holder=$!
+within 10 grep -q ready /tmp/hold.log
+say open
+hear "hand over"
+check "unbound while it is open, it goes to hv_utils" hand_over "$heartbeat" hv_utils
+say utils
+hear "the NIC"
+# Its probe speaks with the host, which is busy until then.
+modprobe hv_netvsc
+check "unbound while it is mapped, the NIC goes to hv_netvsc, which the host refuses" \
+	sh -c "echo >$nic/driver_override && echo ${nic##*/} >$driver/unbind && ! echo ${nic##*/} >/sys/bus/vmbus/drivers/hv_netvsc/bind"
+check "as hv_netvsc says" sh -c 'dmesg | grep "unable to connect to NetVSP\|unable to add netvsc device"'
+check "rmmod is refused while the old file is open" sh -c '! rmmod uio_hv_generic'
+exec 5>&-
+kill -9 $holder
+wait $holder
+check "and then done" rmmod uio_hv_generic
+say gone
+hear offered
+utils_again() { has hv_utils "$(vmbus_device $class)"; }
+check "offered again, hv_utils has it" within 10 utils_again
+say utils again
+hear finished
