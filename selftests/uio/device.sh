@@ -69,8 +69,8 @@ result() {
 # refused REASON SIZE: the write fails with this, and changes nothing
 refused() {
 	before=$(file ring_size)
-	# Not every shell's echo says why it fails.
-	if echo "$2" | tee "$files/ring_size" >/dev/null 2>"$tmp/error"; then
+	# Not every shell's echo says why it fails, nor every tee.
+	if echo "$2" | dd of="$files/ring_size" 2>"$tmp/error"; then
 		echo "'$2' was taken"
 		return 1
 	fi

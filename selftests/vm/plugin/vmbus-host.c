@@ -43,6 +43,7 @@ struct host_channel {
 	bool monitored;
 	bool hold;
 	bool full;
+	int64_t offer_from; /* not before this time */
 };
 
 typedef struct VMBusPipe {
@@ -54,6 +55,7 @@ typedef struct VMBusPipe {
 	bool offered;   /* as the program wants it */
 	bool withheld;  /* from the next guest that asks for offers */
 	uint16_t subs;  /* sub-channels asked for */
+	uint32_t settle; /* ms from the release of a sub-channel until it can be offered again */
 	struct host_channel *host;
 	bool connected;
 	GByteArray *in;
@@ -74,6 +76,7 @@ static struct {
 	hwaddr int_page;
 	hwaddr monitor_page; /* guest to host */
 	QEMUTimer *poll;
+	QEMUTimer *settled;
 } bus;
 
 static VMBusPipe *pipe_of(VMBusChannel *chan)
@@ -527,7 +530,8 @@ static bool offer_wanted(VMBusChannel *chan)
 		return false;
 	return !index ||
 	       (index <= pipe->subs && pipe->parent.channels[0].offer_state == VMOFFER_SENT &&
-		!pipe->host[0].rescind);
+		!pipe->host[0].rescind &&
+		qemu_clock_get_ms(QEMU_CLOCK_REALTIME) >= host_of(chan)->offer_from);
 }
 
 static void host_fill_offer(VMBusChannel *chan, struct vmbus_message_offer_channel *msg)
@@ -617,6 +621,20 @@ static bool host_message_sent(VMBus *vmbus)
 	return true;
 }
 
+/* Sub-channels can be offered again; the timer goes on for those that have to wait longer. */
+static void settled(void *opaque)
+{
+	int64_t now = qemu_clock_get_ms(QEMU_CLOCK_REALTIME);
+	VMBus *vmbus = opaque;
+	VMBusChannel *chan;
+
+	QTAILQ_FOREACH(chan, &vmbus->channel_list, link) {
+		if (host_of(chan)->offer_from > now)
+			timer_mod_anticipate(bus.settled, host_of(chan)->offer_from);
+	}
+	vmbus_resched(vmbus);
+}
+
 static void host_offered(VMBusChannel *chan)
 {
 	put_event(chan, FRAME_OFFERED, chan->id, 0);
@@ -639,6 +657,11 @@ static void relid_released(VMBus *vmbus, uint32_t relid)
 			vmbus_put_gpadl(gpadl);
 	}
 	chan->offer_state = HOST_OFFER_HELD;
+	if (vmbus_channel_idx(chan) && pipe_of(chan)->settle) {
+		host_of(chan)->offer_from =
+			qemu_clock_get_ms(QEMU_CLOCK_REALTIME) + pipe_of(chan)->settle;
+		timer_mod_anticipate(bus.settled, host_of(chan)->offer_from);
+	}
 	put_event(chan, FRAME_RELEASED, relid, 0);
 }
 
@@ -1119,8 +1142,10 @@ static void pipe_realize(VMBusDevice *dev, Error **errp)
 		g_queue_init(&pipe->host[i].packets);
 		dev->channels[i].offer_state = pipe->offered && !i ? VMOFFER_INIT : HOST_OFFER_HELD;
 	}
-	if (!bus.poll)
+	if (!bus.poll) {
 		bus.poll = timer_new_ms(QEMU_CLOCK_REALTIME, monitor_poll, dev->channels[0].vmbus);
+		bus.settled = timer_new_ms(QEMU_CLOCK_REALTIME, settled, dev->channels[0].vmbus);
+	}
 	qemu_chr_fe_set_handlers(&pipe->chr, pipe_can_read, pipe_read, pipe_event, NULL, pipe, NULL,
 				 true);
 }
@@ -1132,6 +1157,7 @@ static const Property pipe_properties[] = {
 	DEFINE_PROP_UINT16("channels", VMBusPipe, channels, 1),
 	DEFINE_PROP_BOOL("monitored", VMBusPipe, monitored, false),
 	DEFINE_PROP_BOOL("offered", VMBusPipe, offered, true),
+	DEFINE_PROP_UINT32("settle", VMBusPipe, settle, 0),
 };
 
 static void pipe_class_init(ObjectClass *klass, void *data)
