@@ -60,9 +60,9 @@ struct hvuio_buffer {
 
 /*
  * Lock order: mmap_lock, uio's info_lock, lock, channels_lock. A fault takes maps_lock, under
- * which nothing is taken, and then its page's lock; an mmap takes no lock of ours. The sub-channel callback and open_work
- * take channels_lock only, never lock: closing holds lock while it waits for them. The mutex in
- * compat/ring_file.c is the innermost.
+ * which nothing is taken, and then its page's lock; an mmap takes no lock of ours. The sub-channel
+ * callback and open_work take channels_lock only, never lock: closing holds lock while it waits for
+ * them. The mutex in compat/ring_file.c is the innermost.
  *
  * References: one from probe to remove, one for each running sub-channel callback, open_work,
  * suspend and resume, one for each VMA of /dev/uioN.

@@ -12,6 +12,8 @@ cache=${HYPERV_UIO_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/hyperv-uio}
 O=${O:-build}
 [ "${O#/}" != "$O" ] || O=$top/$O
 out=$O/vm
+# What make was told on its command line (O=) it would tell every make in a root, too.
+unset MAKEFLAGS MFLAGS MAKEOVERRIDES MAKELEVEL
 
 die() {
 	printf '%s: %s\n' "${0##*/}" "$*" >&2
