@@ -83,12 +83,12 @@ opened_often() {
 	./open_close "$class" 1000 && [ "$(file opens)" = $((before + 1000)) ] && [ "$(file users)" = 0 ]
 }
 resized() {
-	echo $other >"$files/ring_size" && [ "$(map_size)" = $((other * 2)) ] &&
+	echo "$other" >"$files/ring_size" && [ "$(map_size)" = $((other * 2)) ] &&
 		[ "$(stat -c %s "$(ring)")" = $((other * 2)) ] && ./open_close "$class" 1
 }
 by_default() { echo default >"$files/ring_size" && [ "$(file ring_size)" = "$(file ring_size_default)" ]; }
 open_state() { (exec 5<>"$(node)" && [ "$(file state)" = open ]) && [ "$(file state)" = closed ]; }
-busy() { (exec 5<>"$(node)" && refused busy $other); }
+busy() { (exec 5<>"$(node)" && refused busy "$other"); }
 held() {
 	./hold_map "$class" "$1" >"$tmp/hold" 2>&1 &
 	holder=$!
@@ -96,7 +96,7 @@ held() {
 		grep -q ready "$tmp/hold" && break
 		sleep 1
 	done
-	refused busy $other
+	refused busy "$other"
 	status=$?
 	kill "$holder"
 	wait "$holder" || status=1
