@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "guard.h"
@@ -21,6 +22,12 @@
  * written and take the device after we looked. Each such driver gets in between once.
  */
 #define MAX_ATTEMPTS 4
+
+/*
+ * Kernels of 2026 answer EAGAIN while a device is still being added: its event is out, and the kernel has yet to come to its own
+ * probe, which follows within milliseconds. A hundredth of a second, so many times.
+ */
+#define MAX_WAITS 200
 
 /* What the kernel shows for an override that is not set. */
 #define NO_OVERRIDE "(null)"
@@ -111,6 +118,16 @@ static int load_driver(const char *driver)
 	return exists(DRIVER, driver) ? 0 : -ENOENT;
 }
 
+static int bind(const struct vmbus_dev *dev, const char *driver)
+{
+	const struct timespec pause = { .tv_nsec = 10 * 1000 * 1000 };
+	int err, waits = 0;
+
+	while ((err = kernel_write(dev->instance, DRIVER "/bind", driver)) == -EAGAIN && waits++ < MAX_WAITS)
+		nanosleep(&pause, NULL);
+	return err;
+}
+
 /* 0 when the device is with driver; else the device's last state is in dev->driver. */
 static int attach(struct vmbus_dev *dev, const char *driver, struct undo *undo)
 {
@@ -138,7 +155,7 @@ static int attach(struct vmbus_dev *dev, const char *driver, struct undo *undo)
 			undo->id_added = !ret;
 		}
 		/* Its result is only the reason: a new_id or a module just loaded may have been faster. */
-		err = kernel_write(dev->instance, DRIVER "/bind", driver);
+		err = bind(dev, driver);
 		if (!err)
 			err = PROBE_FAILED;
 	}
@@ -162,7 +179,7 @@ static void restore(struct vmbus_dev *dev, const char *driver, const struct undo
 	if (dev_read_driver(dev) || dev->driver[0])
 		return;
 	if (undo->driver[0])
-		kernel_write(dev->instance, DRIVER "/bind", undo->driver);
+		bind(dev, undo->driver);
 	else
 		kernel_write(dev->instance, "/sys/bus/vmbus/drivers_probe");
 	dev_read_driver(dev);

@@ -180,6 +180,29 @@ test_asynchronous_probe_under_way_does_not_win() {
 	is driver "$(driver_of $dev)" uio_hv_generic
 }
 
+test_device_that_is_being_added_is_waited_for() {
+	want_fcopy
+	driver hv_util $fcopy
+	device $dev $fcopy
+	driver uio_hv_generic
+	printf xxx >"$root/kernel/unready"
+	vmbus_bind $dev
+	is status $status 0
+	is driver "$(driver_of $dev)" uio_hv_generic
+	is "binds that were answered by EAGAIN" "$(cat "$root/kernel/unready")" ""
+}
+
+test_device_that_is_being_added_for_ever_is_given_up() {
+	want_fcopy
+	driver hv_util $fcopy
+	device $dev $fcopy
+	driver uio_hv_generic
+	head -c 5000 /dev/zero | tr '\0' x >"$root/kernel/unready"
+	vmbus_bind $dev
+	is status $status 1
+	says "Resource temporarily unavailable"
+}
+
 test_endless_rivals_end() {
 	want_fcopy
 	driver hv_util $fcopy

@@ -50,8 +50,7 @@ static long available(void)
 	if (!file)
 		return -1;
 	while (kb < 0 && fgets(line, sizeof(line), file))
-		if (sscanf(line, "MemAvailable: %ld", &kb) != 1)
-			kb = -1;
+		sscanf(line, "MemAvailable: %ld", &kb);
 	fclose(file);
 	return kb < 0 ? -1 : kb / 1024;
 }

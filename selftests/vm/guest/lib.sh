@@ -91,6 +91,11 @@ vmbus_device() {
 	return 1
 }
 
+# bound CLASS: a UIO driver has the device of a class, whose folder is in $device from here on
+bound() { device=$(vmbus_device "$1") && ls "$device"/uio/uio*/maps/map0 >/dev/null 2>&1; }
+# rings COUNT: so many channels of $device have a ring file
+rings() { [ "$(ls -d "$device"/channels/*/ring 2>/dev/null | wc -l)" = "$1" ]; }
+
 # give_to_uio DEVICE...: gives them to uio_hv_generic, which is loaded, from whatever driver they have
 give_to_uio() {
 	local device

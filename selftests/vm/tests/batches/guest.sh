@@ -2,11 +2,10 @@
 # shellcheck shell=sh
 class=7d3c5a10-41b2-4f0e-9a6c-0d5b1e2f3a44
 program=/usr/libexec/hyperv-uio/selftests/uio/batches
-bound() { device=$(vmbus_device $class) && ls "$device"/uio/uio*/maps/map0 >/dev/null 2>&1; }
 
 modprobe uio_hv_generic
 echo $class >/sys/bus/vmbus/drivers/uio_hv_generic/new_id
-check "the device is bound" within 10 bound
+check "the device is bound" within 10 bound $class
 # Rings that are soon full, and whose ends are soon reached
 echo 16384 >"$device/uio_hv_generic/ring_size"
 "$program" $class "$device/uio_hv_generic/signals" 2>&1 | relay

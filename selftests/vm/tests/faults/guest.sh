@@ -3,8 +3,6 @@
 class=7d3c5a10-41b2-4f0e-9a6c-0d5b1e2f3a44
 programs=/usr/libexec/hyperv-uio/selftests/uio
 driver=/sys/bus/vmbus/drivers/uio_hv_generic
-bound() { device=$(vmbus_device "$1") && ls "$device"/uio/uio*/maps/map0 >/dev/null 2>&1; }
-rings() { [ "$(ls -d "$device"/channels/*/ring 2>/dev/null | wc -l)" = "$1" ]; }
 # both ATTRIBUTE VALUE: of both kinds of allocations
 both() { for kind in failslab fail_page_alloc; do echo "$2" >/sys/kernel/debug/$kind/"$1"; done; }
 

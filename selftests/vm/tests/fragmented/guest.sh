@@ -3,7 +3,6 @@
 class=7d3c5a10-41b2-4f0e-9a6c-0d5b1e2f3a44
 programs=/usr/libexec/hyperv-uio/selftests/uio
 driver=/sys/bus/vmbus/drivers/uio_hv_generic
-bound() { device=$(vmbus_device "$1") && ls "$device"/uio/uio*/maps/map0 >/dev/null 2>&1; }
 opens() { "$programs/open_close" "$1" 1; }
 set_to() { echo "$1" >"$files/ring_size"; }
 reason="no contiguous memory for two rings of 2097152 bytes"

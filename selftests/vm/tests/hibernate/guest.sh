@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 class=7d3c5a10-41b2-4f0e-9a6c-0d5b1e2f3a44
-nic_class=f8615163-df3e-46c5-913f-f2d2f965ed0e
 programs=/usr/libexec/hyperv-uio/selftests/uio
 modprobe uio_hv_generic
 for id in $class $nic_class $fcopy_class; do echo "$id" >/sys/bus/vmbus/drivers/uio_hv_generic/new_id; done

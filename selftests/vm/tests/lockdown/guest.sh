@@ -3,7 +3,6 @@
 class=7d3c5a10-41b2-4f0e-9a6c-0d5b1e2f3a44
 echo=/usr/libexec/hyperv-uio/selftests/uio/vmbus_echo
 lockdown=/sys/kernel/security/lockdown
-bound() { device=$(vmbus_device $class) && ls "$device"/uio/uio*/maps/map0 >/dev/null 2>&1; }
 # refused WHY: modprobe fails and says so
 refused() { ! modprobe uio_hv_generic >/tmp/said 2>&1 && cat /tmp/said && grep -q "$1" /tmp/said; }
 logged() { dmesg | tail -n 5 | grep "$1"; }
@@ -12,7 +11,7 @@ mount -t securityfs securityfs /sys/kernel/security
 check "hibernation is possible without Lockdown" sh -c '! grep -F "[disabled]" /sys/power/disk'
 modprobe uio_hv_generic
 echo $class >/sys/bus/vmbus/drivers/uio_hv_generic/new_id
-check "the device is bound" within 10 bound
+check "the device is bound" within 10 bound $class
 for mode in integrity confidentiality; do
 	echo $mode >$lockdown
 	check "Lockdown is at $mode" grep -F "[$mode]" $lockdown

@@ -3,7 +3,6 @@
 class=7d3c5a10-41b2-4f0e-9a6c-0d5b1e2f3a44
 programs=/usr/libexec/hyperv-uio/selftests/uio
 driver=/sys/bus/vmbus/drivers/uio_hv_generic
-bound() { device=$(vmbus_device "$1") && ls "$device"/uio/uio*/maps/map0 >/dev/null 2>&1; }
 both_bound() { bound $class && bound "$fcopy_class"; }
 unbound() {
 	for _ in 1 2 3 4 5; do

@@ -4,10 +4,8 @@ class=7d3c5a10-41b2-4f0e-9a6c-0d5b1e2f3a44
 echo=$(find /usr/libexec /usr/lib -name vmbus_echo | head -n 1)
 modprobe uio_hv_generic
 echo $class >/sys/bus/vmbus/drivers/uio_hv_generic/new_id
-bound() { device=$(vmbus_device $class) && ls "$device"/uio/uio*/maps/map0 >/dev/null 2>&1; }
-rings() { [ "$(ls -d "$device"/channels/*/ring 2>/dev/null | wc -l)" = "$1" ]; }
 
-check "the device is bound" within 10 bound
+check "the device is bound" within 10 bound $class
 "$echo" $class >/tmp/echo.log 2>&1 &
 pid=$!
 hear sub-channels
@@ -25,7 +23,7 @@ wait $pid
 check "an impossible index of the host ends in an error: $(tail -n 1 /tmp/echo.log)" grep -q '^end Input/output error' /tmp/echo.log
 
 hear monitored
-check "the monitored device is bound" within 10 bound
+check "the monitored device is bound" within 10 bound $class
 check "it has a monitor" test -r "$device/monitor_id"
 "$echo" $class >/tmp/echo.log 2>&1 &
 pid=$!

@@ -2,13 +2,12 @@
 # shellcheck shell=sh
 class=7d3c5a10-41b2-4f0e-9a6c-0d5b1e2f3a44
 programs=/usr/libexec/hyperv-uio/selftests/uio
-bound() { device=$(vmbus_device $class) && ls "$device"/uio/uio*/maps/map0 >/dev/null 2>&1; }
 messages=100000 seconds=5 seed=$(awk '{ print int($1 * 100) }' /proc/uptime)
 case $(uname -r) in *debug*) messages=20000 seconds=25 ;; esac
 
 modprobe uio_hv_generic
 echo $class >/sys/bus/vmbus/drivers/uio_hv_generic/new_id
-check "the device is bound" within 10 bound
+check "the device is bound" within 10 bound $class
 say looping
 check "signals and masks while sub-channels come and go" "$programs/signal_loop" $class $seconds
 note "$(tail -n 1 /tmp/check.out)"

@@ -1,11 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 class=7d3c5a10-41b2-4f0e-9a6c-0d5b1e2f3a44
-nic_class=f8615163-df3e-46c5-913f-f2d2f965ed0e
 programs=/usr/libexec/hyperv-uio/selftests/uio
 driver=/sys/bus/vmbus/drivers/uio_hv_generic
 
-bound() { device=$(vmbus_device "$1") && ls "$device"/uio/uio*/maps/map0 >/dev/null 2>&1; }
 node() { set -- "$1"/uio/uio*; echo "/dev/${1##*/}"; }
 map_size() { echo $(($(cat "$1"/uio/uio*/maps/map"$2"/size))); }
 map_name() { cat "$1"/uio/uio*/maps/map"$2"/name; }

@@ -3,13 +3,12 @@
 class=7d3c5a10-41b2-4f0e-9a6c-0d5b1e2f3a44
 programs=/usr/libexec/hyperv-uio/selftests/uio
 bind() { modprobe uio_hv_generic && echo $class >/sys/bus/vmbus/drivers/uio_hv_generic/new_id; }
-bound() { device=$(vmbus_device $class) && ls "$device"/uio/uio*/maps/map0 >/dev/null 2>&1; }
 
 check "the device is offered" within 10 vmbus_device $class
 say unbound before
 hear offered
 bind
-check "the device is bound" within 10 bound
+check "the device is bound" within 10 bound $class
 say closed
 hear offered
 for state in open read poll mapped sub-channels; do
@@ -24,12 +23,12 @@ for state in open read poll mapped sub-channels; do
 	check "rescinded while: $state" test $? = 0
 	grep failed /tmp/rescind.log | while read -r line; do note "$line"; done
 done
-check "the device is bound again" within 10 bound
+check "the device is bound again" within 10 bound $class
 check "rmmod" rmmod uio_hv_generic
 say unbound after
 hear offered
 bind
-check "the module binds the device when it comes back" within 10 bound
+check "the module binds the device when it comes back" within 10 bound $class
 pids=''
 n=1
 for name in 1 2; do
@@ -46,5 +45,5 @@ for pid in $pids; do
 	check "an opener saw no error but the device's absence: $(tail -n 1 /tmp/reopen.$n)" test $status = 0
 	n=$((n + 1))
 done
-check "the device is bound in the end" within 10 bound
+check "the device is bound in the end" within 10 bound $class
 check "and can be opened" "$programs/open_close" $class 1

@@ -3,13 +3,12 @@
 class=7d3c5a10-41b2-4f0e-9a6c-0d5b1e2f3a44
 programs=/usr/libexec/hyperv-uio/selftests/uio
 driver=/sys/bus/vmbus/drivers/uio_hv_generic
-bound() { device=$(vmbus_device $class) && ls "$device"/uio/uio*/maps/map0 >/dev/null 2>&1; }
 seconds=15 seed=$(date +%s)
 case $(uname -r) in *debug*) seconds=60 ;; esac
 
 modprobe uio_hv_generic
 echo $class >$driver/new_id
-check "the device is bound" within 10 bound
+check "the device is bound" within 10 bound $class
 say walking "$seed"
 check "a walk of $seconds s with seed $seed" "$programs/walk" $class $seconds "$seed"
 while read -r line; do note "$line"; done </tmp/check.out
@@ -17,6 +16,6 @@ say walked
 hear offered
 device=$(vmbus_device $class)
 [ -e "$device/driver" ] || echo "${device##*/}" >$driver/bind
-check "the device is bound in the end" within 10 bound
+check "the device is bound in the end" within 10 bound $class
 check "it opens" "$programs/open_close" $class 1
 check "rmmod takes it away" rmmod uio_hv_generic
