@@ -60,3 +60,20 @@ build_module() {
 	}
 	printf '%s\n' "$src/kernel/uio_hv_generic.ko"
 }
+
+# build_test_module KERNEL SOURCE DIR: a module of one file that a test loads beside ours, into DIR
+build_test_module() {
+	local root build name
+	root=$(kernel_root "$1")
+	name=$(basename "$2" .c)
+	build=$out/$name-$1
+	rm -rf "$build"
+	mkdir -p "$build"
+	cp "$2" "$build/"
+	echo "obj-m := $name.o" >"$build/Makefile"
+	in_root "$root" --bind "$build" /build -- make -C "/lib/modules/$(ls "$root/lib/modules")/build" M=/build W=1 modules >"$build/log" 2>&1 || {
+		tail -n 20 "$build/log" >&2
+		die "$2 does not build for kernel $1; the log is $build/log"
+	}
+	cp "$build/$name.ko" "$3/"
+}
