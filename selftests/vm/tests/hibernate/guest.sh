@@ -3,19 +3,19 @@
 class=7d3c5a10-41b2-4f0e-9a6c-0d5b1e2f3a44
 programs=/usr/libexec/hyperv-uio/selftests/uio
 modprobe uio_hv_generic
-for id in $class $nic_class $fcopy_class; do echo "$id" >/sys/bus/vmbus/drivers/uio_hv_generic/new_id; done
+for id in $class "$nic_class" $fcopy_class; do echo "$id" >/sys/bus/vmbus/drivers/uio_hv_generic/new_id; done
 maps() { [ "$(ls -d "$(vmbus_device "$1")"/uio/uio*/maps/map* 2>/dev/null | wc -l)" = "$2" ]; }
 rings() { [ "$(ls -d "$(vmbus_device $class)"/channels/*/ring 2>/dev/null | wc -l)" = "$1" ]; }
 copying() { hv-fcopyd --status | grep -q '^state=receiving'; }
 hibernate() { echo disk >/sys/power/state; }
 
 check "the device is bound" within 10 maps $class 3
-check "so is a NIC, with its buffers" within 10 maps $nic_class 5
+check "so is a NIC, with its buffers" within 10 maps "$nic_class" 5
 check "and the file copy device" within 10 maps "$fcopy_class" 3
 hv-fcopyd --foreground 2>/tmp/fcopyd.log &
 daemon=$!
 check "hv-fcopyd waits" within 20 sh -c 'hv-fcopyd --status | grep -q "^state=waiting"'
-nic=$(vmbus_device $nic_class)
+nic=$(vmbus_device "$nic_class")
 state_is() { cat "$nic/uio_hv_generic/state" && [ "$(cat "$nic/uio_hv_generic/state")" = "$1" ]; }
 # Suspends and resumes every device, and VMBus itself, without writing an image.
 echo platform >/sys/power/pm_test
@@ -47,7 +47,7 @@ check "hv-fcopyd ends when it is told to (exit status $?)" test $? = 0
 hear "sleep closed"
 check "closed, it hibernates and comes back" hibernate
 check "all are still bound" sh -c "test $(ls -d /sys/bus/vmbus/drivers/uio_hv_generic/*-*-* | wc -l) = 3"
-check "the NIC opens" "$programs/open_close" $nic_class 1
+check "the NIC opens" "$programs/open_close" "$nic_class" 1
 "$programs/vmbus_echo" $class >/tmp/echo.log 2>&1 &
 pid=$!
 wait $pid
@@ -57,7 +57,7 @@ check "it hibernates, and the host offers neither the device nor the NIC again" 
 opens() { timeout 20 "$programs/open_close" "$1" 1 >/tmp/open.log 2>&1; }
 opens $class
 check "opening the device fails at once (exit status $?)" grep -q 'open 0 (errno 19' /tmp/open.log
-opens $nic_class
+opens "$nic_class"
 check "opening the NIC fails at once (exit status $?)" grep -q 'open 0 (errno 19' /tmp/open.log
 check "the NIC's state says so" state_is failed
 no_device() { ! (echo "$1" >"$2") 2>/tmp/refused && grep -i 'no such device' /tmp/refused; }
@@ -69,6 +69,6 @@ hear offered
 check "the device opens when the host offers it" within 10 opens $class
 bind_nic() { echo "${nic##*/}" >/sys/bus/vmbus/drivers/uio_hv_generic/bind; }
 check "the NIC is bound when the host offers it" within 10 bind_nic
-check "with its buffers" within 10 maps $nic_class 5
-check "and opens" opens $nic_class
+check "with its buffers" within 10 maps "$nic_class" 5
+check "and opens" opens "$nic_class"
 check "rmmod takes them away" rmmod uio_hv_generic

@@ -159,7 +159,7 @@ check "a device that is no NIC has no buffers to size" test ! -e "$files/recv_si
 check "receive buffers are set before a NIC is bound" set_to 4194304 $driver/recv_size
 check "and send buffers" set_to 1048576 $driver/send_size
 check "a buffer larger than a GPADL is refused" refused_for "too large" 33550336 $driver/recv_size
-nic=$(vmbus_device $nic_class)
+nic=$(vmbus_device "$nic_class")
 echo uio_hv_generic >"$nic/driver_override"
 [ ! -e "$nic/driver" ] || echo "${nic##*/}" >"$nic/driver/unbind"
 echo "${nic##*/}" >/sys/bus/vmbus/drivers_probe
