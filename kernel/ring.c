@@ -74,6 +74,9 @@ int hvuio_ring_connect(struct hvuio_channel *hc, void (*callback)(void *context)
 	/* Else the core fails without having tried, and what is below would be somebody else's. */
 	if (channel->state != CHANNEL_OPEN_STATE)
 		return -EBUSY;
+	/* For the host it is open still, and it would not answer: see hvuio_disconnect(). */
+	if (hvuio_ring_gpadl_is_held(channel))
+		return -EBUSY;
 	/* A new session finds no interrupt mask and no wish for space from the last one. */
 	memset(page_address(ring->pages[0]), 0, HV_HYP_PAGE_SIZE);
 	memset(page_address(ring->pages[half]), 0, HV_HYP_PAGE_SIZE);

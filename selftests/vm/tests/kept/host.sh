@@ -1,0 +1,8 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=sh
+guest_says closed || exit 1
+check "for the host the channel is open, and the memory shared" vmbus_host device "expect-stat gpadls 1 1"
+tell looked
+guest_says unbound || exit 1
+check "the host takes the device back" vmbus_host device rescind wait-released offer wait-offered
+tell offered
