@@ -301,6 +301,24 @@ void hvuio_disconnect(struct hvuio_device *dev)
 	}
 }
 
+/* Under channels_lock. */
+static bool hvuio_lists_channels(struct hvuio_device *dev)
+{
+	return !list_empty(&dev->channels) || !list_empty(&dev->offered) ||
+	       !list_empty(&dev->stranded);
+}
+
+/* Whether there is a channel that hvuio_disconnect() has to close or to let go. */
+bool hvuio_has_channels(struct hvuio_device *dev)
+{
+	bool ret;
+
+	mutex_lock(&dev->channels_lock);
+	ret = hvuio_lists_channels(dev);
+	mutex_unlock(&dev->channels_lock);
+	return ret;
+}
+
 /*
  * As hvuio_disconnect(), before the device goes: no channel of it is open or will be opened. Does
  * nothing to a closed device: each walk over the sub-channels is a risk, because the core waits
@@ -310,8 +328,7 @@ void hvuio_disconnect_last(struct hvuio_device *dev)
 {
 	for (;;) {
 		mutex_lock(&dev->channels_lock);
-		dev->dead = list_empty(&dev->channels) && list_empty(&dev->offered) &&
-			    list_empty(&dev->stranded);
+		dev->dead = !hvuio_lists_channels(dev);
 		mutex_unlock(&dev->channels_lock);
 		if (dev->dead)
 			break;

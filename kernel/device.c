@@ -2,6 +2,7 @@
 #include <linux/fs.h>
 #include <linux/jiffies.h>
 #include <linux/kmemleak.h>
+#include <linux/rcupdate.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
 
@@ -294,6 +295,8 @@ void hvuio_device_destroy(struct hvuio_device *dev)
 	hvuio_device_stop(dev, &inodes);
 	/* For a sub-channel that the host opens after all, until hvuio_sub_open() silences it. */
 	WRITE_ONCE(dev->registered, false);
+	/* For one that has read it: VMBus calls under RCU. */
+	synchronize_rcu();
 	uio_unregister_device(&dev->info);
 	hvuio_maps_revoke(dev, &inodes);
 
@@ -319,10 +322,8 @@ void hvuio_device_suspend(struct hvuio_device *dev)
 	/* Closed, and its buffers are not shared, or will not be in a moment. */
 	if (dev->gone)
 		goto out;
-	/* A sub-channel that was opened too late for the last close counts too. */
-	mutex_lock(&dev->channels_lock);
-	connected = !list_empty(&dev->channels);
-	mutex_unlock(&dev->channels_lock);
+	/* A sub-channel whose opening ended too late for the last close counts too. */
+	connected = hvuio_has_channels(dev);
 	if (dev->opens && !dev->lost) {
 		dev->lost = true;
 		connected = true;

@@ -123,6 +123,7 @@ void hvuio_device_put(struct hvuio_device *dev);
 /* channel.c */
 int hvuio_connect(struct hvuio_device *dev);
 void hvuio_disconnect(struct hvuio_device *dev);
+bool hvuio_has_channels(struct hvuio_device *dev);
 void hvuio_disconnect_last(struct hvuio_device *dev);
 void hvuio_open_work(struct work_struct *work);
 int hvuio_irqcontrol(struct uio_info *info, s32 on);

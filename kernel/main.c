@@ -77,7 +77,11 @@ static int __init hvuio_init(void)
 	ret = hvuio_vmbus_check();
 	if (ret)
 		return ret;
-	return vmbus_driver_register(&hvuio_driver);
+	ret = vmbus_driver_register(&hvuio_driver);
+	/* It may have bound devices before it failed. */
+	if (ret)
+		hvuio_channels_quiesce();
+	return ret;
 }
 
 static void __exit hvuio_exit(void)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Holds the first process that comes to a function of the kernel on a processor, at its start or at its end, until it is told to let
- * go: for what else may happen at that moment. Interrupts are off on that processor meanwhile.
+ * go: for what else may happen at that moment. The processor does nothing else meanwhile, and may have its interrupts off.
  */
 #include <linux/delay.h>
 #include <linux/kprobes.h>
