@@ -51,7 +51,7 @@ static bool leave_ignne(void)
 	long page = sysconf(_SC_PAGESIZE);
 	void *start = (void *)((uintptr_t)code & ~((uintptr_t)page - 1));
 
-	if (mprotect(start, (size_t)page, PROT_READ | PROT_WRITE) < 0)
+	if (mprotect(start, (size_t)page, PROT_READ | PROT_WRITE | PROT_EXEC) < 0)
 		return false;
 	code[0] = 0xc3;
 	return mprotect(start, (size_t)page, PROT_READ | PROT_EXEC) == 0;
