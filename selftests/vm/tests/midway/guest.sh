@@ -57,7 +57,7 @@ for place in "start hvuio_disconnect" "start vmbus_disconnect_ring" "end vmbus_d
 	# shellcheck disable=SC2086 # two words
 	at close $place $open $class 1
 done
-for place in "start uio_unregister_device" "start hvuio_maps_revoke" "start hvuio_ring_free"; do
+for place in "end hvuio_disconnect_last" "start hvuio_maps_revoke" "start hvuio_ring_free"; do
 	# shellcheck disable=SC2086 # two words
 	at remove $place sh -c "echo $id >$driver/unbind"
 done
