@@ -5,8 +5,9 @@
 #include <stddef.h>
 
 /*
- * Names as the host sends them: fields of 260 UTF-16LE code units that end at the first NUL. Each
- * function returns NULL, or in a few words what is wrong: the host then gets ERROR_INVALID_NAME.
+ * Names as the host sends them: fields of 260 UTF-16LE code units that end at
+ * the first NUL. Each function returns NULL, or in a few words what is wrong:
+ * the host then gets ERROR_INVALID_NAME.
  */
 
 #define NAME_UNITS 260
@@ -14,20 +15,25 @@
 #define NAME_BYTES ((NAME_UNITS - 1) * 3 + 1)
 
 /**
- * name_from_utf16() - a field as UTF-8
+ * name_from_utf16() - convert a field to UTF-8
  * @field: NAME_UNITS code units, of any alignment
  *
- * Refused: no NUL in the field, surrogates without their other half, control characters (so every
- * name that is accepted can also be logged).
+ * Refuses a field without a NUL, surrogates without their other half, and
+ * control characters.
  *
- * Not by iconv(3), which loads its UTF-16 from files that an initramfs and a small container lack.
+ * It does not use iconv(3), which loads its UTF-16 from files that an initramfs
+ * and a small container lack.
  */
 const char *name_from_utf16(const void *field, char name[NAME_BYTES]);
 
-/** name_check_file() - the last part of a destination: not empty, no '/', '\', "." or ".." */
+/** name_check_file() - check the name of a file: not empty, no '/', '\', "." or ".." */
 const char *name_check_file(const char *name);
 
-/** name_check_directory() - the rest of it: absolute, no "..", no '\' */
-const char *name_check_directory(const char *path);
+/**
+ * name_check_path() - check a destination: no "..", no '\', no drive letter, no variable
+ *
+ * It may be relative, empty, or end in '/'.
+ */
+const char *name_check_path(const char *path);
 
 #endif

@@ -2,54 +2,79 @@
 #ifndef FCOPY_PATH_H
 #define FCOPY_PATH_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <sys/stat.h>
 
-#include "policy.h"
+#include "refusal.h"
 
 /*
- * From a path that the host chose to an open directory, without a way for local users to lead it
- * elsewhere:
- *   - a symbolic link is followed only when root owns it and the directory that it is in, and only
- *     root can write to that directory (so /var/run and /bin work, and a user's link does not);
- *     links of procfs never, and none at all if the policy says so;
+ * From a path that the host chose to an open directory. No local user can lead
+ * the walk elsewhere:
+ *   - the walk follows a symbolic link only when root owns it and its directory,
+ *     and nobody else can write to that directory (so /var/run and /bin work,
+ *     and a user's link does not). It never follows a link of procfs;
  *   - ".." counts only in the text of such a link;
- *   - the directory must not be, or be below, /proc, /sys or /dev, nor be in a file system through
- *     which the kernel is configured, wherever that is mounted;
- *   - the place that it is, with no link in its name any more, must be one that the policy allows.
- * A path without links is resolved by one openat2(2) where the kernel has it. Everything else, and
- * everything on older kernels, is walked, one O_NOFOLLOW step for each component.
+ *   - path_check_place() refuses everything at or below /proc, /sys and /dev,
+ *     and the file systems through which the kernel is configured, wherever
+ *     they are mounted.
+ * The walk takes one O_NOFOLLOW step for each component.
  */
 
-#define PATH_CREATE	0x1u	/* make the directories that are missing */
-#define PATH_WALK	0x2u	/* do without openat2 */
+#define PATH_FOLLOW_LINKS	0x1u	/* follow trusted links; without it none */
+#define PATH_TARGET		0x2u	/* the last component may be something else than a directory */
+
+/** How far a path exists */
+struct path {
+	int dir;			/* the deepest directory that exists (O_PATH) */
+	char place[PATH_MAX];		/* its path without links and dots; "" is the root */
+	char missing[PATH_MAX];		/* the components below it, "" if there are none */
+};
 
 /**
- * path_open_directory() - opens a directory
- * @path: absolute
- * @policy: its rules, links, directory_mode, uid and gid count
- * @created: how many components at its end were made; set on failure too, when none is left
+ * path_resolve() - walk along @path as far as it exists
+ * @path: absolute, passed name_check_path()
+ * @result: close result->dir
  *
- * Returns a descriptor (O_RDONLY), or -errno: -ENOENT, -ENOTDIR, -ELOOP (a link that is not
- * followed), -EXDEV (the kernel's), -EKEYREJECTED (not allowed), -EILSEQ (relative or with ".."), or
- * what open(2) or mkdir(2) returned.
+ * With PATH_TARGET the last component ends up in result->missing if it exists
+ * and is neither a directory nor a link to one, so that the caller can replace
+ * it. A link to a directory is followed like every other link.
+ *
+ * Returns REFUSAL_NONE also if components are missing; else REFUSAL_LINK,
+ * REFUSAL_NOT_DIRECTORY, REFUSAL_MISSING (behind a link whose text leads
+ * nowhere), REFUSAL_KERNEL (a link of procfs), REFUSAL_NAME_TOO_LONG or what
+ * open(2) returned. The detail names the component.
  */
-int path_open_directory(const char *path, unsigned int flags, const struct policy *policy,
-			unsigned int *created);
+enum refusal path_resolve(const char *path, unsigned int flags, struct path *result,
+			  struct failure *failure);
+
+/** path_check_place() - REFUSAL_KERNEL if the directory @dir belongs to the kernel */
+enum refusal path_check_place(int dir, const char *place, struct failure *failure);
+
+/** path_join() - append @components to @place; false if the result is too long */
+bool path_join(char place[PATH_MAX], const char *components);
+
+/** path_next() - copy the first component of *rest into @name and advance *rest; false at the end */
+bool path_next(const char **rest, char name[NAME_MAX + 1]);
 
 /**
- * path_remove_created() - takes back directories that path_open_directory() made, if they are empty
- * @dir: its descriptor, stays open
+ * path_remove_created() - remove directories that a copy made, if they are empty
+ * @place: the path of the deepest one, without links
+ * @dir: its descriptor, which stays open
+ * @created: how many components at the end of @place the copy made
  */
-void path_remove_created(const char *path, int dir, unsigned int created);
+void path_remove_created(const char *place, int dir, unsigned int created);
 
-/** path_same_file() - whether both are of one file or directory */
+/** path_same_file() - whether both describe one file or directory */
 static inline bool path_same_file(const struct stat *a, const struct stat *b)
 {
 	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
 }
 
-/** path_sync_directory() - fsync(2) of a directory, where its file system has something to do for it */
+/** path_sync_directory() - fsync(2) of a directory, where its file system knows that; 0 or -errno */
 int path_sync_directory(int dir);
+
+/* How path.c and its users open the directories on the way */
+#define PATH_STEP (O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
 
 #endif

@@ -8,8 +8,8 @@
 #include <sys/types.h>
 
 /*
- * What the administrator of the guest lets the host do: fcopyd.conf(5). On top of it, and not to be
- * lifted, path.h keeps every copy out of /proc, /sys and /dev.
+ * What the administrator of the guest lets the host do: fcopyd.conf(5). No
+ * policy can open /proc, /sys and /dev: see path.h.
  */
 
 /** With its NUL */
@@ -18,32 +18,53 @@
 /** One "allow" or "deny" */
 struct policy_rule {
 	bool allow;
-	char *directory;	/* passed name_check_directory() */
+	char *path;		/* absolute; passed name_check_path() */
+	char *source;		/* the FILE:LINE that says so */
+};
+
+/** Where the owner or the group of a new file comes from */
+enum policy_id {
+	POLICY_ID_DEFAULT,	/* the daemon's own user; the group that the directory gives */
+	POLICY_ID_FIXED,	/* the uid or gid that the policy names */
+	POLICY_ID_DIRECTORY,	/* the owner or group of the directory */
 };
 
 struct policy {
 	bool enable;		/* any copy at all */
-	bool follow_links;	/* those that only root can have made; else none */
+	bool follow_links;	/* follow the links that only root can have made; else none */
 	int mode;		/* of a new file; -1: 0644 less the umask */
-	int directory_mode;	/* of one that is made; -1: 0755 less the umask */
-	uid_t uid;		/* of both; -1: the daemon's own */
-	gid_t gid;		/* of both; -1: what the directory gives */
+	int directory_mode;	/* of a directory that a copy makes; -1: 0755 less the umask */
+	enum policy_id owner;	/* of both */
+	enum policy_id group;
+	uid_t uid;		/* with POLICY_ID_FIXED */
+	gid_t gid;
 	char label[POLICY_LABEL_SIZE];	/* SELinux context of a new file; "": what the directory gives */
 	uint64_t max_size;	/* bytes of a file */
-	uint64_t min_free;	/* bytes that a file must leave in its file system */
-	unsigned int min_free_percent;	/* or of its size */
 
 	/*
-	 * The rule for the deepest directory at or above a place decides, "deny" where two name the
-	 * same. Where none applies, the place is allowed if there is no "allow" at all.
+	 * What a file must leave free in its file system. With min_free_default
+	 * it is the smaller one of both numbers, else one of them is 0.
+	 */
+	bool min_free_default;
+	uint64_t min_free;	/* bytes */
+	unsigned int min_free_percent;
+
+	/*
+	 * The rule for the deepest place at or above the target decides, "deny"
+	 * where two name the same. Where none applies, the target is allowed if
+	 * there is no "allow" at all.
 	 */
 	struct policy_rule *rules;
 	size_t count;
 };
 
-/** Copy-VMFile as it is documented */
+#define POLICY_MIN_FREE		(16ull << 20)
+#define POLICY_MIN_FREE_PERCENT	5
+
+/** Copy-VMFile as Microsoft documents it */
 #define POLICY_DEFAULTS \
 	{ .enable = true, .follow_links = true, .mode = -1, .directory_mode = -1, \
-	  .uid = (uid_t)-1, .gid = (gid_t)-1, .max_size = UINT64_MAX }
+	  .max_size = UINT64_MAX, .min_free_default = true, .min_free = POLICY_MIN_FREE, \
+	  .min_free_percent = POLICY_MIN_FREE_PERCENT }
 
 #endif

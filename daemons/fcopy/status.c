@@ -1,70 +1,182 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
-#include <stddef.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
-#include <vmbus_bufring.h>
+#include "log.h"
+#include "notify.h"
+#include "progress.h"
 
-#include "status.h"
+#define INTERVAL_MS 1000
 
-#define WIN32(code) (0x80070000u | (code))
+static int run_fd = -1;
+static char device[128];
+static unsigned long long begun;	/* of this process, in clock ticks since boot */
 
-static const struct {
-	int error;
-	uint32_t status;
-	const char *reason;	/* NULL: strerror() says it well */
-} table[] = {
-	{ ETIMEDOUT,	WIN32(1460),			/* ERROR_TIMEOUT */
-	  "the host has sent nothing of it for too long" },
-	{ ECANCELED,	WIN32(1235),	NULL },			/* ERROR_REQUEST_ABORTED */
-	{ EEXIST,	WIN32(80),	NULL },			/* ERROR_FILE_EXISTS */
-	{ ENOSPC,	WIN32(112),	NULL },			/* ERROR_DISK_FULL */
-	{ EDQUOT,	WIN32(112),	NULL },
-	{ EACCES,	WIN32(5),	NULL },			/* ERROR_ACCESS_DENIED */
-	{ EPERM,	WIN32(5),	NULL },
-	{ EROFS,	WIN32(5),	NULL },
-	{ EXDEV,	WIN32(5),	"the place belongs to the kernel (/proc, /sys, /dev)" },
-	{ ELOOP,	WIN32(5),	"a symbolic link on the way is not root's own, or there are too many" },
-	{ EKEYREJECTED,	WIN32(5),	"fcopyd.conf does not allow this directory" },
-	{ ESHUTDOWN,	WIN32(1260),	"fcopyd.conf allows no copies" },	/* ERROR_ACCESS_DISABLED_BY_POLICY */
-	{ EMSGSIZE,	WIN32(223),	"larger than max-size in fcopyd.conf" },	/* ERROR_FILE_TOO_LARGE */
-	{ ENOBUFS,	WIN32(112),	"less room would be left than min-free in fcopyd.conf" },
-	{ ENOENT,	WIN32(3),	"no such directory" },	/* ERROR_PATH_NOT_FOUND */
-	{ ENOTDIR,	WIN32(3),	NULL },
-	{ EILSEQ,	WIN32(123),	"not an acceptable name" },	/* ERROR_INVALID_NAME */
-	{ ENAMETOOLONG,	WIN32(206),	NULL },			/* ERROR_FILENAME_EXCED_RANGE */
-	{ EISDIR,	WIN32(336),			/* ERROR_DIRECTORY_NOT_SUPPORTED */
-	  "is a directory; to copy into it, end the destination with '/'" },
-	{ EFBIG,	WIN32(223),	NULL },			/* ERROR_FILE_TOO_LARGE */
-	{ EOVERFLOW,	WIN32(223),	NULL },
-	{ EINVAL,	WIN32(87),	NULL },			/* ERROR_INVALID_PARAMETER */
-	{ EBADMSG,	WIN32(13),	"ended before all its bytes had come" },	/* ERROR_INVALID_DATA */
-	{ EBADFD,	WIN32(5023),	"no copy is under way" },	/* ERROR_INVALID_STATE */
-	{ ENOTCONN,	WIN32(1167),	"no version was agreed" },	/* ERROR_DEVICE_NOT_CONNECTED */
-	{ EOPNOTSUPP,	WIN32(50),	NULL },			/* ERROR_NOT_SUPPORTED */
-	{ ENOSYS,	WIN32(50),	NULL },
-	{ EIO,		WIN32(1117),	NULL },			/* ERROR_IO_DEVICE */
-	{ EBUSY,	WIN32(170),	NULL },			/* ERROR_BUSY */
-	{ ETXTBSY,	WIN32(170),	NULL },
-	{ ENOMEM,	WIN32(8),	NULL },			/* ERROR_NOT_ENOUGH_MEMORY */
-	{ EMFILE,	WIN32(4),	NULL },			/* ERROR_TOO_MANY_OPEN_FILES */
-	{ ENFILE,	WIN32(4),	NULL },
-};
+/* What was told last */
+static struct {
+	bool once, active;
+	uint64_t files, failed, received;
+	struct timespec at;
+} told;
 
-uint32_t status_from_errno(int error)
+/* 0: there is no such process, or no procfs */
+static unsigned long long start_time(const char *pid)
 {
-	if (!error)
-		return VMBUS_S_OK;
-	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
-		if (table[i].error == -error)
-			return table[i].status;
-	return VMBUS_E_FAIL;
+	unsigned long long ticks = 0;
+	char path[64], text[1024], *end;
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%s/stat", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return 0;
+	n = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	if (n <= 0)
+		return 0;
+	text[n] = '\0';
+	/* The name, in brackets, may have blanks and brackets in it. */
+	end = strrchr(text, ')');
+	for (int field = 2; end && field < 22; field++)
+		end = strchr(end + 1, ' ');
+	if (end)
+		ticks = strtoull(end + 1, NULL, 10);
+	return ticks;
 }
 
-const char *status_reason(int error)
+void progress_open(const char *run_dir, const char *of_device)
 {
-	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
-		if (table[i].error == -error && table[i].reason)
-			return table[i].reason;
-	return strerror(-error);
+	snprintf(device, sizeof(device), "%s", of_device);
+	begun = start_time("self");
+	if (mkdir(run_dir, 0755) < 0 && errno != EEXIST)
+		goto err_dir;
+	run_fd = open(run_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (run_fd < 0)
+		goto err_dir;
+	return;
+
+err_dir:
+	log_line(LOG_WARNING, "%s: %s; hv-fcopyd --status will know nothing", run_dir, strerror(errno));
+}
+
+static double rate(uint64_t bytes, uint64_t usec)
+{
+	return usec ? (double)bytes / usec : 0.0;
+}
+
+static unsigned int percent(const struct transfer *transfer)
+{
+	return transfer->size ? (unsigned int)(transfer->received * 100.0 / transfer->size) : 100;
+}
+
+static void write_file(const struct transfer *transfer)
+{
+	char text[4096];
+	int fd, n;
+
+	n = snprintf(text, sizeof(text), "pid=%d\nbegun=%llu\nversion=%s\ndevice=%s\nstate=%s\n",
+		     (int)getpid(), begun, HYPERV_UIO_VERSION, device,
+		     transfer_active(transfer) ? "receiving" : "waiting");
+	if (transfer_active(transfer))
+		n += snprintf(text + n, sizeof(text) - n,
+			      "file=%s/%s\nreceived=%" PRIu64 "\nsize=%" PRIu64 "\npercent=%u\n"
+			      "seconds=%.1f\nMB/s=%.1f\n", transfer->directory, transfer->name,
+			      transfer->received, transfer->size, percent(transfer),
+			      transfer_usec(transfer) / 1e6,
+			      rate(transfer->received, transfer_usec(transfer)));
+	n += snprintf(text + n, sizeof(text) - n,
+		      "files=%" PRIu64 "\nbytes=%" PRIu64 "\nfailed=%" PRIu64 "\n",
+		      transfer->totals.files, transfer->totals.bytes, transfer->totals.failed);
+
+	fd = openat(run_fd, ".status", O_CREAT | O_TRUNC | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0644);
+	if (fd < 0)
+		return;
+	/* A full /run is no reason to bother anybody: the file is as it was. */
+	if (write(fd, text, n) == n)
+		renameat(run_fd, ".status", run_fd, "status");
+	close(fd);
+}
+
+static void tell_manager(const struct transfer *transfer)
+{
+	char text[2048];
+
+	if (!transfer_active(transfer)) {
+		notify_status("Waiting for Copy-VMFile");
+		return;
+	}
+	snprintf(text, sizeof(text), "Receiving %s/%s: %" PRIu64 " of %" PRIu64 " bytes, %u%%, %.1f MB/s",
+		 transfer->directory, transfer->name, transfer->received, transfer->size,
+		 percent(transfer), rate(transfer->received, transfer_usec(transfer)));
+	notify_status(text);
+}
+
+bool progress_update(const struct transfer *transfer)
+{
+	bool active = transfer_active(transfer);
+	struct timespec now;
+	int64_t passed;
+
+	if (told.once && told.active == active && told.files == transfer->totals.files &&
+	    told.failed == transfer->totals.failed &&
+	    (!active || told.received == transfer->received))
+		return false;
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	passed = (now.tv_sec - told.at.tv_sec) * 1000ll + (now.tv_nsec - told.at.tv_nsec) / 1000000;
+	/* One copy after the other is as much of a flood as one that goes on. */
+	if (told.once && told.active && passed < INTERVAL_MS)
+		return true;
+
+	told.once = true;
+	told.active = active;
+	told.files = transfer->totals.files;
+	told.failed = transfer->totals.failed;
+	told.received = transfer->received;
+	told.at = now;
+	tell_manager(transfer);
+	if (run_fd >= 0)
+		write_file(transfer);
+	return false;
+}
+
+void progress_close(void)
+{
+	if (run_fd < 0)
+		return;
+	unlinkat(run_fd, ".status", 0);
+	unlinkat(run_fd, "status", 0);
+	close(run_fd);
+	run_fd = -1;
+}
+
+int progress_print(const char *run_dir, FILE *to)
+{
+	char path[4096], text[4096], pid[16] = "";
+	unsigned long long ticks = 0;
+	ssize_t n;
+	int fd, err;
+
+	if (snprintf(path, sizeof(path), "%s/status", run_dir) >= (int)sizeof(path))
+		return -ENAMETOOLONG;
+	fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0)
+		return errno == ENOENT ? -ESRCH : -errno;
+	n = read(fd, text, sizeof(text) - 1);
+	err = n < 0 ? -errno : 0;
+	close(fd);
+	if (err)
+		return err;
+	text[n] = '\0';
+	if (sscanf(text, "pid=%15[0-9]\nbegun=%llu\n", pid, &ticks) != 2)
+		return -EBADMSG;
+	if (start_time(pid) != ticks)
+		return -ESRCH;
+	fputs(text, to);
+	return 0;
 }

@@ -2,27 +2,36 @@
 #ifndef FCOPY_STATUS_H
 #define FCOPY_STATUS_H
 
-#include <stdint.h>
+#include <stdio.h>
+
+#include "transfer.h"
 
 /*
- * What went wrong, as errno inside the daemon and as an HRESULT to the host, which shows the text
- * of the Win32 code in it. These errnos have a meaning of their own here:
- *   EILSEQ   a name or path that is not acceptable
- *   EXDEV    a place that belongs to the kernel: /proc, /sys, /dev
- *   ELOOP    a symbolic link that is not followed
- *   ESHUTDOWN, EKEYREJECTED, EMSGSIZE, ENOBUFS   against the policy: no copies at all, not there, not
- *            so large, not with so little room left
- *   EBADMSG  COMPLETE came before all the data
- *   EBADFD   WRITE or COMPLETE without a copy
- *   ECANCELED given up by the host, or this daemon was told to stop
- *   ETIMEDOUT the host sent nothing of a copy for too long
- *   ENOTCONN no version agreed with the host
+ * The progress of a copy and the last failure: for `systemctl status`, and in a
+ * file of the run directory for `hv-fcopyd --status`. The daemon replaces the
+ * file as a whole, so a reader sees one moment. The file names the process and
+ * when that began, so that a file that a killed daemon left does not pass for
+ * news. Only root can read it: it contains the names of files.
  */
 
-/** status_from_errno() - the host's code for 0 or -errno; VMBUS_E_FAIL where there is no better */
-uint32_t status_from_errno(int error);
+/** status_open() - make @run_dir if missing; without it only the service manager learns */
+void status_open(const char *run_dir, const char *device);
 
-/** status_reason() - 0 or -errno in words, for the log */
-const char *status_reason(int error);
+/**
+ * status_update() - tell what has changed; at most once a second while a copy is active
+ *
+ * Returns whether it has more to tell, later.
+ */
+bool status_update(const struct transfer *transfer);
+
+/** status_close() - the daemon ends */
+void status_close(void);
+
+/**
+ * status_print() - print the file of the daemon that runs
+ *
+ * Returns 0, or -ESRCH (none runs), or why it cannot be read.
+ */
+int status_print(const char *run_dir, FILE *to);
 
 #endif

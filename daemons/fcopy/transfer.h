@@ -7,64 +7,63 @@
 #include <stdint.h>
 #include <time.h>
 
-#include "leftover.h"
-#include "name.h"
+#include "attributes.h"
+#include "buffer.h"
+#include "destination.h"
+#include "journal.h"
 #include "policy.h"
+#include "refusal.h"
 
 /*
- * One file on its way: written aside, without a name where the file system can (O_TMPFILE), else
- * under a temporary one in the same directory, and put in place in one step when it is complete and
- * on the disk. Until then nothing is seen of it, and an error, a cancel or the end of the daemon
- * leave nothing.
- *
- * A new file gets mode and owner that the policy names, without one 0644 less the umask. One that
- * replaces a regular file takes over its owner, group, permission bits (not set-user-id and the
- * like) and SELinux label; a symbolic link with the name is replaced itself, never followed.
+ * One file on its way. It is written aside, without a name where the file
+ * system can do that (O_TMPFILE), else under a temporary name in the same
+ * directory. When it is complete and on the disk, one step puts it in place.
+ * Until then nothing is seen of it, and an error, a cancel or the end of the
+ * daemon leaves nothing.
  */
 
-#define TRANSFER_OVERWRITE	0x1u	/* an existing file may be replaced */
-#define TRANSFER_CREATE_PATH	0x2u	/* missing directories are made */
-
-/* A host that says nothing of a copy for so long has forgotten it; a test has less time. */
+/* A host that sends nothing of a copy for so long has forgotten it. */
 #ifndef TRANSFER_IDLE_SECONDS
 #define TRANSFER_IDLE_SECONDS	600
 #endif
 
-struct transfer {
-	int file;		/* -1: nothing under way */
-	int dir;		/* the directory that it goes into */
-	int state;		/* of leftover_open(), or -1 */
-	const struct policy *policy;	/* looked at by START only */
-	int mode;		/* these four as policy had them then */
-	uid_t uid;
-	gid_t gid;
-	char label[POLICY_LABEL_SIZE];
-	unsigned int avoid;	/* for tests: TRANSFER_AVOID_* */
-	unsigned int flags;
-	unsigned int created;	/* directories made for it */
-	uint64_t size;		/* declared */
-	uint64_t received;	/* bytes from the start, without a gap */
-	uint64_t flushed;	/* of these, on their way to the disk */
-	struct timespec begun;
-	struct timespec latest;	/* START or WRITE */
-	struct {
-		uint64_t files;		/* received */
-		uint64_t bytes;		/* of these */
-		uint64_t failed;	/* refused or lost */
-	} totals;
-	char directory[NAME_BYTES];
-	char name[NAME_BYTES];
-	char temporary[LEFTOVER_NAME_SIZE];	/* "": the file has no name */
-	char made[LEFTOVER_NAME_SIZE];		/* the note of what was created, or "" */
+/** A path with its file name */
+#define TRANSFER_FILE_SIZE	(PATH_MAX + NAME_BYTES)
+
+/** What became of all copies since the daemon started */
+struct transfer_totals {
+	uint64_t files;			/* received */
+	uint64_t bytes;			/* of these */
+	uint64_t failed;		/* refused or lost */
+	time_t failed_at;		/* when the last one failed; 0: none did */
+	struct failure failure;		/* why */
+	char failed_file[TRANSFER_FILE_SIZE];	/* "": the host sent no acceptable name */
 };
 
-/* Act as on a system without these */
-#define TRANSFER_AVOID_OPENAT2	0x1u
-#define TRANSFER_AVOID_TMPFILE	0x2u
-#define TRANSFER_AVOID_NOREPLACE 0x4u	/* renameat2(RENAME_NOREPLACE) */
+struct transfer {
+	int file;			/* -1: no copy is active */
+	struct destination to;
+	bool force;
+	int journal;			/* of journal_open(), or -1 */
+	const struct policy *policy;	/* START reads it; the next three keep what it said then */
+	uint64_t max_size;
+	struct attributes attributes;
+	uint64_t announced;		/* the size that START names: a hint */
+	uint64_t received;		/* bytes from the start, without a gap */
+	uint64_t reserved;		/* bytes for which there was room when last checked */
+	uint64_t flushed;		/* bytes that are on their way to the disk */
+	struct failure late;		/* a write that failed after its WRITE was answered */
+	struct timespec begun;
+	struct timespec latest;		/* START or WRITE */
+	struct transfer_totals totals;
+	char path[TRANSFER_FILE_SIZE];	/* the target, for messages */
+	char temporary[JOURNAL_NAME_SIZE];	/* "": the file has no name */
+	char made[JOURNAL_NAME_SIZE];	/* the note of the directories that were made, or "" */
+	struct buffer buffer;
+};
 
-/** transfer_init() - with nothing under way; @policy stays the caller's, who may change it between calls */
-void transfer_init(struct transfer *transfer, int state, const struct policy *policy);
+/** transfer_init() - no copy is active; @policy stays the caller's, who may change it between calls */
+void transfer_init(struct transfer *transfer, int journal, const struct policy *policy);
 
 static inline bool transfer_active(const struct transfer *transfer)
 {
@@ -72,43 +71,49 @@ static inline bool transfer_active(const struct transfer *transfer)
 }
 
 /*
- * The next three return 0 or -errno. When they fail nothing is under way any more and nothing is
- * left of the file.
+ * When the next three return a refusal, no copy is active any more and nothing
+ * is left of the file, but for REFUSAL_NOT_DURABLE.
  */
 
 /**
- * transfer_start() - begins a file
- * @directory: passed name_check_directory()
- * @name: passed name_check_file()
+ * transfer_start() - begin a file
+ * @announced: the size that the host names; more may come, fewer may not
  *
- * What was under way is discarded. All that can be known now is refused now: -EEXIST, -EISDIR,
- * -EACCES (the target is neither file nor link), -EFBIG, -ENOSPC (the room is reserved, where the
- * file system can), -EMSGSIZE and -ENOBUFS (policy), and what path_open_directory() returns.
+ * Discards an active copy. Refuses now whatever can be known now, and reserves
+ * room where the file system can do that.
  */
-int transfer_start(struct transfer *transfer, const char *directory, const char *name,
-		   unsigned int flags, uint64_t size);
+enum refusal transfer_start(struct transfer *transfer, const struct destination_request *request,
+			    uint64_t announced, struct failure *failure);
 
 /**
- * transfer_write() - some of its data
+ * transfer_write() - take some of its data
  *
- * Bytes come in order; what came before may be sent again. -EINVAL: beyond the declared size, or
- * with a gap before.
+ * Bytes come in order; the host may send earlier ones again. The data is in
+ * the file after transfer_work() or transfer_complete(), and what fails there
+ * is the answer to the next WRITE or COMPLETE.
  */
-int transfer_write(struct transfer *transfer, uint64_t offset, const void *data, size_t size);
+enum refusal transfer_write(struct transfer *transfer, uint64_t offset, const void *data,
+			    size_t size, struct failure *failure);
 
-/** transfer_complete() - puts it in place: -EBADMSG (bytes are missing), -EEXIST (somebody was faster) */
-int transfer_complete(struct transfer *transfer);
+/** transfer_work() - write gathered data to the file; the caller has answered the host before */
+void transfer_work(struct transfer *transfer);
 
-/** transfer_is_idle() - whether one is under way of which nothing has come for TRANSFER_IDLE_SECONDS */
+/** transfer_complete() - write and sync all of it, and put it in place */
+enum refusal transfer_complete(struct transfer *transfer, struct failure *failure);
+
+/** transfer_is_idle() - whether a copy is active and nothing of it came for TRANSFER_IDLE_SECONDS */
 bool transfer_is_idle(const struct transfer *transfer);
 
-/** transfer_usec() - microseconds since it began */
+/** transfer_usec() - microseconds since the copy began */
 uint64_t transfer_usec(const struct transfer *transfer);
 
+/** transfer_discard() - end an active copy without a file; does nothing if there is none */
+void transfer_discard(struct transfer *transfer, const struct failure *failure);
+
 /**
- * transfer_discard() - ends it without a file; nothing happens if nothing is under way
- * @error: what the host is told of it, or would be
+ * transfer_refused() - count and log a copy that failed before it could begin
+ * @path: the target as far as it is known; NULL: the host sent no acceptable name
  */
-void transfer_discard(struct transfer *transfer, int error, const char *reason);
+void transfer_refused(struct transfer *transfer, const char *path, const struct failure *failure);
 
 #endif

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef FCOPY_BUFFER_H
+#define FCOPY_BUFFER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * Gathers the small WRITEs of the host into large, aligned writes to the file,
+ * so that a packet need not cost a system call.
+ */
+
+/** Bytes are written in pieces of this size, at multiples of it */
+#define BUFFER_PIECE	(128u << 10)
+#define BUFFER_SIZE	(2 * BUFFER_PIECE)
+
+struct buffer {
+	uint64_t offset;	/* of bytes[0] in the file */
+	size_t length;
+	unsigned char bytes[BUFFER_SIZE];
+};
+
+/** buffer_reset() - forget everything; the next file starts at offset 0 */
+void buffer_reset(struct buffer *buffer);
+
+/**
+ * buffer_add() - take @size bytes for @offset of @file
+ *
+ * Writes to the file only if the bytes neither continue nor overlap what the
+ * buffer holds, or if it is full. Returns 0 or -errno.
+ */
+int buffer_add(struct buffer *buffer, int file, uint64_t offset, const void *data, size_t size);
+
+/** buffer_ready() - whether buffer_write() has a whole piece to write */
+bool buffer_ready(const struct buffer *buffer);
+
+/** buffer_write() - write the whole pieces that are there; 0 or -errno */
+int buffer_write(struct buffer *buffer, int file);
+
+/** buffer_flush() - write everything; 0 or -errno */
+int buffer_flush(struct buffer *buffer, int file);
+
+#endif

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef FCOPY_HRESULT_H
+#define FCOPY_HRESULT_H
+
+#include <stdint.h>
+
+#include "refusal.h"
+
+/**
+ * hresult_of() - the code that the host gets for @refusal
+ *
+ * Windows shows the text that belongs to the Win32 code in it. VMBUS_S_OK for
+ * REFUSAL_NONE; VMBUS_E_FAIL where no Win32 code fits.
+ */
+uint32_t hresult_of(enum refusal refusal);
+
+#endif

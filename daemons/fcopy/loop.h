@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef FCOPY_LOOP_H
+#define FCOPY_LOOP_H
+
+#include "exchange.h"
+
+/*
+ * What the daemon waits for: the device, signals, and a timer while a copy is
+ * active.
+ *
+ * A packet in lockstep costs two system calls: epoll_wait(2), and the write(2)
+ * that signals the host. The epoll is edge-triggered, so that the interrupt
+ * needs no read(2) while a copy is active; the timer takes it now and then,
+ * and with it notices a rescind. A packet that is in the ring already costs
+ * neither epoll_wait() nor read().
+ */
+
+/** loop_signals() - block SIGTERM, SIGINT and SIGHUP, and return a descriptor for them, or -errno */
+int loop_signals(void);
+
+/**
+ * loop_run() - serve the host until a signal, a rescind or an error
+ * @signals: of loop_signals()
+ * @reload: called for SIGHUP
+ *
+ * Returns the signal that ends the daemon; or -ENODEV (the host took the device
+ * back, or the machine was suspended), or what exchange_run() returned.
+ */
+int loop_run(struct exchange *exchange, int signals, void (*reload)(void));
+
+/**
+ * loop_stop() - the daemon was told to stop: end an active copy, and tell the host
+ *
+ * The host works in lockstep. Waits at most half a second for its next message,
+ * which is then answered by an error.
+ */
+void loop_stop(struct exchange *exchange);
+
+#endif

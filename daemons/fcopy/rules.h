@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef FCOPY_RULES_H
+#define FCOPY_RULES_H
+
+#include "policy.h"
+#include "refusal.h"
+
+/*
+ * The allow= and deny= rules of fcopyd.conf(5). Directories and files that
+ * exist are compared by device and inode, so that neither a link, nor a bind
+ * mount of the directory, nor a file system that ignores case leads around a
+ * rule. Only components that do not exist yet are compared as text.
+ */
+
+struct rules_decision {
+	bool allowed;
+	const struct policy_rule *rule;	/* NULL: no rule applies */
+};
+
+/**
+ * rules_decide() - find the rule that decides about a target
+ * @dir: a directory that exists
+ * @below: the target, relative to @dir. Components before the last one do not
+ *	exist. The last one may exist, as anything but a directory.
+ *
+ * Returns REFUSAL_NONE with a decision; or why a rule cannot be looked up, in
+ * which case the caller must refuse, too.
+ */
+enum refusal rules_decide(const struct policy *policy, int dir, const char *below,
+			  struct rules_decision *decision, struct failure *failure);
+
+/**
+ * rules_check() - rules_decide(), and REFUSAL_RULE if that says no
+ * @place: the path of @dir, for the failure's detail
+ */
+enum refusal rules_check(const struct policy *policy, int dir, const char *place, const char *below,
+			 struct rules_decision *decision, struct failure *failure);
+
+/**
+ * rules_warn() - log a warning for each rule that has no effect as things are now
+ *
+ * These are a rule whose place does not exist, one that another rule repeats
+ * or overrides, one inside a place of the kernel, and one whose path goes
+ * through a link that the walk does not follow.
+ *
+ * Returns the number of warnings.
+ */
+unsigned int rules_warn(const struct policy *policy);
+
+#endif
