@@ -137,7 +137,9 @@ static enum refusal write_data(struct session *session, const struct fcopy_write
 	if (log_verbose())
 		log_line(LOG_DEBUG, "WRITE offset %" PRIu64 ", size %" PRIu32 ", %zu bytes",
 			 le64toh(msg->offset), size, length);
-	return transfer_write(&session->transfer, le64toh(msg->offset), msg->data, size, failure);
+	failure->refusal = transfer_write(&session->transfer, le64toh(msg->offset), msg->data, size,
+					  failure);
+	return failure->refusal;
 }
 
 static enum refusal complete(struct session *session)
@@ -177,8 +179,8 @@ static enum refusal operate(struct session *session, const void *body, size_t le
 
 	switch (le32toh(header->operation)) {
 	case FCOPY_START:
-		session->failure.refusal = REFUSAL_NONE;
-		return start(session, body, length, &session->failure);
+		session->failure.refusal = start(session, body, length, &session->failure);
+		return session->failure.refusal;
 	case FCOPY_WRITE:
 		return write_data(session, body, length);
 	case FCOPY_COMPLETE:
@@ -211,8 +213,8 @@ static void show_negotiation(const struct vmbus_ic_header *header, const void *m
 	}
 	log_line(LOG_DEBUG, "NEGOTIATE header versions %u.%u and %u.%u, transaction %u, flags 0x%02x, "
 		 "%u framework and %u service versions:%s", le16toh(header->framework.major),
-		 le16toh(header->framework.minor), le16toh(header->service.major),
-		 le16toh(header->service.minor), header->transaction, header->flags,
+		 le16toh(header->framework.minor), le16toh(header->message.major),
+		 le16toh(header->message.minor), header->transaction_id, header->flags,
 		 le16toh(counts[0]), le16toh(counts[1]), list);
 }
 
