@@ -24,6 +24,7 @@
 #endif
 
 #define ACL	"system.posix_acl_access"
+#define DEFAULT_ACL "system.posix_acl_default"
 #define LABEL	"security.selinux"
 
 #define GROUP_BITS 070
@@ -38,6 +39,19 @@ void attributes_init(struct attributes *attributes, const struct policy *policy)
 		.uid = policy->uid, .gid = policy->gid,
 	};
 	memcpy(attributes->label, policy->label, sizeof(attributes->label));
+}
+
+int attributes_created(struct attributes *attributes, int file)
+{
+	struct stat st;
+
+	if (fstat(file, &st) < 0)
+		return -errno;
+	if (attributes->owner == POLICY_ID_DEFAULT)
+		attributes->uid = st.st_uid;
+	if (attributes->group == POLICY_ID_DEFAULT)
+		attributes->gid = st.st_gid;
+	return 0;
 }
 
 enum refusal attributes_label(const struct attributes *attributes, int file, const char *path,
@@ -74,18 +88,6 @@ static bool is_taken_over(const struct stat *replaced, const struct stat *dir)
 	return replaced->st_uid == 0 || replaced->st_uid == dir->st_uid;
 }
 
-static id_t choose_id(enum policy_id from, id_t fixed, id_t directory, id_t now)
-{
-	switch (from) {
-	case POLICY_ID_FIXED:
-		return fixed;
-	case POLICY_ID_DIRECTORY:
-		return directory;
-	default:
-		return now;
-	}
-}
-
 /*
  * @fd may be O_PATH. An id that does not change is passed as -1: in a user
  * namespace it can be one that nobody can set.
@@ -115,8 +117,8 @@ enum refusal attributes_owner(const struct attributes *attributes, int file, int
 		uid = replaced->st_uid;
 		gid = replaced->st_gid;
 	} else {
-		uid = choose_id(attributes->owner, attributes->uid, in.st_uid, st.st_uid);
-		gid = choose_id(attributes->group, attributes->gid, in.st_gid, st.st_gid);
+		uid = attributes->owner == POLICY_ID_DIRECTORY ? in.st_uid : attributes->uid;
+		gid = attributes->group == POLICY_ID_DIRECTORY ? in.st_gid : attributes->gid;
 	}
 
 	err = change_owner(file, &st, uid, gid);
@@ -135,6 +137,7 @@ enum refusal attributes_owner(const struct attributes *attributes, int file, int
 struct acl {
 	size_t size;		/* 0: the file has none */
 	mode_t group;		/* what the owning group may do, in the group's bits of a mode */
+	mode_t mode;		/* the permission bits that stat(2) shows for it */
 	unsigned char data[XATTR_SIZE_MAX];
 };
 
@@ -142,7 +145,8 @@ static int parse_acl(struct acl *acl)
 {
 	struct posix_acl_xattr_header header;
 	struct posix_acl_xattr_entry entry;
-	unsigned int group = 0, mask = 07;
+	unsigned int user = 0, group = 0, mask = 07, other = 0;
+	bool masked = false;
 
 	if (acl->size < sizeof(header) || (acl->size - sizeof(header)) % sizeof(entry))
 		return -EINVAL;
@@ -151,12 +155,24 @@ static int parse_acl(struct acl *acl)
 		return -EINVAL;
 	for (size_t at = sizeof(header); at < acl->size; at += sizeof(entry)) {
 		memcpy(&entry, acl->data + at, sizeof(entry));
-		if (le16toh(entry.e_tag) == ACL_GROUP_OBJ)
-			group = le16toh(entry.e_perm);
-		else if (le16toh(entry.e_tag) == ACL_MASK)
-			mask = le16toh(entry.e_perm);
+		switch (le16toh(entry.e_tag)) {
+		case ACL_USER_OBJ:
+			user = le16toh(entry.e_perm) & 07;
+			break;
+		case ACL_GROUP_OBJ:
+			group = le16toh(entry.e_perm) & 07;
+			break;
+		case ACL_MASK:
+			mask = le16toh(entry.e_perm) & 07;
+			masked = true;
+			break;
+		case ACL_OTHER:
+			other = le16toh(entry.e_perm) & 07;
+			break;
+		}
 	}
-	acl->group = (group & mask & 07) << 3;
+	acl->group = (group & mask) << 3;
+	acl->mode = user << 6 | (masked ? mask : group) << 3 | other;
 	return 0;
 }
 
@@ -295,12 +311,19 @@ static mode_t take_over(int file, int dir, const char *name, const struct stat *
 	return mode;
 }
 
-static mode_t new_mode(const struct attributes *attributes)
+/* As open(2) does it, a default ACL of the directory counts in place of the umask. */
+static mode_t new_mode(const struct attributes *attributes, int dir)
 {
+	struct acl acl;
 	mode_t mask;
+	ssize_t n;
 
 	if (attributes->mode >= 0)
 		return attributes->mode & 0777;
+	n = fgetxattr(dir, DEFAULT_ACL, acl.data, sizeof(acl.data));
+	acl.size = n > 0 ? n : 0;
+	if (acl.size && parse_acl(&acl) == 0)
+		return 0644 & acl.mode;
 	mask = umask(0);
 	umask(mask);
 	return 0644 & ~mask;
@@ -318,7 +341,7 @@ enum refusal attributes_finish(const struct attributes *attributes, int file, in
 	if (is_taken_over(replaced, &in))
 		mode = take_over(file, dir, name, replaced, path);
 	else
-		mode = new_mode(attributes);
+		mode = new_mode(attributes, dir);
 	if (fchmod(file, mode) < 0)
 		return fail_errno(failure, errno, "its permission bits would be 0%03o", mode);
 	return REFUSAL_NONE;
@@ -347,6 +370,18 @@ static int check_empty(int dir)
 	err = entry ? -EBUSY : -errno;
 	closedir(stream);
 	return err;
+}
+
+static id_t choose_id(enum policy_id from, id_t fixed, id_t directory, id_t now)
+{
+	switch (from) {
+	case POLICY_ID_FIXED:
+		return fixed;
+	case POLICY_ID_DIRECTORY:
+		return directory;
+	default:
+		return now;
+	}
 }
 
 int attributes_directory_owner(const struct policy *policy, int dir, int parent)

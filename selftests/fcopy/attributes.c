@@ -129,6 +129,7 @@ static struct attributes attributes(void)
 	struct attributes now;
 
 	attributes_init(&now, &policy);
+	expect_int(attributes_created(&now, file), 0);
 	return now;
 }
 
@@ -784,6 +785,49 @@ static void replaced_file_without_an_acl(void)
 	on_tmpfs(default_acl_body);
 }
 
+static void default_acl_mode_body(void)
+{
+	static const struct stat nothing;
+
+	make_default_acl();
+	begin_again();
+	umask(0);
+	expect_int(set_rest("a", &nothing), REFUSAL_NONE);
+	/* As open(2) with 0644 has it: the ACL gives others nothing. */
+	expect_mode(0640);
+	policy.mode = 0604;
+	expect_int(set_rest("a", &nothing), REFUSAL_NONE);
+	expect_mode(0604);
+	policy.mode = -1;
+	umask(022);
+	expect_quiet();
+}
+
+static void new_file_below_a_default_acl(void)
+{
+	on_tmpfs(default_acl_mode_body);
+}
+
+static void default_owner_comes_back(void)
+{
+	static const struct stat nothing;
+	struct attributes now;
+	struct stat old, st;
+
+	if (geteuid() != 0)
+		skip("only root can give files away");
+	begin();
+	expect(fstat(file, &st) == 0);
+	old = make_old(1001, 1002, 0644);
+	now = attributes();
+	expect_int(attributes_owner(&now, file, dir, &old, "/to/a", &failure), REFUSAL_NONE);
+	expect_owner(1001, 1002);
+	/* Somebody removes the file that was to be replaced. */
+	expect_int(attributes_owner(&now, file, dir, &nothing, "/to/a", &failure), REFUSAL_NONE);
+	expect_owner(st.st_uid, st.st_gid);
+	finish();
+}
+
 static void cannot_remove_body(void)
 {
 	struct stat old;
@@ -1018,6 +1062,8 @@ int main(void)
 	test(acl_of_another_file_is_not_taken);
 	test(impossible_acl);
 	test(replaced_file_without_an_acl);
+	test(new_file_below_a_default_acl);
+	test(default_owner_comes_back);
 	test(inherited_acl_that_cannot_be_removed);
 	test(new_file_inherits_an_acl);
 	test(labels);
