@@ -165,7 +165,7 @@ static void parse(struct note *note)
 		note->place = note->text + at + after;
 }
 
-/* Whether @dir is the directory of @note, and not the one below its mount point */
+/* Whether @dir is the directory of @note, and not one below its mount point */
 static bool is_noted(int dir, const struct note *note)
 {
 	uint64_t inode, birth;
@@ -272,7 +272,7 @@ static enum outcome remove_directories(const struct note *note, const struct pat
 	return in_use(found->dir) ? DONE : ABSENT;
 }
 
-/* Remove what @note names. On ABSENT and STUCK @failure says why, or REFUSAL_NONE. */
+/* Remove what @note names. On ABSENT and STUCK @failure may say why. */
 static enum outcome remove_noted(const struct note *note, struct failure *failure)
 {
 	enum outcome outcome = ABSENT;
@@ -380,8 +380,8 @@ static int clean_one(int journal, const struct note *note)
 		return 0;
 	}
 	if (outcome == ABSENT && is_expired(journal, note->name)) {
-		log_line(LOG_WARNING, "dropped the note %s (%s): what an interrupted copy left was not found for %d days",
-			 note->name, note->text, JOURNAL_KEEP_DAYS);
+		log_line(LOG_WARNING, "dropped the note %s (%s): what an interrupted copy left was not "
+			 "found for %d days", note->name, note->text, JOURNAL_KEEP_DAYS);
 		journal_forget(journal, note->name);
 		return 0;
 	}

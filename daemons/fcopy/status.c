@@ -14,7 +14,10 @@
 
 #define INTERVAL_MS 1000
 
-/* Room for a value after log_escape(). It holds every path that has nothing to escape. */
+/*
+ * Room for a value after log_escape(). It holds every path that has nothing to
+ * escape.
+ */
 #define VALUE_SIZE (TRANSFER_FILE_SIZE + 4096)
 
 static int run_fd = -1;
@@ -28,7 +31,10 @@ static struct {
 	struct timespec at;
 } told;
 
-/* When the process @pid began, in clock ticks since boot; 0: there is no such process, or no procfs */
+/*
+ * When the process @pid began, in clock ticks since boot; 0 if there is no such
+ * process, or no procfs
+ */
 static unsigned long long start_time(const char *pid)
 {
 	unsigned long long ticks = 0;
@@ -76,7 +82,7 @@ static double rate(uint64_t bytes, uint64_t usec)
 	return usec ? (double)bytes / usec : 0.0;
 }
 
-/* 100 only if all announced bytes have come. More may come: they do not count. */
+/* 100 only if all announced bytes have come. Further bytes do not count. */
 static unsigned int percent(const struct transfer *transfer)
 {
 	unsigned int n;
@@ -216,7 +222,7 @@ void status_close(void)
 	run_fd = -1;
 }
 
-/* Print @file if it is the status of a process that runs. Returns 0 or -errno. */
+/* Print @file if its process runs. Returns 0 or -errno. */
 static int print_file(FILE *file, FILE *to)
 {
 	unsigned long long ticks = 0;

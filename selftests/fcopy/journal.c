@@ -456,6 +456,26 @@ static void parent_that_somebody_made_anew_stays(void)
 	end_test();
 }
 
+static void older_parent_that_somebody_put_there_stays(void)
+{
+	begin_test();
+	needs_births();
+	mkdir("older", 0755);
+	usleep(BIRTHS_APART);
+	mkdir("to/a", 0755);
+	mkdir("to/a/b", 0755);
+	note("to/a/b", 2);
+	rename("to/a/b", "b");
+	rmdir("to/a");
+	rename("older", "to/a");
+	rename("b", "to/a/b");
+	clean();
+	expect(exists("to/a"));
+	expect(!exists("to/a/b"));
+	expect_int(entries("state"), 0);
+	end_test();
+}
+
 /* A copy that failed was removing them, the deepest one first. */
 static void rollback_that_was_cut_off_is_completed(void)
 {
@@ -693,6 +713,28 @@ static void note_in_the_root_directory(void)
 	end_test();
 }
 
+static void in_another_root(void)
+{
+	int dir;
+
+	begin_test();
+	make_file(temporary_in("to"), "");
+	expect(chroot("to") == 0);
+	dir = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	expect_int(journal_note(journal, dir, "", 0, name), 0);
+	clean();
+	expect_int(entries("/"), 0);
+	close(dir);
+	end_test();
+}
+
+static void file_in_the_root_directory_is_removed(void)
+{
+	if (geteuid() != 0)
+		skip("chroot takes root");
+	expect_int(in_child(in_another_root), 0);
+}
+
 static void directory_that_cannot_be_read_is_told_once(void)
 {
 	begin_test();
@@ -808,7 +850,8 @@ static void device_number_changes_at_a_reboot(void)
 static bool mount_overlay(void)
 {
 	/* With layers on two file systems, the overlay numbers its inodes itself. */
-	return mount("overlay", "to", "overlay", 0, "lowerdir=lower,upperdir=up/up,workdir=up/work,xino=off") == 0;
+	return mount("overlay", "to", "overlay", 0,
+		     "lowerdir=lower,upperdir=up/up,workdir=up/work,xino=off") == 0;
 }
 
 static void other_overlay(void)
@@ -891,6 +934,7 @@ int main(void)
 	test(directories_wait_for_a_file_that_stays);
 	test(directory_that_somebody_made_anew_stays);
 	test(parent_that_somebody_made_anew_stays);
+	test(older_parent_that_somebody_put_there_stays);
 	test(rollback_that_was_cut_off_is_completed);
 	test(directories_that_nobody_finds_wait);
 	test(notes_of_earlier_versions);
@@ -904,6 +948,7 @@ int main(void)
 	test(new_note_is_told_after_many_others);
 	test(path_that_is_too_long);
 	test(note_in_the_root_directory);
+	test(file_in_the_root_directory_is_removed);
 	test(directory_that_cannot_be_read_is_told_once);
 	test(note_waits_for_its_file_system);
 	test(device_number_changes_at_a_reboot);
