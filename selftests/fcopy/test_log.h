@@ -4,10 +4,10 @@
 
 #include "../../daemons/fcopy/log.h"
 
-/* Lines that were logged since it was last made empty, as many as fit */
+/* As many lines as fit, since a test emptied it */
 extern char logged[65536];
 
-/* What was told last of a copy; its names may be gone */
+/* The arguments of the latest log_copy(); the file and the failure are copies */
 extern struct log_copy last_copy;
 
 #endif
