@@ -4,10 +4,13 @@
 
 #include "../../daemons/fcopy/log.h"
 
-/* As many lines as fit, since a test emptied it */
+/* Lines that were logged since it was last made empty, as many as fit */
 extern char logged[65536];
 
-/* The arguments of the latest log_copy(); the file and the failure are copies */
+/* What log_copy() was told last; the file's name may be gone */
 extern struct log_copy last_copy;
+
+/* A copy of its failure, to which last_copy.failure points; REFUSAL_NONE after a success */
+extern struct failure last_failure;
 
 #endif
