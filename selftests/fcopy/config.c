@@ -420,20 +420,15 @@ static void printed_reads_back(void)
 	expect(system("cmp first second") == 0);
 }
 
-/* The sample lies beside the program, or in the tree if the program was built in place. */
+/* The sample lies beside the program. */
 static FILE *open_sample(void)
 {
-	char program[PATH_MAX] = "", path[PATH_MAX + 64];
-	FILE *file;
+	char program[PATH_MAX] = "", path[PATH_MAX + 16];
 
 	if (readlink("/proc/self/exe", program, sizeof(program) - 1) < 0)
 		return NULL;
 	*strrchr(program, '/') = '\0';
 	snprintf(path, sizeof(path), "%s/fcopyd.conf", program);
-	file = fopen(path, "re");
-	if (file)
-		return file;
-	snprintf(path, sizeof(path), "%s/../../daemons/fcopy/fcopyd.conf", program);
 	return fopen(path, "re");
 }
 
