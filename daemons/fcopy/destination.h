@@ -71,6 +71,9 @@ enum refusal destination_make(struct destination *destination, const struct poli
 enum refusal destination_check_target(struct destination *destination, bool force,
 				      struct failure *failure);
 
+/** destination_is_append_only() - whether nothing in the directory can be renamed or removed */
+bool destination_is_append_only(const struct destination *destination);
+
 /** destination_close() - close @dir; with @undo also remove directories that were made, if empty */
 void destination_close(struct destination *destination, bool undo);
 

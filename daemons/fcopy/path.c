@@ -1,29 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <linux/magic.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#include "name.h"
 #include "path.h"
 
-/* Not in the headers of the oldest systems that this builds on */
-#ifndef SYS_openat2
-#define SYS_openat2 437
-#endif
-#define RESOLVE_WITHOUT_LINKS (0x02 /* RESOLVE_NO_MAGICLINKS */ | 0x04 /* RESOLVE_NO_SYMLINKS */)
-
-#define STEP (O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
 #define LINKS_MAX 40
 
-/* File systems whose files are knobs. devtmpfs says that it is a tmpfs: see is_below(). */
+/* File systems whose files are knobs. devtmpfs calls itself a tmpfs: path_check_place() knows it by /dev. */
 static bool is_kernel_fs(int dir)
 {
 	static const unsigned long magics[] = {
@@ -43,396 +31,275 @@ static bool is_kernel_fs(int dir)
 	return false;
 }
 
-/* Climbs from @dir to the root, which no name on the way down can deceive. */
-static int check_place(int dir)
+#define TOPS 3
+
+/* Climb from @dir to the root: no name on the way down can deceive that. */
+enum refusal path_check_place(int dir, const char *place, struct failure *failure)
 {
-	static const char *const tops[] = { "/proc", "/sys", "/dev" };
-	struct stat top[3], root, st, up;
-	bool have[3];
-	int at, err = 0;
+	static const char *const tops[TOPS] = { "/proc", "/sys", "/dev" };
+	struct stat top[TOPS], root, st, up;
+	bool have[TOPS];
+	int at, parent;
 
 	if (is_kernel_fs(dir))
-		return -EXDEV;
-
+		return fail(failure, REFUSAL_KERNEL, "%s/", place);
 	if (stat("/", &root) < 0 || fstat(dir, &st) < 0)
-		return -errno;
-	for (int i = 0; i < 3; i++) {
+		return fail_errno(failure, errno, "%s/", place);
+	for (int i = 0; i < TOPS; i++) {
 		have[i] = stat(tops[i], &top[i]) == 0;
 		/* Also where the file system of /dev is mounted a second time, as in a chroot */
 		if (have[i] && top[i].st_dev != root.st_dev && top[i].st_dev == st.st_dev)
-			return -EXDEV;
+			return fail(failure, REFUSAL_KERNEL, "%s/ is in the file system of %s",
+				    place, tops[i]);
 	}
 
-	at = openat(dir, ".", STEP);
+	at = openat(dir, ".", PATH_STEP);
 	while (at >= 0) {
-		int parent;
-
-		for (int i = 0; i < 3; i++)
-			if (have[i] && path_same_file(&st, &top[i]))
-				err = -EXDEV;
-		parent = openat(at, "..", STEP);
-		close(at);
-		if (parent < 0 || fstat(parent, &up) < 0) {
-			err = -errno;
-			if (parent >= 0)
-				close(parent);
-			return err;
+		for (int i = 0; i < TOPS; i++) {
+			if (have[i] && path_same_file(&st, &top[i])) {
+				close(at);
+				return fail(failure, REFUSAL_KERNEL, "%s/", place);
+			}
 		}
+		parent = openat(at, "..", PATH_STEP);
+		close(at);
 		at = parent;
-		if (err || path_same_file(&st, &up)) {
+		if (at < 0 || fstat(at, &up) < 0)
+			break;
+		if (path_same_file(&st, &up)) {
 			close(at);
-			return err;
+			return REFUSAL_NONE;
 		}
 		st = up;
 	}
-	return -errno;
+	fail_errno(failure, errno, "%s/", place);
+	if (at >= 0)
+		close(at);
+	return failure->refusal;
+}
+
+bool path_next(const char **rest, char name[NAME_MAX + 1])
+{
+	size_t n;
+
+	*rest += strspn(*rest, "/");
+	n = strcspn(*rest, "/");
+	if (!n || n > NAME_MAX)
+		return false;
+	memcpy(name, *rest, n);
+	name[n] = '\0';
+	*rest += n;
+	return true;
 }
 
 /*
- * A place is an absolute path with neither links nor dots in it, and no '/' at its end: "" is the
- * root. Components are appended to it as they are walked.
+ * A place is an absolute path without links and dots, and without a '/' at its
+ * end: "" is the root.
  */
-static int place_add(char place[PATH_MAX], const char *path)
+bool path_join(char place[PATH_MAX], const char *components)
 {
 	size_t end = strlen(place);
 
 	for (;;) {
 		size_t n;
 
-		path += strspn(path, "/");
-		n = strcspn(path, "/");
+		components += strspn(components, "/");
+		n = strcspn(components, "/");
 		if (!n)
-			return 0;
-		if (n == 2 && !strncmp(path, "..", 2)) {
+			return true;
+		if (n == 2 && !strncmp(components, "..", 2)) {
 			while (end && place[--end] != '/')
 				;
 			place[end] = '\0';
-		} else if (n != 1 || *path != '.') {
+		} else if (n != 1 || *components != '.') {
 			if (end + 1 + n >= PATH_MAX)
-				return -ENAMETOOLONG;
+				return false;
 			place[end++] = '/';
-			memcpy(place + end, path, n);
+			memcpy(place + end, components, n);
 			end += n;
 			place[end] = '\0';
 		}
-		path += n;
+		components += n;
 	}
 }
 
-static int walk(const char *path, unsigned int flags, const struct policy *policy,
-		char place[PATH_MAX], unsigned int *created);
+/* What one path_resolve() is at */
+struct walk {
+	struct path *path;
+	unsigned int flags;
+	struct failure *failure;
+	char text[PATH_MAX];	/* the components that are left, after the texts of links */
+	size_t from_caller;	/* the bytes at the end of text that are no link's */
+	unsigned int links;
+};
 
-/* A rule may name a link of the system, or what is not there yet. */
-static int rule_place(const char *directory, char place[PATH_MAX])
+static enum refusal fail_at(const struct walk *walk, enum refusal refusal, const char *name,
+			    const char *more)
 {
-	static const struct policy all = POLICY_DEFAULTS;
-	unsigned int created;
-	int at;
-
-	at = walk(directory, 0, &all, place, &created);
-	if (at >= 0) {
-		close(at);
-		return 0;
-	}
-	if (at == -ENOENT)
-		return 0;
-	place[0] = '\0';
-	return place_add(place, directory);
+	return fail(walk->failure, refusal, "%s/%s%s", walk->path->place, name, more);
 }
 
-/* 0, -EKEYREJECTED, or an error for which nothing is allowed either */
-static int check_rules(const struct policy *policy, const char *place)
+/* Whether what is left is the caller's own, and not the rest of a link's text */
+static bool is_from_caller(const struct walk *walk, const char *name)
 {
-	bool allowed = true, decided = false;
-	char top[PATH_MAX];
-	size_t deepest = 0;
-
-	for (size_t i = 0; i < policy->count; i++)
-		allowed &= !policy->rules[i].allow;
-	for (size_t i = 0; i < policy->count; i++) {
-		const struct policy_rule *rule = &policy->rules[i];
-		size_t n;
-		int err;
-
-		err = rule_place(rule->directory, top);
-		if (err)
-			return err;
-		n = strlen(top);
-		if (strncmp(place, top, n) || (place[n] != '/' && place[n]))
-			continue;
-		if (decided && (n < deepest || (n == deepest && rule->allow)))
-			continue;
-		decided = true;
-		deepest = n;
-		allowed = rule->allow;
-	}
-	return allowed ? 0 : -EKEYREJECTED;
+	return strlen(name) + strlen(walk->text) <= walk->from_caller;
 }
 
-/* Before a directory is made, the place that the whole path leads to if all the rest is made, too */
-static int check_what_comes(const struct policy *policy, const char *place, const char *name,
-			    const char *rest)
+static bool is_last(const struct walk *walk)
 {
-	char whole[PATH_MAX];
-	int err;
-
-	memcpy(whole, place, strlen(place) + 1);
-	err = place_add(whole, name);
-	if (!err)
-		err = place_add(whole, rest);
-	return err ? err : check_rules(policy, whole);
+	return !walk->text[strspn(walk->text, "/")];
 }
 
-/*
- * Replaces *rest (what follows the component @name) by the link's text and what followed.
- * Returns 1 when the text is absolute, 0 when it is relative to @at, or -errno.
- */
-static int follow(int at, const char *name, const struct policy *policy, char rest[PATH_MAX])
-{
-	char text[PATH_MAX];
-	struct stat st, dir;
-	struct statfs fs;
-	size_t left = strlen(rest);
-	ssize_t n;
-	int link, err;
-
-	link = openat(at, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-	if (link < 0)
-		return -errno;
-	if (fstat(link, &st) < 0 || fstat(at, &dir) < 0 || fstatfs(link, &fs) < 0) {
-		err = -errno;
-		goto out;
-	}
-	err = -ENOTDIR;
-	if (!S_ISLNK(st.st_mode))
-		goto out;
-	err = -EXDEV;
-	if (fs.f_type == PROC_SUPER_MAGIC)
-		goto out;
-	err = -ELOOP;
-	if (!policy->follow_links || st.st_uid != 0 || dir.st_uid != 0 || (dir.st_mode & 022))
-		goto out;
-
-	n = readlinkat(link, "", text, sizeof(text));
-	if (n < 0) {
-		err = -errno;
-		goto out;
-	}
-	err = -ENAMETOOLONG;
-	if (n + 1 + left + 1 > PATH_MAX)
-		goto out;
-	memmove(rest + n + 1, rest, left + 1);
-	memcpy(rest, text, n);
-	rest[n] = '/';
-	err = rest[0] == '/';
-out:
-	close(link);
-	return err;
-}
-
-static int make_one(int at, const char *name, const struct policy *policy)
-{
-	mode_t mode = 0755, mask;
-	int r;
-
-	if (policy->directory_mode < 0)
-		return mkdirat(at, name, mode);
-	mode = policy->directory_mode;
-	mask = umask(0);
-	r = mkdirat(at, name, mode);
-	umask(mask);
-	return r;
-}
-
-/* Of @dir, which was made; not of one that somebody who may write to its parent put in its place */
-static int give_away(int dir, const struct policy *policy)
+/* A link that cannot be looked at counts as one to a directory: the walk says what is wrong. */
+static bool leads_to_directory(int at, const char *name)
 {
 	struct stat st;
 
-	if (policy->uid == (uid_t)-1 && policy->gid == (gid_t)-1)
-		return 0;
-	if (fstat(dir, &st) < 0)
-		return -errno;
-	if (st.st_uid != geteuid() || st.st_nlink > 2)
-		return -EBUSY;
-	return fchownat(dir, "", policy->uid, policy->gid, AT_EMPTY_PATH) < 0 ? -errno : 0;
+	if (fstatat(at, name, &st, AT_NO_AUTOMOUNT) == 0)
+		return S_ISDIR(st.st_mode);
+	return errno != ENOENT && errno != ENOTDIR && errno != ELOOP;
 }
 
-static int make(int at, const char *name, const struct policy *policy, unsigned int *created)
+/* Put the text of the link @name before the components that are left. */
+static enum refusal follow(struct walk *walk, int link, const char *name)
 {
-	int err, dir;
+	char text[PATH_MAX];
+	size_t left = strlen(walk->text);
+	struct stat st, dir;
+	struct statfs fs;
+	ssize_t n;
 
-	err = check_place(at);
-	if (err)
-		return err;
-	if (make_one(at, name, policy) < 0) {
-		if (errno != EEXIST)
-			return -errno;
-		/* Somebody else was faster, and uses what was made so far, too. */
-		*created = 0;
-		dir = openat(at, name, STEP);
-		return dir < 0 ? -errno : dir;
+	if (fstat(link, &st) < 0 || fstat(walk->path->dir, &dir) < 0 || fstatfs(link, &fs) < 0)
+		return fail_errno(walk->failure, errno, "%s/%s", walk->path->place, name);
+	if (fs.f_type == PROC_SUPER_MAGIC)
+		return fail_at(walk, REFUSAL_KERNEL, name, " is a link of procfs");
+	if (!(walk->flags & PATH_FOLLOW_LINKS))
+		return fail_at(walk, REFUSAL_LINK, name, " (follow-links=no)");
+	if (st.st_uid != 0)
+		return fail_at(walk, REFUSAL_LINK, name, " does not belong to root");
+	if (dir.st_uid != 0 || (dir.st_mode & 022))
+		return fail_at(walk, REFUSAL_LINK, name,
+			       " is in a directory that others than root can write to");
+	if (++walk->links > LINKS_MAX)
+		return fail_at(walk, REFUSAL_LINK, name, " is one link too many");
+
+	n = readlinkat(link, "", text, sizeof(text));
+	if (n < 0)
+		return fail_errno(walk->failure, errno, "%s/%s", walk->path->place, name);
+	if (n + 1 + left + 1 > sizeof(walk->text))
+		return fail_at(walk, REFUSAL_NAME_TOO_LONG, name, " leads to a path that is too long");
+	walk->from_caller = left;
+	memmove(walk->text + n + 1, walk->text, left + 1);
+	memcpy(walk->text, text, n);
+	walk->text[n] = '/';
+	if (walk->text[0] == '/') {
+		int root = open("/", PATH_STEP);
+
+		if (root < 0)
+			return fail_errno(walk->failure, errno, "/");
+		close(walk->path->dir);
+		walk->path->dir = root;
+		walk->path->place[0] = '\0';
 	}
-	/* The new entry must survive a power loss as the file below it will. */
-	dir = openat(at, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	err = dir < 0 ? -errno : path_sync_directory(dir);
-	if (err)
-		goto err_remove;
-	close(dir);
-	dir = openat(at, name, STEP);
-	err = dir < 0 ? -errno : give_away(dir, policy);
-	if (err)
-		goto err_remove;
-	++*created;
-	return dir;
-
-err_remove:
-	unlinkat(at, name, AT_REMOVEDIR);
-	if (dir >= 0)
-		close(dir);
-	return err;
+	return REFUSAL_NONE;
 }
 
-/* @place is where it led to; after -ENOENT, where it would have */
-static int walk(const char *path, unsigned int flags, const struct policy *policy,
-		char place[PATH_MAX], unsigned int *created)
+/* The caller makes or replaces @name and what is left after it. */
+static enum refusal end_walk(struct walk *walk, const char *name)
 {
-	char text[PATH_MAX], name[NAME_MAX + 1], *rest = text;
-	size_t from_host = strlen(path);	/* bytes at the end of rest that are no link's */
-	unsigned int links = 0;
-	size_t left = 0;
-	int at, next, err;
+	char place[PATH_MAX] = "", component[NAME_MAX + 1];
+	const char *rest = place;
 
-	place[0] = '\0';
-	if (from_host >= sizeof(text))
-		return -ENAMETOOLONG;
-	memcpy(text, path, from_host + 1);
-	at = open("/", STEP);
-	if (at < 0)
-		return -errno;
+	if (!path_join(place, name) || !path_join(place, walk->text))
+		return fail_at(walk, REFUSAL_NAME_TOO_LONG, name, "...");
+	while (path_next(&rest, component))
+		;
+	if (*rest)
+		return fail(walk->failure, REFUSAL_NAME_TOO_LONG, "%.100s...", rest);
+	strcpy(walk->path->missing, place + 1);
+	return REFUSAL_NONE;
+}
 
-	for (;;) {
-		bool by_host;
-		size_t n;
+/* One component, @name, which is no directory. Sets *end at the end of the walk. */
+static enum refusal step_over(struct walk *walk, const char *name, bool *end)
+{
+	bool target = (walk->flags & PATH_TARGET) && is_from_caller(walk, name) && is_last(walk);
+	enum refusal refusal;
+	struct stat st;
+	int at;
 
-		rest += strspn(rest, "/");
-		if (!*rest)
-			return at;
-		left = strlen(rest);
-		by_host = left <= from_host;
-		n = strcspn(rest, "/");
-		err = -ENAMETOOLONG;
-		if (n > NAME_MAX)
-			goto err_close;
-		memcpy(name, rest, n);
-		name[n] = '\0';
-		rest += n;
-
-		next = openat(at, name, STEP);
-		if (next < 0 && errno == ENOTDIR) {
-			err = -ELOOP;
-			if (++links > LINKS_MAX)
-				goto err_close;
-			if (by_host)
-				from_host = strlen(rest);
-			memmove(text, rest, strlen(rest) + 1);
-			rest = text;
-			err = follow(at, name, policy, text);
-			if (err < 0)
-				goto err_close;
-			/* Somebody else's, and so is what it is in; path and place part here. */
-			*created = 0;
-			if (err == 0)
-				continue;
-			place[0] = '\0';
-			name[0] = '\0';
-			next = open("/", STEP);
-		}
-		if (next < 0) {
-			err = -errno;
-			/* What a dangling link points to is not made. */
-			if (err == -ENOENT && by_host && (flags & PATH_CREATE)) {
-				next = check_what_comes(policy, place, name, rest);
-				if (next == 0)
-					next = make(at, name, policy, created);
-				err = next;
-			}
-			if (next < 0)
-				goto err_close;
-		} else if (strcmp(name, ".")) {
-			/* Not made here: somebody else uses what was made before it. */
-			*created = 0;
-		}
+	at = openat(walk->path->dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (at < 0 || fstat(at, &st) < 0) {
+		refusal = fail_errno(walk->failure, errno, "%s/%s", walk->path->place, name);
+	} else if (target && !(S_ISLNK(st.st_mode) && leads_to_directory(walk->path->dir, name))) {
+		*end = true;
+		refusal = end_walk(walk, name);
+	} else if (S_ISLNK(st.st_mode)) {
+		refusal = follow(walk, at, name);
+	} else {
+		refusal = fail_at(walk, REFUSAL_NOT_DIRECTORY, name, "");
+	}
+	if (at >= 0)
 		close(at);
-		at = next;
-		err = place_add(place, name);
-		if (err)
-			goto err_close;
-	}
-
-err_close:
-	if (err == -ENOENT && (place_add(place, name) || place_add(place, rest)))
-		err = -ENAMETOOLONG;
-	if (*created) {
-		/* What was made is path's own: nothing comes after it but more of path. */
-		memcpy(text, path, strlen(path) - left);
-		text[strlen(path) - left] = '\0';
-		path_remove_created(text, at, *created);
-		*created = 0;
-	}
-	close(at);
-	return err;
+	return refusal;
 }
 
-static int open_without_links(const char *path)
+static enum refusal step(struct walk *walk, const char *name, bool *end)
 {
-	struct {
-		uint64_t flags, mode, resolve;
-	} how = { .flags = STEP, .resolve = RESOLVE_WITHOUT_LINKS };
+	int next = openat(walk->path->dir, name, PATH_STEP);
 
-	return syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
+	if (next < 0 && errno == ENOTDIR)
+		return step_over(walk, name, end);
+	if (next < 0 && errno == ENOENT) {
+		if (!is_from_caller(walk, name))
+			return fail_at(walk, REFUSAL_MISSING, name, " (a link leads there)");
+		*end = true;
+		return end_walk(walk, name);
+	}
+	if (next < 0)
+		return fail_errno(walk->failure, errno, "%s/%s", walk->path->place, name);
+	close(walk->path->dir);
+	walk->path->dir = next;
+	if (!path_join(walk->path->place, name))
+		return fail_at(walk, REFUSAL_NAME_TOO_LONG, name, "");
+	return REFUSAL_NONE;
 }
 
-int path_open_directory(const char *path, unsigned int flags, const struct policy *policy,
-			unsigned int *created)
+enum refusal path_resolve(const char *path, unsigned int flags, struct path *result,
+			  struct failure *failure)
 {
-	char place[PATH_MAX] = "";
-	int at = -1, dir, err;
+	struct walk walk = { .path = result, .flags = flags, .failure = failure };
+	enum refusal refusal = REFUSAL_NONE;
+	char name[NAME_MAX + 1];
+	bool end = false;
 
-	*created = 0;
-	if (name_check_directory(path))
-		return -EILSEQ;
+	*result->place = *result->missing = '\0';
+	result->dir = -1;
+	walk.from_caller = strlen(path);
+	if (walk.from_caller >= sizeof(walk.text))
+		return fail(failure, REFUSAL_NAME_TOO_LONG, "%.100s... has %zu bytes", path,
+			    walk.from_caller);
+	memcpy(walk.text, path, walk.from_caller + 1);
+	result->dir = open("/", PATH_STEP);
+	if (result->dir < 0)
+		return fail_errno(failure, errno, "/");
 
-	if (!(flags & PATH_WALK))
-		at = open_without_links(path);
-	if (at >= 0 && place_add(place, path)) {
-		close(at);
-		return -ENAMETOOLONG;
+	while (refusal == REFUSAL_NONE && !end && !is_last(&walk)) {
+		const char *rest = walk.text;
+
+		if (!path_next(&rest, name)) {
+			refusal = fail(failure, REFUSAL_NAME_TOO_LONG, "%s/%.100s...",
+				       result->place, rest);
+			break;
+		}
+		memmove(walk.text, rest, strlen(rest) + 1);
+		refusal = step(&walk, name, &end);
 	}
-	/* A link, something missing, no openat2: the walk knows, and says what is wrong. */
-	if (at < 0)
-		at = walk(path, flags, policy, place, created);
-	if (at < 0)
-		return at;
-
-	err = check_place(at);
-	if (!err)
-		err = check_rules(policy, place);
-	if (err)
-		goto err_created;
-	dir = openat(at, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (dir < 0) {
-		err = -errno;
-		goto err_created;
+	if (refusal != REFUSAL_NONE) {
+		close(result->dir);
+		result->dir = -1;
 	}
-	close(at);
-	return dir;
-
-err_created:
-	path_remove_created(path, at, *created);
-	*created = 0;
-	close(at);
-	return err;
+	return refusal;
 }
 
 int path_sync_directory(int dir)
@@ -441,36 +308,28 @@ int path_sync_directory(int dir)
 	return fsync(dir) < 0 && errno != EINVAL ? -errno : 0;
 }
 
-void path_remove_created(const char *path, int dir, unsigned int created)
+void path_remove_created(const char *place, int dir, unsigned int created)
 {
-	const char *end = path + strlen(path);
-	char name[NAME_MAX + 1];
+	const char *end = place + strlen(place);
 	struct stat st, entry;
-	int at = dir;
+	int at = dir, parent;
 
 	while (created--) {
-		const char *start;
-		int parent;
+		char name[NAME_MAX + 1];
+		const char *start = end;
 
-		while (end > path && end[-1] == '/')
-			end--;
-		start = end;
-		while (start > path && start[-1] != '/')
+		while (start > place && start[-1] != '/')
 			start--;
 		if (start == end || end - start > NAME_MAX)
 			break;
 		memcpy(name, start, end - start);
 		name[end - start] = '\0';
-		end = start;
-		if (!strcmp(name, ".")) {
-			created++;
-			continue;
-		}
+		end = start > place ? start - 1 : start;
 
-		parent = openat(at, "..", STEP);
+		parent = openat(at, "..", PATH_STEP);
 		if (parent < 0)
 			break;
-		/* Only while it is still the one that was made; rmdir wants it empty. */
+		/* Only while it is still the one that was made; rmdir wants it to be empty. */
 		if (fstat(at, &st) < 0 || fstatat(parent, name, &entry, AT_SYMLINK_NOFOLLOW) < 0 ||
 		    !path_same_file(&st, &entry) || unlinkat(parent, name, AT_REMOVEDIR) < 0)
 			created = 0;

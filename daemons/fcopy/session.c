@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <endian.h>
+#include <inttypes.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <vmbus_bufring.h>
 
+#include "hresult.h"
 #include "name.h"
-#include "protocol.h"
-#include "status.h"
+#include "session.h"
 
 #define PIPE_HEADER 8
 
@@ -19,8 +21,8 @@ struct fcopy_header {
 
 struct fcopy_start {
 	struct fcopy_header header;
-	uint16_t file_name[NAME_UNITS];
-	uint16_t path_name[NAME_UNITS];
+	uint16_t file_name[NAME_UNITS];		/* the name of the source file */
+	uint16_t path_name[NAME_UNITS];		/* -DestinationPath as it was typed */
 	uint32_t flags;
 	uint64_t file_size;
 } __attribute__((packed));
@@ -41,118 +43,144 @@ _Static_assert(sizeof(struct fcopy_write) == 52, "wire layout");
 #define START_OVER_WRITE	0x1u
 #define START_CREATE_PATH	0x2u
 
-void session_init(struct session *session, int state, const struct policy *policy)
+void session_init(struct session *session, int journal, const struct policy *policy)
 {
-	*session = (struct session){ .agreed = false };
-	transfer_init(&session->transfer, state, policy);
+	session->agreed = false;
+	session->failure.refusal = REFUSAL_NONE;
+	session->failure_told = false;
+	session->invalid = (struct log_limit){ .lines = 0 };
+	transfer_init(&session->transfer, journal, policy);
 }
 
 void session_restart(struct session *session)
 {
 	session->agreed = false;
-	session->failure = 0;
+	session->failure.refusal = REFUSAL_NONE;
 	session->failure_told = false;
 }
 
-/* A copy without a name that could be shown */
-static void refuse(struct session *session, int error, const char *reason)
+/* A field of START for the debug log: the text, or the units of one that is no text */
+static void show_field(const char *label, const uint16_t *field, const char *text, const char *fault)
 {
-	struct log_copy copy = { .event = LOG_REFUSED, .error = error };
+	char units[5 * 32 + 1] = "";
 
-	session->transfer.totals.failed++;
-	if (log_allowed(&session->oddities, LOG_NOTICE))
-		log_copy(LOG_NOTICE, &copy, "refused a copy: %s", reason);
+	if (!fault) {
+		log_line(LOG_DEBUG, "START %s '%s'", label, text);
+		return;
+	}
+	for (size_t i = 0; i < 32; i++)
+		snprintf(units + 5 * i, 6, "%04x ", le16toh(field[i]));
+	log_line(LOG_DEBUG, "START %s: %s; it begins with %s", label, fault, units);
 }
 
-static int start(struct session *session, const struct fcopy_start *msg, size_t length)
+static enum refusal start(struct session *session, const struct fcopy_start *msg, size_t length,
+			  struct failure *failure)
 {
-	char name[NAME_BYTES], directory[NAME_BYTES];
-	uint32_t flags = 0;
-	const char *wrong;
+	char name[NAME_BYTES], path[NAME_BYTES], wrong[64];
+	struct destination_request request = { .path = path, .name = name };
+	uint16_t field[2][NAME_UNITS];
+	struct failure another;
+	const char *fault;
 
-	transfer_discard(&session->transfer, -ECANCELED, "given up by the host for another copy");
+	fail(&another, REFUSAL_CANCELLED, "it started another one");
+	transfer_discard(&session->transfer, &another);
 	if (length < sizeof(*msg))
-		return -EINVAL;
+		return fail(failure, REFUSAL_MESSAGE, "START has %zu bytes", length);
+	memcpy(field[0], msg->file_name, sizeof(field[0]));
+	memcpy(field[1], msg->path_name, sizeof(field[1]));
+	request.force = le32toh(msg->flags) & START_OVER_WRITE;
+	request.create = le32toh(msg->flags) & START_CREATE_PATH;
+	request.name_fault = name_from_utf16(field[0], name);
+	fault = name_from_utf16(field[1], path);
+	if (log_verbose()) {
+		log_line(LOG_DEBUG, "START flags 0x%08" PRIx32 ", file_size %" PRIu64 ", %zu bytes",
+			 le32toh(msg->flags), le64toh(msg->file_size), length);
+		show_field("path_name", field[1], path, fault);
+		show_field("file_name", field[0], name, request.name_fault);
+	}
+
 	if (!session->transfer.policy->enable) {
-		refuse(session, -ESHUTDOWN, status_reason(-ESHUTDOWN));
-		return -ESHUTDOWN;
+		fail(failure, REFUSAL_DISABLED, "%s", "");
+		transfer_refused(&session->transfer, NULL, failure);
+		return failure->refusal;
 	}
-
-	wrong = name_from_utf16(msg->file_name, name);
-	if (!wrong)
-		wrong = name_check_file(name);
-	if (!wrong)
-		wrong = name_from_utf16(msg->path_name, directory);
-	if (!wrong)
-		wrong = name_check_directory(directory);
-	if (wrong) {
-		refuse(session, -EILSEQ, wrong);
-		return -EILSEQ;
+	if (fault) {
+		fail(failure, REFUSAL_NAME, "the destination has %s", fault);
+		transfer_refused(&session->transfer, NULL, failure);
+		return failure->refusal;
 	}
-
-	if (le32toh(msg->flags) & START_OVER_WRITE)
-		flags |= TRANSFER_OVERWRITE;
-	if (le32toh(msg->flags) & START_CREATE_PATH)
-		flags |= TRANSFER_CREATE_PATH;
-	return transfer_start(&session->transfer, directory, name, flags, le64toh(msg->file_size));
+	if (request.name_fault) {
+		snprintf(wrong, sizeof(wrong), "the name has %s", request.name_fault);
+		request.name_fault = wrong;
+	} else {
+		request.name_fault = name_check_file(name);
+	}
+	return transfer_start(&session->transfer, &request, le64toh(msg->file_size), failure);
 }
 
-static int write_data(struct session *session, const struct fcopy_write *msg, size_t length)
+static enum refusal write_data(struct session *session, const struct fcopy_write *msg, size_t length)
 {
+	struct failure *failure = &session->failure;
 	uint32_t size;
 
 	if (!transfer_active(&session->transfer)) {
 		session->failure_told = true;
-		return session->failure ? session->failure : -EBADFD;
+		return failure->refusal != REFUSAL_NONE ? failure->refusal : REFUSAL_NO_COPY;
 	}
-
-	if (length < sizeof(*msg))
-		goto err_lengths;
-	size = le32toh(msg->size);
-	if (size > FCOPY_FRAGMENT || size > length - sizeof(*msg))
-		goto err_lengths;
-	session->failure = transfer_write(&session->transfer, le64toh(msg->offset), msg->data, size);
-	return session->failure;
-
-err_lengths:
-	session->failure = -EINVAL;
-	transfer_discard(&session->transfer, session->failure, "a message with impossible lengths");
-	return session->failure;
+	size = length < sizeof(*msg) ? 0 : le32toh(msg->size);
+	if (length < sizeof(*msg) || size > FCOPY_FRAGMENT || size > length - sizeof(*msg)) {
+		fail(failure, REFUSAL_MESSAGE, "WRITE of %" PRIu32 " bytes in a message of %zu", size,
+		     length);
+		transfer_discard(&session->transfer, failure);
+		return failure->refusal;
+	}
+	if (log_verbose())
+		log_line(LOG_DEBUG, "WRITE offset %" PRIu64 ", size %" PRIu32 ", %zu bytes",
+			 le64toh(msg->offset), size, length);
+	failure->refusal = transfer_write(&session->transfer, le64toh(msg->offset), msg->data, size,
+					  failure);
+	return failure->refusal;
 }
 
-static int complete(struct session *session)
+static enum refusal complete(struct session *session)
 {
-	int err = session->failure;
+	struct failure failure = session->failure;
 
-	session->failure = 0;
+	log_line(LOG_DEBUG, "COMPLETE");
+	session->failure.refusal = REFUSAL_NONE;
 	session->failure_told = true;
 	if (transfer_active(&session->transfer))
-		return transfer_complete(&session->transfer);
-	return err ? err : -EBADFD;
+		return transfer_complete(&session->transfer, &failure);
+	return failure.refusal != REFUSAL_NONE ? failure.refusal : REFUSAL_NO_COPY;
 }
 
-static int cancel(struct session *session)
+static enum refusal cancel(struct session *session)
 {
-	session->failure = 0;
-	transfer_discard(&session->transfer, -ECANCELED, "cancelled by the host");
-	return 0;
+	struct failure failure;
+
+	log_line(LOG_DEBUG, "CANCEL");
+	session->failure.refusal = REFUSAL_NONE;
+	fail(&failure, REFUSAL_CANCELLED, "%s", "");
+	transfer_discard(&session->transfer, &failure);
+	return REFUSAL_NONE;
 }
 
-static int operate(struct session *session, const void *body, size_t length)
+static enum refusal operate(struct session *session, const void *body, size_t length)
 {
 	const struct fcopy_header *header = body;
 
 	if (length < sizeof(*header)) {
-		log_limited(&session->oddities, LOG_WARNING, "a message of only %zu bytes", length);
-		return -EINVAL;
+		log_limited(&session->invalid, LOG_WARNING,
+			    "the host sent a file copy message of only %zu bytes", length);
+		return REFUSAL_MESSAGE;
 	}
 	if (!session->agreed)
-		return -ENOTCONN;
+		return REFUSAL_VERSION;
 
 	switch (le32toh(header->operation)) {
 	case FCOPY_START:
-		session->failure = start(session, body, length);
-		return session->failure;
+		session->failure.refusal = start(session, body, length, &session->failure);
+		return session->failure.refusal;
 	case FCOPY_WRITE:
 		return write_data(session, body, length);
 	case FCOPY_COMPLETE:
@@ -160,10 +188,34 @@ static int operate(struct session *session, const void *body, size_t length)
 	case FCOPY_CANCEL:
 		return cancel(session);
 	default:
-		log_limited(&session->oddities, LOG_WARNING, "an operation that is unknown: %u",
+		log_limited(&session->invalid, LOG_WARNING,
+			    "the host sent an operation that this version does not know: %" PRIu32,
 			    le32toh(header->operation));
-		return -EOPNOTSUPP;
+		return REFUSAL_UNKNOWN;
 	}
+}
+
+/* The versions that the host lists, for the debug log */
+static void show_negotiation(const struct vmbus_ic_header *header, const void *message, size_t length)
+{
+	const unsigned char *body = (const unsigned char *)message + sizeof(*header);
+	size_t left = length - sizeof(*header);
+	char list[256] = "";
+	uint16_t counts[2], pair[2];
+	size_t at = 8;
+
+	if (left < 8)
+		return;
+	memcpy(counts, body, sizeof(counts));
+	for (int n = 0; at + 4 <= left && n < 200; at += 4) {
+		memcpy(pair, body + at, sizeof(pair));
+		n += snprintf(list + n, sizeof(list) - n, " %u.%u", le16toh(pair[0]), le16toh(pair[1]));
+	}
+	log_line(LOG_DEBUG, "NEGOTIATE header versions %u.%u and %u.%u, transaction %u, flags 0x%02x, "
+		 "%u framework and %u service versions:%s", le16toh(header->framework.major),
+		 le16toh(header->framework.minor), le16toh(header->message.major),
+		 le16toh(header->message.minor), header->transaction_id, header->flags,
+		 le16toh(counts[0]), le16toh(counts[1]), list);
 }
 
 /* Returns whether @message is the answer already. */
@@ -172,21 +224,24 @@ static bool negotiate(struct session *session, void *message, size_t length)
 	static const struct vmbus_ic_version frameworks[] = { { 3, 0 }, { 1, 0 } };
 	static const struct vmbus_ic_version services[] = { { 1, 1 } };
 	struct vmbus_ic_version framework, service;
+	struct failure failure;
 	int err;
 
 	err = vmbus_ic_negotiate(message, length, frameworks, 2, services, 1, &framework, &service);
 	if (err == -EPROTO) {
-		log_limited(&session->oddities, LOG_WARNING, "a negotiation with impossible lengths");
+		log_limited(&session->invalid, LOG_WARNING,
+			    "the host sent a negotiation with impossible lengths");
 		return false;
 	}
 	session->agreed = err == 0;
 	if (session->agreed) {
-		log_line(LOG_DEBUG, "agreed with the host on framework %u.%u, service %u.%u",
-			 framework.major, framework.minor, service.major, service.minor);
+		log_line(LOG_DEBUG, "agreed on framework %u.%u, service %u.%u", framework.major,
+			 framework.minor, service.major, service.minor);
 	} else {
-		log_limited(&session->oddities, LOG_WARNING,
-			    "the host offers no version that is known here (service 1.1)");
-		transfer_discard(&session->transfer, -ENOTCONN, "no version agreed any more");
+		log_limited(&session->invalid, LOG_WARNING,
+			    "the host offers no version that this daemon speaks (service 1.1)");
+		fail(&failure, REFUSAL_VERSION, "%s", "");
+		transfer_discard(&session->transfer, &failure);
 	}
 	return true;
 }
@@ -194,62 +249,69 @@ static bool negotiate(struct session *session, void *message, size_t length)
 bool session_answer(struct session *session, void *message, size_t length)
 {
 	struct vmbus_ic_header header;
+	enum refusal refusal;
 	size_t end;
-	int err;
 
 	if (vmbus_ic_parse(message, length, &header) < 0) {
-		log_limited(&session->oddities, LOG_WARNING,
+		log_limited(&session->invalid, LOG_WARNING,
 			    "ignored a packet of %zu bytes, too short for a message", length);
 		return false;
 	}
 	/* An answer to an answer could go back and forth for ever. */
 	if ((header.flags & (VMBUS_IC_FLAG_REQUEST | VMBUS_IC_FLAG_RESPONSE)) ==
 	    VMBUS_IC_FLAG_RESPONSE) {
-		log_limited(&session->oddities, LOG_WARNING, "ignored an answer that nobody asked for");
+		log_limited(&session->invalid, LOG_WARNING, "ignored an answer that nobody asked for");
 		return false;
 	}
 
 	/* The packet may be longer, by padding. */
 	end = PIPE_HEADER + (size_t)le32toh(header.pipe_size);
 	if (end < sizeof(header) || end > length) {
-		log_limited(&session->oddities, LOG_WARNING,
-			    "a message that says it has %zu bytes in a packet of %zu", end, length);
-		err = -EINVAL;
+		log_limited(&session->invalid, LOG_WARNING,
+			    "the host sent a message that claims %zu bytes in a packet of %zu", end,
+			    length);
+		refusal = REFUSAL_MESSAGE;
 		goto out;
 	}
 
 	switch (le16toh(header.type)) {
 	case VMBUS_IC_NEGOTIATE:
+		if (log_verbose())
+			show_negotiation(&header, message, end);
 		if (negotiate(session, message, end))
 			return true;
-		err = -EINVAL;
+		refusal = REFUSAL_MESSAGE;
 		break;
 	case VMBUS_IC_FCOPY:
-		err = operate(session, (char *)message + sizeof(header), end - sizeof(header));
+		refusal = operate(session, (char *)message + sizeof(header), end - sizeof(header));
 		break;
 	default:
-		log_limited(&session->oddities, LOG_WARNING, "a message of a type that is unknown: %u",
+		log_limited(&session->invalid, LOG_WARNING,
+			    "the host sent a message of a type that this version does not know: %u",
 			    le16toh(header.type));
-		err = -EOPNOTSUPP;
+		refusal = REFUSAL_UNKNOWN;
 	}
 out:
-	vmbus_ic_answer(message, length, status_from_errno(err));
+	vmbus_ic_answer(message, length, hresult_of(refusal));
 	return true;
 }
 
 void session_expire(struct session *session)
 {
+	struct failure failure;
+
 	if (!transfer_is_idle(&session->transfer))
 		return;
-	session_abort(session, -ETIMEDOUT, status_reason(-ETIMEDOUT));
+	fail(&failure, REFUSAL_IDLE, "%d s", TRANSFER_IDLE_SECONDS);
+	session_abort(session, &failure);
 }
 
-bool session_abort(struct session *session, int error, const char *reason)
+bool session_abort(struct session *session, const struct failure *failure)
 {
 	if (!transfer_active(&session->transfer))
 		return false;
-	session->failure = error;
+	session->failure = *failure;
 	session->failure_told = false;
-	transfer_discard(&session->transfer, error, reason);
+	transfer_discard(&session->transfer, failure);
 	return true;
 }

@@ -2,28 +2,33 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <linux/falloc.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
-#include <sys/xattr.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "log.h"
 #include "path.h"
-#include "status.h"
 #include "transfer.h"
 
-/* Data is sent to the disk in steps of this many bytes, so that COMPLETE need not wait for all. */
+/* The kernel begins to write data to the disk in steps of this size, so that COMPLETE has less to wait for. */
 #define FLUSH_STEP (8u << 20)
 
-/* Looked at with every packet: reading the fine one leaves the VM, where its clock is no TSC. */
+/* Every WRITE looks at this clock. The fine one leaves the VM where it is not the TSC. */
 #define IDLE_CLOCK CLOCK_MONOTONIC_COARSE
 
-void transfer_init(struct transfer *transfer, int state, const struct policy *policy)
+void transfer_init(struct transfer *transfer, int journal, const struct policy *policy)
 {
-	*transfer = (struct transfer){ .file = -1, .dir = -1, .state = state, .policy = policy };
+	memset(transfer, 0, sizeof(*transfer));
+	transfer->file = -1;
+	transfer->to.dir = -1;
+	transfer->journal = journal;
+	transfer->policy = policy;
 }
 
 static double seconds_since(const struct timespec *begun, clockid_t clock)
@@ -39,192 +44,187 @@ uint64_t transfer_usec(const struct transfer *transfer)
 	return seconds_since(&transfer->begun, CLOCK_MONOTONIC) * 1e6;
 }
 
-static struct log_copy copy_for_log(const struct transfer *transfer, enum log_event event, int error)
-{
-	return (struct log_copy){
-		.event = event, .directory = transfer->directory, .name = transfer->name,
-		.size = transfer->size, .received = transfer->received,
-		.usec = transfer_usec(transfer), .error = error,
-	};
-}
-
 bool transfer_is_idle(const struct transfer *transfer)
 {
 	return transfer_active(transfer) &&
 	       seconds_since(&transfer->latest, IDLE_CLOCK) >= TRANSFER_IDLE_SECONDS;
 }
 
-/* May the target be put there? 0 also when nothing is there; else *st is what is. */
-static int check_target(const struct transfer *transfer, struct stat *st)
+static struct log_copy copy_for_log(const struct transfer *transfer, enum log_event event,
+				    const struct failure *failure)
 {
-	if (fstatat(transfer->dir, transfer->name, st, AT_SYMLINK_NOFOLLOW) < 0) {
-		st->st_mode = 0;
-		return errno == ENOENT ? 0 : -errno;
-	}
-	if (S_ISDIR(st->st_mode))
-		return -EISDIR;
-	if (!(transfer->flags & TRANSFER_OVERWRITE))
-		return -EEXIST;
-	return S_ISREG(st->st_mode) || S_ISLNK(st->st_mode) ? 0 : -EACCES;
+	return (struct log_copy){
+		.event = event, .file = transfer->path, .size = transfer->announced,
+		.received = transfer->received, .usec = transfer_usec(transfer),
+		.failure = failure,
+	};
+}
+
+static void count_failure(struct transfer *transfer, const char *path, const struct failure *failure)
+{
+	transfer->totals.failed++;
+	transfer->totals.failed_at = time(NULL);
+	transfer->totals.failure = *failure;
+	snprintf(transfer->totals.failed_file, sizeof(transfer->totals.failed_file), "%s",
+		 path ? path : "");
+}
+
+static void log_refused(const struct log_copy *copy)
+{
+	char text[FAILURE_DETAIL + 256];
+
+	failure_text(copy->failure, text, sizeof(text));
+	log_copy(LOG_NOTICE, copy, "refused: %s", text);
+}
+
+void transfer_refused(struct transfer *transfer, const char *path, const struct failure *failure)
+{
+	struct log_copy copy = { .event = LOG_REFUSED, .file = path, .failure = failure };
+
+	count_failure(transfer, path, failure);
+	log_refused(&copy);
 }
 
 static int choose_temporary(struct transfer *transfer)
 {
-	int err = leftover_name(transfer->temporary);
+	int err = journal_name(transfer->temporary);
 
 	if (err)
 		return err;
-	err = leftover_note(transfer->state, transfer->dir, transfer->directory, 0,
-			    transfer->temporary);
+	err = journal_note(transfer->journal, transfer->to.dir, transfer->to.directory, 0,
+			   transfer->temporary);
 	if (err)
-		log_line(LOG_WARNING, "%s/%s: cannot be noted in the state directory (%s): a crash "
-			 "before it is complete would leave %s behind", transfer->directory,
-			 transfer->name, strerror(-err), transfer->temporary);
+		log_line(LOG_WARNING, "%s: the state directory takes no note of it (%s), so a crash "
+			 "would leave %s behind", transfer->path, strerror(-err),
+			 transfer->temporary);
 	return 0;
+}
+
+static void forget_temporary(struct transfer *transfer)
+{
+	journal_forget(transfer->journal, transfer->temporary);
+	transfer->temporary[0] = '\0';
 }
 
 static void note_created(struct transfer *transfer)
 {
 	int err;
 
-	if (!transfer->created)
+	if (!transfer->to.created)
 		return;
-	err = leftover_name(transfer->made);
+	err = journal_name(transfer->made);
 	if (!err)
-		err = leftover_note(transfer->state, transfer->dir, transfer->directory,
-				    transfer->created, transfer->made);
+		err = journal_note(transfer->journal, transfer->to.dir, transfer->to.directory,
+				   transfer->to.created, transfer->made);
 	if (err)
-		log_line(LOG_WARNING, "%s: cannot be noted in the state directory (%s): a crash before the "
-			 "copy is complete would leave it behind", transfer->directory, strerror(-err));
+		log_line(LOG_WARNING, "%s: the state directory takes no note of it (%s), so a crash "
+			 "would leave this directory behind", transfer->to.directory,
+			 strerror(-err));
 }
 
 static void forget_created(struct transfer *transfer)
 {
 	if (transfer->made[0])
-		leftover_forget(transfer->state, transfer->made);
+		journal_forget(transfer->journal, transfer->made);
 	transfer->made[0] = '\0';
-	transfer->created = 0;
 }
 
-static void forget_temporary(struct transfer *transfer)
+static enum refusal open_file(struct transfer *transfer, struct failure *failure)
 {
-	leftover_forget(transfer->state, transfer->temporary);
-	transfer->temporary[0] = '\0';
-}
+	int dir = transfer->to.dir, err;
 
-static int open_file(struct transfer *transfer)
-{
-	int err;
+	transfer->file = openat(dir, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+	if (transfer->file >= 0)
+		return REFUSAL_NONE;
+	/* EISDIR: a kernel or file system to which O_TMPFILE is just O_DIRECTORY */
+	if (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL)
+		return fail_errno(failure, errno, "%s/", transfer->to.directory);
 
-	if (!(transfer->avoid & TRANSFER_AVOID_TMPFILE)) {
-		transfer->file = openat(transfer->dir, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
-		if (transfer->file >= 0)
-			return 0;
-		/* EISDIR: a kernel or file system to which O_TMPFILE is just O_DIRECTORY */
-		if (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL)
-			return -errno;
-	}
-
+	if (destination_is_append_only(&transfer->to))
+		return fail(failure, REFUSAL_IMMUTABLE,
+			    "%s/ is append-only (lsattr), and its file system has no O_TMPFILE",
+			    transfer->to.directory);
 	err = choose_temporary(transfer);
 	if (err)
-		return err;
-	transfer->file = openat(transfer->dir, transfer->temporary,
+		return fail_errno(failure, -err, "a random name");
+	transfer->file = openat(dir, transfer->temporary,
 				O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (transfer->file < 0) {
-		err = -errno;
+		fail_errno(failure, errno, "%s/%s", transfer->to.directory, transfer->temporary);
 		forget_temporary(transfer);
+		return failure->refusal;
 	}
-	return err;
+	return REFUSAL_NONE;
 }
 
-static int set_owner(struct transfer *transfer, const struct stat *replaced)
+/* The bytes of a file system that min-free keeps */
+static uint64_t bytes_kept(const struct policy *policy, const struct statvfs *fs)
 {
-	struct stat st;
-	uid_t uid;
-	gid_t gid;
+	uint64_t size = (uint64_t)fs->f_blocks * fs->f_frsize;
+	uint64_t share = size / 100 * policy->min_free_percent +
+			 size % 100 * policy->min_free_percent / 100;
 
-	if (fstat(transfer->file, &st) < 0)
-		return -errno;
-	/* What the policy leaves open is as the file was made, also when the one to replace has gone since. */
-	if (transfer->uid == (uid_t)-1)
-		transfer->uid = st.st_uid;
-	if (transfer->gid == (gid_t)-1)
-		transfer->gid = st.st_gid;
-	uid = S_ISREG(replaced->st_mode) ? replaced->st_uid : transfer->uid;
-	gid = S_ISREG(replaced->st_mode) ? replaced->st_gid : transfer->gid;
-	if (st.st_uid == uid && st.st_gid == gid)
-		return 0;
-	return fchown(transfer->file, uid, gid) < 0 ? -errno : 0;
+	if (policy->min_free_default)
+		return share < policy->min_free ? share : policy->min_free;
+	return share > policy->min_free ? share : policy->min_free;
 }
-
-#define LABEL "security.selinux"
 
 /*
- * The label that the policy names. Without one, the kernel has given the file what its directory
- * demands. EPERM: SELinux is off; EOPNOTSUPP: the file system has no labels of its own.
+ * Whether @size more bytes fit. Without blocks a file system has no size to
+ * compare with (ramfs, network and FUSE file systems).
  */
-static int set_label(struct transfer *transfer)
-{
-	int err;
-
-	if (!transfer->label[0] ||
-	    fsetxattr(transfer->file, LABEL, transfer->label, strlen(transfer->label) + 1, 0) == 0)
-		return 0;
-	err = -errno;
-	if (err == -EPERM || err == -EOPNOTSUPP) {
-		log_line(LOG_WARNING, "%s/%s: there are no labels here: selinux-label is left out",
-			 transfer->directory, transfer->name);
-		return 0;
-	}
-	log_line(LOG_ERR, "%s/%s: selinux-label=%s: %s", transfer->directory, transfer->name,
-		 transfer->label, strerror(-err));
-	return err;
-}
-
-/* That of the file that is replaced, where there are labels. What is not allowed is said, and no reason to fail. */
-static void take_over_label(struct transfer *transfer)
-{
-	char path[NAME_BYTES + 32], old[POLICY_LABEL_SIZE], new[POLICY_LABEL_SIZE];
-	ssize_t n;
-
-	snprintf(path, sizeof(path), "/proc/self/fd/%d/%s", transfer->dir, transfer->name);
-	n = lgetxattr(path, LABEL, old, sizeof(old));
-	if (n <= 0 || (fgetxattr(transfer->file, LABEL, new, sizeof(new)) == n && !memcmp(old, new, n)))
-		return;
-	if (fsetxattr(transfer->file, LABEL, old, n, 0) < 0 && errno != EPERM)
-		log_line(LOG_WARNING, "%s/%s: cannot take over the label of the file that it replaces (%s), and has "
-			 "that of its directory", transfer->directory, transfer->name, strerror(errno));
-}
-
-static int reserve(int file, uint64_t size, const struct policy *policy)
+static enum refusal check_room(int file, uint64_t size, const struct policy *policy,
+			       struct failure *failure)
 {
 	struct statvfs fs;
-	uint64_t keep;
+	uint64_t available, kept;
+
+	if (fstatvfs(file, &fs) < 0 || !fs.f_blocks || !fs.f_frsize)
+		return REFUSAL_NONE;
+	available = (uint64_t)fs.f_bavail * fs.f_frsize;
+	if (size > available)
+		return fail(failure, REFUSAL_DISK_FULL, "%" PRIu64 " bytes needed, %" PRIu64 " free",
+			    size, available);
+	kept = bytes_kept(policy, &fs);
+	if (available - size < kept)
+		return fail(failure, REFUSAL_MIN_FREE, "%" PRIu64 " bytes needed, %" PRIu64
+			    " free, %" PRIu64 " of them kept free", size, available, kept);
+	return REFUSAL_NONE;
+}
+
+/* File systems that would take memory for what is reserved */
+static bool is_in_memory(int file)
+{
+	struct statfs fs;
+
+	return fstatfs(file, &fs) == 0 &&
+	       ((uint32_t)fs.f_type == TMPFS_MAGIC || (uint32_t)fs.f_type == RAMFS_MAGIC);
+}
+
+/*
+ * fallocate() of more than there is takes all of it before it fails, and every
+ * other writer of the file system would see a full disk meanwhile. So look
+ * first. FALLOC_FL_KEEP_SIZE: FAT would fill the file with zeros.
+ */
+static enum refusal reserve(struct transfer *transfer, struct failure *failure)
+{
+	uint64_t size = transfer->announced;
+	enum refusal refusal;
 	int r;
 
-	/*
-	 * fallocate() of more than there is takes all of it before it fails, and every other writer of
-	 * the file system would see a full disk meanwhile: a claim that cannot be met must not try.
-	 * Without blocks it has no size to compare with (ramfs, network and FUSE file systems).
-	 */
-	if (fstatvfs(file, &fs) == 0 && fs.f_blocks && fs.f_frsize) {
-		if (size / fs.f_frsize > fs.f_bavail)
-			return -ENOSPC;
-		keep = policy->min_free / fs.f_frsize +
-		       (uint64_t)fs.f_blocks / 100 * policy->min_free_percent +
-		       (uint64_t)fs.f_blocks % 100 * policy->min_free_percent / 100;
-		if (keep && fs.f_bavail - size / fs.f_frsize <= keep)
-			return -ENOBUFS;
-	}
-	if (size == 0)
-		return 0;
+	refusal = check_room(transfer->file, size, transfer->policy, failure);
+	if (refusal != REFUSAL_NONE)
+		return refusal;
+	transfer->reserved = size;
+	if (!size || is_in_memory(transfer->file))
+		return REFUSAL_NONE;
 	do
-		r = fallocate(file, 0, 0, size);
+		r = fallocate(transfer->file, FALLOC_FL_KEEP_SIZE, 0, size);
 	while (r < 0 && errno == EINTR);
 	/* Where room cannot be reserved, a full disk shows with a WRITE or at COMPLETE. */
 	if (r < 0 && errno != EOPNOTSUPP && errno != ENOSYS)
-		return -errno;
-	return 0;
+		return fail_errno(failure, errno, "%" PRIu64 " bytes needed", size);
+	return REFUSAL_NONE;
 }
 
 /* Returns whether nothing is left of it. */
@@ -233,172 +233,207 @@ static bool end(struct transfer *transfer, bool placed)
 	bool clean = true;
 
 	if (transfer->temporary[0]) {
-		if (unlinkat(transfer->dir, transfer->temporary, 0) == 0 || errno == ENOENT) {
+		if (unlinkat(transfer->to.dir, transfer->temporary, 0) == 0 || errno == ENOENT) {
 			forget_temporary(transfer);
 		} else {
-			log_line(LOG_WARNING, "cannot remove %s/%s: %s; the next start tries again",
-				 transfer->directory, transfer->temporary, strerror(errno));
+			log_line(LOG_WARNING, "%s/%s cannot be removed: %s; the daemon tries again later",
+				 transfer->to.directory, transfer->temporary, strerror(errno));
 			transfer->temporary[0] = '\0';
 			clean = false;
 		}
 	}
 	if (transfer->file >= 0)
 		close(transfer->file);
-	if (transfer->dir >= 0) {
-		if (!placed)
-			path_remove_created(transfer->directory, transfer->dir, transfer->created);
-		close(transfer->dir);
-	}
-	forget_created(transfer);
 	transfer->file = -1;
-	transfer->dir = -1;
+	destination_close(&transfer->to, !placed);
+	forget_created(transfer);
 	return clean;
 }
 
-void transfer_discard(struct transfer *transfer, int error, const char *reason)
+void transfer_discard(struct transfer *transfer, const struct failure *failure)
 {
+	char text[FAILURE_DETAIL + 256];
 	struct log_copy copy;
 	bool clean;
 
 	if (!transfer_active(transfer))
 		return;
 	clean = end(transfer, false);
-	transfer->totals.failed++;
-	copy = copy_for_log(transfer, LOG_LOST, error);
-	log_copy(LOG_NOTICE, &copy, "%s after %" PRIu64 " of %" PRIu64 " bytes%s", reason,
-		 transfer->received, transfer->size, clean ? "; nothing is left of it" : "");
+	count_failure(transfer, transfer->path, failure);
+	copy = copy_for_log(transfer, LOG_LOST, failure);
+	failure_text(failure, text, sizeof(text));
+	log_copy(LOG_NOTICE, &copy, "lost after %" PRIu64 " of %" PRIu64 " bytes: %s%s",
+		 transfer->received, transfer->announced, text,
+		 clean ? "; nothing is left of it" : "");
 }
 
-int transfer_start(struct transfer *transfer, const char *directory, const char *name,
-		   unsigned int flags, uint64_t size)
+/* The target as the host names it, until destination_resolve() knows its place */
+static void name_target(struct transfer *transfer, const struct destination_request *request)
 {
-	unsigned int path_flags = 0;
+	size_t n = strlen(request->path);
+
+	snprintf(transfer->path, sizeof(transfer->path), "%s%s", request->path,
+		 (!n || request->path[n - 1] == '/') && !request->name_fault ? request->name : "");
+}
+
+static void name_place(struct transfer *transfer)
+{
+	const struct destination *to = &transfer->to;
+
+	if (*to->name &&
+	    snprintf(transfer->path, sizeof(transfer->path), "%s/%s%s%s", to->directory, to->missing,
+		     *to->missing ? "/" : "", to->name) >= (int)sizeof(transfer->path))
+		strcpy(transfer->path + sizeof(transfer->path) - sizeof("..."), "...");
+}
+
+static enum refusal check_announced(const struct transfer *transfer, struct failure *failure)
+{
+	if (transfer->announced > INT64_MAX)
+		return fail(failure, REFUSAL_TOO_LARGE, "%" PRIu64 " bytes", transfer->announced);
+	if (transfer->announced > transfer->max_size)
+		return fail(failure, REFUSAL_MAX_SIZE, "%" PRIu64 " of at most %" PRIu64 " bytes",
+			    transfer->announced, transfer->max_size);
+	return REFUSAL_NONE;
+}
+
+/* The directory: found, made if need be, and fit for the file */
+static enum refusal open_destination(struct transfer *transfer,
+				     const struct destination_request *request,
+				     struct failure *failure)
+{
+	enum refusal refusal;
+	bool missing;
+
+	refusal = destination_resolve(request, transfer->policy, &transfer->to, failure);
+	name_place(transfer);
+	if (refusal != REFUSAL_NONE)
+		return refusal;
+	missing = *transfer->to.missing;
+	refusal = destination_make(&transfer->to, transfer->policy, failure);
+	if (refusal != REFUSAL_NONE)
+		return refusal;
+	note_created(transfer);
+	return missing ? destination_check_target(&transfer->to, request->force, failure) :
+			 REFUSAL_NONE;
+}
+
+enum refusal transfer_start(struct transfer *transfer, const struct destination_request *request,
+			    uint64_t announced, struct failure *failure)
+{
+	struct failure another;
 	struct log_copy copy;
-	size_t length;
-	struct stat st;
-	int err;
+	enum refusal refusal;
 
-	transfer_discard(transfer, -ECANCELED, "given up by the host for another copy");
+	fail(&another, REFUSAL_CANCELLED, "it started another one");
+	transfer_discard(transfer, &another);
+	journal_clean(transfer->journal);
 
-	transfer->flags = flags;
-	transfer->mode = transfer->policy->mode;
-	transfer->uid = transfer->policy->uid;
-	transfer->gid = transfer->policy->gid;
-	memcpy(transfer->label, transfer->policy->label, sizeof(transfer->label));
-	transfer->size = size;
-	transfer->received = 0;
-	transfer->flushed = 0;
+	transfer->force = request->force;
+	transfer->announced = announced;
+	transfer->received = transfer->flushed = transfer->reserved = 0;
+	transfer->max_size = transfer->policy->max_size;
+	transfer->late.refusal = REFUSAL_NONE;
+	attributes_init(&transfer->attributes, transfer->policy);
+	buffer_reset(&transfer->buffer);
 	clock_gettime(CLOCK_MONOTONIC, &transfer->begun);
 	clock_gettime(IDLE_CLOCK, &transfer->latest);
-	snprintf(transfer->name, sizeof(transfer->name), "%s", name);
-	snprintf(transfer->directory, sizeof(transfer->directory), "%s", directory);
-	for (length = strlen(transfer->directory);
-	     length && transfer->directory[length - 1] == '/'; length--)
-		transfer->directory[length - 1] = '\0';
+	name_target(transfer, request);
 
-	err = -EFBIG;
-	if (size > INT64_MAX)
-		goto err_refused;
-	err = -EMSGSIZE;
-	if (size > transfer->policy->max_size)
-		goto err_refused;
-
-	if (flags & TRANSFER_CREATE_PATH)
-		path_flags |= PATH_CREATE;
-	if (transfer->avoid & TRANSFER_AVOID_OPENAT2)
-		path_flags |= PATH_WALK;
-	err = path_open_directory(directory, path_flags, transfer->policy, &transfer->created);
-	if (err < 0)
-		goto err_refused;
-	transfer->dir = err;
-	note_created(transfer);
-
-	err = check_target(transfer, &st);
-	if (err)
-		goto err_refused;
-	err = open_file(transfer);
-	if (err)
-		goto err_refused;
-	err = set_label(transfer);
-	if (err)
-		goto err_refused;
+	refusal = check_announced(transfer, failure);
+	if (refusal == REFUSAL_NONE)
+		refusal = open_destination(transfer, request, failure);
+	if (refusal == REFUSAL_NONE)
+		refusal = open_file(transfer, failure);
+	if (refusal == REFUSAL_NONE)
+		refusal = attributes_label(&transfer->attributes, transfer->file, transfer->path,
+					   failure);
 	/*
-	 * It is the owner's quota that the room is taken from. But a file that has a name stays root's
-	 * until it is in place: its owner could open it, give it more names, and change it later.
+	 * The room comes out of the owner's quota. But a file that has a name stays
+	 * root's until it is in place: its owner could open it, give it more names,
+	 * and change it later.
 	 */
-	if (!transfer->temporary[0]) {
-		err = set_owner(transfer, &st);
-		if (err)
-			goto err_refused;
+	if (refusal == REFUSAL_NONE && !transfer->temporary[0])
+		refusal = attributes_owner(&transfer->attributes, transfer->file, transfer->to.dir,
+					   &transfer->to.target, transfer->path, failure);
+	if (refusal == REFUSAL_NONE)
+		refusal = reserve(transfer, failure);
+
+	copy = copy_for_log(transfer, refusal == REFUSAL_NONE ? LOG_STARTED : LOG_REFUSED,
+			    refusal == REFUSAL_NONE ? NULL : failure);
+	if (refusal != REFUSAL_NONE) {
+		end(transfer, false);
+		count_failure(transfer, transfer->path, failure);
+		log_refused(&copy);
+	} else {
+		log_copy(LOG_INFO, &copy, "receiving %" PRIu64 " bytes", announced);
 	}
-	err = reserve(transfer->file, size, transfer->policy);
-	if (err)
-		goto err_refused;
-
-	copy = copy_for_log(transfer, LOG_STARTED, 0);
-	log_copy(LOG_INFO, &copy, "receiving %" PRIu64 " bytes", size);
-	return 0;
-
-err_refused:
-	end(transfer, false);
-	transfer->totals.failed++;
-	copy = copy_for_log(transfer, LOG_REFUSED, err);
-	log_copy(LOG_NOTICE, &copy, "refused: %s", status_reason(err));
-	return err;
+	return refusal;
 }
 
-int transfer_write(struct transfer *transfer, uint64_t offset, const void *data, size_t size)
+static enum refusal check_write(const struct transfer *transfer, uint64_t offset, size_t size,
+				struct failure *failure)
 {
-	const char *from = data;
-	int err;
-
-	err = -EINVAL;
-	if (offset > transfer->size || size > transfer->size - offset ||
-	    offset > transfer->received)
-		goto err_discard;
-
-	while (size) {
-		ssize_t n = pwrite(transfer->file, from, size, offset);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		err = n < 0 ? -errno : -EIO;
-		if (n <= 0)
-			goto err_discard;
-		from += n;
-		offset += n;
-		size -= n;
+	if (transfer->late.refusal != REFUSAL_NONE) {
+		*failure = transfer->late;
+		return failure->refusal;
 	}
 	if (offset > transfer->received)
-		transfer->received = offset;
-
-	if (transfer->received - transfer->flushed >= FLUSH_STEP) {
-		/* Only a hint: what fails here fails again in fsync(). */
-		sync_file_range(transfer->file, transfer->flushed,
-				transfer->received - transfer->flushed, SYNC_FILE_RANGE_WRITE);
-		transfer->flushed = transfer->received;
-	}
-	clock_gettime(IDLE_CLOCK, &transfer->latest);
-	return 0;
-
-err_discard:
-	transfer_discard(transfer, err, status_reason(err));
-	return err;
+		return fail(failure, REFUSAL_MESSAGE, "WRITE at %" PRIu64 ", after %" PRIu64 " bytes",
+			    offset, transfer->received);
+	if (size > INT64_MAX - offset)
+		return fail(failure, REFUSAL_TOO_LARGE, "WRITE at %" PRIu64, offset);
+	if (offset + size > transfer->max_size)
+		return fail(failure, REFUSAL_MAX_SIZE, "%" PRIu64 " bytes were announced, and more than %"
+			    PRIu64 " came", transfer->announced, transfer->max_size);
+	return REFUSAL_NONE;
 }
 
-/* After set_owner(), which clears bits of it */
-static int set_mode(struct transfer *transfer, const struct stat *replaced)
+enum refusal transfer_write(struct transfer *transfer, uint64_t offset, const void *data,
+			    size_t size, struct failure *failure)
 {
-	mode_t mode = 0644, mask;
+	enum refusal refusal = check_write(transfer, offset, size, failure);
+	int err;
 
-	mask = umask(0);
-	umask(mask);
-	mode &= ~mask;
-	if (transfer->mode >= 0)
-		mode = transfer->mode;
-	if (S_ISREG(replaced->st_mode))
-		mode = replaced->st_mode & 0777;
-	return fchmod(transfer->file, mode) < 0 ? -errno : 0;
+	if (refusal == REFUSAL_NONE) {
+		err = buffer_add(&transfer->buffer, transfer->file, offset, data, size);
+		if (err)
+			refusal = fail_errno(failure, -err, "%s", transfer->path);
+	}
+	if (refusal != REFUSAL_NONE) {
+		transfer_discard(transfer, failure);
+		return refusal;
+	}
+	if (offset + size > transfer->received)
+		transfer->received = offset + size;
+	clock_gettime(IDLE_CLOCK, &transfer->latest);
+	return REFUSAL_NONE;
+}
+
+void transfer_work(struct transfer *transfer)
+{
+	uint64_t written;
+	int err;
+
+	if (!transfer_active(transfer) || transfer->late.refusal != REFUSAL_NONE ||
+	    !buffer_ready(&transfer->buffer))
+		return;
+	/* The host sends more than it announced: no room is reserved for this. */
+	if (transfer->received > transfer->reserved &&
+	    check_room(transfer->file, transfer->received - transfer->buffer.offset,
+		       transfer->policy, &transfer->late) != REFUSAL_NONE)
+		return;
+	err = buffer_write(&transfer->buffer, transfer->file);
+	if (err) {
+		fail_errno(&transfer->late, -err, "%s", transfer->path);
+		return;
+	}
+	written = transfer->buffer.offset;
+	if (written >= transfer->flushed + FLUSH_STEP) {
+		/* Only a hint: what fails here fails again in fsync(). */
+		sync_file_range(transfer->file, transfer->flushed, written - transfer->flushed,
+				SYNC_FILE_RANGE_WRITE);
+		transfer->flushed = written;
+	}
 }
 
 static int link_file(int file, int dir, const char *name)
@@ -414,112 +449,126 @@ static int link_file(int file, int dir, const char *name)
 	return linkat(AT_FDCWD, proc, dir, name, AT_SYMLINK_FOLLOW) < 0 ? -errno : 0;
 }
 
-static int rename_to_new(struct transfer *transfer)
+static int rename_to_new(const struct transfer *transfer)
 {
+	int dir = transfer->to.dir;
+
 	/* 1: RENAME_NOREPLACE, which stdio.h has only since glibc 2.28 */
-	if (!(transfer->avoid & TRANSFER_AVOID_NOREPLACE)) {
-		if (syscall(SYS_renameat2, transfer->dir, transfer->temporary, transfer->dir,
-			    transfer->name, 1u) == 0)
-			return 0;
-		if (errno != EINVAL && errno != ENOSYS)
-			return -errno;
-	}
-	if (linkat(transfer->dir, transfer->temporary, transfer->dir, transfer->name, 0) < 0)
+	if (syscall(SYS_renameat2, dir, transfer->temporary, dir, transfer->to.name, 1u) == 0)
+		return 0;
+	if (errno != EINVAL && errno != ENOSYS)
+		return -errno;
+	if (linkat(dir, transfer->temporary, dir, transfer->to.name, 0) < 0)
 		return errno == EPERM ? -EOPNOTSUPP : -errno;
-	/* Its temporary name goes with end(). */
+	/* end() removes the temporary name. */
 	return 0;
 }
 
 /*
- * Who can write to the directory can put something else there under the temporary name, but no more
- * than he could do to the file itself; that it is the file that came is looked at all the same.
+ * A user who can write to the directory can put something else there under the
+ * temporary name. That gains nothing that the user could not do to the file
+ * itself, but the host must not be told that its file is in place.
  */
 static int check_temporary(const struct transfer *transfer)
 {
 	struct stat file, named;
 
 	if (fstat(transfer->file, &file) < 0 ||
-	    fstatat(transfer->dir, transfer->temporary, &named, AT_SYMLINK_NOFOLLOW) < 0)
+	    fstatat(transfer->to.dir, transfer->temporary, &named, AT_SYMLINK_NOFOLLOW) < 0)
 		return -errno;
 	return path_same_file(&file, &named) ? 0 : -EIO;
 }
 
-/* One step that either puts the whole file there or changes nothing. */
+/* One step that either puts the whole file there or changes nothing */
 static int place(struct transfer *transfer)
 {
-	int err;
+	int dir = transfer->to.dir, err;
 
 	if (!transfer->temporary[0]) {
-		err = link_file(transfer->file, transfer->dir, transfer->name);
-		if (err != -EEXIST || !(transfer->flags & TRANSFER_OVERWRITE))
+		err = link_file(transfer->file, dir, transfer->to.name);
+		if (err != -EEXIST || !transfer->force)
 			return err;
 		/* Only rename() replaces, and it needs a name to rename. */
 		err = choose_temporary(transfer);
 		if (err)
 			return err;
-		err = link_file(transfer->file, transfer->dir, transfer->temporary);
+		err = link_file(transfer->file, dir, transfer->temporary);
 		if (err) {
 			forget_temporary(transfer);
 			return err;
 		}
 	}
-
 	err = check_temporary(transfer);
 	if (err)
 		return err;
-	if (!(transfer->flags & TRANSFER_OVERWRITE))
-		err = rename_to_new(transfer);
-	else if (renameat(transfer->dir, transfer->temporary, transfer->dir, transfer->name) < 0)
-		err = -errno;
-	else
-		err = 0;
-	return err;
+	if (!transfer->force)
+		return rename_to_new(transfer);
+	return renameat(dir, transfer->temporary, dir, transfer->to.name) < 0 ? -errno : 0;
 }
 
-int transfer_complete(struct transfer *transfer)
+/* Everything up to the moment at which the file has its name */
+static enum refusal put_in_place(struct transfer *transfer, struct failure *failure)
 {
+	enum refusal refusal;
+	int err;
+
+	refusal = check_write(transfer, transfer->received, 0, failure);
+	if (refusal != REFUSAL_NONE)
+		return refusal;
+	if (transfer->received < transfer->announced)
+		return fail(failure, REFUSAL_INCOMPLETE, "%" PRIu64 " of %" PRIu64 " bytes came",
+			    transfer->received, transfer->announced);
+	err = buffer_flush(&transfer->buffer, transfer->file);
+	if (err)
+		return fail_errno(failure, -err, "%s", transfer->path);
+	refusal = destination_check_target(&transfer->to, transfer->force, failure);
+	if (refusal == REFUSAL_NONE)
+		refusal = attributes_owner(&transfer->attributes, transfer->file, transfer->to.dir,
+					   &transfer->to.target, transfer->path, failure);
+	if (refusal == REFUSAL_NONE)
+		refusal = attributes_finish(&transfer->attributes, transfer->file, transfer->to.dir,
+					    transfer->to.name, &transfer->to.target, transfer->path,
+					    failure);
+	if (refusal != REFUSAL_NONE)
+		return refusal;
+	if (fsync(transfer->file) < 0)
+		return fail_errno(failure, errno, "%s", transfer->path);
+	err = place(transfer);
+	return err ? fail_errno(failure, -err, "%s", transfer->path) : REFUSAL_NONE;
+}
+
+enum refusal transfer_complete(struct transfer *transfer, struct failure *failure)
+{
+	char more[64] = "", text[FAILURE_DETAIL + 256];
+	enum refusal refusal;
 	struct log_copy copy;
-	struct stat replaced;
 	double seconds;
 	int err;
 
-	err = -EBADMSG;
-	if (transfer->received != transfer->size)
-		goto err_discard;
-	err = check_target(transfer, &replaced);
-	if (err)
-		goto err_discard;
-	err = set_owner(transfer, &replaced);
-	if (!err)
-		err = set_mode(transfer, &replaced);
-	if (err)
-		goto err_discard;
-	if (S_ISREG(replaced.st_mode))
-		take_over_label(transfer);
-	if (fsync(transfer->file) < 0) {
-		err = -errno;
-		goto err_discard;
+	refusal = put_in_place(transfer, failure);
+	if (refusal != REFUSAL_NONE) {
+		transfer_discard(transfer, failure);
+		return refusal;
 	}
-	err = place(transfer);
-	if (err)
-		goto err_discard;
-
-	err = path_sync_directory(transfer->dir);
+	err = path_sync_directory(transfer->to.dir);
 	end(transfer, true);
-	if (err) {
-		log_line(LOG_WARNING, "%s/%s: in place, but its directory may not be on the disk: %s",
-			 transfer->directory, transfer->name, strerror(-err));
-		return err;
-	}
 	transfer->totals.files++;
-	transfer->totals.bytes += transfer->size;
-	copy = copy_for_log(transfer, LOG_RECEIVED, 0);
+	transfer->totals.bytes += transfer->received;
+	if (err) {
+		fail_errno(failure, -err, "%s/", transfer->to.directory);
+		failure->refusal = refusal = REFUSAL_NOT_DURABLE;
+		copy = copy_for_log(transfer, LOG_RECEIVED, failure);
+		failure_text(failure, text, sizeof(text));
+		log_copy(LOG_WARNING, &copy, "%s", text);
+		return refusal;
+	}
+	copy = copy_for_log(transfer, LOG_RECEIVED, NULL);
 	seconds = copy.usec / 1e6;
-	log_copy(LOG_INFO, &copy, "received %" PRIu64 " bytes in %.3f s, %.1f MB/s", transfer->size,
-		 seconds, seconds > 0 ? transfer->size / seconds / 1e6 : 0.0);
-	return 0;
-
-err_discard:
-	transfer_discard(transfer, err, status_reason(err));
-	return err;
+	if (transfer->received != transfer->announced)
+		snprintf(more, sizeof(more), " (the host announced %" PRIu64 ")",
+			 transfer->announced);
+	log_copy(LOG_INFO, &copy, "received %" PRIu64 " bytes%s in %.3f s, %.1f MB/s",
+		 transfer->received, more, seconds,
+		 seconds > 0 ? transfer->received / seconds / 1e6 : 0.0);
+	return REFUSAL_NONE;
 }

@@ -45,7 +45,7 @@ struct transfer {
 	struct destination to;
 	bool force;
 	int journal;			/* of journal_open(), or -1 */
-	const struct policy *policy;	/* START reads it; the next three keep what it said then */
+	const struct policy *policy;	/* as it is now; these two are as START found it: */
 	uint64_t max_size;
 	struct attributes attributes;
 	uint64_t announced;		/* the size that START names: a hint */

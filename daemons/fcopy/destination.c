@@ -1,0 +1,338 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <linux/stat.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "attributes.h"
+#include "destination.h"
+#include "path.h"
+
+/* Not in the headers of the oldest systems that this builds on */
+#ifndef STATX_ATTR_MOUNT_ROOT
+#define STATX_ATTR_MOUNT_ROOT 0x00002000
+#endif
+
+/* The attributes of @name in @dir, "" for @dir itself; 0 where the kernel tells none */
+static uint64_t statx_attributes(int dir, const char *name)
+{
+	struct statx stx;
+
+	if (statx(dir, name, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH | AT_NO_AUTOMOUNT, 0, &stx) < 0)
+		return 0;
+	return stx.stx_attributes & stx.stx_attributes_mask;
+}
+
+static bool may_ignore_owners(void)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2] = { 0 };
+
+	return syscall(SYS_capget, &header, data) == 0 &&
+	       (data[0].effective & (1u << CAP_FOWNER));
+}
+
+/* Only the owner of a file or of its sticky directory may replace the file. */
+static bool sticky_forbids(int dir, const struct stat *target)
+{
+	struct stat st;
+
+	return fstat(dir, &st) == 0 && (st.st_mode & S_ISVTX) && target->st_uid != geteuid() &&
+	       st.st_uid != geteuid() && !may_ignore_owners();
+}
+
+/* Whether a file can be put into the directory, or a directory made in it */
+static enum refusal check_writable(const struct destination *destination, struct failure *failure)
+{
+	if (statx_attributes(destination->dir, "") & STATX_ATTR_IMMUTABLE)
+		return fail(failure, REFUSAL_IMMUTABLE, "%s/ is immutable (lsattr)",
+			    destination->directory);
+	if (faccessat(destination->dir, ".", W_OK | X_OK, 0) < 0)
+		return fail_errno(failure, errno, "%s/", destination->directory);
+	return REFUSAL_NONE;
+}
+
+bool destination_is_append_only(const struct destination *destination)
+{
+	return statx_attributes(destination->dir, "") & STATX_ATTR_APPEND;
+}
+
+/* Whether rename(2) can replace the file or link that has the name */
+static enum refusal check_replaceable(const struct destination *destination, struct failure *failure)
+{
+	const char *place = destination->directory, *name = destination->name;
+	uint64_t attributes = statx_attributes(destination->dir, name);
+	struct stat dir;
+
+	if (attributes & (STATX_ATTR_IMMUTABLE | STATX_ATTR_APPEND))
+		return fail(failure, REFUSAL_IMMUTABLE, "%s/%s is %s (lsattr)", place, name,
+			    attributes & STATX_ATTR_IMMUTABLE ? "immutable" : "append-only");
+	if (fstat(destination->dir, &dir) < 0)
+		return fail_errno(failure, errno, "%s/", place);
+	if ((attributes & STATX_ATTR_MOUNT_ROOT) || destination->target.st_dev != dir.st_dev)
+		return fail(failure, REFUSAL_MOUNT_POINT, "%s/%s", place, name);
+	if (destination_is_append_only(destination))
+		return fail(failure, REFUSAL_IMMUTABLE,
+			    "%s/ is append-only (lsattr), so that nothing in it can be replaced", place);
+	if (sticky_forbids(destination->dir, &destination->target))
+		return fail(failure, REFUSAL_ACCESS,
+			    "%s/%s belongs to another user, in a sticky directory", place, name);
+	return REFUSAL_NONE;
+}
+
+enum refusal destination_check_target(struct destination *destination, bool force,
+				      struct failure *failure)
+{
+	const char *place = destination->directory, *name = destination->name;
+	struct stat *st = &destination->target, led;
+	enum refusal refusal;
+
+	if (fstatat(destination->dir, name, st, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT) < 0) {
+		st->st_mode = 0;
+		if (errno != ENOENT)
+			return fail_errno(failure, errno, "%s/%s", place, name);
+		return check_writable(destination, failure);
+	}
+	if (S_ISDIR(st->st_mode))
+		return fail(failure, REFUSAL_DIRECTORY, "%s/%s", place, name);
+	if (S_ISLNK(st->st_mode) &&
+	    fstatat(destination->dir, name, &led, AT_NO_AUTOMOUNT) == 0 && S_ISDIR(led.st_mode))
+		return fail(failure, REFUSAL_DIRECTORY, "%s/%s is a link to a directory", place, name);
+	if (!force)
+		return fail(failure, REFUSAL_EXISTS, "%s/%s", place, name);
+	if (!S_ISREG(st->st_mode) && !S_ISLNK(st->st_mode))
+		return fail(failure, REFUSAL_NOT_FILE, "%s/%s", place, name);
+	refusal = check_writable(destination, failure);
+	return refusal == REFUSAL_NONE ? check_replaceable(destination, failure) : refusal;
+}
+
+/* @path as path_resolve() takes it; *directory: its form says that it is a directory */
+static enum refusal make_absolute(const char *path, char whole[PATH_MAX], bool *directory,
+			     struct failure *failure)
+{
+	size_t n = strlen(path);
+
+	*directory = !n || path[n - 1] == '/' || !strcmp(path, ".") ||
+		     (n > 1 && !strcmp(path + n - 2, "/."));
+	*whole = '\0';
+	if (!path_join(whole, path))
+		return fail(failure, REFUSAL_NAME_TOO_LONG, "%.100s...", path);
+	return REFUSAL_NONE;
+}
+
+/* Split what is missing into directories that are to be made and the file's name. */
+static enum refusal take_file_name(struct destination *result, char *missing, struct failure *failure)
+{
+	char *name = strrchr(missing, '/');
+
+	if (name)
+		*name++ = '\0';
+	else
+		name = missing;
+	if (strlen(name) >= sizeof(result->name))
+		return fail(failure, REFUSAL_NAME_TOO_LONG, "%.100s...", name);
+	memcpy(result->name, name, strlen(name) + 1);
+	strcpy(result->missing, name == missing ? "" : missing);
+	return REFUSAL_NONE;
+}
+
+static enum refusal take_source_name(const struct destination_request *request,
+				     struct destination *result, const char *missing,
+				     struct failure *failure)
+{
+	result->into_directory = true;
+	if (request->name_fault)
+		return fail(failure, REFUSAL_NAME, "%s", request->name_fault);
+	if (strlen(request->name) > NAME_MAX)
+		return fail(failure, REFUSAL_NAME_TOO_LONG, "%.100s...", request->name);
+	memcpy(result->name, request->name, strlen(request->name) + 1);
+	strcpy(result->missing, missing);
+	return REFUSAL_NONE;
+}
+
+/* The target relative to @dir, for the rules */
+static enum refusal target_below(const struct destination *destination, char below[PATH_MAX],
+				 struct failure *failure)
+{
+	if (snprintf(below, PATH_MAX, "%s%s%s", destination->missing, *destination->missing ? "/" : "",
+		     destination->name) >= PATH_MAX)
+		return fail(failure, REFUSAL_NAME_TOO_LONG, "%.100s...", destination->missing);
+	return REFUSAL_NONE;
+}
+
+/* What holds for @dir before and after the missing directories are made */
+static enum refusal check_directory(struct destination *destination, const struct policy *policy,
+				    struct failure *failure)
+{
+	char below[PATH_MAX];
+	enum refusal refusal;
+
+	refusal = path_check_place(destination->dir, destination->directory, failure);
+	if (refusal == REFUSAL_NONE)
+		refusal = target_below(destination, below, failure);
+	if (refusal == REFUSAL_NONE)
+		refusal = rules_check(policy, destination->dir, destination->directory, below,
+				      &destination->decision, failure);
+	return refusal;
+}
+
+static enum refusal check_resolved(struct destination *destination,
+				   const struct destination_request *request,
+				   const struct policy *policy, struct failure *failure)
+{
+	enum refusal refusal = check_directory(destination, policy, failure);
+
+	if (refusal != REFUSAL_NONE)
+		return refusal;
+	if (*destination->missing && !request->create)
+		return fail(failure, REFUSAL_MISSING, "%s/%s (-CreateFullPath would make it)",
+			    destination->directory, destination->missing);
+	if (*destination->missing)
+		return check_writable(destination, failure);
+	return destination_check_target(destination, request->force, failure);
+}
+
+enum refusal destination_resolve(const struct destination_request *request,
+				 const struct policy *policy, struct destination *result,
+				 struct failure *failure)
+{
+	unsigned int flags = policy->follow_links ? PATH_FOLLOW_LINKS : 0;
+	char whole[PATH_MAX];
+	enum refusal refusal;
+	const char *fault;
+	struct path path;
+	bool directory;
+
+	*result = (struct destination){ .dir = -1 };
+	fault = name_check_path(request->path);
+	if (fault)
+		return fail(failure, REFUSAL_NAME, "%s", fault);
+	refusal = make_absolute(request->path, whole, &directory, failure);
+	if (refusal != REFUSAL_NONE)
+		return refusal;
+
+	refusal = path_resolve(whole, flags | (directory ? 0 : PATH_TARGET), &path, failure);
+	strcpy(result->directory, path.place);
+	if (refusal != REFUSAL_NONE)
+		return refusal;
+	result->dir = path.dir;
+	if (directory || !*path.missing)
+		refusal = take_source_name(request, result, path.missing, failure);
+	else
+		refusal = take_file_name(result, path.missing, failure);
+	if (refusal == REFUSAL_NONE)
+		refusal = check_resolved(result, request, policy, failure);
+	if (refusal != REFUSAL_NONE)
+		destination_close(result, false);
+	return refusal;
+}
+
+static int make_one(int at, const char *name, const struct policy *policy)
+{
+	mode_t mode = policy->directory_mode < 0 ? 0755 : policy->directory_mode, mask;
+	int r;
+
+	if (policy->directory_mode < 0)
+		return mkdirat(at, name, mode);
+	mask = umask(0);
+	r = mkdirat(at, name, mode);
+	umask(mask);
+	return r;
+}
+
+static int sync_entry(int at)
+{
+	int readable = openat(at, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), err;
+
+	if (readable < 0)
+		return -errno;
+	err = path_sync_directory(readable);
+	close(readable);
+	return err;
+}
+
+/* One directory more: in @destination->dir, which it becomes. */
+static enum refusal make_next(struct destination *destination, const char *name,
+			      const struct policy *policy, struct failure *failure)
+{
+	int at = destination->dir, next, err;
+	bool made = make_one(at, name, policy) == 0;
+
+	if (!made && errno != EEXIST)
+		return fail_errno(failure, errno, "%s/%s", destination->directory, name);
+	/* Somebody else was faster, and uses the directories that were made so far, too. */
+	if (!made)
+		destination->created = 0;
+	next = openat(at, name, PATH_STEP);
+	if (next < 0)
+		return fail_errno(failure, errno, "%s/%s", destination->directory, name);
+	if (made) {
+		err = attributes_directory_owner(policy, next, at);
+		/* The new entry must survive a power loss as the file in it will. */
+		if (!err)
+			err = sync_entry(at);
+		if (err) {
+			close(next);
+			unlinkat(at, name, AT_REMOVEDIR);
+			return fail_errno(failure, -err, "%s/%s", destination->directory, name);
+		}
+		destination->created++;
+	}
+	close(at);
+	destination->dir = next;
+	if (!path_join(destination->directory, name))
+		return fail(failure, REFUSAL_NAME_TOO_LONG, "%s", name);
+	return REFUSAL_NONE;
+}
+
+enum refusal destination_make(struct destination *destination, const struct policy *policy,
+			      struct failure *failure)
+{
+	char missing[PATH_MAX], name[NAME_MAX + 1];
+	enum refusal refusal = REFUSAL_NONE;
+	const char *rest = missing;
+	int readable;
+
+	strcpy(missing, destination->missing);
+	*destination->missing = '\0';
+	while (refusal == REFUSAL_NONE && path_next(&rest, name))
+		refusal = make_next(destination, name, policy, failure);
+	if (refusal == REFUSAL_NONE && *rest)
+		refusal = fail(failure, REFUSAL_NAME_TOO_LONG, "%.100s...", rest);
+	/*
+	 * A rule whose place has just come into being is found by its inode now: a
+	 * file system may ignore case in ways that the text does not show.
+	 */
+	if (refusal == REFUSAL_NONE && *missing)
+		refusal = check_directory(destination, policy, failure);
+	if (refusal != REFUSAL_NONE)
+		goto err_make;
+
+	readable = openat(destination->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (readable < 0) {
+		refusal = fail_errno(failure, errno, "%s/", destination->directory);
+		goto err_make;
+	}
+	close(destination->dir);
+	destination->dir = readable;
+	return REFUSAL_NONE;
+
+err_make:
+	destination_close(destination, true);
+	return refusal;
+}
+
+void destination_close(struct destination *destination, bool undo)
+{
+	if (destination->dir < 0)
+		return;
+	if (undo)
+		path_remove_created(destination->directory, destination->dir, destination->created);
+	destination->created = 0;
+	close(destination->dir);
+	destination->dir = -1;
+}
