@@ -12,7 +12,8 @@
  * copy makes.
  *
  * A new file gets what the policy says; where it says nothing, the daemon's
- * user, the group that the directory gives, and 0644 less the umask.
+ * user, the group that the directory gives, and 0644 less the umask, or less what
+ * a default ACL of the directory forbids.
  *
  * A file that replaces a regular file takes over that one's owner, group,
  * permission bits (not set-user-id and the like), ACL and label. Where the ACL
@@ -35,6 +36,14 @@ struct attributes {
 
 /** attributes_init() - as @policy has them now, so that a reload does not change an active copy */
 void attributes_init(struct attributes *attributes, const struct policy *policy);
+
+/**
+ * attributes_created() - note the owner and group that the kernel gave a new file
+ *
+ * Call it before attributes_owner(): POLICY_ID_DEFAULT means these, also after
+ * the file that was to be replaced has gone. Returns 0 or -errno.
+ */
+int attributes_created(struct attributes *attributes, int file);
 
 /**
  * attributes_label() - give a new file the label that the policy names

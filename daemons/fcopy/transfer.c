@@ -129,7 +129,7 @@ static void forget_created(struct transfer *transfer)
 	transfer->made[0] = '\0';
 }
 
-static enum refusal open_file(struct transfer *transfer, struct failure *failure)
+static enum refusal open_aside(struct transfer *transfer, struct failure *failure)
 {
 	int dir = transfer->to.dir, err;
 
@@ -155,6 +155,17 @@ static enum refusal open_file(struct transfer *transfer, struct failure *failure
 		return failure->refusal;
 	}
 	return REFUSAL_NONE;
+}
+
+static enum refusal open_file(struct transfer *transfer, struct failure *failure)
+{
+	enum refusal refusal = open_aside(transfer, failure);
+	int err;
+
+	if (refusal != REFUSAL_NONE)
+		return refusal;
+	err = attributes_created(&transfer->attributes, transfer->file);
+	return err ? fail_errno(failure, -err, "%s", transfer->path) : REFUSAL_NONE;
 }
 
 /* The bytes of a file system that min-free keeps */

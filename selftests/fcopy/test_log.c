@@ -12,6 +12,7 @@
 
 char logged[65536];
 struct log_copy last_copy;
+struct failure last_failure;
 
 static void show(const char *format, va_list args)
 {
@@ -39,14 +40,21 @@ void log_copy(int level, const struct log_copy *copy, const char *format, ...)
 	va_list args;
 
 	last_copy = *copy;
+	last_failure = copy->failure ? *copy->failure : (struct failure){ 0 };
+	if (copy->failure)
+		last_copy.failure = &last_failure;
 	va_start(args, format);
 	show(format, args);
 	va_end(args);
 }
 
-bool log_allowed(struct log_limit *limit, int level)
+bool log_verbose(void)
 {
 	return true;
+}
+
+void log_tick(void)
+{
 }
 
 void log_limited(struct log_limit *limit, int level, const char *format, ...)

@@ -7,7 +7,10 @@
 /* Lines that were logged since it was last made empty, as many as fit */
 extern char logged[65536];
 
-/* What was told last of a copy; its names may be gone */
+/* What log_copy() was told last; the file's name may be gone */
 extern struct log_copy last_copy;
+
+/* A copy of its failure, to which last_copy.failure points; REFUSAL_NONE after a success */
+extern struct failure last_failure;
 
 #endif

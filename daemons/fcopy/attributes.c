@@ -1,0 +1,410 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <dirent.h>
+#include <endian.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/limits.h>
+#include <linux/magic.h>
+#include <linux/posix_acl.h>
+#include <linux/posix_acl_xattr.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/vfs.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "attributes.h"
+#include "log.h"
+
+/* The oldest headers that this builds on lack it. */
+#ifndef EXFAT_SUPER_MAGIC
+#define EXFAT_SUPER_MAGIC 0x2011BAB0
+#endif
+
+#define ACL	"system.posix_acl_access"
+#define DEFAULT_ACL "system.posix_acl_default"
+#define LABEL	"security.selinux"
+
+#define GROUP_BITS 070
+
+/* The host can provoke each of these warnings with every copy. */
+static struct log_limit warnings;
+
+void attributes_init(struct attributes *attributes, const struct policy *policy)
+{
+	*attributes = (struct attributes){
+		.mode = policy->mode, .owner = policy->owner, .group = policy->group,
+		.uid = policy->uid, .gid = policy->gid,
+	};
+	memcpy(attributes->label, policy->label, sizeof(attributes->label));
+}
+
+int attributes_created(struct attributes *attributes, int file)
+{
+	struct stat st;
+
+	if (fstat(file, &st) < 0)
+		return -errno;
+	if (attributes->owner == POLICY_ID_DEFAULT)
+		attributes->uid = st.st_uid;
+	if (attributes->group == POLICY_ID_DEFAULT)
+		attributes->gid = st.st_gid;
+	return 0;
+}
+
+enum refusal attributes_label(const struct attributes *attributes, int file, const char *path,
+			      struct failure *failure)
+{
+	const char *label = attributes->label;
+
+	/* Without a label in the policy, the kernel chose the one that the directory demands. */
+	if (!label[0] || fsetxattr(file, LABEL, label, strlen(label) + 1, 0) == 0)
+		return REFUSAL_NONE;
+	/* EPERM: SELinux is off. EOPNOTSUPP: the file system has no labels of its own. */
+	if (errno != EPERM && errno != EOPNOTSUPP)
+		return fail_errno(failure, errno, "selinux-label=%s", label);
+	log_limited(&warnings, LOG_WARNING,
+		    "%s: files have no labels here: the copy ignores selinux-label", path);
+	return REFUSAL_NONE;
+}
+
+static bool has_no_owners(int fd)
+{
+	struct statfs fs;
+
+	return fstatfs(fd, &fs) == 0 && ((uint32_t)fs.f_type == MSDOS_SUPER_MAGIC ||
+					 (uint32_t)fs.f_type == EXFAT_SUPER_MAGIC);
+}
+
+/* See attributes.h for the rule. An ACL of the directory shows its mask in the group's bits. */
+static bool is_taken_over(const struct stat *replaced, const struct stat *dir)
+{
+	if (!S_ISREG(replaced->st_mode))
+		return false;
+	if (!(dir->st_mode & S_ISVTX) || !(dir->st_mode & (S_IWGRP | S_IWOTH)))
+		return true;
+	return replaced->st_uid == 0 || replaced->st_uid == dir->st_uid;
+}
+
+/*
+ * @fd may be O_PATH. An id that does not change is passed as -1: in a user
+ * namespace it can be one that nobody can set.
+ */
+static int change_owner(int fd, const struct stat *now, uid_t uid, gid_t gid)
+{
+	if (uid == now->st_uid && gid == now->st_gid)
+		return 0;
+	if (fchownat(fd, "", uid == now->st_uid ? (uid_t)-1 : uid,
+		     gid == now->st_gid ? (gid_t)-1 : gid, AT_EMPTY_PATH) < 0)
+		return -errno;
+	return 0;
+}
+
+enum refusal attributes_owner(const struct attributes *attributes, int file, int dir,
+			      const struct stat *replaced, const char *path,
+			      struct failure *failure)
+{
+	struct stat st, in;
+	uid_t uid;
+	gid_t gid;
+	int err;
+
+	if (fstat(file, &st) < 0 || fstat(dir, &in) < 0)
+		return fail_errno(failure, errno, "the owner");
+	if (is_taken_over(replaced, &in)) {
+		uid = replaced->st_uid;
+		gid = replaced->st_gid;
+	} else {
+		uid = attributes->owner == POLICY_ID_DIRECTORY ? in.st_uid : attributes->uid;
+		gid = attributes->group == POLICY_ID_DIRECTORY ? in.st_gid : attributes->gid;
+	}
+
+	err = change_owner(file, &st, uid, gid);
+	if ((err == -EPERM || err == -EINVAL) && has_no_owners(file)) {
+		log_limited(&warnings, LOG_WARNING, "%s: this file system has no owners: the file "
+			    "keeps user %u and group %u", path, st.st_uid, st.st_gid);
+		err = 0;
+	}
+	if (err)
+		return fail_errno(failure, -err, "its owner would be user %u and group %u",
+				  uid, gid);
+	return REFUSAL_NONE;
+}
+
+/* An ACL in the format of posix_acl_xattr.h */
+struct acl {
+	size_t size;		/* 0: the file has none */
+	mode_t group;		/* what the owning group may do, in the group's bits of a mode */
+	mode_t mode;		/* the permission bits that stat(2) shows for it */
+	unsigned char data[XATTR_SIZE_MAX];
+};
+
+static int parse_acl(struct acl *acl)
+{
+	struct posix_acl_xattr_header header;
+	struct posix_acl_xattr_entry entry;
+	unsigned int user = 0, group = 0, mask = 07, other = 0;
+	bool masked = false;
+
+	if (acl->size < sizeof(header) || (acl->size - sizeof(header)) % sizeof(entry))
+		return -EINVAL;
+	memcpy(&header, acl->data, sizeof(header));
+	if (le32toh(header.a_version) != POSIX_ACL_XATTR_VERSION)
+		return -EINVAL;
+	for (size_t at = sizeof(header); at < acl->size; at += sizeof(entry)) {
+		memcpy(&entry, acl->data + at, sizeof(entry));
+		switch (le16toh(entry.e_tag)) {
+		case ACL_USER_OBJ:
+			user = le16toh(entry.e_perm) & 07;
+			break;
+		case ACL_GROUP_OBJ:
+			group = le16toh(entry.e_perm) & 07;
+			break;
+		case ACL_MASK:
+			mask = le16toh(entry.e_perm) & 07;
+			masked = true;
+			break;
+		case ACL_OTHER:
+			other = le16toh(entry.e_perm) & 07;
+			break;
+		}
+	}
+	acl->group = (group & mask) << 3;
+	acl->mode = user << 6 | (masked ? mask : group) << 3 | other;
+	return 0;
+}
+
+/*
+ * Read an extended attribute of a file that is open with O_PATH, which
+ * fgetxattr() rejects. The link in /proc leads to the open file, whatever has
+ * its name now.
+ */
+static ssize_t get_attribute(int fd, const char *name, void *value, size_t size)
+{
+	char link[32];
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	return getxattr(link, name, value, size);
+}
+
+static int read_acl(int fd, struct acl *acl)
+{
+	ssize_t n;
+
+	acl->size = 0;
+	n = get_attribute(fd, ACL, acl->data, sizeof(acl->data));
+	if (n < 0)
+		return errno == ENODATA || errno == EOPNOTSUPP ? 0 : -errno;
+	acl->size = n;
+	return parse_acl(acl);
+}
+
+/* Remove the ACL that the default ACL of the directory gave to a new file. */
+static int remove_acl(int file)
+{
+	if (fgetxattr(file, ACL, NULL, 0) < 0 && (errno == ENODATA || errno == EOPNOTSUPP))
+		return 0;
+	return fremovexattr(file, ACL) < 0 && errno != ENODATA ? -errno : 0;
+}
+
+/*
+ * Give @file the ACL of the replaced file, or none if that one has none.
+ * @replaced is O_PATH, or -errno if it could not be opened. Returns the
+ * permission bits to set: @mode, with fewer bits for the group after a failure.
+ */
+static mode_t take_over_acl(int file, int replaced, mode_t mode, const char *path)
+{
+	struct acl acl;
+	int err;
+
+	err = replaced < 0 ? replaced : read_acl(replaced, &acl);
+	if (err) {
+		/* An ACL whose mask is empty gives the group nothing: no bit of @mode is doubtful. */
+		if (mode & GROUP_BITS)
+			log_limited(&warnings, LOG_WARNING, "%s: cannot read the ACL of the replaced "
+				    "file (%s): the group has no permission", path, strerror(-err));
+		mode &= ~GROUP_BITS;
+	} else if (acl.size) {
+		if (fsetxattr(file, ACL, acl.data, acl.size, 0) == 0)
+			return mode;
+		log_limited(&warnings, LOG_WARNING, "%s: cannot set the ACL of the replaced file (%s): "
+			    "only its owner, its group and others have the permissions that it gave them",
+			    path, strerror(errno));
+		mode = (mode & ~GROUP_BITS) | acl.group;
+	}
+
+	err = remove_acl(file);
+	if (err) {
+		/* The group's bits are now the mask of that ACL. */
+		log_limited(&warnings, LOG_WARNING, "%s: cannot remove the ACL that its directory gave "
+			    "it (%s): the group has no permission", path, strerror(-err));
+		mode &= ~GROUP_BITS;
+	}
+	return mode;
+}
+
+/* Give @file the label of the replaced file, which is O_PATH. A failure is no reason to refuse. */
+static void take_over_label(int file, int replaced, const char *path)
+{
+	char old[POLICY_LABEL_SIZE], new[POLICY_LABEL_SIZE];
+	ssize_t n;
+
+	n = get_attribute(replaced, LABEL, old, sizeof(old));
+	if (n == 0 || (n < 0 && (errno == ENODATA || errno == EOPNOTSUPP)))
+		return;
+	if (n > 0) {
+		if (fgetxattr(file, LABEL, new, sizeof(new)) == n && !memcmp(old, new, n))
+			return;
+		/* EPERM: SELinux is off. */
+		if (fsetxattr(file, LABEL, old, n, 0) == 0 || errno == EPERM)
+			return;
+	}
+	log_limited(&warnings, LOG_WARNING, "%s: cannot take over the label of the replaced file (%s): "
+		    "the file keeps the label of a new file", path, strerror(errno));
+}
+
+/*
+ * Open the file that stat(2) described as @replaced, with O_PATH.
+ *
+ * Returns the descriptor or -errno; -ESTALE if @name is another file by now, or
+ * if somebody changed its owner or mode: the ACL would then not fit @replaced.
+ */
+static int open_replaced(int dir, const char *name, const struct stat *replaced)
+{
+	struct stat st;
+	int fd, err;
+
+	fd = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	if (fstat(fd, &st) < 0) {
+		err = -errno;
+		goto err_close;
+	}
+	err = -ESTALE;
+	if (st.st_dev != replaced->st_dev || st.st_ino != replaced->st_ino ||
+	    st.st_mode != replaced->st_mode || st.st_uid != replaced->st_uid ||
+	    st.st_gid != replaced->st_gid)
+		goto err_close;
+	return fd;
+
+err_close:
+	close(fd);
+	return err;
+}
+
+/* Returns the permission bits of a file that replaces @replaced. */
+static mode_t take_over(int file, int dir, const char *name, const struct stat *replaced,
+			const char *path)
+{
+	mode_t mode;
+	int fd;
+
+	fd = open_replaced(dir, name, replaced);
+	mode = take_over_acl(file, fd, replaced->st_mode & 0777, path);
+	if (fd >= 0) {
+		take_over_label(file, fd, path);
+		close(fd);
+	}
+	return mode;
+}
+
+/* As open(2) does it, a default ACL of the directory counts in place of the umask. */
+static mode_t new_mode(const struct attributes *attributes, int dir)
+{
+	struct acl acl;
+	mode_t mask;
+	ssize_t n;
+
+	if (attributes->mode >= 0)
+		return attributes->mode & 0777;
+	n = fgetxattr(dir, DEFAULT_ACL, acl.data, sizeof(acl.data));
+	acl.size = n > 0 ? n : 0;
+	if (acl.size && parse_acl(&acl) == 0)
+		return 0644 & acl.mode;
+	mask = umask(0);
+	umask(mask);
+	return 0644 & ~mask;
+}
+
+enum refusal attributes_finish(const struct attributes *attributes, int file, int dir,
+			       const char *name, const struct stat *replaced, const char *path,
+			       struct failure *failure)
+{
+	struct stat in;
+	mode_t mode;
+
+	if (fstat(dir, &in) < 0)
+		return fail_errno(failure, errno, "the permission bits");
+	if (is_taken_over(replaced, &in))
+		mode = take_over(file, dir, name, replaced, path);
+	else
+		mode = new_mode(attributes, dir);
+	if (fchmod(file, mode) < 0)
+		return fail_errno(failure, errno, "its permission bits would be 0%03o", mode);
+	return REFUSAL_NONE;
+}
+
+/* Returns 0, -EBUSY if the directory @dir has an entry, or another -errno. */
+static int check_empty(int dir)
+{
+	struct dirent *entry;
+	int fd, err;
+	DIR *stream;
+
+	fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	stream = fdopendir(fd);
+	if (!stream) {
+		err = -errno;
+		close(fd);
+		return err;
+	}
+	do {
+		errno = 0;
+		entry = readdir(stream);
+	} while (entry && (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..")));
+	err = entry ? -EBUSY : -errno;
+	closedir(stream);
+	return err;
+}
+
+static id_t choose_id(enum policy_id from, id_t fixed, id_t directory, id_t now)
+{
+	switch (from) {
+	case POLICY_ID_FIXED:
+		return fixed;
+	case POLICY_ID_DIRECTORY:
+		return directory;
+	default:
+		return now;
+	}
+}
+
+int attributes_directory_owner(const struct policy *policy, int dir, int parent)
+{
+	struct stat st, above;
+	int err;
+
+	if (policy->owner == POLICY_ID_DEFAULT && policy->group == POLICY_ID_DEFAULT)
+		return 0;
+	if (fstat(dir, &st) < 0 || fstat(parent, &above) < 0)
+		return -errno;
+	/*
+	 * A user who can write to @parent can move another directory to the name
+	 * between mkdir() and open(). The one that the copy made is the daemon's
+	 * and empty. The link count does not tell: btrfs does not count directories.
+	 */
+	if (st.st_uid != geteuid())
+		return -EBUSY;
+	err = check_empty(dir);
+	if (err)
+		return err;
+	err = change_owner(dir, &st,
+			   choose_id(policy->owner, policy->uid, above.st_uid, st.st_uid),
+			   choose_id(policy->group, policy->gid, above.st_gid, st.st_gid));
+	return (err == -EPERM || err == -EINVAL) && has_no_owners(dir) ? 0 : err;
+}

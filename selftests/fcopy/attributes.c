@@ -1,0 +1,1075 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Each rule by itself that attributes.h has for owner, mode, ACL and label of a file. */
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
+#include <sys/xattr.h>
+
+#include "../../daemons/fcopy/attributes.h"
+#include "fcopy_test.h"
+#include "test_log.h"
+
+#define ACL	"system.posix_acl_access"
+#define DEFAULT_ACL "system.posix_acl_default"
+#define LABEL	"security.selinux"
+
+static struct policy policy = POLICY_DEFAULTS;
+static struct failure failure;
+static const struct stat nothing;
+
+/* These stand in for file systems that are missing here; 0 leaves the kernel's answer. */
+static int chown_error, acl_set_error, acl_remove_error, label_error;
+static long magic;
+static unsigned int chown_calls;
+
+/* A file system that checks nothing hands this out as an ACL; NULL leaves the kernel's answer. */
+static const unsigned char *acl_read;
+static size_t acl_read_size;
+
+int fchown(int fd, uid_t uid, gid_t gid)
+{
+	chown_calls++;
+	errno = chown_error;
+	return chown_error ? -1 : syscall(SYS_fchown, fd, uid, gid);
+}
+
+int fchownat(int dir, const char *name, uid_t uid, gid_t gid, int flags)
+{
+	chown_calls++;
+	errno = chown_error;
+	return chown_error ? -1 : syscall(SYS_fchownat, dir, name, uid, gid, flags);
+}
+
+int fstatfs(int fd, struct statfs *fs)
+{
+	int r = syscall(SYS_fstatfs, fd, fs);
+
+	if (magic)
+		fs->f_type = magic;
+	return r;
+}
+
+ssize_t getxattr(const char *path, const char *name, void *value, size_t size)
+{
+	if (acl_read && !strcmp(name, ACL) && size >= acl_read_size) {
+		memcpy(value, acl_read, acl_read_size);
+		return acl_read_size;
+	}
+	return syscall(SYS_getxattr, path, name, value, size);
+}
+
+int fsetxattr(int fd, const char *name, const void *value, size_t size, int flags)
+{
+	int error = !strcmp(name, LABEL) ? label_error : !strcmp(name, ACL) ? acl_set_error : 0;
+
+	if (error) {
+		errno = error;
+		return -1;
+	}
+	return syscall(SYS_fsetxattr, fd, name, value, size, flags);
+}
+
+int fremovexattr(int fd, const char *name)
+{
+	if (acl_remove_error && !strcmp(name, ACL)) {
+		errno = acl_remove_error;
+		return -1;
+	}
+	return syscall(SYS_fremovexattr, fd, name);
+}
+
+/* Every test works on the directory to/ and on the file "new" in it. */
+static int dir, file;
+
+/* Create a file as the daemon creates one under a temporary name. */
+static int create(const char *path)
+{
+	int fd = open(path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
+
+	expect(fd >= 0);
+	return fd;
+}
+
+static void begin_in(const char *place)
+{
+	policy = (struct policy)POLICY_DEFAULTS;
+	logged[0] = '\0';
+	chown_error = acl_set_error = acl_remove_error = label_error = 0;
+	magic = 0;
+	acl_read = NULL;
+	mkdir("to", 0755);
+	dir = open("to", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	expect(dir >= 0);
+	file = create(place);
+	chown_calls = 0;
+}
+
+static void begin(void)
+{
+	begin_in("to/new");
+}
+
+static void finish(void)
+{
+	close(file);
+	close(dir);
+}
+
+/* Go on with a new file in the same directory. */
+static void begin_again(void)
+{
+	finish();
+	expect(unlink("to/new") == 0);
+	begin();
+}
+
+static struct attributes attributes(void)
+{
+	struct attributes now;
+
+	attributes_init(&now, &policy);
+	expect_int(attributes_created(&now, file), 0);
+	return now;
+}
+
+static enum refusal set_owner(const struct stat *replaced)
+{
+	struct attributes now = attributes();
+
+	return attributes_owner(&now, file, dir, replaced, "/to/a", &failure);
+}
+
+static enum refusal set_rest(const char *name, const struct stat *replaced)
+{
+	struct attributes now = attributes();
+
+	return attributes_finish(&now, file, dir, name, replaced, "/to/a", &failure);
+}
+
+static enum refusal set_label(void)
+{
+	struct attributes now = attributes();
+
+	return attributes_label(&now, file, "/to/a", &failure);
+}
+
+/* Make to/a, the file that is replaced. */
+static struct stat make_old(uid_t uid, gid_t gid, mode_t mode)
+{
+	struct stat st = { 0 };
+
+	make_file("to/a", "old");
+	/* chown() clears set-user-id. */
+	expect(geteuid() != 0 || syscall(SYS_chown, "to/a", uid, gid) == 0);
+	expect(chmod("to/a", mode) == 0);
+	expect(lstat("to/a", &st) == 0);
+	return st;
+}
+
+static struct stat look_again(void)
+{
+	struct stat st = { 0 };
+
+	expect(lstat("to/a", &st) == 0);
+	return st;
+}
+
+static void expect_owner(uid_t uid, gid_t gid)
+{
+	struct stat st;
+
+	expect(fstat(file, &st) == 0);
+	expect_int(st.st_uid, uid);
+	expect_int(st.st_gid, gid);
+}
+
+static void expect_mode(mode_t mode)
+{
+	struct stat st;
+
+	expect(fstat(file, &st) == 0);
+	expect_int(st.st_mode & 07777, mode);
+}
+
+#define expect_quiet()		expect(!logged[0])
+#define expect_logged(words)	expect(strstr(logged, words) != NULL)
+
+/*
+ * acl(5) and posix_acl_xattr.h describe the format of an ACL: version 2 in four
+ * bytes, then entries of tag (2 bytes), permissions (2) and id (4). All numbers
+ * are little-endian.
+ */
+#define NO_ID 0xff, 0xff, 0xff, 0xff
+#define VERSION 2, 0, 0, 0
+#define USER_OBJ(perm) 0x01, 0, perm, 0, NO_ID
+#define USER_1000(perm) 0x02, 0, perm, 0, 0xe8, 0x03, 0, 0
+#define GROUP_OBJ(perm) 0x04, 0, perm, 0, NO_ID
+#define GROUP_1000(perm) 0x08, 0, perm, 0, 0xe8, 0x03, 0, 0
+#define MASK(perm) 0x10, 0, perm, 0, NO_ID
+#define OTHER(perm) 0x20, 0, perm, 0, NO_ID
+
+/* stat(2) shows a mode of 0674, but the owning group can only read. */
+static const unsigned char acl_of_old[] = {
+	VERSION, USER_OBJ(6), USER_1000(7), GROUP_OBJ(4), GROUP_1000(2), MASK(7), OTHER(4)
+};
+
+/* Returns whether the new file has exactly that ACL. */
+static bool has_acl(const unsigned char *acl, size_t size)
+{
+	unsigned char have[1024];
+
+	return fgetxattr(file, ACL, have, sizeof(have)) == (ssize_t)size && !memcmp(have, acl, size);
+}
+
+static bool has_no_acl(void)
+{
+	return fgetxattr(file, ACL, NULL, 0) < 0 && (errno == ENODATA || errno == EOPNOTSUPP);
+}
+
+static struct stat set_old_acl(const unsigned char *acl, size_t size)
+{
+	expect(setxattr("to/a", ACL, acl, size, 0) == 0);
+	return look_again();
+}
+
+/* Run @body in a tmpfs that has ACLs; this takes root. */
+#define NO_ACLS 98
+static void (*tmpfs_body)(void);
+
+static void with_tmpfs(void)
+{
+	int before;
+
+	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+	    mkdir("mnt", 0755) < 0 || mount("tmpfs", "mnt", "tmpfs", 0, "mode=755") < 0 ||
+	    chdir("mnt") < 0)
+		_exit(CANNOT_MOUNT);
+	make_file("probe", "");
+	if (setxattr("probe", ACL, acl_of_old, sizeof(acl_of_old), 0) < 0)
+		_exit(NO_ACLS);
+	before = open_files();
+	begin();
+	tmpfs_body();
+	finish();
+	/* A test may have unmounted /proc. */
+	expect(open_files() == before || open_files() == -1);
+}
+
+static void on_tmpfs(void (*body)(void))
+{
+	int status;
+
+	if (geteuid() != 0)
+		skip("not root");
+	tmpfs_body = body;
+	status = in_child(with_tmpfs);
+	if (status == CANNOT_MOUNT)
+		skip("mounting is not possible here");
+	if (status == NO_ACLS)
+		skip("tmpfs has no ACLs in this kernel");
+	expect_int(status, 0);
+}
+
+/* Owner and group */
+
+static void owner_without_a_policy_stays(void)
+{
+	struct stat st;
+
+	begin();
+	expect(fstat(file, &st) == 0);
+	expect_int(set_owner(&nothing), REFUSAL_NONE);
+	expect_owner(st.st_uid, st.st_gid);
+	expect_int(chown_calls, 0);
+	expect_quiet();
+	finish();
+}
+
+static void owner_that_a_policy_names(void)
+{
+	if (geteuid() != 0)
+		skip("not root");
+	begin();
+	policy.owner = POLICY_ID_FIXED;
+	policy.uid = 65534;
+	policy.gid = 65533;	/* which POLICY_ID_DEFAULT ignores */
+	expect_int(set_owner(&nothing), REFUSAL_NONE);
+	expect_owner(65534, getegid());
+	policy.group = POLICY_ID_FIXED;
+	expect_int(set_owner(&nothing), REFUSAL_NONE);
+	expect_owner(65534, 65533);
+	/* It has both now. */
+	chown_calls = 0;
+	expect_int(set_owner(&nothing), REFUSAL_NONE);
+	expect_int(chown_calls, 0);
+	expect_quiet();
+	finish();
+}
+
+static void owner_of_the_directory(void)
+{
+	if (geteuid() != 0)
+		skip("not root");
+	begin();
+	expect(chown("to", 1001, 1002) == 0);
+	policy.owner = POLICY_ID_DIRECTORY;
+	expect_int(set_owner(&nothing), REFUSAL_NONE);
+	expect_owner(1001, getegid());
+	begin_again();
+	policy.group = POLICY_ID_DIRECTORY;
+	expect_int(set_owner(&nothing), REFUSAL_NONE);
+	expect_owner(geteuid(), 1002);
+	finish();
+}
+
+static void attributes_stay_when_the_policy_changes(void)
+{
+	struct attributes then;
+
+	begin();
+	policy.mode = 0640;
+	policy.owner = POLICY_ID_FIXED;
+	policy.uid = geteuid();
+	policy.group = POLICY_ID_FIXED;
+	policy.gid = getegid();
+	strcpy(policy.label, "label");
+	then = attributes();
+	policy = (struct policy)POLICY_DEFAULTS;
+	expect_int(then.mode, 0640);
+	expect_int(then.owner, POLICY_ID_FIXED);
+	expect_int(then.group, POLICY_ID_FIXED);
+	expect_int(then.uid, geteuid());
+	expect_int(then.gid, getegid());
+	expect(!strcmp(then.label, "label"));
+	expect_int(attributes_finish(&then, file, dir, "a", &nothing, "/to/a", &failure), REFUSAL_NONE);
+	expect_mode(0640);
+	finish();
+}
+
+static void owner_of_the_replaced_file(void)
+{
+	struct stat old;
+
+	if (geteuid() != 0)
+		skip("not root");
+	begin();
+	old = make_old(1001, 1002, 0644);
+	policy.owner = policy.group = POLICY_ID_FIXED;
+	policy.uid = policy.gid = 65534;
+	expect_int(set_owner(&old), REFUSAL_NONE);
+	expect_owner(1001, 1002);
+	chown_calls = 0;
+	expect_int(set_owner(&old), REFUSAL_NONE);
+	expect_int(chown_calls, 0);
+	expect_quiet();
+	finish();
+}
+
+static void owner_of_a_replaced_link_does_not_count(void)
+{
+	struct stat old;
+
+	if (geteuid() != 0)
+		skip("not root");
+	begin();
+	expect(symlink("/etc/passwd", "to/a") == 0 && lchown("to/a", 1001, 1002) == 0);
+	old = look_again();
+	expect_int(set_owner(&old), REFUSAL_NONE);
+	expect_owner(0, 0);
+	expect_int(set_rest("a", &old), REFUSAL_NONE);
+	expect_mode(0644);
+	expect_quiet();
+	finish();
+}
+
+static void in_a_sticky_directory(void)
+{
+	static const struct {
+		mode_t mode;
+		uid_t directory, old;
+		bool counts;
+	} cases[] = {
+		{ 01777, 0, 1001, false },
+		{ 01777, 0, 0, true },
+		{ 01777, 1001, 1001, true },
+		{ 01777, 1001, 0, true },
+		{ 01777, 1001, 1002, false },
+		{ 01775, 0, 1001, false },	/* the group can write to it */
+		{ 01757, 0, 1001, false },	/* others can */
+		{ 01755, 0, 1001, true },	/* nobody but its owner can */
+		{ 0777, 0, 1001, true },	/* not sticky */
+	};
+	struct stat old;
+
+	if (geteuid() != 0)
+		skip("not root");
+	begin();
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		int before = current_failed();
+
+		expect(chown("to", cases[i].directory, 0) == 0 && chmod("to", cases[i].mode) == 0);
+		old = make_old(cases[i].old, 1002, 0666);
+		policy.group = POLICY_ID_FIXED;
+		policy.gid = 1003;
+		expect_int(set_owner(&old), REFUSAL_NONE);
+		expect_owner(cases[i].counts ? cases[i].old : 0, cases[i].counts ? 1002 : 1003);
+		expect_int(set_rest("a", &old), REFUSAL_NONE);
+		expect_mode(cases[i].counts ? 0666 : 0644);
+		if (current_failed() && !before)
+			ksft_print_msg("case %zu\n", i);
+		expect(unlink("to/a") == 0);
+		begin_again();
+	}
+	finish();
+}
+
+static void file_system_without_owners(void)
+{
+	static const long without[] = { 0x4d44, 0x2011BAB0 };
+	static const int errors[] = { EPERM, EINVAL };
+
+	begin();
+	policy.owner = POLICY_ID_FIXED;
+	policy.uid = geteuid() + 1;
+	for (int i = 0; i < 4; i++) {
+		logged[0] = '\0';
+		magic = without[i / 2];
+		chown_error = errors[i % 2];
+		expect_int(set_owner(&nothing), REFUSAL_NONE);
+		expect_logged("/to/a: this file system has no owners: ");
+		expect_owner(geteuid(), getegid());
+	}
+	/* Another error counts there, too, */
+	logged[0] = '\0';
+	chown_error = EROFS;
+	expect_int(set_owner(&nothing), REFUSAL_READ_ONLY);
+	/* and these two count on another file system. */
+	magic = 0xEF53;
+	chown_error = EPERM;
+	expect_int(set_owner(&nothing), REFUSAL_ACCESS);
+	expect_int(failure.refusal, REFUSAL_ACCESS);
+	expect_int(failure.error, EPERM);
+	chown_error = EINVAL;
+	expect_int(set_owner(&nothing), REFUSAL_OTHER);
+	chown_error = EDQUOT;
+	expect_int(set_owner(&nothing), REFUSAL_QUOTA);
+	expect_quiet();
+	finish();
+}
+
+static void vfat_body(void)
+{
+	if (mkdir("to", 0755) < 0 ||
+	    system("PATH=$PATH:/sbin:/usr/sbin; mkfs.vfat -C image 1024 >mkfs 2>&1 && "
+		   "mount -t vfat -o loop image to >mkfs 2>&1") != 0)
+		_exit(CANNOT_MOUNT);
+	begin();
+	policy.owner = policy.group = POLICY_ID_FIXED;
+	policy.uid = policy.gid = 65534;
+	expect_int(set_owner(&nothing), REFUSAL_NONE);
+	expect_logged("/to/a: this file system has no owners: ");
+	expect_owner(0, 0);
+	expect_int(set_rest("a", &nothing), REFUSAL_NONE);
+	finish();
+	expect(umount2("to", MNT_DETACH) == 0);
+}
+
+static void real_vfat(void)
+{
+	in_own_mounts(vfat_body);
+}
+
+/* Permission bits */
+
+static void mode_without_a_policy(void)
+{
+	begin();
+	expect_int(set_rest("a", &nothing), REFUSAL_NONE);
+	expect_mode(0644);
+	umask(027);
+	expect_int(set_rest("a", &nothing), REFUSAL_NONE);
+	expect_int(umask(022), 027);
+	expect_mode(0640);
+	expect_quiet();
+	finish();
+}
+
+static void mode_of_the_policy(void)
+{
+	begin();
+	policy.mode = 0;
+	expect_int(set_rest("a", &nothing), REFUSAL_NONE);
+	expect_mode(0);
+	policy.mode = 0666;	/* the umask does not count */
+	expect_int(set_rest("a", &nothing), REFUSAL_NONE);
+	expect_mode(0666);
+	finish();
+}
+
+static void mode_of_the_replaced_file(void)
+{
+	struct stat old;
+
+	begin();
+	old = make_old(geteuid(), getegid(), 0751);
+	policy.mode = 0600;
+	expect_int(set_rest("a", &old), REFUSAL_NONE);
+	expect_mode(0751);
+	expect_quiet();
+	finish();
+}
+
+static void no_set_user_id(void)
+{
+	struct stat old;
+
+	begin();
+	policy.mode = 07755;
+	expect_int(set_rest("a", &nothing), REFUSAL_NONE);
+	expect_mode(0755);
+	old = make_old(geteuid(), getegid(), 07755);
+	expect_int(old.st_mode & S_ISUID, S_ISUID);
+	expect_int(set_owner(&old), REFUSAL_NONE);
+	expect_int(set_rest("a", &old), REFUSAL_NONE);
+	expect_mode(0755);
+	finish();
+}
+
+/* ACLs */
+
+static void acl_taken_over_body(void)
+{
+	struct stat old;
+
+	make_old(1001, 1002, 0644);
+	old = set_old_acl(acl_of_old, sizeof(acl_of_old));
+	expect_int(old.st_mode & 0777, 0674);
+	expect_int(set_owner(&old), REFUSAL_NONE);
+	expect_int(set_rest("a", &old), REFUSAL_NONE);
+	expect(has_acl(acl_of_old, sizeof(acl_of_old)));
+	expect_mode(0674);
+	expect_owner(1001, 1002);
+	expect_quiet();
+}
+
+static void acl_of_the_replaced_file(void)
+{
+	on_tmpfs(acl_taken_over_body);
+}
+
+static void sticky_acl_body(void)
+{
+	struct stat old;
+
+	expect(chmod("to", 01777) == 0);
+	make_old(1001, 1002, 0644);
+	old = set_old_acl(acl_of_old, sizeof(acl_of_old));
+	expect_int(set_rest("a", &old), REFUSAL_NONE);
+	expect(has_no_acl());
+	expect_mode(0644);
+	expect_quiet();
+}
+
+static void acl_in_a_sticky_directory_does_not_count(void)
+{
+	on_tmpfs(sticky_acl_body);
+}
+
+/* The new file is in a file system that has no ACLs. */
+static void cannot_set_body(void)
+{
+	static const struct {
+		unsigned char acl[4 + 5 * 8];
+		mode_t shown, mode;
+	} cases[] = {
+		{ { VERSION, USER_OBJ(6), USER_1000(6), GROUP_OBJ(4), MASK(6), OTHER(0) }, 0660, 0640 },
+		{ { VERSION, USER_OBJ(6), USER_1000(6), GROUP_OBJ(0), MASK(6), OTHER(0) }, 0660, 0600 },
+		{ { VERSION, USER_OBJ(7), USER_1000(7), GROUP_OBJ(7), MASK(5), OTHER(4) }, 0754, 0754 },
+		{ { VERSION, USER_OBJ(6), USER_1000(7), GROUP_OBJ(6), MASK(5), OTHER(0) }, 0650, 0640 },
+	};
+	struct stat old;
+
+	finish();
+	expect(unlink("to/new") == 0);
+	if (mkdir("ramfs", 0755) < 0 || mount("ramfs", "ramfs", "ramfs", 0, NULL) < 0)
+		_exit(CANNOT_MOUNT);
+	begin_in("ramfs/new");
+	make_old(0, 0, 0644);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		logged[0] = '\0';
+		old = set_old_acl(cases[i].acl, sizeof(cases[i].acl));
+		expect_int(old.st_mode & 0777, cases[i].shown);
+		expect_int(set_rest("a", &old), REFUSAL_NONE);
+		expect_mode(cases[i].mode);
+		expect_logged("/to/a: cannot set the ACL of the replaced file (Operation not supported)");
+	}
+	/* Without an ACL, the group's bits are the group's. */
+	logged[0] = '\0';
+	expect(removexattr("to/a", ACL) == 0 && chmod("to/a", 0664) == 0);
+	old = look_again();
+	expect_int(set_rest("a", &old), REFUSAL_NONE);
+	expect_mode(0664);
+	expect_quiet();
+}
+
+static void acl_that_cannot_be_set(void)
+{
+	on_tmpfs(cannot_set_body);
+}
+
+static void no_proc_body(void)
+{
+	struct stat old;
+
+	make_old(0, 0, 0644);
+	old = set_old_acl(acl_of_old, sizeof(acl_of_old));
+	if (umount2("/proc", MNT_DETACH) < 0)
+		_exit(CANNOT_MOUNT);
+	expect_int(set_rest("a", &old), REFUSAL_NONE);
+	expect(has_no_acl());
+	expect_mode(0604);
+	expect_logged("/to/a: cannot read the ACL of the replaced file (No such file or directory)");
+	/* The group had nothing, so that there is nothing to warn about. */
+	logged[0] = '\0';
+	expect(removexattr("to/a", ACL) == 0 && chmod("to/a", 0604) == 0);
+	old = look_again();
+	expect_int(set_rest("a", &old), REFUSAL_NONE);
+	expect_mode(0604);
+	expect(!strstr(logged, "ACL"));
+}
+
+static void acl_that_cannot_be_read(void)
+{
+	on_tmpfs(no_proc_body);
+}
+
+/* Somebody puts something else at the name after the daemon looked. */
+static void other_file_body(void)
+{
+	struct stat old;
+
+	make_old(0, 0, 0664);
+	old = set_old_acl(acl_of_old, sizeof(acl_of_old));
+
+	/* Another file has the same owner and mode. */
+	expect(rename("to/a", "to/aside") == 0);
+	make_file("to/a", "other");
+	expect(chmod("to/a", 0674) == 0);
+	expect_int(set_rest("a", &old), REFUSAL_NONE);
+	expect_mode(0604);
+	expect(has_no_acl());
+	expect_logged("/to/a: cannot read the ACL of the replaced file (Stale file handle)");
+
+	/* A link leads to the file itself. */
+	logged[0] = '\0';
+	expect(unlink("to/a") == 0 && symlink("aside", "to/a") == 0);
+	expect_int(set_rest("a", &old), REFUSAL_NONE);
+	expect_mode(0604);
+	expect(has_no_acl());
+	expect_logged("cannot read the ACL");
+
+	/* Nothing has the name. */
+	logged[0] = '\0';
+	expect(unlink("to/a") == 0);
+	expect_int(set_rest("a", &old), REFUSAL_NONE);
+	expect_mode(0604);
+	expect(has_no_acl());
+	expect_logged("cannot read the ACL");
+
+	/* The same file has another mode. */
+	logged[0] = '\0';
+	expect(rename("to/aside", "to/a") == 0 && chmod("to/a", 0604) == 0);
+	expect_int(set_rest("a", &old), REFUSAL_NONE);
+	expect_mode(0604);
+	expect(has_no_acl());
+	expect_logged("cannot read the ACL");
+}
+
+static void acl_of_another_file_is_not_taken(void)
+{
+	on_tmpfs(other_file_body);
+}
+
+static void impossible_acl_body(void)
+{
+	static const unsigned char version[] = {
+		3, 0, 0, 0, USER_OBJ(6), USER_1000(6), GROUP_OBJ(6), MASK(6), OTHER(6)
+	};
+	static const unsigned char length[] = { VERSION, USER_OBJ(6), GROUP_OBJ(6), OTHER(6), 0 };
+	static const unsigned char cut[] = { 2, 0, 0 };
+	static const struct {
+		const unsigned char *acl;
+		size_t size;
+	} cases[] = { { version, sizeof(version) }, { length, sizeof(length) },
+		      { cut, sizeof(cut) }, { cut, 0 } };
+	struct stat old;
+
+	old = make_old(0, 0, 0664);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		logged[0] = '\0';
+		acl_read = cases[i].acl;
+		acl_read_size = cases[i].size;
+		expect_int(set_rest("a", &old), REFUSAL_NONE);
+		expect_mode(0604);
+		expect(has_no_acl());
+		expect_logged("cannot read the ACL of the replaced file (Invalid argument)");
+	}
+	/* The kernel refuses entries that make no sense, such as none for the group. */
+	logged[0] = '\0';
+	acl_read = (const unsigned char[]){ VERSION, USER_OBJ(6), USER_1000(6), MASK(6), OTHER(4) };
+	acl_read_size = 4 + 4 * 8;
+	expect_int(set_rest("a", &old), REFUSAL_NONE);
+	expect_mode(0604);
+	expect_logged("cannot set the ACL of the replaced file (Invalid argument)");
+}
+
+static void impossible_acl(void)
+{
+	on_tmpfs(impossible_acl_body);
+}
+
+static const unsigned char acl_of_directory[] = {
+	VERSION, USER_OBJ(7), USER_1000(6), GROUP_OBJ(5), MASK(7), OTHER(0)
+};
+
+/* The new file inherits it with the bits of 0600. */
+static const unsigned char acl_inherited[] = {
+	VERSION, USER_OBJ(6), USER_1000(6), GROUP_OBJ(5), MASK(0), OTHER(0)
+};
+
+static void make_default_acl(void)
+{
+	expect(setxattr("to", DEFAULT_ACL, acl_of_directory, sizeof(acl_of_directory), 0) == 0);
+}
+
+static void default_acl_body(void)
+{
+	struct stat old;
+
+	old = make_old(1001, 1002, 0664);
+	make_default_acl();
+	begin_again();
+	expect(has_acl(acl_inherited, sizeof(acl_inherited)));
+	expect_int(set_owner(&old), REFUSAL_NONE);
+	expect_int(set_rest("a", &old), REFUSAL_NONE);
+	expect(has_no_acl());
+	expect_mode(0664);
+	expect_quiet();
+
+	/* The ACL of the replaced file takes its place, */
+	begin_again();
+	old = set_old_acl(acl_of_old, sizeof(acl_of_old));
+	expect_int(set_rest("a", &old), REFUSAL_NONE);
+	expect(has_acl(acl_of_old, sizeof(acl_of_old)));
+	expect_quiet();
+
+	/* and it goes, too, if that one cannot be set */
+	begin_again();
+	acl_set_error = ENOSPC;
+	expect_int(set_rest("a", &old), REFUSAL_NONE);
+	expect(has_no_acl());
+	expect_mode(0644);
+	expect_logged("/to/a: cannot set the ACL of the replaced file (No space left on device)");
+
+	/* or read. */
+	begin_again();
+	expect(unlink("to/a") == 0);
+	expect_int(set_rest("a", &old), REFUSAL_NONE);
+	expect(has_no_acl());
+	expect_mode(0604);
+}
+
+static void replaced_file_without_an_acl(void)
+{
+	on_tmpfs(default_acl_body);
+}
+
+static void default_acl_mode_body(void)
+{
+	static const struct stat nothing;
+
+	make_default_acl();
+	begin_again();
+	umask(0);
+	expect_int(set_rest("a", &nothing), REFUSAL_NONE);
+	/* As open(2) with 0644 has it: the ACL gives others nothing. */
+	expect_mode(0640);
+	policy.mode = 0604;
+	expect_int(set_rest("a", &nothing), REFUSAL_NONE);
+	expect_mode(0604);
+	policy.mode = -1;
+	umask(022);
+	expect_quiet();
+}
+
+static void new_file_below_a_default_acl(void)
+{
+	on_tmpfs(default_acl_mode_body);
+}
+
+static void default_owner_comes_back(void)
+{
+	static const struct stat nothing;
+	struct attributes now;
+	struct stat old, st;
+
+	if (geteuid() != 0)
+		skip("only root can give files away");
+	begin();
+	expect(fstat(file, &st) == 0);
+	old = make_old(1001, 1002, 0644);
+	now = attributes();
+	expect_int(attributes_owner(&now, file, dir, &old, "/to/a", &failure), REFUSAL_NONE);
+	expect_owner(1001, 1002);
+	/* Somebody removes the file that was to be replaced. */
+	expect_int(attributes_owner(&now, file, dir, &nothing, "/to/a", &failure), REFUSAL_NONE);
+	expect_owner(st.st_uid, st.st_gid);
+	finish();
+}
+
+static void cannot_remove_body(void)
+{
+	struct stat old;
+
+	old = make_old(0, 0, 0664);
+	make_default_acl();
+	begin_again();
+	acl_remove_error = EIO;
+	expect_int(set_rest("a", &old), REFUSAL_NONE);
+	/* The mask of that ACL is empty, so that its entries give nobody anything. */
+	expect_mode(0604);
+	expect_logged("/to/a: cannot remove the ACL that its directory gave it (Input/output error)");
+}
+
+static void inherited_acl_that_cannot_be_removed(void)
+{
+	on_tmpfs(cannot_remove_body);
+}
+
+static void new_file_body(void)
+{
+	static const unsigned char with_mode[] = {
+		VERSION, USER_OBJ(6), USER_1000(6), GROUP_OBJ(5), MASK(6), OTHER(0)
+	};
+
+	make_default_acl();
+	begin_again();
+	policy.mode = 0660;
+	expect_int(set_rest("a", &nothing), REFUSAL_NONE);
+	expect(has_acl(with_mode, sizeof(with_mode)));
+	expect_quiet();
+}
+
+static void new_file_inherits_an_acl(void)
+{
+	on_tmpfs(new_file_body);
+}
+
+/* Labels */
+
+static bool has_label(const char *wanted)
+{
+	char label[256] = "";
+
+	return fgetxattr(file, LABEL, label, sizeof(label) - 1) > 0 && !strcmp(label, wanted);
+}
+
+static void labels_body(void)
+{
+	static const char old_label[] = "system_u:object_r:etc_t:s0";
+	struct stat old;
+
+	expect_int(set_label(), REFUSAL_NONE);
+	old = make_old(0, 0, 0644);
+	if (setxattr("to/a", LABEL, old_label, sizeof(old_label), 0) < 0)
+		_exit(NO_ACLS);
+	strcpy(policy.label, "system_u:object_r:tmp_t:s0");
+	expect_int(set_label(), REFUSAL_NONE);
+	expect(has_label("system_u:object_r:tmp_t:s0"));
+	/* In a sticky directory the label of another user's file does not count, */
+	expect(chmod("to", 01777) == 0 && chown("to/a", 1001, 1001) == 0);
+	old = look_again();
+	expect_int(set_rest("a", &old), REFUSAL_NONE);
+	expect(has_label("system_u:object_r:tmp_t:s0"));
+	/* and in another directory it does. */
+	expect(chmod("to", 0755) == 0);
+	expect_int(set_rest("a", &old), REFUSAL_NONE);
+	expect(has_label(old_label));
+	expect_quiet();
+	/* Without SELinux nobody misses the label; any other failure logs a line. */
+	begin_again();
+	label_error = EPERM;
+	expect_int(set_rest("a", &old), REFUSAL_NONE);
+	expect_quiet();
+	label_error = EACCES;
+	expect_int(set_rest("a", &old), REFUSAL_NONE);
+	expect_logged("/to/a: cannot take over the label of the replaced file (Permission denied)");
+}
+
+static void labels(void)
+{
+	int status;
+
+	if (geteuid() != 0)
+		skip("not root");
+	tmpfs_body = labels_body;
+	status = in_child(with_tmpfs);
+	if (status == CANNOT_MOUNT)
+		skip("mounting is not possible here");
+	if (status == NO_ACLS)
+		skip("the kernel lets nobody set labels here");
+	expect_int(status, 0);
+}
+
+static void label_of_the_policy_that_cannot_be_set(void)
+{
+	begin();
+	label_error = EIO;
+	/* The policy names no label. */
+	expect_int(set_label(), REFUSAL_NONE);
+	expect_quiet();
+	strcpy(policy.label, "system_u:object_r:tmp_t:s0");
+	expect_int(set_label(), REFUSAL_IO);
+	label_error = EINVAL;
+	expect_int(set_label(), REFUSAL_OTHER);
+	expect_int(failure.error, EINVAL);
+	expect(!strcmp(failure.detail, "selinux-label=system_u:object_r:tmp_t:s0"));
+	label_error = EACCES;
+	expect_int(set_label(), REFUSAL_ACCESS);
+	expect_quiet();
+	label_error = EPERM;
+	expect_int(set_label(), REFUSAL_NONE);
+	expect_logged("/to/a: files have no labels here: ");
+	logged[0] = '\0';
+	label_error = EOPNOTSUPP;
+	expect_int(set_label(), REFUSAL_NONE);
+	expect_logged("/to/a: files have no labels here: ");
+	finish();
+}
+
+/* Directories that a copy makes */
+
+static int made;
+
+static void begin_made(void)
+{
+	begin();
+	expect(mkdir("to/made", 0755) == 0);
+	made = open("to/made", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	expect(made >= 0);
+}
+
+static void finish_made(void)
+{
+	close(made);
+	finish();
+}
+
+static void expect_made_owner(uid_t uid, gid_t gid)
+{
+	struct stat st;
+
+	expect(fstat(made, &st) == 0);
+	expect_int(st.st_uid, uid);
+	expect_int(st.st_gid, gid);
+}
+
+static void directory_owner(void)
+{
+	if (geteuid() != 0)
+		skip("not root");
+	begin_made();
+	expect(chown("to", 1001, 1002) == 0);
+	chown_calls = 0;
+	expect_int(attributes_directory_owner(&policy, made, dir), 0);
+	expect_made_owner(0, 0);
+	expect_int(chown_calls, 0);
+	policy.group = POLICY_ID_DIRECTORY;
+	expect_int(attributes_directory_owner(&policy, made, dir), 0);
+	expect_made_owner(0, 1002);
+	policy.owner = POLICY_ID_DIRECTORY;
+	expect_int(attributes_directory_owner(&policy, made, dir), 0);
+	expect_made_owner(1001, 1002);
+	expect(chown("to/made", 0, 0) == 0);
+	policy.owner = policy.group = POLICY_ID_FIXED;
+	policy.uid = 65534;
+	policy.gid = 65533;
+	expect_int(attributes_directory_owner(&policy, made, dir), 0);
+	expect_made_owner(65534, 65533);
+	expect_quiet();
+	finish_made();
+}
+
+static void another_directory_in_its_place(void)
+{
+	if (geteuid() != 0)
+		skip("not root");
+	begin_made();
+	/* A user moved a directory of root here that has an entry; without a change it does no harm. */
+	make_file("to/made/precious", "");
+	expect_int(attributes_directory_owner(&policy, made, dir), 0);
+	policy.owner = POLICY_ID_FIXED;
+	policy.uid = 65534;
+	expect_int(attributes_directory_owner(&policy, made, dir), -EBUSY);
+	expect_made_owner(0, 0);
+	expect(unlink("to/made/precious") == 0 && mkdir("to/made/precious", 0755) == 0);
+	expect_int(attributes_directory_owner(&policy, made, dir), -EBUSY);
+	expect_made_owner(0, 0);
+	/* A user put his own directory here. */
+	expect(rmdir("to/made/precious") == 0 && chown("to/made", 1001, 1001) == 0);
+	expect_int(attributes_directory_owner(&policy, made, dir), -EBUSY);
+	expect_made_owner(1001, 1001);
+	finish_made();
+}
+
+static void directory_without_owners(void)
+{
+	begin_made();
+	policy.owner = POLICY_ID_FIXED;
+	policy.uid = geteuid() + 1;
+	chown_error = EPERM;
+	expect_int(attributes_directory_owner(&policy, made, dir), -EPERM);
+	magic = 0x4d44;
+	expect_int(attributes_directory_owner(&policy, made, dir), 0);
+	magic = 0x2011BAB0;
+	expect_int(attributes_directory_owner(&policy, made, dir), 0);
+	chown_error = EDQUOT;
+	expect_int(attributes_directory_owner(&policy, made, dir), -EDQUOT);
+	expect_quiet();
+	finish_made();
+}
+
+int main(void)
+{
+	test(owner_without_a_policy_stays);
+	test(owner_that_a_policy_names);
+	test(owner_of_the_directory);
+	test(attributes_stay_when_the_policy_changes);
+	test(owner_of_the_replaced_file);
+	test(owner_of_a_replaced_link_does_not_count);
+	test(in_a_sticky_directory);
+	test(file_system_without_owners);
+	test(real_vfat);
+	test(mode_without_a_policy);
+	test(mode_of_the_policy);
+	test(mode_of_the_replaced_file);
+	test(no_set_user_id);
+	test(acl_of_the_replaced_file);
+	test(acl_in_a_sticky_directory_does_not_count);
+	test(acl_that_cannot_be_set);
+	test(acl_that_cannot_be_read);
+	test(acl_of_another_file_is_not_taken);
+	test(impossible_acl);
+	test(replaced_file_without_an_acl);
+	test(new_file_below_a_default_acl);
+	test(default_owner_comes_back);
+	test(inherited_acl_that_cannot_be_removed);
+	test(new_file_inherits_an_acl);
+	test(labels);
+	test(label_of_the_policy_that_cannot_be_set);
+	test(directory_owner);
+	test(another_directory_in_its_place);
+	test(directory_without_owners);
+	run_tests();
+}
