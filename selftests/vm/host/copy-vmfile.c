@@ -23,27 +23,31 @@ static const char usage[] =
 	"usage: copy-vmfile [options] SOCKET FILE\n"
 	"       copy-vmfile [options] --generate BYTES:SEED SOCKET\n"
 	"       copy-vmfile [options] --hostile SECONDS:SEED SOCKET\n"
-	"Copies a file to the guest, as Copy-VMFile does on a Hyper-V host. The host sends two strings, and\n"
-	"the guest alone decides what they mean: the source file's name, and the destination as the\n"
-	"administrator typed it.\n"
-	"  --source NAME         The source file's name, in UTF-8 (default: that of FILE, or generated.bin).\n"
-	"  --destination PATH    What follows -DestinationPath, in UTF-8. The program sends PATH verbatim\n"
-	"                        (default: /tmp/).\n"
-	"  --force               The guest may replace an existing file.\n"
-	"  --create-full-path    The guest may create missing directories.\n"
-	"  --raw-file-name HEX   These bytes replace the field of the source's name.\n"
-	"  --raw-path-name HEX   These bytes replace the field of the destination. HEX is up to 260 units of\n"
-	"                        UTF-16LE, four digits each (\"a\" is 6100); zeros fill the rest.\n"
-	"  --size BYTES          START declares this size (default: the real one).\n"
-	"  --cancel-after BYTES  The host cancels when it has sent this many bytes.\n"
-	"  --generate BYTES:SEED The host sends reproducible bytes instead of a file.\n"
-	"  --queue COUNT         Up to COUNT parts of the file wait for their answers at a time (default: 1).\n"
+	"Copies a file to the guest, as Copy-VMFile does on a Hyper-V host. The host sends two\n"
+	"strings, and the guest alone decides what they mean: the source file's name, and the\n"
+	"destination as the administrator typed it.\n"
+	"  --source NAME           The source file's name in UTF-8; the default is that of FILE, or\n"
+	"                          generated.bin.\n"
+	"  --destination PATH      The argument of -DestinationPath in UTF-8. The program sends it\n"
+	"                          verbatim; the default is /tmp/.\n"
+	"  --force                 The guest may replace an existing file.\n"
+	"  --create-full-path      The guest may create missing directories.\n"
+	"  --raw-file-name HEX     These bytes replace the field of the source's name.\n"
+	"  --raw-path-name HEX     These bytes replace the field of the destination. HEX has four\n"
+	"                          digits for each unit of UTF-16LE (\"a\" is 6100), 260 at most;\n"
+	"                          zeros fill the rest.\n"
+	"  --size BYTES            START declares this size (default: the real one).\n"
+	"  --cancel-after BYTES    The host cancels when it has sent this many bytes.\n"
+	"  --generate BYTES:SEED   The host sends reproducible bytes instead of a file.\n"
+	"  --queue COUNT           COUNT parts of the file may wait for their answers (default: 1).\n"
 	"  --hostile SECONDS:SEED  The host sends altered and unordered messages for this time.\n"
-	"  --timeout SECONDS     The limit for each answer, and for the guest to open the device (default: 60).\n"
-	"The program prints the versions, the status of each step, bytes, packets, seconds, MB/s, sha256, and\n"
-	"last \"status 0xHHHHHHHH (text)\". It judges each answer as Microsoft's VMBus server does, and stops at\n"
-	"the first one that such a server would reject. Exit status: 0 all statuses are 0, 1 one is not, 2 wrong\n"
-	"use or no socket, 3 no answer in time, 4 the device went away or the guest broke the protocol.\n";
+	"  --timeout SECONDS       The guest has this time for each answer and for opening the\n"
+	"                          device (default: 60).\n"
+	"The program prints the versions, the status of each step, bytes, packets, seconds, MB/s,\n"
+	"sha256, and last \"status 0xHHHHHHHH (text)\". It judges each answer as Microsoft's VMBus\n"
+	"server does, and stops at the first one that such a server would reject. Exit status:\n"
+	"0 all statuses are 0, 1 one is not, 2 wrong use or no socket, 3 no answer in time, 4 the\n"
+	"device went away or the guest broke the protocol.\n";
 
 /* The wire: little-endian, packed. */
 
@@ -141,7 +145,8 @@ static const struct {
 	{ 0x800704c7, "The operation was canceled by the user." },
 	{ 0x800704d3, "The request was aborted." },
 	{ 0x800704ec,
-	  "This program is blocked by group policy. For more information, contact your system administrator." },
+	  "This program is blocked by group policy. "
+	  "For more information, contact your system administrator." },
 	{ 0x800704f7, "The machine is locked and cannot be shut down without the force option." },
 	{ 0x800705b4, "This operation returned because the timeout period expired." },
 	{ 0x80070718, "Not enough quota is available to process this command." },
