@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Copy-VMFile: this program plays the Hyper-V host of a guest's file copy device. */
+/* This program plays the Hyper-V host that copies a file to a guest by Copy-VMFile. */
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
@@ -111,7 +111,7 @@ _Static_assert(sizeof(struct ic) == 28 && sizeof(struct start) == 1088 &&
 		       sizeof(struct write) == 6196,
 	       "wire sizes");
 
-/* The text that Windows has for a status */
+/* Windows shows these texts for the statuses. */
 static const struct {
 	uint32_t status;
 	const char *text;
@@ -122,6 +122,7 @@ static const struct {
 	{ 0x80070003, "The system cannot find the path specified." },
 	{ 0x80070004, "The system cannot open the file." },
 	{ 0x80070005, "Access is denied." },
+	{ 0x80070008, "Not enough memory resources are available to process this command." },
 	{ 0x8007000d, "The data is invalid." },
 	{ 0x8007000e, "Not enough memory resources are available to complete this operation." },
 	{ 0x80070013, "The media is write protected." },
@@ -305,9 +306,10 @@ static void post(struct copy *copy, const char *what, uint16_t type, const void 
 }
 
 /*
- * Say why Microsoft's server would reject this answer to request @transaction, whose body has @size
- * bytes. Returns NULL if it would accept the answer. A real host says nothing: it no longer talks on
- * the channel until the guest opens the device again.
+ * Say why Microsoft's server would reject this answer to request @transaction,
+ * whose body has @size bytes. Returns NULL if it would accept the answer. A real
+ * host says nothing: it no longer talks on the channel until the guest opens the
+ * device again.
  */
 static const char *judge(const struct host_packet *packet, const struct ic *ic, uint16_t type,
 			 uint8_t transaction, uint16_t size)
@@ -335,9 +337,9 @@ static const char *judge(const struct host_packet *packet, const struct ic *ic, 
 }
 
 /*
- * Take the answer to request @transaction and return its status. Answers to requests of an earlier
- * program may come first, because this one cannot know how many its predecessor left: they are
- * dropped until the first answer of its own.
+ * Take the answer to request @transaction and return its status. Answers to an
+ * earlier program's requests may come first, and nobody knows how many: drop them
+ * until the first answer to a request of this program.
  */
 static uint32_t take_answer(struct copy *copy, const char *what, uint16_t type, uint8_t transaction,
 			    uint16_t size, struct host_packet **answer)
@@ -397,8 +399,9 @@ static bool is_offered(struct version version, const struct version *list)
 }
 
 /*
- * Negotiate when the guest has just opened the device. A note on the channel keeps the versions for
- * the next run. The first message has no versions in its header and the transaction id 0.
+ * Negotiate when the guest has just opened the device. The message has the versions
+ * 0.0 and the transaction id 0 in its header. A note on the channel keeps the result
+ * for the next run.
  */
 static void negotiate(struct copy *copy)
 {
@@ -465,8 +468,8 @@ static size_t take_fragment(struct copy *copy, uint64_t left, uint64_t offset, u
 }
 
 /*
- * Send the contents until a status is not 0, and return it. Set *cancelled where --cancel-after ends
- * the copy.
+ * Send the contents until a status is not 0, and return it. Set *cancelled where
+ * --cancel-after ends the copy.
  */
 static uint32_t send_contents(struct copy *copy, uint64_t size, uint64_t cancel_after,
 			      bool *cancelled, struct sha256_ctx *sha, uint64_t *sent)
@@ -545,7 +548,7 @@ static uint32_t make_message(struct copy *copy, struct chance *chance, const str
 	static const uint64_t sizes[] = { 0, 1, FRAGMENT, 20000, 1u << 30, UINT64_MAX };
 	static const char *const elsewhere[] = { "/", "/tmp", "/tmp/in/../", "/tmp/in/sub", "/proc/self",
 						 "/sys/kernel", "/dev", "/etc/", "//tmp//in", "tmp", "",
-						 "/tmp/in/a", "/tmp/in/deep/er/file", "/tmp/in/deep/er/" };
+						 "/tmp/in/a", "/tmp/in/x/y/file", "/tmp/in/x/y/" };
 	uint32_t size, kind = below(chance, 16);
 	uint16_t units[NAME_UNITS] = { 0 };
 
@@ -810,7 +813,7 @@ int main(int argc, char **argv)
 	if (hostile) {
 		be_hostile(&copy, (int64_t)number("--hostile", hostile, ':'),
 			   number("--hostile", strchr(hostile, ':') + 1, 0), &start);
-		/* The guest may have agreed to other versions meanwhile, and may still owe answers. */
+		/* The guest may have agreed to other versions, and may still owe answers. */
 		copy.host.channel[0].note = 0;
 		copy.in_step = false;
 		negotiate(&copy);
