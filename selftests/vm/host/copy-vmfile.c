@@ -163,7 +163,7 @@ struct copy {
 	unsigned int queue; /* WRITEs that may be under way */
 	uint64_t xid;
 	uint8_t transaction; /* of the next request */
-	bool in_step;        /* every earlier request has its answer */
+	bool leftovers;      /* requests of an earlier program may lack their answers */
 	uint64_t packets;
 	struct version framework, service;
 	FILE *file;
@@ -337,8 +337,8 @@ static const char *judge(const struct host_packet *packet, const struct ic *ic, 
 }
 
 /*
- * Take the answer to request @transaction and return its status. Answers to an
- * earlier program's requests may come first, and nobody knows how many: drop them
+ * Take the answer to request @transaction and return its status. If an earlier
+ * program left requests behind, nobody knows how many answers come first: drop them
  * until the first answer to a request of this program.
  */
 static uint32_t take_answer(struct copy *copy, const char *what, uint16_t type, uint8_t transaction,
@@ -364,14 +364,14 @@ static uint32_t take_answer(struct copy *copy, const char *what, uint16_t type, 
 		if (packet->frame.len - packet->frame.arg < sizeof(ic))
 			fail(EXIT_GONE, what, "the answer is too short");
 		memcpy(&ic, packet->payload + packet->frame.arg, sizeof(ic));
-		if (!copy->in_step && ic.transaction != transaction) {
+		if (copy->leftovers && ic.transaction != transaction) {
 			free(packet);
 			continue;
 		}
 		wrong = judge(packet, &ic, type, transaction, size);
 		if (wrong)
 			fail(EXIT_GONE, what, wrong);
-		copy->in_step = true;
+		copy->leftovers = false;
 		if (answer)
 			*answer = packet;
 		else
@@ -437,6 +437,8 @@ static void negotiate(struct copy *copy)
 		ret = host_request(&copy->host, &note, NULL, NULL, 0, NULL, copy->timeout_ms);
 		if (ret)
 			fail_host(copy, ret, "note");
+	} else {
+		copy->leftovers = true;
 	}
 	copy->framework = (struct version){ word >> 24, word >> 16 & 0xff };
 	copy->service = (struct version){ word >> 8 & 0xff, word & 0xff };
@@ -815,7 +817,7 @@ int main(int argc, char **argv)
 			   number("--hostile", strchr(hostile, ':') + 1, 0), &start);
 		/* The guest may have agreed to other versions, and may still owe answers. */
 		copy.host.channel[0].note = 0;
-		copy.in_step = false;
+		copy.leftovers = true;
 		negotiate(&copy);
 		host_disconnect(&copy.host);
 		return 0;
