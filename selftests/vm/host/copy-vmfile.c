@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* This program plays the Hyper-V host that copies a file to a guest by Copy-VMFile. */
+/*
+ * This program plays the Hyper-V host that copies a file to a guest by
+ * Copy-VMFile.
+ */
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
@@ -202,7 +205,10 @@ static unsigned int continuations(unsigned char first)
 	return first >> 3 == 30 ? 3 : 4;
 }
 
-/* Convert UTF-8 to UTF-16LE with a NUL at the end. Returns NULL, or what is wrong. */
+/*
+ * Convert UTF-8 to UTF-16LE with a NUL at the end. Returns NULL, or what is
+ * wrong.
+ */
 static const char *to_utf16(const char *text, uint16_t *units, size_t size)
 {
 	static const uint32_t least[] = { 0, 0x80, 0x800, 0x10000 };
@@ -307,9 +313,9 @@ static void post(struct copy *copy, const char *what, uint16_t type, const void 
 
 /*
  * Say why Microsoft's server would reject this answer to request @transaction,
- * whose body has @size bytes. Returns NULL if it would accept the answer. A real
- * host says nothing: it no longer talks on the channel until the guest opens the
- * device again.
+ * whose body has @size bytes. Returns NULL if it would accept the answer. A
+ * real host says nothing: it no longer talks on the channel until the guest
+ * opens the device again.
  */
 static const char *judge(const struct host_packet *packet, const struct ic *ic, uint16_t type,
 			 uint8_t transaction, uint16_t size)
@@ -338,8 +344,8 @@ static const char *judge(const struct host_packet *packet, const struct ic *ic, 
 
 /*
  * Take the answer to request @transaction and return its status. If an earlier
- * program left requests behind, nobody knows how many answers come first: drop them
- * until the first answer to a request of this program.
+ * program left requests behind, nobody knows how many answers come first: drop
+ * them until the first answer to a request of this program.
  */
 static uint32_t take_answer(struct copy *copy, const char *what, uint16_t type, uint8_t transaction,
 			    uint16_t size, struct host_packet **answer)
@@ -399,9 +405,9 @@ static bool is_offered(struct version version, const struct version *list)
 }
 
 /*
- * Negotiate when the guest has just opened the device. The message has the versions
- * 0.0 and the transaction id 0 in its header. A note on the channel keeps the result
- * for the next run.
+ * Negotiate when the guest has just opened the device. The message has the
+ * versions 0.0 and the transaction id 0 in its header. A note on the channel
+ * keeps the result for the next run.
  */
 static void negotiate(struct copy *copy)
 {
@@ -470,8 +476,8 @@ static size_t take_fragment(struct copy *copy, uint64_t left, uint64_t offset, u
 }
 
 /*
- * Send the contents until a status is not 0, and return it. Set *cancelled where
- * --cancel-after ends the copy.
+ * Send the contents until a status is not 0, and return it. Set *cancelled
+ * where --cancel-after ends the copy.
  */
 static uint32_t send_contents(struct copy *copy, uint64_t size, uint64_t cancel_after,
 			      bool *cancelled, struct sha256_ctx *sha, uint64_t *sent)
@@ -687,7 +693,10 @@ static uint64_t number(const char *option, const char *text, char end)
 	return value;
 }
 
-/* Fill a field of START, from hex digits if there are any, otherwise from @text. */
+/*
+ * Fill a field of START, from hex digits if there are any, otherwise from
+ * @text.
+ */
 static void fill(const char *option, const char *text, const char *raw_option, const char *raw,
 		 void *field)
 {
@@ -815,7 +824,10 @@ int main(int argc, char **argv)
 	if (hostile) {
 		be_hostile(&copy, (int64_t)number("--hostile", hostile, ':'),
 			   number("--hostile", strchr(hostile, ':') + 1, 0), &start);
-		/* The guest may have agreed to other versions, and may still owe answers. */
+		/*
+		 * The guest may have agreed to other versions, and may still
+		 * owe answers.
+		 */
 		copy.host.channel[0].note = 0;
 		copy.leftovers = true;
 		negotiate(&copy);

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
-# Make /bin a link, as on a system with a merged /usr. Some rows send "bin" to the
-# root: should that replace the link, all programs are still in /usr/bin.
+# Make /bin a link, as on a system with a merged /usr. Some rows send "bin" to
+# the root: should that replace the link, all programs are still in /usr/bin.
 cp /bin/busybox /usr/bin/
 /usr/bin/busybox --install -s /usr/bin
 busybox rm -rf /bin
@@ -27,8 +27,8 @@ make_tree() {
 	chown 1000 /tmp/in/real
 	/test/immutable on /tmp/in/fixed /tmp/in/fixed.bin
 }
-# list: prints all files of the root and of /tmp, the targets of links, and the sums
-# of files in /tmp/in
+# list: prints all files of the root and of /tmp, the targets of links, and the
+# sums of files in /tmp/in
 list() {
 	{
 		for type in d f l; do find / /tmp -xdev -type $type | sed "s/^/$type /"; done
@@ -38,7 +38,8 @@ list() {
 }
 # without FILE: removes this file from a list
 without() { file=$1 awk '{ end = " " ENVIRON["file"] } substr($0, length($0) - length(end) + 1) != end'; }
-# expected FILE: prints the list of before, with the directories that the file needs
+# expected FILE: prints the list of before, with the directories that the file
+# needs
 expected() {
 	without "$1" </run/before
 	parent=${1%/*}
@@ -62,8 +63,8 @@ row() {
 	say "ready $number"
 	hear "sent $number"
 	list >/run/after
-	# The table names the files that are new or have other contents. If there are
-	# none, it names links and directories.
+	# The table names the files that are new or have other contents. If
+	# there are none, it names links and directories.
 	changed=$(diff /run/before /run/after | sed -n -e 's/^+[0-9a-f]\{64\}  //p' -e 's/^+f //p' | sort -u | tr '\n' ' ' | sed 's/ $//')
 	[ -n "$changed" ] || changed=$(diff /run/before /run/after | sed -n 's/^[-+][dl] \//\//p' | sort -u | tr '\n' ' ' | sed 's/ $//')
 	sum=none

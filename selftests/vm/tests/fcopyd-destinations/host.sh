@@ -13,7 +13,8 @@ status_of() {
 	esac
 }
 
-# show STRING [QUOTE]: the table has no room for paths of hundreds of characters.
+# show STRING [QUOTE]: the table has no room for paths of hundreds of
+# characters.
 show() {
 	bytes=$(printf '%s' "$1" | wc -c)
 	case $bytes in
@@ -23,7 +24,8 @@ show() {
 	esac
 }
 
-# The host has heard the status that it must hear, and the guest has what the host sent.
+# The host has heard the status that it must hear, and the guest has what the
+# host sent.
 arrived() {
 	status_is "$wanted" copy.out || return 1
 	[ -z "$file" ] || [ "${facts%% *}" = "$sent" ]

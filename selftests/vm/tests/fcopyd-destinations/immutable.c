@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* immutable on|off FILE...: sets or clears the flag of chattr +i, which busybox does not have. */
+/* immutable on|off FILE...: is chattr +i and -i, which busybox lacks. */
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <stdio.h>

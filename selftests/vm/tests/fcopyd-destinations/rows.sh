@@ -2,15 +2,16 @@
 # shellcheck shell=sh
 # guest.sh and host.sh source this file. Each of them has a row() of its own:
 # row WORDS STATUS FILE SOURCE DESTINATION OPTIONS...
-# The host sends SOURCE and DESTINATION, and the guest must answer with STATUS, a
-# word of host.sh. After that, FILE must have what the host sent. If FILE is empty,
-# the copy must change nothing. guest.sh makes the same tree before each row.
+# The host sends SOURCE and DESTINATION, and the guest must answer with STATUS,
+# a word of host.sh. After that, FILE must have what the host sent. If FILE is
+# empty, the copy must change nothing. guest.sh makes the same tree before each
+# row.
 
 name='Grüße 日本 🎉.txt'
 # repeat COUNT STRING
 repeat() { awk -v "n=$1" -v "s=$2" 'BEGIN { while (n--) printf "%s", s }'; }
-# The field holds at most 259 UTF-16 units. Both paths have that many; the second one
-# has 747 bytes.
+# The field holds at most 259 UTF-16 units. Both paths have that many; the
+# second one has 747 bytes.
 long=/tmp/in/long/$(repeat 81 a)/$(repeat 81 b)/$(repeat 82 c)
 wide=/tmp/in/long/$(repeat 81 日)/$(repeat 81 本)/$(repeat 82 語)
 

@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
-# The kernel tree's daemon works on real hosts. It joins the two strings of START by a
-# '/', so it supports destinations that are directories. With those, it must do what
-# users of Hyper-V see.
+# The kernel tree's daemon works on real hosts. It joins the two strings of
+# START by a '/', so it supports destinations that are directories. With those,
+# it must do what users of Hyper-V see.
 note "table hv_fcopy_uio_daemon of $(guest_says version | sed 's/^version //')"
 note "table | case | source's name | destination | files in the guest | what the host is told |"
 note "table |---|---|---|---|---|"
 
 number=0 files=''
-# row WORDS STATUS FILE SOURCE DESTINATION OPTIONS...: makes a copy that must end with
-# STATUS. After that, FILE must have what the host sent. If FILE is empty, no file may
-# change.
+# row WORDS STATUS FILE SOURCE DESTINATION OPTIONS...: makes a copy that must
+# end with STATUS. After that, FILE must have what the host sent. If FILE is
+# empty, no file may change.
 row() {
 	words=$1 wanted=$2 file=$3 source=$4 destination=$5
 	shift 5
