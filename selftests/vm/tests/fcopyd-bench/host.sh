@@ -15,14 +15,14 @@ for round in 1 2 3; do
 			run=$round-$mode-$who
 			tell "begin $run"
 			# It is open, and the versions are agreed.
-			"$bin/copy-vmfile" --timeout 60 fcopy.sock --generate 100:1 --name first --directory /tmp/in >first.out 2>&1 || note "$run: $(tail -n 1 first.out)"
+			"$bin/copy-vmfile" --timeout 60 fcopy.sock --generate 100:1 --source first --destination /tmp/in/ >first.out 2>&1 || note "$run: $(tail -n 1 first.out)"
 			tell "open $run"
 			before=$(guest_says "before $run") || exit 1
 			then=$(counters)
 			# The other stands still when packets are ahead.
 			patience=60
 			[ "$who${mode%-*}" = upstream1 ] || [ $who = ours ] || patience=8
-			if "$bin/copy-vmfile" --timeout $patience --queue "${mode%-*}" fcopy.sock --generate "$bytes:1" --name file --directory /tmp/in >copy.out 2>&1; then
+			if "$bin/copy-vmfile" --timeout $patience --queue "${mode%-*}" fcopy.sock --generate "$bytes:1" --source file --destination /tmp/in/ >copy.out 2>&1; then
 				now=$(counters)
 				tell "copied $run"
 				after=$(guest_says "after $run") || exit 1
