@@ -1,60 +1,92 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh disable=SC2154
-. /test/runs.sh
+# shellcheck shell=sh
 modprobe -a hv_utils ext4
-insmod /upstream/brd.ko rd_nr=1 rd_size=65536
-check "vmbus-bind binds the device" /usr/lib/udev/vmbus-bind --all
-device=$(vmbus_device "$fcopy_class")
+insmod /upstream/brd.ko rd_nr=1 rd_size=262144
+check "vmbus-bind binds the devices" /usr/lib/udev/vmbus-bind --all
 mkdir -p /tmp/to/tmpfs /tmp/to/ext4
 zcat /upstream/ext4.img.gz >/dev/ram0
 check "an ext4 on a RAM disk, beside a tmpfs" mount -t ext4 /dev/ram0 /tmp/to/ext4
+# Upstream's daemon leaves its data unwritten: nothing writes it during a copy of another daemon.
+echo 0 >/proc/sys/vm/dirty_writeback_centisecs
 say version "$(cat /upstream/version), kernel $(uname -r)"
+
 daemons="upstream ours $(ls /upstream/variants 2>/dev/null | tr '\n' ' ')"
-say daemons "$daemons"
-program_of() {
+instance=eb765408-105f-49b6-b4aa-c123b64d
+
+# start DAEMON SIZE: the daemon with rings of SIZE bytes; its process is $pid_DAEMON
+start() {
+	local number=0 suffix who
+	for who in $daemons; do
+		[ "$who" != "$1" ] || break
+		number=$((number + 1))
+	done
+	suffix=$(printf '%04d' $((number - 1)))
+	[ $number != 0 ] || suffix=17d4
+	echo "$2" >"/sys/bus/vmbus/devices/$instance$suffix/uio_hv_generic/ring_size" || note "$1: no rings of $2 bytes"
 	case $1 in
-	upstream) echo /upstream/hv_fcopy_uio_daemon ;;
-	ours) echo /usr/sbin/hv-fcopyd ;;
-	*) echo "/upstream/variants/$1" ;;
+	upstream) set -- "$1" /upstream/hv_fcopy_uio_daemon ;;
+	ours) set -- "$1" /usr/sbin/hv-fcopyd ;;
+	*) set -- "$1" "/upstream/variants/$1" ;;
 	esac
+	if [ "$1" = upstream ]; then
+		"$2" -n </dev/null >/dev/null 2>&1 &
+	else
+		"$2" -n --device="$instance$suffix" --state-dir="/tmp/state-$1" --run-dir="/tmp/run-$1" </dev/null >"/tmp/log-$1" 2>&1 &
+	fi
+	eval "pid_$1=$!"
+}
+pid_of() { eval "echo \$pid_$1"; }
+end() {
+	kill -KILL "$(pid_of "$1")"
+	wait "$(pid_of "$1")"
 }
 
-# The kernel counts system calls with a histogram, which costs each call time: only while the calls are counted.
+# costs: "DAEMON NANOSECONDS WAITS" of each daemon
+costs() {
+	local who pid
+	for who in $daemons; do
+		pid=$(pid_of "$who")
+		echo "$who $(cut -d' ' -f1 "/proc/$pid/schedstat") $(sed -n 's/^voluntary_ctxt_switches:[^0-9]*//p' "/proc/$pid/status")"
+	done | tr '\n' ' '
+}
+
+for who in $daemons; do start "$who" 20480; done
+
+# The kernel counts system calls with a histogram, which costs time: only while nothing is timed.
 mount -t tracefs tracefs /sys/kernel/tracing 2>/dev/null
 histogram=/sys/kernel/tracing/events/raw_syscalls/sys_enter
 calls() { sed -n 's/^{ id: sys_\([^ ]*\) .* hitcount: *\([0-9]*\).*/\1=\2/p' $histogram/hist | tr '\n' ' '; }
+for who in $daemons; do
+	hear "count $who"
+	trigger="hist:keys=id.syscall:size=1024 if comm == \"$(cat "/proc/$(pid_of "$who")/comm")\""
+	echo "$trigger" >$histogram/trigger
+	say "counting $who"
+	hear "short $who"
+	say "short $who $(calls)"
+	hear "long $who"
+	say "long $who $(calls)"
+	echo "!$trigger" >$histogram/trigger
+	say "sum $who $(sha256sum <"/tmp/to/tmpfs/$who-long")"
+	rm -f /tmp/to/tmpfs/*
+done
 
-# cost: nanoseconds of processor time, how often the daemon has waited, and its system calls when they are counted
-cost() {
-	echo "$(cut -d' ' -f1 "/proc/$pid/schedstat") $(sed -n 's/^voluntary_ctxt_switches:[^0-9]*//p' "/proc/$pid/status")" \
-		"$([ -z "$counted" ] || calls)"
-}
-
-# shellcheck disable=SC2086 # words
-runs $daemons >/tmp/runs
-while read -r kind round place queue who <&7; do
-	run=$kind-$round-$place-$queue-$who
-	hear "begin $run"
-	size=20480
-	[ "$queue" = 1 ] || [ "$queue" = 2 ] || size=69632
-	echo $size >"$device/uio_hv_generic/ring_size" || note "no rings of $size bytes"
-	program=$(program_of "$who")
-	counted=''
-	$program -n </dev/null >/dev/null 2>&1 7<&- &
-	pid=$!
-	hear "open $run"
-	if [ "$kind" = calls ]; then
-		counted="hist:keys=id.syscall:size=1024 if comm == \"$(cat /proc/$pid/comm)\""
-		echo "$counted" >$histogram/trigger
-	fi
-	say "before $run $(cost)"
-	hear "copied $run"
-	say "after $run $(cost)"
-	[ -z "$counted" ] || echo "!$counted" >$histogram/trigger
-	[ "$kind$round" != calls1000 ] || say "sum-$who $(sha256sum </tmp/to/tmpfs/file)"
-	kill -KILL $pid
-	wait $pid
-	rm -f /tmp/to/*/file /tmp/to/*/first
-	# What upstream's daemon leaves unwritten is not written during the next run.
+for place in tmpfs ext4; do
+	hear "begin $place"
+	say "before $place $(costs)"
+	hear "end $place"
+	say "after $place $(costs)"
+	rm -f /tmp/to/$place/*
 	sync
-done 7</tmp/runs
+done
+
+for queue in 2 8; do
+	for who in $daemons; do
+		hear "queue $queue $who"
+		end "$who"
+		start "$who" $((queue == 2 ? 20480 : 69632))
+		say "queue $queue $who"
+		hear "queued $queue $who"
+		rm -f /tmp/to/tmpfs/*
+	done
+done
+for who in $daemons; do end "$who"; done
