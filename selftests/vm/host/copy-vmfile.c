@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <nettle/sha2.h>
 
 #include "client.h"
@@ -47,7 +48,8 @@ static const char usage[] =
 	"  --timeout SECONDS       The guest has this time for each answer and for opening the\n"
 	"                          device (default: 60).\n"
 	"The program prints the versions, the status of each step, bytes, packets, seconds, MB/s,\n"
-	"sha256, and last \"status 0xHHHHHHHH (text)\". It judges each answer as Microsoft's VMBus\n"
+	"the seconds of each phase (up to the answer of START, of the last WRITE, and of COMPLETE\n"
+	"or CANCEL), sha256, and last \"status 0xHHHHHHHH (text)\". It judges each answer as Microsoft's VMBus\n"
 	"server does, and stops at the first one that such a server would reject. Exit status:\n"
 	"0 all statuses are 0, 1 one is not, 2 wrong use or no socket, 3 no answer in time, 4 the\n"
 	"device went away or the guest broke the protocol.\n";
@@ -309,6 +311,24 @@ static void post(struct copy *copy, const char *what, uint16_t type, const void 
 	if (ret)
 		fail_host(copy, ret, what);
 	copy->packets++;
+}
+
+/* Returns seconds of a clock that only goes forward. */
+static double seconds_now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+/* Returns the seconds since *moment, which becomes now. */
+static double lap(double *moment)
+{
+	double before = *moment;
+
+	*moment = seconds_now();
+	return *moment - before;
 }
 
 /*
@@ -736,8 +756,7 @@ int main(int argc, char **argv)
 	uint8_t digest[SHA256_DIGEST_SIZE];
 	struct sha256_ctx sha;
 	uint32_t status, ended;
-	double seconds;
-	int64_t began;
+	double began, moment, seconds, start_seconds, data_seconds = 0, complete_seconds = 0;
 	int option, ret;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
@@ -837,23 +856,28 @@ int main(int argc, char **argv)
 
 	sha256_init(&sha);
 	copy.packets = 0;
-	began = host_now();
+	began = moment = seconds_now();
 	status = step("start", call(&copy, "start", IC_FCOPY, &start, sizeof(start), NULL));
+	start_seconds = lap(&moment);
 	if (!status) {
 		status = send_contents(&copy, size, cancel_after, &cancelled, &sha, &sent);
+		data_seconds = lap(&moment);
 		/* A copy that failed is cancelled, so that the guest lets go of the file. */
 		end.operation = cancelled || status ? CANCEL : COMPLETE;
 		ended = step(end.operation == CANCEL ? "cancel" : "complete",
 			     call(&copy, end.operation == CANCEL ? "cancel" : "complete", IC_FCOPY,
 				  &end, sizeof(end), NULL));
+		complete_seconds = lap(&moment);
 		if (!status)
 			status = ended;
 	}
-	seconds = (double)(host_now() - began) / 1000;
+	seconds = moment - began;
 	sha256_digest(&sha, sizeof(digest), digest);
 
-	printf("bytes %" PRIu64 "\npackets %" PRIu64 "\nseconds %.3f\nMB/s %.2f\nsha256 ", sent,
+	printf("bytes %" PRIu64 "\npackets %" PRIu64 "\nseconds %.3f\nMB/s %.2f\n", sent,
 	       copy.packets, seconds, seconds > 0 ? (double)sent / seconds / 1e6 : 0.0);
+	printf("start-seconds %.6f\ndata-seconds %.6f\ncomplete-seconds %.6f\nsha256 ",
+	       start_seconds, data_seconds, complete_seconds);
 	for (size_t i = 0; i < sizeof(digest); i++)
 		printf("%02x", digest[i]);
 	printf("\nstatus 0x%08x (%s)\n", status, message_of(status));
