@@ -72,7 +72,7 @@ static const char *parse_digits(const char *value, unsigned int base, uint64_t *
 	return p == value ? NULL : p;
 }
 
-/* Parse a number of bytes; each of K, M, G and T multiplies by 1024 once more */
+/* Parse a number of bytes, or of units of K, M, G or T. */
 static bool parse_size(const char *value, uint64_t *out)
 {
 	static const char units[] = "KMGT";
@@ -137,10 +137,11 @@ static void parse_mode(struct reader *reader, const char *key, const char *value
 	if (!strcmp(value, "default"))
 		*out = -1;
 	else if (!rest || *rest)
-		fault(reader, "%s is default or an octal number such as 0640, not '%s'", key, value);
+		fault(reader, "%s is default or an octal number such as 0640, not '%s'", key,
+		      value);
 	else if (mode > 0777)
-		fault(reader, "%s is 0777 at most, not '%s': no file gets set-user-id, set-group-id "
-		      "or sticky bits", key, value);
+		fault(reader, "%s is 0777 at most, not '%s': no file gets set-user-id, "
+		      "set-group-id or sticky bits", key, value);
 	else
 		*out = mode;
 }
@@ -181,7 +182,7 @@ static bool find_group(const char *value, uint32_t *id)
 	return group;
 }
 
-/* The words come before names, so a user called "directory" needs its number. */
+/* The words come first: a user with the name "directory" needs its number. */
 static bool parse_id(const char *value, bool (*find)(const char *value, uint32_t *id),
 		     enum policy_id *kind, uint32_t *id)
 {
@@ -338,7 +339,7 @@ static char *trim(char *text)
 	return text;
 }
 
-/* A '#' or ';' after a blank looks like a comment, and would be part of the value. */
+/* A '#' or ';' after a blank looks like a comment, but is part of the value. */
 static bool has_comment(const char *value)
 {
 	for (; *value; value++)
@@ -382,9 +383,9 @@ static int check_writers(const char *path, const struct stat *st, mode_t type)
 		return -EINVAL;
 	}
 	if ((st->st_uid != 0 && st->st_uid != geteuid()) || (st->st_mode & 022)) {
-		log_line(LOG_ERR, "%s: others than root can write to it (owner %u, mode %04o): root must own it, "
-			 "and only its owner may write to it", path, (unsigned int)st->st_uid,
-			 (unsigned int)(st->st_mode & 07777));
+		log_line(LOG_ERR, "%s: others than root can write to it (owner %u, mode %04o): "
+			 "root must own it, and only its owner may write to it", path,
+			 (unsigned int)st->st_uid, (unsigned int)(st->st_mode & 07777));
 		return -EPERM;
 	}
 	return 0;
@@ -441,7 +442,8 @@ static int is_conf(const struct dirent *entry)
 {
 	size_t length = strlen(entry->d_name);
 
-	return entry->d_name[0] != '.' && length > 5 && !strcmp(entry->d_name + length - 5, ".conf");
+	return entry->d_name[0] != '.' && length > 5 &&
+	       !strcmp(entry->d_name + length - 5, ".conf");
 }
 
 static int read_folder(const char *folder, struct policy *policy)
@@ -465,7 +467,8 @@ static int read_folder(const char *folder, struct policy *policy)
 		return err;
 	}
 	for (int i = 0; i < n; i++) {
-		if (snprintf(path, sizeof(path), "%s/%s", folder, entries[i]->d_name) >= (int)sizeof(path))
+		if (snprintf(path, sizeof(path), "%s/%s", folder, entries[i]->d_name) >=
+		    (int)sizeof(path))
 			one = -ENAMETOOLONG;
 		else
 			one = read_file(path, true, policy);
@@ -485,7 +488,7 @@ int config_load(const char *file, bool must_exist, struct policy *policy)
 
 	if (snprintf(folder, sizeof(folder), "%s.d", file) >= (int)sizeof(folder))
 		return -ENAMETOOLONG;
-	/* Read all files even after a fault, so that the log shows all faults at once. */
+	/* Read on after a fault, so that the log shows all faults at once. */
 	err = read_file(file, must_exist, &result);
 	second = read_folder(folder, &result);
 	if (!err)

@@ -8,14 +8,14 @@
 #include "policy.h"
 
 /**
- * config_load() - read a policy from FILE and FILE.d/?*.conf, the latter by name
+ * config_load() - read a policy from FILE, then from FILE.d/?*.conf by name
  * @file: its path
  * @must_exist: whether it is a fault when there is no such file
  * @policy: the result, config_free() it; not touched on failure
  *
- * A later value overrides an earlier one, key by key; "allow" and "deny" add up,
- * and their empty value drops what came before. The function logs every fault
- * with file and line. Returns 0; or -EINVAL (a fault in a file), -EPERM
+ * A later value overrides an earlier one, key by key. "allow" and "deny" add
+ * up, and an empty value drops the rules of its key. The function logs every
+ * fault with file and line. Returns 0; or -EINVAL (a fault in a file), -EPERM
  * (somebody but root and this user can write to one), or what open(2), read(2)
  * or malloc(3) returned.
  */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* fcopyd.conf: every key, every fault with its file and line, drop-ins in their order. */
+/* fcopyd.conf: keys, faults with file and line, drop-ins in their order. */
 #include <limits.h>
 
 #include "../../daemons/fcopy/config.h"
@@ -52,7 +52,8 @@ static const char *line_of(const char *file, unsigned int line)
 /* "default" is the smaller one of both numbers. */
 static bool is_default_min_free(void)
 {
-	return policy.min_free_default && policy.min_free == 16 << 20 && policy.min_free_percent == 5;
+	return policy.min_free_default && policy.min_free == 16 << 20 &&
+	       policy.min_free_percent == 5;
 }
 
 static void without_a_file(void)
@@ -72,8 +73,8 @@ static void without_a_file(void)
 
 static void every_key(void)
 {
-	expect_int(load("# comment\n; another\n\n enable = no \r\nallow=/srv/in\nallow = /a b=c#d \n"
-			"deny=/srv/in/no\nfollow-links=no\nmax-size=5G\nmin-free=10%\n"
+	expect_int(load("# comment\n; another\n\n enable = no \r\nallow=/srv/in\n"
+			"allow = /a b=c#d \ndeny=/srv/in/no\nfollow-links=no\nmax-size=5G\nmin-free=10%\n"
 			"mode=0640\ndirectory-mode=750\nowner=12\ngroup=0"), 0);
 	expect(!policy.enable && !policy.follow_links);
 	expect_int(policy.count, 3);
@@ -90,9 +91,10 @@ static void every_key(void)
 	expect(policy.group == POLICY_ID_FIXED && policy.gid == 0);
 	config_free(&policy);
 	/* A later value overrides an earlier one. */
-	expect_int(load("owner=root\ngroup=root\nmode=0600\nmode=default\nmax-size=1K\nmax-size=unlimited\n"
-			"min-free=5%\nmin-free=2M\nallow=/a\nallow=\ndirectory-mode=0700\ndirectory-mode=default\n"
-			"enable=no\nenable=yes"), 0);
+	expect_int(load("owner=root\ngroup=root\nmode=0600\nmode=default\nmax-size=1K\n"
+			"max-size=unlimited\nmin-free=5%\nmin-free=2M\nallow=/a\nallow=\n"
+			"directory-mode=0700\n"
+			"directory-mode=default\nenable=no\nenable=yes"), 0);
 	expect(policy.owner == POLICY_ID_FIXED && policy.uid == 0);
 	expect(policy.group == POLICY_ID_FIXED && policy.gid == 0);
 	expect(policy.mode == -1 && policy.directory_mode == -1);
@@ -121,7 +123,7 @@ static void owner_and_group(void)
 	char text[128];
 
 	for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++) {
-		/* The keys do not depend on each other, and the last value counts. */
+		/* The last value counts, and the other key stays. */
 		snprintf(text, sizeof(text), "owner=3\nowner=%s\n", ids[i].value);
 		expect_int(load(text), 0);
 		expect_int(policy.owner, ids[i].kind);
@@ -160,14 +162,15 @@ static void rules(void)
 	config_free(&policy);
 }
 
-/* A value that looks as if a comment followed it is a fault, whatever the key. */
+/* What looks like a comment behind a value is a fault, whatever the key. */
 static void comments_behind_values(void)
 {
 	static const char *const keys[] = { "enable", "allow", "deny", "follow-links", "max-size",
 					    "min-free", "mode", "directory-mode", "owner", "group",
 					    "selinux-label" };
-	static const char *const behind[] = { "=/etc   # secrets", "=/etc\t# secrets", "=/etc ; secrets",
-					      "=/etc #", "= # secrets", " =\t;", "=yes #secrets" };
+	static const char *const behind[] = { "=/etc   # secrets", "=/etc\t# secrets",
+					      "=/etc ; secrets", "=/etc #", "= # secrets",
+					      " =\t;", "=yes #secrets" };
 
 	expect_fault("\ndeny=/etc   # secrets\n", "2",
 		     "a comment needs a line of its own: 'deny=/etc   # secrets'\n");
@@ -215,8 +218,9 @@ static void each_fault_has_its_line(void)
 
 static void sizes(void)
 {
-	static const char *const bad[] = { "", "x", "-1", "+1", "1KB", "1k", "K", "1 M", "0x10", "1.5G",
-					   "18446744073709551616", "16777216T", "99999999999999999999999" };
+	static const char *const bad[] = { "", "x", "-1", "+1", "1KB", "1k", "K", "1 M",
+					   "0x10", "1.5G", "18446744073709551616", "16777216T",
+					   "99999999999999999999999" };
 	char text[64];
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
@@ -238,7 +242,8 @@ static void sizes(void)
 static void all_faults_at_once(void)
 {
 	expect_int(load("a=1\nenable=no\nb=2\n"), -EINVAL);
-	expect(strstr(logged, "conf:1: unknown key 'a'") && strstr(logged, "conf:3: unknown key 'b'"));
+	expect(strstr(logged, "conf:1: unknown key 'a'"));
+	expect(strstr(logged, "conf:3: unknown key 'b'"));
 }
 
 static void a_faulty_file_changes_nothing(void)
@@ -325,10 +330,11 @@ static void files_of_others_refused(void)
 	if (geteuid() == 0) {
 		expect(chown("conf", 65534, 65534) == 0);
 		expect_int(config_load(in("conf"), true, &policy), -EPERM);
-		expect(strstr(logged, "conf: others than root can write to it (owner 65534, mode 0644)"));
+		expect(strstr(logged, "conf: others than root can write to it "
+				      "(owner 65534, mode 0644)"));
 		expect(chown("conf", 0, 0) == 0);
 	}
-	/* A user who can write to the folder can move a file of root's into it. */
+	/* A user who can write to the folder can move a file into it. */
 	mkdir("conf.d", 0755);
 	expect(chmod("conf.d", 0757) == 0);
 	expect_int(config_load(in("conf"), true, &policy), -EPERM);
@@ -369,12 +375,15 @@ static void print(const char *path)
 static void printed_as_it_is_read(void)
 {
 	static const char *const texts[] = {
-		"enable=no\nallow=/a\nallow=/a b#c\ndeny=/b\nfollow-links=no\nmax-size=2048\nmin-free=7%\n"
-		"mode=0640\ndirectory-mode=0700\nowner=3\ngroup=4\nselinux-label=a:b:c:s0:c1,c2\n",
-		"enable=yes\nallow=\ndeny=/etc/shadow\nfollow-links=yes\nmax-size=0\nmin-free=0\nmode=0000\n"
-		"directory-mode=default\nowner=directory\ngroup=directory\nselinux-label=default\n",
-		"enable=yes\nallow=/\ndeny=\nfollow-links=yes\nmax-size=unlimited\nmin-free=16777216\nmode=default\n"
-		"directory-mode=default\nowner=0\ngroup=default\nselinux-label=default\n",
+		"enable=no\nallow=/a\nallow=/a b#c\ndeny=/b\nfollow-links=no\nmax-size=2048\n"
+		"min-free=7%\nmode=0640\ndirectory-mode=0700\nowner=3\ngroup=4\n"
+		"selinux-label=a:b:c:s0:c1,c2\n",
+		"enable=yes\nallow=\ndeny=/etc/shadow\nfollow-links=yes\nmax-size=0\n"
+		"min-free=0\nmode=0000\ndirectory-mode=default\nowner=directory\n"
+		"group=directory\nselinux-label=default\n",
+		"enable=yes\nallow=/\ndeny=\nfollow-links=yes\nmax-size=unlimited\n"
+		"min-free=16777216\nmode=default\ndirectory-mode=default\nowner=0\n"
+		"group=default\nselinux-label=default\n",
 	};
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
@@ -390,8 +399,9 @@ static void defaults_are_printed(void)
 	expect_int(load(""), 0);
 	print("printed");
 	expect(holds("printed",
-		     "enable=yes\nallow=\ndeny=\nfollow-links=yes\nmax-size=unlimited\nmin-free=default\n"
-		     "mode=default\ndirectory-mode=default\nowner=default\ngroup=default\n"
+		     "enable=yes\nallow=\ndeny=\nfollow-links=yes\nmax-size=unlimited\n"
+		     "min-free=default\nmode=default\ndirectory-mode=default\nowner=default\n"
+		     "group=default\n"
 		     "selinux-label=default\n"));
 }
 

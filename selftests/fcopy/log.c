@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Lines: their prefix and fields in the journal, their escapes, and how many a host can provoke. */
+/* Lines: prefixes, fields of the journal, escapes, limits. */
 #include <signal.h>
 #include <sys/uio.h>
 
@@ -20,7 +20,7 @@ int clock_gettime(clockid_t id, struct timespec *time)
 int sd_journal_sendv(const struct iovec *iov, int n);
 #endif
 
-/* Runs BODY, which sends standard error into a file, in a child; returns how many lines there are. */
+/* Runs BODY in a child, which logs into a file; returns the number of lines. */
 static int lines_of(void (*body)(void))
 {
 	static char text[1 << 20];
@@ -77,7 +77,7 @@ static void journal(void)
 static bool journal_is_deaf;
 
 #if HAVE_SYSTEMD
-/* Replaces libsystemd's function: writes the fields into the file, with '|' between them. */
+/* Replaces libsystemd's function: logs the fields with '|' between them. */
 int sd_journal_sendv(const struct iovec *iov, int n)
 {
 	static char text[65536];
@@ -116,7 +116,7 @@ static void copies_in_journal(void)
 	failure.refusal = REFUSAL_NAME;
 	failure.error = 0;
 	log_copy(LOG_NOTICE, &copy, "refused a copy");
-	/* The journal cannot be reached, and the line is not lost with its fields. */
+	/* Without the journal, the line is not lost with its fields. */
 	journal_is_deaf = true;
 	log_copy(LOG_NOTICE, &copy, "refused again");
 }
@@ -126,20 +126,23 @@ static void journal_gets_fields(void)
 	expect_int(lines_of(copies_in_journal), 6);
 	expect(holds("log",
 		     "MESSAGE=/srv/a b: receiving 10 bytes|PRIORITY=6|SYSLOG_IDENTIFIER=hv-fcopyd|"
-		     "MESSAGE_ID=9f18bc4133394017b7d003115907b3f9|FCOPY_EVENT=started|FCOPY_FILE=/srv/a b|FCOPY_SIZE=10|"
-		     "FCOPY_RECEIVED=0|FCOPY_USEC=0\n"
+		     "MESSAGE_ID=9f18bc4133394017b7d003115907b3f9|FCOPY_EVENT=started|"
+		     "FCOPY_FILE=/srv/a b|FCOPY_SIZE=10|FCOPY_RECEIVED=0|FCOPY_USEC=0\n"
 		     "MESSAGE=/srv/a b: received|PRIORITY=6|SYSLOG_IDENTIFIER=hv-fcopyd|"
-		     "MESSAGE_ID=514060e9eb214cb38eeab3890691580f|FCOPY_EVENT=received|FCOPY_FILE=/srv/a b|FCOPY_SIZE=10|"
-		     "FCOPY_RECEIVED=10|FCOPY_USEC=99|FCOPY_STATUS=0x00000000\n"
+		     "MESSAGE_ID=514060e9eb214cb38eeab3890691580f|FCOPY_EVENT=received|"
+		     "FCOPY_FILE=/srv/a b|FCOPY_SIZE=10|FCOPY_RECEIVED=10|FCOPY_USEC=99|"
+		     "FCOPY_STATUS=0x00000000\n"
 		     "MESSAGE=/srv/a b: refused|PRIORITY=5|SYSLOG_IDENTIFIER=hv-fcopyd|"
-		     "MESSAGE_ID=221034aa7ac146e49c9ca873e6722e22|FCOPY_EVENT=refused|FCOPY_FILE=/srv/a b|FCOPY_SIZE=10|"
-		     "FCOPY_RECEIVED=5|FCOPY_USEC=1234|FCOPY_STATUS=0x80070050|FCOPY_REFUSAL=exists\n"
+		     "MESSAGE_ID=221034aa7ac146e49c9ca873e6722e22|FCOPY_EVENT=refused|"
+		     "FCOPY_FILE=/srv/a b|FCOPY_SIZE=10|FCOPY_RECEIVED=5|FCOPY_USEC=1234|"
+		     "FCOPY_STATUS=0x80070050|FCOPY_REFUSAL=exists\n"
 		     "MESSAGE=/srv/a b: lost|PRIORITY=5|SYSLOG_IDENTIFIER=hv-fcopyd|"
-		     "MESSAGE_ID=0211011ee838428d8266a96bcc7ac3c2|FCOPY_EVENT=lost|FCOPY_FILE=/srv/a b|FCOPY_SIZE=10|"
-		     "FCOPY_RECEIVED=5|FCOPY_USEC=1234|FCOPY_STATUS=0x80070718|FCOPY_REFUSAL=quota|ERRNO=122\n"
+		     "MESSAGE_ID=0211011ee838428d8266a96bcc7ac3c2|FCOPY_EVENT=lost|"
+		     "FCOPY_FILE=/srv/a b|FCOPY_SIZE=10|FCOPY_RECEIVED=5|FCOPY_USEC=1234|"
+		     "FCOPY_STATUS=0x80070718|FCOPY_REFUSAL=quota|ERRNO=122\n"
 		     "MESSAGE=refused a copy|PRIORITY=5|SYSLOG_IDENTIFIER=hv-fcopyd|"
-		     "MESSAGE_ID=221034aa7ac146e49c9ca873e6722e22|FCOPY_EVENT=refused|FCOPY_STATUS=0x8007007b|"
-		     "FCOPY_REFUSAL=name\n"
+		     "MESSAGE_ID=221034aa7ac146e49c9ca873e6722e22|FCOPY_EVENT=refused|"
+		     "FCOPY_STATUS=0x8007007b|FCOPY_REFUSAL=name\n"
 		     "<5>refused again\n"));
 }
 
@@ -164,7 +167,7 @@ static void the_message_is_escaped_and_the_field_is_not(void)
 		     "<6>/a\\u{202e}b\\\\\\xff: x\\x0ay\n"));
 }
 
-/* The longest path that the daemon makes, with the longest detail; each byte needs an escape. */
+/* The longest path and the longest detail; each byte needs an escape. */
 #define LONGEST (PATH_MAX + NAME_BYTES - 1)
 static char longest_file[LONGEST + 1], longest_detail[FAILURE_DETAIL];
 
@@ -177,7 +180,8 @@ static void longest(void)
 	memset(longest_detail, '\x02', sizeof(longest_detail) - 1);
 	as_journal(false);
 	log_copy(LOG_NOTICE, &copy, "lost: %s, the end", longest_detail);
-	log_limited(&(struct log_limit){ .lines = 0 }, LOG_NOTICE, "%s%s, the end", longest_file, longest_detail);
+	log_limited(&(struct log_limit){ .lines = 0 }, LOG_NOTICE, "%s%s, the end",
+		    longest_file, longest_detail);
 	log_line(LOG_NOTICE, "%s%s, the end", longest_file, longest_detail);
 }
 
@@ -316,7 +320,7 @@ static void bytes_that_are_no_utf8(void)
 		want[4] = '\0';
 		expect_escaped(text, want);
 	}
-	/* Cut characters, ones that are longer than needed, and ones beyond U+10FFFF */
+	/* Cut characters, overlong ones, and ones beyond U+10FFFF */
 	expect_escaped("\xe6\x97", "\\xe6\\x97");
 	expect_escaped("\xe6\x97\xa5\xe6", "\xe6\x97\xa5\\xe6");
 	expect_escaped("\xf0\x9f\x8ex", "\\xf0\\x9f\\x8ex");
@@ -335,7 +339,8 @@ static void escapes_are_unambiguous(void)
 	expect_escaped("\\\n", "\\\\\\x0a");
 	expect_escaped("\xc2\x85", "\\u{85}");
 	expect_escaped("\x85", "\\x85");
-	expect_escaped("Gr\xc3\xbc\xc3\x9f" "e \xf0\x9f\x8e\x89", "Gr\xc3\xbc\xc3\x9f" "e \xf0\x9f\x8e\x89");
+	expect_escaped("Gr\xc3\xbc\xc3\x9f" "e \xf0\x9f\x8e\x89",
+		       "Gr\xc3\xbc\xc3\x9f" "e \xf0\x9f\x8e\x89");
 	expect_escaped("", "");
 }
 
@@ -344,7 +349,8 @@ static void escapes_are_cut_between_characters(void)
 {
 	const char *const text = "a\xe6\x97\xa5\n\\\xe2\x80\xae";
 	static const char *const cut[] = {
-		"", "a", "a", "a", "a\xe6\x97\xa5", "a\xe6\x97\xa5", "a\xe6\x97\xa5", "a\xe6\x97\xa5",
+		"", "a", "a", "a",
+		"a\xe6\x97\xa5", "a\xe6\x97\xa5", "a\xe6\x97\xa5", "a\xe6\x97\xa5",
 		"a\xe6\x97\xa5\\x0a", "a\xe6\x97\xa5\\x0a", "a\xe6\x97\xa5\\x0a\\\\",
 	};
 	char escaped[16];

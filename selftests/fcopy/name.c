@@ -131,8 +131,8 @@ static void paths(void)
 		/* Relative ones */
 		"", ".", "a", "a/b", "a/", "./a", "..a", "...", ".../a",
 		/* What is none of Windows' */
-		"C", "C:x", "CC:/x", "1:/x", ":/x", "/C:/x", "/C:", "a/C:/x", "%", "%%", "%/x", "%TEMP", "%TEMP/x%",
-		"%20%", "/%TEMP%/x", "a%TEMP%", "$TEMP", "~/x",
+		"C", "C:x", "CC:/x", "1:/x", ":/x", "/C:/x", "/C:", "a/C:/x", "%", "%%", "%/x",
+		"%TEMP", "%TEMP/x%", "%20%", "/%TEMP%/x", "a%TEMP%", "$TEMP", "~/x",
 		/* Unusual, but names */
 		"/a b", "/a\xe2\x80\xae" "b", "/\xf0\x9f\x8e\x89", "/\xcd\xb8", "/a*?\"<>|",
 	};
@@ -149,13 +149,16 @@ static void paths_refused(void)
 		const char *path, *words;
 	} bad[] = {
 		{ "..", "'..'" }, { "/..", "'..'" }, { "/../", "'..'" }, { "/a/..", "'..'" },
-		{ "/a/../b", "'..'" }, { "/a//../b", "'..'" }, { "../a", "'..'" }, { "a/..", "'..'" },
+		{ "/a/../b", "'..'" }, { "/a//../b", "'..'" }, { "../a", "'..'" },
+		{ "a/..", "'..'" },
 		{ "\\tmp", "backslash" }, { "/a\\b", "backslash" }, { "tmp\\", "backslash" },
 		{ "\\\\server\\share", "backslash" },
 		{ "C:", "drive letter" }, { "C:/", "drive letter" }, { "c:/tmp", "drive letter" },
 		{ "Z:/../x", "drive letter" }, { "C:\\tmp", "drive letter" },
-		{ "%TEMP%", "variables are not expanded" }, { "%TEMP%/x", "variables are not expanded" },
-		{ "%TEMP%\\x", "variables are not expanded" }, { "%_a1%x", "variables are not expanded" },
+		{ "%TEMP%", "variables are not expanded" },
+		{ "%TEMP%/x", "variables are not expanded" },
+		{ "%TEMP%\\x", "variables are not expanded" },
+		{ "%_a1%x", "variables are not expanded" },
 		{ "%ProgramFiles(x86)%/x", "variables are not expanded" },
 	};
 

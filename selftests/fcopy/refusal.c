@@ -48,7 +48,7 @@ static void each_has_a_code(void)
 	}
 }
 
-/* The codes that a Linux guest's daemon is known to send to a real host stay what they are. */
+/* Other guests' daemons are known to send these codes to real hosts. */
 static void known_codes(void)
 {
 	expect_int(hresult_of(REFUSAL_EXISTS), 0x80070050);
@@ -70,8 +70,8 @@ static uint32_t code_of(int error)
 static void codes_of_errnos(void)
 {
 	static const int own[] = { EDQUOT, EROFS, ELOOP };
-	static const int others[] = { EACCES, ENOSPC, EIO, ENOENT, EEXIST, EBUSY, EFBIG, ENOMEM, EMFILE,
-				      EISDIR, ENAMETOOLONG, EILSEQ, ECHRNG };
+	static const int others[] = { EACCES, ENOSPC, EIO, ENOENT, EEXIST, EBUSY, EFBIG,
+				      ENOMEM, EMFILE, EISDIR, ENAMETOOLONG, EILSEQ, ECHRNG };
 
 	expect_int(code_of(EDQUOT), 0x80070718);
 	expect_int(code_of(EROFS), 0x80070013);
