@@ -146,6 +146,7 @@ static enum refusal decide(const struct policy *policy, struct rule_place *place
 	struct stat st, file = { .st_mode = 0 };
 	bool any_case = ignores_case(dir);
 	int deepest = -PATH_MAX;
+	bool allowed = true;
 	struct path path;
 
 	if (fstat(dir, &st) < 0)
@@ -157,7 +158,7 @@ static enum refusal decide(const struct policy *policy, struct rule_place *place
 		const struct policy_rule *rule = &policy->rules[i];
 		unsigned int depth;
 
-		decision->allowed &= !rule->allow;
+		allowed &= !rule->allow;
 		if (find_rule(rule, &places[i], &path, failure) != REFUSAL_NONE) {
 			/* What cannot be understood may be what forbids this place. */
 			decision->rule = rule;
@@ -175,8 +176,10 @@ static enum refusal decide(const struct policy *policy, struct rule_place *place
 		if (depth)
 			consider(decision, &deepest, depth, rule);
 	}
-	return decision->rule ? REFUSAL_NONE :
-	       climb(policy, places, dir, decision, &deepest, failure);
+	if (decision->rule)
+		return REFUSAL_NONE;
+	decision->allowed = allowed;
+	return climb(policy, places, dir, decision, &deepest, failure);
 }
 
 enum refusal rules_decide(const struct policy *policy, int dir, const char *below,
