@@ -1,19 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
-#include <string.h>
 
 #include "exchange.h"
 
-/* Packets for one call of exchange_run() */
-#define SHARE 256
+#define PACKETS_MAX 256
 
-void exchange_init(struct exchange *exchange, struct vmbus_channel *channel, int state,
+void exchange_init(struct exchange *exchange, struct vmbus_channel *channel, int journal,
 		   const struct policy *policy)
 {
 	exchange->channel = channel;
 	exchange->waiting = false;
-	exchange->oddities = (struct log_limit){ .lines = 0 };
-	session_init(&exchange->session, state, policy);
+	exchange->invalid = (struct log_limit){ .lines = 0 };
+	session_init(&exchange->session, journal, policy);
 }
 
 void exchange_reopen(struct exchange *exchange, struct vmbus_channel *channel)
@@ -25,7 +23,7 @@ void exchange_reopen(struct exchange *exchange, struct vmbus_channel *channel)
 
 unsigned int exchange_events(const struct exchange *exchange)
 {
-	/* One at a time: while an answer waits, its request's bytes are still in the buffer. */
+	/* One packet at a time: the payload of a waiting answer stays in the buffer. */
 	return exchange->waiting ? VMBUS_WAIT_SEND : VMBUS_WAIT_RECV;
 }
 
@@ -37,15 +35,15 @@ static int queue_answer(struct exchange *exchange)
 
 	exchange->waiting = err == -EAGAIN;
 	if (err == -EMSGSIZE) {
-		log_limited(&exchange->oddities, LOG_WARNING,
-			    "no answer: a message of %u bytes does not fit the ring to the host",
+		log_limited(&exchange->invalid, LOG_WARNING,
+			    "sent no answer: its %u bytes do not fit into the ring to the host",
 			    exchange->packet.length);
 		return 0;
 	}
 	return err;
 }
 
-/* 1: received; 0: left a packet out */
+/* Returns 1, 0 after a packet that was skipped, or -errno; -EAGAIN: the ring is empty. */
 static int receive(struct exchange *exchange)
 {
 	int err = vmbus_recv(exchange->channel, &exchange->packet, exchange->payload,
@@ -55,18 +53,18 @@ static int receive(struct exchange *exchange)
 	case 0:
 		break;
 	case -ENOBUFS:
-		log_limited(&exchange->oddities, LOG_WARNING, "skipped a packet of %u bytes",
+		log_limited(&exchange->invalid, LOG_WARNING, "skipped a packet of %u bytes",
 			    exchange->packet.length);
 		return vmbus_skip(exchange->channel);
 	case -EPROTO:
-		log_limited(&exchange->oddities, LOG_WARNING,
-			    "skipped what is in the ring: a packet with impossible lengths");
+		log_limited(&exchange->invalid, LOG_WARNING,
+			    "skipped the content of the ring: a packet has impossible lengths");
 		return vmbus_skip(exchange->channel);
 	default:
 		return err;
 	}
 	if (exchange->packet.type != VMBUS_PACKET_INBAND) {
-		log_limited(&exchange->oddities, LOG_WARNING, "skipped a packet of type %u",
+		log_limited(&exchange->invalid, LOG_WARNING, "skipped a packet of type %u",
 			    exchange->packet.type);
 		return 0;
 	}
@@ -80,7 +78,7 @@ int exchange_run(struct exchange *exchange)
 	if (exchange->waiting)
 		err = queue_answer(exchange);
 
-	for (unsigned int i = 0; i < SHARE && !err; i++) {
+	for (unsigned int i = 0; i < PACKETS_MAX && !err; i++) {
 		err = receive(exchange);
 		if (err <= 0)
 			continue;
@@ -91,7 +89,9 @@ int exchange_run(struct exchange *exchange)
 	if (err == -EAGAIN)
 		err = 0;
 
-	/* Also on the way out: the host may get what was answered before it went wrong. */
+	/* Also after an error: the host may still get the answers from before. */
 	flushed = vmbus_flush(exchange->channel);
+	/* The host sends its next packet while this writes. */
+	transfer_work(&exchange->session.transfer);
 	return err ? err : flushed;
 }

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <assert.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,8 +10,9 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "hresult.h"
 #include "log.h"
-#include "status.h"
+#include "name.h"
 
 #if HAVE_SYSTEMD
 #define SD_JOURNAL_SUPPRESS_LOCATION
@@ -21,7 +24,10 @@ enum { TO_STDERR, TO_JOURNAL, TO_SYSLOG };
 static int target = TO_STDERR;
 static int threshold = LOG_INFO;
 
-/* JOURNAL_STREAM is inherited: it counts only when standard error is still that stream. */
+/*
+ * Processes inherit JOURNAL_STREAM, so it counts only if standard error is
+ * still that stream.
+ */
 static bool stderr_is_journal(void)
 {
 	const char *stream = getenv("JOURNAL_STREAM");
@@ -43,11 +49,87 @@ void log_open(bool to_syslog, bool verbose)
 	}
 }
 
-#define LINE 2560
-#define FIELD 1800	/* two names of NAME_BYTES, and some */
+bool log_verbose(void)
+{
+	return threshold >= LOG_DEBUG;
+}
 
-/* With fields of its own; false: it goes the way of every other line */
-static bool to_journal(int level, const char *line, const struct log_copy *copy)
+/* Decode one character of UTF-8. Returns its bytes, or 0 if they are none. */
+static size_t decode(const unsigned char *p, uint32_t *character)
+{
+	static const uint32_t smallest[] = { 0, 0, 0x80, 0x800, 0x10000 };
+	size_t length = *p < 0x80 ? 1 : *p < 0xc0 ? 0 : *p < 0xe0 ? 2 : *p < 0xf0 ? 3 :
+			*p < 0xf8 ? 4 : 0;
+	uint32_t c = length < 2 ? *p : *p & (0x7f >> length);
+
+	for (size_t i = 1; i < length; i++) {
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+		c = c << 6 | (p[i] & 0x3f);
+	}
+	if (!length || c < smallest[length] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff))
+		return 0;
+	*character = c;
+	return length;
+}
+
+/* Find characters that a reader does not see, or that change what he sees around them. */
+static bool deceives(uint32_t c)
+{
+	static const struct { uint32_t first, last; } ranges[] = {
+		{ 0x80, 0x9f },		/* controls */
+		{ 0x61c, 0x61c },	/* Arabic letter mark */
+		{ 0x200b, 0x200f },	/* without width, and marks of direction */
+		{ 0x2028, 0x202e },	/* ends of lines and paragraphs, and overrides of direction */
+		{ 0x2060, 0x2069 },	/* without width, and isolates of direction */
+		{ 0xfeff, 0xfeff },	/* byte order mark */
+	};
+
+	for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++)
+		if (c >= ranges[i].first && c <= ranges[i].last)
+			return true;
+	return false;
+}
+
+void log_escape(char *escaped, size_t size, const char *text)
+{
+	const unsigned char *p = (const unsigned char *)text;
+	char piece[16];
+	uint32_t c;
+
+	if (!size)
+		return;
+	while (*p) {
+		size_t taken = decode(p, &c), n;
+
+		if (!taken || c < 0x20 || c == 0x7f)
+			n = snprintf(piece, sizeof(piece), "\\x%02x", *p);
+		else if (c == '\\')
+			n = snprintf(piece, sizeof(piece), "\\\\");
+		else if (deceives(c))
+			n = snprintf(piece, sizeof(piece), "\\u{%" PRIx32 "}", c);
+		else
+			n = snprintf(piece, sizeof(piece), "%.*s", (int)taken, (const char *)p);
+		if (n >= size)
+			break;
+		memcpy(escaped, piece, n);
+		escaped += n;
+		size -= n;
+		p += taken ? taken : 1;
+	}
+	*escaped = '\0';
+}
+
+#define FILE_SIZE	(PATH_MAX + NAME_BYTES)
+/* A path, the detail of a failure, and words */
+#define LINE		(FILE_SIZE + FAILURE_DETAIL + 512)
+/* No escape has more than 4 characters for a byte */
+#define ESCAPED		(4 * LINE)
+
+#define MESSAGE		"MESSAGE="
+
+/* Send a line with its fields. Returns false if the line must go another way. */
+static bool to_journal(int level, const char *message, const struct log_copy *copy)
 {
 #if HAVE_SYSTEMD
 	static const char *const ids[] = {
@@ -62,45 +144,54 @@ static bool to_journal(int level, const char *line, const struct log_copy *copy)
 		[LOG_REFUSED] = "FCOPY_EVENT=refused",
 		[LOG_LOST] = "FCOPY_EVENT=lost",
 	};
-	char message[LINE + 8], fields[7][32], file[FIELD];
+	const struct failure *failure = copy->failure;
+	char fields[7][64], file[FILE_SIZE + 16];
 	struct iovec iov[12];
 	int n = 0;
 
-#define add(string) (iov[n++] = (struct iovec){ .iov_base = (char *)(string), .iov_len = strlen(string) })
-#define add_number(i, ...) (snprintf(fields[i], sizeof(fields[i]), __VA_ARGS__), add(fields[i]))
-	snprintf(message, sizeof(message), "MESSAGE=%s", line);
+#define add(string) \
+	(iov[n++] = (struct iovec){ .iov_base = (char *)(string), .iov_len = strlen(string) })
+#define add_field(i, ...) (snprintf(fields[i], sizeof(fields[i]), __VA_ARGS__), add(fields[i]))
 	add(message);
-	add_number(0, "PRIORITY=%d", level);
+	add_field(0, "PRIORITY=%d", level);
 	add("SYSLOG_IDENTIFIER=hv-fcopyd");
 	add(ids[copy->event]);
 	add(events[copy->event]);
-	if (copy->name) {
-		snprintf(file, sizeof(file), "FCOPY_FILE=%s/%s", copy->directory, copy->name);
+	if (copy->file) {
+		snprintf(file, sizeof(file), "FCOPY_FILE=%s", copy->file);
 		add(file);
-		add_number(1, "FCOPY_SIZE=%" PRIu64, copy->size);
-		add_number(2, "FCOPY_RECEIVED=%" PRIu64, copy->received);
-		add_number(3, "FCOPY_USEC=%" PRIu64, copy->usec);
+		add_field(1, "FCOPY_SIZE=%" PRIu64, copy->size);
+		add_field(2, "FCOPY_RECEIVED=%" PRIu64, copy->received);
+		add_field(3, "FCOPY_USEC=%" PRIu64, copy->usec);
 	}
-	if (copy->event != LOG_STARTED) {
-		add_number(4, "FCOPY_STATUS=0x%08" PRIx32, status_from_errno(copy->error));
-		add_number(5, "ERRNO=%d", -copy->error);
-	}
+	if (failure || copy->event != LOG_STARTED)
+		add_field(4, "FCOPY_STATUS=0x%08" PRIx32,
+			  hresult_of(failure ? failure->refusal : REFUSAL_NONE));
+	if (failure)
+		add_field(5, "FCOPY_REFUSAL=%s", refusal_token(failure->refusal));
+	if (failure && failure->error)
+		add_field(6, "ERRNO=%d", failure->error);
+#undef add_field
+#undef add
 	return sd_journal_sendv(iov, n) >= 0;
 #else
 	return false;
 #endif
 }
 
-static void write_line(int level, const char *line, const struct log_copy *copy)
+static void write_line(int level, const char *text, const struct log_copy *copy)
 {
-	if (level > threshold)
-		return;
+	char message[sizeof(MESSAGE) + ESCAPED];
+	char *line = message + strlen(MESSAGE);
+
+	memcpy(message, MESSAGE, strlen(MESSAGE));
+	log_escape(line, ESCAPED, text);
 	switch (target) {
 	case TO_SYSLOG:
 		syslog(level, "%s", line);
 		break;
 	case TO_JOURNAL:
-		if (copy && to_journal(level, line, copy))
+		if (copy && to_journal(level, message, copy))
 			break;
 		fprintf(stderr, "<%d>%s\n", level, line);
 		break;
@@ -109,42 +200,51 @@ static void write_line(int level, const char *line, const struct log_copy *copy)
 	}
 }
 
+static void __attribute__((format(printf, 2, 0)))
+write_formatted(int level, const char *format, va_list args)
+{
+	char text[LINE];
+
+	vsnprintf(text, sizeof(text), format, args);
+	write_line(level, text, NULL);
+}
+
 void log_line(int level, const char *format, ...)
 {
-	char line[LINE];
 	va_list args;
 
+	if (level > threshold)
+		return;
 	va_start(args, format);
-	vsnprintf(line, sizeof(line), format, args);
+	write_formatted(level, format, args);
 	va_end(args);
-	write_line(level, line, NULL);
 }
 
-void log_copy(int level, const struct log_copy *copy, const char *format, ...)
-{
-	char line[LINE];
-	va_list args;
-	int n = 0;
-
-	if (copy->name)
-		n = snprintf(line, sizeof(line), "%s/%s: ", copy->directory, copy->name);
-	va_start(args, format);
-	vsnprintf(line + n, sizeof(line) - n, format, args);
-	va_end(args);
-	write_line(level, line, copy);
-}
-
-bool log_allowed(struct log_limit *limit, int level)
+static time_t seconds(void)
 {
 	struct timespec now;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	if (limit->lines == 0 || now.tv_sec - limit->since >= LOG_INTERVAL) {
-		if (limit->dropped)
-			log_line(level, "%u more lines like the next were left out", limit->dropped);
-		*limit = (struct log_limit){ .since = now.tv_sec };
+	return now.tv_sec;
+}
+
+static bool is_over(const struct log_limit *limit)
+{
+	return seconds() - limit->since >= LOG_INTERVAL;
+}
+
+/*
+ * Count a line. Returns whether the log may have it, and in @left_out how many
+ * lines before it were left out and not told about.
+ */
+static bool count_line(struct log_limit *limit, unsigned int burst, unsigned int *left_out)
+{
+	*left_out = 0;
+	if (!limit->lines || is_over(limit)) {
+		*left_out = limit->dropped;
+		*limit = (struct log_limit){ .since = seconds() };
 	}
-	if (limit->lines >= LOG_BURST) {
+	if (limit->lines >= burst) {
 		limit->dropped++;
 		return false;
 	}
@@ -154,13 +254,67 @@ bool log_allowed(struct log_limit *limit, int level)
 
 void log_limited(struct log_limit *limit, int level, const char *format, ...)
 {
-	char line[LINE];
+	unsigned int left_out;
 	va_list args;
 
-	if (!log_allowed(limit, level))
+	assert(limit);
+	if (level > threshold || !count_line(limit, LOG_BURST, &left_out))
 		return;
+	if (left_out)
+		log_line(level, "the log lacks %u more lines like the next one", left_out);
 	va_start(args, format);
-	vsnprintf(line, sizeof(line), format, args);
+	write_formatted(level, format, args);
 	va_end(args);
-	write_line(level, line, NULL);
+}
+
+static struct {
+	const char *about;
+	int level;		/* of the latest line that was left out */
+	struct log_limit limit;
+} kinds[] = {
+	[LOG_STARTED] = { .about = "copies that began" },
+	[LOG_RECEIVED] = { .about = "copies that arrived" },
+	[LOG_REFUSED] = { .about = "refused copies" },
+	[LOG_LOST] = { .about = "lost copies" },
+};
+
+static void tell_left_out(enum log_event event, unsigned int left_out)
+{
+	log_line(kinds[event].level, "the log lacks %u more lines about %s", left_out,
+		 kinds[event].about);
+}
+
+void log_copy(int level, const struct log_copy *copy, const char *format, ...)
+{
+	unsigned int left_out;
+	char text[LINE];
+	va_list args;
+	int n = 0;
+
+	if (level > threshold)
+		return;
+	if (!count_line(&kinds[copy->event].limit, LOG_COPY_BURST, &left_out)) {
+		kinds[copy->event].level = level;
+		return;
+	}
+	if (left_out)
+		tell_left_out(copy->event, left_out);
+	if (copy->file)
+		n = snprintf(text, sizeof(text), "%.*s: ", FILE_SIZE, copy->file);
+	va_start(args, format);
+	vsnprintf(text + n, sizeof(text) - n, format, args);
+	va_end(args);
+	write_line(level, text, copy);
+}
+
+void log_tick(void)
+{
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		struct log_limit *limit = &kinds[i].limit;
+
+		if (!limit->dropped || !is_over(limit))
+			continue;
+		tell_left_out(i, limit->dropped);
+		*limit = (struct log_limit){ .lines = 0 };
+	}
 }

@@ -46,11 +46,20 @@ struct log_copy {
 	const struct failure *failure;	/* why, as the host is told; NULL: success */
 };
 
-/** log_copy() - one line about a copy; at most LOG_COPY_BURST lines of an event in LOG_INTERVAL seconds */
+/**
+ * log_copy() - log one line about a copy, "FILE: TEXT"
+ *
+ * It logs at most LOG_COPY_BURST lines of each event in LOG_INTERVAL seconds. A
+ * line before the next one of that event, or log_tick(), says how many it left
+ * out.
+ */
 void log_copy(int level, const struct log_copy *copy, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/** At most LOG_BURST lines of a kind in LOG_INTERVAL seconds: what the host can provoke without end */
+/**
+ * One kind of line that the host can provoke without end: at most LOG_BURST
+ * lines in LOG_INTERVAL seconds
+ */
 struct log_limit {
 	time_t since;
 	unsigned int lines;
@@ -61,17 +70,30 @@ struct log_limit {
 #define LOG_COPY_BURST	50
 #define LOG_INTERVAL	10
 
-/** log_limited() - log_line(), unless the limit is reached; the next line of the kind tells how many were left out */
+/**
+ * log_limited() - log_line(), unless the limit is reached
+ * @limit: one for each kind of line; NULL is a programming error
+ *
+ * A line before the next one of the kind says how many it left out.
+ */
 void log_limited(struct log_limit *limit, int level, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/** log_tick() - tell about lines of copies that were left out LOG_INTERVAL seconds ago; call it now and then */
+/**
+ * log_tick() - say how many lines about copies log_copy() left out
+ *
+ * Call it now and then: it does something only when LOG_INTERVAL seconds are
+ * over and no line has said it before.
+ */
 void log_tick(void);
 
 /**
- * log_escape() - copy @text, with \xHH and \u{H...} for what could deceive a reader
+ * log_escape() - copy @text, with escapes for what could deceive a reader
  *
- * Cuts the result to @size, between characters.
+ * \xHH stands for a control character of ASCII or a byte that is no UTF-8,
+ * \u{H...} for any other character, and \\ for a backslash, so that no text
+ * looks like the escape of another one. Cuts the result to @size, between
+ * characters.
  */
 void log_escape(char *escaped, size_t size, const char *text);
 

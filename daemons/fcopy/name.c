@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -41,49 +42,83 @@ const char *name_from_utf16(const void *field, char name[NAME_BYTES])
 			return NULL;
 		}
 		if (c < 0x20 || (c >= 0x7f && c < 0xa0))
-			return "a control character";
+			return "it contains a control character";
 		if (c >= 0xdc00 && c <= 0xdfff)
-			return "a low surrogate without a high one";
+			return "it contains a low surrogate without a high one";
 		if (c >= 0xd800 && c <= 0xdbff) {
 			uint32_t low = i + 1 < NAME_UNITS ? unit_at(field, i + 1) : 0;
 
 			if (low < 0xdc00 || low > 0xdfff)
-				return "a high surrogate without a low one";
+				return "it contains a high surrogate without a low one";
 			c = 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
 			i++;
 		}
-		/* The last unit has no room in name[], and need not: it can only be the NUL. */
+		/* name[] has no room for the last unit, which can only be the NUL. */
 		if (i == NAME_UNITS - 1)
 			break;
 		out = put_utf8(out, c);
 	}
-	return "260 code units without an end";
+	return "its 260 code units have no end";
 }
 
 const char *name_check_file(const char *name)
 {
 	if (!*name)
-		return "an empty file name";
+		return "the file name is empty";
 	if (!strcmp(name, ".") || !strcmp(name, ".."))
-		return "a file name of dots";
+		return "the file name is '.' or '..'";
 	if (strchr(name, '/'))
-		return "a file name with a '/'";
-	/* No file on Windows has one in its name: it is meant as a separator, and here it is none. */
+		return "the file name contains a '/'";
+	/*
+	 * Windows allows no '\' in a name. Whoever sends one means a separator,
+	 * and Linux would not take it for one.
+	 */
 	if (strchr(name, '\\'))
-		return "a file name with a '\\'";
+		return "the file name contains a backslash";
 	return NULL;
 }
 
-const char *name_check_directory(const char *path)
+static bool is_letter(char c)
 {
-	if (*path != '/')
-		return "the destination is not absolute (it must start with '/')";
+	return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+}
+
+/* Parentheses count, because %ProgramFiles(x86)% is a variable, too. */
+static bool is_in_variable(char c)
+{
+	return is_letter(c) || (c >= '0' && c <= '9') || c == '_' || c == '(' || c == ')';
+}
+
+static bool has_drive_letter(const char *path)
+{
+	return is_letter(path[0]) && path[1] == ':' &&
+	       (path[2] == '/' || path[2] == '\\' || !path[2]);
+}
+
+static bool has_variable(const char *path)
+{
+	const char *p = path + 1;
+
+	/* A digit does not begin a variable: "%20%" is a space of a URL, and a '%'. */
+	if (path[0] != '%' || (!is_letter(*p) && *p != '_'))
+		return false;
+	while (is_in_variable(*p))
+		p++;
+	return *p == '%';
+}
+
+const char *name_check_path(const char *path)
+{
+	if (has_drive_letter(path))
+		return "the path begins with a drive letter: this guest has none";
+	if (has_variable(path))
+		return "the path begins with a variable: variables are not expanded";
 	if (strchr(path, '\\'))
-		return "the destination has a '\\' (separate directories with '/')";
+		return "the path contains a backslash: separate directories with '/'";
 	for (const char *p = path; *p; p += strcspn(p, "/")) {
 		p += strspn(p, "/");
 		if (!strncmp(p, "..", 2) && (p[2] == '/' || !p[2]))
-			return "the destination has a '..'";
+			return "the path contains '..'";
 	}
 	return NULL;
 }

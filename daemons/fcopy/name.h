@@ -6,8 +6,8 @@
 
 /*
  * Names as the host sends them: fields of 260 UTF-16LE code units that end at
- * the first NUL. Each function returns NULL, or in a few words what is wrong:
- * the host then gets ERROR_INVALID_NAME.
+ * the first NUL. Each function returns NULL, or says in a few words what is
+ * wrong: the host then gets ERROR_INVALID_NAME.
  */
 
 #define NAME_UNITS 260
@@ -30,9 +30,11 @@ const char *name_from_utf16(const void *field, char name[NAME_BYTES]);
 const char *name_check_file(const char *name);
 
 /**
- * name_check_path() - check a destination: no "..", no '\', no drive letter, no variable
+ * name_check_path() - check a destination, or the path of a rule
  *
- * It may be relative, empty, or end in '/'.
+ * Refuses "..", '\', a drive letter at the start ("C:/x"), and a variable at the
+ * start ("%TEMP%/x"): users of Windows guests type the latter two. The path may
+ * be relative, empty, or end in '/'.
  */
 const char *name_check_path(const char *path);
 
