@@ -19,6 +19,9 @@
 /* The kernel begins to write data to the disk in steps of this size, so that COMPLETE has less to wait for. */
 #define FLUSH_STEP (8u << 20)
 
+/* A file that grows beyond what was announced looks for room in steps of this size. */
+#define GROWTH_STEP (8u << 20)
+
 /* Every WRITE looks at this clock. The fine one leaves the VM where it is not the TSC. */
 #define IDLE_CLOCK CLOCK_MONOTONIC_COARSE
 
@@ -399,12 +402,38 @@ static enum refusal check_write(const struct transfer *transfer, uint64_t offset
 	return REFUSAL_NONE;
 }
 
+/*
+ * Check that there is room for the bytes up to @end, which the host did not
+ * announce. Bytes in the buffer that were announced count again: they may have
+ * no room yet.
+ */
+static enum refusal check_growth(struct transfer *transfer, uint64_t end, struct failure *failure)
+{
+	enum refusal refusal;
+	uint64_t more;
+
+	if (end <= transfer->reserved || end <= transfer->received)
+		return REFUSAL_NONE;
+	more = end - transfer->received + transfer->buffer.length;
+	refusal = check_room(transfer->file, more + GROWTH_STEP, transfer->policy, failure);
+	if (refusal == REFUSAL_NONE) {
+		transfer->reserved = end + GROWTH_STEP;
+		return REFUSAL_NONE;
+	}
+	refusal = check_room(transfer->file, more, transfer->policy, failure);
+	if (refusal == REFUSAL_NONE)
+		transfer->reserved = end;
+	return refusal;
+}
+
 enum refusal transfer_write(struct transfer *transfer, uint64_t offset, const void *data,
 			    size_t size, struct failure *failure)
 {
 	enum refusal refusal = check_write(transfer, offset, size, failure);
 	int err;
 
+	if (refusal == REFUSAL_NONE)
+		refusal = check_growth(transfer, offset + size, failure);
 	if (refusal == REFUSAL_NONE) {
 		err = buffer_add(&transfer->buffer, transfer->file, offset, data, size);
 		if (err)
@@ -427,11 +456,6 @@ void transfer_work(struct transfer *transfer)
 
 	if (!transfer_active(transfer) || transfer->late.refusal != REFUSAL_NONE ||
 	    !buffer_ready(&transfer->buffer))
-		return;
-	/* The host sends more than it announced: no room is reserved for this. */
-	if (transfer->received > transfer->reserved &&
-	    check_room(transfer->file, transfer->received - transfer->buffer.offset,
-		       transfer->policy, &transfer->late) != REFUSAL_NONE)
 		return;
 	err = buffer_write(&transfer->buffer, transfer->file);
 	if (err) {
