@@ -129,7 +129,6 @@ static void forget_created(struct transfer *transfer)
 {
 	if (transfer->made[0])
 		journal_forget(transfer->journal, transfer->made);
-	transfer->made[0] = '\0';
 }
 
 static enum refusal open_aside(struct transfer *transfer, struct failure *failure)
@@ -260,7 +259,10 @@ static bool end(struct transfer *transfer, bool placed)
 		close(transfer->file);
 	transfer->file = -1;
 	destination_close(&transfer->to, !placed);
-	forget_created(transfer);
+	/* A file that stays keeps its directories, and journal_clean() removes both later. */
+	if (clean)
+		forget_created(transfer);
+	transfer->made[0] = '\0';
 	return clean;
 }
 
