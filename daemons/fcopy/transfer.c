@@ -6,6 +6,7 @@
 #include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
@@ -304,8 +305,14 @@ static void name_place(struct transfer *transfer)
 
 static enum refusal check_announced(const struct transfer *transfer, struct failure *failure)
 {
+	struct rlimit limit;
+
 	if (transfer->announced > INT64_MAX)
 		return fail(failure, REFUSAL_TOO_LARGE, "%" PRIu64 " bytes", transfer->announced);
+	/* fallocate() with FALLOC_FL_KEEP_SIZE does not look at this limit. */
+	if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && transfer->announced > limit.rlim_cur)
+		return fail(failure, REFUSAL_TOO_LARGE, "%" PRIu64 " bytes, and the daemon may write %"
+			    PRIu64 " (RLIMIT_FSIZE)", transfer->announced, (uint64_t)limit.rlim_cur);
 	if (transfer->announced > transfer->max_size)
 		return fail(failure, REFUSAL_MAX_SIZE, "%" PRIu64 " of at most %" PRIu64 " bytes",
 			    transfer->announced, transfer->max_size);
