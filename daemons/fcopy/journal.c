@@ -10,13 +10,39 @@
 #include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
-#include "leftover.h"
+#include "journal.h"
 #include "log.h"
 #include "path.h"
 
-int leftover_open(const char *state_dir)
+enum kind {
+	NOTE_FILE,
+	NOTE_DIRECTORIES,
+	NOTE_OLD_DIRECTORIES,	/* of a version that did not note births */
+	NOTE_UNKNOWN,
+};
+
+struct note {
+	enum kind kind;
+	const char *name;	/* of the note, and of the file */
+	const char *place;	/* in text */
+	uint64_t inode;		/* NOTE_FILE: of place */
+	uint64_t birth;		/* NOTE_FILE: of place; 0: not known */
+	unsigned int made;	/* NOTE_DIRECTORIES: the copy made so many components of place */
+	uint64_t first;		/* NOTE_DIRECTORIES: birth of the topmost one */
+	uint64_t last;		/* NOTE_DIRECTORIES: birth of the deepest one */
+	char text[PATH_MAX];
+};
+
+enum outcome {
+	DONE,			/* nothing is left of the copy */
+	ABSENT,			/* nothing was found of it, but it may turn up */
+	STUCK,			/* the file is there and stays */
+};
+
+int journal_open(const char *state_dir)
 {
 	int dir, err;
 
@@ -33,163 +59,397 @@ int leftover_open(const char *state_dir)
 	return dir;
 }
 
-int leftover_name(char name[LEFTOVER_NAME_SIZE])
+int journal_name(char name[JOURNAL_NAME_SIZE])
 {
 	uint64_t random;
 
 	if (getrandom(&random, sizeof(random), 0) != sizeof(random))
 		return -EIO;
-	snprintf(name, LEFTOVER_NAME_SIZE, LEFTOVER_PREFIX "%016" PRIx64, random);
+	snprintf(name, JOURNAL_NAME_SIZE, JOURNAL_PREFIX "%016" PRIx64, random);
 	return 0;
 }
 
-int leftover_note(int state, int dir, const char *directory, unsigned int made, const char *name)
-{
-	char text[PATH_MAX], number[16] = "";
-	struct stat st;
-
-	if (state < 0)
-		return 0;
-	if (fstat(dir, &st) < 0)
-		return -errno;
-	if (made)
-		snprintf(number, sizeof(number), "%u:", made);
-	if (snprintf(text, sizeof(text), "%" PRIxMAX ":%" PRIxMAX ":%s%s", (uintmax_t)st.st_dev,
-		     (uintmax_t)st.st_ino, number, directory) >= (int)sizeof(text))
-		return -ENAMETOOLONG;
-	if (symlinkat(text, state, name) < 0)
-		return -errno;
-	return path_sync_directory(state);
-}
-
-void leftover_forget(int state, const char *name)
-{
-	if (state >= 0)
-		unlinkat(state, name, 0);
-}
-
-/* Whether the directory that is open as @dir is the one with these numbers */
-static bool is_noted(int dir, uintmax_t dev, uintmax_t ino)
-{
-	struct stat st;
-
-	return fstat(dir, &st) == 0 && st.st_dev == dev && st.st_ino == ino;
-}
-
 /*
- * Removes @name where its note says that it is, or the directories that it notes; nothing if it is a
- * note of the other kind. Returns 1 when the note has to stay, 0 or -errno.
+ * Find out the inode number and the birth of @dir. Images that were built
+ * reproducibly have directories that were born in 1970: these count as unknown.
+ * Returns 0 or -errno.
  */
-static int remove_noted(int state, const char *name, bool directories, char text[PATH_MAX])
+static int look_at(int dir, uint64_t *inode, uint64_t *birth)
 {
-	static const struct policy any = POLICY_DEFAULTS;
-	unsigned int created, made = 0;
-	int dir, at = 0, after, err;
-	const char *directory;
-	uintmax_t dev, ino;
-	struct stat st;
-	ssize_t n;
+	struct statx st;
 
-	n = readlinkat(state, name, text, PATH_MAX - 1);
-	if (n < 0)
+	if (statx(dir, "", AT_EMPTY_PATH, STATX_INO | STATX_BTIME, &st) < 0)
 		return -errno;
-	text[n] = '\0';
-	if (sscanf(text, "%" SCNxMAX ":%" SCNxMAX ":%n", &dev, &ino, &at) != 2 || !at) {
-		log_line(LOG_WARNING, "the note of %s is none: %s", name, text);
-		return 0;
-	}
-	/* A directory is absolute, or "". */
-	after = 0;
-	if (sscanf(text + at, "%u:%n", &made, &after) == 1 && after)
-		at += after;
-	else
-		made = 0;
-	if (directories != !!made)
-		return 1;
-	directory = text + at;
+	*inode = st.stx_ino;
+	*birth = 0;
+	if ((st.stx_mask & STATX_BTIME) && st.stx_btime.tv_sec > 0)
+		*birth = st.stx_btime.tv_sec * 1000000000ull + st.stx_btime.tv_nsec;
+	return 0;
+}
 
-	dir = path_open_directory(*directory ? directory : "/", 0, &any, &created);
-	if (dir < 0)
-		return dir == -ENOENT || dir == -ENOTDIR ? 1 : dir;
-	if (made) {
-		err = !is_noted(dir, dev, ino);
-		if (!err) {
-			path_remove_created(directory, dir, made);
-			if (fstat(dir, &st) == 0 && st.st_nlink == 0)
-				log_line(LOG_NOTICE, "removed %s, which a copy made and left empty when it "
-					 "was interrupted", directory);
-		}
-		close(dir);
+/* The birth of the directory @levels above @dir; 0: not known */
+static uint64_t birth_above(int dir, unsigned int levels)
+{
+	uint64_t inode, birth = 0;
+	int at = dir, parent;
+
+	while (levels-- && at >= 0) {
+		parent = openat(at, "..", PATH_STEP);
+		if (at != dir)
+			close(at);
+		at = parent;
+	}
+	if (at < 0 || look_at(at, &inode, &birth) < 0)
+		birth = 0;
+	if (at >= 0 && at != dir)
+		close(at);
+	return birth;
+}
+
+int journal_note(int journal, int dir, const char *place, unsigned int made, const char *name)
+{
+	uint64_t inode, birth, first;
+	char text[PATH_MAX];
+	int n, err;
+
+	if (journal < 0)
+		return 0;
+	err = look_at(dir, &inode, &birth);
+	if (err)
 		return err;
-	}
-	/* Only files are made with such a name: the rest is none of ours. */
-	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
-		err = errno == ENOENT ? 0 : -errno;
-		/* Gone, or what is there is the place that its file system will be mounted on. */
-		if (!err && !is_noted(dir, dev, ino))
-			err = 1;
-	} else if (S_ISREG(st.st_mode)) {
-		err = unlinkat(dir, name, 0) < 0 ? -errno : path_sync_directory(dir);
-		if (!err)
-			log_line(LOG_NOTICE, "removed %s/%s, which a copy left when it was interrupted",
-				 directory, name);
+	if (made) {
+		first = birth_above(dir, made - 1);
+		/* journal_clean() could not recognize these directories. */
+		if (!first || !birth)
+			return 0;
+		n = snprintf(text, sizeof(text), "directories:%u:%" PRIu64 ":%" PRIu64 ":%s", made,
+			     first, birth, place);
 	} else {
-		err = 0;
+		n = snprintf(text, sizeof(text), "file:%" PRIu64 ":%" PRIu64 ":%s", inode, birth, place);
 	}
-	close(dir);
-	return err;
+	if (n >= (int)sizeof(text))
+		return -ENAMETOOLONG;
+	if (symlinkat(text, journal, name) < 0)
+		return -errno;
+	return path_sync_directory(journal);
+}
+
+void journal_forget(int journal, const char *name)
+{
+	if (journal >= 0)
+		unlinkat(journal, name, 0);
+}
+
+/* Fill in @note from its text */
+static void parse(struct note *note)
+{
+	uintmax_t device, inode;
+	int at = 0, after = 0;
+
+	note->kind = NOTE_UNKNOWN;
+	note->place = note->text;
+	if (sscanf(note->text, "file:%" SCNu64 ":%" SCNu64 ":%n", &note->inode, &note->birth,
+		   &at) == 2 && at) {
+		note->kind = NOTE_FILE;
+	} else if (sscanf(note->text, "directories:%u:%" SCNu64 ":%" SCNu64 ":%n", &note->made,
+			  &note->first, &note->last, &at) == 3 && at) {
+		note->kind = NOTE_DIRECTORIES;
+	} else if (sscanf(note->text, "%jx:%jx:%n", &device, &inode, &at) == 2 && at) {
+		/* A place is absolute or "", so what begins with a digit is none. */
+		if (sscanf(note->text + at, "%u:%n", &note->made, &after) == 1 && after)
+			note->kind = NOTE_OLD_DIRECTORIES;
+		else
+			note->kind = NOTE_FILE;
+	}
+	if (note->kind != NOTE_UNKNOWN)
+		note->place = note->text + at + after;
+}
+
+/* Whether @dir is the directory of @note, and not one below its mount point */
+static bool is_noted(int dir, const struct note *note)
+{
+	uint64_t inode, birth;
+
+	return look_at(dir, &inode, &birth) == 0 && note->birth && birth == note->birth &&
+	       inode == note->inode;
+}
+
+static enum outcome remove_file(const struct note *note, int dir, struct failure *failure)
+{
+	enum outcome outcome = STUCK;
+	struct stat st;
+	int fd, err;
+
+	if (fstatat(dir, note->name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
+		if (errno == ENOENT)
+			return is_noted(dir, note) ? DONE : ABSENT;
+		fail_errno(failure, errno, "%s/%s", note->place, note->name);
+		return ABSENT;
+	}
+	/* No copy makes anything else than a file with such a name. */
+	if (!S_ISREG(st.st_mode))
+		return is_noted(dir, note) ? DONE : ABSENT;
+
+	fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 || unlinkat(fd, note->name, 0) < 0) {
+		fail_errno(failure, errno, "%s/%s", note->place, note->name);
+		goto out;
+	}
+	log_line(LOG_NOTICE, "removed %s/%s, which an interrupted copy left", note->place, note->name);
+	err = path_sync_directory(fd);
+	if (err) {
+		fail_errno(failure, -err, "%s", note->place);
+		goto out;
+	}
+	outcome = DONE;
+out:
+	if (fd >= 0)
+		close(fd);
+	return outcome;
 }
 
 static bool is_temporary(const char *name)
 {
-	size_t prefix = strlen(LEFTOVER_PREFIX);
+	size_t prefix = strlen(JOURNAL_PREFIX);
 
-	return strlen(name) == LEFTOVER_NAME_SIZE - 1 && !strncmp(name, LEFTOVER_PREFIX, prefix) &&
+	return strlen(name) == JOURNAL_NAME_SIZE - 1 && !strncmp(name, JOURNAL_PREFIX, prefix) &&
 	       strspn(name + prefix, "0123456789abcdef") == 16;
 }
 
-static int remove_kind(int state, bool directories)
+/* Whether @dir holds anything besides files that copies left */
+static bool in_use(int dir)
 {
 	struct dirent *entry;
-	int fd, err, result = 0;
-	char text[PATH_MAX];
-	DIR *notes;
+	bool found = false;
+	DIR *entries;
+	int fd;
 
-	fd = openat(state, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	notes = fd < 0 ? NULL : fdopendir(fd);
-	if (!notes) {
-		result = -errno;
-		log_line(LOG_WARNING, "cannot read the state directory: %s", strerror(-result));
+	fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	entries = fd < 0 ? NULL : fdopendir(fd);
+	if (!entries) {
 		if (fd >= 0)
 			close(fd);
-		return result;
+		return false;
 	}
+	while (!found && (entry = readdir(entries)))
+		found = strcmp(entry->d_name, ".") && strcmp(entry->d_name, "..") &&
+			!is_temporary(entry->d_name);
+	closedir(entries);
+	return found;
+}
+
+static unsigned int components(const char *path)
+{
+	char name[NAME_MAX + 1];
+	unsigned int n = 0;
+
+	while (path_next(&path, name))
+		n++;
+	return n;
+}
+
+static enum outcome remove_directories(const struct note *note, const struct path *found)
+{
+	unsigned int missing = components(found->missing), made = 0;
+	struct stat st;
+
+	/* A rollback that was cut off removed the deepest ones. */
+	while (missing + made < note->made) {
+		uint64_t birth = birth_above(found->dir, made);
+
+		if (!birth || birth < note->first || birth > note->last)
+			break;
+		made++;
+	}
+	if (!made)
+		return ABSENT;
+	path_remove_created(found->place, found->dir, made);
+	if (fstat(found->dir, &st) == 0 && st.st_nlink == 0) {
+		log_line(LOG_NOTICE, "removed %s, an empty directory that an interrupted copy made",
+			 found->place);
+		return DONE;
+	}
+	return in_use(found->dir) ? DONE : ABSENT;
+}
+
+/* Remove what @note names. On ABSENT and STUCK @failure may say why. */
+static enum outcome remove_noted(const struct note *note, struct failure *failure)
+{
+	enum outcome outcome = ABSENT;
+	struct path found;
+
+	switch (path_resolve(*note->place ? note->place : "/", 0, &found, failure)) {
+	case REFUSAL_NONE:
+		break;
+	/* Something else is in the place of the directory. */
+	case REFUSAL_LINK:
+	case REFUSAL_MISSING:
+	case REFUSAL_NOT_DIRECTORY:
+		failure->refusal = REFUSAL_NONE;
+		return ABSENT;
+	default:
+		return ABSENT;
+	}
+	if (note->kind == NOTE_DIRECTORIES)
+		outcome = remove_directories(note, &found);
+	else if (!*found.missing)
+		outcome = remove_file(note, found.dir, failure);
+	close(found.dir);
+	return outcome;
+}
+
+/* Whether @name is so old that what it names will not turn up any more */
+static bool is_expired(int journal, const char *name)
+{
+	struct timespec up;
+	struct stat st;
+
+	/* At boot other file systems may still be on their way. */
+	if (clock_gettime(CLOCK_BOOTTIME, &up) < 0 || up.tv_sec < JOURNAL_SETTLE_SECONDS)
+		return false;
+	return fstatat(journal, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       time(NULL) - st.st_mtime > JOURNAL_KEEP_DAYS * 24 * 3600ll;
+}
+
+/*
+ * Notes that stay and that the log has told about. There are few such notes;
+ * beyond TOLD_MAX the log gets no more lines.
+ */
+#define TOLD_MAX 16
+static struct {
+	char name[JOURNAL_NAME_SIZE];	/* "": free */
+	bool failed;
+} told[TOLD_MAX];
+
+/* Returns the index of the entry of @name or of a free one, or -1. */
+static int find_told(int journal, const char *name)
+{
+	struct stat st;
+	int found = -1;
+
+	for (int i = 0; i < TOLD_MAX; i++) {
+		if (!strcmp(told[i].name, name))
+			return i;
+		if (*told[i].name && fstatat(journal, told[i].name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+			told[i].name[0] = '\0';
+		if (!*told[i].name)
+			found = i;
+	}
+	return found;
+}
+
+/* Log that @note stays, unless the log has told that already. */
+static void tell(int journal, const struct note *note, const struct failure *failure)
+{
+	bool failed = failure->refusal != REFUSAL_NONE;
+	int i = find_told(journal, note->name);
+	char text[FAILURE_DETAIL + 256];
+
+	if (i < 0 || (*told[i].name && (told[i].failed || !failed)))
+		return;
+	memcpy(told[i].name, note->name, JOURNAL_NAME_SIZE);
+	told[i].failed = failed;
+	if (note->kind == NOTE_UNKNOWN) {
+		log_line(LOG_WARNING, "the state directory holds a note that this version cannot read: %s: %s",
+			 note->name, note->text);
+	} else if (failed) {
+		failure_text(failure, text, sizeof(text));
+		log_line(LOG_WARNING, "cannot remove what an interrupted copy left: %s", text);
+	} else {
+		log_line(LOG_INFO, "an interrupted copy may have left %s%s%s; hv-fcopyd did not find it, and "
+			 "looks again before each copy", note->place,
+			 note->kind == NOTE_FILE ? "/" : "", note->kind == NOTE_FILE ? note->name : "");
+	}
+}
+
+/* Returns 0 or -errno. */
+static int clean_one(int journal, const struct note *note)
+{
+	struct failure failure = { REFUSAL_NONE };
+	enum outcome outcome = ABSENT;
+
+	if (note->kind == NOTE_OLD_DIRECTORIES) {
+		log_line(LOG_NOTICE, "dropped a note of an earlier version: an interrupted copy may have left "
+			 "empty directories at %s", note->place);
+		outcome = DONE;
+	} else if (note->kind != NOTE_UNKNOWN) {
+		outcome = remove_noted(note, &failure);
+	}
+	if (outcome == DONE) {
+		journal_forget(journal, note->name);
+		return 0;
+	}
+	if (outcome == ABSENT && is_expired(journal, note->name)) {
+		log_line(LOG_WARNING, "dropped the note %s (%s): what an interrupted copy left was not "
+			 "found for %d days", note->name, note->text, JOURNAL_KEEP_DAYS);
+		journal_forget(journal, note->name);
+		return 0;
+	}
+	tell(journal, note, &failure);
+	if (failure.refusal == REFUSAL_NONE)
+		return 0;
+	return failure.error ? -failure.error : -EIO;
+}
+
+/*
+ * Clean up after all notes of files, or after all notes of directories; *others
+ * becomes true if there are notes of the other kind. Returns 0 or -errno.
+ */
+static int clean_kind(int journal, DIR *notes, bool directories, bool *others)
+{
+	struct dirent *entry;
+	int err, result = 0;
+	struct note note;
+	ssize_t n;
+
 	while ((entry = readdir(notes))) {
-		/* Nothing but our own kind of file is removed, whatever is in there. */
 		if (!is_temporary(entry->d_name))
 			continue;
-		text[0] = '\0';
-		err = remove_noted(state, entry->d_name, directories, text);
-		if (err < 0) {
-			log_line(LOG_WARNING, "cannot remove %s, which an interrupted copy left (%s): %s",
-				 entry->d_name, text, strerror(-err));
-			result = err;
-		} else if (err == 0) {
-			leftover_forget(state, entry->d_name);
+		n = readlinkat(journal, entry->d_name, note.text, sizeof(note.text) - 1);
+		/* Somebody may copy files into the state directory. */
+		if (n < 0)
+			continue;
+		note.text[n] = '\0';
+		note.name = entry->d_name;
+		parse(&note);
+		if (directories != (note.kind == NOTE_DIRECTORIES)) {
+			*others = true;
+			continue;
 		}
+		err = clean_one(journal, &note);
+		if (err)
+			result = err;
 	}
-	closedir(notes);
 	return result;
 }
 
-int leftover_remove(int state)
+int journal_clean(int journal)
 {
-	int err, second;
+	static bool unreadable;
+	bool directories = false, files;
+	int fd, err, second = 0;
+	DIR *notes;
 
-	if (state < 0)
+	if (journal < 0)
 		return 0;
-	/* Files first: a directory has to be empty. */
-	err = remove_kind(state, false);
-	second = remove_kind(state, true);
+	fd = openat(journal, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	notes = fd < 0 ? NULL : fdopendir(fd);
+	if (!notes) {
+		err = -errno;
+		if (!unreadable)
+			log_line(LOG_WARNING, "cannot read the state directory: %s", strerror(-err));
+		unreadable = true;
+		if (fd >= 0)
+			close(fd);
+		return err;
+	}
+	unreadable = false;
+	/* Files first: a directory must be empty. */
+	err = clean_kind(journal, notes, false, &directories);
+	if (directories) {
+		rewinddir(notes);
+		second = clean_kind(journal, notes, true, &files);
+	}
+	closedir(notes);
 	return err ? err : second;
 }

@@ -42,14 +42,14 @@ const char *name_from_utf16(const void *field, char name[NAME_BYTES])
 			return NULL;
 		}
 		if (c < 0x20 || (c >= 0x7f && c < 0xa0))
-			return "it contains a control character";
+			return "a control character";
 		if (c >= 0xdc00 && c <= 0xdfff)
-			return "it contains a low surrogate without a high one";
+			return "a low surrogate without a high one";
 		if (c >= 0xd800 && c <= 0xdbff) {
 			uint32_t low = i + 1 < NAME_UNITS ? unit_at(field, i + 1) : 0;
 
 			if (low < 0xdc00 || low > 0xdfff)
-				return "it contains a high surrogate without a low one";
+				return "a high surrogate without a low one";
 			c = 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
 			i++;
 		}
@@ -58,7 +58,7 @@ const char *name_from_utf16(const void *field, char name[NAME_BYTES])
 			break;
 		out = put_utf8(out, c);
 	}
-	return "its 260 code units have no end";
+	return "260 code units without an end";
 }
 
 const char *name_check_file(const char *name)

@@ -19,7 +19,8 @@
  * @field: NAME_UNITS code units, of any alignment
  *
  * Refuses a field without a NUL, surrogates without their other half, and
- * control characters.
+ * control characters. Returns what is wrong as something that the field has,
+ * such as "a control character".
  *
  * It does not use iconv(3), which loads its UTF-16 from files that an initramfs
  * and a small container lack.
