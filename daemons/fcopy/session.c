@@ -228,22 +228,18 @@ static bool negotiate(struct session *session, void *message, size_t length)
 	int err;
 
 	err = vmbus_ic_negotiate(message, length, frameworks, 2, services, 1, &framework, &service);
-	if (err == -EPROTO) {
-		log_limited(&session->invalid, LOG_WARNING,
-			    "the host sent a negotiation with impossible lengths");
-		return false;
-	}
 	session->agreed = err == 0;
 	if (session->agreed) {
 		log_line(LOG_DEBUG, "agreed on framework %u.%u, service %u.%u", framework.major,
 			 framework.minor, service.major, service.minor);
-	} else {
-		log_limited(&session->invalid, LOG_WARNING,
-			    "the host offers no version that this daemon speaks (service 1.1)");
-		fail(&failure, REFUSAL_VERSION, "%s", "");
-		transfer_discard(&session->transfer, &failure);
+		return true;
 	}
-	return true;
+	log_limited(&session->invalid, LOG_WARNING, "%s", err == -EPROTO ?
+		    "the host sent a negotiation with impossible lengths" :
+		    "the host offers no version that this daemon speaks (service 1.1)");
+	fail(&failure, REFUSAL_VERSION, "%s", "");
+	session_abort(session, &failure);
+	return err != -EPROTO;
 }
 
 bool session_answer(struct session *session, void *message, size_t length)
