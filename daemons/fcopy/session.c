@@ -84,8 +84,11 @@ static enum refusal start(struct session *session, const struct fcopy_start *msg
 
 	fail(&another, REFUSAL_CANCELLED, "it started another one");
 	transfer_discard(&session->transfer, &another);
-	if (length < sizeof(*msg))
-		return fail(failure, REFUSAL_MESSAGE, "START has %zu bytes", length);
+	if (length < sizeof(*msg)) {
+		fail(failure, REFUSAL_MESSAGE, "START has %zu bytes", length);
+		transfer_refused(&session->transfer, NULL, failure);
+		return failure->refusal;
+	}
 	memcpy(field[0], msg->file_name, sizeof(field[0]));
 	memcpy(field[1], msg->path_name, sizeof(field[1]));
 	request.force = le32toh(msg->flags) & START_OVER_WRITE;
