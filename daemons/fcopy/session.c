@@ -59,6 +59,19 @@ void session_restart(struct session *session)
 	session->failure_told = false;
 }
 
+/* Show what of START is not text; nobody knows yet what a host puts into the two GUIDs. */
+static void show_start(const struct fcopy_start *msg, size_t length)
+{
+	char service[2][33];
+
+	for (int i = 0; i < 2; i++)
+		for (int k = 0; k < 16; k++)
+			snprintf(service[i] + 2 * k, 3, "%02x", msg->header.service[i][k]);
+	log_line(LOG_DEBUG, "START flags 0x%08" PRIx32 ", file_size %" PRIu64 ", services %s %s, "
+		 "%zu bytes", le32toh(msg->flags), le64toh(msg->file_size), service[0], service[1],
+		 length);
+}
+
 /* A field of START for the debug log: the text, or the units of one that is no text */
 static void show_field(const char *label, const uint16_t *field, const char *text, const char *fault)
 {
@@ -84,8 +97,11 @@ static enum refusal start(struct session *session, const struct fcopy_start *msg
 
 	fail(&another, REFUSAL_CANCELLED, "it started another one");
 	transfer_discard(&session->transfer, &another);
-	if (length < sizeof(*msg))
-		return fail(failure, REFUSAL_MESSAGE, "START has %zu bytes", length);
+	if (length < sizeof(*msg)) {
+		fail(failure, REFUSAL_MESSAGE, "START has %zu bytes", length);
+		transfer_refused(&session->transfer, NULL, failure);
+		return failure->refusal;
+	}
 	memcpy(field[0], msg->file_name, sizeof(field[0]));
 	memcpy(field[1], msg->path_name, sizeof(field[1]));
 	request.force = le32toh(msg->flags) & START_OVER_WRITE;
@@ -93,8 +109,7 @@ static enum refusal start(struct session *session, const struct fcopy_start *msg
 	request.name_fault = name_from_utf16(field[0], name);
 	fault = name_from_utf16(field[1], path);
 	if (log_verbose()) {
-		log_line(LOG_DEBUG, "START flags 0x%08" PRIx32 ", file_size %" PRIu64 ", %zu bytes",
-			 le32toh(msg->flags), le64toh(msg->file_size), length);
+		show_start(msg, length);
 		show_field("path_name", field[1], path, fault);
 		show_field("file_name", field[0], name, request.name_fault);
 	}
@@ -121,22 +136,21 @@ static enum refusal start(struct session *session, const struct fcopy_start *msg
 static enum refusal write_data(struct session *session, const struct fcopy_write *msg, size_t length)
 {
 	struct failure *failure = &session->failure;
-	uint32_t size;
+	uint32_t size = length < sizeof(*msg) ? 0 : le32toh(msg->size);
 
+	if (log_verbose())
+		log_line(LOG_DEBUG, "WRITE offset %" PRIu64 ", size %" PRIu32 ", %zu bytes",
+			 length < sizeof(*msg) ? 0 : le64toh(msg->offset), size, length);
 	if (!transfer_active(&session->transfer)) {
 		session->failure_told = true;
 		return failure->refusal != REFUSAL_NONE ? failure->refusal : REFUSAL_NO_COPY;
 	}
-	size = length < sizeof(*msg) ? 0 : le32toh(msg->size);
 	if (length < sizeof(*msg) || size > FCOPY_FRAGMENT || size > length - sizeof(*msg)) {
 		fail(failure, REFUSAL_MESSAGE, "WRITE of %" PRIu32 " bytes in a message of %zu", size,
 		     length);
 		transfer_discard(&session->transfer, failure);
 		return failure->refusal;
 	}
-	if (log_verbose())
-		log_line(LOG_DEBUG, "WRITE offset %" PRIu64 ", size %" PRIu32 ", %zu bytes",
-			 le64toh(msg->offset), size, length);
 	failure->refusal = transfer_write(&session->transfer, le64toh(msg->offset), msg->data, size,
 					  failure);
 	return failure->refusal;
@@ -202,19 +216,26 @@ static void show_negotiation(const struct vmbus_ic_header *header, const void *m
 	size_t left = length - sizeof(*header);
 	char list[256] = "";
 	uint16_t counts[2], pair[2];
+	uint32_t reserved;
 	size_t at = 8;
 
 	if (left < 8)
 		return;
 	memcpy(counts, body, sizeof(counts));
+	memcpy(&reserved, body + sizeof(counts), sizeof(reserved));
 	for (int n = 0; at + 4 <= left && n < 200; at += 4) {
 		memcpy(pair, body + at, sizeof(pair));
 		n += snprintf(list + n, sizeof(list) - n, " %u.%u", le16toh(pair[0]), le16toh(pair[1]));
 	}
-	log_line(LOG_DEBUG, "NEGOTIATE header versions %u.%u and %u.%u, transaction %u, flags 0x%02x, "
-		 "%u framework and %u service versions:%s", le16toh(header->framework.major),
+	log_line(LOG_DEBUG, "NEGOTIATE header: pipe flags 0x%08" PRIx32 ", pipe size %" PRIu32
+		 ", versions %u.%u and %u.%u, size %u, status 0x%08" PRIx32
+		 ", transaction %u, flags 0x%02x, reserved 0x%02x%02x", le32toh(header->pipe_flags),
+		 le32toh(header->pipe_size), le16toh(header->framework.major),
 		 le16toh(header->framework.minor), le16toh(header->message.major),
-		 le16toh(header->message.minor), header->transaction_id, header->flags,
+		 le16toh(header->message.minor), le16toh(header->size), le32toh(header->status),
+		 header->transaction_id, header->flags, header->reserved[0], header->reserved[1]);
+	log_line(LOG_DEBUG, "NEGOTIATE reserved 0x%08" PRIx32
+		 ", %u framework and %u service versions:%s", le32toh(reserved),
 		 le16toh(counts[0]), le16toh(counts[1]), list);
 }
 
@@ -228,22 +249,18 @@ static bool negotiate(struct session *session, void *message, size_t length)
 	int err;
 
 	err = vmbus_ic_negotiate(message, length, frameworks, 2, services, 1, &framework, &service);
-	if (err == -EPROTO) {
-		log_limited(&session->invalid, LOG_WARNING,
-			    "the host sent a negotiation with impossible lengths");
-		return false;
-	}
 	session->agreed = err == 0;
 	if (session->agreed) {
 		log_line(LOG_DEBUG, "agreed on framework %u.%u, service %u.%u", framework.major,
 			 framework.minor, service.major, service.minor);
-	} else {
-		log_limited(&session->invalid, LOG_WARNING,
-			    "the host offers no version that this daemon speaks (service 1.1)");
-		fail(&failure, REFUSAL_VERSION, "%s", "");
-		transfer_discard(&session->transfer, &failure);
+		return true;
 	}
-	return true;
+	log_limited(&session->invalid, LOG_WARNING, "%s", err == -EPROTO ?
+		    "the host sent a negotiation with impossible lengths" :
+		    "the host offers no version that this daemon speaks (service 1.1)");
+	fail(&failure, REFUSAL_VERSION, "%s", "");
+	session_abort(session, &failure);
+	return err != -EPROTO;
 }
 
 bool session_answer(struct session *session, void *message, size_t length)

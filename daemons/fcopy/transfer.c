@@ -6,6 +6,7 @@
 #include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
@@ -18,6 +19,9 @@
 
 /* The kernel begins to write data to the disk in steps of this size, so that COMPLETE has less to wait for. */
 #define FLUSH_STEP (8u << 20)
+
+/* A file that grows beyond what was announced looks for room in steps of this size. */
+#define GROWTH_STEP (8u << 20)
 
 /* Every WRITE looks at this clock. The fine one leaves the VM where it is not the TSC. */
 #define IDLE_CLOCK CLOCK_MONOTONIC_COARSE
@@ -126,7 +130,6 @@ static void forget_created(struct transfer *transfer)
 {
 	if (transfer->made[0])
 		journal_forget(transfer->journal, transfer->made);
-	transfer->made[0] = '\0';
 }
 
 static enum refusal open_aside(struct transfer *transfer, struct failure *failure)
@@ -257,7 +260,10 @@ static bool end(struct transfer *transfer, bool placed)
 		close(transfer->file);
 	transfer->file = -1;
 	destination_close(&transfer->to, !placed);
-	forget_created(transfer);
+	/* A file that stays keeps its directories, and journal_clean() removes both later. */
+	if (clean)
+		forget_created(transfer);
+	transfer->made[0] = '\0';
 	return clean;
 }
 
@@ -299,8 +305,14 @@ static void name_place(struct transfer *transfer)
 
 static enum refusal check_announced(const struct transfer *transfer, struct failure *failure)
 {
+	struct rlimit limit;
+
 	if (transfer->announced > INT64_MAX)
 		return fail(failure, REFUSAL_TOO_LARGE, "%" PRIu64 " bytes", transfer->announced);
+	/* fallocate() with FALLOC_FL_KEEP_SIZE does not look at this limit. */
+	if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && transfer->announced > limit.rlim_cur)
+		return fail(failure, REFUSAL_TOO_LARGE, "%" PRIu64 " bytes, and the daemon may write %"
+			    PRIu64 " (RLIMIT_FSIZE)", transfer->announced, (uint64_t)limit.rlim_cur);
 	if (transfer->announced > transfer->max_size)
 		return fail(failure, REFUSAL_MAX_SIZE, "%" PRIu64 " of at most %" PRIu64 " bytes",
 			    transfer->announced, transfer->max_size);
@@ -399,12 +411,38 @@ static enum refusal check_write(const struct transfer *transfer, uint64_t offset
 	return REFUSAL_NONE;
 }
 
+/*
+ * Check that there is room for the bytes up to @end, which the host did not
+ * announce. Bytes in the buffer that were announced count again: they may have
+ * no room yet.
+ */
+static enum refusal check_growth(struct transfer *transfer, uint64_t end, struct failure *failure)
+{
+	enum refusal refusal;
+	uint64_t more;
+
+	if (end <= transfer->reserved || end <= transfer->received)
+		return REFUSAL_NONE;
+	more = end - transfer->received + transfer->buffer.length;
+	refusal = check_room(transfer->file, more + GROWTH_STEP, transfer->policy, failure);
+	if (refusal == REFUSAL_NONE) {
+		transfer->reserved = end + GROWTH_STEP;
+		return REFUSAL_NONE;
+	}
+	refusal = check_room(transfer->file, more, transfer->policy, failure);
+	if (refusal == REFUSAL_NONE)
+		transfer->reserved = end;
+	return refusal;
+}
+
 enum refusal transfer_write(struct transfer *transfer, uint64_t offset, const void *data,
 			    size_t size, struct failure *failure)
 {
 	enum refusal refusal = check_write(transfer, offset, size, failure);
 	int err;
 
+	if (refusal == REFUSAL_NONE)
+		refusal = check_growth(transfer, offset + size, failure);
 	if (refusal == REFUSAL_NONE) {
 		err = buffer_add(&transfer->buffer, transfer->file, offset, data, size);
 		if (err)
@@ -427,11 +465,6 @@ void transfer_work(struct transfer *transfer)
 
 	if (!transfer_active(transfer) || transfer->late.refusal != REFUSAL_NONE ||
 	    !buffer_ready(&transfer->buffer))
-		return;
-	/* The host sends more than it announced: no room is reserved for this. */
-	if (transfer->received > transfer->reserved &&
-	    check_room(transfer->file, transfer->received - transfer->buffer.offset,
-		       transfer->policy, &transfer->late) != REFUSAL_NONE)
 		return;
 	err = buffer_write(&transfer->buffer, transfer->file);
 	if (err) {
