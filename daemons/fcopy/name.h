@@ -33,15 +33,9 @@ const char *name_check_file(const char *name);
 /**
  * name_check_path() - check a destination, or the path of a rule
  *
-<<<<<<< HEAD
  * Refuses "..", '\', a drive letter at the start ("C:/x"), and a variable at
  * the start ("%TEMP%/x"): users of Windows guests type the latter two. The path
  * may be relative, empty, or end in '/'.
-=======
- * Refuses "..", '\', a drive letter at the start ("C:/x"), and a variable at the
- * start ("%TEMP%/x"): users of Windows guests type the latter two. The path may
- * be relative, empty, or end in '/'.
->>>>>>> t2
  */
 const char *name_check_path(const char *path);
 
