@@ -99,9 +99,17 @@ enum refusal destination_check_target(struct destination *destination, bool forc
 	}
 	if (S_ISDIR(st->st_mode))
 		return fail(failure, REFUSAL_DIRECTORY, "%s/%s", place, name);
-	if (S_ISLNK(st->st_mode) &&
-	    fstatat(destination->dir, name, &led, AT_NO_AUTOMOUNT) == 0 && S_ISDIR(led.st_mode))
-		return fail(failure, REFUSAL_DIRECTORY, "%s/%s is a link to a directory", place, name);
+	if (S_ISLNK(st->st_mode)) {
+		if (fstatat(destination->dir, name, &led, AT_NO_AUTOMOUNT) == 0) {
+			if (S_ISDIR(led.st_mode))
+				return fail(failure, REFUSAL_DIRECTORY, "%s/%s is a link to a directory",
+					    place, name);
+		} else if (errno != ENOENT && errno != ENOTDIR && errno != ELOOP) {
+			return fail(failure, REFUSAL_DIRECTORY,
+				    "%s/%s is a link that may lead to a directory: %s", place, name,
+				    strerror(errno));
+		}
+	}
 	if (!force)
 		return fail(failure, REFUSAL_EXISTS, "%s/%s", place, name);
 	if (!S_ISREG(st->st_mode) && !S_ISLNK(st->st_mode))
