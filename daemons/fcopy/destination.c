@@ -17,14 +17,19 @@
 #define STATX_ATTR_MOUNT_ROOT 0x00002000
 #endif
 
-/* The attributes of @name in @dir, "" for @dir itself; 0 where the kernel tells none */
-static uint64_t statx_attributes(int dir, const char *name)
+/*
+ * The attributes of @name in @dir, "" for @dir itself; 0 where the kernel tells
+ * none. *known (or NULL): those that it tells
+ */
+static uint64_t statx_attributes(int dir, const char *name, uint64_t *known)
 {
 	struct statx stx;
 
 	if (statx(dir, name, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH | AT_NO_AUTOMOUNT, 0, &stx) < 0)
-		return 0;
-	return stx.stx_attributes & stx.stx_attributes_mask;
+		stx.stx_attributes_mask = 0;
+	if (known)
+		*known = stx.stx_attributes_mask;
+	return stx.stx_attributes_mask ? stx.stx_attributes & stx.stx_attributes_mask : 0;
 }
 
 static bool may_ignore_owners(void)
@@ -48,7 +53,7 @@ static bool sticky_forbids(int dir, const struct stat *target)
 /* Whether a file can be put into the directory, or a directory made in it */
 static enum refusal check_writable(const struct destination *destination, struct failure *failure)
 {
-	if (statx_attributes(destination->dir, "") & STATX_ATTR_IMMUTABLE)
+	if (statx_attributes(destination->dir, "", NULL) & STATX_ATTR_IMMUTABLE)
 		return fail(failure, REFUSAL_IMMUTABLE, "%s/ is immutable (lsattr)",
 			    destination->directory);
 	if (faccessat(destination->dir, ".", W_OK | X_OK, 0) < 0)
@@ -58,14 +63,14 @@ static enum refusal check_writable(const struct destination *destination, struct
 
 bool destination_is_append_only(const struct destination *destination)
 {
-	return statx_attributes(destination->dir, "") & STATX_ATTR_APPEND;
+	return statx_attributes(destination->dir, "", NULL) & STATX_ATTR_APPEND;
 }
 
 /* Whether rename(2) can replace the file or link that has the name */
 static enum refusal check_replaceable(const struct destination *destination, struct failure *failure)
 {
 	const char *place = destination->directory, *name = destination->name;
-	uint64_t attributes = statx_attributes(destination->dir, name);
+	uint64_t known, attributes = statx_attributes(destination->dir, name, &known);
 	struct stat dir;
 
 	if (attributes & (STATX_ATTR_IMMUTABLE | STATX_ATTR_APPEND))
@@ -73,7 +78,12 @@ static enum refusal check_replaceable(const struct destination *destination, str
 			    attributes & STATX_ATTR_IMMUTABLE ? "immutable" : "append-only");
 	if (fstat(destination->dir, &dir) < 0)
 		return fail_errno(failure, errno, "%s/", place);
-	if ((attributes & STATX_ATTR_MOUNT_ROOT) || destination->target.st_dev != dir.st_dev)
+	/*
+	 * Before Linux 5.8 only another device tells. That is no proof otherwise:
+	 * overlayfs can show a file of a lower layer with that layer's device.
+	 */
+	if (known & STATX_ATTR_MOUNT_ROOT ? attributes & STATX_ATTR_MOUNT_ROOT :
+					    destination->target.st_dev != dir.st_dev)
 		return fail(failure, REFUSAL_MOUNT_POINT, "%s/%s", place, name);
 	if (destination_is_append_only(destination))
 		return fail(failure, REFUSAL_IMMUTABLE,
