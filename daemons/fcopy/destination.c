@@ -286,8 +286,12 @@ static enum refusal make_next(struct destination *destination, const char *name,
 	if (!made)
 		destination->created = 0;
 	next = openat(at, name, PATH_STEP);
-	if (next < 0)
-		return fail_errno(failure, errno, "%s/%s", destination->directory, name);
+	if (next < 0) {
+		fail_errno(failure, errno, "%s/%s", destination->directory, name);
+		if (made)
+			unlinkat(at, name, AT_REMOVEDIR);
+		return failure->refusal;
+	}
 	if (made) {
 		err = attributes_directory_owner(policy, next, at);
 		/* The new entry must survive a power loss as the file in it will. */
@@ -295,7 +299,9 @@ static enum refusal make_next(struct destination *destination, const char *name,
 			err = sync_entry(at);
 		if (err) {
 			close(next);
-			unlinkat(at, name, AT_REMOVEDIR);
+			/* EBUSY: somebody put another directory there. */
+			if (err != -EBUSY)
+				unlinkat(at, name, AT_REMOVEDIR);
 			return fail_errno(failure, -err, "%s/%s", destination->directory, name);
 		}
 		destination->created++;
