@@ -172,12 +172,14 @@ static enum refusal take_source_name(const struct destination_request *request,
 	return REFUSAL_NONE;
 }
 
-/* The target relative to @dir, for the rules */
+/* The target relative to @dir, for the rules. Its whole path must fit in PATH_MAX. */
 static enum refusal target_below(const struct destination *destination, char below[PATH_MAX],
 				 struct failure *failure)
 {
-	if (snprintf(below, PATH_MAX, "%s%s%s", destination->missing, *destination->missing ? "/" : "",
-		     destination->name) >= PATH_MAX)
+	size_t room = PATH_MAX - strlen(destination->directory) - 1;
+
+	if ((size_t)snprintf(below, room, "%s%s%s", destination->missing,
+			     *destination->missing ? "/" : "", destination->name) >= room)
 		return fail(failure, REFUSAL_NAME_TOO_LONG, "%.100s...", destination->missing);
 	return REFUSAL_NONE;
 }
