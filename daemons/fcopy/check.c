@@ -54,7 +54,8 @@ int check_path(const struct policy *policy, const struct destination_request *re
 	enum refusal refusal;
 
 	refusal = destination_resolve(request, policy, &to, &failure);
-	if (refusal == REFUSAL_NONE && !policy->enable)
+	/* The daemon looks at that first. */
+	if (!policy->enable)
 		refusal = fail(&failure, REFUSAL_DISABLED, "%s", "");
 	print_target(request, &to, out);
 	/* The search ended before the rules if it came to no name. */
