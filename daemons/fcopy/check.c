@@ -12,9 +12,11 @@ static void print_rule(const struct policy *policy, const struct destination *to
 {
 	const struct policy_rule *rule = to->decision.rule;
 	bool any_allow = false;
+	char escaped[TEXT_SIZE];
 
 	if (rule) {
-		fprintf(out, "rule: %s=%s (%s)\n", rule->allow ? "allow" : "deny", rule->path, rule->source);
+		log_escape(escaped, sizeof(escaped), rule->path);
+		fprintf(out, "rule: %s=%s (%s)\n", rule->allow ? "allow" : "deny", escaped, rule->source);
 		return;
 	}
 	for (size_t i = 0; i < policy->count; i++)
@@ -57,7 +59,9 @@ int check_path(const struct policy *policy, const struct destination_request *re
 	/* The daemon looks at that first. */
 	if (!policy->enable)
 		refusal = fail(&failure, REFUSAL_DISABLED, "%s", "");
-	print_target(request, &to, out);
+	/* With a fault in the path itself, there was no search. */
+	if (refusal != REFUSAL_NAME || to.into_directory)
+		print_target(request, &to, out);
 	/* The search ended before the rules if it came to no name. */
 	if (*to.name && (refusal == REFUSAL_NONE || to.decision.rule || refusal == REFUSAL_RULE))
 		print_rule(policy, &to, out);
