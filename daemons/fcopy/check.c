@@ -71,7 +71,7 @@ int check_path(const struct policy *policy, const struct destination_request *re
 	} else {
 		failure_text(&failure, text, sizeof(text));
 		log_escape(escaped, sizeof(escaped), text);
-		fprintf(out, "result: refused: %s\nhost: 0x%08" PRIX32 "\n", escaped, hresult_of(refusal));
+		fprintf(out, "result: refused: %s\nhost: 0x%08" PRIx32 "\n", escaped, hresult_of(refusal));
 	}
 	destination_close(&to, false);
 	return refusal == REFUSAL_NONE ? 0 : 1;
