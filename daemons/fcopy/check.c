@@ -12,9 +12,11 @@ static void print_rule(const struct policy *policy, const struct destination *to
 {
 	const struct policy_rule *rule = to->decision.rule;
 	bool any_allow = false;
+	char escaped[TEXT_SIZE];
 
 	if (rule) {
-		fprintf(out, "rule: %s=%s (%s)\n", rule->allow ? "allow" : "deny", rule->path, rule->source);
+		log_escape(escaped, sizeof(escaped), rule->path);
+		fprintf(out, "rule: %s=%s (%s)\n", rule->allow ? "allow" : "deny", escaped, rule->source);
 		return;
 	}
 	for (size_t i = 0; i < policy->count; i++)
@@ -54,9 +56,12 @@ int check_path(const struct policy *policy, const struct destination_request *re
 	enum refusal refusal;
 
 	refusal = destination_resolve(request, policy, &to, &failure);
-	if (refusal == REFUSAL_NONE && !policy->enable)
+	/* The daemon looks at that first. */
+	if (!policy->enable)
 		refusal = fail(&failure, REFUSAL_DISABLED, "%s", "");
-	print_target(request, &to, out);
+	/* With a fault in the path itself, there was no search. */
+	if (refusal != REFUSAL_NAME || to.into_directory)
+		print_target(request, &to, out);
 	/* The search ended before the rules if it came to no name. */
 	if (*to.name && (refusal == REFUSAL_NONE || to.decision.rule || refusal == REFUSAL_RULE))
 		print_rule(policy, &to, out);
@@ -66,7 +71,7 @@ int check_path(const struct policy *policy, const struct destination_request *re
 	} else {
 		failure_text(&failure, text, sizeof(text));
 		log_escape(escaped, sizeof(escaped), text);
-		fprintf(out, "result: refused: %s\nhost: 0x%08" PRIX32 "\n", escaped, hresult_of(refusal));
+		fprintf(out, "result: refused: %s\nhost: 0x%08" PRIx32 "\n", escaped, hresult_of(refusal));
 	}
 	destination_close(&to, false);
 	return refusal == REFUSAL_NONE ? 0 : 1;

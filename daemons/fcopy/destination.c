@@ -17,14 +17,19 @@
 #define STATX_ATTR_MOUNT_ROOT 0x00002000
 #endif
 
-/* The attributes of @name in @dir, "" for @dir itself; 0 where the kernel tells none */
-static uint64_t statx_attributes(int dir, const char *name)
+/*
+ * The attributes of @name in @dir, "" for @dir itself; 0 where the kernel tells
+ * none. *known (or NULL): those that it tells
+ */
+static uint64_t statx_attributes(int dir, const char *name, uint64_t *known)
 {
 	struct statx stx;
 
 	if (statx(dir, name, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH | AT_NO_AUTOMOUNT, 0, &stx) < 0)
-		return 0;
-	return stx.stx_attributes & stx.stx_attributes_mask;
+		stx.stx_attributes_mask = 0;
+	if (known)
+		*known = stx.stx_attributes_mask;
+	return stx.stx_attributes_mask ? stx.stx_attributes & stx.stx_attributes_mask : 0;
 }
 
 static bool may_ignore_owners(void)
@@ -48,7 +53,7 @@ static bool sticky_forbids(int dir, const struct stat *target)
 /* Whether a file can be put into the directory, or a directory made in it */
 static enum refusal check_writable(const struct destination *destination, struct failure *failure)
 {
-	if (statx_attributes(destination->dir, "") & STATX_ATTR_IMMUTABLE)
+	if (statx_attributes(destination->dir, "", NULL) & STATX_ATTR_IMMUTABLE)
 		return fail(failure, REFUSAL_IMMUTABLE, "%s/ is immutable (lsattr)",
 			    destination->directory);
 	if (faccessat(destination->dir, ".", W_OK | X_OK, 0) < 0)
@@ -58,14 +63,14 @@ static enum refusal check_writable(const struct destination *destination, struct
 
 bool destination_is_append_only(const struct destination *destination)
 {
-	return statx_attributes(destination->dir, "") & STATX_ATTR_APPEND;
+	return statx_attributes(destination->dir, "", NULL) & STATX_ATTR_APPEND;
 }
 
 /* Whether rename(2) can replace the file or link that has the name */
 static enum refusal check_replaceable(const struct destination *destination, struct failure *failure)
 {
 	const char *place = destination->directory, *name = destination->name;
-	uint64_t attributes = statx_attributes(destination->dir, name);
+	uint64_t known, attributes = statx_attributes(destination->dir, name, &known);
 	struct stat dir;
 
 	if (attributes & (STATX_ATTR_IMMUTABLE | STATX_ATTR_APPEND))
@@ -73,7 +78,12 @@ static enum refusal check_replaceable(const struct destination *destination, str
 			    attributes & STATX_ATTR_IMMUTABLE ? "immutable" : "append-only");
 	if (fstat(destination->dir, &dir) < 0)
 		return fail_errno(failure, errno, "%s/", place);
-	if ((attributes & STATX_ATTR_MOUNT_ROOT) || destination->target.st_dev != dir.st_dev)
+	/*
+	 * Before Linux 5.8 only another device tells. That is no proof otherwise:
+	 * overlayfs can show a file of a lower layer with that layer's device.
+	 */
+	if (known & STATX_ATTR_MOUNT_ROOT ? attributes & STATX_ATTR_MOUNT_ROOT :
+					    destination->target.st_dev != dir.st_dev)
 		return fail(failure, REFUSAL_MOUNT_POINT, "%s/%s", place, name);
 	if (destination_is_append_only(destination))
 		return fail(failure, REFUSAL_IMMUTABLE,
@@ -99,9 +109,17 @@ enum refusal destination_check_target(struct destination *destination, bool forc
 	}
 	if (S_ISDIR(st->st_mode))
 		return fail(failure, REFUSAL_DIRECTORY, "%s/%s", place, name);
-	if (S_ISLNK(st->st_mode) &&
-	    fstatat(destination->dir, name, &led, AT_NO_AUTOMOUNT) == 0 && S_ISDIR(led.st_mode))
-		return fail(failure, REFUSAL_DIRECTORY, "%s/%s is a link to a directory", place, name);
+	if (S_ISLNK(st->st_mode)) {
+		if (fstatat(destination->dir, name, &led, AT_NO_AUTOMOUNT) == 0) {
+			if (S_ISDIR(led.st_mode))
+				return fail(failure, REFUSAL_DIRECTORY, "%s/%s is a link to a directory",
+					    place, name);
+		} else if (errno != ENOENT && errno != ENOTDIR && errno != ELOOP) {
+			return fail(failure, REFUSAL_DIRECTORY,
+				    "%s/%s is a link that may lead to a directory: %s", place, name,
+				    strerror(errno));
+		}
+	}
 	if (!force)
 		return fail(failure, REFUSAL_EXISTS, "%s/%s", place, name);
 	if (!S_ISREG(st->st_mode) && !S_ISLNK(st->st_mode))
@@ -154,12 +172,14 @@ static enum refusal take_source_name(const struct destination_request *request,
 	return REFUSAL_NONE;
 }
 
-/* The target relative to @dir, for the rules */
+/* The target relative to @dir, for the rules. Its whole path must fit in PATH_MAX. */
 static enum refusal target_below(const struct destination *destination, char below[PATH_MAX],
 				 struct failure *failure)
 {
-	if (snprintf(below, PATH_MAX, "%s%s%s", destination->missing, *destination->missing ? "/" : "",
-		     destination->name) >= PATH_MAX)
+	size_t room = PATH_MAX - strlen(destination->directory) - 1;
+
+	if ((size_t)snprintf(below, room, "%s%s%s", destination->missing,
+			     *destination->missing ? "/" : "", destination->name) >= room)
 		return fail(failure, REFUSAL_NAME_TOO_LONG, "%.100s...", destination->missing);
 	return REFUSAL_NONE;
 }
@@ -268,8 +288,12 @@ static enum refusal make_next(struct destination *destination, const char *name,
 	if (!made)
 		destination->created = 0;
 	next = openat(at, name, PATH_STEP);
-	if (next < 0)
-		return fail_errno(failure, errno, "%s/%s", destination->directory, name);
+	if (next < 0) {
+		fail_errno(failure, errno, "%s/%s", destination->directory, name);
+		if (made)
+			unlinkat(at, name, AT_REMOVEDIR);
+		return failure->refusal;
+	}
 	if (made) {
 		err = attributes_directory_owner(policy, next, at);
 		/* The new entry must survive a power loss as the file in it will. */
@@ -277,7 +301,9 @@ static enum refusal make_next(struct destination *destination, const char *name,
 			err = sync_entry(at);
 		if (err) {
 			close(next);
-			unlinkat(at, name, AT_REMOVEDIR);
+			/* EBUSY: somebody put another directory there. */
+			if (err != -EBUSY)
+				unlinkat(at, name, AT_REMOVEDIR);
 			return fail_errno(failure, -err, "%s/%s", destination->directory, name);
 		}
 		destination->created++;

@@ -10,6 +10,10 @@
  * exist are compared by device and inode, so that neither a link, nor a bind
  * mount of the directory, nor a file system that ignores case leads around a
  * rule. Only components that do not exist yet are compared as text.
+ *
+ * A file that has a second hard link is denied under each name, but allowed only
+ * under the name that the rule says. A bind mount of a directory below the
+ * rule's place is another place: name it in a rule of its own.
  */
 
 struct rules_decision {

@@ -43,8 +43,10 @@ static FILE *snapshot_to;
 
 static int describe(const char *path, const struct stat *st, int type, struct FTW *ftw)
 {
+	long long size = S_ISDIR(st->st_mode) ? 0 : st->st_size;
+
 	fprintf(snapshot_to, "%s %o %u:%u %lld %llu\n", path, st->st_mode, st->st_uid, st->st_gid,
-		S_ISDIR(st->st_mode) ? 0LL : (long long)st->st_size, (unsigned long long)st->st_ino);
+		size, (unsigned long long)st->st_ino);
 	return 0;
 }
 

@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* hv-fcopyd --check-path: what it says about each outcome, and that it changes nothing. */
+#include "../../daemons/fcopy/check.h"
+#include "fcopy_test.h"
+#include "test_policy.h"
+
+enum { FORCE = 1, CREATE = 2 };
+
+static char *said;
+static const char *name_fault;
+
+static int check(const char *path, const char *name, int how)
+{
+	struct destination_request request = {
+		.path = path, .name = name, .name_fault = name_fault,
+		.force = how & FORCE, .create = how & CREATE,
+	};
+	char *before = snapshot(scratch), *after;
+	int files = open_files(), result;
+	size_t size;
+	FILE *to;
+
+	free(said);
+	said = NULL;
+	to = open_memstream(&said, &size);
+	result = check_path(&policy, &request, to);
+	fclose(to);
+	expect_int(open_files(), files);
+	after = snapshot(scratch);
+	expect(!strcmp(before, after));
+	free(before);
+	free(after);
+	return result;
+}
+
+/* Whether it said just these lines; "%" stands for the test's directory. */
+static bool said_lines(const char *const *lines)
+{
+	const char *rest = said;
+	bool good = true;
+
+	for (; *lines; lines++) {
+		char line[PATH_MAX] = "";
+
+		for (const char *p = *lines; *p; p++)
+			snprintf(line + strlen(line), sizeof(line) - strlen(line), "%.*s",
+				 *p == '%' ? (int)strlen(scratch) : 1, *p == '%' ? scratch : p);
+		strcat(line, "\n");
+		if (!strncmp(rest, line, strlen(line)))
+			rest += strlen(line);
+		else
+			good = false;
+	}
+	return good && !*rest;
+}
+
+#define expect_said(...) expect_said_at(__LINE__, (const char *const []){ __VA_ARGS__, NULL })
+static void expect_said_at(int line, const char *const *lines)
+{
+	if (expect(said_lines(lines)))
+		return;
+	ksft_print_msg("line %d: expected\n", line);
+	for (; *lines; lines++)
+		ksft_print_msg("  %s\n", *lines);
+	ksft_print_msg("but it said\n%s", said);
+}
+
+#define INTO "(the path is a directory, so the file keeps the source's name)"
+#define ITSELF "(the path names the file itself)"
+#define TAKEN "result: the copy would be taken"
+#define NO_RULE "rule: none covers it; what no rule covers is allowed"
+
+static void copies_that_would_be_taken(void)
+{
+	mkdir("d", 0755);
+	make_file("d/f", "");
+	expect(symlink("f", "d/link") == 0);
+	expect_int(check(in("d"), "src", 0), 0);
+	expect_said("directory: %/d/", "file: src " INTO, NO_RULE, TAKEN);
+	expect_int(check(in("d/"), "src", FORCE | CREATE), 0);
+	expect_said("directory: %/d/", "file: src " INTO, NO_RULE, TAKEN);
+	expect_int(check(in("d/new"), "src", 0), 0);
+	expect_said("directory: %/d/", "file: new " ITSELF, NO_RULE, TAKEN);
+	expect_int(check(in("x/y/new"), "src", CREATE), 0);
+	expect_said("directory: %/", "missing: x/y (would be made)", "file: new " ITSELF, NO_RULE,
+		    TAKEN);
+	expect_int(check(in("d/f"), "src", FORCE), 0);
+	expect_said("directory: %/d/", "file: f " ITSELF, "exists: a file", NO_RULE,
+		    "result: the copy would be taken, and replace what is there");
+	expect_int(check(in("d/link"), "src", FORCE), 0);
+	expect_said("directory: %/d/", "file: link " ITSELF, "exists: a symbolic link", NO_RULE,
+		    "result: the copy would be taken, and replace what is there");
+	if (access("/", W_OK) == 0) {
+		expect_int(check("", "fcopy-test", 0), 0);
+		expect_said("directory: /", "file: fcopy-test " INTO, NO_RULE,
+			    TAKEN);
+	}
+}
+
+static void copies_that_would_be_refused(void)
+{
+	mkdir("d", 0755);
+	mkdir("d/e", 0755);
+	make_file("d/f", "");
+	mkfifo("d/p", 0600);
+	expect_int(check(in("d/f"), "src", 0), 1);
+	expect_said("directory: %/d/", "file: f " ITSELF, "exists: a file",
+		    "result: refused: the file exists: %/d/f", "host: 0x80070050");
+	expect_int(check(in("d"), "e", FORCE), 1);
+	expect_said("directory: %/d/", "file: e " INTO, "exists: a directory",
+		    "result: refused: a directory has this name: %/d/e", "host: 0x80070150");
+	expect_int(check(in("d/p"), "src", FORCE), 1);
+	expect_said("directory: %/d/", "file: p " ITSELF, "exists: neither a file nor a link",
+		    "result: refused: the target is neither a file nor a link: %/d/p",
+		    "host: 0x80070005");
+	expect_int(check(in("x/y/new"), "src", 0), 1);
+	expect_said("directory: %/", "missing: x/y", "file: new " ITSELF,
+		    "result: refused: a directory does not exist: "
+		    "%/x/y (-CreateFullPath would make it)",
+		    "host: 0x80070003");
+	expect_int(check(in("d/f/x"), "src", 0), 1);
+	expect_said("directory: %/d/",
+		    "result: refused: a part of the path is not a directory: %/d/f",
+		    "host: 0x80070003");
+	expect_int(check("/proc/fcopy-test", "src", 0), 1);
+	expect_said("directory: /proc/", "file: fcopy-test " ITSELF,
+		    "result: refused: the place belongs to the kernel: /proc/", "host: 0x80070005");
+	name_fault = "the name has a fault";
+	expect_int(check(in("d"), "", 0), 1);
+	name_fault = NULL;
+	expect_said("directory: %/d/",
+		    "result: refused: the name is not acceptable: the name has a fault",
+		    "host: 0x8007007b");
+	expect_int(check("C:/x", "src", 0), 1);
+	expect(strstr(said, "drive letter") && strstr(said, "host: 0x8007007b"));
+	/* It came nowhere. */
+	expect(!strstr(said, "directory: "));
+	expect_int(check("/tmp/../etc", "src", 0), 1);
+	expect(strstr(said, "'..'") && strstr(said, "host: 0x8007007b"));
+}
+
+static void link_on_the_way(void)
+{
+	mkdir("d", 0755);
+	expect(symlink("d", "link") == 0);
+	expect(lchown("link", TEST_USER, TEST_USER) == 0 || geteuid() != 0);
+	expect_int(check(in("link/x"), "src", 0), 1);
+	expect_said("directory: %/", "result: refused: a symbolic link on the way is not trusted: "
+		    "%/link does not belong to root", "host: 0x80070781");
+	expect_int(check(scratch, "link", FORCE), 1);
+	expect_said("directory: %/", "file: link " INTO, "exists: a symbolic link",
+		    "result: refused: a directory has this name: %/link is a link to a directory",
+		    "host: 0x80070150");
+}
+
+static void rules(void)
+{
+	mkdir("a", 0755);
+	mkdir("a/b", 0755);
+	make_file("a/f", "");
+	RULES("+a", "-a/b", "-a/f");
+	expect_int(check(in("a"), "src", 0), 0);
+	expect_said("directory: %/a/", "file: src " INTO, "rule: allow=%/a (rules.conf:1)",
+		    TAKEN);
+	expect_int(check(in("a/b"), "src", 0), 1);
+	expect_said("directory: %/a/b/", "file: src " INTO, "rule: deny=%/a/b (rules.conf:2)",
+		    "result: refused: fcopyd.conf does not allow this place: "
+		    "deny=%/a/b (rules.conf:2) covers %/a/b/src", "host: 0x80070005");
+	expect_int(check(in("a/f"), "src", FORCE), 1);
+	expect(strstr(said, "rule: deny=") && strstr(said, "(rules.conf:3)"));
+	expect_int(check(in("x/new"), "src", CREATE), 1);
+	expect_said("directory: %/", "missing: x (would be made)", "file: new " ITSELF,
+		    "rule: none covers it; what no rule covers is refused, as there is an allow=",
+		    "result: refused: fcopyd.conf does not allow this place: "
+		    "no allow= covers %/x/new",
+		    "host: 0x80070005");
+	/* A rule said yes, and something else no. */
+	expect_int(check(in("a/x/new"), "src", 0), 1);
+	expect(strstr(said, "rule: allow=") && strstr(said, "(rules.conf:1)") &&
+	       strstr(said, "host: 0x80070003"));
+	default_policy();
+}
+
+/* Whatever else is wrong, the host is told that copies are off. */
+static void disabled(void)
+{
+	default_policy();
+	policy.enable = false;
+	expect_int(check(in("new"), "src", 0), 1);
+	expect(strstr(said, "result: refused: fcopyd.conf allows no copies (enable=no)\n"));
+	expect(strstr(said, "host: 0x800704ec"));
+	expect_int(check(in("x/y/new"), "src", 0), 1);
+	expect(strstr(said, "host: 0x800704ec"));
+	default_policy();
+}
+
+static void deceiving_names_are_escaped(void)
+{
+	mkdir("a\nresult: fine", 0755);
+	make_file("f\xe2\x80\xae", "");
+	expect_int(check(in("a\nresult: fine"), "\x1b[31m", 0), 0);
+	expect(!strstr(said, "\nresult: fine") && !strchr(said, '\x1b'));
+	expect(strstr(said, "directory: ") && strstr(said, "\\x0a"));
+	expect(strstr(said, "file: \\x1b["));
+	expect_int(check(in("f\xe2\x80\xae"), "src", 0), 1);
+	expect(!strstr(said, "\xe2\x80\xae") && strstr(said, "\\u{202e}"));
+	expect_int(check(in("new\xe2\x80\xa8/x"), "src", CREATE), 0);
+	expect(!strstr(said, "\xe2\x80\xa8") && strstr(said, "missing: new\\u{2028} ("));
+	/* A rule, too: somebody else may have written it. */
+	RULES("-a\nresult: fine");
+	expect_int(check(in("a\nresult: fine"), "src", 0), 1);
+	expect(!strstr(said, "\nresult: fine"));
+	default_policy();
+}
+
+int main(void)
+{
+	test(copies_that_would_be_taken);
+	test(copies_that_would_be_refused);
+	test(link_on_the_way);
+	test(rules);
+	test(disabled);
+	test(deceiving_names_are_escaped);
+	run_tests();
+}

@@ -1,0 +1,1121 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Where a copy goes: what the two strings of START mean, and what is made on the way. */
+#include <linux/capability.h>
+#include <linux/fs.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <sys/un.h>
+
+#include "../../daemons/fcopy/destination.h"
+#include "../../daemons/fcopy/path.h"
+#include "fcopy_test.h"
+#include "meanwhile.h"
+#include "test_policy.h"
+
+enum { FORCE = 1, CREATE = 2 };
+
+static struct destination to;
+static struct failure failure;
+static const char *name_fault;
+
+static enum refusal resolve(const char *path, const char *name, int how)
+{
+	struct destination_request request = {
+		.path = path, .name = name, .name_fault = name_fault,
+		.force = how & FORCE, .create = how & CREATE,
+	};
+
+	memset(&to, 'x', sizeof(to));
+	failure = (struct failure){ 0 };
+	return destination_resolve(&request, &policy, &to, &failure);
+}
+
+/* Expects that the copy goes to DIRECTORY, by way of MISSING, as FILE. */
+#define expect_goes(path, name, how, directory, missing, file, into) \
+	expect_goes_at(__LINE__, path, name, how, directory, missing, file, into)
+static void expect_goes_at(int line, const char *path, const char *name, int how,
+			   const char *directory, const char *missing, const char *file, bool into)
+{
+	char *before = snapshot(scratch), *after, place[PATH_MAX];
+	int files = open_files();
+	struct stat have, want;
+	bool good;
+
+	good = expect_int(resolve(path, name, how), REFUSAL_NONE);
+	if (good) {
+		good &= expect(realpath(directory, place));
+		good &= expect(!strcmp(to.directory, strcmp(place, "/") ? place : ""));
+		good &= expect(!strcmp(to.missing, missing));
+		good &= expect(!strcmp(to.name, file));
+		good &= expect_int(to.into_directory, into);
+		good &= expect_int(to.created, 0);
+		good &= expect(fstat(to.dir, &have) == 0 && stat(directory, &want) == 0 &&
+			       have.st_dev == want.st_dev && have.st_ino == want.st_ino);
+		good &= expect(!to.target.st_mode ==
+			       (*missing || fstatat(to.dir, file, &want, AT_SYMLINK_NOFOLLOW) < 0));
+		destination_close(&to, false);
+		good &= expect_int(to.dir, -1);
+	}
+	good &= expect_int(open_files(), files);
+	after = snapshot(scratch);
+	good &= expect(!strcmp(before, after));
+	if (!good)
+		ksft_print_msg("line %d: '%.200s' '%.100s' %d: '%.200s' '%.200s' '%.100s' %s: %s\n",
+			       line, path, name, how, to.directory, to.missing, to.name,
+			       refusal_words(failure.refusal), failure.detail);
+	free(before);
+	free(after);
+}
+
+#define expect_refused(path, name, how, refusal, detail) \
+	expect_refused_at(__LINE__, path, name, how, refusal, detail)
+static void expect_refused_at(int line, const char *path, const char *name, int how,
+			      enum refusal refusal, const char *detail)
+{
+	char *before = snapshot(scratch), *after;
+	int files = open_files();
+	bool good;
+
+	good = expect_int(resolve(path, name, how), refusal);
+	good &= expect_int(failure.refusal, refusal);
+	good &= expect_int(to.dir, -1);
+	good &= expect(strstr(failure.detail, detail));
+	good &= expect_int(open_files(), files);
+	after = snapshot(scratch);
+	good &= expect(!strcmp(before, after));
+	if (!good)
+		ksft_print_msg("line %d: '%.200s' '%.100s' %d: '%s', '%s' lacks '%s'\n", line,
+			       path, name, how, refusal_words(failure.refusal), failure.detail,
+			       detail);
+	free(before);
+	free(after);
+}
+
+/* Without the '/' that it begins with */
+static const char *relative(const char *name)
+{
+	return in(name) + 1;
+}
+
+static void path_with_a_slash(void)
+{
+	mkdir("d", 0755);
+	make_file("f", "");
+	expect_goes(in("d/"), "src", 0, "d", "", "src", true);
+	expect_goes(in("d//"), "src", FORCE | CREATE, "d", "", "src", true);
+	expect_goes(in("d/."), "src", 0, "d", "", "src", true);
+	expect_goes(in("d/./"), "src", 0, "d", "", "src", true);
+	expect_goes(in("."), "src", 0, ".", "", "src", true);
+	/* It does not exist: only -CreateFullPath makes it. */
+	expect_refused(in("new/"), "src", 0, REFUSAL_MISSING, in("new"));
+	expect_refused(in("new/."), "src", FORCE, REFUSAL_MISSING, in("new"));
+	expect_refused(in("d/x/y/"), "src", 0, REFUSAL_MISSING, in("d/x/y"));
+	expect_goes(in("new/"), "src", CREATE, ".", "new", "src", true);
+	expect_goes(in("new/."), "src", CREATE, ".", "new", "src", true);
+	expect_goes(in("d/x//y///"), "src", CREATE, "d", "x/y", "src", true);
+	/* A file is no directory. */
+	expect_refused(in("f/"), "src", FORCE | CREATE, REFUSAL_NOT_DIRECTORY, in("f"));
+	expect_refused(in("f/."), "src", FORCE | CREATE, REFUSAL_NOT_DIRECTORY, in("f"));
+}
+
+static void path_of_a_directory(void)
+{
+	mkdir("d", 0755);
+	mkdir("d/e", 0755);
+	for (int how = 0; how < 4; how++) {
+		expect_goes(in("d"), "src", how, "d", "", "src", true);
+		expect_goes(in("d/e"), "src", how, "d/e", "", "src", true);
+	}
+	/* What is a directory under that name itself is not replaced. */
+	expect_refused(in("d"), "e", 0, REFUSAL_DIRECTORY, in("d/e"));
+	expect_refused(in("d/"), "e", FORCE | CREATE, REFUSAL_DIRECTORY, in("d/e"));
+}
+
+static void path_of_a_file(void)
+{
+	mkdir("d", 0755);
+	expect_goes(in("new"), "src", 0, ".", "", "new", false);
+	expect_goes(in("d/new.bin"), "src", CREATE, "d", "", "new.bin", false);
+	expect_goes(in("d//new.bin"), "src", CREATE | FORCE, "d", "", "new.bin", false);
+	expect_goes(in("./d/./new.bin"), "src", 0, "d", "", "new.bin", false);
+	/* The name counts even if it is like the source's. */
+	expect_goes(in("d/src"), "src", 0, "d", "", "src", false);
+	make_file("d/f", "");
+	expect_refused(in("d/f"), "src", 0, REFUSAL_EXISTS, in("d/f"));
+	expect_refused(in("d/f"), "src", CREATE, REFUSAL_EXISTS, in("d/f"));
+	expect_goes(in("d/f"), "src", FORCE, "d", "", "f", false);
+	expect_refused(in("d/"), "f", 0, REFUSAL_EXISTS, in("d/f"));
+	expect_goes(in("d/"), "f", FORCE, "d", "", "f", true);
+	expect_goes(in("d"), "f", FORCE, "d", "", "f", true);
+	expect_refused(in("d/f/x"), "src", FORCE | CREATE, REFUSAL_NOT_DIRECTORY, in("d/f"));
+}
+
+static void missing_parents(void)
+{
+	mkdir("d", 0755);
+	expect_refused(in("d/a/b"), "src", 0, REFUSAL_MISSING, in("d/a"));
+	expect(!strstr(failure.detail, "/b "));
+	expect_refused(in("d/a/b/c"), "src", FORCE, REFUSAL_MISSING, in("d/a/b"));
+	expect(strstr(failure.detail, "-CreateFullPath"));
+	expect_goes(in("d/a/b"), "src", CREATE, "d", "a", "b", false);
+	expect_goes(in("d/a//b/./c"), "src", CREATE | FORCE, "d", "a/b", "c", false);
+	expect_goes(in("x/y/z.bin"), "src", CREATE, ".", "x/y", "z.bin", false);
+}
+
+static void relative_and_empty_paths(void)
+{
+	mkdir("d", 0755);
+	expect_goes(relative("d"), "src", 0, "d", "", "src", true);
+	expect_goes(relative("d/new"), "src", 0, "d", "", "new", false);
+	expect_goes(relative("a/b/"), "src", CREATE, ".", "a/b", "src", true);
+	expect_refused("d/fcopy-test/x", "src", 0, REFUSAL_MISSING, "/d/fcopy-test");
+	if (access("/", W_OK) < 0)
+		skip("/ is read-only");
+	expect_goes("", "fcopy-test", 0, "/", "", "fcopy-test", true);
+	expect_goes("/", "fcopy-test", 0, "/", "", "fcopy-test", true);
+	expect_goes("//", "fcopy-test", 0, "/", "", "fcopy-test", true);
+	expect_goes(".", "fcopy-test", 0, "/", "", "fcopy-test", true);
+	expect_goes("./", "fcopy-test", 0, "/", "", "fcopy-test", true);
+	expect_goes("/.", "fcopy-test", 0, "/", "", "fcopy-test", true);
+	expect_goes("fcopy-test", "src", 0, "/", "", "fcopy-test", false);
+	expect_goes("//fcopy-test", "src", 0, "/", "", "fcopy-test", false);
+	expect_goes("./fcopy-test", "src", 0, "/", "", "fcopy-test", false);
+	expect_goes("fcopy-test/", "src", CREATE, "/", "fcopy-test", "src", true);
+	expect_goes("fcopy-test/x", "src", CREATE, "/", "fcopy-test", "x", false);
+	expect_refused("", "etc", FORCE, REFUSAL_DIRECTORY, "/etc");
+	/* The working directory is not the root. */
+	expect(chdir("d") == 0);
+	expect_goes("./fcopy-test", "src", 0, "/", "", "fcopy-test", false);
+}
+
+static void paths_with_faults(void)
+{
+	static const char *const paths[] = { "..", "/..", "/tmp/../etc/x", "/tmp/..", "../x",
+					     "C:/x", "c:", "C:\\x", "%TEMP%/x", "/tmp\\x", "\\x" };
+
+	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+		expect_refused(paths[i], "src", FORCE | CREATE, REFUSAL_NAME, "");
+		expect(*failure.detail);
+	}
+	expect_goes(in("..."), "src", 0, ".", "", "...", false);
+	expect_goes(in("..x"), "src", 0, ".", "", "..x", false);
+}
+
+static void name_counts_only_for_a_directory(void)
+{
+	mkdir("d", 0755);
+	make_file("f", "");
+	name_fault = "the name has a fault";
+	expect_refused(in("d"), "", FORCE, REFUSAL_NAME, name_fault);
+	expect_refused(in("d/"), "", FORCE, REFUSAL_NAME, name_fault);
+	expect_refused(in("new/"), "", CREATE, REFUSAL_NAME, name_fault);
+	expect_goes(in("d/x"), "", 0, "d", "", "x", false);
+	expect_goes(in("new/x"), "", CREATE, ".", "new", "x", false);
+	expect_goes(in("f"), "", FORCE, ".", "", "f", false);
+	name_fault = NULL;
+}
+
+static void too_long(void)
+{
+	char name[NAME_BYTES], path[PATH_MAX];
+
+	mkdir("d", 0755);
+	snprintf(name, sizeof(name), "%0255d", 0);
+	expect_goes(in("d"), name, 0, "d", "", name, true);
+	snprintf(path, sizeof(path), "%s/d/%s", scratch, name);
+	expect_goes(path, "src", 0, "d", "", name, false);
+	snprintf(path, sizeof(path), "%s/d/%s/", scratch, name);
+	expect_goes(path, name, CREATE, "d", name, name, true);
+	snprintf(name, sizeof(name), "%0256d", 0);
+	expect_refused(in("d"), name, 0, REFUSAL_NAME_TOO_LONG, "000");
+	expect_refused(in("new/"), name, CREATE, REFUSAL_NAME_TOO_LONG, "000");
+	/* It does not count. */
+	expect_goes(in("d/x"), name, 0, "d", "", "x", false);
+	snprintf(path, sizeof(path), "%s/d/%s", scratch, name);
+	expect_refused(path, "src", 0, REFUSAL_NAME_TOO_LONG, "000");
+	snprintf(path, sizeof(path), "%s/d/%s/x", scratch, name);
+	expect_refused(path, "src", CREATE, REFUSAL_NAME_TOO_LONG, "000");
+	/* What the host sends at most: 259 units of 3 bytes */
+	*name = '\0';
+	for (int i = 0; i < 85; i++)
+		strcat(name, "\xe2\x82\xac");
+	expect_goes(in("d"), name, 0, "d", "", name, true);
+	for (int i = 85; i < 259; i++)
+		strcat(name, "\xe2\x82\xac");
+	expect_refused(in("d"), name, 0, REFUSAL_NAME_TOO_LONG, "\xe2\x82\xac");
+	expect_refused(name, "src", 0, REFUSAL_NAME_TOO_LONG, "\xe2\x82\xac");
+	memset(path, '/', sizeof(path));
+	path[PATH_MAX - 1] = '\0';
+	snprintf(path, sizeof(path), "%s/d", scratch);
+	path[strlen(path)] = '/';
+	expect_goes(path, "src", 0, "d", "", "src", true);
+}
+
+/* Together with what is missing, the place is longer than any path may be. */
+static void too_long_behind_a_link(void)
+{
+	char place[PATH_MAX], name[201], path[PATH_MAX], half[PATH_MAX] = "";
+	int at, next;
+
+	if (geteuid() != 0)
+		skip("only root can make root's links");
+	at = open(".", PATH_STEP);
+	snprintf(name, sizeof(name), "%0200d", 0);
+	snprintf(place, sizeof(place), "%s", scratch);
+	while (strlen(place) + 1 + strlen(name) < PATH_MAX - 10) {
+		expect(mkdirat(at, name, 0755) == 0);
+		next = openat(at, name, PATH_STEP);
+		close(at);
+		at = next;
+		strcat(place, "/");
+		strcat(place, name);
+		/* Two links, because the text of one with what is left must be shorter, too */
+		if (!*half && strlen(place) > PATH_MAX / 2) {
+			strcpy(half, place);
+			expect(symlink(place, "deep") == 0);
+		}
+	}
+	snprintf(path, sizeof(path), "%s/deep/deeper", scratch);
+	expect(symlink(place + strlen(half) + 1, path) == 0);
+	snprintf(path, sizeof(path), "%s/deep/deeper/x/%0100d/%0110d/x", scratch, 0, 0);
+	if (resolve(path, "src", CREATE) == REFUSAL_NONE)
+		destination_make(&to, &policy, &failure);
+	expect_int(failure.refusal, REFUSAL_NAME_TOO_LONG);
+	expect_int(to.dir, -1);
+	expect(faccessat(at, "x", F_OK, 0) < 0);
+	close(at);
+}
+
+static void force_never_replaces_a_link_to_a_directory(void)
+{
+	mkdir("d", 0755);
+	mkdir("real", 0755);
+	expect(symlink("../real", "d/link") == 0);
+	for (int user = 0; user < 2; user++) {
+		if (user && (geteuid() != 0 || lchown("d/link", TEST_USER, TEST_USER) < 0))
+			break;
+		for (int how = 0; how < 4; how++) {
+			expect_refused(in("d"), "link", how, REFUSAL_DIRECTORY, in("d/link"));
+			expect_refused(in("d/"), "link", how, REFUSAL_DIRECTORY, in("d/link"));
+		}
+		policy.follow_links = false;
+		expect_refused(in("d/"), "link", FORCE, REFUSAL_DIRECTORY, in("d/link"));
+		expect_refused(in("d/link"), "src", FORCE, REFUSAL_LINK, in("d/link"));
+		policy.follow_links = true;
+		/* The path itself leads there only if the link is trusted. */
+		if (geteuid() != 0 || user) {
+			expect_refused(in("d/link"), "src", FORCE, REFUSAL_LINK, in("d/link"));
+			expect_refused(in("d/link/"), "src", FORCE, REFUSAL_LINK, in("d/link"));
+		} else {
+			expect_goes(in("d/link"), "src", FORCE, "real", "", "src", true);
+			expect_goes(in("d/link/"), "src", FORCE, "real", "", "src", true);
+			expect_goes(in("d/link/new"), "src", 0, "real", "", "new", false);
+			expect_goes(in("d/link/new/x"), "src", CREATE, "real", "new", "x", false);
+		}
+	}
+	expect_refused("/", "bin", FORCE, REFUSAL_DIRECTORY, "/bin");
+}
+
+static void link_to_a_file_is_replaced_itself(void)
+{
+	char *before, *after;
+
+	mkdir("d", 0755);
+	mkdir("real", 0755);
+	make_file("real/f", "");
+	expect(symlink("../real/f", "d/link") == 0);
+	expect(symlink("nowhere", "d/dangling") == 0);
+	expect(symlink("endless", "d/endless") == 0);
+	for (int user = 0; user < 2; user++) {
+		expect_goes(in("d/link"), "src", FORCE, "d", "", "link", false);
+		expect(S_ISLNK(to.target.st_mode));
+		expect_goes(in("d"), "link", FORCE, "d", "", "link", true);
+		expect_goes(in("d/dangling"), "src", FORCE, "d", "", "dangling", false);
+		expect_goes(in("d/endless"), "src", FORCE, "d", "", "endless", false);
+		expect_refused(in("d/link"), "src", 0, REFUSAL_EXISTS, in("d/link"));
+		expect_refused(in("d/dangling"), "src", CREATE, REFUSAL_EXISTS, in("d/dangling"));
+		expect_refused(in("d"), "dangling", CREATE, REFUSAL_EXISTS, in("d/dangling"));
+		if (geteuid() != 0)
+			break;
+		expect(lchown("d/link", TEST_USER, TEST_USER) == 0);
+		expect(lchown("d/dangling", TEST_USER, TEST_USER) == 0);
+	}
+	expect(unlink("d/dangling") == 0 && symlink("nowhere", "d/dangling") == 0);
+	before = snapshot(scratch);
+	expect_refused(in("d/dangling/"), "src", CREATE | FORCE,
+		       geteuid() == 0 ? REFUSAL_MISSING : REFUSAL_LINK, in("d/"));
+	expect_refused(in("d/dangling/x"), "src", CREATE | FORCE,
+		       geteuid() == 0 ? REFUSAL_MISSING : REFUSAL_LINK, in("d/"));
+	after = snapshot(scratch);
+	expect(!strcmp(before, after));
+	free(before);
+	free(after);
+}
+
+/* A link that this user cannot look behind may lead to a directory. */
+static void look_behind(void)
+{
+	if (!as_user())
+		_exit(NO_MEANWHILE);
+	expect_int(resolve(in("d"), "link", FORCE), REFUSAL_DIRECTORY);
+	expect_int(to.dir, -1);
+	expect_int(resolve(in("d/link"), "src", FORCE), REFUSAL_LINK);
+	expect_int(to.dir, -1);
+}
+
+static void link_that_cannot_be_looked_behind(void)
+{
+	if (geteuid() != 0)
+		skip("takes root");
+	mkdir("d", 0755);
+	expect(chown("d", TEST_USER, TEST_USER) == 0);
+	mkdir("closed", 0700);
+	mkdir("closed/real", 0755);
+	expect(symlink("../closed/real", "d/link") == 0);
+	expect_int(in_child(look_behind), 0);
+}
+
+static void no_file(void)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX, .sun_path = "d/socket" };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	mkdir("d", 0755);
+	mkfifo("d/pipe", 0600);
+	expect(bind(fd, (struct sockaddr *)&address, sizeof(address)) == 0);
+	close(fd);
+	expect_refused(in("d/pipe"), "src", FORCE, REFUSAL_NOT_FILE, in("d/pipe"));
+	expect_refused(in("d/"), "pipe", FORCE | CREATE, REFUSAL_NOT_FILE, in("d/pipe"));
+	expect_refused(in("d/socket"), "src", FORCE, REFUSAL_NOT_FILE, in("d/socket"));
+	expect_refused(in("d/pipe"), "src", 0, REFUSAL_EXISTS, in("d/pipe"));
+	expect_refused(in("d/pipe/x"), "src", CREATE, REFUSAL_NOT_DIRECTORY, in("d/pipe"));
+	if (geteuid() == 0 && mknod("d/null", S_IFCHR | 0666, makedev(1, 3)) == 0 &&
+	    mknod("d/block", S_IFBLK | 0600, makedev(7, 0)) == 0) {
+		expect_refused(in("d/null"), "src", FORCE, REFUSAL_NOT_FILE, in("d/null"));
+		expect_refused(in("d/"), "block", FORCE, REFUSAL_NOT_FILE, in("d/block"));
+	}
+}
+
+static bool change_flag(const char *path, int flag, bool on)
+{
+	int flags = 0, fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	bool good = ioctl(fd, FS_IOC_GETFLAGS, &flags) == 0;
+
+	flags = on ? flags | flag : flags & ~flag;
+	good = good && ioctl(fd, FS_IOC_SETFLAGS, &flags) == 0;
+	close(fd);
+	return good;
+}
+
+static void immutable_and_append_only(void)
+{
+	mkdir("d", 0755);
+	mkdir("d/e", 0755);
+	make_file("d/f", "");
+	if (!change_flag("d/f", FS_IMMUTABLE_FL, true))
+		skip("files cannot be made immutable here");
+	expect_refused(in("d/f"), "src", FORCE, REFUSAL_IMMUTABLE, "f is immutable");
+	expect_refused(in("d"), "f", FORCE, REFUSAL_IMMUTABLE, in("d/f"));
+	expect_refused(in("d/f"), "src", 0, REFUSAL_EXISTS, in("d/f"));
+	expect_goes(in("d/g"), "src", FORCE, "d", "", "g", false);
+	change_flag("d/f", FS_IMMUTABLE_FL, false);
+	expect(change_flag("d/f", FS_APPEND_FL, true));
+	expect_refused(in("d/f"), "src", FORCE, REFUSAL_IMMUTABLE, "f is append-only");
+	change_flag("d/f", FS_APPEND_FL, false);
+	expect_goes(in("d/f"), "src", FORCE, "d", "", "f", false);
+
+	expect(change_flag("d", FS_IMMUTABLE_FL, true));
+	expect_refused(in("d/f"), "src", FORCE, REFUSAL_IMMUTABLE, in("d/ is immutable"));
+	expect_refused(in("d/new"), "src", 0, REFUSAL_IMMUTABLE, in("d/ is immutable"));
+	/* Without a slash, as an administrator may type it */
+	expect_refused(in("d"), "src", 0, REFUSAL_IMMUTABLE, in("d/ is immutable"));
+	expect_refused(in("d/x/new"), "src", CREATE, REFUSAL_IMMUTABLE, in("d/ is immutable"));
+	expect_refused(in("d/x/"), "src", CREATE, REFUSAL_IMMUTABLE, in("d/ is immutable"));
+	expect_goes(in("d/e/new"), "src", 0, "d/e", "", "new", false);
+	change_flag("d", FS_IMMUTABLE_FL, false);
+
+	/* New files can come into a directory that is append-only, but none can go. */
+	expect(change_flag("d", FS_APPEND_FL, true));
+	expect_refused(in("d/f"), "src", FORCE, REFUSAL_IMMUTABLE, in("d/ is append-only"));
+	expect_goes(in("d/new"), "src", 0, "d", "", "new", false);
+	expect_int(resolve(in("d/new"), "src", 0), REFUSAL_NONE);
+	expect(destination_is_append_only(&to));
+	destination_close(&to, false);
+	change_flag("d", FS_APPEND_FL, false);
+	expect_int(resolve(in("d/new"), "src", 0), REFUSAL_NONE);
+	expect(!destination_is_append_only(&to));
+	destination_close(&to, false);
+}
+
+static void mount_points(void)
+{
+	mkdir("d", 0755);
+	mkdir("m", 0755);
+	make_file("d/f", "");
+	make_file("d/ram", "");
+	make_file("other", "");
+	if (mount("tmpfs", "m", "tmpfs", 0, NULL) < 0)
+		_exit(CANNOT_MOUNT);
+	make_file("m/f", "");
+	if (mount("other", "d/f", NULL, MS_BIND, NULL) < 0 ||
+	    mount("m/f", "d/ram", NULL, MS_BIND, NULL) < 0)
+		_exit(CANNOT_MOUNT);
+	expect_refused(in("d/f"), "src", FORCE, REFUSAL_MOUNT_POINT, in("d/f"));
+	expect_refused(in("d"), "f", FORCE, REFUSAL_MOUNT_POINT, in("d/f"));
+	expect_refused(in("d/ram"), "src", FORCE, REFUSAL_MOUNT_POINT, in("d/ram"));
+	expect_refused(in("d/f"), "src", 0, REFUSAL_EXISTS, in("d/f"));
+	/* What is mounted is no hindrance for what is in it. */
+	expect_goes(in("m/f"), "src", FORCE, "m", "", "f", false);
+	expect_goes(in("other"), "src", FORCE, ".", "", "other", false);
+	expect_goes(in("m"), "src", 0, "m", "", "src", true);
+}
+
+static void mounted_files(void)
+{
+	in_own_mounts(mount_points);
+}
+
+static int no_statx(unsigned int n, const uint64_t args[6])
+{
+	return ENOSYS;
+}
+
+/* Before Linux 4.11 and 5.8: the kernel tells neither attributes nor mount points. */
+static void without_statx(void)
+{
+	mkdir("d", 0755);
+	mkdir("m", 0755);
+	make_file("d/f", "");
+	make_file("d/ram", "");
+	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+	    mount("tmpfs", "m", "tmpfs", 0, NULL) < 0)
+		_exit(CANNOT_MOUNT);
+	make_file("m/f", "");
+	if (mount("m/f", "d/ram", NULL, MS_BIND, NULL) < 0)
+		_exit(CANNOT_MOUNT);
+	if (!meanwhile(SYS_statx, no_statx))
+		_exit(NO_MEANWHILE);
+	expect_int(resolve(in("d/f"), "src", FORCE), REFUSAL_NONE);
+	expect(meanwhile_calls > 0);
+	expect(!destination_is_append_only(&to));
+	destination_close(&to, false);
+	expect_int(resolve(in("d/ram"), "src", FORCE), REFUSAL_MOUNT_POINT);
+	expect_int(resolve(in("d/new"), "src", 0), REFUSAL_NONE);
+	destination_close(&to, false);
+}
+
+static void kernel_without_statx(void)
+{
+	int status;
+
+	if (geteuid() != 0)
+		skip("takes root");
+	status = in_child(without_statx);
+	if (status == NO_MEANWHILE)
+		skip("seccomp tells nobody about system calls here");
+	if (status == CANNOT_MOUNT)
+		skip("mounting is not possible here");
+	expect_int(status, 0);
+}
+
+/* Overlayfs shows a file of a lower layer with that layer's device. */
+static void on_overlay(void)
+{
+	mkdir("low", 0755);
+	mkdir("ram", 0755);
+	mkdir("over", 0755);
+	mkdir("low/d", 0755);
+	make_file("low/f", "");
+	make_file("low/d/f", "");
+	if (mount("tmpfs", "ram", "tmpfs", 0, NULL) < 0)
+		_exit(CANNOT_MOUNT);
+	mkdir("ram/up", 0755);
+	mkdir("ram/work", 0755);
+	if (mount("overlay", "over", "overlay", 0,
+		  "lowerdir=low,upperdir=ram/up,workdir=ram/work,xino=off") < 0)
+		_exit(CANNOT_MOUNT);
+	expect_goes(in("over/f"), "src", FORCE, "over", "", "f", false);
+	expect_goes(in("over/d"), "f", FORCE, "over/d", "", "f", true);
+	RULES("-over/f");
+	expect_refused(in("over/f"), "src", FORCE, REFUSAL_RULE, "rules.conf:1");
+}
+
+static void overlay(void)
+{
+	in_own_mounts(on_overlay);
+}
+
+static void read_only(void)
+{
+	mkdir("d", 0755);
+	make_file("d/f", "");
+	mkdir("m", 0755);
+	if (mount("d", "m", NULL, MS_BIND, NULL) < 0 ||
+	    mount(NULL, "m", NULL, MS_BIND | MS_REMOUNT | MS_RDONLY, NULL) < 0)
+		_exit(CANNOT_MOUNT);
+	expect_refused(in("m/new"), "src", 0, REFUSAL_READ_ONLY, in("m"));
+	expect_refused(in("m/f"), "src", FORCE, REFUSAL_READ_ONLY, in("m"));
+	expect_refused(in("m/x/new"), "src", CREATE, REFUSAL_READ_ONLY, in("m"));
+	expect_refused(in("m/x/"), "src", CREATE, REFUSAL_READ_ONLY, in("m"));
+	expect_refused(in("m"), "src", 0, REFUSAL_READ_ONLY, in("m"));
+	expect_goes(in("d/new"), "src", 0, "d", "", "new", false);
+}
+
+static void read_only_mount(void)
+{
+	in_own_mounts(read_only);
+}
+
+static void drop_capability(int which)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2];
+
+	expect(syscall(SYS_capget, &header, data) == 0);
+	data[which / 32].effective &= ~(1u << which % 32);
+	data[which / 32].permitted &= ~(1u << which % 32);
+	expect(syscall(SYS_capset, &header, data) == 0);
+}
+
+static void without_cap_fowner(void)
+{
+	drop_capability(CAP_FOWNER);
+	expect_int(resolve(in("s/users"), "src", FORCE), REFUSAL_ACCESS);
+	expect(strstr(failure.detail, in("s/users")) && strstr(failure.detail, "sticky"));
+	expect_int(resolve(in("s/link"), "src", FORCE), REFUSAL_ACCESS);
+	/* One's own file, one's own directory, one that is not sticky, and a new file */
+	expect_goes(in("s/roots"), "src", FORCE, "s", "", "roots", false);
+	expect_goes(in("own/users"), "src", FORCE, "own", "", "users", false);
+	expect_goes(in("free/users"), "src", FORCE, "free", "", "users", false);
+	expect_goes(in("s/new"), "src", 0, "s", "", "new", false);
+	/* As the kernel sees it */
+	make_file("s/new", "");
+	expect(rename("s/new", "s/users") < 0 && errno == EPERM);
+	expect(rename("s/new", "s/roots") == 0);
+}
+
+static void sticky_as_user(void)
+{
+	if (!as_user())
+		_exit(NO_MEANWHILE);
+	expect_int(resolve(in("s/roots"), "src", FORCE), REFUSAL_NONE);
+	destination_close(&to, false);
+	expect_int(resolve(in("own/roots"), "src", FORCE), REFUSAL_ACCESS);
+	expect_int(resolve(in("own/users"), "src", FORCE), REFUSAL_NONE);
+	destination_close(&to, false);
+}
+
+static void sticky_directories(void)
+{
+	static const struct {
+		const char *name;
+		mode_t mode;
+		uid_t owner;
+	} directories[] = {
+		{ "s", 01777, TEST_USER }, { "own", 01777, 0 }, { "free", 0777, TEST_USER },
+	};
+	char file[32];
+
+	if (geteuid() != 0)
+		skip("takes root");
+	for (size_t i = 0; i < 3; i++) {
+		mkdir(directories[i].name, 0755);
+		snprintf(file, sizeof(file), "%s/users", directories[i].name);
+		make_file(file, "");
+		/* In the first one it belongs neither to root nor to the directory's owner. */
+		expect(chown(file, i ? TEST_USER : TEST_USER - 1, TEST_USER) == 0);
+		snprintf(file, sizeof(file), "%s/roots", directories[i].name);
+		make_file(file, "");
+		expect(chown(directories[i].name, directories[i].owner, 0) == 0 &&
+		       chmod(directories[i].name, directories[i].mode) == 0);
+	}
+	expect(symlink("users", "s/link") == 0 && lchown("s/link", TEST_USER, TEST_USER) == 0);
+	/* CAP_FOWNER may do everything. */
+	expect_goes(in("s/users"), "src", FORCE, "s", "", "users", false);
+	expect_int(in_child(sticky_as_user), 0);
+	expect_int(in_child(without_cap_fowner), 0);
+}
+
+static void without_permission(void)
+{
+	if (!as_user())
+		_exit(NO_MEANWHILE);
+	expect_refused(in("d/new"), "src", 0, REFUSAL_ACCESS, in("d/"));
+	expect_refused(in("d/f"), "src", FORCE, REFUSAL_ACCESS, in("d/"));
+	expect_refused(in("d/x/new"), "src", CREATE, REFUSAL_ACCESS, in("d/"));
+	expect_refused(in("d"), "src", 0, REFUSAL_ACCESS, in("d/"));
+	expect_goes(in("free/new"), "src", 0, "free", "", "new", false);
+	/* The file's own bits do not matter. */
+	expect_goes(in("free/f"), "src", FORCE, "free", "", "f", false);
+}
+
+static void missing_permission(void)
+{
+	if (geteuid() != 0)
+		skip("takes root");
+	mkdir("d", 0755);
+	mkdir("free", 0755);
+	make_file("d/f", "");
+	make_file("free/f", "");
+	expect(chmod("free/f", 0400) == 0);
+	expect(chmod("free", 0777) == 0);
+	expect_int(in_child(without_permission), 0);
+}
+
+static void places_of_the_kernel(void)
+{
+	expect_refused("/proc/", "x", CREATE, REFUSAL_KERNEL, "/proc");
+	expect_refused("/proc/fcopy-test", "x", 0, REFUSAL_KERNEL, "/proc");
+	expect_refused("/sys/kernel/x", "x", FORCE, REFUSAL_KERNEL, "/sys/kernel");
+	expect_refused("/dev/null", "x", FORCE, REFUSAL_KERNEL, "/dev");
+	expect_refused("/dev/shm/x", "x", FORCE, REFUSAL_KERNEL, "/dev");
+	expect_refused("/dev/fcopy-test/x", "x", CREATE, REFUSAL_KERNEL, "/dev");
+	expect_refused("/proc/self/cwd/x", "x", FORCE, REFUSAL_KERNEL, "/proc/self");
+	expect_refused("", "proc", FORCE, REFUSAL_DIRECTORY, "/proc");
+	RULES("+/proc", "+/dev");
+	expect_refused("/proc/", "x", CREATE, REFUSAL_KERNEL, "/proc");
+	default_policy();
+}
+
+static void rules_hold(void)
+{
+	mkdir("a", 0755);
+	mkdir("a/b", 0755);
+	make_file("a/secret", "");
+	make_file("a/free", "");
+	RULES("+a", "-a/secret", "-a/b", "-a/none");
+	expect_goes(in("a/free"), "src", FORCE, "a", "", "free", false);
+	expect(to.decision.rule == &policy.rules[0] && to.decision.allowed);
+	expect_refused(in("a/secret"), "src", FORCE, REFUSAL_RULE, "rules.conf:2");
+	expect_refused(in("a"), "secret", FORCE, REFUSAL_RULE, "rules.conf:2");
+	expect_refused(in("a/b"), "src", FORCE, REFUSAL_RULE, "rules.conf:3");
+	expect(to.decision.rule == &policy.rules[2] && !to.decision.allowed);
+	expect_refused(in("a/none"), "src", 0, REFUSAL_RULE, "rules.conf:4");
+	expect_refused(in("a/none/"), "src", CREATE, REFUSAL_RULE, "rules.conf:4");
+	expect_goes(in("a/new/x/f"), "src", CREATE, "a", "new/x", "f", false);
+	/* The refusal by a rule does not tell whether something exists. */
+	expect_refused(in("a/b/new"), "src", 0, REFUSAL_RULE, "rules.conf:3");
+	expect_refused(in("a/b/x/new"), "src", 0, REFUSAL_RULE, "rules.conf:3");
+	expect_refused(in("a/secret"), "src", 0, REFUSAL_RULE, "rules.conf:2");
+	expect_refused(in("new"), "src", 0, REFUSAL_RULE, "no allow=");
+	expect_refused("/", "etc", 0, REFUSAL_RULE, "no allow=");
+	default_policy();
+}
+
+static void what_a_failure_leaves(void)
+{
+	mkdir("a", 0755);
+	mkdir("a/b", 0755);
+	make_file("a/b/f", "");
+	expect_refused(in("a/b/f/x"), "src", 0, REFUSAL_NOT_DIRECTORY, in("a/b/f"));
+	expect(!strcmp(to.directory, in("a/b")));
+	expect_refused(in("a/b/c/d/e"), "src", 0, REFUSAL_MISSING, in("a/b/c/d"));
+	expect(!strcmp(to.directory, in("a/b")));
+	expect(!strcmp(to.missing, "c/d") && !strcmp(to.name, "e"));
+	expect_refused(in("a/b/f"), "src", 0, REFUSAL_EXISTS, in("a/b/f"));
+	expect(!strcmp(to.directory, in("a/b")) && !strcmp(to.name, "f") && !to.into_directory);
+	expect(S_ISREG(to.target.st_mode));
+	/* To close it once more does nothing. */
+	destination_close(&to, true);
+}
+
+static struct stat status_of(const char *path)
+{
+	struct stat st = { .st_mode = 0 };
+
+	expect(lstat(path, &st) == 0);
+	return st;
+}
+
+/* destination_resolve() that succeeds, and destination_make() */
+static enum refusal make(const char *path, const char *name)
+{
+	if (!expect_int(resolve(path, name, CREATE), REFUSAL_NONE))
+		return REFUSAL_COUNT;
+	return destination_make(&to, &policy, &failure);
+}
+
+static void directories_are_made(void)
+{
+	int before = open_files();
+	struct stat st, dir;
+
+	umask(027);
+	expect_int(make(in("a/b/c/file"), "src"), REFUSAL_NONE);
+	umask(022);
+	expect_int(to.created, 3);
+	expect(!*to.missing);
+	expect(!strcmp(to.directory, in("a/b/c")) && !strcmp(to.name, "file"));
+	expect_int(to.decision.allowed, true);
+	st = status_of("a/b/c");
+	expect_int(st.st_mode & 07777, 0750);
+	expect(fstat(to.dir, &dir) == 0 && path_same_file(&st, &dir));
+	expect(fsync(to.dir) == 0);
+	expect_int(entries("a/b/c"), 0);
+	expect_int(destination_check_target(&to, false, &failure), REFUSAL_NONE);
+	destination_close(&to, false);
+	expect_int(entries("a/b"), 1);
+
+	/* Only what was missing counts, and only that is removed again. */
+	expect_int(make(in("a/b/d/e/"), "src"), REFUSAL_NONE);
+	expect_int(to.created, 2);
+	destination_close(&to, true);
+	expect_int(to.dir, -1);
+	expect_int(entries("a/b"), 1);
+	/* Nothing was missing: the directory can be synced all the same. */
+	expect_int(make(in("a/b/c"), "src"), REFUSAL_NONE);
+	expect_int(to.created, 0);
+	expect(fsync(to.dir) == 0);
+	destination_close(&to, true);
+	expect_int(entries("a/b"), 1);
+	expect_int(open_files(), before);
+}
+
+static void made_directories_get_what_the_policy_says(void)
+{
+	struct stat st;
+
+	default_policy();
+	policy.directory_mode = 0775;
+	if (geteuid() == 0) {
+		policy.owner = policy.group = POLICY_ID_FIXED;
+		policy.uid = 12345;
+		policy.gid = 54321;
+	}
+	umask(077);
+	expect_int(make(in("a/b/file"), "src"), REFUSAL_NONE);
+	expect_int(umask(022), 077);
+	destination_close(&to, false);
+	for (int i = 0; i < 2; i++) {
+		st = status_of(i ? "a/b" : "a");
+		expect_int(st.st_mode & 07777, 0775);
+		if (geteuid() == 0) {
+			expect_int(st.st_uid, 12345);
+			expect_int(st.st_gid, 54321);
+		}
+	}
+	if (geteuid() == 0) {
+		policy.owner = policy.group = POLICY_ID_DIRECTORY;
+		expect(chown("a", 1111, 2222) == 0);
+		expect_int(make(in("a/x/y/file"), "src"), REFUSAL_NONE);
+		destination_close(&to, false);
+		st = status_of("a/x/y");
+		expect_int(st.st_uid, 1111);
+		expect_int(st.st_gid, 2222);
+		policy.owner = policy.group = POLICY_ID_DEFAULT;
+		expect_int(make(in("a/z/file"), "src"), REFUSAL_NONE);
+		destination_close(&to, false);
+		expect_int(status_of("a/z").st_uid, 0);
+	}
+	policy.directory_mode = 01777;
+	expect_int(make(in("t/file"), "src"), REFUSAL_NONE);
+	destination_close(&to, false);
+	expect_int(status_of("t").st_mode & 07777, 01777);
+	default_policy();
+}
+
+static void made_directories_are_taken_back(void)
+{
+	mkdir("a", 0755);
+	/* Somebody uses them. */
+	expect_int(make(in("a/b/c/file"), "src"), REFUSAL_NONE);
+	make_file("a/b/c/others", "");
+	destination_close(&to, true);
+	expect_int(entries("a/b/c"), 1);
+	expect_int(make(in("a/x/y/file"), "src"), REFUSAL_NONE);
+	make_file("a/x/others", "");
+	destination_close(&to, true);
+	expect_int(entries("a/x"), 1);
+	/* Somebody has put another one there. */
+	expect_int(make(in("a/p/q/file"), "src"), REFUSAL_NONE);
+	expect(rename("a/p/q", "a/p/r") == 0 && mkdir("a/p/q", 0755) == 0);
+	destination_close(&to, true);
+	expect_int(entries("a/p"), 2);
+}
+
+static int calls_to_fail;
+static int failing_call;
+
+static int fail_one(unsigned int n, const uint64_t args[6])
+{
+	return (int)n == failing_call ? calls_to_fail : 0;
+}
+
+/* VARIANT is the system call that fails with calls_to_fail, each time a later one of it. */
+static void make_in_vain(void)
+{
+	int before = open_files();
+	enum refusal refusal;
+
+	if (!expect_int(resolve(in("a/b/c/d/file"), "src", CREATE), REFUSAL_NONE))
+		return;
+	if (!meanwhile(variant, fail_one))
+		_exit(NO_MEANWHILE);
+	refusal = destination_make(&to, &policy, &failure);
+	if ((int)meanwhile_calls < failing_call) {
+		/* No call was left that could fail. */
+		expect_int(refusal, REFUSAL_NONE);
+		failing_call = 0;
+		destination_close(&to, true);
+		_exit(current_failed() ? 1 : 42);
+	}
+	if (refusal == REFUSAL_NONE)
+		ksft_print_msg("call %d failed, and nobody noticed\n", failing_call);
+	expect(refusal != REFUSAL_NONE);
+	expect_int(failure.refusal, refusal);
+	expect_int(failure.error, calls_to_fail);
+	expect(strstr(failure.detail, in("a")));
+	expect_int(to.dir, -1);
+	/* Three descriptors belong to meanwhile(). */
+	expect_int(open_files(), before + 3);
+	expect_int(entries(in("a")), 0);
+}
+
+static void nothing_is_left_of_a_failure(void)
+{
+	int status = 0;
+
+	mkdir("a", 0755);
+	calls_to_fail = variant == SYS_openat ? EMFILE : EIO;
+	for (failing_call = 1; failing_call < 100; failing_call++) {
+		status = in_child(make_in_vain);
+		if (status != 0)
+			break;
+	}
+	if (status == NO_MEANWHILE)
+		skip("seccomp tells nobody about system calls here");
+	if (!expect_int(status, 42))
+		ksft_print_msg("it was call %d\n", failing_call);
+	expect(failing_call >= 4);
+	expect_int(entries("a"), 0);
+}
+
+static void nothing_is_left_of_a_refusal(void)
+{
+	mkdir("a", 0755);
+	/* A component becomes a file, after what is missing was found out. */
+	expect_int(resolve(in("a/b/c/d/file"), "src", CREATE), REFUSAL_NONE);
+	make_file("a/b", "");
+	expect_int(destination_make(&to, &policy, &failure), REFUSAL_NOT_DIRECTORY);
+	expect(strstr(failure.detail, in("a/b")));
+	expect_int(to.dir, -1);
+	expect(holds("a/b", ""));
+	unlink("a/b");
+	/* The directory goes away. */
+	expect_int(resolve(in("a/b/file"), "src", CREATE), REFUSAL_NONE);
+	rmdir("a");
+	expect_int(destination_make(&to, &policy, &failure), REFUSAL_MISSING);
+	expect_int(to.dir, -1);
+	mkdir("a", 0755);
+	/* A link, whether it is trusted or not */
+	mkdir("real", 0755);
+	for (int user = 0; user < 2; user++) {
+		expect_int(resolve(in("a/b/c/file"), "src", CREATE), REFUSAL_NONE);
+		expect(symlink("../real", "a/b") == 0);
+		if (user && geteuid() == 0)
+			expect(lchown("a/b", TEST_USER, TEST_USER) == 0);
+		expect(destination_make(&to, &policy, &failure) != REFUSAL_NONE);
+		expect_int(entries("real"), 0);
+		expect_int(entries("a"), 1);
+		expect_int(to.dir, -1);
+		unlink("a/b");
+	}
+}
+
+static int faster(unsigned int n, const uint64_t args[6])
+{
+	if (n == 2)
+		mkdir(in("a/b/c"), 0711);
+	return 0;
+}
+
+/* Somebody makes the second one of four. */
+static void somebody_is_faster(void)
+{
+	expect_int(resolve(in("a/b/c/d/e/file"), "src", CREATE), REFUSAL_NONE);
+	if (!meanwhile(SYS_mkdirat, faster))
+		_exit(NO_MEANWHILE);
+	expect_int(destination_make(&to, &policy, &failure), REFUSAL_NONE);
+	expect_int(meanwhile_calls, 4);
+	/* Their directory is theirs, and so is what is above it. */
+	expect_int(to.created, 2);
+	expect_int(status_of("a/b/c").st_mode & 07777, 0711);
+	destination_close(&to, true);
+	expect_int(entries("a/b/c"), 0);
+	expect_int(entries("a/b"), 1);
+}
+
+static int faster_with_a_file(unsigned int n, const uint64_t args[6])
+{
+	if (n == 3)
+		make_file(in("a/b/c/d"), "");
+	return 0;
+}
+
+static void somebody_is_faster_with_a_file(void)
+{
+	expect_int(resolve(in("a/b/c/d/e/file"), "src", CREATE), REFUSAL_NONE);
+	if (!meanwhile(SYS_mkdirat, faster_with_a_file))
+		_exit(NO_MEANWHILE);
+	expect_int(destination_make(&to, &policy, &failure), REFUSAL_NOT_DIRECTORY);
+	expect(strstr(failure.detail, in("a/b/c/d")));
+	expect_int(to.dir, -1);
+	expect(holds("a/b/c/d", ""));
+}
+
+static int swap_made(unsigned int n, const uint64_t args[6])
+{
+	struct stat st;
+
+	/* Between mkdir() of a/b and what opens it */
+	if (stat(in("a/b"), &st) == 0 && st.st_uid == 0) {
+		rename(in("a/b"), in("a/mine"));
+		mkdir(in("a/b"), 0700);
+		expect(chown(in("a/b"), TEST_USER, TEST_USER) == 0);
+	}
+	return 0;
+}
+
+static void somebody_swaps_what_was_made(void)
+{
+	policy.owner = POLICY_ID_FIXED;
+	policy.uid = 12345;
+	expect_int(resolve(in("a/b/c/file"), "src", CREATE), REFUSAL_NONE);
+	if (!meanwhile(SYS_openat, swap_made))
+		_exit(NO_MEANWHILE);
+	expect_int(destination_make(&to, &policy, &failure), REFUSAL_BUSY);
+	expect_int(to.dir, -1);
+	/* The other directory keeps its owner, and stays. */
+	expect_int(status_of("a/b").st_uid, TEST_USER);
+	expect_int(entries("a/b"), 0);
+}
+
+static int swap_for_a_link(unsigned int n, const uint64_t args[6])
+{
+	struct stat st;
+
+	if (lstat(in("a/b"), &st) == 0 && S_ISDIR(st.st_mode)) {
+		rename(in("a/b"), in("a/mine"));
+		symlink(in("vault"), in("a/b"));
+	}
+	return 0;
+}
+
+static void somebody_swaps_it_for_a_link(void)
+{
+	expect_int(resolve(in("a/b/c/file"), "src", CREATE), REFUSAL_NONE);
+	if (!meanwhile(SYS_openat, swap_for_a_link))
+		_exit(NO_MEANWHILE);
+	expect_int(destination_make(&to, &policy, &failure), REFUSAL_NOT_DIRECTORY);
+	expect_int(to.dir, -1);
+	expect_int(entries("vault"), 0);
+}
+
+static void others_while_directories_are_made(void)
+{
+	static void (*const bodies[])(void) = {
+		somebody_is_faster, somebody_is_faster_with_a_file, somebody_swaps_what_was_made,
+		somebody_swaps_it_for_a_link,
+	};
+	int status;
+
+	if (variant >= 2 && geteuid() != 0)
+		skip("takes root");
+	mkdir("a", 0755);
+	mkdir("vault", 0755);
+	status = in_child(bodies[variant]);
+	if (status == NO_MEANWHILE)
+		skip("seccomp tells nobody about system calls here");
+	expect_int(status, 0);
+}
+
+static void rule_that_is_found_later(void)
+{
+	if (geteuid() != 0)
+		skip("only root can make root's links");
+	mkdir("a", 0755);
+	RULES("-other/secret");
+	expect_int(resolve(in("a/x/secret/file"), "src", CREATE), REFUSAL_NONE);
+	/* Only now the rule's place and the copy's are the same. */
+	expect(symlink("a/x", "other") == 0);
+	expect_int(destination_make(&to, &policy, &failure), REFUSAL_RULE);
+	expect(strstr(failure.detail, "rules.conf:1"));
+	expect(strstr(failure.detail, in("a/x/secret/file")));
+	expect_int(to.dir, -1);
+	expect_int(entries("a"), 0);
+	/* And where the rules say yes */
+	expect_int(unlink("other"), 0);
+	RULES("+a/x");
+	expect_int(make(in("a/x/secret/file"), "src"), REFUSAL_NONE);
+	expect(to.decision.rule == &policy.rules[0]);
+	destination_close(&to, true);
+	default_policy();
+}
+
+static void target_is_looked_at_again(void)
+{
+	mkdir("a", 0755);
+	expect_int(make(in("a/b/file"), "src"), REFUSAL_NONE);
+	expect_int(destination_check_target(&to, false, &failure), REFUSAL_NONE);
+	expect_int(to.target.st_mode, 0);
+	make_file("a/b/file", "12345");
+	expect_int(destination_check_target(&to, false, &failure), REFUSAL_EXISTS);
+	expect_int(destination_check_target(&to, true, &failure), REFUSAL_NONE);
+	expect_int(to.target.st_size, 5);
+	unlink("a/b/file");
+	mkdir("a/b/file", 0755);
+	expect_int(destination_check_target(&to, true, &failure), REFUSAL_DIRECTORY);
+	rmdir("a/b/file");
+	expect(symlink("..", "a/b/file") == 0);
+	expect_int(destination_check_target(&to, true, &failure), REFUSAL_DIRECTORY);
+	unlink("a/b/file");
+	expect_int(destination_check_target(&to, true, &failure), REFUSAL_NONE);
+	expect_int(to.target.st_mode, 0);
+	destination_close(&to, true);
+	expect_int(entries("a"), 0);
+}
+
+int main(void)
+{
+	test(path_with_a_slash);
+	test(path_of_a_directory);
+	test(path_of_a_file);
+	test(missing_parents);
+	test(relative_and_empty_paths);
+	test(paths_with_faults);
+	test(name_counts_only_for_a_directory);
+	test(too_long);
+	test(too_long_behind_a_link);
+	test(force_never_replaces_a_link_to_a_directory);
+	test(link_to_a_file_is_replaced_itself);
+	test(link_that_cannot_be_looked_behind);
+	test(no_file);
+	test(immutable_and_append_only);
+	test(mounted_files);
+	test(kernel_without_statx);
+	test(overlay);
+	test(read_only_mount);
+	test(sticky_directories);
+	test(missing_permission);
+	test(places_of_the_kernel);
+	test(rules_hold);
+	test(what_a_failure_leaves);
+	test(directories_are_made);
+	test(made_directories_get_what_the_policy_says);
+	test(made_directories_are_taken_back);
+	test_variant(nothing_is_left_of_a_failure, "mkdirat", SYS_mkdirat);
+	test_variant(nothing_is_left_of_a_failure, "openat", SYS_openat);
+	test_variant(nothing_is_left_of_a_failure, "fsync", SYS_fsync);
+	test(nothing_is_left_of_a_refusal);
+	test_variant(others_while_directories_are_made, "a directory", 0);
+	test_variant(others_while_directories_are_made, "a file", 1);
+	test_variant(others_while_directories_are_made, "another directory instead", 2);
+	test_variant(others_while_directories_are_made, "a link instead", 3);
+	test(rule_that_is_found_later);
+	test(target_is_looked_at_again);
+	run_tests();
+}
