@@ -17,9 +17,6 @@
 #include "rules.h"
 #include "status.h"
 
-/* The answer of init scripts for a service that does not run */
-#define NOT_RUNNING 3
-
 /* These are too large for the stack; reload() needs the first two. */
 static struct options options;
 static struct policy policy;
@@ -44,27 +41,6 @@ static void reload(void)
 		log_line(LOG_ERR, "the configuration stays as it was before");
 	}
 	notify_ready();
-}
-
-static int print_status(void)
-{
-	int err = status_print(options.run_dir, stdout);
-
-	switch (err) {
-	case 0:
-		return 0;
-	case -ESRCH:
-		printf("state=stopped\n");
-		return NOT_RUNNING;
-	case -EACCES:
-	case -EPERM:
-		fprintf(stderr, "hv-fcopyd: %s/status: only root may read it\n", options.run_dir);
-		return EX_NOPERM;
-	default:
-		fprintf(stderr, "hv-fcopyd: %s/status: %s\n", options.run_dir,
-			err == -EBADMSG ? "not a status file" : strerror(-err));
-		return EX_NOINPUT;
-	}
 }
 
 static int check_config(void)
@@ -126,7 +102,8 @@ static int serve(int signals)
 	if (end == -ENODEV) {
 		notify_stopping("The host took the device back");
 		lose_copy("the host took the device back");
-		log_line(LOG_INFO, "ending: the host took the device back (Guest Service Interface is off, or the machine is going down)");
+		log_line(LOG_INFO, "ending: the host took the device back (Guest Service Interface is off, "
+			 "or the machine is going down)");
 		return 0;
 	}
 	notify_stopping("Failed");
@@ -156,7 +133,7 @@ int main(int argc, char **argv)
 	options_parse(argc, argv, &options);
 	log_open(false, options.verbose);
 	if (options.status)
-		return print_status();
+		return status_report(options.run_dir);
 	if (load_policy(&policy) < 0)
 		return EX_CONFIG;
 	if (options.check_config) {

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 #include "hresult.h"
@@ -156,29 +157,24 @@ static void write_file(const struct transfer *transfer)
 	fclose(file);
 }
 
+/* Every user of the machine can read this text, so it names no file. */
 static void tell_manager(const struct transfer *transfer)
 {
 	const struct transfer_totals *totals = &transfer->totals;
-	char text[3072], failure[1024], reason[FAILURE_DETAIL + 256], escaped[1024], at[32];
 	double speed = rate(transfer->received, transfer_usec(transfer));
+	char text[256], at[32];
 
-	if (transfer_active(transfer)) {
-		log_escape(escaped, sizeof(escaped), transfer->path);
-		if (transfer->received > transfer->announced)
-			snprintf(text, sizeof(text), "Receiving %s: %" PRIu64 " bytes, the host announced %"
-				 PRIu64 ", %.1f MB/s", escaped, transfer->received,
-				 transfer->announced, speed);
-		else
-			snprintf(text, sizeof(text), "Receiving %s: %" PRIu64 " of %" PRIu64
-				 " bytes, %u%%, %.1f MB/s", escaped, transfer->received,
-				 transfer->announced, percent(transfer), speed);
+	if (transfer_active(transfer) && transfer->received > transfer->announced) {
+		snprintf(text, sizeof(text), "Receiving a file: %" PRIu64 " bytes, the host announced %"
+			 PRIu64 ", %.1f MB/s", transfer->received, transfer->announced, speed);
+	} else if (transfer_active(transfer)) {
+		snprintf(text, sizeof(text), "Receiving a file: %" PRIu64 " of %" PRIu64
+			 " bytes, %u%%, %.1f MB/s", transfer->received, transfer->announced,
+			 percent(transfer), speed);
 	} else if (totals->failed_at) {
-		log_escape(escaped, sizeof(escaped), totals->failed_file);
-		failure_text(&totals->failure, reason, sizeof(reason));
-		log_escape(failure, sizeof(failure), reason);
 		iso_time(totals->failed_at, at);
-		snprintf(text, sizeof(text), "Waiting for Copy-VMFile; last failure %s: %s%s%s", at, escaped,
-			 *escaped ? ": " : "", failure);
+		snprintf(text, sizeof(text), "Waiting for Copy-VMFile; the last failure was at %s: %s",
+			 at, refusal_words(totals->failure.refusal));
 	} else {
 		snprintf(text, sizeof(text), "Waiting for Copy-VMFile");
 	}
@@ -258,4 +254,25 @@ int status_print(const char *run_dir, FILE *to)
 	err = print_file(file, to);
 	fclose(file);
 	return err;
+}
+
+int status_report(const char *run_dir)
+{
+	int err = status_print(run_dir, stdout);
+
+	switch (err) {
+	case 0:
+		return 0;
+	case -ESRCH:
+		printf("state=stopped\n");
+		return STATUS_NOT_RUNNING;
+	case -EACCES:
+	case -EPERM:
+		fprintf(stderr, "hv-fcopyd: %s/status: only root may read it\n", run_dir);
+		return EX_NOPERM;
+	default:
+		fprintf(stderr, "hv-fcopyd: %s/status: %s\n", run_dir,
+			err == -EBADMSG ? "not a status file" : strerror(-err));
+		return EX_NOINPUT;
+	}
 }
