@@ -29,7 +29,7 @@ check "a new file without a configured mode has 0644" test "$(stat -c %U:%a /srv
 check "immutable directory: nothing is in it" test -z "$(ls -A /srv/fixed)"
 check "systemctl status: it waits again" within 5 status_text '^StatusText=Waiting'
 check "journal: four files received" test "$(lines FCOPY_EVENT=received)" = 4
-check "journal: one refused, and why" test "$(lines FCOPY_EVENT=refused FCOPY_STATUS=0x80070050 ERRNO=17 FCOPY_FILE=/srv/old)" = 1
+check "journal: one refused, and why" test "$(lines FCOPY_EVENT=refused FCOPY_STATUS=0x80070050 FCOPY_REFUSAL=exists FCOPY_FILE=/srv/old)" = 1
 # Suspends and resumes every device, and VMBus itself, without writing an image.
 echo platform >/sys/power/pm_test
 check "the machine hibernates and comes back" sh -c 'echo disk >/sys/power/state'

@@ -27,7 +27,7 @@ for round in 1 2 3 4 5 6; do
 	wait $daemon
 	status=$?
 	log=/tmp/fcopyd.$round
-	grep -q 'broken: the host took the device back after [1-9][0-9]* of 100000000 bytes; nothing is left of it$' $log &&
+	grep -q 'broken: lost after [1-9][0-9]* of 100000000 bytes: the device was lost: the host took the device back; nothing is left of it$' $log &&
 		cut_off=$((cut_off + 1))
 	[ $status = 0 ] && ended=$((ended + 1))
 	[ "$(grep -c 'ending: the host took the device back' $log)" = 1 ] && told=$((told + 1))
