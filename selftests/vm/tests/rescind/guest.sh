@@ -32,7 +32,7 @@ for round in 1 2 3 4 5 6; do
 	[ $status = 0 ] && ended=$((ended + 1))
 	[ "$(grep -c 'ending: the host took the device back' $log)" = 1 ] && told=$((told + 1))
 	left=$((left + $(ls -A /tmp/in | wc -l) + $(ls -A /var/lib/hv-fcopyd | wc -l)))
-	note "round $round: exit status $status; $(grep 'took the device back after' $log | sed 's/.* after/after/')"
+	note "round $round: exit status $status; $(grep -o 'lost after [0-9]* of [0-9]* bytes' $log)"
 	[ $status = 0 ] || while read -r line; do note "  $line"; done <$log
 done
 check "six copies were cut off in the middle ($cut_off)" test $cut_off = 6
