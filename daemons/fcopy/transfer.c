@@ -26,6 +26,9 @@
 /* Every WRITE looks at this clock. The fine one leaves the VM where it is not the TSC. */
 #define IDLE_CLOCK CLOCK_MONOTONIC_COARSE
 
+/* The host can provoke each of these warnings with every copy. */
+static struct log_limit no_note, not_removed;
+
 void transfer_init(struct transfer *transfer, int journal, const struct policy *policy)
 {
 	memset(transfer, 0, sizeof(*transfer));
@@ -98,9 +101,9 @@ static int choose_temporary(struct transfer *transfer)
 	err = journal_note(transfer->journal, transfer->to.dir, transfer->to.directory, 0,
 			   transfer->temporary);
 	if (err)
-		log_line(LOG_WARNING, "%s: the state directory takes no note of it (%s), so a crash "
-			 "would leave %s behind", transfer->path, strerror(-err),
-			 transfer->temporary);
+		log_limited(&no_note, LOG_WARNING, "%s: the state directory takes no note of it (%s), "
+			    "so a crash would leave %s behind", transfer->path, strerror(-err),
+			    transfer->temporary);
 	return 0;
 }
 
@@ -121,9 +124,9 @@ static void note_created(struct transfer *transfer)
 		err = journal_note(transfer->journal, transfer->to.dir, transfer->to.directory,
 				   transfer->to.created, transfer->made);
 	if (err)
-		log_line(LOG_WARNING, "%s: the state directory takes no note of it (%s), so a crash "
-			 "would leave this directory behind", transfer->to.directory,
-			 strerror(-err));
+		log_limited(&no_note, LOG_WARNING, "%s: the state directory takes no note of it (%s), "
+			    "so a crash would leave this directory behind", transfer->to.directory,
+			    strerror(-err));
 }
 
 static void forget_created(struct transfer *transfer)
@@ -250,8 +253,9 @@ static bool end(struct transfer *transfer, bool placed)
 		if (unlinkat(transfer->to.dir, transfer->temporary, 0) == 0 || errno == ENOENT) {
 			forget_temporary(transfer);
 		} else {
-			log_line(LOG_WARNING, "%s/%s cannot be removed: %s; the daemon tries again later",
-				 transfer->to.directory, transfer->temporary, strerror(errno));
+			log_limited(&not_removed, LOG_WARNING,
+				    "%s/%s cannot be removed: %s; the daemon tries again later",
+				    transfer->to.directory, transfer->temporary, strerror(errno));
 			transfer->temporary[0] = '\0';
 			clean = false;
 		}
