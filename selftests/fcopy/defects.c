@@ -325,7 +325,10 @@ static void k_errors_of_writing(void)
 		expect_int(send_data(0, "abc"), S_OK);
 		write_error = errors[i].error;
 		expect_int(end(COMPLETE), errors[i].status);
-		/* when the daemon writes in the middle of the copy, after an answer, */
+		/*
+		 * when the daemon writes in the middle of the copy, after an
+		 * answer,
+		 */
 		expect_int(start("a", 0, 1 << 20), S_OK);
 		for (at = 0; at < 1 << 20; at += DATA_MAX) {
 			write_message(&request, at, data, DATA_MAX);
@@ -381,7 +384,9 @@ static void m_wake_up_for_nothing(void)
 	end_test(0);
 }
 
-/* Each of them clears the interrupt mask: a value of 0 would set it, for ever. */
+/*
+ * Each of them clears the interrupt mask: a value of 0 would set it, for ever.
+ */
 static void n_what_is_written_to_the_device(void)
 {
 	uint32_t values[64];
@@ -473,7 +478,10 @@ static void s_rings_of_any_size(void)
 	expect_int(entries("to"), 1);
 }
 
-/* Headers as a machine with pages of 64 KiB has them, which this one need not be */
+/*
+ * Headers as a machine with pages of 64 KiB has them, which this one need not
+ * be
+ */
 static void t_pages_of_another_machine(void)
 {
 	enum { PAGE = 65536, SIZE = 2 * PAGE };
@@ -521,7 +529,10 @@ static void u_offsets_beyond_the_file(void)
 	/* A gap */
 	expect_int(start("a", 0, 10), S_OK);
 	expect_int(send_data(5, "abc"), E_INVALID_ARG);
-	/* A file that is announced to be huge gets no hole either: there is no room for it. */
+	/*
+	 * A file that is announced to be huge gets no hole either: there is no
+	 * room for it.
+	 */
 	expect(start("a", 0, 1ull << 60) != S_OK);
 	/* The announced size is a hint, and max-size a limit. */
 	policy.max_size = 4;
@@ -532,7 +543,10 @@ static void u_offsets_beyond_the_file(void)
 	end_test(0);
 }
 
-/* As after hibernation: the device goes in the middle of a copy, comes back, and knows nothing. */
+/*
+ * As after hibernation: the device goes in the middle of a copy, comes back,
+ * and knows nothing.
+ */
 static void v_device_that_comes_back(void)
 {
 	for (int i = 0; i < 3; i++) {

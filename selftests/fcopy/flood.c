@@ -184,7 +184,10 @@ static int lines(void)
 	return n;
 }
 
-/* KINDS of events of copies, and OTHERS, other kinds of lines; each has a line more about those left out. */
+/*
+ * KINDS of events of copies, and OTHERS, other kinds of lines; each has a line
+ * more about those left out.
+ */
 static void flood(void (*function)(int i), int kinds, int others)
 {
 	time_t begun = time(NULL);
@@ -220,7 +223,10 @@ static void messages_that_are_not_valid(void)
 	flood(negotiations, 0, 2);
 }
 
-/* A state directory that takes no notes, where files need a name and directories are made */
+/*
+ * A state directory that takes no notes, where files need a name and
+ * directories are made
+ */
 static void notes_that_cannot_be_written(void)
 {
 	int journal;

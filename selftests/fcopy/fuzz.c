@@ -26,6 +26,11 @@ int fsync(int fd)
 	return 0;
 }
 
+int fallocate(int fd, int mode, off_t offset, off_t length)
+{
+	return 0;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct session session;

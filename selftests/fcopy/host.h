@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The messages that a Hyper-V host sends, as bytes: written from the wire, not from the daemon's types. */
+/*
+ * The messages that a Hyper-V host sends, as bytes: written from the wire, not
+ * from the daemon's types.
+ */
 #ifndef FCOPY_HOST_H
 #define FCOPY_HOST_H
 

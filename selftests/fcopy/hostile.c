@@ -83,7 +83,10 @@ static uint64_t any_number(void)
 	return below(2) ? edges[below(16)] : draw() >> below(64);
 }
 
-/* A file that the host believes to be sending: "f0" to "f3", all of it the letter of its last digit */
+/*
+ * A file that the host believes to be sending: "f0" to "f3", all of it the
+ * letter of its last digit
+ */
 static struct {
 	char name[3];
 	uint64_t size, sent;
@@ -261,7 +264,9 @@ static void discard(void)
 	transfer_discard(&exchange.session.transfer, &why);
 }
 
-/* A copy as it should be works all the same, and has the bytes that were sent. */
+/*
+ * A copy as it should be works all the same, and has the bytes that were sent.
+ */
 static void witness(void)
 {
 	static struct message m;

@@ -95,7 +95,9 @@ static void begin_test(void)
 {
 	mkdir("to", 0755);
 	policy = (struct policy)POLICY_DEFAULTS;
-	/* The disk of the machine that tests may be full up to the last 16 MiB. */
+	/*
+	 * The disk of the machine that tests may be full up to the last 16 MiB.
+	 */
 	policy.min_free_default = false;
 	policy.min_free = policy.min_free_percent = 0;
 	session_init(&session, -1, &policy);
@@ -266,11 +268,16 @@ static void names_beyond_ascii(void)
 	end_test(2);
 }
 
-/* As Hyper-V sends it: the destination as it was typed, and the name of the source file. */
+/*
+ * As Hyper-V sends it: the destination as it was typed, and the name of the
+ * source file.
+ */
 static void destination_and_source(void)
 {
 	begin_test();
-	/* A file, a directory with and without a slash, and a file that exists */
+	/*
+	 * A file, a directory with and without a slash, and a file that exists
+	 */
 	expect_int(start_at(in("to/new"), "source", 0, 0), S_OK);
 	expect_int(end(COMPLETE), S_OK);
 	expect(holds("to/new", "") && access("to/source", F_OK) < 0);
@@ -303,12 +310,14 @@ static void destination_and_source(void)
 static void destinations_refused(void)
 {
 	static const char *const destinations[] = {
-		"C:\\tmp\\", "C:/tmp", "C:", "/..", "/tmp/..", "/tmp/../tmp", "..", "../tmp", "\\tmp",
-		"/tmp\\a", "%TEMP%/a", "/tmp/a\nb", "/tmp/a\x7f" "b",
+		"C:\\tmp\\", "C:/tmp", "C:", "/..", "/tmp/..", "/tmp/../tmp", "..", "../tmp",
+		"\\tmp", "/tmp\\a", "%TEMP%/a", "/tmp/a\nb", "/tmp/a\x7f" "b",
 	};
 
+	static const size_t count = sizeof(destinations) / sizeof(destinations[0]);
+
 	begin_test();
-	for (size_t i = 0; i < sizeof(destinations) / sizeof(destinations[0]); i++) {
+	for (size_t i = 0; i < count; i++) {
 		expect_int(start_at(destinations[i], "a", OVER_WRITE | CREATE_PATH, 0), E_NAME);
 		expect(!transfer_active(&session.transfer));
 	}
@@ -320,30 +329,32 @@ static void destinations_refused(void)
 	start_message(&request, "/", "a", 0, 0);
 	put_unit(&request, DESTINATION, 1, 0xdc00);
 	expect_int(ask_fcopy(), E_NAME);
-	expect_int(session.transfer.totals.failed, sizeof(destinations) / sizeof(destinations[0]) + 2);
+	expect_int(session.transfer.totals.failed, count + 2);
 	end_test(0);
 }
 
-/* The name of the source is that of a Windows file. It counts only where the file gets it. */
+/*
+ * The name of the source is that of a Windows file. It counts only where the
+ * file gets it.
+ */
 static void source_names_count_where_they_are_used(void)
 {
 	static const char *const names[] = { "", ".", "..", "../a", "a/b", "a\\b", "a\nb", "\x7f" };
+	static const char *const below[] = { "to/", "to/sub", "to/new/", "to/file" };
+	static const size_t count = sizeof(names) / sizeof(names[0]);
 	uint64_t failed = 0;
 	char path[PATH_MAX];
 
 	begin_test();
 	mkdir("to/sub", 0755);
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]) + 2; i++) {
-		bool text = i < sizeof(names) / sizeof(names[0]);
-
+	for (size_t i = 0; i < count + 2; i++) {
 		for (int way = 0; way < 4; way++) {
-			static const char *const below[] = { "to/", "to/sub", "to/new/", "to/file" };
-
-			start_message(&request, in(below[way]), text ? names[i] : "",
+			start_message(&request, in(below[way]), i < count ? names[i] : "",
 				      OVER_WRITE | CREATE_PATH, 0);
-			if (i == sizeof(names) / sizeof(names[0]))
+			/* Half a character; a field without an end */
+			if (i == count)
 				put_unit(&request, SOURCE, 0, 0xd83c);
-			for (size_t k = 0; !text && i > sizeof(names) / sizeof(names[0]) && k < 260; k++)
+			for (size_t k = 0; i == count + 1 && k < 260; k++)
 				put_unit(&request, SOURCE, k, 'a');
 			if (way < 3) {
 				expect_int(ask_fcopy(), E_NAME);
@@ -401,9 +412,9 @@ static void no_writing(void)
 static void each_refusal_has_its_code(void)
 {
 	static const struct { int error; uint32_t code; } errors[] = {
-		{ EDQUOT, E_QUOTA }, { EROFS, E_WRITE_PROTECT }, { ELOOP, E_LINK }, { EBUSY, E_BUSY },
-		{ ENOSPC, E_DISK_FULL }, { EFBIG, E_TOO_LARGE }, { EACCES, E_ACCESS }, { EPERM, E_ACCESS },
-		{ EIO, E_IO }, { ENOMEM, E_MEMORY }, { EMFILE, E_FILES }, { ETXTBSY, E_BUSY },
+		{ EDQUOT, E_QUOTA }, { EROFS, E_WRITE_PROTECT }, { ELOOP, E_LINK },
+		{ EBUSY, E_BUSY }, { ENOSPC, E_DISK_FULL }, { EFBIG, E_TOO_LARGE },
+		{ EACCES, E_ACCESS }, { EPERM, E_ACCESS }, { EIO, E_IO }, { ENOMEM, E_MEMORY }, { EMFILE, E_FILES }, { ETXTBSY, E_BUSY },
 		{ ENAMETOOLONG, E_NAME_TOO_LONG }, { ENOENT, E_NO_PATH }, { ENOTDIR, E_NO_PATH },
 		{ EISDIR, E_DIRECTORY }, { ESTALE, E_FAIL }, { EMLINK, E_FAIL },
 	};
@@ -455,7 +466,10 @@ static void file_systems_that_refuse(void)
 	in_own_mounts(no_writing);
 }
 
-/* Windows shows the words that belong to a code: these differ where the administrator does something else. */
+/*
+ * Windows shows the words that belong to a code: these differ where the
+ * administrator does something else.
+ */
 static void codes_differ(void)
 {
 	static const enum refusal apart[] = {
@@ -562,7 +576,7 @@ static void verbose_log_shows_every_field(void)
 	logged[0] = '\0';
 	write_message(&request, 4711, "abcdefg", 7);
 	expect_int(ask_fcopy(), E_STATE);
-	expect(strstr(logged, "WRITE") && strstr(logged, "offset 4711") && strstr(logged, "size 7"));
+	expect(strstr(logged, "WRITE offset 4711, size 7,"));
 
 	/* Fields that are no text appear as units. */
 	logged[0] = '\0';
@@ -577,7 +591,8 @@ static void verbose_log_shows_every_field(void)
 
 static void refusals_of_the_policy(void)
 {
-	struct policy_rule deny = { .allow = false, .path = (char *)in("to"), .source = (char *)"test:1" };
+	struct policy_rule deny = { .allow = false, .path = (char *)in("to"),
+				    .source = (char *)"test:1" };
 
 	begin_test();
 	policy.max_size = 2;
@@ -589,7 +604,10 @@ static void refusals_of_the_policy(void)
 	expect_int(session.transfer.totals.failure.refusal, REFUSAL_RULE);
 	policy.count = 0;
 
-	/* Switched off in the middle of a copy: the daemon completes that one, and refuses the next. */
+	/*
+	 * Switched off in the middle of a copy: the daemon completes that one,
+	 * and refuses the next.
+	 */
 	expect_int(start("a", 0, 3), S_OK);
 	policy.enable = false;
 	expect_int(send_data(0, "abc"), S_OK);
@@ -744,7 +762,10 @@ static void copy_ended_from_this_side(void)
 	end_test(0);
 }
 
-/* The device came back: nothing was agreed, and no failure is left. The totals stay. */
+/*
+ * The device came back: nothing was agreed, and no failure is left. The totals
+ * stay.
+ */
 static void restart(void)
 {
 	struct failure lost;
@@ -892,10 +913,13 @@ static void pipe_sizes(void)
 	end_test(0);
 }
 
-/* Any order of messages that are mostly right, with bytes in them that are not. */
+/*
+ * Any order of messages that are mostly right, with bytes in them that are not.
+ */
 static void noise(void)
 {
-	unsigned int seed = getenv("SEED") ? strtoul(getenv("SEED"), NULL, 0) : (unsigned int)getpid();
+	const char *text = getenv("SEED");
+	unsigned int seed = text ? strtoul(text, NULL, 0) : (unsigned long)getpid();
 	char data[DATA_MAX] = "";
 	int copies = 0;
 	uint64_t n;
@@ -906,7 +930,8 @@ static void noise(void)
 	for (int i = 0; i < 50000; i++) {
 		switch (random() % 8) {
 		case 0:
-			start_message(&request, in("to/"), "a", OVER_WRITE, random() % 4 * DATA_MAX / 2);
+			start_message(&request, in("to/"), "a", OVER_WRITE,
+				      random() % 4 * DATA_MAX / 2);
 			break;
 		case 1:
 			usual_negotiation(&request);
@@ -923,7 +948,10 @@ static void noise(void)
 		for (int k = random() % 3 * (random() % 8); k > 0; k--) {
 			size_t at = random() % (random() % 2 ? request.length : 120);
 
-			/* But never another destination: it could be any directory of the machine. */
+			/*
+			 * But never another destination: it could be any
+			 * directory of the machine.
+			 */
 			if (at < DESTINATION || at >= DESTINATION + 520)
 				request.bytes[at] = random();
 		}
