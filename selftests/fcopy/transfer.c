@@ -757,6 +757,8 @@ static void new_start_ends_the_old(void)
 	expect_int(start("a", 0, 3), REFUSAL_NONE);
 	expect_int(put(0, "abc", 3), REFUSAL_NONE);
 	expect_int(copy("b", 0, "b"), REFUSAL_NONE);
+	/* The new file has nothing of the old one. */
+	expect(holds("to/b", "b"));
 	expect_int(start("a", 0, 3), REFUSAL_NONE);
 	expect_int(start_at(in("nowhere/"), "b", 0, 1), REFUSAL_MISSING);
 	expect(!transfer_active(&transfer));
