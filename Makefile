@@ -34,6 +34,7 @@ endif
 ifeq ($(origin AR),default)
 AR            := $(CROSS_COMPILE)ar
 endif
+OBJCOPY       ?= $(CROSS_COMPILE)objcopy
 PKG_CONFIG    ?= pkg-config
 INSTALL       ?= install
 KDIR          ?= /lib/modules/$(shell uname -r)/build

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# The daemons: one folder each, with its unit.
+# The daemons: one folder each, with its unit, its udev rule and its bind.d file.
 
 # HAVE_SYSTEMD=0 builds without libsystemd: the daemon then tells no service manager that it is ready.
 HAVE_SYSTEMD ?= 1
@@ -17,7 +17,7 @@ fcopyd_security := $(addprefix $(O)/daemons/fcopy/security/,apparmor hv_fcopyd.t
 
 .PHONY: check-systemd
 daemons: $(O)/daemons/hv-fcopyd $(O)/daemons/fcopy/hv-fcopyd.service $(O)/daemons/fcopy/other-daemons.conf \
-	$(fcopyd_security)
+	$(O)/daemons/fcopy/61-hv-fcopyd.rules $(fcopyd_security)
 
 # The distributions' own; packages stop them too.
 other_fcopyd := hv-fcopy-daemon hv_fcopy_daemon hypervfcopyd hv-fcopy-uio-daemon hv_fcopy_uio_daemon
@@ -45,6 +45,8 @@ install-daemons: daemons
 		$(INSTALL) -D -m 644 $(O)/daemons/fcopy/other-daemons.conf \
 			$(DESTDIR)$(unitdir)/$$unit.service.d/hyperv-uio.conf || exit; \
 	done
+	$(Q)$(INSTALL) -D -m 644 $(O)/daemons/fcopy/61-hv-fcopyd.rules $(DESTDIR)$(udevdir)/rules.d/61-hv-fcopyd.rules
+	$(Q)$(INSTALL) -D -m 644 daemons/fcopy/10-fcopy.conf $(DESTDIR)$(bindconfdir)/10-fcopy.conf
 	$(Q)$(INSTALL) -m 644 man/hv-fcopyd.8 $(DESTDIR)$(mandir)/man8/hv-fcopyd.8
 	$(Q)$(INSTALL) -D -m 644 man/fcopyd.conf.5 $(DESTDIR)$(mandir)/man5/fcopyd.conf.5
 	$(Q)$(INSTALL) -D -m 644 daemons/fcopy/fcopyd.conf $(DESTDIR)$(sysconfdir)/hyperv-uio/fcopyd.conf

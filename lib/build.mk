@@ -34,9 +34,12 @@ $(lib_dir)/$(lib_soname): $(lib_dir)/$(lib_real)
 $(lib_so): $(lib_dir)/$(lib_soname)
 	$(Q)ln -sf $(<F) $@
 
+# One object in which the library's own functions are local: a program may have a fail() or a page_size() of its own.
 $(lib_a): $(lib_objects)
 	$(call quiet,AR)
-	$(Q)rm -f $@ && $(AR) rcsD $@ $^
+	$(Q)$(CC) -nostdlib -r -o $(lib_dir)/$(lib_name).o $^
+	$(Q)$(OBJCOPY) --localize-hidden $(lib_dir)/$(lib_name).o
+	$(Q)rm -f $@ && $(AR) rcsD $@ $(lib_dir)/$(lib_name).o
 
 # Always: it holds the places of this very call of make.
 $(lib_pc): FORCE

@@ -17,8 +17,9 @@
 #include "name.h"
 
 /*
- * Not by libinih, which vmbus-bind uses: its lines end after 200 bytes, and a path may be longer;
- * and it tells the line of no key, which a fault has to name.
+ * vmbus-bind uses libinih, which does not suit these files: it cuts lines after
+ * 200 bytes, and a path may be longer. It does not tell the line of a key
+ * either, and a fault has to name that.
  */
 
 struct reader {
@@ -28,9 +29,10 @@ struct reader {
 	int err;
 };
 
-static void __attribute__((format(printf, 2, 3))) fault(struct reader *reader, const char *format, ...)
+static void __attribute__((format(printf, 2, 3)))
+fault(struct reader *reader, const char *format, ...)
 {
-	char text[PATH_MAX];
+	char text[PATH_MAX + 256];
 	va_list args;
 
 	va_start(args, format);
@@ -50,7 +52,10 @@ static void parse_switch(struct reader *reader, const char *key, const char *val
 		fault(reader, "%s is yes or no, not '%s'", key, value);
 }
 
-/* Digits only: strtoull() takes blanks and signs. Returns what follows them, or NULL. */
+/*
+ * Parse digits, and nothing else: strtoull() also takes blanks and signs.
+ * Returns what follows the digits, or NULL.
+ */
 static const char *parse_digits(const char *value, unsigned int base, uint64_t *out)
 {
 	uint64_t n = 0;
@@ -67,7 +72,7 @@ static const char *parse_digits(const char *value, unsigned int base, uint64_t *
 	return p == value ? NULL : p;
 }
 
-/* Bytes, or with K, M, G or T 1024 times as many each */
+/* Parse a number of bytes, or of units of K, M, G or T. */
 static bool parse_size(const char *value, uint64_t *out)
 {
 	static const char units[] = "KMGT";
@@ -96,25 +101,32 @@ static void parse_max_size(struct reader *reader, const char *value)
 	if (!strcmp(value, "unlimited"))
 		reader->policy->max_size = UINT64_MAX;
 	else if (!parse_size(value, &reader->policy->max_size))
-		fault(reader, "max-size is unlimited, or a number of bytes with K, M, G or T after it, not '%s'",
-		      value);
+		fault(reader, "max-size is unlimited, or a number of bytes with K, M, G or T "
+		      "after it, not '%s'", value);
 }
 
 static void parse_min_free(struct reader *reader, const char *value)
 {
+	struct policy *policy = reader->policy;
 	uint64_t size = 0, percent = 0;
 	const char *rest = parse_digits(value, 10, &percent);
+	bool is_default = !strcmp(value, "default");
 
-	if (rest && !strcmp(rest, "%") && percent < 100) {
-		reader->policy->min_free = 0;
-		reader->policy->min_free_percent = percent;
+	if (is_default) {
+		size = POLICY_MIN_FREE;
+		percent = POLICY_MIN_FREE_PERCENT;
+	} else if (rest && !strcmp(rest, "%") && percent < 100) {
+		size = 0;
 	} else if (parse_size(value, &size)) {
-		reader->policy->min_free = size;
-		reader->policy->min_free_percent = 0;
+		percent = 0;
 	} else {
-		fault(reader, "min-free is a number of bytes with K, M, G or T after it, or one below 100 with %%, not '%s'",
-		      value);
+		fault(reader, "min-free is default, a number of bytes with K, M, G or T after it, "
+		      "or a number below 100 with %% after it, not '%s'", value);
+		return;
 	}
+	policy->min_free_default = is_default;
+	policy->min_free = size;
+	policy->min_free_percent = percent;
 }
 
 static void parse_mode(struct reader *reader, const char *key, const char *value, int *out)
@@ -125,16 +137,17 @@ static void parse_mode(struct reader *reader, const char *key, const char *value
 	if (!strcmp(value, "default"))
 		*out = -1;
 	else if (!rest || *rest)
-		fault(reader, "%s is default or an octal number such as 0640, not '%s'", key, value);
+		fault(reader, "%s is default or an octal number such as 0640, not '%s'", key,
+		      value);
 	else if (mode > 0777)
-		fault(reader, "%s is 0777 at most, not '%s': set-user-id, set-group-id and sticky bits are not given",
-		      key, value);
+		fault(reader, "%s is 0777 at most, not '%s': no file gets set-user-id, "
+		      "set-group-id or sticky bits", key, value);
 	else
 		*out = mode;
 }
 
-/* UINT32_MAX, which is -1, means "leave it" to chown(2). */
-static bool parse_id(const char *value, uint32_t *id)
+/* chown(2) takes UINT32_MAX, which is -1, for "leave it". */
+static bool parse_number(const char *value, uint32_t *id)
 {
 	uint64_t n;
 	const char *rest = parse_digits(value, 10, &n);
@@ -145,43 +158,62 @@ static bool parse_id(const char *value, uint32_t *id)
 	return true;
 }
 
-static void parse_owner(struct reader *reader, const char *value)
+static bool find_user(const char *value, uint32_t *id)
 {
 	struct passwd *user;
-	uint32_t id;
 
+	if (parse_number(value, id))
+		return true;
+	user = getpwnam(value);
+	if (user)
+		*id = user->pw_uid;
+	return user;
+}
+
+static bool find_group(const char *value, uint32_t *id)
+{
+	struct group *group;
+
+	if (parse_number(value, id))
+		return true;
+	group = getgrnam(value);
+	if (group)
+		*id = group->gr_gid;
+	return group;
+}
+
+/* The words come first: a user with the name "directory" needs its number. */
+static bool parse_id(const char *value, bool (*find)(const char *value, uint32_t *id),
+		     enum policy_id *kind, uint32_t *id)
+{
 	if (!strcmp(value, "default")) {
-		reader->policy->uid = (uid_t)-1;
-	} else if (parse_id(value, &id)) {
-		reader->policy->uid = id;
+		*kind = POLICY_ID_DEFAULT;
+	} else if (!strcmp(value, "directory")) {
+		*kind = POLICY_ID_DIRECTORY;
 	} else {
-		user = getpwnam(value);
-		if (user)
-			reader->policy->uid = user->pw_uid;
-		else
-			fault(reader, "owner: there is no user '%s'", value);
+		if (!find(value, id))
+			return false;
+		*kind = POLICY_ID_FIXED;
 	}
+	return true;
+}
+
+static void parse_owner(struct reader *reader, const char *value)
+{
+	if (!parse_id(value, find_user, &reader->policy->owner, &reader->policy->uid))
+		fault(reader, "owner: there is no user '%s'", value);
 }
 
 static void parse_group(struct reader *reader, const char *value)
 {
-	struct group *group;
-	uint32_t id;
-
-	if (!strcmp(value, "default")) {
-		reader->policy->gid = (gid_t)-1;
-	} else if (parse_id(value, &id)) {
-		reader->policy->gid = id;
-	} else {
-		group = getgrnam(value);
-		if (group)
-			reader->policy->gid = group->gr_gid;
-		else
-			fault(reader, "group: there is no group '%s'", value);
-	}
+	if (!parse_id(value, find_group, &reader->policy->group, &reader->policy->gid))
+		fault(reader, "group: there is no group '%s'", value);
 }
 
-/* user:role:type, and after another colon what the policy of the machine wants there */
+/*
+ * A context is user:role:type. The SELinux policy of the machine decides what
+ * may follow after another colon.
+ */
 static void parse_label(struct reader *reader, const char *value)
 {
 	unsigned int colons = 0;
@@ -194,10 +226,16 @@ static void parse_label(struct reader *reader, const char *value)
 	for (p = value; *p > ' ' && *p < 0x7f; p++)
 		colons += *p == ':';
 	if (*p || colons < 2 || (size_t)(p - value) >= sizeof(reader->policy->label))
-		fault(reader, "selinux-label is default or a context such as system_u:object_r:etc_t:s0, not '%s'",
-		      value);
+		fault(reader, "selinux-label is default or a context such as "
+		      "system_u:object_r:etc_t:s0, not '%s'", value);
 	else
 		memcpy(reader->policy->label, value, p - value + 1);
+}
+
+static void free_rule(struct policy_rule *rule)
+{
+	free(rule->path);
+	free(rule->source);
 }
 
 static void forget_rules(struct policy *policy, bool allow)
@@ -206,39 +244,58 @@ static void forget_rules(struct policy *policy, bool allow)
 
 	for (size_t i = 0; i < policy->count; i++) {
 		if (policy->rules[i].allow == allow)
-			free(policy->rules[i].directory);
+			free_rule(&policy->rules[i]);
 		else
 			policy->rules[left++] = policy->rules[i];
 	}
 	policy->count = left;
 }
 
-static void parse_rule(struct reader *reader, const char *key, const char *value, bool allow)
+static const char *check_rule(const char *path)
+{
+	if (*path != '/')
+		return "the path does not begin with '/'";
+	if (strlen(path) >= PATH_MAX)
+		return "the path is too long";
+	return name_check_path(path);
+}
+
+static void add_rule(struct reader *reader, const char *path, bool allow)
 {
 	struct policy *policy = reader->policy;
-	struct policy_rule *rules;
-	const char *wrong;
-	char *directory;
+	struct policy_rule rule = { .allow = allow }, *rules;
+	size_t length = strlen(path);
 
-	if (!*value) {
-		forget_rules(policy, allow);
-		return;
-	}
-	wrong = strlen(value) >= PATH_MAX ? "longer than a path can be" : name_check_directory(value);
-	if (wrong) {
-		fault(reader, "%s is an absolute directory without '..' and '\\', not '%s'", key, value);
-		return;
-	}
-	directory = strdup(value);
+	while (length > 1 && path[length - 1] == '/')
+		length--;
+	rule.path = strndup(path, length);
+	if (asprintf(&rule.source, "%s:%u", reader->path, reader->line) < 0)
+		rule.source = NULL;
 	rules = reallocarray(policy->rules, policy->count + 1, sizeof(*rules));
 	if (rules)
 		policy->rules = rules;
-	if (!directory || !rules) {
-		free(directory);
+	if (!rule.path || !rule.source || !rules) {
+		free_rule(&rule);
+		log_line(LOG_ERR, "%s:%u: %s", reader->path, reader->line, strerror(ENOMEM));
 		reader->err = -ENOMEM;
 		return;
 	}
-	rules[policy->count++] = (struct policy_rule){ .allow = allow, .directory = directory };
+	rules[policy->count++] = rule;
+}
+
+static void parse_rule(struct reader *reader, const char *key, const char *value, bool allow)
+{
+	const char *wrong;
+
+	if (!*value) {
+		forget_rules(reader->policy, allow);
+		return;
+	}
+	wrong = check_rule(value);
+	if (wrong)
+		fault(reader, "%s: %s: '%s'", key, wrong, value);
+	else
+		add_rule(reader, value, allow);
 }
 
 static void on_key(struct reader *reader, const char *key, const char *value)
@@ -271,7 +328,7 @@ static void on_key(struct reader *reader, const char *key, const char *value)
 		fault(reader, "unknown key '%s'", key);
 }
 
-/* The text between blanks; cuts what is behind it */
+/* Skip blanks at the start of @text, and cut those at its end */
 static char *trim(char *text)
 {
 	char *end;
@@ -282,12 +339,21 @@ static char *trim(char *text)
 	return text;
 }
 
+/* A '#' or ';' after a blank looks like a comment, but is part of the value. */
+static bool has_comment(const char *value)
+{
+	for (; *value; value++)
+		if ((value[0] == ' ' || value[0] == '\t') && (value[1] == '#' || value[1] == ';'))
+			return true;
+	return false;
+}
+
 static void on_line(struct reader *reader, char *line, size_t length)
 {
 	char *key, *value;
 
 	if (strlen(line) < length) {
-		fault(reader, "a NUL byte");
+		fault(reader, "the line contains a NUL byte");
 		return;
 	}
 	key = trim(line);
@@ -298,11 +364,18 @@ static void on_line(struct reader *reader, char *line, size_t length)
 		fault(reader, "neither key=value nor a comment: '%s'", key);
 		return;
 	}
+	if (has_comment(value + 1)) {
+		fault(reader, "a comment needs a line of its own: '%s'", key);
+		return;
+	}
 	*value++ = '\0';
 	on_key(reader, trim(key), trim(value));
 }
 
-/* Where root writes must not be for somebody else to say. @type: S_IFREG or S_IFDIR */
+/*
+ * Refuse a file or folder that somebody but root can write to: it decides where
+ * root writes. @type is S_IFREG or S_IFDIR.
+ */
 static int check_writers(const char *path, const struct stat *st, mode_t type)
 {
 	if ((st->st_mode & S_IFMT) != type) {
@@ -310,9 +383,9 @@ static int check_writers(const char *path, const struct stat *st, mode_t type)
 		return -EINVAL;
 	}
 	if ((st->st_uid != 0 && st->st_uid != geteuid()) || (st->st_mode & 022)) {
-		log_line(LOG_ERR, "%s: can be written by others than root (owner %u, mode %04o): it must belong to "
-			 "root, and be writable by its owner only", path, (unsigned int)st->st_uid,
-			 (unsigned int)(st->st_mode & 07777));
+		log_line(LOG_ERR, "%s: others than root can write to it (owner %u, mode %04o): "
+			 "root must own it, and only its owner may write to it", path,
+			 (unsigned int)st->st_uid, (unsigned int)(st->st_mode & 07777));
 		return -EPERM;
 	}
 	return 0;
@@ -328,7 +401,7 @@ static int read_file(const char *path, bool must_exist, struct policy *policy)
 	FILE *file;
 	int fd;
 
-	/* O_NONBLOCK: a pipe in its place must not stop the daemon. */
+	/* O_NONBLOCK, so that a pipe in its place does not block the daemon. */
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	if (fd < 0 && errno == ENOENT && !must_exist)
 		return 0;
@@ -369,7 +442,8 @@ static int is_conf(const struct dirent *entry)
 {
 	size_t length = strlen(entry->d_name);
 
-	return entry->d_name[0] != '.' && length > 5 && !strcmp(entry->d_name + length - 5, ".conf");
+	return entry->d_name[0] != '.' && length > 5 &&
+	       !strcmp(entry->d_name + length - 5, ".conf");
 }
 
 static int read_folder(const char *folder, struct policy *policy)
@@ -393,7 +467,8 @@ static int read_folder(const char *folder, struct policy *policy)
 		return err;
 	}
 	for (int i = 0; i < n; i++) {
-		if (snprintf(path, sizeof(path), "%s/%s", folder, entries[i]->d_name) >= (int)sizeof(path))
+		if (snprintf(path, sizeof(path), "%s/%s", folder, entries[i]->d_name) >=
+		    (int)sizeof(path))
 			one = -ENAMETOOLONG;
 		else
 			one = read_file(path, true, policy);
@@ -413,7 +488,7 @@ int config_load(const char *file, bool must_exist, struct policy *policy)
 
 	if (snprintf(folder, sizeof(folder), "%s.d", file) >= (int)sizeof(folder))
 		return -ENAMETOOLONG;
-	/* All of them, so that all faults are told at once */
+	/* Read on after a fault, so that the log shows all faults at once. */
 	err = read_file(file, must_exist, &result);
 	second = read_folder(folder, &result);
 	if (!err)
@@ -428,7 +503,7 @@ int config_load(const char *file, bool must_exist, struct policy *policy)
 void config_free(struct policy *policy)
 {
 	for (size_t i = 0; i < policy->count; i++)
-		free(policy->rules[i].directory);
+		free_rule(&policy->rules[i]);
 	free(policy->rules);
 	policy->rules = NULL;
 	policy->count = 0;
@@ -442,32 +517,52 @@ static void print_mode(const char *key, int mode, FILE *to)
 		fprintf(to, "%s=%04o\n", key, (unsigned int)mode);
 }
 
-static void print_id(const char *key, uint32_t id, FILE *to)
+static void print_id(const char *key, enum policy_id kind, uint32_t id, FILE *to)
 {
-	if (id == UINT32_MAX)
-		fprintf(to, "%s=default\n", key);
-	else
+	if (kind == POLICY_ID_FIXED)
 		fprintf(to, "%s=%" PRIu32 "\n", key, id);
+	else
+		fprintf(to, "%s=%s\n", key, kind == POLICY_ID_DIRECTORY ? "directory" : "default");
+}
+
+/* An empty value stands for no rule at all, as it does in the file. */
+static void print_rules(const struct policy *policy, bool allow, FILE *to)
+{
+	const char *key = allow ? "allow" : "deny", *path;
+	bool any = false;
+
+	for (size_t i = 0; i < policy->count; i++) {
+		if (policy->rules[i].allow != allow)
+			continue;
+		path = policy->rules[i].path;
+		/* The slash keeps a blank at the end from being trimmed. */
+		fprintf(to, "%s=%s%s\n", key, path,
+			strchr(" \t\r", path[strlen(path) - 1]) ? "/" : "");
+		any = true;
+	}
+	if (!any)
+		fprintf(to, "%s=\n", key);
 }
 
 void config_print(const struct policy *policy, FILE *to)
 {
 	fprintf(to, "enable=%s\n", policy->enable ? "yes" : "no");
-	for (size_t i = 0; i < policy->count; i++)
-		fprintf(to, "%s=%s\n", policy->rules[i].allow ? "allow" : "deny",
-			policy->rules[i].directory);
+	print_rules(policy, true, to);
+	print_rules(policy, false, to);
 	fprintf(to, "follow-links=%s\n", policy->follow_links ? "yes" : "no");
 	if (policy->max_size == UINT64_MAX)
 		fprintf(to, "max-size=unlimited\n");
 	else
 		fprintf(to, "max-size=%" PRIu64 "\n", policy->max_size);
-	if (policy->min_free_percent)
+	if (policy->min_free_default)
+		fprintf(to, "min-free=default\n");
+	else if (policy->min_free_percent)
 		fprintf(to, "min-free=%u%%\n", policy->min_free_percent);
 	else
 		fprintf(to, "min-free=%" PRIu64 "\n", policy->min_free);
 	print_mode("mode", policy->mode, to);
 	print_mode("directory-mode", policy->directory_mode, to);
-	print_id("owner", policy->uid, to);
-	print_id("group", policy->gid, to);
+	print_id("owner", policy->owner, policy->uid, to);
+	print_id("group", policy->group, policy->gid, to);
 	fprintf(to, "selinux-label=%s\n", policy->label[0] ? policy->label : "default");
 }

@@ -73,14 +73,14 @@ static size_t decode(const unsigned char *p, uint32_t *character)
 	return length;
 }
 
-/* Find characters that a reader does not see, or that change what he sees around them. */
+/* Whether @c is invisible, or changes how the text around it looks */
 static bool deceives(uint32_t c)
 {
 	static const struct { uint32_t first, last; } ranges[] = {
 		{ 0x80, 0x9f },		/* controls */
 		{ 0x61c, 0x61c },	/* Arabic letter mark */
 		{ 0x200b, 0x200f },	/* without width, and marks of direction */
-		{ 0x2028, 0x202e },	/* ends of lines and paragraphs, and overrides of direction */
+		{ 0x2028, 0x202e },	/* line and paragraph ends, direction overrides */
 		{ 0x2060, 0x2069 },	/* without width, and isolates of direction */
 		{ 0xfeff, 0xfeff },	/* byte order mark */
 	};
@@ -128,7 +128,7 @@ void log_escape(char *escaped, size_t size, const char *text)
 
 #define MESSAGE		"MESSAGE="
 
-/* Send a line with its fields. Returns false if the line must go another way. */
+/* Send a line with its fields. Returns false if that was not possible. */
 static bool to_journal(int level, const char *message, const struct log_copy *copy)
 {
 #if HAVE_SYSTEMD

@@ -39,7 +39,7 @@ enum log_event { LOG_STARTED, LOG_RECEIVED, LOG_REFUSED, LOG_LOST };
 /** What the journal gets besides the line, in fields that hv-fcopyd(8) lists */
 struct log_copy {
 	enum log_event event;
-	const char *file;	/* the path of the target; the line begins with it. NULL: not known */
+	const char *file;	/* path of the target, the line begins with it; NULL: unknown */
 	uint64_t size;		/* announced, bytes */
 	uint64_t received;	/* bytes */
 	uint64_t usec;		/* since START */

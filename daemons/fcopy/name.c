@@ -53,7 +53,7 @@ const char *name_from_utf16(const void *field, char name[NAME_BYTES])
 			c = 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
 			i++;
 		}
-		/* name[] has no room for the last unit, which can only be the NUL. */
+		/* name[] has no room for the last unit: it must be the NUL. */
 		if (i == NAME_UNITS - 1)
 			break;
 		out = put_utf8(out, c);
@@ -99,7 +99,7 @@ static bool has_variable(const char *path)
 {
 	const char *p = path + 1;
 
-	/* A digit does not begin a variable: "%20%" is a space of a URL, and a '%'. */
+	/* No variable begins with a digit: "%20" is a space of a URL. */
 	if (path[0] != '%' || (!is_letter(*p) && *p != '_'))
 		return false;
 	while (is_in_variable(*p))

@@ -11,7 +11,7 @@
  */
 
 #define NAME_UNITS 260
-/** Room for a field as UTF-8: a unit takes 3 bytes at most, a pair of surrogates 4 */
+/** Room for a field as UTF-8: 3 bytes for a unit, 4 for a pair of surrogates */
 #define NAME_BYTES ((NAME_UNITS - 1) * 3 + 1)
 
 /**
@@ -27,15 +27,15 @@
  */
 const char *name_from_utf16(const void *field, char name[NAME_BYTES]);
 
-/** name_check_file() - check the name of a file: not empty, no '/', '\', "." or ".." */
+/** name_check_file() - refuse "", ".", "..", and a name with '/' or '\' */
 const char *name_check_file(const char *name);
 
 /**
  * name_check_path() - check a destination, or the path of a rule
  *
- * Refuses "..", '\', a drive letter at the start ("C:/x"), and a variable at the
- * start ("%TEMP%/x"): users of Windows guests type the latter two. The path may
- * be relative, empty, or end in '/'.
+ * Refuses "..", '\', a drive letter at the start ("C:/x"), and a variable at
+ * the start ("%TEMP%/x"): users of Windows guests type the latter two. The path
+ * may be relative, empty, or end in '/'.
  */
 const char *name_check_path(const char *path);
 

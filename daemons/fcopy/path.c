@@ -188,7 +188,9 @@ static enum refusal follow(struct walk *walk, int link, const char *name)
 		return fail_errno(walk->failure, errno, "%s/%s", walk->path->place, name);
 	if (n + 1 + left + 1 > sizeof(walk->text))
 		return fail_at(walk, REFUSAL_NAME_TOO_LONG, name, " leads to a path that is too long");
-	walk->from_caller = left;
+	/* This link may stand in the text of another one. */
+	if (walk->from_caller > left)
+		walk->from_caller = left;
 	memmove(walk->text + n + 1, walk->text, left + 1);
 	memcpy(walk->text, text, n);
 	walk->text[n] = '/';

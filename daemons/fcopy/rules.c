@@ -21,6 +21,7 @@
 
 /* Where a rule is now */
 struct rule_place {
+	bool found;			/* whether its path can be looked up */
 	struct stat dir;		/* the deepest directory of its path that exists */
 	char below[PATH_MAX];		/* the rest of its path; "": the rule names the directory itself */
 	struct stat file;		/* what exists there, if that is no directory; st_mode 0: nothing */
@@ -32,6 +33,7 @@ static enum refusal find_rule(const struct policy_rule *rule, struct rule_place 
 {
 	enum refusal refusal;
 
+	place->found = false;
 	refusal = path_resolve(rule->path, PATH_FOLLOW_LINKS | PATH_TARGET, path, failure);
 	if (refusal != REFUSAL_NONE)
 		return refusal;
@@ -42,6 +44,7 @@ static enum refusal find_rule(const struct policy_rule *rule, struct rule_place 
 	else if (*path->missing && !strchr(path->missing, '/') &&
 		 fstatat(path->dir, path->missing, &place->file, AT_SYMLINK_NOFOLLOW) < 0)
 		place->file.st_mode = 0;
+	place->found = refusal == REFUSAL_NONE;
 	close(path->dir);
 	return refusal;
 }
@@ -94,31 +97,60 @@ static unsigned int covers(const char *above, const char *below, bool any_case)
 	return below[n] == '/' || !below[n] ? components(above) : 0;
 }
 
-/* A deeper rule wins; of two at the same depth the one that denies. */
+/* What decides about a target that no rule covers */
+static bool has_allow(const struct policy *policy)
+{
+	for (size_t i = 0; i < policy->count; i++)
+		if (policy->rules[i].allow)
+			return true;
+	return false;
+}
+
+/* A deeper rule wins; of two at the same depth the one that denies, else the first one. */
 static void consider(struct rules_decision *decision, int *deepest, int depth,
 		     const struct policy_rule *rule)
 {
-	if (depth < *deepest || (decision->rule && depth == *deepest && rule->allow))
+	if (decision->rule && (depth < *deepest || (depth == *deepest &&
+						    (rule->allow || !decision->allowed))))
 		return;
 	*deepest = depth;
 	decision->rule = rule;
 	decision->allowed = rule->allow;
 }
 
+/*
+ * Whether a rule for a file covers @file wherever it is. A second hard link of a
+ * file does not carry an "allow" to another place: a user can have made it.
+ */
+static bool is_file_of(const struct policy_rule *rule, const struct rule_place *place,
+		       const struct stat *file)
+{
+	return file->st_mode && place->file.st_mode && path_same_file(file, &place->file) &&
+	       (!rule->allow || file->st_nlink == 1);
+}
+
+static bool counts(const struct policy *policy, const struct rule_place *places,
+		   const struct policy_rule *skip, size_t i)
+{
+	return places[i].found && &policy->rules[i] != skip;
+}
+
 /* The rules that name a directory which exists: depth 0 is @dir, -1 the one above it, and so on. */
-static enum refusal climb(const struct policy *policy, const struct rule_place *places, int dir,
-			  struct rules_decision *decision, int *deepest, struct failure *failure)
+static enum refusal climb(const struct policy *policy, const struct rule_place *places,
+			  const struct policy_rule *skip, int dir, struct rules_decision *decision,
+			  struct failure *failure)
 {
 	struct stat st, up;
-	int at, parent, depth = 0;
+	int at, parent, depth = 0, deepest = 0;
 
 	at = openat(dir, ".", PATH_STEP);
 	if (at < 0 || fstat(at, &st) < 0)
 		goto err_climb;
 	for (;;) {
 		for (size_t i = 0; i < policy->count; i++)
-			if (!*places[i].below && path_same_file(&places[i].dir, &st))
-				consider(decision, deepest, depth, &policy->rules[i]);
+			if (counts(policy, places, skip, i) && !*places[i].below &&
+			    path_same_file(&places[i].dir, &st))
+				consider(decision, &deepest, depth, &policy->rules[i]);
 		parent = openat(at, "..", PATH_STEP);
 		close(at);
 		at = parent;
@@ -139,59 +171,68 @@ err_climb:
 	return failure->refusal;
 }
 
-static enum refusal decide(const struct policy *policy, struct rule_place *places, int dir,
-			   const char *below, struct rules_decision *decision,
-			   struct failure *failure)
+/*
+ * Decide by all rules but @skip (NULL: by all) that have a place. Where the
+ * answer is a failure, nothing is allowed.
+ */
+static enum refusal decide(const struct policy *policy, const struct rule_place *places,
+			   const struct policy_rule *skip, int dir, const char *below,
+			   struct rules_decision *decision, struct failure *failure)
 {
 	struct stat st, file = { .st_mode = 0 };
 	bool any_case = ignores_case(dir);
-	int deepest = -PATH_MAX;
-	struct path path;
+	enum refusal refusal;
+	int deepest = 0;
 
+	*decision = (struct rules_decision){ .allowed = false };
 	if (fstat(dir, &st) < 0)
 		return fail_errno(failure, errno, "the destination");
 	if (!strchr(below, '/') && fstatat(dir, below, &file, AT_SYMLINK_NOFOLLOW) < 0)
 		file.st_mode = 0;
 
 	for (size_t i = 0; i < policy->count; i++) {
-		const struct policy_rule *rule = &policy->rules[i];
+		const struct rule_place *place = &places[i];
 		unsigned int depth;
 
-		decision->allowed &= !rule->allow;
-		if (find_rule(rule, &places[i], &path, failure) != REFUSAL_NONE) {
-			/* What cannot be understood may be what forbids this place. */
-			decision->rule = rule;
-			decision->allowed = false;
-			return failure->refusal;
-		}
-		if (!*places[i].below)
+		if (!counts(policy, places, skip, i) || !*place->below)
 			continue;
-		if (file.st_mode && places[i].file.st_mode &&
-		    path_same_file(&file, &places[i].file))
-			consider(decision, &deepest, 1, rule);
-		if (!path_same_file(&places[i].dir, &st))
+		if (is_file_of(&policy->rules[i], place, &file))
+			consider(decision, &deepest, 1, &policy->rules[i]);
+		if (!path_same_file(&place->dir, &st))
 			continue;
-		depth = covers(places[i].below, below, any_case);
+		depth = covers(place->below, below, any_case);
 		if (depth)
-			consider(decision, &deepest, depth, rule);
+			consider(decision, &deepest, depth, &policy->rules[i]);
 	}
-	return decision->rule ? REFUSAL_NONE :
-	       climb(policy, places, dir, decision, &deepest, failure);
+	if (decision->rule)
+		return REFUSAL_NONE;
+	refusal = climb(policy, places, skip, dir, decision, failure);
+	if (refusal == REFUSAL_NONE && !decision->rule)
+		decision->allowed = !has_allow(policy);
+	return refusal;
 }
 
 enum refusal rules_decide(const struct policy *policy, int dir, const char *below,
 			  struct rules_decision *decision, struct failure *failure)
 {
+	enum refusal refusal = REFUSAL_NONE;
 	struct rule_place *places;
-	enum refusal refusal;
+	struct path path;
 
-	*decision = (struct rules_decision){ .allowed = true };
+	*decision = (struct rules_decision){ .allowed = !policy->count };
 	if (!policy->count)
 		return REFUSAL_NONE;
 	places = calloc(policy->count, sizeof(*places));
 	if (!places)
 		return fail_errno(failure, ENOMEM, "%zu rules", policy->count);
-	refusal = decide(policy, places, dir, below, decision, failure);
+	for (size_t i = 0; i < policy->count && refusal == REFUSAL_NONE; i++) {
+		refusal = find_rule(&policy->rules[i], &places[i], &path, failure);
+		/* What cannot be understood may be what forbids this place. */
+		if (refusal != REFUSAL_NONE)
+			decision->rule = &policy->rules[i];
+	}
+	if (refusal == REFUSAL_NONE)
+		refusal = decide(policy, places, NULL, dir, below, decision, failure);
 	free(places);
 	return refusal;
 }
@@ -217,59 +258,35 @@ enum refusal rules_check(const struct policy *policy, int dir, const char *place
 	if (refusal != REFUSAL_NONE || decision->allowed)
 		return refusal;
 	if (rule)
-		return fail(failure, REFUSAL_RULE, "%s/%s: deny=%s (%s)", place, below, rule->path,
-			    rule->source);
-	return fail(failure, REFUSAL_RULE, "%s/%s: no allow= covers it", place, below);
+		return fail(failure, REFUSAL_RULE, "deny=%.500s (%s) covers %s/%s", rule->path,
+			    rule->source, place, below);
+	return fail(failure, REFUSAL_RULE, "no allow= covers %s/%s", place, below);
 }
 
-/* What the rules but @skip decide about the place of a rule; @skip NULL: all of them */
-static void decide_without(const struct policy *policy, const struct policy_rule *skip,
-			   const struct path *path, struct rules_decision *decision)
+static bool same_place(const struct rule_place *a, const struct rule_place *b)
 {
-	struct policy others = *policy;
-	struct failure failure;
-	bool allowed = true;
-
-	*decision = (struct rules_decision){ .allowed = false };
-	others.rules = calloc(policy->count + 1, sizeof(*others.rules));
-	if (!others.rules)
-		return;
-	others.count = 0;
-	for (size_t i = 0; i < policy->count; i++) {
-		allowed &= !policy->rules[i].allow;
-		if (&policy->rules[i] != skip)
-			others.rules[others.count++] = policy->rules[i];
-	}
-	rules_decide(&others, path->dir, path->missing, decision, &failure);
-	for (size_t i = 0; decision->rule && i < policy->count; i++) {
-		if (policy->rules[i].source == decision->rule->source) {
-			decision->rule = &policy->rules[i];
-			break;
-		}
-	}
-	free(others.rules);
-	/* An "allow" decides also about what no rule covers. */
-	if (!decision->rule)
-		decision->allowed = allowed;
+	return path_same_file(&a->dir, &b->dir) && !strcmp(a->below, b->below);
 }
 
 /* Returns whether it warned. */
-static bool warn_void(const struct policy *policy, const struct policy_rule *rule,
-		      const struct path *path)
+static bool warn_void(const struct policy *policy, const struct rule_place *places, size_t i, int dir)
 {
+	const struct policy_rule *rule = &policy->rules[i];
 	struct rules_decision all, others;
+	struct failure failure;
 
-	decide_without(policy, NULL, path, &all);
+	if (decide(policy, places, NULL, dir, places[i].below, &all, &failure) != REFUSAL_NONE ||
+	    decide(policy, places, rule, dir, places[i].below, &others, &failure) != REFUSAL_NONE)
+		return false;
 	if (all.rule && all.rule != rule && all.allowed != rule->allow) {
 		log_line(LOG_WARNING, "%s: %s=%s has no effect: %s=%s (%s) overrides it", rule->source,
 			 key_of(rule), rule->path, key_of(all.rule), all.rule->path, all.rule->source);
 		return true;
 	}
-	decide_without(policy, rule, path, &others);
 	if (others.allowed != rule->allow)
 		return false;
 	/* Of two rules that say the same about one place, the later one repeats the earlier. */
-	if (others.rule > rule && !strcmp(others.rule->path, rule->path))
+	if (others.rule > rule && same_place(&places[i], &places[others.rule - policy->rules]))
 		return false;
 	if (others.rule)
 		log_line(LOG_WARNING, "%s: %s=%s has no effect: %s=%s (%s) says the same", rule->source,
@@ -281,8 +298,9 @@ static bool warn_void(const struct policy *policy, const struct policy_rule *rul
 	return true;
 }
 
-static unsigned int warn_about(const struct policy *policy, const struct policy_rule *rule)
+static unsigned int warn_about(const struct policy *policy, const struct rule_place *places, size_t i)
 {
+	const struct policy_rule *rule = &policy->rules[i];
 	struct failure failure;
 	unsigned int warnings = 0;
 	struct path path;
@@ -306,7 +324,7 @@ static unsigned int warn_about(const struct policy *policy, const struct policy_
 				 rule->source, key_of(rule), rule->path, path.place, path.missing);
 			warnings++;
 		}
-		warnings += warn_void(policy, rule, &path);
+		warnings += warn_void(policy, places, i, path.dir);
 	}
 	close(path.dir);
 	return warnings;
@@ -315,8 +333,17 @@ static unsigned int warn_about(const struct policy *policy, const struct policy_
 unsigned int rules_warn(const struct policy *policy)
 {
 	unsigned int warnings = 0;
+	struct rule_place *places;
+	struct failure failure;
+	struct path path;
 
+	places = calloc(policy->count + 1, sizeof(*places));
+	if (!places)
+		return 0;
 	for (size_t i = 0; i < policy->count; i++)
-		warnings += warn_about(policy, &policy->rules[i]);
+		find_rule(&policy->rules[i], &places[i], &path, &failure);
+	for (size_t i = 0; i < policy->count; i++)
+		warnings += warn_about(policy, places, i);
+	free(places);
 	return warnings;
 }

@@ -7,11 +7,18 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "hresult.h"
 #include "log.h"
 #include "notify.h"
-#include "progress.h"
+#include "status.h"
 
 #define INTERVAL_MS 1000
+
+/*
+ * Room for a value after log_escape(). It holds every path that has nothing to
+ * escape.
+ */
+#define VALUE_SIZE (TRANSFER_FILE_SIZE + 4096)
 
 static int run_fd = -1;
 static char device[128];
@@ -24,7 +31,10 @@ static struct {
 	struct timespec at;
 } told;
 
-/* 0: there is no such process, or no procfs */
+/*
+ * When the process @pid began, in clock ticks since boot; 0 if there is no such
+ * process, or no procfs
+ */
 static unsigned long long start_time(const char *pid)
 {
 	unsigned long long ticks = 0;
@@ -41,7 +51,7 @@ static unsigned long long start_time(const char *pid)
 	if (n <= 0)
 		return 0;
 	text[n] = '\0';
-	/* The name, in brackets, may have blanks and brackets in it. */
+	/* The name stands in brackets, and may contain blanks and brackets. */
 	end = strrchr(text, ')');
 	for (int field = 2; end && field < 22; field++)
 		end = strchr(end + 1, ' ');
@@ -50,10 +60,11 @@ static unsigned long long start_time(const char *pid)
 	return ticks;
 }
 
-void progress_open(const char *run_dir, const char *of_device)
+void status_open(const char *run_dir, const char *of_device)
 {
 	snprintf(device, sizeof(device), "%s", of_device);
 	begun = start_time("self");
+	told.once = false;
 	if (mkdir(run_dir, 0755) < 0 && errno != EEXIST)
 		goto err_dir;
 	run_fd = open(run_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -65,59 +76,116 @@ err_dir:
 	log_line(LOG_WARNING, "%s: %s; hv-fcopyd --status will know nothing", run_dir, strerror(errno));
 }
 
+/* MB/s */
 static double rate(uint64_t bytes, uint64_t usec)
 {
 	return usec ? (double)bytes / usec : 0.0;
 }
 
+/* 100 only if all announced bytes have come. Further bytes do not count. */
 static unsigned int percent(const struct transfer *transfer)
 {
-	return transfer->size ? (unsigned int)(transfer->received * 100.0 / transfer->size) : 100;
+	unsigned int n;
+
+	if (transfer->received >= transfer->announced)
+		return 100;
+	n = transfer->received * 100.0 / transfer->announced;
+	return n < 100 ? n : 99;
 }
 
+static void iso_time(time_t at, char text[32])
+{
+	struct tm utc;
+
+	if (!gmtime_r(&at, &utc) || !strftime(text, 32, "%Y-%m-%dT%H:%M:%SZ", &utc))
+		text[0] = '\0';
+}
+
+static void print_failure(const struct transfer_totals *totals, FILE *to)
+{
+	char text[FAILURE_DETAIL + 256], escaped[VALUE_SIZE], at[32];
+
+	if (!totals->failed_at)
+		return;
+	failure_text(&totals->failure, text, sizeof(text));
+	log_escape(escaped, sizeof(escaped), text);
+	fprintf(to, "last-failure=%s\n", escaped);
+	log_escape(escaped, sizeof(escaped), totals->failed_file);
+	fprintf(to, "last-failure-file=%s\n", escaped);
+	iso_time(totals->failed_at, at);
+	fprintf(to, "last-failure-time=%s\nlast-failure-code=0x%08" PRIx32 "\n", at,
+		hresult_of(totals->failure.refusal));
+}
+
+static void print_values(const struct transfer *transfer, FILE *to)
+{
+	char escaped[VALUE_SIZE];
+
+	fprintf(to, "pid=%d\nbegun=%llu\nversion=%s\ndevice=%s\nstate=%s\n", (int)getpid(), begun,
+		HYPERV_UIO_VERSION, device, transfer_active(transfer) ? "receiving" : "waiting");
+	if (transfer_active(transfer)) {
+		log_escape(escaped, sizeof(escaped), transfer->path);
+		fprintf(to, "file=%s\nreceived=%" PRIu64 "\nsize=%" PRIu64 "\npercent=%u\n"
+			"seconds=%.1f\nMB/s=%.1f\n", escaped, transfer->received,
+			transfer->announced, percent(transfer), transfer_usec(transfer) / 1e6,
+			rate(transfer->received, transfer_usec(transfer)));
+	}
+	fprintf(to, "files=%" PRIu64 "\nbytes=%" PRIu64 "\nfailed=%" PRIu64 "\n",
+		transfer->totals.files, transfer->totals.bytes, transfer->totals.failed);
+	print_failure(&transfer->totals, to);
+}
+
+/* A full /run is no reason to bother anybody: the file then stays as it was. */
 static void write_file(const struct transfer *transfer)
 {
-	char text[4096];
-	int fd, n;
+	FILE *file;
+	int fd;
 
-	n = snprintf(text, sizeof(text), "pid=%d\nbegun=%llu\nversion=%s\ndevice=%s\nstate=%s\n",
-		     (int)getpid(), begun, HYPERV_UIO_VERSION, device,
-		     transfer_active(transfer) ? "receiving" : "waiting");
-	if (transfer_active(transfer))
-		n += snprintf(text + n, sizeof(text) - n,
-			      "file=%s/%s\nreceived=%" PRIu64 "\nsize=%" PRIu64 "\npercent=%u\n"
-			      "seconds=%.1f\nMB/s=%.1f\n", transfer->directory, transfer->name,
-			      transfer->received, transfer->size, percent(transfer),
-			      transfer_usec(transfer) / 1e6,
-			      rate(transfer->received, transfer_usec(transfer)));
-	n += snprintf(text + n, sizeof(text) - n,
-		      "files=%" PRIu64 "\nbytes=%" PRIu64 "\nfailed=%" PRIu64 "\n",
-		      transfer->totals.files, transfer->totals.bytes, transfer->totals.failed);
-
-	fd = openat(run_fd, ".status", O_CREAT | O_TRUNC | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0644);
-	if (fd < 0)
+	/* An earlier version may have left one that everybody can read. */
+	unlinkat(run_fd, ".status", 0);
+	fd = openat(run_fd, ".status", O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0600);
+	file = fd < 0 ? NULL : fdopen(fd, "w");
+	if (!file) {
+		if (fd >= 0)
+			close(fd);
 		return;
-	/* A full /run is no reason to bother anybody: the file is as it was. */
-	if (write(fd, text, n) == n)
+	}
+	print_values(transfer, file);
+	if (fflush(file) == 0 && !ferror(file))
 		renameat(run_fd, ".status", run_fd, "status");
-	close(fd);
+	fclose(file);
 }
 
 static void tell_manager(const struct transfer *transfer)
 {
-	char text[2048];
+	const struct transfer_totals *totals = &transfer->totals;
+	char text[3072], failure[1024], reason[FAILURE_DETAIL + 256], escaped[1024], at[32];
+	double speed = rate(transfer->received, transfer_usec(transfer));
 
-	if (!transfer_active(transfer)) {
-		notify_status("Waiting for Copy-VMFile");
-		return;
+	if (transfer_active(transfer)) {
+		log_escape(escaped, sizeof(escaped), transfer->path);
+		if (transfer->received > transfer->announced)
+			snprintf(text, sizeof(text), "Receiving %s: %" PRIu64 " bytes, the host announced %"
+				 PRIu64 ", %.1f MB/s", escaped, transfer->received,
+				 transfer->announced, speed);
+		else
+			snprintf(text, sizeof(text), "Receiving %s: %" PRIu64 " of %" PRIu64
+				 " bytes, %u%%, %.1f MB/s", escaped, transfer->received,
+				 transfer->announced, percent(transfer), speed);
+	} else if (totals->failed_at) {
+		log_escape(escaped, sizeof(escaped), totals->failed_file);
+		failure_text(&totals->failure, reason, sizeof(reason));
+		log_escape(failure, sizeof(failure), reason);
+		iso_time(totals->failed_at, at);
+		snprintf(text, sizeof(text), "Waiting for Copy-VMFile; last failure %s: %s%s%s", at, escaped,
+			 *escaped ? ": " : "", failure);
+	} else {
+		snprintf(text, sizeof(text), "Waiting for Copy-VMFile");
 	}
-	snprintf(text, sizeof(text), "Receiving %s/%s: %" PRIu64 " of %" PRIu64 " bytes, %u%%, %.1f MB/s",
-		 transfer->directory, transfer->name, transfer->received, transfer->size,
-		 percent(transfer), rate(transfer->received, transfer_usec(transfer)));
 	notify_status(text);
 }
 
-bool progress_update(const struct transfer *transfer)
+bool status_update(const struct transfer *transfer)
 {
 	bool active = transfer_active(transfer);
 	struct timespec now;
@@ -129,8 +197,7 @@ bool progress_update(const struct transfer *transfer)
 		return false;
 	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
 	passed = (now.tv_sec - told.at.tv_sec) * 1000ll + (now.tv_nsec - told.at.tv_nsec) / 1000000;
-	/* One copy after the other is as much of a flood as one that goes on. */
-	if (told.once && told.active && passed < INTERVAL_MS)
+	if (told.once && passed < INTERVAL_MS)
 		return true;
 
 	told.once = true;
@@ -145,7 +212,7 @@ bool progress_update(const struct transfer *transfer)
 	return false;
 }
 
-void progress_close(void)
+void status_close(void)
 {
 	if (run_fd < 0)
 		return;
@@ -155,11 +222,27 @@ void progress_close(void)
 	run_fd = -1;
 }
 
-int progress_print(const char *run_dir, FILE *to)
+/* Print @file if its process runs. Returns 0 or -errno. */
+static int print_file(FILE *file, FILE *to)
 {
-	char path[4096], text[4096], pid[16] = "";
 	unsigned long long ticks = 0;
-	ssize_t n;
+	char pid[16] = "", text[4096];
+	size_t n;
+
+	if (fscanf(file, "pid=%15[0-9]\nbegun=%llu\n", pid, &ticks) != 2)
+		return ferror(file) ? -EIO : -EBADMSG;
+	if (start_time(pid) != ticks)
+		return -ESRCH;
+	rewind(file);
+	while ((n = fread(text, 1, sizeof(text), file)))
+		fwrite(text, 1, n, to);
+	return ferror(file) ? -EIO : 0;
+}
+
+int status_print(const char *run_dir, FILE *to)
+{
+	char path[PATH_MAX];
+	FILE *file;
 	int fd, err;
 
 	if (snprintf(path, sizeof(path), "%s/status", run_dir) >= (int)sizeof(path))
@@ -167,16 +250,12 @@ int progress_print(const char *run_dir, FILE *to)
 	fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0)
 		return errno == ENOENT ? -ESRCH : -errno;
-	n = read(fd, text, sizeof(text) - 1);
-	err = n < 0 ? -errno : 0;
-	close(fd);
-	if (err)
-		return err;
-	text[n] = '\0';
-	if (sscanf(text, "pid=%15[0-9]\nbegun=%llu\n", pid, &ticks) != 2)
-		return -EBADMSG;
-	if (start_time(pid) != ticks)
-		return -ESRCH;
-	fputs(text, to);
-	return 0;
+	file = fdopen(fd, "r");
+	if (!file) {
+		close(fd);
+		return -ENOMEM;
+	}
+	err = print_file(file, to);
+	fclose(file);
+	return err;
 }

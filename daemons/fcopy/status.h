@@ -12,15 +12,21 @@
  * file as a whole, so a reader sees one moment. The file names the process and
  * when that began, so that a file that a killed daemon left does not pass for
  * news. Only root can read it: it contains the names of files.
+ *
+ * The file has lines KEY=VALUE, which hv-fcopyd(8) lists. Values that the host
+ * chose went through log_escape(), so every value is one line.
  */
 
 /** status_open() - make @run_dir if missing; without it only the service manager learns */
 void status_open(const char *run_dir, const char *device);
 
 /**
- * status_update() - tell what has changed; at most once a second while a copy is active
+ * status_update() - tell what has changed, at most once a second
  *
- * Returns whether it has more to tell, later.
+ * The host can provoke refusals as fast as it likes, so the limit also
+ * holds while no copy is active.
+ *
+ * Returns whether it has more to tell: then call it again in a second.
  */
 bool status_update(const struct transfer *transfer);
 
@@ -30,7 +36,8 @@ void status_close(void);
 /**
  * status_print() - print the file of the daemon that runs
  *
- * Returns 0, or -ESRCH (none runs), or why it cannot be read.
+ * Returns 0 or -errno: -ESRCH if no daemon runs, -EACCES if the caller is not
+ * root, -EBADMSG if the file is not a status file.
  */
 int status_print(const char *run_dir, FILE *to);
 

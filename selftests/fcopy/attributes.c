@@ -787,7 +787,6 @@ static void replaced_file_without_an_acl(void)
 
 static void default_acl_mode_body(void)
 {
-	static const struct stat nothing;
 
 	make_default_acl();
 	begin_again();
@@ -810,7 +809,6 @@ static void new_file_below_a_default_acl(void)
 
 static void default_owner_comes_back(void)
 {
-	static const struct stat nothing;
 	struct attributes now;
 	struct stat old, st;
 

@@ -146,10 +146,9 @@ result "device that is not bound: one line"
 mkdir -p "$work/to"
 : >"$work/to/.hv-fcopyd.0123456789abcdef"
 : >"$work/to/file"
-numbers=$(printf '%x:%x' "$(stat -c %d "$work/to")" "$(stat -c %i "$work/to")")
-ln -s "$numbers:$(readlink -f "$work/to")" "$work/state/.hv-fcopyd.0123456789abcdef"
+ln -s "file:$(stat -c %i "$work/to"):0:$(readlink -f "$work/to")" "$work/state/.hv-fcopyd.0123456789abcdef"
 run -n
-is_status 69 "which a copy left" && [ "$(ls -A "$work/to")" = file ] && [ -z "$(ls -A "$work/state")" ]
+is_status 69 "which an interrupted copy left" && [ "$(ls -A "$work/to")" = file ] && [ -z "$(ls -A "$work/state")" ]
 result "start removes what a crash left"
 
 ktap_finished

@@ -27,7 +27,9 @@ static void begin_test(void)
 
 static void end_test(int files)
 {
-	transfer_discard(&exchange.session.transfer, -ECANCELED, "the test is over");
+	const struct failure over = { .refusal = REFUSAL_STOPPED };
+
+	transfer_discard(&exchange.session.transfer, &over);
 	vmbus_channel_close(guest);
 	vmbus_channel_close(host);
 	expect_int(entries("to"), files);
@@ -38,7 +40,7 @@ static int post(void)
 	return vmbus_send(host, VMBUS_PACKET_INBAND, 0, transaction++, request.bytes, request.length);
 }
 
-/* The next answer; checks that it belongs to the oldest request without one. */
+/* Takes the next answer, and checks that it belongs to the request @of. */
 static uint32_t take(uint64_t of)
 {
 	struct vmbus_packet packet;
@@ -60,7 +62,7 @@ static void expect_silence(void)
 	expect_int(vmbus_recv(host, &packet, answer.bytes, sizeof(answer.bytes)), -EAGAIN);
 }
 
-/* In lockstep, as Hyper-V does */
+/* Works in lockstep, as Hyper-V does. */
 static uint32_t ask(void)
 {
 	uint64_t id = transaction;
@@ -141,7 +143,7 @@ static void sizes_around_the_fragment(void)
 	end_test(1);
 }
 
-/* The daemon's loop, until the host is gone */
+/* Serves like the daemon's loop, until the host is gone. */
 static void *serve(void *unused)
 {
 	intptr_t err;
@@ -215,7 +217,7 @@ static void all_of_a_burst_answered(void)
 	end_test(1);
 }
 
-/* One signal for all of it: the host is woken once. */
+/* One signal wakes the host once for all of them. */
 static void answers_of_a_burst_share_a_signal(void)
 {
 	char signals[64];
@@ -291,22 +293,22 @@ static void share_of_one_call(void)
 	end_test(0);
 }
 
-static void odd_packets_are_passed_over(void)
+static void packets_that_are_not_valid_are_skipped(void)
 {
 	static unsigned char big[17000];
 
 	begin_test();
 	agree();
 	end_message(&request, CANCEL);
-	/* No in-band packet */
+	/* Another type of packet */
 	expect_int(vmbus_send(host, VMBUS_PACKET_COMPLETION, 0, 1, request.bytes, request.length), 0);
-	/* Nothing in it, and too little */
+	/* An empty packet, and one that is too short */
 	expect_int(vmbus_send(host, VMBUS_PACKET_INBAND, 0, 2, big, 0), 0);
 	expect_int(vmbus_send(host, VMBUS_PACKET_INBAND, 0, 3, big, 24), 0);
 	expect_int(exchange_run(&exchange), 0);
 	expect_silence();
 	expect_int(ask(), S_OK);
-	/* More than a message can have */
+	/* One that is longer than any message */
 	if (vmbus_channel_max_payload(host) >= 16392) {
 		expect_int(vmbus_send(host, VMBUS_PACKET_INBAND, 0, 4, big, 16392), 0);
 		expect_int(exchange_run(&exchange), 0);
@@ -324,6 +326,6 @@ int main(void)
 	test(answers_of_a_burst_share_a_signal);
 	test(full_ring_to_the_host);
 	test(share_of_one_call);
-	test(odd_packets_are_passed_over);
+	test(packets_that_are_not_valid_are_skipped);
 	run_tests();
 }

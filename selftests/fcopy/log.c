@@ -1,18 +1,29 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Lines: their prefix in the journal, and how many a host can provoke. */
+/* Lines: prefixes, fields of the journal, escapes, limits. */
+#include <signal.h>
 #include <sys/uio.h>
 
 #include "../../daemons/fcopy/log.h"
+#include "../../daemons/fcopy/name.h"
 #include "fcopy_test.h"
+
+/* The clock of the daemon: log.c calls this one, and not the C library's. */
+static time_t now = 1000;
+
+int clock_gettime(clockid_t id, struct timespec *time)
+{
+	*time = (struct timespec){ .tv_sec = now };
+	return 0;
+}
 
 #if HAVE_SYSTEMD
 int sd_journal_sendv(const struct iovec *iov, int n);
 #endif
 
-/* Sends standard error into a file, runs BODY in a child, and returns how many lines there are. */
+/* Runs BODY in a child, which logs into a file; returns the number of lines. */
 static int lines_of(void (*body)(void))
 {
-	char text[65536];
+	static char text[1 << 20];
 	int fd, n = 0;
 	ssize_t got;
 
@@ -42,7 +53,7 @@ static void plain(void)
 	log_line(LOG_DEBUG, "not asked for");
 }
 
-/* The log is what systemd calls the journal's stream. */
+/* Makes the file what systemd calls the journal's stream. */
 static void as_journal(bool debug)
 {
 	char stream[64];
@@ -63,13 +74,13 @@ static void journal(void)
 	log_line(LOG_DEBUG, "asked for");
 }
 
-#if HAVE_SYSTEMD
 static bool journal_is_deaf;
 
-/* As libsystemd's, into the log: the fields with '|' between them */
+#if HAVE_SYSTEMD
+/* Replaces libsystemd's function: logs the fields with '|' between them. */
 int sd_journal_sendv(const struct iovec *iov, int n)
 {
-	char text[8192];
+	static char text[65536];
 	int at = 0;
 
 	if (journal_is_deaf)
@@ -82,55 +93,123 @@ int sd_journal_sendv(const struct iovec *iov, int n)
 
 static void copies_in_journal(void)
 {
-	struct log_copy copy = { .event = LOG_STARTED, .directory = "/srv", .name = "a b", .size = 10 };
+	struct failure failure = { .refusal = REFUSAL_EXISTS };
+	struct log_copy copy = { .event = LOG_STARTED, .file = "/srv/a b", .size = 10 };
 
 	as_journal(false);
 	log_copy(LOG_INFO, &copy, "receiving %d bytes", 10);
+	copy.event = LOG_RECEIVED;
+	copy.received = 10;
+	copy.usec = 99;
+	log_copy(LOG_INFO, &copy, "received");
 	copy.event = LOG_REFUSED;
-	copy.error = -EEXIST;
+	copy.failure = &failure;
 	copy.received = 5;
 	copy.usec = 1234;
 	log_copy(LOG_NOTICE, &copy, "refused");
-	copy.name = NULL;
-	copy.error = -EILSEQ;
+	copy.event = LOG_LOST;
+	failure.refusal = REFUSAL_QUOTA;
+	failure.error = EDQUOT;
+	log_copy(LOG_NOTICE, &copy, "lost");
+	copy.event = LOG_REFUSED;
+	copy.file = NULL;
+	failure.refusal = REFUSAL_NAME;
+	failure.error = 0;
 	log_copy(LOG_NOTICE, &copy, "refused a copy");
-	/* The line is not lost with its fields. */
+	/* Without the journal, the line is not lost with its fields. */
 	journal_is_deaf = true;
 	log_copy(LOG_NOTICE, &copy, "refused again");
 }
 
 static void journal_gets_fields(void)
 {
-	expect_int(lines_of(copies_in_journal), 4);
+	expect_int(lines_of(copies_in_journal), 6);
 	expect(holds("log",
 		     "MESSAGE=/srv/a b: receiving 10 bytes|PRIORITY=6|SYSLOG_IDENTIFIER=hv-fcopyd|"
-		     "MESSAGE_ID=9f18bc4133394017b7d003115907b3f9|FCOPY_EVENT=started|FCOPY_FILE=/srv/a b|FCOPY_SIZE=10|"
-		     "FCOPY_RECEIVED=0|FCOPY_USEC=0\n"
+		     "MESSAGE_ID=9f18bc4133394017b7d003115907b3f9|FCOPY_EVENT=started|"
+		     "FCOPY_FILE=/srv/a b|FCOPY_SIZE=10|FCOPY_RECEIVED=0|FCOPY_USEC=0\n"
+		     "MESSAGE=/srv/a b: received|PRIORITY=6|SYSLOG_IDENTIFIER=hv-fcopyd|"
+		     "MESSAGE_ID=514060e9eb214cb38eeab3890691580f|FCOPY_EVENT=received|"
+		     "FCOPY_FILE=/srv/a b|FCOPY_SIZE=10|FCOPY_RECEIVED=10|FCOPY_USEC=99|"
+		     "FCOPY_STATUS=0x00000000\n"
 		     "MESSAGE=/srv/a b: refused|PRIORITY=5|SYSLOG_IDENTIFIER=hv-fcopyd|"
-		     "MESSAGE_ID=221034aa7ac146e49c9ca873e6722e22|FCOPY_EVENT=refused|FCOPY_FILE=/srv/a b|FCOPY_SIZE=10|"
-		     "FCOPY_RECEIVED=5|FCOPY_USEC=1234|FCOPY_STATUS=0x80070050|ERRNO=17\n"
+		     "MESSAGE_ID=221034aa7ac146e49c9ca873e6722e22|FCOPY_EVENT=refused|"
+		     "FCOPY_FILE=/srv/a b|FCOPY_SIZE=10|FCOPY_RECEIVED=5|FCOPY_USEC=1234|"
+		     "FCOPY_STATUS=0x80070050|FCOPY_REFUSAL=exists\n"
+		     "MESSAGE=/srv/a b: lost|PRIORITY=5|SYSLOG_IDENTIFIER=hv-fcopyd|"
+		     "MESSAGE_ID=0211011ee838428d8266a96bcc7ac3c2|FCOPY_EVENT=lost|"
+		     "FCOPY_FILE=/srv/a b|FCOPY_SIZE=10|FCOPY_RECEIVED=5|FCOPY_USEC=1234|"
+		     "FCOPY_STATUS=0x80070718|FCOPY_REFUSAL=quota|ERRNO=122\n"
 		     "MESSAGE=refused a copy|PRIORITY=5|SYSLOG_IDENTIFIER=hv-fcopyd|"
-		     "MESSAGE_ID=221034aa7ac146e49c9ca873e6722e22|FCOPY_EVENT=refused|FCOPY_STATUS=0x8007007b|ERRNO=84\n"
+		     "MESSAGE_ID=221034aa7ac146e49c9ca873e6722e22|FCOPY_EVENT=refused|"
+		     "FCOPY_STATUS=0x8007007b|FCOPY_REFUSAL=name\n"
 		     "<5>refused again\n"));
 }
 
-/* The longest names that a host can send */
-static void longest(void)
+static void deceptive_copy(void)
 {
-	static char directory[780], name[780];
-	struct log_copy copy = { .event = LOG_LOST, .directory = directory, .name = name,
-				 .error = -EIO };
+	struct log_copy copy = { .event = LOG_STARTED, .file = "/a\xe2\x80\xae" "b\\\xff" };
 
-	memset(directory, 'd', sizeof(directory) - 1);
-	memset(name, 'n', sizeof(name) - 1);
 	as_journal(false);
-	log_copy(LOG_NOTICE, &copy, "lost");
+	log_copy(LOG_INFO, &copy, "x\ny");
+	journal_is_deaf = true;
+	log_copy(LOG_INFO, &copy, "x\ny");
 }
 
-static void longest_names_are_whole(void)
+/* A program that reads FCOPY_FILE needs the name as it is. */
+static void the_message_is_escaped_and_the_field_is_not(void)
 {
-	expect_int(lines_of(longest), 1);
-	expect(system("grep -q '[|]FCOPY_FILE=d\\{779\\}/n\\{779\\}[|]' log") == 0);
+	expect_int(lines_of(deceptive_copy), 2);
+	expect(holds("log",
+		     "MESSAGE=/a\\u{202e}b\\\\\\xff: x\\x0ay|PRIORITY=6|SYSLOG_IDENTIFIER=hv-fcopyd|"
+		     "MESSAGE_ID=9f18bc4133394017b7d003115907b3f9|FCOPY_EVENT=started|"
+		     "FCOPY_FILE=/a\xe2\x80\xae" "b\\\xff|FCOPY_SIZE=0|FCOPY_RECEIVED=0|FCOPY_USEC=0\n"
+		     "<6>/a\\u{202e}b\\\\\\xff: x\\x0ay\n"));
+}
+
+/* The longest path and the longest detail; each byte needs an escape. */
+#define LONGEST (PATH_MAX + NAME_BYTES - 1)
+static char longest_file[LONGEST + 1], longest_detail[FAILURE_DETAIL];
+
+static void longest(void)
+{
+	struct failure failure = { .refusal = REFUSAL_IO, .error = EIO };
+	struct log_copy copy = { .event = LOG_LOST, .file = longest_file, .failure = &failure };
+
+	memset(longest_file, '\x01', LONGEST);
+	memset(longest_detail, '\x02', sizeof(longest_detail) - 1);
+	as_journal(false);
+	log_copy(LOG_NOTICE, &copy, "lost: %s, the end", longest_detail);
+	log_limited(&(struct log_limit){ .lines = 0 }, LOG_NOTICE, "%s%s, the end",
+		    longest_file, longest_detail);
+	log_line(LOG_NOTICE, "%s%s, the end", longest_file, longest_detail);
+}
+
+static size_t count_in(const char *text, const char *what)
+{
+	size_t n = 0;
+
+	for (; (text = strstr(text, what)); text += strlen(what))
+		n++;
+	return n;
+}
+
+static void longest_lines_are_whole(void)
+{
+	static char text[1 << 18];
+	ssize_t n;
+	int fd;
+
+	expect_int(lines_of(longest), 3);
+	fd = open("log", O_RDONLY | O_CLOEXEC);
+	n = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	text[n > 0 ? n : 0] = '\0';
+	expect_int(count_in(text, "\\x01"), 3 * LONGEST);
+	expect_int(count_in(text, "\\x02"), 3 * (FAILURE_DETAIL - 1));
+	expect_int(count_in(text, ", the end"), 3);
+	/* The field */
+	expect_int(count_in(text, "\x01"), LONGEST);
 }
 #endif
 
@@ -152,6 +231,142 @@ static void prefixes(void)
 	expect(holds("log", "hv-fcopyd: text\n"));
 }
 
+/* Neither a path nor a host's text makes two lines of one. */
+static void lines_with_controls(void)
+{
+	to_file();
+	log_open(false, false);
+	log_line(LOG_INFO, "a\nhv-fcopyd: b\r\t\x1b[31m\x7f");
+	log_limited(&(struct log_limit){ .lines = 0 }, LOG_INFO, "a\nb");
+}
+
+static void each_line_is_escaped(void)
+{
+	expect_int(lines_of(lines_with_controls), 2);
+	expect(holds("log",
+		     "hv-fcopyd: a\\x0ahv-fcopyd: b\\x0d\\x09\\x1b[31m\\x7f\n"
+		     "hv-fcopyd: a\\x0ab\n"));
+}
+
+static void expect_escaped(const char *text, const char *want)
+{
+	char escaped[256];
+
+	log_escape(escaped, sizeof(escaped), text);
+	if (!expect(!strcmp(escaped, want)))
+		ksft_print_msg("escaped as '%s', expected '%s'\n", escaped, want);
+}
+
+static size_t put_utf8(char *out, uint32_t c)
+{
+	char *p = out;
+
+	if (c < 0x80) {
+		*p++ = c;
+	} else if (c < 0x800) {
+		*p++ = 0xc0 | c >> 6;
+		*p++ = 0x80 | (c & 0x3f);
+	} else if (c < 0x10000) {
+		*p++ = 0xe0 | c >> 12;
+		*p++ = 0x80 | (c >> 6 & 0x3f);
+		*p++ = 0x80 | (c & 0x3f);
+	} else {
+		*p++ = 0xf0 | c >> 18;
+		*p++ = 0x80 | (c >> 12 & 0x3f);
+		*p++ = 0x80 | (c >> 6 & 0x3f);
+		*p++ = 0x80 | (c & 0x3f);
+	}
+	*p = '\0';
+	return p - out;
+}
+
+static bool is_deceptive(uint32_t c)
+{
+	return (c >= 0x80 && c < 0xa0) || c == 0x61c || (c >= 0x200b && c <= 0x200f) ||
+	       (c >= 0x2028 && c <= 0x202e) || (c >= 0x2060 && c <= 0x2069) || c == 0xfeff;
+}
+
+static void each_character(void)
+{
+	char text[8], want[32];
+
+	for (uint32_t c = 1; c < 0x110000; c++) {
+		put_utf8(text, c);
+		if (c < 0x20 || c == 0x7f)
+			snprintf(want, sizeof(want), "\\x%02x", c);
+		else if (c == '\\')
+			snprintf(want, sizeof(want), "\\\\");
+		else if (c >= 0xd800 && c < 0xe000)
+			snprintf(want, sizeof(want), "\\x%02x\\x%02x\\x%02x", text[0] & 0xff,
+				 text[1] & 0xff, text[2] & 0xff);
+		else if (is_deceptive(c))
+			snprintf(want, sizeof(want), "\\u{%x}", c);
+		else
+			snprintf(want, sizeof(want), "%s", text);
+		expect_escaped(text, want);
+	}
+}
+
+static void bytes_that_are_no_utf8(void)
+{
+	char text[4] = "", want[16];
+
+	for (int byte = 0x80; byte < 0x100; byte++) {
+		text[0] = byte;
+		text[1] = 'a';
+		snprintf(want, sizeof(want), "\\x%02xa", byte);
+		expect_escaped(text, want);
+		text[1] = '\0';
+		want[4] = '\0';
+		expect_escaped(text, want);
+	}
+	/* Cut characters, overlong ones, and ones beyond U+10FFFF */
+	expect_escaped("\xe6\x97", "\\xe6\\x97");
+	expect_escaped("\xe6\x97\xa5\xe6", "\xe6\x97\xa5\\xe6");
+	expect_escaped("\xf0\x9f\x8ex", "\\xf0\\x9f\\x8ex");
+	expect_escaped("\xc0\x8a", "\\xc0\\x8a");
+	expect_escaped("\xe0\x80\xae", "\\xe0\\x80\\xae");
+	expect_escaped("\xf0\x82\x80\xae", "\\xf0\\x82\\x80\\xae");
+	expect_escaped("\xf4\x90\x80\x80", "\\xf4\\x90\\x80\\x80");
+}
+
+/* What looks like an escape is not taken for one. */
+static void escapes_are_unambiguous(void)
+{
+	expect_escaped("a\\x0ab", "a\\\\x0ab");
+	expect_escaped("a\nb", "a\\x0ab");
+	expect_escaped("\\u{202e}", "\\\\u{202e}");
+	expect_escaped("\\\n", "\\\\\\x0a");
+	expect_escaped("\xc2\x85", "\\u{85}");
+	expect_escaped("\x85", "\\x85");
+	expect_escaped("Gr\xc3\xbc\xc3\x9f" "e \xf0\x9f\x8e\x89",
+		       "Gr\xc3\xbc\xc3\x9f" "e \xf0\x9f\x8e\x89");
+	expect_escaped("", "");
+}
+
+/* A cut never leaves half of a character or of an escape. */
+static void escapes_are_cut_between_characters(void)
+{
+	const char *const text = "a\xe6\x97\xa5\n\\\xe2\x80\xae";
+	static const char *const cut[] = {
+		"", "a", "a", "a",
+		"a\xe6\x97\xa5", "a\xe6\x97\xa5", "a\xe6\x97\xa5", "a\xe6\x97\xa5",
+		"a\xe6\x97\xa5\\x0a", "a\xe6\x97\xa5\\x0a", "a\xe6\x97\xa5\\x0a\\\\",
+	};
+	char escaped[16];
+
+	for (size_t i = 0; i < sizeof(cut) / sizeof(cut[0]); i++) {
+		memset(escaped, 'x', sizeof(escaped));
+		log_escape(escaped, i + 1, text);
+		if (!expect(!strcmp(escaped, cut[i])))
+			ksft_print_msg("%zu: '%s'\n", i, escaped);
+		expect(escaped[i + 1] == 'x');
+	}
+	escaped[0] = 'x';
+	log_escape(escaped, 0, text);
+	expect(escaped[0] == 'x');
+}
+
 static void flood(void)
 {
 	struct log_limit one = { .lines = 0 }, other = { .lines = 0 };
@@ -161,24 +376,173 @@ static void flood(void)
 	for (int i = 0; i < 1000; i++)
 		log_limited(&one, LOG_WARNING, "line %d", i);
 	log_limited(&other, LOG_WARNING, "another kind");
+	now += LOG_INTERVAL - 1;
+	log_limited(&one, LOG_WARNING, "too early");
+	now++;
 	/* The interval is over. */
-	one.since -= LOG_INTERVAL;
 	log_limited(&one, LOG_WARNING, "later");
+	log_limited(&one, LOG_WARNING, "later still");
 }
 
 static void flood_is_limited(void)
 {
-	expect_int(lines_of(flood), LOG_BURST + 1 + 2);
-	expect(system("grep -q '990 more lines' log") == 0);
+	expect_int(lines_of(flood), LOG_BURST + 1 + 3);
+	expect(system("tail -n 4 log >end") == 0);
+	expect(holds("end",
+		     "hv-fcopyd: another kind\n"
+		     "hv-fcopyd: the log lacks 991 more lines like the next one\n"
+		     "hv-fcopyd: later\nhv-fcopyd: later still\n"));
+}
+
+/* Lines that nobody asked for take no room from others. */
+static void unseen_flood(void)
+{
+	struct log_limit limit = { .lines = 0 };
+	struct log_copy copy = { .event = LOG_STARTED };
+
+	to_file();
+	log_open(false, false);
+	for (int i = 0; i < 1000; i++) {
+		log_limited(&limit, LOG_DEBUG, "unseen");
+		log_copy(LOG_DEBUG, &copy, "unseen");
+	}
+	expect_int(limit.lines + limit.dropped, 0);
+	log_limited(&limit, LOG_INFO, "seen");
+	log_copy(LOG_INFO, &copy, "seen");
+	now += LOG_INTERVAL;
+	log_tick();
+}
+
+static void unseen_lines_do_not_count(void)
+{
+	expect_int(lines_of(unseen_flood), 2);
+}
+
+static const struct {
+	enum log_event event;
+	int level;
+	const char *about;
+} events[] = {
+	{ LOG_STARTED, LOG_INFO, "copies that began" },
+	{ LOG_RECEIVED, LOG_INFO, "copies that arrived" },
+	{ LOG_REFUSED, LOG_NOTICE, "refused copies" },
+	{ LOG_LOST, LOG_NOTICE, "lost copies" },
+};
+
+#define EVENTS (sizeof(events) / sizeof(events[0]))
+
+static void copy_line(size_t i)
+{
+	struct log_copy copy = { .event = events[i].event, .file = "/a" };
+
+	log_copy(events[i].level, &copy, "line");
+}
+
+static void copy_flood(void)
+{
+	as_journal(false);
+	journal_is_deaf = true;
+	for (int n = 0; n < 1000; n++)
+		for (size_t i = 0; i < EVENTS; i++)
+			copy_line(i);
+	/* It is too early to say anything. */
+	now += LOG_INTERVAL - 1;
+	log_tick();
+	copy_line(0);
+}
+
+/* Each event has a limit of its own, so that no flood hides another event. */
+static void copies_are_limited(void)
+{
+	expect_int(lines_of(copy_flood), EVENTS * LOG_COPY_BURST);
+	expect(system("grep -q lacks log") != 0);
+}
+
+static void copy_flood_and_tick(void)
+{
+	copy_flood();
+	now++;
+	log_tick();
+	/* Once is enough. */
+	log_tick();
+	now += LOG_INTERVAL;
+	log_tick();
+	copy_line(0);
+}
+
+static void a_tick_tells_what_was_left_out(void)
+{
+	expect_int(lines_of(copy_flood_and_tick), EVENTS * LOG_COPY_BURST + EVENTS + 1);
+	expect(system("tail -n 5 log >end") == 0);
+	expect(holds("end",
+		     "<6>the log lacks 951 more lines about copies that began\n"
+		     "<6>the log lacks 950 more lines about copies that arrived\n"
+		     "<5>the log lacks 950 more lines about refused copies\n"
+		     "<5>the log lacks 950 more lines about lost copies\n"
+		     "<6>/a: line\n"));
+}
+
+static void copy_flood_and_copy(void)
+{
+	copy_flood();
+	now++;
+	copy_line(3);
+	log_tick();
+}
+
+static void the_next_line_tells_what_was_left_out(void)
+{
+	expect_int(lines_of(copy_flood_and_copy), EVENTS * LOG_COPY_BURST + 1 + EVENTS);
+	expect(system("tail -n 5 log >end") == 0);
+	expect(holds("end",
+		     "<5>the log lacks 950 more lines about lost copies\n"
+		     "<5>/a: line\n"
+		     "<6>the log lacks 951 more lines about copies that began\n"
+		     "<6>the log lacks 950 more lines about copies that arrived\n"
+		     "<5>the log lacks 950 more lines about refused copies\n"));
+}
+
+static void without_a_limit(void)
+{
+	struct log_limit *volatile none = NULL;
+
+	to_file();
+	log_open(false, false);
+	log_limited(none, LOG_WARNING, "line");
+}
+
+static void no_limit_is_a_programming_error(void)
+{
+	expect_int(in_child(without_a_limit), 128 + SIGABRT);
+}
+
+static void is_verbose(void)
+{
+	log_open(false, false);
+	expect(!log_verbose());
+	log_open(false, true);
+	expect(log_verbose());
 }
 
 int main(void)
 {
 	test(prefixes);
+	test(is_verbose);
 #if HAVE_SYSTEMD
 	test(journal_gets_fields);
-	test(longest_names_are_whole);
+	test(the_message_is_escaped_and_the_field_is_not);
+	test(longest_lines_are_whole);
 #endif
+	test(each_line_is_escaped);
+	test(each_character);
+	test(bytes_that_are_no_utf8);
+	test(escapes_are_unambiguous);
+	test(escapes_are_cut_between_characters);
 	test(flood_is_limited);
+	test(unseen_lines_do_not_count);
+	test(copies_are_limited);
+	test(a_tick_tells_what_was_left_out);
+	test(the_next_line_tells_what_was_left_out);
+	test(no_limit_is_a_programming_error);
 	run_tests();
 }

@@ -124,17 +124,50 @@ static void file_names(void)
 		expect(name_check_file(bad[i]));
 }
 
-static void directories(void)
+static void paths(void)
 {
-	static const char *const good[] = { "/", "//", "/a", "/a/", "/a//b", "/a/./b", "/...", "/..a",
-					    "/a../b", "/.a" };
-	static const char *const bad[] = { "", "a", "a/b", "./a", "/..", "/../", "/a/..", "/a/../b",
-					   "/a//../b", "C:\\tmp", "C:/tmp", "\\tmp", "/a\\b" };
+	static const char *const good[] = {
+		"/", "//", "/a", "/a/", "/a//b", "/a/./b", "/...", "/..a", "/a../b", "/.a",
+		/* Relative ones */
+		"", ".", "a", "a/b", "a/", "./a", "..a", "...", ".../a",
+		/* What is none of Windows' */
+		"C", "C:x", "CC:/x", "1:/x", ":/x", "/C:/x", "/C:", "a/C:/x", "%", "%%", "%/x",
+		"%TEMP", "%TEMP/x%", "%20%", "/%TEMP%/x", "a%TEMP%", "$TEMP", "~/x",
+		/* Unusual, but names */
+		"/a b", "/a\xe2\x80\xae" "b", "/\xf0\x9f\x8e\x89", "/\xcd\xb8", "/a*?\"<>|",
+	};
 
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
-		expect(!name_check_directory(good[i]));
-	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-		expect(name_check_directory(bad[i]));
+		if (!expect(!name_check_path(good[i])))
+			ksft_print_msg("'%s'\n", good[i]);
+}
+
+/* Each fault has words of its own. */
+static void paths_refused(void)
+{
+	static const struct {
+		const char *path, *words;
+	} bad[] = {
+		{ "..", "'..'" }, { "/..", "'..'" }, { "/../", "'..'" }, { "/a/..", "'..'" },
+		{ "/a/../b", "'..'" }, { "/a//../b", "'..'" }, { "../a", "'..'" },
+		{ "a/..", "'..'" },
+		{ "\\tmp", "backslash" }, { "/a\\b", "backslash" }, { "tmp\\", "backslash" },
+		{ "\\\\server\\share", "backslash" },
+		{ "C:", "drive letter" }, { "C:/", "drive letter" }, { "c:/tmp", "drive letter" },
+		{ "Z:/../x", "drive letter" }, { "C:\\tmp", "drive letter" },
+		{ "%TEMP%", "variables are not expanded" },
+		{ "%TEMP%/x", "variables are not expanded" },
+		{ "%TEMP%\\x", "variables are not expanded" },
+		{ "%_a1%x", "variables are not expanded" },
+		{ "%ProgramFiles(x86)%/x", "variables are not expanded" },
+	};
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		const char *wrong = name_check_path(bad[i].path);
+
+		if (!expect(wrong && strstr(wrong, bad[i].words)))
+			ksft_print_msg("'%s': %s\n", bad[i].path, wrong ? wrong : "accepted");
+	}
 }
 
 int main(void)
@@ -147,6 +180,7 @@ int main(void)
 	test(no_end_refused);
 	test(control_characters_refused);
 	test(file_names);
-	test(directories);
+	test(paths);
+	test(paths_refused);
 	run_tests();
 }

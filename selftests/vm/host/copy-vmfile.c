@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Copy-VMFile: what a Hyper-V host says to a guest's file copy device. */
+/*
+ * This program plays the Hyper-V host that copies a file to a guest by
+ * Copy-VMFile.
+ */
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
@@ -8,6 +11,7 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <nettle/sha2.h>
 
 #include "client.h"
@@ -16,27 +20,39 @@ enum {
 	EXIT_STATUS = 1,  /* the guest has refused */
 	EXIT_USAGE = 2,   /* arguments, source file, socket */
 	EXIT_TIMEOUT = 3, /* no answer in time */
-	EXIT_GONE = 4,    /* the device went away, or its answer was no answer */
+	EXIT_GONE = 4,    /* the device went away, or the guest broke the protocol */
 };
 
 static const char usage[] =
 	"usage: copy-vmfile [options] SOCKET FILE\n"
-	"       copy-vmfile [options] --generate BYTES:SEED --name NAME SOCKET\n"
+	"       copy-vmfile [options] --generate BYTES:SEED SOCKET\n"
 	"       copy-vmfile [options] --hostile SECONDS:SEED SOCKET\n"
-	"Copies a file to the guest, as Copy-VMFile does on a Hyper-V host.\n"
-	"  --name NAME           the file's name in the guest (default: that of FILE), UTF-8\n"
-	"  --directory DIR       its directory there (default: /tmp/)\n"
-	"  --overwrite           an existing file may be replaced\n"
-	"  --create-path         a missing directory is made\n"
-	"  --size BYTES          the size that is declared (default: the real one)\n"
-	"  --cancel-after BYTES  cancels when so many bytes are sent\n"
-	"  --generate BYTES:SEED sends reproducible bytes instead of a file\n"
-	"  --queue COUNT         so many parts of the file may wait in the ring for their answers (default: 1)\n"
-	"  --hostile SECONDS:SEED  messages that are changed, out of order and not waited for, so long\n"
-	"  --timeout SECONDS     for each answer and for the device to be opened (default: 60)\n"
-	"Prints what was negotiated, the status of each step, bytes, packets, seconds, MB/s, sha256, and last\n"
-	"\"status 0xHHHHHHHH (text)\". Exit status: 0 all statuses are 0, 1 one is not, 2 wrong use or no socket,\n"
-	"3 no answer in time, 4 the device went away or answered wrongly.\n";
+	"Copies a file to the guest, as Copy-VMFile does on a Hyper-V host. The host sends two\n"
+	"strings, and the guest alone decides what they mean: the source file's name, and the\n"
+	"destination as the administrator typed it.\n"
+	"  --source NAME           The source file's name in UTF-8; the default is that of FILE, or\n"
+	"                          generated.bin.\n"
+	"  --destination PATH      The argument of -DestinationPath in UTF-8. The program sends it\n"
+	"                          verbatim; the default is /tmp/.\n"
+	"  --force                 The guest may replace an existing file.\n"
+	"  --create-full-path      The guest may create missing directories.\n"
+	"  --raw-file-name HEX     These bytes replace the field of the source's name.\n"
+	"  --raw-path-name HEX     These bytes replace the field of the destination. HEX has four\n"
+	"                          digits for each unit of UTF-16LE (\"a\" is 6100), 260 at most;\n"
+	"                          zeros fill the rest.\n"
+	"  --size BYTES            START declares this size (default: the real one).\n"
+	"  --cancel-after BYTES    The host cancels when it has sent this many bytes.\n"
+	"  --generate BYTES:SEED   The host sends reproducible bytes instead of a file.\n"
+	"  --queue COUNT           COUNT parts of the file may wait for their answers (default: 1).\n"
+	"  --hostile SECONDS:SEED  The host sends altered and unordered messages for this time.\n"
+	"  --timeout SECONDS       The guest has this time for each answer and for opening the\n"
+	"                          device (default: 60).\n"
+	"The program prints the versions, the status of each step, bytes, packets, seconds, MB/s,\n"
+	"the seconds of each phase (up to the answer of START, of the last WRITE, and of COMPLETE\n"
+	"or CANCEL), sha256, and last \"status 0xHHHHHHHH (text)\". It judges each answer as Microsoft's VMBus\n"
+	"server does, and stops at the first one that such a server would reject. Exit status:\n"
+	"0 all statuses are 0, 1 one is not, 2 wrong use or no socket, 3 no answer in time, 4 the\n"
+	"device went away or the guest broke the protocol.\n";
 
 /* The wire: little-endian, packed. */
 
@@ -44,11 +60,12 @@ static const char usage[] =
 #define PACKET_INBAND 6
 #define FRAGMENT 6144
 #define NAME_UNITS 260
+#define VERSIONS 2
 
 enum { IC_NEGOTIATE = 0, IC_FCOPY = 7 };
 enum { IC_TRANSACTION = 1, IC_REQUEST = 2, IC_RESPONSE = 4 };
 enum { START, WRITE, COMPLETE, CANCEL };
-enum { OVERWRITE = 1, CREATE_PATH = 2 };
+enum { OVER_WRITE = 1, CREATE_PATH = 2 };
 
 struct version {
 	uint16_t major, minor;
@@ -67,7 +84,7 @@ struct ic {
 struct negotiate {
 	uint16_t frameworks, services;
 	uint32_t reserved;
-	struct version version[4];
+	struct version version[2 * VERSIONS];
 } PACKED;
 
 struct fcopy {
@@ -77,7 +94,7 @@ struct fcopy {
 
 struct start {
 	struct fcopy header;
-	uint16_t name[NAME_UNITS], directory[NAME_UNITS];
+	uint16_t file_name[NAME_UNITS], path_name[NAME_UNITS];
 	uint32_t flags;
 	uint64_t size;
 } PACKED;
@@ -90,11 +107,16 @@ struct write {
 	uint8_t data[FRAGMENT];
 } PACKED;
 
+/* Microsoft's server lists the versions of each kind in ascending order. */
+static const struct negotiate offered = {
+	VERSIONS, VERSIONS, 0, { { 1, 0 }, { 3, 0 }, { 1, 0 }, { 1, 1 } }
+};
+
 _Static_assert(sizeof(struct ic) == 28 && sizeof(struct start) == 1088 &&
 		       sizeof(struct write) == 6196,
 	       "wire sizes");
 
-/* What Windows says for a status. */
+/* Windows shows these texts for the statuses. */
 static const struct {
 	uint32_t status;
 	const char *text;
@@ -105,6 +127,8 @@ static const struct {
 	{ 0x80070003, "The system cannot find the path specified." },
 	{ 0x80070004, "The system cannot open the file." },
 	{ 0x80070005, "Access is denied." },
+	{ 0x80070008, "Not enough memory resources are available to process this command." },
+	{ 0x8007000d, "The data is invalid." },
 	{ 0x8007000e, "Not enough memory resources are available to complete this operation." },
 	{ 0x80070013, "The media is write protected." },
 	{ 0x8007001d, "The system cannot write to the specified device." },
@@ -121,12 +145,21 @@ static const struct {
 	{ 0x800700df, "The file size exceeds the limit allowed and cannot be saved." },
 	{ 0x80070103, "No more data is available." },
 	{ 0x8007010b, "The directory name is invalid." },
+	{ 0x80070150, "An operation is not supported on a directory." },
 	{ 0x8007045d, "The request could not be performed because of an I/O device error." },
 	{ 0x8007048f, "The device is not connected." },
 	{ 0x800704c7, "The operation was canceled by the user." },
+	{ 0x800704d3, "The request was aborted." },
+	{ 0x800704ec,
+	  "This program is blocked by group policy. "
+	  "For more information, contact your system administrator." },
 	{ 0x800704f7, "The machine is locked and cannot be shut down without the force option." },
+	{ 0x800705b4, "This operation returned because the timeout period expired." },
 	{ 0x80070718, "Not enough quota is available to process this command." },
+	{ 0x80070781, "The name of the file cannot be resolved by the system." },
 	{ 0x80071392, "The object already exists." },
+	{ 0x8007139f,
+	  "The group or resource is not in the correct state to perform the requested operation." },
 };
 
 struct copy {
@@ -134,11 +167,12 @@ struct copy {
 	int timeout_ms;
 	unsigned int queue; /* WRITEs that may be under way */
 	uint64_t xid;
-	uint8_t transaction;
+	uint8_t transaction; /* of the next request */
+	bool leftovers;      /* requests of an earlier program may lack their answers */
 	uint64_t packets;
 	struct version framework, service;
 	FILE *file;
-	uint64_t generated; /* state of the generator, when there is no file */
+	uint64_t generated; /* the generator's seed, without a file */
 };
 
 static const char *message_of(uint32_t status)
@@ -173,7 +207,10 @@ static unsigned int continuations(unsigned char first)
 	return first >> 3 == 30 ? 3 : 4;
 }
 
-/* UTF-8 to UTF-16LE with a NUL at the end. Returns NULL, or what is wrong. */
+/*
+ * Convert UTF-8 to UTF-16LE with a NUL at the end. Returns NULL, or what is
+ * wrong.
+ */
 static const char *to_utf16(const char *text, uint16_t *units, size_t size)
 {
 	static const uint32_t least[] = { 0, 0x80, 0x800, 0x10000 };
@@ -203,6 +240,25 @@ static const char *to_utf16(const char *text, uint16_t *units, size_t size)
 		units[count++] = (uint16_t)c;
 	}
 	units[count] = 0;
+	return NULL;
+}
+
+/* Take 260 units from hex digits, the low byte of each unit first. */
+static const char *from_hex(const char *hex, uint16_t *units)
+{
+	size_t count = 0;
+
+	while (*hex) {
+		unsigned int low, high;
+
+		if (strspn(hex, "0123456789abcdefABCDEF") < 4 ||
+		    sscanf(hex, "%2x%2x", &low, &high) != 2)
+			return "four hex digits are expected for each unit";
+		if (count == NAME_UNITS)
+			return "more than 260 units";
+		units[count++] = (uint16_t)(low | high << 8);
+		hex += 4;
+	}
 	return NULL;
 }
 
@@ -257,15 +313,69 @@ static void post(struct copy *copy, const char *what, uint16_t type, const void 
 	copy->packets++;
 }
 
-/* The status of the answer to request @transaction; older answers are dropped. */
+/* Returns seconds of a clock that only goes forward. */
+static double seconds_now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+/* Returns the seconds since *moment, which becomes now. */
+static double lap(double *moment)
+{
+	double before = *moment;
+
+	*moment = seconds_now();
+	return *moment - before;
+}
+
+/*
+ * Say why Microsoft's server would reject this answer to request @transaction,
+ * whose body has @size bytes. Returns NULL if it would accept the answer. A
+ * real host says nothing: it no longer talks on the channel until the guest
+ * opens the device again.
+ */
+static const char *judge(const struct host_packet *packet, const struct ic *ic, uint16_t type,
+			 uint8_t transaction, uint16_t size)
+{
+	const uint32_t length = packet->frame.len - packet->frame.arg;
+	const uint32_t whole = (uint32_t)sizeof(*ic) + size;
+
+	if (packet->frame.type != PACKET_INBAND)
+		return "the answer's packet is not of the type in-band";
+	if (length != (whole + 7) / 8 * 8)
+		return "the answer's packet has another length than the request's";
+	if (ic->pipe_flags != 1 || ic->pipe_size != whole - 8)
+		return "the answer's pipe header differs from the request's";
+	if (ic->transaction != transaction)
+		return "the answer carries another transaction id";
+	if (ic->flags != (IC_TRANSACTION | IC_RESPONSE))
+		return "the answer's flags are not transaction and response";
+	if (ic->type != type)
+		return "the answer is of another type than the request";
+	if (ic->size > size)
+		return "the answer's message_size is more than its packet holds";
+	if (type != IC_NEGOTIATE && ic->size != size)
+		return "the answer's message_size differs from the request's";
+	return NULL;
+}
+
+/*
+ * Take the answer to request @transaction and return its status. If an earlier
+ * program left requests behind, nobody knows how many answers come first: drop
+ * them until the first answer to a request of this program.
+ */
 static uint32_t take_answer(struct copy *copy, const char *what, uint16_t type, uint8_t transaction,
-			    struct host_packet **answer)
+			    uint16_t size, struct host_packet **answer)
 {
 	int64_t deadline = host_now() + copy->timeout_ms;
 	int ret;
 
 	for (;;) {
 		struct host_packet *packet;
+		const char *wrong;
 		struct ic ic;
 
 		ret = host_wait(&copy->host, closed_or_packet, 0, "answered",
@@ -280,13 +390,14 @@ static uint32_t take_answer(struct copy *copy, const char *what, uint16_t type, 
 		if (packet->frame.len - packet->frame.arg < sizeof(ic))
 			fail(EXIT_GONE, what, "the answer is too short");
 		memcpy(&ic, packet->payload + packet->frame.arg, sizeof(ic));
-		if (ic.transaction != transaction) {
+		if (copy->leftovers && ic.transaction != transaction) {
 			free(packet);
 			continue;
 		}
-		if (ic.type != type || ic.flags != (IC_TRANSACTION | IC_RESPONSE))
-			fail(EXIT_GONE, what,
-			     "the answer is of another type, or not marked as one");
+		wrong = judge(packet, &ic, type, transaction, size);
+		if (wrong)
+			fail(EXIT_GONE, what, wrong);
+		copy->leftovers = false;
 		if (answer)
 			*answer = packet;
 		else
@@ -302,21 +413,28 @@ static uint32_t call(struct copy *copy, const char *what, uint16_t type, const v
 		     uint16_t size, struct host_packet **answer)
 {
 	post(copy, what, type, body, size);
-	return take_answer(copy, what, type, (uint8_t)(copy->transaction - 1), answer);
+	return take_answer(copy, what, type, (uint8_t)(copy->transaction - 1), size, answer);
+}
+
+static bool is_offered(struct version version, const struct version *list)
+{
+	for (int i = 0; i < VERSIONS; i++)
+		if (list[i].major == version.major && list[i].minor == version.minor)
+			return true;
+	return false;
 }
 
 /*
- * Windows negotiates once when the guest opens the device. The versions are left as a note on the
- * channel, so that the next run goes on with them.
+ * Negotiate when the guest has just opened the device. The message has the
+ * versions 0.0 and the transaction id 0 in its header. A note on the channel
+ * keeps the result for the next run.
  */
 static void negotiate(struct copy *copy)
 {
-	static const struct negotiate offered = {
-		2, 2, 0, { { 1, 0 }, { 3, 0 }, { 1, 0 }, { 1, 1 } }
-	};
 	struct frame note = { .op = FRAME_NOTE };
 	struct host_packet *answer;
 	struct negotiate chosen;
+	struct ic ic;
 	uint32_t status, word;
 	int ret;
 
@@ -325,23 +443,28 @@ static void negotiate(struct copy *copy)
 		fail_host(copy, ret, "negotiate");
 	word = copy->host.channel[0].note;
 	if (!word) {
-		copy->framework = (struct version){ 3, 0 };
-		copy->service = (struct version){ 1, 1 };
+		copy->framework = copy->service = (struct version){ 0 };
+		copy->transaction = 0;
 		status = call(copy, "negotiate", IC_NEGOTIATE, &offered, sizeof(offered), &answer);
-		if (status || answer->frame.len - answer->frame.arg <
-				      sizeof(struct ic) + 8 + 2 * sizeof(struct version))
+		memcpy(&ic, answer->payload + answer->frame.arg, sizeof(ic));
+		if (status || ic.size < 8 + 2 * sizeof(struct version))
 			fail(EXIT_GONE, "negotiate", "the answer carries no versions");
 		memcpy(&chosen, answer->payload + answer->frame.arg + sizeof(struct ic),
 		       8 + 2 * sizeof(struct version));
 		free(answer);
 		if (chosen.frameworks != 1 || chosen.services != 1)
 			fail(EXIT_GONE, "negotiate", "the guest supports none of the versions");
+		if (!is_offered(chosen.version[0], offered.version) ||
+		    !is_offered(chosen.version[1], offered.version + VERSIONS))
+			fail(EXIT_GONE, "negotiate", "the guest chose versions that nobody offered");
 		word = (uint32_t)(chosen.version[0].major << 24 | chosen.version[0].minor << 16 |
 				  chosen.version[1].major << 8 | chosen.version[1].minor);
 		note.arg = word;
 		ret = host_request(&copy->host, &note, NULL, NULL, 0, NULL, copy->timeout_ms);
 		if (ret)
 			fail_host(copy, ret, "note");
+	} else {
+		copy->leftovers = true;
 	}
 	copy->framework = (struct version){ word >> 24, word >> 16 & 0xff };
 	copy->service = (struct version){ word >> 8 & 0xff, word & 0xff };
@@ -356,7 +479,7 @@ static uint32_t step(const char *name, uint32_t status)
 	return status;
 }
 
-/* The next part of the contents; 0 at their end. */
+/* Read or generate the next part of the contents. Returns 0 at their end. */
 static size_t take_fragment(struct copy *copy, uint64_t left, uint64_t offset, uint8_t *data)
 {
 	size_t len = left < FRAGMENT ? left : FRAGMENT;
@@ -373,7 +496,8 @@ static size_t take_fragment(struct copy *copy, uint64_t left, uint64_t offset, u
 }
 
 /*
- * Sends the contents; the first status that is not 0 ends it. Sets *cancelled when it came to that.
+ * Send the contents until a status is not 0, and return it. Set *cancelled
+ * where --cancel-after ends the copy.
  */
 static uint32_t send_contents(struct copy *copy, uint64_t size, uint64_t cancel_after,
 			      bool *cancelled, struct sha256_ctx *sha, uint64_t *sent)
@@ -401,7 +525,7 @@ static uint32_t send_contents(struct copy *copy, uint64_t size, uint64_t cancel_
 			continue;
 		}
 		status = take_answer(copy, "write", IC_FCOPY,
-				     (uint8_t)(copy->transaction - under_way), NULL);
+				     (uint8_t)(copy->transaction - under_way), sizeof(body), NULL);
 		under_way--;
 		if (status) {
 			printf("write 0x%08x (%s) before %" PRIu64 "\n", status,
@@ -451,7 +575,8 @@ static uint32_t make_message(struct copy *copy, struct chance *chance, const str
 {
 	static const uint64_t sizes[] = { 0, 1, FRAGMENT, 20000, 1u << 30, UINT64_MAX };
 	static const char *const elsewhere[] = { "/", "/tmp", "/tmp/in/../", "/tmp/in/sub", "/proc/self",
-						 "/sys/kernel", "/dev", "/etc/", "//tmp//in", "tmp", "" };
+						 "/sys/kernel", "/dev", "/etc/", "//tmp//in", "tmp", "",
+						 "/tmp/in/a", "/tmp/in/x/y/file", "/tmp/in/x/y/" };
 	uint32_t size, kind = below(chance, 16);
 	uint16_t units[NAME_UNITS] = { 0 };
 
@@ -462,18 +587,18 @@ static uint32_t make_message(struct copy *copy, struct chance *chance, const str
 	switch (kind) {
 	case 0:
 		m->ic.type = IC_NEGOTIATE;
-		m->negotiate = (struct negotiate){ 2, 2, 0, { { 1, 0 }, { 3, 0 }, { 1, 0 }, { 1, 1 } } };
+		m->negotiate = offered;
 		size = sizeof(m->negotiate);
 		break;
 	case 1 ... 4:
 		m->start = *start;
-		m->start.name[0] = (uint16_t)('a' + below(chance, 8));
+		m->start.file_name[0] = (uint16_t)('a' + below(chance, 8));
 		m->start.flags = below(chance, 4);
 		m->start.size = sizes[below(chance, sizeof(sizes) / sizeof(sizes[0]))];
 		if (!below(chance, 4)) {
 			to_utf16(elsewhere[below(chance, sizeof(elsewhere) / sizeof(elsewhere[0]))],
 				 units, NAME_UNITS);
-			memcpy(m->start.directory, units, sizeof(units));
+			memcpy(m->start.path_name, units, sizeof(units));
 		}
 		size = sizeof(m->start);
 		break;
@@ -588,13 +713,30 @@ static uint64_t number(const char *option, const char *text, char end)
 	return value;
 }
 
+/*
+ * Fill a field of START, from hex digits if there are any, otherwise from
+ * @text.
+ */
+static void fill(const char *option, const char *text, const char *raw_option, const char *raw,
+		 void *field)
+{
+	uint16_t units[NAME_UNITS] = { 0 };
+	const char *wrong = raw ? from_hex(raw, units) : to_utf16(text, units, NAME_UNITS);
+
+	if (wrong)
+		fail(EXIT_USAGE, raw ? raw_option : option, wrong);
+	memcpy(field, units, sizeof(units));
+}
+
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{ "name", required_argument, NULL, 'n' },
-		{ "directory", required_argument, NULL, 'd' },
-		{ "overwrite", no_argument, NULL, 'o' },
-		{ "create-path", no_argument, NULL, 'c' },
+		{ "source", required_argument, NULL, 'n' },
+		{ "destination", required_argument, NULL, 'd' },
+		{ "force", no_argument, NULL, 'f' },
+		{ "create-full-path", no_argument, NULL, 'c' },
+		{ "raw-file-name", required_argument, NULL, 'N' },
+		{ "raw-path-name", required_argument, NULL, 'D' },
 		{ "size", required_argument, NULL, 's' },
 		{ "cancel-after", required_argument, NULL, 'x' },
 		{ "generate", required_argument, NULL, 'g' },
@@ -608,27 +750,32 @@ int main(int argc, char **argv)
 	struct start start = { .header.operation = START };
 	struct fcopy end = { .operation = COMPLETE };
 	uint64_t size = 0, declared = 0, cancel_after = UINT64_MAX, sent = 0;
-	const char *name = NULL, *directory = "/tmp/", *generated = NULL, *hostile = NULL, *wrong;
+	const char *source = NULL, *destination = "/tmp/", *generated = NULL, *hostile = NULL;
+	const char *raw_file_name = NULL, *raw_path_name = NULL;
 	bool has_declared = false, cancelled = false;
-	uint16_t units[NAME_UNITS] = { 0 };
 	uint8_t digest[SHA256_DIGEST_SIZE];
 	struct sha256_ctx sha;
 	uint32_t status, ended;
-	double seconds;
-	int64_t began;
+	double began, moment, seconds, start_seconds, data_seconds = 0, complete_seconds = 0;
 	int option, ret;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
 		switch (option) {
 		case 'n':
-			name = optarg;
+			source = optarg;
 			break;
 		case 'd':
-			directory = optarg;
+			destination = optarg;
 			break;
-		case 'o':
-			start.flags |= OVERWRITE;
+		case 'N':
+			raw_file_name = optarg;
+			break;
+		case 'D':
+			raw_path_name = optarg;
+			break;
+		case 'f':
+			start.flags |= OVER_WRITE;
 			break;
 		case 'c':
 			start.flags |= CREATE_PATH;
@@ -662,9 +809,7 @@ int main(int argc, char **argv)
 			return EXIT_USAGE;
 		}
 	}
-	if (hostile)
-		name = "a";
-	if (argc - optind != (generated || hostile ? 1 : 2) || (generated && (hostile || !name))) {
+	if (argc - optind != (generated || hostile ? 1 : 2) || (generated && hostile)) {
 		fputs(usage, stderr);
 		return EXIT_USAGE;
 	}
@@ -679,18 +824,13 @@ int main(int argc, char **argv)
 		if (!copy.file || fstat(fileno(copy.file), &info))
 			fail(EXIT_USAGE, path, strerror(errno));
 		size = (uint64_t)info.st_size;
-		if (!name)
-			name = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
+		if (!source)
+			source = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
 	}
-	wrong = to_utf16(name, units, NAME_UNITS);
-	if (wrong)
-		fail(EXIT_USAGE, "--name", wrong);
-	memcpy(start.name, units, sizeof(start.name));
-	memset(units, 0, sizeof(units));
-	wrong = to_utf16(directory, units, NAME_UNITS);
-	if (wrong)
-		fail(EXIT_USAGE, "--directory", wrong);
-	memcpy(start.directory, units, sizeof(start.directory));
+	if (!source)
+		source = "generated.bin";
+	fill("--source", source, "--raw-file-name", raw_file_name, start.file_name);
+	fill("--destination", destination, "--raw-path-name", raw_path_name, start.path_name);
 	start.size = has_declared ? declared : size;
 
 	if (getrandom(&copy.transaction, sizeof(copy.transaction), 0) != sizeof(copy.transaction))
@@ -703,8 +843,12 @@ int main(int argc, char **argv)
 	if (hostile) {
 		be_hostile(&copy, (int64_t)number("--hostile", hostile, ':'),
 			   number("--hostile", strchr(hostile, ':') + 1, 0), &start);
-		/* Whatever the guest has agreed to meanwhile */
+		/*
+		 * The guest may have agreed to other versions, and may still
+		 * owe answers.
+		 */
 		copy.host.channel[0].note = 0;
+		copy.leftovers = true;
 		negotiate(&copy);
 		host_disconnect(&copy.host);
 		return 0;
@@ -712,23 +856,28 @@ int main(int argc, char **argv)
 
 	sha256_init(&sha);
 	copy.packets = 0;
-	began = host_now();
+	began = moment = seconds_now();
 	status = step("start", call(&copy, "start", IC_FCOPY, &start, sizeof(start), NULL));
+	start_seconds = lap(&moment);
 	if (!status) {
 		status = send_contents(&copy, size, cancel_after, &cancelled, &sha, &sent);
+		data_seconds = lap(&moment);
 		/* A copy that failed is cancelled, so that the guest lets go of the file. */
 		end.operation = cancelled || status ? CANCEL : COMPLETE;
 		ended = step(end.operation == CANCEL ? "cancel" : "complete",
 			     call(&copy, end.operation == CANCEL ? "cancel" : "complete", IC_FCOPY,
 				  &end, sizeof(end), NULL));
+		complete_seconds = lap(&moment);
 		if (!status)
 			status = ended;
 	}
-	seconds = (double)(host_now() - began) / 1000;
+	seconds = moment - began;
 	sha256_digest(&sha, sizeof(digest), digest);
 
-	printf("bytes %" PRIu64 "\npackets %" PRIu64 "\nseconds %.3f\nMB/s %.2f\nsha256 ", sent,
+	printf("bytes %" PRIu64 "\npackets %" PRIu64 "\nseconds %.3f\nMB/s %.2f\n", sent,
 	       copy.packets, seconds, seconds > 0 ? (double)sent / seconds / 1e6 : 0.0);
+	printf("start-seconds %.6f\ndata-seconds %.6f\ncomplete-seconds %.6f\nsha256 ",
+	       start_seconds, data_seconds, complete_seconds);
 	for (size_t i = 0; i < sizeof(digest); i++)
 		printf("%02x", digest[i]);
 	printf("\nstatus 0x%08x (%s)\n", status, message_of(status));

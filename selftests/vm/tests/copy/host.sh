@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 guest_says ready || exit 1
-copy_vmfile fcopy --generate 4000000:1 --name big.bin --directory /tmp/in >big.out
+copy_vmfile fcopy --generate 4000000:1 --source big.bin --destination /tmp/in/ >big.out
 big=$?
-copy_vmfile fcopy --generate 5000:2 --name 'Grüße 日本 🎉.txt' --directory /tmp/in >name.out
+copy_vmfile fcopy --generate 5000:2 --source 'Grüße 日本 🎉.txt' --destination /tmp/in >name.out
 name=$?
 tell copied
 check "both copies report success" test $big$name = 00

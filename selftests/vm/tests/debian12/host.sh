@@ -2,7 +2,7 @@
 # shellcheck shell=sh
 # copy NAME BYTES: copies, and compares with what the guest says that it has
 copy() {
-	check "$1 copy: success" copy_vmfile fcopy --generate "$2:7" --name "$1" --directory /srv/
+	check "$1 copy: success" copy_vmfile fcopy --generate "$2:7" --destination "/srv/$1"
 	sent=$(sed -n 's/^sha256 //p' check.out)
 	tell "copied $1"
 	check "$1 copy: SHA-256 sent and arrived" test "$(guest_says "sha $1")" = "sha $1 $sent"

@@ -2,9 +2,9 @@
 # shellcheck shell=sh
 facts=$(guest_says facts 250) || exit 1
 name='Grüße 日本 🎉.txt'
-copy_vmfile fcopy --generate 20000000:1 --name big.bin --directory /srv --create-path >big.out
+copy_vmfile fcopy --generate 20000000:1 --destination /srv/big.bin --create-full-path >big.out
 status=$?
-copy_vmfile fcopy --generate 5000:2 --name "$name" --directory /srv >name.out
+copy_vmfile fcopy --generate 5000:2 --source "$name" --destination /srv/ >name.out
 status=$status$?
 tell copied
 said=$(guest_says sha)

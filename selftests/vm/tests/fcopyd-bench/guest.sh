@@ -1,32 +1,92 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh disable=SC2154
-upstream=/upstream/hv_fcopy_uio_daemon
-ours=/usr/sbin/hv-fcopyd
-modprobe hv_utils
-check "vmbus-bind binds the device" /usr/lib/udev/vmbus-bind --all
-device=$(vmbus_device "$fcopy_class")
-mkdir -p /tmp/in
+# shellcheck shell=sh
+modprobe -a hv_utils ext4
+insmod /upstream/brd.ko rd_nr=1 rd_size=262144
+check "vmbus-bind binds the devices" /usr/lib/udev/vmbus-bind --all
+mkdir -p /tmp/to/tmpfs /tmp/to/ext4
+zcat /upstream/ext4.img.gz >/dev/ram0
+check "an ext4 on a RAM disk, beside a tmpfs" mount -t ext4 /dev/ram0 /tmp/to/ext4
+# Upstream's daemon leaves its data unwritten: nothing writes it during a copy of another daemon.
+echo 0 >/proc/sys/vm/dirty_writeback_centisecs
 say version "$(cat /upstream/version), kernel $(uname -r)"
 
-# Nanoseconds of processor time, and how often it has waited
-cost() { echo "$(cut -d' ' -f1 "/proc/$pid/schedstat") $(sed -n 's/^voluntary_ctxt_switches:[^0-9]*//p' "/proc/$pid/status")"; }
+daemons="upstream ours $(ls /upstream/variants 2>/dev/null | tr '\n' ' ')"
+instance=eb765408-105f-49b6-b4aa-c123b64d
 
-for round in 1 2 3; do
-	for mode in 1-20480 2-20480 8-69632; do
-		for who in upstream ours; do
-			run=$round-$mode-$who
-			hear "begin $run"
-			echo "${mode#*-}" >"$device/uio_hv_generic/ring_size" || note "no rings of ${mode#*-} bytes"
-			eval "program=\$$who"
-			$program -n </dev/null >/dev/null 2>&1 &
-			pid=$!
-			hear "open $run"
-			say "before $run $(cost)"
-			hear "copied $run"
-			say "after $run $(cost)"
-			kill -KILL $pid
-			wait $pid
-			rm -f /tmp/in/*
-		done
+# start DAEMON SIZE: the daemon with rings of SIZE bytes; its process is $pid_DAEMON
+start() {
+	local number=0 suffix who
+	for who in $daemons; do
+		[ "$who" != "$1" ] || break
+		number=$((number + 1))
+	done
+	suffix=$(printf '%04d' $((number - 1)))
+	[ $number != 0 ] || suffix=17d4
+	echo "$2" >"/sys/bus/vmbus/devices/$instance$suffix/uio_hv_generic/ring_size" || note "$1: no rings of $2 bytes"
+	case $1 in
+	upstream) set -- "$1" /upstream/hv_fcopy_uio_daemon ;;
+	ours) set -- "$1" /usr/sbin/hv-fcopyd ;;
+	*) set -- "$1" "/upstream/variants/$1" ;;
+	esac
+	if [ "$1" = upstream ]; then
+		"$2" -n </dev/null >/dev/null 2>&1 &
+	else
+		"$2" -n --device="$instance$suffix" --state-dir="/tmp/state-$1" --run-dir="/tmp/run-$1" </dev/null >"/tmp/log-$1" 2>&1 &
+	fi
+	eval "pid_$1=$!"
+}
+pid_of() { eval "echo \$pid_$1"; }
+end() {
+	kill -KILL "$(pid_of "$1")"
+	wait "$(pid_of "$1")"
+}
+
+# costs: "DAEMON NANOSECONDS WAITS" of each daemon
+costs() {
+	local who pid
+	for who in $daemons; do
+		pid=$(pid_of "$who")
+		echo "$who $(cut -d' ' -f1 "/proc/$pid/schedstat") $(sed -n 's/^voluntary_ctxt_switches:[^0-9]*//p' "/proc/$pid/status")"
+	done | tr '\n' ' '
+}
+
+for who in $daemons; do start "$who" 20480; done
+
+# The kernel counts system calls with a histogram, which costs time: only while nothing is timed.
+mount -t tracefs tracefs /sys/kernel/tracing 2>/dev/null
+histogram=/sys/kernel/tracing/events/raw_syscalls/sys_enter
+calls() { sed -n 's/^{ id: sys_\([^ ]*\) .* hitcount: *\([0-9]*\).*/\1=\2/p' $histogram/hist | tr '\n' ' '; }
+for who in $daemons; do
+	hear "count $who"
+	trigger="hist:keys=id.syscall:size=1024 if comm == \"$(cat "/proc/$(pid_of "$who")/comm")\""
+	echo "$trigger" >$histogram/trigger
+	say "counting $who"
+	hear "short $who"
+	say "short $who $(calls)"
+	hear "long $who"
+	say "long $who $(calls)"
+	echo "!$trigger" >$histogram/trigger
+	say "sum $who $(sha256sum <"/tmp/to/tmpfs/$who-long")"
+	rm -f /tmp/to/tmpfs/*
+done
+
+for place in tmpfs ext4; do
+	hear "begin $place"
+	say "before $place $(costs)"
+	hear "end $place"
+	say "after $place $(costs)"
+	rm -f /tmp/to/$place/*
+	sync
+done
+
+for queue in 2 8; do
+	for who in $daemons; do
+		hear "queue $queue $who"
+		end "$who"
+		start "$who" $((queue == 2 ? 20480 : 69632))
+		say "queue $queue $who"
+		hear "queued $queue $who"
+		rm -f /tmp/to/tmpfs/*
 	done
 done
+for who in $daemons; do end "$who"; done

@@ -1,70 +1,186 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh
-bytes=6000000
-note "table hv_fcopy_uio_daemon of linux-source $(guest_says version | sed 's/^version //'); each number of the middle one of three copies of $bytes bytes"
+# shellcheck shell=sh disable=SC2154
+fragment=6144
+rounds=24
+daemons=''
+for device in $devices; do daemons="$daemons${daemons:+ }${device%%:*}"; done
+backwards=''
+for who in $daemons; do backwards="$who $backwards"; done
 
-# counters NAME: "interrupts signals packets" so far
+# table FORMAT WORDS...: a line of the tables that "make bench-fcopy" shows
+# shellcheck disable=SC2059 # a format
+table() { note "table $(printf "$@")"; }
+
+# KVM's counters of the guest are in debugfs, which the outer guest has not mounted, and another machine may have. The exits are 0
+# where KVM does not tell them.
+[ -z "$RESULTS" ] || mount -t debugfs debugfs /sys/kernel/debug
+exits() { cat /sys/kernel/debug/kvm/"$guest_pid"-*/exits 2>/dev/null || echo 0; }
+
+# counters DAEMON: "interrupts signals packets" of its device so far
 counters() {
-	vmbus_host fcopy stats >stats.out 2>&1
+	vmbus_host "$1" stats >stats.out 2>&1
 	for name in interrupts hypercalls packets-to-guest; do sed -n "s/^stat $name //p" stats.out; done | tr '\n' ' '
 }
 
-for round in 1 2 3; do
-	for mode in 1-20480 2-20480 8-69632; do
-		for who in upstream ours; do
-			run=$round-$mode-$who
-			tell "begin $run"
-			# It is open, and the versions are agreed.
-			"$bin/copy-vmfile" --timeout 60 fcopy.sock --generate 100:1 --name first --directory /tmp/in >first.out 2>&1 || note "$run: $(tail -n 1 first.out)"
-			tell "open $run"
-			before=$(guest_says "before $run") || exit 1
-			then=$(counters)
-			# The other stands still when packets are ahead.
-			patience=60
-			[ "$who${mode%-*}" = upstream1 ] || [ $who = ours ] || patience=8
-			if "$bin/copy-vmfile" --timeout $patience --queue "${mode%-*}" fcopy.sock --generate "$bytes:1" --name file --directory /tmp/in >copy.out 2>&1; then
-				now=$(counters)
-				tell "copied $run"
-				after=$(guest_says "after $run") || exit 1
-				# Cost of the run, counters, MB/s
-				echo "$before $after $then $now $(sed -n 's/^MB\/s //p' copy.out)" | awk -v bytes=$bytes '{
-					packets = $14 - $11
-					printf "%.2f %.0f %.2f %.2f %.2f %.2f\n", $15, packets * $15 * 1e6 / bytes,
-						($12 - $9) / packets, ($13 - $10) / packets, ($8 - $4) / packets, ($7 - $3) / bytes }'
-			else
-				note "$run: $(tail -n 1 copy.out)"
-				tell "copied $run"
-				guest_says "after $run" >/dev/null || exit 1
-			fi >>"numbers-$mode-$who"
-		done
+# copy DAEMON PLACE NAME OPTIONS... FILE: a file is read, as making its bytes up would take the host longer
+copy() {
+	who=$1 place=$2 name=$3
+	shift 3
+	"$bin/copy-vmfile" --timeout 60 --source "$who-$name" --destination "/tmp/to/$place/" "$who.sock" "$@" >copy.out 2>&1 || {
+		note "$who, $place, $name: $(tail -n 1 copy.out)"
+		return 1
+	}
+}
+
+# value NAME: of the copy that has ended
+value() { sed -n "s/^$1 //p" copy.out; }
+
+# file PACKETS NAME: a source of so many packets
+file() { head -c $(($1 * fragment)) /dev/urandom >"$2"; }
+file 1 short
+file 1000 long
+file 200 timed
+
+version=$(guest_says version) || exit 1
+for who in $daemons; do copy "$who" tmpfs first short; done
+: >calls
+for who in $daemons; do
+	tell "count $who"
+	guest_says "counting $who\$" >/dev/null || exit 1
+	for length in short long; do
+		copy "$who" tmpfs "$length" "$length"
+		tell "$length $who"
+		guest_says "$length $who " >calls.out || exit 1
+		awk -v kind=$length '{ for (i = 3; i <= NF; i++) if (split($i, call, "=") == 2) print $2, kind, call[2], call[1] }' calls.out >>calls
 	done
+	said=$(guest_says "sum $who ")
+	check "$who: what arrived is what was sent" test "$(echo "$said" | cut -d' ' -f3)" = "$(value sha256)"
 done
 
-# row MODE WHO: of the run with the middle MB/s, empty when not all of them came to their end
-row() { sort -n "numbers-$1-$2" | awk '{ line[NR] = $0 } END { if (NR == 3) print line[2] }'; }
-note "table $(printf '%-34s %-9s %6s %9s %11s %9s %9s %9s' 'the host sends' daemon MB/s packets/s interrupts signals wake-ups 'CPU ms/MB')"
-for mode in 1-20480 2-20480 8-69632; do
-	case $mode in
-	1-*) what="one packet, waits for its answer" ;;
-	2-*) what="2 packets ahead, rings of 16 KiB" ;;
-	8-*) what="8 packets ahead, rings of 64 KiB" ;;
-	esac
-	for who in upstream ours; do
-		# shellcheck disable=SC2046 # words
-		set -- $(row $mode $who)
-		if [ $# = 6 ]; then
-			note "table $(printf '%-34s %-9s %6s %9s %11s %9s %9s %9s' "$what" $who "$1" "$2" "$3" "$4" "$5" "$6")"
+# "PLACE DAEMON ROUND MB/s us/packet COMPLETE exits" of each copy; "PLACE DAEMON interrupts signals wake-ups us" of each block
+: >numbers
+: >costs
+for place in tmpfs ext4; do
+	for who in $daemons; do copy "$who" "$place" first short; done
+	tell "begin $place"
+	before=$(guest_says "before $place ") || exit 1
+	for who in $daemons; do echo "then $who $(counters "$who")"; done >counted
+	for round in $(seq $rounds); do
+		order=$daemons
+		[ $((round % 2)) = 1 ] || order=$backwards
+		for who in $order; do
+			left=$(exits)
+			copy "$who" "$place" "$round" timed || continue
+			echo "$place $who $round $(value bytes) $(value data-seconds) $(value complete-seconds) $left $(exits)" |
+				awk -v fragment=$fragment '{ packets = $4 / fragment
+					print $1, $2, $3, $4 / $5 / 1e6, $5 / packets * 1e6, $6 * 1e3, ($8 - $7) / packets }' >>numbers
+		done
+	done
+	for who in $daemons; do echo "now $who $(counters "$who")"; done >>counted
+	tell "end $place"
+	after=$(guest_says "after $place ") || exit 1
+	{ echo "before ${before#before "$place"}" && echo "after ${after#after "$place"}" && cat counted; } | awk -v place="$place" '
+		$1 == "before" || $1 == "after" {
+			sign = $1 == "before" ? -1 : 1
+			for (i = 2; i < NF; i += 3) { ns[$i] += sign * $(i + 1); waits[$i] += sign * $(i + 2) }
+		}
+		$1 == "then" || $1 == "now" {
+			sign = $1 == "then" ? -1 : 1
+			interrupts[$2] += sign * $3; signals[$2] += sign * $4; packets[$2] += sign * $5
+		}
+		END { for (who in packets) if (packets[who])
+			print place, who, interrupts[who] / packets[who], signals[who] / packets[who], waits[who] / packets[who],
+				ns[who] / packets[who] / 1e3 }' >>costs
+done
+
+# "QUEUE DAEMON MB/s interrupts signals"
+: >queued
+for queue in 2 8; do
+	for who in $daemons; do
+		tell "queue $queue $who"
+		guest_says "queue $queue $who\$" >/dev/null || exit 1
+		copy "$who" tmpfs first short
+		# The kernel tree's stands still when packets are ahead.
+		patience=60
+		[ "$who" != upstream ] || patience=5
+		for try in 1 2 3; do
+			then=$(counters "$who")
+			copy "$who" tmpfs "$try" --timeout $patience --queue $queue long || break
+			echo "$queue $who $(value bytes) $(value data-seconds) $then $(counters "$who")" |
+				awk '{ print $1, $2, $3 / $4 / 1e6, ($8 - $5) / ($10 - $7), ($9 - $6) / ($10 - $7) }' >>queued
+		done
+		tell "queued $queue $who"
+	done
+done
+rm -f short long timed
+
+# spread FORMAT: the median, the least and the largest of the numbers that it reads
+spread() {
+	sort -n | awk -v format="$1" '{ v[NR] = $1 } END {
+		if (NR) printf format, (v[int((NR + 1) / 2)] + v[int(NR / 2) + 1]) / 2, v[1], v[NR] }'
+}
+# column FILE FIRST DAEMON COLUMN: of the lines that begin with these two words
+column() { awk -v "first=$2" -v "who=$3" -v "c=$4" '$1 == first && $2 == who { print $c }' "$1"; }
+number() { column "$@" | spread '%.2f'; }
+# ratio PLACE DAEMON: its MB/s to the kernel tree's in each round
+ratio() {
+	awk -v "place=$1" -v "who=$2" '$1 == place {
+		if ($2 == "upstream") base[$3] = $4
+		if ($2 == who) own[$3] = $4
+	} END { for (round in own) if (base[round]) print own[round] / base[round] }' numbers
+}
+
+table '%s' "upstream is hv_fcopy_uio_daemon of linux-source ${version#version }; the host waits for each answer"
+table '%s' "median (least-largest) of $rounds rounds, in each of which every daemon receives 200 packets of $fragment bytes"
+row='%-6s %-9s %20s %20s %18s %20s'
+# shellcheck disable=SC2086 # a format
+table "$row" place daemon MB/s "us/packet" "ratio of MB/s" "COMPLETE ms"
+for place in tmpfs ext4; do
+	for who in $daemons; do
+		table "$row" $place "$who" "$(column numbers $place "$who" 4 | spread '%.2f (%.2f-%.2f)')" \
+			"$(column numbers $place "$who" 5 | spread '%.0f (%.0f-%.0f)')" "$(ratio $place "$who" | spread '%.2f (%.2f-%.2f)')" \
+			"$(column numbers $place "$who" 6 | spread '%.1f (%.1f-%.1f)')"
+	done
+done
+table '%s' "MB/s are from START's answer to the last WRITE's, the ratio is to upstream's copy of the round; COMPLETE has our fsync,"
+table '%s' "and upstream has none"
+table '%s' ''
+row='%-6s %-9s %11s %11s %11s %11s %11s'
+table "$row" place daemon interrupts signals wake-ups "VM exits" "CPU us"
+for place in tmpfs ext4; do
+	for who in $daemons; do
+		table "$row" $place "$who" "$(number costs $place "$who" 3)" "$(number costs $place "$who" 4)" \
+			"$(number costs $place "$who" 5)" "$(number numbers $place "$who" 7)" "$(number costs $place "$who" 6)"
+	done
+done
+table '%s' "interrupts, signals to the host (hypercalls), wake-ups, exits to KVM and the daemon's processor time are for each packet"
+table '%s' ''
+# per_packet DAEMON: "name count" of the system calls of one WRITE: START's and COMPLETE's are in both copies, and the second count
+# has the first copy's, too.
+per_packet() {
+	awk -v "who=$1" '$1 == who { n[$4] += $2 == "long" ? $3 : -2 * $3 }
+		END { for (call in n) if (n[call] / 999 >= 0.005) printf "%s %.2f\n", call, n[call] / 999 }' calls | sort -k 2nr -k 1
+}
+for who in $daemons; do
+	table '%s' "system calls of each packet, $who: $(per_packet "$who" | awk '{ sum += $2; printf "%s %s, ", $1, $2 } END { printf "together %.2f", sum }')"
+done
+table '%s' ''
+row='%-34s %-9s %20s %11s %11s'
+table "$row" "what no real host does" daemon MB/s interrupts signals
+for queue in 2 8; do
+	what="2 packets ahead, rings of 16 KiB"
+	[ $queue = 2 ] || what="8 packets ahead, rings of 64 KiB"
+	for who in $daemons; do
+		if [ -n "$(column queued $queue "$who" 3)" ]; then
+			table "$row" "$what" "$who" "$(column queued $queue "$who" 3 | spread '%.2f (%.2f-%.2f)')" \
+				"$(number queued $queue "$who" 4)" "$(number queued $queue "$who" 5)"
 		else
-			note "table $(printf '%-34s %-9s %s' "$what" $who "stands still: $(grep -c . "numbers-$mode-$who") of 3 copies came to their end")"
+			table "$row" "$what" "$who" "stands still" '' ''
 		fi
 	done
 done
-note "table interrupts, signals to the host (hypercalls) and wake-ups are for each packet"
 
-complete() { [ -n "$(row "$1" ours)" ]; }
-check "ours: all copies in lockstep are complete" complete 1-20480
-check "two packets ahead, too" complete 2-20480
-check "and eight" complete 8-69632
-# Of the other's in lockstep, as it stands still otherwise: the wake-ups and signals together
-half() { echo "$(row 8-69632 ours) $(row 1-20480 upstream)" | awk '{ print ($4 + $5) / ($10 + $11); exit ($4 + $5) * 2 > $10 + $11 }'; }
-check "at most half the wake-ups and signals when packets are queued" half
+all() { for place in tmpfs ext4; do for who in upstream ours; do [ "$(column numbers $place $who 4 | grep -c .)" = $rounds ] || return 1; done; done; }
+check "all copies in lockstep are complete" all
+ahead() { [ "$(grep -c '^[28] ours ' queued)" = 6 ]; }
+check "ours: those with packets ahead, too" ahead

@@ -27,7 +27,7 @@ ask() {
 	done
 }
 # copy OPTIONS...: prints the status that a copy ends with
-copy() { "$bin/copy-vmfile" --timeout "$patience" fcopy.sock --generate 5000:1 --directory /tmp/in "$@" 2>&1 | sed -n -e 's/^status \(0x[0-9a-f]*\).*/\1/p' -e 's/^copy-vmfile: .*/none/p'; }
+copy() { "$bin/copy-vmfile" --timeout "$patience" fcopy.sock --generate 5000:1 --destination /tmp/in/ "$@" 2>&1 | sed -n -e 's/^status \(0x[0-9a-f]*\).*/\1/p' -e 's/^copy-vmfile: .*/none/p'; }
 # is_word N WORD: of the facts or of what was said
 word() { echo "$2" | cut -d' ' -f"$1"; }
 
@@ -38,12 +38,12 @@ say_b() { said=$(ask "$(start b $overwrite 0)" "$(end $complete)" "$(end 0)"); }
 judge_b() { bad=$([ "$(word 3 "$said")" != 0x00000000 ] || echo 1) text="a START without its fields, after one with them: $(word 3 "$said"), $facts file open"; }
 say_c() {
 	vmbus_host fcopy "send-hex 0100000000000000" "sleep 1000" >/dev/null 2>&1
-	said=$(copy --name after)
+	said=$(copy --source after)
 }
 judge_c() { bad=$([ "$facts" = alive ] || echo 1) text="a packet of 8 bytes: $facts, the copy after it: $said"; }
-say_d() { said="$(copy --name link --overwrite) $(copy --name ../d)"; }
+say_d() { said="$(copy --source link --force) $(copy --source ../d)"; }
 judge_d() { bad=$([ "$facts" = "untouched none" ] || echo 1) text="over a symbolic link and as \"../d\": $said, $([ "${facts#untouched}" = "$facts" ] && echo 'the file that the link names is overwritten' || echo 'the file that the link names is as it was'), file outside: ${facts##* }"; }
-say_e() { said=$(copy --name e --directory /tmp/in/new/ --create-path); }
+say_e() { said=$(copy --source e --destination /tmp/in/new/ --create-full-path); }
 judge_e() { bad=$([ "$(word 1 "$facts")" = 644 ] || echo 1) text="mode of a new file: $(word 1 "$facts")"; }
 say_f() { said=$(ask "$(start f $overwrite 3)"); }
 judge_f() { bad=$([ "$facts" = 4 ] || echo 1) text="a file that is to be replaced, when the copy has only begun: $facts of 4 bytes"; }
@@ -51,12 +51,12 @@ say_g() { vmbus_host fcopy "set-index rx read 1073741824" "set-index rx write 10
 judge_g() { bad=$(case $facts in 'status 74') ;; *) echo 1 ;; esac) text="indices beyond the ring: $(case $facts in 'status 139') echo 'killed by SIGSEGV' ;; 'status 74') echo 'ends with an error' ;; *) echo "$facts" ;; esac)"; }
 say_h() { said=$(ask "$(start h 0 100)" "$(write 0 3)" "$(end $cancel)"); }
 judge_h() { bad=$([ "$facts" = none ] || echo 1) text="CANCEL: $(word 3 "$said"), what is left: $facts"; }
-say_i() { said=$(copy --name 'Grüße 日本 🎉.txt'); }
+say_i() { said=$(copy --source 'Grüße 日本 🎉.txt'); }
 judge_i() { bad=$([ "$facts" = right ] || echo 1) text="a name beyond ASCII: $said, $([ "$facts" = right ] && echo 'as sent' || echo "\"$facts\"")"; }
 say_j() { said=$(ask "$(write 0 3)" "$(end $complete)" "$(start j1 0 3)" "$(start j2 0 3)" "$(start j3 0 3)" "$(end $cancel)"); }
 judge_j() { bad=$([ "$facts" = "0 1 0" ] || echo 1) text="WRITE and COMPLETE without START: $(word 1 "$said") and $(word 2 "$said"), $(word 1 "$facts") bytes in standard input, which is $([ "$(word 2 "$facts")" = 1 ] && echo open || echo closed); after three STARTs $(word 3 "$facts") files open"; }
-say_k() { said="$(copy --name k --directory /tmp/ro) $(copy --name k --size 100000)"; }
-judge_k() { bad=$([ "$(word 1 "$said")" = 0x80070005 ] && [ "$facts" = none ] || echo 1) text="a read-only file system: $(word 1 "$said"); 5000 bytes of 100000, then COMPLETE: $(word 2 "$said"), file: $facts"; }
+say_k() { said="$(copy --source k --destination /tmp/ro/) $(copy --source k --size 100000)"; }
+judge_k() { bad=$([ "$(word 1 "$said")" = 0x80070013 ] && [ "$facts" = none ] || echo 1) text="a read-only file system: $(word 1 "$said"); 5000 bytes of 100000, then COMPLETE: $(word 2 "$said"), file: $facts"; }
 say_l() {
 	tell "pause $who"
 	guest_says "paused $who" >/dev/null || exit 1
@@ -70,7 +70,7 @@ say_l() {
 judge_l() { bad=$([ "$said" = 3 ] || echo 1) text="three packets at once: $said answered"; }
 say_m() { vmbus_host fcopy signal "sleep 300" signal "sleep 300" signal "sleep 300" signal "sleep 300" signal "sleep 1000" >/dev/null 2>&1; }
 judge_m() { bad=$([ "$facts" = 0 ] || echo 1) text="five interrupts without a packet: $facts error lines"; }
-say_n() { said=$(copy --name n); }
+say_n() { said=$(copy --source n); }
 judge_n() { bad=$([ "$said" = 0x00000000 ] || echo 1) text="the count of interrupts is 0: a copy ends with $said"; }
 say_o() {
 	hex=$(end $cancel)
@@ -108,7 +108,7 @@ judge_u() { bad=$([ "$facts" = none ] || [ "$facts" -le 100 ] || echo 1) text="W
 say_v() {
 	tell "sleep $who"
 	guest_says "awake $who" >/dev/null || exit 1
-	said=$(copy --name v)
+	said=$(copy --source v)
 }
 judge_v() { bad=$([ "$said $(word 1 "$facts")" = "0x00000000 alive" ] && [ "$(word 2 "$facts")" -lt 100 ] || echo 1) text="the machine hibernates: $(gone); a copy after it: ${said:-none}"; }
 
@@ -123,8 +123,8 @@ for who in upstream ours; do
 		case $letter in
 		n | r | s | t) ;;
 		# One that is refused: it agrees on versions, and opens no file.
-		j) copy --name hello --directory /tmp/none >/dev/null ;;
-		*) hello=$(copy --name hello) && [ "$hello" = 0x00000000 ] || note "$who $letter: the copy before it ended with '$hello'" ;;
+		j) copy --source hello --destination /tmp/none/ >/dev/null ;;
+		*) hello=$(copy --source hello) && [ "$hello" = 0x00000000 ] || note "$who $letter: the copy before it ended with '$hello'" ;;
 		esac
 		say_$letter
 		tell "look $who $letter"

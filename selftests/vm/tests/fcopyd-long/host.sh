@@ -7,17 +7,17 @@ seed=${seed#seed }
 moments() { awk -v "seed=$1" 'BEGIN { srand(seed); for (i = 0; i < 20; i++) printf "%.3f ", rand() * 1.2 }'; }
 
 guest_says ready || exit 1
-copy_is 0x80070005 "a read-only file system" --generate 5000:1 --name big --directory /tmp/ro
-copy_is 0x80070070 "more than the quota of root" --generate 10000000:1 --name big --directory /tmp/ext4
-copy_is 0x80070070 "more than the disk has" --generate 40000000:1 --name big --directory /tmp/fat
+copy_is 0x80070013 "a read-only file system" --generate 5000:1 --source big --destination /tmp/ro/
+copy_is 0x80070718 "more than the quota of root" --generate 10000000:1 --destination /tmp/ext4/big
+copy_is 0x80070070 "more than the disk has" --generate 40000000:1 --source big --destination /tmp/fat/
 tell refused
 guest_says owner || exit 1
-copy_is 0x80070070 "more than the quota of its owner" --generate 1000000:1 --name owned --directory /tmp/ext4
+copy_is 0x80070718 "more than the quota of its owner" --generate 1000000:1 --source owned --destination /tmp/ext4/
 tell owned
 guest_says 'versions' || exit 1
 sums=''
 for i in 1 2; do
-	copy_vmfile fcopy --generate $size:$i --name $i --directory /tmp/whole >version.out 2>&1 || note "$(tail -n 1 version.out)"
+	copy_vmfile fcopy --generate $size:$i --source $i --destination /tmp/whole/ >version.out 2>&1 || note "$(tail -n 1 version.out)"
 	sums="$sums$(sed -n 's/^sha256 //p' version.out) "
 done
 tell versions
@@ -28,7 +28,7 @@ check "SHA-256 of two versions" test "$said" = "$sums"
 begin() {
 	where=/tmp/ext4
 	[ $(($1 % 2)) = 0 ] || where=/tmp/fat
-	"$bin/copy-vmfile" --timeout 30 fcopy.sock --generate "$size:$(($1 / 2 % 2 + 1))" --name k --overwrite --directory $where >"$2$1.out" 2>&1 &
+	"$bin/copy-vmfile" --timeout 30 fcopy.sock --generate "$size:$(($1 / 2 % 2 + 1))" --destination $where/k --force >"$2$1.out" 2>&1 &
 	copy=$!
 }
 longest=0
@@ -67,7 +67,7 @@ for moment in $(moments "$seed"); do
 	guest_says "again $i" >/dev/null || exit 1
 done
 
-copy_vmfile fcopy --generate 268435456:3 --name big --directory /tmp/in >big.out 2>&1
+copy_vmfile fcopy --generate 268435456:3 --destination /tmp/in/big >big.out 2>&1
 check "256 MB are copied" status_is 0x00000000 big.out || note "$(tail -n 1 big.out)"
 note "$(sed -n 's/^MB\/s //p' big.out) MB/s"
 tell big

@@ -3,32 +3,32 @@
 guest_says bare 250 || exit 1
 vmbus_host fcopy offer wait-offered >offer.out 2>&1 || note "$(cat offer.out)"
 guest_says ready 250 || exit 1
-copy_vmfile fcopy --generate 6000000:1 --name big --directory /srv/new/ --create-path >big.out 2>&1 || note "$(cat big.out)"
+copy_vmfile fcopy --generate 6000000:1 --source big --destination /srv/new/ --create-full-path >big.out 2>&1 || note "$(cat big.out)"
 tell big
 guest_says plain || exit 1
-copy_vmfile fcopy --generate 5000:1 --name plain --directory /srv/ >plain.out 2>&1 || note "$(cat plain.out)"
-copy_vmfile fcopy --generate 5000:1 --name old --directory /srv/ >old.out 2>&1 || note "$(cat old.out)"
-copy_vmfile fcopy --generate 5000:1 --name old --directory /srv/ >exists.out 2>&1
-copy_vmfile fcopy --generate 3000:1 --name old --directory /srv/ --overwrite >forced.out 2>&1 || note "$(cat forced.out)"
+copy_vmfile fcopy --generate 5000:1 --source plain --destination /srv >plain.out 2>&1 || note "$(cat plain.out)"
+copy_vmfile fcopy --generate 5000:1 --source old --destination /srv/ >old.out 2>&1 || note "$(cat old.out)"
+copy_vmfile fcopy --generate 5000:1 --destination /srv/old >exists.out 2>&1
+copy_vmfile fcopy --generate 3000:1 --destination /srv/old --force >forced.out 2>&1 || note "$(cat forced.out)"
 check "immutable directory: access denied" sh -c '! "$@" >fixed.out 2>&1 && grep -q "^status 0x80070005" fixed.out' sh \
-	"$bin/copy-vmfile" --timeout "$timeout" fcopy.sock --generate 5000:1 --name file --directory /srv/fixed
+	"$bin/copy-vmfile" --timeout "$timeout" fcopy.sock --generate 5000:1 --source file --destination /srv/fixed
 tell copied
 guest_says awake || exit 1
-copy_vmfile fcopy --generate 5000:1 --name slept --directory /srv/ >slept.out 2>&1 || note "$(cat slept.out)"
+copy_vmfile fcopy --generate 5000:1 --source slept --destination /srv/ >slept.out 2>&1 || note "$(cat slept.out)"
 tell slept
 guest_says stopped || exit 1
 check "service off: the copy fails, as nobody has the device open" \
 	sh -c '"$@" >late.out 2>&1; test $? = 3 && grep -q "was not opened by the guest" late.out' sh \
-	"$bin/copy-vmfile" --timeout 3 fcopy.sock --generate 5000:1 --name late --directory /srv/
+	"$bin/copy-vmfile" --timeout 3 fcopy.sock --generate 5000:1 --source late --destination /srv/
 tell tried
 guest_says again || exit 1
 tell once
 guest_says half || exit 1
-copy_vmfile fcopy --generate 50000000:1 --name half --directory /srv/half/ >half.out 2>&1
+copy_vmfile fcopy --generate 50000000:1 --source half --destination /srv/half/ >half.out 2>&1
 check "restarted in the middle of a copy: the host is told" grep -q '^write 0x800704d3\|: the guest has closed the device$' half.out
 note "$(grep '^write\|^copy-vmfile' half.out | tail -n 1)"
 tell cut
 guest_says restarted || exit 1
-copy_vmfile fcopy --generate 5000:1 --name last --directory /srv/ >last.out 2>&1
+copy_vmfile fcopy --generate 5000:1 --destination /srv/last >last.out 2>&1
 check "copies after it was stopped and started" grep -q '^status 0x00000000' last.out
 tell end

@@ -7,33 +7,33 @@ moment() { sleep "$(awk -v "seed=$(od -An -N2 -tu2 /dev/urandom)" "BEGIN { print
 ok=0x00000000
 
 guest_says ready || exit 1
-copy_is $ok "basic: a new file" --generate 5000:1 --name first --directory /tmp/in
-copy_is 0x80070050 "exists: without -Force" --generate 6000:1 --name first --directory /tmp/in
-copy_is $ok "another new file" --generate 5000:1 --name forced --directory /tmp/in/
-copy_is $ok "overwrite: one that exists, with -Force" --generate 7000:1 --name forced --directory /tmp/in --overwrite
-copy_is 0x80070150 "a directory of that name" --generate 5000:1 --name sub --directory /tmp/in --overwrite
-copy_is $ok "into a directory, with a slash" --generate 5000:1 --name slash --directory /tmp/in/sub/
-copy_is $ok "into a directory, without" --generate 5000:1 --name plain --directory /tmp/in/sub
-copy_is 0x80070003 "a missing directory" --generate 5000:1 --name file --directory /tmp/in/none
-copy_is $ok "a missing directory with -CreateFullPath" --generate 5000:1 --name file --directory /tmp/in/new/deep/ --create-path
-copy_is 0x80070070 "a disk that is too small" --generate 600000:1 --name file --directory /tmp/small
-copy_is 0x80070005 "a read-only file system" --generate 5000:1 --name file --directory /tmp/ro
-copy_is 0x80070005 "/proc" --generate 5000:1 --name file --directory /proc/sys/kernel
-copy_is 0x80070005 "a directory that the policy denies" --generate 5000:1 --name file --directory /tmp/in/no
-copy_is 0x800700df "more than the policy takes" --generate 4000000:1 --name file --directory /tmp/in
-copy_is $ok "a cancelled copy" --generate 50000:1 --name cancelled --directory /tmp/in --cancel-after 20000
+copy_is $ok "basic: a new file" --generate 5000:1 --source first --destination /tmp/in/
+copy_is 0x80070050 "exists: without -Force" --generate 6000:1 --destination /tmp/in/first
+copy_is $ok "another new file" --generate 5000:1 --destination /tmp/in/forced
+copy_is $ok "overwrite: one that exists, with -Force" --generate 7000:1 --source forced --destination /tmp/in --force
+copy_is 0x80070150 "a directory of that name in the directory" --generate 5000:1 --source sub --destination /tmp/in/ --force
+copy_is $ok "into a directory, with a slash" --generate 5000:1 --source slash --destination /tmp/in/sub/
+copy_is $ok "into a directory, without" --generate 5000:1 --source plain --destination /tmp/in/sub
+copy_is 0x80070003 "a missing directory" --generate 5000:1 --source file --destination /tmp/in/none/
+copy_is $ok "a missing directory with -CreateFullPath" --generate 5000:1 --destination /tmp/in/new/deep/file --create-full-path
+copy_is 0x80070070 "a disk that is too small" --generate 600000:1 --source file --destination /tmp/small/
+copy_is 0x80070013 "a read-only file system" --generate 5000:1 --destination /tmp/ro/file
+copy_is 0x80070005 "/proc" --generate 5000:1 --source file --destination /proc/sys/kernel/
+copy_is 0x80070005 "a directory that the policy denies" --generate 5000:1 --destination /tmp/in/no/file
+copy_is 0x800700df "more than the policy takes" --generate 4000000:1 --destination /tmp/in/file
+copy_is $ok "a cancelled copy" --generate 50000:1 --source cancelled --destination /tmp/in/ --cancel-after 20000
 tell answered
 
 guest_says off || exit 1
-copy_is 0x800704ec "copies switched off" --generate 5000:1 --name private --directory /tmp/in
+copy_is 0x800704ec "copies switched off" --generate 5000:1 --source private --destination /tmp/in/
 tell refused
 guest_says 'on$' || exit 1
-copy_vmfile fcopy --generate 5000:1 --name private --directory /tmp/in >private.out
+copy_vmfile fcopy --generate 5000:1 --source private --destination /tmp/in/ >private.out
 tell copied
 
 for i in 1 2 3 4 5; do
 	guest_says "up $i" || exit 1
-	copy_vmfile fcopy --generate $size:$i --name k$i --directory /tmp/in --timeout 30 >"k$i.out" 2>&1 &
+	copy_vmfile fcopy --generate $size:$i --source k$i --destination /tmp/in/ --timeout 30 >"k$i.out" 2>&1 &
 	copy=$!
 	tell "go $i"
 	wait $copy
@@ -41,11 +41,11 @@ for i in 1 2 3 4 5; do
 	tell "ended $i"
 done
 guest_says restarted || exit 1
-copy_vmfile fcopy --generate $size:1 --name after --directory /tmp/in >after.out
+copy_vmfile fcopy --generate $size:1 --destination /tmp/in/after >after.out
 tell "after the kills"
 
 for i in 1 2 3 4 5; do
-	"$bin/copy-vmfile" fcopy.sock --generate $size:$i --name t$i --directory /tmp/in --timeout 30 >"t$i.out" 2>&1 &
+	"$bin/copy-vmfile" fcopy.sock --generate $size:$i --destination /tmp/in/t$i --timeout 30 >"t$i.out" 2>&1 &
 	copy=$!
 	moment 1000
 	kill -9 $copy 2>/dev/null
@@ -54,5 +54,5 @@ for i in 1 2 3 4 5; do
 	tell "taken $i"
 	guest_says "again $i" || exit 1
 done
-copy_vmfile fcopy --generate $size:1 --name last --directory /tmp/in >last.out
+copy_vmfile fcopy --generate $size:1 --destination /tmp/in/last >last.out
 tell "after the toggles"

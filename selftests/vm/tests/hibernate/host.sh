@@ -7,7 +7,7 @@ for round in 1 2; do
 	check "sub-channels on demand" host "offer-sub 2" "channel 2" wait-open
 	watch device wait-reset wait-offered
 	if [ $round = 2 ]; then
-		"$bin/copy-vmfile" --timeout 60 fcopy.sock --generate 50000000:1 --name late --directory /tmp >late.out 2>&1 &
+		"$bin/copy-vmfile" --timeout 60 fcopy.sock --generate 50000000:1 --source late --destination /tmp/ >late.out 2>&1 &
 		late=$!
 	fi
 	tell "sleep $round"
@@ -17,7 +17,7 @@ done
 guest_says copy || exit 1
 wait "$late"
 check "the host's program was told of the copy that was under way" grep -q "the guest has closed the device\|^status 0x8" late.out
-check "hv-fcopyd copies after two sleeps" copy_vmfile fcopy --generate 100000:1 --name file --directory /tmp
+check "hv-fcopyd copies after two sleeps" copy_vmfile fcopy --generate 100000:1 --destination /tmp/file
 tell copied
 watch device wait-reset wait-offered
 tell "sleep closed"

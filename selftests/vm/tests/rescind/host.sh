@@ -8,7 +8,7 @@ again=$again.01000000$(printf '%072d' 0)$(printf '%016d' 0)00180000$(printf '%01
 
 # break_copy ROUND: a copy of 100 MB; its host is killed when some of it is there, and another one rescinds
 break_copy() {
-	"$bin/copy-vmfile" fcopy.sock --generate 100000000:3 --name broken --directory /tmp/in >"broken.$1" 2>&1 &
+	"$bin/copy-vmfile" fcopy.sock --generate 100000000:3 --source broken --destination /tmp/in/ >"broken.$1" 2>&1 &
 	copy=$!
 	tries=300
 	until grep -q '^start 0x00000000' "broken.$1"; do
@@ -41,7 +41,7 @@ for round in 1 2 3 4 5 6; do
 done
 check "the device was taken back and offered again in every round ($broken)" test $broken = 6
 guest_says "ready complete" || exit 1
-check "the complete copy reports success" copy_vmfile fcopy --generate 5000000:4 --name whole --directory /tmp/in
+check "the complete copy reports success" copy_vmfile fcopy --generate 5000000:4 --destination /tmp/in/whole
 sent=$(sed -n 's/^sha256 //p' check.out)
 tell copied
 said=$(guest_says sha)

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "device.h"
+#include "log.h"
+
+/* device_reopen() tries for 5 s. */
+#define BUSY_TRIES	50
+#define BUSY_USEC	100000
+
+static bool has_vmbus(void)
+{
+	struct vmbus_device **list;
+	int n = vmbus_devices_list(NULL, &list);
+
+	if (n >= 0)
+		vmbus_devices_free(list);
+	return n != -ENODEV;
+}
+
+/* Read an attribute of the module hyperv-uio; "" where the kernel's own module drives the device */
+static void read_attribute(const struct vmbus_channel *channel, const char *name, char *text,
+			   size_t size)
+{
+	char path[PATH_MAX];
+	ssize_t n = -1;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/uio_hv_generic/%s",
+		 vmbus_device_sysfs(vmbus_channel_device(channel)), name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0) {
+		n = read(fd, text, size - 1);
+		close(fd);
+	}
+	text[n > 0 ? n : 0] = '\0';
+}
+
+/* Whether another program has the device open: both would take messages out of the same ring. */
+static bool is_shared(const struct vmbus_channel *channel)
+{
+	char users[16];
+
+	read_attribute(channel, "users", users, sizeof(users));
+	return strtoul(users, NULL, 10) > 1;
+}
+
+static int explain(int err)
+{
+	/* has_vmbus() replaces the library's text. */
+	char *why = strdup(vmbus_error());
+	const char *text = why ? why : strerror(-err);
+	int code;
+
+	switch (err) {
+	case -ENODEV:
+		log_line(LOG_NOTICE, "%s%s", text, has_vmbus() ?
+			 "; is Guest Service Interface switched on for this machine?" : "");
+		code = EX_UNAVAILABLE;
+		break;
+	case -ENXIO:
+		log_line(LOG_NOTICE, "%s; it must be bound to uio_hv_generic", text);
+		code = EX_UNAVAILABLE;
+		break;
+	default:
+		log_line(LOG_ERR, "%s", text);
+		code = EX_OSERR;
+		break;
+	}
+	free(why);
+	return code;
+}
+
+int device_open(const char *which, struct vmbus_channel **channel)
+{
+	int err = vmbus_channel_open(which, channel);
+
+	if (err)
+		return explain(err);
+	if (!is_shared(*channel))
+		return 0;
+	log_line(LOG_ERR, "%s: another program has it open: another file copy daemon?",
+		 device_path(*channel));
+	vmbus_channel_close(*channel);
+	return EX_TEMPFAIL;
+}
+
+bool device_is_suspended(const struct vmbus_channel *channel)
+{
+	char state[8];
+
+	/*
+	 * After a suspend the device is still bound, but the open channel is lost.
+	 * The attribute tells this from a rescind until the device is closed.
+	 */
+	read_attribute(channel, "state", state, sizeof(state));
+	return !strcmp(state, "lost\n");
+}
+
+int device_reopen(const char *which, struct vmbus_channel **channel)
+{
+	int err;
+
+	vmbus_channel_close(*channel);
+	/* The device stays busy until every program that had it open has closed it. */
+	for (int tries = 0; (err = vmbus_channel_open(which, channel)) == -EBUSY &&
+			    tries < BUSY_TRIES; tries++)
+		usleep(BUSY_USEC);
+	if (!err)
+		return 0;
+	*channel = NULL;
+	log_line(LOG_ERR, "the machine was suspended, and the device cannot be opened again: %s",
+		 vmbus_error());
+	return EX_TEMPFAIL;
+}
+
+const char *device_path(const struct vmbus_channel *channel)
+{
+	return vmbus_device_path(vmbus_channel_device(channel));
+}
+
+const char *device_instance(const struct vmbus_channel *channel)
+{
+	return vmbus_device_instance(vmbus_channel_device(channel));
+}

@@ -1,0 +1,331 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <sys/timerfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "loop.h"
+#include "spin.h"
+#include "status.h"
+
+/* The timer's period */
+#define TICK_NSEC	250000000
+/* The timer runs for so long after the last message: log_tick() has lines to tell until then */
+#define LINGER_TICKS	(4 * (LOG_INTERVAL + 1))
+
+/* Rounds in a row without a look at signals and the timer */
+#define ROUNDS_BLIND	64
+/* Wake-ups in a row that leave their interrupt unread */
+#define WAKEUPS_UNREAD	64
+/* More than the socket of a channel in memory can hold */
+#define INTERRUPTS_MAX	1024
+
+/* How long loop_stop() waits for the host's next message */
+#define STOP_MSEC	500
+
+struct loop {
+	struct exchange *exchange;
+	void (*reload)(void);
+	int signals;
+	int timer;
+	int epoll;		/* of the channel and these two */
+	bool ticking;		/* the timer runs */
+	bool active;		/* a copy was active after the last round */
+	bool untold;		/* status_update() has more to tell */
+	unsigned int blind;	/* rounds since the last epoll_wait() */
+	unsigned int unread;	/* wake-ups since the last vmbus_ack() */
+	unsigned int linger;	/* ticks until the timer may stop */
+	struct spin spin;
+};
+
+/* What epoll_wait() reported */
+struct report {
+	bool interrupt;
+	bool error;		/* of the channel */
+	bool tick;
+};
+
+int loop_signals(void)
+{
+	sigset_t set;
+	int fd;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+		return -errno;
+	/* A file-size limit is an error of write(2) then, and does not end the daemon. */
+	signal(SIGXFSZ, SIG_IGN);
+	signal(SIGPIPE, SIG_IGN);
+	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return fd < 0 ? -errno : fd;
+}
+
+static int add(struct loop *loop, int fd, uint32_t events)
+{
+	struct epoll_event event = { .events = events, .data.fd = fd };
+
+	return epoll_ctl(loop->epoll, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
+}
+
+static int channel_fd(const struct loop *loop)
+{
+	return vmbus_fd(loop->exchange->channel);
+}
+
+static int loop_open(struct loop *loop)
+{
+	int err;
+
+	loop->epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (loop->epoll < 0)
+		return -errno;
+	loop->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (loop->timer < 0) {
+		err = -errno;
+		goto err_epoll;
+	}
+	err = add(loop, channel_fd(loop), EPOLLIN | EPOLLET);
+	if (!err)
+		err = add(loop, loop->signals, EPOLLIN);
+	if (!err)
+		err = add(loop, loop->timer, EPOLLIN);
+	if (err)
+		goto err_timer;
+	return 0;
+
+err_timer:
+	close(loop->timer);
+err_epoll:
+	close(loop->epoll);
+	return err;
+}
+
+static void loop_close(struct loop *loop)
+{
+	close(loop->timer);
+	close(loop->epoll);
+}
+
+/* Whether there is a packet; costs no system call, and leaves the interrupt mask alone */
+static bool has_packet(void *context)
+{
+	struct vmbus_channel *channel = context;
+	struct vmbus_view view;
+
+	/* What is wrong with the ring or the packet is for exchange_run() to find. */
+	return vmbus_peek(channel, &view, 1) != -EAGAIN;
+}
+
+/*
+ * Returns whether exchange_run() has something to do, or -errno. After 0 the
+ * next packet, or the room that an answer waits for, causes an interrupt.
+ *
+ * The spin comes with the interrupts masked. The write(2) that signalled the
+ * host has cleared the mask: see hvuio_irqcontrol() in kernel/channel.c.
+ */
+static int look_for_work(struct loop *loop)
+{
+	struct exchange *exchange = loop->exchange;
+
+	if (loop->active && !exchange->waiting) {
+		vmbus_mask(exchange->channel);
+		if (spin_find(&loop->spin, has_packet, exchange->channel))
+			return 1;
+	}
+	return vmbus_arm(exchange->channel, exchange_events(exchange));
+}
+
+/* Returns 0 or the signal that ends the daemon. */
+static int read_signal(struct loop *loop)
+{
+	struct signalfd_siginfo info;
+
+	if (read(loop->signals, &info, sizeof(info)) != sizeof(info))
+		return 0;
+	if (info.ssi_signo != SIGHUP)
+		return info.ssi_signo;
+	loop->reload();
+	return 0;
+}
+
+/* Returns 0, the signal that ends the daemon, or -errno. */
+static int wait_for_events(struct loop *loop, bool at_once, struct report *report)
+{
+	struct epoll_event events[3];
+	uint64_t ticks;
+	int n, end = 0;
+
+	loop->blind = 0;
+	n = epoll_wait(loop->epoll, events, 3, at_once ? 0 : -1);
+	if (n < 0)
+		return errno == EINTR ? 0 : -errno;
+	for (int i = 0; i < n && !end; i++) {
+		if (events[i].data.fd == loop->signals) {
+			end = read_signal(loop);
+		} else if (events[i].data.fd == loop->timer) {
+			report->tick = read(loop->timer, &ticks, sizeof(ticks)) == sizeof(ticks);
+		} else {
+			report->interrupt = true;
+			report->error = events[i].events & (EPOLLERR | EPOLLHUP);
+		}
+	}
+	return end;
+}
+
+/*
+ * Take the interrupts that came. One read(2) takes all of a UIO device, but only
+ * one of a channel in memory. Afterwards the interrupts are masked.
+ */
+static int take_interrupts(struct loop *loop)
+{
+	int err = 0;
+
+	loop->unread = 0;
+	for (int i = 0; i < INTERRUPTS_MAX && !err; i++)
+		err = vmbus_ack(loop->exchange->channel);
+	return err == -EAGAIN ? 0 : err;
+}
+
+/*
+ * Whether an interrupt must be read now.
+ *
+ * The read notices a rescind, and makes the device's event counter and the
+ * file's equal, which differ by one more with each interrupt that is not read.
+ * The epoll is edge-triggered and reports each new interrupt even while they
+ * differ. So while packets come, a read at each tick is enough: a rescind also
+ * appears as an error of the descriptor, and as an interrupt without a packet.
+ */
+static bool must_read(const struct loop *loop, const struct report *report)
+{
+	const struct exchange *exchange = loop->exchange;
+
+	if (report->tick || report->error || loop->unread >= WAKEUPS_UNREAD)
+		return true;
+	return report->interrupt &&
+	       (!loop->active || exchange->waiting || !has_packet(exchange->channel));
+}
+
+/* Prepare for exchange_run(): the host need not interrupt while the ring is drained. */
+static int mask_interrupts(struct loop *loop, const struct report *report)
+{
+	if (report->interrupt)
+		loop->unread++;
+	if (must_read(loop, report))
+		return take_interrupts(loop);
+	vmbus_mask(loop->exchange->channel);
+	return 0;
+}
+
+static void set_timer(struct loop *loop, bool on)
+{
+	const struct timespec period = { .tv_nsec = on ? TICK_NSEC : 0 };
+	const struct itimerspec spec = { .it_interval = period, .it_value = period };
+
+	if (on != loop->ticking && timerfd_settime(loop->timer, 0, &spec, NULL) == 0)
+		loop->ticking = on;
+}
+
+/* Do what is due besides the host's messages. While a copy is active, only ticks cost anything. */
+static void after_messages(struct loop *loop, bool tick)
+{
+	struct session *session = &loop->exchange->session;
+	bool active;
+
+	if (!tick) {
+		loop->linger = LINGER_TICKS;
+	} else {
+		if (loop->linger)
+			loop->linger--;
+		/* Now that the ring is empty: the host may have waited for this process. */
+		session_expire(session);
+		log_tick();
+	}
+	active = transfer_active(&session->transfer);
+	if (tick || !active || !loop->active)
+		loop->untold = status_update(&session->transfer);
+	if (active && !loop->active)
+		spin_begin(&loop->spin, has_packet, loop->exchange->channel);
+	loop->active = active;
+	set_timer(loop, active || loop->untold || loop->linger);
+}
+
+/* Returns the signal that ends the daemon, or -errno. */
+static int serve(struct loop *loop)
+{
+	struct report report;
+	int ready, end;
+
+	for (;;) {
+		report = (struct report){ .tick = false };
+		ready = look_for_work(loop);
+		if (ready < 0)
+			return ready;
+		if (!ready || ++loop->blind >= ROUNDS_BLIND) {
+			end = wait_for_events(loop, ready, &report);
+			if (end)
+				return end;
+		}
+		end = mask_interrupts(loop, &report);
+		if (end)
+			return end;
+		end = exchange_run(loop->exchange);
+		if (end)
+			return end;
+		after_messages(loop, report.tick);
+	}
+}
+
+int loop_run(struct exchange *exchange, int signals, void (*reload)(void))
+{
+	struct loop loop = { .exchange = exchange, .reload = reload, .signals = signals };
+	int end;
+
+	end = loop_open(&loop);
+	if (end)
+		return end;
+	loop.untold = status_update(&exchange->session.transfer);
+	set_timer(&loop, loop.untold);
+	end = serve(&loop);
+	loop_close(&loop);
+	return end;
+}
+
+static int milliseconds_since(const struct timespec *begun)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (now.tv_sec - begun->tv_sec) * 1000 + (now.tv_nsec - begun->tv_nsec) / 1000000;
+}
+
+void loop_stop(struct exchange *exchange)
+{
+	struct pollfd channel = { .fd = vmbus_fd(exchange->channel), .events = POLLIN };
+	const struct failure failure = { .refusal = REFUSAL_STOPPED };
+	struct timespec begun;
+	int ready, left;
+
+	if (!session_abort(&exchange->session, &failure))
+		return;
+	clock_gettime(CLOCK_MONOTONIC, &begun);
+	while (!exchange->session.failure_told) {
+		left = STOP_MSEC - milliseconds_since(&begun);
+		if (left <= 0)
+			return;
+		ready = vmbus_arm(exchange->channel, exchange_events(exchange));
+		if (ready < 0 || (!ready && poll(&channel, 1, left) < 0 && errno != EINTR))
+			return;
+		vmbus_ack(exchange->channel);
+		if (exchange_run(exchange))
+			return;
+	}
+}

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sysexits.h>
+
+#include <vmbus_bufring.h>
+
+#include "name.h"
+#include "options.h"
+
+#define STATE_DIR	"/var/lib/hv-fcopyd"
+#define RUN_DIR		"/run/hv-fcopyd"
+
+/* Where the command line differs from struct options */
+struct arguments {
+	const char *class;
+	const char *instance;
+	const char *config;
+	const char *name;
+};
+
+static void usage(FILE *to)
+{
+	fprintf(to,
+		"usage: hv-fcopyd [OPTIONS]\n"
+		"       hv-fcopyd --status | --check-config | --check-path=PATH\n"
+		"Receives the files that Copy-VMFile on a Hyper-V host sends to this guest.\n"
+		"\n"
+		"  -n, --foreground       stay in the foreground, log to standard error\n"
+		"  -c, --class=CLASS      use the device of this class: a name or a GUID (fcopy)\n"
+		"  -d, --device=GUID      use this device, where a class has several\n"
+		"  -s, --state-dir=DIR    note unfinished copies there (%s)\n"
+		"  -r, --run-dir=DIR      keep the progress for --status there (%s)\n"
+		"      --config=FILE      read what the host may do from FILE (%s)\n"
+		"  -v, --verbose          log every message of the host\n"
+		"\n"
+		"      --status           print what the daemon is doing\n"
+		"      --check-config     check the configuration, and print what is in force\n"
+		"      --check-path=PATH  explain what a copy to PATH would do, and change nothing\n"
+		"        --name=NAME      the name of the source file (file)\n"
+		"        --force          the copy comes with -Force\n"
+		"        --create         the copy comes with -CreateFullPath\n"
+		"  -V, --version          print the version\n"
+		"  -h, --help             print this\n", STATE_DIR, RUN_DIR, CONFIG_FILE);
+}
+
+__attribute__((format(printf, 1, 2), noreturn))
+static void reject(const char *format, ...)
+{
+	va_list args;
+
+	fputs("hv-fcopyd: ", stderr);
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	fputc('\n', stderr);
+	exit(EX_USAGE);
+}
+
+static void check_device(const struct arguments *arguments)
+{
+	const char *class = arguments->class, *instance = arguments->instance;
+	char guid[VMBUS_GUID_SIZE];
+
+	if (class && instance)
+		reject("--class and --device exclude each other");
+	if (class && !vmbus_class_find(class) && vmbus_guid_parse(class, guid) < 0)
+		reject("--class=%s: neither a GUID nor a known name", class);
+	if (instance && vmbus_guid_parse(instance, guid) < 0)
+		reject("--device=%s: not a GUID", instance);
+}
+
+static void check_modes(const struct options *options, const struct arguments *arguments)
+{
+	if (options->status && options->check_config)
+		reject("--status and --check-config exclude each other");
+	if (options->status && options->check_path)
+		reject("--status and --check-path exclude each other");
+	if (options->check_config && options->check_path)
+		reject("--check-config and --check-path exclude each other");
+	if (!options->check_path &&
+	    (arguments->name || options->check.force || options->check.create))
+		reject("--name, --force and --create need --check-path");
+	/* The daemon leaves its directory in the background, and reads the file again there. */
+	if (arguments->config && *arguments->config != '/' && !options->foreground &&
+	    !options->check_config && !options->check_path)
+		reject("--config=%s: in the background it must be an absolute path",
+		       arguments->config);
+}
+
+static void finish(struct options *options, const struct arguments *arguments)
+{
+	check_device(arguments);
+	check_modes(options, arguments);
+	if (arguments->class)
+		options->device = arguments->class;
+	if (arguments->instance)
+		options->device = arguments->instance;
+	if (arguments->config)
+		options->config = arguments->config;
+	options->config_must_exist = arguments->config;
+	options->check.name = arguments->name ? arguments->name : "file";
+	options->check.name_fault = name_check_file(options->check.name);
+}
+
+static void set_defaults(struct options *options)
+{
+	const char *state_dir = getenv("STATE_DIRECTORY"), *run_dir = getenv("RUNTIME_DIRECTORY");
+
+	*options = (struct options){
+		.device = "fcopy",
+		.state_dir = state_dir ? state_dir : STATE_DIR,
+		.run_dir = run_dir ? run_dir : RUN_DIR,
+		.config = CONFIG_FILE,
+	};
+}
+
+void options_parse(int argc, char **argv, struct options *options)
+{
+	enum { CONFIG = 0x100, CHECK_CONFIG, CHECK_PATH, NAME, FORCE, CREATE, STATUS };
+	static const struct option longs[] = {
+		{ "config", required_argument, NULL, CONFIG },
+		{ "check-config", no_argument, NULL, CHECK_CONFIG },
+		{ "check-path", required_argument, NULL, CHECK_PATH },
+		{ "name", required_argument, NULL, NAME },
+		{ "force", no_argument, NULL, FORCE },
+		{ "create", no_argument, NULL, CREATE },
+		{ "foreground", no_argument, NULL, 'n' },
+		{ "class", required_argument, NULL, 'c' },
+		{ "device", required_argument, NULL, 'd' },
+		{ "state-dir", required_argument, NULL, 's' },
+		{ "run-dir", required_argument, NULL, 'r' },
+		{ "status", no_argument, NULL, STATUS },
+		{ "verbose", no_argument, NULL, 'v' },
+		{ "version", no_argument, NULL, 'V' },
+		{ "help", no_argument, NULL, 'h' },
+		{ }
+	};
+	struct arguments arguments = { .class = NULL };
+	int c;
+
+	set_defaults(options);
+	while ((c = getopt_long(argc, argv, "nc:d:s:r:vVh", longs, NULL)) != -1) {
+		switch (c) {
+		case 'n':
+			options->foreground = true;
+			break;
+		case 'c':
+			arguments.class = optarg;
+			break;
+		case 'd':
+			arguments.instance = optarg;
+			break;
+		case 's':
+			options->state_dir = optarg;
+			break;
+		case 'r':
+			options->run_dir = optarg;
+			break;
+		case CONFIG:
+			arguments.config = optarg;
+			break;
+		case CHECK_CONFIG:
+			options->check_config = true;
+			break;
+		case CHECK_PATH:
+			options->check_path = true;
+			options->check.path = optarg;
+			break;
+		case NAME:
+			arguments.name = optarg;
+			break;
+		case FORCE:
+			options->check.force = true;
+			break;
+		case CREATE:
+			options->check.create = true;
+			break;
+		case STATUS:
+			options->status = true;
+			break;
+		case 'v':
+			options->verbose = true;
+			break;
+		case 'V':
+			printf("hv-fcopyd %s, libvmbus_bufring %s\n", HYPERV_UIO_VERSION,
+			       vmbus_version());
+			exit(0);
+		case 'h':
+			usage(stdout);
+			exit(0);
+		default:
+			usage(stderr);
+			exit(EX_USAGE);
+		}
+	}
+	if (optind < argc)
+		reject("%s: no such argument", argv[optind]);
+	finish(options, &arguments);
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef FCOPY_OPTIONS_H
+#define FCOPY_OPTIONS_H
+
+#include <stdbool.h>
+
+#include "destination.h"
+
+/** What the command line asks for */
+struct options {
+	const char *device;		/* a class or an instance */
+	const char *state_dir;
+	const char *run_dir;
+	const char *config;		/* never NULL */
+	bool config_must_exist;		/* --config named it */
+	bool check_config;
+	bool check_path;
+	struct destination_request check;	/* with @check_path */
+	bool status;
+	bool foreground;
+	bool verbose;
+};
+
+/**
+ * options_parse() - read the command line, and the directories that the service manager names
+ *
+ * Ends the program after --help and --version, and with EX_USAGE after a fault,
+ * which it reports.
+ */
+void options_parse(int argc, char **argv, struct options *options);
+
+#endif

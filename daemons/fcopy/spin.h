@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef FCOPY_SPIN_H
+#define FCOPY_SPIN_H
+
+#include <stdbool.h>
+
+/*
+ * Looks at the ring again for a short time before the daemon sleeps.
+ *
+ * The host works in lockstep: it sends the next packet when it has the answer
+ * to the last one. That packet often arrives sooner than an idle processor
+ * wakes up, and while the host's interrupts are masked it costs neither side
+ * a transition between host and guest.
+ *
+ * A spin lasts SPIN_USEC at most. It counts looks and does not read the clock,
+ * because on some hosts a read of the clock leaves the virtual machine;
+ * spin_begin() measures how many looks fit into that time. A spin that finds
+ * nothing halves the next one. After four in a row the daemon stops spinning,
+ * but for a trial after 32 sleeps, then after 64, and so on up to 1024. A host
+ * that is slower than SPIN_USEC so costs 94 us of spinning at first, and then
+ * one part in a thousand of the time.
+ *
+ * With one processor the daemon never spins: the spin would only keep other
+ * work, such as writing the copy to the disk, from being done.
+ */
+#define SPIN_USEC	50
+#define SPIN_SKIP_MIN	32
+#define SPIN_SKIP_MAX	1024
+
+struct spin {
+	unsigned int longest;	/* looks that take SPIN_USEC; 0: never spin */
+	unsigned int looks;	/* of the next spin; 0: skip it, or try again */
+	unsigned int skip;	/* spins to leave out before the next trial */
+	unsigned int next_skip;	/* what a trial without success sets @skip to */
+};
+
+/**
+ * spin_begin() - a copy begins: measure a look, and forget what was learnt
+ * @look: whether there is a packet; must not make a system call
+ *
+ * Takes some 20 microseconds.
+ */
+void spin_begin(struct spin *spin, bool (*look)(void *context), void *context);
+
+/** spin_find() - look for a while; returns whether @look found something */
+bool spin_find(struct spin *spin, bool (*look)(void *context), void *context);
+
+#endif

@@ -1,0 +1,958 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Notes of interrupted copies: what the next daemon removes, what it leaves, and what it forgets. */
+#include <inttypes.h>
+#include <sys/mount.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "../../daemons/fcopy/journal.h"
+#include "fcopy_test.h"
+#include "test_log.h"
+
+#define DAY (24 * 3600)
+
+/* A birth is as fine as a tick of the kernel's clock, 10 ms on FAT. */
+#define BIRTHS_APART 20000
+
+/* The errno with which temporary files cannot be removed; 0: they can */
+static int unlink_error;
+
+/* How long the machine has been up */
+static time_t uptime;
+
+static int journal;
+static char name[JOURNAL_NAME_SIZE];
+
+int unlinkat(int dir, const char *path, int flags)
+{
+	if (unlink_error && dir != journal && !strncmp(path, JOURNAL_PREFIX, strlen(JOURNAL_PREFIX))) {
+		errno = unlink_error;
+		return -1;
+	}
+	return syscall(SYS_unlinkat, dir, path, flags);
+}
+
+int clock_gettime(clockid_t clock, struct timespec *now)
+{
+	if (clock == CLOCK_BOOTTIME) {
+		*now = (struct timespec){ .tv_sec = uptime };
+		return 0;
+	}
+	return syscall(SYS_clock_gettime, clock, now);
+}
+
+static void begin_test(void)
+{
+	mkdir("state", 0700);
+	mkdir("to", 0755);
+	journal = journal_open("state");
+	expect(journal >= 0);
+	expect_int(journal_name(name), 0);
+	unlink_error = 0;
+	uptime = 2 * JOURNAL_SETTLE_SECONDS;
+	logged[0] = '\0';
+}
+
+/* Not on ext3, tmpfs before Linux 5.19, NFS and others. It ends the test, which begin_test() began. */
+#define needs_births()									\
+	do {										\
+		struct statx st;							\
+											\
+		if (statx(AT_FDCWD, "to", 0, STATX_BTIME, &st) < 0 ||			\
+		    !(st.stx_mask & STATX_BTIME)) {					\
+			end_test();							\
+			skip("the file system of TMPDIR keeps no births");		\
+		}									\
+	} while (0)
+
+static void end_test(void)
+{
+	close(journal);
+}
+
+/* Note, as a copy does, that @name appears in DIRECTORY, or that it made the last MADE components. */
+static void note(const char *directory, unsigned int made)
+{
+	int dir = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	expect_int(journal_note(journal, dir, in(directory), made, name), 0);
+	close(dir);
+}
+
+static void clean(void)
+{
+	expect_int(journal_clean(journal), 0);
+}
+
+static const char *temporary_in(const char *directory)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "%s/%s", directory, name);
+	return in(path);
+}
+
+static bool exists(const char *path)
+{
+	struct stat st;
+
+	return lstat(path, &st) == 0;
+}
+
+static void read_note(char text[PATH_MAX])
+{
+	ssize_t n = readlinkat(journal, name, text, PATH_MAX - 1);
+
+	expect(n > 0);
+	text[n > 0 ? n : 0] = '\0';
+}
+
+static void write_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+static void write_note(const char *format, ...)
+{
+	char text[PATH_MAX];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	syscall(SYS_unlinkat, journal, name, 0);
+	expect(symlinkat(text, journal, name) == 0);
+}
+
+/* Make the note that NAME has so many days old. */
+static void age(int days)
+{
+	struct timespec times[2];
+
+	times[0].tv_nsec = UTIME_OMIT;
+	times[1] = (struct timespec){ .tv_sec = time(NULL) - days * DAY - 60 };
+	expect(utimensat(journal, name, times, AT_SYMLINK_NOFOLLOW) == 0);
+}
+
+static int log_lines(const char *with)
+{
+	int n = 0;
+
+	for (const char *at = logged; (at = strstr(at, with)); at++)
+		n++;
+	return n;
+}
+
+static void state_directory_is_one_daemons(void)
+{
+	int first = journal_open("state");
+	struct stat st;
+
+	expect(first >= 0);
+	expect(stat("state", &st) == 0 && (st.st_mode & 0777) == 0700);
+	expect_int(journal_open("state"), -EBUSY);
+	close(first);
+	first = journal_open("state");
+	expect(first >= 0);
+	close(first);
+	expect_int(journal_open("no/where"), -ENOENT);
+}
+
+static void without_a_state_directory_nothing_is_noted(void)
+{
+	int dir = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	expect_int(journal_name(name), 0);
+	expect_int(journal_note(-1, dir, scratch, 0, name), 0);
+	journal_forget(-1, name);
+	expect_int(journal_clean(-1), 0);
+	expect_int(entries("."), 0);
+	close(dir);
+}
+
+static void names_are_random(void)
+{
+	char other[JOURNAL_NAME_SIZE];
+
+	expect_int(journal_name(name), 0);
+	expect_int(journal_name(other), 0);
+	expect(!strncmp(name, JOURNAL_PREFIX, strlen(JOURNAL_PREFIX)));
+	expect_int(strlen(name), JOURNAL_NAME_SIZE - 1);
+	expect_int(strspn(name + strlen(JOURNAL_PREFIX), "0123456789abcdef"), 16);
+	expect(strcmp(name, other));
+}
+
+static void file_of_a_note_is_removed(void)
+{
+	begin_test();
+	make_file("to/a", "not ours");
+	make_file("to/" JOURNAL_PREFIX "0123456789abcdef", "not noted");
+	note("to", 0);
+	make_file(temporary_in("to"), "");
+	clean();
+	expect_int(log_lines("removed"), 1);
+	clean();
+	expect_int(log_lines("\n"), 1);
+	expect_int(entries("to"), 2);
+	expect_int(entries("state"), 0);
+	end_test();
+}
+
+static void forgotten_note_removes_nothing(void)
+{
+	begin_test();
+	note("to", 0);
+	make_file(temporary_in("to"), "");
+	journal_forget(journal, name);
+	expect_int(entries("state"), 0);
+	clean();
+	expect_int(entries("to"), 1);
+	end_test();
+}
+
+/* The name alone says that the file is ours. */
+static void file_is_ours_whatever_the_key_says(void)
+{
+	begin_test();
+	write_note("file:1:1:%s", in("to"));
+	make_file(temporary_in("to"), "");
+	clean();
+	expect_int(entries("to"), 0);
+	expect_int(entries("state"), 0);
+	end_test();
+}
+
+static void only_a_regular_file_is_ours(void)
+{
+	begin_test();
+	needs_births();
+	note("to", 0);
+	mkdir(temporary_in("to"), 0755);
+	clean();
+	/* The directory is the noted one, so the file is gone. */
+	expect_int(entries("state"), 0);
+	journal_name(name);
+	note("to", 0);
+	expect(symlink("/", temporary_in("to")) == 0);
+	clean();
+	expect_int(entries("state"), 0);
+	expect_int(entries("to"), 2);
+	end_test();
+}
+
+static void missing_file_of_the_noted_directory_is_gone(void)
+{
+	begin_test();
+	needs_births();
+	note("to", 0);
+	clean();
+	expect_int(entries("state"), 0);
+	expect(!*logged);
+	end_test();
+}
+
+static void missing_file_of_another_directory_waits(void)
+{
+	begin_test();
+	needs_births();
+	note("to", 0);
+	rename("to", "other");
+	mkdir("to", 0755);
+	clean();
+	expect_int(entries("state"), 1);
+	/* It is back, as a file system that is mounted. */
+	rmdir("to");
+	rename("other", "to");
+	clean();
+	expect_int(entries("state"), 0);
+	end_test();
+}
+
+/* FAT and some overlays number their inodes anew at each mount. */
+static void inode_number_or_birth_alone_is_no_key(void)
+{
+	char text[PATH_MAX];
+	uint64_t inode, birth;
+
+	begin_test();
+	needs_births();
+	note("to", 0);
+	read_note(text);
+	expect_int(sscanf(text, "file:%" SCNu64 ":%" SCNu64 ":", &inode, &birth), 2);
+	write_note("file:%" PRIu64 ":%" PRIu64 ":%s", inode + 1, birth, in("to"));
+	clean();
+	expect_int(entries("state"), 1);
+	write_note("file:%" PRIu64 ":%" PRIu64 ":%s", inode, birth + 1, in("to"));
+	clean();
+	expect_int(entries("state"), 1);
+	write_note("file:%" PRIu64 ":%" PRIu64 ":%s", inode, birth, in("to"));
+	clean();
+	expect_int(entries("state"), 0);
+	end_test();
+}
+
+static void directory_without_birth_keeps_its_note(void)
+{
+	char text[PATH_MAX];
+	int dir;
+
+	begin_test();
+	/* procfs keeps none. */
+	dir = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	expect_int(journal_note(journal, dir, "/proc", 0, name), 0);
+	read_note(text);
+	expect(!strcmp(text + strcspn(text, ":") + 2, ":0:/proc"));
+	clean();
+	expect_int(entries("state"), 1);
+	/* Directories without births could not be told from others. */
+	journal_forget(journal, name);
+	expect_int(journal_note(journal, dir, "/proc", 1, name), 0);
+	expect_int(entries("state"), 0);
+	close(dir);
+	end_test();
+}
+
+static void what_is_not_where_it_was_waits(void)
+{
+	begin_test();
+	note("to", 0);
+	make_file(temporary_in("to"), "");
+	rename("to", "moved");
+	clean();
+	expect_int(entries("state"), 1);
+	make_file("to", "a file");
+	clean();
+	expect_int(entries("state"), 1);
+	unlink("to");
+	expect(symlink("moved", "to") == 0);
+	clean();
+	expect_int(entries("state"), 1);
+	expect_int(entries("moved"), 1);
+	unlink("to");
+	rename("moved", "to");
+	clean();
+	expect_int(entries("state"), 0);
+	expect_int(entries("to"), 0);
+	expect_int(log_lines("\n"), 2);
+	end_test();
+}
+
+static void made_directories_are_removed(void)
+{
+	begin_test();
+	needs_births();
+	mkdir("to/a", 0755);
+	mkdir("to/a/b", 0755);
+	mkdir("to/a/b/c", 0755);
+	note("to/a/b/c", 2);
+	clean();
+	expect_int(entries("to/a"), 0);
+	expect_int(entries("state"), 0);
+	expect_int(log_lines("removed"), 1);
+	end_test();
+}
+
+static void made_directories_in_use_stay(void)
+{
+	begin_test();
+	needs_births();
+	mkdir("to/a", 0755);
+	mkdir("to/a/b", 0755);
+	note("to/a/b", 2);
+	make_file("to/a/b/file", "");
+	clean();
+	expect_int(entries("to/a/b"), 1);
+	/* The note is forgotten: when the file goes, its directory stays. */
+	expect_int(entries("state"), 0);
+	end_test();
+}
+
+static void made_directory_below_one_in_use_is_removed(void)
+{
+	begin_test();
+	needs_births();
+	mkdir("to/a", 0755);
+	mkdir("to/a/b", 0755);
+	note("to/a/b", 2);
+	make_file("to/a/file", "");
+	clean();
+	expect(!exists("to/a/b"));
+	expect(exists("to/a"));
+	expect_int(entries("state"), 0);
+	end_test();
+}
+
+static void files_are_removed_before_their_directories(void)
+{
+	begin_test();
+	needs_births();
+	for (int i = 0; i < 8; i++) {
+		char path[16];
+
+		snprintf(path, sizeof(path), "to/%d", i);
+		mkdir(path, 0755);
+		note(path, 1);
+		journal_name(name);
+		note(path, 0);
+		make_file(temporary_in(path), "");
+		journal_name(name);
+	}
+	expect_int(entries("state"), 16);
+	clean();
+	expect_int(entries("to"), 0);
+	expect_int(entries("state"), 0);
+	end_test();
+}
+
+static void directories_wait_for_a_file_that_stays(void)
+{
+	begin_test();
+	needs_births();
+	mkdir("to/a", 0755);
+	note("to/a", 1);
+	journal_name(name);
+	note("to/a", 0);
+	make_file(temporary_in("to/a"), "");
+	unlink_error = EROFS;
+	expect_int(journal_clean(journal), -EROFS);
+	expect_int(entries("state"), 2);
+	unlink_error = 0;
+	clean();
+	expect_int(entries("to"), 0);
+	expect_int(entries("state"), 0);
+	end_test();
+}
+
+/* An inode number is given again at once: ext4 does that here. */
+static void directory_that_somebody_made_anew_stays(void)
+{
+	begin_test();
+	needs_births();
+	mkdir("to/a", 0755);
+	note("to/a", 1);
+	rmdir("to/a");
+	usleep(BIRTHS_APART);
+	mkdir("to/a", 0755);
+	clean();
+	expect(exists("to/a"));
+	expect_int(entries("state"), 1);
+	end_test();
+}
+
+static void parent_that_somebody_made_anew_stays(void)
+{
+	begin_test();
+	needs_births();
+	mkdir("to/a", 0755);
+	mkdir("to/a/b", 0755);
+	note("to/a/b", 2);
+	rename("to/a/b", "b");
+	rmdir("to/a");
+	usleep(BIRTHS_APART);
+	mkdir("to/a", 0755);
+	rename("b", "to/a/b");
+	clean();
+	expect(exists("to/a"));
+	expect(!exists("to/a/b"));
+	expect_int(entries("state"), 0);
+	end_test();
+}
+
+static void older_parent_that_somebody_put_there_stays(void)
+{
+	begin_test();
+	needs_births();
+	mkdir("older", 0755);
+	usleep(BIRTHS_APART);
+	mkdir("to/a", 0755);
+	mkdir("to/a/b", 0755);
+	note("to/a/b", 2);
+	rename("to/a/b", "b");
+	rmdir("to/a");
+	rename("older", "to/a");
+	rename("b", "to/a/b");
+	clean();
+	expect(exists("to/a"));
+	expect(!exists("to/a/b"));
+	expect_int(entries("state"), 0);
+	end_test();
+}
+
+/* A copy that failed was removing them, the deepest one first. */
+static void rollback_that_was_cut_off_is_completed(void)
+{
+	begin_test();
+	needs_births();
+	mkdir("to/a", 0755);
+	mkdir("to/a/b", 0755);
+	mkdir("to/a/b/c", 0755);
+	note("to/a/b/c", 3);
+	rmdir("to/a/b/c");
+	clean();
+	expect_int(entries("to"), 0);
+	expect_int(entries("state"), 0);
+	end_test();
+}
+
+static void directories_that_nobody_finds_wait(void)
+{
+	begin_test();
+	needs_births();
+	mkdir("to/a", 0755);
+	mkdir("to/a/b", 0755);
+	note("to/a/b", 2);
+	rmdir("to/a/b");
+	rmdir("to/a");
+	clean();
+	expect(exists("to"));
+	expect_int(entries("state"), 1);
+	end_test();
+}
+
+/* DEVICE:INODE:PLACE, and DEVICE:INODE:COUNT:PLACE */
+static void notes_of_earlier_versions(void)
+{
+	begin_test();
+	make_file(temporary_in("to"), "");
+	write_note("fd00:2f:%s", in("to"));
+	clean();
+	expect_int(entries("to"), 0);
+	expect_int(entries("state"), 0);
+
+	/* It has no key, so a missing file may turn up. */
+	write_note("fd00:2f:%s", in("to"));
+	clean();
+	expect_int(entries("state"), 1);
+	journal_forget(journal, name);
+
+	mkdir("to/a", 0755);
+	logged[0] = '\0';
+	write_note("fd00:2f:1:%s", in("to/a"));
+	clean();
+	expect(exists("to/a"));
+	expect_int(entries("state"), 0);
+	expect_int(log_lines("earlier version"), 1);
+	end_test();
+}
+
+static void what_is_no_note_is_left_alone(void)
+{
+	struct stat st;
+
+	begin_test();
+	/* As long as a temporary name */
+	make_file("to/precious-file-of-27-letters", "");
+	make_file("to/" JOURNAL_PREFIX "short", "");
+	expect(stat("to", &st) == 0);
+	snprintf(name, sizeof(name), "precious-file-of-27-letters");
+	write_note("file:1:1:%s", in("to"));
+	expect(symlinkat("file:1:1:/", journal, JOURNAL_PREFIX "short") == 0);
+	make_file("state/" JOURNAL_PREFIX "0123456789abcdef", "somebody copied this here");
+	clean();
+	expect_int(entries("state"), 3);
+	expect_int(entries("to"), 2);
+	expect(!*logged);
+	end_test();
+}
+
+/* A newer version may have written it. */
+static void note_that_is_not_understood_stays(void)
+{
+	static const char *const texts[] = {
+		"/", "file:", "file:1:/to", "directories:1:2:/to", "directories:a:1:1:/to", "x:1:/to",
+		"1:2", "",
+	};
+
+	begin_test();
+	make_file(temporary_in("to"), "");
+	for (size_t i = 0; i + 1 < sizeof(texts) / sizeof(texts[0]); i++) {
+		logged[0] = '\0';
+		write_note("%s", texts[i]);
+		clean();
+		if (!expect_int(entries("state"), 1))
+			ksft_print_msg("the note was %s\n", texts[i]);
+		/* Once for all of them, as they have one name */
+		expect_int(log_lines("\n"), i == 0);
+	}
+	expect_int(entries("to"), 1);
+	age(JOURNAL_KEEP_DAYS);
+	clean();
+	expect_int(entries("state"), 0);
+	end_test();
+}
+
+static void note_of_what_is_never_found_expires(void)
+{
+	begin_test();
+	write_note("file:1:1:%s", in("no/where"));
+	age(JOURNAL_KEEP_DAYS - 1);
+	clean();
+	expect_int(entries("state"), 1);
+	age(JOURNAL_KEEP_DAYS);
+	logged[0] = '\0';
+	/* The machine was off for so long, and mounts its file systems now. */
+	uptime = JOURNAL_SETTLE_SECONDS - 1;
+	clean();
+	expect_int(entries("state"), 1);
+	expect(!*logged);
+	uptime = JOURNAL_SETTLE_SECONDS;
+	clean();
+	expect_int(entries("state"), 0);
+	expect_int(log_lines("dropped"), 1);
+	end_test();
+}
+
+static void note_of_what_can_be_removed_does_not_expire(void)
+{
+	begin_test();
+	note("to", 0);
+	make_file(temporary_in("to"), "");
+	age(1000);
+	unlink_error = EPERM;
+	expect_int(journal_clean(journal), -EPERM);
+	expect_int(entries("state"), 1);
+	unlink_error = 0;
+	clean();
+	expect_int(entries("to"), 0);
+	expect_int(entries("state"), 0);
+	end_test();
+}
+
+static void what_cannot_be_removed_is_tried_again(void)
+{
+	begin_test();
+	note("to", 0);
+	make_file(temporary_in("to"), "");
+	unlink_error = EROFS;
+	for (int i = 0; i < 10; i++)
+		expect_int(journal_clean(journal), -EROFS);
+	expect_int(entries("to"), 1);
+	expect_int(entries("state"), 1);
+	expect_int(log_lines("\n"), 1);
+	expect_int(log_lines("read-only"), 1);
+	unlink_error = 0;
+	clean();
+	expect_int(entries("to"), 0);
+	expect_int(entries("state"), 0);
+	end_test();
+}
+
+static void note_that_waits_is_told_once(void)
+{
+	begin_test();
+	write_note("file:1:1:%s", in("to"));
+	for (int i = 0; i < 10; i++)
+		clean();
+	expect_int(log_lines("\n"), 1);
+	/* It turns up, and cannot be removed: that is news. */
+	make_file(temporary_in("to"), "");
+	unlink_error = EACCES;
+	for (int i = 0; i < 10; i++)
+		expect_int(journal_clean(journal), -EACCES);
+	expect_int(log_lines("\n"), 2);
+	end_test();
+}
+
+static void many_notes_do_not_flood_the_log(void)
+{
+	begin_test();
+	for (int i = 0; i < 200; i++) {
+		write_note("file:1:1:%s", in("to"));
+		journal_name(name);
+	}
+	for (int i = 0; i < 10; i++)
+		clean();
+	expect_int(entries("state"), 200);
+	expect_int(log_lines("\n"), 16);
+	end_test();
+}
+
+/* What is told of notes that are gone takes no room. */
+static void new_note_is_told_after_many_others(void)
+{
+	begin_test();
+	for (int i = 0; i < 100; i++) {
+		logged[0] = '\0';
+		write_note("file:1:1:%s", in("to"));
+		clean();
+		expect_int(log_lines("\n"), 1);
+		journal_forget(journal, name);
+		journal_name(name);
+	}
+	end_test();
+}
+
+static void path_that_is_too_long(void)
+{
+	char place[PATH_MAX];
+	int dir;
+
+	begin_test();
+	memset(place, 'a', sizeof(place) - 1);
+	place[0] = '/';
+	place[sizeof(place) - 1] = '\0';
+	dir = open("to", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	expect_int(journal_note(journal, dir, place, 0, name), -ENAMETOOLONG);
+	expect_int(entries("state"), 0);
+	close(dir);
+	end_test();
+}
+
+static void note_in_the_root_directory(void)
+{
+	char text[PATH_MAX];
+	int dir;
+
+	begin_test();
+	dir = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	expect_int(journal_note(journal, dir, "", 0, name), 0);
+	read_note(text);
+	expect(text[strlen(text) - 1] == ':');
+	expect_int(journal_clean(journal), 0);
+	/* An image that was built reproducibly may keep the birth of its root directory to itself. */
+	expect_int(entries("state"), !!strstr(text, ":0:"));
+	close(dir);
+	end_test();
+}
+
+static void in_another_root(void)
+{
+	int dir;
+
+	begin_test();
+	make_file(temporary_in("to"), "");
+	expect(chroot("to") == 0);
+	dir = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	expect_int(journal_note(journal, dir, "", 0, name), 0);
+	clean();
+	expect_int(entries("/"), 0);
+	close(dir);
+	end_test();
+}
+
+static void file_in_the_root_directory_is_removed(void)
+{
+	if (geteuid() != 0)
+		skip("chroot takes root");
+	expect_int(in_child(in_another_root), 0);
+}
+
+static void directory_that_cannot_be_read_is_told_once(void)
+{
+	begin_test();
+	expect(close(journal) == 0);
+	for (int i = 0; i < 3; i++)
+		expect_int(journal_clean(journal), -EBADF);
+	expect_int(log_lines("\n"), 1);
+}
+
+static void not_mounted_yet(void)
+{
+	bool births;
+
+	begin_test();
+	mkdir("mount", 0755);
+	if (mount("tmpfs", "mount", "tmpfs", 0, NULL) < 0)
+		_exit(CANNOT_MOUNT);
+	note("mount", 0);
+	make_file(temporary_in("mount"), "");
+	mkdir("mount/a", 0755);
+	journal_name(name);
+	note("mount/a", 1);
+	/* No note of directories: tmpfs keeps births since Linux 5.19. */
+	births = entries("state") == 2;
+	expect(mount("mount", "to", NULL, MS_MOVE, NULL) == 0);
+	/* Somebody made one of this name below the mount point. */
+	usleep(BIRTHS_APART);
+	mkdir("mount/a", 0755);
+	clean();
+	expect_int(entries("state"), 1 + births);
+	expect_int(entries("mount"), 1);
+	expect(mount("to", "mount", NULL, MS_MOVE, NULL) == 0);
+	clean();
+	expect_int(entries("mount"), !births);
+	expect_int(entries("state"), 0);
+	umount("mount");
+	expect_int(entries("mount"), 1);
+	end_test();
+}
+
+static void note_waits_for_its_file_system(void)
+{
+	in_own_mounts(not_mounted_yet);
+}
+
+static dev_t device_of(const char *path)
+{
+	struct stat st = { 0 };
+
+	expect(stat(path, &st) == 0);
+	return st.st_dev;
+}
+
+static int shell(const char *command)
+{
+	int status;
+
+	fflush(NULL);
+	status = system(command);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
+}
+
+/* A file that is left, one that is gone, directories that were made, and one that somebody made anew */
+static void write_four_notes(void)
+{
+	mkdir("to/a", 0755);
+	note("to/a", 1);
+	mkdir("to/left", 0755);
+	journal_name(name);
+	note("to/left", 0);
+	make_file(temporary_in("to/left"), "");
+	mkdir("to/gone", 0755);
+	journal_name(name);
+	note("to/gone", 0);
+	mkdir("to/anew", 0755);
+	journal_name(name);
+	note("to/anew", 1);
+	rmdir("to/anew");
+	usleep(BIRTHS_APART);
+	mkdir("to/anew", 0755);
+}
+
+static void other_device_number(void)
+{
+	dev_t before;
+
+	begin_test();
+	if (shell("truncate -s 8M image && mkfs.ext4 -q -I 256 image && mount -o loop image to"))
+		_exit(CANNOT_MOUNT);
+	write_four_notes();
+	before = device_of("to");
+	/* Another file takes the loop device that this one had. */
+	if (shell("umount to && truncate -s 1M hold && losetup -f hold && mount -o loop image to"))
+		_exit(CANNOT_MOUNT);
+	expect(device_of("to") != before);
+	clean();
+	expect(!exists("to/a"));
+	expect_int(entries("to/left"), 0);
+	expect(exists("to/anew"));
+	/* This one may have been removed, or not be mounted yet. */
+	expect_int(entries("state"), 1);
+	shell("umount to; losetup -d $(losetup -nO NAME -j hold)");
+	end_test();
+}
+
+static void device_number_changes_at_a_reboot(void)
+{
+	if (shell("command -v mkfs.ext4 losetup >/dev/null"))
+		skip("there is no mkfs.ext4 or no losetup");
+	in_own_mounts(other_device_number);
+}
+
+static bool mount_overlay(void)
+{
+	/* With layers on two file systems, the overlay numbers its inodes itself. */
+	return mount("overlay", "to", "overlay", 0,
+		     "lowerdir=lower,upperdir=up/up,workdir=up/work,xino=off") == 0;
+}
+
+static void other_overlay(void)
+{
+	begin_test();
+	mkdir("lower", 0755);
+	mkdir("up", 0755);
+	if (mount("tmpfs", "up", "tmpfs", 0, NULL) < 0)
+		_exit(CANNOT_MOUNT);
+	mkdir("up/up", 0755);
+	mkdir("up/work", 0755);
+	if (!mount_overlay())
+		_exit(CANNOT_MOUNT);
+	write_four_notes();
+	expect(umount("to") == 0);
+	expect(mount_overlay());
+	clean();
+	expect(!exists("to/a"));
+	expect_int(entries("to/left"), 0);
+	expect(exists("to/anew"));
+	/* The note of the file that is gone stays where the inode numbers changed. */
+	expect(entries("state") == 1 || entries("state") == 2);
+	umount("to");
+	umount("up");
+	end_test();
+}
+
+static void overlay_is_mounted_again(void)
+{
+	in_own_mounts(other_overlay);
+}
+
+static void fat(void)
+{
+	bool births;
+
+	begin_test();
+	if (shell("truncate -s 8M image && mkfs.vfat image >/dev/null && mount -t vfat -o loop image to"))
+		_exit(CANNOT_MOUNT);
+	write_four_notes();
+	/* Since Linux 5.19 FAT tells births. */
+	births = entries("state") == 4;
+	if (shell("umount to && mount -t vfat -o loop image to"))
+		_exit(CANNOT_MOUNT);
+	clean();
+	expect_int(exists("to/a"), !births);
+	expect_int(entries("to/left"), 0);
+	expect(exists("to/anew"));
+	/* The inode numbers changed, so the note of the file that is gone stays. */
+	expect_int(entries("state"), 1 + births);
+	shell("umount to");
+	end_test();
+}
+
+static void fat_numbers_its_inodes_anew(void)
+{
+	if (shell("command -v mkfs.vfat >/dev/null"))
+		skip("there is no mkfs.vfat");
+	in_own_mounts(fat);
+}
+
+int main(void)
+{
+	test(state_directory_is_one_daemons);
+	test(without_a_state_directory_nothing_is_noted);
+	test(names_are_random);
+	test(file_of_a_note_is_removed);
+	test(forgotten_note_removes_nothing);
+	test(file_is_ours_whatever_the_key_says);
+	test(only_a_regular_file_is_ours);
+	test(missing_file_of_the_noted_directory_is_gone);
+	test(missing_file_of_another_directory_waits);
+	test(inode_number_or_birth_alone_is_no_key);
+	test(directory_without_birth_keeps_its_note);
+	test(what_is_not_where_it_was_waits);
+	test(made_directories_are_removed);
+	test(made_directories_in_use_stay);
+	test(made_directory_below_one_in_use_is_removed);
+	test(files_are_removed_before_their_directories);
+	test(directories_wait_for_a_file_that_stays);
+	test(directory_that_somebody_made_anew_stays);
+	test(parent_that_somebody_made_anew_stays);
+	test(older_parent_that_somebody_put_there_stays);
+	test(rollback_that_was_cut_off_is_completed);
+	test(directories_that_nobody_finds_wait);
+	test(notes_of_earlier_versions);
+	test(what_is_no_note_is_left_alone);
+	test(note_that_is_not_understood_stays);
+	test(note_of_what_is_never_found_expires);
+	test(note_of_what_can_be_removed_does_not_expire);
+	test(what_cannot_be_removed_is_tried_again);
+	test(note_that_waits_is_told_once);
+	test(many_notes_do_not_flood_the_log);
+	test(new_note_is_told_after_many_others);
+	test(path_that_is_too_long);
+	test(note_in_the_root_directory);
+	test(file_in_the_root_directory_is_removed);
+	test(directory_that_cannot_be_read_is_told_once);
+	test(note_waits_for_its_file_system);
+	test(device_number_changes_at_a_reboot);
+	test(overlay_is_mounted_again);
+	test(fat_numbers_its_inodes_anew);
+	run_tests();
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Something that happens in the middle of a function: other users, and kernels that fail. */
+#ifndef FCOPY_MEANWHILE_H
+#define FCOPY_MEANWHILE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * What to do before the n-th call, counted from 1. @args are the arguments of the
+ * system call. Returns 0 to let the call go on, an errno to let it fail, or
+ * MEANWHILE_DONE to let it succeed without the kernel.
+ */
+typedef int meanwhile_fn(unsigned int n, const uint64_t args[6]);
+#define MEANWHILE_DONE (-1)
+
+/**
+ * meanwhile() - call @function before each system call @number of this thread
+ *
+ * @function runs in another thread of the process, whose system calls nobody
+ * intercepts. The filter stays until the process ends, so call this in a child:
+ * in_child(). Returns false where the kernel has no SECCOMP_RET_USER_NOTIF.
+ */
+bool meanwhile(int number, meanwhile_fn *function);
+
+/* What a child exits with if meanwhile() returned false */
+#define NO_MEANWHILE 98
+
+/* How often the system call was seen */
+extern volatile unsigned int meanwhile_calls;
+
+#endif

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* A policy for the tests of paths, and what they compare before and after. */
+#ifndef FCOPY_TEST_POLICY_H
+#define FCOPY_TEST_POLICY_H
+
+#include "../../daemons/fcopy/policy.h"
+
+extern struct policy policy;
+
+/*
+ * Replace the policy by the defaults and these rules: "+PATH" allows, "-PATH"
+ * denies. PATH is absolute or in the test's directory. The n-th rule comes from
+ * "rules.conf:n".
+ */
+#define RULES(...) set_rules((const char *const []){ __VA_ARGS__, NULL })
+void set_rules(const char *const *rules);
+
+/** add_rule() - one more; @path as it is */
+void add_rule(bool allow, const char *path);
+
+/** default_policy() - no rules, and the defaults */
+void default_policy(void);
+
+/** snapshot() - everything below @path with type, mode, owner, size and inode; free() it */
+char *snapshot(const char *path);
+
+/** as_user() - whether this process, a child of root, goes on as a user without rights */
+bool as_user(void);
+#define TEST_USER 65534
+
+#endif

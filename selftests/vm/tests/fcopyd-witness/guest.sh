@@ -1,0 +1,14 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=sh
+modprobe hv_utils
+check "vmbus-bind binds the device" /usr/lib/udev/vmbus-bind --all
+mkdir -p /tmp/in
+/upstream/hv_fcopy_uio_daemon -n </dev/null >/dev/null 2>&1 &
+daemon=$!
+say version "$(cat /upstream/version), kernel $(uname -r)"
+for number in 1 2 3 4 5 6 7; do
+	hear "sent $number"
+	# The line has the sum and the path of each file.
+	say "files $number $(find /tmp/in -type f -exec sha256sum {} + | sort -k 2 | tr -s ' \n' '  ')"
+done
+check "the daemon is still there" kill $daemon
