@@ -493,9 +493,10 @@ static void link_is_replaced_not_followed(void)
 static void what_is_no_file_refused(void)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX, .sun_path = "to/socket" };
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int fd;
 
 	begin_test();
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	mkdir("to/directory", 0755);
 	expect(mkfifo("to/fifo", 0644) == 0);
 	expect(bind(fd, (struct sockaddr *)&address, sizeof(address)) == 0);
