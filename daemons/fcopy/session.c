@@ -59,7 +59,10 @@ void session_restart(struct session *session)
 	session->failure_told = false;
 }
 
-/* Show what of START is not text; nobody knows yet what a host puts into the two GUIDs. */
+/*
+ * Show what START contains besides text. Nobody has seen yet what a host puts into
+ * the two GUIDs.
+ */
 static void show_start(const struct fcopy_start *msg, size_t length)
 {
 	char service[2][33];

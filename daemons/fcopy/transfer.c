@@ -20,11 +20,14 @@
 /* The kernel begins to write data to the disk in steps of this size, so that COMPLETE has less to wait for. */
 #define FLUSH_STEP (8u << 20)
 
-/* A file that grows beyond what was announced looks for room in steps of this size. */
+/* A file that grows beyond its announced size looks for room in such steps. */
 #define GROWTH_STEP (8u << 20)
 
 /* Every WRITE looks at this clock. The fine one leaves the VM where it is not the TSC. */
 #define IDLE_CLOCK CLOCK_MONOTONIC_COARSE
+
+/* The host can provoke each of these warnings with every copy. */
+static struct log_limit no_note, not_removed;
 
 void transfer_init(struct transfer *transfer, int journal, const struct policy *policy)
 {
@@ -98,9 +101,9 @@ static int choose_temporary(struct transfer *transfer)
 	err = journal_note(transfer->journal, transfer->to.dir, transfer->to.directory, 0,
 			   transfer->temporary);
 	if (err)
-		log_line(LOG_WARNING, "%s: the state directory takes no note of it (%s), so a crash "
-			 "would leave %s behind", transfer->path, strerror(-err),
-			 transfer->temporary);
+		log_limited(&no_note, LOG_WARNING,
+			    "%s: the state directory takes no note of it (%s), so a crash would "
+			    "leave %s behind", transfer->path, strerror(-err), transfer->temporary);
 	return 0;
 }
 
@@ -121,9 +124,9 @@ static void note_created(struct transfer *transfer)
 		err = journal_note(transfer->journal, transfer->to.dir, transfer->to.directory,
 				   transfer->to.created, transfer->made);
 	if (err)
-		log_line(LOG_WARNING, "%s: the state directory takes no note of it (%s), so a crash "
-			 "would leave this directory behind", transfer->to.directory,
-			 strerror(-err));
+		log_limited(&no_note, LOG_WARNING,
+			    "%s: the state directory takes no note of it (%s), so a crash would "
+			    "leave this directory behind", transfer->to.directory, strerror(-err));
 }
 
 static void forget_created(struct transfer *transfer)
@@ -250,8 +253,9 @@ static bool end(struct transfer *transfer, bool placed)
 		if (unlinkat(transfer->to.dir, transfer->temporary, 0) == 0 || errno == ENOENT) {
 			forget_temporary(transfer);
 		} else {
-			log_line(LOG_WARNING, "%s/%s cannot be removed: %s; the daemon tries again later",
-				 transfer->to.directory, transfer->temporary, strerror(errno));
+			log_limited(&not_removed, LOG_WARNING,
+				    "%s/%s cannot be removed: %s; the daemon tries again later",
+				    transfer->to.directory, transfer->temporary, strerror(errno));
 			transfer->temporary[0] = '\0';
 			clean = false;
 		}
@@ -260,7 +264,7 @@ static bool end(struct transfer *transfer, bool placed)
 		close(transfer->file);
 	transfer->file = -1;
 	destination_close(&transfer->to, !placed);
-	/* A file that stays keeps its directories, and journal_clean() removes both later. */
+	/* A file that stays keeps its directories: journal_clean() removes both later. */
 	if (clean)
 		forget_created(transfer);
 	transfer->made[0] = '\0';
@@ -311,8 +315,8 @@ static enum refusal check_announced(const struct transfer *transfer, struct fail
 		return fail(failure, REFUSAL_TOO_LARGE, "%" PRIu64 " bytes", transfer->announced);
 	/* fallocate() with FALLOC_FL_KEEP_SIZE does not look at this limit. */
 	if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && transfer->announced > limit.rlim_cur)
-		return fail(failure, REFUSAL_TOO_LARGE, "%" PRIu64 " bytes, and the daemon may write %"
-			    PRIu64 " (RLIMIT_FSIZE)", transfer->announced, (uint64_t)limit.rlim_cur);
+		return fail(failure, REFUSAL_TOO_LARGE, "%" PRIu64 " bytes, and RLIMIT_FSIZE is %"
+			    PRIu64, transfer->announced, (uint64_t)limit.rlim_cur);
 	if (transfer->announced > transfer->max_size)
 		return fail(failure, REFUSAL_MAX_SIZE, "%" PRIu64 " of at most %" PRIu64 " bytes",
 			    transfer->announced, transfer->max_size);

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The message handler as a fuzz target. An input is a row of messages, each with its length before it as
- * 16 bits, little-endian; corpus/ has some to begin with, and every input that was a finding.
+ * The message handler as a fuzz target. An input is a row of messages. Each one has
+ * its length before it as 16 bits, little-endian. corpus/ has some to begin with,
+ * and every input that was a finding.
  *
- * By itself: every file of the corpus, then FUZZ_SECONDS (2) of inputs that are made of them, from
- * FUZZ_SEED. With an input file as the argument: that one. For libFuzzer: clang -DLIBFUZZER
- * -fsanitize=fuzzer,address.
+ * Without an argument it runs every file of the corpus, then FUZZ_SECONDS (2) of
+ * inputs that it makes of them, from FUZZ_SEED. With the name of an input file it
+ * runs that one. For libFuzzer: clang -DLIBFUZZER -fsanitize=fuzzer,address.
  */
 #include <sys/random.h>
 #include <time.h>
 
-#include "../../daemons/fcopy/protocol.h"
+#include "../../daemons/fcopy/session.h"
 #include "fcopy_test.h"
 #include "host.h"
 
@@ -25,9 +26,15 @@ int fsync(int fd)
 	return 0;
 }
 
+int fallocate(int fd, int mode, off_t offset, off_t length)
+{
+	return 0;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct session session;
+	static struct session session;
+	struct failure over;
 
 	session_init(&session, -1, &policy);
 	while (size >= 2) {
@@ -49,12 +56,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		} else if (length < IC_HEADER || message[25] != 5 || message[24] != before[24]) {
 			abort();
 		}
+		transfer_work(&session.transfer);
 		free(message);
 		free(before);
 		data += length;
 		size -= length;
 	}
-	transfer_discard(&session.transfer, -ECANCELED, "the input is over");
+	fail(&over, REFUSAL_CANCELLED, "the input is over");
+	transfer_discard(&session.transfer, &over);
+	if (session.transfer.to.dir >= 0)
+		abort();
 	return 0;
 }
 
@@ -63,7 +74,8 @@ static void confine(const char *directory)
 {
 	if (geteuid() == 0 && (chroot(directory) < 0 || chdir("/") < 0))
 		ksft_exit_fail_perror("chroot");
-	rule.directory = strdup(geteuid() == 0 ? "/tmp" : directory);
+	rule.source = (char *)"test:1";
+	rule.path = strdup(geteuid() == 0 ? "/tmp" : directory);
 	policy.rules = &rule;
 	policy.count = 1;
 	mkdir("/tmp", 0755);
@@ -80,7 +92,8 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	/* libFuzzer itself needs the corpus: no chroot, only the rule. */
 	if (!mkdtemp(directory))
 		abort();
-	rule.directory = directory;
+	rule.source = (char *)"test:1";
+	rule.path = directory;
 	policy.rules = &rule;
 	policy.count = 1;
 	return 0;

@@ -64,17 +64,22 @@ void usual_negotiation(struct message *m)
 		put16(m, IC_HEADER + 8 + 2 * i, versions[i]);
 }
 
-void start_message(struct message *m, const char *directory, const char *name, uint32_t flags,
+void put_unit(struct message *m, size_t field, size_t index, uint16_t unit)
+{
+	put16(m, field + 2 * index, unit);
+}
+
+void start_message(struct message *m, const char *destination, const char *source, uint32_t flags,
 		   uint64_t size)
 {
 	message(m, FCOPY, START_SIZE);
 	put32(m, IC_HEADER, START);
-	for (size_t i = 0; name[i]; i++)
-		put16(m, IC_HEADER + OPERATION + 2 * i, (unsigned char)name[i]);
-	for (size_t i = 0; directory[i]; i++)
-		put16(m, IC_HEADER + OPERATION + 520 + 2 * i, (unsigned char)directory[i]);
-	put32(m, IC_HEADER + OPERATION + 1040, flags);
-	put64(m, IC_HEADER + OPERATION + 1044, size);
+	for (size_t i = 0; source[i]; i++)
+		put_unit(m, SOURCE, i, (unsigned char)source[i]);
+	for (size_t i = 0; destination[i]; i++)
+		put_unit(m, DESTINATION, i, (unsigned char)destination[i]);
+	put32(m, DESTINATION + 520, flags);
+	put64(m, DESTINATION + 524, size);
 }
 
 void write_message(struct message *m, uint64_t offset, const void *data, uint32_t size)

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The messages that a Hyper-V host sends, as bytes: written from the wire, not from the daemon's types. */
+/*
+ * The messages that a Hyper-V host sends, as bytes: written from the wire, not
+ * from the daemon's types.
+ */
 #ifndef FCOPY_HOST_H
 #define FCOPY_HOST_H
 
@@ -22,18 +25,26 @@ enum { OVER_WRITE = 1, CREATE_PATH = 2 };
 #define E_FAIL		0x80004005u
 #define E_ACCESS	0x80070005u
 #define E_NO_PATH	0x80070003u
+#define E_FILES		0x80070004u
+#define E_MEMORY	0x80070008u
 #define E_INCOMPLETE	0x8007000du
+#define E_WRITE_PROTECT	0x80070013u
 #define E_NOT_SUPPORTED	0x80070032u
 #define E_EXISTS	0x80070050u
 #define E_INVALID_ARG	0x80070057u
 #define E_DISK_FULL	0x80070070u
 #define E_NAME		0x8007007bu
-#define E_DIRECTORY	0x80070150u
+#define E_BUSY		0x800700aau
+#define E_NAME_TOO_LONG	0x800700ceu
 #define E_TOO_LARGE	0x800700dfu
+#define E_DIRECTORY	0x80070150u
+#define E_IO		0x8007045du
 #define E_NOT_CONNECTED	0x8007048fu
-#define E_POLICY	0x800704ecu
 #define E_ABORTED	0x800704d3u
+#define E_POLICY	0x800704ecu
 #define E_TIMEOUT	0x800705b4u
+#define E_QUOTA		0x80070718u
+#define E_LINK		0x80070781u
 #define E_STATE		0x8007139fu
 
 /* A message that is built, and then its answer */
@@ -56,9 +67,18 @@ void negotiation(struct message *m, uint16_t frameworks, uint16_t services);
 /* As Hyper-V sends it: 1.0 and 3.0, 1.0 and 1.1 */
 void usual_negotiation(struct message *m);
 
-/* NAME and DIRECTORY in ASCII */
-void start_message(struct message *m, const char *directory, const char *name, uint32_t flags,
+/*
+ * DESTINATION is -DestinationPath as it was typed, the field path_name; SOURCE is
+ * the name of the source file, the field file_name. Both are ASCII here.
+ */
+void start_message(struct message *m, const char *destination, const char *source, uint32_t flags,
 		   uint64_t size);
+
+/* Put one unit of UTF-16 into a field of START. */
+#define SOURCE		(IC_HEADER + OPERATION)
+#define DESTINATION	(SOURCE + 520)
+void put_unit(struct message *m, size_t field, size_t index, uint16_t unit);
+
 void write_message(struct message *m, uint64_t offset, const void *data, uint32_t size);
 void end_message(struct message *m, uint32_t operation);
 

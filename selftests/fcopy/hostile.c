@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A host that means harm: for HOSTILE_SECONDS (2) messages in any order, with any bytes, over rings in
- * memory. HOSTILE_SEED repeats a run. It sees at most one answer to each request, in order, the same
- * bytes but for the status; and what lies in the guest afterwards are whole files.
+ * A host that means harm sends messages in any order, with any bytes, over rings in
+ * memory, for HOSTILE_SECONDS (2). HOSTILE_SEED repeats a run. It gets at most one
+ * answer to each request, in order, with the same bytes but for the status. The
+ * guest has only whole files afterwards.
  */
 #include <ftw.h>
+#include <stdarg.h>
 #include <sys/random.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <vmbus_bufring.h>
 
@@ -23,6 +26,38 @@ static uint64_t state;
 int fsync(int fd)
 {
 	return 0;
+}
+
+/* A variant is what the system lacks. */
+#define NO_TMPFILE 1
+
+int openat(int dir, const char *name, int flags, ...)
+{
+	mode_t mode = 0;
+	va_list args;
+
+	if ((flags & O_CREAT) || (flags & O_TMPFILE) == O_TMPFILE) {
+		va_start(args, flags);
+		mode = va_arg(args, unsigned int);
+		va_end(args);
+	}
+	if ((variant & NO_TMPFILE) && (flags & O_TMPFILE) == O_TMPFILE) {
+		errno = EOPNOTSUPP;
+		return -1;
+	}
+	return syscall(SYS_openat, dir, name, flags, mode);
+}
+
+/* Writes fail now and then, after the answer. */
+static bool disk_is_bad;
+
+ssize_t pwrite(int fd, const void *data, size_t size, off_t offset)
+{
+	if (disk_is_bad) {
+		errno = ENOSPC;
+		return -1;
+	}
+	return syscall(SYS_pwrite64, fd, data, size, offset);
 }
 
 /* splitmix64: the same on every machine */
@@ -48,7 +83,10 @@ static uint64_t any_number(void)
 	return below(2) ? edges[below(16)] : draw() >> below(64);
 }
 
-/* A file that the host believes to be sending: "f0" to "f3", all of it the letter of its last digit */
+/*
+ * A file that the host believes to be sending: "f0" to "f3", all of it the
+ * letter of its last digit
+ */
 static struct {
 	char name[3];
 	uint64_t size, sent;
@@ -56,7 +94,8 @@ static struct {
 
 static void build(struct message *m)
 {
-	static const char *const below_to[] = { "", "/", "/sub", "/link", "/../etc", "/f0", "/a\\b", "//.//" };
+	static const char *const below_to[] = { "", "/", "/sub", "/link", "/../etc", "/f0", "/a\\b", "//.//",
+						"/new/", "/new/f1", "/link/x/", "/sub/." };
 	char data[DATA_MAX], place[300];
 	uint64_t size;
 
@@ -72,10 +111,12 @@ static void build(struct message *m)
 	case 2:
 	case 3:
 		snprintf(sending.name, sizeof(sending.name), "f%c", '0' + (char)below(4));
-		sending.size = below(3) ? below(4 * DATA_MAX) : below(8);
+		/* Now and then it is larger than the buffer. */
+		sending.size = below(3) ? below((below(8) ? 4 : 64) * DATA_MAX) : below(8);
 		sending.sent = 0;
-		snprintf(place, sizeof(place), "%s%s", to, below(4) ? "" : below_to[below(8)]);
-		start_message(m, below(16) ? place : "/proc", sending.name, below(4), sending.size);
+		snprintf(place, sizeof(place), "%s%s", to, below(4) ? "" : below_to[below(12)]);
+		start_message(m, below(16) ? place : "/proc", sending.name, below(4),
+			      below(8) ? sending.size : any_number());
 		break;
 	case 4:
 		end_message(m, below(8) ? COMPLETE : any_number());
@@ -99,7 +140,7 @@ static void build(struct message *m)
 	}
 }
 
-/* Breaks it: single bytes, numbers, its length */
+/* Break it: single bytes, numbers, its length. */
 static void spoil(struct message *m)
 {
 	size_t at, n;
@@ -215,7 +256,17 @@ static void burst(void)
 		post(&messages[i]);
 }
 
-/* A copy as it should be works all the same, and has the bytes that were sent. */
+static void discard(void)
+{
+	struct failure why;
+
+	fail(&why, REFUSAL_CANCELLED, "the test goes on");
+	transfer_discard(&exchange.session.transfer, &why);
+}
+
+/*
+ * A copy as it should be works all the same, and has the bytes that were sent.
+ */
 static void witness(void)
 {
 	static struct message m;
@@ -224,7 +275,8 @@ static void witness(void)
 	char path[300];
 	int fd;
 
-	transfer_discard(&exchange.session.transfer, -ECANCELED, "the test goes on");
+	disk_is_bad = false;
+	discard();
 	while (exchange_run(&exchange) == 0 && vmbus_wait(guest, VMBUS_WAIT_RECV, 0) > 0)
 		take_answers();
 	exchange_run(&exchange);
@@ -237,7 +289,7 @@ static void witness(void)
 		if (step == 0)
 			usual_negotiation(&m);
 		else if (step == 1)
-			start_message(&m, to, "witness", OVER_WRITE, size);
+			start_message(&m, to, "witness", OVER_WRITE, below(2) ? size : 0);
 		for (; step == 2 && at < size; at += DATA_MAX) {
 			write_message(&m, at, data + at, size - at < DATA_MAX ? size - at : DATA_MAX);
 			lockstep(&m);
@@ -262,7 +314,7 @@ static int leftovers;
 
 static int look(const char *path, const struct stat *st, int type, struct FTW *ftw)
 {
-	leftovers += !strncmp(path + ftw->base, LEFTOVER_PREFIX, strlen(LEFTOVER_PREFIX));
+	leftovers += !strncmp(path + ftw->base, JOURNAL_PREFIX, strlen(JOURNAL_PREFIX));
 	return 0;
 }
 
@@ -276,20 +328,21 @@ static void attack(void)
 	mkdir("to", 0755);
 	mkdir("to/sub", 0755);
 	expect(symlink("/", "to/link") == 0);
-	/* Whatever it comes up with stays in here. */
+	/* Whatever the host comes up with stays in here. */
 	if (geteuid() == 0)
 		expect(chroot(".") == 0 && chdir("/") == 0);
 	else
 		snprintf(to, sizeof(to), "%s/to", scratch);
-	rule.directory = to;
+	rule.path = to;
+	rule.source = (char *)"test:1";
 	if (geteuid() != 0 || below(2)) {
 		policy.rules = &rule;
 		policy.count = 1;
 	}
 	exchange_init(&exchange, guest, -1, &policy);
-	exchange.session.transfer.avoid = variant;
 	clock_gettime(CLOCK_MONOTONIC, &begun);
 	for (uint64_t round = 1; !current_failed(); round++) {
+		disk_is_bad = !below(16);
 		burst();
 		if (below(4)) {
 			expect_int(exchange_run(&exchange), 0);
@@ -305,7 +358,7 @@ static void attack(void)
 				break;
 		}
 	}
-	transfer_discard(&exchange.session.transfer, -ECANCELED, "the test is over");
+	discard();
 	ksft_print_msg("%llu messages, %llu answers, %llu files complete\n", (unsigned long long)sent,
 		       (unsigned long long)answered, (unsigned long long)completed);
 	expect(answered > 0 && completed > 0);
@@ -332,6 +385,6 @@ static void hostile_host(void)
 int main(void)
 {
 	test_variant(hostile_host, "unnamed files", 0);
-	test_variant(hostile_host, "named files", TRANSFER_AVOID_TMPFILE);
+	test_variant(hostile_host, "named files", NO_TMPFILE);
 	run_tests();
 }

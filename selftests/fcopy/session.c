@@ -1,14 +1,49 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* One message and its answer: every order, every length. */
-#include "../../daemons/fcopy/protocol.h"
+#include <sys/mount.h>
+#include <sys/syscall.h>
+
+#include "../../daemons/fcopy/hresult.h"
+#include "../../daemons/fcopy/session.h"
 #include "fcopy_test.h"
 #include "host.h"
+#include "test_log.h"
 
 static struct session session;
 static struct policy policy = POLICY_DEFAULTS;
 static struct message request, answer;
 
 #define SILENCE 0xffffffffu
+
+static int write_error, place_error;
+
+ssize_t pwrite(int fd, const void *data, size_t size, off_t offset)
+{
+	if (write_error) {
+		errno = write_error;
+		return -1;
+	}
+	return syscall(SYS_pwrite64, fd, data, size, offset);
+}
+
+/* Both ways to put a file in place */
+int linkat(int from, const char *name, int to, const char *target, int flags)
+{
+	if (place_error) {
+		errno = place_error;
+		return -1;
+	}
+	return syscall(SYS_linkat, from, name, to, target, flags);
+}
+
+int renameat(int from, const char *name, int to, const char *target)
+{
+	if (place_error) {
+		errno = place_error;
+		return -1;
+	}
+	return syscall(SYS_renameat2, from, name, to, target, 0);
+}
 
 /* What the session says to `request`; the answer stays in `answer`. */
 static uint32_t ask(void)
@@ -18,6 +53,7 @@ static uint32_t ask(void)
 		expect(!memcmp(answer.bytes, request.bytes, request.length));
 		return SILENCE;
 	}
+	transfer_work(&session.transfer);
 	/* Nothing behind the message was touched. */
 	expect(!memcmp(answer.bytes + answer.length, request.bytes + request.length,
 		       sizeof(answer.bytes) - answer.length));
@@ -32,10 +68,15 @@ static uint32_t ask_fcopy(void)
 	return status;
 }
 
-static uint32_t start(const char *name, uint32_t flags, uint64_t size)
+static uint32_t start_at(const char *destination, const char *source, uint32_t flags, uint64_t size)
 {
-	start_message(&request, in("to/"), name, flags, size);
+	start_message(&request, destination, source, flags, size);
 	return ask_fcopy();
+}
+
+static uint32_t start(const char *source, uint32_t flags, uint64_t size)
+{
+	return start_at(in("to/"), source, flags, size);
 }
 
 static uint32_t send_data(uint64_t offset, const char *text)
@@ -53,14 +94,29 @@ static uint32_t end(uint32_t operation)
 static void begin_test(void)
 {
 	mkdir("to", 0755);
+	policy = (struct policy)POLICY_DEFAULTS;
+	/*
+	 * The disk of the machine that tests may be full up to the last 16 MiB.
+	 */
+	policy.min_free_default = false;
+	policy.min_free = policy.min_free_percent = 0;
 	session_init(&session, -1, &policy);
 	usual_negotiation(&request);
 	expect_int(ask(), S_OK);
+	logged[0] = '\0';
+}
+
+static void discard(void)
+{
+	struct failure why;
+
+	fail(&why, REFUSAL_CANCELLED, "the test goes on");
+	transfer_discard(&session.transfer, &why);
 }
 
 static void end_test(int files)
 {
-	transfer_discard(&session.transfer, -ECANCELED, "the test is over");
+	discard();
 	expect_int(entries("to"), files);
 }
 
@@ -100,7 +156,30 @@ static void no_common_version_ends_a_copy(void)
 	expect_int(get32(&answer, IC_HEADER), 0);
 	expect_int(answer.bytes[25], 5);
 	expect(!transfer_active(&session.transfer));
+	expect_int(session.transfer.totals.failure.refusal, REFUSAL_VERSION);
 	expect_int(start("a", 0, 3), E_NOT_CONNECTED);
+	expect_int(send_data(0, "abc"), E_NOT_CONNECTED);
+	usual_negotiation(&request);
+	expect_int(ask(), S_OK);
+	/* The failure stays until the host ends the copy. */
+	expect_int(send_data(0, "abc"), E_NOT_CONNECTED);
+	expect_int(end(COMPLETE), E_NOT_CONNECTED);
+	expect_int(end(COMPLETE), E_STATE);
+	expect_int(start("a", 0, 3), S_OK);
+	end_test(0);
+}
+
+/* The host can no longer know what was agreed. */
+static void impossible_negotiation_ends_a_copy(void)
+{
+	begin_test();
+	expect_int(start("a", 0, 3), S_OK);
+	negotiation(&request, 1, 1);
+	put16(&request, IC_HEADER, 200);
+	expect_int(ask(), E_INVALID_ARG);
+	expect(!transfer_active(&session.transfer));
+	expect_int(entries("to"), 0);
+	expect_int(send_data(0, "abc"), E_NOT_CONNECTED);
 	usual_negotiation(&request);
 	expect_int(ask(), S_OK);
 	expect_int(start("a", 0, 3), S_OK);
@@ -160,72 +239,360 @@ static void whole_copy(void)
 	end_test(1);
 }
 
+static void put_units(size_t field, const uint16_t *units, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		put_unit(&request, field, i, units[i]);
+}
+
 static void names_beyond_ascii(void)
 {
 	static const uint16_t units[] = { 0xfc, 0x65e5, 0xd83c, 0xdf89 };
+	char path[PATH_MAX];
 
+	/* In the name of the source, */
 	begin_test();
-	start_message(&request, in("to"), "", 0, 0);
-	for (size_t i = 0; i < 4; i++)
-		put16(&request, IC_HEADER + OPERATION + 2 * i, units[i]);
+	start_message(&request, in("to/"), "", 0, 0);
+	put_units(SOURCE, units, 4);
 	expect_int(ask_fcopy(), S_OK);
 	expect_int(end(COMPLETE), S_OK);
 	expect(holds("to/\xc3\xbc\xe6\x97\xa5\xf0\x9f\x8e\x89", ""));
+	/* and in the destination */
+	strcpy(path, in("to/x"));
+	start_message(&request, path, "a", 0, 0);
+	for (size_t i = 0; i < 4; i++)
+		put_unit(&request, DESTINATION, strlen(path) + i, units[i]);
+	expect_int(ask_fcopy(), S_OK);
+	expect_int(end(COMPLETE), S_OK);
+	expect(holds("to/x\xc3\xbc\xe6\x97\xa5\xf0\x9f\x8e\x89", ""));
+	end_test(2);
+}
+
+/*
+ * As Hyper-V sends it: the destination as it was typed, and the name of the
+ * source file.
+ */
+static void destination_and_source(void)
+{
+	begin_test();
+	/*
+	 * A file, a directory with and without a slash, and a file that exists
+	 */
+	expect_int(start_at(in("to/new"), "source", 0, 0), S_OK);
+	expect_int(end(COMPLETE), S_OK);
+	expect(holds("to/new", "") && access("to/source", F_OK) < 0);
+	expect_int(start_at(in("to/"), "source", 0, 0), S_OK);
+	expect_int(end(COMPLETE), S_OK);
+	expect(holds("to/source", ""));
+	expect_int(start_at(in("to"), "second", 0, 0), S_OK);
+	expect_int(end(COMPLETE), S_OK);
+	expect(holds("to/second", ""));
+	expect_int(start_at(in("to"), "second", 0, 0), E_EXISTS);
+	expect_int(start_at(in("to/new"), "source", 0, 0), E_EXISTS);
+	expect_int(start_at(in("to/new"), "source", OVER_WRITE, 3), S_OK);
+	expect_int(send_data(0, "abc"), S_OK);
+	expect_int(end(COMPLETE), S_OK);
+	expect(holds("to/new", "abc"));
+	/* Directories that are missing */
+	expect_int(start_at(in("to/x/y"), "source", 0, 0), E_NO_PATH);
+	expect_int(start_at(in("to/x/y/"), "source", 0, 0), E_NO_PATH);
+	expect_int(start_at(in("to/x/y"), "source", CREATE_PATH, 0), S_OK);
+	expect_int(end(COMPLETE), S_OK);
+	expect(holds("to/x/y", ""));
+	expect_int(start_at(in("to/d/"), "source", CREATE_PATH, 0), S_OK);
+	expect_int(end(COMPLETE), S_OK);
+	expect(holds("to/d/source", ""));
+	/* Other bits of the flags mean nothing. */
+	expect_int(start_at(in("to/new"), "source", ~(OVER_WRITE | CREATE_PATH), 0), E_EXISTS);
+	end_test(5);
+}
+
+static void destinations_refused(void)
+{
+	static const char *const destinations[] = {
+		"C:\\tmp\\", "C:/tmp", "C:", "/..", "/tmp/..", "/tmp/../tmp", "..", "../tmp",
+		"\\tmp", "/tmp\\a", "%TEMP%/a", "/tmp/a\nb", "/tmp/a\x7f" "b",
+	};
+
+	static const size_t count = sizeof(destinations) / sizeof(destinations[0]);
+
+	begin_test();
+	for (size_t i = 0; i < count; i++) {
+		expect_int(start_at(destinations[i], "a", OVER_WRITE | CREATE_PATH, 0), E_NAME);
+		expect(!transfer_active(&session.transfer));
+	}
+	/* Without an end; half a character */
+	start_message(&request, "", "a", 0, 0);
+	for (size_t i = 0; i < 260; i++)
+		put_unit(&request, DESTINATION, i, i ? 'a' : '/');
+	expect_int(ask_fcopy(), E_NAME);
+	start_message(&request, "/", "a", 0, 0);
+	put_unit(&request, DESTINATION, 1, 0xdc00);
+	expect_int(ask_fcopy(), E_NAME);
+	expect_int(session.transfer.totals.failed, count + 2);
+	end_test(0);
+}
+
+/*
+ * The name of the source is that of a Windows file. It counts only where the
+ * file gets it.
+ */
+static void source_names_count_where_they_are_used(void)
+{
+	static const char *const names[] = { "", ".", "..", "../a", "a/b", "a\\b", "a\nb", "\x7f" };
+	static const char *const below[] = { "to/", "to/sub", "to/new/", "to/file" };
+	static const size_t count = sizeof(names) / sizeof(names[0]);
+	uint64_t failed = 0;
+	char path[PATH_MAX];
+
+	begin_test();
+	mkdir("to/sub", 0755);
+	for (size_t i = 0; i < count + 2; i++) {
+		for (int way = 0; way < 4; way++) {
+			start_message(&request, in(below[way]), i < count ? names[i] : "",
+				      OVER_WRITE | CREATE_PATH, 0);
+			/* Half a character; a field without an end */
+			if (i == count)
+				put_unit(&request, SOURCE, 0, 0xd83c);
+			for (size_t k = 0; i == count + 1 && k < 260; k++)
+				put_unit(&request, SOURCE, k, 'a');
+			if (way < 3) {
+				expect_int(ask_fcopy(), E_NAME);
+				expect_int(session.transfer.totals.failed, ++failed);
+				expect(!transfer_active(&session.transfer));
+			} else {
+				expect_int(ask_fcopy(), S_OK);
+				expect_int(end(COMPLETE), S_OK);
+				expect(holds("to/file", ""));
+			}
+		}
+	}
+	expect_int(entries("to/sub"), 0);
+	/* A name that is too long for Linux */
+	memset(path, 'a', 256);
+	path[256] = '\0';
+	expect_int(start(path, 0, 0), E_NAME_TOO_LONG);
+	expect_int(start_at(in("to/file"), path, OVER_WRITE, 0), S_OK);
+	end_test(2);
+}
+
+/* 259 characters, the most that fit */
+static void longest_destination(void)
+{
+	char path[260];
+	size_t n;
+
+	begin_test();
+	n = snprintf(path, sizeof(path), "%s/", in("to"));
+	expect(n < 200);
+	memset(path + n, 'l', sizeof(path) - n);
+	path[259] = '\0';
+	expect_int(start_at(path, "a", 0, 0), S_OK);
+	expect_int(end(COMPLETE), S_OK);
+	expect(access(path, F_OK) == 0);
 	end_test(1);
 }
 
-static void names_refused(void)
+static void no_writing(void)
 {
-	static const char *const names[] = { "", ".", "..", "../a", "a/b", "a\\b", "a\nb" };
-	static const char *const directories[] = { "", "tmp", "C:\\tmp\\", "C:/tmp", "/..", "/tmp/..",
-						   "/tmp/../tmp" };
-
 	begin_test();
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		expect_int(start(names[i], OVER_WRITE | CREATE_PATH, 0), E_NAME);
-	for (size_t i = 0; i < sizeof(directories) / sizeof(directories[0]); i++) {
-		start_message(&request, directories[i], "a", OVER_WRITE | CREATE_PATH, 0);
-		expect_int(ask_fcopy(), E_NAME);
-	}
-	/* Without an end; half a character */
-	start_message(&request, in("to"), "", 0, 0);
-	for (size_t i = 0; i < 260; i++)
-		put16(&request, IC_HEADER + OPERATION + 2 * i, 'a');
-	expect_int(ask_fcopy(), E_NAME);
-	start_message(&request, in("to"), "", 0, 0);
-	put16(&request, IC_HEADER + OPERATION, 0xd83c);
-	expect_int(ask_fcopy(), E_NAME);
-	expect(!transfer_active(&session.transfer));
+	if (mount("tmpfs", "to", "tmpfs", MS_RDONLY, NULL) < 0)
+		_exit(CANNOT_MOUNT);
+	expect_int(start("a", 0, 1), E_WRITE_PROTECT);
+	umount("to");
+	if (mount("tmpfs", "to", "tmpfs", 0, "size=64k") < 0)
+		_exit(CANNOT_MOUNT);
+	expect_int(start("a", 0, 65537), E_DISK_FULL);
+	policy.min_free = 65536;
+	expect_int(start("a", 0, 1), E_DISK_FULL);
 	end_test(0);
+	umount("to");
 }
 
 static void each_refusal_has_its_code(void)
 {
+	static const struct { int error; uint32_t code; } errors[] = {
+		{ EDQUOT, E_QUOTA }, { EROFS, E_WRITE_PROTECT }, { ELOOP, E_LINK },
+		{ EBUSY, E_BUSY }, { ENOSPC, E_DISK_FULL }, { EFBIG, E_TOO_LARGE },
+		{ EACCES, E_ACCESS }, { EPERM, E_ACCESS }, { EIO, E_IO }, { ENOMEM, E_MEMORY }, { EMFILE, E_FILES }, { ETXTBSY, E_BUSY },
+		{ ENAMETOOLONG, E_NAME_TOO_LONG }, { ENOENT, E_NO_PATH }, { ENOTDIR, E_NO_PATH },
+		{ EISDIR, E_DIRECTORY }, { ESTALE, E_FAIL }, { EMLINK, E_FAIL },
+	};
 	char name[257];
 
 	begin_test();
 	make_file("to/file", "");
 	mkdir("to/directory", 0755);
+	expect(mkfifo("to/fifo", 0644) == 0);
+	mkdir("to/directory/sub", 0755);
 	expect_int(start("file", 0, 0), E_EXISTS);
 	expect_int(start("directory", OVER_WRITE, 0), E_DIRECTORY);
+	expect_int(start_at(in("to"), "directory", 0, 0), E_DIRECTORY);
+	expect_int(start("fifo", OVER_WRITE, 0), E_ACCESS);
 	expect_int(start("a", 0, UINT64_MAX), E_TOO_LARGE);
 	memset(name, 'a', sizeof(name));
 	name[256] = '\0';
-	expect_int(start(name, 0, 0), 0x800700ce);
-	start_message(&request, in("none"), "a", 0, 0);
-	expect_int(ask_fcopy(), E_NO_PATH);
-	start_message(&request, in("to/file"), "a", 0, 0);
-	expect_int(ask_fcopy(), E_NO_PATH);
-	start_message(&request, "/proc", "a", 0, 0);
-	expect_int(ask_fcopy(), E_ACCESS);
-	start_message(&request, "/dev", "a", 0, 0);
-	expect_int(ask_fcopy(), E_ACCESS);
-	end_test(2);
+	expect_int(start(name, 0, 0), E_NAME_TOO_LONG);
+	expect_int(start_at(in("none/"), "a", 0, 0), E_NO_PATH);
+	expect_int(start_at(in("none/a"), "a", 0, 0), E_NO_PATH);
+	expect_int(start_at(in("to/file/"), "a", 0, 0), E_NO_PATH);
+	expect_int(start_at(in("to/file/x"), "a", CREATE_PATH, 0), E_NO_PATH);
+	expect_int(start_at("/proc", "a", 0, 0), E_ACCESS);
+	expect_int(start_at("/proc/sys/a", "a", 0, 0), E_ACCESS);
+	expect_int(start_at("/dev/", "a", 0, 0), E_ACCESS);
+	expect(symlink("directory", "to/link") == 0);
+	if (geteuid() == 0)
+		expect(lchown("to/link", 65534, 65534) == 0);
+	expect_int(start_at(in("to/link/"), "a", 0, 0), E_LINK);
+	/* Each errno in the last step */
+	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
+		expect_int(start("a", 0, 3), S_OK);
+		expect_int(send_data(0, "abc"), S_OK);
+		place_error = errors[i].error;
+		expect_int(end(COMPLETE), errors[i].code);
+		/* and in a write that COMPLETE causes */
+		place_error = 0;
+		expect_int(start("a", 0, 3), S_OK);
+		expect_int(send_data(0, "abc"), S_OK);
+		write_error = errors[i].error;
+		expect_int(end(COMPLETE), errors[i].code);
+		write_error = 0;
+	}
+	end_test(4);
+}
+
+static void file_systems_that_refuse(void)
+{
+	in_own_mounts(no_writing);
+}
+
+/*
+ * Windows shows the words that belong to a code: these differ where the
+ * administrator does something else.
+ */
+static void codes_differ(void)
+{
+	static const enum refusal apart[] = {
+		REFUSAL_QUOTA, REFUSAL_READ_ONLY, REFUSAL_LINK, REFUSAL_ACCESS, REFUSAL_DISK_FULL,
+		REFUSAL_EXISTS, REFUSAL_MISSING, REFUSAL_DIRECTORY, REFUSAL_NAME, REFUSAL_DISABLED,
+		REFUSAL_MAX_SIZE, REFUSAL_BUSY, REFUSAL_IO, REFUSAL_INCOMPLETE, REFUSAL_IDLE,
+	};
+
+	for (size_t i = 0; i < sizeof(apart) / sizeof(apart[0]); i++)
+		for (size_t k = 0; k < i; k++)
+			expect(hresult_of(apart[i]) != hresult_of(apart[k]));
+	expect_int(hresult_of(REFUSAL_NONE), S_OK);
+	/* No refusal looks like a success. */
+	for (int i = 1; i < REFUSAL_COUNT; i++)
+		expect(hresult_of(i) & 0x80000000u);
+}
+
+/* The daemon has answered, and then cannot write: the next message gets it. */
+static void late_error(void)
+{
+	char data[DATA_MAX];
+	uint64_t at;
+
+	begin_test();
+	memset(data, 'd', sizeof(data));
+	for (int then = 0; then < 3; then++) {
+		expect_int(start("a", 0, 1 << 20), S_OK);
+		write_error = EDQUOT;
+		for (at = 0; session.transfer.late.refusal == REFUSAL_NONE && at < 1 << 20;
+		     at += DATA_MAX) {
+			write_message(&request, at, data, DATA_MAX);
+			expect_int(ask_fcopy(), S_OK);
+		}
+		write_error = 0;
+		expect(at <= 1 << 18);
+		if (then == 0) {
+			expect_int(send_data(at, "abc"), E_QUOTA);
+			expect_int(send_data(at, "abc"), E_QUOTA);
+			expect_int(end(COMPLETE), E_QUOTA);
+		} else if (then == 1) {
+			expect_int(end(COMPLETE), E_QUOTA);
+		} else {
+			expect_int(end(CANCEL), S_OK);
+		}
+		expect_int(end(COMPLETE), E_STATE);
+		expect_int(entries("to"), 0);
+	}
+	end_test(0);
+}
+
+/* What a user with Windows needs to settle a doubt about the host */
+static void verbose_log_shows_every_field(void)
+{
+	static const uint16_t odd[] = { '/', 0xd83c, 0x1234 };
+	char text[256];
+
+	begin_test();
+	usual_negotiation(&request);
+	put16(&request, 8, 3);
+	put16(&request, 10, 2);
+	put16(&request, 14, 5);
+	put16(&request, 16, 6);
+	put32(&request, 20, 0xabcdef01);
+	put16(&request, 26, 0x7788);
+	put32(&request, IC_HEADER + 4, 0x11223344);
+	request.bytes[24] = 77;
+	expect_int(ask(), S_OK);
+	expect(strstr(logged, "NEGOTIATE"));
+	expect(strstr(logged, " 3.2 ") && strstr(logged, " 5.6,"));
+	expect(strstr(logged, "transaction 77,") && strstr(logged, "flags 0x03"));
+	expect(strstr(logged, "2 framework and 2 service versions: 1.0 3.0 1.0 1.1"));
+	expect(strstr(logged, "abcdef01"));
+	expect(strstr(logged, "8877") || strstr(logged, "7788"));
+	expect(strstr(logged, "11223344"));
+	snprintf(text, sizeof(text), "pipe flags 0x00000001, pipe size %zu,", request.length - 8);
+	expect(strstr(logged, text));
+	snprintf(text, sizeof(text), " size %zu,", request.length - IC_HEADER);
+	expect(strstr(logged, text));
+	expect(strstr(logged, "agreed on framework 3.0, service 1.1"));
+
+	logged[0] = '\0';
+	start_message(&request, in("to/"), "Source File", 0xf0000002, 0x123456);
+	for (int i = 0; i < 32; i++)
+		request.bytes[IC_HEADER + 4 + i] = 0x40 + i;
+	expect_int(ask_fcopy(), S_OK);
+	snprintf(text, sizeof(text), "'%s'", in("to/"));
+	expect(strstr(logged, "path_name") && strstr(logged, text));
+	expect(strstr(logged, "file_name 'Source File'"));
+	expect(strstr(logged, "flags 0xf0000002") && strstr(logged, "1193046"));
+	expect(strstr(logged, "404142434445464748494a4b4c4d4e4f"));
+	expect(strstr(logged, "505152535455565758595a5b5c5d5e5f"));
+
+	logged[0] = '\0';
+	write_message(&request, 0, "abcdefg", 7);
+	request.length += 5;
+	expect_int(ask_fcopy(), S_OK);
+	expect(strstr(logged, "WRITE") && strstr(logged, "offset 0") && strstr(logged, "size 7"));
+	expect(strstr(logged, "59 bytes"));
+	expect_int(end(CANCEL), S_OK);
+	expect(strstr(logged, "CANCEL"));
+	expect_int(end(COMPLETE), E_STATE);
+	expect(strstr(logged, "COMPLETE"));
+	/* Without a copy, too */
+	logged[0] = '\0';
+	write_message(&request, 4711, "abcdefg", 7);
+	expect_int(ask_fcopy(), E_STATE);
+	expect(strstr(logged, "WRITE offset 4711, size 7,"));
+
+	/* Fields that are no text appear as units. */
+	logged[0] = '\0';
+	start_message(&request, "", "", 0, 0);
+	put_units(DESTINATION, odd, 3);
+	put_units(SOURCE, odd, 3);
+	expect_int(ask_fcopy(), E_NAME);
+	expect(strstr(logged, "START path_name: ") && strstr(logged, "START file_name: "));
+	expect(strstr(logged, "002f d83c 1234 0000"));
+	end_test(0);
 }
 
 static void refusals_of_the_policy(void)
 {
-	struct policy_rule deny = { .allow = false, .directory = (char *)in("to") };
+	struct policy_rule deny = { .allow = false, .path = (char *)in("to"),
+				    .source = (char *)"test:1" };
 
 	begin_test();
 	policy.max_size = 2;
@@ -234,17 +601,23 @@ static void refusals_of_the_policy(void)
 	policy.rules = &deny;
 	policy.count = 1;
 	expect_int(start("a", 0, 3), E_ACCESS);
+	expect_int(session.transfer.totals.failure.refusal, REFUSAL_RULE);
 	policy.count = 0;
 
-	/* Switched off in the middle of a copy: that one is completed, the next refused. */
+	/*
+	 * Switched off in the middle of a copy: the daemon completes that one,
+	 * and refuses the next.
+	 */
 	expect_int(start("a", 0, 3), S_OK);
 	policy.enable = false;
 	expect_int(send_data(0, "abc"), S_OK);
 	expect_int(end(COMPLETE), S_OK);
 	expect_int(start("b", 0, 3), E_POLICY);
+	expect_int(session.transfer.totals.failure.refusal, REFUSAL_DISABLED);
+	expect(!*session.transfer.totals.failed_file);
 	expect_int(send_data(0, "abc"), E_POLICY);
 	expect_int(end(CANCEL), S_OK);
-	policy = (struct policy)POLICY_DEFAULTS;
+	policy.enable = true;
 	expect_int(start("b", 0, 3), S_OK);
 	end_test(1);
 }
@@ -271,6 +644,7 @@ static void failure_is_told_until_the_end(void)
 	expect_int(send_data(1, "b"), E_INVALID_ARG);
 	expect_int(entries("to"), 0);
 	expect_int(send_data(0, "abc"), E_INVALID_ARG);
+	expect_int(send_data(0, "abc"), E_INVALID_ARG);
 	expect_int(end(COMPLETE), E_INVALID_ARG);
 	expect_int(end(COMPLETE), E_STATE);
 
@@ -295,13 +669,21 @@ static void start_during_a_copy(void)
 	expect_int(send_data(0, "b"), S_OK);
 	expect_int(end(COMPLETE), S_OK);
 	expect(holds("to/b", "b"));
-	/* Also when the new one is refused */
+	/* Also if the new one is refused */
 	expect_int(start("a", 0, 3), S_OK);
 	expect_int(start("b", 0, 1), E_EXISTS);
 	expect(!transfer_active(&session.transfer));
 	expect_int(start("a", 0, 3), S_OK);
 	expect_int(start("..", 0, 1), E_NAME);
 	expect(!transfer_active(&session.transfer));
+	/* And when it is too short to be one */
+	expect_int(start("a", 0, 3), S_OK);
+	end_message(&request, START);
+	expect_int(ask_fcopy(), E_INVALID_ARG);
+	expect(!transfer_active(&session.transfer));
+	expect_int(send_data(0, "abc"), E_INVALID_ARG);
+	expect_int(end(COMPLETE), E_INVALID_ARG);
+	expect_int(end(COMPLETE), E_STATE);
 	end_test(1);
 }
 
@@ -310,8 +692,7 @@ static void cancel_at_every_point(void)
 	begin_test();
 	for (int point = 0; point < 5; point++) {
 		if (point >= 1) {
-			start_message(&request, in("to/made/for/it"), "a", CREATE_PATH, 2);
-			expect_int(ask_fcopy(), S_OK);
+			expect_int(start_at(in("to/made/for/it/"), "a", CREATE_PATH, 2), S_OK);
 		}
 		if (point >= 2)
 			expect_int(send_data(0, "a"), S_OK);
@@ -353,20 +734,57 @@ static void copy_without_messages_expires(void)
 
 static void copy_ended_from_this_side(void)
 {
+	struct failure stopped;
+
 	begin_test();
-	expect(!session_abort(&session, -ECANCELED, "no copy is under way"));
+	fail(&stopped, REFUSAL_STOPPED, "%s", "");
+	expect(!session_abort(&session, &stopped));
 	/* What was told before is none of it. */
 	expect_int(send_data(0, "abc"), E_STATE);
-	expect_int(start("a", 0, 6), S_OK);
-	expect_int(send_data(0, "abc"), S_OK);
-	expect(session_abort(&session, -ECANCELED, "the test wants it"));
-	expect_int(entries("to"), 0);
-	expect(!session.failure_told);
-	expect_int(send_data(3, "def"), E_ABORTED);
-	expect(session.failure_told);
-	expect_int(end(COMPLETE), E_ABORTED);
-	expect_int(end(COMPLETE), E_STATE);
+	for (int i = 0; i < 2; i++) {
+		expect_int(start("a", 0, 6), S_OK);
+		expect_int(send_data(0, "abc"), S_OK);
+		expect(session_abort(&session, &stopped));
+		expect(!session_abort(&session, &stopped));
+		expect_int(entries("to"), 0);
+		expect_int(session.transfer.totals.failure.refusal, REFUSAL_STOPPED);
+		/* Only WRITE and COMPLETE tell it. */
+		expect_int(end(99), E_NOT_SUPPORTED);
+		expect(!session.failure_told);
+		if (i == 0)
+			expect_int(send_data(3, "def"), E_ABORTED);
+		else
+			expect_int(end(COMPLETE), E_ABORTED);
+		expect(session.failure_told);
+		expect_int(end(COMPLETE), i ? E_STATE : E_ABORTED);
+		expect_int(end(COMPLETE), E_STATE);
+	}
 	end_test(0);
+}
+
+/*
+ * The device came back: nothing was agreed, and no failure is left. The totals
+ * stay.
+ */
+static void restart(void)
+{
+	struct failure lost;
+
+	begin_test();
+	fail(&lost, REFUSAL_DEVICE, "%s", "");
+	expect_int(start("a", 0, 0), S_OK);
+	expect_int(end(COMPLETE), S_OK);
+	expect_int(start("b", 0, 3), S_OK);
+	expect(session_abort(&session, &lost));
+	session_restart(&session);
+	expect_int(send_data(0, "abc"), E_NOT_CONNECTED);
+	usual_negotiation(&request);
+	expect_int(ask(), S_OK);
+	expect_int(send_data(0, "abc"), E_STATE);
+	expect(session.transfer.totals.files == 1 && session.transfer.totals.failed == 1);
+	expect_int(start("b", 0, 0), S_OK);
+	expect_int(end(COMPLETE), S_OK);
+	end_test(2);
 }
 
 static void unknown_operations_and_types(void)
@@ -417,12 +835,16 @@ static void every_length_of_start(void)
 	begin_test();
 	start_message(&whole, in("to/"), "a", 0, 0);
 	for (size_t n = IC_HEADER; n < START_SIZE; n++) {
+		uint64_t failed = session.transfer.totals.failed;
+
 		request = whole;
 		request.length = n;
 		memset(request.bytes + n, 0xaa, 64);
 		expect_int(ask(), E_INVALID_ARG);
 		put32(&request, 4, n - 8);
 		expect_int(ask(), E_INVALID_ARG);
+		/* One that can be seen to be a START counts. */
+		expect_int(session.transfer.totals.failed, failed + (n >= END_SIZE));
 	}
 	expect(!transfer_active(&session.transfer));
 	/* The packet has room for padding. */
@@ -491,11 +913,13 @@ static void pipe_sizes(void)
 	end_test(0);
 }
 
-/* Any order of messages that are mostly right, with bytes in them that are not. */
+/*
+ * Any order of messages that are mostly right, with bytes in them that are not.
+ */
 static void noise(void)
 {
-	unsigned int seed = getenv("SEED") ? atoi(getenv("SEED")) : 1;
-	const size_t path = IC_HEADER + OPERATION + 520;
+	const char *text = getenv("SEED");
+	unsigned int seed = text ? strtoul(text, NULL, 0) : (unsigned long)getpid();
 	char data[DATA_MAX] = "";
 	int copies = 0;
 	uint64_t n;
@@ -506,7 +930,8 @@ static void noise(void)
 	for (int i = 0; i < 50000; i++) {
 		switch (random() % 8) {
 		case 0:
-			start_message(&request, in("to"), "a", OVER_WRITE, random() % 4 * DATA_MAX / 2);
+			start_message(&request, in("to/"), "a", OVER_WRITE,
+				      random() % 4 * DATA_MAX / 2);
 			break;
 		case 1:
 			usual_negotiation(&request);
@@ -515,7 +940,7 @@ static void noise(void)
 			end_message(&request, random() % 5);
 			break;
 		default:
-			n = session.transfer.size - session.transfer.received;
+			n = session.transfer.announced - session.transfer.received;
 			if (n > DATA_MAX || random() % 2)
 				n = random() % DATA_MAX;
 			write_message(&request, session.transfer.received, data, n);
@@ -523,15 +948,18 @@ static void noise(void)
 		for (int k = random() % 3 * (random() % 8); k > 0; k--) {
 			size_t at = random() % (random() % 2 ? request.length : 120);
 
-			/* But never another directory: it could be any of the machine's. */
-			if (at < path || at >= path + 520)
+			/*
+			 * But never another destination: it could be any
+			 * directory of the machine.
+			 */
+			if (at < DESTINATION || at >= DESTINATION + 520)
 				request.bytes[at] = random();
 		}
 		if (random() % 16 == 0)
 			request.length = random() % (request.length + 1);
 		copies += ask() == S_OK && get32(&request, IC_HEADER) == COMPLETE;
 	}
-	transfer_discard(&session.transfer, -ECANCELED, "the test is over");
+	discard();
 	ksft_print_msg("%d messages like COMPLETE had success\n", copies);
 	expect(copies > 0);
 	/* What is there is whole files, none under a temporary name. */
@@ -543,13 +971,21 @@ int main(void)
 	test(versions_are_agreed);
 	test(framework_of_2008_agreed);
 	test(no_common_version_ends_a_copy);
+	test(impossible_negotiation_ends_a_copy);
 	test(agreement_in_mid_life_keeps_a_copy);
 	test(negotiations_with_impossible_lengths);
 	test(operations_before_agreement);
 	test(whole_copy);
 	test(names_beyond_ascii);
-	test(names_refused);
+	test(destination_and_source);
+	test(destinations_refused);
+	test(source_names_count_where_they_are_used);
+	test(longest_destination);
 	test(each_refusal_has_its_code);
+	test(file_systems_that_refuse);
+	test(codes_differ);
+	test(late_error);
+	test(verbose_log_shows_every_field);
 	test(refusals_of_the_policy);
 	test(data_without_a_copy);
 	test(failure_is_told_until_the_end);
@@ -557,6 +993,7 @@ int main(void)
 	test(cancel_at_every_point);
 	test(copy_without_messages_expires);
 	test(copy_ended_from_this_side);
+	test(restart);
 	test(unknown_operations_and_types);
 	test(answers_are_not_answered);
 	test(too_short_for_any_answer);

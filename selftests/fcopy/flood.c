@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* How many lines of the log a host can provoke, with the daemon's own log.c. */
+#include <stdarg.h>
+#include <sys/syscall.h>
+#include <time.h>
+
+#include "../../daemons/fcopy/log.h"
+#include "../../daemons/fcopy/session.h"
+#include "fcopy_test.h"
+#include "host.h"
+
+#define TIMES 1000
+
+static struct session session;
+static struct policy policy = POLICY_DEFAULTS;
+static struct message request;
+static bool no_tmpfile, cannot_unlink;
+
+/* The disk has no part in this, and would take most of the time. */
+int fsync(int fd)
+{
+	return 0;
+}
+
+int openat(int dir, const char *name, int flags, ...)
+{
+	mode_t mode = 0;
+	va_list args;
+
+	if ((flags & O_CREAT) || (flags & O_TMPFILE) == O_TMPFILE) {
+		va_start(args, flags);
+		mode = va_arg(args, unsigned int);
+		va_end(args);
+	}
+	if (no_tmpfile && (flags & O_TMPFILE) == O_TMPFILE) {
+		errno = EOPNOTSUPP;
+		return -1;
+	}
+	return syscall(SYS_openat, dir, name, flags, mode);
+}
+
+int unlinkat(int dir, const char *name, int flags)
+{
+	if (cannot_unlink && !strncmp(name, JOURNAL_PREFIX, strlen(JOURNAL_PREFIX))) {
+		errno = EROFS;
+		return -1;
+	}
+	return syscall(SYS_unlinkat, dir, name, flags);
+}
+
+static uint32_t ask(void)
+{
+	session_answer(&session, request.bytes, request.length);
+	transfer_work(&session.transfer);
+	return status_of(&request);
+}
+
+static uint32_t start(const char *destination, const char *source, uint32_t flags, uint64_t size)
+{
+	start_message(&request, destination, source, flags, size);
+	return ask();
+}
+
+static uint32_t end(uint32_t operation)
+{
+	end_message(&request, operation);
+	return ask();
+}
+
+/* Each of these is one round of what a host can repeat. */
+
+static void refused(int i)
+{
+	expect_int(start("/none/", "a", 0, 0), E_NO_PATH);
+}
+
+static void not_acceptable(int i)
+{
+	expect_int(start("..", "a", 0, 0), E_NAME);
+}
+
+static void too_short(int i)
+{
+	end_message(&request, START);
+	expect_int(ask(), E_INVALID_ARG);
+}
+
+static void one_after_the_other(int i)
+{
+	expect_int(start(in("a"), "", OVER_WRITE, 1), S_OK);
+}
+
+static void whole_copies(int i)
+{
+	expect_int(start(in("a"), "", OVER_WRITE, 0), S_OK);
+	expect_int(end(COMPLETE), S_OK);
+}
+
+static void more_than_announced(int i)
+{
+	expect_int(start(in("a"), "", OVER_WRITE, 0), S_OK);
+	write_message(&request, 0, "abc", 3);
+	expect_int(ask(), S_OK);
+	expect_int(end(COMPLETE), S_OK);
+}
+
+static void impossible_writes(int i)
+{
+	expect_int(start(in("a"), "", OVER_WRITE, 1), S_OK);
+	write_message(&request, 5, "abc", 3);
+	expect_int(ask(), E_INVALID_ARG);
+	expect_int(end(COMPLETE), E_INVALID_ARG);
+}
+
+static void cancelled(int i)
+{
+	expect_int(start(in("x/y/a"), "", CREATE_PATH, 1), S_OK);
+	expect_int(end(CANCEL), S_OK);
+}
+
+static void unknown(int i)
+{
+	end_message(&request, 99);
+	expect_int(ask(), E_NOT_SUPPORTED);
+	message(&request, 1 + i % 6, 64);
+	expect_int(ask(), E_NOT_SUPPORTED);
+	request.length = i % IC_HEADER;
+	session_answer(&session, request.bytes, request.length);
+	message(&request, FCOPY, 30);
+	ask();
+	end_message(&request, CANCEL);
+	request.bytes[25] = 5;
+	session_answer(&session, request.bytes, request.length);
+}
+
+static void negotiations(int i)
+{
+	usual_negotiation(&request);
+	expect_int(ask(), S_OK);
+	if (i % 2)
+		put16(&request, IC_HEADER, 200);
+	else
+		negotiation(&request, 1, 1);
+	ask();
+}
+
+/* The administrator's policy cannot be applied here. */
+static void warnings(int i)
+{
+	expect_int(start(in("a"), "", OVER_WRITE, 0), S_OK);
+	expect_int(end(COMPLETE), S_OK);
+}
+
+static void (*round_of)(int i);
+
+static void rounds(void)
+{
+	int fd = open("log", O_CREAT | O_TRUNC | O_WRONLY | O_APPEND | O_CLOEXEC, 0644);
+
+	dup2(fd, STDERR_FILENO);
+	close(fd);
+	unsetenv("JOURNAL_STREAM");
+	log_open(false, false);
+	policy.min_free_default = false;
+	policy.min_free = policy.min_free_percent = 0;
+	session_init(&session, session.transfer.journal, &policy);
+	usual_negotiation(&request);
+	expect_int(ask(), S_OK);
+	for (int i = 0; i < TIMES && !current_failed(); i++)
+		round_of(i);
+	end(CANCEL);
+}
+
+static int lines(void)
+{
+	FILE *log = fopen("log", "re");
+	int c, n = 0;
+
+	if (!log)
+		return -1;
+	while ((c = getc(log)) != EOF)
+		n += c == '\n';
+	fclose(log);
+	return n;
+}
+
+/*
+ * KINDS of events of copies, and OTHERS, other kinds of lines; each has a line
+ * more about those left out.
+ */
+static void flood(void (*function)(int i), int kinds, int others)
+{
+	time_t begun = time(NULL);
+	int intervals, n;
+
+	round_of = function;
+	expect_int(in_child(rounds), 0);
+	intervals = 1 + (time(NULL) - begun + 1) / LOG_INTERVAL;
+	n = lines();
+	expect(n > 0);
+	if (!expect(n <= intervals * (kinds * (LOG_COPY_BURST + 1) + others * (LOG_BURST + 1))))
+		ksft_print_msg("%d lines\n", n);
+	unlink("log");
+}
+
+static void a_thousand_starts(void)
+{
+	session.transfer.journal = -1;
+	flood(refused, 1, 0);
+	flood(not_acceptable, 1, 0);
+	flood(too_short, 1, 0);
+	flood(one_after_the_other, 2, 0);
+	flood(whole_copies, 2, 0);
+	flood(more_than_announced, 2, 0);
+	flood(impossible_writes, 2, 0);
+	flood(cancelled, 2, 0);
+}
+
+static void messages_that_are_not_valid(void)
+{
+	session.transfer.journal = -1;
+	flood(unknown, 0, 2);
+	flood(negotiations, 0, 2);
+}
+
+/*
+ * A state directory that takes no notes, where files need a name and
+ * directories are made
+ */
+static void notes_that_cannot_be_written(void)
+{
+	int journal;
+
+	mkdir("state", 0700);
+	journal = journal_open("state");
+	expect(journal >= 0);
+	expect(rmdir("state") == 0);
+	session.transfer.journal = journal;
+	no_tmpfile = true;
+	flood(cancelled, 2, 2);
+	flood(whole_copies, 2, 2);
+	no_tmpfile = false;
+	close(journal);
+}
+
+/* A file that the file system does not let go */
+static void files_that_cannot_be_removed(void)
+{
+	session.transfer.journal = -1;
+	no_tmpfile = cannot_unlink = true;
+	flood(one_after_the_other, 2, 1);
+	no_tmpfile = cannot_unlink = false;
+}
+
+static void policy_that_does_not_fit(void)
+{
+	session.transfer.journal = -1;
+	strcpy(policy.label, "system_u:object_r:tmp_t:s0");
+	flood(warnings, 2, 2);
+	*policy.label = '\0';
+}
+
+int main(void)
+{
+	test(a_thousand_starts);
+	test(messages_that_are_not_valid);
+	test(notes_that_cannot_be_written);
+	test(files_that_cannot_be_removed);
+	test(policy_that_does_not_fit);
+	run_tests();
+}
