@@ -1000,7 +1000,7 @@ static int swap_for_a_link(unsigned int n, const uint64_t args[6])
 
 	if (lstat(in("a/b"), &st) == 0 && S_ISDIR(st.st_mode)) {
 		rename(in("a/b"), in("a/mine"));
-		symlink(in("vault"), in("a/b"));
+		expect(symlink(in("vault"), in("a/b")) == 0);
 	}
 	return 0;
 }
