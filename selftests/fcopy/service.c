@@ -289,7 +289,7 @@ static void copies_and_ends_when_told(void)
 	begin_copy();
 #if HAVE_SYSTEMD
 	/* At the next tick after a second */
-	expect(says("to/made/a: 5 of 10 bytes, 50%, 0.0 MB/s"));
+	expect(says("Receiving a file: 5 of 10 bytes, 50%, 0.0 MB/s"));
 	says(NULL);
 #endif
 	write_message(&request, 5, "56789", 5);
