@@ -75,7 +75,7 @@ for place in tmpfs ext4; do
 	say "before $place $(costs)"
 	hear "end $place"
 	say "after $place $(costs)"
-	rm -f /tmp/to/$place/*
+	rm -f /tmp/to/$place/*-*
 	sync
 done
 

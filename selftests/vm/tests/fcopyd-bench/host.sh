@@ -165,8 +165,9 @@ for who in $daemons; do
 	table '%s' "system calls of each packet, $who: $(per_packet "$who" | awk '{ sum += $2; printf "%s %s, ", $1, $2 } END { printf "together %.2f", sum }')"
 done
 table '%s' ''
+table '%s' "what no real host does: packets ahead of their answers"
 row='%-34s %-9s %20s %11s %11s'
-table "$row" "what no real host does" daemon MB/s interrupts signals
+table "$row" "the host sends" daemon MB/s interrupts signals
 for queue in 2 8; do
 	what="2 packets ahead, rings of 16 KiB"
 	[ $queue = 2 ] || what="8 packets ahead, rings of 64 KiB"
