@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <sched.h>
 #include <stdint.h>
+#include <sys/prctl.h>
 #include <time.h>
 
 #include "spin.h"
@@ -8,6 +9,7 @@
 /* The shortest measurement counts: an interrupt may have made another one longer. */
 #define MEASUREMENTS	3
 #define MEASURED_LOOKS	128
+#define MEASURED_SLEEP	20000ull	/* ns */
 
 /* A spin of less than this share of the longest one is not worth its while. */
 #define SMALLEST_SHARE	8
@@ -34,15 +36,44 @@ static uint64_t now_nsec(void)
 }
 
 /* Returns the nanoseconds that MEASURED_LOOKS take, whatever they find. */
-static uint64_t measure(bool (*look)(void *context), void *context)
+static uint64_t measure_looks(bool (*look)(void *context), void *context)
 {
-	uint64_t begun = now_nsec();
+	uint64_t took, shortest = UINT64_MAX;
 
-	for (int i = 0; i < MEASURED_LOOKS; i++) {
-		look(context);
-		relax();
+	for (int n = 0; n < MEASUREMENTS; n++) {
+		uint64_t begun = now_nsec();
+
+		for (int i = 0; i < MEASURED_LOOKS; i++) {
+			look(context);
+			relax();
+		}
+		took = now_nsec() - begun;
+		if (took < shortest)
+			shortest = took;
 	}
-	return now_nsec() - begun;
+	return shortest + 1;
+}
+
+/* Returns the nanoseconds from a timer's interrupt until this process runs again. */
+static uint64_t measure_wakeup(void)
+{
+	const struct timespec sleep = { .tv_nsec = MEASURED_SLEEP };
+	int slack = prctl(PR_GET_TIMERSLACK, 0, 0, 0, 0);
+	uint64_t took, shortest = UINT64_MAX;
+
+	prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0);
+	for (int n = 0; n < MEASUREMENTS; n++) {
+		uint64_t begun = now_nsec();
+
+		if (clock_nanosleep(CLOCK_MONOTONIC, 0, &sleep, NULL) != 0)
+			continue;
+		took = now_nsec() - begun - MEASURED_SLEEP;
+		if (took < shortest)
+			shortest = took;
+	}
+	/* A slack of 0 means the default. */
+	prctl(PR_SET_TIMERSLACK, slack > 0 ? slack : 0, 0, 0, 0);
+	return shortest;
 }
 
 static bool has_other_processors(void)
@@ -55,17 +86,15 @@ static bool has_other_processors(void)
 
 void spin_begin(struct spin *spin, bool (*look)(void *context), void *context)
 {
-	uint64_t took, shortest = UINT64_MAX;
+	uint64_t nsec;
 
 	*spin = (struct spin){ .next_skip = SPIN_SKIP_MIN };
 	if (!has_other_processors())
 		return;
-	for (int i = 0; i < MEASUREMENTS; i++) {
-		took = measure(look, context);
-		if (took < shortest)
-			shortest = took;
-	}
-	spin->longest = SPIN_USEC * 1000ull * MEASURED_LOOKS / (shortest + 1);
+	nsec = measure_wakeup();
+	nsec = nsec < SPIN_USEC_MAX * 1000ull / SPIN_WAKEUPS ? nsec * SPIN_WAKEUPS :
+							       SPIN_USEC_MAX * 1000ull;
+	spin->longest = nsec * MEASURED_LOOKS / measure_looks(look, context);
 	spin->looks = spin->longest;
 }
 

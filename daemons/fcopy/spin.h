@@ -12,23 +12,27 @@
  * wakes up, and while the host's interrupts are masked it costs neither side
  * a transition between host and guest.
  *
- * A spin lasts SPIN_USEC at most. It counts looks and does not read the clock,
- * because on some hosts a read of the clock leaves the virtual machine;
- * spin_begin() measures how many looks fit into that time. A spin that finds
- * nothing halves the next one. After four in a row the daemon stops spinning,
- * but for a trial after 32 sleeps, then after 64, and so on up to 1024. A host
- * that is slower than SPIN_USEC so costs 94 us of spinning at first, and then
- * one part in a thousand of the time.
+ * What a spin saves is one wake-up, so it lasts SPIN_WAKEUPS times as long as
+ * a wake-up takes, and never longer than SPIN_USEC_MAX. spin_begin() measures
+ * that: tens of microseconds on a processor, a millisecond in an emulator. A
+ * spin counts looks and does not read the clock, because on some hosts a read
+ * of the clock leaves the virtual machine.
+ *
+ * A spin that finds nothing halves the next one. After four in a row the daemon
+ * stops spinning, but for a trial after 32 sleeps, then after 64, and so on up
+ * to 1024. A host that is too slow so costs two spins at first, and then one
+ * part in a thousand of the time.
  *
  * With one processor the daemon never spins: the spin would only keep other
  * work, such as writing the copy to the disk, from being done.
  */
-#define SPIN_USEC	50
+#define SPIN_WAKEUPS	4
+#define SPIN_USEC_MAX	3000
 #define SPIN_SKIP_MIN	32
 #define SPIN_SKIP_MAX	1024
 
 struct spin {
-	unsigned int longest;	/* looks that take SPIN_USEC; 0: never spin */
+	unsigned int longest;	/* looks of the longest spin; 0: never spin */
 	unsigned int looks;	/* of the next spin; 0: skip it, or try again */
 	unsigned int skip;	/* spins to leave out before the next trial */
 	unsigned int next_skip;	/* what a trial without success sets @skip to */
@@ -38,7 +42,8 @@ struct spin {
  * spin_begin() - a copy begins: measure a look, and forget what was learnt
  * @look: whether there is a packet; must not make a system call
  *
- * Takes some 20 microseconds.
+ * Sleeps and wakes up some times for that, which takes about a fifth of a
+ * millisecond.
  */
 void spin_begin(struct spin *spin, bool (*look)(void *context), void *context);
 
