@@ -14,8 +14,8 @@
  *
  * What a spin saves is one wake-up, so it lasts SPIN_WAKEUPS times as long as
  * a wake-up takes, and never longer than SPIN_USEC_MAX. spin_begin() measures
- * that: tens of microseconds on a processor, a millisecond in an emulator. A
- * spin counts looks and does not read the clock, because on some hosts a read
+ * that: the whole spin takes about a tenth of a millisecond on a processor, and
+ * a millisecond or two in an emulator. A spin counts looks and does not read the clock, because on some hosts a read
  * of the clock leaves the virtual machine.
  *
  * A spin that finds nothing halves the next one. After four in a row the daemon
@@ -26,7 +26,7 @@
  * With one processor the daemon never spins: the spin would only keep other
  * work, such as writing the copy to the disk, from being done.
  */
-#define SPIN_WAKEUPS	4
+#define SPIN_WAKEUPS	8
 #define SPIN_USEC_MAX	3000
 #define SPIN_SKIP_MIN	32
 #define SPIN_SKIP_MAX	1024
