@@ -310,14 +310,13 @@ static int milliseconds_since(const struct timespec *begun)
 void loop_stop(struct exchange *exchange)
 {
 	struct pollfd channel = { .fd = vmbus_fd(exchange->channel), .events = POLLIN };
-	const struct failure failure = { .refusal = REFUSAL_STOPPED };
 	struct timespec begun;
 	int ready, left;
 
-	if (!session_abort(&exchange->session, &failure))
+	if (!session_stop(&exchange->session))
 		return;
 	clock_gettime(CLOCK_MONOTONIC, &begun);
-	while (!exchange->session.failure_told) {
+	while (!exchange->session.failure_told || exchange->waiting) {
 		left = STOP_MSEC - milliseconds_since(&begun);
 		if (left <= 0)
 			return;

@@ -43,12 +43,20 @@ _Static_assert(sizeof(struct fcopy_write) == 52, "wire layout");
 #define START_OVER_WRITE	0x1u
 #define START_CREATE_PATH	0x2u
 
+/* Each kind of line about messages that are not valid has a limit of its own. */
+enum invalid {
+	INVALID_BODY, INVALID_OPERATION, INVALID_NEGOTIATION, INVALID_PACKET, INVALID_ANSWER,
+	INVALID_LENGTH, INVALID_TYPE, INVALID_COUNT
+};
+_Static_assert(INVALID_COUNT == SESSION_INVALID_KINDS, "a limit for each kind of line");
+
 void session_init(struct session *session, int journal, const struct policy *policy)
 {
 	session->agreed = false;
+	session->stopping = false;
 	session->failure.refusal = REFUSAL_NONE;
 	session->failure_told = false;
-	session->invalid = (struct log_limit){ .lines = 0 };
+	memset(session->invalid, 0, sizeof(session->invalid));
 	transfer_init(&session->transfer, journal, policy);
 }
 
@@ -98,7 +106,7 @@ static enum refusal start(struct session *session, const struct fcopy_start *msg
 	struct failure another;
 	const char *fault;
 
-	fail(&another, REFUSAL_CANCELLED, "it started another one");
+	fail(&another, REFUSAL_CANCELLED, "the host started another one");
 	transfer_discard(&session->transfer, &another);
 	if (length < sizeof(*msg)) {
 		fail(failure, REFUSAL_MESSAGE, "START has %zu bytes", length);
@@ -117,6 +125,12 @@ static enum refusal start(struct session *session, const struct fcopy_start *msg
 		show_field("file_name", field[0], name, request.name_fault);
 	}
 
+	if (session->stopping) {
+		session->failure_told = true;
+		fail(failure, REFUSAL_STOPPED, "%s", "");
+		transfer_refused(&session->transfer, NULL, failure);
+		return failure->refusal;
+	}
 	if (!session->transfer.policy->enable) {
 		fail(failure, REFUSAL_DISABLED, "%s", "");
 		transfer_refused(&session->transfer, NULL, failure);
@@ -187,7 +201,7 @@ static enum refusal operate(struct session *session, const void *body, size_t le
 	const struct fcopy_header *header = body;
 
 	if (length < sizeof(*header)) {
-		log_limited(&session->invalid, LOG_WARNING,
+		log_limited(&session->invalid[INVALID_BODY], LOG_WARNING,
 			    "the host sent a file copy message of only %zu bytes", length);
 		return REFUSAL_MESSAGE;
 	}
@@ -205,7 +219,7 @@ static enum refusal operate(struct session *session, const void *body, size_t le
 	case FCOPY_CANCEL:
 		return cancel(session);
 	default:
-		log_limited(&session->invalid, LOG_WARNING,
+		log_limited(&session->invalid[INVALID_OPERATION], LOG_WARNING,
 			    "the host sent an operation that this version does not know: %" PRIu32,
 			    le32toh(header->operation));
 		return REFUSAL_UNKNOWN;
@@ -258,7 +272,7 @@ static bool negotiate(struct session *session, void *message, size_t length)
 			 framework.minor, service.major, service.minor);
 		return true;
 	}
-	log_limited(&session->invalid, LOG_WARNING, "%s", err == -EPROTO ?
+	log_limited(&session->invalid[INVALID_NEGOTIATION], LOG_WARNING, "%s", err == -EPROTO ?
 		    "the host sent a negotiation with impossible lengths" :
 		    "the host offers no version that this daemon speaks (service 1.1)");
 	fail(&failure, REFUSAL_VERSION, "%s", "");
@@ -273,21 +287,21 @@ bool session_answer(struct session *session, void *message, size_t length)
 	size_t end;
 
 	if (vmbus_ic_parse(message, length, &header) < 0) {
-		log_limited(&session->invalid, LOG_WARNING,
+		log_limited(&session->invalid[INVALID_PACKET], LOG_WARNING,
 			    "ignored a packet of %zu bytes, too short for a message", length);
 		return false;
 	}
 	/* An answer to an answer could go back and forth for ever. */
 	if ((header.flags & (VMBUS_IC_FLAG_REQUEST | VMBUS_IC_FLAG_RESPONSE)) ==
 	    VMBUS_IC_FLAG_RESPONSE) {
-		log_limited(&session->invalid, LOG_WARNING, "ignored an answer that nobody asked for");
+		log_limited(&session->invalid[INVALID_ANSWER], LOG_WARNING, "ignored an answer that nobody asked for");
 		return false;
 	}
 
 	/* The packet may be longer, by padding. */
 	end = PIPE_HEADER + (size_t)le32toh(header.pipe_size);
 	if (end < sizeof(header) || end > length) {
-		log_limited(&session->invalid, LOG_WARNING,
+		log_limited(&session->invalid[INVALID_LENGTH], LOG_WARNING,
 			    "the host sent a message that claims %zu bytes in a packet of %zu", end,
 			    length);
 		refusal = REFUSAL_MESSAGE;
@@ -306,7 +320,7 @@ bool session_answer(struct session *session, void *message, size_t length)
 		refusal = operate(session, (char *)message + sizeof(header), end - sizeof(header));
 		break;
 	default:
-		log_limited(&session->invalid, LOG_WARNING,
+		log_limited(&session->invalid[INVALID_TYPE], LOG_WARNING,
 			    "the host sent a message of a type that this version does not know: %u",
 			    le16toh(header.type));
 		refusal = REFUSAL_UNKNOWN;
@@ -334,4 +348,13 @@ bool session_abort(struct session *session, const struct failure *failure)
 	session->failure_told = false;
 	transfer_discard(&session->transfer, failure);
 	return true;
+}
+
+bool session_stop(struct session *session)
+{
+	struct failure failure;
+
+	session->stopping = true;
+	fail(&failure, REFUSAL_STOPPED, "%s", "");
+	return session_abort(session, &failure);
 }

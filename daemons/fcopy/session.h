@@ -32,12 +32,15 @@
 /** The most data in one WRITE */
 #define FCOPY_FRAGMENT	6144
 
+#define SESSION_INVALID_KINDS 7
+
 struct session {
 	bool agreed;			/* on versions */
-	struct failure failure;		/* why a copy ended that the host still sends WRITEs of */
+	bool stopping;			/* the daemon ends: START gets REFUSAL_STOPPED */
+	struct failure failure;		/* of the last copy: the answer to its next WRITE or COMPLETE */
 	bool failure_told;		/* an answer to WRITE or COMPLETE has told it */
 	struct transfer transfer;
-	struct log_limit invalid;	/* lines about messages that are not valid */
+	struct log_limit invalid[SESSION_INVALID_KINDS];	/* lines about messages that are not valid */
 };
 
 /** session_init() - the host has said nothing yet; parameters as for transfer_init() */
@@ -58,6 +61,9 @@ bool session_answer(struct session *session, void *message, size_t length);
 
 /** session_expire() - end a copy that transfer_is_idle() */
 void session_expire(struct session *session);
+
+/** session_stop() - the daemon was told to stop: no copy begins any more; returns as session_abort() */
+bool session_stop(struct session *session);
 
 /**
  * session_abort() - end an active copy from this side: the host's next WRITE or COMPLETE gets @failure

@@ -135,20 +135,36 @@ static void forget_created(struct transfer *transfer)
 		journal_forget(transfer->journal, transfer->made);
 }
 
+/*
+ * Whether a file without a name can become the target later. link_file() needs
+ * /proc. On btrfs fsync() of such a file does nothing, so that a power loss
+ * after COMPLETE could leave an empty file under the target's name.
+ */
+static bool may_be_unnamed(int dir)
+{
+	struct statfs fs;
+
+	if (fstatfs(dir, &fs) == 0 && (uint32_t)fs.f_type == BTRFS_SUPER_MAGIC)
+		return false;
+	return access("/proc/self/fd", X_OK) == 0;
+}
+
 static enum refusal open_aside(struct transfer *transfer, struct failure *failure)
 {
 	int dir = transfer->to.dir, err;
 
-	transfer->file = openat(dir, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
-	if (transfer->file >= 0)
-		return REFUSAL_NONE;
-	/* EISDIR: a kernel or file system to which O_TMPFILE is just O_DIRECTORY */
-	if (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL)
-		return fail_errno(failure, errno, "%s/", transfer->to.directory);
+	if (may_be_unnamed(dir)) {
+		transfer->file = openat(dir, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+		if (transfer->file >= 0)
+			return REFUSAL_NONE;
+		/* EISDIR: a kernel or file system to which O_TMPFILE is just O_DIRECTORY */
+		if (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL)
+			return fail_errno(failure, errno, "%s/", transfer->to.directory);
+	}
 
 	if (destination_is_append_only(&transfer->to))
 		return fail(failure, REFUSAL_IMMUTABLE,
-			    "%s/ is append-only (lsattr), and its file system has no O_TMPFILE",
+			    "%s/ is append-only (lsattr), and the file needs a temporary name in it",
 			    transfer->to.directory);
 	err = choose_temporary(transfer);
 	if (err)
@@ -209,13 +225,21 @@ static enum refusal check_room(int file, uint64_t size, const struct policy *pol
 	return REFUSAL_NONE;
 }
 
-/* File systems that would take memory for what is reserved */
-static bool is_in_memory(int file)
+/* Whether the file system would take memory for a reservation; the upper layer of an overlay may */
+static bool may_be_in_memory(int file)
 {
 	struct statfs fs;
 
-	return fstatfs(file, &fs) == 0 &&
-	       ((uint32_t)fs.f_type == TMPFS_MAGIC || (uint32_t)fs.f_type == RAMFS_MAGIC);
+	if (fstatfs(file, &fs) < 0)
+		return false;
+	switch ((uint32_t)fs.f_type) {
+	case TMPFS_MAGIC:
+	case RAMFS_MAGIC:
+	case OVERLAYFS_SUPER_MAGIC:
+		return true;
+	default:
+		return false;
+	}
 }
 
 /*
@@ -229,11 +253,11 @@ static enum refusal reserve(struct transfer *transfer, struct failure *failure)
 	enum refusal refusal;
 	int r;
 
-	refusal = check_room(transfer->file, size, transfer->policy, failure);
+	refusal = check_room(transfer->file, size, &transfer->limits, failure);
 	if (refusal != REFUSAL_NONE)
 		return refusal;
 	transfer->reserved = size;
-	if (!size || is_in_memory(transfer->file))
+	if (!size || may_be_in_memory(transfer->file))
 		return REFUSAL_NONE;
 	do
 		r = fallocate(transfer->file, FALLOC_FL_KEEP_SIZE, 0, size);
@@ -250,7 +274,11 @@ static bool end(struct transfer *transfer, bool placed)
 	bool clean = true;
 
 	if (transfer->temporary[0]) {
-		if (unlinkat(transfer->to.dir, transfer->temporary, 0) == 0 || errno == ENOENT) {
+		if (unlinkat(transfer->to.dir, transfer->temporary, 0) == 0) {
+			/* The note may be on another disk, and must not go before the name does. */
+			path_sync_directory(transfer->to.dir);
+			forget_temporary(transfer);
+		} else if (errno == ENOENT) {
 			forget_temporary(transfer);
 		} else {
 			log_limited(&not_removed, LOG_WARNING,
@@ -317,9 +345,9 @@ static enum refusal check_announced(const struct transfer *transfer, struct fail
 	if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && transfer->announced > limit.rlim_cur)
 		return fail(failure, REFUSAL_TOO_LARGE, "%" PRIu64 " bytes, and RLIMIT_FSIZE is %"
 			    PRIu64, transfer->announced, (uint64_t)limit.rlim_cur);
-	if (transfer->announced > transfer->max_size)
+	if (transfer->announced > transfer->limits.max_size)
 		return fail(failure, REFUSAL_MAX_SIZE, "%" PRIu64 " of at most %" PRIu64 " bytes",
-			    transfer->announced, transfer->max_size);
+			    transfer->announced, transfer->limits.max_size);
 	return REFUSAL_NONE;
 }
 
@@ -339,6 +367,8 @@ static enum refusal open_destination(struct transfer *transfer,
 	refusal = destination_make(&transfer->to, transfer->policy, failure);
 	if (refusal != REFUSAL_NONE)
 		return refusal;
+	/* A reload may free the rule during the copy. */
+	transfer->to.decision.rule = NULL;
 	note_created(transfer);
 	return missing ? destination_check_target(&transfer->to, request->force, failure) :
 			 REFUSAL_NONE;
@@ -351,14 +381,16 @@ enum refusal transfer_start(struct transfer *transfer, const struct destination_
 	struct log_copy copy;
 	enum refusal refusal;
 
-	fail(&another, REFUSAL_CANCELLED, "it started another one");
+	fail(&another, REFUSAL_CANCELLED, "the host started another one");
 	transfer_discard(transfer, &another);
 	journal_clean(transfer->journal);
 
 	transfer->force = request->force;
 	transfer->announced = announced;
 	transfer->received = transfer->flushed = transfer->reserved = 0;
-	transfer->max_size = transfer->policy->max_size;
+	transfer->limits = *transfer->policy;
+	transfer->limits.rules = NULL;
+	transfer->limits.count = 0;
 	transfer->late.refusal = REFUSAL_NONE;
 	attributes_init(&transfer->attributes, transfer->policy);
 	buffer_reset(&transfer->buffer);
@@ -409,9 +441,9 @@ static enum refusal check_write(const struct transfer *transfer, uint64_t offset
 			    offset, transfer->received);
 	if (size > INT64_MAX - offset)
 		return fail(failure, REFUSAL_TOO_LARGE, "WRITE at %" PRIu64, offset);
-	if (offset + size > transfer->max_size)
+	if (offset + size > transfer->limits.max_size)
 		return fail(failure, REFUSAL_MAX_SIZE, "%" PRIu64 " bytes were announced, and more than %"
-			    PRIu64 " came", transfer->announced, transfer->max_size);
+			    PRIu64 " came", transfer->announced, transfer->limits.max_size);
 	return REFUSAL_NONE;
 }
 
@@ -428,12 +460,12 @@ static enum refusal check_growth(struct transfer *transfer, uint64_t end, struct
 	if (end <= transfer->reserved || end <= transfer->received)
 		return REFUSAL_NONE;
 	more = end - transfer->received + transfer->buffer.length;
-	refusal = check_room(transfer->file, more + GROWTH_STEP, transfer->policy, failure);
+	refusal = check_room(transfer->file, more + GROWTH_STEP, &transfer->limits, failure);
 	if (refusal == REFUSAL_NONE) {
 		transfer->reserved = end + GROWTH_STEP;
 		return REFUSAL_NONE;
 	}
-	refusal = check_room(transfer->file, more, transfer->policy, failure);
+	refusal = check_room(transfer->file, more, &transfer->limits, failure);
 	if (refusal == REFUSAL_NONE)
 		transfer->reserved = end;
 	return refusal;

@@ -45,8 +45,8 @@ struct transfer {
 	struct destination to;
 	bool force;
 	int journal;			/* of journal_open(), or -1 */
-	const struct policy *policy;	/* as it is now; these two are as START found it: */
-	uint64_t max_size;
+	const struct policy *policy;	/* as it is now */
+	struct policy limits;		/* as START found it, without its rules */
 	struct attributes attributes;
 	uint64_t announced;		/* the size that START names: a hint */
 	uint64_t received;		/* bytes from the start, without a gap */

@@ -6,7 +6,7 @@
 
 #include "fcopy_test.h"
 
-#define TESTS_MAX 128
+#define TESTS_MAX 256
 
 static struct {
 	void (*function)(void);

@@ -219,7 +219,7 @@ static void a_thousand_starts(void)
 static void messages_that_are_not_valid(void)
 {
 	session.transfer.journal = -1;
-	flood(unknown, 0, 2);
+	flood(unknown, 0, 5);
 	flood(negotiations, 0, 2);
 }
 

@@ -397,6 +397,22 @@ static void last_message_gets_an_answer(void)
 	end_test(0);
 }
 
+/* A copy that begins while the daemon ends would be left half done. */
+static void no_copy_begins_after_the_stop(void)
+{
+	no_tmpfile = true;
+	begin_test();
+	begin_copy();
+	kill(daemon_pid, SIGTERM);
+	for (int i = 0; i < 500 && access("to/made", F_OK) == 0; i++)
+		usleep(1000);
+	start_message(&request, in("to/made2/"), "b", CREATE_PATH, 10);
+	expect_int(ask(), E_ABORTED);
+	expect_int(end_of_daemon(), 0);
+	end_test(0);
+	no_tmpfile = false;
+}
+
 static void read_again(const char *text)
 {
 	unlink("fcopyd.conf");
@@ -845,6 +861,7 @@ int main(void)
 	test(told_to_stop_in_a_copy);
 	test(status_follows_a_copy);
 	test(last_message_gets_an_answer);
+	test(no_copy_begins_after_the_stop);
 	test(configuration_read_again_in_a_copy);
 	test(device_taken_back_in_a_copy);
 	test(forgotten_copy_is_discarded);
