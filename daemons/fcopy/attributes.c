@@ -85,7 +85,8 @@ static bool is_taken_over(const struct stat *replaced, const struct stat *dir)
 		return false;
 	if (!(dir->st_mode & S_ISVTX) || !(dir->st_mode & (S_IWGRP | S_IWOTH)))
 		return true;
-	return replaced->st_uid == 0 || replaced->st_uid == dir->st_uid;
+	return replaced->st_nlink == 1 &&
+	       (replaced->st_uid == 0 || replaced->st_uid == dir->st_uid);
 }
 
 /*
@@ -270,23 +271,25 @@ static void take_over_label(int file, int replaced, const char *path)
  *
  * Returns the descriptor or -errno; -ESTALE if @name is another file by now, or
  * if somebody changed its owner or mode: the ACL would then not fit @replaced.
+ * It is also -ESTALE if the file got a hard link and may not be taken over from
+ * any more.
  */
 static int open_replaced(int dir, const char *name, const struct stat *replaced)
 {
-	struct stat st;
+	struct stat st, in;
 	int fd, err;
 
 	fd = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
-	if (fstat(fd, &st) < 0) {
+	if (fstat(fd, &st) < 0 || fstat(dir, &in) < 0) {
 		err = -errno;
 		goto err_close;
 	}
 	err = -ESTALE;
 	if (st.st_dev != replaced->st_dev || st.st_ino != replaced->st_ino ||
 	    st.st_mode != replaced->st_mode || st.st_uid != replaced->st_uid ||
-	    st.st_gid != replaced->st_gid)
+	    st.st_gid != replaced->st_gid || !is_taken_over(&st, &in))
 		goto err_close;
 	return fd;
 

@@ -18,12 +18,15 @@
  * A file that replaces a regular file takes over that one's owner, group,
  * permission bits (not set-user-id and the like), ACL and label. Where the ACL
  * cannot be set, the group's bits are those of the ACL's entry for the owning
- * group, as far as the ACL's mask lets it have them: the mask itself, which
- * stat(2) shows as the group's bits, could give the group more than it had.
+ * group, less what the ACL's mask takes away. The mask itself, which stat(2)
+ * shows as the group's bits, could give the group more than it had.
  *
- * In a sticky directory that others can write to, a file counts as the one to
- * take over from only if root or the directory's owner owns it: anybody could
- * have put another one there.
+ * In a sticky directory that others can write to, the new file takes over from a
+ * file only if root or the directory's owner owns that file and it has no second
+ * hard link. Any user could have made another owner's file there. With
+ * fs.protected_hardlinks=1 a user can still link every file that the user can
+ * read and write. The rule does not cover a file of root that a user moved there
+ * from the user's own directory: rename(2) leaves no trace of that.
  */
 struct attributes {
 	int mode;		/* as in struct policy */

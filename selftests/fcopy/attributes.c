@@ -424,6 +424,72 @@ static void in_a_sticky_directory(void)
 	finish();
 }
 
+/*
+ * Even with fs.protected_hardlinks=1 a user can hard link every file that the
+ * user can read and write, and so bring a file of root into /tmp.
+ */
+static void file_with_a_second_hard_link(void)
+{
+	static const struct {
+		mode_t mode;
+		uid_t directory, old;
+		bool counts;
+	} cases[] = {
+		{ 01777, 0, 0, false },
+		{ 01777, 1001, 1001, false },
+		{ 01775, 0, 0, false },
+		{ 01755, 0, 0, true },		/* nobody but root can have linked it here */
+		{ 0755, 0, 1001, true },
+	};
+	struct stat old;
+
+	if (geteuid() != 0)
+		skip("not root");
+	begin();
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		int before = current_failed();
+
+		expect(chown("to", cases[i].directory, 0) == 0 && chmod("to", cases[i].mode) == 0);
+		make_old(cases[i].old, 1002, 0666);
+		expect(link("to/a", "second") == 0);
+		old = look_again();
+		policy.group = POLICY_ID_FIXED;
+		policy.gid = 1003;
+		expect_int(set_owner(&old), REFUSAL_NONE);
+		expect_owner(cases[i].counts ? cases[i].old : 0, cases[i].counts ? 1002 : 1003);
+		expect_int(set_rest("a", &old), REFUSAL_NONE);
+		expect_mode(cases[i].counts ? 0666 : 0644);
+		if (current_failed() && !before)
+			ksft_print_msg("case %zu\n", i);
+		expect(unlink("to/a") == 0 && unlink("second") == 0);
+		begin_again();
+	}
+	finish();
+}
+
+/* The link count can change between stat(2) and the moment when the ACL is read. */
+static void second_hard_link_in_the_meantime(void)
+{
+	struct stat old;
+
+	if (geteuid() != 0)
+		skip("not root");
+	begin();
+	expect(chmod("to", 01777) == 0);
+	old = make_old(0, 0, 0664);
+	expect(link("to/a", "second") == 0);
+	expect_int(set_rest("a", &old), REFUSAL_NONE);
+	expect_mode(0604);
+	expect_logged("/to/a: cannot read the ACL of the replaced file");
+	begin_again();
+	/* Where only root can link a file, another name changes nothing. */
+	expect(chmod("to", 0755) == 0);
+	expect_int(set_rest("a", &old), REFUSAL_NONE);
+	expect_mode(0664);
+	expect_quiet();
+	finish();
+}
+
 static void file_system_without_owners(void)
 {
 	static const long without[] = { 0x4d44, 0x2011BAB0 };
@@ -1047,6 +1113,8 @@ int main(void)
 	test(owner_of_the_replaced_file);
 	test(owner_of_a_replaced_link_does_not_count);
 	test(in_a_sticky_directory);
+	test(file_with_a_second_hard_link);
+	test(second_hard_link_in_the_meantime);
 	test(file_system_without_owners);
 	test(real_vfat);
 	test(mode_without_a_policy);
