@@ -19,7 +19,10 @@ static bool is_kernel_fs(int dir)
 		CGROUP_SUPER_MAGIC, CGROUP2_SUPER_MAGIC, BPF_FS_MAGIC, BINFMTFS_MAGIC,
 		DEVPTS_SUPER_MAGIC, EFIVARFS_MAGIC, PSTOREFS_MAGIC, SELINUX_MAGIC, SMACK_MAGIC,
 		NSFS_MAGIC, HUGETLBFS_MAGIC, RDTGROUP_SUPER_MAGIC, 0x62656570 /* configfs */,
-		0x65735543 /* fusectl */, 0x19800202 /* mqueue */,
+		0x65735543 /* fusectl */, 0x19800202 /* mqueue */, 0x67596969 /* rpc_pipefs */,
+		0xabba1974 /* xenfs */, 0x0a647361 /* functionfs */, 0x76a9f425 /* ocfs2_dlmfs */,
+		0x6e667364 /* nfsd */, 0x5a3c69f0 /* apparmorfs */, 0xaee71ee7 /* gadgetfs */,
+		0x6c6f6f70 /* binderfs */,
 	};
 	struct statfs fs;
 
