@@ -43,7 +43,9 @@ static bool is_kernel_fs(int dir)
 
 #define TOPS 3
 
-/* Climb from @dir to the root: no name on the way down can deceive the climb. */
+/*
+ * Climb from @dir to the root: no name on the way down can deceive the climb.
+ */
 enum refusal path_check_place(int dir, const char *place, struct failure *failure)
 {
 	static const char *const tops[TOPS] = { "/proc", "/sys", "/dev" };
@@ -57,7 +59,10 @@ enum refusal path_check_place(int dir, const char *place, struct failure *failur
 		return fail_errno(failure, errno, "%s/", place);
 	for (int i = 0; i < TOPS; i++) {
 		have[i] = stat(tops[i], &top[i]) == 0;
-		/* The file system of /dev may be mounted a second time, as in a chroot. */
+		/*
+		 * The file system of /dev may be mounted a second time, as in a
+		 * chroot.
+		 */
 		if (have[i] && top[i].st_dev != root.st_dev && top[i].st_dev == st.st_dev)
 			return fail(failure, REFUSAL_KERNEL, "%s/ is in the file system of %s",
 				    place, tops[i]);
@@ -141,8 +146,8 @@ struct walk {
 	char text[PATH_MAX];	/* the components that are left, after the texts of links */
 	size_t from_caller;	/* the bytes at the end of text that are no link's */
 	unsigned int links;
-	/* The first directory in which a user could have put the next component */
-	const char *doubt;	/* why a user could, or NULL: there is none */
+	/* where a user could first have put the next component, and how */
+	const char *doubt;	/* NULL: nowhere */
 	char doubtful[PATH_MAX];
 };
 
@@ -152,7 +157,10 @@ static enum refusal fail_at(const struct walk *walk, enum refusal refusal, const
 	return fail(walk->failure, refusal, "%s/%s%s", walk->path->place, name, more);
 }
 
-/* Whether the components that are left come from the caller and not from a link's text */
+/*
+ * Whether the components that are left come from the caller and not from a
+ * link's text
+ */
 static bool is_from_caller(const struct walk *walk, const char *name)
 {
 	return strlen(name) + strlen(walk->text) <= walk->from_caller;
@@ -188,7 +196,10 @@ static const char *why_doubt(int dir, const char *place, const struct stat *entr
 
 	if (fstat(dir, &st) < 0 || fstatfs(dir, &fs) < 0)
 		return "which cannot be examined";
-	/* The server of a FUSE file system, which may be a user's, can show any owner. */
+	/*
+	 * The server of a FUSE file system, which may be a user's, can show any
+	 * owner.
+	 */
 	if ((uint32_t)fs.f_type == FUSE_MAGIC)
 		return "which is on FUSE";
 	if (st.st_uid != 0)
@@ -199,21 +210,26 @@ static const char *why_doubt(int dir, const char *place, const struct stat *entr
 	if (!(st.st_mode & 022))
 		return NULL;
 	/*
-	 * In root's sticky directory only root can rename or remove a directory of
-	 * root. A user could move one there from elsewhere, but only if the user
-	 * can write to it, because its ".." changes.
+	 * In root's sticky directory only root can rename or remove a directory
+	 * of root. A user could move one there from elsewhere, but only if the
+	 * user can write to it, because its ".." changes.
 	 */
 	if (entry && (st.st_mode & S_ISVTX) && entry->st_uid == 0 && !(entry->st_mode & 022))
 		return NULL;
 	return "which others than root can write to";
 }
 
-/* Note whether a user could have put @next, the entry @name, where the walk is. */
+/*
+ * Note whether a user could have put @next, the entry @name, where the walk is.
+ */
 static void note_doubt(struct walk *walk, int next, const char *name)
 {
 	struct stat st;
 
-	/* A trusted walk came through the parent directory, so that ".." is no user's choice. */
+	/*
+	 * A trusted walk came through the parent directory, so that ".." is no
+	 * user's choice.
+	 */
 	if (walk->doubt || !(walk->flags & PATH_FOLLOW_LINKS) || !strcmp(name, ".") ||
 	    !strcmp(name, ".."))
 		return;
@@ -232,7 +248,10 @@ static enum refusal fail_doubt(const struct walk *walk, const char *name, const 
 		    walk->path->place, name, what, walk->doubtful, walk->doubt);
 }
 
-/* Returns REFUSAL_NONE if only root can have made the open link @name and led the walk to it. */
+/*
+ * Returns REFUSAL_NONE if only root can have made the open link @name and led
+ * the walk to it.
+ */
 static enum refusal check_link(const struct walk *walk, int link, const char *name)
 {
 	const char *doubt;
@@ -246,7 +265,8 @@ static enum refusal check_link(const struct walk *walk, int link, const char *na
 	if (!(walk->flags & PATH_FOLLOW_LINKS))
 		return fail_at(walk, REFUSAL_LINK, name, " (follow-links=no)");
 	if ((uint32_t)fs.f_type == FUSE_MAGIC)
-		return fail_at(walk, REFUSAL_LINK, name, " is a link on FUSE, which can show any owner");
+		return fail_at(walk, REFUSAL_LINK, name,
+			       " is a link on FUSE, which can show any owner");
 	if (fs.f_flags & NOSYMFOLLOW)
 		return fail_at(walk, REFUSAL_LINK, name,
 			       " is a link in a file system that is mounted with nosymfollow");
@@ -298,7 +318,9 @@ static enum refusal follow(struct walk *walk, int link, const char *name)
 	return REFUSAL_NONE;
 }
 
-/* End the walk: the caller makes or replaces @name and the components after it. */
+/*
+ * End the walk: the caller makes or replaces @name and the components after it.
+ */
 static enum refusal end_walk(struct walk *walk, const char *name)
 {
 	char place[PATH_MAX] = "", component[NAME_MAX + 1];
@@ -314,7 +336,10 @@ static enum refusal end_walk(struct walk *walk, const char *name)
 	return REFUSAL_NONE;
 }
 
-/* Take one component, @name, which is no directory. Sets *end at the end of the walk. */
+/*
+ * Take one component, @name, which is no directory. Sets *end at the end of the
+ * walk.
+ */
 static enum refusal step_over(struct walk *walk, const char *name, bool *end)
 {
 	bool target = (walk->flags & PATH_TARGET) && is_from_caller(walk, name) && is_last(walk);
@@ -343,7 +368,10 @@ static enum refusal step(struct walk *walk, const char *name, bool *end)
 {
 	int next;
 
-	/* A user who can rename directories on the way decides what is above them. */
+	/*
+	 * A user who can rename directories on the way decides what is above
+	 * them.
+	 */
 	if (walk->doubt && !strcmp(name, ".."))
 		return fail_doubt(walk, name, "\"..\" of a link's text,");
 	next = openat(walk->path->dir, name, PATH_STEP);

@@ -9,31 +9,32 @@
 #include "refusal.h"
 
 /*
- * These functions lead from a path that the host chose to an open directory. The
- * walk takes one O_NOFOLLOW step for each component. A local user can still
+ * These functions lead from a path that the host chose to an open directory.
+ * The walk takes one O_NOFOLLOW step for each component. A local user can still
  * rename or replace the user's own directories on the way, but cannot choose
  * where a symbolic link leads:
  *   - The walk follows a link only when root owns it and its directory, and
  *     nobody else can write to that directory. /var/run and /bin work, and a
  *     user's link does not.
- *   - It follows no link after it went through a directory in which a user could
- *     have put or renamed the next component: one that root does not own, or that
- *     the group or others can write to. root's sticky directory is an exception
- *     for a directory in it that root owns and that nobody else can write to. An
- *     absolute link that the walk follows starts again at "/".
+ *   - It follows no link after it went through a directory in which a user
+ *     could have put or renamed the next component: one that root does not own,
+ *     or that the group or others can write to. root's sticky directory is an
+ *     exception for a directory in it that root owns and that nobody else can
+ *     write to. An absolute link that the walk follows starts again at "/".
  *   - It follows no link of procfs, no link on FUSE, whose server can show any
- *     owner, and none where the mount has nosymfollow. It follows none below the
- *     directories of /media and /run/media, where users mount disks. It believes
- *     the owners that every other file system shows: a disk that a user prepared
- *     must not be mounted elsewhere without nosymfollow.
+ *     owner, and none where the mount has nosymfollow. It follows none below
+ *     the directories of /media and /run/media, where users mount disks. It
+ *     believes the owners that every other file system shows: a disk that a
+ *     user prepared must not be mounted elsewhere without nosymfollow.
  *   - ".." counts only in the text of such a link, and not behind a directory
  *     in which a user could have put the next component.
  *   - path_check_place() refuses everything at or below /proc, /sys and /dev,
- *     and the file systems that configure the kernel, wherever they are mounted.
+ *     and the file systems that configure the kernel, wherever they are
+ *     mounted.
  */
 
 #define PATH_FOLLOW_LINKS	0x1u	/* follow trusted links; without it none */
-#define PATH_TARGET		0x2u	/* the last component may be something else than a directory */
+#define PATH_TARGET		0x2u	/* the last component may be no directory */
 
 /** The part of a path that exists, and the rest */
 struct path {
@@ -59,10 +60,15 @@ struct path {
 enum refusal path_resolve(const char *path, unsigned int flags, struct path *result,
 			  struct failure *failure);
 
-/** path_check_place() - REFUSAL_KERNEL if the directory @dir belongs to the kernel */
+/**
+ * path_check_place() - REFUSAL_KERNEL if the directory @dir belongs to the
+ * kernel
+ */
 enum refusal path_check_place(int dir, const char *place, struct failure *failure);
 
-/** path_join() - append @components to @place; false if the result is too long */
+/**
+ * path_join() - append @components to @place; false if the result is too long
+ */
 bool path_join(char place[PATH_MAX], const char *components);
 
 /**
@@ -73,7 +79,8 @@ bool path_join(char place[PATH_MAX], const char *components);
 bool path_next(const char **rest, char name[NAME_MAX + 1]);
 
 /**
- * path_remove_created() - remove directories that a copy made, if they are empty
+ * path_remove_created() - remove directories that a copy made, if they are
+ * empty
  * @place: the path of the deepest one, without links
  * @dir: its descriptor, which stays open
  * @created: how many components at the end of @place the copy made

@@ -23,11 +23,14 @@
 struct rule_place {
 	bool found;			/* whether its path can be looked up */
 	struct stat dir;		/* the deepest directory of its path that exists */
-	char below[PATH_MAX];		/* the rest of its path; "": the rule names the directory itself */
-	struct stat file;		/* what exists there, if that is no directory; st_mode 0: nothing */
+	char below[PATH_MAX];		/* the rest of its path; "": it names @dir itself */
+	struct stat file;		/* the file there; st_mode 0: none */
 };
 
-/* The administrator wrote the rules: links in them count whatever follow-links says. */
+/*
+ * The administrator wrote the rules: links in them count whatever follow-links
+ * says.
+ */
 static enum refusal find_rule(const struct policy_rule *rule, struct rule_place *place,
 			      struct path *path, struct failure *failure)
 {
@@ -64,7 +67,10 @@ static void find_naming(int dir, struct naming *naming)
 	*naming = (struct naming){ .folds = true };
 	if (fstatfs(dir, &fs) < 0)
 		return;
-	/* vfat and msdos have one magic number. msdos has names of 8 and 3 characters. */
+	/*
+	 * vfat and msdos have one magic number. msdos has names of 8 and 3
+	 * characters.
+	 */
 	naming->cuts = fs.f_namelen > 0 && fs.f_namelen < NAME_MAX;
 	switch ((uint32_t)fs.f_type) {
 	case 0x65735546:	/* fuse */
@@ -98,8 +104,8 @@ static void find_naming(int dir, struct naming *naming)
 
 /*
  * Whether a file system that ignores case may change the name from @p on, a
- * place in the component @start. It may strip dots and blanks at the end, take a
- * colon for the start of a stream, or fold and normalize all but ASCII.
+ * place in the component @start. It may strip dots and blanks at the end, take
+ * a colon for the start of a stream, or fold and normalize all but ASCII.
  */
 static bool may_change(const struct naming *naming, const char *start, const char *p)
 {
@@ -166,7 +172,10 @@ static bool has_allow(const struct policy *policy)
 	return false;
 }
 
-/* A deeper rule wins; of two at the same depth the one that denies, else the first one. */
+/*
+ * A deeper rule wins; of two at the same depth the one that denies, else the
+ * first one.
+ */
 static void consider(struct rules_decision *decision, int *deepest, int depth,
 		     const struct policy_rule *rule)
 {
@@ -179,8 +188,8 @@ static void consider(struct rules_decision *decision, int *deepest, int depth,
 }
 
 /*
- * Whether a rule for a file covers @file wherever it is. A second hard link of a
- * file does not carry an "allow" to another place: a user can have made it.
+ * Whether a rule for a file covers @file wherever it is. A second hard link of
+ * a file does not carry an "allow" to another place: a user can have made it.
  */
 static bool is_file_of(const struct policy_rule *rule, const struct rule_place *place,
 		       const struct stat *file)
@@ -235,8 +244,8 @@ err_climb:
 }
 
 /*
- * Decide by all rules but @skip (NULL: by all) that have a place. Where the
- * answer is a failure, nothing is allowed.
+ * Decide by all rules but @skip (NULL: by all) that have a place. After a
+ * failure nothing is allowed.
  */
 static enum refusal decide(const struct policy *policy, const struct rule_place *places,
 			   const struct policy_rule *skip, int dir, const char *below,
@@ -267,9 +276,9 @@ static enum refusal decide(const struct policy *policy, const struct rule_place 
 		if (!path_same_file(&place->dir, &st))
 			continue;
 		depth = covers(place->below, below, rule->allow ? naming.known : naming.folds);
+		/* If either file exists, their inodes tell. */
 		if (depth)
 			consider(decision, &deepest, depth, rule);
-		/* If either file exists, their inodes tell. */
 		else if (!rule->allow && naming.folds && !file.st_mode && !place->file.st_mode &&
 			 may_cover(&naming, place->below, below))
 			doubt = rule;
@@ -301,7 +310,10 @@ enum refusal rules_decide(const struct policy *policy, int dir, const char *belo
 		return fail_errno(failure, ENOMEM, "%zu rules", policy->count);
 	for (size_t i = 0; i < policy->count && refusal == REFUSAL_NONE; i++) {
 		refusal = find_rule(&policy->rules[i], &places[i], &path, failure);
-		/* A rule that the daemon cannot look up may be the one that denies this place. */
+		/*
+		 * A rule that the daemon cannot look up may be the one that
+		 * denies this place.
+		 */
 		if (refusal != REFUSAL_NONE)
 			decision->rule = &policy->rules[i];
 	}
@@ -366,7 +378,10 @@ static bool warn_void(const struct policy *policy, const struct rule_place *plac
 	}
 	if (others.allowed != rule->allow)
 		return false;
-	/* Of two rules that say the same about one place, the later one repeats the earlier. */
+	/*
+	 * Of two rules that say the same about one place, the later one repeats
+	 * the earlier.
+	 */
 	if (others.rule > rule && same_place(&places[i], &places[others.rule - policy->rules]))
 		return false;
 	if (others.rule)

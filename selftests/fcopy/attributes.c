@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Each rule by itself that attributes.h has for owner, mode, ACL and label of a file. */
+/*
+ * Each rule by itself that attributes.h has for owner, mode, ACL and label of a
+ * file.
+ */
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/syscall.h>
@@ -18,12 +21,18 @@ static struct policy policy = POLICY_DEFAULTS;
 static struct failure failure;
 static const struct stat nothing;
 
-/* These stand in for file systems that are missing here; 0 leaves the kernel's answer. */
+/*
+ * These stand in for file systems that are missing here; 0 leaves the kernel's
+ * answer.
+ */
 static int chown_error, acl_set_error, acl_remove_error, label_error;
 static long magic;
 static unsigned int chown_calls;
 
-/* A file system that checks nothing hands this out as an ACL; NULL leaves the kernel's answer. */
+/*
+ * A file system that checks nothing hands this out as an ACL; NULL leaves the
+ * kernel's answer.
+ */
 static const unsigned char *acl_read;
 static size_t acl_read_size;
 
@@ -467,7 +476,10 @@ static void file_with_a_second_hard_link(void)
 	finish();
 }
 
-/* The link count can change between stat(2) and the moment when the ACL is read. */
+/*
+ * The link count can change between stat(2) and the moment when the ACL is
+ * read.
+ */
 static void second_hard_link_in_the_meantime(void)
 {
 	struct stat old;
@@ -781,7 +793,10 @@ static void impossible_acl_body(void)
 		expect(has_no_acl());
 		expect_logged("cannot read the ACL of the replaced file (Invalid argument)");
 	}
-	/* The kernel refuses entries that make no sense, such as none for the group. */
+	/*
+	 * The kernel refuses entries that make no sense, such as none for the
+	 * group.
+	 */
 	logged[0] = '\0';
 	acl_read = (const unsigned char[]){ VERSION, USER_OBJ(6), USER_1000(6), MASK(6), OTHER(4) };
 	acl_read_size = 4 + 4 * 8;
@@ -901,7 +916,10 @@ static void cannot_remove_body(void)
 	begin_again();
 	acl_remove_error = EIO;
 	expect_int(set_rest("a", &old), REFUSAL_NONE);
-	/* The mask of that ACL is empty, so that its entries give nobody anything. */
+	/*
+	 * The mask of that ACL is empty, so that its entries give nobody
+	 * anything.
+	 */
 	expect_mode(0604);
 	expect_logged("/to/a: cannot remove the ACL that its directory gave it (Input/output error)");
 }
@@ -951,7 +969,10 @@ static void labels_body(void)
 	strcpy(policy.label, "system_u:object_r:tmp_t:s0");
 	expect_int(set_label(), REFUSAL_NONE);
 	expect(has_label("system_u:object_r:tmp_t:s0"));
-	/* In a sticky directory the label of another user's file does not count, */
+	/*
+	 * In a sticky directory the label of another user's file does not
+	 * count,
+	 */
 	expect(chmod("to", 01777) == 0 && chown("to/a", 1001, 1001) == 0);
 	old = look_again();
 	expect_int(set_rest("a", &old), REFUSAL_NONE);
@@ -961,7 +982,10 @@ static void labels_body(void)
 	expect_int(set_rest("a", &old), REFUSAL_NONE);
 	expect(has_label(old_label));
 	expect_quiet();
-	/* Without SELinux nobody misses the label; any other failure logs a line. */
+	/*
+	 * Without SELinux nobody misses the label; any other failure logs a
+	 * line.
+	 */
 	begin_again();
 	label_error = EPERM;
 	expect_int(set_rest("a", &old), REFUSAL_NONE);
@@ -1070,7 +1094,10 @@ static void another_directory_in_its_place(void)
 	if (geteuid() != 0)
 		skip("not root");
 	begin_made();
-	/* A user moved a directory of root here that has an entry; without a change it does no harm. */
+	/*
+	 * A user moved a directory of root here that has an entry; without a
+	 * change it does no harm.
+	 */
 	make_file("to/made/precious", "");
 	expect_int(attributes_directory_owner(&policy, made, dir), 0);
 	policy.owner = POLICY_ID_FIXED;

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The walk along a path: how far it exists, and no way for a local user to lead it elsewhere. */
+/*
+ * The walk along a path: how far it exists, and no way for a local user to lead
+ * it elsewhere.
+ */
 #include <pthread.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
@@ -16,7 +19,9 @@
 static struct path result;
 static struct failure failure;
 
-/* Expects that PATH exists as far as WHAT, and that MISSING is left of it. */
+/*
+ * Expects that PATH leads to WHAT, and that only MISSING of it does not exist.
+ */
 static void expect_reaches(const char *path, unsigned int flags, const char *what,
 			   const char *missing)
 {
@@ -186,7 +191,10 @@ static void too_long(void)
 	expect_int(entries("."), 0);
 }
 
-/* Makes a directory whose path is as long as links allow, and a link to it: "deep". */
+/*
+ * Makes a directory whose path is as long as links allow, and a link to it:
+ * "deep".
+ */
 static void make_deep(size_t length)
 {
 	char name[NAME_MAX + 1], place[PATH_MAX];
@@ -236,7 +244,10 @@ static void links_of_users_refused(void)
 	mkdir("open", 0755);
 	expect(symlink("../real", "open/link") == 0);
 	if (geteuid() == 0) {
-		/* A user's link in root's directory, and root's link in a user's directory */
+		/*
+		 * A user's link in root's directory, and root's link in a
+		 * user's directory
+		 */
 		expect(lchown("absolute", TEST_USER, TEST_USER) == 0);
 		expect(lchown("relative", TEST_USER, TEST_USER) == 0);
 		expect(chown("open", TEST_USER, TEST_USER) == 0);
@@ -267,7 +278,10 @@ static void links_of_users_refused(void)
 	}
 }
 
-/* root's directory with root's link, as an unpacked archive leaves them in /home */
+/*
+ * root's directory with root's link, as an unpacked archive leaves them in
+ * /home
+ */
 static void make_package(const char *place)
 {
 	char link[PATH_MAX];
@@ -302,7 +316,10 @@ static void links_that_a_user_can_bring_in(void)
 	make_package("home/user/incoming/a/b");
 	expect_refused(in("home/user/incoming/a/b/link"), FOLLOW, REFUSAL_LINK,
 		       in("home/user/, which does not belong to root"));
-	/* root's link leads there; it may also name the user's directory itself. */
+	/*
+	 * root's link leads there; it may also name the user's directory
+	 * itself.
+	 */
 	expect(symlink("home/user/incoming/a", "way") == 0);
 	expect(symlink("home/user/../../real", "around") == 0);
 	expect(symlink("home/user/incoming/../../../real", "through") == 0);
@@ -362,7 +379,10 @@ static void links_below_what_others_can_write_to(void)
 static ino_t fake_inode;
 static long fake_magic;
 
-/* Lets one directory or link, or with fake_inode = 0 all of them, have another type. */
+/*
+ * Lets one directory or link, or with fake_inode = 0 all of them, have another
+ * type.
+ */
 static int fake_type(unsigned int n, const uint64_t args[6])
 {
 	struct statfs *fs = (struct statfs *)(uintptr_t)args[1];
@@ -606,7 +626,10 @@ static void places_of_the_kernel_refused(void)
 	expect_int(open_files(), before);
 }
 
-/* A directory of devtmpfs itself, with nothing mounted on it; NULL if there is none */
+/*
+ * A directory of devtmpfs itself, with nothing mounted on it; NULL if there is
+ * none
+ */
 static const char *part_of_dev(void)
 {
 	static const char *const parts[] = { "/dev/net", "/dev/input", "/dev/mapper", "/dev/char",
@@ -751,7 +774,10 @@ static void without_descriptors(void)
 	struct rlimit limit = { 0, 0 };
 	int next, refused = 0;
 
-	/* Descriptors that this program inherited would count against the limit. */
+	/*
+	 * Descriptors that this program inherited would count against the
+	 * limit.
+	 */
 	for (int fd = 3; fd < 1024; fd++)
 		close(fd);
 	next = dup(0);
@@ -915,7 +941,9 @@ static void directory_that_cannot_be_synced(void)
 
 static volatile bool racing;
 
-/* A user's directory that becomes a link and a directory again, without an end. */
+/*
+ * A user's directory that becomes a link and a directory again, without an end.
+ */
 static void *swap(void *unused)
 {
 	while (racing) {

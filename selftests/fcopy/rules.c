@@ -44,7 +44,10 @@ static int deciding(void)
 	return decision.rule ? decision.rule - policy.rules + 1 : 0;
 }
 
-/* Expects that the N-th rule allows BELOW in DIRECTORY; 0: what no rule covers is allowed. */
+/*
+ * Expects that the N-th rule allows BELOW in DIRECTORY; 0: what no rule covers
+ * is allowed.
+ */
 #define expect_allowed(directory, below, n) expect_allowed_at(__LINE__, directory, below, n)
 static void expect_allowed_at(int line, const char *directory, const char *below, int n)
 {
@@ -54,7 +57,10 @@ static void expect_allowed_at(int line, const char *directory, const char *below
 		ksft_print_msg("line %d: %s + %s: '%s'\n", line, directory, below, failure.detail);
 }
 
-/* Expects that the N-th rule refuses it, and that the failure names all that there is to know. */
+/*
+ * Expects that the N-th rule refuses it, and that the failure names all that
+ * there is to know.
+ */
 #define expect_denied(directory, below, n) expect_denied_at(__LINE__, directory, below, n)
 static void expect_denied_at(int line, const char *directory, const char *below, int n)
 {
@@ -251,7 +257,10 @@ static void a_file(void)
 	default_policy();
 }
 
-/* What one name may get does not follow the file to a place that another rule denies. */
+/*
+ * An allow= for one name does not follow the file to a place that another rule
+ * denies.
+ */
 static void a_second_name_of_an_allowed_file(void)
 {
 	mkdir("etc", 0755);
@@ -389,7 +398,10 @@ static int casefold_flags(unsigned int n, const uint64_t args[6])
 	return MEANWHILE_DONE;
 }
 
-/* Expects that the N-th rule may name BELOW in DIRECTORY, and that the failure says so. */
+/*
+ * Expects that the N-th rule may name BELOW in DIRECTORY, and that the failure
+ * says so.
+ */
 #define expect_doubtful(directory, below, n) expect_doubtful_at(__LINE__, directory, below, n)
 static void expect_doubtful_at(int line, const char *directory, const char *below, int n)
 {
@@ -398,7 +410,10 @@ static void expect_doubtful_at(int line, const char *directory, const char *belo
 		ksft_print_msg("line %d: '%s'\n", line, failure.detail);
 }
 
-/* What a file system may change in a name: dots and blanks at its end, and all that is not ASCII */
+/*
+ * A file system may change dots and blanks at the end of a name, and all that
+ * is not ASCII.
+ */
 static void names_that_may_change(void)
 {
 	static const char *const names[] = {
@@ -496,7 +511,9 @@ static void on_this_type(void)
 	names_that_may_change();
 }
 
-/* FUSE may ignore case or not: each rule is read in the way that allows less. */
+/*
+ * FUSE may ignore case or not: each rule is read in the way that allows less.
+ */
 static void on_unknown_type(void)
 {
 	if (!meanwhile(SYS_fstatfs, fake_type))
@@ -665,7 +682,10 @@ static void long_names_do_not_hide_the_rule(void)
 
 static void another_user(void)
 {
-	/* A rule that this user cannot look up, and a place that it cannot climb from */
+	/*
+	 * A rule that this user cannot look up, and a place that it cannot
+	 * climb from
+	 */
 	if (!as_user())
 		_exit(NO_MEANWHILE);
 	RULES("-closed/in");
@@ -721,7 +741,9 @@ static void no_warning_for_rules_that_work(void)
 	expect_warns(0, "");
 	RULES("-/etc", "+/", "-f", "-a/b", "+a/b/c");
 	expect_warns(0, "");
-	/* One that denies below what is denied only because nothing allows it */
+	/*
+	 * One that denies below what is denied only because nothing allows it
+	 */
 	RULES("+a/b", "-a/b/c", "+f");
 	expect_warns(0, "");
 	default_policy();
