@@ -59,10 +59,16 @@ enum refusal attributes_label(const struct attributes *attributes, int file, con
 {
 	const char *label = attributes->label;
 
-	/* Without a label in the policy, the kernel chose the one that the directory demands. */
+	/*
+	 * Without a label in the policy, the kernel chose the one that the
+	 * directory demands.
+	 */
 	if (!label[0] || fsetxattr(file, LABEL, label, strlen(label) + 1, 0) == 0)
 		return REFUSAL_NONE;
-	/* EPERM: SELinux is off. EOPNOTSUPP: the file system has no labels of its own. */
+	/*
+	 * EPERM: SELinux is off. EOPNOTSUPP: the file system has no labels of
+	 * its own.
+	 */
 	if (errno != EPERM && errno != EOPNOTSUPP)
 		return fail_errno(failure, errno, "selinux-label=%s", label);
 	log_limited(&warnings, LOG_WARNING,
@@ -78,14 +84,18 @@ static bool has_no_owners(int fd)
 					 (uint32_t)fs.f_type == EXFAT_SUPER_MAGIC);
 }
 
-/* See attributes.h for the rule. An ACL of the directory shows its mask in the group's bits. */
+/*
+ * See attributes.h for the rule. An ACL of the directory shows its mask in the
+ * group's bits.
+ */
 static bool is_taken_over(const struct stat *replaced, const struct stat *dir)
 {
 	if (!S_ISREG(replaced->st_mode))
 		return false;
 	if (!(dir->st_mode & S_ISVTX) || !(dir->st_mode & (S_IWGRP | S_IWOTH)))
 		return true;
-	return replaced->st_uid == 0 || replaced->st_uid == dir->st_uid;
+	return replaced->st_nlink == 1 &&
+	       (replaced->st_uid == 0 || replaced->st_uid == dir->st_uid);
 }
 
 /*
@@ -221,7 +231,10 @@ static mode_t take_over_acl(int file, int replaced, mode_t mode, const char *pat
 
 	err = replaced < 0 ? replaced : read_acl(replaced, &acl);
 	if (err) {
-		/* An ACL whose mask is empty gives the group nothing: no bit of @mode is doubtful. */
+		/*
+		 * An ACL whose mask is empty gives the group nothing: no bit of
+		 * @mode is doubtful.
+		 */
 		if (mode & GROUP_BITS)
 			log_limited(&warnings, LOG_WARNING, "%s: cannot read the ACL of the replaced "
 				    "file (%s): the group has no permission", path, strerror(-err));
@@ -245,7 +258,10 @@ static mode_t take_over_acl(int file, int replaced, mode_t mode, const char *pat
 	return mode;
 }
 
-/* Give @file the label of the replaced file, which is O_PATH. A failure is no reason to refuse. */
+/*
+ * Give @file the label of the replaced file, which is O_PATH. A failure is no
+ * reason to refuse.
+ */
 static void take_over_label(int file, int replaced, const char *path)
 {
 	char old[POLICY_LABEL_SIZE], new[POLICY_LABEL_SIZE];
@@ -270,23 +286,25 @@ static void take_over_label(int file, int replaced, const char *path)
  *
  * Returns the descriptor or -errno; -ESTALE if @name is another file by now, or
  * if somebody changed its owner or mode: the ACL would then not fit @replaced.
+ * It is also -ESTALE if the file got a hard link and may not be taken over from
+ * any more.
  */
 static int open_replaced(int dir, const char *name, const struct stat *replaced)
 {
-	struct stat st;
+	struct stat st, in;
 	int fd, err;
 
 	fd = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
-	if (fstat(fd, &st) < 0) {
+	if (fstat(fd, &st) < 0 || fstat(dir, &in) < 0) {
 		err = -errno;
 		goto err_close;
 	}
 	err = -ESTALE;
 	if (st.st_dev != replaced->st_dev || st.st_ino != replaced->st_ino ||
 	    st.st_mode != replaced->st_mode || st.st_uid != replaced->st_uid ||
-	    st.st_gid != replaced->st_gid)
+	    st.st_gid != replaced->st_gid || !is_taken_over(&st, &in))
 		goto err_close;
 	return fd;
 
@@ -311,7 +329,10 @@ static mode_t take_over(int file, int dir, const char *name, const struct stat *
 	return mode;
 }
 
-/* As open(2) does it, a default ACL of the directory counts in place of the umask. */
+/*
+ * As open(2) does it, a default ACL of the directory counts in place of the
+ * umask.
+ */
 static mode_t new_mode(const struct attributes *attributes, int dir)
 {
 	struct acl acl;
@@ -394,9 +415,10 @@ int attributes_directory_owner(const struct policy *policy, int dir, int parent)
 	if (fstat(dir, &st) < 0 || fstat(parent, &above) < 0)
 		return -errno;
 	/*
-	 * A user who can write to @parent can move another directory to the name
-	 * between mkdir() and open(). The one that the copy made is the daemon's
-	 * and empty. The link count does not tell: btrfs does not count directories.
+	 * A user who can write to @parent can move another directory to the
+	 * name between mkdir() and open(). The one that the copy made is the
+	 * daemon's and empty. The link count does not tell: btrfs does not
+	 * count directories.
 	 */
 	if (st.st_uid != geteuid())
 		return -EBUSY;

@@ -8,22 +8,25 @@
 #include "refusal.h"
 
 /*
- * Owner, group, permission bits, POSIX ACL and SELinux label of a file that a
- * copy makes.
+ * These functions set owner, group, permission bits, POSIX ACL and SELinux
+ * label of a file that a copy makes.
  *
  * A new file gets what the policy says; where it says nothing, the daemon's
- * user, the group that the directory gives, and 0644 less the umask, or less what
- * a default ACL of the directory forbids.
+ * user, the group that the directory gives, and 0644 less the umask, or less
+ * what a default ACL of the directory forbids.
  *
  * A file that replaces a regular file takes over that one's owner, group,
  * permission bits (not set-user-id and the like), ACL and label. Where the ACL
  * cannot be set, the group's bits are those of the ACL's entry for the owning
- * group, as far as the ACL's mask lets it have them: the mask itself, which
- * stat(2) shows as the group's bits, could give the group more than it had.
+ * group, less what the ACL's mask takes away. The mask itself, which stat(2)
+ * shows as the group's bits, could give the group more than it had.
  *
- * In a sticky directory that others can write to, a file counts as the one to
- * take over from only if root or the directory's owner owns it: anybody could
- * have put another one there.
+ * In a sticky directory that others can write to, the new file takes over from
+ * a file only if root or the directory's owner owns that file and it has no
+ * second hard link. Any user could have made another owner's file there. With
+ * fs.protected_hardlinks=1 a user can still link every file that the user can
+ * read and write. The rule does not cover a file of root that a user moved
+ * there from the user's own directory: rename(2) leaves no trace of that.
  */
 struct attributes {
 	int mode;		/* as in struct policy */
@@ -34,11 +37,15 @@ struct attributes {
 	char label[POLICY_LABEL_SIZE];
 };
 
-/** attributes_init() - as @policy has them now, so that a reload does not change an active copy */
+/**
+ * attributes_init() - as @policy has them now, so that a reload does not change
+ * an active copy
+ */
 void attributes_init(struct attributes *attributes, const struct policy *policy);
 
 /**
- * attributes_created() - note the owner and group that the kernel gave a new file
+ * attributes_created() - note the owner and group that the kernel gave a new
+ * file
  *
  * Call it before attributes_owner(): POLICY_ID_DEFAULT means these, also after
  * the file that was to be replaced has gone. Returns 0 or -errno.
@@ -66,7 +73,8 @@ enum refusal attributes_owner(const struct attributes *attributes, int file, int
 			      struct failure *failure);
 
 /**
- * attributes_finish() - set permission bits, and what comes from the replaced file
+ * attributes_finish() - set permission bits, and what comes from the replaced
+ * file
  * @name: in @dir, of the file that is replaced
  *
  * Call it after attributes_owner(), which clears bits.
@@ -76,7 +84,8 @@ enum refusal attributes_finish(const struct attributes *attributes, int file, in
 			       struct failure *failure);
 
 /**
- * attributes_directory_owner() - set owner and group of a directory that a copy made
+ * attributes_directory_owner() - set owner and group of a directory that a copy
+ * made
  * @dir: the new directory, O_PATH
  * @parent: the directory that it is in
  *

@@ -79,8 +79,9 @@ static enum refusal check_replaceable(const struct destination *destination, str
 	if (fstat(destination->dir, &dir) < 0)
 		return fail_errno(failure, errno, "%s/", place);
 	/*
-	 * Before Linux 5.8 only another device tells. That is no proof otherwise:
-	 * overlayfs can show a file of a lower layer with that layer's device.
+	 * Before Linux 5.8 only another device shows a mount. Newer kernels
+	 * tell, and the device is then no proof: overlayfs can show a file of a
+	 * lower layer with that layer's device.
 	 */
 	if (known & STATX_ATTR_MOUNT_ROOT ? attributes & STATX_ATTR_MOUNT_ROOT :
 					    destination->target.st_dev != dir.st_dev)
@@ -128,7 +129,10 @@ enum refusal destination_check_target(struct destination *destination, bool forc
 	return refusal == REFUSAL_NONE ? check_replaceable(destination, failure) : refusal;
 }
 
-/* @path as path_resolve() takes it; *directory: its form says that it is a directory */
+/*
+ * Make @path absolute for path_resolve(). *directory: its form says that it is
+ * a directory.
+ */
 static enum refusal make_absolute(const char *path, char whole[PATH_MAX], bool *directory,
 			     struct failure *failure)
 {
@@ -142,7 +146,10 @@ static enum refusal make_absolute(const char *path, char whole[PATH_MAX], bool *
 	return REFUSAL_NONE;
 }
 
-/* Split what is missing into directories that are to be made and the file's name. */
+/*
+ * Split what is missing into directories that are to be made and the file's
+ * name.
+ */
 static enum refusal take_file_name(struct destination *result, char *missing, struct failure *failure)
 {
 	char *name = strrchr(missing, '/');
@@ -172,7 +179,10 @@ static enum refusal take_source_name(const struct destination_request *request,
 	return REFUSAL_NONE;
 }
 
-/* The target relative to @dir, for the rules. Its whole path must fit in PATH_MAX. */
+/*
+ * Tell the target relative to @dir, for the rules. Its whole path must fit in
+ * PATH_MAX.
+ */
 static enum refusal target_below(const struct destination *destination, char below[PATH_MAX],
 				 struct failure *failure)
 {
@@ -184,7 +194,7 @@ static enum refusal target_below(const struct destination *destination, char bel
 	return REFUSAL_NONE;
 }
 
-/* What holds for @dir before and after the missing directories are made */
+/* Check @dir, before and after the missing directories are made. */
 static enum refusal check_directory(struct destination *destination, const struct policy *policy,
 				    struct failure *failure)
 {
@@ -275,7 +285,9 @@ static int sync_entry(int at)
 	return err;
 }
 
-/* One directory more: in @destination->dir, which it becomes. */
+/*
+ * Make the directory @name in @destination->dir, and let that be the new one.
+ */
 static enum refusal make_next(struct destination *destination, const char *name,
 			      const struct policy *policy, struct failure *failure)
 {
@@ -284,7 +296,10 @@ static enum refusal make_next(struct destination *destination, const char *name,
 
 	if (!made && errno != EEXIST)
 		return fail_errno(failure, errno, "%s/%s", destination->directory, name);
-	/* Somebody else was faster, and uses the directories that were made so far, too. */
+	/*
+	 * Another process was faster and may use the directories that the copy
+	 * made so far.
+	 */
 	if (!made)
 		destination->created = 0;
 	next = openat(at, name, PATH_STEP);
@@ -296,7 +311,10 @@ static enum refusal make_next(struct destination *destination, const char *name,
 	}
 	if (made) {
 		err = attributes_directory_owner(policy, next, at);
-		/* The new entry must survive a power loss as the file in it will. */
+		/*
+		 * The new entry must survive a power loss as the file in it
+		 * will.
+		 */
 		if (!err)
 			err = sync_entry(at);
 		if (err) {
@@ -330,8 +348,9 @@ enum refusal destination_make(struct destination *destination, const struct poli
 	if (refusal == REFUSAL_NONE && *rest)
 		refusal = fail(failure, REFUSAL_NAME_TOO_LONG, "%.100s...", rest);
 	/*
-	 * A rule whose place has just come into being is found by its inode now: a
-	 * file system may ignore case in ways that the text does not show.
+	 * A rule whose place has just come into being is found by its inode
+	 * now: a file system may ignore case in ways that the text does not
+	 * show.
 	 */
 	if (refusal == REFUSAL_NONE && *missing)
 		refusal = check_directory(destination, policy, failure);

@@ -12,7 +12,7 @@
 #include "rules.h"
 
 /*
- * What the two strings of START mean (doc/fcopy.md has the witnesses): @path is
+ * START has two strings (doc/fcopy.md has the witnesses): @path is
  * -DestinationPath as the administrator typed it, @name is the name of the
  * source file.
  *   - A path that ends in '/', or that leads to an existing directory, receives
@@ -63,7 +63,8 @@ enum refusal destination_make(struct destination *destination, const struct poli
 			      struct failure *failure);
 
 /**
- * destination_check_target() - whether the target may be put there as things are now
+ * destination_check_target() - whether the target may be put there as things
+ * are now
  *
  * Fills in destination->target. Looks at what has the name, at attributes that
  * prevent a replacement, and at the permission to replace it.
@@ -71,10 +72,16 @@ enum refusal destination_make(struct destination *destination, const struct poli
 enum refusal destination_check_target(struct destination *destination, bool force,
 				      struct failure *failure);
 
-/** destination_is_append_only() - whether nothing in the directory can be renamed or removed */
+/**
+ * destination_is_append_only() - whether nothing in the directory can be
+ * renamed or removed
+ */
 bool destination_is_append_only(const struct destination *destination);
 
-/** destination_close() - close @dir; with @undo also remove directories that were made, if empty */
+/**
+ * destination_close() - close @dir; with @undo also remove directories that
+ * were made, if empty
+ */
 void destination_close(struct destination *destination, bool undo);
 
 #endif

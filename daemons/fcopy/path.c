@@ -11,7 +11,14 @@
 
 #define LINKS_MAX 40
 
-/* File systems whose files are knobs. devtmpfs calls itself a tmpfs: path_check_place() knows it by /dev. */
+/* Not in the headers of the oldest systems that this builds on */
+#define FUSE_MAGIC 0x65735546
+#define NOSYMFOLLOW 0x2000
+
+/*
+ * These file systems configure the kernel or talk to devices. devtmpfs calls
+ * itself a tmpfs: path_check_place() knows it by /dev.
+ */
 static bool is_kernel_fs(int dir)
 {
 	static const unsigned long magics[] = {
@@ -19,7 +26,10 @@ static bool is_kernel_fs(int dir)
 		CGROUP_SUPER_MAGIC, CGROUP2_SUPER_MAGIC, BPF_FS_MAGIC, BINFMTFS_MAGIC,
 		DEVPTS_SUPER_MAGIC, EFIVARFS_MAGIC, PSTOREFS_MAGIC, SELINUX_MAGIC, SMACK_MAGIC,
 		NSFS_MAGIC, HUGETLBFS_MAGIC, RDTGROUP_SUPER_MAGIC, 0x62656570 /* configfs */,
-		0x65735543 /* fusectl */, 0x19800202 /* mqueue */,
+		0x65735543 /* fusectl */, 0x19800202 /* mqueue */, 0x67596969 /* rpc_pipefs */,
+		0xabba1974 /* xenfs */, 0x0a647361 /* functionfs */, 0x76a9f425 /* ocfs2_dlmfs */,
+		0x6e667364 /* nfsd */, 0x5a3c69f0 /* apparmorfs */, 0xaee71ee7 /* gadgetfs */,
+		0x6c6f6f70 /* binderfs */,
 	};
 	struct statfs fs;
 
@@ -33,7 +43,9 @@ static bool is_kernel_fs(int dir)
 
 #define TOPS 3
 
-/* Climb from @dir to the root: no name on the way down can deceive that. */
+/*
+ * Climb from @dir to the root: no name on the way down can deceive the climb.
+ */
 enum refusal path_check_place(int dir, const char *place, struct failure *failure)
 {
 	static const char *const tops[TOPS] = { "/proc", "/sys", "/dev" };
@@ -47,7 +59,10 @@ enum refusal path_check_place(int dir, const char *place, struct failure *failur
 		return fail_errno(failure, errno, "%s/", place);
 	for (int i = 0; i < TOPS; i++) {
 		have[i] = stat(tops[i], &top[i]) == 0;
-		/* Also where the file system of /dev is mounted a second time, as in a chroot */
+		/*
+		 * The file system of /dev may be mounted a second time, as in a
+		 * chroot.
+		 */
 		if (have[i] && top[i].st_dev != root.st_dev && top[i].st_dev == st.st_dev)
 			return fail(failure, REFUSAL_KERNEL, "%s/ is in the file system of %s",
 				    place, tops[i]);
@@ -123,7 +138,7 @@ bool path_join(char place[PATH_MAX], const char *components)
 	}
 }
 
-/* What one path_resolve() is at */
+/* The progress of one path_resolve() */
 struct walk {
 	struct path *path;
 	unsigned int flags;
@@ -131,6 +146,9 @@ struct walk {
 	char text[PATH_MAX];	/* the components that are left, after the texts of links */
 	size_t from_caller;	/* the bytes at the end of text that are no link's */
 	unsigned int links;
+	/* where a user could first have put the next component, and how */
+	const char *doubt;	/* NULL: nowhere */
+	char doubtful[PATH_MAX];
 };
 
 static enum refusal fail_at(const struct walk *walk, enum refusal refusal, const char *name,
@@ -139,7 +157,10 @@ static enum refusal fail_at(const struct walk *walk, enum refusal refusal, const
 	return fail(walk->failure, refusal, "%s/%s%s", walk->path->place, name, more);
 }
 
-/* Whether what is left is the caller's own, and not the rest of a link's text */
+/*
+ * Whether the components that are left come from the caller and not from a
+ * link's text
+ */
 static bool is_from_caller(const struct walk *walk, const char *name)
 {
 	return strlen(name) + strlen(walk->text) <= walk->from_caller;
@@ -150,7 +171,10 @@ static bool is_last(const struct walk *walk)
 	return !walk->text[strspn(walk->text, "/")];
 }
 
-/* A link that cannot be looked at counts as one to a directory: the walk says what is wrong. */
+/*
+ * Whether @name leads to a directory. A link that stat(2) cannot resolve counts
+ * as one to a directory: the walk then says what is wrong.
+ */
 static bool leads_to_directory(int at, const char *name)
 {
 	struct stat st;
@@ -160,26 +184,114 @@ static bool leads_to_directory(int at, const char *name)
 	return errno != ENOENT && errno != ENOTDIR && errno != ELOOP;
 }
 
-/* Put the text of the link @name before the components that are left. */
-static enum refusal follow(struct walk *walk, int link, const char *name)
+/*
+ * Tell how a user other than root could have put or renamed an entry of the
+ * directory @dir; NULL if none could. @place: the path of @dir. @entry: the
+ * directory that the entry is, or NULL for a link.
+ */
+static const char *why_doubt(int dir, const char *place, const struct stat *entry)
 {
-	char text[PATH_MAX];
-	size_t left = strlen(walk->text);
-	struct stat st, dir;
 	struct statfs fs;
-	ssize_t n;
+	struct stat st;
 
-	if (fstat(link, &st) < 0 || fstat(walk->path->dir, &dir) < 0 || fstatfs(link, &fs) < 0)
+	if (fstat(dir, &st) < 0 || fstatfs(dir, &fs) < 0)
+		return "which cannot be examined";
+	/*
+	 * The server of a FUSE file system, which may be a user's, can show any
+	 * owner.
+	 */
+	if ((uint32_t)fs.f_type == FUSE_MAGIC)
+		return "which is on FUSE";
+	if (st.st_uid != 0)
+		return "which does not belong to root";
+	/* A user who prepares a disk elsewhere can give its files to root. */
+	if (entry && (!strcmp(place, "/media") || !strcmp(place, "/run/media")))
+		return "where users mount disks";
+	if (!(st.st_mode & 022))
+		return NULL;
+	/*
+	 * In root's sticky directory only root can rename or remove a directory
+	 * of root. A user could move one there from elsewhere, but only if the
+	 * user can write to it, because its ".." changes.
+	 */
+	if (entry && (st.st_mode & S_ISVTX) && entry->st_uid == 0 && !(entry->st_mode & 022))
+		return NULL;
+	return "which others than root can write to";
+}
+
+/*
+ * Note whether a user could have put @next, the entry @name, where the walk is.
+ */
+static void note_doubt(struct walk *walk, int next, const char *name)
+{
+	struct stat st;
+
+	/*
+	 * A trusted walk came through the parent directory, so that ".." is no
+	 * user's choice.
+	 */
+	if (walk->doubt || !(walk->flags & PATH_FOLLOW_LINKS) || !strcmp(name, ".") ||
+	    !strcmp(name, ".."))
+		return;
+	if (fstat(next, &st) < 0)
+		walk->doubt = "which cannot be examined";
+	else
+		walk->doubt = why_doubt(walk->path->dir, walk->path->place, &st);
+	if (walk->doubt)
+		strcpy(walk->doubtful, walk->path->place);
+}
+
+/* @what: what the walk does not follow */
+static enum refusal fail_doubt(const struct walk *walk, const char *name, const char *what)
+{
+	return fail(walk->failure, REFUSAL_LINK, "%.450s/%s is %s below %.200s/, %s",
+		    walk->path->place, name, what, walk->doubtful, walk->doubt);
+}
+
+/*
+ * Returns REFUSAL_NONE if only root can have made the open link @name and led
+ * the walk to it.
+ */
+static enum refusal check_link(const struct walk *walk, int link, const char *name)
+{
+	const char *doubt;
+	struct statfs fs;
+	struct stat st;
+
+	if (fstat(link, &st) < 0 || fstatfs(link, &fs) < 0)
 		return fail_errno(walk->failure, errno, "%s/%s", walk->path->place, name);
 	if (fs.f_type == PROC_SUPER_MAGIC)
 		return fail_at(walk, REFUSAL_KERNEL, name, " is a link of procfs");
 	if (!(walk->flags & PATH_FOLLOW_LINKS))
 		return fail_at(walk, REFUSAL_LINK, name, " (follow-links=no)");
+	if ((uint32_t)fs.f_type == FUSE_MAGIC)
+		return fail_at(walk, REFUSAL_LINK, name,
+			       " is a link on FUSE, which can show any owner");
+	if (fs.f_flags & NOSYMFOLLOW)
+		return fail_at(walk, REFUSAL_LINK, name,
+			       " is a link in a file system that is mounted with nosymfollow");
 	if (st.st_uid != 0)
 		return fail_at(walk, REFUSAL_LINK, name, " does not belong to root");
-	if (dir.st_uid != 0 || (dir.st_mode & 022))
-		return fail_at(walk, REFUSAL_LINK, name,
-			       " is in a directory that others than root can write to");
+	if (walk->doubt)
+		return fail_doubt(walk, name, "a link");
+	doubt = why_doubt(walk->path->dir, walk->path->place, NULL);
+	if (doubt)
+		return fail(walk->failure, REFUSAL_LINK, "%.450s/%s is a link in %.200s/, %s",
+			    walk->path->place, name, walk->path->place, doubt);
+	return REFUSAL_NONE;
+}
+
+/* Put the text of the link @name before the components that are left. */
+static enum refusal follow(struct walk *walk, int link, const char *name)
+{
+	char text[PATH_MAX];
+	size_t left = strlen(walk->text);
+	enum refusal refusal;
+	ssize_t n;
+
+	refusal = check_link(walk, link, name);
+	if (refusal != REFUSAL_NONE)
+		return refusal;
 	if (++walk->links > LINKS_MAX)
 		return fail_at(walk, REFUSAL_LINK, name, " is one link too many");
 
@@ -206,7 +318,9 @@ static enum refusal follow(struct walk *walk, int link, const char *name)
 	return REFUSAL_NONE;
 }
 
-/* The caller makes or replaces @name and what is left after it. */
+/*
+ * End the walk: the caller makes or replaces @name and the components after it.
+ */
 static enum refusal end_walk(struct walk *walk, const char *name)
 {
 	char place[PATH_MAX] = "", component[NAME_MAX + 1];
@@ -222,7 +336,10 @@ static enum refusal end_walk(struct walk *walk, const char *name)
 	return REFUSAL_NONE;
 }
 
-/* One component, @name, which is no directory. Sets *end at the end of the walk. */
+/*
+ * Take one component, @name, which is no directory. Sets *end at the end of the
+ * walk.
+ */
 static enum refusal step_over(struct walk *walk, const char *name, bool *end)
 {
 	bool target = (walk->flags & PATH_TARGET) && is_from_caller(walk, name) && is_last(walk);
@@ -246,10 +363,18 @@ static enum refusal step_over(struct walk *walk, const char *name, bool *end)
 	return refusal;
 }
 
+/* Take one component, @name. Sets *end at the end of the walk. */
 static enum refusal step(struct walk *walk, const char *name, bool *end)
 {
-	int next = openat(walk->path->dir, name, PATH_STEP);
+	int next;
 
+	/*
+	 * A user who can rename directories on the way decides what is above
+	 * them.
+	 */
+	if (walk->doubt && !strcmp(name, ".."))
+		return fail_doubt(walk, name, "\"..\" of a link's text,");
+	next = openat(walk->path->dir, name, PATH_STEP);
 	if (next < 0 && errno == ENOTDIR)
 		return step_over(walk, name, end);
 	if (next < 0 && errno == ENOENT) {
@@ -260,6 +385,7 @@ static enum refusal step(struct walk *walk, const char *name, bool *end)
 	}
 	if (next < 0)
 		return fail_errno(walk->failure, errno, "%s/%s", walk->path->place, name);
+	note_doubt(walk, next, name);
 	close(walk->path->dir);
 	walk->path->dir = next;
 	if (!path_join(walk->path->place, name))
@@ -306,7 +432,7 @@ enum refusal path_resolve(const char *path, unsigned int flags, struct path *res
 
 int path_sync_directory(int dir)
 {
-	/* EINVAL: a file system whose directories need none */
+	/* EINVAL: this file system needs no fsync(2) of its directories. */
 	return fsync(dir) < 0 && errno != EINVAL ? -errno : 0;
 }
 
@@ -331,7 +457,10 @@ void path_remove_created(const char *place, int dir, unsigned int created)
 		parent = openat(at, "..", PATH_STEP);
 		if (parent < 0)
 			break;
-		/* Only while it is still the one that was made; rmdir wants it to be empty. */
+		/*
+		 * Remove it only if it is still the one that the copy made.
+		 * rmdir(2) wants it to be empty.
+		 */
 		if (fstat(at, &st) < 0 || fstatat(parent, name, &entry, AT_SYMLINK_NOFOLLOW) < 0 ||
 		    !path_same_file(&st, &entry) || unlinkat(parent, name, AT_REMOVEDIR) < 0)
 			created = 0;

@@ -9,22 +9,34 @@
 #include "refusal.h"
 
 /*
- * From a path that the host chose to an open directory. No local user can lead
- * the walk elsewhere:
- *   - the walk follows a symbolic link only when root owns it and its directory,
- *     and nobody else can write to that directory (so /var/run and /bin work,
- *     and a user's link does not). It never follows a link of procfs;
- *   - ".." counts only in the text of such a link;
+ * These functions lead from a path that the host chose to an open directory.
+ * The walk takes one O_NOFOLLOW step for each component. A local user can still
+ * rename or replace the user's own directories on the way, but cannot choose
+ * where a symbolic link leads:
+ *   - The walk follows a link only when root owns it and its directory, and
+ *     nobody else can write to that directory. /var/run and /bin work, and a
+ *     user's link does not.
+ *   - It follows no link after it went through a directory in which a user
+ *     could have put or renamed the next component: one that root does not own,
+ *     or that the group or others can write to. root's sticky directory is an
+ *     exception for a directory in it that root owns and that nobody else can
+ *     write to. An absolute link that the walk follows starts again at "/".
+ *   - It follows no link of procfs, no link on FUSE, whose server can show any
+ *     owner, and none where the mount has nosymfollow. It follows none below
+ *     the directories of /media and /run/media, where users mount disks. It
+ *     believes the owners that every other file system shows: a disk that a
+ *     user prepared must not be mounted elsewhere without nosymfollow.
+ *   - ".." counts only in the text of such a link, and not behind a directory
+ *     in which a user could have put the next component.
  *   - path_check_place() refuses everything at or below /proc, /sys and /dev,
- *     and the file systems through which the kernel is configured, wherever
- *     they are mounted.
- * The walk takes one O_NOFOLLOW step for each component.
+ *     and the file systems that configure the kernel, wherever they are
+ *     mounted.
  */
 
 #define PATH_FOLLOW_LINKS	0x1u	/* follow trusted links; without it none */
-#define PATH_TARGET		0x2u	/* the last component may be something else than a directory */
+#define PATH_TARGET		0x2u	/* the last component may be no directory */
 
-/** How far a path exists */
+/** The part of a path that exists, and the rest */
 struct path {
 	int dir;			/* the deepest directory that exists (O_PATH) */
 	char place[PATH_MAX];		/* its path without links and dots; "" is the root */
@@ -32,7 +44,7 @@ struct path {
 };
 
 /**
- * path_resolve() - walk along @path as far as it exists
+ * path_resolve() - walk along @path to the last directory that exists
  * @path: absolute, passed name_check_path()
  * @result: close result->dir
  *
@@ -48,17 +60,27 @@ struct path {
 enum refusal path_resolve(const char *path, unsigned int flags, struct path *result,
 			  struct failure *failure);
 
-/** path_check_place() - REFUSAL_KERNEL if the directory @dir belongs to the kernel */
+/**
+ * path_check_place() - REFUSAL_KERNEL if the directory @dir belongs to the
+ * kernel
+ */
 enum refusal path_check_place(int dir, const char *place, struct failure *failure);
 
-/** path_join() - append @components to @place; false if the result is too long */
+/**
+ * path_join() - append @components to @place; false if the result is too long
+ */
 bool path_join(char place[PATH_MAX], const char *components);
 
-/** path_next() - copy the first component of *rest into @name and advance *rest; false at the end */
+/**
+ * path_next() - copy the first component of *rest into @name and advance *rest
+ *
+ * Returns false at the end.
+ */
 bool path_next(const char **rest, char name[NAME_MAX + 1]);
 
 /**
- * path_remove_created() - remove directories that a copy made, if they are empty
+ * path_remove_created() - remove directories that a copy made, if they are
+ * empty
  * @place: the path of the deepest one, without links
  * @dir: its descriptor, which stays open
  * @created: how many components at the end of @place the copy made
@@ -71,7 +93,11 @@ static inline bool path_same_file(const struct stat *a, const struct stat *b)
 	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
 }
 
-/** path_sync_directory() - fsync(2) of a directory, where its file system knows that; 0 or -errno */
+/**
+ * path_sync_directory() - call fsync(2) for a directory
+ *
+ * Returns 0, also where its file system does not support that, or -errno.
+ */
 int path_sync_directory(int dir);
 
 /* How path.c and its users open the directories on the way */

@@ -19,15 +19,18 @@
 #define FS_CASEFOLD_FL 0x40000000
 #endif
 
-/* Where a rule is now */
+/* The place that a rule names now */
 struct rule_place {
 	bool found;			/* whether its path can be looked up */
 	struct stat dir;		/* the deepest directory of its path that exists */
-	char below[PATH_MAX];		/* the rest of its path; "": the rule names the directory itself */
-	struct stat file;		/* what exists there, if that is no directory; st_mode 0: nothing */
+	char below[PATH_MAX];		/* the rest of its path; "": it names @dir itself */
+	struct stat file;		/* the file there; st_mode 0: none */
 };
 
-/* Rules are the administrator's own words: their links count whatever follow-links says. */
+/*
+ * The administrator wrote the rules: links in them count whatever follow-links
+ * says.
+ */
 static enum refusal find_rule(const struct policy_rule *rule, struct rule_place *place,
 			      struct path *path, struct failure *failure)
 {
@@ -49,15 +52,33 @@ static enum refusal find_rule(const struct policy_rule *rule, struct rule_place 
 	return refusal;
 }
 
-/* Whether @dir does not tell "A" from "a" */
-static bool ignores_case(int dir)
+/* How the file system of a directory may change the names in it */
+struct naming {
+	bool folds;	/* it ignores case, or nobody can tell whether it does */
+	bool known;	/* it does ignore case */
+	bool cuts;	/* it cuts names that are too long for it */
+};
+
+static void find_naming(int dir, struct naming *naming)
 {
 	struct statfs fs;
 	int readable, flags = 0;
 
+	*naming = (struct naming){ .folds = true };
 	if (fstatfs(dir, &fs) < 0)
-		return true;
+		return;
+	/*
+	 * vfat and msdos have one magic number. msdos has names of 8 and 3
+	 * characters.
+	 */
+	naming->cuts = fs.f_namelen > 0 && fs.f_namelen < NAME_MAX;
 	switch ((uint32_t)fs.f_type) {
+	case 0x65735546:	/* fuse */
+	case 0x01021997:	/* 9p */
+	case 0x2fc12fc1:	/* zfs */
+	case 0x786f4256:	/* vboxsf */
+	case NFS_SUPER_MAGIC:
+		return;
 	case MSDOS_SUPER_MAGIC:
 	case 0x2011bab0:	/* exfat */
 	case 0x7366746e:	/* ntfs3 */
@@ -65,15 +86,57 @@ static bool ignores_case(int dir)
 	case 0xff534d42:	/* cifs */
 	case 0xfe534d42:	/* smb2 */
 	case 0x517b:		/* smbfs */
-		return true;
+	case 0x482b:		/* hfsplus */
+	case 0x4244:		/* hfs */
+	case 0xadff:		/* affs */
+	case 0xf995e849:	/* hpfs */
+		naming->known = true;
+		return;
 	}
 	readable = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (readable < 0)
+	if (readable >= 0) {
+		if (ioctl(readable, FS_IOC_GETFLAGS, &flags) < 0)
+			flags = 0;
+		close(readable);
+	}
+	naming->known = naming->folds = flags & FS_CASEFOLD_FL;
+}
+
+/*
+ * Whether a file system that ignores case may change the name from @p on, a
+ * place in the component @start. It may strip dots and blanks at the end, take
+ * a colon for the start of a stream, or fold and normalize all but ASCII.
+ */
+static bool may_change(const struct naming *naming, const char *start, const char *p)
+{
+	const char *end = p + strspn(p, ". ");
+
+	if (!*p || *p == '/')
 		return false;
-	if (ioctl(readable, FS_IOC_GETFLAGS, &flags) < 0)
-		flags = 0;
-	close(readable);
-	return flags & FS_CASEFOLD_FL;
+	if (naming->cuts && (p - start >= 8 || *p == '.'))
+		return true;
+	return (unsigned char)*p >= 0x80 || *p == ':' || (end > p && (!*end || *end == '/'));
+}
+
+/*
+ * Whether such a file system may take @below for a place that is at or below
+ * @above in the same directory, although covers() finds a difference. Both
+ * keep the ASCII characters before the first one that may change.
+ */
+static bool may_cover(const struct naming *naming, const char *above, const char *below)
+{
+	const char *a = above, *b = below;
+
+	for (;; above++, below++) {
+		if (may_change(naming, a, above) || may_change(naming, b, below))
+			return true;
+		if (!*above || !*below || strncasecmp(above, below, 1))
+			return false;
+		if (*above == '/') {
+			a = above + 1;
+			b = below + 1;
+		}
+	}
 }
 
 static unsigned int components(const char *path)
@@ -87,7 +150,10 @@ static unsigned int components(const char *path)
 	return n;
 }
 
-/* How many components of @below a rule that names @above in the same directory covers; 0: another place */
+/*
+ * Returns how many components of @below a rule covers that names @above in the
+ * same directory; 0 if @above is another place.
+ */
 static unsigned int covers(const char *above, const char *below, bool any_case)
 {
 	size_t n = strlen(above);
@@ -97,7 +163,7 @@ static unsigned int covers(const char *above, const char *below, bool any_case)
 	return below[n] == '/' || !below[n] ? components(above) : 0;
 }
 
-/* What decides about a target that no rule covers */
+/* Whether the policy refuses a target that no rule covers */
 static bool has_allow(const struct policy *policy)
 {
 	for (size_t i = 0; i < policy->count; i++)
@@ -106,7 +172,10 @@ static bool has_allow(const struct policy *policy)
 	return false;
 }
 
-/* A deeper rule wins; of two at the same depth the one that denies, else the first one. */
+/*
+ * A deeper rule wins; of two at the same depth the one that denies, else the
+ * first one.
+ */
 static void consider(struct rules_decision *decision, int *deepest, int depth,
 		     const struct policy_rule *rule)
 {
@@ -119,8 +188,8 @@ static void consider(struct rules_decision *decision, int *deepest, int depth,
 }
 
 /*
- * Whether a rule for a file covers @file wherever it is. A second hard link of a
- * file does not carry an "allow" to another place: a user can have made it.
+ * Whether a rule for a file covers @file wherever it is. A second hard link of
+ * a file does not carry an "allow" to another place: a user can have made it.
  */
 static bool is_file_of(const struct policy_rule *rule, const struct rule_place *place,
 		       const struct stat *file)
@@ -135,7 +204,10 @@ static bool counts(const struct policy *policy, const struct rule_place *places,
 	return places[i].found && &policy->rules[i] != skip;
 }
 
-/* The rules that name a directory which exists: depth 0 is @dir, -1 the one above it, and so on. */
+/*
+ * Consider the rules that name a directory which exists. The depth 0 is @dir,
+ * -1 is the directory above it, and so on.
+ */
 static enum refusal climb(const struct policy *policy, const struct rule_place *places,
 			  const struct policy_rule *skip, int dir, struct rules_decision *decision,
 			  struct failure *failure)
@@ -172,15 +244,16 @@ err_climb:
 }
 
 /*
- * Decide by all rules but @skip (NULL: by all) that have a place. Where the
- * answer is a failure, nothing is allowed.
+ * Decide by all rules but @skip (NULL: by all) that have a place. After a
+ * failure nothing is allowed.
  */
 static enum refusal decide(const struct policy *policy, const struct rule_place *places,
 			   const struct policy_rule *skip, int dir, const char *below,
 			   struct rules_decision *decision, struct failure *failure)
 {
 	struct stat st, file = { .st_mode = 0 };
-	bool any_case = ignores_case(dir);
+	const struct policy_rule *doubt = NULL;
+	struct naming naming;
 	enum refusal refusal;
 	int deepest = 0;
 
@@ -189,20 +262,30 @@ static enum refusal decide(const struct policy *policy, const struct rule_place 
 		return fail_errno(failure, errno, "the destination");
 	if (!strchr(below, '/') && fstatat(dir, below, &file, AT_SYMLINK_NOFOLLOW) < 0)
 		file.st_mode = 0;
+	find_naming(dir, &naming);
 
 	for (size_t i = 0; i < policy->count; i++) {
+		const struct policy_rule *rule = &policy->rules[i];
 		const struct rule_place *place = &places[i];
 		unsigned int depth;
 
 		if (!counts(policy, places, skip, i) || !*place->below)
 			continue;
-		if (is_file_of(&policy->rules[i], place, &file))
-			consider(decision, &deepest, 1, &policy->rules[i]);
+		if (is_file_of(rule, place, &file))
+			consider(decision, &deepest, 1, rule);
 		if (!path_same_file(&place->dir, &st))
 			continue;
-		depth = covers(place->below, below, any_case);
+		depth = covers(place->below, below, rule->allow ? naming.known : naming.folds);
+		/* If either file exists, their inodes tell. */
 		if (depth)
-			consider(decision, &deepest, depth, &policy->rules[i]);
+			consider(decision, &deepest, depth, rule);
+		else if (!rule->allow && naming.folds && !file.st_mode && !place->file.st_mode &&
+			 may_cover(&naming, place->below, below))
+			doubt = rule;
+	}
+	if (doubt && (!decision->rule || decision->allowed)) {
+		*decision = (struct rules_decision){ .rule = doubt, .doubtful = true };
+		return REFUSAL_NONE;
 	}
 	if (decision->rule)
 		return REFUSAL_NONE;
@@ -227,7 +310,10 @@ enum refusal rules_decide(const struct policy *policy, int dir, const char *belo
 		return fail_errno(failure, ENOMEM, "%zu rules", policy->count);
 	for (size_t i = 0; i < policy->count && refusal == REFUSAL_NONE; i++) {
 		refusal = find_rule(&policy->rules[i], &places[i], &path, failure);
-		/* What cannot be understood may be what forbids this place. */
+		/*
+		 * A rule that the daemon cannot look up may be the one that
+		 * denies this place.
+		 */
 		if (refusal != REFUSAL_NONE)
 			decision->rule = &policy->rules[i];
 	}
@@ -257,6 +343,10 @@ enum refusal rules_check(const struct policy *policy, int dir, const char *place
 	}
 	if (refusal != REFUSAL_NONE || decision->allowed)
 		return refusal;
+	if (decision->doubtful)
+		return fail(failure, REFUSAL_RULE,
+			    "%.400s/%.255s: its file system may take it for deny=%.255s (%.64s), which "
+			    "does not exist", place, below, rule->path, rule->source);
 	if (rule)
 		return fail(failure, REFUSAL_RULE, "deny=%.500s (%s) covers %s/%s", rule->path,
 			    rule->source, place, below);
@@ -278,6 +368,9 @@ static bool warn_void(const struct policy *policy, const struct rule_place *plac
 	if (decide(policy, places, NULL, dir, places[i].below, &all, &failure) != REFUSAL_NONE ||
 	    decide(policy, places, rule, dir, places[i].below, &others, &failure) != REFUSAL_NONE)
 		return false;
+	/* The two names only may be one. */
+	if (all.doubtful || others.doubtful)
+		return false;
 	if (all.rule && all.rule != rule && all.allowed != rule->allow) {
 		log_line(LOG_WARNING, "%s: %s=%s has no effect: %s=%s (%s) overrides it", rule->source,
 			 key_of(rule), rule->path, key_of(all.rule), all.rule->path, all.rule->source);
@@ -285,7 +378,10 @@ static bool warn_void(const struct policy *policy, const struct rule_place *plac
 	}
 	if (others.allowed != rule->allow)
 		return false;
-	/* Of two rules that say the same about one place, the later one repeats the earlier. */
+	/*
+	 * Of two rules that say the same about one place, the later one repeats
+	 * the earlier.
+	 */
 	if (others.rule > rule && same_place(&places[i], &places[others.rule - policy->rules]))
 		return false;
 	if (others.rule)

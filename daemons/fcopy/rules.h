@@ -11,13 +11,21 @@
  * mount of the directory, nor a file system that ignores case leads around a
  * rule. Only components that do not exist yet are compared as text.
  *
- * A file that has a second hard link is denied under each name, but allowed only
- * under the name that the rule says. A bind mount of a directory below the
- * rule's place is another place: name it in a rule of its own.
+ * A file system that ignores case may also strip dots and blanks at the end of
+ * a name, or normalize it. If the text does not tell whether a new name there
+ * is the missing one that a deny= names, the rule denies it. On a file system
+ * that may ignore case or not, such as FUSE, deny= ignores the case of missing
+ * components, and allow= does not.
+ *
+ * A deny= for a file covers each of its hard links. An allow= covers a file
+ * with a second hard link only under the name in the rule. A bind mount of a
+ * directory below the rule's place is another place and needs a rule of its
+ * own.
  */
 
 struct rules_decision {
 	bool allowed;
+	bool doubtful;			/* @rule denies, and may be for another name */
 	const struct policy_rule *rule;	/* NULL: no rule applies */
 };
 
@@ -41,7 +49,8 @@ enum refusal rules_check(const struct policy *policy, int dir, const char *place
 			 struct rules_decision *decision, struct failure *failure);
 
 /**
- * rules_warn() - log a warning for each rule that has no effect as things are now
+ * rules_warn() - log a warning for each rule that has no effect as things are
+ * now
  *
  * These are a rule whose place does not exist, one that another rule repeats
  * or overrides, one inside a place of the kernel, and one whose path goes

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Each rule by itself that attributes.h has for owner, mode, ACL and label of a file. */
+/*
+ * Each rule by itself that attributes.h has for owner, mode, ACL and label of a
+ * file.
+ */
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/syscall.h>
@@ -18,12 +21,18 @@ static struct policy policy = POLICY_DEFAULTS;
 static struct failure failure;
 static const struct stat nothing;
 
-/* These stand in for file systems that are missing here; 0 leaves the kernel's answer. */
+/*
+ * These stand in for file systems that are missing here; 0 leaves the kernel's
+ * answer.
+ */
 static int chown_error, acl_set_error, acl_remove_error, label_error;
 static long magic;
 static unsigned int chown_calls;
 
-/* A file system that checks nothing hands this out as an ACL; NULL leaves the kernel's answer. */
+/*
+ * A file system that checks nothing hands this out as an ACL; NULL leaves the
+ * kernel's answer.
+ */
 static const unsigned char *acl_read;
 static size_t acl_read_size;
 
@@ -424,6 +433,75 @@ static void in_a_sticky_directory(void)
 	finish();
 }
 
+/*
+ * Even with fs.protected_hardlinks=1 a user can hard link every file that the
+ * user can read and write, and so bring a file of root into /tmp.
+ */
+static void file_with_a_second_hard_link(void)
+{
+	static const struct {
+		mode_t mode;
+		uid_t directory, old;
+		bool counts;
+	} cases[] = {
+		{ 01777, 0, 0, false },
+		{ 01777, 1001, 1001, false },
+		{ 01775, 0, 0, false },
+		{ 01755, 0, 0, true },		/* nobody but root can have linked it here */
+		{ 0755, 0, 1001, true },
+	};
+	struct stat old;
+
+	if (geteuid() != 0)
+		skip("not root");
+	begin();
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		int before = current_failed();
+
+		expect(chown("to", cases[i].directory, 0) == 0 && chmod("to", cases[i].mode) == 0);
+		make_old(cases[i].old, 1002, 0666);
+		expect(link("to/a", "second") == 0);
+		old = look_again();
+		policy.group = POLICY_ID_FIXED;
+		policy.gid = 1003;
+		expect_int(set_owner(&old), REFUSAL_NONE);
+		expect_owner(cases[i].counts ? cases[i].old : 0, cases[i].counts ? 1002 : 1003);
+		expect_int(set_rest("a", &old), REFUSAL_NONE);
+		expect_mode(cases[i].counts ? 0666 : 0644);
+		if (current_failed() && !before)
+			ksft_print_msg("case %zu\n", i);
+		expect(unlink("to/a") == 0 && unlink("second") == 0);
+		begin_again();
+	}
+	finish();
+}
+
+/*
+ * The link count can change between stat(2) and the moment when the ACL is
+ * read.
+ */
+static void second_hard_link_in_the_meantime(void)
+{
+	struct stat old;
+
+	if (geteuid() != 0)
+		skip("not root");
+	begin();
+	expect(chmod("to", 01777) == 0);
+	old = make_old(0, 0, 0664);
+	expect(link("to/a", "second") == 0);
+	expect_int(set_rest("a", &old), REFUSAL_NONE);
+	expect_mode(0604);
+	expect_logged("/to/a: cannot read the ACL of the replaced file");
+	begin_again();
+	/* Where only root can link a file, another name changes nothing. */
+	expect(chmod("to", 0755) == 0);
+	expect_int(set_rest("a", &old), REFUSAL_NONE);
+	expect_mode(0664);
+	expect_quiet();
+	finish();
+}
+
 static void file_system_without_owners(void)
 {
 	static const long without[] = { 0x4d44, 0x2011BAB0 };
@@ -715,7 +793,10 @@ static void impossible_acl_body(void)
 		expect(has_no_acl());
 		expect_logged("cannot read the ACL of the replaced file (Invalid argument)");
 	}
-	/* The kernel refuses entries that make no sense, such as none for the group. */
+	/*
+	 * The kernel refuses entries that make no sense, such as none for the
+	 * group.
+	 */
 	logged[0] = '\0';
 	acl_read = (const unsigned char[]){ VERSION, USER_OBJ(6), USER_1000(6), MASK(6), OTHER(4) };
 	acl_read_size = 4 + 4 * 8;
@@ -835,7 +916,10 @@ static void cannot_remove_body(void)
 	begin_again();
 	acl_remove_error = EIO;
 	expect_int(set_rest("a", &old), REFUSAL_NONE);
-	/* The mask of that ACL is empty, so that its entries give nobody anything. */
+	/*
+	 * The mask of that ACL is empty, so that its entries give nobody
+	 * anything.
+	 */
 	expect_mode(0604);
 	expect_logged("/to/a: cannot remove the ACL that its directory gave it (Input/output error)");
 }
@@ -885,7 +969,10 @@ static void labels_body(void)
 	strcpy(policy.label, "system_u:object_r:tmp_t:s0");
 	expect_int(set_label(), REFUSAL_NONE);
 	expect(has_label("system_u:object_r:tmp_t:s0"));
-	/* In a sticky directory the label of another user's file does not count, */
+	/*
+	 * In a sticky directory the label of another user's file does not
+	 * count,
+	 */
 	expect(chmod("to", 01777) == 0 && chown("to/a", 1001, 1001) == 0);
 	old = look_again();
 	expect_int(set_rest("a", &old), REFUSAL_NONE);
@@ -895,7 +982,10 @@ static void labels_body(void)
 	expect_int(set_rest("a", &old), REFUSAL_NONE);
 	expect(has_label(old_label));
 	expect_quiet();
-	/* Without SELinux nobody misses the label; any other failure logs a line. */
+	/*
+	 * Without SELinux nobody misses the label; any other failure logs a
+	 * line.
+	 */
 	begin_again();
 	label_error = EPERM;
 	expect_int(set_rest("a", &old), REFUSAL_NONE);
@@ -1004,7 +1094,10 @@ static void another_directory_in_its_place(void)
 	if (geteuid() != 0)
 		skip("not root");
 	begin_made();
-	/* A user moved a directory of root here that has an entry; without a change it does no harm. */
+	/*
+	 * A user moved a directory of root here that has an entry; without a
+	 * change it does no harm.
+	 */
 	make_file("to/made/precious", "");
 	expect_int(attributes_directory_owner(&policy, made, dir), 0);
 	policy.owner = POLICY_ID_FIXED;
@@ -1047,6 +1140,8 @@ int main(void)
 	test(owner_of_the_replaced_file);
 	test(owner_of_a_replaced_link_does_not_count);
 	test(in_a_sticky_directory);
+	test(file_with_a_second_hard_link);
+	test(second_hard_link_in_the_meantime);
 	test(file_system_without_owners);
 	test(real_vfat);
 	test(mode_without_a_policy);

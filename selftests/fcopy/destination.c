@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Where a copy goes: what the two strings of START mean, and what is made on the way. */
+/*
+ * Where a copy goes: what the two strings of START mean, and what is made on
+ * the way.
+ */
 #include <linux/capability.h>
 #include <linux/fs.h>
 #include <sched.h>
@@ -273,7 +276,10 @@ static void too_long_behind_a_link(void)
 		at = next;
 		strcat(place, "/");
 		strcat(place, name);
-		/* Two links, because the text of one with what is left must be shorter, too */
+		/*
+		 * Two links, because the text of one with what is left must be
+		 * shorter, too
+		 */
 		if (!*half && strlen(place) > PATH_MAX / 2) {
 			strcpy(half, place);
 			expect(symlink(place, "deep") == 0);
@@ -438,7 +444,10 @@ static void immutable_and_append_only(void)
 	expect_goes(in("d/e/new"), "src", 0, "d/e", "", "new", false);
 	change_flag("d", FS_IMMUTABLE_FL, false);
 
-	/* New files can come into a directory that is append-only, but none can go. */
+	/*
+	 * New files can come into a directory that is append-only, but none can
+	 * go.
+	 */
 	expect(change_flag("d", FS_APPEND_FL, true));
 	expect_refused(in("d/f"), "src", FORCE, REFUSAL_IMMUTABLE, in("d/ is append-only"));
 	expect_goes(in("d/new"), "src", 0, "d", "", "new", false);
@@ -484,7 +493,10 @@ static int no_statx(unsigned int n, const uint64_t args[6])
 	return ENOSYS;
 }
 
-/* Before Linux 4.11 and 5.8: the kernel tells neither attributes nor mount points. */
+/*
+ * Before Linux 4.11 and 5.8: the kernel tells neither attributes nor mount
+ * points.
+ */
 static void without_statx(void)
 {
 	mkdir("d", 0755);
@@ -587,7 +599,10 @@ static void without_cap_fowner(void)
 	expect_int(resolve(in("s/users"), "src", FORCE), REFUSAL_ACCESS);
 	expect(strstr(failure.detail, in("s/users")) && strstr(failure.detail, "sticky"));
 	expect_int(resolve(in("s/link"), "src", FORCE), REFUSAL_ACCESS);
-	/* One's own file, one's own directory, one that is not sticky, and a new file */
+	/*
+	 * One's own file, one's own directory, one that is not sticky, and a
+	 * new file
+	 */
 	expect_goes(in("s/roots"), "src", FORCE, "s", "", "roots", false);
 	expect_goes(in("own/users"), "src", FORCE, "own", "", "users", false);
 	expect_goes(in("free/users"), "src", FORCE, "free", "", "users", false);
@@ -626,7 +641,10 @@ static void sticky_directories(void)
 		mkdir(directories[i].name, 0755);
 		snprintf(file, sizeof(file), "%s/users", directories[i].name);
 		make_file(file, "");
-		/* In the first one it belongs neither to root nor to the directory's owner. */
+		/*
+		 * In the first one it belongs neither to root nor to the
+		 * directory's owner.
+		 */
 		expect(chown(file, i ? TEST_USER : TEST_USER - 1, TEST_USER) == 0);
 		snprintf(file, sizeof(file), "%s/roots", directories[i].name);
 		make_file(file, "");
@@ -845,7 +863,10 @@ static int fail_one(unsigned int n, const uint64_t args[6])
 	return (int)n == failing_call ? calls_to_fail : 0;
 }
 
-/* VARIANT is the system call that fails with calls_to_fail, each time a later one of it. */
+/*
+ * VARIANT is the system call that fails with calls_to_fail, each time a later
+ * one of it.
+ */
 static void make_in_vain(void)
 {
 	int before = open_files();

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Something that happens in the middle of a function: other users, and kernels that fail. */
+/*
+ * Something that happens in the middle of a function: other users, and kernels
+ * that fail.
+ */
 #ifndef FCOPY_MEANWHILE_H
 #define FCOPY_MEANWHILE_H
 
@@ -7,9 +10,9 @@
 #include <stdint.h>
 
 /*
- * What to do before the n-th call, counted from 1. @args are the arguments of the
- * system call. Returns 0 to let the call go on, an errno to let it fail, or
- * MEANWHILE_DONE to let it succeed without the kernel.
+ * A function that acts before the n-th call, counted from 1. @args are the
+ * arguments of the system call. Returns 0 to let the call go on, an errno to
+ * let it fail, or MEANWHILE_DONE to let it succeed without the kernel.
  */
 typedef int meanwhile_fn(unsigned int n, const uint64_t args[6]);
 #define MEANWHILE_DONE (-1)

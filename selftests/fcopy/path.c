@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The walk along a path: how far it exists, and no way for a local user to lead it elsewhere. */
+/*
+ * The walk along a path: how far it exists, and no way for a local user to lead
+ * it elsewhere.
+ */
 #include <pthread.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 
 #include "../../daemons/fcopy/path.h"
 #include "fcopy_test.h"
@@ -15,7 +19,9 @@
 static struct path result;
 static struct failure failure;
 
-/* Expects that PATH exists as far as WHAT, and that MISSING is left of it. */
+/*
+ * Expects that PATH leads to WHAT, and that only MISSING of it does not exist.
+ */
 static void expect_reaches(const char *path, unsigned int flags, const char *what,
 			   const char *missing)
 {
@@ -185,7 +191,10 @@ static void too_long(void)
 	expect_int(entries("."), 0);
 }
 
-/* Makes a directory whose path is as long as links allow, and a link to it: "deep". */
+/*
+ * Makes a directory whose path is as long as links allow, and a link to it:
+ * "deep".
+ */
 static void make_deep(size_t length)
 {
 	char name[NAME_MAX + 1], place[PATH_MAX];
@@ -235,7 +244,10 @@ static void links_of_users_refused(void)
 	mkdir("open", 0755);
 	expect(symlink("../real", "open/link") == 0);
 	if (geteuid() == 0) {
-		/* A user's link in root's directory, and root's link in a user's directory */
+		/*
+		 * A user's link in root's directory, and root's link in a
+		 * user's directory
+		 */
 		expect(lchown("absolute", TEST_USER, TEST_USER) == 0);
 		expect(lchown("relative", TEST_USER, TEST_USER) == 0);
 		expect(chown("open", TEST_USER, TEST_USER) == 0);
@@ -264,6 +276,189 @@ static void links_of_users_refused(void)
 		expect(symlink("../relative/sub", "open/second") == 0);
 		expect_refused(in("open/second"), FOLLOW, REFUSAL_LINK, in("relative"));
 	}
+}
+
+/*
+ * root's directory with root's link, as an unpacked archive leaves them in
+ * /home
+ */
+static void make_package(const char *place)
+{
+	char link[PATH_MAX];
+
+	snprintf(link, sizeof(link), "%s/link", place);
+	expect(mkdir(place, 0755) == 0 && symlink(in("real"), link) == 0);
+}
+
+static void links_that_a_user_can_bring_in(void)
+{
+	if (geteuid() != 0)
+		skip("only root can make root's links");
+	mkdir("real", 0755);
+	mkdir("real/sub", 0755);
+	mkdir("home", 0755);
+	mkdir("home/user", 0755);
+	make_package("home/user/pkg");
+	expect_reaches(in("home/user/pkg/link"), FOLLOW, "real", "");
+	expect(chown("home/user", TEST_USER, TEST_USER) == 0);
+	expect(rename("home/user/pkg", "home/user/incoming") == 0);
+	for (unsigned int flags = FOLLOW; flags < 4; flags += PATH_TARGET) {
+		expect_refused(in("home/user/incoming/link"), flags, REFUSAL_LINK,
+			       in("home/user/incoming/link"));
+		expect(strstr(failure.detail, in("home/user/, which does not belong to root")));
+		expect_refused(in("home/./user/incoming/link/sub"), flags, REFUSAL_LINK,
+			       in("home/user/, which"));
+		/* Only links need that trust. */
+		expect_reaches(in("home/user/incoming/new"), flags, "home/user/incoming", "new");
+	}
+	/* Deeper, where everything else is root's */
+	mkdir("home/user/incoming/a", 0755);
+	make_package("home/user/incoming/a/b");
+	expect_refused(in("home/user/incoming/a/b/link"), FOLLOW, REFUSAL_LINK,
+		       in("home/user/, which does not belong to root"));
+	/*
+	 * root's link leads there; it may also name the user's directory
+	 * itself.
+	 */
+	expect(symlink("home/user/incoming/a", "way") == 0);
+	expect(symlink("home/user/../../real", "around") == 0);
+	expect(symlink("home/user/incoming/../../../real", "through") == 0);
+	expect_reaches(in("way/b"), FOLLOW, "home/user/incoming/a/b", "");
+	expect_refused(in("way/b/link"), FOLLOW, REFUSAL_LINK, in("home/user/, which"));
+	expect_reaches(in("around/sub"), FOLLOW, "real/sub", "");
+	/* A user can move a directory, and with it what ".." means. */
+	expect_refused(in("through/sub"), FOLLOW, REFUSAL_LINK, in("home/user/, which"));
+	/* An absolute link starts again, and does not forgive later. */
+	expect(symlink(in("home/user/incoming"), "absolute") == 0);
+	expect_refused(in("absolute/link"), FOLLOW, REFUSAL_LINK, in("home/user/, which"));
+	expect(symlink(in("around"), "again") == 0);
+	expect_reaches(in("again/sub"), FOLLOW, "real/sub", "");
+}
+
+static void links_below_what_others_can_write_to(void)
+{
+	static const struct {
+		mode_t mode, inside;
+		uid_t owner;
+		bool followed;
+	} cases[] = {
+		{ 0755, 0755, 0, true },
+		{ 01777, 0755, 0, true },	/* like /tmp: nobody but root can rename it */
+		{ 01775, 0755, 0, true },
+		{ 0777, 0755, 0, false },
+		{ 0775, 0755, 0, false },
+		{ 0757, 0755, 0, false },
+		{ 01777, 0755, TEST_USER, false },
+		/* A user may move this one here from another directory. */
+		{ 01777, 01777, 0, false },
+		{ 0755, 01777, 0, true },
+	};
+
+	if (geteuid() != 0)
+		skip("only root can make root's links");
+	mkdir("real", 0755);
+	mkdir("open", 0755);
+	mkdir("open/dir", 0755);
+	make_package("open/dir/pkg");
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		int before = current_failed();
+
+		expect(chmod("open", cases[i].mode) == 0);
+		expect(chown("open/dir", cases[i].owner, 0) == 0);
+		expect(chmod("open/dir", cases[i].inside) == 0);
+		if (cases[i].followed)
+			expect_reaches(in("open/./dir/pkg/link"), FOLLOW, "real", "");
+		else
+			expect_refused(in("open/./dir/pkg/link"), FOLLOW, REFUSAL_LINK,
+				       in("open/, which others than root can write to"));
+		if (current_failed() && !before)
+			ksft_print_msg("case %zu\n", i);
+	}
+}
+
+static ino_t fake_inode;
+static long fake_magic;
+
+/*
+ * Lets one directory or link, or with fake_inode = 0 all of them, have another
+ * type.
+ */
+static int fake_type(unsigned int n, const uint64_t args[6])
+{
+	struct statfs *fs = (struct statfs *)(uintptr_t)args[1];
+	struct stat st;
+
+	if (fake_inode && (fstat(args[0], &st) < 0 || st.st_ino != fake_inode))
+		return 0;
+	memset(fs, 0, sizeof(*fs));
+	fs->f_type = fake_magic;
+	return MEANWHILE_DONE;
+}
+
+static void on_fuse(void)
+{
+	struct stat st;
+
+	fake_magic = 0x65735546;
+	expect(lstat("d/pkg/link", &st) == 0);
+	fake_inode = st.st_ino;
+	if (!meanwhile(SYS_fstatfs, fake_type))
+		_exit(NO_MEANWHILE);
+	expect_refused(in("d/pkg/link"), FOLLOW, REFUSAL_LINK, "link is a link on FUSE");
+	expect_reaches(in("d/pkg/new"), FOLLOW, "d/pkg", "new");
+	/* Another file system is mounted below FUSE. */
+	expect(lstat("d", &st) == 0);
+	fake_inode = st.st_ino;
+	expect_refused(in("d/pkg/link"), FOLLOW, REFUSAL_LINK, in("d/, which is on FUSE"));
+	fake_magic = 0x65735543;
+	expect_reaches(in("d/pkg/link"), FOLLOW, "real", "");
+}
+
+/* A user's FUSE server can show any owner. */
+static void links_on_fuse_refused(void)
+{
+	int status;
+
+	if (geteuid() != 0)
+		skip("only root can make root's links");
+	mkdir("real", 0755);
+	mkdir("d", 0755);
+	make_package("d/pkg");
+	status = in_child(on_fuse);
+	if (status == NO_MEANWHILE)
+		skip("seccomp tells nobody about system calls here");
+	expect_int(status, 0);
+}
+
+#ifndef MS_NOSYMFOLLOW
+#define MS_NOSYMFOLLOW 256
+#endif
+
+static void disks(void)
+{
+	if (mount("tmpfs", "/run", "tmpfs", 0, "mode=755") < 0 ||
+	    mkdir("/run/media", 0755) < 0 || mkdir("/run/media/user", 0755) < 0)
+		_exit(CANNOT_MOUNT);
+	make_package("/run/media/user/stick");
+	expect_refused("/run/media/user/stick/link", FOLLOW, REFUSAL_LINK,
+		       "/run/media/, where users mount disks");
+	expect(symlink("user/stick", "/run/media/default") == 0);
+	expect_reaches("/run/media/default", FOLLOW, "/run/media/user/stick", "");
+	mkdir("m", 0755);
+	if (mount("tmpfs", "m", "tmpfs", 0, "mode=755") < 0)
+		_exit(CANNOT_MOUNT);
+	expect(symlink(in("real"), "m/link") == 0);
+	expect_reaches(in("m/link"), FOLLOW, "real", "");
+	if (mount(NULL, "m", NULL, MS_REMOUNT | MS_BIND | MS_NOSYMFOLLOW, NULL) < 0 ||
+	    access("m/link", F_OK) == 0)
+		return;
+	expect_refused(in("m/link"), FOLLOW, REFUSAL_LINK, "nosymfollow");
+}
+
+static void links_on_disks_of_users_refused(void)
+{
+	mkdir("real", 0755);
+	in_own_mounts(disks);
 }
 
 static void links_of_root_followed(void)
@@ -301,6 +496,8 @@ static void links_of_the_system_followed(void)
 {
 	struct stat link;
 
+	if (lstat("/bin", &link) == 0 && S_ISLNK(link.st_mode))
+		expect_reaches("/bin", FOLLOW, "/bin", "");
 	if (lstat("/var/run", &link) < 0 || !S_ISLNK(link.st_mode))
 		skip("/var/run is no link here");
 	expect_reaches("/var/run", FOLLOW, "/run", "");
@@ -429,7 +626,10 @@ static void places_of_the_kernel_refused(void)
 	expect_int(open_files(), before);
 }
 
-/* A directory of devtmpfs itself, with nothing mounted on it; NULL if there is none */
+/*
+ * A directory of devtmpfs itself, with nothing mounted on it; NULL if there is
+ * none
+ */
 static const char *part_of_dev(void)
 {
 	static const char *const parts[] = { "/dev/net", "/dev/input", "/dev/mapper", "/dev/char",
@@ -496,6 +696,7 @@ static void file_systems_by_type(void)
 		{ "binfmt_misc", true }, { "mqueue", true },
 		{ "hugetlbfs", true }, { "pstore", true }, { "fusectl", true }, { "sysfs", true },
 		{ "selinuxfs", true }, { "efivarfs", true }, { "resctrl", true },
+		{ "rpc_pipefs", true }, { "xenfs", true }, { "ocfs2_dlmfs", true }, { "nfsd", true },
 		{ "devtmpfs", true }, { "tmpfs", false }, { "ramfs", false },
 	};
 	unsigned int mounted = 0;
@@ -518,6 +719,35 @@ static void file_systems_by_type(void)
 static void each_file_system_of_the_kernel(void)
 {
 	in_own_mounts(file_systems_by_type);
+}
+
+static void on_this_type(void)
+{
+	if (!meanwhile(SYS_fstatfs, fake_type))
+		_exit(NO_MEANWHILE);
+	expect_int(check_place(scratch), REFUSAL_KERNEL);
+}
+
+/* Most of them exist only with special hardware or a cluster. */
+static void file_systems_by_magic(void)
+{
+	static const unsigned long magics[] = {
+		0x67596969 /* rpc_pipefs */, 0xabba1974 /* xenfs */, 0x0a647361 /* functionfs */,
+		0x76a9f425 /* ocfs2_dlmfs */, 0x6e667364 /* nfsd */, 0x5a3c69f0 /* apparmorfs */,
+		0xaee71ee7 /* gadgetfs */, 0x6c6f6f70 /* binderfs */, 0x65735543 /* fusectl */,
+		0x62656570 /* configfs */,
+	};
+	int status;
+
+	fake_inode = 0;
+	for (size_t i = 0; i < sizeof(magics) / sizeof(magics[0]); i++) {
+		fake_magic = magics[i];
+		status = in_child(on_this_type);
+		if (status == NO_MEANWHILE)
+			skip("seccomp tells nobody about system calls here");
+		if (!expect_int(status, 0))
+			ksft_print_msg("type 0x%lx\n", magics[i]);
+	}
 }
 
 static void as_somebody_else(void)
@@ -544,7 +774,10 @@ static void without_descriptors(void)
 	struct rlimit limit = { 0, 0 };
 	int next, refused = 0;
 
-	/* Descriptors that this program inherited would count against the limit. */
+	/*
+	 * Descriptors that this program inherited would count against the
+	 * limit.
+	 */
 	for (int fd = 3; fd < 1024; fd++)
 		close(fd);
 	next = dup(0);
@@ -708,7 +941,9 @@ static void directory_that_cannot_be_synced(void)
 
 static volatile bool racing;
 
-/* A user's directory that becomes a link and a directory again, without an end. */
+/*
+ * A user's directory that becomes a link and a directory again, without an end.
+ */
 static void *swap(void *unused)
 {
 	while (racing) {
@@ -769,6 +1004,10 @@ int main(void)
 	test(too_long);
 	test(place_that_is_too_long);
 	test(links_of_users_refused);
+	test(links_that_a_user_can_bring_in);
+	test(links_below_what_others_can_write_to);
+	test(links_on_fuse_refused);
+	test(links_on_disks_of_users_refused);
 	test(links_of_root_followed);
 	test(links_of_the_system_followed);
 	test(links_that_lead_nowhere);
@@ -778,6 +1017,7 @@ int main(void)
 	test(places_of_the_kernel_refused);
 	test(kernel_file_systems_mounted_elsewhere_refused);
 	test(each_file_system_of_the_kernel);
+	test(file_systems_by_magic);
 	test(access_denied);
 	test(too_many_open_files);
 	test(join);

@@ -44,7 +44,10 @@ static int deciding(void)
 	return decision.rule ? decision.rule - policy.rules + 1 : 0;
 }
 
-/* Expects that the N-th rule allows BELOW in DIRECTORY; 0: what no rule covers is allowed. */
+/*
+ * Expects that the N-th rule allows BELOW in DIRECTORY; 0: what no rule covers
+ * is allowed.
+ */
 #define expect_allowed(directory, below, n) expect_allowed_at(__LINE__, directory, below, n)
 static void expect_allowed_at(int line, const char *directory, const char *below, int n)
 {
@@ -54,7 +57,10 @@ static void expect_allowed_at(int line, const char *directory, const char *below
 		ksft_print_msg("line %d: %s + %s: '%s'\n", line, directory, below, failure.detail);
 }
 
-/* Expects that the N-th rule refuses it, and that the failure names all that there is to know. */
+/*
+ * Expects that the N-th rule refuses it, and that the failure names all that
+ * there is to know.
+ */
 #define expect_denied(directory, below, n) expect_denied_at(__LINE__, directory, below, n)
 static void expect_denied_at(int line, const char *directory, const char *below, int n)
 {
@@ -251,7 +257,10 @@ static void a_file(void)
 	default_policy();
 }
 
-/* What one name may get does not follow the file to a place that another rule denies. */
+/*
+ * An allow= for one name does not follow the file to a place that another rule
+ * denies.
+ */
 static void a_second_name_of_an_allowed_file(void)
 {
 	mkdir("etc", 0755);
@@ -389,6 +398,79 @@ static int casefold_flags(unsigned int n, const uint64_t args[6])
 	return MEANWHILE_DONE;
 }
 
+/*
+ * Expects that the N-th rule may name BELOW in DIRECTORY, and that the failure
+ * says so.
+ */
+#define expect_doubtful(directory, below, n) expect_doubtful_at(__LINE__, directory, below, n)
+static void expect_doubtful_at(int line, const char *directory, const char *below, int n)
+{
+	expect_denied_at(line, directory, below, n);
+	if (!expect(strstr(failure.detail, "may take it for deny=")))
+		ksft_print_msg("line %d: '%s'\n", line, failure.detail);
+}
+
+/*
+ * A file system may change dots and blanks at the end of a name, and all that
+ * is not ASCII.
+ */
+static void names_that_may_change(void)
+{
+	static const char *const names[] = {
+		"secret.", "SECRET..", "secret ", "Secret. .", "secret./x", "secret:", "secret::$DATA",
+		"secr\xc3\xa9t", "se\xc3\xa7ret/x", "\xc5\xbf" "ecret", "secret\xe2\x80\x8b",
+		"s\xcc\xa7" "ecret",
+	};
+	static const char *const others[] = {
+		"secrets.", "file.", "new./x", "a b", "a.b", "secret.txt", "secret x",
+		"f\xc3\xbcr", "x/secret.", "12:30",
+	};
+
+	RULES("-d/Secret");
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		expect_doubtful(in("d"), names[i], 1);
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		expect_allowed(in("d"), others[i], 0);
+	RULES("+d/sub", "-d/Secret", "+d/\xc3\xa9");
+	expect_doubtful(in("d"), "\xc3\xa9/x", 2);
+	RULES("-d/a/\xc3\x9c");
+	expect_doubtful(in("d"), "a/\xc3\xbc", 1);
+	expect_doubtful(in("d"), "a./x", 1);
+	expect_doubtful(in("d"), "A/u\xcc\x88/x", 1);
+	expect_denied(in("d"), "a/\xc3\x9c", 1);
+	expect_denied(in("d"), "A/\xc3\x9c/x", 1);
+	expect_allowed(in("d"), "a", 0);
+	expect_allowed(in("d"), "b/\xc3\xbc", 0);
+	/* The rule's own name may change. */
+	RULES("-d/Stra\xc3\x9f" "e", "-d/Dot.");
+	expect_doubtful(in("d"), "strasse", 1);
+	expect_doubtful(in("d"), "dot", 2);
+	expect_doubtful(in("d"), "dot/x", 2);
+	expect_allowed(in("d"), "street", 0);
+	expect_allowed(in("d"), "door", 0);
+	/* An existing file is compared by its inode, on both sides. */
+	make_file("d/\xc3\x9c", "");
+	make_file("d/old.", "");
+	RULES("-d/\xc3\x9c");
+	expect_allowed(in("d"), "\xc3\xbc", 0);
+	RULES("-d/old");
+	expect_allowed(in("d"), "old.", 0);
+	expect_doubtful(in("d"), "old..", 1);
+	expect(unlink("d/\xc3\x9c") == 0 && unlink("d/old.") == 0);
+	/* Neither an allow= nor a deny= of what exists denies by doubt. */
+	mkdir("d/sub", 0755);
+	RULES("+d/\xc3\x9c", "-d/sub");
+	expect_allowed(in("d"), "\xc3\x9c", 1);
+	expect_denied(in("d"), "\xc3\xbc", 0);
+	expect(rmdir("d/sub") == 0);
+	/* Two such rules do not make each other superfluous. */
+	RULES("-d/\xc3\x9c", "-d/\xc3\x96");
+	logged[0] = '\0';
+	rules_warn(&policy);
+	expect(!strstr(logged, "no effect"));
+	default_policy();
+}
+
 static void on_casefold(void)
 {
 	if (!meanwhile(SYS_ioctl, casefold_flags))
@@ -402,9 +484,10 @@ static void on_casefold(void)
 	expect_allowed(in("d"), "secrets", 0);
 	RULES("+d/Secret");
 	expect_allowed(in("d"), "secret/x", 1);
+	names_that_may_change();
 }
 
-static long magic;
+static long magic, name_length;
 
 static int fake_type(unsigned int n, const uint64_t args[6])
 {
@@ -412,6 +495,7 @@ static int fake_type(unsigned int n, const uint64_t args[6])
 
 	memset(fs, 0, sizeof(*fs));
 	fs->f_type = magic;
+	fs->f_namelen = name_length;
 	return MEANWHILE_DONE;
 }
 
@@ -422,19 +506,55 @@ static void on_this_type(void)
 	RULES("-d/Secret");
 	expect_denied(in("d"), "sEcReT", 1);
 	expect_allowed(in("d"), "secrets", 0);
+	RULES("+d/Secret");
+	expect_allowed(in("d"), "secret", 1);
+	names_that_may_change();
+}
+
+/*
+ * FUSE may ignore case or not: each rule is read in the way that allows less.
+ */
+static void on_unknown_type(void)
+{
+	if (!meanwhile(SYS_fstatfs, fake_type))
+		_exit(NO_MEANWHILE);
+	RULES("-d/Secret");
+	expect_denied(in("d"), "sEcReT", 1);
+	RULES("+d/Secret");
+	expect_allowed(in("d"), "Secret", 1);
+	expect_denied(in("d"), "secret", 0);
+	names_that_may_change();
+}
+
+/* The file system msdos cuts names to 8 and 3 characters. */
+static void on_short_names(void)
+{
+	if (!meanwhile(SYS_fstatfs, fake_type))
+		_exit(NO_MEANWHILE);
+	RULES("-d/Password", "-d/long-name", "-d/key.pem");
+	expect_doubtful(in("d"), "passwords", 1);
+	expect_doubtful(in("d"), "passwords/x", 1);
+	expect_allowed(in("d"), "passwor", 0);
+	expect_doubtful(in("d"), "long-nam", 2);
+	expect_doubtful(in("d"), "key.pem2", 3);
+	expect_allowed(in("d"), "kitten", 0);
+	expect_allowed(in("d"), "passwor/rd", 0);
 }
 
 /* Where no file system of this kernel ignores case, one pretends to. */
 static void missing_components_without_case(void)
 {
 	static const long magics[] = { 0x4d44, 0x2011bab0, 0x7366746e, 0x5346544e, 0xff534d42,
-				       0xfe534d42, 0x517b };
+				       0xfe534d42, 0x517b, 0x482b, 0x4244, 0xadff, 0xf995e849 };
+	static const long unknown[] = { 0x65735546, 0x01021997, 0x2fc12fc1, 0x786f4256, 0x6969 };
 	int status;
 
 	mkdir("d", 0755);
 	RULES("-d/Secret");
 	expect_allowed(in("d"), "secret", 0);
+	expect_allowed(in("d"), "Secret.", 0);
 	default_policy();
+	name_length = 255;
 	status = in_child(on_casefold);
 	if (status == NO_MEANWHILE)
 		skip("seccomp tells nobody about system calls here");
@@ -444,6 +564,14 @@ static void missing_components_without_case(void)
 		if (!expect_int(in_child(on_this_type), 0))
 			ksft_print_msg("type 0x%lx\n", magic);
 	}
+	for (size_t i = 0; i < sizeof(unknown) / sizeof(unknown[0]); i++) {
+		magic = unknown[i];
+		if (!expect_int(in_child(on_unknown_type), 0))
+			ksft_print_msg("type 0x%lx\n", magic);
+	}
+	magic = 0x4d44;
+	name_length = 12;
+	expect_int(in_child(on_short_names), 0);
 }
 
 static void in_folding_directory(void)
@@ -452,6 +580,8 @@ static void in_folding_directory(void)
 	/* First there is nothing, then a directory, then a file. */
 	expect_denied(in("m/d"), "secret", 1);
 	expect_denied(in("m/d"), "sEcRet/x", 1);
+	expect_doubtful(in("m/d"), "secret.", 1);
+	expect_doubtful(in("m/d"), "secr\xc3\xa9t", 1);
 	expect(mkdir("m/d/SECRET", 0755) == 0);
 	expect_denied(in("m/d/sEcReT"), "x", 1);
 	expect(rmdir("m/d/SECRET") == 0);
@@ -483,6 +613,8 @@ static void vfat(void)
 		_exit(CANNOT_MOUNT);
 	mkdir("m/d", 0755);
 	in_folding_directory();
+	expect_denied(in("m/d"), "secret.", 1);
+	expect_denied(in("m/d"), "SECRET..", 1);
 }
 
 static void directory_without_case(void)
@@ -550,7 +682,10 @@ static void long_names_do_not_hide_the_rule(void)
 
 static void another_user(void)
 {
-	/* A rule that this user cannot look up, and a place that it cannot climb from */
+	/*
+	 * A rule that this user cannot look up, and a place that it cannot
+	 * climb from
+	 */
 	if (!as_user())
 		_exit(NO_MEANWHILE);
 	RULES("-closed/in");
@@ -606,7 +741,9 @@ static void no_warning_for_rules_that_work(void)
 	expect_warns(0, "");
 	RULES("-/etc", "+/", "-f", "-a/b", "+a/b/c");
 	expect_warns(0, "");
-	/* One that denies below what is denied only because nothing allows it */
+	/*
+	 * One that denies below what is denied only because nothing allows it
+	 */
 	RULES("+a/b", "-a/b/c", "+f");
 	expect_warns(0, "");
 	default_policy();

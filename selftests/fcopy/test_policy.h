@@ -21,10 +21,16 @@ void add_rule(bool allow, const char *path);
 /** default_policy() - no rules, and the defaults */
 void default_policy(void);
 
-/** snapshot() - everything below @path with type, mode, owner, size and inode; free() it */
+/**
+ * snapshot() - everything below @path with type, mode, owner, size and inode;
+ * free() it
+ */
 char *snapshot(const char *path);
 
-/** as_user() - whether this process, a child of root, goes on as a user without rights */
+/**
+ * as_user() - whether this process, a child of root, goes on as a user without
+ * rights
+ */
 bool as_user(void);
 #define TEST_USER 65534
 
