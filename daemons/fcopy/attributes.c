@@ -84,18 +84,23 @@ static bool has_no_owners(int fd)
 					 (uint32_t)fs.f_type == EXFAT_SUPER_MAGIC);
 }
 
+/* What a new file takes over from the file that it replaces */
+enum share { NOTHING, LIMITED, EVERYTHING };
+
 /*
  * See attributes.h for the rule. An ACL of the directory shows its mask in the
  * group's bits.
  */
-static bool is_taken_over(const struct stat *replaced, const struct stat *dir)
+static enum share share_of(const struct stat *replaced, const struct stat *dir)
 {
 	if (!S_ISREG(replaced->st_mode))
-		return false;
+		return NOTHING;
 	if (!(dir->st_mode & S_ISVTX) || !(dir->st_mode & (S_IWGRP | S_IWOTH)))
-		return true;
-	return replaced->st_nlink == 1 &&
-	       (replaced->st_uid == 0 || replaced->st_uid == dir->st_uid);
+		return EVERYTHING;
+	if (replaced->st_nlink == 1 &&
+	    (replaced->st_uid == 0 || replaced->st_uid == dir->st_uid))
+		return LIMITED;
+	return NOTHING;
 }
 
 /*
@@ -117,19 +122,21 @@ enum refusal attributes_owner(const struct attributes *attributes, int file, int
 			      struct failure *failure)
 {
 	struct stat st, in;
+	enum share share;
 	uid_t uid;
 	gid_t gid;
 	int err;
 
 	if (fstat(file, &st) < 0 || fstat(dir, &in) < 0)
 		return fail_errno(failure, errno, "the owner");
-	if (is_taken_over(replaced, &in)) {
+	uid = attributes->owner == POLICY_ID_DIRECTORY ? in.st_uid : attributes->uid;
+	gid = attributes->group == POLICY_ID_DIRECTORY ? in.st_gid : attributes->gid;
+	share = share_of(replaced, &in);
+	if (share != NOTHING)
 		uid = replaced->st_uid;
+	if (share == EVERYTHING ||
+	    (share == LIMITED && (replaced->st_gid == 0 || replaced->st_gid == in.st_gid)))
 		gid = replaced->st_gid;
-	} else {
-		uid = attributes->owner == POLICY_ID_DIRECTORY ? in.st_uid : attributes->uid;
-		gid = attributes->group == POLICY_ID_DIRECTORY ? in.st_gid : attributes->gid;
-	}
 
 	err = change_owner(file, &st, uid, gid);
 	if ((err == -EPERM || err == -EINVAL) && has_no_owners(file)) {
@@ -304,7 +311,7 @@ static int open_replaced(int dir, const char *name, const struct stat *replaced)
 	err = -ESTALE;
 	if (st.st_dev != replaced->st_dev || st.st_ino != replaced->st_ino ||
 	    st.st_mode != replaced->st_mode || st.st_uid != replaced->st_uid ||
-	    st.st_gid != replaced->st_gid || !is_taken_over(&st, &in))
+	    st.st_gid != replaced->st_gid || share_of(&st, &in) != EVERYTHING)
 		goto err_close;
 	return fd;
 
@@ -313,20 +320,38 @@ err_close:
 	return err;
 }
 
-/* Returns the permission bits of a file that replaces @replaced. */
-static mode_t take_over(int file, int dir, const char *name, const struct stat *replaced,
-			const char *path)
+static enum refusal set_mode(int file, mode_t mode, struct failure *failure)
 {
+	if (fchmod(file, mode) < 0)
+		return fail_errno(failure, errno, "its permission bits would be 0%03o", mode);
+	return REFUSAL_NONE;
+}
+
+/* The label comes last: under it, the policy may forbid to set the mode. */
+static enum refusal take_over(int file, int dir, const char *name, const struct stat *replaced,
+			      const char *path, struct failure *failure)
+{
+	enum refusal refusal;
 	mode_t mode;
 	int fd;
 
 	fd = open_replaced(dir, name, replaced);
 	mode = take_over_acl(file, fd, replaced->st_mode & 0777, path);
+	refusal = set_mode(file, mode, failure);
 	if (fd >= 0) {
-		take_over_label(file, fd, path);
+		if (refusal == REFUSAL_NONE)
+			take_over_label(file, fd, path);
 		close(fd);
 	}
-	return mode;
+	return refusal;
+}
+
+/* The bits of @old that @new has too, and the right to execute what can be read */
+static mode_t limited_mode(mode_t old, mode_t new)
+{
+	mode_t mode = old & new & 0777;
+
+	return mode | (old & 0111 & (mode >> 2));
 }
 
 /*
@@ -354,18 +379,19 @@ enum refusal attributes_finish(const struct attributes *attributes, int file, in
 			       const char *name, const struct stat *replaced, const char *path,
 			       struct failure *failure)
 {
+	enum share share;
 	struct stat in;
 	mode_t mode;
 
 	if (fstat(dir, &in) < 0)
 		return fail_errno(failure, errno, "the permission bits");
-	if (is_taken_over(replaced, &in))
-		mode = take_over(file, dir, name, replaced, path);
-	else
-		mode = new_mode(attributes, dir);
-	if (fchmod(file, mode) < 0)
-		return fail_errno(failure, errno, "its permission bits would be 0%03o", mode);
-	return REFUSAL_NONE;
+	share = share_of(replaced, &in);
+	if (share == EVERYTHING)
+		return take_over(file, dir, name, replaced, path, failure);
+	mode = new_mode(attributes, dir);
+	if (share == LIMITED)
+		mode = limited_mode(replaced->st_mode, mode);
+	return set_mode(file, mode, failure);
 }
 
 /* Returns 0, -EBUSY if the directory @dir has an entry, or another -errno. */

@@ -21,12 +21,11 @@
  * group, less what the ACL's mask takes away. The mask itself, which stat(2)
  * shows as the group's bits, could give the group more than it had.
  *
- * In a sticky directory that others can write to, the new file takes over from
- * a file only if root or the directory's owner owns that file and it has no
- * second hard link. Any user could have made another owner's file there. With
- * fs.protected_hardlinks=1 a user can still link every file that the user can
- * read and write. The rule does not cover a file of root that a user moved
- * there from the user's own directory: rename(2) leaves no trace of that.
+ * In a sticky directory that others can write to, any user can create, link or
+ * move a file. There the new file takes over from a file only if root or the
+ * directory's owner owns it and it has no second hard link; and then only the
+ * owner, a group that is root's or the directory's, and the permission bits that
+ * a new file would have, too, with the right to execute it.
  */
 struct attributes {
 	int mode;		/* as in struct policy */
