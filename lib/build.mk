@@ -20,8 +20,10 @@ installs    += install-lib
 
 lib: $(lib_so) $(lib_a) $(lib_pc) $(lib_dir)/man3/made
 
-$(lib_dir)/%.o: lib/%.c
-	$(call compile,-fPIC)
+# The objects contain machine code even where CFLAGS ask for LTO: objcopy cannot
+# make a symbol local that only the intermediate code of the compiler has.
+$(lib_dir)/%.o: lib/%.c lib/build.mk
+	$(call compile,-fPIC -fno-lto)
 
 $(lib_dir)/$(lib_real): $(lib_objects) lib/$(lib_name).map
 	$(call link,-shared -Wl$(comma)-soname=$(lib_soname) -Wl$(comma)-z$(comma)defs \
@@ -34,10 +36,11 @@ $(lib_dir)/$(lib_soname): $(lib_dir)/$(lib_real)
 $(lib_so): $(lib_dir)/$(lib_soname)
 	$(Q)ln -sf $(<F) $@
 
-# One object in which the library's own functions are local: a program may have a fail() or a page_size() of its own.
-$(lib_a): $(lib_objects)
+# The archive has one object, in which the library's own functions are local, so a
+# program may have a fail() or a page_size() of its own.
+$(lib_a): $(lib_objects) lib/build.mk
 	$(call quiet,AR)
-	$(Q)$(CC) -nostdlib -r -o $(lib_dir)/$(lib_name).o $^
+	$(Q)$(CC) -nostdlib -r -o $(lib_dir)/$(lib_name).o $(lib_objects)
 	$(Q)$(OBJCOPY) --localize-hidden $(lib_dir)/$(lib_name).o
 	$(Q)rm -f $@ && $(AR) rcsD $@ $(lib_dir)/$(lib_name).o
 

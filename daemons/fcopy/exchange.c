@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
+#include <string.h>
 
 #include "exchange.h"
 
@@ -10,7 +11,7 @@ void exchange_init(struct exchange *exchange, struct vmbus_channel *channel, int
 {
 	exchange->channel = channel;
 	exchange->waiting = false;
-	exchange->invalid = (struct log_limit){ .lines = 0 };
+	memset(&exchange->limits, 0, sizeof(exchange->limits));
 	session_init(&exchange->session, journal, policy);
 }
 
@@ -23,7 +24,7 @@ void exchange_reopen(struct exchange *exchange, struct vmbus_channel *channel)
 
 unsigned int exchange_events(const struct exchange *exchange)
 {
-	/* One packet at a time: the payload of a waiting answer stays in the buffer. */
+	/* A waiting answer occupies the buffer, so no request can be read. */
 	return exchange->waiting ? VMBUS_WAIT_SEND : VMBUS_WAIT_RECV;
 }
 
@@ -35,7 +36,7 @@ static int queue_answer(struct exchange *exchange)
 
 	exchange->waiting = err == -EAGAIN;
 	if (err == -EMSGSIZE) {
-		log_limited(&exchange->invalid, LOG_WARNING,
+		log_limited(&exchange->limits.unsent, LOG_WARNING,
 			    "sent no answer: its %u bytes do not fit into the ring to the host",
 			    exchange->packet.length);
 		return 0;
@@ -43,7 +44,10 @@ static int queue_answer(struct exchange *exchange)
 	return err;
 }
 
-/* Returns 1, 0 after a packet that was skipped, or -errno; -EAGAIN: the ring is empty. */
+/*
+ * Read the next request. Returns 1, 0 after skipping a packet, or -errno;
+ * -EAGAIN means that the ring is empty.
+ */
 static int receive(struct exchange *exchange)
 {
 	int err = vmbus_recv(exchange->channel, &exchange->packet, exchange->payload,
@@ -53,19 +57,19 @@ static int receive(struct exchange *exchange)
 	case 0:
 		break;
 	case -ENOBUFS:
-		log_limited(&exchange->invalid, LOG_WARNING, "skipped a packet of %u bytes",
-			    exchange->packet.length);
+		log_limited(&exchange->limits.too_long, LOG_WARNING,
+			    "skipped a packet of %u bytes", exchange->packet.length);
 		return vmbus_skip(exchange->channel);
 	case -EPROTO:
-		log_limited(&exchange->invalid, LOG_WARNING,
+		log_limited(&exchange->limits.damaged, LOG_WARNING,
 			    "skipped the content of the ring: a packet has impossible lengths");
 		return vmbus_skip(exchange->channel);
 	default:
 		return err;
 	}
 	if (exchange->packet.type != VMBUS_PACKET_INBAND) {
-		log_limited(&exchange->invalid, LOG_WARNING, "skipped a packet of type %u",
-			    exchange->packet.type);
+		log_limited(&exchange->limits.type, LOG_WARNING,
+			    "skipped a packet of type %u", exchange->packet.type);
 		return 0;
 	}
 	return 1;
@@ -89,9 +93,9 @@ int exchange_run(struct exchange *exchange)
 	if (err == -EAGAIN)
 		err = 0;
 
-	/* Also after an error: the host may still get the answers from before. */
+	/* After an error, the host may still get the earlier answers. */
 	flushed = vmbus_flush(exchange->channel);
-	/* The host sends its next packet while this writes. */
+	/* The host sends its next packet during this write. */
 	transfer_work(&exchange->session.transfer);
 	return err ? err : flushed;
 }

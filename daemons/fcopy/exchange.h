@@ -6,33 +6,51 @@
 
 #include "session.h"
 
-/** No message is longer: a WRITE has 6224 bytes, and an IC message at most 13312 */
+/** The limit of a message: a WRITE has 6224 bytes, an IC message at most 13312 */
 #define EXCHANGE_PAYLOAD 16384
 
-/** Takes requests from one ring, and puts answers into the other */
+/** The state between a request in one ring and its answer in the other */
 struct exchange {
 	struct vmbus_channel *channel;
 	struct session session;
-	struct vmbus_packet packet;	/* being answered */
+	struct vmbus_packet packet;	/* the request that gets the next answer */
 	bool waiting;			/* its answer found no room yet */
-	struct log_limit invalid;	/* lines about packets that are not valid */
+	struct {			/* one for each kind of line in the log */
+		struct log_limit unsent;	/* answers that the ring cannot hold */
+		struct log_limit too_long;	/* packets above EXCHANGE_PAYLOAD */
+		struct log_limit damaged;	/* lengths that are impossible */
+		struct log_limit type;		/* packets of another type */
+	} limits;
 	unsigned char payload[EXCHANGE_PAYLOAD] __attribute__((aligned(8)));
 };
 
-/** exchange_init() - @channel stays the caller's; @journal and @policy as for transfer_init() */
+/**
+ * exchange_init() - answer the host on @channel
+ *
+ * The caller keeps and closes @channel. @journal and @policy are as for
+ * transfer_init().
+ */
 void exchange_init(struct exchange *exchange, struct vmbus_channel *channel, int journal,
 		   const struct policy *policy);
 
-/** exchange_reopen() - the host begins anew on @channel; no copy may be active, the totals stay */
+/**
+ * exchange_reopen() - go on with @channel, on which the host begins anew
+ *
+ * No copy may be active. The totals stay.
+ */
 void exchange_reopen(struct exchange *exchange, struct vmbus_channel *channel);
 
-/** exchange_events() - what to arm the channel for: VMBUS_WAIT_RECV or VMBUS_WAIT_SEND */
+/**
+ * exchange_events() - tell what to arm the channel for
+ *
+ * Returns VMBUS_WAIT_RECV or VMBUS_WAIT_SEND.
+ */
 unsigned int exchange_events(const struct exchange *exchange);
 
 /**
- * exchange_run() - answer the packets in the ring, signal the host once, and write gathered data
+ * exchange_run() - answer the packets in the ring
  *
- * Stops when the ring is empty, when an answer finds no room, or after 256
+ * Signals the host once, and then writes the gathered data to the file. Stops when the ring is empty, when an answer finds no room, or after 256
  * packets, so that a host that refills the ring without end cannot keep the
  * caller from its signals. Arm the channel and come back.
  *

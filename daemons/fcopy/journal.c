@@ -20,19 +20,21 @@
 enum kind {
 	NOTE_FILE,
 	NOTE_DIRECTORIES,
-	NOTE_OLD_DIRECTORIES,	/* of a version that did not note births */
+	NOTE_OLD_DIRECTORIES,	/* an earlier version noted no births */
 	NOTE_UNKNOWN,
 };
 
 struct note {
 	enum kind kind;
-	const char *name;	/* of the note, and of the file */
+	const char *name;	/* the note and the file have this name */
 	const char *place;	/* in text */
-	uint64_t inode;		/* NOTE_FILE: of place */
-	uint64_t birth;		/* NOTE_FILE: of place; 0: not known */
-	unsigned int made;	/* NOTE_DIRECTORIES: the copy made so many components of place */
-	uint64_t first;		/* NOTE_DIRECTORIES: birth of the topmost one */
-	uint64_t last;		/* NOTE_DIRECTORIES: birth of the deepest one */
+	/* NOTE_FILE */
+	uint64_t inode;		/* inode number of place */
+	uint64_t birth;		/* birth of place; 0: not known */
+	/* NOTE_DIRECTORIES */
+	unsigned int made;	/* the copy made so many components of place */
+	uint64_t first;		/* birth of the topmost one */
+	uint64_t last;		/* birth of the deepest one */
 	char text[PATH_MAX];
 };
 
@@ -87,7 +89,7 @@ static int look_at(int dir, uint64_t *inode, uint64_t *birth)
 	return 0;
 }
 
-/* The birth of the directory @levels above @dir; 0: not known */
+/* Return the birth of the directory @levels above @dir; 0: not known. */
 static uint64_t birth_above(int dir, unsigned int levels)
 {
 	uint64_t inode, birth = 0;
@@ -125,7 +127,8 @@ int journal_note(int journal, int dir, const char *place, unsigned int made, con
 		n = snprintf(text, sizeof(text), "directories:%u:%" PRIu64 ":%" PRIu64 ":%s", made,
 			     first, birth, place);
 	} else {
-		n = snprintf(text, sizeof(text), "file:%" PRIu64 ":%" PRIu64 ":%s", inode, birth, place);
+		n = snprintf(text, sizeof(text), "file:%" PRIu64 ":%" PRIu64 ":%s", inode, birth,
+			     place);
 	}
 	if (n >= (int)sizeof(text))
 		return -ENAMETOOLONG;
@@ -140,7 +143,7 @@ void journal_forget(int journal, const char *name)
 		unlinkat(journal, name, 0);
 }
 
-/* Fill in @note from its text */
+/* Fill in @note from its text. */
 static void parse(struct note *note)
 {
 	uintmax_t device, inode;
@@ -155,7 +158,7 @@ static void parse(struct note *note)
 			  &note->first, &note->last, &at) == 3 && at) {
 		note->kind = NOTE_DIRECTORIES;
 	} else if (sscanf(note->text, "%jx:%jx:%n", &device, &inode, &at) == 2 && at) {
-		/* A place is absolute or "", so what begins with a digit is none. */
+		/* A place is "" or begins with '/', never with a digit. */
 		if (sscanf(note->text + at, "%u:%n", &note->made, &after) == 1 && after)
 			note->kind = NOTE_OLD_DIRECTORIES;
 		else
@@ -165,7 +168,10 @@ static void parse(struct note *note)
 		note->place = note->text + at + after;
 }
 
-/* Whether @dir is the directory of @note, and not one below its mount point */
+/*
+ * Whether @dir is the directory of @note. Before its file system is mounted,
+ * another directory is in its place.
+ */
 static bool is_noted(int dir, const struct note *note)
 {
 	uint64_t inode, birth;
@@ -186,7 +192,7 @@ static enum outcome remove_file(const struct note *note, int dir, struct failure
 		fail_errno(failure, errno, "%s/%s", note->place, note->name);
 		return ABSENT;
 	}
-	/* No copy makes anything else than a file with such a name. */
+	/* Copies create only regular files with such a name. */
 	if (!S_ISREG(st.st_mode))
 		return is_noted(dir, note) ? DONE : ABSENT;
 
@@ -195,7 +201,8 @@ static enum outcome remove_file(const struct note *note, int dir, struct failure
 		fail_errno(failure, errno, "%s/%s", note->place, note->name);
 		goto out;
 	}
-	log_line(LOG_NOTICE, "removed %s/%s, which an interrupted copy left", note->place, note->name);
+	log_line(LOG_NOTICE, "removed %s/%s, which an interrupted copy left", note->place,
+		 note->name);
 	err = path_sync_directory(fd);
 	if (err) {
 		fail_errno(failure, -err, "%s", note->place);
@@ -248,12 +255,24 @@ static unsigned int components(const char *path)
 	return n;
 }
 
+/*
+ * Whether nothing is left of the directory @found, which existed a moment ago.
+ * After a removal NFS answers ESTALE, and some file systems count no links.
+ */
+static bool is_gone(const struct path *found)
+{
+	struct stat st;
+
+	if (fstat(found->dir, &st) < 0)
+		return errno == ESTALE || errno == ENOENT;
+	return st.st_nlink == 0 || (lstat(found->place, &st) < 0 && errno == ENOENT);
+}
+
 static enum outcome remove_directories(const struct note *note, const struct path *found)
 {
 	unsigned int missing = components(found->missing), made = 0;
-	struct stat st;
 
-	/* A rollback that was cut off removed the deepest ones. */
+	/* An interrupted rollback has removed the deepest ones. */
 	while (missing + made < note->made) {
 		uint64_t birth = birth_above(found->dir, made);
 
@@ -264,7 +283,7 @@ static enum outcome remove_directories(const struct note *note, const struct pat
 	if (!made)
 		return ABSENT;
 	path_remove_created(found->place, found->dir, made);
-	if (fstat(found->dir, &st) == 0 && st.st_nlink == 0) {
+	if (is_gone(found)) {
 		log_line(LOG_NOTICE, "removed %s, an empty directory that an interrupted copy made",
 			 found->place);
 		return DONE;
@@ -272,7 +291,7 @@ static enum outcome remove_directories(const struct note *note, const struct pat
 	return in_use(found->dir) ? DONE : ABSENT;
 }
 
-/* Remove what @note names. On ABSENT and STUCK @failure may say why. */
+/* Remove what @note names. After ABSENT and STUCK @failure may say why. */
 static enum outcome remove_noted(const struct note *note, struct failure *failure)
 {
 	enum outcome outcome = ABSENT;
@@ -298,7 +317,7 @@ static enum outcome remove_noted(const struct note *note, struct failure *failur
 	return outcome;
 }
 
-/* Whether @name is so old that what it names will not turn up any more */
+/* Whether the note @name is so old that nobody expects to find its file again */
 static bool is_expired(int journal, const char *name)
 {
 	struct timespec up;
@@ -312,7 +331,7 @@ static bool is_expired(int journal, const char *name)
 }
 
 /*
- * Notes that stay and that the log has told about. There are few such notes;
+ * The notes that stay and have a line in the log. There are few such notes;
  * beyond TOLD_MAX the log gets no more lines.
  */
 #define TOLD_MAX 16
@@ -321,7 +340,7 @@ static struct {
 	bool failed;
 } told[TOLD_MAX];
 
-/* Returns the index of the entry of @name or of a free one, or -1. */
+/* Return the index of the entry of @name or of a free one, or -1. */
 static int find_told(int journal, const char *name)
 {
 	struct stat st;
@@ -338,7 +357,7 @@ static int find_told(int journal, const char *name)
 	return found;
 }
 
-/* Log that @note stays, unless the log has told that already. */
+/* Log that @note stays, unless the log says so already. */
 static void tell(int journal, const struct note *note, const struct failure *failure)
 {
 	bool failed = failure->refusal != REFUSAL_NONE;
@@ -350,27 +369,29 @@ static void tell(int journal, const struct note *note, const struct failure *fai
 	memcpy(told[i].name, note->name, JOURNAL_NAME_SIZE);
 	told[i].failed = failed;
 	if (note->kind == NOTE_UNKNOWN) {
-		log_line(LOG_WARNING, "the state directory holds a note that this version cannot read: %s: %s",
-			 note->name, note->text);
+		log_line(LOG_WARNING, "the state directory holds a note that this version cannot "
+			 "read: %s: %s", note->name, note->text);
 	} else if (failed) {
 		failure_text(failure, text, sizeof(text));
 		log_line(LOG_WARNING, "cannot remove what an interrupted copy left: %s", text);
 	} else {
-		log_line(LOG_INFO, "an interrupted copy may have left %s%s%s; hv-fcopyd did not find it, and "
-			 "looks again before each copy", note->place,
-			 note->kind == NOTE_FILE ? "/" : "", note->kind == NOTE_FILE ? note->name : "");
+		bool file = note->kind == NOTE_FILE;
+
+		log_line(LOG_INFO, "an interrupted copy may have left %s%s%s; hv-fcopyd did not "
+			 "find it, and looks again before each copy", note->place,
+			 file ? "/" : "", file ? note->name : "");
 	}
 }
 
-/* Returns 0 or -errno. */
+/* Clean up after one note. Returns 0 or -errno. */
 static int clean_one(int journal, const struct note *note)
 {
 	struct failure failure = { REFUSAL_NONE };
 	enum outcome outcome = ABSENT;
 
 	if (note->kind == NOTE_OLD_DIRECTORIES) {
-		log_line(LOG_NOTICE, "dropped a note of an earlier version: an interrupted copy may have left "
-			 "empty directories at %s", note->place);
+		log_line(LOG_NOTICE, "dropped a note of an earlier version: an interrupted copy "
+			 "may have left empty directories at %s", note->place);
 		outcome = DONE;
 	} else if (note->kind != NOTE_UNKNOWN) {
 		outcome = remove_noted(note, &failure);
@@ -380,8 +401,8 @@ static int clean_one(int journal, const struct note *note)
 		return 0;
 	}
 	if (outcome == ABSENT && is_expired(journal, note->name)) {
-		log_line(LOG_WARNING, "dropped the note %s (%s): what an interrupted copy left was not "
-			 "found for %d days", note->name, note->text, JOURNAL_KEEP_DAYS);
+		log_line(LOG_WARNING, "dropped the note %s (%s): what an interrupted copy left was "
+			 "not found for %d days", note->name, note->text, JOURNAL_KEEP_DAYS);
 		journal_forget(journal, note->name);
 		return 0;
 	}
@@ -437,14 +458,15 @@ int journal_clean(int journal)
 	if (!notes) {
 		err = -errno;
 		if (!unreadable)
-			log_line(LOG_WARNING, "cannot read the state directory: %s", strerror(-err));
+			log_line(LOG_WARNING, "cannot read the state directory: %s",
+				 strerror(-err));
 		unreadable = true;
 		if (fd >= 0)
 			close(fd);
 		return err;
 	}
 	unreadable = false;
-	/* Files first: a directory must be empty. */
+	/* The files come first, because a directory must be empty. */
 	err = clean_kind(journal, notes, false, &directories);
 	if (directories) {
 		rewinddir(notes);

@@ -39,14 +39,18 @@
  * line in the log, because it cannot tell whose directories these are.
  */
 
-/** Every temporary name: this and 16 hexadecimal digits */
+/**
+ * Every temporary name is this and 16 hexadecimal digits. name_check_file() and
+ * name_check_path() refuse such names from the host.
+ */
 #define JOURNAL_PREFIX		".hv-fcopyd."
 #define JOURNAL_NAME_SIZE	(sizeof(JOURNAL_PREFIX) + 16)
 
 /**
- * After so many days journal_clean() drops a note, by the link's own time of
- * modification, if what it names was not found. A machine that was switched off
- * for so long gets JOURNAL_SETTLE_SECONDS after its boot to mount everything.
+ * After so many days, by the time of modification of the link, journal_clean()
+ * drops a note if it does not find what the note names. A machine that was
+ * switched off for so long gets JOURNAL_SETTLE_SECONDS after its boot to mount
+ * everything.
  */
 #define JOURNAL_KEEP_DAYS	30
 #define JOURNAL_SETTLE_SECONDS	3600
@@ -58,22 +62,30 @@
  */
 int journal_open(const char *state_dir);
 
-/* With journal -1 the next ones write nothing down, and find nothing. */
+/*
+ * @journal is the descriptor. With -1, journal_note() notes nothing, and
+ * journal_clean() finds nothing.
+ */
 
-/** journal_name() - a new name for a note and its file, into @name; 0 or -EIO */
+/**
+ * journal_name() - choose a new name for a note and its file
+ *
+ * Returns 0 or -EIO.
+ */
 int journal_name(char name[JOURNAL_NAME_SIZE]);
 
 /**
  * journal_note() - note that @name is about to appear in a directory
  * @dir: the directory, open (O_PATH suffices)
  * @place: its path without links; "" is the root
- * @made: 0; or note instead that a copy made the last @made components of @place
+ * @made: if not 0, note instead that a copy made the last @made components of
+ *	@place
  *
  * Returns 0 or -errno.
  */
 int journal_note(int journal, int dir, const char *place, unsigned int made, const char *name);
 
-/** journal_forget() - remove a note: the name is gone, or has become the file */
+/** journal_forget() - remove a note, when @name is gone or has become the file */
 void journal_forget(int journal, const char *name);
 
 /**

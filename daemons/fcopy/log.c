@@ -73,16 +73,26 @@ static size_t decode(const unsigned char *p, uint32_t *character)
 	return length;
 }
 
-/* Whether @c is invisible, or changes how the text around it looks */
+/*
+ * Whether @c is invisible, or changes how the text around it looks. Variation
+ * selectors do not count: emoji contain them.
+ */
 static bool deceives(uint32_t c)
 {
 	static const struct { uint32_t first, last; } ranges[] = {
 		{ 0x80, 0x9f },		/* controls */
+		{ 0xad, 0xad },		/* soft hyphen */
 		{ 0x61c, 0x61c },	/* Arabic letter mark */
+		{ 0x115f, 0x1160 },	/* Hangul fillers */
+		{ 0x180e, 0x180e },	/* Mongolian vowel separator */
 		{ 0x200b, 0x200f },	/* without width, and marks of direction */
 		{ 0x2028, 0x202e },	/* line and paragraph ends, direction overrides */
 		{ 0x2060, 0x2069 },	/* without width, and isolates of direction */
+		{ 0x3164, 0x3164 },	/* Hangul filler */
 		{ 0xfeff, 0xfeff },	/* byte order mark */
+		{ 0xffa0, 0xffa0 },	/* halfwidth Hangul filler */
+		{ 0xfff9, 0xfffb },	/* interlinear annotations */
+		{ 0xe0000, 0xe007f },	/* tags */
 	};
 
 	for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++)

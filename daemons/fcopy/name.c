@@ -2,7 +2,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
+#include <strings.h>
 
+#include "journal.h"
 #include "name.h"
 
 static uint32_t unit_at(const unsigned char *field, size_t i)
@@ -61,6 +63,20 @@ const char *name_from_utf16(const void *field, char name[NAME_BYTES])
 	return "260 code units without an end";
 }
 
+/*
+ * Whether the first @length bytes of @name are a temporary name. FAT drops dots
+ * at the end of a name and ignores case, so such variants count, too.
+ */
+static bool is_own(const char *name, size_t length)
+{
+	size_t prefix = strlen(JOURNAL_PREFIX);
+
+	while (length && (name[length - 1] == '.' || name[length - 1] == ' '))
+		length--;
+	return length == JOURNAL_NAME_SIZE - 1 && !strncasecmp(name, JOURNAL_PREFIX, prefix) &&
+	       strspn(name + prefix, "0123456789abcdefABCDEF") >= length - prefix;
+}
+
 const char *name_check_file(const char *name)
 {
 	if (!*name)
@@ -70,11 +86,13 @@ const char *name_check_file(const char *name)
 	if (strchr(name, '/'))
 		return "the file name contains a '/'";
 	/*
-	 * Windows allows no '\' in a name. Whoever sends one means a separator,
-	 * and Linux would not take it for one.
+	 * Windows allows no '\' in a name. A user who types one means a
+	 * separator, but on Linux it would become a part of the name.
 	 */
 	if (strchr(name, '\\'))
 		return "the file name contains a backslash";
+	if (is_own(name, strlen(name)))
+		return "the file name is one that hv-fcopyd uses itself";
 	return NULL;
 }
 
@@ -119,6 +137,8 @@ const char *name_check_path(const char *path)
 		p += strspn(p, "/");
 		if (!strncmp(p, "..", 2) && (p[2] == '/' || !p[2]))
 			return "the path contains '..'";
+		if (is_own(p, strcspn(p, "/")))
+			return "the path contains a name that hv-fcopyd uses itself";
 	}
 	return NULL;
 }

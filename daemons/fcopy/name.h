@@ -27,15 +27,21 @@
  */
 const char *name_from_utf16(const void *field, char name[NAME_BYTES]);
 
-/** name_check_file() - refuse "", ".", "..", and a name with '/' or '\' */
+/**
+ * name_check_file() - check the name of a file
+ *
+ * Refuses "", ".", "..", a name with '/' or '\', and every temporary name of
+ * hv-fcopyd (journal.h): after a crash, journal_clean() would take such a file
+ * for one that a copy left.
+ */
 const char *name_check_file(const char *name);
 
 /**
  * name_check_path() - check a destination, or the path of a rule
  *
- * Refuses "..", '\', a drive letter at the start ("C:/x"), and a variable at
- * the start ("%TEMP%/x"): users of Windows guests type the latter two. The path
- * may be relative, empty, or end in '/'.
+ * Refuses "..", '\', temporary names of hv-fcopyd, a drive letter at the start
+ * ("C:/x"), and a variable at the start ("%TEMP%/x"): users of Windows guests
+ * type the latter two. The path may be relative, empty, or end in '/'.
  */
 const char *name_check_path(const char *path);
 

@@ -72,6 +72,13 @@ static void check_device(const struct arguments *arguments)
 		reject("--device=%s: not a GUID", instance);
 }
 
+/* In the background the daemon leaves the directory that it was started in. */
+static void check_absolute(const char *option, const char *path)
+{
+	if (*path != '/')
+		reject("--%s=%s: in the background it must be an absolute path", option, path);
+}
+
 static void check_modes(const struct options *options, const struct arguments *arguments)
 {
 	if (options->status && options->check_config)
@@ -83,11 +90,13 @@ static void check_modes(const struct options *options, const struct arguments *a
 	if (!options->check_path &&
 	    (arguments->name || options->check.force || options->check.create))
 		reject("--name, --force and --create need --check-path");
-	/* The daemon leaves its directory in the background, and reads the file again there. */
-	if (arguments->config && *arguments->config != '/' && !options->foreground &&
-	    !options->check_config && !options->check_path)
-		reject("--config=%s: in the background it must be an absolute path",
-		       arguments->config);
+	if (!options->foreground && !options->status && !options->check_config &&
+	    !options->check_path) {
+		if (arguments->config)
+			check_absolute("config", arguments->config);
+		check_absolute("state-dir", options->state_dir);
+		check_absolute("run-dir", options->run_dir);
+	}
 }
 
 static void finish(struct options *options, const struct arguments *arguments)

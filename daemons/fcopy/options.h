@@ -22,10 +22,11 @@ struct options {
 };
 
 /**
- * options_parse() - read the command line, and the directories that the service manager names
+ * options_parse() - read the command line
  *
- * Ends the program after --help and --version, and with EX_USAGE after a fault,
- * which it reports.
+ * The service manager may name the directories in the environment. Ends the
+ * program after --help and --version; reports a fault and ends the program with
+ * EX_USAGE.
  */
 void options_parse(int argc, char **argv, struct options *options);
 

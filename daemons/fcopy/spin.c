@@ -6,21 +6,36 @@
 
 #include "spin.h"
 
-/* The shortest measurement counts: an interrupt may have made another one longer. */
+/*
+ * The shortest measurement counts, because an interrupt may have made another
+ * one longer.
+ */
 #define MEASUREMENTS	3
 #define MEASURED_LOOKS	128
 #define MEASURED_SLEEP	20000ull	/* ns */
 
+/*
+ * No spin has more looks, whatever the measurement says. A clock that stands
+ * still during the measurement would make it look as if a look took no time.
+ */
+#define LOOKS_MAX	100000
+
 /* A spin of less than this share of the longest one is not worth its while. */
 #define SMALLEST_SHARE	8
 
-/* Let the other thread of the core work, and let the hypervisor know of the wait. */
+/*
+ * Let the other thread of the core work, and let the hypervisor know that this
+ * processor waits.
+ */
 static inline void relax(void)
 {
 #if defined(__x86_64__) || defined(__i386__)
 	__builtin_ia32_pause();
 #elif defined(__aarch64__)
-	/* "yield" does nothing on most cores, "isb" takes about as long as "pause" on x86. */
+	/*
+	 * "yield" does nothing on most cores; "isb" takes about as long as
+	 * "pause" does on x86.
+	 */
 	__asm__ __volatile__("isb" : : : "memory");
 #else
 	__asm__ __volatile__("" : : : "memory");
@@ -35,7 +50,9 @@ static uint64_t now_nsec(void)
 	return now.tv_sec * 1000000000ull + now.tv_nsec;
 }
 
-/* Returns the nanoseconds that MEASURED_LOOKS take, whatever they find. */
+/*
+ * Return the nanoseconds that MEASURED_LOOKS take, whatever they find; never 0.
+ */
 static uint64_t measure_looks(bool (*look)(void *context), void *context)
 {
 	uint64_t took, shortest = UINT64_MAX;
@@ -54,7 +71,10 @@ static uint64_t measure_looks(bool (*look)(void *context), void *context)
 	return shortest + 1;
 }
 
-/* Returns the nanoseconds from a timer's interrupt until this process runs again. */
+/*
+ * Return the nanoseconds from a timer's interrupt until this process runs
+ * again.
+ */
 static uint64_t measure_wakeup(void)
 {
 	const struct timespec sleep = { .tv_nsec = MEASURED_SLEEP };
@@ -80,7 +100,10 @@ static bool has_other_processors(void)
 {
 	cpu_set_t set;
 
-	/* The call fails only where the kernel has more processors than fit into a cpu_set_t. */
+	/*
+	 * The call fails only where the kernel has more processors than fit
+	 * into a cpu_set_t.
+	 */
 	return sched_getaffinity(0, sizeof(set), &set) < 0 || CPU_COUNT(&set) > 1;
 }
 
@@ -94,7 +117,8 @@ void spin_begin(struct spin *spin, bool (*look)(void *context), void *context)
 	nsec = measure_wakeup();
 	nsec = nsec < SPIN_USEC_MAX * 1000ull / SPIN_WAKEUPS ? nsec * SPIN_WAKEUPS :
 							       SPIN_USEC_MAX * 1000ull;
-	spin->longest = nsec * MEASURED_LOOKS / measure_looks(look, context);
+	nsec = nsec * MEASURED_LOOKS / measure_looks(look, context);
+	spin->longest = nsec < LOOKS_MAX ? nsec : LOOKS_MAX;
 	spin->looks = spin->longest;
 }
 

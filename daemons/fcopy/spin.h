@@ -15,12 +15,12 @@
  * What a spin saves is one wake-up, so it lasts SPIN_WAKEUPS times as long as
  * a wake-up takes, and never longer than SPIN_USEC_MAX. spin_begin() measures
  * that: the whole spin takes about a tenth of a millisecond on a processor, and
- * a millisecond or two in an emulator. A spin counts looks and does not read the clock, because on some hosts a read
- * of the clock leaves the virtual machine.
+ * a millisecond or two in an emulator. A spin counts looks and does not read the
+ * clock, because on some hosts a read of the clock leaves the virtual machine.
  *
  * A spin that finds nothing halves the next one. After four in a row the daemon
- * stops spinning, but for a trial after 32 sleeps, then after 64, and so on up
- * to 1024. A host that is too slow so costs two spins at first, and then one
+ * stops spinning and only tries again: after 32 sleeps, then after 64, and so on
+ * up to 1024. A host that is too slow costs two spins at first, and then one
  * part in a thousand of the time.
  *
  * With one processor the daemon never spins: the spin would only keep other
@@ -39,15 +39,15 @@ struct spin {
 };
 
 /**
- * spin_begin() - a copy begins: measure a look, and forget what was learnt
- * @look: whether there is a packet; must not make a system call
+ * spin_begin() - measure a look, and forget what earlier copies taught
+ * @look: returns whether there is a packet; must not make a system call
  *
- * Sleeps and wakes up some times for that, which takes about a fifth of a
- * millisecond.
+ * Call it when a copy begins. It sleeps and wakes up several times, which takes
+ * about a fifth of a millisecond.
  */
 void spin_begin(struct spin *spin, bool (*look)(void *context), void *context);
 
-/** spin_find() - look for a while; returns whether @look found something */
+/** spin_find() - look for a while; return whether @look found something */
 bool spin_find(struct spin *spin, bool (*look)(void *context), void *context);
 
 #endif

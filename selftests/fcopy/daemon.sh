@@ -63,7 +63,7 @@ device() { # [DRIVER]
 	echo "{$instance}" >"$work/sys/bus/vmbus/devices/$instance/device_id"
 }
 
-ktap_set_plan 18
+ktap_set_plan 19
 
 run --help
 is_status 0 "usage: hv-fcopyd"
@@ -92,6 +92,11 @@ result "device that is no GUID"
 run -n --class=fcopy --device=$instance
 is_status 64 "exclude each other"
 result "class and device"
+
+run --state-dir=state
+is_status 64 "--state-dir=state: in the background" && run --run-dir=run &&
+	is_status 64 "--run-dir=run: in the background"
+result "relative directories in the background"
 
 run --status --check-config
 is_status 64 "--status and --check-config exclude each other"

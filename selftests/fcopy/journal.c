@@ -33,6 +33,24 @@ int unlinkat(int dir, const char *path, int flags)
 	return syscall(SYS_unlinkat, dir, path, flags);
 }
 
+/* What fstat() does on a directory that was removed */
+static enum { LINKS_GONE, LINKS_STAY, IS_STALE } removed_fstat;
+
+/* NFS answers ESTALE, and not every file system counts the links. */
+int fstat(int fd, struct stat *st)
+{
+	if (fstatat(fd, "", st, AT_EMPTY_PATH) < 0)
+		return -1;
+	if (st->st_nlink || removed_fstat == LINKS_GONE)
+		return 0;
+	if (removed_fstat == LINKS_STAY) {
+		st->st_nlink = 2;
+		return 0;
+	}
+	errno = ESTALE;
+	return -1;
+}
+
 int clock_gettime(clockid_t clock, struct timespec *now)
 {
 	if (clock == CLOCK_BOOTTIME) {
@@ -50,6 +68,7 @@ static void begin_test(void)
 	expect(journal >= 0);
 	expect_int(journal_name(name), 0);
 	unlink_error = 0;
+	removed_fstat = LINKS_GONE;
 	uptime = 2 * JOURNAL_SETTLE_SECONDS;
 	logged[0] = '\0';
 }
@@ -343,6 +362,21 @@ static void made_directories_are_removed(void)
 	mkdir("to/a/b", 0755);
 	mkdir("to/a/b/c", 0755);
 	note("to/a/b/c", 2);
+	clean();
+	expect_int(entries("to/a"), 0);
+	expect_int(entries("state"), 0);
+	expect_int(log_lines("removed"), 1);
+	end_test();
+}
+
+static void made_directories_are_removed_from_any_file_system(void)
+{
+	begin_test();
+	needs_births();
+	removed_fstat = variant;
+	mkdir("to/a", 0755);
+	mkdir("to/a/b", 0755);
+	note("to/a/b", 1);
 	clean();
 	expect_int(entries("to/a"), 0);
 	expect_int(entries("state"), 0);
@@ -928,6 +962,9 @@ int main(void)
 	test(directory_without_birth_keeps_its_note);
 	test(what_is_not_where_it_was_waits);
 	test(made_directories_are_removed);
+	test_variant(made_directories_are_removed_from_any_file_system, "ESTALE", IS_STALE);
+	test_variant(made_directories_are_removed_from_any_file_system, "links not counted",
+		     LINKS_STAY);
 	test(made_directories_in_use_stay);
 	test(made_directory_below_one_in_use_is_removed);
 	test(files_are_removed_before_their_directories);

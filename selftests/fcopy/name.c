@@ -124,6 +124,48 @@ static void file_names(void)
 		expect(name_check_file(bad[i]));
 }
 
+/* FAT cuts dots at the end of a name off, and ignores case. */
+static const char *const own_names[] = {
+	".hv-fcopyd.0123456789abcdef", ".hv-fcopyd.ffffffffffffffff", ".hv-fcopyd.0123456789abcdef.",
+	".hv-fcopyd.0123456789abcdef. .", ".HV-fcopyd.0123456789ABCDEF",
+};
+static const char *const similar_names[] = {
+	".hv-fcopyd.", ".hv-fcopyd.conf", ".hv-fcopyd.0123456789abcde", ".hv-fcopyd.0123456789abcdeg",
+	".hv-fcopyd.0123456789abcdef0", ".hv-fcopyd.0123456789abcdef.x", "hv-fcopyd.0123456789abcdef",
+	"a.hv-fcopyd.0123456789abcdef", "hv-fcopyd",
+};
+
+/* journal_clean() would take a file with such a name for what a copy left. */
+static void own_names_refused(void)
+{
+	static const struct {
+		const char *before, *after;
+	} places[] = { { "", "" }, { "/", "" }, { "a/", "" }, { "/a/", "" }, { "/", "/" }, { "/", "/a" } };
+	char path[64];
+
+	for (size_t i = 0; i < sizeof(own_names) / sizeof(own_names[0]); i++) {
+		const char *wrong = name_check_file(own_names[i]);
+
+		expect(wrong && strstr(wrong, "hv-fcopyd uses itself"));
+		for (size_t j = 0; j < sizeof(places) / sizeof(places[0]); j++) {
+			snprintf(path, sizeof(path), "%s%s%s", places[j].before, own_names[i],
+				 places[j].after);
+			wrong = name_check_path(path);
+			if (!expect(wrong && strstr(wrong, "hv-fcopyd uses itself")))
+				ksft_print_msg("'%s': %s\n", path, wrong ? wrong : "accepted");
+		}
+	}
+	for (size_t i = 0; i < sizeof(similar_names) / sizeof(similar_names[0]); i++) {
+		expect(!name_check_file(similar_names[i]));
+		for (size_t j = 0; j < sizeof(places) / sizeof(places[0]); j++) {
+			snprintf(path, sizeof(path), "%s%s%s", places[j].before, similar_names[i],
+				 places[j].after);
+			if (!expect(!name_check_path(path)))
+				ksft_print_msg("'%s': refused\n", path);
+		}
+	}
+}
+
 static void paths(void)
 {
 	static const char *const good[] = {
@@ -180,6 +222,7 @@ int main(void)
 	test(no_end_refused);
 	test(control_characters_refused);
 	test(file_names);
+	test(own_names_refused);
 	test(paths);
 	test(paths_refused);
 	run_tests();

@@ -13,6 +13,7 @@
 char logged[65536];
 struct log_copy last_copy;
 struct failure last_failure;
+const struct log_limit *last_limit;
 
 static void show(const char *format, va_list args)
 {
@@ -61,6 +62,7 @@ void log_limited(struct log_limit *limit, int level, const char *format, ...)
 {
 	va_list args;
 
+	last_limit = limit;
 	va_start(args, format);
 	show(format, args);
 	va_end(args);

@@ -13,4 +13,7 @@ extern struct log_copy last_copy;
 /* A copy of its failure, to which last_copy.failure points; REFUSAL_NONE after a success */
 extern struct failure last_failure;
 
+/* The limit that log_limited() was given last */
+extern const struct log_limit *last_limit;
+
 #endif
