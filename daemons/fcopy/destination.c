@@ -274,17 +274,6 @@ static int make_one(int at, const char *name, const struct policy *policy)
 	return r;
 }
 
-static int sync_entry(int at)
-{
-	int readable = openat(at, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), err;
-
-	if (readable < 0)
-		return -errno;
-	err = path_sync_directory(readable);
-	close(readable);
-	return err;
-}
-
 /*
  * Make the directory @name in @destination->dir, and let that be the new one.
  */
@@ -316,7 +305,7 @@ static enum refusal make_next(struct destination *destination, const char *name,
 		 * will.
 		 */
 		if (!err)
-			err = sync_entry(at);
+			err = path_sync_directory(at);
 		if (err) {
 			close(next);
 			/* EBUSY: somebody put another directory there. */

@@ -432,8 +432,16 @@ enum refusal path_resolve(const char *path, unsigned int flags, struct path *res
 
 int path_sync_directory(int dir)
 {
-	/* EINVAL: this file system needs no fsync(2) of its directories. */
-	return fsync(dir) < 0 && errno != EINVAL ? -errno : 0;
+	/* @dir may be O_PATH, which fsync() rejects. */
+	int readable = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), err = 0;
+
+	if (readable < 0)
+		return -errno;
+	/* EINVAL: the directories of this file system need no sync. */
+	if (fsync(readable) < 0 && errno != EINVAL)
+		err = -errno;
+	close(readable);
+	return err;
 }
 
 void path_remove_created(const char *place, int dir, unsigned int created)
@@ -468,6 +476,9 @@ void path_remove_created(const char *place, int dir, unsigned int created)
 			close(at);
 		at = parent;
 	}
-	if (at != dir)
+	if (at != dir) {
+		/* The journal's note must not go before the directory does. */
+		path_sync_directory(at);
 		close(at);
+	}
 }
