@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <inttypes.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "check.h"
 #include "hresult.h"
@@ -21,8 +22,8 @@ static void print_rule(const struct policy *policy, const struct destination *to
 	}
 	for (size_t i = 0; i < policy->count; i++)
 		any_allow |= policy->rules[i].allow;
-	fprintf(out, "rule: none covers it; what no rule covers is %s\n",
-		any_allow ? "refused, as there is an allow=" : "allowed");
+	fprintf(out, "rule: no rule covers the target, so hv-fcopyd %s\n",
+		any_allow ? "refuses it: there is an allow=" : "allows it");
 }
 
 static void print_target(const struct destination_request *request, const struct destination *to,
@@ -40,7 +41,7 @@ static void print_target(const struct destination_request *request, const struct
 		return;
 	log_escape(escaped, sizeof(escaped), to->name);
 	fprintf(out, "file: %s (%s)\n", escaped, to->into_directory ?
-		"the path is a directory, so the file keeps the source's name" :
+		"the path is a directory or ends in '/', so the file keeps the source's name" :
 		"the path names the file itself");
 	if (to->target.st_mode)
 		fprintf(out, "exists: %s\n", S_ISREG(to->target.st_mode) ? "a file" :
@@ -48,14 +49,32 @@ static void print_target(const struct destination_request *request, const struct
 			S_ISLNK(to->target.st_mode) ? "a symbolic link" : "neither a file nor a link");
 }
 
+/* What the conversion from the host's UTF-16 would refuse */
+static enum refusal check_text(const struct destination_request *request, struct failure *failure)
+{
+	const char *fault = name_check_text(request->path);
+
+	if (fault)
+		return fail(failure, REFUSAL_NAME, "the path has %s", fault);
+	fault = name_check_text(request->name);
+	if (fault)
+		return fail(failure, REFUSAL_NAME, "the name has %s", fault);
+	return REFUSAL_NONE;
+}
+
 int check_path(const struct policy *policy, const struct destination_request *request, FILE *out)
 {
 	char text[FAILURE_DETAIL + 256], escaped[TEXT_SIZE];
-	struct destination to;
+	struct destination to = { .dir = -1 };
 	struct failure failure;
 	enum refusal refusal;
 
-	refusal = destination_resolve(request, policy, &to, &failure);
+	if (geteuid() != 0)
+		fprintf(out, "note: the daemon runs as root, and this process does not: the daemon may "
+			"decide otherwise\n");
+	refusal = check_text(request, &failure);
+	if (refusal == REFUSAL_NONE)
+		refusal = destination_resolve(request, policy, &to, &failure);
 	/* The daemon looks at that first. */
 	if (!policy->enable)
 		refusal = fail(&failure, REFUSAL_DISABLED, "%s", "");
@@ -66,8 +85,9 @@ int check_path(const struct policy *policy, const struct destination_request *re
 	if (*to.name && (refusal == REFUSAL_NONE || to.decision.rule || refusal == REFUSAL_RULE))
 		print_rule(policy, &to, out);
 	if (refusal == REFUSAL_NONE) {
-		fprintf(out, "result: the copy would be taken%s\n",
-			to.target.st_mode ? ", and replace what is there" : "");
+		fprintf(out, "space: not checked (max-size, min-free, free room): that takes the file's size\n");
+		fprintf(out, "result: hv-fcopyd would take the copy%s\n",
+			to.target.st_mode ? " and replace what is there" : "");
 	} else {
 		failure_text(&failure, text, sizeof(text));
 		log_escape(escaped, sizeof(escaped), text);

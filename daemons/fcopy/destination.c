@@ -122,7 +122,9 @@ enum refusal destination_check_target(struct destination *destination, bool forc
 		}
 	}
 	if (!force)
-		return fail(failure, REFUSAL_EXISTS, "%s/%s", place, name);
+		return fail(failure, REFUSAL_EXISTS, "%s/%s%s", place, name,
+			    S_ISREG(st->st_mode) || S_ISLNK(st->st_mode) ?
+			    " (-Force would replace it)" : "");
 	if (!S_ISREG(st->st_mode) && !S_ISLNK(st->st_mode))
 		return fail(failure, REFUSAL_NOT_FILE, "%s/%s", place, name);
 	refusal = check_writable(destination, failure);
@@ -171,7 +173,8 @@ static enum refusal take_source_name(const struct destination_request *request,
 {
 	result->into_directory = true;
 	if (request->name_fault)
-		return fail(failure, REFUSAL_NAME, "%s", request->name_fault);
+		return fail(failure, REFUSAL_NAME, "%s%s%s", request->name_fault,
+			    *request->name ? ": " : "", request->name);
 	if (strlen(request->name) > NAME_MAX)
 		return fail(failure, REFUSAL_NAME_TOO_LONG, "%.100s...", request->name);
 	memcpy(result->name, request->name, strlen(request->name) + 1);
@@ -240,7 +243,7 @@ enum refusal destination_resolve(const struct destination_request *request,
 	*result = (struct destination){ .dir = -1 };
 	fault = name_check_path(request->path);
 	if (fault)
-		return fail(failure, REFUSAL_NAME, "%s", fault);
+		return fail(failure, REFUSAL_NAME, "%s: %s", fault, request->path);
 	refusal = make_absolute(request->path, whole, &directory, failure);
 	if (refusal != REFUSAL_NONE)
 		return refusal;

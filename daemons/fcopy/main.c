@@ -43,6 +43,15 @@ static void reload(void)
 	notify_ready();
 }
 
+/* Output that is lost must not look like a success. */
+static int end_output(int code)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return code;
+	fprintf(stderr, "hv-fcopyd: standard output: %s\n", strerror(errno));
+	return EX_IOERR;
+}
+
 static int check_config(void)
 {
 	rules_warn(&policy);
@@ -133,15 +142,15 @@ int main(int argc, char **argv)
 	options_parse(argc, argv, &options);
 	log_open(false, options.verbose);
 	if (options.status)
-		return status_report(options.run_dir);
+		return end_output(status_report(options.run_dir));
 	if (load_policy(&policy) < 0)
 		return EX_CONFIG;
 	if (options.check_config) {
-		code = check_config();
+		code = end_output(check_config());
 		goto out_policy;
 	}
 	if (options.check_path) {
-		code = check_path(&policy, &options.check, stdout);
+		code = end_output(check_path(&policy, &options.check, stdout));
 		goto out_policy;
 	}
 

@@ -63,6 +63,39 @@ const char *name_from_utf16(const void *field, char name[NAME_BYTES])
 	return "260 code units without an end";
 }
 
+/* The bytes of the character at @text, and its value; 0: no UTF-8 */
+static size_t take_utf8(const char *text, uint32_t *value)
+{
+	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
+	const unsigned char *p = (const unsigned char *)text;
+	size_t n = *p < 0x80 ? 1 : *p >> 5 == 6 ? 2 : *p >> 4 == 14 ? 3 : *p >> 3 == 30 ? 4 : 0;
+	uint32_t c = n == 1 ? *p : *p & (0x7f >> n);
+
+	for (size_t i = 1; i < n; i++) {
+		if (p[i] >> 6 != 2)
+			return 0;
+		c = c << 6 | (p[i] & 0x3f);
+	}
+	*value = c;
+	return n && c >= least[n] && c <= 0x10ffff && (c < 0xd800 || c > 0xdfff) ? n : 0;
+}
+
+const char *name_check_text(const char *text)
+{
+	size_t units = 0, n;
+	uint32_t c;
+
+	for (; *text; text += n) {
+		n = take_utf8(text, &c);
+		if (!n)
+			return "bytes that are not UTF-8, which the host cannot send";
+		if (c < 0x20 || (c >= 0x7f && c < 0xa0))
+			return "a control character";
+		units += 1 + (c >= 0x10000);
+	}
+	return units < NAME_UNITS ? NULL : "more than 259 code units of UTF-16";
+}
+
 /*
  * Whether the first @length bytes of @name are a temporary name. FAT drops dots
  * at the end of a name and ignores case, so such variants count, too.

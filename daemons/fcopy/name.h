@@ -28,6 +28,14 @@
 const char *name_from_utf16(const void *field, char name[NAME_BYTES]);
 
 /**
+ * name_check_text() - check that name_from_utf16() could have made @text
+ *
+ * For names that do not come from the host. What is wrong follows the words "the
+ * path has".
+ */
+const char *name_check_text(const char *text);
+
+/**
  * name_check_file() - check the name of a file
  *
  * Refuses "", ".", "..", a name with '/' or '\', and every temporary name of

@@ -79,8 +79,17 @@ static void check_absolute(const char *option, const char *path)
 		reject("--%s=%s: in the background it must be an absolute path", option, path);
 }
 
+static void check_filled(const char *option, const char *value)
+{
+	if (value && !*value)
+		reject("--%s= needs a value", option);
+}
+
 static void check_modes(const struct options *options, const struct arguments *arguments)
 {
+	check_filled("config", arguments->config);
+	check_filled("state-dir", options->state_dir);
+	check_filled("run-dir", options->run_dir);
 	if (options->status && options->check_config)
 		reject("--status and --check-config exclude each other");
 	if (options->status && options->check_path)
@@ -110,7 +119,7 @@ static void finish(struct options *options, const struct arguments *arguments)
 	if (arguments->config)
 		options->config = arguments->config;
 	options->config_must_exist = arguments->config;
-	options->check.name = arguments->name ? arguments->name : "file";
+	options->check.name = arguments->name ? arguments->name : "SOURCE-NAME";
 	options->check.name_fault = name_check_file(options->check.name);
 }
 

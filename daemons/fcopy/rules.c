@@ -337,7 +337,8 @@ enum refusal rules_check(const struct policy *policy, int dir, const char *place
 	if (refusal != REFUSAL_NONE && rule) {
 		struct failure why = *failure;
 
-		return fail(failure, REFUSAL_RULE, "the rule %s=%s (%s) cannot be looked up: %s: %.300s",
+		return fail(failure, REFUSAL_RULE,
+			    "hv-fcopyd refuses every copy while it cannot look up %s=%s (%s): %s: %.300s",
 			    key_of(rule), rule->path, rule->source,
 			    refusal_words(why.refusal), why.detail);
 	}
@@ -389,8 +390,8 @@ static bool warn_void(const struct policy *policy, const struct rule_place *plac
 			 key_of(rule), rule->path, key_of(others.rule), others.rule->path,
 			 others.rule->source);
 	else
-		log_line(LOG_WARNING, "%s: %s=%s has no effect: what no rule covers is %s anyway",
-			 rule->source, key_of(rule), rule->path, rule->allow ? "allowed" : "refused");
+		log_line(LOG_WARNING, "%s: %s=%s is not needed: hv-fcopyd %s what no rule covers anyway",
+			 rule->source, key_of(rule), rule->path, rule->allow ? "allows" : "refuses");
 	return true;
 }
 
@@ -406,7 +407,7 @@ static unsigned int warn_about(const struct policy *policy, const struct rule_pl
 	if (path_resolve(rule->path, PATH_FOLLOW_LINKS | PATH_TARGET, &path, &failure) !=
 	    REFUSAL_NONE) {
 		failure_text(&failure, text, sizeof(text));
-		log_line(LOG_WARNING, "%s: %s=%s cannot be looked up, so every copy is refused: %s",
+		log_line(LOG_WARNING, "%s: %s=%s cannot be looked up, so hv-fcopyd refuses every copy: %s",
 			 rule->source, key_of(rule), rule->path, text);
 		return 1;
 	}
@@ -416,8 +417,9 @@ static unsigned int warn_about(const struct policy *policy, const struct rule_pl
 		warnings++;
 	} else {
 		if (*path.missing && fstatat(path.dir, path.missing, &st, AT_SYMLINK_NOFOLLOW) < 0) {
-			log_line(LOG_WARNING, "%s: %s=%s: there is no file or directory %s/%s",
-				 rule->source, key_of(rule), rule->path, path.place, path.missing);
+			log_line(LOG_WARNING, "%s: %s=%s: there is no file or directory %s/%s%s",
+				 rule->source, key_of(rule), rule->path, path.place, path.missing,
+				 rule->allow ? "; a copy to it would make a file" : "");
 			warnings++;
 		}
 		warnings += warn_void(policy, places, i, path.dir);

@@ -144,6 +144,7 @@ static enum refusal start(struct session *session, const struct fcopy_start *msg
 	if (request.name_fault) {
 		snprintf(wrong, sizeof(wrong), "the name has %s", request.name_fault);
 		request.name_fault = wrong;
+		*name = '\0';
 	} else {
 		request.name_fault = name_check_file(name);
 	}

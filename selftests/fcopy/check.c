@@ -65,10 +65,11 @@ static void expect_said_at(int line, const char *const *lines)
 	ksft_print_msg("but it said\n%s", said);
 }
 
-#define INTO "(the path is a directory, so the file keeps the source's name)"
+#define INTO "(the path is a directory or ends in '/', so the file keeps the source's name)"
 #define ITSELF "(the path names the file itself)"
-#define TAKEN "result: the copy would be taken"
-#define NO_RULE "rule: none covers it; what no rule covers is allowed"
+#define SPACE "space: not checked (max-size, min-free, free room): that takes the file's size"
+#define TAKEN SPACE, "result: hv-fcopyd would take the copy"
+#define NO_RULE "rule: no rule covers the target, so hv-fcopyd allows it"
 
 static void copies_that_would_be_taken(void)
 {
@@ -85,16 +86,41 @@ static void copies_that_would_be_taken(void)
 	expect_said("directory: %/", "missing: x/y (would be made)", "file: new " ITSELF, NO_RULE,
 		    TAKEN);
 	expect_int(check(in("d/f"), "src", FORCE), 0);
-	expect_said("directory: %/d/", "file: f " ITSELF, "exists: a file", NO_RULE,
-		    "result: the copy would be taken, and replace what is there");
+	expect_said("directory: %/d/", "file: f " ITSELF, "exists: a file", NO_RULE, SPACE,
+		    "result: hv-fcopyd would take the copy and replace what is there");
 	expect_int(check(in("d/link"), "src", FORCE), 0);
-	expect_said("directory: %/d/", "file: link " ITSELF, "exists: a symbolic link", NO_RULE,
-		    "result: the copy would be taken, and replace what is there");
+	expect_said("directory: %/d/", "file: link " ITSELF, "exists: a symbolic link", NO_RULE, SPACE,
+		    "result: hv-fcopyd would take the copy and replace what is there");
 	if (access("/", W_OK) == 0) {
 		expect_int(check("", "fcopy-test", 0), 0);
 		expect_said("directory: /", "file: fcopy-test " INTO, NO_RULE,
 			    TAKEN);
 	}
+}
+
+/* The host cannot send these, whatever the file system takes. */
+static void names_that_no_host_can_send(void)
+{
+	char path[300];
+
+	expect_int(check("/tmp/a\nb", "src", 0), 1);
+	expect_said("result: refused: the name is not acceptable: the path has a control character",
+		    "host: 0x8007007b");
+	expect_int(check("/tmp/\xff", "src", 0), 1);
+	expect_said("result: refused: the name is not acceptable: the path has bytes that are not "
+		    "UTF-8, which the host cannot send", "host: 0x8007007b");
+	expect_int(check("/tmp/", "\xed\xa0\x80", 0), 1);
+	expect_said("result: refused: the name is not acceptable: the name has bytes that are not "
+		    "UTF-8, which the host cannot send", "host: 0x8007007b");
+	for (size_t i = 0; i + 1 < sizeof(path); i += 2)
+		memcpy(path + i, "/x", 2);
+	path[260] = '\0';
+	expect_int(check(path, "src", 0), 1);
+	expect_said("result: refused: the name is not acceptable: the path has more than 259 code "
+		    "units of UTF-16", "host: 0x8007007b");
+	path[259] = '\0';
+	expect_int(check(path, "src", CREATE), 0);
+	expect_int(check("/tmp/Grüße 日本 🎉", "src", 0), 0);
 }
 
 static void copies_that_would_be_refused(void)
@@ -105,7 +131,7 @@ static void copies_that_would_be_refused(void)
 	mkfifo("d/p", 0600);
 	expect_int(check(in("d/f"), "src", 0), 1);
 	expect_said("directory: %/d/", "file: f " ITSELF, "exists: a file",
-		    "result: refused: the file exists: %/d/f", "host: 0x80070050");
+		    "result: refused: the file exists: %/d/f (-Force would replace it)", "host: 0x80070050");
 	expect_int(check(in("d"), "e", FORCE), 1);
 	expect_said("directory: %/d/", "file: e " INTO, "exists: a directory",
 		    "result: refused: a directory has this name: %/d/e", "host: 0x80070150");
@@ -170,7 +196,7 @@ static void rules(void)
 	expect(strstr(said, "rule: deny=") && strstr(said, "(rules.conf:3)"));
 	expect_int(check(in("x/new"), "src", CREATE), 1);
 	expect_said("directory: %/", "missing: x (would be made)", "file: new " ITSELF,
-		    "rule: none covers it; what no rule covers is refused, as there is an allow=",
+		    "rule: no rule covers the target, so hv-fcopyd refuses it: there is an allow=",
 		    "result: refused: fcopyd.conf does not allow this place: "
 		    "no allow= covers %/x/new",
 		    "host: 0x80070005");
@@ -197,11 +223,12 @@ static void disabled(void)
 static void deceiving_names_are_escaped(void)
 {
 	mkdir("a\nresult: fine", 0755);
+	mkdir("a\u2028result: fine", 0755);
 	make_file("f\xe2\x80\xae", "");
-	expect_int(check(in("a\nresult: fine"), "\x1b[31m", 0), 0);
+	expect_int(check(in("a\u2028result: fine"), "\u202emoc", 0), 0);
 	expect(!strstr(said, "\nresult: fine") && !strchr(said, '\x1b'));
-	expect(strstr(said, "directory: ") && strstr(said, "\\x0a"));
-	expect(strstr(said, "file: \\x1b["));
+	expect(strstr(said, "directory: ") && strstr(said, "\\u{2028}"));
+	expect(strstr(said, "file: \\u{202e}moc"));
 	expect_int(check(in("f\xe2\x80\xae"), "src", 0), 1);
 	expect(!strstr(said, "\xe2\x80\xae") && strstr(said, "\\u{202e}"));
 	expect_int(check(in("new\xe2\x80\xa8/x"), "src", CREATE), 0);
@@ -216,6 +243,7 @@ static void deceiving_names_are_escaped(void)
 int main(void)
 {
 	test(copies_that_would_be_taken);
+	test(names_that_no_host_can_send);
 	test(copies_that_would_be_refused);
 	test(link_on_the_way);
 	test(rules);

@@ -829,7 +829,7 @@ static void warning_for_what_no_rule_covers_anyway(void)
 	mkdir("b", 0755);
 	RULES("+a", "-b");
 	expect_warns(1, "rules.conf:2: deny=");
-	expect(strstr(logged, "what no rule covers is refused anyway"));
+	expect(strstr(logged, "is not needed: hv-fcopyd refuses what no rule covers anyway"));
 	default_policy();
 }
 
@@ -853,7 +853,7 @@ static void warning_for_links_that_are_not_followed(void)
 	expect(lchown("link", TEST_USER, TEST_USER) == 0 || geteuid() != 0);
 	RULES("-link/x");
 	expect_warns(1, "rules.conf:1: deny=");
-	expect(strstr(logged, "every copy is refused") && strstr(logged, in("link")));
+	expect(strstr(logged, "hv-fcopyd refuses every copy") && strstr(logged, in("link")));
 	RULES("-link/x", "-real");
 	expect_warns(1, "rules.conf:1: deny=");
 	RULES("-/etc", "-/proc/self/root");
