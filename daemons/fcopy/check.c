@@ -16,7 +16,8 @@ static void print_rule(const struct policy *policy, const struct destination *to
 
 	if (rule) {
 		log_escape(escaped, sizeof(escaped), rule->path);
-		fprintf(out, "rule: %s=%s (%s)\n", rule->allow ? "allow" : "deny", escaped, rule->source);
+		fprintf(out, "rule: %s=%s (%s)\n", rule->allow ? "allow" : "deny", escaped,
+			rule->source);
 		return;
 	}
 	for (size_t i = 0; i < policy->count; i++)
@@ -45,7 +46,8 @@ static void print_target(const struct destination_request *request, const struct
 	if (to->target.st_mode)
 		fprintf(out, "exists: %s\n", S_ISREG(to->target.st_mode) ? "a file" :
 			S_ISDIR(to->target.st_mode) ? "a directory" :
-			S_ISLNK(to->target.st_mode) ? "a symbolic link" : "neither a file nor a link");
+			S_ISLNK(to->target.st_mode) ? "a symbolic link" :
+			"neither a file nor a link");
 }
 
 int check_path(const struct policy *policy, const struct destination_request *request, FILE *out)
@@ -56,7 +58,7 @@ int check_path(const struct policy *policy, const struct destination_request *re
 	enum refusal refusal;
 
 	refusal = destination_resolve(request, policy, &to, &failure);
-	/* The daemon looks at that first. */
+	/* The daemon checks "enable" first. */
 	if (!policy->enable)
 		refusal = fail(&failure, REFUSAL_DISABLED, "%s", "");
 	/* With a fault in the path itself, there was no search. */
@@ -71,7 +73,8 @@ int check_path(const struct policy *policy, const struct destination_request *re
 	} else {
 		failure_text(&failure, text, sizeof(text));
 		log_escape(escaped, sizeof(escaped), text);
-		fprintf(out, "result: refused: %s\nhost: 0x%08" PRIx32 "\n", escaped, hresult_of(refusal));
+		fprintf(out, "result: refused: %s\nhost: 0x%08" PRIx32 "\n", escaped,
+			hresult_of(refusal));
 	}
 	destination_close(&to, false);
 	return refusal == REFUSAL_NONE ? 0 : 1;
