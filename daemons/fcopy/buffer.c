@@ -39,7 +39,7 @@ static int write_first(struct buffer *buffer, int file, size_t size)
 	return 0;
 }
 
-/* The bytes before the last multiple of BUFFER_PIECE */
+/* Return the number of bytes before the last multiple of BUFFER_PIECE. */
 static size_t whole_pieces(const struct buffer *buffer)
 {
 	uint64_t end = (buffer->offset + buffer->length) / BUFFER_PIECE * BUFFER_PIECE;

@@ -11,12 +11,12 @@
  * so that a packet need not cost a system call.
  */
 
-/** Bytes are written in pieces of this size, at multiples of it */
+/** The buffer writes pieces of this size, at multiples of it */
 #define BUFFER_PIECE	(128u << 10)
 #define BUFFER_SIZE	(2 * BUFFER_PIECE)
 
 struct buffer {
-	uint64_t offset;	/* of bytes[0] in the file */
+	uint64_t offset;	/* offset of bytes[0] in the file */
 	size_t length;
 	unsigned char bytes[BUFFER_SIZE];
 };
@@ -35,10 +35,10 @@ int buffer_add(struct buffer *buffer, int file, uint64_t offset, const void *dat
 /** buffer_ready() - whether buffer_write() has a whole piece to write */
 bool buffer_ready(const struct buffer *buffer);
 
-/** buffer_write() - write the whole pieces that are there; 0 or -errno */
+/** buffer_write() - write the whole pieces in the buffer; return 0 or -errno */
 int buffer_write(struct buffer *buffer, int file);
 
-/** buffer_flush() - write everything; 0 or -errno */
+/** buffer_flush() - write everything; return 0 or -errno */
 int buffer_flush(struct buffer *buffer, int file);
 
 #endif

@@ -17,7 +17,8 @@ static void print_rule(const struct policy *policy, const struct destination *to
 
 	if (rule) {
 		log_escape(escaped, sizeof(escaped), rule->path);
-		fprintf(out, "rule: %s=%s (%s)\n", rule->allow ? "allow" : "deny", escaped, rule->source);
+		fprintf(out, "rule: %s=%s (%s)\n", rule->allow ? "allow" : "deny", escaped,
+			rule->source);
 		return;
 	}
 	for (size_t i = 0; i < policy->count; i++)
@@ -46,7 +47,8 @@ static void print_target(const struct destination_request *request, const struct
 	if (to->target.st_mode)
 		fprintf(out, "exists: %s\n", S_ISREG(to->target.st_mode) ? "a file" :
 			S_ISDIR(to->target.st_mode) ? "a directory" :
-			S_ISLNK(to->target.st_mode) ? "a symbolic link" : "neither a file nor a link");
+			S_ISLNK(to->target.st_mode) ? "a symbolic link" :
+			"neither a file nor a link");
 }
 
 /* What the conversion from the host's UTF-16 would refuse */
@@ -91,7 +93,8 @@ int check_path(const struct policy *policy, const struct destination_request *re
 	} else {
 		failure_text(&failure, text, sizeof(text));
 		log_escape(escaped, sizeof(escaped), text);
-		fprintf(out, "result: refused: %s\nhost: 0x%08" PRIx32 "\n", escaped, hresult_of(refusal));
+		fprintf(out, "result: refused: %s\nhost: 0x%08" PRIx32 "\n", escaped,
+			hresult_of(refusal));
 	}
 	destination_close(&to, false);
 	return refusal == REFUSAL_NONE ? 0 : 1;

@@ -7,10 +7,11 @@
 #include "destination.h"
 
 /**
- * check_path() - explain what a copy would do, without a host: hv-fcopyd --check-path
+ * check_path() - explain what a copy would do, for hv-fcopyd --check-path
  *
- * Prints where the file would go, what would be made or replaced, which rule
- * decides and what the host would be told. Changes nothing.
+ * Needs no host. Prints where the file would go, what would be made or
+ * replaced, which rule decides and what the host would be told. Changes
+ * nothing.
  *
  * Returns 0 if the copy would be taken, 1 if it would be refused.
  */

@@ -17,9 +17,9 @@
 #include "name.h"
 
 /*
- * vmbus-bind uses libinih, which does not suit these files: it cuts lines after
- * 200 bytes, and a path may be longer. It does not tell the line of a key
- * either, and a fault has to name that.
+ * vmbus-bind uses libinih, which does not suit these files. It cuts lines after
+ * 200 bytes, and a path may be longer. It also does not tell the line of a key,
+ * which the message about a fault has to name.
  */
 
 struct reader {
@@ -328,7 +328,7 @@ static void on_key(struct reader *reader, const char *key, const char *value)
 		fault(reader, "unknown key '%s'", key);
 }
 
-/* Skip blanks at the start of @text, and cut those at its end */
+/* Skip blanks at the start of @text, and cut those at its end. */
 static char *trim(char *text)
 {
 	char *end;

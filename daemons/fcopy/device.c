@@ -25,7 +25,10 @@ static bool has_vmbus(void)
 	return n != -ENODEV;
 }
 
-/* Read an attribute of the module hyperv-uio; "" where the kernel's own module drives the device */
+/*
+ * Read an attribute of this project's module. The result is "" if the kernel's
+ * own module drives the device.
+ */
 static void read_attribute(const struct vmbus_channel *channel, const char *name, char *text,
 			   size_t size)
 {
@@ -43,7 +46,10 @@ static void read_attribute(const struct vmbus_channel *channel, const char *name
 	text[n > 0 ? n : 0] = '\0';
 }
 
-/* Whether another program has the device open: both would take messages out of the same ring. */
+/*
+ * Whether another program has the device open. Both would take messages out of
+ * the same ring.
+ */
 static bool is_shared(const struct vmbus_channel *channel)
 {
 	char users[16];
@@ -86,7 +92,7 @@ int device_open(const char *which, struct vmbus_channel **channel)
 		return explain(err);
 	if (!is_shared(*channel))
 		return 0;
-	log_line(LOG_ERR, "%s: another program has it open: another file copy daemon?",
+	log_line(LOG_ERR, "%s: another program has it open; is it another file copy daemon?",
 		 device_path(*channel));
 	vmbus_channel_close(*channel);
 	return EX_TEMPFAIL;
@@ -97,8 +103,9 @@ bool device_is_suspended(const struct vmbus_channel *channel)
 	char state[8];
 
 	/*
-	 * After a suspend the device is still bound, but the open channel is lost.
-	 * The attribute tells this from a rescind until the device is closed.
+	 * After a suspend the device is still bound, but the open channel is
+	 * lost. Until this program closes the device, the attribute tells this
+	 * from a rescind.
 	 */
 	read_attribute(channel, "state", state, sizeof(state));
 	return !strcmp(state, "lost\n");
@@ -109,7 +116,7 @@ int device_reopen(const char *which, struct vmbus_channel **channel)
 	int err;
 
 	vmbus_channel_close(*channel);
-	/* The device stays busy until every program that had it open has closed it. */
+	/* The device is busy until every program that had it open closes it. */
 	for (int tries = 0; (err = vmbus_channel_open(which, channel)) == -EBUSY &&
 			    tries < BUSY_TRIES; tries++)
 		usleep(BUSY_USEC);

@@ -7,8 +7,8 @@
 #include <vmbus_bufring.h>
 
 /*
- * The file copy device: found by class or instance, opened, and opened again
- * after the machine was suspended. Functions that fail log why, and return an
+ * These functions find the file copy device by class or instance, open it, and
+ * open it again after a suspend. A function that fails logs why, and returns an
  * exit code of sysexits.h.
  */
 
@@ -16,12 +16,15 @@
  * device_open() - open the device and refuse to share it with another program
  * @which: a class or an instance, as for vmbus_channel_open()
  *
- * Returns 0, EX_UNAVAILABLE (there is no such device, or it has another driver),
- * EX_TEMPFAIL (another program has it) or EX_OSERR.
+ * Returns 0, EX_UNAVAILABLE (no device, or another driver has it),
+ * EX_TEMPFAIL (another program has it open) or EX_OSERR.
  */
 int device_open(const char *which, struct vmbus_channel **channel);
 
-/** device_is_suspended() - whether the channel was lost to a suspend, and not to a rescind */
+/**
+ * device_is_suspended() - whether a suspend ended the channel, and not a
+ * rescind
+ */
 bool device_is_suspended(const struct vmbus_channel *channel);
 
 /**
@@ -32,10 +35,10 @@ bool device_is_suspended(const struct vmbus_channel *channel);
  */
 int device_reopen(const char *which, struct vmbus_channel **channel);
 
-/** device_path() - its path, for messages */
+/** device_path() - return the path of the device, for messages */
 const char *device_path(const struct vmbus_channel *channel);
 
-/** device_instance() - its instance GUID */
+/** device_instance() - return the instance GUID of the device */
 const char *device_instance(const struct vmbus_channel *channel);
 
 #endif

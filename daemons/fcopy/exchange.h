@@ -6,7 +6,9 @@
 
 #include "session.h"
 
-/** The limit of a message: a WRITE has 6224 bytes, an IC message at most 13312 */
+/**
+ * The limit of a message: a WRITE has 6224 bytes, an IC message at most 13312
+ */
 #define EXCHANGE_PAYLOAD 16384
 
 /** The state between a request in one ring and its answer in the other */
@@ -50,9 +52,10 @@ unsigned int exchange_events(const struct exchange *exchange);
 /**
  * exchange_run() - answer the packets in the ring
  *
- * Signals the host once, and then writes the gathered data to the file. Stops when the ring is empty, when an answer finds no room, or after 256
- * packets, so that a host that refills the ring without end cannot keep the
- * caller from its signals. Arm the channel and come back.
+ * Signals the host once, and then writes the gathered data to the file. Stops
+ * when the ring is empty, when an answer finds no room, or after 256 packets,
+ * so that a host that refills the ring without end cannot keep the caller from
+ * its signals. Arm the channel and come back.
  *
  * Returns 0, or -ENODEV (rescinded), -EIO (the rings are damaged) or what
  * vmbus_flush() returned.

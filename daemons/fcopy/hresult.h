@@ -7,10 +7,10 @@
 #include "refusal.h"
 
 /**
- * hresult_of() - the code that the host gets for @refusal
+ * hresult_of() - return the code that the host gets for @refusal
  *
- * Windows shows the text that belongs to the Win32 code in it. VMBUS_S_OK for
- * REFUSAL_NONE; VMBUS_E_FAIL where no Win32 code fits.
+ * Windows shows the text that belongs to the Win32 code in it. The result is
+ * VMBUS_S_OK for REFUSAL_NONE, and VMBUS_E_FAIL where no Win32 code fits.
  */
 uint32_t hresult_of(enum refusal refusal);
 

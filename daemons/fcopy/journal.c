@@ -317,7 +317,9 @@ static enum outcome remove_noted(const struct note *note, struct failure *failur
 	return outcome;
 }
 
-/* Whether the note @name is so old that nobody expects to find its file again */
+/*
+ * Whether the note @name is so old that nobody expects to find its file again
+ */
 static bool is_expired(int journal, const char *name)
 {
 	struct timespec up;

@@ -85,7 +85,9 @@ int journal_name(char name[JOURNAL_NAME_SIZE]);
  */
 int journal_note(int journal, int dir, const char *place, unsigned int made, const char *name);
 
-/** journal_forget() - remove a note, when @name is gone or has become the file */
+/**
+ * journal_forget() - remove a note, when @name is gone or has become the file
+ */
 void journal_forget(int journal, const char *name);
 
 /**

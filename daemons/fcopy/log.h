@@ -11,9 +11,10 @@
 #include "refusal.h"
 
 /*
- * Lines for people. LOG_ERR: the daemon cannot go on. LOG_WARNING: something is
- * wrong with the host or the machine. LOG_NOTICE: a copy was refused or lost.
- * LOG_INFO: a copy began or ended. LOG_DEBUG: every message of the host.
+ * The log is for people. LOG_ERR: the daemon cannot go on. LOG_WARNING:
+ * something is wrong with the host or the machine. LOG_NOTICE: a copy was
+ * refused or lost. LOG_INFO: a copy began or ended. LOG_DEBUG: every message of
+ * the host.
  *
  * Characters that could deceive a reader (controls, U+202E and others that
  * change the direction, U+2028 and other line ends, bytes that are no UTF-8)
@@ -22,9 +23,9 @@
 
 /**
  * log_open() - choose where lines go from now on
- * @to_syslog: to syslog(3); else to standard error, with the prefixes of
+ * @to_syslog: write to syslog(3); else to standard error, with the prefixes of
  *	sd-daemon(3) when that is the journal
- * @verbose: LOG_DEBUG lines, too
+ * @verbose: write LOG_DEBUG lines, too
  */
 void log_open(bool to_syslog, bool verbose);
 
@@ -36,7 +37,9 @@ void log_line(int level, const char *format, ...) __attribute__((format(printf, 
 /** What became of a copy */
 enum log_event { LOG_STARTED, LOG_RECEIVED, LOG_REFUSED, LOG_LOST };
 
-/** What the journal gets besides the line, in fields that hv-fcopyd(8) lists */
+/**
+ * The fields that the journal gets besides the line; hv-fcopyd(8) lists them
+ */
 struct log_copy {
 	enum log_event event;
 	const char *file;	/* path of the target, the line begins with it; NULL: unknown */
@@ -57,8 +60,8 @@ void log_copy(int level, const struct log_copy *copy, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
 /**
- * One kind of line that the host can provoke without end: at most LOG_BURST
- * lines in LOG_INTERVAL seconds
+ * Limits one kind of line that the host can provoke without end to LOG_BURST
+ * lines in LOG_INTERVAL seconds.
  */
 struct log_limit {
 	time_t since;
@@ -82,8 +85,8 @@ void log_limited(struct log_limit *limit, int level, const char *format, ...)
 /**
  * log_tick() - say how many lines about copies log_copy() left out
  *
- * Call it now and then: it does something only when LOG_INTERVAL seconds are
- * over and no line has said it before.
+ * Call it from time to time. It does something only when LOG_INTERVAL seconds
+ * are over and no line has said so before.
  */
 void log_tick(void);
 

@@ -2,18 +2,24 @@
 #ifndef FCOPY_NOTIFY_H
 #define FCOPY_NOTIFY_H
 
-/* To the service manager, by sd_notify(3); to nobody when it did not ask, or HAVE_SYSTEMD=0. */
+/*
+ * These functions talk to the service manager with sd_notify(3). They do
+ * nothing if it did not ask for that, and in a build with HAVE_SYSTEMD=0.
+ */
 
-/** notify_ready() - start-up is over, or the configuration was read again */
+/** notify_ready() - tell that start-up or a reload is complete */
 void notify_ready(void);
 
-/** notify_reloading() - the configuration is read again, until notify_ready() */
+/** notify_reloading() - tell that a reload lasts until notify_ready() */
 void notify_reloading(void);
 
-/** notify_status() - what `systemctl status` shows */
+/** notify_status() - set the line that `systemctl status` shows */
 void notify_status(const char *text);
 
-/** notify_stopping() - @reason for `systemctl status` */
+/**
+ * notify_stopping() - tell that the daemon ends; `systemctl status` shows
+ * @reason
+ */
 void notify_stopping(const char *reason);
 
 #endif

@@ -13,7 +13,7 @@
 #define STATE_DIR	"/var/lib/hv-fcopyd"
 #define RUN_DIR		"/run/hv-fcopyd"
 
-/* Where the command line differs from struct options */
+/* Values of the command line that struct options does not hold as they are */
 struct arguments {
 	const char *class;
 	const char *instance;
@@ -38,7 +38,7 @@ static void usage(FILE *to)
 		"\n"
 		"      --status           print what the daemon is doing\n"
 		"      --check-config     check the configuration, and print what is in force\n"
-		"      --check-path=PATH  explain what a copy to PATH would do, and change nothing\n"
+		"      --check-path=PATH  explain what a copy to PATH would do; change nothing\n"
 		"        --name=NAME      the name of the source file (file)\n"
 		"        --force          the copy comes with -Force\n"
 		"        --create         the copy comes with -CreateFullPath\n"

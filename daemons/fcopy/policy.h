@@ -12,17 +12,17 @@
  * policy can open /proc, /sys and /dev: see path.h.
  */
 
-/** With its NUL */
+/** The limit of an SELinux context, with its NUL */
 #define POLICY_LABEL_SIZE 512
 
-/** One "allow" or "deny" */
+/** One "allow" or "deny" of fcopyd.conf(5) */
 struct policy_rule {
 	bool allow;
 	char *path;		/* absolute; passed name_check_path() */
 	char *source;		/* the FILE:LINE that says so */
 };
 
-/** Where the owner or the group of a new file comes from */
+/** The source of the owner, or of the group, of a new file */
 enum policy_id {
 	POLICY_ID_DEFAULT,	/* the daemon's own user; the group that the directory gives */
 	POLICY_ID_FIXED,	/* the uid or gid that the policy names */
@@ -34,11 +34,11 @@ struct policy {
 	bool follow_links;	/* follow the links that only root can have made; else none */
 	int mode;		/* of a new file; -1: 0644 less the umask */
 	int directory_mode;	/* of a directory that a copy makes; -1: 0755 less the umask */
-	enum policy_id owner;	/* of both */
+	enum policy_id owner;	/* of new files and directories */
 	enum policy_id group;
 	uid_t uid;		/* with POLICY_ID_FIXED */
 	gid_t gid;
-	char label[POLICY_LABEL_SIZE];	/* SELinux context of a new file; "": what the directory gives */
+	char label[POLICY_LABEL_SIZE];	/* SELinux context of new files; "": the directory's */
 	uint64_t max_size;	/* bytes of a file */
 
 	/*
@@ -61,7 +61,7 @@ struct policy {
 #define POLICY_MIN_FREE		(16ull << 20)
 #define POLICY_MIN_FREE_PERCENT	5
 
-/** Copy-VMFile as Microsoft documents it */
+/** The defaults behave as Microsoft documents Copy-VMFile */
 #define POLICY_DEFAULTS \
 	{ .enable = true, .follow_links = true, .mode = -1, .directory_mode = -1, \
 	  .max_size = UINT64_MAX, .min_free_default = true, .min_free = POLICY_MIN_FREE, \

@@ -12,8 +12,10 @@ static const struct {
 	const char *words;
 } table[REFUSAL_COUNT] = {
 	[REFUSAL_NONE] = { "none", "nothing is wrong" },
-	[REFUSAL_MESSAGE] = { "message", "the host sent a message with impossible lengths or offsets" },
-	[REFUSAL_UNKNOWN] = { "unknown", "the host sent a message that this version does not know" },
+	[REFUSAL_MESSAGE] = { "message",
+		"the host sent a message with impossible lengths or offsets" },
+	[REFUSAL_UNKNOWN] = { "unknown",
+		"the host sent a message that this version does not know" },
 	[REFUSAL_VERSION] = { "version", "no version was agreed with the host" },
 	[REFUSAL_NO_COPY] = { "no-copy", "no copy is active" },
 	[REFUSAL_INCOMPLETE] = { "incomplete", "the host ended the copy before all bytes arrived" },
@@ -36,7 +38,8 @@ static const struct {
 	[REFUSAL_DISABLED] = { "disabled", "fcopyd.conf allows no copies (enable=no)" },
 	[REFUSAL_RULE] = { "rule", "fcopyd.conf does not allow this place" },
 	[REFUSAL_MAX_SIZE] = { "max-size", "the file is larger than max-size in fcopyd.conf" },
-	[REFUSAL_MIN_FREE] = { "min-free", "the file would leave less room than min-free in fcopyd.conf" },
+	[REFUSAL_MIN_FREE] = { "min-free",
+		"the file would leave less room than min-free in fcopyd.conf" },
 	[REFUSAL_DISK_FULL] = { "disk-full", "the disk is full" },
 	[REFUSAL_QUOTA] = { "quota", "the disk quota is exceeded" },
 	[REFUSAL_TOO_LARGE] = { "too-large", "the file is too large for the file system" },
@@ -44,7 +47,8 @@ static const struct {
 	[REFUSAL_FILES] = { "files", "too many files are open" },
 	[REFUSAL_IO] = { "io", "the disk reported an error" },
 	[REFUSAL_NOT_DURABLE] = { "not-durable",
-		"the file is in place, but a power loss may undo that: its directory could not be synced" },
+		"the file is in place, but a power loss may undo that: "
+		"its directory could not be synced" },
 	[REFUSAL_STOPPED] = { "stopped", "hv-fcopyd was told to stop" },
 	[REFUSAL_DEVICE] = { "device", "the device was lost" },
 	[REFUSAL_OTHER] = { "other", "a system call failed" },
@@ -94,8 +98,8 @@ static enum refusal refusal_of(int error)
 	}
 }
 
-static void __attribute__((format(printf, 4, 0))) fill(struct failure *failure, enum refusal refusal,
-						       int error, const char *format, va_list args)
+static void __attribute__((format(printf, 4, 0)))
+fill(struct failure *failure, enum refusal refusal, int error, const char *format, va_list args)
 {
 	failure->refusal = refusal;
 	failure->error = error;
@@ -134,8 +138,9 @@ const char *refusal_token(enum refusal refusal)
 
 void failure_text(const struct failure *failure, char *text, size_t size)
 {
-	/* Only these words leave open what the kernel said. */
-	bool unclear = failure->refusal == REFUSAL_OTHER || failure->refusal == REFUSAL_NOT_DURABLE ||
+	/* The words of these do not imply the errno. */
+	bool unclear = failure->refusal == REFUSAL_OTHER ||
+		       failure->refusal == REFUSAL_NOT_DURABLE ||
 		       failure->refusal == REFUSAL_DEVICE;
 
 	snprintf(text, size, "%s%s%s%s%s", refusal_words(failure->refusal),

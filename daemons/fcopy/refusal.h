@@ -86,13 +86,15 @@ enum refusal fail(struct failure *failure, enum refusal refusal, const char *for
 enum refusal fail_errno(struct failure *failure, int error, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/** refusal_words() - the reason in words that begin a log line, such as "the file exists" */
+/**
+ * refusal_words() - return the reason for a log line, such as "the file exists"
+ */
 const char *refusal_words(enum refusal refusal);
 
-/** refusal_token() - one word for programs, such as "exists" */
+/** refusal_token() - return one word for programs, such as "exists" */
 const char *refusal_token(enum refusal refusal);
 
-/** failure_text() - words, detail and errno of @failure, into @text */
+/** failure_text() - write words, detail and errno of @failure into @text */
 void failure_text(const struct failure *failure, char *text, size_t size);
 
 #endif

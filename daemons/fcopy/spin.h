@@ -12,15 +12,16 @@
  * wakes up, and while the host's interrupts are masked it costs neither side
  * a transition between host and guest.
  *
- * What a spin saves is one wake-up, so it lasts SPIN_WAKEUPS times as long as
- * a wake-up takes, and never longer than SPIN_USEC_MAX. spin_begin() measures
+ * What a spin saves is one wake-up, so it lasts SPIN_WAKEUPS times as long as a
+ * wake-up takes, and never longer than SPIN_USEC_MAX. spin_begin() measures
  * that: the whole spin takes about a tenth of a millisecond on a processor, and
- * a millisecond or two in an emulator. A spin counts looks and does not read the
- * clock, because on some hosts a read of the clock leaves the virtual machine.
+ * a millisecond or two in an emulator. A spin counts looks and does not read
+ * the clock, because on some hosts a read of the clock leaves the virtual
+ * machine.
  *
  * A spin that finds nothing halves the next one. After four in a row the daemon
- * stops spinning and only tries again: after 32 sleeps, then after 64, and so on
- * up to 1024. A host that is too slow costs two spins at first, and then one
+ * stops spinning and only tries again: after 32 sleeps, then after 64, and so
+ * on up to 1024. A host that is too slow costs two spins at first, and then one
  * part in a thousand of the time.
  *
  * With one processor the daemon never spins: the spin would only keep other

@@ -23,9 +23,9 @@
 
 static int run_fd = -1;
 static char device[128];
-static unsigned long long begun;	/* of this process, in clock ticks since boot */
+static unsigned long long begun;	/* start of this process, in clock ticks since boot */
 
-/* What was told last */
+/* The values that the daemon reported last */
 static struct {
 	bool once, active;
 	uint64_t files, failed, received;
@@ -33,8 +33,8 @@ static struct {
 } told;
 
 /*
- * When the process @pid began, in clock ticks since boot; 0 if there is no such
- * process, or no procfs
+ * Return when the process @pid began, in clock ticks since boot, or 0 if there
+ * is no such process or no procfs.
  */
 static unsigned long long start_time(const char *pid)
 {
@@ -74,16 +74,20 @@ void status_open(const char *run_dir, const char *of_device)
 	return;
 
 err_dir:
-	log_line(LOG_WARNING, "%s: %s; hv-fcopyd --status will know nothing", run_dir, strerror(errno));
+	log_line(LOG_WARNING, "%s: %s; hv-fcopyd --status will know nothing", run_dir,
+		 strerror(errno));
 }
 
-/* MB/s */
+/* Return the speed in MB/s. */
 static double rate(uint64_t bytes, uint64_t usec)
 {
 	return usec ? (double)bytes / usec : 0.0;
 }
 
-/* 100 only if all announced bytes have come. Further bytes do not count. */
+/*
+ * Return 100 only if all announced bytes have arrived. Further bytes do not
+ * count.
+ */
 static unsigned int percent(const struct transfer *transfer)
 {
 	unsigned int n;
@@ -136,13 +140,13 @@ static void print_values(const struct transfer *transfer, FILE *to)
 	print_failure(&transfer->totals, to);
 }
 
-/* A full /run is no reason to bother anybody: the file then stays as it was. */
+/* Replace the file. If /run is full, the old file stays, without a log line. */
 static void write_file(const struct transfer *transfer)
 {
 	FILE *file;
 	int fd;
 
-	/* An earlier version may have left one that everybody can read. */
+	/* An earlier version may have left a file that everybody can read. */
 	unlinkat(run_fd, ".status", 0);
 	fd = openat(run_fd, ".status", O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0600);
 	file = fd < 0 ? NULL : fdopen(fd, "w");
@@ -165,15 +169,17 @@ static void tell_manager(const struct transfer *transfer)
 	char text[256], at[32];
 
 	if (transfer_active(transfer) && transfer->received > transfer->announced) {
-		snprintf(text, sizeof(text), "Receiving a file: %" PRIu64 " bytes, the host announced %"
-			 PRIu64 ", %.1f MB/s", transfer->received, transfer->announced, speed);
+		snprintf(text, sizeof(text), "Receiving a file: %" PRIu64
+			 " bytes, the host announced %" PRIu64 ", %.1f MB/s",
+			 transfer->received, transfer->announced, speed);
 	} else if (transfer_active(transfer)) {
 		snprintf(text, sizeof(text), "Receiving a file: %" PRIu64 " of %" PRIu64
 			 " bytes, %u%%, %.1f MB/s", transfer->received, transfer->announced,
 			 percent(transfer), speed);
 	} else if (totals->failed_at) {
 		iso_time(totals->failed_at, at);
-		snprintf(text, sizeof(text), "Waiting for Copy-VMFile; the last failure was at %s: %s",
+		snprintf(text, sizeof(text),
+			 "Waiting for Copy-VMFile; the last failure was at %s: %s",
 			 at, refusal_words(totals->failure.refusal));
 	} else {
 		snprintf(text, sizeof(text), "Waiting for Copy-VMFile");

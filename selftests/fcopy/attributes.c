@@ -170,7 +170,7 @@ static struct stat make_old(uid_t uid, gid_t gid, mode_t mode)
 
 	make_file("to/a", "old");
 	/* chown() clears set-user-id. */
-	expect(geteuid() != 0 || syscall(SYS_chown, "to/a", uid, gid) == 0);
+	expect(geteuid() != 0 || syscall(SYS_fchownat, AT_FDCWD, "to/a", uid, gid, 0) == 0);
 	expect(chmod("to/a", mode) == 0);
 	expect(lstat("to/a", &st) == 0);
 	return st;

@@ -13,6 +13,9 @@ hv-fcopyd --foreground >/tmp/fcopyd.log 2>&1 &
 daemon=$!
 check "hv-fcopyd waits" within 20 sh -c 'hv-fcopyd --status | grep -q "^state=waiting"'
 check "it is confined" grep -q '^hv-fcopyd (enforce)' /proc/$daemon/attr/current
+mount -t devpts devpts /dev/pts
+check "the kernel takes the profile of a terminal" dd if=/apparmor/terminal of=$aa/.load bs=1M
+check "--status writes to a terminal" sh -c '/apparmor/pty hv-fcopyd --status | grep -q "^state=waiting"'
 say ready
 hear copied
 check "the files are there" test -s /srv/x/y/a -a -s /file -a -s /usr/local/bin/a
