@@ -39,7 +39,7 @@ static void usage(FILE *to)
 		"      --status           print what the daemon is doing\n"
 		"      --check-config     check the configuration, and print what is in force\n"
 		"      --check-path=PATH  explain what a copy to PATH would do; change nothing\n"
-		"        --name=NAME      the name of the source file (file)\n"
+		"        --name=NAME      the name of the source file (SOURCE-NAME)\n"
 		"        --force          the copy comes with -Force\n"
 		"        --create         the copy comes with -CreateFullPath\n"
 		"  -V, --version          print the version\n"
