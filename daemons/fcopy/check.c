@@ -87,7 +87,8 @@ int check_path(const struct policy *policy, const struct destination_request *re
 	if (*to.name && (refusal == REFUSAL_NONE || to.decision.rule || refusal == REFUSAL_RULE))
 		print_rule(policy, &to, out);
 	if (refusal == REFUSAL_NONE) {
-		fprintf(out, "space: not checked (max-size, min-free, free room): that takes the file's size\n");
+		fprintf(out, "space: not checked (max-size, min-free, free room): that takes "
+			"the file's size\n");
 		fprintf(out, "result: hv-fcopyd would take the copy%s\n",
 			to.target.st_mode ? " and replace what is there" : "");
 	} else {

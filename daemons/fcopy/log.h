@@ -46,7 +46,7 @@ struct log_copy {
 	uint64_t size;		/* announced, bytes */
 	uint64_t received;	/* bytes */
 	uint64_t usec;		/* since START */
-	const struct failure *failure;	/* why, as the host is told; NULL: success */
+	const struct failure *failure;	/* why; NULL: success */
 };
 
 /**

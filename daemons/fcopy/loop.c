@@ -121,7 +121,7 @@ static bool has_packet(void *context)
 	struct vmbus_channel *channel = context;
 	struct vmbus_view view;
 
-	/* What is wrong with the ring or the packet is for exchange_run() to find. */
+	/* exchange_run() finds out what is wrong with the ring or the packet. */
 	return vmbus_peek(channel, &view, 1) != -EAGAIN;
 }
 

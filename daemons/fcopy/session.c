@@ -295,7 +295,8 @@ bool session_answer(struct session *session, void *message, size_t length)
 	/* An answer to an answer could go back and forth for ever. */
 	if ((header.flags & (VMBUS_IC_FLAG_REQUEST | VMBUS_IC_FLAG_RESPONSE)) ==
 	    VMBUS_IC_FLAG_RESPONSE) {
-		log_limited(&session->invalid[INVALID_ANSWER], LOG_WARNING, "ignored an answer that nobody asked for");
+		log_limited(&session->invalid[INVALID_ANSWER], LOG_WARNING,
+			    "ignored an answer that nobody asked for");
 		return false;
 	}
 

@@ -62,11 +62,13 @@ bool session_answer(struct session *session, void *message, size_t length);
 /** session_expire() - end a copy that transfer_is_idle() */
 void session_expire(struct session *session);
 
-/** session_stop() - the daemon was told to stop: no copy begins any more; returns as session_abort() */
+/** session_stop() - end an active copy as session_abort() does; no copy begins any more */
 bool session_stop(struct session *session);
 
 /**
- * session_abort() - end an active copy from this side: the host's next WRITE or COMPLETE gets @failure
+ * session_abort() - end an active copy from this side
+ *
+ * The host's next WRITE or COMPLETE gets @failure.
  *
  * Returns whether there was one.
  */

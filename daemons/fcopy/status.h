@@ -44,7 +44,7 @@ int status_print(const char *run_dir, FILE *to);
 /** The exit code of init scripts for a service that does not run */
 #define STATUS_NOT_RUNNING 3
 
-/** status_report() - `hv-fcopyd --status`: status_print(), and in words what is wrong; returns an exit code */
+/** status_report() - do `hv-fcopyd --status`, with a message if it fails; returns an exit code */
 int status_report(const char *run_dir);
 
 #endif

@@ -17,7 +17,10 @@
 #include "path.h"
 #include "transfer.h"
 
-/* The kernel begins to write data to the disk in steps of this size, so that COMPLETE has less to wait for. */
+/*
+ * The kernel begins to write data to the disk in steps of this size, so that
+ * COMPLETE has less to wait for.
+ */
 #define FLUSH_STEP (8u << 20)
 
 /* A file that grows beyond its announced size looks for room in such steps. */

@@ -112,7 +112,7 @@ void transfer_discard(struct transfer *transfer, const struct failure *failure);
 
 /**
  * transfer_refused() - count and log a copy that failed before it could begin
- * @path: the target as far as it is known; NULL: the host sent no acceptable name
+ * @path: the target; NULL: the host sent no acceptable name
  */
 void transfer_refused(struct transfer *transfer, const char *path, const struct failure *failure);
 

@@ -207,7 +207,7 @@ static void rules(void)
 	default_policy();
 }
 
-/* Whatever else is wrong, the host is told that copies are off. */
+/* The host learns that copies are off, whatever else is wrong. */
 static void disabled(void)
 {
 	default_policy();

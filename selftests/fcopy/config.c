@@ -405,7 +405,7 @@ static void defaults_are_printed(void)
 		     "selinux-label=default\n"));
 }
 
-/* What is printed reads back to the same policy, even behind other settings. */
+/* The output reads back to the same policy, even behind other settings. */
 static void printed_reads_back(void)
 {
 	static const char others[] = "allow=/other\ndeny=/other\nmin-free=1\nowner=1\nmode=0111\n";

@@ -57,6 +57,6 @@ row() {
 }
 
 guest_says begin || exit 1
-note "table | case | source's name | destination | what changes in the guest | what the host is told |"
+note "table | case | source's name | destination | what changes in the guest | what the host gets |"
 note "table |---|---|---|---|---|"
 . ./rows.sh
