@@ -8,6 +8,7 @@
 #include "../../daemons/fcopy/session.h"
 #include "fcopy_test.h"
 #include "host.h"
+#include "no_tmpfile.h"
 
 #define TIMES 1000
 
@@ -22,21 +23,9 @@ int fsync(int fd)
 	return 0;
 }
 
-int openat(int dir, const char *name, int flags, ...)
+static bool has_no_tmpfile(void)
 {
-	mode_t mode = 0;
-	va_list args;
-
-	if ((flags & O_CREAT) || (flags & O_TMPFILE) == O_TMPFILE) {
-		va_start(args, flags);
-		mode = va_arg(args, unsigned int);
-		va_end(args);
-	}
-	if (no_tmpfile && (flags & O_TMPFILE) == O_TMPFILE) {
-		errno = EOPNOTSUPP;
-		return -1;
-	}
-	return syscall(SYS_openat, dir, name, flags, mode);
+	return no_tmpfile;
 }
 
 int unlinkat(int dir, const char *name, int flags)

@@ -20,6 +20,7 @@
 #include "../../daemons/fcopy/device.h"
 #include "fcopy_test.h"
 #include "host.h"
+#include "no_tmpfile.h"
 
 /* The Makefile gives this name to the daemon's main(). */
 int fcopyd_main(int argc, char **argv);
@@ -43,19 +44,9 @@ static int device_fd = -1;
 /* The test acts as a file system that has no files without names. */
 static bool no_tmpfile;
 
-int openat(int dir, const char *path, int flags, ...)
+static bool has_no_tmpfile(void)
 {
-	va_list args;
-	mode_t mode;
-
-	va_start(args, flags);
-	mode = va_arg(args, mode_t);
-	va_end(args);
-	if (no_tmpfile && (flags & O_TMPFILE) == O_TMPFILE) {
-		errno = EOPNOTSUPP;
-		return -1;
-	}
-	return syscall(SYS_openat, dir, path, flags, mode);
+	return no_tmpfile;
 }
 
 /* Reads as UIO does: takes all interrupts at once, and fails after a rescind. */

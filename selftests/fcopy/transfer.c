@@ -27,6 +27,7 @@
 
 #include "../../daemons/fcopy/transfer.h"
 #include "fcopy_test.h"
+#include "no_tmpfile.h"
 #include "test_log.h"
 
 /* A variant is what the system lacks. */
@@ -61,21 +62,9 @@ int unlinkat(int dir, const char *name, int flags)
 	return syscall(SYS_unlinkat, dir, name, flags);
 }
 
-int openat(int dir, const char *name, int flags, ...)
+static bool has_no_tmpfile(void)
 {
-	mode_t mode = 0;
-	va_list args;
-
-	if ((flags & O_CREAT) || (flags & O_TMPFILE) == O_TMPFILE) {
-		va_start(args, flags);
-		mode = va_arg(args, unsigned int);
-		va_end(args);
-	}
-	if ((variant & NO_TMPFILE) && (flags & O_TMPFILE) == O_TMPFILE) {
-		errno = EOPNOTSUPP;
-		return -1;
-	}
-	return syscall(SYS_openat, dir, name, flags, mode);
+	return variant & NO_TMPFILE;
 }
 
 ssize_t pwrite(int fd, const void *data, size_t size, off_t offset)
