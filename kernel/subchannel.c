@@ -13,13 +13,14 @@
  * vmbus_disconnect_ring() walks over the sub-channels of a primary without a lock. It waits,
  * without a limit, for rescind_event of each one that is rescinded, and it removes those that are
  * rescinded and open. A sub-channel that is rescinded while it is being closed is then removed
- * twice. All kernels from 5.4 to 7.2 share this.
+ * twice. All kernels from 5.4 to 7.3 share this.
  *
  * So the module gives each sub-channel that it knows a state in which VMBus does not remove it: it
  * pins the sub-channel, from the offer to the close. It also takes back probe_done while it opens a
  * sub-channel and while VMBus walks over them, which holds the rescind in step 2. These
  * are the only places where the module writes to what belongs to VMBus, apart from vmbus.c.
- * doc/upstream/ has patches for VMBus after which core_workarounds=0 is safe.
+ * doc/upstream/ has patches for VMBus after which nothing of this is needed; core_workarounds=0
+ * switches it off for a kernel that has been fixed in another way.
  */
 #include <linux/atomic.h>
 #include <linux/completion.h>
@@ -32,6 +33,7 @@
 #include <linux/smp.h>
 #include <linux/wait_bit.h>
 
+#include "compat/rescind.h"
 #include "hvuio.h"
 
 /* The longest wait for the host's answer to the opening of a sub-channel, or its rescind. */
@@ -51,7 +53,12 @@
 static bool hvuio_core_workarounds = true;
 module_param_named(core_workarounds, hvuio_core_workarounds, bool, 0444);
 MODULE_PARM_DESC(core_workarounds,
-		 "Work around VMBus's handling of rescinded sub-channels (default Y; N needs a fixed VMBus)");
+		 "Work around VMBus's handling of rescinded sub-channels (default Y; N is for a fixed VMBus)");
+
+static bool hvuio_works_around(void)
+{
+	return !hvuio_core_is_fixed() && hvuio_core_workarounds;
+}
 
 /* Sub-channel callbacks and open_works that run in this module, whichever their device. */
 static atomic_t hvuio_callbacks = ATOMIC_INIT(0);
@@ -59,14 +66,14 @@ static atomic_t hvuio_callbacks = ATOMIC_INIT(0);
 /* Pin a sub-channel. Called in the offer's callback, or while the rescind is held. */
 static void hvuio_sub_pin(struct vmbus_channel *sub)
 {
-	if (hvuio_core_workarounds)
+	if (hvuio_works_around())
 		WRITE_ONCE(sub->state, CHANNEL_OPENING_STATE);
 }
 
 /* Hold the rescind of a sub-channel. hvuio_subs_held() has to follow. */
 static void hvuio_sub_hold(struct vmbus_channel *sub)
 {
-	if (!hvuio_core_workarounds)
+	if (!hvuio_works_around())
 		return;
 	/* VMBus sets it soon after our callback has returned. */
 	while (!READ_ONCE(sub->probe_done))
@@ -81,14 +88,14 @@ static void hvuio_sub_hold(struct vmbus_channel *sub)
  */
 static void hvuio_subs_held(void)
 {
-	if (hvuio_core_workarounds)
+	if (hvuio_works_around())
 		kick_all_cpus_sync();
 }
 
 /* Let the rescind go on. It sees what was done to the sub-channel until here. */
 static void hvuio_sub_let_go(struct vmbus_channel *sub)
 {
-	if (hvuio_core_workarounds)
+	if (hvuio_works_around())
 		smp_store_release(&sub->probe_done, true);
 }
 
@@ -107,7 +114,7 @@ static HVUIO_HOLDABLE int hvuio_sub_begin_open(struct vmbus_channel *sub)
 		hvuio_sub_let_go(sub);
 		return -ENODEV;
 	}
-	if (hvuio_core_workarounds)
+	if (hvuio_works_around())
 		WRITE_ONCE(sub->state, CHANNEL_OPEN_STATE);
 	return 0;
 }
@@ -462,12 +469,12 @@ static HVUIO_HOLDABLE void hvuio_subs_begin_walk(struct list_head *subs)
 {
 	struct hvuio_channel *hc;
 
-	if (list_empty(subs) || !hvuio_core_workarounds)
+	if (list_empty(subs) || !hvuio_works_around())
 		return;
 	list_for_each_entry(hc, subs, node) {
 		/* Nothing holds the rescind of a late one. */
 		if (hc->late && READ_ONCE(hc->channel->rescind))
-			wait_for_completion_timeout(&hc->channel->rescind_event,
+			wait_for_completion_timeout(hvuio_rescind_event(hc->channel),
 						    HVUIO_LATE_TIMEOUT);
 		else
 			hc->late = false;
@@ -482,13 +489,13 @@ static HVUIO_HOLDABLE void hvuio_subs_begin_walk(struct list_head *subs)
 			hc->walk = HVUIO_WALK_FREE;
 			hvuio_sub_let_go(sub);
 			if (!hc->late)
-				wait_for_completion_timeout(&sub->rescind_event,
+				wait_for_completion_timeout(hvuio_rescind_event(sub),
 							    HVUIO_RESCIND_TIMEOUT);
 			WRITE_ONCE(sub->state, CHANNEL_OPENED_STATE);
 		} else if (!hc->ring.pages) {
 			WRITE_ONCE(sub->state, CHANNEL_OPEN_STATE);
 		}
-		complete(&sub->rescind_event);
+		complete(hvuio_rescind_event(sub));
 	}
 }
 
@@ -507,7 +514,7 @@ static HVUIO_HOLDABLE void hvuio_subs_end_walk(struct list_head *subs)
 			/* The rescind must not remove it again, and completes rescind_event. */
 			hc->walk = HVUIO_WALK_REMOVED;
 			WRITE_ONCE(sub->state, CHANNEL_OFFER_STATE);
-			reinit_completion(&sub->rescind_event);
+			reinit_completion(hvuio_rescind_event(sub));
 		}
 		hvuio_sub_let_go(sub);
 	}
@@ -515,7 +522,7 @@ static HVUIO_HOLDABLE void hvuio_subs_end_walk(struct list_head *subs)
 		struct vmbus_channel *sub = hc->channel;
 
 		if (hc->walk == HVUIO_WALK_REMOVED)
-			wait_for_completion_timeout(&sub->rescind_event, HVUIO_RESCIND_TIMEOUT);
+			wait_for_completion_timeout(hvuio_rescind_event(sub), HVUIO_RESCIND_TIMEOUT);
 		/* The rescind of a channel that is held removes it. */
 		while (hc->walk == HVUIO_WALK_HELD && READ_ONCE(sub->rescind) &&
 		       !hvuio_sub_is_removed(sub) && time_before(jiffies, end))
