@@ -11,9 +11,36 @@
 #include "compat/vmbus_connection.h"
 #include "hvuio.h"
 
+/* What the module uses of struct vmbus_connection, wherever this kernel has it. */
+static struct hvuio_connection {
+	void *int_page, *send_int_page, *recv_int_page;
+	void *monitor_pages[2];
+	const atomic_t *next_gpadl_handle;
+} hvuio_connection;
+
+#define HVUIO_CONNECTION(layout) ((struct hvuio_connection) {			\
+	.int_page = vmbus_connection.layout.int_page,				\
+	.send_int_page = vmbus_connection.layout.send_int_page,			\
+	.recv_int_page = vmbus_connection.layout.recv_int_page,			\
+	.monitor_pages = { vmbus_connection.layout.monitor_pages[0],		\
+			   vmbus_connection.layout.monitor_pages[1] },		\
+	.next_gpadl_handle = &vmbus_connection.layout.next_gpadl_handle,	\
+})
+
 static bool hvuio_is_hyp_page(void *page)
 {
 	return page && IS_ALIGNED((unsigned long)page, HV_HYP_PAGE_SIZE) && virt_addr_valid(page);
+}
+
+/* Whether the pointers relate to each other as VMBus sets them. */
+static bool hvuio_connection_fits(const struct hvuio_connection *conn)
+{
+	return hvuio_is_hyp_page(conn->int_page) &&
+	       conn->recv_int_page == conn->int_page &&
+	       conn->send_int_page == conn->int_page + HV_HYP_PAGE_SIZE / 2 &&
+	       hvuio_is_hyp_page(conn->monitor_pages[0]) &&
+	       hvuio_is_hyp_page(conn->monitor_pages[1]) &&
+	       conn->monitor_pages[0] != conn->monitor_pages[1];
 }
 
 /* Whether a page of 4 KiB is alone in its system page, so that mapping it shows nothing else. */
@@ -24,29 +51,32 @@ static bool hvuio_is_alone(void *page)
 	return true;
 }
 
+/* Find VMBus's pages. 0, -ENODEV when VMBus is not connected, or -EINVAL with a message. */
 int hvuio_vmbus_check(void)
 {
-	const struct hvuio_vmbus_connection *conn = &vmbus_connection;
+	const struct hvuio_connection plain = HVUIO_CONNECTION(plain);
+	const struct hvuio_connection with_cpu = HVUIO_CONNECTION(with_cpu);
 
-	if (!conn->int_page && !conn->send_int_page && !conn->recv_int_page)
+	/* In either layout these are pointers of VMBus, which it sets when it connects. */
+	if (!plain.send_int_page && !plain.recv_int_page)
 		return -ENODEV;
-	if (!hvuio_is_hyp_page(conn->int_page) ||
-	    conn->recv_int_page != conn->int_page ||
-	    conn->send_int_page != conn->int_page + HV_HYP_PAGE_SIZE / 2 ||
-	    !hvuio_is_hyp_page(conn->monitor_pages[0]) ||
-	    !hvuio_is_hyp_page(conn->monitor_pages[1]) ||
-	    conn->monitor_pages[0] == conn->monitor_pages[1]) {
+	if (hvuio_connection_fits(&plain)) {
+		hvuio_connection = plain;
+	} else if (hvuio_connection_fits(&with_cpu)) {
+		hvuio_connection = with_cpu;
+	} else {
 		pr_err("struct vmbus_connection of this kernel is not laid out as expected, not loading\n");
 		return -EINVAL;
 	}
-	if (!hvuio_is_alone(conn->int_page) || !hvuio_is_alone(conn->monitor_pages[1])) {
+	if (!hvuio_is_alone(hvuio_vmbus_int_page()) || !hvuio_is_alone(hvuio_vmbus_monitor_page())) {
 		pr_err("the interrupt or monitor page shares its %lu KiB page with other kernel memory, not loading\n",
 		       PAGE_SIZE / 1024);
 		return -EINVAL;
 	}
 	/* VMBus cleared only what it uses of the page, and user space sees all of it. */
 	if (PAGE_SIZE > HV_HYP_PAGE_SIZE)
-		memset(conn->monitor_pages[1] + HV_HYP_PAGE_SIZE, 0, PAGE_SIZE - HV_HYP_PAGE_SIZE);
+		memset(hvuio_vmbus_monitor_page() + HV_HYP_PAGE_SIZE, 0,
+		       PAGE_SIZE - HV_HYP_PAGE_SIZE);
 	return 0;
 }
 
@@ -63,18 +93,18 @@ bool hvuio_vmbus_is_offered(const struct vmbus_channel *channel)
 /* How many GPADL handles VMBus has given out, to any channel: it takes one before all else. */
 int hvuio_vmbus_gpadl_handles(void)
 {
-	return atomic_read(&vmbus_connection.next_gpadl_handle);
+	return atomic_read(hvuio_connection.next_gpadl_handle);
 }
 
 void *hvuio_vmbus_int_page(void)
 {
-	return vmbus_connection.int_page;
+	return hvuio_connection.int_page;
 }
 
 /* The one that the guest writes and the host reads. */
 void *hvuio_vmbus_monitor_page(void)
 {
-	return vmbus_connection.monitor_pages[1];
+	return hvuio_connection.monitor_pages[1];
 }
 
 static void hvuio_vmbus_clear_target_callback(struct vmbus_channel *channel)
