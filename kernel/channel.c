@@ -49,12 +49,13 @@ void hvuio_disconnect(struct hvuio_device *dev)
 }
 
 /*
- * Close all channels before the device goes, so that none is open or will be opened. This does
- * nothing to a closed device: each walk over the sub-channels is a risk, because VMBus waits
+ * Close all channels before the device goes, so that none is open or will be opened. This does not
+ * walk over the sub-channels of a closed device, because each walk is a risk: VMBus waits
  * for ever for one that is closed and is being rescinded at that moment. Under lock.
  */
 void hvuio_disconnect_last(struct hvuio_device *dev)
 {
-	while (!hvuio_set_end(&dev->set))
+	if (!hvuio_set_is_empty(&dev->set))
 		hvuio_disconnect(dev);
+	hvuio_subs_end(dev);
 }

@@ -246,9 +246,9 @@ int hvuio_irqcontrol(struct uio_info *info, s32 on);
 void hvuio_set_init(struct hvuio_set *set);
 void hvuio_set_add(struct hvuio_set *set, struct hvuio_channel *hc);
 bool hvuio_set_is_empty(struct hvuio_set *set);
-bool hvuio_set_end(struct hvuio_set *set);
 int hvuio_subs_accept(struct hvuio_device *dev);
 int hvuio_subs_close(struct hvuio_device *dev);
+void hvuio_subs_end(struct hvuio_device *dev);
 void hvuio_subs_quiesce(void);
 
 /* channel.c */

@@ -105,6 +105,19 @@ static bool hvuio_sub_is_removed(struct vmbus_channel *sub)
 	return READ_ONCE(sub->sc_list.next) == LIST_POISON1;
 }
 
+/* Leave a sub-channel to VMBus, which removes it when the host takes it back. */
+static void hvuio_sub_unpin(struct vmbus_channel *sub)
+{
+	if (!hvuio_works_around())
+		return;
+	hvuio_sub_hold(sub);
+	hvuio_subs_held();
+	/* One that is rescinded stays pinned: VMBus has left it to the walk. */
+	if (!READ_ONCE(sub->rescind))
+		WRITE_ONCE(sub->state, CHANNEL_OPEN_STATE);
+	hvuio_sub_let_go(sub);
+}
+
 /* Make a pinned sub-channel one that vmbus_open() takes. 0, or -ENODEV when it is rescinded. */
 static HVUIO_HOLDABLE int hvuio_sub_begin_open(struct vmbus_channel *sub)
 {
@@ -186,6 +199,17 @@ static void hvuio_sub_close(struct hvuio_channel *hc)
 	hvuio_sub_forget(hc);
 }
 
+/*
+ * Silence a sub-channel that is open and cannot be closed: that is possible with its primary only,
+ * which is gone.
+ */
+static void hvuio_sub_leak(struct hvuio_channel *hc)
+{
+	hvuio_vmbus_clear_callback(hc->channel);
+	hc->ring.held_by_host = true;
+	hvuio_ring_free(&hc->ring);
+}
+
 /* Note what has become of the sub-channel that was being opened. Under set.lock. */
 static void hvuio_sub_opened(struct hvuio_device *dev, struct hvuio_channel *hc, int result)
 {
@@ -200,15 +224,10 @@ static void hvuio_sub_opened(struct hvuio_device *dev, struct hvuio_channel *hc,
 			hvuio_sub_forget(hc);
 			return;
 		}
-		/*
-		 * The host answered only after the close had given up waiting. A sub-channel can
-		 * be closed with its primary only, which is gone: this one stays open, and silent.
-		 */
+		/* The host answered only after the close had given up waiting. */
 		pr_err("channel %u: opened by the host after its device was removed, leaking it\n",
 		       relid);
-		hvuio_vmbus_clear_callback(hc->channel);
-		hc->ring.held_by_host = true;
-		hvuio_ring_free(&hc->ring);
+		hvuio_sub_leak(hc);
 		hvuio_sub_forget(hc);
 		return;
 	}
@@ -372,19 +391,6 @@ bool hvuio_set_is_empty(struct hvuio_set *set)
 	return ret;
 }
 
-/* Whether all channels are closed; from then on no sub-channel of the device will be opened. */
-bool hvuio_set_end(struct hvuio_set *set)
-{
-	bool ret;
-
-	mutex_lock(&set->lock);
-	ret = !hvuio_set_is_listing(set);
-	if (ret)
-		hvuio_set_move(set, HVUIO_SET_DEAD);
-	mutex_unlock(&set->lock);
-	return ret;
-}
-
 /* The relid of a sub-channel that VMBus knows, or U32_MAX. */
 static u32 hvuio_sub_left(struct vmbus_channel *primary)
 {
@@ -430,34 +436,68 @@ int hvuio_subs_accept(struct hvuio_device *dev)
 	return -EBUSY;
 }
 
-/* Stop opening sub-channels, and move those that are known to @opened and @unopened. */
-static void hvuio_subs_collect(struct hvuio_device *dev, struct list_head *opened,
-			       struct list_head *unopened)
+/* Move all channels that are known to @subs, and forget that the primary is open. */
+static void hvuio_subs_collect(struct hvuio_device *dev, struct list_head *subs)
 {
 	struct hvuio_set *set = &dev->set;
 	struct hvuio_channel *hc, *next;
-
-	/*
-	 * A sub-channel that is being opened could not be closed. The host's answer or its rescind
-	 * ends the wait. The limit is for a rescind that is queued behind this thread.
-	 */
-	if (!wait_event_timeout(set->opened, !READ_ONCE(set->opening), HVUIO_OPENING_TIMEOUT))
-		dev_warn(&dev->hv->device,
-			 "the host does not answer the opening of a sub-channel\n");
+	LIST_HEAD(opened);
 
 	mutex_lock(&set->lock);
-	list_splice_init(&set->open, opened);
-	list_splice_init(&set->offered, unopened);
-	list_splice_init(&set->stranded, unopened);
+	list_splice_init(&set->open, &opened);
+	list_splice_tail_init(&set->offered, subs);
+	list_splice_tail_init(&set->stranded, subs);
 	mutex_unlock(&set->lock);
 
-	list_for_each_entry_safe(hc, next, opened, node) {
+	list_for_each_entry_safe(hc, next, &opened, node) {
 		WRITE_ONCE(hc->open, false);
 		if (hc == &dev->primary)
 			list_del(&hc->node);
 		else
 			hvuio_ring_file_remove(hc);
 	}
+	list_splice_tail(&opened, subs);
+}
+
+/* Whether VMBus knows no sub-channel of the primary that is not in @subs. */
+static bool hvuio_subs_are_all(const struct vmbus_channel *primary, const struct list_head *subs)
+{
+	const struct hvuio_channel *hc;
+	const struct list_head *at;
+	bool known = true;
+
+	/* VMBus frees a channel after a grace period. */
+	rcu_read_lock();
+	for (at = READ_ONCE(primary->sc_list.next); known && at != &primary->sc_list;
+	     at = READ_ONCE(at->next)) {
+		known = false;
+		/* It was removed at this moment. */
+		if (at == LIST_POISON1)
+			break;
+		list_for_each_entry(hc, subs, node)
+			if (at == &hc->channel->sc_list)
+				known = true;
+	}
+	rcu_read_unlock();
+	return known;
+}
+
+/*
+ * Wait until @subs has all sub-channels: those that an earlier walk has closed are not protected any
+ * more, and a walk may not meet them while the host takes them back. Those that the host offers
+ * meanwhile join @subs.
+ */
+static bool hvuio_subs_wait_known(struct hvuio_device *dev, struct list_head *subs)
+{
+	unsigned long end = jiffies + HVUIO_LINGER_TIMEOUT;
+
+	while (!hvuio_subs_are_all(dev->primary.channel, subs)) {
+		if (time_after(jiffies, end))
+			return false;
+		msleep(1);
+		hvuio_subs_collect(dev, subs);
+	}
+	return true;
 }
 
 /*
@@ -532,43 +572,75 @@ static HVUIO_HOLDABLE void hvuio_subs_end_walk(struct list_head *subs)
 
 /*
  * Close all channels of the device, the primary last, and let go of the sub-channels that were
- * offered and not opened. What vmbus_disconnect_ring() says of the primary is returned. The state
+ * offered and not opened. Return what vmbus_disconnect_ring() says of the primary. The state
  * of the channels may be any, also after a rescind and after an open that failed.
  */
 int hvuio_subs_close(struct hvuio_device *dev)
 {
-	struct vmbus_channel *primary = dev->primary.channel;
 	struct hvuio_set *set = &dev->set;
 	struct hvuio_channel *hc, *next;
-	int pass, result = 0;
-	bool again = true;
+	int pass, ret, result = 0;
+	LIST_HEAD(subs);
+	bool first;
 
 	mutex_lock(&set->lock);
+	/* In a session, all sub-channels are known; their callbacks may be about to come. */
+	first = set->state == HVUIO_SET_ACCEPTING;
 	hvuio_set_move(set, HVUIO_SET_CLOSING);
 	mutex_unlock(&set->lock);
-	for (pass = 0; again && pass < HVUIO_CLOSE_PASSES; pass++) {
-		LIST_HEAD(unopened);
-		LIST_HEAD(subs);
-		int ret;
+	/*
+	 * A sub-channel that is being opened could not be closed. The host's answer or its rescind
+	 * ends the wait. The limit is for a rescind that is queued behind this thread.
+	 */
+	if (!wait_event_timeout(set->opened, !READ_ONCE(set->opening), HVUIO_OPENING_TIMEOUT))
+		dev_warn(&dev->hv->device,
+			 "the host does not answer the opening of a sub-channel\n");
 
-		hvuio_subs_collect(dev, &subs, &unopened);
-		list_splice(&unopened, &subs);
+	for (pass = 0; pass < HVUIO_CLOSE_PASSES; pass++) {
+		hvuio_subs_collect(dev, &subs);
+		if (!first && (list_empty(&subs) || !hvuio_subs_wait_known(dev, &subs)))
+			break;
 		hvuio_subs_begin_walk(&subs);
 		/* It also clears the callbacks of all channels. */
-		ret = vmbus_disconnect_ring(primary);
+		ret = vmbus_disconnect_ring(dev->primary.channel);
 		hvuio_subs_end_walk(&subs);
-		if (!pass)
+		if (first)
 			result = ret;
+		first = false;
 		list_for_each_entry_safe(hc, next, &subs, node) {
 			list_del(&hc->node);
 			hvuio_sub_close(hc);
 		}
-
-		mutex_lock(&set->lock);
-		again = hvuio_set_is_listing(set);
-		if (!again || pass == HVUIO_CLOSE_PASSES - 1)
-			hvuio_set_move(set, HVUIO_SET_CLOSED);
-		mutex_unlock(&set->lock);
 	}
+	mutex_lock(&set->lock);
+	list_splice(&subs, &set->stranded);
+	hvuio_set_move(set, HVUIO_SET_CLOSED);
+	mutex_unlock(&set->lock);
 	return result;
+}
+
+/*
+ * The device goes, and its channels are closed: no sub-channel of it will be opened from here. Those
+ * that could not be closed, because the host does not take back others, are left as they are.
+ */
+void hvuio_subs_end(struct hvuio_device *dev)
+{
+	struct hvuio_set *set = &dev->set;
+	struct hvuio_channel *hc, *next;
+	LIST_HEAD(subs);
+
+	mutex_lock(&set->lock);
+	hvuio_set_move(set, HVUIO_SET_DEAD);
+	mutex_unlock(&set->lock);
+	hvuio_subs_collect(dev, &subs);
+	list_for_each_entry_safe(hc, next, &subs, node) {
+		dev_warn(&dev->hv->device, "sub-channel %u is left to VMBus\n",
+			 hc->channel->offermsg.child_relid);
+		list_del(&hc->node);
+		if (hc->ring.pages)
+			hvuio_sub_leak(hc);
+		else
+			hvuio_sub_unpin(hc->channel);
+		hvuio_sub_forget(hc);
+	}
 }
