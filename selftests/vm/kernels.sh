@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 # Sourced after env.sh: the guest kernels, by the name that tests use. Each is the newest of its Debian suite; `debug` is
-# the 6.12 one with every check that finds a driver's mistakes. A kernel of the administrator's own (own-kernel.sh) has
-# its release as its name.
+# the 6.12 one with every check that finds a driver's mistakes, `debug-5.10` the same of the oldest. A kernel of the
+# administrator's own (own-kernel.sh) has its release as its name.
 
 debian_kernels="5.10 6.1 6.12 7"
+debug_kernels="debug debug-5.10"
+# Those that a test runs on if it names none
 all_kernels="$debian_kernels debug"
 # What the administrator's own kernels consist of, a folder for each release
 own_kernels=$out/kernels
@@ -17,8 +19,8 @@ kernel_suite() {
 	6.1) echo bookworm ;;
 	6.12) echo trixie ;;
 	7) echo sid ;;
-	debug) echo debug ;;
-	*) die "unknown kernel '$1': the bench has $all_kernels" ;;
+	debug | debug-5.10) echo "$1" ;;
+	*) die "unknown kernel '$1': the bench has $debian_kernels $debug_kernels" ;;
 	esac
 }
 
@@ -44,12 +46,54 @@ kernel_config() {
 }
 
 # missing_options CONFIG OPTION...: prints those that the configuration does not set, in one line, as CONFIG_X. An
-# OPTION may have several names, A|B, as newer kernels renamed some.
+# OPTION may have several names, A|B, as newer kernels have renamed some.
 missing_options() {
 	local config=$1 option missing=''
 	shift
-	for option in "$@"; do grep -qE "^CONFIG_($option)=" "$config" || missing+=" CONFIG_${option//|/ or CONFIG_}"; done
-	echo "${missing# }"
+	for option in "$@"; do grep -qE "^CONFIG_($option)=" "$config" || missing+=", CONFIG_${option//|/ or CONFIG_}"; done
+	echo "${missing#, }"
+}
+
+# missing_needs KERNEL NEED...: prints what of a test's needs the kernel does not have. They are options of its configuration, and
+#   function:NAME   a function that modules may call
+#   signed          the kernel's own uio_hv_generic is signed
+#   takes, refuses  it (the stock one) takes a device without a monitor, or refuses it, as before Linux 6.12
+missing_needs() {
+	local kernel=$1 need options=() missing='' said
+	shift
+	for need in "$@"; do
+		said=''
+		case $need in
+		function:*) in_kernel "$kernel" "$out" "grep -qw ${need#*:} \"\$KDIR/Module.symvers\"" || said="the function ${need#*:}()" ;;
+		signed) stock_says "$kernel" '~Module signature appended~' || said="a signed stock uio_hv_generic" ;;
+		takes) ! stock_says "$kernel" 'vmbus channel requires hypercall' || said="a stock uio_hv_generic that takes a device without a monitor" ;;
+		refuses) stock_says "$kernel" 'vmbus channel requires hypercall' || said="a stock uio_hv_generic that refuses a device without a monitor" ;;
+		*) options+=("$need") ;;
+		esac
+		missing+=${said:+", $said"}
+	done
+	said=$(missing_options "$(kernel_config "$kernel")" "${options[@]}")
+	missing=${said:+", $said"}$missing
+	echo "${missing#, }"
+}
+
+# stock_says KERNEL WORDS: the kernel's own uio_hv_generic has these words in it
+stock_says() {
+	local file
+	file=$(stock_module "$1")
+	case $file in
+	*.xz) file=$(xz -dc "$file" | grep -caF "$2") ;;
+	*.zst) file=$(zstd -qdc "$file" | grep -caF "$2") ;;
+	?*) file=$(grep -caF "$2" "$file") ;;
+	esac
+	[ "${file:-0}" != 0 ]
+}
+
+# stock_module KERNEL: the file of the kernel's own uio_hv_generic, if it has one
+stock_module() {
+	local root
+	root=$(kernel_root "$1")
+	ls "$root/image/lib/modules/"*/kernel/drivers/uio/uio_hv_generic.ko* 2>/dev/null || true
 }
 
 # What every guest needs of its kernel
@@ -73,8 +117,9 @@ kernel_modules() {
 		*.zst) zstd -qdc "$file" >"${to%.zst}" ;;
 		*) cp "$file" "$to" ;;
 		esac
-		# A kernel that somebody built has debugging information, which the guest's memory has no room for.
-		[ "$root" = "${root#"$own_kernels"}" ] || [ ! -e "$to" ] || strip --strip-debug "$to"
+		# A kernel that somebody built may have debugging information, which the guest's memory has no room for.
+		to=${to%.xz} to=${to%.zst}
+		[ "$(readelf -S "$to" | grep -c ' \.debug_info ')" = 0 ] || strip --strip-debug "$to"
 	done
 	mkdir -p "$dir/lib/modules/$release"
 	cp "$root/image/lib/modules/$release"/modules.{builtin,order} "$dir/lib/modules/$release/"
@@ -84,15 +129,14 @@ kernel_modules() {
 # in_kernel KERNEL DIR COMMAND: a command of the shell in DIR, where modules for the kernel can be built: KDIR is what they are
 # built against, "$@" what make must be told besides, such as STOCK, the kernel's own uio_hv_generic
 in_kernel() {
-	local kernel=$1 dir=$2 command=$3 root release stock
+	local kernel=$1 dir=$2 command=$3 root stock
 	root=$(kernel_root "$kernel")
-	release=$(kernel_release "$root")
-	stock=$(cd "$root" && ls "image/lib/modules/$release/kernel/drivers/uio/uio_hv_generic.ko"* 2>/dev/null || true)
+	stock=$(stock_module "$kernel")
 	if is_own "$kernel"; then
-		in_place "$root" "$dir" "$command" "${stock:+$root/$stock}"
+		in_place "$root" "$dir" "$command" "$stock"
 	else
 		in_root "$root" --bind "$dir" /build -- env "KDIR=/lib/modules/$(ls "$root/lib/modules")/build" \
-			sh -c "cd /build && $command" sh ${stock:+"STOCK=/$stock"}
+			sh -c "cd /build && $command" sh ${stock:+"STOCK=${stock#"$root"}"}
 	fi
 }
 
