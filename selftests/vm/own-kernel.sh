@@ -115,14 +115,16 @@ image_config() {
 	[ ! -s "$config" ] || own_config=$config
 }
 
-# own_options: stops when the configuration lacks what every guest of the bench needs
+# own_options: prints why the configuration is not for a guest of the bench
 own_options() {
 	local missing
 	# shellcheck disable=SC2086 # words
 	missing=$(missing_options "$own_config" $bench_needs)
-	[ -z "$missing" ] || die "Linux $own_release ($own_dir) cannot be a guest of the bench: its configuration lacks $missing"
-	! grep -q '^CONFIG_UIO_HV_GENERIC=y' "$own_config" || [ -n "${all_stock:-}" ] ||
-		die "Linux $own_release ($own_dir) cannot be a guest of the bench: CONFIG_UIO_HV_GENERIC=y builds in what our module replaces, it must be m or not set"
+	if [ -n "$missing" ]; then
+		echo "its configuration lacks $missing"
+	elif [ -z "${all_stock:-}" ] && grep -q '^CONFIG_UIO_HV_GENERIC=y' "$own_config"; then
+		echo "CONFIG_UIO_HV_GENERIC=y has built in what our module replaces: it must be m or not set"
+	fi
 }
 
 # make_own: puts what find_own found to where kernel_root finds it
@@ -133,23 +135,28 @@ make_own() {
 	mkdir -p "$image/boot" "$image/lib/modules/$own_release/kernel"
 	echo "$own_release" >"$image/release"
 	cp "$own_config" "$image/boot/config-$own_release"
-	cp "$own_image" "$image/boot/vmlinuz-$own_release"
-	if [ "$own_modules" = "$own_dir" ]; then
+	[ -z "$own_image" ] || cp "$own_image" "$image/boot/vmlinuz-$own_release"
+	if [ -n "$own_modules" ] && [ "$own_modules" = "$own_dir" ]; then
 		tree_modules "$image/lib/modules/$own_release"
-	else
+	elif [ -n "$own_modules" ]; then
 		# Links, if they can be: a distribution has half a gigabyte.
 		cp -al "$own_modules/." "$image/lib/modules/$own_release/" 2>/dev/null || cp -a "$own_modules/." "$image/lib/modules/$own_release/"
 		rm -rf "$image/lib/modules/$own_release"/{build,source,vdso}
 	fi
 	# Not every depmod reads them.
 	find "$image/lib/modules/$own_release" -name '*.ko.gz' -exec gzip -df {} +
-	touch "$image/lib/modules/$own_release"/modules.{builtin,order}
+	touch "$image/lib/modules/$own_release"/modules.{builtin,builtin.modinfo,order}
 	depmod -b "$image" "$own_release"
-	for module in hv_vmbus uio; do
-		modprobe -d "$image" -S "$own_release" --show-depends "$module" >/dev/null 2>&1 ||
-			die "$own_dir: Linux $own_release has no module $module; run 'make modules' in a tree, or unpack the package of the other modules too"
-	done
 	if [ -n "$own_kdir" ]; then find_place "$folder"; else write_place "$folder" / ''; fi
+}
+
+# own_boots: stops when a module that every guest needs is not there
+own_boots() {
+	local module
+	for module in hv_vmbus uio; do
+		modprobe -d "$own_kernels/$own_release/image" -S "$own_release" --show-depends "$module" >/dev/null 2>&1 ||
+			die "$own_dir has Linux $own_release, and lacks its module $module: run 'make modules' in a tree, or unpack the package of the other modules, too"
+	done
 }
 
 # tree_modules INTO: the modules of a tree as modules_install would have them; modules.order names them with .o or .ko, some with kernel/
