@@ -116,9 +116,11 @@ check:
 check-quick:
 	$(Q)selftests/check quick
 check-debug:
-	$(Q)selftests/vm/run -k debug
-check-modules: deps
-	$(Q)selftests/vm/check-modules all
+	$(Q)selftests/vm/run -k debug -k debug-5.10
+# With KDIR=DIR, the module for the kernel in DIR
+own_kernel := $(if $(filter-out file,$(origin KDIR)),KDIR=$(KDIR))
+check-modules: $(if $(own_kernel),,deps)
+	$(Q)selftests/vm/check-modules $(if $(own_kernel),'$(own_kernel)',all)
 
 clean:
 	$(Q)rm -rf $(O) $(cleanfiles)
@@ -138,8 +140,10 @@ help:
 	'  make demo                a host copies two files into a Debian 12 guest (as root; 6 minutes the first time)' \
 	'  make check               every test (as root; 40 minutes the first time); CI runs this' \
 	'  make check-quick         unit tests, sanitizers, valgrind, arm64, shellcheck: four minutes' \
-	'  make check-debug         the guests on a kernel with KASAN, lockdep and kmemleak, which it builds first' \
+	'  make check-debug         the guests on kernels with KASAN, lockdep and kmemleak, which it builds first' \
 	'  make check-modules       the module for every amd64 and arm64 kernel that Debian holds: half an hour' \
+	'  make check-modules KDIR=DIR   the module for one kernel, a built tree, headers or unpacked packages, and' \
+	'                           which tests of the bench can run on it' \
 	'  make bench               both benchmarks, as root; or one: bench-ring is the library beside DPDK and tools/hv,' \
 	'                           bench-fcopy is hv-fcopyd beside the kernel tree'"'"'s daemon, in a guest' \
 	'  make soak                100 million packets between two threads, and between two processes' \
