@@ -10,10 +10,14 @@
 #endif
 
 /*
- * What struct vmbus_connection begins with on every kernel that speaks VMBus 5.0. Its declaration
- * is in a header that no kernel package ships; hvuio_vmbus_check() proves that this one fits.
+ * What struct vmbus_connection begins with on kernels that speak VMBus 5.0. Its declaration is in a
+ * header that no kernel package ships. Linux 5.8 removed connect_cpu and brought sched_lock in one
+ * series, and RHEL 8.7 has both changes. hvuio_vmbus_check() proves that this layout fits.
  */
 struct hvuio_vmbus_connection {
+#ifndef HVUIO_CHANNEL_HAS_SCHED_LOCK
+	int connect_cpu;
+#endif
 	u32 msg_conn_id;
 	atomic_t offer_in_progress;
 	int conn_state;
