@@ -44,26 +44,26 @@ ENDS(3)
 
 static const kretprobe_handler_t ends[MOST] = { ends_0, ends_1, ends_2, ends_3 };
 
-static void stop(void)
+static void stop(int index)
 {
-	while (nr--)
-		unregister_kretprobe(&probes[nr]);
+	while (index--)
+		unregister_kretprobe(&probes[index]);
 }
 
 static int __init stopwatch_init(void)
 {
-	int wanted = nr, ret;
+	int i, ret;
 
-	for (nr = 0; nr < wanted; nr++) {
-		probes[nr].kp.symbol_name = at[nr];
-		probes[nr].entry_handler = begins;
-		probes[nr].handler = ends[nr];
-		probes[nr].data_size = sizeof(ktime_t);
-		probes[nr].maxactive = 16;
-		ret = register_kretprobe(&probes[nr]);
+	for (i = 0; i < nr; i++) {
+		probes[i].kp.symbol_name = at[i];
+		probes[i].entry_handler = begins;
+		probes[i].handler = ends[i];
+		probes[i].data_size = sizeof(ktime_t);
+		probes[i].maxactive = 16;
+		ret = register_kretprobe(&probes[i]);
 		if (ret) {
-			pr_err("stopwatch: %s: %d\n", at[nr], ret);
-			stop();
+			pr_err("stopwatch: %s: %d\n", at[i], ret);
+			stop(i);
 			return ret;
 		}
 	}
@@ -72,7 +72,7 @@ static int __init stopwatch_init(void)
 
 static void __exit stopwatch_exit(void)
 {
-	stop();
+	stop(nr);
 }
 
 module_init(stopwatch_init);
