@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
+# shellcheck source=script.sh
 . /test/script.sh
 open=/usr/libexec/hyperv-uio/selftests/uio/open_close
 

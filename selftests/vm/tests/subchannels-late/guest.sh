@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
+# shellcheck source=script.sh
 . /test/script.sh
 open=/usr/libexec/hyperv-uio/selftests/uio/open_close
 
@@ -114,6 +115,44 @@ walk_ends() {
 	[ $status = 0 ] && works
 }
 
+# A sub-channel comes during a close, which then walks a second time. The host takes back those of the first walk in between, and one of
+# them is just being removed when the second walk begins.
+second_walk() {
+	fresh
+	keep_open
+	host "keep-subs on;wait-open;$(offered);$(both_open)"
+	within 20 rings 3
+	gone=$(both_gone)
+	holder=hold
+	hold process start vmbus_disconnect_ring || return
+	close_it
+	wait_held
+	fresh
+	host "offer-sub $first $first;channel $first;wait-offered;sleep 300"
+	within 5 so_many_channels 4
+	holder=hold3
+	hold process end hvuio_subs_end_walk || return
+	holder=hold
+	let_go
+	holder=hold3
+	wait_held
+	holder=hold2
+	hold worker start hv_process_channel_removal || return
+	host "keep-subs off;sleep 500"
+	wait_held
+	holder=hold3
+	let_go
+	sleep 1
+	holder=hold2
+	let_go
+	closed 30 || { echo "the close does not end" && return 1; }
+	wait $pid
+	host "$gone;channel $first;wait-released"
+	for holder in hold hold2 hold3; do rmmod $holder; done
+	holder=hold
+	works
+}
+
 modprobe uio_hv_generic
 echo $class >$driver/new_id
 check "the device is bound" within 10 bound $class
@@ -142,5 +181,8 @@ check "the next open works when those have gone" works
 
 check "a close waits for a rescind that waited for its walk" walk_ends waits
 check "but not for ever" walk_ends "for ever"
+check "sub-channels go before the second walk of a close" second_walk
+status=$?
 host_is_done
-check "rmmod" rmmod uio_hv_generic
+# It would wait for ever for what has not ended.
+[ $status != 0 ] || check "rmmod" rmmod uio_hv_generic

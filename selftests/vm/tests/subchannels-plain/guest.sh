@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
+# shellcheck source=script.sh
 . /test/script.sh
 
 # A session with two sub-channels: both can be mapped, and both go when it ends
