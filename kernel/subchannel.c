@@ -36,12 +36,18 @@
 #include "compat/rescind.h"
 #include "hvuio.h"
 
-/* The longest wait for the host's answer to the opening of a sub-channel, or its rescind. */
+/*
+ * The longest wait for the host's answer to the opening of a sub-channel, or its rescind. A host that
+ * answers later, in the microseconds in which it also rescinds the sub-channel, can have VMBus
+ * remove it twice.
+ */
 #define HVUIO_OPENING_TIMEOUT	(10 * HZ)
 /* The longest wait for a rescind that VMBus is handling. */
 #define HVUIO_RESCIND_TIMEOUT	(10 * HZ)
 /* How long an open waits for sub-channels that the host should have taken back. */
 #define HVUIO_LINGER_TIMEOUT	HZ
+/* The same for a walk that is not the first of its close. */
+#define HVUIO_KNOWN_TIMEOUT	(10 * HZ)
 /* How often a close starts again for sub-channels that the host offers meanwhile. */
 #define HVUIO_CLOSE_PASSES	16
 
@@ -167,7 +173,7 @@ err_alloc:
 
 static struct hvuio_channel *hvuio_sub_create(struct vmbus_channel *sub)
 {
-	/* A sub-channel that is not noted, and so not pinned, could be removed during a walk. */
+	/* This may not fail: VMBus could remove a sub-channel that is not pinned during a walk. */
 	struct hvuio_channel *hc = kzalloc(sizeof(*hc), GFP_KERNEL | __GFP_NOFAIL);
 
 	hc->channel = sub;
@@ -216,17 +222,18 @@ static void hvuio_sub_opened(struct hvuio_device *dev, struct hvuio_channel *hc,
 
 	if (set->state == HVUIO_SET_DEAD) {
 		if (result) {
-			hvuio_sub_forget(hc);
-			return;
+			hvuio_sub_unpin(hc->channel);
+		} else {
+			/* The host answered only after the close had given up waiting. */
+			pr_err("channel %u: opened by the host after its device was removed, leaking it\n",
+			       relid);
+			hvuio_sub_leak(hc);
 		}
-		/* The host answered only after the close had given up waiting. */
-		pr_err("channel %u: opened by the host after its device was removed, leaking it\n",
-		       relid);
-		hvuio_sub_leak(hc);
 		hvuio_sub_forget(hc);
 		return;
 	}
-	if (result) {
+	/* The close goes on with one that has been opened too late for its users. */
+	if (result || set->state != HVUIO_SET_ACCEPTING) {
 		list_add_tail(&hc->node, &set->stranded);
 		return;
 	}
@@ -413,13 +420,19 @@ int hvuio_subs_accept(struct hvuio_device *dev)
 	struct hvuio_set *set = &dev->set;
 	u32 left;
 
+	/* A fixed VMBus keeps one that a callback got until the next walk, which is no risk. */
+	if (!hvuio_works_around() && hvuio_sub_left(primary) != U32_MAX)
+		vmbus_disconnect_ring(primary);
 	/* First, so that none comes unnoticed from here. */
 	vmbus_set_sc_create_callback(primary, hvuio_sub_callback);
-	while (hvuio_sub_left(primary) != U32_MAX && time_before(jiffies, end))
+	/* VMBus lists a sub-channel before it looks at the callback. */
+	smp_mb();
+	while (hvuio_works_around() && hvuio_sub_left(primary) != U32_MAX &&
+	       time_before(jiffies, end))
 		msleep(1);
 
 	mutex_lock(&set->lock);
-	left = hvuio_sub_left(primary);
+	left = hvuio_works_around() ? hvuio_sub_left(primary) : U32_MAX;
 	if (left == U32_MAX)
 		hvuio_set_move(set, HVUIO_SET_ACCEPTING);
 	mutex_unlock(&set->lock);
@@ -484,9 +497,9 @@ static bool hvuio_subs_are_all(const struct vmbus_channel *primary, const struct
  */
 static bool hvuio_subs_wait_known(struct hvuio_device *dev, struct list_head *subs)
 {
-	unsigned long end = jiffies + HVUIO_LINGER_TIMEOUT;
+	unsigned long end = jiffies + HVUIO_KNOWN_TIMEOUT;
 
-	while (!hvuio_subs_are_all(dev->primary.channel, subs)) {
+	while (hvuio_works_around() && !hvuio_subs_are_all(dev->primary.channel, subs)) {
 		if (time_after(jiffies, end))
 			return false;
 		msleep(1);
@@ -508,8 +521,9 @@ static HVUIO_HOLDABLE void hvuio_subs_begin_walk(struct list_head *subs)
 		return;
 	list_for_each_entry(hc, subs, node) {
 		/*
-		 * Nothing holds the rescind of a late one, and VMBus may have taken its event. Then
-		 * only time tells that the rescind has ended.
+		 * Nothing holds the rescind of a late one, and VMBus may have consumed its event.
+		 * Then only time tells that the rescind has ended: the module takes one that needs
+		 * longer for ended.
 		 */
 		if (hc->late && READ_ONCE(hc->channel->rescind))
 			wait_for_completion_timeout(hvuio_rescind_event(hc->channel),
@@ -584,6 +598,7 @@ static HVUIO_HOLDABLE void hvuio_subs_end_walk(struct list_head *subs)
  */
 int hvuio_subs_close(struct hvuio_device *dev)
 {
+	struct vmbus_channel *primary = dev->primary.channel;
 	struct hvuio_set *set = &dev->set;
 	struct hvuio_channel *hc, *next;
 	int pass, ret, result = 0;
@@ -609,12 +624,16 @@ int hvuio_subs_close(struct hvuio_device *dev)
 	}
 
 	for (pass = 0; pass < HVUIO_CLOSE_PASSES; pass++) {
+		/* VMBus clears it when it closes the primary, and when the primary is rescinded. */
+		vmbus_set_sc_create_callback(primary, hvuio_sub_callback);
 		hvuio_subs_collect(dev, &subs);
-		if (!first && (list_empty(&subs) || !hvuio_subs_wait_known(dev, &subs)))
+		if (!first && list_empty(&subs))
+			break;
+		if (!hvuio_subs_wait_known(dev, &subs) && !first)
 			break;
 		hvuio_subs_begin_walk(&subs);
 		/* It also clears the callbacks of all channels. */
-		ret = vmbus_disconnect_ring(dev->primary.channel);
+		ret = vmbus_disconnect_ring(primary);
 		hvuio_subs_end_walk(&subs);
 		if (first)
 			result = ret;
@@ -629,6 +648,7 @@ int hvuio_subs_close(struct hvuio_device *dev)
 		if (!list_empty(&subs))
 			break;
 	}
+	vmbus_set_sc_create_callback(primary, NULL);
 	mutex_lock(&set->lock);
 	list_splice(&subs, &set->stranded);
 	hvuio_set_move(set, HVUIO_SET_CLOSED);
