@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The structures of the module, who owns which memory when, and the functions of each file. The
+ * files stand in the order of their layers: each one calls only those above it.
+ */
 #ifndef HVUIO_H
 #define HVUIO_H
 
@@ -8,12 +12,17 @@
 #include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/spinlock.h>
+#include <linux/sysfs.h>
 #include <linux/uio_driver.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
+#include <asm/mshyperv.h>
 
 #include "compat/gpadl.h"
-#include "compat/ring_file.h"
+
+/* A rule that the code keeps by itself, checked on kernels that are built to find mistakes. */
+#define HVUIO_ASSERT(condition) \
+	((void)(IS_ENABLED(CONFIG_PROVE_LOCKING) && WARN_ON_ONCE(!(condition))))
 
 /* The index of a map is its offset in pages in /dev/uioN. The order and the names are ABI. */
 enum hvuio_map {
@@ -23,6 +32,33 @@ enum hvuio_map {
 	HVUIO_MAP_RECV,
 	HVUIO_MAP_SEND,
 	HVUIO_MAPS
+};
+
+/* What a bound device is for its users. doc/kernel.md draws the transitions. */
+enum hvuio_state {
+	HVUIO_CLOSED,
+	HVUIO_OPEN,
+	HVUIO_LOST,		/* suspended while it was open: EIO until the last close */
+	HVUIO_FAILED,		/* not resumed: no more opens */
+	HVUIO_REMOVED,		/* no more opens, and no release that has anything to do */
+};
+
+/* What becomes of a sub-channel that the host offers now, and whether channels are closed. */
+enum hvuio_set_state {
+	HVUIO_SET_CLOSED,	/* VMBus keeps the sub-channel; the next open waits for its end */
+	HVUIO_SET_ACCEPTING,	/* open_work opens it */
+	HVUIO_SET_CLOSING,	/* the close takes it along in another pass */
+	HVUIO_SET_DEAD,		/* nobody will close a channel any more */
+};
+
+/*
+ * uio_event_notify() works only after uio_register_device() has returned, but the node can be
+ * opened, and the host can interrupt, before that.
+ */
+enum hvuio_events {
+	HVUIO_EVENTS_HELD,
+	HVUIO_EVENTS_PENDING,	/* held, and there was one */
+	HVUIO_EVENTS_PASSED,
 };
 
 /*
@@ -38,15 +74,45 @@ struct hvuio_ring {
 	bool held_by_host;
 };
 
+/* channels/RELID/ring, through which user space maps the rings of one channel. */
+struct hvuio_ring_file {
+	struct bin_attribute attr;
+	bool there;
+	struct delayed_work work;	/* tries again to make it */
+};
+
 struct hvuio_channel {
-	/* In hvuio_device.channels from open to close, under channels_lock. */
+	/* In one of the lists of struct hvuio_set, under its lock. */
 	struct list_head node;
-	/* A sub-channel is pinned (subchannel.c); the primary does not go before hvuio_remove(). */
+	/*
+	 * The primary does not go before hvuio_remove(). Of a sub-channel we hold a reference, and
+	 * it is pinned (subchannel.c) so that VMBus does not remove it.
+	 */
 	struct vmbus_channel *channel;
 	struct hvuio_ring ring;
-	/* For ring_file's mmap, which may take no lock of ours: removing the file waits for it. */
+	/* For the mmap of ring_file, which may take no lock of ours: removing the file waits for it. */
 	bool open;
+	/* A walk may have gone over the sub-channel, and VMBus may have waited for its rescind. */
+	bool late;
+	/* What the walk under way is to this sub-channel. */
+	enum {
+		HVUIO_WALK_FREE,
+		HVUIO_WALK_HELD,	/* its rescind waits for the end of the walk */
+		HVUIO_WALK_REMOVED,	/* so it did, and the walk has removed the sub-channel */
+	} walk;
 	struct hvuio_ring_file ring_file;
+};
+
+/* The channels of a device. */
+struct hvuio_set {
+	struct mutex lock;		/* for all below */
+	enum hvuio_set_state state;
+	struct list_head open;		/* those that may be signalled, the primary among them */
+	struct list_head offered;	/* sub-channels for open_work */
+	struct list_head stranded;	/* those that are not opened, until the next close */
+	struct hvuio_channel *opening;	/* the one that open_work is opening, or NULL */
+	wait_queue_head_t opened;	/* opening has become NULL */
+	struct work_struct open_work;
 };
 
 /* The receive or the send buffer of a NIC: shared with the host while the NIC is bound. */
@@ -58,11 +124,17 @@ struct hvuio_buffer {
 	bool held_by_host;
 };
 
+/* The memory behind a map. UIO's own structure says nothing of it: sysfs shows that to anyone. */
+struct hvuio_area {
+	void *mem;
+	size_t size;
+};
+
 /*
- * Lock order: mmap_lock, uio's info_lock, lock, channels_lock. A fault takes maps_lock, under
+ * Lock order: mmap_lock, uio's info_lock, lock, set.lock. A fault takes maps_lock, under
  * which nothing is taken, and then its page's lock; an mmap takes no lock of ours. The sub-channel
- * callback and open_work take channels_lock only, never lock: closing holds lock while it waits for
- * them. The mutex in compat/ring_file.c is the innermost.
+ * callback and open_work take set.lock only, never lock: closing holds lock while it waits for
+ * them.
  *
  * References: one from probe to remove, one for each running sub-channel callback, open_work,
  * suspend and resume, one for each VMA of /dev/uioN.
@@ -74,83 +146,24 @@ struct hvuio_device {
 	struct uio_info info;
 
 	struct mutex lock;		/* serializes open, close, resize, remove, suspend */
+	enum hvuio_state state;		/* read without a lock for sysfs */
 	unsigned int opens;
-	bool gone;			/* being removed, or not resumed: no more opens */
-	bool lost;			/* suspended while open: EIO until the last close */
 	struct list_head inodes;	/* of the open files */
 
-	struct mutex channels_lock;	/* for those below */
-	struct list_head channels;	/* the open ones, which may be signalled */
-	bool accepting;			/* sub-channels are opened when they are offered */
-	bool dead;			/* nobody will close a channel any more */
-	unsigned int opening;		/* sub-channels that are being opened */
-	bool closing;			/* VMBus walks over the sub-channels */
-	struct list_head offered;	/* sub-channels for open_work */
-	struct list_head stranded;	/* those that it could not open, until the next close */
-	wait_queue_head_t opening_done, closing_done;
-	struct work_struct open_work;
-
-	/*
-	 * uio_event_notify() works only after uio_register_device() has returned, but the node can
-	 * be opened, and the host can interrupt, before. Such an event is kept in early_event.
-	 */
-	bool registered;
-	bool early_event;
-
+	struct hvuio_set set;
 	struct hvuio_channel primary;
 	u32 ring_size;			/* of one ring of each channel; read without a lock */
-	struct delayed_work ring_file_work;
-	/* Each is one of a pair, and its successor the other: UIO shows names without a lock. */
-	struct hvuio_buffer *recv, *send;
-	struct hvuio_buffer recv_pair[2], send_pair[2];
+	struct hvuio_buffer recv, send;	/* of a NIC */
 
-	/* Since the device was bound, for sysfs. */
-	atomic64_t events, signals, total_opens;
+	atomic_t events;		/* enum hvuio_events */
+	struct dentry *debugfs;
+	/* Since the device was bound, for debugfs. */
+	atomic64_t nr_events, nr_signals, nr_opens;
 
-	spinlock_t maps_lock;		/* for the one below */
+	spinlock_t maps_lock;		/* for the two below */
+	struct hvuio_area areas[HVUIO_MAPS];
 	bool maps_revoked;		/* the memory of the maps is not ours any more */
 };
-
-/* device.c */
-int hvuio_device_create(struct hv_device *hv);
-void hvuio_device_destroy(struct hvuio_device *dev);
-void hvuio_device_suspend(struct hvuio_device *dev);
-int hvuio_device_resume(struct hvuio_device *dev);
-void hvuio_ring_file_try(struct hvuio_device *dev);
-struct hvuio_device *hvuio_device_get(struct vmbus_channel *primary);
-void hvuio_device_put(struct hvuio_device *dev);
-
-/* channel.c */
-int hvuio_connect(struct hvuio_device *dev);
-void hvuio_disconnect(struct hvuio_device *dev);
-bool hvuio_has_channels(struct hvuio_device *dev);
-void hvuio_disconnect_last(struct hvuio_device *dev);
-void hvuio_open_work(struct work_struct *work);
-int hvuio_irqcontrol(struct uio_info *info, s32 on);
-void hvuio_channels_quiesce(void);
-
-/* subchannel.c */
-void hvuio_subs_wait_gone(struct hvuio_device *dev);
-void hvuio_sub_pin(struct vmbus_channel *sub);
-int hvuio_sub_begin_open(struct vmbus_channel *sub);
-void hvuio_sub_end_open(struct vmbus_channel *sub, bool opened);
-void hvuio_subs_begin_walk(struct list_head *opened, struct list_head *unopened);
-void hvuio_subs_end_walk(struct list_head *subs);
-
-/* ring.c */
-int hvuio_ring_alloc(struct hvuio_ring *ring, struct vmbus_channel *channel, u32 size);
-void hvuio_ring_free(struct hvuio_ring *ring);
-int hvuio_ring_connect(struct hvuio_channel *hc, void (*callback)(void *context), void *context);
-void hvuio_ring_unmap(struct vmbus_channel *channel);
-struct page **hvuio_ring_mappable(struct hvuio_channel *hc, unsigned long first,
-				  unsigned long count);
-
-static inline size_t hvuio_ring_bytes(const struct hvuio_ring *ring)
-{
-	return (size_t)ring->nr_pages << PAGE_SHIFT;
-}
-
-bool hvuio_ring_is_mapped(const struct hvuio_ring *ring);
 
 /* The sizes that user space may choose: multiples of the page size in these bounds. */
 struct hvuio_limits {
@@ -160,19 +173,36 @@ struct hvuio_limits {
 /* How many pages of Hyper-V a GPADL can have: the length of their list is a u16. */
 #define HVUIO_GPADL_PAGES	((U16_MAX - sizeof(struct gpa_range)) / sizeof(u64))
 
+/* vmbus.c */
+int hvuio_vmbus_check(void);
+bool hvuio_vmbus_is_offered(const struct vmbus_channel *channel);
+int hvuio_vmbus_gpadl_handles(void);
+void *hvuio_vmbus_int_page(void);
+void *hvuio_vmbus_monitor_page(void);
+void hvuio_vmbus_take_over(struct vmbus_channel *channel);
+void hvuio_vmbus_give_back(struct vmbus_channel *channel);
+void hvuio_vmbus_lend_ring(struct vmbus_channel *channel, const struct hvuio_ring *ring);
+void hvuio_vmbus_return_ring(struct vmbus_channel *channel);
+void hvuio_vmbus_clear_callback(struct vmbus_channel *channel);
+
 /* ringsize.c */
 extern const struct hvuio_limits hvuio_ring_limits;
 u32 hvuio_ring_size(const guid_t *class);
 int hvuio_ring_size_set(const guid_t *class, u32 size);
 int hvuio_ring_sizes_print(char *buf);
 
-/* resize.c */
-int hvuio_resize_rings(struct hvuio_device *dev, u32 size);
-int hvuio_resize_buffer(struct hvuio_device *dev, enum hvuio_map map, u32 size);
+/* ring.c */
+int hvuio_ring_alloc(struct hvuio_ring *ring, struct vmbus_channel *channel, u32 size);
+void hvuio_ring_free(struct hvuio_ring *ring);
+bool hvuio_ring_is_mapped(const struct hvuio_ring *ring);
+int hvuio_ring_connect(struct hvuio_ring *ring, struct vmbus_channel *channel,
+		       void (*callback)(void *context), void *context);
+void hvuio_ring_unmap(struct vmbus_channel *channel);
 
-/* sysfs.c */
-extern const struct attribute_group hvuio_device_group;
-extern const struct attribute_group *hvuio_driver_groups[];
+static inline size_t hvuio_ring_bytes(const struct hvuio_ring *ring)
+{
+	return (size_t)ring->nr_pages << PAGE_SHIFT;
+}
 
 /* buffer.c */
 extern const struct hvuio_limits hvuio_buffer_limits;
@@ -185,6 +215,18 @@ int hvuio_buffer_share(struct hvuio_buffer *buffer, struct vmbus_channel *channe
 		       const char *prefix);
 void hvuio_buffer_unshare(struct hvuio_buffer *buffer, struct vmbus_channel *channel);
 
+/* ring_file.c */
+void hvuio_ring_file_init(struct hvuio_channel *hc);
+int hvuio_ring_file_create(struct hvuio_channel *hc);
+void hvuio_ring_file_remove(struct hvuio_channel *hc);
+
+/* ref.c */
+void hvuio_device_add(struct hvuio_device *dev);
+void hvuio_device_unlink(struct hvuio_device *dev);
+struct hvuio_device *hvuio_device_find(struct vmbus_channel *primary);
+struct hvuio_device *hvuio_device_get(struct hvuio_device *dev);
+void hvuio_device_put(struct hvuio_device *dev);
+
 /* mapping.c */
 void hvuio_maps_set(struct hvuio_device *dev);
 int hvuio_inode_get(struct list_head *inodes, struct inode *inode);
@@ -192,12 +234,45 @@ void hvuio_inode_put(struct list_head *inodes, struct inode *inode);
 void hvuio_inodes_pin(struct list_head *inodes);
 void hvuio_maps_revoke(struct hvuio_device *dev, struct list_head *inodes);
 const struct vm_operations_struct *hvuio_map_ops(unsigned long map);
-void *hvuio_map_get(struct hvuio_device *dev);
 
-/* vmbus.c */
-int hvuio_vmbus_check(void);
-bool hvuio_vmbus_is_offered(const struct vmbus_channel *channel);
-void *hvuio_vmbus_int_page(void);
-void *hvuio_vmbus_monitor_page(void);
+/* event.c */
+void hvuio_interrupt(void *context);
+void hvuio_event_send(struct hvuio_device *dev);
+void hvuio_events_pass(struct hvuio_device *dev);
+void hvuio_events_hold(struct hvuio_device *dev);
+int hvuio_irqcontrol(struct uio_info *info, s32 on);
+
+/* subchannel.c */
+void hvuio_set_init(struct hvuio_set *set);
+void hvuio_set_add(struct hvuio_set *set, struct hvuio_channel *hc);
+bool hvuio_set_is_empty(struct hvuio_set *set);
+int hvuio_subs_accept(struct hvuio_device *dev);
+int hvuio_subs_close(struct hvuio_device *dev);
+void hvuio_subs_end(struct hvuio_device *dev);
+void hvuio_subs_quiesce(void);
+
+/* channel.c */
+int hvuio_connect(struct hvuio_device *dev);
+void hvuio_disconnect(struct hvuio_device *dev);
+void hvuio_disconnect_last(struct hvuio_device *dev);
+
+/* resize.c */
+int hvuio_resize_rings(struct hvuio_device *dev, u32 size);
+
+/* sysfs.c */
+extern const struct attribute_group hvuio_device_group;
+extern const struct attribute_group *hvuio_driver_groups[];
+
+/* debugfs.c */
+void hvuio_debugfs_init(void);
+void hvuio_debugfs_exit(void);
+void hvuio_debugfs_add(struct hvuio_device *dev);
+void hvuio_debugfs_remove(struct hvuio_device *dev);
+
+/* device.c */
+int hvuio_device_create(struct hv_device *hv);
+void hvuio_device_destroy(struct hvuio_device *dev);
+void hvuio_device_suspend(struct hvuio_device *dev);
+int hvuio_device_resume(struct hvuio_device *dev);
 
 #endif

@@ -23,12 +23,12 @@ static void hvuio_remove(struct hv_device *hv)
 HVUIO_DEFINE_REMOVE(hvuio_remove)
 
 /*
- * The core calls these also while probe has not come to its end, and without the device's lock: a
+ * The kernel calls these also while probe has not come to its end, and without the device's lock: a
  * rescind may be removing the device meanwhile.
  */
 static int hvuio_suspend(struct hv_device *hv)
 {
-	struct hvuio_device *dev = hvuio_device_get(hv->channel);
+	struct hvuio_device *dev = hvuio_device_find(hv->channel);
 
 	if (!dev)
 		return 0;
@@ -39,7 +39,7 @@ static int hvuio_suspend(struct hv_device *hv)
 
 static int hvuio_resume(struct hv_device *hv)
 {
-	struct hvuio_device *dev = hvuio_device_get(hv->channel);
+	struct hvuio_device *dev = hvuio_device_find(hv->channel);
 	int ret;
 
 	if (!dev)
@@ -49,10 +49,18 @@ static int hvuio_resume(struct hv_device *hv)
 	return ret;
 }
 
-/* No id: what is bound is decided by new_id and driver_override, from user space. */
+/*
+ * User space decides by new_id and driver_override what is bound. The one id is that of the
+ * kernel's own module, where it has one: this module takes its place, and leaves no device without
+ * a driver.
+ */
 static const struct hv_vmbus_device_id hvuio_ids[] = {
+#ifdef HVUIO_STOCK_CLAIMS_FCOPY
+	{ HV_FCOPY_GUID },
+#endif
 	{ }
 };
+MODULE_DEVICE_TABLE(vmbus, hvuio_ids);
 
 static struct hv_driver hvuio_driver = {
 	.name = "uio_hv_generic",
@@ -77,17 +85,24 @@ static int __init hvuio_init(void)
 	ret = hvuio_vmbus_check();
 	if (ret)
 		return ret;
+	hvuio_debugfs_init();
 	ret = vmbus_driver_register(&hvuio_driver);
-	/* It may have bound devices before it failed. */
 	if (ret)
-		hvuio_channels_quiesce();
+		goto err_register;
+	return 0;
+
+err_register:
+	/* It may have bound devices before it failed. */
+	hvuio_subs_quiesce();
+	hvuio_debugfs_exit();
 	return ret;
 }
 
 static void __exit hvuio_exit(void)
 {
 	vmbus_driver_unregister(&hvuio_driver);
-	hvuio_channels_quiesce();
+	hvuio_subs_quiesce();
+	hvuio_debugfs_exit();
 }
 
 module_init(hvuio_init);

@@ -69,13 +69,12 @@ void hvuio_inodes_pin(struct list_head *inodes)
 /* The page of a map, or NULL behind its end. Under maps_lock, or when the maps are revoked. */
 static struct page *hvuio_map_page(struct hvuio_device *dev, unsigned long map, unsigned long index)
 {
-	const struct uio_mem *mem = &dev->info.mem[map];
-	void *addr;
+	const struct hvuio_area *area = &dev->areas[map];
+	void *mem = area->mem + (index << PAGE_SHIFT);
 
-	if (index >= DIV_ROUND_UP(mem->size, PAGE_SIZE))
+	if (index >= DIV_ROUND_UP(area->size, PAGE_SIZE))
 		return NULL;
-	addr = (void *)(uintptr_t)mem->addr + (index << PAGE_SHIFT);
-	return mem->memtype == UIO_MEM_VIRTUAL ? vmalloc_to_page(addr) : virt_to_page(addr);
+	return is_vmalloc_addr(mem) ? vmalloc_to_page(mem) : virt_to_page(mem);
 }
 
 /* Waits for the faults that began before the maps were revoked. */
@@ -117,37 +116,35 @@ void hvuio_maps_revoke(struct hvuio_device *dev, struct list_head *inodes)
 }
 
 static void hvuio_map_set(struct hvuio_device *dev, enum hvuio_map map, const char *name,
-			  void *addr, size_t size, int memtype)
+			  void *mem, size_t size)
 {
-	struct uio_mem *mem = &dev->info.mem[map];
-
-	mem->name = name;
-	mem->addr = (phys_addr_t)(uintptr_t)addr;
-	mem->size = size;
-	mem->memtype = memtype;
+	dev->areas[map].mem = mem;
+	dev->areas[map].size = size;
+	dev->info.mem[map].name = name;
+	dev->info.mem[map].size = size;
+	/* UIO asks mmap of ours. The address stays 0: everybody can read it in sysfs. */
+	dev->info.mem[map].memtype = UIO_MEM_LOGICAL;
 }
 
 /*
- * All maps are filled by faults, with a reference to each page. Bare page frames
- * (UIO_MEM_IOVA) could not be taken from a mapping that is just being made. Under maps_lock once
- * the device can be found; UIO's files in sysfs read without it.
+ * Set what the maps show. Faults fill all of them, with a reference to each page. Bare page frames
+ * (UIO_MEM_IOVA) could not be taken from a mapping that is just being made. Called under maps_lock
+ * once the device can be found; UIO's files in sysfs read without it.
  */
 void hvuio_maps_set(struct hvuio_device *dev)
 {
 	struct hvuio_ring *ring = &dev->primary.ring;
 
 	hvuio_map_set(dev, HVUIO_MAP_RINGS, "txrx_rings", page_address(ring->pages[0]),
-		      hvuio_ring_bytes(ring), UIO_MEM_LOGICAL);
+		      hvuio_ring_bytes(ring));
 	hvuio_map_set(dev, HVUIO_MAP_INT_PAGE, "int_page", hvuio_vmbus_int_page(),
-		      HV_HYP_PAGE_SIZE, UIO_MEM_LOGICAL);
+		      HV_HYP_PAGE_SIZE);
 	hvuio_map_set(dev, HVUIO_MAP_MONITOR_PAGE, "monitor_page", hvuio_vmbus_monitor_page(),
-		      HV_HYP_PAGE_SIZE, UIO_MEM_LOGICAL);
-	if (!dev->recv->mem)
+		      HV_HYP_PAGE_SIZE);
+	if (!dev->recv.mem)
 		return;
-	hvuio_map_set(dev, HVUIO_MAP_RECV, dev->recv->name, dev->recv->mem, dev->recv->size,
-		      UIO_MEM_VIRTUAL);
-	hvuio_map_set(dev, HVUIO_MAP_SEND, dev->send->name, dev->send->mem, dev->send->size,
-		      UIO_MEM_VIRTUAL);
+	hvuio_map_set(dev, HVUIO_MAP_RECV, dev->recv.name, dev->recv.mem, dev->recv.size);
+	hvuio_map_set(dev, HVUIO_MAP_SEND, dev->send.name, dev->send.mem, dev->send.size);
 }
 
 static const struct vm_operations_struct hvuio_ops[HVUIO_MAPS];
@@ -187,13 +184,13 @@ static vm_fault_t hvuio_map_fault(struct vm_fault *vmf)
 	return ret;
 }
 
-/* A VMA was copied, by a split, a move or a fork. */
+/* A split, a move or a fork has copied a VMA. */
 static void hvuio_map_open(struct vm_area_struct *vma)
 {
-	hvuio_map_get(vma->vm_private_data);
+	hvuio_device_get(vma->vm_private_data);
 }
 
-/* The file is closed after this, and keeps this module. */
+/* The file, which keeps this module, is closed after this. */
 static void hvuio_map_close(struct vm_area_struct *vma)
 {
 	hvuio_device_put(vma->vm_private_data);
@@ -210,11 +207,4 @@ static const struct vm_operations_struct hvuio_ops[HVUIO_MAPS] = {
 const struct vm_operations_struct *hvuio_map_ops(unsigned long map)
 {
 	return map < HVUIO_MAPS ? &hvuio_ops[map] : NULL;
-}
-
-/* What a new VMA has as its private data. */
-void *hvuio_map_get(struct hvuio_device *dev)
-{
-	kref_get(&dev->ref);
-	return dev;
 }

@@ -6,7 +6,10 @@
 
 #include "hvuio.h"
 
-/* Contiguous pages for two rings of @size bytes, zeroed. 0, -EINVAL or -ENOMEM. */
+/*
+ * Allocate contiguous pages for two rings of @size bytes. They are cleared when the channel is
+ * opened. 0, -EINVAL or -ENOMEM.
+ */
 int hvuio_ring_alloc(struct hvuio_ring *ring, struct vmbus_channel *channel, u32 size)
 {
 	unsigned int nr = 2 * (size >> PAGE_SHIFT);
@@ -19,8 +22,8 @@ int hvuio_ring_alloc(struct hvuio_ring *ring, struct vmbus_channel *channel, u32
 	ring->pages = kvmalloc_array(nr, sizeof(*ring->pages), GFP_KERNEL);
 	if (!ring->pages)
 		return -ENOMEM;
-	page = alloc_pages_node(cpu_to_node(channel->target_cpu), GFP_KERNEL | __GFP_ZERO |
-				__GFP_NOWARN | __GFP_RETRY_MAYFAIL, order);
+	page = alloc_pages_node(cpu_to_node(channel->target_cpu), GFP_KERNEL | __GFP_NOWARN |
+				__GFP_RETRY_MAYFAIL, order);
 	if (!page) {
 		kvfree(ring->pages);
 		ring->pages = NULL;
@@ -36,7 +39,10 @@ int hvuio_ring_alloc(struct hvuio_ring *ring, struct vmbus_channel *channel, u32
 	return 0;
 }
 
-/* The ring is not connected any more. Pages that a user still maps go when the mapping goes. */
+/*
+ * Free a ring that is not connected any more. Pages that a user still maps go when the mapping
+ * goes.
+ */
 void hvuio_ring_free(struct hvuio_ring *ring)
 {
 	unsigned int i;
@@ -52,7 +58,7 @@ void hvuio_ring_free(struct hvuio_ring *ring)
 	ring->nr_pages = 0;
 }
 
-/* Of a closed ring: whether a user mapping, or whoever pinned its pages, still sees it. */
+/* Whether a user mapping, or whoever pinned its pages, still sees a ring that is closed. */
 bool hvuio_ring_is_mapped(const struct hvuio_ring *ring)
 {
 	unsigned int i;
@@ -63,53 +69,43 @@ bool hvuio_ring_is_mapped(const struct hvuio_ring *ring)
 	return false;
 }
 
-/* Opens the channel with this ring. May sleep until the host answers or rescinds the channel. */
-int hvuio_ring_connect(struct hvuio_channel *hc, void (*callback)(void *context), void *context)
+/*
+ * Open the channel with this ring. This may sleep until the host answers or rescinds the channel.
+ * 0, -EBUSY when the channel is not closed, or what VMBus says.
+ */
+int hvuio_ring_connect(struct hvuio_ring *ring, struct vmbus_channel *channel,
+		       void (*callback)(void *context), void *context)
 {
-	struct vmbus_channel *channel = hc->channel;
-	struct hvuio_ring *ring = &hc->ring;
-	unsigned int half = ring->nr_pages / 2;
+	int handles = hvuio_vmbus_gpadl_handles();
 	int ret;
 
-	/* Else the core fails without having tried, and what is below would be somebody else's. */
-	if (channel->state != CHANNEL_OPEN_STATE)
+	/* Else VMBus fails without having tried, and what is below would be somebody else's. */
+	if (READ_ONCE(channel->state) != CHANNEL_OPEN_STATE)
 		return -EBUSY;
 	/* For the host it is open still, and it would not answer: see hvuio_disconnect(). */
 	if (hvuio_ring_gpadl_is_held(channel))
 		return -EBUSY;
-	/* A new session finds no interrupt mask and no wish for space from the last one. */
-	memset(page_address(ring->pages[0]), 0, HV_HYP_PAGE_SIZE);
-	memset(page_address(ring->pages[half]), 0, HV_HYP_PAGE_SIZE);
+	/* A new session finds nothing of the last one, whose program may have been another user's. */
+	memset(page_address(ring->pages[0]), 0, hvuio_ring_bytes(ring));
 
-	channel->ringbuffer_page = ring->pages[0];
-	channel->ringbuffer_pagecount = ring->nr_pages;
-	channel->ringbuffer_send_offset = half;
+	hvuio_vmbus_lend_ring(channel, ring);
 	ret = vmbus_connect_ring(channel, callback, context);
-	channel->ringbuffer_page = NULL;
-	if (ret && hvuio_ring_gpadl_in_doubt(channel))
+	hvuio_vmbus_return_ring(channel);
+	/* Without a new handle, nothing of the ring has reached the host. */
+	if (ret && hvuio_vmbus_gpadl_handles() != handles &&
+	    hvuio_ring_gpadl_in_doubt(channel, ret))
 		ring->held_by_host = true;
 	return ret;
 }
 
 /*
- * Gives back the kernel's own mappings of a closed ring, and its packet buffer: disconnecting
- * leaves them, and the next connect would overwrite the only pointers to them. Not for a
- * channel that was never connected: some kernels initialize what this needs only then.
+ * Give back the kernel's own mappings of a closed ring, and its packet buffer: disconnecting
+ * leaves them, and the next connect would overwrite the only pointers to them. A channel that was
+ * never connected has none; some kernels initialize what vmbus_free_ring() needs only then.
  */
 void hvuio_ring_unmap(struct vmbus_channel *channel)
 {
-	channel->ringbuffer_page = NULL;
+	hvuio_vmbus_return_ring(channel);
 	if (channel->outbound.ring_buffer || channel->inbound.ring_buffer)
 		vmbus_free_ring(channel);
-}
-
-/* The pages that an mmap of the ring file may show, or an error pointer. */
-struct page **hvuio_ring_mappable(struct hvuio_channel *hc, unsigned long first,
-				  unsigned long count)
-{
-	if (!READ_ONCE(hc->open))
-		return ERR_PTR(-ENODEV);
-	if (first >= hc->ring.nr_pages || count > hc->ring.nr_pages - first)
-		return ERR_PTR(-EINVAL);
-	return hc->ring.pages + first;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The files in <device>/uio_hv_generic/ of a bound device, and those of the driver that choose for
- * devices before they are bound. doc/kernel.md describes each.
+ * devices before they are bound. doc/ABI describes each.
  */
 #include <linux/ctype.h>
 #include <linux/device.h>
@@ -71,131 +71,31 @@ static ssize_t ring_size_store(struct device *device, struct device_attribute *a
 }
 static DEVICE_ATTR_RW(ring_size);
 
-static ssize_t ring_size_default_show(struct device *device, struct device_attribute *attr,
-				      char *buf)
-{
-	struct hvuio_device *dev = dev_get_drvdata(device);
-
-	return sysfs_emit(buf, "%u\n", hvuio_ring_size(&dev->hv->dev_type));
-}
-static DEVICE_ATTR_RO(ring_size_default);
-
-static ssize_t hvuio_buffer_store(struct device *device, const struct device_attribute *attr,
-				  enum hvuio_map map, const char *buf, size_t count)
-{
-	struct hvuio_device *dev = dev_get_drvdata(device);
-	u32 size;
-	int ret;
-
-	ret = hvuio_device_size_parse(device, attr, buf, &hvuio_buffer_limits, &size);
-	if (!ret)
-		ret = hvuio_resize_buffer(dev, map, size ?: hvuio_buffer_size(map));
-	return ret ?: count;
-}
-
-static ssize_t recv_size_show(struct device *device, struct device_attribute *attr, char *buf)
-{
-	struct hvuio_device *dev = dev_get_drvdata(device);
-
-	return sysfs_emit(buf, "%u\n", READ_ONCE(dev->recv)->size);
-}
-
-static ssize_t recv_size_store(struct device *device, struct device_attribute *attr,
-			       const char *buf, size_t count)
-{
-	return hvuio_buffer_store(device, attr, HVUIO_MAP_RECV, buf, count);
-}
-static DEVICE_ATTR_RW(recv_size);
-
-static ssize_t send_size_show(struct device *device, struct device_attribute *attr, char *buf)
-{
-	struct hvuio_device *dev = dev_get_drvdata(device);
-
-	return sysfs_emit(buf, "%u\n", READ_ONCE(dev->send)->size);
-}
-
-static ssize_t send_size_store(struct device *device, struct device_attribute *attr,
-			       const char *buf, size_t count)
-{
-	return hvuio_buffer_store(device, attr, HVUIO_MAP_SEND, buf, count);
-}
-static DEVICE_ATTR_RW(send_size);
-
-/* No lock: whoever has it may be waiting for the host, and that is when one wants to look. */
+/* Without the lock: whoever has it may be waiting for the host, and that is when one looks. */
 static ssize_t state_show(struct device *device, struct device_attribute *attr, char *buf)
 {
 	struct hvuio_device *dev = dev_get_drvdata(device);
-	const char *state = "closed";
+	static const char * const names[] = {
+		[HVUIO_CLOSED] = "closed",
+		[HVUIO_OPEN] = "open",
+		[HVUIO_LOST] = "lost",
+		[HVUIO_FAILED] = "failed",
+		[HVUIO_REMOVED] = "failed",
+	};
 
-	if (READ_ONCE(dev->gone))
-		state = "failed";
-	else if (READ_ONCE(dev->lost))
-		state = "lost";
-	else if (READ_ONCE(dev->opens))
-		state = "open";
-	return sysfs_emit(buf, "%s\n", state);
+	return sysfs_emit(buf, "%s\n", names[READ_ONCE(dev->state)]);
 }
 static DEVICE_ATTR_RO(state);
 
-static ssize_t users_show(struct device *device, struct device_attribute *attr, char *buf)
-{
-	struct hvuio_device *dev = dev_get_drvdata(device);
-
-	return sysfs_emit(buf, "%u\n", READ_ONCE(dev->opens));
-}
-static DEVICE_ATTR_RO(users);
-
-static ssize_t opens_show(struct device *device, struct device_attribute *attr, char *buf)
-{
-	struct hvuio_device *dev = dev_get_drvdata(device);
-
-	return sysfs_emit(buf, "%lld\n", (long long)atomic64_read(&dev->total_opens));
-}
-static DEVICE_ATTR_RO(opens);
-
-static ssize_t events_show(struct device *device, struct device_attribute *attr, char *buf)
-{
-	struct hvuio_device *dev = dev_get_drvdata(device);
-
-	return sysfs_emit(buf, "%lld\n", (long long)atomic64_read(&dev->events));
-}
-static DEVICE_ATTR_RO(events);
-
-static ssize_t signals_show(struct device *device, struct device_attribute *attr, char *buf)
-{
-	struct hvuio_device *dev = dev_get_drvdata(device);
-
-	return sysfs_emit(buf, "%lld\n", (long long)atomic64_read(&dev->signals));
-}
-static DEVICE_ATTR_RO(signals);
-
 static struct attribute *hvuio_device_attrs[] = {
 	&dev_attr_ring_size.attr,
-	&dev_attr_ring_size_default.attr,
-	&dev_attr_recv_size.attr,
-	&dev_attr_send_size.attr,
 	&dev_attr_state.attr,
-	&dev_attr_users.attr,
-	&dev_attr_opens.attr,
-	&dev_attr_events.attr,
-	&dev_attr_signals.attr,
 	NULL
 };
-
-static umode_t hvuio_device_attr_is_visible(struct kobject *kobj, struct attribute *attr, int index)
-{
-	struct hvuio_device *dev = dev_get_drvdata(kobj_to_dev(kobj));
-
-	if ((attr == &dev_attr_recv_size.attr || attr == &dev_attr_send_size.attr) &&
-	    !dev->recv->mem)
-		return 0;
-	return attr->mode;
-}
 
 const struct attribute_group hvuio_device_group = {
 	.name = "uio_hv_generic",
 	.attrs = hvuio_device_attrs,
-	.is_visible = hvuio_device_attr_is_visible,
 };
 
 static int hvuio_driver_size_parse(const char *name, const char *text,

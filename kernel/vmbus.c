@@ -1,12 +1,46 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What the module reads of VMBus's own structures, and what it writes to a channel for any device.
+ * What it does to sub-channels that are rescinded is in subchannel.c.
+ */
+#include <linux/atomic.h>
 #include <linux/mm.h>
+#include <linux/rcupdate.h>
+#include <linux/spinlock.h>
 
 #include "compat/vmbus_connection.h"
 #include "hvuio.h"
 
+/* What the module uses of struct vmbus_connection, wherever this kernel has it. */
+static struct hvuio_connection {
+	void *int_page, *send_int_page, *recv_int_page;
+	void *monitor_pages[2];
+	const atomic_t *next_gpadl_handle;
+} hvuio_connection;
+
+#define HVUIO_CONNECTION(layout) ((struct hvuio_connection) {			\
+	.int_page = vmbus_connection.layout.int_page,				\
+	.send_int_page = vmbus_connection.layout.send_int_page,			\
+	.recv_int_page = vmbus_connection.layout.recv_int_page,			\
+	.monitor_pages = { vmbus_connection.layout.monitor_pages[0],		\
+			   vmbus_connection.layout.monitor_pages[1] },		\
+	.next_gpadl_handle = &vmbus_connection.layout.next_gpadl_handle,	\
+})
+
 static bool hvuio_is_hyp_page(void *page)
 {
 	return page && IS_ALIGNED((unsigned long)page, HV_HYP_PAGE_SIZE) && virt_addr_valid(page);
+}
+
+/* Whether the pointers relate to each other as VMBus sets them. */
+static bool hvuio_connection_fits(const struct hvuio_connection *conn)
+{
+	return hvuio_is_hyp_page(conn->int_page) &&
+	       conn->recv_int_page == conn->int_page &&
+	       conn->send_int_page == conn->int_page + HV_HYP_PAGE_SIZE / 2 &&
+	       hvuio_is_hyp_page(conn->monitor_pages[0]) &&
+	       hvuio_is_hyp_page(conn->monitor_pages[1]) &&
+	       conn->monitor_pages[0] != conn->monitor_pages[1];
 }
 
 /* Whether a page of 4 KiB is alone in its system page, so that mapping it shows nothing else. */
@@ -17,48 +51,118 @@ static bool hvuio_is_alone(void *page)
 	return true;
 }
 
+/* Find VMBus's pages. 0, -ENODEV when VMBus is not connected, or -EINVAL with a message. */
 int hvuio_vmbus_check(void)
 {
-	const struct hvuio_vmbus_connection *conn = &vmbus_connection;
+	const struct hvuio_connection plain = HVUIO_CONNECTION(plain);
+	const struct hvuio_connection with_cpu = HVUIO_CONNECTION(with_cpu);
 
-	if (!conn->int_page && !conn->send_int_page && !conn->recv_int_page)
+	/* In either layout these are pointers of VMBus, which it sets when it connects. */
+	if (!plain.send_int_page && !plain.recv_int_page)
 		return -ENODEV;
-	if (!hvuio_is_hyp_page(conn->int_page) ||
-	    conn->recv_int_page != conn->int_page ||
-	    conn->send_int_page != conn->int_page + HV_HYP_PAGE_SIZE / 2 ||
-	    !hvuio_is_hyp_page(conn->monitor_pages[0]) ||
-	    !hvuio_is_hyp_page(conn->monitor_pages[1]) ||
-	    conn->monitor_pages[0] == conn->monitor_pages[1]) {
+	if (hvuio_connection_fits(&plain)) {
+		hvuio_connection = plain;
+	} else if (hvuio_connection_fits(&with_cpu)) {
+		hvuio_connection = with_cpu;
+	} else {
 		pr_err("struct vmbus_connection of this kernel is not laid out as expected, not loading\n");
 		return -EINVAL;
 	}
-	if (!hvuio_is_alone(conn->int_page) || !hvuio_is_alone(conn->monitor_pages[1])) {
+	if (!hvuio_is_alone(hvuio_vmbus_int_page()) || !hvuio_is_alone(hvuio_vmbus_monitor_page())) {
 		pr_err("the interrupt or monitor page shares its %lu KiB page with other kernel memory, not loading\n",
 		       PAGE_SIZE / 1024);
 		return -EINVAL;
 	}
-	/* The core cleared only what it uses of it, and user space is shown all of it. */
+	/* VMBus cleared only what it uses of the page, and user space sees all of it. */
 	if (PAGE_SIZE > HV_HYP_PAGE_SIZE)
-		memset(conn->monitor_pages[1] + HV_HYP_PAGE_SIZE, 0, PAGE_SIZE - HV_HYP_PAGE_SIZE);
+		memset(hvuio_vmbus_monitor_page() + HV_HYP_PAGE_SIZE, 0,
+		       PAGE_SIZE - HV_HYP_PAGE_SIZE);
 	return 0;
 }
 
 /*
- * A device that the host does not offer again after a resume stays as it is, but without a relid: a
- * request for it would never be answered, and the core waits for answers without an end.
+ * Whether the host offers the device. One that it does not offer again after a resume stays as it
+ * is, but without a relid. The host would never answer a request for it, and VMBus waits for
+ * answers without a limit.
  */
 bool hvuio_vmbus_is_offered(const struct vmbus_channel *channel)
 {
 	return READ_ONCE(channel->offermsg.child_relid) != U32_MAX;
 }
 
+/* How many GPADL handles VMBus has given out, to any channel: it takes one before all else. */
+int hvuio_vmbus_gpadl_handles(void)
+{
+	return atomic_read(hvuio_connection.next_gpadl_handle);
+}
+
 void *hvuio_vmbus_int_page(void)
 {
-	return vmbus_connection.int_page;
+	return hvuio_connection.int_page;
 }
 
 /* The one that the guest writes and the host reads. */
 void *hvuio_vmbus_monitor_page(void)
 {
-	return vmbus_connection.monitor_pages[1];
+	return hvuio_connection.monitor_pages[1];
+}
+
+static void hvuio_vmbus_clear_target_callback(struct vmbus_channel *channel)
+{
+#ifdef HVUIO_CHANNEL_HAS_CHANGE_TARGET_CPU_CALLBACK
+	channel->change_target_cpu_callback = NULL;
+#endif
+}
+
+/*
+ * Make a primary channel ours. VMBus unregisters a rescinded device by itself, which ends in
+ * hvuio_remove(). A rescind callback of ours would have to do that, and VMBus would call one that
+ * a former driver left behind. The same holds for the other callback, which VMBus never clears.
+ */
+void hvuio_vmbus_take_over(struct vmbus_channel *channel)
+{
+	vmbus_set_chn_rescind_callback(channel, NULL);
+	hvuio_vmbus_clear_target_callback(channel);
+	set_channel_read_mode(channel, HV_CALL_ISR);
+}
+
+/* Make the channel as VMBus offered it: the next driver may rely on that. */
+void hvuio_vmbus_give_back(struct vmbus_channel *channel)
+{
+	vmbus_set_sc_create_callback(channel, NULL);
+	hvuio_vmbus_clear_target_callback(channel);
+	set_channel_read_mode(channel, HV_CALL_BATCHED);
+}
+
+/* Let VMBus find the ring in the channel, for as long as it opens it. */
+void hvuio_vmbus_lend_ring(struct vmbus_channel *channel, const struct hvuio_ring *ring)
+{
+	channel->ringbuffer_page = ring->pages[0];
+	channel->ringbuffer_pagecount = ring->nr_pages;
+	channel->ringbuffer_send_offset = ring->nr_pages / 2;
+}
+
+/* Take the pages from the channel, so that VMBus does not free them. */
+void hvuio_vmbus_return_ring(struct vmbus_channel *channel)
+{
+	channel->ringbuffer_page = NULL;
+}
+
+/*
+ * Clear the callback of a channel, and wait until it does not run. A failed open leaves the
+ * callback in the channel, which may outlive its context.
+ */
+void hvuio_vmbus_clear_callback(struct vmbus_channel *channel)
+{
+#ifdef HVUIO_CHANNEL_HAS_SCHED_LOCK
+	unsigned long flags;
+
+	spin_lock_irqsave(&channel->sched_lock, flags);
+	channel->onchannel_callback = NULL;
+	spin_unlock_irqrestore(&channel->sched_lock, flags);
+#else
+	WRITE_ONCE(channel->onchannel_callback, NULL);
+	/* VMBus calls it under RCU. */
+	synchronize_rcu();
+#endif
 }

@@ -33,8 +33,8 @@ static inline bool hvuio_ring_gpadl_is_held(const struct vmbus_channel *channel)
 	return hvuio_gpadl_is_held(channel, &channel->ringbuffer_gpadlhandle);
 }
 
-/* After an open that was tried and failed. */
-static inline bool hvuio_ring_gpadl_in_doubt(const struct vmbus_channel *channel)
+/* Whether the host may hold the ring after an open that took a handle and failed with @error. */
+static inline bool hvuio_ring_gpadl_in_doubt(const struct vmbus_channel *channel, int error)
 {
 	return hvuio_ring_gpadl_is_held(channel);
 }
@@ -84,10 +84,13 @@ static inline bool hvuio_ring_gpadl_is_held(const struct vmbus_channel *channel)
 	return channel->ringbuffer_gpadlhandle && !READ_ONCE(channel->rescind);
 }
 
-/* These kernels forget the handle of a failed open, also when its teardown failed. */
-static inline bool hvuio_ring_gpadl_in_doubt(const struct vmbus_channel *channel)
+/*
+ * These kernels forget the handle of a failed open, also when its teardown failed. -EDQUOT is the
+ * host's refusal of the GPADL, so it holds none.
+ */
+static inline bool hvuio_ring_gpadl_in_doubt(const struct vmbus_channel *channel, int error)
 {
-	return !READ_ONCE(channel->rescind);
+	return error != -EDQUOT && !READ_ONCE(channel->rescind);
 }
 
 #endif

@@ -1,12 +1,21 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# probe.sh OUTPUT DIR COMPILER FLAGS...: tries every DIR/<fact>.c with the kernel's own compiler and
-# flags and writes one HVUIO_<FACT> for each that compiles.
+# probe.sh OUTPUT DIR STOCK COMPILER FLAGS...: finds out what the kernel has, and writes OUTPUT.
+#
+# The kernel's own compiler and flags try each DIR/<fact>.c, and OUTPUT defines HVUIO_<FACT> for
+# each one that compiles. Those that are called needs_* must compile. STOCK is the kernel's own
+# uio_hv_generic.ko, or empty: HVUIO_STOCK_CLAIMS_FCOPY says whether it binds the fcopy device.
 set -eu
 
 output=$1
 dir=$2
-shift 2
+stock=$3
+shift 3
+
+fail() {
+	echo "uio_hv_generic: $*" >&2
+	exit 1
+}
 
 # A warning must not decide, whatever the kernel's configuration makes of warnings; a wrong pointer
 # and an unknown function must. No -w: it would turn both into a yes.
@@ -20,12 +29,31 @@ compiles() {
 
 if ! why=$(compiles sane_pass "$@" 2>&1); then
 	printf '%s\n' "$why" >&2
-	echo "uio_hv_generic: the kernel's compiler or headers do not work: the simplest driver does not compile, see above" >&2
-	exit 1
+	fail "the kernel's compiler or headers do not work: the simplest driver does not compile, see above"
 fi
 if compiles sane_fail "$@" >/dev/null 2>&1; then
-	echo "uio_hv_generic: the kernel's compiler accepts wrong types, so this kernel's interfaces cannot be told apart" >&2
-	exit 1
+	fail "the kernel's compiler accepts wrong types, so this kernel's interfaces cannot be told apart"
+fi
+
+missing=
+for source in "$dir"/needs_*.c; do
+	fact=$(basename "$source" .c)
+	compiles "$fact" "$@" >/dev/null 2>&1 || missing="$missing${missing:+, }${fact#needs_}"
+done
+[ -z "$missing" ] || fail "this kernel's VMBus is too old, it has no $missing: Linux has them since 5.4, RHEL 8.7 in its 4.18"
+
+fcopy=vmbus:e34bd134e4dec8419ae76b174977c192
+claims_fcopy=
+if [ -n "$stock" ]; then
+	aliases=$(PATH=$PATH:/usr/sbin:/sbin modinfo -F alias "$stock") || fail "modinfo cannot read $stock, the kernel's own module"
+	case "
+$aliases
+" in *"
+$fcopy
+"*) claims_fcopy=1 ;;
+	esac
+else
+	echo "uio_hv_generic: the kernel's own module was not found (STOCK=FILE names it), so this one binds no device by itself" >&2
 fi
 
 {
@@ -33,10 +61,11 @@ fi
 	echo '/* What compiled against this kernel; made by probe.sh. */'
 	for source in "$dir"/*.c; do
 		fact=$(basename "$source" .c)
-		case $fact in sane_*) continue ;; esac
+		case $fact in sane_* | needs_*) continue ;; esac
 		if compiles "$fact" "$@" >/dev/null 2>&1; then
 			printf '#define HVUIO_%s 1\n' "$(printf '%s' "$fact" | tr '[:lower:]' '[:upper:]')"
 		fi
 	done
+	[ -z "$claims_fcopy" ] || echo '#define HVUIO_STOCK_CLAIMS_FCOPY 1'
 } >"$output.tmp"
 mv "$output.tmp" "$output"

@@ -17,7 +17,7 @@ static int hvuio_mmap(struct uio_info *info, struct vm_area_desc *desc)
 	if (!ops)
 		return -EINVAL;
 	vma_desc_set_flags(desc, VMA_DONTEXPAND_BIT, VMA_DONTDUMP_BIT);
-	desc->private_data = hvuio_map_get(info->priv);
+	desc->private_data = hvuio_device_get(info->priv);
 	desc->vm_ops = ops;
 	return 0;
 }
@@ -29,7 +29,7 @@ static int hvuio_mmap(struct uio_info *info, struct vm_area_struct *vma)
 	if (!ops)
 		return -EINVAL;
 	vm_flags_set(vma, VM_DONTEXPAND | VM_DONTDUMP);
-	vma->vm_private_data = hvuio_map_get(info->priv);
+	vma->vm_private_data = hvuio_device_get(info->priv);
 	vma->vm_ops = ops;
 	return 0;
 }

@@ -10,8 +10,10 @@
 #endif
 
 /*
- * What struct vmbus_connection begins with on every kernel that speaks VMBus 5.0. Its declaration
- * is in a header that no kernel package ships; hvuio_vmbus_check() proves that this one fits.
+ * What struct vmbus_connection begins with on kernels that speak VMBus 5.0. Its declaration is in a
+ * header that no kernel package ships, and two layouts exist: before 5.8 it began with the processor
+ * that made the contact, and stable kernels have taken that out since. hvuio_vmbus_check() finds out
+ * which one fits.
  */
 struct hvuio_vmbus_connection {
 	u32 msg_conn_id;
@@ -25,6 +27,22 @@ struct hvuio_vmbus_connection {
 	void *monitor_pages[2];
 };
 
-extern struct hvuio_vmbus_connection vmbus_connection;
+struct hvuio_vmbus_connection_with_cpu {
+	int connect_cpu;
+	u32 msg_conn_id;
+	atomic_t offer_in_progress;
+	int conn_state;
+	atomic_t next_gpadl_handle;
+	struct completion unload_event;
+	void *int_page;
+	void *send_int_page;
+	void *recv_int_page;
+	void *monitor_pages[2];
+};
+
+extern union hvuio_any_vmbus_connection {
+	struct hvuio_vmbus_connection plain;
+	struct hvuio_vmbus_connection_with_cpu with_cpu;
+} vmbus_connection;
 
 #endif
