@@ -101,6 +101,7 @@ static void take_event(struct host *host, const struct frame *frame)
 		break;
 	case FRAME_OPENED:
 		channel->open = 1;
+		channel->asked = 0;
 		channel->tx_size = frame->arg;
 		channel->rx_size = frame->arg2;
 		break;
@@ -112,6 +113,7 @@ static void take_event(struct host *host, const struct frame *frame)
 		break;
 	case FRAME_RESCINDED:
 		channel->offered = FRAME_IS_RESCINDED;
+		channel->asked = 0;
 		break;
 	case FRAME_RELEASED:
 		channel->offered = FRAME_IS_HELD;
@@ -121,8 +123,12 @@ static void take_event(struct host *host, const struct frame *frame)
 		for (uint32_t i = 0; i < host->channels; i++) {
 			host->channel[i].offered = FRAME_IS_HELD;
 			host->channel[i].open = 0;
+			host->channel[i].asked = 0;
 			host->channel[i].note = 0;
 		}
+		break;
+	case FRAME_ASKED:
+		channel->asked = 1;
 		break;
 	}
 }
@@ -135,6 +141,7 @@ static const char *const event_names[] = {
 	[FRAME_RELEASED - FRAME_OFFERED] = "released",
 	[FRAME_RESET - FRAME_OFFERED] = "reset",
 	[FRAME_MALFORMED - FRAME_OFFERED] = "malformed",
+	[FRAME_ASKED - FRAME_OFFERED] = "asked for",
 };
 
 int host_pump(struct host *host, int timeout_ms)
@@ -184,7 +191,7 @@ int host_pump(struct host *host, int timeout_ms)
 		host->reply = message;
 		host->reply_tag = frame.tag;
 		return 0;
-	case FRAME_OFFERED ... FRAME_MALFORMED:
+	case FRAME_OFFERED ... FRAME_ASKED:
 		if (frame.op == FRAME_MALFORMED) {
 			host->malformed++;
 			printf("malformed channel %u: %s\n", frame.channel, message->payload);
@@ -298,6 +305,11 @@ bool host_is_offered(struct host *host, uint32_t channel)
 bool host_is_released(struct host *host, uint32_t channel)
 {
 	return host->channel[channel].offered == FRAME_IS_HELD;
+}
+
+bool host_is_asked(struct host *host, uint32_t channel)
+{
+	return host->channel[channel].asked;
 }
 
 int host_take_packet(struct host *host, struct host_packet **packet, int timeout_ms)

@@ -13,7 +13,7 @@
 
 #include "frame.h"
 
-#define HOST_MAX_CHANNELS 64
+#define HOST_MAX_CHANNELS 65
 
 struct host_packet {
 	struct host_packet *next;
@@ -67,6 +67,7 @@ bool host_is_open(struct host *host, uint32_t channel);
 bool host_is_closed(struct host *host, uint32_t channel);
 bool host_is_offered(struct host *host, uint32_t channel);
 bool host_is_released(struct host *host, uint32_t channel);
+bool host_is_asked(struct host *host, uint32_t channel);
 
 /* The next packet of any channel, which the caller frees. */
 int host_take_packet(struct host *host, struct host_packet **packet, int timeout_ms);

@@ -44,7 +44,7 @@ enum frame_op {
 	FRAME_RESCIND,         /* takes back the device with its sub-channels */
 	FRAME_OFFER,           /* the answer means "accepted": FRAME_OFFERED follows */
 	FRAME_WITHHOLD,        /* not offered again when the guest leaves the VMBus and comes back */
-	FRAME_OFFER_SUB,       /* offers sub-channels 1 to @arg */
+	FRAME_OFFER_SUB,       /* offers sub-channels @arg2 to @arg */
 	FRAME_MONITORED,       /* later offers are monitored (@arg 1) or not (@arg 0) */
 	FRAME_RAW_READ,        /* @arg2 bytes at @arg of ring @type, header page first */
 	FRAME_RAW_WRITE,       /* the payload to @arg of ring @type */
@@ -55,6 +55,9 @@ enum frame_op {
 	FRAME_SYNC,            /* answered when every earlier packet is in its ring or dropped */
 	FRAME_GPADL_READ,      /* @arg2 bytes at @arg of what the guest shares as GPADL @xid */
 	FRAME_GPADL_WRITE,     /* the payload to @arg of GPADL @xid */
+	FRAME_RESCIND_SUB,     /* takes back sub-channel @arg alone */
+	FRAME_KEEP_SUBS,       /* @arg 1: the guest's close takes no sub-channel back; @arg 0: it does */
+	FRAME_ANSWER,          /* @arg 0: an open of the channel is not answered; @arg 1: it is */
 
 	/* Device to program. */
 	FRAME_HELLO = 64, /* struct frame_hello; first on every connection */
@@ -67,6 +70,7 @@ enum frame_op {
 	FRAME_RELEASED,   /* the guest has let go of the relid, which can be offered again now */
 	FRAME_RESET,      /* the guest has left the VMBus: nothing is open or offered */
 	FRAME_MALFORMED,  /* the guest's packet was wrong (text); all of tx was discarded */
+	FRAME_ASKED,      /* the guest wants to open a channel that is not answered */
 };
 
 enum frame_offered {
@@ -83,7 +87,8 @@ struct frame_channel {
 	uint8_t offered; /* enum frame_offered */
 	uint8_t open;
 	uint8_t monitored;
-	uint8_t reserved[5];
+	uint8_t asked; /* the guest waits for the answer to its open */
+	uint8_t reserved[4];
 };
 
 struct frame_hello {

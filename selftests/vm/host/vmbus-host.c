@@ -21,7 +21,11 @@ static const char usage[] =
 	"  wait-reset                   until the guest has left the VMBus (counts from the last wait-reset)\n"
 	"  rescind, offer               take the device back, offer it again\n"
 	"  withhold                     no offer when the guest leaves the VMBus and comes back, until 'offer'\n"
-	"  offer-sub N                  offer sub-channels 1 to N\n"
+	"  offer-sub N [FIRST]          offer sub-channels FIRST (default: 1) to N\n"
+	"  rescind-sub N                take sub-channel N back, and nothing else\n"
+	"  keep-subs on|off             sub-channels stay offered when the guest closes the device, or no more\n"
+	"  answer on|off                the channel's opening is answered, or not yet\n"
+	"  wait-asked                   until the guest waits for that answer\n"
 	"  monitored on|off             of the offers that follow\n"
 	"  cycle N [COUNT]              N times: rescind, wait-released, offer, wait-open, COUNT packets of 8 bytes\n"
 	"  send LEN [COUNT [TYPE [XID]]]  packets with a pattern as payload (default: 1 of type 6, xids go on from 1)\n"
@@ -47,7 +51,7 @@ static const char usage[] =
 	"  stats                        counters of the channel\n"
 	"  expect-stat NAME MIN [MAX]   one counter, in its bounds\n"
 	"  status                       the channels as they are\n"
-	"  sleep MS, print TEXT\n"
+	"  sleep MS, print TEXT, clock TEXT  clock prints the milliseconds since the start before it\n"
 	"HEX is pairs of hexadecimal digits, dots between them for the eye. Exit status: 0 all commands did, 1 one\n"
 	"failed (its name and the reason are printed), 2 wrong use or no socket.\n";
 
@@ -245,12 +249,48 @@ static int do_withhold(struct script *s)
 	return simple(s, FRAME_WITHHOLD, 0);
 }
 
+static int do_wait_asked(struct script *s)
+{
+	return host_wait(&s->host, host_is_asked, s->channel, "asked for", s->timeout_ms);
+}
+
 static int do_offer_sub(struct script *s)
 {
-	uint64_t count;
-	int ret = take_number(s, 1, UINT64_MAX, HOST_MAX_CHANNELS, &count);
+	struct frame frame = { .op = FRAME_OFFER_SUB, .channel = s->channel };
+	uint64_t last, first;
+	int ret = take_number(s, 1, UINT64_MAX, HOST_MAX_CHANNELS, &last);
 
-	return ret ? ret : simple(s, FRAME_OFFER_SUB, (uint32_t)count);
+	if (!ret)
+		ret = take_number(s, 2, 1, HOST_MAX_CHANNELS, &first);
+	if (ret)
+		return ret;
+	frame.arg = (uint32_t)last;
+	frame.arg2 = (uint32_t)first;
+	return host_request(&s->host, &frame, NULL, NULL, 0, NULL, s->timeout_ms);
+}
+
+static int do_rescind_sub(struct script *s)
+{
+	uint64_t index;
+	int ret = take_number(s, 1, UINT64_MAX, HOST_MAX_CHANNELS, &index);
+
+	return ret ? ret : simple(s, FRAME_RESCIND_SUB, (uint32_t)index);
+}
+
+static int do_keep_subs(struct script *s)
+{
+	uint32_t on = 0;
+	int ret = take_switch(s, &on);
+
+	return ret ? ret : simple(s, FRAME_KEEP_SUBS, on);
+}
+
+static int do_answer(struct script *s)
+{
+	uint32_t on = 0;
+	int ret = take_switch(s, &on);
+
+	return ret ? ret : simple(s, FRAME_ANSWER, on);
 }
 
 static int do_monitored(struct script *s)
@@ -867,6 +907,13 @@ static int do_print(struct script *s)
 	return 0;
 }
 
+static int do_clock(struct script *s)
+{
+	printf("%" PRId64 " %s\n", host_now() - s->host.began, s->rest);
+	fflush(stdout);
+	return 0;
+}
+
 static const struct {
 	const char *name;
 	int (*run)(struct script *s);
@@ -882,7 +929,11 @@ static const struct {
 	{ "rescind", do_rescind, 0 },
 	{ "offer", do_offer, 0 },
 	{ "withhold", do_withhold, 0 },
-	{ "offer-sub", do_offer_sub, 1 },
+	{ "offer-sub", do_offer_sub, 2 },
+	{ "rescind-sub", do_rescind_sub, 1 },
+	{ "keep-subs", do_keep_subs, 1 },
+	{ "answer", do_answer, 1 },
+	{ "wait-asked", do_wait_asked, 0 },
 	{ "monitored", do_monitored, 1 },
 	{ "cycle", do_cycle, 2 },
 	{ "send", do_send, 4 },
@@ -911,6 +962,7 @@ static const struct {
 	{ "status", do_status, 0 },
 	{ "sleep", do_sleep, 1 },
 	{ "print", do_print, MAX_ARGS - 1 },
+	{ "clock", do_clock, MAX_ARGS - 1 },
 };
 
 /* Returns 0, or the exit status after a message. */

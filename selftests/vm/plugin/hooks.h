@@ -18,6 +18,7 @@ static void host_disconnected(void);
 
 static void host_fill_offer(VMBusChannel *chan, struct vmbus_message_offer_channel *msg);
 static void host_offered(VMBusChannel *chan);
+static bool host_is_mute(VMBusChannel *chan, const vmbus_message_open_channel *msg);
 static void host_opened(VMBusChannel *chan);
 static void host_guest_closed(VMBusChannel *chan);
 

@@ -17,7 +17,7 @@ enum {
 	HOST_OFFER_RESCINDED, /* the guest has the rescind message and still holds the relid */
 };
 
-#define MAX_CHANNELS 64
+#define MAX_CHANNELS 65
 #define MONITOR_BITS 128 /* four groups of 32 */
 #define MONITOR_POLL_MS 1
 
@@ -40,6 +40,10 @@ struct host_channel {
 	uint64_t woken; /* guest's signals not yet answered by a look at the rings */
 	uint32_t note;
 	bool rescind; /* to be taken back as soon as a message can be sent */
+	bool wanted;  /* a sub-channel that the program offers */
+	bool mute;    /* the guest's wish to open it is not answered */
+	bool asked;   /* such a wish has come: @wish */
+	vmbus_message_open_channel wish;
 	bool monitored;
 	bool hold;
 	bool full;
@@ -54,7 +58,7 @@ typedef struct VMBusPipe {
 	bool monitored; /* the next offers */
 	bool offered;   /* as the program wants it */
 	bool withheld;  /* from the next guest that asks for offers */
-	uint16_t subs;  /* sub-channels asked for */
+	bool keep;      /* sub-channels stay offered when the guest closes the primary */
 	uint32_t settle; /* ms from the release of a sub-channel until it can be offered again */
 	struct host_channel *host;
 	bool connected;
@@ -529,7 +533,7 @@ static bool offer_wanted(VMBusChannel *chan)
 	if (!pipe->offered || host_of(chan)->rescind)
 		return false;
 	return !index ||
-	       (index <= pipe->subs && pipe->parent.channels[0].offer_state == VMOFFER_SENT &&
+	       (host_of(chan)->wanted && pipe->parent.channels[0].offer_state == VMOFFER_SENT &&
 		!pipe->host[0].rescind &&
 		qemu_clock_get_ms(QEMU_CLOCK_REALTIME) >= host_of(chan)->offer_from);
 }
@@ -575,6 +579,7 @@ static void post_rescind(VMBus *vmbus, VMBusChannel *chan)
 
 	close_channel(chan);
 	chan->state = VMCHAN_INIT;
+	host_of(chan)->asked = false;
 	bus.posting = chan;
 	post_msg(vmbus, &msg, sizeof(msg));
 }
@@ -585,6 +590,16 @@ static void host_listen(VMBus *vmbus)
 
 	if (!bus.offers_requested || !vmbus->sint_route)
 		goto guest;
+	QTAILQ_FOREACH(chan, &vmbus->channel_list, link) {
+		struct host_channel *host = host_of(chan);
+
+		if (host->asked && !host->mute) {
+			host->asked = false;
+			handle_open_channel(vmbus, &host->wish, sizeof(host->wish));
+			vmbus_resched(vmbus);
+			return;
+		}
+	}
 	/* The primary goes after its sub-channels, and comes before them. */
 	QTAILQ_FOREACH_REVERSE(chan, &vmbus->channel_list, link) {
 		if (chan->offer_state == VMOFFER_SENT && host_of(chan)->rescind) {
@@ -702,7 +717,10 @@ static void host_reset(VMBusChannel *chan)
 		pipe->withheld = false;
 		pipe->offered = false;
 	}
-	pipe->subs = 0;
+	pipe->keep = false;
+	pipe->host[index].wanted = false;
+	pipe->host[index].mute = false;
+	pipe->host[index].asked = false;
 	pipe->host[index].rescind = false;
 	chan->offer_state = pipe->offered && !index ? VMOFFER_INIT : HOST_OFFER_HELD;
 	if (!index && bus.offers_requested)
@@ -727,6 +745,19 @@ static int pipe_open(VMBusChannel *chan)
 	return 0;
 }
 
+/* The guest wants to open a channel. Returns whether it has to wait for the program. */
+static bool host_is_mute(VMBusChannel *chan, const vmbus_message_open_channel *msg)
+{
+	struct host_channel *host = host_of(chan);
+
+	if (!host->mute)
+		return false;
+	host->wish = *msg;
+	host->asked = true;
+	put_event(chan, FRAME_ASKED, 0, 0);
+	return true;
+}
+
 static void host_opened(VMBusChannel *chan)
 {
 	put_event(chan, FRAME_OPENED, ring_size(chan, FRAME_TX), ring_size(chan, FRAME_RX));
@@ -747,17 +778,21 @@ static void pipe_close(VMBusChannel *chan)
 		put_event(chan, FRAME_CLOSED, 0, 0);
 }
 
+static void rescind_subs(VMBusPipe *pipe)
+{
+	for (int i = 1; i < pipe->channels; i++) {
+		pipe->host[i].wanted = false;
+		if (pipe->parent.channels[i].offer_state == VMOFFER_SENT ||
+		    bus.posting == &pipe->parent.channels[i])
+			pipe->host[i].rescind = true;
+	}
+}
+
 /* As on Hyper-V, sub-channels live no longer than their primary is open. */
 static void host_guest_closed(VMBusChannel *chan)
 {
-	VMBusPipe *pipe = pipe_of(chan);
-
-	if (vmbus_channel_idx(chan))
-		return;
-	pipe->subs = 0;
-	for (int i = 1; i < pipe->channels; i++)
-		if (pipe->parent.channels[i].offer_state == VMOFFER_SENT)
-			pipe->host[i].rescind = true;
+	if (!vmbus_channel_idx(chan) && !pipe_of(chan)->keep)
+		rescind_subs(pipe_of(chan));
 }
 
 /* Frames from the program */
@@ -831,11 +866,35 @@ static void frame_rescind(VMBusPipe *pipe, const struct frame *frame)
 		return;
 	}
 	pipe->offered = false;
-	pipe->subs = 0;
-	for (int i = 0; i < pipe->channels; i++)
-		if (pipe->parent.channels[i].offer_state == VMOFFER_SENT ||
-		    bus.posting == &pipe->parent.channels[i])
-			pipe->host[i].rescind = true;
+	pipe->host[0].rescind = true;
+	rescind_subs(pipe);
+	put_ok(pipe, frame, NULL, 0);
+	vmbus_resched(pipe_bus(pipe));
+}
+
+static void frame_rescind_sub(VMBusPipe *pipe, const struct frame *frame)
+{
+	uint32_t index = frame->arg;
+	VMBusChannel *chan = &pipe->parent.channels[index];
+
+	if (!index || index >= pipe->channels || pipe->host[index].rescind ||
+	    chan->offer_state == HOST_OFFER_RESCINDED ||
+	    (chan->offer_state != VMOFFER_SENT && bus.posting != chan)) {
+		put_text(pipe, FRAME_ERROR, frame->channel, frame->tag,
+			 "there is no sub-channel %u", index);
+		return;
+	}
+	pipe->host[index].wanted = false;
+	pipe->host[index].rescind = true;
+	put_ok(pipe, frame, NULL, 0);
+	vmbus_resched(pipe_bus(pipe));
+}
+
+static void frame_keep(VMBusPipe *pipe, const struct frame *frame)
+{
+	pipe->keep = frame->arg;
+	if (!pipe->keep && !pipe->parent.channels[0].is_open)
+		rescind_subs(pipe);
 	put_ok(pipe, frame, NULL, 0);
 	vmbus_resched(pipe_bus(pipe));
 }
@@ -854,9 +913,10 @@ static void frame_offer(VMBusPipe *pipe, const struct frame *frame)
 
 static void frame_offer_sub(VMBusPipe *pipe, const struct frame *frame)
 {
-	if (frame->arg >= pipe->channels) {
+	if (frame->arg >= pipe->channels || !frame->arg2 || frame->arg2 > frame->arg) {
 		put_text(pipe, FRAME_ERROR, frame->channel, frame->tag,
-			 "%u sub-channels of a device that has %u", frame->arg, pipe->channels - 1);
+			 "sub-channels %u to %u of a device that has %u", frame->arg2, frame->arg,
+			 pipe->channels - 1);
 		return;
 	}
 	if (pipe->parent.channels[0].state != VMCHAN_OPEN) {
@@ -864,7 +924,8 @@ static void frame_offer_sub(VMBusPipe *pipe, const struct frame *frame)
 			 "sub-channels need an open primary channel");
 		return;
 	}
-	pipe->subs = MAX(pipe->subs, frame->arg);
+	for (uint32_t i = frame->arg2; i <= frame->arg; i++)
+		pipe->host[i].wanted = true;
 	put_ok(pipe, frame, NULL, 0);
 	vmbus_resched(pipe_bus(pipe));
 }
@@ -974,6 +1035,17 @@ static void frame_take(VMBusPipe *pipe, const struct frame *frame, uint8_t *payl
 	case FRAME_OFFER_SUB:
 		frame_offer_sub(pipe, frame);
 		break;
+	case FRAME_RESCIND_SUB:
+		frame_rescind_sub(pipe, frame);
+		break;
+	case FRAME_KEEP_SUBS:
+		frame_keep(pipe, frame);
+		break;
+	case FRAME_ANSWER:
+		host->mute = !frame->arg;
+		put_ok(pipe, frame, NULL, 0);
+		vmbus_resched(pipe_bus(pipe));
+		break;
 	case FRAME_MONITORED:
 		pipe->monitored = frame->arg;
 		put_ok(pipe, frame, NULL, 0);
@@ -1069,6 +1141,7 @@ static void pipe_hello(VMBusPipe *pipe)
 									     : FRAME_IS_HELD;
 		state->open = chan->state == VMCHAN_OPEN;
 		state->monitored = pipe->host[i].monitored;
+		state->asked = pipe->host[i].asked;
 		if (state->open) {
 			state->tx_size = ring_size(chan, FRAME_TX);
 			state->rx_size = ring_size(chan, FRAME_RX);

@@ -8,7 +8,7 @@ offered() { [ -e $devices/$monitored ] && [ -e $devices/$plain ] && vmbus_device
 check "the devices are offered" within 10 offered
 modprobe uio_hv_generic
 give_to_uio $devices/$monitored $devices/$plain
-rings() { [ "$(ls -d $devices/*/channels/*/ring 2>/dev/null | wc -l)" -ge 2 ]; }
+rings() { [ "$(ls -d $devices/$monitored/channels/*/ring $devices/$plain/channels/*/ring 2>/dev/null | wc -l)" = 2 ]; }
 check "the NICs are bound" within 10 rings
 
 # DEBUG_KOBJECT_RELEASE leaves the folder of a sub-channel for up to four seconds after VMBus has given back its relid, for

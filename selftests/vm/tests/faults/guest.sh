@@ -23,6 +23,11 @@ for id in $class "$nic_class"; do
 	check "each allocation may fail" "$programs/fault_nth" "$id"
 	while read -r line; do note "$line"; done </tmp/check.out
 done
+check "the handles of GPADLs can be seen" insmod /gpadls.ko
+for id in $class "$nic_class"; do
+	check "rings are leaked only when the host may have them" "$programs/fault_leak" "$id" /sys/module/gpadls/parameters/next
+	while read -r line; do note "$line"; done </tmp/check.out
+done
 dmesg -n 5
 # vmalloc() reports each failure, with a stack. That is no complaint when nothing else is in the log.
 reports=$(dmesg | grep -c 'vmalloc error:')

@@ -61,7 +61,7 @@ opens "$nic_class"
 check "opening the NIC fails at once (exit status $?)" grep -q 'open 0 (errno 19' /tmp/open.log
 check "the NIC's state says so" state_is failed
 no_device() { ! (echo "$1" >"$2") 2>/tmp/refused && grep -i 'no such device' /tmp/refused; }
-check "it takes no size" no_device 65536 "$nic/uio_hv_generic/send_size"
+check "it takes no size" no_device 65536 "$nic/uio_hv_generic/ring_size"
 check "it is unbound" sh -c "echo ${nic##*/} >$nic/driver/unbind"
 check "it is not bound while it is not offered" no_device "${nic##*/}" /sys/bus/vmbus/drivers/uio_hv_generic/bind
 say withheld

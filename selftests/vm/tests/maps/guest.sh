@@ -13,3 +13,26 @@ ring() { stat -c '%s %a' "$1"/channels/*/ring; }
 check "the ring file has the true size and mode: $(ring "$fcopy")" test "$(ring "$fcopy")" = "40960 600"
 check "the NIC is monitored" test -r "$nic/monitor_id"
 check "the fcopy device is not" test ! -e "$fcopy/monitor_id"
+
+# The files are for everybody, so they are read as an unprivileged user.
+echo 'nobody:x:65534:65534::/tmp:/bin/sh' >/etc/passwd
+addresses() { su nobody -c "cat $1/uio/uio*/maps/map*/addr" | sed 's/^0x0*$/0/' | tr '\n' ' '; }
+check "a user finds no address of the NIC's maps: $(addresses "$nic")" test "$(addresses "$nic")" = "0 0 0 0 0 "
+check "nor of the fcopy device's: $(addresses "$fcopy")" test "$(addresses "$fcopy")" = "0 0 0 "
+
+# The next program does not find what one leaves in the rings.
+node=/dev/$(ls "$fcopy/uio")
+exec 5<>"$node"
+say first
+hear written
+exec 6<>"$node"
+exec 5<&-
+say "still open"
+hear seen
+exec 6<&-
+say closed
+hear "open again"
+exec 5<>"$node"
+say second
+hear finished
+exec 5<&-

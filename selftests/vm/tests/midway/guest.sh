@@ -1,46 +1,84 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
-# Processor 1 is for what is held, 0 for all else: VMBus takes a device back where its message arrived.
-class=7d3c5a10-41b2-4f0e-9a6c-0d5b1e2f3a44
+# shellcheck source=script.sh
+. /test/script.sh
 open=/usr/libexec/hyperv-uio/selftests/uio/open_close
-driver=/sys/bus/vmbus/drivers/uio_hv_generic
-parameters=/sys/module/hold/parameters
-number=0
 
-is_held() { grep -qx 1 $parameters/held; }
 # once START OR END, FUNCTION, COMMAND...: the host takes the device back while the command is there, and offers it again
 once() {
-	place=$1 at=$2
+	hold process "$1" "$2" || return
 	shift 2
-	insmod /hold.ko at="$at" end="$([ "$place" = end ] && echo 1 || echo 0)" || return
-	taskset 2 "$@" &
+	"$@" &
 	pid=$!
-	within 20 is_held || echo "nothing came there"
-	number=$((number + 1))
-	say "midway $number"
-	hear "rescinded $number"
-	held=$(cat $parameters/held)
-	echo 1 >$parameters/go
-	hear "offered $number"
+	wait_held
+	# VMBus has the time to come as far as it can.
+	host "rescind;sleep 500"
+	let_go
+	host "wait-released;offer;wait-offered"
 	wait $pid
-	echo "held $held; the process ended with $?"
-	rmmod hold && [ "$held" = 1 ] && within 20 bound $class && $open $class 1
+	echo "the process ended with $?"
+	was_held && works
 }
-# Where processor 0 needs an answer of the one that is held, with its interrupts off, nothing happens before its limit (3).
-midway() {
-	for _ in 1 2 3; do
-		once "$@" && return
-		[ "$held" = 3 ] || return 1
-	done
-	return 1
-}
+# at WHAT START OR END, FUNCTION, COMMAND...
 at() {
 	what=$1
 	shift
-	check "$what: at the $1 of $2" midway "$@"
+	check "$what: at the $1 of $2" once "$@"
 }
 
-taskset -p 1 $$
+# opening START OR END, FUNCTION, WHAT: the host takes the device back, or one sub-channel, or the process closes the device, while a
+# worker that handles a new sub-channel is there
+opening() {
+	fresh
+	# While its callback is held the next one has no folder, and VMBus dies of a rescind then (doc/kernel.md, "Limits").
+	[ "$2" != hvuio_sub_offered ] || last=$first
+	hold worker "$1" "$2" || return
+	keep_open
+	host "wait-open;$(offered)"
+	wait_held
+	within 5 so_many_channels $((last - first + 2))
+	case $3 in
+	device) host "rescind;sleep 500" ;;
+	sub-channel) host "rescind-sub $first;sleep 500" ;;
+	close) close_it && sleep 1 ;;
+	esac
+	let_go
+	if [ "$3" = device ]; then
+		host "wait-released;offer;wait-offered"
+		close_it
+	else
+		close_it
+		host "$(both_gone)"
+	fi
+	wait $pid
+	was_held && works
+}
+
+# closing START OR END, FUNCTION, WHAT: the host takes the device back, or one sub-channel, or what it takes back after a close, while a
+# process that closes the device is there
+closing() {
+	fresh
+	keep_open
+	host "wait-open;$(offered);$(both_open)"
+	within 20 rings 3
+	hold process "$1" "$2" || return
+	close_it
+	wait_held
+	case $3 in
+	device) host "rescind;sleep 500" ;;
+	sub-channel) host "rescind-sub $first;sleep 500" ;;
+	nothing) host "sleep 500" ;;
+	esac
+	let_go
+	wait $pid
+	if [ "$3" = device ]; then
+		host "wait-released;offer;wait-offered"
+	else
+		host "$(both_gone)"
+	fi
+	was_held && works
+}
+
 modprobe uio_hv_generic
 echo $class >$driver/new_id
 check "the device is bound" within 10 bound $class
@@ -61,5 +99,25 @@ for place in "end hvuio_disconnect_last" "start hvuio_maps_revoke" "start hvuio_
 	# shellcheck disable=SC2086 # two words
 	at remove $place sh -c "echo $id >$driver/unbind"
 done
-say "midway is over"
+
+for place in "start hvuio_sub_offered" "end hvuio_sub_offered" "start hvuio_subs_open_work" "start hvuio_sub_begin_open" \
+	"end hvuio_sub_begin_open" "start vmbus_connect_ring" "end vmbus_connect_ring"; do
+	for event in device sub-channel close; do
+		# shellcheck disable=SC2086 # two words
+		check "a new sub-channel: $event, at the $place" opening $place $event
+	done
+done
+for place in "start hvuio_subs_begin_walk" "end hvuio_subs_begin_walk"; do
+	for event in device sub-channel; do
+		# shellcheck disable=SC2086 # two words
+		check "closing with sub-channels: $event, at the $place" closing $place $event
+	done
+done
+for place in "end vmbus_disconnect_ring" "start hvuio_subs_end_walk" "end hvuio_subs_end_walk"; do
+	for event in device nothing; do
+		# shellcheck disable=SC2086 # two words
+		check "closing with sub-channels: $event, at the $place" closing $place $event
+	done
+done
+host_is_done
 check "rmmod" rmmod uio_hv_generic

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Holds the first process that comes to a function of the kernel on a processor, at its start or at its end, until it is told to let
- * go: for what else may happen at that moment. The processor does nothing else meanwhile, and may have its interrupts off.
+ * Holds the first process, or the first kernel worker, that comes to a function of the kernel, at its start or at its end, until it is
+ * told to go on: for what else may happen at that moment. The function must be one that may sleep, with at most six arguments.
  */
 #include <linux/delay.h>
 #include <linux/kprobes.h>
 #include <linux/module.h>
+#include <linux/rcupdate.h>
 #include <linux/sched.h>
 
-#define LIMIT_MS 20000
+#define LIMIT_MS 30000
 
 static char at[64];
 module_param_string(at, at, sizeof(at), 0444);
@@ -16,66 +17,84 @@ MODULE_PARM_DESC(at, "the function");
 static bool end;
 module_param(end, bool, 0444);
 MODULE_PARM_DESC(end, "at its end");
-static int processor = 1;
-module_param(processor, int, 0444);
+static bool worker;
+module_param(worker, bool, 0444);
+MODULE_PARM_DESC(worker, "a kernel worker, not a process");
 static bool go;
 module_param(go, bool, 0644);
-MODULE_PARM_DESC(go, "lets the process go");
+MODULE_PARM_DESC(go, "lets it go on");
 static int held;
 module_param(held, int, 0444);
 MODULE_PARM_DESC(held, "0: nobody came; 1: held; 2: let go; 3: let go by the time limit");
 
 static atomic_t taken;
+static bool returned;
+static struct kprobe probe;
 
 static void hold(void)
 {
 	int ms;
 
-	if (raw_smp_processor_id() != processor || !current->mm || atomic_xchg(&taken, 1))
-		return;
 	WRITE_ONCE(held, 1);
-	for (ms = 0; ms < LIMIT_MS && !READ_ONCE(go); ms++)
-		mdelay(1);
+	for (ms = 0; ms < LIMIT_MS && !READ_ONCE(go); ms += 10)
+		msleep(10);
 	WRITE_ONCE(held, READ_ONCE(go) ? 2 : 3);
 }
 
-static int hold_start(struct kprobe *probe, struct pt_regs *regs)
+/* Runs in place of the function, for the same caller, and calls it. */
+static noinline long instead(long a, long b, long c, long d, long e, long f)
 {
-	hold();
-	return 0;
+	long (*function)(long, long, long, long, long, long) = (void *)probe.addr;
+	long ret;
+
+	if (!end)
+		hold();
+	ret = function(a, b, c, d, e, f);
+	if (end)
+		hold();
+	WRITE_ONCE(returned, true);
+	return ret;
 }
 
-static int hold_end(struct kretprobe_instance *instance, struct pt_regs *regs)
+static int divert(struct kprobe *probe, struct pt_regs *regs)
 {
-	hold();
-	return 0;
+	unsigned int kind = current->flags & (PF_KTHREAD | PF_WQ_WORKER);
+
+	if (worker ? !(kind & PF_WQ_WORKER) : kind)
+		return 0;
+	if (atomic_xchg(&taken, 1))
+		return 0;
+	instruction_pointer_set(regs, (unsigned long)instead);
+	return 1;
 }
 
-static struct kprobe start_probe = {
+/* A probe with this handler is never made a jump, which would not let divert() choose where to go on. */
+static void after(struct kprobe *probe, struct pt_regs *regs, unsigned long flags)
+{
+}
+
+static struct kprobe probe = {
 	.symbol_name = at,
-	.pre_handler = hold_start,
-};
-
-static struct kretprobe end_probe = {
-	.kp.symbol_name = at,
-	.handler = hold_end,
-	.maxactive = 16,
+	.pre_handler = divert,
+	.post_handler = after,
 };
 
 static int __init hold_init(void)
 {
-	return end ? register_kretprobe(&end_probe) : register_kprobe(&start_probe);
+	return register_kprobe(&probe);
 }
 
 static void __exit hold_exit(void)
 {
-	if (end)
-		unregister_kretprobe(&end_probe);
-	else
-		unregister_kprobe(&start_probe);
+	unregister_kprobe(&probe);
+	/* Nobody returns into a module that has gone. */
+	WRITE_ONCE(go, true);
+	while (atomic_read(&taken) && !READ_ONCE(returned))
+		msleep(10);
+	synchronize_rcu_tasks();
 }
 
 module_init(hold_init);
 module_exit(hold_exit);
-MODULE_DESCRIPTION("Holds a process at a function");
+MODULE_DESCRIPTION("Holds a process or a worker at a function");
 MODULE_LICENSE("GPL");

@@ -41,14 +41,37 @@ ring_is() {
 		[ "$(cat "$files/ring_size")" = "$1" ] && [ "$(map_size "$device" 0)" = $(($1 * 2)) ] &&
 		[ "$(stat -c '%s %a' "$ring")" = "$(($1 * 2)) 600" ]
 }
-# echoes NAME: the echo program serves the host until it has enough
+# rings_are SIZE COUNT: so many channels have a ring file, and fstat() finds two rings of this size in each
+rings_are() {
+	count=0
+	for file in "$device"/channels/*/ring; do
+		exec 9<"$file" || return
+		found=$(stat -L -c '%s %a' /dev/fd/9)
+		exec 9<&-
+		echo "$file: $found"
+		[ "$found" = "$(($1 * 2)) 600" ] || return
+		count=$((count + 1))
+	done
+	[ $count = "$2" ]
+}
+# echoes NAME SIZE: the echo program serves the host, which offers two sub-channels, until the host has enough
 echoes() {
 	"$programs/vmbus_echo" $class >/tmp/echo.log 2>&1 &
 	pid=$!
 	say "$1"
+	hear "$1"
+	check "$1: the ring files of three channels have the true size" rings_are "$2" 3
+	say "$1 seen"
 	wait $pid
 	check "$1: $(tail -n 1 /tmp/echo.log)" grep -q '^end quit .* bad 0$' /tmp/echo.log
 }
+# attributes: the files of the primary channel but the ring: name, inode, mode and owner
+attributes() {
+	for file in "${ring%/ring}"/*; do
+		case $file in */ring) ;; *) stat -c '%n %i %a %u' "$file" ;; esac
+	done
+}
+same_attributes() { attributes >/tmp/after && diff /tmp/before /tmp/after; }
 # held HOW: refused while a mapping is held, whose files are closed
 held() {
 	"$programs/hold_map" $class "$1" >/tmp/hold.log 2>&1 &
@@ -83,15 +106,22 @@ check "and are forgotten" sh -c "! grep 0000000000 $driver/ring_size"
 echo $class >$driver/new_id
 check "the device is bound" within 10 bound $class
 files=$device/uio_hv_generic
+counters=/sys/kernel/debug/uio_hv_generic/${device##*/}
 ring=$(echo "$device"/channels/*)/ring
 check "its ring file is there" within 10 test -e "$ring"
 check "its rings have the size of the class" ring_is 1048576
 check "it is closed" is "$files/state" closed
-echoes large
+check "a device has two files: $(ls "$files" | tr '\n' ' ')" test "$(ls "$files" | tr '\n' ' ')" = "ring_size state "
+echoes large 1048576
+check "no sub-channel is left" within 10 rings_are 1048576 1
 
 # Open, and mapped by files that are closed already.
+chmod 600 "${ring%/ring}/cpu"
+chown 1000 "${ring%/ring}/cpu"
+attributes >/tmp/before
 check "another size is taken" set_to 16384 "$files/ring_size"
 check "and is everywhere" ring_is 16384
+check "the channel's other files are as they were" same_attributes
 exec 5<>"$(node "$device")"
 check "it is open" is "$files/state" open
 check "refused while open" refused busy 8192 "$files/ring_size"
@@ -100,12 +130,12 @@ check "refused while /dev/uioN is mapped" held uio
 check "refused while the ring file is mapped" held ring
 check "taken afterwards" set_to 8192 "$files/ring_size"
 check "the smallest is everywhere" ring_is 8192
-echoes small
-check "no sub-channel is left" within 10 sh -c "test \$(ls '$device/channels' | wc -l) = 1"
+echoes small 8192
+check "no sub-channel is left again" within 10 rings_are 8192 1
+check "the channel's other files are still as they were" same_attributes
 check "bad sizes for a device are refused, each with its reason" all_refused "$files/ring_size" ""
 check "default is the size of the class" set_to default "$files/ring_size"
 check "which is everywhere" ring_is 1048576
-check "ring_size_default says so" is "$files/ring_size_default" 1048576
 
 free() { awk '/^MemFree/ { print $2 }' /proc/meminfo; }
 back_and_forth() {
@@ -120,67 +150,63 @@ after=$(free)
 check "which costs no memory: $((before - after)) kB" test $((before - after)) -lt 8000
 
 # Counters.
-opens=$(cat "$files/opens") events=$(cat "$files/events") signals=$(cat "$files/signals")
+opens=$(cat "$counters/opens") events=$(cat "$counters/events") signals=$(cat "$counters/signals")
 exec 5<>"$(node "$device")"
 exec 6<>"$(node "$device")"
-check "two users" is "$files/users" 2
-check "two opens more" is "$files/opens" $((opens + 2))
+check "two opens more" is "$counters/opens" $((opens + 2))
 say counting
-patience=100
+patience=10
 for n in 1 2 3 4 5; do
-	within $patience is "$files/events" $((events + n)) >/tmp/events || patience=1
+	within $patience is "$counters/events" $((events + n)) >/tmp/events || patience=1
 	say "event $n"
 done
-check "five events" is "$files/events" $((events + 5))
+check "five events" is "$counters/events" $((events + 5))
 check "UIO has counted them too" test "$(cat "$device"/uio/uio*/event)" -ge 5
 for _ in 1 2 3 4 5 6 7; do printf '\001\000\000\000' >&5; done
 for _ in 1 2 3; do printf '\000\000\000\000' >&5; done
-check "seven signals, and none by masking" is "$files/signals" $((signals + 7))
+check "seven signals, and none by masking" is "$counters/signals" $((signals + 7))
 say signalled
-exec 5<&- 6<&-
-check "no users" is "$files/users" 0
+exec 5<&-
+check "open while one of two opens is left" is "$files/state" open
+exec 6<&-
+check "closed after both" is "$files/state" closed
 
 # Gone with the driver. A file that is held open must not find what has been freed.
-exec 7<"$files/events" 8<"$files/ring_size"
+exec 7<"$counters/events" 8<"$files/ring_size"
 echo "${device##*/}" >$driver/unbind
-check "the files are gone after unbinding" test ! -e "$files"
+check "the files are gone after unbinding" test ! -e "$files" -a ! -e "$counters"
 check "a file held open gives an error" sh -c '! cat <&7 && ! cat <&8'
 exec 7<&- 8<&-
 echo "${device##*/}" >$driver/bind
 check "bound again, it has its ring file" within 10 test -e "$ring"
 check "and the size of the class" ring_is 1048576
-check "the counters begin anew" is "$files/opens" 0
+check "the counters begin anew" is "$counters/opens" 0
 check "the class gets its default back" set_to "$class default" $driver/ring_size
 check "which the device can take" sh -c "echo default >'$files/ring_size'"
 check "and has then" ring_is 69632
-check "a device that is no NIC has no buffers to size" test ! -e "$files/recv_size"
 
 # The buffers of a NIC.
-check "receive buffers are set before a NIC is bound" set_to 4194304 $driver/recv_size
-check "and send buffers" set_to 1048576 $driver/send_size
+# nic_maps RECV SEND: the NIC's maps have these sizes
+nic_maps() { map_size "$nic" 3 && map_size "$nic" 4 && [ "$(map_size "$nic" 3) $(map_size "$nic" 4)" = "$1 $2" ]; }
+check "receive buffers are set before a NIC is bound" set_to 33546240 $driver/recv_size
+check "and send buffers" set_to 4096 $driver/send_size
 check "a buffer larger than a GPADL is refused" refused_for "too large" 33550336 $driver/recv_size
+check "a buffer is refused that is no multiple of a page" refused_for "not a multiple" 5000 $driver/send_size
 nic=$(vmbus_device "$nic_class")
-echo uio_hv_generic >"$nic/driver_override"
-[ ! -e "$nic/driver" ] || echo "${nic##*/}" >"$nic/driver/unbind"
-echo "${nic##*/}" >/sys/bus/vmbus/drivers_probe
-device=$nic files=$nic/uio_hv_generic
-check "the NIC's buffers have these sizes" test "$(map_size "$nic" 3) $(map_size "$nic" 4)" = "4194304 1048576"
+give_to_uio "$nic"
+check "the NIC's buffers have these sizes" nic_maps 33546240 4096
+check "the files are those of any device: $(ls "$nic/uio_hv_generic" | tr '\n' ' ')" \
+	test "$(ls "$nic/uio_hv_generic" | tr '\n' ' ')" = "ring_size state "
 recv=$(map_name "$nic" 3) send=$(map_name "$nic" 4)
-check "another receive buffer" set_to 33546240 "$files/recv_size"
-check "and another send buffer" set_to 4096 "$files/send_size"
-check "are the maps" test "$(map_size "$nic" 3) $(map_size "$nic" 4)" = "33546240 4096"
-check "and are called so" test "$(cat "$files/recv_size" "$files/send_size" | tr '\n' ' ')" = "33546240 4096 "
-check "with new handles: $recv, $(map_name "$nic" 3)" test "$recv" != "$(map_name "$nic" 3)"
-check "both: $send, $(map_name "$nic" 4)" test "$send" != "$(map_name "$nic" 4)"
-check "whose names are as before" sh -c "echo '$(map_name "$nic" 3) $(map_name "$nic" 4)' | grep -qxE 'recv:[0-9]+ send:[0-9]+'"
-say "buffers ${recv#*:} $(map_name "$nic" 3 | cut -d: -f2) $(map_name "$nic" 4 | cut -d: -f2)"
+check "their names have their handles: $recv $send" sh -c "echo '$recv $send' | grep -qxE 'recv:[0-9]+ send:[0-9]+'"
+say "buffers ${recv#*:} ${send#*:}"
 hear seen
-exec 5<>"$(node "$nic")"
-check "a buffer is refused while open" refused busy 8192 "$files/recv_size"
-exec 5<&-
-check "a buffer is refused that is no multiple of a page" refused_for "not a multiple" 5000 "$files/send_size"
-check "default is what new NICs get" sh -c "echo default >'$files/recv_size' && test \$(cat '$files/recv_size') = 4194304"
-check "the new receive buffer can be mapped and cut" "$programs/uio_split" recv "$(node "$nic")" 4194304
+check "other sizes are set" sh -c "echo 4194304 >$driver/recv_size && echo 1048576 >$driver/send_size"
+check "the bound NIC keeps what it has" nic_maps 33546240 4096
+echo "${nic##*/}" >$driver/unbind
+echo "${nic##*/}" >$driver/bind
+check "bound again, it has the others" nic_maps 4194304 1048576
+check "the receive buffer can be mapped and cut" "$programs/uio_split" recv "$(node "$nic")" 4194304
 check "rmmod" rmmod uio_hv_generic
 check "what user space chose goes with the module" sh -c \
 	"modprobe uio_hv_generic && ! grep -q $class $driver/ring_size && test \$(cat $driver/recv_size) = 32505856"

@@ -6,14 +6,18 @@ sees() {
 }
 
 guest_says large || exit 1
-check "the guest opens it" vmbus_host device wait-open
-check "the host sees rings of the class's size" sees 1048576 1
+check "the guest opens it, with sub-channels" vmbus_host device wait-open "offer-sub 2" "channel 1" wait-open "channel 2" wait-open
+check "the host sees three channels with rings of the class's size" sees 1048576 3
+tell large
+guest_says "large seen" || exit 1
 check "messages that only such a ring can hold" vmbus_host device "send 500000 6" "echo 6 xid"
 vmbus_host device "send-hex 7175697400000000" wait-close
 
 guest_says small || exit 1
 check "the guest opens it again, with sub-channels" vmbus_host device wait-open "offer-sub 2" "channel 1" wait-open "channel 2" wait-open
 check "the host sees three small channels" sees 8192 3
+tell small
+guest_says "small seen" || exit 1
 check "messages through a small ring" vmbus_host device "send 2000 200" "echo 200 xid"
 check "none that it cannot hold" sh -c "! '$bin/vmbus-host' device.sock 'send-hex $(printf '%8200s' '' | tr ' ' 0)'"
 vmbus_host device "send-hex 7175697400000000" wait-close
@@ -30,11 +34,11 @@ guest_says signalled || exit 1
 check "seven signals, as the guest has counted" test "$(($(stat hypercalls) - hypercalls))" = 7
 
 said=$(guest_says buffers) || exit 1
-# shellcheck disable=SC2086 # buffers, the handles of the old and the new receive buffer, and of the new send buffer
+# shellcheck disable=SC2086 # buffers, the handles of the receive and of the send buffer
 set -- $said
 no_gpadl() { ! vmbus_host nic "gpadl-expect $1 $2 00"; }
-check "the host sees the new receive buffer, to its last byte" vmbus_host nic "gpadl-expect $3 33546236 00000000"
-check "and the new send buffer" vmbus_host nic "gpadl-expect $4 4092 00000000"
-check "nothing behind it" no_gpadl "$4" 4096
-check "and not the old receive buffer" no_gpadl "$2" 0
+check "the host sees the receive buffer, to its last byte" vmbus_host nic "gpadl-expect $2 33546236 00000000"
+check "and the send buffer" vmbus_host nic "gpadl-expect $3 4092 00000000"
+check "nothing behind the receive buffer" no_gpadl "$2" 33546240
+check "nothing behind the send buffer" no_gpadl "$3" 4096
 tell seen

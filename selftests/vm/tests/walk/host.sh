@@ -17,9 +17,10 @@ until grep -q "^say walked" ctl.log || ! kill -0 "$guest_pid"; do
 		0 | 1) set -- "$@" rescind wait-released offer wait-offered && rescinds=$((rescinds + 1)) ;;
 		2 | 3) offer_subs ;;
 		4) set -- "$@" signal ;;
+		5) set -- "$@" "rescind-sub 1" ;;
 		esac
 	done
-	# Sending to, or signalling, a closed channel is refused; a host that waits in vain is a failure.
+	# Signalling a closed channel is refused, and taking back a sub-channel that is not there; a host that waits in vain is a failure.
 	vmbus_host device "timeout 100" "$@" || { ! tail -n 1 host.log | grep "wait-" || break; }
 done
 note "$rescinds rescinds"

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=sh
+# Sourced by guest.sh of the tests that hold a process or a worker in the middle of a function, and tell the host what to do meanwhile.
+class=7d3c5a10-41b2-4f0e-9a6c-0d5b1e2f3a44
+driver=/sys/bus/vmbus/drivers/uio_hv_generic
+last=0 number=0
+
+# host "COMMAND;COMMAND...": the host runs these commands of vmbus-host
+host() {
+	number=$((number + 1))
+	say "host $number $1"
+	hear "did $number"
+}
+host_is_done() { say "host is done"; }
+
+# hold process|worker start|end FUNCTION: the first that comes there is held; by the module $holder, which is another for a second one
+holder=hold
+hold() {
+	insmod /$holder.ko worker="$([ "$1" = worker ] && echo 1 || echo 0)" end="$([ "$2" = end ] && echo 1 || echo 0)" at="$3"
+}
+held() { cat /sys/module/$holder/parameters/held; }
+is_held() { [ "$(held)" = 1 ]; }
+wait_held() { within 20 is_held || echo "nothing came there"; }
+let_go() {
+	echo "held $(held)"
+	was=$(held)
+	echo 1 >/sys/module/$holder/parameters/go
+}
+# The module goes when nothing that was held is in it any more.
+was_held() { rmmod $holder && [ "$was" = 1 ]; }
+
+# Two sub-channels that have not been there for a while, as the debug kernel keeps their folders for some seconds
+fresh() {
+	first=$((last % 60 + 1))
+	last=$((first + 1))
+}
+offered() { echo "offer-sub $last $first"; }
+both_open() { echo "channel $first;wait-open;channel $last;wait-open"; }
+both_gone() { echo "channel $first;wait-released;channel $last;wait-released"; }
+
+# so_many_channels N: of the device, the primary among them
+so_many_channels() { [ "$(ls "$device/channels" 2>/dev/null | wc -l)" = "$1" ]; }
+# keep_open: a process, $pid, that has the device open; until close_it
+keep_open() {
+	rm -f /tmp/close
+	(
+		exec 5<>"/dev/$(ls "$device/uio")"
+		until [ -e /tmp/close ]; do nap; done
+		exec 5>&-
+	) &
+	pid=$!
+}
+close_it() { : >/tmp/close; }
+
+# works: the device is bound, opens, closes, and has no channel but the primary
+works() {
+	within 20 bound $class && "/usr/libexec/hyperv-uio/selftests/uio/open_close" $class 1 && within 10 so_many_channels 1
+}

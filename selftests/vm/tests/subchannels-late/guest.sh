@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=sh
+# shellcheck source=script.sh
+. /test/script.sh
+open=/usr/libexec/hyperv-uio/selftests/uio/open_close
+
+# closed SECONDS: the process that closes the device has come to its end
+closed() { within "$1" gone "$pid"; }
+gone() { ! kill -0 "$1" 2>/dev/null; }
+
+# arrives SUB-CHANNELS, CLOSE, WHAT: a sub-channel is offered while a process closes the device (CLOSE is "close") or unbinds it, with so many
+# sub-channels; WHAT: the host takes it back with the others, or at once
+arrives() {
+	fresh
+	keep_open
+	if [ "$1" = 2 ]; then
+		gone="$(both_gone);"
+		host "wait-open;$(offered);$(both_open)"
+		within 20 rings 3
+	else
+		gone=''
+		host wait-open
+	fi
+	hold process start vmbus_disconnect_ring || return
+	if [ "$2" = close ]; then
+		close_it
+		holder_pid=$pid
+	else
+		sh -c "echo ${device##*/} >$driver/unbind" &
+		holder_pid=$!
+	fi
+	wait_held
+	fresh
+	host "offer-sub $first $first;channel $first;wait-offered;sleep 300"
+	within 5 so_many_channels $(($1 + 2))
+	[ "$3" = late ] || host "rescind-sub $first;sleep 300"
+	let_go
+	within 30 gone $holder_pid || echo "the $2 does not end"
+	close_it
+	wait $pid
+	host "${gone}channel $first;wait-released"
+	within 10 so_many_channels 1 || echo "left: $(ls "$device/channels")"
+	[ "$2" = close ] || echo "${device##*/}" >$driver/bind
+	was_held && works
+}
+
+# A session with two sub-channels, which the host keeps when it ends
+kept_session() {
+	fresh
+	keep_open
+	host "keep-subs on;wait-open;$(offered);$(both_open)"
+	within 20 rings 3
+	primary='' subs=''
+	for relid in "$device"/channels/*; do
+		if [ "$(cat "$relid/subchannel_id")" = 0 ]; then primary=${relid##*/}; else subs="$subs ${relid##*/}"; fi
+	done
+	echo "the primary is $primary, sub-channels are $subs"
+	close_it
+	wait $pid
+	host wait-close
+	so_many_channels 3
+}
+# now: centiseconds
+now() { sed 's/\([0-9]*\)\.\([0-9]*\) .*/\1\2/' /proc/uptime; }
+# refused ERROR: the open fails with it
+refused() {
+	began=$(now)
+	$open $class 1 >/tmp/said 2>&1 && return 1
+	took=$(($(now) - began))
+	cat /tmp/said
+	grep -q "$1" /tmp/said
+}
+names_a_sub() {
+	dmesg >/tmp/log
+	for relid in $subs; do tail -n 3 /tmp/log | grep -w "$relid" && return; done
+	tail -n 3 /tmp/log
+	return 1
+}
+
+# The rescind of the last sub-channel waits for the walk when the process comes to its end
+walk_is_held() {
+	fresh
+	keep_open
+	host "wait-open;$(offered);$(both_open)"
+	within 20 rings 3
+	holder=hold
+	hold process end vmbus_disconnect_ring || return
+	close_it
+	wait_held
+	# VMBus comes to where it waits.
+	sleep 1
+	holder=hold2
+	hold worker start hv_process_channel_removal || return
+	holder=hold
+	let_go
+	holder=hold2
+	wait_held
+}
+# WHAT: the rescind goes on, or stays where it is
+walk_ends() {
+	walk_is_held || return
+	if [ "$1" = waits ]; then
+		sleep 2
+		gone $pid && echo "the close has not waited" && status=1 || status=0
+	else
+		closed 20 && status=0 || { echo "the close waits for ever" && status=1; }
+	fi
+	let_go
+	wait $pid
+	was_held || status=1
+	holder=hold
+	was=1
+	was_held || status=1
+	host "$(both_gone)"
+	[ $status = 0 ] && works
+}
+
+# A sub-channel comes during a close, which then walks a second time. The host takes back those of the first walk in between, and one of
+# them is just being removed when the second walk begins.
+second_walk() {
+	fresh
+	keep_open
+	host "keep-subs on;wait-open;$(offered);$(both_open)"
+	within 20 rings 3
+	gone=$(both_gone)
+	holder=hold
+	hold process start vmbus_disconnect_ring || return
+	close_it
+	wait_held
+	fresh
+	host "offer-sub $first $first;channel $first;wait-offered;sleep 300"
+	within 5 so_many_channels 4
+	holder=hold3
+	hold process end hvuio_subs_end_walk || return
+	holder=hold
+	let_go
+	holder=hold3
+	wait_held
+	holder=hold2
+	hold worker start hv_process_channel_removal || return
+	host "keep-subs off;sleep 500"
+	wait_held
+	holder=hold3
+	let_go
+	sleep 1
+	holder=hold2
+	let_go
+	closed 30 || { echo "the close does not end" && return 1; }
+	wait $pid
+	host "$gone;channel $first;wait-released"
+	for holder in hold hold2 hold3; do rmmod $holder; done
+	holder=hold
+	works
+}
+
+modprobe uio_hv_generic
+echo $class >$driver/new_id
+check "the device is bound" within 10 bound $class
+for subs in 2 0; do
+	for what in close unbind; do
+		for event in late "at once"; do
+			check "a sub-channel that comes during the $what, with $subs others, and is taken back $event" arrives $subs $what "$event"
+		done
+	done
+done
+
+check "the host keeps the sub-channels of a session" kept_session
+for _ in 1 2; do
+	check "an open is refused: the device is busy" refused "Device or resource busy"
+	check "after about one second: $took/100 s" test "$took" -ge 80 -a "$took" -le 1500
+	check "the kernel log names a sub-channel" names_a_sub
+done
+host "keep-subs off;$(both_gone)"
+check "the next open works when they have gone" works
+check "the host keeps those of another one" kept_session
+check "an open is refused, again" refused "Device or resource busy"
+check "the device is unbound, and bound again" sh -c "echo ${device##*/} >$driver/unbind; echo ${device##*/} >$driver/bind"
+check "an open is refused still" refused "Device or resource busy"
+host "keep-subs off;$(both_gone)"
+check "the next open works when those have gone" works
+
+check "a close waits for a rescind that waited for its walk" walk_ends waits
+check "but not for ever" walk_ends "for ever"
+check "sub-channels go before the second walk of a close" second_walk
+status=$?
+host_is_done
+# It would wait for ever for what has not ended.
+[ $status != 0 ] || check "rmmod" rmmod uio_hv_generic

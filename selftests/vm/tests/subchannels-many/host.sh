@@ -1,0 +1,14 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=sh
+# The guest says how many sub-channels it wants.
+until said=$(guest_says "(open [0-9]+|end)\$") && [ "$said" = end ]; do
+	kill -0 "$guest_pid" 2>/dev/null || exit 1
+	count=${said#open }
+	[ "$count" != "$last" ] || { sleep 0.5 && continue; }
+	last=$count
+	set -- wait-open "clock offers" "offer-sub $count"
+	for channel in $(seq "$count"); do set -- "$@" "channel $channel" wait-open; done
+	check "the guest opens $count sub-channels" vmbus_host device "$@" "clock open"
+	note "$count sub-channels, in ms: $(tr '\n' ' ' <check.out)"
+	tell "open $count"
+done
