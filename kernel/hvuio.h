@@ -99,6 +99,7 @@ struct hvuio_channel {
 		HVUIO_WALK_FREE,
 		HVUIO_WALK_HELD,	/* its rescind waits for the end of the walk */
 		HVUIO_WALK_REMOVED,	/* so it did, and the walk has removed the sub-channel */
+		HVUIO_WALK_LEFT,	/* its rescind does not end, the walk does nothing to it */
 	} walk;
 	struct hvuio_ring_file ring_file;
 };

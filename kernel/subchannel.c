@@ -40,8 +40,6 @@
 #define HVUIO_OPENING_TIMEOUT	(10 * HZ)
 /* The longest wait for a rescind that VMBus is handling. */
 #define HVUIO_RESCIND_TIMEOUT	(10 * HZ)
-/* The same, when VMBus itself may have waited for it, so that nothing tells that it has ended. */
-#define HVUIO_LATE_TIMEOUT	HZ
 /* How long an open waits for sub-channels that the host should have taken back. */
 #define HVUIO_LINGER_TIMEOUT	HZ
 /* How often a close starts again for sub-channels that the host offers meanwhile. */
@@ -216,9 +214,6 @@ static void hvuio_sub_opened(struct hvuio_device *dev, struct hvuio_channel *hc,
 	struct hvuio_set *set = &dev->set;
 	u32 relid = hc->channel->offermsg.child_relid;
 
-	/* A close that gave up waiting for it may have walked over it. */
-	if (set->state != HVUIO_SET_ACCEPTING)
-		hc->late = true;
 	if (set->state == HVUIO_SET_DEAD) {
 		if (result) {
 			hvuio_sub_forget(hc);
@@ -512,10 +507,13 @@ static HVUIO_HOLDABLE void hvuio_subs_begin_walk(struct list_head *subs)
 	if (list_empty(subs) || !hvuio_works_around())
 		return;
 	list_for_each_entry(hc, subs, node) {
-		/* Nothing holds the rescind of a late one. */
+		/*
+		 * Nothing holds the rescind of a late one, and VMBus may have taken its event. Then
+		 * only time tells that the rescind has ended.
+		 */
 		if (hc->late && READ_ONCE(hc->channel->rescind))
 			wait_for_completion_timeout(hvuio_rescind_event(hc->channel),
-						    HVUIO_LATE_TIMEOUT);
+						    HVUIO_RESCIND_TIMEOUT);
 		else
 			hc->late = false;
 		hvuio_sub_hold(hc->channel);
@@ -526,12 +524,16 @@ static HVUIO_HOLDABLE void hvuio_subs_begin_walk(struct list_head *subs)
 		struct vmbus_channel *sub = hc->channel;
 
 		if (READ_ONCE(sub->rescind)) {
-			hc->walk = HVUIO_WALK_FREE;
 			hvuio_sub_let_go(sub);
-			if (!hc->late)
-				wait_for_completion_timeout(hvuio_rescind_event(sub),
-							    HVUIO_RESCIND_TIMEOUT);
-			WRITE_ONCE(sub->state, CHANNEL_OPENED_STATE);
+			if (hc->late || wait_for_completion_timeout(hvuio_rescind_event(sub),
+								    HVUIO_RESCIND_TIMEOUT)) {
+				hc->walk = HVUIO_WALK_FREE;
+				WRITE_ONCE(sub->state, CHANNEL_OPENED_STATE);
+			} else {
+				/* Its rescind goes on, so the walk must not remove it. */
+				hc->walk = HVUIO_WALK_LEFT;
+				hvuio_sub_pin(sub);
+			}
 		} else if (!hc->ring.pages) {
 			WRITE_ONCE(sub->state, CHANNEL_OPEN_STATE);
 		}
@@ -561,8 +563,13 @@ static HVUIO_HOLDABLE void hvuio_subs_end_walk(struct list_head *subs)
 	list_for_each_entry(hc, subs, node) {
 		struct vmbus_channel *sub = hc->channel;
 
-		if (hc->walk == HVUIO_WALK_REMOVED)
-			wait_for_completion_timeout(hvuio_rescind_event(sub), HVUIO_RESCIND_TIMEOUT);
+		if (hc->walk == HVUIO_WALK_REMOVED &&
+		    !wait_for_completion_timeout(hvuio_rescind_event(sub),
+						 HVUIO_RESCIND_TIMEOUT)) {
+			pr_warn("channel %u: its rescind does not end, leaking the channel\n",
+				sub->offermsg.child_relid);
+			kobject_get(&sub->kobj);
+		}
 		/* The rescind of a channel that is held removes it. */
 		while (hc->walk == HVUIO_WALK_HELD && READ_ONCE(sub->rescind) &&
 		       !hvuio_sub_is_removed(sub) && time_before(jiffies, end))
@@ -592,9 +599,14 @@ int hvuio_subs_close(struct hvuio_device *dev)
 	 * A sub-channel that is being opened could not be closed. The host's answer or its rescind
 	 * ends the wait. The limit is for a rescind that is queued behind this thread.
 	 */
-	if (!wait_event_timeout(set->opened, !READ_ONCE(set->opening), HVUIO_OPENING_TIMEOUT))
+	if (!wait_event_timeout(set->opened, !READ_ONCE(set->opening), HVUIO_OPENING_TIMEOUT)) {
 		dev_warn(&dev->hv->device,
 			 "the host does not answer the opening of a sub-channel\n");
+		mutex_lock(&set->lock);
+		if (set->opening)
+			set->opening->late = true;
+		mutex_unlock(&set->lock);
+	}
 
 	for (pass = 0; pass < HVUIO_CLOSE_PASSES; pass++) {
 		hvuio_subs_collect(dev, &subs);
@@ -608,9 +620,14 @@ int hvuio_subs_close(struct hvuio_device *dev)
 			result = ret;
 		first = false;
 		list_for_each_entry_safe(hc, next, &subs, node) {
+			if (hc->walk == HVUIO_WALK_LEFT)
+				continue;
 			list_del(&hc->node);
 			hvuio_sub_close(hc);
 		}
+		/* The next close has another try. */
+		if (!list_empty(&subs))
+			break;
 	}
 	mutex_lock(&set->lock);
 	list_splice(&subs, &set->stranded);
