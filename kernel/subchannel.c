@@ -467,21 +467,27 @@ static void hvuio_subs_collect(struct hvuio_device *dev, struct list_head *subs)
 	list_splice_tail(&opened, subs);
 }
 
-/* Whether VMBus knows no sub-channel of the primary that is not in @subs. */
-static bool hvuio_subs_are_all(const struct vmbus_channel *primary, const struct list_head *subs)
+/*
+ * Whether VMBus knows no sub-channel but those in @subs and the one that is being opened. Only the
+ * close that asks frees them.
+ */
+static bool hvuio_subs_are_all(struct hvuio_device *dev, const struct list_head *subs)
 {
+	const struct list_head *list = &dev->primary.channel->sc_list;
 	const struct hvuio_channel *hc;
 	const struct list_head *at;
 	bool known = true;
 
 	/* VMBus frees a channel after a grace period. */
 	rcu_read_lock();
-	for (at = READ_ONCE(primary->sc_list.next); known && at != &primary->sc_list;
-	     at = READ_ONCE(at->next)) {
-		known = false;
+	for (at = READ_ONCE(list->next); known && at != list; at = READ_ONCE(at->next)) {
 		/* It was removed at this moment. */
-		if (at == LIST_POISON1)
+		if (at == LIST_POISON1) {
+			known = false;
 			break;
+		}
+		hc = READ_ONCE(dev->set.opening);
+		known = hc && at == &hc->channel->sc_list;
 		list_for_each_entry(hc, subs, node)
 			if (at == &hc->channel->sc_list)
 				known = true;
@@ -495,11 +501,12 @@ static bool hvuio_subs_are_all(const struct vmbus_channel *primary, const struct
  * more, and a walk may not meet them while the host takes them back. Those that the host offers
  * meanwhile join @subs.
  */
-static bool hvuio_subs_wait_known(struct hvuio_device *dev, struct list_head *subs)
+static bool hvuio_subs_wait_known(struct hvuio_device *dev, struct list_head *subs,
+				  unsigned long timeout)
 {
-	unsigned long end = jiffies + HVUIO_KNOWN_TIMEOUT;
+	unsigned long end = jiffies + timeout;
 
-	while (hvuio_works_around() && !hvuio_subs_are_all(dev->primary.channel, subs)) {
+	while (hvuio_works_around() && !hvuio_subs_are_all(dev, subs)) {
 		if (time_after(jiffies, end))
 			return false;
 		msleep(1);
@@ -627,9 +634,11 @@ int hvuio_subs_close(struct hvuio_device *dev)
 		/* VMBus clears it when it closes the primary, and when the primary is rescinded. */
 		vmbus_set_sc_create_callback(primary, hvuio_sub_callback);
 		hvuio_subs_collect(dev, &subs);
-		if (!first && list_empty(&subs))
-			break;
-		if (!hvuio_subs_wait_known(dev, &subs) && !first)
+		if (first)
+			/* Their callbacks come in a moment, or not at all. */
+			hvuio_subs_wait_known(dev, &subs, HVUIO_LINGER_TIMEOUT);
+		else if (list_empty(&subs) ||
+			 !hvuio_subs_wait_known(dev, &subs, HVUIO_KNOWN_TIMEOUT))
 			break;
 		hvuio_subs_begin_walk(&subs);
 		/* It also clears the callbacks of all channels. */
