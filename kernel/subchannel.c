@@ -122,25 +122,19 @@ static void hvuio_sub_unpin(struct vmbus_channel *sub)
 	hvuio_sub_let_go(sub);
 }
 
-/* Make a pinned sub-channel one that vmbus_open() takes. 0, or -ENODEV when it is rescinded. */
+/*
+ * Hold a pinned sub-channel, and make it one that vmbus_open() takes. 0, or -ENODEV when it is
+ * rescinded. hvuio_sub_opened() lets it go.
+ */
 static HVUIO_HOLDABLE int hvuio_sub_begin_open(struct vmbus_channel *sub)
 {
 	hvuio_sub_hold(sub);
 	hvuio_subs_held();
-	if (READ_ONCE(sub->rescind)) {
-		hvuio_sub_let_go(sub);
+	if (READ_ONCE(sub->rescind))
 		return -ENODEV;
-	}
 	if (hvuio_works_around())
 		WRITE_ONCE(sub->state, CHANNEL_OPEN_STATE);
 	return 0;
-}
-
-static void hvuio_sub_end_open(struct vmbus_channel *sub, bool opened)
-{
-	if (!opened)
-		hvuio_sub_pin(sub);
-	hvuio_sub_let_go(sub);
 }
 
 /* Open a sub-channel with rings of its own. 0 or -errno, with a message. */
@@ -149,24 +143,23 @@ static HVUIO_HOLDABLE int hvuio_sub_open(struct hvuio_device *dev, struct hvuio_
 	struct vmbus_channel *sub = hc->channel;
 	int ret;
 
+	ret = hvuio_sub_begin_open(sub);
+	if (ret)
+		goto err_begin;
 	ret = hvuio_ring_alloc(&hc->ring, sub, READ_ONCE(dev->ring_size));
 	if (ret)
 		goto err_alloc;
 	set_channel_read_mode(sub, HV_CALL_ISR);
-	ret = hvuio_sub_begin_open(sub);
-	if (ret)
-		goto err_open;
 	ret = hvuio_ring_connect(&hc->ring, sub, hvuio_interrupt, dev);
 	if (ret)
-		hvuio_vmbus_clear_callback(sub);
-	hvuio_sub_end_open(sub, !ret);
-	if (ret)
-		goto err_open;
+		goto err_connect;
 	return 0;
 
-err_open:
+err_connect:
+	hvuio_vmbus_clear_callback(sub);
 	hvuio_ring_free(&hc->ring);
 err_alloc:
+err_begin:
 	pr_err("channel %u: cannot open the sub-channel: %d\n", sub->offermsg.child_relid, ret);
 	return ret;
 }
@@ -214,24 +207,29 @@ static void hvuio_sub_leak(struct hvuio_channel *hc)
 	hvuio_ring_free(&hc->ring);
 }
 
-/* Note what has become of the sub-channel that was being opened. Under set.lock. */
+/* Let go of the sub-channel that was being opened, and note the result. Under set.lock. */
 static void hvuio_sub_opened(struct hvuio_device *dev, struct hvuio_channel *hc, int result)
 {
 	struct hvuio_set *set = &dev->set;
 	u32 relid = hc->channel->offermsg.child_relid;
 
 	if (set->state == HVUIO_SET_DEAD) {
-		if (result) {
-			hvuio_sub_unpin(hc->channel);
-		} else {
+		if (!result) {
 			/* The host answered only after the close had given up waiting. */
 			pr_err("channel %u: opened by the host after its device was removed, leaking it\n",
 			       relid);
 			hvuio_sub_leak(hc);
+		} else if (hvuio_works_around()) {
+			/* VMBus removes it when it is rescinded, now or later. */
+			WRITE_ONCE(hc->channel->state, CHANNEL_OPEN_STATE);
 		}
+		hvuio_sub_let_go(hc->channel);
 		hvuio_sub_forget(hc);
 		return;
 	}
+	if (result)
+		hvuio_sub_pin(hc->channel);
+	hvuio_sub_let_go(hc->channel);
 	/* The close goes on with one that has been opened too late for its users. */
 	if (result || set->state != HVUIO_SET_ACCEPTING) {
 		list_add_tail(&hc->node, &set->stranded);
