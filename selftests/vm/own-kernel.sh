@@ -176,7 +176,7 @@ tree_modules() {
 # find_place FOLDER: writes FOLDER/place, see in_place: this machine, or else the Debian root in which the kernel's tools run, and
 # if possible one whose compiler is the one that the kernel was built with
 find_place() {
-	local folder=$1 wanted said suite base bases=(/) usable=() see=()
+	local folder=$1 wanted said why='' suite base bases=(/) usable=() see=()
 	wanted=$(sed -n 's/^CONFIG_GCC_VERSION=\([0-9]*\)[0-9]\{4\}$/\1/p' "$own_config")
 	[ -n "$own_usr" ] || see=("$own_kdir")
 	[ -n "$own_usr" ] || [ ! -e "$own_kdir/source" ] || see+=("$(realpath "$own_kdir/source")")
@@ -187,6 +187,7 @@ find_place() {
 		write_place "$folder" "$base" "${CC:-}" "${see[@]}"
 		# shellcheck disable=SC2016 # expanded where it runs
 		said=$(in_place "$folder" "$folder" '
+			command -v make >/dev/null && command -v ${CC:-gcc} >/dev/null || { echo "make or ${CC:-gcc} is not installed"; exit; }
 			for file in Makefile Module.symvers include/generated/autoconf.h scripts/basic/fixdep scripts/mod/modpost; do
 				[ -e "$KDIR/$file" ] || { echo "missing $KDIR/$file"; exit; }
 			done
@@ -196,15 +197,16 @@ find_place() {
 			for file in scripts/basic/fixdep scripts/mod/modpost tools/objtool/objtool; do
 				[ ! -e "$KDIR/$file" ] || ! ldd "$KDIR/$file" 2>&1 | grep "not found" || exit 0
 			done
-			echo "runs $(${CC:-gcc} -dumpversion 2>/dev/null | cut -d. -f1)"' 2>&1)
+			echo "runs $(${CC:-gcc} -dumpversion 2>/dev/null | cut -d. -f1)"' 2>&1) || true
 		case $said in
 		missing*) die "$own_dir: the headers of Linux $own_release are not complete, ${said#missing } is not there; unpack the package that has it, too, or run 'make modules' in a tree" ;;
 		"runs $wanted") return ;;
 		runs*) usable+=("$base") ;;
+		*) why=${why:-$(head -n 1 <<<"$said")} ;;
 		esac
 	done
 	[ ${#usable[@]} -gt 0 ] ||
-		die "$own_dir: the tools of Linux $own_release run neither on this machine nor in a Debian root ($(head -n 1 <<<"$said"))"
+		die "$own_dir: modules for Linux $own_release cannot be built on this machine${CC:+ with CC=$CC}: $why"
 	[ -z "$wanted" ] || printf '      Linux %s: built by gcc %s, its modules are built by another\n' "$own_release" "$wanted" >&2
 	write_place "$folder" "${usable[0]}" "${CC:-${wanted:+gcc}}" "${see[@]}"
 }
