@@ -33,7 +33,7 @@ void hvuio_buffer_size_set(enum hvuio_map map, u32 size)
 		WRITE_ONCE(hvuio_send_size, size);
 }
 
-/* Shares the memory with the host; the handle becomes part of the map's name, which is ABI. */
+/* Share the memory with the host. The handle becomes part of the map's name, which is ABI. */
 int hvuio_buffer_share(struct hvuio_buffer *buffer, struct vmbus_channel *channel,
 		       const char *prefix)
 {

@@ -26,8 +26,10 @@ void hvuio_debugfs_exit(void)
 
 void hvuio_debugfs_add(struct hvuio_device *dev)
 {
+	/* A failure is NULL on old kernels, which would take it for the root of debugfs. */
+	if (IS_ERR_OR_NULL(hvuio_debugfs))
+		return;
 	dev->debugfs = debugfs_create_dir(dev_name(&dev->hv->device), hvuio_debugfs);
-	/* Old kernels return NULL, and would take it for the root of debugfs. */
 	if (IS_ERR_OR_NULL(dev->debugfs))
 		return;
 	debugfs_create_file("opens", 0400, dev->debugfs, &dev->nr_opens, &hvuio_counter_ops);
@@ -35,7 +37,7 @@ void hvuio_debugfs_add(struct hvuio_device *dev)
 	debugfs_create_file("signals", 0400, dev->debugfs, &dev->nr_signals, &hvuio_counter_ops);
 }
 
-/* Waits for those that read the files. */
+/* Wait for those that read the files, and remove them. */
 void hvuio_debugfs_remove(struct hvuio_device *dev)
 {
 	debugfs_remove_recursive(dev->debugfs);

@@ -92,13 +92,14 @@ struct hvuio_channel {
 	struct hvuio_ring ring;
 	/* For the mmap of ring_file, which may take no lock of ours: removing the file waits for it. */
 	bool open;
-	/* A walk may have gone over the sub-channel, and VMBus may have waited for its rescind. */
+	/* A walk may have gone over the sub-channel and consumed its rescind_event. */
 	bool late;
 	/* What the walk under way is to this sub-channel. */
 	enum {
 		HVUIO_WALK_FREE,
 		HVUIO_WALK_HELD,	/* its rescind waits for the end of the walk */
-		HVUIO_WALK_REMOVED,	/* so it did, and the walk has removed the sub-channel */
+		HVUIO_WALK_REMOVED,	/* its rescind waited, and the walk has removed it */
+		HVUIO_WALK_LEFT,	/* its rescind does not end, the walk does nothing to it */
 	} walk;
 	struct hvuio_ring_file ring_file;
 };

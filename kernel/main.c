@@ -2,7 +2,7 @@
 /*
  * uio_hv_generic: VMBus devices for drivers in user space.
  *
- * Who owns which memory when is said at the structures in hvuio.h.
+ * The structures in hvuio.h say who owns which memory when.
  */
 #include <linux/module.h>
 

@@ -77,7 +77,7 @@ static struct page *hvuio_map_page(struct hvuio_device *dev, unsigned long map, 
 	return is_vmalloc_addr(mem) ? vmalloc_to_page(mem) : virt_to_page(mem);
 }
 
-/* Waits for the faults that began before the maps were revoked. */
+/* Wait for the faults that began before the maps were revoked. */
 static void hvuio_faults_wait(struct hvuio_device *dev)
 {
 	unsigned long map, index;
@@ -92,7 +92,7 @@ static void hvuio_faults_wait(struct hvuio_device *dev)
 }
 
 /*
- * Takes the pages of every mapping of /dev/uioN from its users; the next touch is a SIGBUS. The
+ * Take the pages of every mapping of /dev/uioN from its users; the next touch is a SIGBUS. The
  * list is pinned, and is empty afterwards.
  */
 void hvuio_maps_revoke(struct hvuio_device *dev, struct list_head *inodes)

@@ -56,7 +56,7 @@ static struct {
 static DEFINE_MUTEX(hvuio_ring_chosen_lock);
 
 /*
- * What the query says. The header takes a system page; a ring of eight headers or more gives it
+ * The answer of the query. The header takes a system page; a ring of eight headers or more gives it
  * from its own size, a smaller one gets it on top. Newer kernels define VMBUS_RING_SIZE so; older
  * ones always add it, which makes of 2 MiB + 2 MiB an allocation twice as large as the page
  * allocator can serve.

@@ -36,14 +36,18 @@
 #include "compat/rescind.h"
 #include "hvuio.h"
 
-/* The longest wait for the host's answer to the opening of a sub-channel, or its rescind. */
+/*
+ * The longest wait for the host's answer to the opening of a sub-channel, or its rescind. A host that
+ * answers later, in the microseconds in which it also rescinds the sub-channel, can have VMBus
+ * remove it twice.
+ */
 #define HVUIO_OPENING_TIMEOUT	(10 * HZ)
 /* The longest wait for a rescind that VMBus is handling. */
 #define HVUIO_RESCIND_TIMEOUT	(10 * HZ)
-/* The same, when VMBus itself may have waited for it, so that nothing tells that it has ended. */
-#define HVUIO_LATE_TIMEOUT	HZ
 /* How long an open waits for sub-channels that the host should have taken back. */
 #define HVUIO_LINGER_TIMEOUT	HZ
+/* The same for a walk that is not the first of its close. */
+#define HVUIO_KNOWN_TIMEOUT	(10 * HZ)
 /* How often a close starts again for sub-channels that the host offers meanwhile. */
 #define HVUIO_CLOSE_PASSES	16
 
@@ -169,7 +173,7 @@ err_alloc:
 
 static struct hvuio_channel *hvuio_sub_create(struct vmbus_channel *sub)
 {
-	/* A sub-channel that is not noted, and so not pinned, could be removed during a walk. */
+	/* This may not fail: VMBus could remove a sub-channel that is not pinned during a walk. */
 	struct hvuio_channel *hc = kzalloc(sizeof(*hc), GFP_KERNEL | __GFP_NOFAIL);
 
 	hc->channel = sub;
@@ -216,22 +220,20 @@ static void hvuio_sub_opened(struct hvuio_device *dev, struct hvuio_channel *hc,
 	struct hvuio_set *set = &dev->set;
 	u32 relid = hc->channel->offermsg.child_relid;
 
-	/* A close that gave up waiting for it may have walked over it. */
-	if (set->state != HVUIO_SET_ACCEPTING)
-		hc->late = true;
 	if (set->state == HVUIO_SET_DEAD) {
 		if (result) {
-			hvuio_sub_forget(hc);
-			return;
+			hvuio_sub_unpin(hc->channel);
+		} else {
+			/* The host answered only after the close had given up waiting. */
+			pr_err("channel %u: opened by the host after its device was removed, leaking it\n",
+			       relid);
+			hvuio_sub_leak(hc);
 		}
-		/* The host answered only after the close had given up waiting. */
-		pr_err("channel %u: opened by the host after its device was removed, leaking it\n",
-		       relid);
-		hvuio_sub_leak(hc);
 		hvuio_sub_forget(hc);
 		return;
 	}
-	if (result) {
+	/* The close goes on with one that has been opened too late for its users. */
+	if (result || set->state != HVUIO_SET_ACCEPTING) {
 		list_add_tail(&hc->node, &set->stranded);
 		return;
 	}
@@ -418,13 +420,19 @@ int hvuio_subs_accept(struct hvuio_device *dev)
 	struct hvuio_set *set = &dev->set;
 	u32 left;
 
+	/* A fixed VMBus keeps one that a callback got until the next walk, which is no risk. */
+	if (!hvuio_works_around() && hvuio_sub_left(primary) != U32_MAX)
+		vmbus_disconnect_ring(primary);
 	/* First, so that none comes unnoticed from here. */
 	vmbus_set_sc_create_callback(primary, hvuio_sub_callback);
-	while (hvuio_sub_left(primary) != U32_MAX && time_before(jiffies, end))
+	/* VMBus lists a sub-channel before it looks at the callback. */
+	smp_mb();
+	while (hvuio_works_around() && hvuio_sub_left(primary) != U32_MAX &&
+	       time_before(jiffies, end))
 		msleep(1);
 
 	mutex_lock(&set->lock);
-	left = hvuio_sub_left(primary);
+	left = hvuio_works_around() ? hvuio_sub_left(primary) : U32_MAX;
 	if (left == U32_MAX)
 		hvuio_set_move(set, HVUIO_SET_ACCEPTING);
 	mutex_unlock(&set->lock);
@@ -489,9 +497,9 @@ static bool hvuio_subs_are_all(const struct vmbus_channel *primary, const struct
  */
 static bool hvuio_subs_wait_known(struct hvuio_device *dev, struct list_head *subs)
 {
-	unsigned long end = jiffies + HVUIO_LINGER_TIMEOUT;
+	unsigned long end = jiffies + HVUIO_KNOWN_TIMEOUT;
 
-	while (!hvuio_subs_are_all(dev->primary.channel, subs)) {
+	while (hvuio_works_around() && !hvuio_subs_are_all(dev->primary.channel, subs)) {
 		if (time_after(jiffies, end))
 			return false;
 		msleep(1);
@@ -512,10 +520,14 @@ static HVUIO_HOLDABLE void hvuio_subs_begin_walk(struct list_head *subs)
 	if (list_empty(subs) || !hvuio_works_around())
 		return;
 	list_for_each_entry(hc, subs, node) {
-		/* Nothing holds the rescind of a late one. */
+		/*
+		 * Nothing holds the rescind of a late one, and VMBus may have consumed its event.
+		 * Then only time tells that the rescind has ended: the module takes one that needs
+		 * longer for ended.
+		 */
 		if (hc->late && READ_ONCE(hc->channel->rescind))
 			wait_for_completion_timeout(hvuio_rescind_event(hc->channel),
-						    HVUIO_LATE_TIMEOUT);
+						    HVUIO_RESCIND_TIMEOUT);
 		else
 			hc->late = false;
 		hvuio_sub_hold(hc->channel);
@@ -526,12 +538,16 @@ static HVUIO_HOLDABLE void hvuio_subs_begin_walk(struct list_head *subs)
 		struct vmbus_channel *sub = hc->channel;
 
 		if (READ_ONCE(sub->rescind)) {
-			hc->walk = HVUIO_WALK_FREE;
 			hvuio_sub_let_go(sub);
-			if (!hc->late)
-				wait_for_completion_timeout(hvuio_rescind_event(sub),
-							    HVUIO_RESCIND_TIMEOUT);
-			WRITE_ONCE(sub->state, CHANNEL_OPENED_STATE);
+			if (hc->late || wait_for_completion_timeout(hvuio_rescind_event(sub),
+								    HVUIO_RESCIND_TIMEOUT)) {
+				hc->walk = HVUIO_WALK_FREE;
+				WRITE_ONCE(sub->state, CHANNEL_OPENED_STATE);
+			} else {
+				/* Its rescind goes on, so the walk must not remove it. */
+				hc->walk = HVUIO_WALK_LEFT;
+				hvuio_sub_pin(sub);
+			}
 		} else if (!hc->ring.pages) {
 			WRITE_ONCE(sub->state, CHANNEL_OPEN_STATE);
 		}
@@ -561,8 +577,13 @@ static HVUIO_HOLDABLE void hvuio_subs_end_walk(struct list_head *subs)
 	list_for_each_entry(hc, subs, node) {
 		struct vmbus_channel *sub = hc->channel;
 
-		if (hc->walk == HVUIO_WALK_REMOVED)
-			wait_for_completion_timeout(hvuio_rescind_event(sub), HVUIO_RESCIND_TIMEOUT);
+		if (hc->walk == HVUIO_WALK_REMOVED &&
+		    !wait_for_completion_timeout(hvuio_rescind_event(sub),
+						 HVUIO_RESCIND_TIMEOUT)) {
+			pr_warn("channel %u: its rescind does not end, leaking the channel\n",
+				sub->offermsg.child_relid);
+			kobject_get(&sub->kobj);
+		}
 		/* The rescind of a channel that is held removes it. */
 		while (hc->walk == HVUIO_WALK_HELD && READ_ONCE(sub->rescind) &&
 		       !hvuio_sub_is_removed(sub) && time_before(jiffies, end))
@@ -577,6 +598,7 @@ static HVUIO_HOLDABLE void hvuio_subs_end_walk(struct list_head *subs)
  */
 int hvuio_subs_close(struct hvuio_device *dev)
 {
+	struct vmbus_channel *primary = dev->primary.channel;
 	struct hvuio_set *set = &dev->set;
 	struct hvuio_channel *hc, *next;
 	int pass, ret, result = 0;
@@ -592,26 +614,41 @@ int hvuio_subs_close(struct hvuio_device *dev)
 	 * A sub-channel that is being opened could not be closed. The host's answer or its rescind
 	 * ends the wait. The limit is for a rescind that is queued behind this thread.
 	 */
-	if (!wait_event_timeout(set->opened, !READ_ONCE(set->opening), HVUIO_OPENING_TIMEOUT))
+	if (!wait_event_timeout(set->opened, !READ_ONCE(set->opening), HVUIO_OPENING_TIMEOUT)) {
 		dev_warn(&dev->hv->device,
 			 "the host does not answer the opening of a sub-channel\n");
+		mutex_lock(&set->lock);
+		if (set->opening)
+			set->opening->late = true;
+		mutex_unlock(&set->lock);
+	}
 
 	for (pass = 0; pass < HVUIO_CLOSE_PASSES; pass++) {
+		/* VMBus clears it when it closes the primary, and when the primary is rescinded. */
+		vmbus_set_sc_create_callback(primary, hvuio_sub_callback);
 		hvuio_subs_collect(dev, &subs);
-		if (!first && (list_empty(&subs) || !hvuio_subs_wait_known(dev, &subs)))
+		if (!first && list_empty(&subs))
+			break;
+		if (!hvuio_subs_wait_known(dev, &subs) && !first)
 			break;
 		hvuio_subs_begin_walk(&subs);
 		/* It also clears the callbacks of all channels. */
-		ret = vmbus_disconnect_ring(dev->primary.channel);
+		ret = vmbus_disconnect_ring(primary);
 		hvuio_subs_end_walk(&subs);
 		if (first)
 			result = ret;
 		first = false;
 		list_for_each_entry_safe(hc, next, &subs, node) {
+			if (hc->walk == HVUIO_WALK_LEFT)
+				continue;
 			list_del(&hc->node);
 			hvuio_sub_close(hc);
 		}
+		/* The next close has another try. */
+		if (!list_empty(&subs))
+			break;
 	}
+	vmbus_set_sc_create_callback(primary, NULL);
 	mutex_lock(&set->lock);
 	list_splice(&subs, &set->stranded);
 	hvuio_set_move(set, HVUIO_SET_CLOSED);

@@ -101,7 +101,7 @@ void *hvuio_vmbus_int_page(void)
 	return hvuio_connection.int_page;
 }
 
-/* The one that the guest writes and the host reads. */
+/* The guest writes this page, and the host reads it. */
 void *hvuio_vmbus_monitor_page(void)
 {
 	return hvuio_connection.monitor_pages[1];

@@ -45,7 +45,7 @@ done
 fcopy=vmbus:e34bd134e4dec8419ae76b174977c192
 claims_fcopy=
 if [ -n "$stock" ]; then
-	aliases=$(PATH=$PATH:/usr/sbin:/sbin modinfo -F alias "$stock") || fail "modinfo cannot read $stock, the kernel's own module"
+	aliases=$(PATH=$PATH:/usr/sbin:/sbin modinfo -F alias "$stock") || fail "modinfo cannot read $stock, the kernel's own module; STOCK= builds without its device ids"
 	case "
 $aliases
 " in *"
