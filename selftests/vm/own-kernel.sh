@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
-# Sourced after kernels.sh: a kernel of the administrator's own, for run -K DIR and check-modules KDIR=DIR. DIR is a built
-# kernel tree, whose modules need not be installed, or a folder into which the packages of one kernel have been unpacked.
+# run and check-modules source this file after kernels.sh, for a kernel of the
+# administrator's own: run -K DIR, check-modules KDIR=DIR. DIR is a built kernel
+# tree, whose modules need not be installed, a folder of headers, or a folder into
+# which the packages of one kernel have been unpacked.
 
-# resolved DIR PATH: where PATH leads when DIR is the root folder: absolute links stay inside
+# resolved DIR PATH: prints where PATH leads if DIR is the root directory, so that
+# absolute links stay inside. It prints nothing for a link that leads nowhere.
 resolved() {
 	local path=$2 target
 	while [ -L "$1$path" ]; do
@@ -16,85 +19,118 @@ resolved() {
 	[ ! -e "$1$path" ] || echo "$path"
 }
 
-# find_own DIR: looks what is there, and sets own_release, own_image, own_modules, own_kdir, own_usr, own_config; those
-# that it does not find are empty. A folder that is no kernel at all is an error.
+# find_own DIR: sets own_release, own_image, own_modules, own_kdir, own_usr and
+# own_config to what it finds in DIR, and to nothing where it finds nothing. It stops
+# if DIR is no kernel at all.
 find_own() {
-	local path place
+	local usr
 	[ -d "$1" ] || die "$1: there is no such folder"
 	own_dir=$(realpath "$1")
 	own_release='' own_image='' own_modules='' own_kdir='' own_usr='' own_config=''
 	if [ -e "$own_dir/.config" ] || [ -e "$own_dir/include/config/auto.conf" ]; then
 		find_tree
 	elif [ -e "$own_dir/Kconfig" ] && [ -e "$own_dir/Makefile" ]; then
-		die "$own_dir is a kernel's source without a configuration: configure it, and run 'make bzImage modules' in it"
+		die "$own_dir is a kernel's source without a configuration:" \
+			"configure it, and run 'make bzImage modules' in it"
 	else
 		find_packages
 	fi
-	# What has been unpacked is in a /usr of its own.
-	place=${own_kdir:-/}
-	if [[ "$place" = */usr/src/* ]] && [ -n "${place%%/usr/src/*}" ]; then own_usr=${place%%/usr/src/*}/usr; fi
-	if [[ "$place" = */usr/lib/modules/* ]] && [ -n "${place%%/usr/lib/modules/*}" ]; then own_usr=${place%%/usr/lib/modules/*}/usr; fi
-	[ -z "$own_usr" ] || own_kdir=/usr${own_kdir#"$own_usr"}
+	# Unpacked headers are in a /usr of their own.
+	case $own_kdir in
+	*/usr/src/*) usr=${own_kdir%%/usr/src/*} ;;
+	*/usr/lib/modules/*) usr=${own_kdir%%/usr/lib/modules/*} ;;
+	*) usr='' ;;
+	esac
+	if [ -n "$usr" ]; then
+		own_usr=$usr/usr
+		own_kdir=${own_kdir#"$usr"}
+	fi
 }
 
 find_tree() {
 	own_release=$(cat "$own_dir/include/config/kernel.release" 2>/dev/null || true)
-	[ -n "$own_release" ] || die "$own_dir is a kernel tree that has not been built: run 'make bzImage modules' in it"
+	[ -n "$own_release" ] ||
+		die "$own_dir is a kernel tree that has not been built: run 'make bzImage modules' in it"
 	own_config=$own_dir/.config
 	[ -e "$own_config" ] || own_config=$own_dir/include/config/auto.conf
-	[ ! -e "$own_dir/arch/x86/boot/bzImage" ] || own_image=$(realpath "$own_dir/arch/x86/boot/bzImage")
+	[ ! -e "$own_dir/arch/x86/boot/bzImage" ] ||
+		own_image=$(realpath "$own_dir/arch/x86/boot/bzImage")
 	[ ! -s "$own_dir/modules.order" ] || own_modules=$own_dir
 	[ ! -e "$own_dir/include/generated/autoconf.h" ] || own_kdir=$own_dir
 }
 
-find_packages() {
-	local path releases
-	# A folder of modules with headers alone has no "kernel".
-	releases=$(cd "$own_dir" && ls -d {usr/,}lib/modules/*/kernel boot/vmlinuz-* usr/src/{linux-headers-*,kernels/*}/include/config/kernel.release 2>/dev/null |
+# releases: prints the releases of all kernels whose parts are in own_dir
+releases() {
+	local path
+	cd "$own_dir" || return
+	ls -d {usr/,}lib/modules/*/kernel boot/vmlinuz-* \
+		usr/src/{linux-headers-*,kernels/*}/include/config/kernel.release 2>/dev/null |
 		while read -r path; do
 			case $path in
 			*/kernel.release) cat "$path" ;;
 			*/kernel) basename "${path%/kernel}" ;;
 			*) echo "${path#boot/vmlinuz-}" ;;
 			esac
-		done | sort -u || true)
-	[ -n "$releases" ] ||
-		die "$own_dir is neither a built kernel tree nor a folder with an unpacked kernel package: it has no .config, no lib/modules/RELEASE and no boot/vmlinuz-RELEASE"
-	# shellcheck disable=SC2116,SC2086 # in one line
-	[ "$(wc -l <<<"$releases")" = 1 ] || die "$own_dir has several kernels, $(echo $releases): unpack the packages of one into a folder of its own"
-	own_release=$releases
-	for path in "boot/vmlinuz-$own_release" {usr/,}"lib/modules/$own_release/vmlinuz"; do
+		done | sort -u
+}
+
+find_packages() {
+	local release path
+	release=$(releases || true)
+	[ -n "$release" ] ||
+		die "$own_dir is neither a built kernel tree nor a folder with an unpacked kernel package:" \
+			"it has no .config, no lib/modules/RELEASE and no boot/vmlinuz-RELEASE"
+	[ "$(wc -l <<<"$release")" = 1 ] ||
+		die "$own_dir has several kernels, $(paste -sd ' ' <<<"$release"):" \
+			"unpack the packages of one into a folder of its own"
+	own_release=$release
+	for path in "boot/vmlinuz-$release" {usr/,}"lib/modules/$release/vmlinuz"; do
 		[ -n "$own_image" ] || [ ! -e "$own_dir/$path" ] || own_image=$own_dir/$path
 	done
-	for path in {usr/,}"lib/modules/$own_release"; do
+	for path in {usr/,}"lib/modules/$release"; do
 		[ -n "$own_modules" ] || [ ! -d "$own_dir/$path/kernel" ] || own_modules=$own_dir/$path
 	done
-	for path in {/usr,}"/lib/modules/$own_release/build" "/usr/src/linux-headers-$own_release" "/usr/src/kernels/$own_release"; do
-		path=$(resolved "$own_dir" "$path")
-		[ -n "$own_kdir" ] || [ -z "$path" ] || [ ! -e "$own_dir$path/include/generated/autoconf.h" ] || own_kdir=$own_dir$path
+	for path in {/usr,}"/lib/modules/$release/build" \
+		"/usr/src/linux-headers-$release" "/usr/src/kernels/$release"; do
+		path=$own_dir$(resolved "$own_dir" "$path")
+		[ -n "$own_kdir" ] || [ ! -e "$path/include/generated/autoconf.h" ] || own_kdir=$path
 	done
-	for path in "$own_dir"/{boot/config-,usr/lib/modules/,lib/modules/}"$own_release"{,/config} "${own_kdir:-/nonexistent}"/{.config,include/config/auto.conf}; do
-		[ -n "$own_config" ] || [ ! -f "$path" ] || own_config=$path
+	for path in "$own_dir/boot/config-$release" "$own_dir"/{usr/,}"lib/modules/$release/config" \
+		"$own_kdir"/{.config,include/config/auto.conf}; do
+		[ -n "$own_config" ] || [ "$path" = "${path#"$own_dir"}" ] || [ ! -f "$path" ] ||
+			own_config=$path
 	done
 }
 
-# own_needs WHAT...: stops when something of what find_own looked for is not there
+# own_needs WHAT...: stops if find_own has not found the configuration or one of
+# image, modules, headers
 own_needs() {
-	local what missing=''
+	local what missing='' lib=lib/modules/$own_release
 	for what in "$@"; do
 		case $what in
-		image) [ -n "$own_image" ] || missing+=", its image (arch/x86/boot/bzImage, boot/vmlinuz-$own_release or lib/modules/$own_release/vmlinuz)" ;;
-		modules) [ -n "$own_modules" ] || missing+=", its modules (modules.order of a tree, lib/modules/$own_release/kernel of a package)" ;;
-		headers) [ -n "$own_kdir" ] || missing+=", what modules are built against (lib/modules/$own_release/build, usr/src/linux-headers-$own_release or usr/src/kernels/$own_release)" ;;
+		image)
+			[ -n "$own_image" ] || missing+=", its image (arch/x86/boot/bzImage of a tree;`
+				` boot/vmlinuz-$own_release or $lib/vmlinuz of a package)"
+			;;
+		modules)
+			[ -n "$own_modules" ] || missing+=", its modules (modules.order of a tree;`
+				` $lib/kernel of a package)"
+			;;
+		headers)
+			[ -n "$own_kdir" ] || missing+=", its headers ($lib/build,`
+				` usr/src/linux-headers-$own_release or usr/src/kernels/$own_release)"
+			;;
 		esac
 	done
 	[ -n "$own_config" ] || [ -z "$own_image" ] || image_config || true
-	[ -n "$own_config" ] || missing+=", its configuration (.config, boot/config-$own_release or lib/modules/$own_release/config)"
+	[ -n "$own_config" ] ||
+		missing+=", its configuration (.config, boot/config-$own_release or $lib/config)"
 	[ -z "$missing" ] || die "$own_dir has Linux $own_release, and lacks ${missing#, }"
 }
 
-# image_config: the configuration out of the image itself, where CONFIG_IKCONFIG has put it, into own_config. The head of a
-# bzImage tells where the compressed kernel is: Documentation/arch/x86/boot.rst
+# image_config: sets own_config to the configuration that CONFIG_IKCONFIG has put into
+# the image itself. The head of a bzImage tells where the compressed kernel is:
+# Documentation/arch/x86/boot.rst.
 image_config() {
 	local sectors offset length payload=$out/.payload-$own_release config=$out/.config-$own_release
 	mkdir -p "$out"
@@ -123,49 +159,51 @@ own_options() {
 	if [ -n "$missing" ]; then
 		echo "its configuration lacks $missing"
 	elif [ -z "${all_stock:-}" ] && grep -q '^CONFIG_UIO_HV_GENERIC=y' "$own_config"; then
-		echo "CONFIG_UIO_HV_GENERIC=y has built in what our module replaces: it must be m or not set"
+		echo "CONFIG_UIO_HV_GENERIC=y builds in what our module replaces: it must be m or not set"
 	fi
 }
 
-# make_own: puts what find_own found to where kernel_root finds it
+# make_own: puts what find_own has found where kernel_root looks for it
 make_own() {
-	local folder=$own_kernels/$own_release image
-	image=$folder/image
+	local folder=$own_kernels/$own_release image modules
+	image=$folder/image modules=$folder/image/lib/modules/$own_release
 	rm -rf "$folder"
-	mkdir -p "$image/boot" "$image/lib/modules/$own_release/kernel"
+	mkdir -p "$image/boot" "$modules/kernel"
 	echo "$own_release" >"$image/release"
 	cp "$own_config" "$image/boot/config-$own_release"
 	[ -z "$own_image" ] || cp "$own_image" "$image/boot/vmlinuz-$own_release"
 	if [ -n "$own_modules" ] && [ "$own_modules" = "$own_dir" ]; then
-		tree_modules "$image/lib/modules/$own_release"
+		tree_modules "$modules"
 	elif [ -n "$own_modules" ]; then
-		# Links, if they can be: a distribution has half a gigabyte.
-		cp -al "$own_modules/." "$image/lib/modules/$own_release/" 2>/dev/null || cp -a "$own_modules/." "$image/lib/modules/$own_release/"
-		rm -rf "$image/lib/modules/$own_release"/{build,source,vdso}
+		# Hard links, where they are possible: a distribution has half a gigabyte.
+		cp -al "$own_modules/." "$modules/" 2>/dev/null || cp -a "$own_modules/." "$modules/"
+		rm -rf "$modules"/{build,source,vdso}
 	fi
-	# Not every depmod reads them.
-	find "$image/lib/modules/$own_release" -name '*.ko.gz' -exec gzip -df {} +
-	touch "$image/lib/modules/$own_release"/modules.{builtin,builtin.modinfo,order}
+	# Not every depmod reads modules of this kind.
+	find "$modules" -name '*.ko.gz' -exec gzip -df {} +
+	touch "$modules"/modules.{builtin,builtin.modinfo,order}
 	depmod -b "$image" "$own_release"
 	if [ -n "$own_kdir" ]; then find_place "$folder"; else write_place "$folder" / ''; fi
 }
 
-# own_boots: stops when a module that every guest needs is not there
+# own_boots: stops if a module is not there that every guest needs
 own_boots() {
 	local module
 	for module in hv_vmbus uio; do
-		modprobe -d "$own_kernels/$own_release/image" -S "$own_release" --show-depends "$module" >/dev/null 2>&1 ||
-			die "$own_dir has Linux $own_release, and lacks its module $module: run 'make modules' in a tree, or unpack the package of the other modules, too"
+		modprobe -d "$own_kernels/$own_release/image" -S "$own_release" --show-depends "$module" \
+			>/dev/null 2>&1 || die "$own_dir has Linux $own_release, and lacks its module $module:" \
+			"run 'make modules' in a tree, or unpack the package of the other modules, too"
 	done
 }
 
-# tree_modules INTO: the modules of a tree as modules_install would have them; modules.order names them with .o or .ko, some with kernel/
+# tree_modules INTO: copies the modules of a tree as modules_install does. Lines of
+# modules.order end with .o or .ko, and some begin with kernel/.
 tree_modules() {
 	local file
 	while read -r file; do
 		file=${file#kernel/}
 		file=${file%.*}.ko
-		[ -e "$own_dir/$file" ] || die "$own_dir: $file has not been built: run 'make modules' in it"
+		[ -e "$own_dir/$file" ] || die "$own_dir/$file has not been built: run 'make modules' there"
 		mkdir -p "$1/kernel/${file%/*}"
 		cp -l "$own_dir/$file" "$1/kernel/$file" 2>/dev/null || cp "$own_dir/$file" "$1/kernel/$file"
 	done <"$own_dir/modules.order"
@@ -173,13 +211,18 @@ tree_modules() {
 	cp "$own_dir"/modules.builtin{,.modinfo} "$1/" 2>/dev/null || true
 }
 
-# find_place FOLDER: writes FOLDER/place, see in_place: this machine, or else the Debian root in which the kernel's tools run, and
-# if possible one whose compiler is the one that the kernel was built with
+# find_place FOLDER: writes FOLDER/place for in_place. It takes this machine or the
+# Debian root of one of the bench's kernels: the first one in which the tools of the
+# kernel's headers run and whose compiler has the version of the kernel's, or else the
+# first one in which the tools run.
 find_place() {
-	local folder=$1 wanted said suite base bases=(/) usable=() see=()
+	local folder=$1 wanted said why='' suite base bases=(/) usable=() see=()
 	wanted=$(sed -n 's/^CONFIG_GCC_VERSION=\([0-9]*\)[0-9]\{4\}$/\1/p' "$own_config")
-	[ -n "$own_usr" ] || see=("$own_kdir")
-	[ -n "$own_usr" ] || [ ! -e "$own_kdir/source" ] || see+=("$(realpath "$own_kdir/source")")
+	if [ -z "$own_usr" ]; then
+		see=("$own_kdir")
+		# A tree that was built with O= needs its source, too.
+		[ ! -e "$own_kdir/source" ] || see+=("$(realpath "$own_kdir/source")")
+	fi
 	if [ -z "${CC:-}" ]; then bases+=(bullseye bookworm trixie sid); fi
 	for suite in "${bases[@]}"; do
 		base=$suite
@@ -187,29 +230,39 @@ find_place() {
 		write_place "$folder" "$base" "${CC:-}" "${see[@]}"
 		# shellcheck disable=SC2016 # expanded where it runs
 		said=$(in_place "$folder" "$folder" '
-			for file in Makefile Module.symvers include/generated/autoconf.h scripts/basic/fixdep scripts/mod/modpost; do
+			for tool in make "${CC:-gcc}"; do
+				command -v $tool >/dev/null || { echo "$tool is not installed"; exit; }
+			done
+			tools="scripts/basic/fixdep scripts/mod/modpost"
+			for file in Makefile Module.symvers include/generated/autoconf.h $tools; do
 				[ -e "$KDIR/$file" ] || { echo "missing $KDIR/$file"; exit; }
 			done
 			for file in $(sed -n "s/^include \(\/.*\)/\1/p" "$KDIR/Makefile"); do
 				[ -e "$file" ] || { echo "missing $file"; exit; }
 			done
-			for file in scripts/basic/fixdep scripts/mod/modpost tools/objtool/objtool; do
+			for file in $tools tools/objtool/objtool; do
 				[ ! -e "$KDIR/$file" ] || ! ldd "$KDIR/$file" 2>&1 | grep "not found" || exit 0
 			done
-			echo "runs $(${CC:-gcc} -dumpversion 2>/dev/null | cut -d. -f1)"' 2>&1)
+			echo "runs $(${CC:-gcc} -dumpversion | cut -d. -f1)"' 2>&1) || true
 		case $said in
-		missing*) die "$own_dir: the headers of Linux $own_release are not complete, ${said#missing } is not there; unpack the package that has it, too, or run 'make modules' in a tree" ;;
+		missing*)
+			die "$own_dir: the headers of Linux $own_release are not complete," \
+				"${said#missing } is not there: unpack the package that has it," \
+				"or run 'make modules' in a tree"
+			;;
 		"runs $wanted") return ;;
 		runs*) usable+=("$base") ;;
+		*) why=${why:-$(head -n 1 <<<"$said")} ;;
 		esac
 	done
 	[ ${#usable[@]} -gt 0 ] ||
-		die "$own_dir: the tools of Linux $own_release run neither on this machine nor in a Debian root ($(head -n 1 <<<"$said"))"
-	[ -z "$wanted" ] || printf '      Linux %s: built by gcc %s, its modules are built by another\n' "$own_release" "$wanted" >&2
+		die "$own_dir: no module for Linux $own_release can be built here${CC:+ with CC=$CC}: $why"
+	[ -z "$wanted" ] || printf '      Linux %s: gcc %s has built it, another one builds its modules\n' \
+		"$own_release" "$wanted" >&2
 	write_place "$folder" "${usable[0]}" "${CC:-${wanted:+gcc}}" "${see[@]}"
 }
 
-# write_place FOLDER BASE CC SEE...
+# write_place FOLDER BASE CC [SEE]...
 write_place() {
 	local folder=$1 base=$2 cc=$3
 	shift 3
