@@ -104,7 +104,7 @@ static void hvuio_device_stop(struct hvuio_device *dev, struct list_head *inodes
 	list_splice_init(&dev->inodes, inodes);
 	hvuio_inodes_pin(inodes);
 	mutex_unlock(&dev->lock);
-	/* Not before: the callback has to find the device for sub-channels that come in the close. */
+	/* Not before: the callback has to find the device for sub-channels that come in a close. */
 	hvuio_device_unlink(dev);
 
 	hvuio_ring_file_remove(&dev->primary);

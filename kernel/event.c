@@ -33,8 +33,8 @@ void hvuio_events_hold(struct hvuio_device *dev)
 }
 
 /*
- * The callback of each channel, in hard interrupt context. @context is the device. It stays, because
- * VMBus waits for a callback that runs before it closes a channel or handles its rescind.
+ * The callback of each channel, in hard interrupt context. @context is the device. It stays,
+ * because VMBus waits for a callback that runs before it closes a channel or handles its rescind.
  */
 void hvuio_interrupt(void *context)
 {

@@ -90,7 +90,7 @@ struct hvuio_channel {
 	 */
 	struct vmbus_channel *channel;
 	struct hvuio_ring ring;
-	/* For the mmap of ring_file, which may take no lock of ours: removing the file waits for it. */
+	/* For ring_file's mmap, which may take no lock of ours: removing the file waits for it. */
 	bool open;
 	/* A walk may have gone over the sub-channel and consumed its rescind_event. */
 	bool late;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * New rings for a bound device that nobody uses. They are there before the old ones go, so a failure
- * changes nothing.
+ * New rings for a bound device that nobody uses. They are there before the old ones go, so a
+ * failure changes nothing.
  */
 #include "hvuio.h"
 

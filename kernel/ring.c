@@ -85,7 +85,7 @@ int hvuio_ring_connect(struct hvuio_ring *ring, struct vmbus_channel *channel,
 	/* For the host it is open still, and it would not answer: see hvuio_disconnect(). */
 	if (hvuio_ring_gpadl_is_held(channel))
 		return -EBUSY;
-	/* A new session finds nothing of the last one, whose program may have been another user's. */
+	/* A new session finds nothing of the last one, which may have been another user's. */
 	memset(page_address(ring->pages[0]), 0, hvuio_ring_bytes(ring));
 
 	hvuio_vmbus_lend_ring(channel, ring);

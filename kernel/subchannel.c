@@ -37,9 +37,9 @@
 #include "hvuio.h"
 
 /*
- * The longest wait for the host's answer to the opening of a sub-channel, or its rescind. A host that
- * answers later, in the microseconds in which it also rescinds the sub-channel, can have VMBus
- * remove it twice.
+ * The longest wait for the host's answer to the opening of a sub-channel, or its rescind. A host
+ * that answers later, in the microseconds in which it also rescinds the sub-channel, can have
+ * VMBus remove it twice.
  */
 #define HVUIO_OPENING_TIMEOUT	(10 * HZ)
 /* The longest wait for a rescind that VMBus is handling. */
@@ -50,9 +50,6 @@
 #define HVUIO_KNOWN_TIMEOUT	(10 * HZ)
 /* How often a close starts again for sub-channels that the host offers meanwhile. */
 #define HVUIO_CLOSE_PASSES	16
-
-/* The selftests hold a process in these functions, so they need a symbol. */
-#define HVUIO_HOLDABLE		noinline __noclone
 
 static bool hvuio_core_workarounds = true;
 module_param_named(core_workarounds, hvuio_core_workarounds, bool, 0444);
@@ -100,6 +97,7 @@ static void hvuio_subs_held(void)
 static void hvuio_sub_let_go(struct vmbus_channel *sub)
 {
 	if (hvuio_works_around())
+		/* Pairs with the wait of VMBus's rescind for probe_done. */
 		smp_store_release(&sub->probe_done, true);
 }
 
@@ -125,8 +123,11 @@ static void hvuio_sub_unpin(struct vmbus_channel *sub)
 /*
  * Hold a pinned sub-channel, and make it one that vmbus_open() takes. 0, or -ENODEV when it is
  * rescinded. hvuio_sub_opened() lets it go.
+ *
+ * It is noinline and __noclone, as others below, because the selftests hold a process in it by its
+ * name.
  */
-static HVUIO_HOLDABLE int hvuio_sub_begin_open(struct vmbus_channel *sub)
+static noinline __noclone int hvuio_sub_begin_open(struct vmbus_channel *sub)
 {
 	hvuio_sub_hold(sub);
 	hvuio_subs_held();
@@ -138,7 +139,7 @@ static HVUIO_HOLDABLE int hvuio_sub_begin_open(struct vmbus_channel *sub)
 }
 
 /* Open a sub-channel with rings of its own. 0 or -errno, with a message. */
-static HVUIO_HOLDABLE int hvuio_sub_open(struct hvuio_device *dev, struct hvuio_channel *hc)
+static noinline __noclone int hvuio_sub_open(struct hvuio_device *dev, struct hvuio_channel *hc)
 {
 	struct vmbus_channel *sub = hc->channel;
 	int ret;
@@ -255,7 +256,7 @@ static void hvuio_callback_done(void)
  * once would be quicker, but one that waits could keep another one waiting that would end an
  * opening.
  */
-static HVUIO_HOLDABLE void hvuio_subs_open_work(struct work_struct *work)
+static noinline __noclone void hvuio_subs_open_work(struct work_struct *work)
 {
 	struct hvuio_set *set = container_of(work, struct hvuio_set, open_work);
 	struct hvuio_device *dev = container_of(set, struct hvuio_device, set);
@@ -280,7 +281,8 @@ static HVUIO_HOLDABLE void hvuio_subs_open_work(struct work_struct *work)
 }
 
 /* The host has offered a sub-channel of a bound device. */
-static HVUIO_HOLDABLE void hvuio_sub_offered(struct hvuio_device *dev, struct vmbus_channel *sub)
+static noinline __noclone void hvuio_sub_offered(struct hvuio_device *dev,
+						 struct vmbus_channel *sub)
 {
 	struct hvuio_channel *hc = hvuio_sub_create(sub);
 	struct hvuio_set *set = &dev->set;
@@ -495,9 +497,9 @@ static bool hvuio_subs_are_all(struct hvuio_device *dev, const struct list_head 
 }
 
 /*
- * Wait until @subs has all sub-channels: those that an earlier walk has closed are not protected any
- * more, and a walk may not meet them while the host takes them back. Those that the host offers
- * meanwhile join @subs.
+ * Wait until @subs has all sub-channels: those that an earlier walk has closed are not protected
+ * any more, and a walk may not meet them while the host takes them back. Those that the host
+ * offers meanwhile join @subs.
  */
 static bool hvuio_subs_wait_known(struct hvuio_device *dev, struct list_head *subs,
 				  unsigned long timeout)
@@ -518,7 +520,7 @@ static bool hvuio_subs_wait_known(struct hvuio_device *dev, struct list_head *su
  * removes those that are rescinded already. It does not wait for the rescinds of the others, which
  * wait for hvuio_subs_end_walk().
  */
-static HVUIO_HOLDABLE void hvuio_subs_begin_walk(struct list_head *subs)
+static noinline __noclone void hvuio_subs_begin_walk(struct list_head *subs)
 {
 	struct hvuio_channel *hc;
 
@@ -561,7 +563,7 @@ static HVUIO_HOLDABLE void hvuio_subs_begin_walk(struct list_head *subs)
 }
 
 /* Let the rescinds that waited for the end of the walk go on, and wait until they have ended. */
-static HVUIO_HOLDABLE void hvuio_subs_end_walk(struct list_head *subs)
+static noinline __noclone void hvuio_subs_end_walk(struct list_head *subs)
 {
 	unsigned long end = jiffies + HVUIO_RESCIND_TIMEOUT;
 	struct hvuio_channel *hc;
@@ -664,8 +666,9 @@ int hvuio_subs_close(struct hvuio_device *dev)
 }
 
 /*
- * The device goes, and its channels are closed: no sub-channel of it will be opened from here. Those
- * that could not be closed, because the host does not take back others, are left as they are.
+ * The device goes, and its channels are closed: no sub-channel of it will be opened from here.
+ * Those that could not be closed, because the host does not take back others, are left as they
+ * are.
  */
 void hvuio_subs_end(struct hvuio_device *dev)
 {

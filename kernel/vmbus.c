@@ -18,13 +18,18 @@ static struct hvuio_connection {
 	const atomic_t *next_gpadl_handle;
 } hvuio_connection;
 
-#define HVUIO_CONNECTION(layout) ((struct hvuio_connection) {			\
-	.int_page = vmbus_connection.layout.int_page,				\
-	.send_int_page = vmbus_connection.layout.send_int_page,			\
-	.recv_int_page = vmbus_connection.layout.recv_int_page,			\
-	.monitor_pages = { vmbus_connection.layout.monitor_pages[0],		\
-			   vmbus_connection.layout.monitor_pages[1] },		\
-	.next_gpadl_handle = &vmbus_connection.layout.next_gpadl_handle,	\
+/* @layout: a pointer to either structure that vmbus_connection may be */
+#define HVUIO_CONNECTION(layout) ({					\
+	typeof(layout) conn_ = (layout);				\
+									\
+	(struct hvuio_connection) {					\
+		.int_page = conn_->int_page,				\
+		.send_int_page = conn_->send_int_page,			\
+		.recv_int_page = conn_->recv_int_page,			\
+		.monitor_pages = { conn_->monitor_pages[0],		\
+				   conn_->monitor_pages[1] },		\
+		.next_gpadl_handle = &conn_->next_gpadl_handle,		\
+	};								\
 })
 
 static bool hvuio_is_hyp_page(void *page)
@@ -54,8 +59,8 @@ static bool hvuio_is_alone(void *page)
 /* Find VMBus's pages. 0, -ENODEV when VMBus is not connected, or -EINVAL with a message. */
 int hvuio_vmbus_check(void)
 {
-	const struct hvuio_connection plain = HVUIO_CONNECTION(plain);
-	const struct hvuio_connection with_cpu = HVUIO_CONNECTION(with_cpu);
+	const struct hvuio_connection plain = HVUIO_CONNECTION(&vmbus_connection.plain);
+	const struct hvuio_connection with_cpu = HVUIO_CONNECTION(&vmbus_connection.with_cpu);
 
 	/* In either layout these are pointers of VMBus, which it sets when it connects. */
 	if (!plain.send_int_page && !plain.recv_int_page)
@@ -68,7 +73,8 @@ int hvuio_vmbus_check(void)
 		pr_err("struct vmbus_connection of this kernel is not laid out as expected, not loading\n");
 		return -EINVAL;
 	}
-	if (!hvuio_is_alone(hvuio_vmbus_int_page()) || !hvuio_is_alone(hvuio_vmbus_monitor_page())) {
+	if (!hvuio_is_alone(hvuio_vmbus_int_page()) ||
+	    !hvuio_is_alone(hvuio_vmbus_monitor_page())) {
 		pr_err("the interrupt or monitor page shares its %lu KiB page with other kernel memory, not loading\n",
 		       PAGE_SIZE / 1024);
 		return -EINVAL;
