@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=sh
+# One processor handles the rescinds, and the other one closes the device when widen.ko says that a rescind is held.
+class=7d3c5a10-41b2-4f0e-9a6c-0d5b1e2f3a44
+driver=/sys/bus/vmbus/drivers/uio_hv_generic
+held=/sys/module/widen/parameters/held
+
+# closer NODE: opens NODE, and closes it while VMBus handles a rescind
+closer() {
+	taskset 2 sh -c '
+		exec 5<>"$1"
+		until grep -qsx 1 "$2"; do usleep 10000; done
+		exec 5>&-
+		echo closed >/tmp/closer
+	' closer "$1" $held
+}
+
+taskset -p 1 $$
+modprobe uio_hv_generic
+note "core_workarounds: $(cat /sys/module/uio_hv_generic/parameters/core_workarounds)"
+echo $class >$driver/new_id
+check "the device is bound" within 10 bound $class
+for round in 1 2 3; do
+	rm -f /tmp/closer
+	say "open $round"
+	closer "/dev/$(ls "$device/uio")" &
+	pid=$!
+	check "the sub-channel is open, round $round" within 30 rings 2
+	insmod /widen.ko
+	say "ready $round"
+	hear "offered $round"
+	wait $pid
+	check "the device was closed while its rescind was held, round $round" test "$(cat /tmp/closer)" = closed -a "$(cat $held)" -gt 0
+	rmmod widen
+	check "the device is bound again, round $round" within 20 bound $class
+done
+check "it opens" /usr/libexec/hyperv-uio/selftests/uio/open_close $class 1

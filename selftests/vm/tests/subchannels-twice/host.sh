@@ -1,0 +1,10 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=sh
+for round in 1 2 3; do
+	guest_says "open $round" || exit 1
+	vmbus_host device wait-open "offer-sub 1" "channel 1" wait-open
+	guest_says "ready $round" || exit 1
+	vmbus_host device rescind wait-released offer wait-offered
+	tell "offered $round"
+done
+check "the host got the device back three times" true
