@@ -61,7 +61,7 @@ endif
 .SUFFIXES:
 MAKEFLAGS     += --no-builtin-rules
 
-.PHONY: all lib daemons tools modules install help deps demo check check-quick check-debug check-modules dist clean distclean
+.PHONY: all lib daemons tools modules install help deps demo check check-quick check-all check-debug check-modules dist clean distclean
 all: lib daemons tools
 
 # Rooms add to these and to the install-* targets.
@@ -108,13 +108,15 @@ install: $(installs)
 # What the bench and the checks need; see selftests/.
 deps:
 	$(Q)selftests/deps
-demo check check-quick check-debug check-modules: export O := $(abspath $(O))
+demo check check-quick check-all check-debug check-modules: export O := $(abspath $(O))
 demo:
 	$(Q)selftests/demo
 check:
 	$(Q)selftests/check
 check-quick:
 	$(Q)selftests/check quick
+check-all:
+	$(Q)selftests/check all
 check-debug:
 	$(Q)selftests/vm/run -k debug -k debug-5.10
 # With KDIR=DIR, the module for the kernel in DIR
@@ -140,6 +142,7 @@ help:
 	'  make demo                a host copies two files into a Debian 12 guest (as root; 6 minutes the first time)' \
 	'  make check               every test (as root; 40 minutes the first time); CI runs this' \
 	'  make check-quick         unit tests, sanitizers, valgrind, arm64, shellcheck: four minutes' \
+	'  make check-all           these, the tests that take long, every kernel of check-modules, and check-debug: hours' \
 	'  make check-debug         the guests on kernels with KASAN, lockdep and kmemleak, which it builds first' \
 	'  make check-modules       the module for every amd64 and arm64 kernel that Debian holds: half an hour' \
 	'  make check-modules KDIR=DIR   the module for one kernel, a built tree, headers or unpacked packages, and' \
