@@ -78,6 +78,13 @@ int hvuio_buffer_create(struct hvuio_buffer *buffer, struct vmbus_channel *chann
 	return ret;
 }
 
+/* A new session finds nothing of the last one. The channel is closed. */
+void hvuio_buffer_clear(struct hvuio_buffer *buffer)
+{
+	if (buffer->mem)
+		memset(buffer->mem, 0, buffer->size);
+}
+
 void hvuio_buffer_destroy(struct hvuio_buffer *buffer, struct vmbus_channel *channel)
 {
 	hvuio_buffer_unshare(buffer, channel);

@@ -17,6 +17,8 @@ int hvuio_connect(struct hvuio_device *dev)
 	ret = hvuio_subs_accept(dev);
 	if (ret)
 		return ret;
+	hvuio_buffer_clear(&dev->recv);
+	hvuio_buffer_clear(&dev->send);
 	ret = hvuio_ring_connect(&primary->ring, primary->channel, hvuio_interrupt, dev);
 	if (ret) {
 		/* A failed open leaves our callbacks in the channel. */

@@ -265,14 +265,20 @@ out:
 	mutex_unlock(&dev->lock);
 }
 
-/* The names of a NIC's buffers change with their handles. */
+/*
+ * The host has forgotten all memory that was shared with it, also the rings of a channel that it
+ * had not closed. The names of a NIC's buffers change with their handles.
+ */
 int hvuio_device_resume(struct hvuio_device *dev)
 {
 	struct vmbus_channel *channel = dev->primary.channel;
 	int ret = 0;
 
 	mutex_lock(&dev->lock);
-	if (dev->state == HVUIO_FAILED || dev->state == HVUIO_REMOVED || !dev->recv.mem)
+	if (dev->state == HVUIO_FAILED || dev->state == HVUIO_REMOVED)
+		goto out;
+	hvuio_ring_gpadl_forget(channel);
+	if (!dev->recv.mem)
 		goto out;
 	ret = hvuio_buffer_share(&dev->recv, channel, "recv");
 	if (!ret)

@@ -63,9 +63,10 @@ enum hvuio_events {
 
 /*
  * The pages of both rings of a channel, the guest-to-host ring first. They are ours, not the
- * channel's: channel->ringbuffer_page is set only while the channel is being opened, so no
- * path of the VMBus core can free them. Each page has a reference count of its own and each user
- * mapping holds one, so a page that is still mapped somewhere outlives hvuio_ring_free().
+ * channel's: channel->ringbuffer_page is set only while the channel is being opened, so VMBus does
+ * not free them. (It could if a close gave up waiting for an opening, see HVUIO_OPENING_TIMEOUT.)
+ * Each page has a reference count of its own and each user mapping holds one, so a page that is
+ * still mapped somewhere outlives hvuio_ring_free().
  */
 struct hvuio_ring {
 	struct page **pages;
@@ -215,6 +216,7 @@ void hvuio_buffer_destroy(struct hvuio_buffer *buffer, struct vmbus_channel *cha
 int hvuio_buffer_share(struct hvuio_buffer *buffer, struct vmbus_channel *channel,
 		       const char *prefix);
 void hvuio_buffer_unshare(struct hvuio_buffer *buffer, struct vmbus_channel *channel);
+void hvuio_buffer_clear(struct hvuio_buffer *buffer);
 
 /* ring_file.c */
 void hvuio_ring_file_init(struct hvuio_channel *hc);

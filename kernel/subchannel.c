@@ -38,8 +38,8 @@
 
 /*
  * The longest wait for the host's answer to the opening of a sub-channel, or its rescind. A host
- * that answers later, in the microseconds in which it also rescinds the sub-channel, can have
- * VMBus remove it twice.
+ * that answers later, in the microseconds in which it also rescinds the sub-channel or VMBus walks
+ * over it, can have VMBus remove it twice, or free its rings, which the module frees again.
  */
 #define HVUIO_OPENING_TIMEOUT	(10 * HZ)
 /* The longest wait for a rescind that VMBus is handling. */
@@ -138,18 +138,22 @@ static noinline __noclone int hvuio_sub_begin_open(struct vmbus_channel *sub)
 	return 0;
 }
 
-/* Open a sub-channel with rings of its own. 0 or -errno, with a message. */
+/*
+ * Open a sub-channel with rings of its own, and leave it held. 0 or -errno, with a message.
+ */
 static noinline __noclone int hvuio_sub_open(struct hvuio_device *dev, struct hvuio_channel *hc)
 {
 	struct vmbus_channel *sub = hc->channel;
-	int ret;
+	int begun, ret;
 
-	ret = hvuio_sub_begin_open(sub);
-	if (ret)
-		goto err_begin;
+	/* This may take long, and the rescinds of others wait for one that is held. */
 	ret = hvuio_ring_alloc(&hc->ring, sub, READ_ONCE(dev->ring_size));
+	begun = hvuio_sub_begin_open(sub);
 	if (ret)
 		goto err_alloc;
+	ret = begun;
+	if (ret)
+		goto err_begin;
 	set_channel_read_mode(sub, HV_CALL_ISR);
 	ret = hvuio_ring_connect(&hc->ring, sub, hvuio_interrupt, dev);
 	if (ret)
@@ -158,9 +162,9 @@ static noinline __noclone int hvuio_sub_open(struct hvuio_device *dev, struct hv
 
 err_connect:
 	hvuio_vmbus_clear_callback(sub);
+err_begin:
 	hvuio_ring_free(&hc->ring);
 err_alloc:
-err_begin:
 	pr_err("channel %u: cannot open the sub-channel: %d\n", sub->offermsg.child_relid, ret);
 	return ret;
 }

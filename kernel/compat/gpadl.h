@@ -33,6 +33,11 @@ static inline bool hvuio_ring_gpadl_is_held(const struct vmbus_channel *channel)
 	return hvuio_gpadl_is_held(channel, &channel->ringbuffer_gpadlhandle);
 }
 
+static inline void hvuio_ring_gpadl_forget(struct vmbus_channel *channel)
+{
+	channel->ringbuffer_gpadlhandle.gpadl_handle = 0;
+}
+
 /* Whether the host may hold the ring after an open that took a handle and failed with @error. */
 static inline bool hvuio_ring_gpadl_in_doubt(const struct vmbus_channel *channel, int error)
 {
@@ -82,6 +87,11 @@ static inline bool hvuio_gpadl_is_held(const struct vmbus_channel *channel,
 static inline bool hvuio_ring_gpadl_is_held(const struct vmbus_channel *channel)
 {
 	return channel->ringbuffer_gpadlhandle && !READ_ONCE(channel->rescind);
+}
+
+static inline void hvuio_ring_gpadl_forget(struct vmbus_channel *channel)
+{
+	channel->ringbuffer_gpadlhandle = 0;
 }
 
 /*

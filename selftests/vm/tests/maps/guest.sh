@@ -20,6 +20,9 @@ addresses() { su nobody -c "cat $1/uio/uio*/maps/map*/addr" | sed 's/^0x0*$/0/' 
 check "a user finds no address of the NIC's maps: $(addresses "$nic")" test "$(addresses "$nic")" = "0 0 0 0 0 "
 check "nor of the fcopy device's: $(addresses "$fcopy")" test "$(addresses "$fcopy")" = "0 0 0 "
 
+check "a program finds nothing of the last one in the NIC's rings and buffers" \
+	/usr/libexec/hyperv-uio/selftests/uio/clean_maps "$nic_class"
+
 # The next program does not find what one leaves in the rings.
 node=/dev/$(ls "$fcopy/uio")
 exec 5<>"$node"

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * clean_maps CLASS: a process opens a device and fills its rings, and the buffers of a NIC; the next one that opens it must find
+ * zeroes, but for the header of each ring that the kernel and the host initialize.
+ */
+#include <sys/wait.h>
+
+#include "device.h"
+#include "pattern.h"
+
+/* From the write index to the feature bits. The rest of the header page is reserved. */
+#define HEADER 72
+
+static struct device dev;
+
+/* Fills SIZE bytes at MEM, or looks whether they are zero; with RINGS, all but the headers of two rings. */
+typedef void act_fn(const char *what, uint8_t *mem, size_t size, bool rings);
+
+static bool in_header(size_t at, size_t size, bool rings)
+{
+	return rings && at % (size / 2) < HEADER;
+}
+
+static void fill(const char *what, uint8_t *mem, size_t size, bool rings)
+{
+	for (size_t at = 0; at < size; at++)
+		if (!in_header(at, size, rings))
+			mem[at] = pattern(1, (uint32_t)at) | 1;
+}
+
+static void look(const char *what, uint8_t *mem, size_t size, bool rings)
+{
+	size_t left = 0, first = 0, last = 0;
+
+	for (size_t at = 0; at < size; at++) {
+		if (in_header(at, size, rings) || !mem[at])
+			continue;
+		first = left++ ? first : at;
+		last = at;
+	}
+	errno = 0;
+	expect(!left, "%s: %zu of %zu bytes are the last opener's, from %zu to %zu", what, left, size, first, last);
+}
+
+static void with(act_fn *act, const char *what, uint8_t *mem, size_t size, bool rings)
+{
+	if (!expect(mem != MAP_FAILED, "mmap of %zu bytes: %s", size, what))
+		return;
+	act(what, mem, size, rings);
+	munmap(mem, size);
+}
+
+/* Does something with the maps, the rings mapped both ways, in a process that opens the device. */
+static void session(act_fn *act)
+{
+	static const char *const buffers[] = { "receive buffer", "send buffer" };
+	size_t size = device_map_size(&dev, 0);
+	unsigned int relid = 0;
+	int status = 0, fd;
+	pid_t pid;
+
+	fflush(stdout);
+	pid = fork();
+	if (pid) {
+		expect(pid > 0 && waitpid(pid, &status, 0) == pid && !status, "the opener ends well");
+		return;
+	}
+	fd = open(dev.node, O_RDWR | O_CLOEXEC);
+	if (!expect(fd >= 0, "open of %s", dev.node))
+		_exit(1);
+	with(act, "rings", device_map(fd, 0, size), size, true);
+	expect(device_rings(&dev, &relid, 1) == 1, "the device has one ring file");
+	with(act, "ring file", device_map_ring(&dev, relid, size), size, true);
+	/* Maps 3 and 4, which only a NIC has */
+	for (unsigned int map = 0; map < 2; map++) {
+		size = device_map_size(&dev, 3 + map);
+		if (size)
+			with(act, buffers[map], device_map(fd, 3 + map, size), size, false);
+	}
+	expect(!close(fd), "close");
+	_exit(exit_status());
+}
+
+int main(int argc, char **argv)
+{
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	if (!expect(argc == 2, "usage: clean_maps CLASS") ||
+	    !expect(!device_wait(argv[1], &dev, 10000), "the device is bound"))
+		return exit_status();
+	session(fill);
+	session(look);
+	return exit_status();
+}
