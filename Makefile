@@ -136,6 +136,7 @@ help:
 	'' \
 	'  make all                 library, daemon and tools, into O' \
 	'  make modules KDIR=DIR    the module for a tree of kernel headers: kernel/uio_hv_generic.ko' \
+	'  make install-modules KDIR=DIR   that module into /lib/modules; then depmod' \
 	'  make install             everything; or one part: $(sort $(installs))' \
 	'  make deb, make rpm       packages, into O/deb and O/rpm' \
 	'' \

@@ -5,7 +5,11 @@ installs += install-dkms
 
 .PHONY: modules install-modules
 modules:
-	$(Q)$(MAKE) $(if $(filter 0,$(V)),-s) -C kernel modules KDIR='$(KDIR)' V='$(V)'
+	$(Q)$(MAKE) $(if $(filter 0,$(V)),-s) -C kernel modules KDIR='$(call from_here,$(KDIR))' V='$(V)' \
+		$(if $(STOCK),STOCK='$(call from_here,$(STOCK))')
+
+# A relative path is one from here, not from kernel/. abspath would split one with blanks, which kernel/Makefile refuses.
+from_here = $(if $(filter /%,$(1)),$(1),$(CURDIR)/$(1))
 
 # Not part of install: it is for the one kernel of KDIR, and DKMS does the same for all.
 install-modules: modules

@@ -57,7 +57,7 @@ missing_options() {
 # missing_needs KERNEL NEED...: prints what of a test's needs the kernel does not have. They are options of its configuration, and
 #   function:NAME   a function that modules may call
 #   signed          the kernel's own uio_hv_generic is signed
-#   takes, refuses  it (the stock one) takes a device without a monitor, or refuses it, as before Linux 6.12
+#   takes, refuses  it (the stock one) takes a device without a monitor, or refuses it, as before Linux 6.10
 missing_needs() {
 	local kernel=$1 need options=() missing='' said
 	shift

@@ -24,7 +24,9 @@ resolved() {
 # if DIR is no kernel at all.
 find_own() {
 	local usr
-	[ -d "$1" ] || die "$1: there is no such folder"
+	[ -n "$1" ] || die "-K and KDIR= need a folder with a kernel"
+	[ -e "$1" ] || die "$1: there is no such folder"
+	[ -d "$1" ] || die "$1 is not a folder"
 	own_dir=$(realpath "$1")
 	own_release='' own_image='' own_modules='' own_kdir='' own_usr='' own_config=''
 	if [ -e "$own_dir/.config" ] || [ -e "$own_dir/include/config/auto.conf" ]; then
@@ -157,9 +159,9 @@ own_options() {
 	# shellcheck disable=SC2086 # words
 	missing=$(missing_options "$own_config" $bench_needs)
 	if [ -n "$missing" ]; then
-		echo "its configuration lacks $missing"
+		echo "its configuration, $own_config, lacks $missing"
 	elif [ -z "${all_stock:-}" ] && grep -q '^CONFIG_UIO_HV_GENERIC=y' "$own_config"; then
-		echo "CONFIG_UIO_HV_GENERIC=y builds in what our module replaces: it must be m or not set"
+		echo "CONFIG_UIO_HV_GENERIC=y in $own_config builds in what our module replaces: it must be m or not set"
 	fi
 }
 
