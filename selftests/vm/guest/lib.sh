@@ -91,6 +91,9 @@ vmbus_device() {
 	return 1
 }
 
+# vmbus-bind binds what it finds: VMBus may not have made the device yet when its module is loaded.
+bind_fcopy() { within 10 vmbus_device "$fcopy_class" && /usr/lib/udev/vmbus-bind --all; }
+
 # bound CLASS: a UIO driver has the device of a class, whose folder is in $device from here on
 bound() { device=$(vmbus_device "$1") && ls "$device"/uio/uio*/maps/map0 >/dev/null 2>&1; }
 # rings COUNT: so many channels of $device have a ring file

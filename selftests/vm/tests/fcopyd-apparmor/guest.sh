@@ -3,7 +3,7 @@
 aa=/sys/kernel/security/apparmor
 mount -t securityfs securityfs /sys/kernel/security
 modprobe hv_utils
-check "vmbus-bind binds the device" /usr/lib/udev/vmbus-bind --all
+check "vmbus-bind binds the device" bind_fcopy
 # The kernel takes a profile in one write.
 check "the kernel takes the profile" dd if=/apparmor/profile of=$aa/.load bs=1M
 check "it is there" grep -q '^hv-fcopyd (enforce)' $aa/profiles

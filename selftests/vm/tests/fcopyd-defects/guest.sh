@@ -3,7 +3,7 @@
 upstream=/upstream/hv_fcopy_uio_daemon
 ours=/usr/sbin/hv-fcopyd
 modprobe hv_utils
-check "vmbus-bind binds the device" /usr/lib/udev/vmbus-bind --all
+check "vmbus-bind binds the device" bind_fcopy
 say version "$(cat /upstream/version)"
 syslogd -O /tmp/messages -s 0
 mkdir -p /tmp/ro

@@ -8,7 +8,7 @@ busybox rm -rf /bin
 /usr/bin/busybox ln -s usr/bin /bin
 hash -r
 modprobe hv_utils
-check "vmbus-bind binds the device" /usr/lib/udev/vmbus-bind --all
+check "vmbus-bind binds the device" bind_fcopy
 check "/bin is a link" test "$(readlink /bin)" = usr/bin
 
 # make_tree: makes the files that each row finds

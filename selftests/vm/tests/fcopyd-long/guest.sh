@@ -6,7 +6,7 @@ modprobe -a hv_utils ext4
 for _ in 1 2 3 4; do
 	for module in /long/modules/"$(uname -r)"/*.ko; do insmod "$module" 2>/dev/null; done
 done
-check "vmbus-bind binds the device" /usr/lib/udev/vmbus-bind --all
+check "vmbus-bind binds the device" bind_fcopy
 mkdir -p /tmp/in /tmp/ext4 /tmp/fat /tmp/ro /tmp/whole
 zcat /long/quota.img.gz >/tmp/ext4.img
 truncate -s 32M /tmp/fat.img

@@ -3,7 +3,7 @@
 se=/sys/fs/selinux
 modprobe -a hv_utils ext4
 insmod "/selinux/modules/$(uname -r)/loop.ko"
-check "vmbus-bind binds the device" /usr/lib/udev/vmbus-bind --all
+check "vmbus-bind binds the device" bind_fcopy
 mkdir -p /run/hv-fcopyd /srv /var/lib/hv-fcopyd /usr/local/bin /home/user /mnt/tmpfs /mnt/disk
 mount -t tmpfs tmpfs /mnt/tmpfs
 # Where files are made by name or get a label, it is on a disk: the policy has a label for that, but none for a rootfs.

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 modprobe hv_utils
-check "vmbus-bind binds the device" /usr/lib/udev/vmbus-bind --all
+check "vmbus-bind binds the device" bind_fcopy
 mkdir -p /tmp/in
 /upstream/hv_fcopy_uio_daemon -n </dev/null >/dev/null 2>&1 &
 daemon=$!

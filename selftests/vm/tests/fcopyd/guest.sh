@@ -3,7 +3,7 @@
 conf=/tmp/fcopyd.conf
 size=1000000
 modprobe hv_utils
-check "vmbus-bind binds the device" /usr/lib/udev/vmbus-bind --all
+check "vmbus-bind binds the device" bind_fcopy
 mkdir -p /tmp/in/sub /tmp/in/no /tmp/small /tmp/ro
 mount -t tmpfs -o size=512k tmpfs /tmp/small
 mount -t tmpfs -o ro tmpfs /tmp/ro
