@@ -43,6 +43,9 @@ void hvuio_disconnect(struct hvuio_device *dev)
 	int ret;
 
 	ret = hvuio_subs_close(dev);
+	/* It is closed, but VMBus had no memory for the message that takes the rings back. */
+	if (was_open && ret == -ENOMEM && hvuio_ring_gpadl_is_held(channel))
+		ret = hvuio_ring_gpadl_teardown(channel);
 	if (was_open && (ret || hvuio_ring_gpadl_is_held(channel))) {
 		dev_err(&dev->hv->device, "the host does not close the channel: %d\n", ret);
 		dev->primary.ring.held_by_host = true;

@@ -38,6 +38,11 @@ static inline void hvuio_ring_gpadl_forget(struct vmbus_channel *channel)
 	channel->ringbuffer_gpadlhandle.gpadl_handle = 0;
 }
 
+static inline int hvuio_ring_gpadl_teardown(struct vmbus_channel *channel)
+{
+	return vmbus_teardown_gpadl(channel, &channel->ringbuffer_gpadlhandle);
+}
+
 /* Whether the host may hold the ring after an open that took a handle and failed with @error. */
 static inline bool hvuio_ring_gpadl_in_doubt(const struct vmbus_channel *channel, int error)
 {
@@ -92,6 +97,12 @@ static inline bool hvuio_ring_gpadl_is_held(const struct vmbus_channel *channel)
 static inline void hvuio_ring_gpadl_forget(struct vmbus_channel *channel)
 {
 	channel->ringbuffer_gpadlhandle = 0;
+}
+
+/* These kernels forget the handle also when the teardown failed. */
+static inline int hvuio_ring_gpadl_teardown(struct vmbus_channel *channel)
+{
+	return -ENOMEM;
 }
 
 /*

@@ -41,6 +41,14 @@ static bool refused(const char *what, int nth)
 	return false;
 }
 
+/* Before Linux 5.11 the driver core says ENODEV for every probe that fails. */
+static bool refused_bind(int nth)
+{
+	if (errno == ENODEV)
+		return false;
+	return refused("binding", nth);
+}
+
 static bool rebind(void)
 {
 	if (device_find(class, &dev))
@@ -81,7 +89,7 @@ static bool try_bind(int nth, bool *happened)
 	good = write(bind_fd, dev.instance, strlen(dev.instance)) > 0;
 	*happened = disarm();
 	if (!good)
-		refused("binding", nth);
+		refused_bind(nth);
 	rebind();
 	return good;
 }

@@ -44,10 +44,11 @@ node=/dev/$(ls "$device/uio")
 begin='' end=''
 while read -r address _ symbol _; do
 	[ -z "$begin" ] || [ -n "$end" ] || end=$address
-	[ "$symbol" != hvuio_open_work ] || begin=$address
+	[ "$symbol" != hvuio_subs_open_work ] || begin=$address
 done <<SYMBOLS
 $(grep uio_hv_generic /proc/kallsyms | sort)
 SYMBOLS
+[ -n "$begin" ] && [ -n "$end" ] || note "the module has no function hvuio_subs_open_work"
 both require-start "0x$begin"
 both require-end "0x$end"
 both times -1
