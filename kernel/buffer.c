@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <linux/kmemleak.h>
 #include <linux/mm.h>
 #include <linux/sizes.h>
 #include <linux/vmalloc.h>
@@ -56,7 +57,9 @@ void hvuio_buffer_unshare(struct hvuio_buffer *buffer, struct vmbus_channel *cha
 {
 	if (!buffer->gpadl.gpadl_handle)
 		return;
-	vmbus_teardown_gpadl(channel, &buffer->gpadl);
+	/* Without memory for the message, nothing was sent. */
+	if (vmbus_teardown_gpadl(channel, &buffer->gpadl) == -ENOMEM)
+		vmbus_teardown_gpadl(channel, &buffer->gpadl);
 	if (hvuio_gpadl_is_held(channel, &buffer->gpadl))
 		buffer->held_by_host = true;
 	buffer->gpadl.gpadl_handle = 0;
@@ -88,10 +91,12 @@ void hvuio_buffer_clear(struct hvuio_buffer *buffer)
 void hvuio_buffer_destroy(struct hvuio_buffer *buffer, struct vmbus_channel *channel)
 {
 	hvuio_buffer_unshare(buffer, channel);
-	if (buffer->held_by_host)
+	if (buffer->held_by_host) {
 		pr_warn("leaking a buffer of %u bytes that the host did not give back\n",
 			buffer->size);
-	else
+		kmemleak_not_leak(buffer->mem);
+	} else {
 		vfree(buffer->mem);
+	}
 	buffer->mem = NULL;
 }
