@@ -187,7 +187,7 @@ static void hvuio_sub_forget(struct hvuio_channel *hc)
 	kfree(hc);
 }
 
-/* Take back the rings of a sub-channel that the walk has closed, and forget it. */
+/* Take back the rings of a sub-channel that is closed, if it has any, and forget it. */
 static void hvuio_sub_close(struct hvuio_channel *hc)
 {
 	struct vmbus_channel *sub = hc->channel;
@@ -566,6 +566,23 @@ static noinline __noclone void hvuio_subs_begin_walk(struct list_head *subs)
 	}
 }
 
+/*
+ * Forget the sub-channels without rings that the walk removes, before it does. Their folder in
+ * sysfs stays as long as we have a reference, and when VMBus removes one, the host may offer
+ * another one with its number at once: the primary is still open then.
+ */
+static void hvuio_subs_forget_doomed(struct list_head *subs)
+{
+	struct hvuio_channel *hc, *next;
+
+	list_for_each_entry_safe(hc, next, subs, node) {
+		if (hc->ring.pages || hc->walk != HVUIO_WALK_FREE)
+			continue;
+		list_del(&hc->node);
+		hvuio_sub_close(hc);
+	}
+}
+
 /* Let the rescinds that waited for the end of the walk go on, and wait until they have ended. */
 static noinline __noclone void hvuio_subs_end_walk(struct list_head *subs)
 {
@@ -645,6 +662,7 @@ int hvuio_subs_close(struct hvuio_device *dev)
 			 !hvuio_subs_wait_known(dev, &subs, HVUIO_KNOWN_TIMEOUT))
 			break;
 		hvuio_subs_begin_walk(&subs);
+		hvuio_subs_forget_doomed(&subs);
 		/* It also clears the callbacks of all channels. */
 		ret = vmbus_disconnect_ring(primary);
 		hvuio_subs_end_walk(&subs);

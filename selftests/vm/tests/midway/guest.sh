@@ -79,6 +79,27 @@ closing() {
 	was_held && works
 }
 
+# The host takes back a sub-channel that is not open yet, and wants to offer it again: it does as soon as the guest releases the
+# number, which is in the middle of the close. The debug kernel's host waits longer.
+offered_again_in_close() {
+	fresh
+	last=$first
+	hold worker start hvuio_sub_begin_open || return
+	keep_open
+	host "wait-open;$(offered)"
+	wait_held
+	host "rescind-sub $first;sleep 500;$(offered)"
+	let_go
+	was_held || return
+	hold process end vmbus_disconnect_ring || return
+	close_it
+	wait_held
+	sleep 1
+	let_go
+	wait $pid
+	was_held && works
+}
+
 modprobe uio_hv_generic
 echo $class >$driver/new_id
 check "the device is bound" within 10 bound $class
@@ -119,5 +140,6 @@ for place in "end vmbus_disconnect_ring" "start hvuio_subs_end_walk" "end hvuio_
 		check "closing with sub-channels: $event, at the $place" closing $place $event
 	done
 done
+check "closing with sub-channels: one is offered again before the primary is closed" offered_again_in_close
 host_is_done
 check "rmmod" rmmod uio_hv_generic
