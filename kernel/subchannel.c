@@ -567,16 +567,17 @@ static noinline __noclone void hvuio_subs_begin_walk(struct list_head *subs)
 }
 
 /*
- * Forget the sub-channels without rings that the walk removes, before it does. Their folder in
- * sysfs stays as long as we have a reference, and when VMBus removes one, the host may offer
- * another one with its number at once: the primary is still open then.
+ * Forget the rescinded sub-channels without rings, which the walk removes, before it does. Their
+ * folder in sysfs stays as long as we have a reference, and when VMBus removes one, the host may
+ * offer another one with its number at once: the primary is still open then.
  */
 static void hvuio_subs_forget_doomed(struct list_head *subs)
 {
 	struct hvuio_channel *hc, *next;
 
 	list_for_each_entry_safe(hc, next, subs, node) {
-		if (hc->ring.pages || hc->walk != HVUIO_WALK_FREE)
+		if (hc->ring.pages || hc->walk != HVUIO_WALK_FREE ||
+		    !READ_ONCE(hc->channel->rescind))
 			continue;
 		list_del(&hc->node);
 		hvuio_sub_close(hc);

@@ -80,7 +80,7 @@ closing() {
 }
 
 # The host takes back a sub-channel that is not open yet, and wants to offer it again: it does as soon as the guest releases the
-# number, which is in the middle of the close. The debug kernel's host waits longer.
+# number, which is in the middle of the close. It keeps the new one when the device is closed, so that its offer can be waited for.
 offered_again_in_close() {
 	fresh
 	last=$first
@@ -88,15 +88,16 @@ offered_again_in_close() {
 	keep_open
 	host "wait-open;$(offered)"
 	wait_held
-	host "rescind-sub $first;sleep 500;$(offered)"
+	host "keep-subs on;rescind-sub $first;sleep 500;$(offered)"
 	let_go
 	was_held || return
 	hold process end vmbus_disconnect_ring || return
 	close_it
 	wait_held
-	sleep 1
+	host "channel $first;wait-offered"
 	let_go
 	wait $pid
+	host "keep-subs off;channel $first;wait-released"
 	was_held && works
 }
 
