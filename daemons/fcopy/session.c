@@ -37,7 +37,7 @@ struct fcopy_write {
 
 _Static_assert(sizeof(struct vmbus_ic_header) == 28, "wire layout");
 _Static_assert(sizeof(struct fcopy_header) == 36, "wire layout");
-_Static_assert(sizeof(struct fcopy_start) == 1088, "wire layout");
+_Static_assert(sizeof(struct fcopy_start) == FCOPY_START_SIZE, "wire layout");
 _Static_assert(sizeof(struct fcopy_write) == 52, "wire layout");
 
 #define START_OVER_WRITE	0x1u
@@ -56,6 +56,7 @@ void session_init(struct session *session, int journal, const struct policy *pol
 	session->stopping = false;
 	session->failure.refusal = REFUSAL_NONE;
 	session->failure_told = false;
+	session->completed = false;
 	memset(session->invalid, 0, sizeof(session->invalid));
 	transfer_init(&session->transfer, journal, policy);
 }
@@ -65,6 +66,7 @@ void session_restart(struct session *session)
 	session->agreed = false;
 	session->failure.refusal = REFUSAL_NONE;
 	session->failure_told = false;
+	session->completed = false;
 }
 
 /*
@@ -97,6 +99,13 @@ static void show_field(const char *label, const uint16_t *field, const char *tex
 	log_line(LOG_DEBUG, "START %s: %s; it begins with %s", label, fault, units);
 }
 
+/* Whether the host sends the START of the active copy again: it has sent no data yet. */
+static bool is_started(const struct session *session, const struct fcopy_start *msg, size_t length)
+{
+	return transfer_active(&session->transfer) && !session->transfer.received &&
+	       length >= sizeof(*msg) && !memcmp(session->started, msg, sizeof(*msg));
+}
+
 static enum refusal start(struct session *session, const struct fcopy_start *msg, size_t length,
 			  struct failure *failure)
 {
@@ -106,6 +115,10 @@ static enum refusal start(struct session *session, const struct fcopy_start *msg
 	struct failure another;
 	const char *fault;
 
+	if (is_started(session, msg, length)) {
+		log_line(LOG_DEBUG, "START again");
+		return REFUSAL_NONE;
+	}
 	fail(&another, REFUSAL_CANCELLED, "the host started another one");
 	transfer_discard(&session->transfer, &another);
 	if (length < sizeof(*msg)) {
@@ -113,6 +126,7 @@ static enum refusal start(struct session *session, const struct fcopy_start *msg
 		transfer_refused(&session->transfer, NULL, failure);
 		return failure->refusal;
 	}
+	memcpy(session->started, msg, sizeof(session->started));
 	memcpy(field[0], msg->file_name, sizeof(field[0]));
 	memcpy(field[1], msg->path_name, sizeof(field[1]));
 	request.force = le32toh(msg->flags) & START_OVER_WRITE;
@@ -178,12 +192,19 @@ static enum refusal complete(struct session *session)
 {
 	struct failure failure = session->failure;
 
-	log_line(LOG_DEBUG, "COMPLETE");
+	log_line(LOG_DEBUG, "COMPLETE%s", session->completed ? " again" : "");
+	if (session->completed)
+		return session->completion;
 	session->failure.refusal = REFUSAL_NONE;
 	session->failure_told = true;
 	if (transfer_active(&session->transfer))
-		return transfer_complete(&session->transfer, &failure);
-	return failure.refusal != REFUSAL_NONE ? failure.refusal : REFUSAL_NO_COPY;
+		session->completion = transfer_complete(&session->transfer, &failure);
+	else if (failure.refusal != REFUSAL_NONE)
+		session->completion = failure.refusal;
+	else
+		session->completion = REFUSAL_NO_COPY;
+	session->completed = true;
+	return session->completion;
 }
 
 static enum refusal cancel(struct session *session)
@@ -209,6 +230,8 @@ static enum refusal operate(struct session *session, const void *body, size_t le
 	if (!session->agreed)
 		return REFUSAL_VERSION;
 
+	if (le32toh(header->operation) != FCOPY_COMPLETE)
+		session->completed = false;
 	switch (le32toh(header->operation)) {
 	case FCOPY_START:
 		session->failure.refusal = start(session, body, length, &session->failure);
@@ -268,7 +291,11 @@ static bool negotiate(struct session *session, void *message, size_t length)
 
 	err = vmbus_ic_negotiate(message, length, frameworks, 2, services, 1, &framework, &service);
 	session->agreed = err == 0;
+	session->completed = false;
 	if (session->agreed) {
+		fail(&failure, REFUSAL_CANCELLED, "the host negotiates anew");
+		if (!session_abort(session, &failure))
+			session->failure.refusal = REFUSAL_NONE;
 		log_line(LOG_DEBUG, "agreed on framework %u.%u, service %u.%u", framework.major,
 			 framework.minor, service.major, service.minor);
 		return true;

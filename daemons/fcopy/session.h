@@ -14,14 +14,20 @@
  *
  * Out of order:
  *   anything before versions are agreed	REFUSAL_VERSION
- *   NEGOTIATE that fails			ends an active copy
+ *   NEGOTIATE					ends an active copy: the host has forgotten it
  *   START while a copy is active		discards that copy, even if the new one is refused
+ *   the same START again, before any WRITE	goes on with that copy
  *   WRITE, COMPLETE after a failure		the failure again, until START, COMPLETE or CANCEL
+ *   COMPLETE again				what the last COMPLETE got
  *   WRITE, COMPLETE without START		REFUSAL_NO_COPY
  *   CANCEL, at any time			success: nothing is left of a copy
  *   an unknown operation or type		REFUSAL_UNKNOWN
  *   shorter than what it must carry		REFUSAL_MESSAGE; a WRITE also ends the copy
  *   an answer, or no IC message		ignored
+ *
+ * The host tries a transaction again when its answer has not come within 60
+ * seconds. So START, WRITE and COMPLETE may each come twice, the second time
+ * with the same transaction id or with another one: nobody has seen which.
  */
 
 #define FCOPY_START	0
@@ -31,6 +37,8 @@
 
 /** The most data in one WRITE */
 #define FCOPY_FRAGMENT	6144
+/** The bytes of a START after the IC header */
+#define FCOPY_START_SIZE 1088
 
 #define SESSION_INVALID_KINDS 7
 
@@ -39,6 +47,9 @@ struct session {
 	bool stopping;			/* the daemon ends: START gets REFUSAL_STOPPED */
 	struct failure failure;		/* of the last copy: the answer to its next WRITE or COMPLETE */
 	bool failure_told;		/* an answer to WRITE or COMPLETE has told it */
+	bool completed;			/* the last operation was COMPLETE, and got this: */
+	enum refusal completion;
+	unsigned char started[FCOPY_START_SIZE];	/* the START of the active copy */
 	struct transfer transfer;
 	struct log_limit invalid[SESSION_INVALID_KINDS];	/* lines about messages that are not valid */
 };

@@ -18,10 +18,17 @@
 #include "transfer.h"
 
 /*
- * The kernel begins to write data to the disk in steps of this size, so that
- * COMPLETE has less to wait for.
+ * Data goes to the disk in steps while it arrives. At most two steps are on
+ * their way, so that COMPLETE has little to wait for: the host waits for it, and
+ * tries again after 60 seconds. A step that is slow makes the next one smaller.
  */
-#define FLUSH_STEP (8u << 20)
+#define STEP_FIRST	(1u << 20)
+#define STEP_LEAST	BUFFER_PIECE
+#define STEP_MOST	(64u << 20)
+#ifndef STEP_SLOW_MSEC
+#define STEP_SLOW_MSEC	2000
+#endif
+#define STEP_QUICK_MSEC	(STEP_SLOW_MSEC / 8)
 
 /* A file that grows beyond its announced size looks for room in such steps. */
 #define GROWTH_STEP (8u << 20)
@@ -390,7 +397,9 @@ enum refusal transfer_start(struct transfer *transfer, const struct destination_
 
 	transfer->force = request->force;
 	transfer->announced = announced;
-	transfer->received = transfer->flushed = transfer->reserved = 0;
+	transfer->received = transfer->reserved = 0;
+	transfer->flushed = transfer->written_back = 0;
+	transfer->step = STEP_FIRST;
 	transfer->limits = *transfer->policy;
 	transfer->limits.rules = NULL;
 	transfer->limits.count = 0;
@@ -497,26 +506,58 @@ enum refusal transfer_write(struct transfer *transfer, uint64_t offset, const vo
 	return REFUSAL_NONE;
 }
 
+/*
+ * Wait until the last step is on the disk. The kernel tells an error of this
+ * data once, here or in fsync(), so it must not be lost. Returns 0 or -errno.
+ */
+static int finish_step(struct transfer *transfer)
+{
+	uint64_t size = transfer->flushed - transfer->written_back;
+	struct timespec begun;
+	double msec;
+
+	if (!size)
+		return 0;
+	clock_gettime(CLOCK_MONOTONIC, &begun);
+	if (sync_file_range(transfer->file, transfer->written_back, size,
+			    SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE |
+			    SYNC_FILE_RANGE_WAIT_AFTER) < 0 &&
+	    errno != EINVAL && errno != ESPIPE && errno != ENOSYS && errno != EINTR)
+		return -errno;
+	transfer->written_back = transfer->flushed;
+	msec = seconds_since(&begun, CLOCK_MONOTONIC) * 1e3;
+	if (msec > STEP_SLOW_MSEC && transfer->step > STEP_LEAST)
+		transfer->step /= 2;
+	else if (msec < STEP_QUICK_MSEC && transfer->step < STEP_MOST)
+		transfer->step *= 2;
+	return 0;
+}
+
+static int begin_step(struct transfer *transfer, uint64_t end)
+{
+	int err = finish_step(transfer);
+
+	if (err)
+		return err;
+	/* What fails here fails again in finish_step() or in fsync(). */
+	sync_file_range(transfer->file, transfer->flushed, end - transfer->flushed,
+			SYNC_FILE_RANGE_WRITE);
+	transfer->flushed = end;
+	return 0;
+}
+
 void transfer_work(struct transfer *transfer)
 {
-	uint64_t written;
 	int err;
 
 	if (!transfer_active(transfer) || transfer->late.refusal != REFUSAL_NONE ||
 	    !buffer_ready(&transfer->buffer))
 		return;
 	err = buffer_write(&transfer->buffer, transfer->file);
-	if (err) {
+	if (!err && transfer->buffer.offset >= transfer->flushed + transfer->step)
+		err = begin_step(transfer, transfer->buffer.offset);
+	if (err)
 		fail_errno(&transfer->late, -err, "%s", transfer->path);
-		return;
-	}
-	written = transfer->buffer.offset;
-	if (written >= transfer->flushed + FLUSH_STEP) {
-		/* Only a hint: what fails here fails again in fsync(). */
-		sync_file_range(transfer->file, transfer->flushed, written - transfer->flushed,
-				SYNC_FILE_RANGE_WRITE);
-		transfer->flushed = written;
-	}
 }
 
 static int link_file(int file, int dir, const char *name)

@@ -51,7 +51,9 @@ struct transfer {
 	uint64_t announced;		/* the size that START names: a hint */
 	uint64_t received;		/* bytes from the start, without a gap */
 	uint64_t reserved;		/* bytes for which there was room when last checked */
-	uint64_t flushed;		/* bytes that are on their way to the disk */
+	uint64_t flushed;		/* bytes on their way to the disk, or there */
+	uint64_t written_back;		/* bytes that have reached it */
+	uint32_t step;			/* bytes that go to the disk at a time */
 	struct failure late;		/* a write that failed after its WRITE was answered */
 	struct timespec begun;
 	struct timespec latest;		/* START or WRITE */

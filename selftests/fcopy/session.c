@@ -161,9 +161,8 @@ static void no_common_version_ends_a_copy(void)
 	expect_int(send_data(0, "abc"), E_NOT_CONNECTED);
 	usual_negotiation(&request);
 	expect_int(ask(), S_OK);
-	/* The failure stays until the host ends the copy. */
-	expect_int(send_data(0, "abc"), E_NOT_CONNECTED);
-	expect_int(end(COMPLETE), E_NOT_CONNECTED);
+	/* The host has forgotten the copy. */
+	expect_int(send_data(0, "abc"), E_STATE);
 	expect_int(end(COMPLETE), E_STATE);
 	expect_int(start("a", 0, 3), S_OK);
 	end_test(0);
@@ -186,17 +185,36 @@ static void impossible_negotiation_ends_a_copy(void)
 	end_test(0);
 }
 
-static void agreement_in_mid_life_keeps_a_copy(void)
+/*
+ * A host that was serviced or restored negotiates anew, and knows nothing of
+ * the copy.
+ */
+static void agreement_in_mid_life_ends_a_copy(void)
 {
 	begin_test();
 	expect_int(start("a", 0, 3), S_OK);
 	expect_int(send_data(0, "ab"), S_OK);
 	usual_negotiation(&request);
 	expect_int(ask(), S_OK);
-	expect_int(send_data(2, "c"), S_OK);
-	expect_int(end(COMPLETE), S_OK);
-	expect(holds("to/a", "abc"));
-	end_test(1);
+	expect(!transfer_active(&session.transfer));
+	expect_int(entries("to"), 0);
+	expect_int(session.transfer.totals.failed, 1);
+	expect_int(session.transfer.totals.failure.refusal, REFUSAL_CANCELLED);
+	/* One that has not forgotten it learns what became of it. */
+	expect_int(send_data(2, "c"), E_ABORTED);
+	expect_int(end(COMPLETE), E_ABORTED);
+	/* The same file, and another one */
+	for (int i = 0; i < 2; i++) {
+		expect_int(start(i ? "b" : "a", 0, 3), S_OK);
+		expect_int(send_data(0, "abc"), S_OK);
+		expect_int(end(COMPLETE), S_OK);
+		usual_negotiation(&request);
+		expect_int(ask(), S_OK);
+		/* This is no repetition: the host has forgotten that one, too. */
+		expect_int(end(COMPLETE), E_STATE);
+	}
+	expect_int(session.transfer.totals.failed, 1);
+	end_test(2);
 }
 
 static void negotiations_with_impossible_lengths(void)
@@ -514,7 +532,7 @@ static void late_error(void)
 		} else {
 			expect_int(end(CANCEL), S_OK);
 		}
-		expect_int(end(COMPLETE), E_STATE);
+		expect_int(end(COMPLETE), then < 2 ? E_QUOTA : E_STATE);
 		expect_int(entries("to"), 0);
 	}
 	end_test(0);
@@ -630,8 +648,8 @@ static void data_without_a_copy(void)
 	expect_int(end(CANCEL), S_OK);
 	expect_int(start("a", 0, 0), S_OK);
 	expect_int(end(COMPLETE), S_OK);
-	expect_int(end(COMPLETE), E_STATE);
 	expect_int(send_data(0, "abc"), E_STATE);
+	expect_int(end(COMPLETE), E_STATE);
 	expect_int(end(CANCEL), S_OK);
 	expect(holds("to/a", ""));
 	end_test(1);
@@ -646,10 +664,12 @@ static void failure_is_told_until_the_end(void)
 	expect_int(send_data(0, "abc"), E_INVALID_ARG);
 	expect_int(send_data(0, "abc"), E_INVALID_ARG);
 	expect_int(end(COMPLETE), E_INVALID_ARG);
+	expect_int(send_data(0, "abc"), E_STATE);
 	expect_int(end(COMPLETE), E_STATE);
 
 	expect_int(start("a", 0, 3), S_OK);
 	expect_int(end(COMPLETE), E_INCOMPLETE);
+	expect_int(end(CANCEL), S_OK);
 	expect_int(end(COMPLETE), E_STATE);
 
 	make_file("to/b", "");
@@ -683,8 +703,82 @@ static void start_during_a_copy(void)
 	expect(!transfer_active(&session.transfer));
 	expect_int(send_data(0, "abc"), E_INVALID_ARG);
 	expect_int(end(COMPLETE), E_INVALID_ARG);
-	expect_int(end(COMPLETE), E_STATE);
 	end_test(1);
+}
+
+static void change_transaction(void)
+{
+	request.bytes[24] += 77;
+}
+
+/* Send the last request again, and with another transaction id. */
+static void expect_again(uint32_t status)
+{
+	expect_int(ask_fcopy(), status);
+	change_transaction();
+	expect_int(ask_fcopy(), status);
+}
+
+/* The host tries again what was not answered in time; both get an answer. */
+static void each_message_again(void)
+{
+	begin_test();
+	expect_int(start("a", 0, 9), S_OK);
+	expect_again(S_OK);
+	expect_int(send_data(0, "abc"), S_OK);
+	expect_again(S_OK);
+	expect_int(send_data(3, "def"), S_OK);
+	expect_again(S_OK);
+	expect_int(send_data(6, "ghi"), S_OK);
+	expect_again(S_OK);
+	expect_int(session.transfer.received, 9);
+	expect_int(end(COMPLETE), S_OK);
+	expect_again(S_OK);
+	expect(holds("to/a", "abcdefghi"));
+	expect_int(session.transfer.totals.files, 1);
+	expect_int(session.transfer.totals.failed, 0);
+	/* A new copy is none of it, even if its START has the same bytes. */
+	expect_int(start("a", 0, 9), E_EXISTS);
+	expect_again(E_EXISTS);
+	expect_int(end(COMPLETE), E_EXISTS);
+	expect_again(E_EXISTS);
+
+	/* A file without data */
+	expect_int(start("empty", 0, 0), S_OK);
+	expect_again(S_OK);
+	expect_int(end(COMPLETE), S_OK);
+	expect_again(S_OK);
+	expect(holds("to/empty", ""));
+
+	/* A START after the first data is another copy of the same file. */
+	expect_int(start("b", 0, 3), S_OK);
+	expect_int(send_data(0, "xyz"), S_OK);
+	expect_int(start("b", 0, 3), S_OK);
+	expect_int(session.transfer.received, 0);
+	expect_int(send_data(0, "abc"), S_OK);
+	expect_int(end(COMPLETE), S_OK);
+	expect(holds("to/b", "abc"));
+
+	/* What failed is not tried again: the host has been told. */
+	expect_int(start("c", 0, 3), S_OK);
+	expect_int(end(COMPLETE), E_INCOMPLETE);
+	expect_again(E_INCOMPLETE);
+	expect_int(start("c", 0, 3), S_OK);
+	expect_int(send_data(0, "abc"), S_OK);
+	place_error = EIO;
+	expect_int(end(COMPLETE), E_IO);
+	place_error = 0;
+	expect_again(E_IO);
+	expect_int(end(CANCEL), S_OK);
+	expect_again(S_OK);
+
+	/* Another size, another flag: another copy */
+	expect_int(start("d", 0, 3), S_OK);
+	expect_int(start("d", 0, 4), S_OK);
+	expect_int(session.transfer.announced, 4);
+	expect_int(start("d", OVER_WRITE, 4), S_OK);
+	expect(session.transfer.force);
+	end_test(3);
 }
 
 static void cancel_at_every_point(void)
@@ -721,14 +815,13 @@ static void copy_without_messages_expires(void)
 	expect(transfer_active(&session.transfer));
 	/* Other messages are none of the copy. */
 	session.transfer.latest.tv_sec -= TRANSFER_IDLE_SECONDS;
-	usual_negotiation(&request);
-	expect_int(ask(), S_OK);
+	expect_int(end(99), E_NOT_SUPPORTED);
 	session_expire(&session);
 	expect(!transfer_active(&session.transfer));
 	expect_int(entries("to"), 0);
 	expect_int(send_data(3, "def"), E_TIMEOUT);
 	expect_int(end(COMPLETE), E_TIMEOUT);
-	expect_int(end(COMPLETE), E_STATE);
+	expect_int(end(COMPLETE), E_TIMEOUT);
 	end_test(0);
 }
 
@@ -756,7 +849,8 @@ static void copy_ended_from_this_side(void)
 		else
 			expect_int(end(COMPLETE), E_ABORTED);
 		expect(session.failure_told);
-		expect_int(end(COMPLETE), i ? E_STATE : E_ABORTED);
+		expect_int(end(COMPLETE), E_ABORTED);
+		expect_int(send_data(3, "def"), E_STATE);
 		expect_int(end(COMPLETE), E_STATE);
 	}
 	end_test(0);
@@ -972,7 +1066,7 @@ int main(void)
 	test(framework_of_2008_agreed);
 	test(no_common_version_ends_a_copy);
 	test(impossible_negotiation_ends_a_copy);
-	test(agreement_in_mid_life_keeps_a_copy);
+	test(agreement_in_mid_life_ends_a_copy);
 	test(negotiations_with_impossible_lengths);
 	test(operations_before_agreement);
 	test(whole_copy);
@@ -990,6 +1084,7 @@ int main(void)
 	test(data_without_a_copy);
 	test(failure_is_told_until_the_end);
 	test(start_during_a_copy);
+	test(each_message_again);
 	test(cancel_at_every_point);
 	test(copy_without_messages_expires);
 	test(copy_ended_from_this_side);

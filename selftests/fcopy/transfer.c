@@ -115,6 +115,35 @@ int fsync(int fd)
 	return syscall(SYS_fsync, fd);
 }
 
+/* What the daemon asked of sync_file_range(), and how the disk behaves */
+static struct {
+	bool counts;
+	int error;
+	unsigned int msec;	/* that each wait takes */
+	uint64_t begun;		/* bytes whose writing has begun */
+	uint64_t waited;	/* bytes whose end was waited for */
+	uint64_t most;		/* bytes that were on their way at once */
+} write_back;
+
+int sync_file_range(int fd, off_t from, off_t size, unsigned int flags)
+{
+	if (!write_back.counts)
+		return syscall(SYS_sync_file_range, fd, from, size, flags);
+	if (!(flags & SYNC_FILE_RANGE_WAIT_AFTER)) {
+		expect_int(from, write_back.begun);
+		write_back.begun += size;
+		if (write_back.begun - write_back.waited > write_back.most)
+			write_back.most = write_back.begun - write_back.waited;
+		return 0;
+	}
+	expect_int(from, write_back.waited);
+	usleep(write_back.msec * 1000);
+	write_back.waited += size;
+	expect(write_back.waited <= write_back.begun);
+	errno = write_back.error;
+	return write_back.error ? -1 : 0;
+}
+
 /* The file system that every directory claims to be; 0: what it is */
 static unsigned long magic;
 
@@ -311,6 +340,68 @@ static void umask_counts(void)
 	umask(022);
 	expect(stat("to/a", &st) == 0);
 	expect_int(st.st_mode & 07777, 0640);
+	end_test(1);
+}
+
+static void begin_counting(void)
+{
+	memset(&write_back, 0, sizeof(write_back));
+	write_back.counts = true;
+}
+
+/* COMPLETE has little to wait for, whatever the disk. */
+static void data_goes_to_the_disk_meanwhile(void)
+{
+	begin_test();
+	begin_counting();
+	expect_int(start("a", 0, 0), REFUSAL_NONE);
+	expect_int(put_many(0, 24 << 20), REFUSAL_NONE);
+	/* A quick disk gets more at a time: 1, 1, 2, 4, 8 MiB and so on. */
+	expect(write_back.waited >= 8 << 20);
+	expect(write_back.most >= 8 << 20);
+	expect_int(complete(), REFUSAL_NONE);
+	write_back.counts = false;
+	end_test(1);
+}
+
+static void slow_disk_gets_less_at_a_time(void)
+{
+	begin_test();
+	begin_counting();
+	write_back.msec = STEP_SLOW_MSEC + 10;
+	expect_int(start("a", 0, 0), REFUSAL_NONE);
+	expect_int(put_many(0, 4 << 20), REFUSAL_NONE);
+	expect(write_back.most <= 2 << 20);
+	/* Two of the smallest steps, and what has not filled one yet */
+	expect(transfer.received - write_back.waited <= 4 * BUFFER_PIECE);
+	/* It recovers. */
+	write_back.msec = 0;
+	expect_int(put_many(4 << 20, 8 << 20), REFUSAL_NONE);
+	expect(write_back.begun - write_back.waited >= 1 << 20);
+	expect_int(complete(), REFUSAL_NONE);
+	write_back.counts = false;
+	end_test(1);
+}
+
+/* The kernel tells of a write that the disk has refused once only. */
+static void disk_refuses_meanwhile(void)
+{
+	static const struct { int error; enum refusal refusal; } errors[] = {
+		{ EIO, REFUSAL_IO }, { ENOSPC, REFUSAL_DISK_FULL }, { EDQUOT, REFUSAL_QUOTA },
+		/* The file system has no such call. */
+		{ EINVAL, REFUSAL_NONE }, { ESPIPE, REFUSAL_NONE },
+	};
+
+	begin_test();
+	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
+		begin_counting();
+		write_back.error = errors[i].error;
+		expect_int(start("a", FORCE, 0), REFUSAL_NONE);
+		expect_int(put_many(0, 4 << 20), errors[i].refusal);
+		if (errors[i].refusal == REFUSAL_NONE)
+			expect_int(complete(), REFUSAL_NONE);
+	}
+	write_back.counts = false;
 	end_test(1);
 }
 
@@ -1695,6 +1786,9 @@ int main(void)
 	test(room_that_cannot_be_reserved);
 	test(full_tmpfs);
 	test(new_directory_that_cannot_be_synced);
+	test(data_goes_to_the_disk_meanwhile);
+	test(slow_disk_gets_less_at_a_time);
+	test(disk_refuses_meanwhile);
 	test(offsets_beyond_4_gib);
 	test(btrfs_files_are_synced_with_a_name);
 	test(without_procfs);

@@ -45,6 +45,12 @@ static const char usage[] =
 	"  --generate BYTES:SEED   The host sends reproducible bytes instead of a file.\n"
 	"  --queue COUNT           COUNT parts of the file may wait for their answers (default: 1).\n"
 	"  --hostile SECONDS:SEED  The host sends altered and unordered messages for this time.\n"
+	"  --retry-after SECONDS   A message that is not answered in this time is sent again, until\n"
+	"                          --timeout. A real host does so after 60 seconds.\n"
+	"  --new-id                What is sent again has a transaction id of its own.\n"
+	"  --twice                 Each START, WRITE and COMPLETE is sent twice at once.\n"
+	"  --renegotiate-after BYTES  When it has sent this many bytes the host negotiates anew and\n"
+	"                          forgets the copy, as after a save and restore.\n"
 	"  --timeout SECONDS       The guest has this time for each answer and for opening the\n"
 	"                          device (default: 60).\n"
 	"The program prints the versions, the status of each step, bytes, packets, seconds, MB/s,\n"
@@ -169,6 +175,10 @@ struct copy {
 	uint64_t xid;
 	uint8_t transaction; /* of the next request */
 	bool leftovers;      /* requests of an earlier program may lack their answers */
+	int retry_ms;        /* 0: nothing is sent again */
+	bool new_id, twice;
+	unsigned int again;  /* messages that were sent again */
+	unsigned int stale;  /* of these, how many will still be answered */
 	uint64_t packets;
 	struct version framework, service;
 	FILE *file;
@@ -280,8 +290,9 @@ static bool closed_or_packet(struct host *host, uint32_t unused)
 	return host->packets || !host->channel[0].open;
 }
 
-static void post(struct copy *copy, const char *what, uint16_t type, const void *body,
-		 uint16_t size)
+/* Send a request with this transaction id. */
+static void post_as(struct copy *copy, const char *what, uint16_t type, uint8_t transaction,
+		    const void *body, uint16_t size)
 {
 	struct {
 		struct ic ic;
@@ -294,7 +305,7 @@ static void post(struct copy *copy, const char *what, uint16_t type, const void 
 			.type = type,
 			.service = copy->service,
 			.size = size,
-			.transaction = copy->transaction++,
+			.transaction = transaction,
 			.flags = IC_TRANSACTION | IC_REQUEST,
 		},
 	};
@@ -311,6 +322,20 @@ static void post(struct copy *copy, const char *what, uint16_t type, const void 
 	if (ret)
 		fail_host(copy, ret, what);
 	copy->packets++;
+}
+
+/* Send the next request. */
+static void post(struct copy *copy, const char *what, uint16_t type, const void *body,
+		 uint16_t size)
+{
+	uint8_t transaction = copy->transaction++;
+
+	post_as(copy, what, type, transaction, body, size);
+	if (copy->twice && type == IC_FCOPY) {
+		post_as(copy, what, type, transaction, body, size);
+		copy->again++;
+		copy->stale++;
+	}
 }
 
 /* Returns seconds of a clock that only goes forward. */
@@ -363,14 +388,31 @@ static const char *judge(const struct host_packet *packet, const struct ic *ic, 
 }
 
 /*
- * Take the answer to request @transaction and return its status. If an earlier
- * program left requests behind, nobody knows how many answers come first: drop
- * them until the first answer to a request of this program.
+ * Take an answer that is not the expected one. Returns whether it may come: a
+ * message that was sent again has several answers, and if an earlier program
+ * left requests behind, nobody knows how many answers come first.
  */
-static uint32_t take_answer(struct copy *copy, const char *what, uint16_t type, uint8_t transaction,
-			    uint16_t size, struct host_packet **answer)
+static bool is_stale(struct copy *copy, const char *what, const struct ic *ic, uint8_t transaction)
 {
-	int64_t deadline = host_now() + copy->timeout_ms;
+	if (ic->transaction == transaction)
+		return false;
+	if (!copy->stale)
+		return copy->leftovers;
+	copy->stale--;
+	if (ic->status)
+		printf("%s again 0x%08x (%s)\n", what, ic->status, message_of(ic->status));
+	return true;
+}
+
+/*
+ * Take the answer to request @transaction within @timeout_ms. Returns 0, or
+ * -ETIMEDOUT; other errors end the program.
+ */
+static int take_answer_in_time(struct copy *copy, const char *what, uint16_t type,
+			       uint8_t transaction, uint16_t size, int timeout_ms, uint32_t *status,
+			       struct host_packet **answer)
+{
+	int64_t deadline = host_now() + timeout_ms;
 	int ret;
 
 	for (;;) {
@@ -390,7 +432,7 @@ static uint32_t take_answer(struct copy *copy, const char *what, uint16_t type, 
 		if (packet->frame.len - packet->frame.arg < sizeof(ic))
 			fail(EXIT_GONE, what, "the answer is too short");
 		memcpy(&ic, packet->payload + packet->frame.arg, sizeof(ic));
-		if (copy->leftovers && ic.transaction != transaction) {
+		if (is_stale(copy, what, &ic, transaction)) {
 			free(packet);
 			continue;
 		}
@@ -398,22 +440,87 @@ static uint32_t take_answer(struct copy *copy, const char *what, uint16_t type, 
 		if (wrong)
 			fail(EXIT_GONE, what, wrong);
 		copy->leftovers = false;
+		*status = ic.status;
 		if (answer)
 			*answer = packet;
 		else
 			free(packet);
-		return ic.status;
+		return 0;
 	}
-	if (ret == -ETIMEDOUT)
-		host_error(&copy->host, ret, "no answer within %.0f s", copy->timeout_ms / 1000.0);
-	fail_host(copy, ret, what);
+	if (ret != -ETIMEDOUT)
+		fail_host(copy, ret, what);
+	return ret;
+}
+
+static _Noreturn void fail_unanswered(struct copy *copy, const char *what)
+{
+	host_error(&copy->host, -ETIMEDOUT, "no answer within %.0f s", copy->timeout_ms / 1000.0);
+	fail_host(copy, -ETIMEDOUT, what);
+}
+
+/* Take the answer to request @transaction and return its status. */
+static uint32_t take_answer(struct copy *copy, const char *what, uint16_t type, uint8_t transaction,
+			    uint16_t size, struct host_packet **answer)
+{
+	uint32_t status;
+
+	if (take_answer_in_time(copy, what, type, transaction, size, copy->timeout_ms, &status,
+				answer))
+		fail_unanswered(copy, what);
+	return status;
+}
+
+/*
+ * Take the answer to the latest request, which carried @body, and send that
+ * again as long as none comes.
+ */
+static uint32_t take_answer_to(struct copy *copy, const char *what, uint16_t type, const void *body,
+			       uint16_t size, struct host_packet **answer)
+{
+	int64_t deadline = host_now() + copy->timeout_ms;
+	uint32_t status;
+
+	if (!copy->retry_ms || type != IC_FCOPY)
+		return take_answer(copy, what, type, (uint8_t)(copy->transaction - 1), size, answer);
+	while (take_answer_in_time(copy, what, type, (uint8_t)(copy->transaction - 1), size,
+				   copy->retry_ms, &status, answer)) {
+		if (host_now() >= deadline)
+			fail_unanswered(copy, what);
+		if (copy->new_id)
+			copy->transaction++;
+		post_as(copy, what, type, (uint8_t)(copy->transaction - 1), body, size);
+		copy->again++;
+		copy->stale++;
+	}
+	return status;
 }
 
 static uint32_t call(struct copy *copy, const char *what, uint16_t type, const void *body,
 		     uint16_t size, struct host_packet **answer)
 {
 	post(copy, what, type, body, size);
-	return take_answer(copy, what, type, (uint8_t)(copy->transaction - 1), size, answer);
+	return take_answer_to(copy, what, type, body, size, answer);
+}
+
+/* Wait until everything that was sent again has its answers. */
+static void take_stale(struct copy *copy)
+{
+	struct host_packet *packet;
+	struct ic ic;
+	int ret;
+
+	while (copy->stale) {
+		ret = host_take_packet(&copy->host, &packet, copy->timeout_ms);
+		if (ret)
+			fail_host(copy, ret, "the answer to what was sent again");
+		if (packet->frame.len - packet->frame.arg < sizeof(ic))
+			fail(EXIT_GONE, "again", "the answer is too short");
+		memcpy(&ic, packet->payload + packet->frame.arg, sizeof(ic));
+		free(packet);
+		if (ic.status)
+			printf("again 0x%08x (%s)\n", ic.status, message_of(ic.status));
+		copy->stale--;
+	}
 }
 
 static bool is_offered(struct version version, const struct version *list)
@@ -524,8 +631,12 @@ static uint32_t send_contents(struct copy *copy, uint64_t size, uint64_t cancel_
 			*sent += body.size;
 			continue;
 		}
-		status = take_answer(copy, "write", IC_FCOPY,
-				     (uint8_t)(copy->transaction - under_way), sizeof(body), NULL);
+		if (copy->queue == 1)
+			status = take_answer_to(copy, "write", IC_FCOPY, &body, sizeof(body), NULL);
+		else
+			status = take_answer(copy, "write", IC_FCOPY,
+					     (uint8_t)(copy->transaction - under_way), sizeof(body),
+					     NULL);
 		under_way--;
 		if (status) {
 			printf("write 0x%08x (%s) before %" PRIu64 "\n", status,
@@ -742,6 +853,10 @@ int main(int argc, char **argv)
 		{ "generate", required_argument, NULL, 'g' },
 		{ "hostile", required_argument, NULL, 'H' },
 		{ "queue", required_argument, NULL, 'q' },
+		{ "retry-after", required_argument, NULL, 'r' },
+		{ "new-id", no_argument, NULL, 'i' },
+		{ "twice", no_argument, NULL, '2' },
+		{ "renegotiate-after", required_argument, NULL, 'R' },
 		{ "timeout", required_argument, NULL, 't' },
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 },
@@ -752,7 +867,7 @@ int main(int argc, char **argv)
 	uint64_t size = 0, declared = 0, cancel_after = UINT64_MAX, sent = 0;
 	const char *source = NULL, *destination = "/tmp/", *generated = NULL, *hostile = NULL;
 	const char *raw_file_name = NULL, *raw_path_name = NULL;
-	bool has_declared = false, cancelled = false;
+	bool has_declared = false, cancelled = false, renegotiates = false;
 	uint8_t digest[SHA256_DIGEST_SIZE];
 	struct sha256_ctx sha;
 	uint32_t status, ended;
@@ -798,6 +913,19 @@ int main(int argc, char **argv)
 			if (!copy.queue || copy.queue > 100)
 				fail(EXIT_USAGE, "--queue", "1 to 100 are possible");
 			break;
+		case 'r':
+			copy.retry_ms = (int)(number("--retry-after", optarg, 0) * 1000);
+			break;
+		case 'i':
+			copy.new_id = true;
+			break;
+		case '2':
+			copy.twice = true;
+			break;
+		case 'R':
+			cancel_after = number("--renegotiate-after", optarg, 0);
+			renegotiates = true;
+			break;
 		case 't':
 			copy.timeout_ms = (int)(number("--timeout", optarg, 0) * 1000);
 			break;
@@ -809,6 +937,8 @@ int main(int argc, char **argv)
 			return EXIT_USAGE;
 		}
 	}
+	if (copy.queue > 1 && (copy.retry_ms || copy.twice))
+		fail(EXIT_USAGE, "--queue", "what is sent again does not go with it");
 	if (argc - optind != (generated || hostile ? 1 : 2) || (generated && hostile)) {
 		fputs(usage, stderr);
 		return EXIT_USAGE;
@@ -862,6 +992,13 @@ int main(int argc, char **argv)
 	if (!status) {
 		status = send_contents(&copy, size, cancel_after, &cancelled, &sha, &sent);
 		data_seconds = lap(&moment);
+		if (cancelled && renegotiates) {
+			take_stale(&copy);
+			copy.host.channel[0].note = 0;
+			negotiate(&copy);
+			host_disconnect(&copy.host);
+			return 0;
+		}
 		/* A copy that failed is cancelled, so that the guest lets go of the file. */
 		end.operation = cancelled || status ? CANCEL : COMPLETE;
 		ended = step(end.operation == CANCEL ? "cancel" : "complete",
@@ -871,6 +1008,9 @@ int main(int argc, char **argv)
 		if (!status)
 			status = ended;
 	}
+	take_stale(&copy);
+	if (copy.again)
+		printf("sent %u messages again\n", copy.again);
 	seconds = moment - began;
 	sha256_digest(&sha, sizeof(digest), digest);
 
