@@ -117,6 +117,7 @@ static enum refusal start(struct session *session, const struct fcopy_start *msg
 
 	if (is_started(session, msg, length)) {
 		log_line(LOG_DEBUG, "START again");
+		transfer_touch(&session->transfer);
 		return REFUSAL_NONE;
 	}
 	fail(&another, REFUSAL_CANCELLED, "the host started another one");

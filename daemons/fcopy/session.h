@@ -27,7 +27,8 @@
  *
  * The host tries a transaction again when its answer has not come within 60
  * seconds. So START, WRITE and COMPLETE may each come twice, the second time
- * with the same transaction id or with another one: nobody has seen which.
+ * with the same transaction id or with another one: nobody has seen which. A
+ * START that was refused is tried anew, as the reason may be gone.
  */
 
 #define FCOPY_START	0

@@ -18,17 +18,17 @@
 #include "transfer.h"
 
 /*
- * Data goes to the disk in steps while it arrives. At most two steps are on
- * their way, so that COMPLETE has little to wait for: the host waits for it, and
- * tries again after 60 seconds. A step that is slow makes the next one smaller.
+ * Data goes to the disk in steps while it arrives, and one step waits for the
+ * one before. So COMPLETE has little to wait for: the host waits for it, and
+ * tries again after 60 seconds. A step holds what arrives and is written in a
+ * fraction of that time. On overlayfs the kernel's call does nothing, and NFS
+ * keeps its part for fsync().
  */
 #define STEP_FIRST	(1u << 20)
 #define STEP_LEAST	BUFFER_PIECE
-#define STEP_MOST	(64u << 20)
-#ifndef STEP_SLOW_MSEC
+#define STEP_MOST	(16u << 20)
 #define STEP_SLOW_MSEC	2000
-#endif
-#define STEP_QUICK_MSEC	(STEP_SLOW_MSEC / 8)
+#define STEP_QUICK_MSEC	250
 
 /* A file that grows beyond its announced size looks for room in such steps. */
 #define GROWTH_STEP (8u << 20)
@@ -59,6 +59,11 @@ static double seconds_since(const struct timespec *begun, clockid_t clock)
 uint64_t transfer_usec(const struct transfer *transfer)
 {
 	return seconds_since(&transfer->begun, CLOCK_MONOTONIC) * 1e6;
+}
+
+void transfer_touch(struct transfer *transfer)
+{
+	clock_gettime(IDLE_CLOCK, &transfer->latest);
 }
 
 bool transfer_is_idle(const struct transfer *transfer)
@@ -407,7 +412,6 @@ enum refusal transfer_start(struct transfer *transfer, const struct destination_
 	attributes_init(&transfer->attributes, transfer->policy);
 	buffer_reset(&transfer->buffer);
 	clock_gettime(CLOCK_MONOTONIC, &transfer->begun);
-	clock_gettime(IDLE_CLOCK, &transfer->latest);
 	name_target(transfer, request);
 
 	refusal = check_announced(transfer, failure);
@@ -437,6 +441,7 @@ enum refusal transfer_start(struct transfer *transfer, const struct destination_
 		log_refused(&copy);
 	} else {
 		log_copy(LOG_INFO, &copy, "receiving %" PRIu64 " bytes", announced);
+		transfer_touch(transfer);
 	}
 	return refusal;
 }
@@ -502,30 +507,28 @@ enum refusal transfer_write(struct transfer *transfer, uint64_t offset, const vo
 	}
 	if (offset + size > transfer->received)
 		transfer->received = offset + size;
-	clock_gettime(IDLE_CLOCK, &transfer->latest);
+	transfer_touch(transfer);
 	return REFUSAL_NONE;
 }
 
 /*
- * Wait until the last step is on the disk. The kernel tells an error of this
- * data once, here or in fsync(), so it must not be lost. Returns 0 or -errno.
+ * Wait until the last step is on the disk, and choose the size of the next one.
+ * The kernel tells each error of the disk once, here or in fsync(), whatever
+ * its number: none may be lost. Returns 0 or -errno.
  */
 static int finish_step(struct transfer *transfer)
 {
 	uint64_t size = transfer->flushed - transfer->written_back;
-	struct timespec begun;
 	double msec;
 
 	if (!size)
 		return 0;
-	clock_gettime(CLOCK_MONOTONIC, &begun);
 	if (sync_file_range(transfer->file, transfer->written_back, size,
 			    SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE |
-			    SYNC_FILE_RANGE_WAIT_AFTER) < 0 &&
-	    errno != EINVAL && errno != ESPIPE && errno != ENOSYS && errno != EINTR)
+			    SYNC_FILE_RANGE_WAIT_AFTER) < 0)
 		return -errno;
 	transfer->written_back = transfer->flushed;
-	msec = seconds_since(&begun, CLOCK_MONOTONIC) * 1e3;
+	msec = seconds_since(&transfer->step_begun, CLOCK_MONOTONIC) * 1e3;
 	if (msec > STEP_SLOW_MSEC && transfer->step > STEP_LEAST)
 		transfer->step /= 2;
 	else if (msec < STEP_QUICK_MSEC && transfer->step < STEP_MOST)
@@ -539,9 +542,10 @@ static int begin_step(struct transfer *transfer, uint64_t end)
 
 	if (err)
 		return err;
-	/* What fails here fails again in finish_step() or in fsync(). */
-	sync_file_range(transfer->file, transfer->flushed, end - transfer->flushed,
-			SYNC_FILE_RANGE_WRITE);
+	clock_gettime(CLOCK_MONOTONIC, &transfer->step_begun);
+	if (sync_file_range(transfer->file, transfer->flushed, end - transfer->flushed,
+			    SYNC_FILE_RANGE_WRITE) < 0)
+		return -errno;
 	transfer->flushed = end;
 	return 0;
 }

@@ -51,12 +51,13 @@ struct transfer {
 	uint64_t announced;		/* the size that START names: a hint */
 	uint64_t received;		/* bytes from the start, without a gap */
 	uint64_t reserved;		/* bytes for which there was room when last checked */
-	uint64_t flushed;		/* bytes on their way to the disk, or there */
-	uint64_t written_back;		/* bytes that have reached it */
-	uint32_t step;			/* bytes that go to the disk at a time */
+	uint64_t flushed;		/* bytes whose way to the disk has begun */
+	uint64_t written_back;		/* bytes whose way to it was waited for */
+	uint32_t step;			/* bytes that begin it at a time */
+	struct timespec step_begun;
 	struct failure late;		/* a write that failed after its WRITE was answered */
 	struct timespec begun;
-	struct timespec latest;		/* START or WRITE */
+	struct timespec latest;		/* of transfer_touch() */
 	struct transfer_totals totals;
 	char path[TRANSFER_FILE_SIZE];	/* the target, for messages */
 	char temporary[JOURNAL_NAME_SIZE];	/* "": the file has no name */
@@ -102,6 +103,9 @@ void transfer_work(struct transfer *transfer);
 
 /** transfer_complete() - write and sync all of it, and put it in place */
 enum refusal transfer_complete(struct transfer *transfer, struct failure *failure);
+
+/** transfer_touch() - the host has sent something of the active copy */
+void transfer_touch(struct transfer *transfer);
 
 /** transfer_is_idle() - whether a copy is active and nothing of it came for TRANSFER_IDLE_SECONDS */
 bool transfer_is_idle(const struct transfer *transfer);

@@ -178,7 +178,10 @@ struct copy {
 	int retry_ms;        /* 0: nothing is sent again */
 	bool new_id, twice;
 	unsigned int again;  /* messages that were sent again */
-	unsigned int stale;  /* of these, how many will still be answered */
+	struct {
+		unsigned int count; /* answers that have not come */
+		uint16_t size;      /* of the request's body */
+	} owed[256];         /* for each transaction id */
 	uint64_t packets;
 	struct version framework, service;
 	FILE *file;
@@ -322,6 +325,8 @@ static void post_as(struct copy *copy, const char *what, uint16_t type, uint8_t 
 	if (ret)
 		fail_host(copy, ret, what);
 	copy->packets++;
+	copy->owed[transaction].count++;
+	copy->owed[transaction].size = size;
 }
 
 /* Send the next request. */
@@ -334,7 +339,6 @@ static void post(struct copy *copy, const char *what, uint16_t type, const void 
 	if (copy->twice && type == IC_FCOPY) {
 		post_as(copy, what, type, transaction, body, size);
 		copy->again++;
-		copy->stale++;
 	}
 }
 
@@ -388,20 +392,22 @@ static const char *judge(const struct host_packet *packet, const struct ic *ic, 
 }
 
 /*
- * Take an answer that is not the expected one. Returns whether it may come: a
- * message that was sent again has several answers, and if an earlier program
- * left requests behind, nobody knows how many answers come first.
+ * Take the answer to a message that was sent again, which may come before the
+ * expected one.
  */
-static bool is_stale(struct copy *copy, const char *what, const struct ic *ic, uint8_t transaction)
+static void take_repeated(struct copy *copy, const char *what, const struct host_packet *packet,
+			  const struct ic *ic)
 {
-	if (ic->transaction == transaction)
-		return false;
-	if (!copy->stale)
-		return copy->leftovers;
-	copy->stale--;
+	const char *wrong = copy->owed[ic->transaction].count ?
+				    judge(packet, ic, IC_FCOPY, ic->transaction,
+					  copy->owed[ic->transaction].size) :
+				    "an answer comes that no request is without";
+
+	if (wrong)
+		fail(EXIT_GONE, what, wrong);
+	copy->owed[ic->transaction].count--;
 	if (ic->status)
 		printf("%s again 0x%08x (%s)\n", what, ic->status, message_of(ic->status));
-	return true;
 }
 
 /*
@@ -432,7 +438,14 @@ static int take_answer_in_time(struct copy *copy, const char *what, uint16_t typ
 		if (packet->frame.len - packet->frame.arg < sizeof(ic))
 			fail(EXIT_GONE, what, "the answer is too short");
 		memcpy(&ic, packet->payload + packet->frame.arg, sizeof(ic));
-		if (is_stale(copy, what, &ic, transaction)) {
+		if (copy->again && copy->owed[ic.transaction].count &&
+		    ic.transaction != transaction) {
+			take_repeated(copy, what, packet, &ic);
+			free(packet);
+			continue;
+		}
+		/* Of an earlier program's requests, nobody knows how many are owed. */
+		if (copy->leftovers && ic.transaction != transaction) {
 			free(packet);
 			continue;
 		}
@@ -440,6 +453,7 @@ static int take_answer_in_time(struct copy *copy, const char *what, uint16_t typ
 		if (wrong)
 			fail(EXIT_GONE, what, wrong);
 		copy->leftovers = false;
+		copy->owed[transaction].count--;
 		*status = ic.status;
 		if (answer)
 			*answer = packet;
@@ -490,7 +504,6 @@ static uint32_t take_answer_to(struct copy *copy, const char *what, uint16_t typ
 			copy->transaction++;
 		post_as(copy, what, type, (uint8_t)(copy->transaction - 1), body, size);
 		copy->again++;
-		copy->stale++;
 	}
 	return status;
 }
@@ -502,24 +515,30 @@ static uint32_t call(struct copy *copy, const char *what, uint16_t type, const v
 	return take_answer_to(copy, what, type, body, size, answer);
 }
 
-/* Wait until everything that was sent again has its answers. */
-static void take_stale(struct copy *copy)
+static bool is_owed(const struct copy *copy)
+{
+	for (int i = 0; i < 256; i++)
+		if (copy->owed[i].count)
+			return true;
+	return false;
+}
+
+/* Wait until everything that was sent again has its answers, and no more. */
+static void take_rest(struct copy *copy)
 {
 	struct host_packet *packet;
 	struct ic ic;
 	int ret;
 
-	while (copy->stale) {
+	while (is_owed(copy) || copy->host.packets) {
 		ret = host_take_packet(&copy->host, &packet, copy->timeout_ms);
 		if (ret)
 			fail_host(copy, ret, "the answer to what was sent again");
 		if (packet->frame.len - packet->frame.arg < sizeof(ic))
 			fail(EXIT_GONE, "again", "the answer is too short");
 		memcpy(&ic, packet->payload + packet->frame.arg, sizeof(ic));
+		take_repeated(copy, "the last request", packet, &ic);
 		free(packet);
-		if (ic.status)
-			printf("again 0x%08x (%s)\n", ic.status, message_of(ic.status));
-		copy->stale--;
 	}
 }
 
@@ -957,6 +976,8 @@ int main(int argc, char **argv)
 		if (!source)
 			source = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
 	}
+	if (renegotiates && (hostile || cancel_after > size))
+		fail(EXIT_USAGE, "--renegotiate-after", "no copy has so many bytes");
 	if (!source)
 		source = "generated.bin";
 	fill("--source", source, "--raw-file-name", raw_file_name, start.file_name);
@@ -993,7 +1014,7 @@ int main(int argc, char **argv)
 		status = send_contents(&copy, size, cancel_after, &cancelled, &sha, &sent);
 		data_seconds = lap(&moment);
 		if (cancelled && renegotiates) {
-			take_stale(&copy);
+			take_rest(&copy);
 			copy.host.channel[0].note = 0;
 			negotiate(&copy);
 			host_disconnect(&copy.host);
@@ -1008,7 +1029,7 @@ int main(int argc, char **argv)
 		if (!status)
 			status = ended;
 	}
-	take_stale(&copy);
+	take_rest(&copy);
 	if (copy.again)
 		printf("sent %u messages again\n", copy.again);
 	seconds = moment - began;
