@@ -52,11 +52,8 @@ _Static_assert(INVALID_COUNT == SESSION_INVALID_KINDS, "a limit for each kind of
 
 void session_init(struct session *session, int journal, const struct policy *policy)
 {
-	session->agreed = false;
+	session_restart(session);
 	session->stopping = false;
-	session->failure.refusal = REFUSAL_NONE;
-	session->failure_told = false;
-	session->completed = false;
 	memset(session->invalid, 0, sizeof(session->invalid));
 	transfer_init(&session->transfer, journal, policy);
 }

@@ -220,6 +220,7 @@ static void open_transfer(void)
  */
 static void end_test(int files)
 {
+	write_back.counts = false;
 	expect(!transfer_active(&transfer));
 	expect_int(entries("to"), files);
 	expect_int(entries("state"), 0);
@@ -372,7 +373,6 @@ static void data_goes_to_the_disk_meanwhile(void)
 	expect_int(write_back.most, 16 << 20);
 	expect(transfer.received - write_back.waited <= 32 << 20);
 	expect_int(complete(), REFUSAL_NONE);
-	write_back.counts = false;
 	end_test(1);
 }
 
@@ -395,7 +395,6 @@ static void slow_disk_gets_less_at_a_time(void)
 	expect_int(put_many(8 << 20, 16 << 20), REFUSAL_NONE);
 	expect(write_back.begun - write_back.waited >= 1 << 20);
 	expect_int(complete(), REFUSAL_NONE);
-	write_back.counts = false;
 	end_test(1);
 }
 
@@ -414,7 +413,6 @@ static void slow_host_gets_small_steps(void)
 	}
 	expect(transfer.received - write_back.waited <= 1 << 20);
 	expect_int(complete(), REFUSAL_NONE);
-	write_back.counts = false;
 	end_test(1);
 }
 
@@ -434,7 +432,6 @@ static void disk_refuses_meanwhile(void)
 		expect_int(put_many(0, 4 << 20), errors[i / 2].refusal);
 		expect(!transfer_active(&transfer));
 	}
-	write_back.counts = false;
 	end_test(0);
 }
 

@@ -391,6 +391,26 @@ static const char *judge(const struct host_packet *packet, const struct ic *ic, 
 	return NULL;
 }
 
+/* Take a packet and its IC header within @timeout_ms. Returns 0 or -ETIMEDOUT. */
+static int take_packet(struct copy *copy, const char *what, int timeout_ms,
+		       struct host_packet **packet, struct ic *ic)
+{
+	int ret = host_wait(&copy->host, closed_or_packet, 0, "answered", timeout_ms);
+
+	if (!ret && !copy->host.packets)
+		fail(EXIT_GONE, what, "the guest has closed the device");
+	if (!ret)
+		ret = host_take_packet(&copy->host, packet, 0);
+	if (ret && ret != -ETIMEDOUT)
+		fail_host(copy, ret, what);
+	if (ret)
+		return ret;
+	if ((*packet)->frame.len - (*packet)->frame.arg < sizeof(*ic))
+		fail(EXIT_GONE, what, "the answer is too short");
+	memcpy(ic, (*packet)->payload + (*packet)->frame.arg, sizeof(*ic));
+	return 0;
+}
+
 /*
  * Take the answer to a message that was sent again, which may come before the
  * expected one.
@@ -426,18 +446,9 @@ static int take_answer_in_time(struct copy *copy, const char *what, uint16_t typ
 		const char *wrong;
 		struct ic ic;
 
-		ret = host_wait(&copy->host, closed_or_packet, 0, "answered",
-				(int)(deadline - host_now()));
+		ret = take_packet(copy, what, (int)(deadline - host_now()), &packet, &ic);
 		if (ret)
-			break;
-		if (!copy->host.packets)
-			fail(EXIT_GONE, what, "the guest has closed the device");
-		ret = host_take_packet(&copy->host, &packet, 0);
-		if (ret)
-			break;
-		if (packet->frame.len - packet->frame.arg < sizeof(ic))
-			fail(EXIT_GONE, what, "the answer is too short");
-		memcpy(&ic, packet->payload + packet->frame.arg, sizeof(ic));
+			return ret;
 		if (copy->again && copy->owed[ic.transaction].count &&
 		    ic.transaction != transaction) {
 			take_repeated(copy, what, packet, &ic);
@@ -461,9 +472,6 @@ static int take_answer_in_time(struct copy *copy, const char *what, uint16_t typ
 			free(packet);
 		return 0;
 	}
-	if (ret != -ETIMEDOUT)
-		fail_host(copy, ret, what);
-	return ret;
 }
 
 static _Noreturn void fail_unanswered(struct copy *copy, const char *what)
@@ -526,18 +534,14 @@ static bool is_owed(const struct copy *copy)
 /* Wait until everything that was sent again has its answers, and no more. */
 static void take_rest(struct copy *copy)
 {
+	const char *what = "the last request";
 	struct host_packet *packet;
 	struct ic ic;
-	int ret;
 
 	while (is_owed(copy) || copy->host.packets) {
-		ret = host_take_packet(&copy->host, &packet, copy->timeout_ms);
-		if (ret)
-			fail_host(copy, ret, "the answer to what was sent again");
-		if (packet->frame.len - packet->frame.arg < sizeof(ic))
-			fail(EXIT_GONE, "again", "the answer is too short");
-		memcpy(&ic, packet->payload + packet->frame.arg, sizeof(ic));
-		take_repeated(copy, "the last request", packet, &ic);
+		if (take_packet(copy, what, copy->timeout_ms, &packet, &ic))
+			fail_unanswered(copy, what);
+		take_repeated(copy, what, packet, &ic);
 		free(packet);
 	}
 }
