@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -69,6 +70,19 @@ static inline void sleep_us(unsigned int us)
 	struct timespec time = { us / 1000000, us % 1000000 * 1000L };
 
 	nanosleep(&time, NULL);
+}
+
+/*
+ * Take the events of a UIO device until none has come for 300 ms: the host interrupts once more
+ * 100 ms after it has opened a channel.
+ */
+static inline void device_quiet(int fd)
+{
+	struct pollfd wait = { .fd = fd, .events = POLLIN };
+	int32_t events;
+
+	while (poll(&wait, 1, 300) == 1 && read(fd, &events, sizeof(events)) == sizeof(events))
+		;
 }
 
 /* What a small file says, without its newline; false when it cannot be read. */

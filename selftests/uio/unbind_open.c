@@ -139,6 +139,8 @@ static bool round_trip(const char *class, unsigned int channels)
 	errno = 0;
 	if (!expect(device_rings(&dev, relids, 1) == channels, "%u channels have a ring file", channels))
 		return false;
+	device_quiet(fds[0]);
+	device_quiet(fds[1]);
 	count = map_all(&dev, fds[0], mappings, channels);
 	/* The last of the three maps stays untouched. */
 	for (unsigned int i = 0; i < count; i++)

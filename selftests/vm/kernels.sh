@@ -24,6 +24,16 @@ kernel_suite() {
 	esac
 }
 
+# kernel_vmbus KERNEL: the newest version of VMBus that its host speaks. Windows Server 2016 has 4.0, Windows 10 1709 has 4.1,
+# and Windows Server 2022 has 5.3.
+kernel_vmbus() {
+	case $1 in
+	5.10 | debug-5.10) echo 4.0 ;;
+	6.1) echo 4.1 ;;
+	*) echo 5.3 ;;
+	esac
+}
+
 # kernel_root KERNEL: the place of its /image
 kernel_root() { if is_own "$1"; then echo "$own_kernels/$1"; else "$vm/root" "kernel-$(kernel_suite "$1")"; fi; }
 

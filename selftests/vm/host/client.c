@@ -97,6 +97,7 @@ static void take_event(struct host *host, const struct frame *frame)
 	switch (frame->op) {
 	case FRAME_OFFERED:
 		channel->offered = FRAME_IS_OFFERED;
+		channel->relid = frame->arg;
 		channel->monitored = frame->flags & 1;
 		break;
 	case FRAME_OPENED:

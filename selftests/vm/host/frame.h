@@ -9,7 +9,7 @@
 
 #include <stdint.h>
 
-#define FRAME_VERSION 1
+#define FRAME_VERSION 2
 
 /* No frame carries more. */
 #define FRAME_MAX_LEN (1u << 20)
@@ -58,19 +58,48 @@ enum frame_op {
 	FRAME_RESCIND_SUB,     /* takes back sub-channel @arg alone */
 	FRAME_KEEP_SUBS,       /* @arg 1: the guest's close takes no sub-channel back; @arg 0: it does */
 	FRAME_ANSWER,          /* @arg 0: an open of the channel is not answered; @arg 1: it is */
+	FRAME_GPADLS,          /* answers about the channel's GPADLs: enum frame_gpadls in @arg */
+	FRAME_DELAY,           /* the device takes its time: enum frame_delay in @arg, @arg2 ms */
+	FRAME_ORDER,           /* in which its channels are rescinded: enum frame_order in @arg */
+	FRAME_MIGRATE,         /* the guest stands still for @arg ms, and loses its signals */
 
 	/* Device to program. */
 	FRAME_HELLO = 64, /* struct frame_hello; first on every connection */
 	FRAME_OK,         /* the answer to @tag */
 	FRAME_ERROR,      /* the same, failed: text. Tag 0: an untagged frame failed */
 	FRAME_OFFERED,    /* the guest has the offer: @arg relid */
-	FRAME_OPENED,     /* @arg and @arg2: bytes of tx and rx with their header pages */
+	FRAME_OPENED,     /* @arg and @arg2: bytes of tx and rx with their header pages. The
+			   * device is open; the guest learns of it later */
 	FRAME_CLOSED,
 	FRAME_RESCINDED,  /* the guest has the rescind message */
 	FRAME_RELEASED,   /* the guest has let go of the relid, which can be offered again now */
 	FRAME_RESET,      /* the guest has left the VMBus: nothing is open or offered */
-	FRAME_MALFORMED,  /* the guest's packet was wrong (text); all of tx was discarded */
+	FRAME_MALFORMED,  /* the guest has broken the protocol (text): the channel is dead until the
+			   * guest opens it again */
 	FRAME_ASKED,      /* the guest wants to open a channel that is not answered */
+};
+
+enum frame_gpadls {
+	FRAME_GPADLS_HOLD,   /* no answers for now; a rescind brings them, creations fail then */
+	FRAME_GPADLS_ANSWER, /* those that wait, and later ones */
+	FRAME_GPADLS_FAIL,   /* the same, but creations fail */
+};
+
+/* What takes the host a while. */
+enum frame_delay {
+	FRAME_DELAY_OPEN,    /* from the opening of the device to the answer that the guest gets */
+	FRAME_DELAY_CLOSE,   /* from the guest's close until the device has closed */
+	FRAME_DELAY_RESCIND, /* from one rescind to the next */
+	FRAME_DELAY_UNLOAD,  /* from UNLOAD to its answer */
+	FRAME_DELAYS,
+};
+
+enum frame_order {
+	FRAME_ORDER_ANY,     /* by chance, the primary among its sub-channels */
+	FRAME_ORDER_FORWARD, /* the sub-channels as they are numbered, then the primary */
+	FRAME_ORDER_REVERSE, /* from the last sub-channel to the primary */
+	FRAME_ORDER_PRIMARY_FIRST,
+	FRAME_ORDERS,
 };
 
 enum frame_offered {
@@ -106,11 +135,11 @@ struct frame_stats {
 	uint64_t interrupts;      /* event flags set for the guest */
 	uint64_t hypercalls;      /* the guest's SIGNAL_EVENT */
 	uint64_t monitor_signals; /* the guest's bits in the monitor page, found by polling */
-	uint64_t lost_signals;    /* monitor bits without their bit in the interrupt page */
 	uint64_t idle_signals;    /* of both kinds, that brought neither a packet nor room */
+	uint64_t modifies;        /* the guest's MODIFYCHANNEL of the open channel */
 	uint64_t full;            /* times a packet had to wait for room in rx */
 	uint64_t dropped;         /* packets whose channel closed first */
-	uint64_t malformed;
+	uint64_t malformed; /* breaches of the protocol */
 	uint64_t gpadls; /* memory that the guest shares for the channel now: its rings and buffers */
 };
 

@@ -26,6 +26,11 @@ static const char usage[] =
 	"  keep-subs on|off             sub-channels stay offered when the guest closes the device, or no more\n"
 	"  answer on|off                the channel's opening is answered, or not yet\n"
 	"  wait-asked                   until the guest waits for that answer\n"
+	"  gpadls hold|answer|fail      answers about the channel's shared memory wait, or come, or creations fail\n"
+	"  delay open|close|rescind|unload MS  the host takes so long: to answer an open, to close the device, from\n"
+	"                               one rescind to the next, to answer UNLOAD\n"
+	"  order any|forward|reverse|primary-first  in which the device's channels are rescinded (default: any)\n"
+	"  migrate MS                   the guest stands still for so long, and its signals are lost\n"
 	"  monitored on|off             of the offers that follow\n"
 	"  cycle N [COUNT]              N times: rescind, wait-released, offer, wait-open, COUNT packets of 8 bytes\n"
 	"  send LEN [COUNT [TYPE [XID]]]  packets with a pattern as payload (default: 1 of type 6, xids go on from 1)\n"
@@ -291,6 +296,55 @@ static int do_answer(struct script *s)
 	int ret = take_switch(s, &on);
 
 	return ret ? ret : simple(s, FRAME_ANSWER, on);
+}
+
+/* The index of the argument among @words, or -EINVAL. */
+static int take_word(struct script *s, int index, const char *const words[], int count)
+{
+	for (int i = 0; index < s->argc && i < count; i++)
+		if (!strcmp(s->argv[index], words[i]))
+			return i;
+	return complain(s, "there is no such choice");
+}
+
+static int do_gpadls(struct script *s)
+{
+	static const char *const words[] = { "hold", "answer", "fail" };
+	int word = take_word(s, 1, words, 3);
+
+	return word < 0 ? word : simple(s, FRAME_GPADLS, (uint32_t)word);
+}
+
+static int do_delay(struct script *s)
+{
+	static const char *const words[FRAME_DELAYS] = { "open", "close", "rescind", "unload" };
+	struct frame frame = { .op = FRAME_DELAY, .channel = s->channel };
+	int word = take_word(s, 1, words, FRAME_DELAYS);
+	uint64_t ms;
+	int ret = word < 0 ? word : take_number(s, 2, UINT64_MAX, 600000, &ms);
+
+	if (ret)
+		return ret;
+	frame.arg = (uint32_t)word;
+	frame.arg2 = (uint32_t)ms;
+	return host_request(&s->host, &frame, NULL, NULL, 0, NULL, s->timeout_ms);
+}
+
+static int do_order(struct script *s)
+{
+	static const char *const words[FRAME_ORDERS] = { "any", "forward", "reverse",
+							 "primary-first" };
+	int word = take_word(s, 1, words, FRAME_ORDERS);
+
+	return word < 0 ? word : simple(s, FRAME_ORDER, (uint32_t)word);
+}
+
+static int do_migrate(struct script *s)
+{
+	uint64_t ms;
+	int ret = take_number(s, 1, UINT64_MAX, 600000, &ms);
+
+	return ret ? ret : simple(s, FRAME_MIGRATE, (uint32_t)ms);
 }
 
 static int do_monitored(struct script *s)
@@ -812,8 +866,8 @@ static const struct {
 	{ "interrupts", offsetof(struct frame_stats, interrupts) },
 	{ "hypercalls", offsetof(struct frame_stats, hypercalls) },
 	{ "monitor-signals", offsetof(struct frame_stats, monitor_signals) },
-	{ "lost-signals", offsetof(struct frame_stats, lost_signals) },
 	{ "idle-signals", offsetof(struct frame_stats, idle_signals) },
+	{ "modifies", offsetof(struct frame_stats, modifies) },
 	{ "full", offsetof(struct frame_stats, full) },
 	{ "dropped", offsetof(struct frame_stats, dropped) },
 	{ "malformed", offsetof(struct frame_stats, malformed) },
@@ -934,6 +988,10 @@ static const struct {
 	{ "keep-subs", do_keep_subs, 1 },
 	{ "answer", do_answer, 1 },
 	{ "wait-asked", do_wait_asked, 0 },
+	{ "gpadls", do_gpadls, 1 },
+	{ "delay", do_delay, 2 },
+	{ "order", do_order, 1 },
+	{ "migrate", do_migrate, 1 },
 	{ "monitored", do_monitored, 1 },
 	{ "cycle", do_cycle, 2 },
 	{ "send", do_send, 4 },

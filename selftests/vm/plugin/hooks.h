@@ -1,7 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What the edits of `prepare` call, from within QEMU's VMBus code, in vmbus-host.c. */
+/* What the edits of `prepare` call, from within QEMU's VMBus code: in bus.c and signal.c. */
 #ifndef VM_PLUGIN_HOOKS_H
 #define VM_PLUGIN_HOOKS_H
+
+/* Messages that QEMU does not know. */
+#define VMBUS_MSG_MODIFYCHANNEL 22
+#define VMBUS_MSG_MODIFYCHANNEL_RESPONSE 24
+
+static void host_bridge_properties(ObjectClass *klass);
+static void host_realize(VMBus *vmbus);
+static uint16_t host_recv_message(const struct hyperv_post_message_input *msg, void *opaque);
 
 /* The LISTEN state: a control message of ours if one is due, else the guest's next message. */
 static void host_listen(VMBus *vmbus);
@@ -11,16 +19,33 @@ static bool host_message_sent(VMBus *vmbus);
 static void host_message(VMBus *vmbus, struct vmbus_message_header *msg, uint32_t len);
 
 /* The guest connects, asks for offers, goes: host_reset() for each channel, then the other. */
-static void host_pages(const struct vmbus_message_initiate_contact *msg);
+static bool host_speaks(uint32_t version);
+static void host_contact(VMBus *vmbus, const struct vmbus_message_initiate_contact *msg);
+static void host_post_handshake(VMBus *vmbus, const struct vmbus_message_version_response *answer);
 static void host_offers_requested(void);
+static void host_unload(VMBus *vmbus);
 static void host_reset(VMBusChannel *chan);
 static void host_disconnected(void);
 
+/* Offers and their numbers. */
+static void host_free_relid(VMBusChannel *chan);
+static uint32_t host_connection_id(VMBusChannel *chan);
 static void host_fill_offer(VMBusChannel *chan, struct vmbus_message_offer_channel *msg);
 static void host_offered(VMBusChannel *chan);
-static bool host_is_mute(VMBusChannel *chan, const vmbus_message_open_channel *msg);
+
+/* GPADLs: which creation is answered now, and how; the guest wants one back. */
+static bool host_creates(const VMBusGpadl *gpadl);
+static uint32_t host_creation_status(const VMBusGpadl *gpadl);
+static void host_created(VMBusGpadl *gpadl);
+static void host_teardown(VMBusGpadl *gpadl);
+
+/* Opening: the guest asks, the device is open, the answer goes and is there. Closing. */
+static bool host_may_open(VMBusChannel *chan, const vmbus_message_open_channel *msg);
+static void host_opening(VMBusChannel *chan);
+static bool host_answers_open(VMBusChannel *chan);
+static uint32_t host_open_status(VMBusChannel *chan);
 static void host_opened(VMBusChannel *chan);
-static void host_guest_closed(VMBusChannel *chan);
+static void host_close(VMBusChannel *chan);
 
 /* Signals: one of our own to ourselves, those of the guest (false: none), one to the guest. */
 static void host_kicked(VMBusChannel *chan);

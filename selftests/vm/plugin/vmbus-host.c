@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A plug-in for QEMU (LD_PRELOAD): a VMBus whose devices are programs. QEMU's own VMBus code is
- * compiled in, under type names of its own; each -device vmbus-pipe is a device of any class, whose
- * channels go to and from a program on a socket as the frames of frame.h.
+ * A plug-in for QEMU (LD_PRELOAD): a VMBus whose devices are programs. The plug-in compiles QEMU's
+ * own VMBus code under other type names. Each -device vmbus-pipe is a device of any class, and a
+ * program on a socket plays the host side of its channels with the frames of frame.h.
  *
- * Everything here runs in QEMU's main loop, under its big lock.
+ * The files are one unit: this one has the device and its program, ring.c the packets, signal.c
+ * the signals, and bus.c the offers and the connection. Everything runs in QEMU's main loop, under
+ * its big lock. doc/testing.md says which behaviour of a real host each part plays, and who
+ * witnessed it.
  */
 #include "vmbus-qemu.c"
 #include "chardev/char-fe.h"
 #include "qemu/timer.h"
+#include "system/runstate.h"
 #include "frame.h"
 
 /* Beyond QEMU's own states of an offer. */
@@ -25,6 +29,21 @@ enum {
 #define OUT_LIMIT (4u << 20)
 #define IN_LIMIT (4u << 20)
 
+/* The largest packet of a pipe. */
+#define PIPE_LIMIT 16384
+
+/* The host interrupts once more, so long after it has answered an open. */
+#define EXTRA_INTERRUPT_MS 100
+/* As many signals can be on their way when the host looks: one about packets, one about room. */
+#define MAX_REASONS 2
+/* Unless the program wants another time. */
+#define OPEN_MS 5
+#define CLOSE_MS 10
+/* Interrupts go to the old processor for so long after MODIFYCHANNEL. */
+#define MODIFY_MS 10
+/* The host stops a guest that signals too often without need for so long. */
+#define THROTTLE_MS 2000
+
 /* A packet on its way into rx, as it will stand there. */
 struct packet {
 	uint32_t tag;
@@ -33,20 +52,35 @@ struct packet {
 	uint8_t bytes[];
 };
 
+/* Points in time are in ms of the real-time clock; 0 is never. */
 struct host_channel {
 	struct frame_stats stats;
 	GQueue packets;
 	uint64_t kicks; /* of our own, in the notifier's counter */
 	uint64_t woken; /* guest's signals not yet answered by a look at the rings */
+	unsigned int reasons; /* for a signal that may still come, see judge_signals() */
+	bool masked;    /* what the host last wrote to the interrupt mask of tx */
+	bool dead;      /* after a protocol fault, until the channel is opened again */
 	uint32_t note;
 	bool rescind; /* to be taken back as soon as a message can be sent */
 	bool wanted;  /* a sub-channel that the program offers */
 	bool mute;    /* the guest's wish to open it is not answered */
 	bool asked;   /* such a wish has come: @wish */
 	vmbus_message_open_channel wish;
+	bool told_open; /* the program knows that the channel is open */
 	bool monitored;
 	bool hold;
 	bool full;
+	bool hold_gpadls; /* answers to the creation and teardown of GPADLs wait */
+	bool fail_gpadls; /* creations that wait fail */
+	bool result_sent; /* the answer to the open is on its way to the guest */
+	int64_t result_at;
+	int64_t extra_at;
+	bool closing;
+	int64_t closed_at;
+	bool modified; /* MODIFYCHANNEL is to be answered */
+	int64_t modified_at;
+	uint32_t modified_vp;
 	int64_t offer_from; /* not before this time */
 };
 
@@ -59,8 +93,14 @@ typedef struct VMBusPipe {
 	bool offered;   /* as the program wants it */
 	bool withheld;  /* from the next guest that asks for offers */
 	bool keep;      /* sub-channels stay offered when the guest closes the primary */
+	bool pipe;      /* a pipe in message mode, as all integration components are */
 	uint32_t settle; /* ms from the release of a sub-channel until it can be offered again */
+	uint32_t throttle; /* needless signals after which the guest stands still; 0: none */
+	uint32_t throttled; /* how often it did */
+	uint32_t delay[FRAME_DELAYS]; /* ms */
+	enum frame_order order;
 	struct host_channel *host;
+	char *name; /* of the socket, and the device in a test's settings */
 	bool connected;
 	GByteArray *in;
 	GByteArray *out;
@@ -75,13 +115,22 @@ OBJECT_DECLARE_SIMPLE_TYPE(VMBusPipe, VMBUS_PIPE)
 
 /* There is one bus. */
 static struct {
+	VMBus *vmbus;
+	uint32_t version; /* the newest that the host speaks */
+	GRand *chance;
 	bool offers_requested;
+	uint32_t connections;  /* of guests, so far */
 	VMBusChannel *posting; /* whose offer or rescind is in flight */
+	VMBusGpadl *creating;  /* whose creation is answered now */
+	GArray *teardowns;     /* ids of GPADLs that the host still uses */
+	int64_t unload_at;
+	int64_t rescind_from; /* no rescind before this time */
 	hwaddr int_page;
 	hwaddr monitor_page; /* guest to host */
 	QEMUTimer *poll;
-	QEMUTimer *settled;
-} bus;
+	QEMUTimer *timer;
+	QEMUTimer *thaw;
+} bus = { .version = VMBUS_VERSION_WIN10 };
 
 static VMBusPipe *pipe_of(VMBusChannel *chan)
 {
@@ -96,6 +145,28 @@ static struct host_channel *host_of(VMBusChannel *chan)
 static VMBus *pipe_bus(VMBusPipe *pipe)
 {
 	return pipe->parent.channels[0].vmbus;
+}
+
+static int64_t now_ms(void)
+{
+	return qemu_clock_get_ms(QEMU_CLOCK_REALTIME);
+}
+
+/* Whether @at, which may be "never", has come; if it is still to come, the bus wakes up then. */
+static bool is_due(int64_t at)
+{
+	if (at > now_ms())
+		timer_mod_anticipate(bus.timer, at);
+	return at && at <= now_ms();
+}
+
+/* The moment @ms from now, at which the bus will wake up. */
+static int64_t due_in(uint32_t ms)
+{
+	int64_t at = now_ms() + ms;
+
+	timer_mod_anticipate(bus.timer, at);
+	return at;
 }
 
 /* Frames to the program */
@@ -192,608 +263,9 @@ static void put_ok(VMBusPipe *pipe, const struct frame *request, const void *pay
 		put_frame(pipe, frame, payload, len);
 }
 
-/* Rings. Sizes are of the data area, that is without the header page, unless they say otherwise. */
-
-static uint32_t ring_pages(VMBusChannel *chan, enum frame_ring ring, uint32_t *first)
-{
-	*first = ring == FRAME_TX ? 0 : chan->ringbuf_send_offset;
-	return ring == FRAME_TX ? chan->ringbuf_send_offset
-				: chan->gpadl->num_gfns - chan->ringbuf_send_offset;
-}
-
-static uint32_t ring_size(VMBusChannel *chan, enum frame_ring ring)
-{
-	uint32_t first;
-
-	return ring_pages(chan, ring, &first) << TARGET_PAGE_BITS;
-}
-
-/* 0 or -errno. The bytes are within the GPADL. */
-static int gpadl_raw(VMBusChannel *chan, VMBusGpadl *gpadl, uint32_t offset, void *bytes,
-		     uint32_t len, bool write)
-{
-	GpadlIter iter;
-	ssize_t ret;
-
-	gpadl_iter_init(&iter, gpadl, chan->dev->dma_as,
-			write ? DMA_DIRECTION_FROM_DEVICE : DMA_DIRECTION_TO_DEVICE);
-	gpadl_iter_start_io(&iter);
-	gpadl_iter_seek(&iter, offset);
-	ret = gpadl_iter_io(&iter, bytes, len);
-	gpadl_iter_end_io(&iter);
-	return ret < 0 ? ret : 0;
-}
-
-static void packet_done(VMBusChannel *chan, struct packet *packet, const char *error)
-{
-	VMBusPipe *pipe = pipe_of(chan);
-	struct frame request = { .channel = vmbus_channel_idx(chan), .tag = packet->tag };
-
-	pipe->queued -= packet->len;
-	if (error)
-		host_of(chan)->stats.dropped++;
-	if (error && packet->tag)
-		put_text(pipe, FRAME_ERROR, request.channel, packet->tag, "%s", error);
-	else
-		put_ok(pipe, &request, NULL, 0);
-	g_free(packet);
-
-	if (pipe->queued)
-		return;
-	for (guint i = 0; i < pipe->syncs->len; i++) {
-		struct frame sync = { .tag = g_array_index(pipe->syncs, uint32_t, i) };
-
-		put_ok(pipe, &sync, NULL, 0);
-	}
-	g_array_set_size(pipe->syncs, 0);
-}
-
-/*
- * The packet's bytes into rx, and the signal when the guest had read everything before and allows
- * it.
- */
-static int ring_put(VMBusChannel *chan, struct packet *packet)
-{
-	VMBusSendRingBuf *ring = &chan->send_ringbuf;
-	uint32_t start = ring->wr_idx;
-	vmbus_ring_buffer *header;
-	ssize_t ret;
-
-	if (!packet->raw) {
-		uint64_t trailer = cpu_to_le64((uint64_t)start << 32);
-
-		memcpy(packet->bytes + packet->len - sizeof(trailer), &trailer, sizeof(trailer));
-	}
-	ringbuf_start_io(&ring->common);
-	ringbuf_seek(&ring->common, start);
-	ret = ringbuf_io(&ring->common, packet->bytes, packet->len);
-	ringbuf_end_io(&ring->common);
-	ring->reserved = 0;
-	if (ret < 0)
-		return ret;
-
-	header = ringbuf_map_hdr(&ring->common);
-	if (!header)
-		return -EFAULT;
-	ring->wr_idx = rb_idx_wrap(start + packet->len, ring->common.len);
-	ring->last_wr_idx = ring->wr_idx;
-	/*
-	 * The packet before the index, the index before a look at what the reader has done
-	 * meanwhile.
-	 */
-	smp_mb();
-	qatomic_set(&header->write_index, ring->wr_idx);
-	smp_mb();
-	ring->last_seen_rd_idx = qatomic_read(&header->read_index);
-	if (!qatomic_read(&header->interrupt_mask) && ring->last_seen_rd_idx == start)
-		vmbus_channel_notify_guest(chan);
-	ringbuf_unmap_hdr(&ring->common, header, true);
-	return 0;
-}
-
-/* Returns the number of packets that found room. */
-static unsigned int ring_flush(VMBusChannel *chan)
-{
-	struct host_channel *host = host_of(chan);
-	unsigned int count = 0;
-	struct packet *packet;
-
-	while ((packet = g_queue_peek_head(&host->packets))) {
-		/* To QEMU the message is what is left after the header and the trailer. */
-		uint32_t overhead = sizeof(vmbus_packet_hdr) + VMBUS_PKT_TRAILER;
-		int ret = vmbus_channel_reserve(chan, 0, MAX(packet->len, overhead) - overhead);
-
-		if (ret == -ENOSPC) {
-			if (!host->full)
-				host->stats.full++;
-			host->full = true;
-			break;
-		}
-		host->full = false;
-		if (!ret)
-			ret = ring_put(chan, packet);
-		if (!ret) {
-			host->stats.packets_to_guest++;
-			host->stats.bytes_to_guest += packet->len;
-		}
-		g_queue_pop_head(&host->packets);
-		packet_done(chan, packet, ret ? "the guest's ring is not in its memory" : NULL);
-		count++;
-	}
-	return count;
-}
-
-/*
- * The guest waits for room when pending_send_sz is set: tell it once, when the room has become
- * enough.
- */
-static void ring_give_room(VMBusChannel *chan, uint32_t bytes)
-{
-	VMBusRecvRingBuf *ring = &chan->recv_ringbuf;
-	vmbus_ring_buffer *header = ringbuf_map_hdr(&ring->common);
-	uint32_t pending, room;
-
-	if (!header)
-		return;
-	smp_mb();
-	qatomic_set(&header->read_index, ring->rd_idx);
-	ring->last_rd_idx = ring->rd_idx;
-	smp_mb();
-	pending = qatomic_read(&header->pending_send_sz);
-	if (!(header->feature_bits & VMBUS_RING_BUFFER_FEAT_PENDING_SZ) || !pending)
-		goto unmap;
-	smp_rmb();
-	/* In QEMU's own code an empty ring has no room, and the guest would wait forever. */
-	room = ring->common.len - rb_idx_delta(ring->rd_idx, qatomic_read(&header->write_index),
-					       ring->common.len, true);
-	if (room > pending && room - MIN(bytes, room) <= pending)
-		vmbus_channel_notify_guest(chan);
-unmap:
-	ringbuf_unmap_hdr(&ring->common, header, true);
-}
-
-static bool packet_sane(VMBusChannel *chan, const vmbus_packet_hdr *header, uint32_t avail)
-{
-	uint32_t size = header->len_qwords * sizeof(uint64_t);
-	uint32_t offset = header->offset_qwords * sizeof(uint64_t);
-
-	if (size >= sizeof(*header) && size + VMBUS_PKT_TRAILER <= avail &&
-	    offset >= sizeof(*header) && offset <= size)
-		return true;
-	put_text(pipe_of(chan), FRAME_MALFORMED, vmbus_channel_idx(chan), 0,
-		 "packet at %u of type %u: %u bytes, payload at %u, %u bytes in the ring",
-		 chan->recv_ringbuf.rd_idx, header->type, size, offset, avail);
-	return false;
-}
-
-/*
- * What is in tx goes to the program. Returns whether anything was taken: then the guest may have
- * added to it meanwhile.
- */
-static bool ring_receive(VMBusChannel *chan)
-{
-	VMBusRecvRingBuf *ring = &chan->recv_ringbuf;
-	struct host_channel *host = host_of(chan);
-	VMBusPipe *pipe = pipe_of(chan);
-	uint32_t bytes, end;
-	vmbus_ring_buffer *shared = ringbuf_map_hdr(&ring->common);
-
-	if (!shared)
-		return false;
-	end = qatomic_read(&shared->write_index);
-	ringbuf_unmap_hdr(&ring->common, shared, false);
-	smp_mb();
-	if (end >= ring->common.len || end % sizeof(uint64_t)) {
-		host->stats.malformed++;
-		put_text(pipe, FRAME_MALFORMED, vmbus_channel_idx(chan), 0,
-			 "write index %u in a ring of %u bytes", end, ring->common.len);
-		return false;
-	}
-
-	bytes = rb_idx_delta(ring->rd_idx, end, ring->common.len, true);
-	while (ring->rd_idx != end && !pipe_out_full(pipe)) {
-		uint32_t avail = rb_idx_delta(ring->rd_idx, end, ring->common.len, true);
-		struct frame frame = { .op = FRAME_PACKET, .channel = vmbus_channel_idx(chan) };
-		vmbus_packet_hdr header = {};
-		guint at = pipe->out->len;
-
-		ringbuf_seek(&ring->common, ring->rd_idx);
-		if (avail < sizeof(header) ||
-		    ringbuf_io(&ring->common, &header, sizeof(header)) < 0 ||
-		    !packet_sane(chan, &header, avail)) {
-			host->stats.malformed++;
-			ring->rd_idx = end;
-			break;
-		}
-		frame.len = header.len_qwords * sizeof(uint64_t) - sizeof(header);
-		frame.arg = header.offset_qwords * sizeof(uint64_t) - sizeof(header);
-		frame.type = header.type;
-		frame.flags = header.flags;
-		frame.xid = header.transaction_id;
-		g_byte_array_append(pipe->out, (uint8_t *)&frame, sizeof(frame));
-		g_byte_array_set_size(pipe->out, at + sizeof(frame) + frame.len);
-		ringbuf_io(&ring->common, pipe->out->data + at + sizeof(frame), frame.len);
-		ring->rd_idx = rb_idx_wrap(ring->rd_idx + sizeof(header) + frame.len +
-						   VMBUS_PKT_TRAILER,
-					   ring->common.len);
-		host->stats.packets_from_guest++;
-	}
-	bytes -= rb_idx_delta(ring->rd_idx, end, ring->common.len, true);
-	host->stats.bytes_from_guest += bytes;
-	if (bytes)
-		ring_give_room(chan, bytes);
-	pipe_flush_out(pipe);
-	return bytes;
-}
-
-/* Someone has signalled the host side of a channel: the guest, or we ourselves. */
-static void pipe_notify(VMBusChannel *chan)
-{
-	struct host_channel *host = host_of(chan);
-	VMBusPipe *pipe = pipe_of(chan);
-	unsigned int done = 0;
-
-	if (chan->state != VMCHAN_OPEN)
-		return;
-	/*
-	 * Without a program the packets stay in the guest's ring, for the next one. Until the ring
-	 * is seen empty after the read index is published: a guest that adds to what it takes for
-	 * unread does not signal.
-	 */
-	while (pipe->connected && !host->hold && !pipe_out_full(pipe) && ring_receive(chan))
-		done++;
-	done += ring_flush(chan);
-	if (host->woken && !done)
-		host->stats.idle_signals++;
-	host->woken = 0;
-	if (pipe->connected && pipe->queued <= IN_LIMIT)
-		qemu_chr_fe_accept_input(&pipe->chr);
-}
-
-/* Signals */
-
-static void host_kicked(VMBusChannel *chan)
-{
-	host_of(chan)->kicks++;
-}
-
-static bool host_take_signals(VMBusChannel *chan)
-{
-	struct host_channel *host = host_of(chan);
-	uint64_t count;
-
-	if (read(event_notifier_get_fd(&chan->notifier), &count, sizeof(count)) != sizeof(count))
-		return false;
-	count -= MIN(count, host->kicks);
-	host->kicks = 0;
-	host->stats.hypercalls += count;
-	host->woken += count;
-	return true;
-}
-
-static void host_interrupted(VMBusChannel *chan)
-{
-	host_of(chan)->stats.interrupts++;
-}
-
-/* Monitored channels make no hypercall: their bits are looked at now and then. */
-static void monitor_poll(void *opaque)
-{
-	VMBus *vmbus = opaque;
-	hwaddr int_len = TARGET_PAGE_SIZE / 2, monitor_len = TARGET_PAGE_SIZE;
-	unsigned long *int_bits = NULL;
-	uint8_t *monitor = NULL;
-	bool any = false;
-	VMBusChannel *chan;
-
-	if (!bus.int_page || !bus.monitor_page)
-		return;
-	int_bits = cpu_physical_memory_map(bus.int_page + TARGET_PAGE_SIZE / 2, &int_len, true);
-	monitor = cpu_physical_memory_map(bus.monitor_page, &monitor_len, true);
-	if (!int_bits || !monitor || int_len != TARGET_PAGE_SIZE / 2 ||
-	    monitor_len != TARGET_PAGE_SIZE) {
-		error_report("vmbus-host: the guest's monitor or interrupt page is not memory");
-		goto unmap;
-	}
-	QTAILQ_FOREACH(chan, &vmbus->channel_list, link) {
-		struct host_channel *host = host_of(chan);
-		uint32_t id = chan->id - VMBUS_FIRST_CHANID;
-		uint32_t *pending = (uint32_t *)(monitor + 8 + 8 * (id / 32));
-		uint32_t mask = 1u << (id % 32);
-
-		if (chan->state != VMCHAN_OPEN || !host->monitored)
-			continue;
-		any = true;
-		if (!(qatomic_fetch_and(pending, ~mask) & mask))
-			continue;
-		host->stats.monitor_signals++;
-		if (bitmap_test_and_clear_atomic(int_bits, chan->id, 1)) {
-			host->woken++;
-			vmbus_channel_notify_host(chan);
-		} else {
-			host->stats.lost_signals++;
-		}
-	}
-unmap:
-	if (monitor)
-		cpu_physical_memory_unmap(monitor, monitor_len, true, any ? monitor_len : 0);
-	if (int_bits)
-		cpu_physical_memory_unmap(int_bits, int_len, true, any ? int_len : 0);
-	if (any)
-		timer_mod(bus.poll, qemu_clock_get_ms(QEMU_CLOCK_REALTIME) + MONITOR_POLL_MS);
-}
-
-/* Offers */
-
-static bool offer_wanted(VMBusChannel *chan)
-{
-	VMBusPipe *pipe = pipe_of(chan);
-	uint32_t index = vmbus_channel_idx(chan);
-
-	if (!pipe->offered || host_of(chan)->rescind)
-		return false;
-	return !index ||
-	       (host_of(chan)->wanted && pipe->parent.channels[0].offer_state == VMOFFER_SENT &&
-		!pipe->host[0].rescind &&
-		qemu_clock_get_ms(QEMU_CLOCK_REALTIME) >= host_of(chan)->offer_from);
-}
-
-static void host_fill_offer(VMBusChannel *chan, struct vmbus_message_offer_channel *msg)
-{
-	VMBusPipe *pipe = pipe_of(chan);
-	QemuUUID class_id = qemu_uuid_bswap(pipe->class_id);
-	QemuUUID instance = qemu_uuid_bswap(pipe->parent.instanceid);
-
-	host_of(chan)->monitored = pipe->monitored;
-	*msg = (struct vmbus_message_offer_channel){
-		.header.message_type = VMBUS_MSG_OFFERCHANNEL,
-		.child_relid = chan->id,
-		.connection_id = chan_connection_id(chan),
-		.sub_channel_index = vmbus_channel_idx(chan),
-		.interrupt_flags = VMBUS_OFFER_INTERRUPT_DEDICATED,
-	};
-	if (pipe->monitored) {
-		msg->monitor_id = chan->id - VMBUS_FIRST_CHANID;
-		msg->monitor_flags = VMBUS_OFFER_MONITOR_ALLOCATED;
-	}
-	memcpy(msg->type_uuid, &class_id, sizeof(class_id));
-	memcpy(msg->instance_uuid, &instance, sizeof(instance));
-}
-
-static void post_offer(VMBus *vmbus, VMBusChannel *chan)
-{
-	struct vmbus_message_offer_channel msg;
-
-	host_fill_offer(chan, &msg);
-	bus.posting = chan;
-	trace_vmbus_send_offer(chan->id, chan->dev);
-	post_msg(vmbus, &msg, sizeof(msg));
-}
-
-static void post_rescind(VMBus *vmbus, VMBusChannel *chan)
-{
-	struct vmbus_message_rescind_channel_offer msg = {
-		.header.message_type = VMBUS_MSG_RESCIND_CHANNELOFFER,
-		.child_relid = chan->id,
-	};
-
-	close_channel(chan);
-	chan->state = VMCHAN_INIT;
-	host_of(chan)->asked = false;
-	bus.posting = chan;
-	post_msg(vmbus, &msg, sizeof(msg));
-}
-
-static void host_listen(VMBus *vmbus)
-{
-	VMBusChannel *chan;
-
-	if (!bus.offers_requested || !vmbus->sint_route)
-		goto guest;
-	QTAILQ_FOREACH(chan, &vmbus->channel_list, link) {
-		struct host_channel *host = host_of(chan);
-
-		if (host->asked && !host->mute) {
-			host->asked = false;
-			handle_open_channel(vmbus, &host->wish, sizeof(host->wish));
-			vmbus_resched(vmbus);
-			return;
-		}
-	}
-	/* The primary goes after its sub-channels, and comes before them. */
-	QTAILQ_FOREACH_REVERSE(chan, &vmbus->channel_list, link) {
-		if (chan->offer_state == VMOFFER_SENT && host_of(chan)->rescind) {
-			post_rescind(vmbus, chan);
-			return;
-		}
-	}
-	QTAILQ_FOREACH(chan, &vmbus->channel_list, link) {
-		if (chan->offer_state == HOST_OFFER_HELD && offer_wanted(chan)) {
-			post_offer(vmbus, chan);
-			return;
-		}
-	}
-guest:
-	process_message(vmbus);
-}
-
-/* The guest has our control message. It may be gone since (reset), then nothing was in flight. */
-static bool host_message_sent(VMBus *vmbus)
-{
-	VMBusChannel *chan = bus.posting;
-
-	bus.posting = NULL;
-	if (!chan)
-		return true;
-	if (chan->offer_state == VMOFFER_SENT) {
-		chan->offer_state = HOST_OFFER_RESCINDED;
-		host_of(chan)->rescind = false;
-		put_event(chan, FRAME_RESCINDED, chan->id, 0);
-	} else {
-		chan->offer_state = VMOFFER_SENT;
-		host_offered(chan);
-	}
-	return true;
-}
-
-/* Sub-channels can be offered again; the timer goes on for those that have to wait longer. */
-static void settled(void *opaque)
-{
-	int64_t now = qemu_clock_get_ms(QEMU_CLOCK_REALTIME);
-	VMBus *vmbus = opaque;
-	VMBusChannel *chan;
-
-	QTAILQ_FOREACH(chan, &vmbus->channel_list, link) {
-		if (host_of(chan)->offer_from > now)
-			timer_mod_anticipate(bus.settled, host_of(chan)->offer_from);
-	}
-	vmbus_resched(vmbus);
-}
-
-static void host_offered(VMBusChannel *chan)
-{
-	put_event(chan, FRAME_OFFERED, chan->id, 0);
-}
-
-static void relid_released(VMBus *vmbus, uint32_t relid)
-{
-	VMBusChannel *chan = find_channel(vmbus, relid);
-	VMBusGpadl *gpadl, *next;
-
-	if (!chan || chan->offer_state != HOST_OFFER_RESCINDED) {
-		error_report(
-			"vmbus-host: the guest has released relid %u, which was not taken back",
-			relid);
-		return;
-	}
-	/* Linux tears nothing down on a channel that was taken back. */
-	QTAILQ_FOREACH_SAFE(gpadl, &vmbus->gpadl_list, link, next) {
-		if (gpadl->child_relid == relid && gpadl->state != VMGPADL_TORNDOWN)
-			vmbus_put_gpadl(gpadl);
-	}
-	chan->offer_state = HOST_OFFER_HELD;
-	if (vmbus_channel_idx(chan) && pipe_of(chan)->settle) {
-		host_of(chan)->offer_from =
-			qemu_clock_get_ms(QEMU_CLOCK_REALTIME) + pipe_of(chan)->settle;
-		timer_mod_anticipate(bus.settled, host_of(chan)->offer_from);
-	}
-	put_event(chan, FRAME_RELEASED, relid, 0);
-}
-
-static void host_message(VMBus *vmbus, struct vmbus_message_header *msg, uint32_t len)
-{
-	struct {
-		struct vmbus_message_header header;
-		uint32_t relid;
-	} *released = (void *)msg;
-
-	if (msg->message_type == VMBUS_MSG_RELID_RELEASED &&
-	    len >= offsetof(typeof(*released), relid) + sizeof(uint32_t))
-		relid_released(vmbus, released->relid);
-	else
-		error_report("vmbus-host: unexpected message of type %u and %u bytes",
-			     msg->message_type, len);
-}
-
-/* Life of the connection and of a channel */
-
-static void host_pages(const struct vmbus_message_initiate_contact *msg)
-{
-	bus.int_page = msg->interrupt_page;
-	bus.monitor_page = msg->monitor_page2;
-}
-
-static void host_offers_requested(void)
-{
-	bus.offers_requested = true;
-}
-
-static void host_reset(VMBusChannel *chan)
-{
-	VMBusPipe *pipe = pipe_of(chan);
-	uint32_t index = vmbus_channel_idx(chan);
-
-	if (!index && pipe->withheld) {
-		pipe->withheld = false;
-		pipe->offered = false;
-	}
-	pipe->keep = false;
-	pipe->host[index].wanted = false;
-	pipe->host[index].mute = false;
-	pipe->host[index].asked = false;
-	pipe->host[index].rescind = false;
-	chan->offer_state = pipe->offered && !index ? VMOFFER_INIT : HOST_OFFER_HELD;
-	if (!index && bus.offers_requested)
-		put_event(chan, FRAME_RESET, 0, 0);
-}
-
-static void host_disconnected(void)
-{
-	bus.offers_requested = false;
-	bus.posting = NULL;
-	bus.int_page = 0;
-	bus.monitor_page = 0;
-}
-
-static int pipe_open(VMBusChannel *chan)
-{
-	struct host_channel *host = host_of(chan);
-
-	host->kicks = 0;
-	host->woken = 0;
-	host->full = false;
-	return 0;
-}
-
-/* The guest wants to open a channel. Returns whether it has to wait for the program. */
-static bool host_is_mute(VMBusChannel *chan, const vmbus_message_open_channel *msg)
-{
-	struct host_channel *host = host_of(chan);
-
-	if (!host->mute)
-		return false;
-	host->wish = *msg;
-	host->asked = true;
-	put_event(chan, FRAME_ASKED, 0, 0);
-	return true;
-}
-
-static void host_opened(VMBusChannel *chan)
-{
-	put_event(chan, FRAME_OPENED, ring_size(chan, FRAME_TX), ring_size(chan, FRAME_RX));
-	if (host_of(chan)->monitored)
-		timer_mod(bus.poll, qemu_clock_get_ms(QEMU_CLOCK_REALTIME));
-}
-
-/* Whoever closes. A channel that closes while it opens was never open to the program. */
-static void pipe_close(VMBusChannel *chan)
-{
-	struct host_channel *host = host_of(chan);
-	struct packet *packet;
-
-	while ((packet = g_queue_pop_head(&host->packets)))
-		packet_done(chan, packet, "the channel has closed");
-	host->note = 0;
-	if (chan->state == VMCHAN_OPEN)
-		put_event(chan, FRAME_CLOSED, 0, 0);
-}
-
-static void rescind_subs(VMBusPipe *pipe)
-{
-	for (int i = 1; i < pipe->channels; i++) {
-		pipe->host[i].wanted = false;
-		if (pipe->parent.channels[i].offer_state == VMOFFER_SENT ||
-		    bus.posting == &pipe->parent.channels[i])
-			pipe->host[i].rescind = true;
-	}
-}
-
-/* As on Hyper-V, sub-channels live no longer than their primary is open. */
-static void host_guest_closed(VMBusChannel *chan)
-{
-	if (!vmbus_channel_idx(chan) && !pipe_of(chan)->keep)
-		rescind_subs(pipe_of(chan));
-}
+#include "signal.c"
+#include "ring.c"
+#include "bus.c"
 
 /* Frames from the program */
 
@@ -808,10 +280,11 @@ static void frame_packet(VMBusPipe *pipe, VMBusChannel *chan, const struct frame
 				       ROUND_UP(message, sizeof(uint64_t)) + VMBUS_PKT_TRAILER;
 	struct packet *packet;
 
-	if (chan->state != VMCHAN_OPEN) {
+	if (!vmbus_channel_is_open(chan) || host->dead) {
 		host->stats.dropped++;
-		put_text(pipe, FRAME_ERROR, frame->channel, frame->tag, "channel %u is not open",
-			 frame->channel);
+		put_text(pipe, FRAME_ERROR, frame->channel, frame->tag, "channel %u is %s",
+			 frame->channel,
+			 host->dead ? "dead: the guest has broken the protocol" : "not open");
 		return;
 	}
 	if (!raw && (frame->arg > frame->len || frame->arg % sizeof(uint64_t))) {
@@ -919,7 +392,7 @@ static void frame_offer_sub(VMBusPipe *pipe, const struct frame *frame)
 			 pipe->channels - 1);
 		return;
 	}
-	if (pipe->parent.channels[0].state != VMCHAN_OPEN) {
+	if (!vmbus_channel_is_open(&pipe->parent.channels[0]) || pipe->host[0].closing) {
 		put_text(pipe, FRAME_ERROR, frame->channel, frame->tag,
 			 "sub-channels need an open primary channel");
 		return;
@@ -960,7 +433,7 @@ static void frame_raw(VMBusPipe *pipe, VMBusChannel *chan, const struct frame *f
 {
 	uint32_t first;
 
-	if (chan->state != VMCHAN_OPEN) {
+	if (!vmbus_channel_is_open(chan)) {
 		put_text(pipe, FRAME_ERROR, frame->channel, frame->tag, "channel %u is not open",
 			 frame->channel);
 		return;
@@ -1046,6 +519,25 @@ static void frame_take(VMBusPipe *pipe, const struct frame *frame, uint8_t *payl
 		put_ok(pipe, frame, NULL, 0);
 		vmbus_resched(pipe_bus(pipe));
 		break;
+	case FRAME_GPADLS:
+		host->hold_gpadls = frame->arg == FRAME_GPADLS_HOLD;
+		host->fail_gpadls = frame->arg == FRAME_GPADLS_FAIL;
+		put_ok(pipe, frame, NULL, 0);
+		vmbus_resched(pipe_bus(pipe));
+		break;
+	case FRAME_DELAY:
+		pipe->delay[frame->arg % FRAME_DELAYS] = frame->arg2;
+		put_ok(pipe, frame, NULL, 0);
+		break;
+	case FRAME_ORDER:
+		pipe->order = frame->arg % FRAME_ORDERS;
+		put_ok(pipe, frame, NULL, 0);
+		break;
+	case FRAME_MIGRATE:
+		put_ok(pipe, frame, NULL, 0);
+		freeze(frame->arg);
+		lose_signals();
+		break;
 	case FRAME_MONITORED:
 		pipe->monitored = frame->arg;
 		put_ok(pipe, frame, NULL, 0);
@@ -1059,7 +551,7 @@ static void frame_take(VMBusPipe *pipe, const struct frame *frame, uint8_t *payl
 		frame_gpadl(pipe, chan, frame, payload);
 		break;
 	case FRAME_SIGNAL:
-		if (chan->state != VMCHAN_OPEN) {
+		if (!vmbus_channel_is_open(chan)) {
 			put_text(pipe, FRAME_ERROR, frame->channel, frame->tag,
 				 "channel %u is not open", frame->channel);
 			break;
@@ -1069,7 +561,10 @@ static void frame_take(VMBusPipe *pipe, const struct frame *frame, uint8_t *payl
 		break;
 	case FRAME_HOLD:
 		host->hold = frame->arg;
-		if (chan->is_open)
+		/* A host that is held waits for a signal, and is then busy for long. */
+		if (host->hold && chan->is_open && !host->closing && !host->dead)
+			tx_mask(chan, false);
+		else if (chan->is_open)
 			vmbus_channel_notify_host(chan);
 		put_ok(pipe, frame, NULL, 0);
 		break;
@@ -1139,7 +634,7 @@ static void pipe_hello(VMBusPipe *pipe)
 		state->offered = chan->offer_state == VMOFFER_SENT           ? FRAME_IS_OFFERED
 				 : chan->offer_state == HOST_OFFER_RESCINDED ? FRAME_IS_RESCINDED
 									     : FRAME_IS_HELD;
-		state->open = chan->state == VMCHAN_OPEN;
+		state->open = vmbus_channel_is_open(chan);
 		state->monitored = pipe->host[i].monitored;
 		state->asked = pipe->host[i].asked;
 		if (state->open) {
@@ -1193,6 +688,8 @@ static uint16_t pipe_channels(VMBusDevice *dev)
 static void pipe_realize(VMBusDevice *dev, Error **errp)
 {
 	VMBusPipe *pipe = VMBUS_PIPE(dev);
+	VMBusChannel *chan;
+	unsigned int all = 0;
 
 	if (!qemu_chr_fe_backend_connected(&pipe->chr)) {
 		error_setg(errp, "vmbus-pipe needs chardev=, the socket of its host program");
@@ -1202,11 +699,14 @@ static void pipe_realize(VMBusDevice *dev, Error **errp)
 		error_setg(errp, "vmbus-pipe needs class=, the GUID of its device class");
 		return;
 	}
-	if (pipe->channels > MAX_CHANNELS || dev->channels[pipe->channels - 1].id > MONITOR_BITS) {
+	QTAILQ_FOREACH(chan, &dev->channels[0].vmbus->channel_list, link)
+		all++;
+	if (pipe->channels > MAX_CHANNELS || all > MONITOR_BITS) {
 		error_setg(errp, "vmbus-pipe: at most %d channels for a device and %d for all",
 			   MAX_CHANNELS, MONITOR_BITS);
 		return;
 	}
+	pipe->name = g_strdup(pipe->chr.chr->label);
 	pipe->host = g_new0(struct host_channel, pipe->channels);
 	pipe->in = g_byte_array_new();
 	pipe->out = g_byte_array_new();
@@ -1215,10 +715,8 @@ static void pipe_realize(VMBusDevice *dev, Error **errp)
 		g_queue_init(&pipe->host[i].packets);
 		dev->channels[i].offer_state = pipe->offered && !i ? VMOFFER_INIT : HOST_OFFER_HELD;
 	}
-	if (!bus.poll) {
-		bus.poll = timer_new_ms(QEMU_CLOCK_REALTIME, monitor_poll, dev->channels[0].vmbus);
-		bus.settled = timer_new_ms(QEMU_CLOCK_REALTIME, settled, dev->channels[0].vmbus);
-	}
+	pipe->delay[FRAME_DELAY_OPEN] = OPEN_MS;
+	pipe->delay[FRAME_DELAY_CLOSE] = CLOSE_MS;
 	qemu_chr_fe_set_handlers(&pipe->chr, pipe_can_read, pipe_read, pipe_event, NULL, pipe, NULL,
 				 true);
 }
@@ -1230,7 +728,9 @@ static const Property pipe_properties[] = {
 	DEFINE_PROP_UINT16("channels", VMBusPipe, channels, 1),
 	DEFINE_PROP_BOOL("monitored", VMBusPipe, monitored, false),
 	DEFINE_PROP_BOOL("offered", VMBusPipe, offered, true),
+	DEFINE_PROP_BOOL("pipe", VMBusPipe, pipe, false),
 	DEFINE_PROP_UINT32("settle", VMBusPipe, settle, 0),
+	DEFINE_PROP_UINT32("throttle", VMBusPipe, throttle, 0),
 };
 
 static void pipe_class_init(ObjectClass *klass, void *data)
@@ -1257,9 +757,54 @@ static const TypeInfo pipe_type = {
 	.class_init = pipe_class_init,
 };
 
+/* Print what the host has seen of each channel that the guest used, for run-guest to judge. */
+static void report(void)
+{
+	VMBusChannel *chan;
+
+	if (!bus.vmbus)
+		return;
+	QTAILQ_FOREACH(chan, &bus.vmbus->channel_list, link) {
+		const struct frame_stats *stats = &host_of(chan)->stats;
+		uint64_t signals = stats->hypercalls + stats->monitor_signals;
+
+		if (signals || stats->malformed)
+			error_report("vmbus-host: judge %s %u signals %" PRIu64 " needless %" PRIu64
+				     " faults %" PRIu64,
+				     pipe_of(chan)->name, vmbus_channel_idx(chan),
+				     signals, stats->idle_signals, stats->malformed);
+	}
+}
+
+/* The bus: -device bench-vmbus-bridge,version=5.3,seed=1 */
+
+static void set_version(Object *bridge, const char *value, Error **errp)
+{
+	unsigned int major, minor;
+
+	if (sscanf(value, "%u.%u", &major, &minor) != 2 || major > 5 || minor > 13)
+		error_setg(errp, "version '%s': the host speaks up to 5.3", value);
+	else
+		bus.version = HOST_VERSION(major, minor);
+}
+
+static void set_seed(Object *bridge, const char *value, Error **errp)
+{
+	if (bus.chance)
+		g_rand_free(bus.chance);
+	bus.chance = g_rand_new_with_seed(strtoul(value, NULL, 0));
+}
+
+static void host_bridge_properties(ObjectClass *klass)
+{
+	object_class_property_add_str(klass, "version", NULL, set_version);
+	object_class_property_add_str(klass, "seed", NULL, set_seed);
+}
+
 static void pipe_register(void)
 {
 	type_register_static(&pipe_type);
+	atexit(report);
 }
 
 type_init(pipe_register)

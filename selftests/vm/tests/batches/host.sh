@@ -3,7 +3,7 @@
 
 # Line by line, as one host: when it goes, it forgets what it has sent and reads again what it held up.
 conversation() {
-	printf '%s\n' wait-open "hold on" "send 64 96" sync "send-hex 10" "expect-stat interrupts 1 2"
+	printf '%s\n' wait-open "hold on" "send 64 96" sync "send-hex 10" "expect-stat interrupts 1 3"
 	guest_says bursts >/dev/null || return
 	printf '%s\n' "expect-stat packets-from-guest 0 0" "expect-stat hypercalls 1 1" "hold off" "echo 96 xid" "print bursts done"
 

@@ -34,10 +34,21 @@ check "after five quick cycles hv-fcopyd runs" within 20 running
 say back again
 hear copied third
 sum third
+restarts() { for _ in 1 2 3; do systemctl restart hv-fcopyd && within 30 running || return; done; }
+hear slow
+check "three restarts while the host closes the device slowly" restarts
+old=$(systemctl show -P MainPID hv-fcopyd)
+kill -9 "$old"
+again() { running && [ "$(systemctl show -P MainPID hv-fcopyd)" != "$old" ]; }
+check "it comes back after it was killed" within 60 again
+say restarted
+hear fast
 device_test() { /usr/libexec/hyperv-uio/selftests/run_kselftest.sh -t uio:device.sh >/tmp/device.log 2>&1; cat /tmp/device.log && grep '^ok 1 selftests: uio: device.sh$' /tmp/device.log; }
 check "the device test of the selftests passes" device_test
 check "and hv-fcopyd runs as before" within 20 running
 check "no unit has failed" test -z "$(systemctl --failed --no-legend --plain)"
+say tested
+hear "slow again"
 # Removal gives the device back to the kernel's driver.
 check "apt removes it all" sh -c 'DEBIAN_FRONTEND=noninteractive apt-get -y purge hyperv-uio hyperv-uio-dkms hyperv-uio-fcopyd hyperv-uio-selftests'
 check "and hv_utils has the device again" test "$(basename "$(readlink -f "$(vmbus_device "$fcopy_class")/driver")")" = hv_utils

@@ -20,3 +20,12 @@ check "five quick cycles" vmbus_host fcopy "cycle 5"
 tell cycled
 guest_says 'back again' || exit 1
 copy third 100000
+# systemd and udev have their own time limits.
+vmbus_host fcopy "delay open 1000" "delay close 4000"
+tell slow
+guest_says restarted || exit 1
+vmbus_host fcopy "delay open 5" "delay close 10"
+tell fast
+guest_says tested || exit 1
+vmbus_host fcopy "delay close 4000" "delay unload 10000"
+tell "slow again"

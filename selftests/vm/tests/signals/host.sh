@@ -22,3 +22,5 @@ for _ in $(seq $few); do
 done
 check "and few at a time" vmbus_host device "$@"
 vmbus_host device "send-hex 7175697400000000" wait-close
+# Two seconds each time, as a real host does to a guest that signals without need.
+check "the host has let the guest stand still" grep -q "stands still after" qemu.log

@@ -31,7 +31,7 @@ for n in 1 2 3 4 5; do
 done
 check "five interrupts, as the guest has counted" test "$(($(stat interrupts) - interrupts))" = 5
 guest_says signalled || exit 1
-check "seven signals, as the guest has counted" test "$(($(stat hypercalls) - hypercalls))" = 7
+check "writes that only clear or set the mask signal nothing" test "$(stat hypercalls)" = "$hypercalls"
 
 said=$(guest_says buffers) || exit 1
 # shellcheck disable=SC2086 # buffers, the handles of the receive and of the send buffer

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Signals between the guest and the host. A guest that signals without need is made to stand still
+ * by a real host; here each such signal is counted, and selftests/vm/run-guest judges the count.
+ */
+
+static void thaw(void *unused)
+{
+	VMBusChannel *chan;
+
+	vm_start();
+	/* After a migration, what was signalled is lost, and both sides hear of everything again. */
+	QTAILQ_FOREACH(chan, &bus.vmbus->channel_list, link) {
+		if (!vmbus_channel_is_open(chan) || host_of(chan)->closing)
+			continue;
+		vmbus_channel_notify_host(chan);
+		vmbus_channel_notify_guest(chan);
+	}
+}
+
+/* The guest stands still for @ms. */
+static void freeze(uint32_t ms)
+{
+	if (timer_pending(bus.thaw))
+		return;
+	vm_stop(RUN_STATE_PAUSED);
+	timer_mod(bus.thaw, now_ms() + ms);
+}
+
+/*
+ * Judge the signals since the host looked at the rings before. That it found packets, or room that
+ * it had waited for, is one reason each for one signal, which may come before the look or after it,
+ * or not at all.
+ */
+static void judge_signals(VMBusChannel *chan, bool received)
+{
+	struct host_channel *host = host_of(chan);
+	VMBusPipe *pipe = pipe_of(chan);
+	uint64_t reasons = host->reasons + received;
+	uint64_t needless = host->woken - MIN(host->woken, reasons);
+
+	host->reasons = MIN(reasons - (host->woken - needless), MAX_REASONS);
+	host->stats.idle_signals += needless;
+	if (needless && pipe->throttle &&
+	    host->stats.idle_signals / pipe->throttle > pipe->throttled) {
+		pipe->throttled++;
+		error_report("vmbus-host: %s: the guest stands still after %" PRIu64
+			     " needless signals",
+			     pipe->name, host->stats.idle_signals);
+		freeze(THROTTLE_MS);
+	}
+}
+
+static void host_kicked(VMBusChannel *chan)
+{
+	host_of(chan)->kicks++;
+}
+
+static bool host_take_signals(VMBusChannel *chan)
+{
+	struct host_channel *host = host_of(chan);
+	uint64_t count;
+
+	if (read(event_notifier_get_fd(&chan->notifier), &count, sizeof(count)) != sizeof(count))
+		return false;
+	count -= MIN(count, host->kicks);
+	host->kicks = 0;
+	host->stats.hypercalls += count;
+	host->woken += count;
+	return true;
+}
+
+static void host_interrupted(VMBusChannel *chan)
+{
+	host_of(chan)->stats.interrupts++;
+}
+
+/* Signals that are on their way to the host are lost. */
+static void lose_signals(void)
+{
+	VMBusChannel *chan;
+
+	QTAILQ_FOREACH(chan, &bus.vmbus->channel_list, link) {
+		if (!vmbus_channel_is_open(chan))
+			continue;
+		event_notifier_test_and_clear(&chan->notifier);
+		host_of(chan)->kicks = 0;
+		host_of(chan)->woken = 0;
+	}
+}
+
+/*
+ * Monitored channels make no hypercall: the host looks at their bits now and then. Its bit in the
+ * monitor page is all that the host needs of a guest: since Windows 8 the interrupt page has no
+ * part in it.
+ */
+static void monitor_poll(void *opaque)
+{
+	VMBus *vmbus = opaque;
+	hwaddr len = TARGET_PAGE_SIZE;
+	uint8_t *monitor;
+	bool any = false;
+	VMBusChannel *chan;
+
+	if (!bus.monitor_page)
+		return;
+	monitor = cpu_physical_memory_map(bus.monitor_page, &len, true);
+	if (!monitor || len != TARGET_PAGE_SIZE) {
+		error_report("vmbus-host: the guest's monitor page is not memory");
+		goto unmap;
+	}
+	QTAILQ_FOREACH(chan, &vmbus->channel_list, link) {
+		struct host_channel *host = host_of(chan);
+		uint32_t id = chan->id - VMBUS_FIRST_CHANID;
+		uint32_t *pending = (uint32_t *)(monitor + 8 + 8 * (id / 32));
+		uint32_t mask = 1u << (id % 32);
+
+		if (!vmbus_channel_is_open(chan) || !host->monitored)
+			continue;
+		any = true;
+		if (!(qatomic_fetch_and(pending, ~mask) & mask))
+			continue;
+		host->stats.monitor_signals++;
+		host->woken++;
+		vmbus_channel_notify_host(chan);
+	}
+unmap:
+	if (monitor)
+		cpu_physical_memory_unmap(monitor, len, true, any ? len : 0);
+	if (any)
+		timer_mod(bus.poll, now_ms() + MONITOR_POLL_MS);
+}

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=sh
+class=7d3c5a10-41b2-4f0e-9a6c-0d5b1e2f3a44
+programs=/usr/libexec/hyperv-uio/selftests/uio
+modprobe uio_hv_generic
+echo $class >/sys/bus/vmbus/drivers/uio_hv_generic/new_id
+check "the device is bound" within 10 bound $class
+"$programs/vmbus_echo" $class >/tmp/echo.log 2>&1 &
+pid=$!
+hear "sub-channels"
+check "the sub-channels have rings" within 10 rings 3
+say traffic
+moved=0
+# move CPU: all channels to this processor, as VMBus confirms
+move() {
+	local channel
+	for channel in "$device"/channels/*; do
+		echo "$1" >"$channel/cpu" && [ "$(cat "$channel/cpu")" = "$1" ] || return
+		moved=$((moved + 1))
+	done
+}
+back_and_forth() {
+	for _ in $(seq 40); do move 1 && nap && move 0 && nap || return; done
+}
+check "interrupts of three channels move 80 times between two processors" back_and_forth
+online=/sys/devices/system/cpu/cpu1/online
+say "moved $moved"
+goes_and_comes() {
+	for _ in 1 2 3; do
+		echo 0 >$online && nap && [ "$(cat $online)" = 0 ] && echo 1 >$online && nap || return
+	done
+}
+check "no channel is on processor 1 now" move 0
+say "before $moved"
+if echo 0 >$online 2>/tmp/offline.log; then
+	echo 1 >$online
+	check "processor 1 goes and comes back three times" goes_and_comes
+else
+	note "processor 1 stays: $(cat /tmp/offline.log)"
+	check "VMBus says that processor 1 is in use" grep -q busy /tmp/offline.log
+fi
+check "the channels still answer on processor 1" move 1
+say done
+wait $pid
+check "the echo program ended as the host asked: $(tail -n 1 /tmp/echo.log)" grep -q '^end quit .* bad 0$' /tmp/echo.log

@@ -1,0 +1,14 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=sh
+check "the guest opens it, with sub-channels" vmbus_host device wait-open "offer-sub 2" "channel 1" wait-open "channel 2" wait-open
+tell "sub-channels"
+guest_says traffic || exit 1
+traffic() {
+	while ! grep -q '^say done' ctl.log && kill -0 "$guest_pid"; do
+		vmbus_host device "send 64 300" "echo 300 xid" || return
+	done
+}
+check "messages come back all the while, none lost, none doubled" traffic
+said=$(guest_says moved) || exit 1
+check "the host was told of each (${said#moved } times)" vmbus_host device "expect-stat modifies $((${said#moved } / 3))"
+vmbus_host device "send-hex 7175697400000000" wait-close

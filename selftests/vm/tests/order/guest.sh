@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=sh
+class=7d3c5a10-41b2-4f0e-9a6c-0d5b1e2f3a44
+first=0f6e8d21-5b7c-4c3a-8e19-2a4d6c8b0e13 second=0f6e8d21-5b7c-4c3a-8e19-2a4d6c8b0e14
+programs=/usr/libexec/hyperv-uio/selftests/uio
+folder() { device=/sys/bus/vmbus/devices/$1 && ls "$device"/uio/uio*/maps/map0 >/dev/null 2>&1; }
+both() { folder $first && folder $second; }
+relid() { cat "/sys/bus/vmbus/devices/$1/id"; }
+
+modprobe uio_hv_generic
+echo $class >/sys/bus/vmbus/drivers/uio_hv_generic/new_id
+check "both devices are bound" within 10 both
+hear begin
+# Until the host says so, each end of a session is followed by another.
+for instance in $first $second; do
+	while [ ! -e /tmp/end ]; do "$programs/vmbus_echo" $instance || nap; done >"/tmp/$instance.log" 2>&1 &
+done
+say looping
+while hear "round $((round += 1))"; do
+	check "round $round: both are bound again" within 30 both
+	say "bound $round"
+	[ $round -lt 8 ] || break
+done
+hear end
+touch /tmp/end
+say ending
+wait
+for instance in $first $second; do
+	check "no message was bad: $(tail -n 1 /tmp/$instance.log)" sh -c "! grep '^end' /tmp/$instance.log | grep -v ' bad 0$'"
+done
+say "relids $(relid $first) $(relid $second)"
+hear swapped
+check "both are bound after they have changed their numbers" within 30 both
+say "relids again $(relid $first) $(relid $second)"
+one=$(relid $first) two=$(relid $second)
+check "and open" "$programs/open_close" $first 3
+check "and open" "$programs/open_close" $second 3
+folder $first
+check "the folder of its channel has the new number" test -d "$device/channels/$one"
+folder $second
+check "and that of the other" test -d "$device/channels/$two"

@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=sh
+host() { vmbus_host device "$@"; }
+quit="send-hex 7175697400000000"
+
+check "the device closes after three seconds from now on" host "delay close 3000"
+tell "close slowly"
+guest_says closing || exit 1
+tell "echo slowly"
+check "messages" host wait-open "send 64 100" "echo 100 xid"
+tell kill
+check "the next program" host wait-close wait-open "send 64 100" "echo 100 xid" "$quit" wait-close
+host "delay close 10"
+
+vmbus_host fcopy "delay close 2000"
+tell daemon
+guest_says "daemon waits" || exit 1
+head -c 100000 /dev/urandom >file
+copy_is 0x00000000 "a copy after quick restarts" --source file --destination /tmp/file file
+tell copied
+vmbus_host fcopy "delay close 10"
+
+watch device "delay open 700" wait-open "send 64 50" "clock sent" "echo 50 xid" "$quit" wait-close "delay open 5"
+tell "open slowly"
+check "packets that are sent before the open is answered come back" watched
+
+watch device "gpadls hold" "sleep 3000" rescind wait-released "sleep 500" "expect-stat gpadls 0 0" offer wait-offered
+tell "hold creations"
+check "the guest lets go of a device whose open has no answer" watched
+tell offered
+host "sleep 2000" "gpadls fail"
+tell "fail creations"
+host "sleep 4000" "gpadls answer"
+tell "create again"
+host "sleep 2000"
+watch device wait-open "gpadls hold" "send 64 10" "echo 10 xid" "$quit" "sleep 4000" rescind wait-released "sleep 500" "expect-stat gpadls 0 0" "gpadls answer" offer wait-offered
+tell "hold teardowns"
+check "the guest lets go of a device that is being closed" watched
+tell "offered again"
+
+set -- wait-open
+for _ in 1 2 3 4 5 6; do set -- "$@" "send 64 300" "migrate 700" "send 64 300" "echo 600 xid"; done
+watch device "$@" "none 300" "$quit" wait-close
+tell migrate
+check "3600 messages come back, none lost, none doubled, over six migrations" watched
+
+host "delay unload 50000"
+tell unload
+guest_says awake
