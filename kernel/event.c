@@ -45,9 +45,27 @@ void hvuio_interrupt(void *context)
 }
 
 /*
+ * Whether the host has a reason to look at the rings: it waits for packets, and there are some, or
+ * it waits for room, and there is enough. A host that works on tx has set its mask there, and looks
+ * again before it waits. User space can write all of this; it decides about a signal and no more.
+ */
+static bool host_has_to_look(struct vmbus_channel *channel)
+{
+	const struct hv_ring_buffer *tx = channel->outbound.ring_buffer;
+	u32 wanted = READ_ONCE(channel->inbound.ring_buffer->pending_send_sz);
+
+	if (wanted && hv_get_bytes_to_write(&channel->inbound) > wanted)
+		return true;
+	return READ_ONCE(tx->write_index) != READ_ONCE(tx->read_index) &&
+	       !READ_ONCE(tx->interrupt_mask);
+}
+
+/*
  * A write to /dev/uioN, under info_lock: 0 masks the interrupts of all channels, anything else
- * lets them through and signals the host. The mask belongs to user space otherwise: a kernel that
- * sets it behind its back makes the host's next packet silent.
+ * lets them through and signals the host, on the channels where it has to look. Hyper-V suspends a
+ * guest that signals too often without need, and a program that only wants its interrupts back has
+ * no other way to say so. The mask of rx belongs to user space otherwise: a kernel that sets it
+ * behind its back makes the host's next packet silent.
  */
 int hvuio_irqcontrol(struct uio_info *info, s32 on)
 {
@@ -61,8 +79,13 @@ int hvuio_irqcontrol(struct uio_info *info, s32 on)
 		WRITE_ONCE(channel->inbound.ring_buffer->interrupt_mask, !on);
 		if (!on || channel->offermsg.monitor_allocated)
 			continue;
-		/* The host must see the mask before it is woken. */
+		/*
+		 * The host must see the mask, and what the program has written to the rings, before
+		 * this function looks whether the host still works on them.
+		 */
 		virt_mb();
+		if (!host_has_to_look(channel))
+			continue;
 		vmbus_set_event(channel);
 		atomic64_inc(&dev->nr_signals);
 	}
