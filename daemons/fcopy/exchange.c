@@ -11,6 +11,7 @@ void exchange_init(struct exchange *exchange, struct vmbus_channel *channel, int
 {
 	exchange->channel = channel;
 	exchange->waiting = false;
+	exchange->first = 0;
 	memset(&exchange->limits, 0, sizeof(exchange->limits));
 	session_init(&exchange->session, journal, policy);
 }
@@ -19,13 +20,16 @@ void exchange_reopen(struct exchange *exchange, struct vmbus_channel *channel)
 {
 	exchange->channel = channel;
 	exchange->waiting = false;
+	exchange->first = 0;
 	session_restart(&exchange->session);
 }
 
 unsigned int exchange_events(const struct exchange *exchange)
 {
 	/* A waiting answer occupies the buffer, so no request can be read. */
-	return exchange->waiting ? VMBUS_WAIT_SEND : VMBUS_WAIT_RECV;
+	if (exchange->waiting)
+		return VMBUS_WAIT_SEND;
+	return exchange->session.held < EXCHANGE_HELD ? VMBUS_WAIT_RECV : 0;
 }
 
 static int queue_answer(struct exchange *exchange)
@@ -75,27 +79,81 @@ static int receive(struct exchange *exchange)
 	return 1;
 }
 
+/* Keep the request, behind those that wait already. */
+static void hold(struct exchange *exchange)
+{
+	unsigned int at = (exchange->first + exchange->session.held++) % EXCHANGE_HELD;
+	struct exchange_held *held = &exchange->held[at];
+
+	held->packet = exchange->packet;
+	memcpy(held->payload, exchange->payload, exchange->packet.length);
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &held->since);
+}
+
+static unsigned int milliseconds_since(const struct timespec *since)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	return (now.tv_sec - since->tv_sec) * 1000 + (now.tv_nsec - since->tv_nsec) / 1000000;
+}
+
+/* Answer the requests that wait, in their order, until one has to wait longer. */
+static int answer_held(struct exchange *exchange)
+{
+	struct session *session = &exchange->session;
+	struct exchange_held *held;
+	int err = 0;
+
+	while (session->held && !err) {
+		held = &exchange->held[exchange->first];
+		if (session_retry(session, held->payload, held->packet.length,
+				  milliseconds_since(&held->since)) == SESSION_LATER)
+			break;
+		exchange->first = (exchange->first + 1) % EXCHANGE_HELD;
+		session->held--;
+		exchange->packet = held->packet;
+		memcpy(exchange->payload, held->payload, held->packet.length);
+		err = queue_answer(exchange);
+	}
+	return err;
+}
+
+/* Take a request. Returns 0, or -errno; -EAGAIN means that the ring is empty. */
+static int take(struct exchange *exchange)
+{
+	int err = receive(exchange);
+
+	if (err <= 0)
+		return err;
+	switch (session_answer(&exchange->session, exchange->payload, exchange->packet.length)) {
+	case SESSION_SILENCE:
+		return 0;
+	case SESSION_LATER:
+		hold(exchange);
+		/* The request may have ended what others wait for. */
+		return answer_held(exchange);
+	default:
+		return queue_answer(exchange);
+	}
+}
+
 int exchange_run(struct exchange *exchange)
 {
 	int err = 0, flushed;
 
 	if (exchange->waiting)
 		err = queue_answer(exchange);
-
-	for (unsigned int i = 0; i < PACKETS_MAX && !err; i++) {
-		err = receive(exchange);
-		if (err <= 0)
-			continue;
-		err = 0;
-		if (session_answer(&exchange->session, exchange->payload, exchange->packet.length))
-			err = queue_answer(exchange);
-	}
+	if (!err)
+		err = answer_held(exchange);
+	for (unsigned int i = 0; i < PACKETS_MAX && !err && exchange->session.held < EXCHANGE_HELD; i++)
+		err = take(exchange);
 	if (err == -EAGAIN)
 		err = 0;
 
 	/* After an error, the host may still get the earlier answers. */
 	flushed = vmbus_flush(exchange->channel);
 	/* The host sends its next packet during this write. */
-	transfer_work(&exchange->session.transfer);
+	session_work(&exchange->session);
 	return err ? err : flushed;
 }

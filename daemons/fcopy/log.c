@@ -2,7 +2,9 @@
 #include <assert.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <pthread.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +25,9 @@ enum { TO_STDERR, TO_JOURNAL, TO_SYSLOG };
 
 static int target = TO_STDERR;
 static int threshold = LOG_INFO;
+
+/* Holds each log_limit. The C library and libsystemd look after lines by themselves. */
+static pthread_mutex_t limiting = PTHREAD_MUTEX_INITIALIZER;
 
 /*
  * Processes inherit JOURNAL_STREAM, so it counts only if standard error is
@@ -249,17 +254,21 @@ static bool is_over(const struct log_limit *limit)
  */
 static bool count_line(struct log_limit *limit, unsigned int burst, unsigned int *left_out)
 {
+	bool takes;
+
 	*left_out = 0;
+	pthread_mutex_lock(&limiting);
 	if (!limit->lines || is_over(limit)) {
 		*left_out = limit->dropped;
 		*limit = (struct log_limit){ .since = seconds() };
 	}
-	if (limit->lines >= burst) {
+	takes = limit->lines < burst;
+	if (takes)
+		limit->lines++;
+	else
 		limit->dropped++;
-		return false;
-	}
-	limit->lines++;
-	return true;
+	pthread_mutex_unlock(&limiting);
+	return takes;
 }
 
 void log_limited(struct log_limit *limit, int level, const char *format, ...)
@@ -279,7 +288,7 @@ void log_limited(struct log_limit *limit, int level, const char *format, ...)
 
 static struct {
 	const char *about;
-	int level;		/* of the latest line that was left out */
+	atomic_int level;	/* of the latest line that was left out */
 	struct log_limit limit;
 } kinds[] = {
 	[LOG_STARTED] = { .about = "copies that began" },
@@ -321,10 +330,15 @@ void log_tick(void)
 {
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
 		struct log_limit *limit = &kinds[i].limit;
+		unsigned int left_out = 0;
 
-		if (!limit->dropped || !is_over(limit))
-			continue;
-		tell_left_out(i, limit->dropped);
-		*limit = (struct log_limit){ .lines = 0 };
+		pthread_mutex_lock(&limiting);
+		if (limit->dropped && is_over(limit)) {
+			left_out = limit->dropped;
+			*limit = (struct log_limit){ .lines = 0 };
+		}
+		pthread_mutex_unlock(&limiting);
+		if (left_out)
+			tell_left_out(i, left_out);
 	}
 }

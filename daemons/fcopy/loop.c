@@ -34,10 +34,11 @@ struct loop {
 	void (*reload)(void);
 	int signals;
 	int timer;
-	int epoll;		/* of the channel and these two */
+	int epoll;		/* of the channel, these two, and the end of a task */
 	bool ticking;		/* the timer runs */
 	bool active;		/* a copy was active after the last round */
 	bool untold;		/* status_update() has more to tell */
+	bool reload_due;
 	unsigned int blind;	/* rounds since the last epoll_wait() */
 	unsigned int unread;	/* wake-ups since the last vmbus_ack() */
 	unsigned int linger;	/* ticks until the timer may stop */
@@ -81,6 +82,12 @@ static int channel_fd(const struct loop *loop)
 	return vmbus_fd(loop->exchange->channel);
 }
 
+/* -1 without a thread */
+static int task_fd(const struct loop *loop)
+{
+	return loop->exchange->session.work.fd;
+}
+
 static int loop_open(struct loop *loop)
 {
 	int err;
@@ -98,6 +105,8 @@ static int loop_open(struct loop *loop)
 		err = add(loop, loop->signals, EPOLLIN);
 	if (!err)
 		err = add(loop, loop->timer, EPOLLIN);
+	if (!err && task_fd(loop) >= 0)
+		err = add(loop, task_fd(loop), EPOLLIN);
 	if (err)
 		goto err_timer;
 	return 0;
@@ -115,14 +124,23 @@ static void loop_close(struct loop *loop)
 	close(loop->epoll);
 }
 
-/* Whether there is a packet; costs no system call, and leaves the interrupt mask alone */
+/* Whether the request that waits for a task need not wait any longer */
+static bool task_ended(const struct exchange *exchange)
+{
+	return exchange->session.held && !work_busy(&exchange->session.work);
+}
+
+/*
+ * Whether exchange_run() has something to do; costs no system call, and leaves
+ * the interrupt mask alone
+ */
 static bool has_packet(void *context)
 {
-	struct vmbus_channel *channel = context;
+	const struct exchange *exchange = context;
 	struct vmbus_view view;
 
 	/* exchange_run() finds out what is wrong with the ring or the packet. */
-	return vmbus_peek(channel, &view, 1) != -EAGAIN;
+	return task_ended(exchange) || vmbus_peek(exchange->channel, &view, 1) != -EAGAIN;
 }
 
 /*
@@ -135,13 +153,16 @@ static bool has_packet(void *context)
 static int look_for_work(struct loop *loop)
 {
 	struct exchange *exchange = loop->exchange;
+	unsigned int events = exchange_events(exchange);
 
-	if (loop->active && !exchange->waiting) {
+	if (!exchange->waiting && task_ended(exchange))
+		return 1;
+	if (loop->active && events == VMBUS_WAIT_RECV) {
 		vmbus_mask(exchange->channel);
-		if (spin_find(&loop->spin, has_packet, exchange->channel))
+		if (spin_find(&loop->spin, has_packet, exchange))
 			return 1;
 	}
-	return vmbus_arm(exchange->channel, exchange_events(exchange));
+	return events ? vmbus_arm(exchange->channel, events) : 0;
 }
 
 /* Returns 0 or the signal that ends the daemon. */
@@ -153,19 +174,19 @@ static int read_signal(struct loop *loop)
 		return 0;
 	if (info.ssi_signo != SIGHUP)
 		return info.ssi_signo;
-	loop->reload();
+	loop->reload_due = true;
 	return 0;
 }
 
 /* Returns 0, the signal that ends the daemon, or -errno. */
 static int wait_for_events(struct loop *loop, bool at_once, struct report *report)
 {
-	struct epoll_event events[3];
+	struct epoll_event events[4];
 	uint64_t ticks;
 	int n, end = 0;
 
 	loop->blind = 0;
-	n = epoll_wait(loop->epoll, events, 3, at_once ? 0 : -1);
+	n = epoll_wait(loop->epoll, events, 4, at_once ? 0 : -1);
 	if (n < 0)
 		return errno == EINTR ? 0 : -errno;
 	for (int i = 0; i < n && !end; i++) {
@@ -173,6 +194,8 @@ static int wait_for_events(struct loop *loop, bool at_once, struct report *repor
 			end = read_signal(loop);
 		} else if (events[i].data.fd == loop->timer) {
 			report->tick = read(loop->timer, &ticks, sizeof(ticks)) == sizeof(ticks);
+		} else if (events[i].data.fd == task_fd(loop)) {
+			work_take(&loop->exchange->session.work);
 		} else {
 			report->interrupt = true;
 			report->error = events[i].events & (EPOLLERR | EPOLLHUP);
@@ -211,7 +234,7 @@ static bool must_read(const struct loop *loop, const struct report *report)
 	if (report->tick || report->error || loop->unread >= WAKEUPS_UNREAD)
 		return true;
 	return report->interrupt &&
-	       (!loop->active || exchange->waiting || !has_packet(exchange->channel));
+	       (!loop->active || exchange->waiting || !has_packet(loop->exchange));
 }
 
 /* Prepare for exchange_run(): the host need not interrupt while the ring is drained. */
@@ -234,6 +257,14 @@ static void set_timer(struct loop *loop, bool on)
 		loop->ticking = on;
 }
 
+static bool tell_status(struct session *session)
+{
+	struct status status = { .view = session_view(session) };
+
+	status.slow = session_slow(session, &status.slow_seconds);
+	return status_update(&status);
+}
+
 /* Do what is due besides the host's messages. While a copy is active, only ticks cost anything. */
 static void after_messages(struct loop *loop, bool tick)
 {
@@ -249,12 +280,17 @@ static void after_messages(struct loop *loop, bool tick)
 		session_expire(session);
 		log_tick();
 	}
-	active = transfer_active(&session->transfer);
+	active = session_active(session);
 	if (tick || !active || !loop->active)
-		loop->untold = status_update(&session->transfer);
+		loop->untold = tell_status(session);
 	if (active && !loop->active)
-		spin_begin(&loop->spin, has_packet, loop->exchange->channel);
+		spin_begin(&loop->spin, has_packet, loop->exchange);
 	loop->active = active;
+	/* The thread reads the configuration while a copy begins. */
+	if (loop->reload_due && !session_starts(session)) {
+		loop->reload_due = false;
+		loop->reload();
+	}
 	set_timer(loop, active || loop->untold || loop->linger);
 }
 
@@ -292,7 +328,7 @@ int loop_run(struct exchange *exchange, int signals, void (*reload)(void))
 	end = loop_open(&loop);
 	if (end)
 		return end;
-	loop.untold = status_update(&exchange->session.transfer);
+	loop.untold = tell_status(&exchange->session);
 	set_timer(&loop, loop.untold);
 	end = serve(&loop);
 	loop_close(&loop);
@@ -307,24 +343,43 @@ static int milliseconds_since(const struct timespec *begun)
 	return (now.tv_sec - begun->tv_sec) * 1000 + (now.tv_nsec - begun->tv_nsec) / 1000000;
 }
 
+/*
+ * Wait for the host's next message, or for the task that a request waits for.
+ * Returns whether to go on.
+ */
+static bool wait_for_host(struct exchange *exchange, int left)
+{
+	struct work *work = &exchange->session.work;
+	unsigned int events = exchange_events(exchange);
+	struct pollfd fds[2] = {
+		{ .fd = vmbus_fd(exchange->channel), .events = POLLIN },
+		{ .fd = work->fd, .events = POLLIN },
+	};
+	int ready = events ? vmbus_arm(exchange->channel, events) : 0;
+
+	if (ready < 0)
+		return false;
+	/* A request that waits for too long is answered, though nothing happens. */
+	if (left > TICK_NSEC / 1000000)
+		left = TICK_NSEC / 1000000;
+	if (!ready && poll(fds, 2, left) < 0 && errno != EINTR)
+		return false;
+	work_take(work);
+	vmbus_ack(exchange->channel);
+	return exchange_run(exchange) == 0;
+}
+
 void loop_stop(struct exchange *exchange)
 {
-	struct pollfd channel = { .fd = vmbus_fd(exchange->channel), .events = POLLIN };
+	struct session *session = &exchange->session;
+	bool untold = session_stop(session);
 	struct timespec begun;
-	int ready, left;
+	int left;
 
-	if (!session_stop(&exchange->session))
-		return;
 	clock_gettime(CLOCK_MONOTONIC, &begun);
-	while (!exchange->session.failure_told || exchange->waiting) {
-		left = STOP_MSEC - milliseconds_since(&begun);
-		if (left <= 0)
-			return;
-		ready = vmbus_arm(exchange->channel, exchange_events(exchange));
-		if (ready < 0 || (!ready && poll(&channel, 1, left) < 0 && errno != EINTR))
-			return;
-		vmbus_ack(exchange->channel);
-		if (exchange_run(exchange))
+	while ((untold && !session->failure_told) || exchange->waiting || session->held) {
+		left = (session->held ? SESSION_LIMIT_MSEC : STOP_MSEC) - milliseconds_since(&begun);
+		if (left <= 0 || !wait_for_host(exchange, left))
 			return;
 	}
 }

@@ -5,8 +5,8 @@
 #include "exchange.h"
 
 /*
- * What the daemon waits for: the device, signals, and a timer while a copy is
- * active.
+ * What the daemon waits for: the device, signals, the end of a task that waits
+ * for a disk, and a timer while a copy is active.
  *
  * A packet in lockstep costs two system calls: epoll_wait(2), and the write(2)
  * that signals the host. The epoll is edge-triggered, so that the interrupt
@@ -32,7 +32,8 @@ int loop_run(struct exchange *exchange, int signals, void (*reload)(void));
  * loop_stop() - the daemon was told to stop: end an active copy, and tell the host
  *
  * The host works in lockstep. Waits at most half a second for its next message,
- * which is then answered by an error.
+ * which is then answered by an error. A COMPLETE under way still has the time
+ * that it has without a stop.
  */
 void loop_stop(struct exchange *exchange);
 

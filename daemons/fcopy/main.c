@@ -22,6 +22,9 @@ static struct options options;
 static struct policy policy;
 static struct exchange exchange;
 
+/* How long what is left of a copy keeps the daemon from ending */
+#define SETTLE_MSEC 5000
+
 static int load_policy(struct policy *result)
 {
 	return config_load(options.config, options.config_must_exist, result);
@@ -76,13 +79,24 @@ static int open_journal(int *journal)
 	return 0;
 }
 
-/* End an active copy that the host can no longer finish. */
+/* End an active copy that the host can no longer finish. A COMPLETE under way keeps its time. */
 static void lose_copy(const char *why)
 {
+	struct session *session = &exchange.session;
 	struct failure failure;
 
+	if (session_completes(session))
+		session_settle(session, SESSION_LIMIT_MSEC);
 	fail(&failure, REFUSAL_DEVICE, "%s", why);
-	transfer_discard(&exchange.session.transfer, &failure);
+	session_abort(session, &failure);
+}
+
+/* The thread removes what is left of a copy, if its disk lets it. */
+static void settle(void)
+{
+	if (!session_settle(&exchange.session, SETTLE_MSEC))
+		log_line(LOG_WARNING, "%s: the disk does not answer; the next start removes what is left",
+			 exchange.session.view.path);
 }
 
 /* Returns an exit code. */
@@ -137,7 +151,7 @@ static int go_to_background(void)
 int main(int argc, char **argv)
 {
 	struct vmbus_channel *channel;
-	int signals, journal, code;
+	int signals, journal, code, err;
 
 	options_parse(argc, argv, &options);
 	log_open(false, options.verbose);
@@ -176,11 +190,19 @@ int main(int argc, char **argv)
 	log_line(LOG_INFO, "version %s, waiting for Copy-VMFile on %s, device %s",
 		 HYPERV_UIO_VERSION, device_path(channel), device_instance(channel));
 	exchange_init(&exchange, channel, journal, &policy);
+	err = work_open(&exchange.session.work);
+	if (err)
+		log_line(LOG_WARNING, "no thread for slow disks (%s), so answers may be late",
+			 strerror(-err));
 	status_open(options.run_dir, device_path(channel));
 	notify_ready();
 	code = serve(signals);
+	settle();
 	status_close();
 	channel = exchange.channel;
+	/* The kernel keeps a process whose disk stands still; the next daemon needs the lock. */
+	if (journal >= 0)
+		close(journal);
 out_channel:
 	vmbus_channel_close(channel);
 out_policy:

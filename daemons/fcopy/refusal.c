@@ -46,6 +46,7 @@ static const struct {
 	[REFUSAL_MEMORY] = { "memory", "there is not enough memory" },
 	[REFUSAL_FILES] = { "files", "too many files are open" },
 	[REFUSAL_IO] = { "io", "the disk reported an error" },
+	[REFUSAL_SLOW] = { "slow", "the disk takes too long" },
 	[REFUSAL_NOT_DURABLE] = { "not-durable",
 		"the file is in place, but a power loss may undo that: "
 		"its directory could not be synced" },

@@ -49,6 +49,7 @@ enum refusal {
 	REFUSAL_MEMORY,
 	REFUSAL_FILES,		/* too many open files */
 	REFUSAL_IO,
+	REFUSAL_SLOW,		/* a disk takes longer than the host waits */
 	REFUSAL_NOT_DURABLE,	/* in place, but its directory may not be on the disk */
 
 	/* This daemon */

@@ -54,7 +54,10 @@ void session_init(struct session *session, int journal, const struct policy *pol
 {
 	session_restart(session);
 	session->stopping = false;
+	session->running = session->over = false;
 	memset(session->invalid, 0, sizeof(session->invalid));
+	memset(&session->slow, 0, sizeof(session->slow));
+	work_init(&session->work);
 	transfer_init(&session->transfer, journal, policy);
 }
 
@@ -63,7 +66,223 @@ void session_restart(struct session *session)
 	session->agreed = false;
 	session->failure.refusal = REFUSAL_NONE;
 	session->failure_told = false;
+	session->refused = false;
 	session->completed = false;
+	session->serving = false;
+	session->held = 0;
+}
+
+/* In the thread */
+static void do_task(void *context)
+{
+	struct session *session = context;
+	struct transfer *transfer = &session->transfer;
+	struct failure *failure = &session->task.failure;
+	enum refusal refusal = REFUSAL_NONE;
+
+	switch (session->task.kind) {
+	case TASK_START:
+		refusal = transfer_start(transfer, &session->task.request, session->task.number,
+					 failure);
+		break;
+	case TASK_WRITE:
+		refusal = transfer_write(transfer, session->task.number, session->task.data,
+					 session->task.size, failure);
+		break;
+	case TASK_FLUSH:
+		transfer_work(transfer);
+		break;
+	case TASK_COMPLETE:
+		refusal = transfer_complete(transfer, failure);
+		break;
+	case TASK_DISCARD:
+		transfer_discard(transfer, failure);
+		break;
+	}
+	session->task.refusal = refusal;
+}
+
+static void begin(struct session *session, enum session_task kind)
+{
+	session->task.kind = kind;
+	session->running = true;
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &session->begun);
+	/* What was given up stays so until nothing is left of it. */
+	if (kind != TASK_DISCARD || session->transfer.gate != TRANSFER_GIVEN_UP)
+		session->transfer.gate = TRANSFER_OPEN;
+	if (session->work.threaded)
+		transfer_look(&session->transfer, &session->view);
+	if (kind == TASK_START) {
+		transfer_name(&session->task.request, session->view.path);
+		session->view.announced = session->task.number;
+		session->view.received = session->view.usec = 0;
+	}
+	work_begin(&session->work, do_task, session);
+	session_collect(session);
+}
+
+/* Remove what is left of a copy. To the host it has ended. */
+static void discard(struct session *session, const struct failure *failure)
+{
+	session->over = true;
+	session->task.failure = *failure;
+	begin(session, TASK_DISCARD);
+}
+
+/* Keep what the task has found for the host. */
+static void conclude(struct session *session)
+{
+	enum refusal refusal = session->task.refusal;
+
+	switch (session->task.kind) {
+	case TASK_COMPLETE:
+		session->failure.refusal = REFUSAL_NONE;
+		session->completed = true;
+		session->completion = refusal;
+		break;
+	case TASK_START:
+		session->refused = refusal != REFUSAL_NONE;
+		/* fallthrough */
+	case TASK_WRITE:
+		session->failure = session->task.failure;
+		session->failure.refusal = refusal;
+		break;
+	default:
+		return;
+	}
+	session->outcome = refusal;
+}
+
+bool session_collect(struct session *session)
+{
+	bool over = session->over;
+
+	if (!session->running)
+		return true;
+	if (work_busy(&session->work))
+		return false;
+	session->running = session->over = false;
+	if (!over)
+		conclude(session);
+	/* The host was told a failure, because the disk refused to say what comes of it. */
+	else if (session->task.kind == TASK_COMPLETE && session->task.refusal == REFUSAL_NONE)
+		session->completion = REFUSAL_NONE;
+	/* The gate is shut: this failure is counted. */
+	if (over && transfer_active(&session->transfer))
+		discard(session, &session->failure);
+	return !session->running;
+}
+
+bool session_settle(struct session *session, int msec)
+{
+	struct timespec begun, now;
+	int left = msec;
+
+	clock_gettime(CLOCK_MONOTONIC, &begun);
+	while (!session_collect(session) && left > 0) {
+		work_wait(&session->work, left);
+		clock_gettime(CLOCK_MONOTONIC, &now);
+		left = msec - (now.tv_sec - begun.tv_sec) * 1000 -
+		       (now.tv_nsec - begun.tv_nsec) / 1000000;
+	}
+	return !session->running;
+}
+
+bool session_active(struct session *session)
+{
+	return !session_collect(session) || transfer_active(&session->transfer);
+}
+
+const struct transfer_view *session_view(struct session *session)
+{
+	if (session_collect(session))
+		transfer_look(&session->transfer, &session->view);
+	else
+		transfer_totals(&session->transfer, &session->view.totals);
+	return &session->view;
+}
+
+static const char *const task_words[] = {
+	[TASK_START] = "to make room", [TASK_WRITE] = "to write", [TASK_FLUSH] = "to write",
+	[TASK_COMPLETE] = "to sync the file", [TASK_DISCARD] = "to remove the file",
+};
+
+const char *session_slow(const struct session *session, unsigned int *seconds)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	if (!session->running || now.tv_sec - session->begun.tv_sec < 2)
+		return NULL;
+	*seconds = now.tv_sec - session->begun.tv_sec;
+	return task_words[session->task.kind];
+}
+
+/* Returns whether the file of the task under way will not appear. */
+static bool give_up(struct session *session, const struct failure *failure)
+{
+	enum session_task kind = session->task.kind;
+
+	if (transfer_give_up(&session->transfer, &session->view,
+			     kind == TASK_START ? LOG_REFUSED : LOG_LOST, failure) !=
+	    TRANSFER_GIVEN_UP)
+		return false;
+	session->over = true;
+	session->failure = *failure;
+	session->failure_told = false;
+	session->outcome = failure->refusal;
+	session->refused = kind == TASK_START;
+	session->completed = kind == TASK_COMPLETE;
+	session->completion = failure->refusal;
+	return true;
+}
+
+/* The task under way has had its time. */
+static void end_slow_task(struct session *session)
+{
+	enum session_task kind = session->task.kind;
+	bool placed;
+	struct failure failure;
+
+	fail(&failure, REFUSAL_SLOW, "%s takes more than %u s", task_words[kind],
+	     SESSION_LIMIT_MSEC / 1000);
+	if (give_up(session, &failure))
+		return;
+	/* The thread was faster, and counts and logs what comes of the copy. */
+	placed = session->transfer.gate == TRANSFER_PLACED;
+	log_limited(&session->slow, LOG_WARNING, "%s: the disk takes more than %u s; %s",
+		    session->view.path, SESSION_LIMIT_MSEC / 1000, placed ?
+		    "the file is in place, and a power loss may undo that until the disk answers" :
+		    "the host is told a failure, and the file may still appear");
+	session->over = true;
+	session->outcome = placed ? REFUSAL_NONE : REFUSAL_SLOW;
+	session->failure = failure;
+	session->completed = kind == TASK_COMPLETE;
+	session->completion = session->outcome;
+}
+
+/* Returns SESSION_LATER, or SESSION_ANSWER with the outcome of the task. */
+static enum session_reply take_outcome(struct session *session, unsigned int waited,
+				       enum refusal *refusal)
+{
+	bool waits = session->running &&
+		     (!session->over || session->task.kind == TASK_DISCARD);
+
+	session->serving = true;
+	if (waits && waited < SESSION_LIMIT_MSEC)
+		return SESSION_LATER;
+	if (waits && !session->over)
+		end_slow_task(session);
+	session->serving = false;
+	session->failure_told = true;
+	*refusal = session->outcome;
+	return SESSION_ANSWER;
+}
+
+/* Whether a copy is active, to the host */
+static bool copy_is_active(const struct session *session)
+{
+	return session->running ? !session->over : transfer_active(&session->transfer);
 }
 
 /*
@@ -99,26 +318,19 @@ static void show_field(const char *label, const uint16_t *field, const char *tex
 /* Whether the host sends the START of the active copy again: it has sent no data yet. */
 static bool is_started(const struct session *session, const struct fcopy_start *msg, size_t length)
 {
-	return transfer_active(&session->transfer) && !session->transfer.received &&
+	return copy_is_active(session) && !session->transfer.received &&
 	       length >= sizeof(*msg) && !memcmp(session->started, msg, sizeof(*msg));
 }
 
-static enum refusal start(struct session *session, const struct fcopy_start *msg, size_t length,
-			  struct failure *failure)
+/* Take START apart. Returns REFUSAL_NONE if the task is ready for it. */
+static enum refusal read_start(struct session *session, const struct fcopy_start *msg, size_t length,
+			       struct failure *failure)
 {
-	char name[NAME_BYTES], path[NAME_BYTES], wrong[64];
-	struct destination_request request = { .path = path, .name = name };
+	struct destination_request *request = &session->task.request;
+	char *name = session->task.name, *path = session->task.path;
 	uint16_t field[2][NAME_UNITS];
-	struct failure another;
 	const char *fault;
 
-	if (is_started(session, msg, length)) {
-		log_line(LOG_DEBUG, "START again");
-		transfer_touch(&session->transfer);
-		return REFUSAL_NONE;
-	}
-	fail(&another, REFUSAL_CANCELLED, "the host started another one");
-	transfer_discard(&session->transfer, &another);
 	if (length < sizeof(*msg)) {
 		fail(failure, REFUSAL_MESSAGE, "START has %zu bytes", length);
 		transfer_refused(&session->transfer, NULL, failure);
@@ -127,14 +339,16 @@ static enum refusal start(struct session *session, const struct fcopy_start *msg
 	memcpy(session->started, msg, sizeof(session->started));
 	memcpy(field[0], msg->file_name, sizeof(field[0]));
 	memcpy(field[1], msg->path_name, sizeof(field[1]));
-	request.force = le32toh(msg->flags) & START_OVER_WRITE;
-	request.create = le32toh(msg->flags) & START_CREATE_PATH;
-	request.name_fault = name_from_utf16(field[0], name);
+	request->path = path;
+	request->name = name;
+	request->force = le32toh(msg->flags) & START_OVER_WRITE;
+	request->create = le32toh(msg->flags) & START_CREATE_PATH;
+	request->name_fault = name_from_utf16(field[0], name);
 	fault = name_from_utf16(field[1], path);
 	if (log_verbose()) {
 		show_start(msg, length);
 		show_field("path_name", field[1], path, fault);
-		show_field("file_name", field[0], name, request.name_fault);
+		show_field("file_name", field[0], name, request->name_fault);
 	}
 
 	if (session->stopping) {
@@ -153,17 +367,51 @@ static enum refusal start(struct session *session, const struct fcopy_start *msg
 		transfer_refused(&session->transfer, NULL, failure);
 		return failure->refusal;
 	}
-	if (request.name_fault) {
-		snprintf(wrong, sizeof(wrong), "the name has %s", request.name_fault);
-		request.name_fault = wrong;
+	if (request->name_fault) {
+		snprintf(session->task.name_fault, sizeof(session->task.name_fault),
+			 "the name has %s", request->name_fault);
+		request->name_fault = session->task.name_fault;
 		*name = '\0';
 	} else {
-		request.name_fault = name_check_file(name);
+		request->name_fault = name_check_file(name);
 	}
-	return transfer_start(&session->transfer, &request, le64toh(msg->file_size), failure);
+	session->task.number = le64toh(msg->file_size);
+	return REFUSAL_NONE;
 }
 
-static enum refusal write_data(struct session *session, const struct fcopy_write *msg, size_t length)
+static enum session_reply start(struct session *session, const struct fcopy_start *msg,
+				size_t length, bool waited, enum refusal *refusal)
+{
+	struct failure another;
+
+	if (is_started(session, msg, length)) {
+		log_line(LOG_DEBUG, "START again");
+		transfer_touch(&session->transfer);
+		*refusal = session->failure.refusal = REFUSAL_NONE;
+		return SESSION_ANSWER;
+	}
+	if (waited && session->refused && length >= sizeof(*msg) &&
+	    !memcmp(session->started, msg, sizeof(*msg))) {
+		log_line(LOG_DEBUG, "START again");
+		*refusal = session->failure.refusal;
+		return SESSION_ANSWER;
+	}
+	if (transfer_active(&session->transfer)) {
+		fail(&another, REFUSAL_CANCELLED, "the host started another one");
+		discard(session, &another);
+		if (session->running)
+			return SESSION_LATER;
+	}
+	*refusal = read_start(session, msg, length, &session->failure);
+	session->failure.refusal = *refusal;
+	if (*refusal != REFUSAL_NONE)
+		return SESSION_ANSWER;
+	begin(session, TASK_START);
+	return take_outcome(session, 0, refusal);
+}
+
+static enum session_reply write_data(struct session *session, const struct fcopy_write *msg,
+				     size_t length, enum refusal *refusal)
 {
 	struct failure *failure = &session->failure;
 	uint32_t size = length < sizeof(*msg) ? 0 : le32toh(msg->size);
@@ -171,80 +419,149 @@ static enum refusal write_data(struct session *session, const struct fcopy_write
 	if (log_verbose())
 		log_line(LOG_DEBUG, "WRITE offset %" PRIu64 ", size %" PRIu32 ", %zu bytes",
 			 length < sizeof(*msg) ? 0 : le64toh(msg->offset), size, length);
-	if (!transfer_active(&session->transfer)) {
+	if (!copy_is_active(session)) {
 		session->failure_told = true;
-		return failure->refusal != REFUSAL_NONE ? failure->refusal : REFUSAL_NO_COPY;
+		*refusal = failure->refusal != REFUSAL_NONE ? failure->refusal : REFUSAL_NO_COPY;
+		return SESSION_ANSWER;
 	}
 	if (length < sizeof(*msg) || size > FCOPY_FRAGMENT || size > length - sizeof(*msg)) {
-		fail(failure, REFUSAL_MESSAGE, "WRITE of %" PRIu32 " bytes in a message of %zu", size,
-		     length);
-		transfer_discard(&session->transfer, failure);
-		return failure->refusal;
+		*refusal = fail(failure, REFUSAL_MESSAGE, "WRITE of %" PRIu32 " bytes in a message of %zu",
+				size, length);
+		discard(session, failure);
+		return SESSION_ANSWER;
 	}
-	failure->refusal = transfer_write(&session->transfer, le64toh(msg->offset), msg->data, size,
+	if (transfer_is_quick(&session->transfer, le64toh(msg->offset), size)) {
+		*refusal = transfer_write(&session->transfer, le64toh(msg->offset), msg->data, size,
 					  failure);
-	return failure->refusal;
+		return SESSION_ANSWER;
+	}
+	session->task.number = le64toh(msg->offset);
+	session->task.size = size;
+	memcpy(session->task.data, msg->data, size);
+	begin(session, TASK_WRITE);
+	return take_outcome(session, 0, refusal);
 }
 
-static enum refusal complete(struct session *session)
+static enum session_reply complete(struct session *session, enum refusal *refusal)
 {
-	struct failure failure = session->failure;
-
 	log_line(LOG_DEBUG, "COMPLETE%s", session->completed ? " again" : "");
-	if (session->completed)
-		return session->completion;
-	session->failure.refusal = REFUSAL_NONE;
-	session->failure_told = true;
-	if (transfer_active(&session->transfer))
-		session->completion = transfer_complete(&session->transfer, &failure);
-	else if (failure.refusal != REFUSAL_NONE)
-		session->completion = failure.refusal;
-	else
-		session->completion = REFUSAL_NO_COPY;
-	session->completed = true;
-	return session->completion;
+	if (!session->completed && copy_is_active(session)) {
+		begin(session, TASK_COMPLETE);
+		return take_outcome(session, 0, refusal);
+	}
+	if (!session->completed) {
+		session->completed = true;
+		session->completion = session->failure.refusal != REFUSAL_NONE ?
+				      session->failure.refusal : REFUSAL_NO_COPY;
+		session->failure.refusal = REFUSAL_NONE;
+		session->failure_told = true;
+	}
+	*refusal = session->completion;
+	return SESSION_ANSWER;
 }
 
-static enum refusal cancel(struct session *session)
+static enum session_reply cancel(struct session *session, enum refusal *refusal)
 {
 	struct failure failure;
 
 	log_line(LOG_DEBUG, "CANCEL");
 	session->failure.refusal = REFUSAL_NONE;
+	*refusal = REFUSAL_NONE;
+	if (!transfer_active(&session->transfer))
+		return SESSION_ANSWER;
+	session->outcome = REFUSAL_NONE;
 	fail(&failure, REFUSAL_CANCELLED, "%s", "");
-	transfer_discard(&session->transfer, &failure);
-	return REFUSAL_NONE;
+	discard(session, &failure);
+	return take_outcome(session, 0, refusal);
 }
 
-static enum refusal operate(struct session *session, const void *body, size_t length)
+/* A request has waited for its turn for too long. Returns the answer. */
+static enum refusal end_wait(struct session *session, uint32_t operation)
+{
+	struct failure failure;
+
+	if (operation == FCOPY_CANCEL) {
+		fail(&failure, REFUSAL_CANCELLED, "%s", "");
+		session_abort(session, &failure);
+		session->failure.refusal = REFUSAL_NONE;
+		return REFUSAL_NONE;
+	}
+	if (!session->over)
+		end_slow_task(session);
+	if (operation == FCOPY_START) {
+		fail(&session->failure, REFUSAL_SLOW, "another copy still waits for its disk: %s",
+		     session->view.path);
+		transfer_refused(&session->transfer, NULL, &session->failure);
+	}
+	session->failure_told = true;
+	session->completed = operation == FCOPY_COMPLETE;
+	session->completion = REFUSAL_SLOW;
+	return REFUSAL_SLOW;
+}
+
+/*
+ * @waited: the milliseconds for which the request has waited; NULL: it is new
+ *
+ * Returns SESSION_LATER, or SESSION_ANSWER and the answer in @refusal.
+ */
+static enum session_reply operate(struct session *session, const void *body, size_t length,
+				  const unsigned int *waited, enum refusal *refusal)
 {
 	const struct fcopy_header *header = body;
+	struct failure cancelled;
+	uint32_t operation;
 
 	if (length < sizeof(*header)) {
 		log_limited(&session->invalid[INVALID_BODY], LOG_WARNING,
 			    "the host sent a file copy message of only %zu bytes", length);
-		return REFUSAL_MESSAGE;
+		*refusal = REFUSAL_MESSAGE;
+		return SESSION_ANSWER;
 	}
-	if (!session->agreed)
-		return REFUSAL_VERSION;
-
-	if (le32toh(header->operation) != FCOPY_COMPLETE)
-		session->completed = false;
-	switch (le32toh(header->operation)) {
-	case FCOPY_START:
-		session->failure.refusal = start(session, body, length, &session->failure);
-		return session->failure.refusal;
-	case FCOPY_WRITE:
-		return write_data(session, body, length);
-	case FCOPY_COMPLETE:
-		return complete(session);
-	case FCOPY_CANCEL:
-		return cancel(session);
-	default:
+	if (!session->agreed) {
+		*refusal = REFUSAL_VERSION;
+		return SESSION_ANSWER;
+	}
+	operation = le32toh(header->operation);
+	if (operation > FCOPY_CANCEL) {
 		log_limited(&session->invalid[INVALID_OPERATION], LOG_WARNING,
 			    "the host sent an operation that this version does not know: %" PRIu32,
-			    le32toh(header->operation));
-		return REFUSAL_UNKNOWN;
+			    operation);
+		session->completed = session->refused = false;
+		*refusal = REFUSAL_UNKNOWN;
+		return SESSION_ANSWER;
+	}
+	if (session->held && !waited) {
+		if (operation == FCOPY_CANCEL) {
+			fail(&cancelled, REFUSAL_CANCELLED, "%s", "");
+			session_abort(session, &cancelled);
+		}
+		return SESSION_LATER;
+	}
+	session_collect(session);
+	if (session->serving)
+		return take_outcome(session, waited ? *waited : 0, refusal);
+	/* The thread has the transfer. Without it only a copy that is over can be answered for. */
+	if (session->running &&
+	    (!session->over || operation == FCOPY_START || operation == FCOPY_CANCEL)) {
+		if (!waited || *waited < SESSION_LIMIT_MSEC)
+			return SESSION_LATER;
+		*refusal = end_wait(session, operation);
+		return SESSION_ANSWER;
+	}
+
+	if (operation != FCOPY_COMPLETE)
+		session->completed = false;
+	if (operation != FCOPY_START)
+		session->refused = false;
+	switch (operation) {
+	case FCOPY_START:
+		return start(session, body, length, waited, refusal);
+	case FCOPY_WRITE:
+		return write_data(session, body, length, refusal);
+	case FCOPY_COMPLETE:
+		return complete(session, refusal);
+	default:
+		return cancel(session, refusal);
 	}
 }
 
@@ -278,6 +595,13 @@ static void show_negotiation(const struct vmbus_ic_header *header, const void *m
 		 le16toh(counts[0]), le16toh(counts[1]), list);
 }
 
+/* The host has forgotten what it asked, and drops answers to it. */
+static void forget_requests(struct session *session)
+{
+	session->completed = session->refused = session->serving = false;
+	session->held = 0;
+}
+
 /* Returns whether @message is the answer already. */
 static bool negotiate(struct session *session, void *message, size_t length)
 {
@@ -289,11 +613,11 @@ static bool negotiate(struct session *session, void *message, size_t length)
 
 	err = vmbus_ic_negotiate(message, length, frameworks, 2, services, 1, &framework, &service);
 	session->agreed = err == 0;
-	session->completed = false;
 	if (session->agreed) {
 		fail(&failure, REFUSAL_CANCELLED, "the host negotiates anew");
 		if (!session_abort(session, &failure))
 			session->failure.refusal = REFUSAL_NONE;
+		forget_requests(session);
 		log_line(LOG_DEBUG, "agreed on framework %u.%u, service %u.%u", framework.major,
 			 framework.minor, service.major, service.minor);
 		return true;
@@ -303,11 +627,14 @@ static bool negotiate(struct session *session, void *message, size_t length)
 		    "the host offers no version that this daemon speaks (service 1.1)");
 	fail(&failure, REFUSAL_VERSION, "%s", "");
 	session_abort(session, &failure);
+	forget_requests(session);
 	return err != -EPROTO;
 }
 
-bool session_answer(struct session *session, void *message, size_t length)
+static enum session_reply answer(struct session *session, void *message, size_t length,
+				 const unsigned int *waited)
 {
+	enum session_reply reply = SESSION_ANSWER;
 	struct vmbus_ic_header header;
 	enum refusal refusal;
 	size_t end;
@@ -315,14 +642,14 @@ bool session_answer(struct session *session, void *message, size_t length)
 	if (vmbus_ic_parse(message, length, &header) < 0) {
 		log_limited(&session->invalid[INVALID_PACKET], LOG_WARNING,
 			    "ignored a packet of %zu bytes, too short for a message", length);
-		return false;
+		return SESSION_SILENCE;
 	}
 	/* An answer to an answer could go back and forth for ever. */
 	if ((header.flags & (VMBUS_IC_FLAG_REQUEST | VMBUS_IC_FLAG_RESPONSE)) ==
 	    VMBUS_IC_FLAG_RESPONSE) {
 		log_limited(&session->invalid[INVALID_ANSWER], LOG_WARNING,
 			    "ignored an answer that nobody asked for");
-		return false;
+		return SESSION_SILENCE;
 	}
 
 	/* The packet may be longer, by padding. */
@@ -340,11 +667,15 @@ bool session_answer(struct session *session, void *message, size_t length)
 		if (log_verbose())
 			show_negotiation(&header, message, end);
 		if (negotiate(session, message, end))
-			return true;
+			return SESSION_ANEW;
 		refusal = REFUSAL_MESSAGE;
+		reply = SESSION_ANEW;
 		break;
 	case VMBUS_IC_FCOPY:
-		refusal = operate(session, (char *)message + sizeof(header), end - sizeof(header));
+		reply = operate(session, (char *)message + sizeof(header), end - sizeof(header),
+				waited, &refusal);
+		if (reply == SESSION_LATER)
+			return reply;
 		break;
 	default:
 		log_limited(&session->invalid[INVALID_TYPE], LOG_WARNING,
@@ -354,14 +685,31 @@ bool session_answer(struct session *session, void *message, size_t length)
 	}
 out:
 	vmbus_ic_answer(message, length, hresult_of(refusal));
-	return true;
+	return reply;
+}
+
+enum session_reply session_answer(struct session *session, void *message, size_t length)
+{
+	return answer(session, message, length, NULL);
+}
+
+enum session_reply session_retry(struct session *session, void *message, size_t length,
+				 unsigned int waited)
+{
+	return answer(session, message, length, &waited);
+}
+
+void session_work(struct session *session)
+{
+	if (session_collect(session) && transfer_has_work(&session->transfer))
+		begin(session, TASK_FLUSH);
 }
 
 void session_expire(struct session *session)
 {
 	struct failure failure;
 
-	if (!transfer_is_idle(&session->transfer))
+	if (!session_collect(session) || !transfer_is_idle(&session->transfer))
 		return;
 	fail(&failure, REFUSAL_IDLE, "%d s", TRANSFER_IDLE_SECONDS);
 	session_abort(session, &failure);
@@ -369,11 +717,13 @@ void session_expire(struct session *session)
 
 bool session_abort(struct session *session, const struct failure *failure)
 {
+	if (!session_collect(session))
+		return !session->over && give_up(session, failure);
 	if (!transfer_active(&session->transfer))
 		return false;
 	session->failure = *failure;
 	session->failure_told = false;
-	transfer_discard(&session->transfer, failure);
+	discard(session, failure);
 	return true;
 }
 
@@ -382,6 +732,9 @@ bool session_stop(struct session *session)
 	struct failure failure;
 
 	session->stopping = true;
+	session_collect(session);
+	if (session_completes(session))
+		return false;
 	fail(&failure, REFUSAL_STOPPED, "%s", "");
 	return session_abort(session, &failure);
 }

@@ -6,7 +6,9 @@
 #include <stddef.h>
 
 #include "log.h"
+#include "name.h"
 #include "transfer.h"
+#include "work.h"
 
 /*
  * The messages of the file copy service: an IC header (vmbus_bufring.h), then an
@@ -29,7 +31,20 @@
  * seconds. So START, WRITE and COMPLETE may each come twice, the second time
  * with the same transaction id or with another one: nobody has seen which. A
  * START that was refused is tried anew, as the reason may be gone.
+ *
+ * What may wait for a disk is a task for the thread of work.h. The request whose
+ * answer needs its outcome waits with the caller, and later requests wait behind
+ * it. A NEGOTIATE never waits. A request that waits for SESSION_LIMIT_MSEC gets
+ * REFUSAL_SLOW: the copy is given up, and the thread removes what is left of it
+ * as soon as the disk permits. A COMPLETE whose file is in place by then is a
+ * success. A request that came again while it waited gets what the first one
+ * got.
  */
+
+/* The host's limit is 60 seconds, and Linux has always answered within 30. */
+#ifndef SESSION_LIMIT_MSEC
+#define SESSION_LIMIT_MSEC	25000
+#endif
 
 #define FCOPY_START	0
 #define FCOPY_WRITE	1
@@ -43,16 +58,49 @@
 
 #define SESSION_INVALID_KINDS 7
 
+enum session_task {
+	TASK_START, TASK_WRITE, TASK_FLUSH, TASK_COMPLETE, TASK_DISCARD
+};
+
+/** What becomes of a message; all but the first two call for an answer */
+enum session_reply {
+	SESSION_SILENCE,	/* there is no answer */
+	SESSION_LATER,		/* keep the message for session_retry() */
+	SESSION_ANSWER,		/* the message has become its answer */
+	SESSION_ANEW,		/* so it has; what the caller keeps is forgotten: count it no more */
+};
+
 struct session {
 	bool agreed;			/* on versions */
 	bool stopping;			/* the daemon ends: START gets REFUSAL_STOPPED */
 	struct failure failure;		/* of the last copy: the answer to its next WRITE or COMPLETE */
 	bool failure_told;		/* an answer to WRITE or COMPLETE has told it */
+	bool refused;			/* the last operation was START, and got @failure */
 	bool completed;			/* the last operation was COMPLETE, and got this: */
 	enum refusal completion;
 	unsigned char started[FCOPY_START_SIZE];	/* the START of the active copy */
-	struct transfer transfer;
+	struct transfer transfer;	/* the thread's while @running */
+	struct transfer_view view;	/* as it was when the task began */
+
+	struct work work;
+	bool running;			/* a task has begun, and session_collect() has not seen its end */
+	bool serving;			/* the first request that waits needs the task's outcome */
+	bool over;			/* to the host, the copy that the task works on has ended */
+	unsigned int held;		/* requests that wait; the caller counts them */
+	enum refusal outcome;		/* of the task */
+	struct timespec begun;		/* the task */
+	struct {
+		enum session_task kind;
+		enum refusal refusal;
+		struct failure failure;
+		struct destination_request request;
+		char path[NAME_BYTES], name[NAME_BYTES], name_fault[64];
+		uint64_t number;	/* START: the announced size; WRITE: the offset */
+		uint32_t size;
+		unsigned char data[FCOPY_FRAGMENT];
+	} task;
 	struct log_limit invalid[SESSION_INVALID_KINDS];	/* lines about messages that are not valid */
+	struct log_limit slow;
 };
 
 /** session_init() - the host has said nothing yet; parameters as for transfer_init() */
@@ -66,21 +114,68 @@ void session_restart(struct session *session);
  * @message: the payload of an in-band packet
  * @length: as received
  *
- * Returns whether there is an answer to send, of the same @length. The caller
- * sends it, and then calls transfer_work().
+ * The caller sends the answer, of the same @length, and then calls
+ * session_work().
  */
-bool session_answer(struct session *session, void *message, size_t length);
+enum session_reply session_answer(struct session *session, void *message, size_t length);
+
+/**
+ * session_retry() - session_answer() for the first message that waits
+ * @waited: milliseconds since it came
+ *
+ * Call it when a task has ended, and from time to time.
+ */
+enum session_reply session_retry(struct session *session, void *message, size_t length,
+				 unsigned int waited);
+
+/** session_work() - have gathered data written to the file */
+void session_work(struct session *session);
+
+/** session_collect() - see whether a task has ended; return whether none is under way */
+bool session_collect(struct session *session);
+
+/** session_settle() - wait at most so long for the task under way; return whether none is left */
+bool session_settle(struct session *session, int msec);
+
+/** session_active() - whether a copy is active, or what is left of one occupies the thread */
+bool session_active(struct session *session);
+
+/** session_starts() - whether the thread reads the policy */
+static inline bool session_starts(const struct session *session)
+{
+	return session->running && session->task.kind == TASK_START;
+}
+
+/** session_completes() - whether a COMPLETE is under way */
+static inline bool session_completes(const struct session *session)
+{
+	return session->running && !session->over && session->task.kind == TASK_COMPLETE;
+}
+
+/** session_view() - the copy and the totals, as far as known, for status_update() */
+const struct transfer_view *session_view(struct session *session);
+
+/**
+ * session_slow() - what a disk takes more than a second for: words for people
+ *
+ * Returns NULL if there is nothing, otherwise also the @seconds.
+ */
+const char *session_slow(const struct session *session, unsigned int *seconds);
 
 /** session_expire() - end a copy that transfer_is_idle() */
 void session_expire(struct session *session);
 
-/** session_stop() - end an active copy as session_abort() does; no copy begins any more */
+/**
+ * session_stop() - end an active copy as session_abort() does; no copy begins any more
+ *
+ * A COMPLETE under way goes on.
+ */
 bool session_stop(struct session *session);
 
 /**
  * session_abort() - end an active copy from this side
  *
- * The host's next WRITE or COMPLETE gets @failure.
+ * The host's next WRITE or COMPLETE gets @failure, as does a request that waits.
  *
  * Returns whether there was one.
  */

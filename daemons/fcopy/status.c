@@ -28,6 +28,8 @@ static unsigned long long begun;	/* start of this process, in clock ticks since 
 /* The values that the daemon reported last */
 static struct {
 	bool once, active;
+	const char *slow;
+	unsigned int slow_seconds;
 	uint64_t files, failed, received;
 	struct timespec at;
 } told;
@@ -88,13 +90,13 @@ static double rate(uint64_t bytes, uint64_t usec)
  * Return 100 only if all announced bytes have arrived. Further bytes do not
  * count.
  */
-static unsigned int percent(const struct transfer *transfer)
+static unsigned int percent(const struct transfer_view *view)
 {
 	unsigned int n;
 
-	if (transfer->received >= transfer->announced)
+	if (view->received >= view->announced)
 		return 100;
-	n = transfer->received * 100.0 / transfer->announced;
+	n = view->received * 100.0 / view->announced;
 	return n < 100 ? n : 99;
 }
 
@@ -122,26 +124,32 @@ static void print_failure(const struct transfer_totals *totals, FILE *to)
 		hresult_of(totals->failure.refusal));
 }
 
-static void print_values(const struct transfer *transfer, FILE *to)
+static void print_values(const struct status *status, FILE *to)
 {
+	const struct transfer_view *view = status->view;
 	char escaped[VALUE_SIZE];
 
 	fprintf(to, "pid=%d\nbegun=%llu\nversion=%s\ndevice=%s\nstate=%s\n", (int)getpid(), begun,
-		HYPERV_UIO_VERSION, device, transfer_active(transfer) ? "receiving" : "waiting");
-	if (transfer_active(transfer)) {
-		log_escape(escaped, sizeof(escaped), transfer->path);
+		HYPERV_UIO_VERSION, device, view->active ? "receiving" : "waiting");
+	if (view->active) {
+		log_escape(escaped, sizeof(escaped), view->path);
 		fprintf(to, "file=%s\nreceived=%" PRIu64 "\nsize=%" PRIu64 "\npercent=%u\n"
-			"seconds=%.1f\nMB/s=%.1f\n", escaped, transfer->received,
-			transfer->announced, percent(transfer), transfer_usec(transfer) / 1e6,
-			rate(transfer->received, transfer_usec(transfer)));
+			"seconds=%.1f\nMB/s=%.1f\n", escaped, view->received,
+			view->announced, percent(view), view->usec / 1e6,
+			rate(view->received, view->usec));
+	}
+	if (status->slow) {
+		log_escape(escaped, sizeof(escaped), view->path);
+		fprintf(to, "slow-disk=%s\nslow-disk-file=%s\nslow-disk-seconds=%u\n", status->slow,
+			escaped, status->slow_seconds);
 	}
 	fprintf(to, "files=%" PRIu64 "\nbytes=%" PRIu64 "\nfailed=%" PRIu64 "\n",
-		transfer->totals.files, transfer->totals.bytes, transfer->totals.failed);
-	print_failure(&transfer->totals, to);
+		view->totals.files, view->totals.bytes, view->totals.failed);
+	print_failure(&view->totals, to);
 }
 
 /* Replace the file. If /run is full, the old file stays, without a log line. */
-static void write_file(const struct transfer *transfer)
+static void write_file(const struct status *status)
 {
 	FILE *file;
 	int fd;
@@ -155,27 +163,31 @@ static void write_file(const struct transfer *transfer)
 			close(fd);
 		return;
 	}
-	print_values(transfer, file);
+	print_values(status, file);
 	if (fflush(file) == 0 && !ferror(file))
 		renameat(run_fd, ".status", run_fd, "status");
 	fclose(file);
 }
 
 /* Every user of the machine can read this text, so it names no file. */
-static void tell_manager(const struct transfer *transfer)
+static void tell_manager(const struct status *status)
 {
-	const struct transfer_totals *totals = &transfer->totals;
-	double speed = rate(transfer->received, transfer_usec(transfer));
+	const struct transfer_view *view = status->view;
+	const struct transfer_totals *totals = &view->totals;
+	double speed = rate(view->received, view->usec);
 	char text[256], at[32];
 
-	if (transfer_active(transfer) && transfer->received > transfer->announced) {
+	if (status->slow) {
+		snprintf(text, sizeof(text), "Waiting for a disk %s for %u s", status->slow,
+			 status->slow_seconds);
+	} else if (view->active && view->received > view->announced) {
 		snprintf(text, sizeof(text), "Receiving a file: %" PRIu64
 			 " bytes, the host announced %" PRIu64 ", %.1f MB/s",
-			 transfer->received, transfer->announced, speed);
-	} else if (transfer_active(transfer)) {
+			 view->received, view->announced, speed);
+	} else if (view->active) {
 		snprintf(text, sizeof(text), "Receiving a file: %" PRIu64 " of %" PRIu64
-			 " bytes, %u%%, %.1f MB/s", transfer->received, transfer->announced,
-			 percent(transfer), speed);
+			 " bytes, %u%%, %.1f MB/s", view->received, view->announced,
+			 percent(view), speed);
 	} else if (totals->failed_at) {
 		iso_time(totals->failed_at, at);
 		snprintf(text, sizeof(text),
@@ -187,15 +199,17 @@ static void tell_manager(const struct transfer *transfer)
 	notify_status(text);
 }
 
-bool status_update(const struct transfer *transfer)
+bool status_update(const struct status *status)
 {
-	bool active = transfer_active(transfer);
+	const struct transfer_view *view = status->view;
+	bool active = view->active;
 	struct timespec now;
 	int64_t passed;
 
-	if (told.once && told.active == active && told.files == transfer->totals.files &&
-	    told.failed == transfer->totals.failed &&
-	    (!active || told.received == transfer->received))
+	if (told.once && told.active == active && told.files == view->totals.files &&
+	    told.failed == view->totals.failed && told.slow == status->slow &&
+	    told.slow_seconds == status->slow_seconds &&
+	    (!active || told.received == view->received))
 		return false;
 	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
 	passed = (now.tv_sec - told.at.tv_sec) * 1000ll + (now.tv_nsec - told.at.tv_nsec) / 1000000;
@@ -204,13 +218,15 @@ bool status_update(const struct transfer *transfer)
 
 	told.once = true;
 	told.active = active;
-	told.files = transfer->totals.files;
-	told.failed = transfer->totals.failed;
-	told.received = transfer->received;
+	told.slow = status->slow;
+	told.slow_seconds = status->slow_seconds;
+	told.files = view->totals.files;
+	told.failed = view->totals.failed;
+	told.received = view->received;
 	told.at = now;
-	tell_manager(transfer);
+	tell_manager(status);
 	if (run_fd >= 0)
-		write_file(transfer);
+		write_file(status);
 	return false;
 }
 

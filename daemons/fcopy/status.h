@@ -17,6 +17,13 @@
  * chose went through log_escape(), so every value is one line.
  */
 
+/** What the daemon is doing */
+struct status {
+	const struct transfer_view *view;
+	const char *slow;		/* what a disk takes its time for; NULL: nothing */
+	unsigned int slow_seconds;
+};
+
 /** status_open() - make @run_dir if missing; without it only the service manager learns */
 void status_open(const char *run_dir, const char *device);
 
@@ -28,7 +35,7 @@ void status_open(const char *run_dir, const char *device);
  *
  * Returns whether it has more to tell: then call it again in a second.
  */
-bool status_update(const struct transfer *transfer);
+bool status_update(const struct status *status);
 
 /** status_close() - the daemon ends */
 void status_close(void);

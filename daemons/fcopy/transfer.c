@@ -37,7 +37,7 @@
 #define IDLE_CLOCK CLOCK_MONOTONIC_COARSE
 
 /* The host can provoke each of these warnings with every copy. */
-static struct log_limit no_note, not_removed;
+static struct log_limit no_note, not_removed, given_up;
 
 void transfer_init(struct transfer *transfer, int journal, const struct policy *policy)
 {
@@ -46,6 +46,7 @@ void transfer_init(struct transfer *transfer, int journal, const struct policy *
 	transfer->to.dir = -1;
 	transfer->journal = journal;
 	transfer->policy = policy;
+	pthread_mutex_init(&transfer->counting, NULL);
 }
 
 static double seconds_since(const struct timespec *begun, clockid_t clock)
@@ -82,13 +83,31 @@ static struct log_copy copy_for_log(const struct transfer *transfer, enum log_ev
 	};
 }
 
+/*
+ * The thread's side of the gate. Returns false if the copy was given up; then
+ * its failure is counted and logged.
+ */
+static bool pass_gate(struct transfer *transfer, enum transfer_gate to)
+{
+	enum transfer_gate was = TRANSFER_OPEN;
+
+	if (atomic_compare_exchange_strong(&transfer->gate, &was, to))
+		return true;
+	if (was == TRANSFER_GIVEN_UP)
+		return false;
+	transfer->gate = to;
+	return true;
+}
+
 static void count_failure(struct transfer *transfer, const char *path, const struct failure *failure)
 {
+	pthread_mutex_lock(&transfer->counting);
 	transfer->totals.failed++;
 	transfer->totals.failed_at = time(NULL);
 	transfer->totals.failure = *failure;
 	snprintf(transfer->totals.failed_file, sizeof(transfer->totals.failed_file), "%s",
 		 path ? path : "");
+	pthread_mutex_unlock(&transfer->counting);
 }
 
 static void log_refused(const struct log_copy *copy)
@@ -105,6 +124,49 @@ void transfer_refused(struct transfer *transfer, const char *path, const struct 
 
 	count_failure(transfer, path, failure);
 	log_refused(&copy);
+}
+
+static void log_given_up(const struct transfer *transfer, bool clean)
+{
+	if (clean)
+		log_limited(&given_up, LOG_NOTICE,
+			    "%s: the disk has answered after %.0f s; nothing is left of the copy",
+			    transfer->path, seconds_since(&transfer->begun, CLOCK_MONOTONIC));
+}
+
+enum transfer_gate transfer_give_up(struct transfer *transfer, const struct transfer_view *view,
+				    enum log_event event, const struct failure *failure)
+{
+	enum transfer_gate was = TRANSFER_OPEN;
+	char text[FAILURE_DETAIL + 256];
+	struct log_copy copy = {
+		.event = event, .file = view->path, .size = view->announced,
+		.received = view->received, .usec = view->usec, .failure = failure,
+	};
+
+	if (!atomic_compare_exchange_strong(&transfer->gate, &was, TRANSFER_GIVEN_UP))
+		return was;
+	count_failure(transfer, view->path, failure);
+	failure_text(failure, text, sizeof(text));
+	log_copy(LOG_NOTICE, &copy, "%s: %s", event == LOG_REFUSED ? "refused" : "lost", text);
+	return TRANSFER_GIVEN_UP;
+}
+
+void transfer_totals(struct transfer *transfer, struct transfer_totals *totals)
+{
+	pthread_mutex_lock(&transfer->counting);
+	*totals = transfer->totals;
+	pthread_mutex_unlock(&transfer->counting);
+}
+
+void transfer_look(struct transfer *transfer, struct transfer_view *view)
+{
+	view->active = transfer_active(transfer);
+	view->announced = transfer->announced;
+	view->received = transfer->received;
+	view->usec = view->active ? transfer_usec(transfer) : 0;
+	memcpy(view->path, transfer->path, sizeof(view->path));
+	transfer_totals(transfer, &view->totals);
 }
 
 static int choose_temporary(struct transfer *transfer)
@@ -322,6 +384,10 @@ void transfer_discard(struct transfer *transfer, const struct failure *failure)
 
 	if (!transfer_active(transfer))
 		return;
+	if (!pass_gate(transfer, TRANSFER_FAILED)) {
+		log_given_up(transfer, end(transfer, false));
+		return;
+	}
 	clean = end(transfer, false);
 	count_failure(transfer, transfer->path, failure);
 	copy = copy_for_log(transfer, LOG_LOST, failure);
@@ -331,12 +397,11 @@ void transfer_discard(struct transfer *transfer, const struct failure *failure)
 		 clean ? "; nothing is left of it" : "");
 }
 
-/* The target as the host names it, until destination_resolve() knows its place */
-static void name_target(struct transfer *transfer, const struct destination_request *request)
+void transfer_name(const struct destination_request *request, char path[TRANSFER_FILE_SIZE])
 {
 	size_t n = strlen(request->path);
 
-	snprintf(transfer->path, sizeof(transfer->path), "%s%s", request->path,
+	snprintf(path, TRANSFER_FILE_SIZE, "%s%s", request->path,
 		 (!n || request->path[n - 1] == '/') && !request->name_fault ? request->name : "");
 }
 
@@ -412,7 +477,7 @@ enum refusal transfer_start(struct transfer *transfer, const struct destination_
 	attributes_init(&transfer->attributes, transfer->policy);
 	buffer_reset(&transfer->buffer);
 	clock_gettime(CLOCK_MONOTONIC, &transfer->begun);
-	name_target(transfer, request);
+	transfer_name(request, transfer->path);
 
 	refusal = check_announced(transfer, failure);
 	if (refusal == REFUSAL_NONE)
@@ -435,13 +500,16 @@ enum refusal transfer_start(struct transfer *transfer, const struct destination_
 
 	copy = copy_for_log(transfer, refusal == REFUSAL_NONE ? LOG_STARTED : LOG_REFUSED,
 			    refusal == REFUSAL_NONE ? NULL : failure);
-	if (refusal != REFUSAL_NONE) {
+	if (refusal == REFUSAL_NONE) {
+		if (transfer->gate != TRANSFER_GIVEN_UP)
+			log_copy(LOG_INFO, &copy, "receiving %" PRIu64 " bytes", announced);
+		transfer_touch(transfer);
+	} else if (pass_gate(transfer, TRANSFER_FAILED)) {
 		end(transfer, false);
 		count_failure(transfer, transfer->path, failure);
 		log_refused(&copy);
 	} else {
-		log_copy(LOG_INFO, &copy, "receiving %" PRIu64 " bytes", announced);
-		transfer_touch(transfer);
+		log_given_up(transfer, end(transfer, false));
 	}
 	return refusal;
 }
@@ -486,6 +554,18 @@ static enum refusal check_growth(struct transfer *transfer, uint64_t end, struct
 	if (refusal == REFUSAL_NONE)
 		transfer->reserved = end;
 	return refusal;
+}
+
+bool transfer_is_quick(const struct transfer *transfer, uint64_t offset, size_t size)
+{
+	const struct buffer *buffer = &transfer->buffer;
+	uint64_t end = offset + size;
+
+	return transfer->late.refusal == REFUSAL_NONE && end >= offset && end <= INT64_MAX &&
+	       end <= transfer->limits.max_size &&
+	       offset <= transfer->received && offset >= buffer->offset &&
+	       offset <= buffer->offset + buffer->length && end - buffer->offset <= BUFFER_SIZE &&
+	       (end <= transfer->reserved || end <= transfer->received);
 }
 
 enum refusal transfer_write(struct transfer *transfer, uint64_t offset, const void *data,
@@ -550,12 +630,17 @@ static int begin_step(struct transfer *transfer, uint64_t end)
 	return 0;
 }
 
+bool transfer_has_work(const struct transfer *transfer)
+{
+	return transfer_active(transfer) && transfer->late.refusal == REFUSAL_NONE &&
+	       buffer_ready(&transfer->buffer);
+}
+
 void transfer_work(struct transfer *transfer)
 {
 	int err;
 
-	if (!transfer_active(transfer) || transfer->late.refusal != REFUSAL_NONE ||
-	    !buffer_ready(&transfer->buffer))
+	if (!transfer_has_work(transfer))
 		return;
 	err = buffer_write(&transfer->buffer, transfer->file);
 	if (!err && transfer->buffer.offset >= transfer->flushed + transfer->step)
@@ -661,8 +746,14 @@ static enum refusal put_in_place(struct transfer *transfer, struct failure *fail
 		return refusal;
 	if (fsync(transfer->file) < 0)
 		return fail_errno(failure, errno, "%s", transfer->path);
+	/* From here on nobody can give the copy up. */
+	if (!pass_gate(transfer, TRANSFER_PLACING))
+		return fail(failure, REFUSAL_SLOW, "%s", transfer->path);
 	err = place(transfer);
-	return err ? fail_errno(failure, -err, "%s", transfer->path) : REFUSAL_NONE;
+	if (err)
+		return fail_errno(failure, -err, "%s", transfer->path);
+	transfer->gate = TRANSFER_PLACED;
+	return REFUSAL_NONE;
 }
 
 enum refusal transfer_complete(struct transfer *transfer, struct failure *failure)
@@ -680,8 +771,10 @@ enum refusal transfer_complete(struct transfer *transfer, struct failure *failur
 	}
 	err = path_sync_directory(transfer->to.dir);
 	end(transfer, true);
+	pthread_mutex_lock(&transfer->counting);
 	transfer->totals.files++;
 	transfer->totals.bytes += transfer->received;
+	pthread_mutex_unlock(&transfer->counting);
 	if (err) {
 		fail_errno(failure, -err, "%s/", transfer->to.directory);
 		failure->refusal = refusal = REFUSAL_NOT_DURABLE;

@@ -2,6 +2,8 @@
 #ifndef FCOPY_TRANSFER_H
 #define FCOPY_TRANSFER_H
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -11,6 +13,7 @@
 #include "buffer.h"
 #include "destination.h"
 #include "journal.h"
+#include "log.h"
 #include "policy.h"
 #include "refusal.h"
 
@@ -40,6 +43,30 @@ struct transfer_totals {
 	char failed_file[TRANSFER_FILE_SIZE];	/* "": the host sent no acceptable name */
 };
 
+/*
+ * transfer_start(), transfer_write(), transfer_work(), transfer_complete() and
+ * transfer_discard() wait for disks, so the daemon calls them in its thread for
+ * that (work.h). Meanwhile its loop may call only transfer_give_up() and
+ * transfer_totals(). Both sides agree by the gate on what becomes of the copy.
+ */
+enum transfer_gate {
+	TRANSFER_OPEN,		/* nothing is decided */
+	TRANSFER_GIVEN_UP,	/* transfer_give_up(): the file must not appear */
+	TRANSFER_PLACING,	/* the file is about to appear, unless the disk refuses that */
+	TRANSFER_PLACED,	/* the file is in place; its directory may not be on the disk */
+	TRANSFER_FAILED,	/* the copy has failed by itself */
+};
+
+/** A copy and the totals as they were at one moment, for others than the transfer's thread */
+struct transfer_view {
+	bool active;
+	uint64_t announced;
+	uint64_t received;
+	uint64_t usec;			/* since the copy began */
+	struct transfer_totals totals;
+	char path[TRANSFER_FILE_SIZE];
+};
+
 struct transfer {
 	int file;			/* -1: no copy is active */
 	struct destination to;
@@ -58,6 +85,8 @@ struct transfer {
 	struct failure late;		/* a write that failed after its WRITE was answered */
 	struct timespec begun;
 	struct timespec latest;		/* of transfer_touch() */
+	_Atomic enum transfer_gate gate;
+	pthread_mutex_t counting;	/* holds the totals */
 	struct transfer_totals totals;
 	char path[TRANSFER_FILE_SIZE];	/* the target, for messages */
 	char temporary[JOURNAL_NAME_SIZE];	/* "": the file has no name */
@@ -98,11 +127,40 @@ enum refusal transfer_start(struct transfer *transfer, const struct destination_
 enum refusal transfer_write(struct transfer *transfer, uint64_t offset, const void *data,
 			    size_t size, struct failure *failure);
 
+/** transfer_is_quick() - whether transfer_write() would only gather these bytes, and cannot fail */
+bool transfer_is_quick(const struct transfer *transfer, uint64_t offset, size_t size);
+
+/** transfer_has_work() - whether transfer_work() has something to write */
+bool transfer_has_work(const struct transfer *transfer);
+
 /** transfer_work() - write gathered data to the file; the caller has answered the host before */
 void transfer_work(struct transfer *transfer);
 
 /** transfer_complete() - write and sync all of it, and put it in place */
 enum refusal transfer_complete(struct transfer *transfer, struct failure *failure);
+
+/**
+ * transfer_give_up() - let the copy fail on which the thread is at work
+ * @view: of the copy, for the log
+ * @event: LOG_REFUSED or LOG_LOST
+ *
+ * Counts and logs the failure now. What the thread does ends as it can; call
+ * transfer_discard() then.
+ *
+ * Returns the gate as it is now: TRANSFER_GIVEN_UP, or where the thread was
+ * faster.
+ */
+enum transfer_gate transfer_give_up(struct transfer *transfer, const struct transfer_view *view,
+				    enum log_event event, const struct failure *failure);
+
+/** transfer_look() - fill in @view, while the thread is not at work */
+void transfer_look(struct transfer *transfer, struct transfer_view *view);
+
+/** transfer_totals() - copy the totals, at any time */
+void transfer_totals(struct transfer *transfer, struct transfer_totals *totals);
+
+/** transfer_name() - the target as the host names it, before destination_resolve() knows its place */
+void transfer_name(const struct destination_request *request, char path[TRANSFER_FILE_SIZE]);
 
 /** transfer_touch() - the host has sent something of the active copy */
 void transfer_touch(struct transfer *transfer);

@@ -9,7 +9,8 @@
 #include "../../daemons/fcopy/status.h"
 #include "fcopy_test.h"
 
-static struct transfer transfer;
+static struct transfer_view view;
+static struct status status = { .view = &view };
 
 /* What the service manager got last, and how often it got something */
 static char manager[4096];
@@ -18,17 +19,10 @@ static int told;
 /* Milliseconds that have passed since the first test began */
 static long long clock_ms = 100000;
 
-static uint64_t usec;
-
 void notify_status(const char *text)
 {
 	snprintf(manager, sizeof(manager), "%s", text);
 	told++;
-}
-
-uint64_t transfer_usec(const struct transfer *of)
-{
-	return usec;
 }
 
 int clock_gettime(clockid_t clock, struct timespec *now)
@@ -43,9 +37,8 @@ int clock_gettime(clockid_t clock, struct timespec *now)
 static void begin_test(void)
 {
 	clock_ms += 10000;
-	memset(&transfer, 0, sizeof(transfer));
-	transfer.file = -1;
-	usec = 0;
+	memset(&view, 0, sizeof(view));
+	status.slow = NULL;
 	manager[0] = '\0';
 	told = 0;
 	status_open("run", "/dev/uio7");
@@ -53,27 +46,27 @@ static void begin_test(void)
 
 static void begin_copy(const char *path, uint64_t announced, uint64_t received)
 {
-	transfer.file = 0;
-	snprintf(transfer.path, sizeof(transfer.path), "%s", path);
-	transfer.announced = announced;
-	transfer.received = received;
-	usec = 2000000;
+	view.active = true;
+	snprintf(view.path, sizeof(view.path), "%s", path);
+	view.announced = announced;
+	view.received = received;
+	view.usec = 2000000;
 }
 
 static void fail_copy(const char *path, enum refusal refusal, const char *detail)
 {
-	transfer.file = -1;
-	transfer.totals.failed++;
-	transfer.totals.failed_at = 1700000000;
-	snprintf(transfer.totals.failed_file, sizeof(transfer.totals.failed_file), "%s", path);
-	fail(&transfer.totals.failure, refusal, "%s", detail);
+	view.active = false;
+	view.totals.failed++;
+	view.totals.failed_at = 1700000000;
+	snprintf(view.totals.failed_file, sizeof(view.totals.failed_file), "%s", path);
+	fail(&view.totals.failure, refusal, "%s", detail);
 }
 
 /* Tell what has changed, a while after the last time. */
 static void update(void)
 {
 	clock_ms += 10000;
-	expect(!status_update(&transfer));
+	expect(!status_update(&status));
 }
 
 /* What status_print() prints; its result is *ERR */
@@ -124,8 +117,8 @@ static void one_that_receives(void)
 {
 	begin_test();
 	begin_copy("/srv/a", 40000000, 10000000);
-	transfer.totals.files = 3;
-	transfer.totals.bytes = 12345678901;
+	view.totals.files = 3;
+	view.totals.bytes = 12345678901;
 	update();
 	expect(has("state=receiving"));
 	expect(has("file=/srv/a\nreceived=10000000\nsize=40000000\npercent=25\nseconds=2.0\nMB/s=5.0"));
@@ -161,7 +154,7 @@ static void percent_is_100_when_all_is_there(void)
 	begin_test();
 	for (size_t i = 0; i < sizeof(copies) / sizeof(copies[0]); i++) {
 		begin_copy("/srv/a", copies[i].announced, copies[i].received);
-		transfer.totals.files++;
+		view.totals.files++;
 		update();
 		if (!expect(has(copies[i].percent)))
 			ksft_print_msg("%s\n", copies[i].percent);
@@ -246,7 +239,7 @@ static void long_names(void)
 	memset(path, '\n', sizeof(path) - 1);
 	begin_copy(path, 10, 6);
 	fail_copy(path, REFUSAL_EXISTS, path);
-	transfer.file = 0;
+	view.active = true;
 	update();
 	expect(has("received=6"));
 	expect(has("last-failure-code=0x80070050"));
@@ -305,20 +298,20 @@ static void at_most_once_a_second(void)
 	update();
 	begin_copy("/srv/a", 10, 5);
 	clock_ms += 1000;
-	expect(!status_update(&transfer));
+	expect(!status_update(&status));
 	expect_int(told, 2);
-	transfer.received = 6;
+	view.received = 6;
 	clock_ms += 999;
-	expect(status_update(&transfer));
+	expect(status_update(&status));
 	expect_int(told, 2);
 	expect(has("received=5"));
 	clock_ms += 1;
-	expect(!status_update(&transfer));
+	expect(!status_update(&status));
 	expect_int(told, 3);
 	expect(has("received=6"));
 	/* Nothing is new. */
 	clock_ms += 10000;
-	expect(!status_update(&transfer));
+	expect(!status_update(&status));
 	expect_int(told, 3);
 	status_close();
 }
@@ -331,12 +324,12 @@ static void refusals_do_not_flood_the_manager(void)
 	for (int i = 0; i < 1000; i++) {
 		fail_copy("/srv/b", REFUSAL_EXISTS, "");
 		clock_ms += 1;
-		status_update(&transfer);
+		status_update(&status);
 	}
 	expect_int(told, 2);
 	clock_ms += 1000;
 	fail_copy("/srv/b", REFUSAL_EXISTS, "");
-	expect(!status_update(&transfer));
+	expect(!status_update(&status));
 	expect(has("failed=1001"));
 	status_close();
 }
