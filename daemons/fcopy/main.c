@@ -94,7 +94,9 @@ static void lose_copy(const char *why)
 /* The thread removes what is left of a copy, if its disk lets it. */
 static void settle(void)
 {
-	if (!session_settle(&exchange.session, SETTLE_MSEC))
+	if (session_settle(&exchange.session, SETTLE_MSEC))
+		work_close(&exchange.session.work);
+	else
 		log_line(LOG_WARNING, "%s: the disk does not answer; the next start removes what is left",
 			 exchange.session.view.path);
 }

@@ -244,14 +244,14 @@ static void end_slow_task(struct session *session)
 	bool placed;
 	struct failure failure;
 
-	fail(&failure, REFUSAL_SLOW, "%s takes more than %u s", task_words[kind],
-	     SESSION_LIMIT_MSEC / 1000);
+	fail(&failure, REFUSAL_SLOW, "more than %g s %s", SESSION_LIMIT_MSEC / 1e3,
+	     task_words[kind]);
 	if (give_up(session, &failure))
 		return;
 	/* The thread was faster, and counts and logs what comes of the copy. */
 	placed = session->transfer.gate == TRANSFER_PLACED;
-	log_limited(&session->slow, LOG_WARNING, "%s: the disk takes more than %u s; %s",
-		    session->view.path, SESSION_LIMIT_MSEC / 1000, placed ?
+	log_limited(&session->slow, LOG_WARNING, "%s: the disk takes more than %g s; %s",
+		    session->view.path, SESSION_LIMIT_MSEC / 1e3, placed ?
 		    "the file is in place, and a power loss may undo that until the disk answers" :
 		    "the host is told a failure, and the file may still appear");
 	session->over = true;
@@ -315,11 +315,10 @@ static void show_field(const char *label, const uint16_t *field, const char *tex
 	log_line(LOG_DEBUG, "START %s: %s; it begins with %s", label, fault, units);
 }
 
-/* Whether the host sends the START of the active copy again: it has sent no data yet. */
-static bool is_started(const struct session *session, const struct fcopy_start *msg, size_t length)
+/* Whether the host sends the latest START again */
+static bool is_same(const struct session *session, const struct fcopy_start *msg, size_t length)
 {
-	return copy_is_active(session) && !session->transfer.received &&
-	       length >= sizeof(*msg) && !memcmp(session->started, msg, sizeof(*msg));
+	return length >= sizeof(*msg) && !memcmp(session->started, msg, sizeof(*msg));
 }
 
 /* Take START apart. Returns REFUSAL_NONE if the task is ready for it. */
@@ -380,20 +379,16 @@ static enum refusal read_start(struct session *session, const struct fcopy_start
 }
 
 static enum session_reply start(struct session *session, const struct fcopy_start *msg,
-				size_t length, bool waited, enum refusal *refusal)
+				size_t length, enum refusal *refusal)
 {
 	struct failure another;
 
-	if (is_started(session, msg, length)) {
+	/* The host has sent no data yet. */
+	if (transfer_active(&session->transfer) && !session->transfer.received &&
+	    is_same(session, msg, length)) {
 		log_line(LOG_DEBUG, "START again");
 		transfer_touch(&session->transfer);
 		*refusal = session->failure.refusal = REFUSAL_NONE;
-		return SESSION_ANSWER;
-	}
-	if (waited && session->refused && length >= sizeof(*msg) &&
-	    !memcmp(session->started, msg, sizeof(*msg))) {
-		log_line(LOG_DEBUG, "START again");
-		*refusal = session->failure.refusal;
 		return SESSION_ANSWER;
 	}
 	if (transfer_active(&session->transfer)) {
@@ -540,6 +535,11 @@ static enum session_reply operate(struct session *session, const void *body, siz
 	session_collect(session);
 	if (session->serving)
 		return take_outcome(session, waited ? *waited : 0, refusal);
+	if (waited && session->refused && operation == FCOPY_START && is_same(session, body, length)) {
+		log_line(LOG_DEBUG, "START again");
+		*refusal = session->failure.refusal;
+		return SESSION_ANSWER;
+	}
 	/* The thread has the transfer. Without it only a copy that is over can be answered for. */
 	if (session->running &&
 	    (!session->over || operation == FCOPY_START || operation == FCOPY_CANCEL)) {
@@ -555,7 +555,7 @@ static enum session_reply operate(struct session *session, const void *body, siz
 		session->refused = false;
 	switch (operation) {
 	case FCOPY_START:
-		return start(session, body, length, waited, refusal);
+		return start(session, body, length, refusal);
 	case FCOPY_WRITE:
 		return write_data(session, body, length, refusal);
 	case FCOPY_COMPLETE:

@@ -15,6 +15,7 @@ void work_init(struct work *work)
 	pthread_mutex_init(&work->lock, NULL);
 	pthread_cond_init(&work->changed, NULL);
 	work->run = NULL;
+	work->ending = false;
 }
 
 static void *serve(void *argument)
@@ -25,18 +26,19 @@ static void *serve(void *argument)
 
 	for (;;) {
 		pthread_mutex_lock(&work->lock);
-		while (!work->run)
+		while (!work->run && !work->ending)
 			pthread_cond_wait(&work->changed, &work->lock);
 		run = work->run;
 		work->run = NULL;
 		pthread_mutex_unlock(&work->lock);
+		if (!run)
+			return NULL;
 		run(work->context);
 		atomic_store_explicit(&work->busy, false, memory_order_release);
 		/* The loop also looks at @busy, and the count of an eventfd does not overflow. */
 		if (write(work->fd, &one, sizeof(one)) < 0)
 			continue;
 	}
-	return NULL;
 }
 
 int work_open(struct work *work)
@@ -55,6 +57,20 @@ int work_open(struct work *work)
 	pthread_setname_np(work->thread, "hv-fcopyd-disk");
 	work->threaded = true;
 	return 0;
+}
+
+void work_close(struct work *work)
+{
+	if (!work->threaded)
+		return;
+	pthread_mutex_lock(&work->lock);
+	work->ending = true;
+	pthread_cond_signal(&work->changed);
+	pthread_mutex_unlock(&work->lock);
+	pthread_join(work->thread, NULL);
+	close(work->fd);
+	work->fd = -1;
+	work->threaded = false;
 }
 
 void work_begin(struct work *work, void (*run)(void *context), void *context)

@@ -20,10 +20,11 @@ struct work {
 	bool threaded;			/* otherwise work_begin() does the work itself */
 	atomic_bool busy;
 	pthread_t thread;
-	pthread_mutex_t lock;		/* of the next two */
+	pthread_mutex_t lock;		/* of all that follows */
 	pthread_cond_t changed;
 	void (*run)(void *context);
 	void *context;
+	bool ending;
 };
 
 /** work_init() - no thread as yet: work_begin() does the work itself */
@@ -36,6 +37,13 @@ void work_init(struct work *work);
  * -errno; the work is then done as before.
  */
 int work_open(struct work *work);
+
+/**
+ * work_close() - end the thread
+ *
+ * Nothing may be under way: nobody can end a thread that waits for a disk.
+ */
+void work_close(struct work *work);
 
 /** work_begin() - have run(@context) done; nothing else may be under way */
 void work_begin(struct work *work, void (*run)(void *context), void *context);

@@ -33,6 +33,8 @@ int sd_notifyf(int unset, const char *format, ...);
 static struct shared {
 	atomic_bool rescinded;		/* read(2) of the device says so, and nothing else */
 	atomic_bool suspended;
+	atomic_bool stands_still;	/* fallocate() of the daemon, and fsync() of files */
+	atomic_bool held;		/* it is in one of them */
 	atomic_uint epoll_waits;	/* of the daemon */
 	atomic_uint reads;		/* of its device */
 	atomic_uint signals;		/* to the host */
@@ -86,6 +88,31 @@ int epoll_wait(int fd, struct epoll_event *events, int count, int timeout)
 	if (device_fd >= 0)
 		shared->epoll_waits++;
 	return syscall(SYS_epoll_pwait, fd, events, count, timeout, NULL, 0);
+}
+
+/* A disk that stands still for as long as the test wants */
+static void pass(void)
+{
+	while (shared->stands_still) {
+		shared->held = true;
+		usleep(1000);
+	}
+	shared->held = false;
+}
+
+int fallocate(int fd, int mode, off_t offset, off_t length)
+{
+	pass();
+	return syscall(SYS_fallocate, fd, mode, offset, length);
+}
+
+int fsync(int fd)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+		pass();
+	return syscall(SYS_fsync, fd);
 }
 
 static struct vmbus_channel *guest, *host;
@@ -187,6 +214,7 @@ static void start_daemon(void)
 	mkdir("to", 0755);
 	shared->rescinded = false;
 	shared->suspended = false;
+	shared->stands_still = shared->held = false;
 	expect_int(vmbus_channel_pair(page > 4096 ? 2 * page : 5 * page, &guest, &host), 0);
 	expect(pipe2(told, O_CLOEXEC | O_NONBLOCK) == 0);
 	says(NULL);
@@ -548,6 +576,138 @@ static void device_taken_back_while_idle(void)
 	end_test(0);
 }
 
+/* Post the request, and wait until the disk stands still in it. */
+static void post_held(void)
+{
+	shared->stands_still = true;
+	expect_int(vmbus_send(host, VMBUS_PACKET_INBAND, 0, 1, request.bytes, request.length), 0);
+	for (int i = 0; i < 5000 && !shared->held; i++)
+		usleep(1000);
+	expect(shared->held);
+}
+
+/* The status of the next answer */
+static uint32_t hear(void)
+{
+	struct vmbus_packet packet;
+
+	if (vmbus_wait(host, VMBUS_WAIT_RECV, 10000) < 0 ||
+	    vmbus_recv(host, &packet, answer.bytes, sizeof(answer.bytes)))
+		return UINT32_MAX;
+	return status_of(&answer);
+}
+
+static void begin_whole_copy(void)
+{
+	begin_test();
+	begin_copy();
+	write_message(&request, 5, "56789", 5);
+	expect_int(ask(), S_OK);
+	end_message(&request, COMPLETE);
+}
+
+static void told_to_stop_while_a_disk_is_slow(void)
+{
+	begin_whole_copy();
+	post_held();
+	kill(daemon_pid, SIGTERM);
+	usleep(300000);
+	expect_int(waitpid(daemon_pid, NULL, WNOHANG), 0);
+	shared->stands_still = false;
+	expect_int(hear(), S_OK);
+	expect_int(end_of_daemon(), 0);
+	expect(holds("to/made/a", "0123456789"));
+	end_test(1);
+}
+
+static void device_taken_back_while_a_disk_is_slow(void)
+{
+	begin_whole_copy();
+	post_held();
+	vmbus_channel_close(host);
+	host = NULL;
+	usleep(300000);
+	shared->stands_still = false;
+	expect_int(end_of_daemon(), 0);
+	expect(holds("to/made/a", "0123456789"));
+	end_test(1);
+}
+
+static void forget_daemon(void)
+{
+	vmbus_channel_close(host);
+	close(told[0]);
+	close(told[1]);
+	shared->stands_still = false;
+}
+
+/* The daemon cannot wait for ever. The next one removes what is left. */
+static void told_to_stop_while_a_disk_stands_still(void)
+{
+	static const int signals[] = { SIGTERM, SIGKILL };
+
+	no_tmpfile = true;
+	for (int i = 0; i < 2; i++) {
+		begin_test();
+		usual_negotiation(&request);
+		expect_int(ask(), S_OK);
+		start_message(&request, in("to/made/"), "a", CREATE_PATH, 10);
+		post_held();
+		expect_int(entries("to/made"), 1);
+		kill(daemon_pid, signals[i]);
+		if (signals[i] == SIGTERM)
+			expect_int(hear(), E_ABORTED);
+		expect_int(end_of_daemon(), signals[i] == SIGTERM ? 0 : 128 + SIGKILL);
+		expect_int(entries("to/made"), 1);
+		unlink("run/status");
+		forget_daemon();
+		begin_test();
+		expect_int(entries("to"), 0);
+		kill(daemon_pid, SIGTERM);
+		expect_int(end_of_daemon(), 0);
+		end_test(0);
+	}
+	no_tmpfile = false;
+}
+
+static void status_names_a_slow_disk(void)
+{
+	begin_whole_copy();
+	post_held();
+	expect(STATUS("state=receiving\n", "slow-disk=to sync the file\n", "to/made/a\nslow-disk-seconds="));
+	/* The host has its answer when SESSION_LIMIT_MSEC are over. */
+	expect_int(hear(), E_TIMEOUT);
+	expect(STATUS("slow-disk=to sync the file\n", "failed=1\n", "last-failure-code=0x800705b4\n",
+		      "last-failure=the disk takes too long: more than 4 s to sync the file\n"));
+	shared->stands_still = false;
+	expect(STATUS("state=waiting\nfiles=0\n", "failed=1\n"));
+	kill(daemon_pid, SIGTERM);
+	expect_int(end_of_daemon(), 0);
+	end_test(0);
+}
+
+/* The thread reads the configuration while it makes room. */
+static void configuration_read_again_while_a_disk_is_slow(void)
+{
+	begin_test();
+	usual_negotiation(&request);
+	expect_int(ask(), S_OK);
+	make_file("fcopyd.conf", "enable=no\n");
+	start_message(&request, in("to/"), "a", 0, 10);
+	post_held();
+	kill(daemon_pid, SIGHUP);
+	usleep(300000);
+	shared->stands_still = false;
+	expect_int(hear(), S_OK);
+	end_message(&request, CANCEL);
+	expect_int(ask(), S_OK);
+	start_message(&request, in("to/"), "a", 0, 10);
+	expect_int(ask(), E_POLICY);
+	kill(daemon_pid, SIGTERM);
+	expect_int(end_of_daemon(), 0);
+	end_test(0);
+}
+
 #define VERSION_SIZE 40000
 
 /* Sends version VERSION of the file, the same letter throughout, until it is there or nobody answers. */
@@ -860,6 +1020,11 @@ int main(void)
 	test(device_taken_back_while_idle);
 	test(device_opened_again_after_a_sleep);
 	test(another_program_has_the_device);
+	test(told_to_stop_while_a_disk_is_slow);
+	test(device_taken_back_while_a_disk_is_slow);
+	test(told_to_stop_while_a_disk_stands_still);
+	test(status_names_a_slow_disk);
+	test(configuration_read_again_while_a_disk_is_slow);
 	test(told_to_stop_while_the_ring_is_full);
 	test(rescind_that_comes_with_a_packet);
 	test(rescind_in_a_flood);

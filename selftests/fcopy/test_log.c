@@ -3,6 +3,7 @@
  * In place of the daemon's log.c where a test makes thousands of lines: FCOPY_TEST_LOG=1 shows them,
  * and `logged` holds the first of a test.
  */
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,12 +18,16 @@ const struct log_limit *last_limit;
 
 static void show(const char *format, va_list args)
 {
-	size_t n = strlen(logged);
+	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 	char line[4096];
+	size_t n;
 
 	vsnprintf(line, sizeof(line), format, args);
+	pthread_mutex_lock(&lock);
+	n = strlen(logged);
 	if (n + strlen(line) + 2 <= sizeof(logged))
 		sprintf(logged + n, "%s\n", line);
+	pthread_mutex_unlock(&lock);
 	if (getenv("FCOPY_TEST_LOG"))
 		printf("# %s\n", line);
 }

@@ -1,0 +1,528 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Disks that stand still, while the host goes on: the daemon's thread is held in
+ * a function of libc until the test lets it go on.
+ */
+#include <stdatomic.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <vmbus_bufring.h>
+
+#include "../../daemons/fcopy/exchange.h"
+#include "fcopy_test.h"
+#include "host.h"
+#include "no_tmpfile.h"
+#include "test_log.h"
+
+/* What the Makefile sets it to; some time in which an answer that need not wait has come */
+#define LIMIT	SESSION_LIMIT_MSEC
+#define SOON	(LIMIT / 2)
+
+enum place { NOWHERE, ALLOCATE, WRITING, SYNC, LINKING, SYNC_DIRECTORY, UNLINK };
+
+static struct vmbus_channel *guest, *host;
+static struct exchange exchange;
+static struct policy policy = POLICY_DEFAULTS;
+static struct message request, answer;
+static uint64_t transaction;
+
+/* Where the thread is to be held, whether it is, and how often it came to fallocate() */
+static atomic_int held_at, held, allocations;
+
+static void pass(enum place place)
+{
+	if (place != (enum place)held_at)
+		return;
+	held = 1;
+	while (held_at)
+		usleep(1000);
+	held = 0;
+}
+
+int fallocate(int fd, int mode, off_t offset, off_t length)
+{
+	allocations++;
+	pass(ALLOCATE);
+	return syscall(SYS_fallocate, fd, mode, offset, length);
+}
+
+ssize_t pwrite(int fd, const void *data, size_t size, off_t offset)
+{
+	pass(WRITING);
+	return syscall(SYS_pwrite64, fd, data, size, offset);
+}
+
+int fsync(int fd)
+{
+	struct stat st;
+
+	pass(fstat(fd, &st) == 0 && S_ISDIR(st.st_mode) ? SYNC_DIRECTORY : SYNC);
+	return syscall(SYS_fsync, fd);
+}
+
+int linkat(int from, const char *name, int to, const char *target, int flags)
+{
+	pass(LINKING);
+	return syscall(SYS_linkat, from, name, to, target, flags);
+}
+
+int unlinkat(int dir, const char *name, int flags)
+{
+	pass(UNLINK);
+	return syscall(SYS_unlinkat, dir, name, flags);
+}
+
+static bool has_no_tmpfile(void)
+{
+	return variant;
+}
+
+static long now(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return time.tv_sec * 1000 + time.tv_nsec / 1000000;
+}
+
+static uint64_t post(void)
+{
+	expect_int(vmbus_send(host, VMBUS_PACKET_INBAND, 0, ++transaction, request.bytes,
+			      request.length), 0);
+	return transaction;
+}
+
+/* The daemon's loop, until there is an answer or the time is over; returns its transaction, or 0 */
+static uint64_t hear_for(int msec)
+{
+	struct vmbus_packet packet;
+	long end = now() + msec;
+
+	for (;;) {
+		expect_int(exchange_run(&exchange), 0);
+		if (vmbus_recv(host, &packet, answer.bytes, sizeof(answer.bytes)) == 0)
+			return packet.transaction_id;
+		if (now() >= end)
+			return 0;
+		usleep(1000);
+	}
+}
+
+static uint32_t status_to(uint64_t id, int msec)
+{
+	return expect_int(hear_for(msec), id) ? status_of(&answer) : UINT32_MAX;
+}
+
+static uint32_t ask(void)
+{
+	return status_to(post(), 5000);
+}
+
+static void start_request(const char *name)
+{
+	start_message(&request, in("to/made/"), name, CREATE_PATH, 10);
+}
+
+static uint32_t start(const char *name)
+{
+	start_request(name);
+	return ask();
+}
+
+static uint32_t send_data(void)
+{
+	write_message(&request, 0, "0123456789", 10);
+	return ask();
+}
+
+static void begin_test(void)
+{
+	mkdir("to", 0755);
+	policy.min_free_default = false;
+	policy.min_free = policy.min_free_percent = 0;
+	expect_int(vmbus_channel_pair(sysconf(_SC_PAGESIZE) > 4096 ? 2 * sysconf(_SC_PAGESIZE) : 40960,
+				      &guest, &host), 0);
+	exchange_init(&exchange, guest, journal_open("state"), &policy);
+	expect_int(work_open(&exchange.session.work), 0);
+	held_at = NOWHERE;
+	allocations = 0;
+	logged[0] = '\0';
+	usual_negotiation(&request);
+	expect_int(ask(), S_OK);
+}
+
+static void hold(enum place place)
+{
+	held_at = place;
+}
+
+/* Post the request, and wait until the thread is held by it. */
+static uint64_t post_held(void)
+{
+	uint64_t id = post();
+
+	for (int i = 0; i < 5000 && !held; i++) {
+		expect_int(exchange_run(&exchange), 0);
+		usleep(1000);
+	}
+	expect(held);
+	return id;
+}
+
+static void let_go(void)
+{
+	held_at = NOWHERE;
+	expect(session_settle(&exchange.session, 5000));
+	expect_int(hear_for(0), 0);
+}
+
+/* The disk works again, and so do copies. @files: in the directory, without the last one */
+static void end_test(int files)
+{
+	let_go();
+	if (!files)
+		expect_int(entries("to"), 0);
+	else
+		expect_int(entries("to/made"), files);
+	expect_int(entries("state"), 0);
+	expect_int(start("last"), S_OK);
+	expect_int(send_data(), S_OK);
+	end_message(&request, COMPLETE);
+	expect_int(ask(), S_OK);
+	expect(holds("to/made/last", "0123456789"));
+	expect_int(entries("to/made"), files + 1);
+	expect_int(entries("state"), 0);
+	work_close(&exchange.session.work);
+	close(exchange.session.transfer.journal);
+	vmbus_channel_close(guest);
+	vmbus_channel_close(host);
+}
+
+static void expect_totals(unsigned int files, unsigned int failed)
+{
+	struct transfer_totals totals;
+
+	transfer_totals(&exchange.session.transfer, &totals);
+	expect_int(totals.files, files);
+	expect_int(totals.failed, failed);
+}
+
+/* The answer must come at the limit, not sooner. */
+static uint32_t status_at_limit(uint64_t id)
+{
+	long begun = now();
+	uint32_t status = status_to(id, 2 * LIMIT);
+
+	expect(now() - begun > SOON);
+	return status;
+}
+
+static void start_too_slow(void)
+{
+	static const enum place places[] = { ALLOCATE, SYNC_DIRECTORY };
+
+	for (int i = 0; i < 2; i++) {
+		begin_test();
+		hold(places[i]);
+		start_request("a");
+		expect_int(status_at_limit(post_held()), E_TIMEOUT);
+		expect(strstr(logged, "refused: the disk takes too long: more than 0.6 s to make room"));
+		expect_totals(0, 1);
+		let_go();
+		expect(strstr(logged, "nothing is left of the copy"));
+		expect_totals(0, 1);
+		end_test(0);
+		rmdir("to/made");
+		unlink("to/made/last");
+		rmdir("to/made");
+	}
+}
+
+static void start_again_meanwhile(void)
+{
+	uint64_t first, second;
+
+	begin_test();
+	hold(ALLOCATE);
+	start_request("a");
+	first = post_held();
+	second = post();
+	expect_int(hear_for(SOON), 0);
+	held_at = NOWHERE;
+	expect_int(status_to(first, SOON), S_OK);
+	expect_int(status_to(second, SOON), S_OK);
+	expect_int(allocations, 1);
+	expect_int(send_data(), S_OK);
+	end_message(&request, COMPLETE);
+	expect_int(ask(), S_OK);
+	expect_totals(1, 0);
+	end_test(1);
+}
+
+static void start_again_gets_the_refusal(void)
+{
+	uint64_t first, second;
+
+	begin_test();
+	hold(ALLOCATE);
+	start_request("a");
+	first = post_held();
+	second = post();
+	expect_int(status_at_limit(first), E_TIMEOUT);
+	expect_int(status_to(second, 50), E_TIMEOUT);
+	expect_int(allocations, 1);
+	/* Another START waits for the thread. What needs no disk has its answer. */
+	write_message(&request, 0, "0123456789", 10);
+	expect_int(status_to(post(), 50), E_TIMEOUT);
+	start_request("b");
+	expect_int(status_at_limit(post()), E_TIMEOUT);
+	expect(strstr(logged, "another copy still waits for its disk: "));
+	expect_totals(0, 2);
+	start_request("c");
+	first = post();
+	expect_int(hear_for(50), 0);
+	held_at = NOWHERE;
+	expect_int(status_to(first, SOON), S_OK);
+	end_message(&request, CANCEL);
+	expect_int(ask(), S_OK);
+	end_test(0);
+}
+
+static void complete_request(void)
+{
+	expect_int(start("a"), S_OK);
+	expect_int(send_data(), S_OK);
+	end_message(&request, COMPLETE);
+}
+
+static void complete_too_slow(void)
+{
+	uint64_t second;
+
+	begin_test();
+	complete_request();
+	hold(SYNC);
+	expect_int(status_at_limit(post_held()), E_TIMEOUT);
+	expect(strstr(logged, "lost: the disk takes too long: more than 0.6 s to sync the file"));
+	second = post();
+	expect_int(status_to(second, 50), E_TIMEOUT);
+	expect_totals(0, 1);
+	let_go();
+	expect_totals(0, 1);
+	expect_int(ask(), E_TIMEOUT);
+	end_test(0);
+}
+
+static void complete_again_meanwhile(void)
+{
+	uint64_t first, second;
+
+	begin_test();
+	complete_request();
+	hold(SYNC);
+	first = post_held();
+	second = post();
+	expect_int(hear_for(SOON), 0);
+	held_at = NOWHERE;
+	expect_int(status_to(first, SOON), S_OK);
+	expect_int(status_to(second, SOON), S_OK);
+	expect_totals(1, 0);
+	end_test(1);
+}
+
+/* The file is in place, and only its directory is not synced. */
+static void complete_placed(void)
+{
+	begin_test();
+	complete_request();
+	hold(SYNC_DIRECTORY);
+	expect_int(status_at_limit(post_held()), S_OK);
+	expect(holds("to/made/a", "0123456789"));
+	expect(strstr(logged, "the file is in place"));
+	expect_int(ask(), S_OK);
+	let_go();
+	expect_totals(1, 0);
+	end_test(1);
+}
+
+/* Nobody can know whether the file will appear. When it has, the same COMPLETE is a success. */
+static void complete_placing(void)
+{
+	begin_test();
+	complete_request();
+	hold(LINKING);
+	expect_int(status_at_limit(post_held()), E_TIMEOUT);
+	expect(strstr(logged, "the file may still appear"));
+	let_go();
+	expect(holds("to/made/a", "0123456789"));
+	expect_int(ask(), S_OK);
+	expect_totals(1, 0);
+	end_test(1);
+}
+
+static void negotiate_meanwhile(void)
+{
+	for (int i = 0; i < 3; i++) {
+		begin_test();
+		if (i == 0) {
+			start_request("a");
+		} else {
+			complete_request();
+			if (i == 2)
+				write_message(&request, 0, "9876543210", 0);
+		}
+		if (i < 2) {
+			hold(i ? SYNC : ALLOCATE);
+			post_held();
+			post();
+		}
+		usual_negotiation(&request);
+		expect_int(status_to(post(), 50), S_OK);
+		/* What was asked before is forgotten. */
+		expect_int(hear_for(50), 0);
+		end_message(&request, COMPLETE);
+		expect_int(status_to(post(), 50), E_ABORTED);
+		expect_totals(0, 1);
+		end_test(0);
+		unlink("to/made/last");
+		rmdir("to/made");
+	}
+}
+
+static void cancel_meanwhile(void)
+{
+	uint64_t complete, cancel;
+
+	begin_test();
+	complete_request();
+	hold(SYNC);
+	complete = post_held();
+	end_message(&request, CANCEL);
+	cancel = post();
+	expect_int(status_to(complete, 50), E_ABORTED);
+	expect_int(hear_for(50), 0);
+	held_at = NOWHERE;
+	expect_int(status_to(cancel, SOON), S_OK);
+	expect_int(entries("to"), 0);
+	end_test(0);
+}
+
+static void cancel_too_slow(void)
+{
+	begin_test();
+	expect_int(start("a"), S_OK);
+	hold(UNLINK);
+	end_message(&request, CANCEL);
+	expect_int(status_at_limit(post_held()), S_OK);
+	end_test(0);
+}
+
+/* Fill the buffer, so that the thread writes it. Returns the offset of the next byte. */
+static uint64_t fill_buffer(void)
+{
+	static const char data[DATA_MAX];
+	uint64_t at;
+
+	start_message(&request, in("to/made/"), "a", CREATE_PATH, 1 << 20);
+	expect_int(ask(), S_OK);
+	hold(WRITING);
+	for (at = 0; at < BUFFER_PIECE; at += DATA_MAX) {
+		write_message(&request, at, data, DATA_MAX);
+		expect_int(ask(), S_OK);
+	}
+	return at;
+}
+
+static void write_too_slow(void)
+{
+	uint64_t at;
+
+	begin_test();
+	at = fill_buffer();
+	write_message(&request, at, "0123456789", 10);
+	expect_int(status_at_limit(post_held()), E_TIMEOUT);
+	expect(strstr(logged, "lost: the disk takes too long: more than 0.6 s to write"));
+	expect_int(status_to(post(), 50), E_TIMEOUT);
+	end_message(&request, COMPLETE);
+	expect_int(status_to(post(), 50), E_TIMEOUT);
+	expect_totals(0, 1);
+	end_test(0);
+}
+
+static void write_again_meanwhile(void)
+{
+	uint64_t at, first, second;
+
+	begin_test();
+	at = fill_buffer();
+	write_message(&request, at, "0123456789", 10);
+	first = post_held();
+	second = post();
+	expect_int(hear_for(50), 0);
+	held_at = NOWHERE;
+	expect_int(status_to(first, SOON), S_OK);
+	expect_int(status_to(second, SOON), S_OK);
+	expect_int(exchange.session.transfer.received, at + 10);
+	end_message(&request, CANCEL);
+	expect_int(ask(), S_OK);
+	end_test(0);
+}
+
+/* More requests than the daemon keeps wait in the ring, and each gets its answer, in order. */
+static void many_requests_meanwhile(void)
+{
+	const unsigned int count = 3 * EXCHANGE_HELD;
+	uint64_t first;
+
+	begin_test();
+	complete_request();
+	hold(SYNC);
+	first = post_held();
+	for (unsigned int i = 1; i < count; i++)
+		post();
+	expect_int(hear_for(50), 0);
+	expect_int(exchange_events(&exchange), 0);
+	held_at = NOWHERE;
+	for (unsigned int i = 0; i < count; i++)
+		expect_int(status_to(first + i, SOON), S_OK);
+	expect_totals(1, 0);
+	end_test(1);
+}
+
+/* The host takes the device back, or the machine sleeps, while a disk stands still. */
+static void device_opened_again_meanwhile(void)
+{
+	struct failure lost;
+
+	begin_test();
+	hold(ALLOCATE);
+	start_request("a");
+	post_held();
+	fail(&lost, REFUSAL_DEVICE, "%s", "");
+	expect(session_abort(&exchange.session, &lost));
+	exchange_reopen(&exchange, guest);
+	usual_negotiation(&request);
+	expect_int(status_to(post(), 50), S_OK);
+	expect_int(hear_for(50), 0);
+	end_test(0);
+}
+
+int main(void)
+{
+	test(start_too_slow);
+	test(start_again_meanwhile);
+	test(start_again_gets_the_refusal);
+	test_variant(complete_too_slow, "unnamed files", false);
+	test_variant(complete_too_slow, "named files", true);
+	test(complete_again_meanwhile);
+	test(complete_placed);
+	test(complete_placing);
+	test(negotiate_meanwhile);
+	test(cancel_meanwhile);
+	test_variant(cancel_too_slow, "named files", true);
+	test(write_too_slow);
+	test(write_again_meanwhile);
+	test(many_requests_meanwhile);
+	test(device_opened_again_meanwhile);
+	run_tests();
+}
