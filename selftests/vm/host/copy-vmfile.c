@@ -27,6 +27,7 @@ static const char usage[] =
 	"usage: copy-vmfile [options] SOCKET FILE\n"
 	"       copy-vmfile [options] --generate BYTES:SEED SOCKET\n"
 	"       copy-vmfile [options] --hostile SECONDS:SEED SOCKET\n"
+	"       copy-vmfile [options] --negotiate-only SOCKET\n"
 	"Copies a file to the guest, as Copy-VMFile does on a Hyper-V host. The host sends two\n"
 	"strings, and the guest alone decides what they mean: the source file's name, and the\n"
 	"destination as the administrator typed it.\n"
@@ -51,6 +52,9 @@ static const char usage[] =
 	"  --twice                 Each START, WRITE and COMPLETE is sent twice at once.\n"
 	"  --renegotiate-after BYTES  When it has sent this many bytes the host negotiates anew and\n"
 	"                          forgets the copy, as after a save and restore.\n"
+	"  --negotiate-only        The host negotiates anew and copies nothing.\n"
+	"  --order reversed|swapped  The WRITEs come from the end to the start, or each second one\n"
+	"                          after the next one, which fills the gap. It needs --generate.\n"
 	"  --timeout SECONDS       The guest has this time for each answer and for opening the\n"
 	"                          device (default: 60).\n"
 	"The program prints the versions, the status of each step, bytes, packets, seconds, MB/s,\n"
@@ -168,8 +172,11 @@ static const struct {
 	  "The group or resource is not in the correct state to perform the requested operation." },
 };
 
+enum order { ASCENDING, REVERSED, SWAPPED };
+
 struct copy {
 	struct host host;
+	enum order order;
 	int timeout_ms;
 	unsigned int queue; /* WRITEs that may be under way */
 	uint64_t xid;
@@ -609,6 +616,21 @@ static uint32_t step(const char *name, uint32_t status)
 	return status;
 }
 
+/* The offset of the part that is sent when @sent bytes are; all parts but the last are whole. */
+static uint64_t place_of(const struct copy *copy, uint64_t size, uint64_t sent)
+{
+	uint64_t n = sent ? (sent - 1) / FRAGMENT + 1 : 0, last = size ? (size - 1) / FRAGMENT : 0;
+
+	if (copy->order == REVERSED)
+		/* The last part, which is short, comes first. */
+		n = last - (sent ? (sent - 1 - (size - 1) % FRAGMENT) / FRAGMENT + 1 : 0);
+	else if (copy->order == SWAPPED && n % 2 && n + 1 < last)
+		n++;
+	else if (copy->order == SWAPPED && n && n % 2 == 0 && n < last)
+		n--;
+	return n * FRAGMENT;
+}
+
 /* Read or generate the next part of the contents. Returns 0 at their end. */
 static size_t take_fragment(struct copy *copy, uint64_t left, uint64_t offset, uint8_t *data)
 {
@@ -640,17 +662,18 @@ static uint32_t send_contents(struct copy *copy, uint64_t size, uint64_t cancel_
 	while (more || under_way) {
 		if (more && under_way < copy->queue) {
 			*cancelled = *sent >= cancel_after;
-			body.offset = *sent;
+			body.offset = place_of(copy, size, *sent);
 			body.size = 0;
-			if (!*cancelled)
-				body.size = (uint32_t)take_fragment(copy, size - *sent, *sent,
-								    body.data);
+			if (!*cancelled && *sent < size)
+				body.size = (uint32_t)take_fragment(copy, size - body.offset,
+								    body.offset, body.data);
 			more = body.size;
 			if (!more)
 				continue;
 			post(copy, "write", IC_FCOPY, &body, sizeof(body));
 			under_way++;
-			sha256_update(sha, body.size, body.data);
+			if (copy->order == ASCENDING)
+				sha256_update(sha, body.size, body.data);
 			*sent += body.size;
 			continue;
 		}
@@ -880,6 +903,8 @@ int main(int argc, char **argv)
 		{ "new-id", no_argument, NULL, 'i' },
 		{ "twice", no_argument, NULL, '2' },
 		{ "renegotiate-after", required_argument, NULL, 'R' },
+		{ "negotiate-only", no_argument, NULL, 'o' },
+		{ "order", required_argument, NULL, 'O' },
 		{ "timeout", required_argument, NULL, 't' },
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 },
@@ -890,7 +915,7 @@ int main(int argc, char **argv)
 	uint64_t size = 0, declared = 0, cancel_after = UINT64_MAX, sent = 0;
 	const char *source = NULL, *destination = "/tmp/", *generated = NULL, *hostile = NULL;
 	const char *raw_file_name = NULL, *raw_path_name = NULL;
-	bool has_declared = false, cancelled = false, renegotiates = false;
+	bool has_declared = false, cancelled = false, renegotiates = false, negotiates = false;
 	uint8_t digest[SHA256_DIGEST_SIZE];
 	struct sha256_ctx sha;
 	uint32_t status, ended;
@@ -949,6 +974,14 @@ int main(int argc, char **argv)
 			cancel_after = number("--renegotiate-after", optarg, 0);
 			renegotiates = true;
 			break;
+		case 'o':
+			negotiates = true;
+			break;
+		case 'O':
+			copy.order = !strcmp(optarg, "reversed") ? REVERSED : SWAPPED;
+			if (copy.order == SWAPPED && strcmp(optarg, "swapped"))
+				fail(EXIT_USAGE, "--order", "reversed or swapped");
+			break;
 		case 't':
 			copy.timeout_ms = (int)(number("--timeout", optarg, 0) * 1000);
 			break;
@@ -962,14 +995,16 @@ int main(int argc, char **argv)
 	}
 	if (copy.queue > 1 && (copy.retry_ms || copy.twice))
 		fail(EXIT_USAGE, "--queue", "what is sent again does not go with it");
-	if (argc - optind != (generated || hostile ? 1 : 2) || (generated && hostile)) {
+	if (copy.order != ASCENDING && !generated)
+		fail(EXIT_USAGE, "--order", "needs --generate");
+	if (argc - optind != (generated || hostile || negotiates ? 1 : 2) || (generated && hostile)) {
 		fputs(usage, stderr);
 		return EXIT_USAGE;
 	}
 	if (generated) {
 		size = number("--generate", generated, ':');
 		copy.generated = number("--generate", strchr(generated, ':') + 1, 0);
-	} else if (!hostile) {
+	} else if (!hostile && !negotiates) {
 		const char *path = argv[optind + 1];
 		struct stat info;
 
@@ -995,6 +1030,13 @@ int main(int argc, char **argv)
 	if (ret)
 		fail(EXIT_USAGE, "connect", copy.host.error);
 	negotiate(&copy);
+	if (negotiates) {
+		copy.host.channel[0].note = 0;
+		copy.leftovers = true;
+		negotiate(&copy);
+		host_disconnect(&copy.host);
+		return 0;
+	}
 	if (hostile) {
 		be_hostile(&copy, (int64_t)number("--hostile", hostile, ':'),
 			   number("--hostile", strchr(hostile, ':') + 1, 0), &start);
@@ -1010,6 +1052,11 @@ int main(int argc, char **argv)
 	}
 
 	sha256_init(&sha);
+	for (uint64_t at = 0; copy.order != ASCENDING && at < size; at += FRAGMENT) {
+		uint8_t data[FRAGMENT];
+
+		sha256_update(&sha, take_fragment(&copy, size - at, at, data), data);
+	}
 	copy.packets = 0;
 	began = moment = seconds_now();
 	status = step("start", call(&copy, "start", IC_FCOPY, &start, sizeof(start), NULL));

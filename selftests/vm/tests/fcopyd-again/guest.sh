@@ -6,8 +6,11 @@ modprobe hv_utils
 check "vmbus-bind binds the device" bind_fcopy
 mkdir -p /tmp/in
 mount -t tmpfs tmpfs /tmp/in
-hv-fcopyd --foreground --verbose --state-dir=/tmp/state >/tmp/fcopyd.log 2>&1 &
-daemon=$!
+start_daemon() {
+	hv-fcopyd --foreground --verbose --state-dir=/tmp/state >>/tmp/fcopyd.log 2>&1 &
+	daemon=$!
+}
+start_daemon
 has() { hv-fcopyd --status | grep -q "$1"; }
 check "hv-fcopyd --status: waiting" within 20 has '^state=waiting'
 
@@ -45,6 +48,83 @@ check "hv-fcopyd --status: a copy has failed" within 5 has '^failed=1$'
 say after
 hear "ended after"
 check "copies of the same name and of another one arrive" test "$(stat -c %s /tmp/in/cut)" = 50000 -a "$(stat -c %s /tmp/in/other)" = 50000
+
+# nothing_of NAME: no file, and none on its way
+nothing_of() { [ -z "$(find /tmp/in -name "$1*" -o -name '.hv-fcopyd.*')" ] && ! ls -l "/proc/$daemon/fd" | grep -q /tmp/in; }
+say sizes
+hear "ended sizes"
+check "a host that announces too little: the files are whole" test "$(stat -c %s /tmp/in/zero)" = 50000 -a "$(stat -c %s /tmp/in/small)" = 50000
+check "the log has what the host announced" test "$(grep -c 'received 50000 bytes (the host announced' /tmp/fcopyd.log)" = 2
+check "a host that announces too much, and one that leaves gaps: nothing is there" within 5 nothing_of odd
+
+# stuck FUNCTION WORD: the next copy's disk stands still in FUNCTION. The host knows WORD as "stuck WORD".
+stuck() {
+	hold process start "$1"
+	say "stuck $2"
+	wait_held
+}
+stuck shmem_statfs start
+check "hv-fcopyd --status names the slow disk" within 10 has '^slow-disk-file=/tmp/in/stuck-start$'
+hear "answered start"
+check "the disk has stood still for START until the host had its answer" is_held
+check "hv-fcopyd --status: too slow" within 5 has '^last-failure=the disk takes too long: more than 25 s to make room'
+let_go
+check "nothing is left of it" within 10 nothing_of stuck-start
+was_held
+stuck vfs_fsync_range complete
+check "hv-fcopyd --status names the slow disk" within 10 has '^slow-disk-file=/tmp/in/stuck-complete$'
+hear "answered complete"
+check "the disk has stood still for COMPLETE until the host had its answer" is_held
+let_go
+check "nothing is left of it" within 10 nothing_of stuck-complete
+was_held
+stuck vfs_fsync_range negotiate
+hear "answered negotiate"
+check "the disk has stood still until NEGOTIATE had its answer" is_held
+let_go
+check "nothing is left of the copy" within 10 nothing_of stuck-negotiate
+was_held
+check "hv-fcopyd --status: seven copies have failed" within 5 has '^failed=7$'
+
+stuck vfs_fsync_range stop
+kill $daemon
+sleep 2
+check "told to stop, the daemon waits for COMPLETE's disk" kill -0 $daemon
+let_go
+hear "answered stop"
+wait $daemon
+check "hv-fcopyd ended cleanly (exit status $?)" test $? = 0
+check "the file is there" test "$(stat -c %s /tmp/in/stuck-stop)" = 50000
+was_held
+
+start_daemon
+check "hv-fcopyd --status: waiting" within 20 has '^state=waiting'
+stuck shmem_statfs quit
+kill $daemon
+hear "answered quit"
+check "told to stop, the daemon does not wait for ever" within 20 grep -q "the disk does not answer" /tmp/fcopyd.log
+former=$daemon
+start_daemon
+check "the next daemon takes over while the disk still stands still" within 20 has "^pid=$daemon$"
+say "new daemon"
+hear "used new daemon"
+check "a copy has arrived meanwhile" is_held
+let_go
+wait $former
+check "nothing is left of the copy, nor a note" test -z "$(ls -A /tmp/state; find /tmp/in -name 'stuck-quit*')"
+was_held
+
+stuck shmem_statfs kill
+kill -9 $daemon
+hear "killed it"
+let_go
+wait $daemon
+was_held
+start_daemon
+check "killed meanwhile: the next daemon waits" within 20 has "^pid=$daemon$"
+check "nothing is left of the copy" within 10 nothing_of stuck-kill
+say last
+hear "ended last"
 kill $daemon
 wait $daemon
 check "hv-fcopyd ended cleanly (exit status $?)" test $? = 0

@@ -25,3 +25,56 @@ guest_says after || exit 1
 copy_is $ok "the same name" --generate 50000:1 --destination /tmp/in/cut
 copy_is $ok "another name" --generate 50000:1 --destination /tmp/in/other
 tell "ended after"
+
+# ends_with STATUS OPTIONS...: how a copy ends that is refused after its START; "nothing" of it is there
+ends_with() {
+	wanted=$1
+	shift
+	copy_vmfile fcopy --generate 50000:1 --destination /tmp/in/odd "$@" >copy.out 2>&1
+	grep -q "^status $wanted " copy.out
+}
+guest_says sizes || exit 1
+copy_is $ok "file_size is 0" --generate 50000:1 --destination /tmp/in/zero --size 0
+copy_is $ok "file_size is too small" --generate 50000:1 --destination /tmp/in/small --size 20000
+check "file_size is too large: 0x8007000d" ends_with 0x8007000d --size 50001
+check "the WRITEs come from the end: 0x80070057" ends_with 0x80070057 --order reversed
+check "a WRITE comes before the one that fills its gap: 0x80070057" ends_with 0x80070057 --order swapped
+tell "ended sizes"
+
+# late WHAT OPTIONS...: the answer to WHAT comes after 24 to 30 seconds, as does the one to the same message that was sent again
+late() {
+	what=$1
+	shift
+	copy_vmfile fcopy --generate 50000:1 --destination "/tmp/in/stuck-$what" --retry-after 10 --timeout 60 "$@" >copy.out 2>&1
+	grep -q "^$what 0x800705b4 " copy.out && grep -q '^sent [1-9][0-9]* messages again' copy.out &&
+		! grep 'again 0x' copy.out | grep -vq 'again 0x800705b4' &&
+		awk -v what="$what-seconds" '$1 == what { late = $2 >= 24 && $2 < 30 } END { exit !late }' copy.out
+}
+guest_says "stuck start" || exit 1
+check "START's disk stands still: 0x800705b4 within 30 seconds, for each START" late start || note "$(tr '\n' ';' <copy.out)"
+tell "answered start"
+guest_says "stuck complete" || exit 1
+check "COMPLETE's disk stands still: 0x800705b4 within 30 seconds, for each COMPLETE" late complete --new-id || note "$(tr '\n' ';' <copy.out)"
+tell "answered complete"
+guest_says "stuck negotiate" || exit 1
+copy_vmfile fcopy --generate 50000:1 --destination /tmp/in/stuck-negotiate --timeout 4 >copy.out 2>&1
+check "COMPLETE's disk stands still: no answer within 4 seconds" test $? = 3
+check "a NEGOTIATE meanwhile is answered at once" copy_vmfile fcopy --negotiate-only --timeout 5
+tell "answered negotiate"
+
+guest_says "stuck stop" || exit 1
+copy_is $ok "the daemon is told to stop while COMPLETE's disk is slow" --generate 50000:1 --destination /tmp/in/stuck-stop
+tell "answered stop"
+guest_says "stuck quit" || exit 1
+copy_is 0x800704d3 "the daemon is told to stop while START's disk stands still" --generate 50000:1 --destination /tmp/in/stuck-quit
+tell "answered quit"
+guest_says "new daemon" || exit 1
+copy_is $ok "the next daemon copies" --generate 50000:1 --destination /tmp/in/new
+tell "used new daemon"
+guest_says "stuck kill" || exit 1
+copy_vmfile fcopy --generate 50000:1 --destination /tmp/in/stuck-kill --timeout 4 >copy.out 2>&1
+check "killed while START's disk stands still: no answer" test $? -ge 3
+tell "killed it"
+guest_says last || exit 1
+copy_is $ok "the daemon after that copies" --generate 50000:1 --destination /tmp/in/last
+tell "ended last"

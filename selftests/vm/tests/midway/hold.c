@@ -9,7 +9,7 @@
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
 
-#define LIMIT_MS 30000
+#define LIMIT_MS 60000
 
 static char at[64];
 module_param_string(at, at, sizeof(at), 0444);
