@@ -27,6 +27,21 @@ void vmbus_channel_stats(const struct vmbus_channel *chan, struct vmbus_stats *s
 	memcpy(stats, &now, size < sizeof(now) ? size : sizeof(now));
 }
 
+int vmbus_unread(struct vmbus_channel *chan)
+{
+	const struct tx_ring *tx = &chan->tx;
+	int err = channel_check(chan);
+	uint32_t read;
+
+	if (err)
+		return err;
+	read = smp_load_acquire(&tx->shared->read_index);
+	err = channel_check(chan);
+	if (err)
+		return err;
+	return index_ok(read, tx->size) ? (int)bytes_used(read, tx->published, tx->size) : -EIO;
+}
+
 struct shown_header {
 	uint32_t write, read, mask, pending, features;
 };

@@ -368,6 +368,16 @@ void vmbus_channel_stats(const struct vmbus_channel *chan, struct vmbus_stats *s
  */
 int vmbus_channel_dump(struct vmbus_channel *chan, FILE *stream, unsigned int packets);
 
+/**
+ * vmbus_unread() - the bytes in the ring to the host that the host has not read
+ *
+ * What vmbus_queue() has queued and vmbus_flush() has not shown does not count. A host reads soon
+ * after it was signalled; one that does not, for minutes, may have stopped for good.
+ *
+ * Returns the bytes, or why the channel has ended, or -EIO (the host's index is impossible).
+ */
+int vmbus_unread(struct vmbus_channel *chan);
+
 /* Sending */
 
 /** Packet types that a guest sends or receives on an open channel */

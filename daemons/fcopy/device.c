@@ -111,7 +111,7 @@ bool device_is_suspended(const struct vmbus_channel *channel)
 	return !strcmp(state, "lost\n");
 }
 
-int device_reopen(const char *which, struct vmbus_channel **channel)
+int device_reopen(const char *which, struct vmbus_channel **channel, const char *why)
 {
 	int err;
 
@@ -123,8 +123,7 @@ int device_reopen(const char *which, struct vmbus_channel **channel)
 	if (!err)
 		return 0;
 	*channel = NULL;
-	log_line(LOG_ERR, "the machine was suspended, and the device cannot be opened again: %s",
-		 vmbus_error());
+	log_line(LOG_ERR, "%s, and the device cannot be opened again: %s", why, vmbus_error());
 	return EX_TEMPFAIL;
 }
 

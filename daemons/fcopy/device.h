@@ -8,7 +8,7 @@
 
 /*
  * These functions find the file copy device by class or instance, open it, and
- * open it again after a suspend. A function that fails logs why, and returns an
+ * open it again after a suspend or for a silent host. A function that fails logs why, and returns an
  * exit code of sysexits.h.
  */
 
@@ -29,11 +29,12 @@ bool device_is_suspended(const struct vmbus_channel *channel);
 
 /**
  * device_reopen() - close @channel and open the device again
+ * @why: for the log
  *
  * Returns 0, or EX_TEMPFAIL with *channel NULL: the device exists, and no event
  * may come to start the unit, so the service manager must try again.
  */
-int device_reopen(const char *which, struct vmbus_channel **channel);
+int device_reopen(const char *which, struct vmbus_channel **channel, const char *why);
 
 /** device_path() - return the path of the device, for messages */
 const char *device_path(const struct vmbus_channel *channel);

@@ -14,14 +14,16 @@ void exchange_init(struct exchange *exchange, struct vmbus_channel *channel, int
 	exchange->first = 0;
 	memset(&exchange->limits, 0, sizeof(exchange->limits));
 	session_init(&exchange->session, journal, policy);
+	silence_init(&exchange->silence);
 }
 
-void exchange_reopen(struct exchange *exchange, struct vmbus_channel *channel)
+void exchange_reopen(struct exchange *exchange, struct vmbus_channel *channel, bool silent)
 {
 	exchange->channel = channel;
 	exchange->waiting = false;
 	exchange->first = 0;
 	session_restart(&exchange->session);
+	silence_reopened(&exchange->silence, silent);
 }
 
 unsigned int exchange_events(const struct exchange *exchange)

@@ -5,6 +5,7 @@
 #include <vmbus_bufring.h>
 
 #include "session.h"
+#include "silence.h"
 
 /**
  * The limit of a message: a WRITE has 6224 bytes, an IC message at most 13312
@@ -25,6 +26,7 @@ struct exchange_held {
 struct exchange {
 	struct vmbus_channel *channel;
 	struct session session;
+	struct silence silence;		/* of the host */
 	struct vmbus_packet packet;	/* the request that gets the next answer */
 	bool waiting;			/* its answer found no room yet */
 	unsigned int first;		/* of @held; session.held counts them */
@@ -49,10 +51,11 @@ void exchange_init(struct exchange *exchange, struct vmbus_channel *channel, int
 
 /**
  * exchange_reopen() - go on with @channel, on which the host begins anew
+ * @silent: because the host had fallen silent
  *
  * No copy may be active. The totals stay.
  */
-void exchange_reopen(struct exchange *exchange, struct vmbus_channel *channel);
+void exchange_reopen(struct exchange *exchange, struct vmbus_channel *channel, bool silent);
 
 /**
  * exchange_events() - tell what to arm the channel for

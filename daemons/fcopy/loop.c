@@ -16,6 +16,8 @@
 
 /* The timer's period */
 #define TICK_NSEC	250000000
+/* The period while only silence_look() has something to do */
+#define SLOW_TICK_SEC	SILENCE_LOOK_SECONDS
 /* The timer runs for so long after the last message: log_tick() has lines to tell until then */
 #define LINGER_TICKS	(4 * (LOG_INTERVAL + 1))
 
@@ -35,7 +37,7 @@ struct loop {
 	int signals;
 	int timer;
 	int epoll;		/* of the channel, these two, and the end of a task */
-	bool ticking;		/* the timer runs */
+	enum pace { PACE_NONE, PACE_SLOW, PACE_TICK } pace;	/* of the timer */
 	bool active;		/* a copy was active after the last round */
 	bool untold;		/* status_update() has more to tell */
 	bool reload_due;
@@ -248,20 +250,29 @@ static int mask_interrupts(struct loop *loop, const struct report *report)
 	return 0;
 }
 
-static void set_timer(struct loop *loop, bool on)
+/* @busy: there is something to do at each tick */
+static void set_timer(struct loop *loop, bool busy)
 {
-	const struct timespec period = { .tv_nsec = on ? TICK_NSEC : 0 };
+	enum pace pace = busy ? PACE_TICK :
+			 silence_pending(&loop->exchange->silence) ? PACE_SLOW : PACE_NONE;
+	const struct timespec period = {
+		.tv_sec = pace == PACE_SLOW ? SLOW_TICK_SEC : 0,
+		.tv_nsec = pace == PACE_TICK ? TICK_NSEC : 0,
+	};
 	const struct itimerspec spec = { .it_interval = period, .it_value = period };
 
-	if (on != loop->ticking && timerfd_settime(loop->timer, 0, &spec, NULL) == 0)
-		loop->ticking = on;
+	if (pace != loop->pace && timerfd_settime(loop->timer, 0, &spec, NULL) == 0)
+		loop->pace = pace;
 }
 
-static bool tell_status(struct session *session)
+static bool tell_status(struct exchange *exchange)
 {
-	struct status status = { .view = session_view(session) };
+	struct status status = {
+		.view = session_view(&exchange->session),
+		.host = &exchange->silence,
+	};
 
-	status.slow = session_slow(session, &status.slow_seconds);
+	status.slow = session_slow(&exchange->session, &status.slow_seconds);
 	return status_update(&status);
 }
 
@@ -282,7 +293,7 @@ static void after_messages(struct loop *loop, bool tick)
 	}
 	active = session_active(session);
 	if (tick || !active || !loop->active)
-		loop->untold = tell_status(session);
+		loop->untold = tell_status(loop->exchange);
 	if (active && !loop->active)
 		spin_begin(&loop->spin, has_packet, loop->exchange);
 	loop->active = active;
@@ -292,6 +303,14 @@ static void after_messages(struct loop *loop, bool tick)
 		loop->reload();
 	}
 	set_timer(loop, active || loop->untold || loop->linger);
+}
+
+static bool host_is_silent(struct loop *loop)
+{
+	struct exchange *exchange = loop->exchange;
+
+	return silence_look(&exchange->silence, exchange->channel, exchange->session.expired,
+			    session_view(&exchange->session)->totals.files);
 }
 
 /* Returns the signal that ends the daemon, or -errno. */
@@ -317,6 +336,8 @@ static int serve(struct loop *loop)
 		if (end)
 			return end;
 		after_messages(loop, report.tick);
+		if (report.tick && host_is_silent(loop))
+			return -ETIMEDOUT;
 	}
 }
 
@@ -328,7 +349,7 @@ int loop_run(struct exchange *exchange, int signals, void (*reload)(void))
 	end = loop_open(&loop);
 	if (end)
 		return end;
-	loop.untold = tell_status(&exchange->session);
+	loop.untold = tell_status(exchange);
 	set_timer(&loop, loop.untold);
 	end = serve(&loop);
 	loop_close(&loop);

@@ -24,7 +24,8 @@ int loop_signals(void);
  * @reload: called for SIGHUP
  *
  * Returns the signal that ends the daemon; or -ENODEV (the host took the device
- * back, or the machine was suspended), or what exchange_run() returned.
+ * back, or the machine was suspended), -ETIMEDOUT (the host has fallen silent), or
+ * what exchange_run() returned.
  */
 int loop_run(struct exchange *exchange, int signals, void (*reload)(void));
 

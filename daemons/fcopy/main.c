@@ -105,18 +105,24 @@ static void settle(void)
 static int serve(int signals)
 {
 	struct vmbus_channel **channel = &exchange.channel;
+	const char *why;
+	bool silent;
 	int end, code;
 
-	while ((end = loop_run(&exchange, signals, reload)) == -ENODEV &&
-	       device_is_suspended(*channel)) {
-		lose_copy("the machine was suspended");
-		code = device_reopen(options.device, channel);
+	for (;;) {
+		end = loop_run(&exchange, signals, reload);
+		silent = end == -ETIMEDOUT;
+		if (!silent && (end != -ENODEV || !device_is_suspended(*channel)))
+			break;
+		why = silent ? "the host has fallen silent" : "the machine was suspended";
+		lose_copy(why);
+		code = device_reopen(options.device, channel, why);
 		if (code) {
 			notify_stopping("The device could not be opened again");
 			return code;
 		}
-		exchange_reopen(&exchange, *channel);
-		log_line(LOG_INFO, "the machine was suspended; waiting for Copy-VMFile again");
+		exchange_reopen(&exchange, *channel, silent);
+		log_line(silent ? LOG_DEBUG : LOG_INFO, "%s; waiting for Copy-VMFile again", why);
 	}
 	if (end > 0) {
 		notify_stopping("Told to stop");

@@ -63,7 +63,7 @@ void session_init(struct session *session, int journal, const struct policy *pol
 
 void session_restart(struct session *session)
 {
-	session->agreed = false;
+	session->agreed = session->expired = false;
 	session->failure.refusal = REFUSAL_NONE;
 	session->failure_told = false;
 	session->refused = false;
@@ -639,6 +639,7 @@ static enum session_reply answer(struct session *session, void *message, size_t 
 	enum refusal refusal;
 	size_t end;
 
+	session->expired = false;
 	if (vmbus_ic_parse(message, length, &header) < 0) {
 		log_limited(&session->invalid[INVALID_PACKET], LOG_WARNING,
 			    "ignored a packet of %zu bytes, too short for a message", length);
@@ -712,7 +713,7 @@ void session_expire(struct session *session)
 	if (!session_collect(session) || !transfer_is_idle(&session->transfer))
 		return;
 	fail(&failure, REFUSAL_IDLE, "%d s", TRANSFER_IDLE_SECONDS);
-	session_abort(session, &failure);
+	session->expired = session_abort(session, &failure);
 }
 
 bool session_abort(struct session *session, const struct failure *failure)

@@ -72,6 +72,7 @@ enum session_reply {
 
 struct session {
 	bool agreed;			/* on versions */
+	bool expired;			/* no message has come since session_expire() ended a copy */
 	bool stopping;			/* the daemon ends: START gets REFUSAL_STOPPED */
 	struct failure failure;		/* of the last copy: the answer to its next WRITE or COMPLETE */
 	bool failure_told;		/* an answer to WRITE or COMPLETE has told it */

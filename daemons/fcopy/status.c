@@ -30,6 +30,8 @@ static struct {
 	bool once, active;
 	const char *slow;
 	unsigned int slow_seconds;
+	enum silence_debt debt;
+	uint64_t reopened;
 	uint64_t files, failed, received;
 	struct timespec at;
 } told;
@@ -124,6 +126,17 @@ static void print_failure(const struct transfer_totals *totals, FILE *to)
 		hresult_of(totals->failure.refusal));
 }
 
+static void print_host(const struct silence *host, FILE *to)
+{
+	char at[32];
+
+	fprintf(to, "host=%s\nreopened=%" PRIu64 "\n", silence_state(host), host->reopened);
+	if (!host->reopened)
+		return;
+	iso_time(host->reopened_at, at);
+	fprintf(to, "last-reopen=%s\nlast-reopen-time=%s\n", silence_words(host->reason), at);
+}
+
 static void print_values(const struct status *status, FILE *to)
 {
 	const struct transfer_view *view = status->view;
@@ -146,6 +159,7 @@ static void print_values(const struct status *status, FILE *to)
 	fprintf(to, "files=%" PRIu64 "\nbytes=%" PRIu64 "\nfailed=%" PRIu64 "\n",
 		view->totals.files, view->totals.bytes, view->totals.failed);
 	print_failure(&view->totals, to);
+	print_host(status->host, to);
 }
 
 /* Replace the file. If /run is full, the old file stays, without a log line. */
@@ -188,6 +202,9 @@ static void tell_manager(const struct status *status)
 		snprintf(text, sizeof(text), "Receiving a file: %" PRIu64 " of %" PRIu64
 			 " bytes, %u%%, %.1f MB/s", view->received, view->announced,
 			 percent(view), speed);
+	} else if (status->host->told) {
+		snprintf(text, sizeof(text), "The host has fallen silent: %s; the device was opened again %"
+			 PRIu64 " times", silence_words(status->host->reason), status->host->reopened);
 	} else if (totals->failed_at) {
 		iso_time(totals->failed_at, at);
 		snprintf(text, sizeof(text),
@@ -208,7 +225,8 @@ bool status_update(const struct status *status)
 
 	if (told.once && told.active == active && told.files == view->totals.files &&
 	    told.failed == view->totals.failed && told.slow == status->slow &&
-	    told.slow_seconds == status->slow_seconds &&
+	    told.slow_seconds == status->slow_seconds && told.debt == status->host->debt &&
+	    told.reopened == status->host->reopened &&
 	    (!active || told.received == view->received))
 		return false;
 	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
@@ -220,6 +238,8 @@ bool status_update(const struct status *status)
 	told.active = active;
 	told.slow = status->slow;
 	told.slow_seconds = status->slow_seconds;
+	told.debt = status->host->debt;
+	told.reopened = status->host->reopened;
 	told.files = view->totals.files;
 	told.failed = view->totals.failed;
 	told.received = view->received;

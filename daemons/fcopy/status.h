@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "silence.h"
 #include "transfer.h"
 
 /*
@@ -20,6 +21,7 @@
 /** What the daemon is doing */
 struct status {
 	const struct transfer_view *view;
+	const struct silence *host;
 	const char *slow;		/* what a disk takes its time for; NULL: nothing */
 	unsigned int slow_seconds;
 };

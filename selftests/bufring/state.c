@@ -5,6 +5,28 @@
 
 static unsigned char buf[4096];
 
+static void unread_bytes(void)
+{
+	struct vmbus_packet pkt;
+	struct model m;
+
+	model_open(&m, 4096);
+	CHECK_IS(vmbus_unread(m.guest), 0);
+	CHECK_IS(vmbus_queue(m.guest, 6, 0, 0, buf, 8), 0);
+	CHECK_IS(vmbus_unread(m.guest), 0);
+	CHECK_IS(vmbus_flush(m.guest), 0);
+	CHECK_IS(vmbus_unread(m.guest), 32);
+	CHECK_IS(vmbus_send(m.guest, 6, 0, 0, buf, 16), 0);
+	CHECK_IS(vmbus_unread(m.guest), 72);
+	CHECK_IS(vmbus_recv(m.host, &pkt, buf, sizeof(buf)), 0);
+	CHECK_IS(vmbus_unread(m.guest), 40);
+	CHECK_IS(vmbus_recv(m.host, &pkt, buf, sizeof(buf)), 0);
+	CHECK_IS(vmbus_unread(m.guest), 0);
+	*word(&m.to_host, READ_INDEX) = 3;
+	CHECK_IS(vmbus_unread(m.guest), -EIO);
+	model_close(&m);
+}
+
 static void every_counter_counts(void)
 {
 	struct vmbus_message messages[3] = {
@@ -187,6 +209,7 @@ static void latency_is_a_word_of_the_monitor_page(void)
 }
 
 static const struct test tests[] = {
+	TEST(unread_bytes),
 	TEST(every_counter_counts),
 	TEST(counters_for_other_versions),
 	TEST(interrupts_are_counted),

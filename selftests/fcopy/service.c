@@ -144,7 +144,7 @@ bool device_is_suspended(const struct vmbus_channel *channel)
 	return shared->suspended;
 }
 
-int device_reopen(const char *which, struct vmbus_channel **channel)
+int device_reopen(const char *which, struct vmbus_channel **channel, const char *why)
 {
 	static unsigned int opened;
 
@@ -525,6 +525,92 @@ static void device_opened_again_after_a_sleep(void)
 	memset(later_guests, 0, sizeof(later_guests));
 	memset(later_hosts, 0, sizeof(later_hosts));
 	rmdir("to/made");
+	end_test(0);
+}
+
+static void new_later_device(void)
+{
+	size_t page = sysconf(_SC_PAGESIZE);
+
+	expect_int(vmbus_channel_pair(page > 4096 ? 2 * page : 5 * page, &later_guests[0],
+				      &later_hosts[0]), 0);
+}
+
+/* The host leaves the device that it no longer serves to the guest, which opens it again. */
+static void take_later_device(void)
+{
+	vmbus_channel_close(host);
+	host = later_hosts[0];
+	memset(later_guests, 0, sizeof(later_guests));
+	memset(later_hosts, 0, sizeof(later_hosts));
+}
+
+/* A host that never negotiates, and one that has stopped to read in a copy */
+static void device_opened_again_for_a_silent_host(void)
+{
+	struct timespec begun;
+
+	for (int i = 0; i < 2; i++) {
+		new_later_device();
+		begin_test();
+		clock_gettime(CLOCK_MONOTONIC, &begun);
+		if (i) {
+			begin_copy();
+			write_message(&request, 5, "56789", 5);
+			expect_int(vmbus_send(host, VMBUS_PACKET_INBAND, 0, 1, request.bytes,
+					      request.length), 0);
+		}
+		for (int n = 0; n < 4; n++)
+			if (STATUS("reopened=1\n"))
+				break;
+		ksft_print_msg("opened again after %d ms\n", milliseconds_since(&begun));
+		expect(milliseconds_since(&begun) > 3500);
+		expect(STATUS("state=waiting\n", "host=owes-negotiate\n",
+			      i ? "failed=1\n" : "failed=0\n", i ?
+			      "last-reopen=it has not read the answers\n" :
+			      "last-reopen=it has not negotiated\n"));
+		take_later_device();
+		begin_copy();
+		write_message(&request, 5, "56789", 5);
+		expect_int(ask(), S_OK);
+		end_message(&request, COMPLETE);
+		expect_int(ask(), S_OK);
+		expect(STATUS("host=talking\n", "files=1\n"));
+		kill(daemon_pid, SIGTERM);
+		expect_int(end_of_daemon(), 0);
+		end_test(1);
+		unlink("to/made/a");
+		rmdir("to/made");
+	}
+}
+
+/* A copy that does not go on, and then nothing else either */
+static void device_opened_again_after_a_forgotten_copy(void)
+{
+	new_later_device();
+	begin_test();
+	begin_copy();
+	for (int n = 0; n < 6; n++)
+		if (STATUS("reopened=1\n"))
+			break;
+	expect(STATUS("last-reopen=it has not gone on with a copy\n", "failed=1\n"));
+	take_later_device();
+	begin_copy();
+	kill(daemon_pid, SIGTERM);
+	expect_int(end_of_daemon(), 0);
+	end_test(0);
+}
+
+/* A host that has nothing to copy is left alone. */
+static void idle_host_is_left_alone(void)
+{
+	begin_test();
+	usual_negotiation(&request);
+	expect_int(ask(), S_OK);
+	sleep(12);
+	expect(STATUS("host=talking\nreopened=0\n"));
+	kill(daemon_pid, SIGTERM);
+	expect_int(end_of_daemon(), 0);
 	end_test(0);
 }
 
@@ -1016,6 +1102,9 @@ int main(void)
 	test(configuration_read_again_in_a_copy);
 	test(device_taken_back_in_a_copy);
 	test(forgotten_copy_is_discarded);
+	test(device_opened_again_for_a_silent_host);
+	test(device_opened_again_after_a_forgotten_copy);
+	test(idle_host_is_left_alone);
 	test(directories_of_a_crash);
 	test(device_taken_back_while_idle);
 	test(device_opened_again_after_a_sleep);

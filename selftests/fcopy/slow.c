@@ -500,7 +500,7 @@ static void device_opened_again_meanwhile(void)
 	post_held();
 	fail(&lost, REFUSAL_DEVICE, "%s", "");
 	expect(session_abort(&exchange.session, &lost));
-	exchange_reopen(&exchange, guest);
+	exchange_reopen(&exchange, guest, false);
 	usual_negotiation(&request);
 	expect_int(status_to(post(), 50), S_OK);
 	expect_int(hear_for(50), 0);

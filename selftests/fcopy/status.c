@@ -10,7 +10,8 @@
 #include "fcopy_test.h"
 
 static struct transfer_view view;
-static struct status status = { .view = &view };
+static struct silence host;
+static struct status status = { .view = &view, .host = &host };
 
 /* What the service manager got last, and how often it got something */
 static char manager[4096];
@@ -39,6 +40,7 @@ static void begin_test(void)
 	clock_ms += 10000;
 	memset(&view, 0, sizeof(view));
 	status.slow = NULL;
+	memset(&host, 0, sizeof(host));
 	manager[0] = '\0';
 	told = 0;
 	status_open("run", "/dev/uio7");
@@ -110,6 +112,59 @@ static void one_that_waits(void)
 	expect(!strstr(printed(&err), "last-failure"));
 	expect(!strstr(printed(&err), "file="));
 	expect(!strcmp(manager, "Waiting for Copy-VMFile"));
+	status_close();
+}
+
+static void slow_disk(void)
+{
+	begin_test();
+	begin_copy("/srv/a", 10, 10);
+	status.slow = "to sync the file";
+	status.slow_seconds = 7;
+	update();
+	expect(has("slow-disk=to sync the file\nslow-disk-file=/srv/a\nslow-disk-seconds=7"));
+	expect(!strcmp(manager, "Waiting for a disk to sync the file for 7 s"));
+	/* Each second counts. */
+	status.slow_seconds++;
+	update();
+	expect(has("slow-disk-seconds=8"));
+	status.slow = NULL;
+	status.slow_seconds = 0;
+	update();
+	expect(has("state=receiving"));
+	expect(!has("slow-disk-seconds=8"));
+	status_close();
+}
+
+static void silent_host(void)
+{
+	static const struct {
+		enum silence_debt debt;
+		const char *line;
+	} states[] = {
+		{ SILENCE_NOTHING, "host=talking\nreopened=0" },
+		{ SILENCE_NEGOTIATE, "host=owes-negotiate\nreopened=0" },
+		{ SILENCE_READ, "host=owes-read\nreopened=0" },
+		{ SILENCE_MESSAGE, "host=owes-message\nreopened=0" },
+	};
+
+	begin_test();
+	for (int i = 0; i < 4; i++) {
+		host.debt = states[i].debt;
+		update();
+		expect(has(states[i].line));
+	}
+	expect(!strcmp(manager, "Waiting for Copy-VMFile"));
+	host.debt = SILENCE_NEGOTIATE;
+	host.reopened = 3;
+	host.reopened_at = 1700000000;
+	host.reason = SILENCE_READ;
+	host.told = true;
+	update();
+	expect(has("host=owes-negotiate\nreopened=3\nlast-reopen=it has not read the answers\n"
+		   "last-reopen-time=2023-11-14T22:13:20Z"));
+	expect(!strcmp(manager, "The host has fallen silent: it has not read the answers; "
+		       "the device was opened again 3 times"));
 	status_close();
 }
 
@@ -417,6 +472,8 @@ static void without_a_run_directory_the_manager_learns(void)
 int main(void)
 {
 	test(one_that_waits);
+	test(slow_disk);
+	test(silent_host);
 	test(one_that_receives);
 	test(more_than_was_announced);
 	test(percent_is_100_when_all_is_there);
