@@ -91,14 +91,19 @@ static void lose_copy(const char *why)
 	session_abort(session, &failure);
 }
 
-/* The thread removes what is left of a copy, if its disk lets it. */
-static void settle(void)
+/*
+ * End the thread, which first removes what is left of a copy if its disk lets
+ * it. Returns whether it has ended.
+ */
+static bool end_thread(void)
 {
-	if (session_settle(&exchange.session, SETTLE_MSEC))
+	if (session_settle(&exchange.session, SETTLE_MSEC)) {
 		work_close(&exchange.session.work);
-	else
-		log_line(LOG_WARNING, "%s: the disk does not answer; the next start removes what is left",
-			 exchange.session.view.path);
+		return true;
+	}
+	log_line(LOG_WARNING, "%s: the disk does not answer; the next start removes what is left",
+		 exchange.session.view.path);
+	return false;
 }
 
 /* Returns an exit code. */
@@ -160,6 +165,7 @@ int main(int argc, char **argv)
 {
 	struct vmbus_channel *channel;
 	int signals, journal, code, err;
+	bool stuck = false;
 
 	options_parse(argc, argv, &options);
 	log_open(false, options.verbose);
@@ -205,14 +211,17 @@ int main(int argc, char **argv)
 	status_open(options.run_dir, device_path(channel));
 	notify_ready();
 	code = serve(signals);
-	settle();
+	stuck = !end_thread();
 	status_close();
 	channel = exchange.channel;
-	/* The kernel keeps a process whose disk stands still; the next daemon needs the lock. */
+	/* The kernel keeps a process whose disk stands still. The next daemon needs the lock. */
 	if (journal >= 0)
 		close(journal);
 out_channel:
 	vmbus_channel_close(channel);
+	/* The thread goes on with what is in memory until the process is gone. */
+	if (stuck)
+		_exit(code);
 out_policy:
 	config_free(&policy);
 	return code;

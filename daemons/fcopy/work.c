@@ -24,6 +24,8 @@ static void *serve(void *argument)
 	struct work *work = argument;
 	void (*run)(void *context);
 
+	/* Of itself, without a file in /proc */
+	pthread_setname_np(pthread_self(), "hv-fcopyd-disk");
 	for (;;) {
 		pthread_mutex_lock(&work->lock);
 		while (!work->run && !work->ending)
@@ -54,7 +56,6 @@ int work_open(struct work *work)
 		work->fd = -1;
 		return -err;
 	}
-	pthread_setname_np(work->thread, "hv-fcopyd-disk");
 	work->threaded = true;
 	return 0;
 }
