@@ -52,9 +52,9 @@ _Static_assert(INVALID_COUNT == SESSION_INVALID_KINDS, "a limit for each kind of
 
 void session_init(struct session *session, int journal, const struct policy *policy)
 {
+	session->running = false;
 	session_restart(session);
 	session->stopping = false;
-	session->running = session->over = false;
 	memset(session->invalid, 0, sizeof(session->invalid));
 	memset(&session->slow, 0, sizeof(session->slow));
 	work_init(&session->work);
@@ -70,6 +70,7 @@ void session_restart(struct session *session)
 	session->completed = false;
 	session->serving = false;
 	session->held = 0;
+	session->over = session->running;
 }
 
 /* In the thread */
@@ -241,19 +242,22 @@ static bool give_up(struct session *session, const struct failure *failure)
 static void end_slow_task(struct session *session)
 {
 	enum session_task kind = session->task.kind;
-	bool placed;
+	enum transfer_gate gate;
 	struct failure failure;
+	bool placed;
 
 	fail(&failure, REFUSAL_SLOW, "more than %g s %s", SESSION_LIMIT_MSEC / 1e3,
 	     task_words[kind]);
 	if (give_up(session, &failure))
 		return;
 	/* The thread was faster, and counts and logs what comes of the copy. */
-	placed = session->transfer.gate == TRANSFER_PLACED;
-	log_limited(&session->slow, LOG_WARNING, "%s: the disk takes more than %g s; %s",
-		    session->view.path, SESSION_LIMIT_MSEC / 1e3, placed ?
-		    "the file is in place, and a power loss may undo that until the disk answers" :
-		    "the host is told a failure, and the file may still appear");
+	gate = session->transfer.gate;
+	placed = gate == TRANSFER_PLACED;
+	if (gate != TRANSFER_FAILED)
+		log_limited(&session->slow, LOG_WARNING, "%s: the disk takes more than %g s; %s",
+			    session->view.path, SESSION_LIMIT_MSEC / 1e3, placed ?
+			    "the file is in place, but a power loss may undo that" :
+			    "the host is told a failure, and the file may still appear");
 	session->over = true;
 	session->outcome = placed ? REFUSAL_NONE : REFUSAL_SLOW;
 	session->failure = failure;
@@ -600,6 +604,8 @@ static void forget_requests(struct session *session)
 {
 	session->completed = session->refused = session->serving = false;
 	session->held = 0;
+	/* A file that gets its name at this moment keeps it. */
+	session->over = session->running;
 }
 
 /* Returns whether @message is the answer already. */
