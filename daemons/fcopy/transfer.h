@@ -57,7 +57,7 @@ enum transfer_gate {
 	TRANSFER_FAILED,	/* the copy has failed by itself */
 };
 
-/** A copy and the totals as they were at one moment, for others than the transfer's thread */
+/** A copy and the totals at one moment: what the loop may look at while the thread works */
 struct transfer_view {
 	bool active;
 	uint64_t announced;
@@ -127,7 +127,7 @@ enum refusal transfer_start(struct transfer *transfer, const struct destination_
 enum refusal transfer_write(struct transfer *transfer, uint64_t offset, const void *data,
 			    size_t size, struct failure *failure);
 
-/** transfer_is_quick() - whether transfer_write() would only gather these bytes, and cannot fail */
+/** transfer_is_quick() - whether transfer_write() would only gather these bytes */
 bool transfer_is_quick(const struct transfer *transfer, uint64_t offset, size_t size);
 
 /** transfer_has_work() - whether transfer_work() has something to write */
@@ -159,7 +159,7 @@ void transfer_look(struct transfer *transfer, struct transfer_view *view);
 /** transfer_totals() - copy the totals, at any time */
 void transfer_totals(struct transfer *transfer, struct transfer_totals *totals);
 
-/** transfer_name() - the target as the host names it, before destination_resolve() knows its place */
+/** transfer_name() - the target as the host names it, before its place is known */
 void transfer_name(const struct destination_request *request, char path[TRANSFER_FILE_SIZE]);
 
 /** transfer_touch() - the host has sent something of the active copy */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* When a host counts as silent: by what it owes, over rings in memory and a clock of the test's own. */
+/* When a host counts as silent, over rings in memory and with a clock of the test's own. */
 #include <sys/syscall.h>
 #include <time.h>
 #include <vmbus_bufring.h>
