@@ -112,6 +112,7 @@ static void post_offer(VMBus *vmbus, VMBusChannel *chan)
 
 	host_fill_offer(chan, &msg);
 	bus.posting = chan;
+	bus.answering = false;
 	trace_vmbus_send_offer(chan->id, chan->dev);
 	post_msg(vmbus, &msg, sizeof(msg));
 }
@@ -127,6 +128,7 @@ static void post_rescind(VMBus *vmbus, VMBusChannel *chan)
 	chan->state = VMCHAN_INIT;
 	host_of(chan)->asked = false;
 	bus.posting = chan;
+	bus.answering = false;
 	bus.rescind_from = due_in(pipe_of(chan)->delay[FRAME_DELAY_RESCIND]);
 	post_msg(vmbus, &msg, sizeof(msg));
 }
@@ -209,16 +211,16 @@ static bool host_creates(const VMBusGpadl *gpadl)
 static uint32_t host_creation_status(const VMBusGpadl *gpadl)
 {
 	VMBusChannel *chan = find_channel(bus.vmbus, gpadl->child_relid);
-	bool fails = chan && (host_of(chan)->fail_gpadls || is_to_rescind(chan));
 
-	return fails ? E_UNEXPECTED : 0;
+	bus.creation_fails = chan && (host_of(chan)->fail_gpadls || is_to_rescind(chan));
+	return bus.creation_fails ? E_UNEXPECTED : 0;
 }
 
 static void host_created(VMBusGpadl *gpadl)
 {
 	bus.creating = NULL;
 	gpadl->state = VMGPADL_ALIVE;
-	if (host_creation_status(gpadl)) {
+	if (bus.creation_fails) {
 		gpadl->state = VMGPADL_TORNDOWN;
 		vmbus_put_gpadl(gpadl);
 	}
@@ -282,7 +284,8 @@ static bool listen_modified(VMBus *vmbus, VMBusChannel *chan)
 
 	if (!host_of(chan)->modified)
 		return false;
-	host_of(chan)->modified = false;
+	bus.posting = chan;
+	bus.answering = true;
 	post_msg(vmbus, &msg, sizeof(msg));
 	return true;
 }
@@ -411,6 +414,10 @@ static bool host_message_sent(VMBus *vmbus)
 	bus.posting = NULL;
 	if (!chan)
 		return true;
+	if (bus.answering) {
+		host_of(chan)->modified = false;
+		return true;
+	}
 	if (chan->offer_state == VMOFFER_SENT) {
 		chan->offer_state = HOST_OFFER_RESCINDED;
 		host_of(chan)->rescind = false;

@@ -120,8 +120,10 @@ static struct {
 	GRand *chance;
 	bool offers_requested;
 	uint32_t connections;  /* of guests, so far */
-	VMBusChannel *posting; /* whose offer or rescind is in flight */
+	VMBusChannel *posting; /* whose message is in flight: an offer, a rescind, */
+	bool answering;        /* or the answer to MODIFYCHANNEL */
 	VMBusGpadl *creating;  /* whose creation is answered now */
+	bool creation_fails;
 	GArray *teardowns;     /* ids of GPADLs that the host still uses */
 	int64_t unload_at;
 	int64_t rescind_from; /* no rescind before this time */

@@ -33,8 +33,9 @@ hear swapped
 check "both are bound after they have changed their numbers" within 30 both
 say "relids again $(relid $first) $(relid $second)"
 one=$(relid $first) two=$(relid $second)
-check "and open" "$programs/open_close" $first 3
-check "and open" "$programs/open_close" $second 3
+opens() { folder "$1" && for _ in 1 2 3; do : <>"/dev/$(ls "$device/uio")" || return; done; }
+check "and the first opens" opens $first
+check "and the second" opens $second
 folder $first
 check "the folder of its channel has the new number" test -d "$device/channels/$one"
 folder $second

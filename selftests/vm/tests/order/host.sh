@@ -8,7 +8,7 @@ guest_says looping || exit 1
 round() {
 	check "$2, $3 ms between them" vmbus_host device wait-open "order $2" "delay rescind $3" "offer-sub 4" \
 		"channel 4" wait-open "channel 1" wait-open "channel 0" "send 64 100" "echo 100 xid" rescind wait-released offer \
-		wait-open "send 64 100" "echo 100 xid" "offer-sub 3" "channel 3" wait-open "channel 0" "$quit" wait-close wait-open "send 64 50" "echo 50 xid"
+		wait-open "send 64 100" "echo 100 xid" "offer-sub 3" "channel 3" wait-open "channel 0" "$quit" "expect-hex 71756974" wait-close wait-open "send 64 50" "echo 50 xid"
 	tell "round $1"
 	guest_says "bound $1" || exit 1
 }
