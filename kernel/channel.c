@@ -4,7 +4,7 @@
 
 /*
  * Open the primary; sub-channels follow as the host offers them. Under lock. 0, -EBUSY when
- * something of an earlier session is still there, or what VMBus says.
+ * something of an earlier session is still there, or what VMBus or sysfs says.
  */
 int hvuio_connect(struct hvuio_device *dev)
 {
@@ -14,6 +14,10 @@ int hvuio_connect(struct hvuio_device *dev)
 	/* Sub-channels that came too late for the last close. */
 	if (!hvuio_set_is_empty(&dev->set))
 		hvuio_disconnect(dev);
+	/* The host may have offered the device later than the VM was resumed. */
+	ret = hvuio_vmbus_name_folder(primary->channel);
+	if (ret)
+		return ret == -EEXIST ? -EBUSY : ret;
 	ret = hvuio_subs_accept(dev);
 	if (ret)
 		return ret;

@@ -278,6 +278,9 @@ int hvuio_device_resume(struct hvuio_device *dev)
 	if (dev->state == HVUIO_FAILED || dev->state == HVUIO_REMOVED)
 		goto out;
 	hvuio_ring_gpadl_forget(channel);
+	/* If this fails, the next open tries again. */
+	if (hvuio_vmbus_is_offered(channel))
+		hvuio_vmbus_name_folder(channel);
 	if (!dev->recv.mem)
 		goto out;
 	ret = hvuio_buffer_share(&dev->recv, channel, "recv");

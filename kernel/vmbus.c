@@ -4,9 +4,11 @@
  * What it does to sub-channels that are rescinded is in subchannel.c.
  */
 #include <linux/atomic.h>
+#include <linux/kobject.h>
 #include <linux/mm.h>
 #include <linux/rcupdate.h>
 #include <linux/spinlock.h>
+#include <linux/string.h>
 
 #include "compat/vmbus_connection.h"
 #include "hvuio.h"
@@ -94,6 +96,25 @@ int hvuio_vmbus_check(void)
 bool hvuio_vmbus_is_offered(const struct vmbus_channel *channel)
 {
 	return READ_ONCE(channel->offermsg.child_relid) != U32_MAX;
+}
+
+/*
+ * Give the folder of a primary channel, channels/RELID, the number that the channel has now. 0 or
+ * -errno. VMBus names the folder once, but a channel can get another number when the VM
+ * hibernates. Then a sub-channel can get the old one, and VMBus uses a sub-channel that it has
+ * freed when the folder of that number is there already.
+ */
+int hvuio_vmbus_name_folder(struct vmbus_channel *channel)
+{
+	char name[sizeof("4294967295")];
+
+	/* VMBus has not made the folder, or is making it, with this number. */
+	if (!smp_load_acquire(&channel->probe_done))
+		return 0;
+	snprintf(name, sizeof(name), "%u", READ_ONCE(channel->offermsg.child_relid));
+	if (!strcmp(kobject_name(&channel->kobj), name))
+		return 0;
+	return kobject_rename(&channel->kobj, name);
 }
 
 /* How many GPADL handles VMBus has given out, to any channel: it takes one before all else. */
