@@ -21,6 +21,12 @@ check() {
 	fi
 }
 
+# The guest's QEMU, or the one in which it goes on after a hibernation, has not ended.
+guest_runs() { [ ! -e ended ]; }
+
+# change NAME,PROPERTY=VALUE...: what is different of devices in the QEMU that is started after the guest has hibernated
+change() { echo "$*" >changes; }
+
 # tell WORDS: a line that the guest's `hear` waits for. It has a number, and is said again until it is heard, as a serial
 # port may lose bytes.
 tell() {
@@ -28,7 +34,7 @@ tell() {
 	echo $told >told
 	printf '%s %s\n' "$told" "$*" >ctl.in
 	(
-		while sleep 5 && kill -0 "$guest_pid" 2>/dev/null && ! grep -qxF "heard $told" ctl.log; do
+		while sleep 5 && guest_runs && ! grep -qxF "heard $told" ctl.log; do
 			printf '\n%s %s\n' "$told" "$*" >ctl.in
 		done
 	) >/dev/null 2>&1 &
@@ -42,7 +48,7 @@ guest_says() {
 	tries=$((timeout * 2))
 	while ! guest_lines | grep -E "^say $1" >said; do
 		tries=$((tries - 1))
-		if [ $tries -le 0 ] || ! kill -0 "$guest_pid" 2>/dev/null; then
+		if [ $tries -le 0 ] || ! guest_runs; then
 			note "the guest did not say '$1'"
 			return 1
 		fi

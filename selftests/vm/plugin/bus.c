@@ -29,11 +29,21 @@ struct message_modify {
 	};
 };
 
-/* Relids are the lowest numbers that are free; the order of the offers decides who gets which. */
-
+/*
+ * Relids are the lowest numbers that are free; the order of the offers decides who gets which,
+ * unless a device has a number from which its channels are counted.
+ */
 static void take_relid(VMBusChannel *chan)
 {
-	chan->id = alloc_chan_id(chan->vmbus);
+	VMBus *vmbus = chan->vmbus;
+	uint32_t from = pipe_of(chan)->relid;
+
+	if (from)
+		chan->id = VMBUS_FIRST_CHANID +
+			   find_next_zero_bit(vmbus->chanid_bitmap, VMBUS_CHANID_COUNT,
+					      from - VMBUS_FIRST_CHANID);
+	else
+		chan->id = alloc_chan_id(vmbus);
 	register_chan_id(chan);
 }
 

@@ -89,6 +89,7 @@ typedef struct VMBusPipe {
 	CharBackend chr;
 	QemuUUID class_id;
 	uint16_t channels;
+	uint16_t relid; /* the first number that its channels may have; 0 is any */
 	bool monitored; /* the next offers */
 	bool offered;   /* as the program wants it */
 	bool withheld;  /* from the next guest that asks for offers */
@@ -731,6 +732,7 @@ static const Property pipe_properties[] = {
 	DEFINE_PROP_BOOL("monitored", VMBusPipe, monitored, false),
 	DEFINE_PROP_BOOL("offered", VMBusPipe, offered, true),
 	DEFINE_PROP_BOOL("pipe", VMBusPipe, pipe, false),
+	DEFINE_PROP_UINT16("relid", VMBusPipe, relid, 0),
 	DEFINE_PROP_UINT32("settle", VMBusPipe, settle, 0),
 	DEFINE_PROP_UINT32("throttle", VMBusPipe, throttle, 0),
 };

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=sh
+class=7d3c5a10-41b2-4f0e-9a6c-0d5b1e2f3a44
+programs=/usr/libexec/hyperv-uio/selftests/uio
+modprobe uio_hv_generic
+for id in $class "$nic_class" "$fcopy_class"; do echo "$id" >/sys/bus/vmbus/drivers/uio_hv_generic/new_id; done
+maps() { [ "$(ls -d "$(vmbus_device "$1")"/uio/uio*/maps/map* 2>/dev/null | wc -l)" = "$2" ]; }
+check "the device is bound" within 10 maps $class 3
+check "so is a NIC, with its buffers" within 10 maps "$nic_class" 5
+check "and the file copy device" within 10 maps "$fcopy_class" 3
+device=$(vmbus_device $class)
+nic=$(vmbus_device "$nic_class")
+fcopy=$(vmbus_device "$fcopy_class")
+nic_node=/dev/$(ls "$nic/uio")
+hv-fcopyd --foreground 2>/tmp/fcopyd.log &
+daemon=$!
+check "hv-fcopyd waits" within 20 sh -c 'hv-fcopyd --status | grep -q "^state=waiting"'
+
+echo shutdown >/sys/power/disk
+hibernate() { echo disk >/sys/power/state; }
+echoes() {
+	"$programs/vmbus_echo" $class >/tmp/echo.log 2>&1 &
+	pid=$!
+}
+# The program has ended, because it was told to or because the device was lost.
+ended() { grep "^end $1" /tmp/echo.log; }
+state_is() { cat "$1/uio_hv_generic/state" && [ "$(cat "$1/uio_hv_generic/state")" = "$2" ]; }
+copying() { hv-fcopyd --status | grep -q '^state=receiving'; }
+# Every device has one channel, and its folder the channel's number.
+folders_fit() {
+	local each
+	for each in $device $nic $fcopy; do
+		echo "${each##*/}: $(cat "$each/id"), folders" "$each"/channels/*
+		[ "$(echo "$each"/channels/*)" = "$each/channels/$(cat "$each/id")" ] || return 1
+	done
+}
+numbers() { cat "$device/id" "$nic/id" "$fcopy/id" | tr '\n' ' '; }
+changed() {
+	local old left="$after"
+	for old in $before; do
+		[ "$old" != "${left%% *}" ] || return 1
+		left=${left#* }
+	done
+}
+opens() { timeout 20 "$programs/open_close" "$1" 1 >/tmp/open.log 2>&1; }
+refused() { ! opens "$1" && cat /tmp/open.log && grep -q 'open 0 (errno 19' /tmp/open.log; }
+
+check "each channel has a folder of its number" folders_fit
+"$programs/hold_map" "$nic_class" uio >/tmp/hold.log 2>&1 &
+holder=$!
+check "a program has mapped the rings of the NIC, which keeps it open" within 20 grep -q ready /tmp/hold.log
+dd if="$nic_node" bs=4 count=1 of=/dev/null 2>/tmp/read.log &
+reader=$!
+echoes
+hear sleep
+check "a copy is under way" within 60 copying
+before=$(numbers)
+primary=$(cat "$device/id")
+boot=$(cat /proc/sys/kernel/random/boot_id)
+check "open with sub-channels, the machine hibernates and comes back" hibernate
+check "its memory is that of before" test "$(cat /proc/sys/kernel/random/boot_id)" = "$boot"
+after=$(numbers)
+check "each device has another number: ${before}are now $after" changed
+check "and so has its folder" folders_fit
+wait $reader
+check "a read(2) that waited has failed: $(tail -n 1 /tmp/read.log)" grep -q 'Input/output error' /tmp/read.log
+check "what was mapped is lost" state_is "$nic" lost
+kill $holder
+wait $holder
+check "its rings are as they were" test $? = 0
+check "until it is unmapped" state_is "$nic" closed
+wait $pid
+check "the program that had the device open was told: $(tail -n 1 /tmp/echo.log)" ended "No such device"
+exec 5<>"$nic_node"
+say awake
+dd bs=4 count=1 of=/tmp/event <&5 2>/tmp/read.log
+check "read(2) returns a count of events" test "$(stat -c %s /tmp/event)" = 4
+hear sub-channels
+exec 5>&-
+echoes
+hear opened
+check "a sub-channel has the number that its primary had" sh -c "[ \$(cat $device/channels/$primary/subchannel_id) -gt 0 ]"
+check "with a folder and a ring file for each channel" rings 3
+wait $pid
+check "the program ended when it was told to: $(tail -n 1 /tmp/echo.log)" ended quit
+check "the sub-channels went with the last close" within 10 rings 1
+hear copied
+check "hv-fcopyd opened the device again" test "$(grep -c 'the machine was suspended; waiting' /tmp/fcopyd.log)" = 1
+check "a copy that was under way has left nothing" \
+	sh -c 'test ! -e /tmp/late && test -z "$(ls -A /var/lib/hv-fcopyd)$(find /tmp -name ".hv-fcopyd*")" && grep -q "/tmp/late: lost after .*: the device was lost: the machine was suspended" /tmp/fcopyd.log'
+check "a file is there" test "$(stat -c %s /tmp/file)" = 100000
+
+echoes
+hear "sleep again"
+check "it hibernates again, and comes back without two of its devices" hibernate
+check "VMBus misses them" sh -c 'dmesg | grep "Some vmbus device is missing\|not present after resume"'
+wait $pid
+check "the program was told: $(tail -n 1 /tmp/echo.log)" ended "No such device"
+check "opening the device fails at once" refused $class
+check "the NIC opens" opens "$nic_class"
+wait $daemon
+check "hv-fcopyd has ended and says why (exit status $?)" grep 'the machine was suspended, and the device cannot be opened again' /tmp/fcopyd.log
+say missing
+hear offered
+offered() { [ "$(cat "$device/id")" != 4294967295 ]; }
+check "the device has a number when the host has offered it" within 10 offered
+echoes
+wait $pid
+check "the program ended when it was told to: $(tail -n 1 /tmp/echo.log)" ended quit
+hv-fcopyd --foreground 2>/tmp/fcopyd.log &
+daemon=$!
+hear "copied again"
+check "a file is there again" test "$(stat -c %s /tmp/file2)" = 100000
+check "the folders have the numbers of their channels again" folders_fit
+kill $daemon
+wait $daemon
+check "hv-fcopyd ends when it is told to (exit status $?)" test $? = 0
+check "rmmod takes them away" rmmod uio_hv_generic
