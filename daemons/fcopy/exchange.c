@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 
 #include "exchange.h"
+#include "record.h"
 
 #define PACKETS_MAX 256
 
@@ -41,7 +43,12 @@ static int queue_answer(struct exchange *exchange)
 			      exchange->packet.length);
 
 	exchange->waiting = err == -EAGAIN;
+	if (!err)
+		record_guest(&exchange->packet, exchange->payload);
+	if (err == -EAGAIN)
+		record_event("waiting xid=0x%" PRIx64, exchange->packet.transaction_id);
 	if (err == -EMSGSIZE) {
+		record_event("unsent xid=0x%" PRIx64, exchange->packet.transaction_id);
 		log_limited(&exchange->limits.unsent, LOG_WARNING,
 			    "sent no answer: its %u bytes do not fit into the ring to the host",
 			    exchange->packet.length);
@@ -61,12 +68,15 @@ static int receive(struct exchange *exchange)
 
 	switch (err) {
 	case 0:
+		record_host(exchange->channel, &exchange->packet, exchange->payload);
 		break;
 	case -ENOBUFS:
+		record_unread(&exchange->packet);
 		log_limited(&exchange->limits.too_long, LOG_WARNING,
 			    "skipped a packet of %u bytes", exchange->packet.length);
 		return vmbus_skip(exchange->channel);
 	case -EPROTO:
+		record_unread(NULL);
 		log_limited(&exchange->limits.damaged, LOG_WARNING,
 			    "skipped the content of the ring: a packet has impossible lengths");
 		return vmbus_skip(exchange->channel);
@@ -155,6 +165,7 @@ int exchange_run(struct exchange *exchange)
 
 	/* After an error, the host may still get the earlier answers. */
 	flushed = vmbus_flush(exchange->channel);
+	record_flushed(exchange->channel);
 	/* The host sends its next packet during this write. */
 	session_work(&exchange->session);
 	return err ? err : flushed;

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "loop.h"
+#include "record.h"
 #include "spin.h"
 #include "status.h"
 
@@ -296,6 +297,7 @@ static void after_messages(struct loop *loop, bool tick)
 		loop->untold = tell_status(loop->exchange);
 	if (active && !loop->active)
 		spin_begin(&loop->spin, has_packet, loop->exchange);
+	record_work(tick || !active);
 	loop->active = active;
 	/* The thread reads the configuration while a copy begins. */
 	if (loop->reload_due && !session_starts(session)) {
@@ -328,6 +330,8 @@ static int serve(struct loop *loop)
 			end = wait_for_events(loop, ready, &report);
 			if (end)
 				return end;
+			if (report.interrupt)
+				record_event("wake error=%d", report.error);
 		}
 		end = mask_interrupts(loop, &report);
 		if (end)

@@ -14,6 +14,7 @@
 #include "loop.h"
 #include "notify.h"
 #include "options.h"
+#include "record.h"
 #include "rules.h"
 #include "status.h"
 
@@ -121,23 +122,27 @@ static int serve(int signals)
 			break;
 		why = silent ? "the host has fallen silent" : "the machine was suspended";
 		lose_copy(why);
+		record_event("lost reason=%s", silent ? "silent" : "suspended");
 		code = device_reopen(options.device, channel, why);
 		if (code) {
 			notify_stopping("The device could not be opened again");
 			return code;
 		}
 		exchange_reopen(&exchange, *channel, silent);
+		record_channel(*channel);
 		log_line(silent ? LOG_DEBUG : LOG_INFO, "%s; waiting for Copy-VMFile again", why);
 	}
 	if (end > 0) {
 		notify_stopping("Told to stop");
 		loop_stop(&exchange);
+		record_close("stopped");
 		log_line(LOG_INFO, "ending: %s", strsignal(end));
 		return 0;
 	}
 	if (end == -ENODEV) {
 		notify_stopping("The host took the device back");
 		lose_copy("the host took the device back");
+		record_close("rescinded");
 		log_line(LOG_INFO, "ending: the host took the device back (Guest Service Interface is off, "
 			 "or the machine is going down)");
 		return 0;
@@ -146,6 +151,25 @@ static int serve(int signals)
 	lose_copy(strerror(-end));
 	log_line(LOG_ERR, "%s: %s", device_path(*channel), strerror(-end));
 	return EX_IOERR;
+}
+
+/* Returns an exit code. */
+static int open_recording(struct vmbus_channel *channel)
+{
+	int err;
+
+	if (!options.record)
+		return 0;
+	err = record_open(options.record, options.record_shape, RECORD_LIMIT);
+	if (err) {
+		log_line(LOG_ERR, "--record=%s: %s%s", options.record, strerror(-err),
+			 err == -EEXIST ? "; name a new file" : "");
+		return EX_CANTCREAT;
+	}
+	log_line(LOG_NOTICE, "recording what the host sends, with %s of files, into %s",
+		 options.record_shape ? "the shape of the names" : "the names", options.record);
+	record_channel(channel);
+	return 0;
 }
 
 /* Returns an exit code, 0 if the process is where it shall serve. */
@@ -197,6 +221,9 @@ int main(int argc, char **argv)
 	code = device_open(options.device, &channel);
 	if (code)
 		goto out_policy;
+	code = open_recording(channel);
+	if (code)
+		goto out_channel;
 	code = go_to_background();
 	if (code)
 		goto out_channel;
@@ -218,6 +245,7 @@ int main(int argc, char **argv)
 	if (journal >= 0)
 		close(journal);
 out_channel:
+	record_close("failed");
 	vmbus_channel_close(channel);
 	/* The thread goes on with what is in memory until the process is gone. */
 	if (stuck)

@@ -19,6 +19,8 @@ struct options {
 	bool status;
 	bool foreground;
 	bool verbose;
+	const char *record;		/* the file of a recording; NULL: make none */
+	bool record_shape;		/* without the letters of names */
 };
 
 /**

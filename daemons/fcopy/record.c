@@ -1,0 +1,540 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <endian.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "name.h"
+#include "record.h"
+#include "session.h"
+
+/* Lines that wait in memory, and how many make record_work() write them */
+#define BUFFER		65536
+#define MANY		32768
+/* The longest line is that of a START whose 520 units are all escaped. */
+#define LINE		4096
+/* Room in the file for the line that says why the recording ends */
+#define LAST_LINE	128
+
+/*
+ * The messages on the wire, as offsets: what is recorded is a question of
+ * bytes. session.c gives them their meaning.
+ */
+#define IC_HEADER	((uint32_t)sizeof(struct vmbus_ic_header))
+#define OPERATION	(IC_HEADER + 36)	/* ends here, with its two GUIDs */
+#define START_SOURCE	OPERATION
+#define START_PATH	(START_SOURCE + 2 * NAME_UNITS)
+#define START_FLAGS	(START_PATH + 2 * NAME_UNITS)
+#define START_FILE_SIZE	(START_FLAGS + 4)
+#define START_END	(IC_HEADER + FCOPY_START_SIZE)
+#define WRITE_OFFSET	(OPERATION + 4)
+#define WRITE_SIZE	(WRITE_OFFSET + 8)
+#define WRITE_DATA	(WRITE_SIZE + 4)
+
+_Static_assert(START_FILE_SIZE + 8 == START_END, "wire layout");
+
+static struct {
+	int fd;
+	bool shape;
+	bool due;		/* record_flushed() shows the rings */
+	char path[PATH_MAX];
+	uint64_t limit, written;
+	uint64_t signals;	/* to the host, as the library counted them last */
+	struct timespec begun;
+	size_t used;
+	char buffer[BUFFER];
+} recording = { .fd = -1 };
+
+struct line {
+	size_t length;
+	char text[LINE];
+};
+
+/* Append to a line. What does not fit is left out, which no line comes near. */
+__attribute__((format(printf, 2, 3)))
+static void add(struct line *line, const char *format, ...)
+{
+	size_t room = sizeof(line->text) - line->length;
+	va_list args;
+	int n;
+
+	va_start(args, format);
+	n = vsnprintf(line->text + line->length, room, format, args);
+	va_end(args);
+	if (n > 0)
+		line->length += (size_t)n < room ? (size_t)n : room - 1;
+}
+
+static uint64_t usec_since(const struct timespec *begun)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (now.tv_sec - begun->tv_sec) * 1000000ll + (now.tv_nsec - begun->tv_nsec) / 1000;
+}
+
+static void begin(struct line *line, const char *kind)
+{
+	line->length = 0;
+	add(line, "%" PRIu64 " %s", usec_since(&recording.begun), kind);
+}
+
+static void abandon(void)
+{
+	close(recording.fd);
+	recording.fd = -1;
+	recording.used = 0;
+}
+
+static void write_out(void)
+{
+	size_t done = 0;
+	ssize_t n;
+
+	while (done < recording.used) {
+		n = write(recording.fd, recording.buffer + done, recording.used - done);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0) {
+			log_line(LOG_WARNING, "%s: %s; the recording has ended, copies go on",
+				 recording.path, strerror(n < 0 ? errno : EIO));
+			abandon();
+			return;
+		}
+		done += n;
+	}
+	recording.written += recording.used;
+	recording.used = 0;
+}
+
+static void keep(const struct line *line)
+{
+	if (recording.used + line->length + 1 > sizeof(recording.buffer))
+		write_out();
+	if (recording.fd < 0)
+		return;
+	memcpy(recording.buffer + recording.used, line->text, line->length);
+	recording.used += line->length;
+	recording.buffer[recording.used++] = '\n';
+}
+
+/* The line is complete: keep it, or end the recording at its limit. */
+static void finish(struct line *line)
+{
+	if (recording.written + recording.used + line->length + 1 + LAST_LINE > recording.limit) {
+		log_line(LOG_WARNING, "%s: the limit of %" PRIu64
+			 " bytes is reached; the recording has ended, copies go on",
+			 recording.path, recording.limit);
+		record_close("limit");
+		return;
+	}
+	keep(line);
+}
+
+static void add_hex(struct line *line, const char *key, const unsigned char *bytes, uint32_t count)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	if (!count)
+		return;
+	add(line, " %s=", key);
+	for (uint32_t i = 0; i < count && line->length + 2 < sizeof(line->text); i++) {
+		line->text[line->length++] = digits[bytes[i] >> 4];
+		line->text[line->length++] = digits[bytes[i] & 15];
+	}
+	line->text[line->length] = '\0';
+}
+
+/* A unit of the same kind that tells nothing: see hv-fcopyd-record(5) */
+static uint16_t shape_of(uint16_t unit)
+{
+	if (unit >= 'a' && unit <= 'z')
+		return 'x';
+	if (unit >= 'A' && unit <= 'Z')
+		return 'X';
+	if (unit >= '0' && unit <= '9')
+		return '0';
+	if (unit < 0x80)
+		return unit;
+	if (unit < 0x800)
+		return 0xe9;
+	if (unit >= 0xd800 && unit < 0xdc00)
+		return 0xd83d;
+	if (unit >= 0xdc00 && unit < 0xe000)
+		return 0xde00;
+	return 0x4e00;
+}
+
+/*
+ * Add a field of START up to its NUL. Returns whether zeros follow: what else
+ * is there may be anything of the host's memory.
+ */
+static bool add_name(struct line *line, const char *key, const unsigned char *field)
+{
+	bool ended = false, zeros = true;
+
+	add(line, " %s=", key);
+	for (unsigned int i = 0; i < NAME_UNITS; i++) {
+		uint16_t unit = field[2 * i] | field[2 * i + 1] << 8;
+
+		if (ended || !unit) {
+			ended = true;
+			zeros &= !unit;
+			continue;
+		}
+		if (recording.shape)
+			unit = shape_of(unit);
+		if (unit == '\\')
+			add(line, "\\\\");
+		else if (unit > ' ' && unit < 0x7f)
+			add(line, "%c", (char)unit);
+		else
+			add(line, "\\u%04x", unit);
+	}
+	return zeros;
+}
+
+static bool is_zero(const unsigned char *bytes, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++)
+		if (bytes[i])
+			return false;
+	return true;
+}
+
+static uint32_t get32(const unsigned char *bytes)
+{
+	uint32_t value;
+
+	memcpy(&value, bytes, sizeof(value));
+	return le32toh(value);
+}
+
+static uint64_t get64(const unsigned char *bytes)
+{
+	uint64_t value;
+
+	memcpy(&value, bytes, sizeof(value));
+	return le64toh(value);
+}
+
+/* What a message is. START and WRITE have all of their fields. */
+enum what {
+	WHAT_NONE,	/* no message: another type of packet, or too short */
+	WHAT_NEGOTIATE,
+	WHAT_START,
+	WHAT_WRITE,
+	WHAT_COMPLETE,
+	WHAT_CANCEL,
+	WHAT_OPERATION,	/* another operation of the file copy service */
+	WHAT_OTHER,
+};
+
+static const char *const what_names[] = {
+	[WHAT_NONE] = "none",
+	[WHAT_NEGOTIATE] = "NEGOTIATE",
+	[WHAT_START] = "START",
+	[WHAT_WRITE] = "WRITE",
+	[WHAT_COMPLETE] = "COMPLETE",
+	[WHAT_CANCEL] = "CANCEL",
+	[WHAT_OPERATION] = "operation",
+	[WHAT_OTHER] = "other",
+};
+
+static enum what what_is(const struct vmbus_packet *packet, const void *payload)
+{
+	const unsigned char *bytes = payload;
+	struct vmbus_ic_header header;
+
+	if (packet->type != VMBUS_PACKET_INBAND ||
+	    vmbus_ic_parse(payload, packet->length, &header) < 0)
+		return WHAT_NONE;
+	if (le16toh(header.type) == VMBUS_IC_NEGOTIATE)
+		return WHAT_NEGOTIATE;
+	if (le16toh(header.type) != VMBUS_IC_FCOPY || packet->length < OPERATION)
+		return WHAT_OTHER;
+	switch (get32(bytes + IC_HEADER)) {
+	case FCOPY_START:
+		return packet->length < START_END ? WHAT_OPERATION : WHAT_START;
+	case FCOPY_WRITE:
+		return packet->length < WRITE_DATA ? WHAT_OPERATION : WHAT_WRITE;
+	case FCOPY_COMPLETE:
+		return WHAT_COMPLETE;
+	case FCOPY_CANCEL:
+		return WHAT_CANCEL;
+	default:
+		return WHAT_OPERATION;
+	}
+}
+
+static void begin_message(struct line *line, const char *kind, const struct vmbus_packet *packet)
+{
+	begin(line, kind);
+	add(line, " type=%u flags=0x%x descriptor=%" PRIu32 " length=%" PRIu32 " xid=0x%" PRIx64,
+	    packet->type, packet->flags, packet->header, packet->length, packet->transaction_id);
+}
+
+/* Add the counts and versions of NEGOTIATE. Returns the bytes up to their end. */
+static uint32_t add_versions(struct line *line, const unsigned char *bytes, uint32_t length)
+{
+	uint32_t count, end = IC_HEADER + sizeof(struct vmbus_ic_negotiate);
+
+	if (length < end)
+		return IC_HEADER;
+	count = (bytes[IC_HEADER] | bytes[IC_HEADER + 1] << 8) +
+		(bytes[IC_HEADER + 2] | bytes[IC_HEADER + 3] << 8);
+	if (count > 2 * VMBUS_IC_MAX_VERSIONS)
+		count = 2 * VMBUS_IC_MAX_VERSIONS;
+	if (count > (length - end) / sizeof(struct vmbus_ic_version))
+		count = (length - end) / sizeof(struct vmbus_ic_version);
+	end += count * sizeof(struct vmbus_ic_version);
+	add_hex(line, "body", bytes + IC_HEADER, end - IC_HEADER);
+	return end;
+}
+
+static uint32_t add_start(struct line *line, const unsigned char *bytes)
+{
+	bool zeros = add_name(line, "source", bytes + START_SOURCE);
+
+	zeros &= add_name(line, "destination", bytes + START_PATH);
+	add(line, " names-end=%s copy-flags=0x%" PRIx32 " size=%" PRIu64, zeros ? "zero" : "other",
+	    get32(bytes + START_FLAGS), get64(bytes + START_FILE_SIZE));
+	return START_END;
+}
+
+static uint32_t add_write(struct line *line, const unsigned char *bytes, uint32_t length)
+{
+	uint32_t size = get32(bytes + WRITE_SIZE), data = length - WRITE_DATA;
+
+	if (data > size)
+		data = size;
+	add(line, " reserved=0x%" PRIx32 " offset=%" PRIu64 " size=%" PRIu32 " data=%" PRIu32,
+	    get32(bytes + OPERATION), get64(bytes + WRITE_OFFSET), size, data);
+	return WRITE_DATA + data;
+}
+
+/* Add what a message has besides contents of files. */
+static void add_request(struct line *line, enum what what, const unsigned char *bytes,
+			uint32_t length)
+{
+	uint32_t done = what == WHAT_NONE || what == WHAT_NEGOTIATE || what == WHAT_OTHER ?
+			IC_HEADER : OPERATION;
+
+	if (done > length)
+		done = length;
+	add_hex(line, "head", bytes, done);
+	if (what == WHAT_NEGOTIATE)
+		done = add_versions(line, bytes, length);
+	else if (what == WHAT_START)
+		done = add_start(line, bytes);
+	else if (what == WHAT_WRITE)
+		done = add_write(line, bytes, length);
+	add(line, " rest=%" PRIu32 " rest-zero=%s", length - done,
+	    is_zero(bytes + done, length - done) ? "yes" : "no");
+}
+
+/*
+ * Add the lines of vmbus_channel_dump(), or those of the rings alone, which have
+ * indices, masks and what the other side waits for.
+ */
+static void show_rings(struct vmbus_channel *channel, bool all)
+{
+	char text[2048], *at = text, *end;
+	struct line line;
+	FILE *to = fmemopen(text, sizeof(text), "w");
+
+	recording.due = false;
+	if (!to)
+		return;
+	text[0] = '\0';
+	vmbus_channel_dump(channel, to, 0);
+	fclose(to);
+	for (; recording.fd >= 0 && (end = strchr(at, '\n')); at = end + 1) {
+		if (!all && strncmp(at, "to the host:", 12) && strncmp(at, "from the host:", 14))
+			continue;
+		begin(&line, "ring");
+		add(&line, " text=%.*s", (int)(end - at), at);
+		finish(&line);
+	}
+}
+
+int record_open(const char *path, bool shape, uint64_t limit)
+{
+	struct utsname system;
+	struct line line;
+	struct tm utc;
+	char at[32];
+	time_t now = time(NULL);
+
+	recording.fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (recording.fd < 0)
+		return -errno;
+	snprintf(recording.path, sizeof(recording.path), "%s", path);
+	recording.shape = shape;
+	recording.limit = limit;
+	recording.written = recording.used = 0;
+	clock_gettime(CLOCK_MONOTONIC, &recording.begun);
+
+	line.length = 0;
+	add(&line, "0 begin hv-fcopyd-record=1 names=%s limit=%" PRIu64 " library=%s",
+	    shape ? "shape" : "full", limit, vmbus_version());
+	if (gmtime_r(&now, &utc) && strftime(at, sizeof(at), "%Y-%m-%dT%H:%M:%SZ", &utc))
+		add(&line, " utc=%s", at);
+	/* The names of kernels contain no blanks. */
+	if (uname(&system) == 0)
+		add(&line, " kernel=%s machine=%s", system.release, system.machine);
+	finish(&line);
+	record_work(true);
+	return 0;
+}
+
+/* Add the version of the module that drives the device, if it has one. */
+static void add_module(struct line *line, const struct vmbus_device *device)
+{
+	char path[PATH_MAX], version[64];
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/driver/module/version", vmbus_device_sysfs(device));
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	n = read(fd, version, sizeof(version) - 1);
+	close(fd);
+	version[n > 0 ? n : 0] = '\0';
+	version[strcspn(version, " \n")] = '\0';
+	add(line, " module=%s", version);
+}
+
+void record_channel(struct vmbus_channel *channel)
+{
+	const struct vmbus_device *device = vmbus_channel_device(channel);
+	struct line line;
+
+	if (recording.fd < 0)
+		return;
+	begin(&line, "open");
+	if (device) {
+		add(&line, " device=%s class=%s instance=%s driver=%s", vmbus_device_path(device),
+		    vmbus_device_class(device), vmbus_device_instance(device),
+		    vmbus_device_driver(device) ? vmbus_device_driver(device) : "none");
+		add_module(&line, device);
+	}
+	add(&line, " relid=%" PRIu32 " to-host=%zu from-host=%zu monitored=%d",
+	    vmbus_channel_relid(channel), vmbus_channel_tx_size(channel),
+	    vmbus_channel_rx_size(channel), vmbus_channel_is_monitored(channel));
+	finish(&line);
+	recording.signals = 0;
+	show_rings(channel, true);
+}
+
+void record_host(struct vmbus_channel *channel, const struct vmbus_packet *packet,
+		 const void *payload)
+{
+	struct line line;
+	enum what what;
+
+	if (recording.fd < 0)
+		return;
+	what = what_is(packet, payload);
+	begin_message(&line, "host", packet);
+	add(&line, " what=%s", what_names[what]);
+	if (packet->type == VMBUS_PACKET_INBAND)
+		add_request(&line, what, payload, packet->length);
+	finish(&line);
+	/* The rings as the host left them, before anything is answered */
+	if (what != WHAT_WRITE && !recording.due) {
+		show_rings(channel, false);
+		recording.due = true;
+	}
+}
+
+void record_unread(const struct vmbus_packet *packet)
+{
+	struct line line;
+
+	if (recording.fd < 0)
+		return;
+	if (packet)
+		begin_message(&line, "unread", packet);
+	else
+		begin(&line, "unread");
+	finish(&line);
+}
+
+void record_guest(const struct vmbus_packet *packet, const void *payload)
+{
+	const unsigned char *bytes = payload;
+	struct vmbus_ic_header header;
+	struct line line;
+	enum what what;
+
+	if (recording.fd < 0 || vmbus_ic_parse(payload, packet->length, &header) < 0)
+		return;
+	what = what_is(packet, payload);
+	begin(&line, "guest");
+	add(&line, " length=%" PRIu32 " xid=0x%" PRIx64 " what=%s status=0x%08" PRIx32,
+	    packet->length, packet->transaction_id, what_names[what], le32toh(header.status));
+	add_hex(&line, "head", bytes, IC_HEADER);
+	if (what == WHAT_NEGOTIATE)
+		add_versions(&line, bytes, packet->length);
+	finish(&line);
+}
+
+void record_event(const char *format, ...)
+{
+	struct line line;
+	char text[256];
+	va_list args;
+
+	if (recording.fd < 0)
+		return;
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	begin(&line, text);
+	finish(&line);
+}
+
+void record_flushed(struct vmbus_channel *channel)
+{
+	struct vmbus_stats stats;
+
+	if (recording.fd < 0)
+		return;
+	vmbus_channel_stats(channel, &stats, sizeof(stats));
+	if (stats.tx_signals != recording.signals)
+		record_event("signal count=%" PRIu64, stats.tx_signals - recording.signals);
+	recording.signals = stats.tx_signals;
+	if (recording.due)
+		show_rings(channel, false);
+}
+
+void record_work(bool now)
+{
+	if (recording.fd >= 0 && recording.used && (now || recording.used >= MANY))
+		write_out();
+}
+
+void record_close(const char *reason)
+{
+	struct line line;
+
+	if (recording.fd < 0)
+		return;
+	begin(&line, "end");
+	add(&line, " reason=%s", reason);
+	keep(&line);
+	record_work(true);
+	if (recording.fd >= 0)
+		abandon();
+}
