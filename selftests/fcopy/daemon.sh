@@ -63,7 +63,7 @@ device() { # [DRIVER]
 	echo "{$instance}" >"$work/sys/bus/vmbus/devices/$instance/device_id"
 }
 
-ktap_set_plan 19
+ktap_set_plan 20
 
 run --help
 is_status 0 "usage: hv-fcopyd"
@@ -101,6 +101,13 @@ result "relative directories in the background"
 run --status --check-config
 is_status 64 "--status and --check-config exclude each other"
 result "status and check of the configuration"
+
+run -n --record-names=shape
+is_status 64 "--record-names needs --record" && run -n --record=r --record-names=none &&
+	is_status 64 "--record-names=none: neither" && run --record=r && is_status 64 "--record=r: in the background" &&
+	run -n --record= && is_status 64 "--record= needs a value" && run --status --record=r &&
+	is_status 64 "--record excludes --status"
+result "recordings that make no sense"
 
 mkdir "$work/run"
 echo nonsense >"$work/run/status"

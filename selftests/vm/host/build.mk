@@ -2,7 +2,7 @@
 # The programs that play the host. They run in the outer guest's initramfs: static.
 
 vm_host_dir  := $(O)/vm/host
-vm_host_bins := $(addprefix $(vm_host_dir)/,copy-vmfile vmbus-host)
+vm_host_bins := $(addprefix $(vm_host_dir)/,copy-vmfile replay-fcopy vmbus-host)
 
 .PHONY: vm-host
 vm-host: $(vm_host_bins)
@@ -10,8 +10,15 @@ vm-host: $(vm_host_bins)
 $(vm_host_dir)/obj/%.o: selftests/vm/host/%.c
 	$(call compile,)
 
+# The unit tests of the daemon use it, too, and packages of those have nothing of the bench.
+$(vm_host_dir)/obj/recording.o: selftests/fcopy/recording.c
+	$(call compile,)
+
 $(vm_host_dir)/copy-vmfile: $(addprefix $(vm_host_dir)/obj/,copy-vmfile.o client.o)
 	$(call link,$^ -static -lnettle)
+
+$(vm_host_dir)/replay-fcopy: $(addprefix $(vm_host_dir)/obj/,replay-fcopy.o recording.o client.o)
+	$(call link,$^ -static)
 
 $(vm_host_dir)/vmbus-host: $(addprefix $(vm_host_dir)/obj/,vmbus-host.o client.o)
 	$(call link,$^ -static)
