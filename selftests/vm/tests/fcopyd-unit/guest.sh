@@ -66,3 +66,24 @@ hear cut
 check "nothing is left of that copy" test -z "$(ls -A /srv/half)$(ls -A /var/lib/hv-fcopyd)"
 say restarted
 hear end
+
+# Recordings as doc/testing.md and hv-fcopyd(8) ask for them
+copies() { grep -c " what=$1 status=0x00000000 " "$2"; }
+systemctl stop hv-fcopyd
+hv-fcopyd --foreground --record=/root/fcopy.record 2>/root/fcopy.log &
+recorder=$!
+within 10 hv-fcopyd --status
+say recording
+hear recorded
+kill $recorder
+wait $recorder
+check "a recording by hand has the copy" test "$? $(copies START /root/fcopy.record) $(copies COMPLETE /root/fcopy.record)" = "0 1 1"
+systemd-run --unit=fcopy-record hv-fcopyd --foreground --record=/root/long.record
+within 10 hv-fcopyd --status
+say long
+hear recorded
+systemctl stop fcopy-record
+check "and so has one of a unit of its own" \
+	sh -c 'grep -q " what=COMPLETE status=0x00000000 " /root/long.record && tail -n 1 /root/long.record | grep -q " end reason=stopped$"'
+systemctl start hv-fcopyd
+check "afterwards hv-fcopyd runs again" within 10 running
