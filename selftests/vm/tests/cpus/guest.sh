@@ -40,6 +40,6 @@ else
 	check "VMBus says that processor 1 is in use" grep -q busy /tmp/offline.log
 fi
 check "the channels still answer on processor 1" move 1
-say done
+say finished
 wait $pid
 check "the echo program ended as the host asked: $(tail -n 1 /tmp/echo.log)" grep -q '^end quit .* bad 0$' /tmp/echo.log

@@ -13,7 +13,7 @@ check "both devices are bound" within 10 both
 hear begin
 # Until the host says so, each end of a session is followed by another.
 for instance in $first $second; do
-	while [ ! -e /tmp/end ]; do "$programs/vmbus_echo" $instance || nap; done >"/tmp/$instance.log" 2>&1 &
+	while [ ! -e /tmp/end ]; do "$programs/vmbus_echo" "$instance" || nap; done >"/tmp/$instance.log" 2>&1 &
 done
 say looping
 while hear "round $((round += 1))"; do
@@ -26,12 +26,12 @@ touch /tmp/end
 say ending
 wait
 for instance in $first $second; do
-	check "no message was bad: $(tail -n 1 /tmp/$instance.log)" sh -c "! grep '^end' /tmp/$instance.log | grep -v ' bad 0$'"
+	check "no message was bad: $(tail -n 1 "/tmp/$instance.log")" sh -c "! grep '^end' /tmp/$instance.log | grep -v ' bad 0$'"
 done
-say "relids $(relid $first) $(relid $second)"
+say "relids $(relid "$first") $(relid "$second")"
 hear swapped
 check "both are bound after they have changed their numbers" within 30 both
-say "relids again $(relid $first) $(relid $second)"
+say "relids again $(relid "$first") $(relid "$second")"
 one=$(relid $first) two=$(relid $second)
 opens() { folder "$1" && for _ in 1 2 3; do : <>"/dev/$(ls "$device/uio")" || return; done; }
 check "and the first opens" opens $first

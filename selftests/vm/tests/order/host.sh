@@ -24,7 +24,7 @@ round 8 any 300
 check "the other device loses no message meanwhile" watched
 tell end
 guest_says ending || exit 1
-for device in device other; do vmbus_host $device "timeout 5" "delay rescind 0" wait-open "$quit" wait-close; done
+for device in device other; do vmbus_host "$device" "timeout 5" "delay rescind 0" wait-open "$quit" wait-close; done
 before=$(guest_says 'relids [0-9]') || exit 1
 # The one that is offered first gets the lower number.
 case $before in
@@ -33,7 +33,7 @@ case $before in
 esac
 vmbus_host device rescind wait-released
 vmbus_host other rescind wait-released
-for device in $order; do vmbus_host $device offer wait-offered; done
+for device in $order; do vmbus_host "$device" offer wait-offered; done
 tell swapped
 after=$(guest_says 'relids again') || exit 1
 numbers=${before#relids }

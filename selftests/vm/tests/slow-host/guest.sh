@@ -7,7 +7,7 @@ both_bound() { bound $class && bound "$fcopy_class"; }
 centiseconds() { awk '{ print int($1 * 100) }' /proc/uptime; }
 # lasts MIN MAX COMMAND...: the command succeeds, and takes so many centiseconds
 lasts() {
-	local min=$1 max=$2 start
+	local min="$1" max="$2" start
 	shift 2
 	start=$(centiseconds)
 	"$@" || return
