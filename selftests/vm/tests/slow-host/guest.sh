@@ -35,7 +35,7 @@ check "another device opens and closes as soon as that is done" lasts 0 500 "$pr
 wait $pid
 say closing
 hear "echo slowly"
-echoes &
+"$programs/vmbus_echo" $class >/tmp/killed.log 2>&1 &
 pid=$!
 hear kill
 kill -9 $pid
