@@ -84,11 +84,14 @@ check "an open fails when the host takes the device back meanwhile" test $? != 0
 hear "offered"
 check "the device is bound again" within 20 bound $class
 check "and opens" "$programs/open_close" $class 1
+say "has opened"
 hear "fail creations"
 fails() { ! "$programs/open_close" $class 1; }
 check "an open fails when the host refuses the memory" fails
+say "was refused"
 hear "create again"
 check "the next one succeeds" "$programs/open_close" $class 1
+say "opened again"
 hear "hold teardowns"
 echoes &
 pid=$!

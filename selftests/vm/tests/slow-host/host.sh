@@ -28,11 +28,13 @@ watch device "gpadls hold" "sleep 3000" rescind wait-released "sleep 500" "expec
 tell "hold creations"
 check "the guest lets go of a device whose open has no answer" watched
 tell offered
-host "sleep 2000" "gpadls fail"
+guest_says "has opened" || exit 1
+host "gpadls fail"
 tell "fail creations"
-host "sleep 4000" "gpadls answer"
+guest_says "was refused" || exit 1
+host "gpadls answer"
 tell "create again"
-host "sleep 2000"
+guest_says "opened again" || exit 1
 watch device wait-open "gpadls hold" "send 64 10" "echo 10 xid" "$quit" "sleep 4000" rescind wait-released "sleep 500" "expect-stat gpadls 0 0" "gpadls answer" offer wait-offered
 tell "hold teardowns"
 check "the guest lets go of a device that is being closed" watched
