@@ -21,5 +21,6 @@ check "with the sizes of all maps: $(listed)" test "$(listed)" = "$(sizes)"
 in_trixie lsuio -a >/tmp/access 2>/dev/null
 check "lsuio opens and closes them" test "$(grep -c '^open *: OK' /tmp/access)$(grep -c '^close *: OK' /tmp/access)" = 22
 say opening
+hear open
 check "libuio opens them, maps all maps and gets an interrupt of each" in_trixie client
 while read -r line; do note "$line"; done </tmp/check.out

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
-guest_says opening 120 || exit 1
+guest_says opening || exit 1
 # Beside each other, as the order in which the program opens them is its own.
 for device in fcopy nic; do
-	vmbus_host $device wait-open "send-hex 01" wait-close >$device.out 2>&1 &
+	vmbus_host $device "print watching" wait-open "send-hex 01" wait-close >$device.out 2>&1 &
 	eval "$device=$!"
 done
+until grep -q watching fcopy.out && grep -q watching nic.out || ! kill -0 "$guest_pid"; do sleep 0.1; done
+tell open
 for device in fcopy nic; do
 	eval "wait \$$device"
 	status=$?
