@@ -66,7 +66,7 @@ void session_restart(struct session *session)
 	session->agreed = session->expired = false;
 	session->failure.refusal = REFUSAL_NONE;
 	session->failure_told = false;
-	session->refused = false;
+	session->refused = REFUSAL_NONE;
 	session->completed = false;
 	session->serving = false;
 	session->held = 0;
@@ -130,6 +130,13 @@ static void discard(struct session *session, const struct failure *failure)
 	begin(session, TASK_DISCARD);
 }
 
+/* Keep what START got. The time tells the requests that came before from a new START. */
+static void keep_refusal(struct session *session, enum refusal refusal)
+{
+	session->refused = refusal;
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &session->refused_at);
+}
+
 /* Keep what the task has found for the host. */
 static void conclude(struct session *session)
 {
@@ -142,7 +149,7 @@ static void conclude(struct session *session)
 		session->completion = refusal;
 		break;
 	case TASK_START:
-		session->refused = refusal != REFUSAL_NONE;
+		keep_refusal(session, refusal);
 		/* fallthrough */
 	case TASK_WRITE:
 		session->failure = session->task.failure;
@@ -232,7 +239,7 @@ static bool give_up(struct session *session, const struct failure *failure)
 	session->failure = *failure;
 	session->failure_told = false;
 	session->outcome = failure->refusal;
-	session->refused = kind == TASK_START;
+	keep_refusal(session, kind == TASK_START ? failure->refusal : REFUSAL_NONE);
 	session->completed = kind == TASK_COMPLETE;
 	session->completion = failure->refusal;
 	return true;
@@ -482,7 +489,8 @@ static enum refusal end_wait(struct session *session, uint32_t operation)
 	if (operation == FCOPY_CANCEL) {
 		fail(&failure, REFUSAL_CANCELLED, "%s", "");
 		session_abort(session, &failure);
-		session->failure.refusal = REFUSAL_NONE;
+		session->failure.refusal = session->refused = REFUSAL_NONE;
+		session->completed = false;
 		return REFUSAL_NONE;
 	}
 	if (!session->over)
@@ -525,7 +533,8 @@ static enum session_reply operate(struct session *session, const void *body, siz
 		log_limited(&session->invalid[INVALID_OPERATION], LOG_WARNING,
 			    "the host sent an operation that this version does not know: %" PRIu32,
 			    operation);
-		session->completed = session->refused = false;
+		session->completed = false;
+		session->refused = REFUSAL_NONE;
 		*refusal = REFUSAL_UNKNOWN;
 		return SESSION_ANSWER;
 	}
@@ -539,9 +548,10 @@ static enum session_reply operate(struct session *session, const void *body, siz
 	session_collect(session);
 	if (session->serving)
 		return take_outcome(session, waited ? *waited : 0, refusal);
-	if (waited && session->refused && operation == FCOPY_START && is_same(session, body, length)) {
+	if (waited && operation == FCOPY_START && session->refused != REFUSAL_NONE &&
+	    is_same(session, body, length)) {
 		log_line(LOG_DEBUG, "START again");
-		*refusal = session->failure.refusal;
+		*refusal = session->refused;
 		return SESSION_ANSWER;
 	}
 	/* The thread has the transfer. Without it only a copy that is over can be answered for. */
@@ -556,7 +566,7 @@ static enum session_reply operate(struct session *session, const void *body, siz
 	if (operation != FCOPY_COMPLETE)
 		session->completed = false;
 	if (operation != FCOPY_START)
-		session->refused = false;
+		session->refused = REFUSAL_NONE;
 	switch (operation) {
 	case FCOPY_START:
 		return start(session, body, length, refusal);
@@ -602,7 +612,8 @@ static void show_negotiation(const struct vmbus_ic_header *header, const void *m
 /* The host has forgotten what it asked, and drops answers to it. */
 static void forget_requests(struct session *session)
 {
-	session->completed = session->refused = session->serving = false;
+	session->completed = session->serving = false;
+	session->refused = REFUSAL_NONE;
 	session->held = 0;
 	/* A file that gets its name at this moment keeps it. */
 	session->over = session->running;

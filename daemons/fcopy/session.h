@@ -76,7 +76,8 @@ struct session {
 	bool stopping;			/* the daemon ends: START gets REFUSAL_STOPPED */
 	struct failure failure;		/* of the last copy: the answer to its next WRITE or COMPLETE */
 	bool failure_told;		/* an answer to WRITE or COMPLETE has told it */
-	bool refused;			/* the last operation was START, and got @failure */
+	enum refusal refused;		/* the last operation was START, and got this; or REFUSAL_NONE */
+	struct timespec refused_at;
 	bool completed;			/* the last operation was COMPLETE, and got this: */
 	enum refusal completion;
 	unsigned char started[FCOPY_START_SIZE];	/* the START of the active copy */

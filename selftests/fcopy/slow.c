@@ -402,6 +402,31 @@ static void cancel_meanwhile(void)
 	end_test(0);
 }
 
+/* A START that hangs, its CANCEL, and the same START again */
+static void start_again_after_cancel(void)
+{
+	uint64_t first, cancel;
+
+	begin_test();
+	hold(ALLOCATE);
+	start_request("a");
+	first = post_held();
+	end_message(&request, CANCEL);
+	cancel = post();
+	expect_int(status_to(first, 50), E_ABORTED);
+	expect_int(status_at_limit(cancel), S_OK);
+	start_request("a");
+	/* No copy exists yet. */
+	first = post();
+	expect_int(hear_for(50), 0);
+	held_at = NOWHERE;
+	expect_int(status_to(first, SOON), S_OK);
+	expect_int(allocations, 2);
+	end_message(&request, CANCEL);
+	expect_int(ask(), S_OK);
+	end_test(0);
+}
+
 static void cancel_too_slow(void)
 {
 	begin_test();
@@ -514,6 +539,7 @@ int main(void)
 	test(complete_placing);
 	test(negotiate_meanwhile);
 	test(cancel_meanwhile);
+	test(start_again_after_cancel);
 	test_variant(cancel_too_slow, "named files", true);
 	test(write_too_slow);
 	test(write_again_meanwhile);
