@@ -86,8 +86,7 @@ static void lose_copy(const char *why)
 	struct session *session = &exchange.session;
 	struct failure failure;
 
-	if (session_completes(session))
-		session_settle(session, SESSION_LIMIT_MSEC);
+	session_finish(session, SESSION_LIMIT_MSEC);
 	fail(&failure, REFUSAL_DEVICE, "%s", why);
 	session_abort(session, &failure);
 }

@@ -69,6 +69,7 @@ void session_restart(struct session *session)
 	session->refused = REFUSAL_NONE;
 	session->completed = false;
 	session->serving = false;
+	session->completing = false;
 	session->held = 0;
 	session->over = session->running;
 }
@@ -106,6 +107,7 @@ static void do_task(void *context)
 static void begin(struct session *session, enum session_task kind)
 {
 	session->task.kind = kind;
+	session->completing = kind == TASK_COMPLETE;
 	session->running = true;
 	clock_gettime(CLOCK_MONOTONIC_COARSE, &session->begun);
 	/* What was given up stays so until nothing is left of it. */
@@ -181,19 +183,50 @@ bool session_collect(struct session *session)
 	return !session->running;
 }
 
+static int milliseconds_since(const struct timespec *begun)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (now.tv_sec - begun->tv_sec) * 1000 + (now.tv_nsec - begun->tv_nsec) / 1000000;
+}
+
 bool session_settle(struct session *session, int msec)
 {
-	struct timespec begun, now;
+	struct timespec begun;
 	int left = msec;
 
 	clock_gettime(CLOCK_MONOTONIC, &begun);
 	while (!session_collect(session) && left > 0) {
 		work_wait(&session->work, left);
-		clock_gettime(CLOCK_MONOTONIC, &now);
-		left = msec - (now.tv_sec - begun.tv_sec) * 1000 -
-		       (now.tv_nsec - begun.tv_nsec) / 1000000;
+		left = msec - milliseconds_since(&begun);
 	}
 	return !session->running;
+}
+
+/* Whether a copy is active, to the host */
+static bool copy_is_active(const struct session *session)
+{
+	return session->running ? !session->over : transfer_active(&session->transfer);
+}
+
+bool session_completes(const struct session *session)
+{
+	return session->completing && copy_is_active(session);
+}
+
+void session_finish(struct session *session, int msec)
+{
+	struct timespec begun;
+
+	clock_gettime(CLOCK_MONOTONIC, &begun);
+	if (!session_completes(session) || !session_settle(session, msec))
+		return;
+	/* The task was FLUSH. */
+	if (session_completes(session)) {
+		begin(session, TASK_COMPLETE);
+		session_settle(session, msec - milliseconds_since(&begun));
+	}
 }
 
 bool session_active(struct session *session)
@@ -288,12 +321,6 @@ static enum session_reply take_outcome(struct session *session, unsigned int wai
 	session->failure_told = true;
 	*refusal = session->outcome;
 	return SESSION_ANSWER;
-}
-
-/* Whether a copy is active, to the host */
-static bool copy_is_active(const struct session *session)
-{
-	return session->running ? !session->over : transfer_active(&session->transfer);
 }
 
 /*
@@ -557,8 +584,11 @@ static enum session_reply operate(struct session *session, const void *body, siz
 	/* The thread has the transfer. Without it only a copy that is over can be answered for. */
 	if (session->running &&
 	    (!session->over || operation == FCOPY_START || operation == FCOPY_CANCEL)) {
-		if (!waited || *waited < SESSION_LIMIT_MSEC)
+		if (!waited || *waited < SESSION_LIMIT_MSEC) {
+			if (operation == FCOPY_COMPLETE && session->task.kind == TASK_FLUSH)
+				session->completing = true;
 			return SESSION_LATER;
+		}
 		*refusal = end_wait(session, operation);
 		return SESSION_ANSWER;
 	}
@@ -614,6 +644,7 @@ static void forget_requests(struct session *session)
 {
 	session->completed = session->serving = false;
 	session->refused = REFUSAL_NONE;
+	session->completing = false;
 	session->held = 0;
 	/* A file that gets its name at this moment keeps it. */
 	session->over = session->running;

@@ -87,6 +87,7 @@ struct session {
 	struct work work;
 	bool running;			/* a task has begun, and session_collect() has not seen its end */
 	bool serving;			/* the first request that waits needs the task's outcome */
+	bool completing;		/* the task is COMPLETE, or FLUSH and a COMPLETE waits for it */
 	bool over;			/* to the host, the copy that the task works on has ended */
 	unsigned int held;		/* requests that wait; the caller counts them */
 	enum refusal outcome;		/* of the task */
@@ -148,11 +149,11 @@ static inline bool session_starts(const struct session *session)
 	return session->running && session->task.kind == TASK_START;
 }
 
-/** session_completes() - whether a COMPLETE is under way */
-static inline bool session_completes(const struct session *session)
-{
-	return session->running && !session->over && session->task.kind == TASK_COMPLETE;
-}
+/** session_completes() - whether a COMPLETE is under way, or waits for data to be written */
+bool session_completes(const struct session *session);
+
+/** session_finish() - wait at most so long for such a COMPLETE, whose answer the host cannot get */
+void session_finish(struct session *session, int msec);
 
 /** session_view() - the copy and the totals, as far as known, for status_update() */
 const struct transfer_view *session_view(struct session *session);

@@ -17,6 +17,7 @@
 #include <time.h>
 #include <vmbus_bufring.h>
 
+#include "../../daemons/fcopy/buffer.h"
 #include "../../daemons/fcopy/device.h"
 #include "fcopy_test.h"
 #include "host.h"
@@ -34,6 +35,7 @@ static struct shared {
 	atomic_bool rescinded;		/* read(2) of the device says so, and nothing else */
 	atomic_bool suspended;
 	atomic_bool stands_still;	/* fallocate() of the daemon, and fsync() of files */
+	atomic_bool writing_stands_still;	/* pwrite() */
 	atomic_bool held;		/* it is in one of them */
 	atomic_uint epoll_waits;	/* of the daemon */
 	atomic_uint reads;		/* of its device */
@@ -91,18 +93,24 @@ int epoll_wait(int fd, struct epoll_event *events, int count, int timeout)
 }
 
 /* A disk that stands still for as long as the test wants */
-static void pass(void)
+static void pass(const atomic_bool *stands_still)
 {
-	while (shared->stands_still) {
+	while (*stands_still) {
 		shared->held = true;
 		usleep(1000);
 	}
 	shared->held = false;
 }
 
+ssize_t pwrite(int fd, const void *data, size_t size, off_t offset)
+{
+	pass(&shared->writing_stands_still);
+	return syscall(SYS_pwrite64, fd, data, size, offset);
+}
+
 int fallocate(int fd, int mode, off_t offset, off_t length)
 {
-	pass();
+	pass(&shared->stands_still);
 	return syscall(SYS_fallocate, fd, mode, offset, length);
 }
 
@@ -111,7 +119,7 @@ int fsync(int fd)
 	struct stat st;
 
 	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
-		pass();
+		pass(&shared->stands_still);
 	return syscall(SYS_fsync, fd);
 }
 
@@ -214,7 +222,7 @@ static void start_daemon(void)
 	mkdir("to", 0755);
 	shared->rescinded = false;
 	shared->suspended = false;
-	shared->stands_still = shared->held = false;
+	shared->stands_still = shared->writing_stands_still = shared->held = false;
 	expect_int(vmbus_channel_pair(page > 4096 ? 2 * page : 5 * page, &guest, &host), 0);
 	expect(pipe2(told, O_CLOEXEC | O_NONBLOCK) == 0);
 	says(NULL);
@@ -761,6 +769,50 @@ static void told_to_stop_while_a_disk_is_slow(void)
 	end_test(1);
 }
 
+/* Data of the copy is on its way to a disk that stands still, and COMPLETE waits for that. */
+static void complete_while_data_is_written(void)
+{
+	static const char data[DATA_MAX];
+	uint64_t at, size = (BUFFER_PIECE + DATA_MAX - 1) / DATA_MAX * DATA_MAX;
+
+	begin_test();
+	usual_negotiation(&request);
+	expect_int(ask(), S_OK);
+	start_message(&request, in("to/"), "a", OVER_WRITE, size);
+	expect_int(ask(), S_OK);
+	shared->writing_stands_still = true;
+	for (at = 0; at < size; at += DATA_MAX) {
+		write_message(&request, at, data, DATA_MAX);
+		expect_int(ask(), S_OK);
+	}
+	for (int i = 0; i < 5000 && !shared->held; i++)
+		usleep(1000);
+	expect(shared->held);
+	end_message(&request, COMPLETE);
+	expect_int(vmbus_send(host, VMBUS_PACKET_INBAND, 0, 1, request.bytes, request.length), 0);
+	usleep(300000);
+}
+
+static void told_to_stop_while_data_is_written(void)
+{
+	for (int i = 0; i < 2; i++) {
+		complete_while_data_is_written();
+		if (i == 0) {
+			kill(daemon_pid, SIGTERM);
+		} else {
+			vmbus_channel_close(host);
+			host = NULL;
+		}
+		usleep(300000);
+		shared->writing_stands_still = false;
+		if (i == 0)
+			expect_int(hear(), S_OK);
+		expect_int(end_of_daemon(), 0);
+		end_test(1);
+		unlink("to/a");
+	}
+}
+
 static void device_taken_back_while_a_disk_is_slow(void)
 {
 	begin_whole_copy();
@@ -1166,6 +1218,7 @@ int main(void)
 	test(another_program_has_the_device);
 	test(recording_of_a_session);
 	test(told_to_stop_while_a_disk_is_slow);
+	test(told_to_stop_while_data_is_written);
 	test(device_taken_back_while_a_disk_is_slow);
 	test(told_to_stop_while_a_disk_stands_still);
 	test(status_names_a_slow_disk);
