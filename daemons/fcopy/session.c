@@ -359,6 +359,18 @@ static bool is_same(const struct session *session, const struct fcopy_start *msg
 	return length >= sizeof(*msg) && !memcmp(session->started, msg, sizeof(*msg));
 }
 
+/* Whether a request that waits had come before START was refused */
+static bool came_before_refusal(const struct session *session, unsigned int waited)
+{
+	struct timespec now;
+	int64_t msec;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	msec = (now.tv_sec - session->refused_at.tv_sec) * 1000ll +
+	       (now.tv_nsec - session->refused_at.tv_nsec) / 1000000;
+	return waited > msec;
+}
+
 /* Take START apart. Returns REFUSAL_NONE if the task is ready for it. */
 static enum refusal read_start(struct session *session, const struct fcopy_start *msg, size_t length,
 			       struct failure *failure)
@@ -576,7 +588,7 @@ static enum session_reply operate(struct session *session, const void *body, siz
 	if (session->serving)
 		return take_outcome(session, waited ? *waited : 0, refusal);
 	if (waited && operation == FCOPY_START && session->refused != REFUSAL_NONE &&
-	    is_same(session, body, length)) {
+	    is_same(session, body, length) && came_before_refusal(session, *waited)) {
 		log_line(LOG_DEBUG, "START again");
 		*refusal = session->refused;
 		return SESSION_ANSWER;

@@ -288,6 +288,28 @@ static void start_again_gets_the_refusal(void)
 	end_test(0);
 }
 
+/* The user tries again, and the disk still stands still: that is another copy that fails. */
+static void later_start_is_a_copy_of_its_own(void)
+{
+	uint64_t id;
+
+	begin_test();
+	hold(ALLOCATE);
+	start_request("a");
+	expect_int(status_at_limit(post_held()), E_TIMEOUT);
+	expect_totals(0, 1);
+	expect_int(status_at_limit(post()), E_TIMEOUT);
+	expect_totals(0, 2);
+	id = post();
+	expect_int(hear_for(50), 0);
+	held_at = NOWHERE;
+	expect_int(status_to(id, SOON), S_OK);
+	expect_int(allocations, 2);
+	end_message(&request, CANCEL);
+	expect_int(ask(), S_OK);
+	end_test(0);
+}
+
 static void complete_request(void)
 {
 	expect_int(start("a"), S_OK);
@@ -532,6 +554,7 @@ int main(void)
 	test(start_too_slow);
 	test(start_again_meanwhile);
 	test(start_again_gets_the_refusal);
+	test(later_start_is_a_copy_of_its_own);
 	test_variant(complete_too_slow, "unnamed files", false);
 	test_variant(complete_too_slow, "named files", true);
 	test(complete_again_meanwhile);
