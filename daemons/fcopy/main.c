@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -240,9 +241,12 @@ int main(int argc, char **argv)
 	stuck = !end_thread();
 	status_close();
 	channel = exchange.channel;
-	/* The kernel keeps a process whose disk stands still. The next daemon needs the lock. */
+	/*
+	 * The kernel keeps a process whose disk stands still, and the next daemon
+	 * needs the lock. The thread may still use the descriptor.
+	 */
 	if (journal >= 0)
-		close(journal);
+		flock(journal, LOCK_UN);
 out_channel:
 	record_close("failed");
 	vmbus_channel_close(channel);
