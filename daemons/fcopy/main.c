@@ -135,14 +135,14 @@ static int serve(int signals)
 	if (end > 0) {
 		notify_stopping("Told to stop");
 		loop_stop(&exchange);
-		record_close("stopped");
+		record_end("stopped");
 		log_line(LOG_INFO, "ending: %s", strsignal(end));
 		return 0;
 	}
 	if (end == -ENODEV) {
 		notify_stopping("The host took the device back");
 		lose_copy("the host took the device back");
-		record_close("rescinded");
+		record_end("rescinded");
 		log_line(LOG_INFO, "ending: the host took the device back (Guest Service Interface is off, "
 			 "or the machine is going down)");
 		return 0;
@@ -235,6 +235,10 @@ int main(int argc, char **argv)
 	if (err)
 		log_line(LOG_WARNING, "no thread for slow disks (%s), so answers may be late",
 			 strerror(-err));
+	err = record_background();
+	if (err)
+		log_line(LOG_WARNING, "no thread for the recording (%s), so answers may be late",
+			 strerror(-err));
 	status_open(options.run_dir, device_path(channel));
 	notify_ready();
 	code = serve(signals);
@@ -248,8 +252,8 @@ int main(int argc, char **argv)
 	if (journal >= 0)
 		flock(journal, LOCK_UN);
 out_channel:
-	record_close("failed");
 	vmbus_channel_close(channel);
+	record_close("failed");
 	/* The thread goes on with what is in memory until the process is gone. */
 	if (stuck)
 		_exit(code);

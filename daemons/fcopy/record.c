@@ -16,12 +16,15 @@
 #include "name.h"
 #include "record.h"
 #include "session.h"
+#include "work.h"
 
-/* Lines that wait in memory, and how many make record_work() write them */
-#define BUFFER		65536
+/* Lines that wait in memory, twice, and how many make record_work() write them */
+#define BUFFER		(512u << 10)
 #define MANY		32768
 /* The longest line is that of a START whose 520 units are all escaped. */
 #define LINE		4096
+/* How long record_close() waits for the disk */
+#define CLOSE_MSEC	1000
 /* Room in the file for the line that says why the recording ends */
 #define LAST_LINE	128
 
@@ -42,17 +45,28 @@
 
 _Static_assert(START_FILE_SIZE + 8 == START_END, "wire layout");
 
+/*
+ * The disk may stand still. So a thread writes the file, and one buffer is the
+ * thread's while the other takes lines.
+ */
 static struct {
-	int fd;
+	enum { CLOSED, OPEN, ENDING } state;	/* ENDING: only the thread has something to do */
 	bool shape;
 	bool due;		/* record_flushed() shows the rings */
 	char path[PATH_MAX];
 	uint64_t limit, written;
 	uint64_t signals;	/* to the host, as the library counted them last */
 	struct timespec begun;
-	size_t used;
-	char buffer[BUFFER];
-} recording = { .fd = -1 };
+	size_t used;		/* of the buffer that takes lines */
+	unsigned int filling;	/* this one */
+
+	struct work writer;
+	int fd;			/* what follows is the thread's while it works */
+	bool last;		/* close the file */
+	int error;
+	size_t size;		/* of the other buffer */
+	char buffer[2][BUFFER];
+} recording;
 
 struct line {
 	size_t length;
@@ -88,43 +102,68 @@ static void begin(struct line *line, const char *kind)
 	add(line, "%" PRIu64 " %s", usec_since(&recording.begun), kind);
 }
 
-static void abandon(void)
+/* In the thread */
+static void write_out(void *context)
 {
-	close(recording.fd);
-	recording.fd = -1;
-	recording.used = 0;
-}
-
-static void write_out(void)
-{
+	const char *at = recording.buffer[!recording.filling];
 	size_t done = 0;
 	ssize_t n;
 
-	while (done < recording.used) {
-		n = write(recording.fd, recording.buffer + done, recording.used - done);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0) {
-			log_line(LOG_WARNING, "%s: %s; the recording has ended, copies go on",
-				 recording.path, strerror(n < 0 ? errno : EIO));
-			abandon();
-			return;
-		}
-		done += n;
+	while (done < recording.size && !recording.error) {
+		n = write(recording.fd, at + done, recording.size - done);
+		if (n > 0)
+			done += n;
+		else if (n == 0 || errno != EINTR)
+			recording.error = n < 0 ? errno : EIO;
 	}
+	if (recording.last || recording.error)
+		close(recording.fd);
+}
+
+/* Returns whether the thread has nothing to do. */
+static bool collect(void)
+{
+	if (work_busy(&recording.writer))
+		return false;
+	work_take(&recording.writer);
+	if (recording.error) {
+		log_line(LOG_WARNING, "%s: %s; the recording has ended, copies go on",
+			 recording.path, strerror(recording.error));
+		recording.error = 0;
+		recording.used = 0;
+		recording.state = CLOSED;
+	}
+	return true;
+}
+
+/* Give all lines to the thread, which has nothing to do. */
+static void hand_over(bool last)
+{
+	recording.size = recording.used;
 	recording.written += recording.used;
 	recording.used = 0;
+	recording.filling = !recording.filling;
+	recording.last = last;
+	work_begin(&recording.writer, write_out, NULL);
+	collect();
 }
 
 static void keep(const struct line *line)
 {
-	if (recording.used + line->length + 1 > sizeof(recording.buffer))
-		write_out();
-	if (recording.fd < 0)
+	if (recording.used + line->length + 1 > BUFFER) {
+		if (collect() && recording.state == OPEN)
+			hand_over(false);
+		if (recording.used) {
+			log_line(LOG_WARNING, "%s: the disk is too slow for it; the recording has "
+				 "ended, copies go on", recording.path);
+			recording.state = ENDING;
+		}
+	}
+	if (recording.state != OPEN)
 		return;
-	memcpy(recording.buffer + recording.used, line->text, line->length);
+	memcpy(recording.buffer[recording.filling] + recording.used, line->text, line->length);
 	recording.used += line->length;
-	recording.buffer[recording.used++] = '\n';
+	recording.buffer[recording.filling][recording.used++] = '\n';
 }
 
 /* The line is complete: keep it, or end the recording at its limit. */
@@ -134,7 +173,7 @@ static void finish(struct line *line)
 		log_line(LOG_WARNING, "%s: the limit of %" PRIu64
 			 " bytes is reached; the recording has ended, copies go on",
 			 recording.path, recording.limit);
-		record_close("limit");
+		record_end("limit");
 		return;
 	}
 	keep(line);
@@ -358,7 +397,7 @@ static void show_rings(struct vmbus_channel *channel, bool all)
 	text[0] = '\0';
 	vmbus_channel_dump(channel, to, 0);
 	fclose(to);
-	for (; recording.fd >= 0 && (end = strchr(at, '\n')); at = end + 1) {
+	for (; recording.state == OPEN && (end = strchr(at, '\n')); at = end + 1) {
 		if (!all && strncmp(at, "to the host:", 12) && strncmp(at, "from the host:", 14))
 			continue;
 		begin(&line, "ring");
@@ -382,6 +421,8 @@ int record_open(const char *path, bool shape, uint64_t limit)
 	recording.shape = shape;
 	recording.limit = limit;
 	recording.written = recording.used = 0;
+	recording.state = OPEN;
+	work_init(&recording.writer);
 	clock_gettime(CLOCK_MONOTONIC, &recording.begun);
 
 	line.length = 0;
@@ -395,6 +436,11 @@ int record_open(const char *path, bool shape, uint64_t limit)
 	finish(&line);
 	record_work(true);
 	return 0;
+}
+
+int record_background(void)
+{
+	return recording.state == CLOSED ? 0 : work_open(&recording.writer);
 }
 
 /* Add the version of the module that drives the device, if it has one. */
@@ -420,7 +466,7 @@ void record_channel(struct vmbus_channel *channel)
 	const struct vmbus_device *device = vmbus_channel_device(channel);
 	struct line line;
 
-	if (recording.fd < 0)
+	if (recording.state != OPEN)
 		return;
 	begin(&line, "open");
 	if (device) {
@@ -443,7 +489,7 @@ void record_host(struct vmbus_channel *channel, const struct vmbus_packet *packe
 	struct line line;
 	enum what what;
 
-	if (recording.fd < 0)
+	if (recording.state != OPEN)
 		return;
 	what = what_is(packet, payload);
 	begin_message(&line, "host", packet);
@@ -462,7 +508,7 @@ void record_unread(const struct vmbus_packet *packet)
 {
 	struct line line;
 
-	if (recording.fd < 0)
+	if (recording.state != OPEN)
 		return;
 	if (packet)
 		begin_message(&line, "unread", packet);
@@ -478,7 +524,7 @@ void record_guest(const struct vmbus_packet *packet, const void *payload)
 	struct line line;
 	enum what what;
 
-	if (recording.fd < 0 || vmbus_ic_parse(payload, packet->length, &header) < 0)
+	if (recording.state != OPEN || vmbus_ic_parse(payload, packet->length, &header) < 0)
 		return;
 	what = what_is(packet, payload);
 	begin(&line, "guest");
@@ -496,7 +542,7 @@ void record_event(const char *format, ...)
 	char text[256];
 	va_list args;
 
-	if (recording.fd < 0)
+	if (recording.state != OPEN)
 		return;
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
@@ -509,7 +555,7 @@ void record_flushed(struct vmbus_channel *channel)
 {
 	struct vmbus_stats stats;
 
-	if (recording.fd < 0)
+	if (recording.state != OPEN)
 		return;
 	vmbus_channel_stats(channel, &stats, sizeof(stats));
 	if (stats.tx_signals != recording.signals)
@@ -521,20 +567,44 @@ void record_flushed(struct vmbus_channel *channel)
 
 void record_work(bool now)
 {
-	if (recording.fd >= 0 && recording.used && (now || recording.used >= MANY))
-		write_out();
+	if (recording.state == CLOSED || !collect())
+		return;
+	if (recording.state == ENDING && recording.last)
+		recording.state = CLOSED;
+	else if (recording.state == ENDING || (recording.used && (now || recording.used >= MANY)))
+		hand_over(recording.state == ENDING);
 }
 
-void record_close(const char *reason)
+void record_end(const char *reason)
 {
 	struct line line;
 
-	if (recording.fd < 0)
+	if (recording.state != OPEN)
 		return;
 	begin(&line, "end");
 	add(&line, " reason=%s", reason);
 	keep(&line);
+	recording.state = ENDING;
 	record_work(true);
-	if (recording.fd >= 0)
-		abandon();
+}
+
+void record_close(const char *reason)
+{
+	struct timespec begun;
+
+	record_end(reason);
+	clock_gettime(CLOCK_MONOTONIC, &begun);
+	for (;;) {
+		int64_t left = CLOSE_MSEC - usec_since(&begun) / 1000;
+
+		record_work(true);
+		if (recording.state == CLOSED || left <= 0)
+			break;
+		work_wait(&recording.writer, left);
+	}
+	if (!work_busy(&recording.writer))
+		work_close(&recording.writer);
+	else
+		log_line(LOG_WARNING, "%s: the disk does not answer; the recording has no end",
+			 recording.path);
 }

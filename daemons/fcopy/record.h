@@ -15,8 +15,9 @@
  * these functions do nothing. A recording ends by itself at its limit, and when
  * the file cannot be written; the log says so, and copies go on.
  *
- * Lines are kept in memory until record_work(), so that no answer waits for the
- * disk. Only a burst of messages that fills the memory is written at once.
+ * Lines are kept in memory, and a thread of its own writes them to the file, so
+ * that no answer waits for the disk. When the memory is full and the disk has
+ * not taken the earlier lines, the recording ends.
  */
 
 /** The limit of a recording in bytes: a copy of 100 MB takes about half of it */
@@ -31,6 +32,13 @@
  * Returns 0 or -errno.
  */
 int record_open(const char *path, bool shape, uint64_t limit);
+
+/**
+ * record_background() - have a thread write the file from now on
+ *
+ * Until then, and after -errno, the caller of these functions writes it.
+ */
+int record_background(void);
 
 /** record_channel() - the device is open */
 void record_channel(struct vmbus_channel *channel);
@@ -52,12 +60,15 @@ void record_event(const char *format, ...) __attribute__((format(printf, 1, 2)))
 void record_flushed(struct vmbus_channel *channel);
 
 /**
- * record_work() - write lines to the file
- * @now: write all of them; otherwise only if there are many
+ * record_work() - have lines written to the file, if it has taken the earlier ones
+ * @now: all of them; otherwise only if there are many
  */
 void record_work(bool now);
 
-/** record_close() - end the recording; @reason is one word */
+/** record_end() - end the recording, and let the thread go on with it; @reason is one word */
+void record_end(const char *reason);
+
+/** record_close() - end it, and wait for the thread, but only a second for a disk that stands still */
 void record_close(const char *reason);
 
 #endif

@@ -4,7 +4,10 @@
  * messages from them.
  */
 #include <signal.h>
+#include <stdatomic.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
+#include <time.h>
 #include <vmbus_bufring.h>
 
 #include "../../daemons/fcopy/exchange.h"
@@ -21,6 +24,18 @@ static struct exchange exchange;
 static const struct policy policy = POLICY_DEFAULTS;
 static struct message request, answer;
 static uint64_t transaction;
+
+/* The disk stands still in write() of the recording for as long as the test wants. */
+static atomic_bool stands_still;
+
+ssize_t write(int fd, const void *data, size_t size)
+{
+	struct stat st;
+
+	while (stands_still && fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+		usleep(1000);
+	return syscall(SYS_write, fd, data, size);
+}
 
 /* The messages that the test has sent, and the statuses of their answers */
 static struct message sent[64];
@@ -605,6 +620,55 @@ static void changed_recordings(void)
 	expect(right > 0);
 }
 
+static int milliseconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* No answer waits for the disk of the recording, and neither does the end of the daemon. */
+static void disk_that_stands_still(void)
+{
+	int begun;
+
+	begin_test();
+	begin_recording(false, RECORD_LIMIT);
+	expect_int(record_background(), 0);
+	stands_still = true;
+	begun = milliseconds();
+	write_after_write(500000);
+	expect(milliseconds() - begun < 10000);
+	expect(strstr(logged, "record: the disk is too slow for it; the recording has ended"));
+	begun = milliseconds();
+	logged[0] = '\0';
+	record_close("stopped");
+	expect(milliseconds() - begun < 3000);
+	expect(strstr(logged, "record: the disk does not answer; the recording has no end"));
+}
+
+static void disk_stands_still(void)
+{
+	expect_int(in_child(disk_that_stands_still), 0);
+}
+
+/* A disk that was slow for a time: the recording is whole. */
+static void disk_that_was_slow(void)
+{
+	begin_test();
+	begin_recording(false, RECORD_LIMIT);
+	expect_int(record_background(), 0);
+	stands_still = true;
+	write_after_write(30000);
+	record_work(true);
+	stands_still = false;
+	end_test(1);
+	read_recording();
+	expect(for_each(nothing) > 600);
+	expect(strstr(text, " end reason=stopped\n"));
+}
+
 int main(void)
 {
 	test(messages_are_built_again);
@@ -615,6 +679,8 @@ int main(void)
 	test(ends_at_its_limit);
 	test(lines_wait_in_memory);
 	test(full_disk_ends_a_recording_and_no_copy);
+	test(disk_stands_still);
+	test(disk_that_was_slow);
 	test(file_must_not_exist);
 	test(packets_without_a_message);
 	test(any_messages);
