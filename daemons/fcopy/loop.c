@@ -397,13 +397,17 @@ static bool wait_for_host(struct exchange *exchange, int left)
 void loop_stop(struct exchange *exchange)
 {
 	struct session *session = &exchange->session;
-	bool untold = session_stop(session);
+	bool untold = session_stop(session), held = session->held;
 	struct timespec begun;
 	int left;
 
 	clock_gettime(CLOCK_MONOTONIC, &begun);
 	while ((untold && !session->failure_told) || exchange->waiting || session->held) {
-		left = (session->held ? SESSION_LIMIT_MSEC : STOP_MSEC) - milliseconds_since(&begun);
+		/* The host has its answers, and the time for its next message begins. */
+		if (held && !session->held)
+			clock_gettime(CLOCK_MONOTONIC, &begun);
+		held = session->held;
+		left = (held ? SESSION_LIMIT_MSEC : STOP_MSEC) - milliseconds_since(&begun);
 		if (left <= 0 || !wait_for_host(exchange, left))
 			return;
 	}

@@ -34,7 +34,8 @@ int loop_run(struct exchange *exchange, int signals, void (*reload)(void));
  *
  * The host works in lockstep. Waits at most half a second for its next message,
  * which is then answered by an error. A COMPLETE under way still has the time
- * that it has without a stop.
+ * that it has without a stop. A START or CANCEL that waits only for what is left
+ * of an earlier copy is answered at once.
  */
 void loop_stop(struct exchange *exchange);
 

@@ -309,8 +309,9 @@ static void end_slow_task(struct session *session)
 static enum session_reply take_outcome(struct session *session, unsigned int waited,
 				       enum refusal *refusal)
 {
+	/* A CANCEL waits for what is left of the copy, unless the daemon ends. */
 	bool waits = session->running &&
-		     (!session->over || session->task.kind == TASK_DISCARD);
+		     (!session->over || (session->task.kind == TASK_DISCARD && !session->stopping));
 
 	session->serving = true;
 	if (waits && waited < SESSION_LIMIT_MSEC)
@@ -545,6 +546,20 @@ static enum refusal end_wait(struct session *session, uint32_t operation)
 	return REFUSAL_SLOW;
 }
 
+/* The daemon ends, and the copy before has ended: nothing is left to wait for. Returns the answer. */
+static enum refusal answer_at_stop(struct session *session, uint32_t operation)
+{
+	session->refused = REFUSAL_NONE;
+	session->completed = false;
+	session->failure.refusal = REFUSAL_NONE;
+	if (operation == FCOPY_CANCEL)
+		return REFUSAL_NONE;
+	fail(&session->failure, REFUSAL_STOPPED, "%s", "");
+	transfer_refused(&session->transfer, NULL, &session->failure);
+	session->failure_told = true;
+	return REFUSAL_STOPPED;
+}
+
 /*
  * @waited: the milliseconds for which the request has waited; NULL: it is new
  *
@@ -596,6 +611,10 @@ static enum session_reply operate(struct session *session, const void *body, siz
 	/* The thread has the transfer. Without it only a copy that is over can be answered for. */
 	if (session->running &&
 	    (!session->over || operation == FCOPY_START || operation == FCOPY_CANCEL)) {
+		if (session->over && session->stopping) {
+			*refusal = answer_at_stop(session, operation);
+			return SESSION_ANSWER;
+		}
 		if (!waited || *waited < SESSION_LIMIT_MSEC) {
 			if (operation == FCOPY_COMPLETE && session->task.kind == TASK_FLUSH)
 				session->completing = true;

@@ -863,6 +863,33 @@ static void told_to_stop_while_a_disk_stands_still(void)
 	no_tmpfile = false;
 }
 
+/* The disk still has what is left of one copy, and the next request waits for that. */
+static void told_to_stop_while_a_request_waits(void)
+{
+	struct timespec begun;
+
+	for (int i = 0; i < 2; i++) {
+		begin_test();
+		usual_negotiation(&request);
+		expect_int(ask(), S_OK);
+		start_message(&request, in("to/made/"), "a", CREATE_PATH, 10);
+		post_held();
+		expect_int(hear(), E_TIMEOUT);
+		if (i)
+			end_message(&request, CANCEL);
+		expect_int(vmbus_send(host, VMBUS_PACKET_INBAND, 0, 1, request.bytes,
+				      request.length), 0);
+		usleep(200000);
+		clock_gettime(CLOCK_MONOTONIC, &begun);
+		kill(daemon_pid, SIGTERM);
+		expect_int(hear(), i ? S_OK : E_ABORTED);
+		expect(milliseconds_since(&begun) < 1000);
+		shared->stands_still = false;
+		expect_int(end_of_daemon(), 0);
+		end_test(0);
+	}
+}
+
 static void status_names_a_slow_disk(void)
 {
 	begin_whole_copy();
@@ -1221,6 +1248,7 @@ int main(void)
 	test(told_to_stop_while_data_is_written);
 	test(device_taken_back_while_a_disk_is_slow);
 	test(told_to_stop_while_a_disk_stands_still);
+	test(told_to_stop_while_a_request_waits);
 	test(status_names_a_slow_disk);
 	test(configuration_read_again_while_a_disk_is_slow);
 	test(told_to_stop_while_the_ring_is_full);
