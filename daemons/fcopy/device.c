@@ -124,7 +124,7 @@ int device_reopen(const char *which, struct vmbus_channel **channel, const char 
 		return 0;
 	*channel = NULL;
 	log_line(LOG_ERR, "%s, and the device cannot be opened again: %s", why, vmbus_error());
-	return EX_TEMPFAIL;
+	return err;
 }
 
 const char *device_path(const struct vmbus_channel *channel)

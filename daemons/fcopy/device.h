@@ -31,8 +31,9 @@ bool device_is_suspended(const struct vmbus_channel *channel);
  * device_reopen() - close @channel and open the device again
  * @why: for the log
  *
- * Returns 0, or EX_TEMPFAIL with *channel NULL: the device exists, and no event
- * may come to start the unit, so the service manager must try again.
+ * Returns 0; or -errno with *channel NULL, which may be passed again. Except
+ * after -ENODEV the device may exist, and no event may come to start the unit:
+ * somebody must try again.
  */
 int device_reopen(const char *which, struct vmbus_channel **channel, const char *why);
 

@@ -168,16 +168,16 @@ static int look_for_work(struct loop *loop)
 	return events ? vmbus_arm(exchange->channel, events) : 0;
 }
 
-/* Returns 0 or the signal that ends the daemon. */
-static int read_signal(struct loop *loop)
+/* Returns 0 or the signal that ends the daemon; SIGHUP sets @reload_due. */
+static int read_signal(int signals, bool *reload_due)
 {
 	struct signalfd_siginfo info;
 
-	if (read(loop->signals, &info, sizeof(info)) != sizeof(info))
+	if (read(signals, &info, sizeof(info)) != sizeof(info))
 		return 0;
 	if (info.ssi_signo != SIGHUP)
 		return info.ssi_signo;
-	loop->reload_due = true;
+	*reload_due = true;
 	return 0;
 }
 
@@ -194,7 +194,7 @@ static int wait_for_events(struct loop *loop, bool at_once, struct report *repor
 		return errno == EINTR ? 0 : -errno;
 	for (int i = 0; i < n && !end; i++) {
 		if (events[i].data.fd == loop->signals) {
-			end = read_signal(loop);
+			end = read_signal(loop->signals, &loop->reload_due);
 		} else if (events[i].data.fd == loop->timer) {
 			report->tick = read(loop->timer, &ticks, sizeof(ticks)) == sizeof(ticks);
 		} else if (events[i].data.fd == task_fd(loop)) {
@@ -366,6 +366,32 @@ static int milliseconds_since(const struct timespec *begun)
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return (now.tv_sec - begun->tv_sec) * 1000 + (now.tv_nsec - begun->tv_nsec) / 1000000;
+}
+
+int loop_wait(struct session *session, int signals, void (*reload)(void), unsigned int seconds)
+{
+	struct pollfd fd = { .fd = signals, .events = POLLIN };
+	bool reload_due = false;
+	struct timespec begun;
+	int left, end = 0;
+
+	clock_gettime(CLOCK_MONOTONIC, &begun);
+	while (!end && (left = seconds * 1000 - milliseconds_since(&begun)) > 0) {
+		/* The thread reads the configuration while a copy begins. */
+		if (reload_due && left > TICK_NSEC / 1000000)
+			left = TICK_NSEC / 1000000;
+		if (poll(&fd, 1, left) > 0)
+			end = read_signal(signals, &reload_due);
+		session_collect(session);
+		if (reload_due && !session_starts(session)) {
+			reload_due = false;
+			reload();
+		}
+	}
+	/* It is for the next loop then. */
+	if (reload_due)
+		raise(SIGHUP);
+	return end;
 }
 
 /*

@@ -30,6 +30,16 @@ int loop_signals(void);
 int loop_run(struct exchange *exchange, int signals, void (*reload)(void));
 
 /**
+ * loop_wait() - wait without a device
+ * @session: its task may go on meanwhile
+ * @signals: as for loop_run()
+ * @reload: as for loop_run()
+ *
+ * Returns 0 after @seconds, or the signal that ends the daemon.
+ */
+int loop_wait(struct session *session, int signals, void (*reload)(void), unsigned int seconds);
+
+/**
  * loop_stop() - the daemon was told to stop: end an active copy, and tell the host
  *
  * The host works in lockstep. Waits at most half a second for its next message,

@@ -107,13 +107,34 @@ static bool end_thread(void)
 	return false;
 }
 
+/*
+ * Open the device again. A device whose host is silent may be busy, or not be
+ * ready, for longer than the service manager would try: go on until it opens,
+ * has gone, or a signal ends the daemon. Returns 0, that signal or -errno.
+ */
+static int open_again(int signals, bool silent, const char *why)
+{
+	unsigned int seconds = SILENCE_SECONDS;
+	int end;
+
+	for (;;) {
+		end = device_reopen(options.device, &exchange.channel, why);
+		if (!end || end == -ENODEV || !silent)
+			return end;
+		end = loop_wait(&exchange.session, signals, reload, seconds);
+		if (end)
+			return end;
+		seconds = 2 * seconds < SILENCE_SECONDS_MAX ? 2 * seconds : SILENCE_SECONDS_MAX;
+	}
+}
+
 /* Returns an exit code. */
 static int serve(int signals)
 {
 	struct vmbus_channel **channel = &exchange.channel;
 	const char *why;
 	bool silent;
-	int end, code;
+	int end;
 
 	for (;;) {
 		end = loop_run(&exchange, signals, reload);
@@ -123,18 +144,21 @@ static int serve(int signals)
 		why = silent ? "the host has fallen silent" : "the machine was suspended";
 		lose_copy(why);
 		record_event("lost reason=%s", silent ? "silent" : "suspended");
-		code = device_reopen(options.device, channel, why);
-		if (code) {
+		end = open_again(signals, silent, why);
+		if (end < 0) {
 			notify_stopping("The device could not be opened again");
-			return code;
+			return EX_TEMPFAIL;
 		}
+		if (end > 0)
+			break;
 		exchange_reopen(&exchange, *channel, silent);
 		record_channel(*channel);
 		log_line(silent ? LOG_DEBUG : LOG_INFO, "%s; waiting for Copy-VMFile again", why);
 	}
 	if (end > 0) {
 		notify_stopping("Told to stop");
-		loop_stop(&exchange);
+		if (*channel)
+			loop_stop(&exchange);
 		record_end("stopped");
 		log_line(LOG_INFO, "ending: %s", strsignal(end));
 		return 0;

@@ -34,6 +34,7 @@ int sd_notifyf(int unset, const char *format, ...);
 static struct shared {
 	atomic_bool rescinded;		/* read(2) of the device says so, and nothing else */
 	atomic_bool suspended;
+	atomic_uint refuses;		/* how often the device cannot be opened again */
 	atomic_bool stands_still;	/* fallocate() of the daemon, and fsync() of files */
 	atomic_bool writing_stands_still;	/* pwrite() */
 	atomic_bool held;		/* it is in one of them */
@@ -157,7 +158,12 @@ int device_reopen(const char *which, struct vmbus_channel **channel, const char 
 	static unsigned int opened;
 
 	vmbus_channel_close(*channel);
-	return give(channel, opened < 2 ? later_guests[opened++] : NULL) ? 0 : EX_TEMPFAIL;
+	*channel = NULL;
+	if (shared->refuses) {
+		shared->refuses--;
+		return -EBUSY;
+	}
+	return give(channel, opened < 2 ? later_guests[opened++] : NULL) ? 0 : -ENODEV;
 }
 
 const char *device_path(const struct vmbus_channel *channel)
@@ -222,6 +228,7 @@ static void start_daemon(void)
 	mkdir("to", 0755);
 	shared->rescinded = false;
 	shared->suspended = false;
+	shared->refuses = 0;
 	shared->stands_still = shared->writing_stands_still = shared->held = false;
 	expect_int(vmbus_channel_pair(page > 4096 ? 2 * page : 5 * page, &guest, &host), 0);
 	expect(pipe2(told, O_CLOEXEC | O_NONBLOCK) == 0);
@@ -645,6 +652,37 @@ static void device_opened_again_for_a_silent_host(void)
 		unlink("to/made/a");
 		rmdir("to/made");
 	}
+}
+
+/* The device of a silent host cannot be opened again at once. */
+static void device_that_is_busy_for_a_time(void)
+{
+	new_later_device();
+	begin_test();
+	shared->refuses = 1;
+	for (int n = 0; n < 4; n++)
+		if (STATUS("reopened=1\n"))
+			break;
+	expect_int(shared->refuses, 0);
+	take_later_device();
+	begin_copy();
+	kill(daemon_pid, SIGTERM);
+	expect_int(end_of_daemon(), 0);
+	end_test(0);
+
+	/* A signal ends the daemon while it waits for the device. */
+	begin_test();
+	shared->refuses = 1000;
+	for (int i = 0; i < 1000 && shared->refuses == 1000; i++)
+		usleep(10000);
+	usleep(100000);
+	kill(daemon_pid, SIGHUP);
+	usleep(100000);
+	expect_int(waitpid(daemon_pid, NULL, WNOHANG), 0);
+	kill(daemon_pid, SIGTERM);
+	expect_int(end_of_daemon(), 0);
+	expect_int(shared->refuses, 999);
+	end_test(0);
 }
 
 /* A copy that does not go on, and then nothing else either */
@@ -1237,6 +1275,7 @@ int main(void)
 	test(device_taken_back_in_a_copy);
 	test(forgotten_copy_is_discarded);
 	test(device_opened_again_for_a_silent_host);
+	test(device_that_is_busy_for_a_time);
 	test(device_opened_again_after_a_forgotten_copy);
 	test(idle_host_is_left_alone);
 	test(directories_of_a_crash);
