@@ -39,7 +39,7 @@ struct loop {
 	int timer;
 	int epoll;		/* of the channel, these two, and the end of a task */
 	enum pace { PACE_NONE, PACE_SLOW, PACE_TICK } pace;	/* of the timer */
-	bool active;		/* a copy was active after the last round */
+	bool active;		/* session_receives() after the last round */
 	bool untold;		/* status_update() has more to tell */
 	bool reload_due;
 	unsigned int blind;	/* rounds since the last epoll_wait() */
@@ -251,11 +251,15 @@ static int mask_interrupts(struct loop *loop, const struct report *report)
 	return 0;
 }
 
-/* @busy: there is something to do at each tick */
-static void set_timer(struct loop *loop, bool busy)
+static void set_timer(struct loop *loop)
 {
+	struct session *session = &loop->exchange->session;
+	bool occupied = session_active(session), receives = session_receives(session);
+	/* For what occupies the thread, the status changes each second. */
+	bool busy = receives || loop->linger || (loop->untold && !occupied);
 	enum pace pace = busy ? PACE_TICK :
-			 silence_pending(&loop->exchange->silence) ? PACE_SLOW : PACE_NONE;
+			 occupied || silence_pending(&loop->exchange->silence) ? PACE_SLOW :
+			 PACE_NONE;
 	const struct timespec period = {
 		.tv_sec = pace == PACE_SLOW ? SLOW_TICK_SEC : 0,
 		.tv_nsec = pace == PACE_TICK ? TICK_NSEC : 0,
@@ -292,7 +296,7 @@ static void after_messages(struct loop *loop, bool tick)
 		session_expire(session);
 		log_tick();
 	}
-	active = session_active(session);
+	active = session_receives(session);
 	if (tick || !active || !loop->active)
 		loop->untold = tell_status(loop->exchange);
 	if (active && !loop->active)
@@ -304,7 +308,6 @@ static void after_messages(struct loop *loop, bool tick)
 		loop->reload_due = false;
 		loop->reload();
 	}
-	set_timer(loop, active || loop->untold || loop->linger);
 }
 
 static bool host_is_silent(struct loop *loop)
@@ -342,6 +345,8 @@ static int serve(struct loop *loop)
 		after_messages(loop, report.tick);
 		if (report.tick && host_is_silent(loop))
 			return -ETIMEDOUT;
+		/* It also depends on what the host owes by now. */
+		set_timer(loop);
 	}
 }
 
@@ -354,7 +359,7 @@ int loop_run(struct exchange *exchange, int signals, void (*reload)(void))
 	if (end)
 		return end;
 	loop.untold = tell_status(exchange);
-	set_timer(&loop, loop.untold);
+	set_timer(&loop);
 	end = serve(&loop);
 	loop_close(&loop);
 	return end;

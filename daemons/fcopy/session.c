@@ -210,6 +210,12 @@ static bool copy_is_active(const struct session *session)
 	return session->running ? !session->over : transfer_active(&session->transfer);
 }
 
+bool session_receives(struct session *session)
+{
+	session_collect(session);
+	return session->held || copy_is_active(session);
+}
+
 bool session_completes(const struct session *session)
 {
 	return session->completing && copy_is_active(session);
@@ -240,6 +246,8 @@ const struct transfer_view *session_view(struct session *session)
 		transfer_look(&session->transfer, &session->view);
 	else
 		transfer_totals(&session->transfer, &session->view.totals);
+	/* The host knows that a copy has failed before the disk lets go of it. */
+	session->view.active &= copy_is_active(session);
 	return &session->view;
 }
 

@@ -143,6 +143,9 @@ bool session_settle(struct session *session, int msec);
 /** session_active() - whether a copy is active, or what is left of one occupies the thread */
 bool session_active(struct session *session);
 
+/** session_receives() - whether the host has an active copy, or waits for an answer */
+bool session_receives(struct session *session);
+
 /** session_starts() - whether the thread reads the policy */
 static inline bool session_starts(const struct session *session)
 {

@@ -935,7 +935,7 @@ static void status_names_a_slow_disk(void)
 	expect(STATUS("state=receiving\n", "slow-disk=to sync the file\n", "to/made/a\nslow-disk-seconds="));
 	/* The host has its answer when SESSION_LIMIT_MSEC are over. */
 	expect_int(hear(), E_TIMEOUT);
-	expect(STATUS("slow-disk=to sync the file\n", "failed=1\n", "last-failure-code=0x800705b4\n",
+	expect(STATUS("state=waiting\nslow-disk=to sync the file\n", "failed=1\n", "last-failure-code=0x800705b4\n",
 		      "last-failure=the disk takes too long: more than 4 s to sync the file\n"));
 	shared->stands_still = false;
 	expect(STATUS("state=waiting\nfiles=0\n", "failed=1\n"));
