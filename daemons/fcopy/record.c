@@ -52,7 +52,8 @@ _Static_assert(START_FILE_SIZE + 8 == START_END, "wire layout");
 static struct {
 	enum { CLOSED, OPEN, ENDING } state;	/* ENDING: only the thread has something to do */
 	bool shape;
-	bool due;		/* record_flushed() shows the rings */
+	bool due;		/* record_flushed() shows the rings, if an answer is in them */
+	bool answered;		/* since the last flush */
 	char path[PATH_MAX];
 	uint64_t limit, written;
 	uint64_t signals;	/* to the host, as the library counted them last */
@@ -534,6 +535,7 @@ void record_guest(const struct vmbus_packet *packet, const void *payload)
 	if (what == WHAT_NEGOTIATE)
 		add_versions(&line, bytes, packet->length);
 	finish(&line);
+	recording.answered = true;
 }
 
 void record_event(const char *format, ...)
@@ -561,8 +563,9 @@ void record_flushed(struct vmbus_channel *channel)
 	if (stats.tx_signals != recording.signals)
 		record_event("signal count=%" PRIu64, stats.tx_signals - recording.signals);
 	recording.signals = stats.tx_signals;
-	if (recording.due)
+	if (recording.due && recording.answered)
 		show_rings(channel, false);
+	recording.answered = false;
 }
 
 void record_work(bool now)
