@@ -85,13 +85,22 @@ bool silence_look(struct silence *silence, struct vmbus_channel *channel, bool e
 	if (debt == SILENCE_NOTHING || debt != silence->debt ||
 	    stats.rx_packets != silence->received || read != silence->read)
 		msec = silence->msec = 0;
+	if (debt == SILENCE_NOTHING && silence->debt != SILENCE_NOTHING)
+		silence->talks_since = silence->latest.tv_sec;
+	if (debt != SILENCE_NOTHING && silence->debt == SILENCE_NOTHING &&
+	    silence->latest.tv_sec - silence->talks_since >= SILENCE_SECONDS_MAX)
+		silence->patience = SILENCE_SECONDS;
 	silence->debt = debt;
 	silence->received = stats.rx_packets;
 	silence->read = read;
 	silence->msec += msec;
 	if (debt == SILENCE_NOTHING || silence->msec / 1000 < silence->patience)
 		return false;
-	if (!silence->told)
+	/* The end of a copy that the host left may be all that it has to do. */
+	if (!silence->told && debt == SILENCE_MESSAGE)
+		log_line(LOG_INFO, "the host has not gone on with a copy for %u s; the daemon opens the device again to be sure",
+			 silence->msec / 1000);
+	else if (!silence->told)
 		log_line(LOG_WARNING, "the host has fallen silent: %s for %u s; the device is opened again",
 			 words[debt], silence->msec / 1000);
 	silence->told = true;

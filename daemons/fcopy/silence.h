@@ -22,7 +22,7 @@
  * A host that does nothing of this for SILENCE_SECONDS is silent. It has given
  * its transaction up by then and begun it anew, so that nothing is lost if the
  * daemon opens the device again. Each time doubles the patience for the next
- * one, until a copy arrives.
+ * one, until a copy arrives or the host has owed nothing for an hour.
  */
 #define SILENCE_SECONDS_MAX	3600
 #ifndef SILENCE_SECONDS
@@ -40,6 +40,7 @@ struct silence {
 	struct timespec latest;		/* the last look */
 	unsigned int msec;		/* for which the host owes it; a jump of the clock counts little */
 	unsigned int patience;		/* seconds */
+	time_t talks_since;		/* on that clock; the host owes nothing since then */
 	bool told;			/* the log says that the host is silent */
 	uint64_t reopened;		/* how often the device was opened again for this */
 	time_t reopened_at;

@@ -147,8 +147,24 @@ static void host_that_forgets_a_copy(void)
 	begin_test();
 	hear();
 	expect_int(silent_after(true, 0, 1000), 120);
-	expect(strstr(logged, "it has not gone on with a copy"));
+	expect(strstr(logged, "has not gone on with a copy for 120 s; the daemon opens the device again"));
+	expect(!strstr(logged, "silent"));
 	close_device();
+}
+
+/* A host that has talked for an hour has deserved no patience for faults of the past. */
+static void patience_after_a_good_hour(void)
+{
+	for (int i = 0; i < 2; i++) {
+		begin_test();
+		silence.patience = 960;
+		hear();
+		expect(!silence_look(&silence, guest, false, 0));
+		clock_ms += i ? 3600000 : 3000000;
+		say();
+		expect_int(silent_after(false, 0, 10000), i ? 120 : 960);
+		close_device();
+	}
 }
 
 /* The machine slept for a day: the host had no time to say anything. */
@@ -187,6 +203,7 @@ int main(void)
 	test(host_that_never_negotiates);
 	test(host_that_does_not_read);
 	test(host_that_forgets_a_copy);
+	test(patience_after_a_good_hour);
 	test(jump_of_the_clock);
 	test(device_that_has_gone);
 	run_tests();
