@@ -145,20 +145,24 @@ static const char *take_unit(const char *text, uint16_t *unit)
 	return text + 6;
 }
 
+/* Build a name, its NUL, and what follows that: zeros, or other bytes. */
 static bool put_name(const struct record *record, const char *key, struct record_packet *packet,
 		     uint32_t at)
 {
-	const char *text = record_value(record, key);
+	const char *text = record_value(record, key), *zeros = record_value(record, "names-end");
+	uint32_t units;
 	uint16_t unit;
 
-	if (!text)
+	if (!text || !zeros)
 		return false;
-	for (uint32_t units = 0; *text; units++) {
+	for (units = 0; *text; units++) {
 		text = take_unit(text, &unit);
 		if (!text || units == NAME_UNITS)
 			return false;
 		put_number(packet, at + 2 * units, unit, 2);
 	}
+	if (units < NAME_UNITS && strcmp(zeros, "zero"))
+		memset(packet->payload + at + 2 * (units + 1), 0xff, 2 * (NAME_UNITS - units - 1));
 	return true;
 }
 
