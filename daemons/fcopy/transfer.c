@@ -21,8 +21,9 @@
  * Data goes to the disk in steps while it arrives, and one step waits for the
  * one before. So COMPLETE has little to wait for: the host waits for it, and
  * tries again after 60 seconds. A step holds what arrives and is written in a
- * fraction of that time. On overlayfs the kernel's call does nothing, and NFS
- * keeps its part for fsync().
+ * fraction of that time. On overlayfs sync_file_range(2) does nothing, and
+ * servers of network file systems keep their part for fsync(2); there a step is
+ * fdatasync(2).
  */
 #define STEP_FIRST	(1u << 20)
 #define STEP_LEAST	BUFFER_PIECE
@@ -319,6 +320,25 @@ static bool may_be_in_memory(int file)
 	}
 }
 
+/* Whether sync_file_range(2) leaves most of the work to fsync(2) */
+static bool needs_whole_sync(int file)
+{
+	struct statfs fs;
+
+	if (fstatfs(file, &fs) < 0)
+		return false;
+	switch ((uint32_t)fs.f_type) {
+	case OVERLAYFS_SUPER_MAGIC:
+	case NFS_SUPER_MAGIC:
+	case CIFS_SUPER_MAGIC:
+	case SMB2_SUPER_MAGIC:
+	case FUSE_SUPER_MAGIC:
+		return true;
+	default:
+		return false;
+	}
+}
+
 /*
  * fallocate() of more than there is takes all of it before it fails, and every
  * other writer of the file system would see a full disk meanwhile. So look
@@ -470,6 +490,7 @@ enum refusal transfer_start(struct transfer *transfer, const struct destination_
 	transfer->received = transfer->reserved = 0;
 	transfer->flushed = transfer->written_back = 0;
 	transfer->step = STEP_FIRST;
+	transfer->whole = false;
 	transfer->limits = *transfer->policy;
 	transfer->limits.rules = NULL;
 	transfer->limits.count = 0;
@@ -484,6 +505,8 @@ enum refusal transfer_start(struct transfer *transfer, const struct destination_
 		refusal = open_destination(transfer, request, failure);
 	if (refusal == REFUSAL_NONE)
 		refusal = open_file(transfer, failure);
+	if (refusal == REFUSAL_NONE)
+		transfer->whole = needs_whole_sync(transfer->file);
 	if (refusal == REFUSAL_NONE)
 		refusal = attributes_label(&transfer->attributes, transfer->file, transfer->path,
 					   failure);
@@ -591,6 +614,17 @@ enum refusal transfer_write(struct transfer *transfer, uint64_t offset, const vo
 	return REFUSAL_NONE;
 }
 
+/* Choose the size of the next step by the time that the last one took. */
+static void choose_step(struct transfer *transfer)
+{
+	double msec = seconds_since(&transfer->step_begun, CLOCK_MONOTONIC) * 1e3;
+
+	if (msec > STEP_SLOW_MSEC && transfer->step > STEP_LEAST)
+		transfer->step /= 2;
+	else if (msec < STEP_QUICK_MSEC && transfer->step < STEP_MOST)
+		transfer->step *= 2;
+}
+
 /*
  * Wait until the last step is on the disk, and choose the size of the next one.
  * The kernel tells each error of the disk once, here or in fsync(), whatever
@@ -599,7 +633,6 @@ enum refusal transfer_write(struct transfer *transfer, uint64_t offset, const vo
 static int finish_step(struct transfer *transfer)
 {
 	uint64_t size = transfer->flushed - transfer->written_back;
-	double msec;
 
 	if (!size)
 		return 0;
@@ -608,18 +641,27 @@ static int finish_step(struct transfer *transfer)
 			    SYNC_FILE_RANGE_WAIT_AFTER) < 0)
 		return -errno;
 	transfer->written_back = transfer->flushed;
-	msec = seconds_since(&transfer->step_begun, CLOCK_MONOTONIC) * 1e3;
-	if (msec > STEP_SLOW_MSEC && transfer->step > STEP_LEAST)
-		transfer->step /= 2;
-	else if (msec < STEP_QUICK_MSEC && transfer->step < STEP_MOST)
-		transfer->step *= 2;
+	choose_step(transfer);
+	return 0;
+}
+
+static int sync_whole(struct transfer *transfer, uint64_t end)
+{
+	clock_gettime(CLOCK_MONOTONIC, &transfer->step_begun);
+	if (fdatasync(transfer->file) < 0)
+		return -errno;
+	transfer->flushed = transfer->written_back = end;
+	choose_step(transfer);
 	return 0;
 }
 
 static int begin_step(struct transfer *transfer, uint64_t end)
 {
-	int err = finish_step(transfer);
+	int err;
 
+	if (transfer->whole)
+		return sync_whole(transfer, end);
+	err = finish_step(transfer);
 	if (err)
 		return err;
 	clock_gettime(CLOCK_MONOTONIC, &transfer->step_begun);

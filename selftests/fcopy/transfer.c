@@ -115,6 +115,14 @@ int fsync(int fd)
 	return syscall(SYS_fsync, fd);
 }
 
+static unsigned int datasyncs;
+
+int fdatasync(int fd)
+{
+	datasyncs++;
+	return syscall(SYS_fdatasync, fd);
+}
+
 /* What the daemon asked of sync_file_range(), and how the disk behaves */
 static struct {
 	bool counts;
@@ -373,6 +381,27 @@ static void data_goes_to_the_disk_meanwhile(void)
 	expect_int(write_back.most, 16 << 20);
 	expect(transfer.received - write_back.waited <= 32 << 20);
 	expect_int(complete(), REFUSAL_NONE);
+	end_test(1);
+}
+
+/* Where sync_file_range(2) does too little */
+static void data_is_synced_meanwhile(void)
+{
+	static const unsigned long types[] = { 0x794c7630, 0x6969, 0xff534d42, 0xfe534d42, 0x65735546 };
+
+	begin_test();
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+		begin_counting();
+		datasyncs = 0;
+		magic = types[i];
+		expect_int(start("a", FORCE, 0), REFUSAL_NONE);
+		expect_int(put_many(0, 20 << 20), REFUSAL_NONE);
+		/* 1, 2, 4, and 8 MiB */
+		expect_int(datasyncs, 4);
+		expect_int(write_back.begun, 0);
+		magic = 0;
+		expect_int(complete(), REFUSAL_NONE);
+	}
 	end_test(1);
 }
 
@@ -1817,6 +1846,7 @@ int main(void)
 	test(full_tmpfs);
 	test(new_directory_that_cannot_be_synced);
 	test(data_goes_to_the_disk_meanwhile);
+	test(data_is_synced_meanwhile);
 	test(slow_disk_gets_less_at_a_time);
 	test(slow_host_gets_small_steps);
 	test(disk_refuses_meanwhile);
