@@ -24,7 +24,7 @@ watch device "delay open 700" wait-open "send 64 50" "clock sent" "echo 50 xid" 
 tell "open slowly"
 check "packets that are sent before the open is answered come back" watched
 
-watch device "gpadls hold" "sleep 3000" rescind wait-released "sleep 500" "expect-stat gpadls 0 0" offer wait-offered
+watch device "gpadls hold" "sleep 3000" rescind wait-released "sleep 500" "expect-stat gpadls 0 0" "gpadls answer" offer wait-offered
 tell "hold creations"
 check "the guest lets go of a device whose open has no answer" watched
 tell offered
