@@ -95,7 +95,7 @@ enum frame_delay {
 };
 
 enum frame_order {
-	FRAME_ORDER_ANY,     /* by chance, the primary among its sub-channels */
+	FRAME_ORDER_ANY,     /* the sub-channels by chance, then the primary */
 	FRAME_ORDER_FORWARD, /* the sub-channels as they are numbered, then the primary */
 	FRAME_ORDER_REVERSE, /* from the last sub-channel to the primary */
 	FRAME_ORDER_PRIMARY_FIRST,

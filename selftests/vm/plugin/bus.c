@@ -144,8 +144,9 @@ static void post_rescind(VMBus *vmbus, VMBusChannel *chan)
 }
 
 /*
- * The channel of a device that is taken back next. Hosts do it in any order, also with the primary
- * first, unless the program wants one.
+ * The channel of a device that is taken back next. Unless the program wants another order, the
+ * sub-channels go in any order and the primary last, as on the newest hosts. Older ones may begin
+ * with the primary, which no VMBus of Linux is safe against.
  */
 static VMBusChannel *next_to_rescind(VMBusPipe *pipe)
 {
@@ -165,6 +166,9 @@ static VMBusChannel *next_to_rescind(VMBusPipe *pipe)
 	case FRAME_ORDER_PRIMARY_FIRST:
 		return all[0];
 	default:
+		/* The primary, if it is there, is the first. */
+		if (!vmbus_channel_idx(all[0]) && count > 1)
+			return all[g_rand_int_range(bus.chance, 1, count)];
 		return all[g_rand_int_range(bus.chance, 0, count)];
 	}
 }
