@@ -94,6 +94,7 @@ static int __init hvuio_init(void)
 err_register:
 	/* It may have bound devices before it failed. */
 	hvuio_subs_quiesce();
+	hvuio_primaries_end();
 	hvuio_debugfs_exit();
 	return ret;
 }
@@ -102,6 +103,7 @@ static void __exit hvuio_exit(void)
 {
 	vmbus_driver_unregister(&hvuio_driver);
 	hvuio_subs_quiesce();
+	hvuio_primaries_end();
 	hvuio_debugfs_exit();
 }
 

@@ -15,12 +15,12 @@ round() {
 watch other wait-open "send 64 60000" "echo 60000 xid"
 round 1 forward 0
 round 2 any 0
-round 3 "${third:-reverse}" 0
-round 4 any 0
+round 3 primary-first 0
+round 4 reverse 0
 round 5 forward 300
 round 6 any 300
-round 7 "${third:-reverse}" 300
-round 8 any 300
+round 7 primary-first 300
+round 8 reverse 300
 check "the other device loses no message meanwhile" watched
 tell end
 guest_says ending || exit 1
