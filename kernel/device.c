@@ -101,7 +101,7 @@ static void hvuio_device_stop(struct hvuio_device *dev, struct list_head *inodes
 	hvuio_device_move(dev, HVUIO_REMOVED);
 	hvuio_stop_readers(dev);
 	hvuio_disconnect_last(dev);
-	hvuio_primary_hold(dev->primary.channel);
+	hvuio_primary_keep(dev->primary.channel);
 	list_splice_init(&dev->inodes, inodes);
 	hvuio_inodes_pin(inodes);
 	mutex_unlock(&dev->lock);

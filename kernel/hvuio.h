@@ -225,7 +225,7 @@ int hvuio_ring_file_create(struct hvuio_channel *hc);
 void hvuio_ring_file_remove(struct hvuio_channel *hc);
 
 /* primary.c */
-void hvuio_primary_hold(struct vmbus_channel *primary);
+void hvuio_primary_keep(struct vmbus_channel *primary);
 void hvuio_primaries_end(void);
 
 /* ref.c */

@@ -25,19 +25,15 @@ static bool has_vmbus(void)
 	return n != -ENODEV;
 }
 
-/*
- * Read an attribute of this project's module. The result is "" if the kernel's
- * own module drives the device.
- */
-static void read_attribute(const struct vmbus_channel *channel, const char *name, char *text,
+/* Read a file of sysfs. The result is "" if it cannot be read. */
+static void read_attribute(const struct vmbus_device *device, const char *name, char *text,
 			   size_t size)
 {
 	char path[PATH_MAX];
 	ssize_t n = -1;
 	int fd;
 
-	snprintf(path, sizeof(path), "%s/uio_hv_generic/%s",
-		 vmbus_device_sysfs(vmbus_channel_device(channel)), name);
+	snprintf(path, sizeof(path), "%s/%s", vmbus_device_sysfs(device), name);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd >= 0) {
 		n = read(fd, text, size - 1);
@@ -48,13 +44,13 @@ static void read_attribute(const struct vmbus_channel *channel, const char *name
 
 /*
  * Whether another program has the device open. Both would take messages out of
- * the same ring.
+ * the same ring. Only this project's module tells it.
  */
 static bool is_shared(const struct vmbus_channel *channel)
 {
 	char users[16];
 
-	read_attribute(channel, "users", users, sizeof(users));
+	read_attribute(vmbus_channel_device(channel), "uio_hv_generic/users", users, sizeof(users));
 	return strtoul(users, NULL, 10) > 1;
 }
 
@@ -107,8 +103,23 @@ bool device_is_suspended(const struct vmbus_channel *channel)
 	 * lost. Until this program closes the device, the attribute tells this
 	 * from a rescind.
 	 */
-	read_attribute(channel, "state", state, sizeof(state));
+	read_attribute(vmbus_channel_device(channel), "uio_hv_generic/state", state, sizeof(state));
 	return !strcmp(state, "lost\n");
+}
+
+bool device_is_missing(const char *which)
+{
+	struct vmbus_device *device;
+	char relid[16], *end;
+	long long number;
+
+	if (vmbus_device_find(which, &device))
+		return false;
+	read_attribute(device, "id", relid, sizeof(relid));
+	vmbus_device_free(device);
+	/* VMBus means UINT32_MAX, and prints it as -1. */
+	number = strtoll(relid, &end, 10);
+	return end != relid && (uint32_t)number == UINT32_MAX;
 }
 
 int device_reopen(const char *which, struct vmbus_channel **channel, const char *why)

@@ -8,8 +8,8 @@
 
 /*
  * These functions find the file copy device by class or instance, open it, and
- * open it again after a suspend or for a silent host. A function that fails logs why, and returns an
- * exit code of sysexits.h.
+ * open it again after a suspend or for a silent host. A function that fails logs
+ * why.
  */
 
 /**
@@ -26,6 +26,15 @@ int device_open(const char *which, struct vmbus_channel **channel);
  * rescind
  */
 bool device_is_suspended(const struct vmbus_channel *channel);
+
+/**
+ * device_is_missing() - whether VMBus waits for the host to offer the device
+ * @which: as for device_open()
+ *
+ * After a hibernation the host may offer a device late. VMBus keeps it without a
+ * number until then, opening it fails, and no event tells when it comes.
+ */
+bool device_is_missing(const char *which);
 
 /**
  * device_reopen() - close @channel and open the device again

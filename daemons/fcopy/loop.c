@@ -270,7 +270,7 @@ static void set_timer(struct loop *loop)
 		loop->pace = pace;
 }
 
-static bool tell_status(struct exchange *exchange)
+bool loop_tell_status(struct exchange *exchange)
 {
 	struct status status = {
 		.view = session_view(&exchange->session),
@@ -298,7 +298,7 @@ static void after_messages(struct loop *loop, bool tick)
 	}
 	active = session_receives(session);
 	if (tick || !active || !loop->active)
-		loop->untold = tell_status(loop->exchange);
+		loop->untold = loop_tell_status(loop->exchange);
 	if (active && !loop->active)
 		spin_begin(&loop->spin, has_packet, loop->exchange);
 	record_work(tick || !active);
@@ -358,7 +358,7 @@ int loop_run(struct exchange *exchange, int signals, void (*reload)(void))
 	end = loop_open(&loop);
 	if (end)
 		return end;
-	loop.untold = tell_status(exchange);
+	loop.untold = loop_tell_status(exchange);
 	set_timer(&loop);
 	end = serve(&loop);
 	loop_close(&loop);

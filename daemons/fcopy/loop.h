@@ -29,6 +29,9 @@ int loop_signals(void);
  */
 int loop_run(struct exchange *exchange, int signals, void (*reload)(void));
 
+/** loop_tell_status() - as status_update(), for what @exchange does */
+bool loop_tell_status(struct exchange *exchange);
+
 /**
  * loop_wait() - wait without a device
  * @session: its task may go on meanwhile

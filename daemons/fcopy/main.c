@@ -24,6 +24,11 @@ static struct options options;
 static struct policy policy;
 static struct exchange exchange;
 
+/* The longest pause between two looks for a device that the host has not offered again */
+#define OFFER_SECONDS_MAX 16
+/* How long a start waits for one: the unit's TimeoutStartSec= is longer. */
+#define OFFER_START_SECONDS 60
+
 /* How long what is left of a copy keeps the daemon from ending */
 #define SETTLE_MSEC 5000
 
@@ -33,11 +38,10 @@ static int load_policy(struct policy *result)
 }
 
 /* An active copy goes on as it began. */
-static void reload(void)
+static void reload_policy(void)
 {
 	struct policy changed;
 
-	notify_reloading();
 	if (load_policy(&changed) == 0) {
 		config_free(&policy);
 		policy = changed;
@@ -45,6 +49,12 @@ static void reload(void)
 	} else {
 		log_line(LOG_ERR, "the configuration stays as it was before");
 	}
+}
+
+static void reload(void)
+{
+	notify_reloading();
+	reload_policy();
 	notify_ready();
 }
 
@@ -108,6 +118,59 @@ static bool end_thread(void)
 }
 
 /*
+ * Wait until the host has offered the device that it had before a hibernation.
+ * Returns 0 when it has, or when the device has gone; or the signal that ends the
+ * daemon.
+ */
+static int wait_for_offer(int signals)
+{
+	enum silence_debt debt = exchange.silence.debt;
+	unsigned int seconds = 1;
+	int end = 0;
+
+	if (!device_is_missing(options.device))
+		return 0;
+	log_line(LOG_NOTICE, "the host has not offered the device again; waiting until it does");
+	vmbus_channel_close(exchange.channel);
+	exchange.channel = NULL;
+	exchange.silence.debt = SILENCE_OFFER;
+	record_work(true);
+	while (!end && device_is_missing(options.device)) {
+		loop_tell_status(&exchange);
+		end = loop_wait(&exchange.session, signals, reload, seconds);
+		seconds = 2 * seconds < OFFER_SECONDS_MAX ? 2 * seconds : OFFER_SECONDS_MAX;
+	}
+	exchange.silence.debt = debt;
+	return end;
+}
+
+/*
+ * Wait until the host has offered the device that a daemon needs to start. The
+ * service manager starts the daemon again if the host needs longer. Returns
+ * whether to go on; else @code is the exit code.
+ */
+static bool wait_for_first_offer(int signals, int *code)
+{
+	if (!device_is_missing(options.device))
+		return true;
+	log_line(LOG_NOTICE, "the host has not offered the device since the machine was suspended; waiting for %d s",
+		 OFFER_START_SECONDS);
+	notify_status("Waiting for the host to offer the device again");
+	for (int i = 0; i < OFFER_START_SECONDS; i++) {
+		if (loop_wait(&exchange.session, signals, reload_policy, 1)) {
+			log_line(LOG_INFO, "ending: told to stop");
+			*code = 0;
+			return false;
+		}
+		if (!device_is_missing(options.device))
+			return true;
+	}
+	log_line(LOG_ERR, "ending: the host has not offered the device");
+	*code = EX_TEMPFAIL;
+	return false;
+}
+
+/*
  * Open the device again. A device whose host is silent may be busy, or not be
  * ready, for longer than the service manager would try: go on until it opens,
  * has gone, or a signal ends the daemon. Returns 0, that signal or -errno.
@@ -118,6 +181,9 @@ static int open_again(int signals, bool silent, const char *why)
 	int end;
 
 	for (;;) {
+		end = wait_for_offer(signals);
+		if (end)
+			return end;
 		end = device_reopen(options.device, &exchange.channel, why);
 		if (!end || end == -ENODEV || !silent)
 			return end;
@@ -242,6 +308,8 @@ int main(int argc, char **argv)
 	/* A rescind that comes while the rings are read is then an error, and no SIGBUS. */
 	if (vmbus_guard())
 		log_line(LOG_WARNING, "%s", vmbus_error());
+	if (!wait_for_first_offer(signals, &code))
+		goto out_policy;
 	code = device_open(options.device, &channel);
 	if (code)
 		goto out_policy;

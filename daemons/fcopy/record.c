@@ -74,7 +74,7 @@ struct line {
 	char text[LINE];
 };
 
-/* Append to a line. What does not fit is left out, which no line comes near. */
+/* Append to a line. What does not fit is lost; struct line has room for the longest one. */
 __attribute__((format(printf, 2, 3)))
 static void add(struct line *line, const char *format, ...)
 {

@@ -110,7 +110,7 @@ static void begin(struct session *session, enum session_task kind)
 	session->completing = kind == TASK_COMPLETE;
 	session->running = true;
 	clock_gettime(CLOCK_MONOTONIC_COARSE, &session->begun);
-	/* What was given up stays so until nothing is left of it. */
+	/* A copy that was given up ends only when nothing is left of it. */
 	if (kind != TASK_DISCARD || session->transfer.gate != TRANSFER_GIVEN_UP)
 		session->transfer.gate = TRANSFER_OPEN;
 	if (session->work.threaded)

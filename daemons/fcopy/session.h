@@ -158,7 +158,7 @@ bool session_completes(const struct session *session);
 /** session_finish() - wait at most so long for such a COMPLETE, whose answer the host cannot get */
 void session_finish(struct session *session, int msec);
 
-/** session_view() - the copy and the totals, as far as known, for status_update() */
+/** session_view() - the copy and the totals, without what a running task has done to them */
 const struct transfer_view *session_view(struct session *session);
 
 /**

@@ -4,6 +4,7 @@
 
 static const char *const words[] = {
 	[SILENCE_NOTHING] = "nothing",
+	[SILENCE_OFFER] = "it has not offered the device",
 	[SILENCE_NEGOTIATE] = "it has not negotiated",
 	[SILENCE_READ] = "it has not read the answers",
 	[SILENCE_MESSAGE] = "it has not gone on with a copy",
@@ -17,8 +18,9 @@ const char *silence_words(enum silence_debt debt)
 const char *silence_state(const struct silence *silence)
 {
 	static const char *const states[] = {
-		[SILENCE_NOTHING] = "talking", [SILENCE_NEGOTIATE] = "owes-negotiate",
-		[SILENCE_READ] = "owes-read", [SILENCE_MESSAGE] = "owes-message",
+		[SILENCE_NOTHING] = "talking", [SILENCE_OFFER] = "owes-offer",
+		[SILENCE_NEGOTIATE] = "owes-negotiate", [SILENCE_READ] = "owes-read",
+		[SILENCE_MESSAGE] = "owes-message",
 	};
 
 	return states[silence->debt];

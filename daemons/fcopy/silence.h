@@ -30,7 +30,13 @@
 #endif
 
 /** What the host owes */
-enum silence_debt { SILENCE_NOTHING, SILENCE_NEGOTIATE, SILENCE_READ, SILENCE_MESSAGE };
+enum silence_debt {
+	SILENCE_NOTHING,
+	SILENCE_OFFER,			/* to offer the device again, see device_is_missing() */
+	SILENCE_NEGOTIATE,
+	SILENCE_READ,
+	SILENCE_MESSAGE,
+};
 
 struct silence {
 	enum silence_debt debt;

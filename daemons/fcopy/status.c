@@ -202,6 +202,8 @@ static void tell_manager(const struct status *status)
 		snprintf(text, sizeof(text), "Receiving a file: %" PRIu64 " of %" PRIu64
 			 " bytes, %u%%, %.1f MB/s", view->received, view->announced,
 			 percent(view), speed);
+	} else if (status->host->debt == SILENCE_OFFER) {
+		snprintf(text, sizeof(text), "Waiting for the host to offer the device again");
 	} else if (status->host->told) {
 		snprintf(text, sizeof(text), "The host has fallen silent: %s; the device was opened again %"
 			 PRIu64 " times", silence_words(status->host->reason), status->host->reopened);

@@ -63,7 +63,7 @@ device() { # [DRIVER]
 	echo "{$instance}" >"$work/sys/bus/vmbus/devices/$instance/device_id"
 }
 
-ktap_set_plan 20
+ktap_set_plan 22
 
 run --help
 is_status 0 "usage: hv-fcopyd"
@@ -153,6 +153,22 @@ device
 run -n
 is_status 69 "uio_hv_generic" && [ "$(echo "$out" | wc -l)" = 1 ]
 result "device that is not bound: one line"
+
+# VMBus prints the number as -1 after a hibernation until the host offers the device again.
+number=$work/sys/bus/vmbus/devices/$instance/id
+echo -1 >"$number"
+(sleep 2 && echo 7 >"$number") &
+run -n
+wait
+is_status 69 "has not offered the device since the machine was suspended" && is_status 69 "uio_hv_generic"
+result "device that the host offers late: the start waits for it"
+
+echo -1 >"$number"
+out=$(timeout -s TERM 2 "$fcopyd" --state-dir="$work/state" --config="$conf" -n 2>&1)
+status=$?
+is_status 124 "ending: told to stop"
+result "a signal ends the wait"
+rm "$number"
 
 # Killed in the middle of a copy: what it noted is removed by the next start, device or not
 mkdir -p "$work/to"

@@ -34,6 +34,7 @@ int sd_notifyf(int unset, const char *format, ...);
 static struct shared {
 	atomic_bool rescinded;		/* read(2) of the device says so, and nothing else */
 	atomic_bool suspended;
+	atomic_bool missing;		/* the host has not offered the device */
 	atomic_uint refuses;		/* how often the device cannot be opened again */
 	atomic_bool stands_still;	/* fallocate() of the daemon, and fsync() of files */
 	atomic_bool writing_stands_still;	/* pwrite() */
@@ -128,7 +129,7 @@ static struct vmbus_channel *guest, *host;
 static struct message request, answer;
 static int told[2];
 static pid_t daemon_pid;
-static bool is_taken, records;
+static bool is_taken, missing_at_start, records;
 
 /* What the daemon finds when it opens the device again; without them the device has gone. */
 static struct vmbus_channel *later_guests[2], *later_hosts[2];
@@ -143,6 +144,8 @@ static bool give(struct vmbus_channel **channel, struct vmbus_channel *given)
 int device_open(const char *which, struct vmbus_channel **channel)
 {
 	expect(!strcmp(which, "fcopy"));
+	if (shared->missing)
+		return EX_UNAVAILABLE;
 	if (is_taken)
 		return EX_TEMPFAIL;
 	return give(channel, guest) ? 0 : EX_UNAVAILABLE;
@@ -153,12 +156,19 @@ bool device_is_suspended(const struct vmbus_channel *channel)
 	return shared->suspended;
 }
 
+bool device_is_missing(const char *which)
+{
+	return shared->missing;
+}
+
 int device_reopen(const char *which, struct vmbus_channel **channel, const char *why)
 {
 	static unsigned int opened;
 
 	vmbus_channel_close(*channel);
 	*channel = NULL;
+	if (shared->missing)
+		return -ENODEV;
 	if (shared->refuses) {
 		shared->refuses--;
 		return -EBUSY;
@@ -228,6 +238,7 @@ static void start_daemon(void)
 	mkdir("to", 0755);
 	shared->rescinded = false;
 	shared->suspended = false;
+	shared->missing = missing_at_start;
 	shared->refuses = 0;
 	shared->stands_still = shared->writing_stands_still = shared->held = false;
 	expect_int(vmbus_channel_pair(page > 4096 ? 2 * page : 5 * page, &guest, &host), 0);
@@ -251,16 +262,21 @@ static void start_daemon(void)
 		vmbus_channel_close(later_guests[i]);
 }
 
-static void begin_test(void)
+/* Wait until the daemon has blocked the signals, which it does before it makes this directory. */
+static void await_signals(void)
 {
-	start_daemon();
-	/* main() blocks the signals before it says so. */
-#if HAVE_SYSTEMD
-	expect(says("READY=1"));
-#else
 	for (int i = 0; i < 500 && access("state", F_OK) < 0; i++)
 		usleep(10000);
 	usleep(100000);
+}
+
+static void begin_test(void)
+{
+	start_daemon();
+#if HAVE_SYSTEMD
+	expect(says("READY=1"));
+#else
+	await_signals();
 #endif
 }
 
@@ -613,6 +629,59 @@ static void take_later_device(void)
 	host = later_hosts[0];
 	memset(later_guests, 0, sizeof(later_guests));
 	memset(later_hosts, 0, sizeof(later_hosts));
+}
+
+/* After a hibernation the host offers the device only in a while, to a daemon that runs and to one that starts. */
+static void device_offered_late(void)
+{
+	new_later_device();
+	begin_test();
+	begin_copy();
+	shared->missing = shared->suspended = true;
+	vmbus_channel_close(host);
+	host = NULL;
+	expect(STATUS("state=waiting\n", "host=owes-offer\n", "failed=1\n"));
+#if HAVE_SYSTEMD
+	expect(says("Waiting for the host to offer the device again"));
+#endif
+	shared->missing = false;
+	take_later_device();
+	begin_copy();
+	kill(daemon_pid, SIGTERM);
+	expect_int(end_of_daemon(), 0);
+	end_test(0);
+
+	/* A signal ends the wait, and a new configuration does not. */
+	begin_test();
+	shared->missing = shared->suspended = true;
+	vmbus_channel_close(host);
+	host = NULL;
+	expect(STATUS("host=owes-offer\n"));
+	kill(daemon_pid, SIGHUP);
+	usleep(100000);
+	expect_int(waitpid(daemon_pid, NULL, WNOHANG), 0);
+	kill(daemon_pid, SIGTERM);
+	expect_int(end_of_daemon(), 0);
+	end_test(0);
+
+	/* A daemon that starts */
+	missing_at_start = true;
+	rmdir("state");
+	start_daemon();
+	await_signals();
+	expect_int(access("run/status", F_OK), -1);
+	shared->missing = false;
+	begin_copy();
+	kill(daemon_pid, SIGTERM);
+	expect_int(end_of_daemon(), 0);
+	end_test(0);
+	rmdir("state");
+	start_daemon();
+	await_signals();
+	kill(daemon_pid, SIGTERM);
+	expect_int(end_of_daemon(), 0);
+	end_test(0);
+	missing_at_start = false;
 }
 
 /* A host that never negotiates, and one that has stopped to read in a copy */
@@ -1281,6 +1350,7 @@ int main(void)
 	test(directories_of_a_crash);
 	test(device_taken_back_while_idle);
 	test(device_opened_again_after_a_sleep);
+	test(device_offered_late);
 	test(another_program_has_the_device);
 	test(recording_of_a_session);
 	test(told_to_stop_while_a_disk_is_slow);
