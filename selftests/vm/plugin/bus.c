@@ -675,6 +675,7 @@ static int pipe_open(VMBusChannel *chan)
 	host->kicks = 0;
 	host->woken = 0;
 	host->reasons = 0;
+	host->new_reasons = 0;
 	host->full = false;
 	host->dead = false;
 	host->result_sent = false;

@@ -191,7 +191,7 @@ static void ring_flush(VMBusChannel *chan)
 			break;
 		}
 		if (host->full)
-			host->reasons = MIN(host->reasons + 1, MAX_REASONS);
+			host->new_reasons++;
 		host->full = false;
 		if (!ret)
 			ret = ring_put(chan, packet);
@@ -368,7 +368,7 @@ static unsigned int ring_drain(VMBusChannel *chan)
 			if (masked)
 				continue;
 			/* The guest may be about to signal what the host has just taken. */
-			host_of(chan)->reasons = MIN(host_of(chan)->reasons + 1, MAX_REASONS);
+			host_of(chan)->new_reasons++;
 			masked = true;
 		} else if (masked) {
 			masked = false;

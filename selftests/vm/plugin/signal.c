@@ -30,16 +30,20 @@ static void freeze(uint32_t ms)
 /*
  * Judge the signals since the host looked at the rings before. That it found packets, or room that
  * it had waited for, is one reason each for one signal, which may come before the look or after it,
- * or not at all.
+ * or not at all. In one look the host can clear the mask, and find packets, any number of times:
+ * the signals about them are there at the next look, but for a few that a processor still delays.
  */
 static void judge_signals(VMBusChannel *chan, bool received)
 {
 	struct host_channel *host = host_of(chan);
 	VMBusPipe *pipe = pipe_of(chan);
-	uint64_t reasons = host->reasons + received;
+	uint64_t reasons = host->reasons + host->new_reasons + received;
 	uint64_t needless = host->woken - MIN(host->woken, reasons);
+	uint64_t left = reasons - (host->woken - needless);
+	uint64_t fresh = MIN(left, host->new_reasons);
 
-	host->reasons = MIN(reasons - (host->woken - needless), MAX_REASONS);
+	host->reasons = MIN(left - fresh, MAX_REASONS) + fresh;
+	host->new_reasons = 0;
 	host->stats.idle_signals += needless;
 	if (needless && pipe->throttle &&
 	    host->stats.idle_signals / pipe->throttle > pipe->throttled) {

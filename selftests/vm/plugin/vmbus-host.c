@@ -34,7 +34,7 @@ enum {
 
 /* The host interrupts once more, so long after it has answered an open. */
 #define EXTRA_INTERRUPT_MS 100
-/* As many signals can be on their way when the host looks: one about packets, one about room. */
+/* So many signals can still be on their way at the next look: one about packets, one about room. */
 #define MAX_REASONS 2
 /* Unless the program wants another time. */
 #define OPEN_MS 5
@@ -58,7 +58,8 @@ struct host_channel {
 	GQueue packets;
 	uint64_t kicks; /* of our own, in the notifier's counter */
 	uint64_t woken; /* guest's signals not yet answered by a look at the rings */
-	unsigned int reasons; /* for a signal that may still come, see judge_signals() */
+	uint64_t reasons; /* for a signal that may still come, see judge_signals() */
+	uint64_t new_reasons; /* those of the present look */
 	bool masked;    /* what the host last wrote to the interrupt mask of tx */
 	bool dead;      /* after a protocol fault, until the channel is opened again */
 	uint32_t note;

@@ -19,8 +19,8 @@ end() {
 }
 # files: the names and sizes of what has arrived
 files() { (cd /tmp/in && find . -type f -exec stat -c '%n %s' {} + | sort); }
-# messages RECORDING: what either side sent, without the times
-messages() { sed -n 's/^[0-9]* \(host\|guest\) /\1 /p' "$1"; }
+# messages RECORDING: what the host sent, then what the guest sent, without the times, as a message and an answer may cross
+messages() { for side in host guest; do sed -n "s/^[0-9]* $side /$side /p" "$1"; done; }
 
 check "a first hv-fcopyd begins" begin /tmp/first
 say ready
