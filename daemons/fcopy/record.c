@@ -74,7 +74,7 @@ struct line {
 	char text[LINE];
 };
 
-/* Append to a line. What does not fit is lost; struct line has room for the longest one. */
+/* Append to a line. struct line has room for the longest one; more is cut off. */
 __attribute__((format(printf, 2, 3)))
 static void add(struct line *line, const char *format, ...)
 {
