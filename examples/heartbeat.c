@@ -101,11 +101,46 @@ static int drain(struct vmbus_channel *chan)
 	}
 }
 
+static int watch(int loop, int fd)
+{
+	struct epoll_event event = { .events = EPOLLIN, .data.fd = fd };
+
+	return epoll_ctl(loop, EPOLL_CTL_ADD, fd, &event) ? -errno : 0;
+}
+
+/* Serve the device until a signal asks to stop (0), or the channel ends. */
+static int serve(struct vmbus_channel *chan, int loop, int signals)
+{
+	struct epoll_event event;
+	int ready, err;
+
+	for (;;) {
+		err = drain(chan);
+		if (err)
+			return err;
+		/* From here on the host interrupts; what came before, vmbus_arm() finds. */
+		ready = vmbus_arm(chan, VMBUS_WAIT_RECV);
+		if (ready > 0)
+			continue;
+		if (ready < 0)
+			return ready;
+		if (epoll_wait(loop, &event, 1, -1) < 0) {
+			if (errno == EINTR)
+				continue;
+			return -errno;
+		}
+		if (event.data.fd == signals)
+			return 0;
+		err = vmbus_ack(chan);
+		if (err && err != -EAGAIN)
+			return err;
+	}
+}
+
 /* One loop for the device, for signals, and for whatever else a program has descriptors for */
 static int drive(struct vmbus_channel *chan)
 {
-	struct epoll_event event = { .events = EPOLLIN };
-	int loop, signals, ready, err;
+	int loop, signals, err;
 	sigset_t set;
 
 	sigemptyset(&set);
@@ -113,41 +148,20 @@ static int drive(struct vmbus_channel *chan)
 	sigaddset(&set, SIGTERM);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	signals = signalfd(-1, &set, SFD_CLOEXEC);
+	if (signals < 0)
+		return -errno;
 	loop = epoll_create1(EPOLL_CLOEXEC);
-	if (signals < 0 || loop < 0)
-		return -errno;
-	event.data.fd = signals;
-	if (epoll_ctl(loop, EPOLL_CTL_ADD, signals, &event))
-		return -errno;
-	event.data.fd = vmbus_fd(chan);
-	if (epoll_ctl(loop, EPOLL_CTL_ADD, event.data.fd, &event))
-		return -errno;
-
-	for (;;) {
-		err = drain(chan);
-		if (err)
-			break;
-		/* Interrupts again; what came before them is found by the look that this takes. */
-		ready = vmbus_arm(chan, VMBUS_WAIT_RECV);
-		if (ready > 0)
-			continue;
-		if (ready < 0) {
-			err = ready;
-			break;
-		}
-		if (epoll_wait(loop, &event, 1, -1) < 0) {
-			if (errno == EINTR)
-				continue;
-			err = -errno;
-			break;
-		}
-		if (event.data.fd == signals)
-			break;
-		err = vmbus_ack(chan);
-		if (err && err != -EAGAIN)
-			break;
+	if (loop < 0) {
+		err = -errno;
+		goto err_signals;
 	}
+	err = watch(loop, signals);
+	if (!err)
+		err = watch(loop, vmbus_fd(chan));
+	if (!err)
+		err = serve(chan, loop, signals);
 	close(loop);
+err_signals:
 	close(signals);
 	return err;
 }
@@ -205,6 +219,12 @@ static int demo(void)
 		return 1;
 	}
 	pid = fork();
+	if (pid < 0) {
+		fprintf(stderr, "cannot fork: %s\n", strerror(errno));
+		vmbus_channel_close(guest);
+		vmbus_channel_close(host);
+		return 1;
+	}
 	if (!pid) {
 		vmbus_channel_close(guest);
 		_exit(host_plays(host) != 0);
@@ -212,7 +232,7 @@ static int demo(void)
 	vmbus_channel_close(host);
 	err = drive(guest);
 	vmbus_channel_close(guest);
-	if (pid < 0 || waitpid(pid, &status, 0) != pid || status || err != -ENODEV) {
+	if (waitpid(pid, &status, 0) != pid || status || err != -ENODEV) {
 		fprintf(stderr, "the demonstration failed: %s\n", strerror(-err));
 		return 1;
 	}

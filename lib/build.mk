@@ -13,7 +13,7 @@ lib_compat  := vmbus_bufring_compat
 lib_cflags  := -Ilib
 lib_libs    := -L$(lib_dir) -lvmbus_bufring
 lib_objects := $(patsubst %,$(lib_dir)/%.o,channel class compat device error gpa guard ic memory receive \
-		 ring send signal stats)
+		 ring room send signal stats wait)
 lib_uuid     = $(shell $(PKG_CONFIG) --libs uuid)
 
 installs    += install-lib

@@ -22,6 +22,7 @@ size_t page_size(void)
 
 struct vmbus_channel *channel_alloc(void)
 {
+	static _Atomic uint64_t serial;
 	struct vmbus_channel *chan = aligned_alloc(CACHE_LINE, sizeof(*chan));
 	pthread_mutexattr_t recursive;
 	pthread_condattr_t attr;
@@ -30,7 +31,9 @@ struct vmbus_channel *channel_alloc(void)
 		return NULL;
 	memset(chan, 0, sizeof(*chan));
 	chan->fd = -1;
-	/* Who has a reservation, and with it the lock, may flush. */
+	chan->wake_fd = -1;
+	chan->serial = ++serial;
+	/* A thread that holds a reservation also holds the lock, so it may flush. */
 	pthread_mutexattr_init(&recursive);
 	pthread_mutexattr_settype(&recursive, PTHREAD_MUTEX_RECURSIVE);
 	pthread_mutex_init(&chan->send_lock, &recursive);
@@ -81,6 +84,8 @@ void vmbus_channel_close(struct vmbus_channel *chan)
 		channel_disown(chan, i);
 	if (chan->own_fd)
 		close(chan->fd);
+	if (chan->wake_fd >= 0)
+		close(chan->wake_fd);
 	vmbus_device_free(chan->device);
 	free(chan->tx.bounce);
 	free(chan->rx.bounce);

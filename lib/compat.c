@@ -58,7 +58,7 @@ int vmbus_compat_send(struct vmbus_br *txbr, uint16_t type, const void *data, ui
 	unsigned int page = sysconf(_SC_PAGESIZE);
 	uint32_t need, word_len;
 	struct tx_ring tx;
-	int fits, err = 0;
+	int room, err = 0;
 
 	if (!txbr->dsize)
 		return -EIO;
@@ -73,9 +73,9 @@ int vmbus_compat_send(struct vmbus_br *txbr, uint16_t type, const void *data, ui
 	}
 	need = tx_ring_need(dlen);
 	word_len = need - RING_TRAILER;
-	fits = tx_ring_look(&tx, need);
-	if (fits <= 0) {
-		err = fits ? fits : -EAGAIN;
+	room = tx_ring_look(&tx);
+	if (room < 0 || (uint32_t)room <= need) {
+		err = room < 0 ? room : -EAGAIN;
 		goto err_lock;
 	}
 	tx_ring_put(&tx, tx_ring_word(type, flags, RING_DESCRIPTOR, word_len), NO_TRANSACTION, data,

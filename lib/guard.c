@@ -30,7 +30,10 @@ static _Atomic(struct range *) ranges;
 
 /* What was there before us. Written before our handler is there to read it. */
 static struct sigaction before;
-static atomic_bool installed, before_spent;
+static atomic_bool before_spent;
+
+static pthread_mutex_t install_lock = PTHREAD_MUTEX_INITIALIZER;
+static bool installed;
 
 static void range_set(struct range *range, uintptr_t start, size_t size, struct vmbus_channel *chan)
 {
@@ -130,22 +133,27 @@ static void on_sigbus(int number, siginfo_t *info, void *context)
 	errno = error;
 }
 
-int vmbus_guard(void)
+static int install(void)
 {
 	struct sigaction action = { .sa_sigaction = on_sigbus };
 
-	if (atomic_exchange(&installed, true))
-		return 0;
 	if (sigaction(SIGBUS, NULL, &before))
-		goto err_installed;
+		return -errno;
 	/* The one before runs as it would have; ours has room on any stack. */
 	action.sa_mask = before.sa_mask;
 	action.sa_flags = SA_SIGINFO | SA_ONSTACK | (before.sa_flags & (SA_NODEFER | SA_RESTART));
-	if (sigaction(SIGBUS, &action, NULL))
-		goto err_installed;
-	return 0;
+	return sigaction(SIGBUS, &action, NULL) ? -errno : 0;
+}
 
-err_installed:
-	atomic_store(&installed, false);
-	return fail(-errno, "no handler for SIGBUS: %s", strerror(errno));
+int vmbus_guard(void)
+{
+	int err = 0;
+
+	/* A second caller returns when the handler is there, not before. */
+	pthread_mutex_lock(&install_lock);
+	if (!installed)
+		err = install();
+	installed = !err;
+	pthread_mutex_unlock(&install_lock);
+	return err ? fail(err, "no handler for SIGBUS: %s", strerror(-err)) : 0;
 }

@@ -61,27 +61,43 @@ enum {
 	MAP_RINGS, MAP_INT_PAGE, MAP_MONITOR_PAGE, MAP_RECV_BUFFER, MAP_SEND_BUFFER, MAP_COUNT
 };
 
+/* A thread that waits for room: on its stack, and linked to the channel meanwhile */
+struct room_waiter {
+	struct room_waiter *next;
+	uint32_t need;		/* bytes of its packet; 0: it was refused nothing */
+	bool woken;		/* since it looked last */
+};
+
 struct vmbus_channel {
 	struct tx_ring tx;
 	struct rx_ring rx;
 
 	/*
 	 * Once the channel has ended: why. Any thread may find out, and a signal handler. Nobody
-	 * touches the rings from then on, for on a rescind the kernel takes their pages away.
+	 * touches the rings from then on, because on a rescind the kernel takes their pages away.
+	 * This cache line is read by every call and written hardly ever.
 	 */
 	alignas(CACHE_LINE) _Atomic int dead;
-
 	bool several_senders;	/* they take turns with the lock */
-	pthread_mutex_t send_lock;
-	atomic_uint send_waiters;	/* asleep until there is room */
+	uint64_t serial;	/* no two channels of a process have the same */
+
+	alignas(CACHE_LINE) pthread_mutex_t send_lock;
+	_Atomic(const void *) reserver;	/* the thread with the reservation, or NULL */
+	struct room_waiter *room_waiters;
+	uint32_t refused;	/* bytes that the packet refused last needs; 0: one was sent since */
 
 	/*
 	 * Of the threads that wait, one sleeps in poll() and takes the interrupt, which may be for
-	 * any of them; then all have their turn to look.
+	 * any of them; then all have their turn to look. @poller is a thread that has called
+	 * vmbus_arm() and polls vmbus_fd(): the next interrupt is its own, to take with vmbus_ack().
 	 */
 	pthread_mutex_t wait_lock;
 	pthread_cond_t wait_turn;
 	bool wait_sleeper;
+	_Atomic(const void *) poller;
+	bool interrupt_left;	/* there is one, and it is for the poller */
+	int wake_fd;		/* an eventfd that ends the sleep in poll(); -1: none yet */
+	atomic_uint wait_count;	/* threads that sleep, or are about to */
 	atomic_uint wait_turns;
 
 	int fd;			/* -1: none */
@@ -134,6 +150,29 @@ static inline int channel_check(const struct vmbus_channel *chan)
 	smp_rmb();
 	return READ_ONCE(chan->dead);
 }
+
+/* This thread, as long as it lives */
+const void *this_thread(void);
+
+/* A packet of @need bytes was refused, or one was queued: what room_wait_begin() goes by */
+void room_refused(struct vmbus_channel *chan, uint32_t need);
+void room_found(struct vmbus_channel *chan);
+/*
+ * Ask the host to interrupt as soon as a packet of @need bytes fits, or that of a thread that waits,
+ * and look again. 0: for the waiting threads alone. Returns the free bytes, or -EIO. The caller has
+ * the send lock.
+ */
+int room_request(struct vmbus_channel *chan, uint32_t need);
+/* Add the thread to those that wait for room, and take it out again. */
+void room_wait_begin(struct vmbus_channel *chan, struct room_waiter *waiter);
+void room_wait_end(struct vmbus_channel *chan, struct room_waiter *waiter);
+/* 1 when the packet of @waiter fits, 0 when not, or -EIO; with @ask the host is asked for room */
+int room_look(struct vmbus_channel *chan, struct room_waiter *waiter, bool ask);
+
+/* Take one interrupt from the descriptor; -EAGAIN when there is none */
+int take_interrupt(struct vmbus_channel *chan);
+/* Let all threads that wait on the channel look at the rings again. */
+void wake_waiters(struct vmbus_channel *chan);
 
 size_t page_size(void);
 struct vmbus_channel *channel_alloc(void);

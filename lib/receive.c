@@ -86,8 +86,11 @@ int vmbus_skip(struct vmbus_channel *chan)
 
 	if (err && err != -EPROTO)
 		return err;
+	err = channel_check(chan);
+	if (err)
+		return err;
 	consume(chan, p.advance, 1);
-	return 0;
+	return channel_check(chan);
 }
 
 static inline void view_set(struct vmbus_view *view, const struct rx_packet *p, const void *payload,

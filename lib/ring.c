@@ -53,17 +53,31 @@ int rx_ring_attach(struct rx_ring *rx, void *ring, size_t size, size_t header_si
 				 smp_load_acquire(&shared->read_index));
 }
 
-int tx_ring_look(struct tx_ring *tx, uint32_t need)
+/* Free bytes with the host's index at @read, or -EIO: the host may not take back room that it gave. */
+static int tx_ring_room(const struct tx_ring *tx, uint32_t read)
+{
+	uint32_t known = tx->reserved ? tx->room_then : tx->room;
+	uint32_t room = tx->size - bytes_used(read, tx->write, tx->size);
+
+	return index_ok(read, tx->size) && room >= known ? (int)room : -EIO;
+}
+
+static void tx_ring_set_room(struct tx_ring *tx, uint32_t room)
+{
+	if (tx->reserved)
+		tx->room_then = room;
+	else
+		tx->room = room;
+}
+
+int tx_ring_look(struct tx_ring *tx)
 {
 	/* Acquire: the host has read what lay there before we write over it. */
-	uint32_t read = smp_load_acquire(&tx->shared->read_index);
+	int room = tx_ring_room(tx, smp_load_acquire(&tx->shared->read_index));
 
-	if (tx->reserved)
-		return -EBUSY;
-	if (!index_ok(read, tx->size))
-		return -EIO;
-	tx->room = tx->size - bytes_used(read, tx->write, tx->size);
-	return tx->room > need;
+	if (room >= 0)
+		tx_ring_set_room(tx, room);
+	return room;
 }
 
 void tx_ring_append(struct tx_ring *tx, const void *from, uint32_t len)
@@ -123,11 +137,11 @@ void tx_ring_end(struct tx_ring *tx, uint32_t start, uint32_t len)
 	tx_ring_advance(tx, need, 1);
 }
 
-void tx_ring_want(struct tx_ring *tx, uint32_t need)
+void tx_ring_request(struct tx_ring *tx, uint32_t need)
 {
 	tx->pending = need;
 	WRITE_ONCE(tx->shared->pending_send_sz, need);
-	/* The host sees the wish, or we see the room that it made. */
+	/* The host sees the request, or we see the room that it made. */
 	if (need)
 		smp_mb();
 }
@@ -135,6 +149,7 @@ void tx_ring_want(struct tx_ring *tx, uint32_t need)
 bool tx_ring_publish(struct tx_ring *tx)
 {
 	uint32_t old = tx->published, mask, read;
+	int room;
 
 	if (tx->write == old)
 		return false;
@@ -143,11 +158,13 @@ bool tx_ring_publish(struct tx_ring *tx)
 	/* The host sees the packets before it sleeps, or we see that it has read everything. */
 	smp_mb();
 	mask = smp_load_acquire(&tx->shared->interrupt_mask);
-	/* It lies beside the mask, so the room comes for nothing; a bad one is for the next look. */
+	/*
+	 * This index lies beside the mask, so it costs nothing. After an impossible one nothing is
+	 * known of the room, so that the next packet looks at the index and reports it.
+	 */
 	read = smp_load_acquire(&tx->shared->read_index);
-	if (!tx->reserved)
-		tx->room = index_ok(read, tx->size) ?
-			tx->size - bytes_used(read, tx->write, tx->size) : 0;
+	room = tx_ring_room(tx, read);
+	tx_ring_set_room(tx, room < 0 ? 0 : room);
 	count_up(&tx->publications, 1);
 	if (mask || read != old)
 		return false;
@@ -157,7 +174,7 @@ bool tx_ring_publish(struct tx_ring *tx)
 
 int rx_ring_peek_again(struct rx_ring *rx, struct rx_packet *pkt)
 {
-	int64_t avail = rx_ring_look(rx);
+	int avail = rx_ring_look(rx);
 
 	if (avail <= 0)
 		return avail ? avail : -EAGAIN;

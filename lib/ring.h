@@ -119,13 +119,11 @@ static inline uint32_t tx_ring_need(uint32_t len)
 	return RING_DESCRIPTOR + ((len + 7) & ~7u) + RING_TRAILER;
 }
 
-/* Looks at the host's index: 1 when @need bytes fit, 0 when not, -EIO, -EBUSY (a reservation) */
-int tx_ring_look(struct tx_ring *tx, uint32_t need);
-
-static inline int tx_ring_fits(struct tx_ring *tx, uint32_t need)
-{
-	return likely(tx->room > need) ? 1 : tx_ring_look(tx, need);
-}
+/*
+ * Return the free bytes by the host's index, or -EIO when that index is impossible. A packet fits
+ * when there are more free bytes than it needs.
+ */
+int tx_ring_look(struct tx_ring *tx);
 
 /* tx_ring_put() around the end of the ring */
 void tx_ring_put_around(struct tx_ring *tx, uint64_t word, uint64_t transaction_id,
@@ -175,21 +173,26 @@ uint32_t tx_ring_begin(struct tx_ring *tx, uint16_t type, uint16_t flags, uint64
 		       uint32_t header, uint32_t len);
 void tx_ring_append(struct tx_ring *tx, const void *from, uint32_t len);
 void tx_ring_end(struct tx_ring *tx, uint32_t start, uint32_t len);
-/* Ask the host to interrupt for @need bytes of room, or 0: no more. Ask, then look again. */
-void tx_ring_want(struct tx_ring *tx, uint32_t need);
+/*
+ * Ask the host to interrupt when more than @need bytes are free; 0 takes the request back. The
+ * caller looks again after it has asked.
+ */
+void tx_ring_request(struct tx_ring *tx, uint32_t need);
 /* True when the host has to be signalled */
 bool tx_ring_publish(struct tx_ring *tx);
 
-/* Bytes to read, or -EIO */
-static inline int64_t rx_ring_look(struct rx_ring *rx)
+/* Return the bytes to read, or -EIO when the host's index is impossible. */
+static inline int rx_ring_look(struct rx_ring *rx)
 {
 	/* Acquire: what the host wrote is there before we read it. */
 	uint32_t write = smp_load_acquire(&rx->shared->write_index);
+	uint32_t avail = bytes_used(rx->read, write, rx->size);
 
-	if (unlikely(!index_ok(write, rx->size)))
+	/* The host may not take back what it has shown. */
+	if (unlikely(!index_ok(write, rx->size) || avail < rx->avail))
 		return -EIO;
-	rx->avail = bytes_used(rx->read, write, rx->size);
-	return rx->avail;
+	rx->avail = avail;
+	return avail;
 }
 
 /*

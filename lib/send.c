@@ -11,31 +11,31 @@ static int flush_locked(struct vmbus_channel *chan)
 	return tx_ring_publish(&chan->tx) ? vmbus_signal(chan) : channel_check(chan);
 }
 
-/*
- * Leaves the wish for @need bytes with the host, unless it has made room by then. There is one wish for
- * all threads: the largest, while others wait, and it ends when none does.
- */
+/* reserve() when what is known of the room does not suffice, or a thread has asked for room */
 static __attribute__((noinline)) int reserve_slowly(struct vmbus_channel *chan, uint32_t need)
 {
 	struct tx_ring *tx = &chan->tx;
-	int fits = tx_ring_look(tx, need);
-	int err;
+	int room, err;
 
-	if (fits == 0) {
+	if (tx->reserved)
+		return -EBUSY;
+	room = tx_ring_look(tx);
+	if (room >= 0 && (uint32_t)room <= need) {
 		/* The host can only make room from what it sees. */
 		err = flush_locked(chan);
 		if (err)
 			return err;
-		tx_ring_want(tx, tx->pending > need && READ_ONCE(chan->send_waiters) ? tx->pending :
-				 need);
-		fits = tx_ring_look(tx, need);
-		if (fits == 0)
-			count_up(&tx->full, 1);
+		room = room_request(chan, need);
 	}
-	if (fits <= 0)
-		return fits ? fits : -EAGAIN;
-	if (tx->pending && !READ_ONCE(chan->send_waiters))
-		tx_ring_want(tx, 0);
+	if (room < 0)
+		return room;
+	if ((uint32_t)room <= need) {
+		count_up(&tx->full, 1);
+		room_refused(chan, need);
+		return -EAGAIN;
+	}
+	if (tx->pending)
+		room_found(chan);
 	return 0;
 }
 
@@ -337,6 +337,8 @@ int vmbus_reserve(struct vmbus_channel *chan, size_t len, void **payload)
 	tx->room_then = tx->room;
 	tx->room = 0;
 	tx->reserved = need;
+	if (unlikely(chan->several_senders))
+		WRITE_ONCE(chan->reserver, this_thread());
 	return 0;
 
 err_lock:
@@ -344,25 +346,38 @@ err_lock:
 	return settle(chan, err);
 }
 
-/* Ends the reservation: the room is there again */
-static inline void unreserve(struct tx_ring *tx)
+/*
+ * Whether the caller may end a reservation. With several senders only the thread that made it may: it
+ * holds the lock.
+ */
+static inline bool has_reservation(const struct vmbus_channel *chan)
 {
-	tx->room = tx->room_then;
-	tx->reserved = 0;
+	return unlikely(chan->several_senders) ? READ_ONCE(chan->reserver) == this_thread() :
+						 chan->tx.reserved;
+}
+
+/* End the reservation: the room is there again. */
+static inline void unreserve(struct vmbus_channel *chan)
+{
+	chan->tx.room = chan->tx.room_then;
+	chan->tx.reserved = 0;
+	WRITE_ONCE(chan->reserver, NULL);
 }
 
 int vmbus_commit(struct vmbus_channel *chan, uint16_t type, uint16_t flags, uint64_t transaction_id,
 		 size_t len)
 {
 	struct tx_ring *tx = &chan->tx;
-	uint32_t start = tx->write, need;
-	unsigned char *p = tx->data + start;
+	uint32_t start, need;
+	unsigned char *p;
 	uint64_t word;
 	int err;
 
-	if (unlikely(!tx->reserved || len > tx->most || tx_ring_need(len) > tx->reserved))
+	if (unlikely(!has_reservation(chan) || len > tx->most || tx_ring_need(len) > tx->reserved))
 		return -EINVAL;
 	need = tx_ring_need(len);
+	start = tx->write;
+	p = tx->data + start;
 	word = tx_ring_word(type, flags, RING_DESCRIPTOR, need - RING_TRAILER);
 	err = channel_check(chan);
 	if (unlikely(err)) {
@@ -379,7 +394,7 @@ int vmbus_commit(struct vmbus_channel *chan, uint16_t type, uint16_t flags, uint
 	} else {
 		tx_ring_put_around(tx, word, transaction_id, tx->bounce, len);
 	}
-	unreserve(tx);
+	unreserve(chan);
 	tx_ring_advance(tx, need, 1);
 	send_unlock(chan);
 	return settle(chan, 0);
@@ -387,9 +402,9 @@ int vmbus_commit(struct vmbus_channel *chan, uint16_t type, uint16_t flags, uint
 
 void vmbus_cancel(struct vmbus_channel *chan)
 {
-	if (!chan->tx.reserved)
+	if (!has_reservation(chan))
 		return;
-	unreserve(&chan->tx);
+	unreserve(chan);
 	send_unlock(chan);
 }
 

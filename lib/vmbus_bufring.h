@@ -7,8 +7,9 @@
  *
  * Threads: for one channel, one thread at a time may send and one at a time may receive; these may
  * be two threads, without a lock, and each may wait for its own. After
- * vmbus_channel_set_several_senders() any number may send, and wait for room. Opening and closing need
- * the channel to themselves. Functions without a channel may be called from any thread.
+ * vmbus_channel_set_several_senders() any number of threads may send, and each may wait for room.
+ * While a channel is opened or closed, no other thread may use it. Functions without a channel may
+ * be called from any thread.
  *
  * The host is not trusted: what it can write is read once, checked, and only the copy is used. A
  * host that lies gets an error (-EIO or -EPROTO, see vmbus_recv()), never an access outside the
@@ -330,7 +331,8 @@ int vmbus_channel_set_latency(struct vmbus_channel *chan, unsigned int microseco
  *	0, as from the start: they do not, which is faster
  *
  * vmbus_flush() of one thread shows what all have queued. From vmbus_reserve() to vmbus_commit() or
- * vmbus_cancel(), in the same thread, the others wait. Not while another thread uses the channel.
+ * vmbus_cancel() the other threads wait; only the thread that reserved may commit or cancel. No
+ * other thread may use the channel during this call.
  */
 void vmbus_channel_set_several_senders(struct vmbus_channel *chan, int on);
 
@@ -495,13 +497,13 @@ int vmbus_reserve(struct vmbus_channel *chan, size_t len, void **payload);
  * vmbus_commit() - queues the packet that was built; vmbus_flush() shows it to the host
  * @len: bytes of payload, no more than were reserved
  *
- * Returns 0, or -EINVAL (@len and what was reserved, each rounded up to 8: it is more; or nothing is
- * reserved; a reservation stays), or -ENODEV.
+ * Returns 0; or -EINVAL when @len, rounded up to 8, is more than was reserved, or when the caller has
+ * no reservation (one that exists stays); or -ENODEV.
  */
 int vmbus_commit(struct vmbus_channel *chan, uint16_t type, uint16_t flags, uint64_t transaction_id,
 		 size_t len);
 
-/** vmbus_cancel() - gives a reservation back unused; nothing happens without one */
+/** vmbus_cancel() - gives the caller's reservation back unused; does nothing if there is none */
 void vmbus_cancel(struct vmbus_channel *chan);
 
 /* Pages of the guest */
@@ -688,15 +690,19 @@ int vmbus_xfer_ranges(const struct vmbus_view *view, size_t buffer_size, uint16_
  * alone it leaves that to the thread that receives, which may be asleep. Receive until -EAGAIN,
  * then wait again: no wake-up is lost, none spins.
  *
- * Several threads may wait on a channel, each for what it may do: one of them sleeps for all. With
- * vmbus_ack() in another thread it does not mix. A signal ends only the wait of the one that sleeps:
- * to end threads, let them wait with a timeout and look at a flag, or poll vmbus_fd() with an
+ * Several threads may wait on a channel, each for what it may do: one of them sleeps for all, and
+ * wakes the others. With several senders each waits for the room of the packet that was refused to
+ * it last; so a small packet does not wait for the room of a large one. While one thread receives
+ * with poll() and vmbus_ack(), others may wait to send.
+ *
+ * A signal handler ends only the wait of the thread that sleeps for all. To end the waits of a
+ * channel, let the threads wait with a timeout and look at a flag, or poll vmbus_fd() with an
  * eventfd beside it.
  *
  * Returns the events that are ready, more than 0; or -ETIMEDOUT, -EINTR (a signal handler ran in the
- * thread, which slept for all),
- * -ENODEV (rescinded: what is left in the ring is lost), -EIO (the host's index is impossible),
- * -EINVAL (@events), -EOPNOTSUPP (a channel from memory without fd).
+ * thread that slept for all), -ENODEV (rescinded: what is left in the ring is lost), -EIO (the
+ * host's index is impossible), -EINVAL (@events), -EOPNOTSUPP (a channel from memory without fd), or
+ * what eventfd(2) returned.
  */
 int vmbus_wait(struct vmbus_channel *chan, unsigned int events, int timeout_ms);
 
@@ -705,8 +711,8 @@ int vmbus_wait(struct vmbus_channel *chan, unsigned int events, int timeout_ms);
  *
  * -1 for a channel from memory that has none. Do not read it: vmbus_ack() does.
  *
- * The loop: vmbus_arm(); if it returns 0, sleep in poll; vmbus_ack(); then vmbus_recv() until
- * -EAGAIN.
+ * The loop: vmbus_arm(); if it returns 0, sleep in poll; if the descriptor is readable, vmbus_ack();
+ * then vmbus_recv() until -EAGAIN. One thread at a time may poll it.
  */
 int vmbus_fd(const struct vmbus_channel *chan);
 
@@ -714,8 +720,12 @@ int vmbus_fd(const struct vmbus_channel *chan);
  * vmbus_arm() - clears the interrupt mask, then looks again
  * @events: as for vmbus_wait()
  *
+ * The interrupt that follows a result of 0 belongs to the calling thread: threads that wait to send
+ * leave it to the vmbus_ack() of that thread, and go on after it.
+ *
  * Returns the events that are ready (do not sleep; the mask stays clear), 0 (the next one
- * interrupts), or -ENODEV, -EIO, -EINVAL.
+ * interrupts), or -ENODEV, -EIO, -EINVAL, -EOPNOTSUPP (VMBUS_WAIT_SEND with several senders: use
+ * vmbus_wait()).
  */
 int vmbus_arm(struct vmbus_channel *chan, unsigned int events);
 

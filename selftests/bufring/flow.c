@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* When one side has to hear of the other: signals, full rings, interrupts, waiting. */
 
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/eventfd.h>
@@ -242,6 +243,9 @@ static void a_wait_ends_with_the_packet_and_masks(void)
 	CHECK_IS(vmbus_wait(guest, VMBUS_WAIT_RECV, 10000), VMBUS_WAIT_RECV);
 	pthread_join(thread, &sent);
 	CHECK_IS((intptr_t)sent, 0);
+	/* A wait that began late finds the packet and leaves the interrupt. */
+	if (read(vmbus_fd(guest), buf, 4) != 4)
+		CHECK_IS(errno, EAGAIN);
 	CHECK_IS(vmbus_recv(guest, &pkt, buf, 8), 0);
 	/* masked now, so that the next packet is silent, and found all the same */
 	CHECK_IS(send_one(host, 8), 0);
@@ -435,43 +439,203 @@ static void a_rescind_wakes_the_sleeper_who_leaves_the_rings_alone(void)
 	close_on_socket(&m, chan);
 }
 
-static void *wait_for_room(void *chan)
+/* A thread that is refused a packet of @len bytes and waits for its room */
+struct room_thread {
+	struct vmbus_channel *chan;
+	size_t len;
+	atomic_int refused, result;
+	pthread_t thread;
+};
+
+static void *wait_for_room(void *arg)
 {
-	CHECK_IS(send_one(chan, 1000), -EAGAIN);
-	return (void *)(intptr_t)vmbus_wait(chan, VMBUS_WAIT_SEND, 10000);
+	struct room_thread *t = arg;
+
+	t->refused = vmbus_send(t->chan, VMBUS_PACKET_INBAND, 0, 0, buf, t->len);
+	t->result = vmbus_wait(t->chan, VMBUS_WAIT_SEND, 10000);
+	return NULL;
 }
 
-/* One thread waits for much room; another sends what still fits, which does not end the wish. */
-static void a_wish_for_room_stays_while_a_thread_waits_for_it(void)
+/* Returns when the thread sleeps, or nearly so. */
+static void room_thread_start(struct room_thread *t, struct vmbus_channel *chan, size_t len)
 {
+	*t = (struct room_thread){ .chan = chan, .len = len };
+	MUST(!pthread_create(&t->thread, NULL, wait_for_room, t));
+	for (int i = 0; i < 5000 && !t->refused; i++)
+		usleep(1000);
+	usleep(50000);
+	CHECK_IS(t->refused, -EAGAIN);
+}
+
+static void room_thread_end(struct room_thread *t)
+{
+	pthread_join(t->thread, NULL);
+	CHECK_IS(t->result, VMBUS_WAIT_SEND);
+}
+
+/* Several threads may send to @host, and the ring is full. */
+static void full_pair(struct vmbus_channel **guest, struct vmbus_channel **host)
+{
+	MUST(!vmbus_channel_pair(2 * getpagesize(), guest, host));
+	vmbus_channel_set_several_senders(*guest, 1);
+	while (!send_one(*guest, 72))
+		;
+}
+
+static int recv_some(struct vmbus_channel *host, int packets)
+{
+	int err = 0;
+
+	while (packets-- && !err)
+		err = recv_one(host);
+	return err;
+}
+
+/* One waits for much room, the other for little: the host makes little room first. */
+static void threads_that_wait_for_different_room(bool large_first)
+{
+	struct vmbus_channel *guest, *host;
+	struct room_thread large, small;
+
+	full_pair(&guest, &host);
+	if (large_first)
+		room_thread_start(&large, guest, 2000);
+	room_thread_start(&small, guest, 100);
+	if (!large_first)
+		room_thread_start(&large, guest, 2000);
+	CHECK_IS(recv_some(host, 8), 0);
+	room_thread_end(&small);
+	CHECK_IS(large.result, 0);
+	CHECK_IS(recv_some(host, 20), 0);
+	room_thread_end(&large);
+	CHECK_IS(send_one(guest, 2000), 0);
+	vmbus_channel_close(guest);
+	vmbus_channel_close(host);
+}
+
+static void the_thread_with_the_small_packet_wakes_first(void)
+{
+	threads_that_wait_for_different_room(true);
+	threads_that_wait_for_different_room(false);
+}
+
+/* A thread has a reservation, and another waits for room: nothing keeps the first from sending. */
+static void waiting_with_a_reservation(void)
+{
+	struct vmbus_channel *guest, *host;
+	struct room_thread large;
+	void *payload;
+
+	full_pair(&guest, &host);
+	room_thread_start(&large, guest, 2000);
+	CHECK_IS(recv_some(host, 5), 0);
+	CHECK_IS(vmbus_reserve(guest, 8, &payload), 0);
+	CHECK_IS(vmbus_wait(guest, VMBUS_WAIT_SEND, 0), VMBUS_WAIT_SEND);
+	vmbus_cancel(guest);
+	CHECK_IS(recv_some(host, 20), 0);
+	room_thread_end(&large);
+	vmbus_channel_close(guest);
+	vmbus_channel_close(host);
+}
+
+/* A request that a thread left with the host survives what other threads send and are refused. */
+static void a_request_for_room_outlives_other_packets(void)
+{
+	struct room_thread large;
 	struct vmbus_channel *chan;
-	pthread_t thread;
 	struct model m;
-	void *result;
 	int other;
 
 	chan = open_on_socket(&m, &other);
 	vmbus_channel_set_several_senders(chan, 1);
 	*word(&m.to_host, INTERRUPT_MASK) = 1;
 	fill_ring(chan, 40);
-	MUST(!pthread_create(&thread, NULL, wait_for_room, chan));
-	for (int i = 0; i < 1000 && !*word(&m.to_host, PENDING_SEND_SZ); i++)
-		usleep(1000);
-	usleep(50000);		/* asleep */
+	room_thread_start(&large, chan, 1000);
+	CHECK_IS(*word(&m.to_host, PENDING_SEND_SZ), 1024);
 	CHECK_IS(send_one(chan, 72), 0);
 	CHECK_IS(*word(&m.to_host, PENDING_SEND_SZ), 1024);
-	/* nor does a smaller one replace it */
+	/* The host is asked for the smaller room first, */
 	CHECK_IS(send_one(chan, 500), -EAGAIN);
+	CHECK_IS(*word(&m.to_host, PENDING_SEND_SZ), 528);
+	for (int i = 0; i < 6; i++)
+		CHECK_IS(recv_one(m.host), 0);
+	MUST(write(other, "sig", 4) == 4);
+	/* and the thread asks again for what it needs. */
+	for (int i = 0; i < 5000 && *word(&m.to_host, PENDING_SEND_SZ) != 1024; i++)
+		usleep(1000);
+	CHECK_IS(*word(&m.to_host, PENDING_SEND_SZ), 1024);
+	CHECK_IS(large.result, 0);
+	CHECK_IS(send_one(chan, 500), 0);
 	CHECK_IS(*word(&m.to_host, PENDING_SEND_SZ), 1024);
 	for (int i = 0; i < 20; i++)
 		CHECK_IS(recv_one(m.host), 0);
 	MUST(write(other, "sig", 4) == 4);
-	pthread_join(thread, &result);
-	CHECK_IS((intptr_t)result, VMBUS_WAIT_SEND);
+	room_thread_end(&large);
 	CHECK_IS(send_one(chan, 1000), 0);
 	CHECK_IS(*word(&m.to_host, PENDING_SEND_SZ), 0);
 	close(other);
 	close_on_socket(&m, chan);
+}
+
+/* One thread receives by poll() and vmbus_ack(), another waits for room: one interrupt is for both. */
+static void vmbus_ack_does_not_take_the_interrupt_of_a_sender(void)
+{
+	struct vmbus_channel *guest, *host;
+	struct room_thread sender;
+	struct pollfd p;
+
+	MUST(!vmbus_channel_pair(2 * getpagesize(), &guest, &host));
+	p = (struct pollfd){ .fd = vmbus_fd(guest), .events = POLLIN };
+	for (int round = 0; round < 20; round++) {
+		while (!send_one(guest, 72))
+			;
+		room_thread_start(&sender, guest, 1000);
+		CHECK_IS(vmbus_arm(guest, VMBUS_WAIT_RECV), 0);
+		CHECK_IS(recv_some(host, 20), 0);
+		/* The receiver hears of it although the sender is asleep in poll(), too, */
+		CHECK_IS(poll(&p, 1, 5000), 1);
+		CHECK_IS(vmbus_ack(guest), 0);
+		/* and the sender although the receiver took it. */
+		room_thread_end(&sender);
+		while (!recv_one(host))
+			;
+	}
+	vmbus_channel_close(guest);
+	vmbus_channel_close(host);
+}
+
+/* A thread that armed the channel may wait for room before it comes back to poll(). */
+static void the_thread_that_polls_may_wait_for_room(void)
+{
+	struct vmbus_channel *guest, *host;
+
+	MUST(!vmbus_channel_pair(2 * getpagesize(), &guest, &host));
+	while (!send_one(guest, 72))
+		;
+	CHECK_IS(vmbus_arm(guest, VMBUS_WAIT_RECV), 0);
+	CHECK_IS(send_one(guest, 1000), -EAGAIN);
+	CHECK_IS(recv_some(host, 20), 0);
+	CHECK_IS(vmbus_wait(guest, VMBUS_WAIT_SEND, 5000), VMBUS_WAIT_SEND);
+	while (!send_one(guest, 72))
+		;
+	CHECK_IS(recv_some(host, 5), 0);
+	CHECK_IS(send_one(guest, 1000), -EAGAIN);
+	CHECK_IS(vmbus_wait(guest, VMBUS_WAIT_SEND, 50), -ETIMEDOUT);
+	vmbus_channel_close(guest);
+	vmbus_channel_close(host);
+}
+
+static void vmbus_arm_does_not_wait_for_room_with_several_senders(void)
+{
+	struct vmbus_channel *guest, *host;
+
+	MUST(!vmbus_channel_pair(2 * getpagesize(), &guest, &host));
+	vmbus_channel_set_several_senders(guest, 1);
+	CHECK_IS(vmbus_arm(guest, VMBUS_WAIT_RECV), 0);
+	CHECK_IS(vmbus_arm(guest, VMBUS_WAIT_SEND), -EOPNOTSUPP);
+	CHECK_IS(vmbus_arm(guest, VMBUS_WAIT_RECV | VMBUS_WAIT_SEND), -EOPNOTSUPP);
+	vmbus_channel_close(guest);
+	vmbus_channel_close(host);
 }
 
 static void on_alarm(int number)
@@ -595,7 +759,12 @@ static const struct test tests[] = {
 	TEST(the_rings_of_a_rescinded_device_are_left_alone),
 	TEST(a_write_to_an_unregistered_device_is_a_rescind),
 	TEST(a_rescind_wakes_the_sleeper_who_leaves_the_rings_alone),
-	TEST(a_wish_for_room_stays_while_a_thread_waits_for_it),
+	TEST(the_thread_with_the_small_packet_wakes_first),
+	TEST(waiting_with_a_reservation),
+	TEST(a_request_for_room_outlives_other_packets),
+	TEST(vmbus_ack_does_not_take_the_interrupt_of_a_sender),
+	TEST(the_thread_that_polls_may_wait_for_room),
+	TEST(vmbus_arm_does_not_wait_for_room_with_several_senders),
 	TEST(a_signal_handler_ends_the_wait),
 	TEST(a_signal_is_a_write_of_one),
 	TEST(wrong_memory_is_refused),

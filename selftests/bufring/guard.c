@@ -637,6 +637,68 @@ static void rescinds_at_any_moment(void)
 	CHECK_FINE(rescinds);
 }
 
+/* The first page of the mapping that @payload lies in, whose ring's data begins one page further on */
+static unsigned char *header_of(const void *payload)
+{
+	return (unsigned char *)((uintptr_t)payload / page * page) - page;
+}
+
+/* The packet is read before the rescind, and its place given back after it. */
+static void skip_and_the_header_goes(void)
+{
+	struct vmbus_view view;
+	struct fake f;
+	char path[600];
+	int fd;
+
+	MUST(!vmbus_guard());
+	fake_open(&f);
+	CHECK_IS(vmbus_send(f.host, 6, 0, 2, buf, 64), 0);
+	MUST(vmbus_peek(f.guest, &view, 1) == 1);
+	snprintf(path, sizeof(path), "%s/empty", base);
+	fd = open(path, O_RDWR | O_CREAT | O_TRUNC, 0600);
+	MUST(fd >= 0 && mmap(header_of(view.payload), page, PROT_READ | PROT_WRITE,
+			     MAP_SHARED | MAP_FIXED, fd, 0) != MAP_FAILED);
+	CHECK_IS(vmbus_skip(f.guest), -ENODEV);
+	close(fd);
+	fake_close(&f);
+}
+
+static void a_skip_that_was_too_late(void)
+{
+	CHECK_FINE(skip_and_the_header_goes);
+}
+
+static atomic_int at_the_start;
+
+static void *install(void *arg)
+{
+	struct sigaction now;
+
+	at_the_start++;
+	while (at_the_start < 2)
+		;
+	MUST(!vmbus_guard());
+	MUST(!sigaction(SIGBUS, NULL, &now));
+	CHECK(now.sa_handler != SIG_DFL);
+	return NULL;
+}
+
+static void install_twice_at_once(void)
+{
+	pthread_t thread;
+
+	MUST(!pthread_create(&thread, NULL, install, NULL));
+	install(NULL);
+	pthread_join(thread, NULL);
+}
+
+static void who_returns_has_a_handler(void)
+{
+	for (int i = 0; i < 200 && !checks_failed; i++)
+		CHECK_FINE(install_twice_at_once);
+}
+
 static const struct test tests[] = {
 	TEST(without_the_guard_it_is_a_signal),
 	TEST(every_operation),
@@ -648,6 +710,8 @@ static const struct test tests[] = {
 	TEST(the_default_action_stays),
 	TEST(a_closed_channel_leaves_nothing),
 	TEST(rescinds_at_any_moment),
+	TEST(a_skip_that_was_too_late),
+	TEST(who_returns_has_a_handler),
 };
 
 int main(void)

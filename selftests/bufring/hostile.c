@@ -88,6 +88,36 @@ static void read_index_of_the_host(void)
 	}
 }
 
+/* Indices that are possible, but take back what the host has shown or read */
+static void the_host_moves_its_index_back(void)
+{
+	struct model m;
+
+	model_open(&m, DATA);
+	for (int i = 0; i < 3; i++)
+		CHECK_IS(vmbus_send(m.host, 6, 0, i, buf, 8), 0);
+	CHECK_IS(vmbus_peek(m.guest, views, VIEWS), 3);
+	publish(&m, 32);
+	CHECK_IS(vmbus_arm(m.guest, VMBUS_WAIT_RECV), -EIO);
+	CHECK_IS(vmbus_wait(m.guest, VMBUS_WAIT_RECV, 0), -EIO);
+	/* What was seen is there all the same. */
+	CHECK_IS(vmbus_peek(m.guest, views, VIEWS), 3);
+	CHECK_IS(vmbus_release(m.guest, &views[2]), 0);
+	CHECK_IS(*word(&m.to_guest, READ_INDEX), 96);
+
+	for (int i = 0; i < 20; i++) {
+		CHECK_IS(vmbus_queue(m.guest, 6, 0, 0, buf, 8), 0);
+		CHECK_IS(vmbus_flush(m.guest), 0);
+		CHECK_IS(vmbus_recv(m.host, &pkt, buf, DATA), 0);
+	}
+	while (!vmbus_queue(m.guest, 6, 0, 0, buf, 8))
+		;
+	*word(&m.to_host, READ_INDEX) -= 8;
+	CHECK_IS(vmbus_send(m.guest, 6, 0, 0, buf, 8), -EIO);
+	CHECK_IS(vmbus_wait(m.guest, VMBUS_WAIT_SEND, 0), -EIO);
+	model_close(&m);
+}
+
 /* The guest has its own copy of its indices: the host may write what it likes over them. */
 static void indices_of_the_guest_are_never_read_back(void)
 {
@@ -542,6 +572,7 @@ static void headers_that_change_all_the_time(void)
 static const struct test tests[] = {
 	TEST(write_index_of_the_host),
 	TEST(read_index_of_the_host),
+	TEST(the_host_moves_its_index_back),
 	TEST(indices_of_the_guest_are_never_read_back),
 	TEST(indices_that_are_there_at_the_start),
 	TEST(less_than_a_packet),

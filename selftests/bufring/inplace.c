@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Many packets in one call, packets built and read where they lie in the ring. */
 
+#include <pthread.h>
+
 #include "model.h"
 
 #define DATA 4096u
@@ -300,6 +302,44 @@ static void a_reservation_keeps_others_out(void)
 	alarm(0);
 }
 
+/* Not the holder of a reservation: tries to end it, and then to send */
+static void *interfere(void *chan)
+{
+	CHECK_IS(vmbus_commit(chan, 6, 0, 99, 8), -EINVAL);
+	vmbus_cancel(chan);
+	CHECK_IS(vmbus_send(chan, 6, 0, 2, out, 8), 0);
+	return NULL;
+}
+
+static void another_thread_cannot_end_a_reservation(void)
+{
+	struct vmbus_packet pkt;
+	pthread_t thread;
+	void *payload;
+	struct model m;
+
+	alarm(20);	/* for a thread that waits for ever */
+	model_open(&m, DATA);
+	vmbus_channel_set_several_senders(m.guest, 1);
+	CHECK_IS(vmbus_reserve(m.guest, 64, &payload), 0);
+	MUST(!pthread_create(&thread, NULL, interfere, m.guest));
+	usleep(50000);
+	CHECK_IS(vmbus_commit(m.guest, 6, 0, 1, 64), 0);
+	CHECK_IS(vmbus_flush(m.guest), 0);
+	pthread_join(thread, NULL);
+	for (uint64_t id = 1; id <= 2; id++) {
+		CHECK_IS(vmbus_recv(m.host, &pkt, in, sizeof(in)), 0);
+		CHECK_IS(pkt.transaction_id, id);
+	}
+	CHECK_IS(vmbus_recv(m.host, &pkt, in, sizeof(in)), -EAGAIN);
+	/* Nor can the one whose reservation has ended. */
+	CHECK_IS(vmbus_commit(m.guest, 6, 0, 1, 8), -EINVAL);
+	vmbus_cancel(m.guest);
+	CHECK_IS(vmbus_send(m.guest, 6, 0, 3, out, 8), 0);
+	model_close(&m);
+	alarm(0);
+}
+
 /* The layout of DATA_USING_GPA_DIRECT, by its offsets */
 static void pages_of_the_guest(void)
 {
@@ -453,6 +493,7 @@ static const struct test tests[] = {
 	TEST(a_buffer_that_is_too_small_takes_what_fits),
 	TEST(a_packet_built_in_the_ring),
 	TEST(a_reservation_keeps_others_out),
+	TEST(another_thread_cannot_end_a_reservation),
 	TEST(pages_of_the_guest),
 	TEST(frame_numbers_of_own_memory),
 	TEST(transfer_pages),

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Guest and host in two threads, and the two directions of one channel in two threads. */
 
+#include <poll.h>
 #include <pthread.h>
 #include <sys/socket.h>
 
@@ -81,7 +82,6 @@ static void mixed_messages_in_a_large_ring(void)
 	both(511, 8192, 8, MESSAGES / 10);
 }
 
-/* The sender of a channel never waits here: it may not, while another thread waits to receive. */
 static void *send_only(void *arg)
 {
 	struct traffic *t = arg;
@@ -94,8 +94,9 @@ static void *send_only(void *arg)
 		fill(out, sent, len);
 		err = vmbus_send(t->chan, VMBUS_PACKET_INBAND, 0, sent, out, len);
 		if (err == -EAGAIN) {
-			usleep(10);
-			continue;
+			err = vmbus_wait(t->chan, VMBUS_WAIT_SEND, t->timeout_ms);
+			if (err > 0)
+				continue;
 		}
 		if (err) {
 			traffic_fail(t, "send", err);
@@ -125,23 +126,58 @@ static void *receive_only(void *arg)
 	return NULL;
 }
 
-static void sender_and_receiver_of_a_channel_in_two_threads(void)
+/* The same with a loop around poll() */
+static void *receive_by_poll(void *arg)
+{
+	struct traffic *t = arg;
+	struct pollfd p = { .fd = vmbus_fd(t->chan), .events = POLLIN };
+	unsigned char *in = malloc(padded(t->most) + 1);
+	uint32_t received = 0;
+
+	while (!receive_all(t, in, &received) && received < t->messages) {
+		int err = vmbus_arm(t->chan, VMBUS_WAIT_RECV);
+
+		if (!err) {
+			err = poll(&p, 1, t->timeout_ms) == 1 ? 0 : -ETIMEDOUT;
+			if (!err)
+				vmbus_ack(t->chan);
+		}
+		if (err < 0) {
+			traffic_fail(t, "poll", err);
+			break;
+		}
+	}
+	free(in);
+	return NULL;
+}
+
+static void in_two_threads(void *(*receive)(void *))
 {
 	struct traffic t[4];
 	pthread_t thread[4];
 	struct shared s;
 
-	shared_open(&s, 4);
+	shared_open(&s, 1);
 	for (int i = 0; i < 4; i++) {
 		t[i] = (struct traffic){ .chan = i < 2 ? s.guest : s.host, .messages = MESSAGES / 4,
 					 .most = 200, .timeout_ms = 10000 };
-		MUST(!pthread_create(&thread[i], NULL, i % 2 ? receive_only : send_only, &t[i]));
+		MUST(!pthread_create(&thread[i], NULL, i % 2 ? receive : send_only, &t[i]));
 	}
 	for (int i = 0; i < 4; i++) {
 		pthread_join(thread[i], NULL);
 		traffic_check(&t[i], i % 2 ? "receiver" : "sender");
 	}
 	shared_close(&s);
+}
+
+static void sender_and_receiver_of_a_channel_in_two_threads(void)
+{
+	in_two_threads(receive_only);
+}
+
+static void a_sender_that_waits_and_a_receiver_that_polls(void)
+{
+	in_two_threads(receive_by_poll);
 }
 
 /* Several threads send on one channel, in each of the ways there are; each is received in its order. */
@@ -376,6 +412,7 @@ static const struct test tests[] = {
 	TEST(large_messages_in_a_small_ring),
 	TEST(mixed_messages_in_a_large_ring),
 	TEST(sender_and_receiver_of_a_channel_in_two_threads),
+	TEST(a_sender_that_waits_and_a_receiver_that_polls),
 	TEST(several_senders),
 	TEST(several_threads_wait_on_a_channel),
 	TEST(batches_in_place),

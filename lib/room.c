@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/*
+ * Room in the ring to the host: who waits for how much of it, and what the host is asked for.
+ *
+ * The host has one number per ring, pending_send_sz, and interrupts when its reading makes the free
+ * bytes exceed that number. Threads that wait need different amounts. So the host is asked for the
+ * smallest amount that is not there yet; whoever gets that interrupt lets all waiting threads look,
+ * and those that have to go on waiting ask again.
+ */
+
+#include "internal.h"
+
+/* What was refused to this thread, and on which channel, if several threads send there */
+static _Thread_local struct {
+	uint64_t serial;
+	uint32_t need;
+} refusal;
+
+const void *this_thread(void)
+{
+	return &refusal;
+}
+
+void room_refused(struct vmbus_channel *chan, uint32_t need)
+{
+	chan->refused = need;
+	refusal.serial = chan->serial;
+	refusal.need = need;
+}
+
+void room_found(struct vmbus_channel *chan)
+{
+	chan->refused = 0;
+	if (refusal.serial == chan->serial)
+		refusal.need = 0;
+	room_request(chan, 0);
+}
+
+/*
+ * Wake the threads whose packets fit. The host does not always: while a thread changes the request,
+ * the host may compare its room with the old number or the new one.
+ */
+static void wake_satisfied(struct vmbus_channel *chan, uint32_t room)
+{
+	bool wake = false;
+
+	for (struct room_waiter *w = chan->room_waiters; w; w = w->next) {
+		if (w->need >= room || w->woken)
+			continue;
+		w->woken = wake = true;
+	}
+	if (wake)
+		wake_waiters(chan);
+}
+
+int room_request(struct vmbus_channel *chan, uint32_t need)
+{
+	struct tx_ring *tx = &chan->tx;
+	int room = tx_ring_look(tx);
+	uint32_t smallest = 0;
+
+	if (room < 0)
+		return room;
+	if (need >= (uint32_t)room)
+		smallest = need;
+	for (const struct room_waiter *w = chan->room_waiters; w; w = w->next)
+		if (w->need >= (uint32_t)room && (!smallest || w->need < smallest))
+			smallest = w->need;
+	tx_ring_request(tx, smallest);
+	room = tx_ring_look(tx);
+	if (room >= 0)
+		wake_satisfied(chan, room);
+	return room;
+}
+
+void room_wait_begin(struct vmbus_channel *chan, struct room_waiter *waiter)
+{
+	send_lock(chan);
+	*waiter = (struct room_waiter){
+		.next = chan->room_waiters,
+		.need = chan->refused,
+		.woken = true,
+	};
+	/* One sender at a time may be one thread that sends and another that waits. */
+	if (chan->several_senders)
+		waiter->need = refusal.serial == chan->serial ? refusal.need : 0;
+	chan->room_waiters = waiter;
+	send_unlock(chan);
+}
+
+void room_wait_end(struct vmbus_channel *chan, struct room_waiter *waiter)
+{
+	struct room_waiter **at;
+
+	send_lock(chan);
+	for (at = &chan->room_waiters; *at != waiter; at = &(*at)->next)
+		;
+	*at = waiter->next;
+	/* The others may need more than the host was asked for. */
+	if (chan->room_waiters && !channel_check(chan))
+		room_request(chan, 0);
+	send_unlock(chan);
+}
+
+int room_look(struct vmbus_channel *chan, struct room_waiter *waiter, bool ask)
+{
+	int room;
+
+	if (!waiter->need)
+		return 1;
+	send_lock(chan);
+	room = tx_ring_look(&chan->tx);
+	if (ask && room >= 0 && (uint32_t)room <= waiter->need) {
+		waiter->woken = true;
+		room = room_request(chan, waiter->need);
+	}
+	waiter->woken = room < 0 || (uint32_t)room > waiter->need;
+	send_unlock(chan);
+	return room < 0 ? room : (uint32_t)room > waiter->need;
+}

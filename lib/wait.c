@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/* Waiting until there is a packet to receive, or room to send. */
+
+#include <errno.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "internal.h"
+
+static bool events_ok(unsigned int events)
+{
+	return events && !(events & ~(VMBUS_WAIT_RECV | VMBUS_WAIT_SEND));
+}
+
+/*
+ * Return the events that are ready now, or why the channel has ended, or -EIO. With @ask, clear the
+ * interrupt mask first, and ask the host for the room that is missing.
+ */
+static int look(struct vmbus_channel *chan, unsigned int events, struct room_waiter *waiter, bool ask)
+{
+	int err = channel_check(chan);
+	int ready = 0, found = 0;
+
+	if (err)
+		return err;
+	if (ask)
+		rx_ring_unmask(&chan->rx);
+	if (events & VMBUS_WAIT_RECV) {
+		found = rx_ring_look(&chan->rx);
+		if (found > 0)
+			ready |= VMBUS_WAIT_RECV;
+	}
+	if (found >= 0 && events & VMBUS_WAIT_SEND) {
+		found = room_look(chan, waiter, ask);
+		if (found > 0)
+			ready |= VMBUS_WAIT_SEND;
+	}
+	err = channel_check(chan);
+	if (err)
+		return err;
+	return found < 0 ? found : ready;
+}
+
+/*
+ * Give the next interrupt to @thread, which polls vmbus_fd(), or to whoever waits (NULL). If one was
+ * left to the thread that polled before, those who wait look again.
+ */
+static void set_poller(struct vmbus_channel *chan, const void *thread)
+{
+	bool left;
+
+	pthread_mutex_lock(&chan->wait_lock);
+	chan->poller = thread;
+	left = chan->interrupt_left;
+	chan->interrupt_left = false;
+	pthread_mutex_unlock(&chan->wait_lock);
+	if (left)
+		wake_waiters(chan);
+}
+
+int vmbus_arm(struct vmbus_channel *chan, unsigned int events)
+{
+	struct room_waiter waiter = { .need = 0 };
+	int ready;
+
+	if (!events_ok(events))
+		return -EINVAL;
+	if (events & VMBUS_WAIT_SEND && chan->several_senders)
+		return -EOPNOTSUPP;
+	if (events & VMBUS_WAIT_SEND)
+		waiter.need = chan->refused;
+	set_poller(chan, this_thread());
+	ready = look(chan, events, &waiter, true);
+	if (ready)
+		set_poller(chan, NULL);
+	return ready;
+}
+
+void vmbus_mask(struct vmbus_channel *chan)
+{
+	if (!channel_check(chan))
+		rx_ring_mask(&chan->rx);
+}
+
+int vmbus_ack(struct vmbus_channel *chan)
+{
+	int err, dead;
+
+	if (chan->fd < 0)
+		return -EOPNOTSUPP;
+	err = channel_check(chan);
+	if (err)
+		return err;
+	/* First, because it tells of a rescind; an interrupt that comes in between is only early. */
+	err = take_interrupt(chan);
+	set_poller(chan, NULL);
+	/* The interrupt may have been for a thread that waits. */
+	if (err != -EAGAIN)
+		wake_waiters(chan);
+	vmbus_mask(chan);
+	dead = channel_check(chan);
+	return dead ? dead : err;
+}
+
+int vmbus_fd(const struct vmbus_channel *chan)
+{
+	return chan->fd;
+}
+
+static int64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000LL + t.tv_nsec / 1000000;
+}
+
+/* Milliseconds until the deadline; -1: no limit */
+static int remaining(int64_t deadline)
+{
+	int64_t left = deadline - now_ms();
+
+	return deadline < 0 ? -1 : left > 0 ? left : 0;
+}
+
+void wake_waiters(struct vmbus_channel *chan)
+{
+	/* A thread that goes to sleep counts itself first and looks at the turns then. */
+	chan->wait_turns++;
+	if (!chan->wait_count)
+		return;
+	pthread_mutex_lock(&chan->wait_lock);
+	pthread_cond_broadcast(&chan->wait_turn);
+	if (chan->wait_sleeper && chan->wake_fd >= 0)
+		eventfd_write(chan->wake_fd, 1);
+	pthread_mutex_unlock(&chan->wait_lock);
+}
+
+/* Sleep in poll() until an interrupt, or wake_waiters(). */
+static int sleep_for_interrupt(struct vmbus_channel *chan, int64_t deadline)
+{
+	struct pollfd p[2] = {
+		{ .fd = chan->fd, .events = POLLIN },
+		{ .fd = chan->wake_fd, .events = POLLIN },
+	};
+	eventfd_t woken;
+	int n, err;
+
+	n = poll(p, 2, remaining(deadline));
+	if (n < 0)
+		return -errno;
+	if (n == 0)
+		return -ETIMEDOUT;
+	if (p[1].revents)
+		eventfd_read(chan->wake_fd, &woken);
+	if (!p[0].revents)
+		return 0;
+	/* The thread that polls vmbus_fd() would sleep on if its interrupt were taken. */
+	pthread_mutex_lock(&chan->wait_lock);
+	chan->interrupt_left = chan->poller;
+	err = chan->poller ? 0 : take_interrupt(chan);
+	pthread_mutex_unlock(&chan->wait_lock);
+	if (err != -EAGAIN)
+		return err;
+	/* Somebody else took it; but an error condition stays, and poll would return for ever. */
+	return p[0].revents & (POLLERR | POLLHUP | POLLNVAL) ? channel_dead(chan, -ENODEV) : 0;
+}
+
+/* Sleep until another thread has slept, or has called vmbus_ack(). */
+static int sleep_for_turn(struct vmbus_channel *chan, int64_t deadline)
+{
+	struct timespec until = { deadline / 1000, deadline % 1000 * 1000000 };
+
+	return -(deadline < 0 ? pthread_cond_wait(&chan->wait_turn, &chan->wait_lock) :
+		 pthread_cond_timedwait(&chan->wait_turn, &chan->wait_lock, &until));
+}
+
+/*
+ * Sleep until an interrupt that came after the turn @turn, whoever takes it: one that was taken since
+ * then may have been for this thread, which looked before.
+ */
+static int sleep_after(struct vmbus_channel *chan, unsigned int turn, int64_t deadline)
+{
+	int err = 0;
+
+	pthread_mutex_lock(&chan->wait_lock);
+	chan->wait_count++;
+	while (!err && chan->wait_turns == turn && (chan->wait_sleeper || chan->interrupt_left))
+		err = sleep_for_turn(chan, deadline);
+	if (err || chan->wait_turns != turn)
+		goto out;
+	chan->wait_sleeper = true;
+	pthread_mutex_unlock(&chan->wait_lock);
+	err = sleep_for_interrupt(chan, deadline);
+	pthread_mutex_lock(&chan->wait_lock);
+	chan->wait_sleeper = false;
+	/* Also after a timeout: another has to take over. */
+	chan->wait_turns++;
+	pthread_cond_broadcast(&chan->wait_turn);
+out:
+	chan->wait_count--;
+	pthread_mutex_unlock(&chan->wait_lock);
+	return err;
+}
+
+/* Be ready for wake_waiters() if another thread may call it while this one sleeps. */
+static int prepare_sleep(struct vmbus_channel *chan, unsigned int events)
+{
+	int err = 0;
+
+	if (chan->fd < 0)
+		return -EOPNOTSUPP;
+	if (events & VMBUS_WAIT_RECV && !chan->several_senders)
+		return 0;
+	pthread_mutex_lock(&chan->wait_lock);
+	if (chan->wake_fd < 0) {
+		chan->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+		if (chan->wake_fd < 0)
+			err = -errno;
+	}
+	pthread_mutex_unlock(&chan->wait_lock);
+	return err;
+}
+
+static int wait_for_events(struct vmbus_channel *chan, unsigned int events, int timeout_ms,
+			   struct room_waiter *waiter)
+{
+	int64_t deadline = timeout_ms < 0 ? -1 : now_ms() + timeout_ms;
+	unsigned int turn;
+	int ready, err;
+
+	ready = look(chan, events, waiter, false);
+	if (ready)
+		return ready;
+	err = prepare_sleep(chan, events);
+	if (err)
+		return err;
+	for (;;) {
+		turn = chan->wait_turns;
+		ready = look(chan, events, waiter, true);
+		if (ready)
+			return ready;
+		err = sleep_after(chan, turn, deadline);
+		/* What came before the time was up, or the signal, counts. */
+		ready = look(chan, events, waiter, false);
+		if (ready || err)
+			return ready ? ready : err;
+	}
+}
+
+int vmbus_wait(struct vmbus_channel *chan, unsigned int events, int timeout_ms)
+{
+	struct room_waiter waiter;
+	int ready, dead;
+
+	if (!events_ok(events))
+		return -EINVAL;
+	/* The thread that receives is here, so none polls vmbus_fd(). */
+	if (chan->poller && (events & VMBUS_WAIT_RECV || chan->poller == this_thread()))
+		set_poller(chan, NULL);
+	if (events & VMBUS_WAIT_SEND)
+		room_wait_begin(chan, &waiter);
+	ready = wait_for_events(chan, events, timeout_ms, &waiter);
+	if (events & VMBUS_WAIT_SEND)
+		room_wait_end(chan, &waiter);
+	if (ready == -EOPNOTSUPP)
+		return ready;
+	if (events & VMBUS_WAIT_RECV)
+		vmbus_mask(chan);
+	dead = channel_check(chan);
+	return dead ? dead : ready;
+}
