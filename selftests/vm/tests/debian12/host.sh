@@ -27,5 +27,5 @@ guest_says restarted || exit 1
 vmbus_host fcopy "delay open 5" "delay close 10"
 tell fast
 guest_says tested || exit 1
-vmbus_host fcopy "delay close 4000" "delay unload 10000"
+vmbus_host fcopy "delay close 4000"
 tell "slow again"
