@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* Copies of messages, most of which are small: a call of memcpy() costs more than 64 bytes do. */
+/* Copying messages. Most are small, and a call of memcpy() costs more than copying 64 bytes. */
 #ifndef VMBUS_COPY_H
 #define VMBUS_COPY_H
 
 #include <stdint.h>
 #include <string.h>
 
-#define likely(condition)	__builtin_expect(!!(condition), 1)
-#define unlikely(condition)	__builtin_expect(!!(condition), 0)
+#include "compiler.h"
 
-/* From here on memcpy() is faster */
+/* Above this size memcpy() is faster. */
 #define COPY_INLINE_MOST 160u
 
-static inline __attribute__((always_inline)) void copy_bytes(unsigned char *to, const unsigned char *from, uint32_t len)
+static inline __attribute__((always_inline)) void copy_bytes(unsigned char *to,
+		const unsigned char *from, uint32_t len)
 {
 	uint32_t i;
 
@@ -23,7 +23,7 @@ static inline __attribute__((always_inline)) void copy_bytes(unsigned char *to, 
 	for (i = 0; i + 32 <= len; i += 32) {
 		memcpy(to + i, from + i, 16);
 		memcpy(to + i + 16, from + i + 16, 16);
-		/* Not to be made a memcpy() of it all again. */
+		/* This keeps the compiler from turning the loop into a memcpy() again. */
 		__asm__("" : "+r"(i));
 	}
 	if (len & 16) {

@@ -181,8 +181,28 @@ int channel_attach(struct vmbus_channel *chan, void *tx_ring, size_t tx_size, vo
 		   size_t rx_size, size_t header_size);
 /* Makes a mapping the channel's own, to be undone by its close */
 int channel_own(struct vmbus_channel *chan, int which, void *addr, size_t size);
+void channel_disown(struct vmbus_channel *chan, int which);
 void channel_set_monitor(struct vmbus_channel *chan, unsigned char *int_page,
 			 unsigned char *monitor_page, uint32_t relid, uint32_t monitor_id);
+
+/*
+ * Parts of opening a channel of a device. Each returns 0 or -errno, and leaves its text for
+ * vmbus_error() unless it says otherwise.
+ */
+/* Open the device's file and make sure that it is that device's: a channel without rings yet. */
+int uio_open(const struct vmbus_device *dev, struct vmbus_channel **result);
+/* Map @size bytes of @fd as the channel's mapping @which; no text. */
+int uio_map_file(struct vmbus_channel *chan, int which, int fd, size_t size, off_t offset);
+/* Map what UIO offers under @name (or begins with it, if it ends with a colon); -ENOENT: nothing */
+int uio_map(struct vmbus_channel *chan, const char *name, int which, void **addr,
+	    struct uio_map *found);
+/* uio_map() of what every device has: -EPROTO where it is missing */
+int uio_map_required(struct vmbus_channel *chan, const char *name, int which, void **addr,
+		     struct uio_map *found);
+/* Attach to both rings, one after the other in @size bytes at @rings. */
+int uio_open_rings(struct vmbus_channel *chan, unsigned char *rings, uint64_t size);
+/* Map the monitor page if the channel is monitored; @folder is the channel's in sysfs. */
+int uio_open_monitor(struct vmbus_channel *chan, const char *folder, uint64_t relid);
 
 /* Watches a mapping that is the channel's own; NULL: out of memory */
 struct range *guard_add(struct vmbus_channel *chan, void *addr, size_t size);

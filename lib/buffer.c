@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/* The buffers that the kernel driver shares with the host. */
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "internal.h"
+
+int vmbus_channel_buffer(struct vmbus_channel *chan, enum vmbus_buffer_kind kind,
+			 struct vmbus_buffer *buffer)
+{
+	static const struct { const char *name; int map; } buffers[] = {
+		[VMBUS_BUFFER_RECV] = { "recv:", MAP_RECV_BUFFER },
+		[VMBUS_BUFFER_SEND] = { "send:", MAP_SEND_BUFFER },
+	};
+	struct uio_map map;
+	unsigned long gpadl;
+	char *end;
+	void *addr;
+	int err;
+
+	if ((unsigned int)kind >= sizeof(buffers) / sizeof(buffers[0]))
+		return fail(-EINVAL, "buffer %d", kind);
+	if (!chan->device)
+		return fail(-EOPNOTSUPP, "a channel from memory has no buffers");
+	if (channel_check(chan))
+		return fail(channel_check(chan), "%s: the channel has ended", chan->device->instance);
+	if (chan->maps[buffers[kind].map].addr) {
+		*buffer = chan->buffers[kind];
+		return 0;
+	}
+	err = uio_map(chan, buffers[kind].name, buffers[kind].map, &addr, &map);
+	if (err)
+		return err;
+	errno = 0;
+	gpadl = strtoul(map.name + strlen(buffers[kind].name), &end, 0);
+	if (errno || *end || !gpadl || gpadl > UINT32_MAX) {
+		channel_disown(chan, buffers[kind].map);
+		return fail(-EPROTO, "%s: map named %s", chan->device->instance, map.name);
+	}
+	chan->buffers[kind] = (struct vmbus_buffer){ addr, map.size, gpadl };
+	*buffer = chan->buffers[kind];
+	return 0;
+}
