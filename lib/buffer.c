@@ -7,7 +7,7 @@
 
 #include "internal.h"
 
-int vmbus_channel_buffer(struct vmbus_channel *chan, enum vmbus_buffer_kind kind,
+int vmbus_channel_buffer(struct vmbus_channel *chan, enum vmbus_buffer_kind kind, void *address,
 			 struct vmbus_buffer *buffer)
 {
 	static const struct { const char *name; int map; } buffers[] = {
@@ -17,7 +17,6 @@ int vmbus_channel_buffer(struct vmbus_channel *chan, enum vmbus_buffer_kind kind
 	struct uio_map map;
 	unsigned long gpadl;
 	char *end;
-	void *addr;
 	int err;
 
 	if ((unsigned int)kind >= sizeof(buffers) / sizeof(buffers[0]))
@@ -27,10 +26,13 @@ int vmbus_channel_buffer(struct vmbus_channel *chan, enum vmbus_buffer_kind kind
 	if (channel_check(chan))
 		return fail(channel_check(chan), "%s: the channel has ended", chan->device->instance);
 	if (chan->maps[buffers[kind].map].addr) {
+		if (address && address != chan->buffers[kind].address)
+			return fail(-EEXIST, "%s: the buffer is mapped at %p already",
+				    chan->device->instance, chan->buffers[kind].address);
 		*buffer = chan->buffers[kind];
 		return 0;
 	}
-	err = uio_map(chan, buffers[kind].name, buffers[kind].map, &addr, &map);
+	err = uio_map(chan, buffers[kind].name, buffers[kind].map, address, &map);
 	if (err)
 		return err;
 	errno = 0;
@@ -39,7 +41,7 @@ int vmbus_channel_buffer(struct vmbus_channel *chan, enum vmbus_buffer_kind kind
 		channel_disown(chan, buffers[kind].map);
 		return fail(-EPROTO, "%s: map named %s", chan->device->instance, map.name);
 	}
-	chan->buffers[kind] = (struct vmbus_buffer){ addr, map.size, gpadl };
+	chan->buffers[kind] = (struct vmbus_buffer){ map.address, map.size, gpadl };
 	*buffer = chan->buffers[kind];
 	return 0;
 }

@@ -115,16 +115,15 @@ int vmbus_channel_open_device(const struct vmbus_device *dev, struct vmbus_chann
 	struct vmbus_channel *chan;
 	struct uio_map map;
 	uint64_t relid;
-	void *rings;
 	int err;
 
 	err = uio_open(dev, &chan);
 	if (err)
 		return err;
-	err = uio_map_required(chan, "txrx_rings", MAP_RINGS, &rings, &map);
+	err = uio_map_required(chan, "txrx_rings", MAP_RINGS, &map);
 	if (err)
 		goto err_close;
-	err = uio_open_rings(chan, rings, map.size);
+	err = uio_open_rings(chan, map.address, map.size);
 	if (err)
 		goto err_close;
 	err = read_attribute_u64(dev->sysfs, "id", &relid);

@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "internal.h"
@@ -11,41 +13,79 @@
 #define PAGEMAP_PRESENT	(1ull << 63)
 #define PAGEMAP_FRAME	((1ull << 55) - 1)
 
-int vmbus_gpa_pages(const void *addr, size_t len, uint64_t *pages, unsigned int count)
+/* Entries that one read(2) takes */
+#define PAGEMAP_BATCH	64u
+
+struct vmbus_pagemap {
+	int fd;
+};
+
+int vmbus_pagemap_open(struct vmbus_pagemap **result)
 {
-	uintptr_t start = (uintptr_t)addr, at;
-	size_t page = page_size();
-	uint64_t entry, need;
-	unsigned int n = 0;
-	ssize_t got;
-	int fd, err = 0;
+	struct vmbus_pagemap *pagemap = malloc(sizeof(*pagemap));
+	int err;
+
+	if (!pagemap)
+		return fail(-ENOMEM, "out of memory");
+	pagemap->fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	if (pagemap->fd < 0) {
+		err = fail(-errno, "/proc/self/pagemap: %s", strerror(errno));
+		free(pagemap);
+		return err;
+	}
+	*result = pagemap;
+	return 0;
+}
+
+void vmbus_pagemap_close(struct vmbus_pagemap *pagemap)
+{
+	if (!pagemap)
+		return;
+	close(pagemap->fd);
+	free(pagemap);
+}
+
+/* Read the entries of @count pages of the system from page number @first on. */
+static int read_entries(int fd, uint64_t first, uint64_t *entries, unsigned int count)
+{
+	ssize_t size = count * sizeof(*entries);
+	ssize_t got = pread(fd, entries, size, (off_t)(first * sizeof(*entries)));
+
+	if (got != size)
+		return got < 0 ? -errno : -EFAULT;
+	for (unsigned int i = 0; i < count; i++) {
+		if (!(entries[i] & PAGEMAP_PRESENT))
+			return -EFAULT;
+		/* No process has frame 0: the kernel shows it instead of what it hides. */
+		if (!(entries[i] & PAGEMAP_FRAME))
+			return -EPERM;
+	}
+	return 0;
+}
+
+int vmbus_gpa_pages(const struct vmbus_pagemap *pagemap, const void *addr, size_t len,
+		    uint64_t *pages, unsigned int count)
+{
+	const size_t page = page_size(), parts = page / HV_PAGE_SIZE;
+	uintptr_t start = (uintptr_t)addr, at = start / HV_PAGE_SIZE;
+	uint64_t entries[PAGEMAP_BATCH], need, first, last;
+	unsigned int n = 0, batch;
+	int err;
 
 	if (!len || len > UINTPTR_MAX - start)
 		return -EINVAL;
 	need = (start % HV_PAGE_SIZE + (uint64_t)len + HV_PAGE_SIZE - 1) / HV_PAGE_SIZE;
 	if (need > count || need > INT32_MAX)
 		return -ENOBUFS;
-	fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	for (at = start / HV_PAGE_SIZE * HV_PAGE_SIZE; n < need; at += HV_PAGE_SIZE, n++) {
-		got = pread(fd, &entry, sizeof(entry), (off_t)(at / page * sizeof(entry)));
-		if (got != sizeof(entry)) {
-			err = got < 0 ? -errno : -EFAULT;
-			break;
-		}
-		if (!(entry & PAGEMAP_PRESENT)) {
-			err = -EFAULT;
-			break;
-		}
-		/* Frame 0 is never a process's: it is what those see who may not know. */
-		if (!(entry & PAGEMAP_FRAME)) {
-			err = -EPERM;
-			break;
-		}
-		pages[n] = (entry & PAGEMAP_FRAME) * (page / HV_PAGE_SIZE) +
-			at % page / HV_PAGE_SIZE;
+	last = (start + len - 1) / page;
+	for (first = start / page; first <= last; first += batch) {
+		batch = last - first < PAGEMAP_BATCH ? last - first + 1 : PAGEMAP_BATCH;
+		err = read_entries(pagemap->fd, first, entries, batch);
+		if (err)
+			return err;
+		/* Pages of the hypervisor, of which a page of the system may have several */
+		for (; n < need && at / parts < first + batch; at++, n++)
+			pages[n] = (entries[at / parts - first] & PAGEMAP_FRAME) * parts + at % parts;
 	}
-	close(fd);
-	return err ? err : (int)n;
+	return n;
 }

@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 
+#include "deadline.h"
 #include "ring.h"
 #include "vmbus_bufring.h"
 
@@ -48,6 +49,7 @@ struct uio_map {
 	unsigned int number;
 	uint64_t size;
 	uint64_t offset;	/* within the first page */
+	void *address;		/* once it is mapped */
 };
 
 struct mapping {
@@ -191,14 +193,14 @@ void channel_set_monitor(struct vmbus_channel *chan, unsigned char *int_page,
  */
 /* Open the device's file and make sure that it is that device's: a channel without rings yet. */
 int uio_open(const struct vmbus_device *dev, struct vmbus_channel **result);
-/* Map @size bytes of @fd as the channel's mapping @which; no text. */
-int uio_map_file(struct vmbus_channel *chan, int which, int fd, size_t size, off_t offset);
-/* Map what UIO offers under @name (or begins with it, if it ends with a colon); -ENOENT: nothing */
-int uio_map(struct vmbus_channel *chan, const char *name, int which, void **addr,
-	    struct uio_map *found);
+/* Map @size bytes of @fd as the channel's mapping @which, at @address unless it is NULL; no text. */
+int uio_map_file(struct vmbus_channel *chan, int which, void *address, int fd, size_t size,
+		 off_t offset);
+/* Map what UIO offers under @name, or under a name that begins so if @name ends with a colon. */
+int uio_map(struct vmbus_channel *chan, const char *name, int which, void *address,
+	    struct uio_map *m);
 /* uio_map() of what every device has: -EPROTO where it is missing */
-int uio_map_required(struct vmbus_channel *chan, const char *name, int which, void **addr,
-		     struct uio_map *found);
+int uio_map_required(struct vmbus_channel *chan, const char *name, int which, struct uio_map *m);
 /* Attach to both rings, one after the other in @size bytes at @rings. */
 int uio_open_rings(struct vmbus_channel *chan, unsigned char *rings, uint64_t size);
 /* Map the monitor page if the channel is monitored; @folder is the channel's in sysfs. */

@@ -209,39 +209,44 @@ int vmbus_recv_many(struct vmbus_channel *chan, struct vmbus_view *views, unsign
 
 /* What the header of a packet with transfer pages has after its descriptor */
 struct xfer_header {
-	uint16_t set;
-	uint8_t sender_owns_set;
-	uint8_t reserved;
+	struct vmbus_xfer_set set;
 	uint32_t count;
 };
 
-int vmbus_xfer_ranges(const struct vmbus_view *view, size_t buffer_size, uint16_t *set,
-		      struct vmbus_range *ranges, unsigned int most)
+struct xfer_range {
+	uint32_t length, offset;
+};
+
+int vmbus_xfer_ranges(const struct vmbus_view *view, size_t buffer_size, struct vmbus_xfer_set *set,
+		      struct vmbus_range *ranges, unsigned int max)
 {
 	uint32_t len = view->header - RING_DESCRIPTOR;
 	const unsigned char *from = (const unsigned char *)view->payload - len;
 	struct xfer_header header;
-	uint32_t count;
 
 	if (view->type != VMBUS_PACKET_XFER_PAGES || len < sizeof(header))
 		return -EPROTO;
-	/* The host may still write there: one look, at a copy. */
+	/* The host may still write there: copy once, and check the copy. */
 	memcpy(&header, from, sizeof(header));
 	barrier();
-	count = header.count;
-	if (count > (len - sizeof(header)) / sizeof(*ranges))
+	from += sizeof(header);
+	if (header.count > (len - sizeof(header)) / sizeof(struct xfer_range))
 		return -EPROTO;
-	*set = header.set;
-	if (count > most)
-		return -ENOBUFS;
-	for (uint32_t i = 0; i < count; i++) {
-		struct { uint32_t length, offset; } wire;
-
-		memcpy(&wire, from + sizeof(header) + i * sizeof(wire), sizeof(wire));
-		barrier();
-		if (wire.length > buffer_size || wire.offset > buffer_size - wire.length)
-			return -EPROTO;
-		ranges[i] = (struct vmbus_range){ .offset = wire.offset, .length = wire.length };
+	if (set) {
+		*set = header.set;
+		set->sender_owns_set = !!set->sender_owns_set;
+		set->reserved = 0;
 	}
-	return count;
+	if (header.count > max)
+		return -ENOBUFS;
+	for (uint32_t i = 0; i < header.count; i++) {
+		struct xfer_range range;
+
+		memcpy(&range, from + i * sizeof(range), sizeof(range));
+		barrier();
+		if (range.length > buffer_size || range.offset > buffer_size - range.length)
+			return -EPROTO;
+		ranges[i] = (struct vmbus_range){ .offset = range.offset, .length = range.length };
+	}
+	return header.count;
 }

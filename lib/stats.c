@@ -27,19 +27,45 @@ void vmbus_channel_stats(const struct vmbus_channel *chan, struct vmbus_stats *s
 	memcpy(stats, &now, size < sizeof(now) ? size : sizeof(now));
 }
 
-int vmbus_unread(struct vmbus_channel *chan)
+int vmbus_tx_free(struct vmbus_channel *chan)
+{
+	int err = channel_check(chan), room;
+
+	if (err)
+		return err;
+	send_lock(chan);
+	room = tx_ring_look(&chan->tx);
+	send_unlock(chan);
+	err = channel_check(chan);
+	return err ? err : room;
+}
+
+int vmbus_tx_used(struct vmbus_channel *chan)
 {
 	const struct tx_ring *tx = &chan->tx;
-	int err = channel_check(chan);
+	int err = channel_check(chan), used = -EIO;
 	uint32_t read;
 
 	if (err)
 		return err;
+	send_lock(chan);
 	read = smp_load_acquire(&tx->shared->read_index);
+	if (index_ok(read, tx->size))
+		used = bytes_used(read, tx->published, tx->size);
+	send_unlock(chan);
 	err = channel_check(chan);
+	return err ? err : used;
+}
+
+int vmbus_rx_used(struct vmbus_channel *chan)
+{
+	int err = channel_check(chan), used;
+
 	if (err)
 		return err;
-	return index_ok(read, tx->size) ? (int)bytes_used(read, tx->published, tx->size) : -EIO;
+	used = rx_ring_look(&chan->rx);
+	err = channel_check(chan);
+	return err ? err : used;
 }
 
 struct shown_header {

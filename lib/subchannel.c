@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,9 @@
 #include <unistd.h>
 
 #include "internal.h"
+
+/* sysfs announces no new folder, so vmbus_subchannels_wait() looks again and again. */
+#define LOOK_EVERY_MS 5
 
 static bool has_ring(const char *folder)
 {
@@ -31,14 +35,44 @@ static int by_index(const void *a, const void *b)
 	return (x->index > y->index) - (x->index < y->index);
 }
 
+/* 1 when @name in @folder is a sub-channel that the driver has opened, 0 when not, or -errno */
+static int read_subchannel(const char *folder, const char *name, struct vmbus_subchannel *sub)
+{
+	unsigned long relid;
+	uint64_t index, cpu;
+	char *end, *path;
+	int err;
+
+	relid = strtoul(name, &end, 10);
+	if (*end || end == name || relid >= EVENT_CHANNELS)
+		return 0;
+	if (asprintf(&path, "%s/%s", folder, name) < 0)
+		return fail(-ENOMEM, "out of memory");
+	err = read_attribute_u64(path, "subchannel_id", &index);
+	/* Reading the file of a channel that goes away meanwhile fails so. */
+	if (err == -ENOENT || err == -ENODEV)
+		err = index = 0;
+	else if (err)
+		fail(err, "%s/subchannel_id: %s", path, strerror(-err));
+	else if (index && index <= UINT16_MAX)
+		err = has_ring(path);
+	if (err > 0) {
+		if (read_attribute_u64(path, "cpu", &cpu) || cpu > UINT32_MAX)
+			cpu = UINT32_MAX;
+		*sub = (struct vmbus_subchannel){ .relid = relid, .index = index, .cpu = cpu };
+	}
+	free(path);
+	return err;
+}
+
 int vmbus_subchannels(const struct vmbus_channel *primary, struct vmbus_subchannel *list,
-		      unsigned int most)
+		      unsigned int max)
 {
 	const struct vmbus_device *dev = primary->device;
-	unsigned int found = 0;
+	struct vmbus_subchannel sub;
 	struct dirent *entry;
-	char *folder, *end;
-	uint64_t index;
+	unsigned int found = 0;
+	char *folder;
 	int err = 0;
 	DIR *d;
 
@@ -52,9 +86,6 @@ int vmbus_subchannels(const struct vmbus_channel *primary, struct vmbus_subchann
 		goto err_folder;
 	}
 	for (;;) {
-		unsigned long relid;
-		char *path;
-
 		errno = 0;
 		entry = readdir(d);
 		if (!entry) {
@@ -62,35 +93,38 @@ int vmbus_subchannels(const struct vmbus_channel *primary, struct vmbus_subchann
 				err = fail(-errno, "%s: %s", folder, strerror(errno));
 			break;
 		}
-		relid = strtoul(entry->d_name, &end, 10);
-		if (*end || end == entry->d_name || relid >= EVENT_CHANNELS)
-			continue;
-		if (asprintf(&path, "%s/%s", folder, entry->d_name) < 0) {
-			err = fail(-ENOMEM, "out of memory");
+		err = read_subchannel(folder, entry->d_name, &sub);
+		if (err < 0)
 			break;
-		}
-		err = read_attribute_u64(path, "subchannel_id", &index);
-		if (err && err != -ENOENT && err != -ENODEV)
-			fail(err, "%s/subchannel_id: %s", path, strerror(-err));
-		/* It has a ring once the driver has opened it. */
-		if (!err && index && index <= UINT16_MAX && has_ring(path)) {
-			if (found < most)
-				list[found] = (struct vmbus_subchannel){ relid, index };
-			found++;
-		}
-		free(path);
-		if (err == -ENOENT || err == -ENODEV)
-			err = 0;	/* went away meanwhile */
-		if (err)
-			break;
+		if (err && found < max)
+			list[found] = sub;
+		found += err;
+		err = 0;
 	}
 	closedir(d);
-	if (!err && most)
-		qsort(list, found < most ? found : most, sizeof(*list), by_index);
+	if (!err && max)
+		qsort(list, found < max ? found : max, sizeof(*list), by_index);
 
 err_folder:
 	free(folder);
 	return err ? err : (int)found;
+}
+
+int vmbus_subchannels_wait(const struct vmbus_channel *primary, unsigned int count, int timeout_ms)
+{
+	const int64_t deadline = deadline_after(timeout_ms);
+	int found, left;
+
+	for (;;) {
+		found = vmbus_subchannels(primary, NULL, 0);
+		if (found < 0 || (unsigned int)found >= count)
+			return found;
+		left = remaining(deadline);
+		if (!left)
+			return fail(-ETIMEDOUT, "%s: %d of %u sub-channels are there",
+				    primary->device->instance, found, count);
+		poll(NULL, 0, left < 0 || left > LOOK_EVERY_MS ? LOOK_EVERY_MS : left);
+	}
 }
 
 int vmbus_subchannel_open(const struct vmbus_channel *primary, uint32_t relid,
@@ -134,7 +168,7 @@ int vmbus_subchannel_open(const struct vmbus_channel *primary, uint32_t relid,
 			   (long long)st.st_size);
 		goto err_fd;
 	}
-	err = uio_map_file(chan, MAP_RINGS, fd, st.st_size, 0);
+	err = uio_map_file(chan, MAP_RINGS, NULL, fd, st.st_size, 0);
 	if (err) {
 		fail(err, "%s: cannot map %s, %lld bytes: %s", dev->instance, path,
 		     (long long)st.st_size, strerror(-err));

@@ -13,13 +13,20 @@
 
 #include "internal.h"
 
-int uio_map_file(struct vmbus_channel *chan, int which, int fd, size_t size, off_t offset)
+int uio_map_file(struct vmbus_channel *chan, int which, void *address, int fd, size_t size,
+		 off_t offset)
 {
-	void *addr = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, offset);
+	/* A kernel before 4.17 takes the address as a hint only. */
+	int fixed = address ? MAP_FIXED_NOREPLACE : 0;
+	void *addr = mmap(address, size, PROT_READ | PROT_WRITE, MAP_SHARED | fixed, fd, offset);
 	int err;
 
 	if (addr == MAP_FAILED)
 		return -errno;
+	if (address && addr != address) {
+		munmap(addr, size);
+		return -EEXIST;
+	}
 	err = channel_own(chan, which, addr, size);
 	if (err)
 		munmap(addr, size);
@@ -53,46 +60,54 @@ static bool is_named(const struct uio_map *m, const char *name)
 	return name[len - 1] == ':' ? !strncmp(m->name, name, len) : !strcmp(m->name, name);
 }
 
-/* Maps what UIO offers under @name, its address in @addr; @found says what that is */
-int uio_map(struct vmbus_channel *chan, const char *name, int which, void **addr,
-		   struct uio_map *found)
+/* Find what UIO offers under @name, and check its size. */
+static int find_map(struct vmbus_channel *chan, const char *name, struct uio_map *m)
 {
 	const struct vmbus_device *dev = chan->device;
-	size_t page = page_size();
-	struct uio_map m;
 	char *folder;
 	int err;
 
 	if (asprintf(&folder, "%s/uio/%s/maps", dev->sysfs, dev->uio) < 0)
 		return fail(-ENOMEM, "out of memory");
 	for (unsigned int i = 0; ; i++) {
-		err = read_map(folder, i, &m);
-		if (err || is_named(&m, name))
+		err = read_map(folder, i, m);
+		if (err || is_named(m, name))
 			break;
 	}
 	if (err == -ENOENT)
 		fail(err, "%s: no map named %s in %s", dev->instance, name, folder);
 	else if (err)
-		fail(err, "%s: %s/map%u: %s", dev->instance, folder, m.number, strerror(-err));
-	else if (!m.size || m.size > INT32_MAX || m.offset >= page)
+		fail(err, "%s: %s/map%u: %s", dev->instance, folder, m->number, strerror(-err));
+	else if (!m->size || m->size > INT32_MAX || m->offset >= page_size())
 		err = fail(-EPROTO, "%s: map %s of %llu bytes at %llu in its page", dev->instance,
-			   name, (unsigned long long)m.size, (unsigned long long)m.offset);
-	if (err)
-		goto err_folder;
-
-	err = uio_map_file(chan, which, chan->fd, (m.offset + m.size + page - 1) / page * page,
-		  (off_t)m.number * page);
-	if (err) {
-		fail(err, "%s: cannot map %s of %s, %llu bytes: %s", dev->instance, name, dev->path,
-		     (unsigned long long)m.size, strerror(-err));
-		goto err_folder;
-	}
-	*addr = (unsigned char *)chan->maps[which].addr + m.offset;
-	*found = m;
-
-err_folder:
+			   name, (unsigned long long)m->size, (unsigned long long)m->offset);
 	free(folder);
 	return err;
+}
+
+int uio_map(struct vmbus_channel *chan, const char *name, int which, void *address,
+	    struct uio_map *m)
+{
+	const struct vmbus_device *dev = chan->device;
+	const size_t page = page_size();
+	unsigned char *start = NULL;
+	int err = find_map(chan, name, m);
+
+	if (err)
+		return err;
+	if (address) {
+		if ((uintptr_t)address % page != m->offset)
+			return fail(-EINVAL, "%s: map %s cannot lie at %p: it begins %llu bytes into a page",
+				    dev->instance, name, address, (unsigned long long)m->offset);
+		start = (unsigned char *)address - m->offset;
+	}
+	err = uio_map_file(chan, which, start, chan->fd,
+			   (m->offset + m->size + page - 1) / page * page, (off_t)m->number * page);
+	if (err)
+		return fail(err, "%s: cannot map %s of %s, %llu bytes: %s", dev->instance, name,
+			    dev->path, (unsigned long long)m->size, strerror(-err));
+	m->address = (unsigned char *)chan->maps[which].addr + m->offset;
+	return 0;
 }
 
 /* The file that was opened must be the device that was looked at: numbers are used again. */
@@ -119,21 +134,32 @@ static int check_uio(struct vmbus_channel *chan)
 	return 0;
 }
 
-/* uio_map() of what every device has */
-int uio_map_required(struct vmbus_channel *chan, const char *name, int which, void **addr,
-		    struct uio_map *found)
+int uio_map_required(struct vmbus_channel *chan, const char *name, int which, struct uio_map *m)
 {
-	int err = uio_map(chan, name, which, addr, found);
+	int err = uio_map(chan, name, which, NULL, m);
 
 	return err == -ENOENT ? -EPROTO : err;
 }
 
-/* @folder has the channel's monitor_id, if it is monitored */
+/* uio_map_required() of a page that the guest shares with the hypervisor */
+static int map_page(struct vmbus_channel *chan, const char *name, int which, void **address)
+{
+	struct uio_map m;
+	int err = uio_map_required(chan, name, which, &m);
+
+	if (err)
+		return err;
+	if (m.size < HV_PAGE_SIZE)
+		return fail(-EPROTO, "%s: %s of %llu bytes", chan->device->instance, name,
+			    (unsigned long long)m.size);
+	*address = m.address;
+	return 0;
+}
+
 int uio_open_monitor(struct vmbus_channel *chan, const char *folder, uint64_t relid)
 {
 	const struct vmbus_device *dev = chan->device;
 	void *int_page, *monitor_page;
-	struct uio_map map;
 	uint64_t monitor_id;
 	int err;
 
@@ -149,21 +175,14 @@ int uio_open_monitor(struct vmbus_channel *chan, const char *folder, uint64_t re
 	if (monitor_id >= MONITOR_TRIGGERS)
 		return fail(-EPROTO, "%s: monitor id %llu", dev->instance,
 			    (unsigned long long)monitor_id);
-	err = uio_map_required(chan, "int_page", MAP_INT_PAGE, &int_page, &map);
-	if (!err && map.size < HV_PAGE_SIZE)
-		err = fail(-EPROTO, "%s: int_page of %llu bytes", dev->instance,
-			   (unsigned long long)map.size);
+	err = map_page(chan, "int_page", MAP_INT_PAGE, &int_page);
 	if (!err)
-		err = uio_map_required(chan, "monitor_page", MAP_MONITOR_PAGE, &monitor_page, &map);
-	if (!err && map.size < HV_PAGE_SIZE)
-		err = fail(-EPROTO, "%s: monitor_page of %llu bytes", dev->instance,
-			   (unsigned long long)map.size);
+		err = map_page(chan, "monitor_page", MAP_MONITOR_PAGE, &monitor_page);
 	if (!err)
 		channel_set_monitor(chan, int_page, monitor_page, relid, monitor_id);
 	return err;
 }
 
-/* A channel without rings yet: the device's file, open, and sure to be that device's */
 int uio_open(const struct vmbus_device *dev, struct vmbus_channel **result)
 {
 	struct vmbus_channel *chan;
@@ -198,7 +217,6 @@ err_close:
 	return err;
 }
 
-/* Both rings, one after the other, in @size bytes at @rings */
 int uio_open_rings(struct vmbus_channel *chan, unsigned char *rings, uint64_t size)
 {
 	const struct vmbus_device *dev = chan->device;

@@ -158,21 +158,35 @@ void vmbus_channel_close(struct vmbus_channel *chan);
 struct vmbus_subchannel {
 	uint32_t relid;		/* names it: vmbus_subchannel_open() */
 	uint32_t index;		/* 1 for the first; the primary would be 0 */
+	uint32_t cpu;		/* where its interrupts go; UINT32_MAX: the kernel does not say */
+	uint32_t reserved;
 };
 
 /**
  * vmbus_subchannels() - the sub-channels that a device has now
  * @primary: from vmbus_channel_open() or vmbus_channel_open_device()
- * @list: room for @most, sorted by index
+ * @list: room for @max, sorted by index
  *
  * A device has them when its protocol says so: the driver asks in a message of its own, the host
- * offers them, and some time later they are here.
+ * offers them, and the kernel opens each. vmbus_subchannels_wait() waits for that.
  *
- * Returns how many there are, which may be more than @most; or -EOPNOTSUPP (from memory), -ENODEV,
+ * Returns how many there are, which may be more than @max; or -EOPNOTSUPP (from memory), -ENODEV,
  * or what reading sysfs returned.
  */
 int vmbus_subchannels(const struct vmbus_channel *primary, struct vmbus_subchannel *list,
-		      unsigned int most);
+		      unsigned int max);
+
+/**
+ * vmbus_subchannels_wait() - waits until a device has some sub-channels
+ * @primary: as for vmbus_subchannels()
+ * @count: at least that many
+ * @timeout_ms: milliseconds; 0 only looks; -1 without limit
+ *
+ * The kernel announces a sub-channel in sysfs alone, so this looks there every few milliseconds.
+ *
+ * Returns how many there are, @count or more; or -ETIMEDOUT, or as vmbus_subchannels().
+ */
+int vmbus_subchannels_wait(const struct vmbus_channel *primary, unsigned int count, int timeout_ms);
 
 /**
  * vmbus_subchannel_open() - opens one sub-channel: a channel of its own, with rings and threads
@@ -201,12 +215,18 @@ enum vmbus_buffer_kind {
 };
 
 /**
- * vmbus_channel_buffer() - maps a buffer; a second call returns the same. It lives as the channel.
+ * vmbus_channel_buffer() - maps a buffer, for as long as the channel is open
+ * @address: where; NULL: anywhere
+ * @buffer: the result; a second call for the same buffer returns the same
  *
- * Returns 0, or -ENOENT (the device has none), -EOPNOTSUPP (from memory), -EPROTO, -ENODEV, or what
- * mmap() returned. Not while another thread uses the channel.
+ * A second process that works on the buffers of a first opens the channel, leaves its rings alone,
+ * and maps the buffers at the addresses that the first has.
+ *
+ * Returns 0, or -ENOENT (the device has none), -EOPNOTSUPP (from memory), -EINVAL (@address is not
+ * at a page's start, or @kind), -EEXIST (something is mapped there, or the buffer elsewhere),
+ * -EPROTO, -ENODEV, or what mmap() returned. No other thread may use the channel during the call.
  */
-int vmbus_channel_buffer(struct vmbus_channel *chan, enum vmbus_buffer_kind kind,
+int vmbus_channel_buffer(struct vmbus_channel *chan, enum vmbus_buffer_kind kind, void *address,
 			 struct vmbus_buffer *buffer);
 
 /* Channels over memory */
@@ -371,14 +391,35 @@ void vmbus_channel_stats(const struct vmbus_channel *chan, struct vmbus_stats *s
 int vmbus_channel_dump(struct vmbus_channel *chan, FILE *stream, unsigned int packets);
 
 /**
- * vmbus_unread() - the bytes in the ring to the host that the host has not read
+ * vmbus_tx_free() - the free bytes in the ring to the host, by the host's index of this moment
  *
- * What vmbus_queue() has queued and vmbus_flush() has not shown does not count. A host reads soon
- * after it was signalled; one that does not, for minutes, may have stopped for good.
+ * A packet whose VMBUS_PACKET_SPACE() is less than that fits. The call counts as sending.
  *
- * Returns the bytes, or why the channel has ended, or -EIO (the host's index is impossible).
+ * Returns the bytes; or why the channel has ended, or -EIO (the host's index is impossible).
  */
-int vmbus_unread(struct vmbus_channel *chan);
+int vmbus_tx_free(struct vmbus_channel *chan);
+
+/** Bytes that a packet with @len bytes of payload takes in the ring; ranges count as payload */
+#define VMBUS_PACKET_SPACE(len) (24 + ((size_t)(len) + 7) / 8 * 8)
+
+/**
+ * vmbus_tx_used() - the bytes in the ring to the host that the host has not read
+ *
+ * Packets that are queued and not yet flushed do not count. A host reads soon after it was
+ * signalled; one that does not, for minutes, may have stopped for good. The call counts as sending.
+ *
+ * Returns the bytes; or why the channel has ended, or -EIO (the host's index is impossible).
+ */
+int vmbus_tx_used(struct vmbus_channel *chan);
+
+/**
+ * vmbus_rx_used() - the bytes in the ring from the host that are not yet received
+ *
+ * Descriptors, padding and trailers are included. The call counts as receiving.
+ *
+ * Returns the bytes; or why the channel has ended, or -EIO (the host's index is impossible).
+ */
+int vmbus_rx_used(struct vmbus_channel *chan);
 
 /* Sending */
 
@@ -534,18 +575,35 @@ int vmbus_send_gpa(struct vmbus_channel *chan, uint16_t flags, uint64_t transact
 		   const struct vmbus_gpa_range *ranges, unsigned int count, const void *payload,
 		   size_t len);
 
+/** The kernel's table of where memory of this process lies */
+struct vmbus_pagemap;
+
+/**
+ * vmbus_pagemap_open() - opens /proc/self/pagemap, for vmbus_gpa_pages()
+ *
+ * After fork() it still describes the parent: the child opens its own. A program can open it before
+ * it gives up CAP_SYS_ADMIN: the kernel shows page numbers to the opener that had it.
+ *
+ * Returns 0, or -ENOMEM, or what open(2) returned.
+ */
+int vmbus_pagemap_open(struct vmbus_pagemap **pagemap);
+
+/** vmbus_pagemap_close() - closes it; NULL is allowed */
+void vmbus_pagemap_close(struct vmbus_pagemap *pagemap);
+
 /**
  * vmbus_gpa_pages() - the guest frame numbers of memory of this process, for a vmbus_gpa_range
  * @addr: @len bytes anywhere
  * @pages: room for @count numbers, of pages of 4096 bytes
  *
- * From /proc/self/pagemap. Only of memory that stays where it is: huge pages; pages that are merely
- * locked may still be moved. Touch it first.
+ * Use it only for memory that stays where it is: huge pages. The kernel may move pages that are
+ * merely locked. Touch the memory first. Any thread may call it.
  *
- * Returns how many there are; or -ENOBUFS (more than @count), -EPERM (the kernel hides them from who
- * has no CAP_SYS_ADMIN), -EFAULT (not all of it is in memory), or what opening or reading returned.
+ * Returns how many there are; or -EINVAL (@len), -ENOBUFS (more than @count), -EPERM (the kernel
+ * hides the numbers), -EFAULT (not all of it is in memory), or what reading returned.
  */
-int vmbus_gpa_pages(const void *addr, size_t len, uint64_t *pages, unsigned int count);
+int vmbus_gpa_pages(const struct vmbus_pagemap *pagemap, const void *addr, size_t len,
+		    uint64_t *pages, unsigned int count);
 
 /* Receiving */
 
@@ -661,18 +719,25 @@ struct vmbus_range {
 	uint32_t length;
 };
 
+/** The page set that a VMBUS_PACKET_XFER_PAGES packet refers to */
+struct vmbus_xfer_set {
+	uint16_t number;		/* of the set, for the caller to compare */
+	uint8_t sender_owns_set;	/* 1: the host may reuse the pages once the packet is completed */
+	uint8_t reserved;
+};
+
 /**
  * vmbus_xfer_ranges() - where the data of a VMBUS_PACKET_XFER_PAGES packet lies
  * @view: from vmbus_peek() or vmbus_recv_many()
- * @buffer_size: bytes of the buffer that they point into: none goes beyond
- * @set: the number of the page set, for the caller to compare
- * @ranges: room for @most
+ * @buffer_size: bytes of the buffer that they point into: no range goes beyond
+ * @set: the result, may be NULL
+ * @ranges: room for @max
  *
  * Returns how many there are; or -EPROTO (another type of packet, a count beyond its header, a range
- * beyond the buffer), -ENOBUFS (more than @most).
+ * beyond the buffer), -ENOBUFS (more than @max).
  */
-int vmbus_xfer_ranges(const struct vmbus_view *view, size_t buffer_size, uint16_t *set,
-		      struct vmbus_range *ranges, unsigned int most);
+int vmbus_xfer_ranges(const struct vmbus_view *view, size_t buffer_size, struct vmbus_xfer_set *set,
+		      struct vmbus_range *ranges, unsigned int max);
 
 /* Waiting */
 

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <poll.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "internal.h"
@@ -109,22 +108,6 @@ int vmbus_fd(const struct vmbus_channel *chan)
 	return chan->fd;
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1000LL + t.tv_nsec / 1000000;
-}
-
-/* Milliseconds until the deadline; -1: no limit */
-static int remaining(int64_t deadline)
-{
-	int64_t left = deadline - now_ms();
-
-	return deadline < 0 ? -1 : left > 0 ? left : 0;
-}
-
 void wake_waiters(struct vmbus_channel *chan)
 {
 	/* A thread that goes to sleep counts itself first and looks at the turns then. */
@@ -227,7 +210,7 @@ static int prepare_sleep(struct vmbus_channel *chan, unsigned int events)
 static int wait_for_events(struct vmbus_channel *chan, unsigned int events, int timeout_ms,
 			   struct room_waiter *waiter)
 {
-	int64_t deadline = timeout_ms < 0 ? -1 : now_ms() + timeout_ms;
+	const int64_t deadline = deadline_after(timeout_ms);
 	unsigned int turn;
 	int ready, err;
 

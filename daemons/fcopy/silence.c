@@ -63,7 +63,7 @@ bool silence_look(struct silence *silence, struct vmbus_channel *channel, bool e
 		  uint64_t files)
 {
 	unsigned int msec = passed(silence);
-	int unread = vmbus_unread(channel);
+	int unread = vmbus_tx_used(channel);
 	enum silence_debt debt;
 	struct vmbus_stats stats;
 	uint64_t read;

@@ -54,7 +54,7 @@ static void read_view(const struct vmbus_view *view)
 	static volatile unsigned char sink __attribute__((unused));
 	const unsigned char *p = view->payload;
 	struct vmbus_range ranges[8];
-	uint16_t set;
+	struct vmbus_xfer_set set;
 	int n;
 
 	MUST(view->length % 8 == 0 && view->header % 8 == 0 && view->header >= 16);

@@ -3,6 +3,8 @@
 
 #include <sys/resource.h>
 
+#include <pthread.h>
+
 #include "sysfs.h"
 
 #define NIC "f8615163-df3e-46c5-913f-f2d2f965ed0e"
@@ -276,11 +278,20 @@ static void subchannel(const char *relid, const char *index, size_t ring)
 	MUST(!truncate(path, 2 * ring));
 }
 
+/* The kernel opens one more sub-channel a little later. */
+static void *another_subchannel(void *arg)
+{
+	usleep(50000);
+	subchannel("40", "4\n", 3 * getpagesize());
+	return NULL;
+}
+
 static void subchannels_are_listed_and_opened(void)
 {
 	struct vmbus_channel *primary, *sub, *a, *b;
 	size_t page = getpagesize(), size;
 	struct vmbus_subchannel list[3];
+	pthread_t thread;
 	char path[512];
 	struct stat st;
 	int fd;
@@ -293,14 +304,25 @@ static void subchannels_are_listed_and_opened(void)
 	subchannel("31", "2\n", 3 * page);
 	subchannel("30", "3\n", 3 * page);
 	subchannel("33", "1\n", 9 * page);
+	put("6\n", SYS DEV1 "/channels/31/cpu");
 	put("4\n", SYS DEV1 "/channels/40/subchannel_id");	/* not open yet */
 	put("5\n", SYS DEV1 "/channels/nonsense/subchannel_id");
 	CHECK_IS(vmbus_subchannels(primary, list, 3), 3);
 	CHECK(list[0].relid == 33 && list[0].index == 1);
 	CHECK(list[1].relid == 31 && list[1].index == 2);
 	CHECK(list[2].relid == 30 && list[2].index == 3);
+	CHECK(list[1].cpu == 6 && list[2].cpu == UINT32_MAX);
 	CHECK_IS(vmbus_subchannels(primary, list, 1), 3);
 	CHECK_IS(vmbus_subchannels(primary, NULL, 0), 3);
+	CHECK_IS(vmbus_subchannels_wait(primary, 2, -1), 3);
+	CHECK_IS(vmbus_subchannels_wait(primary, 4, 0), -ETIMEDOUT);
+	CHECK(strstr(vmbus_error(), "3 of 4"));
+	CHECK_IS(vmbus_subchannels_wait(primary, 4, 20), -ETIMEDOUT);
+	MUST(!pthread_create(&thread, NULL, another_subchannel, NULL));
+	CHECK_IS(vmbus_subchannels_wait(primary, 4, 10000), 4);
+	pthread_join(thread, NULL);
+	snprintf(path, sizeof(path), "%s/" SYS DEV1 "/channels/40/ring", base);
+	unlink(path);
 
 	MUST(!vmbus_subchannel_open(primary, 33, &sub));
 	CHECK_IS(vmbus_channel_tx_size(sub), 8 * page);
@@ -344,6 +366,7 @@ static void subchannels_are_listed_and_opened(void)
 
 	MUST(!vmbus_channel_pair(2 * page, &a, &b));
 	CHECK_IS(vmbus_subchannels(a, list, 3), -EOPNOTSUPP);
+	CHECK_IS(vmbus_subchannels_wait(a, 1, 0), -EOPNOTSUPP);
 	CHECK_IS(vmbus_subchannel_open(a, 1, &sub), -EOPNOTSUPP);
 	vmbus_channel_close(a);
 	vmbus_channel_close(b);
@@ -351,7 +374,7 @@ static void subchannels_are_listed_and_opened(void)
 
 static void buffers_have_addresses_and_handles(void)
 {
-	struct vmbus_channel *chan, *a, *b;
+	struct vmbus_channel *chan, *second, *a, *b;
 	struct vmbus_buffer buffer, again;
 	size_t page = getpagesize();
 	char text[32];
@@ -359,31 +382,43 @@ static void buffers_have_addresses_and_handles(void)
 	/* In a plain file the buffers begin with its fourth and fifth page. */
 	machine();
 	MUST(!vmbus_channel_open("fcopy", &chan));
-	CHECK_IS(vmbus_channel_buffer(chan, VMBUS_BUFFER_RECV, &buffer), -ENOENT);
+	CHECK_IS(vmbus_channel_buffer(chan, VMBUS_BUFFER_RECV, NULL, &buffer), -ENOENT);
 	vmbus_channel_close(chan);
 	snprintf(text, sizeof(text), "0x%zx\n", 2 * page);
 	add_map(DEV1, 3, 3, "recv:3221225477\n", text);
 	add_map(DEV1, 3, 4, "send:2\n", text);
 	MUST(!vmbus_channel_open("fcopy", &chan));
-	CHECK_IS(vmbus_channel_buffer(chan, VMBUS_BUFFER_RECV, &buffer), 0);
+	CHECK_IS(vmbus_channel_buffer(chan, VMBUS_BUFFER_RECV, NULL, &buffer), 0);
 	CHECK_IS(buffer.size, 2 * page);
 	CHECK_IS(buffer.gpadl, 3221225477u);
 	memset(buffer.address, 1, buffer.size);
-	CHECK_IS(vmbus_channel_buffer(chan, VMBUS_BUFFER_RECV, &again), 0);
+	CHECK_IS(vmbus_channel_buffer(chan, VMBUS_BUFFER_RECV, NULL, &again), 0);
 	CHECK(again.address == buffer.address && again.gpadl == buffer.gpadl);
-	CHECK_IS(vmbus_channel_buffer(chan, VMBUS_BUFFER_SEND, &buffer), 0);
+	CHECK_IS(vmbus_channel_buffer(chan, VMBUS_BUFFER_RECV, buffer.address, &again), 0);
+	CHECK_IS(vmbus_channel_buffer(chan, VMBUS_BUFFER_RECV, &buffer, &again), -EEXIST);
+	CHECK_IS(vmbus_channel_buffer(chan, VMBUS_BUFFER_SEND, NULL, &buffer), 0);
 	CHECK_IS(buffer.gpadl, 2);
 	CHECK(*(unsigned char *)buffer.address == 1);
-	CHECK_IS(vmbus_channel_buffer(chan, 2, &buffer), -EINVAL);
+	CHECK_IS(vmbus_channel_buffer(chan, 2, NULL, &buffer), -EINVAL);
+
+	/* A second user of the buffers has them where the first says, if that place is free. */
+	MUST(!vmbus_channel_open("fcopy", &second));
+	CHECK_IS(vmbus_channel_buffer(second, VMBUS_BUFFER_SEND, buffer.address, &again), -EEXIST);
 	vmbus_channel_close(chan);
+	CHECK_IS(vmbus_channel_buffer(second, VMBUS_BUFFER_SEND, (char *)buffer.address + 8, &again),
+		 -EINVAL);
+	CHECK_IS(vmbus_channel_buffer(second, VMBUS_BUFFER_SEND, buffer.address, &again), 0);
+	CHECK(again.address == buffer.address && again.gpadl == 2);
+	CHECK(*(unsigned char *)again.address == 1);
+	vmbus_channel_close(second);
 
 	add_map(DEV1, 3, 4, "send:2junk\n", text);
 	MUST(!vmbus_channel_open("fcopy", &chan));
-	CHECK_IS(vmbus_channel_buffer(chan, VMBUS_BUFFER_SEND, &buffer), -EPROTO);
+	CHECK_IS(vmbus_channel_buffer(chan, VMBUS_BUFFER_SEND, NULL, &buffer), -EPROTO);
 	CHECK(strstr(vmbus_error(), "send:2junk"));
 	vmbus_channel_close(chan);
 	MUST(!vmbus_channel_pair(2 * page, &a, &b));
-	CHECK_IS(vmbus_channel_buffer(a, VMBUS_BUFFER_SEND, &buffer), -EOPNOTSUPP);
+	CHECK_IS(vmbus_channel_buffer(a, VMBUS_BUFFER_SEND, NULL, &buffer), -EOPNOTSUPP);
 	vmbus_channel_close(a);
 	vmbus_channel_close(b);
 }

@@ -337,7 +337,7 @@ static unsigned char sink;
 static int receive_somehow(struct vmbus_channel *chan, int way, uint32_t size)
 {
 	struct vmbus_range ranges[4];
-	uint16_t set;
+	struct vmbus_xfer_set set;
 	int err;
 
 	switch (way) {

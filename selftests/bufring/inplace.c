@@ -388,26 +388,42 @@ static void pages_of_the_guest(void)
 	model_close(&m);
 }
 
+/* More pages than one read of the kernel's table takes */
+#define MANY_PAGES 150
+
 static void frame_numbers_of_own_memory(void)
 {
-	uint64_t pages[4] = { 0 }, more[4];
-	unsigned char *memory = guarded(2 * getpagesize());
+	const size_t page = getpagesize(), parts = page / 4096;
+	unsigned char *memory = guarded(MANY_PAGES * page);
+	uint64_t pages[4] = { 0 }, more[4], *all = calloc(MANY_PAGES * parts, sizeof(*all));
+	struct vmbus_pagemap *map;
 	int n;
 
-	memset(memory, 1, 2 * getpagesize());
-	n = vmbus_gpa_pages(memory + 100, 4096, pages, 4);
-	if (n == -EPERM || n == -EACCES) {
+	memset(memory, 1, MANY_PAGES * page);
+	MUST(all && !vmbus_pagemap_open(&map));
+	n = vmbus_gpa_pages(map, memory + 100, 4096, pages, 4);
+	if (n == -EPERM) {
 		ksft_print_msg("no CAP_SYS_ADMIN: not looked at\n");
 	} else {
 		CHECK_IS(n, 2);
 		CHECK(pages[0] && pages[1] && pages[0] != pages[1]);
-		CHECK_IS(vmbus_gpa_pages(memory + 4096, 1, more, 4), 1);
+		CHECK_IS(vmbus_gpa_pages(map, memory + 4096, 1, more, 4), 1);
 		CHECK(more[0] == pages[1]);
-		CHECK_IS(vmbus_gpa_pages(memory + 2 * getpagesize() - 8, 9, more, 4), -EFAULT);
+		/* all at once, and one by one */
+		CHECK_IS(vmbus_gpa_pages(map, memory, MANY_PAGES * page, all, MANY_PAGES * parts),
+			 MANY_PAGES * parts);
+		for (size_t i = 0; i < MANY_PAGES * parts; i++) {
+			CHECK_IS(vmbus_gpa_pages(map, memory + i * 4096 + 4095, 1, more, 4), 1);
+			CHECK(more[0] == all[i]);
+		}
+		CHECK_IS(vmbus_gpa_pages(map, memory + MANY_PAGES * page - 8, 9, more, 4), -EFAULT);
 	}
-	CHECK_IS(vmbus_gpa_pages(memory, 4097, pages, 1), -ENOBUFS);
-	CHECK_IS(vmbus_gpa_pages(memory, 0, pages, 1), -EINVAL);
-	guarded_free(memory, 2 * getpagesize());
+	CHECK_IS(vmbus_gpa_pages(map, memory, 4097, pages, 1), -ENOBUFS);
+	CHECK_IS(vmbus_gpa_pages(map, memory, 0, pages, 1), -EINVAL);
+	vmbus_pagemap_close(map);
+	vmbus_pagemap_close(NULL);
+	free(all);
+	guarded_free(memory, MANY_PAGES * page);
 }
 
 /* A packet with transfer pages, by its offsets, where the host may put it */
@@ -416,7 +432,7 @@ static void put_xfer(struct model *m, uint32_t index, uint16_t type, uint32_t co
 {
 	uint32_t header = 24 + 8 * ranges_there, total = header + 8;
 	const struct raw_descriptor d = { type, header / 8, total / 8, 1, 99 };
-	const uint32_t fields[2] = { 0xbabe, count };
+	const uint32_t fields[2] = { 0xbabe | 0xff020000, count };
 
 	ring_poke(&m->to_guest, index, &d, sizeof(d));
 	ring_poke(&m->to_guest, index + 16, fields, sizeof(fields));
@@ -431,7 +447,7 @@ static void transfer_pages(void)
 	static const uint32_t beyond[] = { 100, 0, 25, 1000 }, wraps[] = { 0xffffffff, 8 };
 	struct vmbus_range ranges[4];
 	struct vmbus_view view;
-	uint16_t set = 0;
+	struct vmbus_xfer_set set = { 0 };
 	struct model m;
 
 	/* in place, copied, and around the end of the ring, in the middle of the header */
@@ -451,7 +467,8 @@ static void transfer_pages(void)
 		CHECK_IS(view.length, 8);
 		CHECK(!memcmp(view.payload, "payload", 8));
 		CHECK_IS(vmbus_xfer_ranges(&view, 1024, &set, ranges, 4), 2);
-		CHECK_IS(set, 0xbabe);
+		CHECK(set.number == 0xbabe && set.sender_owns_set == 1 && !set.reserved);
+		CHECK_IS(vmbus_xfer_ranges(&view, 1024, NULL, ranges, 4), 2);
 		CHECK(ranges[0].length == 100 && ranges[0].offset == 0);
 		CHECK(ranges[1].length == 24 && ranges[1].offset == 1000);
 		CHECK_IS(vmbus_xfer_ranges(&view, 1024, &set, ranges, 1), -ENOBUFS);

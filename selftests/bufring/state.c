@@ -5,25 +5,38 @@
 
 static unsigned char buf[4096];
 
-static void unread_bytes(void)
+static void bytes_free_and_used(void)
 {
 	struct vmbus_packet pkt;
 	struct model m;
 
 	model_open(&m, 4096);
-	CHECK_IS(vmbus_unread(m.guest), 0);
+	CHECK_IS(vmbus_tx_used(m.guest), 0);
+	CHECK_IS(vmbus_tx_free(m.guest), 4096);
 	CHECK_IS(vmbus_queue(m.guest, 6, 0, 0, buf, 8), 0);
-	CHECK_IS(vmbus_unread(m.guest), 0);
+	CHECK_IS(vmbus_tx_used(m.guest), 0);
+	CHECK_IS(vmbus_tx_free(m.guest), 4096 - 32);
+	CHECK_IS(vmbus_rx_used(m.host), 0);
 	CHECK_IS(vmbus_flush(m.guest), 0);
-	CHECK_IS(vmbus_unread(m.guest), 32);
+	CHECK_IS(vmbus_tx_used(m.guest), 32);
+	CHECK_IS(vmbus_rx_used(m.host), 32);
 	CHECK_IS(vmbus_send(m.guest, 6, 0, 0, buf, 16), 0);
-	CHECK_IS(vmbus_unread(m.guest), 72);
+	CHECK_IS(vmbus_tx_used(m.guest), 32 + VMBUS_PACKET_SPACE(16));
+	CHECK_IS(vmbus_rx_used(m.host), 72);
 	CHECK_IS(vmbus_recv(m.host, &pkt, buf, sizeof(buf)), 0);
-	CHECK_IS(vmbus_unread(m.guest), 40);
+	CHECK_IS(vmbus_tx_used(m.guest), 40);
+	CHECK_IS(vmbus_tx_free(m.guest), 4096 - 40);
 	CHECK_IS(vmbus_recv(m.host, &pkt, buf, sizeof(buf)), 0);
-	CHECK_IS(vmbus_unread(m.guest), 0);
+	CHECK_IS(vmbus_tx_used(m.guest), 0);
+	/* A packet fits when its space is less than what is free. */
+	while (vmbus_tx_free(m.guest) > (int)VMBUS_PACKET_SPACE(71))
+		CHECK_IS(vmbus_send(m.guest, 6, 0, 0, buf, 71), 0);
+	CHECK_IS(vmbus_send(m.guest, 6, 0, 0, buf, 71), -EAGAIN);
 	*word(&m.to_host, READ_INDEX) = 3;
-	CHECK_IS(vmbus_unread(m.guest), -EIO);
+	CHECK_IS(vmbus_tx_used(m.guest), -EIO);
+	CHECK_IS(vmbus_tx_free(m.guest), -EIO);
+	*word(&m.to_guest, WRITE_INDEX) = 3;
+	CHECK_IS(vmbus_rx_used(m.guest), -EIO);
 	model_close(&m);
 }
 
@@ -209,7 +222,7 @@ static void latency_is_a_word_of_the_monitor_page(void)
 }
 
 static const struct test tests[] = {
-	TEST(unread_bytes),
+	TEST(bytes_free_and_used),
 	TEST(every_counter_counts),
 	TEST(counters_for_other_versions),
 	TEST(interrupts_are_counted),
