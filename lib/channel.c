@@ -19,7 +19,6 @@ struct vmbus_channel *channel_alloc(void)
 {
 	static _Atomic uint64_t serial;
 	struct vmbus_channel *chan = aligned_alloc(CACHE_LINE, sizeof(*chan));
-	pthread_mutexattr_t recursive;
 	pthread_condattr_t attr;
 
 	if (!chan)
@@ -28,11 +27,7 @@ struct vmbus_channel *channel_alloc(void)
 	chan->fd = -1;
 	chan->wake_fd = -1;
 	chan->serial = ++serial;
-	/* A thread that holds a reservation also holds the lock, so it may flush. */
-	pthread_mutexattr_init(&recursive);
-	pthread_mutexattr_settype(&recursive, PTHREAD_MUTEX_RECURSIVE);
-	pthread_mutex_init(&chan->send_lock, &recursive);
-	pthread_mutexattr_destroy(&recursive);
+	pthread_mutex_init(&chan->send_mutex, NULL);
 	pthread_mutex_init(&chan->wait_lock, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -84,7 +79,7 @@ void vmbus_channel_close(struct vmbus_channel *chan)
 	vmbus_device_free(chan->device);
 	free(chan->tx.bounce);
 	free(chan->rx.bounce);
-	pthread_mutex_destroy(&chan->send_lock);
+	pthread_mutex_destroy(&chan->send_mutex);
 	pthread_mutex_destroy(&chan->wait_lock);
 	pthread_cond_destroy(&chan->wait_turn);
 	free(chan);
@@ -155,9 +150,9 @@ int vmbus_channel_open(const char *id, struct vmbus_channel **chan)
 	return err;
 }
 
-void vmbus_channel_set_several_senders(struct vmbus_channel *chan, int on)
+void vmbus_channel_set_producers(struct vmbus_channel *chan, enum vmbus_producers producers)
 {
-	chan->several_senders = on;
+	chan->producers = producers;
 }
 
 int vmbus_channel_latency(const struct vmbus_channel *chan)

@@ -80,11 +80,16 @@ struct vmbus_channel {
 	 * This cache line is read by every call and written hardly ever.
 	 */
 	alignas(CACHE_LINE) _Atomic int dead;
-	bool several_senders;	/* they take turns with the lock */
+	enum vmbus_producers producers;
 	uint64_t serial;	/* no two channels of a process have the same */
 
-	alignas(CACHE_LINE) pthread_mutex_t send_lock;
-	_Atomic(const void *) reserver;	/* the thread with the reservation, or NULL */
+	/*
+	 * With several producers, the thread that has the lock, or NULL; NULL with one. A thread
+	 * that has a reservation has the lock, too, and takes it once more when it flushes.
+	 */
+	alignas(CACHE_LINE) _Atomic(const void *) send_owner;
+	unsigned int send_depth;
+	pthread_mutex_t send_mutex;
 	struct room_waiter *room_waiters;
 	uint32_t refused;	/* bytes that the packet refused last needs; 0: one was sent since */
 
@@ -123,16 +128,22 @@ struct vmbus_channel {
 	struct vmbus_device *device;
 };
 
+/* This thread, as long as it lives */
+const void *this_thread(void);
+
+void send_lock_slowly(struct vmbus_channel *chan);
+void send_unlock_slowly(struct vmbus_channel *chan);
+
 static inline void send_lock(struct vmbus_channel *chan)
 {
-	if (unlikely(chan->several_senders))
-		pthread_mutex_lock(&chan->send_lock);
+	if (unlikely(chan->producers))
+		send_lock_slowly(chan);
 }
 
 static inline void send_unlock(struct vmbus_channel *chan)
 {
-	if (unlikely(chan->several_senders))
-		pthread_mutex_unlock(&chan->send_lock);
+	if (unlikely(chan->producers))
+		send_unlock_slowly(chan);
 }
 
 /* Remembers that the channel is dead, and returns @err */
@@ -152,9 +163,6 @@ static inline int channel_check(const struct vmbus_channel *chan)
 	smp_rmb();
 	return READ_ONCE(chan->dead);
 }
-
-/* This thread, as long as it lives */
-const void *this_thread(void);
 
 /* A packet of @need bytes was refused, or one was queued: what room_wait_begin() goes by */
 void room_refused(struct vmbus_channel *chan, uint32_t need);

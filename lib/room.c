@@ -82,7 +82,7 @@ void room_wait_begin(struct vmbus_channel *chan, struct room_waiter *waiter)
 		.woken = true,
 	};
 	/* One sender at a time may be one thread that sends and another that waits. */
-	if (chan->several_senders)
+	if (chan->producers)
 		waiter->need = refusal.serial == chan->serial ? refusal.need : 0;
 	chan->room_waiters = waiter;
 	send_unlock(chan);

@@ -337,8 +337,6 @@ int vmbus_reserve(struct vmbus_channel *chan, size_t len, void **payload)
 	tx->room_then = tx->room;
 	tx->room = 0;
 	tx->reserved = need;
-	if (unlikely(chan->several_senders))
-		WRITE_ONCE(chan->reserver, this_thread());
 	return 0;
 
 err_lock:
@@ -347,13 +345,14 @@ err_lock:
 }
 
 /*
- * Whether the caller may end a reservation. With several senders only the thread that made it may: it
- * holds the lock.
+ * Whether the caller may end a reservation. With several producers only the thread that made it may,
+ * and that thread has the lock.
  */
 static inline bool has_reservation(const struct vmbus_channel *chan)
 {
-	return unlikely(chan->several_senders) ? READ_ONCE(chan->reserver) == this_thread() :
-						 chan->tx.reserved;
+	if (unlikely(chan->producers) && READ_ONCE(chan->send_owner) != this_thread())
+		return false;
+	return chan->tx.reserved;
 }
 
 /* End the reservation: the room is there again. */
@@ -361,7 +360,6 @@ static inline void unreserve(struct vmbus_channel *chan)
 {
 	chan->tx.room = chan->tx.room_then;
 	chan->tx.reserved = 0;
-	WRITE_ONCE(chan->reserver, NULL);
 }
 
 int vmbus_commit(struct vmbus_channel *chan, uint16_t type, uint16_t flags, uint64_t transaction_id,

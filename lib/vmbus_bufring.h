@@ -7,7 +7,7 @@
  *
  * Threads: for one channel, one thread at a time may send and one at a time may receive; these may
  * be two threads, without a lock, and each may wait for its own. After
- * vmbus_channel_set_several_senders() any number of threads may send, and each may wait for room.
+ * vmbus_channel_set_producers() any number of threads may send, and each may wait for room.
  * While a channel is opened or closed, no other thread may use it. Functions without a channel may
  * be called from any thread.
  *
@@ -345,16 +345,23 @@ int vmbus_channel_latency(const struct vmbus_channel *chan);
 /** vmbus_channel_set_latency() - sets it. Returns 0, or these, or -ERANGE. */
 int vmbus_channel_set_latency(struct vmbus_channel *chan, unsigned int microseconds);
 
+/** Who sends on a channel */
+enum vmbus_producers {
+	VMBUS_PRODUCERS_ONE	= 0,	/* one thread at a time: no lock, the fastest */
+	VMBUS_PRODUCERS_MUTEX	= 1,	/* several threads; one that finds another at work sleeps */
+	VMBUS_PRODUCERS_SPIN	= 2,	/* several threads, each with a processor of its own: they spin */
+};
+
 /**
- * vmbus_channel_set_several_senders() - whether several threads may send at a time
- * @on: 1: the functions that send take a lock, once for each call and so once for a whole batch;
- *	0, as from the start: they do not, which is faster
+ * vmbus_channel_set_producers() - tells whether several threads send on a channel
+ * @producers: VMBUS_PRODUCERS_ONE for a channel that was just opened
  *
- * vmbus_flush() of one thread shows what all have queued. From vmbus_reserve() to vmbus_commit() or
+ * With several, each call that sends takes the lock once, and so once for a whole batch; and
+ * vmbus_flush() of one thread shows the packets of all. From vmbus_reserve() to vmbus_commit() or
  * vmbus_cancel() the other threads wait; only the thread that reserved may commit or cancel. No
  * other thread may use the channel during this call.
  */
-void vmbus_channel_set_several_senders(struct vmbus_channel *chan, int on);
+void vmbus_channel_set_producers(struct vmbus_channel *chan, enum vmbus_producers producers);
 
 /** What went over a channel since it was opened; bytes as they lie in the ring, 24 more a packet */
 struct vmbus_stats {
@@ -756,7 +763,7 @@ int vmbus_xfer_ranges(const struct vmbus_view *view, size_t buffer_size, struct 
  * then wait again: no wake-up is lost, none spins.
  *
  * Several threads may wait on a channel, each for what it may do: one of them sleeps for all, and
- * wakes the others. With several senders each waits for the room of the packet that was refused to
+ * wakes the others. With several producers each waits for the room of the packet that was refused to
  * it last; so a small packet does not wait for the room of a large one. While one thread receives
  * with poll() and vmbus_ack(), others may wait to send.
  *
@@ -789,7 +796,7 @@ int vmbus_fd(const struct vmbus_channel *chan);
  * leave it to the vmbus_ack() of that thread, and go on after it.
  *
  * Returns the events that are ready (do not sleep; the mask stays clear), 0 (the next one
- * interrupts), or -ENODEV, -EIO, -EINVAL, -EOPNOTSUPP (VMBUS_WAIT_SEND with several senders: use
+ * interrupts), or -ENODEV, -EIO, -EINVAL, -EOPNOTSUPP (VMBUS_WAIT_SEND with several producers: use
  * vmbus_wait()).
  */
 int vmbus_arm(struct vmbus_channel *chan, unsigned int events);

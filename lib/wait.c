@@ -66,7 +66,7 @@ int vmbus_arm(struct vmbus_channel *chan, unsigned int events)
 
 	if (!events_ok(events))
 		return -EINVAL;
-	if (events & VMBUS_WAIT_SEND && chan->several_senders)
+	if (events & VMBUS_WAIT_SEND && chan->producers)
 		return -EOPNOTSUPP;
 	if (events & VMBUS_WAIT_SEND)
 		waiter.need = chan->refused;
@@ -195,7 +195,7 @@ static int prepare_sleep(struct vmbus_channel *chan, unsigned int events)
 
 	if (chan->fd < 0)
 		return -EOPNOTSUPP;
-	if (events & VMBUS_WAIT_RECV && !chan->several_senders)
+	if (events & VMBUS_WAIT_RECV && !chan->producers)
 		return 0;
 	pthread_mutex_lock(&chan->wait_lock);
 	if (chan->wake_fd < 0) {

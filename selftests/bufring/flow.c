@@ -477,7 +477,7 @@ static void room_thread_end(struct room_thread *t)
 static void full_pair(struct vmbus_channel **guest, struct vmbus_channel **host)
 {
 	MUST(!vmbus_channel_pair(2 * getpagesize(), guest, host));
-	vmbus_channel_set_several_senders(*guest, 1);
+	vmbus_channel_set_producers(*guest, VMBUS_PRODUCERS_MUTEX);
 	while (!send_one(*guest, 72))
 		;
 }
@@ -547,7 +547,7 @@ static void a_request_for_room_outlives_other_packets(void)
 	int other;
 
 	chan = open_on_socket(&m, &other);
-	vmbus_channel_set_several_senders(chan, 1);
+	vmbus_channel_set_producers(chan, VMBUS_PRODUCERS_MUTEX);
 	*word(&m.to_host, INTERRUPT_MASK) = 1;
 	fill_ring(chan, 40);
 	room_thread_start(&large, chan, 1000);
@@ -625,12 +625,12 @@ static void the_thread_that_polls_may_wait_for_room(void)
 	vmbus_channel_close(host);
 }
 
-static void vmbus_arm_does_not_wait_for_room_with_several_senders(void)
+static void vmbus_arm_does_not_wait_for_room_with_several_producers(void)
 {
 	struct vmbus_channel *guest, *host;
 
 	MUST(!vmbus_channel_pair(2 * getpagesize(), &guest, &host));
-	vmbus_channel_set_several_senders(guest, 1);
+	vmbus_channel_set_producers(guest, VMBUS_PRODUCERS_MUTEX);
 	CHECK_IS(vmbus_arm(guest, VMBUS_WAIT_RECV), 0);
 	CHECK_IS(vmbus_arm(guest, VMBUS_WAIT_SEND), -EOPNOTSUPP);
 	CHECK_IS(vmbus_arm(guest, VMBUS_WAIT_RECV | VMBUS_WAIT_SEND), -EOPNOTSUPP);
@@ -764,7 +764,7 @@ static const struct test tests[] = {
 	TEST(a_request_for_room_outlives_other_packets),
 	TEST(vmbus_ack_does_not_take_the_interrupt_of_a_sender),
 	TEST(the_thread_that_polls_may_wait_for_room),
-	TEST(vmbus_arm_does_not_wait_for_room_with_several_senders),
+	TEST(vmbus_arm_does_not_wait_for_room_with_several_producers),
 	TEST(a_signal_handler_ends_the_wait),
 	TEST(a_signal_is_a_write_of_one),
 	TEST(wrong_memory_is_refused),

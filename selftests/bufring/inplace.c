@@ -257,7 +257,7 @@ static void a_packet_built_in_the_ring(void)
 	model_close(&m);
 }
 
-static void reserve_and_try(int several_senders)
+static void reserve_and_try(enum vmbus_producers producers)
 {
 	struct vmbus_message message = { out, 8, VMBUS_PACKET_INBAND, 0, 0 };
 	struct iovec iov = { out, 8 };
@@ -265,7 +265,7 @@ static void reserve_and_try(int several_senders)
 	struct model m;
 
 	model_open(&m, DATA);
-	vmbus_channel_set_several_senders(m.guest, several_senders);
+	vmbus_channel_set_producers(m.guest, producers);
 	CHECK_IS(vmbus_commit(m.guest, 6, 0, 0, 0), -EINVAL);
 	vmbus_cancel(m.guest);
 	CHECK_IS(vmbus_queue(m.guest, 6, 0, 7, out, 8), 0);
@@ -296,9 +296,10 @@ static void reserve_and_try(int several_senders)
 
 static void a_reservation_keeps_others_out(void)
 {
-	reserve_and_try(0);
-	alarm(20);	/* of a thread that waits for itself */
-	reserve_and_try(1);
+	reserve_and_try(VMBUS_PRODUCERS_ONE);
+	alarm(20);	/* for a thread that waits for itself */
+	reserve_and_try(VMBUS_PRODUCERS_MUTEX);
+	reserve_and_try(VMBUS_PRODUCERS_SPIN);
 	alarm(0);
 }
 
@@ -311,7 +312,7 @@ static void *interfere(void *chan)
 	return NULL;
 }
 
-static void another_thread_cannot_end_a_reservation(void)
+static void try_to_end_a_reservation(enum vmbus_producers producers)
 {
 	struct vmbus_packet pkt;
 	pthread_t thread;
@@ -320,7 +321,7 @@ static void another_thread_cannot_end_a_reservation(void)
 
 	alarm(20);	/* for a thread that waits for ever */
 	model_open(&m, DATA);
-	vmbus_channel_set_several_senders(m.guest, 1);
+	vmbus_channel_set_producers(m.guest, producers);
 	CHECK_IS(vmbus_reserve(m.guest, 64, &payload), 0);
 	MUST(!pthread_create(&thread, NULL, interfere, m.guest));
 	usleep(50000);
@@ -338,6 +339,12 @@ static void another_thread_cannot_end_a_reservation(void)
 	CHECK_IS(vmbus_send(m.guest, 6, 0, 3, out, 8), 0);
 	model_close(&m);
 	alarm(0);
+}
+
+static void another_thread_cannot_end_a_reservation(void)
+{
+	try_to_end_a_reservation(VMBUS_PRODUCERS_MUTEX);
+	try_to_end_a_reservation(VMBUS_PRODUCERS_SPIN);
 }
 
 /* The layout of DATA_USING_GPA_DIRECT, by its offsets */

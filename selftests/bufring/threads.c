@@ -245,7 +245,7 @@ static void *send_as_one_of_several(void *arg)
 	return NULL;
 }
 
-static void several_senders(void)
+static void send_as_several(enum vmbus_producers producers)
 {
 	struct sender senders[SENDERS];
 	uint32_t next[SENDERS] = { 0 };
@@ -257,7 +257,7 @@ static void several_senders(void)
 
 	stop = false;
 	shared_open(&s, 1);
-	vmbus_channel_set_several_senders(s.guest, 1);
+	vmbus_channel_set_producers(s.guest, producers);
 	for (uint64_t i = 0; i < SENDERS; i++) {
 		senders[i] = (struct sender){ .chan = s.guest, .id = i, .messages = MESSAGES / 4 };
 		MUST(!pthread_create(&thread[i], NULL, send_as_one_of_several, &senders[i]));
@@ -287,6 +287,16 @@ static void several_senders(void)
 		CHECK_IS(senders[i].err == -EAGAIN ? 0 : senders[i].err, 0);
 	}
 	shared_close(&s);
+}
+
+static void several_senders(void)
+{
+	send_as_several(VMBUS_PRODUCERS_MUTEX);
+}
+
+static void several_senders_that_spin(void)
+{
+	send_as_several(VMBUS_PRODUCERS_SPIN);
 }
 
 /*
@@ -356,7 +366,7 @@ static void several_threads_wait_on_a_channel(void)
 
 	stop = false;
 	shared_open(&s, 1);
-	vmbus_channel_set_several_senders(s.guest, 1);
+	vmbus_channel_set_producers(s.guest, VMBUS_PRODUCERS_MUTEX);
 	for (uint64_t i = 0; i <= SENDERS; i++) {
 		threads[i] = (struct sender){
 			.chan = i < SENDERS ? s.guest : s.host, .id = i,
@@ -414,6 +424,7 @@ static const struct test tests[] = {
 	TEST(sender_and_receiver_of_a_channel_in_two_threads),
 	TEST(a_sender_that_waits_and_a_receiver_that_polls),
 	TEST(several_senders),
+	TEST(several_senders_that_spin),
 	TEST(several_threads_wait_on_a_channel),
 	TEST(batches_in_place),
 };

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/* The lock of a channel on which several threads send. */
+
+#include <sched.h>
+
+#include "internal.h"
+
+/* A thread spins that often before it lets another one run, which may have the lock. */
+#define SPINS 1000u
+
+static void relax(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+	__builtin_ia32_pause();
+#elif defined(__aarch64__)
+	__asm__ volatile("yield");
+#endif
+}
+
+static void spin(struct vmbus_channel *chan, const void *me)
+{
+	for (unsigned int n = 1; ; n++) {
+		const void *nobody = NULL;
+
+		if (!READ_ONCE(chan->send_owner) &&
+		    atomic_compare_exchange_strong_explicit(&chan->send_owner, &nobody, me,
+							    memory_order_acquire,
+							    memory_order_relaxed))
+			return;
+		if (n % SPINS)
+			relax();
+		else
+			sched_yield();
+	}
+}
+
+void send_lock_slowly(struct vmbus_channel *chan)
+{
+	const void *me = this_thread();
+
+	/* No other thread stores this value, so it needs no ordering. */
+	if (READ_ONCE(chan->send_owner) != me) {
+		if (chan->producers == VMBUS_PRODUCERS_SPIN) {
+			spin(chan, me);
+		} else {
+			pthread_mutex_lock(&chan->send_mutex);
+			WRITE_ONCE(chan->send_owner, me);
+		}
+	}
+	chan->send_depth++;
+}
+
+void send_unlock_slowly(struct vmbus_channel *chan)
+{
+	if (--chan->send_depth)
+		return;
+	smp_store_release(&chan->send_owner, NULL);
+	if (chan->producers != VMBUS_PRODUCERS_SPIN)
+		pthread_mutex_unlock(&chan->send_mutex);
+}
