@@ -11,26 +11,20 @@
 
 #include "internal.h"
 
-static const char *root(const char *variable, const char *otherwise)
-{
-	const char *dir = secure_getenv(variable);
+/* Room for a number as text; sysfs prints no longer ones */
+#define NUMBER_SIZE 32
 
-	return dir && *dir ? dir : otherwise;
+const char *vmbus_sysroot(void)
+{
+	const char *root = secure_getenv("VMBUS_SYSROOT");
+
+	return root && strcmp(root, "/") ? root : "";
 }
 
-const char *sysfs_root(void)
+/* read_attribute(), but -ENOBUFS for a line that is longer than @text */
+static int read_line(const char *dir, const char *name, char *text, size_t size)
 {
-	return root("VMBUS_SYSFS", "/sys");
-}
-
-const char *dev_root(void)
-{
-	return root("VMBUS_DEV", "/dev");
-}
-
-int read_attribute(const char *dir, const char *name, char *text, size_t size)
-{
-	char *path;
+	char *path, *end;
 	ssize_t n;
 	int fd, err = 0;
 
@@ -40,27 +34,50 @@ int read_attribute(const char *dir, const char *name, char *text, size_t size)
 	free(path);
 	if (fd < 0)
 		return -errno;
-	n = read(fd, text, size - 1);
+	n = read(fd, text, size);
 	if (n < 0)
 		err = -errno;
 	close(fd);
 	if (err)
 		return err;
-	text[n] = '\0';
-	text[strcspn(text, "\n")] = '\0';
+	end = memchr(text, '\n', n);
+	if (!end && (size_t)n == size)
+		return -ENOBUFS;
+	if (!end)
+		end = text + n;
+	*end = '\0';
+	return 0;
+}
+
+int read_attribute(const char *dir, const char *name, char *text, size_t size)
+{
+	int err = read_line(dir, name, text, size);
+
+	return err == -ENOBUFS ? -EPROTO : err;
+}
+
+static int parse_u64(const char *text, uint64_t *value)
+{
+	unsigned long long number;
+	char *end;
+
+	/* strtoull() takes more: spaces, signs, octal digits. */
+	if (text[0] < '0' || text[0] > '9')
+		return -EPROTO;
+	errno = 0;
+	number = strtoull(text, &end, text[1] == 'x' ? 16 : 10);
+	if (errno || *end)
+		return -EPROTO;
+	*value = number;
 	return 0;
 }
 
 int read_attribute_u64(const char *dir, const char *name, uint64_t *value)
 {
-	char text[32], *end;
+	char text[NUMBER_SIZE];
 	int err = read_attribute(dir, name, text, sizeof(text));
 
-	if (err)
-		return err;
-	errno = 0;
-	*value = strtoull(text, &end, 0);
-	return errno || end == text || *end || text[0] == '-' ? -EINVAL : 0;
+	return err ? err : parse_u64(text, value);
 }
 
 /* Whether @err means that a device is gone, or lacks what was looked for */
@@ -69,7 +86,7 @@ static bool is_missing(int err)
 	return err == -ENOENT || err == -ENODEV || err == -ENOTDIR;
 }
 
-/* 0, -ENODEV (gone, or no GUID), or what reading returned */
+/* 0, -ENODEV (gone, or no device), -EPROTO (not a GUID), or what reading returned */
 static int read_guid(const char *dir, const char *name, char guid[VMBUS_GUID_SIZE])
 {
 	char text[64];
@@ -77,7 +94,7 @@ static int read_guid(const char *dir, const char *name, char guid[VMBUS_GUID_SIZ
 
 	if (err)
 		return is_missing(err) ? -ENODEV : err;
-	return vmbus_guid_parse(text, guid) ? -ENODEV : 0;
+	return vmbus_guid_parse(text, guid) ? -EPROTO : 0;
 }
 
 /* The name of the driver that has the device in @dir, NULL when none has; 0 or -errno */
@@ -147,18 +164,17 @@ void vmbus_device_free(struct vmbus_device *dev)
 	free(dev);
 }
 
-/* 0, -ENODEV (gone, or no device), or what reading returned */
-static int device_read(const char *folder, const char *name, struct vmbus_device **result)
+/* Read the device whose folder is @sysfs. As read_guid() */
+static int device_read(const char *sysfs, struct vmbus_device **result)
 {
 	struct vmbus_device *dev = calloc(1, sizeof(*dev));
 	int err = -ENOMEM;
 
 	if (!dev)
 		return err;
-	if (asprintf(&dev->sysfs, "%s/%s", folder, name) < 0) {
-		dev->sysfs = NULL;
+	dev->sysfs = strdup(sysfs);
+	if (!dev->sysfs)
 		goto err_free;
-	}
 	/* Not the folder's name: old kernels number them. */
 	err = read_guid(dev->sysfs, "device_id", dev->instance);
 	if (!err)
@@ -169,7 +185,7 @@ static int device_read(const char *folder, const char *name, struct vmbus_device
 		err = read_uio(dev->sysfs, &dev->uio);
 	if (err)
 		goto err_free;
-	if (dev->uio && asprintf(&dev->path, "%s/%s", dev_root(), dev->uio) < 0) {
+	if (dev->uio && asprintf(&dev->path, "%s/dev/%s", vmbus_sysroot(), dev->uio) < 0) {
 		dev->path = NULL;
 		err = -ENOMEM;
 		goto err_free;
@@ -179,6 +195,32 @@ static int device_read(const char *folder, const char *name, struct vmbus_device
 
 err_free:
 	vmbus_device_free(dev);
+	return err;
+}
+
+static void swap(char **a, char **b)
+{
+	char *c = *a;
+
+	*a = *b;
+	*b = c;
+}
+
+int vmbus_device_refresh(struct vmbus_device *dev)
+{
+	struct vmbus_device *now;
+	int err = device_read(dev->sysfs, &now);
+
+	if (err)
+		return err;
+	if (strcmp(now->instance, dev->instance)) {
+		err = -ENODEV;
+	} else {
+		swap(&dev->driver, &now->driver);
+		swap(&dev->uio, &now->uio);
+		swap(&dev->path, &now->path);
+	}
+	vmbus_device_free(now);
 	return err;
 }
 
@@ -236,19 +278,33 @@ static int class_guid(const char *id, char guid[VMBUS_GUID_SIZE])
 	return vmbus_guid_parse(id, guid);
 }
 
+/* Append @dev to a list of @count devices. The list grows; 0 or -ENOMEM */
+static int append(struct vmbus_device ***list, int count, struct vmbus_device *dev)
+{
+	struct vmbus_device **more = reallocarray(*list, count + 2, sizeof(*more));
+
+	if (!more)
+		return -ENOMEM;
+	more[count] = dev;
+	more[count + 1] = NULL;
+	*list = more;
+	return 0;
+}
+
 int vmbus_devices_list(const char *class_id, struct vmbus_device ***result)
 {
 	char guid[VMBUS_GUID_SIZE];
-	struct vmbus_device **list, **more, *dev = NULL;
+	struct vmbus_device **list = NULL, *dev = NULL;
+	int count = 0, unreadable = 0, err;
 	struct dirent *entry;
-	char *folder;
-	int count = 0, err;
+	char *folder, *path;
 	DIR *d;
 
+	*result = NULL;
 	if (class_id && class_guid(class_id, guid))
 		return fail(-EINVAL, "'%s' is neither the name of a device class nor a GUID",
 			    class_id);
-	if (asprintf(&folder, "%s/bus/vmbus/devices", sysfs_root()) < 0)
+	if (asprintf(&folder, "%s/sys/bus/vmbus/devices", vmbus_sysroot()) < 0)
 		return fail(-ENOMEM, "out of memory");
 	d = opendir(folder);
 	if (!d) {
@@ -258,8 +314,10 @@ int vmbus_devices_list(const char *class_id, struct vmbus_device ***result)
 		goto err_folder;
 	}
 	list = calloc(1, sizeof(*list));
-	if (!list)
-		goto err_memory;
+	if (!list) {
+		err = fail(-ENOMEM, "out of memory");
+		goto err_dir;
+	}
 	for (;;) {
 		errno = 0;
 		entry = readdir(d);
@@ -271,36 +329,36 @@ int vmbus_devices_list(const char *class_id, struct vmbus_device ***result)
 		}
 		if (entry->d_name[0] == '.')
 			continue;
-		err = device_read(folder, entry->d_name, &dev);
-		if (err == -ENODEV)
-			continue;
-		if (err) {
-			fail(err, "%s/%s: %s", folder, entry->d_name, strerror(-err));
+		if (asprintf(&path, "%s/%s", folder, entry->d_name) < 0) {
+			err = fail(-ENOMEM, "out of memory");
 			goto err_list;
 		}
+		err = device_read(path, &dev);
+		if (err && err != -ENODEV && !unreadable)
+			unreadable = fail(err, "%s: %s", path, err == -EPROTO ?
+					  "no GUID in device_id or class_id" : strerror(-err));
+		free(path);
+		if (err)
+			continue;
 		if (class_id && strcmp(dev->class_id, guid)) {
 			vmbus_device_free(dev);
 			continue;
 		}
-		more = reallocarray(list, count + 2, sizeof(*list));
-		if (!more) {
+		if (append(&list, count, dev)) {
 			vmbus_device_free(dev);
-			goto err_memory;
+			err = fail(-ENOMEM, "out of memory");
+			goto err_list;
 		}
-		list = more;
-		list[count++] = dev;
-		list[count] = NULL;
+		count++;
 	}
-	closedir(d);
-	free(folder);
 	qsort(list, count, sizeof(*list), by_instance);
 	*result = list;
-	return count;
+	err = unreadable ? unreadable : count;
+	goto err_dir;
 
-err_memory:
-	err = fail(-ENOMEM, "out of memory");
 err_list:
 	vmbus_devices_free(list);
+err_dir:
 	closedir(d);
 err_folder:
 	free(folder);
@@ -325,31 +383,65 @@ static int pick(struct vmbus_device **list, const char *guid, struct vmbus_devic
 	return found;
 }
 
-int vmbus_device_find(const char *id, struct vmbus_device **dev)
+int vmbus_device_find(const char *id, struct vmbus_device **result)
 {
+	struct vmbus_device **list, **at = NULL;
 	char guid[VMBUS_GUID_SIZE];
-	struct vmbus_device **list, **at = NULL, **last;
-	int count, found;
+	int count, found, err;
 
 	if (class_guid(id, guid))
 		return fail(-EINVAL, "'%s' is neither the name of a device class nor a GUID", id);
 	count = vmbus_devices_list(NULL, &list);
-	if (count < 0)
+	if (!list)
 		return count;
 	found = pick(list, guid, &at);
-	if (found == 1) {
-		last = &list[count - 1];
-		*dev = *at;
-		*at = *last;
-		*last = NULL;
-	}
-	vmbus_devices_free(list);
-	if (found == 1)
-		return 0;
 	if (found > 1)
-		return fail(-ENOTUNIQ, "%d devices of class '%s': name one by its instance GUID",
-			    found, id);
-	return fail(-ENODEV, "the host offers no device '%s'", id);
+		err = fail(-ENOTUNIQ, "%d devices of class '%s': name one by its instance GUID",
+			   found, id);
+	else if (count < 0 && (!found || strcmp((*at)->instance, guid)))
+		err = count;	/* the device that cannot be read may be of that class */
+	else if (!found)
+		err = fail(-ENODEV, "the host offers no device '%s'", id);
+	else
+		err = (*result = device_copy(*at)) ? 0 : fail(-ENOMEM, "out of memory");
+	vmbus_devices_free(list);
+	return err;
+}
+
+int vmbus_device_attribute(const struct vmbus_device *dev, const char *name, char *text,
+			   size_t size)
+{
+	char guid[VMBUS_GUID_SIZE];
+	int err = size ? read_line(dev->sysfs, name, text, size) : -ENOBUFS;
+
+	if (err == -ENOENT || err == -ENOTDIR)
+		return read_guid(dev->sysfs, "device_id", guid) == -ENODEV ? -ENODEV : -ENOENT;
+	return err;
+}
+
+int vmbus_device_attribute_u64(const struct vmbus_device *dev, const char *name, uint64_t *value)
+{
+	char text[NUMBER_SIZE];
+	int err = vmbus_device_attribute(dev, name, text, sizeof(text));
+
+	if (err)
+		return err == -ENOBUFS ? -EPROTO : err;
+	return parse_u64(text, value);
+}
+
+int vmbus_device_is_offered(const struct vmbus_device *dev)
+{
+	uint64_t relid;
+	char text[NUMBER_SIZE];
+	int err = vmbus_device_attribute(dev, "id", text, sizeof(text));
+
+	if (err)
+		return err;
+	/* The kernel prints its mark for "no number", UINT32_MAX, as a signed number. */
+	if (!strcmp(text, "-1"))
+		return 0;
+	err = parse_u64(text, &relid);
+	return err ? err : relid != UINT32_MAX;
 }
 
 const char *vmbus_device_instance(const struct vmbus_device *dev)

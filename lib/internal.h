@@ -22,10 +22,6 @@
 #define MONITOR_TRIGGERS	128u
 #define LATENCY_PER_US		10
 
-/* Where sysfs and the device files are */
-const char *sysfs_root(void);
-const char *dev_root(void);
-
 /* Keeps the text for vmbus_error(); returns @err */
 int fail(int err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
@@ -39,7 +35,10 @@ struct vmbus_device {
 };
 
 struct vmbus_device *device_copy(const struct vmbus_device *dev);
-/* One line of the file @name in the folder @dir, without its newline; 0 or -errno */
+/*
+ * Read the first line of the file @name in the folder @dir, without its newline. Return 0, -EPROTO
+ * (the line is too long, or is no number), or what open(2) or read(2) returned.
+ */
 int read_attribute(const char *dir, const char *name, char *text, size_t size);
 int read_attribute_u64(const char *dir, const char *name, uint64_t *value);
 

@@ -15,7 +15,7 @@
  * host that lies gets an error (-EIO or -EPROTO, see vmbus_recv()), never an access outside the
  * rings.
  *
- * Environment, ignored by set-user-id programs: VMBUS_SYSFS stands in for /sys, VMBUS_DEV for /dev.
+ * Environment: VMBUS_SYSROOT names a folder that stands in for /, see vmbus_sysroot().
  */
 #ifndef VMBUS_BUFRING_H
 #define VMBUS_BUFRING_H
@@ -73,39 +73,114 @@ const struct vmbus_class *vmbus_class_find(const char *name_or_guid);
 
 /* Devices */
 
-/** Facts about one device, read from sysfs once and never refreshed */
+/** A device as sysfs showed it. Only vmbus_device_refresh() reads its driver again. */
 struct vmbus_device;
 
 /**
- * vmbus_devices_list() - the devices that the host offers now
+ * vmbus_sysroot() - return the folder that stands in for the root directory
+ *
+ * A test sets the environment variable VMBUS_SYSROOT to a folder that has
+ * what the program reads: sys for the library, dev to open a device. A
+ * program puts the result before each absolute path that shall follow.
+ *
+ * Returns the value of the variable. Returns "" if the variable is unset or
+ * "/", or if the program runs set-user-id: the machine itself. Never NULL;
+ * valid until the program changes its environment.
+ */
+const char *vmbus_sysroot(void);
+
+/**
+ * vmbus_devices_list() - list the devices that VMBus has
  * @class_id: short name or GUID of a class, or NULL for all
- * @list: the result, sorted by instance GUID; NULL-terminated; free with vmbus_devices_free().
- *	An empty list is a success.
+ * @list: the result, sorted by instance GUID; NULL-terminated; free with
+ *	vmbus_devices_free(). An empty list is a success.
  *
- * A device that goes away meanwhile is left out.
+ * The list omits a device that goes away meanwhile. VMBus may also have a
+ * device that the host does not offer: see vmbus_device_is_offered().
  *
- * Returns the number of devices, or -EINVAL (@class_id is neither), -ENODEV (no VMBus on this
- * machine), -ENOMEM or what reading the folder or a device in it returned (-EMFILE, -EACCES).
+ * If a device cannot be read, @list has the others, the call returns an error
+ * nevertheless, and vmbus_error() names the device, or the first of several.
+ * After any other error @list is NULL.
+ *
+ * Returns the number of devices, or -EINVAL (@class_id is neither), -ENODEV (no
+ * VMBus on this machine), -ENOMEM, -EPROTO (a device has no proper GUID), or
+ * what reading the folder or a device in it returned (-EMFILE, -EACCES).
  */
 int vmbus_devices_list(const char *class_id, struct vmbus_device ***list);
 
-/** vmbus_devices_free() - frees a list and the devices in it; NULL is allowed */
+/** vmbus_devices_free() - free a list and the devices in it; NULL is allowed */
 void vmbus_devices_free(struct vmbus_device **list);
 
 /**
- * vmbus_device_find() - one device
+ * vmbus_device_find() - find one device
  * @id: instance GUID, class GUID or short class name; an instance is tried first
  * @dev: the result, free with vmbus_device_free()
  *
- * Returns 0, or -EINVAL (@id is none of the three), -ENODEV (not offered, or no VMBus), -ENOTUNIQ
- * (several devices of that class: name an instance), or another error of vmbus_devices_list().
+ * Returns 0, or -EINVAL (@id is none of the three), -ENODEV (VMBus has no such
+ * device, or there is no VMBus), -ENOTUNIQ (several devices of that class: name
+ * an instance), or another error of vmbus_devices_list().
  */
 int vmbus_device_find(const char *id, struct vmbus_device **dev);
 
-/** vmbus_device_free() - for vmbus_device_find(); NULL is allowed */
+/** vmbus_device_free() - free a device of vmbus_device_find(); NULL is allowed */
 void vmbus_device_free(struct vmbus_device *dev);
 
-/* Each string lives as long as the device. */
+/**
+ * vmbus_device_refresh() - read again which driver has a device
+ * @dev: from vmbus_device_find() or vmbus_devices_list(); no other thread may
+ *	use it meanwhile
+ *
+ * What vmbus_device_driver(), vmbus_device_uio() and vmbus_device_path()
+ * returned before becomes invalid.
+ *
+ * Returns 0, or -ENODEV (the device went away), -ENOMEM, or what reading sysfs
+ * returned. After an error @dev is as it was.
+ */
+int vmbus_device_refresh(struct vmbus_device *dev);
+
+/**
+ * vmbus_device_attribute() - read an attribute of a device: a file in its folder in sysfs
+ * @name: the path below vmbus_device_sysfs(), as "uio_hv_generic/state"
+ * @text: the result: the first line without its newline, and a NUL
+ * @size: bytes of room in @text
+ *
+ * Each call reads the file anew. After an error the contents of @text are
+ * undefined. vmbus_error() stays as it was, because the absence of an attribute
+ * is often an answer.
+ *
+ * Returns 0, or -ENODEV (the device went away), -ENOENT (the device has no such
+ * attribute), -ENOBUFS (the line does not fit), -ENOMEM, or what open(2) or
+ * read(2) returned.
+ */
+int vmbus_device_attribute(const struct vmbus_device *dev, const char *name, char *text,
+			   size_t size);
+
+/**
+ * vmbus_device_attribute_u64() - read an attribute that is a number
+ * @name: as for vmbus_device_attribute()
+ * @value: the result, 0 to 2^64 - 1, in the unit of the attribute; untouched
+ *	after an error
+ *
+ * The attribute may be decimal, or hexadecimal after 0x. Returns 0, or -EPROTO
+ * (the line is not such a number), or as vmbus_device_attribute().
+ */
+int vmbus_device_attribute_u64(const struct vmbus_device *dev, const char *name, uint64_t *value);
+
+/**
+ * vmbus_device_is_offered() - whether the host offers a device that VMBus has
+ *
+ * VMBus keeps its devices while the machine hibernates. When the machine
+ * resumes, the host offers them again, maybe late. Until then a device has no
+ * channel number and cannot be opened, and no event tells when that changes:
+ * a program looks again after a while.
+ *
+ * Each call reads the attribute id anew.
+ *
+ * Returns 1, 0, or an error of vmbus_device_attribute_u64().
+ */
+int vmbus_device_is_offered(const struct vmbus_device *dev);
+
+/* Each string lives as long as the device, or until vmbus_device_refresh() where that says so. */
 
 /** Instance GUID, lower case, no braces */
 const char *vmbus_device_instance(const struct vmbus_device *dev);

@@ -117,9 +117,35 @@ static void a_device_by_instance_class_or_name(void)
 	vmbus_device_free(dev);
 	CHECK_IS(vmbus_device_find("kvp", &dev), -ENODEV);
 	CHECK_IS(vmbus_device_find("nonsense", &dev), -EINVAL);
-	setenv("VMBUS_SYSFS", "/nonexistent", 1);
+	setenv("VMBUS_SYSROOT", "/nonexistent", 1);
 	CHECK_IS(vmbus_device_find("fcopy", &dev), -ENODEV);
-	CHECK(strstr(vmbus_error(), "/nonexistent/bus/vmbus/devices"));
+	CHECK(strstr(vmbus_error(), "/nonexistent/sys/bus/vmbus/devices"));
+}
+
+/* Old kernels number the folders. */
+static void a_device_in_a_folder_of_another_name(void)
+{
+	struct vmbus_device *dev;
+
+	machine();
+	put("{" DEV1 "}\n", SYS DEV3 "/device_id");
+	put("{" DEV3 "}\n", SYS DEV1 "/device_id");
+	MUST(!vmbus_device_find(DEV1, &dev));
+	CHECK(!strcmp(vmbus_device_instance(dev), DEV1));
+	CHECK(!strcmp(vmbus_device_class(dev), NIC));
+	vmbus_device_free(dev);
+}
+
+static void the_sysroot_is_put_before_a_path(void)
+{
+	sysfs_make();
+	CHECK(!strcmp(vmbus_sysroot(), base));
+	setenv("VMBUS_SYSROOT", "/", 1);
+	CHECK(!strcmp(vmbus_sysroot(), ""));
+	setenv("VMBUS_SYSROOT", "", 1);
+	CHECK(!strcmp(vmbus_sysroot(), ""));
+	unsetenv("VMBUS_SYSROOT");
+	CHECK(!strcmp(vmbus_sysroot(), ""));
 }
 
 /* With one descriptor left the folder can be opened, but nothing in it. */
@@ -142,19 +168,175 @@ static void an_unreadable_device_is_no_missing_device(void)
 	err[1] = vmbus_device_find("fcopy", &dev);
 	MUST(!setrlimit(RLIMIT_NOFILE, &limit));
 	CHECK_IS(err[0], -EMFILE);
+	CHECK(list && !list[0]);
+	vmbus_devices_free(list);
 	CHECK_IS(err[1], -EMFILE);
 	CHECK(strstr(vmbus_error(), "bus/vmbus/devices/"));
 
 	/* What cannot be read as a link is no missing driver either. */
 	put("text", SYS "%s/driver", DEV2);
 	CHECK_IS(vmbus_devices_list(NULL, &list), -EINVAL);
+	CHECK(strstr(vmbus_error(), "devices/" DEV2));
+	vmbus_devices_free(list);
+	CHECK_IS(vmbus_device_find(DEV2, &dev), -EINVAL);
+	CHECK(strstr(vmbus_error(), "devices/" DEV2));
 	snprintf(path, sizeof(path), "%s/" SYS "%s/driver", base, DEV2);
 	MUST(!unlink(path));
-	/* No device: no GUID, no folder */
-	put("nonsense\n", SYS "odd/device_id");
+	/* No device: no attributes, no folder */
+	put("", SYS "odd/driver_override");
 	put("", SYS "file");
 	CHECK_IS(vmbus_devices_list(NULL, &list), 3);
 	vmbus_devices_free(list);
+}
+
+static void an_unreadable_device_spoils_nothing_for_the_others(void)
+{
+	struct vmbus_device **list, *dev;
+
+	machine();
+	put("nonsense\n", SYS DEV2 "/class_id");
+	CHECK_IS(vmbus_devices_list(NULL, &list), -EPROTO);
+	CHECK(strstr(vmbus_error(), "devices/" DEV2 ": no GUID"));
+	MUST(list && list[0] && list[1]);
+	CHECK(!strcmp(vmbus_device_instance(list[0]), DEV1));
+	CHECK(!strcmp(vmbus_device_instance(list[1]), DEV3));
+	CHECK(!list[2]);
+	vmbus_devices_free(list);
+	CHECK_IS(vmbus_device_find(DEV1, &dev), 0);
+	vmbus_device_free(dev);
+	/* The one that cannot be read may be of that class. */
+	CHECK_IS(vmbus_device_find("fcopy", &dev), -EPROTO);
+	CHECK_IS(vmbus_device_find("kvp", &dev), -EPROTO);
+	/* After other errors there is no list. */
+	list = (void *)1;
+	CHECK_IS(vmbus_devices_list("nonsense", &list), -EINVAL);
+	CHECK(!list);
+	setenv("VMBUS_SYSROOT", "/nonexistent", 1);
+	list = (void *)1;
+	CHECK_IS(vmbus_devices_list(NULL, &list), -ENODEV);
+	CHECK(!list);
+}
+
+static void attributes_are_read_anew(void)
+{
+	struct vmbus_device *dev;
+	char text[16];
+
+	machine();
+	MUST(!vmbus_device_find("fcopy", &dev));
+	CHECK_IS(vmbus_device_attribute(dev, "driver_override", text, sizeof(text)), -ENOENT);
+	CHECK_IS(vmbus_device_attribute(dev, "class_id/x", text, sizeof(text)), -ENOENT);
+	put("(null)\n", SYS DEV1 "/driver_override");
+	CHECK_IS(vmbus_device_attribute(dev, "driver_override", text, sizeof(text)), 0);
+	CHECK(!strcmp(text, "(null)"));
+	put("first\nsecond\n", SYS DEV1 "/uio_hv_generic/state");
+	CHECK_IS(vmbus_device_attribute(dev, "uio_hv_generic/state", text, sizeof(text)), 0);
+	CHECK(!strcmp(text, "first"));
+	put("", SYS DEV1 "/modalias");
+	CHECK_IS(vmbus_device_attribute(dev, "modalias", text, sizeof(text)), 0);
+	CHECK(!strcmp(text, ""));
+
+	/* Room for the text and a NUL */
+	put("0123456789abcde\n", SYS DEV1 "/modalias");
+	CHECK_IS(vmbus_device_attribute(dev, "modalias", text, sizeof(text)), 0);
+	CHECK(!strcmp(text, "0123456789abcde"));
+	put("0123456789abcde", SYS DEV1 "/modalias");
+	CHECK_IS(vmbus_device_attribute(dev, "modalias", text, sizeof(text)), 0);
+	put("0123456789abcdef\n", SYS DEV1 "/modalias");
+	CHECK_IS(vmbus_device_attribute(dev, "modalias", text, sizeof(text)), -ENOBUFS);
+	CHECK_IS(vmbus_device_attribute(dev, "modalias", text, 0), -ENOBUFS);
+	CHECK_IS(vmbus_device_attribute(dev, "uio", text, sizeof(text)), -EISDIR);
+
+	remove_tree();
+	CHECK_IS(vmbus_device_attribute(dev, "modalias", text, sizeof(text)), -ENODEV);
+	vmbus_device_free(dev);
+}
+
+static void attributes_that_are_numbers(void)
+{
+	static const struct { const char *text; uint64_t value; } good[] = {
+		{ "0\n", 0 }, { "7\n", 7 }, { "010\n", 10 }, { "0xa000\n", 0xa000 }, { "3", 3 },
+		{ "18446744073709551615\n", UINT64_MAX }, { "0xffffffffffffffff\n", UINT64_MAX },
+	};
+	static const char * const bad[] = {
+		"", "\n", "-1\n", " 1\n", "+1\n", "1 \n", "0x\n", "0x-1\n", "12a\n", "a\n", "1,5\n",
+		"18446744073709551616\n", "0000000000000000000000000000000000000000001\n",
+	};
+	struct vmbus_device *dev;
+	uint64_t value;
+
+	machine();
+	MUST(!vmbus_device_find("fcopy", &dev));
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		put(good[i].text, SYS DEV1 "/state");
+		CHECK_IS(vmbus_device_attribute_u64(dev, "state", &value), 0);
+		CHECK(value == good[i].value);
+	}
+	value = 42;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		put(bad[i], SYS DEV1 "/state");
+		CHECK_IS(vmbus_device_attribute_u64(dev, "state", &value), -EPROTO);
+	}
+	CHECK_IS(vmbus_device_attribute_u64(dev, "monitor_id", &value), -ENOENT);
+	remove_tree();
+	CHECK_IS(vmbus_device_attribute_u64(dev, "state", &value), -ENODEV);
+	CHECK_IS(value, 42);
+	vmbus_device_free(dev);
+}
+
+/* VMBus prints UINT32_MAX, which stands for no number, as a signed number. */
+static void a_device_that_the_host_does_not_offer(void)
+{
+	struct vmbus_device *dev;
+	struct vmbus_channel *chan;
+
+	machine();
+	MUST(!vmbus_device_find("fcopy", &dev));
+	CHECK_IS(vmbus_device_is_offered(dev), 1);
+	put("-1\n", SYS DEV1 "/id");
+	CHECK_IS(vmbus_device_is_offered(dev), 0);
+	CHECK_IS(vmbus_channel_open_device(dev, &chan), -EPROTO);
+	put("4294967295\n", SYS DEV1 "/id");
+	CHECK_IS(vmbus_device_is_offered(dev), 0);
+	put("-2\n", SYS DEV1 "/id");
+	CHECK_IS(vmbus_device_is_offered(dev), -EPROTO);
+	put("0\n", SYS DEV1 "/id");
+	CHECK_IS(vmbus_device_is_offered(dev), 1);
+	remove_tree();
+	CHECK_IS(vmbus_device_is_offered(dev), -ENODEV);
+	vmbus_device_free(dev);
+}
+
+static void a_device_is_refreshed(void)
+{
+	struct vmbus_device *dev;
+	char path[512];
+
+	machine();
+	MUST(!vmbus_device_find(DEV2, &dev));
+	bind(DEV2, 4, 5 * getpagesize(), 10);
+	CHECK(!vmbus_device_driver(dev) && !vmbus_device_uio(dev) && !vmbus_device_path(dev));
+	CHECK_IS(vmbus_device_refresh(dev), 0);
+	CHECK(!strcmp(vmbus_device_driver(dev), "uio_hv_generic"));
+	CHECK(!strcmp(vmbus_device_uio(dev), "uio4"));
+	snprintf(path, sizeof(path), "%s/dev/uio4", base);
+	CHECK(!strcmp(vmbus_device_path(dev), path));
+	CHECK(!strcmp(vmbus_device_instance(dev), DEV2));
+	CHECK(!strcmp(vmbus_device_class(dev), NIC));
+
+	/* After an error it is as it was. */
+	snprintf(path, sizeof(path), "%s/" SYS "%s/driver", base, DEV2);
+	MUST(!unlink(path));
+	put("{" DEV3 "}\n", SYS DEV2 "/device_id");
+	CHECK_IS(vmbus_device_refresh(dev), -ENODEV);
+	CHECK(!strcmp(vmbus_device_driver(dev), "uio_hv_generic"));
+	put("{" DEV2 "}\n", SYS DEV2 "/device_id");
+	CHECK_IS(vmbus_device_refresh(dev), 0);
+	CHECK(!vmbus_device_driver(dev));
+	remove_tree();
+	CHECK_IS(vmbus_device_refresh(dev), -ENODEV);
+	CHECK(!strcmp(vmbus_device_uio(dev), "uio4"));
+	vmbus_device_free(dev);
 }
 
 static void sizes_come_from_the_maps(void)
@@ -239,6 +421,9 @@ static void wrong_maps_are_refused_with_a_reason(void)
 	put("other\n", SYS DEV1 "/uio/uio3/maps/map0/name");
 	CHECK_IS(vmbus_channel_open("fcopy", &chan), -EPROTO);
 	CHECK(strstr(vmbus_error(), "txrx_rings"));
+	put("a name that no map of uio_hv_generic has\n", SYS DEV1 "/uio/uio3/maps/map0/name");
+	CHECK_IS(vmbus_channel_open("fcopy", &chan), -EPROTO);
+	CHECK(strstr(vmbus_error(), "maps/map0"));
 
 	machine();
 	CHECK_IS(vmbus_channel_open(DEV2, &chan), -ENXIO);
@@ -428,7 +613,14 @@ static const struct test tests[] = {
 	TEST(classes_by_name_and_guid),
 	TEST(a_list_is_sorted_and_complete),
 	TEST(a_device_by_instance_class_or_name),
+	TEST(a_device_in_a_folder_of_another_name),
+	TEST(the_sysroot_is_put_before_a_path),
 	TEST(an_unreadable_device_is_no_missing_device),
+	TEST(an_unreadable_device_spoils_nothing_for_the_others),
+	TEST(attributes_are_read_anew),
+	TEST(attributes_that_are_numbers),
+	TEST(a_device_that_the_host_does_not_offer),
+	TEST(a_device_is_refreshed),
 	TEST(sizes_come_from_the_maps),
 	TEST(a_monitored_device_is_signalled_in_its_pages),
 	TEST(wrong_maps_are_refused_with_a_reason),

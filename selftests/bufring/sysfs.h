@@ -88,7 +88,6 @@ static inline void remove_tree(void)
 static inline void sysfs_make(void)
 {
 	static bool made;
-	char path[512];
 
 	if (!made) {
 		MUST(mkdtemp(base));
@@ -97,10 +96,7 @@ static inline void sysfs_make(void)
 	}
 	remove_tree();
 	mkdir(base, 0755);
-	snprintf(path, sizeof(path), "%s/sys", base);
-	setenv("VMBUS_SYSFS", path, 1);
-	snprintf(path, sizeof(path), "%s/dev", base);
-	setenv("VMBUS_DEV", path, 1);
+	setenv("VMBUS_SYSROOT", base, 1);
 }
 
 #endif /* SYSFS_H */

@@ -25,9 +25,8 @@ conf=$work/fcopyd.conf
 : >"$conf"
 
 # A sysfs of our own, so that no real device is opened
-VMBUS_SYSFS=$work/sys
-VMBUS_DEV=$work/dev
-export VMBUS_SYSFS VMBUS_DEV
+VMBUS_SYSROOT=$work
+export VMBUS_SYSROOT
 
 # run OPTIONS...: sets status and out, with a state directory of its own
 run() {
