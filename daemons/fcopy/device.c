@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
@@ -25,33 +22,16 @@ static bool has_vmbus(void)
 	return n != -ENODEV;
 }
 
-/* Read a file of sysfs. The result is "" if it cannot be read. */
-static void read_attribute(const struct vmbus_device *device, const char *name, char *text,
-			   size_t size)
-{
-	char path[PATH_MAX];
-	ssize_t n = -1;
-	int fd;
-
-	snprintf(path, sizeof(path), "%s/%s", vmbus_device_sysfs(device), name);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd >= 0) {
-		n = read(fd, text, size - 1);
-		close(fd);
-	}
-	text[n > 0 ? n : 0] = '\0';
-}
-
 /*
  * Whether another program has the device open. Both would take messages out of
  * the same ring. Only this project's module tells it.
  */
 static bool is_shared(const struct vmbus_channel *channel)
 {
-	char users[16];
+	const struct vmbus_device *device = vmbus_channel_device(channel);
+	uint64_t users;
 
-	read_attribute(vmbus_channel_device(channel), "uio_hv_generic/users", users, sizeof(users));
-	return strtoul(users, NULL, 10) > 1;
+	return !vmbus_device_attribute_u64(device, "uio_hv_generic/users", &users) && users > 1;
 }
 
 static int explain(int err)
@@ -96,30 +76,28 @@ int device_open(const char *which, struct vmbus_channel **channel)
 
 bool device_is_suspended(const struct vmbus_channel *channel)
 {
-	char state[8];
+	const struct vmbus_device *device = vmbus_channel_device(channel);
+	char state[16];
 
 	/*
 	 * After a suspend the device is still bound, but the open channel is
 	 * lost. Until this program closes the device, the attribute tells this
 	 * from a rescind.
 	 */
-	read_attribute(vmbus_channel_device(channel), "uio_hv_generic/state", state, sizeof(state));
-	return !strcmp(state, "lost\n");
+	return !vmbus_device_attribute(device, "uio_hv_generic/state", state, sizeof(state)) &&
+		!strcmp(state, "lost");
 }
 
 bool device_is_missing(const char *which)
 {
 	struct vmbus_device *device;
-	char relid[16], *end;
-	long long number;
+	int offered;
 
 	if (vmbus_device_find(which, &device))
 		return false;
-	read_attribute(device, "id", relid, sizeof(relid));
+	offered = vmbus_device_is_offered(device);
 	vmbus_device_free(device);
-	/* VMBus means UINT32_MAX, and prints it as -1. */
-	number = strtoll(relid, &end, 10);
-	return end != relid && (uint32_t)number == UINT32_MAX;
+	return offered == 0;
 }
 
 int device_reopen(const char *which, struct vmbus_channel **channel, const char *why)
