@@ -1,28 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include <dirent.h>
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <json-c/json.h>
-#include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "../udev/vmbusdev.h"
+#include <vmbus_bufring.h>
 
 enum { EXIT_OK, EXIT_FAILED, EXIT_USAGE };
 
 static const char usage[] =
 	"usage: vmbusctl list [-j]   the VMBus devices and who drives them\n"
 	"  -j, --json      as JSON\n"
-	"      --root DIR  a tree with sys in place of the machine's\n"
 	"      --version, --help\n"
 	"Exit status: 0 done; 1 failed; 2 wrong arguments. See vmbusctl(8).\n";
 
 struct row {
-	struct vmbus_dev dev;
-	char uio[32];        /* "uio0"; empty: none */
+	const struct vmbus_device *dev;
+	const char *uio;     /* "uio0", or NULL */
 	uint64_t ring_bytes; /* of one direction; 0: not known, nobody in user space has it */
 	bool monitored;      /* signalled through the monitor page, not by a hypercall */
 	char state[32];
@@ -31,55 +29,38 @@ struct row {
 /* enum vmbus_channel_state of the kernel, which shows the number */
 static const char *const states[] = { "offered", "opening", "closed", "open" };
 
-static int is_uio(const struct dirent *entry)
+/* 0, -ENODEV when the device has left, or what reading returned */
+static int fill(struct row *row, const struct vmbus_device *dev)
 {
-	return !strncmp(entry->d_name, "uio", 3);
-}
+	char path[64];
+	uint64_t value;
+	int ret;
 
-static int fill(struct row *row, const struct vmbus_dev *dev)
-{
-	char path[PATH_MAX], text[32], *end;
-	struct dirent **entries;
-	unsigned long state;
-	int n, ret;
-
-	*row = (struct row){ .dev = *dev };
-	row->monitored = exists("/sys/bus/vmbus/devices/%s/monitor_id", dev->instance);
-
-	ret = read_line(text, sizeof(text), "/sys/bus/vmbus/devices/%s/state", dev->instance);
-	if (ret < 0)
+	*row = (struct row){ .dev = dev, .uio = vmbus_device_uio(dev) };
+	ret = vmbus_device_attribute_u64(dev, "monitor_id", &value);
+	if (ret && ret != -ENOENT)
 		return ret;
-	state = strtoul(text, &end, 10);
-	if (*end || end == text)
-		return -EPROTO;
-	if (state < sizeof(states) / sizeof(states[0]))
-		strcpy(row->state, states[state]);
-	else
-		snprintf(row->state, sizeof(row->state), "state %lu", state);
+	row->monitored = !ret;
 
-	if (snprintf(path, sizeof(path), "%s/sys/bus/vmbus/devices/%s/uio", root, dev->instance) >=
-	    (int)sizeof(path))
-		return -ENAMETOOLONG;
-	n = scandir(path, &entries, is_uio, alphasort);
-	if (n < 0)
-		return errno == ENOENT ? 0 : -errno;
-	if (n)
-		snprintf(row->uio, sizeof(row->uio), "%.31s", entries[0]->d_name);
-	for (int i = 0; i < n; i++)
-		free(entries[i]);
-	free(entries);
-	if (!n)
+	ret = vmbus_device_attribute_u64(dev, "state", &value);
+	if (ret)
+		return ret;
+	if (value < sizeof(states) / sizeof(states[0]))
+		strcpy(row->state, states[value]);
+	else
+		snprintf(row->state, sizeof(row->state), "state %" PRIu64, value);
+
+	if (!row->uio)
 		return 0;
-	ret = read_line(text, sizeof(text), "/sys/bus/vmbus/devices/%s/uio/%s/maps/map0/size",
-			dev->instance, row->uio);
+	snprintf(path, sizeof(path), "uio/%s/maps/map0/size", row->uio);
+	ret = vmbus_device_attribute_u64(dev, path, &value);
 	if (ret == -ENOENT) { /* unbound meanwhile */
-		row->uio[0] = '\0';
+		row->uio = NULL;
 		return 0;
 	}
-	if (ret < 0)
-		return ret;
-	row->ring_bytes = strtoull(text, &end, 0) / 2; /* map 0 holds both directions */
-	return *end || end == text ? -EPROTO : 0;
+	if (!ret)
+		row->ring_bytes = value / 2; /* map 0 holds both directions */
+	return ret;
 }
 
 static void print_text(const struct row *rows, size_t count)
@@ -90,20 +71,21 @@ static void print_text(const struct row *rows, size_t count)
 	       "RING", "MONITORED", "STATE");
 	for (size_t i = 0; i < count; i++) {
 		const struct row *r = &rows[i];
-		const char *name = class_name(r->dev.class);
+		const char *name = vmbus_device_class_name(r->dev);
+		const char *driver = vmbus_device_driver(r->dev);
 
 		if (r->ring_bytes)
 			snprintf(ring, sizeof(ring), "%" PRIu64 " KiB", r->ring_bytes / 1024);
-		printf("%s  %-8s  %-16s  %-6s  %9s  %-9s  %s\n", r->dev.instance,
-		       name ? name : r->dev.class, r->dev.driver[0] ? r->dev.driver : "-",
-		       r->uio[0] ? r->uio : "-", r->ring_bytes ? ring : "-",
+		printf("%s  %-8s  %-16s  %-6s  %9s  %-9s  %s\n", vmbus_device_instance(r->dev),
+		       name ? name : vmbus_device_class(r->dev), driver ? driver : "-",
+		       r->uio ? r->uio : "-", r->ring_bytes ? ring : "-",
 		       r->monitored ? "yes" : "no", r->state);
 	}
 }
 
 static void add_string(struct json_object *object, const char *key, const char *value)
 {
-	json_object_object_add(object, key, value && value[0] ? json_object_new_string(value) : NULL);
+	json_object_object_add(object, key, value ? json_object_new_string(value) : NULL);
 }
 
 static int print_json(const struct row *rows, size_t count)
@@ -116,10 +98,10 @@ static int print_json(const struct row *rows, size_t count)
 		const struct row *r = &rows[i];
 		struct json_object *o = json_object_new_object();
 
-		add_string(o, "instance", r->dev.instance);
-		add_string(o, "class_id", r->dev.class);
-		add_string(o, "class", class_name(r->dev.class));
-		add_string(o, "driver", r->dev.driver);
+		add_string(o, "instance", vmbus_device_instance(r->dev));
+		add_string(o, "class_id", vmbus_device_class(r->dev));
+		add_string(o, "class", vmbus_device_class_name(r->dev));
+		add_string(o, "driver", vmbus_device_driver(r->dev));
 		add_string(o, "uio", r->uio);
 		json_object_object_add(o, "ring_bytes",
 				       r->ring_bytes ? json_object_new_int64(r->ring_bytes) : NULL);
@@ -139,32 +121,37 @@ static int print_json(const struct row *rows, size_t count)
 
 static int list(bool json)
 {
-	struct vmbus_dev *devs;
+	struct vmbus_device **devs;
+	size_t count = 0, used = 0;
 	struct row *rows;
-	size_t count, used = 0;
 	int ret;
 
-	ret = dev_list(&devs, &count);
-	if (ret) {
-		fprintf(stderr, "vmbusctl: the VMBus devices cannot be listed: %s\n", strerror(-ret));
-		return ret;
+	ret = vmbus_devices_list(NULL, &devs);
+	if (ret == -ENODEV)
+		ret = 0; /* no VMBus has no devices */
+	if (ret < 0) {
+		fprintf(stderr, "vmbusctl: %s\n", vmbus_error());
+		if (!devs)
+			return ret;
+	} else {
+		ret = 0;
 	}
-	rows = calloc(count ? count : 1, sizeof(*rows));
+	while (devs && devs[count])
+		count++;
+	rows = calloc(count + 1, sizeof(*rows));
 	if (!rows) {
-		free(devs);
+		vmbus_devices_free(devs);
 		fprintf(stderr, "vmbusctl: %s\n", strerror(ENOMEM));
 		return -ENOMEM;
 	}
 	for (size_t i = 0; i < count; i++) {
-		int err = fill(&rows[used], &devs[i]);
+		int err = fill(&rows[used], devs[i]);
 
-		if (!err)
-			err = devs[i].error;
-		if (err == -ENOENT)
+		if (err == -ENODEV)
 			continue; /* rescinded since the listing */
 		if (err) {
 			fprintf(stderr, "vmbusctl: %s: its attributes cannot be read: %s\n",
-				devs[i].instance, strerror(-err));
+				vmbus_device_instance(devs[i]), strerror(-err));
 			ret = err;
 		}
 		used++;
@@ -182,16 +169,15 @@ static int list(bool json)
 		ret = -EIO;
 	}
 	free(rows);
-	free(devs);
+	vmbus_devices_free(devs);
 	return ret;
 }
 
 int main(int argc, char **argv)
 {
-	enum { OPT_ROOT = 256, OPT_VERSION, OPT_HELP };
+	enum { OPT_VERSION = 256, OPT_HELP };
 	static const struct option options[] = {
 		{ "json",    no_argument,       NULL, 'j' },
-		{ "root",    required_argument, NULL, OPT_ROOT },
 		{ "version", no_argument,       NULL, OPT_VERSION },
 		{ "help",    no_argument,       NULL, OPT_HELP },
 		{ 0 }
@@ -203,9 +189,6 @@ int main(int argc, char **argv)
 		switch (opt) {
 		case 'j':
 			json = true;
-			break;
-		case OPT_ROOT:
-			root = strcmp(optarg, "/") ? optarg : "";
 			break;
 		case OPT_VERSION:
 			puts("vmbusctl " HYPERV_UIO_VERSION);

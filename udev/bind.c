@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <time.h>
@@ -14,8 +15,9 @@
 #include "kernel.h"
 #include "log.h"
 
-#define DEVICE "/sys/bus/vmbus/devices/%s"
-#define DRIVER "/sys/bus/vmbus/drivers/%s"
+/* The folders of VMBus and of a driver; their first argument is vmbus_sysroot(). */
+#define BUS    "%s/sys/bus/vmbus"
+#define DRIVER BUS "/drivers/%s"
 
 /*
  * A driver that probes asynchronously (hv_utils does) may have been matched before our override was
@@ -37,19 +39,27 @@
 
 /* How a device was found, and what has been changed since. */
 struct undo {
-	char driver[DRIVER_NAME_MAX + 1];
+	char *driver; /* or NULL */
 	char override[DRIVER_NAME_MAX + 1];
 	bool has_override;
 	bool id_added;
 };
 
-static const char *described(const struct vmbus_dev *dev)
+static const char *described(const struct vmbus_device *dev)
 {
 	static char text[2 * VMBUS_GUID_SIZE + 4];
-	const char *name = class_name(dev->class);
+	const char *name = vmbus_device_class_name(dev);
 
-	snprintf(text, sizeof(text), "%s (%s)", dev->instance, name ? name : dev->class);
+	snprintf(text, sizeof(text), "%s (%s)", vmbus_device_instance(dev),
+		 name ? name : vmbus_device_class(dev));
 	return text;
+}
+
+static bool is_with(const struct vmbus_device *dev, const char *driver)
+{
+	const char *now = vmbus_device_driver(dev);
+
+	return now && !strcmp(now, driver);
 }
 
 static const char *reason(int err)
@@ -60,40 +70,47 @@ static const char *reason(int err)
 	return err == PROBE_FAILED ? "its probe failed, the kernel's log says why" : strerror(-err);
 }
 
-static bool has_override(const struct vmbus_dev *dev)
+/* -ENOENT: this kernel's VMBus has no override. An override that is not set is "". */
+static int read_override(const struct vmbus_device *dev, char out[DRIVER_NAME_MAX + 1])
 {
-	return exists(DEVICE "/driver_override", dev->instance);
-}
+	int ret = vmbus_device_attribute(dev, "driver_override", out, DRIVER_NAME_MAX + 1);
 
-static int read_override(const struct vmbus_dev *dev, char out[DRIVER_NAME_MAX + 1])
-{
-	int ret = read_line(out, DRIVER_NAME_MAX + 1, DEVICE "/driver_override", dev->instance);
-
-	if (ret < 0)
-		return ret;
-	if (!strcmp(out, NO_OVERRIDE))
+	if (!ret && !strcmp(out, NO_OVERRIDE))
 		out[0] = '\0';
-	return 0;
+	return ret;
 }
 
-static int write_override(const struct vmbus_dev *dev, const char *driver)
+static int write_override(const struct vmbus_device *dev, const char *driver)
 {
 	/* write() of nothing is no write: a bare newline clears it. */
-	return kernel_write(driver[0] ? driver : "\n", DEVICE "/driver_override", dev->instance);
+	return kernel_write(driver[0] ? driver : "\n", "%s/driver_override", vmbus_device_sysfs(dev));
+}
+
+static int write_driver(const char *driver, const char *file, const char *value)
+{
+	return kernel_write(value, DRIVER "/%s", vmbus_sysroot(), driver, file);
+}
+
+/* Every driver that is there may take the device. */
+static void probe_loaded(const struct vmbus_device *dev)
+{
+	kernel_write(vmbus_device_instance(dev), BUS "/drivers_probe", vmbus_sysroot());
+}
+
+static bool is_gone(struct vmbus_device *dev)
+{
+	return vmbus_device_refresh(dev) == -ENODEV;
 }
 
 /*
  * The device's own folder is the lock: there before /run and /dev, one for each device, and gone
  * with it. Returns a file descriptor or -errno.
  */
-static int lock_device(const struct vmbus_dev *dev)
+static int lock_device(const struct vmbus_device *dev)
 {
-	char path[PATH_MAX];
 	int fd, ret;
 
-	if (snprintf(path, sizeof(path), "%s" DEVICE, root, dev->instance) >= (int)sizeof(path))
-		return -ENAMETOOLONG;
-	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	fd = open(vmbus_device_sysfs(dev), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return errno == ENOENT ? -ENODEV : -errno;
 	while (flock(fd, LOCK_EX)) {
@@ -106,50 +123,61 @@ static int lock_device(const struct vmbus_dev *dev)
 	return fd;
 }
 
+static bool is_loaded(const char *driver)
+{
+	char path[PATH_MAX];
+
+	return snprintf(path, sizeof(path), DRIVER, vmbus_sysroot(), driver) < (int)sizeof(path) &&
+		!access(path, F_OK);
+}
+
 static int load_driver(const char *driver)
 {
 	int ret;
 
-	if (exists(DRIVER, driver))
+	if (is_loaded(driver))
 		return 0;
 	ret = kernel_load(driver);
 	if (ret)
 		return ret;
-	return exists(DRIVER, driver) ? 0 : -ENOENT;
+	return is_loaded(driver) ? 0 : -ENOENT;
 }
 
-static int bind(const struct vmbus_dev *dev, const char *driver)
+static int bind(const struct vmbus_device *dev, const char *driver)
 {
 	const struct timespec pause = { .tv_nsec = 10 * 1000 * 1000 };
 	int err, waits = 0;
 
-	while ((err = kernel_write(dev->instance, DRIVER "/bind", driver)) == -EAGAIN && waits++ < MAX_WAITS)
+	for (;;) {
+		err = write_driver(driver, "bind", vmbus_device_instance(dev));
+		if (err != -EAGAIN || waits++ == MAX_WAITS)
+			return err;
 		nanosleep(&pause, NULL);
-	return err;
+	}
 }
 
-/* 0 when the device is with driver; else the device's last state is in dev->driver. */
-static int attach(struct vmbus_dev *dev, const char *driver, struct undo *undo)
+/* 0 when the device is with driver; else dev shows its last state. */
+static int attach(struct vmbus_device *dev, const char *driver, struct undo *undo)
 {
 	int err = 0, ret;
 
 	for (int attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
-		ret = dev_read_driver(dev);
+		ret = vmbus_device_refresh(dev);
 		if (ret)
 			return ret;
-		if (!strcmp(dev->driver, driver))
+		if (is_with(dev, driver))
 			return 0;
-		if (!dev->driver[0] && err)
+		if (!vmbus_device_driver(dev) && err)
 			return err; /* tried, and nobody was in between */
-		if (dev->driver[0]) {
-			ret = kernel_write(dev->instance, DRIVER "/unbind", dev->driver);
+		if (vmbus_device_driver(dev)) {
+			ret = write_driver(vmbus_device_driver(dev), "unbind", vmbus_device_instance(dev));
 			/* ENODEV: it has just let go, or the device has left; the next look tells. */
 			if (ret && ret != -ENODEV)
 				return ret;
 		}
 		if (!undo->has_override && !undo->id_added) {
 			/* This alone binds the device when it is free; EEXIST: known already. */
-			ret = kernel_write(dev->class, DRIVER "/new_id", driver);
+			ret = write_driver(driver, "new_id", vmbus_device_class(dev));
 			if (ret && ret != -EEXIST)
 				return ret;
 			undo->id_added = !ret;
@@ -159,51 +187,60 @@ static int attach(struct vmbus_dev *dev, const char *driver, struct undo *undo)
 		if (!err)
 			err = PROBE_FAILED;
 	}
-	ret = dev_read_driver(dev);
+	ret = vmbus_device_refresh(dev);
 	if (ret)
 		return ret;
-	return strcmp(dev->driver, driver) ? -EBUSY : 0;
+	return is_with(dev, driver) ? 0 : -EBUSY;
 }
 
-static void restore(struct vmbus_dev *dev, const char *driver, const struct undo *undo)
+static void restore(struct vmbus_device *dev, const char *driver, const struct undo *undo)
 {
 	int ret = 0;
 
 	if (undo->has_override)
 		ret = write_override(dev, undo->override);
 	else if (undo->id_added)
-		ret = kernel_write(dev->class, DRIVER "/remove_id", driver);
-	if (ret && exists(DEVICE "/class_id", dev->instance))
+		ret = write_driver(driver, "remove_id", vmbus_device_class(dev));
+	if (ret && !is_gone(dev))
 		say(LOG_ERR, "%s: %s cannot be undone: %s", described(dev),
 		    undo->has_override ? "driver_override" : "new_id", reason(ret));
-	if (dev_read_driver(dev) || dev->driver[0])
+	if (vmbus_device_refresh(dev) || vmbus_device_driver(dev))
 		return;
-	if (undo->driver[0])
+	if (undo->driver)
 		bind(dev, undo->driver);
 	else
-		kernel_write(dev->instance, "/sys/bus/vmbus/drivers_probe");
-	dev_read_driver(dev);
+		probe_loaded(dev);
+	vmbus_device_refresh(dev);
 }
 
-static int take(struct vmbus_dev *dev, const struct wish *wish)
+static int take(struct vmbus_device *dev, const struct wish *wish)
 {
-	struct undo undo = { .has_override = has_override(dev) };
+	const char *now = vmbus_device_driver(dev);
+	struct undo undo = { 0 };
 	const char *step;
 	int err;
 
-	memcpy(undo.driver, dev->driver, sizeof(undo.driver));
-	if (undo.has_override) {
-		/*
-		 * First of all: from here on no other driver is matched, be it that modprobe brings
-		 * it or that the device's own event does.
-		 */
-		step = "driver_override cannot be set";
-		err = read_override(dev, undo.override);
-		if (!err)
-			err = write_override(dev, wish->driver);
-		if (err)
+	if (now) {
+		step = "its driver cannot be noted";
+		undo.driver = strdup(now);
+		err = -ENOMEM;
+		if (!undo.driver)
 			goto err_override;
 	}
+	/*
+	 * First of all: from here on no other driver is matched, be it that modprobe brings it or
+	 * that the device's own event does.
+	 */
+	step = "driver_override cannot be set";
+	err = read_override(dev, undo.override);
+	if (!err) {
+		undo.has_override = true;
+		err = write_override(dev, wish->driver);
+	} else if (err == -ENOENT) {
+		err = 0;
+	}
+	if (err)
+		goto err_override;
 	step = "the driver cannot be loaded";
 	err = load_driver(wish->driver);
 	if (err)
@@ -214,37 +251,41 @@ static int take(struct vmbus_dev *dev, const struct wish *wish)
 		goto err_attach;
 
 	say(LOG_NOTICE, "%s: bound to %s%s%s", described(dev), wish->driver,
-	    undo.driver[0] ? ", taken over from " : "", undo.driver);
+	    undo.driver ? ", taken over from " : "", undo.driver ? undo.driver : "");
+	free(undo.driver);
 	return 0;
 
 err_attach:
 err_load:
 	restore(dev, wish->driver, &undo);
 err_override:
-	if (!exists(DEVICE "/class_id", dev->instance)) {
+	free(undo.driver);
+	if (is_gone(dev)) {
 		say(LOG_INFO, "%s: the host has taken it back", described(dev));
 		return -ENODEV;
 	}
+	now = vmbus_device_driver(dev);
 	say(LOG_ERR, "%s: not bound to %s: %s: %s; it is %s%s", described(dev), wish->driver, step,
-	    reason(err), dev->driver[0] ? "with " : "without a driver", dev->driver);
+	    reason(err), now ? "with " : "without a driver", now ? now : "");
 	return err;
 }
 
-int device_bind(struct vmbus_dev *dev, const struct wish *wish, bool early, bool dry)
+int device_bind(struct vmbus_device *dev, const struct wish *wish, bool early, bool dry)
 {
+	const char *now;
 	char why[128] = "";
 	int lock, ret;
 
 	lock = lock_device(dev);
 	if (lock < 0)
 		return lock;
-	ret = dev_read_driver(dev);
-	if (ret || !strcmp(dev->driver, wish->driver)) {
+	ret = vmbus_device_refresh(dev);
+	if (ret || is_with(dev, wish->driver)) {
 		if (!ret)
 			say(dry ? LOG_INFO : LOG_DEBUG, "%s: is with %s", described(dev), wish->driver);
 		goto out;
 	}
-	if (early && !wish->force && !wish->by_instance && guard_is_class(dev->class)) {
+	if (early && !wish->force && !wish->by_instance && guard_is_class(dev)) {
 		say(LOG_ERR, "%s: not bound to %s: only its class is configured, and when udev asks, no "
 		    "route or mount may tell yet that the machine needs it; a section for the instance, "
 		    "or force=yes, takes it", described(dev), wish->driver);
@@ -259,8 +300,9 @@ int device_bind(struct vmbus_dev *dev, const struct wish *wish, bool early, bool
 		    described(dev), wish->driver, ret > 0 ? why : reason(ret));
 		ret = -EBUSY;
 	} else if (dry) {
+		now = vmbus_device_driver(dev);
 		say(LOG_INFO, "%s: would be bound to %s%s%s", described(dev), wish->driver,
-		    dev->driver[0] ? ", taken over from " : "", dev->driver);
+		    now ? ", taken over from " : "", now ? now : "");
 	} else {
 		ret = take(dev, wish);
 	}
@@ -270,69 +312,73 @@ out:
 }
 
 /* The kernel's own choice: a driver that is there, else what the device's alias brings. */
-static void probe_any(struct vmbus_dev *dev)
+static void probe_any(struct vmbus_device *dev)
 {
 	char alias[64];
 
-	kernel_write(dev->instance, "/sys/bus/vmbus/drivers_probe");
-	if (dev_read_driver(dev) || dev->driver[0])
+	probe_loaded(dev);
+	if (vmbus_device_refresh(dev) || vmbus_device_driver(dev))
 		return;
-	if (read_line(alias, sizeof(alias), DEVICE "/modalias", dev->instance) <= 0 || kernel_load(alias))
+	if (vmbus_device_attribute(dev, "modalias", alias, sizeof(alias)) || !alias[0] || kernel_load(alias))
 		return;
-	kernel_write(dev->instance, "/sys/bus/vmbus/drivers_probe");
-	dev_read_driver(dev);
+	probe_loaded(dev);
+	vmbus_device_refresh(dev);
 }
 
-static int give_back(struct vmbus_dev *dev, const struct wish *wish, bool override)
+static int give_back(struct vmbus_device *dev, const struct wish *wish, bool override)
 {
-	bool bound = !strcmp(dev->driver, wish->driver);
-	const char *step;
+	bool bound = is_with(dev, wish->driver);
+	const char *step, *now;
 	int err;
 
 	step = override ? "driver_override cannot be cleared" : "remove_id";
 	if (override)
 		err = write_override(dev, "");
 	else
-		err = kernel_write(dev->class, DRIVER "/remove_id", wish->driver);
+		err = write_driver(wish->driver, "remove_id", vmbus_device_class(dev));
 	if (err && (override || err != -ENODEV))
 		goto err_gone;
 	if (bound) {
 		step = "unbind";
-		err = kernel_write(dev->instance, DRIVER "/unbind", wish->driver);
+		err = write_driver(wish->driver, "unbind", vmbus_device_instance(dev));
 		if (err && err != -ENODEV)
 			goto err_gone;
 	}
 	probe_any(dev);
+	now = vmbus_device_driver(dev);
 	say(LOG_NOTICE, "%s: given back by %s, %s%s", described(dev), wish->driver,
-	    dev->driver[0] ? "now with " : "now without a driver", dev->driver);
+	    now ? "now with " : "now without a driver", now ? now : "");
 	return 0;
 
 err_gone:
-	if (!exists(DEVICE "/class_id", dev->instance))
+	if (is_gone(dev))
 		return -ENODEV;
 	say(LOG_ERR, "%s: not given back by %s: %s: %s", described(dev), wish->driver, step, reason(err));
 	return err;
 }
 
-int device_release(struct vmbus_dev *dev, const struct wish *wish, bool dry)
+int device_release(struct vmbus_device *dev, const struct wish *wish, bool dry)
 {
 	char driver[DRIVER_NAME_MAX + 1] = "";
-	bool override = has_override(dev);
+	bool override, ours;
 	int lock, ret;
 
 	lock = lock_device(dev);
 	if (lock < 0)
 		return lock;
-	ret = dev_read_driver(dev);
-	if (!ret && override)
+	ret = vmbus_device_refresh(dev);
+	if (!ret)
 		ret = read_override(dev, driver);
-	if (ret) {
+	override = !ret;
+	if (ret && ret != -ENOENT) {
 		if (ret != -ENODEV)
 			say(LOG_ERR, "%s: %s", described(dev), reason(ret));
 		goto out;
 	}
+	ret = 0;
 	/* Without driver_override what we took and what the kernel gave look the same. */
-	if (strcmp(override ? driver : dev->driver, wish->driver))
+	ours = override ? !strcmp(driver, wish->driver) : is_with(dev, wish->driver);
+	if (!ours)
 		goto out;
 	if (dry)
 		say(LOG_INFO, "%s: would be given back by %s", described(dev), wish->driver);

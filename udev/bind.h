@@ -14,9 +14,9 @@
  * the driver's probe returned as far as the kernel tells; the former driver has the device again. early: routes and
  * mounts tell nothing yet, so of a class of guard_is_class() only what is named by instance is taken.
  */
-int device_bind(struct vmbus_dev *dev, const struct wish *wish, bool early, bool dry);
+int device_bind(struct vmbus_device *dev, const struct wish *wish, bool early, bool dry);
 
 /* Gives back what device_bind() took; nothing to do when the kernel chose that driver by itself. */
-int device_release(struct vmbus_dev *dev, const struct wish *wish, bool dry);
+int device_release(struct vmbus_device *dev, const struct wish *wish, bool dry);
 
 #endif

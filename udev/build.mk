@@ -4,15 +4,16 @@
 bindconfdir   ?= /usr/lib/hyperv-uio/bind.d
 
 vmbus-bind        := $(O)/udev/vmbus-bind
-vmbus-bind-common := config log bind guard vmbusdev vmbus-bind
+vmbus-bind-common := config log bind guard vmbus-bind
 vmbus-bind-objs   := $(vmbus-bind-common:%=$(O)/udev/%.o) $(O)/udev/kernel.o
-vmbus-bind-cflags := $(shell $(PKG_CONFIG) --cflags inih) \
+vmbus-bind-cflags := $(lib_cflags) $(shell $(PKG_CONFIG) --cflags inih) \
 		     -DVENDOR_CONFIG='"$(bindconfdir)"' -DADMIN_CONFIG='"$(sysconfdir)/hyperv-uio/bind.d"'
 
 $(O)/udev/%.o: udev/%.c
 	$(call compile,$(vmbus-bind-cflags))
 
-# Classes and GUIDs come from the library's archive: a helper of udev wants no shared library of ours.
+# The archive of the library, because udev runs the helper at any time: while a package manager replaces the
+# shared library, and after an installation below /usr/local, where the dynamic linker may not look for it.
 $(vmbus-bind): $(vmbus-bind-objs) $(lib_a)
 	$(call link,$(vmbus-bind-objs) $(lib_a) $(shell $(PKG_CONFIG) --libs uuid inih))
 

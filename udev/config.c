@@ -188,7 +188,7 @@ static int load_folders(struct config *config, const char *const folders[2])
 	int ret = 0, one;
 
 	for (int f = 0; f < 2; f++) {
-		if (snprintf(path, sizeof(path), "%s%s", root, folders[f]) >= (int)sizeof(path))
+		if (snprintf(path, sizeof(path), "%s%s", vmbus_sysroot(), folders[f]) >= (int)sizeof(path))
 			errno = ENAMETOOLONG;
 		else
 			n[f] = scandir(path, &entries[f], is_conf, alphasort);
@@ -196,7 +196,7 @@ static int load_folders(struct config *config, const char *const folders[2])
 			n[f] = 0;
 			if (errno != ENOENT) {
 				ret = -errno;
-				say(LOG_ERR, "%s%s: %s", root, folders[f], strerror(-ret));
+				say(LOG_ERR, "%s%s: %s", vmbus_sysroot(), folders[f], strerror(-ret));
 			}
 		}
 	}
@@ -207,7 +207,7 @@ static int load_folders(struct config *config, const char *const folders[2])
 
 		if (order == 0)
 			i[0]++;
-		if (snprintf(path, sizeof(path), "%s%s/%s", root, folders[from],
+		if (snprintf(path, sizeof(path), "%s%s/%s", vmbus_sysroot(), folders[from],
 			     entries[from][i[from]]->d_name) >= (int)sizeof(path))
 			one = -ENAMETOOLONG;
 		else
@@ -238,10 +238,10 @@ void config_free(struct config *config)
 	*config = (struct config){ 0 };
 }
 
-bool config_wish(const struct config *config, const struct vmbus_dev *dev, struct wish *wish,
+bool config_wish(const struct config *config, const struct vmbus_device *dev, struct wish *wish,
 		 bool disabled_too)
 {
-	const char *const ids[] = { dev->class, dev->instance };
+	const char *const ids[] = { vmbus_device_class(dev), vmbus_device_instance(dev) };
 	enum tristate enable = UNSET, force = UNSET;
 	bool named = false;
 

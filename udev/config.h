@@ -6,7 +6,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "vmbusdev.h"
+#include <vmbus_bufring.h>
+
+#define DRIVER_NAME_MAX 63
 
 enum tristate { UNSET, NO, YES };
 
@@ -38,7 +40,7 @@ int config_load(struct config *config);
 void config_free(struct config *config);
 
 /* True and *wish when the device is to be bound; disabled_too: or would be, but for enable=no. */
-bool config_wish(const struct config *config, const struct vmbus_dev *dev, struct wish *wish,
+bool config_wish(const struct config *config, const struct vmbus_device *dev, struct wish *wish,
 		 bool disabled_too);
 
 #endif

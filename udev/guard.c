@@ -19,7 +19,7 @@ static FILE *open_proc(const char *name)
 {
 	char path[PATH_MAX];
 
-	if (snprintf(path, sizeof(path), "%s/proc/%s", root, name) >= (int)sizeof(path)) {
+	if (snprintf(path, sizeof(path), "%s/proc/%s", vmbus_sysroot(), name) >= (int)sizeof(path)) {
 		errno = ENAMETOOLONG;
 		return NULL;
 	}
@@ -69,7 +69,8 @@ static int check_interface(const char *name, int height, char *why, size_t size)
 		snprintf(why, size, "interface %s has the default route", name);
 	if (ret || height == MAX_STACK)
 		return ret;
-	if (snprintf(path, sizeof(path), "%s/sys/class/net/%s", root, name) >= (int)sizeof(path))
+	if (snprintf(path, sizeof(path), "%s/sys/class/net/%s", vmbus_sysroot(), name) >=
+	    (int)sizeof(path))
 		return -ENAMETOOLONG;
 	dir = opendir(path);
 	if (!dir)
@@ -131,10 +132,21 @@ static int is_swap(dev_t number)
 	return found;
 }
 
-/* dir: the sysfs folder of a disk or partition */
-static int check_disk(const char *dir, const char *name, char *why, size_t size)
+/* Read an attribute in a folder below the device's own. */
+static int read_below(const struct vmbus_device *dev, const char *below, const char *name, char *text,
+		      size_t size)
 {
-	const char *below = dir + strlen(root);
+	char path[PATH_MAX];
+
+	if (snprintf(path, sizeof(path), "%s/%s", below, name) >= (int)sizeof(path))
+		return -ENAMETOOLONG;
+	return vmbus_device_attribute(dev, path, text, size);
+}
+
+/* below: the sysfs folder of a disk or partition, as a path below the device's */
+static int check_disk(const struct vmbus_device *dev, const char *below, const char *name, char *why,
+		      size_t size)
+{
 	unsigned int major_no, minor_no;
 	struct dirent *entry;
 	char path[PATH_MAX];
@@ -143,14 +155,15 @@ static int check_disk(const char *dir, const char *name, char *why, size_t size)
 	dev_t number;
 	int ret;
 
-	ret = read_line(text, sizeof(text), "%s/dev", below);
-	if (ret < 0)
+	ret = read_below(dev, below, "dev", text, sizeof(text));
+	if (ret)
 		return ret;
 	if (sscanf(text, "%u:%u", &major_no, &minor_no) != 2)
 		return -EPROTO;
 	number = makedev(major_no, minor_no);
 
-	if (snprintf(path, sizeof(path), "%s/holders", dir) >= (int)sizeof(path))
+	if (snprintf(path, sizeof(path), "%s/%s/holders", vmbus_device_sysfs(dev), below) >=
+	    (int)sizeof(path))
 		return -ENAMETOOLONG;
 	holders = opendir(path);
 	if (holders) {
@@ -176,11 +189,23 @@ static int check_disk(const char *dir, const char *name, char *why, size_t size)
 	return ret;
 }
 
-bool guard_is_class(const char *class)
+/* As check_disk(), of a folder in that of a disk: a partition or something else */
+static int check_partition(const struct vmbus_device *dev, const char *below, const char *name, char *why,
+			   size_t size)
+{
+	char number[32];
+	int ret = read_below(dev, below, "partition", number, sizeof(number));
+
+	if (ret)
+		return ret == -ENOENT ? 0 : ret;
+	return check_disk(dev, below, name, why, size);
+}
+
+bool guard_is_class(const struct vmbus_device *dev)
 {
 	/* pcie: adapters and disks that are passed through */
 	static const char *const names[] = { "nic", "scsi", "ide", "fc", "pcie" };
-	const char *name = class_name(class);
+	const char *name = vmbus_device_class_name(dev);
 
 	for (size_t i = 0; name && i < sizeof(names) / sizeof(names[0]); i++)
 		if (!strcmp(name, names[i]))
@@ -188,19 +213,16 @@ bool guard_is_class(const char *class)
 	return false;
 }
 
-int guard_check(const struct vmbus_dev *dev, char *why, size_t size)
+int guard_check(const struct vmbus_device *dev, char *why, size_t size)
 {
-	char link[PATH_MAX], dir[PATH_MAX];
+	char dir[PATH_MAX];
 	char *roots[] = { dir, NULL };
-	const char *parent;
+	const char *parent, *below;
 	int ret = 0;
 	FTSENT *e;
 	FTS *fts;
 
-	if (snprintf(link, sizeof(link), "%s/sys/bus/vmbus/devices/%s", root, dev->instance) >=
-	    (int)sizeof(link))
-		return -ENAMETOOLONG;
-	if (!realpath(link, dir))
+	if (!realpath(vmbus_device_sysfs(dev), dir))
 		return errno == ENOENT ? -ENODEV : -errno;
 	fts = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
 	if (!fts)
@@ -213,13 +235,13 @@ int guard_check(const struct vmbus_dev *dev, char *why, size_t size)
 		if (e->fts_info != FTS_D || e->fts_level == 0)
 			continue;
 		parent = e->fts_parent->fts_name;
+		below = e->fts_path + strlen(dir) + 1;
 		if (!strcmp(parent, "net")) {
 			ret = check_interface(e->fts_name, 0, why, size);
 		} else if (!strcmp(parent, "block")) {
-			ret = check_disk(e->fts_path, e->fts_name, why, size);
-		} else if (e->fts_level > 1 && !strcmp(e->fts_parent->fts_parent->fts_name, "block") &&
-			   exists("%s/partition", e->fts_path + strlen(root))) {
-			ret = check_disk(e->fts_path, e->fts_name, why, size);
+			ret = check_disk(dev, below, e->fts_name, why, size);
+		} else if (e->fts_level > 1 && !strcmp(e->fts_parent->fts_parent->fts_name, "block")) {
+			ret = check_partition(dev, below, e->fts_name, why, size);
 		}
 	}
 	fts_close(fts);

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "vmbusdev.h"
+#include <vmbus_bufring.h>
 
 /*
  * 0: nothing that is looked for was found. 1: in use, and why says by what. -errno when it cannot
@@ -17,9 +17,9 @@
  * mounted, swapped to, or held by device mapper, md, bcache. Not seen: ZFS pools, raw access by a
  * program, routes of other tables and name spaces.
  */
-int guard_check(const struct vmbus_dev *dev, char *why, size_t size);
+int guard_check(const struct vmbus_device *dev, char *why, size_t size);
 
-/* Whether devices of this class bring the network interfaces and disks that guard_check() looks for. */
-bool guard_is_class(const char *class);
+/* Whether devices of the class of this one bring the network interfaces and disks that guard_check() looks for. */
+bool guard_is_class(const struct vmbus_device *dev);
 
 #endif

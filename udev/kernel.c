@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "vmbusdev.h"
+#include <vmbus_bufring.h>
 
 int kernel_write(const char *value, const char *format, ...)
 {
@@ -19,15 +19,12 @@ int kernel_write(const char *value, const char *format, ...)
 	size_t len = strlen(value);
 	va_list args;
 	ssize_t n;
-	int base, fd, ret;
+	int fd, ret;
 
-	base = snprintf(path, sizeof(path), "%s", root);
-	if (base >= (int)sizeof(path))
-		return -ENAMETOOLONG;
 	va_start(args, format);
-	ret = vsnprintf(path + base, sizeof(path) - base, format, args);
+	ret = vsnprintf(path, sizeof(path), format, args);
 	va_end(args);
-	if (ret >= (int)sizeof(path) - base)
+	if (ret >= (int)sizeof(path))
 		return -ENAMETOOLONG;
 
 	fd = open(path, O_WRONLY | O_CLOEXEC);
@@ -47,7 +44,7 @@ int kernel_load(const char *name)
 	int ret, status;
 	pid_t pid;
 
-	if (root[0])
+	if (vmbus_sysroot()[0])
 		return -EXDEV;
 	ret = posix_spawn(&pid, "/sbin/modprobe", NULL, NULL, (char **)argv, (char **)env);
 	if (ret)

@@ -6,12 +6,12 @@
 #ifndef HVUIO_KERNEL_H
 #define HVUIO_KERNEL_H
 
-/* One write() of value to ROOT/FORMAT; 0 or the kernel's -errno. */
+/* One write() of value to the file FORMAT; 0 or the kernel's -errno. */
 int kernel_write(const char *value, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /*
  * modprobe NAME (a module or an alias). 0, -ENOENT when modprobe refuses, or the -errno that kept
- * it from running. Only on the real tree: -EXDEV under another root.
+ * it from running. -EXDEV under a vmbus_sysroot() that is not the machine.
  */
 int kernel_load(const char *name);
 

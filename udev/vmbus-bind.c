@@ -5,10 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <vmbus_bufring.h>
+
 #include "bind.h"
 #include "config.h"
 #include "log.h"
-#include "vmbusdev.h"
 
 enum { EXIT_OK, EXIT_FAILED, EXIT_USAGE };
 
@@ -21,15 +22,14 @@ static const char usage[] =
 	"  -f, --force     also take a device that the machine needs (default route, mounted disk)\n"
 	"      --udev      for udev rules: messages go to the system log, and a device that has left\n"
 	"                  meanwhile is no error\n"
-	"      --root DIR  a tree with sys, proc, etc and usr/lib in place of the machine's\n"
 	"      --version, --help\n"
 	"Exit status: 0 done, or nothing to do; 1 a device is not where it belongs; 2 wrong arguments\n"
 	"or configuration. See vmbus-bind(8), hyperv-uio.conf(5).\n";
 
 enum mode { BIND_ONE, BIND_ALL, RELEASE, CHECK };
 
-static int one(const struct config *config, struct vmbus_dev *dev, enum mode mode, bool dry, bool force,
-	       bool event)
+static int one(const struct config *config, struct vmbus_device *dev, enum mode mode, bool dry,
+	       bool force, bool event)
 {
 	struct wish wish;
 	int ret;
@@ -42,49 +42,64 @@ static int one(const struct config *config, struct vmbus_dev *dev, enum mode mod
 	return ret == -ENODEV ? 0 : ret;
 }
 
-static int run(const struct config *config, enum mode mode, const char *id, bool dry, bool force,
-	       bool event)
+/* The device with this instance GUID; the GUID of a class finds none. */
+static int find(const char *id, struct vmbus_device **dev)
 {
-	struct vmbus_dev single, *devs = NULL;
-	size_t count, i;
-	int ret, err;
+	int ret = vmbus_device_find(id, dev);
 
-	if (mode == BIND_ONE) {
-		ret = dev_read(&single, id);
-		if (ret == -ENODEV && event)
-			return 0;
-		if (ret) {
-			say(LOG_ERR, "%s: %s", id, ret == -ENODEV ? "no such VMBus device" : strerror(-ret));
-			return ret;
-		}
-		return one(config, &single, mode, dry, force, event);
+	if (!ret && strcmp(vmbus_device_instance(*dev), id)) {
+		vmbus_device_free(*dev);
+		return -ENODEV;
 	}
-	ret = dev_list(&devs, &count);
-	if (ret) {
-		say(LOG_ERR, "the VMBus devices cannot be listed: %s", strerror(-ret));
+	return ret == -ENOTUNIQ ? -ENODEV : ret;
+}
+
+static int run_one(const struct config *config, const char *id, bool dry, bool force, bool event)
+{
+	struct vmbus_device *dev;
+	int ret = find(id, &dev);
+
+	if (ret == -ENODEV && event)
+		return 0;
+	if (ret == -ENODEV)
+		say(LOG_ERR, "%s: no such VMBus device", id);
+	else if (ret)
+		say(LOG_ERR, "%s", vmbus_error());
+	if (ret)
 		return ret;
-	}
-	for (i = 0; i < count; i++) {
-		if (devs[i].error) {
-			say(LOG_ERR, "%s: passed over, its class or driver cannot be read: %s",
-			    devs[i].instance, strerror(-devs[i].error));
-			if (!ret)
-				ret = devs[i].error;
+	ret = one(config, dev, BIND_ONE, dry, force, event);
+	vmbus_device_free(dev);
+	return ret;
+}
+
+/* id: only the devices of this class or instance; NULL: all */
+static int run_all(const struct config *config, enum mode mode, const char *id, bool dry, bool force,
+		   bool event)
+{
+	struct vmbus_device **list;
+	int err, ret;
+
+	ret = vmbus_devices_list(NULL, &list);
+	if (ret == -ENODEV)
+		return 0;
+	if (ret < 0)
+		say(LOG_ERR, "%s%s", list ? "a device is passed over: " : "", vmbus_error());
+	else
+		ret = 0;
+	for (struct vmbus_device **dev = list; dev && *dev; dev++) {
+		if (id && strcmp(id, vmbus_device_class(*dev)) && strcmp(id, vmbus_device_instance(*dev)))
 			continue;
-		}
-		if (id && strcmp(id, devs[i].class) && strcmp(id, devs[i].instance))
-			continue;
-		err = one(config, &devs[i], mode, dry, force, event);
+		err = one(config, *dev, mode, dry, force, event);
 		if (!ret)
 			ret = err;
 	}
-	free(devs);
+	vmbus_devices_free(list);
 	return ret;
 }
 
 int main(int argc, char **argv)
 {
-	enum { OPT_ALL = 256, OPT_RELEASE, OPT_CHECK, OPT_UDEV, OPT_ROOT, OPT_VERSION, OPT_HELP };
+	enum { OPT_ALL = 256, OPT_RELEASE, OPT_CHECK, OPT_UDEV, OPT_VERSION, OPT_HELP };
 	static const struct option options[] = {
 		{ "all",     no_argument,       NULL, OPT_ALL },
 		{ "release", no_argument,       NULL, OPT_RELEASE },
@@ -92,7 +107,6 @@ int main(int argc, char **argv)
 		{ "dry-run", no_argument,       NULL, 'n' },
 		{ "force",   no_argument,       NULL, 'f' },
 		{ "udev",    no_argument,       NULL, OPT_UDEV },
-		{ "root",    required_argument, NULL, OPT_ROOT },
 		{ "version", no_argument,       NULL, OPT_VERSION },
 		{ "help",    no_argument,       NULL, OPT_HELP },
 		{ 0 }
@@ -122,10 +136,6 @@ int main(int argc, char **argv)
 		case OPT_UDEV:
 			event = log_to_syslog = true;
 			openlog("vmbus-bind", LOG_PID, LOG_DAEMON);
-			break;
-		case OPT_ROOT:
-			/* "/" is the machine itself */
-			root = strcmp(optarg, "/") ? optarg : "";
 			break;
 		case OPT_VERSION:
 			puts("vmbus-bind " HYPERV_UIO_VERSION);
@@ -157,8 +167,10 @@ int main(int argc, char **argv)
 	faulty = config_load(&config);
 	if (faulty && (mode == BIND_ONE || mode == BIND_ALL))
 		say(LOG_ERR, "nothing is bound until the configuration is right");
+	else if (mode == BIND_ONE)
+		ret = run_one(&config, id, dry, force, event);
 	else if (mode != CHECK) /* giving back is the safe direction: by what could be read */
-		ret = run(&config, mode, id, dry, force, event);
+		ret = run_all(&config, mode, id, dry, force, event);
 	config_free(&config);
 	return faulty ? EXIT_USAGE : ret ? EXIT_FAILED : EXIT_OK;
 }

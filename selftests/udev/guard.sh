@@ -118,6 +118,13 @@ test_disk_with_a_mounted_partition_stays() {
 	refused "disk sda1 is mounted"
 }
 
+test_disk_with_a_partition_that_cannot_be_read_stays() {
+	want_disk
+	rm "$disk/sda1/partition"
+	mkdir "$disk/sda1/partition"
+	refused "Is a directory"
+}
+
 test_disk_under_device_mapper_stays() {
 	want_disk
 	mkdir "$disk/sda1/holders/dm-0"

@@ -12,8 +12,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <vmbus_bufring.h>
+
 #include "../../udev/kernel.h"
-#include "../../udev/vmbusdev.h"
 
 /* An exit status has eight bits, the kernel's ENOTSUPP has not. */
 #define STATUS_ENOTSUPP 254
@@ -24,7 +25,7 @@ static int call(const char *what, const char *path, const char *value)
 	int status;
 	pid_t pid;
 
-	if (snprintf(model, sizeof(model), "%s/kernel/model", root) >= (int)sizeof(model))
+	if (snprintf(model, sizeof(model), "%s/kernel/model", vmbus_sysroot()) >= (int)sizeof(model))
 		return -ENAMETOOLONG;
 	fflush(NULL);
 	pid = fork();
@@ -53,7 +54,7 @@ int kernel_write(const char *value, const char *format, ...)
 	va_end(args);
 	if (ret >= (int)sizeof(path))
 		return -ENAMETOOLONG;
-	return call("write", path, value);
+	return call("write", path + strlen(vmbus_sysroot()), value);
 }
 
 int kernel_load(const char *name)

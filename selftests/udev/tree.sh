@@ -22,6 +22,7 @@ n=0
 tree() {
 	n=$((n + 1))
 	root=$base/$n
+	export VMBUS_SYSROOT="$root"
 	bus=$root/sys/bus/vmbus
 	mkdir -p "$bus/devices" "$bus/drivers" "$root/sys/class/net" "$root/$vendor" "$root/$admin" \
 		"$root/kernel/modules" "$root/kernel/alias" "$root/kernel/ids" "$root/kernel/probe" \
@@ -46,6 +47,7 @@ driver() {
 # device INSTANCE CLASS [DRIVER]
 device() {
 	mkdir -p "$bus/devices/$1"
+	printf '{%s}\n' "$1" >"$bus/devices/$1/device_id"
 	printf '{%s}\n' "$2" >"$bus/devices/$1/class_id"
 	echo "(null)" >"$bus/devices/$1/driver_override"
 	echo "$alias" >"$bus/devices/$1/modalias"
@@ -63,7 +65,7 @@ conf() {
 # vmbus_bind ARGUMENTS: output in $out, exit status in $status
 vmbus_bind() {
 	status=0
-	out=$("$dir/vmbus-bind-model" --root "$root" "$@" 2>&1) || status=$?
+	out=$("$dir/vmbus-bind-model" "$@" 2>&1) || status=$?
 }
 
 driver_of() {

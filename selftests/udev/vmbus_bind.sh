@@ -65,8 +65,8 @@ test_two_at_once_take_it_once() {
 	want_fcopy
 	driver hv_util $fcopy
 	device $dev $fcopy hv_util
-	"$dir/vmbus-bind-model" --root "$root" $dev 2>"$root/a" &
-	"$dir/vmbus-bind-model" --root "$root" $dev 2>"$root/b"
+	"$dir/vmbus-bind-model" $dev 2>"$root/a" &
+	"$dir/vmbus-bind-model" $dev 2>"$root/b"
 	wait $!
 	is driver "$(driver_of $dev)" uio_hv_generic
 	is unbinds "$(grep -c /unbind "$root/kernel/log")" 1
@@ -97,6 +97,34 @@ test_device_that_is_not_there() {
 	says "no such VMBus device"
 	vmbus_bind --udev $dev
 	is "status under udev" $status 0
+}
+
+test_class_is_no_instance() {
+	want_fcopy
+	driver uio_hv_generic
+	device $dev $fcopy
+	vmbus_bind $fcopy
+	is status $status 1
+	says "$fcopy: no such VMBus device"
+	device $dev2 $fcopy
+	vmbus_bind $fcopy
+	is "status with two devices" $status 1
+	says "$fcopy: no such VMBus device"
+	log_is_empty
+}
+
+test_one_device_is_bound_beside_a_faulty_one() {
+	want_fcopy
+	driver uio_hv_generic
+	device $dev $fcopy
+	device $dev2 $fcopy
+	echo nonsense >"$bus/devices/$dev2/class_id"
+	vmbus_bind $dev
+	is status $status 0
+	is driver "$(driver_of $dev)" uio_hv_generic
+	vmbus_bind $dev2
+	is "status of the faulty one" $status 1
+	says "$bus/devices/$dev2: no GUID in device_id or class_id"
 }
 
 test_rescinded_device_is_no_error() {
@@ -279,7 +307,7 @@ test_device_without_a_class_does_not_stop_the_others() {
 	device $dev $fcopy hv_util
 	vmbus_bind --all
 	is status $status 1
-	says "$dev2: passed over, its class or driver cannot be read"
+	says "a device is passed over: $bus/devices/$dev2: no GUID in device_id or class_id"
 	is driver "$(driver_of $dev)" uio_hv_generic
 	vmbus_bind --release
 	is "status of --release" $status 1
