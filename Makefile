@@ -142,7 +142,7 @@ help:
 	'' \
 	'  make demo                a host copies two files into a Debian 12 guest (as root; 6 minutes the first time)' \
 	'  make check               every test (as root; 40 minutes the first time); CI runs this' \
-	'  make check-quick         unit tests, sanitizers, valgrind, arm64, shellcheck: four minutes' \
+	'  make check-quick         unit tests, sanitizers, valgrind, arm64, shellcheck: seven minutes' \
 	'  make check-all           these, the tests that take long, every kernel of check-modules, and check-debug: hours' \
 	'  make check-debug         the guests on kernels with KASAN, lockdep and kmemleak, which it builds first' \
 	'  make check-modules       the module for every amd64 and arm64 kernel that Debian holds: half an hour' \

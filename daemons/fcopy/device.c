@@ -12,6 +12,10 @@
 #define BUSY_TRIES	50
 #define BUSY_USEC	100000
 
+/* device_open() waits 5 s for a program that is closing the device. */
+#define TAKEN_TRIES	50
+#define TAKEN_USEC	100000
+
 static bool has_vmbus(void)
 {
 	struct vmbus_device **list;
@@ -22,16 +26,34 @@ static bool has_vmbus(void)
 	return n != -ENODEV;
 }
 
-/*
- * Whether another program has the device open. Both would take messages out of
- * the same ring. Only this project's module tells it.
- */
-static bool is_shared(const struct vmbus_channel *channel)
+/* Read whether a program has the device open. Only this project's module tells it. */
+static bool is_open(const struct vmbus_device *device)
 {
-	const struct vmbus_device *device = vmbus_channel_device(channel);
-	uint64_t users;
+	char state[16];
 
-	return !vmbus_device_attribute_u64(device, "uio_hv_generic/users", &users) && users > 1;
+	return !vmbus_device_attribute(device, "uio_hv_generic/state", state, sizeof(state)) &&
+		!strcmp(state, "open");
+}
+
+/*
+ * Make sure that no other program has the device: both would take messages out
+ * of the same ring. One that was killed may still be closing it.
+ */
+static int check_exclusive(const char *which)
+{
+	struct vmbus_device *device;
+	bool taken;
+
+	/* vmbus_channel_open() tells why there is none. */
+	if (vmbus_device_find(which, &device))
+		return 0;
+	for (int tries = 0; (taken = is_open(device)) && tries < TAKEN_TRIES; tries++)
+		usleep(TAKEN_USEC);
+	if (taken)
+		log_line(LOG_ERR, "%s: another program has it open; is it another file copy daemon?",
+			 vmbus_device_instance(device));
+	vmbus_device_free(device);
+	return taken ? EX_TEMPFAIL : 0;
 }
 
 static int explain(int err)
@@ -62,16 +84,12 @@ static int explain(int err)
 
 int device_open(const char *which, struct vmbus_channel **channel)
 {
-	int err = vmbus_channel_open(which, channel);
+	int code = check_exclusive(which), err;
 
-	if (err)
-		return explain(err);
-	if (!is_shared(*channel))
-		return 0;
-	log_line(LOG_ERR, "%s: another program has it open; is it another file copy daemon?",
-		 device_path(*channel));
-	vmbus_channel_close(*channel);
-	return EX_TEMPFAIL;
+	if (code)
+		return code;
+	err = vmbus_channel_open(which, channel);
+	return err ? explain(err) : 0;
 }
 
 bool device_is_suspended(const struct vmbus_channel *channel)

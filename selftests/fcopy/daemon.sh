@@ -62,7 +62,7 @@ device() { # [DRIVER]
 	echo "{$instance}" >"$work/sys/bus/vmbus/devices/$instance/device_id"
 }
 
-ktap_set_plan 22
+ktap_set_plan 24
 
 run --help
 is_status 0 "usage: hv-fcopyd"
@@ -168,6 +168,20 @@ status=$?
 is_status 124 "ending: told to stop"
 result "a signal ends the wait"
 rm "$number"
+
+state=$work/sys/bus/vmbus/devices/$instance/uio_hv_generic/state
+mkdir "${state%/*}"
+echo open >"$state"
+run -n
+is_status 75 "another program has it open" && [ "$(echo "$out" | wc -l)" = 1 ]
+result "device that another program has open: refused"
+
+(sleep 1 && echo closed >"$state") &
+run -n
+wait
+is_status 69 "uio_hv_generic" && [ "$(echo "$out" | wc -l)" = 1 ]
+result "device that another program closes: the start waits for that"
+rm -r "${state%/*}"
 
 # Killed in the middle of a copy: what it noted is removed by the next start, device or not
 mkdir -p "$work/to"
