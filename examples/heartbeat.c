@@ -254,7 +254,7 @@ int main(int argc, char **argv)
 	}
 	if (!strcmp(id, "--demo"))
 		return demo();
-	err = vmbus_channel_open(id, &chan);
+	err = vmbus_channel_open(id, NULL, &chan);
 	if (err) {
 		fprintf(stderr, "%s\n", vmbus_error());
 		return 1;

@@ -105,14 +105,21 @@ void channel_set_monitor(struct vmbus_channel *chan, unsigned char *int_page,
 	chan->latency = (void *)(monitor_page + MONITOR_PAGE_LATENCY + monitor_id * 2);
 }
 
-int vmbus_channel_open_device(const struct vmbus_device *dev, struct vmbus_channel **result)
+int vmbus_channel_open_device(const struct vmbus_device *dev,
+			      const struct vmbus_open_options *options,
+			      struct vmbus_channel **result)
 {
+	struct vmbus_open_options opt;
 	struct vmbus_channel *chan;
 	struct uio_map map;
 	uint64_t relid;
 	int err;
 
-	err = uio_open(dev, &chan);
+	err = copy_open_options(options, &opt);
+	if (!err && opt.ring_size)
+		err = set_ring_size(dev, opt.ring_size);
+	if (!err)
+		err = uio_open(dev, &chan);
 	if (err)
 		return err;
 	err = uio_map_required(chan, "txrx_rings", MAP_RINGS, &map);
@@ -129,6 +136,8 @@ int vmbus_channel_open_device(const struct vmbus_device *dev, struct vmbus_chann
 	err = uio_open_monitor(chan, dev->sysfs, relid);
 	if (err)
 		goto err_close;
+	if (opt.flags & VMBUS_OPEN_POLL)
+		set_poll_mode(chan);
 	*result = chan;
 	return 0;
 
@@ -137,7 +146,8 @@ err_close:
 	return err;
 }
 
-int vmbus_channel_open(const char *id, struct vmbus_channel **chan)
+int vmbus_channel_open(const char *id, const struct vmbus_open_options *options,
+		       struct vmbus_channel **chan)
 {
 	struct vmbus_device *dev;
 	int err;
@@ -145,7 +155,7 @@ int vmbus_channel_open(const char *id, struct vmbus_channel **chan)
 	err = vmbus_device_find(id, &dev);
 	if (err)
 		return err;
-	err = vmbus_channel_open_device(dev, chan);
+	err = vmbus_channel_open_device(dev, options, chan);
 	vmbus_device_free(dev);
 	return err;
 }

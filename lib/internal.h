@@ -34,6 +34,22 @@ struct vmbus_device {
 	char *sysfs;
 };
 
+#define RING_SIZE_ATTRIBUTE "uio_hv_generic/ring_size"
+
+/* The sizes of structs in version 0.1, which a program may have been built for */
+#define OPEN_OPTIONS_SIZE_0_1	sizeof(struct vmbus_open_options)
+#define MEMORY_SIZE_0_1		sizeof(struct vmbus_memory)
+
+/*
+ * Copy a struct of the program, @from_size bytes, to one of ours: what the program does not know is
+ * zero. Return -EINVAL when it is shorter than @first_size, or -E2BIG when it is longer than @size and
+ * the rest is not zero.
+ */
+int copy_struct(void *to, size_t size, const void *from, size_t from_size, size_t first_size);
+/* Check and copy the options of an open; @from may be NULL. */
+int copy_open_options(const struct vmbus_open_options *from, struct vmbus_open_options *to);
+int set_ring_size(const struct vmbus_device *dev, uint32_t ring_size);
+
 struct vmbus_device *device_copy(const struct vmbus_device *dev);
 /*
  * Read the first line of the file @name in the folder @dir, without its newline. Return 0, -EPROTO
@@ -80,6 +96,7 @@ struct vmbus_channel {
 	 */
 	alignas(CACHE_LINE) _Atomic int dead;
 	enum vmbus_producers producers;
+	bool poll_mode;
 	uint64_t serial;	/* no two channels of a process have the same */
 
 	/*
@@ -178,6 +195,8 @@ void room_wait_end(struct vmbus_channel *chan, struct room_waiter *waiter);
 /* 1 when the packet of @waiter fits, 0 when not, or -EIO; with @ask the host is asked for room */
 int room_look(struct vmbus_channel *chan, struct room_waiter *waiter, bool ask);
 
+/* Keep the interrupt mask set from now on. */
+void set_poll_mode(struct vmbus_channel *chan);
 /* Take one interrupt from the descriptor; -EAGAIN when there is none */
 int take_interrupt(struct vmbus_channel *chan);
 /* Let all threads that wait on the channel look at the rings again. */

@@ -25,16 +25,18 @@ static int check_ring(const char *which, const void *ring, size_t size, size_t h
 	return 0;
 }
 
-int vmbus_channel_from_memory(const struct vmbus_memory *mem, struct vmbus_channel **result)
+int vmbus_channel_from_memory(const struct vmbus_memory *memory, struct vmbus_channel **result)
 {
+	struct vmbus_memory copy, *const mem = &copy;
 	struct vmbus_channel *chan;
 	size_t header_size;
 	struct stat st;
 	int err;
 
-	if (mem->struct_size != sizeof(*mem))
-		return fail(-EINVAL, "struct_size of %zu, not %zu", mem->struct_size, sizeof(*mem));
-	if (mem->flags & ~VMBUS_MEMORY_RESET)
+	err = copy_struct(mem, sizeof(*mem), memory, memory->struct_size, MEMORY_SIZE_0_1);
+	if (err)
+		return err;
+	if (mem->flags & ~(VMBUS_MEMORY_RESET | VMBUS_MEMORY_POLL))
 		return fail(-EINVAL, "flags 0x%x", mem->flags);
 	header_size = mem->header_size ? mem->header_size : page_size();
 	if (header_size % 8 || header_size < 128)
@@ -74,6 +76,8 @@ int vmbus_channel_from_memory(const struct vmbus_memory *mem, struct vmbus_chann
 		vmbus_channel_close(chan);
 		return err;
 	}
+	if (mem->flags & VMBUS_MEMORY_POLL)
+		set_poll_mode(chan);
 	*result = chan;
 	return 0;
 }

@@ -20,7 +20,7 @@ static __attribute__((noinline)) int reserve_slowly(struct vmbus_channel *chan, 
 	if (tx->reserved)
 		return -EBUSY;
 	room = tx_ring_look(tx);
-	if (room >= 0 && (uint32_t)room <= need) {
+	if (room >= 0 && (uint32_t)room <= need && !chan->poll_mode) {
 		/* The host can only make room from what it sees. */
 		err = flush_locked(chan);
 		if (err)
@@ -83,6 +83,61 @@ int vmbus_queue(struct vmbus_channel *chan, uint16_t type, uint16_t flags, uint6
 	return settle(chan, err);
 }
 
+static uint64_t range_pages(const struct vmbus_gpa_range *range)
+{
+	return ((uint64_t)range->offset + range->length + HV_PAGE_SIZE - 1) / HV_PAGE_SIZE;
+}
+
+/* The bytes of the ranges in the ring, or -EINVAL, -EMSGSIZE */
+static int64_t ranges_length(const struct vmbus_channel *chan, const struct vmbus_gpa_range *ranges,
+			     unsigned int count)
+{
+	uint64_t len = sizeof(struct vmbus_gpa_header);
+
+	if (!count)
+		return -EINVAL;
+	for (unsigned int i = 0; i < count; i++) {
+		if (!ranges[i].length || ranges[i].offset >= HV_PAGE_SIZE || !ranges[i].pages)
+			return -EINVAL;
+		len += sizeof(struct vmbus_gpa_entry) + range_pages(&ranges[i]) * sizeof(uint64_t);
+		if (len > chan->tx.most)
+			return -EMSGSIZE;
+	}
+	return len;
+}
+
+static int queue_gpa(struct vmbus_channel *chan, uint16_t flags, uint64_t transaction_id,
+		     const struct vmbus_gpa_range *ranges, unsigned int count, const void *payload,
+		     size_t len)
+{
+	const struct vmbus_gpa_header counts = { .count = count };
+	int64_t header = ranges_length(chan, ranges, count);
+	struct tx_ring *tx = &chan->tx;
+	uint32_t start, all;
+	int err;
+
+	if (header < 0)
+		return header;
+	if (len > tx->most - (uint64_t)header)
+		return -EMSGSIZE;
+	all = header + len;
+	err = reserve(chan, tx_ring_need(all));
+	if (err)
+		return err;
+	start = tx_ring_begin(tx, VMBUS_PACKET_GPA_DIRECT, flags, transaction_id,
+			      RING_DESCRIPTOR + header, all);
+	tx_ring_append(tx, &counts, sizeof(counts));
+	for (unsigned int i = 0; i < count; i++) {
+		const struct vmbus_gpa_entry entry = { ranges[i].length, ranges[i].offset };
+
+		tx_ring_append(tx, &entry, sizeof(entry));
+		tx_ring_append(tx, ranges[i].pages, range_pages(&ranges[i]) * sizeof(uint64_t));
+	}
+	tx_ring_append(tx, payload, len);
+	tx_ring_end(tx, start, all);
+	return 0;
+}
+
 /* The first of the messages, as far as they fit in one piece by what is known of the room */
 static inline unsigned int lay_many(struct tx_ring *tx, const struct vmbus_message *messages,
 				    unsigned int count)
@@ -100,7 +155,7 @@ static inline unsigned int lay_many(struct tx_ring *tx, const struct vmbus_messa
 		const struct vmbus_message *m = &messages[n];
 		uint32_t len = m->length, need;
 
-		if (unlikely(len > most))
+		if (unlikely(len > most || m->range_count))
 			break;
 		need = tx_ring_need(len);
 		if (unlikely(need >= limit - write))
@@ -113,6 +168,16 @@ static inline unsigned int lay_many(struct tx_ring *tx, const struct vmbus_messa
 	tx->write = write;
 	tx_ring_advance(tx, write - first, n);
 	return n;
+}
+
+static int queue_message(struct vmbus_channel *chan, const struct vmbus_message *m)
+{
+	if (!m->range_count)
+		return queue_one(chan, m->type, m->flags, m->transaction_id, m->payload, m->length);
+	if (m->type != VMBUS_PACKET_GPA_DIRECT)
+		return -EINVAL;
+	return queue_gpa(chan, m->flags, m->transaction_id, m->ranges, m->range_count, m->payload,
+			 m->length);
 }
 
 static inline int queue_many(struct vmbus_channel *chan, const struct vmbus_message *messages,
@@ -128,9 +193,9 @@ static inline int queue_many(struct vmbus_channel *chan, const struct vmbus_mess
 			done += lay_many(&chan->tx, messages + done, count - done);
 		if (likely(done == count))
 			break;
-		/* The one that goes around the end, or needs another look at the room */
+		/* This one has ranges, goes around the end, or needs another look at the room. */
 		m = &messages[done];
-		err = queue_one(chan, m->type, m->flags, m->transaction_id, m->payload, m->length);
+		err = queue_message(chan, m);
 		if (err)
 			break;
 		done++;
@@ -158,22 +223,45 @@ int vmbus_queue_many(struct vmbus_channel *chan, const struct vmbus_message *mes
 	return settle(chan, result);
 }
 
-int vmbus_send_many(struct vmbus_channel *chan, const struct vmbus_message *messages,
-		    unsigned int count)
+/* Queue and publish; @signal tells whether the host must be signalled. */
+static inline int post_many(struct vmbus_channel *chan, const struct vmbus_message *messages,
+			    unsigned int count, bool *signal)
 {
-	int result = channel_check(chan), err;
-	bool signal;
+	int result = channel_check(chan);
 
+	*signal = false;
 	if (unlikely(result))
 		return result;
 	if (too_many(count))
 		return -EINVAL;
 	send_lock(chan);
 	result = queue_many(chan, messages, count);
-	signal = tx_ring_publish(&chan->tx);
+	*signal = tx_ring_publish(&chan->tx);
 	send_unlock(chan);
-	err = signal ? vmbus_signal(chan) : 0;
-	return settle(chan, err ? err : result);
+	return settle(chan, result);
+}
+
+int vmbus_post_many(struct vmbus_channel *chan, const struct vmbus_message *messages,
+		    unsigned int count, int *signal)
+{
+	bool needed;
+	int result = post_many(chan, messages, count, &needed);
+
+	if (needed)
+		*signal = 1;
+	return result;
+}
+
+int vmbus_send_many(struct vmbus_channel *chan, const struct vmbus_message *messages,
+		    unsigned int count)
+{
+	bool needed;
+	int result = post_many(chan, messages, count, &needed), err;
+
+	if (!needed)
+		return result;
+	err = vmbus_signal(chan);
+	return err ? err : result;
 }
 
 /* The bytes of all pieces, or -EINVAL, -EMSGSIZE */
@@ -216,56 +304,16 @@ int vmbus_queuev(struct vmbus_channel *chan, uint16_t type, uint16_t flags, uint
 	return settle(chan, err);
 }
 
-/* What a range is made of beside its page numbers */
-struct range_header {
-	uint32_t length, offset;
-};
-
-static uint64_t range_pages(const struct vmbus_gpa_range *range)
-{
-	return ((uint64_t)range->offset + range->length + HV_PAGE_SIZE - 1) / HV_PAGE_SIZE;
-}
-
 int vmbus_queue_gpa(struct vmbus_channel *chan, uint16_t flags, uint64_t transaction_id,
 		    const struct vmbus_gpa_range *ranges, unsigned int count, const void *payload,
 		    size_t len)
 {
-	const uint32_t counts[2] = { 0, count };
-	struct tx_ring *tx = &chan->tx;
 	int err = channel_check(chan);
-	uint64_t header = sizeof(counts);
-	uint32_t start, all;
 
 	if (err)
 		return err;
-	if (!count)
-		return -EINVAL;
-	for (unsigned int i = 0; i < count; i++) {
-		if (!ranges[i].length || ranges[i].offset >= HV_PAGE_SIZE || !ranges[i].pages)
-			return -EINVAL;
-		header += sizeof(struct range_header) + range_pages(&ranges[i]) * sizeof(uint64_t);
-		if (header > tx->most)
-			return -EMSGSIZE;
-	}
-	if (len > tx->most - header)
-		return -EMSGSIZE;
-	all = header + len;
 	send_lock(chan);
-	err = reserve(chan, tx_ring_need(all));
-	if (!err) {
-		start = tx_ring_begin(tx, VMBUS_PACKET_GPA_DIRECT, flags, transaction_id,
-				      RING_DESCRIPTOR + header, all);
-		tx_ring_append(tx, counts, sizeof(counts));
-		for (unsigned int i = 0; i < count; i++) {
-			const struct range_header head = { ranges[i].length, ranges[i].offset };
-
-			tx_ring_append(tx, &head, sizeof(head));
-			tx_ring_append(tx, ranges[i].pages,
-				       range_pages(&ranges[i]) * sizeof(uint64_t));
-		}
-		tx_ring_append(tx, payload, len);
-		tx_ring_end(tx, start, all);
-	}
+	err = queue_gpa(chan, flags, transaction_id, ranges, count, payload, len);
 	send_unlock(chan);
 	return settle(chan, err);
 }
@@ -362,8 +410,9 @@ static inline void unreserve(struct vmbus_channel *chan)
 	chan->tx.reserved = 0;
 }
 
-int vmbus_commit(struct vmbus_channel *chan, uint16_t type, uint16_t flags, uint64_t transaction_id,
-		 size_t len)
+/* Queue what was reserved, with @len bytes; the payload begins @header bytes into them. */
+static inline int commit(struct vmbus_channel *chan, uint16_t type, uint16_t flags,
+			 uint64_t transaction_id, size_t header, size_t len)
 {
 	struct tx_ring *tx = &chan->tx;
 	uint32_t start, need;
@@ -376,7 +425,7 @@ int vmbus_commit(struct vmbus_channel *chan, uint16_t type, uint16_t flags, uint
 	need = tx_ring_need(len);
 	start = tx->write;
 	p = tx->data + start;
-	word = tx_ring_word(type, flags, RING_DESCRIPTOR, need - RING_TRAILER);
+	word = tx_ring_word(type, flags, RING_DESCRIPTOR + header, need - RING_TRAILER);
 	err = channel_check(chan);
 	if (unlikely(err)) {
 		vmbus_cancel(chan);
@@ -396,6 +445,24 @@ int vmbus_commit(struct vmbus_channel *chan, uint16_t type, uint16_t flags, uint
 	tx_ring_advance(tx, need, 1);
 	send_unlock(chan);
 	return settle(chan, 0);
+}
+
+int vmbus_commit(struct vmbus_channel *chan, uint16_t type, uint16_t flags, uint64_t transaction_id,
+		 size_t len)
+{
+	return commit(chan, type, flags, transaction_id, 0, len);
+}
+
+int vmbus_commit_gpa(struct vmbus_channel *chan, uint16_t flags, uint64_t transaction_id,
+		     size_t ranges_len, size_t len)
+{
+	/* The smallest: one range of one page */
+	const size_t least = sizeof(struct vmbus_gpa_header) + sizeof(struct vmbus_gpa_entry) +
+		sizeof(uint64_t);
+
+	if (unlikely(ranges_len % 8 || ranges_len < least || ranges_len > len))
+		return -EINVAL;
+	return commit(chan, VMBUS_PACKET_GPA_DIRECT, flags, transaction_id, ranges_len, len);
 }
 
 void vmbus_cancel(struct vmbus_channel *chan)

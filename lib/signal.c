@@ -44,6 +44,9 @@ int vmbus_signal(struct vmbus_channel *chan)
 		err = chan->signal(chan->ctx);
 	} else if (chan->fd >= 0) {
 		err = write_signal(chan);
+		/* The kernel has cleared the mask. */
+		if (chan->poll_mode && !err && !channel_check(chan))
+			rx_ring_mask(&chan->rx);
 	}
 	return err ? channel_dead(chan, err) : 0;
 }

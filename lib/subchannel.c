@@ -128,9 +128,10 @@ int vmbus_subchannels_wait(const struct vmbus_channel *primary, unsigned int cou
 }
 
 int vmbus_subchannel_open(const struct vmbus_channel *primary, uint32_t relid,
-			  struct vmbus_channel **result)
+			  const struct vmbus_open_options *options, struct vmbus_channel **result)
 {
 	const struct vmbus_device *dev = primary->device;
+	struct vmbus_open_options opt;
 	struct vmbus_channel *chan;
 	char *folder, *path;
 	uint64_t index;
@@ -139,6 +140,11 @@ int vmbus_subchannel_open(const struct vmbus_channel *primary, uint32_t relid,
 
 	if (!dev)
 		return fail(-EOPNOTSUPP, "a channel from memory has no sub-channels");
+	err = copy_open_options(options, &opt);
+	if (err)
+		return err;
+	if (opt.ring_size)
+		return fail(-EINVAL, "ring_size of %u for a sub-channel", opt.ring_size);
 	if (asprintf(&folder, "%s/channels/%u", dev->sysfs, relid) < 0)
 		return fail(-ENOMEM, "out of memory");
 	if (asprintf(&path, "%s/ring", folder) < 0) {
@@ -177,6 +183,8 @@ int vmbus_subchannel_open(const struct vmbus_channel *primary, uint32_t relid,
 	err = uio_open_rings(chan, chan->maps[MAP_RINGS].addr, st.st_size);
 	if (!err)
 		err = uio_open_monitor(chan, folder, relid);
+	if (!err && opt.flags & VMBUS_OPEN_POLL)
+		set_poll_mode(chan);
 	if (!err)
 		*result = chan;
 

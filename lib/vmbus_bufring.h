@@ -203,26 +203,60 @@ const char *vmbus_device_sysfs(const struct vmbus_device *dev);
 struct vmbus_channel;
 
 /**
+ * How to open a channel. NULL in its place stands for zeros in all members.
+ *
+ * A program sets struct_size to sizeof(struct vmbus_open_options) and clears the rest. Later
+ * versions add members at the end, whose zero means what this version does. The library takes a
+ * smaller struct_size, of an older program, and a larger one if it does not know members that are
+ * not zero: then the call returns -E2BIG.
+ */
+struct vmbus_open_options {
+	size_t struct_size;
+	uint32_t flags;		/* VMBUS_OPEN_* */
+	uint32_t ring_size;	/* bytes of each ring, header included; 0: what the kernel module has set */
+};
+
+/**
+ * Poll mode, for a program that looks at the ring all the time and never sleeps
+ *
+ * The library sets the interrupt mask and keeps it set. A full ring asks the host for nothing, and
+ * shows it nothing either: the program calls vmbus_flush() itself. vmbus_wait() and vmbus_arm()
+ * return -EOPNOTSUPP. vmbus_ack() notices a rescind; call it from time to time.
+ */
+#define VMBUS_OPEN_POLL 0x1u
+
+/**
  * vmbus_channel_open() - finds a device and opens its primary channel
  * @id: as for vmbus_device_find()
+ * @options: may be NULL
  * @chan: the result, close with vmbus_channel_close()
  *
  * Returns 0, or what vmbus_device_find() and vmbus_channel_open_device() return.
  */
-int vmbus_channel_open(const char *id, struct vmbus_channel **chan);
+int vmbus_channel_open(const char *id, const struct vmbus_open_options *options,
+		       struct vmbus_channel **chan);
 
 /**
  * vmbus_channel_open_device() - opens the primary channel of a device
+ * @options: may be NULL
  *
  * The host sees the channel open with the first opener of the /dev/uioN file and close with the
  * last. The first opener finds both rings empty. The rings are for one channel at a time, of one
  * process: a second one would take and overwrite the first one's packets, and nothing prevents it.
  *
- * Returns 0, or -ENXIO (no UIO driver has the device), -ENODEV (it went away), -EACCES or -EPERM,
- * -ENOMEM, -EPROTO (maps or attributes are not as uio_hv_generic makes them), -EIO (the indices in
- * the rings are impossible), or what open() or mmap() returned.
+ * A ring size is written to the attribute uio_hv_generic/ring_size of the device, unless that says
+ * so already. This needs the module of this project, permission to write the attribute, and a device
+ * that no program has open.
+ *
+ * Returns 0, or -EINVAL (@options; or the module refuses the ring size), -E2BIG (see
+ * struct vmbus_open_options), -EOPNOTSUPP (the module has no ring sizes to set), -EBUSY (a program
+ * has the device open, and the ring size is another), -ENXIO (no UIO driver has the device), -ENODEV
+ * (it went away), -EACCES or -EPERM, -ENOMEM, -EPROTO (maps or attributes are not as uio_hv_generic
+ * makes them), -EIO (the indices in the rings are impossible), or what open() or mmap() returned.
  */
-int vmbus_channel_open_device(const struct vmbus_device *dev, struct vmbus_channel **chan);
+int vmbus_channel_open_device(const struct vmbus_device *dev,
+			      const struct vmbus_open_options *options,
+			      struct vmbus_channel **chan);
 
 /** vmbus_channel_close() - packets not yet received are lost; NULL is allowed */
 void vmbus_channel_close(struct vmbus_channel *chan);
@@ -266,6 +300,7 @@ int vmbus_subchannels_wait(const struct vmbus_channel *primary, unsigned int cou
 /**
  * vmbus_subchannel_open() - opens one sub-channel: a channel of its own, with rings and threads
  * @primary: as for vmbus_subchannels(); it must stay open, or the kernel closes them all
+ * @options: may be NULL; ring_size must be 0, because the sub-channels have that of the primary
  *
  * Where the sub-channel is not monitored, vmbus_signal() signals all channels of the device. An
  * interrupt of any of them ends vmbus_wait() on none but those that have something to do, and makes
@@ -275,7 +310,7 @@ int vmbus_subchannels_wait(const struct vmbus_channel *primary, unsigned int cou
  * primary). The file of its rings is for root alone by default: -EACCES.
  */
 int vmbus_subchannel_open(const struct vmbus_channel *primary, uint32_t relid,
-			  struct vmbus_channel **chan);
+			  const struct vmbus_open_options *options, struct vmbus_channel **chan);
 
 /** Memory that the kernel driver shares with the host beside the rings, as NICs use it */
 struct vmbus_buffer {
@@ -306,7 +341,11 @@ int vmbus_channel_buffer(struct vmbus_channel *chan, enum vmbus_buffer_kind kind
 
 /* Channels over memory */
 
-/** What a channel is made of without a kernel driver below: for tests, and for the host's side */
+/**
+ * What a channel is made of without a kernel driver below: for tests, and for the host's side
+ *
+ * struct_size works as in struct vmbus_open_options.
+ */
 struct vmbus_memory {
 	size_t struct_size;	/* sizeof(struct vmbus_memory) */
 	unsigned int flags;	/* VMBUS_MEMORY_* */
@@ -343,13 +382,15 @@ struct vmbus_memory {
 
 /** Clear both ring headers and announce pending_send_sz, as the kernel does when it connects */
 #define VMBUS_MEMORY_RESET 0x1u
+/** As VMBUS_OPEN_POLL */
+#define VMBUS_MEMORY_POLL 0x2u
 
 /**
  * vmbus_channel_from_memory() - a channel over rings that the caller has
  * @mem: copied; the memory that it points to must outlive the channel
  *
- * Returns 0, or -EINVAL (vmbus_error() says which member), -ENOMEM, -EIO (impossible indices in the
- * rings).
+ * Returns 0, or -EINVAL (vmbus_error() says which member), -E2BIG (struct_size), -ENOMEM, -EIO
+ * (impossible indices in the rings).
  */
 int vmbus_channel_from_memory(const struct vmbus_memory *mem, struct vmbus_channel **chan);
 
@@ -552,13 +593,18 @@ int vmbus_queue(struct vmbus_channel *chan, uint16_t type, uint16_t flags, uint6
 int vmbus_queuev(struct vmbus_channel *chan, uint16_t type, uint16_t flags, uint64_t transaction_id,
 		 const struct iovec *iov, int iovcnt);
 
+struct vmbus_gpa_range;
+
 /** One packet of many */
 struct vmbus_message {
 	const void *payload;
 	uint32_t length;		/* bytes of payload */
-	uint16_t type;			/* as for vmbus_send() */
+	uint16_t type;			/* as for vmbus_send(), or VMBUS_PACKET_GPA_DIRECT */
 	uint16_t flags;
 	uint64_t transaction_id;
+	const struct vmbus_gpa_range *ranges;	/* VMBUS_PACKET_GPA_DIRECT only, as for vmbus_queue_gpa() */
+	uint32_t range_count;		/* 0 for the other types */
+	uint32_t reserved;		/* 0 */
 };
 
 /**
@@ -578,6 +624,17 @@ int vmbus_queue_many(struct vmbus_channel *chan, const struct vmbus_message *mes
  */
 int vmbus_send_many(struct vmbus_channel *chan, const struct vmbus_message *messages,
 		    unsigned int count);
+
+/**
+ * vmbus_post_many() - vmbus_queue_many() and vmbus_publish() in one call
+ * @signal: set to 1 if the caller must call vmbus_signal(), soon; else untouched
+ *
+ * So a program that sends several batches in a row signals once, after the last.
+ *
+ * Returns as vmbus_queue_many(). What was queued before the first refused packet is published.
+ */
+int vmbus_post_many(struct vmbus_channel *chan, const struct vmbus_message *messages,
+		    unsigned int count, int *signal);
 
 /**
  * vmbus_publish() - lets the host see what is queued, and decides whether it must be signalled
@@ -625,6 +682,32 @@ int vmbus_reserve(struct vmbus_channel *chan, size_t len, void **payload);
  */
 int vmbus_commit(struct vmbus_channel *chan, uint16_t type, uint16_t flags, uint64_t transaction_id,
 		 size_t len);
+
+/**
+ * vmbus_commit_gpa() - as vmbus_commit(), of a VMBUS_PACKET_GPA_DIRECT packet
+ * @ranges_len: bytes that the ranges take at the beginning of what was reserved, a multiple of 8
+ * @len: bytes of ranges and payload together
+ *
+ * The caller has written the ranges as the host reads them: struct vmbus_gpa_header, then for each
+ * range struct vmbus_gpa_entry and the page numbers, 8 bytes each. The library does not check them.
+ *
+ * Returns as vmbus_commit(); -EINVAL also when @ranges_len is no multiple of 8, less than 24 or more
+ * than @len.
+ */
+int vmbus_commit_gpa(struct vmbus_channel *chan, uint16_t flags, uint64_t transaction_id,
+		     size_t ranges_len, size_t len);
+
+/** What the ranges of a VMBUS_PACKET_GPA_DIRECT packet begin with, on the wire */
+struct vmbus_gpa_header {
+	uint32_t reserved;		/* 0 */
+	uint32_t count;			/* of ranges */
+};
+
+/** What each range begins with, on the wire: the page numbers follow */
+struct vmbus_gpa_entry {
+	uint32_t length;
+	uint32_t offset;
+};
 
 /** vmbus_cancel() - gives the caller's reservation back unused; does nothing if there is none */
 void vmbus_cancel(struct vmbus_channel *chan);
@@ -848,8 +931,8 @@ int vmbus_xfer_ranges(const struct vmbus_view *view, size_t buffer_size, struct 
  *
  * Returns the events that are ready, more than 0; or -ETIMEDOUT, -EINTR (a signal handler ran in the
  * thread that slept for all), -ENODEV (rescinded: what is left in the ring is lost), -EIO (the
- * host's index is impossible), -EINVAL (@events), -EOPNOTSUPP (a channel from memory without fd), or
- * what eventfd(2) returned.
+ * host's index is impossible), -EINVAL (@events), -EOPNOTSUPP (a channel from memory without fd, or one
+ * in poll mode), or what eventfd(2) returned.
  */
 int vmbus_wait(struct vmbus_channel *chan, unsigned int events, int timeout_ms);
 
@@ -871,8 +954,8 @@ int vmbus_fd(const struct vmbus_channel *chan);
  * leave it to the vmbus_ack() of that thread, and go on after it.
  *
  * Returns the events that are ready (do not sleep; the mask stays clear), 0 (the next one
- * interrupts), or -ENODEV, -EIO, -EINVAL, -EOPNOTSUPP (VMBUS_WAIT_SEND with several producers: use
- * vmbus_wait()).
+ * interrupts), or -ENODEV, -EIO, -EINVAL, -EOPNOTSUPP (poll mode; or VMBUS_WAIT_SEND with several
+ * producers: use vmbus_wait()).
  */
 int vmbus_arm(struct vmbus_channel *chan, unsigned int events);
 

@@ -66,7 +66,7 @@ int vmbus_arm(struct vmbus_channel *chan, unsigned int events)
 
 	if (!events_ok(events))
 		return -EINVAL;
-	if (events & VMBUS_WAIT_SEND && chan->producers)
+	if (chan->poll_mode || (events & VMBUS_WAIT_SEND && chan->producers))
 		return -EOPNOTSUPP;
 	if (events & VMBUS_WAIT_SEND)
 		waiter.need = chan->refused;
@@ -240,6 +240,8 @@ int vmbus_wait(struct vmbus_channel *chan, unsigned int events, int timeout_ms)
 
 	if (!events_ok(events))
 		return -EINVAL;
+	if (chan->poll_mode)
+		return -EOPNOTSUPP;
 	/* The thread that receives is here, so none polls vmbus_fd(). */
 	if (chan->poller && (events & VMBUS_WAIT_RECV || chan->poller == this_thread()))
 		set_poller(chan, NULL);

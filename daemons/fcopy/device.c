@@ -88,7 +88,7 @@ int device_open(const char *which, struct vmbus_channel **channel)
 
 	if (code)
 		return code;
-	err = vmbus_channel_open(which, channel);
+	err = vmbus_channel_open(which, NULL, channel);
 	return err ? explain(err) : 0;
 }
 
@@ -124,7 +124,7 @@ int device_reopen(const char *which, struct vmbus_channel **channel, const char 
 
 	vmbus_channel_close(*channel);
 	/* The device is busy until every program that had it open closes it. */
-	for (int tries = 0; (err = vmbus_channel_open(which, channel)) == -EBUSY &&
+	for (int tries = 0; (err = vmbus_channel_open(which, NULL, channel)) == -EBUSY &&
 			    tries < BUSY_TRIES; tries++)
 		usleep(BUSY_USEC);
 	if (!err)

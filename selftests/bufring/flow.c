@@ -302,6 +302,7 @@ static void check_gone(struct vmbus_channel *chan)
 	struct iovec iov = { .iov_base = buf, .iov_len = 8 };
 	struct vmbus_view view = { .end = 32 };
 	struct vmbus_packet pkt;
+	int signal = 0;
 	void *payload;
 
 	CHECK_IS(vmbus_recv(chan, &pkt, buf, sizeof(buf)), -ENODEV);
@@ -320,6 +321,11 @@ static void check_gone(struct vmbus_channel *chan)
 	CHECK_IS(vmbus_signal(chan), -ENODEV);
 	CHECK_IS(vmbus_queue_many(chan, &message, 1), -ENODEV);
 	CHECK_IS(vmbus_send_many(chan, &message, 1), -ENODEV);
+	CHECK_IS(vmbus_post_many(chan, &message, 1, &signal), -ENODEV);
+	CHECK_IS(signal, 0);
+	CHECK_IS(vmbus_tx_free(chan), -ENODEV);
+	CHECK_IS(vmbus_tx_used(chan), -ENODEV);
+	CHECK_IS(vmbus_rx_used(chan), -ENODEV);
 	CHECK_IS(vmbus_queue_gpa(chan, 0, 0, &range, 1, buf, 8), -ENODEV);
 	CHECK_IS(vmbus_send_gpa(chan, 0, 0, &range, 1, buf, 8), -ENODEV);
 	CHECK_IS(vmbus_reserve(chan, 8, &payload), -ENODEV);
@@ -638,6 +644,72 @@ static void vmbus_arm_does_not_wait_for_room_with_several_producers(void)
 	vmbus_channel_close(host);
 }
 
+static struct vmbus_channel *open_poll(struct model *m, int fd)
+{
+	struct vmbus_memory mem = side(&m->to_host, &m->to_guest, &m->guest_signals);
+	struct vmbus_channel *chan;
+
+	mem.flags = VMBUS_MEMORY_POLL;
+	if (fd >= 0) {
+		mem.signal = NULL;
+		mem.fd = fd;
+	}
+	MUST(!vmbus_channel_from_memory(&mem, &chan));
+	return chan;
+}
+
+/* A program that never sleeps hears nothing, and asks for nothing. */
+static void poll_mode(void)
+{
+	struct vmbus_channel *chan;
+	struct model m;
+
+	model_open(&m, 4096);
+	CHECK_IS(*word(&m.to_guest, INTERRUPT_MASK), 0);
+	chan = open_poll(&m, -1);
+	CHECK_IS(*word(&m.to_guest, INTERRUPT_MASK), 1);
+	CHECK_IS(vmbus_wait(chan, VMBUS_WAIT_RECV, 0), -EOPNOTSUPP);
+	CHECK_IS(vmbus_arm(chan, VMBUS_WAIT_RECV), -EOPNOTSUPP);
+	CHECK_IS(*word(&m.to_guest, INTERRUPT_MASK), 1);
+	CHECK_IS(send_one(m.host, 8), 0);
+	CHECK_IS(m.host_signals, 0);
+	CHECK_IS(recv_one(chan), 0);
+	/* A full ring: no request, and what is queued stays so until the program flushes. */
+	while (!vmbus_queue(chan, 6, 0, 0, buf, 72))
+		;
+	CHECK_IS(vmbus_queue(chan, 6, 0, 0, buf, 72), -EAGAIN);
+	CHECK_IS(*word(&m.to_host, PENDING_SEND_SZ), 0);
+	CHECK_IS(*word(&m.to_host, WRITE_INDEX), 0);
+	CHECK_IS(m.guest_signals, 0);
+	CHECK_IS(vmbus_flush(chan), 0);
+	CHECK_IS(m.guest_signals, 1);
+	CHECK_IS(recv_one(m.host), 0);
+	CHECK_IS(m.host_signals, 0);
+	CHECK_IS(send_one(chan, 72), 0);
+	vmbus_channel_close(chan);
+	model_close(&m);
+}
+
+static void a_signal_in_poll_mode_sets_the_mask_again(void)
+{
+	struct vmbus_channel *chan;
+	struct model m;
+	int fd[2];
+
+	model_open(&m, 4096);
+	MUST(!socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fd));
+	chan = open_poll(&m, fd[0]);
+	/* The kernel clears the mask when a program writes to /dev/uioN. */
+	*word(&m.to_guest, INTERRUPT_MASK) = 0;
+	CHECK_IS(send_one(chan, 8), 0);
+	CHECK_IS(read(fd[1], buf, 8), 4);
+	CHECK_IS(*word(&m.to_guest, INTERRUPT_MASK), 1);
+	vmbus_channel_close(chan);
+	close(fd[0]);
+	close(fd[1]);
+	model_close(&m);
+}
+
 static void on_alarm(int number)
 {
 }
@@ -707,6 +779,29 @@ static void too_large_a_header(struct model *m, size_t size)
 	CHECK(strstr(vmbus_error(), "tx_size"));
 }
 
+/* A struct of a later version, of which this one knows the beginning */
+static void structs_of_other_versions(void)
+{
+	struct {
+		struct vmbus_memory mem;
+		unsigned char more[12];
+	} later = { .more = { 0 } };
+	struct vmbus_channel *chan;
+	struct model m;
+
+	model_open(&m, 4096);
+	later.mem = side(&m.to_host, &m.to_guest, NULL);
+	later.mem.struct_size = sizeof(later.mem) + sizeof(later.more);
+	MUST(!vmbus_channel_from_memory(&later.mem, &chan));
+	vmbus_channel_close(chan);
+	later.more[11] = 1;
+	CHECK_IS(vmbus_channel_from_memory(&later.mem, &chan), -E2BIG);
+	CHECK(strstr(vmbus_error(), "struct_size"));
+	later.mem.struct_size = sizeof(later.mem) - 1;
+	CHECK_IS(vmbus_channel_from_memory(&later.mem, &chan), -EINVAL);
+	model_close(&m);
+}
+
 static void wrong_memory_is_refused(void)
 {
 	struct vmbus_channel *chan;
@@ -721,7 +816,7 @@ static void wrong_memory_is_refused(void)
 	CHECK(strstr(vmbus_error(), #member));					\
 } while (0)
 	REFUSED(struct_size, 8);
-	REFUSED(flags, 2);
+	REFUSED(flags, 4);
 	REFUSED(tx_ring, NULL);
 	REFUSED(tx_ring, m.to_host.base + 4);
 	REFUSED(rx_ring, NULL);
@@ -765,8 +860,11 @@ static const struct test tests[] = {
 	TEST(vmbus_ack_does_not_take_the_interrupt_of_a_sender),
 	TEST(the_thread_that_polls_may_wait_for_room),
 	TEST(vmbus_arm_does_not_wait_for_room_with_several_producers),
+	TEST(poll_mode),
+	TEST(a_signal_in_poll_mode_sets_the_mask_again),
 	TEST(a_signal_handler_ends_the_wait),
 	TEST(a_signal_is_a_write_of_one),
+	TEST(structs_of_other_versions),
 	TEST(wrong_memory_is_refused),
 };
 

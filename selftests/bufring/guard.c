@@ -56,7 +56,7 @@ static void fake_open(struct fake *f)
 	*word(&f->to_host, INTERRUPT_MASK) = 1;
 	mem = side(&f->to_guest, &f->to_host, &f->signals);
 	MUST(!vmbus_channel_from_memory(&mem, &f->host));
-	MUST(!vmbus_channel_open("fcopy", &f->guest));
+	MUST(!vmbus_channel_open("fcopy", NULL, &f->guest));
 	/* The library's first look is not at zeros. */
 	fill(buf, 1, 64);
 	CHECK_IS(vmbus_send(f->host, 6, 0, 1, buf, 64), 0);
@@ -309,9 +309,9 @@ static void gone_while_opened(void)
 	MUST(!vmbus_guard());
 	fake_make(&f);
 	cut(&f, 0);
-	vmbus_channel_open("fcopy", &chan);	/* stdio maps its buffers once */
+	vmbus_channel_open("fcopy", NULL, &chan);	/* stdio maps its buffers once */
 	maps = mappings();
-	CHECK_IS(vmbus_channel_open("fcopy", &chan), -ENODEV);
+	CHECK_IS(vmbus_channel_open("fcopy", NULL, &chan), -ENODEV);
 	CHECK(strstr(vmbus_error(), "went away"));
 	CHECK_IS(mappings(), maps);
 }
@@ -330,7 +330,7 @@ static void monitored(void)
 
 		fake_make(&f);
 		put("69\n", SYS DEV1 "/monitor_id");
-		MUST(!vmbus_channel_open("fcopy", &chan));
+		MUST(!vmbus_channel_open("fcopy", NULL, &chan));
 		CHECK_IS(vmbus_guard(), 0);
 		CHECK_IS(vmbus_signal(chan), 0);
 		cut(&f, left);

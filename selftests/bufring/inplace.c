@@ -395,6 +395,90 @@ static void pages_of_the_guest(void)
 	model_close(&m);
 }
 
+/* Packets with and without ranges in one batch, and each at every place of the ring */
+static void pages_in_batches(void)
+{
+	static const uint64_t pages[] = { 7, 8, 9 };
+	const struct vmbus_gpa_range ranges[] = { { 8192, 0, pages }, { 100, 50, pages + 2 } };
+	const struct vmbus_message messages[] = {
+		{ .payload = "first", .length = 6, .type = 6, .transaction_id = 1 },
+		{ .payload = "second", .length = 7, .type = VMBUS_PACKET_GPA_DIRECT, .flags = 1,
+		  .transaction_id = 2, .ranges = ranges, .range_count = 2 },
+		{ .payload = "third", .length = 6, .type = VMBUS_PACKET_COMPLETION,
+		  .transaction_id = 3 },
+	};
+	struct vmbus_message bad = messages[1];
+	struct vmbus_packet pkt;
+	int signal = 0, signals = 0;
+	struct model m;
+
+	model_open(&m, DATA);
+	for (int round = 0; round < 100; round++) {
+		signal = 0;
+		CHECK_IS(vmbus_post_many(m.guest, messages, 3, &signal), 3);
+		signals += signal;
+		CHECK_IS(m.guest_signals, 0);	/* that is the caller's */
+		CHECK_IS(vmbus_recv(m.host, &pkt, in, sizeof(in)), 0);
+		CHECK(pkt.transaction_id == 1 && !strcmp((char *)in, "first"));
+		CHECK_IS(vmbus_recv_raw(m.host, &pkt, in, sizeof(in)), 0);
+		CHECK(pkt.type == VMBUS_PACKET_GPA_DIRECT && pkt.transaction_id == 2 && pkt.flags == 1);
+		CHECK_IS(pkt.header, 16 + 8 + 8 + 16 + 8 + 8);
+		CHECK(!memcmp(in + 32, pages, 16) && !memcmp(in + 56, pages + 2, 8));
+		CHECK(!strcmp((char *)in + pkt.header, "second"));
+		CHECK_IS(vmbus_recv(m.host, &pkt, in, sizeof(in)), 0);
+		CHECK(pkt.transaction_id == 3 && !strcmp((char *)in, "third"));
+	}
+	CHECK_IS(signals, 100);
+	/* The second of two batches needs no signal, and leaves the first one's. */
+	signal = 0;
+	CHECK_IS(vmbus_post_many(m.guest, messages, 1, &signal), 1);
+	CHECK_IS(signal, 1);
+	CHECK_IS(vmbus_post_many(m.guest, messages, 1, &signal), 1);
+	CHECK_IS(signal, 1);
+	signal = 0;
+	CHECK_IS(vmbus_post_many(m.guest, messages, 3, &signal), 3);
+	CHECK_IS(signal, 0);
+	bad.type = VMBUS_PACKET_INBAND;
+	CHECK_IS(vmbus_send_many(m.guest, &bad, 1), -EINVAL);
+	bad = messages[1];
+	bad.ranges = &(const struct vmbus_gpa_range){ 8, 4096, pages };
+	bad.range_count = 1;
+	CHECK_IS(vmbus_send_many(m.guest, &bad, 1), -EINVAL);
+	model_close(&m);
+}
+
+/* The same packet as vmbus_send_gpa() makes, built where it lies, at every place of the ring */
+static void pages_built_in_place(void)
+{
+	static const uint64_t page = 0x123456789;
+	const struct vmbus_gpa_range range = { 3000, 96, &page };
+	const struct vmbus_gpa_header header = { 0, 1 };
+	const struct vmbus_gpa_entry entry = { 3000, 96 };
+	struct vmbus_packet pkt, other;
+	unsigned char *payload;
+	struct model m;
+
+	model_open(&m, DATA);
+	for (int round = 0; round < 200; round++) {
+		MUST(!vmbus_reserve(m.guest, 24 + 12, (void **)&payload));
+		memcpy(payload, &header, 8);
+		memcpy(payload + 8, &entry, 8);
+		memcpy(payload + 16, &page, 8);
+		memcpy(payload + 24, "hello world", 12);
+		CHECK_IS(vmbus_commit_gpa(m.guest, 1, round, 23, 36), -EINVAL);
+		CHECK_IS(vmbus_commit_gpa(m.guest, 1, round, 16, 36), -EINVAL);
+		CHECK_IS(vmbus_commit_gpa(m.guest, 1, round, 40, 36), -EINVAL);
+		CHECK_IS(vmbus_commit_gpa(m.guest, 1, round, 24, 36), 0);
+		CHECK_IS(vmbus_send_gpa(m.guest, 1, round, &range, 1, "hello world", 12), 0);
+		CHECK_IS(vmbus_recv_raw(m.host, &pkt, in, sizeof(in)), 0);
+		CHECK_IS(vmbus_recv_raw(m.host, &other, out, sizeof(out)), 0);
+		CHECK(!memcmp(&pkt, &other, sizeof(pkt)));
+		CHECK(!memcmp(in, out, pkt.header + pkt.length));
+	}
+	CHECK_IS(vmbus_commit_gpa(m.guest, 1, 0, 24, 36), -EINVAL);
+	model_close(&m);
+}
+
 /* More pages than one read of the kernel's table takes */
 #define MANY_PAGES 150
 
@@ -519,6 +603,8 @@ static const struct test tests[] = {
 	TEST(a_reservation_keeps_others_out),
 	TEST(another_thread_cannot_end_a_reservation),
 	TEST(pages_of_the_guest),
+	TEST(pages_in_batches),
+	TEST(pages_built_in_place),
 	TEST(frame_numbers_of_own_memory),
 	TEST(transfer_pages),
 };

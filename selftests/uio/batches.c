@@ -308,10 +308,10 @@ static void sub_channels(struct vmbus_channel *chan, struct vmbus_channel *subs[
 	}
 	IS(n, 2);
 	must("two sub-channels", n == 2, n < 0 ? n : -ENOENT);
-	IS(vmbus_subchannel_open(chan, 9999, &none), -ENOENT);
-	IS(vmbus_subchannel_open(chan, vmbus_channel_relid(chan), &none), -EINVAL);
+	IS(vmbus_subchannel_open(chan, 9999, NULL, &none), -ENOENT);
+	IS(vmbus_subchannel_open(chan, vmbus_channel_relid(chan), NULL, &none), -EINVAL);
 	for (unsigned int i = 0; i < 2; i++) {
-		int err = vmbus_subchannel_open(chan, list[i].relid, &subs[i]);
+		int err = vmbus_subchannel_open(chan, list[i].relid, NULL, &subs[i]);
 
 		must("opening a sub-channel", !err, err);
 		IS(list[i].index, i + 1);
@@ -366,7 +366,7 @@ static struct vmbus_channel *open_channel(const char *id)
 	int err = -ENODEV;
 
 	for (int tries = WAIT_MS / 100; err && tries; tries--) {
-		err = vmbus_channel_open(id, &chan);
+		err = vmbus_channel_open(id, NULL, &chan);
 		if (err)
 			usleep(100000);
 	}

@@ -87,7 +87,7 @@ int main(int argc, char **argv)
 	}
 	err = vmbus_guard();
 	if (!err)
-		err = vmbus_channel_open(argv[optind], &chan);
+		err = vmbus_channel_open(argv[optind], NULL, &chan);
 	if (err) {
 		fprintf(stderr, "vmbus_echo: %s: %s\n", argv[optind], vmbus_error());
 		return 1;

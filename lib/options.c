@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/* Structs of the program that later versions make longer, and the options of opening a channel. */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "internal.h"
+
+int copy_struct(void *to, size_t size, const void *from, size_t from_size, size_t first_size)
+{
+	const unsigned char *more = from;
+
+	if (from_size < first_size)
+		return fail(-EINVAL, "struct_size of %zu, not %zu", from_size, size);
+	for (size_t i = size; i < from_size; i++)
+		if (more[i])
+			return fail(-E2BIG, "struct_size of %zu: this version knows %zu bytes, and the byte at %zu is not 0",
+				    from_size, size, i);
+	memset(to, 0, size);
+	memcpy(to, from, from_size < size ? from_size : size);
+	return 0;
+}
+
+int copy_open_options(const struct vmbus_open_options *from, struct vmbus_open_options *to)
+{
+	int err;
+
+	*to = (struct vmbus_open_options){ .struct_size = sizeof(*to) };
+	if (!from)
+		return 0;
+	err = copy_struct(to, sizeof(*to), from, from->struct_size, OPEN_OPTIONS_SIZE_0_1);
+	if (err)
+		return err;
+	if (to->flags & ~VMBUS_OPEN_POLL)
+		return fail(-EINVAL, "flags 0x%x", to->flags);
+	return 0;
+}
+
+/* Write @value to the attribute at @path; no text. */
+static int write_attribute(const char *path, uint64_t value)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC), err = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (dprintf(fd, "%llu", (unsigned long long)value) < 0)
+		err = -errno;
+	close(fd);
+	return err;
+}
+
+int set_ring_size(const struct vmbus_device *dev, uint32_t ring_size)
+{
+	uint64_t now;
+	char *path;
+	int err;
+
+	err = vmbus_device_attribute_u64(dev, RING_SIZE_ATTRIBUTE, &now);
+	if (!err && now == ring_size)
+		return 0;
+	if (err == -ENOENT)
+		return fail(-EOPNOTSUPP, "%s: the driver %s has no ring size to set", dev->instance,
+			    dev->driver ? dev->driver : "(none)");
+	if (asprintf(&path, "%s/" RING_SIZE_ATTRIBUTE, dev->sysfs) < 0)
+		return fail(-ENOMEM, "out of memory");
+	if (!err)
+		err = write_attribute(path, ring_size);
+	if (err)
+		fail(err, "%s: a ring size of %u: %s", path, ring_size, strerror(-err));
+	free(path);
+	return err;
+}
+
+void set_poll_mode(struct vmbus_channel *chan)
+{
+	chan->poll_mode = true;
+	vmbus_mask(chan);
+}
