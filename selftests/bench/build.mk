@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# Benchmarks: ratios from one run, never a test. PEERS=no leaves out the libraries that ours is measured against, which are
-# fetched as Debian packages, into the cache, and for x86-64 only.
+# Benchmarks: ratios from one run, never a test. PEERS=no leaves out the libraries that ours is measured against: their source is
+# fetched from Debian into the cache, and is built here for x86-64 only.
 
 PEERS        ?= yes
 bench_dir    := $(O)/bench
-bench_objects := $(bench_dir)/ring.o $(bench_dir)/ours.o
+bench_objects := $(addprefix $(bench_dir)/,ring.o content.o report.o ours.o bare.o)
 ifeq ($(PEERS),yes)
-bench_objects += $(bench_dir)/peers.o $(bench_dir)/dpdk.o $(bench_dir)/hv.o
+bench_objects += $(addprefix $(bench_dir)/,dpdk.o dpdk_channel.o dpdk_bufring.o dpdk_rest.o hv.o hv_bufring.o)
 bench_define := -DPEERS
 endif
 
@@ -18,36 +18,58 @@ ifeq ($(PEERS),yes)
 	$(Q)$(MAKE) --no-print-directory bench-fcopy
 endif
 
-bench-ring: $(bench_dir)/ring
-	$(Q)$< $(bench_dir)/ring.csv $(bench_dir)/ring.svg
-	$(Q)printf '\nTable: %s, plot: %s\n' $(bench_dir)/ring.csv $(bench_dir)/ring.svg
+bench-ring: $(bench_dir)/ring $(bench_dir)/flags
+	$(Q)sed 's/^/All are compiled with: /' $(bench_dir)/flags
 ifeq ($(PEERS),yes)
 	$(Q)sed 's/^/Peer: /' $(bench_dir)/peers/versions
 endif
+	$(Q)$< $(bench_dir)/ring.csv $(bench_dir)/ring.svg
+	$(Q)printf '\nTable: %s, plot: %s\n' $(bench_dir)/ring.csv $(bench_dir)/ring.svg
 
-$(bench_dir)/%.o: selftests/bench/%.c
-	$(call compile,$(lib_cflags) $(bench_define))
+# The same rule compiles the peers, the library, and the code that calls them, with the same flags. The warnings of the peers are
+# not ours to mend.
+bench_compile = $(call compile,-fPIC -fno-lto $(1))
+bench_dpdk   := $(bench_dir)/peers/dpdk
+dpdk_cflags  := -Iselftests/bench -isystem $(bench_dpdk)/drivers/bus/vmbus -isystem $(bench_dpdk)/config \
+		-isystem $(bench_dpdk)/lib/eal/include -isystem $(bench_dpdk)/lib/eal/x86/include \
+		-isystem $(bench_dpdk)/lib/eal/linux/include -include rte_config.h -DALLOW_INTERNAL_API
+# Both peers define the same names.
+hv_cflags    := -isystem $(bench_dir)/peers/tools/hv \
+		-Dvmbus_br_setup=hv_br_setup -Dvmbus_uio_map=hv_uio_map -Drte_vmbus_chan_send=hv_chan_send \
+		-Drte_vmbus_chan_recv_raw=hv_chan_recv_raw
 
-# Both define the same names; each gets a prefix of its own.
+$(bench_dir)/%.o: selftests/bench/%.c selftests/bench/build.mk
+	$(call bench_compile,$(lib_cflags) $(bench_define))
+
 $(bench_dir)/peers/versions: selftests/vm/root selftests/vm/root-bench
 	$(Q)mkdir -p $(bench_dir)
 	$(Q)root=$$(selftests/vm/root bench) && ln -sfn "$$root/peers" $(bench_dir)/peers
+$(bench_dpdk)/drivers/bus/vmbus/vmbus_bufring.c $(bench_dir)/peers/tools/hv/vmbus_bufring.c: $(bench_dir)/peers/versions ;
 
-$(bench_dir)/dpdk.o: $(bench_dir)/peers/versions
-	$(call quiet,PEER)
-	$(Q)cd $(bench_dir) && ar x peers/librte_bus_vmbus.a bus_vmbus_vmbus_bufring.c.o && \
-		objcopy --redefine-sym vmbus_br_setup=dpdk_br_setup --redefine-sym vmbus_txbr_write=dpdk_txbr_write \
-		--redefine-sym vmbus_rxbr_peek=dpdk_rxbr_peek --redefine-sym vmbus_rxbr_read=dpdk_rxbr_read \
-		bus_vmbus_vmbus_bufring.c.o $(abspath $@)
+$(bench_dir)/dpdk.o: selftests/bench/dpdk.c $(bench_dir)/peers/versions
+	$(call bench_compile,$(dpdk_cflags) $(bench_define))
+$(bench_dir)/dpdk_channel.o: selftests/bench/dpdk_channel.c $(bench_dir)/peers/versions
+	$(call bench_compile,$(dpdk_cflags) -w)
+$(bench_dir)/dpdk_bufring.o: $(bench_dpdk)/drivers/bus/vmbus/vmbus_bufring.c
+	$(call bench_compile,$(dpdk_cflags) -w)
 
-$(bench_dir)/hv.o: $(bench_dir)/peers/versions
-	$(call quiet,PEER)
-	$(Q)$(CC) -O2 -w -D_GNU_SOURCE -I$(bench_dir)/peers/tools/include -Dvmbus_br_setup=hv_br_setup -Dvmbus_uio_map=hv_uio_map \
-		-Drte_vmbus_chan_send=hv_chan_send -Drte_vmbus_chan_recv_raw=hv_chan_recv_raw \
-		-c -o $@ $(bench_dir)/peers/tools/hv/vmbus_bufring.c
+$(bench_dir)/hv.o: selftests/bench/hv.c $(bench_dir)/peers/versions
+	$(call bench_compile,$(hv_cflags) $(bench_define))
+$(bench_dir)/hv_bufring.o: $(bench_dir)/peers/tools/hv/vmbus_bufring.c
+	$(call bench_compile,$(hv_cflags) -w)
 
 $(bench_dir)/ring: $(bench_objects) $(lib_a)
 	$(call link,-pthread $(bench_objects) $(lib_a) $(lib_uuid) -lm)
+
+# The compiler records its flags in the objects. This compares them, because the library may have been built earlier with others. It
+# does not record what the preprocessor was told, which is one variable for all.
+$(bench_dir)/flags: $(bench_dir)/ring
+	$(Q)for object in $(bench_objects) $(lib_a); do \
+		$(CROSS_COMPILE)readelf --debug-dump=info "$$object" 2>/dev/null; \
+	done | sed -n 's/.*DW_AT_producer *: *\((indirect[^)]*): \)*//p' | sort -u >$@.new
+	$(Q)[ $$(wc -l <$@.new) = 1 ] || { \
+		echo "$@: the contenders are compiled with different flags, or without -g: 'make clean', and see $@.new" >&2; exit 1; }
+	$(Q)sed 's/ *$$/ $(filter -D% -U%,$(HARDENING) $(CFLAGS) $(CPPFLAGS))/' $@.new >$@
 
 # hv-fcopyd and the kernel tree's daemon in the same guest: by a clock that counts instructions, and by the clock on the wall with
 # processors of its own for the host.

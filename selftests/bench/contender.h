@@ -1,29 +1,105 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* One implementation of a VMBus ring, for the benchmark: a sending and a receiving side over memory of its own. */
+/* The implementations of a VMBus ring that the benchmark measures, and what they share. */
 #ifndef BENCH_CONTENDER_H
 #define BENCH_CONTENDER_H
 
 #include <stddef.h>
+#include <stdint.h>
 
-#define MAX_BURST   32
-#define MAX_MESSAGE 6144
+#define MAX_BURST	32
+#define MAX_MESSAGE	6144
+#define MAX_RANGES	16
+#define RANGES_PAYLOAD	40	/* of a packet with ranges, as netvsc has it */
+#define RANGES_BUFFER	(1u << 20)	/* what the ranges of transfer pages point into */
+#define RANGES_SET	0xcafe
+#define RING_HEADER	4096
+
+/* What one thread writes lies so far from what the other uses: a processor may fetch cache lines in pairs. */
+#define APART		__attribute__((aligned(128)))
+
+/* What the packets carry. It decides which side is measured. */
+enum kind {
+	MESSAGE,	/* in-band, sent and received by the contender */
+	GPA_DIRECT,	/* sent by the contender to the benchmark's host */
+	XFER_PAGES,	/* sent by the benchmark's host to the contender */
+	KINDS
+};
+
+/* What the receiver does with a packet once it has it */
+enum use {
+	LEAVE,		/* it leaves the payload alone; one that has not copied it reads its first eight bytes */
+	READ,		/* it reads the whole payload */
+	VERIFY,		/* it compares the packet with what must have been sent; this is never timed */
+	USES
+};
+
+/* Memory that a packet points to */
+struct segment {
+	uint64_t page;
+	uint32_t offset;
+	uint32_t length;
+};
+
+/* A burst to send. Packet i of it has message + i * stride, segments + i * ranges, packet + i * packet_stride. */
+struct load {
+	uint64_t first;			/* transaction id of packet 0; the ids count up */
+	const unsigned char *message;
+	size_t size, stride;
+	const struct segment *segments;
+	unsigned int ranges;
+	const unsigned char *packet;	/* as the benchmark's host sends it, without the trailer */
+	size_t packet_size, packet_stride;
+};
 
 struct contender {
 	const char *name;
-	/* Bytes of data in the ring, beside the header page. 0 or -errno. */
-	int (*open)(size_t ring);
+	/* Both rings are reset and have @size bytes of data behind RING_HEADER bytes. All packets go through @ring. 0 or -errno. */
+	int (*open)(void *ring, void *other, size_t size);
 	void (*close)(void);
-	/* At most @burst (1 to MAX_BURST) messages of @size bytes, with the decision whether to signal; how many, or -errno. */
-	int (*send)(const void *message, size_t size, int burst);
-	/* At most @burst messages; how many, or -errno. */
-	int (*recv)(int burst);
-	/* One thread may send while another receives. */
-	int threads;
+	/*
+	 * Send at most @burst (1 to MAX_BURST) packets, publish them, and signal if that is needed. Returns how many it sent, or
+	 * -errno. NULL: the contender has no such packets.
+	 */
+	int (*send[KINDS])(const struct load *load, int burst);
+	/* Receive at most @burst packets, and signal if the sender waits for room. Returns as send. */
+	int (*recv[KINDS][USES])(int burst);
 };
 
-extern const struct contender ours_copy, ours_in_place, bare_copies;
+extern const struct contender ours_copy, ours_in_place, ours_locked, bare;
 #ifdef PEERS
 extern const struct contender dpdk, tools_hv;
 #endif
+
+/* Every contender signals with the same call, which counts and does nothing else. */
+struct signals {
+	APART uint32_t count;
+};
+extern struct signals sender_signals, receiver_signals;
+int count_signal(void *count);
+
+/* Every contender that copies receives into this. It has room for one large packet, or for a burst of small ones. */
+#define TARGET_SIZE (MAX_MESSAGE + 128)
+extern unsigned char target[TARGET_SIZE];
+
+/* Receivers call these for each packet. They are the same functions for all, and none is inlined. */
+void read_payload(const void *payload, size_t size);
+void verify_message(const void *payload, size_t size);
+void verify_xfer(uint16_t set, const struct segment *ranges, unsigned int count, const void *payload, size_t size);
+/* Store @value where the compiler cannot drop it */
+void see(uint64_t value);
+
+static inline __attribute__((always_inline)) void use_message(enum use use, const void *payload, size_t size)
+{
+	if (use == READ)
+		read_payload(payload, size);
+	else if (use == VERIFY)
+		verify_message(payload, size);
+}
+
+/* The benchmark's host, which is the other end where one side is measured. It checks and signals nothing, and publishes once. */
+void host_open(void *ring, size_t size);
+int host_send(const struct load *load, int burst);
+int host_recv(int burst);
+int host_verify(int burst);
 
 #endif

@@ -1,136 +1,232 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* libvmbus_bufring, receiving by copying and in place; and what no copying ring can do without, two copies. */
+/*
+ * libvmbus_bufring, which receives by copying or in place, and which can lock for several senders. The calls are those that a
+ * program would make: the calls for one packet when the burst is 1, the calls for many when it is larger. The size of the
+ * messages changes nothing, because a program does not know it beforehand.
+ */
 #include <errno.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
+#include <stdbool.h>
 
 #include <vmbus_bufring.h>
 
 #include "contender.h"
 
-static struct vmbus_channel *guest, *host;
-static struct vmbus_view views[MAX_BURST];
-static char target[MAX_BURST * (MAX_MESSAGE + 64)] __attribute__((aligned(64)));
-static volatile uint64_t seen;
-static size_t sent_size;
+static struct vmbus_channel *sender, *receiver;
+static struct vmbus_view views[MAX_BURST] APART;
 
-#define LARGE 1024
-
-static int ours_open(size_t ring)
+static int open_side(void *tx, void *rx, size_t size, struct signals *signals, struct vmbus_channel **chan)
 {
-	return vmbus_channel_pair(ring + (size_t)sysconf(_SC_PAGESIZE), &guest, &host);
+	const struct vmbus_memory memory = {
+		.struct_size = sizeof(memory),
+		.tx_ring = tx,
+		.tx_size = size + RING_HEADER,
+		.rx_ring = rx,
+		.rx_size = size + RING_HEADER,
+		.header_size = RING_HEADER,
+		.fd = -1,
+		.signal = count_signal,
+		.ctx = &signals->count,
+	};
+
+	return vmbus_channel_from_memory(&memory, chan);
+}
+
+static int ours_open(void *ring, void *other, size_t size)
+{
+	int err = open_side(ring, other, size, &sender_signals, &sender);
+
+	return err ? err : open_side(other, ring, size, &receiver_signals, &receiver);
+}
+
+/* As the peers, which spin where two threads send at once */
+static int locked_open(void *ring, void *other, size_t size)
+{
+	int err = ours_open(ring, other, size);
+
+	if (!err)
+		vmbus_channel_set_producers(sender, VMBUS_PRODUCERS_SPIN);
+	return err;
 }
 
 static void ours_close(void)
 {
-	vmbus_channel_close(guest);
-	vmbus_channel_close(host);
+	vmbus_channel_close(sender);
+	vmbus_channel_close(receiver);
 }
 
-static int ours_send(const void *message, size_t size, int burst)
+/* Returns @done, unless @err says more than that the ring is full or empty */
+static int result(int done, int err)
+{
+	return err && err != -EAGAIN ? err : done;
+}
+
+static int send_message(const struct load *load, int burst)
 {
 	struct vmbus_message messages[MAX_BURST];
-	int sent = 1, err;
+	int ret;
 
-	sent_size = size;
 	if (burst == 1) {
-		err = vmbus_queue(guest, VMBUS_PACKET_INBAND, 0, 0, message, size);
-		goto publish;
+		ret = vmbus_send(sender, VMBUS_PACKET_INBAND, 0, load->first, load->message, load->size);
+		return result(!ret, ret);
 	}
 	for (int i = 0; i < burst; i++)
 		messages[i] = (struct vmbus_message){
-			.payload = message,
-			.length = (uint32_t)size,
+			.payload = load->message + (size_t)i * load->stride,
+			.length = (uint32_t)load->size,
 			.type = VMBUS_PACKET_INBAND,
-			.transaction_id = (uint64_t)i,
+			.transaction_id = load->first + (uint64_t)i,
 		};
-	sent = vmbus_queue_many(guest, messages, (unsigned int)burst);
-	err = sent < 0 ? sent : 0;
-publish:
-	if (err)
-		return err == -EAGAIN ? 0 : err;
-	err = vmbus_publish(guest);
-	return err < 0 ? err : sent;
+	ret = vmbus_send_many(sender, messages, (unsigned int)burst);
+	return ret > 0 ? ret : result(0, ret);
 }
 
-/* One at a time when there is one, and into the same place, as the peers do, when they are large; else all at once. */
-static int ours_recv_copy(int burst)
+static int send_gpa(const struct load *load, int burst)
+{
+	struct vmbus_gpa_range ranges[MAX_RANGES];
+	int sent, err = 0, flushed;
+
+	for (sent = 0; sent < burst; sent++) {
+		const struct segment *segments = load->segments + (unsigned int)sent * load->ranges;
+		const unsigned char *message = load->message + (size_t)sent * load->stride;
+		uint64_t id = load->first + (uint64_t)sent;
+
+		for (unsigned int i = 0; i < load->ranges; i++)
+			ranges[i] = (struct vmbus_gpa_range){
+				.length = segments[i].length,
+				.offset = segments[i].offset,
+				.pages = &segments[i].page,
+			};
+		if (burst == 1) {
+			err = vmbus_send_gpa(sender, VMBUS_PACKET_COMPLETION_REQUESTED, id, ranges, load->ranges, message,
+					     load->size);
+			return result(!err, err);
+		}
+		err = vmbus_queue_gpa(sender, VMBUS_PACKET_COMPLETION_REQUESTED, id, ranges, load->ranges, message,
+				      load->size);
+		if (err)
+			break;
+	}
+	flushed = vmbus_flush(sender);
+	return flushed ? flushed : result(sent, err);
+}
+
+static inline __attribute__((always_inline)) int recv_copy(int burst, enum use use)
 {
 	struct vmbus_packet packet;
-	int got = 0, err;
+	int ret;
 
-	if (burst > 1 && sent_size < LARGE) {
-		got = vmbus_recv_many(host, views, (unsigned int)burst, target, sizeof(target));
-		return got == -EAGAIN ? 0 : got;
+	if (burst == 1) {
+		ret = vmbus_recv(receiver, &packet, target, sizeof(target));
+		if (!ret)
+			use_message(use, target, packet.length);
+		return result(!ret, ret);
 	}
-	do {
-		err = vmbus_recv(host, &packet, target, sizeof(target));
-		got += !err;
-	} while (!err && got < burst);
-	return err && err != -EAGAIN ? err : got;
+	ret = vmbus_recv_many(receiver, views, (unsigned int)burst, target, sizeof(target));
+	for (int i = 0; i < ret; i++)
+		use_message(use, views[i].payload, views[i].length);
+	return ret > 0 ? ret : result(0, ret);
 }
 
-/* Reads the first eight bytes of each message. */
-static int ours_recv_in_place(int burst)
+static inline __attribute__((always_inline)) int recv_in_place(int burst, enum use use)
 {
-	int got = vmbus_peek(host, views, (unsigned int)burst);
+	int got = vmbus_peek(receiver, views, (unsigned int)burst), err;
 	uint64_t sum = 0;
-	int err;
 
 	if (got < 0)
-		return got == -EAGAIN ? 0 : got;
-	for (int i = 0; i < got; i++)
-		sum += *(const uint64_t *)views[i].payload;
-	seen = sum;
-	err = vmbus_release(host, &views[got - 1]);
+		return result(0, got);
+	for (int i = 0; i < got; i++) {
+		if (use == LEAVE)
+			sum += *(const uint64_t *)views[i].payload;
+		else
+			use_message(use, views[i].payload, views[i].length);
+	}
+	see(sum);
+	err = vmbus_release(receiver, &views[got - 1]);
 	return err ? err : got;
 }
 
-const struct contender ours_copy = { "ours", ours_open, ours_close, ours_send, ours_recv_copy, 1 };
-const struct contender ours_in_place = { "ours in place", ours_open, ours_close, ours_send, ours_recv_in_place, 1 };
-
-/* A copy into memory as large as the ring, and one out of it. */
-static char *between;
-static size_t between_size, in, out, waiting;
-
-static int bare_open(size_t ring)
+static inline __attribute__((always_inline)) int use_ranges(enum use use, const struct vmbus_view *view)
 {
-	between = malloc(ring);
-	between_size = ring;
-	in = out = 0;
-	return between ? 0 : -ENOMEM;
-}
+	struct vmbus_range ranges[MAX_RANGES];
+	struct segment segments[MAX_RANGES];
+	struct vmbus_xfer_set set;
+	uint64_t sum = 0;
+	int count = vmbus_xfer_ranges(view, RANGES_BUFFER, &set, ranges, MAX_RANGES);
 
-static void bare_close(void)
-{
-	free(between);
-}
-
-static int bare_send(const void *message, size_t size, int burst)
-{
-	for (int i = 0; i < burst; i++) {
-		if (in + size > between_size)
-			in = 0;
-		memcpy(between + in, message, size);
-		__asm__ volatile("" : : "r"(between) : "memory");
-		in += size;
+	if (count < 0 || set.number != RANGES_SET)
+		return -EPROTO;
+	if (use == VERIFY) {
+		for (int i = 0; i < count; i++)
+			segments[i] = (struct segment){ .offset = ranges[i].offset, .length = ranges[i].length };
+		verify_xfer(set.number, segments, (unsigned int)count, view->payload, view->length);
+		return 0;
 	}
-	waiting = size;
-	return burst;
+	for (int i = 0; i < count; i++)
+		sum += ranges[i].offset ^ ranges[i].length;
+	see(sum);
+	return 0;
 }
 
-static int bare_recv(int burst)
+static inline __attribute__((always_inline)) int xfer_copy(int burst, enum use use)
 {
-	for (int i = 0; i < burst; i++) {
-		if (out + waiting > between_size)
-			out = 0;
-		memcpy(target, between + out, waiting);
-		__asm__ volatile("" : : "r"(target) : "memory");
-		out += waiting;
-	}
-	return burst;
+	int got = vmbus_recv_many(receiver, views, (unsigned int)burst, target, sizeof(target)), err = 0;
+
+	if (got < 0)
+		return result(0, got);
+	for (int i = 0; i < got && !err; i++)
+		err = use_ranges(use, &views[i]);
+	return err ? err : got;
 }
 
-const struct contender bare_copies = { "two copies", bare_open, bare_close, bare_send, bare_recv, 0 };
+static inline __attribute__((always_inline)) int xfer_in_place(int burst, enum use use)
+{
+	int got = vmbus_peek(receiver, views, (unsigned int)burst), err = 0;
+
+	if (got < 0)
+		return result(0, got);
+	for (int i = 0; i < got && !err; i++)
+		err = use_ranges(use, &views[i]);
+	if (!err)
+		err = vmbus_release(receiver, &views[got - 1]);
+	return err ? err : got;
+}
+
+#define WITH_USE(function, use, name) static int name(int burst) { return function(burst, use); }
+WITH_USE(recv_copy, LEAVE, copy_leave)
+WITH_USE(recv_copy, READ, copy_read)
+WITH_USE(recv_copy, VERIFY, copy_verify)
+WITH_USE(recv_in_place, LEAVE, in_place_leave)
+WITH_USE(recv_in_place, READ, in_place_read)
+WITH_USE(recv_in_place, VERIFY, in_place_verify)
+WITH_USE(xfer_copy, LEAVE, xfer_copy_leave)
+WITH_USE(xfer_copy, VERIFY, xfer_copy_verify)
+WITH_USE(xfer_in_place, LEAVE, xfer_in_place_leave)
+WITH_USE(xfer_in_place, VERIFY, xfer_in_place_verify)
+
+const struct contender ours_copy = {
+	"copied", ours_open, ours_close,
+	{ [MESSAGE] = send_message, [GPA_DIRECT] = send_gpa, [XFER_PAGES] = host_send },
+	{
+		[MESSAGE] = { copy_leave, copy_read, copy_verify },
+		[GPA_DIRECT] = { [LEAVE] = host_recv, [VERIFY] = host_verify },
+		[XFER_PAGES] = { [LEAVE] = xfer_copy_leave, [VERIFY] = xfer_copy_verify },
+	},
+};
+
+const struct contender ours_in_place = {
+	"in place", ours_open, ours_close,
+	{ [MESSAGE] = send_message, [XFER_PAGES] = host_send },
+	{
+		[MESSAGE] = { in_place_leave, in_place_read, in_place_verify },
+		[XFER_PAGES] = { [LEAVE] = xfer_in_place_leave, [VERIFY] = xfer_in_place_verify },
+	},
+};
+
+const struct contender ours_locked = {
+	"locked", locked_open, ours_close,
+	{ [MESSAGE] = send_message, [GPA_DIRECT] = send_gpa },
+	{
+		[MESSAGE] = { [LEAVE] = copy_leave, [VERIFY] = copy_verify },
+		[GPA_DIRECT] = { [LEAVE] = host_recv, [VERIFY] = host_verify },
+	},
+};

@@ -1,49 +1,131 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * ring [-q] [TABLE.csv PLOT.svg]: nanoseconds for a message to be sent and received through a ring in memory, by one thread
- * and by two, ours against its peers in one run. Median of repetitions that are interleaved, with the lowest and the highest.
- * -q: few cells and repetitions.
+ * ring [-q] [TABLE.csv PLOT.svg]: measures the nanoseconds for a packet to be sent and received through a ring in memory, by one
+ * thread and by two, the library against its peers in one run. All contenders use the same memory, one after the other. Each cell
+ * is first verified, packet by packet, and then timed in interleaved repetitions. -q measures few cells, with few repetitions.
  */
 #include <errno.h>
-#include <math.h>
 #include <pthread.h>
 #include <sched.h>
-#include <stdbool.h>
-#include <stdint.h>
-#include <stdio.h>
+#include <stdarg.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "contender.h"
+#include "cell.h"
+#include "content.h"
 
-#define MAX_REPETITIONS 15
+#define MAX_REPETITIONS	15
 #define SLICE_NS	4000000.0	/* that one repetition of one contender takes, about */
+#define MAX_RING	((size_t)2 << 20)
 #define COUNT(array)	(sizeof(array) / sizeof((array)[0]))
 
-static const struct contender *const contenders[] = {
-	&ours_copy, &ours_in_place,
+const struct contender *const contenders[CONTENDERS] = {
+	&ours_copy, &ours_in_place, &ours_locked,
 #ifdef PEERS
 	&dpdk, &tools_hv,
 #endif
-	&bare_copies,
+	&bare,
 };
 
-static char message[MAX_MESSAGE] __attribute__((aligned(64)));
+static void __attribute__((noreturn, format(printf, 1, 2))) give_up(const char *format, ...)
+{
+	va_list args;
 
-struct cell {
-	size_t ring, size;
-	int burst, threads;
-	double low[COUNT(contenders)], median[COUNT(contenders)], high[COUNT(contenders)]; /* 0: not measured */
-};
+	va_start(args, format);
+	fputs("ring: ", stderr);
+	vfprintf(stderr, format, args);
+	fputc('\n', stderr);
+	exit(1);
+}
 
-struct job {
-	const struct contender *who;
-	const struct cell *cell;
-	long count;
-	pthread_barrier_t start;
-};
+/* The receiver runs on the first, the sender on the second. One thread that does both runs on the first. */
+static int processors[2], processor_count;
+
+/* The first of the processors that share its core, or -1 when the kernel does not say */
+static int core_of(int processor)
+{
+	char path[80];
+	FILE *file;
+	int first = -1;
+
+	snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%d/topology/thread_siblings_list", processor);
+	file = fopen(path, "r");
+	if (file) {
+		if (fscanf(file, "%d", &first) != 1)
+			first = -1;
+		fclose(file);
+	}
+	return first;
+}
+
+/* Choose two processors that the process may use, on different cores if there are such */
+static void choose_processors(void)
+{
+	cpu_set_t set;
+
+	if (sched_getaffinity(0, sizeof(set), &set))
+		give_up("sched_getaffinity: %s", strerror(errno));
+	for (int i = 0; i < CPU_SETSIZE; i++) {
+		if (!CPU_ISSET(i, &set))
+			continue;
+		if (processor_count < 2)
+			processors[processor_count++] = i;
+		else if (core_of(processors[1]) == core_of(processors[0]) && core_of(i) != core_of(processors[0]))
+			processors[1] = i;
+	}
+}
+
+static void pin(int processor)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(processor, &set);
+	if (sched_setaffinity(0, sizeof(set), &set))
+		give_up("sched_setaffinity: processor %d: %s", processor, strerror(errno));
+}
+
+/* Two rings, which all contenders use. Their pages are touched before the first measurement. */
+static unsigned char *memory;
+
+static void allocate_memory(void)
+{
+	const size_t size = 2 * (RING_HEADER + MAX_RING);
+
+	memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (memory == MAP_FAILED)
+		give_up("memory for two rings: %s", strerror(errno));
+	memset(memory, 0xff, size);
+}
+
+static void open_contender(const struct contender *who, size_t size)
+{
+	const uint32_t pending_send_sz = 1;	/* a bit of feature_bits, which is at 64 */
+	unsigned char *rings[2] = { memory, memory + RING_HEADER + MAX_RING };
+	int err;
+
+	for (int i = 0; i < 2; i++) {
+		memset(rings[i], 0, RING_HEADER);
+		memcpy(rings[i] + 64, &pending_send_sz, sizeof(pending_send_sz));
+	}
+	sender_signals.count = 0;
+	receiver_signals.count = 0;
+	host_open(rings[0], size);
+	err = who->open(rings[0], rings[1], size);
+	if (err)
+		give_up("%s: open: %s", who->name, strerror(-err));
+}
+
+static int checked(int ret, const struct contender *who, const char *what)
+{
+	if (ret < 0)
+		give_up("%s: %s: %s", who->name, what, strerror(-ret));
+	return ret;
+}
 
 static double now_ns(void)
 {
@@ -53,36 +135,57 @@ static double now_ns(void)
 	return (double)ts.tv_sec * 1e9 + (double)ts.tv_nsec;
 }
 
-static int checked(int ret, const struct contender *who, const char *what)
-{
-	if (ret < 0) {
-		fprintf(stderr, "ring: %s: %s: %s\n", who->name, what, strerror(-ret));
-		exit(1);
-	}
-	return ret;
-}
-
 static inline void relax(void)
 {
-#ifdef __x86_64__
+#if defined(__x86_64__)
 	__builtin_ia32_pause();
+#elif defined(__aarch64__)
+	__asm__ volatile("yield");
 #endif
 }
 
+struct job {
+	const struct contender *who;
+	const struct cell *cell;
+	enum use use;
+	int burst;
+	long count;
+	struct load load;
+	atomic_int started;
+};
+
 static int next_burst(const struct job *job, long done)
 {
-	return job->count - done < job->cell->burst ? (int)(job->count - done) : job->cell->burst;
+	return job->count - done < job->burst ? (int)(job->count - done) : job->burst;
+}
+
+static void prepare(struct job *job, long done, int burst)
+{
+	if (job->use == VERIFY)
+		fill_load(&job->load, job->cell->kind, job->cell->size, job->cell->ranges, (uint64_t)done, burst);
+}
+
+/* Both threads spin here, so that neither wakes up late. */
+static void start_together(struct job *job)
+{
+	job->started++;
+	while (job->started < 2)
+		relax();
 }
 
 static void *sender(void *arg)
 {
 	struct job *job = arg;
+	int (*const send)(const struct load *, int) = job->who->send[job->cell->kind];
 	long done = 0;
-	int ret;
 
-	pthread_barrier_wait(&job->start);
+	pin(processors[1]);
+	start_together(job);
 	while (done < job->count) {
-		ret = checked(job->who->send(message, job->cell->size, next_burst(job, done)), job->who, "send");
+		int burst = next_burst(job, done), ret;
+
+		prepare(job, done, burst);
+		ret = checked(send(&job->load, burst), job->who, "send");
 		if (!ret)
 			relax();
 		done += ret;
@@ -92,56 +195,123 @@ static void *sender(void *arg)
 
 static double two_threads(struct job *job)
 {
+	int (*const recv)(int) = job->who->recv[job->cell->kind][job->use];
 	pthread_t thread;
 	long done = 0;
 	double start;
 	int ret;
 
-	pthread_barrier_init(&job->start, NULL, 2);
 	ret = pthread_create(&thread, NULL, sender, job);
 	checked(-ret, job->who, "pthread_create");
-	pthread_barrier_wait(&job->start);
+	start_together(job);
 	start = now_ns();
 	while (done < job->count) {
-		ret = checked(job->who->recv(next_burst(job, done)), job->who, "recv");
+		ret = checked(recv(next_burst(job, done)), job->who, "recv");
 		if (!ret)
 			relax();
 		done += ret;
 	}
 	start = now_ns() - start;
 	pthread_join(thread, NULL);
-	pthread_barrier_destroy(&job->start);
-	return start / (double)job->count;
+	return start;
 }
 
-static double one_thread(const struct job *job)
+static double one_thread(struct job *job)
 {
+	int (*const send)(const struct load *, int) = job->who->send[job->cell->kind];
+	int (*const recv)(int) = job->who->recv[job->cell->kind][job->use];
 	double start = now_ns();
 
-	for (long done = 0; done < job->count; done += job->cell->burst) {
-		int left = job->cell->burst;
+	for (long done = 0; done < job->count;) {
+		int left = next_burst(job, done);
 
-		if (checked(job->who->send(message, job->cell->size, left), job->who, "send") != left)
-			checked(-ENOBUFS, job->who, "a burst that must fit");
-		while (left)
-			left -= checked(job->who->recv(left), job->who, "recv");
+		prepare(job, done, left);
+		done += left;
+		if (checked(send(&job->load, left), job->who, "send") != left)
+			give_up("%s: a burst did not fit", job->who->name);
+		while (left) {
+			int ret = checked(recv(left), job->who, "recv");
+
+			if (!ret)
+				give_up("%s: packets of a burst are missing", job->who->name);
+			left -= ret;
+		}
 	}
-	return (now_ns() - start) / (double)job->count;
+	return now_ns() - start;
 }
 
-static double measure(const struct contender *who, const struct cell *cell, long count)
+/* The number of packets that goes around the ring once */
+static long once_around(const struct cell *cell)
 {
-	struct job job = { .who = who, .cell = cell, .count = count / cell->burst * cell->burst };
-	/* Once around, as memory that was never touched is slow. */
-	const struct cell one_by_one = { .size = cell->size, .burst = 1 };
-	const struct job around = { .who = who, .cell = &one_by_one, .count = (long)(cell->ring / cell->size) };
+	return (long)(cell->ring / packet_bytes(cell->kind, cell->size, cell->ranges)) + 1;
+}
+
+static void expect_empty(const struct job *job)
+{
+	if (checked(job->who->recv[job->cell->kind][job->use](1), job->who, "recv"))
+		give_up("%s: more packets arrived than were sent", job->who->name);
+}
+
+/* Send packets that all differ, more than twice around the ring. Each must arrive once, in its turn, and unchanged. */
+static void verify(const struct contender *who, const struct cell *cell)
+{
+	const long bursts = (2 * once_around(cell) + 2 * cell->burst) / cell->burst;
+	struct job job = { .who = who, .cell = cell, .use = VERIFY, .burst = cell->burst, .count = bursts * cell->burst };
+
+	open_contender(who, cell->ring);
+	expect(who->name, cell->size, cell->ranges);
+	if (cell->threads == 2)
+		two_threads(&job);
+	else
+		one_thread(&job);
+	expect_empty(&job);
+	who->close();
+	if (verified() != (uint64_t)job.count)
+		give_up("%s: looked at %llu packets of %ld", who->name, (unsigned long long)verified(), job.count);
+	/* With one thread, each burst meets an empty ring, so each needs a signal. */
+	if (cell->threads == 1 && who->send[cell->kind] != host_send && who != &bare && sender_signals.count != bursts)
+		give_up("%s: %u signals for %ld bursts", who->name, sender_signals.count, bursts);
+	if (cell->threads == 1 && receiver_signals.count)
+		give_up("%s: %u signals for room that nobody waited for", who->name, receiver_signals.count);
+}
+
+/* The nanoseconds that @count packets take */
+static double run(const struct contender *who, const struct cell *cell, enum use use, long count)
+{
+	struct job job = { .who = who, .cell = cell, .use = use, .burst = cell->burst, .count = count };
+	/* One lap around the ring that is not timed warms the caches. */
+	struct job around = { .who = who, .cell = cell, .use = use, .burst = 1, .count = once_around(cell) };
+	uint64_t sum;
 	double ns;
 
-	checked(who->open(cell->ring), who, "open");
+	fill_alike(&job.load, cell->kind, cell->size, cell->ranges);
+	around.load = job.load;
+	open_contender(who, cell->ring);
 	one_thread(&around);
+	sum = read_sum();
 	ns = cell->threads == 2 ? two_threads(&job) : one_thread(&job);
+	if (use == READ && read_sum() - sum != (uint64_t)count * payload_sum(&job.load))
+		give_up("%s: not all of the payload was read", who->name);
+	expect_empty(&job);
 	who->close();
 	return ns;
+}
+
+static bool takes_part(const struct contender *who, const struct cell *cell, enum use use)
+{
+	return who->send[cell->kind] && who->recv[cell->kind][use] && (cell->threads == 1 || who != &bare);
+}
+
+/* The number of packets, in whole bursts, that takes about a slice */
+static long calibrate(const struct contender *who, const struct cell *cell, enum use use)
+{
+	long count = 8l * cell->burst;
+	double ns;
+
+	while ((ns = run(who, cell, use, count)) < SLICE_NS / 4)
+		count *= 2;
+	count = (long)((double)count * SLICE_NS / ns);
+	return (count / cell->burst + 1) * cell->burst;
 }
 
 static int compare(const void *a, const void *b)
@@ -151,145 +321,109 @@ static int compare(const void *a, const void *b)
 	return (*x > *y) - (*x < *y);
 }
 
-static void measure_cell(struct cell *cell, int repetitions)
+static struct spread spread_of(const double *values, int count)
 {
-	double ns[COUNT(contenders)][MAX_REPETITIONS];
-	long counts[COUNT(contenders)];
+	double sorted[MAX_REPETITIONS];
 
-	for (size_t c = 0; c < COUNT(contenders); c++) {
-		const struct contender *who = contenders[c];
+	memcpy(sorted, values, (size_t)count * sizeof(*values));
+	qsort(sorted, (size_t)count, sizeof(*sorted), compare);
+	return (struct spread){ sorted[0], sorted[count / 2], sorted[count - 1] };
+}
 
-		if (cell->threads == 2 && !who->threads)
+/* The machine's clock moves, so each ratio is of one repetition. The peer is the one whose median is the lowest. */
+static void compare_with_peers(struct cell *cell, enum use use, double (*ns)[MAX_REPETITIONS], int repetitions)
+{
+	size_t peer = 0;
+
+	for (size_t c = OURS; c < PEERS_END; c++)
+		if (cell->ns[use][c].median && (!peer || cell->ns[use][c].median < cell->ns[use][peer].median))
+			peer = c;
+	for (size_t c = 0; c < OURS && peer; c++) {
+		double ratios[MAX_REPETITIONS];
+
+		if (!cell->ns[use][c].median)
 			continue;
-		counts[c] = (long)(SLICE_NS / measure(who, cell, 100l * cell->burst)) + cell->burst;
+		for (int r = 0; r < repetitions; r++)
+			ratios[r] = ns[peer][r] / ns[c][r];
+		cell->ratio[use][c] = spread_of(ratios, repetitions);
 	}
+}
+
+static void measure(struct cell *cell, int repetitions)
+{
+	static double ns[VERIFY][CONTENDERS][MAX_REPETITIONS];
+	long counts[VERIFY][CONTENDERS];
+
+	for (size_t c = 0; c < CONTENDERS; c++)
+		if (takes_part(contenders[c], cell, VERIFY))
+			verify(contenders[c], cell);
+	for (enum use use = LEAVE; use <= READ; use++)
+		for (size_t c = 0; c < CONTENDERS; c++)
+			if (takes_part(contenders[c], cell, use))
+				counts[use][c] = calibrate(contenders[c], cell, use);
+	/* Each repetition starts with another contender, so that the order favours none. */
 	for (int r = 0; r < repetitions; r++)
-		for (size_t c = 0; c < COUNT(contenders); c++)
-			if (cell->threads == 1 || contenders[c]->threads)
-				ns[c][r] = measure(contenders[c], cell, counts[c]);
-	for (size_t c = 0; c < COUNT(contenders); c++) {
-		if (cell->threads == 2 && !contenders[c]->threads)
-			continue;
-		qsort(ns[c], (size_t)repetitions, sizeof(ns[c][0]), compare);
-		cell->low[c] = ns[c][0];
-		cell->median[c] = ns[c][repetitions / 2];
-		cell->high[c] = ns[c][repetitions - 1];
-	}
-}
+		for (size_t i = 0; i < CONTENDERS; i++)
+			for (enum use use = LEAVE; use <= READ; use++) {
+				size_t c = (i + (size_t)r) % CONTENDERS;
 
-/* How many times as fast as the faster peer the faster of ours is; 0 without peers */
-static double ratio(const struct cell *cell)
-{
-	double peer = 0, best = cell->median[0] < cell->median[1] ? cell->median[0] : cell->median[1];
-
-	for (size_t c = 2; c < COUNT(contenders) - 1; c++)
-		if (!peer || cell->median[c] < peer)
-			peer = cell->median[c];
-	return peer / best;
-}
-
-static void print_head(int repetitions)
-{
-	printf("Nanoseconds for a message, sent and received: median of %d, (low-high); ratio: faster peer to faster of ours.\n",
-	       repetitions);
-	printf("%7s %4s %6s %5s", "threads", "KiB", "bytes", "burst");
-	for (size_t c = 0; c < COUNT(contenders); c++)
-		printf("  %-22s", contenders[c]->name);
-	printf(" GB/s  ratio\n");
-}
-
-static void print_cell(const struct cell *cell)
-{
-	double best = cell->median[0] < cell->median[1] ? cell->median[0] : cell->median[1];
-
-	printf("%7d %4zu %6zu %5d", cell->threads, cell->ring >> 10, cell->size, cell->burst);
-	for (size_t c = 0; c < COUNT(contenders); c++) {
-		char range[32] = "";
-
-		if (cell->median[c])
-			snprintf(range, sizeof(range), "(%.1f-%.1f)", cell->low[c], cell->high[c]);
-		if (cell->median[c])
-			printf("  %7.1f %-14s", cell->median[c], range);
-		else
-			printf("  %7s %-14s", "-", "");
-	}
-	printf(" %5.2f", (double)cell->size / best);
-	if (ratio(cell))
-		printf("  %.2f", ratio(cell));
-	printf("\n");
-	fflush(stdout);
-}
-
-static void write_csv(FILE *file, const struct cell *cells, size_t count)
-{
-	fprintf(file, "threads,ring,bytes,burst");
-	for (size_t c = 0; c < COUNT(contenders); c++)
-		fprintf(file, ",%s ns,low,high", contenders[c]->name);
-	fprintf(file, "\n");
-	for (size_t i = 0; i < count; i++) {
-		fprintf(file, "%d,%zu,%zu,%d", cells[i].threads, cells[i].ring, cells[i].size, cells[i].burst);
-		for (size_t c = 0; c < COUNT(contenders); c++)
-			fprintf(file, ",%.2f,%.2f,%.2f", cells[i].median[c], cells[i].low[c], cells[i].high[c]);
-		fprintf(file, "\n");
-	}
-}
-
-/* A panel for each number of threads: nanoseconds by message size, both logarithmic, of one ring and burst. */
-static void write_svg(FILE *file, const struct cell *cells, size_t count, size_t ring, int burst)
-{
-	static const char *const colours[] = { "#0b6", "#06c", "#c30", "#b80", "#888" };
-	const double left = 60, top = 50, width = 360, height = 300, gap = 110;
-	const int decades = 4; /* 1 to 10,000 ns */
-
-	fprintf(file, "<svg xmlns='http://www.w3.org/2000/svg' width='960' height='440' font-family='sans-serif' font-size='12'>\n"
-		"<rect width='960' height='440' fill='white'/>\n");
-	for (int threads = 1; threads <= 2; threads++) {
-		double x0 = left + (threads - 1) * (width + gap);
-
-		fprintf(file, "<text x='%g' y='%g'>%d thread%s, ring of %zu KiB, bursts of %d: ns for a message</text>\n", x0, top - 20,
-			threads, threads == 1 ? "" : "s", ring >> 10, burst);
-		for (int d = 0; d <= decades; d++) {
-			double y = top + height * (1 - (double)d / decades), ns = 1;
-
-			for (int i = 0; i < d; i++)
-				ns *= 10;
-			fprintf(file, "<path d='M%g %gh%g' stroke='#ddd'/><text x='%g' y='%g' text-anchor='end'>%g</text>\n", x0, y, width,
-				x0 - 6, y + 4, ns);
-		}
-		for (size_t c = 0; c < COUNT(contenders); c++) {
-			char path[1024] = "";
-			double x = 0, y = 0;
-
-			for (size_t i = 0; i < count; i++) {
-				const struct cell *cell = &cells[i];
-				double ns = cell->median[c];
-
-				if (cell->threads != threads || cell->ring != ring || cell->burst != burst || !ns)
-					continue;
-				x = x0 + width * log2((double)cell->size / 16) / log2(MAX_MESSAGE / 16);
-				y = top + height * (1 - log10(ns) / decades);
-				snprintf(path + strlen(path), sizeof(path) - strlen(path), "%c%.1f %.1f", *path ? 'L' : 'M', x, y);
-				if (!c)
-					fprintf(file, "<text x='%g' y='%g' text-anchor='middle'>%zu</text>\n", x, top + height + 18, cell->size);
+				if (takes_part(contenders[c], cell, use))
+					ns[use][c][r] = run(contenders[c], cell, use, counts[use][c]) / (double)counts[use][c];
 			}
-			if (*path)
-				fprintf(file, "<path d='%s' fill='none' stroke='%s' stroke-width='2'%s/><text x='%g' y='%g' fill='%s'>%s</text>\n",
-					path, colours[c], c == COUNT(contenders) - 1 ? " stroke-dasharray='6 4'" : "", x + 6, y + 4, colours[c],
-					contenders[c]->name);
-		}
-		fprintf(file, "<text x='%g' y='%g' text-anchor='middle'>bytes in a message</text>\n", x0 + width / 2, top + height + 40);
+	for (enum use use = LEAVE; use <= READ; use++) {
+		for (size_t c = 0; c < CONTENDERS; c++)
+			if (takes_part(contenders[c], cell, use))
+				cell->ns[use][c] = spread_of(ns[use][c], repetitions);
+		compare_with_peers(cell, use, ns[use], repetitions);
 	}
-	fprintf(file, "</svg>\n");
+}
+
+/* The rows */
+
+static struct cell cells[512];
+static size_t cell_count;
+
+static void add_cell(enum kind kind, int threads, size_t ring, size_t size, unsigned int ranges, int burst)
+{
+	struct cell *cell = &cells[cell_count];
+
+	/* One thread sends a whole burst before it receives, so the burst must fit. */
+	if (threads == 1 && packet_bytes(kind, size, ranges) * (size_t)burst >= ring)
+		return;
+	if (cell_count == COUNT(cells))
+		give_up("more than %zu rows", COUNT(cells));
+	*cell = (struct cell){
+		.kind = kind, .threads = threads, .ring = ring, .size = size, .ranges = ranges, .burst = burst,
+	};
+	cell_count++;
+}
+
+static void plan(bool quick, int max_threads)
+{
+	static const size_t rings[] = { 16 << 10, 64 << 10, 256 << 10, MAX_RING }, few_rings[] = { 256 << 10 };
+	static const size_t sizes[] = { 16, 64, 256, 1024, 4096, 6144 }, few_sizes[] = { 64, 6144 };
+	static const unsigned int ranges[] = { 1, 4, 16 };
+	static const int bursts[] = { 1, 8, 32 };
+
+	for (int threads = 1; threads <= max_threads; threads++) {
+		for (size_t r = 0; r < (quick ? COUNT(few_rings) : COUNT(rings)); r++)
+			for (size_t s = 0; s < (quick ? COUNT(few_sizes) : COUNT(sizes)); s++)
+				for (size_t b = 0; b < COUNT(bursts); b++)
+					add_cell(MESSAGE, threads, quick ? few_rings[r] : rings[r],
+						 quick ? few_sizes[s] : sizes[s], 0, bursts[b]);
+		for (enum kind kind = GPA_DIRECT; kind <= XFER_PAGES; kind++)
+			for (size_t g = 0; g < COUNT(ranges); g++)
+				for (size_t b = 0; b < COUNT(bursts); b++)
+					add_cell(kind, threads, few_rings[0], RANGES_PAYLOAD, ranges[g], bursts[b]);
+	}
 }
 
 static FILE *create(const char *path)
 {
 	FILE *file = fopen(path, "w");
 
-	if (!file) {
-		fprintf(stderr, "ring: cannot write %s: %s\n", path, strerror(errno));
-		exit(1);
-	}
+	if (!file)
+		give_up("cannot write %s: %s", path, strerror(errno));
 	return file;
 }
 
@@ -297,22 +431,15 @@ static void finish(FILE *file, const char *path)
 {
 	bool bad = ferror(file);
 
-	if (fclose(file) || bad) {
-		fprintf(stderr, "ring: cannot write %s: %s\n", path, strerror(errno));
-		exit(1);
-	}
+	if (fclose(file) || bad)
+		give_up("cannot write %s: %s", path, strerror(errno));
 }
 
 int main(int argc, char **argv)
 {
-	static const size_t all_rings[] = { 16 << 10, 64 << 10, 256 << 10, 2 << 20 }, few_rings[] = { 256 << 10 };
-	static const size_t all_sizes[] = { 16, 64, 256, 1024, 4096, 6144 }, few_sizes[] = { 64, 6144 };
-	static const int bursts[] = { 1, 8, 32 };
-	static struct cell cells[2 * COUNT(all_rings) * COUNT(all_sizes) * COUNT(bursts)];
+	const char *without = NULL;
 	bool quick = argc > 1 && !strcmp(argv[1], "-q");
-	const size_t *rings = quick ? few_rings : all_rings, *sizes = quick ? few_sizes : all_sizes;
 	int repetitions = quick ? 5 : 9;
-	size_t count = 0;
 	FILE *file;
 
 	argc -= quick;
@@ -321,28 +448,29 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: ring [-q] [TABLE.csv PLOT.svg]\n");
 		return 2;
 	}
-	memset(message, 0x5a, sizeof(message));
-	print_head(repetitions);
-	for (int threads = 1; threads <= 2; threads++)
-		for (size_t r = 0; r < (quick ? COUNT(few_rings) : COUNT(all_rings)); r++)
-			for (size_t s = 0; s < (quick ? COUNT(few_sizes) : COUNT(all_sizes)); s++)
-				for (size_t b = 0; b < COUNT(bursts); b++) {
-					struct cell *cell = &cells[count];
-
-					*cell = (struct cell){ .ring = rings[r], .size = sizes[s], .burst = bursts[b], .threads = threads };
-					/* One thread fills the ring with a whole burst before it empties it. */
-					if (threads == 1 && (cell->size + 24) * (size_t)cell->burst >= cell->ring)
-						continue;
-					measure_cell(cell, repetitions);
-					print_cell(cell);
-					count++;
-				}
+	choose_processors();
+	pin(processors[0]);
+	allocate_memory();
+	printf("Threads are pinned: the receiver, or one thread that does both, to processor %d", processors[0]);
+	if (processor_count == 2) {
+		printf(", the sender to processor %d%s.\n", processors[1],
+		       core_of(processors[0]) == core_of(processors[1]) && core_of(processors[0]) >= 0 ? " of the same core" : "");
+	} else {
+		without = "left out: there is one processor only";
+		printf(". The rows of two threads are %s.\n", without);
+	}
+	plan(quick, processor_count);
+	print_head(stdout, repetitions);
+	for (size_t i = 0; i < cell_count; i++) {
+		measure(&cells[i], repetitions);
+		print_cell(stdout, &cells[i]);
+	}
 	if (argc == 3) {
 		file = create(argv[1]);
-		write_csv(file, cells, count);
+		write_csv(file, cells, cell_count);
 		finish(file, argv[1]);
 		file = create(argv[2]);
-		write_svg(file, cells, count, 256 << 10, 32);
+		write_svg(file, cells, cell_count, 256 << 10, 32, without);
 		finish(file, argv[2]);
 	}
 	return 0;

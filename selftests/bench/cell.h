@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* A row of the table, and the ways to print it. */
+#ifndef BENCH_CELL_H
+#define BENCH_CELL_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "contender.h"
+
+/* Ours come first, then the peers, then the bare copies. */
+enum {
+	OURS = 3,
+#ifdef PEERS
+	PEERS_END = OURS + 2,
+#else
+	PEERS_END = OURS,
+#endif
+	CONTENDERS
+};
+extern const struct contender *const contenders[CONTENDERS];
+
+/* The values of all repetitions. A median of 0 says that there are none. */
+struct spread {
+	double low, median, high;
+};
+
+struct cell {
+	enum kind kind;
+	int threads;
+	size_t ring, size;
+	unsigned int ranges;
+	int burst;
+	struct spread ns[VERIFY][CONTENDERS];	/* for a packet, by what the receiver does with it: LEAVE, READ */
+	struct spread ratio[VERIFY][OURS];	/* times as fast as the faster peer */
+};
+
+void print_head(FILE *file, int repetitions);
+void print_cell(FILE *file, const struct cell *cell);
+void write_csv(FILE *file, const struct cell *cells, size_t count);
+/* Plot messages of rings of @ring bytes and bursts of @burst. @without says why there are no rows of two threads, or is NULL. */
+void write_svg(FILE *file, const struct cell *cells, size_t count, size_t ring, int burst, const char *without);
+
+#endif
