@@ -119,12 +119,11 @@ void tx_ring_put_around(struct tx_ring *tx, uint64_t word, uint64_t transaction_
 	tx_ring_finish(tx, start, len);
 }
 
-uint32_t tx_ring_begin(struct tx_ring *tx, uint16_t type, uint16_t flags, uint64_t transaction_id,
-		       uint32_t header, uint32_t len)
+uint32_t tx_ring_begin(struct tx_ring *tx, uint64_t word, uint64_t transaction_id)
 {
 	uint32_t start = tx->write;
 
-	append_u64(tx, tx_ring_word(type, flags, header, tx_ring_need(len) - RING_TRAILER));
+	append_u64(tx, word);
 	append_u64(tx, transaction_id);
 	return start;
 }

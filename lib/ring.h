@@ -166,11 +166,9 @@ static inline void tx_ring_put(struct tx_ring *tx, uint64_t word, uint64_t trans
 }
 
 /*
- * The same in pieces: begin, append @header - 16 bytes and the payload, end. @len counts all that is
- * appended.
+ * The same in pieces: begin, append ranges and payload, end. @len counts all that is appended.
  */
-uint32_t tx_ring_begin(struct tx_ring *tx, uint16_t type, uint16_t flags, uint64_t transaction_id,
-		       uint32_t header, uint32_t len);
+uint32_t tx_ring_begin(struct tx_ring *tx, uint64_t word, uint64_t transaction_id);
 void tx_ring_append(struct tx_ring *tx, const void *from, uint32_t len);
 void tx_ring_end(struct tx_ring *tx, uint32_t start, uint32_t len);
 /*

@@ -106,14 +106,60 @@ static int64_t ranges_length(const struct vmbus_channel *chan, const struct vmbu
 	return len;
 }
 
+/* One packet at the write index, in one piece; its caller knows that it fits. */
+static inline void lay_gpa(struct tx_ring *tx, uint64_t word, uint64_t transaction_id,
+			   const struct vmbus_gpa_range *ranges, unsigned int count,
+			   const void *payload, uint32_t len, uint32_t need)
+{
+	unsigned char *p = tx->data + tx->write, *end = p + need - RING_TRAILER;
+
+	/* First the padding, as in tx_ring_lay() */
+	store_u64(end - 8, 0);
+	store_u64(p, word);
+	store_u64(p + 8, transaction_id);
+	store_u64(p + 16, (uint64_t)count << 32);
+	p += RING_DESCRIPTOR + sizeof(struct vmbus_gpa_header);
+	for (unsigned int i = 0; i < count; i++) {
+		const uint64_t *page = ranges[i].pages, *last = page + range_pages(&ranges[i]);
+
+		store_u64(p, (uint64_t)ranges[i].offset << 32 | ranges[i].length);
+		for (p += 8; page < last; p += 8)
+			store_u64(p, *page++);
+	}
+	copy_bytes(p, payload, len);
+	store_u64(end, (uint64_t)tx->write << 32);
+}
+
+/* The same around the end of the ring */
+static void put_gpa_around(struct tx_ring *tx, uint64_t word, uint64_t transaction_id,
+			   const struct vmbus_gpa_range *ranges, unsigned int count,
+			   const void *payload, uint32_t len)
+{
+	const struct vmbus_gpa_header counts = { .count = count };
+	uint32_t start, all = sizeof(counts) + len;
+
+	start = tx_ring_begin(tx, word, transaction_id);
+	tx_ring_append(tx, &counts, sizeof(counts));
+	for (unsigned int i = 0; i < count; i++) {
+		const struct vmbus_gpa_entry entry = { ranges[i].length, ranges[i].offset };
+		uint32_t size = range_pages(&ranges[i]) * sizeof(uint64_t);
+
+		tx_ring_append(tx, &entry, sizeof(entry));
+		tx_ring_append(tx, ranges[i].pages, size);
+		all += sizeof(entry) + size;
+	}
+	tx_ring_append(tx, payload, len);
+	tx_ring_end(tx, start, all);
+}
+
 static int queue_gpa(struct vmbus_channel *chan, uint16_t flags, uint64_t transaction_id,
 		     const struct vmbus_gpa_range *ranges, unsigned int count, const void *payload,
 		     size_t len)
 {
-	const struct vmbus_gpa_header counts = { .count = count };
 	int64_t header = ranges_length(chan, ranges, count);
 	struct tx_ring *tx = &chan->tx;
-	uint32_t start, all;
+	uint32_t all, need;
+	uint64_t word;
 	int err;
 
 	if (header < 0)
@@ -121,20 +167,19 @@ static int queue_gpa(struct vmbus_channel *chan, uint16_t flags, uint64_t transa
 	if (len > tx->most - (uint64_t)header)
 		return -EMSGSIZE;
 	all = header + len;
-	err = reserve(chan, tx_ring_need(all));
+	need = tx_ring_need(all);
+	err = reserve(chan, need);
 	if (err)
 		return err;
-	start = tx_ring_begin(tx, VMBUS_PACKET_GPA_DIRECT, flags, transaction_id,
-			      RING_DESCRIPTOR + header, all);
-	tx_ring_append(tx, &counts, sizeof(counts));
-	for (unsigned int i = 0; i < count; i++) {
-		const struct vmbus_gpa_entry entry = { ranges[i].length, ranges[i].offset };
-
-		tx_ring_append(tx, &entry, sizeof(entry));
-		tx_ring_append(tx, ranges[i].pages, range_pages(&ranges[i]) * sizeof(uint64_t));
+	word = tx_ring_word(VMBUS_PACKET_GPA_DIRECT, flags, RING_DESCRIPTOR + header,
+			    need - RING_TRAILER);
+	if (likely(need < tx->size - tx->write)) {
+		lay_gpa(tx, word, transaction_id, ranges, count, payload, len, need);
+		tx->write += need;
+		tx_ring_advance(tx, need, 1);
+	} else {
+		put_gpa_around(tx, word, transaction_id, ranges, count, payload, len);
 	}
-	tx_ring_append(tx, payload, len);
-	tx_ring_end(tx, start, all);
 	return 0;
 }
 
@@ -295,7 +340,9 @@ int vmbus_queuev(struct vmbus_channel *chan, uint16_t type, uint16_t flags, uint
 	send_lock(chan);
 	err = reserve(chan, tx_ring_need(len));
 	if (!err) {
-		start = tx_ring_begin(tx, type, flags, transaction_id, RING_DESCRIPTOR, len);
+		start = tx_ring_begin(tx, tx_ring_word(type, flags, RING_DESCRIPTOR,
+						       tx_ring_need(len) - RING_TRAILER),
+				      transaction_id);
 		for (int i = 0; i < iovcnt; i++)
 			tx_ring_append(tx, iov[i].iov_base, iov[i].iov_len);
 		tx_ring_end(tx, start, len);
