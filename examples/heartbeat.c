@@ -61,7 +61,7 @@ static int answer(unsigned char *msg, size_t len)
 }
 
 /* Sends, and waits for room if there is none. The host has to read on for that: 10 seconds. */
-static int reply(struct vmbus_channel *chan, uint64_t transaction_id, const void *msg, size_t len)
+static int reply(struct vmbus_chan *chan, uint64_t transaction_id, const void *msg, size_t len)
 {
 	int err;
 
@@ -74,7 +74,7 @@ static int reply(struct vmbus_channel *chan, uint64_t transaction_id, const void
 }
 
 /* All that is in the ring. Returns 0, or why the channel is of no use any more. */
-static int drain(struct vmbus_channel *chan)
+static int drain(struct vmbus_chan *chan)
 {
 	unsigned char msg[4096];
 	struct vmbus_packet pkt;
@@ -109,7 +109,7 @@ static int watch(int loop, int fd)
 }
 
 /* Serve the device until a signal asks to stop (0), or the channel ends. */
-static int serve(struct vmbus_channel *chan, int loop, int signals)
+static int serve(struct vmbus_chan *chan, int loop, int signals)
 {
 	struct epoll_event event;
 	int ready, err;
@@ -138,7 +138,7 @@ static int serve(struct vmbus_channel *chan, int loop, int signals)
 }
 
 /* One loop for the device, for signals, and for whatever else a program has descriptors for */
-static int drive(struct vmbus_channel *chan)
+static int drive(struct vmbus_chan *chan)
 {
 	int loop, signals, err;
 	sigset_t set;
@@ -167,7 +167,7 @@ err_signals:
 }
 
 /* The host's side of the demonstration: negotiates, beats three times, and goes */
-static int host_ask(struct vmbus_channel *host, uint16_t type, const void *body, size_t len,
+static int host_ask(struct vmbus_chan *host, uint16_t type, const void *body, size_t len,
 		    unsigned char *got, size_t room)
 {
 	struct vmbus_ic_header hdr = {
@@ -183,7 +183,7 @@ static int host_ask(struct vmbus_channel *host, uint16_t type, const void *body,
 	return err < 0 ? err : vmbus_recv(host, &pkt, got, room);
 }
 
-static int host_plays(struct vmbus_channel *host)
+static int host_plays(struct vmbus_chan *host)
 {
 	const struct {
 		struct vmbus_ic_negotiate counts;
@@ -203,17 +203,17 @@ static int host_plays(struct vmbus_channel *host)
 		if (beat.number != n + 1)
 			err = -EBADMSG;
 	}
-	vmbus_channel_close(host);	/* for the guest, a rescind */
+	vmbus_chan_close(host);	/* for the guest, a rescind */
 	return err;
 }
 
 static int demo(void)
 {
-	struct vmbus_channel *guest, *host;
+	struct vmbus_chan *guest, *host;
 	int err, status = -1;
 	pid_t pid;
 
-	err = vmbus_channel_pair(65536 * 2, &guest, &host);
+	err = vmbus_chan_pair(65536 * 2, &guest, &host);
 	if (err) {
 		fprintf(stderr, "%s\n", vmbus_error());
 		return 1;
@@ -221,17 +221,17 @@ static int demo(void)
 	pid = fork();
 	if (pid < 0) {
 		fprintf(stderr, "cannot fork: %s\n", strerror(errno));
-		vmbus_channel_close(guest);
-		vmbus_channel_close(host);
+		vmbus_chan_close(guest);
+		vmbus_chan_close(host);
 		return 1;
 	}
 	if (!pid) {
-		vmbus_channel_close(guest);
+		vmbus_chan_close(guest);
 		_exit(host_plays(host) != 0);
 	}
-	vmbus_channel_close(host);
+	vmbus_chan_close(host);
 	err = drive(guest);
-	vmbus_channel_close(guest);
+	vmbus_chan_close(guest);
 	if (waitpid(pid, &status, 0) != pid || status || err != -ENODEV) {
 		fprintf(stderr, "the demonstration failed: %s\n", strerror(-err));
 		return 1;
@@ -243,7 +243,7 @@ static int demo(void)
 int main(int argc, char **argv)
 {
 	const char *id = argc > 1 ? argv[1] : "heartbeat";
-	struct vmbus_channel *chan;
+	struct vmbus_chan *chan;
 	int err;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
@@ -254,13 +254,13 @@ int main(int argc, char **argv)
 	}
 	if (!strcmp(id, "--demo"))
 		return demo();
-	err = vmbus_channel_open(id, NULL, &chan);
+	err = vmbus_chan_open(id, NULL, &chan);
 	if (err) {
 		fprintf(stderr, "%s\n", vmbus_error());
 		return 1;
 	}
 	err = drive(chan);
-	vmbus_channel_close(chan);
+	vmbus_chan_close(chan);
 	if (err == -ENODEV)
 		printf("the device went away\n");
 	else if (err)

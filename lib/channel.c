@@ -15,10 +15,10 @@ size_t page_size(void)
 	return sysconf(_SC_PAGESIZE);
 }
 
-struct vmbus_channel *channel_alloc(void)
+struct vmbus_chan *channel_alloc(void)
 {
 	static _Atomic uint64_t serial;
-	struct vmbus_channel *chan = aligned_alloc(CACHE_LINE, sizeof(*chan));
+	struct vmbus_chan *chan = aligned_alloc(CACHE_LINE, sizeof(*chan));
 	pthread_condattr_t attr;
 
 	if (!chan)
@@ -36,7 +36,7 @@ struct vmbus_channel *channel_alloc(void)
 	return chan;
 }
 
-int channel_attach(struct vmbus_channel *chan, void *tx_ring, size_t tx_size, void *rx_ring,
+int channel_attach(struct vmbus_chan *chan, void *tx_ring, size_t tx_size, void *rx_ring,
 		   size_t rx_size, size_t header_size)
 {
 	uint32_t most;
@@ -52,7 +52,7 @@ int channel_attach(struct vmbus_channel *chan, void *tx_ring, size_t tx_size, vo
 	return chan->rx.bounce ? 0 : -ENOMEM;
 }
 
-void channel_disown(struct vmbus_channel *chan, int which)
+void channel_disown(struct vmbus_chan *chan, int which)
 {
 	struct mapping *map = &chan->maps[which];
 
@@ -66,7 +66,7 @@ void channel_disown(struct vmbus_channel *chan, int which)
 	*map = (struct mapping){ .addr = NULL };
 }
 
-void vmbus_channel_close(struct vmbus_channel *chan)
+void vmbus_chan_close(struct vmbus_chan *chan)
 {
 	if (!chan)
 		return;
@@ -85,7 +85,7 @@ void vmbus_channel_close(struct vmbus_channel *chan)
 	free(chan);
 }
 
-int channel_own(struct vmbus_channel *chan, int which, void *addr, size_t size)
+int channel_own(struct vmbus_chan *chan, int which, void *addr, size_t size)
 {
 	struct range *range = guard_add(chan, addr, size);
 
@@ -95,7 +95,7 @@ int channel_own(struct vmbus_channel *chan, int which, void *addr, size_t size)
 	return 0;
 }
 
-void channel_set_monitor(struct vmbus_channel *chan, unsigned char *int_page,
+void channel_set_monitor(struct vmbus_chan *chan, unsigned char *int_page,
 			 unsigned char *monitor_page, uint32_t relid, uint32_t monitor_id)
 {
 	chan->event_word = (void *)(int_page + EVENT_PAGE_SEND + relid / 32 * 4);
@@ -105,12 +105,12 @@ void channel_set_monitor(struct vmbus_channel *chan, unsigned char *int_page,
 	chan->latency = (void *)(monitor_page + MONITOR_PAGE_LATENCY + monitor_id * 2);
 }
 
-int vmbus_channel_open_device(const struct vmbus_device *dev,
-			      const struct vmbus_open_options *options,
-			      struct vmbus_channel **result)
+int vmbus_chan_open_device(const struct vmbus_device *dev,
+			   const struct vmbus_open_options *options,
+			   struct vmbus_chan **result)
 {
 	struct vmbus_open_options opt;
-	struct vmbus_channel *chan;
+	struct vmbus_chan *chan;
 	struct uio_map map;
 	uint64_t relid;
 	int err;
@@ -142,12 +142,12 @@ int vmbus_channel_open_device(const struct vmbus_device *dev,
 	return 0;
 
 err_close:
-	vmbus_channel_close(chan);
+	vmbus_chan_close(chan);
 	return err;
 }
 
-int vmbus_channel_open(const char *id, const struct vmbus_open_options *options,
-		       struct vmbus_channel **chan)
+int vmbus_chan_open(const char *id, const struct vmbus_open_options *options,
+		    struct vmbus_chan **chan)
 {
 	struct vmbus_device *dev;
 	int err;
@@ -155,17 +155,17 @@ int vmbus_channel_open(const char *id, const struct vmbus_open_options *options,
 	err = vmbus_device_find(id, &dev);
 	if (err)
 		return err;
-	err = vmbus_channel_open_device(dev, options, chan);
+	err = vmbus_chan_open_device(dev, options, chan);
 	vmbus_device_free(dev);
 	return err;
 }
 
-void vmbus_channel_set_producers(struct vmbus_channel *chan, enum vmbus_producers producers)
+void vmbus_chan_set_producers(struct vmbus_chan *chan, enum vmbus_producers producers)
 {
 	chan->producers = producers;
 }
 
-int vmbus_channel_latency(const struct vmbus_channel *chan)
+int vmbus_chan_latency(const struct vmbus_chan *chan)
 {
 	int err = channel_check(chan), value;
 
@@ -178,7 +178,7 @@ int vmbus_channel_latency(const struct vmbus_channel *chan)
 	return err ? err : value;
 }
 
-int vmbus_channel_set_latency(struct vmbus_channel *chan, unsigned int microseconds)
+int vmbus_chan_set_latency(struct vmbus_chan *chan, unsigned int microseconds)
 {
 	int err = channel_check(chan);
 
@@ -192,32 +192,32 @@ int vmbus_channel_set_latency(struct vmbus_channel *chan, unsigned int microseco
 	return channel_check(chan);
 }
 
-const struct vmbus_device *vmbus_channel_device(const struct vmbus_channel *chan)
+const struct vmbus_device *vmbus_chan_device(const struct vmbus_chan *chan)
 {
 	return chan->device;
 }
 
-size_t vmbus_channel_tx_size(const struct vmbus_channel *chan)
+size_t vmbus_chan_tx_size(const struct vmbus_chan *chan)
 {
 	return chan->tx.size;
 }
 
-size_t vmbus_channel_rx_size(const struct vmbus_channel *chan)
+size_t vmbus_chan_rx_size(const struct vmbus_chan *chan)
 {
 	return chan->rx.size;
 }
 
-size_t vmbus_channel_max_payload(const struct vmbus_channel *chan)
+size_t vmbus_chan_max_payload(const struct vmbus_chan *chan)
 {
 	return chan->tx.most;
 }
 
-int vmbus_channel_is_monitored(const struct vmbus_channel *chan)
+int vmbus_chan_is_monitored(const struct vmbus_chan *chan)
 {
 	return chan->monitor_word != NULL;
 }
 
-uint32_t vmbus_channel_relid(const struct vmbus_channel *chan)
+uint32_t vmbus_chan_relid(const struct vmbus_chan *chan)
 {
 	return chan->relid;
 }

@@ -23,7 +23,7 @@ struct range {
 	_Atomic uint32_t version;
 	_Atomic uintptr_t start;
 	_Atomic size_t size;
-	_Atomic(struct vmbus_channel *) chan;
+	_Atomic(struct vmbus_chan *) chan;
 };
 
 static _Atomic(struct range *) ranges;
@@ -35,7 +35,7 @@ static atomic_bool before_spent;
 static pthread_mutex_t install_lock = PTHREAD_MUTEX_INITIALIZER;
 static bool installed;
 
-static void range_set(struct range *range, uintptr_t start, size_t size, struct vmbus_channel *chan)
+static void range_set(struct range *range, uintptr_t start, size_t size, struct vmbus_chan *chan)
 {
 	uint32_t version = READ_ONCE(range->version);
 
@@ -47,7 +47,7 @@ static void range_set(struct range *range, uintptr_t start, size_t size, struct 
 	smp_store_release(&range->version, version + 2);
 }
 
-struct range *guard_add(struct vmbus_channel *chan, void *addr, size_t size)
+struct range *guard_add(struct vmbus_chan *chan, void *addr, size_t size)
 {
 	struct range *range = smp_load_acquire(&ranges);
 
@@ -87,7 +87,7 @@ static bool cover(uintptr_t addr)
 		uint32_t version = smp_load_acquire(&range->version);
 		uintptr_t start = READ_ONCE(range->start);
 		size_t size = READ_ONCE(range->size);
-		struct vmbus_channel *chan = READ_ONCE(range->chan);
+		struct vmbus_chan *chan = READ_ONCE(range->chan);
 
 		/* One that changes now is not of a channel that a thread is using. */
 		smp_rmb();

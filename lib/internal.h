@@ -85,7 +85,7 @@ struct room_waiter {
 	bool woken;		/* since it looked last */
 };
 
-struct vmbus_channel {
+struct vmbus_chan {
 	struct tx_ring tx;
 	struct rx_ring rx;
 
@@ -147,23 +147,23 @@ struct vmbus_channel {
 /* This thread, as long as it lives */
 const void *this_thread(void);
 
-void send_lock_slowly(struct vmbus_channel *chan);
-void send_unlock_slowly(struct vmbus_channel *chan);
+void send_lock_slowly(struct vmbus_chan *chan);
+void send_unlock_slowly(struct vmbus_chan *chan);
 
-static inline void send_lock(struct vmbus_channel *chan)
+static inline void send_lock(struct vmbus_chan *chan)
 {
 	if (unlikely(chan->producers))
 		send_lock_slowly(chan);
 }
 
-static inline void send_unlock(struct vmbus_channel *chan)
+static inline void send_unlock(struct vmbus_chan *chan)
 {
 	if (unlikely(chan->producers))
 		send_unlock_slowly(chan);
 }
 
 /* Remembers that the channel is dead, and returns @err */
-static inline int channel_dead(struct vmbus_channel *chan, int err)
+static inline int channel_dead(struct vmbus_chan *chan, int err)
 {
 	WRITE_ONCE(chan->dead, err);
 	return err;
@@ -173,7 +173,7 @@ static inline int channel_dead(struct vmbus_channel *chan, int err)
  * 0, or why the channel has ended. Before the rings are touched; and after it, before anything that
  * was read there is believed, since it may be zeros of the guard. Those come after the mark.
  */
-static inline int channel_check(const struct vmbus_channel *chan)
+static inline int channel_check(const struct vmbus_chan *chan)
 {
 	barrier();
 	smp_rmb();
@@ -181,36 +181,36 @@ static inline int channel_check(const struct vmbus_channel *chan)
 }
 
 /* A packet of @need bytes was refused, or one was queued: what room_wait_begin() goes by */
-void room_refused(struct vmbus_channel *chan, uint32_t need);
-void room_found(struct vmbus_channel *chan);
+void room_refused(struct vmbus_chan *chan, uint32_t need);
+void room_found(struct vmbus_chan *chan);
 /*
  * Ask the host to interrupt as soon as a packet of @need bytes fits, or that of a thread that waits,
  * and look again. 0: for the waiting threads alone. Returns the free bytes, or -EIO. The caller has
  * the send lock.
  */
-int room_request(struct vmbus_channel *chan, uint32_t need);
+int room_request(struct vmbus_chan *chan, uint32_t need);
 /* Add the thread to those that wait for room, and take it out again. */
-void room_wait_begin(struct vmbus_channel *chan, struct room_waiter *waiter);
-void room_wait_end(struct vmbus_channel *chan, struct room_waiter *waiter);
+void room_wait_begin(struct vmbus_chan *chan, struct room_waiter *waiter);
+void room_wait_end(struct vmbus_chan *chan, struct room_waiter *waiter);
 /* 1 when the packet of @waiter fits, 0 when not, or -EIO; with @ask the host is asked for room */
-int room_look(struct vmbus_channel *chan, struct room_waiter *waiter, bool ask);
+int room_look(struct vmbus_chan *chan, struct room_waiter *waiter, bool ask);
 
 /* Keep the interrupt mask set from now on. */
-void set_poll_mode(struct vmbus_channel *chan);
+void set_poll_mode(struct vmbus_chan *chan);
 /* Take one interrupt from the descriptor; -EAGAIN when there is none */
-int take_interrupt(struct vmbus_channel *chan);
+int take_interrupt(struct vmbus_chan *chan);
 /* Let all threads that wait on the channel look at the rings again. */
-void wake_waiters(struct vmbus_channel *chan);
+void wake_waiters(struct vmbus_chan *chan);
 
 size_t page_size(void);
-struct vmbus_channel *channel_alloc(void);
+struct vmbus_chan *channel_alloc(void);
 /* 0, -EIO (the indices that are there), -ENOMEM */
-int channel_attach(struct vmbus_channel *chan, void *tx_ring, size_t tx_size, void *rx_ring,
+int channel_attach(struct vmbus_chan *chan, void *tx_ring, size_t tx_size, void *rx_ring,
 		   size_t rx_size, size_t header_size);
 /* Makes a mapping the channel's own, to be undone by its close */
-int channel_own(struct vmbus_channel *chan, int which, void *addr, size_t size);
-void channel_disown(struct vmbus_channel *chan, int which);
-void channel_set_monitor(struct vmbus_channel *chan, unsigned char *int_page,
+int channel_own(struct vmbus_chan *chan, int which, void *addr, size_t size);
+void channel_disown(struct vmbus_chan *chan, int which);
+void channel_set_monitor(struct vmbus_chan *chan, unsigned char *int_page,
 			 unsigned char *monitor_page, uint32_t relid, uint32_t monitor_id);
 
 /*
@@ -218,22 +218,22 @@ void channel_set_monitor(struct vmbus_channel *chan, unsigned char *int_page,
  * vmbus_error() unless it says otherwise.
  */
 /* Open the device's file and make sure that it is that device's: a channel without rings yet. */
-int uio_open(const struct vmbus_device *dev, struct vmbus_channel **result);
+int uio_open(const struct vmbus_device *dev, struct vmbus_chan **result);
 /* Map @size bytes of @fd as the channel's mapping @which, at @address unless it is NULL; no text. */
-int uio_map_file(struct vmbus_channel *chan, int which, void *address, int fd, size_t size,
+int uio_map_file(struct vmbus_chan *chan, int which, void *address, int fd, size_t size,
 		 off_t offset);
 /* Map what UIO offers under @name, or under a name that begins so if @name ends with a colon. */
-int uio_map(struct vmbus_channel *chan, const char *name, int which, void *address,
+int uio_map(struct vmbus_chan *chan, const char *name, int which, void *address,
 	    struct uio_map *m);
 /* uio_map() of what every device has: -EPROTO where it is missing */
-int uio_map_required(struct vmbus_channel *chan, const char *name, int which, struct uio_map *m);
+int uio_map_required(struct vmbus_chan *chan, const char *name, int which, struct uio_map *m);
 /* Attach to both rings, one after the other in @size bytes at @rings. */
-int uio_open_rings(struct vmbus_channel *chan, unsigned char *rings, uint64_t size);
+int uio_open_rings(struct vmbus_chan *chan, unsigned char *rings, uint64_t size);
 /* Map the monitor page if the channel is monitored; @folder is the channel's in sysfs. */
-int uio_open_monitor(struct vmbus_channel *chan, const char *folder, uint64_t relid);
+int uio_open_monitor(struct vmbus_chan *chan, const char *folder, uint64_t relid);
 
 /* Watches a mapping that is the channel's own; NULL: out of memory */
-struct range *guard_add(struct vmbus_channel *chan, void *addr, size_t size);
+struct range *guard_add(struct vmbus_chan *chan, void *addr, size_t size);
 /* Before it is unmapped */
 void guard_remove(struct range *range);
 

@@ -17,7 +17,7 @@ static void relax(void)
 #endif
 }
 
-static void spin(struct vmbus_channel *chan, const void *me)
+static void spin(struct vmbus_chan *chan, const void *me)
 {
 	for (unsigned int n = 1; ; n++) {
 		const void *nobody = NULL;
@@ -34,7 +34,7 @@ static void spin(struct vmbus_channel *chan, const void *me)
 	}
 }
 
-void send_lock_slowly(struct vmbus_channel *chan)
+void send_lock_slowly(struct vmbus_chan *chan)
 {
 	const void *me = this_thread();
 
@@ -50,7 +50,7 @@ void send_lock_slowly(struct vmbus_channel *chan)
 	chan->send_depth++;
 }
 
-void send_unlock_slowly(struct vmbus_channel *chan)
+void send_unlock_slowly(struct vmbus_chan *chan)
 {
 	if (--chan->send_depth)
 		return;

@@ -25,10 +25,10 @@ static int check_ring(const char *which, const void *ring, size_t size, size_t h
 	return 0;
 }
 
-int vmbus_channel_from_memory(const struct vmbus_memory *memory, struct vmbus_channel **result)
+int vmbus_chan_from_memory(const struct vmbus_memory *memory, struct vmbus_chan **result)
 {
 	struct vmbus_memory copy, *const mem = &copy;
-	struct vmbus_channel *chan;
+	struct vmbus_chan *chan;
 	size_t header_size;
 	struct stat st;
 	int err;
@@ -73,7 +73,7 @@ int vmbus_channel_from_memory(const struct vmbus_memory *memory, struct vmbus_ch
 			     header_size);
 	if (err) {
 		fail(err, err == -ENOMEM ? "out of memory" : "impossible index in a ring");
-		vmbus_channel_close(chan);
+		vmbus_chan_close(chan);
 		return err;
 	}
 	if (mem->flags & VMBUS_MEMORY_POLL)
@@ -89,7 +89,7 @@ struct pair {
 	atomic_uint *users;
 };
 
-static int open_side(const struct pair *pair, int fd, bool host, struct vmbus_channel **result)
+static int open_side(const struct pair *pair, int fd, bool host, struct vmbus_chan **result)
 {
 	unsigned char *first = pair->rings, *second = first + pair->ring_size;
 	struct vmbus_memory mem = {
@@ -101,14 +101,14 @@ static int open_side(const struct pair *pair, int fd, bool host, struct vmbus_ch
 		.rx_size = pair->ring_size,
 		.fd = fd,
 	};
-	struct vmbus_channel *chan;
-	int err = vmbus_channel_from_memory(&mem, &chan);
+	struct vmbus_chan *chan;
+	int err = vmbus_chan_from_memory(&mem, &chan);
 
 	if (err)
 		return err;
 	err = channel_own(chan, MAP_RINGS, first, 2 * pair->ring_size);
 	if (err) {
-		vmbus_channel_close(chan);
+		vmbus_chan_close(chan);
 		return fail(err, "out of memory");
 	}
 	chan->maps[MAP_RINGS].users = pair->users;
@@ -118,7 +118,7 @@ static int open_side(const struct pair *pair, int fd, bool host, struct vmbus_ch
 	return 0;
 }
 
-int vmbus_channel_pair(size_t ring_size, struct vmbus_channel **guest, struct vmbus_channel **host)
+int vmbus_chan_pair(size_t ring_size, struct vmbus_chan **guest, struct vmbus_chan **host)
 {
 	struct pair pair = { .ring_size = ring_size };
 	size_t page = page_size();
@@ -148,7 +148,7 @@ int vmbus_channel_pair(size_t ring_size, struct vmbus_channel **guest, struct vm
 		return 0;
 
 	/* which takes all but the other's descriptor with it */
-	vmbus_channel_close(*guest);
+	vmbus_chan_close(*guest);
 	close(fd[1]);
 	return err;
 

@@ -4,7 +4,7 @@
 #include "internal.h"
 
 /* The next packet's descriptor: what rx_ring_peek() returns, or why the channel has ended */
-static inline int peek(struct vmbus_channel *chan, struct rx_packet *pkt)
+static inline int peek(struct vmbus_chan *chan, struct rx_packet *pkt)
 {
 	int dead = channel_check(chan);
 	int err;
@@ -20,20 +20,20 @@ static inline int peek(struct vmbus_channel *chan, struct rx_packet *pkt)
 	return dead ? dead : err;
 }
 
-static inline void release(struct vmbus_channel *chan, uint32_t bytes)
+static inline void release(struct vmbus_chan *chan, uint32_t bytes)
 {
 	if (unlikely(rx_ring_release(&chan->rx, bytes)))
 		vmbus_signal(chan);	/* its error stays with the channel */
 }
 
-static inline void consume(struct vmbus_channel *chan, uint32_t bytes, uint32_t packets)
+static inline void consume(struct vmbus_chan *chan, uint32_t bytes, uint32_t packets)
 {
 	rx_ring_consume(&chan->rx, bytes, packets);
 	release(chan, bytes);
 }
 
 /* The payload, or with @raw the whole packet */
-static inline int receive(struct vmbus_channel *chan, struct vmbus_packet *pkt, unsigned char *buf,
+static inline int receive(struct vmbus_chan *chan, struct vmbus_packet *pkt, unsigned char *buf,
 			  size_t size, bool raw)
 {
 	struct rx_ring *rx = &chan->rx;
@@ -69,17 +69,17 @@ static inline int receive(struct vmbus_channel *chan, struct vmbus_packet *pkt, 
 	return 0;
 }
 
-int vmbus_recv(struct vmbus_channel *chan, struct vmbus_packet *pkt, void *buf, size_t size)
+int vmbus_recv(struct vmbus_chan *chan, struct vmbus_packet *pkt, void *buf, size_t size)
 {
 	return receive(chan, pkt, buf, size, false);
 }
 
-int vmbus_recv_raw(struct vmbus_channel *chan, struct vmbus_packet *pkt, void *buf, size_t size)
+int vmbus_recv_raw(struct vmbus_chan *chan, struct vmbus_packet *pkt, void *buf, size_t size)
 {
 	return receive(chan, pkt, buf, size, true);
 }
 
-int vmbus_skip(struct vmbus_channel *chan)
+int vmbus_skip(struct vmbus_chan *chan)
 {
 	struct rx_packet p;
 	int err = peek(chan, &p);
@@ -107,7 +107,7 @@ static inline void view_set(struct vmbus_view *view, const struct rx_packet *p, 
 	view->reserved = 0;
 }
 
-int vmbus_peek(struct vmbus_channel *chan, struct vmbus_view *views, unsigned int count)
+int vmbus_peek(struct vmbus_chan *chan, struct vmbus_view *views, unsigned int count)
 {
 	struct rx_ring *rx = &chan->rx;
 	struct rx_ring local;
@@ -147,7 +147,7 @@ int vmbus_peek(struct vmbus_channel *chan, struct vmbus_view *views, unsigned in
 	return unlikely(err) ? err : (int)n;
 }
 
-int vmbus_release(struct vmbus_channel *chan, const struct vmbus_view *last)
+int vmbus_release(struct vmbus_chan *chan, const struct vmbus_view *last)
 {
 	struct rx_ring *rx = &chan->rx;
 	int err = channel_check(chan);
@@ -165,7 +165,7 @@ int vmbus_release(struct vmbus_channel *chan, const struct vmbus_view *last)
 	return channel_check(chan);
 }
 
-int vmbus_recv_many(struct vmbus_channel *chan, struct vmbus_view *views, unsigned int count,
+int vmbus_recv_many(struct vmbus_chan *chan, struct vmbus_view *views, unsigned int count,
 		    void *buf, size_t size)
 {
 	struct rx_ring *rx = &chan->rx;

@@ -37,7 +37,7 @@ typedef _Atomic uint64_t ring_word;
 /* Sender and receiver may be two threads; so their fields share no cache line. */
 #define CACHE_LINE 64
 
-/* For vmbus_channel_stats(). One thread adds, any thread reads. */
+/* For vmbus_chan_stats(). One thread adds, any thread reads. */
 typedef _Atomic uint64_t counter;
 
 static inline void count_up(counter *c, uint64_t n)

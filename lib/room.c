@@ -21,14 +21,14 @@ const void *this_thread(void)
 	return &refusal;
 }
 
-void room_refused(struct vmbus_channel *chan, uint32_t need)
+void room_refused(struct vmbus_chan *chan, uint32_t need)
 {
 	chan->refused = need;
 	refusal.serial = chan->serial;
 	refusal.need = need;
 }
 
-void room_found(struct vmbus_channel *chan)
+void room_found(struct vmbus_chan *chan)
 {
 	chan->refused = 0;
 	if (refusal.serial == chan->serial)
@@ -40,7 +40,7 @@ void room_found(struct vmbus_channel *chan)
  * Wake the threads whose packets fit. The host does not always: while a thread changes the request,
  * the host may compare its room with the old number or the new one.
  */
-static void wake_satisfied(struct vmbus_channel *chan, uint32_t room)
+static void wake_satisfied(struct vmbus_chan *chan, uint32_t room)
 {
 	bool wake = false;
 
@@ -53,7 +53,7 @@ static void wake_satisfied(struct vmbus_channel *chan, uint32_t room)
 		wake_waiters(chan);
 }
 
-int room_request(struct vmbus_channel *chan, uint32_t need)
+int room_request(struct vmbus_chan *chan, uint32_t need)
 {
 	struct tx_ring *tx = &chan->tx;
 	int room = tx_ring_look(tx);
@@ -73,7 +73,7 @@ int room_request(struct vmbus_channel *chan, uint32_t need)
 	return room;
 }
 
-void room_wait_begin(struct vmbus_channel *chan, struct room_waiter *waiter)
+void room_wait_begin(struct vmbus_chan *chan, struct room_waiter *waiter)
 {
 	send_lock(chan);
 	*waiter = (struct room_waiter){
@@ -88,7 +88,7 @@ void room_wait_begin(struct vmbus_channel *chan, struct room_waiter *waiter)
 	send_unlock(chan);
 }
 
-void room_wait_end(struct vmbus_channel *chan, struct room_waiter *waiter)
+void room_wait_end(struct vmbus_chan *chan, struct room_waiter *waiter)
 {
 	struct room_waiter **at;
 
@@ -102,7 +102,7 @@ void room_wait_end(struct vmbus_channel *chan, struct room_waiter *waiter)
 	send_unlock(chan);
 }
 
-int room_look(struct vmbus_channel *chan, struct room_waiter *waiter, bool ask)
+int room_look(struct vmbus_chan *chan, struct room_waiter *waiter, bool ask)
 {
 	int room;
 

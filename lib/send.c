@@ -6,13 +6,13 @@
 #include "internal.h"
 
 /* vmbus_flush() of one who has the lock */
-static int flush_locked(struct vmbus_channel *chan)
+static int flush_locked(struct vmbus_chan *chan)
 {
 	return tx_ring_publish(&chan->tx) ? vmbus_signal(chan) : channel_check(chan);
 }
 
 /* reserve() when what is known of the room does not suffice, or a thread has asked for room */
-static __attribute__((noinline)) int reserve_slowly(struct vmbus_channel *chan, uint32_t need)
+static __attribute__((noinline)) int reserve_slowly(struct vmbus_chan *chan, uint32_t need)
 {
 	struct tx_ring *tx = &chan->tx;
 	int room, err;
@@ -40,20 +40,20 @@ static __attribute__((noinline)) int reserve_slowly(struct vmbus_channel *chan, 
 }
 
 /* Makes sure of @need bytes: 0, or what keeps the packet from being queued */
-static inline int reserve(struct vmbus_channel *chan, uint32_t need)
+static inline int reserve(struct vmbus_chan *chan, uint32_t need)
 {
 	return likely(chan->tx.room > need && !chan->tx.pending) ? 0 : reserve_slowly(chan, need);
 }
 
 /* What a function returns that has touched the ring: @result, or why the channel has ended */
-static inline int settle(const struct vmbus_channel *chan, int result)
+static inline int settle(const struct vmbus_chan *chan, int result)
 {
 	int dead = channel_check(chan);
 
 	return unlikely(dead) ? dead : result;
 }
 
-static inline int queue_one(struct vmbus_channel *chan, uint16_t type, uint16_t flags,
+static inline int queue_one(struct vmbus_chan *chan, uint16_t type, uint16_t flags,
 			    uint64_t transaction_id, const void *payload, size_t len)
 {
 	struct tx_ring *tx = &chan->tx;
@@ -70,7 +70,7 @@ static inline int queue_one(struct vmbus_channel *chan, uint16_t type, uint16_t 
 	return err;
 }
 
-int vmbus_queue(struct vmbus_channel *chan, uint16_t type, uint16_t flags, uint64_t transaction_id,
+int vmbus_queue(struct vmbus_chan *chan, uint16_t type, uint16_t flags, uint64_t transaction_id,
 		const void *payload, size_t len)
 {
 	int err = channel_check(chan);
@@ -83,13 +83,13 @@ int vmbus_queue(struct vmbus_channel *chan, uint16_t type, uint16_t flags, uint6
 	return settle(chan, err);
 }
 
-static uint64_t range_pages(const struct vmbus_gpa_range *range)
+static uint64_t range_pages(const struct vmbus_gpa_buffer *range)
 {
 	return ((uint64_t)range->offset + range->length + HV_PAGE_SIZE - 1) / HV_PAGE_SIZE;
 }
 
 /* The bytes of the ranges in the ring, or -EINVAL, -EMSGSIZE */
-static int64_t ranges_length(const struct vmbus_channel *chan, const struct vmbus_gpa_range *ranges,
+static int64_t ranges_length(const struct vmbus_chan *chan, const struct vmbus_gpa_buffer *ranges,
 			     unsigned int count)
 {
 	uint64_t len = sizeof(struct vmbus_gpa_header);
@@ -108,7 +108,7 @@ static int64_t ranges_length(const struct vmbus_channel *chan, const struct vmbu
 
 /* One packet at the write index, in one piece; its caller knows that it fits. */
 static inline void lay_gpa(struct tx_ring *tx, uint64_t word, uint64_t transaction_id,
-			   const struct vmbus_gpa_range *ranges, unsigned int count,
+			   const struct vmbus_gpa_buffer *ranges, unsigned int count,
 			   const void *payload, uint32_t len, uint32_t need)
 {
 	unsigned char *p = tx->data + tx->write, *end = p + need - RING_TRAILER;
@@ -132,7 +132,7 @@ static inline void lay_gpa(struct tx_ring *tx, uint64_t word, uint64_t transacti
 
 /* The same around the end of the ring */
 static void put_gpa_around(struct tx_ring *tx, uint64_t word, uint64_t transaction_id,
-			   const struct vmbus_gpa_range *ranges, unsigned int count,
+			   const struct vmbus_gpa_buffer *ranges, unsigned int count,
 			   const void *payload, uint32_t len)
 {
 	const struct vmbus_gpa_header counts = { .count = count };
@@ -152,8 +152,8 @@ static void put_gpa_around(struct tx_ring *tx, uint64_t word, uint64_t transacti
 	tx_ring_end(tx, start, all);
 }
 
-static int queue_gpa(struct vmbus_channel *chan, uint16_t flags, uint64_t transaction_id,
-		     const struct vmbus_gpa_range *ranges, unsigned int count, const void *payload,
+static int queue_gpa(struct vmbus_chan *chan, uint16_t flags, uint64_t transaction_id,
+		     const struct vmbus_gpa_buffer *ranges, unsigned int count, const void *payload,
 		     size_t len)
 {
 	int64_t header = ranges_length(chan, ranges, count);
@@ -184,7 +184,7 @@ static int queue_gpa(struct vmbus_channel *chan, uint16_t flags, uint64_t transa
 }
 
 /* The first of the messages, as far as they fit in one piece by what is known of the room */
-static inline unsigned int lay_many(struct tx_ring *tx, const struct vmbus_message *messages,
+static inline unsigned int lay_many(struct tx_ring *tx, const struct vmbus_tx_packet *messages,
 				    unsigned int count)
 {
 	const uint32_t first = tx->write, most = tx->most;
@@ -197,7 +197,7 @@ static inline unsigned int lay_many(struct tx_ring *tx, const struct vmbus_messa
 		limit = tx->room;
 	limit += write;
 	for (n = 0; n < count; n++) {
-		const struct vmbus_message *m = &messages[n];
+		const struct vmbus_tx_packet *m = &messages[n];
 		uint32_t len = m->length, need;
 
 		if (unlikely(len > most || m->range_count))
@@ -215,7 +215,7 @@ static inline unsigned int lay_many(struct tx_ring *tx, const struct vmbus_messa
 	return n;
 }
 
-static int queue_message(struct vmbus_channel *chan, const struct vmbus_message *m)
+static int queue_message(struct vmbus_chan *chan, const struct vmbus_tx_packet *m)
 {
 	if (!m->range_count)
 		return queue_one(chan, m->type, m->flags, m->transaction_id, m->payload, m->length);
@@ -225,14 +225,14 @@ static int queue_message(struct vmbus_channel *chan, const struct vmbus_message 
 			 m->length);
 }
 
-static inline int queue_many(struct vmbus_channel *chan, const struct vmbus_message *messages,
+static inline int queue_many(struct vmbus_chan *chan, const struct vmbus_tx_packet *messages,
 			     unsigned int count)
 {
 	unsigned int done = 0;
 	int err = 0;
 
 	while (done < count) {
-		const struct vmbus_message *m;
+		const struct vmbus_tx_packet *m;
 
 		if (likely(!chan->tx.pending))
 			done += lay_many(&chan->tx, messages + done, count - done);
@@ -253,7 +253,7 @@ static inline int too_many(unsigned int count)
 	return count > INT32_MAX;
 }
 
-int vmbus_queue_many(struct vmbus_channel *chan, const struct vmbus_message *messages,
+int vmbus_queue_many(struct vmbus_chan *chan, const struct vmbus_tx_packet *messages,
 		     unsigned int count)
 {
 	int result = channel_check(chan);
@@ -269,7 +269,7 @@ int vmbus_queue_many(struct vmbus_channel *chan, const struct vmbus_message *mes
 }
 
 /* Queue and publish; @signal tells whether the host must be signalled. */
-static inline int post_many(struct vmbus_channel *chan, const struct vmbus_message *messages,
+static inline int post_many(struct vmbus_chan *chan, const struct vmbus_tx_packet *messages,
 			    unsigned int count, bool *signal)
 {
 	int result = channel_check(chan);
@@ -286,7 +286,7 @@ static inline int post_many(struct vmbus_channel *chan, const struct vmbus_messa
 	return settle(chan, result);
 }
 
-int vmbus_post_many(struct vmbus_channel *chan, const struct vmbus_message *messages,
+int vmbus_post_many(struct vmbus_chan *chan, const struct vmbus_tx_packet *messages,
 		    unsigned int count, int *signal)
 {
 	bool needed;
@@ -297,7 +297,7 @@ int vmbus_post_many(struct vmbus_channel *chan, const struct vmbus_message *mess
 	return result;
 }
 
-int vmbus_send_many(struct vmbus_channel *chan, const struct vmbus_message *messages,
+int vmbus_send_many(struct vmbus_chan *chan, const struct vmbus_tx_packet *messages,
 		    unsigned int count)
 {
 	bool needed;
@@ -310,7 +310,7 @@ int vmbus_send_many(struct vmbus_channel *chan, const struct vmbus_message *mess
 }
 
 /* The bytes of all pieces, or -EINVAL, -EMSGSIZE */
-static int64_t length(const struct vmbus_channel *chan, const struct iovec *iov, int iovcnt)
+static int64_t length(const struct vmbus_chan *chan, const struct iovec *iov, int iovcnt)
 {
 	uint32_t len = 0;
 
@@ -324,7 +324,7 @@ static int64_t length(const struct vmbus_channel *chan, const struct iovec *iov,
 	return len;
 }
 
-int vmbus_queuev(struct vmbus_channel *chan, uint16_t type, uint16_t flags, uint64_t transaction_id,
+int vmbus_queuev(struct vmbus_chan *chan, uint16_t type, uint16_t flags, uint64_t transaction_id,
 		 const struct iovec *iov, int iovcnt)
 {
 	struct tx_ring *tx = &chan->tx;
@@ -351,8 +351,8 @@ int vmbus_queuev(struct vmbus_channel *chan, uint16_t type, uint16_t flags, uint
 	return settle(chan, err);
 }
 
-int vmbus_queue_gpa(struct vmbus_channel *chan, uint16_t flags, uint64_t transaction_id,
-		    const struct vmbus_gpa_range *ranges, unsigned int count, const void *payload,
+int vmbus_queue_gpa(struct vmbus_chan *chan, uint16_t flags, uint64_t transaction_id,
+		    const struct vmbus_gpa_buffer *ranges, unsigned int count, const void *payload,
 		    size_t len)
 {
 	int err = channel_check(chan);
@@ -365,7 +365,7 @@ int vmbus_queue_gpa(struct vmbus_channel *chan, uint16_t flags, uint64_t transac
 	return settle(chan, err);
 }
 
-int vmbus_send(struct vmbus_channel *chan, uint16_t type, uint16_t flags, uint64_t transaction_id,
+int vmbus_send(struct vmbus_chan *chan, uint16_t type, uint16_t flags, uint64_t transaction_id,
 	       const void *payload, size_t len)
 {
 	int err = channel_check(chan);
@@ -383,7 +383,7 @@ int vmbus_send(struct vmbus_channel *chan, uint16_t type, uint16_t flags, uint64
 	return settle(chan, err);
 }
 
-int vmbus_sendv(struct vmbus_channel *chan, uint16_t type, uint16_t flags, uint64_t transaction_id,
+int vmbus_sendv(struct vmbus_chan *chan, uint16_t type, uint16_t flags, uint64_t transaction_id,
 		const struct iovec *iov, int iovcnt)
 {
 	int err = vmbus_queuev(chan, type, flags, transaction_id, iov, iovcnt);
@@ -391,8 +391,8 @@ int vmbus_sendv(struct vmbus_channel *chan, uint16_t type, uint16_t flags, uint6
 	return err ? err : vmbus_flush(chan);
 }
 
-int vmbus_send_gpa(struct vmbus_channel *chan, uint16_t flags, uint64_t transaction_id,
-		   const struct vmbus_gpa_range *ranges, unsigned int count, const void *payload,
+int vmbus_send_gpa(struct vmbus_chan *chan, uint16_t flags, uint64_t transaction_id,
+		   const struct vmbus_gpa_buffer *ranges, unsigned int count, const void *payload,
 		   size_t len)
 {
 	int err = vmbus_queue_gpa(chan, flags, transaction_id, ranges, count, payload, len);
@@ -400,7 +400,7 @@ int vmbus_send_gpa(struct vmbus_channel *chan, uint16_t flags, uint64_t transact
 	return err ? err : vmbus_flush(chan);
 }
 
-int vmbus_reserve(struct vmbus_channel *chan, size_t len, void **payload)
+int vmbus_reserve(struct vmbus_chan *chan, size_t len, void **payload)
 {
 	struct tx_ring *tx = &chan->tx;
 	int err = channel_check(chan);
@@ -443,7 +443,7 @@ err_lock:
  * Whether the caller may end a reservation. With several producers only the thread that made it may,
  * and that thread has the lock.
  */
-static inline bool has_reservation(const struct vmbus_channel *chan)
+static inline bool has_reservation(const struct vmbus_chan *chan)
 {
 	if (unlikely(chan->producers) && READ_ONCE(chan->send_owner) != this_thread())
 		return false;
@@ -451,14 +451,14 @@ static inline bool has_reservation(const struct vmbus_channel *chan)
 }
 
 /* End the reservation: the room is there again. */
-static inline void unreserve(struct vmbus_channel *chan)
+static inline void unreserve(struct vmbus_chan *chan)
 {
 	chan->tx.room = chan->tx.room_then;
 	chan->tx.reserved = 0;
 }
 
 /* Queue what was reserved, with @len bytes; the payload begins @header bytes into them. */
-static inline int commit(struct vmbus_channel *chan, uint16_t type, uint16_t flags,
+static inline int commit(struct vmbus_chan *chan, uint16_t type, uint16_t flags,
 			 uint64_t transaction_id, size_t header, size_t len)
 {
 	struct tx_ring *tx = &chan->tx;
@@ -494,13 +494,13 @@ static inline int commit(struct vmbus_channel *chan, uint16_t type, uint16_t fla
 	return settle(chan, 0);
 }
 
-int vmbus_commit(struct vmbus_channel *chan, uint16_t type, uint16_t flags, uint64_t transaction_id,
+int vmbus_commit(struct vmbus_chan *chan, uint16_t type, uint16_t flags, uint64_t transaction_id,
 		 size_t len)
 {
 	return commit(chan, type, flags, transaction_id, 0, len);
 }
 
-int vmbus_commit_gpa(struct vmbus_channel *chan, uint16_t flags, uint64_t transaction_id,
+int vmbus_commit_gpa(struct vmbus_chan *chan, uint16_t flags, uint64_t transaction_id,
 		     size_t ranges_len, size_t len)
 {
 	/* The smallest: one range of one page */
@@ -512,7 +512,7 @@ int vmbus_commit_gpa(struct vmbus_channel *chan, uint16_t flags, uint64_t transa
 	return commit(chan, VMBUS_PACKET_GPA_DIRECT, flags, transaction_id, ranges_len, len);
 }
 
-void vmbus_cancel(struct vmbus_channel *chan)
+void vmbus_cancel(struct vmbus_chan *chan)
 {
 	if (!has_reservation(chan))
 		return;
@@ -521,7 +521,7 @@ void vmbus_cancel(struct vmbus_channel *chan)
 }
 
 /* What vmbus_publish() returns */
-static inline int publish(struct vmbus_channel *chan)
+static inline int publish(struct vmbus_chan *chan)
 {
 	int err = channel_check(chan);
 	bool signal;
@@ -534,12 +534,12 @@ static inline int publish(struct vmbus_channel *chan)
 	return settle(chan, signal);
 }
 
-int vmbus_publish(struct vmbus_channel *chan)
+int vmbus_publish(struct vmbus_chan *chan)
 {
 	return publish(chan);
 }
 
-int vmbus_flush(struct vmbus_channel *chan)
+int vmbus_flush(struct vmbus_chan *chan)
 {
 	int signal = publish(chan);
 

@@ -14,7 +14,7 @@ static int meaning_of(int error)
 		-ENODEV : -error;
 }
 
-static int write_signal(struct vmbus_channel *chan)
+static int write_signal(struct vmbus_chan *chan)
 {
 	const int32_t one = 1;	/* zero would mask */
 	ssize_t n;
@@ -30,7 +30,7 @@ static int write_signal(struct vmbus_channel *chan)
 	return errno == EINVAL && !chan->fd_is_socket ? -ENODEV : meaning_of(errno);
 }
 
-int vmbus_signal(struct vmbus_channel *chan)
+int vmbus_signal(struct vmbus_chan *chan)
 {
 	int err = channel_check(chan);
 
@@ -51,7 +51,7 @@ int vmbus_signal(struct vmbus_channel *chan)
 	return err ? channel_dead(chan, err) : 0;
 }
 
-int take_interrupt(struct vmbus_channel *chan)
+int take_interrupt(struct vmbus_chan *chan)
 {
 	int32_t count;
 	ssize_t n;

@@ -5,7 +5,7 @@
 
 #include "internal.h"
 
-void vmbus_channel_stats(const struct vmbus_channel *chan, struct vmbus_stats *stats, size_t size)
+void vmbus_chan_stats(const struct vmbus_chan *chan, struct vmbus_stats *stats, size_t size)
 {
 	const struct tx_ring *tx = &chan->tx;
 	const struct rx_ring *rx = &chan->rx;
@@ -27,7 +27,7 @@ void vmbus_channel_stats(const struct vmbus_channel *chan, struct vmbus_stats *s
 	memcpy(stats, &now, size < sizeof(now) ? size : sizeof(now));
 }
 
-int vmbus_tx_free(struct vmbus_channel *chan)
+int vmbus_tx_free(struct vmbus_chan *chan)
 {
 	int err = channel_check(chan), room;
 
@@ -40,7 +40,7 @@ int vmbus_tx_free(struct vmbus_channel *chan)
 	return err ? err : room;
 }
 
-int vmbus_tx_used(struct vmbus_channel *chan)
+int vmbus_tx_used(struct vmbus_chan *chan)
 {
 	const struct tx_ring *tx = &chan->tx;
 	int err = channel_check(chan), used = -EIO;
@@ -57,7 +57,7 @@ int vmbus_tx_used(struct vmbus_channel *chan)
 	return err ? err : used;
 }
 
-int vmbus_rx_used(struct vmbus_channel *chan)
+int vmbus_rx_used(struct vmbus_chan *chan)
 {
 	int err = channel_check(chan), used;
 
@@ -118,7 +118,7 @@ static void show_packets(FILE *stream, const struct rx_ring *ring, uint32_t read
 		fprintf(stream, "  and %" PRIu32 " bytes more\n", left);
 }
 
-int vmbus_channel_dump(struct vmbus_channel *chan, FILE *stream, unsigned int packets)
+int vmbus_chan_dump(struct vmbus_chan *chan, FILE *stream, unsigned int packets)
 {
 	struct shown_header tx, rx;
 	struct vmbus_stats s;
@@ -140,7 +140,7 @@ int vmbus_channel_dump(struct vmbus_channel *chan, FILE *stream, unsigned int pa
 	else
 		fprintf(stream, "open\n");
 
-	vmbus_channel_stats(chan, &s, sizeof(s));
+	vmbus_chan_stats(chan, &s, sizeof(s));
 	fprintf(stream, "sent %" PRIu64 " packets, %" PRIu64 " bytes, in %" PRIu64
 		" batches, %" PRIu64 " signals, full %" PRIu64 " times\n", s.tx_packets, s.tx_bytes,
 		s.tx_publications, s.tx_signals, s.tx_full);

@@ -65,7 +65,7 @@ static int read_subchannel(const char *folder, const char *name, struct vmbus_su
 	return err;
 }
 
-int vmbus_subchannels(const struct vmbus_channel *primary, struct vmbus_subchannel *list,
+int vmbus_subchannels(const struct vmbus_chan *primary, struct vmbus_subchannel *list,
 		      unsigned int max)
 {
 	const struct vmbus_device *dev = primary->device;
@@ -110,7 +110,7 @@ err_folder:
 	return err ? err : (int)found;
 }
 
-int vmbus_subchannels_wait(const struct vmbus_channel *primary, unsigned int count, int timeout_ms)
+int vmbus_subchannels_wait(const struct vmbus_chan *primary, unsigned int count, int timeout_ms)
 {
 	const int64_t deadline = deadline_after(timeout_ms);
 	int found, left;
@@ -127,12 +127,12 @@ int vmbus_subchannels_wait(const struct vmbus_channel *primary, unsigned int cou
 	}
 }
 
-int vmbus_subchannel_open(const struct vmbus_channel *primary, uint32_t relid,
-			  const struct vmbus_open_options *options, struct vmbus_channel **result)
+int vmbus_subchannel_open(const struct vmbus_chan *primary, uint32_t relid,
+			  const struct vmbus_open_options *options, struct vmbus_chan **result)
 {
 	const struct vmbus_device *dev = primary->device;
 	struct vmbus_open_options opt;
-	struct vmbus_channel *chan;
+	struct vmbus_chan *chan;
 	char *folder, *path;
 	uint64_t index;
 	struct stat st;
@@ -192,7 +192,7 @@ err_fd:
 	if (fd >= 0)
 		close(fd);
 	if (err)
-		vmbus_channel_close(chan);
+		vmbus_chan_close(chan);
 err_path:
 	free(path);
 err_folder:

@@ -13,7 +13,7 @@
 
 #include "internal.h"
 
-int uio_map_file(struct vmbus_channel *chan, int which, void *address, int fd, size_t size,
+int uio_map_file(struct vmbus_chan *chan, int which, void *address, int fd, size_t size,
 		 off_t offset)
 {
 	/* A kernel before 4.17 takes the address as a hint only. */
@@ -61,7 +61,7 @@ static bool is_named(const struct uio_map *m, const char *name)
 }
 
 /* Find what UIO offers under @name, and check its size. */
-static int find_map(struct vmbus_channel *chan, const char *name, struct uio_map *m)
+static int find_map(struct vmbus_chan *chan, const char *name, struct uio_map *m)
 {
 	const struct vmbus_device *dev = chan->device;
 	char *folder;
@@ -85,7 +85,7 @@ static int find_map(struct vmbus_channel *chan, const char *name, struct uio_map
 	return err;
 }
 
-int uio_map(struct vmbus_channel *chan, const char *name, int which, void *address,
+int uio_map(struct vmbus_chan *chan, const char *name, int which, void *address,
 	    struct uio_map *m)
 {
 	const struct vmbus_device *dev = chan->device;
@@ -111,7 +111,7 @@ int uio_map(struct vmbus_channel *chan, const char *name, int which, void *addre
 }
 
 /* The file that was opened must be the device that was looked at: numbers are used again. */
-static int check_uio(struct vmbus_channel *chan)
+static int check_uio(struct vmbus_chan *chan)
 {
 	const struct vmbus_device *dev = chan->device;
 	unsigned int major, minor;
@@ -134,7 +134,7 @@ static int check_uio(struct vmbus_channel *chan)
 	return 0;
 }
 
-int uio_map_required(struct vmbus_channel *chan, const char *name, int which, struct uio_map *m)
+int uio_map_required(struct vmbus_chan *chan, const char *name, int which, struct uio_map *m)
 {
 	int err = uio_map(chan, name, which, NULL, m);
 
@@ -142,7 +142,7 @@ int uio_map_required(struct vmbus_channel *chan, const char *name, int which, st
 }
 
 /* uio_map_required() of a page that the guest shares with the hypervisor */
-static int map_page(struct vmbus_channel *chan, const char *name, int which, void **address)
+static int map_page(struct vmbus_chan *chan, const char *name, int which, void **address)
 {
 	struct uio_map m;
 	int err = uio_map_required(chan, name, which, &m);
@@ -156,7 +156,7 @@ static int map_page(struct vmbus_channel *chan, const char *name, int which, voi
 	return 0;
 }
 
-int uio_open_monitor(struct vmbus_channel *chan, const char *folder, uint64_t relid)
+int uio_open_monitor(struct vmbus_chan *chan, const char *folder, uint64_t relid)
 {
 	const struct vmbus_device *dev = chan->device;
 	void *int_page, *monitor_page;
@@ -183,9 +183,9 @@ int uio_open_monitor(struct vmbus_channel *chan, const char *folder, uint64_t re
 	return err;
 }
 
-int uio_open(const struct vmbus_device *dev, struct vmbus_channel **result)
+int uio_open(const struct vmbus_device *dev, struct vmbus_chan **result)
 {
-	struct vmbus_channel *chan;
+	struct vmbus_chan *chan;
 	int err;
 
 	if (!dev->uio)
@@ -213,11 +213,11 @@ int uio_open(const struct vmbus_device *dev, struct vmbus_channel **result)
 	return 0;
 
 err_close:
-	vmbus_channel_close(chan);
+	vmbus_chan_close(chan);
 	return err;
 }
 
-int uio_open_rings(struct vmbus_channel *chan, unsigned char *rings, uint64_t size)
+int uio_open_rings(struct vmbus_chan *chan, unsigned char *rings, uint64_t size)
 {
 	const struct vmbus_device *dev = chan->device;
 	size_t page = page_size();

@@ -7,7 +7,7 @@
  *
  * Threads: for one channel, one thread at a time may send and one at a time may receive; these may
  * be two threads, without a lock, and each may wait for its own. After
- * vmbus_channel_set_producers() any number of threads may send, and each may wait for room.
+ * vmbus_chan_set_producers() any number of threads may send, and each may wait for room.
  * While a channel is opened or closed, no other thread may use it. Functions without a channel may
  * be called from any thread.
  *
@@ -200,7 +200,7 @@ const char *vmbus_device_sysfs(const struct vmbus_device *dev);
 /* Channels */
 
 /** One open channel: two rings and a way to signal */
-struct vmbus_channel;
+struct vmbus_chan;
 
 /**
  * How to open a channel. NULL in its place stands for zeros in all members.
@@ -226,18 +226,18 @@ struct vmbus_open_options {
 #define VMBUS_OPEN_POLL 0x1u
 
 /**
- * vmbus_channel_open() - finds a device and opens its primary channel
+ * vmbus_chan_open() - finds a device and opens its primary channel
  * @id: as for vmbus_device_find()
  * @options: may be NULL
- * @chan: the result, close with vmbus_channel_close()
+ * @chan: the result, close with vmbus_chan_close()
  *
- * Returns 0, or what vmbus_device_find() and vmbus_channel_open_device() return.
+ * Returns 0, or what vmbus_device_find() and vmbus_chan_open_device() return.
  */
-int vmbus_channel_open(const char *id, const struct vmbus_open_options *options,
-		       struct vmbus_channel **chan);
+int vmbus_chan_open(const char *id, const struct vmbus_open_options *options,
+		    struct vmbus_chan **chan);
 
 /**
- * vmbus_channel_open_device() - opens the primary channel of a device
+ * vmbus_chan_open_device() - opens the primary channel of a device
  * @options: may be NULL
  *
  * The host sees the channel open with the first opener of the /dev/uioN file and close with the
@@ -254,12 +254,12 @@ int vmbus_channel_open(const char *id, const struct vmbus_open_options *options,
  * (it went away), -EACCES or -EPERM, -ENOMEM, -EPROTO (maps or attributes are not as uio_hv_generic
  * makes them), -EIO (the indices in the rings are impossible), or what open() or mmap() returned.
  */
-int vmbus_channel_open_device(const struct vmbus_device *dev,
-			      const struct vmbus_open_options *options,
-			      struct vmbus_channel **chan);
+int vmbus_chan_open_device(const struct vmbus_device *dev,
+			   const struct vmbus_open_options *options,
+			   struct vmbus_chan **chan);
 
-/** vmbus_channel_close() - packets not yet received are lost; NULL is allowed */
-void vmbus_channel_close(struct vmbus_channel *chan);
+/** vmbus_chan_close() - packets not yet received are lost; NULL is allowed */
+void vmbus_chan_close(struct vmbus_chan *chan);
 
 /* Sub-channels and buffers */
 
@@ -273,7 +273,7 @@ struct vmbus_subchannel {
 
 /**
  * vmbus_subchannels() - the sub-channels that a device has now
- * @primary: from vmbus_channel_open() or vmbus_channel_open_device()
+ * @primary: from vmbus_chan_open() or vmbus_chan_open_device()
  * @list: room for @max, sorted by index
  *
  * A device has them when its protocol says so: the driver asks in a message of its own, the host
@@ -282,7 +282,7 @@ struct vmbus_subchannel {
  * Returns how many there are, which may be more than @max; or -EOPNOTSUPP (from memory), -ENODEV,
  * or what reading sysfs returned.
  */
-int vmbus_subchannels(const struct vmbus_channel *primary, struct vmbus_subchannel *list,
+int vmbus_subchannels(const struct vmbus_chan *primary, struct vmbus_subchannel *list,
 		      unsigned int max);
 
 /**
@@ -295,7 +295,7 @@ int vmbus_subchannels(const struct vmbus_channel *primary, struct vmbus_subchann
  *
  * Returns how many there are, @count or more; or -ETIMEDOUT, or as vmbus_subchannels().
  */
-int vmbus_subchannels_wait(const struct vmbus_channel *primary, unsigned int count, int timeout_ms);
+int vmbus_subchannels_wait(const struct vmbus_chan *primary, unsigned int count, int timeout_ms);
 
 /**
  * vmbus_subchannel_open() - opens one sub-channel: a channel of its own, with rings and threads
@@ -306,11 +306,11 @@ int vmbus_subchannels_wait(const struct vmbus_channel *primary, unsigned int cou
  * interrupt of any of them ends vmbus_wait() on none but those that have something to do, and makes
  * the vmbus_fd() of each readable.
  *
- * Returns 0, or as vmbus_channel_open_device(); -ENOENT (no such sub-channel), -EINVAL (it is the
+ * Returns 0, or as vmbus_chan_open_device(); -ENOENT (no such sub-channel), -EINVAL (it is the
  * primary). The file of its rings is for root alone by default: -EACCES.
  */
-int vmbus_subchannel_open(const struct vmbus_channel *primary, uint32_t relid,
-			  const struct vmbus_open_options *options, struct vmbus_channel **chan);
+int vmbus_subchannel_open(const struct vmbus_chan *primary, uint32_t relid,
+			  const struct vmbus_open_options *options, struct vmbus_chan **chan);
 
 /** Memory that the kernel driver shares with the host beside the rings, as NICs use it */
 struct vmbus_buffer {
@@ -325,7 +325,7 @@ enum vmbus_buffer_kind {
 };
 
 /**
- * vmbus_channel_buffer() - maps a buffer, for as long as the channel is open
+ * vmbus_chan_buffer() - maps a buffer, for as long as the channel is open
  * @address: where; NULL: anywhere
  * @buffer: the result; a second call for the same buffer returns the same
  *
@@ -336,8 +336,8 @@ enum vmbus_buffer_kind {
  * at a page's start, or @kind), -EEXIST (something is mapped there, or the buffer elsewhere),
  * -EPROTO, -ENODEV, or what mmap() returned. No other thread may use the channel during the call.
  */
-int vmbus_channel_buffer(struct vmbus_channel *chan, enum vmbus_buffer_kind kind, void *address,
-			 struct vmbus_buffer *buffer);
+int vmbus_chan_buffer(struct vmbus_chan *chan, enum vmbus_buffer_kind kind, void *address,
+		      struct vmbus_buffer *buffer);
 
 /* Channels over memory */
 
@@ -386,16 +386,16 @@ struct vmbus_memory {
 #define VMBUS_MEMORY_POLL 0x2u
 
 /**
- * vmbus_channel_from_memory() - a channel over rings that the caller has
+ * vmbus_chan_from_memory() - a channel over rings that the caller has
  * @mem: copied; the memory that it points to must outlive the channel
  *
  * Returns 0, or -EINVAL (vmbus_error() says which member), -E2BIG (struct_size), -ENOMEM, -EIO
  * (impossible indices in the rings).
  */
-int vmbus_channel_from_memory(const struct vmbus_memory *mem, struct vmbus_channel **chan);
+int vmbus_chan_from_memory(const struct vmbus_memory *mem, struct vmbus_chan **chan);
 
 /**
- * vmbus_channel_pair() - two channels joined to each other, for tests
+ * vmbus_chan_pair() - two channels joined to each other, for tests
  * @ring_size: of each ring, header included: a multiple of the page size, at least two pages
  * @guest: one side
  * @host: the other; the same code with the rings exchanged
@@ -406,7 +406,7 @@ int vmbus_channel_from_memory(const struct vmbus_memory *mem, struct vmbus_chann
  *
  * Returns 0, or -EINVAL, -ENOMEM, or what mmap() or socketpair() returned.
  */
-int vmbus_channel_pair(size_t ring_size, struct vmbus_channel **guest, struct vmbus_channel **host);
+int vmbus_chan_pair(size_t ring_size, struct vmbus_chan **guest, struct vmbus_chan **host);
 
 /* A device that goes away */
 
@@ -425,7 +425,7 @@ int vmbus_channel_pair(size_t ring_size, struct vmbus_channel **guest, struct vm
  *
  * Opt-in, because the handling of a signal belongs to the program, not to a library. A program that
  * has a handler for SIGBUS installs it before the call, or passes on from it what is not its own. Not
- * covered: memory of vmbus_channel_from_memory(), which is the caller's, and a thread that blocks
+ * covered: memory of vmbus_chan_from_memory(), which is the caller's, and a thread that blocks
  * SIGBUS, which the kernel then kills.
  *
  * Call it once, before the program starts threads; channels that are opened before or later are
@@ -439,27 +439,27 @@ int vmbus_guard(void);
 /* About a channel */
 
 /** The device it was opened from, living as long as the channel; NULL when from memory */
-const struct vmbus_device *vmbus_channel_device(const struct vmbus_channel *chan);
+const struct vmbus_device *vmbus_chan_device(const struct vmbus_chan *chan);
 /** Bytes of data in the ring to the host; descriptors, padding and trailers take their share */
-size_t vmbus_channel_tx_size(const struct vmbus_channel *chan);
+size_t vmbus_chan_tx_size(const struct vmbus_chan *chan);
 /** Bytes of data in the ring from the host: no packet can be larger */
-size_t vmbus_channel_rx_size(const struct vmbus_channel *chan);
+size_t vmbus_chan_rx_size(const struct vmbus_chan *chan);
 /** The largest payload that vmbus_send() takes on this channel */
-size_t vmbus_channel_max_payload(const struct vmbus_channel *chan);
+size_t vmbus_chan_max_payload(const struct vmbus_chan *chan);
 /** 1 when the host is signalled by monitor page, 0 when by write(2) to the UIO device */
-int vmbus_channel_is_monitored(const struct vmbus_channel *chan);
+int vmbus_chan_is_monitored(const struct vmbus_chan *chan);
 /** The number that the host and sysfs know the channel by; from memory: what the caller said */
-uint32_t vmbus_channel_relid(const struct vmbus_channel *chan);
+uint32_t vmbus_chan_relid(const struct vmbus_chan *chan);
 
 /**
- * vmbus_channel_latency() - how long the host may leave a signal by monitor page, in microseconds
+ * vmbus_chan_latency() - how long the host may leave a signal by monitor page, in microseconds
  *
  * Returns 0 to 6553, or -EOPNOTSUPP (signalled by write(2)), -ENODEV.
  */
-int vmbus_channel_latency(const struct vmbus_channel *chan);
+int vmbus_chan_latency(const struct vmbus_chan *chan);
 
-/** vmbus_channel_set_latency() - sets it. Returns 0, or these, or -ERANGE. */
-int vmbus_channel_set_latency(struct vmbus_channel *chan, unsigned int microseconds);
+/** vmbus_chan_set_latency() - sets it. Returns 0, or these, or -ERANGE. */
+int vmbus_chan_set_latency(struct vmbus_chan *chan, unsigned int microseconds);
 
 /** Who sends on a channel */
 enum vmbus_producers {
@@ -469,7 +469,7 @@ enum vmbus_producers {
 };
 
 /**
- * vmbus_channel_set_producers() - tells whether several threads send on a channel
+ * vmbus_chan_set_producers() - tells whether several threads send on a channel
  * @producers: VMBUS_PRODUCERS_ONE for a channel that was just opened
  *
  * With several, each call that sends takes the lock once, and so once for a whole batch; and
@@ -477,7 +477,7 @@ enum vmbus_producers {
  * vmbus_cancel() the other threads wait; only the thread that reserved may commit or cancel. No
  * other thread may use the channel during this call.
  */
-void vmbus_channel_set_producers(struct vmbus_channel *chan, enum vmbus_producers producers);
+void vmbus_chan_set_producers(struct vmbus_chan *chan, enum vmbus_producers producers);
 
 /** What went over a channel since it was opened; bytes as they lie in the ring, 24 more a packet */
 struct vmbus_stats {
@@ -495,15 +495,15 @@ struct vmbus_stats {
 };
 
 /**
- * vmbus_channel_stats() - the counters, by any thread at any time
+ * vmbus_chan_stats() - the counters, by any thread at any time
  * @size: sizeof(*stats); later versions add members at the end
  *
  * Each is right by itself; they are not of one moment.
  */
-void vmbus_channel_stats(const struct vmbus_channel *chan, struct vmbus_stats *stats, size_t size);
+void vmbus_chan_stats(const struct vmbus_chan *chan, struct vmbus_stats *stats, size_t size);
 
 /**
- * vmbus_channel_dump() - the state of a channel and of its rings, for people
+ * vmbus_chan_dump() - the state of a channel and of its rings, for people
  * @stream: gets some lines of text, whose form may change
  * @packets: of each ring list at most that many waiting packets
  *
@@ -511,7 +511,7 @@ void vmbus_channel_stats(const struct vmbus_channel *chan, struct vmbus_stats *s
  *
  * Returns 0, or why the channel has ended (which the text says too), or -EIO (writing failed).
  */
-int vmbus_channel_dump(struct vmbus_channel *chan, FILE *stream, unsigned int packets);
+int vmbus_chan_dump(struct vmbus_chan *chan, FILE *stream, unsigned int packets);
 
 /**
  * vmbus_tx_free() - the free bytes in the ring to the host, by the host's index of this moment
@@ -520,7 +520,7 @@ int vmbus_channel_dump(struct vmbus_channel *chan, FILE *stream, unsigned int pa
  *
  * Returns the bytes; or why the channel has ended, or -EIO (the host's index is impossible).
  */
-int vmbus_tx_free(struct vmbus_channel *chan);
+int vmbus_tx_free(struct vmbus_chan *chan);
 
 /** Bytes that a packet with @len bytes of payload takes in the ring; ranges count as payload */
 #define VMBUS_PACKET_SPACE(len) (24 + ((size_t)(len) + 7) / 8 * 8)
@@ -533,7 +533,7 @@ int vmbus_tx_free(struct vmbus_channel *chan);
  *
  * Returns the bytes; or why the channel has ended, or -EIO (the host's index is impossible).
  */
-int vmbus_tx_used(struct vmbus_channel *chan);
+int vmbus_tx_used(struct vmbus_chan *chan);
 
 /**
  * vmbus_rx_used() - the bytes in the ring from the host that are not yet received
@@ -542,7 +542,7 @@ int vmbus_tx_used(struct vmbus_channel *chan);
  *
  * Returns the bytes; or why the channel has ended, or -EIO (the host's index is impossible).
  */
-int vmbus_rx_used(struct vmbus_channel *chan);
+int vmbus_rx_used(struct vmbus_chan *chan);
 
 /* Sending */
 
@@ -563,7 +563,7 @@ enum vmbus_packet_type {
  * @type: VMBUS_PACKET_INBAND or VMBUS_PACKET_COMPLETION
  * @flags: 0 or VMBUS_PACKET_COMPLETION_REQUESTED
  * @transaction_id: the caller's; comes back in the completion
- * @payload: @len bytes, 0 to vmbus_channel_max_payload(); padded with zeros to a multiple of 8
+ * @payload: @len bytes, 0 to vmbus_chan_max_payload(); padded with zeros to a multiple of 8
  *
  * All or nothing. When the ring is full the host is asked (pending_send_sz) to interrupt as soon as
  * there is room for this packet: wait for it with vmbus_wait(VMBUS_WAIT_SEND), then send again. The
@@ -572,11 +572,11 @@ enum vmbus_packet_type {
  * Returns 0; or -EAGAIN (full), -EMSGSIZE (never fits), -ENODEV (rescinded), -EIO (the host's index
  * is impossible; nothing was sent), or an error of vmbus_signal().
  */
-int vmbus_send(struct vmbus_channel *chan, uint16_t type, uint16_t flags, uint64_t transaction_id,
+int vmbus_send(struct vmbus_chan *chan, uint16_t type, uint16_t flags, uint64_t transaction_id,
 	       const void *payload, size_t len);
 
 /** vmbus_sendv() - vmbus_send() of a payload in @iovcnt pieces; -EINVAL when that is negative */
-int vmbus_sendv(struct vmbus_channel *chan, uint16_t type, uint16_t flags, uint64_t transaction_id,
+int vmbus_sendv(struct vmbus_chan *chan, uint16_t type, uint16_t flags, uint64_t transaction_id,
 		const struct iovec *iov, int iovcnt);
 
 /**
@@ -586,23 +586,23 @@ int vmbus_sendv(struct vmbus_channel *chan, uint16_t type, uint16_t flags, uint6
  * When the ring is full, what was queued before is flushed, so that the host can make room.
  * vmbus_send() flushes too.
  */
-int vmbus_queue(struct vmbus_channel *chan, uint16_t type, uint16_t flags, uint64_t transaction_id,
+int vmbus_queue(struct vmbus_chan *chan, uint16_t type, uint16_t flags, uint64_t transaction_id,
 		const void *payload, size_t len);
 
 /** vmbus_queuev() - vmbus_queue() of a payload in @iovcnt pieces; -EINVAL when that is negative */
-int vmbus_queuev(struct vmbus_channel *chan, uint16_t type, uint16_t flags, uint64_t transaction_id,
+int vmbus_queuev(struct vmbus_chan *chan, uint16_t type, uint16_t flags, uint64_t transaction_id,
 		 const struct iovec *iov, int iovcnt);
 
-struct vmbus_gpa_range;
+struct vmbus_gpa_buffer;
 
 /** One packet of many */
-struct vmbus_message {
+struct vmbus_tx_packet {
 	const void *payload;
 	uint32_t length;		/* bytes of payload */
 	uint16_t type;			/* as for vmbus_send(), or VMBUS_PACKET_GPA_DIRECT */
 	uint16_t flags;
 	uint64_t transaction_id;
-	const struct vmbus_gpa_range *ranges;	/* VMBUS_PACKET_GPA_DIRECT only, as for vmbus_queue_gpa() */
+	const struct vmbus_gpa_buffer *ranges;	/* VMBUS_PACKET_GPA_DIRECT only, as for vmbus_queue_gpa() */
 	uint32_t range_count;		/* 0 for the other types */
 	uint32_t reserved;		/* 0 */
 };
@@ -614,7 +614,7 @@ struct vmbus_message {
  * call beginning with it returns. When the first was: the error of vmbus_queue(). -EINVAL: @count
  * above 2147483647.
  */
-int vmbus_queue_many(struct vmbus_channel *chan, const struct vmbus_message *messages,
+int vmbus_queue_many(struct vmbus_chan *chan, const struct vmbus_tx_packet *messages,
 		     unsigned int count);
 
 /**
@@ -622,7 +622,7 @@ int vmbus_queue_many(struct vmbus_channel *chan, const struct vmbus_message *mes
  *
  * Returns as vmbus_queue_many(), or an error of vmbus_signal().
  */
-int vmbus_send_many(struct vmbus_channel *chan, const struct vmbus_message *messages,
+int vmbus_send_many(struct vmbus_chan *chan, const struct vmbus_tx_packet *messages,
 		    unsigned int count);
 
 /**
@@ -633,7 +633,7 @@ int vmbus_send_many(struct vmbus_channel *chan, const struct vmbus_message *mess
  *
  * Returns as vmbus_queue_many(). What was queued before the first refused packet is published.
  */
-int vmbus_post_many(struct vmbus_channel *chan, const struct vmbus_message *messages,
+int vmbus_post_many(struct vmbus_chan *chan, const struct vmbus_tx_packet *messages,
 		    unsigned int count, int *signal);
 
 /**
@@ -644,7 +644,7 @@ int vmbus_post_many(struct vmbus_channel *chan, const struct vmbus_message *mess
  *
  * Returns 1 (the caller must call vmbus_signal(), soon), 0 (it must not), or -ENODEV (rescinded).
  */
-int vmbus_publish(struct vmbus_channel *chan);
+int vmbus_publish(struct vmbus_chan *chan);
 
 /**
  * vmbus_signal() - signals the host
@@ -655,10 +655,10 @@ int vmbus_publish(struct vmbus_channel *chan);
  * Returns 0, or -ENODEV (rescinded), or what write(2) returned; then the channel has ended, and
  * every later call that sends, receives, signals or waits returns the same.
  */
-int vmbus_signal(struct vmbus_channel *chan);
+int vmbus_signal(struct vmbus_chan *chan);
 
 /** vmbus_flush() - vmbus_publish(), and vmbus_signal() if needed. Returns 0 or their errors. */
-int vmbus_flush(struct vmbus_channel *chan);
+int vmbus_flush(struct vmbus_chan *chan);
 
 /* Building packets in the ring */
 
@@ -671,7 +671,7 @@ int vmbus_flush(struct vmbus_channel *chan);
  *
  * Returns 0, or as vmbus_queue(), or -ENOMEM.
  */
-int vmbus_reserve(struct vmbus_channel *chan, size_t len, void **payload);
+int vmbus_reserve(struct vmbus_chan *chan, size_t len, void **payload);
 
 /**
  * vmbus_commit() - queues the packet that was built; vmbus_flush() shows it to the host
@@ -680,7 +680,7 @@ int vmbus_reserve(struct vmbus_channel *chan, size_t len, void **payload);
  * Returns 0; or -EINVAL when @len, rounded up to 8, is more than was reserved, or when the caller has
  * no reservation (one that exists stays); or -ENODEV.
  */
-int vmbus_commit(struct vmbus_channel *chan, uint16_t type, uint16_t flags, uint64_t transaction_id,
+int vmbus_commit(struct vmbus_chan *chan, uint16_t type, uint16_t flags, uint64_t transaction_id,
 		 size_t len);
 
 /**
@@ -694,7 +694,7 @@ int vmbus_commit(struct vmbus_channel *chan, uint16_t type, uint16_t flags, uint
  * Returns as vmbus_commit(); -EINVAL also when @ranges_len is no multiple of 8, less than 24 or more
  * than @len.
  */
-int vmbus_commit_gpa(struct vmbus_channel *chan, uint16_t flags, uint64_t transaction_id,
+int vmbus_commit_gpa(struct vmbus_chan *chan, uint16_t flags, uint64_t transaction_id,
 		     size_t ranges_len, size_t len);
 
 /** What the ranges of a VMBUS_PACKET_GPA_DIRECT packet begin with, on the wire */
@@ -710,12 +710,12 @@ struct vmbus_gpa_entry {
 };
 
 /** vmbus_cancel() - gives the caller's reservation back unused; does nothing if there is none */
-void vmbus_cancel(struct vmbus_channel *chan);
+void vmbus_cancel(struct vmbus_chan *chan);
 
 /* Pages of the guest */
 
 /** A piece of guest memory, in pages of 4096 bytes whatever the system's are */
-struct vmbus_gpa_range {
+struct vmbus_gpa_buffer {
 	uint32_t length;	/* bytes, 1 or more */
 	uint32_t offset;	/* into the first page, below 4096 */
 	const uint64_t *pages;	/* guest frame numbers, as many as the range touches */
@@ -731,13 +731,13 @@ struct vmbus_gpa_range {
  * Returns as vmbus_queue(); -EINVAL (@count is 0, or a range is not as above), -EMSGSIZE (ranges,
  * 8 bytes each and 8 for each page, and payload are together too large).
  */
-int vmbus_queue_gpa(struct vmbus_channel *chan, uint16_t flags, uint64_t transaction_id,
-		    const struct vmbus_gpa_range *ranges, unsigned int count, const void *payload,
+int vmbus_queue_gpa(struct vmbus_chan *chan, uint16_t flags, uint64_t transaction_id,
+		    const struct vmbus_gpa_buffer *ranges, unsigned int count, const void *payload,
 		    size_t len);
 
 /** vmbus_send_gpa() - vmbus_queue_gpa() and vmbus_flush() */
-int vmbus_send_gpa(struct vmbus_channel *chan, uint16_t flags, uint64_t transaction_id,
-		   const struct vmbus_gpa_range *ranges, unsigned int count, const void *payload,
+int vmbus_send_gpa(struct vmbus_chan *chan, uint16_t flags, uint64_t transaction_id,
+		   const struct vmbus_gpa_buffer *ranges, unsigned int count, const void *payload,
 		   size_t len);
 
 /** The kernel's table of where memory of this process lies */
@@ -757,7 +757,7 @@ int vmbus_pagemap_open(struct vmbus_pagemap **pagemap);
 void vmbus_pagemap_close(struct vmbus_pagemap *pagemap);
 
 /**
- * vmbus_gpa_pages() - the guest frame numbers of memory of this process, for a vmbus_gpa_range
+ * vmbus_gpa_pages() - the guest frame numbers of memory of this process, for a vmbus_gpa_buffer
  * @addr: @len bytes anywhere
  * @pages: room for @count numbers, of pages of 4096 bytes
  *
@@ -800,7 +800,7 @@ struct vmbus_packet {
  * A rescind is told by an interrupt. Who only polls, and never waits, calls vmbus_ack() now and then,
  * which takes it; until then an empty ring stays -EAGAIN.
  */
-int vmbus_recv(struct vmbus_channel *chan, struct vmbus_packet *pkt, void *buf, size_t size);
+int vmbus_recv(struct vmbus_chan *chan, struct vmbus_packet *pkt, void *buf, size_t size);
 
 /**
  * vmbus_recv_raw() - as vmbus_recv(), of the whole packet from its 16-byte descriptor on
@@ -808,7 +808,7 @@ int vmbus_recv(struct vmbus_channel *chan, struct vmbus_packet *pkt, void *buf, 
  * For the packet types whose header carries ranges. @buf needs pkt->header + pkt->length bytes. The
  * ranges in it are the host's claims, for the caller to check.
  */
-int vmbus_recv_raw(struct vmbus_channel *chan, struct vmbus_packet *pkt, void *buf, size_t size);
+int vmbus_recv_raw(struct vmbus_chan *chan, struct vmbus_packet *pkt, void *buf, size_t size);
 
 /**
  * vmbus_skip() - leaves behind the packet that vmbus_recv() would return
@@ -817,7 +817,7 @@ int vmbus_recv_raw(struct vmbus_channel *chan, struct vmbus_packet *pkt, void *b
  *
  * Returns 0, or -EAGAIN (the ring is empty), or -EIO or -ENODEV as vmbus_recv().
  */
-int vmbus_skip(struct vmbus_channel *chan);
+int vmbus_skip(struct vmbus_chan *chan);
 
 /* Packets where they lie, and many at a time */
 
@@ -852,7 +852,7 @@ struct vmbus_view {
  * Returns the number of views, 1 or more; or -EAGAIN, -EPROTO, -EIO, -ENODEV as vmbus_recv(),
  * -EINVAL (@count is 0).
  */
-int vmbus_peek(struct vmbus_channel *chan, struct vmbus_view *views, unsigned int count);
+int vmbus_peek(struct vmbus_chan *chan, struct vmbus_view *views, unsigned int count);
 
 /**
  * vmbus_release() - leaves packets behind, up to and including this one
@@ -864,7 +864,7 @@ int vmbus_peek(struct vmbus_channel *chan, struct vmbus_view *views, unsigned in
  * Returns 0, or -ENODEV (rescinded), -EINVAL (@last is not such a view). When the host could not be
  * signalled, the next call says so.
  */
-int vmbus_release(struct vmbus_channel *chan, const struct vmbus_view *last);
+int vmbus_release(struct vmbus_chan *chan, const struct vmbus_view *last);
 
 /**
  * vmbus_recv_many() - receives packets by copying, as many as are there and fit
@@ -875,7 +875,7 @@ int vmbus_release(struct vmbus_channel *chan, const struct vmbus_view *last);
  * Returns the number of packets, 1 or more; or as vmbus_recv() for the first (-ENOBUFS: views[0]
  * has its length and header, and no payload), -EINVAL (@count is 0).
  */
-int vmbus_recv_many(struct vmbus_channel *chan, struct vmbus_view *views, unsigned int count,
+int vmbus_recv_many(struct vmbus_chan *chan, struct vmbus_view *views, unsigned int count,
 		    void *buf, size_t size);
 
 /** A part of a buffer */
@@ -934,7 +934,7 @@ int vmbus_xfer_ranges(const struct vmbus_view *view, size_t buffer_size, struct 
  * host's index is impossible), -EINVAL (@events), -EOPNOTSUPP (a channel from memory without fd, or one
  * in poll mode), or what eventfd(2) returned.
  */
-int vmbus_wait(struct vmbus_channel *chan, unsigned int events, int timeout_ms);
+int vmbus_wait(struct vmbus_chan *chan, unsigned int events, int timeout_ms);
 
 /**
  * vmbus_fd() - a descriptor for poll and epoll: readable after an interrupt
@@ -944,7 +944,7 @@ int vmbus_wait(struct vmbus_channel *chan, unsigned int events, int timeout_ms);
  * The loop: vmbus_arm(); if it returns 0, sleep in poll; if the descriptor is readable, vmbus_ack();
  * then vmbus_recv() until -EAGAIN. One thread at a time may poll it.
  */
-int vmbus_fd(const struct vmbus_channel *chan);
+int vmbus_fd(const struct vmbus_chan *chan);
 
 /**
  * vmbus_arm() - clears the interrupt mask, then looks again
@@ -957,7 +957,7 @@ int vmbus_fd(const struct vmbus_channel *chan);
  * interrupts), or -ENODEV, -EIO, -EINVAL, -EOPNOTSUPP (poll mode; or VMBUS_WAIT_SEND with several
  * producers: use vmbus_wait()).
  */
-int vmbus_arm(struct vmbus_channel *chan, unsigned int events);
+int vmbus_arm(struct vmbus_chan *chan, unsigned int events);
 
 /**
  * vmbus_ack() - takes a pending interrupt and sets the interrupt mask; does not wait
@@ -965,14 +965,14 @@ int vmbus_arm(struct vmbus_channel *chan, unsigned int events);
  * Returns 0, or -EAGAIN (none was pending; the mask is set), -ENODEV (rescinded), -EOPNOTSUPP (no
  * fd), or what read(2) returned.
  */
-int vmbus_ack(struct vmbus_channel *chan);
+int vmbus_ack(struct vmbus_chan *chan);
 
 /**
  * vmbus_mask() - sets the interrupt mask: no interrupts for new packets until vmbus_arm()
  *
  * On a channel that has ended it does nothing.
  */
-void vmbus_mask(struct vmbus_channel *chan);
+void vmbus_mask(struct vmbus_chan *chan);
 
 /* Integration components (IC) */
 

@@ -17,7 +17,7 @@ static bool events_ok(unsigned int events)
  * Return the events that are ready now, or why the channel has ended, or -EIO. With @ask, clear the
  * interrupt mask first, and ask the host for the room that is missing.
  */
-static int look(struct vmbus_channel *chan, unsigned int events, struct room_waiter *waiter, bool ask)
+static int look(struct vmbus_chan *chan, unsigned int events, struct room_waiter *waiter, bool ask)
 {
 	int err = channel_check(chan);
 	int ready = 0, found = 0;
@@ -46,7 +46,7 @@ static int look(struct vmbus_channel *chan, unsigned int events, struct room_wai
  * Give the next interrupt to @thread, which polls vmbus_fd(), or to whoever waits (NULL). If one was
  * left to the thread that polled before, those who wait look again.
  */
-static void set_poller(struct vmbus_channel *chan, const void *thread)
+static void set_poller(struct vmbus_chan *chan, const void *thread)
 {
 	bool left;
 
@@ -59,7 +59,7 @@ static void set_poller(struct vmbus_channel *chan, const void *thread)
 		wake_waiters(chan);
 }
 
-int vmbus_arm(struct vmbus_channel *chan, unsigned int events)
+int vmbus_arm(struct vmbus_chan *chan, unsigned int events)
 {
 	struct room_waiter waiter = { .need = 0 };
 	int ready;
@@ -77,13 +77,13 @@ int vmbus_arm(struct vmbus_channel *chan, unsigned int events)
 	return ready;
 }
 
-void vmbus_mask(struct vmbus_channel *chan)
+void vmbus_mask(struct vmbus_chan *chan)
 {
 	if (!channel_check(chan))
 		rx_ring_mask(&chan->rx);
 }
 
-int vmbus_ack(struct vmbus_channel *chan)
+int vmbus_ack(struct vmbus_chan *chan)
 {
 	int err, dead;
 
@@ -103,12 +103,12 @@ int vmbus_ack(struct vmbus_channel *chan)
 	return dead ? dead : err;
 }
 
-int vmbus_fd(const struct vmbus_channel *chan)
+int vmbus_fd(const struct vmbus_chan *chan)
 {
 	return chan->fd;
 }
 
-void wake_waiters(struct vmbus_channel *chan)
+void wake_waiters(struct vmbus_chan *chan)
 {
 	/* A thread that goes to sleep counts itself first and looks at the turns then. */
 	chan->wait_turns++;
@@ -122,7 +122,7 @@ void wake_waiters(struct vmbus_channel *chan)
 }
 
 /* Sleep in poll() until an interrupt, or wake_waiters(). */
-static int sleep_for_interrupt(struct vmbus_channel *chan, int64_t deadline)
+static int sleep_for_interrupt(struct vmbus_chan *chan, int64_t deadline)
 {
 	struct pollfd p[2] = {
 		{ .fd = chan->fd, .events = POLLIN },
@@ -152,7 +152,7 @@ static int sleep_for_interrupt(struct vmbus_channel *chan, int64_t deadline)
 }
 
 /* Sleep until another thread has slept, or has called vmbus_ack(). */
-static int sleep_for_turn(struct vmbus_channel *chan, int64_t deadline)
+static int sleep_for_turn(struct vmbus_chan *chan, int64_t deadline)
 {
 	struct timespec until = { deadline / 1000, deadline % 1000 * 1000000 };
 
@@ -164,7 +164,7 @@ static int sleep_for_turn(struct vmbus_channel *chan, int64_t deadline)
  * Sleep until an interrupt that came after the turn @turn, whoever takes it: one that was taken since
  * then may have been for this thread, which looked before.
  */
-static int sleep_after(struct vmbus_channel *chan, unsigned int turn, int64_t deadline)
+static int sleep_after(struct vmbus_chan *chan, unsigned int turn, int64_t deadline)
 {
 	int err = 0;
 
@@ -189,7 +189,7 @@ out:
 }
 
 /* Be ready for wake_waiters() if another thread may call it while this one sleeps. */
-static int prepare_sleep(struct vmbus_channel *chan, unsigned int events)
+static int prepare_sleep(struct vmbus_chan *chan, unsigned int events)
 {
 	int err = 0;
 
@@ -207,7 +207,7 @@ static int prepare_sleep(struct vmbus_channel *chan, unsigned int events)
 	return err;
 }
 
-static int wait_for_events(struct vmbus_channel *chan, unsigned int events, int timeout_ms,
+static int wait_for_events(struct vmbus_chan *chan, unsigned int events, int timeout_ms,
 			   struct room_waiter *waiter)
 {
 	const int64_t deadline = deadline_after(timeout_ms);
@@ -233,7 +233,7 @@ static int wait_for_events(struct vmbus_channel *chan, unsigned int events, int 
 	}
 }
 
-int vmbus_wait(struct vmbus_channel *chan, unsigned int events, int timeout_ms)
+int vmbus_wait(struct vmbus_chan *chan, unsigned int events, int timeout_ms)
 {
 	struct room_waiter waiter;
 	int ready, dead;

@@ -44,7 +44,7 @@ static int check_exclusive(const char *which)
 	struct vmbus_device *device;
 	bool taken;
 
-	/* vmbus_channel_open() tells why there is none. */
+	/* vmbus_chan_open() tells why there is none. */
 	if (vmbus_device_find(which, &device))
 		return 0;
 	for (int tries = 0; (taken = is_open(device)) && tries < TAKEN_TRIES; tries++)
@@ -82,19 +82,19 @@ static int explain(int err)
 	return code;
 }
 
-int device_open(const char *which, struct vmbus_channel **channel)
+int device_open(const char *which, struct vmbus_chan **channel)
 {
 	int code = check_exclusive(which), err;
 
 	if (code)
 		return code;
-	err = vmbus_channel_open(which, NULL, channel);
+	err = vmbus_chan_open(which, NULL, channel);
 	return err ? explain(err) : 0;
 }
 
-bool device_is_suspended(const struct vmbus_channel *channel)
+bool device_is_suspended(const struct vmbus_chan *channel)
 {
-	const struct vmbus_device *device = vmbus_channel_device(channel);
+	const struct vmbus_device *device = vmbus_chan_device(channel);
 	char state[16];
 
 	/*
@@ -118,13 +118,13 @@ bool device_is_missing(const char *which)
 	return offered == 0;
 }
 
-int device_reopen(const char *which, struct vmbus_channel **channel, const char *why)
+int device_reopen(const char *which, struct vmbus_chan **channel, const char *why)
 {
 	int err;
 
-	vmbus_channel_close(*channel);
+	vmbus_chan_close(*channel);
 	/* The device is busy until every program that had it open closes it. */
-	for (int tries = 0; (err = vmbus_channel_open(which, NULL, channel)) == -EBUSY &&
+	for (int tries = 0; (err = vmbus_chan_open(which, NULL, channel)) == -EBUSY &&
 			    tries < BUSY_TRIES; tries++)
 		usleep(BUSY_USEC);
 	if (!err)
@@ -134,12 +134,12 @@ int device_reopen(const char *which, struct vmbus_channel **channel, const char 
 	return err;
 }
 
-const char *device_path(const struct vmbus_channel *channel)
+const char *device_path(const struct vmbus_chan *channel)
 {
-	return vmbus_device_path(vmbus_channel_device(channel));
+	return vmbus_device_path(vmbus_chan_device(channel));
 }
 
-const char *device_instance(const struct vmbus_channel *channel)
+const char *device_instance(const struct vmbus_chan *channel)
 {
-	return vmbus_device_instance(vmbus_channel_device(channel));
+	return vmbus_device_instance(vmbus_chan_device(channel));
 }

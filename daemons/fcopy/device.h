@@ -14,18 +14,18 @@
 
 /**
  * device_open() - open the device and refuse to share it with another program
- * @which: a class or an instance, as for vmbus_channel_open()
+ * @which: a class or an instance, as for vmbus_chan_open()
  *
  * Returns 0, EX_UNAVAILABLE (no device, or another driver has it),
  * EX_TEMPFAIL (another program has it open) or EX_OSERR.
  */
-int device_open(const char *which, struct vmbus_channel **channel);
+int device_open(const char *which, struct vmbus_chan **channel);
 
 /**
  * device_is_suspended() - whether a suspend ended the channel, and not a
  * rescind
  */
-bool device_is_suspended(const struct vmbus_channel *channel);
+bool device_is_suspended(const struct vmbus_chan *channel);
 
 /**
  * device_is_missing() - whether VMBus waits for the host to offer the device
@@ -44,12 +44,12 @@ bool device_is_missing(const char *which);
  * after -ENODEV the device may exist, and no event may come to start the unit:
  * somebody must try again.
  */
-int device_reopen(const char *which, struct vmbus_channel **channel, const char *why);
+int device_reopen(const char *which, struct vmbus_chan **channel, const char *why);
 
 /** device_path() - return the path of the device, for messages */
-const char *device_path(const struct vmbus_channel *channel);
+const char *device_path(const struct vmbus_chan *channel);
 
 /** device_instance() - return the instance GUID of the device */
-const char *device_instance(const struct vmbus_channel *channel);
+const char *device_instance(const struct vmbus_chan *channel);
 
 #endif

@@ -8,7 +8,7 @@
 
 #define PACKETS_MAX 256
 
-void exchange_init(struct exchange *exchange, struct vmbus_channel *channel, int journal,
+void exchange_init(struct exchange *exchange, struct vmbus_chan *channel, int journal,
 		   const struct policy *policy)
 {
 	exchange->channel = channel;
@@ -19,7 +19,7 @@ void exchange_init(struct exchange *exchange, struct vmbus_channel *channel, int
 	silence_init(&exchange->silence);
 }
 
-void exchange_reopen(struct exchange *exchange, struct vmbus_channel *channel, bool silent)
+void exchange_reopen(struct exchange *exchange, struct vmbus_chan *channel, bool silent)
 {
 	exchange->channel = channel;
 	exchange->waiting = false;

@@ -24,7 +24,7 @@ struct exchange_held {
 
 /** The state between a request in one ring and its answer in the other */
 struct exchange {
-	struct vmbus_channel *channel;
+	struct vmbus_chan *channel;
 	struct session session;
 	struct silence silence;		/* of the host */
 	struct vmbus_packet packet;	/* the request that gets the next answer */
@@ -46,7 +46,7 @@ struct exchange {
  * The caller keeps and closes @channel. @journal and @policy are as for
  * transfer_init().
  */
-void exchange_init(struct exchange *exchange, struct vmbus_channel *channel, int journal,
+void exchange_init(struct exchange *exchange, struct vmbus_chan *channel, int journal,
 		   const struct policy *policy);
 
 /**
@@ -55,7 +55,7 @@ void exchange_init(struct exchange *exchange, struct vmbus_channel *channel, int
  *
  * No copy may be active. The totals stay.
  */
-void exchange_reopen(struct exchange *exchange, struct vmbus_channel *channel, bool silent);
+void exchange_reopen(struct exchange *exchange, struct vmbus_chan *channel, bool silent);
 
 /**
  * exchange_events() - tell what to arm the channel for

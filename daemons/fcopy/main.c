@@ -131,7 +131,7 @@ static int wait_for_offer(int signals)
 	if (!device_is_missing(options.device))
 		return 0;
 	log_line(LOG_NOTICE, "the host has not offered the device again; waiting until it does");
-	vmbus_channel_close(exchange.channel);
+	vmbus_chan_close(exchange.channel);
 	exchange.channel = NULL;
 	exchange.silence.debt = SILENCE_OFFER;
 	record_work(true);
@@ -197,7 +197,7 @@ static int open_again(int signals, bool silent, const char *why)
 /* Returns an exit code. */
 static int serve(int signals)
 {
-	struct vmbus_channel **channel = &exchange.channel;
+	struct vmbus_chan **channel = &exchange.channel;
 	const char *why;
 	bool silent;
 	int end;
@@ -244,7 +244,7 @@ static int serve(int signals)
 }
 
 /* Returns an exit code. */
-static int open_recording(struct vmbus_channel *channel)
+static int open_recording(struct vmbus_chan *channel)
 {
 	int err;
 
@@ -277,7 +277,7 @@ static int go_to_background(void)
 
 int main(int argc, char **argv)
 {
-	struct vmbus_channel *channel;
+	struct vmbus_chan *channel;
 	int signals, journal, code, err;
 	bool stuck = false;
 
@@ -344,7 +344,7 @@ int main(int argc, char **argv)
 	if (journal >= 0)
 		flock(journal, LOCK_UN);
 out_channel:
-	vmbus_channel_close(channel);
+	vmbus_chan_close(channel);
 	record_close("failed");
 	/* The thread goes on with what is in memory until the process is gone. */
 	if (stuck)

@@ -383,10 +383,10 @@ static void add_request(struct line *line, enum what what, const unsigned char *
 }
 
 /*
- * Add the lines of vmbus_channel_dump(), or those of the rings alone, which have
+ * Add the lines of vmbus_chan_dump(), or those of the rings alone, which have
  * indices, masks and what the other side waits for.
  */
-static void show_rings(struct vmbus_channel *channel, bool all)
+static void show_rings(struct vmbus_chan *channel, bool all)
 {
 	char text[2048], *at = text, *end;
 	struct line line;
@@ -396,7 +396,7 @@ static void show_rings(struct vmbus_channel *channel, bool all)
 	if (!to)
 		return;
 	text[0] = '\0';
-	vmbus_channel_dump(channel, to, 0);
+	vmbus_chan_dump(channel, to, 0);
 	fclose(to);
 	for (; recording.state == OPEN && (end = strchr(at, '\n')); at = end + 1) {
 		if (!all && strncmp(at, "to the host:", 12) && strncmp(at, "from the host:", 14))
@@ -462,9 +462,9 @@ static void add_module(struct line *line, const struct vmbus_device *device)
 	add(line, " module=%s", version);
 }
 
-void record_channel(struct vmbus_channel *channel)
+void record_channel(struct vmbus_chan *channel)
 {
-	const struct vmbus_device *device = vmbus_channel_device(channel);
+	const struct vmbus_device *device = vmbus_chan_device(channel);
 	struct line line;
 
 	if (recording.state != OPEN)
@@ -477,14 +477,14 @@ void record_channel(struct vmbus_channel *channel)
 		add_module(&line, device);
 	}
 	add(&line, " relid=%" PRIu32 " to-host=%zu from-host=%zu monitored=%d",
-	    vmbus_channel_relid(channel), vmbus_channel_tx_size(channel),
-	    vmbus_channel_rx_size(channel), vmbus_channel_is_monitored(channel));
+	    vmbus_chan_relid(channel), vmbus_chan_tx_size(channel),
+	    vmbus_chan_rx_size(channel), vmbus_chan_is_monitored(channel));
 	finish(&line);
 	recording.signals = 0;
 	show_rings(channel, true);
 }
 
-void record_host(struct vmbus_channel *channel, const struct vmbus_packet *packet,
+void record_host(struct vmbus_chan *channel, const struct vmbus_packet *packet,
 		 const void *payload)
 {
 	struct line line;
@@ -553,13 +553,13 @@ void record_event(const char *format, ...)
 	finish(&line);
 }
 
-void record_flushed(struct vmbus_channel *channel)
+void record_flushed(struct vmbus_chan *channel)
 {
 	struct vmbus_stats stats;
 
 	if (recording.state != OPEN)
 		return;
-	vmbus_channel_stats(channel, &stats, sizeof(stats));
+	vmbus_chan_stats(channel, &stats, sizeof(stats));
 	if (stats.tx_signals != recording.signals)
 		record_event("signal count=%" PRIu64, stats.tx_signals - recording.signals);
 	recording.signals = stats.tx_signals;

@@ -41,10 +41,10 @@ int record_open(const char *path, bool shape, uint64_t limit);
 int record_background(void);
 
 /** record_channel() - the device is open */
-void record_channel(struct vmbus_channel *channel);
+void record_channel(struct vmbus_chan *channel);
 
 /** record_host() - the host has sent @packet, whose @payload must not be an answer yet */
-void record_host(struct vmbus_channel *channel, const struct vmbus_packet *packet,
+void record_host(struct vmbus_chan *channel, const struct vmbus_packet *packet,
 		 const void *payload);
 
 /** record_unread() - a packet was skipped: it is too long, or damaged, and then @packet is NULL */
@@ -57,7 +57,7 @@ void record_guest(const struct vmbus_packet *packet, const void *payload);
 void record_event(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /** record_flushed() - the host can see the answers: note whether it was signalled, and the rings */
-void record_flushed(struct vmbus_channel *channel);
+void record_flushed(struct vmbus_chan *channel);
 
 /**
  * record_work() - have lines written to the file, if it has taken the earlier ones

@@ -59,7 +59,7 @@ static unsigned int passed(struct silence *silence)
 	return msec < SILENCE_LOOK_SECONDS * 1500 ? msec : SILENCE_LOOK_SECONDS * 1500;
 }
 
-bool silence_look(struct silence *silence, struct vmbus_channel *channel, bool expired,
+bool silence_look(struct silence *silence, struct vmbus_chan *channel, bool expired,
 		  uint64_t files)
 {
 	unsigned int msec = passed(silence);
@@ -71,7 +71,7 @@ bool silence_look(struct silence *silence, struct vmbus_channel *channel, bool e
 	/* exchange_run() finds out what is wrong with the rings. */
 	if (unread < 0)
 		return false;
-	vmbus_channel_stats(channel, &stats, sizeof(stats));
+	vmbus_chan_stats(channel, &stats, sizeof(stats));
 	read = stats.tx_bytes - unread;
 	debt = !stats.rx_packets ? SILENCE_NEGOTIATE : unread ? SILENCE_READ :
 	       expired ? SILENCE_MESSAGE : SILENCE_NOTHING;

@@ -66,7 +66,7 @@ void silence_reopened(struct silence *silence, bool silent);
  *
  * Returns whether the host has fallen silent, and the log says so.
  */
-bool silence_look(struct silence *silence, struct vmbus_channel *channel, bool expired,
+bool silence_look(struct silence *silence, struct vmbus_chan *channel, bool expired,
 		  uint64_t files);
 #define SILENCE_LOOK_SECONDS	10
 

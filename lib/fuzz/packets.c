@@ -21,7 +21,7 @@ enum step {
 
 struct rings {
 	unsigned char *to_host, *to_guest;
-	struct vmbus_channel *guest;
+	struct vmbus_chan *guest;
 	FILE *null;
 };
 
@@ -116,11 +116,11 @@ static void transmit(struct rings *r, struct input *in, enum step step)
 	static const uint64_t pages[2] = { 1, 2 };
 	size_t size = take_u16(in) % ROOM;
 	unsigned char *buf = calloc(1, size + 8);
-	const struct vmbus_message messages[3] = {
+	const struct vmbus_tx_packet messages[3] = {
 		{ buf, size / 3, 6, 0, 0 }, { buf, size, 6, 1, 1 }, { buf, 8, 6, 0, 2 },
 	};
 	const struct iovec iov[2] = { { buf, size / 2 }, { buf + size / 2, size - size / 2 } };
-	const struct vmbus_gpa_range range = { size, size % 5000, pages };
+	const struct vmbus_gpa_buffer range = { size, size % 5000, pages };
 	void *payload;
 	int err = 0;
 
@@ -188,7 +188,7 @@ static void one_step(struct rings *r, struct input *in)
 		vmbus_wait(r->guest, 1 + take_u8(in) % 3, 0);
 		break;
 	case DUMP:
-		MUST(!vmbus_channel_dump(r->guest, r->null, take_u8(in)));
+		MUST(!vmbus_chan_dump(r->guest, r->null, take_u8(in)));
 		break;
 	case RECV: case RECV_RAW: case RECV_MANY: case PEEK: case SKIP:
 		receive(r, in, step);
@@ -219,10 +219,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	*word(r.to_host, 0) = take_index(&in, DATA);
 	*word(r.to_guest, 1) = take_index(&in, DATA);
 	*word(r.to_guest, 16) = 1;
-	if (!vmbus_channel_from_memory(&mem, &r.guest)) {
+	if (!vmbus_chan_from_memory(&mem, &r.guest)) {
 		while (in.left)
 			one_step(&r, &in);
-		vmbus_channel_close(r.guest);
+		vmbus_chan_close(r.guest);
 	}
 	free(r.to_host);
 	free(r.to_guest);

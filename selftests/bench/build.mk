@@ -71,6 +71,17 @@ $(bench_dir)/flags: $(bench_dir)/ring
 		echo "$@: the contenders are compiled with different flags, or without -g: 'make clean', and see $@.new" >&2; exit 1; }
 	$(Q)sed 's/ *$$/ $(filter -D% -U%,$(HARDENING) $(CFLAGS) $(CPPFLAGS))/' $@.new >$@
 
+# The headers of DPDK's bus driver and of the library in one program, in either order
+.PHONY: check-dpdk-header
+check-dpdk-header: $(bench_dir)/peers/versions
+	$(Q)number=0; for order in '' -DDPDK_FIRST; do \
+		number=$$((number + 1)); \
+		name="selftests: bench: <rte_bus_vmbus.h>$${order:+, first,} and <vmbus_bufring.h>"; \
+		if $(CC) -std=gnu11 $(WARNINGS) -Werror $(lib_cflags) $(dpdk_cflags) $$order -fsyntax-only \
+			selftests/bench/with_dpdk.c; then echo "ok $$number $$name"; \
+		else echo "not ok $$number $$name"; fi; \
+	done
+
 # hv-fcopyd and the kernel tree's daemon in the same guest: by a clock that counts instructions, and by the clock on the wall with
 # processors of its own for the host.
 bench-fcopy: export O := $(abspath $(O))

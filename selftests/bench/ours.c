@@ -11,10 +11,10 @@
 
 #include "contender.h"
 
-static struct vmbus_channel *sender, *receiver;
+static struct vmbus_chan *sender, *receiver;
 static struct vmbus_view views[MAX_BURST] APART;
 
-static int open_side(void *tx, void *rx, size_t size, struct signals *signals, struct vmbus_channel **chan)
+static int open_side(void *tx, void *rx, size_t size, struct signals *signals, struct vmbus_chan **chan)
 {
 	const struct vmbus_memory memory = {
 		.struct_size = sizeof(memory),
@@ -28,7 +28,7 @@ static int open_side(void *tx, void *rx, size_t size, struct signals *signals, s
 		.ctx = &signals->count,
 	};
 
-	return vmbus_channel_from_memory(&memory, chan);
+	return vmbus_chan_from_memory(&memory, chan);
 }
 
 static int ours_open(void *ring, void *other, size_t size)
@@ -44,14 +44,14 @@ static int locked_open(void *ring, void *other, size_t size)
 	int err = ours_open(ring, other, size);
 
 	if (!err)
-		vmbus_channel_set_producers(sender, VMBUS_PRODUCERS_SPIN);
+		vmbus_chan_set_producers(sender, VMBUS_PRODUCERS_SPIN);
 	return err;
 }
 
 static void ours_close(void)
 {
-	vmbus_channel_close(sender);
-	vmbus_channel_close(receiver);
+	vmbus_chan_close(sender);
+	vmbus_chan_close(receiver);
 }
 
 /* Returns @done, unless @err says more than that the ring is full or empty */
@@ -62,7 +62,7 @@ static int result(int done, int err)
 
 static int send_message(const struct load *load, int burst)
 {
-	struct vmbus_message messages[MAX_BURST];
+	struct vmbus_tx_packet messages[MAX_BURST];
 	int ret;
 
 	if (burst == 1) {
@@ -70,7 +70,7 @@ static int send_message(const struct load *load, int burst)
 		return result(!ret, ret);
 	}
 	for (int i = 0; i < burst; i++)
-		messages[i] = (struct vmbus_message){
+		messages[i] = (struct vmbus_tx_packet){
 			.payload = load->message + (size_t)i * load->stride,
 			.length = (uint32_t)load->size,
 			.type = VMBUS_PACKET_INBAND,
@@ -82,7 +82,7 @@ static int send_message(const struct load *load, int burst)
 
 static int send_gpa(const struct load *load, int burst)
 {
-	struct vmbus_gpa_range ranges[MAX_RANGES];
+	struct vmbus_gpa_buffer ranges[MAX_RANGES];
 	int sent, err = 0, flushed;
 
 	for (sent = 0; sent < burst; sent++) {
@@ -91,7 +91,7 @@ static int send_gpa(const struct load *load, int burst)
 		uint64_t id = load->first + (uint64_t)sent;
 
 		for (unsigned int i = 0; i < load->ranges; i++)
-			ranges[i] = (struct vmbus_gpa_range){
+			ranges[i] = (struct vmbus_gpa_buffer){
 				.length = segments[i].length,
 				.offset = segments[i].offset,
 				.pages = &segments[i].page,

@@ -14,7 +14,7 @@
 static unsigned char out[4096], in[4096];
 
 /* The host's side of the memory that the program maps as a UIO device */
-static struct vmbus_channel *host_open(int memory, int event, size_t ring_size)
+static struct vmbus_chan *host_open(int memory, int event, size_t ring_size)
 {
 	unsigned char *rings = mmap(NULL, 2 * ring_size, PROT_READ | PROT_WRITE, MAP_SHARED, memory, 0);
 	struct vmbus_memory mem = {
@@ -22,10 +22,10 @@ static struct vmbus_channel *host_open(int memory, int event, size_t ring_size)
 		.tx_ring = rings + ring_size, .tx_size = ring_size,
 		.rx_ring = rings, .rx_size = ring_size,
 	};
-	struct vmbus_channel *chan;
+	struct vmbus_chan *chan;
 
 	MUST(rings != MAP_FAILED);
-	MUST(!vmbus_channel_from_memory(&mem, &chan));
+	MUST(!vmbus_chan_from_memory(&mem, &chan));
 	return chan;
 }
 
@@ -40,7 +40,7 @@ static size_t message(uint64_t number, uint16_t type)
 	return len;
 }
 
-static int answer(struct vmbus_channel *host, struct vmbus_packet *pkt)
+static int answer(struct vmbus_chan *host, struct vmbus_packet *pkt)
 {
 	int err;
 
@@ -58,7 +58,7 @@ static void a_program_for_the_other_header_runs(void)
 	int memory = memfd_create("rings", MFD_CLOEXEC), event[2], status;
 	const uint16_t offer[] = { 1, 2, 0, 0, 3, 0, 1, 1, 1, 0 };
 	struct vmbus_ic_header hdr;
-	struct vmbus_channel *host;
+	struct vmbus_chan *host;
 	struct vmbus_packet pkt;
 	size_t len;
 	pid_t pid;
@@ -99,7 +99,7 @@ static void a_program_for_the_other_header_runs(void)
 		kill(pid, SIGKILL);
 	MUST(waitpid(pid, &status, 0) == pid);
 	CHECK_IS(WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status), 0);
-	vmbus_channel_close(host);
+	vmbus_chan_close(host);
 	close(event[1]);
 	close(memory);
 }

@@ -288,14 +288,14 @@ static void attributes_that_are_numbers(void)
 static void a_device_that_the_host_does_not_offer(void)
 {
 	struct vmbus_device *dev;
-	struct vmbus_channel *chan;
+	struct vmbus_chan *chan;
 
 	machine();
 	MUST(!vmbus_device_find("fcopy", &dev));
 	CHECK_IS(vmbus_device_is_offered(dev), 1);
 	put("-1\n", SYS DEV1 "/id");
 	CHECK_IS(vmbus_device_is_offered(dev), 0);
-	CHECK_IS(vmbus_channel_open_device(dev, NULL, &chan), -EPROTO);
+	CHECK_IS(vmbus_chan_open_device(dev, NULL, &chan), -EPROTO);
 	put("4294967295\n", SYS DEV1 "/id");
 	CHECK_IS(vmbus_device_is_offered(dev), 0);
 	put("-2\n", SYS DEV1 "/id");
@@ -342,18 +342,18 @@ static void a_device_is_refreshed(void)
 static void sizes_come_from_the_maps(void)
 {
 	size_t page = getpagesize();
-	struct vmbus_channel *chan;
+	struct vmbus_chan *chan;
 
 	for (size_t pages = 2; pages <= 40; pages += 19) {
 		machine();
 		bind(DEV1, 3, pages * page, 2 * pages);
-		MUST(!vmbus_channel_open("fcopy", NULL, &chan));
-		CHECK_IS(vmbus_channel_tx_size(chan), (pages - 1) * page);
-		CHECK_IS(vmbus_channel_rx_size(chan), (pages - 1) * page);
-		CHECK(!strcmp(vmbus_device_instance(vmbus_channel_device(chan)), DEV1));
-		CHECK(!vmbus_channel_is_monitored(chan));
+		MUST(!vmbus_chan_open("fcopy", NULL, &chan));
+		CHECK_IS(vmbus_chan_tx_size(chan), (pages - 1) * page);
+		CHECK_IS(vmbus_chan_rx_size(chan), (pages - 1) * page);
+		CHECK(!strcmp(vmbus_device_instance(vmbus_chan_device(chan)), DEV1));
+		CHECK(!vmbus_chan_is_monitored(chan));
 		CHECK(vmbus_fd(chan) >= 0);
-		vmbus_channel_close(chan);
+		vmbus_chan_close(chan);
 	}
 }
 
@@ -361,7 +361,7 @@ static void a_monitored_device_is_signalled_in_its_pages(void)
 {
 	size_t page = getpagesize();
 	unsigned char *file;
-	struct vmbus_channel *chan;
+	struct vmbus_chan *chan;
 	char path[512];
 	int fd;
 
@@ -369,10 +369,10 @@ static void a_monitored_device_is_signalled_in_its_pages(void)
 	machine();
 	put("69\n", SYS DEV1 "/monitor_id");
 	put("0x123\n", SYS DEV1 "/id");
-	MUST(!vmbus_channel_open("fcopy", NULL, &chan));
-	CHECK(vmbus_channel_is_monitored(chan));
+	MUST(!vmbus_chan_open("fcopy", NULL, &chan));
+	CHECK(vmbus_chan_is_monitored(chan));
 	CHECK_IS(vmbus_signal(chan), 0);
-	vmbus_channel_close(chan);
+	vmbus_chan_close(chan);
 
 	snprintf(path, sizeof(path), "%s/dev/uio3", base);
 	fd = open(path, O_RDONLY);
@@ -385,15 +385,15 @@ static void a_monitored_device_is_signalled_in_its_pages(void)
 	close(fd);
 
 	put("128\n", SYS DEV1 "/monitor_id");
-	CHECK_IS(vmbus_channel_open("fcopy", NULL, &chan), -EPROTO);
+	CHECK_IS(vmbus_chan_open("fcopy", NULL, &chan), -EPROTO);
 	put("69\n", SYS DEV1 "/monitor_id");
 	put("16384\n", SYS DEV1 "/id");
-	CHECK_IS(vmbus_channel_open("fcopy", NULL, &chan), -EPROTO);
+	CHECK_IS(vmbus_chan_open("fcopy", NULL, &chan), -EPROTO);
 	put("7\n", SYS DEV1 "/id");
 	put("0x800\n", SYS DEV1 "/uio/uio3/maps/map2/size");
-	CHECK_IS(vmbus_channel_open("fcopy", NULL, &chan), -EPROTO);
+	CHECK_IS(vmbus_chan_open("fcopy", NULL, &chan), -EPROTO);
 	put("other\n", SYS DEV1 "/uio/uio3/maps/map2/name");
-	CHECK_IS(vmbus_channel_open("fcopy", NULL, &chan), -EPROTO);
+	CHECK_IS(vmbus_chan_open("fcopy", NULL, &chan), -EPROTO);
 	CHECK(strstr(vmbus_error(), "monitor_page"));
 }
 
@@ -402,45 +402,45 @@ static void wrong_maps_are_refused_with_a_reason(void)
 	static const char * const sizes[] = {
 		"0x0\n", "0x1000\n", "0x5001\n", "0xffffffffffff\n", "-4096\n", "\n", "junk\n",
 	};
-	struct vmbus_channel *chan;
+	struct vmbus_chan *chan;
 	char path[512];
 	int fd;
 
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
 		machine();
 		put(sizes[i], SYS DEV1 "/uio/uio3/maps/map0/size");
-		CHECK(vmbus_channel_open("fcopy", NULL, &chan) < 0);
+		CHECK(vmbus_chan_open("fcopy", NULL, &chan) < 0);
 		CHECK(strstr(vmbus_error(), DEV1));
 	}
 	machine();
 	put("0x8\n", SYS DEV1 "/uio/uio3/maps/map0/offset");
-	CHECK_IS(vmbus_channel_open("fcopy", NULL, &chan), -EPROTO);
+	CHECK_IS(vmbus_chan_open("fcopy", NULL, &chan), -EPROTO);
 	put("0x100000\n", SYS DEV1 "/uio/uio3/maps/map0/offset");
-	CHECK_IS(vmbus_channel_open("fcopy", NULL, &chan), -EPROTO);
+	CHECK_IS(vmbus_chan_open("fcopy", NULL, &chan), -EPROTO);
 	machine();
 	put("other\n", SYS DEV1 "/uio/uio3/maps/map0/name");
-	CHECK_IS(vmbus_channel_open("fcopy", NULL, &chan), -EPROTO);
+	CHECK_IS(vmbus_chan_open("fcopy", NULL, &chan), -EPROTO);
 	CHECK(strstr(vmbus_error(), "txrx_rings"));
 	put("a name that no map of uio_hv_generic has\n", SYS DEV1 "/uio/uio3/maps/map0/name");
-	CHECK_IS(vmbus_channel_open("fcopy", NULL, &chan), -EPROTO);
+	CHECK_IS(vmbus_chan_open("fcopy", NULL, &chan), -EPROTO);
 	CHECK(strstr(vmbus_error(), "maps/map0"));
 
 	machine();
-	CHECK_IS(vmbus_channel_open(DEV2, NULL, &chan), -ENXIO);
+	CHECK_IS(vmbus_chan_open(DEV2, NULL, &chan), -ENXIO);
 	CHECK(strstr(vmbus_error(), "driver: none"));
 	snprintf(path, sizeof(path), "%s/dev/uio3", base);
 	fd = open(path, O_WRONLY);
 	MUST(pwrite(fd, "\1", 1, 0) == 1);	/* the write index of the first ring */
 	close(fd);
-	CHECK_IS(vmbus_channel_open("fcopy", NULL, &chan), -EIO);
+	CHECK_IS(vmbus_chan_open("fcopy", NULL, &chan), -EIO);
 	unlink(path);
-	CHECK_IS(vmbus_channel_open("fcopy", NULL, &chan), -ENODEV);
+	CHECK_IS(vmbus_chan_open("fcopy", NULL, &chan), -ENODEV);
 	CHECK(strstr(vmbus_error(), path));
 }
 
 static void another_device_under_the_number_is_refused(void)
 {
-	struct vmbus_channel *chan;
+	struct vmbus_chan *chan;
 	char path[512];
 
 	machine();
@@ -448,7 +448,7 @@ static void another_device_under_the_number_is_refused(void)
 	unlink(path);
 	MUST(!symlink("/dev/null", path));
 	put("240:3\n", SYS DEV1 "/uio/uio3/dev");
-	CHECK_IS(vmbus_channel_open("fcopy", NULL, &chan), -ENODEV);
+	CHECK_IS(vmbus_chan_open("fcopy", NULL, &chan), -ENODEV);
 	CHECK(strstr(vmbus_error(), "240:3"));
 }
 
@@ -473,7 +473,7 @@ static void *another_subchannel(void *arg)
 
 static void subchannels_are_listed_and_opened(void)
 {
-	struct vmbus_channel *primary, *sub, *a, *b;
+	struct vmbus_chan *primary, *sub, *a, *b;
 	size_t page = getpagesize(), size;
 	struct vmbus_subchannel list[3];
 	pthread_t thread;
@@ -482,7 +482,7 @@ static void subchannels_are_listed_and_opened(void)
 	int fd;
 
 	machine();
-	MUST(!vmbus_channel_open("fcopy", NULL, &primary));
+	MUST(!vmbus_chan_open("fcopy", NULL, &primary));
 	CHECK_IS(vmbus_subchannels(primary, list, 3), -ENODEV);
 	subchannel("7", "0\n", 5 * page);
 	CHECK_IS(vmbus_subchannels(primary, list, 3), 0);
@@ -510,14 +510,14 @@ static void subchannels_are_listed_and_opened(void)
 	unlink(path);
 
 	MUST(!vmbus_subchannel_open(primary, 33, NULL, &sub));
-	CHECK_IS(vmbus_channel_tx_size(sub), 8 * page);
-	CHECK_IS(vmbus_channel_rx_size(sub), 8 * page);
-	CHECK_IS(vmbus_channel_relid(sub), 33);
-	CHECK(!vmbus_channel_is_monitored(sub));
+	CHECK_IS(vmbus_chan_tx_size(sub), 8 * page);
+	CHECK_IS(vmbus_chan_rx_size(sub), 8 * page);
+	CHECK_IS(vmbus_chan_relid(sub), 33);
+	CHECK(!vmbus_chan_is_monitored(sub));
 	CHECK(vmbus_fd(sub) >= 0 && vmbus_fd(sub) != vmbus_fd(primary));
 	CHECK_IS(vmbus_queue(sub, VMBUS_PACKET_INBAND, 0, 1, "hello", 6), 0);
 	CHECK_IS(vmbus_publish(sub), 1);
-	vmbus_channel_close(sub);
+	vmbus_chan_close(sub);
 	snprintf(path, sizeof(path), "%s/" SYS DEV1 "/channels/33/ring", base);
 	fd = open(path, O_RDONLY);
 	MUST(fd >= 0 && !fstat(fd, &st));
@@ -528,9 +528,9 @@ static void subchannels_are_listed_and_opened(void)
 	/* the bits of a monitored one are its own */
 	put("40\n", SYS DEV1 "/channels/31/monitor_id");
 	MUST(!vmbus_subchannel_open(primary, 31, NULL, &sub));
-	CHECK(vmbus_channel_is_monitored(sub));
+	CHECK(vmbus_chan_is_monitored(sub));
 	CHECK_IS(vmbus_signal(sub), 0);
-	vmbus_channel_close(sub);
+	vmbus_chan_close(sub);
 	snprintf(path, sizeof(path), "%s/dev/uio3", base);
 	fd = open(path, O_RDONLY);
 	CHECK_IS(pread(fd, path, 1, page + 2048 + 31 / 8), 1);
@@ -547,31 +547,31 @@ static void subchannels_are_listed_and_opened(void)
 		subchannel("34", "6\n", size);
 		CHECK_IS(vmbus_subchannel_open(primary, 34, NULL, &sub), -EPROTO);
 	}
-	vmbus_channel_close(primary);
+	vmbus_chan_close(primary);
 
-	MUST(!vmbus_channel_pair(2 * page, &a, &b));
+	MUST(!vmbus_chan_pair(2 * page, &a, &b));
 	CHECK_IS(vmbus_subchannels(a, list, 3), -EOPNOTSUPP);
 	CHECK_IS(vmbus_subchannels_wait(a, 1, 0), -EOPNOTSUPP);
 	CHECK_IS(vmbus_subchannel_open(a, 1, NULL, &sub), -EOPNOTSUPP);
-	vmbus_channel_close(a);
-	vmbus_channel_close(b);
+	vmbus_chan_close(a);
+	vmbus_chan_close(b);
 }
 
 static void options_of_an_open(void)
 {
 	struct vmbus_open_options options = { .struct_size = sizeof(options) };
-	struct vmbus_channel *chan, *sub;
+	struct vmbus_chan *chan, *sub;
 	char text[64], path[512];
 	FILE *file;
 
 	machine();
 	/* A module without ring sizes, then one that has them */
 	options.ring_size = 65536;
-	CHECK_IS(vmbus_channel_open("fcopy", &options, &chan), -EOPNOTSUPP);
+	CHECK_IS(vmbus_chan_open("fcopy", &options, &chan), -EOPNOTSUPP);
 	CHECK(strstr(vmbus_error(), DEV1) && strstr(vmbus_error(), "ring size"));
 	put("16384\n", SYS DEV1 "/uio_hv_generic/ring_size");
-	MUST(!vmbus_channel_open("fcopy", &options, &chan));
-	vmbus_channel_close(chan);
+	MUST(!vmbus_chan_open("fcopy", &options, &chan));
+	vmbus_chan_close(chan);
 	snprintf(path, sizeof(path), "%s/" SYS DEV1 "/uio_hv_generic/ring_size", base);
 	file = fopen(path, "r");
 	MUST(file && fgets(text, sizeof(text), file));
@@ -580,79 +580,79 @@ static void options_of_an_open(void)
 	/* What is so already is not written: the file may be another user's. */
 	if (geteuid()) {
 		MUST(!chmod(path, 0444));
-		MUST(!vmbus_channel_open("fcopy", &options, &chan));
-		vmbus_channel_close(chan);
+		MUST(!vmbus_chan_open("fcopy", &options, &chan));
+		vmbus_chan_close(chan);
 		options.ring_size = 4096;
-		CHECK_IS(vmbus_channel_open("fcopy", &options, &chan), -EACCES);
+		CHECK_IS(vmbus_chan_open("fcopy", &options, &chan), -EACCES);
 		CHECK(strstr(vmbus_error(), path));
 	}
 
 	options = (struct vmbus_open_options){ .struct_size = sizeof(options), .flags = VMBUS_OPEN_POLL };
-	MUST(!vmbus_channel_open("fcopy", &options, &chan));
+	MUST(!vmbus_chan_open("fcopy", &options, &chan));
 	CHECK_IS(vmbus_wait(chan, VMBUS_WAIT_RECV, 0), -EOPNOTSUPP);
 	subchannel("31", "2\n", 3 * getpagesize());
 	MUST(!vmbus_subchannel_open(chan, 31, &options, &sub));
 	CHECK_IS(vmbus_arm(sub, VMBUS_WAIT_RECV), -EOPNOTSUPP);
-	vmbus_channel_close(sub);
+	vmbus_chan_close(sub);
 	options.ring_size = 65536;
 	CHECK_IS(vmbus_subchannel_open(chan, 31, &options, &sub), -EINVAL);
 	options.flags = 2;
-	CHECK_IS(vmbus_channel_open("fcopy", &options, &sub), -EINVAL);
+	CHECK_IS(vmbus_chan_open("fcopy", &options, &sub), -EINVAL);
 	CHECK(strstr(vmbus_error(), "flags"));
 	options.struct_size = 8;
-	CHECK_IS(vmbus_channel_open("fcopy", &options, &sub), -EINVAL);
-	vmbus_channel_close(chan);
+	CHECK_IS(vmbus_chan_open("fcopy", &options, &sub), -EINVAL);
+	vmbus_chan_close(chan);
 }
 
 static void buffers_have_addresses_and_handles(void)
 {
-	struct vmbus_channel *chan, *second, *a, *b;
+	struct vmbus_chan *chan, *second, *a, *b;
 	struct vmbus_buffer buffer, again;
 	size_t page = getpagesize();
 	char text[32];
 
 	/* In a plain file the buffers begin with its fourth and fifth page. */
 	machine();
-	MUST(!vmbus_channel_open("fcopy", NULL, &chan));
-	CHECK_IS(vmbus_channel_buffer(chan, VMBUS_BUFFER_RECV, NULL, &buffer), -ENOENT);
-	vmbus_channel_close(chan);
+	MUST(!vmbus_chan_open("fcopy", NULL, &chan));
+	CHECK_IS(vmbus_chan_buffer(chan, VMBUS_BUFFER_RECV, NULL, &buffer), -ENOENT);
+	vmbus_chan_close(chan);
 	snprintf(text, sizeof(text), "0x%zx\n", 2 * page);
 	add_map(DEV1, 3, 3, "recv:3221225477\n", text);
 	add_map(DEV1, 3, 4, "send:2\n", text);
-	MUST(!vmbus_channel_open("fcopy", NULL, &chan));
-	CHECK_IS(vmbus_channel_buffer(chan, VMBUS_BUFFER_RECV, NULL, &buffer), 0);
+	MUST(!vmbus_chan_open("fcopy", NULL, &chan));
+	CHECK_IS(vmbus_chan_buffer(chan, VMBUS_BUFFER_RECV, NULL, &buffer), 0);
 	CHECK_IS(buffer.size, 2 * page);
 	CHECK_IS(buffer.gpadl, 3221225477u);
 	memset(buffer.address, 1, buffer.size);
-	CHECK_IS(vmbus_channel_buffer(chan, VMBUS_BUFFER_RECV, NULL, &again), 0);
+	CHECK_IS(vmbus_chan_buffer(chan, VMBUS_BUFFER_RECV, NULL, &again), 0);
 	CHECK(again.address == buffer.address && again.gpadl == buffer.gpadl);
-	CHECK_IS(vmbus_channel_buffer(chan, VMBUS_BUFFER_RECV, buffer.address, &again), 0);
-	CHECK_IS(vmbus_channel_buffer(chan, VMBUS_BUFFER_RECV, &buffer, &again), -EEXIST);
-	CHECK_IS(vmbus_channel_buffer(chan, VMBUS_BUFFER_SEND, NULL, &buffer), 0);
+	CHECK_IS(vmbus_chan_buffer(chan, VMBUS_BUFFER_RECV, buffer.address, &again), 0);
+	CHECK_IS(vmbus_chan_buffer(chan, VMBUS_BUFFER_RECV, &buffer, &again), -EEXIST);
+	CHECK_IS(vmbus_chan_buffer(chan, VMBUS_BUFFER_SEND, NULL, &buffer), 0);
 	CHECK_IS(buffer.gpadl, 2);
 	CHECK(*(unsigned char *)buffer.address == 1);
-	CHECK_IS(vmbus_channel_buffer(chan, 2, NULL, &buffer), -EINVAL);
+	CHECK_IS(vmbus_chan_buffer(chan, 2, NULL, &buffer), -EINVAL);
 
 	/* A second user of the buffers has them where the first says, if that place is free. */
-	MUST(!vmbus_channel_open("fcopy", NULL, &second));
-	CHECK_IS(vmbus_channel_buffer(second, VMBUS_BUFFER_SEND, buffer.address, &again), -EEXIST);
-	vmbus_channel_close(chan);
-	CHECK_IS(vmbus_channel_buffer(second, VMBUS_BUFFER_SEND, (char *)buffer.address + 8, &again),
+	MUST(!vmbus_chan_open("fcopy", NULL, &second));
+	CHECK_IS(vmbus_chan_buffer(second, VMBUS_BUFFER_SEND, buffer.address, &again), -EEXIST);
+	vmbus_chan_close(chan);
+	CHECK_IS(vmbus_chan_buffer(second, VMBUS_BUFFER_SEND, (char *)buffer.address + 8, &again),
 		 -EINVAL);
-	CHECK_IS(vmbus_channel_buffer(second, VMBUS_BUFFER_SEND, buffer.address, &again), 0);
+	CHECK_IS(vmbus_chan_buffer(second, VMBUS_BUFFER_SEND, buffer.address, &again), 0);
 	CHECK(again.address == buffer.address && again.gpadl == 2);
 	CHECK(*(unsigned char *)again.address == 1);
-	vmbus_channel_close(second);
+	vmbus_chan_close(second);
 
 	add_map(DEV1, 3, 4, "send:2junk\n", text);
-	MUST(!vmbus_channel_open("fcopy", NULL, &chan));
-	CHECK_IS(vmbus_channel_buffer(chan, VMBUS_BUFFER_SEND, NULL, &buffer), -EPROTO);
+	MUST(!vmbus_chan_open("fcopy", NULL, &chan));
+	CHECK_IS(vmbus_chan_buffer(chan, VMBUS_BUFFER_SEND, NULL, &buffer), -EPROTO);
 	CHECK(strstr(vmbus_error(), "send:2junk"));
-	vmbus_channel_close(chan);
-	MUST(!vmbus_channel_pair(2 * page, &a, &b));
-	CHECK_IS(vmbus_channel_buffer(a, VMBUS_BUFFER_SEND, NULL, &buffer), -EOPNOTSUPP);
-	vmbus_channel_close(a);
-	vmbus_channel_close(b);
+	vmbus_chan_close(chan);
+	MUST(!vmbus_chan_pair(2 * page, &a, &b));
+	CHECK_IS(vmbus_chan_buffer(a, VMBUS_BUFFER_SEND, NULL, &buffer), -EOPNOTSUPP);
+	vmbus_chan_close(a);
+	vmbus_chan_close(b);
 }
 
 static const struct test tests[] = {

@@ -12,12 +12,12 @@
 
 static unsigned char buf[8192];
 
-static int send_one(struct vmbus_channel *chan, size_t len)
+static int send_one(struct vmbus_chan *chan, size_t len)
 {
 	return vmbus_send(chan, VMBUS_PACKET_INBAND, 0, 0, buf, len);
 }
 
-static int recv_one(struct vmbus_channel *chan)
+static int recv_one(struct vmbus_chan *chan)
 {
 	struct vmbus_packet pkt;
 
@@ -84,7 +84,7 @@ static void a_batch_decides_once(void)
 }
 
 /* 4096 bytes of data hold 40 packets of 96 (payload 72), and then 256 stay */
-static void fill_ring(struct vmbus_channel *chan, int packets)
+static void fill_ring(struct vmbus_chan *chan, int packets)
 {
 	for (int i = 0; i < packets; i++)
 		CHECK_IS(send_one(chan, 72), 0);
@@ -167,11 +167,11 @@ static void a_full_ring_shows_what_is_queued_and_looks_again(void)
 	struct model m;
 
 	model_open(&m, 4096);
-	vmbus_channel_close(m.guest);
+	vmbus_chan_close(m.guest);
 	mem = side(&m.to_host, &m.to_guest, NULL);
 	mem.signal = drain;
 	mem.ctx = &m;
-	MUST(!vmbus_channel_from_memory(&mem, &m.guest));
+	MUST(!vmbus_chan_from_memory(&mem, &m.guest));
 	for (int i = 0; i < 40; i++)
 		CHECK_IS(vmbus_queue(m.guest, 6, 0, 0, buf, 72), 0);
 	CHECK_IS(m.guest_signals, 0);
@@ -208,10 +208,10 @@ static int64_t ns(clockid_t clock)
 
 static void a_wait_times_out_and_does_not_spin(void)
 {
-	struct vmbus_channel *guest, *host;
+	struct vmbus_chan *guest, *host;
 	int64_t start, cpu;
 
-	MUST(!vmbus_channel_pair(2 * getpagesize(), &guest, &host));
+	MUST(!vmbus_chan_pair(2 * getpagesize(), &guest, &host));
 	CHECK_IS(vmbus_wait(guest, VMBUS_WAIT_RECV, 0), -ETIMEDOUT);
 	/* stale interrupts must not keep it awake */
 	for (int i = 0; i < 10; i++)
@@ -221,8 +221,8 @@ static void a_wait_times_out_and_does_not_spin(void)
 	CHECK_IS(vmbus_wait(guest, VMBUS_WAIT_RECV, 200), -ETIMEDOUT);
 	CHECK(ns(CLOCK_MONOTONIC) - start >= 190000000);
 	CHECK(ns(CLOCK_THREAD_CPUTIME_ID) - cpu < 50000000);
-	vmbus_channel_close(guest);
-	vmbus_channel_close(host);
+	vmbus_chan_close(guest);
+	vmbus_chan_close(host);
 }
 
 static void *send_later(void *host)
@@ -233,12 +233,12 @@ static void *send_later(void *host)
 
 static void a_wait_ends_with_the_packet_and_masks(void)
 {
-	struct vmbus_channel *guest, *host;
+	struct vmbus_chan *guest, *host;
 	struct vmbus_packet pkt;
 	pthread_t thread;
 	void *sent;
 
-	MUST(!vmbus_channel_pair(2 * getpagesize(), &guest, &host));
+	MUST(!vmbus_chan_pair(2 * getpagesize(), &guest, &host));
 	MUST(!pthread_create(&thread, NULL, send_later, host));
 	CHECK_IS(vmbus_wait(guest, VMBUS_WAIT_RECV, 10000), VMBUS_WAIT_RECV);
 	pthread_join(thread, &sent);
@@ -251,16 +251,16 @@ static void a_wait_ends_with_the_packet_and_masks(void)
 	CHECK_IS(send_one(host, 8), 0);
 	CHECK_IS(vmbus_ack(guest), -EAGAIN);
 	CHECK_IS(vmbus_wait(guest, VMBUS_WAIT_RECV, 10000), VMBUS_WAIT_RECV);
-	vmbus_channel_close(guest);
-	vmbus_channel_close(host);
+	vmbus_chan_close(guest);
+	vmbus_chan_close(host);
 }
 
 static void a_wait_for_room_ends_with_the_room(void)
 {
-	struct vmbus_channel *guest, *host;
+	struct vmbus_chan *guest, *host;
 	int count = 0;
 
-	MUST(!vmbus_channel_pair(2 * getpagesize(), &guest, &host));
+	MUST(!vmbus_chan_pair(2 * getpagesize(), &guest, &host));
 	while (!send_one(guest, 72))
 		count++;
 	CHECK_IS(vmbus_wait(guest, VMBUS_WAIT_SEND, 0), -ETIMEDOUT);
@@ -271,15 +271,15 @@ static void a_wait_for_room_ends_with_the_room(void)
 	CHECK_IS(vmbus_publish(host), 1);
 	CHECK_IS(send_one(guest, 72), 0);
 	CHECK(count > 30);
-	vmbus_channel_close(guest);
-	vmbus_channel_close(host);
+	vmbus_chan_close(guest);
+	vmbus_chan_close(host);
 }
 
 static void epoll_loop(void)
 {
-	struct vmbus_channel *guest, *host;
+	struct vmbus_chan *guest, *host;
 
-	MUST(!vmbus_channel_pair(2 * getpagesize(), &guest, &host));
+	MUST(!vmbus_chan_pair(2 * getpagesize(), &guest, &host));
 	CHECK_IS(vmbus_arm(guest, VMBUS_WAIT_RECV), 0);
 	CHECK_IS(vmbus_ack(guest), -EAGAIN);
 	CHECK_IS(vmbus_arm(guest, VMBUS_WAIT_RECV), 0);
@@ -289,16 +289,16 @@ static void epoll_loop(void)
 	CHECK_IS(send_one(host, 8), 0);		/* masked by the ack: silent */
 	CHECK_IS(vmbus_arm(guest, VMBUS_WAIT_RECV), VMBUS_WAIT_RECV);
 	CHECK_IS(vmbus_ack(guest), -EAGAIN);
-	vmbus_channel_close(guest);
-	vmbus_channel_close(host);
+	vmbus_chan_close(guest);
+	vmbus_chan_close(host);
 }
 
 /* All that can be asked of a channel that has ended. The rings must not be touched any more. */
-static void check_gone(struct vmbus_channel *chan)
+static void check_gone(struct vmbus_chan *chan)
 {
-	const struct vmbus_message message = { buf, 8, VMBUS_PACKET_INBAND, 0, 0 };
+	const struct vmbus_tx_packet message = { buf, 8, VMBUS_PACKET_INBAND, 0, 0 };
 	const uint64_t page = 1;
-	const struct vmbus_gpa_range range = { 8, 0, &page };
+	const struct vmbus_gpa_buffer range = { 8, 0, &page };
 	struct iovec iov = { .iov_base = buf, .iov_len = 8 };
 	struct vmbus_view view = { .end = 32 };
 	struct vmbus_packet pkt;
@@ -332,15 +332,15 @@ static void check_gone(struct vmbus_channel *chan)
 	CHECK_IS(vmbus_peek(chan, &view, 1), -ENODEV);
 	CHECK_IS(vmbus_release(chan, &view), -ENODEV);
 	CHECK_IS(vmbus_recv_many(chan, &view, 1, buf, sizeof(buf)), -ENODEV);
-	CHECK_IS(vmbus_channel_latency(chan), -ENODEV);
-	CHECK_IS(vmbus_channel_set_latency(chan, 1), -ENODEV);
+	CHECK_IS(vmbus_chan_latency(chan), -ENODEV);
+	CHECK_IS(vmbus_chan_set_latency(chan, 1), -ENODEV);
 	vmbus_mask(chan);
 }
 
 /* Rings that nobody may touch once the other side is gone, as the kernel leaves them */
-static struct vmbus_channel *open_on_socket(struct model *m, int *other)
+static struct vmbus_chan *open_on_socket(struct model *m, int *other)
 {
-	struct vmbus_channel *chan;
+	struct vmbus_chan *chan;
 	struct vmbus_memory mem;
 	int fd[2];
 
@@ -349,7 +349,7 @@ static struct vmbus_channel *open_on_socket(struct model *m, int *other)
 	mem = side(&m->to_host, &m->to_guest, NULL);
 	mem.signal = NULL;
 	mem.fd = fd[0];
-	MUST(!vmbus_channel_from_memory(&mem, &chan));
+	MUST(!vmbus_chan_from_memory(&mem, &chan));
 	*other = fd[1];
 	return chan;
 }
@@ -360,17 +360,17 @@ static void take_away(struct model *m)
 	MUST(!mprotect(m->to_guest.base, m->to_guest.size, PROT_NONE));
 }
 
-static void close_on_socket(struct model *m, struct vmbus_channel *chan)
+static void close_on_socket(struct model *m, struct vmbus_chan *chan)
 {
 	close(vmbus_fd(chan));
-	vmbus_channel_close(chan);
+	vmbus_chan_close(chan);
 	model_close(m);
 }
 
 /* Found by the read, with packets in the ring and one queued */
 static void the_rings_of_a_rescinded_device_are_left_alone(void)
 {
-	struct vmbus_channel *chan;
+	struct vmbus_chan *chan;
 	struct model m;
 	int other;
 
@@ -396,7 +396,7 @@ static void the_rings_of_a_rescinded_device_are_left_alone(void)
 /* What write(2) says once the device is unregistered: of an eventfd, 4 bytes are not enough. */
 static void a_write_to_an_unregistered_device_is_a_rescind(void)
 {
-	struct vmbus_channel *chan;
+	struct vmbus_chan *chan;
 	struct vmbus_memory mem;
 	struct model m;
 	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -405,7 +405,7 @@ static void a_write_to_an_unregistered_device_is_a_rescind(void)
 	mem = side(&m.to_host, &m.to_guest, NULL);
 	mem.signal = NULL;
 	mem.fd = fd;
-	MUST(fd >= 0 && !vmbus_channel_from_memory(&mem, &chan));
+	MUST(fd >= 0 && !vmbus_chan_from_memory(&mem, &chan));
 	CHECK_IS(send_one(chan, 8), -ENODEV);
 	check_gone(chan);
 	close_on_socket(&m, chan);
@@ -431,7 +431,7 @@ static void *rescind(void *arg)
 
 static void a_rescind_wakes_the_sleeper_who_leaves_the_rings_alone(void)
 {
-	struct vmbus_channel *chan;
+	struct vmbus_chan *chan;
 	struct revoker revoker;
 	pthread_t thread;
 	struct model m;
@@ -447,7 +447,7 @@ static void a_rescind_wakes_the_sleeper_who_leaves_the_rings_alone(void)
 
 /* A thread that is refused a packet of @len bytes and waits for its room */
 struct room_thread {
-	struct vmbus_channel *chan;
+	struct vmbus_chan *chan;
 	size_t len;
 	atomic_int refused, result;
 	pthread_t thread;
@@ -463,7 +463,7 @@ static void *wait_for_room(void *arg)
 }
 
 /* Returns when the thread sleeps, or nearly so. */
-static void room_thread_start(struct room_thread *t, struct vmbus_channel *chan, size_t len)
+static void room_thread_start(struct room_thread *t, struct vmbus_chan *chan, size_t len)
 {
 	*t = (struct room_thread){ .chan = chan, .len = len };
 	MUST(!pthread_create(&t->thread, NULL, wait_for_room, t));
@@ -480,15 +480,15 @@ static void room_thread_end(struct room_thread *t)
 }
 
 /* Several threads may send to @host, and the ring is full. */
-static void full_pair(struct vmbus_channel **guest, struct vmbus_channel **host)
+static void full_pair(struct vmbus_chan **guest, struct vmbus_chan **host)
 {
-	MUST(!vmbus_channel_pair(2 * getpagesize(), guest, host));
-	vmbus_channel_set_producers(*guest, VMBUS_PRODUCERS_MUTEX);
+	MUST(!vmbus_chan_pair(2 * getpagesize(), guest, host));
+	vmbus_chan_set_producers(*guest, VMBUS_PRODUCERS_MUTEX);
 	while (!send_one(*guest, 72))
 		;
 }
 
-static int recv_some(struct vmbus_channel *host, int packets)
+static int recv_some(struct vmbus_chan *host, int packets)
 {
 	int err = 0;
 
@@ -500,7 +500,7 @@ static int recv_some(struct vmbus_channel *host, int packets)
 /* One waits for much room, the other for little: the host makes little room first. */
 static void threads_that_wait_for_different_room(bool large_first)
 {
-	struct vmbus_channel *guest, *host;
+	struct vmbus_chan *guest, *host;
 	struct room_thread large, small;
 
 	full_pair(&guest, &host);
@@ -515,8 +515,8 @@ static void threads_that_wait_for_different_room(bool large_first)
 	CHECK_IS(recv_some(host, 20), 0);
 	room_thread_end(&large);
 	CHECK_IS(send_one(guest, 2000), 0);
-	vmbus_channel_close(guest);
-	vmbus_channel_close(host);
+	vmbus_chan_close(guest);
+	vmbus_chan_close(host);
 }
 
 static void the_thread_with_the_small_packet_wakes_first(void)
@@ -528,7 +528,7 @@ static void the_thread_with_the_small_packet_wakes_first(void)
 /* A thread has a reservation, and another waits for room: nothing keeps the first from sending. */
 static void waiting_with_a_reservation(void)
 {
-	struct vmbus_channel *guest, *host;
+	struct vmbus_chan *guest, *host;
 	struct room_thread large;
 	void *payload;
 
@@ -540,20 +540,20 @@ static void waiting_with_a_reservation(void)
 	vmbus_cancel(guest);
 	CHECK_IS(recv_some(host, 20), 0);
 	room_thread_end(&large);
-	vmbus_channel_close(guest);
-	vmbus_channel_close(host);
+	vmbus_chan_close(guest);
+	vmbus_chan_close(host);
 }
 
 /* A request that a thread left with the host survives what other threads send and are refused. */
 static void a_request_for_room_outlives_other_packets(void)
 {
 	struct room_thread large;
-	struct vmbus_channel *chan;
+	struct vmbus_chan *chan;
 	struct model m;
 	int other;
 
 	chan = open_on_socket(&m, &other);
-	vmbus_channel_set_producers(chan, VMBUS_PRODUCERS_MUTEX);
+	vmbus_chan_set_producers(chan, VMBUS_PRODUCERS_MUTEX);
 	*word(&m.to_host, INTERRUPT_MASK) = 1;
 	fill_ring(chan, 40);
 	room_thread_start(&large, chan, 1000);
@@ -586,11 +586,11 @@ static void a_request_for_room_outlives_other_packets(void)
 /* One thread receives by poll() and vmbus_ack(), another waits for room: one interrupt is for both. */
 static void vmbus_ack_does_not_take_the_interrupt_of_a_sender(void)
 {
-	struct vmbus_channel *guest, *host;
+	struct vmbus_chan *guest, *host;
 	struct room_thread sender;
 	struct pollfd p;
 
-	MUST(!vmbus_channel_pair(2 * getpagesize(), &guest, &host));
+	MUST(!vmbus_chan_pair(2 * getpagesize(), &guest, &host));
 	p = (struct pollfd){ .fd = vmbus_fd(guest), .events = POLLIN };
 	for (int round = 0; round < 20; round++) {
 		while (!send_one(guest, 72))
@@ -606,16 +606,16 @@ static void vmbus_ack_does_not_take_the_interrupt_of_a_sender(void)
 		while (!recv_one(host))
 			;
 	}
-	vmbus_channel_close(guest);
-	vmbus_channel_close(host);
+	vmbus_chan_close(guest);
+	vmbus_chan_close(host);
 }
 
 /* A thread that armed the channel may wait for room before it comes back to poll(). */
 static void the_thread_that_polls_may_wait_for_room(void)
 {
-	struct vmbus_channel *guest, *host;
+	struct vmbus_chan *guest, *host;
 
-	MUST(!vmbus_channel_pair(2 * getpagesize(), &guest, &host));
+	MUST(!vmbus_chan_pair(2 * getpagesize(), &guest, &host));
 	while (!send_one(guest, 72))
 		;
 	CHECK_IS(vmbus_arm(guest, VMBUS_WAIT_RECV), 0);
@@ -627,41 +627,41 @@ static void the_thread_that_polls_may_wait_for_room(void)
 	CHECK_IS(recv_some(host, 5), 0);
 	CHECK_IS(send_one(guest, 1000), -EAGAIN);
 	CHECK_IS(vmbus_wait(guest, VMBUS_WAIT_SEND, 50), -ETIMEDOUT);
-	vmbus_channel_close(guest);
-	vmbus_channel_close(host);
+	vmbus_chan_close(guest);
+	vmbus_chan_close(host);
 }
 
 static void vmbus_arm_does_not_wait_for_room_with_several_producers(void)
 {
-	struct vmbus_channel *guest, *host;
+	struct vmbus_chan *guest, *host;
 
-	MUST(!vmbus_channel_pair(2 * getpagesize(), &guest, &host));
-	vmbus_channel_set_producers(guest, VMBUS_PRODUCERS_MUTEX);
+	MUST(!vmbus_chan_pair(2 * getpagesize(), &guest, &host));
+	vmbus_chan_set_producers(guest, VMBUS_PRODUCERS_MUTEX);
 	CHECK_IS(vmbus_arm(guest, VMBUS_WAIT_RECV), 0);
 	CHECK_IS(vmbus_arm(guest, VMBUS_WAIT_SEND), -EOPNOTSUPP);
 	CHECK_IS(vmbus_arm(guest, VMBUS_WAIT_RECV | VMBUS_WAIT_SEND), -EOPNOTSUPP);
-	vmbus_channel_close(guest);
-	vmbus_channel_close(host);
+	vmbus_chan_close(guest);
+	vmbus_chan_close(host);
 }
 
-static struct vmbus_channel *open_poll(struct model *m, int fd)
+static struct vmbus_chan *open_poll(struct model *m, int fd)
 {
 	struct vmbus_memory mem = side(&m->to_host, &m->to_guest, &m->guest_signals);
-	struct vmbus_channel *chan;
+	struct vmbus_chan *chan;
 
 	mem.flags = VMBUS_MEMORY_POLL;
 	if (fd >= 0) {
 		mem.signal = NULL;
 		mem.fd = fd;
 	}
-	MUST(!vmbus_channel_from_memory(&mem, &chan));
+	MUST(!vmbus_chan_from_memory(&mem, &chan));
 	return chan;
 }
 
 /* A program that never sleeps hears nothing, and asks for nothing. */
 static void poll_mode(void)
 {
-	struct vmbus_channel *chan;
+	struct vmbus_chan *chan;
 	struct model m;
 
 	model_open(&m, 4096);
@@ -686,13 +686,13 @@ static void poll_mode(void)
 	CHECK_IS(recv_one(m.host), 0);
 	CHECK_IS(m.host_signals, 0);
 	CHECK_IS(send_one(chan, 72), 0);
-	vmbus_channel_close(chan);
+	vmbus_chan_close(chan);
 	model_close(&m);
 }
 
 static void a_signal_in_poll_mode_sets_the_mask_again(void)
 {
-	struct vmbus_channel *chan;
+	struct vmbus_chan *chan;
 	struct model m;
 	int fd[2];
 
@@ -704,7 +704,7 @@ static void a_signal_in_poll_mode_sets_the_mask_again(void)
 	CHECK_IS(send_one(chan, 8), 0);
 	CHECK_IS(read(fd[1], buf, 8), 4);
 	CHECK_IS(*word(&m.to_guest, INTERRUPT_MASK), 1);
-	vmbus_channel_close(chan);
+	vmbus_chan_close(chan);
 	close(fd[0]);
 	close(fd[1]);
 	model_close(&m);
@@ -717,21 +717,21 @@ static void on_alarm(int number)
 static void a_signal_handler_ends_the_wait(void)
 {
 	struct sigaction action = { .sa_handler = on_alarm };
-	struct vmbus_channel *guest, *host;
+	struct vmbus_chan *guest, *host;
 
-	MUST(!vmbus_channel_pair(2 * getpagesize(), &guest, &host));
+	MUST(!vmbus_chan_pair(2 * getpagesize(), &guest, &host));
 	sigaction(SIGALRM, &action, NULL);
 	ualarm(30000, 0);
 	CHECK_IS(vmbus_wait(guest, VMBUS_WAIT_RECV, 10000), -EINTR);
-	vmbus_channel_close(guest);
-	vmbus_channel_close(host);
+	vmbus_chan_close(guest);
+	vmbus_chan_close(host);
 }
 
 static void a_signal_is_a_write_of_one(void)
 {
 	unsigned char page[2][4096] __attribute__((aligned(4096))) = { 0 };
 	struct vmbus_memory mem;
-	struct vmbus_channel *chan;
+	struct vmbus_chan *chan;
 	struct model m;
 	int32_t value = 0;
 	int fd[2];
@@ -741,12 +741,12 @@ static void a_signal_is_a_write_of_one(void)
 	mem = side(&m.to_host, &m.to_guest, NULL);
 	mem.signal = NULL;
 	mem.fd = fd[0];
-	MUST(!vmbus_channel_from_memory(&mem, &chan));
+	MUST(!vmbus_chan_from_memory(&mem, &chan));
 	CHECK_IS(send_one(chan, 8), 0);
 	CHECK_IS(read(fd[1], &value, sizeof(value)), 4);
 	CHECK_IS(value, 1);
 	CHECK(read(fd[1], &value, sizeof(value)) < 0 && errno == EAGAIN);
-	vmbus_channel_close(chan);
+	vmbus_chan_close(chan);
 
 	/* and with monitor pages, bits in them and no write */
 	mem.int_page = page[0];
@@ -754,8 +754,8 @@ static void a_signal_is_a_write_of_one(void)
 	mem.relid = 16383;
 	mem.monitor_id = 127;
 	mem.flags = VMBUS_MEMORY_RESET;
-	MUST(!vmbus_channel_from_memory(&mem, &chan));
-	CHECK_IS(vmbus_channel_is_monitored(chan), 1);
+	MUST(!vmbus_chan_from_memory(&mem, &chan));
+	CHECK_IS(vmbus_chan_is_monitored(chan), 1);
 	CHECK_IS(send_one(chan, 8), 0);
 	CHECK(read(fd[1], &value, sizeof(value)) < 0 && errno == EAGAIN);
 	CHECK_IS(page[0][4095], 0x80);
@@ -763,7 +763,7 @@ static void a_signal_is_a_write_of_one(void)
 	page[0][4095] = page[1][8 + 3 * 8 + 3] = 0;
 	for (int i = 0; i < 4096; i++)
 		CHECK(!page[0][i] && !page[1][i]);
-	vmbus_channel_close(chan);
+	vmbus_chan_close(chan);
 	close(fd[0]);
 	close(fd[1]);
 	model_close(&m);
@@ -772,10 +772,10 @@ static void a_signal_is_a_write_of_one(void)
 static void too_large_a_header(struct model *m, size_t size)
 {
 	struct vmbus_memory mem = side(&m->to_host, &m->to_guest, NULL);
-	struct vmbus_channel *chan;
+	struct vmbus_chan *chan;
 
 	mem.header_size = size;
-	CHECK_IS(vmbus_channel_from_memory(&mem, &chan), -EINVAL);
+	CHECK_IS(vmbus_chan_from_memory(&mem, &chan), -EINVAL);
 	CHECK(strstr(vmbus_error(), "tx_size"));
 }
 
@@ -786,25 +786,25 @@ static void structs_of_other_versions(void)
 		struct vmbus_memory mem;
 		unsigned char more[12];
 	} later = { .more = { 0 } };
-	struct vmbus_channel *chan;
+	struct vmbus_chan *chan;
 	struct model m;
 
 	model_open(&m, 4096);
 	later.mem = side(&m.to_host, &m.to_guest, NULL);
 	later.mem.struct_size = sizeof(later.mem) + sizeof(later.more);
-	MUST(!vmbus_channel_from_memory(&later.mem, &chan));
-	vmbus_channel_close(chan);
+	MUST(!vmbus_chan_from_memory(&later.mem, &chan));
+	vmbus_chan_close(chan);
 	later.more[11] = 1;
-	CHECK_IS(vmbus_channel_from_memory(&later.mem, &chan), -E2BIG);
+	CHECK_IS(vmbus_chan_from_memory(&later.mem, &chan), -E2BIG);
 	CHECK(strstr(vmbus_error(), "struct_size"));
 	later.mem.struct_size = sizeof(later.mem) - 1;
-	CHECK_IS(vmbus_channel_from_memory(&later.mem, &chan), -EINVAL);
+	CHECK_IS(vmbus_chan_from_memory(&later.mem, &chan), -EINVAL);
 	model_close(&m);
 }
 
 static void wrong_memory_is_refused(void)
 {
-	struct vmbus_channel *chan;
+	struct vmbus_chan *chan;
 	struct model m;
 
 	model_open(&m, 4096);
@@ -812,7 +812,7 @@ static void wrong_memory_is_refused(void)
 	struct vmbus_memory mem = side(&m.to_host, &m.to_guest, NULL);		\
 										\
 	mem.member = value;							\
-	CHECK_IS(vmbus_channel_from_memory(&mem, &chan), -EINVAL);		\
+	CHECK_IS(vmbus_chan_from_memory(&mem, &chan), -EINVAL);		\
 	CHECK(strstr(vmbus_error(), #member));					\
 } while (0)
 	REFUSED(struct_size, 8);
@@ -833,8 +833,8 @@ static void wrong_memory_is_refused(void)
 	/* Too large a header for the ring, also where a sum of both would wrap */
 	too_large_a_header(&m, (size_t)1 << 20);
 	too_large_a_header(&m, SIZE_MAX - 7);
-	CHECK_IS(vmbus_channel_pair(getpagesize(), &chan, &chan), -EINVAL);
-	CHECK_IS(vmbus_channel_pair(2 * getpagesize() + 8, &chan, &chan), -EINVAL);
+	CHECK_IS(vmbus_chan_pair(getpagesize(), &chan, &chan), -EINVAL);
+	CHECK_IS(vmbus_chan_pair(2 * getpagesize() + 8, &chan, &chan), -EINVAL);
 	model_close(&m);
 }
 

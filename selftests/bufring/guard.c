@@ -24,7 +24,7 @@ struct fake {
 	char path[512];
 	unsigned char *file;
 	struct ring to_host, to_guest;
-	struct vmbus_channel *guest, *host;
+	struct vmbus_chan *guest, *host;
 	int signals;
 };
 
@@ -55,8 +55,8 @@ static void fake_open(struct fake *f)
 	/* No signals: written to a plain file they would end up in the ring. */
 	*word(&f->to_host, INTERRUPT_MASK) = 1;
 	mem = side(&f->to_guest, &f->to_host, &f->signals);
-	MUST(!vmbus_channel_from_memory(&mem, &f->host));
-	MUST(!vmbus_channel_open("fcopy", NULL, &f->guest));
+	MUST(!vmbus_chan_from_memory(&mem, &f->host));
+	MUST(!vmbus_chan_open("fcopy", NULL, &f->guest));
 	/* The library's first look is not at zeros. */
 	fill(buf, 1, 64);
 	CHECK_IS(vmbus_send(f->host, 6, 0, 1, buf, 64), 0);
@@ -73,8 +73,8 @@ static void cut(struct fake *f, size_t pages)
 
 static void fake_close(struct fake *f)
 {
-	vmbus_channel_close(f->guest);
-	vmbus_channel_close(f->host);
+	vmbus_chan_close(f->guest);
+	vmbus_chan_close(f->host);
 	munmap(f->file, 2 * RING * page);
 }
 
@@ -117,36 +117,36 @@ static int in_child(void (*body)(void))
 
 /* What can be asked of a channel */
 
-static int op_recv(struct vmbus_channel *c) { return vmbus_recv(c, &pkt, buf, sizeof(buf)); }
-static int op_raw(struct vmbus_channel *c) { return vmbus_recv_raw(c, &pkt, buf, sizeof(buf)); }
-static int op_small(struct vmbus_channel *c) { return vmbus_recv(c, &pkt, buf, 0); }
-static int op_skip(struct vmbus_channel *c) { return vmbus_skip(c); }
-static int op_send(struct vmbus_channel *c) { return vmbus_send(c, 6, 0, 0, buf, LARGE); }
-static int op_queue(struct vmbus_channel *c) { return vmbus_queue(c, 6, 0, 0, buf, LARGE); }
-static int op_publish(struct vmbus_channel *c) { return vmbus_publish(c); }
-static int op_flush(struct vmbus_channel *c) { return vmbus_flush(c); }
-static int op_wait_recv(struct vmbus_channel *c) { return vmbus_wait(c, VMBUS_WAIT_RECV, 0); }
-static int op_wait_send(struct vmbus_channel *c) { return vmbus_wait(c, VMBUS_WAIT_SEND, 0); }
-static int op_arm_recv(struct vmbus_channel *c) { return vmbus_arm(c, VMBUS_WAIT_RECV); }
-static int op_arm_send(struct vmbus_channel *c) { return vmbus_arm(c, VMBUS_WAIT_SEND); }
-static int op_ack(struct vmbus_channel *c) { return vmbus_ack(c); }
+static int op_recv(struct vmbus_chan *c) { return vmbus_recv(c, &pkt, buf, sizeof(buf)); }
+static int op_raw(struct vmbus_chan *c) { return vmbus_recv_raw(c, &pkt, buf, sizeof(buf)); }
+static int op_small(struct vmbus_chan *c) { return vmbus_recv(c, &pkt, buf, 0); }
+static int op_skip(struct vmbus_chan *c) { return vmbus_skip(c); }
+static int op_send(struct vmbus_chan *c) { return vmbus_send(c, 6, 0, 0, buf, LARGE); }
+static int op_queue(struct vmbus_chan *c) { return vmbus_queue(c, 6, 0, 0, buf, LARGE); }
+static int op_publish(struct vmbus_chan *c) { return vmbus_publish(c); }
+static int op_flush(struct vmbus_chan *c) { return vmbus_flush(c); }
+static int op_wait_recv(struct vmbus_chan *c) { return vmbus_wait(c, VMBUS_WAIT_RECV, 0); }
+static int op_wait_send(struct vmbus_chan *c) { return vmbus_wait(c, VMBUS_WAIT_SEND, 0); }
+static int op_arm_recv(struct vmbus_chan *c) { return vmbus_arm(c, VMBUS_WAIT_RECV); }
+static int op_arm_send(struct vmbus_chan *c) { return vmbus_arm(c, VMBUS_WAIT_SEND); }
+static int op_ack(struct vmbus_chan *c) { return vmbus_ack(c); }
 
-static int op_many(struct vmbus_channel *c)
+static int op_many(struct vmbus_chan *c)
 {
-	const struct vmbus_message messages[2] = { { buf, 64, 6, 0, 0 }, { buf, LARGE, 6, 0, 0 } };
+	const struct vmbus_tx_packet messages[2] = { { buf, 64, 6, 0, 0 }, { buf, LARGE, 6, 0, 0 } };
 
 	return vmbus_send_many(c, messages, 2);
 }
 
-static int op_gpa(struct vmbus_channel *c)
+static int op_gpa(struct vmbus_chan *c)
 {
 	static const uint64_t page_number = 1;
-	const struct vmbus_gpa_range range = { 8, 0, &page_number };
+	const struct vmbus_gpa_buffer range = { 8, 0, &page_number };
 
 	return vmbus_send_gpa(c, 0, 0, &range, 1, buf, LARGE);
 }
 
-static int op_reserve(struct vmbus_channel *c)
+static int op_reserve(struct vmbus_chan *c)
 {
 	void *payload;
 	int err = vmbus_reserve(c, LARGE, &payload);
@@ -158,7 +158,7 @@ static int op_reserve(struct vmbus_channel *c)
 	return vmbus_commit(c, 6, 0, 0, LARGE);
 }
 
-static int op_peek(struct vmbus_channel *c)
+static int op_peek(struct vmbus_chan *c)
 {
 	struct vmbus_view view;
 	int n = vmbus_peek(c, &view, 1);
@@ -169,25 +169,25 @@ static int op_peek(struct vmbus_channel *c)
 	return vmbus_release(c, &view);
 }
 
-static int op_recv_many(struct vmbus_channel *c)
+static int op_recv_many(struct vmbus_chan *c)
 {
 	struct vmbus_view views[2];
 
 	return vmbus_recv_many(c, views, 2, buf, sizeof(buf));
 }
 
-static int op_dump(struct vmbus_channel *c)
+static int op_dump(struct vmbus_chan *c)
 {
 	FILE *null = fopen("/dev/null", "we");
 	int err;
 
 	MUST(null);
-	err = vmbus_channel_dump(c, null, 8);
+	err = vmbus_chan_dump(c, null, 8);
 	fclose(null);
 	return err;
 }
 
-static int op_mask(struct vmbus_channel *c)
+static int op_mask(struct vmbus_chan *c)
 {
 	vmbus_mask(c);
 	return vmbus_signal(c);
@@ -198,7 +198,7 @@ enum { NOTHING, QUEUED = 1, RECEIVED = 2, FULL = 4 };
 
 static const struct operation {
 	const char *name;
-	int (*run)(struct vmbus_channel *chan);
+	int (*run)(struct vmbus_chan *chan);
 	int before;
 	size_t left;	/* pages of the device */
 } operations[] = {
@@ -302,16 +302,16 @@ static void without_the_guard_it_is_a_signal(void)
 
 static void gone_while_opened(void)
 {
-	struct vmbus_channel *chan;
+	struct vmbus_chan *chan;
 	struct fake f;
 	int maps;
 
 	MUST(!vmbus_guard());
 	fake_make(&f);
 	cut(&f, 0);
-	vmbus_channel_open("fcopy", NULL, &chan);	/* stdio maps its buffers once */
+	vmbus_chan_open("fcopy", NULL, &chan);	/* stdio maps its buffers once */
 	maps = mappings();
-	CHECK_IS(vmbus_channel_open("fcopy", NULL, &chan), -ENODEV);
+	CHECK_IS(vmbus_chan_open("fcopy", NULL, &chan), -ENODEV);
 	CHECK(strstr(vmbus_error(), "went away"));
 	CHECK_IS(mappings(), maps);
 }
@@ -325,18 +325,18 @@ static void monitored(void)
 {
 	/* The interrupt page is the file's second page, the monitor page the third. */
 	for (size_t left = 0; left <= 2; left++) {
-		struct vmbus_channel *chan;
+		struct vmbus_chan *chan;
 		struct fake f;
 
 		fake_make(&f);
 		put("69\n", SYS DEV1 "/monitor_id");
-		MUST(!vmbus_channel_open("fcopy", NULL, &chan));
+		MUST(!vmbus_chan_open("fcopy", NULL, &chan));
 		CHECK_IS(vmbus_guard(), 0);
 		CHECK_IS(vmbus_signal(chan), 0);
 		cut(&f, left);
 		CHECK_IS(vmbus_signal(chan), -ENODEV);
 		CHECK_IS(vmbus_send(chan, 6, 0, 0, buf, 8), -ENODEV);
-		vmbus_channel_close(chan);
+		vmbus_chan_close(chan);
 	}
 }
 
@@ -348,10 +348,10 @@ static void monitored_signals(void)
 /* Several channels: only the one whose device has gone ends. */
 static void neighbours(void)
 {
-	struct vmbus_channel *a, *b;
+	struct vmbus_chan *a, *b;
 	struct fake f;
 
-	MUST(!vmbus_channel_pair(2 * page, &a, &b));
+	MUST(!vmbus_chan_pair(2 * page, &a, &b));
 	MUST(!vmbus_guard());
 	fake_open(&f);
 	cut(&f, 0);
@@ -362,8 +362,8 @@ static void neighbours(void)
 	CHECK_IS(vmbus_recv(b, &pkt, buf, sizeof(buf)), 0);
 	CHECK(filled(buf, 7, 64));
 	fake_close(&f);
-	vmbus_channel_close(a);
-	vmbus_channel_close(b);
+	vmbus_chan_close(a);
+	vmbus_chan_close(b);
 }
 
 static void other_channels_go_on(void)
@@ -589,12 +589,12 @@ static void *send_for_ever(void *arg)
 static void *open_and_close_for_ever(void *arg)
 {
 	while (!stop) {
-		struct vmbus_channel *a, *b;
+		struct vmbus_chan *a, *b;
 
-		MUST(!vmbus_channel_pair(2 * page, &a, &b));
+		MUST(!vmbus_chan_pair(2 * page, &a, &b));
 		CHECK_IS(vmbus_send(a, 6, 0, 0, "other", 5), 0);
-		vmbus_channel_close(a);
-		vmbus_channel_close(b);
+		vmbus_chan_close(a);
+		vmbus_chan_close(b);
 	}
 	return NULL;
 }

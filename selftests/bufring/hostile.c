@@ -21,7 +21,7 @@ static struct vmbus_packet pkt;
 
 #define VIEWS 4
 static struct vmbus_view views[VIEWS];
-static const struct vmbus_message messages[2] = { { "a", 1, 6, 0, 0 }, { "b", 1, 6, 0, 0 } };
+static const struct vmbus_tx_packet messages[2] = { { "a", 1, 6, 0, 0 }, { "b", 1, 6, 0, 0 } };
 
 static void put_packet(struct model *m, uint32_t index, uint16_t type, uint16_t offset8,
 		       uint16_t len8)
@@ -146,16 +146,16 @@ static void indices_that_are_there_at_the_start(void)
 {
 	for (size_t i = 0; i < BAD_INDICES; i++) {
 		struct vmbus_memory mem;
-		struct vmbus_channel *chan;
+		struct vmbus_chan *chan;
 		struct model m;
 
 		model_open(&m, DATA);
 		mem = side(&m.to_host, &m.to_guest, NULL);
 		*word(&m.to_host, WRITE_INDEX) = bad_indices[i];
-		CHECK_IS(vmbus_channel_from_memory(&mem, &chan), -EIO);
+		CHECK_IS(vmbus_chan_from_memory(&mem, &chan), -EIO);
 		*word(&m.to_host, WRITE_INDEX) = 0;
 		*word(&m.to_guest, READ_INDEX) = bad_indices[i];
-		CHECK_IS(vmbus_channel_from_memory(&mem, &chan), -EIO);
+		CHECK_IS(vmbus_chan_from_memory(&mem, &chan), -EIO);
 		model_close(&m);
 	}
 }
@@ -334,7 +334,7 @@ static uint32_t random_index(void)
 static unsigned char sink;
 
 /* In each way that there is; @size bytes of room */
-static int receive_somehow(struct vmbus_channel *chan, int way, uint32_t size)
+static int receive_somehow(struct vmbus_chan *chan, int way, uint32_t size)
 {
 	struct vmbus_range ranges[4];
 	struct vmbus_xfer_set set;
@@ -367,7 +367,7 @@ static int receive_somehow(struct vmbus_channel *chan, int way, uint32_t size)
 	return err < 0 ? err : 0;
 }
 
-static int build_one(struct vmbus_channel *chan, uint32_t len)
+static int build_one(struct vmbus_chan *chan, uint32_t len)
 {
 	void *payload;
 	int err = vmbus_reserve(chan, len, &payload);

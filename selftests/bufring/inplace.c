@@ -34,7 +34,7 @@ static size_t length_of(uint64_t number, size_t most)
 	return number * 37 % (most + 1);
 }
 
-static void make(struct vmbus_message *messages, uint64_t first, unsigned int count, size_t most)
+static void make(struct vmbus_tx_packet *messages, uint64_t first, unsigned int count, size_t most)
 {
 	unsigned char *at = out;
 
@@ -42,12 +42,12 @@ static void make(struct vmbus_message *messages, uint64_t first, unsigned int co
 		size_t len = length_of(first + i, most);
 
 		fill(at, first + i, len);
-		messages[i] = (struct vmbus_message){ at, len, VMBUS_PACKET_INBAND, 1, first + i };
+		messages[i] = (struct vmbus_tx_packet){ at, len, VMBUS_PACKET_INBAND, 1, first + i };
 		at += len;
 	}
 }
 
-static int receive_by_peek(struct vmbus_channel *chan, uint64_t first, unsigned int count, size_t most)
+static int receive_by_peek(struct vmbus_chan *chan, uint64_t first, unsigned int count, size_t most)
 {
 	struct vmbus_view views[64];
 	int n = vmbus_peek(chan, views, count < 64 ? count : 64);
@@ -60,7 +60,7 @@ static int receive_by_peek(struct vmbus_channel *chan, uint64_t first, unsigned 
 	return n;
 }
 
-static int receive_by_many(struct vmbus_channel *chan, uint64_t first, unsigned int count, size_t most)
+static int receive_by_many(struct vmbus_chan *chan, uint64_t first, unsigned int count, size_t most)
 {
 	struct vmbus_view views[64];
 	int n;
@@ -73,9 +73,9 @@ static int receive_by_many(struct vmbus_channel *chan, uint64_t first, unsigned 
 }
 
 /* Every start in the ring, with batches that go around its end */
-static void all_batches(int (*receive)(struct vmbus_channel *, uint64_t, unsigned int, size_t))
+static void all_batches(int (*receive)(struct vmbus_chan *, uint64_t, unsigned int, size_t))
 {
-	struct vmbus_message messages[32];
+	struct vmbus_tx_packet messages[32];
 	uint64_t number = 0;
 	struct model m;
 
@@ -118,12 +118,12 @@ static void batches_copied(void)
 
 static void a_batch_ends_where_the_ring_is_full(void)
 {
-	struct vmbus_message messages[64];
+	struct vmbus_tx_packet messages[64];
 	struct model m;
 
 	model_open(&m, DATA);
 	for (int i = 0; i < 64; i++)
-		messages[i] = (struct vmbus_message){ out, 72, VMBUS_PACKET_INBAND, 0, i };
+		messages[i] = (struct vmbus_tx_packet){ out, 72, VMBUS_PACKET_INBAND, 0, i };
 	/* 96 bytes each; one byte at least stays free */
 	CHECK_IS(vmbus_send_many(m.guest, messages, 64), 42);
 	CHECK_IS(m.guest_signals, 1);
@@ -154,7 +154,7 @@ static void a_batch_ends_where_the_ring_is_full(void)
 
 static void a_queued_batch_is_not_seen(void)
 {
-	struct vmbus_message messages[4];
+	struct vmbus_tx_packet messages[4];
 	struct vmbus_view view;
 	struct model m;
 
@@ -171,7 +171,7 @@ static void a_queued_batch_is_not_seen(void)
 
 static void a_look_takes_nothing_and_part_of_it_can_be_left(void)
 {
-	struct vmbus_message messages[8];
+	struct vmbus_tx_packet messages[8];
 	struct vmbus_view views[8], again[8];
 	struct vmbus_packet pkt;
 	struct model m;
@@ -207,13 +207,13 @@ static void a_look_takes_nothing_and_part_of_it_can_be_left(void)
 
 static void a_buffer_that_is_too_small_takes_what_fits(void)
 {
-	struct vmbus_message messages[3];
+	struct vmbus_tx_packet messages[3];
 	struct vmbus_view views[3];
 	struct model m;
 
 	model_open(&m, DATA);
 	for (int i = 0; i < 3; i++)
-		messages[i] = (struct vmbus_message){ out, 100, VMBUS_PACKET_INBAND, 1, i };
+		messages[i] = (struct vmbus_tx_packet){ out, 100, VMBUS_PACKET_INBAND, 1, i };
 	CHECK_IS(vmbus_send_many(m.guest, messages, 3), 3);
 	CHECK_IS(vmbus_recv_many(m.host, views, 3, in, 103), -ENOBUFS);
 	CHECK_IS(views[0].length, 104);
@@ -259,13 +259,13 @@ static void a_packet_built_in_the_ring(void)
 
 static void reserve_and_try(enum vmbus_producers producers)
 {
-	struct vmbus_message message = { out, 8, VMBUS_PACKET_INBAND, 0, 0 };
+	struct vmbus_tx_packet message = { out, 8, VMBUS_PACKET_INBAND, 0, 0 };
 	struct iovec iov = { out, 8 };
 	void *payload, *other;
 	struct model m;
 
 	model_open(&m, DATA);
-	vmbus_channel_set_producers(m.guest, producers);
+	vmbus_chan_set_producers(m.guest, producers);
 	CHECK_IS(vmbus_commit(m.guest, 6, 0, 0, 0), -EINVAL);
 	vmbus_cancel(m.guest);
 	CHECK_IS(vmbus_queue(m.guest, 6, 0, 7, out, 8), 0);
@@ -321,7 +321,7 @@ static void try_to_end_a_reservation(enum vmbus_producers producers)
 
 	alarm(20);	/* for a thread that waits for ever */
 	model_open(&m, DATA);
-	vmbus_channel_set_producers(m.guest, producers);
+	vmbus_chan_set_producers(m.guest, producers);
 	CHECK_IS(vmbus_reserve(m.guest, 64, &payload), 0);
 	MUST(!pthread_create(&thread, NULL, interfere, m.guest));
 	usleep(50000);
@@ -351,10 +351,10 @@ static void another_thread_cannot_end_a_reservation(void)
 static void pages_of_the_guest(void)
 {
 	static const uint64_t first[] = { 0x1234, 0x99 }, second[] = { 0xfedcba9876543 };
-	const struct vmbus_gpa_range ranges[] = {
+	const struct vmbus_gpa_buffer ranges[] = {
 		{ 4096, 8, first }, { 1, 4095, second },
 	};
-	struct vmbus_gpa_range bad = { 8, 0, first };
+	struct vmbus_gpa_buffer bad = { 8, 0, first };
 	uint32_t half[2];
 	uint64_t number;
 	struct vmbus_packet pkt;
@@ -383,11 +383,11 @@ static void pages_of_the_guest(void)
 	CHECK_IS(vmbus_queue_gpa(m.guest, 0, 0, ranges, 0, NULL, 0), -EINVAL);
 	bad.length = 0;
 	CHECK_IS(vmbus_queue_gpa(m.guest, 0, 0, &bad, 1, NULL, 0), -EINVAL);
-	bad = (struct vmbus_gpa_range){ 8, 4096, first };
+	bad = (struct vmbus_gpa_buffer){ 8, 4096, first };
 	CHECK_IS(vmbus_queue_gpa(m.guest, 0, 0, &bad, 1, NULL, 0), -EINVAL);
-	bad = (struct vmbus_gpa_range){ 8, 0, NULL };
+	bad = (struct vmbus_gpa_buffer){ 8, 0, NULL };
 	CHECK_IS(vmbus_queue_gpa(m.guest, 0, 0, &bad, 1, NULL, 0), -EINVAL);
-	bad = (struct vmbus_gpa_range){ UINT32_MAX, 4095, first };
+	bad = (struct vmbus_gpa_buffer){ UINT32_MAX, 4095, first };
 	CHECK_IS(vmbus_queue_gpa(m.guest, 0, 0, &bad, 1, NULL, 0), -EMSGSIZE);
 	CHECK_IS(vmbus_queue_gpa(m.guest, 0, 0, ranges, 2, out, DATA - 64), -EMSGSIZE);
 	CHECK_IS(vmbus_queue_gpa(m.guest, 0, 0, ranges, 2, out, SIZE_MAX), -EMSGSIZE);
@@ -399,15 +399,15 @@ static void pages_of_the_guest(void)
 static void pages_in_batches(void)
 {
 	static const uint64_t pages[] = { 7, 8, 9 };
-	const struct vmbus_gpa_range ranges[] = { { 8192, 0, pages }, { 100, 50, pages + 2 } };
-	const struct vmbus_message messages[] = {
+	const struct vmbus_gpa_buffer ranges[] = { { 8192, 0, pages }, { 100, 50, pages + 2 } };
+	const struct vmbus_tx_packet messages[] = {
 		{ .payload = "first", .length = 6, .type = 6, .transaction_id = 1 },
 		{ .payload = "second", .length = 7, .type = VMBUS_PACKET_GPA_DIRECT, .flags = 1,
 		  .transaction_id = 2, .ranges = ranges, .range_count = 2 },
 		{ .payload = "third", .length = 6, .type = VMBUS_PACKET_COMPLETION,
 		  .transaction_id = 3 },
 	};
-	struct vmbus_message bad = messages[1];
+	struct vmbus_tx_packet bad = messages[1];
 	struct vmbus_packet pkt;
 	int signal = 0, signals = 0;
 	struct model m;
@@ -441,7 +441,7 @@ static void pages_in_batches(void)
 	bad.type = VMBUS_PACKET_INBAND;
 	CHECK_IS(vmbus_send_many(m.guest, &bad, 1), -EINVAL);
 	bad = messages[1];
-	bad.ranges = &(const struct vmbus_gpa_range){ 8, 4096, pages };
+	bad.ranges = &(const struct vmbus_gpa_buffer){ 8, 4096, pages };
 	bad.range_count = 1;
 	CHECK_IS(vmbus_send_many(m.guest, &bad, 1), -EINVAL);
 	model_close(&m);
@@ -451,7 +451,7 @@ static void pages_in_batches(void)
 static void pages_built_in_place(void)
 {
 	static const uint64_t page = 0x123456789;
-	const struct vmbus_gpa_range range = { 3000, 96, &page };
+	const struct vmbus_gpa_buffer range = { 3000, 96, &page };
 	const struct vmbus_gpa_header header = { 0, 1 };
 	const struct vmbus_gpa_entry entry = { 3000, 96 };
 	struct vmbus_packet pkt, other;

@@ -37,7 +37,7 @@ struct ring {
 
 struct model {
 	struct ring to_host, to_guest;
-	struct vmbus_channel *guest, *host;
+	struct vmbus_chan *guest, *host;
 	int guest_signals, host_signals;	/* by them, not to them */
 };
 
@@ -146,15 +146,15 @@ static inline void model_open(struct model *m, size_t data_size)
 	*m = (struct model){ .to_host = ring_alloc(data_size), .to_guest = ring_alloc(data_size) };
 	mem = side(&m->to_host, &m->to_guest, &m->guest_signals);
 	mem.flags = VMBUS_MEMORY_RESET;
-	MUST(!vmbus_channel_from_memory(&mem, &m->guest));
+	MUST(!vmbus_chan_from_memory(&mem, &m->guest));
 	mem = side(&m->to_guest, &m->to_host, &m->host_signals);
-	MUST(!vmbus_channel_from_memory(&mem, &m->host));
+	MUST(!vmbus_chan_from_memory(&mem, &m->host));
 }
 
 static inline void model_close(struct model *m)
 {
-	vmbus_channel_close(m->guest);
-	vmbus_channel_close(m->host);
+	vmbus_chan_close(m->guest);
+	vmbus_chan_close(m->host);
 	guarded_free(m->to_host.base, m->to_host.size);
 	guarded_free(m->to_guest.base, m->to_guest.size);
 }

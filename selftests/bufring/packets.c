@@ -17,9 +17,9 @@ static void model_open_at(struct model *m, size_t data_size, uint32_t index)
 	*word(&m->to_host, WRITE_INDEX) = *word(&m->to_host, READ_INDEX) = index;
 	*word(&m->to_guest, WRITE_INDEX) = *word(&m->to_guest, READ_INDEX) = index;
 	mem = side(&m->to_host, &m->to_guest, &m->guest_signals);
-	MUST(!vmbus_channel_from_memory(&mem, &m->guest));
+	MUST(!vmbus_chan_from_memory(&mem, &m->guest));
 	mem = side(&m->to_guest, &m->to_host, &m->host_signals);
-	MUST(!vmbus_channel_from_memory(&mem, &m->host));
+	MUST(!vmbus_chan_from_memory(&mem, &m->host));
 }
 
 /* One packet from guest to host, looked at in the ring and as received */
@@ -68,7 +68,7 @@ static void every_size_around_alignment(void)
 		size_t most;
 
 		model_open(&m, ring_sizes[r]);
-		most = vmbus_channel_max_payload(m.guest);
+		most = vmbus_chan_max_payload(m.guest);
 		for (size_t len = 0; len <= 80; len++)
 			one(&m, len, len + 1);
 		for (size_t power = 128; power <= most; power *= 2)
@@ -116,7 +116,7 @@ static void go_to(struct model *m, uint32_t index)
 	CHECK_IS(vmbus_send(m->guest, 6, 0, 0, sent, all - first - DESCRIPTOR - TRAILER), 0);
 	CHECK_IS(vmbus_recv(m->host, &pkt, got, sizeof(got)), 0);
 	CHECK_IS(*word(&m->to_host, WRITE_INDEX), index);
-	CHECK_IS(vmbus_reserve(m->guest, vmbus_channel_max_payload(m->guest), &payload), 0);
+	CHECK_IS(vmbus_reserve(m->guest, vmbus_chan_max_payload(m->guest), &payload), 0);
 	vmbus_cancel(m->guest);
 }
 
@@ -138,7 +138,7 @@ static void built_and_read_in_place(struct model *m, size_t len, uint64_t number
 
 static void in_a_list(struct model *m, size_t len, uint64_t number)
 {
-	const struct vmbus_message message = { sent, len, VMBUS_PACKET_INBAND, 0, number };
+	const struct vmbus_tx_packet message = { sent, len, VMBUS_PACKET_INBAND, 0, number };
 	struct vmbus_view view;
 
 	fill(sent, number, len);
@@ -159,7 +159,7 @@ static void every_size_at_every_place(void)
 
 	model_open(&m, 256);
 	for (size_t way = 0; way < sizeof(ways) / sizeof(ways[0]); way++) {
-		for (size_t len = 0; len <= vmbus_channel_max_payload(m.guest); len++) {
+		for (size_t len = 0; len <= vmbus_chan_max_payload(m.guest); len++) {
 			for (uint32_t place = 0; place < 256; place += 8) {
 				go_to(&m, place);
 				ways[way](&m, len, len + place);
@@ -177,7 +177,7 @@ static void the_largest_fills_the_ring_and_one_more_is_refused(void)
 		size_t most;
 
 		model_open(&m, ring_sizes[r]);
-		most = vmbus_channel_max_payload(m.guest);
+		most = vmbus_chan_max_payload(m.guest);
 		/* a ring that is never quite full, and a length of 16 bits in units of 8 */
 		CHECK_IS(most + 16, ring_sizes[r] - 16 < 524280 ? ring_sizes[r] - 16 : 524280);
 		CHECK_IS(vmbus_send(m.guest, 6, 0, 0, sent, most + 1), -EMSGSIZE);
@@ -306,25 +306,25 @@ static void other_header_sizes(void)
 				.tx_ring = a, .rx_ring = b, .tx_size = size, .rx_size = size,
 				.header_size = headers[h],
 			};
-			struct vmbus_channel *guest, *host;
+			struct vmbus_chan *guest, *host;
 			struct vmbus_packet pkt;
 
-			MUST(!vmbus_channel_from_memory(&mem, &guest));
+			MUST(!vmbus_chan_from_memory(&mem, &guest));
 			mem.flags = 0;
 			mem.tx_ring = b;
 			mem.rx_ring = a;
-			MUST(!vmbus_channel_from_memory(&mem, &host));
-			CHECK_IS(vmbus_channel_tx_size(guest), data);
+			MUST(!vmbus_chan_from_memory(&mem, &host));
+			CHECK_IS(vmbus_chan_tx_size(guest), data);
 			for (int i = 0; i < 40; i++) {
-				size_t len = i % (vmbus_channel_max_payload(guest) + 1);
+				size_t len = i % (vmbus_chan_max_payload(guest) + 1);
 
 				fill(sent, i, len);
 				CHECK_IS(vmbus_send(guest, 6, 0, i, sent, len), 0);
 				CHECK_IS(vmbus_recv(host, &pkt, got, sizeof(got)), 0);
 				CHECK(filled(got, i, len));
 			}
-			vmbus_channel_close(guest);
-			vmbus_channel_close(host);
+			vmbus_chan_close(guest);
+			vmbus_chan_close(host);
 			guarded_free(a, size);
 			guarded_free(b, size);
 		}

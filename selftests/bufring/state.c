@@ -42,7 +42,7 @@ static void bytes_free_and_used(void)
 
 static void every_counter_counts(void)
 {
-	struct vmbus_message messages[3] = {
+	struct vmbus_tx_packet messages[3] = {
 		{ buf, 8, 6, 0, 0 }, { buf, 8, 6, 0, 1 }, { buf, 16, 6, 0, 2 },
 	};
 	struct vmbus_view views[3];
@@ -53,7 +53,7 @@ static void every_counter_counts(void)
 	model_open(&m, 4096);
 	CHECK_IS(vmbus_send_many(m.guest, messages, 3), 3);
 	CHECK_IS(vmbus_send(m.guest, 6, 0, 0, buf, 1), 0);
-	vmbus_channel_stats(m.guest, &s, sizeof(s));
+	vmbus_chan_stats(m.guest, &s, sizeof(s));
 	CHECK_IS(s.tx_packets, 4);
 	CHECK_IS(s.tx_bytes, 4 * 24 + 8 + 8 + 16 + 8);
 	CHECK_IS(s.tx_publications, 2);
@@ -66,7 +66,7 @@ static void every_counter_counts(void)
 	CHECK_IS(vmbus_release(m.host, &views[2]), 0);
 	CHECK_IS(vmbus_recv(m.host, &pkt, buf, sizeof(buf)), 0);
 	CHECK_IS(vmbus_skip(m.host), 0);
-	vmbus_channel_stats(m.host, &s, sizeof(s));
+	vmbus_chan_stats(m.host, &s, sizeof(s));
 	CHECK_IS(s.rx_packets, 5);
 	CHECK_IS(s.rx_bytes, 4 * 24 + 8 + 8 + 16 + 8 + 1024);
 	CHECK_IS(s.rx_releases, 4);
@@ -76,9 +76,9 @@ static void every_counter_counts(void)
 	CHECK_IS(vmbus_wait(m.host, VMBUS_WAIT_RECV, 0), -EIO);
 	while (!vmbus_recv(m.host, &pkt, buf, sizeof(buf)))
 		;
-	vmbus_channel_stats(m.host, &s, sizeof(s));
+	vmbus_chan_stats(m.host, &s, sizeof(s));
 	CHECK_IS(s.rx_errors, 1);
-	vmbus_channel_stats(m.guest, &s, sizeof(s));
+	vmbus_chan_stats(m.guest, &s, sizeof(s));
 	CHECK_IS(s.tx_full, 1);
 	model_close(&m);
 }
@@ -92,10 +92,10 @@ static void counters_for_other_versions(void)
 
 	model_open(&m, 4096);
 	CHECK_IS(vmbus_send(m.guest, 6, 0, 0, buf, 1), 0);
-	vmbus_channel_stats(m.guest, &larger.s, sizeof(larger));
+	vmbus_chan_stats(m.guest, &larger.s, sizeof(larger));
 	CHECK_IS(larger.s.tx_packets, 1);
 	CHECK_IS(larger.more, 0);
-	vmbus_channel_stats(m.guest, (void *)fewer, sizeof(fewer[0]));
+	vmbus_chan_stats(m.guest, (void *)fewer, sizeof(fewer[0]));
 	CHECK_IS(fewer[0], 1);
 	CHECK_IS(fewer[1], 7);
 	model_close(&m);
@@ -103,27 +103,27 @@ static void counters_for_other_versions(void)
 
 static void interrupts_are_counted(void)
 {
-	struct vmbus_channel *guest, *host;
+	struct vmbus_chan *guest, *host;
 	struct vmbus_stats s;
 
-	MUST(!vmbus_channel_pair(2 * getpagesize(), &guest, &host));
+	MUST(!vmbus_chan_pair(2 * getpagesize(), &guest, &host));
 	CHECK_IS(vmbus_signal(host), 0);
 	CHECK_IS(vmbus_ack(guest), 0);
 	CHECK_IS(vmbus_ack(guest), -EAGAIN);
-	vmbus_channel_stats(guest, &s, sizeof(s));
+	vmbus_chan_stats(guest, &s, sizeof(s));
 	CHECK_IS(s.interrupts, 1);
-	vmbus_channel_close(guest);
-	vmbus_channel_close(host);
+	vmbus_chan_close(guest);
+	vmbus_chan_close(host);
 }
 
-static char *dump(struct vmbus_channel *chan, unsigned int packets, int expected)
+static char *dump(struct vmbus_chan *chan, unsigned int packets, int expected)
 {
 	size_t size = 0;
 	char *text = NULL;
 	FILE *stream = open_memstream(&text, &size);
 
 	MUST(stream);
-	CHECK_IS(vmbus_channel_dump(chan, stream, packets), expected);
+	CHECK_IS(vmbus_chan_dump(chan, stream, packets), expected);
 	MUST(!fclose(stream));
 	return text;
 }
@@ -175,49 +175,49 @@ static void a_dump_of_what_a_host_lies_about(void)
 
 static void a_dump_of_a_channel_that_has_ended(void)
 {
-	struct vmbus_channel *guest, *host;
+	struct vmbus_chan *guest, *host;
 	FILE *full = fopen("/dev/full", "we");
 
-	MUST(full && !vmbus_channel_pair(2 * getpagesize(), &guest, &host));
+	MUST(full && !vmbus_chan_pair(2 * getpagesize(), &guest, &host));
 	setbuf(full, NULL);
-	CHECK_IS(vmbus_channel_dump(guest, full, 1), -EIO);
+	CHECK_IS(vmbus_chan_dump(guest, full, 1), -EIO);
 	fclose(full);
-	vmbus_channel_close(host);
+	vmbus_chan_close(host);
 	CHECK_IS(vmbus_ack(guest), -ENODEV);
 	CHECK_TEXT(guest, 8, -ENODEV, "ended: No such device\n");
-	vmbus_channel_close(guest);
+	vmbus_chan_close(guest);
 }
 
 static void latency_is_a_word_of_the_monitor_page(void)
 {
 	unsigned char page[2][4096] __attribute__((aligned(4096))) = { 0 };
-	struct vmbus_channel *chan;
+	struct vmbus_chan *chan;
 	struct vmbus_memory mem;
 	struct model m;
 	uint16_t value;
 
 	model_open(&m, 4096);
-	CHECK_IS(vmbus_channel_latency(m.guest), -EOPNOTSUPP);
-	CHECK_IS(vmbus_channel_set_latency(m.guest, 1), -EOPNOTSUPP);
+	CHECK_IS(vmbus_chan_latency(m.guest), -EOPNOTSUPP);
+	CHECK_IS(vmbus_chan_set_latency(m.guest, 1), -EOPNOTSUPP);
 	mem = side(&m.to_host, &m.to_guest, NULL);
 	mem.int_page = page[0];
 	mem.monitor_page = page[1];
 	mem.relid = 17;
 	mem.monitor_id = 33;
-	MUST(!vmbus_channel_from_memory(&mem, &chan));
-	CHECK_IS(vmbus_channel_relid(chan), 17);
-	CHECK_IS(vmbus_channel_set_latency(chan, 50), 0);
+	MUST(!vmbus_chan_from_memory(&mem, &chan));
+	CHECK_IS(vmbus_chan_relid(chan), 17);
+	CHECK_IS(vmbus_chan_set_latency(chan, 50), 0);
 	memcpy(&value, page[1] + 576 + 2 * 33, sizeof(value));
 	CHECK_IS(value, 500);
-	CHECK_IS(vmbus_channel_latency(chan), 50);
-	CHECK_IS(vmbus_channel_set_latency(chan, 6554), -ERANGE);
-	CHECK_IS(vmbus_channel_set_latency(chan, 6553), 0);
-	CHECK_IS(vmbus_channel_latency(chan), 6553);
+	CHECK_IS(vmbus_chan_latency(chan), 50);
+	CHECK_IS(vmbus_chan_set_latency(chan, 6554), -ERANGE);
+	CHECK_IS(vmbus_chan_set_latency(chan, 6553), 0);
+	CHECK_IS(vmbus_chan_latency(chan), 6553);
 	value = 0;
 	memcpy(page[1] + 576 + 2 * 33, &value, sizeof(value));
 	for (int i = 0; i < 4096; i++)
 		CHECK(!page[0][i] && !page[1][i]);
-	vmbus_channel_close(chan);
+	vmbus_chan_close(chan);
 	model_close(&m);
 }
 

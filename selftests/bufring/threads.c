@@ -10,7 +10,7 @@
 /* Rings that end in pages nobody may touch, and the descriptors of both sides */
 struct shared {
 	struct ring to_host, to_guest;
-	struct vmbus_channel *guest, *host;
+	struct vmbus_chan *guest, *host;
 	int fd[2];
 };
 
@@ -26,17 +26,17 @@ static void shared_open(struct shared *s, size_t data_pages)
 	mem.flags = VMBUS_MEMORY_RESET;
 	mem.signal = NULL;
 	mem.fd = s->fd[0];
-	MUST(!vmbus_channel_from_memory(&mem, &s->guest));
+	MUST(!vmbus_chan_from_memory(&mem, &s->guest));
 	mem = side(&s->to_guest, &s->to_host, NULL);
 	mem.signal = NULL;
 	mem.fd = s->fd[1];
-	MUST(!vmbus_channel_from_memory(&mem, &s->host));
+	MUST(!vmbus_chan_from_memory(&mem, &s->host));
 }
 
 static void shared_close(struct shared *s)
 {
-	vmbus_channel_close(s->guest);
-	vmbus_channel_close(s->host);
+	vmbus_chan_close(s->guest);
+	vmbus_chan_close(s->host);
 	close(s->fd[0]);
 	close(s->fd[1]);
 	guarded_free(s->to_host.base, s->to_host.size);
@@ -184,7 +184,7 @@ static void a_sender_that_waits_and_a_receiver_that_polls(void)
 #define SENDERS 3
 
 struct sender {
-	struct vmbus_channel *chan;
+	struct vmbus_chan *chan;
 	uint64_t id;
 	uint32_t messages;
 	int err;
@@ -192,17 +192,17 @@ struct sender {
 
 static atomic_bool stop;
 
-static int send_somehow(struct vmbus_channel *chan, uint64_t first, unsigned int way,
+static int send_somehow(struct vmbus_chan *chan, uint64_t first, unsigned int way,
 			uint32_t *sent)
 {
-	struct vmbus_message messages[8];
+	struct vmbus_tx_packet messages[8];
 	uint64_t values[8];
 	void *payload;
 	int n = 1, err;
 
 	for (unsigned int i = 0; i < 8; i++) {
 		values[i] = ~(first + i);
-		messages[i] = (struct vmbus_message){ &values[i], 8, 6, 0, first + i };
+		messages[i] = (struct vmbus_tx_packet){ &values[i], 8, 6, 0, first + i };
 	}
 	switch (way % 4) {
 	case 0:
@@ -257,7 +257,7 @@ static void send_as_several(enum vmbus_producers producers)
 
 	stop = false;
 	shared_open(&s, 1);
-	vmbus_channel_set_producers(s.guest, producers);
+	vmbus_chan_set_producers(s.guest, producers);
 	for (uint64_t i = 0; i < SENDERS; i++) {
 		senders[i] = (struct sender){ .chan = s.guest, .id = i, .messages = MESSAGES / 4 };
 		MUST(!pthread_create(&thread[i], NULL, send_as_one_of_several, &senders[i]));
@@ -366,7 +366,7 @@ static void several_threads_wait_on_a_channel(void)
 
 	stop = false;
 	shared_open(&s, 1);
-	vmbus_channel_set_producers(s.guest, VMBUS_PRODUCERS_MUTEX);
+	vmbus_chan_set_producers(s.guest, VMBUS_PRODUCERS_MUTEX);
 	for (uint64_t i = 0; i <= SENDERS; i++) {
 		threads[i] = (struct sender){
 			.chan = i < SENDERS ? s.guest : s.host, .id = i,

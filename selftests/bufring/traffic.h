@@ -6,7 +6,7 @@
 #include "model.h"
 
 struct traffic {
-	struct vmbus_channel *chan;
+	struct vmbus_chan *chan;
 	uint32_t messages;	/* to send, and to receive */
 	uint32_t burst;		/* queued before each flush */
 	size_t most;		/* bytes of payload */
@@ -95,7 +95,7 @@ static inline void *traffic_both(void *arg)
 static inline void *send_batches(void *arg)
 {
 	struct traffic *t = arg;
-	struct vmbus_message messages[32];
+	struct vmbus_tx_packet messages[32];
 	unsigned char *out = malloc(32 * 64);
 
 	for (uint32_t sent = 0; sent < t->messages;) {
@@ -106,7 +106,7 @@ static inline void *send_batches(void *arg)
 			size_t len = message_length(sent + i, t->most);
 
 			fill(out + 64 * i, sent + i, len);
-			messages[i] = (struct vmbus_message){ out + 64 * i, len, 6, 0, sent + i };
+			messages[i] = (struct vmbus_tx_packet){ out + 64 * i, len, 6, 0, sent + i };
 		}
 		n = vmbus_send_many(t->chan, messages, count);
 		if (n == -EAGAIN) {

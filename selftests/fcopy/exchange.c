@@ -10,7 +10,7 @@
 
 #define RING_SIZE (5 * 4096)
 
-static struct vmbus_channel *guest, *host;
+static struct vmbus_chan *guest, *host;
 static struct exchange exchange;
 static const struct policy policy = POLICY_DEFAULTS;
 static struct message request, answer;
@@ -21,7 +21,7 @@ static void begin_test(void)
 	size_t page = sysconf(_SC_PAGESIZE);
 
 	mkdir("to", 0755);
-	expect_int(vmbus_channel_pair(page > 4096 ? 2 * page : RING_SIZE, &guest, &host), 0);
+	expect_int(vmbus_chan_pair(page > 4096 ? 2 * page : RING_SIZE, &guest, &host), 0);
 	exchange_init(&exchange, guest, -1, &policy);
 	transaction = 1000;
 }
@@ -31,8 +31,8 @@ static void end_test(int files)
 	const struct failure over = { .refusal = REFUSAL_STOPPED };
 
 	transfer_discard(&exchange.session.transfer, &over);
-	vmbus_channel_close(guest);
-	vmbus_channel_close(host);
+	vmbus_chan_close(guest);
+	vmbus_chan_close(host);
 	expect_int(entries("to"), files);
 }
 
@@ -187,7 +187,7 @@ static void copy_between_threads(void)
 	/* Another one, and the host goes away in the middle of it. */
 	start_message(&request, in("to/new/"), "b", CREATE_PATH, size);
 	expect_int(ask_other_thread(), S_OK);
-	vmbus_channel_close(host);
+	vmbus_chan_close(host);
 	host = NULL;
 	pthread_join(thread, &end);
 	expect_int((intptr_t)end, -ENODEV);
@@ -310,7 +310,7 @@ static void packets_that_are_not_valid_are_skipped(void)
 	expect_silence();
 	expect_int(ask(), S_OK);
 	/* One that is longer than any message */
-	if (vmbus_channel_max_payload(host) >= 16392) {
+	if (vmbus_chan_max_payload(host) >= 16392) {
 		expect_int(vmbus_send(host, VMBUS_PACKET_INBAND, 0, 4, big, 16392), 0);
 		expect_int(exchange_run(&exchange), 0);
 		expect_silence();
@@ -327,7 +327,7 @@ static void each_kind_of_line_has_its_limit(void)
 
 	logged[0] = '\0';
 	mkdir("to", 0755);
-	expect_int(vmbus_channel_pair(32 * sysconf(_SC_PAGESIZE), &guest, &host), 0);
+	expect_int(vmbus_chan_pair(32 * sysconf(_SC_PAGESIZE), &guest, &host), 0);
 	exchange_init(&exchange, guest, -1, &policy);
 	expect_int(vmbus_send(host, VMBUS_PACKET_COMPLETION, 0, 1, big, 40), 0);
 	expect_int(exchange_run(&exchange), 0);

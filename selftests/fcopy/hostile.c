@@ -17,7 +17,7 @@
 #include "host.h"
 #include "no_tmpfile.h"
 
-static struct vmbus_channel *guest, *host;
+static struct vmbus_chan *guest, *host;
 static struct exchange exchange;
 static struct policy policy = POLICY_DEFAULTS;
 static char to[270] = "/to";
@@ -365,10 +365,10 @@ static void hostile_host(void)
 	else
 		expect(getrandom(&state, sizeof(state), 0) == sizeof(state));
 	ksft_print_msg("HOSTILE_SEED=%llu\n", (unsigned long long)state);
-	expect_int(vmbus_channel_pair(page > 4096 ? 2 * page : 5 * page, &guest, &host), 0);
+	expect_int(vmbus_chan_pair(page > 4096 ? 2 * page : 5 * page, &guest, &host), 0);
 	expect_int(in_child(attack), 0);
-	vmbus_channel_close(guest);
-	vmbus_channel_close(host);
+	vmbus_chan_close(guest);
+	vmbus_chan_close(host);
 }
 
 int main(void)

@@ -19,7 +19,7 @@
 
 #define RING_SIZE (8 * 4096)
 
-static struct vmbus_channel *guest, *host;
+static struct vmbus_chan *guest, *host;
 static struct exchange exchange;
 static const struct policy policy = POLICY_DEFAULTS;
 static struct message request, answer;
@@ -48,7 +48,7 @@ static void begin_test(void)
 
 	mkdir("to", 0755);
 	logged[0] = '\0';
-	expect_int(vmbus_channel_pair(page > 4096 ? 2 * page : RING_SIZE, &guest, &host), 0);
+	expect_int(vmbus_chan_pair(page > 4096 ? 2 * page : RING_SIZE, &guest, &host), 0);
 	exchange_init(&exchange, guest, -1, &policy);
 	transaction = 1000;
 	count = 0;
@@ -66,8 +66,8 @@ static void end_test(int files)
 
 	record_close("stopped");
 	transfer_discard(&exchange.session.transfer, &over);
-	vmbus_channel_close(guest);
-	vmbus_channel_close(host);
+	vmbus_chan_close(guest);
+	vmbus_chan_close(host);
 	expect_int(entries("to"), files);
 }
 
@@ -482,7 +482,7 @@ static void packets_without_a_message(void)
 
 	begin_test();
 	begin_recording(false, RECORD_LIMIT);
-	has_room = vmbus_channel_max_payload(host) >= 16392;
+	has_room = vmbus_chan_max_payload(host) >= 16392;
 	expect_int(vmbus_send(host, VMBUS_PACKET_INBAND, 0, 1000, big, 0), 0);
 	expect_int(vmbus_send(host, VMBUS_PACKET_INBAND, 1, 0x123456789abcdef0, big, 24), 0);
 	expect_int(vmbus_send(host, VMBUS_PACKET_COMPLETION, 0, 7, big, 40), 0);

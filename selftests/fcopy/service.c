@@ -125,23 +125,23 @@ int fsync(int fd)
 	return syscall(SYS_fsync, fd);
 }
 
-static struct vmbus_channel *guest, *host;
+static struct vmbus_chan *guest, *host;
 static struct message request, answer;
 static int told[2];
 static pid_t daemon_pid;
 static bool is_taken, missing_at_start, records;
 
 /* What the daemon finds when it opens the device again; without them the device has gone. */
-static struct vmbus_channel *later_guests[2], *later_hosts[2];
+static struct vmbus_chan *later_guests[2], *later_hosts[2];
 
-static bool give(struct vmbus_channel **channel, struct vmbus_channel *given)
+static bool give(struct vmbus_chan **channel, struct vmbus_chan *given)
 {
 	*channel = given;
 	device_fd = given ? vmbus_fd(given) : -1;
 	return given;
 }
 
-int device_open(const char *which, struct vmbus_channel **channel)
+int device_open(const char *which, struct vmbus_chan **channel)
 {
 	expect(!strcmp(which, "fcopy"));
 	if (shared->missing)
@@ -151,7 +151,7 @@ int device_open(const char *which, struct vmbus_channel **channel)
 	return give(channel, guest) ? 0 : EX_UNAVAILABLE;
 }
 
-bool device_is_suspended(const struct vmbus_channel *channel)
+bool device_is_suspended(const struct vmbus_chan *channel)
 {
 	return shared->suspended;
 }
@@ -161,11 +161,11 @@ bool device_is_missing(const char *which)
 	return shared->missing;
 }
 
-int device_reopen(const char *which, struct vmbus_channel **channel, const char *why)
+int device_reopen(const char *which, struct vmbus_chan **channel, const char *why)
 {
 	static unsigned int opened;
 
-	vmbus_channel_close(*channel);
+	vmbus_chan_close(*channel);
 	*channel = NULL;
 	if (shared->missing)
 		return -ENODEV;
@@ -176,12 +176,12 @@ int device_reopen(const char *which, struct vmbus_channel **channel, const char 
 	return give(channel, opened < 2 ? later_guests[opened++] : NULL) ? 0 : -ENODEV;
 }
 
-const char *device_path(const struct vmbus_channel *channel)
+const char *device_path(const struct vmbus_chan *channel)
 {
 	return "(a test)";
 }
 
-const char *device_instance(const struct vmbus_channel *channel)
+const char *device_instance(const struct vmbus_chan *channel)
 {
 	return "(an instance)";
 }
@@ -241,7 +241,7 @@ static void start_daemon(void)
 	shared->missing = missing_at_start;
 	shared->refuses = 0;
 	shared->stands_still = shared->writing_stands_still = shared->held = false;
-	expect_int(vmbus_channel_pair(page > 4096 ? 2 * page : 5 * page, &guest, &host), 0);
+	expect_int(vmbus_chan_pair(page > 4096 ? 2 * page : 5 * page, &guest, &host), 0);
 	expect(pipe2(told, O_CLOEXEC | O_NONBLOCK) == 0);
 	says(NULL);
 	fflush(NULL);
@@ -252,14 +252,14 @@ static void start_daemon(void)
 		char *argv[] = { arguments[0], arguments[1], arguments[2], arguments[3],
 				 arguments[4], arguments[5], records ? arguments[6] : NULL, NULL };
 
-		vmbus_channel_close(host);
+		vmbus_chan_close(host);
 		for (int i = 0; i < 2; i++)
-			vmbus_channel_close(later_hosts[i]);
+			vmbus_chan_close(later_hosts[i]);
 		_exit(fcopyd_main(records ? 7 : 6, argv));
 	}
-	vmbus_channel_close(guest);
+	vmbus_chan_close(guest);
 	for (int i = 0; i < 2; i++)
-		vmbus_channel_close(later_guests[i]);
+		vmbus_chan_close(later_guests[i]);
 }
 
 /* Wait until the daemon has blocked the signals, which it does before it makes this directory. */
@@ -297,7 +297,7 @@ static int end_of_daemon(void)
 
 static void end_test(int files)
 {
-	vmbus_channel_close(host);
+	vmbus_chan_close(host);
 	close(told[0]);
 	close(told[1]);
 	expect_int(entries("to"), files);
@@ -507,7 +507,7 @@ static void device_taken_back_in_a_copy(void)
 {
 	begin_test();
 	begin_copy();
-	vmbus_channel_close(host);
+	vmbus_chan_close(host);
 	host = NULL;
 	expect_int(end_of_daemon(), 0);
 #if HAVE_SYSTEMD
@@ -537,13 +537,13 @@ static void recording_of_a_session(void)
 {
 	size_t page = sysconf(_SC_PAGESIZE);
 
-	expect_int(vmbus_channel_pair(page > 4096 ? 2 * page : 5 * page, &later_guests[0],
-				      &later_hosts[0]), 0);
+	expect_int(vmbus_chan_pair(page > 4096 ? 2 * page : 5 * page, &later_guests[0],
+				   &later_hosts[0]), 0);
 	records = true;
 	begin_test();
 	begin_copy();
 	shared->suspended = true;
-	vmbus_channel_close(host);
+	vmbus_chan_close(host);
 	host = later_hosts[0];
 	begin_copy();
 	/* Lines of an active copy are written at the next tick. */
@@ -585,13 +585,13 @@ static void device_opened_again_after_a_sleep(void)
 	size_t page = sysconf(_SC_PAGESIZE);
 
 	for (int i = 0; i < 2; i++)
-		expect_int(vmbus_channel_pair(page > 4096 ? 2 * page : 5 * page, &later_guests[i],
-					      &later_hosts[i]), 0);
+		expect_int(vmbus_chan_pair(page > 4096 ? 2 * page : 5 * page, &later_guests[i],
+					   &later_hosts[i]), 0);
 	begin_test();
 	begin_copy();
 	shared->suspended = true;
 	for (int i = 0; i < 2; i++) {
-		vmbus_channel_close(host);
+		vmbus_chan_close(host);
 		host = later_hosts[i];
 		/* Nothing is left of the copy, the host begins with its versions, and the totals go on. */
 		expect(STATUS("state=waiting\n", i ? "files=1\nbytes=10\nfailed=1\n" : "files=0\nbytes=0\nfailed=1\n"));
@@ -605,7 +605,7 @@ static void device_opened_again_after_a_sleep(void)
 		unlink("to/made/a");
 	}
 	/* The third attempt finds no device. */
-	vmbus_channel_close(host);
+	vmbus_chan_close(host);
 	host = NULL;
 	expect_int(end_of_daemon(), 75);
 	memset(later_guests, 0, sizeof(later_guests));
@@ -618,14 +618,14 @@ static void new_later_device(void)
 {
 	size_t page = sysconf(_SC_PAGESIZE);
 
-	expect_int(vmbus_channel_pair(page > 4096 ? 2 * page : 5 * page, &later_guests[0],
-				      &later_hosts[0]), 0);
+	expect_int(vmbus_chan_pair(page > 4096 ? 2 * page : 5 * page, &later_guests[0],
+				   &later_hosts[0]), 0);
 }
 
 /* The host leaves the device that it no longer serves to the guest, which opens it again. */
 static void take_later_device(void)
 {
-	vmbus_channel_close(host);
+	vmbus_chan_close(host);
 	host = later_hosts[0];
 	memset(later_guests, 0, sizeof(later_guests));
 	memset(later_hosts, 0, sizeof(later_hosts));
@@ -638,7 +638,7 @@ static void device_offered_late(void)
 	begin_test();
 	begin_copy();
 	shared->missing = shared->suspended = true;
-	vmbus_channel_close(host);
+	vmbus_chan_close(host);
 	host = NULL;
 	expect(STATUS("state=waiting\n", "host=owes-offer\n", "failed=1\n"));
 #if HAVE_SYSTEMD
@@ -654,7 +654,7 @@ static void device_offered_late(void)
 	/* A signal ends the wait, and a new configuration does not. */
 	begin_test();
 	shared->missing = shared->suspended = true;
-	vmbus_channel_close(host);
+	vmbus_chan_close(host);
 	host = NULL;
 	expect(STATUS("host=owes-offer\n"));
 	kill(daemon_pid, SIGHUP);
@@ -810,7 +810,7 @@ static void directories_of_a_crash(void)
 		kill(daemon_pid, SIGKILL);
 		expect_int(end_of_daemon(), 128 + SIGKILL);
 		expect(access("to/made", F_OK) == 0);
-		vmbus_channel_close(host);
+		vmbus_chan_close(host);
 		close(told[0]);
 		close(told[1]);
 		unlink("run/status");
@@ -826,7 +826,7 @@ static void directories_of_a_crash(void)
 static void device_taken_back_while_idle(void)
 {
 	begin_test();
-	vmbus_channel_close(host);
+	vmbus_chan_close(host);
 	host = NULL;
 	expect_int(end_of_daemon(), 0);
 	end_test(0);
@@ -907,7 +907,7 @@ static void told_to_stop_while_data_is_written(void)
 		if (i == 0) {
 			kill(daemon_pid, SIGTERM);
 		} else {
-			vmbus_channel_close(host);
+			vmbus_chan_close(host);
 			host = NULL;
 		}
 		usleep(300000);
@@ -924,7 +924,7 @@ static void device_taken_back_while_a_disk_is_slow(void)
 {
 	begin_whole_copy();
 	post_held();
-	vmbus_channel_close(host);
+	vmbus_chan_close(host);
 	host = NULL;
 	usleep(300000);
 	shared->stands_still = false;
@@ -935,7 +935,7 @@ static void device_taken_back_while_a_disk_is_slow(void)
 
 static void forget_daemon(void)
 {
-	vmbus_channel_close(host);
+	vmbus_chan_close(host);
 	close(told[0]);
 	close(told[1]);
 	shared->stands_still = false;
@@ -1105,7 +1105,7 @@ static void killed_at_any_moment(void)
 		usleep(random() % 25000);
 		kill(daemon_pid, SIGKILL);
 		expect_int(end_of_daemon(), 128 + SIGKILL);
-		vmbus_channel_close(host);
+		vmbus_chan_close(host);
 		close(told[0]);
 		close(told[1]);
 		waitpid(sender, NULL, 0);

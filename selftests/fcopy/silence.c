@@ -8,7 +8,7 @@
 #include "fcopy_test.h"
 #include "test_log.h"
 
-static struct vmbus_channel *guest, *host;
+static struct vmbus_chan *guest, *host;
 static struct silence silence;
 static long long clock_ms = 100000;
 
@@ -23,13 +23,13 @@ int clock_gettime(clockid_t clock, struct timespec *now)
 
 static void open_device(void)
 {
-	expect_int(vmbus_channel_pair(2 * sysconf(_SC_PAGESIZE), &guest, &host), 0);
+	expect_int(vmbus_chan_pair(2 * sysconf(_SC_PAGESIZE), &guest, &host), 0);
 }
 
 static void close_device(void)
 {
-	vmbus_channel_close(guest);
-	vmbus_channel_close(host);
+	vmbus_chan_close(guest);
+	vmbus_chan_close(host);
 }
 
 static void begin_test(void)
@@ -185,7 +185,7 @@ static void jump_of_the_clock(void)
 static void device_that_has_gone(void)
 {
 	begin_test();
-	vmbus_channel_close(host);
+	vmbus_chan_close(host);
 	clock_ms += 1000000;
 	for (int i = 0; i < 100; i++) {
 		expect(!silence_look(&silence, guest, false, 0));
@@ -194,7 +194,7 @@ static void device_that_has_gone(void)
 			break;
 	}
 	expect(!silence_look(&silence, guest, true, 0));
-	vmbus_channel_close(guest);
+	vmbus_chan_close(guest);
 }
 
 int main(void)

@@ -21,7 +21,7 @@
 
 enum place { NOWHERE, ALLOCATE, WRITING, SYNC, LINKING, SYNC_DIRECTORY, UNLINK };
 
-static struct vmbus_channel *guest, *host;
+static struct vmbus_chan *guest, *host;
 static struct exchange exchange;
 static struct policy policy = POLICY_DEFAULTS;
 static struct message request, answer;
@@ -141,8 +141,8 @@ static void begin_test(void)
 	mkdir("to", 0755);
 	policy.min_free_default = false;
 	policy.min_free = policy.min_free_percent = 0;
-	expect_int(vmbus_channel_pair(sysconf(_SC_PAGESIZE) > 4096 ? 2 * sysconf(_SC_PAGESIZE) : 40960,
-				      &guest, &host), 0);
+	expect_int(vmbus_chan_pair(sysconf(_SC_PAGESIZE) > 4096 ? 2 * sysconf(_SC_PAGESIZE) : 40960,
+				   &guest, &host), 0);
 	exchange_init(&exchange, guest, journal_open("state"), &policy);
 	expect_int(work_open(&exchange.session.work), 0);
 	held_at = NOWHERE;
@@ -195,8 +195,8 @@ static void end_test(int files)
 	expect_int(entries("state"), 0);
 	work_close(&exchange.session.work);
 	close(exchange.session.transfer.journal);
-	vmbus_channel_close(guest);
-	vmbus_channel_close(host);
+	vmbus_chan_close(guest);
+	vmbus_chan_close(host);
 }
 
 static void expect_totals(unsigned int files, unsigned int failed)

@@ -61,18 +61,18 @@ static long long kernel_signals(const char *path)
 	return value;
 }
 
-static struct vmbus_stats stats_of(struct vmbus_channel *chan)
+static struct vmbus_stats stats_of(struct vmbus_chan *chan)
 {
 	struct vmbus_stats stats;
 
-	vmbus_channel_stats(chan, &stats, sizeof(stats));
+	vmbus_chan_stats(chan, &stats, sizeof(stats));
 	return stats;
 }
 
 static struct vmbus_view views[VIEWS];
 
 /* Looks until there are @count packets, taking none; the last look is in views[]. */
-static unsigned int look_for(struct vmbus_channel *chan, int count)
+static unsigned int look_for(struct vmbus_chan *chan, int count)
 {
 	int n = 0;
 
@@ -102,23 +102,23 @@ static void check_pattern(const struct vmbus_view *view, uint32_t length)
 }
 
 /* Waits for the host's packet of one byte, which is the next. */
-static void await(struct vmbus_channel *chan, uint8_t word)
+static void await(struct vmbus_chan *chan, uint8_t word)
 {
 	look_for(chan, 1);
 	IS(*(const uint8_t *)views[0].payload, word);
 	IS(vmbus_release(chan, &views[0]), 0);
 }
 
-static void tell(struct vmbus_channel *chan, uint8_t word)
+static void tell(struct vmbus_chan *chan, uint8_t word)
 {
 	IS(vmbus_send(chan, VMBUS_PACKET_INBAND, 0, 0, &word, 1), 0);
 }
 
 /* 96 packets are read where they lie, and given back at once; and go back in batches while the host reads nothing. */
-static void bursts(struct vmbus_channel *chan, const char *signals)
+static void bursts(struct vmbus_chan *chan, const char *signals)
 {
 	static uint8_t copies[3 * BURST][64];
-	struct vmbus_message messages[3 * BURST];
+	struct vmbus_tx_packet messages[3 * BURST];
 	struct vmbus_stats before, after;
 	long long signals_before;
 	unsigned int n;
@@ -128,7 +128,7 @@ static void bursts(struct vmbus_channel *chan, const char *signals)
 	for (unsigned int i = 0; i < n && i < 3 * BURST; i++) {
 		check_pattern(&views[i], 64);
 		memcpy(copies[i], views[i].payload, 64);
-		messages[i] = (struct vmbus_message){
+		messages[i] = (struct vmbus_tx_packet){
 			copies[i], 64, VMBUS_PACKET_INBAND, 0, views[i].transaction_id,
 		};
 	}
@@ -162,7 +162,7 @@ static void bursts(struct vmbus_channel *chan, const char *signals)
 }
 
 /* Room for @len bytes in the ring, however long it takes */
-static void *reserve(struct vmbus_channel *chan, size_t len)
+static void *reserve(struct vmbus_chan *chan, size_t len)
 {
 	void *payload = NULL;
 	int err;
@@ -176,7 +176,7 @@ static void *reserve(struct vmbus_channel *chan, size_t len)
 }
 
 /* @count packets of 100 bytes go back, each built in the ring; now and then a reservation is given back unused. */
-static void build_in_place(struct vmbus_channel *chan, unsigned int count)
+static void build_in_place(struct vmbus_chan *chan, unsigned int count)
 {
 	unsigned int done = 0, batches = 0;
 	int n;
@@ -206,9 +206,9 @@ static void build_in_place(struct vmbus_channel *chan, unsigned int count)
 }
 
 /* The host reads nothing until it hears "full". */
-static void full_to_the_host(struct vmbus_channel *chan)
+static void full_to_the_host(struct vmbus_chan *chan)
 {
-	long long fit = (long long)(vmbus_channel_tx_size(chan) - 1) / LARGE, sent = 0;
+	long long fit = (long long)(vmbus_chan_tx_size(chan) - 1) / LARGE, sent = 0;
 	static uint8_t payload[PAYLOAD];
 	struct vmbus_stats before;
 	int err;
@@ -238,7 +238,7 @@ static void full_to_the_host(struct vmbus_channel *chan)
 	result("a full ring asks the host for room, waits for it, and goes on");
 }
 
-static void send_back(struct vmbus_channel *chan, const struct vmbus_view *view)
+static void send_back(struct vmbus_chan *chan, const struct vmbus_view *view)
 {
 	int err;
 
@@ -253,9 +253,9 @@ static struct vmbus_view kept[VIEWS];
 static uint8_t payloads[VIEWS][PAYLOAD];
 
 /* The host has more than the ring takes, and waits in its turn. */
-static void full_to_the_guest(struct vmbus_channel *chan)
+static void full_to_the_guest(struct vmbus_chan *chan)
 {
-	unsigned int size = (unsigned int)vmbus_channel_rx_size(chan), fit = (size - 1) / LARGE;
+	unsigned int size = (unsigned int)vmbus_chan_rx_size(chan), fit = (size - 1) / LARGE;
 	unsigned int done = 0, room;
 	struct vmbus_stats before = stats_of(chan);
 	int n;
@@ -295,10 +295,10 @@ static void full_to_the_guest(struct vmbus_channel *chan)
 }
 
 /* Each by its relid; the host sends 20 packets on each, which go back in one batch. */
-static void sub_channels(struct vmbus_channel *chan, struct vmbus_channel *subs[2])
+static void sub_channels(struct vmbus_chan *chan, struct vmbus_chan *subs[2])
 {
 	struct vmbus_subchannel list[4];
-	struct vmbus_channel *none;
+	struct vmbus_chan *none;
 	int n = 0;
 
 	tell(chan, 0x50);
@@ -309,19 +309,19 @@ static void sub_channels(struct vmbus_channel *chan, struct vmbus_channel *subs[
 	IS(n, 2);
 	must("two sub-channels", n == 2, n < 0 ? n : -ENOENT);
 	IS(vmbus_subchannel_open(chan, 9999, NULL, &none), -ENOENT);
-	IS(vmbus_subchannel_open(chan, vmbus_channel_relid(chan), NULL, &none), -EINVAL);
+	IS(vmbus_subchannel_open(chan, vmbus_chan_relid(chan), NULL, &none), -EINVAL);
 	for (unsigned int i = 0; i < 2; i++) {
 		int err = vmbus_subchannel_open(chan, list[i].relid, NULL, &subs[i]);
 
 		must("opening a sub-channel", !err, err);
 		IS(list[i].index, i + 1);
-		IS(vmbus_channel_relid(subs[i]), list[i].relid);
+		IS(vmbus_chan_relid(subs[i]), list[i].relid);
 	}
-	printf("say relids %u %u %u\n", vmbus_channel_relid(chan), list[0].relid, list[1].relid);
+	printf("say relids %u %u %u\n", vmbus_chan_relid(chan), list[0].relid, list[1].relid);
 	result("the sub-channels are found and opened by their relids");
 
 	for (unsigned int i = 0; i < 2; i++) {
-		struct vmbus_message messages[20];
+		struct vmbus_tx_packet messages[20];
 		struct vmbus_stats before;
 		unsigned int got;
 
@@ -330,7 +330,7 @@ static void sub_channels(struct vmbus_channel *chan, struct vmbus_channel *subs[
 		got = look_for(subs[i], 20);
 		for (unsigned int m = 0; m < got && m < 20; m++) {
 			check_pattern(&views[m], 64);
-			messages[m] = (struct vmbus_message){
+			messages[m] = (struct vmbus_tx_packet){
 				views[m].payload, 64, VMBUS_PACKET_INBAND, 0, views[m].transaction_id,
 			};
 		}
@@ -345,7 +345,7 @@ static void sub_channels(struct vmbus_channel *chan, struct vmbus_channel *subs[
 }
 
 /* What each function says of a channel that the host has taken back */
-static void all_say_enodev(struct vmbus_channel *chan)
+static void all_say_enodev(struct vmbus_chan *chan)
 {
 	struct vmbus_packet pkt;
 	uint64_t word = 0;
@@ -360,13 +360,13 @@ static void all_say_enodev(struct vmbus_channel *chan)
 	IS(vmbus_signal(chan), -ENODEV);
 }
 
-static struct vmbus_channel *open_channel(const char *id)
+static struct vmbus_chan *open_channel(const char *id)
 {
-	struct vmbus_channel *chan;
+	struct vmbus_chan *chan;
 	int err = -ENODEV;
 
 	for (int tries = WAIT_MS / 100; err && tries; tries--) {
-		err = vmbus_channel_open(id, NULL, &chan);
+		err = vmbus_chan_open(id, NULL, &chan);
 		if (err)
 			usleep(100000);
 	}
@@ -376,7 +376,7 @@ static struct vmbus_channel *open_channel(const char *id)
 
 int main(int argc, char **argv)
 {
-	struct vmbus_channel *chan, *subs[2];
+	struct vmbus_chan *chan, *subs[2];
 	struct vmbus_packet pkt;
 	uint64_t word;
 	int err;
@@ -401,9 +401,9 @@ int main(int argc, char **argv)
 	all_say_enodev(chan);
 	for (int i = 0; i < 2; i++) {
 		all_say_enodev(subs[i]);
-		vmbus_channel_close(subs[i]);
+		vmbus_chan_close(subs[i]);
 	}
-	vmbus_channel_close(chan);
+	vmbus_chan_close(chan);
 	result("nothing there, a time that is up and a rescind are three errors, on sub-channels too");
 
 	chan = open_channel(argv[1]);
@@ -419,7 +419,7 @@ int main(int argc, char **argv)
 	}
 	IS(err, -EIO);
 	IS(vmbus_recv(chan, &pkt, &word, sizeof(word)), -EIO);
-	vmbus_channel_close(chan);
+	vmbus_chan_close(chan);
 	result("an impossible packet and an impossible index are two more");
 	return 0;
 }

@@ -18,7 +18,7 @@
 static char buf[1 << 20];
 
 /* Returns 0, or the error that ends the session. */
-static int send_back(struct vmbus_channel *chan, const struct vmbus_packet *pkt)
+static int send_back(struct vmbus_chan *chan, const struct vmbus_packet *pkt)
 {
 	int err;
 
@@ -31,7 +31,7 @@ static int send_back(struct vmbus_channel *chan, const struct vmbus_packet *pkt)
 }
 
 /* One of the things that a program may do to the interrupt at any time, or nothing. */
-static void disturb(struct vmbus_channel *chan)
+static void disturb(struct vmbus_chan *chan)
 {
 	int32_t on = random() % 2;
 
@@ -53,7 +53,7 @@ static void disturb(struct vmbus_channel *chan)
 }
 
 /* vmbus_wait() for a packet, or what it is made of. */
-static int wait_at_random(struct vmbus_channel *chan)
+static int wait_at_random(struct vmbus_chan *chan)
 {
 	struct pollfd fd = { .fd = vmbus_fd(chan), .events = POLLIN };
 	int err;
@@ -71,7 +71,7 @@ static int wait_at_random(struct vmbus_channel *chan)
 
 int main(int argc, char **argv)
 {
-	struct vmbus_channel *chan;
+	struct vmbus_chan *chan;
 	struct vmbus_packet pkt;
 	uint64_t packets = 0, bytes = 0, bad = 0;
 	int err, quit = 0, masking = 0, option;
@@ -87,12 +87,12 @@ int main(int argc, char **argv)
 	}
 	err = vmbus_guard();
 	if (!err)
-		err = vmbus_channel_open(argv[optind], NULL, &chan);
+		err = vmbus_chan_open(argv[optind], NULL, &chan);
 	if (err) {
 		fprintf(stderr, "vmbus_echo: %s: %s\n", argv[optind], vmbus_error());
 		return 1;
 	}
-	printf("open %zu %zu\n", vmbus_channel_tx_size(chan), vmbus_channel_rx_size(chan));
+	printf("open %zu %zu\n", vmbus_chan_tx_size(chan), vmbus_chan_rx_size(chan));
 	do {
 		err = masking ? wait_at_random(chan) : vmbus_wait(chan, VMBUS_WAIT_RECV, -1);
 		if (err < 0)
@@ -118,6 +118,6 @@ int main(int argc, char **argv)
 		err = vmbus_flush(chan);
 	} while (!err && !quit);
 	printf("end %s packets %" PRIu64 " bytes %" PRIu64 " bad %" PRIu64 "\n", err ? strerror(-err) : "quit", packets, bytes, bad);
-	vmbus_channel_close(chan);
+	vmbus_chan_close(chan);
 	return err && err != -ENODEV;
 }

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* A program may use DPDK's bus driver and this library: no name of the two headers collides. */
+
+#ifdef DPDK_FIRST
+#include <rte_bus_vmbus.h>
+#include <vmbus_bufring.h>
+#else
+#include <vmbus_bufring.h>
+#include <rte_bus_vmbus.h>
+#endif
+
+/* Both kinds of channel in one function: DPDK's struct vmbus_channel is another type. */
+int with_dpdk(struct vmbus_channel *theirs, struct vmbus_chan *ours);
+
+int with_dpdk(struct vmbus_channel *theirs, struct vmbus_chan *ours)
+{
+	const struct vmbus_tx_packet packet = { .payload = "x", .length = 1, .type = VMBUS_PACKET_INBAND };
+	const struct vmbus_gpa_range range = { .len = 1 };
+
+	if (rte_vmbus_chan_rx_empty(theirs))
+		return vmbus_send_many(ours, &packet, range.len);
+	return 0;
+}
