@@ -20,7 +20,7 @@
 static struct state {
 	struct host_ring to_host, to_guest;
 	uint32_t host_event, guest_event;
-	struct vmbus_channel *chan;
+	struct vmbus_chan *chan;
 	unsigned int sent, received, host_received;
 } *s;
 static struct vmbus_memory memory;
@@ -58,13 +58,13 @@ static void open_rings(uint32_t to_host, uint32_t to_guest)
 	};
 }
 
-static struct vmbus_channel *open_channel(void)
+static struct vmbus_chan *open_channel(void)
 {
-	struct vmbus_channel *chan;
-	int err = vmbus_channel_from_memory(&memory, &chan);
+	struct vmbus_chan *chan;
+	int err = vmbus_chan_from_memory(&memory, &chan);
 
 	if (err)
-		machine_violation("vmbus_channel_from_memory() is %d", err);
+		machine_violation("vmbus_chan_from_memory() is %d", err);
 	return chan;
 }
 
@@ -434,7 +434,7 @@ static void guest_peeks_at_nothing(void)
  * list meanwhile.
  */
 
-static struct vmbus_channel *other;
+static struct vmbus_chan *other;
 static struct range *others;
 
 #define MINE	((void *)0x1000)
@@ -544,7 +544,7 @@ static void former_receives(void)
 
 static void next_gives_back(void)
 {
-	struct vmbus_channel *chan = open_channel();
+	struct vmbus_chan *chan = open_channel();
 
 	if (chan->rx.read == host_need(LARGE))
 		rx_ring_release(&chan->rx, 0);
@@ -565,7 +565,7 @@ const void *__wrap_this_thread(void)
 static void open_producers(enum vmbus_producers producers)
 {
 	setup(128, 64);
-	vmbus_channel_set_producers(s->chan, producers);
+	vmbus_chan_set_producers(s->chan, producers);
 }
 
 static void spin_setup(void)
