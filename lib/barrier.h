@@ -28,7 +28,7 @@
 #define smp_rmb()		atomic_thread_fence(memory_order_acquire)
 #define smp_wmb()		atomic_thread_fence(memory_order_release)
 
-/* A locked or: both sides set and clear bits of the word, and it is a full barrier as well. */
+/* Set bits in a word of which the other side clears bits at the same time. */
 #define sync_set_bits(p, bits)	((void)atomic_fetch_or_explicit((p), (bits), memory_order_seq_cst))
 
 /* Shared with another machine's code: a lock of our process cannot stand in for an atomic. */

@@ -32,7 +32,17 @@ extern "C" {
 
 /* The library */
 
-/** vmbus_version() - the version of the library that runs, as "0.1.0" */
+/** The version of this header; vmbus_version() tells that of the library that runs */
+#define VMBUS_BUFRING_VERSION_MAJOR 0
+#define VMBUS_BUFRING_VERSION_MINOR 1
+#define VMBUS_BUFRING_VERSION_PATCH 0
+
+/** True if this header is of version @major.@minor or later; for #if */
+#define VMBUS_BUFRING_VERSION_AT_LEAST(major, minor)	\
+	(VMBUS_BUFRING_VERSION_MAJOR > (major) ||	\
+	 (VMBUS_BUFRING_VERSION_MAJOR == (major) && VMBUS_BUFRING_VERSION_MINOR >= (minor)))
+
+/** vmbus_version() - the version of the library that runs, as "0.1.0". Since 0.1. */
 const char *vmbus_version(void);
 
 /**
@@ -41,6 +51,8 @@ const char *vmbus_version(void);
  * Names the device or file and the reason, without a final full stop or newline. Written by the
  * functions that find and open, and by them only when they fail. Never NULL; valid until the same
  * thread's next failure.
+ *
+ * Since 0.1.
  */
 const char *vmbus_error(void);
 
@@ -55,6 +67,8 @@ const char *vmbus_error(void);
  * @guid: the result
  *
  * Returns 0, or -EINVAL (@guid untouched).
+ *
+ * Since 0.1.
  */
 int vmbus_guid_parse(const char *text, char guid[VMBUS_GUID_SIZE]);
 
@@ -65,10 +79,14 @@ struct vmbus_class {
 	const char *description;	/* for people: "Guest file copy" */
 };
 
-/** vmbus_class_at() - the classes with short names, one by one; NULL at the end */
+/** vmbus_class_at() - the classes with short names, one by one; NULL at the end. Since 0.1. */
 const struct vmbus_class *vmbus_class_at(size_t index);
 
-/** vmbus_class_find() - a class by short name (any case) or GUID (any spelling); NULL if unknown */
+/**
+ * vmbus_class_find() - a class by short name (any case) or GUID (any spelling); NULL if unknown.
+ *
+ * Since 0.1.
+ */
 const struct vmbus_class *vmbus_class_find(const char *name_or_guid);
 
 /* Devices */
@@ -86,6 +104,8 @@ struct vmbus_device;
  * Returns the value of the variable. Returns "" if the variable is unset or
  * "/", or if the program runs set-user-id: the machine itself. Never NULL;
  * valid until the program changes its environment.
+ *
+ * Since 0.1.
  */
 const char *vmbus_sysroot(void);
 
@@ -105,10 +125,12 @@ const char *vmbus_sysroot(void);
  * Returns the number of devices, or -EINVAL (@class_id is neither), -ENODEV (no
  * VMBus on this machine), -ENOMEM, -EPROTO (a device has no proper GUID), or
  * what reading the folder or a device in it returned (-EMFILE, -EACCES).
+ *
+ * Since 0.1.
  */
 int vmbus_devices_list(const char *class_id, struct vmbus_device ***list);
 
-/** vmbus_devices_free() - free a list and the devices in it; NULL is allowed */
+/** vmbus_devices_free() - free a list and the devices in it; NULL is allowed. Since 0.1. */
 void vmbus_devices_free(struct vmbus_device **list);
 
 /**
@@ -119,10 +141,12 @@ void vmbus_devices_free(struct vmbus_device **list);
  * Returns 0, or -EINVAL (@id is none of the three), -ENODEV (VMBus has no such
  * device, or there is no VMBus), -ENOTUNIQ (several devices of that class: name
  * an instance), or another error of vmbus_devices_list().
+ *
+ * Since 0.1.
  */
 int vmbus_device_find(const char *id, struct vmbus_device **dev);
 
-/** vmbus_device_free() - free a device of vmbus_device_find(); NULL is allowed */
+/** vmbus_device_free() - free a device of vmbus_device_find(); NULL is allowed. Since 0.1. */
 void vmbus_device_free(struct vmbus_device *dev);
 
 /**
@@ -135,6 +159,8 @@ void vmbus_device_free(struct vmbus_device *dev);
  *
  * Returns 0, or -ENODEV (the device went away), -ENOMEM, or what reading sysfs
  * returned. After an error @dev is as it was.
+ *
+ * Since 0.1.
  */
 int vmbus_device_refresh(struct vmbus_device *dev);
 
@@ -151,6 +177,8 @@ int vmbus_device_refresh(struct vmbus_device *dev);
  * Returns 0, or -ENODEV (the device went away), -ENOENT (the device has no such
  * attribute), -ENOBUFS (the line does not fit), -ENOMEM, or what open(2) or
  * read(2) returned.
+ *
+ * Since 0.1.
  */
 int vmbus_device_attribute(const struct vmbus_device *dev, const char *name, char *text,
 			   size_t size);
@@ -163,6 +191,8 @@ int vmbus_device_attribute(const struct vmbus_device *dev, const char *name, cha
  *
  * The attribute may be decimal, or hexadecimal after 0x. Returns 0, or -EPROTO
  * (the line is not such a number), or as vmbus_device_attribute().
+ *
+ * Since 0.1.
  */
 int vmbus_device_attribute_u64(const struct vmbus_device *dev, const char *name, uint64_t *value);
 
@@ -177,24 +207,26 @@ int vmbus_device_attribute_u64(const struct vmbus_device *dev, const char *name,
  * Each call reads the attribute id anew.
  *
  * Returns 1, 0, or an error of vmbus_device_attribute_u64().
+ *
+ * Since 0.1.
  */
 int vmbus_device_is_offered(const struct vmbus_device *dev);
 
 /* Each string lives as long as the device, or until vmbus_device_refresh() where that says so. */
 
-/** Instance GUID, lower case, no braces */
+/** Instance GUID, lower case, no braces. Since 0.1. */
 const char *vmbus_device_instance(const struct vmbus_device *dev);
-/** Class GUID, lower case, no braces */
+/** Class GUID, lower case, no braces. Since 0.1. */
 const char *vmbus_device_class(const struct vmbus_device *dev);
-/** Short name of the class, or NULL */
+/** Short name of the class, or NULL. Since 0.1. */
 const char *vmbus_device_class_name(const struct vmbus_device *dev);
-/** Name of the driver that has it, or NULL when it is unbound */
+/** Name of the driver that has it, or NULL when it is unbound. Since 0.1. */
 const char *vmbus_device_driver(const struct vmbus_device *dev);
-/** "uio3", or NULL when no UIO driver has it */
+/** "uio3", or NULL when no UIO driver has it. Since 0.1. */
 const char *vmbus_device_uio(const struct vmbus_device *dev);
-/** "/dev/uio3", or NULL when no UIO driver has it */
+/** "/dev/uio3", or NULL when no UIO driver has it. Since 0.1. */
 const char *vmbus_device_path(const struct vmbus_device *dev);
-/** Its folder in sysfs */
+/** Its folder in sysfs. Since 0.1. */
 const char *vmbus_device_sysfs(const struct vmbus_device *dev);
 
 /* Channels */
@@ -232,6 +264,8 @@ struct vmbus_open_options {
  * @chan: the result, close with vmbus_chan_close()
  *
  * Returns 0, or what vmbus_device_find() and vmbus_chan_open_device() return.
+ *
+ * Since 0.1.
  */
 int vmbus_chan_open(const char *id, const struct vmbus_open_options *options,
 		    struct vmbus_chan **chan);
@@ -253,12 +287,14 @@ int vmbus_chan_open(const char *id, const struct vmbus_open_options *options,
  * has the device open, and the ring size is another), -ENXIO (no UIO driver has the device), -ENODEV
  * (it went away), -EACCES or -EPERM, -ENOMEM, -EPROTO (maps or attributes are not as uio_hv_generic
  * makes them), -EIO (the indices in the rings are impossible), or what open() or mmap() returned.
+ *
+ * Since 0.1.
  */
 int vmbus_chan_open_device(const struct vmbus_device *dev,
 			   const struct vmbus_open_options *options,
 			   struct vmbus_chan **chan);
 
-/** vmbus_chan_close() - packets not yet received are lost; NULL is allowed */
+/** vmbus_chan_close() - packets not yet received are lost; NULL is allowed. Since 0.1. */
 void vmbus_chan_close(struct vmbus_chan *chan);
 
 /* Sub-channels and buffers */
@@ -281,6 +317,8 @@ struct vmbus_subchannel {
  *
  * Returns how many there are, which may be more than @max; or -EOPNOTSUPP (from memory), -ENODEV,
  * or what reading sysfs returned.
+ *
+ * Since 0.1.
  */
 int vmbus_subchannels(const struct vmbus_chan *primary, struct vmbus_subchannel *list,
 		      unsigned int max);
@@ -294,6 +332,8 @@ int vmbus_subchannels(const struct vmbus_chan *primary, struct vmbus_subchannel 
  * The kernel announces a sub-channel in sysfs alone, so this looks there every few milliseconds.
  *
  * Returns how many there are, @count or more; or -ETIMEDOUT, or as vmbus_subchannels().
+ *
+ * Since 0.1.
  */
 int vmbus_subchannels_wait(const struct vmbus_chan *primary, unsigned int count, int timeout_ms);
 
@@ -308,6 +348,8 @@ int vmbus_subchannels_wait(const struct vmbus_chan *primary, unsigned int count,
  *
  * Returns 0, or as vmbus_chan_open_device(); -ENOENT (no such sub-channel), -EINVAL (it is the
  * primary). The file of its rings is for root alone by default: -EACCES.
+ *
+ * Since 0.1.
  */
 int vmbus_subchannel_open(const struct vmbus_chan *primary, uint32_t relid,
 			  const struct vmbus_open_options *options, struct vmbus_chan **chan);
@@ -335,6 +377,8 @@ enum vmbus_buffer_kind {
  * Returns 0, or -ENOENT (the device has none), -EOPNOTSUPP (from memory), -EINVAL (@address is not
  * at a page's start, or @kind), -EEXIST (something is mapped there, or the buffer elsewhere),
  * -EPROTO, -ENODEV, or what mmap() returned. No other thread may use the channel during the call.
+ *
+ * Since 0.1.
  */
 int vmbus_chan_buffer(struct vmbus_chan *chan, enum vmbus_buffer_kind kind, void *address,
 		      struct vmbus_buffer *buffer);
@@ -391,6 +435,8 @@ struct vmbus_memory {
  *
  * Returns 0, or -EINVAL (vmbus_error() says which member), -E2BIG (struct_size), -ENOMEM, -EIO
  * (impossible indices in the rings).
+ *
+ * Since 0.1.
  */
 int vmbus_chan_from_memory(const struct vmbus_memory *mem, struct vmbus_chan **chan);
 
@@ -405,6 +451,8 @@ int vmbus_chan_from_memory(const struct vmbus_memory *mem, struct vmbus_chan **c
  * side is closed, the other sees a rescind.
  *
  * Returns 0, or -EINVAL, -ENOMEM, or what mmap() or socketpair() returned.
+ *
+ * Since 0.1.
  */
 int vmbus_chan_pair(size_t ring_size, struct vmbus_chan **guest, struct vmbus_chan **host);
 
@@ -433,32 +481,52 @@ int vmbus_chan_pair(size_t ring_size, struct vmbus_chan **guest, struct vmbus_ch
  * no way back.
  *
  * Returns 0, or what sigaction() returned.
+ *
+ * Since 0.1.
  */
 int vmbus_guard(void);
 
 /* About a channel */
 
-/** The device it was opened from, living as long as the channel; NULL when from memory */
+/**
+ * The device it was opened from, living as long as the channel; NULL when from memory.
+ *
+ * Since 0.1.
+ */
 const struct vmbus_device *vmbus_chan_device(const struct vmbus_chan *chan);
-/** Bytes of data in the ring to the host; descriptors, padding and trailers take their share */
+/**
+ * Bytes of data in the ring to the host; descriptors, padding and trailers take their share.
+ *
+ * Since 0.1.
+ */
 size_t vmbus_chan_tx_size(const struct vmbus_chan *chan);
-/** Bytes of data in the ring from the host: no packet can be larger */
+/** Bytes of data in the ring from the host: no packet can be larger. Since 0.1. */
 size_t vmbus_chan_rx_size(const struct vmbus_chan *chan);
-/** The largest payload that vmbus_send() takes on this channel */
+/** The largest payload that vmbus_send() takes on this channel. Since 0.1. */
 size_t vmbus_chan_max_payload(const struct vmbus_chan *chan);
-/** 1 when the host is signalled by monitor page, 0 when by write(2) to the UIO device */
+/**
+ * 1 when the host is signalled by monitor page, 0 when by write(2) to the UIO device.
+ *
+ * Since 0.1.
+ */
 int vmbus_chan_is_monitored(const struct vmbus_chan *chan);
-/** The number that the host and sysfs know the channel by; from memory: what the caller said */
+/**
+ * The number that the host and sysfs know the channel by; from memory: what the caller said.
+ *
+ * Since 0.1.
+ */
 uint32_t vmbus_chan_relid(const struct vmbus_chan *chan);
 
 /**
  * vmbus_chan_latency() - how long the host may leave a signal by monitor page, in microseconds
  *
  * Returns 0 to 6553, or -EOPNOTSUPP (signalled by write(2)), -ENODEV.
+ *
+ * Since 0.1.
  */
 int vmbus_chan_latency(const struct vmbus_chan *chan);
 
-/** vmbus_chan_set_latency() - sets it. Returns 0, or these, or -ERANGE. */
+/** vmbus_chan_set_latency() - sets it. Returns 0, or these, or -ERANGE. Since 0.1. */
 int vmbus_chan_set_latency(struct vmbus_chan *chan, unsigned int microseconds);
 
 /** Who sends on a channel */
@@ -476,6 +544,8 @@ enum vmbus_producers {
  * vmbus_flush() of one thread shows the packets of all. From vmbus_reserve() to vmbus_commit() or
  * vmbus_cancel() the other threads wait; only the thread that reserved may commit or cancel. No
  * other thread may use the channel during this call.
+ *
+ * Since 0.1.
  */
 void vmbus_chan_set_producers(struct vmbus_chan *chan, enum vmbus_producers producers);
 
@@ -499,6 +569,8 @@ struct vmbus_stats {
  * @size: sizeof(*stats); later versions add members at the end
  *
  * Each is right by itself; they are not of one moment.
+ *
+ * Since 0.1.
  */
 void vmbus_chan_stats(const struct vmbus_chan *chan, struct vmbus_stats *stats, size_t size);
 
@@ -510,6 +582,8 @@ void vmbus_chan_stats(const struct vmbus_chan *chan, struct vmbus_stats *stats, 
  * The host is believed no more than elsewhere. The call counts as sending and receiving.
  *
  * Returns 0, or why the channel has ended (which the text says too), or -EIO (writing failed).
+ *
+ * Since 0.1.
  */
 int vmbus_chan_dump(struct vmbus_chan *chan, FILE *stream, unsigned int packets);
 
@@ -519,6 +593,8 @@ int vmbus_chan_dump(struct vmbus_chan *chan, FILE *stream, unsigned int packets)
  * A packet whose VMBUS_PACKET_SPACE() is less than that fits. The call counts as sending.
  *
  * Returns the bytes; or why the channel has ended, or -EIO (the host's index is impossible).
+ *
+ * Since 0.1.
  */
 int vmbus_tx_free(struct vmbus_chan *chan);
 
@@ -532,6 +608,8 @@ int vmbus_tx_free(struct vmbus_chan *chan);
  * signalled; one that does not, for minutes, may have stopped for good. The call counts as sending.
  *
  * Returns the bytes; or why the channel has ended, or -EIO (the host's index is impossible).
+ *
+ * Since 0.1.
  */
 int vmbus_tx_used(struct vmbus_chan *chan);
 
@@ -541,6 +619,8 @@ int vmbus_tx_used(struct vmbus_chan *chan);
  * Descriptors, padding and trailers are included. The call counts as receiving.
  *
  * Returns the bytes; or why the channel has ended, or -EIO (the host's index is impossible).
+ *
+ * Since 0.1.
  */
 int vmbus_rx_used(struct vmbus_chan *chan);
 
@@ -571,11 +651,17 @@ enum vmbus_packet_type {
  *
  * Returns 0; or -EAGAIN (full), -EMSGSIZE (never fits), -ENODEV (rescinded), -EIO (the host's index
  * is impossible; nothing was sent), or an error of vmbus_signal().
+ *
+ * Since 0.1.
  */
 int vmbus_send(struct vmbus_chan *chan, uint16_t type, uint16_t flags, uint64_t transaction_id,
 	       const void *payload, size_t len);
 
-/** vmbus_sendv() - vmbus_send() of a payload in @iovcnt pieces; -EINVAL when that is negative */
+/**
+ * vmbus_sendv() - vmbus_send() of a payload in @iovcnt pieces; -EINVAL when that is negative.
+ *
+ * Since 0.1.
+ */
 int vmbus_sendv(struct vmbus_chan *chan, uint16_t type, uint16_t flags, uint64_t transaction_id,
 		const struct iovec *iov, int iovcnt);
 
@@ -585,11 +671,17 @@ int vmbus_sendv(struct vmbus_chan *chan, uint16_t type, uint16_t flags, uint64_t
  * For many packets with one publication and one signal: vmbus_queue() each, then vmbus_flush().
  * When the ring is full, what was queued before is flushed, so that the host can make room.
  * vmbus_send() flushes too.
+ *
+ * Since 0.1.
  */
 int vmbus_queue(struct vmbus_chan *chan, uint16_t type, uint16_t flags, uint64_t transaction_id,
 		const void *payload, size_t len);
 
-/** vmbus_queuev() - vmbus_queue() of a payload in @iovcnt pieces; -EINVAL when that is negative */
+/**
+ * vmbus_queuev() - vmbus_queue() of a payload in @iovcnt pieces; -EINVAL when that is negative.
+ *
+ * Since 0.1.
+ */
 int vmbus_queuev(struct vmbus_chan *chan, uint16_t type, uint16_t flags, uint64_t transaction_id,
 		 const struct iovec *iov, int iovcnt);
 
@@ -613,6 +705,8 @@ struct vmbus_tx_packet {
  * Returns how many were queued; fewer than @count when the next was refused, for a reason that a
  * call beginning with it returns. When the first was: the error of vmbus_queue(). -EINVAL: @count
  * above 2147483647.
+ *
+ * Since 0.1.
  */
 int vmbus_queue_many(struct vmbus_chan *chan, const struct vmbus_tx_packet *messages,
 		     unsigned int count);
@@ -621,6 +715,8 @@ int vmbus_queue_many(struct vmbus_chan *chan, const struct vmbus_tx_packet *mess
  * vmbus_send_many() - vmbus_queue_many() and vmbus_flush(): one publication, one signal at most
  *
  * Returns as vmbus_queue_many(), or an error of vmbus_signal().
+ *
+ * Since 0.1.
  */
 int vmbus_send_many(struct vmbus_chan *chan, const struct vmbus_tx_packet *messages,
 		    unsigned int count);
@@ -632,6 +728,8 @@ int vmbus_send_many(struct vmbus_chan *chan, const struct vmbus_tx_packet *messa
  * So a program that sends several batches in a row signals once, after the last.
  *
  * Returns as vmbus_queue_many(). What was queued before the first refused packet is published.
+ *
+ * Since 0.1.
  */
 int vmbus_post_many(struct vmbus_chan *chan, const struct vmbus_tx_packet *messages,
 		    unsigned int count, int *signal);
@@ -643,6 +741,8 @@ int vmbus_post_many(struct vmbus_chan *chan, const struct vmbus_tx_packet *messa
  * throttle guests that signal without need, and wait forever for a signal that was needed.
  *
  * Returns 1 (the caller must call vmbus_signal(), soon), 0 (it must not), or -ENODEV (rescinded).
+ *
+ * Since 0.1.
  */
 int vmbus_publish(struct vmbus_chan *chan);
 
@@ -654,10 +754,16 @@ int vmbus_publish(struct vmbus_chan *chan);
  *
  * Returns 0, or -ENODEV (rescinded), or what write(2) returned; then the channel has ended, and
  * every later call that sends, receives, signals or waits returns the same.
+ *
+ * Since 0.1.
  */
 int vmbus_signal(struct vmbus_chan *chan);
 
-/** vmbus_flush() - vmbus_publish(), and vmbus_signal() if needed. Returns 0 or their errors. */
+/**
+ * vmbus_flush() - vmbus_publish(), and vmbus_signal() if needed. Returns 0 or their errors.
+ *
+ * Since 0.1.
+ */
 int vmbus_flush(struct vmbus_chan *chan);
 
 /* Building packets in the ring */
@@ -670,6 +776,8 @@ int vmbus_flush(struct vmbus_chan *chan);
  * Until vmbus_commit() or vmbus_cancel() the channel sends nothing else: -EBUSY.
  *
  * Returns 0, or as vmbus_queue(), or -ENOMEM.
+ *
+ * Since 0.1.
  */
 int vmbus_reserve(struct vmbus_chan *chan, size_t len, void **payload);
 
@@ -679,6 +787,8 @@ int vmbus_reserve(struct vmbus_chan *chan, size_t len, void **payload);
  *
  * Returns 0; or -EINVAL when @len, rounded up to 8, is more than was reserved, or when the caller has
  * no reservation (one that exists stays); or -ENODEV.
+ *
+ * Since 0.1.
  */
 int vmbus_commit(struct vmbus_chan *chan, uint16_t type, uint16_t flags, uint64_t transaction_id,
 		 size_t len);
@@ -693,6 +803,8 @@ int vmbus_commit(struct vmbus_chan *chan, uint16_t type, uint16_t flags, uint64_
  *
  * Returns as vmbus_commit(); -EINVAL also when @ranges_len is no multiple of 8, less than 24 or more
  * than @len.
+ *
+ * Since 0.1.
  */
 int vmbus_commit_gpa(struct vmbus_chan *chan, uint16_t flags, uint64_t transaction_id,
 		     size_t ranges_len, size_t len);
@@ -709,7 +821,11 @@ struct vmbus_gpa_entry {
 	uint32_t offset;
 };
 
-/** vmbus_cancel() - gives the caller's reservation back unused; does nothing if there is none */
+/**
+ * vmbus_cancel() - gives the caller's reservation back unused; does nothing if there is none.
+ *
+ * Since 0.1.
+ */
 void vmbus_cancel(struct vmbus_chan *chan);
 
 /* Pages of the guest */
@@ -730,12 +846,14 @@ struct vmbus_gpa_buffer {
  *
  * Returns as vmbus_queue(); -EINVAL (@count is 0, or a range is not as above), -EMSGSIZE (ranges,
  * 8 bytes each and 8 for each page, and payload are together too large).
+ *
+ * Since 0.1.
  */
 int vmbus_queue_gpa(struct vmbus_chan *chan, uint16_t flags, uint64_t transaction_id,
 		    const struct vmbus_gpa_buffer *ranges, unsigned int count, const void *payload,
 		    size_t len);
 
-/** vmbus_send_gpa() - vmbus_queue_gpa() and vmbus_flush() */
+/** vmbus_send_gpa() - vmbus_queue_gpa() and vmbus_flush(). Since 0.1. */
 int vmbus_send_gpa(struct vmbus_chan *chan, uint16_t flags, uint64_t transaction_id,
 		   const struct vmbus_gpa_buffer *ranges, unsigned int count, const void *payload,
 		   size_t len);
@@ -750,10 +868,12 @@ struct vmbus_pagemap;
  * it gives up CAP_SYS_ADMIN: the kernel shows page numbers to the opener that had it.
  *
  * Returns 0, or -ENOMEM, or what open(2) returned.
+ *
+ * Since 0.1.
  */
 int vmbus_pagemap_open(struct vmbus_pagemap **pagemap);
 
-/** vmbus_pagemap_close() - closes it; NULL is allowed */
+/** vmbus_pagemap_close() - closes it; NULL is allowed. Since 0.1. */
 void vmbus_pagemap_close(struct vmbus_pagemap *pagemap);
 
 /**
@@ -766,6 +886,8 @@ void vmbus_pagemap_close(struct vmbus_pagemap *pagemap);
  *
  * Returns how many there are; or -EINVAL (@len), -ENOBUFS (more than @count), -EPERM (the kernel
  * hides the numbers), -EFAULT (not all of it is in memory), or what reading returned.
+ *
+ * Since 0.1.
  */
 int vmbus_gpa_pages(const struct vmbus_pagemap *pagemap, const void *addr, size_t len,
 		    uint64_t *pages, unsigned int count);
@@ -799,6 +921,8 @@ struct vmbus_packet {
  *
  * A rescind is told by an interrupt. Who only polls, and never waits, calls vmbus_ack() now and then,
  * which takes it; until then an empty ring stays -EAGAIN.
+ *
+ * Since 0.1.
  */
 int vmbus_recv(struct vmbus_chan *chan, struct vmbus_packet *pkt, void *buf, size_t size);
 
@@ -807,6 +931,8 @@ int vmbus_recv(struct vmbus_chan *chan, struct vmbus_packet *pkt, void *buf, siz
  *
  * For the packet types whose header carries ranges. @buf needs pkt->header + pkt->length bytes. The
  * ranges in it are the host's claims, for the caller to check.
+ *
+ * Since 0.1.
  */
 int vmbus_recv_raw(struct vmbus_chan *chan, struct vmbus_packet *pkt, void *buf, size_t size);
 
@@ -816,6 +942,8 @@ int vmbus_recv_raw(struct vmbus_chan *chan, struct vmbus_packet *pkt, void *buf,
  * Where the packet's own length is impossible, so that its end is unknown: everything in the ring.
  *
  * Returns 0, or -EAGAIN (the ring is empty), or -EIO or -ENODEV as vmbus_recv().
+ *
+ * Since 0.1.
  */
 int vmbus_skip(struct vmbus_chan *chan);
 
@@ -851,6 +979,8 @@ struct vmbus_view {
  *
  * Returns the number of views, 1 or more; or -EAGAIN, -EPROTO, -EIO, -ENODEV as vmbus_recv(),
  * -EINVAL (@count is 0).
+ *
+ * Since 0.1.
  */
 int vmbus_peek(struct vmbus_chan *chan, struct vmbus_view *views, unsigned int count);
 
@@ -863,6 +993,8 @@ int vmbus_peek(struct vmbus_chan *chan, struct vmbus_view *views, unsigned int c
  *
  * Returns 0, or -ENODEV (rescinded), -EINVAL (@last is not such a view). When the host could not be
  * signalled, the next call says so.
+ *
+ * Since 0.1.
  */
 int vmbus_release(struct vmbus_chan *chan, const struct vmbus_view *last);
 
@@ -874,6 +1006,8 @@ int vmbus_release(struct vmbus_chan *chan, const struct vmbus_view *last);
  *
  * Returns the number of packets, 1 or more; or as vmbus_recv() for the first (-ENOBUFS: views[0]
  * has its length and header, and no payload), -EINVAL (@count is 0).
+ *
+ * Since 0.1.
  */
 int vmbus_recv_many(struct vmbus_chan *chan, struct vmbus_view *views, unsigned int count,
 		    void *buf, size_t size);
@@ -900,6 +1034,8 @@ struct vmbus_xfer_set {
  *
  * Returns how many there are; or -EPROTO (another type of packet, a count beyond its header, a range
  * beyond the buffer), -ENOBUFS (more than @max).
+ *
+ * Since 0.1.
  */
 int vmbus_xfer_ranges(const struct vmbus_view *view, size_t buffer_size, struct vmbus_xfer_set *set,
 		      struct vmbus_range *ranges, unsigned int max);
@@ -933,6 +1069,8 @@ int vmbus_xfer_ranges(const struct vmbus_view *view, size_t buffer_size, struct 
  * thread that slept for all), -ENODEV (rescinded: what is left in the ring is lost), -EIO (the
  * host's index is impossible), -EINVAL (@events), -EOPNOTSUPP (a channel from memory without fd, or one
  * in poll mode), or what eventfd(2) returned.
+ *
+ * Since 0.1.
  */
 int vmbus_wait(struct vmbus_chan *chan, unsigned int events, int timeout_ms);
 
@@ -943,6 +1081,8 @@ int vmbus_wait(struct vmbus_chan *chan, unsigned int events, int timeout_ms);
  *
  * The loop: vmbus_arm(); if it returns 0, sleep in poll; if the descriptor is readable, vmbus_ack();
  * then vmbus_recv() until -EAGAIN. One thread at a time may poll it.
+ *
+ * Since 0.1.
  */
 int vmbus_fd(const struct vmbus_chan *chan);
 
@@ -956,6 +1096,8 @@ int vmbus_fd(const struct vmbus_chan *chan);
  * Returns the events that are ready (do not sleep; the mask stays clear), 0 (the next one
  * interrupts), or -ENODEV, -EIO, -EINVAL, -EOPNOTSUPP (poll mode; or VMBUS_WAIT_SEND with several
  * producers: use vmbus_wait()).
+ *
+ * Since 0.1.
  */
 int vmbus_arm(struct vmbus_chan *chan, unsigned int events);
 
@@ -964,6 +1106,8 @@ int vmbus_arm(struct vmbus_chan *chan, unsigned int events);
  *
  * Returns 0, or -EAGAIN (none was pending; the mask is set), -ENODEV (rescinded), -EOPNOTSUPP (no
  * fd), or what read(2) returned.
+ *
+ * Since 0.1.
  */
 int vmbus_ack(struct vmbus_chan *chan);
 
@@ -971,6 +1115,8 @@ int vmbus_ack(struct vmbus_chan *chan);
  * vmbus_mask() - sets the interrupt mask: no interrupts for new packets until vmbus_arm()
  *
  * On a channel that has ended it does nothing.
+ *
+ * Since 0.1.
  */
 void vmbus_mask(struct vmbus_chan *chan);
 
@@ -1042,6 +1188,8 @@ enum vmbus_ic_type {
  * the host says.
  *
  * Returns 0, or -EPROTO (too short).
+ *
+ * Since 0.1.
  */
 int vmbus_ic_parse(const void *msg, size_t len, struct vmbus_ic_header *hdr);
 
@@ -1051,6 +1199,8 @@ int vmbus_ic_parse(const void *msg, size_t len, struct vmbus_ic_header *hdr);
  * @status: VMBUS_S_* or VMBUS_E_*
  *
  * Returns 0, or -EPROTO (too short).
+ *
+ * Since 0.1.
  */
 int vmbus_ic_answer(void *msg, size_t len, uint32_t status);
 
@@ -1067,6 +1217,8 @@ int vmbus_ic_answer(void *msg, size_t len, uint32_t status);
  * Returns 0 (send the answer), -EPROTONOSUPPORT (no common version; send the answer: it says so),
  * -EPROTO (not a negotiation, too short for its counts, or more than VMBUS_IC_MAX_VERSIONS; @msg is
  * untouched, send nothing), or -EINVAL (one of the caller's lists is empty).
+ *
+ * Since 0.1.
  */
 int vmbus_ic_negotiate(void *msg, size_t len,
 		       const struct vmbus_ic_version *frameworks, size_t framework_count,
