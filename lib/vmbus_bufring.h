@@ -2,18 +2,18 @@
 /*
  * libvmbus_bufring: drive a VMBus device from user space through uio_hv_generic.
  *
- * Returns: 0, or a count where it says so, or a negative errno. vmbus_error() has the last failure
- * of the calling thread in words. Sizes are bytes. Everything is little-endian, as VMBus is.
+ * Returns: a function returns 0, or a count where its comment says so, or a negative errno.
+ * vmbus_error() describes the last failure of the calling thread. Sizes are in bytes. All values are
+ * little-endian, as VMBus is.
  *
- * Threads: for one channel, one thread at a time may send and one at a time may receive; these may
- * be two threads, without a lock, and each may wait for its own. After
- * vmbus_chan_set_producers() any number of threads may send, and each may wait for room.
- * While a channel is opened or closed, no other thread may use it. Functions without a channel may
- * be called from any thread.
+ * Threads: one thread at a time may send on a channel, and one at a time may receive. These may be
+ * two threads; they need no lock, and each may wait. After vmbus_chan_set_producers() any number of
+ * threads may send, and each may wait for room. While a thread opens or closes a channel, no other
+ * thread may use it. Any thread may call a function that takes no channel.
  *
- * The host is not trusted: what it can write is read once, checked, and only the copy is used. A
- * host that lies gets an error (-EIO or -EPROTO, see vmbus_recv()), never an access outside the
- * rings.
+ * The library does not trust the host. It reads what the host can write once, checks it, and uses
+ * only the copy. A host that lies causes an error (-EIO or -EPROTO, see vmbus_recv()) and never an
+ * access outside the rings.
  *
  * Environment: VMBUS_SYSROOT names a folder that stands in for /, see vmbus_sysroot().
  */
@@ -42,15 +42,15 @@ extern "C" {
 	(VMBUS_BUFRING_VERSION_MAJOR > (major) ||	\
 	 (VMBUS_BUFRING_VERSION_MAJOR == (major) && VMBUS_BUFRING_VERSION_MINOR >= (minor)))
 
-/** vmbus_version() - the version of the library that runs, as "0.1.0". Since 0.1. */
+/** vmbus_version() - return the version of the library that runs, as "0.1.0". Since 0.1. */
 const char *vmbus_version(void);
 
 /**
- * vmbus_error() - what failed last in this thread, in words
+ * vmbus_error() - describe the last failure of the calling thread
  *
- * Names the device or file and the reason, without a final full stop or newline. Written by the
- * functions that find and open, and by them only when they fail. Never NULL; valid until the same
- * thread's next failure.
+ * The text names the device or file and the reason, without a final full stop or newline. The
+ * functions that find and open set it when they fail, and no others do. The result is never NULL and
+ * is valid until the next failure of the same thread.
  *
  * Since 0.1.
  */
@@ -62,7 +62,7 @@ const char *vmbus_error(void);
 #define VMBUS_GUID_SIZE 37
 
 /**
- * vmbus_guid_parse() - a GUID in its one spelling: lower case, no braces
+ * vmbus_guid_parse() - convert a GUID to the library's spelling: lower case, no braces
  * @text: 36 characters in any case, with or without one pair of braces
  * @guid: the result
  *
@@ -79,11 +79,13 @@ struct vmbus_class {
 	const char *description;	/* for people: "Guest file copy" */
 };
 
-/** vmbus_class_at() - the classes with short names, one by one; NULL at the end. Since 0.1. */
+/** vmbus_class_at() - return a class with a short name; NULL after the last. Since 0.1. */
 const struct vmbus_class *vmbus_class_at(size_t index);
 
 /**
- * vmbus_class_find() - a class by short name (any case) or GUID (any spelling); NULL if unknown.
+ * vmbus_class_find() - find a class by short name (any case) or GUID (any spelling)
+ *
+ * Returns NULL if no class has that name or GUID.
  *
  * Since 0.1.
  */
@@ -235,12 +237,13 @@ const char *vmbus_device_sysfs(const struct vmbus_device *dev);
 struct vmbus_chan;
 
 /**
- * How to open a channel. NULL in its place stands for zeros in all members.
+ * How to open a channel. A function that takes a pointer to it also takes NULL, for the defaults.
  *
- * A program sets struct_size to sizeof(struct vmbus_open_options) and clears the rest. Later
- * versions add members at the end, whose zero means what this version does. The library takes a
- * smaller struct_size, of an older program, and a larger one if it does not know members that are
- * not zero: then the call returns -E2BIG.
+ * A program sets struct_size to sizeof(struct vmbus_open_options) and clears the other members.
+ * Later versions of the library add members at the end, and zero means what this version does. A
+ * program that was built for an older version passes a smaller struct_size: the library takes the
+ * missing members as zero. A program that was built for a newer version passes a larger one: the
+ * call returns -E2BIG if a member that the library does not know is not zero.
  */
 struct vmbus_open_options {
 	size_t struct_size;
@@ -251,14 +254,15 @@ struct vmbus_open_options {
 /**
  * Poll mode, for a program that looks at the ring all the time and never sleeps
  *
- * The library sets the interrupt mask and keeps it set. A full ring asks the host for nothing, and
- * shows it nothing either: the program calls vmbus_flush() itself. vmbus_wait() and vmbus_arm()
- * return -EOPNOTSUPP. vmbus_ack() notices a rescind; call it from time to time.
+ * The library sets the interrupt mask and keeps it set. When the ring is full, the library neither
+ * asks the host for room nor flushes what is queued: the program calls vmbus_flush() itself.
+ * vmbus_wait() and vmbus_arm() return -EOPNOTSUPP. The program must call vmbus_ack() from time to
+ * time to notice a rescind.
  */
 #define VMBUS_OPEN_POLL 0x1u
 
 /**
- * vmbus_chan_open() - finds a device and opens its primary channel
+ * vmbus_chan_open() - find a device and open its primary channel
  * @id: as for vmbus_device_find()
  * @options: may be NULL
  * @chan: the result, close with vmbus_chan_close()
@@ -271,16 +275,17 @@ int vmbus_chan_open(const char *id, const struct vmbus_open_options *options,
 		    struct vmbus_chan **chan);
 
 /**
- * vmbus_chan_open_device() - opens the primary channel of a device
+ * vmbus_chan_open_device() - open the primary channel of a device
  * @options: may be NULL
  *
- * The host sees the channel open with the first opener of the /dev/uioN file and close with the
- * last. The first opener finds both rings empty. The rings are for one channel at a time, of one
- * process: a second one would take and overwrite the first one's packets, and nothing prevents it.
+ * The kernel opens the channel with the host when the first program opens /dev/uioN, and closes it
+ * when the last one has closed the file. The first program finds both rings empty. One process at a
+ * time may use the rings. A second one would take and overwrite packets of the first, and nothing
+ * prevents that.
  *
- * A ring size is written to the attribute uio_hv_generic/ring_size of the device, unless that says
- * so already. This needs the module of this project, permission to write the attribute, and a device
- * that no program has open.
+ * If @options has a ring size, the library writes it to the attribute uio_hv_generic/ring_size of the
+ * device, unless the attribute has that value already. This needs the module of this project and
+ * permission to write the attribute, and no program may have the device open.
  *
  * Returns 0, or -EINVAL (@options; or the module refuses the ring size), -E2BIG (see
  * struct vmbus_open_options), -EOPNOTSUPP (the module has no ring sizes to set), -EBUSY (a program
@@ -294,12 +299,18 @@ int vmbus_chan_open_device(const struct vmbus_device *dev,
 			   const struct vmbus_open_options *options,
 			   struct vmbus_chan **chan);
 
-/** vmbus_chan_close() - packets not yet received are lost; NULL is allowed. Since 0.1. */
+/**
+ * vmbus_chan_close() - close a channel; NULL is allowed
+ *
+ * Packets that are not yet received are lost.
+ *
+ * Since 0.1.
+ */
 void vmbus_chan_close(struct vmbus_chan *chan);
 
 /* Sub-channels and buffers */
 
-/** A sub-channel of an open device: what its driver asked the host for and the kernel has opened */
+/** A sub-channel that the host has offered and the kernel has opened */
 struct vmbus_subchannel {
 	uint32_t relid;		/* names it: vmbus_subchannel_open() */
 	uint32_t index;		/* 1 for the first; the primary would be 0 */
@@ -308,11 +319,11 @@ struct vmbus_subchannel {
 };
 
 /**
- * vmbus_subchannels() - the sub-channels that a device has now
+ * vmbus_subchannels() - list the sub-channels that a device has now
  * @primary: from vmbus_chan_open() or vmbus_chan_open_device()
  * @list: room for @max, sorted by index
  *
- * A device has them when its protocol says so: the driver asks in a message of its own, the host
+ * The driver of the device asks for sub-channels by a message of its own protocol. The host then
  * offers them, and the kernel opens each. vmbus_subchannels_wait() waits for that.
  *
  * Returns how many there are, which may be more than @max; or -EOPNOTSUPP (from memory), -ENODEV,
@@ -324,12 +335,13 @@ int vmbus_subchannels(const struct vmbus_chan *primary, struct vmbus_subchannel 
 		      unsigned int max);
 
 /**
- * vmbus_subchannels_wait() - waits until a device has some sub-channels
+ * vmbus_subchannels_wait() - wait until a device has enough sub-channels
  * @primary: as for vmbus_subchannels()
  * @count: at least that many
  * @timeout_ms: milliseconds; 0 only looks; -1 without limit
  *
- * The kernel announces a sub-channel in sysfs alone, so this looks there every few milliseconds.
+ * The kernel shows a sub-channel in sysfs and sends no event, so the function looks there every few
+ * milliseconds.
  *
  * Returns how many there are, @count or more; or -ETIMEDOUT, or as vmbus_subchannels().
  *
@@ -338,13 +350,13 @@ int vmbus_subchannels(const struct vmbus_chan *primary, struct vmbus_subchannel 
 int vmbus_subchannels_wait(const struct vmbus_chan *primary, unsigned int count, int timeout_ms);
 
 /**
- * vmbus_subchannel_open() - opens one sub-channel: a channel of its own, with rings and threads
+ * vmbus_subchannel_open() - open a sub-channel: a channel with rings and a descriptor of its own
  * @primary: as for vmbus_subchannels(); it must stay open, or the kernel closes them all
  * @options: may be NULL; ring_size must be 0, because the sub-channels have that of the primary
  *
- * Where the sub-channel is not monitored, vmbus_signal() signals all channels of the device. An
- * interrupt of any of them ends vmbus_wait() on none but those that have something to do, and makes
- * the vmbus_fd() of each readable.
+ * If the sub-channel is not monitored, vmbus_signal() signals all channels of the device. An
+ * interrupt of one channel makes the vmbus_fd() of each channel readable; vmbus_wait() returns only
+ * on channels that have something to do.
  *
  * Returns 0, or as vmbus_chan_open_device(); -ENOENT (no such sub-channel), -EINVAL (it is the
  * primary). The file of its rings is for root alone by default: -EACCES.
@@ -354,7 +366,7 @@ int vmbus_subchannels_wait(const struct vmbus_chan *primary, unsigned int count,
 int vmbus_subchannel_open(const struct vmbus_chan *primary, uint32_t relid,
 			  const struct vmbus_open_options *options, struct vmbus_chan **chan);
 
-/** Memory that the kernel driver shares with the host beside the rings, as NICs use it */
+/** Memory that the kernel driver shares with the host beside the rings; NICs use it */
 struct vmbus_buffer {
 	void *address;
 	size_t size;		/* bytes */
@@ -367,12 +379,12 @@ enum vmbus_buffer_kind {
 };
 
 /**
- * vmbus_chan_buffer() - maps a buffer, for as long as the channel is open
- * @address: where; NULL: anywhere
+ * vmbus_chan_buffer() - map a buffer for as long as the channel is open
+ * @address: where to map it; NULL lets the kernel choose
  * @buffer: the result; a second call for the same buffer returns the same
  *
- * A second process that works on the buffers of a first opens the channel, leaves its rings alone,
- * and maps the buffers at the addresses that the first has.
+ * A second process can work on the buffers of a first one: it opens the channel, leaves the rings
+ * alone, and maps the buffers at the addresses that they have in the first process.
  *
  * Returns 0, or -ENOENT (the device has none), -EOPNOTSUPP (from memory), -EINVAL (@address is not
  * at a page's start, or @kind), -EEXIST (something is mapped there, or the buffer elsewhere),
@@ -386,7 +398,7 @@ int vmbus_chan_buffer(struct vmbus_chan *chan, enum vmbus_buffer_kind kind, void
 /* Channels over memory */
 
 /**
- * What a channel is made of without a kernel driver below: for tests, and for the host's side
+ * A channel over memory, without a kernel driver: for tests, and for the host's side
  *
  * struct_size works as in struct vmbus_open_options.
  */
@@ -406,18 +418,22 @@ struct vmbus_memory {
 	size_t header_size;	/* 128 or more; 0: the system's page size, as on a real channel */
 
 	/*
-	 * A file descriptor that behaves like /dev/uioN: it is readable after the other side
-	 * signalled, read(2) of 4 bytes takes that, write(2) of 4 bytes signals the other side. A
-	 * non-blocking AF_UNIX stream socket pair does. End of file is a rescind. -1: no wait; set
-	 * it, because 0 is a descriptor too. Stays the caller's.
+	 * A file descriptor that behaves like /dev/uioN: it becomes readable when the other side
+	 * signals, read(2) of 4 bytes takes that signal, and write(2) of 4 bytes signals the other
+	 * side. A non-blocking AF_UNIX stream socket pair behaves so. End of file is a rescind. -1
+	 * means that nobody can wait; set it, because 0 is a descriptor. The caller keeps the
+	 * descriptor and closes it.
 	 */
 	int fd;
 
-	/* Instead of a write to fd: 0 or -errno. Runs in the thread that sends or receives. */
+	/*
+	 * Called instead of a write to fd, in the thread that sends or receives. It returns 0 or a
+	 * negative errno.
+	 */
 	int (*signal)(void *ctx);
 	void *ctx;
 
-	/* For a channel that is signalled by monitor page: both, 4096 bytes each, or neither. */
+	/* For a channel that is signalled by monitor page: 4096 bytes each; set both or neither. */
 	void *int_page;
 	void *monitor_page;
 	uint32_t relid;		/* below 16384 */
@@ -430,7 +446,7 @@ struct vmbus_memory {
 #define VMBUS_MEMORY_POLL 0x2u
 
 /**
- * vmbus_chan_from_memory() - a channel over rings that the caller has
+ * vmbus_chan_from_memory() - make a channel over rings that the caller has
  * @mem: copied; the memory that it points to must outlive the channel
  *
  * Returns 0, or -EINVAL (vmbus_error() says which member), -E2BIG (struct_size), -ENOMEM, -EIO
@@ -441,14 +457,14 @@ struct vmbus_memory {
 int vmbus_chan_from_memory(const struct vmbus_memory *mem, struct vmbus_chan **chan);
 
 /**
- * vmbus_chan_pair() - two channels joined to each other, for tests
+ * vmbus_chan_pair() - make two channels that are joined to each other, for tests
  * @ring_size: of each ring, header included: a multiple of the page size, at least two pages
  * @guest: one side
  * @host: the other; the same code with the rings exchanged
  *
- * Over shared memory and a socket pair of their own, so the sides may be in two threads or, after
- * fork(), in two processes (then each closes the side that it does not use). When every copy of one
- * side is closed, the other sees a rescind.
+ * The channels have shared memory and a socket pair of their own. The two sides may be in two threads
+ * or, after fork(), in two processes; then each process closes the side that it does not use. When
+ * every copy of one side is closed, the other side sees a rescind.
  *
  * Returns 0, or -EINVAL, -ENOMEM, or what mmap() or socketpair() returned.
  *
@@ -459,26 +475,27 @@ int vmbus_chan_pair(size_t ring_size, struct vmbus_chan **guest, struct vmbus_ch
 /* A device that goes away */
 
 /**
- * vmbus_guard() - makes a rescind in the middle of an operation an error instead of a SIGBUS
+ * vmbus_guard() - turn a rescind in the middle of an operation into an error instead of a SIGBUS
  *
- * When a device is rescinded or unbound, a kernel module that is careful with its memory takes the
- * rings away from the programs that have them mapped. One that waits is told by -ENODEV, and the
- * library does not touch the rings any more. One that is just inside a ring gets a SIGBUS, which
- * ends it, and nothing but a handler of that signal helps.
+ * When a device is rescinded or unbound, the kernel module of this project takes the rings away from
+ * the programs that have them mapped. A thread that waits returns -ENODEV, and the library does not
+ * touch the rings any more. A thread that is just inside a ring gets a SIGBUS, which ends the
+ * program unless a handler deals with it.
  *
- * This installs one, for the process: where the fault is in a mapping of an open channel, it marks
- * the channel as gone and maps zeros over the whole mapping (they stay until the channel is
- * closed), and the operation returns -ENODEV. No zeros are ever taken for data. Every other SIGBUS
- * goes to the handler that was there before, or does what it would have done without one.
+ * This function installs such a handler for the process. If the fault is in a mapping of an open
+ * channel, the handler marks the channel as ended and maps zeros over the whole mapping, where they
+ * stay until the channel is closed; the operation then returns -ENODEV. The library never takes
+ * these zeros for data. The handler passes every other SIGBUS on to the handler that was there
+ * before, or lets it do what it would have done without a handler.
  *
- * Opt-in, because the handling of a signal belongs to the program, not to a library. A program that
- * has a handler for SIGBUS installs it before the call, or passes on from it what is not its own. Not
- * covered: memory of vmbus_chan_from_memory(), which is the caller's, and a thread that blocks
- * SIGBUS, which the kernel then kills.
+ * The program must ask for it, because handling signals is the program's business. If the program
+ * has a handler for SIGBUS, it installs that before the call, or passes on what is not its own. The
+ * handler does not cover memory of vmbus_chan_from_memory(), which is the caller's, nor a thread that
+ * blocks SIGBUS, which the kernel kills.
  *
- * Call it once, before the program starts threads; channels that are opened before or later are
- * covered alike, in all threads, and in children of fork(). Calling it again does nothing. There is
- * no way back.
+ * Call it once, before the program starts threads. It covers channels that were opened before or
+ * later, in all threads and in children of fork(). Another call does nothing, and nothing removes the
+ * handler.
  *
  * Returns 0, or what sigaction() returned.
  *
@@ -489,13 +506,13 @@ int vmbus_guard(void);
 /* About a channel */
 
 /**
- * The device it was opened from, living as long as the channel; NULL when from memory.
+ * The device of the channel, which lives as long as the channel; NULL for one over memory.
  *
  * Since 0.1.
  */
 const struct vmbus_device *vmbus_chan_device(const struct vmbus_chan *chan);
 /**
- * Bytes of data in the ring to the host; descriptors, padding and trailers take their share.
+ * Bytes in the ring to the host, for descriptors, payloads, padding and trailers.
  *
  * Since 0.1.
  */
@@ -505,20 +522,20 @@ size_t vmbus_chan_rx_size(const struct vmbus_chan *chan);
 /** The largest payload that vmbus_send() takes on this channel. Since 0.1. */
 size_t vmbus_chan_max_payload(const struct vmbus_chan *chan);
 /**
- * 1 when the host is signalled by monitor page, 0 when by write(2) to the UIO device.
+ * 1 if the library signals the host by monitor page, 0 if it writes to the UIO device.
  *
  * Since 0.1.
  */
 int vmbus_chan_is_monitored(const struct vmbus_chan *chan);
 /**
- * The number that the host and sysfs know the channel by; from memory: what the caller said.
+ * The number of the channel for the host and in sysfs; over memory, the number that the caller gave.
  *
  * Since 0.1.
  */
 uint32_t vmbus_chan_relid(const struct vmbus_chan *chan);
 
 /**
- * vmbus_chan_latency() - how long the host may leave a signal by monitor page, in microseconds
+ * vmbus_chan_latency() - tell how long the host may leave a signal by monitor page, in microseconds
  *
  * Returns 0 to 6553, or -EOPNOTSUPP (signalled by write(2)), -ENODEV.
  *
@@ -526,7 +543,14 @@ uint32_t vmbus_chan_relid(const struct vmbus_chan *chan);
  */
 int vmbus_chan_latency(const struct vmbus_chan *chan);
 
-/** vmbus_chan_set_latency() - sets it. Returns 0, or these, or -ERANGE. Since 0.1. */
+/**
+ * vmbus_chan_set_latency() - set how long the host may leave a signal by monitor page
+ * @microseconds: 0 to 6553
+ *
+ * Returns 0, or -EOPNOTSUPP (signalled by write(2)), -ENODEV, -ERANGE.
+ *
+ * Since 0.1.
+ */
 int vmbus_chan_set_latency(struct vmbus_chan *chan, unsigned int microseconds);
 
 /** Who sends on a channel */
@@ -537,49 +561,50 @@ enum vmbus_producers {
 };
 
 /**
- * vmbus_chan_set_producers() - tells whether several threads send on a channel
- * @producers: VMBUS_PRODUCERS_ONE for a channel that was just opened
+ * vmbus_chan_set_producers() - tell the library whether several threads send on a channel
+ * @producers: a channel that was just opened has VMBUS_PRODUCERS_ONE
  *
- * With several, each call that sends takes the lock once, and so once for a whole batch; and
- * vmbus_flush() of one thread shows the packets of all. From vmbus_reserve() to vmbus_commit() or
- * vmbus_cancel() the other threads wait; only the thread that reserved may commit or cancel. No
- * other thread may use the channel during this call.
+ * With several producers, a call that sends takes the lock once, also for a whole batch, and
+ * vmbus_flush() of one thread shows the host the packets of all. Between vmbus_reserve() and
+ * vmbus_commit() or vmbus_cancel() the other threads wait; only the thread that reserved may commit
+ * or cancel. No other thread may use the channel during this call.
  *
  * Since 0.1.
  */
 void vmbus_chan_set_producers(struct vmbus_chan *chan, enum vmbus_producers producers);
 
-/** What went over a channel since it was opened; bytes as they lie in the ring, 24 more a packet */
+/** Counters of a channel since it was opened. A packet has 24 bytes in the ring beside its payload. */
 struct vmbus_stats {
 	uint64_t tx_packets;		/* queued */
 	uint64_t tx_bytes;
-	uint64_t tx_publications;	/* batches of them that the host was shown */
-	uint64_t tx_signals;		/* of these needed a signal */
+	uint64_t tx_publications;	/* batches that the library showed to the host */
+	uint64_t tx_signals;		/* publications that needed a signal */
 	uint64_t tx_full;		/* packets refused because the ring was full */
 	uint64_t rx_packets;		/* received or skipped */
 	uint64_t rx_bytes;
-	uint64_t rx_releases;		/* times that their room was given back */
-	uint64_t rx_signals;		/* of these needed a signal: the host waited for the room */
-	uint64_t rx_errors;		/* looks that met an impossible index or length */
+	uint64_t rx_releases;		/* times that the library gave room back to the host */
+	uint64_t rx_signals;		/* releases that needed a signal: the host waited for room */
+	uint64_t rx_errors;		/* impossible indices or lengths */
 	uint64_t interrupts;		/* taken by vmbus_wait() or vmbus_ack() */
 };
 
 /**
- * vmbus_chan_stats() - the counters, by any thread at any time
- * @size: sizeof(*stats); later versions add members at the end
+ * vmbus_chan_stats() - read the counters; any thread may, at any time
+ * @size: sizeof(*stats). Later versions add members at the end: the library fills in as many as fit,
+ *	and clears those that it does not know.
  *
- * Each is right by itself; they are not of one moment.
+ * The counters are not all of the same moment.
  *
  * Since 0.1.
  */
 void vmbus_chan_stats(const struct vmbus_chan *chan, struct vmbus_stats *stats, size_t size);
 
 /**
- * vmbus_chan_dump() - the state of a channel and of its rings, for people
+ * vmbus_chan_dump() - print the state of a channel and of its rings, for people
  * @stream: gets some lines of text, whose form may change
- * @packets: of each ring list at most that many waiting packets
+ * @packets: list at most that many waiting packets of each ring
  *
- * The host is believed no more than elsewhere. The call counts as sending and receiving.
+ * The call counts as sending and receiving.
  *
  * Returns 0, or why the channel has ended (which the text says too), or -EIO (writing failed).
  *
@@ -588,9 +613,10 @@ void vmbus_chan_stats(const struct vmbus_chan *chan, struct vmbus_stats *stats, 
 int vmbus_chan_dump(struct vmbus_chan *chan, FILE *stream, unsigned int packets);
 
 /**
- * vmbus_tx_free() - the free bytes in the ring to the host, by the host's index of this moment
+ * vmbus_tx_free() - return the free bytes in the ring to the host
  *
- * A packet whose VMBUS_PACKET_SPACE() is less than that fits. The call counts as sending.
+ * The function reads the host's index anew. A packet fits if its VMBUS_PACKET_SPACE() is less than
+ * the result. The call counts as sending.
  *
  * Returns the bytes; or why the channel has ended, or -EIO (the host's index is impossible).
  *
@@ -602,10 +628,10 @@ int vmbus_tx_free(struct vmbus_chan *chan);
 #define VMBUS_PACKET_SPACE(len) (24 + ((size_t)(len) + 7) / 8 * 8)
 
 /**
- * vmbus_tx_used() - the bytes in the ring to the host that the host has not read
+ * vmbus_tx_used() - return the bytes that the host has not yet read
  *
- * Packets that are queued and not yet flushed do not count. A host reads soon after it was
- * signalled; one that does not, for minutes, may have stopped for good. The call counts as sending.
+ * Packets that are queued and not yet flushed do not count. A host that was signalled reads soon; a
+ * host that has not read for minutes may have stopped for good. The call counts as sending.
  *
  * Returns the bytes; or why the channel has ended, or -EIO (the host's index is impossible).
  *
@@ -614,9 +640,9 @@ int vmbus_tx_free(struct vmbus_chan *chan);
 int vmbus_tx_used(struct vmbus_chan *chan);
 
 /**
- * vmbus_rx_used() - the bytes in the ring from the host that are not yet received
+ * vmbus_rx_used() - return the bytes in the ring from the host that are not yet received
  *
- * Descriptors, padding and trailers are included. The call counts as receiving.
+ * They include descriptors, padding and trailers. The call counts as receiving.
  *
  * Returns the bytes; or why the channel has ended, or -EIO (the host's index is impossible).
  *
@@ -639,15 +665,15 @@ enum vmbus_packet_type {
 #define VMBUS_PACKET_COMPLETION_REQUESTED 0x1u
 
 /**
- * vmbus_send() - sends one packet and signals the host if it must be
+ * vmbus_send() - send one packet, and signal the host if necessary
  * @type: VMBUS_PACKET_INBAND or VMBUS_PACKET_COMPLETION
  * @flags: 0 or VMBUS_PACKET_COMPLETION_REQUESTED
- * @transaction_id: the caller's; comes back in the completion
- * @payload: @len bytes, 0 to vmbus_chan_max_payload(); padded with zeros to a multiple of 8
+ * @transaction_id: any number; the host's completion has it, too
+ * @payload: @len bytes, 0 to vmbus_chan_max_payload(). The library adds zeros up to a multiple of 8.
  *
- * All or nothing. When the ring is full the host is asked (pending_send_sz) to interrupt as soon as
- * there is room for this packet: wait for it with vmbus_wait(VMBUS_WAIT_SEND), then send again. The
- * request ends with the next packet that fits.
+ * The library sends the whole packet or nothing. When the ring is full, it asks the host
+ * (pending_send_sz) to interrupt as soon as there is room for this packet: wait for that with
+ * vmbus_wait(VMBUS_WAIT_SEND), then send again.
  *
  * Returns 0; or -EAGAIN (full), -EMSGSIZE (never fits), -ENODEV (rescinded), -EIO (the host's index
  * is impossible; nothing was sent), or an error of vmbus_signal().
@@ -658,7 +684,7 @@ int vmbus_send(struct vmbus_chan *chan, uint16_t type, uint16_t flags, uint64_t 
 	       const void *payload, size_t len);
 
 /**
- * vmbus_sendv() - vmbus_send() of a payload in @iovcnt pieces; -EINVAL when that is negative.
+ * vmbus_sendv() - send a payload in @iovcnt pieces, as vmbus_send(); -EINVAL if @iovcnt is negative
  *
  * Since 0.1.
  */
@@ -666,11 +692,11 @@ int vmbus_sendv(struct vmbus_chan *chan, uint16_t type, uint16_t flags, uint64_t
 		const struct iovec *iov, int iovcnt);
 
 /**
- * vmbus_queue() - as vmbus_send(), but the host does not see the packet yet
+ * vmbus_queue() - do as vmbus_send(), but do not show the packet to the host yet
  *
- * For many packets with one publication and one signal: vmbus_queue() each, then vmbus_flush().
- * When the ring is full, what was queued before is flushed, so that the host can make room.
- * vmbus_send() flushes too.
+ * A program sends many packets with one publication and one signal by vmbus_queue() for each and one
+ * vmbus_flush(). When the ring is full, the library flushes what was queued before, so that the host
+ * can make room. vmbus_send() flushes, too.
  *
  * Since 0.1.
  */
@@ -678,7 +704,7 @@ int vmbus_queue(struct vmbus_chan *chan, uint16_t type, uint16_t flags, uint64_t
 		const void *payload, size_t len);
 
 /**
- * vmbus_queuev() - vmbus_queue() of a payload in @iovcnt pieces; -EINVAL when that is negative.
+ * vmbus_queuev() - queue a payload in @iovcnt pieces, as vmbus_queue(); -EINVAL if @iovcnt is negative
  *
  * Since 0.1.
  */
@@ -694,17 +720,18 @@ struct vmbus_tx_packet {
 	uint16_t type;			/* as for vmbus_send(), or VMBUS_PACKET_GPA_DIRECT */
 	uint16_t flags;
 	uint64_t transaction_id;
-	const struct vmbus_gpa_buffer *ranges;	/* VMBUS_PACKET_GPA_DIRECT only, as for vmbus_queue_gpa() */
-	uint32_t range_count;		/* 0 for the other types */
+	const struct vmbus_gpa_buffer *ranges;	/* as for vmbus_queue_gpa() */
+	uint32_t range_count;		/* 0 except for VMBUS_PACKET_GPA_DIRECT */
 	uint32_t reserved;		/* 0 */
 };
 
 /**
- * vmbus_queue_many() - vmbus_queue() of @count packets in one call
+ * vmbus_queue_many() - queue @count packets in one call, as vmbus_queue()
  *
- * Returns how many were queued; fewer than @count when the next was refused, for a reason that a
- * call beginning with it returns. When the first was: the error of vmbus_queue(). -EINVAL: @count
- * above 2147483647.
+ * Returns the number of packets that were queued. It is less than @count if the library refused the
+ * next one; a call that begins with that one returns the reason. If the library refused the first,
+ * the result is the error of vmbus_queue() or vmbus_queue_gpa(). -EINVAL: @count is above
+ * 2147483647, or a packet that is not VMBUS_PACKET_GPA_DIRECT has ranges.
  *
  * Since 0.1.
  */
@@ -712,7 +739,7 @@ int vmbus_queue_many(struct vmbus_chan *chan, const struct vmbus_tx_packet *mess
 		     unsigned int count);
 
 /**
- * vmbus_send_many() - vmbus_queue_many() and vmbus_flush(): one publication, one signal at most
+ * vmbus_send_many() - queue packets as vmbus_queue_many(), and flush: one publication, one signal
  *
  * Returns as vmbus_queue_many(), or an error of vmbus_signal().
  *
@@ -722,12 +749,12 @@ int vmbus_send_many(struct vmbus_chan *chan, const struct vmbus_tx_packet *messa
 		    unsigned int count);
 
 /**
- * vmbus_post_many() - vmbus_queue_many() and vmbus_publish() in one call
- * @signal: set to 1 if the caller must call vmbus_signal(), soon; else untouched
+ * vmbus_post_many() - queue packets as vmbus_queue_many(), and publish them
+ * @signal: set to 1 if the caller must call vmbus_signal() soon; otherwise untouched
  *
- * So a program that sends several batches in a row signals once, after the last.
+ * With it a program that sends several batches in a row signals once, after the last.
  *
- * Returns as vmbus_queue_many(). What was queued before the first refused packet is published.
+ * Returns as vmbus_queue_many(). The packets before the first refused one are published.
  *
  * Since 0.1.
  */
@@ -735,10 +762,11 @@ int vmbus_post_many(struct vmbus_chan *chan, const struct vmbus_tx_packet *messa
 		    unsigned int count, int *signal);
 
 /**
- * vmbus_publish() - lets the host see what is queued, and decides whether it must be signalled
+ * vmbus_publish() - show the queued packets to the host, and tell whether to signal it
  *
- * It must when it had emptied the ring before these packets and has not masked interrupts. Hosts
- * throttle guests that signal without need, and wait forever for a signal that was needed.
+ * The guest must signal if the host had emptied the ring before these packets and has not masked
+ * interrupts. A host throttles a guest that signals without need, and waits forever for a signal that
+ * was needed.
  *
  * Returns 1 (the caller must call vmbus_signal(), soon), 0 (it must not), or -ENODEV (rescinded).
  *
@@ -747,10 +775,11 @@ int vmbus_post_many(struct vmbus_chan *chan, const struct vmbus_tx_packet *messa
 int vmbus_publish(struct vmbus_chan *chan);
 
 /**
- * vmbus_signal() - signals the host
+ * vmbus_signal() - signal the host
  *
- * By monitor page where the channel has one; else by a write to the UIO device, and that also
- * clears the interrupt mask: an interrupt may come earlier than asked for.
+ * The library signals by monitor page if the channel has one. Otherwise it writes to the UIO device,
+ * which also clears the interrupt mask, so an interrupt may come earlier than asked for; in poll mode
+ * the library sets the mask again.
  *
  * Returns 0, or -ENODEV (rescinded), or what write(2) returned; then the channel has ended, and
  * every later call that sends, receives, signals or waits returns the same.
@@ -760,7 +789,9 @@ int vmbus_publish(struct vmbus_chan *chan);
 int vmbus_signal(struct vmbus_chan *chan);
 
 /**
- * vmbus_flush() - vmbus_publish(), and vmbus_signal() if needed. Returns 0 or their errors.
+ * vmbus_flush() - publish the queued packets, and signal the host if necessary
+ *
+ * Returns 0, or as vmbus_publish() and vmbus_signal().
  *
  * Since 0.1.
  */
@@ -769,9 +800,9 @@ int vmbus_flush(struct vmbus_chan *chan);
 /* Building packets in the ring */
 
 /**
- * vmbus_reserve() - room for one packet, whose payload is then built in the ring itself
- * @len: bytes of payload at most
- * @payload: the result: @len bytes at a multiple of 8, with anything in them
+ * vmbus_reserve() - reserve room for one packet, to build its payload in the ring itself
+ * @len: largest size of the payload in bytes
+ * @payload: the result: @len bytes at a multiple of 8; their contents are undefined
  *
  * Until vmbus_commit() or vmbus_cancel() the channel sends nothing else: -EBUSY.
  *
@@ -782,11 +813,11 @@ int vmbus_flush(struct vmbus_chan *chan);
 int vmbus_reserve(struct vmbus_chan *chan, size_t len, void **payload);
 
 /**
- * vmbus_commit() - queues the packet that was built; vmbus_flush() shows it to the host
+ * vmbus_commit() - queue the packet that was built; vmbus_flush() shows it to the host
  * @len: bytes of payload, no more than were reserved
  *
- * Returns 0; or -EINVAL when @len, rounded up to 8, is more than was reserved, or when the caller has
- * no reservation (one that exists stays); or -ENODEV.
+ * Returns 0; -EINVAL if @len, rounded up to 8, is more than was reserved, or if the caller has no
+ * reservation (a reservation stays after an error); or -ENODEV.
  *
  * Since 0.1.
  */
@@ -794,7 +825,7 @@ int vmbus_commit(struct vmbus_chan *chan, uint16_t type, uint16_t flags, uint64_
 		 size_t len);
 
 /**
- * vmbus_commit_gpa() - as vmbus_commit(), of a VMBUS_PACKET_GPA_DIRECT packet
+ * vmbus_commit_gpa() - queue a VMBUS_PACKET_GPA_DIRECT packet that was built, as vmbus_commit()
  * @ranges_len: bytes that the ranges take at the beginning of what was reserved, a multiple of 8
  * @len: bytes of ranges and payload together
  *
@@ -809,20 +840,20 @@ int vmbus_commit(struct vmbus_chan *chan, uint16_t type, uint16_t flags, uint64_
 int vmbus_commit_gpa(struct vmbus_chan *chan, uint16_t flags, uint64_t transaction_id,
 		     size_t ranges_len, size_t len);
 
-/** What the ranges of a VMBUS_PACKET_GPA_DIRECT packet begin with, on the wire */
+/** The ranges of a VMBUS_PACKET_GPA_DIRECT packet begin with this, on the wire */
 struct vmbus_gpa_header {
 	uint32_t reserved;		/* 0 */
 	uint32_t count;			/* of ranges */
 };
 
-/** What each range begins with, on the wire: the page numbers follow */
+/** Each range begins with this, on the wire; the page numbers follow */
 struct vmbus_gpa_entry {
 	uint32_t length;
 	uint32_t offset;
 };
 
 /**
- * vmbus_cancel() - gives the caller's reservation back unused; does nothing if there is none.
+ * vmbus_cancel() - give the caller's reservation back unused; do nothing if there is none
  *
  * Since 0.1.
  */
@@ -830,7 +861,7 @@ void vmbus_cancel(struct vmbus_chan *chan);
 
 /* Pages of the guest */
 
-/** A piece of guest memory, in pages of 4096 bytes whatever the system's are */
+/** A piece of guest memory. Its pages have 4096 bytes, whatever the size of the system's pages is. */
 struct vmbus_gpa_buffer {
 	uint32_t length;	/* bytes, 1 or more */
 	uint32_t offset;	/* into the first page, below 4096 */
@@ -838,11 +869,12 @@ struct vmbus_gpa_buffer {
 };
 
 /**
- * vmbus_queue_gpa() - as vmbus_queue(), with memory that the host shall read or write itself
- * @ranges: @count of them, 1 or more; travels as VMBUS_PACKET_GPA_DIRECT
+ * vmbus_queue_gpa() - queue a packet with memory that the host reads or writes itself
+ * @ranges: @count pieces of memory, 1 or more
  * @payload: goes in the packet, as for vmbus_queue()
  *
- * The host may use the memory until it completes the packet: keep it until then.
+ * The packet is a VMBUS_PACKET_GPA_DIRECT. The host may use the memory until it completes the packet:
+ * keep the memory until then.
  *
  * Returns as vmbus_queue(); -EINVAL (@count is 0, or a range is not as above), -EMSGSIZE (ranges,
  * 8 bytes each and 8 for each page, and payload are together too large).
@@ -853,19 +885,20 @@ int vmbus_queue_gpa(struct vmbus_chan *chan, uint16_t flags, uint64_t transactio
 		    const struct vmbus_gpa_buffer *ranges, unsigned int count, const void *payload,
 		    size_t len);
 
-/** vmbus_send_gpa() - vmbus_queue_gpa() and vmbus_flush(). Since 0.1. */
+/** vmbus_send_gpa() - queue a packet as vmbus_queue_gpa(), and flush. Since 0.1. */
 int vmbus_send_gpa(struct vmbus_chan *chan, uint16_t flags, uint64_t transaction_id,
 		   const struct vmbus_gpa_buffer *ranges, unsigned int count, const void *payload,
 		   size_t len);
 
-/** The kernel's table of where memory of this process lies */
+/** The kernel's table that tells where memory of this process lies */
 struct vmbus_pagemap;
 
 /**
- * vmbus_pagemap_open() - opens /proc/self/pagemap, for vmbus_gpa_pages()
+ * vmbus_pagemap_open() - open /proc/self/pagemap, for vmbus_gpa_pages()
  *
- * After fork() it still describes the parent: the child opens its own. A program can open it before
- * it gives up CAP_SYS_ADMIN: the kernel shows page numbers to the opener that had it.
+ * After fork() the result still describes the parent, so the child opens its own. The kernel shows
+ * page numbers only to a program that had CAP_SYS_ADMIN when it opened the file; the program may give
+ * the capability up afterwards.
  *
  * Returns 0, or -ENOMEM, or what open(2) returned.
  *
@@ -873,16 +906,16 @@ struct vmbus_pagemap;
  */
 int vmbus_pagemap_open(struct vmbus_pagemap **pagemap);
 
-/** vmbus_pagemap_close() - closes it; NULL is allowed. Since 0.1. */
+/** vmbus_pagemap_close() - close the table; NULL is allowed. Since 0.1. */
 void vmbus_pagemap_close(struct vmbus_pagemap *pagemap);
 
 /**
- * vmbus_gpa_pages() - the guest frame numbers of memory of this process, for a vmbus_gpa_buffer
+ * vmbus_gpa_pages() - look up the guest frame numbers of memory of this process
  * @addr: @len bytes anywhere
  * @pages: room for @count numbers, of pages of 4096 bytes
  *
- * Use it only for memory that stays where it is: huge pages. The kernel may move pages that are
- * merely locked. Touch the memory first. Any thread may call it.
+ * The result is good for memory that stays where it is: huge pages. The kernel may move pages that
+ * are merely locked. Touch the memory before the call. Any thread may call the function.
  *
  * Returns how many there are; or -EINVAL (@len), -ENOBUFS (more than @count), -EPERM (the kernel
  * hides the numbers), -EFAULT (not all of it is in memory), or what reading returned.
@@ -894,7 +927,7 @@ int vmbus_gpa_pages(const struct vmbus_pagemap *pagemap, const void *addr, size_
 
 /* Receiving */
 
-/** What came with a received payload */
+/** The properties of a received packet */
 struct vmbus_packet {
 	uint16_t type;			/* enum vmbus_packet_type, or whatever the host sent */
 	uint16_t flags;			/* VMBUS_PACKET_COMPLETION_REQUESTED */
@@ -905,41 +938,42 @@ struct vmbus_packet {
 };
 
 /**
- * vmbus_recv() - receives one packet
- * @pkt: what came with the payload
+ * vmbus_recv() - receive one packet
+ * @pkt: the properties of the packet
  * @buf: room for @size bytes of payload
  *
- * Does not wait. Frees the packet's place in the ring, and signals the host when it waits for that
- * room and nobody else would tell it.
+ * The function does not wait. It frees the packet's place in the ring, and signals the host if the
+ * host waits for that room.
  *
- * Returns 0; or -EAGAIN (the ring is empty); -ENOBUFS (@size is less than pkt->length, which is
- * set, and so are the other members; the packet stays); -EPROTO (the packet's lengths are
- * impossible; it stays: vmbus_skip() leaves it behind); -EIO (the host's index is impossible:
- * nothing more can be received, close); -ENODEV (rescinded: what is left in the ring is lost). For
- * an error @buf is untouched, but for -ENODEV, where it may have part of a packet and zeros. When
- * the host could not be signalled, the next call says so.
+ * Returns 0; or -EAGAIN (the ring is empty); -ENOBUFS (@size is less than the payload; the packet
+ * stays, and @pkt is set); -EPROTO (the packet's lengths are impossible; it stays until
+ * vmbus_skip()); -EIO (the host's index is impossible: nothing more can be received, close the
+ * channel); -ENODEV (rescinded: what is left in the ring is lost). An error leaves @buf untouched,
+ * except for -ENODEV, after which @buf may have part of a packet and zeros. If the library cannot
+ * signal the host, the next call returns the error.
  *
- * A rescind is told by an interrupt. Who only polls, and never waits, calls vmbus_ack() now and then,
- * which takes it; until then an empty ring stays -EAGAIN.
+ * The host announces a rescind with an interrupt. A program that polls and never waits must call
+ * vmbus_ack() from time to time to notice it; until then vmbus_recv() returns -EAGAIN.
  *
  * Since 0.1.
  */
 int vmbus_recv(struct vmbus_chan *chan, struct vmbus_packet *pkt, void *buf, size_t size);
 
 /**
- * vmbus_recv_raw() - as vmbus_recv(), of the whole packet from its 16-byte descriptor on
+ * vmbus_recv_raw() - receive a whole packet from its 16-byte descriptor on, as vmbus_recv()
  *
- * For the packet types whose header carries ranges. @buf needs pkt->header + pkt->length bytes. The
- * ranges in it are the host's claims, for the caller to check.
+ * Packets of some types have ranges in their header. @buf needs pkt->header + pkt->length bytes. The
+ * caller must check the ranges: the host wrote them.
  *
  * Since 0.1.
  */
 int vmbus_recv_raw(struct vmbus_chan *chan, struct vmbus_packet *pkt, void *buf, size_t size);
 
 /**
- * vmbus_skip() - leaves behind the packet that vmbus_recv() would return
+ * vmbus_skip() - drop the packet that vmbus_recv() would return
  *
- * Where the packet's own length is impossible, so that its end is unknown: everything in the ring.
+ * If the packet's length is impossible, its end is unknown: then the function drops everything in the
+ * ring.
  *
  * Returns 0, or -EAGAIN (the ring is empty), or -EIO or -ENODEV as vmbus_recv().
  *
@@ -950,13 +984,12 @@ int vmbus_skip(struct vmbus_chan *chan);
 /* Packets where they lie, and many at a time */
 
 /**
- * A packet where it lies, in the ring or in a buffer. The members after transaction_id are the
- * library's.
+ * A packet where it lies, in the ring or in a buffer. The last three members belong to the library.
  */
 struct vmbus_view {
 	const void *payload;		/* at a multiple of 8 */
 	uint32_t length;		/* bytes of payload: what was sent, rounded up to 8 */
-	uint32_t header;		/* 16 or more: what is above 16 lies right before the payload */
+	uint32_t header;		/* 16 or more; the bytes above 16 lie right before the payload */
 	uint64_t transaction_id;
 	uint16_t type;			/* as in struct vmbus_packet */
 	uint16_t flags;
@@ -966,16 +999,17 @@ struct vmbus_view {
 };
 
 /**
- * vmbus_peek() - looks at packets in the ring, without copying
- * @views: the result, in order: the first packets not yet received
+ * vmbus_peek() - look at packets in the ring without copying them
+ * @views: the result: the first packets that are not yet received, in their order
  * @count: room in @views, 1 or more
  *
- * Each payload is in one piece. They stay until vmbus_release(), vmbus_recv() or the like; a second
- * call returns the same again, and what came since. May return fewer than are there, never none.
+ * Each payload is in one piece. The packets stay until vmbus_release(), vmbus_recv() or the like; a
+ * second call returns them again, and those that came since. The function may return fewer packets
+ * than are there, but never none.
  *
- * What type, length and the like say was checked and does not change. The payload is still the
- * host's to change: read once what is checked, or copy it. And after a rescind it may read as zeros
- * (see vmbus_guard()): believe what was read once vmbus_release() has returned 0.
+ * The library has checked the members of the views, and they do not change. The host can still change
+ * the payload: read each part once, or copy it before you check it. After a rescind a payload may read
+ * as zeros (see vmbus_guard()): believe what you have read when vmbus_release() has returned 0.
  *
  * Returns the number of views, 1 or more; or -EAGAIN, -EPROTO, -EIO, -ENODEV as vmbus_recv(),
  * -EINVAL (@count is 0).
@@ -985,27 +1019,27 @@ struct vmbus_view {
 int vmbus_peek(struct vmbus_chan *chan, struct vmbus_view *views, unsigned int count);
 
 /**
- * vmbus_release() - leaves packets behind, up to and including this one
- * @last: of the last vmbus_peek(), and nothing was received since; may be called again with a later
- *	one of the same
+ * vmbus_release() - free the room of packets, up to and including this one
+ * @last: a view of the last vmbus_peek(), if nothing was received since. A second call may release a
+ *	later view of the same vmbus_peek().
  *
- * One publication, one decision whether the host waits for the room, for them all.
+ * The library publishes the room of all these packets at once, and signals the host at most once.
  *
- * Returns 0, or -ENODEV (rescinded), -EINVAL (@last is not such a view). When the host could not be
- * signalled, the next call says so.
+ * Returns 0, or -ENODEV (rescinded), -EINVAL (@last is not such a view). If the library cannot signal
+ * the host, the next call returns the error.
  *
  * Since 0.1.
  */
 int vmbus_release(struct vmbus_chan *chan, const struct vmbus_view *last);
 
 /**
- * vmbus_recv_many() - receives packets by copying, as many as are there and fit
- * @views: the result; payloads lie in @buf, which needs to be at a multiple of 8 if they shall be
+ * vmbus_recv_many() - receive packets by copying, as many as are there and fit
+ * @views: the result; payloads lie in @buf, and at multiples of 8 if @buf does
  * @count: room in @views, 1 or more
- * @buf: room for @size bytes; each packet takes its length and what its header has above 16
+ * @buf: room for @size bytes; a packet takes its payload and the bytes of its header above 16
  *
- * Returns the number of packets, 1 or more; or as vmbus_recv() for the first (-ENOBUFS: views[0]
- * has its length and header, and no payload), -EINVAL (@count is 0).
+ * Returns the number of packets, 1 or more; or the error of vmbus_recv() for the first (after -ENOBUFS
+ * views[0] has its length and header, and no payload); or -EINVAL (@count is 0).
  *
  * Since 0.1.
  */
@@ -1021,12 +1055,12 @@ struct vmbus_range {
 /** The page set that a VMBUS_PACKET_XFER_PAGES packet refers to */
 struct vmbus_xfer_set {
 	uint16_t number;		/* of the set, for the caller to compare */
-	uint8_t sender_owns_set;	/* 1: the host may reuse the pages once the packet is completed */
+	uint8_t sender_owns_set;	/* 1: the set belongs to the host */
 	uint8_t reserved;
 };
 
 /**
- * vmbus_xfer_ranges() - where the data of a VMBUS_PACKET_XFER_PAGES packet lies
+ * vmbus_xfer_ranges() - tell where the data of a VMBUS_PACKET_XFER_PAGES packet lies
  * @view: from vmbus_peek() or vmbus_recv_many()
  * @buffer_size: bytes of the buffer that they point into: no range goes beyond
  * @set: the result, may be NULL
@@ -1042,28 +1076,28 @@ int vmbus_xfer_ranges(const struct vmbus_view *view, size_t buffer_size, struct 
 
 /* Waiting */
 
-#define VMBUS_WAIT_RECV	0x1u	/* a packet to receive */
-#define VMBUS_WAIT_SEND	0x2u	/* room for what was refused with -EAGAIN; at once if nothing was */
+#define VMBUS_WAIT_RECV	0x1u	/* there is a packet to receive */
+#define VMBUS_WAIT_SEND	0x2u	/* there is room for the packet that was refused with -EAGAIN, or none was */
 
 /**
- * vmbus_wait() - sleeps until there is something to do
+ * vmbus_wait() - sleep until there is something to do
  * @events: VMBUS_WAIT_RECV, VMBUS_WAIT_SEND or both. For the thread rule the call counts as
  *	receiving, sending or both.
  * @timeout_ms: milliseconds; 0 only looks; -1 without limit
  *
- * Clears the interrupt mask, looks again, sleeps. With VMBUS_WAIT_RECV it sets the mask when it
- * returns, so the host does not interrupt while the caller drains the ring; with VMBUS_WAIT_SEND
- * alone it leaves that to the thread that receives, which may be asleep. Receive until -EAGAIN,
- * then wait again: no wake-up is lost, none spins.
+ * The function clears the interrupt mask, looks again, and sleeps. If @events has VMBUS_WAIT_RECV, it
+ * sets the mask when it returns, so that the host does not interrupt while the caller drains the
+ * ring. Otherwise it leaves the mask to the thread that receives, which may be asleep. Receive until
+ * -EAGAIN, then wait again: no wake-up gets lost.
  *
- * Several threads may wait on a channel, each for what it may do: one of them sleeps for all, and
- * wakes the others. With several producers each waits for the room of the packet that was refused to
- * it last; so a small packet does not wait for the room of a large one. While one thread receives
- * with poll() and vmbus_ack(), others may wait to send.
+ * Several threads may wait on a channel, each for what it may do. One of them sleeps for all and
+ * wakes the others. With several producers a thread waits for the room of the packet that was refused
+ * to it last, so that a small packet does not wait for the room of a large one. While one thread
+ * receives with poll() and vmbus_ack(), others may wait to send.
  *
- * A signal handler ends only the wait of the thread that sleeps for all. To end the waits of a
- * channel, let the threads wait with a timeout and look at a flag, or poll vmbus_fd() with an
- * eventfd beside it.
+ * A signal handler ends only the wait of the thread that sleeps for all. To end all waits of a
+ * channel, let the threads wait with a timeout and look at a flag, or poll vmbus_fd() together with
+ * an eventfd.
  *
  * Returns the events that are ready, more than 0; or -ETIMEDOUT, -EINTR (a signal handler ran in the
  * thread that slept for all), -ENODEV (rescinded: what is left in the ring is lost), -EIO (the
@@ -1075,25 +1109,26 @@ int vmbus_xfer_ranges(const struct vmbus_view *view, size_t buffer_size, struct 
 int vmbus_wait(struct vmbus_chan *chan, unsigned int events, int timeout_ms);
 
 /**
- * vmbus_fd() - a descriptor for poll and epoll: readable after an interrupt
+ * vmbus_fd() - return a descriptor for poll and epoll that an interrupt makes readable
  *
- * -1 for a channel from memory that has none. Do not read it: vmbus_ack() does.
+ * The result is -1 for a channel over memory that has none. Do not read the descriptor: vmbus_ack()
+ * does. One thread at a time may poll it.
  *
- * The loop: vmbus_arm(); if it returns 0, sleep in poll; if the descriptor is readable, vmbus_ack();
- * then vmbus_recv() until -EAGAIN. One thread at a time may poll it.
+ * A loop calls vmbus_arm(). If that returns 0, the loop sleeps in poll; if the descriptor is readable
+ * then, it calls vmbus_ack(). It receives until -EAGAIN and begins again.
  *
  * Since 0.1.
  */
 int vmbus_fd(const struct vmbus_chan *chan);
 
 /**
- * vmbus_arm() - clears the interrupt mask, then looks again
+ * vmbus_arm() - clear the interrupt mask, then look again
  * @events: as for vmbus_wait()
  *
  * The interrupt that follows a result of 0 belongs to the calling thread: threads that wait to send
  * leave it to the vmbus_ack() of that thread, and go on after it.
  *
- * Returns the events that are ready (do not sleep; the mask stays clear), 0 (the next one
+ * Returns the events that are ready (do not sleep; the mask stays clear), 0 (the next event
  * interrupts), or -ENODEV, -EIO, -EINVAL, -EOPNOTSUPP (poll mode; or VMBUS_WAIT_SEND with several
  * producers: use vmbus_wait()).
  *
@@ -1102,7 +1137,7 @@ int vmbus_fd(const struct vmbus_chan *chan);
 int vmbus_arm(struct vmbus_chan *chan, unsigned int events);
 
 /**
- * vmbus_ack() - takes a pending interrupt and sets the interrupt mask; does not wait
+ * vmbus_ack() - take a pending interrupt and set the interrupt mask, without waiting
  *
  * Returns 0, or -EAGAIN (none was pending; the mask is set), -ENODEV (rescinded), -EOPNOTSUPP (no
  * fd), or what read(2) returned.
@@ -1112,9 +1147,9 @@ int vmbus_arm(struct vmbus_chan *chan, unsigned int events);
 int vmbus_ack(struct vmbus_chan *chan);
 
 /**
- * vmbus_mask() - sets the interrupt mask: no interrupts for new packets until vmbus_arm()
+ * vmbus_mask() - set the interrupt mask: no interrupts for new packets until vmbus_arm()
  *
- * On a channel that has ended it does nothing.
+ * The function does nothing on a channel that has ended.
  *
  * Since 0.1.
  */
@@ -1128,7 +1163,7 @@ struct vmbus_ic_version {
 	uint16_t minor;
 };
 
-/** What every IC message starts with, on the wire: 28 bytes */
+/** Every IC message begins with this header, 28 bytes on the wire */
 struct vmbus_ic_header {
 	uint32_t pipe_flags;
 	uint32_t pipe_size;			/* bytes after these 8, as the sender says */
@@ -1142,10 +1177,10 @@ struct vmbus_ic_header {
 	uint8_t reserved[2];
 } __attribute__((packed));
 
-/** What follows the header of a VMBUS_IC_NEGOTIATE message: 8 bytes, then the versions */
+/** The header of a VMBUS_IC_NEGOTIATE message is followed by this, 8 bytes, then by the versions */
 struct vmbus_ic_negotiate {
-	uint16_t framework_count;		/* struct vmbus_ic_version that many, then */
-	uint16_t message_count;			/* that many */
+	uint16_t framework_count;		/* of struct vmbus_ic_version that follow first */
+	uint16_t message_count;			/* of those that follow then */
 	uint32_t reserved;
 } __attribute__((packed));
 
@@ -1179,13 +1214,13 @@ enum vmbus_ic_type {
 #define VMBUS_E_GUID_NOT_FOUND		0x80041002u
 
 /**
- * vmbus_ic_parse() - the header of a received IC message
+ * vmbus_ic_parse() - read the header of a received IC message
  * @msg: the payload of an in-band packet
  * @len: its length as received
  * @hdr: a copy of the header
  *
- * What follows the header is @len - sizeof(*hdr) bytes. hdr->size and hdr->pipe_size are only what
- * the host says.
+ * The body of the message has @len - sizeof(*hdr) bytes. Do not rely on hdr->size and hdr->pipe_size:
+ * the host wrote them.
  *
  * Returns 0, or -EPROTO (too short).
  *
@@ -1194,8 +1229,8 @@ enum vmbus_ic_type {
 int vmbus_ic_parse(const void *msg, size_t len, struct vmbus_ic_header *hdr);
 
 /**
- * vmbus_ic_answer() - turns a received IC message into its answer, in place: status and flags
- * @msg: @len bytes, sent back with the same length and the transaction id of its packet
+ * vmbus_ic_answer() - turn a received IC message into its answer, in place: set status and flags
+ * @msg: @len bytes; send them back with the same length and the transaction id of their packet
  * @status: VMBUS_S_* or VMBUS_E_*
  *
  * Returns 0, or -EPROTO (too short).
@@ -1205,14 +1240,14 @@ int vmbus_ic_parse(const void *msg, size_t len, struct vmbus_ic_header *hdr);
 int vmbus_ic_answer(void *msg, size_t len, uint32_t status);
 
 /**
- * vmbus_ic_negotiate() - turns a received VMBUS_IC_NEGOTIATE message into its answer, in place
+ * vmbus_ic_negotiate() - turn a received VMBUS_IC_NEGOTIATE message into its answer, in place
  * @msg: the payload, @len bytes as received
  * @frameworks: the framework versions that the caller knows, the preferred first
  * @messages: the same for the versions of its own messages
  * @framework: the version agreed, may be NULL
  * @message: the version agreed, may be NULL
  *
- * Of each list the first that the host has too is taken.
+ * The function takes the first version of each list that the host has, too.
  *
  * Returns 0 (send the answer), -EPROTONOSUPPORT (no common version; send the answer: it says so),
  * -EPROTO (not a negotiation, too short for its counts, or more than VMBUS_IC_MAX_VERSIONS; @msg is

@@ -117,7 +117,9 @@ static void transmit(struct rings *r, struct input *in, enum step step)
 	size_t size = take_u16(in) % ROOM;
 	unsigned char *buf = calloc(1, size + 8);
 	const struct vmbus_tx_packet messages[3] = {
-		{ buf, size / 3, 6, 0, 0 }, { buf, size, 6, 1, 1 }, { buf, 8, 6, 0, 2 },
+		{ .payload = buf, .length = size / 3, .type = 6 },
+		{ .payload = buf, .length = size, .type = 6, .flags = 1, .transaction_id = 1 },
+		{ .payload = buf, .length = 8, .type = 6, .transaction_id = 2 },
 	};
 	const struct iovec iov[2] = { { buf, size / 2 }, { buf + size / 2, size - size / 2 } };
 	const struct vmbus_gpa_buffer range = { size, size % 5000, pages };

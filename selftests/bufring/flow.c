@@ -296,7 +296,7 @@ static void epoll_loop(void)
 /* All that can be asked of a channel that has ended. The rings must not be touched any more. */
 static void check_gone(struct vmbus_chan *chan)
 {
-	const struct vmbus_tx_packet message = { buf, 8, VMBUS_PACKET_INBAND, 0, 0 };
+	const struct vmbus_tx_packet message = TX_PACKET(buf, 8, VMBUS_PACKET_INBAND, 0, 0);
 	const uint64_t page = 1;
 	const struct vmbus_gpa_buffer range = { 8, 0, &page };
 	struct iovec iov = { .iov_base = buf, .iov_len = 8 };

@@ -133,7 +133,9 @@ static int op_ack(struct vmbus_chan *c) { return vmbus_ack(c); }
 
 static int op_many(struct vmbus_chan *c)
 {
-	const struct vmbus_tx_packet messages[2] = { { buf, 64, 6, 0, 0 }, { buf, LARGE, 6, 0, 0 } };
+	const struct vmbus_tx_packet messages[2] = {
+		TX_PACKET(buf, 64, 6, 0, 0), TX_PACKET(buf, LARGE, 6, 0, 0),
+	};
 
 	return vmbus_send_many(c, messages, 2);
 }

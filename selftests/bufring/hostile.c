@@ -21,7 +21,9 @@ static struct vmbus_packet pkt;
 
 #define VIEWS 4
 static struct vmbus_view views[VIEWS];
-static const struct vmbus_tx_packet messages[2] = { { "a", 1, 6, 0, 0 }, { "b", 1, 6, 0, 0 } };
+static const struct vmbus_tx_packet messages[2] = {
+	TX_PACKET("a", 1, 6, 0, 0), TX_PACKET("b", 1, 6, 0, 0),
+};
 
 static void put_packet(struct model *m, uint32_t index, uint16_t type, uint16_t offset8,
 		       uint16_t len8)

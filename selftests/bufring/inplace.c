@@ -42,7 +42,7 @@ static void make(struct vmbus_tx_packet *messages, uint64_t first, unsigned int 
 		size_t len = length_of(first + i, most);
 
 		fill(at, first + i, len);
-		messages[i] = (struct vmbus_tx_packet){ at, len, VMBUS_PACKET_INBAND, 1, first + i };
+		messages[i] = (struct vmbus_tx_packet)TX_PACKET(at, len, VMBUS_PACKET_INBAND, 1, first + i);
 		at += len;
 	}
 }
@@ -123,7 +123,7 @@ static void a_batch_ends_where_the_ring_is_full(void)
 
 	model_open(&m, DATA);
 	for (int i = 0; i < 64; i++)
-		messages[i] = (struct vmbus_tx_packet){ out, 72, VMBUS_PACKET_INBAND, 0, i };
+		messages[i] = (struct vmbus_tx_packet)TX_PACKET(out, 72, VMBUS_PACKET_INBAND, 0, i);
 	/* 96 bytes each; one byte at least stays free */
 	CHECK_IS(vmbus_send_many(m.guest, messages, 64), 42);
 	CHECK_IS(m.guest_signals, 1);
@@ -213,7 +213,7 @@ static void a_buffer_that_is_too_small_takes_what_fits(void)
 
 	model_open(&m, DATA);
 	for (int i = 0; i < 3; i++)
-		messages[i] = (struct vmbus_tx_packet){ out, 100, VMBUS_PACKET_INBAND, 1, i };
+		messages[i] = (struct vmbus_tx_packet)TX_PACKET(out, 100, VMBUS_PACKET_INBAND, 1, i);
 	CHECK_IS(vmbus_send_many(m.guest, messages, 3), 3);
 	CHECK_IS(vmbus_recv_many(m.host, views, 3, in, 103), -ENOBUFS);
 	CHECK_IS(views[0].length, 104);
@@ -259,7 +259,7 @@ static void a_packet_built_in_the_ring(void)
 
 static void reserve_and_try(enum vmbus_producers producers)
 {
-	struct vmbus_tx_packet message = { out, 8, VMBUS_PACKET_INBAND, 0, 0 };
+	struct vmbus_tx_packet message = TX_PACKET(out, 8, VMBUS_PACKET_INBAND, 0, 0);
 	struct iovec iov = { out, 8 };
 	void *payload, *other;
 	struct model m;

@@ -28,6 +28,12 @@ enum {
 #define DESCRIPTOR 16
 #define TRAILER 8
 
+/* A struct vmbus_tx_packet without ranges */
+#define TX_PACKET(payload_, length_, type_, flags_, id_) {				\
+	.payload = (payload_), .length = (length_), .type = (type_), .flags = (flags_),	\
+	.transaction_id = (id_),							\
+}
+
 struct ring {
 	unsigned char *base;
 	size_t size;		/* header included */

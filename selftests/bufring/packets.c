@@ -138,7 +138,7 @@ static void built_and_read_in_place(struct model *m, size_t len, uint64_t number
 
 static void in_a_list(struct model *m, size_t len, uint64_t number)
 {
-	const struct vmbus_tx_packet message = { sent, len, VMBUS_PACKET_INBAND, 0, number };
+	const struct vmbus_tx_packet message = TX_PACKET(sent, len, VMBUS_PACKET_INBAND, 0, number);
 	struct vmbus_view view;
 
 	fill(sent, number, len);

@@ -43,7 +43,7 @@ static void bytes_free_and_used(void)
 static void every_counter_counts(void)
 {
 	struct vmbus_tx_packet messages[3] = {
-		{ buf, 8, 6, 0, 0 }, { buf, 8, 6, 0, 1 }, { buf, 16, 6, 0, 2 },
+		TX_PACKET(buf, 8, 6, 0, 0), TX_PACKET(buf, 8, 6, 0, 1), TX_PACKET(buf, 16, 6, 0, 2),
 	};
 	struct vmbus_view views[3];
 	struct vmbus_packet pkt;

@@ -202,7 +202,7 @@ static int send_somehow(struct vmbus_chan *chan, uint64_t first, unsigned int wa
 
 	for (unsigned int i = 0; i < 8; i++) {
 		values[i] = ~(first + i);
-		messages[i] = (struct vmbus_tx_packet){ &values[i], 8, 6, 0, first + i };
+		messages[i] = (struct vmbus_tx_packet)TX_PACKET(&values[i], 8, 6, 0, first + i);
 	}
 	switch (way % 4) {
 	case 0:

@@ -106,7 +106,7 @@ static inline void *send_batches(void *arg)
 			size_t len = message_length(sent + i, t->most);
 
 			fill(out + 64 * i, sent + i, len);
-			messages[i] = (struct vmbus_tx_packet){ out + 64 * i, len, 6, 0, sent + i };
+			messages[i] = (struct vmbus_tx_packet)TX_PACKET(out + 64 * i, len, 6, 0, sent + i);
 		}
 		n = vmbus_send_many(t->chan, messages, count);
 		if (n == -EAGAIN) {

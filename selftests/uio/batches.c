@@ -129,7 +129,8 @@ static void bursts(struct vmbus_chan *chan, const char *signals)
 		check_pattern(&views[i], 64);
 		memcpy(copies[i], views[i].payload, 64);
 		messages[i] = (struct vmbus_tx_packet){
-			copies[i], 64, VMBUS_PACKET_INBAND, 0, views[i].transaction_id,
+			.payload = copies[i], .length = 64, .type = VMBUS_PACKET_INBAND,
+			.transaction_id = views[i].transaction_id,
 		};
 	}
 	IS(*(const uint8_t *)views[n - 1].payload, 0x10);
@@ -331,7 +332,9 @@ static void sub_channels(struct vmbus_chan *chan, struct vmbus_chan *subs[2])
 		for (unsigned int m = 0; m < got && m < 20; m++) {
 			check_pattern(&views[m], 64);
 			messages[m] = (struct vmbus_tx_packet){
-				views[m].payload, 64, VMBUS_PACKET_INBAND, 0, views[m].transaction_id,
+				.payload = views[m].payload, .length = 64,
+				.type = VMBUS_PACKET_INBAND,
+				.transaction_id = views[m].transaction_id,
 			};
 		}
 		IS(vmbus_send_many(subs[i], messages, 20), 20);
