@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Memory ordering, between us and the host, and between our threads: its one home. Named after the
- * kernel's primitives, made of C11 atomics; Documentation/memory-barriers.txt in the kernel tree
- * explains them.
+ * Memory ordering between the library and the host, and between threads. The names are those of the
+ * kernel's primitives, which Documentation/memory-barriers.txt in the kernel tree explains; here they
+ * are made of C11 atomics. Other files use no other means of ordering.
  *
- * smp_store_release(): what was read and written before is complete before the value is seen.
- * smp_load_acquire():  what is read and written after uses memory not older than the value.
- * smp_mb():            the only one that keeps a store before a later load.
- * smp_rmb():           loads before it come before loads after it; smp_wmb(): the same for stores.
- * barrier():           for the compiler alone, against a signal handler of the same thread.
- * READ_ONCE(), WRITE_ONCE(): one access of the full width, never repeated, never split.
+ * smp_store_release(): earlier reads and writes are complete before another processor sees the value.
+ * smp_load_acquire():  later reads and writes use memory that is not older than the value.
+ * smp_mb():            orders everything; nothing else keeps a store before a later load.
+ * smp_rmb():           orders earlier loads before later loads; smp_wmb() does so with stores.
+ * barrier():           orders for the compiler alone, against a signal handler of the same thread.
+ * READ_ONCE(), WRITE_ONCE(): make one access of the full width, never repeated and never split.
  */
 #ifndef VMBUS_BARRIER_H
 #define VMBUS_BARRIER_H
@@ -31,7 +31,7 @@
 /* Set bits in a word of which the other side clears bits at the same time. */
 #define sync_set_bits(p, bits)	((void)atomic_fetch_or_explicit((p), (bits), memory_order_seq_cst))
 
-/* Shared with another machine's code: a lock of our process cannot stand in for an atomic. */
+/* The host shares these words, so a lock inside this process cannot stand in for an atomic. */
 _Static_assert(ATOMIC_INT_LOCK_FREE == 2 && ATOMIC_LLONG_LOCK_FREE == 2, "atomics take locks here");
 
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__

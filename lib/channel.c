@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-/* A channel: opening the primary one of a device, closing any, and what is known of one. */
+/* Channels: open the primary channel of a device, close a channel, tell its properties. */
 
 #include <errno.h>
 #include <stdlib.h>
@@ -39,7 +39,7 @@ struct vmbus_chan *channel_alloc(void)
 int channel_attach(struct vmbus_chan *chan, void *tx_ring, size_t tx_size, void *rx_ring,
 		   size_t rx_size, size_t header_size)
 {
-	uint32_t most;
+	uint32_t max;
 	int err;
 
 	err = tx_ring_attach(&chan->tx, tx_ring, tx_size, header_size);
@@ -47,8 +47,8 @@ int channel_attach(struct vmbus_chan *chan, void *tx_ring, size_t tx_size, void 
 		err = rx_ring_attach(&chan->rx, rx_ring, rx_size, header_size);
 	if (err)
 		return err;
-	most = chan->rx.size < RING_PACKET_MOST ? chan->rx.size : RING_PACKET_MOST;
-	chan->rx.bounce = malloc(most);
+	max = chan->rx.size < RING_PACKET_MAX ? chan->rx.size : RING_PACKET_MAX;
+	chan->rx.bounce = malloc(max);
 	return chan->rx.bounce ? 0 : -ENOMEM;
 }
 
@@ -209,7 +209,7 @@ size_t vmbus_chan_rx_size(const struct vmbus_chan *chan)
 
 size_t vmbus_chan_max_payload(const struct vmbus_chan *chan)
 {
-	return chan->tx.most;
+	return chan->tx.max_payload;
 }
 
 int vmbus_chan_is_monitored(const struct vmbus_chan *chan)

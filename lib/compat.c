@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-/* The interface of tools/hv's vmbus_bufring.h: its rings are the program's memory. */
+/* The interface of tools/hv's vmbus_bufring.h, for a program that maps the rings itself. */
 
 #include <errno.h>
 #include <sched.h>
@@ -11,7 +11,7 @@
 #undef unlikely
 #include "vmbus_bufring_compat/vmbus_bufring.h"
 
-/* Of a packet whose sender does not want it named in a completion */
+/* The transaction id of a packet that expects no completion */
 #define NO_TRANSACTION	UINT64_MAX
 
 void *vmbus_compat_uio_map(const int *fd, int size)
@@ -36,7 +36,7 @@ void vmbus_compat_setup(struct vmbus_br *br, void *buf, unsigned int blen)
 	br->dsize = blen - page;
 	br->windex = br->vbr->windex;
 	br->rindex = br->vbr->rindex;
-	/* One of them is the host's, and looked at again. */
+	/* The host owns one of the two indices, and each use checks that one again. */
 	if (!index_ok(br->windex, br->dsize) && !index_ok(br->rindex, br->dsize))
 		br->dsize = 0;
 }
@@ -67,7 +67,7 @@ int vmbus_compat_send(struct vmbus_br *txbr, uint16_t type, const void *data, ui
 		err = -EIO;
 		goto err_lock;
 	}
-	if (dlen > tx.most) {
+	if (dlen > tx.max_payload) {
 		err = -EINVAL;
 		goto err_lock;
 	}
@@ -80,7 +80,7 @@ int vmbus_compat_send(struct vmbus_br *txbr, uint16_t type, const void *data, ui
 	}
 	tx_ring_put(&tx, tx_ring_word(type, flags, RING_DESCRIPTOR, word_len), NO_TRANSACTION, data,
 		    dlen, need);
-	/* Whether to signal is for the program. */
+	/* The program decides whether to signal. */
 	tx_ring_publish(&tx);
 	txbr->windex = tx.write;
 
@@ -106,7 +106,7 @@ int vmbus_compat_recv_raw(struct vmbus_br *rxbr, void *data, uint32_t *len)
 		*len = p.total;
 		return -ENOBUFS;
 	}
-	/* The descriptor that was checked: the one in the ring may have changed. */
+	/* Copy the descriptor that was checked, because the host may have changed the one in the ring. */
 	memcpy(data, p.word, sizeof(p.word));
 	rx_ring_copy(&rx, rx.read + RING_DESCRIPTOR, (unsigned char *)data + RING_DESCRIPTOR,
 		     p.total - RING_DESCRIPTOR);

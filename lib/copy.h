@@ -9,14 +9,14 @@
 #include "compiler.h"
 
 /* Above this size memcpy() is faster. */
-#define COPY_INLINE_MOST 160u
+#define COPY_INLINE_MAX 160u
 
 static inline __attribute__((always_inline)) void copy_bytes(unsigned char *to,
 		const unsigned char *from, uint32_t len)
 {
 	uint32_t i;
 
-	if (unlikely(len > COPY_INLINE_MOST)) {
+	if (unlikely(len > COPY_INLINE_MAX)) {
 		memcpy(to, from, len);
 		return;
 	}

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-/* Devices as sysfs shows them. */
+/* Devices, as sysfs shows them. */
 
 #include <dirent.h>
 #include <errno.h>
@@ -11,7 +11,7 @@
 
 #include "internal.h"
 
-/* Room for a number as text; sysfs prints no longer ones */
+/* Room for a number as text; sysfs prints no longer numbers. */
 #define NUMBER_SIZE 32
 
 const char *vmbus_sysroot(void)
@@ -21,7 +21,7 @@ const char *vmbus_sysroot(void)
 	return root && strcmp(root, "/") ? root : "";
 }
 
-/* read_attribute(), but -ENOBUFS for a line that is longer than @text */
+/* Do as read_attribute(), but return -ENOBUFS for a line that is longer than @text. */
 static int read_line(const char *dir, const char *name, char *text, size_t size)
 {
 	char *path, *end;
@@ -61,7 +61,7 @@ static int parse_u64(const char *text, uint64_t *value)
 	unsigned long long number;
 	char *end;
 
-	/* strtoull() takes more: spaces, signs, octal digits. */
+	/* strtoull() would also take spaces, signs and octal digits. */
 	if (text[0] < '0' || text[0] > '9')
 		return -EPROTO;
 	errno = 0;
@@ -80,13 +80,13 @@ int read_attribute_u64(const char *dir, const char *name, uint64_t *value)
 	return err ? err : parse_u64(text, value);
 }
 
-/* Whether @err means that a device is gone, or lacks what was looked for */
+/* Tell whether @err means that the device is gone or has no such file. */
 static bool is_missing(int err)
 {
 	return err == -ENOENT || err == -ENODEV || err == -ENOTDIR;
 }
 
-/* 0, -ENODEV (gone, or no device), -EPROTO (not a GUID), or what reading returned */
+/* Return 0, -ENODEV (the device is gone), -EPROTO (not a GUID), or what reading returned. */
 static int read_guid(const char *dir, const char *name, char guid[VMBUS_GUID_SIZE])
 {
 	char text[64];
@@ -97,7 +97,7 @@ static int read_guid(const char *dir, const char *name, char guid[VMBUS_GUID_SIZ
 	return vmbus_guid_parse(text, guid) ? -EPROTO : 0;
 }
 
-/* The name of the driver that has the device in @dir, NULL when none has; 0 or -errno */
+/* Read the name of the driver of the device in @dir; NULL if it has none. Return 0 or -errno. */
 static int read_driver(const char *dir, char **driver)
 {
 	char target[4096], *path, *slash;
@@ -119,7 +119,7 @@ static int read_driver(const char *dir, char **driver)
 	return *driver ? 0 : -ENOMEM;
 }
 
-/* The name of the UIO device of the device in @dir, NULL when it has none; 0 or -errno */
+/* Read the name of the UIO device of the device in @dir; NULL if it has none. Return 0 or -errno. */
 static int read_uio(const char *dir, char **uio)
 {
 	struct dirent *entry;
@@ -164,7 +164,7 @@ void vmbus_device_free(struct vmbus_device *dev)
 	free(dev);
 }
 
-/* Read the device whose folder is @sysfs. As read_guid() */
+/* Read the device whose folder is @sysfs. Return as read_guid(). */
 static int device_read(const char *sysfs, struct vmbus_device **result)
 {
 	struct vmbus_device *dev = calloc(1, sizeof(*dev));
@@ -175,7 +175,7 @@ static int device_read(const char *sysfs, struct vmbus_device **result)
 	dev->sysfs = strdup(sysfs);
 	if (!dev->sysfs)
 		goto err_free;
-	/* Not the folder's name: old kernels number them. */
+	/* The folder's name will not do: old kernels number the folders. */
 	err = read_guid(dev->sysfs, "device_id", dev->instance);
 	if (!err)
 		err = read_guid(dev->sysfs, "class_id", dev->class_id);
@@ -278,7 +278,7 @@ static int class_guid(const char *id, char guid[VMBUS_GUID_SIZE])
 	return vmbus_guid_parse(id, guid);
 }
 
-/* Append @dev to a list of @count devices. The list grows; 0 or -ENOMEM */
+/* Append @dev to a list of @count devices. Return 0 or -ENOMEM. */
 static int append(struct vmbus_device ***list, int count, struct vmbus_device *dev)
 {
 	struct vmbus_device **more = reallocarray(*list, count + 2, sizeof(*more));
@@ -365,7 +365,7 @@ err_folder:
 	return err;
 }
 
-/* The device whose instance is @guid, or else the last of that class; returns how many there are */
+/* Find the device whose instance is @guid, or the last one of that class. Return how many there are. */
 static int pick(struct vmbus_device **list, const char *guid, struct vmbus_device ***at)
 {
 	int found = 0;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-/* Where memory of this process lies in the guest's. */
+/* Guest frame numbers of memory of this process */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -9,11 +9,11 @@
 
 #include "internal.h"
 
-/* An entry of /proc/PID/pagemap: the frame number, in pages of the system, and whether there is one */
+/* An entry of /proc/PID/pagemap has the frame number, in pages of the system, and a bit for presence. */
 #define PAGEMAP_PRESENT	(1ull << 63)
 #define PAGEMAP_FRAME	((1ull << 55) - 1)
 
-/* Entries that one read(2) takes */
+/* One read(2) takes so many entries. */
 #define PAGEMAP_BATCH	64u
 
 struct vmbus_pagemap {
@@ -83,7 +83,7 @@ int vmbus_gpa_pages(const struct vmbus_pagemap *pagemap, const void *addr, size_
 		err = read_entries(pagemap->fd, first, entries, batch);
 		if (err)
 			return err;
-		/* Pages of the hypervisor, of which a page of the system may have several */
+		/* A page of the system may have several pages of the hypervisor. */
 		for (; n < need && at / parts < first + batch; at++, n++)
 			pages[n] = (entries[at / parts - first] & PAGEMAP_FRAME) * parts + at % parts;
 	}

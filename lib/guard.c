@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * The rescind that comes while the program is inside a ring: the kernel takes the pages away, and
- * the next access is a SIGBUS. The handler puts pages of zeros there, and the operation finds out
- * that the channel has ended before it believes them.
+ * A rescind while the program is inside a ring: the kernel takes the pages away, and the next access
+ * raises SIGBUS. The handler maps zeros there, and the operation notices that the channel has ended
+ * before it believes them.
  */
 
 #include <errno.h>
@@ -14,8 +14,8 @@
 #include "internal.h"
 
 /*
- * Where the maps of open channels are. A handler in any thread may walk the list at any time, so
- * what is linked once stays and is used again, and changes under a version that is odd meanwhile.
+ * The mappings of open channels. A handler in any thread may walk the list at any time. So an entry
+ * that was linked stays and is used again, and its version is odd while it changes.
  */
 struct range {
 	struct range *next;		/* set before it is linked */
@@ -28,7 +28,7 @@ struct range {
 
 static _Atomic(struct range *) ranges;
 
-/* What was there before us. Written before our handler is there to read it. */
+/* The handler that was there before ours, which is written before ours can read it */
 static struct sigaction before;
 static atomic_bool before_spent;
 
@@ -73,11 +73,11 @@ void guard_remove(struct range *range)
 }
 
 /*
- * mmap() in a signal handler, and MAP_FIXED: it is one system call, and the thread was at a ring,
- * not inside the allocator. The range is one whole mapping of ours, which stays ours until the
- * channel is closed, and nobody may close a channel that a thread is using; so nothing else can lie
- * there. The kernel replaces it in one step: another thread in the same ring sees the old pages, a
- * fault of its own, or zeros, and zeros only after the mark.
+ * Map zeros over the mapping that @addr lies in. This calls mmap() with MAP_FIXED in a signal
+ * handler, which is safe: it is one system call, and the thread was at a ring and not inside the
+ * allocator. The range is a whole mapping of an open channel. Nobody may close a channel that a thread
+ * uses, so nothing else can lie there. The kernel replaces the mapping in one step: another thread in
+ * the same ring sees the old pages, a fault of its own, or zeros, and zeros only after the mark.
  */
 static bool cover(uintptr_t addr)
 {
@@ -89,7 +89,7 @@ static bool cover(uintptr_t addr)
 		size_t size = READ_ONCE(range->size);
 		struct vmbus_chan *chan = READ_ONCE(range->chan);
 
-		/* One that changes now is not of a channel that a thread is using. */
+		/* An entry that changes now does not belong to a channel that a thread uses. */
 		smp_rmb();
 		if (version % 2 || READ_ONCE(range->version) != version)
 			continue;
@@ -105,14 +105,14 @@ static bool cover(uintptr_t addr)
 
 static void pass_on(int number, siginfo_t *info, void *context)
 {
-	/* Sent by somebody, that is, not by the instruction to which we would return */
+	/* Somebody sent the signal; the instruction to which we would return did not cause it. */
 	bool sent = info->si_code <= 0 || info->si_code == BUS_MCEERR_AO;
 	bool spent = before.sa_flags & SA_RESETHAND && atomic_exchange(&before_spent, true);
 
 	if (before.sa_handler == SIG_IGN && sent)
 		return;
 	if (before.sa_handler == SIG_DFL || before.sa_handler == SIG_IGN || spent) {
-		/* The fault comes again; what was sent would not. */
+		/* A fault comes again, but a signal that was sent does not. */
 		signal(number, SIG_DFL);
 		if (sent)
 			raise(number);
@@ -127,7 +127,7 @@ static void on_sigbus(int number, siginfo_t *info, void *context)
 {
 	int error = errno;
 
-	/* Of the kinds of SIGBUS only this one is "there is no page". */
+	/* Only this kind of SIGBUS means that there is no page. */
 	if (info->si_code != BUS_ADRERR || !cover((uintptr_t)info->si_addr))
 		pass_on(number, info, context);
 	errno = error;
@@ -139,7 +139,7 @@ static int install(void)
 
 	if (sigaction(SIGBUS, NULL, &before))
 		return -errno;
-	/* The one before runs as it would have; ours has room on any stack. */
+	/* The former handler runs with its own flags; ours needs little stack. */
 	action.sa_mask = before.sa_mask;
 	action.sa_flags = SA_SIGINFO | SA_ONSTACK | (before.sa_flags & (SA_NODEFER | SA_RESTART));
 	return sigaction(SIGBUS, &action, NULL) ? -errno : 0;
@@ -149,7 +149,7 @@ int vmbus_guard(void)
 {
 	int err = 0;
 
-	/* A second caller returns when the handler is there, not before. */
+	/* A second caller must not return before the handler is there. */
 	pthread_mutex_lock(&install_lock);
 	if (!installed)
 		err = install();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-/* Integration components: the header of their messages, and the negotiation of versions. */
+/* Messages of integration components: their header, and the negotiation of versions */
 
 #include <errno.h>
 #include <string.h>
@@ -30,7 +30,7 @@ int vmbus_ic_answer(void *msg, size_t len, uint32_t status)
 	return 0;
 }
 
-/* The first of ours that is among theirs, or NULL */
+/* Return the first of our versions that the host has, too, or NULL. */
 static const struct vmbus_ic_version *common(const struct vmbus_ic_version *ours, size_t our_count,
 					     const unsigned char *theirs, size_t their_count)
 {

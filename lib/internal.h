@@ -8,21 +8,21 @@
 #include "ring.h"
 #include "vmbus_bufring.h"
 
-#define HV_PAGE_SIZE 4096u	/* the hypervisor's, whatever ours is */
+#define HV_PAGE_SIZE 4096u	/* of the hypervisor, whatever the system's is */
 
-/* Of the interrupt page, the second half is from guest to host: a bit for each channel id. */
+/* The second half of the interrupt page is from guest to host: a bit for each channel number. */
 #define EVENT_PAGE_SEND		2048u
 #define EVENT_CHANNELS		(2048u * 8)
 /*
- * In the monitor page, groups of 32 triggers: 8 bytes each, the pending bits first. Further on, for
- * each trigger, how long the host may leave it, in units of 100 ns.
+ * The monitor page has groups of 32 triggers, 8 bytes each, with the pending bits first. Further on it
+ * has, for each trigger, how long the host may leave it, in units of 100 ns.
  */
 #define MONITOR_PAGE_GROUPS	8u
 #define MONITOR_PAGE_LATENCY	576u
 #define MONITOR_TRIGGERS	128u
 #define LATENCY_PER_US		10
 
-/* Keeps the text for vmbus_error(); returns @err */
+/* Keep the text for vmbus_error(), and return @err. */
 int fail(int err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 struct vmbus_device {
@@ -82,7 +82,7 @@ enum {
 struct room_waiter {
 	struct room_waiter *next;
 	uint32_t need;		/* bytes of its packet; 0: it was refused nothing */
-	bool woken;		/* since it looked last */
+	bool woken;		/* another thread woke it since it looked last */
 };
 
 struct vmbus_chan {
@@ -129,14 +129,14 @@ struct vmbus_chan {
 	int (*signal)(void *ctx);
 	void *ctx;
 
-	/* For monitored channels, else NULL: the words and bits that stand for this channel */
+	/* The words and bits of this channel if it is monitored, or NULL */
 	_Atomic uint32_t *event_word;
 	uint32_t event_bit;
 	_Atomic uint32_t *monitor_word;
 	uint32_t monitor_bit;
 	_Atomic uint16_t *latency;	/* of the monitor page, in 100 ns */
 
-	uint32_t relid;			/* of a device's channel, or what the caller said */
+	uint32_t relid;			/* of a device's channel, or as the caller said */
 	counter interrupts;
 
 	struct mapping maps[MAP_COUNT];
@@ -144,7 +144,7 @@ struct vmbus_chan {
 	struct vmbus_device *device;
 };
 
-/* This thread, as long as it lives */
+/* Return a value that no other living thread has. */
 const void *this_thread(void);
 
 void send_lock_slowly(struct vmbus_chan *chan);
@@ -162,7 +162,7 @@ static inline void send_unlock(struct vmbus_chan *chan)
 		send_unlock_slowly(chan);
 }
 
-/* Remembers that the channel is dead, and returns @err */
+/* Mark the channel as ended, and return @err. */
 static inline int channel_dead(struct vmbus_chan *chan, int err)
 {
 	WRITE_ONCE(chan->dead, err);
@@ -170,8 +170,9 @@ static inline int channel_dead(struct vmbus_chan *chan, int err)
 }
 
 /*
- * 0, or why the channel has ended. Before the rings are touched; and after it, before anything that
- * was read there is believed, since it may be zeros of the guard. Those come after the mark.
+ * Return 0, or why the channel has ended. A function calls this before it touches the rings, and
+ * again before it believes what it read there, because that may be the guard's zeros. The guard marks
+ * the channel before it maps the zeros.
  */
 static inline int channel_check(const struct vmbus_chan *chan)
 {
@@ -180,34 +181,34 @@ static inline int channel_check(const struct vmbus_chan *chan)
 	return READ_ONCE(chan->dead);
 }
 
-/* A packet of @need bytes was refused, or one was queued: what room_wait_begin() goes by */
+/* Remember for room_wait_begin() that a packet of @need bytes was refused, or that one was queued. */
 void room_refused(struct vmbus_chan *chan, uint32_t need);
 void room_found(struct vmbus_chan *chan);
 /*
- * Ask the host to interrupt as soon as a packet of @need bytes fits, or that of a thread that waits,
- * and look again. 0: for the waiting threads alone. Returns the free bytes, or -EIO. The caller has
- * the send lock.
+ * Ask the host to interrupt as soon as a packet of @need bytes fits, or the packet of a thread that
+ * waits, and look again. If @need is 0, ask only for the threads that wait. Return the free bytes, or
+ * -EIO. The caller has the send lock.
  */
 int room_request(struct vmbus_chan *chan, uint32_t need);
 /* Add the thread to those that wait for room, and take it out again. */
 void room_wait_begin(struct vmbus_chan *chan, struct room_waiter *waiter);
 void room_wait_end(struct vmbus_chan *chan, struct room_waiter *waiter);
-/* 1 when the packet of @waiter fits, 0 when not, or -EIO; with @ask the host is asked for room */
+/* Return 1 if the packet of @waiter fits, 0 if not, or -EIO. With @ask, ask the host for the room. */
 int room_look(struct vmbus_chan *chan, struct room_waiter *waiter, bool ask);
 
 /* Keep the interrupt mask set from now on. */
 void set_poll_mode(struct vmbus_chan *chan);
-/* Take one interrupt from the descriptor; -EAGAIN when there is none */
+/* Take one interrupt from the descriptor. Return 0, -EAGAIN if there is none, or another error. */
 int take_interrupt(struct vmbus_chan *chan);
 /* Let all threads that wait on the channel look at the rings again. */
 void wake_waiters(struct vmbus_chan *chan);
 
 size_t page_size(void);
 struct vmbus_chan *channel_alloc(void);
-/* 0, -EIO (the indices that are there), -ENOMEM */
+/* Return 0, -EIO (the indices in the rings are impossible), -ENOMEM. */
 int channel_attach(struct vmbus_chan *chan, void *tx_ring, size_t tx_size, void *rx_ring,
 		   size_t rx_size, size_t header_size);
-/* Makes a mapping the channel's own, to be undone by its close */
+/* Make a mapping the channel's own: its close unmaps it. */
 int channel_own(struct vmbus_chan *chan, int which, void *addr, size_t size);
 void channel_disown(struct vmbus_chan *chan, int which);
 void channel_set_monitor(struct vmbus_chan *chan, unsigned char *int_page,
@@ -232,9 +233,9 @@ int uio_open_rings(struct vmbus_chan *chan, unsigned char *rings, uint64_t size)
 /* Map the monitor page if the channel is monitored; @folder is the channel's in sysfs. */
 int uio_open_monitor(struct vmbus_chan *chan, const char *folder, uint64_t relid);
 
-/* Watches a mapping that is the channel's own; NULL: out of memory */
+/* Watch a mapping that is the channel's own. Return NULL if there is no memory. */
 struct range *guard_add(struct vmbus_chan *chan, void *addr, size_t size);
-/* Before it is unmapped */
+/* Stop watching a mapping, before it is unmapped. */
 void guard_remove(struct range *range);
 
 #endif /* VMBUS_INTERNAL_H */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-/* Channels over memory that no kernel driver stands behind. */
+/* Channels over memory, without a kernel driver */
 
 #include <errno.h>
 #include <stdlib.h>
@@ -82,7 +82,7 @@ int vmbus_chan_from_memory(const struct vmbus_memory *memory, struct vmbus_chan 
 	return 0;
 }
 
-/* The rings of a pair: one mapping, which goes with the last side */
+/* The rings of a pair: one mapping, which lasts until the last side is closed */
 struct pair {
 	unsigned char *rings;
 	size_t ring_size;
@@ -129,7 +129,7 @@ int vmbus_chan_pair(size_t ring_size, struct vmbus_chan **guest, struct vmbus_ch
 	pair.users = calloc(1, sizeof(*pair.users));
 	if (!pair.users)
 		return fail(-ENOMEM, "out of memory");
-	/* Shared with children. Both sides at the same addresses: processors tell memory apart by them. */
+	/* The memory is shared with children, and both sides use it at the same addresses. */
 	pair.rings = mmap(NULL, 2 * ring_size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (pair.rings == MAP_FAILED) {
 		err = fail(-errno, "memory for two rings of %zu bytes: %s", ring_size,
@@ -147,7 +147,7 @@ int vmbus_chan_pair(size_t ring_size, struct vmbus_chan **guest, struct vmbus_ch
 	if (!err)
 		return 0;
 
-	/* which takes all but the other's descriptor with it */
+	/* This also unmaps the rings and closes the descriptor of this side. */
 	vmbus_chan_close(*guest);
 	close(fd[1]);
 	return err;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-/* Receiving packets, copied or where they lie. */
+/* Receiving packets, by copying or in place */
 
 #include "internal.h"
 
-/* The next packet's descriptor: what rx_ring_peek() returns, or why the channel has ended */
+/* Do as rx_ring_peek(), or return why the channel has ended. */
 static inline int peek(struct vmbus_chan *chan, struct rx_packet *pkt)
 {
 	int dead = channel_check(chan);
@@ -23,7 +23,7 @@ static inline int peek(struct vmbus_chan *chan, struct rx_packet *pkt)
 static inline void release(struct vmbus_chan *chan, uint32_t bytes)
 {
 	if (unlikely(rx_ring_release(&chan->rx, bytes)))
-		vmbus_signal(chan);	/* its error stays with the channel */
+		vmbus_signal(chan);	/* an error ends the channel */
 }
 
 static inline void consume(struct vmbus_chan *chan, uint32_t bytes, uint32_t packets)
@@ -32,7 +32,7 @@ static inline void consume(struct vmbus_chan *chan, uint32_t bytes, uint32_t pac
 	release(chan, bytes);
 }
 
-/* The payload, or with @raw the whole packet */
+/* Receive a payload, or with @raw a whole packet. */
 static inline int receive(struct vmbus_chan *chan, struct vmbus_packet *pkt, unsigned char *buf,
 			  size_t size, bool raw)
 {
@@ -54,7 +54,7 @@ static inline int receive(struct vmbus_chan *chan, struct vmbus_packet *pkt, uns
 		return err ? err : -ENOBUFS;
 	}
 	if (raw) {
-		/* The descriptor that was checked: the one in the ring may have changed. */
+		/* Copy the descriptor that was checked: the host may have changed the one in the ring. */
 		memcpy(buf, p.word, sizeof(p.word));
 		rx_ring_copy(rx, rx->read + RING_DESCRIPTOR, buf + RING_DESCRIPTOR,
 			     p.total - RING_DESCRIPTOR);
@@ -64,7 +64,7 @@ static inline int receive(struct vmbus_chan *chan, struct vmbus_packet *pkt, uns
 	err = channel_check(chan);
 	if (unlikely(err))
 		return err;
-	/* From here on the packet is whole and ours, whatever becomes of the channel. */
+	/* The packet is complete now, even if the channel ends. */
 	consume(chan, p.advance, 1);
 	return 0;
 }
@@ -121,7 +121,7 @@ int vmbus_peek(struct vmbus_chan *chan, struct vmbus_view *views, unsigned int c
 	err = peek(chan, &p);
 	if (unlikely(err))
 		return err;
-	/* A copy that no store through @views can change, so that it stays in registers */
+	/* No store through @views can change this copy, so it stays in registers. */
 	local.data = rx->data;
 	local.size = rx->size;
 	rx->released = 0;
@@ -133,7 +133,7 @@ int vmbus_peek(struct vmbus_chan *chan, struct vmbus_view *views, unsigned int c
 
 		if (unlikely(end >= local.size)) {
 			if (index + p.total > local.size) {
-				/* In one piece: only one packet at a time goes around the end. */
+				/* One bounce buffer will do: only one packet goes around the end. */
 				rx_ring_copy(rx, index, rx->bounce, p.total);
 				packet = rx->bounce;
 			}
@@ -207,7 +207,7 @@ int vmbus_recv_many(struct vmbus_chan *chan, struct vmbus_view *views, unsigned 
 	return n;
 }
 
-/* What the header of a packet with transfer pages has after its descriptor */
+/* The header of a packet with transfer pages, after its descriptor; the ranges follow */
 struct xfer_header {
 	struct vmbus_xfer_set set;
 	uint32_t count;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-/* The ring itself: indices, packets, and when the other side has to hear of it. */
+/* A ring: indices, packets, and when the other side needs a signal */
 
 #include "ring.h"
 
@@ -13,7 +13,7 @@ void ring_reset(void *ring)
 
 int tx_ring_attach_at(struct tx_ring *tx, void *ring, size_t size, size_t header_size, uint32_t write)
 {
-	uint32_t most = size - header_size - RING_TRAILER - 8;	/* full must not look empty */
+	uint32_t max = size - header_size - RING_TRAILER - 8;	/* a full ring must not look empty */
 
 	*tx = (struct tx_ring){
 		.shared = ring,
@@ -21,7 +21,7 @@ int tx_ring_attach_at(struct tx_ring *tx, void *ring, size_t size, size_t header
 		.size = size - header_size,
 		.write = write,
 		.published = write,
-		.most = (most < RING_PACKET_MOST ? most : RING_PACKET_MOST) - RING_DESCRIPTOR,
+		.max_payload = (max < RING_PACKET_MAX ? max : RING_PACKET_MAX) - RING_DESCRIPTOR,
 	};
 	return index_ok(write, tx->size) ? 0 : -EIO;
 }
@@ -53,7 +53,7 @@ int rx_ring_attach(struct rx_ring *rx, void *ring, size_t size, size_t header_si
 				 smp_load_acquire(&shared->read_index));
 }
 
-/* Free bytes with the host's index at @read, or -EIO: the host may not take back room that it gave. */
+/* Return the free bytes for the host's index @read, or -EIO: the host may not take room back. */
 static int tx_ring_room(const struct tx_ring *tx, uint32_t read)
 {
 	uint32_t known = tx->reserved ? tx->room_then : tx->room;
@@ -99,7 +99,7 @@ static void append_u64(struct tx_ring *tx, uint64_t value)
 	tx_ring_append(tx, &value, sizeof(value));
 }
 
-/* Zeros up to the next multiple of 8, and the trailer */
+/* Append zeros up to the next multiple of 8, and the trailer. */
 static void tx_ring_finish(struct tx_ring *tx, uint32_t start, uint32_t len)
 {
 	static const unsigned char zeros[8];
@@ -201,7 +201,7 @@ bool rx_ring_release(struct rx_ring *rx, uint32_t bytes)
 	if (!index_ok(write, rx->size))
 		return false;	/* the next look at the ring reports it */
 	room = rx->size - bytes_used(rx->read, write, rx->size);
-	/* Only what lets the host's packet fit is worth a signal. */
+	/* The host needs a signal only if this release makes its packet fit. */
 	if (room <= pending || room - bytes > pending)
 		return false;
 	count_up(&rx->signals, 1);

@@ -13,8 +13,9 @@
 #include "copy.h"
 
 /*
- * A ring as host and guest share it. Indices are offsets into the data, which follows after one
- * system page. The producer writes write_index and pending_send_sz, the consumer the other two.
+ * The header of a ring that host and guest share. Indices are offsets into the data, which follows
+ * after one page of the system. The producer writes write_index and pending_send_sz; the consumer
+ * writes read_index and interrupt_mask.
  */
 struct ring_header {
 	_Atomic uint32_t write_index;
@@ -27,17 +28,17 @@ struct ring_header {
 
 #define RING_FEATURE_PENDING_SEND_SZ 0x1u
 
-/* A packet starts with two of these and ends with one more, which its length does not count. */
+/* A packet starts with two of these words and ends with one more, which its length does not count. */
 typedef _Atomic uint64_t ring_word;
 
 #define RING_DESCRIPTOR	16u	/* bytes */
 #define RING_TRAILER	8u
-#define RING_PACKET_MOST (UINT16_MAX * 8u)	/* a length has 16 bits, in units of 8 */
+#define RING_PACKET_MAX (UINT16_MAX * 8u)	/* a length has 16 bits, in units of 8 */
 
-/* Sender and receiver may be two threads; so their fields share no cache line. */
+/* Sender and receiver may be two threads, so their fields share no cache line. */
 #define CACHE_LINE 64
 
-/* For vmbus_chan_stats(). One thread adds, any thread reads. */
+/* A counter for vmbus_chan_stats(): one thread adds, any thread reads. */
 typedef _Atomic uint64_t counter;
 
 static inline void count_up(counter *c, uint64_t n)
@@ -49,16 +50,16 @@ struct tx_ring {
 	alignas(CACHE_LINE) struct ring_header *shared;
 	unsigned char *data;
 	uint32_t size;		/* of data, a multiple of 8 */
-	uint32_t write;		/* our own; the shared one is never read back */
-	uint32_t room;		/* free bytes by the read index seen last: there may be more */
-	uint32_t published;	/* what the shared write_index was set to last */
-	uint32_t pending;	/* what the shared pending_send_sz was set to last */
-	uint32_t most;		/* bytes of payload */
+	uint32_t write;		/* our own index; the shared one is never read back */
+	uint32_t room;		/* bytes that are known to be free; there may be more */
+	uint32_t published;	/* the value in the shared write_index */
+	uint32_t pending;	/* the value in the shared pending_send_sz */
+	uint32_t max_payload;	/* bytes */
 	counter packets, bytes, publications, signals;
 
-	uint32_t reserved;	/* bytes of an open reservation; room is 0 meanwhile, */
-	uint32_t room_then;	/* and this is what it was */
-	unsigned char *bounce;	/* for a reservation that would go around the end; or NULL */
+	uint32_t reserved;	/* bytes of an open reservation, during which room is 0 */
+	uint32_t room_then;	/* and the known free bytes are here */
+	unsigned char *bounce;	/* holds a reservation that would go around the end; or NULL */
 	counter full;
 };
 
@@ -66,15 +67,15 @@ struct rx_ring {
 	alignas(CACHE_LINE) struct ring_header *shared;
 	unsigned char *data;
 	uint32_t size;
-	uint32_t read;		/* our own; the shared one is never read back */
-	uint32_t avail;		/* bytes there by the write index seen last: there may be more */
-	uint32_t released;	/* packets of the last vmbus_peek() */
-	unsigned char *bounce;	/* for a packet that goes around the end */
+	uint32_t read;		/* our own index; the shared one is never read back */
+	uint32_t avail;		/* bytes that are known to be there; there may be more */
+	uint32_t released;	/* packets of the last vmbus_peek() that were released */
+	unsigned char *bounce;	/* holds a packet that goes around the end */
 	counter packets, bytes, releases, signals;
 	counter errors;
 };
 
-/* A descriptor, read once and checked: the packet lies within what the host has published. */
+/* A descriptor that was read once and checked: the packet lies within what the host has published. */
 struct rx_packet {
 	uint64_t word[2];	/* the descriptor itself */
 	uint32_t header;	/* bytes up to the payload, 16 or more */
@@ -100,20 +101,20 @@ static inline uint32_t bytes_used(uint32_t read, uint32_t write, uint32_t size)
 
 void ring_reset(void *ring);
 
-/* -EIO when the indices that are there already cannot be */
+/* Attach to a ring. Return 0, or -EIO if the indices in it are impossible. */
 int tx_ring_attach(struct tx_ring *tx, void *ring, size_t size, size_t header_size);
 int rx_ring_attach(struct rx_ring *rx, void *ring, size_t size, size_t header_size);
-/* The same from an index that is known */
+/* Do the same, but take an index that is known. */
 int tx_ring_attach_at(struct tx_ring *tx, void *ring, size_t size, size_t header_size, uint32_t write);
 int rx_ring_attach_at(struct rx_ring *rx, void *ring, size_t size, size_t header_size, uint32_t read);
 
-/* The first word of a descriptor */
+/* Return the first word of a descriptor. */
 static inline uint64_t tx_ring_word(uint16_t type, uint16_t flags, uint32_t header, uint32_t total)
 {
 	return (uint64_t)flags << 48 | (uint64_t)(total / 8) << 32 | (uint64_t)(header / 8) << 16 | type;
 }
 
-/* Bytes that a payload takes from the ring; @len is at most tx->most */
+/* Return the bytes that a payload takes in the ring. @len is at most tx->max_payload. */
 static inline uint32_t tx_ring_need(uint32_t len)
 {
 	return RING_DESCRIPTOR + ((len + 7) & ~7u) + RING_TRAILER;
@@ -125,18 +126,18 @@ static inline uint32_t tx_ring_need(uint32_t len)
  */
 int tx_ring_look(struct tx_ring *tx);
 
-/* tx_ring_put() around the end of the ring */
+/* Do as tx_ring_put(), around the end of the ring. */
 void tx_ring_put_around(struct tx_ring *tx, uint64_t word, uint64_t transaction_id,
 			const void *payload, uint32_t len);
 
-/* One packet at @start, in one piece, which its caller knows to fit: @need is below size - start */
+/* Write a packet at @start, in one piece. The caller knows that it fits: @need is below size - start. */
 static inline __attribute__((always_inline)) void tx_ring_lay(unsigned char *data, uint32_t start,
 		uint64_t word, uint64_t transaction_id, const void *payload, uint32_t len,
 		uint32_t need)
 {
 	unsigned char *p = data + start;
 
-	/* First the padding: what follows covers what it is too much of. */
+	/* Write the padding first: the payload overwrites the part that is not padding. */
 	store_u64(p + need - RING_TRAILER - 8, 0);
 	store_u64(p, word);
 	store_u64(p + 8, transaction_id);
@@ -144,7 +145,7 @@ static inline __attribute__((always_inline)) void tx_ring_lay(unsigned char *dat
 	store_u64(p + need - RING_TRAILER, (uint64_t)start << 32);
 }
 
-/* @bytes of @packets are written */
+/* Account for @packets that were written, of @bytes together. */
 static inline void tx_ring_advance(struct tx_ring *tx, uint32_t bytes, uint32_t packets)
 {
 	tx->room -= bytes;
@@ -152,7 +153,7 @@ static inline void tx_ring_advance(struct tx_ring *tx, uint32_t bytes, uint32_t 
 	count_up(&tx->bytes, bytes);
 }
 
-/* One packet, for which there is room */
+/* Write a packet, for which there is room. */
 static inline void tx_ring_put(struct tx_ring *tx, uint64_t word, uint64_t transaction_id,
 			       const void *payload, uint32_t len, uint32_t need)
 {
@@ -165,9 +166,7 @@ static inline void tx_ring_put(struct tx_ring *tx, uint64_t word, uint64_t trans
 	tx_ring_advance(tx, need, 1);
 }
 
-/*
- * The same in pieces: begin, append ranges and payload, end. @len counts all that is appended.
- */
+/* Write a packet in pieces: begin, append ranges and payload, end. @len counts all appended bytes. */
 uint32_t tx_ring_begin(struct tx_ring *tx, uint64_t word, uint64_t transaction_id);
 void tx_ring_append(struct tx_ring *tx, const void *from, uint32_t len);
 void tx_ring_end(struct tx_ring *tx, uint32_t start, uint32_t len);
@@ -176,13 +175,13 @@ void tx_ring_end(struct tx_ring *tx, uint32_t start, uint32_t len);
  * caller looks again after it has asked.
  */
 void tx_ring_request(struct tx_ring *tx, uint32_t need);
-/* True when the host has to be signalled */
+/* Publish the packets. Return true if the host needs a signal. */
 bool tx_ring_publish(struct tx_ring *tx);
 
 /* Return the bytes to read, or -EIO when the host's index is impossible. */
 static inline int rx_ring_look(struct rx_ring *rx)
 {
-	/* Acquire: what the host wrote is there before we read it. */
+	/* Acquire: the packets that the host wrote are there before we read them. */
 	uint32_t write = smp_load_acquire(&rx->shared->write_index);
 	uint32_t avail = bytes_used(rx->read, write, rx->size);
 
@@ -194,8 +193,9 @@ static inline int rx_ring_look(struct rx_ring *rx)
 }
 
 /*
- * The descriptor at @index, of @left bytes there. 0, or -EPROTO: then only @pkt->advance is set. Each
- * word is an atomic load, so that the compiler cannot come back for it after the checks.
+ * Read and check the descriptor at @index, of @left bytes there. Return 0, or -EPROTO: then only
+ * @pkt->advance is set. An atomic load reads each word, so that the compiler cannot read it again
+ * after the checks.
  */
 static inline int rx_ring_parse(const struct rx_ring *rx, uint32_t index, uint32_t left,
 				struct rx_packet *pkt)
@@ -219,10 +219,10 @@ static inline int rx_ring_parse(const struct rx_ring *rx, uint32_t index, uint32
 	return 0;
 }
 
-/* rx_ring_peek() when what was seen last is empty or no packet */
+/* Do as rx_ring_peek(), if the known bytes are none or no packet. */
 int rx_ring_peek_again(struct rx_ring *rx, struct rx_packet *pkt);
 
-/* The next packet: 0, -EAGAIN, -EIO, -EPROTO (only @pkt->advance is set) */
+/* Look at the next packet. Return 0, -EAGAIN, -EIO, or -EPROTO (only @pkt->advance is set). */
 static inline int rx_ring_peek(struct rx_ring *rx, struct rx_packet *pkt)
 {
 	if (likely(rx->avail && !rx_ring_parse(rx, rx->read, rx->avail, pkt)))
@@ -230,7 +230,7 @@ static inline int rx_ring_peek(struct rx_ring *rx, struct rx_packet *pkt)
 	return rx_ring_peek_again(rx, pkt);
 }
 
-/* @len bytes from @index on, around the end; @index may be past the end by less than a ring */
+/* Copy @len bytes from @index on, around the end. @index may be past the end by less than a ring. */
 static inline void rx_ring_copy(const struct rx_ring *rx, uint32_t index, void *to, uint32_t len)
 {
 	uint32_t first;
@@ -246,7 +246,7 @@ static inline void rx_ring_copy(const struct rx_ring *rx, uint32_t index, void *
 	}
 }
 
-/* @bytes of @packets done with; the host does not see it yet */
+/* Account for @packets that were received, of @bytes together. The host does not see it yet. */
 static inline void rx_ring_consume(struct rx_ring *rx, uint32_t bytes, uint32_t packets)
 {
 	rx->read = index_add(rx->read, bytes, rx->size);
@@ -255,10 +255,10 @@ static inline void rx_ring_consume(struct rx_ring *rx, uint32_t bytes, uint32_t 
 	count_up(&rx->bytes, bytes);
 }
 
-/* Gives back @bytes consumed since the last time. True when the host waits for room: signal it. */
+/* Give back @bytes that were consumed. Return true if the host waits for room and needs a signal. */
 bool rx_ring_release(struct rx_ring *rx, uint32_t bytes);
 void rx_ring_mask(struct rx_ring *rx);
-/* Look again afterwards: the host only interrupts when the ring was empty */
+/* The caller looks again afterwards: the host interrupts only if the ring was empty. */
 void rx_ring_unmask(struct rx_ring *rx);
 
 #endif /* VMBUS_RING_H */

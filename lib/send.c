@@ -5,13 +5,13 @@
 
 #include "internal.h"
 
-/* vmbus_flush() of one who has the lock */
+/* Do as vmbus_flush(); the caller has the lock. */
 static int flush_locked(struct vmbus_chan *chan)
 {
 	return tx_ring_publish(&chan->tx) ? vmbus_signal(chan) : channel_check(chan);
 }
 
-/* reserve() when what is known of the room does not suffice, or a thread has asked for room */
+/* Do as reserve(), if the known room does not suffice or a thread has asked for room. */
 static __attribute__((noinline)) int reserve_slowly(struct vmbus_chan *chan, uint32_t need)
 {
 	struct tx_ring *tx = &chan->tx;
@@ -39,13 +39,13 @@ static __attribute__((noinline)) int reserve_slowly(struct vmbus_chan *chan, uin
 	return 0;
 }
 
-/* Makes sure of @need bytes: 0, or what keeps the packet from being queued */
+/* Make sure that @need bytes fit. Return 0 or the reason why the packet cannot be queued. */
 static inline int reserve(struct vmbus_chan *chan, uint32_t need)
 {
 	return likely(chan->tx.room > need && !chan->tx.pending) ? 0 : reserve_slowly(chan, need);
 }
 
-/* What a function returns that has touched the ring: @result, or why the channel has ended */
+/* Return @result, or why the channel has ended: for a function that has touched the ring */
 static inline int settle(const struct vmbus_chan *chan, int result)
 {
 	int dead = channel_check(chan);
@@ -60,7 +60,7 @@ static inline int queue_one(struct vmbus_chan *chan, uint16_t type, uint16_t fla
 	uint32_t need;
 	int err;
 
-	if (unlikely(len > tx->most))
+	if (unlikely(len > tx->max_payload))
 		return -EMSGSIZE;
 	need = tx_ring_need(len);
 	err = reserve(chan, need);
@@ -88,7 +88,7 @@ static uint64_t range_pages(const struct vmbus_gpa_buffer *range)
 	return ((uint64_t)range->offset + range->length + HV_PAGE_SIZE - 1) / HV_PAGE_SIZE;
 }
 
-/* The bytes of the ranges in the ring, or -EINVAL, -EMSGSIZE */
+/* Return the bytes that the ranges take in the ring, or -EINVAL, -EMSGSIZE. */
 static int64_t ranges_length(const struct vmbus_chan *chan, const struct vmbus_gpa_buffer *ranges,
 			     unsigned int count)
 {
@@ -100,20 +100,20 @@ static int64_t ranges_length(const struct vmbus_chan *chan, const struct vmbus_g
 		if (!ranges[i].length || ranges[i].offset >= HV_PAGE_SIZE || !ranges[i].pages)
 			return -EINVAL;
 		len += sizeof(struct vmbus_gpa_entry) + range_pages(&ranges[i]) * sizeof(uint64_t);
-		if (len > chan->tx.most)
+		if (len > chan->tx.max_payload)
 			return -EMSGSIZE;
 	}
 	return len;
 }
 
-/* One packet at the write index, in one piece; its caller knows that it fits. */
+/* Write a packet at the write index, in one piece. The caller knows that it fits. */
 static inline void lay_gpa(struct tx_ring *tx, uint64_t word, uint64_t transaction_id,
 			   const struct vmbus_gpa_buffer *ranges, unsigned int count,
 			   const void *payload, uint32_t len, uint32_t need)
 {
 	unsigned char *p = tx->data + tx->write, *end = p + need - RING_TRAILER;
 
-	/* First the padding, as in tx_ring_lay() */
+	/* Write the padding first, as tx_ring_lay() does. */
 	store_u64(end - 8, 0);
 	store_u64(p, word);
 	store_u64(p + 8, transaction_id);
@@ -130,7 +130,7 @@ static inline void lay_gpa(struct tx_ring *tx, uint64_t word, uint64_t transacti
 	store_u64(end, (uint64_t)tx->write << 32);
 }
 
-/* The same around the end of the ring */
+/* Do the same around the end of the ring. */
 static void put_gpa_around(struct tx_ring *tx, uint64_t word, uint64_t transaction_id,
 			   const struct vmbus_gpa_buffer *ranges, unsigned int count,
 			   const void *payload, uint32_t len)
@@ -164,7 +164,7 @@ static int queue_gpa(struct vmbus_chan *chan, uint16_t flags, uint64_t transacti
 
 	if (header < 0)
 		return header;
-	if (len > tx->most - (uint64_t)header)
+	if (len > tx->max_payload - (uint64_t)header)
 		return -EMSGSIZE;
 	all = header + len;
 	need = tx_ring_need(all);
@@ -183,11 +183,11 @@ static int queue_gpa(struct vmbus_chan *chan, uint16_t flags, uint64_t transacti
 	return 0;
 }
 
-/* The first of the messages, as far as they fit in one piece by what is known of the room */
+/* Write the first messages, as many as fit in one piece into the known room. Return their number. */
 static inline unsigned int lay_many(struct tx_ring *tx, const struct vmbus_tx_packet *messages,
 				    unsigned int count)
 {
-	const uint32_t first = tx->write, most = tx->most;
+	const uint32_t first = tx->write, max = tx->max_payload;
 	unsigned char *const data = tx->data;
 	uint32_t write = first, limit;
 	unsigned int n;
@@ -200,7 +200,7 @@ static inline unsigned int lay_many(struct tx_ring *tx, const struct vmbus_tx_pa
 		const struct vmbus_tx_packet *m = &messages[n];
 		uint32_t len = m->length, need;
 
-		if (unlikely(len > most || m->range_count))
+		if (unlikely(len > max || m->range_count))
 			break;
 		need = tx_ring_need(len);
 		if (unlikely(need >= limit - write))
@@ -309,7 +309,7 @@ int vmbus_send_many(struct vmbus_chan *chan, const struct vmbus_tx_packet *messa
 	return err ? err : result;
 }
 
-/* The bytes of all pieces, or -EINVAL, -EMSGSIZE */
+/* Return the bytes of all pieces, or -EINVAL, -EMSGSIZE. */
 static int64_t length(const struct vmbus_chan *chan, const struct iovec *iov, int iovcnt)
 {
 	uint32_t len = 0;
@@ -317,7 +317,7 @@ static int64_t length(const struct vmbus_chan *chan, const struct iovec *iov, in
 	if (iovcnt < 0)
 		return -EINVAL;
 	for (int i = 0; i < iovcnt; i++) {
-		if (iov[i].iov_len > chan->tx.most - len)
+		if (iov[i].iov_len > chan->tx.max_payload - len)
 			return -EMSGSIZE;
 		len += iov[i].iov_len;
 	}
@@ -409,7 +409,7 @@ int vmbus_reserve(struct vmbus_chan *chan, size_t len, void **payload)
 
 	if (unlikely(err))
 		return err;
-	if (unlikely(len > tx->most))
+	if (unlikely(len > tx->max_payload))
 		return -EMSGSIZE;
 	need = tx_ring_need(len);
 	send_lock(chan);
@@ -418,7 +418,7 @@ int vmbus_reserve(struct vmbus_chan *chan, size_t len, void **payload)
 		goto err_lock;
 	around = need >= tx->size - tx->write;
 	if (unlikely(around && !tx->bounce)) {
-		tx->bounce = malloc(tx->most);
+		tx->bounce = malloc(tx->max_payload);
 		if (!tx->bounce) {
 			err = -ENOMEM;
 			goto err_lock;
@@ -428,7 +428,7 @@ int vmbus_reserve(struct vmbus_chan *chan, size_t len, void **payload)
 	if (unlikely(err))
 		goto err_lock;
 	*payload = around ? tx->bounce : tx->data + tx->write + RING_DESCRIPTOR;
-	/* Nothing else fits from here on. */
+	/* From here on nothing else fits. */
 	tx->room_then = tx->room;
 	tx->room = 0;
 	tx->reserved = need;
@@ -440,8 +440,8 @@ err_lock:
 }
 
 /*
- * Whether the caller may end a reservation. With several producers only the thread that made it may,
- * and that thread has the lock.
+ * Tell whether the caller may end a reservation. With several producers only the thread that made it
+ * may, and that thread has the lock.
  */
 static inline bool has_reservation(const struct vmbus_chan *chan)
 {
@@ -467,7 +467,7 @@ static inline int commit(struct vmbus_chan *chan, uint16_t type, uint16_t flags,
 	uint64_t word;
 	int err;
 
-	if (unlikely(!has_reservation(chan) || len > tx->most || tx_ring_need(len) > tx->reserved))
+	if (unlikely(!has_reservation(chan) || len > tx->max_payload || tx_ring_need(len) > tx->reserved))
 		return -EINVAL;
 	need = tx_ring_need(len);
 	start = tx->write;
@@ -503,7 +503,7 @@ int vmbus_commit(struct vmbus_chan *chan, uint16_t type, uint16_t flags, uint64_
 int vmbus_commit_gpa(struct vmbus_chan *chan, uint16_t flags, uint64_t transaction_id,
 		     size_t ranges_len, size_t len)
 {
-	/* The smallest: one range of one page */
+	/* The ranges take at least the bytes of one range of one page. */
 	const size_t least = sizeof(struct vmbus_gpa_header) + sizeof(struct vmbus_gpa_entry) +
 		sizeof(uint64_t);
 
@@ -520,7 +520,7 @@ void vmbus_cancel(struct vmbus_chan *chan)
 	send_unlock(chan);
 }
 
-/* What vmbus_publish() returns */
+/* Do as vmbus_publish(). */
 static inline int publish(struct vmbus_chan *chan)
 {
 	int err = channel_check(chan);

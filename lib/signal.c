@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-/* Signals to the host, and interrupts from it. */
+/* Signals to the host and interrupts from it */
 
 #include <errno.h>
 #include <sys/socket.h>
@@ -7,7 +7,7 @@
 
 #include "internal.h"
 
-/* EIO is how UIO says that the device went away; the others come from sockets. */
+/* UIO returns EIO when the device went away; the other errors come from sockets. */
 static int meaning_of(int error)
 {
 	return error == EIO || error == ENODEV || error == EPIPE || error == ECONNRESET ?
@@ -23,10 +23,10 @@ static int write_signal(struct vmbus_chan *chan)
 		n = chan->fd_is_socket ? send(chan->fd, &one, sizeof(one), MSG_NOSIGNAL) :
 					 write(chan->fd, &one, sizeof(one));
 	} while (n < 0 && errno == EINTR);
-	/* A full socket: the other side has signals enough to wake up. */
+	/* The socket is full, so the other side has signals that wake it. */
 	if (n >= 0 || errno == EAGAIN)
 		return 0;
-	/* Of 4 bytes written, UIO says so when the device is unregistered, not only disconnected. */
+	/* UIO returns EINVAL for 4 bytes when the device is unregistered, and not only disconnected. */
 	return errno == EINVAL && !chan->fd_is_socket ? -ENODEV : meaning_of(errno);
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-/* What went over a channel, and what lies in its rings. */
+/* Counters of a channel, and the contents of its rings */
 
 #include <inttypes.h>
 
@@ -94,14 +94,14 @@ static void show_header(FILE *stream, const char *name, const struct shown_heade
 		", features 0x%" PRIx32 "\n", h->mask, h->pending, h->features);
 }
 
-/* The packets from @read to @write, which are possible indices */
+/* Print the packets from @read to @write, which are possible indices. */
 static void show_packets(FILE *stream, const struct rx_ring *ring, uint32_t read, uint32_t write,
-			 unsigned int most)
+			 unsigned int max)
 {
 	uint32_t left = bytes_used(read, write, ring->size);
 	struct rx_packet p;
 
-	for (unsigned int n = 0; left && n < most; n++) {
+	for (unsigned int n = 0; left && n < max; n++) {
 		if (rx_ring_parse(ring, read, left, &p)) {
 			fprintf(stream, "  at %" PRIu32 ": no packet, %" PRIu32 " bytes\n", read,
 				left);
@@ -148,7 +148,7 @@ int vmbus_chan_dump(struct vmbus_chan *chan, FILE *stream, unsigned int packets)
 		" batches, %" PRIu64 " signals, %" PRIu64 " errors, %" PRIu64 " interrupts\n",
 		s.rx_packets, s.rx_bytes, s.rx_releases, s.rx_signals, s.rx_errors, s.interrupts);
 	if (!dead) {
-		/* Our own ring, read as the host reads it */
+		/* Read the ring to the host as the host reads it. */
 		const struct rx_ring sent = { .data = chan->tx.data, .size = chan->tx.size };
 
 		show_header(stream, "to the host", &tx, chan->tx.size);

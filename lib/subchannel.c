@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-/* The sub-channels of a device: finding them, waiting for them, opening one. */
+/* Sub-channels of a device: find them, wait for them, open one. */
 
 #include <dirent.h>
 #include <errno.h>
@@ -13,7 +13,7 @@
 
 #include "internal.h"
 
-/* sysfs announces no new folder, so vmbus_subchannels_wait() looks again and again. */
+/* The kernel announces no new folder in sysfs, so vmbus_subchannels_wait() looks so often. */
 #define LOOK_EVERY_MS 5
 
 static bool has_ring(const char *folder)
@@ -35,7 +35,7 @@ static int by_index(const void *a, const void *b)
 	return (x->index > y->index) - (x->index < y->index);
 }
 
-/* 1 when @name in @folder is a sub-channel that the driver has opened, 0 when not, or -errno */
+/* Return 1 if @name in @folder is a sub-channel that the driver has opened, 0 if not, or -errno. */
 static int read_subchannel(const char *folder, const char *name, struct vmbus_subchannel *sub)
 {
 	unsigned long relid;
@@ -49,7 +49,7 @@ static int read_subchannel(const char *folder, const char *name, struct vmbus_su
 	if (asprintf(&path, "%s/%s", folder, name) < 0)
 		return fail(-ENOMEM, "out of memory");
 	err = read_attribute_u64(path, "subchannel_id", &index);
-	/* Reading the file of a channel that goes away meanwhile fails so. */
+	/* Reading the file fails so when the channel goes away meanwhile. */
 	if (err == -ENOENT || err == -ENODEV)
 		err = index = 0;
 	else if (err)
@@ -160,7 +160,7 @@ int vmbus_subchannel_open(const struct vmbus_chan *primary, uint32_t relid,
 		err = fail(-EINVAL, "%s: channel %u is the primary", dev->instance, relid);
 		goto err_path;
 	}
-	/* A descriptor of its own for the interrupts: each reader of one would take the others'. */
+	/* The channel needs its own descriptor: readers of one descriptor take each other's interrupts. */
 	err = uio_open(dev, &chan);
 	if (err)
 		goto err_path;

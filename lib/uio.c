@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-/* What a channel maps and opens: the files of a UIO device and its entries in sysfs. */
+/* The files of a UIO device: open and map them for a channel. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -110,7 +110,7 @@ int uio_map(struct vmbus_chan *chan, const char *name, int which, void *address,
 	return 0;
 }
 
-/* The file that was opened must be the device that was looked at: numbers are used again. */
+/* Make sure that the file is that of the device: the kernel uses numbers again. */
 static int check_uio(struct vmbus_chan *chan)
 {
 	const struct vmbus_device *dev = chan->device;
@@ -141,7 +141,7 @@ int uio_map_required(struct vmbus_chan *chan, const char *name, int which, struc
 	return err == -ENOENT ? -EPROTO : err;
 }
 
-/* uio_map_required() of a page that the guest shares with the hypervisor */
+/* Do as uio_map_required(), for a page that the guest shares with the hypervisor. */
 static int map_page(struct vmbus_chan *chan, const char *name, int which, void **address)
 {
 	struct uio_map m;
@@ -169,7 +169,7 @@ int uio_open_monitor(struct vmbus_chan *chan, const char *folder, uint64_t relid
 	chan->relid = relid;
 	err = read_attribute_u64(folder, "monitor_id", &monitor_id);
 	if (err == -ENOENT)
-		return 0;	/* not monitored: signalled by write(2) */
+		return 0;	/* not monitored: the library signals by write(2) */
 	if (err)
 		return fail(err, "%s/monitor_id: %s", folder, strerror(-err));
 	if (monitor_id >= MONITOR_TRIGGERS)
@@ -223,7 +223,7 @@ int uio_open_rings(struct vmbus_chan *chan, unsigned char *rings, uint64_t size)
 	size_t page = page_size();
 	int err;
 
-	/* Two rings of whole pages, each with a page for its header and at least one for data */
+	/* Two rings of whole pages: each has a page for its header and at least one for data. */
 	if ((uintptr_t)rings % page || size % (2 * page) || size < 4 * page)
 		return fail(-EPROTO, "%s: rings of %llu bytes with pages of %zu", dev->instance,
 			    (unsigned long long)size, page);

@@ -1198,7 +1198,7 @@ enum vmbus_ic_type {
 #define VMBUS_IC_FLAG_REQUEST		0x2u
 #define VMBUS_IC_FLAG_RESPONSE		0x4u
 
-/** The most versions of a kind that a negotiation may carry */
+/** Maximum number of versions of a kind that a negotiation may carry */
 #define VMBUS_IC_MAX_VERSIONS		100
 
 /* Status codes of IC messages: Windows HRESULTs */
