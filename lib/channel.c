@@ -116,7 +116,7 @@ int vmbus_chan_open_device(const struct vmbus_device *dev,
 	int err;
 
 	err = copy_open_options(options, &opt);
-	if (!err && opt.ring_size)
+	if (!err && opt.ring_size && dev->uio)
 		err = set_ring_size(dev, opt.ring_size);
 	if (!err)
 		err = uio_open(dev, &chan);

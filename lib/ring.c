@@ -158,12 +158,12 @@ bool tx_ring_publish(struct tx_ring *tx)
 	smp_mb();
 	mask = smp_load_acquire(&tx->shared->interrupt_mask);
 	/*
-	 * This index lies beside the mask, so it costs nothing. After an impossible one nothing is
-	 * known of the room, so that the next packet looks at the index and reports it.
+	 * This index lies beside the mask, so it costs nothing. After an impossible one nothing but a
+	 * reservation is known to be free, so that the next packet looks at the index and reports it.
 	 */
 	read = smp_load_acquire(&tx->shared->read_index);
 	room = tx_ring_room(tx, read);
-	tx_ring_set_room(tx, room < 0 ? 0 : room);
+	tx_ring_set_room(tx, room < 0 ? tx->reserved : (uint32_t)room);
 	count_up(&tx->publications, 1);
 	if (mask || read != old)
 		return false;

@@ -10,29 +10,54 @@
 
 #include "internal.h"
 
-/* What was refused to this thread, and on which channel, if several threads send there */
+/*
+ * What was refused to this thread on channels where several threads send. A thread that uses more
+ * channels than there are entries may wake once without need.
+ */
+#define REFUSALS 16u
+
 static _Thread_local struct {
-	uint64_t serial;
-	uint32_t need;
-} refusal;
+	struct refusal {
+		uint64_t serial;
+		uint32_t need;
+	} of[REFUSALS];
+	unsigned int next;
+} refusals;
 
 const void *this_thread(void)
 {
-	return &refusal;
+	return &refusals;
+}
+
+/* Return the entry of @chan, or NULL. */
+static struct refusal *find_refusal(const struct vmbus_chan *chan)
+{
+	for (unsigned int i = 0; i < REFUSALS; i++)
+		if (refusals.of[i].serial == chan->serial)
+			return &refusals.of[i];
+	return NULL;
 }
 
 void room_refused(struct vmbus_chan *chan, uint32_t need)
 {
+	struct refusal *refusal;
+
 	chan->refused = need;
-	refusal.serial = chan->serial;
-	refusal.need = need;
+	if (!chan->producers)
+		return;
+	refusal = find_refusal(chan);
+	if (!refusal)
+		refusal = &refusals.of[refusals.next++ % REFUSALS];
+	*refusal = (struct refusal){ .serial = chan->serial, .need = need };
 }
 
 void room_found(struct vmbus_chan *chan)
 {
+	struct refusal *refusal = chan->producers ? find_refusal(chan) : NULL;
+
 	chan->refused = 0;
-	if (refusal.serial == chan->serial)
-		refusal.need = 0;
+	if (refusal)
+		refusal->need = 0;
 	room_request(chan, 0);
 }
 
@@ -75,6 +100,8 @@ int room_request(struct vmbus_chan *chan, uint32_t need)
 
 void room_wait_begin(struct vmbus_chan *chan, struct room_waiter *waiter)
 {
+	const struct refusal *refusal;
+
 	send_lock(chan);
 	*waiter = (struct room_waiter){
 		.next = chan->room_waiters,
@@ -82,8 +109,10 @@ void room_wait_begin(struct vmbus_chan *chan, struct room_waiter *waiter)
 		.woken = true,
 	};
 	/* One sender at a time may be one thread that sends and another that waits. */
-	if (chan->producers)
-		waiter->need = refusal.serial == chan->serial ? refusal.need : 0;
+	if (chan->producers) {
+		refusal = find_refusal(chan);
+		waiter->need = refusal ? refusal->need : 0;
+	}
 	chan->room_waiters = waiter;
 	send_unlock(chan);
 }

@@ -34,7 +34,7 @@ static __attribute__((noinline)) int reserve_slowly(struct vmbus_chan *chan, uin
 		room_refused(chan, need);
 		return -EAGAIN;
 	}
-	if (tx->pending)
+	if (tx->pending || chan->refused)
 		room_found(chan);
 	return 0;
 }
@@ -200,7 +200,7 @@ static inline unsigned int lay_many(struct tx_ring *tx, const struct vmbus_tx_pa
 		const struct vmbus_tx_packet *m = &messages[n];
 		uint32_t len = m->length, need;
 
-		if (unlikely(len > max || m->range_count))
+		if (unlikely(len > max || m->range_count || m->type == VMBUS_PACKET_GPA_DIRECT))
 			break;
 		need = tx_ring_need(len);
 		if (unlikely(need >= limit - write))
@@ -217,10 +217,9 @@ static inline unsigned int lay_many(struct tx_ring *tx, const struct vmbus_tx_pa
 
 static int queue_message(struct vmbus_chan *chan, const struct vmbus_tx_packet *m)
 {
-	if (!m->range_count)
-		return queue_one(chan, m->type, m->flags, m->transaction_id, m->payload, m->length);
 	if (m->type != VMBUS_PACKET_GPA_DIRECT)
-		return -EINVAL;
+		return m->range_count ? -EINVAL :
+			queue_one(chan, m->type, m->flags, m->transaction_id, m->payload, m->length);
 	return queue_gpa(chan, m->flags, m->transaction_id, m->ranges, m->range_count, m->payload,
 			 m->length);
 }

@@ -48,7 +48,12 @@ int vmbus_signal(struct vmbus_chan *chan)
 		if (chan->poll_mode && !err && !channel_check(chan))
 			rx_ring_mask(&chan->rx);
 	}
-	return err ? channel_dead(chan, err) : 0;
+	if (!err)
+		return 0;
+	/* Threads that wait have to hear of the end, too. */
+	channel_dead(chan, err);
+	wake_waiters(chan);
+	return err;
 }
 
 int take_interrupt(struct vmbus_chan *chan)

@@ -151,11 +151,13 @@ int vmbus_chan_dump(struct vmbus_chan *chan, FILE *stream, unsigned int packets)
 		/* Read the ring to the host as the host reads it. */
 		const struct rx_ring sent = { .data = chan->tx.data, .size = chan->tx.size };
 
+		send_lock(chan);
 		show_header(stream, "to the host", &tx, chan->tx.size);
 		if (chan->tx.write != chan->tx.published)
 			fprintf(stream, "  queued up to %" PRIu32 "\n", chan->tx.write);
 		if (index_ok(tx.read, sent.size))
 			show_packets(stream, &sent, tx.read, chan->tx.published, packets);
+		send_unlock(chan);
 		show_header(stream, "from the host", &rx, chan->rx.size);
 		if (index_ok(rx.write, chan->rx.size))
 			show_packets(stream, &chan->rx, chan->rx.read, rx.write, packets);

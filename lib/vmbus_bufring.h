@@ -1077,7 +1077,7 @@ int vmbus_xfer_ranges(const struct vmbus_view *view, size_t buffer_size, struct 
 /* Waiting */
 
 #define VMBUS_WAIT_RECV	0x1u	/* there is a packet to receive */
-#define VMBUS_WAIT_SEND	0x2u	/* there is room for the packet that was refused with -EAGAIN, or none was */
+#define VMBUS_WAIT_SEND	0x2u	/* there is room for the packet that was last refused with -EAGAIN */
 
 /**
  * vmbus_wait() - sleep until there is something to do
@@ -1093,7 +1093,9 @@ int vmbus_xfer_ranges(const struct vmbus_view *view, size_t buffer_size, struct 
  * Several threads may wait on a channel, each for what it may do. One of them sleeps for all and
  * wakes the others. With several producers a thread waits for the room of the packet that was refused
  * to it last, so that a small packet does not wait for the room of a large one. While one thread
- * receives with poll() and vmbus_ack(), others may wait to send.
+ * receives with poll() and vmbus_ack(), others may wait to send. VMBUS_WAIT_SEND is ready at once if
+ * no packet was refused. A wait to send may take longer than @timeout_ms while another thread has a
+ * reservation.
  *
  * A signal handler ends only the wait of the thread that sleeps for all. To end all waits of a
  * channel, let the threads wait with a timeout and look at a flag, or poll vmbus_fd() together with
@@ -1112,7 +1114,7 @@ int vmbus_wait(struct vmbus_chan *chan, unsigned int events, int timeout_ms);
  * vmbus_fd() - return a descriptor for poll and epoll that an interrupt makes readable
  *
  * The result is -1 for a channel over memory that has none. Do not read the descriptor: vmbus_ack()
- * does. One thread at a time may poll it.
+ * does. Only the thread that receives may poll it.
  *
  * A loop calls vmbus_arm(). If that returns 0, the loop sleeps in poll; if the descriptor is readable
  * then, it calls vmbus_ack(). It receives until -EAGAIN and begins again.
@@ -1126,7 +1128,8 @@ int vmbus_fd(const struct vmbus_chan *chan);
  * @events: as for vmbus_wait()
  *
  * The interrupt that follows a result of 0 belongs to the calling thread: threads that wait to send
- * leave it to the vmbus_ack() of that thread, and go on after it.
+ * leave it to the vmbus_ack() of that thread. A thread that has stopped polling calls vmbus_ack()
+ * once; until then the others look every 100 ms. The call counts as receiving.
  *
  * Returns the events that are ready (do not sleep; the mask stays clear), 0 (the next event
  * interrupts), or -ENODEV, -EIO, -EINVAL, -EOPNOTSUPP (poll mode; or VMBUS_WAIT_SEND with several
@@ -1138,6 +1141,8 @@ int vmbus_arm(struct vmbus_chan *chan, unsigned int events);
 
 /**
  * vmbus_ack() - take a pending interrupt and set the interrupt mask, without waiting
+ *
+ * The call counts as receiving.
  *
  * Returns 0, or -EAGAIN (none was pending; the mask is set), -ENODEV (rescinded), -EOPNOTSUPP (no
  * fd), or what read(2) returned.

@@ -8,6 +8,9 @@
 
 #include "internal.h"
 
+/* A thread that waits to send looks so often while the interrupt is left to one that polls. */
+#define POLLER_MS 100
+
 static bool events_ok(unsigned int events)
 {
 	return events && !(events & ~(VMBUS_WAIT_RECV | VMBUS_WAIT_SEND));
@@ -89,16 +92,17 @@ int vmbus_ack(struct vmbus_chan *chan)
 
 	if (chan->fd < 0)
 		return -EOPNOTSUPP;
-	err = channel_check(chan);
-	if (err)
-		return err;
 	/* First, because it tells of a rescind; an interrupt that comes in between is only early. */
-	err = take_interrupt(chan);
-	set_poller(chan, NULL);
-	/* The interrupt may have been for a thread that waits. */
-	if (err != -EAGAIN)
-		wake_waiters(chan);
+	pthread_mutex_lock(&chan->wait_lock);
+	err = channel_check(chan);
+	if (!err)
+		err = take_interrupt(chan);
+	chan->poller = NULL;
+	chan->interrupt_left = false;
+	pthread_mutex_unlock(&chan->wait_lock);
 	vmbus_mask(chan);
+	/* The interrupt may have been for a thread that waits, or left to this one earlier. */
+	wake_waiters(chan);
 	dead = channel_check(chan);
 	return dead ? dead : err;
 }
@@ -122,11 +126,11 @@ void wake_waiters(struct vmbus_chan *chan)
 }
 
 /* Sleep in poll() until an interrupt, or wake_waiters(). */
-static int sleep_for_interrupt(struct vmbus_chan *chan, int64_t deadline)
+static int sleep_for_interrupt(struct vmbus_chan *chan, int wake_fd, int64_t deadline)
 {
 	struct pollfd p[2] = {
 		{ .fd = chan->fd, .events = POLLIN },
-		{ .fd = chan->wake_fd, .events = POLLIN },
+		{ .fd = wake_fd, .events = POLLIN },
 	};
 	eventfd_t woken;
 	int n, err;
@@ -137,7 +141,7 @@ static int sleep_for_interrupt(struct vmbus_chan *chan, int64_t deadline)
 	if (n == 0)
 		return -ETIMEDOUT;
 	if (p[1].revents)
-		eventfd_read(chan->wake_fd, &woken);
+		eventfd_read(wake_fd, &woken);
 	if (!p[0].revents)
 		return 0;
 	/* The thread that polls vmbus_fd() would sleep on if its interrupt were taken. */
@@ -161,22 +165,42 @@ static int sleep_for_turn(struct vmbus_chan *chan, int64_t deadline)
 }
 
 /*
+ * Sleep until the thread that polls takes its interrupt. That thread may never come back, because it
+ * stopped receiving or found out that the channel has ended; so look from time to time.
+ */
+static int sleep_for_poller(struct vmbus_chan *chan, int64_t deadline)
+{
+	const int64_t soon = deadline_after(POLLER_MS);
+	int err;
+
+	if (deadline >= 0 && deadline <= soon)
+		return sleep_for_turn(chan, deadline);
+	err = sleep_for_turn(chan, soon);
+	return err == -ETIMEDOUT ? 0 : err;
+}
+
+/*
  * Sleep until an interrupt that came after the turn @turn, whoever takes it: one that was taken since
  * then may have been for this thread, which looked before.
  */
 static int sleep_after(struct vmbus_chan *chan, unsigned int turn, int64_t deadline)
 {
-	int err = 0;
+	int wake_fd, err = 0;
 
 	pthread_mutex_lock(&chan->wait_lock);
 	chan->wait_count++;
-	while (!err && chan->wait_turns == turn && (chan->wait_sleeper || chan->interrupt_left))
+	while (!err && chan->wait_turns == turn && chan->wait_sleeper && !chan->interrupt_left)
 		err = sleep_for_turn(chan, deadline);
 	if (err || chan->wait_turns != turn)
 		goto out;
+	if (chan->interrupt_left) {
+		err = sleep_for_poller(chan, deadline);
+		goto out;
+	}
 	chan->wait_sleeper = true;
+	wake_fd = chan->wake_fd;
 	pthread_mutex_unlock(&chan->wait_lock);
-	err = sleep_for_interrupt(chan, deadline);
+	err = sleep_for_interrupt(chan, wake_fd, deadline);
 	pthread_mutex_lock(&chan->wait_lock);
 	chan->wait_sleeper = false;
 	/* Also after a timeout: another has to take over. */

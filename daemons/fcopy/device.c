@@ -21,8 +21,7 @@ static bool has_vmbus(void)
 	struct vmbus_device **list;
 	int n = vmbus_devices_list(NULL, &list);
 
-	if (n >= 0)
-		vmbus_devices_free(list);
+	vmbus_devices_free(list);
 	return n != -ENODEV;
 }
 

@@ -631,6 +631,60 @@ static void the_thread_that_polls_may_wait_for_room(void)
 	vmbus_chan_close(host);
 }
 
+/* A thread that has several channels, on which others send, too, waits for its own packet on each. */
+static void refusals_on_two_channels(void)
+{
+	struct vmbus_chan *guest[2], *host[2];
+
+	for (int i = 0; i < 2; i++)
+		full_pair(&guest[i], &host[i]);
+	CHECK_IS(send_one(guest[0], 1000), -EAGAIN);
+	CHECK_IS(send_one(guest[1], 72), -EAGAIN);
+	CHECK_IS(vmbus_wait(guest[0], VMBUS_WAIT_SEND, 10), -ETIMEDOUT);
+	CHECK_IS(recv_some(host[0], 5), 0);
+	CHECK_IS(vmbus_wait(guest[0], VMBUS_WAIT_SEND, 10), -ETIMEDOUT);
+	CHECK_IS(recv_some(host[0], 10), 0);
+	CHECK_IS(vmbus_wait(guest[0], VMBUS_WAIT_SEND, 10), VMBUS_WAIT_SEND);
+	CHECK_IS(vmbus_wait(guest[1], VMBUS_WAIT_SEND, 10), -ETIMEDOUT);
+	for (int i = 0; i < 2; i++) {
+		vmbus_chan_close(guest[i]);
+		vmbus_chan_close(host[i]);
+	}
+}
+
+/*
+ * An interrupt that is left to a thread that polls, which never takes it: because the channel has ended
+ * and another thread found out, or because it stopped polling
+ */
+static void a_thread_that_polls_and_does_not_come_back(void)
+{
+	struct vmbus_chan *guest, *host;
+	struct room_thread sender;
+
+	MUST(!vmbus_chan_pair(2 * getpagesize(), &guest, &host));
+	while (!send_one(guest, 72))
+		;
+	CHECK_IS(vmbus_arm(guest, VMBUS_WAIT_RECV), 0);
+	room_thread_start(&sender, guest, 1000);
+	CHECK_IS(vmbus_signal(host), 0);
+	usleep(50000);
+	CHECK_IS(recv_some(host, 20), 0);
+	room_thread_end(&sender);
+
+	while (!send_one(guest, 72))
+		;
+	CHECK_IS(vmbus_arm(guest, VMBUS_WAIT_RECV), 0);
+	room_thread_start(&sender, guest, 1000);
+	CHECK_IS(vmbus_signal(host), 0);
+	usleep(50000);
+	vmbus_chan_close(host);
+	CHECK_IS(vmbus_signal(guest), -ENODEV);
+	pthread_join(sender.thread, NULL);
+	CHECK_IS(sender.result, -ENODEV);
+	CHECK_IS(vmbus_ack(guest), -ENODEV);
+	vmbus_chan_close(guest);
+}
+
 static void vmbus_arm_does_not_wait_for_room_with_several_producers(void)
 {
 	struct vmbus_chan *guest, *host;
@@ -859,6 +913,8 @@ static const struct test tests[] = {
 	TEST(a_request_for_room_outlives_other_packets),
 	TEST(vmbus_ack_does_not_take_the_interrupt_of_a_sender),
 	TEST(the_thread_that_polls_may_wait_for_room),
+	TEST(refusals_on_two_channels),
+	TEST(a_thread_that_polls_and_does_not_come_back),
 	TEST(vmbus_arm_does_not_wait_for_room_with_several_producers),
 	TEST(poll_mode),
 	TEST(a_signal_in_poll_mode_sets_the_mask_again),

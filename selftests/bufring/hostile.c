@@ -90,6 +90,28 @@ static void read_index_of_the_host(void)
 	}
 }
 
+/* The host's index is impossible while a reservation is open, and something is published meanwhile. */
+static void a_bad_index_during_a_reservation(void)
+{
+	struct model m;
+	void *payload;
+
+	for (int end = 0; end < 2; end++) {
+		model_open(&m, DATA);
+		CHECK_IS(vmbus_queue(m.guest, 6, 0, 0, buf, 8), 0);
+		CHECK_IS(vmbus_reserve(m.guest, 64, &payload), 0);
+		*word(&m.to_host, READ_INDEX) = 3;
+		CHECK_IS(vmbus_flush(m.guest), 0);
+		if (end)
+			CHECK_IS(vmbus_commit(m.guest, 6, 0, 0, 64), 0);
+		else
+			vmbus_cancel(m.guest);
+		CHECK_IS(vmbus_queue(m.guest, 6, 0, 0, buf, 72), -EIO);
+		CHECK_IS(vmbus_send(m.guest, 6, 0, 0, buf, 72), -EIO);
+		model_close(&m);
+	}
+}
+
 /* Indices that are possible, but take back what the host has shown or read */
 static void the_host_moves_its_index_back(void)
 {
@@ -574,6 +596,7 @@ static void headers_that_change_all_the_time(void)
 static const struct test tests[] = {
 	TEST(write_index_of_the_host),
 	TEST(read_index_of_the_host),
+	TEST(a_bad_index_during_a_reservation),
 	TEST(the_host_moves_its_index_back),
 	TEST(indices_of_the_guest_are_never_read_back),
 	TEST(indices_that_are_there_at_the_start),

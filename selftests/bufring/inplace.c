@@ -441,6 +441,9 @@ static void pages_in_batches(void)
 	bad.type = VMBUS_PACKET_INBAND;
 	CHECK_IS(vmbus_send_many(m.guest, &bad, 1), -EINVAL);
 	bad = messages[1];
+	bad.range_count = 0;
+	CHECK_IS(vmbus_send_many(m.guest, &bad, 1), -EINVAL);
+	bad = messages[1];
 	bad.ranges = &(const struct vmbus_gpa_buffer){ 8, 4096, pages };
 	bad.range_count = 1;
 	CHECK_IS(vmbus_send_many(m.guest, &bad, 1), -EINVAL);
