@@ -28,7 +28,7 @@
 #define smp_rmb()		atomic_thread_fence(memory_order_acquire)
 #define smp_wmb()		atomic_thread_fence(memory_order_release)
 
-/* Set bits in a word of which the other side clears bits at the same time. */
+/* Set bits in a word in which the other side clears bits at the same time. */
 #define sync_set_bits(p, bits)	((void)atomic_fetch_or_explicit((p), (bits), memory_order_seq_cst))
 
 /* The host shares these words, so a lock inside this process cannot stand in for an atomic. */

@@ -11,8 +11,8 @@
 #include "internal.h"
 
 /*
- * What was refused to this thread on channels where several threads send. A thread that uses more
- * channels than there are entries may wake once without need.
+ * The rooms that this thread was refused, on channels where several threads send. A thread that uses
+ * more channels than there are entries may wake once without need.
  */
 #define REFUSALS 16u
 

@@ -553,7 +553,7 @@ int vmbus_chan_latency(const struct vmbus_chan *chan);
  */
 int vmbus_chan_set_latency(struct vmbus_chan *chan, unsigned int microseconds);
 
-/** Who sends on a channel */
+/** The number of threads that send on a channel, and how they take turns */
 enum vmbus_producers {
 	VMBUS_PRODUCERS_ONE	= 0,	/* one thread at a time: no lock, the fastest */
 	VMBUS_PRODUCERS_MUTEX	= 1,	/* several threads; one that finds another at work sleeps */

@@ -250,7 +250,7 @@ static int wait_for_events(struct vmbus_chan *chan, unsigned int events, int tim
 		if (ready)
 			return ready;
 		err = sleep_after(chan, turn, deadline);
-		/* What came before the time was up, or the signal, counts. */
+		/* An event counts if it came before the timeout or the signal. */
 		ready = look(chan, events, waiter, false);
 		if (ready || err)
 			return ready ? ready : err;

@@ -25,13 +25,13 @@ static bool has_vmbus(void)
 	return n != -ENODEV;
 }
 
-/* Read whether a program has the device open. Only this project's module tells it. */
-static bool is_open(const struct vmbus_device *device)
+/* Compare the state of the device with @word. Only this project's module tells the state. */
+static bool state_is(const struct vmbus_device *device, const char *word)
 {
 	char state[16];
 
 	return !vmbus_device_attribute(device, "uio_hv_generic/state", state, sizeof(state)) &&
-		!strcmp(state, "open");
+		!strcmp(state, word);
 }
 
 /*
@@ -46,7 +46,7 @@ static int check_exclusive(const char *which)
 	/* vmbus_chan_open() tells why there is none. */
 	if (vmbus_device_find(which, &device))
 		return 0;
-	for (int tries = 0; (taken = is_open(device)) && tries < TAKEN_TRIES; tries++)
+	for (int tries = 0; (taken = state_is(device, "open")) && tries < TAKEN_TRIES; tries++)
 		usleep(TAKEN_USEC);
 	if (taken)
 		log_line(LOG_ERR, "%s: another program has it open; is it another file copy daemon?",
@@ -93,16 +93,12 @@ int device_open(const char *which, struct vmbus_chan **channel)
 
 bool device_is_suspended(const struct vmbus_chan *channel)
 {
-	const struct vmbus_device *device = vmbus_chan_device(channel);
-	char state[16];
-
 	/*
 	 * After a suspend the device is still bound, but the open channel is
 	 * lost. Until this program closes the device, the attribute tells this
 	 * from a rescind.
 	 */
-	return !vmbus_device_attribute(device, "uio_hv_generic/state", state, sizeof(state)) &&
-		!strcmp(state, "lost");
+	return state_is(vmbus_chan_device(channel), "lost");
 }
 
 bool device_is_missing(const char *which)

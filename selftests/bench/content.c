@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What is sent, what a receiver does with it, and the host for those rows that measure one side alone. */
+/* The packets to send, what a receiver does with them, and the host of the rows that measure one side. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -577,7 +577,7 @@ static void options_of_an_open(void)
 	MUST(file && fgets(text, sizeof(text), file));
 	fclose(file);
 	CHECK_IS(atoi(text), 65536);
-	/* What is so already is not written: the file may be another user's. */
+	/* The library does not write the value that is there: the file may be another user's. */
 	if (geteuid()) {
 		MUST(!chmod(path, 0444));
 		MUST(!vmbus_chan_open("fcopy", &options, &chan));

@@ -833,7 +833,7 @@ static void too_large_a_header(struct model *m, size_t size)
 	CHECK(strstr(vmbus_error(), "tx_size"));
 }
 
-/* A struct of a later version, of which this one knows the beginning */
+/* This version knows only the beginning of a struct of a later version. */
 static void structs_of_other_versions(void)
 {
 	struct {
