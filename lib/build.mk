@@ -12,7 +12,7 @@ lib_pc      := $(lib_dir)/$(lib_name).pc $(lib_dir)/$(lib_name)-compat.pc
 lib_compat  := vmbus_bufring_compat
 lib_cflags  := -Ilib
 lib_libs    := -L$(lib_dir) -lvmbus_bufring
-lib_objects := $(patsubst %,$(lib_dir)/%.o,buffer channel class compat device error gpa guard ic lock memory options \
+lib_objects := $(patsubst %,$(lib_dir)/%.o,buffer channel class compat device error gpa guard ic ic_serve lock memory options \
 		 receive ring room send signal stats subchannel uio wait)
 lib_uuid     = $(shell $(PKG_CONFIG) --libs uuid)
 

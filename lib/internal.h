@@ -39,6 +39,7 @@ struct vmbus_device {
 /* The sizes of structs in version 0.1, which a program may have been built for */
 #define OPEN_OPTIONS_SIZE_0_1	sizeof(struct vmbus_open_options)
 #define MEMORY_SIZE_0_1		sizeof(struct vmbus_memory)
+#define IC_OPTIONS_SIZE_0_1	sizeof(struct vmbus_ic_options)
 
 /*
  * Copy a struct of the program, @from_size bytes, to one of ours: what the program does not know is

@@ -178,6 +178,8 @@ BEGIN {
 	abouts["Waiting"] = "wait for packets, or for room, on a VMBus channel"
 	pages["Integration components (IC)"] = "vmbus_ic_negotiate"
 	abouts["Integration components (IC)"] = "messages of Hyper\\-V integration components"
+	pages["Serving an integration component"] = "vmbus_ic_serve"
+	abouts["Serving an integration component"] = "answer the host on a low\\-speed device"
 }
 
 /^\/\* .* \*\/$/ && substr($0, 4, length($0) - 6) in pages {

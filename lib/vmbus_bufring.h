@@ -1265,6 +1265,220 @@ int vmbus_ic_negotiate(void *msg, size_t len,
 		       const struct vmbus_ic_version *messages, size_t message_count,
 		       struct vmbus_ic_version *framework, struct vmbus_ic_version *message);
 
+/* Serving an integration component */
+
+/**
+ * A program that answers the host on one low-speed device, for as long as the program likes: the
+ * object finds and opens the device, negotiates, hands each request to the program and sends its
+ * answer. When the channel ends, the object opens the device again as soon as that is possible.
+ *
+ * The channel ends when the host takes the device back, the administrator unbinds it, the machine
+ * hibernates, the host writes an impossible index, or falls silent: after a fault of the protocol a
+ * host neither reads nor writes until the guest opens the device anew. A host owes NEGOTIATE after
+ * an open, and it owes the reading of answers. It has fallen silent when it owed one of these, and
+ * did nothing, for options.patience_ms.
+ *
+ * A device is missing until the host offers it, also after a hibernation. It may have no driver,
+ * another driver, or be open in another program. The object looks again after 100 ms, then after
+ * more and more time up to 2 s, and tells the program the reason (VMBUS_IC_EVENT_WAITING).
+ *
+ * Packets that are no IC request are skipped, counted and told (VMBUS_IC_EVENT_SKIPPED).
+ *
+ * Threads: one thread at a time may use an object. The callbacks run inside vmbus_ic_dispatch() and
+ * vmbus_ic_serve(). They may call vmbus_ic_reply(), vmbus_ic_chan() and vmbus_ic_stats() of their
+ * object and none of its other functions. A thread of the program that does slow work hands the
+ * result over to the thread that has the object, for instance by an eventfd.
+ */
+struct vmbus_ic;
+
+/** A request of the host. It is the program's until it has its answer. */
+struct vmbus_ic_request {
+	struct vmbus_ic_header header;		/* as the host sent it */
+	struct vmbus_ic_version framework;	/* agreed */
+	struct vmbus_ic_version message;	/* agreed */
+	uint32_t length;			/* bytes of the body as received: what was sent, and padding */
+	void *body;				/* at a multiple of 8; goes back with the answer */
+};
+
+/** The status of a request that the program answers later, by vmbus_ic_reply() */
+#define VMBUS_IC_LATER		0xffffffffu
+/** So many requests may wait for vmbus_ic_reply(); then the object leaves further ones in the ring */
+#define VMBUS_IC_LATER_MAX	8
+
+enum vmbus_ic_event_kind {
+	VMBUS_IC_EVENT_OPENED		= 1,	/* the device is open; NEGOTIATE comes next */
+	VMBUS_IC_EVENT_NEGOTIATED	= 2,	/* versions are agreed; this may come again at any time */
+	VMBUS_IC_EVENT_REFUSED		= 3,	/* no common version, and the host knows it */
+	VMBUS_IC_EVENT_CLOSED		= 4,	/* the channel has ended */
+	VMBUS_IC_EVENT_WAITING		= 5,	/* the device cannot be opened now, for a new reason */
+	VMBUS_IC_EVENT_SKIPPED		= 6,	/* a packet was no request, or an answer cannot be sent */
+};
+
+/** What the object tells the program. Later versions add kinds, and members at the end. */
+struct vmbus_ic_event {
+	enum vmbus_ic_event_kind kind;
+	int error;				/* a negative errno, or 0 */
+	const char *reason;			/* for people, valid during the call; "" without an error */
+	struct vmbus_ic_version framework;	/* VMBUS_IC_EVENT_NEGOTIATED: agreed */
+	struct vmbus_ic_version message;
+};
+
+/**
+ * How to serve. struct_size works as in struct vmbus_open_options. The library copies the options
+ * and what they point to, except ctx.
+ */
+struct vmbus_ic_options {
+	size_t struct_size;	/* sizeof(struct vmbus_ic_options) */
+	uint32_t flags;		/* 0 */
+	uint32_t max_message;	/* bytes of a message, 28 of header included; 0: 16384. Skip longer ones */
+	uint32_t patience_ms;	/* see struct vmbus_ic; 0: 120000. It doubles, up to 1 hour, until a request */
+	uint32_t reserved;	/* 0 */
+
+	/* As for vmbus_ic_negotiate(), the preferred first. No frameworks: 3.0 and 1.0. */
+	const struct vmbus_ic_version *frameworks;
+	size_t framework_count;
+	const struct vmbus_ic_version *messages;	/* 1 or more */
+	size_t message_count;
+
+	/*
+	 * Called for each request but NEGOTIATE, after versions are agreed. It checks the length and
+	 * all else that the host wrote, and may change the body. It returns the status of the answer,
+	 * VMBUS_S_* or VMBUS_E_*, or VMBUS_IC_LATER. Required.
+	 */
+	uint32_t (*request)(struct vmbus_ic *ic, struct vmbus_ic_request *request, void *ctx);
+
+	/*
+	 * Called for each event. It returns 0 to go on. vmbus_ic_dispatch() and vmbus_ic_serve() return
+	 * any other value at once, for the program to end, or to go on later. vmbus_ic_new() requires
+	 * the callback, because the program has to hear why a device does not open.
+	 */
+	int (*event)(struct vmbus_ic *ic, const struct vmbus_ic_event *event, void *ctx);
+	void *ctx;
+
+	const struct vmbus_open_options *open;	/* of the device, may be NULL; no VMBUS_OPEN_POLL */
+};
+
+/**
+ * vmbus_ic_new() - make an object that serves a device
+ * @id: as for vmbus_device_find()
+ * @ic: the result, free with vmbus_ic_free()
+ *
+ * The function opens nothing. The first vmbus_ic_dispatch() does, if the device is there. Call
+ * vmbus_guard() before.
+ *
+ * Returns 0, or -EINVAL (vmbus_error() says which argument), -E2BIG (struct_size), -ENOMEM, or what
+ * epoll_create1(2) or timerfd_create(2) returned.
+ *
+ * Since 0.1.
+ */
+int vmbus_ic_new(const char *id, const struct vmbus_ic_options *options, struct vmbus_ic **ic);
+
+/**
+ * vmbus_ic_from_chan() - make an object that serves on a channel that the caller has
+ * @chan: with a descriptor, one producer, and not in poll mode. The caller does not use it any more,
+ *	and closes it after vmbus_ic_free().
+ *
+ * The object cannot open such a channel again: vmbus_ic_dispatch() returns why it has ended.
+ *
+ * Returns 0, or as vmbus_ic_new(), or -EOPNOTSUPP (@chan is not such a channel).
+ *
+ * Since 0.1.
+ */
+int vmbus_ic_from_chan(struct vmbus_chan *chan, const struct vmbus_ic_options *options,
+		       struct vmbus_ic **ic);
+
+/**
+ * vmbus_ic_free() - close the device, unless the channel is the caller's, and free the object
+ *
+ * Requests that wait for vmbus_ic_reply() are freed without an answer. NULL is allowed.
+ *
+ * Since 0.1.
+ */
+void vmbus_ic_free(struct vmbus_ic *ic);
+
+/**
+ * vmbus_ic_fd() - return the descriptor to poll for reading, also inside an epoll
+ *
+ * It stays the same for the life of the object, while devices and channels come and go. When it is
+ * readable, call vmbus_ic_dispatch(). It is readable from the beginning.
+ *
+ * Since 0.1.
+ */
+int vmbus_ic_fd(const struct vmbus_ic *ic);
+
+/**
+ * vmbus_ic_dispatch() - do what is due, without waiting
+ *
+ * The function opens the device, receives, calls back and answers. It returns after 256 packets at the
+ * latest, with the descriptor readable if there are more. When the ring to the host is full, it keeps
+ * the answers, and receives nothing more until the host makes room; vmbus_ic_fd() tells when. Only the
+ * kernel can make it wait, when it opens or closes a device.
+ *
+ * Returns 0; or what the event callback returned; or -ENOMEM; or, on a channel of the caller, why it
+ * has ended: -ENODEV (rescinded), -EIO, -ETIMEDOUT (the host has fallen silent), or another error of
+ * vmbus_recv() or vmbus_send(). vmbus_error() describes the errors.
+ *
+ * Since 0.1.
+ */
+int vmbus_ic_dispatch(struct vmbus_ic *ic);
+
+/**
+ * vmbus_ic_serve() - call vmbus_ic_dispatch() until the program is to stop
+ * @stop: a descriptor; the function returns when it is readable. -1: none
+ *
+ * To end by SIGTERM, block the signal and pass a signalfd(2). Another thread stops the function with
+ * an eventfd(2). The function leaves @stop unread.
+ *
+ * Returns 0 (@stop is readable), -EINTR (a signal handler ran; call again to go on), -EBADF (@stop is
+ * closed), or as vmbus_ic_dispatch().
+ *
+ * Since 0.1.
+ */
+int vmbus_ic_serve(struct vmbus_ic *ic, int stop);
+
+/**
+ * vmbus_ic_reply() - answer a request for which the callback returned VMBUS_IC_LATER
+ * @request: as the callback got it; freed, except after -EINVAL
+ * @status: VMBUS_S_* or VMBUS_E_*
+ *
+ * Each such request needs one call. The host repeats a request that has no answer after 60 seconds,
+ * and the callback gets it once more. NEGOTIATE, and the end of the channel, make the host forget its
+ * requests.
+ *
+ * Returns 0 (the answer is sent, or goes out when there is room), -ESTALE (the host has forgotten the
+ * request: nothing is sent), or -EINVAL (@request waits for no answer, or @status).
+ *
+ * Since 0.1.
+ */
+int vmbus_ic_reply(struct vmbus_ic *ic, struct vmbus_ic_request *request, uint32_t status);
+
+/**
+ * vmbus_ic_chan() - return the channel that is open now, to ask about it, or NULL
+ *
+ * The result is valid until the next vmbus_ic_dispatch(), or until the callback returns.
+ *
+ * Since 0.1.
+ */
+const struct vmbus_chan *vmbus_ic_chan(const struct vmbus_ic *ic);
+
+/** Counters of an object since it was made */
+struct vmbus_ic_stats {
+	uint64_t opened;		/* times that the device was opened */
+	uint64_t negotiated;		/* times that versions were agreed */
+	uint64_t requests;		/* handed to the callback */
+	uint64_t answers;		/* sent, also those to NEGOTIATE and those of the object itself */
+	uint64_t skipped;		/* packets that were no request */
+	uint64_t lost;			/* answers that were not sent: forgotten requests, or a small ring */
+};
+
+/**
+ * vmbus_ic_stats() - read the counters
+ * @size: as for vmbus_chan_stats()
+ *
+ * Since 0.1.
+ */
+void vmbus_ic_stats(const struct vmbus_ic *ic, struct vmbus_ic_stats *stats, size_t size);
+
 #pragma GCC visibility pop
 #ifdef __cplusplus
 }

@@ -1,0 +1,759 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/* Serve an integration component: open its device whenever it is there, negotiate, and answer. */
+
+#include <errno.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "internal.h"
+
+/* The object looks for a device after so long, and after twice as long each time. */
+#define RETRY_MS_MIN	100
+#define RETRY_MS_MAX	2000
+
+/* The packets of one vmbus_ic_dispatch() */
+#define PACKETS_MAX	256
+
+#define MESSAGE_MAX	16384
+#define PATIENCE_MS	120000
+#define PATIENCE_MS_MAX	3600000
+/*
+ * The patience is over after so many looks in a row that saw the host owe something and do nothing.
+ * If the machine stands still, and the clock jumps, that counts as one look.
+ */
+#define LOOKS		8
+
+#define NEVER		(-1)
+
+static const struct vmbus_ic_version default_frameworks[] = { { 3, 0 }, { 1, 0 } };
+
+/* A message of the host and what becomes of it */
+struct request {
+	struct vmbus_ic_request shown;	/* to the program */
+	struct request *next;
+	struct vmbus_packet packet;
+	uint64_t session;		/* vmbus_ic.session when it came */
+	unsigned char *message;
+	alignas(8) unsigned char room[];	/* for the message, so that its body lies at a multiple of 8 */
+};
+
+#define MESSAGE_AT	4
+_Static_assert((MESSAGE_AT + sizeof(struct vmbus_ic_header)) % 8 == 0, "the body's alignment");
+
+struct vmbus_ic {
+	struct vmbus_ic_options opt;
+	struct vmbus_ic_version *versions;	/* what opt.frameworks and opt.messages point to */
+	struct vmbus_open_options open;
+	char *id;			/* NULL: the channel is the caller's */
+	struct vmbus_chan *chan;	/* NULL: not open */
+	int dead;			/* why the channel of the caller has ended, or 0 */
+
+	int epoll;			/* of the channel and the timer */
+	int timer;
+	int64_t timer_at;		/* what the timer is set to, in ms; or NEVER */
+	bool again;			/* there is something to do at once */
+	bool running;			/* inside vmbus_ic_dispatch() */
+	int end;			/* vmbus_ic_dispatch() returns this */
+
+	bool heard;			/* the host has sent a packet since the channel was opened */
+	bool agreed;			/* on these versions */
+	struct vmbus_ic_version framework, message;
+	uint64_t session;		/* grows when the host forgets its requests */
+	struct request *spare;
+	struct request *later;		/* they wait for vmbus_ic_reply() */
+	unsigned int later_count;
+	struct request *out, **out_end;	/* their answers wait for room */
+
+	int64_t retry_at;		/* without a channel: when to look for the device */
+	int retry_ms;			/* the time between two looks */
+	int told_error;			/* why the program was told to wait, and the words; or 0 */
+	char *told;
+
+	int64_t look_at;		/* with a channel: when to see whether the host is silent, or NEVER */
+	unsigned int looks;		/* that saw it silent, in a row */
+	uint64_t progress;		/* of the host, at the last look */
+	int64_t patience_ms;
+
+	struct vmbus_ic_stats stats;
+};
+
+static struct request *request_alloc(const struct vmbus_ic *ic)
+{
+	struct request *r = malloc(sizeof(*r) + MESSAGE_AT + ic->opt.max_message);
+
+	if (!r)
+		return NULL;
+	r->message = r->room + MESSAGE_AT;
+	r->shown.body = r->message + sizeof(struct vmbus_ic_header);
+	return r;
+}
+
+/* Take the memory of a request back. One spare is enough for a host that works in lockstep. */
+static void request_free(struct vmbus_ic *ic, struct request *r)
+{
+	if (ic->spare)
+		free(r);
+	else
+		ic->spare = r;
+}
+
+static void free_list(struct request *r)
+{
+	while (r) {
+		struct request *next = r->next;
+
+		free(r);
+		r = next;
+	}
+}
+
+static void tell(struct vmbus_ic *ic, enum vmbus_ic_event_kind kind, int error, const char *reason)
+{
+	const struct vmbus_ic_event event = {
+		.kind = kind, .error = error, .reason = reason,
+		.framework = ic->framework, .message = ic->message,
+	};
+	int end = ic->opt.event ? ic->opt.event(ic, &event, ic->opt.ctx) : 0;
+
+	if (!ic->end)
+		ic->end = end;
+}
+
+static void __attribute__((format(printf, 2, 3))) skipped(struct vmbus_ic *ic, const char *fmt, ...)
+{
+	char reason[128];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(reason, sizeof(reason), fmt, args);
+	va_end(args);
+	ic->stats.skipped++;
+	tell(ic, VMBUS_IC_EVENT_SKIPPED, -EPROTO, reason);
+}
+
+/* Queue one answer. Return 0 (its request is free), -EAGAIN (it is not), or why the channel has ended. */
+static int queue_answer(struct vmbus_ic *ic, struct request *r)
+{
+	int err = vmbus_queue(ic->chan, VMBUS_PACKET_INBAND, 0, r->packet.transaction_id, r->message,
+			      r->packet.length);
+
+	if (err == -EAGAIN)
+		return err;
+	if (!err)
+		ic->stats.answers++;
+	else
+		ic->stats.lost++;
+	if (err == -EMSGSIZE) {
+		err = 0;
+		tell(ic, VMBUS_IC_EVENT_SKIPPED, -EMSGSIZE, "an answer does not fit into the ring to the host");
+	}
+	request_free(ic, r);
+	return err;
+}
+
+/* Queue the answer behind those that wait for room. Return 0, or why the channel has ended. */
+static int send_answer(struct vmbus_ic *ic, struct request *r)
+{
+	int err = ic->out ? -EAGAIN : queue_answer(ic, r);
+
+	if (err != -EAGAIN)
+		return err;
+	r->next = NULL;
+	*ic->out_end = r;
+	ic->out_end = &r->next;
+	return 0;
+}
+
+/* Queue the answers that wait for room. Return 0, or why the channel has ended. */
+static int send_waiting(struct vmbus_ic *ic)
+{
+	while (ic->out) {
+		struct request *next = ic->out->next;
+		int err = queue_answer(ic, ic->out);
+
+		if (err == -EAGAIN)
+			return 0;
+		ic->out = next;
+		if (!next)
+			ic->out_end = &ic->out;
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+static int negotiate(struct vmbus_ic *ic, struct request *r)
+{
+	const struct vmbus_ic_options *opt = &ic->opt;
+	int refused, err;
+
+	refused = vmbus_ic_negotiate(r->message, r->packet.length, opt->frameworks,
+				     opt->framework_count, opt->messages, opt->message_count,
+				     &ic->framework, &ic->message);
+	if (refused == -EPROTO) {
+		skipped(ic, "a negotiation of %u bytes, less than its versions need", r->packet.length);
+		request_free(ic, r);
+		return 0;
+	}
+	ic->session++;
+	ic->agreed = !refused;
+	err = send_answer(ic, r);
+	if (ic->agreed) {
+		ic->stats.negotiated++;
+		ic->retry_ms = RETRY_MS_MIN;
+		tell(ic, VMBUS_IC_EVENT_NEGOTIATED, 0, "");
+	} else {
+		tell(ic, VMBUS_IC_EVENT_REFUSED, refused, "the host and the program have no version in common");
+	}
+	return err;
+}
+
+static int answer(struct vmbus_ic *ic, struct request *r, uint32_t status)
+{
+	vmbus_ic_answer(r->message, r->packet.length, status);
+	return send_answer(ic, r);
+}
+
+/* Hand a request to the program, and do with it what the program says. */
+static int serve_request(struct vmbus_ic *ic, struct request *r)
+{
+	uint32_t status;
+
+	r->shown.framework = ic->framework;
+	r->shown.message = ic->message;
+	r->shown.length = r->packet.length - sizeof(r->shown.header);
+	r->session = ic->session;
+	ic->patience_ms = ic->opt.patience_ms;
+	ic->stats.requests++;
+	/* The program may answer it later from inside this call, after another one. */
+	r->next = ic->later;
+	ic->later = r;
+	ic->later_count++;
+	status = ic->opt.request(ic, &r->shown, ic->opt.ctx);
+	if (status == VMBUS_IC_LATER)
+		return 0;
+	for (struct request **at = &ic->later; *at; at = &(*at)->next) {
+		if (*at != r)
+			continue;
+		*at = r->next;
+		ic->later_count--;
+		return answer(ic, r, status);
+	}
+	return 0;
+}
+
+/* Do what a message asks for. Return 0, or why the channel has ended. */
+static int take_message(struct vmbus_ic *ic, struct request *r)
+{
+	struct vmbus_ic_header *hdr = &r->shown.header;
+
+	if (r->packet.type != VMBUS_PACKET_INBAND) {
+		skipped(ic, "a packet of type %u", r->packet.type);
+	} else if (vmbus_ic_parse(r->message, r->packet.length, hdr)) {
+		skipped(ic, "a packet of %u bytes, less than a header", r->packet.length);
+	} else if ((hdr->flags & (VMBUS_IC_FLAG_REQUEST | VMBUS_IC_FLAG_RESPONSE)) ==
+		   VMBUS_IC_FLAG_RESPONSE) {
+		/* An answer to an answer could go back and forth for ever. */
+		skipped(ic, "an answer that nobody asked for");
+	} else if (hdr->type == VMBUS_IC_NEGOTIATE) {
+		return negotiate(ic, r);
+	} else if (!ic->agreed) {
+		return answer(ic, r, VMBUS_E_NOT_CONNECTED);
+	} else {
+		return serve_request(ic, r);
+	}
+	request_free(ic, r);
+	return 0;
+}
+
+/* Receive one packet. Return 0, -EAGAIN (there is none), or why the channel has ended. */
+static int take(struct vmbus_ic *ic)
+{
+	struct request *r = ic->spare ? ic->spare : request_alloc(ic);
+	int err;
+
+	if (!r) {
+		ic->end = fail(-ENOMEM, "out of memory");
+		return -EAGAIN;
+	}
+	ic->spare = r;
+	err = vmbus_recv(ic->chan, &r->packet, r->message, ic->opt.max_message);
+	if (!err) {
+		ic->heard = true;
+		ic->spare = NULL;
+		return take_message(ic, r);
+	}
+	if (err != -EPROTO && err != -ENOBUFS)
+		return err;
+	ic->heard = true;
+	if (err == -EPROTO)
+		skipped(ic, "a packet with impossible lengths, and what came after it");
+	else
+		skipped(ic, "a packet of %u bytes; the limit is %u", r->packet.length,
+			ic->opt.max_message);
+	return vmbus_skip(ic->chan);
+}
+
+/* What to wait for; 0: for nothing but the end of the channel, and vmbus_ic_reply() */
+static unsigned int events(const struct vmbus_ic *ic)
+{
+	if (ic->out)
+		return VMBUS_WAIT_SEND;
+	return ic->later_count < VMBUS_IC_LATER_MAX ? VMBUS_WAIT_RECV : 0;
+}
+
+/* Receive and answer until there is nothing to do, or PACKETS_MAX. Return 0, or why the channel has ended. */
+static int run(struct vmbus_ic *ic)
+{
+	int left = PACKETS_MAX, ready, err, flushed;
+
+	do {
+		err = send_waiting(ic);
+		while (!err && !ic->end && left && events(ic) == VMBUS_WAIT_RECV) {
+			left--;
+			err = take(ic);
+		}
+		/* The host may still get the answers before an error. */
+		flushed = vmbus_flush(ic->chan);
+		if (err && err != -EAGAIN)
+			return err;
+		if (flushed)
+			return flushed;
+		ready = events(ic) ? vmbus_arm(ic->chan, events(ic)) : 0;
+		if (ready < 0)
+			return ready;
+	} while (ready && left && !ic->end);
+	if (ready) {
+		vmbus_mask(ic->chan);
+		ic->again = true;
+	}
+	return 0;
+}
+
+/* See whether the host does what it owes. Return 0, or -ETIMEDOUT: it has fallen silent. */
+static int look(struct vmbus_ic *ic)
+{
+	int unread = vmbus_tx_used(ic->chan);
+	int64_t now = now_ms();
+	struct vmbus_stats stats;
+	uint64_t progress;
+
+	if (unread < 0)
+		return unread;
+	/* While the host talks, the timer stays as it is: it costs a system call now and then. */
+	if (ic->look_at == NEVER ? ic->heard && !unread : now < ic->look_at)
+		return 0;
+	vmbus_chan_stats(ic->chan, &stats, sizeof(stats));
+	progress = stats.rx_packets + stats.tx_bytes - unread;
+	if (ic->look_at == NEVER || progress != ic->progress)
+		ic->looks = 0;
+	else
+		ic->looks++;
+	ic->progress = progress;
+	ic->look_at = ic->heard && !unread ? NEVER : now + (ic->patience_ms + LOOKS - 1) / LOOKS;
+	if (ic->look_at == NEVER || ic->looks < LOOKS)
+		return 0;
+	if (ic->patience_ms < PATIENCE_MS_MAX / 2)
+		ic->patience_ms *= 2;
+	else if (ic->patience_ms < PATIENCE_MS_MAX)
+		ic->patience_ms = PATIENCE_MS_MAX;
+	return -ETIMEDOUT;
+}
+
+static const char *why_closed(const struct vmbus_ic *ic, int err)
+{
+	switch (err) {
+	case -ENODEV:
+		return "the device went away, or the machine was suspended";
+	case -EIO:
+		return "the host wrote an impossible index";
+	case -ETIMEDOUT:
+		return ic->heard ? "the host has fallen silent: it does not read the answers" :
+				   "the host has fallen silent: it does not negotiate";
+	default:
+		return strerror(-err);
+	}
+}
+
+/* Let go of the channel, which has ended. */
+static void close_channel(struct vmbus_ic *ic, int err)
+{
+	const char *reason = why_closed(ic, err);
+
+	/* A child of fork() may have the descriptor, too: then epoll would keep it. */
+	epoll_ctl(ic->epoll, EPOLL_CTL_DEL, vmbus_fd(ic->chan), NULL);
+	if (ic->id)
+		vmbus_chan_close(ic->chan);
+	ic->chan = NULL;
+	for (struct request *r = ic->out; r; r = r->next)
+		ic->stats.lost++;
+	free_list(ic->out);
+	ic->out = NULL;
+	ic->out_end = &ic->out;
+	ic->agreed = false;
+	ic->session++;
+	ic->retry_at = now_ms() + ic->retry_ms;
+	if (!ic->id)
+		ic->dead = ic->end = fail(err, "%s", reason);
+	tell(ic, VMBUS_IC_EVENT_CLOSED, err, reason);
+}
+
+/* Return 0 if the device may be opened. */
+static int check_device(const struct vmbus_device *dev)
+{
+	char state[16];
+
+	if (vmbus_device_is_offered(dev) == 0)
+		return fail(-ENODEV, "%s: the host has not offered the device again", dev->instance);
+	if (dev->driver && !dev->uio && strcmp(dev->driver, "uio_hv_generic"))
+		return fail(-EBUSY, "%s: the driver %s has the device; it has to be bound to uio_hv_generic",
+			    dev->instance, dev->driver);
+	/* Only this project's module has the attribute. Two programs would take each other's packets. */
+	if (!vmbus_device_attribute(dev, "uio_hv_generic/state", state, sizeof(state)) &&
+	    !strcmp(state, "open"))
+		return fail(-EBUSY, "%s: another program has the device open", dev->instance);
+	return 0;
+}
+
+static int watch(const struct vmbus_ic *ic, int fd)
+{
+	struct epoll_event event = { .events = EPOLLIN };
+
+	return epoll_ctl(ic->epoll, EPOLL_CTL_ADD, fd, &event) ? -errno : 0;
+}
+
+static int open_channel(struct vmbus_ic *ic)
+{
+	struct vmbus_device *dev;
+	int err;
+
+	err = vmbus_device_find(ic->id, &dev);
+	if (err)
+		return err;
+	err = check_device(dev);
+	if (!err)
+		err = vmbus_chan_open_device(dev, &ic->open, &ic->chan);
+	vmbus_device_free(dev);
+	if (err)
+		return err;
+	err = watch(ic, vmbus_fd(ic->chan));
+	if (err) {
+		vmbus_chan_close(ic->chan);
+		ic->chan = NULL;
+		return fail(err, "epoll: %s", strerror(-err));
+	}
+	return 0;
+}
+
+/* Tell the program why it waits, unless it was told so before. */
+static void tell_waiting(struct vmbus_ic *ic, int err)
+{
+	if (ic->told_error == err && ic->told && !strcmp(ic->told, vmbus_error()))
+		return;
+	free(ic->told);
+	ic->told = strdup(vmbus_error());
+	ic->told_error = err;
+	tell(ic, VMBUS_IC_EVENT_WAITING, err, ic->told ? ic->told : strerror(-err));
+}
+
+static void try_open(struct vmbus_ic *ic)
+{
+	int err = open_channel(ic);
+
+	/* Also after a success: a host that breaks each channel before it negotiates gets few of them. */
+	ic->retry_ms *= 2;
+	if (ic->retry_ms > RETRY_MS_MAX)
+		ic->retry_ms = RETRY_MS_MAX;
+	if (err) {
+		ic->retry_at = now_ms() + ic->retry_ms / 2;
+		tell_waiting(ic, err);
+		return;
+	}
+	free(ic->told);
+	ic->told = NULL;
+	ic->heard = false;
+	ic->look_at = NEVER;
+	ic->stats.opened++;
+	tell(ic, VMBUS_IC_EVENT_OPENED, 0, "");
+}
+
+/* Have the timer wake the program when something is due. */
+static void set_timer(struct vmbus_ic *ic)
+{
+	int64_t at = ic->again || ic->end ? 0 : ic->chan ? ic->look_at : ic->dead ? 0 : ic->retry_at;
+	struct itimerspec spec = { .it_value = { .tv_nsec = 0 } };
+
+	/* Setting a timer that has expired makes it unreadable. */
+	if (at == ic->timer_at && (at == NEVER || at > now_ms()))
+		return;
+	if (at != NEVER) {
+		spec.it_value.tv_sec = at / 1000;
+		spec.it_value.tv_nsec = at % 1000 * 1000000;
+		/* Zero would disarm the timer. */
+		if (!at)
+			spec.it_value.tv_nsec = 1;
+	}
+	timerfd_settime(ic->timer, TFD_TIMER_ABSTIME, &spec, NULL);
+	ic->timer_at = at;
+}
+
+int vmbus_ic_dispatch(struct vmbus_ic *ic)
+{
+	int err;
+
+	ic->end = ic->dead;
+	ic->again = false;
+	ic->running = true;
+	if (!ic->chan && !ic->end && now_ms() >= ic->retry_at)
+		try_open(ic);
+	if (ic->chan && !ic->end) {
+		err = vmbus_ack(ic->chan);
+		if (!err || err == -EAGAIN)
+			err = run(ic);
+		if (!err)
+			err = look(ic);
+		if (err)
+			close_channel(ic, err);
+	}
+	ic->running = false;
+	set_timer(ic);
+	return ic->end;
+}
+
+int vmbus_ic_serve(struct vmbus_ic *ic, int stop)
+{
+	struct pollfd fds[2] = {
+		{ .fd = ic->epoll, .events = POLLIN },
+		{ .fd = stop, .events = POLLIN },
+	};
+	int err;
+
+	for (;;) {
+		if (poll(fds, 2, -1) < 0)
+			return fail(-errno, "poll: %s", strerror(errno));
+		if (fds[1].revents & POLLNVAL)
+			return fail(-EBADF, "descriptor %d: %s", stop, strerror(EBADF));
+		if (fds[1].revents)
+			return 0;
+		err = vmbus_ic_dispatch(ic);
+		if (err)
+			return err;
+	}
+}
+
+int vmbus_ic_reply(struct vmbus_ic *ic, struct vmbus_ic_request *request, uint32_t status)
+{
+	struct request **at = &ic->later, *r;
+	int err;
+
+	while (*at && &(*at)->shown != request)
+		at = &(*at)->next;
+	r = *at;
+	if (!r || status == VMBUS_IC_LATER)
+		return -EINVAL;
+	*at = r->next;
+	ic->later_count--;
+	if (r->session != ic->session) {
+		ic->stats.lost++;
+		request_free(ic, r);
+		err = -ESTALE;
+	} else {
+		err = answer(ic, r, status);
+		if (!err && !ic->running)
+			err = vmbus_flush(ic->chan);
+		/* vmbus_ic_dispatch() finds out, too, and then the host has forgotten the request. */
+		if (err)
+			err = -ESTALE;
+	}
+	/* There may be room for a further request, or something to wait for. */
+	if (!ic->running) {
+		ic->again = true;
+		set_timer(ic);
+	}
+	return err;
+}
+
+int vmbus_ic_fd(const struct vmbus_ic *ic)
+{
+	return ic->epoll;
+}
+
+const struct vmbus_chan *vmbus_ic_chan(const struct vmbus_ic *ic)
+{
+	return ic->chan;
+}
+
+void vmbus_ic_stats(const struct vmbus_ic *ic, struct vmbus_ic_stats *stats, size_t size)
+{
+	memset(stats, 0, size);
+	memcpy(stats, &ic->stats, size < sizeof(ic->stats) ? size : sizeof(ic->stats));
+}
+
+/* Copy both lists of versions into memory of the object. Return 0 or -ENOMEM. */
+static int copy_versions(struct vmbus_ic *ic)
+{
+	struct vmbus_ic_options *opt = &ic->opt;
+	const size_t size = sizeof(*ic->versions);
+
+	ic->versions = calloc(opt->framework_count + opt->message_count, size);
+	if (!ic->versions)
+		return fail(-ENOMEM, "out of memory");
+	memcpy(ic->versions, opt->frameworks, opt->framework_count * size);
+	memcpy(ic->versions + opt->framework_count, opt->messages, opt->message_count * size);
+	opt->frameworks = ic->versions;
+	opt->messages = ic->versions + opt->framework_count;
+	return 0;
+}
+
+static int copy_options(struct vmbus_ic *ic, const struct vmbus_ic_options *from)
+{
+	struct vmbus_ic_options *opt = &ic->opt;
+	int err;
+
+	if (!from)
+		return fail(-EINVAL, "no options");
+	err = copy_struct(opt, sizeof(*opt), from, from->struct_size, IC_OPTIONS_SIZE_0_1);
+	if (err)
+		return err;
+	if (opt->flags || opt->reserved)
+		return fail(-EINVAL, "flags 0x%x, reserved 0x%x", opt->flags, opt->reserved);
+	if (!opt->request)
+		return fail(-EINVAL, "no callback for requests");
+	if (!opt->framework_count) {
+		opt->frameworks = default_frameworks;
+		opt->framework_count = sizeof(default_frameworks) / sizeof(default_frameworks[0]);
+	}
+	if (!opt->message_count || opt->message_count > VMBUS_IC_MAX_VERSIONS ||
+	    opt->framework_count > VMBUS_IC_MAX_VERSIONS)
+		return fail(-EINVAL, "%zu frameworks and %zu versions of messages", opt->framework_count,
+			    opt->message_count);
+	if (!opt->max_message)
+		opt->max_message = MESSAGE_MAX;
+	if (opt->max_message < sizeof(struct vmbus_ic_header) || opt->max_message > RING_PACKET_MAX)
+		return fail(-EINVAL, "messages of at most %u bytes", opt->max_message);
+	if (!opt->patience_ms)
+		opt->patience_ms = PATIENCE_MS;
+	err = copy_open_options(opt->open, &ic->open);
+	if (err)
+		return err;
+	if (ic->open.flags & VMBUS_OPEN_POLL)
+		return fail(-EINVAL, "poll mode");
+	return copy_versions(ic);
+}
+
+/* Make an object without a channel. */
+static int ic_alloc(const struct vmbus_ic_options *options, struct vmbus_ic **result)
+{
+	struct vmbus_ic *ic = calloc(1, sizeof(*ic));
+	int err;
+
+	if (!ic)
+		return fail(-ENOMEM, "out of memory");
+	ic->epoll = ic->timer = -1;
+	ic->out_end = &ic->out;
+	ic->retry_ms = RETRY_MS_MIN;
+	ic->look_at = ic->timer_at = NEVER;
+	err = copy_options(ic, options);
+	if (err)
+		goto err_free;
+	ic->patience_ms = ic->opt.patience_ms;
+	ic->epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (ic->epoll < 0) {
+		err = fail(-errno, "epoll_create1: %s", strerror(errno));
+		goto err_free;
+	}
+	ic->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (ic->timer < 0) {
+		err = fail(-errno, "timerfd_create: %s", strerror(errno));
+		goto err_free;
+	}
+	err = watch(ic, ic->timer);
+	if (err) {
+		fail(err, "epoll: %s", strerror(-err));
+		goto err_free;
+	}
+	/* The first vmbus_ic_dispatch() is due at once. */
+	ic->again = true;
+	set_timer(ic);
+	*result = ic;
+	return 0;
+
+err_free:
+	vmbus_ic_free(ic);
+	return err;
+}
+
+int vmbus_ic_new(const char *id, const struct vmbus_ic_options *options, struct vmbus_ic **result)
+{
+	char guid[VMBUS_GUID_SIZE];
+	struct vmbus_ic *ic;
+	int err;
+
+	if (!vmbus_class_find(id) && vmbus_guid_parse(id, guid))
+		return fail(-EINVAL, "'%s' is neither the name of a device class nor a GUID", id);
+	err = ic_alloc(options, &ic);
+	if (err)
+		return err;
+	if (!ic->opt.event) {
+		err = fail(-EINVAL, "no callback for events");
+		goto err_free;
+	}
+	ic->id = strdup(id);
+	if (!ic->id) {
+		err = fail(-ENOMEM, "out of memory");
+		goto err_free;
+	}
+	*result = ic;
+	return 0;
+
+err_free:
+	vmbus_ic_free(ic);
+	return err;
+}
+
+int vmbus_ic_from_chan(struct vmbus_chan *chan, const struct vmbus_ic_options *options,
+		       struct vmbus_ic **result)
+{
+	struct vmbus_ic *ic;
+	int err;
+
+	if (vmbus_fd(chan) < 0 || chan->poll_mode || chan->producers)
+		return fail(-EOPNOTSUPP, "a channel without descriptor, in poll mode, or with several producers");
+	err = ic_alloc(options, &ic);
+	if (err)
+		return err;
+	err = watch(ic, vmbus_fd(chan));
+	if (err) {
+		fail(err, "epoll: %s", strerror(-err));
+		vmbus_ic_free(ic);
+		return err;
+	}
+	ic->chan = chan;
+	*result = ic;
+	return 0;
+}
+
+void vmbus_ic_free(struct vmbus_ic *ic)
+{
+	if (!ic)
+		return;
+	if (ic->id)
+		vmbus_chan_close(ic->chan);
+	free_list(ic->later);
+	free_list(ic->out);
+	free(ic->spare);
+	if (ic->timer >= 0)
+		close(ic->timer);
+	if (ic->epoll >= 0)
+		close(ic->epoll);
+	free(ic->told);
+	free(ic->versions);
+	free(ic->id);
+	free(ic);
+}
