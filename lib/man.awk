@@ -90,8 +90,14 @@ function function_name(declaration) {
 
 function item(comment, declaration,    name, dash) {
 	if (declaration ~ /^(struct|enum|#define)/ || declaration !~ /\(/) {
-		if (declaration ~ /^struct [a-z_]+;/)
+		if (declaration ~ /^struct [a-z_]+;/) {
+			# Only a long comment tells more than the functions do.
+			if (comment ~ /\n\n/) {
+				text = text ".PP\n"
+				describe(comment)
+			}
 			return
+		}
 		if (comment != "" || declaration != "") {
 			if (!count)
 				text = text ".PP\n"

@@ -1301,9 +1301,10 @@ struct vmbus_ic_request {
 };
 
 /** The status of a request that the program answers later, by vmbus_ic_reply() */
-#define VMBUS_IC_LATER		0xffffffffu
+#define VMBUS_IC_LATER 0xffffffffu
+
 /** So many requests may wait for vmbus_ic_reply(); then the object leaves further ones in the ring */
-#define VMBUS_IC_LATER_MAX	8
+#define VMBUS_IC_LATER_MAX 8
 
 enum vmbus_ic_event_kind {
 	VMBUS_IC_EVENT_OPENED		= 1,	/* the device is open; NEGOTIATE comes next */

@@ -1,0 +1,939 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Serving an integration component: on a channel in memory, and on a device of a sysfs made of plain files. */
+
+#include <poll.h>
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+
+/* sysfs.h has another one than <sys/socket.h>. */
+#define bind bind_uio
+#include "sysfs.h"
+
+#define HEADER sizeof(struct vmbus_ic_header)
+
+/*
+ * /dev/uio3: a socket, as its files can be polled, whose memory is in a file of
+ * its own. Both functions stand in for those of the C library, also inside
+ * libvmbus_bufring.
+ */
+static struct {
+	int fd, host_fd, memory;
+	size_t ring;
+	struct vmbus_chan *host;	/* as seen by the host, from an open on */
+	unsigned char *rings;		/* the host's mapping */
+	unsigned int opens;
+} uio = { .fd = -1, .host_fd = -1, .memory = -1 };
+
+static void *any_mmap(void *addr, size_t size, int prot, int flags, int fd, off_t offset)
+{
+	return (void *)syscall(SYS_mmap, addr, size, prot, flags, fd, offset);
+}
+
+void *model_mmap(void *addr, size_t size, int prot, int flags, int fd, off_t offset) __asm__("mmap");
+void *model_mmap(void *addr, size_t size, int prot, int flags, int fd, off_t offset)
+{
+	return any_mmap(addr, size, prot, flags, fd >= 0 && fd == uio.fd ? uio.memory : fd, offset);
+}
+
+static void uio_host_close(void)
+{
+	if (uio.host_fd < 0)
+		return;
+	vmbus_chan_close(uio.host);
+	munmap(uio.rings, 2 * uio.ring);
+	close(uio.host_fd);
+	uio.host_fd = -1;
+	uio.fd = -1;
+}
+
+static int uio_open(void)
+{
+	struct vmbus_memory mem = { .struct_size = sizeof(mem), .flags = VMBUS_MEMORY_RESET };
+	int fd[2];
+
+	uio_host_close();
+	if (uio.memory < 0)
+		uio.memory = memfd_create("rings", MFD_CLOEXEC);
+	uio.ring = 5 * getpagesize();
+	MUST(!ftruncate(uio.memory, 0) && !ftruncate(uio.memory, 2 * uio.ring));
+	MUST(!socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fd));
+	uio.rings = any_mmap(NULL, 2 * uio.ring, PROT_READ | PROT_WRITE, MAP_SHARED, uio.memory, 0);
+	MUST(uio.rings != MAP_FAILED);
+	mem.rx_ring = uio.rings;
+	mem.tx_ring = uio.rings + uio.ring;
+	mem.tx_size = mem.rx_size = uio.ring;
+	mem.fd = fd[1];
+	MUST(!vmbus_chan_from_memory(&mem, &uio.host));
+	uio.fd = fd[0];
+	uio.host_fd = fd[1];
+	uio.opens++;
+	return fd[0];
+}
+
+int uio_or_file_open(const char *path, int flags, ...) __asm__("open");
+int uio_or_file_open(const char *path, int flags, ...)
+{
+	const char *dev = strstr(path, "/dev/uio3");
+	int mode = 0;
+	va_list args;
+
+	if (dev && !strcmp(dev, "/dev/uio3") && (flags & O_ACCMODE) == O_RDWR)
+		return uio_open();
+	if (flags & O_CREAT) {
+		va_start(args, flags);
+		mode = va_arg(args, int);
+		va_end(args);
+	}
+	return openat(AT_FDCWD, path, flags, mode);
+}
+
+/* What the callbacks were told, and what they shall say */
+static struct {
+	unsigned int requests, events[VMBUS_IC_EVENT_SKIPPED + 1];
+	struct vmbus_ic_header header;
+	struct vmbus_ic_version framework, message;
+	uint32_t length;
+	unsigned char first;			/* byte of the body */
+	struct vmbus_ic_request *later[16];	/* that they answered so */
+	unsigned int later_count;
+	int error;				/* of the last event */
+	char reason[256];
+	uint32_t status;
+	int end;				/* what each event returns that is not @but */
+	bool answer_first;			/* the earliest postponed one, from inside the next */
+} seen;
+
+static uint32_t on_request(struct vmbus_ic *ic, struct vmbus_ic_request *request, void *ctx)
+{
+	unsigned char *body = request->body;
+
+	MUST(ctx == &seen);
+	CHECK_IS((uintptr_t)body % 8, 0);
+	seen.requests++;
+	seen.header = request->header;
+	seen.framework = request->framework;
+	seen.message = request->message;
+	seen.length = request->length;
+	seen.first = request->length ? body[0] : 0;
+	if (request->length)
+		body[0]++;
+	if (seen.status == VMBUS_IC_LATER)
+		seen.later[seen.later_count++] = request;
+	if (seen.answer_first) {
+		seen.answer_first = false;
+		CHECK_IS(vmbus_ic_reply(ic, seen.later[0], VMBUS_S_CONT), 0);
+	}
+	return seen.status;
+}
+
+static int on_event(struct vmbus_ic *ic, const struct vmbus_ic_event *event, void *ctx)
+{
+	MUST(ctx == &seen);
+	MUST(event->kind >= 1 && event->kind <= VMBUS_IC_EVENT_SKIPPED);
+	CHECK(!vmbus_ic_chan(ic) == (event->kind == VMBUS_IC_EVENT_CLOSED ||
+				     event->kind == VMBUS_IC_EVENT_WAITING));
+	seen.events[event->kind]++;
+	seen.error = event->error;
+	if (event->kind == VMBUS_IC_EVENT_NEGOTIATED) {
+		seen.framework = event->framework;
+		seen.message = event->message;
+	}
+	snprintf(seen.reason, sizeof(seen.reason), "%s", event->reason);
+	return seen.end;
+}
+
+static const struct vmbus_ic_version messages[] = { { 1, 1 }, { 1, 0 } };
+
+static struct vmbus_ic_options options(void)
+{
+	memset(&seen, 0, sizeof(seen));
+	return (struct vmbus_ic_options){
+		.struct_size = sizeof(struct vmbus_ic_options),
+		.messages = messages, .message_count = 2,
+		.request = on_request, .event = on_event, .ctx = &seen,
+	};
+}
+
+/* A program on a channel in memory, and its host */
+struct served {
+	struct vmbus_chan *guest, *host;
+	struct vmbus_ic *ic;
+};
+
+static void served_open(struct served *s, size_t ring)
+{
+	struct vmbus_ic_options opt = options();
+
+	MUST(!vmbus_chan_pair(ring, &s->guest, &s->host));
+	MUST(!vmbus_ic_from_chan(s->guest, &opt, &s->ic));
+}
+
+static void served_close(struct served *s)
+{
+	vmbus_ic_free(s->ic);
+	vmbus_chan_close(s->guest);
+	vmbus_chan_close(s->host);
+}
+
+static bool readable(struct vmbus_ic *ic, int ms)
+{
+	struct pollfd p = { .fd = vmbus_ic_fd(ic), .events = POLLIN };
+
+	return poll(&p, 1, ms) == 1;
+}
+
+/* As a loop does, until there is nothing to do. Return what vmbus_ic_dispatch() returned. */
+static int settle(struct vmbus_ic *ic)
+{
+	int err = 0;
+
+	for (int i = 0; i < 10000 && !err && readable(ic, 0); i++)
+		err = vmbus_ic_dispatch(ic);
+	return err;
+}
+
+/* As a loop does, until the condition is true; 20 s */
+#define UNTIL(ic, condition) do {						\
+	bool met_ = condition;							\
+	for (int turns_ = 0; !met_ && turns_ < 2000; turns_++) {		\
+		if (readable(ic, 10))						\
+			CHECK_IS(vmbus_ic_dispatch(ic), 0);			\
+		met_ = condition;						\
+	}									\
+	CHECK(met_ && #condition);						\
+} while (0)
+
+static int host_sends(struct vmbus_chan *host, uint16_t type, uint64_t xid, const void *body, size_t len)
+{
+	struct vmbus_ic_header hdr = {
+		.type = type, .size = len, .pipe_size = 20 + len, .transaction_id = xid,
+		.flags = VMBUS_IC_FLAG_TRANSACTION | VMBUS_IC_FLAG_REQUEST, .status = 0xdeadbeef,
+	};
+	const struct iovec iov[] = { { &hdr, sizeof(hdr) }, { (void *)(uintptr_t)body, len } };
+
+	return vmbus_sendv(host, VMBUS_PACKET_INBAND, 0, xid, iov, 2);
+}
+
+/* Frameworks 1.0 and 3.0, then messages 1.0 and @major.1 */
+static int host_negotiates(struct vmbus_chan *host, uint64_t xid, uint16_t major)
+{
+	const struct {
+		struct vmbus_ic_negotiate counts;
+		struct vmbus_ic_version versions[4];
+	} offer = { { 2, 2, 0 }, { { 1, 0 }, { 3, 0 }, { major, 0 }, { major, 1 } } };
+
+	return host_sends(host, VMBUS_IC_NEGOTIATE, xid, &offer, sizeof(offer));
+}
+
+struct answer {
+	struct vmbus_packet pkt;
+	struct vmbus_ic_header hdr;
+	unsigned char body[65536 / 4];
+};
+
+static int host_gets(struct vmbus_chan *host, struct answer *answer)
+{
+	unsigned char msg[sizeof(answer->body) + HEADER];
+	int err = vmbus_recv(host, &answer->pkt, msg, sizeof(msg));
+
+	if (err)
+		return err;
+	memcpy(&answer->hdr, msg, HEADER);
+	memcpy(answer->body, msg + HEADER, answer->pkt.length - HEADER);
+	return 0;
+}
+
+/* One answer, with this id and status, of a request with @len bytes of body */
+static void check_answer(struct vmbus_chan *host, uint64_t xid, uint32_t status, size_t len)
+{
+	struct answer a = { .pkt.type = 0 };
+
+	CHECK_IS(host_gets(host, &a), 0);
+	CHECK_IS(a.pkt.type, VMBUS_PACKET_INBAND);
+	CHECK_IS(a.pkt.flags, 0);
+	CHECK_IS(a.pkt.transaction_id, xid);
+	CHECK_IS(a.pkt.length, padded(HEADER + len));
+	CHECK_IS(a.hdr.transaction_id, xid);
+	CHECK_IS(a.hdr.flags, VMBUS_IC_FLAG_TRANSACTION | VMBUS_IC_FLAG_RESPONSE);
+	CHECK_IS(a.hdr.status, status);
+	CHECK_IS(a.hdr.size, len);
+}
+
+static void check_nothing(struct vmbus_chan *host)
+{
+	struct answer a;
+
+	CHECK_IS(host_gets(host, &a), -EAGAIN);
+}
+
+static void agree(struct served *s)
+{
+	struct answer a;
+
+	MUST(!host_negotiates(s->host, 1, 1));
+	MUST(!settle(s->ic));
+	MUST(!host_gets(s->host, &a));
+}
+
+static struct vmbus_ic_stats stats_of(const struct vmbus_ic *ic)
+{
+	struct vmbus_ic_stats stats;
+
+	vmbus_ic_stats(ic, &stats, sizeof(stats));
+	return stats;
+}
+
+static void versions_are_agreed(void)
+{
+	struct vmbus_ic_version versions[2];
+	struct vmbus_ic_negotiate counts;
+	struct answer a;
+	struct served s;
+
+	served_open(&s, 65536 * 2);
+	CHECK(readable(s.ic, 0));
+	CHECK_IS(vmbus_ic_dispatch(s.ic), 0);
+	CHECK_IS(settle(s.ic), 0);
+	CHECK(!readable(s.ic, 20));
+	MUST(!host_negotiates(s.host, 77, 1));
+	CHECK(readable(s.ic, 1000));
+	CHECK_IS(settle(s.ic), 0);
+	MUST(!host_gets(s.host, &a));
+	CHECK_IS(a.pkt.transaction_id, 77);
+	CHECK_IS(a.pkt.length, padded(HEADER + 24));
+	CHECK_IS(a.hdr.flags, 5);
+	CHECK_IS(a.hdr.status, VMBUS_S_OK);
+	CHECK_IS(a.hdr.transaction_id, 77);
+	memcpy(&counts, a.body, 8);
+	memcpy(versions, a.body + 8, 8);
+	CHECK(counts.framework_count == 1 && counts.message_count == 1);
+	CHECK(versions[0].major == 3 && versions[0].minor == 0);
+	CHECK(versions[1].major == 1 && versions[1].minor == 1);
+	CHECK_IS(seen.events[VMBUS_IC_EVENT_NEGOTIATED], 1);
+	CHECK(seen.framework.major == 3 && seen.message.major == 1 && seen.message.minor == 1);
+	CHECK(vmbus_ic_chan(s.ic) == s.guest);
+	check_nothing(s.host);
+	CHECK_IS(stats_of(s.ic).negotiated, 1);
+	CHECK_IS(stats_of(s.ic).answers, 1);
+	served_close(&s);
+}
+
+static void no_common_version(void)
+{
+	struct answer a;
+	struct served s;
+
+	served_open(&s, 65536 * 2);
+	/* Before anything is agreed */
+	MUST(!host_sends(s.host, VMBUS_IC_KVP, 2, "abcdefgh", 8));
+	CHECK_IS(settle(s.ic), 0);
+	check_answer(s.host, 2, VMBUS_E_NOT_CONNECTED, 8);
+	MUST(!host_negotiates(s.host, 3, 9));
+	CHECK_IS(settle(s.ic), 0);
+	MUST(!host_gets(s.host, &a));
+	CHECK_IS(a.body[0] | a.body[2], 0);
+	CHECK_IS(seen.events[VMBUS_IC_EVENT_REFUSED], 1);
+	CHECK_IS(seen.error, -EPROTONOSUPPORT);
+	CHECK_IS(seen.events[VMBUS_IC_EVENT_NEGOTIATED], 0);
+	MUST(!host_sends(s.host, VMBUS_IC_KVP, 4, "abcdefgh", 8));
+	CHECK_IS(settle(s.ic), 0);
+	check_answer(s.host, 4, VMBUS_E_NOT_CONNECTED, 8);
+	CHECK_IS(seen.requests, 0);
+	/* A host that was updated has one. */
+	agree(&s);
+	/* What was agreed is no longer so. */
+	MUST(!host_negotiates(s.host, 5, 9));
+	MUST(!host_sends(s.host, VMBUS_IC_KVP, 6, "abcdefgh", 8));
+	CHECK_IS(settle(s.ic), 0);
+	MUST(!host_gets(s.host, &a));
+	check_answer(s.host, 6, VMBUS_E_NOT_CONNECTED, 8);
+	CHECK_IS(seen.requests, 0);
+	served_close(&s);
+}
+
+static void requests_get_what_the_program_says(void)
+{
+	static const uint32_t statuses[] = { VMBUS_S_OK, VMBUS_E_FAIL, VMBUS_E_NOT_SUPPORTED, 0x80070005 };
+	unsigned char body[1000] = { 41 };
+	struct answer a;
+	struct served s;
+
+	served_open(&s, 65536 * 2);
+	agree(&s);
+	for (size_t i = 0; i < 4; i++) {
+		seen.status = statuses[i];
+		MUST(!host_sends(s.host, VMBUS_IC_VSS, 10 + i, body, sizeof(body)));
+		CHECK_IS(settle(s.ic), 0);
+		CHECK_IS(seen.requests, i + 1);
+		CHECK_IS(seen.header.type, VMBUS_IC_VSS);
+		CHECK_IS(seen.header.status, 0xdeadbeef);
+		CHECK_IS(seen.length, padded(HEADER + sizeof(body)) - HEADER);
+		CHECK_IS(seen.first, 41);
+		CHECK(seen.framework.major == 3 && seen.message.major == 1 && seen.message.minor == 1);
+		check_answer(s.host, 10 + i, statuses[i], sizeof(body));
+	}
+	seen.status = VMBUS_S_OK;
+	MUST(!host_sends(s.host, VMBUS_IC_VSS, 14, body, sizeof(body)));
+	CHECK_IS(settle(s.ic), 0);
+	MUST(!host_gets(s.host, &a));
+	CHECK_IS(a.body[0], 42);
+	CHECK_IS(a.body[999], body[999]);
+	/* A request that is no more than its header, in a packet of 32 bytes */
+	MUST(!host_sends(s.host, VMBUS_IC_VSS, 15, NULL, 0));
+	CHECK_IS(settle(s.ic), 0);
+	CHECK_IS(seen.length, 4);
+	check_answer(s.host, 15, VMBUS_S_OK, 0);
+	check_nothing(s.host);
+	served_close(&s);
+}
+
+static void an_answer_that_comes_later(void)
+{
+	struct served s;
+
+	served_open(&s, 65536 * 2);
+	agree(&s);
+	seen.status = VMBUS_IC_LATER;
+	for (int i = 0; i < 3; i++)
+		MUST(!host_sends(s.host, VMBUS_IC_FCOPY, 20 + i, "abcdefgh", 8));
+	CHECK_IS(settle(s.ic), 0);
+	CHECK_IS(seen.requests, 3);
+	check_nothing(s.host);
+	seen.status = VMBUS_S_OK;
+	MUST(!host_sends(s.host, VMBUS_IC_FCOPY, 23, "abcdefgh", 8));
+	CHECK_IS(settle(s.ic), 0);
+	check_answer(s.host, 23, VMBUS_S_OK, 8);
+
+	/* Sent at once, in any order, and only once */
+	CHECK_IS(vmbus_ic_reply(s.ic, seen.later[1], VMBUS_E_DISK_FULL), 0);
+	check_answer(s.host, 21, VMBUS_E_DISK_FULL, 8);
+	CHECK_IS(vmbus_ic_reply(s.ic, seen.later[1], VMBUS_S_OK), -EINVAL);
+	CHECK_IS(vmbus_ic_reply(s.ic, seen.later[0], VMBUS_IC_LATER), -EINVAL);
+	check_nothing(s.host);
+
+	/* One request may answer another, which then goes first. */
+	seen.answer_first = true;
+	MUST(!host_sends(s.host, VMBUS_IC_FCOPY, 24, "abcdefgh", 8));
+	CHECK_IS(settle(s.ic), 0);
+	check_answer(s.host, 20, VMBUS_S_CONT, 8);
+	check_answer(s.host, 24, VMBUS_S_OK, 8);
+	CHECK_IS(vmbus_ic_reply(s.ic, seen.later[2], VMBUS_S_OK), 0);
+	check_answer(s.host, 22, VMBUS_S_OK, 8);
+	CHECK_IS(stats_of(s.ic).answers, 6);
+	CHECK_IS(stats_of(s.ic).requests, 5);
+	/* Those that are left, vmbus_ic_free() frees. */
+	seen.status = VMBUS_IC_LATER;
+	MUST(!host_sends(s.host, VMBUS_IC_FCOPY, 25, "abcdefgh", 8));
+	CHECK_IS(settle(s.ic), 0);
+	served_close(&s);
+}
+
+static void a_request_answers_itself_from_inside(void)
+{
+	struct served s;
+
+	served_open(&s, 65536 * 2);
+	agree(&s);
+	seen.status = VMBUS_IC_LATER;
+	seen.answer_first = true;
+	MUST(!host_sends(s.host, VMBUS_IC_FCOPY, 30, "abcdefgh", 8));
+	CHECK_IS(settle(s.ic), 0);
+	check_answer(s.host, 30, VMBUS_S_CONT, 8);
+	check_nothing(s.host);
+	served_close(&s);
+}
+
+static void only_so_many_requests_wait(void)
+{
+	struct served s;
+
+	served_open(&s, 65536 * 2);
+	agree(&s);
+	seen.status = VMBUS_IC_LATER;
+	for (int i = 0; i < VMBUS_IC_LATER_MAX + 2; i++)
+		MUST(!host_sends(s.host, VMBUS_IC_FCOPY, i, "abcdefgh", 8));
+	CHECK_IS(settle(s.ic), 0);
+	CHECK_IS(seen.requests, VMBUS_IC_LATER_MAX);
+	CHECK(!readable(s.ic, 20));
+	for (int i = 0; i < VMBUS_IC_LATER_MAX + 2; i++) {
+		CHECK_IS(vmbus_ic_reply(s.ic, seen.later[i], VMBUS_S_OK), 0);
+		check_answer(s.host, i, VMBUS_S_OK, 8);
+		CHECK_IS(settle(s.ic), 0);
+		CHECK_IS(seen.requests, VMBUS_IC_LATER_MAX + (i < 2 ? i + 1 : 2));
+	}
+	/* The end is noticed though nothing is received. */
+	for (int i = 0; i < VMBUS_IC_LATER_MAX + 1; i++)
+		MUST(!host_sends(s.host, VMBUS_IC_FCOPY, i, "abcdefgh", 8));
+	seen.later_count = 0;
+	CHECK_IS(settle(s.ic), 0);
+	vmbus_chan_close(s.host);
+	s.host = NULL;
+	CHECK_IS(settle(s.ic), -ENODEV);
+	CHECK_IS(vmbus_ic_reply(s.ic, seen.later[0], VMBUS_S_OK), -ESTALE);
+	served_close(&s);
+}
+
+static void negotiated_again_the_host_has_forgotten(void)
+{
+	struct answer a;
+	struct served s;
+
+	served_open(&s, 65536 * 2);
+	agree(&s);
+	seen.status = VMBUS_IC_LATER;
+	MUST(!host_sends(s.host, VMBUS_IC_FCOPY, 2, "abcdefgh", 8));
+	CHECK_IS(settle(s.ic), 0);
+	MUST(!host_negotiates(s.host, 3, 1));
+	CHECK_IS(settle(s.ic), 0);
+	MUST(!host_gets(s.host, &a));
+	CHECK_IS(a.pkt.transaction_id, 3);
+	CHECK_IS(seen.events[VMBUS_IC_EVENT_NEGOTIATED], 2);
+	CHECK_IS(seen.events[VMBUS_IC_EVENT_CLOSED], 0);
+	MUST(!host_sends(s.host, VMBUS_IC_FCOPY, 4, "abcdefgh", 8));
+	CHECK_IS(settle(s.ic), 0);
+	CHECK_IS(vmbus_ic_reply(s.ic, seen.later[0], VMBUS_S_OK), -ESTALE);
+	check_nothing(s.host);
+	CHECK_IS(vmbus_ic_reply(s.ic, seen.later[1], VMBUS_S_OK), 0);
+	check_answer(s.host, 4, VMBUS_S_OK, 8);
+	CHECK_IS(stats_of(s.ic).lost, 1);
+	CHECK_IS(stats_of(s.ic).negotiated, 2);
+	served_close(&s);
+}
+
+static void what_is_no_request_is_skipped(void)
+{
+	const struct { struct vmbus_ic_header hdr; struct vmbus_ic_negotiate counts; } lie = {
+		.hdr = { .type = VMBUS_IC_NEGOTIATE, .flags = 3 }, .counts = { 50, 50, 0 },
+	}, answer = { .hdr = { .type = VMBUS_IC_FCOPY, .flags = 5 } };
+	struct vmbus_ic_options opt = options();
+	unsigned char large[2000] = { 0 };
+	struct served s;
+
+	opt.max_message = 1000;
+	MUST(!vmbus_chan_pair(65536 * 2, &s.guest, &s.host));
+	MUST(!vmbus_ic_from_chan(s.guest, &opt, &s.ic));
+	agree(&s);
+	MUST(!vmbus_send(s.host, VMBUS_PACKET_COMPLETION, 0, 1, large, 64));
+	MUST(!vmbus_send(s.host, VMBUS_PACKET_INBAND, 0, 2, large, 24));
+	MUST(!vmbus_send(s.host, VMBUS_PACKET_INBAND, 0, 3, &answer, sizeof(answer)));
+	MUST(!vmbus_send(s.host, VMBUS_PACKET_INBAND, 0, 4, large, 1001));
+	MUST(!vmbus_send(s.host, VMBUS_PACKET_INBAND, 0, 5, &lie, sizeof(lie)));
+	MUST(!vmbus_send(s.host, VMBUS_PACKET_INBAND, 0, 6, NULL, 0));
+	MUST(!host_sends(s.host, VMBUS_IC_FCOPY, 7, "abcdefgh", 8));
+	CHECK_IS(settle(s.ic), 0);
+	CHECK_IS(stats_of(s.ic).skipped, 6);
+	CHECK_IS(seen.events[VMBUS_IC_EVENT_SKIPPED], 6);
+	CHECK_IS(seen.error, -EPROTO);
+	CHECK_IS(seen.events[VMBUS_IC_EVENT_CLOSED], 0);
+	/* What was agreed stays so. */
+	check_answer(s.host, 7, VMBUS_S_OK, 8);
+	check_nothing(s.host);
+	/* The longest */
+	MUST(!host_sends(s.host, VMBUS_IC_FCOPY, 8, large, 1000 - HEADER));
+	CHECK_IS(settle(s.ic), 0);
+	check_answer(s.host, 8, VMBUS_S_OK, 1000 - HEADER);
+	served_close(&s);
+}
+
+/* @size: of each ring, header included */
+static void overwrite_length(unsigned char *to_guest, size_t size, uint16_t len8)
+{
+	struct ring ring = { .base = to_guest, .size = size };
+
+	ring.data = to_guest + getpagesize();
+	ring.data_size = size - getpagesize();
+	ring_poke(&ring, *word(&ring, READ_INDEX) + 4, &len8, 2);
+}
+
+static void full_ring_to_the_host(void)
+{
+	static unsigned char body[65536 / 4];
+	struct served s;
+
+	served_open(&s, 2 * getpagesize());
+	agree(&s);
+	for (int i = 0; i < 6; i++) {
+		int err;
+
+		while ((err = host_sends(s.host, VMBUS_IC_KVP, i, body, getpagesize() / 4 - HEADER)) == -EAGAIN)
+			MUST(!settle(s.ic));
+		MUST(!err);
+	}
+	CHECK_IS(settle(s.ic), 0);
+	/* Three fit; the fourth request is answered, and its answer waits: no fifth is taken. */
+	CHECK_IS(seen.requests, 4);
+	CHECK_IS(stats_of(s.ic).answers, 1 + 3);
+	CHECK(!readable(s.ic, 20));
+	for (int i = 0; i < 6; i++) {
+		check_answer(s.host, i, VMBUS_S_OK, getpagesize() / 4 - HEADER);
+		/* The host has made room for one more. */
+		CHECK(readable(s.ic, i < 3 ? 1000 : 20) == (i < 3));
+		CHECK_IS(settle(s.ic), 0);
+		CHECK_IS(stats_of(s.ic).answers, i < 3 ? 1 + 4 + i : 1 + 6);
+	}
+	CHECK_IS(stats_of(s.ic).answers, 1 + 6);
+	CHECK_IS(stats_of(s.ic).lost, 0);
+	check_nothing(s.host);
+	served_close(&s);
+}
+
+static void the_loop_gets_its_turn(void)
+{
+	struct answer a;
+	struct served s;
+	int got = 0;
+
+	served_open(&s, 65536 * 2);
+	agree(&s);
+	for (int i = 0; i < 600; i++)
+		MUST(!host_sends(s.host, VMBUS_IC_HEARTBEAT, i, NULL, 0));
+	CHECK_IS(vmbus_ic_dispatch(s.ic), 0);
+	CHECK_IS(seen.requests, 256);
+	while (!host_gets(s.host, &a))
+		got++;
+	CHECK_IS(got, 256);
+	CHECK(readable(s.ic, 0));
+	CHECK_IS(settle(s.ic), 0);
+	CHECK_IS(seen.requests, 600);
+	/* Inside the loop's own epoll, too */
+	CHECK(!readable(s.ic, 20));
+	served_close(&s);
+}
+
+static void the_end_of_a_channel_of_the_caller(void)
+{
+	struct served s;
+	int fd;
+
+	served_open(&s, 65536 * 2);
+	fd = vmbus_ic_fd(s.ic);
+	agree(&s);
+	vmbus_chan_close(s.host);
+	s.host = NULL;
+	CHECK(readable(s.ic, 1000));
+	CHECK_IS(vmbus_ic_dispatch(s.ic), -ENODEV);
+	CHECK_IS(seen.events[VMBUS_IC_EVENT_CLOSED], 1);
+	CHECK_IS(seen.error, -ENODEV);
+	CHECK(strstr(vmbus_error(), "went away"));
+	CHECK(!vmbus_ic_chan(s.ic));
+	/* A loop that misses it once sees it again. */
+	CHECK(readable(s.ic, 1000));
+	CHECK_IS(vmbus_ic_dispatch(s.ic), -ENODEV);
+	CHECK_IS(vmbus_ic_serve(s.ic, -1), -ENODEV);
+	CHECK_IS(seen.events[VMBUS_IC_EVENT_CLOSED], 1);
+	CHECK_IS(vmbus_ic_fd(s.ic), fd);
+	served_close(&s);
+}
+
+static void on_alarm(int number)
+{
+}
+
+static void a_stop(void)
+{
+	const struct itimerval soon = { .it_value = { .tv_usec = 50000 } };
+	struct sigaction action = { .sa_handler = on_alarm };
+	int stop = eventfd(0, EFD_CLOEXEC), closed = fcntl(stop, F_DUPFD, 500);
+	struct served s;
+
+	close(closed);
+	served_open(&s, 65536 * 2);
+	MUST(!host_negotiates(s.host, 1, 1));
+	sigaction(SIGALRM, &action, NULL);
+	setitimer(ITIMER_REAL, &soon, NULL);
+	CHECK_IS(vmbus_ic_serve(s.ic, stop), -EINTR);
+	CHECK_IS(seen.events[VMBUS_IC_EVENT_NEGOTIATED], 1);
+	eventfd_write(stop, 1);
+	CHECK_IS(vmbus_ic_serve(s.ic, stop), 0);
+	CHECK_IS(vmbus_ic_serve(s.ic, closed), -EBADF);
+	/* The program ends it from inside, and goes on. */
+	seen.end = 7;
+	MUST(!host_negotiates(s.host, 2, 1));
+	CHECK_IS(vmbus_ic_serve(s.ic, -1), 7);
+	seen.end = 0;
+	MUST(!host_sends(s.host, VMBUS_IC_HEARTBEAT, 3, NULL, 0));
+	CHECK_IS(settle(s.ic), 0);
+	CHECK_IS(seen.requests, 1);
+	CHECK_IS(stats_of(s.ic).answers, 3);
+	served_close(&s);
+	close(stop);
+}
+
+#define ID_OF(text) put(text, SYS DEV1 "/id")
+
+static void offer(void)
+{
+	sysfs_make();
+	device(DEV1, FCOPY);
+	bind(DEV1, 3, 5 * getpagesize(), 10);
+}
+
+static void unbound(const char *driver)
+{
+	char path[512];
+
+	sysfs_make();
+	device(DEV1, FCOPY);
+	if (!driver)
+		return;
+	snprintf(path, sizeof(path), "%s/" SYS DEV1 "/driver", base);
+	MUST(!symlink(driver, path));
+}
+
+static void check_served(struct vmbus_ic *ic, uint64_t xid)
+{
+	unsigned int before = seen.requests;
+	struct answer a;
+
+	MUST(!host_negotiates(uio.host, xid, 1));
+	UNTIL(ic, !host_gets(uio.host, &a));
+	CHECK_IS(a.pkt.transaction_id, xid);
+	MUST(!host_sends(uio.host, VMBUS_IC_FCOPY, xid + 1, "abcdefgh", 8));
+	UNTIL(ic, seen.requests == before + 1);
+	check_answer(uio.host, xid + 1, VMBUS_S_OK, 8);
+}
+
+static struct vmbus_ic *serve_device(const char *id, uint32_t patience_ms)
+{
+	struct vmbus_ic_options opt = options();
+	struct vmbus_ic *ic;
+
+	uio.opens = 0;
+	opt.patience_ms = patience_ms;
+	MUST(!vmbus_ic_new(id, &opt, &ic));
+	return ic;
+}
+
+static void device_end(struct vmbus_ic *ic)
+{
+	vmbus_ic_free(ic);
+	uio_host_close();
+}
+
+static void taken_back_and_offered_again(void)
+{
+	struct vmbus_ic *ic;
+	int fd;
+
+	offer();
+	ic = serve_device("fcopy", 0);
+	fd = vmbus_ic_fd(ic);
+	CHECK(!vmbus_ic_chan(ic));
+	UNTIL(ic, seen.events[VMBUS_IC_EVENT_OPENED] == 1);
+	check_served(ic, 1);
+	/* A request is under way. */
+	seen.status = VMBUS_IC_LATER;
+	MUST(!host_sends(uio.host, VMBUS_IC_FCOPY, 5, "abcdefgh", 8));
+	UNTIL(ic, seen.later_count == 1);
+	seen.status = VMBUS_S_OK;
+
+	sysfs_make();
+	uio_host_close();
+	UNTIL(ic, seen.events[VMBUS_IC_EVENT_CLOSED] == 1);
+	CHECK_IS(seen.error, -ENODEV);
+	UNTIL(ic, seen.events[VMBUS_IC_EVENT_WAITING] == 1);
+	CHECK_IS(seen.error, -ENODEV);
+	for (int i = 0; i < 50; i++)
+		if (readable(ic, 10))
+			CHECK_IS(vmbus_ic_dispatch(ic), 0);
+	/* Told once, while it looked again and again */
+	CHECK_IS(seen.events[VMBUS_IC_EVENT_WAITING], 1);
+	offer();
+	UNTIL(ic, seen.events[VMBUS_IC_EVENT_OPENED] == 2);
+	CHECK_IS(vmbus_ic_reply(ic, seen.later[0], VMBUS_S_OK), -ESTALE);
+	check_served(ic, 11);
+	CHECK_IS(vmbus_ic_fd(ic), fd);
+	CHECK_IS(uio.opens, 2);
+	CHECK_IS(stats_of(ic).opened, 2);
+	device_end(ic);
+}
+
+static void a_host_that_offers_late_after_a_hibernation(void)
+{
+	struct vmbus_ic *ic;
+
+	offer();
+	ic = serve_device(DEV1, 0);
+	UNTIL(ic, seen.events[VMBUS_IC_EVENT_OPENED] == 1);
+	check_served(ic, 1);
+	ID_OF("4294967295\n");
+	uio_host_close();
+	UNTIL(ic, seen.events[VMBUS_IC_EVENT_WAITING] == 1);
+	CHECK_IS(seen.error, -ENODEV);
+	CHECK(strstr(seen.reason, "not offered"));
+	CHECK_IS(uio.opens, 1);
+	ID_OF("9\n");
+	UNTIL(ic, seen.events[VMBUS_IC_EVENT_OPENED] == 2);
+	check_served(ic, 3);
+	device_end(ic);
+}
+
+static void a_device_that_somebody_else_has(void)
+{
+	struct vmbus_ic *ic;
+
+	unbound("../../drivers/hv_utils");
+	ic = serve_device(FCOPY, 0);
+	UNTIL(ic, seen.events[VMBUS_IC_EVENT_WAITING] == 1);
+	CHECK_IS(seen.error, -EBUSY);
+	CHECK(strstr(seen.reason, DEV1) && strstr(seen.reason, "hv_utils"));
+	unbound(NULL);
+	UNTIL(ic, seen.events[VMBUS_IC_EVENT_WAITING] == 2);
+	CHECK_IS(seen.error, -ENXIO);
+	offer();
+	put("open\n", SYS DEV1 "/uio_hv_generic/state");
+	UNTIL(ic, seen.events[VMBUS_IC_EVENT_WAITING] == 3);
+	CHECK_IS(seen.error, -EBUSY);
+	CHECK(strstr(seen.reason, "another program"));
+	CHECK_IS(uio.opens, 0);
+	put("closed\n", SYS DEV1 "/uio_hv_generic/state");
+	UNTIL(ic, seen.events[VMBUS_IC_EVENT_OPENED] == 1);
+	check_served(ic, 1);
+	device_end(ic);
+
+	/* A program that does not want to wait */
+	unbound("../../drivers/hv_utils");
+	ic = serve_device(FCOPY, 0);
+	seen.end = -EBUSY;
+	CHECK_IS(vmbus_ic_serve(ic, -1), -EBUSY);
+	device_end(ic);
+}
+
+static void an_impossible_index_costs_the_channel(void)
+{
+	struct vmbus_ic *ic;
+
+	offer();
+	ic = serve_device("fcopy", 0);
+	UNTIL(ic, seen.events[VMBUS_IC_EVENT_OPENED] == 1);
+	check_served(ic, 1);
+	/* A packet with an impossible length only costs what is in the ring. */
+	MUST(!host_sends(uio.host, VMBUS_IC_FCOPY, 9, "abcdefgh", 8));
+	overwrite_length(uio.rings + uio.ring, uio.ring, 1);
+	UNTIL(ic, stats_of(ic).skipped == 1);
+	check_served(ic, 3);
+	CHECK_IS(seen.events[VMBUS_IC_EVENT_CLOSED], 0);
+
+	((uint32_t *)(void *)(uio.rings + uio.ring))[WRITE_INDEX] = 12345678;
+	MUST(!vmbus_signal(uio.host));
+	UNTIL(ic, seen.events[VMBUS_IC_EVENT_CLOSED] == 1);
+	CHECK_IS(seen.error, -EIO);
+	UNTIL(ic, seen.events[VMBUS_IC_EVENT_OPENED] == 2);
+	check_served(ic, 11);
+	device_end(ic);
+}
+
+static void a_silent_host(void)
+{
+	struct vmbus_ic *ic;
+	unsigned int opens;
+
+	offer();
+	ic = serve_device("fcopy", 200);
+	UNTIL(ic, seen.events[VMBUS_IC_EVENT_OPENED] == 1);
+	/* It does not negotiate. */
+	UNTIL(ic, seen.events[VMBUS_IC_EVENT_CLOSED] == 1);
+	CHECK_IS(seen.error, -ETIMEDOUT);
+	CHECK(strstr(seen.reason, "negotiate"));
+	UNTIL(ic, seen.events[VMBUS_IC_EVENT_OPENED] == 2);
+	check_served(ic, 1);
+	/* It owes nothing. */
+	opens = uio.opens;
+	for (int i = 0; i < 60; i++)
+		if (readable(ic, 10))
+			CHECK_IS(vmbus_ic_dispatch(ic), 0);
+	CHECK_IS(uio.opens, opens);
+	/* It does not read its answer. */
+	MUST(!host_sends(uio.host, VMBUS_IC_FCOPY, 5, "abcdefgh", 8));
+	UNTIL(ic, seen.events[VMBUS_IC_EVENT_CLOSED] == 2);
+	CHECK_IS(seen.error, -ETIMEDOUT);
+	CHECK(strstr(seen.reason, "answers"));
+	UNTIL(ic, seen.events[VMBUS_IC_EVENT_OPENED] == 3);
+	check_served(ic, 7);
+	device_end(ic);
+}
+
+static void options_that_are_refused(void)
+{
+	struct { struct vmbus_ic_options opt; uint64_t more; } later = { .opt = options() };
+	struct vmbus_open_options poll_mode = {
+		.struct_size = sizeof(poll_mode), .flags = VMBUS_OPEN_POLL,
+	};
+	struct vmbus_ic_options opt;
+	struct model m;
+	struct vmbus_ic *ic;
+	struct served s;
+
+#define REFUSED(change, error, word) do {			\
+	opt = options();					\
+	change;							\
+	CHECK_IS(vmbus_ic_new("fcopy", &opt, &ic), error);	\
+	CHECK(strstr(vmbus_error(), word));			\
+} while (0)
+	REFUSED(opt.struct_size = 8, -EINVAL, "struct_size");
+	REFUSED(opt.flags = 1, -EINVAL, "flags");
+	REFUSED(opt.reserved = 1, -EINVAL, "reserved");
+	REFUSED(opt.request = NULL, -EINVAL, "requests");
+	REFUSED(opt.event = NULL, -EINVAL, "events");
+	REFUSED(opt.message_count = 0, -EINVAL, "versions");
+	REFUSED(opt.message_count = 101, -EINVAL, "versions");
+	REFUSED(opt.max_message = 27, -EINVAL, "27");
+	REFUSED(opt.max_message = 1 << 20, -EINVAL, "messages");
+	REFUSED(opt.open = &poll_mode, -EINVAL, "poll");
+	opt = options();
+	CHECK_IS(vmbus_ic_new("nonsense", &opt, &ic), -EINVAL);
+	CHECK(strstr(vmbus_error(), "nonsense"));
+	CHECK_IS(vmbus_ic_new("fcopy", NULL, &ic), -EINVAL);
+	later.opt.struct_size = sizeof(later);
+	CHECK_IS(vmbus_ic_new("fcopy", &later.opt, &ic), 0);
+	vmbus_ic_free(ic);
+	later.more = 1;
+	CHECK_IS(vmbus_ic_new("fcopy", &later.opt, &ic), -E2BIG);
+	vmbus_ic_free(NULL);
+
+	/* Nothing to wait with, or to wait in a loop with */
+	opt = options();
+	model_open(&m, 4096);
+	CHECK_IS(vmbus_ic_from_chan(m.guest, &opt, &ic), -EOPNOTSUPP);
+	model_close(&m);
+	MUST(!vmbus_chan_pair(65536 * 2, &s.guest, &s.host));
+	vmbus_chan_set_producers(s.guest, VMBUS_PRODUCERS_MUTEX);
+	CHECK_IS(vmbus_ic_from_chan(s.guest, &opt, &ic), -EOPNOTSUPP);
+	vmbus_chan_set_producers(s.guest, VMBUS_PRODUCERS_ONE);
+	/* Without a callback for events */
+	opt.event = NULL;
+	MUST(!vmbus_ic_from_chan(s.guest, &opt, &s.ic));
+	agree(&s);
+	served_close(&s);
+}
+
+static const struct test tests[] = {
+	TEST(versions_are_agreed),
+	TEST(no_common_version),
+	TEST(requests_get_what_the_program_says),
+	TEST(an_answer_that_comes_later),
+	TEST(a_request_answers_itself_from_inside),
+	TEST(only_so_many_requests_wait),
+	TEST(negotiated_again_the_host_has_forgotten),
+	TEST(what_is_no_request_is_skipped),
+	TEST(full_ring_to_the_host),
+	TEST(the_loop_gets_its_turn),
+	TEST(the_end_of_a_channel_of_the_caller),
+	TEST(a_stop),
+	TEST(taken_back_and_offered_again),
+	TEST(a_host_that_offers_late_after_a_hibernation),
+	TEST(a_device_that_somebody_else_has),
+	TEST(an_impossible_index_costs_the_channel),
+	TEST(a_silent_host),
+	TEST(options_that_are_refused),
+};
+
+int main(void)
+{
+	signal(SIGPIPE, SIG_IGN);
+	return RUN(tests);
+}
