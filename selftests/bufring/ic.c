@@ -105,6 +105,7 @@ static struct {
 	uint32_t status;
 	int end;				/* what each event returns that is not @but */
 	bool answer_first;			/* the earliest postponed one, from inside the next */
+	bool answer_itself;			/* the request, from inside */
 } seen;
 
 static uint32_t on_request(struct vmbus_ic *ic, struct vmbus_ic_request *request, void *ctx)
@@ -127,6 +128,8 @@ static uint32_t on_request(struct vmbus_ic *ic, struct vmbus_ic_request *request
 		seen.answer_first = false;
 		CHECK_IS(vmbus_ic_reply(ic, seen.later[0], VMBUS_S_CONT), 0);
 	}
+	if (seen.answer_itself)
+		CHECK_IS(vmbus_ic_reply(ic, request, VMBUS_S_CONT), 0);
 	return seen.status;
 }
 
@@ -438,12 +441,14 @@ static void a_request_answers_itself_from_inside(void)
 
 	served_open(&s, 65536 * 2);
 	agree(&s);
-	seen.status = VMBUS_IC_LATER;
-	seen.answer_first = true;
-	MUST(!host_sends(s.host, VMBUS_IC_FCOPY, 30, "abcdefgh", 8));
-	CHECK_IS(settle(s.ic), 0);
-	check_answer(s.host, 30, VMBUS_S_CONT, 8);
-	check_nothing(s.host);
+	seen.answer_itself = true;
+	for (int i = 0; i < 2; i++) {
+		seen.status = i ? VMBUS_S_OK : VMBUS_IC_LATER;
+		MUST(!host_sends(s.host, VMBUS_IC_FCOPY, 30 + i, "abcdefgh", 8));
+		CHECK_IS(settle(s.ic), 0);
+		check_answer(s.host, 30 + i, VMBUS_S_CONT, 8);
+		check_nothing(s.host);
+	}
 	served_close(&s);
 }
 
@@ -556,6 +561,10 @@ static void full_ring_to_the_host(void)
 
 	served_open(&s, 2 * getpagesize());
 	agree(&s);
+	seen.status = VMBUS_IC_LATER;
+	MUST(!host_sends(s.host, VMBUS_IC_KVP, 50, "abcdefgh", 8));
+	CHECK_IS(settle(s.ic), 0);
+	seen.status = VMBUS_S_OK;
 	for (int i = 0; i < 6; i++) {
 		int err;
 
@@ -565,17 +574,24 @@ static void full_ring_to_the_host(void)
 	}
 	CHECK_IS(settle(s.ic), 0);
 	/* Three fit; the fourth request is answered, and its answer waits: no fifth is taken. */
-	CHECK_IS(seen.requests, 4);
+	CHECK_IS(seen.requests, 1 + 4);
 	CHECK_IS(stats_of(s.ic).answers, 1 + 3);
 	CHECK(!readable(s.ic, 20));
-	for (int i = 0; i < 6; i++) {
+	/* There would be room for this one, but it is later than the fourth. */
+	CHECK_IS(vmbus_ic_reply(s.ic, seen.later[0], VMBUS_S_OK), 0);
+	CHECK_IS(settle(s.ic), 0);
+	CHECK_IS(stats_of(s.ic).answers, 1 + 3);
+	for (int i = 0; i < 4; i++) {
 		check_answer(s.host, i, VMBUS_S_OK, getpagesize() / 4 - HEADER);
 		/* The host has made room for one more. */
 		CHECK(readable(s.ic, i < 3 ? 1000 : 20) == (i < 3));
 		CHECK_IS(settle(s.ic), 0);
-		CHECK_IS(stats_of(s.ic).answers, i < 3 ? 1 + 4 + i : 1 + 6);
 	}
-	CHECK_IS(stats_of(s.ic).answers, 1 + 6);
+	check_answer(s.host, 50, VMBUS_S_OK, 8);
+	for (int i = 4; i < 6; i++)
+		check_answer(s.host, i, VMBUS_S_OK, getpagesize() / 4 - HEADER);
+	CHECK_IS(settle(s.ic), 0);
+	CHECK_IS(stats_of(s.ic).answers, 1 + 7);
 	CHECK_IS(stats_of(s.ic).lost, 0);
 	check_nothing(s.host);
 	served_close(&s);
