@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * A driver for a low-speed device, to start one's own from: the heartbeat, which the host asks for every few
- * seconds, and the guest answers.
+ * A driver for a low-speed device, to start one's own from: the heartbeat, which the host asks for
+ * every few seconds, and the guest answers.
  *
- *	heartbeat [ID]		drives the device until SIGTERM or SIGINT: instance GUID, class GUID or name;
- *				"heartbeat" if not said. The device may come and go.
+ *	heartbeat [ID]		drives the device until SIGTERM or SIGINT: instance GUID, class GUID
+ *				or name; "heartbeat" if not said. The device may come and go.
  *	heartbeat --demo	plays the host too, on memory: needs neither Hyper-V nor root
  *
  * On a real guest the kernel's hv_utils has the device; 'vmbus-bind' gives it to uio_hv_generic.
@@ -29,7 +29,8 @@ static uint32_t beat(struct vmbus_ic *ic, struct vmbus_ic_request *request, void
 {
 	struct heartbeat *beat = request->body;
 
-	(void)ic, (void)ctx;
+	(void)ic;
+	(void)ctx;
 	if (request->header.type != VMBUS_IC_HEARTBEAT)
 		return VMBUS_E_NOT_SUPPORTED;
 	/* What the host says of lengths counts for nothing, only what arrived. */
@@ -48,7 +49,8 @@ static int event(struct vmbus_ic *ic, const struct vmbus_ic_event *event, void *
 		printf("opened %s\n", vmbus_device_path(vmbus_chan_device(vmbus_ic_chan(ic))));
 		break;
 	case VMBUS_IC_EVENT_NEGOTIATED:
-		printf("the host speaks version %u.%u\n", event->message.major, event->message.minor);
+		printf("the host speaks version %u.%u\n", event->message.major,
+		       event->message.minor);
 		break;
 	default:
 		fprintf(stderr, "%s\n", event->reason);

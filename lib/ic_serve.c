@@ -40,7 +40,7 @@ struct request {
 	struct vmbus_packet packet;
 	uint64_t session;		/* vmbus_ic.session when it came */
 	unsigned char *message;
-	alignas(8) unsigned char room[];	/* for the message, so that its body lies at a multiple of 8 */
+	alignas(8) unsigned char room[];	/* for the message, from MESSAGE_AT on */
 };
 
 #define MESSAGE_AT	4
@@ -61,7 +61,7 @@ struct vmbus_ic {
 	bool running;			/* inside vmbus_ic_dispatch() */
 	int end;			/* vmbus_ic_dispatch() returns this */
 
-	bool heard;			/* the host has sent a packet since the channel was opened */
+	bool heard;			/* the host has sent a packet since the open */
 	bool agreed;			/* on these versions */
 	struct vmbus_ic_version framework, message;
 	uint64_t session;		/* grows when the host forgets its requests */
@@ -75,7 +75,7 @@ struct vmbus_ic {
 	int told_error;			/* why the program was told to wait, and the words; or 0 */
 	char *told;
 
-	int64_t look_at;		/* with a channel: when to see whether the host is silent, or NEVER */
+	int64_t look_at;		/* with a channel: when to look at the host, or NEVER */
 	unsigned int looks;		/* that saw it silent, in a row */
 	uint64_t progress;		/* of the host, at the last look */
 	int64_t patience_ms;
@@ -137,11 +137,14 @@ static void __attribute__((format(printf, 2, 3))) skipped(struct vmbus_ic *ic, c
 	tell(ic, VMBUS_IC_EVENT_SKIPPED, -EPROTO, reason);
 }
 
-/* Queue one answer. Return 0 (its request is free), -EAGAIN (it is not), or why the channel has ended. */
+/*
+ * Queue one answer. Return -EAGAIN (the request stays the caller's); or 0, or why the channel has
+ * ended (the request is freed).
+ */
 static int queue_answer(struct vmbus_ic *ic, struct request *r)
 {
-	int err = vmbus_queue(ic->chan, VMBUS_PACKET_INBAND, 0, r->packet.transaction_id, r->message,
-			      r->packet.length);
+	int err = vmbus_queue(ic->chan, VMBUS_PACKET_INBAND, 0, r->packet.transaction_id,
+			      r->message, r->packet.length);
 
 	if (err == -EAGAIN)
 		return err;
@@ -150,8 +153,8 @@ static int queue_answer(struct vmbus_ic *ic, struct request *r)
 	else
 		ic->stats.lost++;
 	if (err == -EMSGSIZE) {
+		tell(ic, VMBUS_IC_EVENT_SKIPPED, err, "an answer larger than the ring to the host");
 		err = 0;
-		tell(ic, VMBUS_IC_EVENT_SKIPPED, -EMSGSIZE, "an answer does not fit into the ring to the host");
 	}
 	request_free(ic, r);
 	return err;
@@ -197,7 +200,8 @@ static int negotiate(struct vmbus_ic *ic, struct request *r)
 				     opt->framework_count, opt->messages, opt->message_count,
 				     &ic->framework, &ic->message);
 	if (refused == -EPROTO) {
-		skipped(ic, "a negotiation of %u bytes, less than its versions need", r->packet.length);
+		skipped(ic, "a negotiation of %u bytes, less than its versions need",
+			r->packet.length);
 		request_free(ic, r);
 		return 0;
 	}
@@ -209,7 +213,8 @@ static int negotiate(struct vmbus_ic *ic, struct request *r)
 		ic->retry_ms = RETRY_MS_MIN;
 		tell(ic, VMBUS_IC_EVENT_NEGOTIATED, 0, "");
 	} else {
-		tell(ic, VMBUS_IC_EVENT_REFUSED, refused, "the host and the program have no version in common");
+		tell(ic, VMBUS_IC_EVENT_REFUSED, refused,
+		     "the host and the program have no version in common");
 	}
 	return err;
 }
@@ -308,7 +313,7 @@ static unsigned int events(const struct vmbus_ic *ic)
 	return ic->later_count < VMBUS_IC_LATER_MAX ? VMBUS_WAIT_RECV : 0;
 }
 
-/* Receive and answer until there is nothing to do, or PACKETS_MAX. Return 0, or why the channel has ended. */
+/* Receive and answer, at most PACKETS_MAX packets. Return 0, or why the channel has ended. */
 static int run(struct vmbus_ic *ic)
 {
 	int left = PACKETS_MAX, ready, err, flushed;
@@ -410,11 +415,12 @@ static int check_device(const struct vmbus_device *dev)
 	char state[16];
 
 	if (vmbus_device_is_offered(dev) == 0)
-		return fail(-ENODEV, "%s: the host has not offered the device again", dev->instance);
+		return fail(-ENODEV, "%s: the host has not offered the device again",
+			    dev->instance);
 	if (dev->driver && !dev->uio && strcmp(dev->driver, "uio_hv_generic"))
-		return fail(-EBUSY, "%s: the driver %s has the device; it has to be bound to uio_hv_generic",
+		return fail(-EBUSY, "%s: the driver %s has the device, not uio_hv_generic",
 			    dev->instance, dev->driver);
-	/* Only this project's module has the attribute. Two programs would take each other's packets. */
+	/* Two programs would take each other's packets. Only our module has the attribute. */
 	if (!vmbus_device_attribute(dev, "uio_hv_generic/state", state, sizeof(state)) &&
 	    !strcmp(state, "open"))
 		return fail(-EBUSY, "%s: another program has the device open", dev->instance);
@@ -466,7 +472,7 @@ static void try_open(struct vmbus_ic *ic)
 {
 	int err = open_channel(ic);
 
-	/* Also after a success: a host that breaks each channel before it negotiates gets few of them. */
+	/* Also after a success: a host that breaks each channel at once gets few of them. */
 	ic->retry_ms *= 2;
 	if (ic->retry_ms > RETRY_MS_MAX)
 		ic->retry_ms = RETRY_MS_MAX;
@@ -486,7 +492,7 @@ static void try_open(struct vmbus_ic *ic)
 /* Have the timer wake the program when something is due. */
 static void set_timer(struct vmbus_ic *ic)
 {
-	int64_t at = ic->again || ic->end ? 0 : ic->chan ? ic->look_at : ic->dead ? 0 : ic->retry_at;
+	int64_t at = ic->again || ic->end || ic->dead ? 0 : ic->chan ? ic->look_at : ic->retry_at;
 	struct itimerspec spec = { .it_value = { .tv_nsec = 0 } };
 
 	/* Setting a timer that has expired makes it unreadable. */
@@ -567,7 +573,7 @@ int vmbus_ic_reply(struct vmbus_ic *ic, struct vmbus_ic_request *request, uint32
 		err = answer(ic, r, status);
 		if (!err && !ic->running)
 			err = vmbus_flush(ic->chan);
-		/* vmbus_ic_dispatch() finds out, too, and then the host has forgotten the request. */
+		/* The channel has ended, as vmbus_ic_dispatch() finds out, too. */
 		if (err)
 			err = -ESTALE;
 	}
@@ -631,8 +637,8 @@ static int copy_options(struct vmbus_ic *ic, const struct vmbus_ic_options *from
 	}
 	if (!opt->message_count || opt->message_count > VMBUS_IC_MAX_VERSIONS ||
 	    opt->framework_count > VMBUS_IC_MAX_VERSIONS)
-		return fail(-EINVAL, "%zu frameworks and %zu versions of messages", opt->framework_count,
-			    opt->message_count);
+		return fail(-EINVAL, "%zu frameworks and %zu versions of messages",
+			    opt->framework_count, opt->message_count);
 	if (!opt->max_message)
 		opt->max_message = MESSAGE_MAX;
 	if (opt->max_message < sizeof(struct vmbus_ic_header) || opt->max_message > RING_PACKET_MAX)
@@ -724,7 +730,8 @@ int vmbus_ic_from_chan(struct vmbus_chan *chan, const struct vmbus_ic_options *o
 	int err;
 
 	if (vmbus_fd(chan) < 0 || chan->poll_mode || chan->producers)
-		return fail(-EOPNOTSUPP, "a channel without descriptor, in poll mode, or with several producers");
+		return fail(-EOPNOTSUPP,
+			    "a channel without descriptor, in poll mode, or with several producers");
 	err = ic_alloc(options, &ic);
 	if (err)
 		return err;

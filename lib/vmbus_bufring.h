@@ -9,7 +9,8 @@
  * Threads: one thread at a time may send on a channel, and one at a time may receive. These may be
  * two threads; they need no lock, and each may wait. After vmbus_chan_set_producers() any number of
  * threads may send, and each may wait for room. While a thread opens or closes a channel, no other
- * thread may use it. Any thread may call a function that takes no channel.
+ * thread may use it. Any thread may call a function that takes neither a channel nor a struct
+ * vmbus_ic.
  *
  * The library does not trust the host. It reads what the host can write once, checks it, and uses
  * only the copy. A host that lies causes an error (-EIO or -EPROTO, see vmbus_recv()) and never an
@@ -49,8 +50,8 @@ const char *vmbus_version(void);
  * vmbus_error() - describe the last failure of the calling thread
  *
  * The text names the device or file and the reason, without a final full stop or newline. The
- * functions that find and open set it when they fail, and no others do. The result is never NULL and
- * is valid until the next failure of the same thread.
+ * functions that find, open and serve set it when they fail, and no others do. The result is never
+ * NULL and is valid until the next failure of the same thread.
  *
  * Since 0.1.
  */
@@ -1276,7 +1277,8 @@ int vmbus_ic_negotiate(void *msg, size_t len,
  * hibernates, the host writes an impossible index, or falls silent: after a fault of the protocol a
  * host neither reads nor writes until the guest opens the device anew. A host owes NEGOTIATE after
  * an open, and it owes the reading of answers. It has fallen silent when it owed one of these, and
- * did nothing, for options.patience_ms.
+ * did nothing, for patience_ms. Each time doubles the patience for the next one, up to an hour,
+ * until a request comes.
  *
  * A device is missing until the host offers it, also after a hibernation. It may have no driver,
  * another driver, or be open in another program. The object looks again after 100 ms, then after
@@ -1296,7 +1298,7 @@ struct vmbus_ic_request {
 	struct vmbus_ic_header header;		/* as the host sent it */
 	struct vmbus_ic_version framework;	/* agreed */
 	struct vmbus_ic_version message;	/* agreed */
-	uint32_t length;			/* bytes of the body as received: what was sent, and padding */
+	uint32_t length;			/* bytes of the body as received, padding included */
 	void *body;				/* at a multiple of 8; goes back with the answer */
 };
 
@@ -1312,14 +1314,14 @@ enum vmbus_ic_event_kind {
 	VMBUS_IC_EVENT_REFUSED		= 3,	/* no common version, and the host knows it */
 	VMBUS_IC_EVENT_CLOSED		= 4,	/* the channel has ended */
 	VMBUS_IC_EVENT_WAITING		= 5,	/* the device cannot be opened now, for a new reason */
-	VMBUS_IC_EVENT_SKIPPED		= 6,	/* a packet was no request, or an answer cannot be sent */
+	VMBUS_IC_EVENT_SKIPPED		= 6,	/* a packet was no request, or an answer too large */
 };
 
 /** What the object tells the program. Later versions add kinds, and members at the end. */
 struct vmbus_ic_event {
 	enum vmbus_ic_event_kind kind;
 	int error;				/* a negative errno, or 0 */
-	const char *reason;			/* for people, valid during the call; "" without an error */
+	const char *reason;			/* for people, during the call; "" without an error */
 	struct vmbus_ic_version framework;	/* VMBUS_IC_EVENT_NEGOTIATED: agreed */
 	struct vmbus_ic_version message;
 };
@@ -1331,8 +1333,8 @@ struct vmbus_ic_event {
 struct vmbus_ic_options {
 	size_t struct_size;	/* sizeof(struct vmbus_ic_options) */
 	uint32_t flags;		/* 0 */
-	uint32_t max_message;	/* bytes of a message, 28 of header included; 0: 16384. Skip longer ones */
-	uint32_t patience_ms;	/* see struct vmbus_ic; 0: 120000. It doubles, up to 1 hour, until a request */
+	uint32_t max_message;	/* bytes, header included; longer ones are skipped; 0: 16384 */
+	uint32_t patience_ms;	/* milliseconds, see struct vmbus_ic; 0: 120000 */
 	uint32_t reserved;	/* 0 */
 
 	/* As for vmbus_ic_negotiate(), the preferred first. No frameworks: 3.0 and 1.0. */
@@ -1467,9 +1469,9 @@ struct vmbus_ic_stats {
 	uint64_t opened;		/* times that the device was opened */
 	uint64_t negotiated;		/* times that versions were agreed */
 	uint64_t requests;		/* handed to the callback */
-	uint64_t answers;		/* sent, also those to NEGOTIATE and those of the object itself */
+	uint64_t answers;		/* sent, also those that the object gave by itself */
 	uint64_t skipped;		/* packets that were no request */
-	uint64_t lost;			/* answers that were not sent: forgotten requests, or a small ring */
+	uint64_t lost;			/* answers not sent: forgotten requests, a small ring */
 };
 
 /**

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Serving an integration component: on a channel in memory, and on a device of a sysfs made of plain files. */
+/* Serving an integration component: on a channel in memory, and on a device of a made-up sysfs. */
 
 #include <poll.h>
 #include <signal.h>
@@ -33,7 +33,8 @@ static void *any_mmap(void *addr, size_t size, int prot, int flags, int fd, off_
 	return (void *)syscall(SYS_mmap, addr, size, prot, flags, fd, offset);
 }
 
-void *model_mmap(void *addr, size_t size, int prot, int flags, int fd, off_t offset) __asm__("mmap");
+void *model_mmap(void *addr, size_t size, int prot, int flags, int fd, off_t offset)
+	__asm__("mmap");
 void *model_mmap(void *addr, size_t size, int prot, int flags, int fd, off_t offset)
 {
 	return any_mmap(addr, size, prot, flags, fd >= 0 && fd == uio.fd ? uio.memory : fd, offset);
@@ -65,7 +66,8 @@ static int uio_open(void)
 	MUST(uio.rings != MAP_FAILED);
 	mem.rx_ring = uio.rings;
 	mem.tx_ring = uio.rings + uio.ring;
-	mem.tx_size = mem.rx_size = uio.ring;
+	mem.tx_size = uio.ring;
+	mem.rx_size = uio.ring;
 	mem.fd = fd[1];
 	MUST(!vmbus_chan_from_memory(&mem, &uio.host));
 	uio.fd = fd[0];
@@ -104,7 +106,7 @@ static struct {
 	char reason[256];
 	uint32_t status;
 	int end;				/* what each event returns that is not @but */
-	bool answer_first;			/* the earliest postponed one, from inside the next */
+	bool answer_first;			/* the earliest postponed one, from inside */
 	bool answer_itself;			/* the request, from inside */
 } seen;
 
@@ -210,7 +212,8 @@ static int settle(struct vmbus_ic *ic)
 	CHECK(met_ && #condition);						\
 } while (0)
 
-static int host_sends(struct vmbus_chan *host, uint16_t type, uint64_t xid, const void *body, size_t len)
+static int host_sends(struct vmbus_chan *host, uint16_t type, uint64_t xid, const void *body,
+		      size_t len)
 {
 	struct vmbus_ic_header hdr = {
 		.type = type, .size = len, .pipe_size = 20 + len, .transaction_id = xid,
@@ -360,7 +363,9 @@ static void no_common_version(void)
 
 static void requests_get_what_the_program_says(void)
 {
-	static const uint32_t statuses[] = { VMBUS_S_OK, VMBUS_E_FAIL, VMBUS_E_NOT_SUPPORTED, 0x80070005 };
+	static const uint32_t statuses[] = {
+		VMBUS_S_OK, VMBUS_E_FAIL, VMBUS_E_NOT_SUPPORTED, 0x80070005,
+	};
 	unsigned char body[1000] = { 41 };
 	struct answer a;
 	struct served s;
@@ -511,7 +516,10 @@ static void negotiated_again_the_host_has_forgotten(void)
 
 static void what_is_no_request_is_skipped(void)
 {
-	const struct { struct vmbus_ic_header hdr; struct vmbus_ic_negotiate counts; } lie = {
+	const struct {
+		struct vmbus_ic_header hdr;
+		struct vmbus_ic_negotiate counts;
+	} lie = {
 		.hdr = { .type = VMBUS_IC_NEGOTIATE, .flags = 3 }, .counts = { 50, 50, 0 },
 	}, answer = { .hdr = { .type = VMBUS_IC_FCOPY, .flags = 5 } };
 	struct vmbus_ic_options opt = options();
@@ -556,6 +564,7 @@ static void overwrite_length(unsigned char *to_guest, size_t size, uint16_t len8
 
 static void full_ring_to_the_host(void)
 {
+	const size_t len = getpagesize() / 4 - HEADER;
 	static unsigned char body[65536 / 4];
 	struct served s;
 
@@ -568,7 +577,7 @@ static void full_ring_to_the_host(void)
 	for (int i = 0; i < 6; i++) {
 		int err;
 
-		while ((err = host_sends(s.host, VMBUS_IC_KVP, i, body, getpagesize() / 4 - HEADER)) == -EAGAIN)
+		while ((err = host_sends(s.host, VMBUS_IC_KVP, i, body, len)) == -EAGAIN)
 			MUST(!settle(s.ic));
 		MUST(!err);
 	}
@@ -582,14 +591,14 @@ static void full_ring_to_the_host(void)
 	CHECK_IS(settle(s.ic), 0);
 	CHECK_IS(stats_of(s.ic).answers, 1 + 3);
 	for (int i = 0; i < 4; i++) {
-		check_answer(s.host, i, VMBUS_S_OK, getpagesize() / 4 - HEADER);
+		check_answer(s.host, i, VMBUS_S_OK, len);
 		/* The host has made room for one more. */
 		CHECK(readable(s.ic, i < 3 ? 1000 : 20) == (i < 3));
 		CHECK_IS(settle(s.ic), 0);
 	}
 	check_answer(s.host, 50, VMBUS_S_OK, 8);
 	for (int i = 4; i < 6; i++)
-		check_answer(s.host, i, VMBUS_S_OK, getpagesize() / 4 - HEADER);
+		check_answer(s.host, i, VMBUS_S_OK, len);
 	CHECK_IS(settle(s.ic), 0);
 	CHECK_IS(stats_of(s.ic).answers, 1 + 7);
 	CHECK_IS(stats_of(s.ic).lost, 0);
