@@ -18,6 +18,7 @@ struct netvsc_host demo_host(const struct app *app)
 		.version = NVSP_VERSION_6, .section_size = app->mtu > 6000 ? 12288 : 6144,
 		.mac = { 0, 0x15, 0x5d, 0, 0, 1 }, .guest_mac = { 0, 0x15, 0x5d, 0, 0, 2 },
 		.ip = { 192, 0, 2, 1 }, .echo = app->mode == MODE_ECHO,
+		.subchannels = app->channels - 1,
 		.frames = app->count ? app->count : 10000,
 		.no_pages = app->way == WAY_SECTIONS, .no_sections = app->way == WAY_PAGES,
 	};

@@ -42,7 +42,7 @@ struct state {
 
 	struct expected expected[WINDOW];
 	unsigned int outstanding;
-	uint32_t sent, back, keepalive;
+	uint32_t packets, sent, back, keepalive;
 	bool keepalive_answered;
 	unsigned char message[MESSAGE_MAX];
 	bool gone, failed;
@@ -285,7 +285,7 @@ static uint32_t put_frame(struct state *s, uint32_t sub, const struct expected *
 static bool send_frames(struct state *s)
 {
 	uint32_t lengths[4], count = s->sent % 5 ? 1 : 4, sub;
-	const unsigned int channel = s->sent % s->open;
+	const unsigned int channel = s->packets % s->open;
 
 	if (count > s->host.frames - s->sent)
 		count = s->host.frames - s->sent;
@@ -314,6 +314,7 @@ static bool send_frames(struct state *s)
 		s->sent++;
 		s->outstanding++;
 	}
+	s->packets++;
 	return lend(s, channel, sub, count, lengths);
 }
 
@@ -475,6 +476,8 @@ static bool handle_control(struct state *s, uint32_t length)
 		return request.header.type == RNDIS_QUERY ? answer_query(s, &request) :
 			handle_set(s, &request, s->message + header);
 	case RNDIS_KEEPALIVE | RNDIS_COMPLETE:
+		if (s->host.completed && s->host.completed(&s->host, request.id, NVSP_SUCCESS))
+			return true;
 		if (length != RNDIS_STATUS_SIZE || request.id != s->keepalive || s->keepalive_answered)
 			return wrong(s, "the answer to a keep-alive has id %u", request.id);
 		s->keepalive_answered = true;
@@ -581,6 +584,7 @@ static bool handle_nvsp(struct state *s, const struct vmbus_view *view, const st
 	const uint64_t id = view->transaction_id;
 	const bool asks = view->flags & VMBUS_PACKET_COMPLETION_REQUESTED;
 	struct nvsp_message answer = { .type = msg->type + 1 };
+	uint32_t granted;
 	bool wants = true;
 
 	switch (msg->type) {
@@ -625,12 +629,14 @@ static bool handle_nvsp(struct state *s, const struct vmbus_view *view, const st
 		break;
 	case NVSP_SUBCHANNEL:
 		if (msg->subchannel.operation != NVSP_ALLOCATE || s->open > 1 ||
-		    msg->subchannel.count != s->host.chan_count - 1)
+		    !msg->subchannel.count || msg->subchannel.count > s->host.chan_count - 1)
 			return wrong(s, "%u sub-channels are asked for", msg->subchannel.count);
-		s->open += msg->subchannel.count;
+		granted = msg->subchannel.count < s->host.subchannels ? msg->subchannel.count :
+			s->host.subchannels;
+		s->open += granted;
 		answer.type = NVSP_SUBCHANNEL;
-		answer.subchannel_complete.status = NVSP_SUCCESS;
-		answer.subchannel_complete.count = msg->subchannel.count;
+		answer.subchannel_complete.status = granted ? NVSP_SUCCESS : NVSP_FAILURE;
+		answer.subchannel_complete.count = granted;
 		break;
 	case NVSP_REVOKE_RECV_BUFFER:
 	case NVSP_REVOKE_SEND_BUFFER:
@@ -661,6 +667,8 @@ static bool handle_completion(struct state *s, unsigned int channel, const struc
 {
 	const uint64_t id = view->transaction_id;
 
+	if (s->host.completed && s->host.completed(&s->host, id, msg->rndis_complete.status))
+		return true;
 	if (view->length < 8 || msg->type != NVSP_RNDIS_COMPLETE || id >= s->sub_count)
 		return wrong(s, "a completion of type %u with id %llu", msg->type, (unsigned long long)id);
 	if (s->lent[id] != channel + 1)
@@ -803,6 +811,8 @@ int netvsc_host_run(const struct netvsc_host *description)
 			n++;
 		if (!s->keepalive && s->back >= s->host.frames / 2 && s->filter && !interrupt_traffic(s))
 			break;
+		if (s->host.idle && s->filter)
+			s->host.idle(&s->host, s->back);
 		if (now_ms() > end)
 			wrong(s, "the guest takes too long");
 	} while (!s->failed && !s->gone && (n || sleep_for_guest(s)));

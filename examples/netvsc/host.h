@@ -45,12 +45,17 @@ struct netvsc_host {
 	uint8_t ip[4], guest_ip[4];
 	bool echo;			/* ARP and ping; otherwise frames with MAC addresses exchanged */
 	unsigned int frames;		/* that it sends */
+	unsigned int subchannels;	/* that it grants at most */
 	bool no_pages;			/* the guest promises to use the send buffer alone */
 	bool no_sections;		/* or pages alone */
 
-	/* For tests: change a packet before it is sent. */
+	/* For tests; each may be NULL. The first may change a packet before it is sent. */
 	void (*tamper)(struct netvsc_host *host, struct host_packet *packet);
-	void *tamper_data;
+	/* A completion or the answer to a keep-alive; true if the host has no need to look at it. */
+	bool (*completed)(struct netvsc_host *host, uint64_t id, uint32_t status);
+	/* Called from time to time while the filter is open; @back frames came back. */
+	void (*idle)(struct netvsc_host *host, uint32_t back);
+	void *test;
 };
 
 /*
