@@ -129,8 +129,14 @@ static int sleep_until(struct app *app, int64_t deadline)
 	int n, err;
 
 	for_each_channel(app, ch) {
-		/* A channel that waits for room receives nothing. */
-		n = vmbus_arm(ch->chan, ch->ack_count ? VMBUS_WAIT_SEND : VMBUS_WAIT_RECV);
+		unsigned int wanted = VMBUS_WAIT_RECV;
+
+		/* A channel whose completions wait for room receives nothing. */
+		if (ch->ack_count)
+			wanted = VMBUS_WAIT_SEND;
+		else if (ch->request_blocked)
+			wanted |= VMBUS_WAIT_SEND;
+		n = vmbus_arm(ch->chan, wanted);
 		if (n)
 			return n < 0 ? channel_failed(ch, n) : 0;
 	}

@@ -22,20 +22,31 @@ static int64_t deadline_of(const struct nic *nic)
 	return now_ms() + nic->app->timeout_ms;
 }
 
+/* A request was refused with @err: wait for room if the ring was full. */
+static int wait_for_room(struct nic *nic, int err, int64_t deadline)
+{
+	struct channel *primary = &nic->channels[0];
+
+	if (err != -EAGAIN)
+		return channel_failed(primary, err);
+	primary->request_blocked = true;
+	err = wait_turn(nic, deadline);
+	primary->request_blocked = false;
+	return err;
+}
+
 /* Send a message of NVSP. It has an answer if @id is not 0. */
 static int nvsp_send(struct nic *nic, const struct nvsp_message *msg, uint64_t id)
 {
+	const uint16_t flags = id ? VMBUS_PACKET_COMPLETION_REQUESTED : 0;
 	const int64_t deadline = deadline_of(nic);
 	int err;
 
 	do {
-		err = vmbus_send(nic->channels[0].chan, VMBUS_PACKET_INBAND,
-				 id ? VMBUS_PACKET_COMPLETION_REQUESTED : 0, id, msg, sizeof(*msg));
+		err = vmbus_send(nic->channels[0].chan, VMBUS_PACKET_INBAND, flags, id, msg, sizeof(*msg));
 		if (!err)
 			return 0;
-		if (err != -EAGAIN)
-			return channel_failed(&nic->channels[0], err);
-		err = wait_turn(nic, deadline);
+		err = wait_for_room(nic, err, deadline);
 	} while (!err);
 	return err;
 }
@@ -67,31 +78,27 @@ static int nvsp_execute(struct nic *nic, const struct nvsp_message *msg, uint32_
 	return 0;
 }
 
-/* Send a control message of @size bytes, and return its slot, which is free once it is completed. */
-static int rndis_send(struct nic *nic, const void *message, uint32_t size, const struct slot **sent)
+/* Send a control message of @size bytes. */
+static int rndis_send(struct nic *nic, const void *message, uint32_t size)
 {
 	const int64_t deadline = deadline_of(nic);
-	struct channel *primary = &nic->channels[0];
 	struct pool *pool = nic->control_pool;
 	struct slot *slot;
 	int err;
 
-	for (;;) {
+	do {
 		slot = pool_get(pool, 0);
-		if (slot) {
-			memcpy(slot_memory(pool, slot), message, size);
-			err = queue_slot(primary, pool, slot, size, 0);
-			if (!err)
-				break;
-			if (err != -EAGAIN)
-				return channel_failed(primary, err);
+		if (!slot) {
+			err = wait_turn(nic, deadline);
+			continue;
 		}
-		err = wait_turn(nic, deadline);
-		if (err)
-			return err;
-	}
-	*sent = slot;
-	return 0;
+		memcpy(slot_memory(pool, slot), message, size);
+		err = queue_slot(&nic->channels[0], pool, slot, size, 0);
+		if (!err)
+			return 0;
+		err = wait_for_room(nic, err, deadline);
+	} while (!err);
+	return err;
 }
 
 /* Ask, and wait for the answer: nic->rndis. A refusal is -EOPNOTSUPP. */
@@ -100,7 +107,6 @@ static int rndis_execute(struct nic *nic, struct rndis_request *request, uint32_
 {
 	const int64_t deadline = deadline_of(nic);
 	unsigned char message[CONTROL_SIZE];
-	const struct slot *slot;
 	int err;
 
 	request->header.length = header_size + length;
@@ -109,7 +115,7 @@ static int rndis_execute(struct nic *nic, struct rndis_request *request, uint32_
 	if (length)
 		memcpy(message + header_size, data, length);
 	nic->rndis_type = request->header.type;
-	err = rndis_send(nic, message, header_size + length, &slot);
+	err = rndis_send(nic, message, header_size + length);
 	while (!err && nic->rndis_type)
 		err = wait_turn(nic, deadline);
 	nic->rndis_type = 0;
@@ -444,8 +450,7 @@ static int drain(struct nic *nic)
 static int halt(struct nic *nic)
 {
 	struct rndis_request request = { .header = { RNDIS_HALT, RNDIS_HALT_SIZE }, .id = ++nic->rndis_id };
-	const struct slot *slot;
-	int err = rndis_send(nic, &request, RNDIS_HALT_SIZE, &slot);
+	int err = rndis_send(nic, &request, RNDIS_HALT_SIZE);
 
 	return err ? err : drain(nic);
 }

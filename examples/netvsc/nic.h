@@ -49,6 +49,7 @@ struct channel {
 	/* Packets that are handled and not yet completed, because the ring was full */
 	struct { uint64_t id; uint32_t status; } acks[BATCH];
 	unsigned int ack_first, ack_count;
+	bool request_blocked;	/* a request to the host waits for room in the ring */
 	struct {
 		uint64_t rx_frames, rx_bytes, tx_frames, tx_bytes;
 		uint64_t tx_dropped;	/* no slot, no room in the ring, or too long */

@@ -24,7 +24,7 @@ int netvsc_main(int argc, char **argv);
 static struct shared {
 	uint32_t acks[OURS_MAX];
 	uint32_t statuses[OURS_MAX];
-	uint32_t sent, tampered, stray;
+	uint32_t sent, tampered, stray, fill_at, fill;
 } *shared;
 
 static struct app app;
@@ -758,11 +758,11 @@ static void fill_the_rings(struct netvsc_host *h, uint32_t back)
 	const struct vmbus_range range = { OURS_AT, sizeof(nothing) };
 	int err;
 
-	if (back < 1 || shared->tampered++)
+	if (back < shared->fill_at || shared->tampered++)
 		return;
 	memcpy(h->recv + range.offset, nothing, sizeof(nothing));
-	/* The host does not read meanwhile: the completions of about 1900 fill its ring. */
-	while (shared->sent < 2400) {
+	/* The host does not read meanwhile, and 1919 completions fill its ring. */
+	while (shared->sent < shared->fill) {
 		err = vmbus_queue_xfer(h->chans[0], 1, OUR_ID + shared->sent, RECV_BUFFER_ID, &range, 1,
 				       &msg, sizeof(msg));
 		if (!err) {
@@ -774,24 +774,44 @@ static void fill_the_rings(struct netvsc_host *h, uint32_t back)
 		}
 		host_must(err);
 	}
+	if (back == h->frames)
+		kill(getppid(), SIGTERM);
 	/* The driver sleeps now, or spins; it has to go on when the ring is read. */
 	usleep(50000);
 }
 
+static void run_with_full_ring(enum mode mode, bool poll, uint32_t fill_at, uint32_t fill)
+{
+	prepare(mode);
+	app.poll = poll;
+	prepare_host();
+	shared->fill_at = fill_at;
+	shared->fill = fill;
+	/* The signal of fill_the_rings() stops the driver if all frames are back. */
+	if (fill_at == FRAMES)
+		app.count = 0;
+	host.idle = fill_the_rings;
+	host.completed = completed;
+	SUCCEEDS(0);
+	CHECK_IS(shared->sent, fill);
+	for (uint32_t i = 0; i < fill && !checks_failed; i++) {
+		CHECK_IS(shared->acks[i], 1);
+		CHECK_IS(shared->statuses[i], NVSP_SUCCESS);
+	}
+}
+
 static void completions_with_a_full_ring(void)
 {
+	run_with_full_ring(MODE_ECHO, false, 1, 2400);
+	run_with_full_ring(MODE_ECHO, true, 1, 2400);
+}
+
+static void a_stop_with_a_full_ring(void)
+{
 	for (int poll = 0; poll < 2; poll++) {
-		prepare(MODE_ECHO);
-		app.poll = poll;
-		prepare_host();
-		host.idle = fill_the_rings;
-		host.completed = completed;
-		SUCCEEDS(0);
-		CHECK_IS(shared->sent, 2400);
-		for (uint32_t i = 0; i < 2400 && !checks_failed; i++) {
-			CHECK_IS(shared->acks[i], 1);
-			CHECK_IS(shared->statuses[i], NVSP_SUCCESS);
-		}
+		/* Completions wait for room, or the request alone, which is larger. */
+		run_with_full_ring(MODE_FORWARD, poll, FRAMES, 2400);
+		run_with_full_ring(MODE_FORWARD, poll, FRAMES, 1917);
 	}
 }
 
@@ -926,6 +946,7 @@ static const struct test tests[] = {
 	TEST(a_completion_that_never_comes),
 	TEST(a_flood_of_keepalives),
 	TEST(completions_with_a_full_ring),
+	TEST(a_stop_with_a_full_ring),
 	TEST(pings_that_have_no_answer),
 	TEST(options),
 };
