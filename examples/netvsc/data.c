@@ -3,7 +3,7 @@
  * The data path: where messages lie until the host has completed them, sending, and receiving.
  *
  * The host can write to the ring, the receive buffer and the send buffer at any time. So each field is
- * read once, the copy is checked, and only the copy is used.
+ * copied once, the copy is checked, and only the copy is used.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -128,7 +128,7 @@ void transmit(struct channel *to, const struct channel *from, const unsigned cha
 	packet.header.length = header + len;
 	memcpy(at, &packet, sizeof(packet));
 	at += header;
-	memcpy(macs, frame, sizeof(macs));
+	copy_shared(macs, frame, sizeof(macs));
 	memcpy(at, exchange ? macs + 6 : macs, 6);
 	memcpy(at + 6, exchange ? macs : macs + 6, 6);
 	memcpy(at + sizeof(macs), frame + sizeof(macs), len - sizeof(macs));
@@ -173,7 +173,7 @@ static bool read_ppis(const unsigned char *at, uint32_t left, uint32_t *vlan)
 	for (; left; at += ppi.size, left -= ppi.size) {
 		if (left < sizeof(ppi))
 			return false;
-		memcpy(&ppi, at, sizeof(ppi));
+		copy_shared(&ppi, at, sizeof(ppi));
 		if (ppi.size < sizeof(ppi) || ppi.size > left || ppi.size % 4 ||
 		    ppi.offset < sizeof(ppi) || ppi.offset > ppi.size)
 			return false;
@@ -181,7 +181,7 @@ static bool read_ppis(const unsigned char *at, uint32_t left, uint32_t *vlan)
 			continue;
 		if (ppi.size - ppi.offset < sizeof(*vlan))
 			return false;
-		memcpy(vlan, at + ppi.offset, sizeof(*vlan));
+		copy_shared(vlan, at + ppi.offset, sizeof(*vlan));
 		*vlan &= 0xffff;
 	}
 	return true;
@@ -200,7 +200,7 @@ static bool handle_frame(struct channel *ch, const unsigned char *message, uint3
 
 	if (length < sizeof(packet))
 		return false;
-	memcpy(&packet, message, sizeof(packet));
+	copy_shared(&packet, message, sizeof(packet));
 	if (!part_ok(packet.data_offset, packet.data_length, sizeof(packet), length) ||
 	    packet.data_length < ETH_HEADER ||
 	    packet.data_length > ch->nic->mtu + ETH_HEADER + VLAN_TAG)
@@ -223,11 +223,11 @@ static bool handle_answer(struct nic *nic, uint32_t type, const unsigned char *m
 	if (!nic->rndis_type || type != (nic->rndis_type | RNDIS_COMPLETE) ||
 	    length < RNDIS_STATUS_SIZE || length > sizeof(nic->rndis))
 		return false;
-	memcpy(&id, message + offsetof(struct rndis_answer, id), sizeof(id));
+	copy_shared(&id, message + offsetof(struct rndis_answer, id), sizeof(id));
 	if (id != nic->rndis_id)
 		return false;
 	memset(&nic->rndis, 0, sizeof(nic->rndis));
-	memcpy(&nic->rndis, message, length);
+	copy_shared(&nic->rndis, message, length);
 	nic->rndis_length = length;
 	nic->rndis_type = 0;
 	return true;
@@ -239,7 +239,7 @@ static bool handle_indication(struct nic *nic, const unsigned char *message, uin
 
 	if (length < sizeof(indication))
 		return false;
-	memcpy(&indication, message, sizeof(indication));
+	copy_shared(&indication, message, sizeof(indication));
 	if (indication.length &&
 	    !part_ok(indication.offset, indication.length, sizeof(indication), length))
 		return false;
@@ -266,7 +266,7 @@ static bool handle_keepalive(struct channel *ch, const unsigned char *message, u
 
 	if (length < offsetof(struct rndis_answer, id) + sizeof(answer.id))
 		return false;
-	memcpy(&answer.id, message + offsetof(struct rndis_answer, id), sizeof(answer.id));
+	copy_shared(&answer.id, message + offsetof(struct rndis_answer, id), sizeof(answer.id));
 	/* A host that asks faster than it completes the answers gets fewer of them. */
 	slot = pool_get(pool, 1);
 	if (!slot)
@@ -283,7 +283,7 @@ static bool handle_rndis(struct channel *ch, const unsigned char *message, uint3
 
 	if (size < sizeof(header))
 		return false;
-	memcpy(&header, message, sizeof(header));
+	copy_shared(&header, message, sizeof(header));
 	/* The host may lend more of the buffer than the message takes. */
 	if (header.length < sizeof(header) || header.length > size)
 		return false;
@@ -317,7 +317,7 @@ static bool handle_xfer(struct channel *ch, const struct vmbus_view *view)
 
 	if (!nic->recv_shared || view->length < sizeof(type))
 		return false;
-	memcpy(&type, view->payload, sizeof(type));
+	copy_shared(&type, view->payload, sizeof(type));
 	count = vmbus_xfer_ranges(view, nic->recv.size, &set, ranges, RANGES_MAX);
 	if (type != NVSP_RNDIS || count < 1 || set.number != RECV_BUFFER_ID)
 		return false;
@@ -335,7 +335,7 @@ static bool handle_completion(struct channel *ch, const struct vmbus_view *view)
 	struct slot *slot;
 	bool ok;
 
-	memcpy(&msg, view->payload, view->length < sizeof(msg) ? view->length : sizeof(msg));
+	copy_shared(&msg, view->payload, view->length < sizeof(msg) ? view->length : sizeof(msg));
 	if (nic->nvsp_id && view->transaction_id == nic->nvsp_id && !ch->index) {
 		nic->nvsp_answer = msg;
 		nic->nvsp_length = view->length;
@@ -363,7 +363,7 @@ static bool handle_inband(const struct vmbus_view *view)
 
 	if (view->length < sizeof(type))
 		return false;
-	memcpy(&type, view->payload, sizeof(type));
+	copy_shared(&type, view->payload, sizeof(type));
 	return type == NVSP_INDIRECTION_TABLE || type == NVSP_VF_ASSOCIATION;
 }
 

@@ -80,7 +80,7 @@ static void echo(struct channel *ch, const unsigned char *frame, uint32_t len, u
 	bool answer;
 
 	/* The host may change the frame meanwhile, so the checks and the answer are made in a copy. */
-	memcpy(copy, frame, len);
+	copy_shared(copy, frame, len);
 	switch (copy[12] << 8 | copy[13]) {
 	case 0x0806:
 		answer = answer_arp(ch->nic, copy, len);

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
 #include <vmbus_bufring.h>
 
@@ -117,6 +118,16 @@ struct app {
 	uint64_t received, turns;
 	struct vmbus_range ranges[RANGES_MAX];
 };
+
+/*
+ * Copy what the host may change at any time. The compiler must not read it again later, after the copy
+ * was checked.
+ */
+static inline void copy_shared(void *to, const void *from, size_t len)
+{
+	memcpy(to, from, len);
+	__asm__ volatile("" : : : "memory");
+}
 
 /* main.c: print a line about a NIC, or report an error of it and return @err. */
 void say(const struct nic *nic, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

@@ -525,6 +525,8 @@ static const struct bad {
 	{ "a PPI of 0 bytes", 128, { 1, 128, 60, 14, 0, 0, 0, 36, 16, 0, 0, 0, 6, 12 } },
 	{ "a PPI of 8 bytes", 128, { 1, 128, 60, 14, 0, 0, 0, 36, 16, 0, 0, 8, 6, 12 } },
 	{ "a PPI of 14 bytes", 128, { 1, 128, 60, 14, 0, 0, 0, 36, 16, 0, 0, 14, 6, 12 } },
+	{ "PPIs of 18 and 14 bytes", 128,
+	  { 1, 128, 60, 14, 0, 0, 0, 36, 32, 0, 0, 18, 0, 12, 0, 14 << 16, 0, 12 << 16 } },
 	{ "a PPI beyond the others", 128, { 1, 128, 60, 14, 0, 0, 0, 36, 16, 0, 0, 20, 6, 12 } },
 	{ "a PPI of the largest size", 128, { 1, 128, 60, 14, 0, 0, 0, 36, 16, 0, 0, UINT32_MAX - 3, 6, 12 } },
 	{ "a PPI with its data beyond it", 128, { 1, 128, 60, 14, 0, 0, 0, 36, 16, 0, 0, 16, 6, 20 } },
@@ -668,6 +670,26 @@ static void completions_that_come_twice(void)
 	/* Some of the last may come after the driver has ended. */
 	CHECK(shared->tampered > FRAMES);
 	CHECK(app.nics[0].channels[1].stats.bad > 50);
+}
+
+static void complete_elsewhere(struct netvsc_host *h, struct host_packet *p)
+{
+	if (is_answer(p, NVSP_RNDIS_COMPLETE) && p->channel && shared->tampered < 5) {
+		p->channel--;
+		shared->tampered++;
+	}
+}
+
+/* The driver does not believe them, and waits for the right ones when it stops. */
+static void completions_on_another_channel(void)
+{
+	prepare(MODE_FORWARD);
+	app.channels = 3;
+	app.timeout_ms = 500;
+	prepare_host();
+	host.tamper = complete_elsewhere;
+	FAILS("the host does not complete what we sent");
+	CHECK_IS(app.nics[0].channels[0].stats.bad + app.nics[0].channels[1].stats.bad, 5);
 }
 
 static void refuse_frames(struct netvsc_host *h, struct host_packet *p)
@@ -942,6 +964,7 @@ static const struct test tests[] = {
 	TEST(bad_packets),
 	TEST(control_messages_on_a_subchannel),
 	TEST(completions_that_come_twice),
+	TEST(completions_on_another_channel),
 	TEST(completions_that_refuse),
 	TEST(a_completion_that_never_comes),
 	TEST(a_flood_of_keepalives),
