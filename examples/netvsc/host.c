@@ -74,12 +74,13 @@ static int64_t now_ms(void)
 /* Sending. All that the host sends goes through here. */
 static bool host_send(struct state *s, struct host_packet *p)
 {
-	struct vmbus_chan *chan = s->host.chans[p->channel];
+	struct vmbus_chan *chan;
 	int err = 0;
 
 	p->copies = 1;
 	if (s->host.tamper)
 		s->host.tamper(&s->host, p);
+	chan = s->host.chans[p->channel];
 	for (unsigned int i = 0; i < p->copies && !err; i++) {
 		if (p->type == VMBUS_PACKET_XFER_PAGES)
 			err = vmbus_queue_xfer(chan, p->flags, p->id, RECV_BUFFER_ID, p->ranges,

@@ -517,10 +517,12 @@ static const struct bad {
 	{ "data inside the header", 128, { 1, 128, 35, 14 } },
 	{ "data whose end wraps", 128, { 1, 128, 36, UINT32_MAX - 35 } },
 	{ "data whose start wraps", 128, { 1, 128, UINT32_MAX - 7, 60 } },
+	{ "a frame longer than the MTU allows", 1563, { 1, 1563, 36, 1519 } },
+	{ "a frame longer than any MTU", 20000, { 1, 20000, 36, 19956 } },
 	{ "data far away", 128, { 1, 128, 0x10000000, 60 } },
 	{ "PPIs beyond the message", 128, { 1, 128, 60, 14, 0, 0, 0, 36, 88 } },
 	{ "PPIs inside the header", 128, { 1, 128, 60, 14, 0, 0, 0, 32, 16, 0, 0, 16, 6, 12 } },
-	{ "PPIs at an odd place", 128, { 1, 128, 60, 14, 0, 0, 0, 38, 16, 0, 0, 16, 6, 12 } },
+	{ "PPIs at an odd place", 128, { 1, 128, 60, 14, 0, 0, 0, 38, 16, 0, 0, 16 << 16, 0, 12 << 16 } },
 	{ "PPIs that wrap", 128, { 1, 128, 60, 14, 0, 0, 0, 36, UINT32_MAX } },
 	{ "a PPI of 0 bytes", 128, { 1, 128, 60, 14, 0, 0, 0, 36, 16, 0, 0, 0, 6, 12 } },
 	{ "a PPI of 8 bytes", 128, { 1, 128, 60, 14, 0, 0, 0, 36, 16, 0, 0, 8, 6, 12 } },
@@ -548,9 +550,9 @@ static void send_bad_messages(struct netvsc_host *h, uint32_t back)
 		send_ours(h, 0, bad_messages[i].words, sizeof(bad_messages[i].words), bad_messages[i].range, 1);
 }
 
-static void bad_messages_in_the_receive_buffer(void)
+static void run_with_bad_messages(enum mode mode)
 {
-	prepare(MODE_FORWARD);
+	prepare(mode);
 	prepare_host();
 	host.idle = send_bad_messages;
 	host.completed = completed;
@@ -564,6 +566,12 @@ static void bad_messages_in_the_receive_buffer(void)
 		checks_failed++;
 	}
 	CHECK(!says("link down\nnic 0: link down"));
+}
+
+static void bad_messages_in_the_receive_buffer(void)
+{
+	run_with_bad_messages(MODE_FORWARD);
+	run_with_bad_messages(MODE_ECHO);
 }
 
 /* Packets that are wrong themselves; the first have to be completed. */
