@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * The data path: where messages lie until the host has completed them, sending, and receiving.
+ * The data path: where messages lie until the host has completed them, sending,
+ * and receiving.
  *
- * The host can write to the ring, the receive buffer and the send buffer at any time. So each field is
- * copied once, the copy is checked, and only the copy is used.
+ * The host can write to the ring, the receive buffer and the send buffer at any
+ * time. So each field is copied once, the copy is checked, and only the copy is
+ * used.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -51,7 +53,10 @@ uint64_t new_id(struct nic *nic, unsigned int pool, uint32_t slot)
 	return ++nic->sequence << 16 | pool << 12 | slot;
 }
 
-/* Find the slot that waits for a completion on this channel. The host wrote @id: it may be anything. */
+/*
+ * Find the slot that waits for a completion on this channel. The host wrote
+ * @id: it may be anything.
+ */
 static struct slot *find_slot(struct channel *ch, uint64_t id, struct pool **pool)
 {
 	uint32_t number = id & 0xfff, which = id >> 12 & 0xf;
@@ -75,6 +80,7 @@ int queue_slot(struct channel *ch, struct pool *pool, struct slot *slot, uint32_
 		.type = NVSP_RNDIS,
 		.rndis = { .control = !frame_bytes, .section = NVSP_NO_SECTION },
 	};
+	const uint16_t flags = VMBUS_PACKET_COMPLETION_REQUESTED;
 	int err;
 
 	if (pool->pages) {
@@ -83,13 +89,11 @@ int queue_slot(struct channel *ch, struct pool *pool, struct slot *slot, uint32_
 			.pages = pool->pages + number * (size_t)(PAGES_SLOT / GUEST_PAGE),
 		};
 
-		err = vmbus_queue_gpa(ch->chan, VMBUS_PACKET_COMPLETION_REQUESTED, id, &range, 1, &msg,
-				      sizeof(msg));
+		err = vmbus_queue_gpa(ch->chan, flags, id, &range, 1, &msg, sizeof(msg));
 	} else {
 		msg.rndis.section = number;
 		msg.rndis.bytes = len;
-		err = vmbus_queue(ch->chan, VMBUS_PACKET_INBAND, VMBUS_PACKET_COMPLETION_REQUESTED, id,
-				  &msg, sizeof(msg));
+		err = vmbus_queue(ch->chan, VMBUS_PACKET_INBAND, flags, id, &msg, sizeof(msg));
 	}
 	if (err) {
 		pool_put(pool, slot);
@@ -132,7 +136,9 @@ void transmit(struct channel *to, const struct channel *from, const unsigned cha
 	memcpy(at, exchange ? macs + 6 : macs, 6);
 	memcpy(at + 6, exchange ? macs : macs + 6, 6);
 	memcpy(at + sizeof(macs), frame + sizeof(macs), len - sizeof(macs));
-	/* After a rescind the frame may have read as zeros: see vmbus_guard(). */
+	/*
+	 * After a rescind the frame may have read as zeros: see vmbus_guard().
+	 */
 	if (vmbus_rx_used(from->chan) == -ENODEV) {
 		pool_put(pool, slot);
 		return;
@@ -142,15 +148,16 @@ void transmit(struct channel *to, const struct channel *from, const unsigned cha
 }
 
 /*
- * Complete the packets that were handled: each once, with its own id, on the channel that it came on.
- * The host lends parts of the receive buffer until then, so no completion may get lost.
+ * Complete the packets that were handled: each once, with its own id, on the
+ * channel that it came on. The host lends parts of the receive buffer until
+ * then, so no completion may get lost.
  */
 static int send_acks(struct channel *ch)
 {
 	while (ch->ack_count) {
 		const uint32_t msg[2] = { NVSP_RNDIS_COMPLETE, ch->acks[ch->ack_first].status };
-		int err = vmbus_queue(ch->chan, VMBUS_PACKET_COMPLETION, 0, ch->acks[ch->ack_first].id,
-				      msg, sizeof(msg));
+		const uint64_t id = ch->acks[ch->ack_first].id;
+		int err = vmbus_queue(ch->chan, VMBUS_PACKET_COMPLETION, 0, id, msg, sizeof(msg));
 
 		if (err)
 			return err;
@@ -267,7 +274,10 @@ static bool handle_keepalive(struct channel *ch, const unsigned char *message, u
 	if (length < offsetof(struct rndis_answer, id) + sizeof(answer.id))
 		return false;
 	copy_shared(&answer.id, message + offsetof(struct rndis_answer, id), sizeof(answer.id));
-	/* A host that asks faster than it completes the answers gets fewer of them. */
+	/*
+	 * A host that asks faster than it completes the answers gets fewer of
+	 * them.
+	 */
 	slot = pool_get(pool, 1);
 	if (!slot)
 		return false;
@@ -356,7 +366,10 @@ static bool handle_completion(struct channel *ch, const struct vmbus_view *view)
 	return ok;
 }
 
-/* Messages that the host sends without being asked. This driver needs none of them. */
+/*
+ * Messages that the host sends without being asked. This driver needs none of
+ * them.
+ */
 static bool handle_inband(const struct vmbus_view *view)
 {
 	uint32_t type;
@@ -378,10 +391,11 @@ static void handle_packet(struct channel *ch, const struct vmbus_view *view)
 	else if (view->type == VMBUS_PACKET_INBAND)
 		ok = handle_inband(view);
 	if (!ok && !ch->stats.bad++)
-		complain(ch->nic, 0, "channel %u: the host sent a bad packet, type %u, %u bytes, id %llu; "
-			 "the statistics count further ones", ch->index, view->type, view->length,
-			 (unsigned long long)view->transaction_id);
-	if (view->type == VMBUS_PACKET_COMPLETION || !(view->flags & VMBUS_PACKET_COMPLETION_REQUESTED))
+		complain(ch->nic, 0, "channel %u: the host sent a bad packet (type %u, %u bytes, "
+			 "id %llu); the statistics count further ones", ch->index, view->type,
+			 view->length, (unsigned long long)view->transaction_id);
+	if (view->type == VMBUS_PACKET_COMPLETION ||
+	    !(view->flags & VMBUS_PACKET_COMPLETION_REQUESTED))
 		return;
 	ch->acks[ch->ack_count].id = view->transaction_id;
 	ch->acks[ch->ack_count++].status = ok ? NVSP_SUCCESS : NVSP_FAILURE;

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-/* The demonstration: the host is in a child process, and the buffers are in memory that both have. */
+/*
+ * The demonstration: the host is in a child process, and the buffers are in
+ * memory that both have.
+ */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -61,9 +64,10 @@ static int demo_pages(struct pool *pool, void *memory)
 /* Make the memory and the channels of both sides. */
 static int demo_prepare(struct netvsc_host *host, struct vmbus_chan **guests, size_t size)
 {
-	unsigned char *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	unsigned char *memory;
 	int err;
 
+	memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (memory == MAP_FAILED)
 		return -errno;
 	host->recv = memory;
@@ -77,7 +81,10 @@ static int demo_prepare(struct netvsc_host *host, struct vmbus_chan **guests, si
 	return 0;
 }
 
-/* Run the driver as on a real device, but for what nic_open() gets from the kernel. */
+/*
+ * Run the driver as on a real device, but for what nic_open() gets from the
+ * kernel.
+ */
 static int demo_guest(struct app *app, const struct netvsc_host *host, struct vmbus_chan **guests)
 {
 	struct nic *nic = nic_new(app, "demonstration");

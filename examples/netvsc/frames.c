@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-/* What the program does with frames: answer ARP and ping, send them back or on, or count them. */
+/*
+ * What the program does with frames: answer ARP and ping, send them back or on,
+ * or count them.
+ */
 #include <string.h>
 
 #include "nic.h"
@@ -45,7 +48,10 @@ static bool answer_arp(const struct nic *nic, unsigned char *frame, uint32_t len
 	return true;
 }
 
-/* Turn an echo request to our address into its answer. Fragments have no answer. */
+/*
+ * Turn an echo request to our address into its answer. Fragments have no
+ * answer.
+ */
 static bool answer_ping(const struct nic *nic, unsigned char *frame, uint32_t len)
 {
 	unsigned char *ip = frame + ETH_HEADER, *icmp;
@@ -79,7 +85,10 @@ static void echo(struct channel *ch, const unsigned char *frame, uint32_t len, u
 	unsigned char copy[ETH_HEADER + VLAN_TAG + MTU_MAX];
 	bool answer;
 
-	/* The host may change the frame meanwhile, so the checks and the answer are made in a copy. */
+	/*
+	 * The host may change the frame meanwhile, so the checks and the answer
+	 * are made in a copy.
+	 */
 	copy_shared(copy, frame, len);
 	switch (copy[12] << 8 | copy[13]) {
 	case 0x0806:

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-/* The host of the demonstration: it answers the driver, sends it frames, and checks what comes back. */
+/*
+ * The host of the demonstration: it answers the driver, sends it frames, and
+ * checks what comes back.
+ */
 #include <errno.h>
 #include <poll.h>
 #include <stdarg.h>
@@ -26,7 +29,10 @@ struct expected {
 	uint32_t number, length, vlan;
 };
 
-/* A channel's own state is that of the packets on it; the rest belongs to the NIC. */
+/*
+ * A channel's own state is that of the packets on it; the rest belongs to the
+ * NIC.
+ */
 struct state {
 	struct netvsc_host host;	/* a copy of the description */
 	uint32_t mtu, version, filter;
@@ -34,10 +40,16 @@ struct state {
 	unsigned int open;		/* channels that the guest may use */
 	bool closed[HOST_CHANNELS_MAX];	/* by the guest */
 	uint32_t sub_size, sub_count;
-	/* Of each part of the receive buffer that the guest has: the channel, plus 1 */
+	/*
+	 * Of each part of the receive buffer that the guest has: the channel,
+	 * plus 1
+	 */
 	uint8_t lent[SUB_MAX];
 	uint32_t lent_count;
-	/* The other parts of a packet with several, by the first: how many come after it */
+	/*
+	 * The other parts of a packet with several, by the first: how many come
+	 * after it
+	 */
 	uint8_t more[SUB_MAX];
 
 	struct expected expected[WINDOW];
@@ -97,17 +109,22 @@ static bool host_send(struct state *s, struct host_packet *p)
 	return !err;
 }
 
-static bool complete(struct state *s, unsigned int channel, uint64_t id, const struct nvsp_message *msg)
+static bool complete(struct state *s, unsigned int channel, uint64_t id,
+		     const struct nvsp_message *msg)
 {
 	struct host_packet p = {
-		.channel = channel, .type = VMBUS_PACKET_COMPLETION, .id = id, .length = sizeof(*msg),
+		.channel = channel, .type = VMBUS_PACKET_COMPLETION, .id = id,
+		.length = sizeof(*msg),
 	};
 
 	memcpy(p.payload, msg, sizeof(*msg));
 	return host_send(s, &p);
 }
 
-/* Find a part of the receive buffer that the guest does not have, with @more such parts after it. */
+/*
+ * Find a part of the receive buffer that the guest does not have, with @more
+ * such parts after it.
+ */
 static bool find_sub(const struct state *s, uint32_t more, uint32_t *sub)
 {
 	uint32_t run = 0;
@@ -130,7 +147,8 @@ static bool lend(struct state *s, unsigned int channel, uint32_t first, uint32_t
 	};
 	struct host_packet p = {
 		.channel = channel, .type = VMBUS_PACKET_XFER_PAGES, .id = first,
-		.flags = VMBUS_PACKET_COMPLETION_REQUESTED, .range_count = count, .length = sizeof(msg),
+		.flags = VMBUS_PACKET_COMPLETION_REQUESTED, .range_count = count,
+		.length = sizeof(msg),
 	};
 
 	memcpy(p.payload, &msg, sizeof(msg));
@@ -183,7 +201,8 @@ static uint32_t frame_length(const struct state *s, uint32_t number)
 	return number % 3 ? ETH_MIN + number * 37 % span : s->mtu + ETH_HEADER;
 }
 
-static void frame_ethernet(unsigned char *frame, const uint8_t *to, const uint8_t *from, uint32_t type)
+static void frame_ethernet(unsigned char *frame, const uint8_t *to, const uint8_t *from,
+			   uint32_t type)
 {
 	memcpy(frame, to, 6);
 	memcpy(frame + 6, from, 6);
@@ -213,14 +232,15 @@ static void frame_arp(const struct state *s, unsigned char *frame, bool answer)
 	memcpy(arp + 24, answer ? h->ip : h->guest_ip, 4);
 }
 
-static void frame_ping(const struct state *s, unsigned char *frame, uint32_t number, uint32_t length,
-		       bool answer)
+static void frame_ping(const struct state *s, unsigned char *frame, uint32_t number,
+		       uint32_t length, bool answer)
 {
 	const struct netvsc_host *h = &s->host;
+	const uint8_t *to = answer ? h->mac : h->guest_mac, *from = answer ? h->guest_mac : h->mac;
 	unsigned char *ip = frame + ETH_HEADER, *icmp = ip + 20;
 
 	memset(frame, 0, length);
-	frame_ethernet(frame, answer ? h->mac : h->guest_mac, answer ? h->guest_mac : h->mac, 0x0800);
+	frame_ethernet(frame, to, from, 0x0800);
 	ip[0] = 0x45;
 	put16(ip + 2, length - ETH_HEADER);
 	put16(ip + 4, number);
@@ -236,11 +256,15 @@ static void frame_ping(const struct state *s, unsigned char *frame, uint32_t num
 	put16(icmp + 2, 0xffff - sum(icmp, length - ETH_HEADER - 20));
 }
 
-/* Write frame @number as it goes to the guest, or with @answer as it has to come back. */
-static void make_frame(const struct state *s, unsigned char *frame, uint32_t number, uint32_t length,
-		       bool answer)
+/*
+ * Write frame @number as it goes to the guest, or with @answer as it has to
+ * come back.
+ */
+static void make_frame(const struct state *s, unsigned char *frame, uint32_t number,
+		       uint32_t length, bool answer)
 {
 	const struct netvsc_host *h = &s->host;
+	const uint8_t *to = answer ? h->mac : h->guest_mac, *from = answer ? h->guest_mac : h->mac;
 
 	if (h->echo && !number) {
 		frame_arp(s, frame, answer);
@@ -250,12 +274,15 @@ static void make_frame(const struct state *s, unsigned char *frame, uint32_t num
 		frame_ping(s, frame, number, length, answer);
 		return;
 	}
-	frame_ethernet(frame, answer ? h->mac : h->guest_mac, answer ? h->guest_mac : h->mac, 0x88b5);
+	frame_ethernet(frame, to, from, 0x88b5);
 	frame_fill(frame + ETH_HEADER, number, length - ETH_HEADER);
 	memcpy(frame + ETH_HEADER, &number, sizeof(number));
 }
 
-/* Write frame @number with its RNDIS header into a part of the receive buffer. Return its length. */
+/*
+ * Write frame @number with its RNDIS header into a part of the receive buffer.
+ * Return its length.
+ */
 static uint32_t put_frame(struct state *s, uint32_t sub, const struct expected *e)
 {
 	unsigned char *to = s->host.recv + sub * s->sub_size;
@@ -282,7 +309,10 @@ static uint32_t put_frame(struct state *s, uint32_t sub, const struct expected *
 	return packet.header.length;
 }
 
-/* Send one packet with one to four frames, if the window has room. Return whether it did. */
+/*
+ * Send one packet with one to four frames, if the window has room. Return
+ * whether it did.
+ */
 static bool send_frames(struct state *s)
 {
 	uint32_t lengths[4], count = s->sent % 5 ? 1 : 4, sub;
@@ -290,13 +320,19 @@ static bool send_frames(struct state *s)
 
 	if (count > s->host.frames - s->sent)
 		count = s->host.frames - s->sent;
-	/* The guest ends after the last frame, so that one is sent alone and last of all. */
+	/*
+	 * The guest ends after the last frame, so that one is sent alone and
+	 * last of all.
+	 */
 	if (s->sent + count == s->host.frames && s->outstanding) {
 		if (count == 1)
 			return false;
 		count--;
 	}
-	/* The window is small enough for the sections of the guest; ARP comes before the pings. */
+	/*
+	 * The window is small enough for the sections of the guest; ARP comes
+	 * before the pings.
+	 */
 	if (!count || s->outstanding + count > WINDOW || (s->host.echo && s->sent && !s->back) ||
 	    s->lent_count + count > s->sub_count - CONTROL_SUBS || !find_sub(s, count - 1, &sub))
 		return false;
@@ -309,7 +345,8 @@ static bool send_frames(struct state *s)
 			e++;
 		*e = (struct expected){
 			.used = true, .channel = channel, .number = s->sent,
-			.length = frame_length(s, s->sent), .vlan = s->sent % 8 == 7 ? VLAN_SOME : VLAN_NONE,
+			.length = frame_length(s, s->sent),
+			.vlan = s->sent % 8 == 7 ? VLAN_SOME : VLAN_NONE,
 		};
 		lengths[i] = put_frame(s, sub + i, e);
 		s->sent++;
@@ -336,7 +373,8 @@ static bool receive_frame(struct state *s, unsigned int channel, const unsigned 
 		s->back++;
 		return true;
 	}
-	return wrong(s, "a frame of %u bytes on channel %u is none that was expected", length, channel);
+	return wrong(s, "a frame of %u bytes on channel %u is none that was expected", length,
+		     channel);
 }
 
 /* What the guest sends */
@@ -353,7 +391,8 @@ static bool answer_status(struct state *s, uint32_t type, uint32_t id, uint32_t 
 static bool answer_initialize(struct state *s, uint32_t id)
 {
 	struct rndis_answer answer = {
-		.header = { RNDIS_INITIALIZE | RNDIS_COMPLETE, 52 }, .id = id,
+		.header = { RNDIS_INITIALIZE | RNDIS_COMPLETE, RNDIS_INITIALIZE_ANSWER_SIZE },
+		.id = id,
 		.initialize = { 1, 0, 1, 0, 8, 0xefffffff, 3, { 0 } },
 	};
 
@@ -415,17 +454,20 @@ static bool check_rss(struct state *s, const unsigned char *data, uint32_t lengt
 		return wrong(s, "RSS parameters of %u bytes", length);
 	memcpy(&rss, data, sizeof(rss));
 	if (rss.object.type != 0x89 || rss.object.revision != 2 || rss.object.size != 40 ||
-	    rss.table_offset != 40 || rss.table_size != 512 || rss.key_offset != 552 || rss.key_size != 40)
+	    rss.table_offset != 40 || rss.table_size != 512 || rss.key_offset != 552 ||
+	    rss.key_size != 40)
 		return wrong(s, "RSS parameters of another form");
 	for (unsigned int i = 0; i < RSS_ENTRIES; i++) {
 		if (rss.table[i] >= s->open)
-			return wrong(s, "the RSS table names channel %u of %u", rss.table[i], s->open);
+			return wrong(s, "the RSS table names channel %u of %u", rss.table[i],
+				     s->open);
 		named |= 1u << rss.table[i];
 	}
 	return named == (1u << s->open) - 1 || wrong(s, "the RSS table leaves channels out");
 }
 
-static bool handle_set(struct state *s, const struct rndis_request *request, const unsigned char *data)
+static bool handle_set(struct state *s, const struct rndis_request *request,
+		       const unsigned char *data)
 {
 	uint32_t length = request->query.length;
 
@@ -456,7 +498,8 @@ static bool handle_control(struct state *s, uint32_t length)
 
 	memcpy(&request, s->message, length < sizeof(request) ? length : sizeof(request));
 	if (length < RNDIS_HALT_SIZE || request.header.length != length)
-		return wrong(s, "a control message of %u bytes says %u", length, request.header.length);
+		return wrong(s, "a control message of %u bytes says %u", length,
+			     request.header.length);
 	if (request.header.type != RNDIS_INITIALIZE && !s->initialized)
 		return wrong(s, "RNDIS message %u before INITIALIZE", request.header.type);
 	switch (request.header.type) {
@@ -479,7 +522,8 @@ static bool handle_control(struct state *s, uint32_t length)
 	case RNDIS_KEEPALIVE | RNDIS_COMPLETE:
 		if (s->host.completed && s->host.completed(&s->host, request.id, NVSP_SUCCESS))
 			return true;
-		if (length != RNDIS_STATUS_SIZE || request.id != s->keepalive || s->keepalive_answered)
+		if (length != RNDIS_STATUS_SIZE || request.id != s->keepalive ||
+		    s->keepalive_answered)
 			return wrong(s, "the answer to a keep-alive has id %u", request.id);
 		s->keepalive_answered = true;
 		return true;
@@ -494,13 +538,15 @@ static bool handle_frame(struct state *s, unsigned int channel, uint32_t length)
 	uint32_t ppi[4] = { 0, 0, 0, VLAN_NONE };
 
 	memcpy(&packet, s->message, sizeof(packet));
-	if (length < sizeof(packet) || packet.header.type != RNDIS_PACKET || packet.header.length != length ||
+	if (length < sizeof(packet) || packet.header.type != RNDIS_PACKET ||
+	    packet.header.length != length ||
 	    packet.data_offset + RNDIS_OFFSET_BASE + packet.data_length != length)
-		return wrong(s, "a frame's RNDIS message of %u bytes says type %u, %u bytes", length,
-			     packet.header.type, packet.header.length);
+		return wrong(s, "a frame's RNDIS message of %u bytes says type %u, %u bytes",
+			     length, packet.header.type, packet.header.length);
 	if (packet.ppi_length) {
 		if (packet.ppi_offset != 36 || packet.ppi_length != 16 || packet.data_offset != 52)
-			return wrong(s, "PPIs of %u bytes at %u", packet.ppi_length, packet.ppi_offset);
+			return wrong(s, "PPIs of %u bytes at %u", packet.ppi_length,
+				     packet.ppi_offset);
 		memcpy(ppi, s->message + sizeof(packet), sizeof(ppi));
 		if (ppi[0] != 16 || ppi[1] != RNDIS_PPI_VLAN || ppi[2] != 12)
 			return wrong(s, "a PPI of type %u", ppi[1]);
@@ -511,7 +557,9 @@ static bool handle_frame(struct state *s, unsigned int channel, uint32_t length)
 			     packet.data_length, ppi[3]);
 }
 
-/* Copy what a packet's pages hold to @to. Return the bytes, or 0 after wrong(). */
+/*
+ * Copy what a packet's pages hold to @to. Return the bytes, or 0 after wrong().
+ */
 static uint32_t gather_pages(struct state *s, const struct vmbus_view *view, unsigned char *to)
 {
 	const unsigned char *at = (const unsigned char *)view->payload - (view->header - 16);
@@ -527,24 +575,32 @@ static uint32_t gather_pages(struct state *s, const struct vmbus_view *view, uns
 			return wrong(s, "more ranges than the packet holds");
 		memcpy(&range, at, sizeof(range));
 		at += sizeof(range);
-		if (range.offset >= GUEST_PAGE || !range.length || range.length > MESSAGE_MAX - total)
+		if (range.offset >= GUEST_PAGE || !range.length ||
+		    range.length > MESSAGE_MAX - total)
 			return wrong(s, "a range of %u bytes at %u", range.length, range.offset);
-		for (; range.length; range.length -= part, total += part, range.offset = 0, at += 8) {
+		for (; range.length; range.length -= part) {
 			if (end - at < 8)
 				return wrong(s, "a range without its page numbers");
 			memcpy(&page, at, sizeof(page));
 			if (page < HOST_FIRST_PAGE || page - HOST_FIRST_PAGE >= HOST_PAGES)
 				return wrong(s, "page number 0x%llx", (unsigned long long)page);
-			part = GUEST_PAGE - range.offset < range.length ? GUEST_PAGE - range.offset :
-				range.length;
+			part = GUEST_PAGE - range.offset;
+			if (part > range.length)
+				part = range.length;
 			memcpy(to + total, s->host.pages + (page - HOST_FIRST_PAGE) * GUEST_PAGE +
 			       range.offset, part);
+			total += part;
+			range.offset = 0;
+			at += sizeof(page);
 		}
 	}
 	return total;
 }
 
-/* Take the RNDIS message out of the send buffer or the guest's pages, and complete the packet. */
+/*
+ * Take the RNDIS message out of the send buffer or the guest's pages, and
+ * complete the packet.
+ */
 static bool handle_rndis(struct state *s, unsigned int channel, const struct vmbus_view *view,
 			 const struct nvsp_message *msg)
 {
@@ -569,7 +625,10 @@ static bool handle_rndis(struct state *s, unsigned int channel, const struct vmb
 		length = msg->rndis.bytes;
 		memcpy(s->message, s->host.send + (size_t)section * s->host.section_size, length);
 	}
-	/* The memory is the guest's again. A driver that uses it too early would be found out here. */
+	/*
+	 * The memory is the guest's again. A driver that uses it too early
+	 * would be found out here.
+	 */
 	if (view->type == VMBUS_PACKET_INBAND)
 		memset(s->host.send + (size_t)section * s->host.section_size, 0xdb, length);
 	if (!length || !complete(s, channel, view->transaction_id, &done))
@@ -580,12 +639,13 @@ static bool handle_rndis(struct state *s, unsigned int channel, const struct vmb
 	return handle_frame(s, channel, length);
 }
 
-static bool handle_nvsp(struct state *s, const struct vmbus_view *view, const struct nvsp_message *msg)
+static bool handle_nvsp(struct state *s, const struct vmbus_view *view,
+			const struct nvsp_message *msg)
 {
 	const uint64_t id = view->transaction_id;
 	const bool asks = view->flags & VMBUS_PACKET_COMPLETION_REQUESTED;
 	struct nvsp_message answer = { .type = msg->type + 1 };
-	uint32_t granted;
+	uint32_t granted = s->host.subchannels;
 	bool wants = true;
 
 	switch (msg->type) {
@@ -615,29 +675,29 @@ static bool handle_nvsp(struct state *s, const struct vmbus_view *view, const st
 		    msg->buffer.id != RECV_BUFFER_ID)
 			return wrong(s, "receive buffer 0x%x", msg->buffer.gpadl);
 		s->recv_shared = true;
-		answer.recv_buffer_complete.status = NVSP_SUCCESS;
-		answer.recv_buffer_complete.sections = 1;
-		answer.recv_buffer_complete.size = s->sub_size;
-		answer.recv_buffer_complete.count = s->sub_count;
-		answer.recv_buffer_complete.end = s->sub_size * s->sub_count;
+		answer.recv_complete.status = NVSP_SUCCESS;
+		answer.recv_complete.sections = 1;
+		answer.recv_complete.size = s->sub_size;
+		answer.recv_complete.count = s->sub_count;
+		answer.recv_complete.end = s->sub_size * s->sub_count;
 		break;
 	case NVSP_SEND_BUFFER:
 		if (s->send_shared || msg->buffer.gpadl != HOST_SEND_GPADL)
 			return wrong(s, "send buffer 0x%x", msg->buffer.gpadl);
 		s->send_shared = true;
-		answer.send_buffer_complete.status = NVSP_SUCCESS;
-		answer.send_buffer_complete.section_size = s->host.section_size;
+		answer.send_complete.status = NVSP_SUCCESS;
+		answer.send_complete.section_size = s->host.section_size;
 		break;
 	case NVSP_SUBCHANNEL:
 		if (msg->subchannel.operation != NVSP_ALLOCATE || s->open > 1 ||
 		    !msg->subchannel.count || msg->subchannel.count > s->host.chan_count - 1)
 			return wrong(s, "%u sub-channels are asked for", msg->subchannel.count);
-		granted = msg->subchannel.count < s->host.subchannels ? msg->subchannel.count :
-			s->host.subchannels;
+		if (granted > msg->subchannel.count)
+			granted = msg->subchannel.count;
 		s->open += granted;
 		answer.type = NVSP_SUBCHANNEL;
-		answer.subchannel_complete.status = granted ? NVSP_SUCCESS : NVSP_FAILURE;
-		answer.subchannel_complete.count = granted;
+		answer.granted.status = granted ? NVSP_SUCCESS : NVSP_FAILURE;
+		answer.granted.count = granted;
 		break;
 	case NVSP_REVOKE_RECV_BUFFER:
 	case NVSP_REVOKE_SEND_BUFFER:
@@ -648,7 +708,8 @@ static bool handle_nvsp(struct state *s, const struct vmbus_view *view, const st
 				       SEND_BUFFER_ID))
 			return wrong(s, "buffer 0x%x is revoked", msg->revoke.id);
 		if (msg->type == NVSP_REVOKE_RECV_BUFFER && s->lent_count)
-			return wrong(s, "%u parts of the receive buffer were not given back", s->lent_count);
+			return wrong(s, "%u parts of the receive buffer were not given back",
+				     s->lent_count);
 		if (msg->type == NVSP_REVOKE_RECV_BUFFER)
 			s->recv_shared = false;
 		else
@@ -658,7 +719,8 @@ static bool handle_nvsp(struct state *s, const struct vmbus_view *view, const st
 		return wrong(s, "NVSP message %u", msg->type);
 	}
 	if (asks != wants)
-		return wrong(s, "NVSP message %u %s an answer", msg->type, asks ? "wants" : "wants no");
+		return wrong(s, "NVSP message %u %s an answer", msg->type,
+			     asks ? "wants" : "wants no");
 	return !asks || complete(s, 0, id, &answer);
 }
 
@@ -671,9 +733,10 @@ static bool handle_completion(struct state *s, unsigned int channel, const struc
 	if (s->host.completed && s->host.completed(&s->host, id, msg->rndis_complete.status))
 		return true;
 	if (view->length < 8 || msg->type != NVSP_RNDIS_COMPLETE || id >= s->sub_count)
-		return wrong(s, "a completion of type %u with id %llu", msg->type, (unsigned long long)id);
+		return wrong(s, "a completion of type %u with id %llu", msg->type,
+			     (unsigned long long)id);
 	if (s->lent[id] != channel + 1)
-		return wrong(s, "a completion on channel %u of %llu, which the guest has not got there",
+		return wrong(s, "a completion on channel %u of %llu, which is not there",
 			     channel, (unsigned long long)id);
 	if (msg->rndis_complete.status != NVSP_SUCCESS)
 		return wrong(s, "the guest takes a good packet for bad");
@@ -722,7 +785,10 @@ static bool interrupt_traffic(struct state *s)
 		send_control(s, &keepalive, RNDIS_HALT_SIZE) && host_send(s, &p);
 }
 
-/* Handle all that is in the rings. Return how many packets, or -1 when the guest is gone or wrong. */
+/*
+ * Handle all that is in the rings. Return how many packets, or -1 when the
+ * guest is gone or wrong.
+ */
 static int receive_all(struct state *s)
 {
 	struct vmbus_view view;
@@ -766,9 +832,13 @@ static bool sleep_for_guest(struct state *s)
 			return err > 0;
 	}
 	if (!poll(fds, s->host.chan_count, SILENCE_MS))
-		return wrong(s, "the guest is silent, with %u of %u frames back", s->back, s->host.frames);
+		return wrong(s, "the guest is silent, with %u of %u frames back", s->back,
+			     s->host.frames);
 	for (unsigned int i = 0; i < s->host.chan_count; i++) {
-		/* What the guest wrote before it closed is lost once vmbus_ack() has seen the end. */
+		/*
+		 * What the guest wrote before it closed is lost once
+		 * vmbus_ack() has seen the end.
+		 */
 		if (fds[i].revents & POLLHUP) {
 			if (receive_all(s) < 0 || !i)
 				return false;
@@ -810,7 +880,8 @@ int netvsc_host_run(const struct netvsc_host *description)
 			break;
 		while (s->filter && s->sent < s->host.frames && send_frames(s))
 			n++;
-		if (!s->keepalive && s->back >= s->host.frames / 2 && s->filter && !interrupt_traffic(s))
+		if (!s->keepalive && s->back >= s->host.frames / 2 && s->filter &&
+		    !interrupt_traffic(s))
 			break;
 		if (s->host.idle && s->filter)
 			s->host.idle(&s->host, s->back);
@@ -821,7 +892,8 @@ int netvsc_host_run(const struct netvsc_host *description)
 	for (unsigned int i = 0; i < s->host.chan_count; i++)
 		vmbus_chan_close(s->host.chans[i]);
 	if (well)
-		printf("host: %u frames went to the guest and came back on %u channels\n", s->back, s->open);
+		printf("host: %u frames went to the guest and came back on %u channels\n", s->back,
+		       s->open);
 	fflush(stdout);
 	free(s);
 	return !well;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * The host of the demonstration. It is strict, because it is there to find mistakes of the driver.
- * The tests of the driver use it, too, and let it misbehave.
+ * The host of the demonstration. It is strict, because it is there to find
+ * mistakes of the driver. The tests of the driver use it, too, and let it
+ * misbehave.
  */
 #ifndef HOST_H
 #define HOST_H
@@ -43,24 +44,34 @@ struct netvsc_host {
 	uint32_t section_size;		/* of the send buffer */
 	uint8_t mac[6], guest_mac[6];
 	uint8_t ip[4], guest_ip[4];
-	bool echo;			/* ARP and ping; otherwise frames with MAC addresses exchanged */
+	bool echo;			/* ARP and ping; else frames that come back */
 	unsigned int frames;		/* that it sends */
 	unsigned int subchannels;	/* that it grants at most */
 	bool no_pages;			/* the guest promises to use the send buffer alone */
 	bool no_sections;		/* or pages alone */
 
-	/* For tests; each may be NULL. The first may change a packet before it is sent. */
+	/*
+	 * For tests; each may be NULL. The first may change a packet before it
+	 * is sent.
+	 */
 	void (*tamper)(struct netvsc_host *host, struct host_packet *packet);
-	/* A completion or the answer to a keep-alive; true if the host has no need to look at it. */
+	/*
+	 * A completion or the answer to a keep-alive; true if the host has no
+	 * need to look at it.
+	 */
 	bool (*completed)(struct netvsc_host *host, uint64_t id, uint32_t status);
-	/* Called from time to time while the filter is open; @back frames came back. */
+	/*
+	 * Called from time to time while the filter is open; @back frames came
+	 * back.
+	 */
 	void (*idle)(struct netvsc_host *host, uint32_t back);
 	void *test;
 };
 
 /*
- * Play the host until the guest has closed the channel. Return 0 if each frame came back as it should
- * and the guest kept to the protocol; otherwise say what was wrong, and return 1.
+ * Play the host until the guest has closed the channel. Return 0 if each frame
+ * came back as it should and the guest kept to the protocol; otherwise say what
+ * was wrong, and return 1.
  */
 int netvsc_host_run(const struct netvsc_host *description);
 

@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * A driver for Hyper-V's synthetic NIC in user space. It answers ARP and ping, or sends every frame
- * back, or forwards frames between two NICs, or only counts.
+ * A driver for Hyper-V's synthetic NIC in user space. It answers ARP and ping,
+ * or sends every frame back, or forwards frames between two NICs, or only
+ * counts.
  *
- *	netvsc --echo=192.0.2.2 [ID]	the NIC with that instance GUID, or the only one there is
- *	netvsc --forward ID ID
- *	netvsc --demo			plays the host too, on memory: needs neither Hyper-V nor root
+ *	netvsc --echo=192.0.2.2 [ID]	the NIC with that instance GUID
+ *	netvsc --forward ID ID		two NICs
+ *	netvsc --demo			no NIC: on memory, with a host in a child
  *
- * The NIC must be bound to uio_hv_generic; 'vmbus-bind' does that. nic.c starts and stops a NIC,
- * data.c sends and receives, frames.c does what the program is for, protocol.h describes what the host
- * understands. This file has the loop and the program around it. One thread serves all channels, so
- * nothing needs a lock.
+ * The NIC must be bound to uio_hv_generic; 'vmbus-bind' does that.
+ *
+ * nic.c starts and stops a NIC. data.c sends and receives. frames.c does what
+ * the program is for. protocol.h describes what the host understands. This file
+ * has the loop and the program around it. demo.c and host.c are for --demo. One
+ * thread serves all channels, so nothing needs a lock.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -67,20 +70,19 @@ int64_t now_ms(void)
 
 static void print_statistics(const struct app *app)
 {
+	static const char *const names[] = {
+		"rx_frames", "rx_bytes", "tx_frames", "tx_bytes", "tx_dropped", "tx_failed",
+		"acks", "bad",
+	};
+
 	for (unsigned int i = 0; i < app->nic_count; i++) {
 		for (unsigned int j = 0; j < app->nics[i].channel_count; j++) {
 			const struct channel *ch = &app->nics[i].channels[j];
 
-			printf("statistics nic=%u channel=%u rx_frames=%llu rx_bytes=%llu tx_frames=%llu "
-			       "tx_bytes=%llu tx_dropped=%llu tx_failed=%llu acks=%llu bad=%llu\n", i, j,
-			       (unsigned long long)ch->stats.rx_frames,
-			       (unsigned long long)ch->stats.rx_bytes,
-			       (unsigned long long)ch->stats.tx_frames,
-			       (unsigned long long)ch->stats.tx_bytes,
-			       (unsigned long long)ch->stats.tx_dropped,
-			       (unsigned long long)ch->stats.tx_failed,
-			       (unsigned long long)ch->stats.acks,
-			       (unsigned long long)ch->stats.bad);
+			printf("statistics nic=%u channel=%u", i, j);
+			for (size_t k = 0; k < sizeof(names) / sizeof(names[0]); k++)
+				printf(" %s=%llu", names[k], (unsigned long long)ch->counters[k]);
+			putchar('\n');
 		}
 	}
 }
@@ -121,7 +123,10 @@ static struct channel *next_channel(struct app *app, struct channel *ch)
 #define for_each_channel(app, ch) \
 	for (struct channel *ch = next_channel(app, NULL); ch; ch = next_channel(app, ch))
 
-/* Sleep until the host interrupts, a signal comes, or the time is over (-1: never). */
+/*
+ * Sleep until the host interrupts, a signal comes, or the time is over (-1:
+ * never).
+ */
 static int sleep_until(struct app *app, int64_t deadline)
 {
 	struct epoll_event events[8];
@@ -131,7 +136,9 @@ static int sleep_until(struct app *app, int64_t deadline)
 	for_each_channel(app, ch) {
 		unsigned int wanted = VMBUS_WAIT_RECV;
 
-		/* A channel whose completions wait for room receives nothing. */
+		/*
+		 * A channel whose completions wait for room receives nothing.
+		 */
 		if (ch->ack_count)
 			wanted = VMBUS_WAIT_SEND;
 		else if (ch->request_blocked)
@@ -205,24 +212,28 @@ int add_channel(struct nic *nic, struct vmbus_chan *chan)
 	struct epoll_event event = { .events = EPOLLIN, .data.ptr = ch };
 
 	*ch = (struct channel){ .nic = nic, .index = nic->channel_count++, .chan = chan };
-	return epoll_ctl(nic->app->loop, EPOLL_CTL_ADD, vmbus_fd(chan), &event) ? -errno : 0;
+	if (epoll_ctl(nic->app->loop, EPOLL_CTL_ADD, vmbus_fd(chan), &event))
+		return complain(nic, -errno, "channel %u: %s", ch->index, strerror(errno));
+	return 0;
 }
 
 /* The program */
 
 /*
- * Get one huge page, whose place in the guest's memory does not change, and tell the numbers of its
- * pages. The kernel tells them to a program with CAP_SYS_ADMIN.
+ * Get one huge page, whose place in the guest's memory does not change, and
+ * tell the numbers of its pages. The kernel tells them to a program with
+ * CAP_SYS_ADMIN.
  */
 static int get_pages(struct pool *pool, const char **why)
 {
+	const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE | MAP_HUGETLB |
+		PAGES_SIZE_LOG2 << MAP_HUGE_SHIFT;
 	struct vmbus_pagemap *pagemap = NULL;
 	void *memory;
 	int err;
 
 	*why = "no huge page: see /proc/sys/vm/nr_hugepages";
-	memory = mmap(NULL, PAGES_SIZE, PROT_READ | PROT_WRITE,
-		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE | MAP_HUGETLB | 21 << MAP_HUGE_SHIFT, -1, 0);
+	memory = mmap(NULL, PAGES_SIZE, PROT_READ | PROT_WRITE, flags, -1, 0);
 	if (memory == MAP_FAILED)
 		return -errno;
 	memset(memory, 0, PAGES_SIZE);
@@ -235,7 +246,8 @@ static int get_pages(struct pool *pool, const char **why)
 	}
 	if (!err) {
 		*why = "the kernel tells no page numbers: they need CAP_SYS_ADMIN";
-		err = vmbus_gpa_pages(pagemap, memory, PAGES_SIZE, pool->pages, PAGES_SIZE / GUEST_PAGE);
+		err = vmbus_gpa_pages(pagemap, memory, PAGES_SIZE, pool->pages,
+				      PAGES_SIZE / GUEST_PAGE);
 		err = err < 0 ? err : 0;
 	}
 	vmbus_pagemap_close(pagemap);
@@ -251,7 +263,10 @@ static int get_pages(struct pool *pool, const char **why)
 	return err;
 }
 
-/* Decide where messages lie. Both known drivers send control messages in pages, so we prefer that. */
+/*
+ * Decide where messages lie. Both known drivers send control messages in pages,
+ * so we prefer that.
+ */
 static int choose_pools(struct nic *nic)
 {
 	struct pool *sections = &nic->pools[SECTIONS], *pages = &nic->pools[PAGES];
@@ -277,7 +292,10 @@ struct nic *nic_new(struct app *app, const char *name)
 	return nic;
 }
 
-/* Open the sub-channels, which the host offers and the kernel opens while we wait. */
+/*
+ * Open the sub-channels, which the host offers and the kernel opens while we
+ * wait.
+ */
 static int open_subchannels(struct nic *nic, unsigned int count)
 {
 	const struct vmbus_open_options options = {
@@ -300,10 +318,12 @@ static int open_subchannels(struct nic *nic, unsigned int count)
 	if (found < 0)
 		return complain(nic, found, "%s", vmbus_error());
 	if ((unsigned int)found != count)
-		return complain(nic, -EPROTO, "the host offers %d sub-channels instead of %u", found, count);
+		return complain(nic, -EPROTO, "the host offers %d sub-channels instead of %u",
+				found, count);
 	for (unsigned int i = 0; i < count; i++) {
 		if (list[i].index != i + 1)
-			return complain(nic, -EPROTO, "a sub-channel has the index %u", list[i].index);
+			return complain(nic, -EPROTO, "a sub-channel has the index %u",
+					list[i].index);
 		err = vmbus_subchannel_open(primary, list[i].relid, &options, &chan);
 		if (err)
 			return complain(nic, err, "%s", vmbus_error());
@@ -331,7 +351,7 @@ static int nic_open(struct app *app, const char *id)
 		return complain(nic, err, "%s", vmbus_error());
 	err = add_channel(nic, chan);
 	if (err)
-		return complain(nic, err, "%s", strerror(-err));
+		return err;
 	class = vmbus_device_class_name(vmbus_chan_device(chan));
 	if (!class || strcmp(class, "nic"))
 		return complain(nic, -EINVAL, "the device is no NIC");
@@ -430,7 +450,7 @@ static const char usage[] =
 	"                        (pages), or control messages in pages if possible and\n"
 	"                        frames in sections (auto)\n"
 	"      --mtu=BYTES       68 to 9000 (1500)\n"
-	"      --promiscuous     receive the frames of other NICs as well\n"
+	"      --promiscuous     receive the frames of other NICs, too, as two NICs always do\n"
 	"      --ring-size=BYTES of each ring, header included\n"
 	"      --count=N         stop after N received frames\n"
 	"      --timeout=SECONDS for each answer of the host (30)\n"
@@ -465,8 +485,9 @@ static int parse_way(const char *text, enum way *way)
 int main(int argc, char **argv)
 {
 	enum {
-		OPT_ECHO = 256, OPT_FORWARD, OPT_CHANNELS, OPT_POLL, OPT_SEND, OPT_MTU, OPT_PROMISCUOUS,
-		OPT_RING_SIZE, OPT_COUNT, OPT_TIMEOUT, OPT_DEMO, OPT_VERSION, OPT_HELP,
+		OPT_ECHO = 256, OPT_FORWARD, OPT_CHANNELS, OPT_POLL, OPT_SEND, OPT_MTU,
+		OPT_PROMISCUOUS, OPT_RING_SIZE, OPT_COUNT, OPT_TIMEOUT, OPT_DEMO, OPT_VERSION,
+		OPT_HELP,
 	};
 	static const struct option options[] = {
 		{ "echo",        required_argument, NULL, OPT_ECHO },
@@ -551,11 +572,16 @@ int main(int argc, char **argv)
 		fputs(usage, stderr);
 		return EXIT_USAGE;
 	}
-	/* A rescind while we are inside a ring or a buffer is an error then, and no SIGBUS. */
+	/*
+	 * A rescind while we are inside a ring or a buffer is an error then,
+	 * and no SIGBUS.
+	 */
 	if (vmbus_guard()) {
 		fprintf(stderr, "netvsc: %s\n", vmbus_error());
 		return EXIT_FAILURE;
 	}
+	if (argc > 1)
+		app.promiscuous = true;
 	if (!demonstrate)
 		return drive(&app, argc ? argv : default_ids, argc ? argc : 1);
 	if (app.mode == MODE_COUNT) {

@@ -7,7 +7,10 @@
 
 /* Requests to the host */
 
-/* One turn of the wait for an answer. A signal ends the start of a NIC, but not its stop. */
+/*
+ * One turn of the wait for an answer. A signal ends the start of a NIC, but not
+ * its stop.
+ */
 static int wait_turn(struct nic *nic, int64_t deadline)
 {
 	struct app *app = nic->app;
@@ -43,7 +46,8 @@ static int nvsp_send(struct nic *nic, const struct nvsp_message *msg, uint64_t i
 	int err;
 
 	do {
-		err = vmbus_send(nic->channels[0].chan, VMBUS_PACKET_INBAND, flags, id, msg, sizeof(*msg));
+		err = vmbus_send(nic->channels[0].chan, VMBUS_PACKET_INBAND, flags, id, msg,
+				 sizeof(*msg));
 		if (!err)
 			return 0;
 		err = wait_for_room(nic, err, deadline);
@@ -59,8 +63,12 @@ static int no_answer(struct nic *nic, int err, const char *protocol, uint32_t ty
 	return complain(nic, err, "the host does not answer %s message %u", protocol, type);
 }
 
-/* Ask, and wait for an answer of @type with at least @length bytes: nic->nvsp_answer. */
-static int nvsp_execute(struct nic *nic, const struct nvsp_message *msg, uint32_t type, uint32_t length)
+/*
+ * Ask, and wait for an answer of @type with at least @length bytes:
+ * nic->nvsp_answer.
+ */
+static int nvsp_execute(struct nic *nic, const struct nvsp_message *msg, uint32_t type,
+			uint32_t length)
 {
 	const int64_t deadline = deadline_of(nic);
 	int err;
@@ -73,8 +81,9 @@ static int nvsp_execute(struct nic *nic, const struct nvsp_message *msg, uint32_
 	if (err)
 		return no_answer(nic, err, "NVSP", msg->type);
 	if (nic->nvsp_answer.type != type || nic->nvsp_length < length)
-		return complain(nic, -EPROTO, "the answer to NVSP message %u has type %u and %u bytes",
-				msg->type, nic->nvsp_answer.type, nic->nvsp_length);
+		return complain(nic, -EPROTO,
+				"the answer to NVSP message %u has type %u and %u bytes", msg->type,
+				nic->nvsp_answer.type, nic->nvsp_length);
 	return 0;
 }
 
@@ -128,7 +137,7 @@ static int rndis_set(struct nic *nic, uint32_t oid, const void *data, uint32_t l
 {
 	struct rndis_request request = {
 		.header.type = RNDIS_SET,
-		.query = { .oid = oid, .length = length, .offset = RNDIS_QUERY_SIZE - RNDIS_OFFSET_BASE },
+		.query = { .oid = oid, .length = length, .offset = RNDIS_QUERY_DATA },
 	};
 	int err = rndis_execute(nic, &request, RNDIS_QUERY_SIZE, data, length);
 
@@ -138,16 +147,16 @@ static int rndis_set(struct nic *nic, uint32_t oid, const void *data, uint32_t l
 	return err;
 }
 
-/* Query @length bytes; some queries have an @input. A shorter or longer answer is wrong. */
+/*
+ * Query @length bytes; some queries have an @input. A shorter or longer answer
+ * is wrong.
+ */
 static int rndis_query(struct nic *nic, uint32_t oid, const void *input, uint32_t input_length,
 		       void *result, uint32_t length)
 {
 	struct rndis_request request = {
 		.header.type = RNDIS_QUERY,
-		.query = {
-			.oid = oid, .length = input_length,
-			.offset = RNDIS_QUERY_SIZE - RNDIS_OFFSET_BASE,
-		},
+		.query = { .oid = oid, .length = input_length, .offset = RNDIS_QUERY_DATA },
 	};
 	const struct rndis_answer *answer = &nic->rndis.answer;
 	int err = rndis_execute(nic, &request, RNDIS_QUERY_SIZE, input, input_length);
@@ -159,8 +168,8 @@ static int rndis_query(struct nic *nic, uint32_t oid, const void *input, uint32_
 		return err;
 	if (nic->rndis_length < RNDIS_QUERY_ANSWER_SIZE || answer->query.length != length ||
 	    !part_ok(answer->query.offset, length, RNDIS_QUERY_ANSWER_SIZE, nic->rndis_length))
-		return complain(nic, -EPROTO, "the answer to the query 0x%08x has %u bytes at %u", oid,
-				answer->query.length, answer->query.offset);
+		return complain(nic, -EPROTO, "the answer to the query 0x%08x has %u bytes at %u",
+				oid, answer->query.length, answer->query.offset);
 	memcpy(result, nic->rndis.bytes + RNDIS_OFFSET_BASE + answer->query.offset, length);
 	return 0;
 }
@@ -175,13 +184,16 @@ static int rndis_query_u32(struct nic *nic, uint32_t oid, uint32_t *value)
 static int negotiate(struct nic *nic)
 {
 	static const uint32_t versions[] = {
-		NVSP_VERSION_6_1, NVSP_VERSION_6, NVSP_VERSION_5, NVSP_VERSION_4, 0x30002, NVSP_VERSION_2,
+		NVSP_VERSION_6_1, NVSP_VERSION_6, NVSP_VERSION_5, NVSP_VERSION_4, NVSP_VERSION_3_2,
+		NVSP_VERSION_2,
 	};
 	struct nvsp_message msg;
 	int err;
 
 	for (size_t i = 0; i < sizeof(versions) / sizeof(versions[0]); i++) {
-		msg = (struct nvsp_message){ .type = NVSP_INIT, .init = { versions[i], versions[i] } };
+		msg = (struct nvsp_message){ .type = NVSP_INIT };
+		msg.init.min = versions[i];
+		msg.init.max = versions[i];
 		err = nvsp_execute(nic, &msg, NVSP_INIT_COMPLETE, 16);
 		if (err)
 			return err;
@@ -215,23 +227,32 @@ static int share_recv_buffer(struct nic *nic)
 		.type = NVSP_RECV_BUFFER, .buffer = { nic->recv.gpadl, RECV_BUFFER_ID },
 	};
 	struct nvsp_message answer;
+	uint64_t used;
 	int err;
 
 	err = nvsp_execute(nic, &msg, NVSP_RECV_BUFFER_COMPLETE, 28);
 	if (err)
 		return err;
 	answer = nic->nvsp_answer;
-	if (answer.recv_buffer_complete.status != NVSP_SUCCESS)
+	if (answer.recv_complete.status != NVSP_SUCCESS)
 		return complain(nic, -EPROTO, "the host refuses the receive buffer: status %u",
-				answer.recv_buffer_complete.status);
+				answer.recv_complete.status);
 	nic->recv_shared = true;
-	/* Which parts the host uses is its business, as long as they lie in the buffer. */
-	if (answer.recv_buffer_complete.sections != 1 || answer.recv_buffer_complete.offset ||
-	    !answer.recv_buffer_complete.size || !answer.recv_buffer_complete.count ||
-	    (uint64_t)answer.recv_buffer_complete.size * answer.recv_buffer_complete.count > nic->recv.size)
-		return complain(nic, -EPROTO, "the host divides the receive buffer into %u times %u bytes",
-				answer.recv_buffer_complete.count, answer.recv_buffer_complete.size);
+	/* Which parts the host uses is its business, if they lie in the buffer. */
+	used = (uint64_t)answer.recv_complete.size * answer.recv_complete.count;
+	if (answer.recv_complete.sections != 1 || answer.recv_complete.offset || !used ||
+	    used > nic->recv.size)
+		return complain(nic, -EPROTO,
+				"the host uses %u times %u bytes of the receive buffer",
+				answer.recv_complete.count, answer.recv_complete.size);
 	return 0;
+}
+
+/* The largest message that a frame makes, with a VLAN tag beside it and one in it */
+static uint32_t max_message(const struct nic *nic)
+{
+	return sizeof(struct rndis_packet) + sizeof(struct rndis_ppi) + sizeof(uint32_t) +
+		nic->mtu + ETH_HEADER + VLAN_TAG;
 }
 
 static int share_send_buffer(struct nic *nic)
@@ -246,24 +267,19 @@ static int share_send_buffer(struct nic *nic)
 	err = nvsp_execute(nic, &msg, NVSP_SEND_BUFFER_COMPLETE, 12);
 	if (err)
 		return err;
-	if (nic->nvsp_answer.send_buffer_complete.status != NVSP_SUCCESS)
+	if (nic->nvsp_answer.send_complete.status != NVSP_SUCCESS)
 		return complain(nic, -EPROTO, "the host refuses the send buffer: status %u",
-				nic->nvsp_answer.send_buffer_complete.status);
+				nic->nvsp_answer.send_complete.status);
 	nic->send_shared = true;
-	size = nic->nvsp_answer.send_buffer_complete.section_size;
+	size = nic->nvsp_answer.send_complete.section_size;
 	if (nic->control_pool == sections)
 		need = CONTROL_SIZE;
-	if (nic->frame_pool == sections) {
-		uint32_t frame = sizeof(struct rndis_packet) + sizeof(struct rndis_ppi) +
-			sizeof(uint32_t) + ETH_HEADER + VLAN_TAG + nic->mtu;
-
-		need = frame > need ? frame : need;
-	}
+	if (nic->frame_pool == sections && need < max_message(nic))
+		need = max_message(nic);
 	if (!need)
 		return 0;
 	if (size < need || size > nic->send.size / (2 * CONTROL_SLOTS))
-		return complain(nic, -EPROTO, "the host divides a send buffer of %zu bytes into sections of %u",
-				nic->send.size, size);
+		return complain(nic, -EPROTO, "the host makes sections of %u bytes", size);
 	return pool_init(sections, nic->send.address, nic->send.size, size);
 }
 
@@ -272,16 +288,25 @@ static int initialize_rndis(struct nic *nic)
 	struct rndis_request request = {
 		.header.type = RNDIS_INITIALIZE, .initialize = { 1, 0, 0x4000 },
 	};
+	const struct rndis_answer *answer = &nic->rndis.answer;
 	int err = rndis_execute(nic, &request, RNDIS_INITIALIZE_SIZE, NULL, 0);
 
 	if (err == -EOPNOTSUPP)
-		complain(nic, err, "the host refuses RNDIS: status 0x%08x", nic->rndis.answer.status);
-	if (!err)
-		nic->initialized = true;
-	return err;
+		complain(nic, err, "the host refuses RNDIS: status 0x%08x", answer->status);
+	if (err)
+		return err;
+	nic->initialized = true;
+	if (nic->rndis_length < RNDIS_INITIALIZE_ANSWER_SIZE ||
+	    answer->initialize.max_transfer < max_message(nic))
+		return complain(nic, -EPROTO, "the host takes messages of %u bytes at most",
+				answer->initialize.max_transfer);
+	return 0;
 }
 
-/* The host computes no checksums for us, and delivers no frame that has none or is several in one. */
+/*
+ * The host computes no checksums for us, and delivers no frame that has none or
+ * is several in one.
+ */
 static int switch_offload_off(struct nic *nic)
 {
 	const struct ndis_offload offload = {
@@ -350,7 +375,7 @@ static int add_subchannels(struct nic *nic)
 {
 	const struct ndis_object query = { 0x88, 2, NDIS_RSS_CAPABILITIES_SIZE };
 	struct ndis_rss_capabilities rss;
-	struct nvsp_message msg = { .type = NVSP_SUBCHANNEL, .subchannel.operation = NVSP_ALLOCATE };
+	struct nvsp_message msg = { .type = NVSP_SUBCHANNEL };
 	uint32_t wanted = nic->app->channels, granted;
 	int err;
 
@@ -373,18 +398,19 @@ static int add_subchannels(struct nic *nic)
 		    rss.entries);
 		return 0;
 	}
+	msg.subchannel.operation = NVSP_ALLOCATE;
 	msg.subchannel.count = wanted - 1;
 	err = nvsp_execute(nic, &msg, NVSP_SUBCHANNEL, 12);
 	if (err)
 		return err;
-	granted = nic->nvsp_answer.subchannel_complete.count;
-	if (nic->nvsp_answer.subchannel_complete.status != NVSP_SUCCESS || !granted) {
+	granted = nic->nvsp_answer.granted.count;
+	if (nic->nvsp_answer.granted.status != NVSP_SUCCESS || !granted) {
 		say(nic, "one channel: the host refuses more");
 		return 0;
 	}
 	if (granted > wanted - 1)
-		return complain(nic, -EPROTO, "the host grants %u sub-channels instead of %u", granted,
-				wanted - 1);
+		return complain(nic, -EPROTO, "the host grants %u sub-channels instead of %u",
+				granted, wanted - 1);
 	err = nic->open_subchannels(nic, granted);
 	return err ? err : distribute(nic);
 }
@@ -394,12 +420,18 @@ static int set_filter(struct nic *nic, uint32_t filter)
 	return rndis_set(nic, OID_PACKET_FILTER, &filter, sizeof(filter));
 }
 
+static const char *where(const struct pool *pool)
+{
+	return pool->pages ? "pages" : "sections";
+}
+
 int nic_start(struct nic *nic)
 {
 	static int (*const steps[])(struct nic *nic) = {
 		negotiate, configure, share_recv_buffer, share_send_buffer, initialize_rndis,
 		switch_offload_off, query_properties, add_subchannels,
 	};
+	const uint8_t *mac = nic->mac;
 	uint32_t filter = FILTER_DIRECTED | FILTER_ALL_MULTICAST | FILTER_BROADCAST;
 	int err;
 
@@ -410,9 +442,9 @@ int nic_start(struct nic *nic)
 	}
 	say(nic, "NVSP %u.%u, MAC %02x:%02x:%02x:%02x:%02x:%02x, MTU %u, link %s, channels %u, "
 	    "frames in %s, control messages in %s", nic->version >> 16, nic->version & 0xffff,
-	    nic->mac[0], nic->mac[1], nic->mac[2], nic->mac[3], nic->mac[4], nic->mac[5], nic->host_mtu,
-	    nic->link_up ? "up" : "down", nic->channel_count, nic->frame_pool->pages ? "pages" : "sections",
-	    nic->control_pool->pages ? "pages" : "sections");
+	    mac[0], mac[1], mac[2], mac[3], mac[4], mac[5], nic->host_mtu,
+	    nic->link_up ? "up" : "down", nic->channel_count, where(nic->frame_pool),
+	    where(nic->control_pool));
 	nic->running = true;
 	err = set_filter(nic, nic->app->promiscuous ? FILTER_PROMISCUOUS : filter);
 	if (!err)
@@ -449,7 +481,9 @@ static int drain(struct nic *nic)
 
 static int halt(struct nic *nic)
 {
-	struct rndis_request request = { .header = { RNDIS_HALT, RNDIS_HALT_SIZE }, .id = ++nic->rndis_id };
+	const struct rndis_request request = {
+		.header = { RNDIS_HALT, RNDIS_HALT_SIZE }, .id = ++nic->rndis_id,
+	};
 	int err = rndis_send(nic, &request, RNDIS_HALT_SIZE);
 
 	return err ? err : drain(nic);

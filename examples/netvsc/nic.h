@@ -20,10 +20,13 @@
 
 #define CONTROL_SLOTS	4u	/* frames leave so many slots to control messages */
 #define CONTROL_SIZE	1024u	/* no control message of the guest is larger */
-#define PAGES_SIZE	(2u << 20)	/* one huge page */
+#define PAGES_SIZE_LOG2	21
+#define PAGES_SIZE	(1u << PAGES_SIZE_LOG2)	/* one huge page */
 #define PAGES_SLOT	16384u
 
-/* Where a message lies until the host has completed the packet that carries it */
+/*
+ * Where a message lies until the host has completed the packet that carries it
+ */
 struct slot {
 	uint64_t id;		/* transaction id of the packet; 0: the slot is free */
 	struct channel *channel;
@@ -47,17 +50,23 @@ struct channel {
 	struct nic *nic;
 	unsigned int index;
 	struct vmbus_chan *chan;
-	/* Packets that are handled and not yet completed, because the ring was full */
+	/*
+	 * Packets that are handled and not yet completed, because the ring was
+	 * full
+	 */
 	struct { uint64_t id; uint32_t status; } acks[BATCH];
 	unsigned int ack_first, ack_count;
 	bool request_blocked;	/* a request to the host waits for room in the ring */
-	struct {
-		uint64_t rx_frames, rx_bytes, tx_frames, tx_bytes;
-		uint64_t tx_dropped;	/* no slot, no room in the ring, or too long */
-		uint64_t tx_failed;	/* the host refused them */
-		uint64_t acks;
-		uint64_t bad;		/* packets of the host with a wrong length or id */
-	} stats;
+	union {
+		struct {
+			uint64_t rx_frames, rx_bytes, tx_frames, tx_bytes;
+			uint64_t tx_dropped;	/* no slot, no room in the ring, or too long */
+			uint64_t tx_failed;	/* the host refused them */
+			uint64_t acks;
+			uint64_t bad;		/* packets of the host that were wrong */
+		} stats;
+		uint64_t counters[8];		/* the same, to print them */
+	};
 };
 
 struct nic {
@@ -66,7 +75,10 @@ struct nic {
 	const char *name;
 	struct channel channels[CHANNELS_MAX];
 	unsigned int channel_count;
-	/* Opens @count sub-channels, which the host has granted. The demonstration has its own. */
+	/*
+	 * Opens @count sub-channels, which the host has granted. The
+	 * demonstration has its own.
+	 */
 	int (*open_subchannels)(struct nic *nic, unsigned int count);
 	struct vmbus_chan **demo_subchannels;
 
@@ -120,8 +132,8 @@ struct app {
 };
 
 /*
- * Copy what the host may change at any time. The compiler must not read it again later, after the copy
- * was checked.
+ * Copy what the host may change at any time. The compiler must not read it
+ * again later, after the copy was checked.
  */
 static inline void copy_shared(void *to, const void *from, size_t len)
 {
@@ -129,14 +141,22 @@ static inline void copy_shared(void *to, const void *from, size_t len)
 	__asm__ volatile("" : : : "memory");
 }
 
-/* main.c: print a line about a NIC, or report an error of it and return @err. */
+/*
+ * main.c: print a line about a NIC, or report an error of it and return @err.
+ */
 void say(const struct nic *nic, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 int complain(const struct nic *nic, int err, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 int64_t now_ms(void);
-/* Look at all channels once, and sleep until @deadline (-1: for ever) if there was nothing to do. */
+/*
+ * Look at all channels once, and sleep until @deadline (-1: for ever) if there
+ * was nothing to do.
+ */
 int turn(struct app *app, int64_t deadline);
-/* A channel cannot be used any more: say why, leave its NIC alone from now on, and return @err. */
+/*
+ * A channel cannot be used any more: say why, leave its NIC alone from now on,
+ * and return @err.
+ */
 int channel_failed(struct channel *ch, int err);
 /* Add a channel to a NIC and to the loop. */
 int add_channel(struct nic *nic, struct vmbus_chan *chan);
@@ -151,36 +171,49 @@ int pool_init(struct pool *pool, void *memory, size_t size, uint32_t slot_size);
 /* Return a free slot, or NULL if no more than @leave are free. */
 struct slot *pool_get(struct pool *pool, uint32_t leave);
 unsigned char *slot_memory(const struct pool *pool, const struct slot *slot);
-/* Return a transaction id that no other packet has. It names a slot, or none with POOLS. */
+/*
+ * Return a transaction id that no other packet has. It names a slot, or none
+ * with POOLS.
+ */
 uint64_t new_id(struct nic *nic, unsigned int pool, uint32_t slot);
 /*
- * Queue the RNDIS message of @len bytes in @slot. The slot is in use until the host completes the
- * packet; after an error it is free again. @frame_bytes is 0 for a control message.
+ * Queue the RNDIS message of @len bytes in @slot. The slot is in use until the
+ * host completes the packet; after an error it is free again. @frame_bytes is 0
+ * for a control message.
  */
 int queue_slot(struct channel *ch, struct pool *pool, struct slot *slot, uint32_t len,
 	       uint32_t frame_bytes);
 /*
- * Send a frame that came from the channel @from, with its MAC addresses exchanged if @exchange says so,
- * and with the VLAN tag that came beside it. A NIC drops what it cannot send.
+ * Send a frame that came from the channel @from, with its MAC addresses
+ * exchanged if @exchange says so, and with the VLAN tag that came beside it. A
+ * NIC drops what it cannot send.
  */
 void transmit(struct channel *to, const struct channel *from, const unsigned char *frame,
 	      uint32_t len, uint32_t vlan, bool exchange);
 /*
- * Handle what is in the ring, where it lies. Return the number of packets, or why the channel is of no
- * use any more.
+ * Handle what is in the ring, where it lies. Return the number of packets, or
+ * why the channel is of no use any more.
  */
 int channel_receive(struct channel *ch);
-/* Whether @length bytes at @offset, as RNDIS counts it, lie between a header and the message's end */
+/*
+ * Whether @length bytes at @offset, as RNDIS counts it, lie between a header
+ * and the message's end
+ */
 bool part_ok(uint32_t offset, uint32_t length, uint32_t header, uint32_t message);
 
-/* frames.c: do what the program is for. The host may change @frame meanwhile. */
+/*
+ * frames.c: do what the program is for. The host may change @frame meanwhile.
+ */
 void deliver(struct channel *ch, const unsigned char *frame, uint32_t len, uint32_t vlan);
 
 /* nic.c: start a NIC, and undo that from wherever it came to */
 int nic_start(struct nic *nic);
 int nic_stop(struct nic *nic);
 
-/* demo.c: run the driver against a host in a child process. Return the exit status. */
+/*
+ * demo.c: run the driver against a host in a child process. Return the exit
+ * status.
+ */
 struct netvsc_host;
 struct netvsc_host demo_host(const struct app *app);
 int demo(struct app *app, struct netvsc_host *host);

@@ -2,10 +2,11 @@
 /*
  * The protocols of Hyper-V's synthetic NIC, as far as this example speaks them.
  *
- * NVSP travels in the packets of the channel. It agrees on a version and on two buffers, and carries
- * RNDIS messages, which are the frames and the control messages of the NIC. The host puts RNDIS
- * messages into the receive buffer. The guest puts them into a section of the send buffer, or tells
- * the host in which pages of the guest they are. All numbers are little-endian.
+ * NVSP travels in the packets of the channel. It agrees on a version and on two
+ * buffers, and carries RNDIS messages, which are the frames and the control
+ * messages of the NIC. The host puts RNDIS messages into the receive buffer.
+ * The guest puts them into a section of the send buffer, or tells the host in
+ * which pages of the guest they are. All numbers are little-endian.
  */
 #ifndef PROTOCOL_H
 #define PROTOCOL_H
@@ -20,6 +21,7 @@
 /* NVSP */
 
 #define NVSP_VERSION_2		0x00002u
+#define NVSP_VERSION_3_2	0x30002u
 #define NVSP_VERSION_4		0x40000u
 #define NVSP_VERSION_5		0x50000u
 #define NVSP_VERSION_6		0x60000u
@@ -67,19 +69,25 @@ struct nvsp_message {
 		struct { uint16_t id; } revoke;
 		struct {
 			uint32_t status, sections, offset, size, count, end;
-		} recv_buffer_complete;
-		struct { uint32_t status, section_size; } send_buffer_complete;
-		/* With a section of the send buffer, or with NVSP_NO_SECTION and 0 bytes */
+		} recv_complete;
+		struct { uint32_t status, section_size; } send_complete;
+		/*
+		 * With a section of the send buffer, or with NVSP_NO_SECTION
+		 * and 0 bytes
+		 */
 		struct { uint32_t control, section, bytes; } rndis;
 		struct { uint32_t status; } rndis_complete;
 		struct { uint32_t operation, count; } subchannel;
-		struct { uint32_t status, count; } subchannel_complete;
+		struct { uint32_t status, count; } granted;
 		struct { uint32_t count, offset; } table;
 		uint32_t words[9];
 	};
 };
 
-/* RNDIS. Offsets count from byte 8 of the message, where the request id of control messages is. */
+/*
+ * RNDIS. Offsets count from byte 8 of the message, where the request id of
+ * control messages is.
+ */
 
 enum rndis_type {
 	RNDIS_PACKET		= 1,
@@ -91,7 +99,7 @@ enum rndis_type {
 	RNDIS_KEEPALIVE		= 8,
 };
 
-#define RNDIS_COMPLETE		0x80000000u	/* with this bit a message is the answer to that type */
+#define RNDIS_COMPLETE		0x80000000u	/* the answer to a type has this bit */
 #define RNDIS_OFFSET_BASE	8u
 
 struct rndis_header {
@@ -99,7 +107,10 @@ struct rndis_header {
 	uint32_t length;	/* of the whole message */
 };
 
-/* A frame. PPIs ("per-packet information") come between this header and the data. */
+/*
+ * A frame. PPIs ("per-packet information") come between this header and the
+ * data.
+ */
 struct rndis_packet {
 	struct rndis_header header;
 	uint32_t data_offset, data_length;
@@ -127,6 +138,7 @@ struct rndis_request {
 };
 
 #define RNDIS_QUERY_SIZE	28u
+#define RNDIS_QUERY_DATA	(RNDIS_QUERY_SIZE - RNDIS_OFFSET_BASE)
 #define RNDIS_INITIALIZE_SIZE	24u
 #define RNDIS_HALT_SIZE		12u
 
@@ -144,6 +156,7 @@ struct rndis_answer {
 };
 
 #define RNDIS_QUERY_ANSWER_SIZE	24u
+#define RNDIS_INITIALIZE_ANSWER_SIZE 52u
 #define RNDIS_STATUS_SIZE	16u		/* of an answer that has a status alone */
 #define RNDIS_NOT_SUPPORTED	0xc00000bbu
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The example driver of the NIC, against hosts that misbehave. The host is that of the demonstration,
- * in a child process; the tests change what it sends, or send more. Where a host recovers, each frame
- * has to come back nevertheless.
+ * The example driver of the NIC, against hosts that misbehave. The host is that
+ * of the demonstration, in a child process; the tests change what it sends, or
+ * send more. Where a host recovers, each frame has to come back nevertheless.
  */
 #include <fcntl.h>
 #include <getopt.h>
@@ -85,7 +85,10 @@ static void show(void)
 		ksft_print_msg("  %s\n", line);
 }
 
-/* The demonstration has to succeed, with @bad packets that the driver found to be so. */
+/*
+ * The demonstration has to succeed, with @bad packets that the driver found to
+ * be so.
+ */
 #define SUCCEEDS(bad_) do {								\
 	int failed_before = checks_failed;						\
 	uint64_t bad_packets = 0;							\
@@ -141,7 +144,8 @@ static void channels_and_polling(void)
 static void all_versions(void)
 {
 	static const uint32_t versions[] = {
-		NVSP_VERSION_6_1, NVSP_VERSION_6, NVSP_VERSION_5, NVSP_VERSION_4, 0x30002, NVSP_VERSION_2,
+		NVSP_VERSION_6_1, NVSP_VERSION_6, NVSP_VERSION_5, NVSP_VERSION_4, NVSP_VERSION_3_2,
+		NVSP_VERSION_2,
 	};
 
 	for (size_t i = 0; i < 6; i++) {
@@ -319,8 +323,10 @@ static void no_answer(void)
 	RNDIS_FAILS("does not answer RNDIS message 5", .type = RNDIS_SET | RNDIS_COMPLETE,
 		    .at = 8, .value = 77);
 	CHECK_IS(app.nics[0].channels[0].stats.bad, 1);
-	/* One to a message of another type, one that is cut, one that is longer than its range, one that
-	 * is too long for any answer */
+	/*
+	 * One to a message of another type, one that is cut, one that is longer
+	 * than its range, one that is too long for any answer
+	 */
 	RNDIS_FAILS("does not answer RNDIS message 5", .type = RNDIS_SET | RNDIS_COMPLETE,
 		    .at = 0, .length = 15);
 	RNDIS_FAILS("does not answer RNDIS message 5", .type = RNDIS_SET | RNDIS_COMPLETE,
@@ -340,20 +346,20 @@ static void wrong_answers_of_nvsp(void)
 	NVSP_FAILS("the answer to NVSP message 133 has", .type = NVSP_SUBCHANNEL, .length = 8);
 	NVSP_FAILS("refuses the receive buffer: status 2", .type = NVSP_RECV_BUFFER_COMPLETE,
 		   .at = 4, .value = 2);
-	NVSP_FAILS("divides the receive buffer", .type = NVSP_RECV_BUFFER_COMPLETE, .at = 8, .value = 2);
-	NVSP_FAILS("divides the receive buffer", .type = NVSP_RECV_BUFFER_COMPLETE, .at = 12, .value = 8);
-	NVSP_FAILS("divides the receive buffer", .type = NVSP_RECV_BUFFER_COMPLETE, .at = 16, .value = 0);
-	NVSP_FAILS("divides the receive buffer", .type = NVSP_RECV_BUFFER_COMPLETE, .at = 16, .value = 4096);
+	NVSP_FAILS("of the receive buffer", .type = NVSP_RECV_BUFFER_COMPLETE, .at = 8, .value = 2);
+	NVSP_FAILS("of the receive buffer", .type = NVSP_RECV_BUFFER_COMPLETE, .at = 12, .value = 8);
+	NVSP_FAILS("of the receive buffer", .type = NVSP_RECV_BUFFER_COMPLETE, .at = 16, .value = 0);
+	NVSP_FAILS("of the receive buffer", .type = NVSP_RECV_BUFFER_COMPLETE, .at = 16, .value = 4096);
 	/* The product is 0 in 32 bits. */
-	NVSP_FAILS("divides the receive buffer", .type = NVSP_RECV_BUFFER_COMPLETE,
+	NVSP_FAILS("of the receive buffer", .type = NVSP_RECV_BUFFER_COMPLETE,
 		   .at = 16, .value = 1u << 31, .at2 = 20, .value2 = 2);
-	NVSP_FAILS("divides the receive buffer", .type = NVSP_RECV_BUFFER_COMPLETE, .at = 20, .value = 0);
+	NVSP_FAILS("of the receive buffer", .type = NVSP_RECV_BUFFER_COMPLETE, .at = 20, .value = 0);
 	NVSP_FAILS("refuses the send buffer: status 0", .type = NVSP_SEND_BUFFER_COMPLETE,
 		   .at = 4, .value = 0);
-	NVSP_FAILS("into sections of 0", .type = NVSP_SEND_BUFFER_COMPLETE, .at = 8, .value = 0);
-	NVSP_FAILS("into sections of 1500", .type = NVSP_SEND_BUFFER_COMPLETE, .at = 8, .value = 1500);
-	NVSP_FAILS("into sections of 1048576", .type = NVSP_SEND_BUFFER_COMPLETE, .at = 8, .value = 1 << 20);
-	NVSP_FAILS("into sections of 4294967295", .type = NVSP_SEND_BUFFER_COMPLETE,
+	NVSP_FAILS("makes sections of 0 bytes", .type = NVSP_SEND_BUFFER_COMPLETE, .at = 8, .value = 0);
+	NVSP_FAILS("makes sections of 1500 bytes", .type = NVSP_SEND_BUFFER_COMPLETE, .at = 8, .value = 1500);
+	NVSP_FAILS("makes sections of 1048576 bytes", .type = NVSP_SEND_BUFFER_COMPLETE, .at = 8, .value = 1 << 20);
+	NVSP_FAILS("makes sections of 4294967295 bytes", .type = NVSP_SEND_BUFFER_COMPLETE,
 		   .at = 8, .value = UINT32_MAX);
 	NVSP_FAILS("grants 3 sub-channels instead of 2", .type = NVSP_SUBCHANNEL, .at = 8, .value = 3);
 	NVSP_FAILS("grants 4294967295 sub-channels", .type = NVSP_SUBCHANNEL, .at = 8, .value = UINT32_MAX);
@@ -365,6 +371,10 @@ static void wrong_answers_of_rndis(void)
 
 	RNDIS_FAILS("refuses RNDIS: status 0xc00000bb", .type = RNDIS_INITIALIZE | RNDIS_COMPLETE,
 		    .at = 12, .value = RNDIS_NOT_SUPPORTED);
+	RNDIS_FAILS("takes messages of 1000 bytes at most", .type = RNDIS_INITIALIZE | RNDIS_COMPLETE,
+		    .at = 36, .value = 1000);
+	RNDIS_FAILS("the host takes messages", .type = RNDIS_INITIALIZE | RNDIS_COMPLETE,
+		    .at = 4, .value = 48);
 	RNDIS_FAILS("refuses to set 0xfc01020c: status 0x00000001", .type = RNDIS_SET | RNDIS_COMPLETE,
 		    .at = 12, .value = 1);
 	RNDIS_FAILS("refuses the query 0x01010101", .type = query, .at = 12, .value = 1);
@@ -431,7 +441,9 @@ static void a_signal_during_the_start(void)
 	spoil = silent;
 	host.tamper = spoil_nvsp;
 	kill(getpid(), SIGTERM);
-	/* The host says that nothing was as it should be; the driver does not. */
+	/*
+	 * The host says that nothing was as it should be; the driver does not.
+	 */
 	FAILS("the host is not content");
 	CHECK(!says("netvsc: nic"));
 }
@@ -688,7 +700,9 @@ static void complete_elsewhere(struct netvsc_host *h, struct host_packet *p)
 	}
 }
 
-/* The driver does not believe them, and waits for the right ones when it stops. */
+/*
+ * The driver does not believe them, and waits for the right ones when it stops.
+ */
 static void completions_on_another_channel(void)
 {
 	prepare(MODE_FORWARD);
@@ -761,7 +775,10 @@ static void send_keepalives(struct netvsc_host *h, uint32_t back)
 		send_ours(h, 0, alive, sizeof(alive), sizeof(alive), 1);
 }
 
-/* There are fewer slots than that: the driver answers as many as it can, and refuses the others. */
+/*
+ * There are fewer slots than that: the driver answers as many as it can, and
+ * refuses the others.
+ */
 static void a_flood_of_keepalives(void)
 {
 	uint32_t refusals = 0;
@@ -791,7 +808,9 @@ static void fill_the_rings(struct netvsc_host *h, uint32_t back)
 	if (back < shared->fill_at || shared->tampered++)
 		return;
 	memcpy(h->recv + range.offset, nothing, sizeof(nothing));
-	/* The host does not read meanwhile, and 1919 completions fill its ring. */
+	/*
+	 * The host does not read meanwhile, and 1919 completions fill its ring.
+	 */
 	while (shared->sent < shared->fill) {
 		err = vmbus_queue_xfer(h->chans[0], 1, OUR_ID + shared->sent, RECV_BUFFER_ID, &range, 1,
 				       &msg, sizeof(msg));
@@ -806,7 +825,10 @@ static void fill_the_rings(struct netvsc_host *h, uint32_t back)
 	}
 	if (back == h->frames)
 		kill(getppid(), SIGTERM);
-	/* The driver sleeps now, or spins; it has to go on when the ring is read. */
+	/*
+	 * The driver sleeps now, or spins; it has to go on when the ring is
+	 * read.
+	 */
 	usleep(50000);
 }
 
@@ -817,7 +839,10 @@ static void run_with_full_ring(enum mode mode, bool poll, uint32_t fill_at, uint
 	prepare_host();
 	shared->fill_at = fill_at;
 	shared->fill = fill;
-	/* The signal of fill_the_rings() stops the driver if all frames are back. */
+	/*
+	 * The signal of fill_the_rings() stops the driver if all frames are
+	 * back.
+	 */
 	if (fill_at == FRAMES)
 		app.count = 0;
 	host.idle = fill_the_rings;
@@ -839,7 +864,10 @@ static void completions_with_a_full_ring(void)
 static void a_stop_with_a_full_ring(void)
 {
 	for (int poll = 0; poll < 2; poll++) {
-		/* Completions wait for room, or the request alone, which is larger. */
+		/*
+		 * Completions wait for room, or the request alone, which is
+		 * larger.
+		 */
 		run_with_full_ring(MODE_FORWARD, poll, FRAMES, 2400);
 		run_with_full_ring(MODE_FORWARD, poll, FRAMES, 1917);
 	}
@@ -849,7 +877,10 @@ static void a_stop_with_a_full_ring(void)
 
 static void send_wrong_pings(struct netvsc_host *h, uint32_t back)
 {
-	/* An echo request to 192.0.2.2 in an RNDIS message; the checksums are right. */
+	/*
+	 * An echo request to 192.0.2.2 in an RNDIS message; the checksums are
+	 * right.
+	 */
 	static const unsigned char good[] = {
 		1, 0, 0, 0, 94, 0, 0, 0, 36, 0, 0, 0, 50, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
 		0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
@@ -929,7 +960,10 @@ static int run_main(void)
 	CHECK(says(text));								\
 } while (0)
 
-/* The options stay as they are from one call to the next, so each follows from the one before. */
+/*
+ * The options stay as they are from one call to the next, so each follows from
+ * the one before.
+ */
 static void options(void)
 {
 	MAIN(0, "Usage: netvsc", "--help");
