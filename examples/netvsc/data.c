@@ -107,30 +107,35 @@ void transmit(struct channel *to, const struct channel *from, const unsigned cha
 	      uint32_t len, uint32_t vlan, bool exchange)
 {
 	struct nic *nic = to->nic;
-	struct pool *pool = nic->frame_pool;
+	struct pool *pool;
 	struct rndis_packet packet = { .header.type = RNDIS_PACKET };
 	struct rndis_ppi ppi = { sizeof(ppi) + sizeof(vlan), RNDIS_PPI_VLAN, sizeof(ppi) };
 	uint32_t header = sizeof(packet);
 	unsigned char *at, macs[12];
 	struct slot *slot;
 
+	if (vlan != VLAN_NONE) {
+		packet.ppi_offset = header - RNDIS_OFFSET_BASE;
+		packet.ppi_length = ppi.size;
+		header += ppi.size;
+	}
+	packet.data_offset = header - RNDIS_OFFSET_BASE;
+	packet.data_length = len;
+	packet.header.length = header + len;
+	pool = nic->frame_pool;
+	if (packet.header.length > pool->slot_size)
+		pool = nic->large_pool;
 	slot = len <= nic->host_mtu + ETH_HEADER + VLAN_TAG ? pool_get(pool, CONTROL_SLOTS) : NULL;
 	if (!slot) {
 		to->stats.tx_dropped++;
 		return;
 	}
 	at = slot_memory(pool, slot);
-	if (vlan != VLAN_NONE) {
-		packet.ppi_offset = header - RNDIS_OFFSET_BASE;
-		packet.ppi_length = ppi.size;
-		memcpy(at + header, &ppi, sizeof(ppi));
-		memcpy(at + header + sizeof(ppi), &vlan, sizeof(vlan));
-		header += ppi.size;
-	}
-	packet.data_offset = header - RNDIS_OFFSET_BASE;
-	packet.data_length = len;
-	packet.header.length = header + len;
 	memcpy(at, &packet, sizeof(packet));
+	if (vlan != VLAN_NONE) {
+		memcpy(at + sizeof(packet), &ppi, sizeof(ppi));
+		memcpy(at + sizeof(packet) + sizeof(ppi), &vlan, sizeof(vlan));
+	}
 	at += header;
 	copy_shared(macs, frame, sizeof(macs));
 	memcpy(at, exchange ? macs + 6 : macs, 6);

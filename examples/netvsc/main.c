@@ -264,8 +264,8 @@ static int get_pages(struct pool *pool, const char **why)
 }
 
 /*
- * Decide where messages lie. Both known drivers send control messages in pages,
- * so we prefer that.
+ * Decide where messages lie. The drivers of Linux and DPDK send control messages
+ * and large frames in pages, so we prefer that.
  */
 static int choose_pools(struct nic *nic)
 {
@@ -278,9 +278,10 @@ static int choose_pools(struct nic *nic)
 	if (err && nic->app->way == WAY_PAGES)
 		return complain(nic, err, "cannot send pages: %s", why);
 	if (err)
-		say(nic, "control messages go through the send buffer: %s", why);
+		say(nic, "all messages go through the send buffer: %s", why);
 	nic->frame_pool = nic->app->way == WAY_PAGES ? pages : sections;
 	nic->control_pool = nic->app->way == WAY_SECTIONS || err ? sections : pages;
+	nic->large_pool = nic->control_pool;
 	return 0;
 }
 
@@ -446,9 +447,10 @@ static const char usage[] =
 	"                        (without --echo and --forward, frames are only counted)\n"
 	"      --channels=N      use up to N channels, 1 to 16 (1)\n"
 	"      --poll            never sleep and take no interrupts\n"
-	"      --send=WAY        messages lie in the send buffer (sections), in huge pages\n"
-	"                        (pages), or control messages in pages if possible and\n"
-	"                        frames in sections (auto)\n"
+	"      --send=WAY        messages lie in the send buffer (sections), in a huge page\n"
+	"                        (pages), or control messages and frames that do not fit a\n"
+	"                        section in a huge page, if there is one, and all others in\n"
+	"                        the send buffer (auto)\n"
 	"      --mtu=BYTES       68 to 9000 (1500)\n"
 	"      --promiscuous     receive the frames of other NICs, too, as two NICs always do\n"
 	"      --ring-size=BYTES of each ring, header included\n"

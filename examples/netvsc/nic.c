@@ -261,7 +261,7 @@ static int share_send_buffer(struct nic *nic)
 		.type = NVSP_SEND_BUFFER, .buffer = { nic->send.gpadl, SEND_BUFFER_ID },
 	};
 	struct pool *sections = &nic->pools[SECTIONS];
-	uint32_t size, need = 0;
+	uint32_t size, need = SECTION_MIN;
 	int err;
 
 	err = nvsp_execute(nic, &msg, NVSP_SEND_BUFFER_COMPLETE, 12);
@@ -274,9 +274,9 @@ static int share_send_buffer(struct nic *nic)
 	size = nic->nvsp_answer.send_complete.section_size;
 	if (nic->control_pool == sections)
 		need = CONTROL_SIZE;
-	if (nic->frame_pool == sections && need < max_message(nic))
+	if (nic->large_pool == sections && need < max_message(nic))
 		need = max_message(nic);
-	if (!need)
+	if (nic->frame_pool != sections)
 		return 0;
 	if (size < need || size > nic->send.size / (2 * CONTROL_SLOTS))
 		return complain(nic, -EPROTO, "the host makes sections of %u bytes", size);
@@ -420,9 +420,11 @@ static int set_filter(struct nic *nic, uint32_t filter)
 	return rndis_set(nic, OID_PACKET_FILTER, &filter, sizeof(filter));
 }
 
-static const char *where(const struct pool *pool)
+static const char *where_frames(const struct nic *nic)
 {
-	return pool->pages ? "pages" : "sections";
+	if (nic->frame_pool->pages)
+		return "pages";
+	return max_message(nic) > nic->frame_pool->slot_size ? "sections and pages" : "sections";
 }
 
 int nic_start(struct nic *nic)
@@ -443,8 +445,8 @@ int nic_start(struct nic *nic)
 	say(nic, "NVSP %u.%u, MAC %02x:%02x:%02x:%02x:%02x:%02x, MTU %u, link %s, channels %u, "
 	    "frames in %s, control messages in %s", nic->version >> 16, nic->version & 0xffff,
 	    mac[0], mac[1], mac[2], mac[3], mac[4], mac[5], nic->host_mtu,
-	    nic->link_up ? "up" : "down", nic->channel_count, where(nic->frame_pool),
-	    where(nic->control_pool));
+	    nic->link_up ? "up" : "down", nic->channel_count, where_frames(nic),
+	    nic->control_pool->pages ? "pages" : "sections");
 	nic->running = true;
 	err = set_filter(nic, nic->app->promiscuous ? FILTER_PROMISCUOUS : filter);
 	if (!err)

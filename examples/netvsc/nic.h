@@ -20,6 +20,7 @@
 
 #define CONTROL_SLOTS	4u	/* frames leave so many slots to control messages */
 #define CONTROL_SIZE	1024u	/* no control message of the guest is larger */
+#define SECTION_MIN	256u	/* smaller sections of the send buffer are of no use */
 #define PAGES_SIZE_LOG2	21
 #define PAGES_SIZE	(1u << PAGES_SIZE_LOG2)	/* one huge page */
 #define PAGES_SLOT	16384u
@@ -85,6 +86,7 @@ struct nic {
 	struct vmbus_buffer recv, send;
 	struct pool pools[POOLS];
 	struct pool *frame_pool, *control_pool;
+	struct pool *large_pool;	/* of frames that do not fit the slots of frame_pool */
 	uint64_t sequence;
 
 	uint32_t version;

@@ -171,6 +171,29 @@ static void large_and_small_frames(void)
 	}
 }
 
+/* Frames that do not fit a section go in pages. */
+static void sections_smaller_than_frames(void)
+{
+	prepare(MODE_FORWARD);
+	app.mtu = 9000;
+	prepare_host();
+	host.section_size = 6144;
+	SUCCEEDS(0);
+	CHECK(says("frames in sections and pages, control messages in pages"));
+	prepare(MODE_FORWARD);
+	prepare_host();
+	host.section_size = 256;
+	SUCCEEDS(0);
+
+	/* Without pages there is no place for them. */
+	prepare(MODE_FORWARD);
+	app.way = WAY_SECTIONS;
+	app.mtu = 9000;
+	prepare_host();
+	host.section_size = 6144;
+	FAILS("the host makes sections of 6144 bytes");
+}
+
 static void fewer_subchannels_than_wanted(void)
 {
 	for (unsigned int granted = 0; granted < 3; granted++) {
@@ -357,7 +380,7 @@ static void wrong_answers_of_nvsp(void)
 	NVSP_FAILS("refuses the send buffer: status 0", .type = NVSP_SEND_BUFFER_COMPLETE,
 		   .at = 4, .value = 0);
 	NVSP_FAILS("makes sections of 0 bytes", .type = NVSP_SEND_BUFFER_COMPLETE, .at = 8, .value = 0);
-	NVSP_FAILS("makes sections of 1500 bytes", .type = NVSP_SEND_BUFFER_COMPLETE, .at = 8, .value = 1500);
+	NVSP_FAILS("makes sections of 255 bytes", .type = NVSP_SEND_BUFFER_COMPLETE, .at = 8, .value = 255);
 	NVSP_FAILS("makes sections of 1048576 bytes", .type = NVSP_SEND_BUFFER_COMPLETE, .at = 8, .value = 1 << 20);
 	NVSP_FAILS("makes sections of 4294967295 bytes", .type = NVSP_SEND_BUFFER_COMPLETE,
 		   .at = 8, .value = UINT32_MAX);
@@ -991,6 +1014,7 @@ static const struct test tests[] = {
 	TEST(channels_and_polling),
 	TEST(all_versions),
 	TEST(large_and_small_frames),
+	TEST(sections_smaller_than_frames),
 	TEST(fewer_subchannels_than_wanted),
 	TEST(signals_stop_and_tell),
 	TEST(a_wrong_frame_fails_the_demonstration),
