@@ -335,13 +335,17 @@ static void no_answer(void)
 	NVSP_FAILS("does not answer NVSP message 1", .type = NVSP_INIT_COMPLETE, .silent = true);
 	NVSP_FAILS("does not answer NVSP message 1", .type = NVSP_INIT_COMPLETE, .foreign = true);
 	CHECK_IS(app.nics[0].channels[0].stats.bad, 1);
-	NVSP_FAILS("does not answer NVSP message 101", .type = NVSP_RECV_BUFFER_COMPLETE, .silent = true);
-	NVSP_FAILS("does not answer NVSP message 104", .type = NVSP_SEND_BUFFER_COMPLETE, .silent = true);
+	NVSP_FAILS("does not answer NVSP message 101", .type = NVSP_RECV_BUFFER_COMPLETE,
+		   .silent = true);
+	NVSP_FAILS("does not answer NVSP message 104", .type = NVSP_SEND_BUFFER_COMPLETE,
+		   .silent = true);
 	NVSP_FAILS("does not answer NVSP message 133", .type = NVSP_SUBCHANNEL, .silent = true);
 	RNDIS_FAILS("does not answer RNDIS message 2", .type = RNDIS_INITIALIZE | RNDIS_COMPLETE,
 		    .silent = true);
-	RNDIS_FAILS("does not answer RNDIS message 4", .type = RNDIS_QUERY | RNDIS_COMPLETE, .silent = true);
-	RNDIS_FAILS("does not answer RNDIS message 5", .type = RNDIS_SET | RNDIS_COMPLETE, .silent = true);
+	RNDIS_FAILS("does not answer RNDIS message 4", .type = RNDIS_QUERY | RNDIS_COMPLETE,
+		    .silent = true);
+	RNDIS_FAILS("does not answer RNDIS message 5", .type = RNDIS_SET | RNDIS_COMPLETE,
+		    .silent = true);
 	/* An answer with another id is none. */
 	RNDIS_FAILS("does not answer RNDIS message 5", .type = RNDIS_SET | RNDIS_COMPLETE,
 		    .at = 8, .value = 77);
@@ -364,28 +368,39 @@ static void no_answer(void)
 static void wrong_answers_of_nvsp(void)
 {
 	NVSP_FAILS("the answer to NVSP message 1 has", .type = NVSP_INIT_COMPLETE, .length = 8);
-	NVSP_FAILS("the answer to NVSP message 101 has", .type = NVSP_RECV_BUFFER_COMPLETE, .length = 24);
-	NVSP_FAILS("the answer to NVSP message 104 has", .type = NVSP_SEND_BUFFER_COMPLETE, .length = 4);
+	NVSP_FAILS("the answer to NVSP message 101 has", .type = NVSP_RECV_BUFFER_COMPLETE,
+		   .length = 24);
+	NVSP_FAILS("the answer to NVSP message 104 has", .type = NVSP_SEND_BUFFER_COMPLETE,
+		   .length = 4);
 	NVSP_FAILS("the answer to NVSP message 133 has", .type = NVSP_SUBCHANNEL, .length = 8);
 	NVSP_FAILS("refuses the receive buffer: status 2", .type = NVSP_RECV_BUFFER_COMPLETE,
 		   .at = 4, .value = 2);
 	NVSP_FAILS("of the receive buffer", .type = NVSP_RECV_BUFFER_COMPLETE, .at = 8, .value = 2);
-	NVSP_FAILS("of the receive buffer", .type = NVSP_RECV_BUFFER_COMPLETE, .at = 12, .value = 8);
-	NVSP_FAILS("of the receive buffer", .type = NVSP_RECV_BUFFER_COMPLETE, .at = 16, .value = 0);
-	NVSP_FAILS("of the receive buffer", .type = NVSP_RECV_BUFFER_COMPLETE, .at = 16, .value = 4096);
+	NVSP_FAILS("of the receive buffer", .type = NVSP_RECV_BUFFER_COMPLETE, .at = 12,
+		   .value = 8);
+	NVSP_FAILS("of the receive buffer", .type = NVSP_RECV_BUFFER_COMPLETE, .at = 16,
+		   .value = 0);
+	NVSP_FAILS("of the receive buffer", .type = NVSP_RECV_BUFFER_COMPLETE, .at = 16,
+		   .value = 4096);
 	/* The product is 0 in 32 bits. */
 	NVSP_FAILS("of the receive buffer", .type = NVSP_RECV_BUFFER_COMPLETE,
 		   .at = 16, .value = 1u << 31, .at2 = 20, .value2 = 2);
-	NVSP_FAILS("of the receive buffer", .type = NVSP_RECV_BUFFER_COMPLETE, .at = 20, .value = 0);
+	NVSP_FAILS("of the receive buffer", .type = NVSP_RECV_BUFFER_COMPLETE, .at = 20,
+		   .value = 0);
 	NVSP_FAILS("refuses the send buffer: status 0", .type = NVSP_SEND_BUFFER_COMPLETE,
 		   .at = 4, .value = 0);
-	NVSP_FAILS("makes sections of 0 bytes", .type = NVSP_SEND_BUFFER_COMPLETE, .at = 8, .value = 0);
-	NVSP_FAILS("makes sections of 255 bytes", .type = NVSP_SEND_BUFFER_COMPLETE, .at = 8, .value = 255);
-	NVSP_FAILS("makes sections of 1048576 bytes", .type = NVSP_SEND_BUFFER_COMPLETE, .at = 8, .value = 1 << 20);
+	NVSP_FAILS("makes sections of 0 bytes", .type = NVSP_SEND_BUFFER_COMPLETE, .at = 8,
+		   .value = 0);
+	NVSP_FAILS("makes sections of 255 bytes", .type = NVSP_SEND_BUFFER_COMPLETE, .at = 8,
+		   .value = 255);
+	NVSP_FAILS("makes sections of 1048576 bytes", .type = NVSP_SEND_BUFFER_COMPLETE, .at = 8,
+		   .value = 1 << 20);
 	NVSP_FAILS("makes sections of 4294967295 bytes", .type = NVSP_SEND_BUFFER_COMPLETE,
 		   .at = 8, .value = UINT32_MAX);
-	NVSP_FAILS("grants 3 sub-channels instead of 2", .type = NVSP_SUBCHANNEL, .at = 8, .value = 3);
-	NVSP_FAILS("grants 4294967295 sub-channels", .type = NVSP_SUBCHANNEL, .at = 8, .value = UINT32_MAX);
+	NVSP_FAILS("grants 3 sub-channels instead of 2", .type = NVSP_SUBCHANNEL, .at = 8,
+		   .value = 3);
+	NVSP_FAILS("grants 4294967295 sub-channels", .type = NVSP_SUBCHANNEL, .at = 8,
+		   .value = UINT32_MAX);
 }
 
 static void wrong_answers_of_rndis(void)
@@ -394,15 +409,16 @@ static void wrong_answers_of_rndis(void)
 
 	RNDIS_FAILS("refuses RNDIS: status 0xc00000bb", .type = RNDIS_INITIALIZE | RNDIS_COMPLETE,
 		    .at = 12, .value = RNDIS_NOT_SUPPORTED);
-	RNDIS_FAILS("takes messages of 1000 bytes at most", .type = RNDIS_INITIALIZE | RNDIS_COMPLETE,
-		    .at = 36, .value = 1000);
+	RNDIS_FAILS("takes messages of 1000 bytes at most",
+		    .type = RNDIS_INITIALIZE | RNDIS_COMPLETE, .at = 36, .value = 1000);
 	RNDIS_FAILS("the host takes messages", .type = RNDIS_INITIALIZE | RNDIS_COMPLETE,
 		    .at = 4, .value = 48);
-	RNDIS_FAILS("refuses to set 0xfc01020c: status 0x00000001", .type = RNDIS_SET | RNDIS_COMPLETE,
-		    .at = 12, .value = 1);
+	RNDIS_FAILS("refuses to set 0xfc01020c: status 0x00000001",
+		    .type = RNDIS_SET | RNDIS_COMPLETE, .at = 12, .value = 1);
 	RNDIS_FAILS("refuses the query 0x01010101", .type = query, .at = 12, .value = 1);
 	RNDIS_FAILS("query 0x01010101 has 7 bytes", .type = query, .at = 16, .value = 7);
-	RNDIS_FAILS("query 0x01010101 has 4294967295 bytes", .type = query, .at = 16, .value = UINT32_MAX);
+	RNDIS_FAILS("query 0x01010101 has 4294967295 bytes", .type = query, .at = 16,
+		    .value = UINT32_MAX);
 	RNDIS_FAILS("has 6 bytes at 0", .type = query, .at = 20, .value = 0);
 	RNDIS_FAILS("has 6 bytes at 17", .type = query, .at = 20, .value = 17);
 	RNDIS_FAILS("has 6 bytes at 4294967290", .type = query, .at = 20, .value = UINT32_MAX - 5);
@@ -410,7 +426,8 @@ static void wrong_answers_of_rndis(void)
 	RNDIS_FAILS("the answer to the query", .type = query, .at = 4, .value = 16);
 	RNDIS_FAILS("query 0x00010106 has 6 bytes", .type = query, .oid = 4, .at = 16, .value = 6);
 	RNDIS_FAILS("its MTU is 20", .type = query, .oid = 4, .at = 24, .value = 20);
-	RNDIS_FAILS("query 0x00010203 has 20 bytes", .type = query, .oid = 18, .at = 16, .value = 20);
+	RNDIS_FAILS("query 0x00010203 has 20 bytes", .type = query, .oid = 18, .at = 16,
+		    .value = 20);
 	/* A host without a table has one channel. */
 	prepare(MODE_ECHO);
 	app.channels = 3;
@@ -428,7 +445,10 @@ static void optional_queries_refused(void)
 	prepare(MODE_ECHO);
 	prepare_host();
 	__typeof__(spoil) refuse = {
-		.type = RNDIS_QUERY | RNDIS_COMPLETE, .oid = 4, .at = 12, .value = RNDIS_NOT_SUPPORTED,
+		.type = RNDIS_QUERY | RNDIS_COMPLETE,
+		.oid = 4,
+		.at = 12,
+		.value = RNDIS_NOT_SUPPORTED,
 	};
 	spoil = refuse;
 	host.tamper = spoil_rndis;
@@ -439,8 +459,8 @@ static void optional_queries_refused(void)
 static void a_rescind_during_the_start(void)
 {
 	static const uint32_t nvsp[] = {
-		NVSP_INIT_COMPLETE, NVSP_RECV_BUFFER_COMPLETE, NVSP_SEND_BUFFER_COMPLETE, NVSP_SUBCHANNEL,
-		NVSP_RNDIS_COMPLETE,
+		NVSP_INIT_COMPLETE, NVSP_RECV_BUFFER_COMPLETE, NVSP_SEND_BUFFER_COMPLETE,
+		NVSP_SUBCHANNEL,    NVSP_RNDIS_COMPLETE,
 	};
 
 	for (size_t i = 0; i < sizeof(nvsp) / sizeof(nvsp[0]); i++)
@@ -517,16 +537,16 @@ static void host_must(int err)
 }
 
 /* Send a packet that points to @message in the receive buffer. */
-static void send_ours(struct netvsc_host *h, unsigned int channel, const void *message, uint32_t length,
-		      uint32_t range_length, uint16_t flags)
+static void send_ours(struct netvsc_host *h, unsigned int channel, const void *message,
+		      uint32_t length, uint32_t range_length, uint16_t flags)
 {
 	const struct nvsp_message msg = { .type = NVSP_RNDIS, .rndis.section = NVSP_NO_SECTION };
 	struct vmbus_range range = { OURS_AT + shared->sent * 128, range_length };
 
 	memset(h->recv + range.offset, 0, 128);
 	memcpy(h->recv + range.offset, message, length);
-	host_must(vmbus_queue_xfer(h->chans[channel], flags, OUR_ID + shared->sent++, RECV_BUFFER_ID,
-				   &range, 1, &msg, sizeof(msg)));
+	host_must(vmbus_queue_xfer(h->chans[channel], flags, OUR_ID + shared->sent++,
+				   RECV_BUFFER_ID, &range, 1, &msg, sizeof(msg)));
 	host_must(vmbus_flush(h->chans[channel]));
 }
 
@@ -582,7 +602,8 @@ static void send_bad_messages(struct netvsc_host *h, uint32_t back)
 	if (back < 10 || shared->tampered++)
 		return;
 	for (size_t i = 0; i < BAD_MESSAGES; i++)
-		send_ours(h, 0, bad_messages[i].words, sizeof(bad_messages[i].words), bad_messages[i].range, 1);
+		send_ours(h, 0, bad_messages[i].words, sizeof(bad_messages[i].words),
+			  bad_messages[i].range, 1);
 }
 
 static void run_with_bad_messages(enum mode mode)
@@ -596,8 +617,8 @@ static void run_with_bad_messages(enum mode mode)
 	for (size_t i = 0; i < BAD_MESSAGES; i++) {
 		if (shared->acks[i] == 1 && shared->statuses[i] == NVSP_FAILURE)
 			continue;
-		ksft_print_msg("%s: %u completions, status %u\n", bad_messages[i].what, shared->acks[i],
-			       shared->statuses[i]);
+		ksft_print_msg("%s: %u completions, status %u\n", bad_messages[i].what,
+			       shared->acks[i], shared->statuses[i]);
 		checks_failed++;
 	}
 	CHECK(!says("link down\nnic 0: link down"));
@@ -620,7 +641,8 @@ static void send_bad_packets(struct netvsc_host *h, uint32_t back)
 	const struct nvsp_message rndis = { .type = NVSP_RNDIS }, other = { .type = NVSP_INIT };
 	const uint32_t size = h->recv_size;
 	const struct vmbus_range good = { OURS_AT + 4096, 20 }, beyond = { size - 19, 20 },
-		far = { UINT32_MAX - 9, 20 }, longest = { 0, UINT32_MAX }, pair[] = { good, beyond };
+				 far = { UINT32_MAX - 9, 20 }, longest = { 0, UINT32_MAX },
+				 pair[] = { good, beyond };
 	struct vmbus_chan *chan = h->chans[0];
 
 	if (back < 10 || shared->tampered++)
@@ -835,8 +857,8 @@ static void fill_the_rings(struct netvsc_host *h, uint32_t back)
 	 * The host does not read meanwhile, and 1919 completions fill its ring.
 	 */
 	while (shared->sent < shared->fill) {
-		err = vmbus_queue_xfer(h->chans[0], 1, OUR_ID + shared->sent, RECV_BUFFER_ID, &range, 1,
-				       &msg, sizeof(msg));
+		err = vmbus_queue_xfer(h->chans[0], 1, OUR_ID + shared->sent, RECV_BUFFER_ID,
+				       &range, 1, &msg, sizeof(msg));
 		if (!err) {
 			shared->sent++;
 			err = vmbus_flush(h->chans[0]);
@@ -905,8 +927,8 @@ static void send_wrong_pings(struct netvsc_host *h, uint32_t back)
 	 * right.
 	 */
 	static const unsigned char good[] = {
-		1, 0, 0, 0, 94, 0, 0, 0, 36, 0, 0, 0, 50, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-		0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+		1, 0, 0, 0, 94, 0, 0, 0, 36, 0, 0, 0, 50, 0, 0, 0,
+		0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
 		0, 0x15, 0x5d, 0, 0, 2, 0, 0x15, 0x5d, 0, 0, 1, 8, 0,
 		0x45, 0, 0, 36, 0, 1, 0, 0, 64, 1, 0xf6, 0xb3, 192, 0, 2, 1, 192, 0, 2, 2,
 		8, 0, 0x47, 0xf0, 0x12, 0x34, 0, 1, 'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h',
@@ -1042,7 +1064,8 @@ static const struct test tests[] = {
 
 int main(void)
 {
-	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+		      0);
 	MUST(shared != MAP_FAILED);
 	MUST(!vmbus_guard());
 	return RUN(tests);
