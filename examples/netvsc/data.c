@@ -174,7 +174,7 @@ static int send_acks(struct channel *ch)
 	return 0;
 }
 
-/* Receiving. These functions return false if the host sent something wrong. */
+/* Receiving: these functions return false if the host sent something wrong. */
 
 /* Find the VLAN tag among the PPIs of a frame, @left bytes at @at. */
 static bool read_ppis(const unsigned char *at, uint32_t left, uint32_t *vlan)
@@ -320,7 +320,7 @@ static bool handle_rndis(struct channel *ch, const unsigned char *message, uint3
 	}
 }
 
-/* RNDIS messages in the receive buffer, one in each range */
+/* Handle RNDIS messages in the receive buffer, one in each range. */
 static bool handle_xfer(struct channel *ch, const struct vmbus_view *view)
 {
 	struct nic *nic = ch->nic;
@@ -372,8 +372,8 @@ static bool handle_completion(struct channel *ch, const struct vmbus_view *view)
 }
 
 /*
- * Messages that the host sends without being asked. This driver needs none of
- * them.
+ * Check a message that the host sends without being asked. The driver needs
+ * none of them.
  */
 static bool handle_inband(const struct vmbus_view *view)
 {

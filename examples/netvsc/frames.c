@@ -7,7 +7,10 @@
 
 #include "nic.h"
 
-/* The checksum of IP and ICMP; 0 over data that contains its own checksum */
+/*
+ * Return the checksum of IP and ICMP: 0 if the data contains its right
+ * checksum.
+ */
 static uint16_t checksum(const unsigned char *data, uint32_t len)
 {
 	uint32_t sum = 0;
@@ -104,7 +107,7 @@ static void echo(struct channel *ch, const unsigned char *frame, uint32_t len, u
 		transmit(ch, ch, copy, len, vlan, false);
 }
 
-/* Send a frame back on its channel, or with two NICs on one of the other's. */
+/* Send a frame back on its channel. With two NICs, send it on the other one. */
 static void forward(struct channel *ch, const unsigned char *frame, uint32_t len, uint32_t vlan)
 {
 	struct app *app = ch->nic->app;
@@ -119,7 +122,7 @@ void deliver(struct channel *ch, const unsigned char *frame, uint32_t len, uint3
 {
 	struct app *app = ch->nic->app;
 
-	/* Frames may still arrive after the filter was closed. */
+	/* Frames may still arrive after the driver has closed the filter. */
 	if (!ch->nic->running)
 		return;
 	ch->stats.rx_frames++;

@@ -28,10 +28,6 @@ struct expected {
 	uint32_t number, length, vlan;
 };
 
-/*
- * A channel's own state is that of the packets on it; the rest belongs to the
- * NIC.
- */
 struct state {
 	struct netvsc_host host;	/* a copy of the description */
 	uint32_t mtu, version, filter;
@@ -40,15 +36,11 @@ struct state {
 	bool closed[HOST_CHANNELS_MAX];	/* by the guest */
 	uint32_t sub_size, sub_count;
 	/*
-	 * Of each part of the receive buffer that the guest has: the channel,
-	 * plus 1
+	 * The guest has a part of the receive buffer: the channel plus 1, or 0
 	 */
 	uint8_t lent[SUB_MAX];
 	uint32_t lent_count;
-	/*
-	 * The other parts of a packet with several, by the first: how many come
-	 * after it
-	 */
+	/* The number of parts that a packet has after this first one */
 	uint8_t more[SUB_MAX];
 
 	struct expected expected[WINDOW];
@@ -82,7 +74,7 @@ static int64_t now_ms(void)
 	return ts.tv_sec * 1000ll + ts.tv_nsec / 1000000;
 }
 
-/* Sending. All that the host sends goes through here. */
+/* Send a packet. All that the host sends goes through here. */
 static bool host_send(struct state *s, struct host_packet *p)
 {
 	struct vmbus_chan *chan;
@@ -190,7 +182,10 @@ static void put16(unsigned char *at, uint32_t value)
 	at[1] = value;
 }
 
-/* Lengths from the least to the largest, that of each number */
+/*
+ * Return the length of a frame. The lengths are between the least and the
+ * largest.
+ */
 static uint32_t frame_length(const struct state *s, uint32_t number)
 {
 	const uint32_t span = s->mtu + ETH_HEADER - ETH_MIN + 1;
@@ -723,7 +718,7 @@ static bool handle_nvsp(struct state *s, const struct vmbus_view *view,
 	return !asks || complete(s, 0, id, &answer);
 }
 
-/* The guest gives back a part of the receive buffer. */
+/* Take back the parts of the receive buffer that the guest has completed. */
 static bool handle_completion(struct state *s, unsigned int channel, const struct vmbus_view *view,
 			      const struct nvsp_message *msg)
 {
@@ -764,7 +759,7 @@ static bool handle_packet(struct state *s, unsigned int channel, const struct vm
 	return handle_nvsp(s, view, &msg);
 }
 
-/* In the middle of the traffic: what a host may send at any time */
+/* Send what a host may send at any time, in the middle of the traffic. */
 static bool interrupt_traffic(struct state *s)
 {
 	static const uint32_t table[3 + 16] = { NVSP_INDIRECTION_TABLE, 16, 12 };

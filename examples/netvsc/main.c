@@ -178,7 +178,7 @@ int turn(struct app *app, int64_t deadline)
 		if (n)
 			idle = false;
 	}
-	/* One signal for all that this turn has queued */
+	/* Signal the host once for all that this turn has queued. */
 	for_each_channel(app, ch) {
 		err = vmbus_flush(ch->chan);
 		if (err)
@@ -264,8 +264,8 @@ static int get_pages(struct pool *pool, const char **why)
 }
 
 /*
- * Decide where messages lie. The drivers of Linux and DPDK send control messages
- * and large frames in pages, so we prefer that.
+ * Decide where messages lie. The drivers of Linux and DPDK send control
+ * messages and large frames in pages, so we prefer that.
  */
 static int choose_pools(struct nic *nic)
 {
@@ -365,7 +365,9 @@ static int nic_open(struct app *app, const char *id)
 
 static void nic_close(struct nic *nic)
 {
-	/* The primary last: with it the kernel closes the others. */
+	/*
+	 * Close the primary last, because the kernel closes the others with it.
+	 */
 	while (nic->channel_count)
 		vmbus_chan_close(nic->channels[--nic->channel_count].chan);
 	for (unsigned int i = 0; i < POOLS; i++) {

@@ -8,8 +8,8 @@
 /* Requests to the host */
 
 /*
- * One turn of the wait for an answer. A signal ends the start of a NIC, but not
- * its stop.
+ * Take one turn while a request waits. A signal ends the start of a NIC, but
+ * not its stop.
  */
 static int wait_turn(struct nic *nic, int64_t deadline)
 {
@@ -25,7 +25,7 @@ static int64_t deadline_of(const struct nic *nic)
 	return now_ms() + nic->app->timeout_ms;
 }
 
-/* A request was refused with @err: wait for room if the ring was full. */
+/* Wait for room if the ring refused a request with @err because it was full. */
 static int wait_for_room(struct nic *nic, int err, int64_t deadline)
 {
 	struct channel *primary = &nic->channels[0];
@@ -238,7 +238,9 @@ static int share_recv_buffer(struct nic *nic)
 		return complain(nic, -EPROTO, "the host refuses the receive buffer: status %u",
 				answer.recv_complete.status);
 	nic->recv_shared = true;
-	/* Which parts the host uses is its business, if they lie in the buffer. */
+	/*
+	 * Which parts the host uses is its business, if they lie in the buffer.
+	 */
 	used = (uint64_t)answer.recv_complete.size * answer.recv_complete.count;
 	if (answer.recv_complete.sections != 1 || answer.recv_complete.offset || !used ||
 	    used > nic->recv.size)
@@ -248,7 +250,10 @@ static int share_recv_buffer(struct nic *nic)
 	return 0;
 }
 
-/* The largest message that a frame makes, with a VLAN tag beside it and one in it */
+/*
+ * Return the size of the largest message: a frame with one VLAN tag beside it
+ * and one in it.
+ */
 static uint32_t max_message(const struct nic *nic)
 {
 	return sizeof(struct rndis_packet) + sizeof(struct rndis_ppi) + sizeof(uint32_t) +
@@ -304,8 +309,8 @@ static int initialize_rndis(struct nic *nic)
 }
 
 /*
- * The host computes no checksums for us, and delivers no frame that has none or
- * is several in one.
+ * Let the host compute no checksums, and deliver no frames without a checksum
+ * or merged ones.
  */
 static int switch_offload_off(struct nic *nic)
 {

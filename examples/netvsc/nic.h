@@ -26,7 +26,8 @@
 #define PAGES_SLOT	16384u
 
 /*
- * Where a message lies until the host has completed the packet that carries it
+ * A message lies in a slot until the host has completed the packet that carries
+ * it.
  */
 struct slot {
 	uint64_t id;		/* transaction id of the packet; 0: the slot is free */
@@ -51,10 +52,7 @@ struct channel {
 	struct nic *nic;
 	unsigned int index;
 	struct vmbus_chan *chan;
-	/*
-	 * Packets that are handled and not yet completed, because the ring was
-	 * full
-	 */
+	/* The driver has handled these packets and has yet to complete them. */
 	struct { uint64_t id; uint32_t status; } acks[BATCH];
 	unsigned int ack_first, ack_count;
 	bool request_blocked;	/* a request to the host waits for room in the ring */
@@ -77,8 +75,8 @@ struct nic {
 	struct channel channels[CHANNELS_MAX];
 	unsigned int channel_count;
 	/*
-	 * Opens @count sub-channels, which the host has granted. The
-	 * demonstration has its own.
+	 * Open @count sub-channels that the host has granted; the demonstration
+	 * has its own.
 	 */
 	int (*open_subchannels)(struct nic *nic, unsigned int count);
 	struct vmbus_chan **demo_subchannels;
@@ -198,8 +196,8 @@ void transmit(struct channel *to, const struct channel *from, const unsigned cha
  */
 int channel_receive(struct channel *ch);
 /*
- * Whether @length bytes at @offset, as RNDIS counts it, lie between a header
- * and the message's end
+ * Tell whether @length bytes at @offset, as RNDIS counts it, lie between a
+ * header and the message's end.
  */
 bool part_ok(uint32_t offset, uint32_t length, uint32_t header, uint32_t message);
 

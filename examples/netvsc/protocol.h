@@ -56,7 +56,7 @@ enum nvsp_type {
 #define RECV_BUFFER_ID		0xcafeu
 #define SEND_BUFFER_ID		0xfaceu
 
-/* A message has always these 40 bytes, most of them unused. */
+/* A message always has these 40 bytes, and most of them are unused. */
 struct nvsp_message {
 	uint32_t type;
 	union {
@@ -72,8 +72,8 @@ struct nvsp_message {
 		} recv_complete;
 		struct { uint32_t status, section_size; } send_complete;
 		/*
-		 * With a section of the send buffer, or with NVSP_NO_SECTION
-		 * and 0 bytes
+		 * The host takes the bytes from the section, or with
+		 * NVSP_NO_SECTION from pages.
 		 */
 		struct { uint32_t control, section, bytes; } rndis;
 		struct { uint32_t status; } rndis_complete;
@@ -85,7 +85,7 @@ struct nvsp_message {
 };
 
 /*
- * RNDIS. Offsets count from byte 8 of the message, where the request id of
+ * RNDIS: offsets count from byte 8 of the message, where the request id of
  * control messages is.
  */
 
@@ -191,7 +191,7 @@ struct ndis_object {
 	uint16_t size;
 };
 
-/* 1 switches one off, 0 would leave it as it is. */
+/* The value 1 switches an offload off; 0 would leave it as it is. */
 struct ndis_offload {
 	struct ndis_object object;	/* 0x80, 3 */
 	uint8_t checksums[5], lso_v1, ipsec_v1, lso_v2[2], connection[2];

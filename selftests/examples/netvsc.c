@@ -48,7 +48,7 @@ static void prepare_host(void)
 	host.recv_size = OURS_AT + 65536;
 }
 
-/* Run with all output in printed[]. Return the exit status. */
+/* Run a program with all of its output in printed[]. Return its exit status. */
 static int run_program(int (*program)(void))
 {
 	int out = dup(1), err = dup(2), to = fileno(tmpfile()), status;
@@ -242,6 +242,29 @@ static void a_wrong_frame_fails_the_demonstration(void)
 	FAILS("is none that was expected");
 }
 
+/* Packets that a test sends itself, and that have to be completed once */
+
+static bool completed(struct netvsc_host *h, uint64_t id, uint32_t status)
+{
+	if (id < OUR_ID)
+		return false;
+	if (id - OUR_ID >= OURS_MAX) {
+		shared->stray++;
+		return true;
+	}
+	shared->acks[id - OUR_ID]++;
+	shared->statuses[id - OUR_ID] = status;
+	return true;
+}
+
+static void host_must(int err)
+{
+	if (!err)
+		return;
+	fprintf(stderr, "the test's host: %s\n", strerror(-err));
+	_exit(9);
+}
+
 /* The start */
 
 static bool is_answer(const struct host_packet *p, uint32_t type)
@@ -252,7 +275,7 @@ static bool is_answer(const struct host_packet *p, uint32_t type)
 	return p->type == VMBUS_PACKET_COMPLETION && word == type;
 }
 
-/* What a test does to the answers to one message of NVSP, or of RNDIS */
+/* A test changes the answers to one message of NVSP or RNDIS in this way. */
 static struct {
 	uint32_t type;		/* of the answer */
 	uint32_t oid;		/* of a query: told by the length of its answer */
@@ -322,6 +345,33 @@ static bool refused(struct netvsc_host *h, uint64_t id, uint32_t status)
 #define NVSP_FAILS(text, ...) START_FAILS(spoil_nvsp, text, __VA_ARGS__)
 #define RNDIS_FAILS(text, ...) START_FAILS(spoil_rndis, text, __VA_ARGS__)
 
+/*
+ * A message in the receive buffer is wrong before the host has accepted the
+ * buffer.
+ */
+static void send_too_early(struct netvsc_host *h, struct host_packet *p)
+{
+	static const uint32_t down[] = { RNDIS_INDICATE, 20, RNDIS_LINK_DOWN, 0, 12 };
+	const struct nvsp_message msg = { .type = NVSP_RNDIS };
+	const struct vmbus_range range = { OURS_AT, sizeof(down) };
+
+	if (!is_answer(p, NVSP_INIT_COMPLETE) || shared->sent++)
+		return;
+	memcpy(h->recv + range.offset, down, sizeof(down));
+	host_must(vmbus_queue_xfer(h->chans[0], 1, OUR_ID, RECV_BUFFER_ID, &range, 1, &msg,
+				   sizeof(msg)));
+}
+
+static void a_message_before_the_buffer(void)
+{
+	prepare(MODE_ECHO);
+	prepare_host();
+	host.tamper = send_too_early;
+	host.completed = completed;
+	SUCCEEDS(1);
+	CHECK(shared->acks[0] == 1 && shared->statuses[0] == NVSP_FAILURE);
+}
+
 static void no_version_in_common(void)
 {
 	prepare(MODE_ECHO);
@@ -351,8 +401,8 @@ static void no_answer(void)
 		    .at = 8, .value = 77);
 	CHECK_IS(app.nics[0].channels[0].stats.bad, 1);
 	/*
-	 * One to a message of another type, one that is cut, one that is longer
-	 * than its range, one that is too long for any answer
+	 * These answers are cut, too short, longer than their range, or longer
+	 * than any answer.
 	 */
 	RNDIS_FAILS("does not answer RNDIS message 5", .type = RNDIS_SET | RNDIS_COMPLETE,
 		    .at = 0, .length = 15);
@@ -513,29 +563,6 @@ static void a_rescind_in_the_traffic(void)
 	}
 }
 
-/* Packets that a test sends itself, and that have to be completed once */
-
-static bool completed(struct netvsc_host *h, uint64_t id, uint32_t status)
-{
-	if (id < OUR_ID)
-		return false;
-	if (id - OUR_ID >= OURS_MAX) {
-		shared->stray++;
-		return true;
-	}
-	shared->acks[id - OUR_ID]++;
-	shared->statuses[id - OUR_ID] = status;
-	return true;
-}
-
-static void host_must(int err)
-{
-	if (!err)
-		return;
-	fprintf(stderr, "the test's host: %s\n", strerror(-err));
-	_exit(9);
-}
-
 /* Send a packet that points to @message in the receive buffer. */
 static void send_ours(struct netvsc_host *h, unsigned int channel, const void *message,
 		      uint32_t length, uint32_t range_length, uint16_t flags)
@@ -666,7 +693,10 @@ static void send_bad_packets(struct netvsc_host *h, uint32_t back)
 	PACKET(VMBUS_PACKET_INBAND, 1, OUR_ID + shared->sent++, NULL, 0);
 	PACKET(VMBUS_PACKET_CANCEL, 1, OUR_ID + shared->sent++, &rndis, sizeof(rndis));
 	PACKET(77, 1, OUR_ID + shared->sent++, &rndis, sizeof(rndis));
-	/* From here on none asks for a completion, or is one. */
+	/*
+	 * From here on no packet asks for a completion, and some are
+	 * completions.
+	 */
 	PACKET(VMBUS_PACKET_XFER_PAGES, 0, OUR_ID + OURS_MAX, &rndis, sizeof(rndis));
 	PACKET(VMBUS_PACKET_INBAND, 0, OUR_ID + OURS_MAX, &other, sizeof(other));
 	PACKET(VMBUS_PACKET_COMPLETION, 1, 0, &rndis, sizeof(rndis));
@@ -1040,6 +1070,7 @@ static const struct test tests[] = {
 	TEST(fewer_subchannels_than_wanted),
 	TEST(signals_stop_and_tell),
 	TEST(a_wrong_frame_fails_the_demonstration),
+	TEST(a_message_before_the_buffer),
 	TEST(no_version_in_common),
 	TEST(no_answer),
 	TEST(wrong_answers_of_nvsp),
