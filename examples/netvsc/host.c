@@ -32,6 +32,7 @@ struct state {
 	struct netvsc_host host;	/* a copy of the description */
 	uint32_t mtu, version, filter;
 	bool recv_shared, send_shared, initialized, halted, revoked;
+	bool rss_set, rss_enabled;
 	unsigned int open;		/* channels that the guest may use */
 	bool closed[HOST_CHANNELS_MAX];	/* by the guest */
 	uint32_t sub_size, sub_count;
@@ -457,7 +458,14 @@ static bool check_rss(struct state *s, const unsigned char *data, uint32_t lengt
 				     s->open);
 		named |= 1u << rss.table[i];
 	}
-	return named == (1u << s->open) - 1 || wrong(s, "the RSS table leaves channels out");
+	if (named != (1u << s->open) - 1)
+		return wrong(s, "the RSS table leaves channels out");
+	/* The known drivers switch RSS off before they set the table. */
+	if (!s->rss_set != (rss.flags == RSS_DISABLE) || rss.flags & ~RSS_DISABLE)
+		return wrong(s, "RSS parameters with the flags 0x%x", rss.flags);
+	s->rss_set = true;
+	s->rss_enabled = !rss.flags;
+	return true;
 }
 
 static bool handle_set(struct state *s, const struct rndis_request *request,
@@ -470,6 +478,8 @@ static bool handle_set(struct state *s, const struct rndis_request *request,
 		if (length != sizeof(s->filter))
 			return wrong(s, "a packet filter of %u bytes", length);
 		memcpy(&s->filter, data, sizeof(s->filter));
+		if (s->open > 1 && !s->rss_enabled)
+			return wrong(s, "a packet filter before RSS");
 		break;
 	case OID_OFFLOAD_PARAMETERS:
 		if (length != (s->version >= NVSP_VERSION_5 ? 28 : 22) || data[0] != 0x80)

@@ -432,9 +432,9 @@ static void wrong_answers_of_nvsp(void)
 		   .value = 0);
 	NVSP_FAILS("of the receive buffer", .type = NVSP_RECV_BUFFER_COMPLETE, .at = 16,
 		   .value = 4096);
-	/* The product is 0 in 32 bits. */
+	/* The product is 65536 in 32 bits. */
 	NVSP_FAILS("of the receive buffer", .type = NVSP_RECV_BUFFER_COMPLETE,
-		   .at = 16, .value = 1u << 31, .at2 = 20, .value2 = 2);
+		   .at = 16, .value = 65537, .at2 = 20, .value2 = 65536);
 	NVSP_FAILS("of the receive buffer", .type = NVSP_RECV_BUFFER_COMPLETE, .at = 20,
 		   .value = 0);
 	NVSP_FAILS("refuses the send buffer: status 0", .type = NVSP_SEND_BUFFER_COMPLETE,
