@@ -282,7 +282,7 @@ static struct {
 	uint32_t at, value;	/* writes there in the answer */
 	uint32_t at2, value2;
 	uint32_t length;	/* 0: as it is */
-	bool silent, foreign, vanish;
+	bool silent, foreign, vanish, retyped;
 } spoil;
 
 static void spoil_nvsp(struct netvsc_host *h, struct host_packet *p)
@@ -297,6 +297,8 @@ static void spoil_nvsp(struct netvsc_host *h, struct host_packet *p)
 		memcpy(p->payload + spoil.at2, &spoil.value2, 4);
 	if (spoil.length)
 		p->length = spoil.length;
+	if (spoil.retyped)
+		p->payload[0]++;
 	if (spoil.foreign)
 		p->id += 1 << 16;
 	if (spoil.silent)
@@ -418,6 +420,10 @@ static void no_answer(void)
 static void wrong_answers_of_nvsp(void)
 {
 	NVSP_FAILS("the answer to NVSP message 1 has", .type = NVSP_INIT_COMPLETE, .length = 8);
+	NVSP_FAILS("the answer to NVSP message 1 has type 3", .type = NVSP_INIT_COMPLETE,
+		   .retyped = true);
+	NVSP_FAILS("the answer to NVSP message 104 has type 106",
+		   .type = NVSP_SEND_BUFFER_COMPLETE, .retyped = true);
 	NVSP_FAILS("the answer to NVSP message 101 has", .type = NVSP_RECV_BUFFER_COMPLETE,
 		   .length = 24);
 	NVSP_FAILS("the answer to NVSP message 104 has", .type = NVSP_SEND_BUFFER_COMPLETE,
