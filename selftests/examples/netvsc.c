@@ -967,7 +967,7 @@ static void send_wrong_pings(struct netvsc_host *h, uint32_t back)
 		0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
 		0, 0x15, 0x5d, 0, 0, 2, 0, 0x15, 0x5d, 0, 0, 1, 8, 0,
 		0x45, 0, 0, 36, 0, 1, 0, 0, 64, 1, 0xf6, 0xb3, 192, 0, 2, 1, 192, 0, 2, 2,
-		8, 0, 0x47, 0xf0, 0x12, 0x34, 0, 1, 'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h',
+		8, 0, 0x54, 0x35, 0x12, 0x34, 0, 1, 'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h',
 	};
 	static const struct { unsigned int at; unsigned char value; } wrong[] = {
 		{ 44 + 5, 3 },		/* another MAC */
@@ -982,7 +982,8 @@ static void send_wrong_pings(struct netvsc_host *h, uint32_t back)
 		{ 44 + 33, 3 },		/* another address */
 		{ 44 + 34, 0 },		/* an answer */
 		{ 44 + 35, 1 },
-		{ 44 + 45, 'x' },	/* the checksum is wrong */
+		{ 44 + 45, 'x' },	/* the checksum of ICMP is wrong */
+		{ 44 + 24, 1 },		/* that of IP is wrong */
 		{ 12, 20 },		/* no whole header */
 		{ 12, 33 },
 	};
@@ -1001,7 +1002,7 @@ static void send_wrong_pings(struct netvsc_host *h, uint32_t back)
 		ip[10] = ip[11] = 0;
 		for (int j = 0; j < 20; j += 2)
 			total += ip[j] << 8 | ip[j + 1];
-		sum = ~(total % 0xffff);
+		sum = ~(total % 0xffff) ^ (wrong[i].at == 44 + 24);
 		ip[10] = sum >> 8;
 		ip[11] = sum;
 		send_ours(h, 0, message, sizeof(message), sizeof(message), 1);
@@ -1012,13 +1013,13 @@ static void send_wrong_pings(struct netvsc_host *h, uint32_t back)
 static void pings_that_have_no_answer(void)
 {
 	prepare(MODE_ECHO);
-	app.count = FRAMES + 15;
+	app.count = FRAMES + 16;
 	prepare_host();
 	host.frames = FRAMES;
 	host.idle = send_wrong_pings;
 	host.completed = completed;
 	SUCCEEDS(0);
-	CHECK_IS(app.nics[0].channels[0].stats.rx_frames, FRAMES + 15);
+	CHECK_IS(app.nics[0].channels[0].stats.rx_frames, FRAMES + 16);
 	CHECK_IS(app.nics[0].channels[0].stats.tx_frames, FRAMES);
 }
 
