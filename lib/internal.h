@@ -145,6 +145,16 @@ struct vmbus_chan {
 	struct vmbus_device *device;
 };
 
+/* The header of a packet with transfer pages, after its descriptor; the ranges follow. */
+struct xfer_header {
+	struct vmbus_xfer_set set;
+	uint32_t count;
+};
+
+struct xfer_range {
+	uint32_t length, offset;
+};
+
 /* Return a value that no other living thread has. */
 const void *this_thread(void);
 

@@ -207,16 +207,6 @@ int vmbus_recv_many(struct vmbus_chan *chan, struct vmbus_view *views, unsigned 
 	return n;
 }
 
-/* The header of a packet with transfer pages, after its descriptor; the ranges follow */
-struct xfer_header {
-	struct vmbus_xfer_set set;
-	uint32_t count;
-};
-
-struct xfer_range {
-	uint32_t length, offset;
-};
-
 int vmbus_xfer_ranges(const struct vmbus_view *view, size_t buffer_size, struct vmbus_xfer_set *set,
 		      struct vmbus_range *ranges, unsigned int max)
 {

@@ -2,6 +2,7 @@
 /* Sending packets. */
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "internal.h"
 
@@ -509,6 +510,36 @@ int vmbus_commit_gpa(struct vmbus_chan *chan, uint16_t flags, uint64_t transacti
 	if (unlikely(ranges_len % 8 || ranges_len < least || ranges_len > len))
 		return -EINVAL;
 	return commit(chan, VMBUS_PACKET_GPA_DIRECT, flags, transaction_id, ranges_len, len);
+}
+
+int vmbus_queue_xfer(struct vmbus_chan *chan, uint16_t flags, uint64_t transaction_id,
+		     uint16_t set, const struct vmbus_range *ranges, unsigned int count,
+		     const void *payload, size_t len)
+{
+	struct xfer_header header = { .set.number = set, .count = count };
+	unsigned char *p;
+	size_t all;
+	void *packet;
+	int err;
+
+	if (!count)
+		return -EINVAL;
+	if (len > chan->tx.max_payload || count > chan->tx.max_payload / sizeof(struct xfer_range))
+		return -EMSGSIZE;
+	all = sizeof(header) + count * sizeof(struct xfer_range);
+	err = vmbus_reserve(chan, all + len, &packet);
+	if (err)
+		return err;
+	p = packet;
+	memcpy(p, &header, sizeof(header));
+	for (unsigned int i = 0; i < count; i++) {
+		struct xfer_range range = { ranges[i].length, ranges[i].offset };
+
+		memcpy(p + sizeof(header) + i * sizeof(range), &range, sizeof(range));
+	}
+	if (len)
+		memcpy(p + all, payload, len);
+	return commit(chan, VMBUS_PACKET_XFER_PAGES, flags, transaction_id, all, all + len);
 }
 
 void vmbus_cancel(struct vmbus_chan *chan)

@@ -1075,6 +1075,24 @@ struct vmbus_xfer_set {
 int vmbus_xfer_ranges(const struct vmbus_view *view, size_t buffer_size, struct vmbus_xfer_set *set,
 		      struct vmbus_range *ranges, unsigned int max);
 
+/**
+ * vmbus_queue_xfer() - queue a VMBUS_PACKET_XFER_PAGES packet, as a host sends it
+ * @set: number of the page set that the other side has agreed to
+ * @ranges: @count parts of the buffer, 1 or more; the library does not check them
+ * @payload: @len bytes that go in the packet itself, as for vmbus_queue()
+ *
+ * A guest sends no such packets. The function is for the host's side of a channel over memory, so
+ * that a test can play the host of a NIC. vmbus_xfer_ranges() reads what it writes.
+ *
+ * Returns as vmbus_queue(), or -EINVAL (@count is 0), -EMSGSIZE (ranges, 8 bytes each, and payload
+ * are together too large), -ENOMEM.
+ *
+ * Since 0.1.
+ */
+int vmbus_queue_xfer(struct vmbus_chan *chan, uint16_t flags, uint64_t transaction_id,
+		     uint16_t set, const struct vmbus_range *ranges, unsigned int count,
+		     const void *payload, size_t len);
+
 /* Waiting */
 
 #define VMBUS_WAIT_RECV	0x1u	/* there is a packet to receive */

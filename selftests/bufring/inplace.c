@@ -595,6 +595,48 @@ static void transfer_pages(void)
 	model_close(&m);
 }
 
+/* The library's own packets with transfer pages have the layout that put_xfer() writes. */
+static void transfer_pages_sent(void)
+{
+	static const struct vmbus_range ranges[] = { { 0, 100 }, { 1000, 24 } };
+	static const uint32_t words[] = { 0xbabe, 2, 100, 0, 24, 1000 };
+	struct vmbus_range got[2], many[DATA / 8] = { { 0, 0 } };
+	struct raw_descriptor d;
+	unsigned char packet[56];
+	struct vmbus_xfer_set set;
+	struct vmbus_view view;
+	uint32_t at = 0, end;
+	struct model m;
+
+	model_open(&m, DATA);
+	/* More packets than the ring holds, so that one goes around its end */
+	for (uint32_t i = 0; i < 2 * DATA / 64; i++, at = end) {
+		CHECK_IS(vmbus_queue_xfer(m.host, 1, i, 0xbabe, ranges, 2, "payload", 7), 0);
+		CHECK_IS(vmbus_flush(m.host), 0);
+		end = (at + 56) % DATA;
+		CHECK_IS(*word(&m.to_guest, WRITE_INDEX), end);
+		ring_peek(&m.to_guest, at, packet, sizeof(packet));
+		memcpy(&d, packet, sizeof(d));
+		CHECK(d.type == 7 && d.offset8 == 5 && d.len8 == 6 && d.flags == 1);
+		CHECK_IS(d.transaction_id, i);
+		CHECK(!memcmp(packet + 16, words, sizeof(words)));
+		CHECK(!memcmp(packet + 40, "payload", 8));
+		CHECK_IS(vmbus_peek(m.guest, &view, 1), 1);
+		CHECK_IS(vmbus_xfer_ranges(&view, 1024, &set, got, 2), 2);
+		CHECK(set.number == 0xbabe && !memcmp(got, ranges, sizeof(got)));
+		CHECK_IS(vmbus_release(m.guest, &view), 0);
+	}
+	CHECK_IS(vmbus_queue_xfer(m.host, 1, 0, 0, ranges, 0, "payload", 8), -EINVAL);
+	CHECK_IS(vmbus_queue_xfer(m.host, 1, 0, 0, many, DATA / 8, NULL, 0), -EMSGSIZE);
+	CHECK_IS(vmbus_queue_xfer(m.host, 1, 0, 0, many, DATA / 8 - 4, in, 16), -EMSGSIZE);
+	CHECK_IS(vmbus_queue_xfer(m.host, 1, 0, 0, many, 1, in, SIZE_MAX), -EMSGSIZE);
+	CHECK_IS(vmbus_queue_xfer(m.host, 1, 0, 0, many, UINT32_MAX, in, 8), -EMSGSIZE);
+	for (uint32_t i = 0; i < DATA / 56; i++)
+		CHECK_IS(vmbus_queue_xfer(m.host, 1, 0, 0, ranges, 2, "payload", 8), 0);
+	CHECK_IS(vmbus_queue_xfer(m.host, 1, 0, 0, ranges, 2, "payload", 8), -EAGAIN);
+	model_close(&m);
+}
+
 static const struct test tests[] = {
 	TEST(batches_read_in_place),
 	TEST(batches_copied),
@@ -610,6 +652,7 @@ static const struct test tests[] = {
 	TEST(pages_built_in_place),
 	TEST(frame_numbers_of_own_memory),
 	TEST(transfer_pages),
+	TEST(transfer_pages_sent),
 };
 
 int main(void)
