@@ -87,6 +87,23 @@ copy_vmfile() {
 	"$bin/copy-vmfile" --timeout "$timeout" "$device.sock" "$@"
 }
 
+# nic_start [OPTION]... DEVICE [DEVICE]: vmbus-nic plays the host side of these devices until the guest ends; its log is nic.log
+nic_start() {
+	nic_words=''
+	for word; do
+		case $word in
+		-*) nic_words="$nic_words $word" ;;
+		*) nic_words="$nic_words $word.sock" ;;
+		esac
+	done
+	# shellcheck disable=SC2086 # words
+	"$bin/vmbus-nic" --verbose --timeout "$timeout" --control control.sock $nic_words >nic.log 2>&1 &
+	nic_program=$!
+	until grep -qx ready nic.log || ! kill -0 $nic_program 2>/dev/null; do sleep 0.1; done
+}
+# nic [NUMBER] COMMAND...: one of vmbus-nic's commands, for the first NIC unless another is named
+nic() { "$bin/vmbus-nic" --to control.sock "$@"; }
+
 # status_is STATUS FILE: whether copy_vmfile, whose words are in the file, ended with it; what is refused must be refused before
 # any data is sent.
 status_is() {
