@@ -259,24 +259,39 @@ static bool do_link(struct client *client)
 	return true;
 }
 
-static bool take_switch(struct client *client, bool *value)
+static void take_switch(struct client *client, bool *value)
 {
-	if (client->argc == 2 && (!strcmp(client->argv[1], "on") || !strcmp(client->argv[1], "off")))
-		*value = !strcmp(client->argv[1], "on");
-	else
-		return reply(client, "failed: on or off is expected\n"), true;
+	if (client->argc != 2 ||
+	    (strcmp(client->argv[1], "on") && strcmp(client->argv[1], "off"))) {
+		reply(client, "failed: on or off is expected\n");
+		return;
+	}
+	*value = !strcmp(client->argv[1], "on");
 	reply(client, "done\n");
-	return true;
 }
 
 static bool do_echo(struct client *client)
 {
-	return take_switch(client, &client->nic->echo);
+	take_switch(client, &client->nic->echo);
+	return true;
 }
 
 static bool do_refuse_subs(struct client *client)
 {
-	return take_switch(client, &client->nic->refuse_subs);
+	take_switch(client, &client->nic->refuse_subs);
+	return true;
+}
+
+/* bridge on|off: of both NICs */
+static bool do_bridge(struct client *client)
+{
+	if (!client->nic->other) {
+		reply(client, "failed: a bridge needs two NICs\n");
+		return true;
+	}
+	take_switch(client, &client->nic->bridge);
+	client->nic->other->bridge = client->nic->bridge;
+	return true;
 }
 
 static bool do_newest(struct client *client)
@@ -451,6 +466,7 @@ static const struct {
 	{ "link", do_link },
 	{ "echo", do_echo },
 	{ "refuse-subs", do_refuse_subs },
+	{ "bridge", do_bridge },
 	{ "newest", do_newest },
 	{ "ranges", do_ranges },
 	{ "address", do_address },

@@ -34,7 +34,7 @@ static const char usage[] =
 	"  rescind [PACKETS]      takes the device back, at once or after so many packets of the guest; ends when the\n"
 	"                         guest has let go of it\n"
 	"  offer                  offers it again\n"
-	"  newest VERSION, refuse-subs on|off, echo on|off, address A.B.C.D (of the peer)\n"
+	"  newest VERSION, refuse-subs on|off, bridge on|off, echo on|off, address A.B.C.D (of the peer)\n"
 	"  ranges N               at most N frames in a packet to the guest (default: 8)\n"
 	"  capture FILE [BYTES]   all frames into a pcap file, at most BYTES of each; 'capture off' ends it\n"
 	"  quit\n"
@@ -294,9 +294,9 @@ int main(int argc, char **argv)
 		return 2;
 	for (int i = 0; i < nic_count; i++)
 		set_up(&nics[i], i, argv[optind + i], (uint32_t)newest, timeout_ms);
-	if (bridge) {
-		nics[0].bridge = &nics[1];
-		nics[1].bridge = &nics[0];
+	for (int i = 0; nic_count == 2 && i < nic_count; i++) {
+		nics[i].other = &nics[!i];
+		nics[i].bridge = bridge;
 	}
 	printf("ready\n");
 	work(listener);

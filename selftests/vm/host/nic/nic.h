@@ -132,7 +132,8 @@ struct nic {
 	struct host host;
 	int index;
 	const char *name; /* of its socket */
-	struct nic *bridge;
+	struct nic *other; /* the second one, if there is one */
+	bool bridge;       /* what one sends goes to the other */
 	bool echo;
 	bool refuse_subs;
 	bool link;

@@ -187,7 +187,7 @@ void peer_frame(struct nic *nic, uint16_t channel, const uint8_t *frame, uint32_
 
 	if (nic->bridge) {
 		nic->count.bridged++;
-		data_to_guest(nic->bridge, channel < nic->bridge->session.channels ? channel : 0,
+		data_to_guest(nic->other, channel < nic->other->session.channels ? channel : 0,
 			      frame, len);
 	} else if (numbered_is(frame, len, &header)) {
 		take_numbered(nic, frame, len, &header);

@@ -21,7 +21,7 @@
 #include "numbered.h"
 
 static const char usage[] =
-	"usage: nic_tool send INTERFACE COUNT MIN MAX STREAM\n"
+	"usage: nic_tool send INTERFACE COUNT MIN MAX STREAM [VLAN]\n"
 	"       nic_tool receive INTERFACE COUNT SECONDS [STREAM]\n"
 	"       nic_tool spray ADDRESS COUNT\n"
 	"       nic_tool channels INTERFACE [COUNT]\n";
@@ -52,9 +52,11 @@ static int packet_socket(const char *interface)
 }
 
 static int do_send(const char *interface, uint32_t count, uint32_t min, uint32_t max,
-		   uint32_t stream)
+		   uint32_t stream, uint16_t vlan)
 {
 	static uint8_t frame[65536] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2 };
+	static uint8_t tagged[65536 + 4];
+	uint16_t tag[2] = { htons(0x8100), htons(vlan) };
 	int fd = packet_socket(interface);
 	uint64_t digest = 0;
 
@@ -65,7 +67,13 @@ static int do_send(const char *interface, uint32_t count, uint32_t min, uint32_t
 		numbered_fill(frame, stream, number, len);
 		numbered_is(frame, len, &header);
 		digest += numbered_hash(frame, &header);
-		while (send(fd, frame, len, 0) != (ssize_t)len) {
+		if (vlan) {
+			memcpy(tagged, frame, 12);
+			memcpy(tagged + 12, tag, sizeof(tag));
+			memcpy(tagged + 16, frame + 12, len - 12);
+			len += sizeof(tag);
+		}
+		while (send(fd, vlan ? tagged : frame, len, 0) != (ssize_t)len) {
 			if (errno != ENOBUFS && errno != EINTR)
 				fail("send");
 			usleep(1000);
@@ -155,13 +163,14 @@ static int do_channels(const char *interface, const char *wanted)
 
 int main(int argc, char **argv)
 {
-	unsigned int number[4] = { 0 };
+	unsigned int number[5] = { 0 };
 
-	for (int i = 3; i < argc && i < 7; i++)
+	for (int i = 3; i < argc && i < 8; i++)
 		number[i - 3] = (unsigned int)strtoul(argv[i], NULL, 0);
-	if (argc == 7 && !strcmp(argv[1], "send") && number[1] >= NUMBERED_MIN &&
+	if ((argc == 7 || argc == 8) && !strcmp(argv[1], "send") && number[1] >= NUMBERED_MIN &&
 	    number[2] >= number[1] && number[2] < 65536)
-		return do_send(argv[2], number[0], number[1], number[2], number[3]);
+		return do_send(argv[2], number[0], number[1], number[2], number[3],
+			       (uint16_t)number[4]);
 	if ((argc == 5 || argc == 6) && !strcmp(argv[1], "receive"))
 		return do_receive(argv[2], number[0], number[1], number[2]);
 	if (argc == 4 && !strcmp(argv[1], "spray"))
