@@ -104,6 +104,25 @@ nic_start() {
 # nic [NUMBER] COMMAND...: one of vmbus-nic's commands, for the first NIC unless another is named
 nic() { "$bin/vmbus-nic" --to control.sock "$@"; }
 
+# nic_same NAME COUNT: the frames that the guest sends (outbound) are those that the host has, two results
+nic_same() {
+	sent=$(guest_says "sent $1: " | sed "s/^sent $1: //")
+	nic wait numbered "$2" 30 >/dev/null
+	check "$1: the guest's frames arrive as they were sent: $sent" test "$sent" = "$(nic sink 1)"
+	check "$1: and in their order" nic expect misordered 0 0
+	nic sink reset
+}
+
+# nic_towards NAME COUNT MIN MAX [CHANNEL]: the frames that the host sends are those that the guest has (inbound)
+nic_towards() {
+	what=$1
+	shift
+	guest_says "receives $what" >/dev/null || return
+	made=$(nic generate "$@")
+	got=$(guest_says "received $what: " | sed "s/^received $what: //")
+	check "$what: the host's frames arrive as they were sent: $got" test "$got" = "$made"
+}
+
 # status_is STATUS FILE: whether copy_vmfile, whose words are in the file, ended with it; what is refused must be refused before
 # any data is sent.
 status_is() {

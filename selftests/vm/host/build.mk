@@ -28,4 +28,12 @@ vm_nic_objs := $(addprefix $(vm_host_dir)/obj/nic/,main.o control.o nvsp.o rndis
 $(vm_host_dir)/vmbus-nic: $(vm_nic_objs) $(vm_host_dir)/obj/client.o
 	$(call link,$^ -static)
 
+# The host of a NIC against a guest that breaks each rule, without a guest.
+$(vm_host_dir)/check-nic: $(vm_host_dir)/obj/nic/check.o $(vm_host_dir)/obj/client.o
+	$(call link,$^)
+
+.PHONY: check-vm-host
+check-vm-host: $(vm_host_dir)/check-nic $(vm_host_dir)/vmbus-nic
+	$(Q)$^
+
 -include $(wildcard $(vm_host_dir)/obj/*.d $(vm_host_dir)/obj/nic/*.d)

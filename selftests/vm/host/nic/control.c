@@ -327,9 +327,9 @@ static bool generated(struct client *client)
 {
 	struct generator *generator = &client->nic->generators[client->channel];
 
-	/* All of them have been given back by the guest. */
-	if (generator->sent < generator->count || client->nic->frames.count ||
-	    client->nic->in_flight)
+	/* All of them have been given back by the guest, or somebody else has stopped it. */
+	if (generator->active && (generator->sent < generator->count ||
+				  client->nic->frames.count || client->nic->in_flight))
 		return false;
 	generator->active = false;
 	reply(client, "frames %" PRIu64 " digest %016" PRIx64 "\ndone\n", generator->sent,
@@ -371,7 +371,7 @@ static bool do_generate(struct client *client)
 static bool do_stop(struct client *client)
 {
 	for (int i = 0; i < HOST_MAX_CHANNELS; i++)
-		client->nic->generators[i].count = client->nic->generators[i].sent;
+		client->nic->generators[i].active = false;
 	reply(client, "done\n");
 	return true;
 }

@@ -27,7 +27,7 @@ static const char usage[] =
 	"  wait-open, wait-close [CHANNEL]\n"
 	"  generate COUNT MIN [MAX [CHANNEL [STREAM]]]  numbered frames to the guest, of MIN to MAX bytes; prints\n"
 	"                         their digest when the guest has taken them all\n"
-	"  stop                   ends generate\n"
+	"  stop                   ends generate, which goes on when its caller has left\n"
 	"  sink [STREAM]          how many numbered frames have come, and their digest; 'sink reset' forgets them\n"
 	"  ping ADDRESS COUNT [SIZE]  the guest, one request after the other\n"
 	"  link up|down           and says so to the guest\n"

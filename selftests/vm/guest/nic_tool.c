@@ -57,6 +57,14 @@ static int do_send(const char *interface, uint32_t count, uint32_t min, uint32_t
 	static uint8_t frame[65536] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2 };
 	static uint8_t tagged[65536 + 4];
 	uint16_t tag[2] = { htons(0x8100), htons(vlan) };
+	/* The kernel believes what is said here, not what is in the frame. */
+	struct sockaddr_ll to = {
+		.sll_family = AF_PACKET,
+		.sll_protocol = vlan ? tag[0] : htons(NUMBERED_TYPE),
+		.sll_ifindex = (int)if_nametoindex(interface),
+		.sll_halen = 6,
+		.sll_addr = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff },
+	};
 	int fd = packet_socket(interface);
 	uint64_t digest = 0;
 
@@ -73,7 +81,8 @@ static int do_send(const char *interface, uint32_t count, uint32_t min, uint32_t
 			memcpy(tagged + 16, frame + 12, len - 12);
 			len += sizeof(tag);
 		}
-		while (send(fd, vlan ? tagged : frame, len, 0) != (ssize_t)len) {
+		while (sendto(fd, vlan ? tagged : frame, len, 0, (struct sockaddr *)&to,
+			      sizeof(to)) != (ssize_t)len) {
 			if (errno != ENOBUFS && errno != EINTR)
 				fail("send");
 			usleep(1000);
