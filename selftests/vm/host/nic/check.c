@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * check-nic VMBUS-NIC: plays a device and its guest to vmbus-nic, once by all rules and then
- * breaking each of them. Prints one result for each case.
+ * check-nic VMBUS-NIC: plays a device and its guest to vmbus-nic, once by all
+ * rules and then breaking each of them. Prints one result for each case.
  */
 #include <errno.h>
 #include <signal.h>
@@ -116,7 +116,10 @@ static void answer_gpadl(const struct frame *frame, const uint8_t *payload)
 	writes += frame->op == FRAME_GPADL_WRITE && frame->xid == RECEIVE;
 }
 
-/* The next packet for the guest within @ms, whatever else the program wants is done. */
+/*
+ * The next packet for the guest within @ms, whatever else the program wants is
+ * done.
+ */
 static bool take(struct frame *frame, uint8_t *payload, int ms)
 {
 	int64_t deadline = host_now() + ms;
@@ -256,7 +259,10 @@ static void acknowledge(uint16_t channel, uint64_t id)
 	put_frame(frame, nvsp, sizeof(nvsp));
 }
 
-/* The next packet has @ranges ranges, which are checked; the first one's bytes are in *@bytes. */
+/*
+ * The next packet has @ranges ranges, which are checked; the first one's bytes
+ * are in *@bytes.
+ */
 static bool transferred(uint16_t channel, uint32_t ranges, uint64_t *id, const uint8_t **bytes,
 			uint32_t *len)
 {
@@ -318,7 +324,9 @@ static bool rndis_initialize(void)
 	return true;
 }
 
-/* A query or a set with @data; the answer's status, and its bytes for a query. */
+/*
+ * A query or a set with @data; the answer's status, and its bytes for a query.
+ */
 static bool ask(uint32_t type, uint32_t oid, const void *data, uint32_t size, uint32_t status,
 		uint32_t answer_size, const uint8_t **result)
 {
@@ -369,7 +377,10 @@ static bool session(void)
 
 /* Frames */
 
-/* An RNDIS packet with a numbered frame; returns its length, @align 8 for one that others follow. */
+/*
+ * An RNDIS packet with a numbered frame; returns its length, @align 8 for one
+ * that others follow.
+ */
 static uint32_t put_packet(uint8_t *at, uint32_t number, uint32_t bytes, uint32_t align,
 			   int32_t vlan)
 {
@@ -477,7 +488,10 @@ static bool good_frames(void)
 
 	if (!session())
 		return false;
-	/* Two packets in a section, one in memory, one whose header is in a section. */
+	/*
+	 * Two packets in a section, one in memory, one whose header is in a
+	 * section.
+	 */
 	first = put_packet(send_memory + SECTION, 0, 333, 8, -1);
 	len = first + put_packet(send_memory + SECTION + first, 1, 61, 1, -1);
 	if (!data_status(put_data(0, 1, len, NULL, 0), NVSP_STATUS_SUCCESS))
@@ -508,7 +522,10 @@ static bool good_vlan(void)
 	       (count_of("vlan_frames") == before + 1 || no("no tag"));
 }
 
-/* Several ranges in a packet, none used again before it is given back, nothing without a filter. */
+/*
+ * Several ranges in a packet, none used again before it is given back, nothing
+ * without a filter.
+ */
 static bool good_delivery(void)
 {
 	bool used[ALLOCATIONS] = {};
@@ -536,7 +553,9 @@ static bool good_delivery(void)
 	}
 	if (!silent())
 		return false;
-	/* Switched off, the rest stays away, and what was sent is given back. */
+	/*
+	 * Switched off, the rest stays away, and what was sent is given back.
+	 */
 	if (!set_filter(0))
 		return false;
 	for (uint32_t i = 0; i < got / 8; i++)
@@ -583,7 +602,100 @@ static bool good_subchannels(void)
 	return request(NVSP_SUBCHANNELS, 1, 1, NVSP_SUBCHANNELS, 4, NVSP_STATUS_FAILURE);
 }
 
-/* DPDK revokes both buffers, sends a HALT that it frees at once, and closes; then all of it again. */
+static bool good_second_channel(void)
+{
+	const uint8_t *bytes;
+	uint8_t message[4096];
+	uint64_t before = count_of("numbered"), id;
+	uint32_t len;
+
+	if (!session() ||
+	    !request(NVSP_SUBCHANNELS, 1, 1, NVSP_SUBCHANNELS, 4, NVSP_STATUS_SUCCESS))
+		return false;
+	event(FRAME_OPENED, 1);
+	len = put_packet(message, 0, 500, 1, -1);
+	if (!data_status(put_data(1, NVSP_NO_SECTION, 0, message, len), NVSP_STATUS_SUCCESS) ||
+	    count_of("numbered") != before + 1)
+		return no("a frame on the second channel");
+	close(command("generate 1 100 100 1"));
+	if (!transferred(1, 1, &id, &bytes, &len))
+		return false;
+	acknowledge(1, id);
+	return silent();
+}
+
+static bool good_sets(void)
+{
+	static const char name[] = "NetworkAddress", mac[] = "00155D0A0B0c";
+	uint8_t rss[48] = { 0x89, 2, 40 }, address[20 + 28 + 24] = {}, offload[28] = { 0x80, 3, 28 };
+	uint8_t message[12] = { RNDIS_KEEP_ALIVE, 0, 0, 0, 12, 0, 0, 0, 55 };
+	const uint8_t *answer;
+	uint32_t len;
+
+	put16(rss + 12, 8);
+	put32(rss + 16, 40);
+	put32(address, 20);
+	put32(address + 4, 28);
+	put32(address + 12, 48);
+	put32(address + 16, 24);
+	for (uint32_t i = 0; i < 14; i++)
+		put16(address + 20 + 2 * i, (uint8_t)name[i]);
+	for (uint32_t i = 0; i < 12; i++)
+		put16(address + 48 + 2 * i, (uint8_t)mac[i]);
+	if (!session() || !ask(RNDIS_SET, OID_OFFLOAD_PARAMETERS, offload, 28, 0, 0, NULL) ||
+	    !ask(RNDIS_SET, OID_RSS_PARAMETERS, rss, 48, 0, 0, NULL) ||
+	    !ask(RNDIS_SET, OID_CONFIG_PARAMETER, address, sizeof(address), 0, 0, NULL) ||
+	    !ask(RNDIS_QUERY, OID_PERMANENT_ADDRESS, NULL, 0, 0, 6, &answer))
+		return false;
+	if (memcmp(answer, "\x00\x15\x5d\x0a\x0b\x0c", 6))
+		return no("the address is another");
+	return control(message, sizeof(message), &answer, &len) && len == 16 &&
+	       get32(answer) == (RNDIS_KEEP_ALIVE | RNDIS_COMPLETE) && get32(answer + 8) == 55;
+}
+
+/* ARP and a ping of a guest with the address 10.55.0.2 */
+static bool good_peer(void)
+{
+	static const uint8_t arp[42] = {
+		0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0x15, 0x5d, 1, 2, 3, 8, 6, 0, 1, 8, 0, 6, 4,
+		0, 1, 0, 0x15, 0x5d, 1, 2, 3, 10, 55, 0, 2, 0, 0, 0, 0, 0, 0, 10, 55, 0, 1,
+	};
+	static const uint8_t ping[46] = {
+		0, 0x15, 0x5d, 0x55, 0, 1, 0, 0x15, 0x5d, 1, 2, 3, 8, 0, 0x45, 0, 0, 32, 0, 0, 0, 0,
+		64, 1, 0x66, 0x6d, 10, 55, 0, 2, 10, 55, 0, 1, 8, 0, 0x0d, 0x08, 0x12, 0x34, 0, 1,
+		'd', 'a', 't', 'a',
+	};
+	uint8_t message[128] = {};
+	const uint8_t *bytes, *frame;
+	uint32_t len;
+	uint64_t id;
+
+	if (!session())
+		return false;
+	for (int i = 0; i < 2; i++) {
+		uint32_t size = i ? sizeof(ping) : sizeof(arp);
+
+		put_packet(message, 0, size, 1, -1);
+		memcpy(message + RNDIS_PACKET_HEADER, i ? ping : arp, size);
+		if (!data_status(put_data(0, NVSP_NO_SECTION, 0, message,
+					  RNDIS_PACKET_HEADER + size), NVSP_STATUS_SUCCESS) ||
+		    !transferred(0, 1, &id, &bytes, &len))
+			return false;
+		acknowledge(0, id);
+		frame = bytes + RNDIS_BASE + get32(bytes + 8);
+		if (get32(bytes + 12) != size || memcmp(frame, arp + 6, 6))
+			return no("an answer of %u bytes", get32(bytes + 12));
+		if (i ? memcmp(frame + 26, ping + 30, 4) || frame[34] || memcmp(frame + 38, ping + 38, 8)
+		      : frame[21] != 2 || memcmp(frame + 28, arp + 38, 4))
+			return no("the answer is another");
+	}
+	return true;
+}
+
+/*
+ * DPDK revokes both buffers, sends a HALT that it frees at once, and closes;
+ * then all of it again.
+ */
 static bool good_halt_of_dpdk(void)
 {
 	static const uint8_t zeros[12];
@@ -914,6 +1026,9 @@ static const struct {
 	{ "frames for the guest, until none is given back", 0, good_delivery },
 	{ "the link goes down and up", 0, good_link },
 	{ "sub-channels as promised, once in a session", 0, good_subchannels },
+	{ "frames on the second channel", 0, good_second_channel },
+	{ "sets and KEEP_ALIVE", 0, good_sets },
+	{ "ARP and a ping", 0, good_peer },
 	{ "DPDK's HALT, and a second session with the same buffers", 0, good_halt_of_dpdk },
 	{ "200 questions at once", 0, good_many_questions },
 	{ "rescinded after the third packet", 0, good_rescind },

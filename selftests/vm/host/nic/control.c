@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Commands for a running program, over a socket: one line each, and the answer ends with "done" or
- * "failed". A command that waits keeps its connection until then.
+ * Commands for a running program, over a socket: one line each, and the answer
+ * ends with "done" or "failed". A command that waits keeps its connection until
+ * then.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -219,8 +220,8 @@ static bool ask(struct client *client, enum frame_op op)
 }
 
 /*
- * rescind [PACKETS]: takes the device back, now or when so many more packets of the guest have
- * come, and waits until the guest has let go of it.
+ * rescind [PACKETS]: takes the device back, now or when so many more packets of
+ * the guest have come, and waits until the guest has let go of it.
  */
 static bool do_rescind(struct client *client)
 {
@@ -327,7 +328,10 @@ static bool generated(struct client *client)
 {
 	struct generator *generator = &client->nic->generators[client->channel];
 
-	/* All of them have been given back by the guest, or somebody else has stopped it. */
+	/*
+	 * All of them have been given back by the guest, or somebody else has
+	 * stopped it.
+	 */
 	if (generator->active && (generator->sent < generator->count ||
 				  client->nic->frames.count || client->nic->in_flight))
 		return false;
@@ -337,7 +341,10 @@ static bool generated(struct client *client)
 	return true;
 }
 
-/* generate COUNT MIN [MAX [CHANNEL [STREAM]]]: frames of MIN to MAX bytes, one size after the other */
+/*
+ * generate COUNT MIN [MAX [CHANNEL [STREAM]]]: frames of MIN to MAX bytes, one
+ * size after the other
+ */
 static bool do_generate(struct client *client)
 {
 	uint64_t count, min, max, channel, stream;
@@ -598,7 +605,9 @@ int control_listen(const char *path)
 	return fd;
 }
 
-/* The other end: gives a command, prints the answer. Returns the exit status. */
+/*
+ * The other end: gives a command, prints the answer. Returns the exit status.
+ */
 int control_tell(const char *path, char **words)
 {
 	struct sockaddr_un at;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Frames in both directions. From the guest come RNDIS messages, which nvsp.c has put together. To
- * the guest go sub-allocations of its receive buffer: each range of a packet is one of them with
- * one RNDIS message, and they are the host's again when the guest has completed the packet.
+ * Frames in both directions. From the guest come RNDIS messages, which nvsp.c
+ * has put together. To the guest go sub-allocations of its receive buffer: each
+ * range of a packet is one of them with one RNDIS message, and they are the
+ * host's again when the guest has completed the packet.
  */
 #include <stdlib.h>
 
@@ -102,8 +103,8 @@ void data_reset(struct nic *nic)
 /* From the guest */
 
 /*
- * Check the packet information of an RNDIS packet: @len bytes at @at. A VLAN tag goes to @vlan,
- * which is negative otherwise.
+ * Check the packet information of an RNDIS packet: @len bytes at @at. A VLAN
+ * tag goes to @vlan, which is negative otherwise.
  */
 static bool take_infos(struct nic *nic, const uint8_t *at, uint32_t len, int32_t *vlan)
 {
@@ -184,7 +185,10 @@ static bool take_packet(struct nic *nic, uint16_t channel, const uint8_t *packet
 	return true;
 }
 
-/* Take a data message: one RNDIS packet after the other. Returns its NVSP status. */
+/*
+ * Take a data message: one RNDIS packet after the other. Returns its NVSP
+ * status.
+ */
 uint32_t data_from_guest(struct nic *nic, uint16_t channel, const uint8_t *message, uint32_t len)
 {
 	uint32_t packets = 0;
@@ -285,7 +289,9 @@ static void write_allocation(struct nic *nic, uint32_t index, const void *bytes,
 	nic_send(nic, &frame, bytes);
 }
 
-/* Send a packet about @count sub-allocations from @first on, which are linked. */
+/*
+ * Send a packet about @count sub-allocations from @first on, which are linked.
+ */
 static void transfer(struct nic *nic, uint16_t channel, uint32_t first, uint32_t count,
 		     const uint32_t *lens, bool control)
 {
@@ -317,8 +323,9 @@ static void transfer(struct nic *nic, uint16_t channel, uint32_t first, uint32_t
 }
 
 /*
- * The RNDIS packet for a frame. Its data is where Hyper-V has it for every second frame, and right
- * behind the header for the others. A VLAN tag becomes packet information.
+ * The RNDIS packet for a frame. Its data is where Hyper-V has it for every
+ * second frame, and right behind the header for the others. A VLAN tag becomes
+ * packet information.
  */
 static uint32_t make_packet(struct nic *nic, const struct outgoing *out, uint8_t *packet)
 {
@@ -351,7 +358,10 @@ static uint32_t make_packet(struct nic *nic, const struct outgoing *out, uint8_t
 	return header + len;
 }
 
-/* One packet with as many of the queue's frames for one channel as there may be in it. */
+/*
+ * One packet with as many of the queue's frames for one channel as there may be
+ * in it.
+ */
 static void flush_some(struct nic *nic)
 {
 	static uint8_t packet[SUB_ALLOCATION];

@@ -89,8 +89,8 @@ static struct nic nics[MAX_NICS];
 static int nic_count;
 
 /*
- * Whether the guest or we ourselves are about to end the primary channel, or have: then what is
- * still on its way to it comes too late.
+ * Whether the guest or we ourselves are about to end the primary channel, or
+ * have: then what is still on its way to it comes too late.
  */
 static bool ending(const struct nic *nic)
 {
@@ -151,7 +151,10 @@ static void take_back(struct nic *nic)
 	nic_send(nic, &frame, NULL);
 }
 
-/* Take what the device has sent, in its order. Returns whether there was anything. */
+/*
+ * Take what the device has sent, in its order. Returns whether there was
+ * anything.
+ */
 static bool take_frames(struct nic *nic)
 {
 	struct host_packet *packet;

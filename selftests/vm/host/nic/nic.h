@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The host side of a synthetic NIC. nvsp.c has the session with the guest's driver and its buffers,
- * rndis.c the control messages, data.c the frames in both directions, peer.c what is behind the
- * NIC, capture.c the pcap file, control.c the commands of a running program, and main.c the loop.
+ * The host side of a synthetic NIC. nvsp.c has the session with the guest's
+ * driver and its buffers, rndis.c the control messages, data.c the frames in
+ * both directions, peer.c what is behind the NIC, capture.c the pcap file,
+ * control.c the commands of a running program, and main.c the loop.
  *
- * The guest is not trusted: each file checks what it takes. A breach of the rules is a complaint(),
- * which is counted, and fails a test.
+ * The guest is not trusted: each file checks what it takes. A breach of the
+ * rules is a complaint(), which is counted, and fails a test.
  */
 #ifndef VM_HOST_NIC_H
 #define VM_HOST_NIC_H
@@ -24,7 +25,10 @@
 /* For all MTUs: DPDK sizes arrays by the first answer. */
 #define SUB_ALLOCATION 16384
 #define SECTION 6144
-/* One message may have so many packets, each but the last aligned to 1 << ALIGNMENT. */
+/*
+ * One message may have so many packets, each but the last aligned to 1 <<
+ * ALIGNMENT.
+ */
 #define MAX_PACKETS 8
 #define ALIGNMENT 3
 /* So many sub-allocations are for control messages alone. */
@@ -167,7 +171,10 @@ extern bool verbose;
 void say(const struct nic *nic, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void complaint(struct nic *nic, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* End the program when the device's socket fails, and complain of what the device refuses. */
+/*
+ * End the program when the device's socket fails, and complain of what the
+ * device refuses.
+ */
 void must(struct nic *nic, int ret);
 void device_refuses(struct nic *nic, const char *why);
 void nic_send(struct nic *nic, const struct frame *frame, const void *payload);
@@ -177,7 +184,10 @@ void nvsp_packet(struct nic *nic, struct host_packet *packet);
 void nvsp_prefetch(struct nic *nic);
 void nvsp_reset(struct nic *nic);
 
-/* rndis.c: returns the NVSP status of the message; @answer gets the answer, if there is one. */
+/*
+ * rndis.c: returns the NVSP status of the message; @answer gets the answer, if
+ * there is one.
+ */
 struct rndis_answer {
 	uint32_t len;
 	uint8_t bytes[1024];

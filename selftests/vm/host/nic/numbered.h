@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Numbered frames, which show that a path loses, repeats, reorders and changes nothing: each has a
- * stream, a number and a pattern that depends on both. A digest is the sum over frames, so that it
- * is the same in any order; a path may change the Ethernet header, which is not in it. Programs of
- * the guest include this file, too.
+ * Numbered frames, which show that a path loses, repeats, reorders and changes
+ * nothing: each has a stream, a number and a pattern that depends on both. A
+ * digest is the sum over frames, so that it is the same in any order; a path
+ * may change the Ethernet header, which is not in it. Programs of the guest
+ * include this file, too.
  */
 #ifndef VM_HOST_NIC_NUMBERED_H
 #define VM_HOST_NIC_NUMBERED_H
@@ -65,7 +66,10 @@ static inline bool numbered_good(const uint8_t *frame, uint32_t len, const struc
 	return true;
 }
 
-/* What a good frame adds to a digest: a hash of all its bytes behind the Ethernet header. */
+/*
+ * What a good frame adds to a digest: a hash of all its bytes behind the
+ * Ethernet header.
+ */
 static inline uint64_t numbered_hash(const uint8_t *frame, const struct numbered *header)
 {
 	uint64_t hash = 0xcbf29ce484222325, word;

@@ -217,7 +217,10 @@ static uint32_t section_at(uint32_t index)
 	return index * SECTION;
 }
 
-/* Ask for a section's @bytes, whose answer is to be fetched by the packet's mark. */
+/*
+ * Ask for a section's @bytes, whose answer is to be fetched by the packet's
+ * mark.
+ */
 static void ask_section(struct nic *nic, struct host_packet *packet, uint32_t index, uint32_t bytes)
 {
 	struct frame frame = {
@@ -237,7 +240,10 @@ static bool in_section(const struct nic *nic, const uint8_t *bytes)
 	       get32(bytes + 12) <= SECTION;
 }
 
-/* Ask for the sections of all packets that have come, so that one answer after the other arrives. */
+/*
+ * Ask for the sections of all packets that have come, so that one answer after
+ * the other arrives.
+ */
 void nvsp_prefetch(struct nic *nic)
 {
 	for (struct host_packet *packet = nic->host.packets; packet; packet = packet->next) {
@@ -253,8 +259,8 @@ void nvsp_prefetch(struct nic *nic)
 }
 
 /*
- * Put a message's parts together: what is in a section, then what the packet's ranges hold.
- * Returns whether all of it is there.
+ * Put a message's parts together: what is in a section, then what the packet's
+ * ranges hold. Returns whether all of it is there.
  */
 static bool assemble(struct nic *nic, struct request *request, uint8_t *message, uint32_t *len)
 {
@@ -390,9 +396,9 @@ static void take_completion(struct nic *nic, const struct host_packet *packet,
 }
 
 /*
- * Take one packet of the guest. A packet that wants a completion gets exactly one, on its channel,
- * with its transaction id, whatever was wrong with it; RNDIS answers come after it, because DPDK
- * wants them in this order.
+ * Take one packet of the guest. A packet that wants a completion gets exactly
+ * one, on its channel, with its transaction id, whatever was wrong with it;
+ * RNDIS answers come after it, because DPDK wants them in this order.
  */
 void nvsp_packet(struct nic *nic, struct host_packet *packet)
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What is behind the NIC: another NIC (the bridge), or a peer that answers ARP and pings, takes
- * numbered frames, sends them, and pings the guest.
+ * What is behind the NIC: another NIC (the bridge), or a peer that answers ARP
+ * and pings, takes numbered frames, sends them, and pings the guest.
  */
 #include <stdlib.h>
 
@@ -128,12 +128,14 @@ static void take_ip(struct nic *nic, uint16_t channel, const uint8_t *frame, uin
 {
 	static uint8_t reply[MAX_FRAME];
 	const uint8_t *ip = frame + ETHERNET_HEADER;
-	uint32_t header = (ip[0] & 0xf) * 4u, bytes;
+	uint32_t header, bytes;
 	uint8_t *icmp;
 
-	if (len < ETHERNET_HEADER + IP_HEADER || ip[0] >> 4 != 4 || header < IP_HEADER ||
-	    get16_be(ip + 2) < header + ICMP_HEADER || get16_be(ip + 2) > len - ETHERNET_HEADER ||
-	    checksum(ip, header)) {
+	if (!nic->echo && !nic->ping.count)
+		return;
+	header = len < ETHERNET_HEADER + IP_HEADER ? 0 : (ip[0] & 0xf) * 4u;
+	if (header < IP_HEADER || ip[0] >> 4 != 4 || get16_be(ip + 2) < header ||
+	    get16_be(ip + 2) > len - ETHERNET_HEADER || checksum(ip, header)) {
 		complaint(nic, "a broken IP packet in a frame of %u bytes", len);
 		return;
 	}
@@ -142,7 +144,7 @@ static void take_ip(struct nic *nic, uint16_t channel, const uint8_t *frame, uin
 	if (ip[9] != ICMP || (get16_be(ip + 6) & 0x3fff) ||
 	    memcmp(ip + 16, nic->peer_address, 4))
 		return;
-	if (checksum(ip + header, bytes)) {
+	if (bytes < ICMP_HEADER || checksum(ip + header, bytes)) {
 		complaint(nic, "a broken ICMP message of %u bytes", bytes);
 		return;
 	}
@@ -187,8 +189,8 @@ void peer_frame(struct nic *nic, uint16_t channel, const uint8_t *frame, uint32_
 
 	if (nic->bridge) {
 		nic->count.bridged++;
-		data_to_guest(nic->other, channel < nic->other->session.channels ? channel : 0,
-			      frame, len);
+		data_to_guest(nic->other, data_wanted(nic->other, channel) ? channel : 0, frame,
+			      len);
 	} else if (numbered_is(frame, len, &header)) {
 		take_numbered(nic, frame, len, &header);
 	} else if (get16_be(frame + 12) == TYPE_ARP) {

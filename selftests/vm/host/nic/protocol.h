@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The numbers of the synthetic NIC's two protocols: NVSP between the driver and the host's switch,
- * RNDIS inside of it. All fields are little-endian; offsets in comments count from the message's
- * beginning.
+ * The numbers of the synthetic NIC's two protocols: NVSP between the driver and
+ * the host's switch, RNDIS inside of it. All fields are little-endian; offsets
+ * in comments count from the message's beginning.
  */
 #ifndef VM_HOST_NIC_PROTOCOL_H
 #define VM_HOST_NIC_PROTOCOL_H
@@ -53,8 +53,8 @@ enum {
 };
 
 /*
- * Both clients send 40 bytes, and old kernels want as many in every completion: their checks of
- * one type's length also see the messages of others.
+ * Both clients send 40 bytes, and old kernels want as many in every completion:
+ * their checks of one type's length also see the messages of others.
  */
 #define NVSP_BYTES 40
 

@@ -42,7 +42,10 @@ static void put_object(uint8_t *at, uint8_t type, uint8_t revision, uint16_t siz
 	put16(at + 2, size);
 }
 
-/* No offloads: a header and zeros, of the revision and size that the guest asks for. */
+/*
+ * No offloads: a header and zeros, of the revision and size that the guest asks
+ * for.
+ */
 static uint32_t capabilities(struct nic *nic, const uint8_t *data, uint32_t len, uint8_t *result)
 {
 	uint32_t size = 156;
@@ -82,7 +85,10 @@ static uint32_t friendly_name(struct nic *nic, uint8_t *result)
 	return 2 * len;
 }
 
-/* The object into @result, of at most 512 bytes. Returns its length, 0 when there is none. */
+/*
+ * The object into @result, of at most 512 bytes. Returns its length, 0 when
+ * there is none.
+ */
 static uint32_t query_object(struct nic *nic, uint32_t oid, const uint8_t *data, uint32_t len,
 			     uint8_t *result)
 {
@@ -110,7 +116,10 @@ static uint32_t query_object(struct nic *nic, uint32_t oid, const uint8_t *data,
 	}
 }
 
-/* The buffer of a query or a set: OID at 12, length at 16, offset at 20. NULL when it is outside. */
+/*
+ * The buffer of a query or a set: OID at 12, length at 16, offset at 20. NULL
+ * when it is outside.
+ */
 static const uint8_t *buffer_of(struct nic *nic, const uint8_t *message, uint32_t len,
 				uint32_t *size)
 {
@@ -198,7 +207,9 @@ static uint32_t set_rss(struct nic *nic, const uint8_t *data, uint32_t len)
 	key_at = get32(data + 24);
 	say(nic, "RSS flags %#x hash %#x table %u bytes key %u bytes", get16(data + 4),
 	    get32(data + 8), table, key);
-	/* Flag 0x10 switches it off; the rest is there all the same, or empty. */
+	/*
+	 * Flag 0x10 switches it off; the rest is there all the same, or empty.
+	 */
 	if ((table && (table % 4 || table / 4 > RSS_TABLE || !in_object(table_at, table, len))) ||
 	    (key && (key != RSS_KEY || !in_object(key_at, key, len)))) {
 		complaint(nic, "RSS parameters of %u bytes: a table of %u at %u, a key of %u at %u",
@@ -225,7 +236,9 @@ static int digit(const uint8_t *at)
 	       code >= 'A' && code <= 'F' ? code - 'A' + 10 : -1;
 }
 
-/* "NetworkAddress" and twelve digits, both UTF-16: the guest's new MAC address. */
+/*
+ * "NetworkAddress" and twelve digits, both UTF-16: the guest's new MAC address.
+ */
 static uint32_t set_parameter(struct nic *nic, const uint8_t *data, uint32_t len)
 {
 	static const char name[] = "NetworkAddress";
@@ -298,7 +311,10 @@ uint32_t rndis_control(struct nic *nic, const uint8_t *message, uint32_t len,
 	uint32_t type = len >= 12 ? get32(message) : 0, size = len >= 12 ? get32(message + 4) : 0;
 
 	nic->count.controls++;
-	/* DPDK frees HALT as soon as it is sent: what the host reads then may be anything. */
+	/*
+	 * DPDK frees HALT as soon as it is sent: what the host reads then may
+	 * be anything.
+	 */
 	if (nic->session.revoked_receive && nic->session.revoked_send)
 		return halt(nic);
 	if (size < 12 || size > len || len > RNDIS_CONTROL_MAX) {
