@@ -341,6 +341,11 @@ static void set_bit(uint8_t *words, unsigned int bit)
 	__atomic_or_fetch(word(words) + bit / 32, 1u << (bit % 32), __ATOMIC_SEQ_CST);
 }
 
+static void clear_bit(uint8_t *words, unsigned int bit)
+{
+	__atomic_and_fetch(word(words) + bit / 32, ~(1u << (bit % 32)), __ATOMIC_SEQ_CST);
+}
+
 static uint8_t *trigger_of(const struct channel *channel)
 {
 	return maps[2] + MON_PENDING + (unsigned int)channel->monitor / 32 * 8;
@@ -359,13 +364,18 @@ static int irq_control(int32_t on)
 	return n < 0 ? -errno : n == sizeof(on) ? 0 : -EIO;
 }
 
-/* Memory alone where the host watches it, a system call as well where it does not. */
+/*
+ * As DPDK does: with a monitor, the trigger alone. Without one, the bit in the interrupt page and
+ * a system call.
+ */
 static void signal_host(const struct channel *channel)
 {
-	set_bit(maps[1] + INT_SEND, channel->relid);
-	if (channel->monitor >= 0)
+	if (channel->monitor >= 0) {
 		__atomic_or_fetch(word(trigger_of(channel)), 1u << (channel->monitor % 32), __ATOMIC_SEQ_CST);
-	else if (irq_control(1))
+		return;
+	}
+	set_bit(maps[1] + INT_SEND, channel->relid);
+	if (irq_control(1))
 		give_up("write to %s", node);
 }
 
@@ -469,15 +479,17 @@ static void signalling(void)
 		give_up("mmap of the interrupt page");
 	bit = test_bit(again + INT_SEND, primary.relid);
 	munmap(again, map_bytes[1]);
-	if (primary.monitor >= 0)
+	if (primary.monitor >= 0) {
+		clear_bit(maps[1] + INT_SEND, primary.relid);
 		trigger = !test_bit(trigger_of(&primary), (unsigned int)primary.monitor % 32);
+	}
 	quiet &= !is_taken(&primary);
 	signal_host(&primary);
 	heard = taken(&primary, WAIT_MS);
 	answer = receive(&primary, WAIT_MS);
 	point(17, quiet && heard, "a packet %s before and %s after %s", quiet ? "lay there" : "was taken",
 	      heard ? "was taken" : "lay there",
-	      primary.monitor < 0 ? "a bit and write(1)" : "a bit and the monitor's trigger");
+	      primary.monitor < 0 ? "a bit and write(1)" : "the monitor's trigger alone");
 	point(13, heard && answer == 0x11,
 	      "the host has the packet from the first, its answer %#x is in the second, %zu bytes each", answer,
 	      primary.bytes / 2);

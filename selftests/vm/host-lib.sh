@@ -87,6 +87,42 @@ copy_vmfile() {
 	"$bin/copy-vmfile" --timeout "$timeout" "$device.sock" "$@"
 }
 
+# nic_start [OPTION]... DEVICE [DEVICE]: vmbus-nic plays the host side of these devices until the guest ends; its log is nic.log
+nic_start() {
+	nic_words=''
+	for word; do
+		case $word in
+		-*) nic_words="$nic_words $word" ;;
+		*) nic_words="$nic_words $word.sock" ;;
+		esac
+	done
+	# shellcheck disable=SC2086 # words
+	"$bin/vmbus-nic" --verbose --timeout "$timeout" --control control.sock $nic_words >nic.log 2>&1 &
+	nic_program=$!
+	until grep -qx ready nic.log || ! kill -0 $nic_program 2>/dev/null; do sleep 0.1; done
+}
+# nic [NUMBER] COMMAND...: one of vmbus-nic's commands, for the first NIC unless another is named
+nic() { "$bin/vmbus-nic" --to control.sock "$@"; }
+
+# nic_same NAME COUNT: the frames that the guest sends (outbound) are those that the host has, two results
+nic_same() {
+	sent=$(guest_says "sent $1: " | sed "s/^sent $1: //")
+	nic wait numbered "$2" 30 >/dev/null
+	check "$1: the guest's frames arrive as they were sent: $sent" test "$sent" = "$(nic sink 1)"
+	check "$1: and in their order" nic expect misordered 0 0
+	nic sink reset
+}
+
+# nic_towards NAME COUNT MIN MAX [CHANNEL]: the frames that the host sends are those that the guest has (inbound)
+nic_towards() {
+	what=$1
+	shift
+	guest_says "receives $what" >/dev/null || return
+	made=$(nic generate "$@")
+	got=$(guest_says "received $what: " | sed "s/^received $what: //")
+	check "$what: the host's frames arrive as they were sent: $got" test "$got" = "$made"
+}
+
 # status_is STATUS FILE: whether copy_vmfile, whose words are in the file, ended with it; what is refused must be refused before
 # any data is sent.
 status_is() {

@@ -2,7 +2,7 @@
 # The programs that play the host. They run in the outer guest's initramfs: static.
 
 vm_host_dir  := $(O)/vm/host
-vm_host_bins := $(addprefix $(vm_host_dir)/,copy-vmfile replay-fcopy vmbus-host)
+vm_host_bins := $(addprefix $(vm_host_dir)/,copy-vmfile replay-fcopy vmbus-host vmbus-nic)
 
 .PHONY: vm-host
 vm-host: $(vm_host_bins)
@@ -23,4 +23,17 @@ $(vm_host_dir)/replay-fcopy: $(addprefix $(vm_host_dir)/obj/,replay-fcopy.o reco
 $(vm_host_dir)/vmbus-host: $(addprefix $(vm_host_dir)/obj/,vmbus-host.o client.o)
 	$(call link,$^ -static)
 
--include $(wildcard $(vm_host_dir)/obj/*.d)
+vm_nic_objs := $(addprefix $(vm_host_dir)/obj/nic/,main.o control.o nvsp.o rndis.o data.o peer.o capture.o)
+
+$(vm_host_dir)/vmbus-nic: $(vm_nic_objs) $(vm_host_dir)/obj/client.o
+	$(call link,$^ -static)
+
+# The host of a NIC against a guest that breaks each rule, without a guest.
+$(vm_host_dir)/check-nic: $(vm_host_dir)/obj/nic/check.o $(vm_host_dir)/obj/client.o
+	$(call link,$^)
+
+.PHONY: check-vm-host
+check-vm-host: $(vm_host_dir)/check-nic $(vm_host_dir)/vmbus-nic
+	$(Q)$^
+
+-include $(wildcard $(vm_host_dir)/obj/*.d $(vm_host_dir)/obj/nic/*.d)

@@ -145,6 +145,26 @@ static const char *const event_names[] = {
 	[FRAME_ASKED - FRAME_OFFERED] = "asked for",
 };
 
+static void keep(struct host *host, struct host_packet *message)
+{
+	*host->packets_end = message;
+	host->packets_end = &message->next;
+}
+
+/* The lengths of a packet's parts. The guest's memory is apart from the packet. */
+static int take_packet(struct host *host, struct host_packet *message)
+{
+	struct frame *frame = &message->frame;
+
+	if (frame->arg2 > frame->len || frame->arg > frame->len - frame->arg2)
+		return host_error(host, -EPROTO,
+				  "a packet of %u bytes with a descriptor of %u and %u of memory",
+				  frame->len, frame->arg, frame->arg2);
+	frame->len -= frame->arg2;
+	message->memory = message->payload + frame->len;
+	return 0;
+}
+
 int host_pump(struct host *host, int timeout_ms)
 {
 	int64_t deadline = host_now() + timeout_ms;
@@ -168,6 +188,8 @@ int host_pump(struct host *host, int timeout_ms)
 	if (!message)
 		return host_error(host, -ENOMEM, "no memory for a frame of %u bytes", frame.len);
 	message->next = NULL;
+	message->mark = 0;
+	message->memory = NULL;
 	message->frame = frame;
 	message->payload[frame.len] = 0;
 	ret = read_all(host, message->payload, frame.len, host_now() + REST_MS);
@@ -176,21 +198,26 @@ int host_pump(struct host *host, int timeout_ms)
 
 	switch (frame.op) {
 	case FRAME_PACKET:
-		*host->packets_end = message;
-		host->packets_end = &message->next;
+		ret = take_packet(host, message);
+		if (ret)
+			break;
+		keep(host, message);
 		return 0;
 	case FRAME_HELLO:
 		ret = take_hello(host, message);
 		break;
 	case FRAME_OK:
 	case FRAME_ERROR:
+		if (!frame.tag && host->in_order) {
+			keep(host, message);
+			return 0;
+		}
 		if (!frame.tag) {
 			ret = host_error(host, -EREMOTEIO, "%s", message->payload);
 			break;
 		}
-		free(host->reply);
-		host->reply = message;
-		host->reply_tag = frame.tag;
+		message->next = host->replies;
+		host->replies = message;
 		return 0;
 	case FRAME_OFFERED ... FRAME_ASKED:
 		if (frame.op == FRAME_MALFORMED) {
@@ -202,6 +229,10 @@ int host_pump(struct host *host, int timeout_ms)
 			       (double)(host_now() - host->began) / 1000);
 		}
 		take_event(host, &frame);
+		if (host->in_order) {
+			keep(host, message);
+			return 0;
+		}
 		break;
 	default:
 		ret = host_error(host, -EPROTO, "unknown frame %u from the device", frame.op);
@@ -246,29 +277,59 @@ int host_send(struct host *host, const struct frame *frame, const void *payload,
 	return ret ? ret : write_all(host, payload, frame->len, deadline);
 }
 
+int host_ask(struct host *host, const struct frame *frame, const void *payload, uint32_t *tag,
+	     int timeout_ms)
+{
+	struct frame request = *frame;
+
+	*tag = request.tag = ++host->tag ? host->tag : ++host->tag;
+	return host_send(host, &request, payload, timeout_ms);
+}
+
+/* The reply with @tag, which is no longer kept; NULL when it has not come. */
+static struct host_packet *take_reply(struct host *host, uint32_t tag)
+{
+	struct host_packet **at = &host->replies, *reply;
+
+	while (*at && (*at)->frame.tag != tag)
+		at = &(*at)->next;
+	reply = *at;
+	if (reply)
+		*at = reply->next;
+	return reply;
+}
+
+int host_answer(struct host *host, uint32_t tag, void *answer, size_t size, size_t *len,
+		int timeout_ms)
+{
+	int64_t deadline = host_now() + timeout_ms;
+	struct host_packet *reply;
+	int ret = 0;
+
+	while (!(reply = take_reply(host, tag))) {
+		ret = host_pump(host, (int)(deadline - host_now()));
+		if (ret)
+			return ret;
+	}
+	if (reply->frame.op == FRAME_ERROR)
+		ret = host_error(host, -EREMOTEIO, "%s", reply->payload);
+	else if (len)
+		*len = reply->frame.len;
+	if (!ret && answer && size)
+		memcpy(answer, reply->payload, reply->frame.len < size ? reply->frame.len : size);
+	free(reply);
+	return ret;
+}
+
 int host_request(struct host *host, const struct frame *frame, const void *payload, void *answer,
 		 size_t size, size_t *len, int timeout_ms)
 {
 	int64_t deadline = host_now() + timeout_ms;
-	struct frame request = *frame;
-	int ret;
+	uint32_t tag;
+	int ret = host_ask(host, frame, payload, &tag, timeout_ms);
 
-	request.tag = ++host->tag ? host->tag : ++host->tag;
-	ret = host_send(host, &request, payload, timeout_ms);
-	while (!ret && host->reply_tag != request.tag)
-		ret = host_pump(host, (int)(deadline - host_now()));
-	if (ret)
-		return ret;
-
-	host->reply_tag = 0;
-	if (host->reply->frame.op == FRAME_ERROR)
-		return host_error(host, -EREMOTEIO, "%s", host->reply->payload);
-	if (len)
-		*len = host->reply->frame.len;
-	if (answer && size)
-		memcpy(answer, host->reply->payload,
-		       host->reply->frame.len < size ? host->reply->frame.len : size);
-	return 0;
+	return ret ? ret
+		   : host_answer(host, tag, answer, size, len, (int)(deadline - host_now()));
 }
 
 int host_wait(struct host *host, bool (*done)(struct host *host, uint32_t arg), uint32_t arg,
@@ -341,7 +402,12 @@ int host_connect(struct host *host, const char *path, int timeout_ms)
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	int ret;
 
-	*host = (struct host){ .fd = -1, .verbose = host->verbose, .began = host_now() };
+	*host = (struct host){
+		.fd = -1,
+		.verbose = host->verbose,
+		.in_order = host->in_order,
+		.began = host_now(),
+	};
 	host->packets_end = &host->packets;
 	if (strlen(path) >= sizeof(address.sun_path))
 		return host_error(host, -ENAMETOOLONG,
@@ -368,18 +434,24 @@ int host_connect(struct host *host, const char *path, int timeout_ms)
 	return ret;
 }
 
+static void free_all(struct host_packet *packet)
+{
+	while (packet) {
+		struct host_packet *next = packet->next;
+
+		free(packet);
+		packet = next;
+	}
+}
+
 void host_disconnect(struct host *host)
 {
 	if (host->fd >= 0)
 		close(host->fd);
 	host->fd = -1;
-	while (host->packets) {
-		struct host_packet *packet = host->packets;
-
-		host->packets = packet->next;
-		free(packet);
-	}
+	free_all(host->packets);
+	free_all(host->replies);
+	host->packets = NULL;
 	host->packets_end = &host->packets;
-	free(host->reply);
-	host->reply = NULL;
+	host->replies = NULL;
 }

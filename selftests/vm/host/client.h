@@ -18,12 +18,17 @@
 struct host_packet {
 	struct host_packet *next;
 	struct frame frame;
+	uint32_t mark; /* for the program, 0 at first */
+	/* The guest's memory that the packet names: frame.arg2 bytes, if frame.tag says so. */
+	const uint8_t *memory;
 	uint8_t payload[]; /* frame.len bytes, of which frame.arg are the descriptor */
 };
 
 struct host {
 	int fd;
 	bool verbose; /* events go to stdout as "event ..." */
+	/* Events, and errors without a tag, are among the packets: frame.op tells them apart. */
+	bool in_order;
 	int64_t began;
 	uint32_t version;
 	uint32_t channels;
@@ -32,9 +37,8 @@ struct host {
 	uint64_t malformed;
 	struct host_packet *packets;
 	struct host_packet **packets_end;
-	uint32_t tag;           /* of the last request */
-	uint32_t reply_tag;     /* of the reply that is kept */
-	struct host_packet *reply;
+	uint32_t tag; /* of the last request */
+	struct host_packet *replies; /* not taken yet */
 	char error[256];
 };
 
@@ -57,6 +61,15 @@ int host_send(struct host *host, const struct frame *frame, const void *payload,
  */
 int host_request(struct host *host, const struct frame *frame, const void *payload, void *answer,
 		 size_t size, size_t *len, int timeout_ms);
+
+/*
+ * The same in two steps, so that several requests can be on their way: host_ask() sends a frame
+ * and puts its tag into @tag, host_answer() waits for the answer to it. Each tag must be asked for.
+ */
+int host_ask(struct host *host, const struct frame *frame, const void *payload, uint32_t *tag,
+	     int timeout_ms);
+int host_answer(struct host *host, uint32_t tag, void *answer, size_t size, size_t *len,
+		int timeout_ms);
 
 /* Pumps until done(host, arg). @what is named in the error. */
 int host_wait(struct host *host, bool (*done)(struct host *host, uint32_t arg), uint32_t arg,

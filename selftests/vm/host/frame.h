@@ -9,7 +9,7 @@
 
 #include <stdint.h>
 
-#define FRAME_VERSION 2
+#define FRAME_VERSION 3
 
 /* No frame carries more. */
 #define FRAME_MAX_LEN (1u << 20)
@@ -18,7 +18,8 @@ struct frame {
 	uint32_t len;     /* bytes that follow this header */
 	uint16_t op;      /* enum frame_op */
 	uint16_t channel; /* index in the device, 0 is the primary */
-	uint32_t tag;     /* not 0: FRAME_OK or FRAME_ERROR of this tag answers */
+	uint32_t tag;     /* not 0: FRAME_OK or FRAME_ERROR of this tag answers. FRAME_PACKET from
+			   * the device: enum frame_memory */
 	uint16_t type;    /* FRAME_PACKET: of the packet; raw frames: enum frame_ring */
 	uint16_t flags;   /* FRAME_PACKET: of the packet; FRAME_OFFERED: 1 is monitored */
 	uint64_t xid;     /* FRAME_PACKET: transaction id */
@@ -35,7 +36,8 @@ enum frame_op {
 	/*
 	 * Both ways. A packet of @type: @arg bytes of descriptor (what stands between the 16-byte
 	 * packet header and the payload; a multiple of 8), then the payload. Packets for a full
-	 * ring wait.
+	 * ring wait. When the guest's packet names ranges of its memory, the device reads them as
+	 * it takes the packet: the last @arg2 bytes of the frame are their contents.
 	 */
 	FRAME_PACKET = 1,
 
@@ -62,6 +64,9 @@ enum frame_op {
 	FRAME_DELAY,           /* the device takes its time: enum frame_delay in @arg, @arg2 ms */
 	FRAME_ORDER,           /* in which its channels are rescinded: enum frame_order in @arg */
 	FRAME_MIGRATE,         /* the guest stands still for @arg ms, and loses its signals */
+	FRAME_GPADL_SIZE,      /* a uint32_t comes with FRAME_OK: the bytes of GPADL @xid */
+	FRAME_MEMORY_READ,     /* @arg2 bytes at @arg of the guest's page @xid and those behind it */
+	FRAME_MEMORY_WRITE,    /* the payload to @arg of the guest's page @xid and those behind it */
 
 	/* Device to program. */
 	FRAME_HELLO = 64, /* struct frame_hello; first on every connection */
@@ -77,6 +82,14 @@ enum frame_op {
 	FRAME_MALFORMED,  /* the guest has broken the protocol (text): the channel is dead until the
 			   * guest opens it again */
 	FRAME_ASKED,      /* the guest wants to open a channel that is not answered */
+};
+
+/* What the device found where a guest's packet names memory by page numbers (type 9). */
+enum frame_memory {
+	FRAME_MEMORY_NONE,    /* the packet names no memory */
+	FRAME_MEMORY_TAKEN,   /* the contents of all ranges follow the payload */
+	FRAME_MEMORY_MISSING, /* a page is not memory of the guest: nothing follows */
+	FRAME_MEMORY_INVALID, /* the ranges do not fit the descriptor, or are too long: the same */
 };
 
 enum frame_gpadls {

@@ -51,6 +51,7 @@ static const char usage[] =
 	"  raw-write tx|rx OFFSET HEX\n"
 	"  raw-expect tx|rx OFFSET HEX\n"
 	"  gpadl-expect HANDLE OFFSET HEX, gpadl-write HANDLE OFFSET HEX  the same of memory that the guest shares\n"
+	"  memory-expect PAGE OFFSET HEX, memory-write PAGE OFFSET HEX  the same of the guest's memory, by page number\n"
 	"  index tx|rx read|write       prints the ring's index\n"
 	"  set-index tx|rx read|write N\n"
 	"  stats                        counters of the channel\n"
@@ -773,11 +774,11 @@ static int do_raw_expect(struct script *s)
 	return ret ? ret : expect_bytes(s, have, bytes, len, offset);
 }
 
-/* The arguments HANDLE OFFSET HEX, the first two into the frame. */
-static int take_gpadl(struct script *s, struct frame *frame, uint8_t **bytes, uint32_t *len)
+/* The arguments HANDLE OFFSET HEX, or PAGE OFFSET HEX, the first two into the frame. */
+static int take_memory(struct script *s, struct frame *frame, uint8_t **bytes, uint32_t *len)
 {
 	uint64_t offset;
-	int ret = take_number(s, 1, UINT64_MAX, UINT32_MAX, &frame->xid);
+	int ret = take_number(s, 1, UINT64_MAX, UINT64_MAX - 1, &frame->xid);
 
 	if (!ret)
 		ret = take_number(s, 2, UINT64_MAX, UINT32_MAX, &offset);
@@ -790,13 +791,13 @@ static int take_gpadl(struct script *s, struct frame *frame, uint8_t **bytes, ui
 	return 0;
 }
 
-static int do_gpadl_expect(struct script *s)
+static int expect_memory(struct script *s, enum frame_op op)
 {
 	static uint8_t have[FRAME_MAX_LEN];
-	struct frame frame = { .op = FRAME_GPADL_READ };
+	struct frame frame = { .op = op };
 	uint32_t len = 0;
 	uint8_t *bytes;
-	int ret = take_gpadl(s, &frame, &bytes, &len);
+	int ret = take_memory(s, &frame, &bytes, &len);
 
 	if (!ret && len > sizeof(have))
 		ret = complain(s, "too many bytes");
@@ -806,13 +807,33 @@ static int do_gpadl_expect(struct script *s)
 	return ret ? ret : expect_bytes(s, have, bytes, len, frame.arg);
 }
 
-static int do_gpadl_write(struct script *s)
+static int write_memory(struct script *s, enum frame_op op)
 {
-	struct frame frame = { .op = FRAME_GPADL_WRITE };
+	struct frame frame = { .op = op };
 	uint8_t *bytes;
-	int ret = take_gpadl(s, &frame, &bytes, &frame.len);
+	int ret = take_memory(s, &frame, &bytes, &frame.len);
 
 	return ret ? ret : host_request(&s->host, &frame, bytes, NULL, 0, NULL, s->timeout_ms);
+}
+
+static int do_gpadl_expect(struct script *s)
+{
+	return expect_memory(s, FRAME_GPADL_READ);
+}
+
+static int do_gpadl_write(struct script *s)
+{
+	return write_memory(s, FRAME_GPADL_WRITE);
+}
+
+static int do_memory_expect(struct script *s)
+{
+	return expect_memory(s, FRAME_MEMORY_READ);
+}
+
+static int do_memory_write(struct script *s)
+{
+	return write_memory(s, FRAME_MEMORY_WRITE);
 }
 
 static int take_index(struct script *s, uint16_t *ring, uint32_t *offset)
@@ -1013,6 +1034,8 @@ static const struct {
 	{ "raw-expect", do_raw_expect, 3 },
 	{ "gpadl-expect", do_gpadl_expect, 3 },
 	{ "gpadl-write", do_gpadl_write, 3 },
+	{ "memory-expect", do_memory_expect, 3 },
+	{ "memory-write", do_memory_write, 3 },
 	{ "index", do_index, 2 },
 	{ "set-index", do_set_index, 3 },
 	{ "stats", do_stats, 0 },

@@ -279,6 +279,91 @@ static bool payload_sane(VMBusChannel *chan, uint16_t type, const uint8_t *bytes
 	return !host_of(chan)->dead;
 }
 
+/*
+ * Copy between @bytes and the guest's memory at @address. Returns whether all of it is memory:
+ * a device's registers are not.
+ */
+static bool guest_memory(uint64_t address, uint8_t *bytes, uint32_t len, bool write)
+{
+	while (len) {
+		uint32_t part = MIN(len, TARGET_PAGE_SIZE - address % TARGET_PAGE_SIZE);
+		MemoryRegionSection found = memory_region_find(get_system_memory(), address, part);
+		bool good = found.mr && memory_region_is_ram(found.mr) &&
+			    int128_get64(found.size) == part && !(write && found.readonly);
+
+		if (found.mr)
+			memory_region_unref(found.mr);
+		if (!good)
+			return false;
+		cpu_physical_memory_rw(address, bytes, part, write);
+		address += part;
+		bytes += part;
+		len -= part;
+	}
+	return true;
+}
+
+/*
+ * Append to @out what the ranges of a descriptor name: each is a length, an offset in its first
+ * page, and the numbers of its pages. Nothing is appended unless all of it could be read, and all
+ * of it has at most @room bytes.
+ */
+static enum frame_memory gather(const uint8_t *desc, uint32_t len, uint32_t room, GByteArray *out)
+{
+	guint before = out->len;
+	uint32_t count, at = 8;
+
+	memcpy(&count, desc + 4, sizeof(count));
+	while (count--) {
+		uint32_t range[2];
+		uint64_t pages;
+
+		if (len - at < sizeof(range))
+			goto invalid;
+		memcpy(range, desc + at, sizeof(range));
+		at += sizeof(range);
+		pages = DIV_ROUND_UP((uint64_t)range[0] + range[1], TARGET_PAGE_SIZE);
+		if (!range[0] || range[1] >= TARGET_PAGE_SIZE ||
+		    range[0] > room - (out->len - before) || pages * 8 > len - at)
+			goto invalid;
+		for (; pages--; at += 8) {
+			uint32_t part = MIN(range[0], TARGET_PAGE_SIZE - range[1]);
+			uint64_t page;
+
+			memcpy(&page, desc + at, sizeof(page));
+			g_byte_array_set_size(out, out->len + part);
+			if (page > UINT64_MAX >> TARGET_PAGE_BITS ||
+			    !guest_memory((page << TARGET_PAGE_BITS) + range[1],
+					  out->data + out->len - part, part, false)) {
+				g_byte_array_set_size(out, before);
+				return FRAME_MEMORY_MISSING;
+			}
+			range[0] -= part;
+			range[1] = 0;
+		}
+	}
+	if (at == len)
+		return FRAME_MEMORY_TAKEN;
+invalid:
+	g_byte_array_set_size(out, before);
+	return FRAME_MEMORY_INVALID;
+}
+
+/* Append a packet of the guest to what the program gets. */
+static void forward_packet(VMBusPipe *pipe, struct frame frame, const uint8_t *bytes)
+{
+	guint start = pipe->out->len;
+
+	g_byte_array_append(pipe->out, (uint8_t *)&frame, sizeof(frame));
+	g_byte_array_append(pipe->out, bytes, frame.len);
+	if (frame.type == VMBUS_PACKET_DATA_USING_GPA_DIRECT) {
+		frame.tag = gather(bytes, frame.arg, FRAME_MAX_LEN - frame.len, pipe->out);
+		frame.arg2 = pipe->out->len - start - sizeof(frame) - frame.len;
+		frame.len += frame.arg2;
+		memcpy(pipe->out->data + start, &frame, sizeof(frame));
+	}
+}
+
 /* Take one packet of tx, of which @avail bytes are the guest's. Returns whether it was good. */
 static bool take_packet(VMBusChannel *chan, uint32_t avail)
 {
@@ -300,8 +385,7 @@ static bool take_packet(VMBusChannel *chan, uint32_t avail)
 		bytes = g_malloc(frame.len);
 		ringbuf_io(&ring->common, bytes, frame.len);
 		if (payload_sane(chan, header.type, bytes, frame.arg, frame.len)) {
-			g_byte_array_append(pipe->out, (uint8_t *)&frame, sizeof(frame));
-			g_byte_array_append(pipe->out, bytes, frame.len);
+			forward_packet(pipe, frame, bytes);
 			ring->rd_idx = rb_idx_wrap(ring->rd_idx + sizeof(header) + frame.len +
 							   VMBUS_PKT_TRAILER,
 						   ring->common.len);

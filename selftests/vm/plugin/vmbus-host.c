@@ -472,7 +472,38 @@ static void frame_gpadl(VMBusPipe *pipe, VMBusChannel *chan, const struct frame 
 			 "channel %u has no GPADL %" PRIu64, frame->channel, frame->xid);
 		return;
 	}
+	if (frame->op == FRAME_GPADL_SIZE) {
+		uint32_t size = vmbus_gpadl_len(gpadl);
+
+		put_ok(pipe, frame, &size, sizeof(size));
+		return;
+	}
 	frame_bytes(pipe, chan, frame, payload, gpadl, 0, vmbus_gpadl_len(gpadl), "GPADL");
+}
+
+/* Guest memory by page number. */
+static void frame_memory(VMBusPipe *pipe, const struct frame *frame, uint8_t *payload)
+{
+	bool write = frame->op == FRAME_MEMORY_WRITE;
+	uint32_t len = write ? frame->len : frame->arg2;
+	g_autofree uint8_t *bytes = NULL;
+
+	if (len > FRAME_MAX_LEN || frame->arg >= TARGET_PAGE_SIZE ||
+	    frame->xid > (UINT64_MAX >> TARGET_PAGE_BITS) - FRAME_MAX_LEN) {
+		put_text(pipe, FRAME_ERROR, frame->channel, frame->tag,
+			 "%u bytes at %u of page %#" PRIx64 ": out of bounds", len, frame->arg,
+			 frame->xid);
+		return;
+	}
+	if (!write)
+		payload = bytes = g_malloc0(len);
+	if (!guest_memory((frame->xid << TARGET_PAGE_BITS) + frame->arg, payload, len, write)) {
+		put_text(pipe, FRAME_ERROR, frame->channel, frame->tag,
+			 "%u bytes at %u of page %#" PRIx64 " are not memory of the guest", len,
+			 frame->arg, frame->xid);
+		return;
+	}
+	put_ok(pipe, frame, bytes, write ? 0 : len);
 }
 
 static void frame_sync(VMBusPipe *pipe, const struct frame *frame)
@@ -552,7 +583,12 @@ static void frame_take(VMBusPipe *pipe, const struct frame *frame, uint8_t *payl
 		break;
 	case FRAME_GPADL_READ:
 	case FRAME_GPADL_WRITE:
+	case FRAME_GPADL_SIZE:
 		frame_gpadl(pipe, chan, frame, payload);
+		break;
+	case FRAME_MEMORY_READ:
+	case FRAME_MEMORY_WRITE:
+		frame_memory(pipe, frame, payload);
 		break;
 	case FRAME_SIGNAL:
 		if (!vmbus_channel_is_open(chan)) {

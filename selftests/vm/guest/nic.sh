@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=sh
+# Sourced by the guest.sh of a test with NICs of vmbus-nic; its prepare calls guest/nic-tool. The words nic_same and nic_towards of
+# host-lib.sh are the host's part of outbound and inbound.
+
+# nic_interface NUMBER: the interface of the NIC with this number in vmbus-nic
+nic_interface() {
+	local folder
+	for folder in /sys/class/net/*; do
+		[ "$(cat "$folder/address" 2>/dev/null)" = "00:15:5d:55:0$1:02" ] && basename "$folder" && return
+	done
+	return 1
+}
+
+# nic_up INTERFACE NUMBER: with the address 10.55.NUMBER.2
+nic_up() { ip addr add "10.55.$2.2/24" dev "$1" && ip link set "$1" up; }
+
+# outbound NAME INTERFACE COUNT MIN MAX: numbered frames of stream 1 to the host
+outbound() { say "sent $1: $(nic_tool send "$2" "$3" "$4" "$5" 1)"; }
+
+# inbound NAME INTERFACE COUNT STREAM: numbered frames of the host, one result
+inbound() {
+	local status
+	nic_tool receive "$2" "$3" 120 "$4" >/tmp/in 2>/tmp/in.err &
+	within 20 grep -q ready /tmp/in
+	say "receives $1"
+	wait $!
+	status=$?
+	check "$1: the frames of the host are whole and in order: $(cat /tmp/in.err)" test $status = 0
+	say "received $1: $(tail -n 1 /tmp/in)"
+}

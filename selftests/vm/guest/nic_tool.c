@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * In the guest: sends and receives numbered frames on an interface, sends datagrams from many
+ * ports, and changes the number of channels.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <linux/ethtool.h>
+#include <linux/if_packet.h>
+#include <linux/sockios.h>
+#include <net/if.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "numbered.h"
+
+static const char usage[] =
+	"usage: nic_tool send INTERFACE COUNT MIN MAX STREAM [VLAN]\n"
+	"       nic_tool receive INTERFACE COUNT SECONDS [STREAM]\n"
+	"       nic_tool spray ADDRESS COUNT\n"
+	"       nic_tool channels INTERFACE [COUNT]\n";
+
+static void fail(const char *what)
+{
+	fprintf(stderr, "nic_tool: %s: %s\n", what, strerror(errno));
+	exit(1);
+}
+
+static int packet_socket(const char *interface)
+{
+	struct sockaddr_ll address = {
+		.sll_family = AF_PACKET,
+		.sll_protocol = htons(NUMBERED_TYPE),
+		.sll_ifindex = (int)if_nametoindex(interface),
+	};
+	int fd = socket(AF_PACKET, SOCK_RAW, 0), room = 64 << 20;
+
+	if (fd < 0 || !address.sll_ifindex)
+		fail(interface);
+	/* What arrives while this program does not run must not be lost. */
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room)))
+		fail("SO_RCVBUFFORCE");
+	if (bind(fd, (struct sockaddr *)&address, sizeof(address)))
+		fail("bind");
+	return fd;
+}
+
+static int do_send(const char *interface, uint32_t count, uint32_t min, uint32_t max,
+		   uint32_t stream, uint16_t vlan)
+{
+	static uint8_t frame[65536] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2 };
+	static uint8_t tagged[65536 + 4];
+	uint16_t tag[2] = { htons(0x8100), htons(vlan) };
+	/* The kernel believes what is said here, not what is in the frame. */
+	struct sockaddr_ll to = {
+		.sll_family = AF_PACKET,
+		.sll_protocol = vlan ? tag[0] : htons(NUMBERED_TYPE),
+		.sll_ifindex = (int)if_nametoindex(interface),
+		.sll_halen = 6,
+		.sll_addr = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff },
+	};
+	int fd = packet_socket(interface);
+	uint64_t digest = 0;
+
+	for (uint32_t number = 0; number < count; number++) {
+		uint32_t len = min + number % (max - min + 1);
+		struct numbered header;
+
+		numbered_fill(frame, stream, number, len);
+		numbered_is(frame, len, &header);
+		digest += numbered_hash(frame, &header);
+		if (vlan) {
+			memcpy(tagged, frame, 12);
+			memcpy(tagged + 12, tag, sizeof(tag));
+			memcpy(tagged + 16, frame + 12, len - 12);
+			len += sizeof(tag);
+		}
+		while (sendto(fd, vlan ? tagged : frame, len, 0, (struct sockaddr *)&to,
+			      sizeof(to)) != (ssize_t)len) {
+			if (errno != ENOBUFS && errno != EINTR)
+				fail("send");
+			usleep(1000);
+		}
+	}
+	printf("frames %u digest %016" PRIx64 "\n", count, digest);
+	return 0;
+}
+
+static int do_receive(const char *interface, uint32_t count, uint32_t seconds, uint32_t wanted)
+{
+	uint32_t got = 0, broken = 0, misordered = 0, last = UINT32_MAX;
+	int fd = packet_socket(interface);
+	time_t end = time(NULL) + seconds;
+	uint64_t digest = 0;
+
+	puts("ready");
+	fflush(stdout);
+	while (got < count && time(NULL) < end) {
+		struct pollfd pfd = { .fd = fd, .events = POLLIN };
+		struct sockaddr_ll from;
+		socklen_t from_len = sizeof(from);
+		static uint8_t frame[65536];
+		struct numbered header;
+		ssize_t len;
+
+		if (poll(&pfd, 1, 500) <= 0)
+			continue;
+		len = recvfrom(fd, frame, sizeof(frame), 0, (struct sockaddr *)&from, &from_len);
+		if (len < 0)
+			fail("recvfrom");
+		if (from.sll_pkttype == PACKET_OUTGOING ||
+		    !numbered_is(frame, (uint32_t)len, &header) || header.stream != wanted)
+			continue;
+		if (!numbered_good(frame, (uint32_t)len, &header)) {
+			broken++;
+			continue;
+		}
+		misordered += header.number != last + 1;
+		last = header.number;
+		digest += numbered_hash(frame, &header);
+		got++;
+	}
+	printf("frames %u digest %016" PRIx64 "\n", got, digest);
+	fprintf(stderr, "broken %u misordered %u\n", broken, misordered);
+	return got < count || broken || misordered;
+}
+
+static int do_spray(const char *text, uint32_t count)
+{
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(9) };
+
+	if (inet_pton(AF_INET, text, &to.sin_addr) != 1)
+		fail(text);
+	for (uint32_t i = 0; i < count; i++) {
+		struct sockaddr_in from = { .sin_family = AF_INET,
+					    .sin_port = htons((uint16_t)(20000 + i)) };
+		int fd = socket(AF_INET, SOCK_DGRAM, 0);
+
+		if (fd < 0 || bind(fd, (struct sockaddr *)&from, sizeof(from)) ||
+		    sendto(fd, &i, sizeof(i), 0, (struct sockaddr *)&to, sizeof(to)) < 0)
+			fail("sendto");
+		close(fd);
+	}
+	return 0;
+}
+
+/* As ethtool -l and -L */
+static int do_channels(const char *interface, const char *wanted)
+{
+	struct ethtool_channels channels = { .cmd = ETHTOOL_GCHANNELS };
+	struct ifreq request = { .ifr_data = (void *)&channels };
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+
+	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", interface);
+	if (fd < 0 || ioctl(fd, SIOCETHTOOL, &request))
+		fail("ETHTOOL_GCHANNELS");
+	if (wanted) {
+		channels.cmd = ETHTOOL_SCHANNELS;
+		channels.combined_count = (uint32_t)atoi(wanted);
+		if (ioctl(fd, SIOCETHTOOL, &request))
+			fail("ETHTOOL_SCHANNELS");
+	}
+	printf("channels %u of %u\n", channels.combined_count, channels.max_combined);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	unsigned int number[5] = { 0 };
+
+	for (int i = 3; i < argc && i < 8; i++)
+		number[i - 3] = (unsigned int)strtoul(argv[i], NULL, 0);
+	if ((argc == 7 || argc == 8) && !strcmp(argv[1], "send") && number[1] >= NUMBERED_MIN &&
+	    number[2] >= number[1] && number[2] < 65536)
+		return do_send(argv[2], number[0], number[1], number[2], number[3],
+			       (uint16_t)number[4]);
+	if ((argc == 5 || argc == 6) && !strcmp(argv[1], "receive"))
+		return do_receive(argv[2], number[0], number[1], number[2]);
+	if (argc == 4 && !strcmp(argv[1], "spray"))
+		return do_spray(argv[2], number[0]);
+	if ((argc == 3 || argc == 4) && !strcmp(argv[1], "channels"))
+		return do_channels(argv[2], argv[3]);
+	fputs(usage, stderr);
+	return 2;
+}

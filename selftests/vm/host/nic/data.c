@@ -1,0 +1,415 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Frames in both directions. From the guest come RNDIS messages, which nvsp.c
+ * has put together. To the guest go sub-allocations of its receive buffer: each
+ * range of a packet is one of them with one RNDIS message, and they are the
+ * host's again when the guest has completed the packet.
+ */
+#include <stdlib.h>
+
+#include "nic.h"
+
+/* More frames wait for nobody. */
+#define QUEUE_LIMIT 4096
+
+static void list_push(struct nic *nic, struct free_list *list, uint32_t index)
+{
+	nic->allocation[index].next = UINT32_MAX;
+	if (list->count++)
+		nic->allocation[list->last].next = index;
+	else
+		list->first = index;
+	list->last = index;
+}
+
+static uint32_t list_pop(struct nic *nic, struct free_list *list)
+{
+	uint32_t index = list->first;
+
+	list->first = nic->allocation[index].next;
+	list->count--;
+	return index;
+}
+
+static struct free_list *list_of(struct nic *nic, uint32_t index)
+{
+	return index < CONTROL_ALLOCATIONS ? &nic->free_control : &nic->free;
+}
+
+bool data_set_up(struct nic *nic)
+{
+	free(nic->allocation);
+	nic->allocation = calloc(nic->session.allocations, sizeof(*nic->allocation));
+	nic->free = nic->free_control = (struct free_list){};
+	for (uint32_t i = 0; nic->allocation && i < nic->session.allocations; i++)
+		list_push(nic, list_of(nic, i), i);
+	return nic->allocation;
+}
+
+static void queue_init(struct queue *queue)
+{
+	*queue = (struct queue){ .end = &queue->first };
+}
+
+static void queue_add(struct queue *queue, uint16_t channel, const void *bytes, uint32_t len)
+{
+	struct outgoing *out = malloc(sizeof(*out) + len);
+
+	if (!out)
+		abort();
+	if (!queue->end)
+		queue_init(queue);
+	*out = (struct outgoing){ .channel = channel, .len = len };
+	memcpy(out->bytes, bytes, len);
+	*queue->end = out;
+	queue->end = &out->next;
+	queue->count++;
+}
+
+static struct outgoing *queue_take(struct queue *queue)
+{
+	struct outgoing *out = queue->first;
+
+	queue->first = out->next;
+	if (!queue->first)
+		queue->end = &queue->first;
+	queue->count--;
+	return out;
+}
+
+static void queue_drop(struct queue *queue)
+{
+	while (queue->first)
+		free(queue_take(queue));
+	queue_init(queue);
+}
+
+void data_drop_frames(struct nic *nic)
+{
+	nic->count.dropped += nic->frames.count;
+	queue_drop(&nic->frames);
+}
+
+void data_reset(struct nic *nic)
+{
+	data_drop_frames(nic);
+	queue_drop(&nic->controls);
+	free(nic->allocation);
+	nic->allocation = NULL;
+	nic->free = nic->free_control = (struct free_list){};
+	nic->in_flight = 0;
+}
+
+/* From the guest */
+
+/*
+ * Check the packet information of an RNDIS packet: @len bytes at @at. A VLAN
+ * tag goes to @vlan, which is negative otherwise.
+ */
+static bool take_infos(struct nic *nic, const uint8_t *at, uint32_t len, int32_t *vlan)
+{
+	while (len) {
+		uint32_t size, type, offset;
+
+		if (len < PPI_HEADER)
+			return false;
+		size = get32(at);
+		type = get32(at + 4);
+		offset = get32(at + 8);
+		if (size < PPI_HEADER || size % 4 || size > len || offset < PPI_HEADER ||
+		    offset > size || size - offset < 4)
+			return false;
+		if (type == PPI_VLAN) {
+			uint32_t value = get32(at + offset);
+
+			*vlan = (int32_t)((value & 7) << 13 | (value >> 3 & 1) << 12 |
+					  (value >> 4 & 0xfff));
+		} else if (type == PPI_CHECKSUM || type == PPI_LSO) {
+			complaint(nic, "packet information %u, which was not offered", type);
+		} else if (type != PPI_HASH) {
+			complaint(nic, "packet information %#x of %u bytes", type, size);
+		}
+		at += size;
+		len -= size;
+	}
+	return true;
+}
+
+static void take_frame(struct nic *nic, uint16_t channel, const uint8_t *frame, uint32_t len,
+		       int32_t vlan)
+{
+	static uint8_t tagged[MAX_FRAME];
+
+	if (vlan >= 0) {
+		memcpy(tagged, frame, 12);
+		put16_be(tagged + 12, 0x8100);
+		put16_be(tagged + 14, (uint16_t)vlan);
+		memcpy(tagged + 16, frame + 12, len - 12);
+		frame = tagged;
+		len += VLAN_TAG;
+		nic->count.vlan_frames++;
+	}
+	nic->count.from_guest++;
+	nic->count.from_guest_bytes += len;
+	nic->channel_from[channel]++;
+	capture_frame(frame, len);
+	peer_frame(nic, channel, frame, len);
+}
+
+/* Take one RNDIS packet of @len bytes, whose own length was checked. */
+static bool take_packet(struct nic *nic, uint16_t channel, const uint8_t *packet, uint32_t len)
+{
+	uint32_t offset = get32(packet + 8), bytes = get32(packet + 12);
+	uint32_t infos = get32(packet + 28), infos_len = get32(packet + 32);
+	uint32_t room = len - RNDIS_BASE, max = nic->session.mtu + ETHERNET_HEADER + VLAN_TAG;
+	int32_t vlan = -1;
+
+	if (offset < RNDIS_PACKET_HEADER - RNDIS_BASE || offset > room || bytes > room - offset ||
+	    bytes < ETHERNET_HEADER || bytes > max) {
+		complaint(nic, "a frame of %u bytes at %u in an RNDIS packet of %u, MTU %u", bytes,
+			  offset, len, nic->session.mtu);
+		return false;
+	}
+	if (get32(packet + 16) || get32(packet + 20) || get32(packet + 24))
+		complaint(nic, "out-of-band data");
+	if (infos_len) {
+		if (infos < RNDIS_PACKET_HEADER - RNDIS_BASE || infos > offset ||
+		    infos_len > offset - infos ||
+		    !take_infos(nic, packet + RNDIS_BASE + infos, infos_len, &vlan)) {
+			complaint(nic, "packet information: %u bytes at %u before a frame at %u",
+				  infos_len, infos, offset);
+			return false;
+		}
+	}
+	take_frame(nic, channel, packet + RNDIS_BASE + offset, bytes, vlan);
+	return true;
+}
+
+/*
+ * Take a data message: one RNDIS packet after the other. Returns its NVSP
+ * status.
+ */
+uint32_t data_from_guest(struct nic *nic, uint16_t channel, const uint8_t *message, uint32_t len)
+{
+	uint32_t packets = 0;
+
+	if (!nic->session.initialized) {
+		complaint(nic, "a frame before INITIALIZE");
+		return NVSP_STATUS_FAILURE;
+	}
+	do {
+		uint32_t size = len < RNDIS_PACKET_HEADER ? 0 : get32(message + 4);
+
+		if (size < RNDIS_PACKET_HEADER || size > len ||
+		    get32(message) != RNDIS_PACKET) {
+			complaint(nic, "RNDIS packet %u: type %u, %u bytes, %u are left", packets,
+				  len < 4 ? 0 : get32(message), size, len);
+			return NVSP_STATUS_INVALID_RNDIS;
+		}
+		if (size < len && size % (1u << ALIGNMENT))
+			complaint(nic, "RNDIS packet %u of %u bytes has another behind it",
+				  packets, size);
+		if (++packets > MAX_PACKETS)
+			complaint(nic, "%u RNDIS packets in a message", packets);
+		if (!take_packet(nic, channel, message, size))
+			return NVSP_STATUS_INVALID_RNDIS;
+		message += size;
+		len -= size;
+	} while (len);
+	nic->count.multi_messages += packets > 1;
+	return NVSP_STATUS_SUCCESS;
+}
+
+/* To the guest */
+
+void data_acknowledged(struct nic *nic, uint16_t channel, uint64_t id, uint32_t status)
+{
+	struct allocation *first;
+	uint32_t index = (uint32_t)id;
+
+	if (!nic->allocation || id >= nic->session.allocations || !nic->allocation[index].sent) {
+		complaint(nic, "a completion of id %llu, which the host has not sent",
+			  (unsigned long long)id);
+		return;
+	}
+	first = &nic->allocation[index];
+	if (first->channel != channel)
+		complaint(nic, "id %u was sent on channel %u and completed on %u", index,
+			  first->channel, channel);
+	first->sent = false;
+	while (index != UINT32_MAX) {
+		uint32_t next = nic->allocation[index].next;
+
+		if (index >= CONTROL_ALLOCATIONS) {
+			nic->count.acknowledged++;
+			nic->count.refused += status != NVSP_STATUS_SUCCESS;
+			nic->in_flight--;
+		}
+		list_push(nic, list_of(nic, index), index);
+		index = next;
+	}
+}
+
+/* Whether the guest takes frames on a channel now. */
+bool data_wanted(const struct nic *nic, uint16_t channel)
+{
+	return nic->session.initialized && nic->session.has_receive && nic->session.filter &&
+	       nic->link && channel < nic->host.channels && nic->host.channel[channel].open;
+}
+
+void data_to_guest(struct nic *nic, uint16_t channel, const uint8_t *frame, uint32_t len)
+{
+	if (!data_wanted(nic, channel) || nic->frames.count >= QUEUE_LIMIT ||
+	    len > nic->session.mtu + ETHERNET_HEADER + VLAN_TAG) {
+		nic->count.dropped++;
+		return;
+	}
+	capture_frame(frame, len);
+	queue_add(&nic->frames, channel, frame, len);
+}
+
+void data_control(struct nic *nic, const void *message, uint32_t len)
+{
+	if (nic->session.has_receive)
+		queue_add(&nic->controls, 0, message, len);
+	else
+		complaint(nic, "there is no receive buffer for an answer");
+}
+
+/* Write a message into a sub-allocation. */
+static void write_allocation(struct nic *nic, uint32_t index, const void *bytes, uint32_t len)
+{
+	struct frame frame = {
+		.op = FRAME_GPADL_WRITE,
+		.xid = nic->session.receive_handle,
+		.arg = index * SUB_ALLOCATION,
+		.len = len,
+	};
+
+	nic_send(nic, &frame, bytes);
+}
+
+/*
+ * Send a packet about @count sub-allocations from @first on, which are linked.
+ */
+static void transfer(struct nic *nic, uint16_t channel, uint32_t first, uint32_t count,
+		     const uint32_t *lens, bool control)
+{
+	uint8_t bytes[8 + 8 * MAX_RANGES + NVSP_BYTES] = {};
+	struct frame frame = {
+		.op = FRAME_PACKET,
+		.channel = channel,
+		.type = PACKET_TRANSFER_PAGES,
+		.flags = PACKET_WANTS_COMPLETION,
+		.xid = first,
+		.arg = 8 + 8 * count,
+		.len = 8 + 8 * count + NVSP_BYTES,
+	};
+	uint8_t *nvsp = bytes + frame.arg;
+	uint32_t index = first;
+
+	put16(bytes, NVSP_RECEIVE_ID);
+	put32(bytes + 4, count);
+	for (uint32_t i = 0; i < count; i++, index = nic->allocation[index].next) {
+		put32(bytes + 8 + 8 * i, lens[i]);
+		put32(bytes + 12 + 8 * i, index * SUB_ALLOCATION);
+	}
+	put32(nvsp, NVSP_RNDIS);
+	put32(nvsp + 4, control);
+	put32(nvsp + 8, NVSP_NO_SECTION);
+	nic->allocation[first].channel = channel;
+	nic->allocation[first].sent = true;
+	nic_send(nic, &frame, bytes);
+}
+
+/*
+ * The RNDIS packet for a frame. Its data is where Hyper-V has it for every
+ * second frame, and right behind the header for the others. A VLAN tag becomes
+ * packet information.
+ */
+static uint32_t make_packet(struct nic *nic, const struct outgoing *out, uint8_t *packet)
+{
+	uint32_t header = nic->count.to_guest % 2 ? 256 : RNDIS_PACKET_HEADER;
+	bool tagged = out->len >= ETHERNET_HEADER + VLAN_TAG && get16_be(out->bytes + 12) == 0x8100;
+	uint32_t len = out->len - (tagged ? VLAN_TAG : 0);
+
+	if (tagged && header == RNDIS_PACKET_HEADER)
+		header += PPI_HEADER + 4;
+	memset(packet, 0, header);
+	put32(packet, RNDIS_PACKET);
+	put32(packet + 4, header + len);
+	put32(packet + 8, header - RNDIS_BASE);
+	put32(packet + 12, len);
+	if (tagged) {
+		uint16_t tag = get16_be(out->bytes + 14);
+		uint8_t *info = packet + RNDIS_PACKET_HEADER;
+
+		put32(packet + 28, RNDIS_PACKET_HEADER - RNDIS_BASE);
+		put32(packet + 32, PPI_HEADER + 4);
+		put32(info, PPI_HEADER + 4);
+		put32(info + 4, PPI_VLAN);
+		put32(info + 8, PPI_HEADER);
+		put32(info + 12, (uint32_t)(tag >> 13 | (tag >> 12 & 1) << 3 | (tag & 0xfff) << 4));
+		memcpy(packet + header, out->bytes, 12);
+		memcpy(packet + header + 12, out->bytes + 16, len - 12);
+	} else {
+		memcpy(packet + header, out->bytes, len);
+	}
+	return header + len;
+}
+
+/*
+ * One packet with as many of the queue's frames for one channel as there may be
+ * in it.
+ */
+static void flush_some(struct nic *nic)
+{
+	static uint8_t packet[SUB_ALLOCATION];
+	uint32_t lens[MAX_RANGES], first = UINT32_MAX, last = 0, count = 0;
+	uint16_t channel = nic->frames.first->channel;
+
+	while (nic->frames.first && nic->frames.first->channel == channel && nic->free.count &&
+	       count < nic->ranges) {
+		struct outgoing *out = queue_take(&nic->frames);
+		uint32_t index;
+
+		if (!data_wanted(nic, channel)) {
+			nic->count.dropped++;
+			free(out);
+			continue;
+		}
+		index = list_pop(nic, &nic->free);
+		nic->allocation[index].next = UINT32_MAX;
+		lens[count++] = make_packet(nic, out, packet);
+		write_allocation(nic, index, packet, lens[count - 1]);
+		if (first == UINT32_MAX)
+			first = index;
+		else
+			nic->allocation[last].next = index;
+		last = index;
+		nic->count.to_guest++;
+		nic->count.to_guest_bytes += out->len;
+		nic->channel_to[channel]++;
+		nic->in_flight++;
+		free(out);
+	}
+	nic->count.multi_transfers += count > 1;
+	if (count)
+		transfer(nic, channel, first, count, lens, false);
+}
+
+void data_flush(struct nic *nic)
+{
+	while (nic->controls.first && nic->session.has_receive && nic->free_control.count) {
+		struct outgoing *out = queue_take(&nic->controls);
+		uint32_t index = list_pop(nic, &nic->free_control);
+
+		nic->allocation[index].next = UINT32_MAX;
+		write_allocation(nic, index, out->bytes, out->len);
+		transfer(nic, 0, index, 1, &out->len, true);
+		free(out);
+	}
+	while (nic->frames.first && nic->session.has_receive && nic->free.count)
+		flush_some(nic);
+	nic->count.full += nic->frames.first && nic->session.has_receive;
+}

@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The host side of one or two synthetic NICs of a guest. */
+#include <errno.h>
+#include <getopt.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+
+#include "nic.h"
+
+static const char usage[] =
+	"usage: vmbus-nic [OPTION]... --control PATH SOCKET [SOCKET]\n"
+	"       vmbus-nic --to PATH [NIC] COMMAND...\n"
+	"Plays the host side of the NICs whose devices have these sockets, and takes commands at PATH until the guest\n"
+	"ends. A breach of the rules by the guest is printed as 'complaint', and makes the exit status 1.\n"
+	"  -b, --bridge           the two NICs are connected; else each has a peer\n"
+	"  -n, --newest VERSION   the newest version of NVSP (default: 0x60001)\n"
+	"  -t, --timeout SECONDS  wait so long for the sockets (default: 60)\n"
+	"  -v, --verbose          print what the guest asks for\n"
+	"The peer of NIC 0 has the address 10.55.0.1, that of NIC 1 has 10.55.1.1. It answers ARP and pings, and takes\n"
+	"numbered frames (numbered.h). Commands, for NIC 0 unless a number precedes them:\n"
+	"  status                 state, counters, frames of each channel\n"
+	"  expect COUNTER MIN [MAX], wait COUNTER MIN [SECONDS]\n"
+	"  wait-open, wait-close [CHANNEL]\n"
+	"  generate COUNT MIN [MAX [CHANNEL [STREAM]]]  numbered frames to the guest, of MIN to MAX bytes; prints\n"
+	"                         their digest when the guest has taken them all\n"
+	"  stop                   ends generate, which goes on when its caller has left\n"
+	"  sink [STREAM]          how many numbered frames have come, and their digest; 'sink reset' forgets them\n"
+	"  ping ADDRESS COUNT [SIZE]  the guest, one request after the other\n"
+	"  link up|down           and says so to the guest\n"
+	"  rescind [PACKETS]      takes the device back, at once or after so many packets of the guest; ends when the\n"
+	"                         guest has let go of it\n"
+	"  offer                  offers it again\n"
+	"  newest VERSION, refuse-subs on|off, bridge on|off, echo on|off, address A.B.C.D (of the peer)\n"
+	"  ranges N               at most N frames in a packet to the guest (default: 8)\n"
+	"  capture FILE [BYTES]   all frames into a pcap file, at most BYTES of each; 'capture off' ends it\n"
+	"  quit\n"
+	"Exit status: 0 done, 1 failed, 2 wrong use or no socket.\n";
+
+/* Packets that are taken before the other work has its turn. */
+#define TAKE_AT_ONCE 64
+
+bool verbose;
+static int64_t began;
+
+static void print(const struct nic *nic, const char *kind, const char *format, va_list args)
+{
+	printf("%s%.3f NIC %d: ", kind, (double)(host_now() - began) / 1000, nic->index);
+	vprintf(format, args);
+	putchar('\n');
+	fflush(stdout);
+}
+
+void say(const struct nic *nic, const char *format, ...)
+{
+	va_list args;
+
+	if (!verbose)
+		return;
+	va_start(args, format);
+	print(nic, "", format, args);
+	va_end(args);
+}
+
+void complaint(struct nic *nic, const char *format, ...)
+{
+	va_list args;
+
+	nic->count.complaints++;
+	va_start(args, format);
+	print(nic, "complaint ", format, args);
+	va_end(args);
+}
+
+static void finish(struct nic *nics, int count)
+{
+	bool bad = false;
+
+	capture_stop();
+	for (int i = 0; i < count; i++)
+		bad |= nics[i].count.complaints;
+	exit(bad);
+}
+
+static struct nic nics[MAX_NICS];
+static int nic_count;
+
+/*
+ * Whether the guest or we ourselves are about to end the primary channel, or
+ * have: then what is still on its way to it comes too late.
+ */
+static bool ending(const struct nic *nic)
+{
+	const struct session *session = &nic->session;
+
+	return !nic->host.channel[0].open || session->revoked_receive ||
+	       nic->host.channel[0].offered != FRAME_IS_OFFERED;
+}
+
+void device_refuses(struct nic *nic, const char *why)
+{
+	if (ending(nic))
+		nic->count.late++;
+	else
+		complaint(nic, "the device refuses: %s", why);
+}
+
+void must(struct nic *nic, int ret)
+{
+	if (!ret)
+		return;
+	if (ret == -EREMOTEIO) {
+		device_refuses(nic, nic->host.error);
+		return;
+	}
+	say(nic, "ends: %s", nic->host.error);
+	if (ret != -ECONNRESET) {
+		fprintf(stderr, "vmbus-nic: NIC %d: %s\n", nic->index, nic->host.error);
+		exit(2);
+	}
+	finish(nics, nic_count);
+}
+
+void nic_send(struct nic *nic, const struct frame *frame, const void *payload)
+{
+	must(nic, host_send(&nic->host, frame, payload, 60000));
+}
+
+static void take_event(struct nic *nic, const struct frame *event)
+{
+	static const char *const names[] = { "offered", "opened", "closed", "rescinded",
+					     "released", "reset", "malformed", "asked" };
+
+	say(nic, "channel %u: %s", event->channel, names[event->op - FRAME_OFFERED]);
+	if (event->op == FRAME_MALFORMED)
+		complaint(nic, "the VMBus rules are broken on channel %u", event->channel);
+	if ((event->op == FRAME_CLOSED && !event->channel) || event->op == FRAME_RESET) {
+		nic->count.closes += event->op == FRAME_CLOSED;
+		nvsp_reset(nic);
+	}
+}
+
+static void take_back(struct nic *nic)
+{
+	struct frame frame = { .op = FRAME_RESCIND };
+
+	say(nic, "rescinds after the guest's packet");
+	nic_send(nic, &frame, NULL);
+}
+
+/*
+ * Take what the device has sent, in its order. Returns whether there was
+ * anything.
+ */
+static bool take_frames(struct nic *nic)
+{
+	struct host_packet *packet;
+	int ret = 0, count = 0;
+
+	while (count < TAKE_AT_ONCE && !(ret = host_pump(&nic->host, 0)))
+		count++;
+	if (ret && ret != -ETIMEDOUT)
+		must(nic, ret);
+	nvsp_prefetch(nic);
+	while ((packet = nic->host.packets)) {
+		nic->host.packets = packet->next;
+		if (!packet->next)
+			nic->host.packets_end = &nic->host.packets;
+		if (packet->frame.op == FRAME_PACKET) {
+			nvsp_packet(nic, packet);
+			if (packet->mark)
+				must(nic, host_answer(&nic->host, packet->mark, NULL, 0, NULL,
+						      60000));
+			if (nic->rescind_in > 0 && !--nic->rescind_in)
+				take_back(nic);
+		} else if (packet->frame.op == FRAME_ERROR) {
+			device_refuses(nic, (const char *)packet->payload);
+		} else {
+			take_event(nic, &packet->frame);
+		}
+		free(packet);
+		count++;
+	}
+	return count;
+}
+
+static void work(int listener)
+{
+	struct pollfd fds[MAX_NICS + 32];
+	bool busy = false;
+
+	for (;;) {
+		int n = 0;
+
+		for (int i = 0; i < nic_count; i++) {
+			fds[n++] = (struct pollfd){ .fd = nics[i].host.fd, .events = POLLIN };
+			busy |= nics[i].host.packets != NULL;
+		}
+		n += control_poll(listener, nics, nic_count, fds + n, 32);
+		/* Commands have time limits, and pings are repeated. */
+		if (poll(fds, (nfds_t)n, busy ? 0 : 100) < 0 && errno != EINTR) {
+			perror("vmbus-nic: poll");
+			exit(2);
+		}
+		busy = false;
+		for (int i = 0; i < nic_count; i++)
+			busy |= take_frames(&nics[i]);
+		control_work(listener, nics, nic_count);
+		for (int i = 0; i < nic_count; i++) {
+			peer_work(&nics[i]);
+			data_flush(&nics[i]);
+		}
+	}
+}
+
+static void set_up(struct nic *nic, int index, char *path, uint32_t newest, int timeout_ms)
+{
+	nic->host.in_order = true;
+	nic->index = index;
+	nic->name = path;
+	nic->echo = true;
+	nic->link = true;
+	nic->newest = newest;
+	nic->ranges = 8;
+	nic->rescind_in = -1;
+	memcpy(nic->mac, (const uint8_t[6]){ 0x00, 0x15, 0x5d, 0x55, (uint8_t)index, 2 }, 6);
+	memcpy(nic->peer_mac, (const uint8_t[6]){ 0x00, 0x15, 0x5d, 0x55, (uint8_t)index, 1 }, 6);
+	memcpy(nic->peer_address, (const uint8_t[4]){ 10, 55, (uint8_t)index, 1 }, 4);
+	nvsp_reset(nic);
+	if (host_connect(&nic->host, path, timeout_ms)) {
+		fprintf(stderr, "vmbus-nic: %s\n", nic->host.error);
+		exit(2);
+	}
+	/* What the guest agreed on with another program is unknown here. */
+	if (nic->host.channel[0].open)
+		say(nic, "the channel is open already");
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "bridge", no_argument, NULL, 'b' },
+		{ "control", required_argument, NULL, 'c' },
+		{ "help", no_argument, NULL, 'h' },
+		{ "newest", required_argument, NULL, 'n' },
+		{ "timeout", required_argument, NULL, 't' },
+		{ "to", required_argument, NULL, 'T' },
+		{ "verbose", no_argument, NULL, 'v' },
+		{},
+	};
+	const char *control = NULL;
+	unsigned long newest = NVSP_VERSION_61;
+	int option, timeout_ms = 60000, listener;
+	bool bridge = false;
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	signal(SIGPIPE, SIG_IGN);
+	began = host_now();
+	while ((option = getopt_long(argc, argv, "+bc:hn:t:v", options, NULL)) != -1) {
+		switch (option) {
+		case 'b':
+			bridge = true;
+			break;
+		case 'c':
+			control = optarg;
+			break;
+		case 'h':
+			fputs(usage, stdout);
+			return 0;
+		case 'n':
+			newest = strtoul(optarg, NULL, 0);
+			break;
+		case 't':
+			timeout_ms = atoi(optarg) * 1000;
+			break;
+		case 'T':
+			return control_tell(optarg, argv + optind);
+		case 'v':
+			verbose = true;
+			break;
+		default:
+			fputs(usage, stderr);
+			return 2;
+		}
+	}
+	nic_count = argc - optind;
+	if (!control || nic_count < 1 || nic_count > MAX_NICS || (bridge && nic_count != 2) ||
+	    timeout_ms <= 0) {
+		fputs(usage, stderr);
+		return 2;
+	}
+	listener = control_listen(control);
+	if (listener < 0)
+		return 2;
+	for (int i = 0; i < nic_count; i++)
+		set_up(&nics[i], i, argv[optind + i], (uint32_t)newest, timeout_ms);
+	for (int i = 0; nic_count == 2 && i < nic_count; i++) {
+		nics[i].other = &nics[!i];
+		nics[i].bridge = bridge;
+	}
+	printf("ready\n");
+	work(listener);
+}

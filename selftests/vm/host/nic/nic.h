@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The host side of a synthetic NIC. nvsp.c has the session with the guest's
+ * driver and its buffers, rndis.c the control messages, data.c the frames in
+ * both directions, peer.c what is behind the NIC, capture.c the pcap file,
+ * control.c the commands of a running program, and main.c the loop.
+ *
+ * The guest is not trusted: each file checks what it takes. A breach of the
+ * rules is a complaint(), which is counted, and fails a test.
+ */
+#ifndef VM_HOST_NIC_H
+#define VM_HOST_NIC_H
+
+#include <poll.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "../client.h"
+#include "numbered.h"
+#include "protocol.h"
+
+#define MAX_NICS 2
+#define MAX_STREAMS 64
+#define MAX_FRAME 65536
+/* For all MTUs: DPDK sizes arrays by the first answer. */
+#define SUB_ALLOCATION 16384
+#define SECTION 6144
+/*
+ * One message may have so many packets, each but the last aligned to 1 <<
+ * ALIGNMENT.
+ */
+#define MAX_PACKETS 8
+#define ALIGNMENT 3
+/* So many sub-allocations are for control messages alone. */
+#define CONTROL_ALLOCATIONS 16
+/* In one packet to the guest. */
+#define MAX_RANGES 64
+#define RSS_TABLE 128
+#define RSS_KEY 40
+
+#define COUNTERS(x) \
+	x(complaints)       /* breaches of the guest */ \
+	x(sessions)         /* INITs that were accepted */ \
+	x(closes)           /* of the primary channel */ \
+	x(refused_versions) \
+	x(controls)         /* RNDIS control messages */ \
+	x(queries) \
+	x(sets) \
+	x(halts) \
+	x(revokes)          /* of both buffers */ \
+	x(indications)      /* of the link, sent to the guest */ \
+	x(subs_asked)       /* sub-channels */ \
+	x(subs_granted) \
+	x(from_guest)       /* frames */ \
+	x(from_guest_bytes) \
+	x(section_messages) /* RNDIS data messages that lay in a section, */ \
+	x(memory_messages)  /* in guest memory, */ \
+	x(split_messages)   /* in both */ \
+	x(multi_messages)   /* those with several packets */ \
+	x(vlan_frames) \
+	x(to_guest)         /* frames, put into the receive buffer */ \
+	x(to_guest_bytes) \
+	x(multi_transfers)  /* packets to the guest with several ranges */ \
+	x(acknowledged)     /* frames to the guest that it has given back */ \
+	x(refused)          /* those of them with another status than success */ \
+	x(full)             /* times that no sub-allocation was free */ \
+	x(dropped)          /* frames for a guest that takes none, or too many */ \
+	x(late)             /* of what was sent to a channel that has just closed */ \
+	x(arp_replies) \
+	x(echo_replies)     /* to the guest's pings */ \
+	x(pings_answered)   /* by the guest */ \
+	x(numbered)         /* frames from the guest */ \
+	x(misordered)       /* those that do not follow the one before of their stream */ \
+	x(bridged)
+
+struct counters {
+#define COUNTER(name) uint64_t name;
+	COUNTERS(COUNTER)
+#undef COUNTER
+};
+
+/* A frame for the guest, or an RNDIS control message. */
+struct outgoing {
+	struct outgoing *next;
+	uint16_t channel;
+	uint32_t len;
+	uint8_t bytes[];
+};
+
+struct queue {
+	struct outgoing *first, **end;
+	uint32_t count;
+};
+
+/* A sub-allocation of the receive buffer. */
+struct allocation {
+	uint32_t next; /* of the free list, or of the same packet */
+	uint16_t channel;
+	bool sent; /* the first of a packet that the guest has not given back */
+};
+
+struct free_list {
+	uint32_t first, last, count;
+};
+
+/* What one stream of numbered frames has brought. */
+struct stream {
+	uint64_t frames, digest;
+	uint32_t last;
+};
+
+struct generator {
+	bool active;
+	uint16_t channel;
+	uint32_t stream, min, max;
+	uint64_t sent, count, digest;
+};
+
+/* From the primary channel's opening to its close. */
+struct session {
+	uint32_t version; /* 0 before it is agreed on */
+	uint32_t mtu;     /* without the Ethernet header */
+	bool has_receive, has_send;
+	bool revoked_receive, revoked_send;
+	uint32_t receive_handle, send_handle;
+	uint32_t allocations;
+	uint32_t sections;
+	bool initialized; /* RNDIS */
+	uint32_t filter;
+	bool asked_subs;
+	uint32_t channels; /* 1 and the sub-channels that were granted */
+	uint32_t rss[RSS_TABLE];
+};
+
+struct nic {
+	struct host host;
+	int index;
+	const char *name; /* of its socket */
+	struct nic *other; /* the second one, if there is one */
+	bool bridge;       /* what one sends goes to the other */
+	bool echo;
+	bool refuse_subs;
+	bool link;
+	uint32_t newest; /* version of NVSP */
+	uint32_t ranges; /* frames in a packet to the guest, at most */
+	uint8_t mac[6];  /* of the guest's NIC */
+	uint8_t peer_mac[6];
+	uint8_t peer_address[4];
+	int64_t rescind_in; /* packets of the guest from now; -1: none */
+	struct session session;
+	struct allocation *allocation;
+	struct free_list free, free_control;
+	uint32_t in_flight; /* frames */
+	struct queue frames, controls;
+	struct stream streams[MAX_STREAMS];
+	struct generator generators[HOST_MAX_CHANNELS];
+	struct {
+		bool resolved;
+		uint8_t mac[6], address[4];
+		uint32_t size;
+		uint64_t sent, count;
+		int64_t since; /* the last request, in ms */
+		bool waiting;
+	} ping;
+	uint64_t channel_from[HOST_MAX_CHANNELS], channel_to[HOST_MAX_CHANNELS]; /* frames */
+	struct counters count;
+};
+
+extern bool verbose;
+
+void say(const struct nic *nic, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void complaint(struct nic *nic, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/*
+ * End the program when the device's socket fails, and complain of what the
+ * device refuses.
+ */
+void must(struct nic *nic, int ret);
+void device_refuses(struct nic *nic, const char *why);
+void nic_send(struct nic *nic, const struct frame *frame, const void *payload);
+
+/* nvsp.c */
+void nvsp_packet(struct nic *nic, struct host_packet *packet);
+void nvsp_prefetch(struct nic *nic);
+void nvsp_reset(struct nic *nic);
+
+/*
+ * rndis.c: returns the NVSP status of the message; @answer gets the answer, if
+ * there is one.
+ */
+struct rndis_answer {
+	uint32_t len;
+	uint8_t bytes[1024];
+};
+uint32_t rndis_control(struct nic *nic, const uint8_t *message, uint32_t len,
+		       struct rndis_answer *answer);
+void rndis_indicate_link(struct nic *nic);
+
+/* data.c */
+bool data_set_up(struct nic *nic);
+void data_reset(struct nic *nic);
+uint32_t data_from_guest(struct nic *nic, uint16_t channel, const uint8_t *message, uint32_t len);
+void data_acknowledged(struct nic *nic, uint16_t channel, uint64_t id, uint32_t status);
+bool data_wanted(const struct nic *nic, uint16_t channel);
+void data_to_guest(struct nic *nic, uint16_t channel, const uint8_t *frame, uint32_t len);
+void data_control(struct nic *nic, const void *message, uint32_t len);
+void data_drop_frames(struct nic *nic);
+void data_flush(struct nic *nic);
+
+/* peer.c */
+void peer_frame(struct nic *nic, uint16_t channel, const uint8_t *frame, uint32_t len);
+void peer_work(struct nic *nic);
+bool peer_generates(const struct nic *nic);
+bool peer_pings(const struct nic *nic);
+
+/* capture.c: 0 or -errno */
+int capture_start(const char *path, uint32_t limit);
+void capture_stop(void);
+uint64_t capture_count(void);
+void capture_frame(const uint8_t *frame, uint32_t len);
+
+/* control.c */
+int control_listen(const char *path);
+int control_poll(int listener, struct nic *nics, int count, struct pollfd *fds, int room);
+void control_work(int listener, struct nic *nics, int count);
+int control_tell(const char *path, char **words);
+
+#endif

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Numbered frames, which show that a path loses, repeats, reorders and changes
+ * nothing: each has a stream, a number and a pattern that depends on both. A
+ * digest is the sum over frames, so that it is the same in any order; a path
+ * may change the Ethernet header, which is not in it. Programs of the guest
+ * include this file, too.
+ */
+#ifndef VM_HOST_NIC_NUMBERED_H
+#define VM_HOST_NIC_NUMBERED_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+#define NUMBERED_TYPE 0x88b5 /* IEEE's for local experiments */
+#define NUMBERED_MAGIC 0x43494e56
+#define NUMBERED_AT 14
+#define NUMBERED_MIN (NUMBERED_AT + sizeof(struct numbered))
+
+/* Behind the Ethernet header, little-endian. */
+struct numbered {
+	uint32_t magic;
+	uint32_t stream;
+	uint32_t number;
+	uint32_t len; /* of the frame with its Ethernet header */
+};
+
+static inline uint8_t numbered_byte(const struct numbered *header, uint32_t at)
+{
+	return (uint8_t)(header->number * 131 + header->stream * 29 + at);
+}
+
+/* Fill a frame of @len bytes, all but the two addresses. */
+static inline void numbered_fill(uint8_t *frame, uint32_t stream, uint32_t number, uint32_t len)
+{
+	struct numbered header = {
+		.magic = NUMBERED_MAGIC, .stream = stream, .number = number, .len = len
+	};
+
+	frame[12] = NUMBERED_TYPE >> 8;
+	frame[13] = NUMBERED_TYPE & 0xff;
+	memcpy(frame + NUMBERED_AT, &header, sizeof(header));
+	for (uint32_t at = NUMBERED_MIN; at < len; at++)
+		frame[at] = numbered_byte(&header, at);
+}
+
+/* Whether a frame is numbered at all: then @header is its own. */
+static inline bool numbered_is(const uint8_t *frame, uint32_t len, struct numbered *header)
+{
+	if (len < NUMBERED_MIN || frame[12] != NUMBERED_TYPE >> 8 ||
+	    frame[13] != (NUMBERED_TYPE & 0xff))
+		return false;
+	memcpy(header, frame + NUMBERED_AT, sizeof(*header));
+	return header->magic == NUMBERED_MAGIC;
+}
+
+/* Whether such a frame is as it was sent; padding behind it is allowed. */
+static inline bool numbered_good(const uint8_t *frame, uint32_t len, const struct numbered *header)
+{
+	if (header->len < NUMBERED_MIN || header->len > len)
+		return false;
+	for (uint32_t at = NUMBERED_MIN; at < header->len; at++)
+		if (frame[at] != numbered_byte(header, at))
+			return false;
+	return true;
+}
+
+/*
+ * What a good frame adds to a digest: a hash of all its bytes behind the
+ * Ethernet header.
+ */
+static inline uint64_t numbered_hash(const uint8_t *frame, const struct numbered *header)
+{
+	uint64_t hash = 0xcbf29ce484222325, word;
+
+	for (uint32_t at = NUMBERED_AT; at < header->len; at += sizeof(word)) {
+		uint32_t left = header->len - at;
+
+		word = 0;
+		memcpy(&word, frame + at, left < sizeof(word) ? left : sizeof(word));
+		hash = (hash ^ word) * 0x100000001b3;
+		hash ^= hash >> 29;
+	}
+	return hash;
+}
+
+#endif

@@ -1,0 +1,431 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* NVSP: versions, buffers, sub-channels, and where RNDIS messages are. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "nic.h"
+
+/* A message of the guest, and its completion. */
+struct request {
+	struct host_packet *packet;
+	uint16_t channel;
+	const uint8_t *bytes;
+	uint32_t len;
+	uint8_t answer[NVSP_BYTES];
+	struct rndis_answer rndis;
+};
+
+void nvsp_reset(struct nic *nic)
+{
+	data_reset(nic);
+	nic->session = (struct session){ .channels = 1 };
+}
+
+static void answer(struct request *request, uint32_t type, uint32_t status_at, uint32_t status)
+{
+	put32(request->answer, type);
+	put32(request->answer + status_at, status);
+}
+
+static void take_init(struct nic *nic, struct request *request)
+{
+	static const uint32_t versions[] = { 2, 0x30002, 0x40000, 0x50000, 0x60000, 0x60001 };
+	uint32_t version = get32(request->bytes + 4), status = NVSP_STATUS_NONE;
+
+	if (nic->session.version)
+		complaint(nic, "INIT in a session that has agreed on version %#x",
+			  nic->session.version);
+	if (version != get32(request->bytes + 8))
+		complaint(nic, "INIT from version %#x to %#x: a client tries one", version,
+			  get32(request->bytes + 8));
+	for (size_t i = 0; i < sizeof(versions) / sizeof(versions[0]); i++)
+		if (version == versions[i] && version <= nic->newest)
+			status = NVSP_STATUS_SUCCESS;
+	if (status) {
+		nvsp_reset(nic);
+		nic->session.version = version;
+		nic->session.mtu = 1500;
+		nic->count.sessions++;
+	} else {
+		nic->count.refused_versions++;
+	}
+	say(nic, "INIT version %#x: %s", version, status ? "accepted" : "refused");
+	put32(request->answer + 4, UINT32_MAX);
+	put32(request->answer + 8, 34); /* Hyper-V's maximum length of a chain of buffers */
+	answer(request, NVSP_INIT_COMPLETE, 12, status);
+}
+
+static void take_ndis_config(struct nic *nic, struct request *request)
+{
+	uint32_t mtu = get32(request->bytes + 4);
+
+	say(nic, "NDIS_CONFIG MTU %u capabilities %#x", mtu, get32(request->bytes + 12));
+	if (mtu < ETHERNET_HEADER + 68 || mtu > SUB_ALLOCATION - 512) {
+		complaint(nic, "NDIS_CONFIG with an MTU of %u", mtu);
+		return;
+	}
+	nic->session.mtu = mtu - ETHERNET_HEADER;
+}
+
+static void take_ndis_version(struct nic *nic, struct request *request)
+{
+	uint32_t major = get32(request->bytes + 4), minor = get32(request->bytes + 8);
+
+	say(nic, "NDIS_VERSION %u.%u", major, minor);
+	if (major != 6 || minor != (nic->session.version >= NVSP_VERSION_5 ? 0x1e : 1))
+		complaint(nic, "NDIS version %u.%u at NVSP version %#x", major, minor,
+			  nic->session.version);
+}
+
+/* The bytes of the GPADL that the guest names, or 0 after a complaint. */
+static uint32_t gpadl_size(struct nic *nic, uint32_t handle)
+{
+	struct frame frame = { .op = FRAME_GPADL_SIZE, .xid = handle };
+	uint32_t size = 0;
+	int ret = host_request(&nic->host, &frame, NULL, &size, sizeof(size), NULL, 60000);
+
+	if (ret == -EREMOTEIO) {
+		complaint(nic, "a buffer in GPADL %u: %s", handle, nic->host.error);
+		return 0;
+	}
+	must(nic, ret);
+	return size;
+}
+
+static void take_receive_buffer(struct nic *nic, struct request *request)
+{
+	struct session *session = &nic->session;
+	uint32_t handle = get32(request->bytes + 4), size;
+	uint16_t id = get16(request->bytes + 8);
+
+	answer(request, NVSP_RECEIVE_BUFFER_COMPLETE, 4, NVSP_STATUS_FAILURE);
+	if (id != NVSP_RECEIVE_ID)
+		complaint(nic, "a receive buffer of id %#x", id);
+	if (!session->version || session->has_receive) {
+		complaint(nic, "a receive buffer %s", session->version ? "twice" : "before INIT");
+		return;
+	}
+	size = gpadl_size(nic, handle);
+	session->allocations = size / SUB_ALLOCATION;
+	session->receive_handle = handle;
+	say(nic, "receive buffer: GPADL %u, %u bytes, %u sub-allocations", handle, size,
+	    session->allocations);
+	if (session->allocations <= CONTROL_ALLOCATIONS) {
+		if (size)
+			complaint(nic, "a receive buffer of %u bytes", size);
+		return;
+	}
+	if (!data_set_up(nic))
+		return;
+	session->has_receive = true;
+	answer(request, NVSP_RECEIVE_BUFFER_COMPLETE, 4, NVSP_STATUS_SUCCESS);
+	put32(request->answer + 8, 1);
+	put32(request->answer + 12, 0);
+	put32(request->answer + 16, SUB_ALLOCATION);
+	put32(request->answer + 20, session->allocations);
+	put32(request->answer + 24, session->allocations * SUB_ALLOCATION);
+}
+
+static void take_send_buffer(struct nic *nic, struct request *request)
+{
+	struct session *session = &nic->session;
+	uint32_t handle = get32(request->bytes + 4), size;
+
+	answer(request, NVSP_SEND_BUFFER_COMPLETE, 4, NVSP_STATUS_FAILURE);
+	if (!session->version || session->has_send) {
+		complaint(nic, "a send buffer %s", session->version ? "twice" : "before INIT");
+		return;
+	}
+	size = gpadl_size(nic, handle);
+	session->send_handle = handle;
+	session->sections = size / SECTION;
+	say(nic, "send buffer: GPADL %u, %u bytes, %u sections", handle, size, session->sections);
+	if (!session->sections) {
+		if (size)
+			complaint(nic, "a send buffer of %u bytes", size);
+		return;
+	}
+	session->has_send = true;
+	answer(request, NVSP_SEND_BUFFER_COMPLETE, 4, NVSP_STATUS_SUCCESS);
+	put32(request->answer + 8, SECTION);
+}
+
+static void take_revoke(struct nic *nic, struct request *request)
+{
+	struct session *session = &nic->session;
+	bool receive = get32(request->bytes) == NVSP_REVOKE_RECEIVE_BUFFER;
+	bool *has = receive ? &session->has_receive : &session->has_send;
+	uint16_t id = get16(request->bytes + 4);
+
+	say(nic, "%s buffer revoked", receive ? "receive" : "send");
+	if (!*has)
+		complaint(nic, "a %s buffer is revoked that the host does not have",
+			  receive ? "receive" : "send");
+	if (receive && id != NVSP_RECEIVE_ID)
+		complaint(nic, "a receive buffer of id %#x is revoked", id);
+	*has = false;
+	nic->count.revokes++;
+	if (receive) {
+		session->revoked_receive = true;
+		data_drop_frames(nic);
+	} else {
+		session->revoked_send = true;
+	}
+}
+
+static void take_switch(struct nic *nic, struct request *request)
+{
+	complaint(nic, "the data path is switched to %u without a virtual function",
+		  get32(request->bytes + 4));
+}
+
+/* Only Windows asks so. */
+static void take_oid_query(struct nic *nic, struct request *request)
+{
+	answer(request, NVSP_OID_QUERY_EX_COMPLETE, 4, RNDIS_STATUS_NOT_SUPPORTED);
+}
+
+static void take_subchannels(struct nic *nic, struct request *request)
+{
+	uint32_t operation = get32(request->bytes + 4), number = get32(request->bytes + 8);
+	struct session *session = &nic->session;
+	struct frame frame = { .op = FRAME_OFFER_SUB, .arg = number, .arg2 = 1 };
+
+	nic->count.subs_asked++;
+	answer(request, NVSP_SUBCHANNELS, 4, NVSP_STATUS_FAILURE);
+	say(nic, "%u sub-channels are wanted", number);
+	if (operation != 1 || !number || number >= nic->host.channels ||
+	    session->version < NVSP_VERSION_5) {
+		complaint(nic, "sub-channels: operation %u, %u of them, NVSP version %#x",
+			  operation, number, session->version);
+		return;
+	}
+	/* As Microsoft's host, refuse a second request of one session. */
+	if (nic->refuse_subs || session->asked_subs)
+		return;
+	session->asked_subs = true;
+	session->channels = 1 + number;
+	nic->count.subs_granted += number;
+	answer(request, NVSP_SUBCHANNELS, 4, NVSP_STATUS_SUCCESS);
+	put32(request->answer + 8, number);
+	nic_send(nic, &frame, NULL);
+}
+
+/* Where a section begins in the send buffer. */
+static uint32_t section_at(uint32_t index)
+{
+	return index * SECTION;
+}
+
+/*
+ * Ask for a section's @bytes, whose answer is to be fetched by the packet's
+ * mark.
+ */
+static void ask_section(struct nic *nic, struct host_packet *packet, uint32_t index, uint32_t bytes)
+{
+	struct frame frame = {
+		.op = FRAME_GPADL_READ,
+		.xid = nic->session.send_handle,
+		.arg = section_at(index),
+		.arg2 = bytes,
+	};
+
+	must(nic, host_ask(&nic->host, &frame, NULL, &packet->mark, 60000));
+}
+
+/* Whether the RNDIS message has a part in a section that there is. */
+static bool in_section(const struct nic *nic, const uint8_t *bytes)
+{
+	return nic->session.has_send && get32(bytes + 8) < nic->session.sections &&
+	       get32(bytes + 12) <= SECTION;
+}
+
+/*
+ * Ask for the sections of all packets that have come, so that one answer after
+ * the other arrives.
+ */
+void nvsp_prefetch(struct nic *nic)
+{
+	for (struct host_packet *packet = nic->host.packets; packet; packet = packet->next) {
+		const uint8_t *bytes = packet->payload + packet->frame.arg;
+
+		if (packet->frame.op != FRAME_PACKET || packet->mark ||
+		    packet->frame.type == PACKET_COMPLETION ||
+		    packet->frame.len - packet->frame.arg < 16 || get32(bytes) != NVSP_RNDIS ||
+		    get32(bytes + 4) || !in_section(nic, bytes) || !get32(bytes + 12))
+			continue;
+		ask_section(nic, packet, get32(bytes + 8), get32(bytes + 12));
+	}
+}
+
+/*
+ * Put a message's parts together: what is in a section, then what the packet's
+ * ranges hold. Returns whether all of it is there.
+ */
+static bool assemble(struct nic *nic, struct request *request, uint8_t *message, uint32_t *len)
+{
+	struct host_packet *packet = request->packet;
+	uint32_t index = get32(request->bytes + 8), bytes = get32(request->bytes + 12);
+	uint32_t memory = packet->frame.arg2;
+	size_t got = 0;
+	int ret;
+
+	if (packet->frame.type == PACKET_GPA_DIRECT && packet->frame.tag != FRAME_MEMORY_TAKEN) {
+		complaint(nic, "a message in guest memory: %s",
+			  packet->frame.tag == FRAME_MEMORY_MISSING ?
+				  "a page is not memory" : "the ranges do not fit the packet");
+		return false;
+	}
+	if (index == NVSP_NO_SECTION) {
+		if (bytes)
+			complaint(nic, "%u bytes in no section", bytes);
+		bytes = 0;
+	} else if (!in_section(nic, request->bytes) || !bytes) {
+		complaint(nic, "%u bytes in section %u of %u", bytes, index,
+			  nic->session.has_send ? nic->session.sections : 0);
+		return false;
+	}
+	if (bytes + memory > MAX_FRAME + 4096) {
+		complaint(nic, "an RNDIS message of %u bytes", bytes + memory);
+		return false;
+	}
+	if (bytes) {
+		if (!packet->mark)
+			ask_section(nic, packet, index, bytes);
+		ret = host_answer(&nic->host, packet->mark, message, bytes, &got, 60000);
+		packet->mark = 0;
+		if (ret == -EREMOTEIO || (!ret && got != bytes)) {
+			complaint(nic, "section %u cannot be read: %s", index, nic->host.error);
+			return false;
+		}
+		must(nic, ret);
+	}
+	if (memory)
+		memcpy(message + bytes, packet->memory, memory);
+	*len = bytes + memory;
+	if (bytes && memory)
+		nic->count.split_messages++;
+	else if (bytes)
+		nic->count.section_messages++;
+	else
+		nic->count.memory_messages++;
+	return true;
+}
+
+static void take_rndis(struct nic *nic, struct request *request)
+{
+	static uint8_t message[MAX_FRAME + 8192];
+	uint32_t type = get32(request->bytes + 4), status = NVSP_STATUS_FAILURE, len = 0;
+	struct session *session = &nic->session;
+
+	if (!session->version) {
+		complaint(nic, "an RNDIS message before INIT");
+	} else if (type > 1) {
+		complaint(nic, "an RNDIS message of channel type %u", type);
+	} else if (type && request->channel) {
+		complaint(nic, "a control message on channel %u", request->channel);
+	} else if (assemble(nic, request, message, &len)) {
+		if (type)
+			status = rndis_control(nic, message, len, &request->rndis);
+		else
+			status = data_from_guest(nic, request->channel, message, len);
+	}
+	answer(request, NVSP_RNDIS_COMPLETE, 4, status);
+}
+
+/* Whether a message asks for a completion: it must, or must not, or may. */
+enum completion { NEVER, ALWAYS, MAYBE };
+
+static const struct {
+	uint32_t type;
+	uint32_t bytes; /* what the handler reads */
+	enum completion completion;
+	bool primary; /* only on the primary channel */
+	void (*take)(struct nic *nic, struct request *request);
+} messages[] = {
+	{ NVSP_RNDIS, 16, ALWAYS, false, take_rndis },
+	{ NVSP_INIT, 12, ALWAYS, true, take_init },
+	{ NVSP_NDIS_CONFIG, 20, NEVER, true, take_ndis_config },
+	{ NVSP_NDIS_VERSION, 12, NEVER, true, take_ndis_version },
+	{ NVSP_RECEIVE_BUFFER, 10, ALWAYS, true, take_receive_buffer },
+	{ NVSP_SEND_BUFFER, 10, ALWAYS, true, take_send_buffer },
+	{ NVSP_REVOKE_RECEIVE_BUFFER, 6, NEVER, true, take_revoke },
+	{ NVSP_REVOKE_SEND_BUFFER, 6, NEVER, true, take_revoke },
+	{ NVSP_SWITCH_DATA_PATH, 8, MAYBE, true, take_switch },
+	{ NVSP_OID_QUERY_EX, 8, ALWAYS, true, take_oid_query },
+	{ NVSP_SUBCHANNELS, 12, ALWAYS, true, take_subchannels },
+};
+
+static void take_message(struct nic *nic, struct request *request)
+{
+	bool wants = request->packet->frame.flags & PACKET_WANTS_COMPLETION;
+	uint32_t type = request->len >= 4 ? get32(request->bytes) : 0;
+	bool ranges = request->packet->frame.type == PACKET_GPA_DIRECT;
+
+	for (size_t i = 0; i < sizeof(messages) / sizeof(messages[0]); i++) {
+		if (messages[i].type != type)
+			continue;
+		if (request->len < messages[i].bytes) {
+			complaint(nic, "NVSP message %u of %u bytes", type, request->len);
+			return;
+		}
+		if ((ranges && type != NVSP_RNDIS) || (request->channel && messages[i].primary)) {
+			complaint(nic, "NVSP message %u on channel %u, packet type %u", type,
+				  request->channel, request->packet->frame.type);
+			return;
+		}
+		if ((messages[i].completion == ALWAYS && !wants) ||
+		    (messages[i].completion == NEVER && wants))
+			complaint(nic, "NVSP message %u %s completion", type,
+				  wants ? "wants a" : "wants no");
+		messages[i].take(nic, request);
+		return;
+	}
+	complaint(nic, "NVSP message %u of %u bytes", type, request->len);
+}
+
+static void take_completion(struct nic *nic, const struct host_packet *packet,
+			    const uint8_t *bytes, uint32_t len)
+{
+	if (len < 8 || get32(bytes) != NVSP_RNDIS_COMPLETE)
+		complaint(nic, "a completion of %u bytes, type %u", len,
+			  len < 4 ? 0 : get32(bytes));
+	else
+		data_acknowledged(nic, packet->frame.channel, packet->frame.xid,
+				  get32(bytes + 4));
+}
+
+/*
+ * Take one packet of the guest. A packet that wants a completion gets exactly
+ * one, on its channel, with its transaction id, whatever was wrong with it;
+ * RNDIS answers come after it, because DPDK wants them in this order.
+ */
+void nvsp_packet(struct nic *nic, struct host_packet *packet)
+{
+	struct request request = {
+		.packet = packet,
+		.channel = packet->frame.channel,
+		.bytes = packet->payload + packet->frame.arg,
+		.len = packet->frame.len - packet->frame.arg,
+	};
+	struct frame completion = {
+		.op = FRAME_PACKET,
+		.channel = packet->frame.channel,
+		.type = PACKET_COMPLETION,
+		.xid = packet->frame.xid,
+		.len = sizeof(request.answer),
+	};
+
+	if (packet->frame.type == PACKET_COMPLETION) {
+		take_completion(nic, packet, request.bytes, request.len);
+		return;
+	}
+	if (packet->frame.type == PACKET_INBAND || packet->frame.type == PACKET_GPA_DIRECT)
+		take_message(nic, &request);
+	else
+		complaint(nic, "a packet of type %u", packet->frame.type);
+	if (packet->frame.flags & PACKET_WANTS_COMPLETION)
+		nic_send(nic, &completion, request.answer);
+	if (request.rndis.len)
+		data_control(nic, request.rndis.bytes, request.rndis.len);
+}

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=sh
+. /bench/nic.sh
+peer=10.55.0.1
+
+there() { nic=$(nic_interface 0) && other=$(nic_interface 1); }
+gone() { ! nic_interface 0; }
+carrier() { [ "$(cat "/sys/class/net/$nic/carrier")" = "$1" ]; }
+answers() { ping -c 1 -W 1 $peer; }
+
+modprobe hv_netvsc
+check "both NICs have an interface with the host's address" within 30 there
+nic_up "$nic" 0
+nic_up "$other" 1
+check "ping" ping -c 20 -A $peer
+say pinged
+
+outbound "MTU 1500" "$nic" 3000 60 1514
+inbound "MTU 1500" "$nic" 3000 0
+ip link set "$nic" mtu 4000
+check "MTU 4000: ping with 3900 bytes" ping -c 5 -A -s 3900 $peer
+outbound "MTU 4000" "$nic" 400 60 4014
+inbound "MTU 4000" "$nic" 400 0
+ip link set "$nic" mtu 1500
+check "MTU 1500 again: ping" ping -c 5 -A $peer
+say "MTU 1500 again"
+
+check "without a link there is no carrier" within 30 carrier 0
+say "carrier off"
+check "with it there is" within 30 carrier 1
+say "carrier on"
+
+hear bridge
+nic_tool receive "$other" 300 60 7 >/tmp/in 2>/tmp/in.err &
+within 20 grep -q ready /tmp/in
+sent=$(nic_tool send "$nic" 300 60 1514 7 5)
+wait $!
+check "frames with a VLAN go over the bridge to the other NIC: $(tail -n 1 /tmp/in)" test "$(tail -n 1 /tmp/in)" = "$sent"
+say bridged
+
+hear rescinded
+check "the interface has gone" within 20 gone
+say gone
+
+# again NAME: an interface that works
+again() {
+	check "$1: there is an interface" within 20 there
+	nic_up "$nic" 0
+	check "$1: ping" within 20 answers
+	say "has $1"
+}
+hear offered
+again "the new NIC"
+for version in 0x50000 0x40000 0x30002 2; do
+	hear "version $version"
+	again "version $version"
+done
+hear finished
