@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=sh
+. /bench/nic.sh
+class=f8615163-df3e-46c5-913f-f2d2f965ed0e
+netvsc=/usr/libexec/hyperv-uio/selftests/uio/netvsc
+drivers=/sys/bus/vmbus/drivers
+log=/tmp/netvsc.log
+
+# begin NAME OPTION...: the driver, in the background, until it has set up the NIC
+begin() {
+	name=$1
+	shift
+	"$netvsc" "$@" >$log 2>&1 &
+	pid=$!
+	check "$name: the driver sets up the NIC" within 30 grep -q '^nic 0: ready' $log
+	say "$name"
+}
+# end NAME STATUS: it ends, by itself or after SIGTERM
+end() {
+	wait $pid
+	status=$?
+	check "$1: the driver ends as it should: $status, $(tail -n 1 $log)" test $status = "$2"
+}
+# forward NAME CHANNELS OPTION...: until the host is satisfied
+forward() {
+	name=$1 channels=$2
+	shift 2
+	begin "$name" --forward --channels="$channels" "$@"
+	check "$name: $channels channels" grep -q "channels $channels," $log
+	hear "$name done"
+	kill -TERM $pid
+	end "$name" 0
+}
+gone() { ! vmbus_device $class; }
+there() { nic=$(nic_interface 0); }
+
+echo 1 >/proc/sys/vm/nr_hugepages
+modprobe uio_hv_generic
+echo $class >$drivers/uio_hv_generic/new_id
+device=$(vmbus_device $class)
+begin echo --echo=10.55.0.2
+hear pinged
+kill -TERM $pid
+end echo 0
+
+forward "pages" 1 --send=pages
+forward "sections" 1 --send=sections
+forward "four channels" 4
+forward "poll" 1 --poll
+
+begin "rescind" --forward
+end "rescind" 3
+check "the device has gone" within 20 gone
+say gone
+hear offered
+check "it is offered again" within 20 vmbus_device $class
+device=$(vmbus_device $class)
+echo "${device##*/}" >$drivers/uio_hv_generic/unbind
+rmmod uio_hv_generic
+modprobe hv_netvsc
+check "hv_netvsc gets the NIC" within 30 there
+nic_up "$nic" 0
+check "and passes traffic" ping -c 5 -A 10.55.0.1
+say "back"
+hear finished

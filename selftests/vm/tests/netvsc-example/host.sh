@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=sh
+
+# back NAME COUNT MIN MAX CHANNELS: the guest sends back the frames that it gets on each channel
+back() {
+	name=$1 channel=0
+	guest_says "$name" || exit 1
+	while [ $channel -lt "$5" ]; do
+		made=$(nic generate "$2" "$3" "$4" $channel $channel)
+		nic wait numbered $(((channel + 1) * $2)) 60 >/dev/null
+		got=$(nic sink $channel)
+		check "$name: every frame of channel $channel comes back: $got" test "$got" = "$made"
+		channel=$((channel + 1))
+	done
+	nic sink reset
+	tell "$name done"
+}
+
+nic_start nic
+guest_says echo || exit 1
+check "the driver answers pings" nic ping 10.55.0.2 20 1000
+tell pinged
+back pages 3000 60 1514 1
+back sections 3000 60 1514 1
+back "four channels" 500 60 1514 4
+back poll 1000 60 1514 1
+
+guest_says rescind || exit 1
+nic rescind
+guest_says gone || exit 1
+nic offer
+tell offered
+guest_says back || exit 1
+check "the driver gave back every frame and refused none" nic expect refused 0 0
+nic status
+check "it has broken no rule" nic expect complaints 0 0
+tell finished
