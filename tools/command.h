@@ -26,7 +26,7 @@ struct command {
 	const char *help;	/* what the command does, and its options */
 	const char *options;	/* the long options, for completion: "--json --verbose" */
 	const char *takes;	/* what completion offers for each argument, one letter each:
-				 * i identifier, d driver, c command, s size; the last one repeats
+				 * i identifier, d driver, s size; the last one repeats
 				 * if it is upper case
 				 */
 	int (*run)(int argc, char **argv);

@@ -20,7 +20,7 @@ const char *describe_size(uint64_t bytes, char text[SIZE_TEXT])
 }
 
 /* Links without their common part, the link of the instance last: its name is in the table already. */
-static char *short_links(const struct device *device)
+static char *short_links(const struct vdevice *device)
 {
 	static const char common[] = "/dev/vmbus/", by_id[] = "by-id/";
 	struct strings names = { 0 };
@@ -41,7 +41,15 @@ static char *short_links(const struct device *device)
 	return text;
 }
 
-static enum colour state_colour(const struct device *device)
+/* The interfaces of a device, or in brackets the one that it had before user space took it */
+static char *interfaces_text(const struct vdevice *device)
+{
+	if (!device->interfaces.count && device->known_interface[0])
+		return need_printf("(%s)", device->known_interface);
+	return strings_join(&device->interfaces, ",");
+}
+
+static enum colour state_colour(const struct vdevice *device)
 {
 	if (!strcmp(device->module_state, "lost") || !strcmp(device->module_state, "failed"))
 		return COLOUR_BAD;
@@ -61,12 +69,12 @@ void describe_devices(const struct machine *machine, const struct rules *rules, 
 	char size[SIZE_TEXT];
 
 	for (size_t i = 0; i < machine->count; i++) {
-		const struct device *d = &machine->devices[i];
+		const struct vdevice *d = &machine->devices[i];
 		char *interfaces, *links, *rule;
 
 		if (!chosen[i])
 			continue;
-		interfaces = strings_join(&d->interfaces, ",");
+		interfaces = interfaces_text(d);
 		links = short_links(d);
 		rule = rule_text(rules, d);
 		table_cell(table, COLOUR_NONE, "%s", d->instance);
@@ -120,7 +128,7 @@ void describe_channels(const struct machine *machine, const bool *chosen)
 	bool any = false;
 
 	for (size_t i = 0; i < machine->count; i++) {
-		const struct device *d = &machine->devices[i];
+		const struct vdevice *d = &machine->devices[i];
 
 		for (size_t c = 0; chosen[i] && c < d->channel_count; c++) {
 			const struct channel *channel = &d->channels[c];
@@ -160,7 +168,7 @@ void describe_maps(const struct machine *machine, const bool *chosen)
 	bool any = false;
 
 	for (size_t i = 0; i < machine->count; i++) {
-		const struct device *d = &machine->devices[i];
+		const struct vdevice *d = &machine->devices[i];
 
 		if (!chosen[i] || !d->uio)
 			continue;
@@ -188,7 +196,7 @@ void describe_maps(const struct machine *machine, const bool *chosen)
 	table_free(by_map);
 }
 
-static struct json_object *channels_json(const struct device *device)
+static struct json_object *channels_json(const struct vdevice *device)
 {
 	struct json_object *list = json_object_new_array();
 
@@ -209,7 +217,7 @@ static struct json_object *channels_json(const struct device *device)
 	return list;
 }
 
-static struct json_object *maps_json(const struct device *device)
+static struct json_object *maps_json(const struct vdevice *device)
 {
 	struct json_object *list = json_object_new_array();
 
@@ -223,7 +231,7 @@ static struct json_object *maps_json(const struct device *device)
 	return list;
 }
 
-struct json_object *describe_json(const struct device *device, const struct rules *rules)
+struct json_object *describe_json(const struct vdevice *device, const struct rules *rules)
 {
 	struct json_object *o = json_object_new_object();
 
@@ -238,6 +246,7 @@ struct json_object *describe_json(const struct device *device, const struct rule
 	json_string(o, "state", device->state);
 	json_string(o, "module_state", device->module_state);
 	json_list(o, "interfaces", &device->interfaces);
+	json_string(o, "known_interface", device->known_interface);
 	json_string(o, "mac", device->mac);
 	json_list(o, "disks", &device->disks);
 	json_list(o, "links", &device->links);

@@ -13,7 +13,7 @@ void describe_devices(const struct machine *machine, const struct rules *rules, 
 void describe_channels(const struct machine *machine, const bool *chosen);
 void describe_maps(const struct machine *machine, const bool *chosen);
 
-struct json_object *describe_json(const struct device *device, const struct rules *rules);
+struct json_object *describe_json(const struct vdevice *device, const struct rules *rules);
 
 /* Write a number of bytes as "20 KiB", or "100 B" if it is no multiple of 1024. 0 becomes "". */
 #define SIZE_TEXT 24

@@ -6,7 +6,6 @@
 #include <strings.h>
 
 #include "command.h"
-#include "known.h"
 #include "link.h"
 #include "table.h"
 
@@ -69,43 +68,46 @@ static void parse(const char *id, struct reading *reading)
 	parse_prefix(id, reading->prefix);
 }
 
-static bool has_interface(const struct device *device, const char *name)
+/* Tell whether the device has that interface, or had it before user space took the device. */
+static bool has_interface(const struct vdevice *device, const char *name)
 {
+	if (device->known_interface[0] && !strcmp(device->known_interface, name))
+		return true;
 	for (size_t i = 0; i < device->interfaces.count; i++)
 		if (!strcmp(device->interfaces.items[i], name))
 			return true;
 	return false;
 }
 
-static bool is_instance(const struct device *device, const struct reading *reading)
+static bool is_instance(const struct vdevice *device, const struct reading *reading)
 {
 	return !strcmp(device->instance, reading->guid);
 }
 
-static bool is_named(const struct device *device, const struct reading *reading)
+static bool is_named(const struct vdevice *device, const struct reading *reading)
 {
 	if (!strcmp(device->class_id, reading->class ? reading->class->guid : reading->guid))
 		return true;
-	if (has_interface(device, reading->text) || known_as(device, reading->text))
+	if (has_interface(device, reading->text))
 		return true;
 	if (reading->mac[0] && !strcasecmp(device->mac, reading->mac))
 		return true;
 	return reading->uio && device->uio && !strcmp(device->uio, reading->uio);
 }
 
-static bool has_prefix(const struct device *device, const struct reading *reading)
+static bool has_prefix(const struct vdevice *device, const struct reading *reading)
 {
 	return reading->prefix[0] &&
 	       !strncmp(device->instance, reading->prefix, strlen(reading->prefix));
 }
 
-size_t identify_all(const struct machine *machine, const char *id, struct device ***found)
+size_t identify_all(const struct machine *machine, const char *id, struct vdevice ***found)
 {
 	/* The whole GUID of an instance names nothing else, and a name comes before a prefix. */
-	static bool (*const matches[])(const struct device *, const struct reading *) = {
+	static bool (*const matches[])(const struct vdevice *, const struct reading *) = {
 		is_instance, is_named, has_prefix
 	};
-	struct device **list = need(calloc(machine->count + 1, sizeof(struct device *)));
+	struct vdevice **list = need(calloc(machine->count + 1, sizeof(struct vdevice *)));
 	struct reading reading;
 	size_t count = 0;
 
@@ -119,7 +121,7 @@ size_t identify_all(const struct machine *machine, const char *id, struct device
 	return count;
 }
 
-static void print_candidates(struct device **found)
+static void print_candidates(struct vdevice **found)
 {
 	static const struct column columns[] = {
 		{ "INSTANCE", LEFT, ALWAYS }, { "CLASS", LEFT, ALWAYS },
@@ -151,9 +153,9 @@ static int no_device(const char *id)
 	return EXIT_NO_DEVICE;
 }
 
-int identify(const struct machine *machine, const char *id, struct device **device)
+int identify(const struct machine *machine, const char *id, struct vdevice **device)
 {
-	struct device **found;
+	struct vdevice **found;
 	size_t count;
 
 	count = identify_all(machine, id, &found);
@@ -168,9 +170,9 @@ int identify(const struct machine *machine, const char *id, struct device **devi
 	return count > 1 ? EXIT_AMBIGUOUS : 0;
 }
 
-int identify_several(const struct machine *machine, char **ids, int count, bool *chosen)
+int identify_several(const struct machine *machine, char **ids, int count, bool strict, bool *chosen)
 {
-	struct device **found;
+	struct vdevice **found;
 
 	if (!count)
 		memset(chosen, true, machine->count * sizeof(*chosen));
@@ -180,7 +182,7 @@ int identify_several(const struct machine *machine, char **ids, int count, bool 
 		for (size_t f = 0; f < n; f++)
 			chosen[found[f] - machine->devices] = true;
 		free(found);
-		if (!n)
+		if (!n && strict)
 			return no_device(ids[i]);
 	}
 	return 0;

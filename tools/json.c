@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "json.h"
 
+#include <stdio.h>
+
 void json_string(struct json_object *object, const char *key, const char *value)
 {
 	json_object_object_add(object, key, value && *value ? json_object_new_string(value) : NULL);

@@ -56,9 +56,9 @@ static int run(int argc, char **argv)
 			json_print(json_object_new_array());
 		return command_end(status);
 	}
-	rules = rules_read(&machine);
+	rules = rules_read();
 	chosen = need(calloc(machine.count + 1, sizeof(*chosen)));
-	status = identify_several(&machine, argv + optind, argc - optind, chosen);
+	status = identify_several(&machine, argv + optind, argc - optind, true, chosen);
 	if (!status && json) {
 		print_json(&machine, rules, chosen);
 	} else if (!status) {
@@ -68,7 +68,7 @@ static int run(int argc, char **argv)
 			describe_maps(&machine, chosen);
 		}
 	}
-	if (!status && machine.incomplete)
+	if (!status && machine.fault)
 		status = EXIT_FAILED;
 	free(chosen);
 	rules_free(rules);

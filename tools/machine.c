@@ -7,6 +7,7 @@
 #include <fts.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -18,16 +19,16 @@
 /* enum vmbus_channel_state of the kernel, which shows the number */
 static const char *const states[] = { "offered", "opening", "closed", "open" };
 
-const char *device_class(const struct device *device)
+const char *device_class(const struct vdevice *device)
 {
 	return device->class_name ? device->class_name : device->class_id;
 }
 
 /* Read an attribute that may be missing; -1 then, and for a number that no counter reaches. */
-static int64_t optional(const struct device *device, const char *format, ...)
+static int64_t optional(const struct vdevice *device, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
-static int64_t optional(const struct device *device, const char *format, ...)
+static int64_t optional(const struct vdevice *device, const char *format, ...)
 {
 	char path[128];
 	uint64_t value;
@@ -44,7 +45,7 @@ static int64_t optional(const struct device *device, const char *format, ...)
 }
 
 /* As optional(), of a counter in debugfs */
-static int64_t debug_counter(const struct device *device, const char *name)
+static int64_t debug_counter(const struct vdevice *device, const char *name)
 {
 	uint64_t value;
 
@@ -75,7 +76,7 @@ static int64_t checked_fill(int64_t bytes, uint64_t room)
 }
 
 /* How many bytes one ring holds, from any driver: what waits in it, and what is free */
-static uint64_t data_bytes(const struct device *device)
+static uint64_t data_bytes(const struct vdevice *device)
 {
 	int64_t waiting = optional(device, "in_read_bytes_avail");
 	int64_t room = optional(device, "in_write_bytes_avail");
@@ -85,7 +86,7 @@ static uint64_t data_bytes(const struct device *device)
 	return device->ring_bytes > (uint64_t)getpagesize() ? device->ring_bytes - getpagesize() : 0;
 }
 
-static void read_channel(const struct device *device, uint32_t relid, struct channel *channel)
+static void read_channel(const struct vdevice *device, uint32_t relid, struct channel *channel)
 {
 	int64_t room = optional(device, "channels/%" PRIu32 "/write_avail", relid);
 
@@ -106,13 +107,13 @@ static void read_channel(const struct device *device, uint32_t relid, struct cha
 }
 
 /* The names of entries in a folder of the device */
-static struct strings names_in(const struct device *device, const char *folder)
+static struct strings names_in(const struct vdevice *device, const char *folder)
 {
 	/* vmbus_device_sysfs() begins with vmbus_sysroot(), and so does the path of file_names(). */
 	return file_names("%s/%s", vmbus_device_sysfs(device->handle) + strlen(vmbus_sysroot()), folder);
 }
 
-static void read_channels(struct device *device)
+static void read_channels(struct vdevice *device)
 {
 	struct strings names = names_in(device, "channels");
 
@@ -130,7 +131,7 @@ static void read_channels(struct device *device)
 }
 
 /* Read the maps of the UIO device. Return 0, or -ENOENT when the device has been unbound meanwhile. */
-static int read_maps(struct device *device)
+static int read_maps(struct vdevice *device)
 {
 	char path[96], name[64];
 	uint64_t size;
@@ -153,7 +154,7 @@ static int read_maps(struct device *device)
 }
 
 /* Read the address of the interface in the folder @path of the device. */
-static void read_mac(struct device *device, const char *path)
+static void read_mac(struct vdevice *device, const char *path)
 {
 	char text[64], file[PATH_MAX];
 
@@ -164,7 +165,7 @@ static void read_mac(struct device *device, const char *path)
 }
 
 /* Find the network interfaces and disks below the device, also behind a PCI bridge. */
-static void read_below(struct device *device)
+static void read_below(struct vdevice *device)
 {
 	char top[PATH_MAX];
 	char *roots[] = { top, NULL };
@@ -195,14 +196,25 @@ static void read_below(struct device *device)
 	strings_sort(&device->disks);
 }
 
+/* vmbus-bind remembers what interface a device had before user space took it. */
+static void read_record(struct vdevice *device)
+{
+	struct record record;
+
+	if (device->interfaces.count || state_read(device->instance, &record))
+		return;
+	memcpy(device->known_interface, record.interface, sizeof(device->known_interface));
+	memcpy(device->mac, record.mac, sizeof(device->mac));
+}
+
 /* Return 0, -ENODEV when the device has left, or what reading returned. */
-static int read_device(struct device *device, struct vmbus_device *handle)
+static int read_device(struct vdevice *device, struct vmbus_device *handle)
 {
 	char path[64];
 	uint64_t value;
 	int ret;
 
-	*device = (struct device){
+	*device = (struct vdevice){
 		.handle = handle,
 		.instance = vmbus_device_instance(handle),
 		.class_id = vmbus_device_class(handle),
@@ -241,10 +253,11 @@ static int read_device(struct device *device, struct vmbus_device *handle)
 	device->data_bytes = data_bytes(device);
 	read_channels(device);
 	read_below(device);
+	read_record(device);
 	return 0;
 }
 
-static void device_clear(struct device *device)
+static void device_clear(struct vdevice *device)
 {
 	for (size_t i = 0; i < device->map_count; i++)
 		free(device->maps[i].name);
@@ -255,26 +268,21 @@ static void device_clear(struct device *device)
 	strings_free(&device->links);
 }
 
-int machine_read(struct machine *machine)
+int machine_read_quietly(struct machine *machine)
 {
 	struct vmbus_device **handle;
 	int ret;
 
 	*machine = (struct machine){ 0 };
 	ret = vmbus_devices_list(NULL, &machine->handles);
-	if (ret == -ENODEV) {
-		complain("this machine has no VMBus: there is no %s/sys/bus/vmbus. 'vmbusctl doctor' "
-			 "says why", vmbus_sysroot());
+	if (ret == -ENODEV)
 		return EXIT_NO_VMBUS;
-	}
-	if (ret < 0) {
-		complain("%s", vmbus_error());
-		machine->incomplete = true;
-		if (!machine->handles)
-			return EXIT_FAILED;
-	}
+	if (ret < 0)
+		machine->fault = need_strdup(vmbus_error());
+	if (!machine->handles)
+		return EXIT_FAILED;
 	for (handle = machine->handles; *handle; handle++) {
-		struct device *device;
+		struct vdevice *device;
 
 		machine->devices = need(reallocarray(machine->devices, machine->count + 1,
 						     sizeof(*machine->devices)));
@@ -284,14 +292,24 @@ int machine_read(struct machine *machine)
 			device_clear(device);
 			continue; /* the host has taken it back since the listing */
 		}
-		if (ret) {
-			complain("%s: its attributes cannot be read: %s", device->instance,
-				 strerror(-ret));
-			machine->incomplete = true;
-		}
+		if (ret && !machine->fault)
+			machine->fault = need_printf("%s: its attributes cannot be read: %s",
+						     device->instance, strerror(-ret));
 		machine->count++;
 	}
 	return 0;
+}
+
+int machine_read(struct machine *machine)
+{
+	int status = machine_read_quietly(machine);
+
+	if (status == EXIT_NO_VMBUS)
+		complain("this machine has no VMBus: there is no %s/sys/bus/vmbus. 'vmbusctl doctor' "
+			 "says why", vmbus_sysroot());
+	else if (machine->fault)
+		complain("%s", machine->fault);
+	return status;
 }
 
 void machine_free(struct machine *machine)
@@ -299,6 +317,7 @@ void machine_free(struct machine *machine)
 	for (size_t i = 0; i < machine->count; i++)
 		device_clear(&machine->devices[i]);
 	free(machine->devices);
+	free(machine->fault);
 	vmbus_devices_free(machine->handles);
 	*machine = (struct machine){ 0 };
 }

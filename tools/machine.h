@@ -8,9 +8,8 @@
 
 #include <vmbus_bufring.h>
 
+#include "state.h"
 #include "memory.h"
-
-#define MAC_SIZE 18
 
 struct channel {
 	uint32_t relid;
@@ -29,7 +28,7 @@ struct map {
 	uint64_t size;
 };
 
-struct device {
+struct vdevice {
 	struct vmbus_device *handle;
 	const char *instance, *class_id;
 	const char *class_name;	/* or NULL */
@@ -41,7 +40,12 @@ struct device {
 	struct strings interfaces;	/* the network interfaces below the device */
 	struct strings disks;
 	struct strings links;		/* below /dev/vmbus, without vmbus_sysroot() */
-	char mac[MAC_SIZE];	/* of its own interface; "" if none is known */
+	/*
+	 * The address of the device's own interface. If user space has the device, the address and
+	 * the name that the interface had before. "" if none is known.
+	 */
+	char mac[MAC_SIZE];
+	char known_interface[INTERFACE_SIZE];
 	uint64_t ring_bytes;	/* of one direction, with its header; 0: not known */
 	uint64_t data_bytes;	/* what fits into one direction; 0: not known */
 	/* Counters; -1: the kernel does not say, or only root may read it */
@@ -54,16 +58,20 @@ struct device {
 
 struct machine {
 	struct vmbus_device **handles;
-	struct device *devices;	/* sorted by instance */
+	struct vdevice *devices;	/* sorted by instance */
 	size_t count;
-	bool incomplete;	/* something could not be read, and a message has said so */
+	char *fault;	/* what could not be read; NULL: nothing */
 };
 
 /* Return 0, or an exit status: EXIT_NO_VMBUS or EXIT_FAILED, and a message has said why. */
 int machine_read(struct machine *machine);
+
+/* As machine_read(), without messages */
+int machine_read_quietly(struct machine *machine);
+
 void machine_free(struct machine *machine);
 
 /* The short name of the device's class, or the GUID of the class */
-const char *device_class(const struct device *device);
+const char *device_class(const struct vdevice *device);
 
 #endif
