@@ -15,7 +15,8 @@ void doctor_configuration(struct diagnosis *diagnosis)
 		const char *file = finding->at.file ? finding->at.file : ADMIN_CONFIG;
 
 		/* Line 0 stands for the whole file. */
-		doctor_complain(diagnosis, SEVERITY_PROBLEM, "configuration",
+		doctor_complain(diagnosis, finding->is_fault ? SEVERITY_PROBLEM : SEVERITY_WARNING,
+				"configuration",
 				need_printf("${EDITOR:-vi} +%u %s", finding->at.line ? finding->at.line : 1,
 					    file),
 				"%s:%u: %s", file, finding->at.line, finding->text);
@@ -25,8 +26,7 @@ void doctor_configuration(struct diagnosis *diagnosis)
 				need_strdup(VMBUS_BIND " --check"), "the configuration cannot be read: %s",
 				strerror(-diagnosis->rules->config_error));
 	else if (!config->finding_count)
-		doctor_say(diagnosis, SEVERITY_OK, "configuration", "%zu file%s without a fault",
-			   config->file_count, config->file_count == 1 ? "" : "s");
+		doctor_say(diagnosis, SEVERITY_OK, "configuration", "no file has a fault");
 }
 
 /* What a plan says that an administrator should know. Return whether that is something. */

@@ -305,8 +305,8 @@ int machine_read(struct machine *machine)
 	int status = machine_read_quietly(machine);
 
 	if (status == EXIT_NO_VMBUS)
-		complain("this machine has no VMBus: there is no %s/sys/bus/vmbus. 'vmbusctl doctor' "
-			 "says why", vmbus_sysroot());
+		complain("this machine has no VMBus, so it is not a guest of Hyper-V, or hv_vmbus is not "
+			 "loaded; 'vmbusctl doctor' says which");
 	else if (machine->fault)
 		complain("%s", machine->fault);
 	return status;

@@ -29,17 +29,19 @@ void rules_free(struct rules *rules)
 size_t rules_complain(const struct rules *rules)
 {
 	const struct config *config = &rules->config;
+	size_t faults = 0;
 
 	for (size_t i = 0; i < config->finding_count; i++) {
 		const struct finding *finding = &config->findings[i];
 
+		faults += finding->is_fault;
 		if (finding->at.line)
 			complain("%s:%u: %s", finding->at.file, finding->at.line, finding->text);
 		else
 			complain("%s%s%s", finding->at.file ? finding->at.file : "",
 				 finding->at.file ? ": " : "", finding->text);
 	}
-	return config->finding_count;
+	return faults;
 }
 
 const struct device_plan *rules_plan(const struct rules *rules, const struct vdevice *device)
@@ -58,11 +60,19 @@ char *rule_text(const struct rules *rules, const struct vdevice *device)
 {
 	const struct device_plan *plan = rules_plan(rules, device);
 	const char *file, *slash;
+	char *own;
+	bool is_own;
 
 	if (!plan || !plan_has_rule(&plan->now) || !plan->now.at.file)
 		return need_strdup("");
 	slash = strrchr(plan->now.at.file, '/');
 	file = slash ? slash + 1 : plan->now.at.file;
+	/* The GUID would be in the line twice. */
+	own = need_printf("60-%s.conf", device->instance);
+	is_own = !strcmp(file, own);
+	free(own);
+	if (is_own)
+		file = "60-INSTANCE.conf";
 	if (plan->now.outcome == PLAN_BOUND || plan->now.outcome == PLAN_BIND)
 		return need_strdup(file);
 	return need_printf("%s (%s)", file, plan_outcome_name(plan->now.outcome));

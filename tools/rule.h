@@ -19,7 +19,7 @@ struct rules {
 struct rules *rules_read(void);
 void rules_free(struct rules *rules);
 
-/* Print each fault of the configuration to standard error. Return how many there are. */
+/* Print what is wrong with the configuration to standard error. Return how many faults there are. */
 size_t rules_complain(const struct rules *rules);
 
 /* The plan for a device, or NULL if the engine did not see it */

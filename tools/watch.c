@@ -177,7 +177,8 @@ static void json_rate(struct json_object *object, const char *key, double value)
 static void print_json(const struct machine *machine, const bool *chosen, const struct look *last,
 		       const struct look *now)
 {
-	struct json_object *list = json_object_new_array();
+	struct json_object *look = json_object_new_object(), *list = json_object_new_array();
+	bool first = !last->at.tv_sec && !last->at.tv_nsec;
 
 	for (size_t i = 0; i < machine->count; i++) {
 		const struct vdevice *d = &machine->devices[i];
@@ -202,7 +203,9 @@ static void print_json(const struct machine *machine, const bool *chosen, const 
 			json_object_array_add(list, o);
 		}
 	}
-	json_print_line(list);
+	json_rate(look, "seconds", first ? -1 : seconds_between(&last->at, &now->at));
+	json_object_object_add(look, "channels", list);
+	json_print_line(look);
 }
 
 /* Look once, print, and make this look the last one. Return an exit status. */

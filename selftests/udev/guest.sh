@@ -71,7 +71,7 @@ put() { # PATH TEXT
 }
 
 # A guest with two network adapters, one of them for user space, and the file copy device
-guest() {
+make_guest() {
 	driver uio_hv_generic "$fcopy"
 	driver hv_netvsc "$nic"
 	driver hv_storvsc "$scsi"
@@ -93,6 +93,7 @@ guest() {
 	maps $copy uio0 txrx_rings 40960 int_page 4096 monitor_page 4096
 	mkdir -p "$root/dev/vmbus/by-class"
 	ln -s ../../uio0 "$root/dev/vmbus/by-class/fcopy"
+	echo 3 >"$bus/devices/$nic0/channels/15/monitor_id"
 	interface $nic0 eth0 $mac0
 	interface $nic1 eth1 $mac1
 	echo 3 >"$bus/devices/$nic0/monitor_id"
@@ -102,9 +103,41 @@ guest() {
 	put sys/class/dmi/id/sys_vendor "Microsoft Corporation"
 	put sys/class/dmi/id/product_name "Virtual Machine"
 	put proc/sys/kernel/osrelease 6.12.48+deb13-cloud-amd64
-	put sys/module/uio_hv_generic/version "1:$(cat "$dir/version")"
+	put sys/module/uio_hv_generic/version "1:$("$dir/vmbusctl" --version | cut -d ' ' -f 2)"
 	conf $vendor/10-fcopy.conf '[fcopy]'
+	mkdir -p "$root/var/lib/hyperv-uio"
 	# The default route goes through eth0.
 	printf '%s\n' "Iface	Destination	Gateway	Flags	RefCnt	Use	Metric	Mask" \
 		"eth0	00000000	0101A8C0	0003	0	0	100	00000000" >"$root/proc/net/route"
+}
+
+# The same, copied after the first time
+guest() {
+	if [ ! -d "$base/guest" ]; then
+		make_guest
+		cp -a "$root" "$base/guest"
+	else
+		rm -r "$root"
+		cp -a "$base/guest" "$root"
+	fi
+}
+
+# vmbusctl ARGUMENTS: standard output in $out, standard error in $err, exit status in $status
+vmbusctl() {
+	status=0
+	out=$("$dir/vmbusctl" "$@" 2>"$base/stderr") || status=$?
+	err=$(cat "$base/stderr")
+}
+
+complains() { # PATTERN
+	case $err in
+	*"$1"*) ;;
+	*) fail "standard error lacks '$1': $err" ;;
+	esac
+}
+
+lacks() { # PATTERN
+	case $out in
+	*"$1"*) fail "the output has '$1': $out" ;;
+	esac
 }
