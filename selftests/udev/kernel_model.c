@@ -18,6 +18,7 @@
 
 /* An exit status has eight bits, the kernel's ENOTSUPP has not. */
 #define STATUS_ENOTSUPP 254
+#define STATUS_UNCHANGED 253
 
 static int call(const char *what, const char *path, const char *value)
 {
@@ -60,4 +61,21 @@ int kernel_write(const char *value, const char *format, ...)
 int kernel_load(const char *name)
 {
 	return call("load", name, "");
+}
+
+int kernel_set_interface(const char *name, bool up)
+{
+	int ret = call("interface", name, up ? "up" : "down");
+
+	return ret == -STATUS_UNCHANGED ? 1 : ret;
+}
+
+int kernel_set_access(const char *path, uid_t owner, gid_t group, int mode)
+{
+	char text[64], octal[16] = "-1";
+
+	if (mode >= 0)
+		snprintf(octal, sizeof(octal), "%o", (unsigned int)mode);
+	snprintf(text, sizeof(text), "%d %d %s", (int)owner, (int)group, octal);
+	return call("access", path + strlen(vmbus_sysroot()), text);
 }
