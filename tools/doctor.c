@@ -124,7 +124,6 @@ static void look(struct diagnosis *diagnosis)
 	doctor_configuration(diagnosis);
 	doctor_devices(diagnosis);
 	doctor_guest_service(diagnosis);
-	doctor_initramfs(diagnosis);
 	doctor_driverctl(diagnosis);
 }
 

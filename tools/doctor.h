@@ -44,7 +44,6 @@ void doctor_secure_boot(struct diagnosis *diagnosis);
 void doctor_configuration(struct diagnosis *diagnosis);
 void doctor_devices(struct diagnosis *diagnosis);
 void doctor_guest_service(struct diagnosis *diagnosis);
-void doctor_initramfs(struct diagnosis *diagnosis);
 void doctor_driverctl(struct diagnosis *diagnosis);
 
 /* Whether the source of our module is installed for dkms; *version, if not NULL, is a new string or NULL. */

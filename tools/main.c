@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "command.h"
+#include "log.h"
 #include "memory.h"
 
 static const char epilogue[] =
@@ -46,6 +47,7 @@ int main(int argc, char **argv)
 	char *name;
 	int status;
 
+	log_name = "vmbusctl";
 	if (at >= argc) {
 		for (int i = 1; i < argc; i++) {
 			if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h")) {

@@ -7,13 +7,19 @@
 #include "command.h"
 #include "describe.h"
 #include "json.h"
+#include "lint.h"
 
 struct rules *rules_read(void)
 {
 	struct rules *rules = need(calloc(1, sizeof(*rules)));
 
+	bool machine;
+
 	rules->config_error = config_load(&rules->config);
-	if (!facts_read(&rules->facts) && plan_all(&rules->config, &rules->facts, &rules->plans))
+	machine = !facts_read(&rules->facts);
+	if (lint(&rules->config, machine ? &rules->facts : NULL))
+		need(NULL);
+	if (machine && plan_all(&rules->config, &rules->facts, &rules->plans))
 		need(NULL);
 	return rules;
 }

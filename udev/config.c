@@ -13,6 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "driverctl.h"
+
 #define DEFAULT_DRIVER "uio_hv_generic"
 #define BLANKS " \t\r\n"
 
@@ -484,9 +486,11 @@ static int load_folders(struct config *config, const char *const folders[2])
 int config_load(struct config *config)
 {
 	static const char *const folders[2] = { VENDOR_CONFIG, ADMIN_CONFIG };
+	int err;
 
 	*config = (struct config){ 0 };
-	return load_folders(config, folders);
+	err = driverctl_load(config);
+	return err ? err : load_folders(config, folders);
 }
 
 void config_free(struct config *config)
