@@ -41,6 +41,7 @@ struct settings {
 };
 
 struct section {
+	bool is_faulty;			/* its file is: it names devices that are left alone */
 	struct device_name name;
 	struct place at;		/* the line of its header */
 	struct device_name *excludes;
@@ -52,9 +53,10 @@ struct section {
 	struct settings settings;
 };
 
-/* A fault, or in lint something that is probably not meant. */
+/* A fault of a file, or else a hint: something that the administrator probably does not mean. */
 struct finding {
 	struct place at;		/* line 0: the whole file */
+	bool is_fault;
 	char *text;
 };
 
@@ -63,10 +65,8 @@ struct finding {
  * it may be the file that forbids one. The other files hold.
  */
 struct config {
-	struct section *sections;	/* of good files, in the order in which they were read */
+	struct section *sections;	/* in the order in which they were read */
 	size_t count;
-	struct section *faulty;		/* of faulty files: name, at, excludes; and driver, for releasing */
-	size_t faulty_count;
 	struct finding *findings;
 	size_t finding_count;
 	char **files;
@@ -99,9 +99,9 @@ struct rule {
 /*
  * config_load() - read every file
  *
- * Returns 0, or -EINVAL when a file is faulty: findings then says what is wrong, and config holds what
- * the other files say. -ENOMEM and errors of the folders themselves leave an empty configuration.
- * config_free() it in every case.
+ * Returns 0, or -EINVAL when a file is faulty or cannot be read: findings then says what is wrong, and
+ * config holds what the other files say. -ENOMEM: config may lack any of it, and nothing is to be
+ * bound. config_free() it in every case.
  */
 int config_load(struct config *config);
 void config_free(struct config *config);
@@ -113,6 +113,13 @@ void config_free(struct config *config);
  * was read last wins, key by key. A section does not count for what it excludes.
  */
 void config_rule(const struct config *config, const struct identity *device, struct rule *rule);
+
+/* Do as config_rule(), but count what could be read of faulty files too: for releasing devices. */
+void config_rule_of_all(const struct config *config, const struct identity *device, struct rule *rule);
+
+/* Note a finding; text is copied. 0 or -ENOMEM. */
+int config_add_finding(struct config *config, struct place at, bool is_fault, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
 
 /* Whether any section compares interfaces or MACs, so that they have to be found out. */
 bool config_uses_interfaces(const struct config *config);

@@ -8,7 +8,7 @@
  *	verdict=safe | needed		an administrator's vmbus-bind or vmbusctl looked at routes and
  *					mounts: the machine can do without the device, or not
  *	reason=TEXT			why, one sentence
- *	rule=FILE [NAME]		the section that the verdict was about
+ *	rule=FILE [class]		the section (or [instance], [mac], [interface]) that the verdict was about
  *	driver=NAME			the driver that it names
  *	checked=2026-11-20T12:00:00Z	when
  */
@@ -47,7 +47,7 @@ int state_read(const char *instance, struct record *record);
 /* Replace the record of a device; an empty one is removed. 0 or -errno, as -EROFS early at boot. */
 int state_write(const char *instance, const struct record *record);
 
-/* The text for record.rule: where a rule stands and what it names, without the line, which may move. */
-void state_rule_text(const struct rule *rule, const struct config *config, char text[RULE_SIZE]);
+/* The text for record.rule: the file of the rule and how it names the device. The line may move. */
+void state_rule_text(const struct rule *rule, char text[RULE_SIZE]);
 
 #endif
