@@ -13,8 +13,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "driverctl.h"
-
 #define DEFAULT_DRIVER "uio_hv_generic"
 #define BLANKS " \t\r\n"
 
@@ -236,7 +234,7 @@ static void parse_mode(struct reader *reader, const char *value)
 
 static void parse_link(struct reader *reader, const char *value)
 {
-	bool ok = *value && strlen(value) < LINK_SIZE && has_only(value, "._-+:@/");
+	bool ok = *value != '/' && strlen(value) < LINK_SIZE && has_only(value, "._-+:@/");
 
 	/* Each part of the path begins with a letter or digit, so neither .. nor an empty one is there. */
 	for (const char *part = value; ok && part; part = strchr(part, '/')) {

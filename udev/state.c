@@ -95,24 +95,13 @@ static void print(FILE *file, const char *key, const char *value)
 	fputc('\n', file);
 }
 
+/* Only the last part of the path: /var/lib is the system's. */
 static int make_folder(void)
 {
 	char path[PATH_MAX];
-	char *slash;
 
 	if (path_of("", "", path))
 		return -ENAMETOOLONG;
-	*strrchr(path, '/') = '\0';
-	/* The system makes /var; the rest may be missing when only the program was copied. */
-	if (!mkdir(path, 0755) || errno == EEXIST)
-		return 0;
-	if (errno != ENOENT)
-		return -errno;
-	slash = strrchr(path, '/');
-	*slash = '\0';
-	if (mkdir(path, 0755) && errno != EEXIST)
-		return -errno;
-	*slash = '/';
 	return mkdir(path, 0755) && errno != EEXIST ? -errno : 0;
 }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Linked into vmbus-bind in place of udev/kernel.c: each write and each modprobe becomes a call of
- * the tree's own model of the kernel, ROOT/kernel/model, whose exit status is the errno.
+ * Linked into vmbus-bind in place of udev/kernel.c and udev/log.c. Each write and each modprobe becomes
+ * a call of the tree's own model of the kernel, ROOT/kernel/model, whose exit status is the errno. What
+ * would go to the system log goes to standard error, with a word before it.
  */
 #include <errno.h>
 #include <limits.h>
@@ -15,6 +16,7 @@
 #include <vmbus_bufring.h>
 
 #include "../../udev/kernel.h"
+#include "../../udev/log.h"
 
 /* An exit status has eight bits, the kernel's ENOTSUPP has not. */
 #define STATUS_ENOTSUPP 254
@@ -78,4 +80,19 @@ int kernel_set_access(const char *path, uid_t owner, gid_t group, int mode)
 		snprintf(octal, sizeof(octal), "%o", (unsigned int)mode);
 	snprintf(text, sizeof(text), "%d %d %s", (int)owner, (int)group, octal);
 	return call("access", path + strlen(vmbus_sysroot()), text);
+}
+
+bool log_to_syslog;
+
+void say(int priority, const char *format, ...)
+{
+	va_list args;
+
+	if (priority == LOG_DEBUG)
+		return;
+	va_start(args, format);
+	fputs(log_to_syslog ? "syslog: " : "vmbus-bind: ", stderr);
+	vfprintf(stderr, format, args);
+	fputc('\n', stderr);
+	va_end(args);
 }

@@ -28,7 +28,7 @@ tree() {
 	bus=$root/sys/bus/vmbus
 	mkdir -p "$bus/devices" "$bus/drivers" "$root/sys/class/net" "$root/$vendor" "$root/$admin" \
 		"$root/kernel/modules" "$root/kernel/alias" "$root/kernel/ids" "$root/kernel/probe" \
-		"$root/kernel/net" "$root/proc/net" "$root/proc/self" "$root/run/udev/data" "$root/dev"
+		"$root/kernel/net" "$root/proc/net" "$root/proc/self" "$root/run/udev/data" "$root/dev" "$root/var/lib"
 	: >"$bus/drivers_probe"
 	: >"$root/proc/net/route"
 	: >"$root/proc/self/mountinfo"
