@@ -13,6 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "driverctl.h"
+
 #define DEFAULT_DRIVER "uio_hv_generic"
 #define BLANKS " \t\r\n"
 

@@ -49,13 +49,6 @@ maps() {
 	done
 }
 
-# interface DEVICE NAME MAC
-interface() {
-	mkdir -p "$bus/devices/$1/net/$2" "$root/sys/class/net"
-	echo "$3" >"$bus/devices/$1/net/$2/address"
-	ln -sfn "../../bus/vmbus/devices/$1/net/$2" "$root/sys/class/net/$2"
-}
-
 # bound DEVICE: to our module, which shows its state
 bound() {
 	mkdir -p "$bus/devices/$1/uio_hv_generic"
@@ -76,17 +69,23 @@ make_guest() {
 	driver hv_netvsc "$nic"
 	driver hv_storvsc "$scsi"
 	driver hv_utils "$kvp" "$heartbeat"
+	mkdir -p "$root/kernel/net"
+	echo "eth0 $mac0 2" >"$root/kernel/net/$nic0"
+	echo "eth1 $mac1 3" >"$root/kernel/net/$nic1"
+	printf '%s\n' eth0 eth1 >"$root/kernel/up"
+	: >"$root/run/udev/data/n2"
+	: >"$root/run/udev/data/n3"
 	device $copy "$fcopy" uio_hv_generic
 	device $nic0 "$nic" hv_netvsc
 	device $nic1 "$nic" hv_netvsc
 	device $disk "$scsi" hv_storvsc
 	device $kvp0 $kvp hv_utils
 	device $heart0 $heartbeat hv_utils
-	channel $copy 21 0 0 0 104 12 14
+	channel $copy 14 0 0 0 104 12 14
 	channel $nic0 15 0 0 16000 0 51213 49107
 	channel $nic0 23 1 1 0 0 480 377
 	channel $nic1 16 0 1 0 0 0 2
-	channel $disk 14 0 0 0 0 9000 8800
+	channel $disk 21 0 0 0 0 9000 8800
 	channel $kvp0 11 0 0 0 0 4 4
 	channel $heart0 12 0 0 0 0 812 812
 	bound $copy
@@ -94,8 +93,6 @@ make_guest() {
 	mkdir -p "$root/dev/vmbus/by-class"
 	ln -s ../../uio0 "$root/dev/vmbus/by-class/fcopy"
 	echo 3 >"$bus/devices/$nic0/channels/15/monitor_id"
-	interface $nic0 eth0 $mac0
-	interface $nic1 eth1 $mac1
 	echo 3 >"$bus/devices/$nic0/monitor_id"
 	echo 4 >"$bus/devices/$nic1/monitor_id"
 	mkdir -p "$bus/devices/$disk/host0/target0:0:0/0:0:0:0/block/sda"
@@ -105,6 +102,10 @@ make_guest() {
 	put proc/sys/kernel/osrelease 6.12.48+deb13-cloud-amd64
 	put sys/module/uio_hv_generic/version "1:$("$dir/vmbusctl" --version | cut -d ' ' -f 2)"
 	conf $vendor/10-fcopy.conf '[fcopy]'
+	# From now on a device that user space takes gets the files of our module, and uio1.
+	echo ours >"$root/kernel/module"
+	echo 1 >"$root/kernel/next-uio"
+	"$root/kernel/model" driver uio_hv_generic
 	mkdir -p "$root/var/lib/hyperv-uio"
 	# The default route goes through eth0.
 	printf '%s\n' "Iface	Destination	Gateway	Flags	RefCnt	Use	Metric	Mask" \

@@ -83,6 +83,7 @@ int kernel_set_access(const char *path, uid_t owner, gid_t group, int mode)
 }
 
 bool log_to_syslog;
+const char *log_name = "vmbus-bind";
 
 void say(int priority, const char *format, ...)
 {
@@ -91,7 +92,7 @@ void say(int priority, const char *format, ...)
 	if (priority == LOG_DEBUG)
 		return;
 	va_start(args, format);
-	fputs(log_to_syslog ? "syslog: " : "vmbus-bind: ", stderr);
+	fprintf(stderr, "%s: ", log_to_syslog ? "syslog" : log_name);
 	vfprintf(stderr, format, args);
 	fputc('\n', stderr);
 	va_end(args);
