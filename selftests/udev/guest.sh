@@ -101,7 +101,7 @@ make_guest() {
 	put sys/class/dmi/id/product_name "Virtual Machine"
 	put proc/sys/kernel/osrelease 6.12.48+deb13-cloud-amd64
 	put sys/module/uio_hv_generic/version "1:$("$dir/vmbusctl" --version | cut -d ' ' -f 2)"
-	conf $vendor/10-fcopy.conf '[fcopy]'
+	conf "$vendor/10-fcopy.conf" '[fcopy]'
 	# From now on a device that user space takes gets the files of our module, and uio1.
 	echo ours >"$root/kernel/module"
 	echo 1 >"$root/kernel/next-uio"

@@ -235,7 +235,7 @@ test_faulty_file_about_something_else() {
 
 test_folder_is_made() {
 	guest
-	rm -r "$root/etc"
+	rm -r "${root:?}/etc"
 	does 0 bind eth1
 	file_is $file1 "[$nic1]" driver=uio_hv_generic
 	is mode "$(stat -c %a $root/$file1)" 644
@@ -592,7 +592,7 @@ test_set_override_with_a_bus() {
 	for form in "-b vmbus set-override" "--bus vmbus set-override" "set-override -b vmbus" "--bus=vmbus set-override" "-v set-override" "--debug set-override"; do
 		does 0 $form eth1 uio_hv_generic
 		file_is $file1 "[$nic1]" driver=uio_hv_generic
-		does 0 $(echo $form | sed s/set/unset/) eth1
+		does 0 ${form%%set-override*}unset-override${form##*set-override} eth1
 		no_file $file1
 	done
 	does 0 set-override vmbus/$nic1 uio_hv_generic

@@ -89,8 +89,13 @@ test_help_is_complete() {
 			says "$option"
 		done
 		for option in $(printf '%s\n' "$out" | grep -o -e '--[a-z]*' | sort -u); do
-			case " $(echo $options) --verbose " in
-			*" $option "*) ;;
+			case "
+$options
+--verbose
+" in
+			*"
+$option
+"*) ;;
 			*) fail "$command --help has $option, and completion does not" ;;
 			esac
 		done

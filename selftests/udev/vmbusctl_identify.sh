@@ -43,7 +43,7 @@ test_instance() {
 
 test_instance_in_capitals() {
 	guest
-	means $(echo $copy | tr a-f A-F) $copy
+	means "$(echo $copy | tr a-f A-F)" $copy
 }
 
 test_instance_in_braces() {
@@ -149,8 +149,8 @@ test_interface_behind_a_bridge() {
 test_mac() {
 	guest
 	means $mac0 $nic0
-	means $(echo $mac0 | tr a-f A-F) $nic0
-	means $(echo $mac1 | tr : -) $nic1
+	means "$(echo $mac0 | tr a-f A-F)" $nic0
+	means "$(echo $mac1 | tr : -)" $nic1
 	unknown 00:15:5d:01:02:04
 	unknown 00:15:5d-01:02:03
 	unknown 00:15:5d:01:02
