@@ -415,7 +415,8 @@ err_override:
 	now = vmbus_device_driver(dev);
 	say(LOG_ERR, "%s: not bound to %s: %s: %s; it is %s%s", described(dev), rule->driver, step,
 	    reason(err), now ? "with " : "without a driver", now ? now : "");
-	return err;
+	/* The driver said so of a device that is still there; to our caller it would mean "has left". */
+	return err == -ENODEV ? -ENXIO : err;
 }
 
 static void forget_verdict(struct record *record)

@@ -5,8 +5,6 @@
 # shellcheck source=tree.sh
 . "$(dirname "$0")/tree.sh"
 
-third=11111111-2222-4333-8444-555555555555
-
 # Two adapters, eth0 with the default route and eth1 with nothing, and a rule for the first or the second
 want() { # NAME LINE...
 	name=$1

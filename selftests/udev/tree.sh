@@ -10,6 +10,7 @@ nic=f8615163-df3e-46c5-913f-f2d2f965ed0e
 get=8dedd1aa-9056-49e4-bfd6-1bf90dc38ef0
 scsi=ba6163d9-04a1-4d29-b605-72e2ffb1dc7f
 dev=eb765408-105f-49b6-b4aa-c123b64d17d4
+third=11111111-2222-4333-8444-555555555555
 dev2=b6650ff7-33bc-4840-8048-e0676786f393
 alias=vmbus:e34bd134e4dec8419ae76b174977c192
 vendor=usr/lib/hyperv-uio/bind.d
@@ -24,6 +25,7 @@ n=0
 tree() {
 	n=$((n + 1))
 	root=$base/$n
+	rm -rf "$root"
 	export VMBUS_SYSROOT="$root"
 	bus=$root/sys/bus/vmbus
 	mkdir -p "$bus/devices" "$bus/drivers" "$root/sys/class/net" "$root/$vendor" "$root/$admin" \
