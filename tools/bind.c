@@ -14,7 +14,7 @@ const struct command bind_command = {
 		"  --now           now only; nothing is written\n"
 		"  --boot          from the next boot on; the device is not touched\n"
 		"  --persistent    both, which is the default\n"
-		"  -f, --force     even if the machine needs the device: default route, mounted disk\n",
+		"  -f, --force     even if the machine needs the device (route, mounted disk)\n",
 	.options = "--now --boot --persistent --force",
 	.takes = "id",
 	.run = run_bind,
@@ -26,7 +26,8 @@ const struct command unbind_command = {
 	.summary = "give a device back to the driver that the kernel chooses, now and at each boot",
 	.help =	"A rule that other files have for the device, such as one for its class, is switched off\n"
 		"for this device.\n"
-		"  --now           now only; nothing is written, and the rule applies at the next boot\n"
+		"  --now           now only; nothing is written, and the rule applies at the next "
+		"boot\n"
 		"  --boot          from the next boot on; the device is not touched\n"
 		"  --persistent    both, which is the default\n",
 	.options = "--now --boot --persistent",
@@ -45,8 +46,8 @@ static const struct option options[] = {
 };
 
 /* Parse the options. Return false when the command has to end with *status. */
-static bool parse(const struct command *command, int argc, char **argv, const char *letters, bool *force,
-		  enum change_when *when, int *status)
+static bool parse(const struct command *command, int argc, char **argv, const char *letters,
+		  bool *force, enum change_when *when, int *status)
 {
 	int option, chosen = 0;
 

@@ -73,7 +73,8 @@ static void files_say(const struct files *files)
 	else if (files->dropin.before)
 		printf("removed: %s\n", files->dropin.path);
 	if (files->entry_text)
-		printf("%s: %s\n", dropin_has_section(&files->dropin) ? "moved from driverctl" : "removed",
+		printf("%s: %s\n",
+		       dropin_has_section(&files->dropin) ? "moved from driverctl" : "removed",
 		       files->entry);
 }
 
@@ -83,7 +84,8 @@ static void add_section(struct config *config, const struct vdevice *device, con
 {
 	struct section *section;
 
-	config->sections = need(reallocarray(config->sections, config->count + 1, sizeof(*section)));
+	config->sections =
+		need(reallocarray(config->sections, config->count + 1, sizeof(*section)));
 	section = &config->sections[config->count++];
 	*section = (struct section){
 		.name.kind = NAME_GUID,
@@ -121,11 +123,12 @@ static int judge(const struct plan *plan, const struct vdevice *device)
 			 device_class(device), plan->reason);
 		return EXIT_REFUSED;
 	case PLAN_FAULTY:
-		complain("%s (%s) is left alone: %s", device->instance, device_class(device), plan->reason);
+		complain("%s (%s) is left alone: %s", device->instance, device_class(device),
+			 plan->reason);
 		return EXIT_USAGE;
 	default:
-		complain("%s:%u wins over this: %s", plan->at.file ? plan->at.file : "?", plan->at.line,
-			 plan->reason);
+		complain("%s:%u wins over this: %s", plan->at.file ? plan->at.file : "?",
+			 plan->at.line, plan->reason);
 		return EXIT_FAILED;
 	}
 }
@@ -135,7 +138,8 @@ static char *choose_driver(const char *asked, const struct plan *plan)
 {
 	if (asked)
 		return need_strdup(asked);
-	return need_strdup(plan_has_rule(plan) && plan->rule.driver[0] ? plan->rule.driver : DEFAULT_DRIVER);
+	return need_strdup(plan_has_rule(plan) && plan->rule.driver[0] ? plan->rule.driver :
+									 DEFAULT_DRIVER);
 }
 
 static int check_driver(const char *driver)
@@ -143,11 +147,13 @@ static int check_driver(const char *driver)
 	size_t len = strlen(driver);
 
 	if (len && len <= DRIVER_NAME_MAX && driver[0] != '-' && strcmp(driver, "none") &&
-	    strspn(driver, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") == len)
+	    strspn(driver, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") ==
+		    len)
 		return 0;
 	if (!strcmp(driver, "none"))
-		complain("a device cannot be kept without a driver; 'vmbusctl unbind' gives it back to the "
-			 "kernel's choice");
+		complain(
+			"a device cannot be kept without a driver; 'vmbusctl unbind' gives it "
+			"back to the kernel's choice");
 	else
 		complain("'%s' is not the name of a driver", driver);
 	return EXIT_USAGE;
@@ -188,8 +194,9 @@ static int bind_persistently(const struct vdevice *device, const char *driver, b
 	rules = rules_read();
 	status = make_plan(rules, device, &plan) ? judge(&plan, device) : EXIT_FAILED;
 	if (!status && strcmp(plan.rule.driver, driver)) {
-		complain("%s:%u wins over %s, and names the driver %s", plan.at.file ? plan.at.file : "?",
-			 plan.at.line, files.dropin.path, plan.rule.driver);
+		complain("%s:%u wins over %s, and names the driver %s",
+			 plan.at.file ? plan.at.file : "?", plan.at.line, files.dropin.path,
+			 plan.rule.driver);
 		status = EXIT_FAILED;
 	}
 	if (!status)
@@ -297,14 +304,16 @@ static int release(struct rules *rules, const struct vdevice *device)
 	if (!err && !strcmp(override, "(null)"))
 		override[0] = '\0';
 	/*
-	 * Somebody has bound it by hand, through new_id. An override makes device_release() see what
-	 * the administrator has said here: the device is to be given back.
+	 * Somebody has bound it by hand, through new_id. An override makes device_release() see
+	 * what the administrator has said here: the device is to be given back.
 	 */
 	if (!err && !override[0] && device->uio) {
 		snprintf(override, sizeof(override), "%s", device->driver);
-		err = kernel_write(override, "%s/driver_override", vmbus_device_sysfs(device->handle));
+		err = kernel_write(override, "%s/driver_override",
+				   vmbus_device_sysfs(device->handle));
 		if (err) {
-			complain("%s: driver_override cannot be set: %s", device->instance, strerror(-err));
+			complain("%s: driver_override cannot be set: %s", device->instance,
+				 strerror(-err));
 			return EXIT_FAILED;
 		}
 	}

@@ -27,7 +27,8 @@ int change_bind(const char *id, const char *driver, bool force, enum change_when
 
 /*
  * Give the device back to the driver that the kernel chooses, and remove what names the device: the
- * file of vmbusctl, and driverctl's. If another file still names it, forbid it in the file of vmbusctl.
+ * file of vmbusctl, and driverctl's. If another file still names it, forbid it in the file of
+ * vmbusctl.
  */
 int change_unbind(const char *id, enum change_when when);
 

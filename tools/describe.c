@@ -19,7 +19,9 @@ const char *describe_size(uint64_t bytes, char text[SIZE_TEXT])
 	return text;
 }
 
-/* Links without their common part, the link of the instance last: its name is in the table already. */
+/*
+ * Links without their common part, the link of the instance last: its name is in the table already.
+ */
 static char *short_links(const struct vdevice *device)
 {
 	static const char common[] = "/dev/vmbus/", by_id[] = "by-id/";
@@ -79,7 +81,8 @@ void describe_devices(const struct machine *machine, const struct rules *rules, 
 		rule = rule_text(rules, d);
 		table_cell(table, COLOUR_NONE, "%s", d->instance);
 		table_cell(table, COLOUR_NONE, "%s", device_class(d));
-		table_cell(table, d->uio ? COLOUR_GOOD : COLOUR_NONE, "%s", d->driver ? d->driver : "");
+		table_cell(table, d->uio ? COLOUR_GOOD : COLOUR_NONE, "%s",
+			   d->driver ? d->driver : "");
 		table_cell(table, COLOUR_NONE, "%s", d->uio ? d->uio : "");
 		table_cell(table, COLOUR_NONE, "%s", interfaces);
 		table_cell(table, COLOUR_NONE, "%s", d->mac);
@@ -119,10 +122,11 @@ static void fill_cell(struct table *table, int64_t bytes, uint64_t room)
 void describe_channels(const struct machine *machine, const bool *chosen)
 {
 	static const struct column columns[] = {
-		{ "INSTANCE", LEFT, ALWAYS }, { "CHANNEL", RIGHT, ALWAYS },
-		{ "INDEX", RIGHT, ALWAYS }, { "CPU", RIGHT, ALWAYS }, { "FROM HOST", RIGHT, ALWAYS },
-		{ "TO HOST", RIGHT, ALWAYS }, { "INTERRUPTS", RIGHT, ALWAYS },
-		{ "SIGNALS", RIGHT, ALWAYS }, { "MONITOR", RIGHT, IF_USED }, { 0 }
+		{ "INSTANCE", LEFT, ALWAYS },	 { "CHANNEL", RIGHT, ALWAYS },
+		{ "INDEX", RIGHT, ALWAYS },	 { "CPU", RIGHT, ALWAYS },
+		{ "FROM HOST", RIGHT, ALWAYS },	 { "TO HOST", RIGHT, ALWAYS },
+		{ "INTERRUPTS", RIGHT, ALWAYS }, { "SIGNALS", RIGHT, ALWAYS },
+		{ "MONITOR", RIGHT, IF_USED },	 { 0 }
 	};
 	struct table *table = table_new(columns);
 	bool any = false;

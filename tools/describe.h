@@ -8,7 +8,9 @@
 #include "machine.h"
 #include "rule.h"
 
-/* Each function leaves out the devices that are not chosen, and prints nothing if there is no line. */
+/*
+ * Each function leaves out the devices that are not chosen, and prints nothing if there is no line.
+ */
 void describe_devices(const struct machine *machine, const struct rules *rules, const bool *chosen);
 void describe_channels(const struct machine *machine, const bool *chosen);
 void describe_maps(const struct machine *machine, const bool *chosen);

@@ -31,9 +31,10 @@ static enum family family_of_machine(void)
 		enum family family;
 	} words[] = {
 		/* Ubuntu says that it is like Debian. */
-		{ "ubuntu", UBUNTU }, { "debian", DEBIAN }, { "fedora", FEDORA }, { "rhel", FEDORA },
-		{ "centos", FEDORA }, { "azurelinux", FEDORA }, { "mariner", FEDORA },
-		{ "suse", SUSE }, { "sles", SUSE }, { "opensuse", SUSE },
+		{ "ubuntu", UBUNTU },  { "debian", DEBIAN }, { "fedora", FEDORA },
+		{ "rhel", FEDORA },    { "centos", FEDORA }, { "azurelinux", FEDORA },
+		{ "mariner", FEDORA }, { "suse", SUSE },     { "sles", SUSE },
+		{ "opensuse", SUSE },
 	};
 	char *text = file_read(NULL, "/etc/os-release"), *rest, *line;
 	enum family family = OTHER;
@@ -44,7 +45,8 @@ static enum family family_of_machine(void)
 		char *copy = rest = need_strdup(text);
 
 		while ((line = strsep(&rest, "\n")))
-			if (has_word(line, "ID", words[i].word) || has_word(line, "ID_LIKE", words[i].word))
+			if (has_word(line, "ID", words[i].word) ||
+			    has_word(line, "ID_LIKE", words[i].word))
 				family = words[i].family;
 		free(copy);
 	}
@@ -83,7 +85,8 @@ char *distribution_install_headers(const char *release)
 	case FEDORA:
 		return need_printf("dnf install kernel-devel-%s", release);
 	case SUSE:
-		return need_printf("zypper install kernel-%s-devel", *flavour ? flavour : "default");
+		return need_printf("zypper install kernel-%s-devel",
+				   *flavour ? flavour : "default");
 	default:
 		return need_printf("apt install linux-headers-%s%s%s", release,
 				   *flavour ? " linux-headers-" : "", flavour);

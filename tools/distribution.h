@@ -7,8 +7,8 @@
 char *distribution_install(const char *package);
 
 /*
- * Return a new string: the command that installs the headers of a kernel, and where the distribution
- * has one the package that brings the headers of later kernels of that kind, too.
+ * Return a new string: the command that installs the headers of a kernel, and where the
+ * distribution has one the package that brings the headers of later kernels of that kind, too.
  */
 char *distribution_install_headers(const char *release);
 

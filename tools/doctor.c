@@ -48,8 +48,8 @@ void doctor_say(struct diagnosis *diagnosis, enum severity severity, const char 
 	va_end(args);
 }
 
-void doctor_complain(struct diagnosis *diagnosis, enum severity severity, const char *check, char *fix,
-		     const char *format, ...)
+void doctor_complain(struct diagnosis *diagnosis, enum severity severity, const char *check,
+		     char *fix, const char *format, ...)
 {
 	va_list args;
 
@@ -140,7 +140,8 @@ static int run(int argc, char **argv)
 	struct rules *rules;
 	int option, status;
 
-	while ((option = command_option(&doctor_command, argc, argv, "qjhV", options, &status)) > 0) {
+	while ((option = command_option(&doctor_command, argc, argv, "qjhV", options,
+					&status)) > 0) {
 		if (option == 'q')
 			quiet = true;
 		else

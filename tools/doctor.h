@@ -32,9 +32,12 @@ struct diagnosis {
 void doctor_say(struct diagnosis *diagnosis, enum severity severity, const char *check,
 		const char *format, ...) __attribute__((format(printf, 4, 5)));
 
-/* Add a finding and the command that repairs it. fix is a new string, which then belongs to the finding. */
-void doctor_complain(struct diagnosis *diagnosis, enum severity severity, const char *check, char *fix,
-		     const char *format, ...) __attribute__((format(printf, 5, 6)));
+/*
+ * Add a finding and the command that repairs it. fix is a new string, which then belongs to the
+ * finding.
+ */
+void doctor_complain(struct diagnosis *diagnosis, enum severity severity, const char *check,
+		     char *fix, const char *format, ...) __attribute__((format(printf, 5, 6)));
 
 /* Each looks at one part of the machine. */
 void doctor_vmbus(struct diagnosis *diagnosis);
@@ -46,7 +49,10 @@ void doctor_devices(struct diagnosis *diagnosis);
 void doctor_guest_service(struct diagnosis *diagnosis);
 void doctor_driverctl(struct diagnosis *diagnosis);
 
-/* Whether the source of our module is installed for dkms; *version, if not NULL, is a new string or NULL. */
+/*
+ * Whether the source of our module is installed for dkms; *version, if not NULL, is a new string or
+ * NULL.
+ */
 bool doctor_has_dkms_source(char **version);
 
 /*

@@ -95,21 +95,29 @@ static void check_signature(struct diagnosis *diagnosis, const char *module)
 	if (!is_signed(module)) {
 		if (!doctor_has_dkms_source(&version))
 			version = need_strdup(HYPERV_UIO_VERSION);
-		doctor_complain(diagnosis, SEVERITY_PROBLEM, "secure-boot",
-				need_printf("dkms remove uio_hv_generic/%s --all; dkms install "
-					    "uio_hv_generic/%s", version, version),
-				"the module %s is not signed; dkms signs it if openssl is installed "
-				"(doc/secure-boot.md)", module);
+		doctor_complain(
+			diagnosis, SEVERITY_PROBLEM, "secure-boot",
+			need_printf("dkms remove uio_hv_generic/%s --all; dkms install "
+				    "uio_hv_generic/%s",
+				    version, version),
+			"the module %s is not signed; dkms signs it if openssl is installed "
+			"(doc/secure-boot.md)",
+			module);
 		free(version);
 	} else if (!cert) {
-		doctor_complain(diagnosis, SEVERITY_WARNING, "secure-boot", distribution_install("openssl mokutil"),
-				"no key of this machine signs modules, so it cannot be told whether the kernel "
-				"will load %s", module);
+		doctor_complain(
+			diagnosis, SEVERITY_WARNING, "secure-boot",
+			distribution_install("openssl mokutil"),
+			"no key of this machine signs modules, so it cannot be told whether the "
+			"kernel will load %s",
+			module);
 	} else if (!is_enrolled(cert)) {
-		doctor_complain(diagnosis, SEVERITY_PROBLEM, "secure-boot",
-				need_printf("mokutil --import %s && reboot", cert),
-				"the key that signs our module (%s) is not enrolled, so the kernel will reject "
-				"%s; confirm the key on the VM's console at the reboot", cert, module);
+		doctor_complain(
+			diagnosis, SEVERITY_PROBLEM, "secure-boot",
+			need_printf("mokutil --import %s && reboot", cert),
+			"the key that signs our module (%s) is not enrolled, so the kernel will "
+			"reject %s; confirm the key on the VM's console at the reboot",
+			cert, module);
 	}
 }
 
@@ -118,9 +126,10 @@ void doctor_secure_boot(struct diagnosis *diagnosis)
 	char *module = doctor_our_module(diagnosis->release), *mode = lockdown_mode();
 	bool secure = has_secure_boot(), locked = strcmp(mode, "none");
 
-	doctor_say(diagnosis, SEVERITY_OK, "secure-boot", "Secure Boot is %s", secure ? "on" : "off");
-	doctor_say(diagnosis, locked ? SEVERITY_NOTE : SEVERITY_OK, "lockdown", "Lockdown is %s%s%s",
-		   locked ? "in mode " : "off", locked ? mode : "",
+	doctor_say(diagnosis, SEVERITY_OK, "secure-boot", "Secure Boot is %s",
+		   secure ? "on" : "off");
+	doctor_say(diagnosis, locked ? SEVERITY_NOTE : SEVERITY_OK, "lockdown",
+		   "Lockdown is %s%s%s", locked ? "in mode " : "off", locked ? mode : "",
 		   locked ? "; binding and opening devices are allowed, hibernation is not" : "");
 	if (module && (secure || locked))
 		check_signature(diagnosis, module);

@@ -12,7 +12,8 @@
 static const struct vdevice *fcopy_device(const struct machine *machine)
 {
 	for (size_t i = 0; i < machine->count; i++)
-		if (machine->devices[i].class_name && !strcmp(machine->devices[i].class_name, "fcopy"))
+		if (machine->devices[i].class_name &&
+		    !strcmp(machine->devices[i].class_name, "fcopy"))
 			return &machine->devices[i];
 	return NULL;
 }
@@ -78,9 +79,11 @@ static void check_other_daemons(struct diagnosis *diagnosis)
 		char *pid = find_process(others[i]);
 
 		if (pid)
-			doctor_complain(diagnosis, SEVERITY_PROBLEM, "daemon", end_process(pid),
-					"the kernel tree's daemon %s runs (process %s), beside which " DAEMON
-					" cannot use the device", others[i], pid);
+			doctor_complain(
+				diagnosis, SEVERITY_PROBLEM, "daemon", end_process(pid),
+				"the kernel tree's daemon %s runs (process %s), beside which " DAEMON
+				" cannot use the device",
+				others[i], pid);
 		free(pid);
 	}
 }
@@ -91,14 +94,17 @@ static void check_daemon(struct diagnosis *diagnosis, const struct vdevice *devi
 
 	if (is_masked())
 		doctor_complain(diagnosis, SEVERITY_PROBLEM, "daemon",
-				need_strdup("systemctl unmask " DAEMON " && systemctl start " DAEMON),
+				need_strdup("systemctl unmask " DAEMON
+					    " && systemctl start " DAEMON),
 				"the unit " DAEMON ".service is masked");
 	else if (pid)
 		doctor_say(diagnosis, SEVERITY_OK, "daemon", DAEMON " runs (process %s)", pid);
 	else if (device && device->uio)
 		doctor_complain(diagnosis, SEVERITY_PROBLEM, "daemon",
-				need_strdup("systemctl restart " DAEMON "; systemctl status " DAEMON),
-				"the file copy device is bound (%s), but " DAEMON " does not run", device->uio);
+				need_strdup("systemctl restart " DAEMON
+					    "; systemctl status " DAEMON),
+				"the file copy device is bound (%s), but " DAEMON " does not run",
+				device->uio);
 	else
 		doctor_say(diagnosis, SEVERITY_OK, "daemon", DAEMON
 			   " does not run; it starts when the file copy device is bound");
@@ -112,13 +118,15 @@ void doctor_guest_service(struct diagnosis *diagnosis)
 	if (!diagnosis->machine->handles)
 		return;
 	if (device)
-		doctor_say(diagnosis, SEVERITY_OK, "guest-service", "the host offers the file copy device");
+		doctor_say(diagnosis, SEVERITY_OK, "guest-service",
+			   "the host offers the file copy device");
 	else if (is_installed())
-		doctor_complain(diagnosis, SEVERITY_WARNING, "guest-service",
-				need_strdup("on the host: Enable-VMIntegrationService -VMName NAME -Name "
-					    "'Guest Service Interface'"),
-				"the host does not offer the file copy device, so Copy-VMFile cannot work; on "
-				"Azure it never does");
+		doctor_complain(
+			diagnosis, SEVERITY_WARNING, "guest-service",
+			need_strdup("on the host: Enable-VMIntegrationService -VMName NAME -Name "
+				    "'Guest Service Interface'"),
+			"the host does not offer the file copy device, so Copy-VMFile cannot "
+			"work; on Azure it never does");
 	else
 		doctor_say(diagnosis, SEVERITY_NOTE, "guest-service",
 			   "the host does not offer the file copy device");

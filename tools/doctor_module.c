@@ -86,15 +86,18 @@ void doctor_vmbus(struct diagnosis *diagnosis)
 			   machine->count, machine->count == 1 ? "" : "s", diagnosis->release,
 			   is_azure() ? ", on Azure" : "");
 	else if (is_hyperv() && file_exists("/sys/module/hv_vmbus"))
-		doctor_complain(diagnosis, SEVERITY_PROBLEM, "vmbus",
-				need_strdup("journalctl -k -g 'hv_vmbus|Hyper-V'"),
-				"this is a guest of Hyper-V, but hv_vmbus has no bus; the kernel log says why");
+		doctor_complain(
+			diagnosis, SEVERITY_PROBLEM, "vmbus",
+			need_strdup("journalctl -k -g 'hv_vmbus|Hyper-V'"),
+			"this is a guest of Hyper-V, but hv_vmbus has no bus; the kernel log says why");
 	else if (is_hyperv())
-		doctor_complain(diagnosis, SEVERITY_PROBLEM, "vmbus", need_strdup("modprobe hv_vmbus"),
-				"this is a guest of Hyper-V, but the module hv_vmbus is not loaded");
+		doctor_complain(
+			diagnosis, SEVERITY_PROBLEM, "vmbus", need_strdup("modprobe hv_vmbus"),
+			"this is a guest of Hyper-V, but the module hv_vmbus is not loaded");
 	else
-		doctor_complain(diagnosis, SEVERITY_PROBLEM, "vmbus", need_strdup("systemd-detect-virt"),
-				"this machine has no VMBus, because it is not a guest of Hyper-V or Azure");
+		doctor_complain(
+			diagnosis, SEVERITY_PROBLEM, "vmbus", need_strdup("systemd-detect-virt"),
+			"this machine has no VMBus, because it is not a guest of Hyper-V or Azure");
 }
 
 /* Whether the kernel was built with an option; -1: its configuration is not there */
@@ -165,24 +168,29 @@ static void judge_own_module(struct diagnosis *diagnosis, const char *loaded, co
 
 	if (ours && *loaded) {
 		doctor_complain(diagnosis, SEVERITY_WARNING, "module", need_strdup(RELOAD),
-				"the kernel's own " MODULE " (%s) is loaded, although ours is installed as %s",
+				"the kernel's own " MODULE
+				" (%s) is loaded, although ours is installed as %s",
 				loaded, ours);
 	} else if (device && refuses_low_speed(diagnosis->release)) {
 		char *fix;
 
 		if (doctor_has_dkms_source(&version))
-			fix = need_printf("dkms install " MODULE "/%s -k %s", version, diagnosis->release);
+			fix = need_printf("dkms install " MODULE "/%s -k %s", version,
+					  diagnosis->release);
 		else
 			fix = distribution_install("hyperv-uio-dkms");
 		free(version);
-		doctor_complain(diagnosis, SEVERITY_PROBLEM, "module", fix,
-				"a rule names %s (%s), which has no monitor bit; the kernel's own " MODULE
-				" refuses such a device before Linux 6.10, and ours is not built for %s",
-				device->instance, device_class(device), diagnosis->release);
+		doctor_complain(
+			diagnosis, SEVERITY_PROBLEM, "module", fix,
+			"a rule names %s (%s), which has no monitor bit; the kernel's own " MODULE
+			" refuses such a device before Linux 6.10, and ours is not built for %s",
+			device->instance, device_class(device), diagnosis->release);
 	} else {
-		doctor_say(diagnosis, SEVERITY_OK, "module", "the kernel's own " MODULE "%s%s%s is %s, "
-			   "which is enough for the rules here", *loaded ? " (" : "", loaded,
-			   *loaded ? ")" : "", *loaded ? "loaded" : "installed");
+		doctor_say(diagnosis, SEVERITY_OK, "module",
+			   "the kernel's own " MODULE "%s%s%s is %s, "
+			   "which is enough for the rules here",
+			   *loaded ? " (" : "", loaded, *loaded ? ")" : "",
+			   *loaded ? "loaded" : "installed");
 	}
 }
 
@@ -197,11 +205,13 @@ static char *forbidden_by(void)
 		struct strings names = file_names("%s", folders[f]);
 
 		for (size_t i = 0; !path && i < names.count; i++) {
-			char *text = file_read(NULL, "%s/%s", folders[f], names.items[i]), *rest, *line;
+			char *text = file_read(NULL, "%s/%s", folders[f], names.items[i]), *rest,
+			     *line;
 
 			rest = text;
 			while (text && !path && (line = strsep(&rest, "\n")))
-				if (!strncmp(line, "install " MODULE " ", strlen("install " MODULE " ")))
+				if (!strncmp(line, "install " MODULE " ",
+					     strlen("install " MODULE " ")))
 					path = need_printf("%s/%s", folders[f], names.items[i]);
 			free(text);
 		}
@@ -216,13 +226,15 @@ static void check_loaded(struct diagnosis *diagnosis, const char *ours)
 
 	/* The version of our module has an epoch, so that depmod and dkms prefer it. */
 	if (!version || strncmp(version, "1:", 2)) {
-		judge_own_module(diagnosis, version && *version ? version : "without a version", ours);
+		judge_own_module(diagnosis, version && *version ? version : "without a version",
+				 ours);
 	} else if (strcmp(version + 2, HYPERV_UIO_VERSION)) {
 		doctor_complain(diagnosis, SEVERITY_WARNING, "module", need_strdup(RELOAD),
 				MODULE " %s is loaded, and this is vmbusctl " HYPERV_UIO_VERSION,
 				version + 2);
 	} else {
-		doctor_say(diagnosis, SEVERITY_OK, "module", "our " MODULE " %s is loaded", version + 2);
+		doctor_say(diagnosis, SEVERITY_OK, "module", "our " MODULE " %s is loaded",
+			   version + 2);
 	}
 	free(version);
 }
@@ -232,24 +244,30 @@ static void check_installed(struct diagnosis *diagnosis, const char *ours)
 	char *own = doctor_own_module(diagnosis->release), *forbidden = forbidden_by();
 
 	if (forbidden) {
-		doctor_complain(diagnosis, any_rule(diagnosis) ? SEVERITY_PROBLEM : SEVERITY_WARNING, "module",
+		doctor_complain(diagnosis,
+				any_rule(diagnosis) ? SEVERITY_PROBLEM : SEVERITY_WARNING, "module",
 				need_printf("sed -i '/^install " MODULE " /d' %s", forbidden),
 				"%s forbids to load " MODULE, forbidden);
 	} else if (ours) {
 		if (any_rule(diagnosis))
 			doctor_complain(diagnosis, SEVERITY_PROBLEM, "module",
 					need_strdup("modprobe " MODULE " && " VMBUS_BIND " --all"),
-					"our " MODULE " is installed as %s and not loaded, although rules name "
-					"devices", ours);
+					"our " MODULE
+					" is installed as %s and not loaded, although rules name "
+					"devices",
+					ours);
 		else
-			doctor_say(diagnosis, SEVERITY_OK, "module", "our " MODULE " is installed as %s", ours);
+			doctor_say(diagnosis, SEVERITY_OK, "module",
+				   "our " MODULE " is installed as %s", ours);
 	} else if (own) {
 		judge_own_module(diagnosis, "", NULL);
 	} else if (!kernel_option(diagnosis->release, "CONFIG_UIO")) {
 		doctor_complain(diagnosis, SEVERITY_PROBLEM, "module",
 				distribution_install_kernel(diagnosis->release),
-				"the kernel %s was built without UIO, so no " MODULE " can be loaded; another "
-				"kernel of the distribution has it", diagnosis->release);
+				"the kernel %s was built without UIO, so no " MODULE
+				" can be loaded; another "
+				"kernel of the distribution has it",
+				diagnosis->release);
 	} else {
 		doctor_complain(diagnosis, SEVERITY_PROBLEM, "module",
 				distribution_install("hyperv-uio-dkms"),
@@ -278,7 +296,8 @@ void doctor_module(struct diagnosis *diagnosis)
 /* Whether a kernel can be booted: its image is there. */
 static bool is_bootable(const char *release)
 {
-	return file_exists("/boot/vmlinuz-%s", release) || file_exists("/lib/modules/%s/vmlinuz", release) ||
+	return file_exists("/boot/vmlinuz-%s", release) ||
+	       file_exists("/lib/modules/%s/vmlinuz", release) ||
 	       file_exists("/boot/Image-%s", release);
 }
 
@@ -299,18 +318,24 @@ static bool check_kernel(struct diagnosis *diagnosis, const char *release, const
 		return true;
 	}
 	if (!has_headers(release)) {
-		doctor_complain(diagnosis, severity, "headers", distribution_install_headers(release),
-				"the headers of the %s kernel %s are missing%s, so dkms cannot build the module "
-				"for it", running ? "running" : "installed", release,
-				strstr(release, "cloud") ? " (those of linux-headers-amd64 are not for a cloud "
-							   "kernel)" : "");
+		doctor_complain(
+			diagnosis, severity, "headers", distribution_install_headers(release),
+			"the headers of the %s kernel %s are missing%s, so dkms cannot build the "
+			"module for it",
+			running ? "running" : "installed", release,
+			strstr(release, "cloud") ?
+				" (those of linux-headers-amd64 are not for a cloud "
+				"kernel)" :
+				"");
 		return false;
 	}
-	doctor_complain(diagnosis, severity, "dkms",
-			need_printf("dkms install " MODULE "/%s -k %s", version, release),
-			"dkms has not built the module for the %s kernel %s, although its headers are there; "
-			"/var/lib/dkms/" MODULE "/%s/build/make.log may say why",
-			running ? "running" : "installed", release, version);
+	doctor_complain(
+		diagnosis, severity, "dkms",
+		need_printf("dkms install " MODULE "/%s -k %s", version, release),
+		"dkms has not built the module for the %s kernel %s, although its headers are "
+		"there; "
+		"/var/lib/dkms/" MODULE "/%s/build/make.log may say why",
+		running ? "running" : "installed", release, version);
 	return false;
 }
 
@@ -325,7 +350,8 @@ void doctor_headers(struct diagnosis *diagnosis)
 			   "hyperv-uio-dkms is not installed, so no headers are needed");
 	} else {
 		for (size_t i = 0; i < releases.count; i++)
-			if ((is_bootable(releases.items[i]) || !strcmp(releases.items[i], diagnosis->release)) &&
+			if ((is_bootable(releases.items[i]) ||
+			     !strcmp(releases.items[i], diagnosis->release)) &&
 			    !check_kernel(diagnosis, releases.items[i], version))
 				ok = false;
 		if (ok)

@@ -67,7 +67,10 @@ static bool is_header(const char *line, const char *instance, bool *own)
 	return true;
 }
 
-/* Find the device's section: *begin is its header, *end the line behind it. Return false without one. */
+/*
+ * Find the device's section: *begin is its header, *end the line behind it. Return false without
+ * one.
+ */
 static bool find_section(const struct dropin *dropin, size_t from, size_t *begin, size_t *end)
 {
 	const struct strings *lines = &dropin->lines;
@@ -88,14 +91,16 @@ static void remove_lines(struct strings *lines, size_t begin, size_t end)
 {
 	for (size_t i = begin; i < end; i++)
 		free(lines->items[i]);
-	memmove(lines->items + begin, lines->items + end, (lines->count - end) * sizeof(*lines->items));
+	memmove(lines->items + begin, lines->items + end,
+		(lines->count - end) * sizeof(*lines->items));
 	lines->count -= end - begin;
 }
 
 static void insert_line(struct strings *lines, size_t at, char *line)
 {
 	strings_take(lines, line);
-	memmove(lines->items + at + 1, lines->items + at, (lines->count - 1 - at) * sizeof(*lines->items));
+	memmove(lines->items + at + 1, lines->items + at,
+		(lines->count - 1 - at) * sizeof(*lines->items));
 	lines->items[at] = line;
 }
 

@@ -16,13 +16,15 @@ struct dropin {
 };
 
 /*
- * Read the file of a device, or begin a new one. Return 0; or EXIT_FAILED, and a message has said why.
- * dropin_free() it in either case.
+ * Read the file of a device, or begin a new one. Return 0; or EXIT_FAILED, and a message has said
+ * why. dropin_free() it in either case.
  */
 int dropin_open(struct dropin *dropin, const char *instance);
 void dropin_free(struct dropin *dropin);
 
-/* Set a key in the section of the device, or remove it (value NULL). Other lines stay as they are. */
+/*
+ * Set a key in the section of the device, or remove it (value NULL). Other lines stay as they are.
+ */
 void dropin_set(struct dropin *dropin, const char *key, const char *value);
 
 /* Remove the section of the device. */

@@ -147,9 +147,11 @@ static void print_candidates(struct vdevice **found)
 
 static int no_device(const char *id)
 {
-	complain("no VMBus device is called '%s'. A device has an instance GUID or the beginning of "
-		 "one, a class, a network interface, a MAC address, uioN or a link; 'vmbusctl list' "
-		 "shows them", id);
+	complain(
+		"no VMBus device is called '%s'. A device has an instance GUID or the beginning of "
+		"one, a class, a network interface, a MAC address, uioN or a link; 'vmbusctl list' "
+		"shows them",
+		id);
 	return EXIT_NO_DEVICE;
 }
 
@@ -170,7 +172,8 @@ int identify(const struct machine *machine, const char *id, struct vdevice **dev
 	return count > 1 ? EXIT_AMBIGUOUS : 0;
 }
 
-int identify_several(const struct machine *machine, char **ids, int count, bool strict, bool *chosen)
+int identify_several(const struct machine *machine, char **ids, int count, bool strict,
+		     bool *chosen)
 {
 	struct vdevice **found;
 

@@ -21,6 +21,7 @@ int identify(const struct machine *machine, const char *id, struct vdevice **dev
  * Mark the devices that the identifiers name; no identifier names them all. Return 0. If an
  * identifier names no device, return EXIT_NO_DEVICE with a message; unless strict, ignore it.
  */
-int identify_several(const struct machine *machine, char **ids, int count, bool strict, bool *chosen);
+int identify_several(const struct machine *machine, char **ids, int count, bool strict,
+		     bool *chosen);
 
 #endif

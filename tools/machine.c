@@ -49,7 +49,8 @@ static int64_t debug_counter(const struct vdevice *device, const char *name)
 {
 	uint64_t value;
 
-	if (!file_number(&value, "/sys/kernel/debug/uio_hv_generic/%s/%s", device->instance, name) ||
+	if (!file_number(&value, "/sys/kernel/debug/uio_hv_generic/%s/%s", device->instance,
+			 name) ||
 	    value > INT64_MAX)
 		return -1;
 	return value;
@@ -83,7 +84,8 @@ static uint64_t data_bytes(const struct vdevice *device)
 
 	if (waiting >= 0 && room >= 0 && waiting <= UINT32_MAX && room <= UINT32_MAX)
 		return waiting + room;
-	return device->ring_bytes > (uint64_t)getpagesize() ? device->ring_bytes - getpagesize() : 0;
+	return device->ring_bytes > (uint64_t)getpagesize() ? device->ring_bytes - getpagesize() :
+							      0;
 }
 
 static void read_channel(const struct vdevice *device, uint32_t relid, struct channel *channel)
@@ -109,8 +111,11 @@ static void read_channel(const struct vdevice *device, uint32_t relid, struct ch
 /* The names of entries in a folder of the device */
 static struct strings names_in(const struct vdevice *device, const char *folder)
 {
-	/* vmbus_device_sysfs() begins with vmbus_sysroot(), and so does the path of file_names(). */
-	return file_names("%s/%s", vmbus_device_sysfs(device->handle) + strlen(vmbus_sysroot()), folder);
+	/*
+	 * vmbus_device_sysfs() begins with vmbus_sysroot(), and so does the path of file_names().
+	 */
+	return file_names("%s/%s", vmbus_device_sysfs(device->handle) + strlen(vmbus_sysroot()),
+			  folder);
 }
 
 static void read_channels(struct vdevice *device)
@@ -130,7 +135,9 @@ static void read_channels(struct vdevice *device)
 	strings_free(&names);
 }
 
-/* Read the maps of the UIO device. Return 0, or -ENOENT when the device has been unbound meanwhile. */
+/*
+ * Read the maps of the UIO device. Return 0, or -ENOENT when the device has been unbound meanwhile.
+ */
 static int read_maps(struct vdevice *device)
 {
 	char path[96], name[64];
@@ -305,8 +312,9 @@ int machine_read(struct machine *machine)
 	int status = machine_read_quietly(machine);
 
 	if (status == EXIT_NO_VMBUS)
-		complain("this machine has no VMBus, so it is not a guest of Hyper-V, or hv_vmbus is not "
-			 "loaded; 'vmbusctl doctor' says which");
+		complain(
+			"this machine has no VMBus, so it is not a guest of Hyper-V, or hv_vmbus "
+			"is not loaded; 'vmbusctl doctor' says which");
 	else if (machine->fault)
 		complain("%s", machine->fault);
 	return status;

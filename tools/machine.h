@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The VMBus devices of the machine, with all that a person asks about them, as they were at one moment. */
+/*
+ * The VMBus devices of the machine, with all that a person asks about them, as they were at one
+ * moment.
+ */
 #ifndef HVUIO_MACHINE_H
 #define HVUIO_MACHINE_H
 

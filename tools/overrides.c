@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* vmbusctl set-override, unset-override and list-overrides: bind and unbind as driverctl spells them. */
+/*
+ * vmbusctl set-override, unset-override and list-overrides: bind and unbind as driverctl spells
+ * them.
+ */
 #include <stdlib.h>
 #include <string.h>
 
@@ -40,8 +43,9 @@ const struct command unset_override_command = {
 const struct command list_overrides_command = {
 	.name = "list-overrides",
 	.arguments = "[-b vmbus] [-v]",
-	.summary = "the devices that are bound by a rule of their own or by hand, as driverctl spells it",
-	.help =	"Each line is an instance and its driver.\n"
+	.summary =
+		"the devices that are bound by a rule of their own or by hand, as driverctl spells it",
+	.help = "Each line is an instance and its driver.\n"
 		"  -b, --bus BUS   must be vmbus\n"
 		"  -v, --verbose   also the file of the rule\n",
 	.options = "--bus --verbose",
@@ -141,7 +145,8 @@ static void print_override(const struct vdevice *device, const struct rules *rul
 	char override[DRIVER_NAME_MAX + 1] = "";
 	const char *driver = NULL, *file = "not persistent";
 
-	if (!vmbus_device_attribute(device->handle, "driver_override", override, sizeof(override)) &&
+	if (!vmbus_device_attribute(device->handle, "driver_override", override,
+				    sizeof(override)) &&
 	    override[0] && strcmp(override, "(null)"))
 		driver = override;
 	if (plan && plan->now.rule.scope == SCOPE_INSTANCE && plan->now.rule.enable) {
@@ -152,7 +157,8 @@ static void print_override(const struct vdevice *device, const struct rules *rul
 		file = plan->now.rule.at.file;
 	}
 	if (driver)
-		printf("%s %s%s%s\n", device->instance, driver, verbose ? " " : "", verbose ? file : "");
+		printf("%s %s%s%s\n", device->instance, driver, verbose ? " " : "",
+		       verbose ? file : "");
 }
 
 static int run_list(int argc, char **argv)

@@ -20,8 +20,9 @@ const struct command ring_size_command = {
 	.name = "ring-size",
 	.arguments = "[--now | --boot] ID [SIZE | default]",
 	.summary = "show or set the size of one ring of a device",
-	.help =	"SIZE is in bytes, or with K or M behind it; the header page of the ring counts. Without SIZE\n"
-		"the present size is shown. The device must not be open, and the module must be ours.\n"
+	.help = "SIZE is in bytes, or with K or M behind it; the header page of the ring counts. Without SIZE\n"
+		"the present size is shown. The device must not be open, and the module must be "
+		"ours.\n"
 		"  --now           now only; nothing is written to a file\n"
 		"  --boot          into the rule only, which then has it from the next boot on\n",
 	.options = "--now --boot",
@@ -59,7 +60,8 @@ static bool parse_size(const char *text, uint64_t *size)
 /* What the driver gives devices of this class, or 0 */
 static uint64_t class_size(const struct vdevice *device)
 {
-	char *text = file_read(NULL, "/sys/bus/vmbus/drivers/uio_hv_generic/ring_size"), *rest = text, *line;
+	char *text = file_read(NULL, "/sys/bus/vmbus/drivers/uio_hv_generic/ring_size"),
+	     *rest = text, *line;
 	uint64_t size = 0, other = 0, value;
 	char name[64];
 
@@ -124,7 +126,8 @@ static int set_now(const struct vdevice *device, const struct device_plan *plan,
 		err = settings_apply(device->handle, &rule, 0);
 	}
 	if (err)
-		complain("%s: the size of its rings cannot be set: %s", device->instance, reason(err));
+		complain("%s: the size of its rings cannot be set: %s", device->instance,
+			 reason(err));
 	return err ? EXIT_FAILED : 0;
 }
 
@@ -137,8 +140,10 @@ static int set_in_rule(const struct vdevice *device, const struct device_plan *p
 	int status;
 
 	if (!plan || !plan_has_rule(&plan->now) || !plan->now.rule.enable) {
-		complain("no rule binds %s, and a size alone would make one; 'vmbusctl bind %s' does, or set "
-			 "the size with --now", device->instance, device->instance);
+		complain(
+			"no rule binds %s, and a size alone would make one; 'vmbusctl bind %s' "
+			"does, or set the size with --now",
+			device->instance, device->instance);
 		return EXIT_FAILED;
 	}
 	status = dropin_open(&dropin, device->instance);
@@ -154,8 +159,10 @@ static int set_in_rule(const struct vdevice *device, const struct device_plan *p
 	rules = rules_read();
 	after = rules_plan(rules, device);
 	if (!after || after->now.rule.settings.ring_size != size) {
-		complain("another file sets the ring size of %s, and wins over %s; 'vmbusctl rules %s' shows "
-			 "which", device->instance, dropin.path, device->instance);
+		complain(
+			"another file sets the ring size of %s, and wins over %s; 'vmbusctl rules "
+			"%s' shows which",
+			device->instance, dropin.path, device->instance);
 		dropin_restore(&dropin);
 		status = EXIT_FAILED;
 	} else {
@@ -175,8 +182,10 @@ static int set(const struct vdevice *device, const struct device_plan *plan, con
 	int status = 0;
 
 	if (!parse_size(size_text, &size)) {
-		complain("a ring size is a multiple of %d bytes, with K or M behind it if you like, or "
-			 "'default'; not: %s", getpagesize(), size_text);
+		complain(
+			"a ring size is a multiple of %d bytes, with K or M behind it if you "
+			"like, or 'default'; not: %s",
+			getpagesize(), size_text);
 		return EXIT_USAGE;
 	}
 	if (size)
@@ -202,7 +211,8 @@ static int run(int argc, char **argv)
 	struct rules *rules;
 	int option, status;
 
-	while ((option = command_option(&ring_size_command, argc, argv, "hV", options, &status)) > 0) {
+	while ((option = command_option(&ring_size_command, argc, argv, "hV", options,
+					&status)) > 0) {
 		if (option == OPT_NOW)
 			now = true;
 		else

@@ -109,7 +109,8 @@ struct json_object *rule_json(const struct rules *rules, const struct vdevice *d
 	json_string(o, "driver", rule->driver);
 	json_object_object_add(o, "enable", json_object_new_boolean(rule->enable));
 	json_object_object_add(o, "force", json_object_new_boolean(rule->force));
-	json_number(o, "ring_size", rule->settings.ring_size ? (int64_t)rule->settings.ring_size : -1);
+	json_number(o, "ring_size",
+		    rule->settings.ring_size ? (int64_t)rule->settings.ring_size : -1);
 	json_string(o, "owner", rule->settings.owner);
 	json_string(o, "group", rule->settings.group);
 	snprintf(mode, sizeof(mode), "%04o", (unsigned int)rule->settings.mode);

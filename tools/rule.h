@@ -19,7 +19,9 @@ struct rules {
 struct rules *rules_read(void);
 void rules_free(struct rules *rules);
 
-/* Print what is wrong with the configuration to standard error. Return how many faults there are. */
+/*
+ * Print what is wrong with the configuration to standard error. Return how many faults there are.
+ */
 size_t rules_complain(const struct rules *rules);
 
 /* The plan for a device, or NULL if the engine did not see it */
@@ -28,7 +30,10 @@ const struct device_plan *rules_plan(const struct rules *rules, const struct vde
 /* Whether a section names the device */
 bool plan_has_rule(const struct plan *plan);
 
-/* Return a new string: the file of the rule, and in brackets why it has no effect; "" without a rule. */
+/*
+ * Return a new string: the file of the rule, and in brackets why it has no effect; "" without a
+ * rule.
+ */
 char *rule_text(const struct rules *rules, const struct vdevice *device);
 
 /* An object for the rule of a device, or NULL */

@@ -89,7 +89,8 @@ static int run(int argc, char **argv)
 	struct rules *rules;
 	int option, status;
 
-	while ((option = command_option(&rules_command, argc, argv, "ajhV", options, &status)) > 0) {
+	while ((option = command_option(&rules_command, argc, argv, "ajhV", options,
+					&status)) > 0) {
 		if (option == 'a')
 			all = true;
 		else

@@ -62,7 +62,8 @@ static void print_device(const struct vdevice *device, const struct rules *rules
 	print_lines("link", &device->links);
 	print_lines("interface", &device->interfaces);
 	if (!device->interfaces.count && device->known_interface[0]) {
-		text = need_printf("%s, before user space took the device", device->known_interface);
+		text = need_printf("%s, before user space took the device",
+				   device->known_interface);
 		line("interface", text);
 		free(text);
 	}

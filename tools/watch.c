@@ -264,7 +264,8 @@ static int run(int argc, char **argv)
 	bool json = false, redraw;
 	int option, status;
 
-	while ((option = command_option(&watch_command, argc, argv, "n:c:jhV", options, &status)) > 0) {
+	while ((option = command_option(&watch_command, argc, argv, "n:c:jhV", options,
+					&status)) > 0) {
 		if (option == 'n' && !parse_number(optarg, 0.1, 3600, &interval)) {
 			complain("the interval is 0.1 to 3600 seconds, not: %s", optarg);
 			return EXIT_USAGE;

@@ -50,13 +50,17 @@ static const char *keep(struct config *config, const char *path)
 	return copy;
 }
 
-/* Tell whether a text may be the name of a driver: it becomes part of a path, and modprobe's argument. */
+/*
+ * Tell whether a text may be the name of a driver: it becomes part of a path, and modprobe's
+ * argument.
+ */
 static bool is_driver(const char *text)
 {
 	size_t len = strlen(text);
 
 	return len && len <= DRIVER_NAME_MAX && text[0] != '-' &&
-	       strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") == len;
+	       strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") ==
+		       len;
 }
 
 static int append(struct config *config, const char *path, const char *instance, const char *driver)
@@ -96,7 +100,8 @@ static int load_entry(struct config *config, const char *entry)
 	else if (!is_driver(driver))
 		fault = "this entry of driverctl does not name a driver";
 	if (fault)
-		return config_add_finding(config, (struct place){ .file = path }, false, "%s", fault);
+		return config_add_finding(config, (struct place){ .file = path }, false, "%s",
+					  fault);
 	return append(config, path, instance, driver);
 }
 
@@ -115,8 +120,8 @@ int driverctl_load(struct config *config)
 		return -ENOMEM;
 	n = scandir(folder, &entries, is_vmbus, alphasort);
 	if (n < 0 && errno != ENOENT)
-		err = config_add_finding(config, (struct place){ .file = DRIVERCTL_FOLDER }, false, "%s",
-					 strerror(errno));
+		err = config_add_finding(config, (struct place){ .file = DRIVERCTL_FOLDER }, false,
+					 "%s", strerror(errno));
 	for (int i = 0; i < n; i++) {
 		if (!err && asprintf(&path, "%s/%s", folder, entries[i]->d_name) >= 0) {
 			err = load_entry(config, path);
