@@ -24,10 +24,9 @@ const struct command unbind_command = {
 	.name = "unbind",
 	.arguments = "[--now | --boot] ID",
 	.summary = "give a device back to the driver that the kernel chooses, now and at each boot",
-	.help =	"A rule that other files have for the device, such as one for its class, is switched off\n"
-		"for this device.\n"
-		"  --now           now only; nothing is written, and the rule applies at the next "
-		"boot\n"
+	.help =	"A rule that other files have for the device, such as one for its class, is\n"
+		"switched off for this device.\n"
+		"  --now           now only; nothing is written, and the rule still holds at boot\n"
 		"  --boot          from the next boot on; the device is not touched\n"
 		"  --persistent    both, which is the default\n",
 	.options = "--now --boot --persistent",
@@ -58,7 +57,8 @@ static bool parse(const struct command *command, int argc, char **argv, const ch
 			*force = true;
 			continue;
 		}
-		*when = option == OPT_NOW ? CHANGE_NOW : option == OPT_BOOT ? CHANGE_BOOT : CHANGE_BOTH;
+		*when = option == OPT_NOW ? CHANGE_NOW :
+			option == OPT_BOOT ? CHANGE_BOOT : CHANGE_BOTH;
 		chosen++;
 	}
 	if (!option)

@@ -89,7 +89,8 @@ void doctor_vmbus(struct diagnosis *diagnosis)
 		doctor_complain(
 			diagnosis, SEVERITY_PROBLEM, "vmbus",
 			need_strdup("journalctl -k -g 'hv_vmbus|Hyper-V'"),
-			"this is a guest of Hyper-V, but hv_vmbus has no bus; the kernel log says why");
+			"this is a guest of Hyper-V, but hv_vmbus has no bus; the kernel log "
+			"says why");
 	else if (is_hyperv())
 		doctor_complain(
 			diagnosis, SEVERITY_PROBLEM, "vmbus", need_strdup("modprobe hv_vmbus"),

@@ -43,8 +43,7 @@ const struct command unset_override_command = {
 const struct command list_overrides_command = {
 	.name = "list-overrides",
 	.arguments = "[-b vmbus] [-v]",
-	.summary =
-		"the devices that are bound by a rule of their own or by hand, as driverctl spells it",
+	.summary = "the devices with a rule of their own or bound by hand, as driverctl spells it",
 	.help = "Each line is an instance and its driver.\n"
 		"  -b, --bus BUS   must be vmbus\n"
 		"  -v, --verbose   also the file of the rule\n",

@@ -20,9 +20,9 @@ const struct command ring_size_command = {
 	.name = "ring-size",
 	.arguments = "[--now | --boot] ID [SIZE | default]",
 	.summary = "show or set the size of one ring of a device",
-	.help = "SIZE is in bytes, or with K or M behind it; the header page of the ring counts. Without SIZE\n"
-		"the present size is shown. The device must not be open, and the module must be "
-		"ours.\n"
+	.help =	"SIZE is in bytes, or with K or M behind it; the header page of the ring counts.\n"
+		"Without SIZE the present size is shown. The device must not be open, and the\n"
+		"module must be ours.\n"
 		"  --now           now only; nothing is written to a file\n"
 		"  --boot          into the rule only, which then has it from the next boot on\n",
 	.options = "--now --boot",

@@ -19,7 +19,7 @@ const struct command watch_command = {
 	.name = "watch",
 	.arguments = "[-n SECONDS] [-c COUNT] [-j] [ID]...",
 	.summary = "interrupts and signals a second, and how full the rings are",
-	.help =	"One line a channel. A device that comes or goes meanwhile is taken up or left out.\n"
+	.help =	"One line a channel. A device may come or go meanwhile.\n"
 		"  -n, --interval SECONDS   time between two looks, 0.1 to 3600 (1)\n"
 		"  -c, --count COUNT        end after that many; without it: until Ctrl-C\n"
 		"  -j, --json               one line of JSON for each look\n",

@@ -94,9 +94,9 @@ static int load_entry(struct config *config, const char *entry)
 	if (err)
 		fault = strerror(-err);
 	else if (vmbus_guid_parse(strrchr(path, '/') + 1 + strlen(PREFIX), instance))
-		fault = "the name of this entry of driverctl is not vmbus- and the GUID of a device";
+		fault = "the name of this entry of driverctl is not vmbus- and a GUID";
 	else if (!strcmp(driver, "none"))
-		fault = "this entry of driverctl wants no driver at all, which vmbus-bind does not do";
+		fault = "this entry of driverctl wants no driver, which vmbus-bind does not do";
 	else if (!is_driver(driver))
 		fault = "this entry of driverctl does not name a driver";
 	if (fault)

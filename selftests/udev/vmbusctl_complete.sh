@@ -63,7 +63,7 @@ test_help() {
 		for command in $commands; do
 			says "  $command "
 		done
-		says "3 this machine has no VMBus"
+		says "3 this"
 	done
 }
 

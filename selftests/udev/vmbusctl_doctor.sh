@@ -593,8 +593,8 @@ test_entry_for_a_device_that_is_not_there() {
 
 test_entry_that_is_not_understood() {
 	guest
-	for bad in "vmbus-copy:uio_hv_generic:the name of this entry of driverctl is not vmbus- and the GUID of a device" \
-		"vmbus-$nic1:none:this entry of driverctl wants no driver at all, which vmbus-bind does not do" \
+	for bad in "vmbus-copy:uio_hv_generic:the name of this entry of driverctl is not vmbus- and a GUID" \
+		"vmbus-$nic1:none:this entry of driverctl wants no driver, which vmbus-bind does not do" \
 		"vmbus-$nic1:../x:this entry of driverctl does not name a driver" \
 		"vmbus-$nic1::this entry of driverctl does not name a driver"; do
 		name=${bad%%:*}
