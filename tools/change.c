@@ -8,6 +8,7 @@
 
 #include "bind.h"
 #include "command.h"
+#include "defer.h"
 #include "driverctl.h"
 #include "dropin.h"
 #include "file.h"
@@ -159,6 +160,17 @@ static int check_driver(const char *driver)
 	return EXIT_USAGE;
 }
 
+/* Let the device wait for the next boot, or no longer. Return an exit status. */
+static int set_waiting(const struct vdevice *device, bool waits)
+{
+	int err = waits ? defer_set(device->instance) : defer_clear(device->instance);
+
+	if (err)
+		complain("%s%s/%s: %s", vmbus_sysroot(), DEFER_FOLDER, device->instance,
+			 strerror(-err));
+	return err ? EXIT_FAILED : 0;
+}
+
 /* Bind, and return an exit status; device_bind() has said what it did. */
 static int carry_out(const struct rules *rules, const struct vdevice *device, bool force,
 		     enum change_when when)
@@ -188,7 +200,10 @@ static int bind_persistently(const struct vdevice *device, const char *driver, b
 	dropin_set(&files.dropin, "enable", NULL);
 	dropin_set(&files.dropin, "force", force ? "yes" : NULL);
 	dropin_set(&files.dropin, "driver", driver);
-	status = files_write(&files);
+	/* vmbus-bind runs whenever a file of rules changes. */
+	status = set_waiting(device, when == CHANGE_BOOT);
+	if (!status)
+		status = files_write(&files);
 	if (status)
 		goto out;
 	rules = rules_read();
@@ -201,10 +216,12 @@ static int bind_persistently(const struct vdevice *device, const char *driver, b
 	}
 	if (!status)
 		status = carry_out(rules, device, force, when);
-	if (status)
+	if (status) {
 		files_restore(&files);
-	else
+		set_waiting(device, false);
+	} else {
 		files_say(&files);
+	}
 out:
 	if (rules)
 		rules_free(rules);
@@ -241,8 +258,10 @@ int change_bind(const char *id, const char *asked, bool force, enum change_when 
 	status = judge(&plan, device);
 	if (status)
 		goto out;
-	if (when == CHANGE_NOW)
+	if (when == CHANGE_NOW && !set_waiting(device, false))
 		status = carry_out(rules, device, force, when);
+	else if (when == CHANGE_NOW)
+		status = EXIT_FAILED;
 	else
 		status = bind_persistently(device, driver, force, when);
 out:
@@ -349,7 +368,8 @@ int change_unbind(const char *id, enum change_when when)
 	plan = rules_plan(rules, device);
 	if (when == CHANGE_NOW && plan && plan->now.rule.enable && plan_has_rule(&plan->now))
 		printf("rule: %s binds the device again at the next boot\n", plan->now.at.file);
-	if (when != CHANGE_NOW)
+	status = set_waiting(device, false);
+	if (!status && when != CHANGE_NOW)
 		status = unbind_persistently(rules, device);
 	if (!status && when != CHANGE_BOOT)
 		status = release(rules, device);

@@ -124,6 +124,7 @@ static void look(struct diagnosis *diagnosis)
 	doctor_configuration(diagnosis);
 	doctor_devices(diagnosis);
 	doctor_guest_service(diagnosis);
+	doctor_initramfs(diagnosis);
 	doctor_driverctl(diagnosis);
 }
 

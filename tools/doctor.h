@@ -47,6 +47,7 @@ void doctor_secure_boot(struct diagnosis *diagnosis);
 void doctor_configuration(struct diagnosis *diagnosis);
 void doctor_devices(struct diagnosis *diagnosis);
 void doctor_guest_service(struct diagnosis *diagnosis);
+void doctor_initramfs(struct diagnosis *diagnosis);
 void doctor_driverctl(struct diagnosis *diagnosis);
 
 /*

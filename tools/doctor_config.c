@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "defer.h"
 #include "doctor.h"
 #include "file.h"
 
@@ -67,7 +68,11 @@ static bool check_device(struct diagnosis *diagnosis, const struct vdevice *devi
 	}
 	if (!plan)
 		return trouble;
-	if (plan->now.outcome == PLAN_BIND) {
+	if (plan->now.outcome == PLAN_BIND && defer_is_set(device->instance)) {
+		doctor_say(diagnosis, SEVERITY_NOTE, "devices",
+			   "%s (%s) waits for the next boot, as --boot has asked", device->instance,
+			   device_class(device));
+	} else if (plan->now.outcome == PLAN_BIND) {
 		doctor_complain(diagnosis, SEVERITY_PROBLEM, "devices",
 				need_printf(VMBUS_BIND " %s", device->instance),
 				"%s (%s) is %s%s, and %s:%u wants it with %s", device->instance,

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "command.h"
+#include "defer.h"
 #include "describe.h"
 #include "dropin.h"
 #include "file.h"
@@ -131,7 +132,8 @@ static int set_now(const struct vdevice *device, const struct device_plan *plan,
 	return err ? EXIT_FAILED : 0;
 }
 
-static int set_in_rule(const struct vdevice *device, const struct device_plan *plan, uint64_t size)
+static int set_in_rule(const struct vdevice *device, const struct device_plan *plan, uint64_t size,
+		       bool waits)
 {
 	const struct device_plan *after;
 	struct dropin dropin;
@@ -151,6 +153,9 @@ static int set_in_rule(const struct vdevice *device, const struct device_plan *p
 		goto out;
 	snprintf(text, sizeof(text), "%" PRIu64, size);
 	dropin_set(&dropin, "ring_size", size ? text : NULL);
+	/* vmbus-bind runs whenever a file of rules changes, and would set the size now. */
+	if (waits && defer_set(device->instance))
+		complain("%s: the size may be set before the next boot", device->instance);
 	if (!size && !dropin.before)
 		goto out;
 	status = dropin_write(&dropin);
@@ -193,7 +198,7 @@ static int set(const struct vdevice *device, const struct device_plan *plan, con
 	if (now)
 		status = set_now(device, plan, text);
 	if (!status && boot)
-		status = set_in_rule(device, plan, size);
+		status = set_in_rule(device, plan, size, !now);
 	return status;
 }
 

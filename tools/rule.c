@@ -164,7 +164,7 @@ static void print_settings(const struct settings *settings)
 		printf(", link /dev/vmbus/%s", settings->link);
 }
 
-void rule_print(const struct device_plan *plan)
+void rule_print(const struct device_plan *plan, bool waits)
 {
 	const struct plan *now = &plan->now;
 
@@ -175,5 +175,7 @@ void rule_print(const struct device_plan *plan)
 		printf("%s\n", now->rule.force ? ", force" : "");
 	}
 	print_outcome("now", now);
+	if (waits)
+		puts("               it waits for the next boot, as --boot has asked");
 	print_outcome("next boot", &plan->boot);
 }

@@ -39,7 +39,10 @@ char *rule_text(const struct rules *rules, const struct vdevice *device);
 /* An object for the rule of a device, or NULL */
 struct json_object *rule_json(const struct rules *rules, const struct vdevice *device);
 
-/* Print the rule of a device and both outcomes, three indented lines. */
-void rule_print(const struct device_plan *plan);
+/*
+ * Print the rule of a device and both outcomes, indented lines. waits: the device waits for the next
+ * boot (defer.h).
+ */
+void rule_print(const struct device_plan *plan, bool waits);
 
 #endif

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "command.h"
+#include "defer.h"
 #include "describe.h"
 #include "identify.h"
 #include "json.h"
@@ -74,7 +75,7 @@ static void print_device(const struct vdevice *device, const struct rules *rules
 	line("ring", describe_size(device->ring_bytes, size));
 	if (plan) {
 		puts("rule");
-		rule_print(plan);
+		rule_print(plan, defer_is_set(device->instance));
 	}
 }
 

@@ -9,6 +9,7 @@
 
 #include "bind.h"
 #include "config.h"
+#include "defer.h"
 #include "lint.h"
 #include "log.h"
 #include "plan.h"
@@ -94,6 +95,12 @@ static bool is_of_interest(const struct run *run, const struct vmbus_device *dev
 	       (class && !strcmp(class, "nic") && (config_uses_interfaces(&run->config) || !run->event));
 }
 
+/* Whether a device waits for the next boot. Whoever names a device does not wait. */
+static bool is_deferred(const struct run *run, const struct vmbus_device *dev)
+{
+	return (run->mode == BIND_ALL || run->event) && defer_is_set(vmbus_device_instance(dev));
+}
+
 static int one(const struct run *run, struct vmbus_device *dev)
 {
 	int ret = 0;
@@ -103,7 +110,7 @@ static int one(const struct run *run, struct vmbus_device *dev)
 				     run->dry);
 	else if (run->mode == SETTINGS)
 		ret = set(run, dev);
-	else if (is_of_interest(run, dev))
+	else if (is_of_interest(run, dev) && !is_deferred(run, dev))
 		ret = device_bind(&run->config, dev, &run->options);
 	/* The host may take a device back at any time, and its remove event is on the way. */
 	return ret == -ENODEV ? 0 : ret;

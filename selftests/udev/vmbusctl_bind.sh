@@ -100,6 +100,58 @@ test_bind_for_the_next_boot() {
 	log_is_empty
 }
 
+# Its unit runs vmbus-bind --all when bind.d has changed.
+test_bind_for_the_next_boot_waits() {
+	guest
+	does 0 bind --boot eth1
+	for form in --all "--udev $nic1" "--udev --all"; do
+		vmbus_bind $form
+		is "driver after vmbus-bind $form" "$(driver_of $nic1)" hv_netvsc
+	done
+	does 0 rules $nic1
+	says "it waits for the next boot, as --boot has asked"
+	does 0 show $nic1
+	says "it waits for the next boot"
+	# At the boot /run is empty.
+	rm -r "$root/run/hyperv-uio"
+	vmbus_bind --udev $nic1
+	is "driver after the boot" "$(driver_of $nic1)" uio_hv_generic
+}
+
+test_waiting_ends_when_somebody_names_the_device() {
+	for command in "bind eth1" "bind --now eth1" "set-override eth1 uio_hv_generic"; do
+		guest
+		does 0 bind --boot eth1
+		does 0 $command
+		is driver "$(driver_of $nic1)" uio_hv_generic
+		is waiting "$(ls $root/run/hyperv-uio/next-boot)" ""
+	done
+	guest
+	does 0 bind --boot eth1
+	vmbus_bind $nic1
+	is driver "$(driver_of $nic1)" uio_hv_generic
+	guest
+	does 0 bind --boot eth1
+	does 0 unbind eth1
+	is waiting "$(ls $root/run/hyperv-uio/next-boot)" ""
+}
+
+test_nothing_waits_after_a_failure() {
+	guest
+	conf $admin/99-last.conf "[$nic1]" enable=no
+	does 1 bind --boot eth1
+	is waiting "$(ls $root/run/hyperv-uio/next-boot)" ""
+}
+
+test_bind_that_cannot_wait() {
+	guest
+	: >"$root/run/hyperv-uio"
+	does 1 bind --boot eth1
+	complains "/run/hyperv-uio/next-boot/$nic1: "
+	no_file $file1
+	is driver "$(driver_of $nic1)" hv_netvsc
+}
+
 # The administrator is there and has looked: the next boot knows it.
 test_bind_is_recorded_for_the_next_boot() {
 	for when in --persistent --boot; do
@@ -511,6 +563,8 @@ test_ring_size_for_the_next_boot() {
 	file_is $admin/60-$copy.conf "[$copy]" ring_size=65536
 	does 0 rules uio0
 	says "ring size 64 KiB"
+	vmbus_bind --all
+	is "size after vmbus-bind --all" "$(cat $bus/devices/$copy/uio_hv_generic/ring_size)" 20480
 }
 
 test_ring_size_default() {

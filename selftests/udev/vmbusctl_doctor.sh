@@ -552,6 +552,65 @@ test_another_daemon_runs() {
 	finding problem daemon "the kernel tree's daemon hv_fcopy_uio_daemon runs (process 323)" "kill 323"
 }
 
+# image NAME: asked for vmbus-bind in the initramfs, which was made just now
+image() {
+	put etc/hyperv-uio/initramfs ''
+	put usr/share/initramfs-tools/hooks/hyperv-uio ''
+	touch -d '1 hour ago' "$root/$admin" "$root/$vendor" "$root/$vendor/10-fcopy.conf" "$root/etc/hyperv-uio/initramfs"
+	put boot/$1 ''
+}
+
+test_initramfs_that_nobody_asked_for() {
+	guest
+	healthy
+	finding ok initramfs "vmbus-bind is not in the initramfs, which needs it only if /etc/hyperv-uio/initramfs asks for it"
+}
+
+test_initramfs_without_the_hook() {
+	guest
+	put etc/hyperv-uio/initramfs ''
+	sick
+	finding problem initramfs "/etc/hyperv-uio/initramfs asks for vmbus-bind in the initramfs, but its hook is missing" "apt install hyperv-uio"
+	put usr/lib/dracut/modules.d/90hyperv-uio/module-setup.sh ''
+	healthy
+	finding note initramfs "the kernel $release has no initramfs in /boot that vmbus-bind could be in"
+}
+
+test_initramfs_that_is_new() {
+	for name in initrd.img-$release initramfs-$release.img initrd-$release; do
+		guest
+		image $name
+		healthy
+		finding ok initramfs "/boot/$name has vmbus-bind with the present rules"
+	done
+}
+
+test_initramfs_that_is_old() {
+	guest
+	image initrd.img-$release
+	for newer in /$admin/50-x.conf /$vendor/10-fcopy.conf /etc/hyperv-uio/initramfs /usr/lib/udev/vmbus-bind /$admin; do
+		image initrd.img-$release
+		touch -d '1 minute ago' "$root/boot/initrd.img-$release"
+		[ $newer = /$admin ] || put $newer ''
+		touch "$root$newer"
+		[ $newer = /$admin ] || touch -d '1 hour ago' "$root/$admin"
+		sick
+		finding warning initramfs "/boot/initrd.img-$release is older than $newer, so it does not know the present rules" "dracut --force --kver $release"
+		[ $newer = /$admin ] || [ $newer = /$vendor/10-fcopy.conf ] || rm "$root$newer"
+	done
+	put usr/sbin/update-initramfs ''
+	sick
+	finding warning initramfs "/boot/initrd.img-$release is older than" "update-initramfs -u -k $release"
+}
+
+test_device_that_waits_for_the_next_boot() {
+	guest
+	vmbusctl bind --boot kvp
+	vmbusctl doctor
+	finding note devices "$kvp0 (kvp) waits for the next boot, as --boot has asked"
+	lacks "problem  devices"
+}
+
 # entry INSTANCE DRIVER: what driverctl keeps
 entry() {
 	put etc/driverctl.d/vmbus-$1 $2
