@@ -43,7 +43,7 @@ static char *short_links(const struct vdevice *device)
 	return text;
 }
 
-/* The interfaces of a device, or in brackets the one that it had before user space took it */
+/* Join the interfaces of a device, or write in brackets the one that it had before. */
 static char *interfaces_text(const struct vdevice *device)
 {
 	if (!device->interfaces.count && device->known_interface[0])

@@ -54,7 +54,10 @@ static enum family family_of_machine(void)
 	return family;
 }
 
-/* The kind of a kernel: "cloud-amd64" of 6.1.0-37-cloud-amd64, "azure" of 6.8.0-1021-azure */
+/*
+ * Return the kind of a kernel: "cloud-amd64" for 6.1.0-37-cloud-amd64, "azure" for
+ * 6.8.0-1021-azure.
+ */
 static const char *flavour_of(const char *release)
 {
 	const char *flavour = strchr(release, '-');

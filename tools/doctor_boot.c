@@ -37,7 +37,7 @@ static char *lockdown_mode(void)
 	return mode;
 }
 
-/* Whether a module is signed: 1, 0, or -1 for one that is compressed or cannot be read */
+/* Tell whether a module is signed: 1, 0, or -1 for one that is compressed or cannot be read */
 static int is_signed(const char *path)
 {
 	size_t size, mark = strlen(signature_mark);
@@ -67,7 +67,7 @@ static const char *certificate(void)
 	return NULL;
 }
 
-/* Whether shim has the certificate in its list: 1, 0, or -1 if the list cannot be read */
+/* Tell whether shim has the certificate in its list: 1, 0, or -1 if the list cannot be read */
 static int is_enrolled(const char *path)
 {
 	size_t size, list_size;

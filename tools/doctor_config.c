@@ -31,7 +31,7 @@ void doctor_configuration(struct diagnosis *diagnosis)
 		doctor_say(diagnosis, SEVERITY_OK, "configuration", "no file has a fault");
 }
 
-/* What a plan says that an administrator should know. Return whether that is something. */
+/* Report a device that the guard keeps. Return whether it does. */
 static bool check_plan(struct diagnosis *diagnosis, const struct vdevice *device,
 		       const struct plan *plan, const char *when)
 {

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* doctor: whether vmbus-bind is in the initramfs where that was asked for, and with the present rules. */
+/*
+ * doctor: whether vmbus-bind is in the initramfs where that was asked for, and with the present
+ * rules.
+ */
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,8 +21,8 @@ static char *image_of(const char *release)
 
 	for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
 		const char *percent = strchr(formats[i], '%');
-		char *path = need_printf("%.*s%s%s", (int)(percent - formats[i]), formats[i], release,
-					 percent + 2);
+		char *path = need_printf("%.*s%s%s", (int)(percent - formats[i]), formats[i],
+					 release, percent + 2);
 
 		if (file_exists("%s", path))
 			return path;
@@ -70,7 +73,8 @@ void doctor_initramfs(struct diagnosis *diagnosis)
 	} else if (!has_hooks()) {
 		doctor_complain(diagnosis, SEVERITY_PROBLEM, "initramfs",
 				distribution_install("hyperv-uio"),
-				REQUEST " asks for vmbus-bind in the initramfs, but its hook is missing");
+				REQUEST " asks for vmbus-bind in the initramfs, but its hook is "
+				"missing");
 	} else if (!image) {
 		doctor_say(diagnosis, SEVERITY_NOTE, "initramfs",
 			   "the kernel %s has no initramfs in /boot that vmbus-bind could be in",
@@ -80,8 +84,8 @@ void doctor_initramfs(struct diagnosis *diagnosis)
 		if (newer)
 			doctor_complain(diagnosis, SEVERITY_WARNING, "initramfs",
 					distribution_update_initramfs(diagnosis->release),
-					"%s is older than %s, so it does not know the present rules",
-					image, newer);
+					"%s is older than %s, so it does not know the present "
+					"rules", image, newer);
 		else
 			doctor_say(diagnosis, SEVERITY_OK, "initramfs",
 				   "%s has vmbus-bind with the present rules", image);

@@ -101,7 +101,7 @@ void doctor_vmbus(struct diagnosis *diagnosis)
 			"this machine has no VMBus, because it is not a guest of Hyper-V or Azure");
 }
 
-/* Whether the kernel was built with an option; -1: its configuration is not there */
+/* Tell whether the kernel was built with an option; -1: its configuration is not there */
 static int kernel_option(const char *release, const char *name)
 {
 	char *text = file_read(NULL, "/boot/config-%s", release), *line;
@@ -127,7 +127,9 @@ static bool is_built_in(const char *release)
 	return found;
 }
 
-/* Whether a rule wants the module for a device that the kernel's own refuses before Linux 6.10 */
+/*
+ * Tell whether a rule wants the module for a device that the kernel's own refuses before Linux 6.10
+ */
 static const struct vdevice *low_speed_device(const struct diagnosis *diagnosis)
 {
 	for (size_t i = 0; i < diagnosis->machine->count; i++) {
@@ -161,7 +163,7 @@ static bool refuses_low_speed(const char *release)
 	       (major < 6 || (major == 6 && minor < 10));
 }
 
-/* The kernel's own module is loaded, or would be. Tell whether it is enough. */
+/* Report whether the kernel's own module, which is loaded or would be, is enough. */
 static void judge_own_module(struct diagnosis *diagnosis, const char *loaded, const char *ours)
 {
 	const struct vdevice *device = low_speed_device(diagnosis);
@@ -294,7 +296,7 @@ void doctor_module(struct diagnosis *diagnosis)
 	free(ours);
 }
 
-/* Whether a kernel can be booted: its image is there. */
+/* Tell whether a kernel can be booted: its image is there. */
 static bool is_bootable(const char *release)
 {
 	return file_exists("/boot/vmlinuz-%s", release) ||
@@ -307,7 +309,7 @@ static bool has_headers(const char *release)
 	return file_exists("/lib/modules/%s/build/Makefile", release);
 }
 
-/* What is to be said about a kernel for which dkms should have built the module */
+/* Report a kernel for which dkms has not built the module. Return whether it has. */
 static bool check_kernel(struct diagnosis *diagnosis, const char *release, const char *version)
 {
 	bool running = !strcmp(release, diagnosis->release);

@@ -76,7 +76,7 @@ static int64_t checked_fill(int64_t bytes, uint64_t room)
 	return bytes < 0 || (uint64_t)bytes > room ? -1 : bytes;
 }
 
-/* How many bytes one ring holds, from any driver: what waits in it, and what is free */
+/* Return how many bytes one ring holds, with any driver: what waits in it, and what is free. */
 static uint64_t data_bytes(const struct vdevice *device)
 {
 	int64_t waiting = optional(device, "in_read_bytes_avail");
@@ -108,7 +108,7 @@ static void read_channel(const struct vdevice *device, uint32_t relid, struct ch
 		channel->to_host = device->data_bytes - room;
 }
 
-/* The names of entries in a folder of the device */
+/* List the names in a folder of the device. */
 static struct strings names_in(const struct vdevice *device, const char *folder)
 {
 	/*
@@ -203,7 +203,7 @@ static void read_below(struct vdevice *device)
 	strings_sort(&device->disks);
 }
 
-/* vmbus-bind remembers what interface a device had before user space took it. */
+/* Read what interface a device had before user space took it; vmbus-bind remembers that. */
 static void read_record(struct vdevice *device)
 {
 	struct record record;

@@ -74,7 +74,7 @@ int machine_read_quietly(struct machine *machine);
 
 void machine_free(struct machine *machine);
 
-/* The short name of the device's class, or the GUID of the class */
+/* Return the short name of the device's class, or the GUID of the class. */
 const char *device_class(const struct vdevice *device);
 
 #endif

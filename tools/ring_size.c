@@ -58,7 +58,7 @@ static bool parse_size(const char *text, uint64_t *size)
 	return number && number <= UINT32_MAX && number % getpagesize() == 0;
 }
 
-/* What the driver gives devices of this class, or 0 */
+/* Return the size that the driver gives devices of this class, or 0. */
 static uint64_t class_size(const struct vdevice *device)
 {
 	char *text = file_read(NULL, "/sys/bus/vmbus/drivers/uio_hv_generic/ring_size"),

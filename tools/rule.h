@@ -24,10 +24,10 @@ void rules_free(struct rules *rules);
  */
 size_t rules_complain(const struct rules *rules);
 
-/* The plan for a device, or NULL if the engine did not see it */
+/* Return the plan for a device, or NULL if the engine did not see it. */
 const struct device_plan *rules_plan(const struct rules *rules, const struct vdevice *device);
 
-/* Whether a section names the device */
+/* Tell whether a section names the device */
 bool plan_has_rule(const struct plan *plan);
 
 /*
@@ -36,12 +36,12 @@ bool plan_has_rule(const struct plan *plan);
  */
 char *rule_text(const struct rules *rules, const struct vdevice *device);
 
-/* An object for the rule of a device, or NULL */
+/* Return an object for the rule of a device, or NULL. */
 struct json_object *rule_json(const struct rules *rules, const struct vdevice *device);
 
 /*
- * Print the rule of a device and both outcomes, indented lines. waits: the device waits for the next
- * boot (defer.h).
+ * Print the rule of a device and both outcomes, indented lines. waits: the device waits for the
+ * next boot (defer.h).
  */
 void rule_print(const struct device_plan *plan, bool waits);
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Devices that wait for the next boot: vmbusctl bind --boot has written a rule, and the device is to
- * stay as it is until then. A file /run/hyperv-uio/next-boot/INSTANCE says so, which is gone after
- * the boot. vmbus-bind then leaves the device alone when the rules change and when udev asks. Whoever
- * names the device to vmbus-bind or vmbusctl gets it bound.
+ * Devices that wait for the next boot: vmbusctl bind --boot has written a rule, and the device is
+ * to stay as it is until then. A file /run/hyperv-uio/next-boot/INSTANCE says so, which is gone
+ * after the boot. vmbus-bind then leaves the device alone when the rules change and when udev asks.
+ * Whoever names the device to vmbus-bind or vmbusctl gets it bound.
  */
 #ifndef HVUIO_DEFER_H
 #define HVUIO_DEFER_H
