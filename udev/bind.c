@@ -15,27 +15,34 @@
 #include "log.h"
 #include "settings.h"
 
-/* The folders of VMBus and of a driver; their first argument is vmbus_sysroot(). */
+/*
+ * The folders of VMBus and of a driver; their first argument is
+ * vmbus_sysroot().
+ */
 #define BUS    "%s/sys/bus/vmbus"
 #define DRIVER BUS "/drivers/%s"
 
 /*
- * A driver that probes asynchronously (hv_utils does) may have been matched before our override was
- * written and bind the device after we looked. Each such driver gets in between once.
+ * A driver that probes asynchronously (hv_utils does) may have been matched
+ * before our override was written and bind the device after we looked. Each
+ * such driver gets in between once.
  */
 #define MAX_ATTEMPTS 4
 
 /*
- * Kernels of 2026 answer EAGAIN while a device is still being added: its event is out, and the kernel
- * has yet to come to its own probe, which follows within milliseconds. A hundredth of a second, so
- * many times.
+ * Kernels of 2026 answer EAGAIN while a device is still being added: its event
+ * is out, and the kernel has yet to come to its own probe, which follows within
+ * milliseconds. A hundredth of a second, so many times.
  */
 #define MAX_WAITS 200
 
 /* What the kernel shows for an override that is not set. */
 #define NO_OVERRIDE "(null)"
 
-/* Before 5.12 the kernel reports a failed probe as success; this stands for the reason. */
+/*
+ * Before 5.12 the kernel reports a failed probe as success; this stands for the
+ * reason.
+ */
 #define PROBE_FAILED (-ENXIO)
 
 /* How a device was found, and what has been changed since. */
@@ -75,13 +82,19 @@ static bool is_with(const struct vmbus_device *dev, const char *driver)
 
 static const char *reason(int err)
 {
-	/* The kernel's ENOTSUPP, which no libc knows: low-speed devices before 6.10. */
+	/*
+	 * The kernel's ENOTSUPP, which no libc knows: low-speed devices before
+	 * 6.10.
+	 */
 	if (err == -524)
 		return "not supported (see the kernel log)";
 	return err == PROBE_FAILED ? "probe failed (see the kernel log)" : strerror(-err);
 }
 
-/* -ENOENT: this kernel's VMBus has no override. An override that is not set is "". */
+/*
+ * -ENOENT: this kernel's VMBus has no override. An override that is not set is
+ * "".
+ */
 static int read_override(const struct vmbus_device *dev, char out[DRIVER_NAME_MAX + 1])
 {
 	int ret = vmbus_device_attribute(dev, "driver_override", out, DRIVER_NAME_MAX + 1);
@@ -108,7 +121,10 @@ static void probe_loaded(const struct vmbus_device *dev)
 	kernel_write(vmbus_device_instance(dev), BUS "/drivers_probe", vmbus_sysroot());
 }
 
-/* The kernel's own choice: a driver that is there, else what the device's alias brings. */
+/*
+ * The kernel's own choice: a driver that is there, else what the device's alias
+ * brings.
+ */
 static void probe_any(struct vmbus_device *dev)
 {
 	char alias[64];
@@ -128,8 +144,8 @@ static bool is_gone(struct vmbus_device *dev)
 }
 
 /*
- * The device's own folder is the lock: there before /run and /dev, one for each device, and gone
- * with it. Returns a file descriptor or -errno.
+ * The device's own folder is the lock: there before /run and /dev, one for each
+ * device, and gone with it. Returns a file descriptor or -errno.
  */
 static int lock_folder(const char *path)
 {
@@ -154,8 +170,9 @@ static int lock_device(const struct vmbus_device *dev)
 }
 
 /*
- * Network adapters are decided about and bound one after the other, because each decision counts the
- * adapters that remain. The same lock keeps those apart who make the class known to a driver.
+ * Network adapters are decided about and bound one after the other, because
+ * each decision counts the adapters that remain. The same lock keeps those
+ * apart who make the class known to a driver.
  */
 static int lock_bus(void)
 {
@@ -214,11 +231,17 @@ static int attach(struct vmbus_device *dev, const char *driver)
 			return err; /* tried, and nobody was in between */
 		if (vmbus_device_driver(dev)) {
 			ret = write_driver(vmbus_device_driver(dev), "unbind", vmbus_device_instance(dev));
-			/* ENODEV: it has just let go, or the device has left; the next look tells. */
+			/*
+			 * ENODEV: it has just let go, or the device has left;
+			 * the next look tells.
+			 */
 			if (ret && ret != -ENODEV)
 				return ret;
 		}
-		/* Its result is only the reason: a new_id or a module just loaded may have been faster. */
+		/*
+		 * Its result is only the reason: a new_id or a module just
+		 * loaded may have been faster.
+		 */
 		err = write_bind(dev, driver);
 		if (!err)
 			err = PROBE_FAILED;
@@ -230,8 +253,8 @@ static int attach(struct vmbus_device *dev, const char *driver)
 }
 
 /*
- * Give the other devices of the class that no driver has a driver of their own, where there is one, and
- * list those that are still free.
+ * Give the other devices of the class that no driver has a driver of their own,
+ * where there is one, and list those that are still free.
  */
 static int free_neighbours(const struct vmbus_device *dev, struct vmbus_device ***result)
 {
@@ -260,14 +283,18 @@ static int free_neighbours(const struct vmbus_device *dev, struct vmbus_device *
 }
 
 /*
- * Without driver_override the class has to be made known to the driver, which at once binds every free
- * device of the class. So those get a driver of their own first, where there is one. The id is taken
- * back as soon as the device is bound, and a neighbour that the driver got on the way is released: if a
- * rule names it, its own turn comes.
+ * Without driver_override the class has to be made known to the driver, which
+ * at once binds every free device of the class. So those get a driver of their
+ * own first, where there is one. The id is taken back as soon as the device is
+ * bound, and a neighbour that the driver got on the way is released: if a rule
+ * names it, its own turn comes.
  */
 static int attach_by_id(struct vmbus_device *dev, const char *driver, struct undo *undo)
 {
-	/* device_bind() has the lock for a network adapter, and would wait for itself. */
+	/*
+	 * device_bind() has the lock for a network adapter, and would wait for
+	 * itself.
+	 */
 	const bool has_lock = is_class(dev, "nic");
 	struct vmbus_device **neighbours;
 	int lock = -1, ret;
@@ -301,8 +328,9 @@ out:
 }
 
 /*
- * The interfaces of the device, and the virtual functions that stand in for them and so have their MAC,
- * go down in order: what is sent or routed over them ends before they are gone.
+ * The interfaces of the device, and the virtual functions that stand in for
+ * them and so have their MAC, go down in order: what is sent or routed over
+ * them ends before they are gone.
  */
 static int lower_interfaces(const struct facts *facts, int index, struct undo *undo)
 {
@@ -344,7 +372,10 @@ static void restore(struct vmbus_device *dev, const struct undo *undo)
 			probe_loaded(dev);
 		vmbus_device_refresh(dev);
 	}
-	/* A new interface of the same name is for the network's manager to bring up, and no worse so. */
+	/*
+	 * A new interface of the same name is for the network's manager to
+	 * bring up, and no worse so.
+	 */
 	for (size_t i = 0; i < undo->lowered_count; i++)
 		kernel_set_interface(undo->lowered[i].name, true);
 }
@@ -365,8 +396,8 @@ static int bind_now(struct vmbus_device *dev, const struct rule *rule, const str
 			goto err_override;
 	}
 	/*
-	 * First of all: from here on no other driver is matched, be it that modprobe brings it or
-	 * that the device's own event does.
+	 * First of all: from here on no other driver is matched, be it that
+	 * modprobe brings it or that the device's own event does.
 	 */
 	step = "driver_override cannot be set";
 	err = read_override(dev, undo.override);
@@ -386,7 +417,10 @@ static int bind_now(struct vmbus_device *dev, const struct rule *rule, const str
 	err = lower_interfaces(facts, index, &undo);
 	if (err)
 		goto err_lower;
-	/* A size that cannot be chosen has been said, and is no reason to leave the device unbound. */
+	/*
+	 * A size that cannot be chosen has been said, and is no reason to leave
+	 * the device unbound.
+	 */
 	if (is_class(dev, "nic"))
 		settings_begin(rule, &buffers);
 	step = "the driver does not take it";
@@ -415,7 +449,10 @@ err_override:
 	now = vmbus_device_driver(dev);
 	say(LOG_ERR, "%s: not bound to %s: %s: %s; it is %s%s", described(dev), rule->driver, step,
 	    reason(err), now ? "with " : "without a driver", now ? now : "");
-	/* The driver said so of a device that is still there; to our caller it would mean "has left". */
+	/*
+	 * The driver said so of a device that is still there; to our caller it
+	 * would mean "has left".
+	 */
 	return err == -ENODEV ? -ENXIO : err;
 }
 
@@ -444,7 +481,10 @@ static bool is_same_record(const struct record *a, const struct record *b)
 	       !strcmp(a->rule, b->rule) && !strcmp(a->driver, b->driver) && !strcmp(a->reason, b->reason);
 }
 
-/* Write down what the next boot has to know of a network adapter. 1: it is written already, 0 or -errno. */
+/*
+ * Write down what the next boot has to know of a network adapter. 1: it is
+ * written already, 0 or -errno.
+ */
 static int remember(const struct facts *facts, int index, const struct plan *plan,
 		     const struct bind_options *options)
 {
@@ -463,7 +503,10 @@ static int remember(const struct facts *facts, int index, const struct plan *pla
 		note_verdict(&checked, plan);
 		if (plan->outcome == PLAN_NO_RULE || plan->outcome == PLAN_DISABLED)
 			forget_verdict(&record);
-		/* A device that is bound shows no more than it did when it was checked. */
+		/*
+		 * A device that is bound shows no more than it did when it was
+		 * checked.
+		 */
 		else if (plan->verdict != VERDICT_NONE &&
 			 (plan->outcome != PLAN_BOUND || record.verdict != VERDICT_SAFE ||
 			  strcmp(record.rule, checked.rule) || strcmp(record.driver, checked.driver)))
@@ -472,7 +515,10 @@ static int remember(const struct facts *facts, int index, const struct plan *pla
 	if (is_same_record(&record, &device->record))
 		return 1;
 	ret = state_write(device->instance, &record);
-	/* At boot the root file system may be read-only, and nothing new is to be written down then. */
+	/*
+	 * At boot the root file system may be read-only, and nothing new is to
+	 * be written down then.
+	 */
 	if (ret && options->time == PLAN_NOW)
 		say(LOG_WARNING, "%s/%s cannot be written, so the next boot does not know of this check: %s",
 		    STATE_FOLDER, device->instance, strerror(-ret));
@@ -531,9 +577,10 @@ int device_bind(const struct config *config, struct vmbus_device *dev, const str
 		if (is_class(dev, "nic"))
 			known = remember(&facts, index, &plan, options);
 		/*
-		 * The device's own event has decided with what was known of the interface. That only an
-		 * interface which could be written down counts as new keeps a device that was released
-		 * from being bound again at once.
+		 * The device's own event has decided with what was known of the
+		 * interface. That only an interface which could be written down
+		 * counts as new keeps a device that was released from being
+		 * bound again at once.
 		 */
 		if (options->new_interface && known)
 			goto out_facts;
@@ -586,7 +633,10 @@ err_gone:
 	return err;
 }
 
-/* What a rule has to know of a device that its driver in the kernel does not have. */
+/*
+ * What a rule has to know of a device that its driver in the kernel does not
+ * have.
+ */
 static struct identity identify(const struct vmbus_device *dev, const struct record *record)
 {
 	return (struct identity){
@@ -625,7 +675,10 @@ int device_release(const struct config *config, struct vmbus_device *dev, bool i
 		forget_verdict(&record);
 		state_write(vmbus_device_instance(dev), &record);
 	}
-	/* Without driver_override what we bound and what the kernel did look the same. */
+	/*
+	 * Without driver_override what we bound and what the kernel did look
+	 * the same.
+	 */
 	ours = override ? !strcmp(driver, rule.driver) : is_with(dev, rule.driver);
 	if (!ours)
 		goto out;

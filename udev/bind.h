@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Carry a plan out: bind a device to the driver that its rule names, and release it. */
+/*
+ * Carry a plan out: bind a device to the driver that its rule names, and
+ * release it.
+ */
 #ifndef HVUIO_BIND_H
 #define HVUIO_BIND_H
 
@@ -15,13 +18,15 @@ struct bind_options {
 /*
  * device_bind() - bind a device as the configuration says
  *
- * Waits for another vmbus-bind that has the device, looks at the machine, decides, acts, and says in
- * one line what it did. For PLAN_NOW the guard's verdict about a network adapter is recorded for the
- * next boot; its interface's name and MAC are remembered in either case.
+ * Waits for another vmbus-bind that has the device, looks at the machine,
+ * decides, acts, and says in one line what it did. For PLAN_NOW the guard's
+ * verdict about a network adapter is recorded for the next boot; its
+ * interface's name and MAC are remembered in either case.
  *
- * Returns 0 when the device is where it belongs, or -errno: -EBUSY when the guard keeps it, -EINVAL
- * when a faulty file names it, -ENODEV when the host takes it back meanwhile, -ENOENT when there is no
- * such driver, else what the driver's probe returned as far as the kernel tells. After a failure the
+ * Returns 0 when the device is where it belongs, or -errno: -EBUSY when the
+ * guard keeps it, -EINVAL when a faulty file names it, -ENODEV when the host
+ * takes it back meanwhile, -ENOENT when there is no such driver, else what the
+ * driver's probe returned as far as the kernel tells. After a failure the
  * former driver has the device again.
  */
 int device_bind(const struct config *config, struct vmbus_device *dev, const struct bind_options *options);
@@ -31,12 +36,14 @@ int device_bind(const struct config *config, struct vmbus_device *dev, const str
  *
  * @is_named: the administrator named this very device, so that it need not be configured any more
  *
- * Nothing is done when the kernel chose that driver by itself. What the guard found is forgotten.
- * Returns 0 or -errno.
+ * Nothing is done when the kernel chose that driver by itself. What the guard
+ * found is forgotten. Returns 0 or -errno.
  */
 int device_release(const struct config *config, struct vmbus_device *dev, bool is_named, bool dry);
 
-/* The device as messages name it: "INSTANCE (nic)". Valid until the next call. */
+/*
+ * The device as messages name it: "INSTANCE (nic)". Valid until the next call.
+ */
 const char *device_text(const char *instance, const char *class_name, const char *class_id);
 
 #endif

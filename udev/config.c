@@ -164,7 +164,10 @@ static void open_section(struct reader *reader, char *header)
 	};
 	reader->in_section = true;
 	reader->skips_keys = false;
-	/* Noted first, so that the devices which the section names are left alone. */
+	/*
+	 * Noted first, so that the devices which the section names are left
+	 * alone.
+	 */
 	if (end[1])
 		fault(reader, "nothing may follow the ] of a section, not even a comment: '%s'", end + 1);
 }
@@ -238,7 +241,10 @@ static void parse_link(struct reader *reader, const char *value)
 {
 	bool ok = *value != '/' && strlen(value) < LINK_SIZE && has_only(value, "._-+:@/");
 
-	/* Each part of the path begins with a letter or digit, so neither .. nor an empty one is there. */
+	/*
+	 * Each part of the path begins with a letter or digit, so neither ..
+	 * nor an empty one is there.
+	 */
 	for (const char *part = value; ok && part; part = strchr(part, '/')) {
 		part += *part == '/';
 		ok = isalnum((unsigned char)*part);
@@ -314,7 +320,10 @@ static void on_key(struct reader *reader, const char *key, char *value)
 	}
 }
 
-/* A '#' or ';' after a blank looks like a comment, and would be part of the value. */
+/*
+ * A '#' or ';' after a blank looks like a comment, and would be part of the
+ * value.
+ */
 static bool has_comment(const char *value)
 {
 	for (; *value; value++)
@@ -351,7 +360,9 @@ static void on_line(struct reader *reader, char *line, size_t length)
 	on_key(reader, trim(line), trim(value));
 }
 
-/* Open a regular file or /dev/null; O_NONBLOCK, so that a pipe does not block. */
+/*
+ * Open a regular file or /dev/null; O_NONBLOCK, so that a pipe does not block.
+ */
 static FILE *open_file(const char *path)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
@@ -436,7 +447,10 @@ static const char *add_path(struct config *config, const char *folder, const cha
 	return path;
 }
 
-/* Files of both folders by name; the administrator's hides the vendor's of the same name. */
+/*
+ * Files of both folders by name; the administrator's hides the vendor's of the
+ * same name.
+ */
 static int load_folders(struct config *config, const char *const folders[2])
 {
 	struct dirent **entries[2] = { NULL, NULL };

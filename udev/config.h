@@ -17,7 +17,10 @@
 
 enum tristate { UNSET, NO, YES };
 
-/* A line of a file; file is NULL for nowhere. The text lives as long as the configuration. */
+/*
+ * A line of a file; file is NULL for nowhere. The text lives as long as the
+ * configuration.
+ */
 struct place {
 	const char *file;
 	unsigned int line;
@@ -53,7 +56,10 @@ struct section {
 	struct settings settings;
 };
 
-/* A fault of a file, or else a hint: something that the administrator probably does not mean. */
+/*
+ * A fault of a file, or else a hint: something that the administrator probably
+ * does not mean.
+ */
 struct finding {
 	struct place at;		/* line 0: the whole file */
 	bool is_fault;
@@ -61,8 +67,9 @@ struct finding {
 };
 
 /*
- * What a faulty file says counts for nothing, and the devices that its sections name are left alone:
- * it may be the file that forbids one. The other files hold.
+ * What a faulty file says counts for nothing, and the devices that its sections
+ * name are left alone: it may be the file that forbids one. The other files
+ * hold.
  */
 struct config {
 	struct section *sections;	/* in the order in which they were read */
@@ -81,7 +88,10 @@ struct identity {
 	const char *interface;
 };
 
-/* Which of the sections that name a device names it most closely; a later one here wins over an earlier one. */
+/*
+ * Which of the sections that name a device names it most closely; a later one
+ * here wins over an earlier one.
+ */
 enum rule_scope { SCOPE_NONE, SCOPE_CLASS, SCOPE_INTERFACE, SCOPE_MAC, SCOPE_INSTANCE };
 
 /* What all sections together say about one device. */
@@ -99,9 +109,10 @@ struct rule {
 /*
  * config_load() - read every file
  *
- * Returns 0, or -EINVAL when a file is faulty or cannot be read: findings then says what is wrong, and
- * config holds what the other files say. -ENOMEM: config may lack any of it, and nothing is to be
- * bound. config_free() it in every case.
+ * Returns 0, or -EINVAL when a file is faulty or cannot be read: findings then
+ * says what is wrong, and config holds what the other files say. -ENOMEM:
+ * config may lack any of it, and nothing is to be bound. config_free() it in
+ * every case.
  */
 int config_load(struct config *config);
 void config_free(struct config *config);
@@ -109,19 +120,26 @@ void config_free(struct config *config);
 /*
  * config_rule() - find out what the configuration says about one device
  *
- * Instances win over MACs, these over interfaces, these over classes; among equals the section that
- * was read last wins, key by key. A section does not count for what it excludes.
+ * Instances win over MACs, these over interfaces, these over classes; among
+ * equals the section that was read last wins, key by key. A section does not
+ * count for what it excludes.
  */
 void config_rule(const struct config *config, const struct identity *device, struct rule *rule);
 
-/* Do as config_rule(), but count what could be read of faulty files too: for releasing devices. */
+/*
+ * Do as config_rule(), but count what could be read of faulty files too: for
+ * releasing devices.
+ */
 void config_rule_of_all(const struct config *config, const struct identity *device, struct rule *rule);
 
 /* Note a finding; text is copied. 0 or -ENOMEM. */
 int config_add_finding(struct config *config, struct place at, bool is_fault, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
 
-/* Whether any section compares interfaces or MACs, so that they have to be found out. */
+/*
+ * Whether any section compares interfaces or MACs, so that they have to be
+ * found out.
+ */
 bool config_uses_interfaces(const struct config *config);
 
 /*

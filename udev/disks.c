@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Whether a disk is mounted, swapped to, or held by device mapper, md or bcache. */
+/*
+ * Whether a disk is mounted, swapped to, or held by device mapper, md or
+ * bcache.
+ */
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>
@@ -34,7 +37,10 @@ static int is_mounted(dev_t number, char where[PATH_MAX])
 		if (sscanf(line, "%*d %*d %u:%u %*s %4095s", &major_no, &minor_no, where) != 3)
 			continue;
 		rest = strstr(line, " - ");
-		/* btrfs shows a number of its own, hence the look at the source too. */
+		/*
+		 * btrfs shows a number of its own, hence the look at the source
+		 * too.
+		 */
 		found = makedev(major_no, minor_no) == number ||
 			(rest && sscanf(rest, " - %*s %4095s", source) == 1 && is_node(source, number));
 	}

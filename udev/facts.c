@@ -12,10 +12,14 @@
 
 #include "machine.h"
 
-/* A stack of bonds, bridges and VLANs higher than this is not followed further. */
+/*
+ * A stack of bonds, bridges and VLANs higher than this is not followed further.
+ */
 #define MAX_HEIGHT 8
 
-/* The first line of a file of sysfs; "" when it cannot be read or is too long. */
+/*
+ * The first line of a file of sysfs; "" when it cannot be read or is too long.
+ */
 static void read_line(const char *folder, const char *name, char *text, size_t size)
 {
 	char path[PATH_MAX];
@@ -68,7 +72,10 @@ static int add_to_stack(struct stack *stack, const char *name, int height)
 	return ret;
 }
 
-/* udev writes its file about an interface when it has handled the interface, and so named it. */
+/*
+ * udev writes its file about an interface when it has handled the interface,
+ * and so named it.
+ */
 static bool is_named(const char *ifindex)
 {
 	char path[PATH_MAX];
@@ -98,7 +105,9 @@ static int add_interface(struct facts *facts, const struct routes *routes, const
 	more += facts->interface_count++;
 	*more = (struct interface){ .device = device };
 	strcpy(more->name, name);
-	/* Other kinds of networks have other addresses, which no rule can name. */
+	/*
+	 * Other kinds of networks have other addresses, which no rule can name.
+	 */
 	read_line(folder, "address", mac, sizeof(mac));
 	if (strlen(mac) == MAC_SIZE - 1)
 		strcpy(more->mac, mac);
@@ -115,7 +124,9 @@ static bool is_partition(const char *folder)
 {
 	char path[PATH_MAX];
 
-	/* In doubt it is one: then disk_in_use() tells what is wrong with it. */
+	/*
+	 * In doubt it is one: then disk_in_use() tells what is wrong with it.
+	 */
 	return snprintf(path, sizeof(path), "%s/partition", folder) >= (int)sizeof(path) || !access(path, F_OK);
 }
 
@@ -130,7 +141,10 @@ static void add_disk(struct device *device, const char *folder, const char *name
 		strcpy(device->disk, why);
 }
 
-/* Look below a device, so also behind a PCI bridge. 0, -ENODEV when it has left, or -errno. */
+/*
+ * Look below a device, so also behind a PCI bridge. 0, -ENODEV when it has
+ * left, or -errno.
+ */
 static int look_below(struct facts *facts, const struct routes *routes, const char *sysfs, int index)
 {
 	struct device *device = &facts->devices[index];
@@ -168,7 +182,10 @@ static int look_below(struct facts *facts, const struct routes *routes, const ch
 	return ret;
 }
 
-/* Adapters of other buses: they have a device, which bridges and tunnels have not. */
+/*
+ * Adapters of other buses: they have a device, which bridges and tunnels have
+ * not.
+ */
 static int add_other_interfaces(struct facts *facts, const struct routes *routes)
 {
 	char path[PATH_MAX], folder[PATH_MAX];

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the machine shows: its VMBus devices, its network interfaces, what uses them now, and which of
- * them are configured to come up at boot. facts_read() is the only reader; plan.h decides on these
- * structures alone, so a test can make up any machine.
+ * What the machine shows: its VMBus devices, its network interfaces, what uses
+ * them now, and which of them are configured to come up at boot. facts_read()
+ * is the only reader; plan.h decides on these structures alone, so a test can
+ * make up any machine.
  */
 #ifndef HVUIO_FACTS_H
 #define HVUIO_FACTS_H
@@ -12,7 +13,10 @@
 
 #define SOURCE_SIZE 256
 
-/* A network interface that a device brings: no bridge, bond or VLAN, but what they do with it counts. */
+/*
+ * A network interface that a device brings: no bridge, bond or VLAN, but what
+ * they do with it counts.
+ */
 struct interface {
 	char name[INTERFACE_SIZE];
 	char mac[MAC_SIZE];
@@ -48,8 +52,8 @@ struct facts {
 /*
  * facts_read() - look at the machine
  *
- * Returns 0 or -errno; -ENODEV without VMBus. facts_free() it in every case. What cannot be told is in
- * the members, and the guard takes it for "in use".
+ * Returns 0 or -errno; -ENODEV without VMBus. facts_free() it in every case.
+ * What cannot be told is in the members, and the guard takes it for "in use".
  */
 int facts_read(struct facts *facts);
 void facts_free(struct facts *facts);

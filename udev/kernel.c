@@ -89,7 +89,10 @@ int kernel_set_access(const char *path, uid_t owner, gid_t group, int mode)
 {
 	struct stat st;
 
-	/* Its owner first: no other group is to get the mode that was meant for the new one. */
+	/*
+	 * Its owner first: no other group is to get the mode that was meant for
+	 * the new one.
+	 */
 	if (stat(path, &st))
 		return -errno;
 	if (((owner != (uid_t)-1 && owner != st.st_uid) || (group != (gid_t)-1 && group != st.st_gid)) &&

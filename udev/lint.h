@@ -7,9 +7,10 @@
 #include "facts.h"
 
 /*
- * Add findings that are no faults: a section that matches no device of this machine, a section for a
- * whole class that the guard watches over and that has no force, accounts that do not exist, and one
- * link for several devices. facts may be NULL on a machine without VMBus. 0 or -ENOMEM.
+ * Add findings that are no faults: a section that matches no device of this
+ * machine, a section for a whole class that the guard watches over and that has
+ * no force, accounts that do not exist, and one link for several devices. facts
+ * may be NULL on a machine without VMBus. 0 or -ENOMEM.
  */
 int lint(struct config *config, const struct facts *facts);
 

@@ -5,7 +5,10 @@
 #include <stdbool.h>
 #include <syslog.h>
 
-/* udev shows what a RUN program prints only when it debugs: --udev goes past it. */
+/*
+ * udev shows what a RUN program prints only when it debugs: --udev goes past
+ * it.
+ */
 extern bool log_to_syslog;
 
 /* The program's name, before each line on standard error; "vmbus-bind" unless it says otherwise. */

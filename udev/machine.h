@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The parts of facts_read(): routes, network file systems, disks, and the configuration of networks. */
+/*
+ * The parts of facts_read(): routes, network file systems, disks, and the
+ * configuration of networks.
+ */
 #ifndef HVUIO_MACHINE_H
 #define HVUIO_MACHINE_H
 
@@ -8,7 +11,9 @@
 
 #include "facts.h"
 
-/* The name of an interface and of what is stacked on it: bonds, bridges, VLANs. */
+/*
+ * The name of an interface and of what is stacked on it: bonds, bridges, VLANs.
+ */
 #define MAX_STACK 16
 
 struct stack {
@@ -50,7 +55,10 @@ FILE *open_rooted(const char *format, ...) __attribute__((format(printf, 1, 2)))
 int routes_read(struct routes *routes);
 void routes_free(struct routes *routes);
 
-/* What routes say about an interface with this stack: default_route, address, needed_by. */
+/*
+ * What routes say about an interface with this stack: default_route, address,
+ * needed_by.
+ */
 void routes_judge(const struct routes *routes, const struct stack *stack, struct interface *interface);
 
 /*

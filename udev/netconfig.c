@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Which interfaces the machine's configuration brings up at boot with a default route: by DHCP, or with
- * an address and a gateway. Read are the files of systemd-networkd, ifupdown and NetworkManager, and
- * those that netplan makes for the first and the last. A wrong yes may cost the administrator the
- * network, a wrong no costs a line force=yes: whatever is in doubt counts as no.
+ * Which interfaces the machine's configuration brings up at boot with a default
+ * route: by DHCP, or with an address and a gateway. Read are the files of
+ * systemd-networkd, ifupdown and NetworkManager, and those that netplan makes
+ * for the first and the last. A wrong yes may cost the administrator the
+ * network, a wrong no costs a line force=yes: whatever is in doubt counts as
+ * no.
  */
 #include <ctype.h>
 #include <dirent.h>
@@ -28,7 +30,10 @@
 
 enum match { NO_MATCH, MATCHES, IN_DOUBT };
 
-/* What one file, or one iface paragraph, says about the interfaces that it names. */
+/*
+ * What one file, or one iface paragraph, says about the interfaces that it
+ * names.
+ */
 struct profile {
 	char file[SOURCE_SIZE];
 	char *names;		/* separated by blanks, with * and ?; NULL: it compares no names */
@@ -81,7 +86,10 @@ static bool exists(const char *path_below_root)
 	char path[PATH_MAX];
 	struct stat st;
 
-	/* lstat(): what is enabled is a link, into a root that may not be this one. */
+	/*
+	 * lstat(): what is enabled is a link, into a root that may not be this
+	 * one.
+	 */
 	return !rooted(path, "%s", path_below_root) && !lstat(path, &st);
 }
 
@@ -128,7 +136,10 @@ static char *trim(char *text)
 	return text;
 }
 
-/* Append words to a list of words; an empty value clears the list, as with systemd. */
+/*
+ * Append words to a list of words; an empty value clears the list, as with
+ * systemd.
+ */
 static void add_words(struct netconfig *net, char **list, const char *words)
 {
 	char *more;
@@ -283,7 +294,10 @@ static int by_name(const void *a, const void *b)
 	return strcmp(((const struct file *)a)->name, ((const struct file *)b)->name);
 }
 
-/* Find the files of @suffix in @folders, sorted by name; an earlier folder hides a name in a later one. */
+/*
+ * Find the files of @suffix in @folders, sorted by name; an earlier folder
+ * hides a name in a later one.
+ */
 static void find_files(struct netconfig *net, struct files *files, const char *const *folders,
 		       size_t folder_count, const char *suffix)
 {
@@ -363,7 +377,10 @@ static void read_networkd(struct netconfig *net)
 		if (read_sections(path, on_networkd_key, &reading) || !reading.has_match ||
 		    has_drop_ins(file->name))
 			reading.profile->in_doubt = true;
-		/* In /run only netplan's files come again at the next boot for certain. */
+		/*
+		 * In /run only netplan's files come again at the next boot for
+		 * certain.
+		 */
 		if (!strncmp(file->path, "/run/", 5) &&
 		    (!strstr(file->name, "-netplan-") || !is_current(net, path)))
 			reading.profile->is_off = true;
@@ -411,7 +428,10 @@ static void on_manager_key(void *arg, const char *section, const char *key, cons
 {
 	struct reading *r = arg;
 
-	/* Only [ifupdown] managed= is harmless: it is about interfaces of /etc/network/interfaces. */
+	/*
+	 * Only [ifupdown] managed= is harmless: it is about interfaces of
+	 * /etc/network/interfaces.
+	 */
 	if ((!strcmp(key, "unmanaged-devices") && *value) ||
 	    (!strcmp(key, "managed") && !strncmp(section, "device", 6)))
 		r->has_match = true;
@@ -462,7 +482,10 @@ static void read_networkmanager(struct netconfig *net)
 		    read_sections(path, on_keyfile_key, &reading) || !reading.is_ethernet ||
 		    (!strncmp(p->file, "/run/", 5) && !is_current(net, path)))
 			p->in_doubt = true;
-		/* A profile for any interface goes to one of them, and nobody knows which. */
+		/*
+		 * A profile for any interface goes to one of them, and nobody
+		 * knows which.
+		 */
 		if (!p->names && !p->macs)
 			p->in_doubt = true;
 		/* Patterns are not NetworkManager's. */
@@ -646,7 +669,10 @@ static void read_ifupdown(struct netconfig *net)
 	free(in.ifaces.list);
 }
 
-/* When netplan's configuration was changed last: its files in /run are to be younger. */
+/*
+ * When netplan's configuration was changed last: its files in /run are to be
+ * younger.
+ */
 static void read_netplan(struct netconfig *net)
 {
 	static const char *const folders[] = { "/etc/netplan", "/usr/lib/netplan", "/lib/netplan" };

@@ -40,7 +40,10 @@ static bool is_nic(const struct device *device)
 	return is_class(device, names);
 }
 
-/* pcie: disks and adapters that are passed through, and nobody knows which before they are there */
+/*
+ * pcie: disks and adapters that are passed through, and nobody knows which
+ * before they are there
+ */
 static bool is_storage(const struct device *device)
 {
 	static const char *const names[] = { "scsi", "ide", "fc", "pcie", NULL };
@@ -54,9 +57,10 @@ bool plan_is_guarded(const struct device *device)
 }
 
 /*
- * What rules can compare. The name of an interface that udev has not handled yet is the kernel's, and
- * a rule means the final one, so a name that was remembered is better. At the next boot the device's
- * event comes before its interface is there.
+ * What rules can compare. The name of an interface that udev has not handled
+ * yet is the kernel's, and a rule means the final one, so a name that was
+ * remembered is better. At the next boot the device's event comes before its
+ * interface is there.
  */
 static struct identity identify(const struct facts *facts, size_t index, enum plan_time time)
 {
@@ -78,7 +82,10 @@ static struct identity identify(const struct facts *facts, size_t index, enum pl
 	return identity;
 }
 
-/* Whether the configuration wants a device for user space, whatever comes of it. */
+/*
+ * Whether the configuration wants a device for user space, whatever comes of
+ * it.
+ */
 static bool is_wanted(const struct question *q, size_t device)
 {
 	struct identity identity = identify(q->facts, device, q->time);
@@ -102,8 +109,8 @@ static bool knows_macs(const struct question *q)
 }
 
 /*
- * Whether an interface stays when the device is taken. A virtual function that stands in for the device
- * has its MAC, and does not.
+ * Whether an interface stays when the device is taken. A virtual function that
+ * stands in for the device has its MAC, and does not.
  */
 static bool remains(const struct question *q, const struct interface *interface)
 {
@@ -124,7 +131,10 @@ static const struct interface *other_with_address(const struct question *q)
 	return NULL;
 }
 
-/* What the machine needs the device for, as far as can be seen now; false: nothing was found. */
+/*
+ * What the machine needs the device for, as far as can be seen now; false:
+ * nothing was found.
+ */
 static bool is_needed(const struct question *q, struct plan *plan)
 {
 	const struct device *device = &q->facts->devices[q->device];
@@ -164,7 +174,10 @@ static bool is_needed(const struct question *q, struct plan *plan)
 	return false;
 }
 
-/* Whether the network is up, so that a device without routes is one that nobody needs. */
+/*
+ * Whether the network is up, so that a device without routes is one that nobody
+ * needs.
+ */
 static bool is_network_up(const struct question *q)
 {
 	for (size_t i = 0; i < q->facts->interface_count; i++) {
@@ -176,7 +189,10 @@ static bool is_network_up(const struct question *q)
 	return false;
 }
 
-/* Another adapter that no rule wants, and that has the default route or is configured to get it. */
+/*
+ * Another adapter that no rule wants, and that has the default route or is
+ * configured to get it.
+ */
 static bool find_other(const struct question *q, struct plan *plan)
 {
 	const struct facts *facts = q->facts;
@@ -219,7 +235,10 @@ static bool is_recorded(const struct device *device, const struct rule *rule)
 	       !strcmp(device->record.driver, rule->driver);
 }
 
-/* Whether the device may be taken while nothing shows yet what the machine needs. */
+/*
+ * Whether the device may be taken while nothing shows yet what the machine
+ * needs.
+ */
 static bool is_safe_at_boot(const struct question *q, struct plan *plan)
 {
 	const struct device *device = &q->facts->devices[q->device];
@@ -303,7 +322,10 @@ void plan_make(const struct config *config, const struct facts *facts, size_t in
 		explain(plan, "enable=no");
 	} else if (time != PLAN_BOOT && !strcmp(device->driver, rule->driver)) {
 		plan->outcome = PLAN_BOUND;
-		/* The best proof is that the machine is on the network without it. */
+		/*
+		 * The best proof is that the machine is on the network without
+		 * it.
+		 */
 		if (time == PLAN_NOW && is_network_up(&q))
 			plan->verdict = VERDICT_SAFE;
 		explain(plan, "%s has it", rule->driver);

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Which interfaces the machine's routes, network file systems and network disks go through. */
+/*
+ * Which interfaces the machine's routes, network file systems and network disks
+ * go through.
+ */
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
@@ -77,7 +80,10 @@ static int read_ipv4_routes(struct routes *routes)
 		route->metric = metric;
 		route->to.family = AF_INET;
 		memcpy(route->to.bytes, &to, sizeof(to));
-		/* The kernel prints the number that it has in memory in network order. */
+		/*
+		 * The kernel prints the number that it has in memory in network
+		 * order.
+		 */
 		for (mask = ntohl(mask); mask & 0x80000000; mask <<= 1)
 			route->prefix++;
 	}
@@ -146,7 +152,10 @@ static int read_ipv6_routes(struct routes *routes)
 	return ret;
 }
 
-/* @text up to @end is an address, with or without [ ], port or scope; else *address stays unknown. */
+/*
+ * @text up to @end is an address, with or without [ ], port or scope; else
+ * *address stays unknown.
+ */
 static void parse_address(const char *text, const char *end, struct address *address)
 {
 	char copy[INET6_ADDRSTRLEN];
@@ -187,7 +196,10 @@ add_peer(struct routes *routes, const struct address *address, const char *forma
 	return 0;
 }
 
-/* A file system whose data is elsewhere. ocfs2, gfs2 and the like lie on disks, which are seen as such. */
+/*
+ * A file system whose data is elsewhere. ocfs2, gfs2 and the like lie on disks,
+ * which are seen as such.
+ */
 static bool is_network_type(const char *type)
 {
 	static const char *const types[] = {
@@ -202,7 +214,10 @@ static bool is_network_type(const char *type)
 	return false;
 }
 
-/* The address of a server: the option addr, which NFS and CIFS show; others do not tell. */
+/*
+ * The address of a server: the option addr, which NFS and CIFS show; others do
+ * not tell.
+ */
 static void find_server(const char *options, struct address *address)
 {
 	const char *at = options;
@@ -366,7 +381,10 @@ static bool covers(const struct route *route, const struct address *address)
 	return !rest || !((route->to.bytes[whole] ^ address->bytes[whole]) & (0xff00 >> rest) & 0xff);
 }
 
-/* Among the routes that the kernel may choose for @address, whether one goes through @stack. */
+/*
+ * Among the routes that the kernel may choose for @address, whether one goes
+ * through @stack.
+ */
 static bool leads_through(const struct routes *routes, const struct address *address, const struct stack *stack)
 {
 	const struct route *best = NULL;
@@ -384,7 +402,10 @@ static bool leads_through(const struct routes *routes, const struct address *add
 		through |= is_in(stack, r->interface);
 		best = r;
 	}
-	/* Without a route it is not known by which way the connection came about. */
+	/*
+	 * Without a route it is not known by which way the connection came
+	 * about.
+	 */
 	return best ? through : true;
 }
 
@@ -397,7 +418,10 @@ void routes_judge(const struct routes *routes, const struct stack *stack, struct
 		if (!is_in(stack, r->interface))
 			continue;
 		interface->default_route |= !r->prefix;
-		/* Every interface has IPv6 routes of its own: link-local and multicast. */
+		/*
+		 * Every interface has IPv6 routes of its own: link-local and
+		 * multicast.
+		 */
 		interface->address |= global || !r->prefix;
 	}
 	for (size_t i = 0; i < routes->global_count; i++)

@@ -22,8 +22,9 @@
 #define DRIVER "%s/sys/bus/vmbus/drivers/%s"
 
 /*
- * The driver makes the ring file of the primary channel some milliseconds after it has the device, and
- * that of a sub-channel once the host has answered. A hundredth of a second, so many times.
+ * The driver makes the ring file of the primary channel some milliseconds after
+ * it has the device, and that of a sub-channel once the host has answered. A
+ * hundredth of a second, so many times.
  */
 #define MAX_WAITS 200
 
@@ -121,7 +122,10 @@ static int set_ring(const struct vmbus_device *dev, const char *channels, const 
 	return set_access(dev, path, access);
 }
 
-/* The ring files of every channel. The primary channel is the one without a number of its own. */
+/*
+ * The ring files of every channel. The primary channel is the one without a
+ * number of its own.
+ */
 static int set_rings(const struct vmbus_device *dev, const struct access *access, unsigned int relid)
 {
 	char channels[PATH_MAX], name[64];

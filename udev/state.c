@@ -143,7 +143,10 @@ int state_write(const char *instance, const struct record *record)
 	print(file, "rule", record->rule);
 	print(file, "driver", record->driver);
 	print(file, "checked", record->checked);
-	/* A verdict that a crash loses is made again, but half a file would be one that nobody wrote. */
+	/*
+	 * A verdict that a crash loses is made again, but half a file would be
+	 * one that nobody wrote.
+	 */
 	if (fflush(file) || fchmod(fd, 0644) || fsync(fd))
 		ret = -errno;
 	if (fclose(file) && !ret)

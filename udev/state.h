@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What is remembered about a device across reboots: a file /var/lib/hyperv-uio/INSTANCE with lines
- * KEY=VALUE. Whoever wants to forget a device removes its file.
+ * What is remembered about a device across reboots: a file
+ * /var/lib/hyperv-uio/INSTANCE with lines KEY=VALUE. Whoever wants to forget a
+ * device removes its file.
  *
  *	mac=00:15:5d:01:02:03		of the interface that the device had last
  *	interface=eth1			the name of that interface
@@ -39,15 +40,22 @@ struct record {
 /*
  * state_read() - read the record of a device
  *
- * Returns 0, also when there is none: *record is then empty. A line that is not understood makes the
- * whole record count for nothing: -EPROTO. Other errors: -errno; *record is empty.
+ * Returns 0, also when there is none: *record is then empty. A line that is not
+ * understood makes the whole record count for nothing: -EPROTO. Other errors:
+ * -errno; *record is empty.
  */
 int state_read(const char *instance, struct record *record);
 
-/* Replace the record of a device; an empty one is removed. 0 or -errno, as -EROFS early at boot. */
+/*
+ * Replace the record of a device; an empty one is removed. 0 or -errno, as
+ * -EROFS early at boot.
+ */
 int state_write(const char *instance, const struct record *record);
 
-/* The text for record.rule: the file of the rule and how it names the device. The line may move. */
+/*
+ * The text for record.rule: the file of the rule and how it names the device.
+ * The line may move.
+ */
 void state_rule_text(const struct rule *rule, char text[RULE_SIZE]);
 
 #endif

@@ -84,7 +84,9 @@ static int set(const struct run *run, struct vmbus_device *dev)
 	return settings_apply(dev, &rule, run->relid);
 }
 
-/* Most devices of a machine are named by no section, and are done with at once. */
+/*
+ * Most devices of a machine are named by no section, and are done with at once.
+ */
 static bool is_of_interest(const struct run *run, const struct vmbus_device *dev)
 {
 	const char *class = vmbus_device_class_name(dev);
@@ -112,7 +114,10 @@ static int one(const struct run *run, struct vmbus_device *dev)
 		ret = set(run, dev);
 	else if (is_of_interest(run, dev) && !is_deferred(run, dev))
 		ret = device_bind(&run->config, dev, &run->options);
-	/* The host may take a device back at any time, and its remove event is on the way. */
+	/*
+	 * The host may take a device back at any time, and its remove event is
+	 * on the way.
+	 */
 	return ret == -ENODEV ? 0 : ret;
 }
 
@@ -371,7 +376,10 @@ int main(int argc, char **argv)
 	faulty = config_load(&run.config);
 	if (run.mode == CHECK)
 		check(&run);
-	/* udev reads what is printed for IMPORT, and the device's own event has said the same. */
+	/*
+	 * udev reads what is printed for IMPORT, and the device's own event has
+	 * said the same.
+	 */
 	if (run.mode != PROPERTIES)
 		say_findings(&run.config, run.mode == CHECK);
 	if (faulty && faulty != -EINVAL) {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Linked into vmbus-bind in place of udev/kernel.c and udev/log.c. Each write and each modprobe becomes
- * a call of the tree's own model of the kernel, ROOT/kernel/model, whose exit status is the errno. What
- * would go to the system log goes to standard error, with a word before it.
+ * Linked into vmbus-bind in place of udev/kernel.c and udev/log.c. Each write
+ * and each modprobe becomes a call of the tree's own model of the kernel,
+ * ROOT/kernel/model, whose exit status is the errno. What would go to the
+ * system log goes to standard error, with a word before it.
  */
 #include <errno.h>
 #include <limits.h>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Every combination of a rule, a record, what two adapters carry and what else the machine has, held
- * against what the manual promises. The promises are written down here once more, in other words than
- * in plan.c.
+ * Every combination of a rule, a record, what two adapters carry and what else
+ * the machine has, held against what the manual promises. The promises are
+ * written down here once more, in other words than in plan.c.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -136,7 +136,10 @@ static void make(struct machine *m, const struct combination *c)
 		      c->foreign == FOREIGN_COMES_UP || c->foreign == VF_COMES_UP);
 }
 
-/* As the machine is when it boots: the devices are there, and no interface of theirs, nor a route. */
+/*
+ * As the machine is when it boots: the devices are there, and no interface of
+ * theirs, nor a route.
+ */
 static void boot(struct machine *m, const struct combination *c)
 {
 	struct facts *facts = &m->facts;
@@ -256,7 +259,10 @@ static void check(const struct combination *c)
 		if (time == PLAN_NOW && plan.verdict == VERDICT_SAFE && is_in_use(c) && !c->is_bound)
 			tell(c, "a verdict", &plan);
 	}
-	/* What was foretold is what comes. Without a record nothing is known of interfaces then. */
+	/*
+	 * What was foretold is what comes. Without a record nothing is known of
+	 * interfaces then.
+	 */
 	if (c->past == NOTHING && (c->name == BY_MAC || c->name == BY_INTERFACE || c->foreign != NO_FOREIGN))
 		return;
 	make(&booted, c);
