@@ -145,11 +145,7 @@ static char *choose_driver(const char *asked, const struct plan *plan)
 
 static int check_driver(const char *driver)
 {
-	size_t len = strlen(driver);
-
-	if (len && len <= DRIVER_NAME_MAX && driver[0] != '-' && strcmp(driver, "none") &&
-	    strspn(driver, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") ==
-		    len)
+	if (config_is_driver(driver) && strcmp(driver, "none"))
 		return 0;
 	if (!strcmp(driver, "none"))
 		complain(

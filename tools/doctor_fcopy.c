@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* doctor: the file copy device, which the host calls Guest Service Interface, and its daemons. */
 #include <ctype.h>
+#include <fcntl.h>
+#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "doctor.h"
 #include "file.h"
@@ -88,6 +92,31 @@ static void check_other_daemons(struct diagnosis *diagnosis)
 	}
 }
 
+/*
+ * Run hv-fcopyd --check-config. Return its exit status, or -1 if it cannot be run, as with one that
+ * was built for another machine.
+ */
+static int check_config(void)
+{
+	char *program = file_path("/usr/sbin/" DAEMON);
+	posix_spawn_file_actions_t actions;
+	char *argv[] = { program, "--check-config", NULL };
+	int status = -1;
+	pid_t pid;
+
+	if (posix_spawn_file_actions_init(&actions))
+		need(NULL);
+	posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
+	posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
+	if (access(program, X_OK) || posix_spawn(&pid, program, &actions, NULL, argv, environ) ||
+	    waitpid(pid, &status, 0) < 0)
+		status = -1;
+	posix_spawn_file_actions_destroy(&actions);
+	free(program);
+	return status < 0 || !WIFEXITED(status) || WEXITSTATUS(status) == 127 ? -1 :
+	       WEXITSTATUS(status);
+}
+
 static void check_daemon(struct diagnosis *diagnosis, const struct vdevice *device)
 {
 	char *pid = find_process(DAEMON);
@@ -134,6 +163,10 @@ void doctor_guest_service(struct diagnosis *diagnosis)
 		doctor_say(diagnosis, SEVERITY_NOTE, "daemon", DAEMON " is not installed");
 		return;
 	}
+	if (check_config() > 0)
+		doctor_complain(diagnosis, SEVERITY_PROBLEM, "daemon",
+				need_strdup(DAEMON " --check-config"),
+				"the configuration of " DAEMON " has a fault");
 	check_other_daemons(diagnosis);
 	check_daemon(diagnosis, device);
 }

@@ -187,10 +187,15 @@ static void parse_switch(struct reader *reader, const char *key, const char *val
 		fault(reader, "%s is yes or no, not '%s'", key, value);
 }
 
-static void parse_driver(struct reader *reader, const char *value)
+bool config_is_driver(const char *name)
 {
 	/* It becomes part of a path and an argument of modprobe. */
-	if (!*value || strlen(value) > DRIVER_NAME_MAX || value[0] == '-' || !has_only(value, "_-"))
+	return *name && strlen(name) <= DRIVER_NAME_MAX && name[0] != '-' && has_only(name, "_-");
+}
+
+static void parse_driver(struct reader *reader, const char *value)
+{
+	if (!config_is_driver(value))
 		fault(reader, "driver is not a driver's name: '%s'", value);
 	else
 		strcpy(current(reader)->driver, value);

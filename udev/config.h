@@ -150,4 +150,7 @@ bool config_uses_interfaces(const struct config *config);
  */
 int config_parse_name(const char *text, struct device_name *name);
 
+/* Tell whether a text may be the name of a driver. */
+bool config_is_driver(const char *name);
+
 #endif

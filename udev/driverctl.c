@@ -50,19 +50,6 @@ static const char *keep(struct config *config, const char *path)
 	return copy;
 }
 
-/*
- * Tell whether a text may be the name of a driver: it becomes part of a path, and modprobe's
- * argument.
- */
-static bool is_driver(const char *text)
-{
-	size_t len = strlen(text);
-
-	return len && len <= DRIVER_NAME_MAX && text[0] != '-' &&
-	       strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") ==
-		       len;
-}
-
 static int append(struct config *config, const char *path, const char *instance, const char *driver)
 {
 	struct section *sections;
@@ -97,7 +84,7 @@ static int load_entry(struct config *config, const char *entry)
 		fault = "the name of this entry of driverctl is not vmbus- and a GUID";
 	else if (!strcmp(driver, "none"))
 		fault = "this entry of driverctl wants no driver, which vmbus-bind does not do";
-	else if (!is_driver(driver))
+	else if (!config_is_driver(driver))
 		fault = "this entry of driverctl does not name a driver";
 	if (fault)
 		return config_add_finding(config, (struct place){ .file = path }, false, "%s",

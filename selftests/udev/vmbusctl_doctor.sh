@@ -539,6 +539,23 @@ test_daemon_is_masked() {
 	done
 }
 
+test_configuration_of_the_daemon() {
+	guest
+	daemon 321
+	for code in 0 1 2; do
+		printf '#!/bin/sh\n[ "$*" = --check-config ] || exit 9\necho said; echo said >&2\nexit %d\n' $code >"$root/usr/sbin/hv-fcopyd"
+		chmod +x "$root/usr/sbin/hv-fcopyd"
+		if [ $code = 0 ]; then
+			healthy
+		else
+			sick
+			finding problem daemon "the configuration of hv-fcopyd has a fault" "hv-fcopyd --check-config"
+		fi
+		lacks said
+	done
+	is errors "$err" ""
+}
+
 test_another_daemon_runs() {
 	guest
 	daemon 321
