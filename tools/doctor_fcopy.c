@@ -100,7 +100,7 @@ static int check_config(void)
 {
 	char *program = file_path("/usr/sbin/" DAEMON);
 	posix_spawn_file_actions_t actions;
-	char *argv[] = { program, "--check-config", NULL };
+	char option[] = "--check-config", *argv[] = { program, option, NULL };
 	int status = -1;
 	pid_t pid;
 
