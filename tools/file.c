@@ -131,7 +131,7 @@ bool file_number(uint64_t *value, const char *format, ...)
 	free(path);
 	if (text && text[0] >= '0' && text[0] <= '9') {
 		errno = 0;
-		*value = strtoull(text, &end, text[1] == 'x' ? 16 : 10);
+		*value = strtoull(text, &end, 10);
 		ok = !errno && !*end;
 	}
 	free(text);
