@@ -1,21 +1,32 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# vmbusctl, for people.
+# vmbusctl, for people, and its completion.
 
 vmbusctl        := $(O)/tools/vmbusctl
-vmbusctl-objs   := $(O)/tools/vmbusctl.o
+vmbusctl-names  := change colour command complete describe distribution doctor doctor_boot doctor_config doctor_driverctl \
+		   doctor_fcopy doctor_initramfs doctor_module dropin file identify json link list machine main memory \
+		   overrides ring_size rule rules show table watch bind
+vmbusctl-objs   := $(vmbusctl-names:%=$(O)/tools/%.o)
 vmbusctl-pkgs   := json-c uuid
 
+bashcompletiondir ?= $(datarootdir)/bash-completion/completions
+zshcompletiondir  ?= $(datarootdir)/zsh/site-functions
+
+# The engine of vmbus-bind decides for vmbusctl, too.
 $(O)/tools/%.o: tools/%.c
-	$(call compile,$(lib_cflags) $(shell $(PKG_CONFIG) --cflags $(vmbusctl-pkgs)))
+	$(call compile,$(bind_cflags) -Iudev -DVMBUS_BIND='"$(udevdir)/vmbus-bind"' \
+		$(shell $(PKG_CONFIG) --cflags $(vmbusctl-pkgs)))
 
 # As vmbus-bind, which is in the same package. That package then needs no package of the library.
-$(vmbusctl): $(vmbusctl-objs) $(lib_a)
-	$(call link,$(vmbusctl-objs) $(lib_a) $(shell $(PKG_CONFIG) --libs $(vmbusctl-pkgs)))
+$(vmbusctl): $(vmbusctl-objs) $(O)/udev/libbind.a $(lib_a)
+	$(call link,$(vmbusctl-objs) $(O)/udev/libbind.a $(lib_a) \
+		$(shell $(PKG_CONFIG) --libs $(vmbusctl-pkgs)))
 
 tools: $(vmbusctl)
 
 installs += install-tools
 install-tools: $(vmbusctl)
 	$(Q)$(INSTALL) -D -m 0755 $(vmbusctl) $(DESTDIR)$(sbindir)/vmbusctl
+	$(Q)$(INSTALL) -D -m 0644 tools/completion/vmbusctl.bash $(DESTDIR)$(bashcompletiondir)/vmbusctl
+	$(Q)$(INSTALL) -D -m 0644 tools/completion/_vmbusctl $(DESTDIR)$(zshcompletiondir)/_vmbusctl
 
 -include $(wildcard $(O)/tools/*.d)

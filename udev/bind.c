@@ -11,30 +11,38 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "guard.h"
 #include "kernel.h"
 #include "log.h"
+#include "settings.h"
 
-/* The folders of VMBus and of a driver; their first argument is vmbus_sysroot(). */
+/*
+ * The folders of VMBus and of a driver; their first argument is
+ * vmbus_sysroot().
+ */
 #define BUS    "%s/sys/bus/vmbus"
 #define DRIVER BUS "/drivers/%s"
 
 /*
- * A driver that probes asynchronously (hv_utils does) may have been matched before our override was
- * written and take the device after we looked. Each such driver gets in between once.
+ * A driver that probes asynchronously (hv_utils does) may have been matched
+ * before our override was written and bind the device after we looked. Each
+ * such driver gets in between once.
  */
 #define MAX_ATTEMPTS 4
 
 /*
- * Kernels of 2026 answer EAGAIN while a device is still being added: its event is out, and the kernel has yet to come to its own
- * probe, which follows within milliseconds. A hundredth of a second, so many times.
+ * Kernels of 2026 answer EAGAIN while a device is still being added: its event
+ * is out, and the kernel has yet to come to its own probe, which follows within
+ * milliseconds. A hundredth of a second, so many times.
  */
 #define MAX_WAITS 200
 
 /* What the kernel shows for an override that is not set. */
 #define NO_OVERRIDE "(null)"
 
-/* Before 5.12 the kernel reports a failed probe as success; this stands for the reason. */
+/*
+ * Before 5.12 the kernel reports a failed probe as success; this stands for the
+ * reason.
+ */
 #define PROBE_FAILED (-ENXIO)
 
 /* How a device was found, and what has been changed since. */
@@ -43,16 +51,26 @@ struct undo {
 	char override[DRIVER_NAME_MAX + 1];
 	bool has_override;
 	bool id_added;
+	struct interface *lowered; /* interfaces that were up, by a copy of what was seen */
+	size_t lowered_count;
 };
+
+const char *device_text(const char *instance, const char *class_name, const char *class_id)
+{
+	static char text[2 * VMBUS_GUID_SIZE + 4];
+
+	snprintf(text, sizeof(text), "%s (%s)", instance, class_name ? class_name : class_id);
+	return text;
+}
 
 static const char *described(const struct vmbus_device *dev)
 {
-	static char text[2 * VMBUS_GUID_SIZE + 4];
-	const char *name = vmbus_device_class_name(dev);
+	return device_text(vmbus_device_instance(dev), vmbus_device_class_name(dev), vmbus_device_class(dev));
+}
 
-	snprintf(text, sizeof(text), "%s (%s)", vmbus_device_instance(dev),
-		 name ? name : vmbus_device_class(dev));
-	return text;
+static bool is_class(const struct vmbus_device *dev, const char *name)
+{
+	return vmbus_device_class_name(dev) && !strcmp(vmbus_device_class_name(dev), name);
 }
 
 static bool is_with(const struct vmbus_device *dev, const char *driver)
@@ -64,13 +82,19 @@ static bool is_with(const struct vmbus_device *dev, const char *driver)
 
 static const char *reason(int err)
 {
-	/* The kernel's ENOTSUPP, which no libc knows: low-speed devices before 6.10. */
+	/*
+	 * The kernel's ENOTSUPP, which no libc knows: low-speed devices before
+	 * 6.10.
+	 */
 	if (err == -524)
-		return "not supported, the kernel's log says more";
-	return err == PROBE_FAILED ? "its probe failed, the kernel's log says why" : strerror(-err);
+		return "not supported (see the kernel log)";
+	return err == PROBE_FAILED ? "probe failed (see the kernel log)" : strerror(-err);
 }
 
-/* -ENOENT: this kernel's VMBus has no override. An override that is not set is "". */
+/*
+ * -ENOENT: this kernel's VMBus has no override. An override that is not set is
+ * "".
+ */
 static int read_override(const struct vmbus_device *dev, char out[DRIVER_NAME_MAX + 1])
 {
 	int ret = vmbus_device_attribute(dev, "driver_override", out, DRIVER_NAME_MAX + 1);
@@ -91,10 +115,27 @@ static int write_driver(const char *driver, const char *file, const char *value)
 	return kernel_write(value, DRIVER "/%s", vmbus_sysroot(), driver, file);
 }
 
-/* Every driver that is there may take the device. */
+/* Every driver that is there may bind the device. */
 static void probe_loaded(const struct vmbus_device *dev)
 {
 	kernel_write(vmbus_device_instance(dev), BUS "/drivers_probe", vmbus_sysroot());
+}
+
+/*
+ * The kernel's own choice: a driver that is there, else what the device's alias
+ * brings.
+ */
+static void probe_any(struct vmbus_device *dev)
+{
+	char alias[64];
+
+	probe_loaded(dev);
+	if (vmbus_device_refresh(dev) || vmbus_device_driver(dev))
+		return;
+	if (vmbus_device_attribute(dev, "modalias", alias, sizeof(alias)) || !alias[0] || kernel_load(alias))
+		return;
+	probe_loaded(dev);
+	vmbus_device_refresh(dev);
 }
 
 static bool is_gone(struct vmbus_device *dev)
@@ -103,14 +144,14 @@ static bool is_gone(struct vmbus_device *dev)
 }
 
 /*
- * The device's own folder is the lock: there before /run and /dev, one for each device, and gone
- * with it. Returns a file descriptor or -errno.
+ * The device's own folder is the lock: there before /run and /dev, one for each
+ * device, and gone with it. Returns a file descriptor or -errno.
  */
-static int lock_device(const struct vmbus_device *dev)
+static int lock_folder(const char *path)
 {
 	int fd, ret;
 
-	fd = open(vmbus_device_sysfs(dev), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return errno == ENOENT ? -ENODEV : -errno;
 	while (flock(fd, LOCK_EX)) {
@@ -121,6 +162,25 @@ static int lock_device(const struct vmbus_device *dev)
 		return ret;
 	}
 	return fd;
+}
+
+static int lock_device(const struct vmbus_device *dev)
+{
+	return lock_folder(vmbus_device_sysfs(dev));
+}
+
+/*
+ * Network adapters are decided about and bound one after the other, because
+ * each decision counts the adapters that remain. The same lock keeps those
+ * apart who make the class known to a driver.
+ */
+static int lock_bus(void)
+{
+	char path[PATH_MAX];
+
+	if (snprintf(path, sizeof(path), BUS "/devices", vmbus_sysroot()) >= (int)sizeof(path))
+		return -ENAMETOOLONG;
+	return lock_folder(path);
 }
 
 static bool is_loaded(const char *driver)
@@ -143,7 +203,7 @@ static int load_driver(const char *driver)
 	return is_loaded(driver) ? 0 : -ENOENT;
 }
 
-static int bind(const struct vmbus_device *dev, const char *driver)
+static int write_bind(const struct vmbus_device *dev, const char *driver)
 {
 	const struct timespec pause = { .tv_nsec = 10 * 1000 * 1000 };
 	int err, waits = 0;
@@ -157,7 +217,7 @@ static int bind(const struct vmbus_device *dev, const char *driver)
 }
 
 /* 0 when the device is with driver; else dev shows its last state. */
-static int attach(struct vmbus_device *dev, const char *driver, struct undo *undo)
+static int attach(struct vmbus_device *dev, const char *driver)
 {
 	int err = 0, ret;
 
@@ -171,19 +231,18 @@ static int attach(struct vmbus_device *dev, const char *driver, struct undo *und
 			return err; /* tried, and nobody was in between */
 		if (vmbus_device_driver(dev)) {
 			ret = write_driver(vmbus_device_driver(dev), "unbind", vmbus_device_instance(dev));
-			/* ENODEV: it has just let go, or the device has left; the next look tells. */
+			/*
+			 * ENODEV: it has just let go, or the device has left;
+			 * the next look tells.
+			 */
 			if (ret && ret != -ENODEV)
 				return ret;
 		}
-		if (!undo->has_override && !undo->id_added) {
-			/* This alone binds the device when it is free; EEXIST: known already. */
-			ret = write_driver(driver, "new_id", vmbus_device_class(dev));
-			if (ret && ret != -EEXIST)
-				return ret;
-			undo->id_added = !ret;
-		}
-		/* Its result is only the reason: a new_id or a module just loaded may have been faster. */
-		err = bind(dev, driver);
+		/*
+		 * Its result is only the reason: a new_id or a module just
+		 * loaded may have been faster.
+		 */
+		err = write_bind(dev, driver);
 		if (!err)
 			err = PROBE_FAILED;
 	}
@@ -193,29 +252,138 @@ static int attach(struct vmbus_device *dev, const char *driver, struct undo *und
 	return is_with(dev, driver) ? 0 : -EBUSY;
 }
 
-static void restore(struct vmbus_device *dev, const char *driver, const struct undo *undo)
+/*
+ * Give the other devices of the class that no driver has a driver of their own,
+ * where there is one, and list those that are still free.
+ */
+static int free_neighbours(const struct vmbus_device *dev, struct vmbus_device ***result)
+{
+	struct vmbus_device **list;
+	size_t kept = 0;
+	int ret;
+
+	ret = vmbus_devices_list(vmbus_device_class(dev), &list);
+	*result = list;
+	if (!list)
+		return ret;
+	for (size_t i = 0; list[i]; i++) {
+		struct vmbus_device *one = list[i];
+		bool is_free = !vmbus_device_driver(one) &&
+			       strcmp(vmbus_device_instance(one), vmbus_device_instance(dev));
+
+		list[i] = NULL;
+		if (is_free)
+			probe_any(one);
+		if (is_free && !vmbus_device_driver(one))
+			list[kept++] = one;
+		else
+			vmbus_device_free(one);
+	}
+	return 0;
+}
+
+/*
+ * Without driver_override the class has to be made known to the driver, which
+ * at once binds every free device of the class. So those get a driver of their
+ * own first, where there is one. The id is taken back as soon as the device is
+ * bound, and a neighbour that the driver got on the way is released: if a rule
+ * names it, its own turn comes.
+ */
+static int attach_by_id(struct vmbus_device *dev, const char *driver, struct undo *undo)
+{
+	/*
+	 * device_bind() has the lock for a network adapter, and would wait for
+	 * itself.
+	 */
+	const bool has_lock = is_class(dev, "nic");
+	struct vmbus_device **neighbours;
+	int lock = -1, ret;
+
+	if (!has_lock)
+		lock = lock_bus();
+	if (!has_lock && lock < 0)
+		return lock;
+	ret = free_neighbours(dev, &neighbours);
+	if (ret < 0)
+		goto out;
+	/* EEXIST: somebody else made it known, and so it stays. */
+	ret = write_driver(driver, "new_id", vmbus_device_class(dev));
+	undo->id_added = !ret;
+	if (!ret || ret == -EEXIST)
+		ret = attach(dev, driver);
+	if (undo->id_added && write_driver(driver, "remove_id", vmbus_device_class(dev)))
+		say(LOG_WARNING, "%s: %s still takes every device of the class: remove_id failed", described(dev),
+		    driver);
+	for (struct vmbus_device **n = neighbours; undo->id_added && *n; n++) {
+		if (vmbus_device_refresh(*n) || !is_with(*n, driver))
+			continue;
+		write_driver(driver, "unbind", vmbus_device_instance(*n));
+		probe_any(*n);
+	}
+	vmbus_devices_free(neighbours);
+out:
+	if (!has_lock)
+		close(lock);
+	return ret;
+}
+
+/*
+ * The interfaces of the device, and the virtual functions that stand in for
+ * them and so have their MAC, go down in order: what is sent or routed over
+ * them ends before they are gone.
+ */
+static int lower_interfaces(const struct facts *facts, int index, struct undo *undo)
+{
+	int ret;
+
+	undo->lowered = calloc(facts->interface_count + 1, sizeof(*undo->lowered));
+	if (!undo->lowered)
+		return -ENOMEM;
+	for (size_t i = 0; i < facts->interface_count; i++) {
+		const struct interface *one = &facts->interfaces[i];
+		bool is_ours = one->device == index;
+
+		for (size_t j = 0; one->mac[0] && !is_ours && j < facts->interface_count; j++)
+			is_ours = facts->interfaces[j].device == index &&
+				  !strcmp(facts->interfaces[j].mac, one->mac);
+		if (!is_ours)
+			continue;
+		ret = kernel_set_interface(one->name, false);
+		if (ret < 0 && ret != -ENODEV)
+			return ret;
+		if (!ret)
+			undo->lowered[undo->lowered_count++] = *one;
+	}
+	return 0;
+}
+
+static void restore(struct vmbus_device *dev, const struct undo *undo)
 {
 	int ret = 0;
 
 	if (undo->has_override)
 		ret = write_override(dev, undo->override);
-	else if (undo->id_added)
-		ret = write_driver(driver, "remove_id", vmbus_device_class(dev));
 	if (ret && !is_gone(dev))
-		say(LOG_ERR, "%s: %s cannot be undone: %s", described(dev),
-		    undo->has_override ? "driver_override" : "new_id", reason(ret));
-	if (vmbus_device_refresh(dev) || vmbus_device_driver(dev))
-		return;
-	if (undo->driver)
-		bind(dev, undo->driver);
-	else
-		probe_loaded(dev);
-	vmbus_device_refresh(dev);
+		say(LOG_ERR, "%s: driver_override cannot be set back: %s", described(dev), reason(ret));
+	if (!vmbus_device_refresh(dev) && !vmbus_device_driver(dev)) {
+		if (undo->driver)
+			write_bind(dev, undo->driver);
+		else
+			probe_loaded(dev);
+		vmbus_device_refresh(dev);
+	}
+	/*
+	 * A new interface of the same name is for the network's manager to
+	 * bring up, and no worse so.
+	 */
+	for (size_t i = 0; i < undo->lowered_count; i++)
+		kernel_set_interface(undo->lowered[i].name, true);
 }
 
-static int take(struct vmbus_device *dev, const struct wish *wish)
+static int bind_now(struct vmbus_device *dev, const struct rule *rule, const struct facts *facts, int index)
 {
 	const char *now = vmbus_device_driver(dev);
+	struct buffers buffers = { .lock = -1 };
 	struct undo undo = { 0 };
 	const char *step;
 	int err;
@@ -228,106 +396,214 @@ static int take(struct vmbus_device *dev, const struct wish *wish)
 			goto err_override;
 	}
 	/*
-	 * First of all: from here on no other driver is matched, be it that modprobe brings it or
-	 * that the device's own event does.
+	 * First of all: from here on no other driver is matched, be it that
+	 * modprobe brings it or that the device's own event does.
 	 */
 	step = "driver_override cannot be set";
 	err = read_override(dev, undo.override);
 	if (!err) {
 		undo.has_override = true;
-		err = write_override(dev, wish->driver);
+		err = write_override(dev, rule->driver);
 	} else if (err == -ENOENT) {
 		err = 0;
 	}
 	if (err)
 		goto err_override;
 	step = "the driver cannot be loaded";
-	err = load_driver(wish->driver);
+	err = load_driver(rule->driver);
 	if (err)
 		goto err_load;
+	step = "its interface cannot be set down";
+	err = lower_interfaces(facts, index, &undo);
+	if (err)
+		goto err_lower;
+	/*
+	 * A size that cannot be chosen has been said, and is no reason to leave
+	 * the device unbound.
+	 */
+	if (is_class(dev, "nic"))
+		settings_begin(rule, &buffers);
 	step = "the driver does not take it";
-	err = attach(dev, wish->driver, &undo);
+	err = undo.has_override ? attach(dev, rule->driver) : attach_by_id(dev, rule->driver, &undo);
+	settings_end(&buffers);
 	if (err)
 		goto err_attach;
 
-	say(LOG_NOTICE, "%s: bound to %s%s%s", described(dev), wish->driver,
+	say(LOG_NOTICE, "%s: bound to %s%s%s", described(dev), rule->driver,
 	    undo.driver ? ", taken over from " : "", undo.driver ? undo.driver : "");
 	free(undo.driver);
+	free(undo.lowered);
 	return 0;
 
 err_attach:
+err_lower:
 err_load:
-	restore(dev, wish->driver, &undo);
+	restore(dev, &undo);
 err_override:
 	free(undo.driver);
+	free(undo.lowered);
 	if (is_gone(dev)) {
 		say(LOG_INFO, "%s: the host has taken it back", described(dev));
 		return -ENODEV;
 	}
 	now = vmbus_device_driver(dev);
-	say(LOG_ERR, "%s: not bound to %s: %s: %s; it is %s%s", described(dev), wish->driver, step,
+	say(LOG_ERR, "%s: not bound to %s: %s: %s; it is %s%s", described(dev), rule->driver, step,
 	    reason(err), now ? "with " : "without a driver", now ? now : "");
-	return err;
+	/*
+	 * The driver said so of a device that is still there; to our caller it
+	 * would mean "has left".
+	 */
+	return err == -ENODEV ? -ENXIO : err;
 }
 
-int device_bind(struct vmbus_device *dev, const struct wish *wish, bool early, bool dry)
+static void forget_verdict(struct record *record)
 {
-	const char *now;
-	char why[128] = "";
-	int lock, ret;
+	record->verdict = VERDICT_NONE;
+	record->reason[0] = record->rule[0] = record->driver[0] = record->checked[0] = '\0';
+}
 
-	lock = lock_device(dev);
-	if (lock < 0)
-		return lock;
-	ret = vmbus_device_refresh(dev);
-	if (ret || is_with(dev, wish->driver)) {
-		if (!ret)
-			say(dry ? LOG_INFO : LOG_DEBUG, "%s: is with %s", described(dev), wish->driver);
-		goto out;
+static void note_verdict(struct record *record, const struct plan *plan)
+{
+	const time_t now = time(NULL);
+	struct tm utc;
+
+	record->verdict = plan->verdict;
+	snprintf(record->reason, sizeof(record->reason), "%s", plan->reason);
+	state_rule_text(&plan->rule, record->rule);
+	strcpy(record->driver, plan->rule.driver);
+	gmtime_r(&now, &utc);
+	strftime(record->checked, sizeof(record->checked), "%Y-%m-%dT%H:%M:%SZ", &utc);
+}
+
+static bool is_same_record(const struct record *a, const struct record *b)
+{
+	return a->verdict == b->verdict && !strcmp(a->mac, b->mac) && !strcmp(a->interface, b->interface) &&
+	       !strcmp(a->rule, b->rule) && !strcmp(a->driver, b->driver) && !strcmp(a->reason, b->reason);
+}
+
+/*
+ * Write down what the next boot has to know of a network adapter. 1: it is
+ * written already, 0 or -errno.
+ */
+static int remember(const struct facts *facts, int index, const struct plan *plan,
+		     const struct bind_options *options)
+{
+	const struct device *device = &facts->devices[index];
+	const struct interface *interface = facts_interface(facts, index);
+	struct record record = device->record;
+	int ret;
+
+	if (interface && (options->time == PLAN_NOW || interface->is_named)) {
+		strcpy(record.mac, interface->mac);
+		strcpy(record.interface, interface->name);
 	}
-	if (early && !wish->force && !wish->by_instance && guard_is_class(dev)) {
-		say(LOG_ERR, "%s: not bound to %s: only its class is configured, and when udev asks, no "
-		    "route or mount may tell yet that the machine needs it; a section for the instance, "
-		    "or force=yes, takes it", described(dev), wish->driver);
-		ret = -EBUSY;
-		goto out;
+	if (options->time == PLAN_NOW) {
+		struct record checked = record;
+
+		note_verdict(&checked, plan);
+		if (plan->outcome == PLAN_NO_RULE || plan->outcome == PLAN_DISABLED)
+			forget_verdict(&record);
+		/*
+		 * A device that is bound shows no more than it did when it was
+		 * checked.
+		 */
+		else if (plan->verdict != VERDICT_NONE &&
+			 (plan->outcome != PLAN_BOUND || record.verdict != VERDICT_SAFE ||
+			  strcmp(record.rule, checked.rule) || strcmp(record.driver, checked.driver)))
+			record = checked;
 	}
-	ret = wish->force ? 0 : guard_check(dev, why, sizeof(why));
-	if (ret) {
-		if (ret == -ENODEV)
-			goto out;
-		say(LOG_ERR, "%s: not bound to %s: %s; force=yes in its section overrules this",
-		    described(dev), wish->driver, ret > 0 ? why : reason(ret));
-		ret = -EBUSY;
-	} else if (dry) {
-		now = vmbus_device_driver(dev);
-		say(LOG_INFO, "%s: would be bound to %s%s%s", described(dev), wish->driver,
-		    now ? ", taken over from " : "", now ? now : "");
-	} else {
-		ret = take(dev, wish);
-	}
-out:
-	close(lock);
+	if (is_same_record(&record, &device->record))
+		return 1;
+	ret = state_write(device->instance, &record);
+	/*
+	 * At boot the root file system may be read-only, and nothing new is to
+	 * be written down then.
+	 */
+	if (ret && options->time == PLAN_NOW)
+		say(LOG_WARNING, "%s/%s cannot be written, so the next boot does not know of this check: %s",
+		    STATE_FOLDER, device->instance, strerror(-ret));
 	return ret;
 }
 
-/* The kernel's own choice: a driver that is there, else what the device's alias brings. */
-static void probe_any(struct vmbus_device *dev)
+static int carry_out(struct vmbus_device *dev, const struct facts *facts, int index, const struct plan *plan)
 {
-	char alias[64];
+	int ret = 0;
 
-	probe_loaded(dev);
-	if (vmbus_device_refresh(dev) || vmbus_device_driver(dev))
-		return;
-	if (vmbus_device_attribute(dev, "modalias", alias, sizeof(alias)) || !alias[0] || kernel_load(alias))
-		return;
-	probe_loaded(dev);
-	vmbus_device_refresh(dev);
+	switch (plan->outcome) {
+	case PLAN_NO_RULE:
+	case PLAN_DISABLED:
+		return 0;
+	case PLAN_FAULTY:
+		say(LOG_ERR, "%s: left alone: %s (%s:%u)", described(dev), plan->reason, plan->at.file,
+		    plan->at.line);
+		return -EINVAL;
+	case PLAN_REFUSED:
+		say(LOG_ERR, "%s: not bound to %s: %s; force=yes in its section overrules this (%s:%u)",
+		    described(dev), plan->rule.driver, plan->reason, plan->at.file, plan->at.line);
+		return -EBUSY;
+	case PLAN_BOUND:
+		say(LOG_DEBUG, "%s: is with %s", described(dev), plan->rule.driver);
+		break;
+	case PLAN_BIND:
+		ret = bind_now(dev, &plan->rule, facts, index);
+		break;
+	}
+	return ret ? ret : settings_apply(dev, &plan->rule, 0);
 }
 
-static int give_back(struct vmbus_device *dev, const struct wish *wish, bool override)
+int device_bind(const struct config *config, struct vmbus_device *dev, const struct bind_options *options)
 {
-	bool bound = is_with(dev, wish->driver);
+	int bus = -1, lock = -1, known = 0, index, ret;
+	struct facts facts;
+	struct plan plan;
+
+	if (is_class(dev, "nic")) {
+		bus = lock_bus();
+		if (bus < 0)
+			return bus;
+	}
+	lock = lock_device(dev);
+	ret = lock < 0 ? lock : vmbus_device_refresh(dev);
+	if (ret)
+		goto out;
+	ret = facts_read(&facts);
+	index = ret ? -1 : facts_device(&facts, vmbus_device_instance(dev));
+	if (ret)
+		say(LOG_ERR, "%s: not bound: the machine cannot be looked at: %s", described(dev), reason(ret));
+	else if (index < 0)
+		ret = -ENODEV;
+	if (!ret) {
+		plan_make(config, &facts, index, options->time, NULL, &plan);
+		if (is_class(dev, "nic"))
+			known = remember(&facts, index, &plan, options);
+		/*
+		 * The device's own event has decided with what was known of the
+		 * interface. That only an interface which could be written down
+		 * counts as new keeps a device that was released from being
+		 * bound again at once.
+		 */
+		if (options->new_interface && known)
+			goto out_facts;
+		if (options->force && plan.outcome == PLAN_REFUSED)
+			plan.outcome = PLAN_BIND;
+		if (!options->record_only)
+			ret = carry_out(dev, &facts, index, &plan);
+		else if (plan.outcome == PLAN_REFUSED || plan.outcome == PLAN_FAULTY)
+			ret = -EBUSY;
+	}
+out_facts:
+	facts_free(&facts);
+out:
+	if (lock >= 0)
+		close(lock);
+	if (bus >= 0)
+		close(bus);
+	return ret;
+}
+
+static int release_now(struct vmbus_device *dev, const char *driver, bool override)
+{
+	bool bound = is_with(dev, driver);
 	const char *step, *now;
 	int err;
 
@@ -335,40 +611,59 @@ static int give_back(struct vmbus_device *dev, const struct wish *wish, bool ove
 	if (override)
 		err = write_override(dev, "");
 	else
-		err = write_driver(wish->driver, "remove_id", vmbus_device_class(dev));
+		err = write_driver(driver, "remove_id", vmbus_device_class(dev));
 	if (err && (override || err != -ENODEV))
 		goto err_gone;
 	if (bound) {
 		step = "unbind";
-		err = write_driver(wish->driver, "unbind", vmbus_device_instance(dev));
+		err = write_driver(driver, "unbind", vmbus_device_instance(dev));
 		if (err && err != -ENODEV)
 			goto err_gone;
 	}
 	probe_any(dev);
 	now = vmbus_device_driver(dev);
-	say(LOG_NOTICE, "%s: given back by %s, %s%s", described(dev), wish->driver,
+	say(LOG_NOTICE, "%s: released by %s, %s%s", described(dev), driver,
 	    now ? "now with " : "now without a driver", now ? now : "");
 	return 0;
 
 err_gone:
 	if (is_gone(dev))
 		return -ENODEV;
-	say(LOG_ERR, "%s: not given back by %s: %s: %s", described(dev), wish->driver, step, reason(err));
+	say(LOG_ERR, "%s: not released by %s: %s: %s", described(dev), driver, step, reason(err));
 	return err;
 }
 
-int device_release(struct vmbus_device *dev, const struct wish *wish, bool dry)
+/*
+ * What a rule has to know of a device that its driver in the kernel does not
+ * have.
+ */
+static struct identity identify(const struct vmbus_device *dev, const struct record *record)
+{
+	return (struct identity){
+		.instance = vmbus_device_instance(dev), .class_id = vmbus_device_class(dev),
+		.mac = record->mac, .interface = record->interface,
+	};
+}
+
+int device_release(const struct config *config, struct vmbus_device *dev, bool is_named, bool dry)
 {
 	char driver[DRIVER_NAME_MAX + 1] = "";
+	struct identity identity;
+	struct record record;
+	struct rule rule;
 	bool override, ours;
 	int lock, ret;
 
 	lock = lock_device(dev);
 	if (lock < 0)
 		return lock;
+	state_read(vmbus_device_instance(dev), &record);
+	identity = identify(dev, &record);
+	config_rule_of_all(config, &identity, &rule);
 	ret = vmbus_device_refresh(dev);
-	if (!ret)
-		ret = read_override(dev, driver);
+	if (ret || (rule.scope == SCOPE_NONE && !is_named))
+		goto out;
+	ret = read_override(dev, driver);
 	override = !ret;
 	if (ret && ret != -ENOENT) {
 		if (ret != -ENODEV)
@@ -376,14 +671,21 @@ int device_release(struct vmbus_device *dev, const struct wish *wish, bool dry)
 		goto out;
 	}
 	ret = 0;
-	/* Without driver_override what we took and what the kernel gave look the same. */
-	ours = override ? !strcmp(driver, wish->driver) : is_with(dev, wish->driver);
+	if (!dry && record.verdict != VERDICT_NONE) {
+		forget_verdict(&record);
+		state_write(vmbus_device_instance(dev), &record);
+	}
+	/*
+	 * Without driver_override what we bound and what the kernel did look
+	 * the same.
+	 */
+	ours = override ? !strcmp(driver, rule.driver) : is_with(dev, rule.driver);
 	if (!ours)
 		goto out;
 	if (dry)
-		say(LOG_INFO, "%s: would be given back by %s", described(dev), wish->driver);
+		printf("%s: would be released by %s\n", described(dev), rule.driver);
 	else
-		ret = give_back(dev, wish, override);
+		ret = release_now(dev, rule.driver, override);
 out:
 	close(lock);
 	return ret;

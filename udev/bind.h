@@ -1,22 +1,49 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* A device changes hands: to the driver that the configuration names, and back. */
+/*
+ * Carry a plan out: bind a device to the driver that its rule names, and
+ * release it.
+ */
 #ifndef HVUIO_BIND_H
 #define HVUIO_BIND_H
 
-#include "config.h"
+#include "plan.h"
+
+struct bind_options {
+	enum plan_time time;	/* PLAN_NOW: an administrator asks; PLAN_EVENT: udev does */
+	bool force;		/* as if the rule said force=yes */
+	bool new_interface;	/* an interface has appeared: act only if it was not known before */
+	bool record_only;	/* check and record for the next boot, and leave the device as it is */
+};
 
 /*
- * Both say in one line what they did, wait for another vmbus-bind that has the device, and return 0
- * when the device is (or, dry, would be) where it belongs, or -errno; a device that the host takes
- * back meanwhile is -ENODEV.
+ * device_bind() - bind a device as the configuration says
  *
- * device_bind: -EBUSY when guard_check() objects, -ENOENT when there is no such driver, else what
- * the driver's probe returned as far as the kernel tells; the former driver has the device again. early: routes and
- * mounts tell nothing yet, so of a class of guard_is_class() only what is named by instance is taken.
+ * Waits for another vmbus-bind that has the device, looks at the machine,
+ * decides, acts, and says in one line what it did. For PLAN_NOW the guard's
+ * verdict about a network adapter is recorded for the next boot; its
+ * interface's name and MAC are remembered in either case.
+ *
+ * Returns 0 when the device is where it belongs, or -errno: -EBUSY when the
+ * guard keeps it, -EINVAL when a faulty file names it, -ENODEV when the host
+ * takes it back meanwhile, -ENOENT when there is no such driver, else what the
+ * driver's probe returned as far as the kernel tells. After a failure the
+ * former driver has the device again.
  */
-int device_bind(struct vmbus_device *dev, const struct wish *wish, bool early, bool dry);
+int device_bind(const struct config *config, struct vmbus_device *dev, const struct bind_options *options);
 
-/* Gives back what device_bind() took; nothing to do when the kernel chose that driver by itself. */
-int device_release(struct vmbus_device *dev, const struct wish *wish, bool dry);
+/*
+ * device_release() - let the kernel choose a driver for a device that device_bind() bound
+ *
+ * @is_named: the administrator named this very device, so that it need not be configured any more
+ *
+ * Nothing is done when the kernel chose that driver by itself. What the guard
+ * found is forgotten. Returns 0 or -errno.
+ */
+int device_release(const struct config *config, struct vmbus_device *dev, bool is_named, bool dry);
+
+/*
+ * The device as messages name it: "INSTANCE (nic)". Valid until the next call.
+ */
+const char *device_text(const char *instance, const char *class_name, const char *class_id);
 
 #endif

@@ -2,32 +2,49 @@
 # vmbus-bind and its rules; a daemon's own rules and bind.d file lie with the daemon.
 
 bindconfdir   ?= /usr/lib/hyperv-uio/bind.d
+statedir      ?= /var/lib/hyperv-uio
+initramfsdir  ?= /usr/share/initramfs-tools
+dracutdir     ?= /usr/lib/dracut
 
-vmbus-bind        := $(O)/udev/vmbus-bind
-vmbus-bind-common := config log bind guard vmbus-bind
-vmbus-bind-objs   := $(vmbus-bind-common:%=$(O)/udev/%.o) $(O)/udev/kernel.o
-vmbus-bind-cflags := $(lib_cflags) $(shell $(PKG_CONFIG) --cflags inih) \
-		     -DVENDOR_CONFIG='"$(bindconfdir)"' -DADMIN_CONFIG='"$(sysconfdir)/hyperv-uio/bind.d"'
+vmbus-bind    := $(O)/udev/vmbus-bind
+# What decides about devices and binds them: vmbus-bind is its command line, and vmbusctl is another.
+bind_a        := $(O)/udev/libbind.a
+bind_objs     := $(patsubst %,$(O)/udev/%.o,config defer driverctl facts routes disks netconfig state plan settings bind lint log kernel)
+bind_cflags   := $(lib_cflags) -DVENDOR_CONFIG='"$(bindconfdir)"' \
+		 -DADMIN_CONFIG='"$(sysconfdir)/hyperv-uio/bind.d"' -DSTATE_FOLDER='"$(statedir)"'
 
 $(O)/udev/%.o: udev/%.c
-	$(call compile,$(vmbus-bind-cflags))
+	$(call compile,$(bind_cflags))
+
+$(bind_a): $(bind_objs)
+	$(call quiet,AR)
+	$(Q)rm -f $@
+	$(Q)$(AR) rcs $@ $^
 
 # The archive of the library, because udev runs the helper at any time: while a package manager replaces the
 # shared library, and after an installation below /usr/local, where the dynamic linker may not look for it.
-$(vmbus-bind): $(vmbus-bind-objs) $(lib_a)
-	$(call link,$(vmbus-bind-objs) $(lib_a) $(shell $(PKG_CONFIG) --libs uuid inih))
+$(vmbus-bind): $(O)/udev/vmbus-bind.o $(bind_a) $(lib_a)
+	$(call link,$^ $(shell $(PKG_CONFIG) --libs uuid))
 
-$(O)/udev/%.rules: udev/%.rules.in
+udev_units    := vmbus-bind.path vmbus-bind.service vmbus-bind-boot.service
+udev_files    := $(addprefix $(O)/udev/,60-hyperv-uio.rules $(udev_units) initramfs/hook initramfs/module-setup.sh)
+
+$(udev_files): $(O)/udev/%: udev/%.in
 	$(subst_file)
 
 .PHONY: udev
-udev: $(vmbus-bind) $(O)/udev/60-hyperv-uio.rules
+udev: $(vmbus-bind) $(udev_files)
 tools: udev
 
 installs += install-udev
 install-udev: udev
 	$(Q)$(INSTALL) -D -m 0755 $(vmbus-bind) $(DESTDIR)$(udevdir)/vmbus-bind
 	$(Q)$(INSTALL) -D -m 0644 $(O)/udev/60-hyperv-uio.rules $(DESTDIR)$(udevdir)/rules.d/60-hyperv-uio.rules
-	$(Q)$(INSTALL) -d $(DESTDIR)$(bindconfdir) $(DESTDIR)$(sysconfdir)/hyperv-uio/bind.d
+	$(Q)$(INSTALL) -d $(DESTDIR)$(bindconfdir) $(DESTDIR)$(sysconfdir)/hyperv-uio/bind.d $(DESTDIR)$(statedir) \
+		$(DESTDIR)$(unitdir)
+	$(Q)$(INSTALL) -m 0644 $(addprefix $(O)/udev/,$(udev_units)) $(DESTDIR)$(unitdir)/
+	$(Q)$(INSTALL) -D -m 0755 $(O)/udev/initramfs/hook $(DESTDIR)$(initramfsdir)/hooks/hyperv-uio
+	$(Q)$(INSTALL) -D -m 0755 $(O)/udev/initramfs/module-setup.sh \
+		$(DESTDIR)$(dracutdir)/modules.d/90hyperv-uio/module-setup.sh
 
 -include $(wildcard $(O)/udev/*.d)

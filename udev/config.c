@@ -1,267 +1,631 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "config.h"
 
+#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
-#include <ini.h>
+#include <fcntl.h>
 #include <limits.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
-#include "log.h"
+#include "driverctl.h"
 
 #define DEFAULT_DRIVER "uio_hv_generic"
+#define BLANKS " \t\r\n"
 
 struct reader {
 	struct config *config;
-	const char *path;
-	FILE *file;
-	unsigned int line;
-	unsigned int fault_line; /* of the last fault that was said; 0: none */
-	bool out_of_memory;
+	size_t first;		/* this file's first section */
+	struct place at;
+	bool is_faulty;
+	int err;		/* -ENOMEM */
 	bool in_section;
-	bool section_faulty; /* said already: its keys are passed over */
+	bool skips_keys;	/* after a header that was a fault */
 };
 
-static void fault(struct reader *reader, const char *what, const char *value)
+int config_add_finding(struct config *config, struct place at, bool is_fault, const char *format, ...)
 {
-	say(LOG_ERR, "%s:%u: %s%s%s", reader->path, reader->line, what, value ? ": " : "",
-	    value ? value : "");
-	reader->fault_line = reader->line;
+	struct finding *findings;
+	va_list args;
+	char *text;
+	int ret;
+
+	va_start(args, format);
+	ret = vasprintf(&text, format, args);
+	va_end(args);
+	if (ret < 0)
+		return -ENOMEM;
+	findings = reallocarray(config->findings, config->finding_count + 1, sizeof(*findings));
+	if (!findings) {
+		free(text);
+		return -ENOMEM;
+	}
+	config->findings = findings;
+	findings[config->finding_count++] = (struct finding){ at, is_fault, text };
+	return 0;
+}
+
+/* Without %: everything that a file contains is an argument. */
+#define fault(reader, ...) \
+	do { \
+		(reader)->is_faulty = true; \
+		if (config_add_finding((reader)->config, (reader)->at, true, __VA_ARGS__)) \
+			(reader)->err = -ENOMEM; \
+	} while (0)
+
+/* Skip blanks at the start of @text, and cut those at its end. */
+static char *trim(char *text)
+{
+	size_t len;
+
+	text += strspn(text, BLANKS);
+	len = strlen(text);
+	while (len && strchr(BLANKS, text[len - 1]))
+		text[--len] = '\0';
+	return text;
+}
+
+static bool has_only(const char *text, const char *more)
+{
+	for (; *text; text++)
+		if (!isalnum((unsigned char)*text) && !strchr(more, *text))
+			return false;
+	return true;
+}
+
+static bool parse_mac(const char *text, char mac[MAC_SIZE])
+{
+	if (strlen(text) != MAC_SIZE - 1)
+		return false;
+	for (int i = 0; i < MAC_SIZE - 1; i++) {
+		if (i % 3 == 2 ? text[i] != ':' && text[i] != '-' : !isxdigit((unsigned char)text[i]))
+			return false;
+		mac[i] = i % 3 == 2 ? ':' : tolower((unsigned char)text[i]);
+	}
+	mac[MAC_SIZE - 1] = '\0';
+	return true;
+}
+
+static bool parse_interface(const char *text, char name[INTERFACE_SIZE])
+{
+	if (!*text || strlen(text) >= INTERFACE_SIZE || text[0] == '.' || !has_only(text, "._-:+@"))
+		return false;
+	strcpy(name, text);
+	return true;
+}
+
+/* Return what follows the word @word and blanks in @text, or NULL. */
+static const char *after_word(const char *text, const char *word)
+{
+	size_t len = strlen(word);
+
+	if (strncmp(text, word, len) || !text[len] || !strchr(BLANKS, text[len]))
+		return NULL;
+	return text + len + strspn(text + len, BLANKS);
+}
+
+int config_parse_name(const char *text, struct device_name *name)
+{
+	const struct vmbus_class *class;
+	const char *rest;
+
+	*name = (struct device_name){ .kind = NAME_MAC };
+	rest = after_word(text, "mac");
+	if (rest)
+		return parse_mac(rest, name->text) ? 0 : -EINVAL;
+	rest = after_word(text, "interface");
+	if (rest) {
+		name->kind = NAME_INTERFACE;
+		return parse_interface(rest, name->text) ? 0 : -EINVAL;
+	}
+	name->kind = NAME_GUID;
+	class = vmbus_class_find(strcasecmp(text, "net") ? text : "nic");
+	if (class) {
+		memcpy(name->text, class->guid, sizeof(name->text));
+		return 0;
+	}
+	return vmbus_guid_parse(text, name->text);
 }
 
 static void open_section(struct reader *reader, char *header)
 {
-	char *end = strchr(header, ']');
-	const struct vmbus_class *class;
+	struct config *config = reader->config;
+	struct device_name name;
 	struct section *sections;
-	char id[VMBUS_GUID_SIZE];
+	char *end, *text;
 
 	reader->in_section = false;
-	reader->section_faulty = true;
-	if (!end)
-		return; /* inih says so */
+	reader->skips_keys = true;
+	end = strchr(header, ']');
+	if (!end) {
+		fault(reader, "a section begins with [ and ends with ]: '%s'", header);
+		return;
+	}
 	*end = '\0';
-	class = vmbus_class_find(header + 1);
-	if (class)
-		memcpy(id, class->guid, sizeof(id));
-	if (!class && vmbus_guid_parse(header + 1, id)) {
-		fault(reader, "a section is a class name or the GUID of a class or instance, not",
-		      header + 1);
-		*end = ']';
+	text = trim(header + 1);
+	if (config_parse_name(text, &name)) {
+		fault(reader, "a section is a class, the GUID of a class or an instance, mac AA:BB:CC:DD:EE:FF "
+		      "or interface NAME, not '%s'", text);
 		return;
 	}
-	*end = ']';
-	sections = reallocarray(reader->config->sections, reader->config->count + 1,
-				sizeof(*sections));
+	sections = reallocarray(config->sections, config->count + 1, sizeof(*sections));
 	if (!sections) {
-		reader->out_of_memory = true;
+		reader->err = -ENOMEM;
 		return;
 	}
-	reader->config->sections = sections;
-	sections += reader->config->count++;
-	memset(sections, 0, sizeof(*sections));
-	memcpy(sections->id, id, sizeof(id));
+	config->sections = sections;
+	sections[config->count++] = (struct section){
+		.name = name, .at = reader->at, .settings.mode = -1,
+	};
 	reader->in_section = true;
-	reader->section_faulty = false;
+	reader->skips_keys = false;
+	/*
+	 * Noted first, so that the devices which the section names are left
+	 * alone.
+	 */
+	if (end[1])
+		fault(reader, "nothing may follow the ] of a section, not even a comment: '%s'", end + 1);
 }
 
-/*
- * inih tells its caller neither the line of a key nor a section without keys, cuts long lines in
- * two, and takes an indented key for more of the value above. Here each is dealt with.
- */
-static char *next_line(char *buf, int size, void *arg)
+static struct section *current(struct reader *reader)
 {
-	struct reader *reader = arg;
-	size_t len, blank;
-	int c;
-
-	if (!fgets(buf, size, reader->file))
-		return NULL;
-	reader->line++;
-	len = strlen(buf);
-	if (len == (size_t)size - 1 && buf[len - 1] != '\n') {
-		fault(reader, "the line is too long", NULL);
-		while ((c = getc(reader->file)) != EOF && c != '\n')
-			;
-		buf[0] = '\0';
-		return buf;
-	}
-	blank = strspn(buf, " \t");
-	memmove(buf, buf + blank, len - blank + 1);
-	if (buf[0] == '[')
-		open_section(reader, buf);
-	return buf;
+	return &reader->config->sections[reader->config->count - 1];
 }
 
-static bool parse_switch(enum tristate *out, const char *value)
+static void parse_switch(struct reader *reader, const char *key, const char *value, enum tristate *out)
 {
 	if (!strcmp(value, "yes"))
 		*out = YES;
 	else if (!strcmp(value, "no"))
 		*out = NO;
 	else
-		return false;
-	return true;
+		fault(reader, "%s is yes or no, not '%s'", key, value);
 }
 
-static bool parse_driver(char out[DRIVER_NAME_MAX + 1], const char *value)
+bool config_is_driver(const char *name)
 {
-	size_t len = strlen(value);
-
 	/* It becomes part of a path and an argument of modprobe. */
-	if (!len || len > DRIVER_NAME_MAX || value[0] == '-' ||
-	    strspn(value, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") != len)
-		return false;
-	memcpy(out, value, len + 1);
-	return true;
+	return *name && strlen(name) <= DRIVER_NAME_MAX && name[0] != '-' && has_only(name, "_-");
 }
 
-static int on_key(void *arg, const char *section, const char *name, const char *value)
+static void parse_driver(struct reader *reader, const char *value)
 {
-	struct reader *reader = arg;
-	struct section *current;
+	if (!config_is_driver(value))
+		fault(reader, "driver is not a driver's name: '%s'", value);
+	else
+		strcpy(current(reader)->driver, value);
+}
+
+static void parse_size(struct reader *reader, const char *key, const char *value, uint64_t *out)
+{
+	const long page = sysconf(_SC_PAGESIZE);
+	unsigned long long size = 0;
+	char *end = NULL;
+
+	if (isdigit((unsigned char)value[0])) {
+		errno = 0;
+		size = strtoull(value, &end, 10);
+		if (*end == 'K' || *end == 'M') {
+			size = size > UINT32_MAX ? 0 : size * (*end == 'K' ? 1024 : 1024 * 1024);
+			end++;
+		}
+	}
+	if (!end || *end || errno || !size || size > UINT32_MAX || size % page)
+		fault(reader, "%s is a number of bytes, K or M that is a multiple of %ld bytes, not '%s'", key,
+		      page, value);
+	else
+		*out = size;
+}
+
+static void parse_account(struct reader *reader, const char *key, const char *value, char out[ACCOUNT_SIZE])
+{
+	if (!*value || strlen(value) >= ACCOUNT_SIZE || value[0] == '-' || !has_only(value, "._-$"))
+		fault(reader, "%s is a name or a number, not '%s'", key, value);
+	else
+		strcpy(out, value);
+}
+
+static void parse_mode(struct reader *reader, const char *value)
+{
+	unsigned long mode;
+	char *end;
+
+	mode = strtoul(value, &end, 8);
+	if (!isdigit((unsigned char)value[0]) || *end || mode > 0777)
+		fault(reader, "mode is an octal number up to 0777, not '%s'", value);
+	else
+		current(reader)->settings.mode = mode;
+}
+
+static void parse_link(struct reader *reader, const char *value)
+{
+	bool ok = *value != '/' && strlen(value) < LINK_SIZE && has_only(value, "._-+:@/");
+
+	/*
+	 * Each part of the path begins with a letter or digit, so neither ..
+	 * nor an empty one is there.
+	 */
+	for (const char *part = value; ok && part; part = strchr(part, '/')) {
+		part += *part == '/';
+		ok = isalnum((unsigned char)*part);
+	}
+	if (!ok)
+		fault(reader, "link is a path below /dev/vmbus, not '%s'", value);
+	else if (!strncmp(value, "by-", 3))
+		fault(reader, "link: names that begin with by- are taken: '%s'", value);
+	else
+		strcpy(current(reader)->settings.link, value);
+}
+
+static void parse_exclude(struct reader *reader, char *value)
+{
+	struct section *section = current(reader);
+	struct device_name *excludes, name;
+	char *next, *text;
+
+	for (; value; value = next) {
+		next = strchr(value, ',');
+		if (next)
+			*next++ = '\0';
+		text = trim(value);
+		if (config_parse_name(text, &name)) {
+			fault(reader, "exclude is a list of what a section may be, not '%s'", text);
+			return;
+		}
+		excludes = reallocarray(section->excludes, section->exclude_count + 1, sizeof(*excludes));
+		if (!excludes) {
+			reader->err = -ENOMEM;
+			return;
+		}
+		section->excludes = excludes;
+		excludes[section->exclude_count++] = name;
+	}
+}
+
+static void on_key(struct reader *reader, const char *key, char *value)
+{
+	struct section *section;
 
 	if (!reader->in_section) {
-		if (!reader->section_faulty)
-			fault(reader, "a key outside of any section", name);
-		return 1;
+		if (!reader->skips_keys)
+			fault(reader, "a key outside of any section: '%s'", key);
+		return;
 	}
-	current = &reader->config->sections[reader->config->count - 1];
-	if (!strcmp(name, "driver")) {
-		if (!parse_driver(current->driver, value))
-			fault(reader, "driver is not a driver's name", value);
-	} else if (!strcmp(name, "enable")) {
-		if (!parse_switch(&current->enable, value))
-			fault(reader, "enable is yes or no, not", value);
-	} else if (!strcmp(name, "force")) {
-		if (!parse_switch(&current->force, value))
-			fault(reader, "force is yes or no, not", value);
+	section = current(reader);
+	if (!strcmp(key, "driver")) {
+		parse_driver(reader, value);
+	} else if (!strcmp(key, "enable")) {
+		parse_switch(reader, key, value, &section->enable);
+		section->enable_at = reader->at;
+	} else if (!strcmp(key, "force")) {
+		parse_switch(reader, key, value, &section->force);
+	} else if (!strcmp(key, "exclude")) {
+		parse_exclude(reader, value);
+	} else if (!strcmp(key, "ring_size")) {
+		parse_size(reader, key, value, &section->settings.ring_size);
+	} else if (!strcmp(key, "recv_buffer_size")) {
+		parse_size(reader, key, value, &section->settings.recv_buffer_size);
+	} else if (!strcmp(key, "send_buffer_size")) {
+		parse_size(reader, key, value, &section->settings.send_buffer_size);
+	} else if (!strcmp(key, "owner")) {
+		parse_account(reader, key, value, section->settings.owner);
+	} else if (!strcmp(key, "group")) {
+		parse_account(reader, key, value, section->settings.group);
+	} else if (!strcmp(key, "mode")) {
+		parse_mode(reader, value);
+	} else if (!strcmp(key, "link")) {
+		parse_link(reader, value);
 	} else {
-		fault(reader, "unknown key", name);
+		fault(reader, "unknown key '%s'", key);
 	}
-	return 1;
 }
 
+/*
+ * A '#' or ';' after a blank looks like a comment, and would be part of the
+ * value.
+ */
+static bool has_comment(const char *value)
+{
+	for (; *value; value++)
+		if ((value[0] == ' ' || value[0] == '\t') && (value[1] == '#' || value[1] == ';'))
+			return true;
+	return false;
+}
+
+static void on_line(struct reader *reader, char *line, size_t length)
+{
+	char *value;
+
+	if (strlen(line) < length) {
+		fault(reader, "the line contains a NUL byte");
+		return;
+	}
+	line = trim(line);
+	if (!*line || *line == '#' || *line == ';')
+		return;
+	if (*line == '[') {
+		open_section(reader, line);
+		return;
+	}
+	value = strchr(line, '=');
+	if (!value) {
+		fault(reader, "neither [section], key=value nor a comment: '%s'", line);
+		return;
+	}
+	if (has_comment(value + 1)) {
+		fault(reader, "a comment needs a line of its own: '%s'", line);
+		return;
+	}
+	*value++ = '\0';
+	on_key(reader, trim(line), trim(value));
+}
+
+/*
+ * Open a regular file or /dev/null; O_NONBLOCK, so that a pipe does not block.
+ */
+static FILE *open_file(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	struct stat st;
+	FILE *file;
+
+	if (fd < 0)
+		return NULL;
+	if (fstat(fd, &st))
+		goto err_close;
+	if (S_ISDIR(st.st_mode)) {
+		errno = EISDIR;
+		goto err_close;
+	}
+	file = fdopen(fd, "r");
+	if (file)
+		return file;
+err_close:
+	close(fd);
+	return NULL;
+}
+
+/* Return 0, -EINVAL (findings say why) or -ENOMEM. */
 static int load_file(struct config *config, const char *path)
 {
-	struct reader reader = { .config = config, .path = path };
-	int bad_line, ret = 0;
+	struct reader reader = { .config = config, .first = config->count, .at = { .file = path } };
+	char *line = NULL;
+	size_t size = 0;
+	ssize_t length;
+	FILE *file;
 
-	reader.file = fopen(path, "re");
-	if (!reader.file) {
-		ret = -errno;
-		say(LOG_ERR, "%s: %s", path, strerror(-ret));
-		return ret;
+	file = open_file(path);
+	if (!file) {
+		fault(&reader, "%s", strerror(errno));
+		return reader.err ? reader.err : -EINVAL;
 	}
-	bad_line = ini_parse_stream(next_line, &reader, on_key, &reader);
-	if (ferror(reader.file)) {
-		say(LOG_ERR, "%s: cannot be read", path);
-		ret = -EIO;
-	} else if (reader.out_of_memory || bad_line == -2) {
-		say(LOG_ERR, "%s: out of memory", path);
-		ret = -ENOMEM;
-	} else if (bad_line > 0) {
-		reader.line = bad_line;
-		fault(&reader, "neither [section], key=value nor a comment", NULL);
+	while (!reader.err && (length = getline(&line, &size, file)) >= 0) {
+		reader.at.line++;
+		on_line(&reader, line, length);
 	}
-	if (!ret && reader.fault_line)
-		ret = -EINVAL;
-	fclose(reader.file);
-	return ret;
+	if (ferror(file)) {
+		reader.at.line = 0;
+		fault(&reader, "it cannot be read");
+	}
+	free(line);
+	fclose(file);
+	if (reader.err)
+		return reader.err;
+	if (!reader.is_faulty)
+		return 0;
+	for (size_t i = reader.first; i < config->count; i++)
+		config->sections[i].is_faulty = true;
+	return -EINVAL;
 }
 
-static int is_conf(const struct dirent *entry)
+static bool is_conf(const char *name)
 {
-	size_t len = strlen(entry->d_name);
+	size_t len = strlen(name);
 
-	return entry->d_name[0] != '.' && len > 5 && !strcmp(entry->d_name + len - 5, ".conf");
+	return len > 5 && !strcmp(name + len - 5, ".conf");
 }
 
-/* Files of both folders by name; the administrator's hides the vendor's of the same name. */
+static int is_visible(const struct dirent *entry)
+{
+	return entry->d_name[0] != '.';
+}
+
+/* Return a copy of a path that lives as long as @config, or NULL. */
+static const char *add_path(struct config *config, const char *folder, const char *name)
+{
+	char **files, *path;
+
+	if (asprintf(&path, "%s%s%s%s", vmbus_sysroot(), folder, *name ? "/" : "", name) < 0)
+		return NULL;
+	files = reallocarray(config->files, config->file_count + 1, sizeof(*files));
+	if (!files) {
+		free(path);
+		return NULL;
+	}
+	config->files = files;
+	files[config->file_count++] = path;
+	return path;
+}
+
+/*
+ * Files of both folders by name; the administrator's hides the vendor's of the
+ * same name.
+ */
 static int load_folders(struct config *config, const char *const folders[2])
 {
 	struct dirent **entries[2] = { NULL, NULL };
-	int n[2] = { -1, -1 }, i[2] = { 0, 0 };
-	char path[PATH_MAX];
-	int ret = 0, one;
+	int n[2], i[2] = { 0, 0 }, ret = 0, one = 0;
+	const char *path;
 
 	for (int f = 0; f < 2; f++) {
-		if (snprintf(path, sizeof(path), "%s%s", vmbus_sysroot(), folders[f]) >= (int)sizeof(path))
-			errno = ENAMETOOLONG;
-		else
-			n[f] = scandir(path, &entries[f], is_conf, alphasort);
-		if (n[f] < 0) {
-			n[f] = 0;
-			if (errno != ENOENT) {
-				ret = -errno;
-				say(LOG_ERR, "%s%s: %s", vmbus_sysroot(), folders[f], strerror(-ret));
-			}
-		}
+		path = add_path(config, folders[f], "");
+		n[f] = path ? scandir(path, &entries[f], is_visible, alphasort) : -1;
+		if (n[f] >= 0)
+			continue;
+		n[f] = 0;
+		if (!path || errno == ENOMEM)
+			one = -ENOMEM;
+		else if (errno != ENOENT)
+			ret = config_add_finding(config, (struct place){ path, 0 }, true, "%s",
+						 strerror(errno)) ? -ENOMEM : -EINVAL;
 	}
-	while (i[0] < n[0] || i[1] < n[1]) {
+	while (one != -ENOMEM && (i[0] < n[0] || i[1] < n[1])) {
 		int order = i[0] == n[0] ? 1 : i[1] == n[1] ? -1 :
 			    strcoll(entries[0][i[0]]->d_name, entries[1][i[1]]->d_name);
 		int from = order < 0 ? 0 : 1;
+		const char *name = entries[from][i[from]]->d_name;
 
 		if (order == 0)
 			i[0]++;
-		if (snprintf(path, sizeof(path), "%s%s/%s", vmbus_sysroot(), folders[from],
-			     entries[from][i[from]]->d_name) >= (int)sizeof(path))
-			one = -ENAMETOOLONG;
-		else
-			one = load_file(config, path);
-		if (!ret)
-			ret = one;
 		i[from]++;
+		path = add_path(config, folders[from], name);
+		if (!path)
+			one = -ENOMEM;
+		else if (is_conf(name))
+			one = load_file(config, path);
+		else
+			one = config_add_finding(config, (struct place){ path, 0 }, false,
+						 "it is not read: its name does not end in .conf");
+		if (one)
+			ret = one;
 	}
 	for (int f = 0; f < 2; f++) {
 		for (int e = 0; e < n[f]; e++)
 			free(entries[f][e]);
 		free(entries[f]);
 	}
-	return ret;
+	return one == -ENOMEM ? one : ret;
 }
 
 int config_load(struct config *config)
 {
 	static const char *const folders[2] = { VENDOR_CONFIG, ADMIN_CONFIG };
+	int err;
 
 	*config = (struct config){ 0 };
-	return load_folders(config, folders);
+	err = driverctl_load(config);
+	return err ? err : load_folders(config, folders);
 }
 
 void config_free(struct config *config)
 {
+	for (size_t i = 0; i < config->count; i++)
+		free(config->sections[i].excludes);
+	for (size_t i = 0; i < config->finding_count; i++)
+		free(config->findings[i].text);
+	for (size_t i = 0; i < config->file_count; i++)
+		free(config->files[i]);
 	free(config->sections);
+	free(config->findings);
+	free(config->files);
 	*config = (struct config){ 0 };
 }
 
-bool config_wish(const struct config *config, const struct vmbus_device *dev, struct wish *wish,
-		 bool disabled_too)
+static bool is_same(const char *have, const char *want)
 {
-	const char *const ids[] = { vmbus_device_class(dev), vmbus_device_instance(dev) };
-	enum tristate enable = UNSET, force = UNSET;
-	bool named = false;
+	return have && *have && !strcmp(have, want);
+}
 
-	*wish = (struct wish){ .driver = DEFAULT_DRIVER };
-	for (size_t pass = 0; pass < 2; pass++) {
+static enum rule_scope scope_of(const struct device_name *name, const struct identity *device)
+{
+	switch (name->kind) {
+	case NAME_GUID:
+		return is_same(device->instance, name->text) ? SCOPE_INSTANCE :
+		       is_same(device->class_id, name->text) ? SCOPE_CLASS : SCOPE_NONE;
+	case NAME_MAC:
+		return is_same(device->mac, name->text) ? SCOPE_MAC : SCOPE_NONE;
+	case NAME_INTERFACE:
+		return is_same(device->interface, name->text) ? SCOPE_INTERFACE : SCOPE_NONE;
+	}
+	return SCOPE_NONE;
+}
+
+static bool is_excluded(const struct section *section, const struct identity *device)
+{
+	for (size_t i = 0; i < section->exclude_count; i++)
+		if (scope_of(&section->excludes[i], device) != SCOPE_NONE)
+			return true;
+	return false;
+}
+
+static void apply_text(char *to, const char *from)
+{
+	if (*from)
+		strcpy(to, from);
+}
+
+static void apply_section(struct rule *rule, const struct section *section)
+{
+	const struct settings *from = &section->settings;
+	struct settings *to = &rule->settings;
+
+	apply_text(rule->driver, section->driver);
+	if (section->enable != UNSET) {
+		rule->enable = section->enable == YES;
+		rule->enable_at = section->enable_at;
+	}
+	if (section->force != UNSET)
+		rule->force = section->force == YES;
+	if (from->ring_size)
+		to->ring_size = from->ring_size;
+	if (from->recv_buffer_size)
+		to->recv_buffer_size = from->recv_buffer_size;
+	if (from->send_buffer_size)
+		to->send_buffer_size = from->send_buffer_size;
+	apply_text(to->owner, from->owner);
+	apply_text(to->group, from->group);
+	if (from->mode >= 0)
+		to->mode = from->mode;
+	apply_text(to->link, from->link);
+}
+
+static void find_rule(const struct config *config, const struct identity *device, bool with_faulty,
+		      struct rule *rule)
+{
+	*rule = (struct rule){ .driver = DEFAULT_DRIVER, .enable = true, .settings.mode = -1 };
+	for (int scope = SCOPE_CLASS; scope <= SCOPE_INSTANCE; scope++) {
 		for (size_t i = 0; i < config->count; i++) {
-			const struct section *s = &config->sections[i];
+			const struct section *section = &config->sections[i];
 
-			if (strcmp(s->id, ids[pass]))
+			if ((int)scope_of(&section->name, device) != scope)
 				continue;
-			named = true;
-			wish->by_instance = pass == 1;
-			if (s->driver[0])
-				memcpy(wish->driver, s->driver, sizeof(wish->driver));
-			if (s->enable != UNSET)
-				enable = s->enable;
-			if (s->force != UNSET)
-				force = s->force;
+			/* Who knows what else the file would have excluded. */
+			if (section->is_faulty)
+				rule->faulty_at = section->at;
+			if ((section->is_faulty && !with_faulty) || is_excluded(section, device))
+				continue;
+			rule->scope = scope;
+			rule->at = section->at;
+			apply_section(rule, section);
 		}
 	}
-	wish->force = force == YES;
-	return named && (disabled_too || enable != NO);
+}
+
+void config_rule(const struct config *config, const struct identity *device, struct rule *rule)
+{
+	find_rule(config, device, false, rule);
+}
+
+void config_rule_of_all(const struct config *config, const struct identity *device, struct rule *rule)
+{
+	find_rule(config, device, true, rule);
+}
+
+bool config_uses_interfaces(const struct config *config)
+{
+	for (size_t i = 0; i < config->count; i++) {
+		const struct section *section = &config->sections[i];
+
+		if (section->name.kind != NAME_GUID)
+			return true;
+		for (size_t e = 0; e < section->exclude_count; e++)
+			if (section->excludes[e].kind != NAME_GUID)
+				return true;
+	}
+	return false;
 }

@@ -4,10 +4,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <net/if.h>
 #include <spawn.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -53,4 +57,48 @@ int kernel_load(const char *name)
 		if (errno != EINTR)
 			return -errno;
 	return WIFEXITED(status) && !WEXITSTATUS(status) ? 0 : -ENOENT;
+}
+
+int kernel_set_interface(const char *name, bool up)
+{
+	struct ifreq request = { 0 };
+	int fd, ret = 0;
+
+	if (vmbus_sysroot()[0])
+		return -EXDEV;
+	if (strlen(name) >= sizeof(request.ifr_name))
+		return -ENODEV;
+	strcpy(request.ifr_name, name);
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	if (ioctl(fd, SIOCGIFFLAGS, &request)) {
+		ret = -errno;
+	} else if (!(request.ifr_flags & IFF_UP) == !up) {
+		ret = 1;
+	} else {
+		request.ifr_flags ^= IFF_UP;
+		if (ioctl(fd, SIOCSIFFLAGS, &request))
+			ret = -errno;
+	}
+	close(fd);
+	return ret;
+}
+
+int kernel_set_access(const char *path, uid_t owner, gid_t group, int mode)
+{
+	struct stat st;
+
+	/*
+	 * Its owner first: no other group is to get the mode that was meant for
+	 * the new one.
+	 */
+	if (stat(path, &st))
+		return -errno;
+	if (((owner != (uid_t)-1 && owner != st.st_uid) || (group != (gid_t)-1 && group != st.st_gid)) &&
+	    chown(path, owner, group))
+		return -errno;
+	if (mode >= 0 && (st.st_mode & 0777) != (mode_t)mode && chmod(path, mode))
+		return -errno;
+	return 0;
 }

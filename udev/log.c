@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 bool log_to_syslog;
+const char *log_name = "vmbus-bind";
 
 void say(int priority, const char *format, ...)
 {
@@ -16,7 +17,7 @@ void say(int priority, const char *format, ...)
 	if (log_to_syslog) {
 		vsyslog(priority, format, args);
 	} else {
-		fputs("vmbus-bind: ", stderr);
+		fprintf(stderr, "%s: ", log_name);
 		vfprintf(stderr, format, args);
 		fputc('\n', stderr);
 	}

@@ -5,8 +5,14 @@
 #include <stdbool.h>
 #include <syslog.h>
 
-/* udev shows what a RUN program prints only when it debugs: --udev goes past it. */
+/*
+ * udev shows what a RUN program prints only when it debugs: --udev goes past
+ * it.
+ */
 extern bool log_to_syslog;
+
+/* The program's name, before each line on standard error; "vmbus-bind" unless it says otherwise. */
+extern const char *log_name;
 
 /* One line, at a syslog priority; LOG_DEBUG is dropped. */
 void say(int priority, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -9,38 +9,42 @@
 
 #include "bind.h"
 #include "config.h"
+#include "defer.h"
+#include "lint.h"
 #include "log.h"
+#include "plan.h"
+#include "settings.h"
 
 enum { EXIT_OK, EXIT_FAILED, EXIT_USAGE };
 
 static const char usage[] =
 	"usage: vmbus-bind [-n] [-f] INSTANCE          bind one device as configured\n"
 	"       vmbus-bind [-n] [-f] --all             bind every device that is configured\n"
-	"       vmbus-bind [-n] --release [CLASS|GUID] give the configured devices back\n"
+	"       vmbus-bind [-n] --release [CLASS|GUID] release the configured devices\n"
+	"       vmbus-bind --record [INSTANCE]         check for the next boot, and change no device\n"
+	"       vmbus-bind --settings INSTANCE[/RELID] apply sizes, owner, group and mode\n"
 	"       vmbus-bind --check                     only read the configuration\n"
-	"  -n, --dry-run   say what would be done\n"
-	"  -f, --force     also take a device that the machine needs (default route, mounted disk)\n"
-	"      --udev      for udev rules: messages go to the system log, and a device that has left\n"
-	"                  meanwhile is no error\n"
+	"  -n, --dry-run   print what would happen now and at the next boot\n"
+	"  -f, --force     also bind a device that the machine needs (default route, mounted disk)\n"
+	"      --udev      for udev rules: messages go to the system log, a device that has left\n"
+	"                  meanwhile is no error, and the rules of the boot apply\n"
+	"      --new-interface  with --udev: an interface of the device has appeared\n"
+	"      --properties INSTANCE  print properties for udev's IMPORT\n"
 	"      --version, --help\n"
 	"Exit status: 0 done, or nothing to do; 1 a device is not where it belongs; 2 wrong arguments\n"
-	"or configuration. See vmbus-bind(8), hyperv-uio.conf(5).\n";
+	"or a faulty file. See vmbus-bind(8), hyperv-uio.conf(5).\n";
 
-enum mode { BIND_ONE, BIND_ALL, RELEASE, CHECK };
+enum mode { BIND_ONE, BIND_ALL, RELEASE, RECORD, SETTINGS, PROPERTIES, CHECK };
 
-static int one(const struct config *config, struct vmbus_device *dev, enum mode mode, bool dry,
-	       bool force, bool event)
-{
-	struct wish wish;
-	int ret;
-
-	if (!config_wish(config, dev, &wish, mode == RELEASE))
-		return 0;
-	wish.force |= force;
-	ret = mode == RELEASE ? device_release(dev, &wish, dry) : device_bind(dev, &wish, event, dry);
-	/* The host may take a device back at any time, and its remove event is on the way. */
-	return ret == -ENODEV ? 0 : ret;
-}
+struct run {
+	struct config config;
+	enum mode mode;
+	const char *id;		/* a GUID, or NULL */
+	unsigned int relid;
+	bool dry;
+	bool event;
+	struct bind_options options;
+};
 
 /* The device with this instance GUID; the GUID of a class finds none. */
 static int find(const char *id, struct vmbus_device **dev)
@@ -54,27 +58,92 @@ static int find(const char *id, struct vmbus_device **dev)
 	return ret == -ENOTUNIQ ? -ENODEV : ret;
 }
 
-static int run_one(const struct config *config, const char *id, bool dry, bool force, bool event)
+/* What rules say of a device, by what sysfs and the records show of it. */
+static int find_rule(const struct run *run, const struct vmbus_device *dev, struct rule *rule)
+{
+	struct identity identity = {
+		.instance = vmbus_device_instance(dev), .class_id = vmbus_device_class(dev),
+	};
+	struct record record;
+
+	if (config_uses_interfaces(&run->config) && !state_read(identity.instance, &record)) {
+		identity.mac = record.mac;
+		identity.interface = record.interface;
+	}
+	config_rule(&run->config, &identity, rule);
+	return 0;
+}
+
+static int set(const struct run *run, struct vmbus_device *dev)
+{
+	struct rule rule;
+
+	find_rule(run, dev, &rule);
+	if (rule.scope == SCOPE_NONE || !rule.enable || rule.faulty_at.file)
+		return 0;
+	return settings_apply(dev, &rule, run->relid);
+}
+
+/*
+ * Most devices of a machine are named by no section, and are done with at once.
+ */
+static bool is_of_interest(const struct run *run, const struct vmbus_device *dev)
+{
+	const char *class = vmbus_device_class_name(dev);
+	struct rule rule;
+
+	find_rule(run, dev, &rule);
+	return rule.scope != SCOPE_NONE || rule.faulty_at.file ||
+	       (class && !strcmp(class, "nic") && (config_uses_interfaces(&run->config) || !run->event));
+}
+
+/* Whether a device waits for the next boot. Whoever names a device does not wait. */
+static bool is_deferred(const struct run *run, const struct vmbus_device *dev)
+{
+	return (run->mode == BIND_ALL || run->event) && defer_is_set(vmbus_device_instance(dev));
+}
+
+static int one(const struct run *run, struct vmbus_device *dev)
+{
+	int ret = 0;
+
+	if (run->mode == RELEASE)
+		ret = device_release(&run->config, dev, run->id && !strcmp(run->id, vmbus_device_instance(dev)),
+				     run->dry);
+	else if (run->mode == SETTINGS)
+		ret = set(run, dev);
+	else if (is_of_interest(run, dev) && !is_deferred(run, dev))
+		ret = device_bind(&run->config, dev, &run->options);
+	/*
+	 * The host may take a device back at any time, and its remove event is
+	 * on the way.
+	 */
+	return ret == -ENODEV ? 0 : ret;
+}
+
+static int run_one(const struct run *run)
 {
 	struct vmbus_device *dev;
-	int ret = find(id, &dev);
+	struct rule rule;
+	int ret = find(run->id, &dev);
 
-	if (ret == -ENODEV && event)
+	if (ret == -ENODEV && run->event)
 		return 0;
 	if (ret == -ENODEV)
-		say(LOG_ERR, "%s: no such VMBus device", id);
+		say(LOG_ERR, "%s: no such VMBus device", run->id);
 	else if (ret)
 		say(LOG_ERR, "%s", vmbus_error());
 	if (ret)
 		return ret;
-	ret = one(config, dev, BIND_ONE, dry, force, event);
+	if (run->mode == PROPERTIES)
+		settings_print(dev, (find_rule(run, dev, &rule), &rule));
+	else
+		ret = one(run, dev);
 	vmbus_device_free(dev);
 	return ret;
 }
 
-/* id: only the devices of this class or instance; NULL: all */
-static int run_all(const struct config *config, enum mode mode, const char *id, bool dry, bool force,
-		   bool event)
+static int run_all(const struct run *run)
 {
 	struct vmbus_device **list;
 	int err, ret;
@@ -87,9 +156,10 @@ static int run_all(const struct config *config, enum mode mode, const char *id, 
 	else
 		ret = 0;
 	for (struct vmbus_device **dev = list; dev && *dev; dev++) {
-		if (id && strcmp(id, vmbus_device_class(*dev)) && strcmp(id, vmbus_device_instance(*dev)))
+		if (run->id && strcmp(run->id, vmbus_device_class(*dev)) &&
+		    strcmp(run->id, vmbus_device_instance(*dev)))
 			continue;
-		err = one(config, *dev, mode, dry, force, event);
+		err = one(run, *dev);
 		if (!ret)
 			ret = err;
 	}
@@ -97,45 +167,190 @@ static int run_all(const struct config *config, enum mode mode, const char *id, 
 	return ret;
 }
 
+static void print_plan(const struct device *device, const char *when, const struct plan *plan)
+{
+	printf("%s: %s: ", device_text(device->instance, device->class_name, device->class_id), when);
+	switch (plan->outcome) {
+	case PLAN_NO_RULE:
+	case PLAN_DISABLED:
+	case PLAN_FAULTY:
+		printf("left alone");
+		break;
+	case PLAN_REFUSED:
+		printf("refused to %s", plan->rule.driver);
+		break;
+	case PLAN_BOUND:
+		printf("stays with %s", plan->rule.driver);
+		break;
+	case PLAN_BIND:
+		printf("bound to %s", plan->rule.driver);
+		if (device->driver[0] && strcmp(device->driver, plan->rule.driver))
+			printf(", taken over from %s", device->driver);
+		break;
+	}
+	printf(": %s", plan->reason);
+	if (plan->at.file)
+		printf(" (%s:%u)", plan->at.file, plan->at.line);
+	putchar('\n');
+}
+
+static bool is_error(enum plan_outcome outcome)
+{
+	return outcome == PLAN_REFUSED || outcome == PLAN_FAULTY;
+}
+
+static int preview(struct run *run)
+{
+	struct device_plan *plans;
+	struct facts facts;
+	bool found = false;
+	int ret, err = 0;
+
+	ret = facts_read(&facts);
+	if (ret == -ENODEV && run->mode == BIND_ALL)
+		return 0;
+	if (ret || plan_all(&run->config, &facts, &plans)) {
+		say(LOG_ERR, "the machine cannot be looked at: %s", ret ? strerror(-ret) : strerror(ENOMEM));
+		facts_free(&facts);
+		return ret ? ret : -ENOMEM;
+	}
+	if (facts.device_error)
+		say(LOG_ERR, "a device is passed over: %s", strerror(-facts.device_error));
+	for (size_t i = 0; i < facts.device_count; i++) {
+		struct device_plan *plan = &plans[i];
+		bool is_named = run->id && !strcmp(run->id, facts.devices[i].instance);
+
+		found |= is_named;
+		if (run->id ? !is_named : plan->now.outcome == PLAN_NO_RULE && plan->boot.outcome == PLAN_NO_RULE)
+			continue;
+		/* Alone it is decided about without those before it. */
+		if (is_named)
+			plan_make(&run->config, &facts, i, PLAN_NOW, NULL, &plan->now);
+		if (run->options.force && plan->now.outcome == PLAN_REFUSED) {
+			plan->now.outcome = PLAN_BIND;
+			plan->now.rule.force = true;
+		}
+		print_plan(&facts.devices[i], "now", &plan->now);
+		print_plan(&facts.devices[i], "at the next boot", &plan->boot);
+		if (is_error(plan->now.outcome) || is_error(plan->boot.outcome))
+			err = -EBUSY;
+	}
+	if (run->id && !found) {
+		say(LOG_ERR, "%s: no such VMBus device", run->id);
+		err = -ENODEV;
+	}
+	free(plans);
+	if (facts.device_error && !err)
+		err = facts.device_error;
+	facts_free(&facts);
+	return err;
+}
+
+static void check(struct run *run)
+{
+	struct facts facts;
+	int ret = facts_read(&facts);
+
+	lint(&run->config, ret ? NULL : &facts);
+	facts_free(&facts);
+}
+
+static void say_findings(const struct config *config, bool with_hints)
+{
+	for (size_t i = 0; i < config->finding_count; i++) {
+		const struct finding *f = &config->findings[i];
+		const char *kind = f->is_fault ? "" : "warning: ";
+
+		if (!f->is_fault && !with_hints)
+			continue;
+		if (f->at.line)
+			say(f->is_fault ? LOG_ERR : LOG_WARNING, "%s:%u: %s%s", f->at.file, f->at.line, kind,
+			    f->text);
+		else
+			say(f->is_fault ? LOG_ERR : LOG_WARNING, "%s: %s%s", f->at.file, kind, f->text);
+	}
+}
+
+/* Parse INSTANCE, or where the mode takes them CLASS or INSTANCE/RELID. */
+static bool parse_id(struct run *run, char *text, char guid[VMBUS_GUID_SIZE])
+{
+	struct device_name name;
+	char *slash = run->mode == SETTINGS ? strchr(text, '/') : NULL, *end;
+
+	if (slash) {
+		*slash = '\0';
+		run->relid = strtoul(slash + 1, &end, 10);
+		if (*end || !run->relid)
+			return false;
+	}
+	if (run->mode == RELEASE && !config_parse_name(text, &name) && name.kind == NAME_GUID)
+		memcpy(guid, name.text, VMBUS_GUID_SIZE);
+	else if (vmbus_guid_parse(text, guid))
+		return false;
+	run->id = guid;
+	return true;
+}
+
+/* Which arguments go together. */
+static bool is_sensible(const struct run *run, int modes, bool has_id)
+{
+	const bool binds = run->mode == BIND_ONE || run->mode == BIND_ALL;
+	const bool needs_id = run->mode == BIND_ONE || run->mode == SETTINGS || run->mode == PROPERTIES;
+	const bool takes_id = needs_id || run->mode == RELEASE || run->mode == RECORD;
+
+	return modes <= 1 && (has_id ? takes_id : !needs_id) && (!run->options.force || binds) &&
+	       (!run->dry || binds || run->mode == RELEASE) &&
+	       (!run->options.new_interface || (run->event && run->mode == BIND_ONE));
+}
+
 int main(int argc, char **argv)
 {
-	enum { OPT_ALL = 256, OPT_RELEASE, OPT_CHECK, OPT_UDEV, OPT_VERSION, OPT_HELP };
+	enum { OPT_ALL = 256, OPT_RELEASE, OPT_RECORD, OPT_SETTINGS, OPT_PROPERTIES, OPT_CHECK, OPT_UDEV,
+	       OPT_NEW_INTERFACE, OPT_VERSION, OPT_HELP };
 	static const struct option options[] = {
-		{ "all",     no_argument,       NULL, OPT_ALL },
-		{ "release", no_argument,       NULL, OPT_RELEASE },
-		{ "check",   no_argument,       NULL, OPT_CHECK },
-		{ "dry-run", no_argument,       NULL, 'n' },
-		{ "force",   no_argument,       NULL, 'f' },
-		{ "udev",    no_argument,       NULL, OPT_UDEV },
-		{ "version", no_argument,       NULL, OPT_VERSION },
-		{ "help",    no_argument,       NULL, OPT_HELP },
+		{ "all",           no_argument, NULL, OPT_ALL },
+		{ "release",       no_argument, NULL, OPT_RELEASE },
+		{ "record",        no_argument, NULL, OPT_RECORD },
+		{ "settings",      no_argument, NULL, OPT_SETTINGS },
+		{ "properties",    no_argument, NULL, OPT_PROPERTIES },
+		{ "check",         no_argument, NULL, OPT_CHECK },
+		{ "dry-run",       no_argument, NULL, 'n' },
+		{ "force",         no_argument, NULL, 'f' },
+		{ "udev",          no_argument, NULL, OPT_UDEV },
+		{ "new-interface", no_argument, NULL, OPT_NEW_INTERFACE },
+		{ "version",       no_argument, NULL, OPT_VERSION },
+		{ "help",          no_argument, NULL, OPT_HELP },
 		{ 0 }
 	};
-	enum mode mode = BIND_ONE;
-	bool dry = false, force = false, event = false;
-	const struct vmbus_class *class;
-	const char *id = NULL;
+	static const enum mode mode_of[] = { BIND_ALL, RELEASE, RECORD, SETTINGS, PROPERTIES, CHECK };
+	struct run run = { .mode = BIND_ONE };
 	char guid[VMBUS_GUID_SIZE];
-	struct config config;
 	int opt, modes = 0, faulty, ret = 0;
 
 	while ((opt = getopt_long(argc, argv, "nf", options, NULL)) >= 0) {
 		switch (opt) {
 		case OPT_ALL:
 		case OPT_RELEASE:
+		case OPT_RECORD:
+		case OPT_SETTINGS:
+		case OPT_PROPERTIES:
 		case OPT_CHECK:
-			mode = opt == OPT_ALL ? BIND_ALL : opt == OPT_RELEASE ? RELEASE : CHECK;
+			run.mode = mode_of[opt - OPT_ALL];
 			modes++;
 			break;
 		case 'n':
-			dry = true;
+			run.dry = true;
 			break;
 		case 'f':
-			force = true;
+			run.options.force = true;
 			break;
 		case OPT_UDEV:
-			event = log_to_syslog = true;
+			run.event = log_to_syslog = true;
+			run.options.time = PLAN_EVENT;
 			openlog("vmbus-bind", LOG_PID, LOG_DAEMON);
+			break;
+		case OPT_NEW_INTERFACE:
+			run.options.new_interface = true;
 			break;
 		case OPT_VERSION:
 			puts("vmbus-bind " HYPERV_UIO_VERSION);
@@ -148,29 +363,41 @@ int main(int argc, char **argv)
 			return EXIT_USAGE;
 		}
 	}
-	if (optind < argc)
-		id = argv[optind++];
-	if (modes > 1 || optind < argc || (mode == BIND_ONE) != (id && mode != RELEASE) ||
-	    (force && (mode == RELEASE || mode == CHECK)) || (dry && mode == CHECK)) {
+	if (argc - optind > 1 || !is_sensible(&run, modes, optind < argc)) {
 		fputs(usage, stderr);
 		return EXIT_USAGE;
 	}
-	if (id) {
-		class = mode == RELEASE ? vmbus_class_find(id) : NULL;
-		if (!class && vmbus_guid_parse(id, guid)) {
-			say(LOG_ERR, "%s: not a GUID%s", id, mode == RELEASE ? " or class" : "");
-			return EXIT_USAGE;
-		}
-		id = class ? class->guid : guid;
+	if (optind < argc && !parse_id(&run, argv[optind], guid)) {
+		say(LOG_ERR, "%s: not a GUID%s", argv[optind], run.mode == RELEASE ? " or class" : "");
+		return EXIT_USAGE;
 	}
+	run.options.record_only = run.mode == RECORD;
 
-	faulty = config_load(&config);
-	if (faulty && (mode == BIND_ONE || mode == BIND_ALL))
-		say(LOG_ERR, "nothing is bound until the configuration is right");
-	else if (mode == BIND_ONE)
-		ret = run_one(&config, id, dry, force, event);
-	else if (mode != CHECK) /* giving back is the safe direction: by what could be read */
-		ret = run_all(&config, mode, id, dry, force, event);
-	config_free(&config);
+	faulty = config_load(&run.config);
+	if (run.mode == CHECK)
+		check(&run);
+	/*
+	 * udev reads what is printed for IMPORT, and the device's own event has
+	 * said the same.
+	 */
+	if (run.mode != PROPERTIES)
+		say_findings(&run.config, run.mode == CHECK);
+	if (faulty && faulty != -EINVAL) {
+		say(LOG_ERR, "the configuration cannot be read: %s", strerror(-faulty));
+		ret = faulty;
+	} else if (run.dry && run.mode != RELEASE) {
+		ret = preview(&run);
+	} else if (run.mode == RELEASE || run.mode == BIND_ALL || (run.mode == RECORD && !run.id)) {
+		ret = run_all(&run);
+	} else if (run.mode != CHECK) {
+		ret = run_one(&run);
+	}
+	config_free(&run.config);
+	if (fflush(stdout)) {
+		say(LOG_ERR, "standard output: %s", strerror(errno));
+		ret = -EIO;
+	}
+	if (run.mode == PROPERTIES)
+		return ret ? EXIT_FAILED : EXIT_OK;
 	return faulty ? EXIT_USAGE : ret ? EXIT_FAILED : EXIT_OK;
 }

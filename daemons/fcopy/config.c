@@ -16,12 +16,6 @@
 #include "log.h"
 #include "name.h"
 
-/*
- * vmbus-bind uses libinih, which does not suit these files. It cuts lines after
- * 200 bytes, and a path may be longer. It also does not tell the line of a key,
- * which the message about a fault has to name.
- */
-
 struct reader {
 	struct policy *policy;
 	const char *path;

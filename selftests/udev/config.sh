@@ -5,47 +5,62 @@
 # shellcheck source=tree.sh
 . "$(dirname "$0")/tree.sh"
 
-# What vmbus-bind would do with a device, in a word.
-wish() {
+# The driver that vmbus-bind would bind a device to.
+plan() {
 	vmbus_bind -n "$1"
-	case $out in
-	*"would be bound to "*) echo "${out##* }" ;;
-	*) echo "nothing" ;;
-	esac
+	driver=$(echo "$out" | sed -n 's/^.*): now: bound to \([^,:]*\).*/\1/p')
+	echo "${driver:-nothing}"
 }
 
-# faulty LINE REASON TEXT...: a file with TEXT is refused with its line and reason
+# faulty LINE REASON TEXT...: a file with TEXT is refused with its line and reason. It names the device of
+# class get, if anything; the file copy device is not its business.
 faulty() {
 	line=$1 reason=$2
 	shift 2
 	conf $vendor/10-fcopy.conf '[fcopy]'
+	conf $vendor/20-get.conf "[$dev2]"
 	conf $admin/faulty.conf "$@"
 	device $dev $fcopy
+	device $dev2 $get
+	driver uio_hv_generic
 	vmbus_bind --check
 	is "status of --check" $status 2
 	says "$root/$admin/faulty.conf:$line: $reason"
-	vmbus_bind $dev
-	is status $status 2
-	says "nothing is bound until the configuration is right"
-	log_is_empty
+	vmbus_bind --all
+	is "status of --all" $status 2
+	says "$root/$admin/faulty.conf:$line: $reason"
+	is "driver of the file copy device" "$(driver_of $dev)" uio_hv_generic
+}
+
+# As faulty(), and the file names the second device.
+faulty_for_the_device() {
+	faulty "$@"
+	is "driver of the device that the file names" "$(driver_of $dev2)" none
+	says "$dev2 (get): left alone: a faulty file names it, so it is left alone ($root/$admin/faulty.conf:"
+	vmbus_bind -n $dev2
+	is "status of the preview" $status 2
+	says "now: left alone: a faulty file names it"
+	says "at the next boot: left alone: a faulty file names it"
+	vmbus_bind --udev $dev2
+	is "driver under udev" "$(driver_of $dev2)" none
 }
 
 test_section_by_class_name() {
 	conf $vendor/a.conf '[fcopy]' driver=one
 	device $dev $fcopy
-	is wish "$(wish $dev)" one
+	is plan "$(plan $dev)" one
 }
 
 test_section_by_class_guid() {
 	conf $vendor/a.conf '[{34D14BE3-DEE4-41C8-9AE7-6B174977C192}]' driver=one
 	device $dev $fcopy
-	is wish "$(wish $dev)" one
+	is plan "$(plan $dev)" one
 }
 
 test_default_driver_is_uio_hv_generic() {
 	conf $vendor/a.conf '[fcopy]'
 	device $dev $fcopy
-	is wish "$(wish $dev)" uio_hv_generic
+	is plan "$(plan $dev)" uio_hv_generic
 }
 
 test_instance_beats_class() {
@@ -53,8 +68,8 @@ test_instance_beats_class() {
 	conf $admin/b.conf '[fcopy]' driver=two
 	device $dev $fcopy
 	device $dev2 $fcopy
-	is wish "$(wish $dev)" one
-	is wish "$(wish $dev2)" two
+	is plan "$(plan $dev)" one
+	is plan "$(plan $dev2)" two
 }
 
 test_later_file_wins_key_by_key() {
@@ -62,110 +77,343 @@ test_later_file_wins_key_by_key() {
 	conf $admin/30-b.conf '[fcopy]' enable=yes
 	conf $admin/10-c.conf '[fcopy]' driver=two
 	device $dev $fcopy
-	is wish "$(wish $dev)" one
+	is plan "$(plan $dev)" one
 }
 
 test_instance_is_left_out() {
 	conf $admin/a.conf '[nic]' "[$dev]" enable=no
 	device $dev $nic
 	device $dev2 $nic
-	is wish "$(wish $dev)" nothing
-	is wish "$(wish $dev2)" uio_hv_generic
+	is plan "$(plan $dev)" nothing
+	is plan "$(plan $dev2)" uio_hv_generic
 }
 
 test_same_name_in_etc_hides() {
 	conf $vendor/10-fcopy.conf '[fcopy]'
 	: >"$root/$admin/10-fcopy.conf"
 	device $dev $fcopy
-	is wish "$(wish $dev)" nothing
+	is plan "$(plan $dev)" nothing
 }
 
 test_link_to_dev_null_hides() {
 	conf $vendor/10-fcopy.conf '[fcopy]'
 	ln -s /dev/null "$root/$admin/10-fcopy.conf"
 	device $dev $fcopy
-	is wish "$(wish $dev)" nothing
+	is plan "$(plan $dev)" nothing
 }
 
 test_hidden_file_may_be_faulty() {
 	conf $vendor/10-fcopy.conf nonsense
 	conf $admin/10-fcopy.conf '[fcopy]'
 	device $dev $fcopy
-	is wish "$(wish $dev)" uio_hv_generic
+	is plan "$(plan $dev)" uio_hv_generic
 }
 
 test_only_conf_files_are_read() {
 	conf $admin/a.conf.dpkg-old '[fcopy]'
 	conf $admin/.a.conf '[fcopy]'
 	device $dev $fcopy
-	is wish "$(wish $dev)" nothing
+	is plan "$(plan $dev)" nothing
 }
 
 test_indented_keys_are_keys() {
-	conf $admin/a.conf '  [fcopy]' '  enable=yes' '	driver=one  ; why'
+	conf $admin/a.conf '  [fcopy]' '  enable=yes' '	driver = one  '
 	device $dev $fcopy
-	is wish "$(wish $dev)" one
+	is plan "$(plan $dev)" one
 }
 
 test_good_configuration_passes_check() {
-	conf $admin/a.conf '# comment' '' '[fcopy]'
+	conf $admin/a.conf '# comment' '' '[fcopy]' '; comment'
+	device $dev $fcopy
 	vmbus_bind --check
 	is status $status 0
 	is output "$out" ""
 }
 
+test_net_is_nic() {
+	conf $admin/a.conf '[net]' driver=one
+	device $dev $nic
+	is plan "$(plan $dev)" one
+	vmbus_bind --release net
+	is "status of --release net" $status 0
+}
+
+test_section_by_mac() {
+	conf $admin/a.conf '[mac 00-15-5D-00-00-02]' driver=one
+	nic $dev eth1 1
+	nic $dev2 eth2 2
+	is plan "$(plan $dev)" nothing
+	is plan "$(plan $dev2)" one
+}
+
+test_section_by_interface() {
+	conf $admin/a.conf '[interface eth2]' driver=one
+	nic $dev eth1 1
+	nic $dev2 eth2 2
+	is plan "$(plan $dev)" nothing
+	is plan "$(plan $dev2)" one
+}
+
+test_instance_beats_mac_beats_interface_beats_class() {
+	nic $dev eth1 1
+	for name in "$dev" "mac 00:15:5d:00:00:01" "interface eth1" nic; do
+		conf $admin/a.conf
+		for other in "interface eth1" "$dev" nic "mac 00:15:5d:00:00:01"; do
+			driver=other
+			[ "$other" != "$name" ] || driver=best
+			printf '[%s]\ndriver=%s\n' "$other" $driver >>"$root/$admin/a.conf"
+		done
+		is "plan of $name" "$(plan $dev)" "$([ "$name" = "$dev" ] && echo best || echo other)"
+		sed -i "/^\[$dev\]/,+1d" "$root/$admin/a.conf"
+		[ "$name" != "mac 00:15:5d:00:00:01" ] || is "plan of $name" "$(plan $dev)" best
+		sed -i '/^\[mac/,+1d' "$root/$admin/a.conf"
+		[ "$name" != "interface eth1" ] || is "plan of $name" "$(plan $dev)" best
+		sed -i '/^\[interface/,+1d' "$root/$admin/a.conf"
+		[ "$name" != nic ] || is "plan of $name" "$(plan $dev)" best
+	done
+}
+
+test_keys_of_all_sections_add_up() {
+	conf $admin/a.conf '[nic]' driver=one mode=0640 '[interface eth1]' group=kvm '[mac 00:15:5d:00:00:01]' mode=0660
+	nic $dev eth1 1
+	# The record stands in for the interface: --properties looks at no interface.
+	record $dev mac=00:15:5d:00:00:01 interface=eth1
+	vmbus_bind --properties $dev
+	says HYPERV_UIO_GROUP=kvm
+	says HYPERV_UIO_MODE=0660
+	is plan "$(plan $dev)" one
+}
+
+test_exclude() {
+	nic $dev eth1 1
+	nic $dev2 eth2 2
+	for name in $dev2 "{$dev2}" "mac 00:15:5d:00:00:02" "interface eth2" "interface eth7, $dev2" \
+		"interface eth2, mac 00:15:5d:00:00:09"; do
+		conf $admin/a.conf '[nic]' driver=one "exclude=$name"
+		is "plan with exclude=$name" "$(plan $dev)" one
+		is "plan of what exclude=$name names" "$(plan $dev2)" nothing
+	done
+	conf $admin/a.conf '[nic]' driver=one "exclude=interface eth1" "exclude=interface eth2"
+	is "plan with two excludes" "$(plan $dev)" nothing
+	is "plan with two excludes" "$(plan $dev2)" nothing
+	conf $admin/a.conf '[nic]' driver=one "exclude=interface eth1" "[$dev]"
+	is "plan of an excluded device that another section names" "$(plan $dev)" uio_hv_generic
+}
+
 test_unknown_key() {
-	faulty 2 "unknown key: drvier" '[fcopy]' drvier=one
+	faulty_for_the_device 2 "unknown key 'drvier'" '[get]' drvier=one
 }
 
 test_unknown_class() {
-	faulty 1 "a section is a class name or the GUID of a class or instance, not: copy" '[copy]' driver=one
+	faulty 1 "a section is a class, the GUID of a class or an instance, mac AA:BB:CC:DD:EE:FF or interface NAME, not 'copy'" \
+		'[copy]' driver=one
 }
 
 test_faulty_section_without_keys() {
 	faulty 2 "a section is" '# a' '[copy]'
 }
 
+test_section_names_that_are_none() {
+	n=0
+	for name in "" mac "mac " "mac 00:15:5d:00:00" "mac 00:15:5d:00:00:0g" "mac 00:15:5d:00:00:01:02" \
+		interface "interface eth/1" "interface .." "interface a-name-that-is-too-long" "interface eth 1" \
+		"interfaceeth1" "$dev2-" "{$dev2" "nic eth1" "eth1"; do
+		rm -rf "$bus/devices" && mkdir "$bus/devices"
+		rm -rf "$bus/drivers/uio_hv_generic"
+		faulty 1 "a section is" "[$name]"
+		n=$((n + 1))
+	done
+	is names $n 16
+}
+
 test_switch_that_is_neither() {
-	faulty 3 "enable is yes or no, not: maybe" '[fcopy]' '' enable=maybe
+	faulty_for_the_device 3 "enable is yes or no, not 'maybe'" '[get]' '' enable=maybe
 }
 
 test_driver_with_a_path() {
-	faulty 2 "driver is not a driver's name: ../../x" '[fcopy]' driver=../../x
+	faulty_for_the_device 2 "driver is not a driver's name: '../../x'" '[get]' driver=../../x
 }
 
 test_driver_that_is_an_option() {
-	faulty 2 "driver is not a driver's name: --all" '[fcopy]' driver=--all
+	faulty_for_the_device 2 "driver is not a driver's name: '--all'" '[get]' driver=--all
+}
+
+test_values_that_are_none() {
+	n=0
+	for key in force=1 force= enable=YES driver= ring_size=0 ring_size= ring_size=1000 ring_size=-4096 ring_size=4096x \
+		ring_size=4294967296 ring_size=99999999999999999999 ring_size=0x1000 ring_size=4MK recv_buffer_size=5 \
+		send_buffer_size=M "owner=" "owner=a b" owner=-x "group=a/b" group= mode= mode=8 mode=1777 mode=-1 \
+		mode=rw mode=0660x link= link=/dev/x link=../x link=a//b link=a/../b link=.a link=by-id/x link=a/ \
+		"link=a b" exclude= exclude=x "exclude=interface eth1," "exclude=mac 1"; do
+		rm -rf "$bus/devices" && mkdir "$bus/devices"
+		rm -rf "$bus/drivers/uio_hv_generic"
+		faulty_for_the_device 2 "${key%%=*}" '[get]' "$key"
+		n=$((n + 1))
+	done
+	is keys $n 39
+}
+
+test_values_that_are_right() {
+	for key in force=yes force=no ring_size=4096 ring_size=4K ring_size=2M ring_size=20480 recv_buffer_size=1M \
+		send_buffer_size=64K owner=root owner=0 'owner=DOM.user-1$' group=0 mode=0 mode=0660 mode=777 link=x \
+		link=my/nic-1 link=a.b exclude=nic "exclude=mac 00:15:5D:00:00:01" "exclude = interface eth0 , fcopy"; do
+		conf $admin/a.conf '[get]' "$key"
+		vmbus_bind --check
+		is "status with $key" $status 0
+	done
+}
+
+# The value of none of them has a part of the comment in it.
+test_comment_after_a_value_is_a_fault() {
+	for key in "driver=one # why" "driver=one ; why" "driver=one	;why" "enable=no # for now" "ring_size=4096 # small" \
+		"owner=root # me" "link=x ;" "exclude=$dev # this" "force=yes ;#"; do
+		rm -rf "$bus/devices" && mkdir "$bus/devices"
+		rm -rf "$bus/drivers/uio_hv_generic"
+		faulty_for_the_device 2 "a comment needs a line of its own: '$key'" '[get]' "$key"
+	done
+}
+
+test_comment_after_a_section_is_a_fault() {
+	faulty_for_the_device 1 "nothing may follow the ] of a section, not even a comment: ' # mine'" "[$dev2] # mine"
 }
 
 test_key_before_any_section() {
-	faulty 1 "a key outside of any section: enable" enable=yes '[fcopy]'
+	faulty_for_the_device 1 "a key outside of any section: 'enable'" enable=yes '[get]'
 }
 
 test_line_that_is_nothing() {
-	faulty 2 "neither [section], key=value nor a comment" '[fcopy]' hello
+	faulty_for_the_device 2 "neither [section], key=value nor a comment: 'hello'" '[get]' hello
 }
 
 test_section_without_its_bracket() {
-	faulty 1 "neither [section], key=value nor a comment" '[fcopy' driver=one
+	faulty 1 "a section begins with [ and ends with ]: '[get'" '[get' driver=one
 }
 
-test_line_too_long() {
-	faulty 2 "the line is too long" '[fcopy]' "driver=$(printf %0300d 0)" enable=yes
+test_nul_byte() {
+	printf '[get]\ndriver=a\0b\n' >"$root/nul"
+	conf $vendor/20-get.conf "[$dev2]"
+	cp "$root/nul" "$root/$admin/faulty.conf"
+	device $dev2 $get
+	vmbus_bind $dev2
+	is status $status 2
+	says "faulty.conf:2: the line contains a NUL byte"
+	log_is_empty
+}
+
+test_lines_may_be_long() {
+	conf $admin/a.conf '[fcopy]' "# $(printf %05000d 0)" "exclude=$(for i in 1 2 3 4 5 6 7 8; do printf '%s, ' $dev2; done)$dev2"
+	device $dev $fcopy
+	device $dev2 $fcopy
+	is plan "$(plan $dev)" uio_hv_generic
+	is plan "$(plan $dev2)" nothing
 }
 
 test_every_fault_is_told() {
 	conf $admin/a.conf '[fcopy]' one=1 two=2
 	vmbus_bind --check
-	says "a.conf:2: unknown key: one"
-	says "a.conf:3: unknown key: two"
+	says "a.conf:2: unknown key 'one'"
+	says "a.conf:3: unknown key 'two'"
 }
 
-test_file_that_cannot_be_read() {
+test_faulty_file_disables_the_instance_of_a_class_that_it_names() {
+	faulty_for_the_device 2 "unknown key 'x'" "[get]" x=1
+}
+
+test_faulty_file_disables_what_it_names_by_mac_and_interface() {
+	nic $dev eth1 1
+	nic $dev2 eth2 2
+	conf $admin/a.conf '[nic]' driver=one
+	for name in "mac 00:15:5d:00:00:02" "interface eth2"; do
+		conf $admin/faulty.conf "[$name]" nonsense
+		is plan "$(plan $dev)" one
+		is plan "$(plan $dev2)" nothing
+	done
+}
+
+test_faulty_vendor_file_can_be_hidden() {
+	conf $vendor/50-x.conf '[get]' nonsense
+	ln -s /dev/null "$root/$admin/50-x.conf"
+	vmbus_bind --check
+	is status $status 0
+}
+
+test_file_that_cannot_be_read_disables_only_itself() {
+	conf $vendor/10-fcopy.conf '[fcopy]'
 	ln -s missing "$root/$admin/a.conf"
+	mkdir "$root/$admin/b.conf"
 	vmbus_bind --check
 	is status $status 2
 	says "a.conf: No such file"
+	says "b.conf: Is a directory"
+	device $dev $fcopy
+	vmbus_bind $dev
+	is "driver of another file's device" "$(driver_of $dev)" uio_hv_generic
+}
+
+test_check_warns_of_a_section_that_matches_nothing() {
+	conf $admin/a.conf '[fcopy]' '' "[$dev2]" '[mac 00:15:5d:00:00:09]' '[interface eth9]'
+	device $dev $fcopy
+	vmbus_bind --check
+	is status $status 0
+	for line in 3 4 5; do
+		says "$root/$admin/a.conf:$line: warning: the section matches no device of this machine"
+	done
+	is lines "$(echo "$out" | wc -l)" 3
+}
+
+test_check_knows_what_was_remembered() {
+	conf $admin/a.conf '[mac 00:15:5d:00:00:01]' '[interface eth1]'
+	driver uio_hv_generic
+	device $dev $nic uio_hv_generic
+	record $dev mac=00:15:5d:00:00:01 interface=eth1
+	vmbus_bind --check
+	is output "$out" ""
+}
+
+test_check_warns_of_guarded_classes_without_force() {
+	conf $admin/a.conf '[nic]' '[scsi]' '[ide]' '[fc]' '[pcie]' '[net]' '[kvp]'
+	vmbus_bind --check
+	is status $status 0
+	for line in 1 6; do
+		says "a.conf:$line: warning: without force, a device of the class nic is bound at boot only if"
+	done
+	says "a.conf:2: warning: without force, no device of the class scsi is bound at boot"
+	says "a.conf:5: warning: without force, no device of the class pcie"
+	conf $admin/a.conf '[nic]' force=yes '[scsi]' force=no '[ide]' enable=no
+	vmbus_bind --check
+	case $out in *"without force"*) fail "it warns: $out" ;; esac
+}
+
+test_check_warns_of_other_names() {
+	conf $admin/a.conf.dpkg-old '[fcopy]' nonsense
+	conf $vendor/10-fcopy '[fcopy]'
+	vmbus_bind --check
+	is status $status 0
+	says "$root/$admin/a.conf.dpkg-old: warning: it is not read: its name does not end in .conf"
+	says "$root/$vendor/10-fcopy: warning: it is not read"
+}
+
+test_check_warns_of_accounts_that_do_not_exist() {
+	conf $admin/a.conf '[fcopy]' owner=nobody-at-all group=no-group-at-all
+	device $dev $fcopy
+	vmbus_bind --check
+	says "a.conf:1: warning: owner: there is no user 'nobody-at-all'"
+	says "a.conf:1: warning: group: there is no group 'no-group-at-all'"
+}
+
+test_check_warns_of_one_link_for_two() {
+	conf $admin/a.conf '[nic]' force=yes link=port
+	nic $dev eth1 1
+	nic $dev2 eth2 2
+	vmbus_bind --check
+	says "a.conf:1: warning: link: 2 devices get the same link"
+}
+
+test_hints_are_for_check_only() {
+	conf $admin/a.conf '[kvp]'
+	conf $admin/b '[kvp]'
+	vmbus_bind --all
+	is output "$out" ""
 }
 
 run_tests

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Linked into vmbus-bind in place of udev/kernel.c: each write and each modprobe becomes a call of
- * the tree's own model of the kernel, ROOT/kernel/model, whose exit status is the errno.
+ * Linked into vmbus-bind in place of udev/kernel.c and udev/log.c. Each write
+ * and each modprobe becomes a call of the tree's own model of the kernel,
+ * ROOT/kernel/model, whose exit status is the errno. What would go to the
+ * system log goes to standard error, with a word before it.
  */
 #include <errno.h>
 #include <limits.h>
@@ -15,9 +17,11 @@
 #include <vmbus_bufring.h>
 
 #include "../../udev/kernel.h"
+#include "../../udev/log.h"
 
 /* An exit status has eight bits, the kernel's ENOTSUPP has not. */
 #define STATUS_ENOTSUPP 254
+#define STATUS_UNCHANGED 253
 
 static int call(const char *what, const char *path, const char *value)
 {
@@ -60,4 +64,37 @@ int kernel_write(const char *value, const char *format, ...)
 int kernel_load(const char *name)
 {
 	return call("load", name, "");
+}
+
+int kernel_set_interface(const char *name, bool up)
+{
+	int ret = call("interface", name, up ? "up" : "down");
+
+	return ret == -STATUS_UNCHANGED ? 1 : ret;
+}
+
+int kernel_set_access(const char *path, uid_t owner, gid_t group, int mode)
+{
+	char text[64], octal[16] = "-1";
+
+	if (mode >= 0)
+		snprintf(octal, sizeof(octal), "%o", (unsigned int)mode);
+	snprintf(text, sizeof(text), "%d %d %s", (int)owner, (int)group, octal);
+	return call("access", path + strlen(vmbus_sysroot()), text);
+}
+
+bool log_to_syslog;
+const char *log_name = "vmbus-bind";
+
+void say(int priority, const char *format, ...)
+{
+	va_list args;
+
+	if (priority == LOG_DEBUG)
+		return;
+	va_start(args, format);
+	fprintf(stderr, "%s: ", log_to_syslog ? "syslog" : log_name);
+	vfprintf(stderr, format, args);
+	fputc('\n', stderr);
+	va_end(args);
 }

@@ -181,7 +181,7 @@ test_probe_that_fails_silently_is_noticed() {
 	vmbus_bind $dev
 	is status $status 1
 	is driver "$(driver_of $dev)" hv_util
-	says "its probe failed"
+	says "probe failed (see the kernel log)"
 }
 
 test_driver_that_cannot_be_loaded() {
@@ -250,8 +250,9 @@ test_without_driver_override_new_id_is_used() {
 	vmbus_bind $dev
 	is status $status 0
 	is driver "$(driver_of $dev)" uio_hv_generic
-	log_is "modprobe uio_hv_generic" "drivers/hv_util/unbind $dev" \
-		"drivers/uio_hv_generic/new_id $fcopy" "drivers/uio_hv_generic/bind $dev"
+	log_is "modprobe uio_hv_generic" "drivers/uio_hv_generic/new_id $fcopy" \
+		"drivers/hv_util/unbind $dev" "drivers/uio_hv_generic/bind $dev" \
+		"drivers/uio_hv_generic/remove_id $fcopy"
 }
 
 test_known_new_id_is_fine() {
@@ -283,7 +284,9 @@ test_dry_run_writes_nothing() {
 	device $dev $fcopy hv_util
 	vmbus_bind --dry-run --all
 	is status $status 0
-	says "would be bound to uio_hv_generic, taken over from hv_util"
+	says "$dev (fcopy): now: bound to uio_hv_generic, taken over from hv_util: nothing"
+	says "$dev (fcopy): at the next boot: bound to uio_hv_generic, taken over from hv_util: the machine can"
+	says "($root/$vendor/10-fcopy.conf:1)"
 	vmbus_bind -n --release
 	is status $status 0
 	log_is_empty
@@ -314,7 +317,7 @@ test_device_without_a_class_does_not_stop_the_others() {
 	is "driver after --release" "$(driver_of $dev)" hv_util
 }
 
-test_release_gives_back_to_hv_utils() {
+test_release_returns_to_hv_utils() {
 	want_fcopy
 	driver hv_util $fcopy
 	device $dev $fcopy hv_util
@@ -323,7 +326,7 @@ test_release_gives_back_to_hv_utils() {
 	is status $status 0
 	is driver "$(driver_of $dev)" hv_util
 	is override "$(cat "$bus/devices/$dev/driver_override")" "(null)"
-	says "given back by uio_hv_generic, now with hv_util"
+	says "released by uio_hv_generic, now with hv_util"
 }
 
 test_release_loads_what_the_alias_names() {
@@ -370,15 +373,28 @@ test_release_of_what_was_disabled_since() {
 	is driver "$(driver_of $dev)" hv_util
 }
 
+test_release_of_a_named_device_needs_no_section() {
+	want_fcopy
+	driver hv_util $fcopy
+	device $dev $fcopy hv_util
+	vmbus_bind $dev
+	rm "$root/$vendor/10-fcopy.conf"
+	vmbus_bind --release
+	is "driver after --release of all" "$(driver_of $dev)" uio_hv_generic
+	vmbus_bind --release $dev
+	is status $status 0
+	is driver "$(driver_of $dev)" hv_util
+}
+
 test_release_goes_by_what_could_be_read() {
 	want_fcopy
 	driver hv_util $fcopy
 	device $dev $fcopy hv_util
 	vmbus_bind $dev
-	conf $admin/a.conf nonsense
+	conf $vendor/10-fcopy.conf '[fcopy]' nonsense
 	vmbus_bind --release
 	is status $status 2
-	says "a.conf:1: neither"
+	says "10-fcopy.conf:2: neither"
 	is driver "$(driver_of $dev)" hv_util
 }
 
@@ -395,7 +411,8 @@ test_release_without_driver_override_takes_the_id_out() {
 }
 
 test_wrong_arguments() {
-	for args in "" "--all $dev" "--all --release" "-f --release" "--check -n" "$dev $dev2" --what; do
+	for args in "" "--all $dev" "--all --release" "-f --release" "--check -n" "$dev $dev2" --what \
+		"--settings" "--settings $dev/x" "--properties" "--new-interface $dev" "--record -n" "--all -f --record"; do
 		# shellcheck disable=SC2086 # words
 		vmbus_bind $args
 		is "status of '$args'" $status 2

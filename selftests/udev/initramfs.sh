@@ -1,0 +1,105 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# What goes into an initramfs: nothing, or where the administrator asks for it all that vmbus-bind needs. The
+# functions of initramfs-tools and dracut are stand-ins that write down their arguments.
+# shellcheck disable=SC2086,SC2317 # GUIDs and numbers need no quotes; tests are called by name
+# shellcheck source=tree.sh
+. "$(dirname "$0")/tree.sh"
+
+# A machine with two rules, one of them a package's, and a record; the tools' functions
+machine() {
+	mkdir -p "$root/usr/lib/udev/rules.d" "$root/image" "$root/usr/share/initramfs-tools"
+	: >"$root/usr/lib/udev/vmbus-bind"
+	: >"$root/usr/lib/udev/rules.d/60-hyperv-uio.rules"
+	conf $vendor/10-fcopy.conf '[fcopy]' driver=uio_hv_generic
+	conf $admin/50-mine.conf "[$dev]" '  driver = my_driver  '
+	record $dev verdict=safe
+	cat >"$root/usr/share/initramfs-tools/hook-functions" <<-END
+		copy_exec() { echo "copy_exec \$*" >>"$root/asked"; }
+		manual_add_modules() { echo "modules \$*" >>"$root/asked"; }
+	END
+	: >"$root/asked"
+	# Their absolute paths are the tree's.
+	sed -E "s#(^|[ \"]|DESTDIR)/(etc|usr|var)#\1$root/\2#g" "$dir/hook" >"$root/hook"
+}
+
+hook() {
+	out=$(DESTDIR=$root/image sh "$root/hook" "$@" 2>&1)
+}
+
+dracut() { # FUNCTION...
+	out=$(bash -c "
+		inst_multiple() { echo \"inst_multiple \$*\" >>'$root/asked'; }
+		inst_rules() { echo \"inst_rules \$*\" >>'$root/asked'; }
+		inst_simple() { echo \"inst_simple \$*\" >>'$root/asked'; }
+		instmods() { echo \"instmods \$*\" >>'$root/asked'; }
+		dracutsysrootdir=$root
+		. '$dir/module-setup.sh'
+		$*" 2>&1)
+}
+
+test_initramfs_tools_does_nothing_by_itself() {
+	machine
+	hook
+	is output "$out" ""
+	is "what was asked for" "$(cat "$root/asked")" ""
+	is "files in the image" "$(find "$root/image" -type f)" ""
+}
+
+test_initramfs_tools_where_it_is_asked_for() {
+	machine
+	: >"$root/etc/hyperv-uio/initramfs"
+	hook
+	is output "$out" ""
+	is "what was asked for" "$(sed "s|$root||" "$root/asked" | tr '\n' ';')" \
+		"copy_exec /usr/lib/udev/vmbus-bind;modules hv_vmbus uio_hv_generic;modules my_driver;modules uio_hv_generic;"
+	is "files in the image" "$(find "$root/image" -type f | sed "s|.*$root||; s|$root/image||" | sort | tr '\n' ';')" \
+		"/etc/hyperv-uio/bind.d/50-mine.conf;/usr/lib/hyperv-uio/bind.d/10-fcopy.conf;/usr/lib/udev/rules.d/60-hyperv-uio.rules;/var/lib/hyperv-uio/$dev;"
+}
+
+test_initramfs_tools_without_records_and_rules() {
+	machine
+	: >"$root/etc/hyperv-uio/initramfs"
+	rm -r "$root/${state:?}" "$root/${admin:?}"
+	hook
+	is output "$out" ""
+	[ -f "$root/image$root/usr/lib/hyperv-uio/bind.d/10-fcopy.conf" ] || fail "the package's rule is missing"
+}
+
+test_initramfs_tools_order() {
+	machine
+	hook prereqs
+	is prerequisites "$out" udev
+}
+
+test_dracut_only_where_it_is_asked_for() {
+	machine
+	dracut 'check; echo $?'
+	is check "$out" 255
+	: >"$root/etc/hyperv-uio/initramfs"
+	dracut 'check; echo $?'
+	is check "$out" 0
+}
+
+test_dracut_installs() {
+	machine
+	dracut 'depends; installkernel; install'
+	is depends "$out" udev-rules
+	is "what was asked for" "$(tr '\n' ';' <"$root/asked")" \
+		"instmods hv_vmbus uio_hv_generic my_driver uio_hv_generic;inst_multiple /usr/lib/udev/vmbus-bind modprobe;inst_rules 60-hyperv-uio.rules;inst_simple /etc/hyperv-uio/bind.d/50-mine.conf;inst_simple /usr/lib/hyperv-uio/bind.d/10-fcopy.conf;inst_simple /var/lib/hyperv-uio/$dev;"
+}
+
+# In the initramfs there is neither the network's configuration nor a route.
+test_initramfs_binds_by_its_copy_of_the_record() {
+	machine
+	nic $dev eth1 1 none
+	nic $dev2 eth2 2 none
+	conf $admin/50-mine.conf '[nic]'
+	record $dev verdict=safe "rule=/$admin/50-mine.conf [class]" driver=uio_hv_generic checked=x
+	vmbus_bind --udev $dev
+	is driver "$(driver_of $dev)" uio_hv_generic
+	vmbus_bind --udev $dev2
+	is "driver of the other" "$(driver_of $dev2)" none
+}
+
+run_tests

@@ -1,0 +1,191 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# What udev makes of the rules: links below /dev/vmbus, owner and mode of /dev/uioN, and the programs it
+# runs. A real udevadm, on a tree that is mounted over /sys in a mount namespace of its own, with /dev
+# and /run empty.
+# shellcheck disable=SC2086,SC2317 # GUIDs and numbers need no quotes; tests are called by name
+# shellcheck source=tree.sh
+. "$(dirname "$0")/tree.sh"
+
+if ! command -v udevadm >/dev/null || [ "$(id -u)" != 0 ] || ! unshare -m true 2>/dev/null; then
+	ktap_print_header
+	ktap_skip_all "no udevadm, or no right to a mount namespace"
+	exit "$KSFT_SKIP"
+fi
+
+# uio INSTANCE CLASS: a device that uio_hv_generic has as uio3
+uio() {
+	d=$root/sys/devices/vmbus/$1
+	mkdir -p "$d/uio/uio3" "$d/channels/14" "$root/sys/class/uio" "$bus/drivers/uio_hv_generic"
+	printf '{%s}\n' "$1" >"$d/device_id"
+	printf '{%s}\n' "$2" >"$d/class_id"
+	printf 'DRIVER=uio_hv_generic\n' >"$d/uevent"
+	ln -s ../../../bus/vmbus "$d/subsystem"
+	ln -s ../../../bus/vmbus/drivers/uio_hv_generic "$d/driver"
+	ln -s "../../../devices/vmbus/$1" "$bus/devices/$1"
+	ln -s ../../../../../class/uio "$d/uio/uio3/subsystem"
+	printf 'MAJOR=240\nMINOR=3\nDEVNAME=uio3\n' >"$d/uio/uio3/uevent"
+	echo uio_hv_generic >"$d/uio/uio3/name"
+	echo 240:3 >"$d/uio/uio3/dev"
+	mkdir -p "$d/net/eth1" "$root/sys/class/net"
+	ln -s ../../../../../class/net "$d/net/eth1/subsystem"
+	printf 'INTERFACE=eth1\nIFINDEX=4\n' >"$d/net/eth1/uevent"
+	echo 4 >"$d/net/eth1/ifindex"
+	: >"$d/channels/14/uevent"
+	mkdir -p "$root/sys/kset"
+	ln -s "$root/sys/kset" "$d/channels/14/subsystem"
+}
+
+# udev ACTION SYSPATH: what udev does, in $out; the links of uio3 in $links, "OWNER GROUP MODE" in $access
+udev() {
+	mkdir -p "$root/udev" "$root/rules"
+	printf '#!/bin/sh\nVMBUS_SYSROOT=%s exec %s/vmbus-bind-model "$@"\n' "$root" "$dir" >"$root/udev/vmbus-bind"
+	chmod +x "$root/udev/vmbus-bind"
+	sed "s|/usr/lib/udev/|$root/udev/|" "$dir/60-hyperv-uio.rules" >"$root/rules/60-hyperv-uio.rules"
+	cat >"$root/udev/test" <<-END
+		mount --make-rprivate / && mount -t tmpfs none /run && mkdir /run/udev &&
+		mount -t tmpfs none /dev && mknod /dev/null c 1 3 && mknod -m 600 /dev/uio3 c 240 3 &&
+		mount --bind $root/sys /sys && mount --bind $root/rules /usr/lib/udev/rules.d || exit 1
+		export SYSTEMD_DEVICE_VERIFY_SYSFS=0
+		timeout 60 udevadm test -a $1 $2
+		echo "links: \$(cd /dev && find vmbus -type l 2>/dev/null | sort | tr '\\n' ' ')"
+		for l in \$(find /dev/vmbus -type l 2>/dev/null); do
+			[ "\$(readlink -f \$l)" = /dev/uio3 ] || echo "links: \$l leads elsewhere"
+		done
+		echo "access: \$(stat -c '%U %G %a' /dev/uio3)"
+	END
+	out=$(unshare -m sh "$root/udev/test" 2>&1)
+	links=$(echo "$out" | sed -n 's/^links: //p')
+	access=$(echo "$out" | sed -n 's/^access: //p')
+	runs=$(echo "$out" | sed -n "s/^run: '\(.*\)'$/\1/p" | sed "s|$root/udev/||")
+}
+
+links_are() { # LINK... besides by-id
+	want=$(printf '%s\n' "vmbus/by-id/$dev" "$@" | sort | tr '\n' ' ')
+	is links "$links" "$want"
+}
+
+test_classes_of_which_a_machine_has_one() {
+	while read -r name class; do
+		rm -rf "$root/sys"
+		mkdir -p "$bus/devices"
+		uio $dev $class
+		udev add /sys/class/uio/../../devices/vmbus/$dev/uio/uio3
+		links_are vmbus/by-class/$name
+	done <<-END
+		fcopy 34d14be3-dee4-41c8-9ae7-6b174977c192
+		kvp a9a0f4e7-5a45-4d96-b827-8a841e8c03e6
+		vss 35fa2e29-ea23-4236-96ae-3a6ebacba440
+		timesync 9527e630-d0ae-497b-adce-e80ab0175caf
+		heartbeat 57164f39-9115-4e78-ab55-382f3bd5422d
+		shutdown 0e0b6031-5213-4934-818b-38d90ced39db
+		balloon 525074dc-8985-46e2-8057-a307dc18a502
+		kbd f912ad6d-2b17-48ea-bd65-f927a61c7684
+		mouse cfa8b69e-5b4a-4cc0-b98b-8ba1a1f3f95a
+		fb da0a7802-e377-4aac-8e77-0558eb1073f8
+	END
+}
+
+test_classes_of_which_a_machine_may_have_several() {
+	while read -r name class; do
+		rm -rf "$root/sys"
+		mkdir -p "$bus/devices"
+		uio $dev $class
+		udev add /sys/devices/vmbus/$dev/uio/uio3
+		links_are vmbus/by-class/$name/$dev
+	done <<-END
+		nic $nic
+		scsi $scsi
+		ide 32412632-86cb-44a2-9b5c-50d1417354f5
+		fc 2f9bcc4a-0069-4af3-b76b-6fd0be528cda
+		pcie 44c4f61d-4444-4400-9d52-802e27ede19f
+		nd 8c2eaf3d-32a7-4b09-ab99-bd1f1c86b501
+		vgpu 6e382d18-3336-4f4b-acc4-2b7703d4df4a
+		blob 0590b792-db64-45cc-81db-b8d70c577c9e
+		rdv 276aacf4-ac15-426c-98dd-7521ad3f01fe
+		dxgkrnl dde9cbc0-5060-4436-9448-ea1254a5d177
+		imc c376c1c3-d276-48d2-90a9-c04748072c60
+		get $get
+		avma1 f8e65716-3cb3-4a06-9a60-1889c5cccab5
+		avma2 3375baf4-9e15-4b30-b765-67acb10d607b
+		00000000-0000-0000-0000-00000000abcd 00000000-0000-0000-0000-00000000abcd
+	END
+}
+
+test_link_owner_group_and_mode() {
+	conf $admin/a.conf '[nic]' link=dpdk/port-0 owner=daemon group=games mode=0640
+	uio $dev $nic
+	udev add /sys/devices/vmbus/$dev/uio/uio3
+	links_are vmbus/by-class/nic/$dev vmbus/dpdk/port-0
+	is access "$access" "daemon games 640"
+	udev change /sys/devices/vmbus/$dev/uio/uio3
+	is "access after a change" "$access" "daemon games 640"
+}
+
+test_link_by_mac_that_was_remembered() {
+	conf $admin/a.conf '[mac 00:15:5d:00:00:01]' link=first mode=0666
+	record $dev mac=00:15:5d:00:00:01 interface=eth1
+	uio $dev $nic
+	udev add /sys/devices/vmbus/$dev/uio/uio3
+	links_are vmbus/by-class/nic/$dev vmbus/first
+	is access "$access" "root root 666"
+}
+
+test_device_without_a_rule_has_its_links() {
+	uio $dev $fcopy
+	udev add /sys/devices/vmbus/$dev/uio/uio3
+	links_are vmbus/by-class/fcopy
+	is access "$access" "root root 600"
+}
+
+test_faulty_file_leaves_the_links() {
+	conf $admin/a.conf '[fcopy]' nonsense
+	uio $dev $fcopy
+	udev add /sys/devices/vmbus/$dev/uio/uio3
+	links_are vmbus/by-class/fcopy
+}
+
+test_other_uio_devices_get_nothing() {
+	uio $dev $fcopy
+	echo uio_pci_generic >"$root/sys/devices/vmbus/$dev/uio/uio3/name"
+	udev add /sys/devices/vmbus/$dev/uio/uio3
+	is links "$links" ""
+	is runs "$runs" ""
+}
+
+test_remove_runs_nothing() {
+	uio $dev $fcopy
+	for path in "" /uio/uio3 /channels/14 /net/eth1; do
+		udev remove /sys/devices/vmbus/$dev$path
+		is "runs of $path" "$runs" ""
+	done
+}
+
+test_events_run_the_helper() {
+	uio $dev $nic
+	udev add /sys/devices/vmbus/$dev
+	is "of the device" "$(echo "$runs" | grep vmbus-bind)" "vmbus-bind --udev $dev"
+	udev add /sys/devices/vmbus/$dev/net/eth1
+	is "of the interface" "$(echo "$runs" | grep vmbus-bind)" "vmbus-bind --udev --new-interface $dev"
+	udev add /sys/devices/vmbus/$dev/uio/uio3
+	is "of the UIO device" "$(echo "$runs" | grep vmbus-bind)" "vmbus-bind --udev --settings $dev"
+	udev change /sys/devices/vmbus/$dev
+	is "of a change" "$runs" ""
+}
+
+# A kernel names the subsystem of a channel after its folder. udevadm reads it from a link, which
+# channels do not have; the tree has one.
+test_channel_runs_the_helper() {
+	uio $dev $nic
+	rm "$root/sys/devices/vmbus/$dev/channels/14/subsystem"
+	mkdir -p "$root/sys/class/channels"
+	ln -s ../../../../../class/channels "$root/sys/devices/vmbus/$dev/channels/14/subsystem"
+	udev add /sys/devices/vmbus/$dev/channels/14
+	is runs "$runs" "vmbus-bind --udev --settings $dev/14"
+	sed -i s/uio_hv_generic/hv_netvsc/ "$root/sys/devices/vmbus/$dev/uevent"
+	ln -sfn ../../../bus/vmbus/drivers/hv_netvsc "$root/sys/devices/vmbus/$dev/driver"
+	udev add /sys/devices/vmbus/$dev/channels/14
+	is "runs with another driver" "$runs" ""
+}
+
+run_tests

@@ -1,0 +1,265 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# What a rule sets on a device, and that it is set again whenever the kernel makes the device anew.
+# shellcheck disable=SC2086,SC2317 # GUIDs and numbers need no quotes; tests are called by name
+# shellcheck source=tree.sh
+. "$(dirname "$0")/tree.sh"
+
+# ours|stock LINE...: an adapter to bind, with a module of that kind, and a rule
+want() {
+	echo "$1" >"$root/kernel/module"
+	shift
+	nic $dev eth0 1
+	nic $dev2 eth1 2
+	default_route eth0
+	conf $admin/a.conf "[$dev2]" "$@"
+	ring=$bus/devices/$dev2/channels/14/ring
+	size=$bus/devices/$dev2/uio_hv_generic/ring_size
+}
+
+mode_of() {
+	stat -c %a "$1"
+}
+
+owner_of() { # PATH
+	grep "^${1#"$root"} " "$root/kernel/owners" | tail -n 1 | cut -d' ' -f2-
+}
+
+test_ring_size() {
+	want ours ring_size=1M
+	vmbus_bind $dev2
+	is status $status 0
+	is size "$(cat "$size")" 1048576
+}
+
+test_ring_size_that_is_set_is_not_written() {
+	want ours ring_size=2M
+	vmbus_bind $dev2
+	! grep -q ring_size "$root/kernel/log" || fail "it was written"
+}
+
+test_ring_size_of_the_stock_module() {
+	want stock ring_size=1M
+	vmbus_bind $dev2
+	is status $status 1
+	says "ring_size cannot be set to 1048576: this module sets no ring sizes"
+	is driver "$(driver_of $dev2)" uio_hv_generic
+}
+
+test_ring_size_of_an_open_device() {
+	want ours ring_size=1M
+	echo "uio_hv_generic/ring_size 16" >"$root/kernel/errors"
+	vmbus_bind $dev2
+	is status $status 1
+	says "ring_size cannot be set to 1048576: a program has the device open"
+	vmbus_bind $dev2
+	is "status of the second try" $status 0
+	is size "$(cat "$size")" 1048576
+}
+
+test_buffer_sizes() {
+	want ours recv_buffer_size=1M send_buffer_size=64K
+	vmbus_bind $dev2
+	is status $status 0
+	is recv "$(cat "$bus/devices/$dev2/uio/uio0/maps/map3/size")" 1048576
+	is send "$(cat "$bus/devices/$dev2/uio/uio0/maps/map4/size")" 65536
+	is "recv of the driver afterwards" "$(cat "$bus/drivers/uio_hv_generic/recv_size")" 32505856
+	is "send of the driver afterwards" "$(cat "$bus/drivers/uio_hv_generic/send_size")" 16777216
+}
+
+test_buffer_sizes_go_back_when_the_driver_refuses() {
+	want ours recv_buffer_size=1M
+	echo 12 >"$root/kernel/probe/uio_hv_generic"
+	vmbus_bind $dev2
+	is status $status 1
+	is "recv of the driver afterwards" "$(cat "$bus/drivers/uio_hv_generic/recv_size")" 32505856
+}
+
+test_buffer_sizes_of_two_at_once() {
+	want ours recv_buffer_size=1M
+	sed -i "s/\[.*/[nic]/" "$root/$admin/a.conf"
+	conf $admin/b.conf "[$dev]" recv_buffer_size=2M
+	"$dir/vmbus-bind-model" --force $dev 2>/dev/null &
+	"$dir/vmbus-bind-model" --force $dev2 2>/dev/null
+	wait $!
+	is one "$(cat "$bus/devices/$dev2"/uio/uio*/maps/map3/size)" 1048576
+	is other "$(cat "$bus/devices/$dev"/uio/uio*/maps/map3/size)" 2097152
+	is "recv of the driver afterwards" "$(cat "$bus/drivers/uio_hv_generic/recv_size")" 32505856
+}
+
+test_buffer_sizes_of_the_stock_module() {
+	want stock send_buffer_size=1M
+	vmbus_bind $dev2
+	says "send_size of uio_hv_generic cannot be set to 1048576: this module sets no buffer sizes"
+	is driver "$(driver_of $dev2)" uio_hv_generic
+}
+
+test_buffer_size_of_a_bound_device_is_for_the_next_time() {
+	want ours
+	vmbus_bind $dev2
+	echo recv_buffer_size=1M >>"$root/$admin/a.conf"
+	vmbus_bind $dev2
+	says "recv_buffer_size is 32505856 and not 1048576: it is set when the device is bound again"
+}
+
+test_owner_group_and_mode() {
+	want ours owner=daemon group=12 mode=0660
+	vmbus_bind $dev2
+	is status $status 0
+	is "mode of the ring" "$(mode_of "$ring")" 660
+	is "owner of the ring" "$(owner_of "$ring")" "$(id -u daemon) 12"
+	is "mode of the device" "$(mode_of "$root/dev/uio0")" 660
+	is "owner of the device" "$(owner_of "$root/dev/uio0")" "$(id -u daemon) 12"
+}
+
+test_the_owner_comes_before_the_mode_and_after_the_size() {
+	want ours ring_size=1M mode=0644
+	vmbus_bind $dev2
+	is "mode of the ring" "$(mode_of "$ring")" 644
+}
+
+test_only_the_mode() {
+	want stock mode=0640
+	vmbus_bind $dev2
+	is status $status 0
+	is "mode of the ring" "$(mode_of "$ring")" 640
+	is "owner of the ring" "$(owner_of "$ring")" "-1 -1"
+}
+
+test_account_that_does_not_exist() {
+	want ours owner=nobody-at-all mode=0660
+	vmbus_bind $dev2
+	is status $status 1
+	says "owner: there is no user 'nobody-at-all'"
+	is "mode of the ring" "$(mode_of "$ring")" 600
+	want ours group=no-group-at-all mode=0660
+	vmbus_bind $dev2
+	is "status with a group" $status 1
+	is "mode of the ring" "$(mode_of "$ring")" 600
+}
+
+test_ring_file_that_comes_late_is_waited_for() {
+	want ours mode=0640
+	: >"$root/kernel/late-ring"
+	vmbus_bind $dev2
+	is status $status 0
+	is "mode of the ring" "$(mode_of "$ring")" 640
+}
+
+test_ring_file_that_never_comes_is_told() {
+	want ours mode=0640
+	vmbus_bind $dev2
+	rm "$ring"
+	vmbus_bind --settings $dev2
+	is status $status 1
+	says "channel 14 has no ring file after 2 seconds"
+}
+
+test_bound_device_gets_its_settings_too() {
+	want ours
+	vmbus_bind $dev2
+	printf 'mode=0640\nring_size=1M\n' >>"$root/$admin/a.conf"
+	vmbus_bind $dev2
+	is status $status 0
+	is "mode of the ring" "$(mode_of "$ring")" 640
+	is size "$(cat "$size")" 1048576
+}
+
+test_every_channel_that_is_there() {
+	want ours mode=0640
+	vmbus_bind $dev2
+	for c in 15 16 17; do
+		mkdir "$bus/devices/$dev2/channels/$c"
+		: >"$bus/devices/$dev2/channels/$c/ring"
+		chmod 600 "$bus/devices/$dev2/channels/$c/ring"
+	done
+	vmbus_bind --udev --settings $dev2
+	is status $status 0
+	for c in 14 15 16 17; do
+		is "mode of channel $c" "$(mode_of "$bus/devices/$dev2/channels/$c/ring")" 640
+	done
+}
+
+# The event of a channel is out before its ring file is there.
+test_sub_channel_that_appears_later() {
+	want ours owner=1 mode=0640
+	vmbus_bind $dev2
+	channel=$bus/devices/$dev2/channels/15
+	mkdir "$channel"
+	(sleep 0.2 && : >"$channel/ring" && chmod 600 "$channel/ring") &
+	vmbus_bind --udev --settings $dev2/15
+	wait
+	is status $status 0
+	is mode "$(mode_of "$channel/ring")" 640
+	is owner "$(owner_of "$channel/ring")" "1 -1"
+}
+
+test_sub_channel_that_leaves_is_no_error() {
+	want ours mode=0640
+	vmbus_bind $dev2
+	vmbus_bind --udev --settings $dev2/99
+	is status $status 0
+	is output "$out" ""
+}
+
+test_settings_survive_a_rescind_and_a_re_offer() {
+	want ours ring_size=1M recv_buffer_size=1M mode=0640 group=3
+	vmbus_bind $dev2
+	for again in 1 2 3; do
+		rm -r "$bus/devices/$dev2"
+		rm -rf "$root/sys/class/net/eth1"
+		device $dev2 $nic
+		vmbus_bind --udev $dev2
+		is "status $again" $status 0
+		is "size $again" "$(cat "$size")" 1048576
+		is "mode $again" "$(mode_of "$ring")" 640
+		is "recv $again" "$(cat "$bus/devices/$dev2"/uio/uio*/maps/map3/size)" 1048576
+	done
+}
+
+test_settings_after_a_new_ring_size() {
+	want ours mode=0640
+	vmbus_bind $dev2
+	"$root/kernel/model" write "/sys/bus/vmbus/devices/$dev2/uio_hv_generic/ring_size" 8192
+	is "mode of the new file" "$(mode_of "$ring")" 600
+	vmbus_bind --settings $dev2
+	is "mode again" "$(mode_of "$ring")" 640
+}
+
+# Somebody else bound it, or the kernel did by itself.
+test_settings_of_a_device_that_another_program_bound() {
+	want ours mode=0640
+	driver uio_hv_generic
+	rm -r "$bus/devices/$dev2"
+	device $dev2 $nic uio_hv_generic
+	vmbus_bind --udev --settings $dev2
+	is "mode of the ring" "$(mode_of "$ring")" 640
+}
+
+test_settings_are_for_the_driver_of_the_rule() {
+	want ours mode=0640
+	: >"$root/kernel/log"
+	vmbus_bind --udev --settings $dev2
+	is status $status 0
+	is driver "$(driver_of $dev2)" hv_netvsc
+	log_is_empty
+}
+
+test_settings_of_a_disabled_rule_are_left() {
+	want ours mode=0640
+	vmbus_bind $dev2
+	printf 'enable=no\nmode=0644\n' >>"$root/$admin/a.conf"
+	vmbus_bind --udev --settings $dev2
+	is status $status 0
+	is "mode of the ring" "$(mode_of "$ring")" 640
+}
+
+test_settings_of_a_device_that_has_left() {
+	want ours mode=0640
+	vmbus_bind --udev --settings $get
+	is status $status 0
+	vmbus_bind --settings $get
+	is "status of an administrator" $status 1
+}
+
+run_tests

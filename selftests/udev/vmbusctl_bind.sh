@@ -1,0 +1,866 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# vmbusctl bind, unbind, rules and ring-size, and driverctl's spelling of them.
+# shellcheck disable=SC2086,SC2154,SC2317 # GUIDs and numbers need no quotes; tests are called by name
+# shellcheck source=tree.sh
+. "$(dirname "$0")/tree.sh"
+# shellcheck source=guest.sh
+. "$(dirname "$0")/guest.sh"
+
+file1=$admin/60-$nic1.conf
+
+# file_is PATH LINE...: without the first line of a file of vmbusctl's
+file_is() {
+	path=$1
+	shift
+	[ -f "$root/$path" ] || fail "there is no $path: $err"
+	is "$path" "$(grep -v '^# Written by vmbusctl' "$root/$path")" "$(printf '%s\n' "$@")"
+}
+
+no_file() {
+	[ ! -e "$root/$1" ] || fail "$1 is there: $(cat "$root/$1")"
+}
+
+# does STATUS ARGUMENTS...: vmbusctl exits with this status
+does() {
+	want=$1
+	shift
+	vmbusctl "$@"
+	is "status of '$*' ($err)" $status $want
+}
+
+test_bind() {
+	guest
+	does 0 bind eth1
+	is driver "$(driver_of $nic1)" uio_hv_generic
+	file_is $file1 "[$nic1]" driver=uio_hv_generic
+	complains "vmbusctl: $nic1 (nic): bound to uio_hv_generic, taken over from hv_netvsc"
+	is output "$out" "rule: $root/$file1"
+}
+
+test_bind_again_changes_nothing() {
+	guest
+	does 0 bind eth1
+	: >"$root/kernel/log"
+	does 0 bind eth1
+	file_is $file1 "[$nic1]" driver=uio_hv_generic
+	case $(cat $root/kernel/log) in
+	*bind*) fail "bound again" ;;
+	esac
+}
+
+test_bind_with_a_driver() {
+	guest
+	driver other
+	: >"$root/kernel/modules/other"
+	does 0 bind eth1 other
+	is driver "$(driver_of $nic1)" other
+	file_is $file1 "[$nic1]" driver=other
+}
+
+test_bind_to_another_driver_later() {
+	guest
+	driver other
+	does 0 bind eth1
+	does 0 bind $nic1 other
+	is driver "$(driver_of $nic1)" other
+	file_is $file1 "[$nic1]" driver=other
+}
+
+test_bind_keeps_the_driver_of_the_rule() {
+	guest
+	driver other
+	conf $admin/50-nic.conf '[nic]' driver=other
+	does 0 bind eth1
+	is driver "$(driver_of $nic1)" other
+	file_is $file1 "[$nic1]" driver=other
+}
+
+test_bind_now() {
+	guest
+	does 0 bind --now eth1
+	is driver "$(driver_of $nic1)" uio_hv_generic
+	no_file $file1
+	is output "$out" ""
+}
+
+test_bind_now_with_a_driver() {
+	guest
+	driver other
+	does 0 bind --now eth1 other
+	is driver "$(driver_of $nic1)" other
+	no_file $file1
+}
+
+test_bind_for_the_next_boot() {
+	guest
+	does 0 bind --boot eth1
+	is driver "$(driver_of $nic1)" hv_netvsc
+	file_is $file1 "[$nic1]" driver=uio_hv_generic
+	log_is_empty
+}
+
+# Its unit runs vmbus-bind --all when bind.d has changed.
+test_bind_for_the_next_boot_waits() {
+	guest
+	does 0 bind --boot eth1
+	for form in --all "--udev $nic1" "--udev --all"; do
+		vmbus_bind $form
+		is "driver after vmbus-bind $form" "$(driver_of $nic1)" hv_netvsc
+	done
+	does 0 rules $nic1
+	says "it waits for the next boot, as --boot has asked"
+	does 0 show $nic1
+	says "it waits for the next boot"
+	# At the boot /run is empty.
+	rm -r "$root/run/hyperv-uio"
+	vmbus_bind --udev $nic1
+	is "driver after the boot" "$(driver_of $nic1)" uio_hv_generic
+}
+
+test_waiting_ends_when_somebody_names_the_device() {
+	for command in "bind eth1" "bind --now eth1" "set-override eth1 uio_hv_generic"; do
+		guest
+		does 0 bind --boot eth1
+		does 0 $command
+		is driver "$(driver_of $nic1)" uio_hv_generic
+		is waiting "$(ls $root/run/hyperv-uio/next-boot)" ""
+	done
+	guest
+	does 0 bind --boot eth1
+	vmbus_bind $nic1
+	is driver "$(driver_of $nic1)" uio_hv_generic
+	guest
+	does 0 bind --boot eth1
+	does 0 unbind eth1
+	is waiting "$(ls $root/run/hyperv-uio/next-boot)" ""
+}
+
+test_nothing_waits_after_a_failure() {
+	guest
+	conf $admin/99-last.conf "[$nic1]" enable=no
+	does 1 bind --boot eth1
+	is waiting "$(ls $root/run/hyperv-uio/next-boot)" ""
+}
+
+test_bind_that_cannot_wait() {
+	guest
+	: >"$root/run/hyperv-uio"
+	does 1 bind --boot eth1
+	complains "/run/hyperv-uio/next-boot/$nic1: "
+	no_file $file1
+	is driver "$(driver_of $nic1)" hv_netvsc
+}
+
+# The administrator is there and has looked: the next boot knows it.
+test_bind_is_recorded_for_the_next_boot() {
+	for when in --persistent --boot; do
+		guest
+		does 0 bind $when eth1
+		grep -qx verdict=safe $root/var/lib/hyperv-uio/$nic1 || fail "$when: no verdict is recorded"
+		does 0 rules $nic1
+		says "next boot  bind: "
+	done
+}
+
+test_bind_of_what_the_machine_needs() {
+	guest
+	for when in --now --boot --persistent; do
+		does 6 bind $when eth0
+		complains "$nic0 (nic) is not taken: interface eth0 has the default route; --force takes it"
+		is driver "$(driver_of $nic0)" hv_netvsc
+		no_file $admin/60-$nic0.conf
+	done
+	log_is_empty
+}
+
+test_bind_of_a_mounted_disk() {
+	guest
+	echo "22 1 8:0 / / rw - ext4 /dev/sda rw" >"$root/proc/self/mountinfo"
+	does 6 bind scsi
+	complains "$disk (scsi) is not taken: "
+	is driver "$(driver_of $disk)" hv_storvsc
+}
+
+test_bind_by_force() {
+	guest
+	does 0 bind --force eth0
+	is driver "$(driver_of $nic0)" uio_hv_generic
+	file_is $admin/60-$nic0.conf "[$nic0]" driver=uio_hv_generic force=yes
+	does 0 rules $nic0
+	says "next boot  bind: "
+}
+
+test_bind_now_by_force() {
+	guest
+	does 0 bind --now -f eth0
+	is driver "$(driver_of $nic0)" uio_hv_generic
+	no_file $admin/60-$nic0.conf
+}
+
+test_bind_without_force_takes_force_back() {
+	guest
+	conf $file1 "[$nic1]" force=yes driver=uio_hv_generic
+	does 0 bind eth1
+	file_is $file1 "[$nic1]" driver=uio_hv_generic
+}
+
+test_driver_that_does_not_take_the_device() {
+	guest
+	echo 22 >"$root/kernel/probe/uio_hv_generic"
+	does 1 bind eth1
+	is driver "$(driver_of $nic1)" hv_netvsc
+	no_file $file1
+	complains "not bound to uio_hv_generic"
+	is output "$out" ""
+}
+
+test_failure_puts_the_old_rule_back() {
+	guest
+	does 0 bind eth1
+	before=$(cat $root/$file1)
+	does 1 bind eth1 missing
+	is file "$(cat $root/$file1)" "$before"
+	is driver "$(driver_of $nic1)" uio_hv_generic
+}
+
+test_driver_that_is_missing() {
+	guest
+	does 1 bind eth1 missing
+	no_file $file1
+	is driver "$(driver_of $nic1)" hv_netvsc
+}
+
+test_driver_that_is_no_name() {
+	guest
+	for name in ../x -f/x '' 'a b' "$(printf %064d 0)"; do
+		does 2 bind -- eth1 "$name"
+		complains "is not the name of a driver"
+	done
+	does 2 bind eth1 none
+	complains "a device cannot be kept without a driver"
+	log_is_empty
+}
+
+test_keys_of_the_administrator_stay() {
+	guest
+	conf $file1 '# mine' "[$nic1]" ring_size=64K 'group = 8' enable=no 'driver = hv_netvsc' '' '[fcopy]' driver=hv_utils
+	does 0 bind eth1 uio_hv_generic
+	is file "$(cat $root/$file1)" "$(printf '%s\n' '# mine' "[$nic1]" driver=uio_hv_generic ring_size=64K 'group = 8' '' '[fcopy]' driver=hv_utils)"
+}
+
+test_several_sections_for_the_device() {
+	guest
+	conf $file1 "[$nic1]" driver=one mode=0600 "[{$(echo $nic1 | tr a-f A-F)}]" driver=two enable=no
+	does 0 bind eth1 uio_hv_generic
+	is file "$(cat $root/$file1)" "$(printf '%s\n' "[$nic1]" driver=uio_hv_generic mode=0600 "[{$(echo $nic1 | tr a-f A-F)}]")"
+}
+
+test_another_file_that_wins() {
+	guest
+	conf $admin/99-last.conf "[$nic1]" driver=other
+	does 1 bind eth1 uio_hv_generic
+	complains "99-last.conf:1 wins over $root/$file1, and names the driver other"
+	no_file $file1
+	is driver "$(driver_of $nic1)" hv_netvsc
+	conf $admin/99-last.conf "[$nic1]" enable=no
+	does 1 bind eth1
+	complains "99-last.conf"
+	no_file $file1
+}
+
+test_faulty_file_that_names_the_device() {
+	guest
+	conf $admin/50-bad.conf "[$nic1]" nonsense
+	does 2 bind eth1
+	complains "$nic1 (nic) is left alone: "
+	no_file $file1
+	log_is_empty
+}
+
+test_faulty_file_about_something_else() {
+	guest
+	conf $admin/50-bad.conf '[vss]' nonsense
+	does 0 bind eth1
+	is driver "$(driver_of $nic1)" uio_hv_generic
+}
+
+test_folder_is_made() {
+	guest
+	rm -r "${root:?}/etc"
+	does 0 bind eth1
+	file_is $file1 "[$nic1]" driver=uio_hv_generic
+	is mode "$(stat -c %a $root/$file1)" 644
+	is "files beside it" "$(ls $root/$admin)" "60-$nic1.conf"
+}
+
+test_file_that_cannot_be_written() {
+	guest
+	rm -r "${root:?}/$admin"
+	: >"$root/$admin"
+	does 1 bind eth1
+	is driver "$(driver_of $nic1)" hv_netvsc
+	log_is_empty
+}
+
+test_device_that_leaves_meanwhile() {
+	guest
+	echo driver_override >"$root/kernel/rescind"
+	does 1 bind eth1
+	no_file $file1
+}
+
+test_bind_several_at_a_time_is_an_error() {
+	guest
+	does 2 bind eth1 uio_hv_generic eth0
+	does 2 bind
+	does 2 bind --now --boot eth1
+	does 2 unbind
+	does 2 unbind eth1 eth0
+	does 2 unbind --now --boot eth1
+	does 2 unbind --force eth1
+	log_is_empty
+}
+
+test_unbind() {
+	guest
+	does 0 bind eth1
+	does 0 unbind eth1
+	is driver "$(driver_of $nic1)" hv_netvsc
+	no_file $file1
+	is override "$(cat $bus/devices/$nic1/driver_override)" "(null)"
+	says "removed: $root/$file1"
+	complains "now with hv_netvsc"
+	does 0 rules $nic1
+	says "now        no-rule"
+}
+
+test_unbind_forgets_the_verdict() {
+	guest
+	does 0 bind eth1
+	does 0 unbind eth1
+	! grep -q verdict $root/var/lib/hyperv-uio/$nic1 || fail "the verdict is still there"
+}
+
+test_unbind_now() {
+	guest
+	does 0 bind eth1
+	does 0 unbind --now uio1
+	is driver "$(driver_of $nic1)" hv_netvsc
+	file_is $file1 "[$nic1]" driver=uio_hv_generic
+	says "rule: $root/$file1 binds the device again at the next boot"
+}
+
+test_unbind_what_was_bound_now() {
+	guest
+	does 0 bind --now eth1
+	does 0 unbind --now $nic1
+	is driver "$(driver_of $nic1)" hv_netvsc
+	is override "$(cat $bus/devices/$nic1/driver_override)" "(null)"
+}
+
+test_unbind_for_the_next_boot() {
+	guest
+	does 0 bind eth1
+	: >"$root/kernel/log"
+	does 0 unbind --boot eth1
+	is driver "$(driver_of $nic1)" uio_hv_generic
+	no_file $file1
+	log_is_empty
+}
+
+test_unbind_of_a_class() {
+	guest
+	echo uio_hv_generic >$bus/devices/$copy/driver_override
+	echo "$fcopy" >"$root/kernel/ids/hv_utils"
+	does 0 unbind fcopy
+	is driver "$(driver_of $copy)" hv_utils
+	file_is $admin/60-$copy.conf "[$copy]" enable=no
+	does 0 rules fcopy
+	says "next boot  disabled: "
+}
+
+test_bind_after_unbind_of_a_class() {
+	guest
+	does 0 unbind --boot fcopy
+	does 0 bind --boot fcopy
+	file_is $admin/60-$copy.conf "[$copy]" driver=uio_hv_generic
+}
+
+test_unbind_of_what_is_forbidden_already() {
+	guest
+	conf $admin/50-copy.conf "[$copy]" enable=no
+	does 0 unbind --boot fcopy
+	no_file $admin/60-$copy.conf
+}
+
+test_unbind_of_what_another_file_names() {
+	guest
+	conf $admin/50-nic.conf "[$nic1]"
+	does 0 unbind --boot eth1
+	file_is $file1 "[$nic1]" enable=no
+	does 0 rules eth1
+	says "next boot  disabled: "
+}
+
+test_unbind_of_what_a_mac_names() {
+	guest
+	conf $admin/50-nic.conf "[mac $mac1]"
+	does 0 unbind --boot eth1
+	file_is $file1 "[$nic1]" enable=no
+}
+
+test_unbind_of_what_nobody_bound() {
+	guest
+	does 0 unbind eth1
+	is driver "$(driver_of $nic1)" hv_netvsc
+	says "$nic1 (nic) is with hv_netvsc, which the kernel chose"
+	no_file $file1
+	log_is_empty
+}
+
+test_unbind_without_a_driver() {
+	guest
+	rm $bus/devices/$nic1/driver
+	does 0 unbind eth1
+	says "$nic1 (nic) has no driver"
+}
+
+# As DPDK's guide does it: new_id, unbind, bind.
+test_unbind_of_what_was_bound_by_hand() {
+	guest
+	"$root/kernel/model" write /sys/bus/vmbus/drivers/uio_hv_generic/new_id "$nic"
+	"$root/kernel/model" write /sys/bus/vmbus/drivers/hv_netvsc/unbind $nic1
+	"$root/kernel/model" write /sys/bus/vmbus/drivers/uio_hv_generic/bind $nic1
+	is driver "$(driver_of $nic1)" uio_hv_generic
+	does 0 unbind $nic1
+	is driver "$(driver_of $nic1)" hv_netvsc
+}
+
+# Before Linux 4.20 VMBus has no driver_override, and new_id does its work.
+test_kernel_without_driver_override() {
+	guest
+	for device in "$bus"/devices/*; do
+		rm "$device/driver_override"
+	done
+	does 0 bind eth1
+	is driver "$(driver_of $nic1)" uio_hv_generic
+	is "the other adapter" "$(driver_of $nic0)" hv_netvsc
+	does 0 list-overrides
+	says "$nic1 uio_hv_generic"
+	does 0 unbind eth1
+	is "driver after unbind" "$(driver_of $nic1)" hv_netvsc
+	no_file $file1
+}
+
+test_unbind_keeps_other_sections() {
+	guest
+	conf $file1 '[vss]' enable=no "[$nic1]" driver=uio_hv_generic
+	does 0 unbind --boot eth1
+	file_is $file1 '[vss]' enable=no
+}
+
+test_rules() {
+	guest
+	conf $admin/50-nic.conf "[$nic0]" "[$nic1]" ring_size=64K
+	does 0 rules
+	says "$nic0  nic  eth0, is with hv_netvsc"
+	says "    rule       $root/$admin/50-nic.conf:1: driver uio_hv_generic"
+	says "    now        refused: interface eth0 has the default route"
+	says "    rule       $root/$admin/50-nic.conf:2: driver uio_hv_generic, ring size 64 KiB"
+	says "    now        bind: "
+	says "    next boot  refused: "
+	says "    now        bound: uio_hv_generic has it"
+	says "3 devices have no rule."
+	log_is_empty
+}
+
+test_rules_of_all() {
+	guest
+	does 0 rules --all
+	says "$kvp0  kvp, is with hv_utils"
+	says "    now        no-rule: "
+	lacks "no rule."
+}
+
+test_rules_of_one() {
+	guest
+	does 0 rules kvp
+	says "$kvp0  kvp"
+	lacks $copy
+}
+
+test_rules_without_a_rule() {
+	guest
+	rm $root/$vendor/10-fcopy.conf
+	does 0 rules
+	is output "$out" "6 devices have no rule."
+	rm -r $bus/devices/$nic0 $bus/devices/$nic1 $bus/devices/$disk $bus/devices/$kvp0 $bus/devices/$heart0
+	does 0 rules
+	is output "$out" "1 device has no rule."
+}
+
+test_rules_json() {
+	guest
+	conf $admin/50-nic.conf "[$nic0]"
+	does 0 rules -j
+	is devices "$(echo "$out" | grep -c '"instance"')" 2
+	says "\"file\":\"$root/$admin/50-nic.conf\""
+	says '"outcome":"refused"'
+	says '"reason":"interface eth0 has the default route"'
+	does 0 rules -j --all
+	is devices "$(echo "$out" | grep -c '"instance"')" 6
+	says '"rule":null'
+}
+
+# The sentence that rules prints for a device is that of vmbus-bind, now and at the next boot.
+test_rules_say_what_vmbus_bind_does() {
+	guest
+	conf $admin/50-nic.conf '[nic]'
+	vmbus_bind -n --all
+	printf '%s\n' "$out" | sed -n 's/^[^ ]* ([a-z]*): now: [^:]*: \(.*\) ([^ ]*:[0-9]*)$/\1/p' >"$base/now"
+	printf '%s\n' "$out" | sed -n 's/^[^ ]* ([a-z]*): at the next boot: [^:]*: \(.*\) ([^ ]*:[0-9]*)$/\1/p' >"$base/boot"
+	is "sentences of vmbus-bind" "$(cat $base/now $base/boot | wc -l)" 6
+	vmbusctl rules
+	while read -r reason; do
+		printf '%s\n' "$out" | grep -q "^    now        [a-z]*: $reason\$" || fail "now: $reason: $out"
+	done <"$base/now"
+	while read -r reason; do
+		printf '%s\n' "$out" | grep -q "^    next boot  [a-z]*: $reason\$" || fail "next boot: $reason: $out"
+	done <"$base/boot"
+}
+
+test_rules_with_a_fault() {
+	guest
+	conf $admin/50-bad.conf '[fcopy]' nonsense
+	does 2 rules
+	complains "$root/$admin/50-bad.conf:2: "
+	says "    now        faulty: "
+}
+
+test_ring_size_is_shown() {
+	guest
+	mkdir -p "$bus/drivers/uio_hv_generic"
+	printf '%s\n' "$fcopy 20480" "other 69632" >"$bus/drivers/uio_hv_generic/ring_size"
+	does 0 ring-size uio0
+	is output "$(echo "$out" | tr -s ' ' | tr '\n' ';')" "now 20 KiB;class 20 KiB;"
+	conf $admin/50-copy.conf "[$copy]" ring_size=64K
+	does 0 ring-size uio0
+	says "rule    64 KiB"
+	does 0 ring-size eth1
+	says "class   68 KiB"
+	says "$nic1 is with hv_netvsc; only a device in user space shows the size of its ring"
+}
+
+test_ring_size_is_set() {
+	guest
+	for size in 65536 0x10000 64K 64k; do
+		does 0 ring-size uio0 $size
+		is now "$(cat $bus/devices/$copy/uio_hv_generic/ring_size)" 65536
+		file_is $admin/60-$copy.conf "[$copy]" ring_size=65536
+		rm $root/$admin/60-$copy.conf
+		echo 20480 >$bus/devices/$copy/uio_hv_generic/ring_size
+	done
+	does 0 ring-size uio0 1M
+	is now "$(cat $bus/devices/$copy/uio_hv_generic/ring_size)" 1048576
+}
+
+test_ring_size_now() {
+	guest
+	does 0 ring-size --now uio0 64K
+	is now "$(cat $bus/devices/$copy/uio_hv_generic/ring_size)" 65536
+	no_file $admin/60-$copy.conf
+}
+
+test_ring_size_for_the_next_boot() {
+	guest
+	does 0 ring-size --boot uio0 64K
+	is now "$(cat $bus/devices/$copy/uio_hv_generic/ring_size)" 20480
+	file_is $admin/60-$copy.conf "[$copy]" ring_size=65536
+	does 0 rules uio0
+	says "ring size 64 KiB"
+	vmbus_bind --all
+	is "size after vmbus-bind --all" "$(cat $bus/devices/$copy/uio_hv_generic/ring_size)" 20480
+}
+
+test_ring_size_default() {
+	guest
+	does 0 ring-size uio0 64K
+	does 0 ring-size uio0 default
+	log=$(cat $root/kernel/log)
+	case $log in
+	*"uio_hv_generic/ring_size default") ;;
+	*) fail "no default was written: $log" ;;
+	esac
+	does 0 rules uio0
+	lacks "ring size"
+}
+
+test_ring_size_that_is_none() {
+	guest
+	for size in 1000 0 -4096 64KB 64X many '' 4294967296 99999999999999999999; do
+		does 2 ring-size -- uio0 "$size"
+		complains "a ring size is a multiple of"
+	done
+	log_is_empty
+	no_file $admin/60-$copy.conf
+}
+
+test_ring_size_that_the_module_refuses() {
+	for error in "16:a program has the device open" "22:the module does not take that size"; do
+		guest
+		echo "uio_hv_generic/ring_size ${error%%:*}" >"$root/kernel/errors"
+		does 1 ring-size uio0 64K
+		complains "${error#*:}"
+		no_file $admin/60-$copy.conf
+	done
+}
+
+test_ring_size_with_the_kernels_own_module() {
+	guest
+	rm -r $bus/devices/$copy/uio_hv_generic
+	does 1 ring-size uio0 64K
+	complains "this needs the module of hyperv-uio-dkms"
+	no_file $admin/60-$copy.conf
+}
+
+# A section with nothing but a size would bind the device.
+test_ring_size_of_a_device_without_a_rule() {
+	guest
+	does 1 ring-size --boot eth1 64K
+	complains "no rule binds $nic1"
+	no_file $file1
+}
+
+test_ring_size_that_another_file_sets() {
+	guest
+	conf $admin/99-copy.conf "[$copy]" ring_size=128K
+	does 1 ring-size --boot uio0 64K
+	complains "another file sets the ring size of $copy"
+	no_file $admin/60-$copy.conf
+}
+
+test_ring_size_wrong_arguments() {
+	guest
+	does 2 ring-size
+	does 2 ring-size uio0 64K 64K
+	does 2 ring-size --now --boot uio0 64K
+	does 2 ring-size --now uio0
+}
+
+# As driverctl spells it
+
+test_set_override() {
+	guest
+	does 0 set-override $nic1 uio_hv_generic
+	is driver "$(driver_of $nic1)" uio_hv_generic
+	file_is $file1 "[$nic1]" driver=uio_hv_generic
+}
+
+test_set_override_with_a_bus() {
+	guest
+	for form in "-b vmbus set-override" "--bus vmbus set-override" "set-override -b vmbus" "--bus=vmbus set-override" "-v set-override" "--debug set-override"; do
+		does 0 $form eth1 uio_hv_generic
+		file_is $file1 "[$nic1]" driver=uio_hv_generic
+		does 0 ${form%%set-override*}unset-override${form##*set-override} eth1
+		no_file $file1
+	done
+	does 0 set-override vmbus/$nic1 uio_hv_generic
+	file_is $file1 "[$nic1]" driver=uio_hv_generic
+}
+
+test_set_override_on_another_bus() {
+	guest
+	does 2 -b pci set-override 0000:00:1f.2 vfio-pci
+	complains "the bus is vmbus, not pci; driverctl is for other buses"
+	does 2 --bus pci list-overrides
+	log_is_empty
+}
+
+test_set_override_nosave() {
+	guest
+	does 0 --nosave set-override eth1 uio_hv_generic
+	is driver "$(driver_of $nic1)" uio_hv_generic
+	no_file $file1
+	does 0 --nosave unset-override $nic1
+	is driver "$(driver_of $nic1)" hv_netvsc
+}
+
+test_set_override_noprobe() {
+	guest
+	does 0 --noprobe set-override eth1 uio_hv_generic
+	is driver "$(driver_of $nic1)" hv_netvsc
+	file_is $file1 "[$nic1]" driver=uio_hv_generic
+	does 0 --noprobe unset-override eth1
+	no_file $file1
+	log_is_empty
+}
+
+test_set_override_of_what_the_machine_needs() {
+	guest
+	does 6 set-override eth0 uio_hv_generic
+	does 0 set-override -f eth0 uio_hv_generic
+	is driver "$(driver_of $nic0)" uio_hv_generic
+}
+
+test_overrides_wrong_arguments() {
+	guest
+	does 2 set-override eth1
+	does 2 set-override eth1 uio_hv_generic more
+	does 2 set-override --nosave --noprobe eth1 uio_hv_generic
+	does 2 unset-override
+	does 2 unset-override eth1 uio_hv_generic
+	does 2 unset-override -f eth1
+	does 2 list-overrides eth1
+	does 2 list-overrides --nosave
+	log_is_empty
+}
+
+test_list_overrides() {
+	guest
+	rm $root/$vendor/10-fcopy.conf
+	echo "(null)" >$bus/devices/$copy/driver_override
+	does 0 list-overrides
+	is output "$out" ""
+	does 0 set-override eth1 uio_hv_generic
+	does 0 list-overrides
+	is output "$out" "$nic1 uio_hv_generic"
+	does 0 -v list-overrides
+	is output "$out" "$nic1 uio_hv_generic $root/$file1"
+}
+
+test_list_overrides_that_are_not_persistent() {
+	guest
+	rm $root/$vendor/10-fcopy.conf
+	echo "(null)" >$bus/devices/$copy/driver_override
+	does 0 --nosave set-override eth1 uio_hv_generic
+	does 0 -v list-overrides
+	is output "$out" "$nic1 uio_hv_generic not persistent"
+}
+
+test_list_overrides_of_the_next_boot() {
+	guest
+	rm $root/$vendor/10-fcopy.conf
+	echo "(null)" >$bus/devices/$copy/driver_override
+	does 0 --noprobe set-override eth1 uio_hv_generic
+	does 0 list-overrides
+	is output "$out" "$nic1 uio_hv_generic"
+}
+
+# Both tools side by side
+
+# entry INSTANCE DRIVER: what driverctl keeps
+entry() {
+	put etc/driverctl.d/vmbus-$1 $2
+}
+
+test_entry_of_driverctl_binds_at_boot() {
+	guest
+	entry $kvp0 uio_hv_generic
+	vmbus_bind --udev $kvp0
+	is status $status 0
+	is driver "$(driver_of $kvp0)" uio_hv_generic
+}
+
+# The guard holds for an entry as for a section.
+test_entry_of_driverctl_is_guarded() {
+	guest
+	entry $nic0 uio_hv_generic
+	vmbus_bind --udev $nic0
+	is driver "$(driver_of $nic0)" hv_netvsc
+	vmbusctl rules eth0
+	says "$root/etc/driverctl.d/vmbus-$nic0:1: driver uio_hv_generic"
+	says "now        refused: interface eth0 has the default route"
+}
+
+test_section_of_ours_wins_over_an_entry() {
+	guest
+	entry $kvp0 uio_hv_generic
+	conf $vendor/50-kvp.conf "[$kvp0]" enable=no
+	vmbus_bind --udev $kvp0
+	is driver "$(driver_of $kvp0)" hv_utils
+}
+
+test_entry_wins_over_a_class() {
+	guest
+	entry $copy hv_utils
+	echo "$fcopy" >>"$root/kernel/ids/hv_utils"
+	vmbus_bind $copy
+	is driver "$(driver_of $copy)" hv_utils
+}
+
+test_bad_entry_stops_nothing() {
+	guest
+	entry $kvp0 ../../x
+	entry copy uio_hv_generic
+	rm $bus/devices/$copy/driver
+	vmbus_bind --udev $copy
+	is driver "$(driver_of $copy)" uio_hv_generic
+}
+
+test_bind_moves_an_entry() {
+	for command in "bind eth1" "set-override eth1 uio_hv_generic" "bind --boot eth1"; do
+		guest
+		entry $nic1 uio_hv_generic
+		does 0 $command
+		file_is $file1 "[$nic1]" driver=uio_hv_generic
+		no_file etc/driverctl.d/vmbus-$nic1
+		says "moved from driverctl: $root/etc/driverctl.d/vmbus-$nic1"
+	done
+}
+
+test_bind_now_leaves_the_entry() {
+	guest
+	entry $nic1 uio_hv_generic
+	does 0 bind --now eth1
+	is entry "$(cat $root/etc/driverctl.d/vmbus-$nic1)" uio_hv_generic
+}
+
+test_bind_that_fails_puts_the_entry_back() {
+	guest
+	entry $nic1 hv_netvsc
+	echo 22 >"$root/kernel/probe/uio_hv_generic"
+	does 1 bind eth1 uio_hv_generic
+	is entry "$(cat $root/etc/driverctl.d/vmbus-$nic1)" hv_netvsc
+	no_file $file1
+}
+
+test_bind_takes_the_driver_of_the_entry() {
+	guest
+	driver other
+	entry $nic1 other
+	does 0 bind eth1
+	is driver "$(driver_of $nic1)" other
+}
+
+test_unbind_removes_an_entry() {
+	for command in "unbind $nic1" "unset-override $nic1"; do
+		guest
+		entry $nic1 uio_hv_generic
+		does 0 bind --now eth1
+		does 0 $command
+		no_file etc/driverctl.d/vmbus-$nic1
+		no_file $file1
+		is driver "$(driver_of $nic1)" hv_netvsc
+		says "removed: $root/etc/driverctl.d/vmbus-$nic1"
+	done
+}
+
+# What driverctl does at its boot, if systemd ever passes it the name: the device stays where it is.
+test_driverctl_and_vmbus_bind_agree() {
+	guest
+	entry $kvp0 uio_hv_generic
+	vmbus_bind --udev $kvp0
+	"$root/kernel/model" write /sys/bus/vmbus/drivers/uio_hv_generic/unbind $kvp0
+	"$root/kernel/model" write /sys/bus/vmbus/devices/$kvp0/driver_override uio_hv_generic
+	"$root/kernel/model" write /sys/bus/vmbus/drivers_probe $kvp0
+	is driver "$(driver_of $kvp0)" uio_hv_generic
+	: >"$root/kernel/log"
+	vmbus_bind --udev $kvp0
+	is driver "$(driver_of $kvp0)" uio_hv_generic
+	case $(cat $root/kernel/log) in
+	*bind*) fail "vmbus-bind bound it again" ;;
+	esac
+}
+
+run_tests

@@ -1,0 +1,257 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# The command line of vmbusctl: help, version, wrong arguments, and completion by bash and zsh.
+# shellcheck disable=SC2016,SC2086,SC2154,SC2317 # scripts for other shells; GUIDs need no quotes; tests are called by name
+# shellcheck source=tree.sh
+. "$(dirname "$0")/tree.sh"
+# shellcheck source=guest.sh
+. "$(dirname "$0")/guest.sh"
+
+commands="list show watch rules doctor bind unbind ring-size set-override unset-override list-overrides"
+
+# offers WORD... -- CANDIDATE...: after these words; the last word is being typed
+offers() {
+	typed=
+	while [ "$1" != -- ]; do
+		typed="$typed '$1'"
+		shift
+	done
+	shift
+	eval "vmbusctl complete $typed"
+	is "status after$typed" $status 0
+	is "what follows$typed" "$(printf '%s\n' "$out" | cut -f 1 | sort)" "$(printf '%s\n' "$@" | sort)"
+}
+
+# in_bash LINE: what bash completes it to
+in_bash() {
+	bash --norc --noprofile -c '
+		PATH=$1:$PATH
+		. "$1/vmbusctl.bash"
+		COMP_LINE=$2 COMP_POINT=${#2}
+		_vmbusctl
+		printf "%s\n" "${COMPREPLY[@]}"' - "$dir" "$1"
+}
+
+# in_zsh LINE: what zsh would offer. Its completion system is not needed for that: compadd is ours.
+in_zsh() {
+	zsh -f -c '
+		path=($1 $path)
+		compadd() {
+			local name=${@[-1]}
+			print -l -- ${(P)name}
+		}
+		words=(${(z)2}) CURRENT=$#words
+		[[ $2 == *" " ]] && words+=("") && CURRENT=$#words
+		source $1/_vmbusctl' - "$dir" "$1"
+}
+
+test_version() {
+	for form in --version -V "list --version" "bind -V"; do
+		vmbusctl $form
+		is "status of $form" $status 0
+		case $out in
+		"vmbusctl "[0-9]*) ;;
+		*) fail "$form: $out" ;;
+		esac
+	done
+}
+
+test_help() {
+	for form in --help -h help; do
+		vmbusctl $form
+		is "status of $form" $status 0
+		for command in $commands; do
+			says "  $command "
+		done
+		says "3 this"
+	done
+}
+
+test_help_of_each_command() {
+	for command in $commands; do
+		vmbusctl $command --help
+		is "status of $command --help" $status 0
+		says "usage: vmbusctl $command"
+		help=$out
+		vmbusctl --help $command
+		is "--help $command" "$out" "$help"
+	done
+}
+
+# Each option of a command is in its help, and each option in the help is one that the command takes.
+test_help_is_complete() {
+	guest
+	for command in $commands; do
+		vmbusctl complete $command --
+		options=$(printf '%s\n' "$out" | cut -f 1 | grep -v -e --help)
+		vmbusctl $command --help
+		for option in $options; do
+			says "$option"
+		done
+		for option in $(printf '%s\n' "$out" | grep -o -e '--[a-z]*' | sort -u); do
+			case "
+$options
+--verbose
+" in
+			*"
+$option
+"*) ;;
+			*) fail "$command --help has $option, and completion does not" ;;
+			esac
+		done
+	done
+}
+
+test_no_command() {
+	vmbusctl
+	is status $status 2
+	complains "usage: vmbusctl COMMAND"
+	is output "$out" ""
+}
+
+test_unknown_command() {
+	for name in frobnicate lis listen; do
+		vmbusctl $name
+		is status $status 2
+		complains "there is no command '$name'"
+	done
+}
+
+test_unknown_option() {
+	guest
+	for command in $commands; do
+		vmbusctl $command --what
+		is "status of $command" $status 2
+		complains "usage: vmbusctl $command"
+		complains "'vmbusctl $command --help' says more."
+	done
+}
+
+test_options_before_the_command() {
+	guest
+	vmbusctl -j list
+	is status $status 0
+	says '"instance"'
+	vmbusctl -n 0.1 -c 1 watch
+	is "status of a value before the command" $status 2
+}
+
+test_too_many_arguments() {
+	guest
+	vmbusctl show eth0 eth1
+	is status $status 2
+	vmbusctl show
+	is status $status 2
+}
+
+test_commands_are_offered() {
+	# shellcheck disable=SC2086 # words
+	offers '' -- $commands --help --version
+	offers li -- list list-overrides
+	offers frob -- ''
+}
+
+test_identifiers_are_offered() {
+	guest
+	offers show eth -- eth0 eth1
+	offers show uio -- uio0
+	offers show 00: -- $mac0 $mac1
+	offers show 00:15 -- $mac1
+	offers show eb -- $copy
+	offers show /dev/vmbus/by-c -- /dev/vmbus/by-class/fcopy
+	offers show n -- nic
+	offers show heart -- heartbeat
+	offers show eth9 -- ''
+	offers bind eth -- eth0 eth1
+	offers unset-override eth -- eth0 eth1
+	offers --now bind eth -- eth0 eth1
+}
+
+test_remembered_interface_is_offered() {
+	guest
+	rm -r $bus/devices/$nic1/net
+	put var/lib/hyperv-uio/$nic1 interface=eth1
+	offers show eth -- eth0 eth1
+}
+
+test_several_identifiers_are_offered() {
+	guest
+	for command in list watch rules; do
+		offers $command eth0 uio0 eth -- eth0 eth1
+	done
+	offers show eth0 eth -- ''
+	offers doctor eth -- ''
+}
+
+test_drivers_are_offered() {
+	guest
+	offers bind eth1 '' -- hv_netvsc hv_storvsc hv_utils uio_hv_generic
+	offers set-override eth1 uio -- uio_hv_generic
+	offers bind --now eth1 uio -- uio_hv_generic
+	rm -r $bus/drivers/uio_hv_generic
+	offers bind eth1 uio -- uio_hv_generic
+	offers bind eth1 uio_hv_generic '' -- ''
+}
+
+test_sizes_are_offered() {
+	guest
+	offers ring-size uio0 6 -- 64K
+	offers ring-size uio0 d -- default
+}
+
+test_options_are_offered() {
+	offers list - -- --help --json --verbose
+	offers bind --f -- --force
+	offers watch --c -- --count
+	offers frobnicate - -- ''
+}
+
+test_descriptions() {
+	guest
+	vmbusctl complete show eth0
+	is candidate "$out" "$(printf 'eth0\tnic hv_netvsc eth0')"
+}
+
+test_completion_without_vmbus() {
+	rm -r "$root/sys"
+	vmbusctl complete show ''
+	is status $status 0
+	is output "$out" ""
+	is errors "$err" ""
+}
+
+test_bash() {
+	guest
+	is commands "$(in_bash "vmbusctl li")" "$(printf '%s\n' list list-overrides)"
+	is identifiers "$(in_bash "vmbusctl show eth")" "$(printf '%s\n' eth0 eth1)"
+	is drivers "$(in_bash "vmbusctl bind eth1 uio")" uio_hv_generic
+	is "after a blank" "$(in_bash "vmbusctl bind eth1 " | sort | head -n 1)" hv_netvsc
+	is options "$(in_bash "vmbusctl bind --fo")" --force
+	is nothing "$(in_bash "vmbusctl show eth9")" ""
+}
+
+# bash takes a colon for the end of a word, and replaces what is behind it.
+test_bash_with_a_mac() {
+	guest
+	is mac "$(in_bash "vmbusctl show 00:15:5")" "${mac1#00:15:}"
+	is macs "$(in_bash "vmbusctl show 00:")" "$(printf '%s\n' "${mac0#00:}" "${mac1#00:}")"
+}
+
+test_bash_registers_it() {
+	is registered "$(bash --norc --noprofile -c '. "$1/vmbusctl.bash"; complete -p vmbusctl' - "$dir")" \
+		"complete -F _vmbusctl vmbusctl"
+}
+
+test_zsh() {
+	command -v zsh >/dev/null || skip "zsh is not installed"
+	guest
+	is commands "$(in_zsh "vmbusctl li")" "$(printf '%s\n' list list-overrides)"
+	is identifiers "$(in_zsh "vmbusctl show eth")" "$(printf '%s\n' eth0 eth1)"
+	is mac "$(in_zsh "vmbusctl show 00:15:5")" $mac1
+	is drivers "$(in_zsh "vmbusctl bind eth1 uio")" uio_hv_generic
+	is "after a blank" "$(in_zsh "vmbusctl bind eth1 " | sort | head -n 1)" hv_netvsc
+	is nothing "$(in_zsh "vmbusctl show eth9")" ""
+	is header "$(head -n 1 "$dir/_vmbusctl")" "#compdef vmbusctl"
+}
+
+run_tests

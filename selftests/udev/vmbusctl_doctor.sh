@@ -1,0 +1,746 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# vmbusctl doctor: each finding, its severity and the command that repairs it.
+# shellcheck disable=SC2086,SC2154,SC2317 # GUIDs and numbers need no quotes; tests are called by name
+# shellcheck source=tree.sh
+. "$(dirname "$0")/tree.sh"
+# shellcheck source=guest.sh
+. "$(dirname "$0")/guest.sh"
+
+release=6.12.48+deb13-cloud-amd64
+ours=lib/modules/$release/updates/dkms/uio_hv_generic.ko
+own=lib/modules/$release/kernel/drivers/uio/uio_hv_generic.ko
+secure_boot=sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c
+
+# finding SEVERITY CHECK TEXT [FIX]: doctor says so, in this or in the last run's output
+finding() {
+	line=$(printf '%-7s  %-13s  %s' "$1" "$2" "$3")
+	printf '%s\n' "$out" | grep -Fq -- "$line" || fail "no finding '$line': $out"
+	case $1 in
+	problem | warning)
+		[ -n "${4-}" ] || fail "the test names no fix for '$line'"
+		fix=$(printf '%s\n' "$out" | grep -F -A 1 -- "$line" | tail -n 1 | sed 's/^ *fix: //')
+		is "fix of '$line'" "$fix" "$4"
+		;;
+	esac
+}
+
+# healthy: no finding needs a repair
+healthy() {
+	vmbusctl doctor
+	is status $status 0
+	lacks "problem "
+	lacks "warning "
+}
+
+# sick: doctor finds something
+sick() {
+	vmbusctl doctor
+	is status $status 7
+}
+
+# not_loaded: as guest(), but the module is not loaded, and no rule names a device
+not_loaded() {
+	guest
+	rm -r $root/sys/module/uio_hv_generic
+	rm $root/$vendor/10-fcopy.conf
+}
+
+# dkms: the source of our module is there, with a kernel and its image
+dkms() {
+	put usr/src/uio_hv_generic-0.1.0/dkms.conf ''
+	mkdir -p "$root/lib/modules/$release"
+	put boot/vmlinuz-$release ''
+}
+
+test_healthy_machine() {
+	guest
+	healthy
+	finding ok vmbus "VMBus has 6 devices; kernel $release"
+	finding ok module "our uio_hv_generic 0.1.0 is loaded"
+	finding ok secure-boot "Secure Boot is off"
+	finding ok lockdown "Lockdown is off"
+	finding ok configuration "no file has a fault"
+	finding ok devices "every device is where the rules want it"
+	finding ok guest-service "the host offers the file copy device"
+	finding note headers "hyperv-uio-dkms is not installed, so no headers are needed"
+	finding note daemon "hv-fcopyd is not installed"
+}
+
+test_azure() {
+	guest
+	put sys/class/dmi/id/chassis_asset_tag 7783-7084-3265-9085-8269-3286-77
+	healthy
+	finding ok vmbus "VMBus has 6 devices; kernel $release, on Azure"
+}
+
+test_no_guest_of_hyperv() {
+	rm -r "$root/sys"
+	sick
+	finding problem vmbus "this machine has no VMBus, because it is not a guest of Hyper-V or Azure" systemd-detect-virt
+}
+
+test_guest_without_the_module_of_vmbus() {
+	guest
+	rm -r $root/sys/bus
+	sick
+	finding problem vmbus "this is a guest of Hyper-V, but the module hv_vmbus is not loaded" "modprobe hv_vmbus"
+}
+
+test_guest_whose_vmbus_failed() {
+	guest
+	rm -r $root/sys/bus
+	mkdir -p $root/sys/module/hv_vmbus
+	sick
+	finding problem vmbus "this is a guest of Hyper-V, but hv_vmbus has no bus; the kernel log says why" "journalctl -k -g 'hv_vmbus|Hyper-V'"
+}
+
+test_microsoft_hardware_is_no_guest() {
+	rm -r "$root/sys"
+	put sys/class/dmi/id/sys_vendor "Microsoft Corporation"
+	put sys/class/dmi/id/product_name "Surface Pro"
+	sick
+	finding problem vmbus "this machine has no VMBus, because it is not a guest of Hyper-V or Azure" systemd-detect-virt
+}
+
+test_device_that_cannot_be_read() {
+	guest
+	echo nonsense >$bus/devices/$nic1/class_id
+	sick
+	finding problem vmbus "$bus/devices/$nic1: no GUID in device_id or class_id" "journalctl -k -g vmbus"
+}
+
+test_own_module_is_enough() {
+	guest
+	put sys/module/uio_hv_generic/version 0.02.1
+	healthy
+	finding ok module "the kernel's own uio_hv_generic (0.02.1) is loaded, which is enough for the rules here"
+}
+
+test_own_module_is_installed_and_enough() {
+	not_loaded
+	put $own ''
+	healthy
+	finding ok module "the kernel's own uio_hv_generic is installed, which is enough for the rules here"
+}
+
+test_own_module_refuses_low_speed_before_6_10() {
+	guest
+	put sys/module/uio_hv_generic/version 0.02.1
+	for kernel in 6.1.0-37-amd64 5.10.0-30-amd64 6.9.12-amd64 4.18.0-553.el8_10.x86_64; do
+		put proc/sys/kernel/osrelease $kernel
+		sick
+		finding problem module "a rule names $copy (fcopy), which has no monitor bit; the kernel's own uio_hv_generic refuses such a device before Linux 6.10, and ours is not built for $kernel" "apt install hyperv-uio-dkms"
+	done
+	put proc/sys/kernel/osrelease 6.10.1-amd64
+	healthy
+}
+
+test_own_module_is_enough_for_a_monitored_device() {
+	guest
+	put sys/module/uio_hv_generic/version 0.02.1
+	put proc/sys/kernel/osrelease 6.1.0-37-amd64
+	echo 9 >$bus/devices/$copy/monitor_id
+	healthy
+}
+
+test_own_module_is_enough_without_a_rule() {
+	guest
+	put sys/module/uio_hv_generic/version 0.02.1
+	put proc/sys/kernel/osrelease 6.1.0-37-amd64
+	conf $admin/10-fcopy.conf '# off'
+	healthy
+}
+
+test_own_module_although_dkms_has_the_source() {
+	guest
+	put sys/module/uio_hv_generic/version 0.02.1
+	put proc/sys/kernel/osrelease 6.1.0-37-amd64
+	put usr/src/uio_hv_generic-0.1.0/dkms.conf ''
+	put lib/modules/6.1.0-37-amd64/build/Makefile ''
+	sick
+	finding problem module "a rule names $copy (fcopy), which has no monitor bit" "dkms install uio_hv_generic/0.1.0 -k 6.1.0-37-amd64"
+}
+
+test_own_module_is_loaded_although_ours_is_installed() {
+	guest
+	put sys/module/uio_hv_generic/version 0.02.1
+	put $ours ''
+	sick
+	finding warning module "the kernel's own uio_hv_generic (0.02.1) is loaded, although ours is installed as /$ours" "modprobe -r uio_hv_generic && /usr/lib/udev/vmbus-bind --all"
+}
+
+test_older_module_is_loaded() {
+	guest
+	put sys/module/uio_hv_generic/version 1:0.0.9
+	sick
+	finding warning module "uio_hv_generic 0.0.9 is loaded, and this is vmbusctl 0.1.0" "modprobe -r uio_hv_generic && /usr/lib/udev/vmbus-bind --all"
+}
+
+test_module_is_not_loaded_and_nobody_wants_it() {
+	not_loaded
+	put $ours ''
+	healthy
+	finding ok module "our uio_hv_generic is installed as /$ours"
+}
+
+test_module_in_each_place() {
+	for place in updates updates/dkms extra extra/dkms; do
+		for suffix in '' .xz .zst .gz; do
+			not_loaded
+			put lib/modules/$release/$place/uio_hv_generic.ko$suffix ''
+			healthy
+			finding ok module "our uio_hv_generic is installed as /lib/modules/$release/$place/uio_hv_generic.ko$suffix"
+		done
+	done
+}
+
+test_module_is_not_loaded_although_a_rule_wants_it() {
+	guest
+	rm -r $root/sys/module/uio_hv_generic
+	put $ours ''
+	sick
+	finding problem module "our uio_hv_generic is installed as /$ours and not loaded, although rules name devices" "modprobe uio_hv_generic && /usr/lib/udev/vmbus-bind --all"
+}
+
+test_module_is_forbidden() {
+	guest
+	rm -r $root/sys/module/uio_hv_generic
+	put $ours ''
+	put etc/modprobe.d/mine.conf "install uio_hv_generic /bin/false"
+	sick
+	finding problem module "/etc/modprobe.d/mine.conf forbids to load uio_hv_generic" "sed -i '/^install uio_hv_generic /d' /etc/modprobe.d/mine.conf"
+	rm $root/$vendor/10-fcopy.conf
+	sick
+	finding warning module "/etc/modprobe.d/mine.conf forbids" "sed -i '/^install uio_hv_generic /d' /etc/modprobe.d/mine.conf"
+}
+
+test_kernel_has_no_module() {
+	not_loaded
+	sick
+	finding problem module "the kernel $release has no module uio_hv_generic" "apt install hyperv-uio-dkms"
+}
+
+test_package_managers() {
+	not_loaded
+	put etc/os-release ID=fedora
+	sick
+	finding problem module "the kernel $release has no module uio_hv_generic" "dnf install hyperv-uio-dkms"
+	put etc/os-release 'ID="opensuse-leap"
+ID_LIKE="suse opensuse"'
+	sick
+	finding problem module "the kernel $release has no module uio_hv_generic" "zypper install hyperv-uio-dkms"
+	rm $root/etc/os-release
+	put usr/lib/os-release ID=almalinux
+	echo 'ID_LIKE="rhel centos fedora"' >>$root/usr/lib/os-release
+	sick
+	finding problem module "the kernel $release has no module uio_hv_generic" "dnf install hyperv-uio-dkms"
+}
+
+test_kernel_without_uio() {
+	not_loaded
+	put boot/config-$release '# CONFIG_UIO is not set'
+	sick
+	finding problem module "the kernel $release was built without UIO, so no uio_hv_generic can be loaded; another kernel of the distribution has it" "apt install linux-image-amd64 linux-headers-amd64"
+	put etc/os-release ID=ubuntu
+	sick
+	finding problem module "the kernel $release was built without UIO" "apt install linux-image-generic linux-headers-generic"
+	printf '%s\n' '# x' 'CONFIG_UIO=m' >$root/boot/config-$release
+	sick
+	finding problem module "the kernel $release has no module uio_hv_generic" "apt install hyperv-uio-dkms"
+}
+
+test_module_is_built_in() {
+	guest
+	put lib/modules/$release/modules.builtin kernel/drivers/uio/uio_hv_generic.ko
+	healthy
+	finding note module "the kernel $release has its own uio_hv_generic built in, so ours cannot replace it"
+}
+
+test_module_is_built_for_every_kernel() {
+	guest
+	dkms
+	put $ours ''
+	healthy
+	finding ok headers "the module is built for every kernel that can be booted"
+}
+
+test_headers_of_a_cloud_kernel() {
+	guest
+	dkms
+	sick
+	finding problem headers "the headers of the running kernel $release are missing (those of linux-headers-amd64 are not for a cloud kernel), so dkms cannot build the module for it" "apt install linux-headers-$release linux-headers-cloud-amd64"
+}
+
+# headers_of RELEASE ID FIX
+headers_of() {
+	guest
+	put usr/src/uio_hv_generic-0.1.0/dkms.conf ''
+	put etc/os-release "ID=$2"
+	put proc/sys/kernel/osrelease $1
+	mkdir -p "$root/lib/modules/$1"
+	sick
+	finding problem headers "the headers of the running kernel $1 are missing" "$3"
+}
+
+test_headers_of_each_distribution() {
+	headers_of 6.1.0-37-amd64 debian "apt install linux-headers-6.1.0-37-amd64 linux-headers-amd64"
+	headers_of 6.1.0-37-cloud-amd64 debian "apt install linux-headers-6.1.0-37-cloud-amd64 linux-headers-cloud-amd64"
+	headers_of 5.10.0-0.deb10.16-amd64 debian "apt install linux-headers-5.10.0-0.deb10.16-amd64 linux-headers-amd64"
+	headers_of 6.12.9+bpo-cloud-arm64 debian "apt install linux-headers-6.12.9+bpo-cloud-arm64 linux-headers-cloud-arm64"
+	headers_of 6.8.0-1021-azure ubuntu "apt install linux-headers-6.8.0-1021-azure linux-headers-azure"
+	headers_of 5.14.0-570.32.1.el9_6.x86_64 rhel "dnf install kernel-devel-5.14.0-570.32.1.el9_6.x86_64"
+	headers_of 6.4.0-150600.8.20-azure sles "zypper install kernel-azure-devel"
+	headers_of 6.9.1 debian "apt install linux-headers-6.9.1"
+}
+
+# The next boot may take another kernel.
+test_headers_of_another_kernel() {
+	guest
+	dkms
+	put $ours ''
+	put boot/vmlinuz-6.12.57+deb13-cloud-amd64 ''
+	mkdir -p $root/lib/modules/6.12.57+deb13-cloud-amd64
+	sick
+	finding warning headers "the headers of the installed kernel 6.12.57+deb13-cloud-amd64 are missing" "apt install linux-headers-6.12.57+deb13-cloud-amd64 linux-headers-cloud-amd64"
+	rm $root/boot/vmlinuz-6.12.57+deb13-cloud-amd64
+	healthy
+	put lib/modules/6.12.57+deb13-cloud-amd64/vmlinuz ''
+	sick
+}
+
+test_build_that_failed() {
+	guest
+	dkms
+	put lib/modules/$release/build/Makefile ''
+	sick
+	finding problem dkms "dkms has not built the module for the running kernel $release, although its headers are there; /var/lib/dkms/uio_hv_generic/0.1.0/build/make.log may say why" "dkms install uio_hv_generic/0.1.0 -k $release"
+}
+
+# secure ON: whether Secure Boot is on
+secure() {
+	mkdir -p "$root/$(dirname $secure_boot)"
+	# Four bytes of attributes, then the value
+	case $1 in
+	0) printf '\006\000\000\000\000' ;;
+	1) printf '\006\000\000\000\001' ;;
+	esac >$root/$secure_boot
+}
+
+test_secure_boot_is_told() {
+	guest
+	secure 1
+	healthy
+	finding ok secure-boot "Secure Boot is on"
+	secure 0
+	healthy
+	finding ok secure-boot "Secure Boot is off"
+}
+
+test_lockdown_is_told() {
+	guest
+	put sys/kernel/security/lockdown "none [integrity] confidentiality"
+	healthy
+	finding note lockdown "Lockdown is in mode integrity; binding and opening devices are allowed, hibernation is not"
+	put sys/kernel/security/lockdown "[none] integrity confidentiality"
+	healthy
+	finding ok lockdown "Lockdown is off"
+}
+
+# secured: our module is installed and not loaded, with Secure Boot
+secured() {
+	not_loaded
+	put $ours module
+	secure 1
+}
+
+test_unsigned_module() {
+	secured
+	sick
+	finding problem secure-boot "the module /$ours is not signed; dkms signs it if openssl is installed (doc/secure-boot.md)" "dkms remove uio_hv_generic/0.1.0 --all; dkms install uio_hv_generic/0.1.0"
+}
+
+test_unsigned_module_under_lockdown_alone() {
+	secured
+	secure 0
+	put sys/kernel/security/lockdown "none [integrity] confidentiality"
+	sick
+	finding problem secure-boot "the module /$ours is not signed" "dkms remove uio_hv_generic/0.1.0 --all; dkms install uio_hv_generic/0.1.0"
+}
+
+test_unsigned_module_without_secure_boot() {
+	secured
+	secure 0
+	healthy
+}
+
+test_signed_module_without_a_key() {
+	secured
+	put $ours 'module~Module signature appended~'
+	sick
+	finding warning secure-boot "no key of this machine signs modules, so it cannot be told whether the kernel will load /$ours" "apt install openssl mokutil"
+}
+
+# keys PATH: a certificate at this place; the list of shim has others
+keys() {
+	put $ours 'module~Module signature appended~'
+	mkdir -p "$root/$(dirname $1)" "$root/sys/firmware/efi/mok-variables"
+	printf 'DER\000certificate' >$root/$1
+	printf 'others\000DER\000certificat' >$root/sys/firmware/efi/mok-variables/MokListRT
+}
+
+test_key_that_is_not_enrolled() {
+	for key in var/lib/dkms/mok.pub var/lib/shim-signed/mok/MOK.der root/mok.der; do
+		secured
+		keys $key
+		sick
+		finding problem secure-boot "the key that signs our module (/$key) is not enrolled, so the kernel will reject /$ours; confirm the key on the VM's console at the reboot" "mokutil --import /$key && reboot"
+	done
+}
+
+test_key_that_is_enrolled() {
+	secured
+	keys var/lib/dkms/mok.pub
+	printf 'others\000DER\000certificate\000more' >$root/sys/firmware/efi/mok-variables/MokListRT
+	healthy
+}
+
+# Before Linux 5.11 the list is a variable of efivarfs.
+test_key_list_of_old_kernels() {
+	secured
+	keys var/lib/dkms/mok.pub
+	mv $root/sys/firmware/efi/mok-variables/MokListRT $root/sys/firmware/efi/efivars/MokListRT-605dab50-e046-4300-abb6-3dd810dd8b23
+	sick
+	printf 'DER\000certificate' >$root/sys/firmware/efi/efivars/MokListRT-605dab50-e046-4300-abb6-3dd810dd8b23
+	healthy
+}
+
+test_module_that_runs_was_accepted() {
+	secured
+	put sys/module/uio_hv_generic/version 1:0.1.0
+	healthy
+}
+
+test_compressed_module_may_be_signed() {
+	not_loaded
+	put $ours.xz ''
+	secure 1
+	keys var/lib/dkms/mok.pub
+	rm $root/$ours
+	sick
+	finding problem secure-boot "the key that signs our module" "mokutil --import /var/lib/dkms/mok.pub && reboot"
+}
+
+test_fault_in_the_configuration() {
+	guest
+	conf $admin/50-mine.conf '[fcopy]' 'drvier=one'
+	sick
+	finding problem configuration "$root/$admin/50-mine.conf:2: unknown key" "\${EDITOR:-vi} +2 $root/$admin/50-mine.conf"
+}
+
+test_hint_about_the_configuration() {
+	guest
+	conf $admin/50-mine.conf '[vss]'
+	sick
+	finding warning configuration "$root/$admin/50-mine.conf:1: " "\${EDITOR:-vi} +1 $root/$admin/50-mine.conf"
+}
+
+test_device_that_is_not_where_the_rule_wants_it() {
+	guest
+	rm $bus/devices/$copy/driver
+	ln -s ../../drivers/hv_utils $bus/devices/$copy/driver
+	sick
+	finding problem devices "$copy (fcopy) is with hv_utils, and $root/$vendor/10-fcopy.conf:1 wants it with uio_hv_generic" "/usr/lib/udev/vmbus-bind $copy"
+	rm $bus/devices/$copy/driver
+	sick
+	finding problem devices "$copy (fcopy) is without a driver, and $root/$vendor/10-fcopy.conf:1 wants it" "/usr/lib/udev/vmbus-bind $copy"
+}
+
+test_device_that_is_refused() {
+	guest
+	conf $admin/50-nic.conf "[$nic0]"
+	sick
+	finding warning devices "$nic0 (nic) is refused now: interface eth0 has the default route" "vmbusctl bind --force $nic0"
+}
+
+test_device_that_is_refused_at_the_next_boot() {
+	guest
+	conf $admin/50-nic.conf "[$nic1]"
+	sick
+	finding warning devices "$nic1 (nic) is refused at the next boot: " "vmbusctl bind --force $nic1"
+}
+
+test_device_that_is_lost() {
+	guest
+	echo lost >$bus/devices/$copy/uio_hv_generic/state
+	sick
+	finding problem devices "$copy (fcopy) is lost: a program had it open when the VM was suspended, and has not closed it" "fuser -v -k /dev/uio0"
+}
+
+test_device_that_has_failed() {
+	guest
+	echo failed >$bus/devices/$copy/uio_hv_generic/state
+	sick
+	finding problem devices "$copy (fcopy) has failed: the host did not take its buffers after a resume" "vmbusctl unbind --now $copy; vmbusctl bind --now $copy"
+}
+
+# daemon [PID]: hv-fcopyd is installed, and runs
+daemon() {
+	put usr/sbin/hv-fcopyd ''
+	[ -z "${1-}" ] || put proc/$1/comm hv-fcopyd
+}
+
+test_guest_service_is_off() {
+	guest
+	rm -r $bus/devices/$copy
+	daemon
+	sick
+	finding warning guest-service "the host does not offer the file copy device, so Copy-VMFile cannot work; on Azure it never does" "on the host: Enable-VMIntegrationService -VMName NAME -Name 'Guest Service Interface'"
+	finding ok daemon "hv-fcopyd does not run; it starts when the file copy device is bound"
+}
+
+test_guest_service_is_off_and_nobody_wants_it() {
+	guest
+	rm -r $bus/devices/$copy
+	rm $root/$vendor/10-fcopy.conf
+	healthy
+	finding note guest-service "the host does not offer the file copy device"
+}
+
+test_daemon_runs() {
+	guest
+	daemon 321
+	healthy
+	finding ok daemon "hv-fcopyd runs (process 321)"
+}
+
+test_daemon_does_not_run() {
+	guest
+	daemon
+	sick
+	finding problem daemon "the file copy device is bound (uio0), but hv-fcopyd does not run" "systemctl restart hv-fcopyd; systemctl status hv-fcopyd"
+}
+
+test_daemon_below_usr_local() {
+	guest
+	put usr/local/sbin/hv-fcopyd ''
+	sick
+	finding problem daemon "the file copy device is bound (uio0), but hv-fcopyd does not run" "systemctl restart hv-fcopyd; systemctl status hv-fcopyd"
+}
+
+test_daemon_is_masked() {
+	for folder in etc run; do
+		guest
+		daemon
+		mkdir -p $root/$folder/systemd/system
+		ln -s /dev/null $root/$folder/systemd/system/hv-fcopyd.service
+		sick
+		finding problem daemon "the unit hv-fcopyd.service is masked" "systemctl unmask hv-fcopyd && systemctl start hv-fcopyd"
+	done
+}
+
+test_configuration_of_the_daemon() {
+	guest
+	daemon 321
+	for code in 0 1 2; do
+		printf '#!/bin/sh\n[ "$*" = --check-config ] || exit 9\necho said; echo said >&2\nexit %d\n' $code >"$root/usr/sbin/hv-fcopyd"
+		chmod +x "$root/usr/sbin/hv-fcopyd"
+		if [ $code = 0 ]; then
+			healthy
+		else
+			sick
+			finding problem daemon "the configuration of hv-fcopyd has a fault" "hv-fcopyd --check-config"
+		fi
+		lacks said
+	done
+	is errors "$err" ""
+}
+
+test_another_daemon_runs() {
+	guest
+	daemon 321
+	put proc/322/comm hv_fcopy_daemon
+	put proc/322/cgroup 0::/system.slice/hv-fcopy-daemon.service
+	sick
+	finding problem daemon "the kernel tree's daemon hv_fcopy_daemon runs (process 322), beside which hv-fcopyd cannot use the device" "systemctl disable --now hv-fcopy-daemon.service"
+	rm -r $root/proc/322
+	put proc/323/comm hv_fcopy_uio_da
+	sick
+	finding problem daemon "the kernel tree's daemon hv_fcopy_uio_daemon runs (process 323)" "kill 323"
+}
+
+# image NAME: asked for vmbus-bind in the initramfs, which was made just now
+image() {
+	put etc/hyperv-uio/initramfs ''
+	put usr/share/initramfs-tools/hooks/hyperv-uio ''
+	touch -d '1 hour ago' "$root/$admin" "$root/$vendor" "$root/$vendor/10-fcopy.conf" "$root/etc/hyperv-uio/initramfs"
+	put boot/$1 ''
+}
+
+test_initramfs_that_nobody_asked_for() {
+	guest
+	healthy
+	finding ok initramfs "vmbus-bind is not in the initramfs, which needs it only if /etc/hyperv-uio/initramfs asks for it"
+}
+
+test_initramfs_without_the_hook() {
+	guest
+	put etc/hyperv-uio/initramfs ''
+	sick
+	finding problem initramfs "/etc/hyperv-uio/initramfs asks for vmbus-bind in the initramfs, but its hook is missing" "apt install hyperv-uio"
+	put usr/lib/dracut/modules.d/90hyperv-uio/module-setup.sh ''
+	healthy
+	finding note initramfs "the kernel $release has no initramfs in /boot that vmbus-bind could be in"
+}
+
+test_initramfs_that_is_new() {
+	for name in initrd.img-$release initramfs-$release.img initrd-$release; do
+		guest
+		image $name
+		healthy
+		finding ok initramfs "/boot/$name has vmbus-bind with the present rules"
+	done
+}
+
+test_initramfs_that_is_old() {
+	guest
+	image initrd.img-$release
+	for newer in /$admin/50-x.conf /$vendor/10-fcopy.conf /etc/hyperv-uio/initramfs /usr/lib/udev/vmbus-bind /$admin; do
+		image initrd.img-$release
+		touch -d '1 minute ago' "$root/boot/initrd.img-$release"
+		[ $newer = /$admin ] || put $newer ''
+		touch "$root$newer"
+		[ $newer = /$admin ] || touch -d '1 hour ago' "$root/$admin"
+		sick
+		finding warning initramfs "/boot/initrd.img-$release is older than $newer, so it does not know the present rules" "dracut --force --kver $release"
+		[ $newer = /$admin ] || [ $newer = /$vendor/10-fcopy.conf ] || rm "$root$newer"
+	done
+	put usr/sbin/update-initramfs ''
+	sick
+	finding warning initramfs "/boot/initrd.img-$release is older than" "update-initramfs -u -k $release"
+}
+
+test_device_that_waits_for_the_next_boot() {
+	guest
+	vmbusctl bind --boot kvp
+	vmbusctl doctor
+	finding note devices "$kvp0 (kvp) waits for the next boot, as --boot has asked"
+	lacks "problem  devices"
+}
+
+# entry INSTANCE DRIVER: what driverctl keeps
+entry() {
+	put etc/driverctl.d/vmbus-$1 $2
+}
+
+test_entry_of_driverctl_is_honoured() {
+	guest
+	rm $root/$vendor/10-fcopy.conf
+	entry $copy uio_hv_generic
+	healthy
+	finding ok driverctl "$root/etc/driverctl.d/vmbus-$copy is applied by vmbus-bind"
+}
+
+test_entry_beside_driverctl() {
+	guest
+	entry $copy uio_hv_generic
+	put usr/sbin/driverctl ''
+	sick
+	finding warning driverctl "$root/etc/driverctl.d/vmbus-$copy is applied by vmbus-bind, while driverctl's own unit for it fails at each boot: systemd turns the dashes of its name into slashes" "vmbusctl set-override $copy uio_hv_generic"
+}
+
+test_entry_that_a_rule_contradicts() {
+	guest
+	entry $copy hv_utils
+	conf $admin/50-copy.conf "[$copy]" driver=uio_hv_generic
+	sick
+	finding warning driverctl "$root/etc/driverctl.d/vmbus-$copy wants $copy with hv_utils, and $root/$admin/50-copy.conf:1, which wins, with uio_hv_generic" "rm $root/etc/driverctl.d/vmbus-$copy"
+	conf $admin/50-copy.conf "[$copy]" enable=no
+	sick
+	finding warning driverctl "$root/etc/driverctl.d/vmbus-$copy wants $copy with hv_utils, and $root/$admin/50-copy.conf:1, which wins, leaves it alone" "rm $root/etc/driverctl.d/vmbus-$copy"
+}
+
+test_entry_for_a_device_that_is_not_there() {
+	guest
+	entry 00000000-0000-0000-0000-000000000001 uio_hv_generic
+	vmbusctl doctor
+	finding note driverctl "$root/etc/driverctl.d/vmbus-00000000-0000-0000-0000-000000000001 names a device that the host does not offer"
+}
+
+test_entry_that_is_not_understood() {
+	guest
+	for bad in "vmbus-copy:uio_hv_generic:the name of this entry of driverctl is not vmbus- and a GUID" \
+		"vmbus-$nic1:none:this entry of driverctl wants no driver, which vmbus-bind does not do" \
+		"vmbus-$nic1:../x:this entry of driverctl does not name a driver" \
+		"vmbus-$nic1::this entry of driverctl does not name a driver"; do
+		name=${bad%%:*}
+		rest=${bad#*:}
+		put etc/driverctl.d/$name "${rest%%:*}"
+		sick
+		finding warning configuration "$root/etc/driverctl.d/$name:0: ${rest#*:}" "\${EDITOR:-vi} +1 $root/etc/driverctl.d/$name"
+		rm $root/etc/driverctl.d/$name
+	done
+}
+
+test_entry_of_another_bus() {
+	guest
+	put etc/driverctl.d/pci-0000:00:1f.2 vfio-pci
+	healthy
+}
+
+test_json() {
+	guest
+	daemon
+	vmbusctl doctor -j
+	is status $status 7
+	says '"severity":"ok"'
+	says '"check":"secure-boot"'
+	says '"text":"Secure Boot is off"'
+	says '"fix":null'
+	says '"fix":"systemctl restart hv-fcopyd; systemctl status hv-fcopyd"'
+}
+
+test_quiet() {
+	guest
+	vmbusctl doctor -q
+	is status $status 0
+	is output "$out" ""
+	daemon
+	vmbusctl doctor --quiet
+	is status $status 7
+	is lines "$(echo "$out" | wc -l)" 2
+	vmbusctl doctor -q -j
+	is findings "$(echo "$out" | grep -c severity)" 1
+}
+
+# Every finding that needs a repair comes with a command.
+test_every_finding_has_a_fix() {
+	guest
+	daemon
+	dkms
+	secure 1
+	conf $admin/a.conf nonsense
+	conf $admin/50-nic.conf "[$nic0]"
+	entry $kvp0 none
+	sick
+	is "fixes" "$(echo "$out" | grep -c '^  *fix: ')" "$(echo "$out" | grep -cE '^(problem|warning) ')"
+}
+
+test_wrong_arguments() {
+	guest
+	vmbusctl doctor eth0
+	is status $status 2
+}
+
+# doctor only looks.
+test_nothing_is_changed() {
+	guest
+	daemon
+	(cd "$root" && find . -type f -exec cksum {} + | sort) >$base/before
+	vmbusctl doctor
+	(cd "$root" && find . -type f -exec cksum {} + | sort) >$base/after
+	cmp $base/before $base/after || fail "doctor changed a file"
+	log_is_empty
+}
+
+run_tests

@@ -1,0 +1,405 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# vmbusctl list and show: each column, each key of the JSON, what cannot be read.
+# shellcheck disable=SC2086,SC2154,SC2317 # GUIDs and numbers need no quotes; tests are called by name
+# shellcheck source=tree.sh
+. "$(dirname "$0")/tree.sh"
+# shellcheck source=guest.sh
+. "$(dirname "$0")/guest.sh"
+
+# row TEXT: the line with this text, with one blank between its columns
+row() {
+	printf '%s\n' "$out" | grep -F -- "$1" | head -n 1 | tr -s ' '
+}
+
+test_list() {
+	guest
+	vmbusctl list
+	is status $status 0
+	is lines "$(echo "$out" | wc -l)" 7
+	is header "$(row INSTANCE)" "INSTANCE CLASS DRIVER UIO INTERFACE MAC CHANNELS RING MONITORED STATE RULE LINK"
+	is fcopy "$(row $copy)" "$copy fcopy uio_hv_generic uio0 - - 1 20 KiB no open 10-fcopy.conf by-class/fcopy"
+	is nic "$(row $nic0)" "$nic0 nic hv_netvsc - eth0 $mac0 2 - yes open - -"
+	is kvp "$(row $kvp0)" "$kvp0 kvp hv_utils - - - 1 - no open - -"
+}
+
+test_list_is_sorted_by_instance() {
+	guest
+	vmbusctl list
+	is order "$(echo "$out" | sed 1d | cut -c 1-8)" "$(echo "$out" | sed 1d | cut -c 1-8 | sort)"
+}
+
+# Each column begins at the same place in every line.
+test_columns_are_aligned() {
+	guest
+	vmbusctl list
+	at=$(echo "$out" | head -n 1 | awk '{ print index($0, "MONITORED") }')
+	echo "$out" | sed 1d | while read -r line; do
+		case $(echo "$line" | cut -c "$at-$((at + 2))") in
+		yes | "no ") ;;
+		*) fail "MONITORED is not at column $at: $line" ;;
+		esac
+	done
+	is "blanks at the end of a line" "$(echo "$out" | grep -c ' $')" 0
+}
+
+# right HEADER VALUE: the value ends where the header ends
+test_numbers_are_aligned_at_the_right() {
+	guest
+	vmbusctl list $copy
+	at=$(echo "$out" | head -n 1 | awk '{ print index($0, "RING") + 3 }')
+	is "end of the ring size" "$(echo "$out" | sed -n 2p | cut -c "$((at - 5))-$at")" "20 KiB"
+}
+
+test_columns_without_a_value_are_left_out() {
+	guest
+	vmbusctl list kvp
+	is header "$(row INSTANCE)" "INSTANCE CLASS DRIVER UIO CHANNELS RING MONITORED STATE"
+}
+
+test_list_of_one_device() {
+	guest
+	vmbusctl list eth0
+	is lines "$(echo "$out" | wc -l)" 2
+	says $nic0
+}
+
+test_list_of_several_devices() {
+	guest
+	vmbusctl list eth0 uio0 eth0
+	is status $status 0
+	is lines "$(echo "$out" | wc -l)" 3
+}
+
+test_list_of_a_class() {
+	guest
+	vmbusctl list nic
+	is status $status 0
+	is lines "$(echo "$out" | wc -l)" 3
+}
+
+test_list_of_an_unknown_device() {
+	guest
+	vmbusctl list eth7
+	is status $status 4
+	complains "no VMBus device is called 'eth7'"
+}
+
+test_driver_is_missing() {
+	guest
+	rm $bus/devices/$kvp0/driver
+	vmbusctl list kvp
+	is kvp "$(row $kvp0)" "$kvp0 kvp - - 1 - no open"
+}
+
+test_class_without_a_name_is_its_guid() {
+	guest
+	device 00000000-0000-0000-0000-000000000001 00000000-0000-0000-0000-000000000002
+	vmbusctl list 00000000-0000-0000-0000-000000000001
+	says 00000000-0000-0000-0000-000000000002
+}
+
+test_states() {
+	guest
+	for state in 0:offered 1:opening 2:closed 3:open "7:state 7"; do
+		echo ${state%%:*} >$bus/devices/$kvp0/state
+		vmbusctl list kvp
+		says "${state#*:}"
+	done
+}
+
+test_rule_that_is_refused_says_so() {
+	guest
+	conf $admin/50-nic.conf '[nic]'
+	vmbusctl list eth0
+	says "50-nic.conf (refused)"
+}
+
+test_rule_that_is_disabled_says_so() {
+	guest
+	conf $admin/50-copy.conf "[$copy]" enable=no
+	vmbusctl list uio0
+	says "(disabled)"
+}
+
+test_file_of_vmbusctl_is_abbreviated() {
+	guest
+	conf $admin/60-$nic1.conf "[$nic1]"
+	vmbusctl list eth1
+	says "60-INSTANCE.conf"
+	lacks "60-$nic1.conf"
+}
+
+test_links() {
+	guest
+	rm $root/dev/vmbus/by-class/fcopy
+	vmbusctl list uio0
+	is row "$(row $copy)" "$copy fcopy uio_hv_generic uio0 1 20 KiB no open 10-fcopy.conf by-id"
+	ln -s ../uio0 $root/dev/vmbus/my-link
+	vmbusctl list uio0
+	says " my-link"
+	ln -sf ../uio7 $root/dev/vmbus/my-link
+	vmbusctl list uio0
+	lacks my-link
+}
+
+# The name and the MAC of an interface are remembered when user space takes its device.
+test_interface_that_is_gone_is_remembered() {
+	guest
+	rm -r $bus/devices/$nic1/net
+	put var/lib/hyperv-uio/$nic1 "interface=eth1"
+	echo "mac=$mac1" >>$root/var/lib/hyperv-uio/$nic1
+	vmbusctl list $nic1
+	is row "$(row $nic1)" "$nic1 nic hv_netvsc - (eth1) $mac1 1 - yes open"
+	vmbusctl show -j $nic1
+	says '"known_interface":"eth1"'
+	says "\"mac\":\"$mac1\""
+}
+
+test_virtual_function_behind_a_bridge() {
+	guest
+	vf=00000001-0000-0000-0000-00000000000a
+	device $vf 44c4f61d-4444-4400-9d52-802e27ede19f hv_pci
+	mkdir -p "$bus/devices/$vf/pci0001:00/0001:00:02.0/net/enP1s1"
+	echo $mac0 >"$bus/devices/$vf/pci0001:00/0001:00:02.0/net/enP1s1/address"
+	vmbusctl list $vf
+	is row "$(row $vf)" "$vf pcie hv_pci - enP1s1 0 - no offered"
+}
+
+test_verbose_channels() {
+	guest
+	vmbusctl list -v
+	is status $status 0
+	is header "$(row "CHANNEL ")" "INSTANCE CHANNEL INDEX CPU FROM HOST TO HOST INTERRUPTS SIGNALS MONITOR"
+	is primary "$(row "16000 of")" "$nic0 15 0 0 16000 of 16384 0 of 16384 51213 49107 3"
+	is subchannel "$(row "       23 ")" "$nic0 23 1 1 0 of 16384 0 of 16384 480 377 -"
+	is fcopy "$(row "104 of")" "$copy 14 0 0 0 of 16384 104 of 16384 12 14 -"
+}
+
+test_primary_channel_comes_first() {
+	guest
+	# A number below that of the primary channel
+	channel $nic0 9 2 1 0 0 0 0
+	vmbusctl list -v eth0
+	is channels "$(echo "$out" | grep -E "^$nic0 +(9|15|23) " | awk '{ printf "%s ", $2 }')" "15 23 9 "
+}
+
+test_verbose_maps() {
+	guest
+	vmbusctl list -v
+	is uio "$(row "uio0  open")" "$copy uio0 open 7 - -"
+	is map0 "$(row "txrx_rings")" "uio0 0 txrx_rings 40 KiB"
+	is map2 "$(row "monitor_page")" "uio0 2 monitor_page 4 KiB"
+}
+
+test_verbose_counters_of_debugfs() {
+	guest
+	for counter in opens:3 events:99 signals:41; do
+		put sys/kernel/debug/uio_hv_generic/$copy/${counter%:*} ${counter#*:}
+	done
+	vmbusctl list -v
+	is uio "$(row "uio0  open")" "$copy uio0 open 7 41 3"
+}
+
+test_verbose_without_channels_and_maps() {
+	guest
+	rm -r $bus/devices/$kvp0/channels
+	vmbusctl list -v kvp
+	is lines "$(echo "$out" | wc -l)" 2
+}
+
+# The kernel computes the fill from an index that the host writes.
+test_impossible_fill_is_not_shown() {
+	guest
+	echo 4294967295 >$bus/devices/$nic0/channels/23/read_avail
+	echo 20000 >$bus/devices/$nic0/channels/23/write_avail
+	vmbusctl list -v eth0
+	is subchannel "$(row "       23 ")" "$nic0 23 1 1 - - 480 377 -"
+}
+
+test_kernel_without_the_fill() {
+	guest
+	rm $bus/devices/$copy/in_read_bytes_avail $bus/devices/$copy/channels/14/read_avail
+	vmbusctl list -v $copy
+	is status $status 0
+	is fcopy "$(row "104 of")" "$copy 14 0 0 - 104 of 16384 12 14"
+}
+
+test_json_of_a_device() {
+	guest
+	vmbusctl list -j uio0
+	is status $status 0
+	is object "$(printf '%s' "$out" | tr -d ' \n')" "[{\"instance\":\"$copy\",\"class_id\":\"$fcopy\",\"class\":\"fcopy\",\"driver\":\"uio_hv_generic\",\"uio\":\"uio0\",\"ring_bytes\":20480,\"ring_data_bytes\":16384,\"monitored\":false,\"state\":\"open\",\"module_state\":\"open\",\"interfaces\":[],\"known_interface\":null,\"mac\":null,\"disks\":[],\"links\":[\"/dev/vmbus/by-class/fcopy\",\"/dev/vmbus/by-id/$copy\"],\"rule\":{\"file\":\"$root/$vendor/10-fcopy.conf\",\"line\":1,\"driver\":\"uio_hv_generic\",\"enable\":true,\"force\":false,\"ring_size\":null,\"owner\":null,\"group\":null,\"mode\":null,\"link\":null,\"now\":{\"outcome\":\"bound\",\"reason\":\"uio_hv_generichasit\"},\"next_boot\":{\"outcome\":\"bind\",\"reason\":\"themachinecandowithoutdevicesofitsclass\"}},\"events\":7,\"signals\":null,\"opens\":null,\"channels\":[{\"relid\":14,\"index\":0,\"cpu\":0,\"monitor_id\":null,\"from_host_bytes\":0,\"to_host_bytes\":104,\"interrupts\":12,\"signals\":14}],\"maps\":[{\"name\":\"txrx_rings\",\"size\":40960},{\"name\":\"int_page\",\"size\":4096},{\"name\":\"monitor_page\",\"size\":4096}]}]"
+}
+
+test_json_of_a_network_adapter() {
+	guest
+	vmbusctl list --json eth0
+	says '"interfaces":['
+	says '"eth0"'
+	says "\"mac\":\"$mac0\""
+	says '"monitored":true'
+	says '"uio":null'
+	says '"rule":null'
+	says '"monitor_id":3'
+}
+
+test_json_of_settings() {
+	guest
+	conf $admin/50-copy.conf "[$copy]" ring_size=64K owner=7 group=8 mode=0660 link=mine
+	vmbusctl list -j uio0
+	says '"ring_size":65536'
+	says '"owner":"7"'
+	says '"group":"8"'
+	says '"mode":"0660"'
+	says '"link":"mine"'
+}
+
+test_json_without_devices() {
+	vmbusctl list -j
+	is status $status 0
+	is output "$(echo "$out" | tr -d ' \n')" "[]"
+}
+
+test_list_without_devices() {
+	vmbusctl list
+	is status $status 0
+	is lines "$(echo "$out" | wc -l)" 1
+}
+
+test_show() {
+	guest
+	vmbusctl show uio0
+	is status $status 0
+	for line in "instance    $copy" "class       fcopy" "            Guest file copy, $fcopy" \
+		"driver      uio_hv_generic" "uio         /dev/uio0, open" \
+		"link        /dev/vmbus/by-class/fcopy" "            /dev/vmbus/by-id/$copy" \
+		"channel     open" "signals by  hypercall" "ring        20 KiB" \
+		"    now        bound: uio_hv_generic has it" "    next boot  bind: "; do
+		says "$line"
+	done
+	is channel "$(row "104 of")" "$copy 14 0 0 0 of 16384 104 of 16384 12 14"
+	is map "$(row "txrx_rings")" "uio0 0 txrx_rings 40 KiB"
+}
+
+test_show_network_adapter() {
+	guest
+	vmbusctl show eth0
+	says "interface   eth0"
+	says "mac         $mac0"
+	says "signals by  monitor page"
+	says "driver      hv_netvsc"
+}
+
+test_show_disk() {
+	guest
+	vmbusctl show scsi
+	says "disk        sda"
+}
+
+test_show_without_a_driver() {
+	guest
+	rm $bus/devices/$kvp0/driver
+	vmbusctl show kvp
+	says "driver      none"
+}
+
+test_show_remembered_interface() {
+	guest
+	rm -r $bus/devices/$nic1/net
+	put var/lib/hyperv-uio/$nic1 interface=eth1
+	vmbusctl show $nic1
+	says "interface   eth1, before user space took the device"
+}
+
+test_show_rule_with_its_settings() {
+	guest
+	conf $admin/50-copy.conf "[$copy]" ring_size=64K group=8 mode=0660 link=mine force=yes
+	vmbusctl show uio0
+	says "50-copy.conf:1: driver uio_hv_generic, ring size 64 KiB, group 8, mode 0660, link /dev/vmbus/mine, force"
+}
+
+test_show_json_is_the_object_of_list() {
+	guest
+	vmbusctl list -j eth0
+	list=$(printf '%s' "$out" | tr -d ' \n')
+	vmbusctl show -j eth0
+	is show "[$(printf '%s' "$out" | tr -d ' \n')]" "$list"
+}
+
+test_device_without_a_class() {
+	guest
+	echo nonsense >$bus/devices/$nic1/class_id
+	vmbusctl list
+	is status $status 1
+	complains "$bus/devices/$nic1: no GUID in device_id or class_id"
+	says "$copy  fcopy"
+}
+
+test_attribute_that_cannot_be_read() {
+	guest
+	echo nonsense >$bus/devices/$nic1/state
+	vmbusctl list
+	is status $status 1
+	complains "$nic1: its attributes cannot be read"
+	says $copy
+}
+
+test_device_that_leaves_meanwhile() {
+	guest
+	rm $bus/devices/$nic1/device_id
+	vmbusctl list
+	is status $status 0
+	lacks $nic1
+}
+
+test_no_vmbus() {
+	rm -r "$root/sys"
+	for command in list "show nic" "watch -c 1" rules "bind nic" "unbind nic" "ring-size nic" list-overrides; do
+		vmbusctl $command
+		is "status of $command" $status 3
+		complains "this machine has no VMBus"
+		is "output of $command" "$out" ""
+	done
+}
+
+test_no_vmbus_json() {
+	rm -r "$root/sys"
+	for command in "list -j" "rules -j"; do
+		vmbusctl $command
+		is "status of $command" $status 3
+		is "output of $command" "$(echo "$out" | tr -d ' \n')" "[]"
+	done
+}
+
+test_output_that_cannot_be_written() {
+	guest
+	for command in list "list -v" "list -j" "show uio0" rules "watch -c 1" doctor --help "list --help" --version; do
+		status=0
+		err=$("$dir/vmbusctl" $command 2>&1 >/dev/full) || status=$?
+		[ $status != 0 ] || fail "$command: status is 0"
+		complains "No space left"
+	done
+}
+
+# colours COMMAND: how many escape sequences it prints to a terminal
+colours() {
+	TERM=xterm script -qec "$dir/vmbusctl $1" /dev/null </dev/null | grep -c "$(printf '\033\\[')" || :
+}
+
+test_colour_on_a_terminal_only() {
+	guest
+	command -v script >/dev/null || skip "script (bsdutils) is not installed"
+	vmbusctl list
+	lacks "$(printf '\033')"
+	[ "$(colours list)" -gt 1 ] || fail "no colour on a terminal"
+	[ "$(colours doctor)" -gt 1 ] || fail "no colour of doctor on a terminal"
+	[ "$(colours rules)" -gt 1 ] || fail "no colour of rules on a terminal"
+	is "colours with NO_COLOR" "$(NO_COLOR=1 colours list)" 0
+	[ "$(NO_COLOR='' colours list)" -gt 1 ] || fail "an empty NO_COLOR switches colours off"
+	is "colours of JSON" "$(colours "list -j")" 0
+	is "colours of a dumb terminal" "$(TERM=dumb script -qec "$dir/vmbusctl list" /dev/null </dev/null |
+		grep -c "$(printf '\033')" || :)" 0
+}
+
+run_tests

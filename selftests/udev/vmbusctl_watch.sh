@@ -1,0 +1,161 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# vmbusctl watch: rates, and devices that come and go.
+# shellcheck disable=SC2086,SC2154,SC2317 # GUIDs and numbers need no quotes; tests are called by name
+# shellcheck source=tree.sh
+. "$(dirname "$0")/tree.sh"
+# shellcheck source=guest.sh
+. "$(dirname "$0")/guest.sh"
+
+# look N: the line of the N-th look of JSON
+look() {
+	printf '%s\n' "$out" | sed -n "$1p"
+}
+
+# value LINE KEY: of the first channel
+value() {
+	printf '%s\n' "$1" | grep -o "\"$2\":[^,}]*" | head -n 1 | cut -d : -f 2
+}
+
+# between COMMAND: what happens after the first look
+between() {
+	(sleep 0.6 && eval "$1") &
+}
+
+test_first_look_has_no_rate() {
+	guest
+	vmbusctl watch -c 1 fcopy
+	is status $status 0
+	is lines "$(echo "$out" | wc -l)" 2
+	is header "$(echo "$out" | head -n 1 | tr -s ' ')" "INSTANCE CLASS DRIVER CHANNEL INTERRUPTS/S SIGNALS/S FROM HOST TO HOST"
+	is row "$(echo "$out" | sed -n 2p | tr -s ' ')" "$copy fcopy uio_hv_generic 14 - - 0% 0%"
+}
+
+test_rates() {
+	guest
+	between "echo 112 >$bus/devices/$copy/channels/14/interrupts; echo 34 >$bus/devices/$copy/channels/14/events"
+	vmbusctl watch -n 1.2 -c 2 -j fcopy
+	wait
+	is status $status 0
+	is looks "$(printf '%s\n' "$out" | wc -l)" 2
+	is "first rate" "$(value "$(look 1)" interrupts_per_second)" null
+	is interrupts "$(value "$(look 2)" interrupts)" 112
+	# 100 interrupts and 20 signals in a little more than 1.2 s
+	awk -v seconds="$(value "$(look 2)" seconds)" -v i="$(value "$(look 2)" interrupts_per_second)" \
+		-v s="$(value "$(look 2)" signals_per_second)" 'BEGIN {
+		exit !(seconds >= 1.2 && i * seconds > 90 && i * seconds < 110 && s * seconds > 15 && s * seconds < 25)
+	}' || fail "rates are wrong: $(look 2)"
+}
+
+test_idle_channel() {
+	guest
+	vmbusctl watch -n 0.1 -c 2 fcopy
+	is row "$(echo "$out" | tail -n 1 | tr -s ' ')" "$copy fcopy uio_hv_generic 14 0.0 0.0 0% 0%"
+}
+
+# A counter begins anew when the host offers the device again.
+test_counter_that_went_back() {
+	guest
+	between "echo 3 >$bus/devices/$copy/channels/14/interrupts"
+	vmbusctl watch -n 1.2 -c 2 -j fcopy
+	wait
+	is rate "$(value "$(look 2)" interrupts_per_second)" null
+	is "the other rate" "$(value "$(look 2)" signals_per_second)" 0.0
+}
+
+test_fill() {
+	guest
+	vmbusctl watch -c 1 eth0
+	is fill "$(echo "$out" | sed -n 2p | awk '{ print $7 }')" 97%
+}
+
+test_impossible_fill() {
+	guest
+	echo 4294967295 >$bus/devices/$nic0/channels/15/read_avail
+	vmbusctl watch -c 1 eth0
+	is fill "$(echo "$out" | sed -n 2p | awk '{ print $7 }')" -
+}
+
+test_kernel_without_counters() {
+	guest
+	rm $bus/devices/$copy/channels/14/interrupts $bus/devices/$copy/channels/14/events
+	vmbusctl watch -n 0.1 -c 2 -j fcopy
+	is interrupts "$(value "$(look 2)" interrupts)" null
+	is rate "$(value "$(look 2)" interrupts_per_second)" null
+}
+
+test_device_that_leaves() {
+	guest
+	between "rm -r $bus/devices/$copy"
+	vmbusctl watch -n 1.2 -c 2 -j fcopy
+	wait
+	is status $status 0
+	is "errors" "$err" ""
+	says "\"relid\":14"
+	is channels "$(look 2 | grep -o '"channels":.*')" '"channels":[]}'
+}
+
+test_device_that_comes() {
+	guest
+	between "device $dev2-x $kvp >/dev/null; mkdir -p $bus/devices/new; cp -r $bus/devices/$kvp0/. $bus/devices/new; rm -r $bus/devices/$dev2-x; echo '{00000000-0000-0000-0000-000000000001}' >$bus/devices/new/device_id"
+	vmbusctl watch -n 1.2 -c 2 -j
+	wait
+	is status $status 0
+	is "first look" "$(look 1 | grep -c 00000000-0000-0000-0000-000000000001)" 0
+	is "second look" "$(look 2 | grep -c 00000000-0000-0000-0000-000000000001)" 1
+}
+
+test_sub_channel_that_comes() {
+	guest
+	between "channel $copy 30 1 0 0 0 5 5"
+	vmbusctl watch -n 1.2 -c 2 -j fcopy
+	wait
+	is "channels of the second look" "$(look 2 | grep -o relid | wc -l)" 2
+}
+
+test_all_devices() {
+	guest
+	vmbusctl watch -c 1
+	is lines "$(echo "$out" | wc -l)" 8
+}
+
+test_tables_are_apart() {
+	guest
+	vmbusctl watch -n 0.1 -c 3 fcopy
+	is "empty lines" "$(echo "$out" | grep -c '^$')" 2
+	lacks "$(printf '\033')"
+}
+
+test_unknown_device() {
+	guest
+	vmbusctl watch -c 1 eth9
+	is status $status 4
+}
+
+test_wrong_arguments() {
+	guest
+	for wrong in "-n 0" "-n 0.01" "-n 4000" "-n x" "-n 1x" "-c 0" "-c 1.5" "-c x" "-c -1" "-n" "-c"; do
+		vmbusctl watch $wrong
+		is "status of '$wrong'" $status 2
+	done
+}
+
+test_ends_at_a_signal() {
+	guest
+	"$dir/vmbusctl" watch -n 0.2 >"$base/watch" 2>&1 &
+	pid=$!
+	sleep 1
+	kill -TERM $pid
+	wait $pid && ended=0 || ended=$?
+	is status $ended 0
+	[ -s "$base/watch" ] || fail "it printed nothing"
+}
+
+test_redraws_on_a_terminal() {
+	guest
+	command -v script >/dev/null || skip "script (bsdutils) is not installed"
+	n=$(TERM=xterm script -qec "$dir/vmbusctl watch -n 0.1 -c 2 fcopy" /dev/null </dev/null | grep -c "$(printf '\033\\[H')")
+	is redraws $n 2
+}
+
+run_tests

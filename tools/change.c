@@ -1,0 +1,376 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "change.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bind.h"
+#include "command.h"
+#include "defer.h"
+#include "driverctl.h"
+#include "dropin.h"
+#include "file.h"
+#include "identify.h"
+#include "kernel.h"
+#include "log.h"
+
+#define DEFAULT_DRIVER "uio_hv_generic"
+
+/* The files that name a device: ours, and driverctl's. */
+struct files {
+	struct dropin dropin;
+	char *entry;	/* path of driverctl's */
+	char *entry_text;	/* what was in it; NULL: it was not there */
+};
+
+static int files_open(struct files *files, const struct vdevice *device)
+{
+	*files = (struct files){ .entry = need(driverctl_path(device->instance)) };
+	files->entry_text = file_read(NULL, "%s", files->entry + strlen(vmbus_sysroot()));
+	return dropin_open(&files->dropin, device->instance);
+}
+
+static void files_close(struct files *files)
+{
+	dropin_free(&files->dropin);
+	free(files->entry);
+	free(files->entry_text);
+}
+
+/* Write our file, and remove driverctl's, so that the two never disagree. */
+static int files_write(const struct files *files)
+{
+	int status = dropin_write(&files->dropin);
+
+	if (status || !files->entry_text)
+		return status;
+	if (unlink(files->entry) && errno != ENOENT) {
+		complain("%s cannot be removed: %s", files->entry, strerror(errno));
+		dropin_restore(&files->dropin);
+		return EXIT_FAILED;
+	}
+	return 0;
+}
+
+static void files_restore(const struct files *files)
+{
+	FILE *entry;
+
+	dropin_restore(&files->dropin);
+	if (!files->entry_text)
+		return;
+	entry = fopen(files->entry, "we");
+	if (!entry || fputs(files->entry_text, entry) < 0 || fclose(entry))
+		complain("%s cannot be put back: %s", files->entry, strerror(errno));
+}
+
+/* Say which files hold the rule now. */
+static void files_say(const struct files *files)
+{
+	if (dropin_has_section(&files->dropin))
+		printf("rule: %s\n", files->dropin.path);
+	else if (files->dropin.before)
+		printf("removed: %s\n", files->dropin.path);
+	if (files->entry_text)
+		printf("%s: %s\n",
+		       dropin_has_section(&files->dropin) ? "moved from driverctl" : "removed",
+		       files->entry);
+}
+
+/* Add a section for the device that wins over all the others, as long as this program runs. */
+static void add_section(struct config *config, const struct vdevice *device, const char *driver,
+			bool force)
+{
+	struct section *section;
+
+	config->sections =
+		need(reallocarray(config->sections, config->count + 1, sizeof(*section)));
+	section = &config->sections[config->count++];
+	*section = (struct section){
+		.name.kind = NAME_GUID,
+		.at = { "vmbusctl", 1 },
+		.enable = YES,
+		.force = force ? YES : NO,
+		.settings.mode = -1,
+	};
+	memcpy(section->name.text, device->instance, VMBUS_GUID_SIZE);
+	snprintf(section->driver, sizeof(section->driver), "%s", driver);
+}
+
+/* Plan for the device. Return false if the engine does not see it. */
+static bool make_plan(const struct rules *rules, const struct vdevice *device, struct plan *plan)
+{
+	int at = facts_device(&rules->facts, device->instance);
+
+	if (at < 0) {
+		complain("%s: the host has taken it back", device->instance);
+		return false;
+	}
+	plan_make(&rules->config, &rules->facts, at, PLAN_NOW, NULL, plan);
+	return true;
+}
+
+/* Return 0 if the plan is to bind, else an exit status, and say why. */
+static int judge(const struct plan *plan, const struct vdevice *device)
+{
+	switch (plan->outcome) {
+	case PLAN_BIND:
+	case PLAN_BOUND:
+		return 0;
+	case PLAN_REFUSED:
+		complain("%s (%s) is not taken: %s; --force takes it", device->instance,
+			 device_class(device), plan->reason);
+		return EXIT_REFUSED;
+	case PLAN_FAULTY:
+		complain("%s (%s) is left alone: %s", device->instance, device_class(device),
+			 plan->reason);
+		return EXIT_USAGE;
+	default:
+		complain("%s:%u wins over this: %s", plan->at.file ? plan->at.file : "?",
+			 plan->at.line, plan->reason);
+		return EXIT_FAILED;
+	}
+}
+
+/* Return the driver for a device: what was asked for, that of its rule, or our module. */
+static char *choose_driver(const char *asked, const struct plan *plan)
+{
+	if (asked)
+		return need_strdup(asked);
+	return need_strdup(plan_has_rule(plan) && plan->rule.driver[0] ? plan->rule.driver :
+									 DEFAULT_DRIVER);
+}
+
+static int check_driver(const char *driver)
+{
+	if (config_is_driver(driver) && strcmp(driver, "none"))
+		return 0;
+	if (!strcmp(driver, "none"))
+		complain(
+			"a device cannot be kept without a driver; 'vmbusctl unbind' gives it "
+			"back to the kernel's choice");
+	else
+		complain("'%s' is not the name of a driver", driver);
+	return EXIT_USAGE;
+}
+
+/* Let the device wait for the next boot, or no longer. Return an exit status. */
+static int set_waiting(const struct vdevice *device, bool waits)
+{
+	int err = waits ? defer_set(device->instance) : defer_clear(device->instance);
+
+	if (err)
+		complain("%s%s/%s: %s", vmbus_sysroot(), DEFER_FOLDER, device->instance,
+			 strerror(-err));
+	return err ? EXIT_FAILED : 0;
+}
+
+/* Bind, and return an exit status; device_bind() has said what it did. */
+static int carry_out(const struct rules *rules, const struct vdevice *device, bool force,
+		     enum change_when when)
+{
+	const struct bind_options options = {
+		.time = PLAN_NOW, .force = force, .record_only = when == CHANGE_BOOT,
+	};
+	int err = device_bind(&rules->config, device->handle, &options);
+
+	if (err == -ENODEV)
+		complain("%s: the host has taken it back", device->instance);
+	return err ? EXIT_FAILED : 0;
+}
+
+/* Write the rule, check that it is the one that counts, and carry it out. */
+static int bind_persistently(const struct vdevice *device, const char *driver, bool force,
+			     enum change_when when)
+{
+	struct rules *rules = NULL;
+	struct files files;
+	struct plan plan;
+	int status;
+
+	status = files_open(&files, device);
+	if (status)
+		goto out;
+	dropin_set(&files.dropin, "enable", NULL);
+	dropin_set(&files.dropin, "force", force ? "yes" : NULL);
+	dropin_set(&files.dropin, "driver", driver);
+	/* vmbus-bind runs whenever a file of rules changes. */
+	status = set_waiting(device, when == CHANGE_BOOT);
+	if (!status)
+		status = files_write(&files);
+	if (status)
+		goto out;
+	rules = rules_read();
+	status = make_plan(rules, device, &plan) ? judge(&plan, device) : EXIT_FAILED;
+	if (!status && strcmp(plan.rule.driver, driver)) {
+		complain("%s:%u wins over %s, and names the driver %s",
+			 plan.at.file ? plan.at.file : "?", plan.at.line, files.dropin.path,
+			 plan.rule.driver);
+		status = EXIT_FAILED;
+	}
+	if (!status)
+		status = carry_out(rules, device, force, when);
+	if (status) {
+		files_restore(&files);
+		set_waiting(device, false);
+	} else {
+		files_say(&files);
+	}
+out:
+	if (rules)
+		rules_free(rules);
+	files_close(&files);
+	return status;
+}
+
+int change_bind(const char *id, const char *asked, bool force, enum change_when when)
+{
+	struct vdevice *device;
+	struct machine machine;
+	struct rules *rules;
+	struct plan plan;
+	char *driver = NULL;
+	int status;
+
+	if (asked) {
+		status = check_driver(asked);
+		if (status)
+			return status;
+	}
+	status = machine_read(&machine);
+	if (status)
+		return status;
+	rules = rules_read();
+	status = identify(&machine, id, &device);
+	if (!status && !make_plan(rules, device, &plan))
+		status = EXIT_NO_DEVICE;
+	if (status)
+		goto out;
+	driver = choose_driver(asked, &plan);
+	add_section(&rules->config, device, driver, force);
+	make_plan(rules, device, &plan);
+	status = judge(&plan, device);
+	if (status)
+		goto out;
+	if (when == CHANGE_NOW && !set_waiting(device, false))
+		status = carry_out(rules, device, force, when);
+	else if (when == CHANGE_NOW)
+		status = EXIT_FAILED;
+	else
+		status = bind_persistently(device, driver, force, when);
+out:
+	free(driver);
+	rules_free(rules);
+	machine_free(&machine);
+	return status;
+}
+
+/* Do as if the files of the device were not there. */
+static void forget_files(struct config *config, const struct files *files)
+{
+	for (size_t i = 0; i < config->count; i++) {
+		const char *file = config->sections[i].at.file;
+
+		if (file && (!strcmp(file, files->dropin.path) || !strcmp(file, files->entry)))
+			config->sections[i].name.text[0] = '\0';
+	}
+}
+
+/* Remove what names the device alone, and forbid it where something else names it. */
+static int unbind_persistently(struct rules *rules, const struct vdevice *device)
+{
+	struct files files;
+	struct plan plan;
+	int status;
+
+	status = files_open(&files, device);
+	if (status)
+		goto out;
+	forget_files(&rules->config, &files);
+	if (!make_plan(rules, device, &plan)) {
+		status = EXIT_FAILED;
+		goto out;
+	}
+	dropin_clear(&files.dropin);
+	if (plan.rule.scope != SCOPE_NONE && plan.rule.enable)
+		dropin_set(&files.dropin, "enable", "no");
+	status = files_write(&files);
+	if (!status)
+		files_say(&files);
+out:
+	files_close(&files);
+	return status;
+}
+
+/* Give the device back now. */
+static int release(struct rules *rules, const struct vdevice *device)
+{
+	char override[DRIVER_NAME_MAX + 1] = "";
+	struct section *section;
+	int err;
+
+	if (!device->driver) {
+		printf("%s (%s) has no driver\n", device->instance, device_class(device));
+		return 0;
+	}
+	err = vmbus_device_attribute(device->handle, "driver_override", override, sizeof(override));
+	if (!err && !strcmp(override, "(null)"))
+		override[0] = '\0';
+	/*
+	 * Somebody has bound it by hand, through new_id. An override makes device_release() see
+	 * what the administrator has said here: the device is to be given back.
+	 */
+	if (!err && !override[0] && device->uio) {
+		snprintf(override, sizeof(override), "%s", device->driver);
+		err = kernel_write(override, "%s/driver_override",
+				   vmbus_device_sysfs(device->handle));
+		if (err) {
+			complain("%s: driver_override cannot be set: %s", device->instance,
+				 strerror(-err));
+			return EXIT_FAILED;
+		}
+	}
+	add_section(&rules->config, device, override[0] ? override : device->driver, false);
+	section = &rules->config.sections[rules->config.count - 1];
+	section->enable = NO;
+	if (!err && !override[0]) {
+		printf("%s (%s) is with %s, which the kernel chose\n", device->instance,
+		       device_class(device), device->driver);
+		return 0;
+	}
+	err = device_release(&rules->config, device->handle, true, false);
+	if (err == -ENODEV)
+		complain("%s: the host has taken it back", device->instance);
+	return err ? EXIT_FAILED : 0;
+}
+
+int change_unbind(const char *id, enum change_when when)
+{
+	const struct device_plan *plan;
+	struct vdevice *device;
+	struct machine machine;
+	struct rules *rules;
+	int status;
+
+	status = machine_read(&machine);
+	if (status)
+		return status;
+	rules = rules_read();
+	status = identify(&machine, id, &device);
+	if (status)
+		goto out;
+	plan = rules_plan(rules, device);
+	if (when == CHANGE_NOW && plan && plan->now.rule.enable && plan_has_rule(&plan->now))
+		printf("rule: %s binds the device again at the next boot\n", plan->now.at.file);
+	status = set_waiting(device, false);
+	if (!status && when != CHANGE_NOW)
+		status = unbind_persistently(rules, device);
+	if (!status && when != CHANGE_BOOT)
+		status = release(rules, device);
+out:
+	rules_free(rules);
+	machine_free(&machine);
+	return status;
+}

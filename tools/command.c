@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "command.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <string.h>
+
+const struct command *const commands[] = {
+	&list_command, &show_command, &watch_command, &rules_command, &doctor_command,
+	&bind_command, &unbind_command, &ring_size_command,
+	&set_override_command, &unset_override_command, &list_overrides_command,
+	NULL
+};
+
+const struct command *command_find(const char *name)
+{
+	for (const struct command *const *command = commands; *command; command++)
+		if (!strcmp((*command)->name, name))
+			return *command;
+	return !strcmp(complete_command.name, name) ? &complete_command : NULL;
+}
+
+static void print_usage(const struct command *command, FILE *stream)
+{
+	fprintf(stream, "usage: vmbusctl %s%s%s\n", command->name, command->arguments[0] ? " " : "",
+		command->arguments);
+}
+
+int command_misused(const struct command *command)
+{
+	print_usage(command, stderr);
+	fprintf(stderr, "'vmbusctl %s --help' says more.\n", command->name);
+	return EXIT_USAGE;
+}
+
+int command_option(const struct command *command, int argc, char **argv, const char *letters,
+		   const struct option *options, int *status)
+{
+	int option = getopt_long(argc, argv, letters, options, NULL);
+
+	switch (option) {
+	case 'h':
+		print_usage(command, stdout);
+		fputs(command->help, stdout);
+		*status = command_end(EXIT_OK);
+		return 0;
+	case 'V':
+		puts("vmbusctl " HYPERV_UIO_VERSION);
+		*status = command_end(EXIT_OK);
+		return 0;
+	case '?':
+		*status = command_misused(command);
+		return 0;
+	}
+	return option;
+}
+
+void complain(const char *format, ...)
+{
+	va_list args;
+
+	fputs("vmbusctl: ", stderr);
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	fputc('\n', stderr);
+}
+
+int command_end(int status)
+{
+	if (!fflush(stdout) && !ferror(stdout))
+		return status;
+	complain("standard output: %s", strerror(errno));
+	return status ? status : EXIT_FAILED;
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The commands of vmbusctl, their help and their exit status. */
+#ifndef HVUIO_COMMAND_H
+#define HVUIO_COMMAND_H
+
+#include <getopt.h>
+#include <stdbool.h>
+#include <stdio.h>
+
+/* The exit status. vmbusctl(8) documents each number, so none may change. */
+enum {
+	EXIT_OK = 0,
+	EXIT_FAILED = 1,	/* something could not be read or written */
+	EXIT_USAGE = 2,		/* wrong arguments */
+	EXIT_NO_VMBUS = 3,	/* the machine has no VMBus */
+	EXIT_NO_DEVICE = 4,	/* no device has that name */
+	EXIT_AMBIGUOUS = 5,	/* several devices have that name */
+	EXIT_REFUSED = 6,	/* the machine needs the device */
+	EXIT_FINDINGS = 7,	/* doctor found a problem */
+};
+
+struct command {
+	const char *name;
+	const char *arguments;	/* for the usage line */
+	const char *summary;	/* one line for the list of commands */
+	const char *help;	/* what the command does, and its options */
+	const char *options;	/* the long options, for completion: "--json --verbose" */
+	const char *takes;	/* what completion offers for each argument, one letter each:
+				 * i identifier, d driver, s size; the last one repeats
+				 * if it is upper case
+				 */
+	int (*run)(int argc, char **argv);
+};
+
+extern const struct command *const commands[];	/* NULL after the last */
+
+const struct command *command_find(const char *name);
+
+/* Every command has these options; command_option() handles them. */
+#define COMMON_OPTIONS				\
+	{ "help", no_argument, NULL, 'h' },	\
+	{ "version", no_argument, NULL, 'V' },	\
+	{ 0 }
+
+/*
+ * Do as getopt_long(), and handle the common options. Return -1 after the last option. When the
+ * command has to end, for help or for a wrong option, return 0 with the exit status in *status.
+ */
+int command_option(const struct command *command, int argc, char **argv, const char *letters,
+		   const struct option *options, int *status);
+
+/* Print the usage line of a command to standard error. Return EXIT_USAGE. */
+int command_misused(const struct command *command);
+
+/* Print "vmbusctl: " and a message, one line, to standard error. */
+void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/*
+ * Flush standard output. Return status, or EXIT_FAILED with a message if what the command printed
+ * could not be written.
+ */
+int command_end(int status);
+
+extern const struct command bind_command, complete_command, doctor_command, list_command,
+	list_overrides_command, ring_size_command, rules_command, set_override_command,
+	show_command, unbind_command, unset_override_command, watch_command;
+
+#endif

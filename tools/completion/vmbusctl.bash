@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+# Completion of vmbusctl for bash. vmbusctl itself knows what may follow.
+
+_vmbusctl() {
+	local -a words candidates
+	local line=${COMP_LINE:0:COMP_POINT} typed prefix
+	COMPREPLY=()
+	# COMP_WORDS would have a MAC address in pieces.
+	read -ra words <<<"$line"
+	case $line in
+	*[[:space:]]) words+=("") ;;
+	esac
+	typed=${words[-1]}
+	mapfile -t candidates < <("${words[0]}" complete "${words[@]:1}" 2>/dev/null | cut -f 1)
+	case $COMP_WORDBREAKS in
+	*:*)
+		# bash replaces only what follows the last colon.
+		prefix=${typed%"${typed##*:}"}
+		candidates=("${candidates[@]#"$prefix"}")
+		;;
+	esac
+	COMPREPLY=("${candidates[@]}")
+}
+complete -F _vmbusctl vmbusctl

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "distribution.h"
+
+#include <ctype.h>
+#include <string.h>
+
+#include "file.h"
+
+enum family { DEBIAN, UBUNTU, FEDORA, SUSE, OTHER };
+
+/* Tell whether the words of a line of os-release, NAME="word word", have a word. */
+static bool has_word(const char *line, const char *name, const char *word)
+{
+	size_t len = strlen(name);
+	char *copy, *rest, *token;
+	bool found = false;
+
+	if (strncmp(line, name, len) || line[len] != '=')
+		return false;
+	rest = copy = need_strdup(line + len + 1);
+	while (!found && (token = strsep(&rest, " \"'")))
+		found = !strcmp(token, word);
+	free(copy);
+	return found;
+}
+
+static enum family family_of_machine(void)
+{
+	static const struct {
+		const char *word;
+		enum family family;
+	} words[] = {
+		/* Ubuntu says that it is like Debian. */
+		{ "ubuntu", UBUNTU },  { "debian", DEBIAN }, { "fedora", FEDORA },
+		{ "rhel", FEDORA },    { "centos", FEDORA }, { "azurelinux", FEDORA },
+		{ "mariner", FEDORA }, { "suse", SUSE },     { "sles", SUSE },
+		{ "opensuse", SUSE },
+	};
+	char *text = file_read(NULL, "/etc/os-release"), *rest, *line;
+	enum family family = OTHER;
+
+	if (!text)
+		text = file_read(NULL, "/usr/lib/os-release");
+	for (size_t i = 0; text && family == OTHER && i < sizeof(words) / sizeof(words[0]); i++) {
+		char *copy = rest = need_strdup(text);
+
+		while ((line = strsep(&rest, "\n")))
+			if (has_word(line, "ID", words[i].word) ||
+			    has_word(line, "ID_LIKE", words[i].word))
+				family = words[i].family;
+		free(copy);
+	}
+	free(text);
+	return family;
+}
+
+/*
+ * Return the kind of a kernel: "cloud-amd64" for 6.1.0-37-cloud-amd64, "azure" for
+ * 6.8.0-1021-azure.
+ */
+static const char *flavour_of(const char *release)
+{
+	const char *flavour = strchr(release, '-');
+
+	/* What begins with a digit counts the builds. */
+	while (flavour && isdigit((unsigned char)flavour[1]))
+		flavour = strchr(flavour + 1, '-');
+	return flavour ? flavour + 1 : "";
+}
+
+char *distribution_install(const char *package)
+{
+	switch (family_of_machine()) {
+	case FEDORA:
+		return need_printf("dnf install %s", package);
+	case SUSE:
+		return need_printf("zypper install %s", package);
+	default:
+		return need_printf("apt install %s", package);
+	}
+}
+
+char *distribution_install_headers(const char *release)
+{
+	const char *flavour = flavour_of(release);
+
+	switch (family_of_machine()) {
+	case FEDORA:
+		return need_printf("dnf install kernel-devel-%s", release);
+	case SUSE:
+		return need_printf("zypper install kernel-%s-devel",
+				   *flavour ? flavour : "default");
+	default:
+		return need_printf("apt install linux-headers-%s%s%s", release,
+				   *flavour ? " linux-headers-" : "", flavour);
+	}
+}
+
+char *distribution_install_kernel(const char *release)
+{
+	const char *arch = strrchr(release, '-');
+
+	switch (family_of_machine()) {
+	case UBUNTU:
+		return need_strdup("apt install linux-image-generic linux-headers-generic");
+	case FEDORA:
+		return need_strdup("dnf install kernel kernel-devel");
+	case SUSE:
+		return need_strdup("zypper install kernel-default kernel-default-devel");
+	default:
+		arch = arch && isalpha((unsigned char)arch[1]) ? arch + 1 : "amd64";
+		return need_printf("apt install linux-image-%s linux-headers-%s", arch, arch);
+	}
+}
+
+char *distribution_update_initramfs(const char *release)
+{
+	if (file_exists("/usr/sbin/update-initramfs"))
+		return need_printf("update-initramfs -u -k %s", release);
+	return need_printf("dracut --force --kver %s", release);
+}

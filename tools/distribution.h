@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The package manager of the distribution, and what its packages are called. */
+#ifndef HVUIO_DISTRIBUTION_H
+#define HVUIO_DISTRIBUTION_H
+
+/* Return a new string: the command that installs a package of ours. */
+char *distribution_install(const char *package);
+
+/*
+ * Return a new string: the command that installs the headers of a kernel, and where the
+ * distribution has one the package that brings the headers of later kernels of that kind, too.
+ */
+char *distribution_install_headers(const char *release);
+
+/* Return a new string: the command that installs a kernel for all purposes. */
+char *distribution_install_kernel(const char *release);
+
+/* Return a new string: the command that makes the initramfs of a kernel anew. */
+char *distribution_update_initramfs(const char *release);
+
+#endif

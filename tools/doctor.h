@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What is wrong with the machine, and which command repairs it. */
+#ifndef HVUIO_DOCTOR_H
+#define HVUIO_DOCTOR_H
+
+#include "machine.h"
+#include "rule.h"
+
+enum severity {
+	SEVERITY_OK,
+	SEVERITY_NOTE,		/* worth knowing; nothing has to be done */
+	SEVERITY_WARNING,	/* will fail later, or under other circumstances */
+	SEVERITY_PROBLEM,	/* does not work now */
+};
+
+struct doctor_finding {
+	enum severity severity;
+	const char *check;	/* "headers": the part of the machine; a stable word */
+	char *text;		/* one sentence without a full stop */
+	char *fix;		/* a command; NULL: nothing has to be done */
+};
+
+struct diagnosis {
+	const struct machine *machine;
+	const struct rules *rules;
+	char *release;		/* of the running kernel */
+	struct doctor_finding *findings;
+	size_t count;
+};
+
+/* Add a finding that needs no repair: SEVERITY_OK or SEVERITY_NOTE. */
+void doctor_say(struct diagnosis *diagnosis, enum severity severity, const char *check,
+		const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+/*
+ * Add a finding and the command that repairs it. fix is a new string, which then belongs to the
+ * finding.
+ */
+void doctor_complain(struct diagnosis *diagnosis, enum severity severity, const char *check,
+		     char *fix, const char *format, ...) __attribute__((format(printf, 5, 6)));
+
+/* Each looks at one part of the machine. */
+void doctor_vmbus(struct diagnosis *diagnosis);
+void doctor_module(struct diagnosis *diagnosis);
+void doctor_headers(struct diagnosis *diagnosis);
+void doctor_secure_boot(struct diagnosis *diagnosis);
+void doctor_configuration(struct diagnosis *diagnosis);
+void doctor_devices(struct diagnosis *diagnosis);
+void doctor_guest_service(struct diagnosis *diagnosis);
+void doctor_initramfs(struct diagnosis *diagnosis);
+void doctor_driverctl(struct diagnosis *diagnosis);
+
+/*
+ * Tell whether the source of our module is installed for dkms; *version, if not NULL, is a new
+ * string or NULL.
+ */
+bool doctor_has_dkms_source(char **version);
+
+/*
+ * Return a new string: the path of our module, or of the kernel's own, for a kernel; NULL if that
+ * kernel has none.
+ */
+char *doctor_our_module(const char *release);
+char *doctor_own_module(const char *release);
+
+#endif

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* doctor: Secure Boot and Lockdown. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "distribution.h"
+#include "doctor.h"
+#include "file.h"
+
+/* The vendor GUIDs of the variables: the global one of UEFI, and shim's */
+#define SECURE_BOOT "/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
+#define MOK_LIST    "/sys/firmware/efi/efivars/MokListRT-605dab50-e046-4300-abb6-3dd810dd8b23"
+#define MOK_FILE    "/sys/firmware/efi/mok-variables/MokListRT"
+
+/* What the kernel's sign-file puts at the end of a module */
+static const char signature_mark[] = "~Module signature appended~\n";
+
+static bool has_secure_boot(void)
+{
+	size_t size = 0;
+	char *text = file_read(&size, SECURE_BOOT);
+	/* Four bytes of attributes, then one byte. */
+	bool on = text && size == 5 && text[4] == 1;
+
+	free(text);
+	return on;
+}
+
+/* Return the mode of Lockdown, "integrity", as a new string; "none" without Lockdown. */
+static char *lockdown_mode(void)
+{
+	char *line = file_line("/sys/kernel/security/lockdown"), *begin, *mode;
+
+	begin = line ? strchr(line, '[') : NULL;
+	mode = begin ? need(strndup(begin + 1, strcspn(begin + 1, "]"))) : need_strdup("none");
+	free(line);
+	return mode;
+}
+
+/* Tell whether a module is signed: 1, 0, or -1 for one that is compressed or cannot be read */
+static int is_signed(const char *path)
+{
+	size_t size, mark = strlen(signature_mark);
+	char *text;
+	int yes;
+
+	if (strcmp(path + strlen(path) - 3, ".ko"))
+		return -1;
+	text = file_read(&size, "%s", path);
+	if (!text)
+		return -1;
+	yes = size >= mark && !memcmp(text + size - mark, signature_mark, mark);
+	free(text);
+	return yes;
+}
+
+/* Find the certificate with which this machine signs modules. */
+static const char *certificate(void)
+{
+	static const char *const paths[] = {
+		"/var/lib/dkms/mok.pub", "/var/lib/shim-signed/mok/MOK.der", "/root/mok.der",
+	};
+
+	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
+		if (file_exists("%s", paths[i]))
+			return paths[i];
+	return NULL;
+}
+
+/* Tell whether shim has the certificate in its list: 1, 0, or -1 if the list cannot be read */
+static int is_enrolled(const char *path)
+{
+	size_t size, list_size;
+	char *der = file_read(&size, "%s", path), *list;
+	int yes = -1;
+
+	list = file_read(&list_size, MOK_FILE);
+	if (!list)
+		list = file_read(&list_size, MOK_LIST);
+	/* The list has each certificate byte by byte. */
+	if (der && size && list)
+		yes = memmem(list, list_size, der, size) != NULL;
+	free(der);
+	free(list);
+	return yes;
+}
+
+static void check_signature(struct diagnosis *diagnosis, const char *module)
+{
+	const char *cert = certificate();
+	char *version;
+
+	if (file_exists("/sys/module/uio_hv_generic/version"))
+		return;	/* The kernel has taken it, or one like it. */
+	if (!is_signed(module)) {
+		if (!doctor_has_dkms_source(&version))
+			version = need_strdup(HYPERV_UIO_VERSION);
+		doctor_complain(
+			diagnosis, SEVERITY_PROBLEM, "secure-boot",
+			need_printf("dkms remove uio_hv_generic/%s --all; dkms install "
+				    "uio_hv_generic/%s",
+				    version, version),
+			"the module %s is not signed; dkms signs it if openssl is installed "
+			"(doc/secure-boot.md)",
+			module);
+		free(version);
+	} else if (!cert) {
+		doctor_complain(
+			diagnosis, SEVERITY_WARNING, "secure-boot",
+			distribution_install("openssl mokutil"),
+			"no key of this machine signs modules, so it cannot be told whether the "
+			"kernel will load %s",
+			module);
+	} else if (!is_enrolled(cert)) {
+		doctor_complain(
+			diagnosis, SEVERITY_PROBLEM, "secure-boot",
+			need_printf("mokutil --import %s && reboot", cert),
+			"the key that signs our module (%s) is not enrolled, so the kernel will "
+			"reject %s; confirm the key on the VM's console at the reboot",
+			cert, module);
+	}
+}
+
+void doctor_secure_boot(struct diagnosis *diagnosis)
+{
+	char *module = doctor_our_module(diagnosis->release), *mode = lockdown_mode();
+	bool secure = has_secure_boot(), locked = strcmp(mode, "none");
+
+	doctor_say(diagnosis, SEVERITY_OK, "secure-boot", "Secure Boot is %s",
+		   secure ? "on" : "off");
+	doctor_say(diagnosis, locked ? SEVERITY_NOTE : SEVERITY_OK, "lockdown",
+		   "Lockdown is %s%s%s", locked ? "in mode " : "off", locked ? mode : "",
+		   locked ? "; binding and opening devices are allowed, hibernation is not" : "");
+	if (module && (secure || locked))
+		check_signature(diagnosis, module);
+	free(mode);
+	free(module);
+}

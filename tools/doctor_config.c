@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* doctor: the configuration, and devices that are not where it wants them. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "defer.h"
+#include "doctor.h"
+#include "file.h"
+
+void doctor_configuration(struct diagnosis *diagnosis)
+{
+	const struct config *config = &diagnosis->rules->config;
+
+	for (size_t i = 0; i < config->finding_count; i++) {
+		const struct finding *finding = &config->findings[i];
+		const char *file = finding->at.file ? finding->at.file : ADMIN_CONFIG;
+
+		/* Line 0 stands for the whole file. */
+		doctor_complain(diagnosis, finding->is_fault ? SEVERITY_PROBLEM : SEVERITY_WARNING,
+				"configuration",
+				need_printf("${EDITOR:-vi} +%u %s",
+					    finding->at.line ? finding->at.line : 1, file),
+				"%s:%u: %s", file, finding->at.line, finding->text);
+	}
+	if (!config->finding_count && diagnosis->rules->config_error)
+		doctor_complain(diagnosis, SEVERITY_PROBLEM, "configuration",
+				need_strdup(VMBUS_BIND " --check"),
+				"the configuration cannot be read: %s",
+				strerror(-diagnosis->rules->config_error));
+	else if (!config->finding_count)
+		doctor_say(diagnosis, SEVERITY_OK, "configuration", "no file has a fault");
+}
+
+/* Report a device that the guard keeps. Return whether it does. */
+static bool check_plan(struct diagnosis *diagnosis, const struct vdevice *device,
+		       const struct plan *plan, const char *when)
+{
+	if (plan->outcome != PLAN_REFUSED)
+		return false;
+	doctor_complain(diagnosis, SEVERITY_WARNING, "devices",
+			need_printf("vmbusctl bind --force %s", device->instance),
+			"%s (%s) is refused %s: %s", device->instance, device_class(device), when,
+			plan->reason);
+	return true;
+}
+
+static bool check_device(struct diagnosis *diagnosis, const struct vdevice *device)
+{
+	const struct device_plan *plan = rules_plan(diagnosis->rules, device);
+	bool trouble = false;
+
+	if (!strcmp(device->module_state, "lost")) {
+		doctor_complain(
+			diagnosis, SEVERITY_PROBLEM, "devices",
+			need_printf("fuser -v -k /dev/%s", device->uio),
+			"%s (%s) is lost: a program had it open when the VM was suspended, and "
+			"has not closed it",
+			device->instance, device_class(device));
+		trouble = true;
+	} else if (!strcmp(device->module_state, "failed")) {
+		doctor_complain(
+			diagnosis, SEVERITY_PROBLEM, "devices",
+			need_printf("vmbusctl unbind --now %s; vmbusctl bind --now %s",
+				    device->instance, device->instance),
+			"%s (%s) has failed: the host did not take its buffers after a resume",
+			device->instance, device_class(device));
+		trouble = true;
+	}
+	if (!plan)
+		return trouble;
+	if (plan->now.outcome == PLAN_BIND && defer_is_set(device->instance)) {
+		doctor_say(diagnosis, SEVERITY_NOTE, "devices",
+			   "%s (%s) waits for the next boot, as --boot has asked", device->instance,
+			   device_class(device));
+	} else if (plan->now.outcome == PLAN_BIND) {
+		doctor_complain(diagnosis, SEVERITY_PROBLEM, "devices",
+				need_printf(VMBUS_BIND " %s", device->instance),
+				"%s (%s) is %s%s, and %s:%u wants it with %s", device->instance,
+				device_class(device), device->driver ? "with " : "without a driver",
+				device->driver ? device->driver : "", plan->now.at.file,
+				plan->now.at.line, plan->now.rule.driver);
+		trouble = true;
+	}
+	if (check_plan(diagnosis, device, &plan->now, "now"))
+		return true;
+	return check_plan(diagnosis, device, &plan->boot, "at the next boot") || trouble;
+}
+
+void doctor_devices(struct diagnosis *diagnosis)
+{
+	bool trouble = false;
+
+	for (size_t i = 0; i < diagnosis->machine->count; i++)
+		if (check_device(diagnosis, &diagnosis->machine->devices[i]))
+			trouble = true;
+	if (!trouble && diagnosis->machine->handles)
+		doctor_say(diagnosis, SEVERITY_OK, "devices",
+			   "every device is where the rules want it");
+}

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* doctor: the file copy device, which the host calls Guest Service Interface, and its daemons. */
+#include <ctype.h>
+#include <fcntl.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "doctor.h"
+#include "file.h"
+
+#define DAEMON "hv-fcopyd"
+
+static const struct vdevice *fcopy_device(const struct machine *machine)
+{
+	for (size_t i = 0; i < machine->count; i++)
+		if (machine->devices[i].class_name &&
+		    !strcmp(machine->devices[i].class_name, "fcopy"))
+			return &machine->devices[i];
+	return NULL;
+}
+
+static bool is_installed(void)
+{
+	return file_exists("/usr/sbin/" DAEMON) || file_exists("/usr/local/sbin/" DAEMON);
+}
+
+static bool is_masked(void)
+{
+	char *etc = file_link("/etc/systemd/system/" DAEMON ".service");
+	char *run = file_link("/run/systemd/system/" DAEMON ".service");
+	bool masked = (etc && !strcmp(etc, "null")) || (run && !strcmp(run, "null"));
+
+	free(etc);
+	free(run);
+	return masked;
+}
+
+/*
+ * Find a process by the beginning of its name, of which the kernel keeps 15 characters. Return its
+ * number as a new string, or NULL.
+ */
+static char *find_process(const char *name)
+{
+	struct strings names = file_names("/proc");
+	char *pid = NULL;
+
+	for (size_t i = 0; !pid && i < names.count; i++) {
+		char *comm;
+
+		if (!isdigit((unsigned char)names.items[i][0]))
+			continue;
+		comm = file_line("/proc/%s/comm", names.items[i]);
+		if (comm && !strncmp(comm, name, 15))
+			pid = need_strdup(names.items[i]);
+		free(comm);
+	}
+	strings_free(&names);
+	return pid;
+}
+
+/* Return the command that ends a process for good: by its unit, if it has one. */
+static char *end_process(const char *pid)
+{
+	char *group = file_line("/proc/%s/cgroup", pid), *slash, *fix;
+
+	slash = group ? strrchr(group, '/') : NULL;
+	if (slash && strlen(slash) > 8 && !strcmp(slash + strlen(slash) - 8, ".service"))
+		fix = need_printf("systemctl disable --now %s", slash + 1);
+	else
+		fix = need_printf("kill %s", pid);
+	free(group);
+	return fix;
+}
+
+static void check_other_daemons(struct diagnosis *diagnosis)
+{
+	static const char *const others[] = { "hv_fcopy_daemon", "hv_fcopy_uio_daemon" };
+
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		char *pid = find_process(others[i]);
+
+		if (pid)
+			doctor_complain(
+				diagnosis, SEVERITY_PROBLEM, "daemon", end_process(pid),
+				"the kernel tree's daemon %s runs (process %s), beside which "
+				DAEMON " cannot use the device",
+				others[i], pid);
+		free(pid);
+	}
+}
+
+/*
+ * Run hv-fcopyd --check-config. Return its exit status, or -1 if it cannot be run, as with one that
+ * was built for another machine.
+ */
+static int check_config(void)
+{
+	char *program = file_path("/usr/sbin/" DAEMON);
+	posix_spawn_file_actions_t actions;
+	char option[] = "--check-config", *argv[] = { program, option, NULL };
+	int status = -1;
+	pid_t pid;
+
+	if (posix_spawn_file_actions_init(&actions))
+		need(NULL);
+	posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
+	posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
+	if (access(program, X_OK) || posix_spawn(&pid, program, &actions, NULL, argv, environ) ||
+	    waitpid(pid, &status, 0) < 0)
+		status = -1;
+	posix_spawn_file_actions_destroy(&actions);
+	free(program);
+	return status < 0 || !WIFEXITED(status) || WEXITSTATUS(status) == 127 ? -1 :
+	       WEXITSTATUS(status);
+}
+
+static void check_daemon(struct diagnosis *diagnosis, const struct vdevice *device)
+{
+	char *pid = find_process(DAEMON);
+
+	if (is_masked())
+		doctor_complain(diagnosis, SEVERITY_PROBLEM, "daemon",
+				need_strdup("systemctl unmask " DAEMON
+					    " && systemctl start " DAEMON),
+				"the unit " DAEMON ".service is masked");
+	else if (pid)
+		doctor_say(diagnosis, SEVERITY_OK, "daemon", DAEMON " runs (process %s)", pid);
+	else if (device && device->uio)
+		doctor_complain(diagnosis, SEVERITY_PROBLEM, "daemon",
+				need_strdup("systemctl restart " DAEMON
+					    "; systemctl status " DAEMON),
+				"the file copy device is bound (%s), but " DAEMON " does not run",
+				device->uio);
+	else
+		doctor_say(diagnosis, SEVERITY_OK, "daemon", DAEMON
+			   " does not run; it starts when the file copy device is bound");
+	free(pid);
+}
+
+void doctor_guest_service(struct diagnosis *diagnosis)
+{
+	const struct vdevice *device = fcopy_device(diagnosis->machine);
+
+	if (!diagnosis->machine->handles)
+		return;
+	if (device)
+		doctor_say(diagnosis, SEVERITY_OK, "guest-service",
+			   "the host offers the file copy device");
+	else if (is_installed())
+		doctor_complain(
+			diagnosis, SEVERITY_WARNING, "guest-service",
+			need_strdup("on the host: Enable-VMIntegrationService -VMName NAME -Name "
+				    "'Guest Service Interface'"),
+			"the host does not offer the file copy device, so Copy-VMFile cannot "
+			"work; on Azure it never does");
+	else
+		doctor_say(diagnosis, SEVERITY_NOTE, "guest-service",
+			   "the host does not offer the file copy device");
+	if (!is_installed()) {
+		doctor_say(diagnosis, SEVERITY_NOTE, "daemon", DAEMON " is not installed");
+		return;
+	}
+	if (check_config() > 0)
+		doctor_complain(diagnosis, SEVERITY_PROBLEM, "daemon",
+				need_strdup(DAEMON " --check-config"),
+				"the configuration of " DAEMON " has a fault");
+	check_other_daemons(diagnosis);
+	check_daemon(diagnosis, device);
+}

@@ -1,0 +1,366 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* doctor: VMBus, the kernel, which uio_hv_generic it has, and what dkms needs to build ours. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "distribution.h"
+#include "doctor.h"
+#include "file.h"
+
+#define MODULE "uio_hv_generic"
+#define RELOAD "modprobe -r " MODULE " && " VMBUS_BIND " --all"
+
+static const char *const suffixes[] = { "", ".xz", ".zst", ".gz" };
+
+/* Look for a module in a folder below /lib/modules/RELEASE. Return its path, or NULL. */
+static char *module_in(const char *release, const char *folder)
+{
+	for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++)
+		if (file_exists("/lib/modules/%s/%s/" MODULE ".ko%s", release, folder, suffixes[i]))
+			return need_printf("/lib/modules/%s/%s/" MODULE ".ko%s", release, folder,
+					   suffixes[i]);
+	return NULL;
+}
+
+char *doctor_our_module(const char *release)
+{
+	/* Where dkms puts it: Debian, Ubuntu, SUSE; Fedora and RHEL; make install-modules */
+	static const char *const folders[] = { "updates/dkms", "extra", "extra/dkms", "updates" };
+	char *path = NULL;
+
+	for (size_t i = 0; !path && i < sizeof(folders) / sizeof(folders[0]); i++)
+		path = module_in(release, folders[i]);
+	return path;
+}
+
+char *doctor_own_module(const char *release)
+{
+	return module_in(release, "kernel/drivers/uio");
+}
+
+bool doctor_has_dkms_source(char **version)
+{
+	struct strings names = file_names("/usr/src");
+	const char *found = NULL;
+
+	for (size_t i = 0; i < names.count; i++)
+		if (!strncmp(names.items[i], MODULE "-", strlen(MODULE "-")) &&
+		    file_exists("/usr/src/%s/dkms.conf", names.items[i]))
+			found = names.items[i] + strlen(MODULE "-");
+	if (version)
+		*version = found ? need_strdup(found) : NULL;
+	strings_free(&names);
+	return found;
+}
+
+static bool is_azure(void)
+{
+	char *tag = file_line("/sys/class/dmi/id/chassis_asset_tag");
+	bool azure = tag && !strcmp(tag, "7783-7084-3265-9085-8269-3286-77");
+
+	free(tag);
+	return azure;
+}
+
+static bool is_hyperv(void)
+{
+	char *vendor = file_line("/sys/class/dmi/id/sys_vendor");
+	char *product = file_line("/sys/class/dmi/id/product_name");
+	bool hyperv = vendor && product && !strcmp(vendor, "Microsoft Corporation") &&
+		      !strcmp(product, "Virtual Machine");
+
+	free(vendor);
+	free(product);
+	return hyperv;
+}
+
+void doctor_vmbus(struct diagnosis *diagnosis)
+{
+	const struct machine *machine = diagnosis->machine;
+
+	if (machine->fault)
+		doctor_complain(diagnosis, SEVERITY_PROBLEM, "vmbus",
+				need_strdup("journalctl -k -g vmbus"), "%s", machine->fault);
+	if (machine->handles)
+		doctor_say(diagnosis, SEVERITY_OK, "vmbus", "VMBus has %zu device%s; kernel %s%s",
+			   machine->count, machine->count == 1 ? "" : "s", diagnosis->release,
+			   is_azure() ? ", on Azure" : "");
+	else if (is_hyperv() && file_exists("/sys/module/hv_vmbus"))
+		doctor_complain(
+			diagnosis, SEVERITY_PROBLEM, "vmbus",
+			need_strdup("journalctl -k -g 'hv_vmbus|Hyper-V'"),
+			"this is a guest of Hyper-V, but hv_vmbus has no bus; the kernel log "
+			"says why");
+	else if (is_hyperv())
+		doctor_complain(
+			diagnosis, SEVERITY_PROBLEM, "vmbus", need_strdup("modprobe hv_vmbus"),
+			"this is a guest of Hyper-V, but the module hv_vmbus is not loaded");
+	else
+		doctor_complain(
+			diagnosis, SEVERITY_PROBLEM, "vmbus", need_strdup("systemd-detect-virt"),
+			"this machine has no VMBus, because it is not a guest of Hyper-V or Azure");
+}
+
+/* Tell whether the kernel was built with an option; -1: its configuration is not there */
+static int kernel_option(const char *release, const char *name)
+{
+	char *text = file_read(NULL, "/boot/config-%s", release), *line;
+	int found;
+
+	if (!text)
+		text = file_read(NULL, "/lib/modules/%s/config", release);
+	if (!text)
+		return -1;
+	line = need_printf("\n%s=", name);
+	found = strstr(text, line) != NULL;
+	free(line);
+	free(text);
+	return found;
+}
+
+static bool is_built_in(const char *release)
+{
+	char *text = file_read(NULL, "/lib/modules/%s/modules.builtin", release);
+	bool found = text && strstr(text, "/" MODULE ".ko");
+
+	free(text);
+	return found;
+}
+
+/*
+ * Tell whether a rule wants the module for a device that the kernel's own refuses before Linux 6.10
+ */
+static const struct vdevice *low_speed_device(const struct diagnosis *diagnosis)
+{
+	for (size_t i = 0; i < diagnosis->machine->count; i++) {
+		const struct vdevice *device = &diagnosis->machine->devices[i];
+		const struct device_plan *plan = rules_plan(diagnosis->rules, device);
+
+		if (!device->monitored && plan && plan_has_rule(&plan->now) &&
+		    plan->now.rule.enable && !strcmp(plan->now.rule.driver, MODULE))
+			return device;
+	}
+	return NULL;
+}
+
+static bool any_rule(const struct diagnosis *diagnosis)
+{
+	for (size_t i = 0; i < diagnosis->machine->count; i++) {
+		const struct device_plan *plan = rules_plan(diagnosis->rules,
+							    &diagnosis->machine->devices[i]);
+
+		if (plan && plan_has_rule(&plan->now) && plan->now.rule.enable)
+			return true;
+	}
+	return false;
+}
+
+static bool refuses_low_speed(const char *release)
+{
+	unsigned int major, minor;
+
+	return sscanf(release, "%u.%u", &major, &minor) == 2 &&
+	       (major < 6 || (major == 6 && minor < 10));
+}
+
+/* Report whether the kernel's own module, which is loaded or would be, is enough. */
+static void judge_own_module(struct diagnosis *diagnosis, const char *loaded, const char *ours)
+{
+	const struct vdevice *device = low_speed_device(diagnosis);
+	char *version;
+
+	if (ours && *loaded) {
+		doctor_complain(diagnosis, SEVERITY_WARNING, "module", need_strdup(RELOAD),
+				"the kernel's own " MODULE
+				" (%s) is loaded, although ours is installed as %s",
+				loaded, ours);
+	} else if (device && refuses_low_speed(diagnosis->release)) {
+		char *fix;
+
+		if (doctor_has_dkms_source(&version))
+			fix = need_printf("dkms install " MODULE "/%s -k %s", version,
+					  diagnosis->release);
+		else
+			fix = distribution_install("hyperv-uio-dkms");
+		free(version);
+		doctor_complain(
+			diagnosis, SEVERITY_PROBLEM, "module", fix,
+			"a rule names %s (%s), which has no monitor bit; the kernel's own " MODULE
+			" refuses such a device before Linux 6.10, and ours is not built for %s",
+			device->instance, device_class(device), diagnosis->release);
+	} else {
+		doctor_say(diagnosis, SEVERITY_OK, "module",
+			   "the kernel's own " MODULE "%s%s%s is %s, "
+			   "which is enough for the rules here",
+			   *loaded ? " (" : "", loaded, *loaded ? ")" : "",
+			   *loaded ? "loaded" : "installed");
+	}
+}
+
+/* Return where the administrator forbids the module, as a new string, or NULL. */
+static char *forbidden_by(void)
+{
+	static const char *const folders[] = { "/etc/modprobe.d", "/run/modprobe.d",
+					       "/usr/lib/modprobe.d", "/lib/modprobe.d" };
+	char *path = NULL;
+
+	for (size_t f = 0; !path && f < sizeof(folders) / sizeof(folders[0]); f++) {
+		struct strings names = file_names("%s", folders[f]);
+
+		for (size_t i = 0; !path && i < names.count; i++) {
+			char *text = file_read(NULL, "%s/%s", folders[f], names.items[i]), *rest,
+			     *line;
+
+			rest = text;
+			while (text && !path && (line = strsep(&rest, "\n")))
+				if (!strncmp(line, "install " MODULE " ",
+					     strlen("install " MODULE " ")))
+					path = need_printf("%s/%s", folders[f], names.items[i]);
+			free(text);
+		}
+		strings_free(&names);
+	}
+	return path;
+}
+
+static void check_loaded(struct diagnosis *diagnosis, const char *ours)
+{
+	char *version = file_line("/sys/module/" MODULE "/version");
+
+	/* The version of our module has an epoch, so that depmod and dkms prefer it. */
+	if (!version || strncmp(version, "1:", 2)) {
+		judge_own_module(diagnosis, version && *version ? version : "without a version",
+				 ours);
+	} else if (strcmp(version + 2, HYPERV_UIO_VERSION)) {
+		doctor_complain(diagnosis, SEVERITY_WARNING, "module", need_strdup(RELOAD),
+				MODULE " %s is loaded, and this is vmbusctl " HYPERV_UIO_VERSION,
+				version + 2);
+	} else {
+		doctor_say(diagnosis, SEVERITY_OK, "module", "our " MODULE " %s is loaded",
+			   version + 2);
+	}
+	free(version);
+}
+
+static void check_installed(struct diagnosis *diagnosis, const char *ours)
+{
+	char *own = doctor_own_module(diagnosis->release), *forbidden = forbidden_by();
+
+	if (forbidden) {
+		doctor_complain(diagnosis,
+				any_rule(diagnosis) ? SEVERITY_PROBLEM : SEVERITY_WARNING, "module",
+				need_printf("sed -i '/^install " MODULE " /d' %s", forbidden),
+				"%s forbids to load " MODULE, forbidden);
+	} else if (ours) {
+		if (any_rule(diagnosis))
+			doctor_complain(diagnosis, SEVERITY_PROBLEM, "module",
+					need_strdup("modprobe " MODULE " && " VMBUS_BIND " --all"),
+					"our " MODULE
+					" is installed as %s and not loaded, although rules name "
+					"devices",
+					ours);
+		else
+			doctor_say(diagnosis, SEVERITY_OK, "module",
+				   "our " MODULE " is installed as %s", ours);
+	} else if (own) {
+		judge_own_module(diagnosis, "", NULL);
+	} else if (!kernel_option(diagnosis->release, "CONFIG_UIO")) {
+		doctor_complain(diagnosis, SEVERITY_PROBLEM, "module",
+				distribution_install_kernel(diagnosis->release),
+				"the kernel %s was built without UIO, so no " MODULE
+				" can be loaded; another "
+				"kernel of the distribution has it",
+				diagnosis->release);
+	} else {
+		doctor_complain(diagnosis, SEVERITY_PROBLEM, "module",
+				distribution_install("hyperv-uio-dkms"),
+				"the kernel %s has no module " MODULE, diagnosis->release);
+	}
+	free(forbidden);
+	free(own);
+}
+
+void doctor_module(struct diagnosis *diagnosis)
+{
+	char *ours = doctor_our_module(diagnosis->release);
+
+	if (!diagnosis->machine->handles)
+		;	/* doctor_vmbus() has said enough. */
+	else if (is_built_in(diagnosis->release))
+		doctor_say(diagnosis, SEVERITY_NOTE, "module", "the kernel %s has its own " MODULE
+			   " built in, so ours cannot replace it", diagnosis->release);
+	else if (file_exists("/sys/module/" MODULE))
+		check_loaded(diagnosis, ours);
+	else
+		check_installed(diagnosis, ours);
+	free(ours);
+}
+
+/* Tell whether a kernel can be booted: its image is there. */
+static bool is_bootable(const char *release)
+{
+	return file_exists("/boot/vmlinuz-%s", release) ||
+	       file_exists("/lib/modules/%s/vmlinuz", release) ||
+	       file_exists("/boot/Image-%s", release);
+}
+
+static bool has_headers(const char *release)
+{
+	return file_exists("/lib/modules/%s/build/Makefile", release);
+}
+
+/* Report a kernel for which dkms has not built the module. Return whether it has. */
+static bool check_kernel(struct diagnosis *diagnosis, const char *release, const char *version)
+{
+	bool running = !strcmp(release, diagnosis->release);
+	enum severity severity = running ? SEVERITY_PROBLEM : SEVERITY_WARNING;
+	char *ours = doctor_our_module(release);
+
+	if (ours) {
+		free(ours);
+		return true;
+	}
+	if (!has_headers(release)) {
+		doctor_complain(
+			diagnosis, severity, "headers", distribution_install_headers(release),
+			"the headers of the %s kernel %s are missing%s, so dkms cannot build the "
+			"module for it",
+			running ? "running" : "installed", release,
+			strstr(release, "cloud") ?
+				" (those of linux-headers-amd64 are not for a cloud "
+				"kernel)" :
+				"");
+		return false;
+	}
+	doctor_complain(
+		diagnosis, severity, "dkms",
+		need_printf("dkms install " MODULE "/%s -k %s", version, release),
+		"dkms has not built the module for the %s kernel %s, although its headers are "
+		"there; "
+		"/var/lib/dkms/" MODULE "/%s/build/make.log may say why",
+		running ? "running" : "installed", release, version);
+	return false;
+}
+
+void doctor_headers(struct diagnosis *diagnosis)
+{
+	struct strings releases = file_names("/lib/modules");
+	bool ok = true;
+	char *version;
+
+	if (!doctor_has_dkms_source(&version)) {
+		doctor_say(diagnosis, SEVERITY_NOTE, "headers",
+			   "hyperv-uio-dkms is not installed, so no headers are needed");
+	} else {
+		for (size_t i = 0; i < releases.count; i++)
+			if ((is_bootable(releases.items[i]) ||
+			     !strcmp(releases.items[i], diagnosis->release)) &&
+			    !check_kernel(diagnosis, releases.items[i], version))
+				ok = false;
+		if (ok)
+			doctor_say(diagnosis, SEVERITY_OK, "headers",
+				   "the module is built for every kernel that can be booted");
+	}
+	free(version);
+	strings_free(&releases);
+}

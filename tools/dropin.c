@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "dropin.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <vmbus_bufring.h>
+
+#include "command.h"
+#include "file.h"
+
+static const char header[] = "# Written by vmbusctl, which changes only the keys that it knows.";
+
+int dropin_open(struct dropin *dropin, const char *instance)
+{
+	char *text, *line, *rest;
+
+	*dropin = (struct dropin){
+		.path = file_path(ADMIN_CONFIG "/60-%s.conf", instance),
+		.instance = need_strdup(instance),
+	};
+	text = file_read(NULL, ADMIN_CONFIG "/60-%s.conf", instance);
+	if (!text && errno != ENOENT) {
+		complain("%s: %s", dropin->path, strerror(errno));
+		return EXIT_FAILED;
+	}
+	if (!text) {
+		strings_take(&dropin->lines, need_strdup(header));
+		return 0;
+	}
+	dropin->before = need_strdup(text);
+	rest = text;
+	while ((line = strsep(&rest, "\n")))
+		if (*line || rest)
+			strings_take(&dropin->lines, need_strdup(line));
+	free(text);
+	return 0;
+}
+
+void dropin_free(struct dropin *dropin)
+{
+	free(dropin->path);
+	free(dropin->instance);
+	free(dropin->before);
+	strings_free(&dropin->lines);
+}
+
+/* Tell whether a line is the header of a section, and of the device's. */
+static bool is_header(const char *line, const char *instance, bool *own)
+{
+	char guid[VMBUS_GUID_SIZE], *name;
+	size_t len;
+
+	line += strspn(line, " \t");
+	*own = false;
+	if (line[0] != '[')
+		return false;
+	len = strcspn(line + 1, "]");
+	name = need(strndup(line + 1, len));
+	*own = !vmbus_guid_parse(name, guid) && !strcmp(guid, instance);
+	free(name);
+	return true;
+}
+
+/*
+ * Find the device's section: *begin is its header, *end the line behind it. Return false without
+ * one.
+ */
+static bool find_section(const struct dropin *dropin, size_t from, size_t *begin, size_t *end)
+{
+	const struct strings *lines = &dropin->lines;
+	bool own = false;
+
+	for (*begin = from; *begin < lines->count; (*begin)++)
+		if (is_header(lines->items[*begin], dropin->instance, &own) && own)
+			break;
+	if (!own)
+		return false;
+	for (*end = *begin + 1; *end < lines->count; (*end)++)
+		if (is_header(lines->items[*end], dropin->instance, &own))
+			break;
+	return true;
+}
+
+static void remove_lines(struct strings *lines, size_t begin, size_t end)
+{
+	for (size_t i = begin; i < end; i++)
+		free(lines->items[i]);
+	memmove(lines->items + begin, lines->items + end,
+		(lines->count - end) * sizeof(*lines->items));
+	lines->count -= end - begin;
+}
+
+static void insert_line(struct strings *lines, size_t at, char *line)
+{
+	strings_take(lines, line);
+	memmove(lines->items + at + 1, lines->items + at,
+		(lines->count - 1 - at) * sizeof(*lines->items));
+	lines->items[at] = line;
+}
+
+static bool has_key(const char *line, const char *key)
+{
+	size_t len = strlen(key);
+
+	line += strspn(line, " \t");
+	if (strncmp(line, key, len))
+		return false;
+	line += len;
+	line += strspn(line, " \t");
+	return *line == '=';
+}
+
+void dropin_set(struct dropin *dropin, const char *key, const char *value)
+{
+	struct strings *lines = &dropin->lines;
+	size_t begin, end, from = 0;
+
+	/* A hand-written file may have several sections for the device. */
+	while (find_section(dropin, from, &begin, &end)) {
+		for (size_t i = end; i > begin + 1; i--)
+			if (has_key(lines->items[i - 1], key)) {
+				remove_lines(lines, i - 1, i);
+				end--;
+			}
+		from = end;
+	}
+	if (!value)
+		return;
+	if (!find_section(dropin, 0, &begin, &end)) {
+		begin = lines->count;
+		strings_take(lines, need_printf("[%s]", dropin->instance));
+	}
+	insert_line(lines, begin + 1, need_printf("%s=%s", key, value));
+}
+
+void dropin_clear(struct dropin *dropin)
+{
+	size_t begin, end;
+
+	while (find_section(dropin, 0, &begin, &end))
+		remove_lines(&dropin->lines, begin, end);
+}
+
+bool dropin_has_section(const struct dropin *dropin)
+{
+	size_t begin, end;
+
+	return find_section(dropin, 0, &begin, &end);
+}
+
+static bool has_any_section(const struct dropin *dropin)
+{
+	bool own;
+
+	for (size_t i = 0; i < dropin->lines.count; i++)
+		if (is_header(dropin->lines.items[i], dropin->instance, &own))
+			return true;
+	return false;
+}
+
+/* Create the folders of a path. */
+static int make_folders(const char *path)
+{
+	char *copy = need_strdup(path);
+	int err = 0;
+
+	for (char *slash = strchr(copy + 1, '/'); slash && !err; slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		if (mkdir(copy, 0755) && errno != EEXIST)
+			err = -errno;
+		*slash = '/';
+	}
+	free(copy);
+	return err;
+}
+
+static int sync_folder(const char *path)
+{
+	char *copy = need_strdup(path);
+	int fd, err = 0;
+
+	fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	free(copy);
+	if (fd < 0)
+		return -errno;
+	if (fsync(fd))
+		err = -errno;
+	close(fd);
+	return err;
+}
+
+/* Replace the file at once. Return 0 or -errno. */
+static int replace(const char *path, const char *text)
+{
+	char *temporary = need_printf("%s.new", path);
+	size_t len = strlen(text);
+	int fd, err;
+
+	err = make_folders(path);
+	if (err)
+		goto out;
+	fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644);
+	if (fd < 0) {
+		err = -errno;
+		goto out;
+	}
+	while (len && !err) {
+		ssize_t n = write(fd, text, len);
+
+		if (n < 0) {
+			err = -errno;
+		} else {
+			text += n;
+			len -= n;
+		}
+	}
+	if (!err && (fchmod(fd, 0644) || fsync(fd)))
+		err = -errno;
+	if (close(fd) && !err)
+		err = -errno;
+	if (!err && rename(temporary, path))
+		err = -errno;
+	if (err)
+		unlink(temporary);
+	else
+		err = sync_folder(path);
+out:
+	free(temporary);
+	return err;
+}
+
+int dropin_write(const struct dropin *dropin)
+{
+	char *text, *lines;
+	int err = 0;
+
+	if (has_any_section(dropin)) {
+		lines = strings_join(&dropin->lines, "\n");
+		text = need_printf("%s\n", lines);
+		err = replace(dropin->path, text);
+		free(lines);
+		free(text);
+	} else if (unlink(dropin->path) && errno != ENOENT) {
+		err = -errno;
+	}
+	if (err)
+		complain("%s cannot be written: %s", dropin->path, strerror(-err));
+	return err ? EXIT_FAILED : 0;
+}
+
+void dropin_restore(const struct dropin *dropin)
+{
+	int err = 0;
+
+	if (dropin->before)
+		err = replace(dropin->path, dropin->before);
+	else if (unlink(dropin->path) && errno != ENOENT)
+		err = -errno;
+	if (err)
+		complain("%s cannot be put back: %s", dropin->path, strerror(-err));
+}

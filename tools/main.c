@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* vmbusctl: see and steer the VMBus devices of a guest. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "command.h"
+#include "log.h"
+#include "memory.h"
+
+static const char epilogue[] =
+	"\n"
+	"ID is an instance GUID or the beginning of one, a class, a network interface, a MAC\n"
+	"address, uioN, or a link in /dev/vmbus. 'vmbusctl COMMAND --help' explains a command.\n"
+	"\n"
+	"Exit status: 0 done; 1 something failed; 2 wrong arguments or configuration; 3 this\n"
+	"machine has no VMBus; 4 no such device; 5 several devices have that name; 6 refused,\n"
+	"the machine needs the device; 7 doctor found a problem. See vmbusctl(8).\n";
+
+static void print_commands(FILE *stream)
+{
+	fputs("usage: vmbusctl COMMAND [OPTION]... [ARGUMENT]...\n"
+	      "       vmbusctl --help | --version\n\n", stream);
+	for (const struct command *const *command = commands; *command; command++)
+		fprintf(stream, "  %-15s %s\n", (*command)->name, (*command)->summary);
+	fputs(epilogue, stream);
+}
+
+/*
+ * Find the command. driverctl takes its options before the command, so each option may stand there,
+ * and --bus is followed by a value.
+ */
+static int find_command(int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++) {
+		if (!strcmp(argv[i], "-b") || !strcmp(argv[i], "--bus"))
+			i++;
+		else if (argv[i][0] != '-')
+			return i;
+	}
+	return argc;
+}
+
+int main(int argc, char **argv)
+{
+	int at = find_command(argc, argv);
+	const struct command *command;
+	char *name;
+	int status;
+
+	log_name = "vmbusctl";
+	if (at >= argc) {
+		for (int i = 1; i < argc; i++) {
+			if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h")) {
+				print_commands(stdout);
+				return command_end(EXIT_OK);
+			}
+			if (!strcmp(argv[i], "--version") || !strcmp(argv[i], "-V")) {
+				puts("vmbusctl " HYPERV_UIO_VERSION);
+				return command_end(EXIT_OK);
+			}
+		}
+		print_commands(stderr);
+		return EXIT_USAGE;
+	}
+	if (!strcmp(argv[at], "help")) {
+		print_commands(stdout);
+		return command_end(EXIT_OK);
+	}
+	command = command_find(argv[at]);
+	if (!command) {
+		complain("there is no command '%s'; 'vmbusctl --help' lists them", argv[at]);
+		return EXIT_USAGE;
+	}
+	/* The options that stand before the command take its place; getopt prints argv[0]. */
+	memmove(argv + 2, argv + 1, (at - 1) * sizeof(*argv));
+	name = need_printf("vmbusctl %s", command->name);
+	argv[1] = name;
+	status = command->run(argc - 1, argv + 1);
+	free(name);
+	return status;
+}

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * vmbusctl set-override, unset-override and list-overrides: bind and unbind as driverctl spells
+ * them.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "change.h"
+#include "command.h"
+
+static int run_set(int argc, char **argv);
+static int run_unset(int argc, char **argv);
+static int run_list(int argc, char **argv);
+
+#define DRIVERCTL_OPTIONS						\
+	"  --nosave        now only; nothing is written\n"		\
+	"  --noprobe       from the next boot on; the device is not touched\n"	\
+	"  -b, --bus BUS   must be vmbus\n"				\
+	"  -v, --verbose   accepted, as by driverctl\n"
+
+const struct command set_override_command = {
+	.name = "set-override",
+	.arguments = "[-b vmbus] [--nosave | --noprobe] ID DRIVER",
+	.summary = "bind, as driverctl spells it",
+	.help = DRIVERCTL_OPTIONS
+		"  -f, --force     even if the machine needs the device\n",
+	.options = "--nosave --noprobe --bus --force",
+	.takes = "id",
+	.run = run_set,
+};
+
+const struct command unset_override_command = {
+	.name = "unset-override",
+	.arguments = "[-b vmbus] [--nosave | --noprobe] ID",
+	.summary = "unbind, as driverctl spells it",
+	.help = DRIVERCTL_OPTIONS,
+	.options = "--nosave --noprobe --bus",
+	.takes = "i",
+	.run = run_unset,
+};
+
+const struct command list_overrides_command = {
+	.name = "list-overrides",
+	.arguments = "[-b vmbus] [-v]",
+	.summary = "the devices with a rule of their own or bound by hand, as driverctl spells it",
+	.help = "Each line is an instance and its driver.\n"
+		"  -b, --bus BUS   must be vmbus\n"
+		"  -v, --verbose   also the file of the rule\n",
+	.options = "--bus --verbose",
+	.takes = "",
+	.run = run_list,
+};
+
+struct arguments {
+	bool save, probe, force, verbose;
+};
+
+enum { OPT_NOSAVE = 256, OPT_NOPROBE };
+
+static const struct option options[] = {
+	{ "nosave", no_argument, NULL, OPT_NOSAVE },
+	{ "noprobe", no_argument, NULL, OPT_NOPROBE },
+	{ "bus", required_argument, NULL, 'b' },
+	{ "force", no_argument, NULL, 'f' },
+	{ "verbose", no_argument, NULL, 'v' },
+	{ "debug", no_argument, NULL, 'v' },
+	COMMON_OPTIONS
+};
+
+/* Parse the options. Return false when the command has to end with *status. */
+static bool parse(const struct command *command, int argc, char **argv, const char *letters,
+		  struct arguments *arguments, int *status)
+{
+	int option;
+
+	*arguments = (struct arguments){ .save = true, .probe = true };
+	while ((option = command_option(command, argc, argv, letters, options, status)) > 0) {
+		switch (option) {
+		case OPT_NOSAVE:
+			arguments->save = false;
+			break;
+		case OPT_NOPROBE:
+			arguments->probe = false;
+			break;
+		case 'f':
+			arguments->force = true;
+			break;
+		case 'v':
+			arguments->verbose = true;
+			break;
+		case 'b':
+			if (!strcmp(optarg, "vmbus"))
+				break;
+			complain("the bus is vmbus, not %s; driverctl is for other buses", optarg);
+			*status = EXIT_USAGE;
+			return false;
+		}
+	}
+	if (!option)
+		return false;
+	if (!arguments->save && !arguments->probe) {
+		complain("with both --nosave and --noprobe there is nothing to do");
+		*status = EXIT_USAGE;
+		return false;
+	}
+	return true;
+}
+
+static enum change_when when_of(const struct arguments *arguments)
+{
+	return !arguments->save ? CHANGE_NOW : !arguments->probe ? CHANGE_BOOT : CHANGE_BOTH;
+}
+
+static int run_set(int argc, char **argv)
+{
+	struct arguments arguments;
+	int status;
+
+	if (!parse(&set_override_command, argc, argv, "b:fvhV", &arguments, &status))
+		return status;
+	if (argc - optind != 2)
+		return command_misused(&set_override_command);
+	return command_end(change_bind(argv[optind], argv[optind + 1], arguments.force,
+				       when_of(&arguments)));
+}
+
+static int run_unset(int argc, char **argv)
+{
+	struct arguments arguments;
+	int status;
+
+	if (!parse(&unset_override_command, argc, argv, "b:vhV", &arguments, &status))
+		return status;
+	if (argc - optind != 1 || arguments.force)
+		return command_misused(&unset_override_command);
+	return command_end(change_unbind(argv[optind], when_of(&arguments)));
+}
+
+/* Print a device if a rule or driver_override is about it alone. */
+static void print_override(const struct vdevice *device, const struct rules *rules, bool verbose)
+{
+	const struct device_plan *plan = rules_plan(rules, device);
+	char override[DRIVER_NAME_MAX + 1] = "";
+	const char *driver = NULL, *file = "not persistent";
+
+	if (!vmbus_device_attribute(device->handle, "driver_override", override,
+				    sizeof(override)) &&
+	    override[0] && strcmp(override, "(null)"))
+		driver = override;
+	if (plan && plan->now.rule.scope == SCOPE_INSTANCE && plan->now.rule.enable) {
+		driver = plan->now.rule.driver;
+		file = plan->now.rule.at.file;
+	} else if (plan && plan_has_rule(&plan->now) && plan->now.rule.enable && driver &&
+		   !strcmp(driver, plan->now.rule.driver)) {
+		file = plan->now.rule.at.file;
+	}
+	if (driver)
+		printf("%s %s%s%s\n", device->instance, driver, verbose ? " " : "",
+		       verbose ? file : "");
+}
+
+static int run_list(int argc, char **argv)
+{
+	struct arguments arguments;
+	struct machine machine;
+	struct rules *rules;
+	int status;
+
+	if (!parse(&list_overrides_command, argc, argv, "b:vhV", &arguments, &status))
+		return status;
+	if (optind < argc || arguments.force || !arguments.save || !arguments.probe)
+		return command_misused(&list_overrides_command);
+	status = machine_read(&machine);
+	if (status)
+		return status;
+	rules = rules_read();
+	for (size_t i = 0; i < machine.count; i++)
+		print_override(&machine.devices[i], rules, arguments.verbose);
+	if (machine.fault)
+		status = EXIT_FAILED;
+	rules_free(rules);
+	machine_free(&machine);
+	return command_end(status);
+}

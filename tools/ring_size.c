@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* vmbusctl ring-size: the size of the rings of a device. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "command.h"
+#include "defer.h"
+#include "describe.h"
+#include "dropin.h"
+#include "file.h"
+#include "identify.h"
+#include "kernel.h"
+#include "settings.h"
+
+static int run(int argc, char **argv);
+
+const struct command ring_size_command = {
+	.name = "ring-size",
+	.arguments = "[--now | --boot] ID [SIZE | default]",
+	.summary = "show or set the size of one ring of a device",
+	.help =	"SIZE is in bytes, or with K or M behind it; the header page of the ring counts.\n"
+		"Without SIZE the present size is shown. The device must not be open, and the\n"
+		"module must be ours.\n"
+		"  --now           now only; nothing is written to a file\n"
+		"  --boot          into the rule only, which then has it from the next boot on\n",
+	.options = "--now --boot",
+	.takes = "is",
+	.run = run,
+};
+
+#define DEVICE_FILE "uio_hv_generic/ring_size"
+
+/* Parse a size: 0 for "default". Return false if it is none. */
+static bool parse_size(const char *text, uint64_t *size)
+{
+	unsigned long long number;
+	char *end;
+
+	*size = 0;
+	if (!strcmp(text, "default"))
+		return true;
+	if (text[0] < '0' || text[0] > '9')
+		return false;
+	errno = 0;
+	number = strtoull(text, &end, 0);
+	if (errno || (*end && end[1]))
+		return false;
+	if (*end == 'K' || *end == 'k')
+		number *= 1024;
+	else if (*end == 'M' || *end == 'm')
+		number *= 1024 * 1024;
+	else if (*end)
+		return false;
+	*size = number;
+	return number && number <= UINT32_MAX && number % getpagesize() == 0;
+}
+
+/* Return the size that the driver gives devices of this class, or 0. */
+static uint64_t class_size(const struct vdevice *device)
+{
+	char *text = file_read(NULL, "/sys/bus/vmbus/drivers/uio_hv_generic/ring_size"),
+	     *rest = text, *line;
+	uint64_t size = 0, other = 0, value;
+	char name[64];
+
+	while (text && (line = strsep(&rest, "\n"))) {
+		if (sscanf(line, "%63s %" SCNu64, name, &value) != 2)
+			continue;
+		if (!strcmp(name, device->class_id))
+			size = value;
+		else if (!strcmp(name, "other"))
+			other = value;
+	}
+	free(text);
+	return size ? size : other;
+}
+
+static void print_size(const char *name, uint64_t bytes)
+{
+	char text[SIZE_TEXT];
+
+	if (bytes)
+		printf("%-8s%s\n", name, describe_size(bytes, text));
+}
+
+static void show(const struct vdevice *device, const struct device_plan *plan)
+{
+	print_size("now", device->ring_bytes);
+	if (plan && plan_has_rule(&plan->now))
+		print_size("rule", plan->now.rule.settings.ring_size);
+	print_size("class", class_size(device));
+	if (!device->ring_bytes)
+		printf("%s is with %s; only a device in user space shows the size of its ring\n",
+		       device->instance, device->driver ? device->driver : "no driver");
+}
+
+static const char *reason(int err)
+{
+	switch (err) {
+	case -EBUSY:
+		return "a program has the device open, or has a ring mapped";
+	case -EINVAL:
+		return "the module does not take that size; the kernel log names the limits";
+	case -ENOENT:
+		return "this needs the module of hyperv-uio-dkms, and a device that is bound to it";
+	default:
+		return strerror(-err);
+	}
+}
+
+static int set_now(const struct vdevice *device, const struct device_plan *plan, const char *size)
+{
+	int err;
+
+	if (vmbus_device_attribute(device->handle, DEVICE_FILE, (char[32]){ 0 }, 32))
+		err = -ENOENT;
+	else
+		err = kernel_write(size, "%s/" DEVICE_FILE, vmbus_device_sysfs(device->handle));
+	/* The module has made the ring file anew, with the owner and mode of the kernel. */
+	if (!err && plan && plan_has_rule(&plan->now) && plan->now.rule.enable) {
+		struct rule rule = plan->now.rule;
+
+		rule.settings.ring_size = 0;
+		err = settings_apply(device->handle, &rule, 0);
+	}
+	if (err)
+		complain("%s: the size of its rings cannot be set: %s", device->instance,
+			 reason(err));
+	return err ? EXIT_FAILED : 0;
+}
+
+static int set_in_rule(const struct vdevice *device, const struct device_plan *plan, uint64_t size,
+		       bool waits)
+{
+	const struct device_plan *after;
+	struct dropin dropin;
+	struct rules *rules;
+	char text[24];
+	int status;
+
+	if (!plan || !plan_has_rule(&plan->now) || !plan->now.rule.enable) {
+		complain(
+			"no rule binds %s, and a size alone would make one; 'vmbusctl bind %s' "
+			"does, or set the size with --now",
+			device->instance, device->instance);
+		return EXIT_FAILED;
+	}
+	status = dropin_open(&dropin, device->instance);
+	if (status)
+		goto out;
+	snprintf(text, sizeof(text), "%" PRIu64, size);
+	dropin_set(&dropin, "ring_size", size ? text : NULL);
+	/* vmbus-bind runs whenever a file of rules changes, and would set the size now. */
+	if (waits && defer_set(device->instance))
+		complain("%s: the size may be set before the next boot", device->instance);
+	if (!size && !dropin.before)
+		goto out;
+	status = dropin_write(&dropin);
+	if (status)
+		goto out;
+	rules = rules_read();
+	after = rules_plan(rules, device);
+	if (!after || after->now.rule.settings.ring_size != size) {
+		complain(
+			"another file sets the ring size of %s, and wins over %s; 'vmbusctl rules "
+			"%s' shows which",
+			device->instance, dropin.path, device->instance);
+		dropin_restore(&dropin);
+		status = EXIT_FAILED;
+	} else {
+		printf("rule: %s\n", dropin.path);
+	}
+	rules_free(rules);
+out:
+	dropin_free(&dropin);
+	return status;
+}
+
+static int set(const struct vdevice *device, const struct device_plan *plan, const char *size_text,
+	       bool now, bool boot)
+{
+	char text[24] = "default";
+	uint64_t size;
+	int status = 0;
+
+	if (!parse_size(size_text, &size)) {
+		complain(
+			"a ring size is a multiple of %d bytes, with K or M behind it if you "
+			"like, or 'default'; not: %s",
+			getpagesize(), size_text);
+		return EXIT_USAGE;
+	}
+	if (size)
+		snprintf(text, sizeof(text), "%" PRIu64, size);
+	if (now)
+		status = set_now(device, plan, text);
+	if (!status && boot)
+		status = set_in_rule(device, plan, size, !now);
+	return status;
+}
+
+static int run(int argc, char **argv)
+{
+	enum { OPT_NOW = 256, OPT_BOOT };
+	static const struct option options[] = {
+		{ "now", no_argument, NULL, OPT_NOW },
+		{ "boot", no_argument, NULL, OPT_BOOT },
+		COMMON_OPTIONS
+	};
+	bool now = false, boot = false;
+	struct vdevice *device;
+	struct machine machine;
+	struct rules *rules;
+	int option, status;
+
+	while ((option = command_option(&ring_size_command, argc, argv, "hV", options,
+					&status)) > 0) {
+		if (option == OPT_NOW)
+			now = true;
+		else
+			boot = true;
+	}
+	if (!option)
+		return status;
+	if (argc - optind < 1 || argc - optind > 2 || (now && boot) ||
+	    ((now || boot) && argc - optind == 1))
+		return command_misused(&ring_size_command);
+	status = machine_read(&machine);
+	if (status)
+		return status;
+	rules = rules_read();
+	status = identify(&machine, argv[optind], &device);
+	if (!status && argc - optind == 1)
+		show(device, rules_plan(rules, device));
+	else if (!status)
+		status = set(device, rules_plan(rules, device), argv[optind + 1], !boot, !now);
+	rules_free(rules);
+	machine_free(&machine);
+	return command_end(status);
+}

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "rule.h"
+
+#include <string.h>
+
+#include "colour.h"
+#include "command.h"
+#include "describe.h"
+#include "json.h"
+#include "lint.h"
+
+struct rules *rules_read(void)
+{
+	struct rules *rules = need(calloc(1, sizeof(*rules)));
+
+	bool machine;
+
+	rules->config_error = config_load(&rules->config);
+	machine = !facts_read(&rules->facts);
+	if (lint(&rules->config, machine ? &rules->facts : NULL))
+		need(NULL);
+	if (machine && plan_all(&rules->config, &rules->facts, &rules->plans))
+		need(NULL);
+	return rules;
+}
+
+void rules_free(struct rules *rules)
+{
+	free(rules->plans);
+	facts_free(&rules->facts);
+	config_free(&rules->config);
+	free(rules);
+}
+
+size_t rules_complain(const struct rules *rules)
+{
+	const struct config *config = &rules->config;
+	size_t faults = 0;
+
+	for (size_t i = 0; i < config->finding_count; i++) {
+		const struct finding *finding = &config->findings[i];
+
+		faults += finding->is_fault;
+		if (finding->at.line)
+			complain("%s:%u: %s", finding->at.file, finding->at.line, finding->text);
+		else
+			complain("%s%s%s", finding->at.file ? finding->at.file : "",
+				 finding->at.file ? ": " : "", finding->text);
+	}
+	return faults;
+}
+
+const struct device_plan *rules_plan(const struct rules *rules, const struct vdevice *device)
+{
+	int at = facts_device(&rules->facts, device->instance);
+
+	return at < 0 || !rules->plans ? NULL : &rules->plans[at];
+}
+
+bool plan_has_rule(const struct plan *plan)
+{
+	return plan && plan->outcome != PLAN_NO_RULE;
+}
+
+char *rule_text(const struct rules *rules, const struct vdevice *device)
+{
+	const struct device_plan *plan = rules_plan(rules, device);
+	const char *file, *slash;
+	char *own;
+	bool is_own;
+
+	if (!plan || !plan_has_rule(&plan->now) || !plan->now.at.file)
+		return need_strdup("");
+	slash = strrchr(plan->now.at.file, '/');
+	file = slash ? slash + 1 : plan->now.at.file;
+	/* The GUID would be in the line twice. */
+	own = need_printf("60-%s.conf", device->instance);
+	is_own = !strcmp(file, own);
+	free(own);
+	if (is_own)
+		file = "60-INSTANCE.conf";
+	if (plan->now.outcome == PLAN_BOUND || plan->now.outcome == PLAN_BIND)
+		return need_strdup(file);
+	return need_printf("%s (%s)", file, plan_outcome_name(plan->now.outcome));
+}
+
+static struct json_object *outcome_json(const struct plan *plan)
+{
+	struct json_object *o = json_object_new_object();
+
+	json_string(o, "outcome", plan_outcome_name(plan->outcome));
+	json_string(o, "reason", plan->reason);
+	return o;
+}
+
+struct json_object *rule_json(const struct rules *rules, const struct vdevice *device)
+{
+	const struct device_plan *plan = rules_plan(rules, device);
+	const struct rule *rule;
+	struct json_object *o;
+	char mode[16];
+
+	if (!plan || (!plan_has_rule(&plan->now) && !plan_has_rule(&plan->boot)))
+		return NULL;
+	rule = &plan->now.rule;
+	o = json_object_new_object();
+	json_string(o, "file", plan->now.at.file);
+	json_number(o, "line", plan->now.at.line);
+	json_string(o, "driver", rule->driver);
+	json_object_object_add(o, "enable", json_object_new_boolean(rule->enable));
+	json_object_object_add(o, "force", json_object_new_boolean(rule->force));
+	json_number(o, "ring_size",
+		    rule->settings.ring_size ? (int64_t)rule->settings.ring_size : -1);
+	json_string(o, "owner", rule->settings.owner);
+	json_string(o, "group", rule->settings.group);
+	snprintf(mode, sizeof(mode), "%04o", (unsigned int)rule->settings.mode);
+	json_string(o, "mode", rule->settings.mode < 0 ? NULL : mode);
+	json_string(o, "link", rule->settings.link);
+	json_object_object_add(o, "now", outcome_json(&plan->now));
+	json_object_object_add(o, "next_boot", outcome_json(&plan->boot));
+	return o;
+}
+
+static enum colour outcome_colour(enum plan_outcome outcome)
+{
+	switch (outcome) {
+	case PLAN_BOUND:
+	case PLAN_BIND:
+		return COLOUR_GOOD;
+	case PLAN_REFUSED:
+	case PLAN_FAULTY:
+		return COLOUR_BAD;
+	default:
+		return COLOUR_NONE;
+	}
+}
+
+static void print_outcome(const char *when, const struct plan *plan)
+{
+	enum colour colour = outcome_colour(plan->outcome);
+
+	printf("    %-10s %s%s%s: %s\n", when, colour_on(stdout, colour),
+	       plan_outcome_name(plan->outcome), colour_off(stdout, colour), plan->reason);
+}
+
+/* Print what a rule sets: ", ring size 64 KiB, group dpdk". */
+static void print_settings(const struct settings *settings)
+{
+	char size[SIZE_TEXT];
+
+	if (settings->ring_size)
+		printf(", ring size %s", describe_size(settings->ring_size, size));
+	if (settings->recv_buffer_size)
+		printf(", receive buffer %s", describe_size(settings->recv_buffer_size, size));
+	if (settings->send_buffer_size)
+		printf(", send buffer %s", describe_size(settings->send_buffer_size, size));
+	if (settings->owner[0])
+		printf(", owner %s", settings->owner);
+	if (settings->group[0])
+		printf(", group %s", settings->group);
+	if (settings->mode >= 0)
+		printf(", mode %04o", (unsigned int)settings->mode);
+	if (settings->link[0])
+		printf(", link /dev/vmbus/%s", settings->link);
+}
+
+void rule_print(const struct device_plan *plan, bool waits)
+{
+	const struct plan *now = &plan->now;
+
+	if (plan_has_rule(now) && now->at.file) {
+		printf("    rule       %s:%u: driver %s", now->at.file, now->at.line,
+		       now->rule.driver);
+		print_settings(&now->rule.settings);
+		printf("%s\n", now->rule.force ? ", force" : "");
+	}
+	print_outcome("now", now);
+	if (waits)
+		puts("               it waits for the next boot, as --boot has asked");
+	print_outcome("next boot", &plan->boot);
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the configuration says about each device, from the engine of vmbus-bind (udev/plan.h). */
+#ifndef HVUIO_RULE_H
+#define HVUIO_RULE_H
+
+#include <json-c/json.h>
+
+#include "machine.h"
+#include "plan.h"
+
+struct rules {
+	struct config config;
+	struct facts facts;
+	struct device_plan *plans;
+	int config_error;	/* of config_load() */
+};
+
+/* Read configuration and facts, and plan. Never fails: without facts there are no plans. */
+struct rules *rules_read(void);
+void rules_free(struct rules *rules);
+
+/*
+ * Print what is wrong with the configuration to standard error. Return how many faults there are.
+ */
+size_t rules_complain(const struct rules *rules);
+
+/* Return the plan for a device, or NULL if the engine did not see it. */
+const struct device_plan *rules_plan(const struct rules *rules, const struct vdevice *device);
+
+/* Tell whether a section names the device */
+bool plan_has_rule(const struct plan *plan);
+
+/*
+ * Return a new string: the file of the rule, and in brackets why it has no effect; "" without a
+ * rule.
+ */
+char *rule_text(const struct rules *rules, const struct vdevice *device);
+
+/* Return an object for the rule of a device, or NULL. */
+struct json_object *rule_json(const struct rules *rules, const struct vdevice *device);
+
+/*
+ * Print the rule of a device and both outcomes, indented lines. waits: the device waits for the
+ * next boot (defer.h).
+ */
+void rule_print(const struct device_plan *plan, bool waits);
+
+#endif

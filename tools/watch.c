@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* vmbusctl watch: how much goes through the channels of the devices. */
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "command.h"
+#include "identify.h"
+#include "json.h"
+#include "table.h"
+
+static int run(int argc, char **argv);
+
+const struct command watch_command = {
+	.name = "watch",
+	.arguments = "[-n SECONDS] [-c COUNT] [-j] [ID]...",
+	.summary = "interrupts and signals a second, and how full the rings are",
+	.help =	"One line a channel. A device may come or go meanwhile.\n"
+		"  -n, --interval SECONDS   time between two looks, 0.1 to 3600 (1)\n"
+		"  -c, --count COUNT        end after that many; without it: until Ctrl-C\n"
+		"  -j, --json               one line of JSON for each look\n",
+	.options = "--interval --count --json",
+	.takes = "I",
+	.run = run,
+};
+
+/* The counters of one channel at the last look */
+struct counters {
+	char instance[VMBUS_GUID_SIZE];
+	uint32_t relid;
+	int64_t interrupts, signals;
+};
+
+struct look {
+	struct counters *counters;
+	size_t count;
+	struct timespec at;
+};
+
+static volatile sig_atomic_t interrupted;
+
+static void on_signal(int number)
+{
+	interrupted = 1;
+}
+
+static double seconds_between(const struct timespec *from, const struct timespec *to)
+{
+	return to->tv_sec - from->tv_sec + (to->tv_nsec - from->tv_nsec) / 1e9;
+}
+
+static void remember(struct look *look, const struct machine *machine, const bool *chosen)
+{
+	*look = (struct look){ 0 };
+	clock_gettime(CLOCK_MONOTONIC, &look->at);
+	for (size_t i = 0; i < machine->count; i++) {
+		const struct vdevice *d = &machine->devices[i];
+
+		for (size_t c = 0; chosen[i] && c < d->channel_count; c++) {
+			struct counters *counters;
+
+			look->counters = need(reallocarray(look->counters, look->count + 1,
+							   sizeof(*counters)));
+			counters = &look->counters[look->count++];
+			memcpy(counters->instance, d->instance, VMBUS_GUID_SIZE);
+			counters->relid = d->channels[c].relid;
+			counters->interrupts = d->channels[c].interrupts;
+			counters->signals = d->channels[c].signals;
+		}
+	}
+}
+
+static const struct counters *find(const struct look *look, const struct vdevice *device,
+				   uint32_t relid)
+{
+	for (size_t i = 0; i < look->count; i++)
+		if (look->counters[i].relid == relid &&
+		    !strcmp(look->counters[i].instance, device->instance))
+			return &look->counters[i];
+	return NULL;
+}
+
+/*
+ * Compute a rate. Return -1 if it is not known: at the first look, for a counter that the kernel
+ * does not have, and after a counter began anew because the host offered the device again.
+ */
+static double rate(int64_t before, int64_t now, double seconds)
+{
+	if (before < 0 || now < before || seconds <= 0)
+		return -1;
+	return (now - before) / seconds;
+}
+
+struct rates {
+	double interrupts, signals;
+};
+
+static struct rates rates_of(const struct look *last, const struct look *now,
+			     const struct vdevice *device, const struct channel *channel)
+{
+	const struct counters *before = find(last, device, channel->relid);
+	double seconds = seconds_between(&last->at, &now->at);
+
+	if (!before)
+		return (struct rates){ -1, -1 };
+	return (struct rates){
+		rate(before->interrupts, channel->interrupts, seconds),
+		rate(before->signals, channel->signals, seconds),
+	};
+}
+
+static void rate_cell(struct table *table, double value)
+{
+	if (value < 0)
+		table_cell(table, COLOUR_NONE, "%s", "");
+	else
+		table_cell(table, value > 0 ? COLOUR_GOOD : COLOUR_NONE, "%.1f", value);
+}
+
+static void fill_cell(struct table *table, int64_t bytes, uint64_t room)
+{
+	if (bytes < 0 || !room)
+		table_cell(table, COLOUR_NONE, "%s", "");
+	else
+		table_cell(table, (uint64_t)bytes > room - room / 10 ? COLOUR_WARNING : COLOUR_NONE,
+			   "%" PRIu64 "%%", (uint64_t)bytes * 100 / room);
+}
+
+static void print_text(const struct machine *machine, const bool *chosen, const struct look *last,
+		       const struct look *now)
+{
+	static const struct column columns[] = {
+		{ "INSTANCE", LEFT, ALWAYS }, { "CLASS", LEFT, ALWAYS }, { "DRIVER", LEFT, ALWAYS },
+		{ "CHANNEL", RIGHT, ALWAYS }, { "INTERRUPTS/S", RIGHT, ALWAYS },
+		{ "SIGNALS/S", RIGHT, ALWAYS }, { "FROM HOST", RIGHT, ALWAYS },
+		{ "TO HOST", RIGHT, ALWAYS }, { 0 }
+	};
+	struct table *table = table_new(columns);
+
+	for (size_t i = 0; i < machine->count; i++) {
+		const struct vdevice *d = &machine->devices[i];
+
+		for (size_t c = 0; chosen[i] && c < d->channel_count; c++) {
+			const struct channel *channel = &d->channels[c];
+			struct rates rates = rates_of(last, now, d, channel);
+
+			table_cell(table, COLOUR_NONE, "%s", d->instance);
+			table_cell(table, COLOUR_NONE, "%s", device_class(d));
+			table_cell(table, COLOUR_NONE, "%s", d->driver ? d->driver : "");
+			table_cell(table, COLOUR_NONE, "%" PRIu32, channel->relid);
+			rate_cell(table, rates.interrupts);
+			rate_cell(table, rates.signals);
+			fill_cell(table, channel->from_host, d->data_bytes);
+			fill_cell(table, channel->to_host, d->data_bytes);
+		}
+	}
+	table_print(table, stdout);
+	table_free(table);
+}
+
+static void json_rate(struct json_object *object, const char *key, double value)
+{
+	static char format[] = "%.1f";	/* json-c takes no const */
+	struct json_object *number = NULL;
+
+	if (value >= 0) {
+		number = need(json_object_new_double(value));
+		json_object_set_serializer(number, json_object_double_to_json_string, format, NULL);
+	}
+	json_object_object_add(object, key, number);
+}
+
+static void print_json(const struct machine *machine, const bool *chosen, const struct look *last,
+		       const struct look *now)
+{
+	struct json_object *look = json_object_new_object(), *list = json_object_new_array();
+	bool first = !last->at.tv_sec && !last->at.tv_nsec;
+
+	for (size_t i = 0; i < machine->count; i++) {
+		const struct vdevice *d = &machine->devices[i];
+
+		for (size_t c = 0; chosen[i] && c < d->channel_count; c++) {
+			const struct channel *channel = &d->channels[c];
+			struct rates rates = rates_of(last, now, d, channel);
+			struct json_object *o = json_object_new_object();
+
+			json_string(o, "instance", d->instance);
+			json_string(o, "class", d->class_name);
+			json_string(o, "driver", d->driver);
+			json_number(o, "relid", channel->relid);
+			json_number(o, "interrupts", channel->interrupts);
+			json_number(o, "signals", channel->signals);
+			json_rate(o, "interrupts_per_second", rates.interrupts);
+			json_rate(o, "signals_per_second", rates.signals);
+			json_number(o, "from_host_bytes", channel->from_host);
+			json_number(o, "to_host_bytes", channel->to_host);
+			json_number(o, "ring_data_bytes",
+				    d->data_bytes ? (int64_t)d->data_bytes : -1);
+			json_object_array_add(list, o);
+		}
+	}
+	json_rate(look, "seconds", first ? -1 : seconds_between(&last->at, &now->at));
+	json_object_object_add(look, "channels", list);
+	json_print_line(look);
+}
+
+/* Look once, print, and make this look the last one. Return an exit status. */
+static int look_once(char **ids, int count, bool json, bool redraw, struct look *last)
+{
+	/* A device that was there at the first look may leave. */
+	bool strict = !last->at.tv_sec && !last->at.tv_nsec;
+	struct machine machine;
+	struct look now;
+	bool *chosen;
+	int status;
+
+	status = machine_read(&machine);
+	if (status)
+		return status;
+	chosen = need(calloc(machine.count + 1, sizeof(*chosen)));
+	status = identify_several(&machine, ids, count, strict, chosen);
+	if (!status) {
+		remember(&now, &machine, chosen);
+		if (redraw)
+			fputs("\033[H\033[J", stdout);
+		if (json)
+			print_json(&machine, chosen, last, &now);
+		else
+			print_text(&machine, chosen, last, &now);
+		free(last->counters);
+		*last = now;
+		status = command_end(EXIT_OK);
+	}
+	free(chosen);
+	machine_free(&machine);
+	return status;
+}
+
+/* Parse a number from min to max. Return false if the text is none. */
+static bool parse_number(const char *text, double min, double max, double *value)
+{
+	char *end;
+
+	*value = strtod(text, &end);
+	return end != text && !*end && *value >= min && *value <= max;
+}
+
+static int run(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "interval", required_argument, NULL, 'n' },
+		{ "count", required_argument, NULL, 'c' },
+		{ "json", no_argument, NULL, 'j' },
+		COMMON_OPTIONS
+	};
+	const struct sigaction action = { .sa_handler = on_signal };
+	struct look last = { 0 };
+	double interval = 1, count = 0;
+	struct timespec pause;
+	bool json = false, redraw;
+	int option, status;
+
+	while ((option = command_option(&watch_command, argc, argv, "n:c:jhV", options,
+					&status)) > 0) {
+		if (option == 'n' && !parse_number(optarg, 0.1, 3600, &interval)) {
+			complain("the interval is 0.1 to 3600 seconds, not: %s", optarg);
+			return EXIT_USAGE;
+		} else if (option == 'c' && (!parse_number(optarg, 1, 1e9, &count) ||
+					     count != (long)count)) {
+			complain("the count is 1 to 1000000000, not: %s", optarg);
+			return EXIT_USAGE;
+		} else if (option == 'j') {
+			json = true;
+		}
+	}
+	if (!option)
+		return status;
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+	pause.tv_sec = interval;
+	pause.tv_nsec = (interval - pause.tv_sec) * 1e9;
+	redraw = !json && isatty(STDOUT_FILENO);
+	for (double n = 0; !interrupted; n++) {
+		/* Text goes to a file or pipe as one table after the other. */
+		if (n && !json && !redraw)
+			fputc('\n', stdout);
+		status = look_once(argv + optind, argc - optind, json, redraw, &last);
+		if (status || (count && n + 1 >= count))
+			break;
+		nanosleep(&pause, NULL);
+	}
+	free(last.counters);
+	return status;
+}

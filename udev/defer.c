@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "defer.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <vmbus_bufring.h>
+
+/* Write the path of a device's file. Return 0 or -ENAMETOOLONG. */
+static int path_of(const char *instance, char path[PATH_MAX])
+{
+	int len = snprintf(path, PATH_MAX, "%s" DEFER_FOLDER "/%s", vmbus_sysroot(), instance);
+
+	return len < PATH_MAX ? 0 : -ENAMETOOLONG;
+}
+
+bool defer_is_set(const char *instance)
+{
+	char path[PATH_MAX];
+
+	return !path_of(instance, path) && !access(path, F_OK);
+}
+
+/* Create the folders of a path below vmbus_sysroot(). */
+static int make_folders(char path[PATH_MAX])
+{
+	int err = 0;
+
+	for (char *slash = strchr(path + strlen(vmbus_sysroot()) + 1, '/'); slash && !err;
+	     slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		if (mkdir(path, 0755) && errno != EEXIST)
+			err = -errno;
+		*slash = '/';
+	}
+	return err;
+}
+
+int defer_set(const char *instance)
+{
+	char path[PATH_MAX];
+	int fd, err;
+
+	err = path_of(instance, path);
+	if (!err)
+		err = make_folders(path);
+	if (err)
+		return err;
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+	if (fd < 0)
+		return -errno;
+	close(fd);
+	return 0;
+}
+
+int defer_clear(const char *instance)
+{
+	char path[PATH_MAX];
+	int err = path_of(instance, path);
+
+	if (err)
+		return err;
+	return unlink(path) && errno != ENOENT ? -errno : 0;
+}

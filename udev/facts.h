@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the machine shows: its VMBus devices, its network interfaces, what uses
+ * them now, and which of them are configured to come up at boot. facts_read()
+ * is the only reader; plan.h decides on these structures alone, so a test can
+ * make up any machine.
+ */
+#ifndef HVUIO_FACTS_H
+#define HVUIO_FACTS_H
+
+#include "config.h"
+#include "state.h"
+
+#define SOURCE_SIZE 256
+
+/*
+ * A network interface that a device brings: no bridge, bond or VLAN, but what
+ * they do with it counts.
+ */
+struct interface {
+	char name[INTERFACE_SIZE];
+	char mac[MAC_SIZE];
+	int device;			/* index of the VMBus device that it is below, or -1 */
+	bool is_named;			/* udev has given it its name; until then the kernel's may change */
+	bool default_route;		/* the main table has one through it, or through what is stacked on it */
+	bool address;			/* it, or what is stacked on it, has a route or a global address */
+	char needed_by[REASON_SIZE];	/* a mounted network file system or disk that is reached through it */
+	char brought_up_by[SOURCE_SIZE];/* a file that brings it up at boot with a default route; "": none known */
+};
+
+struct device {
+	char instance[VMBUS_GUID_SIZE];
+	char class_id[VMBUS_GUID_SIZE];
+	const char *class_name;		/* a short name, or NULL */
+	char driver[DRIVER_NAME_MAX + 1]; /* "": none */
+	char disk[REASON_SIZE];		/* why a disk below it is in use; "": none is */
+	int disk_error;			/* -errno: it could not be told */
+	char brought_up_by[SOURCE_SIZE];/* of the recorded interface, when it has none now */
+	struct record record;
+	int record_error;		/* of state_read() */
+};
+
+struct facts {
+	struct device *devices;		/* sorted by instance */
+	size_t device_count;
+	struct interface *interfaces;
+	size_t interface_count;
+	int route_error;		/* -errno: routes or mounts could not be read */
+	int device_error;		/* a device could not be read and is missing; see vmbus_devices_list() */
+};
+
+/*
+ * facts_read() - look at the machine
+ *
+ * Returns 0 or -errno; -ENODEV without VMBus. facts_free() it in every case.
+ * What cannot be told is in the members, and the guard takes it for "in use".
+ */
+int facts_read(struct facts *facts);
+void facts_free(struct facts *facts);
+
+/* The device with this instance GUID, or -1. */
+int facts_device(const struct facts *facts, const char *instance);
+
+/* The first interface of a device, or NULL. */
+const struct interface *facts_interface(const struct facts *facts, size_t device);
+
+#endif

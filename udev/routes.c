@@ -1,0 +1,439 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Which interfaces the machine's routes, network file systems and network disks
+ * go through.
+ */
+#include <arpa/inet.h>
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "machine.h"
+
+#define RTF_REJECT 0x0200
+#define SCOPE_GLOBAL 0
+
+FILE *open_rooted(const char *format, ...)
+{
+	char path[PATH_MAX];
+	va_list args;
+	size_t root;
+	int n;
+
+	root = strlen(vmbus_sysroot());
+	if (root >= sizeof(path)) {
+		errno = ENAMETOOLONG;
+		return NULL;
+	}
+	memcpy(path, vmbus_sysroot(), root);
+	va_start(args, format);
+	n = vsnprintf(path + root, sizeof(path) - root, format, args);
+	va_end(args);
+	if (n >= (int)(sizeof(path) - root)) {
+		errno = ENAMETOOLONG;
+		return NULL;
+	}
+	return fopen(path, "re");
+}
+
+/* Append a cleared element to the list at *@list; NULL without memory. */
+static void *grow(void *list, size_t *count, size_t size)
+{
+	char *old, *more;
+
+	memcpy(&old, list, sizeof(old));
+	more = reallocarray(old, *count + 1, size);
+	if (!more)
+		return NULL;
+	memcpy(list, &more, sizeof(more));
+	return memset(more + size * (*count)++, 0, size);
+}
+
+static int read_ipv4_routes(struct routes *routes)
+{
+	unsigned int to, flags, metric, mask;
+	char name[INTERFACE_SIZE];
+	struct route *route;
+	char *line = NULL;
+	size_t size = 0;
+	int ret = 0;
+	FILE *file;
+
+	file = open_rooted("/proc/net/route");
+	if (!file)
+		return -errno;
+	while (!ret && getline(&line, &size, file) > 0) {
+		if (sscanf(line, "%15s %x %*x %x %*d %*d %u %x", name, &to, &flags, &metric, &mask) != 5 ||
+		    flags & RTF_REJECT)
+			continue;
+		route = grow(&routes->list, &routes->count, sizeof(*route));
+		if (!route) {
+			ret = -ENOMEM;
+			break;
+		}
+		strcpy(route->interface, name);
+		route->metric = metric;
+		route->to.family = AF_INET;
+		memcpy(route->to.bytes, &to, sizeof(to));
+		/*
+		 * The kernel prints the number that it has in memory in network
+		 * order.
+		 */
+		for (mask = ntohl(mask); mask & 0x80000000; mask <<= 1)
+			route->prefix++;
+	}
+	if (!ret && ferror(file))
+		ret = -EIO;
+	free(line);
+	fclose(file);
+	return ret;
+}
+
+static bool parse_hex(const char *text, unsigned char bytes[16])
+{
+	for (int i = 0; i < 16; i++)
+		if (sscanf(text + 2 * i, "%2hhx", &bytes[i]) != 1)
+			return false;
+	return true;
+}
+
+/* A kernel without IPv6 has neither file. */
+static int read_ipv6_routes(struct routes *routes)
+{
+	unsigned int prefix, metric, flags, scope;
+	char name[INTERFACE_SIZE], to[33];
+	struct route *route;
+	char *line = NULL;
+	size_t size = 0;
+	int ret = 0;
+	FILE *file;
+
+	file = open_rooted("/proc/net/ipv6_route");
+	while (file && !ret && getline(&line, &size, file) > 0) {
+		if (sscanf(line, "%32s %x %*s %*x %*s %x %*x %*x %x %15s", to, &prefix, &metric, &flags, name) != 5 ||
+		    flags & RTF_REJECT)
+			continue;
+		route = grow(&routes->list, &routes->count, sizeof(*route));
+		if (!route) {
+			ret = -ENOMEM;
+			break;
+		}
+		strcpy(route->interface, name);
+		route->to.family = AF_INET6;
+		route->prefix = prefix;
+		route->metric = metric;
+		if (!parse_hex(to, route->to.bytes))
+			ret = -EPROTO;
+	}
+	if (file)
+		fclose(file);
+
+	file = ret ? NULL : open_rooted("/proc/net/if_inet6");
+	while (file && getline(&line, &size, file) > 0) {
+		char (*global)[INTERFACE_SIZE];
+
+		if (sscanf(line, "%*s %*x %*x %x %*x %15s", &scope, name) != 2 || scope != SCOPE_GLOBAL)
+			continue;
+		global = grow(&routes->global, &routes->global_count, sizeof(*global));
+		if (!global) {
+			ret = -ENOMEM;
+			break;
+		}
+		strcpy(*global, name);
+	}
+	if (file)
+		fclose(file);
+	free(line);
+	return ret;
+}
+
+/*
+ * @text up to @end is an address, with or without [ ], port or scope; else
+ * *address stays unknown.
+ */
+static void parse_address(const char *text, const char *end, struct address *address)
+{
+	char copy[INET6_ADDRSTRLEN];
+	size_t len;
+
+	*address = (struct address){ 0 };
+	if (*text == '[') {
+		text++;
+		end = memchr(text, ']', end - text);
+		if (!end)
+			return;
+	}
+	len = end - text;
+	if (memchr(text, '%', len))
+		len = (const char *)memchr(text, '%', len) - text;
+	if (len >= sizeof(copy))
+		return;
+	memcpy(copy, text, len);
+	copy[len] = '\0';
+	if (inet_pton(AF_INET, copy, address->bytes) == 1)
+		address->family = AF_INET;
+	else if (inet_pton(AF_INET6, copy, address->bytes) == 1)
+		address->family = AF_INET6;
+}
+
+static int __attribute__((format(printf, 3, 4)))
+add_peer(struct routes *routes, const struct address *address, const char *format, ...)
+{
+	struct peer *peer = grow(&routes->peers, &routes->peer_count, sizeof(*peer));
+	va_list args;
+
+	if (!peer)
+		return -ENOMEM;
+	peer->address = *address;
+	va_start(args, format);
+	vsnprintf(peer->text, sizeof(peer->text), format, args);
+	va_end(args);
+	return 0;
+}
+
+/*
+ * A file system whose data is elsewhere. ocfs2, gfs2 and the like lie on disks,
+ * which are seen as such.
+ */
+static bool is_network_type(const char *type)
+{
+	static const char *const types[] = {
+		"nfs", "nfs4", "cifs", "smb3", "smbfs", "ceph", "afs", "9p", "lustre", "glusterfs",
+		"fuse.glusterfs", "fuse.sshfs", "fuse.ceph", "fuse.s3fs", "fuse.rclone", "fuse.blobfuse",
+		"fuse.blobfuse2",
+	};
+
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+		if (!strcmp(type, types[i]))
+			return true;
+	return false;
+}
+
+/*
+ * The address of a server: the option addr, which NFS and CIFS show; others do
+ * not tell.
+ */
+static void find_server(const char *options, struct address *address)
+{
+	const char *at = options;
+
+	*address = (struct address){ 0 };
+	while ((at = strstr(at, "addr="))) {
+		if (at == options || at[-1] == ',') {
+			parse_address(at + 5, at + strcspn(at, ",\n"), address);
+			return;
+		}
+		at += 5;
+	}
+}
+
+static int read_mounts(struct routes *routes)
+{
+	char type[64], where[PATH_MAX];
+	char *line = NULL, *rest;
+	struct address address;
+	size_t size = 0;
+	int ret = 0;
+	FILE *file;
+	int at;
+
+	file = open_rooted("/proc/self/mountinfo");
+	if (!file)
+		return -errno;
+	while (!ret && getline(&line, &size, file) > 0) {
+		rest = strstr(line, " - ");
+		at = 0;
+		if (!rest || sscanf(rest, " - %63s %*s %n", type, &at) != 1 || !at || !is_network_type(type) ||
+		    sscanf(line, "%*d %*d %*s %*s %4095s", where) != 1)
+			continue;
+		find_server(rest + at, &address);
+		ret = add_peer(routes, &address, "the %s mount %.128s", type, where);
+	}
+	if (!ret && ferror(file))
+		ret = -EIO;
+	free(line);
+	fclose(file);
+	return ret;
+}
+
+/* The first line of an attribute, or false. */
+static bool read_attribute(char *text, size_t size, const char *folder, const char *name, const char *attribute)
+{
+	FILE *file = open_rooted("%s/%s/%s", folder, name, attribute);
+	bool ok;
+
+	if (!file)
+		return false;
+	ok = fgets(text, size, file);
+	fclose(file);
+	if (ok)
+		text[strcspn(text, "\n")] = '\0';
+	return ok;
+}
+
+static int on_iscsi(struct routes *routes, const char *folder, const char *name)
+{
+	struct address address;
+	char text[128];
+
+	if (!read_attribute(text, sizeof(text), folder, name, "address") &&
+	    !read_attribute(text, sizeof(text), folder, name, "persistent_address"))
+		text[0] = '\0';
+	parse_address(text, text + strlen(text), &address);
+	return add_peer(routes, &address, "the iSCSI connection to %s", text[0] ? text : "a server");
+}
+
+/* NVMe over TCP or RDMA: "traddr=192.168.1.2,trsvcid=4420" */
+static int on_nvme(struct routes *routes, const char *folder, const char *name)
+{
+	struct address address = { 0 };
+	char text[256];
+	const char *at;
+
+	if (!read_attribute(text, sizeof(text), folder, name, "transport") ||
+	    (strcmp(text, "tcp") && strcmp(text, "rdma")))
+		return 0;
+	if (read_attribute(text, sizeof(text), folder, name, "address")) {
+		at = strstr(text, "traddr=");
+		if (at)
+			parse_address(at + 7, at + strcspn(at, ","), &address);
+	}
+	return add_peer(routes, &address, "the network disk %s", name);
+}
+
+static int on_nbd(struct routes *routes, const char *folder, const char *name)
+{
+	struct address address = { 0 };
+	char text[32];
+
+	if (strncmp(name, "nbd", 3) || !read_attribute(text, sizeof(text), folder, name, "pid"))
+		return 0;
+	return add_peer(routes, &address, "the network disk %s", name);
+}
+
+static int each(struct routes *routes, const char *folder,
+		int (*on_entry)(struct routes *routes, const char *folder, const char *name))
+{
+	struct dirent *entry;
+	char path[PATH_MAX];
+	int ret = 0;
+	DIR *dir;
+
+	if (snprintf(path, sizeof(path), "%s%s", vmbus_sysroot(), folder) >= (int)sizeof(path))
+		return -ENAMETOOLONG;
+	dir = opendir(path);
+	if (!dir)
+		return errno == ENOENT ? 0 : -errno;
+	while (!ret && (entry = readdir(dir)))
+		if (entry->d_name[0] != '.')
+			ret = on_entry(routes, folder, entry->d_name);
+	closedir(dir);
+	return ret;
+}
+
+int routes_read(struct routes *routes)
+{
+	int ret;
+
+	*routes = (struct routes){ 0 };
+	ret = read_ipv4_routes(routes);
+	if (!ret)
+		ret = read_ipv6_routes(routes);
+	if (!ret)
+		ret = read_mounts(routes);
+	if (!ret)
+		ret = each(routes, "/sys/class/iscsi_connection", on_iscsi);
+	if (!ret)
+		ret = each(routes, "/sys/class/nvme", on_nvme);
+	if (!ret)
+		ret = each(routes, "/sys/block", on_nbd);
+	return ret;
+}
+
+void routes_free(struct routes *routes)
+{
+	free(routes->list);
+	free(routes->global);
+	free(routes->peers);
+	*routes = (struct routes){ 0 };
+}
+
+static bool is_in(const struct stack *stack, const char *name)
+{
+	for (size_t i = 0; i < stack->count; i++)
+		if (!strcmp(stack->names[i], name))
+			return true;
+	return false;
+}
+
+static bool covers(const struct route *route, const struct address *address)
+{
+	unsigned int whole = route->prefix / 8, rest = route->prefix % 8;
+
+	if (route->to.family != address->family || route->prefix > 128 ||
+	    memcmp(route->to.bytes, address->bytes, whole))
+		return false;
+	return !rest || !((route->to.bytes[whole] ^ address->bytes[whole]) & (0xff00 >> rest) & 0xff);
+}
+
+/*
+ * Among the routes that the kernel may choose for @address, whether one goes
+ * through @stack.
+ */
+static bool leads_through(const struct routes *routes, const struct address *address, const struct stack *stack)
+{
+	const struct route *best = NULL;
+	bool through = false;
+
+	for (size_t i = 0; i < routes->count; i++) {
+		const struct route *r = &routes->list[i];
+
+		if (!covers(r, address) ||
+		    (best && (r->prefix < best->prefix ||
+			      (r->prefix == best->prefix && r->metric > best->metric))))
+			continue;
+		if (!best || r->prefix > best->prefix || r->metric < best->metric)
+			through = false;
+		through |= is_in(stack, r->interface);
+		best = r;
+	}
+	/*
+	 * Without a route it is not known by which way the connection came
+	 * about.
+	 */
+	return best ? through : true;
+}
+
+void routes_judge(const struct routes *routes, const struct stack *stack, struct interface *interface)
+{
+	for (size_t i = 0; i < routes->count; i++) {
+		const struct route *r = &routes->list[i];
+		bool global = r->to.family == AF_INET;
+
+		if (!is_in(stack, r->interface))
+			continue;
+		interface->default_route |= !r->prefix;
+		/*
+		 * Every interface has IPv6 routes of its own: link-local and
+		 * multicast.
+		 */
+		interface->address |= global || !r->prefix;
+	}
+	for (size_t i = 0; i < routes->global_count; i++)
+		interface->address |= is_in(stack, routes->global[i]);
+	for (size_t i = 0; i < routes->peer_count && interface->address; i++) {
+		const struct peer *peer = &routes->peers[i];
+
+		if (peer->address.family && !leads_through(routes, &peer->address, stack))
+			continue;
+		snprintf(interface->needed_by, sizeof(interface->needed_by), "%s %s interface %s", peer->text,
+			 peer->address.family ? "is reached through" : "may be reached through",
+			 interface->name);
+		return;
+	}
+}

@@ -1,0 +1,337 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "settings.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "kernel.h"
+#include "log.h"
+
+#define DRIVER "%s/sys/bus/vmbus/drivers/%s"
+
+/*
+ * The driver makes the ring file of the primary channel some milliseconds after
+ * it has the device, and that of a sub-channel once the host has answered. A
+ * hundredth of a second, so many times.
+ */
+#define MAX_WAITS 200
+
+struct access {
+	uid_t owner;
+	gid_t group;
+	int mode;
+};
+
+static bool is_number(const char *text, unsigned int *number)
+{
+	char *end;
+
+	if (!isdigit((unsigned char)text[0]))
+		return false;
+	*number = strtoul(text, &end, 10);
+	return !*end;
+}
+
+static int first(int a, int b)
+{
+	return a ? a : b;
+}
+
+/* Returns 0, or -ENOENT for a user or group that is not there. */
+static int find_accounts(const struct vmbus_device *dev, const struct settings *settings, struct access *access)
+{
+	const struct passwd *user;
+	const struct group *group;
+	int ret = 0;
+
+	*access = (struct access){ (uid_t)-1, (gid_t)-1, settings->mode };
+	if (settings->owner[0] && !is_number(settings->owner, &access->owner)) {
+		user = getpwnam(settings->owner);
+		if (user)
+			access->owner = user->pw_uid;
+		else
+			ret = -ENOENT;
+		if (!user)
+			say(LOG_ERR, "%s: owner: there is no user '%s'", vmbus_device_instance(dev), settings->owner);
+	}
+	if (settings->group[0] && !is_number(settings->group, &access->group)) {
+		group = getgrnam(settings->group);
+		if (group)
+			access->group = group->gr_gid;
+		else
+			ret = -ENOENT;
+		if (!group)
+			say(LOG_ERR, "%s: group: there is no group '%s'", vmbus_device_instance(dev), settings->group);
+	}
+	/* A mode for a group is not to be given to another one. */
+	if (ret)
+		access->mode = -1;
+	return ret;
+}
+
+static int set_access(const struct vmbus_device *dev, const char *path, const struct access *access)
+{
+	int ret = kernel_set_access(path, access->owner, access->group, access->mode);
+
+	/* A channel may leave at any time. */
+	if (!ret || ret == -ENOENT || ret == -ENODEV)
+		return 0;
+	say(LOG_ERR, "%s: owner, group or mode of %s cannot be set: %s", vmbus_device_instance(dev), path,
+	    strerror(-ret));
+	return ret;
+}
+
+static bool wait_for(const char *path, const char *folder)
+{
+	const struct timespec pause = { .tv_nsec = 10 * 1000 * 1000 };
+
+	for (int waits = 0; access(path, F_OK); waits++) {
+		if (waits == MAX_WAITS || access(folder, F_OK))
+			return false;
+		nanosleep(&pause, NULL);
+	}
+	return true;
+}
+
+static int set_ring(const struct vmbus_device *dev, const char *channels, const char *name,
+		    const struct access *access, bool wait)
+{
+	char folder[PATH_MAX], path[PATH_MAX];
+
+	if (snprintf(folder, sizeof(folder), "%s/%s", channels, name) >= (int)sizeof(folder) ||
+	    snprintf(path, sizeof(path), "%s/ring", folder) >= (int)sizeof(path))
+		return -ENAMETOOLONG;
+	if (wait && !wait_for(path, folder)) {
+		if (!faccessat(AT_FDCWD, folder, F_OK, 0))
+			say(LOG_ERR, "%s: channel %s has no ring file after 2 seconds; its owner, group and mode are not set",
+			    vmbus_device_instance(dev), name);
+		return faccessat(AT_FDCWD, folder, F_OK, 0) ? 0 : -ETIMEDOUT;
+	}
+	return set_access(dev, path, access);
+}
+
+/*
+ * The ring files of every channel. The primary channel is the one without a
+ * number of its own.
+ */
+static int set_rings(const struct vmbus_device *dev, const struct access *access, unsigned int relid)
+{
+	char channels[PATH_MAX], name[64];
+	struct dirent *entry;
+	unsigned int number;
+	uint64_t primary;
+	int ret = 0;
+	DIR *dir;
+
+	if (snprintf(channels, sizeof(channels), "%s/channels", vmbus_device_sysfs(dev)) >= (int)sizeof(channels))
+		return -ENAMETOOLONG;
+	if (relid) {
+		snprintf(name, sizeof(name), "%u", relid);
+		return set_ring(dev, channels, name, access, true);
+	}
+	if (vmbus_device_attribute_u64(dev, "id", &primary))
+		primary = 0;
+	dir = opendir(channels);
+	if (!dir)
+		return errno == ENOENT ? 0 : -errno;
+	while ((entry = readdir(dir)))
+		if (is_number(entry->d_name, &number))
+			ret = first(ret, set_ring(dev, channels, entry->d_name, access, number == primary));
+	closedir(dir);
+	return ret;
+}
+
+static int set_ring_size(const struct vmbus_device *dev, uint64_t size)
+{
+	char text[32];
+	uint64_t now;
+	int ret;
+
+	ret = vmbus_device_attribute_u64(dev, "uio_hv_generic/ring_size", &now);
+	if (!ret && now == size)
+		return 0;
+	snprintf(text, sizeof(text), "%" PRIu64, size);
+	if (!ret)
+		ret = kernel_write(text, "%s/uio_hv_generic/ring_size", vmbus_device_sysfs(dev));
+	if (ret == -ENODEV)
+		return ret;
+	if (ret)
+		say(LOG_ERR, "%s: ring_size cannot be set to %s: %s", vmbus_device_instance(dev), text,
+		    ret == -ENOENT ? "this module sets no ring sizes (hyperv-uio-dkms has one that does)" :
+		    ret == -EBUSY ? "a program has the device open" : strerror(-ret));
+	return ret;
+}
+
+/* Maps 3 and 4 of a NIC are its buffers. */
+static int check_buffer(const struct vmbus_device *dev, const char *key, int map, uint64_t size)
+{
+	char path[64];
+	uint64_t now;
+
+	if (!size)
+		return 0;
+	snprintf(path, sizeof(path), "uio/%s/maps/map%d/size", vmbus_device_uio(dev), map);
+	if (vmbus_device_attribute_u64(dev, path, &now) || now == size)
+		return 0;
+	say(LOG_WARNING, "%s: %s is %" PRIu64 " and not %" PRIu64 ": it is set when the device is bound again",
+	    vmbus_device_instance(dev), key, now, size);
+	return 0;
+}
+
+int settings_apply(struct vmbus_device *dev, const struct rule *rule, unsigned int relid)
+{
+	const struct settings *s = &rule->settings;
+	struct access access;
+	int ret = 0;
+
+	if (vmbus_device_refresh(dev))
+		return -ENODEV;
+	/* Without a UIO device another driver has it, or it is leaving. */
+	if (!vmbus_device_driver(dev) || strcmp(vmbus_device_driver(dev), rule->driver) || !vmbus_device_uio(dev))
+		return 0;
+	if (s->ring_size && !relid)
+		ret = set_ring_size(dev, s->ring_size);
+	if (ret == -ENODEV)
+		return ret;
+	if (!relid) {
+		check_buffer(dev, "recv_buffer_size", 3, s->recv_buffer_size);
+		check_buffer(dev, "send_buffer_size", 4, s->send_buffer_size);
+	}
+	if (!s->owner[0] && !s->group[0] && s->mode < 0)
+		return ret;
+	ret = first(ret, find_accounts(dev, s, &access));
+	if (!relid && vmbus_device_path(dev))
+		ret = first(ret, set_access(dev, vmbus_device_path(dev), &access));
+	/* After the size: a new size makes the file anew. */
+	return first(ret, set_rings(dev, &access, relid));
+}
+
+/* The choice of a driver as text; 0 or -errno. */
+static int read_choice(const char *driver, const char *name, char text[32])
+{
+	char path[PATH_MAX];
+	FILE *file;
+	int ret = 0;
+
+	if (snprintf(path, sizeof(path), DRIVER "/%s", vmbus_sysroot(), driver, name) >= (int)sizeof(path))
+		return -ENAMETOOLONG;
+	file = fopen(path, "re");
+	if (!file)
+		return -errno;
+	if (!fgets(text, 32, file))
+		ret = -EIO;
+	else
+		text[strcspn(text, "\n")] = '\0';
+	fclose(file);
+	return ret;
+}
+
+static int choose(const char *driver, const char *name, uint64_t size, char former[32])
+{
+	char text[32];
+	int ret;
+
+	former[0] = '\0';
+	if (!size)
+		return 0;
+	ret = read_choice(driver, name, former);
+	snprintf(text, sizeof(text), "%" PRIu64, size);
+	if (!ret && strcmp(text, former))
+		ret = kernel_write(text, DRIVER "/%s", vmbus_sysroot(), driver, name);
+	else
+		former[0] = '\0';
+	if (ret) {
+		former[0] = '\0';
+		say(LOG_ERR, "%s of %s cannot be set to %s: %s", name, driver, text, ret == -ENOENT ?
+		    "this module sets no buffer sizes (hyperv-uio-dkms has one that does)" : strerror(-ret));
+	}
+	return ret;
+}
+
+int settings_begin(const struct rule *rule, struct buffers *buffers)
+{
+	const struct settings *s = &rule->settings;
+	char path[PATH_MAX];
+
+	*buffers = (struct buffers){ .lock = -1 };
+	if (!s->recv_buffer_size && !s->send_buffer_size)
+		return 0;
+	strcpy(buffers->driver, rule->driver);
+	if (snprintf(path, sizeof(path), DRIVER, vmbus_sysroot(), rule->driver) >= (int)sizeof(path))
+		return -ENAMETOOLONG;
+	buffers->lock = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (buffers->lock < 0)
+		return -errno;
+	while (flock(buffers->lock, LOCK_EX))
+		if (errno != EINTR)
+			return -errno;
+	return first(choose(rule->driver, "recv_size", s->recv_buffer_size, buffers->recv_size),
+		     choose(rule->driver, "send_size", s->send_buffer_size, buffers->send_size));
+}
+
+static void unchoose(const char *driver, const char *name, const char *former)
+{
+	int ret;
+
+	if (!former[0])
+		return;
+	ret = kernel_write(former, DRIVER "/%s", vmbus_sysroot(), driver, name);
+	if (ret)
+		say(LOG_ERR, "%s of %s cannot be set back to %s: %s", name, driver, former, strerror(-ret));
+}
+
+void settings_end(struct buffers *buffers)
+{
+	unchoose(buffers->driver, "recv_size", buffers->recv_size);
+	unchoose(buffers->driver, "send_size", buffers->send_size);
+	if (buffers->lock >= 0)
+		close(buffers->lock);
+	*buffers = (struct buffers){ .lock = -1 };
+}
+
+/* Classes of which a machine has one. */
+static bool is_single(const char *class)
+{
+	static const char *const names[] = {
+		"fcopy", "kvp", "vss", "timesync", "heartbeat", "shutdown", "balloon", "kbd", "mouse", "fb",
+	};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (!strcmp(class, names[i]))
+			return true;
+	return false;
+}
+
+void settings_print(const struct vmbus_device *dev, const struct rule *rule)
+{
+	const struct settings *s = &rule->settings;
+	const char *name = vmbus_device_class_name(dev);
+
+	if (name && is_single(name))
+		printf("HYPERV_UIO_CLASS=%s\n", name);
+	else
+		printf("HYPERV_UIO_CLASS=%s/%s\n", name ? name : vmbus_device_class(dev),
+		       vmbus_device_instance(dev));
+	if (rule->scope == SCOPE_NONE)
+		return;
+	if (s->link[0])
+		printf("HYPERV_UIO_LINK=%s\n", s->link);
+	if (s->owner[0])
+		printf("HYPERV_UIO_OWNER=%s\n", s->owner);
+	if (s->group[0])
+		printf("HYPERV_UIO_GROUP=%s\n", s->group);
+	if (s->mode >= 0)
+		printf("HYPERV_UIO_MODE=%04o\n", (unsigned int)s->mode);
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What is remembered about a device across reboots: a file
+ * /var/lib/hyperv-uio/INSTANCE with lines KEY=VALUE. Whoever wants to forget a
+ * device removes its file.
+ *
+ *	mac=00:15:5d:01:02:03		of the interface that the device had last
+ *	interface=eth1			the name of that interface
+ *	verdict=safe | needed		an administrator's vmbus-bind or vmbusctl looked at routes and
+ *					mounts: the machine can do without the device, or not
+ *	reason=TEXT			why, one sentence
+ *	rule=FILE [class]		the section (or [instance], [mac], [interface]) that the verdict was about
+ *	driver=NAME			the driver that it names
+ *	checked=2026-11-20T12:00:00Z	when
+ */
+#ifndef HVUIO_STATE_H
+#define HVUIO_STATE_H
+
+#include "config.h"
+
+#ifndef STATE_FOLDER
+#define STATE_FOLDER "/var/lib/hyperv-uio"
+#endif
+
+#define REASON_SIZE 256
+#define RULE_SIZE   512
+
+enum verdict { VERDICT_NONE, VERDICT_SAFE, VERDICT_NEEDED };
+
+struct record {
+	char mac[MAC_SIZE];		/* "": not known, as every text here */
+	char interface[INTERFACE_SIZE];
+	enum verdict verdict;
+	char reason[REASON_SIZE];
+	char rule[RULE_SIZE];
+	char driver[DRIVER_NAME_MAX + 1];
+	char checked[32];
+};
+
+/*
+ * state_read() - read the record of a device
+ *
+ * Returns 0, also when there is none: *record is then empty. A line that is not
+ * understood makes the whole record count for nothing: -EPROTO. Other errors:
+ * -errno; *record is empty.
+ */
+int state_read(const char *instance, struct record *record);
+
+/*
+ * Replace the record of a device; an empty one is removed. 0 or -errno, as
+ * -EROFS early at boot.
+ */
+int state_write(const char *instance, const struct record *record);
+
+/*
+ * The text for record.rule: the file of the rule and how it names the device.
+ * The line may move.
+ */
+void state_rule_text(const struct rule *rule, char text[RULE_SIZE]);
+
+#endif
