@@ -13,7 +13,7 @@
  *	facts_read(&facts);
  *	plan_all(&config, &facts, &plans);	// one for each of facts.devices
  *	for (i = 0; i < facts.device_count; i++)
- *		puts(plan_outcome_name(plans[i].now.outcome)); // file, line, reason; the same in .boot
+ *		puts(plans[i].now.reason);	// and outcome, at; the same in .boot
  */
 #ifndef HVUIO_PLAN_H
 #define HVUIO_PLAN_H

@@ -13,7 +13,8 @@
 
 static int path_of(const char *instance, const char *suffix, char path[PATH_MAX])
 {
-	int n = snprintf(path, PATH_MAX, "%s%s/%s%s", vmbus_sysroot(), STATE_FOLDER, instance, suffix);
+	int n = snprintf(path, PATH_MAX, "%s%s/%s%s", vmbus_sysroot(), STATE_FOLDER, instance,
+			 suffix);
 
 	return n < PATH_MAX ? 0 : -ENAMETOOLONG;
 }
@@ -166,5 +167,6 @@ void state_rule_text(const struct rule *rule, char text[RULE_SIZE])
 	const char *file = rule->at.file ? rule->at.file : "";
 	size_t root = strlen(vmbus_sysroot());
 
-	snprintf(text, RULE_SIZE, "%s [%s]", strlen(file) > root ? file + root : file, scopes[rule->scope]);
+	snprintf(text, RULE_SIZE, "%s [%s]", strlen(file) > root ? file + root : file,
+		 scopes[rule->scope]);
 }
