@@ -484,7 +484,7 @@ static void note_verdict(struct record *record, const struct plan *plan)
 
 static bool is_same_record(const struct record *a, const struct record *b)
 {
-	return a->verdict == b->verdict && !strcmp(a->mac, b->mac) &&
+	return a->verdict == b->verdict && a->released == b->released && !strcmp(a->mac, b->mac) &&
 	       !strcmp(a->interface, b->interface) && !strcmp(a->rule, b->rule) &&
 	       !strcmp(a->driver, b->driver) && !strcmp(a->reason, b->reason);
 }
@@ -508,6 +508,7 @@ static int remember(const struct facts *facts, int index, const struct plan *pla
 	if (options->time == PLAN_NOW) {
 		struct record checked = record;
 
+		record.released = checked.released = false;
 		note_verdict(&checked, plan);
 		if (plan->outcome == PLAN_NO_RULE || plan->outcome == PLAN_DISABLED)
 			forget_verdict(&record);
@@ -541,6 +542,9 @@ static int carry_out(struct vmbus_device *dev, const struct facts *facts, int in
 	int ret = 0;
 
 	switch (plan->outcome) {
+	case PLAN_WAITS:
+		say(LOG_INFO, "%s: left alone: %s", described(dev), plan->reason);
+		return 0;
 	case PLAN_NO_RULE:
 	case PLAN_DISABLED:
 		return 0;
@@ -596,7 +600,7 @@ int device_bind(const struct config *config, struct vmbus_device *dev,
 		 * counts as new keeps a device that was released from being
 		 * bound again at once.
 		 */
-		if (options->new_interface && known)
+		if (options->new_interface && (known || facts.devices[index].record.released))
 			goto out_facts;
 		if (options->force && plan.outcome == PLAN_REFUSED)
 			plan.outcome = PLAN_BIND;
@@ -685,7 +689,8 @@ int device_release(const struct config *config, struct vmbus_device *dev, bool i
 		goto out;
 	}
 	ret = 0;
-	if (!dry && record.verdict != VERDICT_NONE) {
+	if (!dry && is_class(dev, "nic") && !record.released) {
+		record.released = true;
 		forget_verdict(&record);
 		state_write(vmbus_device_instance(dev), &record);
 	}

@@ -617,16 +617,27 @@ void config_rule_of_all(const struct config *config, const struct identity *devi
 	find_rule(config, device, true, rule);
 }
 
-bool config_uses_interfaces(const struct config *config)
+static bool compares(const struct config *config, int kind)
 {
 	for (size_t i = 0; i < config->count; i++) {
 		const struct section *section = &config->sections[i];
 
-		if (section->name.kind != NAME_GUID)
+		if ((int)section->name.kind == kind)
 			return true;
 		for (size_t e = 0; e < section->exclude_count; e++)
-			if (section->excludes[e].kind != NAME_GUID)
+			if ((int)section->excludes[e].kind == kind)
 				return true;
 	}
 	return false;
+}
+
+bool config_is_unsure(const struct config *config, const struct identity *device)
+{
+	return ((!device->mac || !*device->mac) && compares(config, NAME_MAC)) ||
+	       ((!device->interface || !*device->interface) && compares(config, NAME_INTERFACE));
+}
+
+bool config_uses_interfaces(const struct config *config)
+{
+	return compares(config, NAME_MAC) || compares(config, NAME_INTERFACE);
 }

@@ -140,9 +140,12 @@ int config_add_finding(struct config *config, struct place at, bool is_fault,
 	__attribute__((format(printf, 4, 5)));
 
 /*
- * Whether any section compares interfaces or MACs, so that they have to be
- * found out.
+ * Whether rules compare an interface or a MAC that is not known of a network
+ * adapter. Then it is not known either what they say about the adapter.
  */
+bool config_is_unsure(const struct config *config, const struct identity *device);
+
+/* Whether any section compares interfaces or MACs. */
 bool config_uses_interfaces(const struct config *config);
 
 /*

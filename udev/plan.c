@@ -91,6 +91,9 @@ static bool is_wanted(const struct question *q, size_t device)
 	struct identity identity = identify(q->facts, device, q->time);
 	struct rule rule;
 
+	/* What is not known may be a rule that wants it. */
+	if (is_nic(&q->facts->devices[device]) && config_is_unsure(q->config, &identity))
+		return true;
 	config_rule(q->config, &identity, &rule);
 	return rule.scope != SCOPE_NONE && rule.enable && !rule.faulty_at.file;
 }
@@ -324,6 +327,10 @@ void plan_make(const struct config *config, const struct facts *facts, size_t in
 		plan->outcome = PLAN_FAULTY;
 		plan->at = rule->faulty_at;
 		explain(plan, "a faulty file names it, so it is left alone");
+	} else if (is_nic(device) && config_is_unsure(config, &identity)) {
+		plan->outcome = PLAN_WAITS;
+		plan->at = (struct place){ NULL, 0 };
+		explain(plan, "rules compare interfaces or MACs, and its interface is not known yet");
 	} else if (rule->scope == SCOPE_NONE) {
 		explain(plan, "no section names it");
 	} else if (!rule->enable) {
@@ -367,8 +374,8 @@ int plan_all(const struct config *config, const struct facts *facts, struct devi
 
 const char *plan_outcome_name(enum plan_outcome outcome)
 {
-	static const char *const names[] = {"no-rule", "disabled", "faulty",
-					    "refused", "bound",	   "bind"};
+	static const char *const names[] = { "waits",   "no-rule", "disabled", "faulty",
+					     "refused", "bound",   "bind" };
 
 	return names[outcome];
 }

@@ -106,7 +106,8 @@ static int one(const struct run *run, struct vmbus_device *dev)
 				     run->dry);
 	else if (run->mode == SETTINGS)
 		ret = set(run, dev);
-	else if (is_of_interest(run, dev))
+	else if (is_of_interest(run, dev) &&
+		 (!run->options.new_interface || config_uses_interfaces(&run->config)))
 		ret = device_bind(&run->config, dev, &run->options);
 	/*
 	 * The host may take a device back at any time, and its remove event is
@@ -168,6 +169,7 @@ static void print_plan(const struct device *device, const char *when, const stru
 	printf("%s: %s: ", device_text(device->instance, device->class_name, device->class_id),
 	       when);
 	switch (plan->outcome) {
+	case PLAN_WAITS:
 	case PLAN_NO_RULE:
 	case PLAN_DISABLED:
 	case PLAN_FAULTY:

@@ -235,8 +235,9 @@ static bool is_allowed_at_boot(const struct combination *c, enum plan_time time)
 
 static enum plan_outcome promised(const struct combination *c, enum plan_time time)
 {
+	/* Its own section is the only one that compares interfaces or MACs. */
 	if (!is_matched(c, time))
-		return PLAN_NO_RULE;
+		return c->name == NO_SECTION ? PLAN_NO_RULE : PLAN_WAITS;
 	if (c->enable == NO)
 		return PLAN_DISABLED;
 	if (c->is_bound && time != PLAN_BOOT)
@@ -274,7 +275,7 @@ static void check(const struct combination *c)
 		cases++;
 		if (plan.outcome != promised(c, time))
 			tell(c, times[time], &plan);
-		if (!plan.reason[0] || !plan.at.file != (plan.outcome == PLAN_NO_RULE) ||
+		if (!plan.reason[0] || !plan.at.file != (plan.outcome <= PLAN_NO_RULE) ||
 		    (plan.outcome == PLAN_DISABLED && plan.at.line != 8))
 			tell(c, "reason or place", &plan);
 		if (plan.verdict != VERDICT_NONE && time != PLAN_NOW)
