@@ -689,16 +689,16 @@ int device_release(const struct config *config, struct vmbus_device *dev, bool i
 		goto out;
 	}
 	ret = 0;
-	if (!dry && is_class(dev, "nic") && !record.released) {
-		record.released = true;
-		forget_verdict(&record);
-		state_write(vmbus_device_instance(dev), &record);
-	}
 	/*
 	 * Without driver_override what we bound and what the kernel did look
 	 * the same.
 	 */
 	ours = override ? !strcmp(driver, rule.driver) : is_with(dev, rule.driver);
+	if (!dry && is_class(dev, "nic") && (record.verdict != VERDICT_NONE || ours)) {
+		forget_verdict(&record);
+		record.released = ours;
+		state_write(vmbus_device_instance(dev), &record);
+	}
 	if (!ours)
 		goto out;
 	if (dry)
