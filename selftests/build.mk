@@ -15,7 +15,7 @@ selftests_make = env -u MAKEFLAGS -u MAKELEVEL HYPERV_UIO_BUILD=$(abspath $(O)) 
 	USERLDFLAGS="$(LDFLAGS)" VMBUS_CFLAGS=-I$(abspath lib) \
 	VMBUS_LIBS="$(abspath $(lib_a)) $(lib_uuid)" $(if $(TARGETS),TARGETS="$(TARGETS)")
 
-.PHONY: selftests check-unit check-sanitize
+.PHONY: selftests check-unit check-sanitize check-selftests
 selftests: lib daemons tools
 	$(call quiet,SELFTEST)
 	$(Q)$(selftests_make) all
@@ -30,6 +30,10 @@ check-unit: selftests
 		echo $$? >>$(unit_log).status; } | tee $(unit_log); \
 	grep -E '^(ok|not ok) ' $(unit_log) >$(unit_results); \
 	! grep -qv '^0$$' $(unit_log).status
+
+# The selftests as a product: installed from a fresh clone, run as LISA does, skipped with advice.
+check-selftests:
+	$(Q)selftests/check-selftests $(abspath $(O))/selftests-product
 
 # The library and its tests again, with the compiler's checkers inside.
 check-sanitize:

@@ -121,20 +121,21 @@ new_directory() {
 	mktemp -d "${TMPDIR:-/tmp}/kselftest.XXXXXX" || exit 1
 }
 
+note=''
 if [ -n "$per_test_logging" ]; then
 	if [ -z "$per_test_log_dir" ]; then
 		per_test_log_dir=$(new_directory) || exit 1
 	else
 		per_test_log_dir=$(cd "$start" && mkdir -p "$per_test_log_dir" && cd "$per_test_log_dir" && pwd -P) || exit 1
 	fi
-	echo "# The logs are in $per_test_log_dir."
+	note="# The logs are in $per_test_log_dir."
 fi
 if [ -n "$summary" ]; then
 	summary_log=$start/output.log
 	if ! outside "$start" || ! { : >"$summary_log"; } 2>/dev/null; then
 		summary_log=$(new_directory)/output.log || exit 1
 	fi
-	echo "# The whole log is in $summary_log."
+	note="# The whole log is in $summary_log."
 fi
 
 . "$BASE_DIR/kselftest/runner.sh"
@@ -159,6 +160,7 @@ run_all() {
 		return 1
 	fi
 	print_plan "$(echo "$entries" | wc -l)"
+	[ -z "$note" ] || echo "$note"
 	for COLLECTION in $(echo "$entries" | cut -d: -f1 | uniq); do
 		[ -n "$dryrun" ] || [ ! -w /dev/kmsg ] ||
 			echo "kselftest: Running tests in $COLLECTION" >/dev/kmsg 2>/dev/null
@@ -174,7 +176,7 @@ run_all() {
 if [ -n "$summary" ]; then
 	run_all >"$summary_log"
 	status=$?
-	grep -E '^(TAP version|1\.\.|ok |not ok |# Totals: )' "$summary_log"
+	grep -E '^(TAP version|1\.\.|ok |not ok |# Totals: |# The whole log is in )' "$summary_log"
 	exit $status
 fi
 run_all

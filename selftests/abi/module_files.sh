@@ -43,7 +43,7 @@ described() {
 		/^What:/ { if (mode) print_all(); n = 0; mode = "" ; what = 1 }
 		/^[A-Z][A-Za-z]*:/ && !/^What:/ { what = 0 }
 		what && match($0, /\/sys\/.*/) { path[n++] = substr($0, RSTART) }
-		!mode && match($0, /Mode 0[0-7]+/) { mode = substr($0, RSTART + 6, RLENGTH - 6) }
+		!mode && match($0, /Mode 0[0-7]+/) { mode = substr($0, RSTART + 5, RLENGTH - 5) }
 		END { print_all() }
 		function print_all(i) { for (i = 0; i < n; i++) print mode, path[i] }
 	' "$dir/ABI"
