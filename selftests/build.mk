@@ -35,6 +35,11 @@ check-unit: selftests
 check-selftests:
 	$(Q)selftests/check-selftests $(abspath $(O))/selftests-product
 
+# hv-host.ps1 read by a grammar of PowerShell
+.PHONY: check-powershell
+check-powershell:
+	$(Q)selftests/check-powershell $(abspath $(O))/powershell
+
 # The library and its tests again, with the compiler's checkers inside.
 check-sanitize:
 	$(Q)mkdir -p $(O)/sanitize

@@ -164,7 +164,7 @@ static int list(bool json)
 	} else {
 		print_text(rows, used);
 	}
-	if (fflush(stdout)) {
+	if (fflush(stdout) || ferror(stdout)) {
 		fprintf(stderr, "vmbusctl: standard output: %s\n", strerror(errno));
 		ret = -EIO;
 	}
