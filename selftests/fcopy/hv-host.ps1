@@ -307,6 +307,7 @@ function Test-Service([string] $Folder) {
     $sum = New-RandomFile $source 100000
     $path = '/var/tmp/hv-host.service'
 
+    $null = Invoke-Guest "rm -f $path"
     Disable-VMIntegrationService -VMIntegrationService (Get-GuestService)
     Write-Result (Wait-Guest 'absent') 'Guest Service off: the device goes'
     $outcome = Send-File $source $path ''
@@ -350,7 +351,7 @@ Write-Tap 'TAP version 13'
 Write-Note "Windows $([System.Environment]::OSVersion.Version), PowerShell $($PSVersionTable.PSVersion)"
 
 if (-not (Get-Command $Ssh -ErrorAction SilentlyContinue)) {
-    Stop-Run "there is no : install the OpenSSH client"
+    Stop-Run "there is no program ${Ssh}: install the OpenSSH client"
 }
 $service = Get-GuestService
 if (-not $service) {
