@@ -3,6 +3,7 @@
 # Runs installed tests, with the options and the lines of the kernel's run_kselftest.sh.
 
 BASE_DIR=$(dirname "$(readlink -f "$0")")
+start=$(pwd -P)
 LIST=$BASE_DIR/kselftest-list.txt
 cd "$BASE_DIR" || exit 1
 if [ ! -r "$LIST" ]; then
@@ -13,8 +14,10 @@ fi
 usage() {
 	cat <<EOF2
 Usage: $0 [OPTIONS]
-  -s | --summary              Print the result lines, and leave the whole log in output.log
-  -p | --per-test-log [DIR]   Print the result lines, and leave each test's log in DIR (/tmp)
+  -s | --summary              Print the result lines, and leave the whole log in output.log, in the
+                              current directory or, if that is not possible, in a new one of /tmp
+  -p | --per-test-log [DIR]   Print the result lines, and leave the log of each test in DIR, or in a
+                              new directory of /tmp
   -t | --test COLL:TEST       Run TEST from COLLECTION (may be repeated)
   -S | --skip COLL:TEST       Skip TEST from COLLECTION (may be repeated)
   -c | --collection COLL      Run all tests from COLLECTION (may be repeated)
@@ -43,7 +46,7 @@ known() {
 }
 
 COLLECTIONS='' TESTS='' SKIP='' summary='' no_error=''
-dryrun='' per_test_logging='' per_test_log_dir=/tmp kselftest_override_timeout=''
+dryrun='' per_test_logging='' per_test_log_dir='' kselftest_override_timeout=''
 while [ $# -gt 0 ]; do
 	case $1 in
 	-s | --summary)
@@ -106,10 +109,34 @@ if [ -n "$summary" ] && [ -n "$per_test_logging" ]; then
 	echo "$0: -s and -p exclude each other" >&2
 	exit 1
 fi
-case $per_test_log_dir in
-/*) ;;
-*) per_test_log_dir=$BASE_DIR/$per_test_log_dir ;;
-esac
+
+# outside DIRECTORY: whether it is not in the installation, which is only read
+outside() {
+	case $1/ in
+	"$BASE_DIR"/*) return 1 ;;
+	esac
+}
+
+new_directory() {
+	mktemp -d "${TMPDIR:-/tmp}/kselftest.XXXXXX" || exit 1
+}
+
+note=''
+if [ -n "$per_test_logging" ]; then
+	if [ -z "$per_test_log_dir" ]; then
+		per_test_log_dir=$(new_directory) || exit 1
+	else
+		per_test_log_dir=$(cd "$start" && mkdir -p "$per_test_log_dir" && cd "$per_test_log_dir" && pwd -P) || exit 1
+	fi
+	note="# The logs are in $per_test_log_dir."
+fi
+if [ -n "$summary" ]; then
+	summary_log=$start/output.log
+	if ! outside "$start" || ! { : >"$summary_log"; } 2>/dev/null; then
+		summary_log=$(new_directory)/output.log || exit 1
+	fi
+	note="# The whole log is in $summary_log."
+fi
 
 . "$BASE_DIR/kselftest/runner.sh"
 
@@ -126,26 +153,30 @@ selected() {
 }
 
 run_all() {
-	failures=0
 	entries=$(selected)
+	kselftest_planned=1
+	if [ -z "$entries" ]; then
+		echo "$0: no test is selected" >&2
+		return 1
+	fi
+	print_plan "$(echo "$entries" | wc -l)"
+	[ -z "$note" ] || echo "$note"
 	for COLLECTION in $(echo "$entries" | cut -d: -f1 | uniq); do
 		[ -n "$dryrun" ] || [ ! -w /dev/kmsg ] ||
 			echo "kselftest: Running tests in $COLLECTION" >/dev/kmsg 2>/dev/null
-		cd "$BASE_DIR/$COLLECTION" || {
-			failures=1
-			continue
-		}
+		# Without its folder each test of the collection is a failure: its file is missing.
+		cd "$BASE_DIR/$COLLECTION" || cd "$BASE_DIR" || exit 1
 		# shellcheck disable=SC2046 # names without blanks
 		run_many $(echo "$entries" | sed -n "s/^$COLLECTION://p")
-		[ "$kselftest_failures" = 0 ] || failures=1
 	done
-	[ -n "$no_error" ] || return $failures
+	print_totals
+	[ -n "$no_error" ] || return "$kselftest_failures"
 }
 
 if [ -n "$summary" ]; then
-	run_all >"$BASE_DIR/output.log"
+	run_all >"$summary_log"
 	status=$?
-	grep -E '^(TAP version|1\.\.|ok |not ok )' "$BASE_DIR/output.log"
+	grep -E '^(TAP version|1\.\.|ok |not ok |# Totals: |# The whole log is in )' "$summary_log"
 	exit $status
 fi
 run_all

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # The tools of systemd, AppArmor and SELinux accept what hv-fcopyd ships.
 dir=$(dirname "$(readlink -f "$0")")
-. "$dir/../kselftest/ktap_helpers.sh"
+# shellcheck source=../kselftest/ktap_helpers.sh
+. "$dir/ktap_helpers.sh"
 
 ktap_print_header
 work=$(mktemp -d)
@@ -46,9 +47,9 @@ if [ -n "$unit" ] && systemd-analyze security --offline=true --threshold=100 "$u
 	grep '^CapabilityBoundingSet=' "$unit" | grep -vx 'CapabilityBoundingSet=CAP_DAC_OVERRIDE CAP_FOWNER CAP_CHOWN' >"$work/out"
 	silent "three capabilities"
 else
-	ktap_test_skip "systemd-analyze security: no systemd-analyze that reads a file"
-	ktap_test_skip "systemd-analyze verify: no systemd-analyze that reads a file"
-	ktap_test_skip "three capabilities: no systemd-analyze that reads a file"
+	ktap_test_skip "systemd-analyze security" "no unit of hv-fcopyd, or no systemd-analyze that reads a file: install hyperv-uio-fcopyd and systemd 250 or newer"
+	ktap_test_skip "systemd-analyze verify" "as above"
+	ktap_test_skip "three capabilities" "as above"
 fi
 
 # What the program, the C library and libsystemd call, from the start on. Older
@@ -88,7 +89,7 @@ if [ -n "$unit" ] && systemd-analyze syscall-filter @default >/dev/null 2>&1; th
 	done >"$work/out"
 	silent "the filter has every system call of the daemon"
 else
-	ktap_test_skip "the filter has every system call of the daemon: no systemd-analyze"
+	ktap_test_skip "the filter has every system call of the daemon" "no unit of hv-fcopyd, or no systemd-analyze: install hyperv-uio-fcopyd and systemd"
 fi
 
 PATH=$PATH:/usr/sbin:/sbin
@@ -97,7 +98,7 @@ if [ -n "$profile" ] && command -v apparmor_parser >/dev/null && [ -e /etc/appar
 	[ -s "$work/profile" ] || echo "no profile came of it" >>"$work/out"
 	silent "the AppArmor profile compiles"
 else
-	ktap_test_skip "the AppArmor profile compiles: no apparmor_parser"
+	ktap_test_skip "the AppArmor profile compiles" "no profile of hv-fcopyd, or no apparmor_parser 3: install hyperv-uio-fcopyd and apparmor"
 fi
 
 if [ -n "$module" ] && [ -e /usr/share/selinux/devel/Makefile ] && command -v checkmodule >/dev/null; then
@@ -106,7 +107,7 @@ if [ -n "$module" ] && [ -e /usr/share/selinux/devel/Makefile ] && command -v ch
 	[ -s "$work/hv_fcopyd.pp" ] || echo "no module came of it" >>"$work/out"
 	silent "the SELinux module compiles"
 else
-	ktap_test_skip "the SELinux module compiles: no policy headers"
+	ktap_test_skip "the SELinux module compiles" "no module of hv-fcopyd, or no policy headers: install hyperv-uio-fcopyd and selinux-policy-dev"
 fi
 
 ktap_finished

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # hv-fcopyd as a program: options, and what it does on a machine without its device.
 dir=$(dirname "$(readlink -f "$0")")
-. "$dir/../kselftest/ktap_helpers.sh"
+# shellcheck source=../kselftest/ktap_helpers.sh
+. "$dir/ktap_helpers.sh"
 
 ktap_print_header
 
@@ -10,7 +11,7 @@ ktap_print_header
 fcopyd=${HYPERV_UIO_BUILD:+$HYPERV_UIO_BUILD/daemons/hv-fcopyd}
 [ -n "$fcopyd" ] || fcopyd=$(PATH=$PATH:/usr/local/sbin:/usr/sbin command -v hv-fcopyd)
 if [ ! -x "$fcopyd" ]; then
-	ktap_skip_all "hv-fcopyd is neither built nor installed"
+	ktap_skip_all "there is no hv-fcopyd: install hyperv-uio-fcopyd, or build it and set HYPERV_UIO_BUILD to the build folder"
 	exit "$KSFT_SKIP"
 fi
 LD_LIBRARY_PATH=${HYPERV_UIO_BUILD:+$HYPERV_UIO_BUILD/lib:}${LD_LIBRARY_PATH:-}

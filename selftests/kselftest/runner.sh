@@ -9,7 +9,8 @@ export KSFT_TAP_LEVEL=1
 
 kselftest_default_timeout=45
 kselftest_failures=0
-: "${kselftest_override_timeout:=}" "${per_test_logging:=}" "${per_test_log_dir:=/tmp}" "${dryrun:=}"
+kselftest_count=0 kselftest_pass=0 kselftest_fail=0 kselftest_xfail=0 kselftest_skip=0
+: "${kselftest_override_timeout:=}" "${per_test_logging:=}" "${per_test_log_dir:=/tmp}" "${dryrun:=}" "${kselftest_planned:=}"
 
 # Seconds that the collection's settings give a test; 0: as long as it takes
 timeout_of_collection() {
@@ -49,20 +50,26 @@ run_limited() {
 	fi
 }
 
-# run_one NAME NUMBER: prints its output, prefixed, and its result line
+# result KIND RESULT LINE: print a result line, and count it as pass, fail, xfail or skip
+result() {
+	eval "kselftest_$1=\$((kselftest_$1 + 1))"
+	[ "$1" != fail ] || kselftest_failures=1
+	echo "$2"
+}
+
+# run_one NAME NUMBER: print the output of a test, prefixed, and its result line
 run_one() {
 	name=$1 number=$2
 	line="selftests: $COLLECTION: $name"
 	limit=$(timeout_of_collection)
 	if [ -n "$dryrun" ]; then
-		echo "ok $number $line # SKIP dry run"
+		result skip "ok $number $line # SKIP dry run"
 		return
 	fi
 	echo "# timeout set to $limit"
 	echo "# $line"
 	if [ ! -e "$name" ]; then
-		echo "not ok $number $line # file $name is missing"
-		kselftest_failures=1
+		result fail "not ok $number $line # file $name is missing"
 		return
 	fi
 	args=$(args_of_test "$name")
@@ -71,8 +78,7 @@ run_one() {
 		interpreter=$(head -n 1 "$name" | sed -n 's/^#! *//p')
 		echo "# Warning: file $name is not executable"
 		if [ -z "$interpreter" ]; then
-			echo "not ok $number $line # file $name is not executable and names no interpreter"
-			kselftest_failures=1
+			result fail "not ok $number $line # file $name is not executable and names no interpreter"
 			return
 		fi
 		# shellcheck disable=SC2086 # an interpreter and its arguments
@@ -83,32 +89,37 @@ run_one() {
 	{ status=$({ { run_limited "$limit" "$@" $args </dev/null 2>&1 3>&-; echo $? >&3; } |
 		tap_prefix >&4; } 3>&1); } 4>&1
 	case $status in
-	0) echo "ok $number $line" ;;
-	2) echo "ok $number $line # XFAIL" ;;
-	4) echo "ok $number $line # SKIP" ;;
-	124 | 137) echo "not ok $number $line # TIMEOUT $limit seconds" ;;
-	*) echo "not ok $number $line # exit=$status" ;;
-	esac
-	case $status in
-	0 | 2 | 4) ;;
-	*) kselftest_failures=1 ;;
+	0) result pass "ok $number $line" ;;
+	2) result xfail "ok $number $line # XFAIL" ;;
+	4) result skip "ok $number $line # SKIP" ;;
+	124 | 137) result fail "not ok $number $line # TIMEOUT $limit seconds" ;;
+	*) result fail "not ok $number $line # exit=$status" ;;
 	esac
 }
 
-# run_many NAME...: afterwards kselftest_failures is 1 when one failed
-run_many() {
+print_plan() {
 	echo "TAP version 13"
-	echo "1..$#"
-	count=0
+	echo "1..$1"
+}
+
+print_totals() {
+	echo "# Totals: pass:$kselftest_pass fail:$kselftest_fail xfail:$kselftest_xfail xpass:0" \
+		"skip:$kselftest_skip error:0"
+}
+
+# run_many NAME...: afterwards kselftest_failures is 1 if one failed. A caller
+# that prints one plan for several collections sets kselftest_planned.
+run_many() {
+	[ -n "$kselftest_planned" ] || print_plan $#
 	for test in "$@"; do
-		count=$((count + 1))
+		kselftest_count=$((kselftest_count + 1))
 		if [ -n "$per_test_logging" ]; then
-			mkdir -p "$per_test_log_dir"
 			log=$per_test_log_dir/$COLLECTION.$test
-			run_one "$test" $count >"$log"
+			run_one "$test" $kselftest_count >"$log"
 			grep -E "^(ok|not ok) " "$log"
 		else
-			run_one "$test" $count
+			run_one "$test" $kselftest_count
 		fi
 	done
+	[ -n "$kselftest_planned" ] || print_totals
 }

@@ -2,13 +2,16 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # What uio_hv_generic does with a device that a host offers, without the host's help: in any VM on Hyper-V, as root. VMBUS_CLASS
 # is the class of the device (its GUID; the file copy device by default), which is bound; nobody may use it meanwhile, so
-# hv-fcopyd is kept from running. Skipped, with the reason, where there is no such device.
+# hv-fcopyd is kept from running. Skipped, with the reason, where there is no such device. VMBUS_SYSROOT is a folder that stands for the
+# root while the device is looked for.
 # shellcheck disable=SC2317 # tests are called by name
 cd "$(dirname "$0")" || exit 1
-. ../kselftest/ktap_helpers.sh
+# shellcheck source=../kselftest/ktap_helpers.sh
+. ./ktap_helpers.sh
 
 class=${VMBUS_CLASS:-34d14be3-dee4-41c8-9ae7-6b174977c192}
-driver=/sys/bus/vmbus/drivers/uio_hv_generic
+sys=${VMBUS_SYSROOT:-}/sys
+driver=$sys/bus/vmbus/drivers/uio_hv_generic
 export LC_ALL=C
 
 skip() {
@@ -17,18 +20,23 @@ skip() {
 	exit "$KSFT_SKIP"
 }
 
-[ "$(id -u)" = 0 ] || skip "root is needed"
-[ -d /sys/bus/vmbus/devices ] || skip "this is no VM on Hyper-V: /sys/bus/vmbus/devices is not there"
+[ "$(id -u)" = 0 ] || skip "run this as root"
+[ -d "$sys/bus/vmbus/devices" ] || skip "this is no VM on Hyper-V: $sys/bus/vmbus/devices does not exist"
 device=''
-for each in /sys/bus/vmbus/devices/*; do
+for each in "$sys"/bus/vmbus/devices/*; do
 	[ "$(cat "$each/class_id" 2>/dev/null)" != "{$class}" ] || device=$each
 done
-[ -n "$device" ] || skip "the host offers no device of class $class (VMBUS_CLASS chooses another)"
-[ "$(readlink -f "$device/driver")" = "$(readlink -f $driver)" ] ||
-	skip "${device##*/} is not bound to uio_hv_generic: vmbus-bind does that"
-case $(cat /sys/module/uio_hv_generic/version 2>/dev/null) in
+if [ -z "$device" ] && [ -z "${VMBUS_CLASS:-}" ]; then
+	skip "the host offers no file copy device; on the host, in PowerShell as administrator:" \
+		"Enable-VMIntegrationService -VMName NAME -Name 'Guest Service Interface'"
+fi
+[ -n "$device" ] || skip "the host offers no device of class $class: add one to the VM, or set VMBUS_CLASS to another class"
+[ "$(readlink -f "$device/driver")" = "$(readlink -f "$driver")" ] ||
+	skip "${device##*/} is not bound to uio_hv_generic: name its class in a file of /etc/hyperv-uio/bind.d (hyperv-uio.conf(5))," \
+		"then run /usr/lib/udev/vmbus-bind --all as root"
+case $(cat "$sys/module/uio_hv_generic/version" 2>/dev/null) in
 1:*) ;;
-*) skip "the kernel's own uio_hv_generic is loaded, which does not survive all of this" ;;
+*) skip "the kernel's own uio_hv_generic is loaded, which does not survive all of this: install hyperv-uio-dkms, and load the module again" ;;
 esac
 
 tmp=$(mktemp -d) || skip "no folder for temporary files"
@@ -55,7 +63,7 @@ opens=/sys/kernel/debug/uio_hv_generic/${device##*/}/opens
 node() { set -- "$device"/uio/uio*; echo "/dev/${1##*/}"; }
 map_size() { echo $(($(cat "$device"/uio/uio*/maps/map0/size))); }
 ring() { set -- "$device"/channels/*/ring; echo "$1"; }
-[ "$(file state)" = closed ] || skip "${device##*/} is in use: its state is $(file state)"
+[ "$(file state)" = closed ] || skip "${device##*/} is in use: its state is $(file state); end the program that has /dev/uioN open"
 
 # result DESCRIPTION COMMAND...: what it says is shown when it fails
 result() {
@@ -91,7 +99,7 @@ resized() {
 		[ "$(stat -c %s "$(ring)")" = $((other * 2)) ] && ./open_close "$class" 1
 }
 # What the query says for the class
-preferred() { awk -v class="$class" '$1 == class || $1 == "other" { print $2; exit }' $driver/ring_size; }
+preferred() { awk -v class="$class" '$1 == class || $1 == "other" { print $2; exit }' "$driver"/ring_size; }
 by_default() { echo default >"$files/ring_size" && [ "$(file ring_size)" = "$(preferred)" ]; }
 open_state() { (exec 5<>"$(node)" && [ "$(file state)" = open ]) && [ "$(file state)" = closed ]; }
 busy() { (exec 5<>"$(node)" && refused busy "$other"); }

@@ -11,22 +11,11 @@ modprobe hv_utils
 check "vmbus-bind binds the device" bind_fcopy
 check "/bin is a link" test "$(readlink /bin)" = usr/bin
 
-# make_tree: makes the files that each row finds
-make_tree() {
-	/test/immutable off /tmp/in/fixed /tmp/in/fixed.bin 2>/dev/null
-	rm -rf /tmp/in
-	mkdir -p /tmp/in/dir /tmp/in/fixed /tmp/in/real /tmp/in/shared /tmp/in/übung /tmp/in/long
-	echo old >/tmp/in/old.bin
-	echo old >/tmp/in/fixed.bin
-	chmod 1777 /tmp/in/shared
-	chmod 777 /tmp/in/real
-	ln -s dir /tmp/in/ours
-	ln -s ../dir /tmp/in/shared/ours
-	ln -s real /tmp/in/theirs
-	chown -h 1000 /tmp/in/theirs
-	chown 1000 /tmp/in/real
-	/test/immutable on /tmp/in/fixed /tmp/in/fixed.bin
-}
+state=/run
+fix() { /test/immutable on "$@"; }
+loosen() { /test/immutable off "$@"; }
+. /test/rows_tree.sh
+
 # list: prints all files of the root and of /tmp, the targets of links, and the
 # sums of files in /tmp/in
 list() {
@@ -35,24 +24,6 @@ list() {
 		for path in /* /tmp/in/* /tmp/in/shared/*; do [ ! -L "$path" ] || echo "$path leads to $(readlink "$path")"; done
 		find /tmp/in -type f -exec sha256sum {} +
 	} | grep -v ' /tmp/check\.out$' | sort -u
-}
-# without FILE: removes this file from a list
-without() { file=$1 awk '{ end = " " ENVIRON["file"] } substr($0, length($0) - length(end) + 1) != end'; }
-# expected FILE: prints the list of before, with the directories that the file
-# needs
-expected() {
-	without "$1" </run/before
-	parent=${1%/*}
-	while [ -n "$parent" ] && ! grep -qxF "d $parent" /run/before; do
-		echo "d $parent"
-		parent=${parent%/*}
-	done
-}
-as_expected() {
-	expected "$1" | sort >/run/expected
-	without "$1" </run/after >/run/rest
-	diff -U 0 /run/expected /run/rest || return 1
-	[ -z "$1" ] || [ -f "$1" ] || { echo "$1 is not there" && return 1; }
 }
 
 number=0

@@ -18,7 +18,7 @@ test_readme_has_the_session() {
 	grep -v '^$' "$base/session" >"$base/want"
 	grep -v '^$' "$base/readme" >"$base/have"
 	diff -u "$base/have" "$base/want" | sed 's/^/# /'
-	cmp -s "$base/have" "$base/want" || fail "README differs from what selftests/udev/session prints"
+	cmp -s "$base/have" "$base/want" || fail "README differs from what selftests/bind/session prints"
 }
 
 run_tests

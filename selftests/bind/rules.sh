@@ -2,11 +2,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # The rules files as udev reads them.
 dir=$(dirname "$(readlink -f "$0")")
-. "$dir/../kselftest/ktap_helpers.sh"
+# shellcheck source=../kselftest/ktap_helpers.sh
+. "$dir/ktap_helpers.sh"
 
 ktap_print_header
 if ! udevadm verify --help >/dev/null 2>&1; then
-	ktap_skip_all "no udevadm with 'verify' (systemd 254)"
+	ktap_skip_all "udevadm has no 'verify': run this with systemd 254 or newer"
 	exit "$KSFT_SKIP"
 fi
 ktap_set_plan 2

@@ -3,7 +3,8 @@
 # A machine as a tree of files, for the tests of vmbus-bind and vmbusctl. Sourced.
 
 dir=$(dirname "$(readlink -f "$0")")
-. "$dir/../kselftest/ktap_helpers.sh"
+# shellcheck source=../kselftest/ktap_helpers.sh
+. "$dir/ktap_helpers.sh"
 
 fcopy=34d14be3-dee4-41c8-9ae7-6b174977c192
 nic=f8615163-df3e-46c5-913f-f2d2f965ed0e

@@ -1,0 +1,113 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# The files of uio_hv_generic in sysfs and debugfs, as doc/ABI describes them:
+# each exists, has the mode of the description, and its value has the form. The
+# test only reads. VMBUS_CLASS is the class of the device (its GUID; the file
+# copy device by default). VMBUS_SYSROOT is a folder that stands for the root.
+dir=$(dirname "$(readlink -f "$0")")
+# shellcheck source=../kselftest/ktap_helpers.sh
+. "$dir/ktap_helpers.sh"
+
+class=${VMBUS_CLASS:-34d14be3-dee4-41c8-9ae7-6b174977c192}
+sys=${VMBUS_SYSROOT:-}/sys
+export LC_ALL=C
+
+ktap_print_header
+skip() {
+	ktap_skip_all "$*"
+	exit "$KSFT_SKIP"
+}
+
+[ -d "$sys/bus/vmbus/devices" ] ||
+	skip "this is no VM on Hyper-V: $sys/bus/vmbus/devices does not exist"
+device=''
+for each in "$sys"/bus/vmbus/devices/*; do
+	[ "$(cat "$each/class_id" 2>/dev/null)" != "{$class}" ] || device=$each
+done
+if [ -z "$device" ] && [ -z "${VMBUS_CLASS:-}" ]; then
+	skip "the host offers no file copy device; on the host, in PowerShell as administrator:" \
+		"Enable-VMIntegrationService -VMName NAME -Name 'Guest Service Interface'"
+fi
+[ -n "$device" ] || skip "the host offers no device of class $class: add one to the VM, or set VMBUS_CLASS to another class"
+[ -d "$device/uio" ] ||
+	skip "${device##*/} is not bound to uio_hv_generic: name its class in a file of /etc/hyperv-uio/bind.d (hyperv-uio.conf(5))," \
+		"then run /usr/lib/udev/vmbus-bind --all as root"
+case $(cat "$sys/module/uio_hv_generic/version" 2>/dev/null) in
+1:*) ;;
+*) skip "the kernel's own uio_hv_generic is loaded: install the package hyperv-uio-dkms, and load the module again" ;;
+esac
+
+# described: print "MODE PATH" for each file that doc/ABI describes
+described() {
+	awk '
+		/^What:/ { if (mode) print_all(); n = 0; mode = "" ; what = 1 }
+		/^[A-Z][A-Za-z]*:/ && !/^What:/ { what = 0 }
+		what && match($0, /\/sys\/.*/) { path[n++] = substr($0, RSTART) }
+		!mode && match($0, /Mode 0[0-7]+/) { mode = substr($0, RSTART + 5, RLENGTH - 5) }
+		END { print_all() }
+		function print_all(i) { for (i = 0; i < n; i++) print mode, path[i] }
+	' "$dir/ABI"
+}
+
+# form FILE VALUE: true if the value has the form that the description of FILE has
+form() {
+	case $1 in
+	*/devices/*/ring_size | */recv_size | */send_size | */opens | */events | */signals) echo "$2" | grep -qx '[0-9][0-9]*' ;;
+	*/drivers/*/ring_size) [ "$(echo "$2" | tail -n 1 | cut -d' ' -f1)" = other ] && ! echo "$2" |
+		grep -qvE '^([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|other) [0-9]+$' ;;
+	*/state) echo "$2" | grep -qxE 'closed|open|lost|failed' ;;
+	*/addr) echo "$2" | grep -qxE '0x0{16}' ;;
+	*/core_workarounds) echo "$2" | grep -qx '[YN]' ;;
+	*/ring) ;;
+	*) return 1 ;;
+	esac
+}
+
+tmp=$(mktemp -d) || exit 1
+trap 'rm -r "$tmp"' EXIT
+described >"$tmp/list"
+ktap_set_plan $(($(wc -l <"$tmp/list") + 1))
+while read -r mode what; do
+	pattern=$(echo "${what#/sys}" | sed "s|<instance>|${device##*/}|; s|<[A-Za-z]*>|*|g")
+	case $what in
+	/sys/kernel/debug/*)
+		if [ ! -d "$sys/kernel/debug/uio_hv_generic" ]; then
+			ktap_test_skip "$what" "run this as root; and as root: mount -t debugfs debugfs /sys/kernel/debug"
+			continue
+		fi
+		;;
+	esac
+	wrong='' found=''
+	# shellcheck disable=SC2086 # a pattern
+	for file in "$sys"$pattern; do
+		[ -e "$file" ] || continue
+		found=1
+		has=0$(stat -c %a "$file")
+		[ "$has" = "$mode" ] || wrong="$file has mode $has, not $mode"
+		# Nobody can read a ring file.
+		[ "${file##*/}" = ring ] && continue
+		if [ ! -r "$file" ]; then
+			wrong="$file cannot be read: run this as root"
+		elif ! value=$(cat "$file") || ! form "$what" "$value"; then
+			wrong="$file has '$value'"
+		fi
+	done
+	[ -n "$found" ] || wrong="$sys$pattern does not exist"
+	if [ -z "$wrong" ]; then
+		ktap_test_pass "$what"
+	else
+		ktap_print_msg "$wrong"
+		ktap_test_fail "$what"
+	fi
+done <"$tmp/list"
+
+size=$(cat "$device/uio_hv_generic/ring_size")
+for file in "$device"/uio/uio*/maps/map0/size; do map=$(($(cat "$file"))); done
+for ring in "$device"/channels/*/ring; do rings=$(stat -c %s "$ring"); done
+if [ "$map" = $((2 * size)) ] && [ "$rings" = "$map" ]; then
+	ktap_test_pass "ring_size, the first map and the ring file agree"
+else
+	ktap_print_msg "ring_size is $size, the first map has $map bytes, the ring file has $rings bytes"
+	ktap_test_fail "ring_size, the first map and the ring file agree"
+fi
+ktap_finished

@@ -1,0 +1,1 @@
+../../../fcopy/rows_tree.sh
