@@ -65,7 +65,8 @@ const char *device_text(const char *instance, const char *class_name, const char
 
 static const char *described(const struct vmbus_device *dev)
 {
-	return device_text(vmbus_device_instance(dev), vmbus_device_class_name(dev), vmbus_device_class(dev));
+	return device_text(vmbus_device_instance(dev), vmbus_device_class_name(dev),
+			   vmbus_device_class(dev));
 }
 
 static bool is_class(const struct vmbus_device *dev, const char *name)
@@ -107,7 +108,8 @@ static int read_override(const struct vmbus_device *dev, char out[DRIVER_NAME_MA
 static int write_override(const struct vmbus_device *dev, const char *driver)
 {
 	/* write() of nothing is no write: a bare newline clears it. */
-	return kernel_write(driver[0] ? driver : "\n", "%s/driver_override", vmbus_device_sysfs(dev));
+	return kernel_write(driver[0] ? driver : "\n", "%s/driver_override",
+			    vmbus_device_sysfs(dev));
 }
 
 static int write_driver(const char *driver, const char *file, const char *value)
@@ -132,7 +134,8 @@ static void probe_any(struct vmbus_device *dev)
 	probe_loaded(dev);
 	if (vmbus_device_refresh(dev) || vmbus_device_driver(dev))
 		return;
-	if (vmbus_device_attribute(dev, "modalias", alias, sizeof(alias)) || !alias[0] || kernel_load(alias))
+	if (vmbus_device_attribute(dev, "modalias", alias, sizeof(alias)) || !alias[0] ||
+	    kernel_load(alias))
 		return;
 	probe_loaded(dev);
 	vmbus_device_refresh(dev);
@@ -230,7 +233,8 @@ static int attach(struct vmbus_device *dev, const char *driver)
 		if (!vmbus_device_driver(dev) && err)
 			return err; /* tried, and nobody was in between */
 		if (vmbus_device_driver(dev)) {
-			ret = write_driver(vmbus_device_driver(dev), "unbind", vmbus_device_instance(dev));
+			ret = write_driver(vmbus_device_driver(dev), "unbind",
+					   vmbus_device_instance(dev));
 			/*
 			 * ENODEV: it has just let go, or the device has left;
 			 * the next look tells.
@@ -312,8 +316,8 @@ static int attach_by_id(struct vmbus_device *dev, const char *driver, struct und
 	if (!ret || ret == -EEXIST)
 		ret = attach(dev, driver);
 	if (undo->id_added && write_driver(driver, "remove_id", vmbus_device_class(dev)))
-		say(LOG_WARNING, "%s: %s still takes every device of the class: remove_id failed", described(dev),
-		    driver);
+		say(LOG_WARNING, "%s: %s still takes every device of the class: remove_id failed",
+		    described(dev), driver);
 	for (struct vmbus_device **n = neighbours; undo->id_added && *n; n++) {
 		if (vmbus_device_refresh(*n) || !is_with(*n, driver))
 			continue;
@@ -364,7 +368,8 @@ static void restore(struct vmbus_device *dev, const struct undo *undo)
 	if (undo->has_override)
 		ret = write_override(dev, undo->override);
 	if (ret && !is_gone(dev))
-		say(LOG_ERR, "%s: driver_override cannot be set back: %s", described(dev), reason(ret));
+		say(LOG_ERR, "%s: driver_override cannot be set back: %s", described(dev),
+		    reason(ret));
 	if (!vmbus_device_refresh(dev) && !vmbus_device_driver(dev)) {
 		if (undo->driver)
 			write_bind(dev, undo->driver);
@@ -380,7 +385,8 @@ static void restore(struct vmbus_device *dev, const struct undo *undo)
 		kernel_set_interface(undo->lowered[i].name, true);
 }
 
-static int bind_now(struct vmbus_device *dev, const struct rule *rule, const struct facts *facts, int index)
+static int bind_now(struct vmbus_device *dev, const struct rule *rule, const struct facts *facts,
+		    int index)
 {
 	const char *now = vmbus_device_driver(dev);
 	struct buffers buffers = { .lock = -1 };
@@ -424,7 +430,8 @@ static int bind_now(struct vmbus_device *dev, const struct rule *rule, const str
 	if (is_class(dev, "nic"))
 		settings_begin(rule, &buffers);
 	step = "the driver does not take it";
-	err = undo.has_override ? attach(dev, rule->driver) : attach_by_id(dev, rule->driver, &undo);
+	err = undo.has_override ? attach(dev, rule->driver)
+				: attach_by_id(dev, rule->driver, &undo);
 	settings_end(&buffers);
 	if (err)
 		goto err_attach;
@@ -477,8 +484,9 @@ static void note_verdict(struct record *record, const struct plan *plan)
 
 static bool is_same_record(const struct record *a, const struct record *b)
 {
-	return a->verdict == b->verdict && !strcmp(a->mac, b->mac) && !strcmp(a->interface, b->interface) &&
-	       !strcmp(a->rule, b->rule) && !strcmp(a->driver, b->driver) && !strcmp(a->reason, b->reason);
+	return a->verdict == b->verdict && a->released == b->released && !strcmp(a->mac, b->mac) &&
+	       !strcmp(a->interface, b->interface) && !strcmp(a->rule, b->rule) &&
+	       !strcmp(a->driver, b->driver) && !strcmp(a->reason, b->reason);
 }
 
 /*
@@ -500,6 +508,7 @@ static int remember(const struct facts *facts, int index, const struct plan *pla
 	if (options->time == PLAN_NOW) {
 		struct record checked = record;
 
+		record.released = checked.released = false;
 		note_verdict(&checked, plan);
 		if (plan->outcome == PLAN_NO_RULE || plan->outcome == PLAN_DISABLED)
 			forget_verdict(&record);
@@ -509,7 +518,8 @@ static int remember(const struct facts *facts, int index, const struct plan *pla
 		 */
 		else if (plan->verdict != VERDICT_NONE &&
 			 (plan->outcome != PLAN_BOUND || record.verdict != VERDICT_SAFE ||
-			  strcmp(record.rule, checked.rule) || strcmp(record.driver, checked.driver)))
+			  strcmp(record.rule, checked.rule) ||
+			  strcmp(record.driver, checked.driver)))
 			record = checked;
 	}
 	if (is_same_record(&record, &device->record))
@@ -520,25 +530,31 @@ static int remember(const struct facts *facts, int index, const struct plan *pla
 	 * be written down then.
 	 */
 	if (ret && options->time == PLAN_NOW)
-		say(LOG_WARNING, "%s/%s cannot be written, so the next boot does not know of this check: %s",
+		say(LOG_WARNING,
+		    "%s/%s cannot be written, so the next boot does not know of this check: %s",
 		    STATE_FOLDER, device->instance, strerror(-ret));
 	return ret;
 }
 
-static int carry_out(struct vmbus_device *dev, const struct facts *facts, int index, const struct plan *plan)
+static int carry_out(struct vmbus_device *dev, const struct facts *facts, int index,
+		     const struct plan *plan)
 {
 	int ret = 0;
 
 	switch (plan->outcome) {
+	case PLAN_WAITS:
+		say(LOG_INFO, "%s: left alone: %s", described(dev), plan->reason);
+		return 0;
 	case PLAN_NO_RULE:
 	case PLAN_DISABLED:
 		return 0;
 	case PLAN_FAULTY:
-		say(LOG_ERR, "%s: left alone: %s (%s:%u)", described(dev), plan->reason, plan->at.file,
-		    plan->at.line);
+		say(LOG_ERR, "%s: left alone: %s (%s:%u)", described(dev), plan->reason,
+		    plan->at.file, plan->at.line);
 		return -EINVAL;
 	case PLAN_REFUSED:
-		say(LOG_ERR, "%s: not bound to %s: %s; force=yes in its section overrules this (%s:%u)",
+		say(LOG_ERR,
+		    "%s: not bound to %s: %s; force=yes in its section overrules this (%s:%u)",
 		    described(dev), plan->rule.driver, plan->reason, plan->at.file, plan->at.line);
 		return -EBUSY;
 	case PLAN_BOUND:
@@ -551,7 +567,8 @@ static int carry_out(struct vmbus_device *dev, const struct facts *facts, int in
 	return ret ? ret : settings_apply(dev, &plan->rule, 0);
 }
 
-int device_bind(const struct config *config, struct vmbus_device *dev, const struct bind_options *options)
+int device_bind(const struct config *config, struct vmbus_device *dev,
+		const struct bind_options *options)
 {
 	int bus = -1, lock = -1, known = 0, index, ret;
 	struct facts facts;
@@ -569,7 +586,8 @@ int device_bind(const struct config *config, struct vmbus_device *dev, const str
 	ret = facts_read(&facts);
 	index = ret ? -1 : facts_device(&facts, vmbus_device_instance(dev));
 	if (ret)
-		say(LOG_ERR, "%s: not bound: the machine cannot be looked at: %s", described(dev), reason(ret));
+		say(LOG_ERR, "%s: not bound: the machine cannot be looked at: %s", described(dev),
+		    reason(ret));
 	else if (index < 0)
 		ret = -ENODEV;
 	if (!ret) {
@@ -582,7 +600,7 @@ int device_bind(const struct config *config, struct vmbus_device *dev, const str
 		 * counts as new keeps a device that was released from being
 		 * bound again at once.
 		 */
-		if (options->new_interface && known)
+		if (options->new_interface && (known || facts.devices[index].record.released))
 			goto out_facts;
 		if (options->force && plan.outcome == PLAN_REFUSED)
 			plan.outcome = PLAN_BIND;
@@ -671,15 +689,16 @@ int device_release(const struct config *config, struct vmbus_device *dev, bool i
 		goto out;
 	}
 	ret = 0;
-	if (!dry && record.verdict != VERDICT_NONE) {
-		forget_verdict(&record);
-		state_write(vmbus_device_instance(dev), &record);
-	}
 	/*
 	 * Without driver_override what we bound and what the kernel did look
 	 * the same.
 	 */
 	ours = override ? !strcmp(driver, rule.driver) : is_with(dev, rule.driver);
+	if (!dry && is_class(dev, "nic") && (record.verdict != VERDICT_NONE || ours)) {
+		forget_verdict(&record);
+		record.released = ours;
+		state_write(vmbus_device_instance(dev), &record);
+	}
 	if (!ours)
 		goto out;
 	if (dry)

@@ -12,7 +12,7 @@ struct bind_options {
 	enum plan_time time;	/* PLAN_NOW: an administrator asks; PLAN_EVENT: udev does */
 	bool force;		/* as if the rule said force=yes */
 	bool new_interface;	/* an interface has appeared: act only if it was not known before */
-	bool record_only;	/* check and record for the next boot, and leave the device as it is */
+	bool record_only;	/* check and record for the next boot, and do no more */
 };
 
 /*
@@ -29,7 +29,8 @@ struct bind_options {
  * driver's probe returned as far as the kernel tells. After a failure the
  * former driver has the device again.
  */
-int device_bind(const struct config *config, struct vmbus_device *dev, const struct bind_options *options);
+int device_bind(const struct config *config, struct vmbus_device *dev,
+		const struct bind_options *options);
 
 /*
  * device_release() - let the kernel choose a driver for a device that device_bind() bound

@@ -28,7 +28,8 @@ struct reader {
 	bool skips_keys;	/* after a header that was a fault */
 };
 
-int config_add_finding(struct config *config, struct place at, bool is_fault, const char *format, ...)
+int config_add_finding(struct config *config, struct place at, bool is_fault, const char *format,
+		       ...)
 {
 	struct finding *findings;
 	va_list args;
@@ -83,7 +84,8 @@ static bool parse_mac(const char *text, char mac[MAC_SIZE])
 	if (strlen(text) != MAC_SIZE - 1)
 		return false;
 	for (int i = 0; i < MAC_SIZE - 1; i++) {
-		if (i % 3 == 2 ? text[i] != ':' && text[i] != '-' : !isxdigit((unsigned char)text[i]))
+		if (i % 3 == 2 ? text[i] != ':' && text[i] != '-'
+			       : !isxdigit((unsigned char)text[i]))
 			return false;
 		mac[i] = i % 3 == 2 ? ':' : tolower((unsigned char)text[i]);
 	}
@@ -149,8 +151,10 @@ static void open_section(struct reader *reader, char *header)
 	*end = '\0';
 	text = trim(header + 1);
 	if (config_parse_name(text, &name)) {
-		fault(reader, "a section is a class, the GUID of a class or an instance, mac AA:BB:CC:DD:EE:FF "
-		      "or interface NAME, not '%s'", text);
+		fault(reader,
+		      "a section is a class, the GUID of a class or an instance, mac AA:BB:CC:DD:EE:FF "
+		      "or interface NAME, not '%s'",
+		      text);
 		return;
 	}
 	sections = reallocarray(config->sections, config->count + 1, sizeof(*sections));
@@ -169,7 +173,8 @@ static void open_section(struct reader *reader, char *header)
 	 * alone.
 	 */
 	if (end[1])
-		fault(reader, "nothing may follow the ] of a section, not even a comment: '%s'", end + 1);
+		fault(reader, "nothing may follow the ] of a section, not even a comment: '%s'",
+		      end + 1);
 }
 
 static struct section *current(struct reader *reader)
@@ -177,7 +182,8 @@ static struct section *current(struct reader *reader)
 	return &reader->config->sections[reader->config->count - 1];
 }
 
-static void parse_switch(struct reader *reader, const char *key, const char *value, enum tristate *out)
+static void parse_switch(struct reader *reader, const char *key, const char *value,
+			 enum tristate *out)
 {
 	if (!strcmp(value, "yes"))
 		*out = YES;
@@ -216,13 +222,15 @@ static void parse_size(struct reader *reader, const char *key, const char *value
 		}
 	}
 	if (!end || *end || errno || !size || size > UINT32_MAX || size % page)
-		fault(reader, "%s is a number of bytes, K or M that is a multiple of %ld bytes, not '%s'", key,
-		      page, value);
+		fault(reader,
+		      "%s is a number of bytes, K or M that is a multiple of %ld bytes, not '%s'",
+		      key, page, value);
 	else
 		*out = size;
 }
 
-static void parse_account(struct reader *reader, const char *key, const char *value, char out[ACCOUNT_SIZE])
+static void parse_account(struct reader *reader, const char *key, const char *value,
+			  char out[ACCOUNT_SIZE])
 {
 	if (!*value || strlen(value) >= ACCOUNT_SIZE || value[0] == '-' || !has_only(value, "._-$"))
 		fault(reader, "%s is a name or a number, not '%s'", key, value);
@@ -277,7 +285,8 @@ static void parse_exclude(struct reader *reader, char *value)
 			fault(reader, "exclude is a list of what a section may be, not '%s'", text);
 			return;
 		}
-		excludes = reallocarray(section->excludes, section->exclude_count + 1, sizeof(*excludes));
+		excludes = reallocarray(section->excludes, section->exclude_count + 1,
+					sizeof(*excludes));
 		if (!excludes) {
 			reader->err = -ENOMEM;
 			return;
@@ -611,21 +620,33 @@ void config_rule(const struct config *config, const struct identity *device, str
 	find_rule(config, device, false, rule);
 }
 
-void config_rule_of_all(const struct config *config, const struct identity *device, struct rule *rule)
+void config_rule_of_all(const struct config *config, const struct identity *device,
+			struct rule *rule)
 {
 	find_rule(config, device, true, rule);
 }
 
-bool config_uses_interfaces(const struct config *config)
+static bool compares(const struct config *config, int kind)
 {
 	for (size_t i = 0; i < config->count; i++) {
 		const struct section *section = &config->sections[i];
 
-		if (section->name.kind != NAME_GUID)
+		if ((int)section->name.kind == kind)
 			return true;
 		for (size_t e = 0; e < section->exclude_count; e++)
-			if (section->excludes[e].kind != NAME_GUID)
+			if ((int)section->excludes[e].kind == kind)
 				return true;
 	}
 	return false;
+}
+
+bool config_is_unsure(const struct config *config, const struct identity *device)
+{
+	return ((!device->mac || !*device->mac) && compares(config, NAME_MAC)) ||
+	       ((!device->interface || !*device->interface) && compares(config, NAME_INTERFACE));
+}
+
+bool config_uses_interfaces(const struct config *config)
+{
+	return compares(config, NAME_MAC) || compares(config, NAME_INTERFACE);
 }

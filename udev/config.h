@@ -29,7 +29,8 @@ struct place {
 /* How a section or an exclude names devices. */
 struct device_name {
 	enum { NAME_GUID, NAME_INTERFACE, NAME_MAC } kind;
-	char text[VMBUS_GUID_SIZE];	/* the GUID of a class or of an instance, eth1, or a MAC in lower case */
+	/* The GUID of a class or of an instance, eth1, or a MAC in lower case */
+	char text[VMBUS_GUID_SIZE];
 };
 
 /* What a rule sets on a device once the driver has it. */
@@ -102,7 +103,7 @@ struct rule {
 	bool enable;
 	struct place enable_at;		/* where enable=no stands */
 	bool force;
-	struct place faulty_at;		/* a section of a faulty file names the device; file NULL: none does */
+	struct place faulty_at;		/* a section of a faulty file that names the device */
 	struct settings settings;
 };
 
@@ -130,21 +131,27 @@ void config_rule(const struct config *config, const struct identity *device, str
  * Do as config_rule(), but count what could be read of faulty files too: for
  * releasing devices.
  */
-void config_rule_of_all(const struct config *config, const struct identity *device, struct rule *rule);
+void config_rule_of_all(const struct config *config, const struct identity *device,
+			struct rule *rule);
 
 /* Note a finding; text is copied. 0 or -ENOMEM. */
-int config_add_finding(struct config *config, struct place at, bool is_fault, const char *format, ...)
+int config_add_finding(struct config *config, struct place at, bool is_fault,
+		       const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
 
 /*
- * Whether any section compares interfaces or MACs, so that they have to be
- * found out.
+ * Whether rules compare an interface or a MAC that is not known of a network
+ * adapter. Then it is not known either what they say about the adapter.
  */
+bool config_is_unsure(const struct config *config, const struct identity *device);
+
+/* Whether any section compares interfaces or MACs. */
 bool config_uses_interfaces(const struct config *config);
 
 /*
- * config_parse_name() - parse what stands between [ and ]: a class, a GUID, "mac 00:15:5d:01:02:03",
- * "interface eth1"
+ * config_parse_name() - parse what stands between [ and ]
+ *
+ * That is a class, a GUID, "mac 00:15:5d:01:02:03" or "interface eth1".
  *
  * Returns 0 or -EINVAL.
  */

@@ -42,7 +42,8 @@ static int is_mounted(dev_t number, char where[PATH_MAX])
 		 * too.
 		 */
 		found = makedev(major_no, minor_no) == number ||
-			(rest && sscanf(rest, " - %*s %4095s", source) == 1 && is_node(source, number));
+			(rest && sscanf(rest, " - %*s %4095s", source) == 1 &&
+			 is_node(source, number));
 	}
 	if (!found && ferror(file))
 		found = -EIO;

@@ -60,7 +60,8 @@ static int add_to_stack(struct stack *stack, const char *name, int height)
 	strcpy(stack->names[stack->count++], name);
 	if (height == MAX_HEIGHT)
 		return 0;
-	if (snprintf(path, sizeof(path), "%s/sys/class/net/%s", vmbus_sysroot(), name) >= (int)sizeof(path))
+	if (snprintf(path, sizeof(path), "%s/sys/class/net/%s", vmbus_sysroot(), name) >=
+	    (int)sizeof(path))
 		return -ENAMETOOLONG;
 	dir = opendir(path);
 	if (!dir)
@@ -80,8 +81,10 @@ static bool is_named(const char *ifindex)
 {
 	char path[PATH_MAX];
 
-	return *ifindex && snprintf(path, sizeof(path), "%s/run/udev/data/n%s", vmbus_sysroot(), ifindex) <
-		(int)sizeof(path) && !access(path, F_OK);
+	return *ifindex &&
+	       snprintf(path, sizeof(path), "%s/run/udev/data/n%s", vmbus_sysroot(), ifindex) <
+		       (int)sizeof(path) &&
+	       !access(path, F_OK);
 }
 
 /* @folder: that of the interface in sysfs */
@@ -127,7 +130,8 @@ static bool is_partition(const char *folder)
 	/*
 	 * In doubt it is one: then disk_in_use() tells what is wrong with it.
 	 */
-	return snprintf(path, sizeof(path), "%s/partition", folder) >= (int)sizeof(path) || !access(path, F_OK);
+	return snprintf(path, sizeof(path), "%s/partition", folder) >= (int)sizeof(path) ||
+	       !access(path, F_OK);
 }
 
 static void add_disk(struct device *device, const char *folder, const char *name)
@@ -145,7 +149,8 @@ static void add_disk(struct device *device, const char *folder, const char *name
  * Look below a device, so also behind a PCI bridge. 0, -ENODEV when it has
  * left, or -errno.
  */
-static int look_below(struct facts *facts, const struct routes *routes, const char *sysfs, int index)
+static int look_below(struct facts *facts, const struct routes *routes, const char *sysfs,
+		      int index)
 {
 	struct device *device = &facts->devices[index];
 	char dir[PATH_MAX];
@@ -174,7 +179,8 @@ static int look_below(struct facts *facts, const struct routes *routes, const ch
 			ret = add_interface(facts, routes, e->fts_path, e->fts_name, index);
 		else if (!strcmp(parent, "block"))
 			add_disk(device, e->fts_path, e->fts_name);
-		else if (e->fts_level > 1 && !strcmp(e->fts_parent->fts_parent->fts_name, "block") &&
+		else if (e->fts_level > 1 &&
+			 !strcmp(e->fts_parent->fts_parent->fts_name, "block") &&
 			 is_partition(e->fts_path))
 			add_disk(device, e->fts_path, e->fts_name);
 	}
@@ -201,7 +207,8 @@ static int add_other_interfaces(struct facts *facts, const struct routes *routes
 	while (!ret && (entry = readdir(dir))) {
 		if (entry->d_name[0] == '.')
 			continue;
-		if (snprintf(folder, sizeof(folder), "%s/%s/device", path, entry->d_name) >= (int)sizeof(folder))
+		if (snprintf(folder, sizeof(folder), "%s/%s/device", path, entry->d_name) >=
+		    (int)sizeof(folder))
 			ret = -ENAMETOOLONG;
 		else if (!access(folder, F_OK)) {
 			*strrchr(folder, '/') = '\0';
@@ -245,7 +252,8 @@ static void find_configuration(struct facts *facts)
 		const char *name = interface->is_named ? interface->name :
 				   record && !strcmp(record->mac, interface->mac) ? record->interface : "";
 
-		netconfig_find(net, name, interface->mac, interface_driver(facts, interface->device),
+		netconfig_find(net, name, interface->mac,
+			       interface_driver(facts, interface->device),
 			       interface->brought_up_by);
 	}
 	for (size_t i = 0; i < facts->device_count; i++) {

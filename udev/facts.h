@@ -21,11 +21,13 @@ struct interface {
 	char name[INTERFACE_SIZE];
 	char mac[MAC_SIZE];
 	int device;			/* index of the VMBus device that it is below, or -1 */
-	bool is_named;			/* udev has given it its name; until then the kernel's may change */
-	bool default_route;		/* the main table has one through it, or through what is stacked on it */
-	bool address;			/* it, or what is stacked on it, has a route or a global address */
-	char needed_by[REASON_SIZE];	/* a mounted network file system or disk that is reached through it */
-	char brought_up_by[SOURCE_SIZE];/* a file that brings it up at boot with a default route; "": none known */
+	bool is_named;			/* udev has named it; before, its name may change */
+	/* These count what is stacked on it, too. */
+	bool default_route;		/* the main table has one through it */
+	bool address;			/* it has a route or a global address */
+	char needed_by[REASON_SIZE];	/* a network file system or disk is reached through it */
+	/* The file that brings it up at boot with a default route; "": none known */
+	char brought_up_by[SOURCE_SIZE];
 };
 
 struct device {
@@ -35,7 +37,7 @@ struct device {
 	char driver[DRIVER_NAME_MAX + 1]; /* "": none */
 	char disk[REASON_SIZE];		/* why a disk below it is in use; "": none is */
 	int disk_error;			/* -errno: it could not be told */
-	char brought_up_by[SOURCE_SIZE];/* of the recorded interface, when it has none now */
+	char brought_up_by[SOURCE_SIZE];/* of the recorded interface, if it has none now */
 	struct record record;
 	int record_error;		/* of state_read() */
 };
@@ -46,7 +48,7 @@ struct facts {
 	struct interface *interfaces;
 	size_t interface_count;
 	int route_error;		/* -errno: routes or mounts could not be read */
-	int device_error;		/* a device could not be read and is missing; see vmbus_devices_list() */
+	int device_error;		/* -errno: a device could not be read and is missing */
 };
 
 /*

@@ -95,7 +95,8 @@ int kernel_set_access(const char *path, uid_t owner, gid_t group, int mode)
 	 */
 	if (stat(path, &st))
 		return -errno;
-	if (((owner != (uid_t)-1 && owner != st.st_uid) || (group != (gid_t)-1 && group != st.st_gid)) &&
+	if (((owner != (uid_t)-1 && owner != st.st_uid) ||
+	     (group != (gid_t)-1 && group != st.st_gid)) &&
 	    chown(path, owner, group))
 		return -errno;
 	if (mode >= 0 && (st.st_mode & 0777) != (mode_t)mode && chmod(path, mode))

@@ -29,30 +29,38 @@ static bool names(const struct section *section, const struct facts *facts, size
 	return false;
 }
 
-static int check_devices(struct config *config, const struct section *section, const struct facts *facts)
+static int check_devices(struct config *config, const struct section *section,
+			 const struct facts *facts)
 {
 	size_t count = 0;
 
 	for (size_t i = 0; i < facts->device_count; i++)
 		count += names(section, facts, i);
 	if (!count)
-		return config_add_finding(config, section->at, false, "the section matches no device of this machine");
-	if (count > 1 && section->settings.link[0])
 		return config_add_finding(config, section->at, false,
-					  "link: %zu devices get the same link, and one of them wins", count);
+					  "the section matches no device of this machine");
+	if (count > 1 && section->settings.link[0])
+		return config_add_finding(
+			config, section->at, false,
+			"link: %zu devices get the same link, and one of them wins", count);
 	return 0;
 }
 
 static int check_guard(struct config *config, const struct section *section)
 {
-	const struct vmbus_class *class = section->name.kind == NAME_GUID ? vmbus_class_find(section->name.text) : NULL;
+	const struct vmbus_class *class =
+		section->name.kind == NAME_GUID ? vmbus_class_find(section->name.text) : NULL;
 	const struct device device = { .class_name = class ? class->name : NULL };
 
 	if (!class || section->force != UNSET || section->enable == NO || !plan_is_guarded(&device))
 		return 0;
 	if (!strcmp(class->name, "nic"))
-		return config_add_finding(config, section->at, false, "without force, a device of the class nic is bound at boot only if it was checked, or another adapter is sure to come up");
-	return config_add_finding(config, section->at, false, "without force, no device of the class %s is bound at boot",
+		return config_add_finding(
+			config, section->at, false,
+			"without force, a device of the class nic is bound at boot "
+			"only if it was checked, or another adapter is sure to come up");
+	return config_add_finding(config, section->at, false,
+				  "without force, no device of the class %s is bound at boot",
 				  class->name);
 }
 
@@ -67,10 +75,11 @@ static int check_accounts(struct config *config, const struct section *section)
 	int ret = 0;
 
 	if (s->owner[0] && !is_number(s->owner) && !getpwnam(s->owner))
-		ret = config_add_finding(config, section->at, false, "owner: there is no user '%s'", s->owner);
+		ret = config_add_finding(config, section->at, false, "owner: there is no user '%s'",
+					 s->owner);
 	if (s->group[0] && !is_number(s->group) && !getgrnam(s->group))
-		ret = first(ret, config_add_finding(config, section->at, false, "group: there is no group '%s'",
-						    s->group));
+		ret = first(ret, config_add_finding(config, section->at, false,
+						    "group: there is no group '%s'", s->group));
 	return ret;
 }
 

@@ -59,7 +59,8 @@ void routes_free(struct routes *routes);
  * What routes say about an interface with this stack: default_route, address,
  * needed_by.
  */
-void routes_judge(const struct routes *routes, const struct stack *stack, struct interface *interface);
+void routes_judge(const struct routes *routes, const struct stack *stack,
+		  struct interface *interface);
 
 /*
  * disk_in_use() - find out whether a disk or partition is mounted, swapped to or held

@@ -64,7 +64,8 @@ struct netconfig {
 	bool failed;		/* out of memory: nothing counts */
 };
 
-static int rooted(char path[PATH_MAX], const char *format, ...) __attribute__((format(printf, 2, 3)));
+static int rooted(char path[PATH_MAX], const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
 
 static int rooted(char path[PATH_MAX], const char *format, ...)
 {
@@ -118,7 +119,8 @@ static bool is_enabled(const char *unit)
 		return false;
 	for (size_t f = 0; f < sizeof(folders) / sizeof(folders[0]); f++)
 		for (size_t t = 0; t < sizeof(targets) / sizeof(targets[0]); t++) {
-			snprintf(path, sizeof(path), "%s/%s.target.wants/%s", folders[f], targets[t], unit);
+			snprintf(path, sizeof(path), "%s/%s.target.wants/%s", folders[f],
+				 targets[t], unit);
 			if (exists(path))
 				return true;
 		}
@@ -178,13 +180,15 @@ static struct profile *add_profile(struct netconfig *net, struct profiles *to, c
 
 static bool is_true(const char *value)
 {
-	return !strcasecmp(value, "yes") || !strcasecmp(value, "true") || !strcasecmp(value, "on") ||
-	       !strcmp(value, "1");
+	return !strcasecmp(value, "yes") || !strcasecmp(value, "true") ||
+	       !strcasecmp(value, "on") || !strcmp(value, "1");
 }
 
 /* Call @on_key for each key of a file of sections. Returns 0 or -errno. */
-static int read_sections(const char *path, void (*on_key)(void *arg, const char *section, const char *key,
-							  const char *value), void *arg)
+static int read_sections(const char *path,
+			 void (*on_key)(void *arg, const char *section, const char *key,
+					const char *value),
+			 void *arg)
 {
 	char section[128] = "";
 	char *line = NULL, *text, *value;
@@ -244,12 +248,13 @@ static void on_networkd_key(void *arg, const char *section, const char *key, con
 	} else if (!strcmp(section, "Link")) {
 		if (!strcmp(key, "Unmanaged") && is_true(value))
 			p->is_off = true;
-		if (!strcmp(key, "ActivationPolicy") && strcmp(value, "up") && strcmp(value, "always-up"))
+		if (!strcmp(key, "ActivationPolicy") && strcmp(value, "up") &&
+		    strcmp(value, "always-up"))
 			p->is_off = true;
 	} else if (!strcmp(section, "Network")) {
 		if (!strcmp(key, "DHCP"))
-			p->dhcp = is_true(value) || !strcmp(value, "both") || !strcmp(value, "ipv4") ||
-				  !strcmp(value, "v4");
+			p->dhcp = is_true(value) || !strcmp(value, "both") ||
+				  !strcmp(value, "ipv4") || !strcmp(value, "v4");
 		else if (!strcmp(key, "Address"))
 			p->address = true;
 		else if (!strcmp(key, "Gateway"))
@@ -313,7 +318,8 @@ static void find_files(struct netconfig *net, struct files *files, const char *c
 		while (dir && (entry = readdir(dir))) {
 			if (entry->d_name[0] == '.' || !ends_with(entry->d_name, suffix))
 				continue;
-			for (i = 0; i < files->count && strcmp(files->list[i].name, entry->d_name); i++)
+			for (i = 0; i < files->count && strcmp(files->list[i].name, entry->d_name);
+			     i++)
 				;
 			if (i < files->count)
 				continue;
@@ -325,8 +331,8 @@ static void find_files(struct netconfig *net, struct files *files, const char *c
 			files->list = more;
 			more += files->count++;
 			snprintf(more->name, sizeof(more->name), "%s", entry->d_name);
-			if (snprintf(more->path, sizeof(more->path), "%s/%s", folders[f], entry->d_name) >=
-			    (int)sizeof(more->path))
+			if (snprintf(more->path, sizeof(more->path), "%s/%s", folders[f],
+				     entry->d_name) >= (int)sizeof(more->path))
 				net->failed = true;
 		}
 		if (dir)
@@ -339,7 +345,7 @@ static void find_files(struct netconfig *net, struct files *files, const char *c
 /* A unit's or a profile's drop-ins may say anything. */
 static bool has_drop_ins(const char *name)
 {
-	static const char *const folders[] = { "/etc", "/run", "/usr/local/lib", "/usr/lib", "/lib" };
+	static const char *const folders[] = {"/etc", "/run", "/usr/local/lib", "/usr/lib", "/lib"};
 	char path[512];
 
 	for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
@@ -396,7 +402,8 @@ static void on_keyfile_key(void *arg, const char *section, const char *key, cons
 
 	if (!strcmp(section, "connection")) {
 		if (!strcmp(key, "type"))
-			r->is_ethernet = !strcmp(value, "ethernet") || !strcmp(value, "802-3-ethernet");
+			r->is_ethernet =
+				!strcmp(value, "ethernet") || !strcmp(value, "802-3-ethernet");
 		else if (!strcmp(key, "interface-name"))
 			add_words(r->net, &p->names, value);
 		else if (!strcmp(key, "autoconnect"))
@@ -441,7 +448,9 @@ static void on_manager_key(void *arg, const char *section, const char *key, cons
 static bool has_unmanaged(struct netconfig *net)
 {
 	static const char *const folders[] = {
-		"/etc/NetworkManager/conf.d", "/run/NetworkManager/conf.d", "/usr/lib/NetworkManager/conf.d",
+		"/etc/NetworkManager/conf.d",
+		"/run/NetworkManager/conf.d",
+		"/usr/lib/NetworkManager/conf.d",
 	};
 	struct reading reading = { .net = net };
 	struct files files;
@@ -451,7 +460,8 @@ static bool has_unmanaged(struct netconfig *net)
 		read_sections(path, on_manager_key, &reading);
 	find_files(net, &files, folders, sizeof(folders) / sizeof(folders[0]), ".conf");
 	for (size_t i = 0; i < files.count; i++)
-		if (rooted(path, "%s", files.list[i].path) || read_sections(path, on_manager_key, &reading))
+		if (rooted(path, "%s", files.list[i].path) ||
+		    read_sections(path, on_manager_key, &reading))
 			reading.has_match = true;
 	free(files.list);
 	return reading.has_match;
@@ -531,14 +541,18 @@ static void read_included(struct interfaces *in, const char *pattern, bool is_fo
 	char path[PATH_MAX];
 	glob_t found;
 
-	if (rooted(path, "%s%s%s", *pattern == '/' ? "" : "/etc/network/", pattern, is_folder ? "/*" : "") ||
+	if (rooted(path, "%s%s%s", *pattern == '/' ? "" : "/etc/network/", pattern,
+		   is_folder ? "/*" : "") ||
 	    glob(path, 0, NULL, &found))
 		return;
 	for (size_t i = 0; i < found.gl_pathc; i++) {
 		const char *name = strrchr(found.gl_pathv[i], '/') + 1;
 		size_t len = strlen(name);
 
-		if (is_folder && strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") != len)
+		if (is_folder &&
+		    strspn(name,
+			   "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") !=
+			    len)
 			continue;
 		read_interfaces(in, found.gl_pathv[i] + strlen(vmbus_sysroot()), depth + 1);
 	}
@@ -573,7 +587,8 @@ static void on_interfaces_line(struct interfaces *in, const char *file, char *li
 		return;
 	if (!strcmp(word, "iface")) {
 		on_iface(in, file, save);
-	} else if (!strcmp(word, "auto") || !strcmp(word, "allow-auto") || !strcmp(word, "allow-hotplug")) {
+	} else if (!strcmp(word, "auto") || !strcmp(word, "allow-auto") ||
+		   !strcmp(word, "allow-hotplug")) {
 		in->iface = NULL;
 		while ((word = strtok_r(NULL, BLANKS, &save)))
 			add_automatic(in->net, word);
@@ -587,8 +602,8 @@ static void on_interfaces_line(struct interfaces *in, const char *file, char *li
 	} else if (!strcmp(word, "mapping")) {
 		in->iface = NULL;
 		in->has_mapping = true;
-	} else if (!strncmp(word, "allow-", 6) || !strncmp(word, "no-auto", 7) || !strcmp(word, "rename") ||
-		   !strcmp(word, "template")) {
+	} else if (!strncmp(word, "allow-", 6) || !strncmp(word, "no-auto", 7) ||
+		   !strcmp(word, "rename") || !strcmp(word, "template")) {
 		in->iface = NULL;
 		in->has_mapping |= word[0] == 'r' || word[0] == 't';
 	} else if (in->iface) {
@@ -659,7 +674,8 @@ static void read_ifupdown(struct netconfig *net)
 
 		for (size_t a = 0; a < net->automatic_count; a++)
 			automatic |= !strcmp(net->automatic[a], name);
-		p = automatic && !in.has_mapping ? add_profile(net, &net->others, iface->file) : NULL;
+		p = automatic && !in.has_mapping ? add_profile(net, &net->others, iface->file)
+						 : NULL;
 		if (p) {
 			*p = *iface;
 			*iface = (struct profile){ 0 };
@@ -682,11 +698,13 @@ static void read_netplan(struct netconfig *net)
 
 	find_files(net, &files, folders, sizeof(folders) / sizeof(folders[0]), ".yaml");
 	for (size_t i = 0; i < files.count; i++)
-		if (!rooted(path, "%s", files.list[i].path) && !stat(path, &st) && st.st_mtime > net->netplan)
+		if (!rooted(path, "%s", files.list[i].path) && !stat(path, &st) &&
+		    st.st_mtime > net->netplan)
 			net->netplan = st.st_mtime;
 	/* A file that was removed changes its folder. */
 	for (size_t i = 0; files.count && i < sizeof(folders) / sizeof(folders[0]); i++)
-		if (!rooted(path, "%s", folders[i]) && !stat(path, &st) && st.st_mtime > net->netplan)
+		if (!rooted(path, "%s", folders[i]) && !stat(path, &st) &&
+		    st.st_mtime > net->netplan)
 			net->netplan = st.st_mtime;
 	free(files.list);
 }
@@ -742,7 +760,8 @@ static enum match match_words(const char *words, const char *text)
 	return result;
 }
 
-static enum match matches(const struct profile *profile, const char *name, const char *mac, const char *driver)
+static enum match matches(const struct profile *profile, const char *name, const char *mac,
+			  const char *driver)
 {
 	const char *const words[] = { profile->names, profile->macs, profile->drivers };
 	const char *const texts[] = { name, mac, driver };
@@ -763,8 +782,8 @@ static bool brings_up(const struct profile *p)
 	return !p->is_off && ((p->dhcp && !p->no_dhcp_route) || (p->address && p->gateway));
 }
 
-void netconfig_find(const struct netconfig *net, const char *name, const char *mac, const char *driver,
-		    char file[SOURCE_SIZE])
+void netconfig_find(const struct netconfig *net, const char *name, const char *mac,
+		    const char *driver, char file[SOURCE_SIZE])
 {
 	const struct profile *found = NULL;
 
@@ -782,7 +801,8 @@ void netconfig_find(const struct netconfig *net, const char *name, const char *m
 	if (found && !brings_up(found))
 		found = NULL;
 	for (size_t i = 0; i < net->others.count && !found; i++)
-		if (matches(&net->others.list[i], name, mac, driver) == MATCHES && brings_up(&net->others.list[i]))
+		if (matches(&net->others.list[i], name, mac, driver) == MATCHES &&
+		    brings_up(&net->others.list[i]))
 			found = &net->others.list[i];
 	if (found)
 		snprintf(file, SOURCE_SIZE, "%s", found->file);

@@ -91,6 +91,9 @@ static bool is_wanted(const struct question *q, size_t device)
 	struct identity identity = identify(q->facts, device, q->time);
 	struct rule rule;
 
+	/* What is not known may be a rule that wants it. */
+	if (is_nic(&q->facts->devices[device]) && config_is_unsure(q->config, &identity))
+		return true;
 	config_rule(q->config, &identity, &rule);
 	return rule.scope != SCOPE_NONE && rule.enable && !rule.faulty_at.file;
 }
@@ -98,7 +101,8 @@ static bool is_wanted(const struct question *q, size_t device)
 static bool has_mac(const struct question *q, const char *mac)
 {
 	for (size_t i = 0; i < q->facts->interface_count; i++)
-		if (q->facts->interfaces[i].device == (int)q->device && !strcmp(q->facts->interfaces[i].mac, mac))
+		if (q->facts->interfaces[i].device == (int)q->device &&
+		    !strcmp(q->facts->interfaces[i].mac, mac))
 			return true;
 	return !strcmp(q->facts->devices[q->device].record.mac, mac);
 }
@@ -154,8 +158,8 @@ static bool is_needed(const struct question *q, struct plan *plan)
 		if (interface->device != (int)q->device)
 			continue;
 		if (q->facts->route_error) {
-			explain(plan, "it cannot be told what goes through interface %s: %s", interface->name,
-				strerror(-q->facts->route_error));
+			explain(plan, "it cannot be told what goes through interface %s: %s",
+				interface->name, strerror(-q->facts->route_error));
 			return true;
 		}
 		if (interface->default_route) {
@@ -167,7 +171,8 @@ static bool is_needed(const struct question *q, struct plan *plan)
 			return true;
 		}
 		if (interface->address && !other_with_address(q)) {
-			explain(plan, "interface %s is the last one with an address", interface->name);
+			explain(plan, "interface %s is the last one with an address",
+				interface->name);
 			return true;
 		}
 	}
@@ -203,7 +208,8 @@ static bool find_other(const struct question *q, struct plan *plan)
 		if (!remains(q, other) || (other->device >= 0 && is_wanted(q, other->device)))
 			continue;
 		if (q->time == PLAN_EVENT && other->default_route) {
-			explain(plan, "interface %s remains, which has the default route", other->name);
+			explain(plan, "interface %s remains, which has the default route",
+				other->name);
 			return true;
 		}
 		if (other->brought_up_by[0]) {
@@ -215,12 +221,12 @@ static bool find_other(const struct question *q, struct plan *plan)
 	for (size_t i = 0; i < facts->device_count; i++) {
 		const struct device *other = &facts->devices[i];
 
-		if (i == q->device || !other->brought_up_by[0] || !is_nic(other) || is_wanted(q, i) ||
-		    has_mac(q, other->record.mac) || (q->taken && q->taken[i]) ||
+		if (i == q->device || !other->brought_up_by[0] || !is_nic(other) ||
+		    is_wanted(q, i) || has_mac(q, other->record.mac) || (q->taken && q->taken[i]) ||
 		    !strcmp(other->driver, "uio_hv_generic"))
 			continue;
-		explain(plan, "interface %s remains, which %.160s brings up", other->record.interface,
-			other->brought_up_by);
+		explain(plan, "interface %s remains, which %.160s brings up",
+			other->record.interface, other->brought_up_by);
 		return true;
 	}
 	return false;
@@ -250,7 +256,8 @@ static bool is_safe_at_boot(const struct question *q, struct plan *plan)
 		return true;
 	}
 	if (is_storage(device)) {
-		explain(plan, "at boot nothing tells whether the machine needs a disk behind it; force=yes takes it");
+		explain(plan,
+			"at boot nothing tells whether the machine needs a disk behind it; force=yes takes it");
 		return false;
 	}
 	if (device->record_error) {
@@ -259,7 +266,8 @@ static bool is_safe_at_boot(const struct question *q, struct plan *plan)
 		return false;
 	}
 	if (interface && record->mac[0] && strcmp(record->mac, interface->mac)) {
-		explain(plan, "its MAC is %s and was %s when it was checked; vmbus-bind checks it again",
+		explain(plan,
+			"its MAC is %s and was %s when it was checked; vmbus-bind checks it again",
 			interface->mac, record->mac);
 		return false;
 	}
@@ -268,15 +276,18 @@ static bool is_safe_at_boot(const struct question *q, struct plan *plan)
 		return false;
 	}
 	if (is_recorded(device, &plan->rule)) {
-		explain(plan, "a check at %s found that the machine can do without it", record->checked);
+		explain(plan, "a check at %s found that the machine can do without it",
+			record->checked);
 		return true;
 	}
 	if (find_other(q, plan))
 		return true;
-	explain(plan, "at boot nothing tells whether the machine needs it: no other adapter is known to come up, "
-		"and %s", record->verdict == VERDICT_SAFE ?
-		"it was checked for another rule; vmbus-bind checks it again" :
-		"nobody has checked it; vmbus-bind checks it, or force=yes takes it");
+	explain(plan,
+		"at boot nothing tells whether the machine needs it: no other adapter is known to come up, "
+		"and %s",
+		record->verdict == VERDICT_SAFE
+			? "it was checked for another rule; vmbus-bind checks it again"
+			: "nobody has checked it; vmbus-bind checks it, or force=yes takes it");
 	return false;
 }
 
@@ -287,7 +298,9 @@ static void guard(const struct question *q, struct plan *plan)
 	if (q->time != PLAN_BOOT)
 		needed = is_needed(q, plan);
 	if (q->time == PLAN_NOW)
-		plan->verdict = needed ? VERDICT_NEEDED : is_network_up(q) ? VERDICT_SAFE : VERDICT_NONE;
+		plan->verdict = is_network_up(q) ? VERDICT_SAFE : VERDICT_NONE;
+	if (needed && q->time == PLAN_NOW)
+		plan->verdict = VERDICT_NEEDED;
 	plan->outcome = PLAN_BIND;
 	if (plan->rule.force)
 		explain(plan, "force=yes");
@@ -299,8 +312,8 @@ static void guard(const struct question *q, struct plan *plan)
 		plan->outcome = PLAN_REFUSED;
 }
 
-void plan_make(const struct config *config, const struct facts *facts, size_t index, enum plan_time time,
-	       const bool *taken, struct plan *plan)
+void plan_make(const struct config *config, const struct facts *facts, size_t index,
+	       enum plan_time time, const bool *taken, struct plan *plan)
 {
 	const struct question q = { config, facts, index, time, taken };
 	const struct device *device = &facts->devices[index];
@@ -314,6 +327,10 @@ void plan_make(const struct config *config, const struct facts *facts, size_t in
 		plan->outcome = PLAN_FAULTY;
 		plan->at = rule->faulty_at;
 		explain(plan, "a faulty file names it, so it is left alone");
+	} else if (is_nic(device) && config_is_unsure(config, &identity)) {
+		plan->outcome = PLAN_WAITS;
+		plan->at = (struct place){ NULL, 0 };
+		explain(plan, "rules compare interfaces or MACs, and its interface is not known yet");
 	} else if (rule->scope == SCOPE_NONE) {
 		explain(plan, "no section names it");
 	} else if (!rule->enable) {
@@ -357,7 +374,8 @@ int plan_all(const struct config *config, const struct facts *facts, struct devi
 
 const char *plan_outcome_name(enum plan_outcome outcome)
 {
-	static const char *const names[] = { "no-rule", "disabled", "faulty", "refused", "bound", "bind" };
+	static const char *const names[] = { "waits",   "no-rule", "disabled", "faulty",
+					     "refused", "bound",   "bind" };
 
 	return names[outcome];
 }

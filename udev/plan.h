@@ -13,7 +13,7 @@
  *	facts_read(&facts);
  *	plan_all(&config, &facts, &plans);	// one for each of facts.devices
  *	for (i = 0; i < facts.device_count; i++)
- *		puts(plan_outcome_name(plans[i].now.outcome)); // file, line, reason; the same in .boot
+ *		puts(plans[i].now.reason);	// and outcome, at; the same in .boot
  */
 #ifndef HVUIO_PLAN_H
 #define HVUIO_PLAN_H
@@ -41,6 +41,12 @@ enum plan_time {
 };
 
 enum plan_outcome {
+	/*
+	 * The device is an adapter whose interface is not there yet, and rules
+	 * compare interfaces or MACs: it is decided about when the interface
+	 * appears.
+	 */
+	PLAN_WAITS,
 	PLAN_NO_RULE,	/* no section names the device: it is left alone */
 	PLAN_DISABLED,	/* enable=no: the same */
 	PLAN_FAULTY,	/* a faulty file names it: the same, and an error */
@@ -87,7 +93,7 @@ void plan_make(const struct config *config, const struct facts *facts, size_t de
 int plan_all(const struct config *config, const struct facts *facts, struct device_plan **plans);
 
 /*
- * "bind", "bound", "refused", "faulty", "disabled", "no-rule": for machines and
+ * "bind", "bound", "refused", "faulty", "disabled", "no-rule", "waits": for machines and
  * columns.
  */
 const char *plan_outcome_name(enum plan_outcome outcome);

@@ -68,7 +68,8 @@ static int read_ipv4_routes(struct routes *routes)
 	if (!file)
 		return -errno;
 	while (!ret && getline(&line, &size, file) > 0) {
-		if (sscanf(line, "%15s %x %*x %x %*d %*d %u %x", name, &to, &flags, &metric, &mask) != 5 ||
+		if (sscanf(line, "%15s %x %*x %x %*d %*d %u %x", name, &to, &flags, &metric,
+			   &mask) != 5 ||
 		    flags & RTF_REJECT)
 			continue;
 		route = grow(&routes->list, &routes->count, sizeof(*route));
@@ -115,7 +116,8 @@ static int read_ipv6_routes(struct routes *routes)
 
 	file = open_rooted("/proc/net/ipv6_route");
 	while (file && !ret && getline(&line, &size, file) > 0) {
-		if (sscanf(line, "%32s %x %*s %*x %*s %x %*x %*x %x %15s", to, &prefix, &metric, &flags, name) != 5 ||
+		if (sscanf(line, "%32s %x %*s %*x %*s %x %*x %*x %x %15s", to, &prefix, &metric,
+			   &flags, name) != 5 ||
 		    flags & RTF_REJECT)
 			continue;
 		route = grow(&routes->list, &routes->count, sizeof(*route));
@@ -137,7 +139,8 @@ static int read_ipv6_routes(struct routes *routes)
 	while (file && getline(&line, &size, file) > 0) {
 		char (*global)[INTERFACE_SIZE];
 
-		if (sscanf(line, "%*s %*x %*x %x %*x %15s", &scope, name) != 2 || scope != SCOPE_GLOBAL)
+		if (sscanf(line, "%*s %*x %*x %x %*x %15s", &scope, name) != 2 ||
+		    scope != SCOPE_GLOBAL)
 			continue;
 		global = grow(&routes->global, &routes->global_count, sizeof(*global));
 		if (!global) {
@@ -203,8 +206,22 @@ add_peer(struct routes *routes, const struct address *address, const char *forma
 static bool is_network_type(const char *type)
 {
 	static const char *const types[] = {
-		"nfs", "nfs4", "cifs", "smb3", "smbfs", "ceph", "afs", "9p", "lustre", "glusterfs",
-		"fuse.glusterfs", "fuse.sshfs", "fuse.ceph", "fuse.s3fs", "fuse.rclone", "fuse.blobfuse",
+		"nfs",
+		"nfs4",
+		"cifs",
+		"smb3",
+		"smbfs",
+		"ceph",
+		"afs",
+		"9p",
+		"lustre",
+		"glusterfs",
+		"fuse.glusterfs",
+		"fuse.sshfs",
+		"fuse.ceph",
+		"fuse.s3fs",
+		"fuse.rclone",
+		"fuse.blobfuse",
 		"fuse.blobfuse2",
 	};
 
@@ -248,8 +265,8 @@ static int read_mounts(struct routes *routes)
 	while (!ret && getline(&line, &size, file) > 0) {
 		rest = strstr(line, " - ");
 		at = 0;
-		if (!rest || sscanf(rest, " - %63s %*s %n", type, &at) != 1 || !at || !is_network_type(type) ||
-		    sscanf(line, "%*d %*d %*s %*s %4095s", where) != 1)
+		if (!rest || sscanf(rest, " - %63s %*s %n", type, &at) != 1 || !at ||
+		    !is_network_type(type) || sscanf(line, "%*d %*d %*s %*s %4095s", where) != 1)
 			continue;
 		find_server(rest + at, &address);
 		ret = add_peer(routes, &address, "the %s mount %.128s", type, where);
@@ -262,7 +279,8 @@ static int read_mounts(struct routes *routes)
 }
 
 /* The first line of an attribute, or false. */
-static bool read_attribute(char *text, size_t size, const char *folder, const char *name, const char *attribute)
+static bool read_attribute(char *text, size_t size, const char *folder, const char *name,
+			   const char *attribute)
 {
 	FILE *file = open_rooted("%s/%s/%s", folder, name, attribute);
 	bool ok;
@@ -285,7 +303,8 @@ static int on_iscsi(struct routes *routes, const char *folder, const char *name)
 	    !read_attribute(text, sizeof(text), folder, name, "persistent_address"))
 		text[0] = '\0';
 	parse_address(text, text + strlen(text), &address);
-	return add_peer(routes, &address, "the iSCSI connection to %s", text[0] ? text : "a server");
+	return add_peer(routes, &address, "the iSCSI connection to %s",
+			text[0] ? text : "a server");
 }
 
 /* NVMe over TCP or RDMA: "traddr=192.168.1.2,trsvcid=4420" */
@@ -378,14 +397,16 @@ static bool covers(const struct route *route, const struct address *address)
 	if (route->to.family != address->family || route->prefix > 128 ||
 	    memcmp(route->to.bytes, address->bytes, whole))
 		return false;
-	return !rest || !((route->to.bytes[whole] ^ address->bytes[whole]) & (0xff00 >> rest) & 0xff);
+	return !rest ||
+	       !((route->to.bytes[whole] ^ address->bytes[whole]) & (0xff00 >> rest) & 0xff);
 }
 
 /*
  * Among the routes that the kernel may choose for @address, whether one goes
  * through @stack.
  */
-static bool leads_through(const struct routes *routes, const struct address *address, const struct stack *stack)
+static bool leads_through(const struct routes *routes, const struct address *address,
+			  const struct stack *stack)
 {
 	const struct route *best = NULL;
 	bool through = false;
@@ -409,7 +430,8 @@ static bool leads_through(const struct routes *routes, const struct address *add
 	return best ? through : true;
 }
 
-void routes_judge(const struct routes *routes, const struct stack *stack, struct interface *interface)
+void routes_judge(const struct routes *routes, const struct stack *stack,
+		  struct interface *interface)
 {
 	for (size_t i = 0; i < routes->count; i++) {
 		const struct route *r = &routes->list[i];
@@ -431,7 +453,8 @@ void routes_judge(const struct routes *routes, const struct stack *stack, struct
 
 		if (peer->address.family && !leads_through(routes, &peer->address, stack))
 			continue;
-		snprintf(interface->needed_by, sizeof(interface->needed_by), "%s %s interface %s", peer->text,
+		snprintf(interface->needed_by, sizeof(interface->needed_by), "%s %s interface %s",
+			 peer->text,
 			 peer->address.family ? "is reached through" : "may be reached through",
 			 interface->name);
 		return;

@@ -50,7 +50,8 @@ static int first(int a, int b)
 }
 
 /* Returns 0, or -ENOENT for a user or group that is not there. */
-static int find_accounts(const struct vmbus_device *dev, const struct settings *settings, struct access *access)
+static int find_accounts(const struct vmbus_device *dev, const struct settings *settings,
+			 struct access *access)
 {
 	const struct passwd *user;
 	const struct group *group;
@@ -64,7 +65,8 @@ static int find_accounts(const struct vmbus_device *dev, const struct settings *
 		else
 			ret = -ENOENT;
 		if (!user)
-			say(LOG_ERR, "%s: owner: there is no user '%s'", vmbus_device_instance(dev), settings->owner);
+			say(LOG_ERR, "%s: owner: there is no user '%s'", vmbus_device_instance(dev),
+			    settings->owner);
 	}
 	if (settings->group[0] && !is_number(settings->group, &access->group)) {
 		group = getgrnam(settings->group);
@@ -73,7 +75,8 @@ static int find_accounts(const struct vmbus_device *dev, const struct settings *
 		else
 			ret = -ENOENT;
 		if (!group)
-			say(LOG_ERR, "%s: group: there is no group '%s'", vmbus_device_instance(dev), settings->group);
+			say(LOG_ERR, "%s: group: there is no group '%s'",
+			    vmbus_device_instance(dev), settings->group);
 	}
 	/* A mode for a group is not to be given to another one. */
 	if (ret)
@@ -88,8 +91,8 @@ static int set_access(const struct vmbus_device *dev, const char *path, const st
 	/* A channel may leave at any time. */
 	if (!ret || ret == -ENOENT || ret == -ENODEV)
 		return 0;
-	say(LOG_ERR, "%s: owner, group or mode of %s cannot be set: %s", vmbus_device_instance(dev), path,
-	    strerror(-ret));
+	say(LOG_ERR, "%s: owner, group or mode of %s cannot be set: %s", vmbus_device_instance(dev),
+	    path, strerror(-ret));
 	return ret;
 }
 
@@ -115,7 +118,8 @@ static int set_ring(const struct vmbus_device *dev, const char *channels, const 
 		return -ENAMETOOLONG;
 	if (wait && !wait_for(path, folder)) {
 		if (!faccessat(AT_FDCWD, folder, F_OK, 0))
-			say(LOG_ERR, "%s: channel %s has no ring file after 2 seconds; its owner, group and mode are not set",
+			say(LOG_ERR,
+			    "%s: channel %s has no ring file after 2 seconds; its owner, group and mode are not set",
 			    vmbus_device_instance(dev), name);
 		return faccessat(AT_FDCWD, folder, F_OK, 0) ? 0 : -ETIMEDOUT;
 	}
@@ -126,7 +130,8 @@ static int set_ring(const struct vmbus_device *dev, const char *channels, const 
  * The ring files of every channel. The primary channel is the one without a
  * number of its own.
  */
-static int set_rings(const struct vmbus_device *dev, const struct access *access, unsigned int relid)
+static int set_rings(const struct vmbus_device *dev, const struct access *access,
+		     unsigned int relid)
 {
 	char channels[PATH_MAX], name[64];
 	struct dirent *entry;
@@ -135,7 +140,8 @@ static int set_rings(const struct vmbus_device *dev, const struct access *access
 	int ret = 0;
 	DIR *dir;
 
-	if (snprintf(channels, sizeof(channels), "%s/channels", vmbus_device_sysfs(dev)) >= (int)sizeof(channels))
+	if (snprintf(channels, sizeof(channels), "%s/channels", vmbus_device_sysfs(dev)) >=
+	    (int)sizeof(channels))
 		return -ENAMETOOLONG;
 	if (relid) {
 		snprintf(name, sizeof(name), "%u", relid);
@@ -148,13 +154,15 @@ static int set_rings(const struct vmbus_device *dev, const struct access *access
 		return errno == ENOENT ? 0 : -errno;
 	while ((entry = readdir(dir)))
 		if (is_number(entry->d_name, &number))
-			ret = first(ret, set_ring(dev, channels, entry->d_name, access, number == primary));
+			ret = first(ret, set_ring(dev, channels, entry->d_name, access,
+						  number == primary));
 	closedir(dir);
 	return ret;
 }
 
 static int set_ring_size(const struct vmbus_device *dev, uint64_t size)
 {
+	const char *reason;
 	char text[32];
 	uint64_t now;
 	int ret;
@@ -165,12 +173,14 @@ static int set_ring_size(const struct vmbus_device *dev, uint64_t size)
 	snprintf(text, sizeof(text), "%" PRIu64, size);
 	if (!ret)
 		ret = kernel_write(text, "%s/uio_hv_generic/ring_size", vmbus_device_sysfs(dev));
-	if (ret == -ENODEV)
+	if (!ret || ret == -ENODEV)
 		return ret;
-	if (ret)
-		say(LOG_ERR, "%s: ring_size cannot be set to %s: %s", vmbus_device_instance(dev), text,
-		    ret == -ENOENT ? "this module sets no ring sizes (hyperv-uio-dkms has one that does)" :
-		    ret == -EBUSY ? "a program has the device open" : strerror(-ret));
+	reason = strerror(-ret);
+	if (ret == -ENOENT)
+		reason = "this module sets no ring sizes (hyperv-uio-dkms has one that does)";
+	else if (ret == -EBUSY)
+		reason = "a program has the device open";
+	say(LOG_ERR, "%s: ring_size cannot be set to %s: %s", vmbus_device_instance(dev), text, reason);
 	return ret;
 }
 
@@ -185,7 +195,8 @@ static int check_buffer(const struct vmbus_device *dev, const char *key, int map
 	snprintf(path, sizeof(path), "uio/%s/maps/map%d/size", vmbus_device_uio(dev), map);
 	if (vmbus_device_attribute_u64(dev, path, &now) || now == size)
 		return 0;
-	say(LOG_WARNING, "%s: %s is %" PRIu64 " and not %" PRIu64 ": it is set when the device is bound again",
+	say(LOG_WARNING,
+	    "%s: %s is %" PRIu64 " and not %" PRIu64 ": it is set when the device is bound again",
 	    vmbus_device_instance(dev), key, now, size);
 	return 0;
 }
@@ -199,7 +210,8 @@ int settings_apply(struct vmbus_device *dev, const struct rule *rule, unsigned i
 	if (vmbus_device_refresh(dev))
 		return -ENODEV;
 	/* Without a UIO device another driver has it, or it is leaving. */
-	if (!vmbus_device_driver(dev) || strcmp(vmbus_device_driver(dev), rule->driver) || !vmbus_device_uio(dev))
+	if (!vmbus_device_driver(dev) || strcmp(vmbus_device_driver(dev), rule->driver) ||
+	    !vmbus_device_uio(dev))
 		return 0;
 	if (s->ring_size && !relid)
 		ret = set_ring_size(dev, s->ring_size);
@@ -225,7 +237,8 @@ static int read_choice(const char *driver, const char *name, char text[32])
 	FILE *file;
 	int ret = 0;
 
-	if (snprintf(path, sizeof(path), DRIVER "/%s", vmbus_sysroot(), driver, name) >= (int)sizeof(path))
+	if (snprintf(path, sizeof(path), DRIVER "/%s", vmbus_sysroot(), driver, name) >=
+	    (int)sizeof(path))
 		return -ENAMETOOLONG;
 	file = fopen(path, "re");
 	if (!file)
@@ -254,8 +267,10 @@ static int choose(const char *driver, const char *name, uint64_t size, char form
 		former[0] = '\0';
 	if (ret) {
 		former[0] = '\0';
-		say(LOG_ERR, "%s of %s cannot be set to %s: %s", name, driver, text, ret == -ENOENT ?
-		    "this module sets no buffer sizes (hyperv-uio-dkms has one that does)" : strerror(-ret));
+		say(LOG_ERR, "%s of %s cannot be set to %s: %s", name, driver, text,
+		    ret == -ENOENT
+			    ? "this module sets no buffer sizes (hyperv-uio-dkms has one that does)"
+			    : strerror(-ret));
 	}
 	return ret;
 }
@@ -269,7 +284,8 @@ int settings_begin(const struct rule *rule, struct buffers *buffers)
 	if (!s->recv_buffer_size && !s->send_buffer_size)
 		return 0;
 	strcpy(buffers->driver, rule->driver);
-	if (snprintf(path, sizeof(path), DRIVER, vmbus_sysroot(), rule->driver) >= (int)sizeof(path))
+	if (snprintf(path, sizeof(path), DRIVER, vmbus_sysroot(), rule->driver) >=
+	    (int)sizeof(path))
 		return -ENAMETOOLONG;
 	buffers->lock = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (buffers->lock < 0)
@@ -289,7 +305,8 @@ static void unchoose(const char *driver, const char *name, const char *former)
 		return;
 	ret = kernel_write(former, DRIVER "/%s", vmbus_sysroot(), driver, name);
 	if (ret)
-		say(LOG_ERR, "%s of %s cannot be set back to %s: %s", name, driver, former, strerror(-ret));
+		say(LOG_ERR, "%s of %s cannot be set back to %s: %s", name, driver, former,
+		    strerror(-ret));
 }
 
 void settings_end(struct buffers *buffers)
@@ -305,7 +322,8 @@ void settings_end(struct buffers *buffers)
 static bool is_single(const char *class)
 {
 	static const char *const names[] = {
-		"fcopy", "kvp", "vss", "timesync", "heartbeat", "shutdown", "balloon", "kbd", "mouse", "fb",
+		"fcopy",    "kvp",     "vss", "timesync", "heartbeat",
+		"shutdown", "balloon", "kbd", "mouse",	  "fb",
 	};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)

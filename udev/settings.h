@@ -10,8 +10,8 @@
 
 /*
  * settings_apply() - apply what a rule sets to a device that its driver has
- * @relid: a channel that has just appeared, whose ring file is waited for; 0: every channel, and the
- *	ring file of the primary channel is waited for
+ * @relid: a channel that has just appeared, whose ring file is waited for; 0:
+ *	every channel, and the ring file of the primary channel is waited for
  *
  * Sizes that are set already and files that have their mode already are not
  * written. The driver makes ring files anew, so this runs when the device is

@@ -13,7 +13,8 @@
 
 static int path_of(const char *instance, const char *suffix, char path[PATH_MAX])
 {
-	int n = snprintf(path, PATH_MAX, "%s%s/%s%s", vmbus_sysroot(), STATE_FOLDER, instance, suffix);
+	int n = snprintf(path, PATH_MAX, "%s%s/%s%s", vmbus_sysroot(), STATE_FOLDER, instance,
+			 suffix);
 
 	return n < PATH_MAX ? 0 : -ENAMETOOLONG;
 }
@@ -51,6 +52,10 @@ static bool on_line(struct record *record, char *line)
 		return copy(record->driver, sizeof(record->driver), value);
 	if (!strcmp(line, "checked"))
 		return copy(record->checked, sizeof(record->checked), value);
+	if (!strcmp(line, "released")) {
+		record->released = !strcmp(value, "yes");
+		return record->released;
+	}
 	if (strcmp(line, "verdict"))
 		return false;
 	record->verdict = !strcmp(value, "safe") ? VERDICT_SAFE :
@@ -107,7 +112,8 @@ static int make_folder(void)
 
 static bool is_empty(const struct record *record)
 {
-	return record->verdict == VERDICT_NONE && !record->mac[0] && !record->interface[0];
+	return record->verdict == VERDICT_NONE && !record->mac[0] && !record->interface[0] &&
+	       !record->released;
 }
 
 int state_write(const char *instance, const struct record *record)
@@ -143,6 +149,7 @@ int state_write(const char *instance, const struct record *record)
 	print(file, "rule", record->rule);
 	print(file, "driver", record->driver);
 	print(file, "checked", record->checked);
+	print(file, "released", record->released ? "yes" : "");
 	/*
 	 * A verdict that a crash loses is made again, but half a file would be
 	 * one that nobody wrote.
@@ -166,5 +173,6 @@ void state_rule_text(const struct rule *rule, char text[RULE_SIZE])
 	const char *file = rule->at.file ? rule->at.file : "";
 	size_t root = strlen(vmbus_sysroot());
 
-	snprintf(text, RULE_SIZE, "%s [%s]", strlen(file) > root ? file + root : file, scopes[rule->scope]);
+	snprintf(text, RULE_SIZE, "%s [%s]", strlen(file) > root ? file + root : file,
+		 scopes[rule->scope]);
 }

@@ -6,12 +6,16 @@
  *
  *	mac=00:15:5d:01:02:03		of the interface that the device had last
  *	interface=eth1			the name of that interface
- *	verdict=safe | needed		an administrator's vmbus-bind or vmbusctl looked at routes and
- *					mounts: the machine can do without the device, or not
+ *	verdict=safe | needed		an administrator's check of routes and
+ *					mounts: the machine can do without the
+ *					device, or not
  *	reason=TEXT			why, one sentence
- *	rule=FILE [class]		the section (or [instance], [mac], [interface]) that the verdict was about
+ *	rule=FILE [class]		the section that the verdict was about
+ *					(or [instance], [mac], [interface])
  *	driver=NAME			the driver that it names
  *	checked=2026-11-20T12:00:00Z	when
+ *	released=yes			an administrator released it; the event
+ *					of its interface does not bind it again
  */
 #ifndef HVUIO_STATE_H
 #define HVUIO_STATE_H
@@ -35,6 +39,7 @@ struct record {
 	char rule[RULE_SIZE];
 	char driver[DRIVER_NAME_MAX + 1];
 	char checked[32];
+	bool released;
 };
 
 /*

@@ -59,7 +59,7 @@ static int find(const char *id, struct vmbus_device **dev)
 }
 
 /* What rules say of a device, by what sysfs and the records show of it. */
-static int find_rule(const struct run *run, const struct vmbus_device *dev, struct rule *rule)
+static void find_rule(const struct run *run, const struct vmbus_device *dev, struct rule *rule)
 {
 	struct identity identity = {
 		.instance = vmbus_device_instance(dev), .class_id = vmbus_device_class(dev),
@@ -71,7 +71,6 @@ static int find_rule(const struct run *run, const struct vmbus_device *dev, stru
 		identity.interface = record.interface;
 	}
 	config_rule(&run->config, &identity, rule);
-	return 0;
 }
 
 static int set(const struct run *run, struct vmbus_device *dev)
@@ -94,10 +93,11 @@ static bool is_of_interest(const struct run *run, const struct vmbus_device *dev
 
 	find_rule(run, dev, &rule);
 	return rule.scope != SCOPE_NONE || rule.faulty_at.file ||
-	       (class && !strcmp(class, "nic") && (config_uses_interfaces(&run->config) || !run->event));
+	       (class && !strcmp(class, "nic") &&
+		(config_uses_interfaces(&run->config) || !run->event));
 }
 
-/* Whether a device waits for the next boot. Whoever names a device does not wait. */
+/* Tell whether a device waits for the next boot. Whoever names a device does not wait. */
 static bool is_deferred(const struct run *run, const struct vmbus_device *dev)
 {
 	return (run->mode == BIND_ALL || run->event) && defer_is_set(vmbus_device_instance(dev));
@@ -108,11 +108,13 @@ static int one(const struct run *run, struct vmbus_device *dev)
 	int ret = 0;
 
 	if (run->mode == RELEASE)
-		ret = device_release(&run->config, dev, run->id && !strcmp(run->id, vmbus_device_instance(dev)),
+		ret = device_release(&run->config, dev,
+				     run->id && !strcmp(run->id, vmbus_device_instance(dev)),
 				     run->dry);
 	else if (run->mode == SETTINGS)
 		ret = set(run, dev);
-	else if (is_of_interest(run, dev) && !is_deferred(run, dev))
+	else if (is_of_interest(run, dev) && !is_deferred(run, dev) &&
+		 (!run->options.new_interface || config_uses_interfaces(&run->config)))
 		ret = device_bind(&run->config, dev, &run->options);
 	/*
 	 * The host may take a device back at any time, and its remove event is
@@ -135,10 +137,12 @@ static int run_one(const struct run *run)
 		say(LOG_ERR, "%s", vmbus_error());
 	if (ret)
 		return ret;
-	if (run->mode == PROPERTIES)
-		settings_print(dev, (find_rule(run, dev, &rule), &rule));
-	else
+	if (run->mode == PROPERTIES) {
+		find_rule(run, dev, &rule);
+		settings_print(dev, &rule);
+	} else {
 		ret = one(run, dev);
+	}
 	vmbus_device_free(dev);
 	return ret;
 }
@@ -169,8 +173,10 @@ static int run_all(const struct run *run)
 
 static void print_plan(const struct device *device, const char *when, const struct plan *plan)
 {
-	printf("%s: %s: ", device_text(device->instance, device->class_name, device->class_id), when);
+	printf("%s: %s: ", device_text(device->instance, device->class_name, device->class_id),
+	       when);
 	switch (plan->outcome) {
+	case PLAN_WAITS:
 	case PLAN_NO_RULE:
 	case PLAN_DISABLED:
 	case PLAN_FAULTY:
@@ -210,7 +216,8 @@ static int preview(struct run *run)
 	if (ret == -ENODEV && run->mode == BIND_ALL)
 		return 0;
 	if (ret || plan_all(&run->config, &facts, &plans)) {
-		say(LOG_ERR, "the machine cannot be looked at: %s", ret ? strerror(-ret) : strerror(ENOMEM));
+		say(LOG_ERR, "the machine cannot be looked at: %s",
+		    ret ? strerror(-ret) : strerror(ENOMEM));
 		facts_free(&facts);
 		return ret ? ret : -ENOMEM;
 	}
@@ -221,7 +228,9 @@ static int preview(struct run *run)
 		bool is_named = run->id && !strcmp(run->id, facts.devices[i].instance);
 
 		found |= is_named;
-		if (run->id ? !is_named : plan->now.outcome == PLAN_NO_RULE && plan->boot.outcome == PLAN_NO_RULE)
+		if (run->id ? !is_named
+			    : plan->now.outcome == PLAN_NO_RULE &&
+				      plan->boot.outcome == PLAN_NO_RULE)
 			continue;
 		/* Alone it is decided about without those before it. */
 		if (is_named)
@@ -264,10 +273,11 @@ static void say_findings(const struct config *config, bool with_hints)
 		if (!f->is_fault && !with_hints)
 			continue;
 		if (f->at.line)
-			say(f->is_fault ? LOG_ERR : LOG_WARNING, "%s:%u: %s%s", f->at.file, f->at.line, kind,
-			    f->text);
+			say(f->is_fault ? LOG_ERR : LOG_WARNING, "%s:%u: %s%s", f->at.file,
+			    f->at.line, kind, f->text);
 		else
-			say(f->is_fault ? LOG_ERR : LOG_WARNING, "%s: %s%s", f->at.file, kind, f->text);
+			say(f->is_fault ? LOG_ERR : LOG_WARNING, "%s: %s%s", f->at.file, kind,
+			    f->text);
 	}
 }
 
@@ -295,7 +305,8 @@ static bool parse_id(struct run *run, char *text, char guid[VMBUS_GUID_SIZE])
 static bool is_sensible(const struct run *run, int modes, bool has_id)
 {
 	const bool binds = run->mode == BIND_ONE || run->mode == BIND_ALL;
-	const bool needs_id = run->mode == BIND_ONE || run->mode == SETTINGS || run->mode == PROPERTIES;
+	const bool needs_id =
+		run->mode == BIND_ONE || run->mode == SETTINGS || run->mode == PROPERTIES;
 	const bool takes_id = needs_id || run->mode == RELEASE || run->mode == RECORD;
 
 	return modes <= 1 && (has_id ? takes_id : !needs_id) && (!run->options.force || binds) &&
@@ -305,8 +316,18 @@ static bool is_sensible(const struct run *run, int modes, bool has_id)
 
 int main(int argc, char **argv)
 {
-	enum { OPT_ALL = 256, OPT_RELEASE, OPT_RECORD, OPT_SETTINGS, OPT_PROPERTIES, OPT_CHECK, OPT_UDEV,
-	       OPT_NEW_INTERFACE, OPT_VERSION, OPT_HELP };
+	enum {
+		OPT_ALL = 256,
+		OPT_RELEASE,
+		OPT_RECORD,
+		OPT_SETTINGS,
+		OPT_PROPERTIES,
+		OPT_CHECK,
+		OPT_UDEV,
+		OPT_NEW_INTERFACE,
+		OPT_VERSION,
+		OPT_HELP
+	};
 	static const struct option options[] = {
 		{ "all",           no_argument, NULL, OPT_ALL },
 		{ "release",       no_argument, NULL, OPT_RELEASE },
@@ -322,7 +343,7 @@ int main(int argc, char **argv)
 		{ "help",          no_argument, NULL, OPT_HELP },
 		{ 0 }
 	};
-	static const enum mode mode_of[] = { BIND_ALL, RELEASE, RECORD, SETTINGS, PROPERTIES, CHECK };
+	static const enum mode mode_of[] = {BIND_ALL, RELEASE, RECORD, SETTINGS, PROPERTIES, CHECK};
 	struct run run = { .mode = BIND_ONE };
 	char guid[VMBUS_GUID_SIZE];
 	int opt, modes = 0, faulty, ret = 0;
@@ -368,7 +389,8 @@ int main(int argc, char **argv)
 		return EXIT_USAGE;
 	}
 	if (optind < argc && !parse_id(&run, argv[optind], guid)) {
-		say(LOG_ERR, "%s: not a GUID%s", argv[optind], run.mode == RELEASE ? " or class" : "");
+		say(LOG_ERR, "%s: not a GUID%s", argv[optind],
+		    run.mode == RELEASE ? " or class" : "");
 		return EXIT_USAGE;
 	}
 	run.options.record_only = run.mode == RECORD;

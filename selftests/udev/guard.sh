@@ -861,6 +861,49 @@ test_new_interface_is_bound_and_remembered() {
 	done
 }
 
+# Before the interface of an adapter is there, nobody knows whether it is the one that is excluded.
+test_exclude_holds_at_the_first_boot() {
+	for rule in "[nic]:force=yes:exclude=interface eth0" "[nic]:force=yes:exclude=mac 00:15:5d:00:00:01" \
+		"[nic]:force=yes:[interface eth0]:enable=no" "[nic]:force=yes:[mac 00:15:5d:00:00:01]:enable=no"; do
+		rm -rf "$bus/devices" "$root/sys/class/net" "$root/${state:?}"
+		mkdir -p "$bus/devices" "$root/sys/class/net"
+		want nic
+		echo "$rule" | tr : '\n' | sed 's/^mac .*/&/' >"$root/$admin/nic.conf"
+		case $rule in *mac*) echo "$rule" | sed 's/:force=yes:/\nforce=yes\n/; s/:enable=no/\nenable=no/' >"$root/$admin/nic.conf" ;; esac
+		boot
+		for d in $dev $dev2; do
+			vmbus_bind --udev $d
+			is "status of $d with $rule" $status 0
+			is "driver of $d with $rule" "$(driver_of $d)" none
+			says "its interface is not known yet"
+		done
+		for d in $dev $dev2; do
+			"$root/kernel/model" driver hv_netvsc $d
+			: >"$root/run/udev/data/n1"
+			: >"$root/run/udev/data/n2"
+			vmbus_bind --udev --new-interface $d
+		done
+		is "driver of the excluded one with $rule" "$(driver_of $dev)" hv_netvsc
+		is "driver of the other with $rule" "$(driver_of $dev2)" uio_hv_generic
+	done
+}
+
+test_released_nic_of_a_class_is_not_bound_again_by_its_interface() {
+	for rule in nic $dev2 "mac 00:15:5d:00:00:02"; do
+		rm -rf "$bus/devices" "$root/sys/class/net" "$root/${state:?}"
+		mkdir -p "$bus/devices" "$root/sys/class/net"
+		want "$rule" force=yes
+		conf $admin/other.conf '[interface eth7]'
+		taken $dev2
+		rm -rf "$root/${state:?}"
+		vmbus_bind --release $dev2
+		is "driver after the release" "$(driver_of $dev2)" hv_netvsc
+		: >"$root/run/udev/data/n2"
+		vmbus_bind --udev --new-interface $dev2
+		is "driver after the event with [$rule]" "$(driver_of $dev2)" hv_netvsc
+	done
+}
+
 test_released_nic_is_not_bound_again_by_its_interface() {
 	want "mac 00:15:5d:00:00:02" force=yes
 	taken $dev2

@@ -29,7 +29,8 @@ static int call(const char *what, const char *path, const char *value)
 	int status;
 	pid_t pid;
 
-	if (snprintf(model, sizeof(model), "%s/kernel/model", vmbus_sysroot()) >= (int)sizeof(model))
+	if (snprintf(model, sizeof(model), "%s/kernel/model", vmbus_sysroot()) >=
+	    (int)sizeof(model))
 		return -ENAMETOOLONG;
 	fflush(NULL);
 	pid = fork();

@@ -19,8 +19,16 @@ enum name { NO_SECTION, BY_CLASS, BY_INTERFACE, BY_MAC, BY_INSTANCE, NAMES };
 enum own { NO_INTERFACE, PLAIN, ADDRESS, DEFAULT_ROUTE, CARRIES_NFS, OWN };
 enum past { NOTHING, IDENTITY, SAFE, SAFE_FOR_ANOTHER, NEEDED, PAST };
 enum other { NO_OTHER, OTHER_PLAIN, OTHER_ADDRESS, OTHER_DEFAULT, OTHER_COMES_UP, OTHER };
-enum foreign { NO_FOREIGN, FOREIGN_ADDRESS, FOREIGN_DEFAULT, FOREIGN_COMES_UP, VF_ADDRESS, VF_DEFAULT, VF_COMES_UP,
-	       FOREIGN };
+enum foreign {
+	NO_FOREIGN,
+	FOREIGN_ADDRESS,
+	FOREIGN_DEFAULT,
+	FOREIGN_COMES_UP,
+	VF_ADDRESS,
+	VF_DEFAULT,
+	VF_COMES_UP,
+	FOREIGN
+};
 
 struct combination {
 	enum name name;
@@ -44,18 +52,23 @@ struct machine {
 	struct interface interfaces[3];
 };
 
-static void add_section(struct machine *m, enum name name, const char *instance, const char *interface,
-			const char *mac)
+static void add_section(struct machine *m, enum name name, const char *instance,
+			const char *interface, const char *mac)
 {
 	struct section *s = &m->sections[m->config.count++];
 
 	*s = (struct section){ .at = { "/etc/a.conf", 7 }, .settings.mode = -1 };
-	s->name.kind = name == BY_MAC ? NAME_MAC : name == BY_INTERFACE ? NAME_INTERFACE : NAME_GUID;
+	s->name.kind = NAME_GUID;
+	if (name == BY_MAC)
+		s->name.kind = NAME_MAC;
+	if (name == BY_INTERFACE)
+		s->name.kind = NAME_INTERFACE;
 	strcpy(s->name.text, name == BY_MAC ? mac : name == BY_INTERFACE ? interface :
 	       name == BY_CLASS ? NIC : instance);
 }
 
-static struct interface *add_interface(struct machine *m, int device, const char *name, const char *mac)
+static struct interface *add_interface(struct machine *m, int device, const char *name,
+				       const char *mac)
 {
 	struct interface *i = &m->interfaces[m->facts.interface_count++];
 
@@ -97,7 +110,10 @@ static void make(struct machine *m, const struct combination *c)
 	strcpy(first->class_id, NIC);
 	first->class_name = "nic";
 	m->facts.device_count = 1;
-	strcpy(first->driver, c->is_bound ? "uio_hv_generic" : c->own != NO_INTERFACE ? "hv_netvsc" : "");
+	if (c->is_bound)
+		strcpy(first->driver, "uio_hv_generic");
+	else if (c->own != NO_INTERFACE)
+		strcpy(first->driver, "hv_netvsc");
 	if (c->past != NOTHING) {
 		strcpy(first->record.mac, "00:15:5d:00:00:01");
 		strcpy(first->record.interface, "eth0");
@@ -115,7 +131,8 @@ static void make(struct machine *m, const struct combination *c)
 		i->is_named = c->is_named;
 		carry(i, c->own >= ADDRESS, c->own == DEFAULT_ROUTE, false);
 		if (c->own == CARRIES_NFS)
-			strcpy(i->needed_by, "the nfs mount /srv is reached through interface eth0");
+			strcpy(i->needed_by,
+			       "the nfs mount /srv is reached through interface eth0");
 	}
 
 	if (c->other != NO_OTHER) {
@@ -130,7 +147,9 @@ static void make(struct machine *m, const struct combination *c)
 		      c->other == OTHER_DEFAULT, c->other == OTHER_COMES_UP);
 	}
 	if (c->foreign != NO_FOREIGN)
-		carry(add_interface(m, -1, "ens1", c->foreign >= VF_ADDRESS ? "00:15:5d:00:00:01" : "00:15:5d:99:99:99"),
+		carry(add_interface(m, -1, "ens1",
+				    c->foreign >= VF_ADDRESS ? "00:15:5d:00:00:01"
+							     : "00:15:5d:99:99:99"),
 		      c->foreign == FOREIGN_ADDRESS || c->foreign == VF_ADDRESS,
 		      c->foreign == FOREIGN_DEFAULT || c->foreign == VF_DEFAULT,
 		      c->foreign == FOREIGN_COMES_UP || c->foreign == VF_COMES_UP);
@@ -154,7 +173,8 @@ static void boot(struct machine *m, const struct combination *c)
 		if (interface->device < 0)
 			facts->interfaces[kept++] = *interface;
 		else
-			strcpy(facts->devices[interface->device].brought_up_by, interface->brought_up_by);
+			strcpy(facts->devices[interface->device].brought_up_by,
+			       interface->brought_up_by);
 	}
 	facts->interface_count = kept;
 	for (size_t i = 0; i < facts->device_count; i++)
@@ -182,7 +202,8 @@ static bool is_matched(const struct combination *c, enum plan_time time)
 }
 
 /* Whether another adapter than the first has this, and stays. */
-static bool another_has(const struct combination *c, enum other other, enum foreign foreign, bool unwanted)
+static bool another_has(const struct combination *c, enum other other, enum foreign foreign,
+			bool unwanted)
 {
 	/* The class names both. */
 	const bool wanted = c->other_wanted || c->name == BY_CLASS;
@@ -198,7 +219,8 @@ static bool is_in_use(const struct combination *c)
 
 	if (c->own == NO_INTERFACE)
 		return false;
-	return c->no_routes || c->own == DEFAULT_ROUTE || c->own == CARRIES_NFS || (c->own == ADDRESS && !other_address);
+	return c->no_routes || c->own == DEFAULT_ROUTE || c->own == CARRIES_NFS ||
+	       (c->own == ADDRESS && !other_address);
 }
 
 static bool is_allowed_at_boot(const struct combination *c, enum plan_time time)
@@ -213,8 +235,9 @@ static bool is_allowed_at_boot(const struct combination *c, enum plan_time time)
 
 static enum plan_outcome promised(const struct combination *c, enum plan_time time)
 {
+	/* Its own section is the only one that compares interfaces or MACs. */
 	if (!is_matched(c, time))
-		return PLAN_NO_RULE;
+		return c->name == NO_SECTION ? PLAN_NO_RULE : PLAN_WAITS;
 	if (c->enable == NO)
 		return PLAN_DISABLED;
 	if (c->is_bound && time != PLAN_BOOT)
@@ -234,7 +257,8 @@ static void tell(const struct combination *c, const char *what, const struct pla
 {
 	if (wrong++ < 10)
 		printf("# %s: name %d enable %d force %d own %d named %d past %d bound %d other %d wanted %d foreign %d"
-		       " no_routes %d: %s: %s\n", what, c->name, c->enable, c->force, c->own, c->is_named, c->past,
+		       " no_routes %d: %s: %s\n",
+		       what, c->name, c->enable, c->force, c->own, c->is_named, c->past,
 		       c->is_bound, c->other, c->other_wanted, c->foreign, c->no_routes,
 		       plan_outcome_name(plan->outcome), plan->reason);
 }
@@ -251,19 +275,21 @@ static void check(const struct combination *c)
 		cases++;
 		if (plan.outcome != promised(c, time))
 			tell(c, times[time], &plan);
-		if (!plan.reason[0] || !plan.at.file != (plan.outcome == PLAN_NO_RULE) ||
+		if (!plan.reason[0] || !plan.at.file != (plan.outcome <= PLAN_NO_RULE) ||
 		    (plan.outcome == PLAN_DISABLED && plan.at.line != 8))
 			tell(c, "reason or place", &plan);
 		if (plan.verdict != VERDICT_NONE && time != PLAN_NOW)
 			tell(c, "a verdict of udev's", &plan);
-		if (time == PLAN_NOW && plan.verdict == VERDICT_SAFE && is_in_use(c) && !c->is_bound)
+		if (time == PLAN_NOW && plan.verdict == VERDICT_SAFE && is_in_use(c) &&
+		    !c->is_bound)
 			tell(c, "a verdict", &plan);
 	}
 	/*
 	 * What was foretold is what comes. Without a record nothing is known of
 	 * interfaces then.
 	 */
-	if (c->past == NOTHING && (c->name == BY_MAC || c->name == BY_INTERFACE || c->foreign != NO_FOREIGN))
+	if (c->past == NOTHING &&
+	    (c->name == BY_MAC || c->name == BY_INTERFACE || c->foreign != NO_FOREIGN))
 		return;
 	make(&booted, c);
 	boot(&booted, c);
@@ -276,36 +302,39 @@ static void check(const struct combination *c)
 		tell(c, came.reason, &foretold);
 }
 
+/* The next combination in @value with @count values; false when they begin anew. */
+static bool next(int *value, int count)
+{
+	*value = (*value + 1) % count;
+	return *value;
+}
+
 static void check_all(void)
 {
-	struct combination c;
+	int name = 0, enable = UNSET, force = UNSET, own = 0, past = 0, other = 0, foreign = 0, bits = 0;
 
-	for (c.name = 0; c.name < NAMES; c.name++)
-		for (c.enable = UNSET; c.enable <= NO; c.enable++)
-			for (c.force = UNSET; c.force <= YES; c.force++)
-				for (c.own = 0; c.own < OWN; c.own++)
-					for (c.past = 0; c.past < PAST; c.past++)
-						for (c.other = 0; c.other < OTHER; c.other++)
-							for (c.foreign = 0; c.foreign < FOREIGN; c.foreign++)
-								for (int bits = 0; bits < 16; bits++) {
-									c.is_named = bits & 1;
-									c.is_bound = bits & 2;
-									c.other_wanted = bits & 4;
-									c.no_routes = bits & 8;
-									if (c.is_bound && c.own != NO_INTERFACE)
-										continue;
-									check(&c);
-								}
+	do {
+		const struct combination c = {
+			.name = name, .enable = enable, .force = force, .own = own, .past = past,
+			.other = other, .foreign = foreign, .is_named = bits & 1, .is_bound = bits & 2,
+			.other_wanted = bits & 4, .no_routes = bits & 8,
+		};
+
+		if (!c.is_bound || c.own == NO_INTERFACE)
+			check(&c);
+	} while (next(&bits, 16) || next(&foreign, FOREIGN) || next(&other, OTHER) || next(&past, PAST) ||
+		 next(&own, OWN) || next(&force, YES + 1) || next(&enable, NO + 1) || next(&name, NAMES));
 }
 
 /* The last two adapters with an address: one goes, the other stays. */
 static bool all_in_order(void)
 {
-	struct combination c = { .name = BY_CLASS, .own = ADDRESS, .is_named = true, .other = OTHER_ADDRESS };
+	struct combination c = { .name = BY_CLASS, .own = ADDRESS, .is_named = true };
 	struct device_plan *plans;
 	struct machine m;
 	bool ok;
 
+	c.other = OTHER_ADDRESS;
 	make(&m, &c);
 	if (plan_all(&m.config, &m.facts, &plans))
 		return false;
