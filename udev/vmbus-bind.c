@@ -97,7 +97,7 @@ static bool is_of_interest(const struct run *run, const struct vmbus_device *dev
 		(config_uses_interfaces(&run->config) || !run->event));
 }
 
-/* Whether a device waits for the next boot. Whoever names a device does not wait. */
+/* Tell whether a device waits for the next boot. Whoever names a device does not wait. */
 static bool is_deferred(const struct run *run, const struct vmbus_device *dev)
 {
 	return (run->mode == BIND_ALL || run->event) && defer_is_set(vmbus_device_instance(dev));
