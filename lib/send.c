@@ -45,15 +45,7 @@ static inline int reserve(struct vmbus_chan *chan, uint32_t need)
 	return likely(chan->tx.room > need && !chan->tx.pending) ? 0 : reserve_slowly(chan, need);
 }
 
-/* Return @result, or why the channel has ended: for a function that has touched the ring */
-static inline int settle(const struct vmbus_chan *chan, int result)
-{
-	int dead = channel_check(chan);
-
-	return unlikely(dead) ? dead : result;
-}
-
-static inline int queue_one(struct vmbus_chan *chan, uint16_t type, uint16_t flags,
+static __attribute__((noinline)) int queue_one(struct vmbus_chan *chan, uint16_t type, uint16_t flags,
 			    uint64_t transaction_id, const void *payload, size_t len)
 {
 	struct tx_ring *tx = &chan->tx;
@@ -70,10 +62,41 @@ static inline int queue_one(struct vmbus_chan *chan, uint16_t type, uint16_t fla
 	return err;
 }
 
-int vmbus_queue(struct vmbus_chan *chan, uint16_t type, uint16_t flags, uint64_t transaction_id,
-		const void *payload, size_t len)
+/*
+ * Write a packet and return true, if that needs no second look at anything: the payload is short, and
+ * the packet fits in one piece into the known room. This calls no other function.
+ */
+static inline __attribute__((always_inline)) bool put_short(struct vmbus_chan *chan, uint16_t type,
+		uint16_t flags, uint64_t transaction_id, const void *payload, size_t len)
 {
-	int err = channel_check(chan);
+	struct tx_ring *tx = &chan->tx;
+	uint32_t write = tx->write, need;
+
+	if (unlikely(tx->pending || len > COPY_INLINE_MAX))
+		return false;
+	need = tx_ring_need(len);
+	/* A packet that fits into free room is not too long, either. */
+	if (unlikely(need >= tx->room || need >= tx->size - write))
+		return false;
+	tx_ring_lay(tx->data, write, tx_ring_word(type, flags, RING_DESCRIPTOR, need - RING_TRAILER),
+		    transaction_id, payload, len, need);
+	tx->write = write + need;
+	tx_ring_advance(tx, need, 1);
+	return true;
+}
+
+/* Return true if the channel is open and no lock is needed. */
+static inline bool is_simple(const struct vmbus_chan *chan)
+{
+	return likely(!(channel_ended(chan) | chan->producers));
+}
+
+/* Do as vmbus_queue(), with any packet on any channel. */
+static __attribute__((noinline)) int queue_any(struct vmbus_chan *chan, uint16_t type,
+					       uint16_t flags, uint64_t transaction_id,
+					       const void *payload, size_t len)
+{
+	int err = channel_ended(chan);
 
 	if (unlikely(err))
 		return err;
@@ -81,6 +104,15 @@ int vmbus_queue(struct vmbus_chan *chan, uint16_t type, uint16_t flags, uint64_t
 	err = queue_one(chan, type, flags, transaction_id, payload, len);
 	send_unlock(chan);
 	return settle(chan, err);
+}
+
+int vmbus_queue(struct vmbus_chan *chan, uint16_t type, uint16_t flags, uint64_t transaction_id,
+		const void *payload, size_t len)
+{
+	/* This way has no call of another function, and so needs no stack. */
+	if (is_simple(chan) && likely(put_short(chan, type, flags, transaction_id, payload, len)))
+		return settle(chan, 0);
+	return queue_any(chan, type, flags, transaction_id, payload, len);
 }
 
 static uint64_t range_pages(const struct vmbus_gpa_buffer *range)
@@ -255,7 +287,7 @@ static inline int too_many(unsigned int count)
 int vmbus_queue_many(struct vmbus_chan *chan, const struct vmbus_tx_packet *messages,
 		     unsigned int count)
 {
-	int result = channel_check(chan);
+	int result = channel_ended(chan);
 
 	if (unlikely(result))
 		return result;
@@ -271,7 +303,7 @@ int vmbus_queue_many(struct vmbus_chan *chan, const struct vmbus_tx_packet *mess
 static inline int post_many(struct vmbus_chan *chan, const struct vmbus_tx_packet *messages,
 			    unsigned int count, bool *signal)
 {
-	int result = channel_check(chan);
+	int result = channel_ended(chan);
 
 	*signal = false;
 	if (unlikely(result))
@@ -327,7 +359,7 @@ int vmbus_queuev(struct vmbus_chan *chan, uint16_t type, uint16_t flags, uint64_
 		 const struct iovec *iov, int iovcnt)
 {
 	struct tx_ring *tx = &chan->tx;
-	int err = channel_check(chan);
+	int err = channel_ended(chan);
 	uint32_t start;
 	int64_t len;
 
@@ -354,7 +386,7 @@ int vmbus_queue_gpa(struct vmbus_chan *chan, uint16_t flags, uint64_t transactio
 		    const struct vmbus_gpa_buffer *ranges, unsigned int count, const void *payload,
 		    size_t len)
 {
-	int err = channel_check(chan);
+	int err = channel_ended(chan);
 
 	if (err)
 		return err;
@@ -364,22 +396,33 @@ int vmbus_queue_gpa(struct vmbus_chan *chan, uint16_t flags, uint64_t transactio
 	return settle(chan, err);
 }
 
-int vmbus_send(struct vmbus_chan *chan, uint16_t type, uint16_t flags, uint64_t transaction_id,
-	       const void *payload, size_t len)
+/* Do as vmbus_send(), with any packet on any channel. */
+static __attribute__((noinline)) int send_any(struct vmbus_chan *chan, uint16_t type, uint16_t flags,
+					      uint64_t transaction_id, const void *payload,
+					      size_t len)
 {
-	int err = channel_check(chan);
+	int err = channel_ended(chan);
 	bool signal = false;
 
 	if (unlikely(err))
 		return err;
 	send_lock(chan);
-	err = queue_one(chan, type, flags, transaction_id, payload, len);
+	if (unlikely(!put_short(chan, type, flags, transaction_id, payload, len)))
+		err = queue_one(chan, type, flags, transaction_id, payload, len);
 	if (likely(!err))
 		signal = tx_ring_publish(&chan->tx);
 	send_unlock(chan);
-	if (signal)
-		err = vmbus_signal(chan);
-	return settle(chan, err);
+	return signal ? vmbus_signal(chan) : settle(chan, err);
+}
+
+int vmbus_send(struct vmbus_chan *chan, uint16_t type, uint16_t flags, uint64_t transaction_id,
+	       const void *payload, size_t len)
+{
+	if (!is_simple(chan) ||
+	    unlikely(!put_short(chan, type, flags, transaction_id, payload, len)))
+		return send_any(chan, type, flags, transaction_id, payload, len);
+	/* vmbus_signal() looks itself whether the channel has ended. */
+	return tx_ring_publish(&chan->tx) ? vmbus_signal(chan) : settle(chan, 0);
 }
 
 int vmbus_sendv(struct vmbus_chan *chan, uint16_t type, uint16_t flags, uint64_t transaction_id,
@@ -402,7 +445,7 @@ int vmbus_send_gpa(struct vmbus_chan *chan, uint16_t flags, uint64_t transaction
 int vmbus_reserve(struct vmbus_chan *chan, size_t len, void **payload)
 {
 	struct tx_ring *tx = &chan->tx;
-	int err = channel_check(chan);
+	int err = channel_ended(chan);
 	bool around;
 	uint32_t need;
 
@@ -522,7 +565,7 @@ void vmbus_cancel(struct vmbus_chan *chan)
 /* Do as vmbus_publish(). */
 static inline int publish(struct vmbus_chan *chan)
 {
-	int err = channel_check(chan);
+	int err = channel_ended(chan);
 	bool signal;
 
 	if (unlikely(err))
