@@ -46,45 +46,35 @@ static inline __attribute__((always_inline)) int received(struct vmbus_chan *cha
 	return unlikely(err) ? err : consume(chan, bytes, 1);
 }
 
-/* The functions below write several members at once: the compiler does not put them together. */
-_Static_assert(offsetof(struct vmbus_packet, flags) == 2 &&
-	       offsetof(struct vmbus_packet, header) == 4 &&
-	       offsetof(struct vmbus_packet, reserved) == offsetof(struct vmbus_packet, length) + 4 &&
-	       offsetof(struct vmbus_view, header) == offsetof(struct vmbus_view, length) + 4 &&
-	       offsetof(struct vmbus_view, flags) == offsetof(struct vmbus_view, type) + 2 &&
-	       offsetof(struct vmbus_view, end) == offsetof(struct vmbus_view, type) + 4 &&
-	       offsetof(struct vmbus_view, reserved) == offsetof(struct vmbus_view, number) + 4,
-	       "members that are not neighbours");
-
-static inline uint64_t pair(uint32_t first, uint32_t second)
-{
-	return (uint64_t)second << 32 | first;
-}
-
-static inline uint32_t type_and_flags(const struct rx_packet *p)
-{
-	return (uint32_t)(p->word >> 48) << 16 | (uint16_t)p->word;
-}
-
+/*
+ * The barriers keep the compiler from joining neighbours in a vector register,
+ * which takes longer than to store each.
+ */
 static inline void packet_set(struct vmbus_packet *pkt, const struct rx_packet *p)
 {
-	unsigned char *to = (unsigned char *)pkt;
-
-	store_u64(to, pair(type_and_flags(p), p->header));
-	store_u64(to + offsetof(struct vmbus_packet, length), p->total - p->header);
+	pkt->type = p->word;
+	pkt->flags = p->word >> 48;
+	pkt->length = p->total - p->header;
+	barrier();
+	pkt->header = p->header;
+	pkt->reserved = 0;
 	pkt->transaction_id = p->transaction_id;
 }
 
 static inline void view_set(struct vmbus_view *view, const struct rx_packet *p, const void *payload,
 			    uint32_t end, uint32_t number)
 {
-	unsigned char *to = (unsigned char *)view;
-
 	view->payload = payload;
-	store_u64(to + offsetof(struct vmbus_view, length), pair(p->total - p->header, p->header));
+	view->length = p->total - p->header;
+	barrier();
+	view->header = p->header;
 	view->transaction_id = p->transaction_id;
-	store_u64(to + offsetof(struct vmbus_view, type), pair(type_and_flags(p), end));
-	store_u64(to + offsetof(struct vmbus_view, number), number);
+	view->type = p->word;
+	view->flags = p->word >> 48;
+	view->end = end;
+	barrier();
+	view->number = number;
+	view->reserved = 0;
 }
 
 /* End vmbus_recv() of a payload that is long or goes around the end. */
@@ -150,8 +140,33 @@ int vmbus_skip(struct vmbus_chan *chan)
 }
 
 /*
- * Go on with vmbus_peek() at a packet that reaches the end of the ring. @n packets came before it,
- * and @left bytes are there from its @index on.
+ * Return how many of the known bytes lie in one piece. A packet that reaches
+ * the very end of the ring does not count.
+ */
+static inline uint32_t in_one_piece(const struct rx_ring *rx)
+{
+	uint32_t end = rx->size - rx->read - 8;
+
+	return rx->avail < end ? rx->avail : end;
+}
+
+/*
+ * Read and check the descriptor at @at, of @left bytes there in one piece.
+ * Return true if it is that of a packet.
+ */
+static inline __attribute__((always_inline)) bool parse_next(const unsigned char *at, uint32_t left,
+							     struct rx_packet *p)
+{
+	const ring_word *word = (const ring_word *)(const void *)at;
+
+	if (left < RING_DESCRIPTOR + RING_TRAILER)
+		return false;
+	return likely(!rx_ring_check(READ_ONCE(word[0]), READ_ONCE(word[1]), left, p));
+}
+
+/*
+ * Go on with vmbus_peek() after @n packets, where a packet reaches the end of
+ * the ring or is none. @left bytes are there from @index on.
  */
 static __attribute__((noinline)) int peek_around(struct vmbus_chan *chan, struct vmbus_view *views,
 						 unsigned int n, unsigned int count,
@@ -181,10 +196,8 @@ static __attribute__((noinline)) int peek_around(struct vmbus_chan *chan, struct
 int vmbus_peek(struct vmbus_chan *chan, struct vmbus_view *views, unsigned int count)
 {
 	struct rx_ring *rx = &chan->rx;
-	uint32_t index, left, size;
+	uint32_t index, left, n = 0;
 	struct rx_packet p;
-	unsigned int n = 0;
-	unsigned char *data;
 	int err;
 
 	if (unlikely(!count))
@@ -194,26 +207,20 @@ int vmbus_peek(struct vmbus_chan *chan, struct vmbus_view *views, unsigned int c
 		return err;
 	rx->released = 0;
 	index = rx->read;
-	left = rx->avail;
-	/* No store through @views can change these. */
-	data = rx->data;
-	size = rx->size;
-	for (;;) {
-		const ring_word *next;
-		uint32_t end = index + p.advance;
+	left = in_one_piece(rx);
+	if (likely(p.advance <= left)) {
+		const unsigned char *at = rx->data + index;
 
-		/* The descriptor of the next packet must not go around the end either. */
-		if (unlikely(end > size - RING_DESCRIPTOR))
-			return peek_around(chan, views, n, count, index, left);
-		view_set(&views[n], &p, data + index + p.header, end, n + 1);
-		left -= p.advance;
-		index = end;
-		if (++n == count || left < RING_DESCRIPTOR + RING_TRAILER)
-			break;
-		next = (const ring_word *)(const void *)(data + index);
-		if (unlikely(rx_ring_check(READ_ONCE(next[0]), READ_ONCE(next[1]), left, &p)))
-			break;
+		do {
+			view_set(&views[n], &p, at + p.header, index + p.advance, n + 1);
+			at += p.advance;
+			index += p.advance;
+			left -= p.advance;
+		} while (++n < count && parse_next(at, left, &p));
 	}
+	left = rx->avail - bytes_used(rx->read, index, rx->size);
+	if (unlikely(n < count && left))
+		return peek_around(chan, views, n, count, index, left);
 	return settle(chan, n);
 }
 
@@ -240,10 +247,9 @@ int vmbus_recv_many(struct vmbus_chan *chan, struct vmbus_view *views, unsigned 
 		    void *buf, size_t size)
 {
 	struct rx_ring *rx = &chan->rx;
-	uint32_t index, left, done = 0;
+	uint32_t index, left, n = 0;
 	unsigned char *to = buf;
 	struct rx_packet p;
-	unsigned int n = 0;
 	int err;
 
 	if (unlikely(!count))
@@ -251,72 +257,94 @@ int vmbus_recv_many(struct vmbus_chan *chan, struct vmbus_view *views, unsigned 
 	err = peek(chan, &p);
 	if (unlikely(err))
 		return err;
+	if (unlikely(p.total - RING_DESCRIPTOR > size)) {
+		view_set(views, &p, NULL, UINT32_MAX, 0);
+		return settle(chan, -ENOBUFS);
+	}
 	index = rx->read;
-	left = rx->avail;
-	do {
+	left = in_one_piece(rx);
+	if (likely(p.advance <= left)) {
+		const unsigned char *at = rx->data + index;
+
+		do {
+			uint32_t len = p.total - RING_DESCRIPTOR;
+
+			if (unlikely(len > size))
+				break;
+			copy_bytes(to, at + RING_DESCRIPTOR, len);
+			view_set(&views[n], &p, to + p.header - RING_DESCRIPTOR, UINT32_MAX, 0);
+			to += len;
+			size -= len;
+			at += p.advance;
+			index += p.advance;
+			left -= p.advance;
+		} while (++n < count && parse_next(at, left, &p));
+	}
+	/* Those around the end of the ring */
+	left = rx->avail - bytes_used(rx->read, index, rx->size);
+	while (unlikely(n < count && left) && !rx_ring_parse(rx, index, left, &p)) {
 		uint32_t len = p.total - RING_DESCRIPTOR;
 
-		if (unlikely(len > size)) {
-			if (n)
-				break;
-			view_set(views, &p, NULL, UINT32_MAX, 0);
-			return settle(chan, -ENOBUFS);
-		}
+		if (len > size)
+			break;
 		rx_ring_copy(rx, index + RING_DESCRIPTOR, to, len);
-		view_set(&views[n], &p, to + p.header - RING_DESCRIPTOR, UINT32_MAX, 0);
+		view_set(&views[n++], &p, to + p.header - RING_DESCRIPTOR, UINT32_MAX, 0);
 		to += len;
 		size -= len;
 		index = index_add(index, p.advance, rx->size);
 		left -= p.advance;
-		done += p.advance;
-	} while (++n < count && left && likely(!rx_ring_parse(rx, index, left, &p)));
+	}
 	err = channel_check(chan);
 	if (unlikely(err))
 		return err;
-	consume(chan, done, n);
+	if (unlikely(!n)) {
+		count_up(&rx->errors, 1);	/* the host has changed the packet since */
+		return -EPROTO;
+	}
+	consume(chan, bytes_used(rx->read, index, rx->size), n);
 	return n;
 }
 
-/* The header of a packet with transfer pages, after its descriptor; the ranges follow */
-struct xfer_header {
-	struct vmbus_xfer_set set;
-	uint32_t count;
-};
+/* Read eight bytes at once, which the host may write meanwhile. */
+static inline uint64_t read_once(const unsigned char *from)
+{
+	struct word {
+		uint64_t value;
+	} __attribute__((packed, may_alias));
 
-struct xfer_range {
-	uint32_t length, offset;
-};
+	return ((const volatile struct word *)(const void *)from)->value;
+}
+
+_Static_assert(offsetof(struct vmbus_range, length) == 0 && offsetof(struct vmbus_range, offset) == 4,
+	       "a range is not as in a packet");
 
 int vmbus_xfer_ranges(const struct vmbus_view *view, size_t buffer_size, struct vmbus_xfer_set *set,
 		      struct vmbus_range *ranges, unsigned int max)
 {
-	uint32_t len = view->header - RING_DESCRIPTOR;
+	uint32_t len = view->header - RING_DESCRIPTOR, count, i = 0;
 	const unsigned char *from = (const unsigned char *)view->payload - len;
-	struct xfer_header header;
+	uint64_t head, farthest = 0;
 
-	if (view->type != VMBUS_PACKET_XFER_PAGES || len < sizeof(header))
+	if (unlikely(view->type != VMBUS_PACKET_XFER_PAGES || len < 8))
 		return -EPROTO;
-	/* The host may still write there: copy once, and check the copy. */
-	memcpy(&header, from, sizeof(header));
-	barrier();
-	from += sizeof(header);
-	if (header.count > (len - sizeof(header)) / sizeof(struct xfer_range))
+	/* A set's number, a flag and a reserved byte; then the count of ranges. Check the copy. */
+	head = read_once(from);
+	count = head >> 32;
+	if (unlikely(count > len / 8 - 1))
 		return -EPROTO;
-	if (set) {
-		*set = header.set;
-		set->sender_owns_set = !!set->sender_owns_set;
-		set->reserved = 0;
-	}
-	if (header.count > max)
+	if (set)
+		*set = (struct vmbus_xfer_set){
+			.number = head, .sender_owns_set = !!(uint8_t)(head >> 16),
+		};
+	if (unlikely(count > max))
 		return -ENOBUFS;
-	for (uint32_t i = 0; i < header.count; i++) {
-		struct xfer_range range;
+	for (from += 8; i < count; i++, from += 8) {
+		uint64_t word = read_once(from);
+		uint64_t end = (word >> 32) + (uint32_t)word;
 
-		memcpy(&range, from + i * sizeof(range), sizeof(range));
-		barrier();
-		if (range.length > buffer_size || range.offset > buffer_size - range.length)
-			return -EPROTO;
-		ranges[i] = (struct vmbus_range){ .offset = range.offset, .length = range.length };
+		/* A range is in the packet as it is in memory. */
+		memcpy(&ranges[i], &word, sizeof(word));
+		farthest = end > farthest ? end : farthest;
 	}
-	return header.count;
+	return unlikely(farthest > buffer_size) ? -EPROTO : (int)count;
 }

@@ -132,19 +132,30 @@ int tx_ring_look(struct tx_ring *tx);
 void tx_ring_put_around(struct tx_ring *tx, uint64_t word, uint64_t transaction_id,
 			const void *payload, uint32_t len);
 
-/* Write a packet at @start, in one piece. The caller knows that it fits: @need is below size - start. */
-static inline __attribute__((always_inline)) void tx_ring_lay(unsigned char *data, uint32_t start,
+/*
+ * Write a packet at @p, which is the index @start, in one piece. The caller
+ * knows that it fits.
+ */
+static inline __attribute__((always_inline)) void tx_ring_lay(unsigned char *p, uint32_t start,
 		uint64_t word, uint64_t transaction_id, const void *payload, uint32_t len,
 		uint32_t need)
 {
-	unsigned char *p = data + start;
-
 	/* Write the padding first: the payload overwrites the part that is not padding. */
 	store_u64(p + need - RING_TRAILER - 8, 0);
 	store_u64(p, word);
+	/* A vector register for both words would take longer. */
+	barrier();
 	store_u64(p + 8, transaction_id);
 	copy_bytes(p + RING_DESCRIPTOR, payload, len);
 	store_u64(p + need - RING_TRAILER, (uint64_t)start << 32);
+}
+
+/* Return the bytes that are free in one piece. A packet fits if it needs less. */
+static inline uint32_t tx_ring_piece(const struct tx_ring *tx)
+{
+	uint32_t end = tx->size - tx->write;
+
+	return tx->room < end ? tx->room : end;
 }
 
 /* Account for @packets that were written, of @bytes together. */
@@ -161,7 +172,8 @@ static inline __attribute__((always_inline)) void tx_ring_put(struct tx_ring *tx
 		uint32_t need)
 {
 	if (likely(need < tx->size - tx->write)) {
-		tx_ring_lay(tx->data, tx->write, word, transaction_id, payload, len, need);
+		tx_ring_lay(tx->data + tx->write, tx->write, word, transaction_id, payload, len,
+			    need);
 		tx->write += need;
 	} else {
 		tx_ring_put_around(tx, word, transaction_id, payload, len);
@@ -238,8 +250,9 @@ static inline __attribute__((always_inline)) int rx_ring_check(uint64_t word,
 	pkt->advance = left;
 	pkt->word = word;
 	pkt->transaction_id = transaction_id;
-	pkt->header = (uint16_t)(word >> 16) * 8u;
-	pkt->total = (uint16_t)(word >> 32) * 8u;
+	/* The lengths are in units of 8. */
+	pkt->header = word >> (16 - 3) & RING_PACKET_MAX;
+	pkt->total = word >> (32 - 3) & RING_PACKET_MAX;
 	if (unlikely(pkt->total < RING_DESCRIPTOR || pkt->total + RING_TRAILER > left))
 		return -EPROTO;
 	pkt->advance = pkt->total + RING_TRAILER;
