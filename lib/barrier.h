@@ -32,8 +32,8 @@
 #define smp_wmb()		atomic_thread_fence(memory_order_release)
 
 /*
- * Set bits in a word in which the other side clears bits at the same time. sync_set_bits() is a full
- * barrier, and set_bits() orders nothing.
+ * Set bits in a word in which the other side clears bits at the same time.
+ * sync_set_bits() is a full barrier, and set_bits() orders nothing.
  */
 #define set_bits(p, bits)	((void)atomic_fetch_or_explicit((p), (bits), memory_order_relaxed))
 #define sync_set_bits(p, bits)	((void)atomic_fetch_or_explicit((p), (bits), memory_order_seq_cst))

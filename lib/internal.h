@@ -183,8 +183,8 @@ static inline int channel_dead(struct vmbus_chan *chan, int err)
 }
 
 /*
- * Return 0, or why the channel has ended. A function calls this before it touches the rings. It has
- * read nothing there yet, so the load orders nothing.
+ * Return 0, or why the channel has ended. A function calls this before it
+ * touches the rings. It has read nothing there yet, so the load orders nothing.
  */
 static inline int channel_ended(const struct vmbus_chan *chan)
 {
@@ -192,9 +192,9 @@ static inline int channel_ended(const struct vmbus_chan *chan)
 }
 
 /*
- * Return 0, or why the channel has ended. A function calls this before it believes what it read in
- * the rings, because that may be the guard's zeros. The guard marks the channel before it maps the
- * zeros.
+ * Return 0, or why the channel has ended. A function calls this before it
+ * believes what it read in the rings, because that may be the guard's zeros.
+ * The guard marks the channel before it maps the zeros.
  */
 static inline int channel_check(const struct vmbus_chan *chan)
 {
@@ -203,7 +203,10 @@ static inline int channel_check(const struct vmbus_chan *chan)
 	return READ_ONCE(chan->dead);
 }
 
-/* Return @result, or why the channel has ended: for a function that has touched the ring */
+/*
+ * Return @result, or why the channel has ended: for a function that has touched
+ * the ring
+ */
 static inline int settle(const struct vmbus_chan *chan, int result)
 {
 	int dead = channel_check(chan);

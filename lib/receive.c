@@ -18,7 +18,10 @@ static inline __attribute__((always_inline)) int peek(struct vmbus_chan *chan, s
 	return settle(chan, err);
 }
 
-/* Signal a host that waits for room, if the release of @bytes made the room. Return 0. */
+/*
+ * Signal a host that waits for room, if the release of @bytes made the room.
+ * Return 0.
+ */
 static __attribute__((noinline)) int tell_of_room(struct vmbus_chan *chan, uint32_t bytes,
 						  uint32_t pending)
 {
@@ -27,7 +30,10 @@ static __attribute__((noinline)) int tell_of_room(struct vmbus_chan *chan, uint3
 	return 0;
 }
 
-/* Free the room of packets that are complete now, even if the channel ends. Return 0. */
+/*
+ * Free the room of packets that are complete now, even if the channel ends.
+ * Return 0.
+ */
 static inline __attribute__((always_inline)) int consume(struct vmbus_chan *chan, uint32_t bytes,
 							 uint32_t packets)
 {
@@ -117,7 +123,10 @@ int vmbus_recv_raw(struct vmbus_chan *chan, struct vmbus_packet *pkt, void *buf,
 	packet_set(pkt, &p);
 	if (unlikely(size < p.total))
 		return settle(chan, -ENOBUFS);
-	/* Copy the descriptor that was checked: the host may have changed the one in the ring. */
+	/*
+	 * Copy the descriptor that was checked: the host may have changed the
+	 * one in the ring.
+	 */
 	store_u64(to, p.word);
 	store_u64(to + 8, p.transaction_id);
 	rx_ring_copy(rx, rx->read + RING_DESCRIPTOR, to + RING_DESCRIPTOR,
@@ -180,7 +189,10 @@ static __attribute__((noinline)) int peek_around(struct vmbus_chan *chan, struct
 		uint32_t end = index_add(index, p.advance, rx->size);
 
 		if (index + p.total > rx->size) {
-			/* One bounce buffer will do: only one packet goes around the end. */
+			/*
+			 * One bounce buffer will do: only one packet goes
+			 * around the end.
+			 */
 			rx_ring_copy(rx, index, rx->bounce, p.total);
 			packet = rx->bounce;
 		}
@@ -327,7 +339,10 @@ int vmbus_xfer_ranges(const struct vmbus_view *view, size_t buffer_size, struct 
 
 	if (unlikely(view->type != VMBUS_PACKET_XFER_PAGES || len < 8))
 		return -EPROTO;
-	/* A set's number, a flag and a reserved byte; then the count of ranges. Check the copy. */
+	/*
+	 * A set's number, a flag and a reserved byte; then the count of ranges.
+	 * Check the copy.
+	 */
 	head = read_once(from);
 	count = head >> 32;
 	if (unlikely(count > len / 8 - 1))

@@ -155,8 +155,8 @@ void rx_ring_copy_around(const struct rx_ring *rx, uint32_t index, void *to, uin
 bool rx_ring_made_room(struct rx_ring *rx, uint32_t bytes, uint32_t pending)
 {
 	/*
-	 * This index may be older than the request. But a host that asks for room looks again
-	 * afterwards, and then finds what was released.
+	 * This index may be older than the request. But a host that asks for
+	 * room looks again afterwards, and then finds what was released.
 	 */
 	uint32_t write = READ_ONCE(rx->shared->write_index);
 	int64_t room;

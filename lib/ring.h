@@ -150,7 +150,9 @@ static inline __attribute__((always_inline)) void tx_ring_lay(unsigned char *p, 
 	store_u64(p + need - RING_TRAILER, (uint64_t)start << 32);
 }
 
-/* Return the bytes that are free in one piece. A packet fits if it needs less. */
+/*
+ * Return the free bytes that are in one piece. A packet fits if it needs less.
+ */
 static inline uint32_t tx_ring_piece(const struct tx_ring *tx)
 {
 	uint32_t end = tx->size - tx->write;
@@ -204,15 +206,15 @@ static inline bool tx_ring_publish(struct tx_ring *tx)
 	tx->published = write;
 	smp_store_release(&shared->write_index, write);
 	/*
-	 * The host sees the packets before it sleeps, or we see that it has read everything. This
-	 * barrier orders the mask, too.
+	 * The host sees the packets before it sleeps, or we see that it has
+	 * read everything. This barrier orders the mask, too.
 	 */
 	smp_mb();
 	mask = READ_ONCE(shared->interrupt_mask);
 	/*
-	 * This index lies beside the mask, so it costs nothing to see the room. After an impossible
-	 * one nothing but a reservation is known to be free, so that the next packet looks at the
-	 * index and reports it.
+	 * This index lies beside the mask, so it costs nothing to see the room.
+	 * After an impossible one nothing but a reservation is known to be
+	 * free, so that the next packet looks at the index and reports it.
 	 */
 	read = smp_load_acquire(&shared->read_index);
 	room = tx->size - bytes_used(read, write, tx->size);
@@ -241,8 +243,9 @@ static inline int rx_ring_look(struct rx_ring *rx)
 }
 
 /*
- * Check the descriptor of a packet, of which @left bytes are there, 24 or more. @word and
- * @transaction_id are copies of its two words. Return 0, or -EPROTO: then only @pkt->advance is set.
+ * Check the descriptor of a packet, of which @left bytes are there, 24 or more.
+ * @word and @transaction_id are copies of its two words. Return 0, or -EPROTO:
+ * then only @pkt->advance is set.
  */
 static inline __attribute__((always_inline)) int rx_ring_check(uint64_t word,
 		uint64_t transaction_id, uint32_t left, struct rx_packet *pkt)
@@ -262,8 +265,9 @@ static inline __attribute__((always_inline)) int rx_ring_check(uint64_t word,
 }
 
 /*
- * Read and check the descriptor at @index, of @left bytes there. Return as rx_ring_check(). An
- * atomic load reads each word, so that the compiler cannot read it again after the checks.
+ * Read and check the descriptor at @index, of @left bytes there. Return as
+ * rx_ring_check(). An atomic load reads each word, so that the compiler cannot
+ * read it again after the checks.
  */
 static inline __attribute__((always_inline)) int rx_ring_parse(const struct rx_ring *rx,
 		uint32_t index, uint32_t left, struct rx_packet *pkt)
@@ -280,8 +284,9 @@ static inline __attribute__((always_inline)) int rx_ring_parse(const struct rx_r
 }
 
 /*
- * Look at the next packet. Return 0, -EAGAIN, -EIO, or -EPROTO (only @pkt->advance is set). If the
- * known bytes are none or no packet, this looks at the host's index.
+ * Look at the next packet. Return 0, -EAGAIN, -EIO, or -EPROTO (only
+ * @pkt->advance is set). If the known bytes are none or no packet, this looks
+ * at the host's index.
  */
 static inline __attribute__((always_inline)) int rx_ring_peek(struct rx_ring *rx,
 							      struct rx_packet *pkt)
@@ -326,20 +331,26 @@ static inline void rx_ring_consume(struct rx_ring *rx, uint32_t bytes, uint32_t 
 }
 
 /*
- * Give back what was consumed. Return 0, or how many free bytes the host waits to be exceeded: then
- * the caller asks rx_ring_made_room() whether to signal the host.
+ * Give back what was consumed. Return 0 if the host does not wait for room.
+ * Otherwise return the host's pending_send_sz: then the caller asks
+ * rx_ring_made_room() whether to signal the host.
  */
 static inline __attribute__((always_inline)) uint32_t rx_ring_release(struct rx_ring *rx)
 {
 	struct ring_header *shared = rx->shared;
 
-	/* Release: we have read the packets before the host writes over them. */
+	/*
+	 * Release: we have read the packets before the host writes over them.
+	 */
 	smp_store_release(&shared->read_index, rx->read);
 	count_up(&rx->releases, 1);
 
 	if (unlikely(!(READ_ONCE(shared->feature_bits) & RING_FEATURE_PENDING_SEND_SZ)))
 		return 0;
-	/* The host sees the room when it looks again, or we see what it waits for. */
+	/*
+	 * The host sees the room when it looks again, or we see what it waits
+	 * for.
+	 */
 	smp_mb();
 	return READ_ONCE(shared->pending_send_sz);
 }

@@ -63,8 +63,8 @@ static __attribute__((noinline)) int queue_one(struct vmbus_chan *chan, uint16_t
 }
 
 /*
- * Write a packet and return true, if that needs no second look at anything: the payload is short, and
- * the packet fits in one piece into the known room. This calls no other function.
+ * Write a packet and return true, if the payload is short and the packet fits
+ * in one piece into the known room. This calls no other function.
  */
 static inline __attribute__((always_inline)) bool put_short(struct vmbus_chan *chan, uint16_t type,
 		uint16_t flags, uint64_t transaction_id, const void *payload, size_t len)
@@ -139,7 +139,10 @@ static int64_t ranges_length(const struct vmbus_chan *chan, const struct vmbus_g
 	return len;
 }
 
-/* A range begins in the ring as it does in struct vmbus_gpa_buffer, of which this is a copy. */
+/*
+ * A range begins in the ring as it does in struct vmbus_gpa_buffer, of which
+ * this is a copy.
+ */
 static inline uint64_t range_word(const struct vmbus_gpa_buffer *range)
 {
 	uint64_t word;
@@ -151,8 +154,8 @@ static inline uint64_t range_word(const struct vmbus_gpa_buffer *range)
 }
 
 /*
- * Write a range of several pages at @p. Return the bytes beside those of a range
- * of one page, which are fewer than @left; or 0.
+ * Write a range of several pages at @p. Return the bytes beside those of a
+ * range of one page, which are fewer than @left; or 0.
  */
 static __attribute__((noinline)) uint32_t put_pages(unsigned char *p, uint32_t left,
 						    const struct vmbus_gpa_buffer *range)
@@ -389,7 +392,10 @@ static inline int queue_alike(struct vmbus_chan *chan, uint16_t type, uint16_t f
 					  payloads + done, count - done);
 		if (likely(done == count))
 			break;
-		/* This one goes around the end, or needs another look at the room. */
+		/*
+		 * This one goes around the end, or needs another look at the
+		 * room.
+		 */
 		err = queue_one(chan, type, flags, transaction_id + done, payloads[done].iov_base,
 				payloads[done].iov_len);
 		if (err)

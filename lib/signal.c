@@ -60,8 +60,8 @@ int vmbus_signal(struct vmbus_chan *chan)
 	if (!chan->monitor_word)
 		return signal_slowly(chan);
 	/*
-	 * The publication has ordered the packets before this bit, and the second bit comes after
-	 * the first.
+	 * The publication has ordered the packets before this bit, and the
+	 * second bit comes after the first.
 	 */
 	set_bits(chan->event_word, chan->event_bit);
 	sync_set_bits(chan->monitor_word, chan->monitor_bit);

@@ -749,13 +749,14 @@ int vmbus_send_many(struct vmbus_chan *chan, const struct vmbus_tx_packet *messa
 		    unsigned int count);
 
 /**
- * vmbus_queue_alike() - queue @count packets of one kind in one call, as vmbus_queue()
+ * vmbus_queue_alike() - queue packets of one kind, as vmbus_queue_many()
  * @type: of all packets, as for vmbus_send()
  * @flags: of all packets
  * @transaction_id: of the first packet; each further packet has the next number
  * @payloads: the payload of each packet, in one piece
  *
- * It does the same as vmbus_queue_many() with less to fill in and less to read.
+ * There is less to fill in for each packet than for vmbus_queue_many(), and
+ * less for the library to read.
  *
  * Returns as vmbus_queue_many().
  *
@@ -765,7 +766,7 @@ int vmbus_queue_alike(struct vmbus_chan *chan, uint16_t type, uint16_t flags,
 		      uint64_t transaction_id, const struct iovec *payloads, unsigned int count);
 
 /**
- * vmbus_send_alike() - queue packets as vmbus_queue_alike(), and flush: one publication, one signal
+ * vmbus_send_alike() - queue as vmbus_queue_alike(), and flush
  *
  * Returns as vmbus_queue_many(), or an error of vmbus_signal().
  *

@@ -110,7 +110,7 @@ static int send_gpa(const struct load *load, int burst)
 	return flushed ? flushed : result(sent, err);
 }
 
-/* Build the packets in the ring, as a driver does that knows what they look like there. */
+/* Build the packets in the ring itself. */
 static int build_gpa(const struct load *load, int burst)
 {
 	const uint32_t header = sizeof(struct vmbus_gpa_header) +
