@@ -151,6 +151,7 @@ help:
 	'                           which tests of the bench can run on it' \
 	'  make bench               both benchmarks, as root; or one: bench-ring is the library beside DPDK and tools/hv,' \
 	'                           bench-fcopy is hv-fcopyd beside the kernel tree'"'"'s daemon, in a guest' \
+	'  make bench-ring LTO=1    the same with link-time optimization; make lib-lto builds the library for that' \
 	'  make soak                100 million packets between two threads, and between two processes' \
 	'  make fuzz FUZZ_SECONDS=600   the fuzz targets of lib/fuzz and of hv-fcopyd, that long each' \
 	'  make deps                installs the Debian packages that these need; demo and the checks do it first' \

@@ -20,6 +20,9 @@
 #define READ_ONCE(x)		atomic_load_explicit(&(x), memory_order_relaxed)
 #define WRITE_ONCE(x, v)	atomic_store_explicit(&(x), (v), memory_order_relaxed)
 
+/* Store a value and return the former one, in one step that orders nothing. */
+#define xchg_relaxed(p, v)	atomic_exchange_explicit((p), (v), memory_order_relaxed)
+
 #define smp_load_acquire(p)	atomic_load_explicit((p), memory_order_acquire)
 #define smp_store_release(p, v)	atomic_store_explicit((p), (v), memory_order_release)
 
@@ -28,7 +31,11 @@
 #define smp_rmb()		atomic_thread_fence(memory_order_acquire)
 #define smp_wmb()		atomic_thread_fence(memory_order_release)
 
-/* Set bits in a word in which the other side clears bits at the same time. */
+/*
+ * Set bits in a word in which the other side clears bits at the same time.
+ * sync_set_bits() is a full barrier, and set_bits() orders nothing.
+ */
+#define set_bits(p, bits)	((void)atomic_fetch_or_explicit((p), (bits), memory_order_relaxed))
 #define sync_set_bits(p, bits)	((void)atomic_fetch_or_explicit((p), (bits), memory_order_seq_cst))
 
 /* The host shares these words, so a lock inside this process cannot stand in for an atomic. */

@@ -44,6 +44,31 @@ $(lib_a): $(lib_objects) lib/build.mk
 	$(Q)$(OBJCOPY) --localize-hidden $(lib_dir)/$(lib_name).o
 	$(Q)rm -f $@ && $(AR) rcsD $@ $(lib_dir)/$(lib_name).o
 
+# The same for a program that is built with -flto by the same compiler: the
+# linker can inline the library into it. Each object has machine code and what
+# the compiler needs for that. A symbol of the latter cannot be made local, so
+# the library's own functions get names that no program has.
+lib_lto_a   := $(lib_dir)/$(lib_name)-lto.a
+lib_lto     := $(lib_dir)/lto
+lib_lto_objects := $(lib_objects:$(lib_dir)/%=$(lib_lto)/%)
+lto_cflags  := -flto -ffat-lto-objects
+
+.PHONY: lib-lto
+lib-lto: $(lib_lto_a)
+
+$(lib_lto)/names.h: $(lib_objects) lib/build.mk
+	$(call quiet,NAMES)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CROSS_COMPILE)nm --defined-only --extern-only -f posix $(lib_objects) | \
+		sed -n -e '/^vmbus_/d' -e 's/^\([a-z_0-9]*\) [A-Z] .*/#define \1 vmbus_private_\1/p' >$@
+
+$(lib_lto)/%.o: lib/%.c $(lib_lto)/names.h
+	$(call compile,-fPIC $(lto_cflags) -include $(lib_lto)/names.h)
+
+$(lib_lto_a): $(lib_lto_objects)
+	$(call quiet,AR)
+	$(Q)rm -f $@ && $(AR) rcsD $@ $(lib_lto_objects)
+
 # Always: it holds the places of this very call of make.
 $(lib_pc): FORCE
 .PHONY: FORCE
@@ -69,7 +94,13 @@ install-lib: lib
 	$(Q)$(INSTALL) -m 644 $(lib_pc) $(DESTDIR)$(pkgconfigdir)/
 	$(Q)$(INSTALL) -m 644 man/$(lib_name).3 $(lib_dir)/man3/*.3 $(DESTDIR)$(mandir)/man3/
 
--include $(lib_objects:.o=.d)
+# Not in packages: what the compiler needs is for one version of it.
+install-lib-lto: lib-lto
+	$(Q)$(INSTALL) -d $(DESTDIR)$(libdir)
+	$(Q)$(INSTALL) -m 644 $(lib_lto_a) $(DESTDIR)$(libdir)/
+.PHONY: install-lib-lto
+
+-include $(lib_objects:.o=.d) $(lib_lto_objects:.o=.d)
 
 # The interface that check-lib compares with, recorded anew
 .PHONY: abi

@@ -107,12 +107,13 @@ int vmbus_compat_recv_raw(struct vmbus_br *rxbr, void *data, uint32_t *len)
 		return -ENOBUFS;
 	}
 	/* Copy the descriptor that was checked, because the host may have changed the one in the ring. */
-	memcpy(data, p.word, sizeof(p.word));
+	store_u64(data, p.word);
+	store_u64((unsigned char *)data + 8, p.transaction_id);
 	rx_ring_copy(&rx, rx.read + RING_DESCRIPTOR, (unsigned char *)data + RING_DESCRIPTOR,
 		     p.total - RING_DESCRIPTOR);
 	*len = p.total;
 	rx_ring_consume(&rx, p.advance, 1);
-	rx_ring_release(&rx, p.advance);
+	rx_ring_release(&rx);
 	rxbr->rindex = rx.read;
 	return p.advance;
 }

@@ -11,41 +11,80 @@
 /* Above this size memcpy() is faster. */
 #define COPY_INLINE_MAX 160u
 
+/* Copy a constant number of bytes. */
+static inline __attribute__((always_inline)) void copy_16(unsigned char *to,
+							  const unsigned char *from)
+{
+	memcpy(to, from, 16);
+}
+
+static inline __attribute__((always_inline)) void copy_32(unsigned char *to,
+							  const unsigned char *from)
+{
+	copy_16(to, from);
+	copy_16(to + 16, from + 16);
+}
+
+/* Copy fewer than 16 bytes. */
+static inline __attribute__((always_inline)) void copy_few(unsigned char *to,
+		const unsigned char *from, uint32_t len)
+{
+	if (len & 8) {
+		memcpy(to, from, 8);
+		to += 8;
+		from += 8;
+	}
+	if (likely(!(len & 7)))
+		return;
+	if (len & 4) {
+		memcpy(to, from, 4);
+		to += 4;
+		from += 4;
+	}
+	if (len & 2) {
+		memcpy(to, from, 2);
+		to += 2;
+		from += 2;
+	}
+	if (len & 1)
+		*to = *from;
+}
+
+/*
+ * Copy at most COPY_INLINE_MAX bytes. The last piece may overlap the one before
+ * it, which saves the tests for what is left.
+ */
+static inline __attribute__((always_inline)) void copy_short(unsigned char *to,
+		const unsigned char *from, uint32_t len)
+{
+	uint32_t last;
+
+	if (len <= 32) {
+		if (len < 16) {
+			copy_few(to, from, len);
+			return;
+		}
+		copy_16(to, from);
+		copy_16(to + len - 16, from + len - 16);
+		return;
+	}
+	last = len - 32;
+	copy_32(to, from);
+	for (uint32_t i = 32; unlikely(i < last); i += 32) {
+		copy_32(to + i, from + i);
+		/* This keeps the compiler from making the loop a memcpy(). */
+		__asm__("" : "+r"(i));
+	}
+	copy_32(to + last, from + last);
+}
+
 static inline __attribute__((always_inline)) void copy_bytes(unsigned char *to,
 		const unsigned char *from, uint32_t len)
 {
-	uint32_t i;
-
-	if (unlikely(len > COPY_INLINE_MAX)) {
+	if (likely(len <= COPY_INLINE_MAX))
+		copy_short(to, from, len);
+	else
 		memcpy(to, from, len);
-		return;
-	}
-	for (i = 0; i + 32 <= len; i += 32) {
-		memcpy(to + i, from + i, 16);
-		memcpy(to + i + 16, from + i + 16, 16);
-		/* This keeps the compiler from turning the loop into a memcpy() again. */
-		__asm__("" : "+r"(i));
-	}
-	if (len & 16) {
-		memcpy(to + i, from + i, 16);
-		i += 16;
-	}
-	if (len & 8) {
-		memcpy(to + i, from + i, 8);
-		i += 8;
-	}
-	if (len & 7) {
-		if (len & 4) {
-			memcpy(to + i, from + i, 4);
-			i += 4;
-		}
-		if (len & 2) {
-			memcpy(to + i, from + i, 2);
-			i += 2;
-		}
-		if (len & 1)
-			to[i] = from[i];
-	}
 }
 
 static inline void store_u64(unsigned char *to, uint64_t value)

@@ -107,7 +107,10 @@ static void pass_on(int number, siginfo_t *info, void *context)
 {
 	/* Somebody sent the signal; the instruction to which we would return did not cause it. */
 	bool sent = info->si_code <= 0 || info->si_code == BUS_MCEERR_AO;
-	bool spent = before.sa_flags & SA_RESETHAND && atomic_exchange(&before_spent, true);
+	/*
+	 * Only one thread calls that handler. Nothing else depends on the flag.
+	 */
+	bool spent = before.sa_flags & SA_RESETHAND && xchg_relaxed(&before_spent, true);
 
 	if (before.sa_handler == SIG_IGN && sent)
 		return;

@@ -158,19 +158,32 @@ struct xfer_range {
 /* Return a value that no other living thread has. */
 const void *this_thread(void);
 
-void send_lock_slowly(struct vmbus_chan *chan);
-void send_unlock_slowly(struct vmbus_chan *chan);
+/* Wait for the lock, as the thread @me. */
+void send_lock_wait(struct vmbus_chan *chan, const void *me);
 
 static inline void send_lock(struct vmbus_chan *chan)
 {
-	if (unlikely(chan->producers))
-		send_lock_slowly(chan);
+	const void *nobody = NULL, *me;
+
+	if (likely(!chan->producers))
+		return;
+	me = this_thread();
+	/* No other thread stores this value, so it needs no ordering. */
+	if (READ_ONCE(chan->send_owner) != me &&
+	    (chan->producers != VMBUS_PRODUCERS_SPIN ||
+	     !atomic_compare_exchange_strong_explicit(&chan->send_owner, &nobody, me,
+						      memory_order_acquire, memory_order_relaxed)))
+		send_lock_wait(chan, me);
+	chan->send_depth++;
 }
 
 static inline void send_unlock(struct vmbus_chan *chan)
 {
-	if (unlikely(chan->producers))
-		send_unlock_slowly(chan);
+	if (likely(!chan->producers) || --chan->send_depth)
+		return;
+	smp_store_release(&chan->send_owner, NULL);
+	if (chan->producers != VMBUS_PRODUCERS_SPIN)
+		pthread_mutex_unlock(&chan->send_mutex);
 }
 
 /* Mark the channel as ended, and return @err. */
@@ -181,15 +194,35 @@ static inline int channel_dead(struct vmbus_chan *chan, int err)
 }
 
 /*
- * Return 0, or why the channel has ended. A function calls this before it touches the rings, and
- * again before it believes what it read there, because that may be the guard's zeros. The guard marks
- * the channel before it maps the zeros.
+ * Return 0, or why the channel has ended. A function calls this before it
+ * touches the rings. It has read nothing there yet, so the load orders nothing.
+ */
+static inline int channel_ended(const struct vmbus_chan *chan)
+{
+	return READ_ONCE(chan->dead);
+}
+
+/*
+ * Return 0, or why the channel has ended. A function calls this before it
+ * believes what it read in the rings, because that may be the guard's zeros.
+ * The guard marks the channel before it maps the zeros.
  */
 static inline int channel_check(const struct vmbus_chan *chan)
 {
 	barrier();
 	smp_rmb();
 	return READ_ONCE(chan->dead);
+}
+
+/*
+ * Return @result, or why the channel has ended: for a function that has touched
+ * the ring
+ */
+static inline int settle(const struct vmbus_chan *chan, int result)
+{
+	int dead = channel_check(chan);
+
+	return unlikely(dead) ? dead : result;
 }
 
 /* Remember for room_wait_begin() that a packet of @need bytes was refused, or that one was queued. */

@@ -34,27 +34,12 @@ static void spin(struct vmbus_chan *chan, const void *me)
 	}
 }
 
-void send_lock_slowly(struct vmbus_chan *chan)
+void send_lock_wait(struct vmbus_chan *chan, const void *me)
 {
-	const void *me = this_thread();
-
-	/* No other thread stores this value, so it needs no ordering. */
-	if (READ_ONCE(chan->send_owner) != me) {
-		if (chan->producers == VMBUS_PRODUCERS_SPIN) {
-			spin(chan, me);
-		} else {
-			pthread_mutex_lock(&chan->send_mutex);
-			WRITE_ONCE(chan->send_owner, me);
-		}
+	if (chan->producers == VMBUS_PRODUCERS_SPIN) {
+		spin(chan, me);
+	} else {
+		pthread_mutex_lock(&chan->send_mutex);
+		WRITE_ONCE(chan->send_owner, me);
 	}
-	chan->send_depth++;
-}
-
-void send_unlock_slowly(struct vmbus_chan *chan)
-{
-	if (--chan->send_depth)
-		return;
-	smp_store_release(&chan->send_owner, NULL);
-	if (chan->producers != VMBUS_PRODUCERS_SPIN)
-		pthread_mutex_unlock(&chan->send_mutex);
 }

@@ -101,7 +101,7 @@ static int open_side(const struct pair *pair, int fd, bool host, struct vmbus_ch
 		.rx_size = pair->ring_size,
 		.fd = fd,
 	};
-	struct vmbus_chan *chan;
+	struct vmbus_chan *chan = NULL;
 	int err = vmbus_chan_from_memory(&mem, &chan);
 
 	if (err)

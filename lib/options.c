@@ -74,9 +74,3 @@ int set_ring_size(const struct vmbus_device *dev, uint32_t ring_size)
 	free(path);
 	return err;
 }
-
-void set_poll_mode(struct vmbus_chan *chan)
-{
-	chan->poll_mode = true;
-	vmbus_mask(chan);
-}

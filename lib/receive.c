@@ -4,84 +4,139 @@
 #include "internal.h"
 
 /* Do as rx_ring_peek(), or return why the channel has ended. */
-static inline int peek(struct vmbus_chan *chan, struct rx_packet *pkt)
+static inline __attribute__((always_inline)) int peek(struct vmbus_chan *chan, struct rx_packet *pkt)
 {
-	int dead = channel_check(chan);
-	int err;
+	int err = channel_ended(chan);
 
-	if (unlikely(dead))
-		return dead;
+	if (unlikely(err))
+		return err;
 	err = rx_ring_peek(&chan->rx, pkt);
 	if (likely(!err))
 		return 0;
-	if (err != -EAGAIN)
+	if (unlikely(err != -EAGAIN))
 		count_up(&chan->rx.errors, 1);
-	dead = channel_check(chan);
-	return dead ? dead : err;
+	return settle(chan, err);
 }
 
-static inline void release(struct vmbus_chan *chan, uint32_t bytes)
+/*
+ * Signal a host that waits for room, if the release of @bytes made the room.
+ * Return 0.
+ */
+static __attribute__((noinline)) int tell_of_room(struct vmbus_chan *chan, uint32_t bytes,
+						  uint32_t pending)
 {
-	if (unlikely(rx_ring_release(&chan->rx, bytes)))
+	if (rx_ring_made_room(&chan->rx, bytes, pending))
 		vmbus_signal(chan);	/* an error ends the channel */
+	return 0;
 }
 
-static inline void consume(struct vmbus_chan *chan, uint32_t bytes, uint32_t packets)
+/*
+ * Free the room of packets that are complete now, even if the channel ends.
+ * Return 0.
+ */
+static inline __attribute__((always_inline)) int consume(struct vmbus_chan *chan, uint32_t bytes,
+							 uint32_t packets)
 {
+	uint32_t pending;
+
 	rx_ring_consume(&chan->rx, bytes, packets);
-	release(chan, bytes);
+	pending = rx_ring_release(&chan->rx);
+	return unlikely(pending) ? tell_of_room(chan, bytes, pending) : 0;
 }
 
-/* Receive a payload, or with @raw a whole packet. */
-static inline int receive(struct vmbus_chan *chan, struct vmbus_packet *pkt, unsigned char *buf,
-			  size_t size, bool raw)
+/* End the reception of a packet that was copied. */
+static inline __attribute__((always_inline)) int received(struct vmbus_chan *chan, uint32_t bytes)
+{
+	int err = channel_check(chan);
+
+	return unlikely(err) ? err : consume(chan, bytes, 1);
+}
+
+/*
+ * The barriers keep the compiler from joining neighbours in a vector register,
+ * which takes longer than to store each.
+ */
+static inline void packet_set(struct vmbus_packet *pkt, const struct rx_packet *p)
+{
+	pkt->type = p->word;
+	pkt->flags = p->word >> 48;
+	pkt->length = p->total - p->header;
+	barrier();
+	pkt->header = p->header;
+	pkt->reserved = 0;
+	pkt->transaction_id = p->transaction_id;
+}
+
+static inline void view_set(struct vmbus_view *view, const struct rx_packet *p, const void *payload,
+			    uint32_t end, uint32_t number)
+{
+	view->payload = payload;
+	view->length = p->total - p->header;
+	barrier();
+	view->header = p->header;
+	view->transaction_id = p->transaction_id;
+	view->type = p->word;
+	view->flags = p->word >> 48;
+	view->end = end;
+	barrier();
+	view->number = number;
+	view->reserved = 0;
+}
+
+/* End vmbus_recv() of a payload that is long or goes around the end. */
+static __attribute__((noinline)) int receive_long(struct vmbus_chan *chan, uint32_t index,
+						  unsigned char *buf, uint32_t len, uint32_t bytes)
+{
+	rx_ring_copy(&chan->rx, index, buf, len);
+	return received(chan, bytes);
+}
+
+int vmbus_recv(struct vmbus_chan *chan, struct vmbus_packet *pkt, void *buf, size_t size)
 {
 	struct rx_ring *rx = &chan->rx;
+	uint32_t index, len;
 	struct rx_packet p;
 	int err = peek(chan, &p);
 
 	if (unlikely(err))
 		return err;
-	*pkt = (struct vmbus_packet){
-		.type = p.word[0],
-		.flags = p.word[0] >> 48,
-		.header = p.header,
-		.length = p.total - p.header,
-		.transaction_id = p.word[1],
-	};
-	if (unlikely(size < (raw ? p.total : pkt->length))) {
-		err = channel_check(chan);
-		return err ? err : -ENOBUFS;
-	}
-	if (raw) {
-		/* Copy the descriptor that was checked: the host may have changed the one in the ring. */
-		memcpy(buf, p.word, sizeof(p.word));
-		rx_ring_copy(rx, rx->read + RING_DESCRIPTOR, buf + RING_DESCRIPTOR,
-			     p.total - RING_DESCRIPTOR);
-	} else {
-		rx_ring_copy(rx, rx->read + p.header, buf, pkt->length);
-	}
-	err = channel_check(chan);
-	if (unlikely(err))
-		return err;
-	/* The packet is complete now, even if the channel ends. */
-	consume(chan, p.advance, 1);
-	return 0;
-}
-
-int vmbus_recv(struct vmbus_chan *chan, struct vmbus_packet *pkt, void *buf, size_t size)
-{
-	return receive(chan, pkt, buf, size, false);
+	packet_set(pkt, &p);
+	len = p.total - p.header;
+	if (unlikely(size < len))
+		return settle(chan, -ENOBUFS);
+	index = rx->read + p.header;
+	if (unlikely(len > COPY_INLINE_MAX || index + len > rx->size))
+		return receive_long(chan, index, buf, len, p.advance);
+	copy_short(buf, rx->data + index, len);
+	return received(chan, p.advance);
 }
 
 int vmbus_recv_raw(struct vmbus_chan *chan, struct vmbus_packet *pkt, void *buf, size_t size)
 {
-	return receive(chan, pkt, buf, size, true);
+	struct rx_ring *rx = &chan->rx;
+	unsigned char *to = buf;
+	struct rx_packet p;
+	int err = peek(chan, &p);
+
+	if (unlikely(err))
+		return err;
+	packet_set(pkt, &p);
+	if (unlikely(size < p.total))
+		return settle(chan, -ENOBUFS);
+	/*
+	 * Copy the descriptor that was checked: the host may have changed the
+	 * one in the ring.
+	 */
+	store_u64(to, p.word);
+	store_u64(to + 8, p.transaction_id);
+	rx_ring_copy(rx, rx->read + RING_DESCRIPTOR, to + RING_DESCRIPTOR,
+		     p.total - RING_DESCRIPTOR);
+	return received(chan, p.advance);
 }
 
 int vmbus_skip(struct vmbus_chan *chan)
 {
-	struct rx_packet p;
+	struct rx_packet p = { .advance = 0 };
 	int err = peek(chan, &p);
 
 	if (err && err != -EPROTO)
@@ -93,27 +148,68 @@ int vmbus_skip(struct vmbus_chan *chan)
 	return channel_check(chan);
 }
 
-static inline void view_set(struct vmbus_view *view, const struct rx_packet *p, const void *payload,
-			    uint32_t end, uint32_t number)
+/*
+ * Return how many of the known bytes lie in one piece. A packet that reaches
+ * the very end of the ring does not count.
+ */
+static inline uint32_t in_one_piece(const struct rx_ring *rx)
 {
-	view->payload = payload;
-	view->length = p->total - p->header;
-	view->header = p->header;
-	view->transaction_id = p->word[1];
-	view->type = p->word[0];
-	view->flags = p->word[0] >> 48;
-	view->end = end;
-	view->number = number;
-	view->reserved = 0;
+	uint32_t end = rx->size - rx->read - 8;
+
+	return rx->avail < end ? rx->avail : end;
+}
+
+/*
+ * Read and check the descriptor at @at, of @left bytes there in one piece.
+ * Return true if it is that of a packet.
+ */
+static inline __attribute__((always_inline)) bool parse_next(const unsigned char *at, uint32_t left,
+							     struct rx_packet *p)
+{
+	const ring_word *word = (const ring_word *)(const void *)at;
+
+	if (left < RING_DESCRIPTOR + RING_TRAILER)
+		return false;
+	return likely(!rx_ring_check(READ_ONCE(word[0]), READ_ONCE(word[1]), left, p));
+}
+
+/*
+ * Go on with vmbus_peek() after @n packets, where a packet reaches the end of
+ * the ring or is none. @left bytes are there from @index on.
+ */
+static __attribute__((noinline)) int peek_around(struct vmbus_chan *chan, struct vmbus_view *views,
+						 unsigned int n, unsigned int count,
+						 uint32_t index, uint32_t left)
+{
+	struct rx_ring *rx = &chan->rx;
+	struct rx_packet p;
+
+	for (; n < count && left && !rx_ring_parse(rx, index, left, &p); n++) {
+		const unsigned char *packet = rx->data + index;
+		uint32_t end = index_add(index, p.advance, rx->size);
+
+		if (index + p.total > rx->size) {
+			/*
+			 * One bounce buffer will do: only one packet goes
+			 * around the end.
+			 */
+			rx_ring_copy(rx, index, rx->bounce, p.total);
+			packet = rx->bounce;
+		}
+		view_set(&views[n], &p, packet + p.header, end, n + 1);
+		index = end;
+		left -= p.advance;
+	}
+	if (!n)
+		count_up(&rx->errors, 1);	/* the host has changed the packet since */
+	return settle(chan, n ? (int)n : -EPROTO);
 }
 
 int vmbus_peek(struct vmbus_chan *chan, struct vmbus_view *views, unsigned int count)
 {
 	struct rx_ring *rx = &chan->rx;
-	struct rx_ring local;
-	uint32_t index, left;
+	uint32_t index, left, n = 0;
 	struct rx_packet p;
-	unsigned int n = 0;
 	int err;
 
 	if (unlikely(!count))
@@ -121,37 +217,30 @@ int vmbus_peek(struct vmbus_chan *chan, struct vmbus_view *views, unsigned int c
 	err = peek(chan, &p);
 	if (unlikely(err))
 		return err;
-	/* No store through @views can change this copy, so it stays in registers. */
-	local.data = rx->data;
-	local.size = rx->size;
 	rx->released = 0;
 	index = rx->read;
-	left = rx->avail;
-	do {
-		const unsigned char *packet = local.data + index;
-		uint32_t end = index + p.advance;
+	left = in_one_piece(rx);
+	if (likely(p.advance <= left)) {
+		const unsigned char *at = rx->data + index;
 
-		if (unlikely(end >= local.size)) {
-			if (index + p.total > local.size) {
-				/* One bounce buffer will do: only one packet goes around the end. */
-				rx_ring_copy(rx, index, rx->bounce, p.total);
-				packet = rx->bounce;
-			}
-			end -= local.size;
-		}
-		view_set(&views[n], &p, packet + p.header, end, n + 1);
-		index = end;
-		left -= p.advance;
-	} while (++n < count && left && likely(!rx_ring_parse(&local, index, left, &p)));
-	err = channel_check(chan);
-	return unlikely(err) ? err : (int)n;
+		do {
+			view_set(&views[n], &p, at + p.header, index + p.advance, n + 1);
+			at += p.advance;
+			index += p.advance;
+			left -= p.advance;
+		} while (++n < count && parse_next(at, left, &p));
+	}
+	left = rx->avail - bytes_used(rx->read, index, rx->size);
+	if (unlikely(n < count && left))
+		return peek_around(chan, views, n, count, index, left);
+	return settle(chan, n);
 }
 
 int vmbus_release(struct vmbus_chan *chan, const struct vmbus_view *last)
 {
 	struct rx_ring *rx = &chan->rx;
-	int err = channel_check(chan);
-	uint32_t bytes;
+	int err = channel_ended(chan);
+	uint32_t bytes, packets;
 
 	if (unlikely(err))
 		return err;
@@ -160,8 +249,9 @@ int vmbus_release(struct vmbus_chan *chan, const struct vmbus_view *last)
 	bytes = bytes_used(rx->read, last->end, rx->size);
 	if (unlikely(!bytes || bytes > rx->avail || last->number <= rx->released))
 		return -EINVAL;
-	consume(chan, bytes, last->number - rx->released);
+	packets = last->number - rx->released;
 	rx->released = last->number;
+	consume(chan, bytes, packets);
 	return channel_check(chan);
 }
 
@@ -169,10 +259,9 @@ int vmbus_recv_many(struct vmbus_chan *chan, struct vmbus_view *views, unsigned 
 		    void *buf, size_t size)
 {
 	struct rx_ring *rx = &chan->rx;
+	uint32_t index, left, n = 0;
 	unsigned char *to = buf;
-	uint32_t index, left, done = 0;
 	struct rx_packet p;
-	unsigned int n = 0;
 	int err;
 
 	if (unlikely(!count))
@@ -180,63 +269,97 @@ int vmbus_recv_many(struct vmbus_chan *chan, struct vmbus_view *views, unsigned 
 	err = peek(chan, &p);
 	if (unlikely(err))
 		return err;
+	if (unlikely(p.total - RING_DESCRIPTOR > size)) {
+		view_set(views, &p, NULL, UINT32_MAX, 0);
+		return settle(chan, -ENOBUFS);
+	}
 	index = rx->read;
-	left = rx->avail;
-	do {
+	left = in_one_piece(rx);
+	if (likely(p.advance <= left)) {
+		const unsigned char *at = rx->data + index;
+
+		do {
+			uint32_t len = p.total - RING_DESCRIPTOR;
+
+			if (unlikely(len > size))
+				break;
+			copy_bytes(to, at + RING_DESCRIPTOR, len);
+			view_set(&views[n], &p, to + p.header - RING_DESCRIPTOR, UINT32_MAX, 0);
+			to += len;
+			size -= len;
+			at += p.advance;
+			index += p.advance;
+			left -= p.advance;
+		} while (++n < count && parse_next(at, left, &p));
+	}
+	/* Those around the end of the ring */
+	left = rx->avail - bytes_used(rx->read, index, rx->size);
+	while (unlikely(n < count && left) && !rx_ring_parse(rx, index, left, &p)) {
 		uint32_t len = p.total - RING_DESCRIPTOR;
 
-		if (unlikely(len > size)) {
-			if (n)
-				break;
-			view_set(views, &p, NULL, UINT32_MAX, 0);
-			err = channel_check(chan);
-			return err ? err : -ENOBUFS;
-		}
+		if (len > size)
+			break;
 		rx_ring_copy(rx, index + RING_DESCRIPTOR, to, len);
-		view_set(&views[n], &p, to + p.header - RING_DESCRIPTOR, UINT32_MAX, 0);
+		view_set(&views[n++], &p, to + p.header - RING_DESCRIPTOR, UINT32_MAX, 0);
 		to += len;
 		size -= len;
 		index = index_add(index, p.advance, rx->size);
 		left -= p.advance;
-		done += p.advance;
-	} while (++n < count && left && likely(!rx_ring_parse(rx, index, left, &p)));
+	}
 	err = channel_check(chan);
 	if (unlikely(err))
 		return err;
-	consume(chan, done, n);
+	if (unlikely(!n)) {
+		count_up(&rx->errors, 1);	/* the host has changed the packet since */
+		return -EPROTO;
+	}
+	consume(chan, bytes_used(rx->read, index, rx->size), n);
 	return n;
 }
+
+/* Read eight bytes at once, which the host may write meanwhile. */
+static inline uint64_t read_once(const unsigned char *from)
+{
+	struct word {
+		uint64_t value;
+	} __attribute__((packed, may_alias));
+
+	return ((const volatile struct word *)(const void *)from)->value;
+}
+
+_Static_assert(offsetof(struct vmbus_range, length) == 0 && offsetof(struct vmbus_range, offset) == 4,
+	       "a range is not as in a packet");
 
 int vmbus_xfer_ranges(const struct vmbus_view *view, size_t buffer_size, struct vmbus_xfer_set *set,
 		      struct vmbus_range *ranges, unsigned int max)
 {
-	uint32_t len = view->header - RING_DESCRIPTOR;
+	uint32_t len = view->header - RING_DESCRIPTOR, count, i = 0;
 	const unsigned char *from = (const unsigned char *)view->payload - len;
-	struct xfer_header header;
+	uint64_t head, farthest = 0;
 
-	if (view->type != VMBUS_PACKET_XFER_PAGES || len < sizeof(header))
+	if (unlikely(view->type != VMBUS_PACKET_XFER_PAGES || len < 8))
 		return -EPROTO;
-	/* The host may still write there: copy once, and check the copy. */
-	memcpy(&header, from, sizeof(header));
-	barrier();
-	from += sizeof(header);
-	if (header.count > (len - sizeof(header)) / sizeof(struct xfer_range))
+	/*
+	 * A set's number, a flag and a reserved byte; then the count of ranges.
+	 * Check the copy.
+	 */
+	head = read_once(from);
+	count = head >> 32;
+	if (unlikely(count > len / 8 - 1))
 		return -EPROTO;
-	if (set) {
-		*set = header.set;
-		set->sender_owns_set = !!set->sender_owns_set;
-		set->reserved = 0;
-	}
-	if (header.count > max)
+	if (set)
+		*set = (struct vmbus_xfer_set){
+			.number = head, .sender_owns_set = !!(uint8_t)(head >> 16),
+		};
+	if (unlikely(count > max))
 		return -ENOBUFS;
-	for (uint32_t i = 0; i < header.count; i++) {
-		struct xfer_range range;
+	for (from += 8; i < count; i++, from += 8) {
+		uint64_t word = read_once(from);
+		uint64_t end = (word >> 32) + (uint32_t)word;
 
-		memcpy(&range, from + i * sizeof(range), sizeof(range));
-		barrier();
-		if (range.length > buffer_size || range.offset > buffer_size - range.length)
-			return -EPROTO;
-		ranges[i] = (struct vmbus_range){ .offset = range.offset, .length = range.length };
+		/* A range is in the packet as it is in memory. */
+		memcpy(&ranges[i], &word, sizeof(word));
+		farthest = end > farthest ? end : farthest;
 	}
-	return header.count;
+	return unlikely(farthest > buffer_size) ? -EPROTO : (int)count;
 }

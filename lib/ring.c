@@ -62,21 +62,15 @@ static int tx_ring_room(const struct tx_ring *tx, uint32_t read)
 	return index_ok(read, tx->size) && room >= known ? (int)room : -EIO;
 }
 
-static void tx_ring_set_room(struct tx_ring *tx, uint32_t room)
-{
-	if (tx->reserved)
-		tx->room_then = room;
-	else
-		tx->room = room;
-}
-
 int tx_ring_look(struct tx_ring *tx)
 {
 	/* Acquire: the host has read what lay there before we write over it. */
 	int room = tx_ring_room(tx, smp_load_acquire(&tx->shared->read_index));
 
-	if (room >= 0)
-		tx_ring_set_room(tx, room);
+	if (room >= 0 && tx->reserved)
+		tx->room_then = room;
+	else if (room >= 0)
+		tx->room = room;
 	return room;
 }
 
@@ -145,59 +139,28 @@ void tx_ring_request(struct tx_ring *tx, uint32_t need)
 		smp_mb();
 }
 
-bool tx_ring_publish(struct tx_ring *tx)
+void rx_ring_copy_around(const struct rx_ring *rx, uint32_t index, void *to, uint32_t len)
 {
-	uint32_t old = tx->published, mask, read;
-	int room;
+	uint32_t first;
 
-	if (tx->write == old)
-		return false;
-	tx->published = tx->write;
-	smp_store_release(&tx->shared->write_index, tx->write);
-	/* The host sees the packets before it sleeps, or we see that it has read everything. */
-	smp_mb();
-	mask = smp_load_acquire(&tx->shared->interrupt_mask);
+	if (index >= rx->size)
+		index -= rx->size;
+	first = rx->size - index;
+	if (first > len)
+		first = len;
+	memcpy(to, rx->data + index, first);
+	memcpy((unsigned char *)to + first, rx->data, len - first);
+}
+
+bool rx_ring_made_room(struct rx_ring *rx, uint32_t bytes, uint32_t pending)
+{
 	/*
-	 * This index lies beside the mask, so it costs nothing. After an impossible one nothing but a
-	 * reservation is known to be free, so that the next packet looks at the index and reports it.
+	 * This index may be older than the request. But a host that asks for
+	 * room looks again afterwards, and then finds what was released.
 	 */
-	read = smp_load_acquire(&tx->shared->read_index);
-	room = tx_ring_room(tx, read);
-	tx_ring_set_room(tx, room < 0 ? tx->reserved : (uint32_t)room);
-	count_up(&tx->publications, 1);
-	if (mask || read != old)
-		return false;
-	count_up(&tx->signals, 1);
-	return true;
-}
-
-int rx_ring_peek_again(struct rx_ring *rx, struct rx_packet *pkt)
-{
-	int avail = rx_ring_look(rx);
-
-	if (avail <= 0)
-		return avail ? avail : -EAGAIN;
-	return rx_ring_parse(rx, rx->read, avail, pkt);
-}
-
-bool rx_ring_release(struct rx_ring *rx, uint32_t bytes)
-{
-	uint32_t pending, write;
+	uint32_t write = READ_ONCE(rx->shared->write_index);
 	int64_t room;
 
-	/* Release: we have read the packets before the host writes over them. */
-	smp_store_release(&rx->shared->read_index, rx->read);
-	count_up(&rx->releases, 1);
-
-	if (!(READ_ONCE(rx->shared->feature_bits) & RING_FEATURE_PENDING_SEND_SZ))
-		return false;
-	/* The host sees the room when it looks again, or we see what it waits for. */
-	smp_mb();
-	pending = READ_ONCE(rx->shared->pending_send_sz);
-	if (!pending)
-		return false;
-	smp_rmb();
-	write = READ_ONCE(rx->shared->write_index);
 	if (!index_ok(write, rx->size))
 		return false;	/* the next look at the ring reports it */
 	room = rx->size - bytes_used(rx->read, write, rx->size);

@@ -77,7 +77,8 @@ struct rx_ring {
 
 /* A descriptor that was read once and checked: the packet lies within what the host has published. */
 struct rx_packet {
-	uint64_t word[2];	/* the descriptor itself */
+	uint64_t word;		/* the descriptor itself: these two */
+	uint64_t transaction_id;
 	uint32_t header;	/* bytes up to the payload, 16 or more */
 	uint32_t total;		/* bytes without trailer, header or more */
 	uint32_t advance;	/* bytes to the next packet, also when the descriptor is wrong */
@@ -111,7 +112,8 @@ int rx_ring_attach_at(struct rx_ring *rx, void *ring, size_t size, size_t header
 /* Return the first word of a descriptor. */
 static inline uint64_t tx_ring_word(uint16_t type, uint16_t flags, uint32_t header, uint32_t total)
 {
-	return (uint64_t)flags << 48 | (uint64_t)(total / 8) << 32 | (uint64_t)(header / 8) << 16 | type;
+	/* Both lengths are multiples of 8, and their unit here is 8. */
+	return (uint64_t)flags << 48 | (uint64_t)total << 29 | (uint64_t)header << 13 | type;
 }
 
 /* Return the bytes that a payload takes in the ring. @len is at most tx->max_payload. */
@@ -130,19 +132,32 @@ int tx_ring_look(struct tx_ring *tx);
 void tx_ring_put_around(struct tx_ring *tx, uint64_t word, uint64_t transaction_id,
 			const void *payload, uint32_t len);
 
-/* Write a packet at @start, in one piece. The caller knows that it fits: @need is below size - start. */
-static inline __attribute__((always_inline)) void tx_ring_lay(unsigned char *data, uint32_t start,
+/*
+ * Write a packet at @p, which is the index @start, in one piece. The caller
+ * knows that it fits.
+ */
+static inline __attribute__((always_inline)) void tx_ring_lay(unsigned char *p, uint32_t start,
 		uint64_t word, uint64_t transaction_id, const void *payload, uint32_t len,
 		uint32_t need)
 {
-	unsigned char *p = data + start;
-
 	/* Write the padding first: the payload overwrites the part that is not padding. */
 	store_u64(p + need - RING_TRAILER - 8, 0);
 	store_u64(p, word);
+	/* A vector register for both words would take longer. */
+	barrier();
 	store_u64(p + 8, transaction_id);
 	copy_bytes(p + RING_DESCRIPTOR, payload, len);
 	store_u64(p + need - RING_TRAILER, (uint64_t)start << 32);
+}
+
+/*
+ * Return the free bytes that are in one piece. A packet fits if it needs less.
+ */
+static inline uint32_t tx_ring_piece(const struct tx_ring *tx)
+{
+	uint32_t end = tx->size - tx->write;
+
+	return tx->room < end ? tx->room : end;
 }
 
 /* Account for @packets that were written, of @bytes together. */
@@ -154,11 +169,13 @@ static inline void tx_ring_advance(struct tx_ring *tx, uint32_t bytes, uint32_t 
 }
 
 /* Write a packet, for which there is room. */
-static inline void tx_ring_put(struct tx_ring *tx, uint64_t word, uint64_t transaction_id,
-			       const void *payload, uint32_t len, uint32_t need)
+static inline __attribute__((always_inline)) void tx_ring_put(struct tx_ring *tx,
+		uint64_t word, uint64_t transaction_id, const void *payload, uint32_t len,
+		uint32_t need)
 {
 	if (likely(need < tx->size - tx->write)) {
-		tx_ring_lay(tx->data, tx->write, word, transaction_id, payload, len, need);
+		tx_ring_lay(tx->data + tx->write, tx->write, word, transaction_id, payload, len,
+			    need);
 		tx->write += need;
 	} else {
 		tx_ring_put_around(tx, word, transaction_id, payload, len);
@@ -175,8 +192,41 @@ void tx_ring_end(struct tx_ring *tx, uint32_t start, uint32_t len);
  * caller looks again after it has asked.
  */
 void tx_ring_request(struct tx_ring *tx, uint32_t need);
+
 /* Publish the packets. Return true if the host needs a signal. */
-bool tx_ring_publish(struct tx_ring *tx);
+static inline bool tx_ring_publish(struct tx_ring *tx)
+{
+	struct ring_header *shared = tx->shared;
+	uint32_t *const known = unlikely(tx->reserved) ? &tx->room_then : &tx->room;
+	const uint32_t old = tx->published, write = tx->write;
+	uint32_t mask, read, room;
+
+	if (write == old)
+		return false;
+	tx->published = write;
+	smp_store_release(&shared->write_index, write);
+	/*
+	 * The host sees the packets before it sleeps, or we see that it has
+	 * read everything. This barrier orders the mask, too.
+	 */
+	smp_mb();
+	mask = READ_ONCE(shared->interrupt_mask);
+	/*
+	 * This index lies beside the mask, so it costs nothing to see the room.
+	 * After an impossible one nothing but a reservation is known to be
+	 * free, so that the next packet looks at the index and reports it.
+	 */
+	read = smp_load_acquire(&shared->read_index);
+	room = tx->size - bytes_used(read, write, tx->size);
+	if (unlikely(!index_ok(read, tx->size) || room < *known))
+		room = tx->reserved;
+	*known = room;
+	count_up(&tx->publications, 1);
+	if (mask || read != old)
+		return false;
+	count_up(&tx->signals, 1);
+	return true;
+}
 
 /* Return the bytes to read, or -EIO when the host's index is impossible. */
 static inline int rx_ring_look(struct rx_ring *rx)
@@ -193,24 +243,19 @@ static inline int rx_ring_look(struct rx_ring *rx)
 }
 
 /*
- * Read and check the descriptor at @index, of @left bytes there. Return 0, or -EPROTO: then only
- * @pkt->advance is set. An atomic load reads each word, so that the compiler cannot read it again
- * after the checks.
+ * Check the descriptor of a packet, of which @left bytes are there, 24 or more.
+ * @word and @transaction_id are copies of its two words. Return 0, or -EPROTO:
+ * then only @pkt->advance is set.
  */
-static inline int rx_ring_parse(const struct rx_ring *rx, uint32_t index, uint32_t left,
-				struct rx_packet *pkt)
+static inline __attribute__((always_inline)) int rx_ring_check(uint64_t word,
+		uint64_t transaction_id, uint32_t left, struct rx_packet *pkt)
 {
-	ring_word *first = (ring_word *)(void *)(rx->data + index), *second = first + 1;
-
 	pkt->advance = left;
-	if (unlikely(left < RING_DESCRIPTOR + RING_TRAILER))
-		return -EPROTO;
-	if (unlikely(index + 8 == rx->size))
-		second = (ring_word *)(void *)rx->data;
-	pkt->word[0] = READ_ONCE(*first);
-	pkt->word[1] = READ_ONCE(*second);
-	pkt->header = (uint16_t)(pkt->word[0] >> 16) * 8u;
-	pkt->total = (uint16_t)(pkt->word[0] >> 32) * 8u;
+	pkt->word = word;
+	pkt->transaction_id = transaction_id;
+	/* The lengths are in units of 8. */
+	pkt->header = word >> (16 - 3) & RING_PACKET_MAX;
+	pkt->total = word >> (32 - 3) & RING_PACKET_MAX;
 	if (unlikely(pkt->total < RING_DESCRIPTOR || pkt->total + RING_TRAILER > left))
 		return -EPROTO;
 	pkt->advance = pkt->total + RING_TRAILER;
@@ -219,31 +264,61 @@ static inline int rx_ring_parse(const struct rx_ring *rx, uint32_t index, uint32
 	return 0;
 }
 
-/* Do as rx_ring_peek(), if the known bytes are none or no packet. */
-int rx_ring_peek_again(struct rx_ring *rx, struct rx_packet *pkt);
-
-/* Look at the next packet. Return 0, -EAGAIN, -EIO, or -EPROTO (only @pkt->advance is set). */
-static inline int rx_ring_peek(struct rx_ring *rx, struct rx_packet *pkt)
+/*
+ * Read and check the descriptor at @index, of @left bytes there. Return as
+ * rx_ring_check(). An atomic load reads each word, so that the compiler cannot
+ * read it again after the checks.
+ */
+static inline __attribute__((always_inline)) int rx_ring_parse(const struct rx_ring *rx,
+		uint32_t index, uint32_t left, struct rx_packet *pkt)
 {
-	if (likely(rx->avail && !rx_ring_parse(rx, rx->read, rx->avail, pkt)))
-		return 0;
-	return rx_ring_peek_again(rx, pkt);
+	ring_word *first = (ring_word *)(void *)(rx->data + index), *second = first + 1;
+
+	if (unlikely(left < RING_DESCRIPTOR + RING_TRAILER)) {
+		pkt->advance = left;
+		return -EPROTO;
+	}
+	if (unlikely(index + 8 == rx->size))
+		second = (ring_word *)(void *)rx->data;
+	return rx_ring_check(READ_ONCE(*first), READ_ONCE(*second), left, pkt);
 }
 
-/* Copy @len bytes from @index on, around the end. @index may be past the end by less than a ring. */
-static inline void rx_ring_copy(const struct rx_ring *rx, uint32_t index, void *to, uint32_t len)
+/*
+ * Look at the next packet. Return 0, -EAGAIN, -EIO, or -EPROTO (only
+ * @pkt->advance is set). If the known bytes are none or no packet, this looks
+ * at the host's index.
+ */
+static inline __attribute__((always_inline)) int rx_ring_peek(struct rx_ring *rx,
+							      struct rx_packet *pkt)
 {
-	uint32_t first;
+	bool known = rx->avail;
+	int avail;
 
-	if (index >= rx->size)
-		index -= rx->size;
-	first = rx->size - index;
-	if (likely(len <= first)) {
-		copy_bytes(to, rx->data + index, len);
-	} else {
-		memcpy(to, rx->data + index, first);
-		memcpy((unsigned char *)to + first, rx->data, len - first);
+	for (;;) {
+		if (!known) {
+			avail = rx_ring_look(rx);
+			if (unlikely(avail <= 0))
+				return avail ? avail : -EAGAIN;
+		}
+		if (likely(!rx_ring_parse(rx, rx->read, rx->avail, pkt)))
+			return 0;
+		if (!known)
+			return -EPROTO;
+		known = false;
 	}
+}
+
+/* Do as rx_ring_copy(), around the end. */
+void rx_ring_copy_around(const struct rx_ring *rx, uint32_t index, void *to, uint32_t len);
+
+/* Copy @len bytes from @index on, around the end. @index may be past the end by less than a ring. */
+static inline __attribute__((always_inline)) void rx_ring_copy(const struct rx_ring *rx,
+		uint32_t index, void *to, uint32_t len)
+{
+	if (likely(index < rx->size && len <= rx->size - index))
+		copy_bytes(to, rx->data + index, len);
+	else
+		rx_ring_copy_around(rx, index, to, len);
 }
 
 /* Account for @packets that were received, of @bytes together. The host does not see it yet. */
@@ -255,8 +330,34 @@ static inline void rx_ring_consume(struct rx_ring *rx, uint32_t bytes, uint32_t 
 	count_up(&rx->bytes, bytes);
 }
 
-/* Give back @bytes that were consumed. Return true if the host waits for room and needs a signal. */
-bool rx_ring_release(struct rx_ring *rx, uint32_t bytes);
+/*
+ * Give back what was consumed. Return 0 if the host does not wait for room.
+ * Otherwise return the host's pending_send_sz: then the caller asks
+ * rx_ring_made_room() whether to signal the host.
+ */
+static inline __attribute__((always_inline)) uint32_t rx_ring_release(struct rx_ring *rx)
+{
+	struct ring_header *shared = rx->shared;
+
+	/*
+	 * Release: we have read the packets before the host writes over them.
+	 */
+	smp_store_release(&shared->read_index, rx->read);
+	count_up(&rx->releases, 1);
+
+	if (unlikely(!(READ_ONCE(shared->feature_bits) & RING_FEATURE_PENDING_SEND_SZ)))
+		return 0;
+	/*
+	 * The host sees the room when it looks again, or we see what it waits
+	 * for.
+	 */
+	smp_mb();
+	return READ_ONCE(shared->pending_send_sz);
+}
+
+/* Return true if the release of @bytes made the free bytes exceed @pending. */
+bool rx_ring_made_room(struct rx_ring *rx, uint32_t bytes, uint32_t pending);
+
 void rx_ring_mask(struct rx_ring *rx);
 /* The caller looks again afterwards: the host interrupts only if the ring was empty. */
 void rx_ring_unmask(struct rx_ring *rx);

@@ -46,15 +46,7 @@ static inline int reserve(struct vmbus_chan *chan, uint32_t need)
 	return likely(chan->tx.room > need && !chan->tx.pending) ? 0 : reserve_slowly(chan, need);
 }
 
-/* Return @result, or why the channel has ended: for a function that has touched the ring */
-static inline int settle(const struct vmbus_chan *chan, int result)
-{
-	int dead = channel_check(chan);
-
-	return unlikely(dead) ? dead : result;
-}
-
-static inline int queue_one(struct vmbus_chan *chan, uint16_t type, uint16_t flags,
+static __attribute__((noinline)) int queue_one(struct vmbus_chan *chan, uint16_t type, uint16_t flags,
 			    uint64_t transaction_id, const void *payload, size_t len)
 {
 	struct tx_ring *tx = &chan->tx;
@@ -71,10 +63,42 @@ static inline int queue_one(struct vmbus_chan *chan, uint16_t type, uint16_t fla
 	return err;
 }
 
-int vmbus_queue(struct vmbus_chan *chan, uint16_t type, uint16_t flags, uint64_t transaction_id,
-		const void *payload, size_t len)
+/*
+ * Write a packet and return true, if the payload is short and the packet fits
+ * in one piece into the known room. This calls no other function.
+ */
+static inline __attribute__((always_inline)) bool put_short(struct vmbus_chan *chan, uint16_t type,
+		uint16_t flags, uint64_t transaction_id, const void *payload, size_t len)
 {
-	int err = channel_check(chan);
+	struct tx_ring *tx = &chan->tx;
+	uint32_t write = tx->write, need;
+
+	if (unlikely(tx->pending || len > COPY_INLINE_MAX))
+		return false;
+	need = tx_ring_need(len);
+	/* A packet that fits into free room is not too long, either. */
+	if (unlikely(need >= tx->room || need >= tx->size - write))
+		return false;
+	tx_ring_lay(tx->data + write, write,
+		    tx_ring_word(type, flags, RING_DESCRIPTOR, need - RING_TRAILER),
+		    transaction_id, payload, len, need);
+	tx->write = write + need;
+	tx_ring_advance(tx, need, 1);
+	return true;
+}
+
+/* Return true if the channel is open and no lock is needed. */
+static inline bool is_simple(const struct vmbus_chan *chan)
+{
+	return likely(!(channel_ended(chan) | chan->producers));
+}
+
+/* Do as vmbus_queue(), with any packet on any channel. */
+static __attribute__((noinline)) int queue_any(struct vmbus_chan *chan, uint16_t type,
+					       uint16_t flags, uint64_t transaction_id,
+					       const void *payload, size_t len)
+{
+	int err = channel_ended(chan);
 
 	if (unlikely(err))
 		return err;
@@ -82,6 +106,15 @@ int vmbus_queue(struct vmbus_chan *chan, uint16_t type, uint16_t flags, uint64_t
 	err = queue_one(chan, type, flags, transaction_id, payload, len);
 	send_unlock(chan);
 	return settle(chan, err);
+}
+
+int vmbus_queue(struct vmbus_chan *chan, uint16_t type, uint16_t flags, uint64_t transaction_id,
+		const void *payload, size_t len)
+{
+	/* This way has no call of another function, and so needs no stack. */
+	if (is_simple(chan) && likely(put_short(chan, type, flags, transaction_id, payload, len)))
+		return settle(chan, 0);
+	return queue_any(chan, type, flags, transaction_id, payload, len);
 }
 
 static uint64_t range_pages(const struct vmbus_gpa_buffer *range)
@@ -107,31 +140,99 @@ static int64_t ranges_length(const struct vmbus_chan *chan, const struct vmbus_g
 	return len;
 }
 
-/* Write a packet at the write index, in one piece. The caller knows that it fits. */
-static inline void lay_gpa(struct tx_ring *tx, uint64_t word, uint64_t transaction_id,
-			   const struct vmbus_gpa_buffer *ranges, unsigned int count,
-			   const void *payload, uint32_t len, uint32_t need)
+/*
+ * A range begins in the ring as it does in struct vmbus_gpa_buffer, of which
+ * this is a copy.
+ */
+static inline uint64_t range_word(const struct vmbus_gpa_buffer *range)
 {
-	unsigned char *p = tx->data + tx->write, *end = p + need - RING_TRAILER;
+	uint64_t word;
 
-	/* Write the padding first, as tx_ring_lay() does. */
-	store_u64(end - 8, 0);
-	store_u64(p, word);
-	store_u64(p + 8, transaction_id);
-	store_u64(p + 16, (uint64_t)count << 32);
-	p += RING_DESCRIPTOR + sizeof(struct vmbus_gpa_header);
-	for (unsigned int i = 0; i < count; i++) {
-		const uint64_t *page = ranges[i].pages, *last = page + range_pages(&ranges[i]);
-
-		store_u64(p, (uint64_t)ranges[i].offset << 32 | ranges[i].length);
-		for (p += 8; page < last; p += 8)
-			store_u64(p, *page++);
-	}
-	copy_bytes(p, payload, len);
-	store_u64(end, (uint64_t)tx->write << 32);
+	_Static_assert(offsetof(struct vmbus_gpa_buffer, length) == 0 &&
+		       offsetof(struct vmbus_gpa_buffer, offset) == 4, "not as in the ring");
+	memcpy(&word, range, sizeof(word));
+	return word;
 }
 
-/* Do the same around the end of the ring. */
+/*
+ * Write a range of several pages at @p. Return the bytes beside those of a
+ * range of one page, which are fewer than @left; or 0.
+ */
+static __attribute__((noinline)) uint32_t put_pages(unsigned char *p, uint32_t left,
+						    const struct vmbus_gpa_buffer *range)
+{
+	uint64_t more = (range_pages(range) - 1) * sizeof(uint64_t);
+
+	if (range->offset >= HV_PAGE_SIZE || more >= left)
+		return 0;
+	store_u64(p, range_word(range));
+	memcpy(p + 8, range->pages, more + 8);
+	return more;
+}
+
+/*
+ * Write a packet and return true, if it fits in one piece into the known room.
+ * This reads the ranges once and writes each as it is checked: until the write
+ * index moves, the host does not look there. If the answer is false, the caller
+ * finds out why.
+ */
+static __attribute__((noinline)) bool put_gpa(struct tx_ring *tx, uint16_t flags,
+		uint64_t transaction_id, const struct vmbus_gpa_buffer *ranges, unsigned int count,
+		const void *payload, size_t len)
+{
+	const struct vmbus_gpa_buffer *range = ranges, *const end = ranges + count;
+	unsigned char *const start = tx->data + tx->write;
+	unsigned char *p = start + RING_DESCRIPTOR + sizeof(struct vmbus_gpa_header);
+	uint32_t left = tx_ring_piece(tx), header, need;
+
+	if (unlikely(!count || tx->pending || len > tx->max_payload))
+		return false;
+	/* This is for the payload and for one page of each range. */
+	need = tx_ring_need(len) + sizeof(struct vmbus_gpa_header);
+	if (unlikely(need + 16ull * count >= left))
+		return false;
+	left -= need + 16 * count;
+	do {
+		const uint64_t *page = range->pages;
+		uint64_t word = range_word(range);
+		uint32_t length = word;
+
+		if (unlikely(!page || !length))
+			return false;
+		if (likely((word >> 32) + length <= HV_PAGE_SIZE)) {
+			store_u64(p, word);
+			barrier();
+			store_u64(p + 8, *page);
+		} else {
+			uint32_t more = put_pages(p, left, range);
+
+			if (!more)
+				return false;
+			left -= more;
+			p += more;
+		}
+		p += 16;
+	} while (++range < end);
+	header = p - start;
+	need = header - RING_DESCRIPTOR + tx_ring_need(len);
+	if (unlikely(need - RING_TRAILER > RING_PACKET_MAX))
+		return false;
+	/* Write the padding first, as tx_ring_lay() does. */
+	if (len & 7)
+		store_u64(start + need - RING_TRAILER - 8, 0);
+	store_u64(start, tx_ring_word(VMBUS_PACKET_GPA_DIRECT, flags, header, need - RING_TRAILER));
+	barrier();
+	store_u64(start + 8, transaction_id);
+	barrier();
+	store_u64(start + 16, (uint64_t)count << 32);
+	copy_bytes(p, payload, len);
+	store_u64(start + need - RING_TRAILER, (uint64_t)tx->write << 32);
+	tx->write += need;
+	tx_ring_advance(tx, need, 1);
+	return true;
+}
+
+/* Write a packet, for which there is room, around the end of the ring. */
 static void put_gpa_around(struct tx_ring *tx, uint64_t word, uint64_t transaction_id,
 			   const struct vmbus_gpa_buffer *ranges, unsigned int count,
 			   const void *payload, uint32_t len)
@@ -153,35 +254,37 @@ static void put_gpa_around(struct tx_ring *tx, uint64_t word, uint64_t transacti
 	tx_ring_end(tx, start, all);
 }
 
-static int queue_gpa(struct vmbus_chan *chan, uint16_t flags, uint64_t transaction_id,
-		     const struct vmbus_gpa_buffer *ranges, unsigned int count, const void *payload,
-		     size_t len)
+static __attribute__((noinline)) int queue_gpa_slowly(struct vmbus_chan *chan, uint16_t flags,
+		uint64_t transaction_id, const struct vmbus_gpa_buffer *ranges, unsigned int count,
+		const void *payload, size_t len)
 {
 	int64_t header = ranges_length(chan, ranges, count);
 	struct tx_ring *tx = &chan->tx;
-	uint32_t all, need;
-	uint64_t word;
+	uint32_t need;
 	int err;
 
 	if (header < 0)
 		return header;
 	if (len > tx->max_payload - (uint64_t)header)
 		return -EMSGSIZE;
-	all = header + len;
-	need = tx_ring_need(all);
+	need = tx_ring_need(header + len);
 	err = reserve(chan, need);
 	if (err)
 		return err;
-	word = tx_ring_word(VMBUS_PACKET_GPA_DIRECT, flags, RING_DESCRIPTOR + header,
-			    need - RING_TRAILER);
-	if (likely(need < tx->size - tx->write)) {
-		lay_gpa(tx, word, transaction_id, ranges, count, payload, len, need);
-		tx->write += need;
-		tx_ring_advance(tx, need, 1);
-	} else {
-		put_gpa_around(tx, word, transaction_id, ranges, count, payload, len);
-	}
+	if (!put_gpa(tx, flags, transaction_id, ranges, count, payload, len))
+		put_gpa_around(tx, tx_ring_word(VMBUS_PACKET_GPA_DIRECT, flags,
+						RING_DESCRIPTOR + header, need - RING_TRAILER),
+			       transaction_id, ranges, count, payload, len);
 	return 0;
+}
+
+static inline int queue_gpa(struct vmbus_chan *chan, uint16_t flags, uint64_t transaction_id,
+			    const struct vmbus_gpa_buffer *ranges, unsigned int count,
+			    const void *payload, size_t len)
+{
+	if (likely(put_gpa(&chan->tx, flags, transaction_id, ranges, count, payload, len)))
+		return 0;
+	return queue_gpa_slowly(chan, flags, transaction_id, ranges, count, payload, len);
 }
 
 /* Write the first messages, as many as fit in one piece into the known room. Return their number. */
@@ -189,14 +292,10 @@ static inline unsigned int lay_many(struct tx_ring *tx, const struct vmbus_tx_pa
 				    unsigned int count)
 {
 	const uint32_t first = tx->write, max = tx->max_payload;
-	unsigned char *const data = tx->data;
-	uint32_t write = first, limit;
+	unsigned char *p = tx->data + first;
+	uint32_t left = tx_ring_piece(tx), write = first;
 	unsigned int n;
 
-	limit = tx->size - write;
-	if (limit > tx->room)
-		limit = tx->room;
-	limit += write;
 	for (n = 0; n < count; n++) {
 		const struct vmbus_tx_packet *m = &messages[n];
 		uint32_t len = m->length, need;
@@ -204,12 +303,45 @@ static inline unsigned int lay_many(struct tx_ring *tx, const struct vmbus_tx_pa
 		if (unlikely(len > max || m->range_count || m->type == VMBUS_PACKET_GPA_DIRECT))
 			break;
 		need = tx_ring_need(len);
-		if (unlikely(need >= limit - write))
+		if (unlikely(need >= left))
 			break;
-		tx_ring_lay(data, write,
+		tx_ring_lay(p, write,
 			    tx_ring_word(m->type, m->flags, RING_DESCRIPTOR, need - RING_TRAILER),
 			    m->transaction_id, m->payload, len, need);
+		p += need;
 		write += need;
+		left -= need;
+	}
+	tx->write = write;
+	tx_ring_advance(tx, write - first, n);
+	return n;
+}
+
+/* Do as lay_many() with packets of one kind. */
+static inline unsigned int lay_alike(struct tx_ring *tx, uint16_t type, uint16_t flags,
+				     uint64_t transaction_id, const struct iovec *payloads,
+				     unsigned int count)
+{
+	const uint32_t first = tx->write, max = tx->max_payload;
+	const uint64_t word = tx_ring_word(type, flags, RING_DESCRIPTOR, 0);
+	unsigned char *p = tx->data + first;
+	uint32_t left = tx_ring_piece(tx), write = first;
+	unsigned int n;
+
+	for (n = 0; n < count; n++) {
+		size_t len = payloads[n].iov_len;
+		uint32_t need;
+
+		if (unlikely(len > max))
+			break;
+		need = tx_ring_need(len);
+		if (unlikely(need >= left))
+			break;
+		tx_ring_lay(p, write, word | tx_ring_word(0, 0, 0, need - RING_TRAILER),
+			    transaction_id + n, payloads[n].iov_base, len, need);
+		p += need;
+		write += need;
+		left -= need;
 	}
 	tx->write = write;
 	tx_ring_advance(tx, write - first, n);
@@ -248,6 +380,32 @@ static inline int queue_many(struct vmbus_chan *chan, const struct vmbus_tx_pack
 	return done ? (int)done : err;
 }
 
+static inline int queue_alike(struct vmbus_chan *chan, uint16_t type, uint16_t flags,
+			      uint64_t transaction_id, const struct iovec *payloads,
+			      unsigned int count)
+{
+	unsigned int done = 0;
+	int err = 0;
+
+	while (done < count) {
+		if (likely(!chan->tx.pending))
+			done += lay_alike(&chan->tx, type, flags, transaction_id + done,
+					  payloads + done, count - done);
+		if (likely(done == count))
+			break;
+		/*
+		 * This one goes around the end, or needs another look at the
+		 * room.
+		 */
+		err = queue_one(chan, type, flags, transaction_id + done, payloads[done].iov_base,
+				payloads[done].iov_len);
+		if (err)
+			break;
+		done++;
+	}
+	return done ? (int)done : err;
+}
+
 static inline int too_many(unsigned int count)
 {
 	return count > INT32_MAX;
@@ -256,7 +414,7 @@ static inline int too_many(unsigned int count)
 int vmbus_queue_many(struct vmbus_chan *chan, const struct vmbus_tx_packet *messages,
 		     unsigned int count)
 {
-	int result = channel_check(chan);
+	int result = channel_ended(chan);
 
 	if (unlikely(result))
 		return result;
@@ -272,7 +430,7 @@ int vmbus_queue_many(struct vmbus_chan *chan, const struct vmbus_tx_packet *mess
 static inline int post_many(struct vmbus_chan *chan, const struct vmbus_tx_packet *messages,
 			    unsigned int count, bool *signal)
 {
-	int result = channel_check(chan);
+	int result = channel_ended(chan);
 
 	*signal = false;
 	if (unlikely(result))
@@ -309,6 +467,41 @@ int vmbus_send_many(struct vmbus_chan *chan, const struct vmbus_tx_packet *messa
 	return err ? err : result;
 }
 
+int vmbus_queue_alike(struct vmbus_chan *chan, uint16_t type, uint16_t flags,
+		      uint64_t transaction_id, const struct iovec *payloads, unsigned int count)
+{
+	int result = channel_ended(chan);
+
+	if (unlikely(result))
+		return result;
+	if (too_many(count))
+		return -EINVAL;
+	send_lock(chan);
+	result = queue_alike(chan, type, flags, transaction_id, payloads, count);
+	send_unlock(chan);
+	return settle(chan, result);
+}
+
+int vmbus_send_alike(struct vmbus_chan *chan, uint16_t type, uint16_t flags,
+		     uint64_t transaction_id, const struct iovec *payloads, unsigned int count)
+{
+	int result = channel_ended(chan), err;
+	bool signal;
+
+	if (unlikely(result))
+		return result;
+	if (too_many(count))
+		return -EINVAL;
+	send_lock(chan);
+	result = queue_alike(chan, type, flags, transaction_id, payloads, count);
+	signal = tx_ring_publish(&chan->tx);
+	send_unlock(chan);
+	if (!signal)
+		return settle(chan, result);
+	err = vmbus_signal(chan);
+	return err ? err : result;
+}
+
 /* Return the bytes of all pieces, or -EINVAL, -EMSGSIZE. */
 static int64_t length(const struct vmbus_chan *chan, const struct iovec *iov, int iovcnt)
 {
@@ -328,7 +521,7 @@ int vmbus_queuev(struct vmbus_chan *chan, uint16_t type, uint16_t flags, uint64_
 		 const struct iovec *iov, int iovcnt)
 {
 	struct tx_ring *tx = &chan->tx;
-	int err = channel_check(chan);
+	int err = channel_ended(chan);
 	uint32_t start;
 	int64_t len;
 
@@ -355,7 +548,7 @@ int vmbus_queue_gpa(struct vmbus_chan *chan, uint16_t flags, uint64_t transactio
 		    const struct vmbus_gpa_buffer *ranges, unsigned int count, const void *payload,
 		    size_t len)
 {
-	int err = channel_check(chan);
+	int err = channel_ended(chan);
 
 	if (err)
 		return err;
@@ -365,22 +558,33 @@ int vmbus_queue_gpa(struct vmbus_chan *chan, uint16_t flags, uint64_t transactio
 	return settle(chan, err);
 }
 
-int vmbus_send(struct vmbus_chan *chan, uint16_t type, uint16_t flags, uint64_t transaction_id,
-	       const void *payload, size_t len)
+/* Do as vmbus_send(), with any packet on any channel. */
+static __attribute__((noinline)) int send_any(struct vmbus_chan *chan, uint16_t type, uint16_t flags,
+					      uint64_t transaction_id, const void *payload,
+					      size_t len)
 {
-	int err = channel_check(chan);
+	int err = channel_ended(chan);
 	bool signal = false;
 
 	if (unlikely(err))
 		return err;
 	send_lock(chan);
-	err = queue_one(chan, type, flags, transaction_id, payload, len);
+	if (unlikely(!put_short(chan, type, flags, transaction_id, payload, len)))
+		err = queue_one(chan, type, flags, transaction_id, payload, len);
 	if (likely(!err))
 		signal = tx_ring_publish(&chan->tx);
 	send_unlock(chan);
-	if (signal)
-		err = vmbus_signal(chan);
-	return settle(chan, err);
+	return signal ? vmbus_signal(chan) : settle(chan, err);
+}
+
+int vmbus_send(struct vmbus_chan *chan, uint16_t type, uint16_t flags, uint64_t transaction_id,
+	       const void *payload, size_t len)
+{
+	if (!is_simple(chan) ||
+	    unlikely(!put_short(chan, type, flags, transaction_id, payload, len)))
+		return send_any(chan, type, flags, transaction_id, payload, len);
+	/* vmbus_signal() looks itself whether the channel has ended. */
+	return tx_ring_publish(&chan->tx) ? vmbus_signal(chan) : settle(chan, 0);
 }
 
 int vmbus_sendv(struct vmbus_chan *chan, uint16_t type, uint16_t flags, uint64_t transaction_id,
@@ -395,15 +599,23 @@ int vmbus_send_gpa(struct vmbus_chan *chan, uint16_t flags, uint64_t transaction
 		   const struct vmbus_gpa_buffer *ranges, unsigned int count, const void *payload,
 		   size_t len)
 {
-	int err = vmbus_queue_gpa(chan, flags, transaction_id, ranges, count, payload, len);
+	int err = channel_ended(chan);
+	bool signal = false;
 
-	return err ? err : vmbus_flush(chan);
+	if (unlikely(err))
+		return err;
+	send_lock(chan);
+	err = queue_gpa(chan, flags, transaction_id, ranges, count, payload, len);
+	if (likely(!err))
+		signal = tx_ring_publish(&chan->tx);
+	send_unlock(chan);
+	return signal ? vmbus_signal(chan) : settle(chan, err);
 }
 
 int vmbus_reserve(struct vmbus_chan *chan, size_t len, void **payload)
 {
 	struct tx_ring *tx = &chan->tx;
-	int err = channel_check(chan);
+	int err = channel_ended(chan);
 	bool around;
 	uint32_t need;
 
@@ -553,7 +765,7 @@ void vmbus_cancel(struct vmbus_chan *chan)
 /* Do as vmbus_publish(). */
 static inline int publish(struct vmbus_chan *chan)
 {
-	int err = channel_check(chan);
+	int err = channel_ended(chan);
 	bool signal;
 
 	if (unlikely(err))

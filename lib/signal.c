@@ -30,17 +30,12 @@ static int write_signal(struct vmbus_chan *chan)
 	return errno == EINVAL && !chan->fd_is_socket ? -ENODEV : meaning_of(errno);
 }
 
-int vmbus_signal(struct vmbus_chan *chan)
+/* Signal by the function of the program, or by the descriptor. */
+static int signal_slowly(struct vmbus_chan *chan)
 {
-	int err = channel_check(chan);
+	int err = 0;
 
-	if (err)
-		return err;
-	if (chan->monitor_word) {
-		sync_set_bits(chan->event_word, chan->event_bit);
-		sync_set_bits(chan->monitor_word, chan->monitor_bit);
-		return channel_check(chan);
-	} else if (chan->signal) {
+	if (chan->signal) {
 		err = chan->signal(chan->ctx);
 	} else if (chan->fd >= 0) {
 		err = write_signal(chan);
@@ -48,12 +43,29 @@ int vmbus_signal(struct vmbus_chan *chan)
 		if (chan->poll_mode && !err && !channel_check(chan))
 			rx_ring_mask(&chan->rx);
 	}
-	if (!err)
+	if (likely(!err))
 		return 0;
 	/* Threads that wait have to hear of the end, too. */
 	channel_dead(chan, err);
 	wake_waiters(chan);
 	return err;
+}
+
+int vmbus_signal(struct vmbus_chan *chan)
+{
+	int err = channel_check(chan);
+
+	if (unlikely(err))
+		return err;
+	if (!chan->monitor_word)
+		return signal_slowly(chan);
+	/*
+	 * The publication has ordered the packets before this bit, and the
+	 * second bit comes after the first.
+	 */
+	set_bits(chan->event_word, chan->event_bit);
+	sync_set_bits(chan->monitor_word, chan->monitor_bit);
+	return channel_check(chan);
 }
 
 int take_interrupt(struct vmbus_chan *chan)

@@ -49,7 +49,8 @@ int vmbus_tx_used(struct vmbus_chan *chan)
 	if (err)
 		return err;
 	send_lock(chan);
-	read = smp_load_acquire(&tx->shared->read_index);
+	/* The caller only looks at the number, so the load orders nothing. */
+	read = READ_ONCE(tx->shared->read_index);
 	if (index_ok(read, tx->size))
 		used = bytes_used(read, tx->published, tx->size);
 	send_unlock(chan);
@@ -109,8 +110,8 @@ static void show_packets(FILE *stream, const struct rx_ring *ring, uint32_t read
 		}
 		fprintf(stream, "  at %" PRIu32 ": type %u, flags 0x%x, header %" PRIu32
 			", payload %" PRIu32 ", transaction 0x%" PRIx64 "\n", read,
-			(unsigned int)(uint16_t)p.word[0], (unsigned int)(p.word[0] >> 48),
-			p.header, p.total - p.header, p.word[1]);
+			(unsigned int)(uint16_t)p.word, (unsigned int)(p.word >> 48),
+			p.header, p.total - p.header, p.transaction_id);
 		read = index_add(read, p.advance, ring->size);
 		left -= p.advance;
 	}

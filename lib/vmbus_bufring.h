@@ -750,6 +750,33 @@ int vmbus_send_many(struct vmbus_chan *chan, const struct vmbus_tx_packet *messa
 		    unsigned int count);
 
 /**
+ * vmbus_queue_alike() - queue packets of one kind, as vmbus_queue_many()
+ * @type: of all packets, as for vmbus_send()
+ * @flags: of all packets
+ * @transaction_id: of the first packet; each further packet has the next number
+ * @payloads: the payload of each packet, in one piece
+ *
+ * There is less to fill in for each packet than for vmbus_queue_many(), and
+ * less for the library to read.
+ *
+ * Returns as vmbus_queue_many().
+ *
+ * Since 0.1.
+ */
+int vmbus_queue_alike(struct vmbus_chan *chan, uint16_t type, uint16_t flags,
+		      uint64_t transaction_id, const struct iovec *payloads, unsigned int count);
+
+/**
+ * vmbus_send_alike() - queue as vmbus_queue_alike(), and flush
+ *
+ * Returns as vmbus_queue_many(), or an error of vmbus_signal().
+ *
+ * Since 0.1.
+ */
+int vmbus_send_alike(struct vmbus_chan *chan, uint16_t type, uint16_t flags,
+		     uint64_t transaction_id, const struct iovec *payloads, unsigned int count);
+
+/**
  * vmbus_post_many() - queue packets as vmbus_queue_many(), and publish them
  * @signal: set to 1 if the caller must call vmbus_signal() soon; otherwise untouched
  *
@@ -1049,8 +1076,8 @@ int vmbus_recv_many(struct vmbus_chan *chan, struct vmbus_view *views, unsigned 
 
 /** A part of a buffer */
 struct vmbus_range {
-	uint32_t offset;
 	uint32_t length;
+	uint32_t offset;
 };
 
 /** The page set that a VMBUS_PACKET_XFER_PAGES packet refers to */
@@ -1067,8 +1094,11 @@ struct vmbus_xfer_set {
  * @set: the result, may be NULL
  * @ranges: room for @max
  *
- * Returns how many there are; or -EPROTO (another type of packet, a count beyond its header, a range
- * beyond the buffer), -ENOBUFS (more than @max).
+ * After an error the contents of @ranges are undefined: they are the host's,
+ * and nothing has checked them.
+ *
+ * Returns how many there are; or -EPROTO (another type of packet, a count
+ * beyond its header, a range beyond the buffer), -ENOBUFS (more than @max).
  *
  * Since 0.1.
  */

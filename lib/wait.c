@@ -86,6 +86,12 @@ void vmbus_mask(struct vmbus_chan *chan)
 		rx_ring_mask(&chan->rx);
 }
 
+void set_poll_mode(struct vmbus_chan *chan)
+{
+	chan->poll_mode = true;
+	vmbus_mask(chan);
+}
+
 int vmbus_ack(struct vmbus_chan *chan)
 {
 	int err, dead;

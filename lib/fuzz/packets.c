@@ -132,7 +132,8 @@ static void transmit(struct rings *r, struct input *in, enum step step)
 		err = vmbus_send(r->guest, 6, 0, 0, buf, size);
 		break;
 	case SEND_MANY:
-		err = vmbus_queue_many(r->guest, messages, 3);
+		err = size % 2 ? vmbus_queue_many(r->guest, messages, 3) :
+			vmbus_queue_alike(r->guest, 6, 0, 0, iov, 2);
 		break;
 	case SENDV:
 		err = vmbus_queuev(r->guest, 6, 0, 0, iov, 2);

@@ -3,7 +3,18 @@
 # fetched from Debian into the cache, and is built here for x86-64 only.
 
 PEERS        ?= yes
+# LTO=1 compiles all contenders for link-time optimization, and links the
+# library's archive for that.
+LTO          ?= 0
+ifeq ($(LTO),1)
+bench_dir    := $(O)/bench-lto
+bench_lib    := $(lib_lto_a)
+bench_lto    := $(lto_cflags)
+else
 bench_dir    := $(O)/bench
+bench_lib    := $(lib_a)
+bench_lto    := -fno-lto
+endif
 bench_objects := $(addprefix $(bench_dir)/,ring.o content.o report.o ours.o bare.o)
 ifeq ($(PEERS),yes)
 bench_objects += $(addprefix $(bench_dir)/,dpdk.o dpdk_channel.o dpdk_bufring.o dpdk_rest.o hv.o hv_bufring.o)
@@ -28,7 +39,7 @@ endif
 
 # The same rule compiles the peers, the library, and the code that calls them, with the same flags. The warnings of the peers are
 # not ours to mend.
-bench_compile = $(call compile,-fPIC -fno-lto $(1))
+bench_compile = $(call compile,-fPIC $(bench_lto) $(1))
 bench_dpdk   := $(bench_dir)/peers/dpdk
 dpdk_cflags  := -Iselftests/bench -isystem $(bench_dpdk)/drivers/bus/vmbus -isystem $(bench_dpdk)/config \
 		-isystem $(bench_dpdk)/lib/eal/include -isystem $(bench_dpdk)/lib/eal/x86/include \
@@ -58,13 +69,13 @@ $(bench_dir)/hv.o: selftests/bench/hv.c $(bench_dir)/peers/versions
 $(bench_dir)/hv_bufring.o: $(bench_dir)/peers/tools/hv/vmbus_bufring.c
 	$(call bench_compile,$(hv_cflags) -w)
 
-$(bench_dir)/ring: $(bench_objects) $(lib_a)
-	$(call link,-pthread $(bench_objects) $(lib_a) $(lib_uuid) -lm)
+$(bench_dir)/ring: $(bench_objects) $(bench_lib)
+	$(call link,-pthread $(bench_lto) $(bench_objects) $(bench_lib) $(lib_uuid) -lm)
 
 # The compiler records its flags in the objects. This compares them, because the library may have been built earlier with others. It
 # does not record what the preprocessor was told, which is one variable for all.
 $(bench_dir)/flags: $(bench_dir)/ring
-	$(Q)for object in $(bench_objects) $(lib_a); do \
+	$(Q)for object in $(bench_objects) $(bench_lib); do \
 		$(CROSS_COMPILE)readelf --debug-dump=info "$$object" 2>/dev/null; \
 	done | sed -n 's/.*DW_AT_producer *: *\((indirect[^)]*): \)*//p' | sort -u >$@.new
 	$(Q)[ $$(wc -l <$@.new) = 1 ] || { \

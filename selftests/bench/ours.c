@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <stdbool.h>
+#include <string.h>
 
 #include <vmbus_bufring.h>
 
@@ -62,7 +63,7 @@ static int result(int done, int err)
 
 static int send_message(const struct load *load, int burst)
 {
-	struct vmbus_tx_packet messages[MAX_BURST];
+	struct iovec messages[MAX_BURST];
 	int ret;
 
 	if (burst == 1) {
@@ -70,13 +71,12 @@ static int send_message(const struct load *load, int burst)
 		return result(!ret, ret);
 	}
 	for (int i = 0; i < burst; i++)
-		messages[i] = (struct vmbus_tx_packet){
-			.payload = load->message + (size_t)i * load->stride,
-			.length = (uint32_t)load->size,
-			.type = VMBUS_PACKET_INBAND,
-			.transaction_id = load->first + (uint64_t)i,
+		messages[i] = (struct iovec){
+			.iov_base = (void *)(uintptr_t)(load->message + (size_t)i * load->stride),
+			.iov_len = load->size,
 		};
-	ret = vmbus_send_many(sender, messages, (unsigned int)burst);
+	ret = vmbus_send_alike(sender, VMBUS_PACKET_INBAND, 0, load->first, messages,
+			       (unsigned int)burst);
 	return ret > 0 ? ret : result(0, ret);
 }
 
@@ -103,6 +103,42 @@ static int send_gpa(const struct load *load, int burst)
 		}
 		err = vmbus_queue_gpa(sender, VMBUS_PACKET_COMPLETION_REQUESTED, id, ranges, load->ranges, message,
 				      load->size);
+		if (err)
+			break;
+	}
+	flushed = vmbus_flush(sender);
+	return flushed ? flushed : result(sent, err);
+}
+
+/* Build the packets in the ring itself. */
+static int build_gpa(const struct load *load, int burst)
+{
+	const uint32_t header = sizeof(struct vmbus_gpa_header) +
+		load->ranges * (uint32_t)(sizeof(struct vmbus_gpa_entry) + sizeof(uint64_t));
+	int sent, err = 0, flushed;
+	void *payload;
+
+	for (sent = 0; sent < burst; sent++) {
+		const struct segment *segments = load->segments + (unsigned int)sent * load->ranges;
+		struct range {
+			struct vmbus_gpa_entry entry;
+			uint64_t page;
+		} *range;
+
+		err = vmbus_reserve(sender, header + load->size, &payload);
+		if (err)
+			break;
+		*(struct vmbus_gpa_header *)payload = (struct vmbus_gpa_header){ .count = load->ranges };
+		range = (void *)((unsigned char *)payload + sizeof(struct vmbus_gpa_header));
+		for (unsigned int i = 0; i < load->ranges; i++)
+			range[i] = (struct range){
+				.entry.length = segments[i].length,
+				.entry.offset = segments[i].offset,
+				.page = segments[i].page,
+			};
+		memcpy((unsigned char *)payload + header, load->message + (size_t)sent * load->stride, load->size);
+		err = vmbus_commit_gpa(sender, VMBUS_PACKET_COMPLETION_REQUESTED, load->first + (uint64_t)sent, header,
+				       header + load->size);
 		if (err)
 			break;
 	}
@@ -215,9 +251,10 @@ const struct contender ours_copy = {
 
 const struct contender ours_in_place = {
 	"in place", ours_open, ours_close,
-	{ [MESSAGE] = send_message, [XFER_PAGES] = host_send },
+	{ [MESSAGE] = send_message, [GPA_DIRECT] = build_gpa, [XFER_PAGES] = host_send },
 	{
 		[MESSAGE] = { in_place_leave, in_place_read, in_place_verify },
+		[GPA_DIRECT] = { [LEAVE] = host_recv, [VERIFY] = host_verify },
 		[XFER_PAGES] = { [LEAVE] = xfer_in_place_leave, [VERIFY] = xfer_in_place_verify },
 	},
 };

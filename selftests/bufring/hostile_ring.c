@@ -21,6 +21,8 @@ static struct vmbus_packet pkt;
 
 #define VIEWS 4
 static struct vmbus_view views[VIEWS];
+static char a[1] = "a";
+static const struct iovec payloads[2] = { { a, 1 }, { a, 1 } };
 static const struct vmbus_tx_packet messages[2] = {
 	TX_PACKET("a", 1, 6, 0, 0), TX_PACKET("b", 1, 6, 0, 0),
 };
@@ -70,6 +72,7 @@ static void read_index_of_the_host(void)
 		CHECK_IS(vmbus_send(m.guest, 6, 0, 0, buf, 8), -EIO);
 		CHECK_IS(vmbus_queue(m.guest, 6, 0, 0, buf, 8), -EIO);
 		CHECK_IS(vmbus_send_many(m.guest, messages, 2), -EIO);
+		CHECK_IS(vmbus_send_alike(m.guest, 6, 0, 0, payloads, 2), -EIO);
 		CHECK_IS(vmbus_reserve(m.guest, 8, &payload), -EIO);
 		CHECK_IS(*word(&m.to_host, WRITE_INDEX), 0);
 		*word(&m.to_host, READ_INDEX) = 8;
@@ -427,7 +430,8 @@ static void anything_at_all(void)
 		if (err == -EPROTO || err == -ENOBUFS)
 			vmbus_skip(m.guest);
 		err = i % 5 ? vmbus_queue(m.guest, 6, 0, 0, buf, random32() % (DATA - 32)) :
-		      i % 2 ? vmbus_send_many(m.guest, messages, 2) :
+		      i % 2 ? i % 3 ? vmbus_send_many(m.guest, messages, 2) :
+			      vmbus_send_alike(m.guest, 6, 0, i, payloads, 2) :
 			      build_one(m.guest, random32() % (DATA - 32));
 		if (err > 0)
 			err = 0;

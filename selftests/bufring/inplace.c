@@ -72,21 +72,47 @@ static int receive_by_many(struct vmbus_chan *chan, uint64_t first, unsigned int
 	return n;
 }
 
-/* Every start in the ring, with batches that go around its end */
-static void all_batches(int (*receive)(struct vmbus_chan *, uint64_t, unsigned int, size_t))
+static int send_by_many(struct vmbus_chan *chan, uint64_t first, unsigned int count, size_t most)
 {
 	struct vmbus_tx_packet messages[32];
+
+	make(messages, first, count, most);
+	return vmbus_send_many(chan, messages, count);
+}
+
+/* Make payloads of one kind, which are what make() makes. */
+static void make_payloads(struct iovec *payloads, uint64_t first, unsigned int count, size_t most)
+{
+	struct vmbus_tx_packet messages[64];
+
+	make(messages, first, count, most);
+	for (unsigned int i = 0; i < count; i++)
+		payloads[i] = (struct iovec){ (void *)(uintptr_t)messages[i].payload, messages[i].length };
+}
+
+static int send_by_alike(struct vmbus_chan *chan, uint64_t first, unsigned int count, size_t most)
+{
+	struct iovec payloads[32];
+
+	make_payloads(payloads, first, count, most);
+	return vmbus_send_alike(chan, VMBUS_PACKET_INBAND, 1, first, payloads, count);
+}
+
+typedef int many(struct vmbus_chan *chan, uint64_t first, unsigned int count, size_t most);
+
+/* Every start in the ring, with batches that go around its end */
+static void all_batches(many *send, many *receive)
+{
 	uint64_t number = 0;
 	struct model m;
 
 	model_open(&m, DATA);
 	for (int round = 0; round < 20000; round++) {
 		unsigned int count = 1 + round % 32, got = 0;
-		size_t most = round % 3 ? 64 : 8;
+		size_t most = round % 7 == 1 ? 100 : round % 3 ? 64 : 8;
 		int signals = m.guest_signals;
 
-		make(messages, number, count, most);
-		CHECK_IS(vmbus_send_many(m.guest, messages, count), count);
+		CHECK_IS(send(m.guest, number, count, most), count);
 		CHECK_IS(m.guest_signals, signals + 1);
 		while (got < count) {
 			int n = receive(m.host, number + got, count - got, most);
@@ -108,12 +134,88 @@ out:
 
 static void batches_read_in_place(void)
 {
-	all_batches(receive_by_peek);
+	all_batches(send_by_many, receive_by_peek);
 }
 
 static void batches_copied(void)
 {
-	all_batches(receive_by_many);
+	all_batches(send_by_many, receive_by_many);
+}
+
+static void batches_of_one_kind(void)
+{
+	all_batches(send_by_alike, receive_by_peek);
+}
+
+/*
+ * Every length for which the library has a way of its own to copy, alone and
+ * in a batch
+ */
+static void every_short_length(void)
+{
+	struct vmbus_packet pkt;
+	struct vmbus_view view;
+	struct iovec payload;
+	struct model m;
+
+	model_open(&m, DATA);
+	for (uint64_t number = 0; number < 2000 && !checks_failed; number++) {
+		size_t len = number % 200;
+
+		fill(out, number, len);
+		payload = (struct iovec){ out, len };
+		CHECK_IS(vmbus_send(m.guest, VMBUS_PACKET_INBAND, 1, number, out, len), 0);
+		CHECK_IS(vmbus_send_alike(m.guest, VMBUS_PACKET_INBAND, 1, number, &payload, 1), 1);
+		CHECK_IS(vmbus_queue(m.guest, VMBUS_PACKET_INBAND, 1, number, out, len), 0);
+		CHECK_IS(vmbus_flush(m.guest), 0);
+		memset(in, 0xa5, sizeof(in));
+		CHECK_IS(vmbus_recv(m.host, &pkt, in, padded(len)), 0);
+		view = (struct vmbus_view){
+			.payload = in, .length = pkt.length, .header = pkt.header,
+			.transaction_id = pkt.transaction_id, .type = pkt.type, .flags = pkt.flags,
+		};
+		check_view(&view, number, len);
+		CHECK_IS(pkt.reserved, 0);
+		CHECK_IS(in[padded(len)], 0xa5);
+		for (int i = 0; i < 2; i++) {
+			memset(in, 0xa5, sizeof(in));
+			CHECK_IS(vmbus_recv_many(m.host, &view, 1, in, padded(len)), 1);
+			check_view(&view, number, len);
+			CHECK_IS(in[padded(len)], 0xa5);
+		}
+	}
+	model_close(&m);
+}
+
+static void a_batch_of_one_kind_ends_where_the_ring_is_full(void)
+{
+	struct iovec payloads[64];
+	struct vmbus_view view;
+	struct model m;
+
+	model_open(&m, DATA);
+	for (int i = 0; i < 64; i++)
+		payloads[i] = (struct iovec){ out, 72 };
+	CHECK_IS(vmbus_queue_alike(m.guest, VMBUS_PACKET_COMPLETION, 0, 7, payloads, 2), 2);
+	CHECK_IS(vmbus_peek(m.host, &view, 1), -EAGAIN);
+	CHECK_IS(vmbus_send_alike(m.guest, VMBUS_PACKET_COMPLETION, 0, 9, payloads, 64), 40);
+	CHECK_IS(m.guest_signals, 1);
+	CHECK_IS(*word(&m.to_host, PENDING_SEND_SZ), 96);
+	CHECK_IS(used(&m.to_host), 42 * 96);
+	CHECK_IS(vmbus_send_alike(m.guest, VMBUS_PACKET_COMPLETION, 0, 49, payloads, 64), -EAGAIN);
+	for (int i = 0; i < 42; i++) {
+		CHECK_IS(vmbus_recv_many(m.host, &view, 1, in, sizeof(in)), 1);
+		CHECK_IS(view.transaction_id, 7 + i);
+		CHECK_IS(view.type, VMBUS_PACKET_COMPLETION);
+	}
+	CHECK_IS(vmbus_send_alike(m.guest, VMBUS_PACKET_COMPLETION, 0, 0, payloads, 0), 0);
+	payloads[1].iov_len = SIZE_MAX;
+	CHECK_IS(vmbus_send_alike(m.guest, VMBUS_PACKET_COMPLETION, 0, 0, payloads, 3), 1);
+	CHECK_IS(vmbus_send_alike(m.guest, VMBUS_PACKET_COMPLETION, 0, 0, payloads + 1, 2), -EMSGSIZE);
+	payloads[1].iov_len = UINT32_MAX;
+	CHECK_IS(vmbus_send_alike(m.guest, VMBUS_PACKET_COMPLETION, 0, 0, payloads + 1, 2), -EMSGSIZE);
+	CHECK_IS(vmbus_queue_alike(m.guest, VMBUS_PACKET_COMPLETION, 0, 0, payloads, UINT32_MAX), -EINVAL);
+	model_close(&m);
 }
 
 static void a_batch_ends_where_the_ring_is_full(void)
@@ -275,6 +377,7 @@ static void reserve_and_try(enum vmbus_producers producers)
 	CHECK_IS(vmbus_send(m.guest, 6, 0, 0, out, 8), -EBUSY);
 	CHECK_IS(vmbus_queuev(m.guest, 6, 0, 0, &iov, 1), -EBUSY);
 	CHECK_IS(vmbus_send_many(m.guest, &message, 1), -EBUSY);
+	CHECK_IS(vmbus_send_alike(m.guest, 6, 0, 0, &(struct iovec){ out, 8 }, 1), -EBUSY);
 	CHECK_IS(*word(&m.to_host, PENDING_SEND_SZ), 0);
 	/* what was queued before may be shown meanwhile, and nothing of the reservation */
 	CHECK_IS(vmbus_flush(m.guest), 0);
@@ -600,7 +703,7 @@ static void transfer_pages_sent(void)
 {
 	static const struct vmbus_range ranges[] = { { 0, 100 }, { 1000, 24 } };
 	static const uint32_t words[] = { 0xbabe, 2, 100, 0, 24, 1000 };
-	struct vmbus_range got[2], many[DATA / 8] = { { 0, 0 } };
+	struct vmbus_range got[2], all[DATA / 8] = { { 0, 0 } };
 	struct raw_descriptor d;
 	unsigned char packet[56];
 	struct vmbus_xfer_set set;
@@ -627,10 +730,10 @@ static void transfer_pages_sent(void)
 		CHECK_IS(vmbus_release(m.guest, &view), 0);
 	}
 	CHECK_IS(vmbus_queue_xfer(m.host, 1, 0, 0, ranges, 0, "payload", 8), -EINVAL);
-	CHECK_IS(vmbus_queue_xfer(m.host, 1, 0, 0, many, DATA / 8, NULL, 0), -EMSGSIZE);
-	CHECK_IS(vmbus_queue_xfer(m.host, 1, 0, 0, many, DATA / 8 - 4, in, 16), -EMSGSIZE);
-	CHECK_IS(vmbus_queue_xfer(m.host, 1, 0, 0, many, 1, in, SIZE_MAX), -EMSGSIZE);
-	CHECK_IS(vmbus_queue_xfer(m.host, 1, 0, 0, many, UINT32_MAX, in, 8), -EMSGSIZE);
+	CHECK_IS(vmbus_queue_xfer(m.host, 1, 0, 0, all, DATA / 8, NULL, 0), -EMSGSIZE);
+	CHECK_IS(vmbus_queue_xfer(m.host, 1, 0, 0, all, DATA / 8 - 4, in, 16), -EMSGSIZE);
+	CHECK_IS(vmbus_queue_xfer(m.host, 1, 0, 0, all, 1, in, SIZE_MAX), -EMSGSIZE);
+	CHECK_IS(vmbus_queue_xfer(m.host, 1, 0, 0, all, UINT32_MAX, in, 8), -EMSGSIZE);
 	for (uint32_t i = 0; i < DATA / 56; i++)
 		CHECK_IS(vmbus_queue_xfer(m.host, 1, 0, 0, ranges, 2, "payload", 8), 0);
 	CHECK_IS(vmbus_queue_xfer(m.host, 1, 0, 0, ranges, 2, "payload", 8), -EAGAIN);
@@ -640,7 +743,10 @@ static void transfer_pages_sent(void)
 static const struct test tests[] = {
 	TEST(batches_read_in_place),
 	TEST(batches_copied),
+	TEST(batches_of_one_kind),
+	TEST(every_short_length),
 	TEST(a_batch_ends_where_the_ring_is_full),
+	TEST(a_batch_of_one_kind_ends_where_the_ring_is_full),
 	TEST(a_queued_batch_is_not_seen),
 	TEST(a_look_takes_nothing_and_part_of_it_can_be_left),
 	TEST(a_buffer_that_is_too_small_takes_what_fits),
