@@ -151,10 +151,6 @@ struct xfer_header {
 	uint32_t count;
 };
 
-struct xfer_range {
-	uint32_t length, offset;
-};
-
 /* Return a value that no other living thread has. */
 const void *this_thread(void);
 

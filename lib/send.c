@@ -736,19 +736,15 @@ int vmbus_queue_xfer(struct vmbus_chan *chan, uint16_t flags, uint64_t transacti
 
 	if (!count)
 		return -EINVAL;
-	if (len > chan->tx.max_payload || count > chan->tx.max_payload / sizeof(struct xfer_range))
+	if (len > chan->tx.max_payload || count > chan->tx.max_payload / sizeof(*ranges))
 		return -EMSGSIZE;
-	all = sizeof(header) + count * sizeof(struct xfer_range);
+	all = sizeof(header) + count * sizeof(*ranges);
 	err = vmbus_reserve(chan, all + len, &packet);
 	if (err)
 		return err;
 	p = packet;
 	memcpy(p, &header, sizeof(header));
-	for (unsigned int i = 0; i < count; i++) {
-		struct xfer_range range = { ranges[i].length, ranges[i].offset };
-
-		memcpy(p + sizeof(header) + i * sizeof(range), &range, sizeof(range));
-	}
+	memcpy(p + sizeof(header), ranges, count * sizeof(*ranges));
 	if (len)
 		memcpy(p + all, payload, len);
 	return commit(chan, VMBUS_PACKET_XFER_PAGES, flags, transaction_id, all, all + len);

@@ -145,7 +145,9 @@ static bool lend(struct state *s, unsigned int channel, uint32_t first, uint32_t
 
 	memcpy(p.payload, &msg, sizeof(msg));
 	for (uint32_t i = 0; i < count; i++) {
-		p.ranges[i] = (struct vmbus_range){ (first + i) * s->sub_size, lengths[i] };
+		p.ranges[i] = (struct vmbus_range){
+			.length = lengths[i], .offset = (first + i) * s->sub_size,
+		};
 		s->lent[first + i] = channel + 1;
 	}
 	s->more[first] = count - 1;

@@ -701,7 +701,7 @@ static void transfer_pages(void)
 /* The library's own packets with transfer pages have the layout that put_xfer() writes. */
 static void transfer_pages_sent(void)
 {
-	static const struct vmbus_range ranges[] = { { 0, 100 }, { 1000, 24 } };
+	static const struct vmbus_range ranges[] = { { 100, 0 }, { 24, 1000 } };
 	static const uint32_t words[] = { 0xbabe, 2, 100, 0, 24, 1000 };
 	struct vmbus_range got[2], all[DATA / 8] = { { 0, 0 } };
 	struct raw_descriptor d;

@@ -355,7 +355,7 @@ static void send_too_early(struct netvsc_host *h, struct host_packet *p)
 {
 	static const uint32_t down[] = { RNDIS_INDICATE, 20, RNDIS_LINK_DOWN, 0, 12 };
 	const struct nvsp_message msg = { .type = NVSP_RNDIS };
-	const struct vmbus_range range = { OURS_AT, sizeof(down) };
+	const struct vmbus_range range = { sizeof(down), OURS_AT };
 
 	if (!is_answer(p, NVSP_INIT_COMPLETE) || shared->sent++)
 		return;
@@ -574,7 +574,7 @@ static void send_ours(struct netvsc_host *h, unsigned int channel, const void *m
 		      uint32_t length, uint32_t range_length, uint16_t flags)
 {
 	const struct nvsp_message msg = { .type = NVSP_RNDIS, .rndis.section = NVSP_NO_SECTION };
-	struct vmbus_range range = { OURS_AT + shared->sent * 128, range_length };
+	struct vmbus_range range = { range_length, OURS_AT + shared->sent * 128 };
 
 	memset(h->recv + range.offset, 0, 128);
 	memcpy(h->recv + range.offset, message, length);
@@ -673,8 +673,8 @@ static void send_bad_packets(struct netvsc_host *h, uint32_t back)
 	static struct vmbus_range many[RANGES_MAX + 1];
 	const struct nvsp_message rndis = { .type = NVSP_RNDIS }, other = { .type = NVSP_INIT };
 	const uint32_t size = h->recv_size;
-	const struct vmbus_range good = { OURS_AT + 4096, 20 }, beyond = { size - 19, 20 },
-				 far = { UINT32_MAX - 9, 20 }, longest = { 0, UINT32_MAX },
+	const struct vmbus_range good = { 20, OURS_AT + 4096 }, beyond = { 20, size - 19 },
+				 far = { 20, UINT32_MAX - 9 }, longest = { UINT32_MAX, 0 },
 				 pair[] = { good, beyond };
 	struct vmbus_chan *chan = h->chans[0];
 
@@ -883,7 +883,7 @@ static void fill_the_rings(struct netvsc_host *h, uint32_t back)
 {
 	static const uint32_t nothing[] = { RNDIS_INDICATE, 20, 1, 0, 12 };
 	const struct nvsp_message msg = { .type = NVSP_RNDIS, .rndis.section = NVSP_NO_SECTION };
-	const struct vmbus_range range = { OURS_AT, sizeof(nothing) };
+	const struct vmbus_range range = { sizeof(nothing), OURS_AT };
 	int err;
 
 	if (back < shared->fill_at || shared->tampered++)
