@@ -205,7 +205,9 @@ static __attribute__((noinline)) int peek_around(struct vmbus_chan *chan, struct
 	return settle(chan, n ? (int)n : -EPROTO);
 }
 
-int vmbus_peek(struct vmbus_chan *chan, struct vmbus_view *views, unsigned int count)
+/* Do as vmbus_peek() with any count. */
+static __attribute__((noinline)) int peek_many(struct vmbus_chan *chan, struct vmbus_view *views,
+					       unsigned int count)
 {
 	struct rx_ring *rx = &chan->rx;
 	uint32_t index, left, n = 0;
@@ -234,6 +236,24 @@ int vmbus_peek(struct vmbus_chan *chan, struct vmbus_view *views, unsigned int c
 	if (unlikely(n < count && left))
 		return peek_around(chan, views, n, count, index, left);
 	return settle(chan, n);
+}
+
+int vmbus_peek(struct vmbus_chan *chan, struct vmbus_view *views, unsigned int count)
+{
+	struct rx_ring *rx = &chan->rx;
+	struct rx_packet p;
+	int err;
+
+	if (count != 1)
+		return peek_many(chan, views, count);
+	err = peek(chan, &p);
+	if (unlikely(err))
+		return err;
+	rx->released = 0;
+	if (unlikely(p.advance > in_one_piece(rx)))
+		return peek_around(chan, views, 0, 1, rx->read, rx->avail);
+	view_set(views, &p, rx->data + rx->read + p.header, rx->read + p.advance, 1);
+	return settle(chan, 1);
 }
 
 int vmbus_release(struct vmbus_chan *chan, const struct vmbus_view *last)

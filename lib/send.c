@@ -64,16 +64,18 @@ static __attribute__((noinline)) int queue_one(struct vmbus_chan *chan, uint16_t
 }
 
 /*
- * Write a packet and return true, if the payload is short and the packet fits
- * in one piece into the known room. This calls no other function.
+ * Write a packet and return true, if its payload has at most @max bytes and it
+ * fits in one piece into the known room. With COPY_INLINE_MAX this calls no
+ * other function.
  */
-static inline __attribute__((always_inline)) bool put_short(struct vmbus_chan *chan, uint16_t type,
-		uint16_t flags, uint64_t transaction_id, const void *payload, size_t len)
+static inline __attribute__((always_inline)) bool put_whole(struct vmbus_chan *chan, uint16_t type,
+		uint16_t flags, uint64_t transaction_id, const void *payload, size_t len,
+		uint32_t max)
 {
 	struct tx_ring *tx = &chan->tx;
 	uint32_t write = tx->write, need;
 
-	if (unlikely(tx->pending || len > COPY_INLINE_MAX))
+	if (unlikely(tx->pending || len > max))
 		return false;
 	need = tx_ring_need(len);
 	/* A packet that fits into free room is not too long, either. */
@@ -112,7 +114,8 @@ int vmbus_queue(struct vmbus_chan *chan, uint16_t type, uint16_t flags, uint64_t
 		const void *payload, size_t len)
 {
 	/* This way has no call of another function, and so needs no stack. */
-	if (is_simple(chan) && likely(put_short(chan, type, flags, transaction_id, payload, len)))
+	if (is_simple(chan) && likely(put_whole(chan, type, flags, transaction_id, payload, len,
+						 COPY_INLINE_MAX)))
 		return settle(chan, 0);
 	return queue_any(chan, type, flags, transaction_id, payload, len);
 }
@@ -569,7 +572,8 @@ static __attribute__((noinline)) int send_any(struct vmbus_chan *chan, uint16_t 
 	if (unlikely(err))
 		return err;
 	send_lock(chan);
-	if (unlikely(!put_short(chan, type, flags, transaction_id, payload, len)))
+	if (unlikely(!put_whole(chan, type, flags, transaction_id, payload, len,
+				chan->tx.max_payload)))
 		err = queue_one(chan, type, flags, transaction_id, payload, len);
 	if (likely(!err))
 		signal = tx_ring_publish(&chan->tx);
@@ -581,7 +585,7 @@ int vmbus_send(struct vmbus_chan *chan, uint16_t type, uint16_t flags, uint64_t 
 	       const void *payload, size_t len)
 {
 	if (!is_simple(chan) ||
-	    unlikely(!put_short(chan, type, flags, transaction_id, payload, len)))
+	    unlikely(!put_whole(chan, type, flags, transaction_id, payload, len, COPY_INLINE_MAX)))
 		return send_any(chan, type, flags, transaction_id, payload, len);
 	/* vmbus_signal() looks itself whether the channel has ended. */
 	return tx_ring_publish(&chan->tx) ? vmbus_signal(chan) : settle(chan, 0);
