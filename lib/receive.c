@@ -175,16 +175,21 @@ static inline __attribute__((always_inline)) bool parse_next(const unsigned char
 
 /*
  * Go on with vmbus_peek() after @n packets, where a packet reaches the end of
- * the ring or is none. @left bytes are there from @index on.
+ * the ring or is none. @left bytes are there from @index on. If @n is 0, the
+ * descriptor at @index is already read and checked, and its words are @word and
+ * @transaction_id: the host may have changed it since.
  */
 static __attribute__((noinline)) int peek_around(struct vmbus_chan *chan, struct vmbus_view *views,
 						 unsigned int n, unsigned int count,
-						 uint32_t index, uint32_t left)
+						 uint32_t index, uint32_t left, uint64_t word,
+						 uint64_t transaction_id)
 {
 	struct rx_ring *rx = &chan->rx;
 	struct rx_packet p;
+	int err = n ? rx_ring_parse(rx, index, left, &p) :
+		      rx_ring_check(word, transaction_id, left, &p);
 
-	for (; n < count && left && !rx_ring_parse(rx, index, left, &p); n++) {
+	while (!err) {
 		const unsigned char *packet = rx->data + index;
 		uint32_t end = index_add(index, p.advance, rx->size);
 
@@ -199,10 +204,11 @@ static __attribute__((noinline)) int peek_around(struct vmbus_chan *chan, struct
 		view_set(&views[n], &p, packet + p.header, end, n + 1);
 		index = end;
 		left -= p.advance;
+		if (++n == count || !left)
+			break;
+		err = rx_ring_parse(rx, index, left, &p);
 	}
-	if (!n)
-		count_up(&rx->errors, 1);	/* the host has changed the packet since */
-	return settle(chan, n ? (int)n : -EPROTO);
+	return settle(chan, n);
 }
 
 /* Do as vmbus_peek() with any count. */
@@ -234,7 +240,7 @@ static __attribute__((noinline)) int peek_many(struct vmbus_chan *chan, struct v
 	}
 	left = rx->avail - bytes_used(rx->read, index, rx->size);
 	if (unlikely(n < count && left))
-		return peek_around(chan, views, n, count, index, left);
+		return peek_around(chan, views, n, count, index, left, p.word, p.transaction_id);
 	return settle(chan, n);
 }
 
@@ -251,7 +257,8 @@ int vmbus_peek(struct vmbus_chan *chan, struct vmbus_view *views, unsigned int c
 		return err;
 	rx->released = 0;
 	if (unlikely(p.advance > in_one_piece(rx)))
-		return peek_around(chan, views, 0, 1, rx->read, rx->avail);
+		return peek_around(chan, views, 0, 1, rx->read, rx->avail, p.word,
+				   p.transaction_id);
 	view_set(views, &p, rx->data + rx->read + p.header, rx->read + p.advance, 1);
 	return settle(chan, 1);
 }
@@ -312,27 +319,28 @@ int vmbus_recv_many(struct vmbus_chan *chan, struct vmbus_view *views, unsigned 
 			left -= p.advance;
 		} while (++n < count && parse_next(at, left, &p));
 	}
-	/* Those around the end of the ring */
+	/*
+	 * Those around the end of the ring. A first packet there is already read
+	 * and checked, and the host may have changed it since.
+	 */
 	left = rx->avail - bytes_used(rx->read, index, rx->size);
-	while (unlikely(n < count && left) && !rx_ring_parse(rx, index, left, &p)) {
-		uint32_t len = p.total - RING_DESCRIPTOR;
+	if (unlikely(n < count && left) && (!n || !rx_ring_parse(rx, index, left, &p))) {
+		do {
+			uint32_t len = p.total - RING_DESCRIPTOR;
 
-		if (len > size)
-			break;
-		rx_ring_copy(rx, index + RING_DESCRIPTOR, to, len);
-		view_set(&views[n++], &p, to + p.header - RING_DESCRIPTOR, UINT32_MAX, 0);
-		to += len;
-		size -= len;
-		index = index_add(index, p.advance, rx->size);
-		left -= p.advance;
+			if (len > size)
+				break;
+			rx_ring_copy(rx, index + RING_DESCRIPTOR, to, len);
+			view_set(&views[n], &p, to + p.header - RING_DESCRIPTOR, UINT32_MAX, 0);
+			to += len;
+			size -= len;
+			index = index_add(index, p.advance, rx->size);
+			left -= p.advance;
+		} while (++n < count && left && !rx_ring_parse(rx, index, left, &p));
 	}
 	err = channel_check(chan);
 	if (unlikely(err))
 		return err;
-	if (unlikely(!n)) {
-		count_up(&rx->errors, 1);	/* the host has changed the packet since */
-		return -EPROTO;
-	}
 	consume(chan, bytes_used(rx->read, index, rx->size), n);
 	return n;
 }

@@ -306,6 +306,17 @@ static struct result explore(const struct program *p, unsigned long limit)
 }
 
 /*
+ * Return the last component of a file's name: the compiler has the name by which
+ * a source includes a header, and two sources may use different ones.
+ */
+static const char *base_name(const char *file)
+{
+	const char *slash = strrchr(file, '/');
+
+	return slash ? slash + 1 : file;
+}
+
+/*
  * Every place has a name; one in a header is there once for each file that
  * includes it.
  */
@@ -320,7 +331,7 @@ unsigned int machine_sites(void)
 		for (unsigned int k = 0; k < i && site->first == site; k++) {
 			struct site *other = __start_ordering_sites[k];
 
-			if (site->line == other->line && !strcmp(site->file, other->file) &&
+			if (site->line == other->line && !strcmp(base_name(site->file), base_name(other->file)) &&
 			    !strcmp(site->what, other->what) && !strcmp(site->word, other->word))
 				site->first = other->first;
 		}
