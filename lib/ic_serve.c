@@ -177,14 +177,21 @@ static int send_answer(struct vmbus_ic *ic, struct request *r)
 static int send_waiting(struct vmbus_ic *ic)
 {
 	while (ic->out) {
-		struct request *next = ic->out->next;
-		int err = queue_answer(ic, ic->out);
+		struct request *r = ic->out;
+		int err;
 
-		if (err == -EAGAIN)
-			return 0;
-		ic->out = next;
-		if (!next)
+		/* The callback may append an answer while this one is queued. */
+		ic->out = r->next;
+		if (!ic->out)
 			ic->out_end = &ic->out;
+		err = queue_answer(ic, r);
+		if (err == -EAGAIN) {
+			r->next = ic->out;
+			ic->out = r;
+			if (!r->next)
+				ic->out_end = &r->next;
+			return 0;
+		}
 		if (err)
 			return err;
 	}
@@ -569,6 +576,10 @@ int vmbus_ic_reply(struct vmbus_ic *ic, struct vmbus_ic_request *request, uint32
 		ic->stats.lost++;
 		request_free(ic, r);
 		err = -ESTALE;
+	} else if (r->packet.length > ic->chan->tx.max_payload) {
+		ic->stats.lost++;
+		request_free(ic, r);
+		err = -EMSGSIZE;
 	} else {
 		err = answer(ic, r, status);
 		if (!err && !ic->running)

@@ -1497,7 +1497,8 @@ int vmbus_ic_serve(struct vmbus_ic *ic, int stop);
  * requests.
  *
  * Returns 0 (the answer is sent, or goes out when there is room), -ESTALE (the host has forgotten the
- * request: nothing is sent), or -EINVAL (@request waits for no answer, or @status).
+ * request: nothing is sent), -EMSGSIZE (the answer is larger than the ring to the host), or -EINVAL
+ * (@request waits for no answer, or @status).
  *
  * Since 0.1.
  */

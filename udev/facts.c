@@ -134,6 +134,25 @@ static bool is_partition(const char *folder)
 	       !access(path, F_OK);
 }
 
+/*
+ * Return true if the folder is a block device. A namespace of an NVMe
+ * controller lies in the controller's folder, and not in one named block.
+ */
+static bool is_block_device(const char *folder)
+{
+	char path[PATH_MAX], target[PATH_MAX];
+	ssize_t len;
+
+	if (snprintf(path, sizeof(path), "%s/subsystem", folder) >= (int)sizeof(path))
+		return true;
+	len = readlink(path, target, sizeof(target) - 1);
+	if (len < 0)
+		return false;
+	target[len] = 0;
+	return !strcmp(target + (strrchr(target, '/') ? strrchr(target, '/') + 1 - target : 0),
+		       "block");
+}
+
 static void add_disk(struct device *device, const char *folder, const char *name)
 {
 	char why[REASON_SIZE];
@@ -182,6 +201,8 @@ static int look_below(struct facts *facts, const struct routes *routes, const ch
 		else if (e->fts_level > 1 &&
 			 !strcmp(e->fts_parent->fts_parent->fts_name, "block") &&
 			 is_partition(e->fts_path))
+			add_disk(device, e->fts_path, e->fts_name);
+		else if (is_block_device(e->fts_path))
 			add_disk(device, e->fts_path, e->fts_name);
 	}
 	fts_close(fts);

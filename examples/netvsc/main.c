@@ -101,7 +101,12 @@ static void take_signals(struct app *app)
 
 int channel_failed(struct channel *ch, int err)
 {
-	ch->nic->lost = true;
+	struct nic *nic = ch->nic;
+
+	nic->lost = true;
+	/* After a rescind the descriptors stay readable. */
+	for (unsigned int i = 0; i < nic->channel_count; i++)
+		epoll_ctl(nic->app->loop, EPOLL_CTL_DEL, vmbus_fd(nic->channels[i].chan), NULL);
 	if (err == -ENODEV)
 		return complain(ch->nic, err, "the host took the device away");
 	if (err == -EIO || err == -EPROTO)
@@ -309,6 +314,7 @@ static int open_subchannels(struct nic *nic, unsigned int count)
 
 	/* The host may talk to us meanwhile. */
 	do {
+		take_signals(nic->app);
 		err = nic->app->stop ? -EINTR : turn(nic->app, now_ms());
 		if (err && err != -ETIMEDOUT)
 			return err;

@@ -331,6 +331,22 @@ test_mounted_disk_stays() {
 	refused $dev "disk sda is mounted on /boot"
 }
 
+# Of an NVMe controller behind a PCIe device, which has no folder "block"
+test_mounted_nvme_disk_stays() {
+	conf $admin/disk.conf '[pcie]' driver=uio_hv_generic force=no
+	driver hv_pci $pcie
+	device $dev $pcie hv_pci
+	disk=$bus/devices/$dev/pci0001:00/0001:00:00.0/nvme/nvme0/nvme0n1
+	mkdir -p "$disk/nvme0n1p1" "$disk/holders" "$disk/nvme0n1p1/holders" "$root/sys/class/block"
+	ln -s "$root/sys/class/block" "$disk/subsystem"
+	ln -s "$root/sys/class/block" "$disk/nvme0n1p1/subsystem"
+	echo 259:0 >"$disk/dev"
+	echo 259:1 >"$disk/nvme0n1p1/dev"
+	echo 1 >"$disk/nvme0n1p1/partition"
+	echo "22 1 259:1 / / rw - ext4 /dev/none rw" >"$root/proc/self/mountinfo"
+	refused $dev "disk nvme0n1p1 is mounted on /"
+}
+
 test_disk_with_a_mounted_partition_stays() {
 	want_disk
 	echo "22 1 8:1 / / rw - ext4 /dev/none rw" >"$root/proc/self/mountinfo"

@@ -108,6 +108,7 @@ static struct {
 	int end;				/* what each event returns that is not @but */
 	bool answer_first;			/* the earliest postponed one, from inside */
 	bool answer_itself;			/* the request, from inside */
+	bool answer_when_skipped;		/* the second postponed one, in an event */
 } seen;
 
 static uint32_t on_request(struct vmbus_ic *ic, struct vmbus_ic_request *request, void *ctx)
@@ -148,6 +149,8 @@ static int on_event(struct vmbus_ic *ic, const struct vmbus_ic_event *event, voi
 		seen.message = event->message;
 	}
 	snprintf(seen.reason, sizeof(seen.reason), "%s", event->reason);
+	if (seen.answer_when_skipped && event->kind == VMBUS_IC_EVENT_SKIPPED)
+		CHECK_IS(vmbus_ic_reply(ic, seen.later[1], VMBUS_S_CONT), 0);
 	return seen.end;
 }
 
@@ -606,6 +609,73 @@ static void full_ring_to_the_host(void)
 	served_close(&s);
 }
 
+/*
+ * The ring to the host is smaller than the one from it, so some requests are
+ * larger than any answer can be.
+ */
+static void an_answer_larger_than_the_ring(void)
+{
+	static _Alignas(64) unsigned char to_host[128 + 256], to_guest[128 + 8192];
+	static const unsigned char body[400];
+	struct vmbus_ic_options opt = options();
+	struct vmbus_memory guest = {
+		.struct_size = sizeof(guest), .flags = VMBUS_MEMORY_RESET, .header_size = 128,
+		.tx_ring = to_host, .tx_size = sizeof(to_host),
+		.rx_ring = to_guest, .rx_size = sizeof(to_guest),
+	};
+	struct vmbus_memory host = {
+		.struct_size = sizeof(host), .header_size = 128,
+		.tx_ring = to_guest, .tx_size = sizeof(to_guest),
+		.rx_ring = to_host, .rx_size = sizeof(to_host),
+	};
+	struct served s;
+	int fds[2];
+
+	MUST(!socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds));
+	guest.fd = fds[0];
+	host.fd = fds[1];
+	MUST(!vmbus_chan_from_memory(&guest, &s.guest));
+	MUST(!vmbus_chan_from_memory(&host, &s.host));
+	MUST(!vmbus_ic_from_chan(s.guest, &opt, &s.ic));
+	agree(&s);
+
+	/* No callback runs outside of a dispatch. */
+	seen.status = VMBUS_IC_LATER;
+	CHECK_IS(host_sends(s.host, VMBUS_IC_KVP, 9, body, sizeof(body)), 0);
+	CHECK_IS(settle(s.ic), 0);
+	CHECK_IS(vmbus_ic_reply(s.ic, seen.later[0], VMBUS_S_OK), -EMSGSIZE);
+	CHECK_IS(seen.events[VMBUS_IC_EVENT_SKIPPED], 0);
+	CHECK_IS(stats_of(s.ic).lost, 1);
+
+	/* Two answers fill the ring, so that one is too large and has to wait. */
+	seen.later_count = 0;
+	CHECK_IS(host_sends(s.host, VMBUS_IC_KVP, 10, body, 36), 0);
+	CHECK_IS(host_sends(s.host, VMBUS_IC_KVP, 11, body, 36), 0);
+	CHECK_IS(settle(s.ic), 0);
+	seen.status = VMBUS_S_OK;
+	CHECK_IS(host_sends(s.host, VMBUS_IC_KVP, 20, body, 36), 0);
+	CHECK_IS(host_sends(s.host, VMBUS_IC_KVP, 21, body, 36), 0);
+	CHECK_IS(settle(s.ic), 0);
+	seen.answer_first = true;
+	CHECK_IS(host_sends(s.host, VMBUS_IC_KVP, 30, body, sizeof(body)), 0);
+	CHECK_IS(settle(s.ic), 0);
+	CHECK(!seen.answer_first);
+
+	/* The program answers another request when it hears of that. */
+	seen.answer_when_skipped = true;
+	check_answer(s.host, 20, VMBUS_S_OK, 36);
+	check_answer(s.host, 21, VMBUS_S_OK, 36);
+	CHECK_IS(settle(s.ic), 0);
+	CHECK_IS(seen.events[VMBUS_IC_EVENT_SKIPPED], 1);
+	CHECK_IS(seen.error, -EMSGSIZE);
+	check_answer(s.host, 10, VMBUS_S_CONT, 36);
+	check_answer(s.host, 11, VMBUS_S_CONT, 36);
+	CHECK_IS(stats_of(s.ic).lost, 2);
+	CHECK_IS(stats_of(s.ic).requests, 6);
+	CHECK_IS(stats_of(s.ic).answers, 5);
+	served_close(&s);
+}
+
 static void the_loop_gets_its_turn(void)
 {
 	struct answer a;
@@ -946,6 +1016,7 @@ static const struct test tests[] = {
 	TEST(negotiated_again_the_host_has_forgotten),
 	TEST(what_is_no_request_is_skipped),
 	TEST(full_ring_to_the_host),
+	TEST(an_answer_larger_than_the_ring),
 	TEST(the_loop_gets_its_turn),
 	TEST(the_end_of_a_channel_of_the_caller),
 	TEST(a_stop),
