@@ -446,7 +446,10 @@ static bool do_capture(struct client *client)
 		reply(client, "frames %" PRIu64 "\ndone\n", capture_count());
 	} else if (client->argc > 1 && number(client, 2, MAX_FRAME, MAX_FRAME, &limit)) {
 		ret = capture_start(client->argv[1], (uint32_t)limit);
-		reply(client, "%s\n", ret ? strerror(-ret) : "done");
+		if (ret)
+			reply(client, "failed: %s: %s\n", client->argv[1], strerror(-ret));
+		else
+			reply(client, "done\n");
 	} else if (client->argc < 2) {
 		reply(client, "failed: a file is missing\n");
 	}
@@ -497,7 +500,13 @@ static bool run(struct client *client)
 static void hang_up(int index)
 {
 	close(clients[index].fd);
-	clients[index] = clients[--client_count];
+	/*
+	 * The others keep their order. Their words are no longer used when they
+	 * wait.
+	 */
+	client_count--;
+	memmove(&clients[index], &clients[index + 1],
+		(size_t)(client_count - index) * sizeof(clients[0]));
 }
 
 /* Take the rest of a line. Returns whether the connection is to be closed. */

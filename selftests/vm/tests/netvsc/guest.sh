@@ -15,8 +15,8 @@ nic_up "$other" 1
 check "ping" ping -c 20 -A $peer
 say pinged
 
-outbound "MTU 1500" "$nic" 3000 60 1514
-inbound "MTU 1500" "$nic" 3000 0
+outbound "MTU 1500" "$nic" 2000 60 1514
+inbound "MTU 1500" "$nic" 2000 0
 ip link set "$nic" mtu 4000
 check "MTU 4000: ping with 3900 bytes" ping -c 5 -A -s 3900 $peer
 outbound "MTU 4000" "$nic" 400 60 4014

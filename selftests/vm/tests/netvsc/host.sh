@@ -1,28 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 
-# pcap_frames: how many frames nic.pcap has; a header of 24 bytes, then 16 before each frame, of which the third four are its length
-pcap_frames() {
-	at=24 frames=0
-	while [ "$at" -lt "$(wc -c <nic.pcap)" ]; do
-		at=$((at + 16 + $(tail -c +$((at + 9)) nic.pcap | head -c 4 | od -An -tu4)))
-		frames=$((frames + 1))
-	done
-	[ "$at" = "$(wc -c <nic.pcap)" ] && echo $frames
-}
-
 nic_start nic other
-nic capture nic.pcap 128
 guest_says pinged || exit 1
 check "the host has answered the pings" nic expect echo_replies 20
-captured=$(nic capture off)
-check "the pcap file has all of them: $captured" test "$(pcap_frames)" = "${captured#frames }"
-check "and at least the pings" test "${captured#frames }" -ge 40
 
-nic_same "MTU 1500" 3000
-check "in sections of the send buffer" nic expect section_messages 1000
+nic_same "MTU 1500" 2000
+check "in sections of the send buffer" nic expect section_messages 500
 check "and in pages of the guest" nic expect memory_messages 20
-nic_towards "MTU 1500" 3000 60 1514
+nic_towards "MTU 1500" 2000 60 1514
 check "several frames in a packet" nic expect multi_transfers 100
 nic_same "MTU 4000" 400
 nic_towards "MTU 4000" 400 60 4014
