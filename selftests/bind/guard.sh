@@ -335,7 +335,7 @@ test_mounted_disk_stays() {
 test_mounted_nvme_disk_stays() {
 	conf $admin/disk.conf '[pcie]' driver=uio_hv_generic force=no
 	driver hv_pci $pcie
-	device $dev $pcie hv_pci
+	device $dev 44c4f61d-4444-4400-9d52-802e27ede19f hv_pci
 	disk=$bus/devices/$dev/pci0001:00/0001:00:00.0/nvme/nvme0/nvme0n1
 	mkdir -p "$disk/nvme0n1p1" "$disk/holders" "$disk/nvme0n1p1/holders" "$root/sys/class/block"
 	ln -s "$root/sys/class/block" "$disk/subsystem"
