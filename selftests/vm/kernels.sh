@@ -34,6 +34,14 @@ kernel_vmbus() {
 	esac
 }
 
+# host_cpu VERSION: what a host of this version of VMBus adds to hyperv_cpu. The timers of newer hosts interrupt the processor
+# directly; those of older ones send messages, through the page that VMBus uses, too.
+host_cpu() {
+	case $1 in
+	5.*) echo hv-stimer-direct ;;
+	esac
+}
+
 # kernel_root KERNEL: the place of its /image
 kernel_root() { if is_own "$1"; then echo "$own_kernels/$1"; else "$vm/root" "kernel-$(kernel_suite "$1")"; fi; }
 
