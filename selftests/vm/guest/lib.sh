@@ -68,7 +68,7 @@ within() {
 last_words() {
 	local limit pid command
 	limit=$(sed -n 's/.*bench\.limit=\([0-9]*\).*/\1/p' /proc/cmdline)
-	sleep $((limit - 20 - $(cut -d. -f1 /proc/uptime)))
+	sleep $((limit - 20 - ${spent:-0} - $(cut -d. -f1 /proc/uptime)))
 	{
 		echo "bench: the time limit is near; what runs, and what it waits for:"
 		for pid in /proc/[0-9]*; do
@@ -134,6 +134,16 @@ relay() {
 	done
 }
 
+# restart: reboots a whole guest. Its agent then runs guest.sh anew, with $boot one higher, and knows what it has heard. (A test
+# needs reboots=1.) One result: the kernel log of this boot.
+restart() {
+	check_kernel_log
+	echo "boot=$((boot + 1)) heard=$heard spent=$((spent + $(cut -d. -f1 /proc/uptime) + 5))" >$bench/next
+	sync
+	systemctl reboot
+	sleep 1000
+}
+
 # The kernel log's lines that no test may cause, and what kmemleak found where the kernel has it.
 kernel_complaints() {
 	dmesg | grep -Ff "${complaints_file:-/bench/complaints}"
@@ -143,5 +153,17 @@ kernel_complaints() {
 		echo scan >/sys/kernel/debug/kmemleak
 		echo scan >/sys/kernel/debug/kmemleak
 		cat /sys/kernel/debug/kmemleak
+	fi
+}
+
+check_kernel_log() {
+	local complaints
+	complaints=$(kernel_complaints)
+	if [ -z "$complaints" ]; then
+		ok "kernel log without complaints"
+	else
+		not_ok "kernel log without complaints"
+		echo "$complaints" | while read -r line; do note "  $line"; done
+		return 1
 	fi
 }
