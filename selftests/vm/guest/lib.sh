@@ -138,7 +138,7 @@ relay() {
 # needs reboots=1.) One result: the kernel log of this boot.
 restart() {
 	check_kernel_log
-	echo "boot=$((boot + 1)) heard=$heard spent=$((spent + $(cut -d. -f1 /proc/uptime) + 5))" >$bench/next
+	echo "boot=$((boot + 1)) heard=$heard spent=$((spent + $(cut -d. -f1 /proc/uptime) + 5))" >"$bench/next"
 	sync
 	systemctl reboot
 	sleep 1000
