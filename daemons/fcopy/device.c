@@ -8,13 +8,9 @@
 #include "device.h"
 #include "log.h"
 
-/* device_reopen() tries for 5 s. */
-#define BUSY_TRIES	50
-#define BUSY_USEC	100000
-
-/* device_open() waits 5 s for a program that is closing the device. */
-#define TAKEN_TRIES	50
-#define TAKEN_USEC	100000
+/* A program that is closing the device has 5 s for it. */
+#define CLOSING_TRIES	50
+#define CLOSING_USEC	100000
 
 static bool has_vmbus(void)
 {
@@ -46,8 +42,8 @@ static int check_exclusive(const char *which)
 	/* vmbus_chan_open() tells why there is none. */
 	if (vmbus_device_find(which, &device))
 		return 0;
-	for (int tries = 0; (taken = state_is(device, "open")) && tries < TAKEN_TRIES; tries++)
-		usleep(TAKEN_USEC);
+	for (int tries = 0; (taken = state_is(device, "open")) && tries < CLOSING_TRIES; tries++)
+		usleep(CLOSING_USEC);
 	if (taken)
 		log_line(LOG_ERR, "%s: another program has it open; is it another file copy daemon?",
 			 vmbus_device_instance(device));
@@ -120,8 +116,8 @@ int device_reopen(const char *which, struct vmbus_chan **channel, const char *wh
 	vmbus_chan_close(*channel);
 	/* The device is busy until every program that had it open closes it. */
 	for (int tries = 0; (err = vmbus_chan_open(which, NULL, channel)) == -EBUSY &&
-			    tries < BUSY_TRIES; tries++)
-		usleep(BUSY_USEC);
+			    tries < CLOSING_TRIES; tries++)
+		usleep(CLOSING_USEC);
 	if (!err)
 		return 0;
 	*channel = NULL;
