@@ -3,8 +3,9 @@
 #include "hvuio.h"
 
 /*
- * Open the primary; sub-channels follow as the host offers them. Under lock. 0, -EBUSY when
- * something of an earlier session is still there, or what VMBus or sysfs says.
+ * Open the primary; sub-channels follow as the host offers them. Under lock. 0,
+ * -EBUSY when something of an earlier session is still there, or what VMBus or
+ * sysfs says.
  */
 int hvuio_connect(struct hvuio_device *dev)
 {
@@ -36,9 +37,10 @@ int hvuio_connect(struct hvuio_device *dev)
 }
 
 /*
- * Close all channels. When this returns, no channel callback runs and the host has given
- * every ring back, or the ring is marked as held. The state of the channels may be any, also after
- * a rescind and after an open that failed. Under lock.
+ * Close all channels. When this returns, no channel callback runs and the host
+ * has given every ring back, or the ring is marked as held. The state of the
+ * channels may be any, also after a rescind and after an open that failed.
+ * Under lock.
  */
 void hvuio_disconnect(struct hvuio_device *dev)
 {
@@ -58,9 +60,10 @@ void hvuio_disconnect(struct hvuio_device *dev)
 }
 
 /*
- * Close all channels before the device goes, so that none is open or will be opened. This does not
- * walk over the sub-channels of a closed device, because each walk is a risk: VMBus waits
- * for ever for one that is closed and is being rescinded at that moment. Under lock.
+ * Close all channels before the device goes, so that none is open or will be
+ * opened. This does not walk over the sub-channels of a closed device, because
+ * each walk is a risk: VMBus waits for ever for one that is closed and is being
+ * rescinded at that moment. Under lock.
  */
 void hvuio_disconnect_last(struct hvuio_device *dev)
 {

@@ -82,8 +82,9 @@ out:
 }
 
 /*
- * Make reading and polling give EIO from here. The event comes after irq is cleared, for a reader
- * that has looked at irq already and is about to sleep. Under lock.
+ * Make reading and polling give EIO from here. The event comes after irq is
+ * cleared, for a reader that has looked at irq already and is about to sleep.
+ * Under lock.
  */
 static void hvuio_stop_readers(struct hvuio_device *dev)
 {
@@ -92,8 +93,9 @@ static void hvuio_stop_readers(struct hvuio_device *dev)
 }
 
 /*
- * End every use of the device that is possible before uio_unregister_device(), and leave in
- * @inodes the files whose mappings have to be revoked after it. @inodes is pinned.
+ * End every use of the device that is possible before uio_unregister_device(),
+ * and leave in @inodes the files whose mappings have to be revoked after it.
+ * @inodes is pinned.
  */
 static void hvuio_device_stop(struct hvuio_device *dev, struct list_head *inodes)
 {
@@ -190,9 +192,10 @@ int hvuio_device_create(struct hv_device *hv)
 	return 0;
 
 	/*
-	 * A UIO core without "uio: Fix stale info pointer in failed registration path" still calls
-	 * into info for a file that was opened while the registration failed, or is being opened at
-	 * this moment. So dev is leaked; it refuses everything.
+	 * A UIO core without "uio: Fix stale info pointer in failed
+	 * registration path" still calls into info for a file that was opened
+	 * while the registration failed, or is being opened at this moment. So
+	 * dev is leaked; it refuses everything.
 	 */
 err_register:
 	sysfs_remove_group(&hv->device.kobj, &hvuio_device_group);
@@ -241,8 +244,9 @@ void hvuio_device_destroy(struct hvuio_device *dev)
 }
 
 /*
- * The host forgets its side of the protocol, so a program that has the device open cannot go on:
- * it gets EIO, as after a rescind, and finds a fresh channel when it opens the device again.
+ * The host forgets its side of the protocol, so a program that has the device
+ * open cannot go on: it gets EIO, as after a rescind, and finds a fresh channel
+ * when it opens the device again.
  */
 void hvuio_device_suspend(struct hvuio_device *dev)
 {
@@ -267,8 +271,9 @@ out:
 }
 
 /*
- * The host has forgotten all memory that was shared with it, also the rings of a channel that it
- * had not closed. The names of a NIC's buffers change with their handles.
+ * The host has forgotten all memory that was shared with it, also the rings of
+ * a channel that it had not closed. The names of a NIC's buffers change with
+ * their handles.
  */
 int hvuio_device_resume(struct hvuio_device *dev)
 {

@@ -16,8 +16,8 @@ void hvuio_event_send(struct hvuio_device *dev)
 }
 
 /*
- * UIO has registered the device: let events pass, and send the one that is pending. The exchange
- * makes info.uio_dev visible first.
+ * UIO has registered the device: let events pass, and send the one that is
+ * pending. The exchange makes info.uio_dev visible first.
  */
 void hvuio_events_pass(struct hvuio_device *dev)
 {
@@ -33,8 +33,9 @@ void hvuio_events_hold(struct hvuio_device *dev)
 }
 
 /*
- * The callback of each channel, in hard interrupt context. @context is the device. It stays,
- * because VMBus waits for a callback that runs before it closes a channel or handles its rescind.
+ * The callback of each channel, in hard interrupt context. @context is the
+ * device. It stays, because VMBus waits for a callback that runs before it
+ * closes a channel or handles its rescind.
  */
 void hvuio_interrupt(void *context)
 {
@@ -45,9 +46,10 @@ void hvuio_interrupt(void *context)
 }
 
 /*
- * Whether the host has a reason to look at the rings: it waits for packets, and there are some, or
- * it waits for room, and there is enough. A host that works on tx has set its mask there, and looks
- * again before it waits. User space can write all of this; it decides about a signal and no more.
+ * Whether the host has a reason to look at the rings: it waits for packets, and
+ * there are some, or it waits for room, and there is enough. A host that works
+ * on tx has set its mask there, and looks again before it waits. User space can
+ * write all of this; it decides about a signal and no more.
  */
 static bool host_has_to_look(struct vmbus_channel *channel)
 {
@@ -61,11 +63,12 @@ static bool host_has_to_look(struct vmbus_channel *channel)
 }
 
 /*
- * A write to /dev/uioN, under info_lock: 0 masks the interrupts of all channels, anything else
- * lets them through and signals the host, on the channels where it has to look. Hyper-V suspends a
- * guest that signals too often without need, and a program that only wants its interrupts back has
- * no other way to say so. The mask of rx belongs to user space otherwise: a kernel that sets it
- * behind its back makes the host's next packet silent.
+ * A write to /dev/uioN, under info_lock: 0 masks the interrupts of all
+ * channels, anything else lets them through and signals the host, on the
+ * channels where it has to look. Hyper-V suspends a guest that signals too
+ * often without need, and a program that only wants its interrupts back has no
+ * other way to say so. The mask of rx belongs to user space otherwise: a kernel
+ * that sets it behind its back makes the host's next packet silent.
  */
 int hvuio_irqcontrol(struct uio_info *info, s32 on)
 {
@@ -80,8 +83,9 @@ int hvuio_irqcontrol(struct uio_info *info, s32 on)
 		if (!on || channel->offermsg.monitor_allocated)
 			continue;
 		/*
-		 * The host must see the mask, and what the program has written to the rings, before
-		 * this function looks whether the host still works on them.
+		 * The host must see the mask, and what the program has written
+		 * to the rings, before this function looks whether the host
+		 * still works on them.
 		 */
 		virt_mb();
 		if (!host_has_to_look(channel))

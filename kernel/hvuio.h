@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The structures of the module, who owns which memory when, and the functions of each file. The
- * files stand in the order of their layers: each one calls only those above it.
+ * The structures of the module, who owns which memory when, and the functions
+ * of each file. The files stand in the order of their layers: each one calls
+ * only those above it.
  */
 #ifndef HVUIO_H
 #define HVUIO_H
@@ -52,8 +53,8 @@ enum hvuio_set_state {
 };
 
 /*
- * uio_event_notify() works only after uio_register_device() has returned, but the node can be
- * opened, and the host can interrupt, before that.
+ * uio_event_notify() works only after uio_register_device() has returned, but
+ * the node can be opened, and the host can interrupt, before that.
  */
 enum hvuio_events {
 	HVUIO_EVENTS_HELD,
@@ -62,10 +63,11 @@ enum hvuio_events {
 };
 
 /*
- * The pages of both rings of a channel, the guest-to-host ring first. They are ours, not the
- * channel's: channel->ringbuffer_page is set only while the channel is being opened, so VMBus does
- * not free them. (It could if a close gave up waiting for an opening, see HVUIO_OPENING_TIMEOUT.)
- * Each page has a reference count of its own and each user mapping holds one, so a page that is
+ * The pages of both rings of a channel, the guest-to-host ring first. They are
+ * ours, not the channel's: channel->ringbuffer_page is set only while the
+ * channel is being opened, so VMBus does not free them. (It could if a close
+ * gave up waiting for an opening, see HVUIO_OPENING_TIMEOUT.) Each page has a
+ * reference count of its own and each user mapping holds one, so a page that is
  * still mapped somewhere outlives hvuio_ring_free().
  */
 struct hvuio_ring {
@@ -86,8 +88,9 @@ struct hvuio_channel {
 	/* In one of the lists of struct hvuio_set, under its lock. */
 	struct list_head node;
 	/*
-	 * The primary does not go before hvuio_remove(). Of a sub-channel we hold a reference, and
-	 * it is pinned (subchannel.c) so that VMBus does not remove it.
+	 * The primary does not go before hvuio_remove(). Of a sub-channel we
+	 * hold a reference, and it is pinned (subchannel.c) so that VMBus does
+	 * not remove it.
 	 */
 	struct vmbus_channel *channel;
 	struct hvuio_ring ring;
@@ -133,13 +136,13 @@ struct hvuio_area {
 };
 
 /*
- * Lock order: mmap_lock, uio's info_lock, lock, set.lock. A fault takes maps_lock, under
- * which nothing is taken, and then its page's lock; an mmap takes no lock of ours. The sub-channel
- * callback and open_work take set.lock only, never lock: closing holds lock while it waits for
- * them.
+ * Lock order: mmap_lock, uio's info_lock, lock, set.lock. A fault takes
+ * maps_lock, under which nothing is taken, and then its page's lock; an mmap
+ * takes no lock of ours. The sub-channel callback and open_work take set.lock
+ * only, never lock: closing holds lock while it waits for them.
  *
- * References: one from probe to remove, one for each running sub-channel callback, open_work,
- * suspend and resume, one for each VMA of /dev/uioN.
+ * References: one from probe to remove, one for each running sub-channel
+ * callback, open_work, suspend and resume, one for each VMA of /dev/uioN.
  */
 struct hvuio_device {
 	struct kref ref;

@@ -23,8 +23,8 @@ static void hvuio_remove(struct hv_device *hv)
 HVUIO_DEFINE_REMOVE(hvuio_remove)
 
 /*
- * The kernel calls these also while probe has not come to its end, and without the device's lock: a
- * rescind may be removing the device meanwhile.
+ * The kernel calls these also while probe has not come to its end, and without
+ * the device's lock: a rescind may be removing the device meanwhile.
  */
 static int hvuio_suspend(struct hv_device *hv)
 {
@@ -50,9 +50,9 @@ static int hvuio_resume(struct hv_device *hv)
 }
 
 /*
- * User space decides by new_id and driver_override what is bound. The one id is that of the
- * kernel's own module, where it has one: this module takes its place, and leaves no device without
- * a driver.
+ * User space decides by new_id and driver_override what is bound. The one id is
+ * that of the kernel's own module, where it has one: this module takes its
+ * place, and leaves no device without a driver.
  */
 static const struct hv_vmbus_device_id hvuio_ids[] = {
 #ifdef HVUIO_STOCK_CLAIMS_FCOPY
@@ -114,7 +114,8 @@ MODULE_AUTHOR("The hyperv-uio authors");
 MODULE_DESCRIPTION("VMBus devices for drivers in user space");
 MODULE_LICENSE("GPL");
 /*
- * The kernel's own module calls itself 0.02.0 or 0.02.1, and DKMS does not install a module that
- * looks older than the one it replaces, or has no version: hence the epoch.
+ * The kernel's own module calls itself 0.02.0 or 0.02.1, and DKMS does not
+ * install a module that looks older than the one it replaces, or has no
+ * version: hence the epoch.
  */
 MODULE_VERSION("1:" HVUIO_VERSION);

@@ -8,9 +8,9 @@
 #include "hvuio.h"
 
 /*
- * An inode through which /dev/uioN is open; several nodes may name one device. The open file, or
- * the mapping that keeps it open, keeps the inode, so no reference is needed here until
- * hvuio_inodes_pin().
+ * An inode through which /dev/uioN is open; several nodes may name one device.
+ * The open file, or the mapping that keeps it open, keeps the inode, so no
+ * reference is needed here until hvuio_inodes_pin().
  */
 struct hvuio_inode {
 	struct list_head node;
@@ -53,8 +53,9 @@ void hvuio_inode_put(struct list_head *inodes, struct inode *inode)
 }
 
 /*
- * From here the inodes stay, though their files may be closed without our knowing. The file
- * system has to stay with them: an unmount would complain of busy inodes and free its own.
+ * From here the inodes stay, though their files may be closed without our
+ * knowing. The file system has to stay with them: an unmount would complain of
+ * busy inodes and free its own.
  */
 void hvuio_inodes_pin(struct list_head *inodes)
 {
@@ -92,8 +93,8 @@ static void hvuio_faults_wait(struct hvuio_device *dev)
 }
 
 /*
- * Take the pages of every mapping of /dev/uioN from its users; the next touch is a SIGBUS. The
- * list is pinned, and is empty afterwards.
+ * Take the pages of every mapping of /dev/uioN from its users; the next touch
+ * is a SIGBUS. The list is pinned, and is empty afterwards.
  */
 void hvuio_maps_revoke(struct hvuio_device *dev, struct list_head *inodes)
 {
@@ -127,9 +128,10 @@ static void hvuio_map_set(struct hvuio_device *dev, enum hvuio_map map, const ch
 }
 
 /*
- * Set what the maps show. Faults fill all of them, with a reference to each page. Bare page frames
- * (UIO_MEM_IOVA) could not be taken from a mapping that is just being made. Called under maps_lock
- * once the device can be found; UIO's files in sysfs read without it.
+ * Set what the maps show. Faults fill all of them, with a reference to each
+ * page. Bare page frames (UIO_MEM_IOVA) could not be taken from a mapping that
+ * is just being made. Called under maps_lock once the device can be found;
+ * UIO's files in sysfs read without it.
  */
 void hvuio_maps_set(struct hvuio_device *dev)
 {
@@ -150,8 +152,8 @@ void hvuio_maps_set(struct hvuio_device *dev)
 static const struct vm_operations_struct hvuio_ops[HVUIO_MAPS];
 
 /*
- * The map is told by the operations, not by vma->vm_pgoff as in UIO's own fault handler: of a VMA
- * that was split, the second part begins at another offset.
+ * The map is told by the operations, not by vma->vm_pgoff as in UIO's own fault
+ * handler: of a VMA that was split, the second part begins at another offset.
  */
 static vm_fault_t hvuio_map_fault(struct vm_fault *vmf)
 {

@@ -2,9 +2,10 @@
 /*
  * Primary channels that a host takes back before their sub-channels.
  *
- * VMBus links a sub-channel into the list of its primary channel, but a sub-channel holds no
- * reference to it: VMBus frees the primary, and then unlinks the sub-channel from freed memory. So
- * the module keeps the primary of a device that goes until VMBus has removed its sub-channels.
+ * VMBus links a sub-channel into the list of its primary channel, but a
+ * sub-channel holds no reference to it: VMBus frees the primary, and then
+ * unlinks the sub-channel from freed memory. So the module keeps the primary of
+ * a device that goes until VMBus has removed its sub-channels.
  */
 #include <linux/delay.h>
 #include <linux/jiffies.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * New rings for a bound device that nobody uses. They are there before the old ones go, so a
- * failure changes nothing.
+ * New rings for a bound device that nobody uses. They are there before the old
+ * ones go, so a failure changes nothing.
  */
 #include "hvuio.h"
 
@@ -30,8 +30,9 @@ static int hvuio_resize_begin(struct hvuio_device *dev)
 }
 
 /*
- * Give the device rings of @size bytes each, which is in the limits. 0, -EBUSY (open or mapped),
- * -ENOMEM, -ENODEV or -ERESTARTSYS. Rings that the host did not give back are leaked.
+ * Give the device rings of @size bytes each, which is in the limits. 0, -EBUSY
+ * (open or mapped), -ENOMEM, -ENODEV or -ERESTARTSYS. Rings that the host did
+ * not give back are leaked.
  */
 int hvuio_resize_rings(struct hvuio_device *dev, u32 size)
 {
@@ -57,8 +58,9 @@ int hvuio_resize_rings(struct hvuio_device *dev, u32 size)
 	}
 
 	/*
-	 * An mmap of the file that began before the device was closed looks at the old ring until
-	 * here. The pages that it took are its own, so they may go.
+	 * An mmap of the file that began before the device was closed looks at
+	 * the old ring until here. The pages that it took are its own, so they
+	 * may go.
 	 */
 	hvuio_ring_file_remove(primary);
 	old = primary->ring;

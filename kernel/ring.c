@@ -7,8 +7,8 @@
 #include "hvuio.h"
 
 /*
- * Allocate contiguous pages for two rings of @size bytes. They are cleared when the channel is
- * opened. 0, -EINVAL or -ENOMEM.
+ * Allocate contiguous pages for two rings of @size bytes. They are cleared when
+ * the channel is opened. 0, -EINVAL or -ENOMEM.
  */
 int hvuio_ring_alloc(struct hvuio_ring *ring, struct vmbus_channel *channel, u32 size)
 {
@@ -40,8 +40,8 @@ int hvuio_ring_alloc(struct hvuio_ring *ring, struct vmbus_channel *channel, u32
 }
 
 /*
- * Free a ring that is not connected any more. Pages that a user still maps go when the mapping
- * goes.
+ * Free a ring that is not connected any more. Pages that a user still maps go
+ * when the mapping goes.
  */
 void hvuio_ring_free(struct hvuio_ring *ring)
 {
@@ -70,8 +70,9 @@ bool hvuio_ring_is_mapped(const struct hvuio_ring *ring)
 }
 
 /*
- * Open the channel with this ring. This may sleep until the host answers or rescinds the channel.
- * 0, -EBUSY when the channel is not closed, or what VMBus says.
+ * Open the channel with this ring. This may sleep until the host answers or
+ * rescinds the channel. 0, -EBUSY when the channel is not closed, or what VMBus
+ * says.
  */
 int hvuio_ring_connect(struct hvuio_ring *ring, struct vmbus_channel *channel,
 		       void (*callback)(void *context), void *context)
@@ -99,9 +100,10 @@ int hvuio_ring_connect(struct hvuio_ring *ring, struct vmbus_channel *channel,
 }
 
 /*
- * Give back the kernel's own mappings of a closed ring, and its packet buffer: disconnecting
- * leaves them, and the next connect would overwrite the only pointers to them. A channel that was
- * never connected has none; some kernels initialize what vmbus_free_ring() needs only then.
+ * Give back the kernel's own mappings of a closed ring, and its packet buffer:
+ * disconnecting leaves them, and the next connect would overwrite the only
+ * pointers to them. A channel that was never connected has none; some kernels
+ * initialize what vmbus_free_ring() needs only then.
  */
 void hvuio_ring_unmap(struct vmbus_channel *channel)
 {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * channels/RELID/ring. Newer kernels can make this file for a driver, but they have one place for
- * the size of all such files, and recreate all attributes of the channel with it. So the file is
- * ours on every kernel.
+ * channels/RELID/ring. Newer kernels can make this file for a driver, but they
+ * have one place for the size of all such files, and recreate all attributes of
+ * the channel with it. So the file is ours on every kernel.
  */
 #include <linux/fs.h>
 #include <linux/jiffies.h>
@@ -16,8 +16,9 @@
 #define HVUIO_RING_FILE_RETRY	msecs_to_jiffies(5)
 
 /*
- * Sysfs has operations of its own and asks these. Without page_mkwrite it would answer for us, and
- * memory management repeats a write to a page that has no file's mapping until it is locked.
+ * Sysfs has operations of its own and asks these. Without page_mkwrite it would
+ * answer for us, and memory management repeats a write to a page that has no
+ * file's mapping until it is locked.
  */
 static vm_fault_t hvuio_ring_file_page_mkwrite(struct vm_fault *vmf)
 {
@@ -30,8 +31,9 @@ static const struct vm_operations_struct hvuio_ring_file_ops = {
 };
 
 /*
- * The mapping holds a reference to every page: an mmap that is just returning is not yet known to
- * the file's removal, and with bare page frames it would show memory that belongs to others.
+ * The mapping holds a reference to every page: an mmap that is just returning
+ * is not yet known to the file's removal, and with bare page frames it would
+ * show memory that belongs to others.
  */
 static int hvuio_ring_file_mmap(struct file *file, struct kobject *kobj,
 				HVUIO_ATTR_CONST struct bin_attribute *attr,
@@ -57,8 +59,8 @@ static int hvuio_ring_file_mmap(struct file *file, struct kobject *kobj,
 }
 
 /*
- * Probe may run before the kernel has made the primary's folder, or while it does. A sub-channel
- * has its own when we hear of it.
+ * Probe may run before the kernel has made the primary's folder, or while it
+ * does. A sub-channel has its own when we hear of it.
  */
 static bool hvuio_ring_folder_is_made(const struct vmbus_channel *channel)
 {
@@ -101,8 +103,8 @@ void hvuio_ring_file_init(struct hvuio_channel *hc)
 }
 
 /*
- * Create the file, with the size of the rings. It comes some milliseconds later when the channel
- * has no folder yet, or when there is no memory. 0 or -errno.
+ * Create the file, with the size of the rings. It comes some milliseconds later
+ * when the channel has no folder yet, or when there is no memory. 0 or -errno.
  */
 int hvuio_ring_file_create(struct hvuio_channel *hc)
 {

@@ -26,8 +26,9 @@ const struct hvuio_limits hvuio_ring_limits = {
 };
 
 /*
- * Bytes that the kernel's own query prefers for a class, in driver_data; 0 is the default. The
- * kernel's table is neither in its header packages nor in older kernels, and its layout varies.
+ * Bytes that the kernel's own query prefers for a class, in driver_data; 0 is
+ * the default. The kernel's table is neither in its header packages nor in
+ * older kernels, and its layout varies.
  */
 static const struct hv_vmbus_device_id hvuio_ring_sizes[] = {
 	{ HV_IDE_GUID },
@@ -56,10 +57,11 @@ static struct {
 static DEFINE_MUTEX(hvuio_ring_chosen_lock);
 
 /*
- * The answer of the query. The header takes a system page; a ring of eight headers or more gives it
- * from its own size, a smaller one gets it on top. Newer kernels define VMBUS_RING_SIZE so; older
- * ones always add it, which makes of 2 MiB + 2 MiB an allocation twice as large as the page
- * allocator can serve.
+ * The answer of the query. The header takes a system page; a ring of eight
+ * headers or more gives it from its own size, a smaller one gets it on top.
+ * Newer kernels define VMBUS_RING_SIZE so; older ones always add it, which
+ * makes of 2 MiB + 2 MiB an allocation twice as large as the page allocator can
+ * serve.
  */
 static u32 hvuio_ring_size_of(u32 preferred)
 {

@@ -1,26 +1,30 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The channels of a device: which are open, and how sub-channels are opened and closed while the
- * host takes them back.
+ * The channels of a device: which are open, and how sub-channels are opened and
+ * closed while the host takes them back.
  *
- * VMBus handles the rescind of a sub-channel in these steps. Kernels with a workqueue for rescinds
- * (6.1 has it) handle one rescind at a time, older ones several at once.
+ * VMBus handles the rescind of a sub-channel in these steps. Kernels with a
+ * workqueue for rescinds (6.1 has it) handle one rescind at a time, older ones
+ * several at once.
  *	1. Set rescind = true, which ends an opening that waits for the host.
  *	2. Wait for probe_done, which VMBus sets when the callback for a new sub-channel returns.
  *	3. Remove the sub-channel if its state is CHANNEL_OPEN_STATE, which means that it can be
  *	   opened. In any other state complete rescind_event, and leave the sub-channel to
  *	   vmbus_disconnect_ring().
- * vmbus_disconnect_ring() walks over the sub-channels of a primary without a lock. It waits,
- * without a limit, for rescind_event of each one that is rescinded, and it removes those that are
- * rescinded and open. A sub-channel that is rescinded while it is being closed is then removed
- * twice. All kernels from 5.4 to 7.3 share this.
+ * vmbus_disconnect_ring() walks over the sub-channels of a primary without a
+ * lock. It waits, without a limit, for rescind_event of each one that is
+ * rescinded, and it removes those that are rescinded and open. A sub-channel
+ * that is rescinded while it is being closed is then removed twice. All kernels
+ * from 5.4 to 7.3 share this.
  *
- * So the module gives each sub-channel that it knows a state in which VMBus does not remove it: it
- * pins the sub-channel, from the offer to the close. It also takes back probe_done while it opens a
- * sub-channel and while VMBus walks over them, which holds the rescind in step 2. These
- * are the only places where the module writes to what belongs to VMBus, apart from vmbus.c.
- * doc/upstream/ has patches for VMBus after which nothing of this is needed; core_workarounds=0
- * switches it off for a kernel that has been fixed in another way.
+ * So the module gives each sub-channel that it knows a state in which VMBus
+ * does not remove it: it pins the sub-channel, from the offer to the close. It
+ * also takes back probe_done while it opens a sub-channel and while VMBus walks
+ * over them, which holds the rescind in step 2. These are the only places where
+ * the module writes to what belongs to VMBus, apart from vmbus.c. doc/upstream/
+ * has patches for VMBus after which nothing of this is needed;
+ * core_workarounds=0 switches it off for a kernel that has been fixed in
+ * another way.
  */
 #include <linux/atomic.h>
 #include <linux/completion.h>
@@ -37,9 +41,10 @@
 #include "hvuio.h"
 
 /*
- * The longest wait for the host's answer to the opening of a sub-channel, or its rescind. A host
- * that answers later, in the microseconds in which it also rescinds the sub-channel or VMBus walks
- * over it, can have VMBus remove it twice, or free its rings, which the module frees again.
+ * The longest wait for the host's answer to the opening of a sub-channel, or
+ * its rescind. A host that answers later, in the microseconds in which it also
+ * rescinds the sub-channel or VMBus walks over it, can have VMBus remove it
+ * twice, or free its rings, which the module frees again.
  */
 #define HVUIO_OPENING_TIMEOUT	(10 * HZ)
 /* The longest wait for a rescind that VMBus is handling. */
@@ -83,9 +88,10 @@ static void hvuio_sub_hold(struct vmbus_channel *sub)
 }
 
 /*
- * Make hvuio_sub_hold() known to all processors. A rescind that read probe_done before
- * has set rescind before that, so its rescind is visible when this returns. The barrier on each
- * processor costs microseconds, where synchronize_rcu() would cost milliseconds.
+ * Make hvuio_sub_hold() known to all processors. A rescind that read probe_done
+ * before has set rescind before that, so its rescind is visible when this
+ * returns. The barrier on each processor costs microseconds, where
+ * synchronize_rcu() would cost milliseconds.
  */
 static void hvuio_subs_held(void)
 {
@@ -121,11 +127,11 @@ static void hvuio_sub_unpin(struct vmbus_channel *sub)
 }
 
 /*
- * Hold a pinned sub-channel, and make it one that vmbus_open() takes. 0, or -ENODEV when it is
- * rescinded. hvuio_sub_opened() lets it go.
+ * Hold a pinned sub-channel, and make it one that vmbus_open() takes. 0, or
+ * -ENODEV when it is rescinded. hvuio_sub_opened() lets it go.
  *
- * It is noinline and __noclone, as others below, because the selftests hold a process in it by its
- * name.
+ * It is noinline and __noclone, as others below, because the selftests hold a
+ * process in it by its name.
  */
 static noinline __noclone int hvuio_sub_begin_open(struct vmbus_channel *sub)
 {
@@ -139,7 +145,8 @@ static noinline __noclone int hvuio_sub_begin_open(struct vmbus_channel *sub)
 }
 
 /*
- * Open a sub-channel with rings of its own, and leave it held. 0 or -errno, with a message.
+ * Open a sub-channel with rings of its own, and leave it held. 0 or -errno,
+ * with a message.
  */
 static noinline __noclone int hvuio_sub_open(struct hvuio_device *dev, struct hvuio_channel *hc)
 {
@@ -202,8 +209,8 @@ static void hvuio_sub_close(struct hvuio_channel *hc)
 }
 
 /*
- * Silence a sub-channel that is open and cannot be closed: that is possible with its primary only,
- * which is gone.
+ * Silence a sub-channel that is open and cannot be closed: that is possible
+ * with its primary only, which is gone.
  */
 static void hvuio_sub_leak(struct hvuio_channel *hc)
 {
@@ -242,8 +249,9 @@ static void hvuio_sub_opened(struct hvuio_device *dev, struct hvuio_channel *hc,
 	}
 	hvuio_set_add(set, hc);
 	/*
-	 * Only now: user space takes the file for a sign that it can be mapped. Under the lock,
-	 * because closing removes the file of every channel that is in the list.
+	 * Only now: user space takes the file for a sign that it can be mapped.
+	 * Under the lock, because closing removes the file of every channel
+	 * that is in the list.
 	 */
 	if (hvuio_ring_file_create(hc))
 		pr_err("channel %u: cannot create its ring file\n", relid);
@@ -256,9 +264,9 @@ static void hvuio_callback_done(void)
 }
 
 /*
- * Open the sub-channels that were offered, one after the other. To hold the rescinds of several at
- * once would be quicker, but one that waits could keep another one waiting that would end an
- * opening.
+ * Open the sub-channels that were offered, one after the other. To hold the
+ * rescinds of several at once would be quicker, but one that waits could keep
+ * another one waiting that would end an opening.
  */
 static noinline __noclone void hvuio_subs_open_work(struct work_struct *work)
 {
@@ -316,12 +324,14 @@ static noinline __noclone void hvuio_sub_offered(struct hvuio_device *dev,
 }
 
 /*
- * VMBus calls this without a lock, and possibly after the callback was cleared. So the device is
- * looked up, not taken from the primary, and hvuio_subs_quiesce() waits for the rest.
+ * VMBus calls this without a lock, and possibly after the callback was cleared.
+ * So the device is looked up, not taken from the primary, and
+ * hvuio_subs_quiesce() waits for the rest.
  *
- * The sub-channel is not opened here. The next one's callback comes only after this one, and its
- * rescind waits for its callback, as do the rescinds behind it. The rescind of this sub-channel may
- * be one of those, and it alone ends an opening that the host does not answer.
+ * The sub-channel is not opened here. The next one's callback comes only after
+ * this one, and its rescind waits for its callback, as do the rescinds behind
+ * it. The rescind of this sub-channel may be one of those, and it alone ends an
+ * opening that the host does not answer.
  */
 static void hvuio_sub_callback(struct vmbus_channel *sub)
 {
@@ -413,9 +423,10 @@ static u32 hvuio_sub_left(struct vmbus_channel *primary)
 }
 
 /*
- * Accept sub-channels, before the primary is opened. Those of the last session are closed, and
- * Hyper-V takes them back when the primary is closed. One that is still there is neither noted nor
- * pinned, so it could be removed under the next walk. 0, or -EBUSY with a message.
+ * Accept sub-channels, before the primary is opened. Those of the last session
+ * are closed, and Hyper-V takes them back when the primary is closed. One that
+ * is still there is neither noted nor pinned, so it could be removed under the
+ * next walk. 0, or -EBUSY with a message.
  */
 int hvuio_subs_accept(struct hvuio_device *dev)
 {
@@ -472,8 +483,8 @@ static void hvuio_subs_collect(struct hvuio_device *dev, struct list_head *subs)
 }
 
 /*
- * Whether VMBus knows no sub-channel but those in @subs and the one that is being opened. Only the
- * close that asks frees them.
+ * Whether VMBus knows no sub-channel but those in @subs and the one that is
+ * being opened. Only the close that asks frees them.
  */
 static bool hvuio_subs_are_all(struct hvuio_device *dev, const struct list_head *subs)
 {
@@ -501,9 +512,9 @@ static bool hvuio_subs_are_all(struct hvuio_device *dev, const struct list_head 
 }
 
 /*
- * Wait until @subs has all sub-channels: those that an earlier walk has closed are not protected
- * any more, and a walk may not meet them while the host takes them back. Those that the host
- * offers meanwhile join @subs.
+ * Wait until @subs has all sub-channels: those that an earlier walk has closed
+ * are not protected any more, and a walk may not meet them while the host takes
+ * them back. Those that the host offers meanwhile join @subs.
  */
 static bool hvuio_subs_wait_known(struct hvuio_device *dev, struct list_head *subs,
 				  unsigned long timeout)
@@ -520,9 +531,9 @@ static bool hvuio_subs_wait_known(struct hvuio_device *dev, struct list_head *su
 }
 
 /*
- * Prepare the sub-channels for vmbus_disconnect_ring(), which then closes those that are open and
- * removes those that are rescinded already. It does not wait for the rescinds of the others, which
- * wait for hvuio_subs_end_walk().
+ * Prepare the sub-channels for vmbus_disconnect_ring(), which then closes those
+ * that are open and removes those that are rescinded already. It does not wait
+ * for the rescinds of the others, which wait for hvuio_subs_end_walk().
  */
 static noinline __noclone void hvuio_subs_begin_walk(struct list_head *subs)
 {
@@ -532,9 +543,9 @@ static noinline __noclone void hvuio_subs_begin_walk(struct list_head *subs)
 		return;
 	list_for_each_entry(hc, subs, node) {
 		/*
-		 * Nothing holds the rescind of a late one, and VMBus may have consumed its event.
-		 * Then only time tells that the rescind has ended: the module takes one that needs
-		 * longer for ended.
+		 * Nothing holds the rescind of a late one, and VMBus may have
+		 * consumed its event. Then only time tells that the rescind has
+		 * ended: the module takes one that needs longer for ended.
 		 */
 		if (hc->late && READ_ONCE(hc->channel->rescind))
 			wait_for_completion_timeout(hvuio_rescind_event(hc->channel),
@@ -567,9 +578,10 @@ static noinline __noclone void hvuio_subs_begin_walk(struct list_head *subs)
 }
 
 /*
- * Forget the rescinded sub-channels without rings, which the walk removes, before it does. Their
- * folder in sysfs stays as long as we have a reference, and when VMBus removes one, the host may
- * offer another one with its number at once: the primary is still open then.
+ * Forget the rescinded sub-channels without rings, which the walk removes,
+ * before it does. Their folder in sysfs stays as long as we have a reference,
+ * and when VMBus removes one, the host may offer another one with its number at
+ * once: the primary is still open then.
  */
 static void hvuio_subs_forget_doomed(struct list_head *subs)
 {
@@ -621,9 +633,10 @@ static noinline __noclone void hvuio_subs_end_walk(struct list_head *subs)
 }
 
 /*
- * Close all channels of the device, the primary last, and let go of the sub-channels that were
- * offered and not opened. Return what vmbus_disconnect_ring() says of the primary. The state
- * of the channels may be any, also after a rescind and after an open that failed.
+ * Close all channels of the device, the primary last, and let go of the
+ * sub-channels that were offered and not opened. Return what
+ * vmbus_disconnect_ring() says of the primary. The state of the channels may be
+ * any, also after a rescind and after an open that failed.
  */
 int hvuio_subs_close(struct hvuio_device *dev)
 {
@@ -640,8 +653,9 @@ int hvuio_subs_close(struct hvuio_device *dev)
 	hvuio_set_move(set, HVUIO_SET_CLOSING);
 	mutex_unlock(&set->lock);
 	/*
-	 * A sub-channel that is being opened could not be closed. The host's answer or its rescind
-	 * ends the wait. The limit is for a rescind that is queued behind this thread.
+	 * A sub-channel that is being opened could not be closed. The host's
+	 * answer or its rescind ends the wait. The limit is for a rescind that
+	 * is queued behind this thread.
 	 */
 	if (!wait_event_timeout(set->opened, !READ_ONCE(set->opening), HVUIO_OPENING_TIMEOUT)) {
 		dev_warn(&dev->hv->device,
@@ -689,9 +703,9 @@ int hvuio_subs_close(struct hvuio_device *dev)
 }
 
 /*
- * The device goes, and its channels are closed: no sub-channel of it will be opened from here.
- * Those that could not be closed, because the host does not take back others, are left as they
- * are.
+ * The device goes, and its channels are closed: no sub-channel of it will be
+ * opened from here. Those that could not be closed, because the host does not
+ * take back others, are left as they are.
  */
 void hvuio_subs_end(struct hvuio_device *dev)
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The files in <device>/uio_hv_generic/ of a bound device, and those of the driver that choose for
- * devices before they are bound. doc/ABI describes each.
+ * The files in <device>/uio_hv_generic/ of a bound device, and those of the
+ * driver that choose for devices before they are bound. doc/ABI describes each.
  */
 #include <linux/ctype.h>
 #include <linux/device.h>

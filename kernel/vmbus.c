@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the module reads of VMBus's own structures, and what it writes to a channel for any device.
- * What it does to sub-channels that are rescinded is in subchannel.c.
+ * What the module reads of VMBus's own structures, and what it writes to a
+ * channel for any device. What it does to sub-channels that are rescinded is in
+ * subchannel.c.
  */
 #include <linux/atomic.h>
 #include <linux/kobject.h>
@@ -89,9 +90,9 @@ int hvuio_vmbus_check(void)
 }
 
 /*
- * Whether the host offers the device. One that it does not offer again after a resume stays as it
- * is, but without a relid. The host would never answer a request for it, and VMBus waits for
- * answers without a limit.
+ * Whether the host offers the device. One that it does not offer again after a
+ * resume stays as it is, but without a relid. The host would never answer a
+ * request for it, and VMBus waits for answers without a limit.
  */
 bool hvuio_vmbus_is_offered(const struct vmbus_channel *channel)
 {
@@ -99,10 +100,11 @@ bool hvuio_vmbus_is_offered(const struct vmbus_channel *channel)
 }
 
 /*
- * Give the folder of a primary channel, channels/RELID, the number that the channel has now. 0 or
- * -errno. VMBus names the folder once, but a channel can get another number when the VM
- * hibernates. Then a sub-channel can get the old one, and VMBus uses a sub-channel that it has
- * freed when the folder of that number is there already.
+ * Give the folder of a primary channel, channels/RELID, the number that the
+ * channel has now. 0 or -errno. VMBus names the folder once, but a channel can
+ * get another number when the VM hibernates. Then a sub-channel can get the old
+ * one, and VMBus uses a sub-channel that it has freed when the folder of that
+ * number is there already.
  */
 int hvuio_vmbus_name_folder(struct vmbus_channel *channel)
 {
@@ -142,9 +144,10 @@ static void hvuio_vmbus_clear_target_callback(struct vmbus_channel *channel)
 }
 
 /*
- * Make a primary channel ours. VMBus unregisters a rescinded device by itself, which ends in
- * hvuio_remove(). A rescind callback of ours would have to do that, and VMBus would call one that
- * a former driver left behind. The same holds for the other callback, which VMBus never clears.
+ * Make a primary channel ours. VMBus unregisters a rescinded device by itself,
+ * which ends in hvuio_remove(). A rescind callback of ours would have to do
+ * that, and VMBus would call one that a former driver left behind. The same
+ * holds for the other callback, which VMBus never clears.
  */
 void hvuio_vmbus_take_over(struct vmbus_channel *channel)
 {
@@ -176,8 +179,8 @@ void hvuio_vmbus_return_ring(struct vmbus_channel *channel)
 }
 
 /*
- * Clear the callback of a channel, and wait until it does not run. A failed open leaves the
- * callback in the channel, which may outlive its context.
+ * Clear the callback of a channel, and wait until it does not run. A failed
+ * open leaves the callback in the channel, which may outlive its context.
  */
 void hvuio_vmbus_clear_callback(struct vmbus_channel *channel)
 {

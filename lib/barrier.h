@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Memory ordering between the library and the host, and between threads. The names are those of the
- * kernel's primitives, which Documentation/memory-barriers.txt in the kernel tree explains; here they
- * are made of C11 atomics. Other files use no other means of ordering.
+ * Memory ordering between the library and the host, and between threads. The
+ * names are those of the kernel's primitives, which
+ * Documentation/memory-barriers.txt in the kernel tree explains; here they are
+ * made of C11 atomics. Other files use no other means of ordering.
  *
- * smp_store_release(): earlier reads and writes are complete before another processor sees the value.
- * smp_load_acquire():  later reads and writes use memory that is not older than the value.
- * smp_mb():            orders everything; nothing else keeps a store before a later load.
- * smp_rmb():           orders earlier loads before later loads; smp_wmb() does so with stores.
- * barrier():           orders for the compiler alone, against a signal handler of the same thread.
- * READ_ONCE(), WRITE_ONCE(): make one access of the full width, never repeated and never split.
+ * smp_store_release(): earlier reads and writes are complete before another
+ * processor sees the value. smp_load_acquire(): later reads and writes use
+ * memory that is not older than the value. smp_mb(): orders everything; nothing
+ * else keeps a store before a later load. smp_rmb(): orders earlier loads
+ * before later loads; smp_wmb() does so with stores. barrier(): orders for the
+ * compiler alone, against a signal handler of the same thread. READ_ONCE(),
+ * WRITE_ONCE(): make one access of the full width, never repeated and never
+ * split.
  */
 #ifndef VMBUS_BARRIER_H
 #define VMBUS_BARRIER_H

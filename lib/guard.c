@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * A rescind while the program is inside a ring: the kernel takes the pages away, and the next access
- * raises SIGBUS. The handler maps zeros there, and the operation notices that the channel has ended
- * before it believes them.
+ * A rescind while the program is inside a ring: the kernel takes the pages
+ * away, and the next access raises SIGBUS. The handler maps zeros there, and
+ * the operation notices that the channel has ended before it believes them.
  */
 
 #include <errno.h>
@@ -14,8 +14,9 @@
 #include "internal.h"
 
 /*
- * The mappings of open channels. A handler in any thread may walk the list at any time. So an entry
- * that was linked stays and is used again, and its version is odd while it changes.
+ * The mappings of open channels. A handler in any thread may walk the list at
+ * any time. So an entry that was linked stays and is used again, and its
+ * version is odd while it changes.
  */
 struct range {
 	struct range *next;		/* set before it is linked */
@@ -73,11 +74,13 @@ void guard_remove(struct range *range)
 }
 
 /*
- * Map zeros over the mapping that @addr lies in. This calls mmap() with MAP_FIXED in a signal
- * handler, which is safe: it is one system call, and the thread was at a ring and not inside the
- * allocator. The range is a whole mapping of an open channel. Nobody may close a channel that a thread
- * uses, so nothing else can lie there. The kernel replaces the mapping in one step: another thread in
- * the same ring sees the old pages, a fault of its own, or zeros, and zeros only after the mark.
+ * Map zeros over the mapping that @addr lies in. This calls mmap() with
+ * MAP_FIXED in a signal handler, which is safe: it is one system call, and the
+ * thread was at a ring and not inside the allocator. The range is a whole
+ * mapping of an open channel. Nobody may close a channel that a thread uses, so
+ * nothing else can lie there. The kernel replaces the mapping in one step:
+ * another thread in the same ring sees the old pages, a fault of its own, or
+ * zeros, and zeros only after the mark.
  */
 static bool cover(uintptr_t addr)
 {

@@ -24,8 +24,9 @@
 #define PATIENCE_MS	120000
 #define PATIENCE_MS_MAX	3600000
 /*
- * The patience is over after so many looks in a row that saw the host owe something and do nothing.
- * If the machine stands still, and the clock jumps, that counts as one look.
+ * The patience is over after so many looks in a row that saw the host owe
+ * something and do nothing. If the machine stands still, and the clock jumps,
+ * that counts as one look.
  */
 #define LOOKS		8
 
@@ -138,8 +139,8 @@ static void __attribute__((format(printf, 2, 3))) skipped(struct vmbus_ic *ic, c
 }
 
 /*
- * Queue one answer. Return -EAGAIN (the request stays the caller's); or 0, or why the channel has
- * ended (the request is freed).
+ * Queue one answer. Return -EAGAIN (the request stays the caller's); or 0, or
+ * why the channel has ended (the request is freed).
  */
 static int queue_answer(struct vmbus_ic *ic, struct request *r)
 {

@@ -14,8 +14,9 @@
 #define EVENT_PAGE_SEND		2048u
 #define EVENT_CHANNELS		(2048u * 8)
 /*
- * The monitor page has groups of 32 triggers, 8 bytes each, with the pending bits first. Further on it
- * has, for each trigger, how long the host may leave it, in units of 100 ns.
+ * The monitor page has groups of 32 triggers, 8 bytes each, with the pending
+ * bits first. Further on it has, for each trigger, how long the host may leave
+ * it, in units of 100 ns.
  */
 #define MONITOR_PAGE_GROUPS	8u
 #define MONITOR_PAGE_LATENCY	576u
@@ -42,9 +43,9 @@ struct vmbus_device {
 #define IC_OPTIONS_SIZE_0_1	sizeof(struct vmbus_ic_options)
 
 /*
- * Copy a struct of the program, @from_size bytes, to one of ours: what the program does not know is
- * zero. Return -EINVAL when it is shorter than @first_size, or -E2BIG when it is longer than @size and
- * the rest is not zero.
+ * Copy a struct of the program, @from_size bytes, to one of ours: what the
+ * program does not know is zero. Return -EINVAL when it is shorter than
+ * @first_size, or -E2BIG when it is longer than @size and the rest is not zero.
  */
 int copy_struct(void *to, size_t size, const void *from, size_t from_size, size_t first_size);
 /* Check and copy the options of an open; @from may be NULL. */
@@ -53,8 +54,9 @@ int set_ring_size(const struct vmbus_device *dev, uint32_t ring_size);
 
 struct vmbus_device *device_copy(const struct vmbus_device *dev);
 /*
- * Read the first line of the file @name in the folder @dir, without its newline. Return 0, -EPROTO
- * (the line is too long, or is no number), or what open(2) or read(2) returned.
+ * Read the first line of the file @name in the folder @dir, without its
+ * newline. Return 0, -EPROTO (the line is too long, or is no number), or what
+ * open(2) or read(2) returned.
  */
 int read_attribute(const char *dir, const char *name, char *text, size_t size);
 int read_attribute_u64(const char *dir, const char *name, uint64_t *value);
@@ -91,9 +93,10 @@ struct vmbus_chan {
 	struct rx_ring rx;
 
 	/*
-	 * Once the channel has ended: why. Any thread may find out, and a signal handler. Nobody
-	 * touches the rings from then on, because on a rescind the kernel takes their pages away.
-	 * This cache line is read by every call and written hardly ever.
+	 * Once the channel has ended: why. Any thread may find out, and a
+	 * signal handler. Nobody touches the rings from then on, because on a
+	 * rescind the kernel takes their pages away. This cache line is read by
+	 * every call and written hardly ever.
 	 */
 	alignas(CACHE_LINE) _Atomic int dead;
 	enum vmbus_producers producers;
@@ -101,8 +104,9 @@ struct vmbus_chan {
 	uint64_t serial;	/* no two channels of a process have the same */
 
 	/*
-	 * With several producers, the thread that has the lock, or NULL; NULL with one. A thread
-	 * that has a reservation has the lock, too, and takes it once more when it flushes.
+	 * With several producers, the thread that has the lock, or NULL; NULL
+	 * with one. A thread that has a reservation has the lock, too, and
+	 * takes it once more when it flushes.
 	 */
 	alignas(CACHE_LINE) _Atomic(const void *) send_owner;
 	unsigned int send_depth;
@@ -111,9 +115,10 @@ struct vmbus_chan {
 	uint32_t refused;	/* bytes that the packet refused last needs; 0: one was sent since */
 
 	/*
-	 * Of the threads that wait, one sleeps in poll() and takes the interrupt, which may be for
-	 * any of them; then all have their turn to look. @poller is a thread that has called
-	 * vmbus_arm() and polls vmbus_fd(): the next interrupt is its own, to take with vmbus_ack().
+	 * Of the threads that wait, one sleeps in poll() and takes the
+	 * interrupt, which may be for any of them; then all have their turn to
+	 * look. @poller is a thread that has called vmbus_arm() and polls
+	 * vmbus_fd(): the next interrupt is its own, to take with vmbus_ack().
 	 */
 	pthread_mutex_t wait_lock;
 	pthread_cond_t wait_turn;
@@ -225,9 +230,10 @@ static inline int settle(const struct vmbus_chan *chan, int result)
 void room_refused(struct vmbus_chan *chan, uint32_t need);
 void room_found(struct vmbus_chan *chan);
 /*
- * Ask the host to interrupt as soon as a packet of @need bytes fits, or the packet of a thread that
- * waits, and look again. If @need is 0, ask only for the threads that wait. Return the free bytes, or
- * -EIO. The caller has the send lock.
+ * Ask the host to interrupt as soon as a packet of @need bytes fits, or the
+ * packet of a thread that waits, and look again. If @need is 0, ask only for
+ * the threads that wait. Return the free bytes, or -EIO. The caller has the
+ * send lock.
  */
 int room_request(struct vmbus_chan *chan, uint32_t need);
 /* Add the thread to those that wait for room, and take it out again. */
@@ -255,8 +261,8 @@ void channel_set_monitor(struct vmbus_chan *chan, unsigned char *int_page,
 			 unsigned char *monitor_page, uint32_t relid, uint32_t monitor_id);
 
 /*
- * Parts of opening a channel of a device. Each returns 0 or -errno, and leaves its text for
- * vmbus_error() unless it says otherwise.
+ * Parts of opening a channel of a device. Each returns 0 or -errno, and leaves
+ * its text for vmbus_error() unless it says otherwise.
  */
 /* Open the device's file and make sure that it is that device's: a channel without rings yet. */
 int uio_open(const struct vmbus_device *dev, struct vmbus_chan **result);

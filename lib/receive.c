@@ -320,8 +320,8 @@ int vmbus_recv_many(struct vmbus_chan *chan, struct vmbus_view *views, unsigned 
 		} while (++n < count && parse_next(at, left, &p));
 	}
 	/*
-	 * Those around the end of the ring. A first packet there is already read
-	 * and checked, and the host may have changed it since.
+	 * Those around the end of the ring. A first packet there is already
+	 * read and checked, and the host may have changed it since.
 	 */
 	left = rx->avail - bytes_used(rx->read, index, rx->size);
 	if (unlikely(n < count && left) && (!n || !rx_ring_parse(rx, index, left, &p))) {

@@ -13,9 +13,10 @@
 #include "copy.h"
 
 /*
- * The header of a ring that host and guest share. Indices are offsets into the data, which follows
- * after one page of the system. The producer writes write_index and pending_send_sz; the consumer
- * writes read_index and interrupt_mask.
+ * The header of a ring that host and guest share. Indices are offsets into the
+ * data, which follows after one page of the system. The producer writes
+ * write_index and pending_send_sz; the consumer writes read_index and
+ * interrupt_mask.
  */
 struct ring_header {
 	_Atomic uint32_t write_index;
@@ -123,8 +124,8 @@ static inline uint32_t tx_ring_need(uint32_t len)
 }
 
 /*
- * Return the free bytes by the host's index, or -EIO when that index is impossible. A packet fits
- * when there are more free bytes than it needs.
+ * Return the free bytes by the host's index, or -EIO when that index is
+ * impossible. A packet fits when there are more free bytes than it needs.
  */
 int tx_ring_look(struct tx_ring *tx);
 
@@ -188,8 +189,8 @@ uint32_t tx_ring_begin(struct tx_ring *tx, uint64_t word, uint64_t transaction_i
 void tx_ring_append(struct tx_ring *tx, const void *from, uint32_t len);
 void tx_ring_end(struct tx_ring *tx, uint32_t start, uint32_t len);
 /*
- * Ask the host to interrupt when more than @need bytes are free; 0 takes the request back. The
- * caller looks again after it has asked.
+ * Ask the host to interrupt when more than @need bytes are free; 0 takes the
+ * request back. The caller looks again after it has asked.
  */
 void tx_ring_request(struct tx_ring *tx, uint32_t need);
 

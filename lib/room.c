@@ -1,18 +1,21 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * Room in the ring to the host: who waits for how much of it, and what the host is asked for.
+ * Room in the ring to the host: who waits for how much of it, and what the host
+ * is asked for.
  *
- * The host has one number per ring, pending_send_sz, and interrupts when its reading makes the free
- * bytes exceed that number. Threads that wait need different amounts. So the host is asked for the
- * smallest amount that is not there yet; whoever gets that interrupt lets all waiting threads look,
- * and those that have to go on waiting ask again.
+ * The host has one number per ring, pending_send_sz, and interrupts when its
+ * reading makes the free bytes exceed that number. Threads that wait need
+ * different amounts. So the host is asked for the smallest amount that is not
+ * there yet; whoever gets that interrupt lets all waiting threads look, and
+ * those that have to go on waiting ask again.
  */
 
 #include "internal.h"
 
 /*
- * The rooms that this thread was refused, on channels where several threads send. A thread that uses
- * more channels than there are entries may wake once without need.
+ * The rooms that this thread was refused, on channels where several threads
+ * send. A thread that uses more channels than there are entries may wake once
+ * without need.
  */
 #define REFUSALS 16u
 
@@ -62,8 +65,9 @@ void room_found(struct vmbus_chan *chan)
 }
 
 /*
- * Wake the threads whose packets fit. The host does not always: while a thread changes the request,
- * the host may compare its room with the old number or the new one.
+ * Wake the threads whose packets fit. The host does not always: while a thread
+ * changes the request, the host may compare its room with the old number or the
+ * new one.
  */
 static void wake_satisfied(struct vmbus_chan *chan, uint32_t room)
 {

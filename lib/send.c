@@ -656,8 +656,8 @@ err_lock:
 }
 
 /*
- * Tell whether the caller may end a reservation. With several producers only the thread that made it
- * may, and that thread has the lock.
+ * Tell whether the caller may end a reservation. With several producers only
+ * the thread that made it may, and that thread has the lock.
  */
 static inline bool has_reservation(const struct vmbus_chan *chan)
 {

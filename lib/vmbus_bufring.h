@@ -1,22 +1,25 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * libvmbus_bufring: drive a VMBus device from user space through uio_hv_generic.
+ * libvmbus_bufring: drive a VMBus device from user space through
+ * uio_hv_generic.
  *
- * Returns: a function returns 0, or a count where its comment says so, or a negative errno.
- * vmbus_error() describes the last failure of the calling thread. Sizes are in bytes. All values are
- * little-endian, as VMBus is.
+ * Returns: a function returns 0, or a count where its comment says so, or a
+ * negative errno. vmbus_error() describes the last failure of the calling
+ * thread. Sizes are in bytes. All values are little-endian, as VMBus is.
  *
- * Threads: one thread at a time may send on a channel, and one at a time may receive. These may be
- * two threads; they need no lock, and each may wait. After vmbus_chan_set_producers() any number of
- * threads may send, and each may wait for room. While a thread opens or closes a channel, no other
- * thread may use it. Any thread may call a function that takes neither a channel nor a struct
- * vmbus_ic.
+ * Threads: one thread at a time may send on a channel, and one at a time may
+ * receive. These may be two threads; they need no lock, and each may wait.
+ * After vmbus_chan_set_producers() any number of threads may send, and each may
+ * wait for room. While a thread opens or closes a channel, no other thread may
+ * use it. Any thread may call a function that takes neither a channel nor a
+ * struct vmbus_ic.
  *
- * The library does not trust the host. It reads what the host can write once, checks it, and uses
- * only the copy. A host that lies causes an error (-EIO or -EPROTO, see vmbus_recv()) and never an
- * access outside the rings.
+ * The library does not trust the host. It reads what the host can write once,
+ * checks it, and uses only the copy. A host that lies causes an error (-EIO or
+ * -EPROTO, see vmbus_recv()) and never an access outside the rings.
  *
- * Environment: VMBUS_SYSROOT names a folder that stands in for /, see vmbus_sysroot().
+ * Environment: VMBUS_SYSROOT names a folder that stands in for /, see
+ * vmbus_sysroot().
  */
 #ifndef VMBUS_BUFRING_H
 #define VMBUS_BUFRING_H
@@ -49,9 +52,10 @@ const char *vmbus_version(void);
 /**
  * vmbus_error() - describe the last failure of the calling thread
  *
- * The text names the device or file and the reason, without a final full stop or newline. The
- * functions that find, open and serve set it when they fail, and no others do. The result is never
- * NULL and is valid until the next failure of the same thread.
+ * The text names the device or file and the reason, without a final full stop
+ * or newline. The functions that find, open and serve set it when they fail,
+ * and no others do. The result is never NULL and is valid until the next
+ * failure of the same thread.
  *
  * Since 0.1.
  */
@@ -138,7 +142,8 @@ void vmbus_devices_free(struct vmbus_device **list);
 
 /**
  * vmbus_device_find() - find one device
- * @id: instance GUID, class GUID or short class name; an instance is tried first
+ * @id: instance GUID, class GUID or short class name; an instance is tried
+ *	first
  * @dev: the result, free with vmbus_device_free()
  *
  * Returns 0, or -EINVAL (@id is none of the three), -ENODEV (VMBus has no such
@@ -238,13 +243,16 @@ const char *vmbus_device_sysfs(const struct vmbus_device *dev);
 struct vmbus_chan;
 
 /**
- * How to open a channel. A function that takes a pointer to it also takes NULL, for the defaults.
+ * How to open a channel. A function that takes a pointer to it also takes NULL,
+ * for the defaults.
  *
- * A program sets struct_size to sizeof(struct vmbus_open_options) and clears the other members.
- * Later versions of the library add members at the end, and zero means what this version does. A
- * program that was built for an older version passes a smaller struct_size: the library takes the
- * missing members as zero. A program that was built for a newer version passes a larger one: the
- * call returns -E2BIG if a member that the library does not know is not zero.
+ * A program sets struct_size to sizeof(struct vmbus_open_options) and clears
+ * the other members. Later versions of the library add members at the end, and
+ * zero means what this version does. A program that was built for an older
+ * version passes a smaller struct_size: the library takes the missing members
+ * as zero. A program that was built for a newer version passes a larger one:
+ * the call returns -E2BIG if a member that the library does not know is not
+ * zero.
  */
 struct vmbus_open_options {
 	size_t struct_size;
@@ -255,10 +263,11 @@ struct vmbus_open_options {
 /**
  * Poll mode, for a program that looks at the ring all the time and never sleeps
  *
- * The library sets the interrupt mask and keeps it set. When the ring is full, the library neither
- * asks the host for room nor flushes what is queued: the program calls vmbus_flush() itself.
- * vmbus_wait() and vmbus_arm() return -EOPNOTSUPP. The program must call vmbus_ack() from time to
- * time to notice a rescind.
+ * The library sets the interrupt mask and keeps it set. When the ring is full,
+ * the library neither asks the host for room nor flushes what is queued: the
+ * program calls vmbus_flush() itself. vmbus_wait() and vmbus_arm() return
+ * -EOPNOTSUPP. The program must call vmbus_ack() from time to time to notice a
+ * rescind.
  */
 #define VMBUS_OPEN_POLL 0x1u
 
@@ -279,20 +288,24 @@ int vmbus_chan_open(const char *id, const struct vmbus_open_options *options,
  * vmbus_chan_open_device() - open the primary channel of a device
  * @options: may be NULL
  *
- * The kernel opens the channel with the host when the first program opens /dev/uioN, and closes it
- * when the last one has closed the file. The first program finds both rings empty. One process at a
- * time may use the rings. A second one would take and overwrite packets of the first, and nothing
+ * The kernel opens the channel with the host when the first program opens
+ * /dev/uioN, and closes it when the last one has closed the file. The first
+ * program finds both rings empty. One process at a time may use the rings. A
+ * second one would take and overwrite packets of the first, and nothing
  * prevents that.
  *
- * If @options has a ring size, the library writes it to the attribute uio_hv_generic/ring_size of the
- * device, unless the attribute has that value already. This needs the module of this project and
- * permission to write the attribute, and no program may have the device open.
+ * If @options has a ring size, the library writes it to the attribute
+ * uio_hv_generic/ring_size of the device, unless the attribute has that value
+ * already. This needs the module of this project and permission to write the
+ * attribute, and no program may have the device open.
  *
- * Returns 0, or -EINVAL (@options; or the module refuses the ring size), -E2BIG (see
- * struct vmbus_open_options), -EOPNOTSUPP (the module has no ring sizes to set), -EBUSY (a program
- * has the device open, and the ring size is another), -ENXIO (no UIO driver has the device), -ENODEV
- * (it went away), -EACCES or -EPERM, -ENOMEM, -EPROTO (maps or attributes are not as uio_hv_generic
- * makes them), -EIO (the indices in the rings are impossible), or what open() or mmap() returned.
+ * Returns 0, or -EINVAL (@options; or the module refuses the ring size), -E2BIG
+ * (see struct vmbus_open_options), -EOPNOTSUPP (the module has no ring sizes to
+ * set), -EBUSY (a program has the device open, and the ring size is another),
+ * -ENXIO (no UIO driver has the device), -ENODEV (it went away), -EACCES or
+ * -EPERM, -ENOMEM, -EPROTO (maps or attributes are not as uio_hv_generic makes
+ * them), -EIO (the indices in the rings are impossible), or what open() or
+ * mmap() returned.
  *
  * Since 0.1.
  */
@@ -324,11 +337,12 @@ struct vmbus_subchannel {
  * @primary: from vmbus_chan_open() or vmbus_chan_open_device()
  * @list: room for @max, sorted by index
  *
- * The driver of the device asks for sub-channels by a message of its own protocol. The host then
- * offers them, and the kernel opens each. vmbus_subchannels_wait() waits for that.
+ * The driver of the device asks for sub-channels by a message of its own
+ * protocol. The host then offers them, and the kernel opens each.
+ * vmbus_subchannels_wait() waits for that.
  *
- * Returns how many there are, which may be more than @max; or -EOPNOTSUPP (from memory), -ENODEV,
- * or what reading sysfs returned.
+ * Returns how many there are, which may be more than @max; or -EOPNOTSUPP (from
+ * memory), -ENODEV, or what reading sysfs returned.
  *
  * Since 0.1.
  */
@@ -341,10 +355,11 @@ int vmbus_subchannels(const struct vmbus_chan *primary, struct vmbus_subchannel 
  * @count: at least that many
  * @timeout_ms: milliseconds; 0 only looks; -1 without limit
  *
- * The kernel shows a sub-channel in sysfs and sends no event, so the function looks there every few
- * milliseconds.
+ * The kernel shows a sub-channel in sysfs and sends no event, so the function
+ * looks there every few milliseconds.
  *
- * Returns how many there are, @count or more; or -ETIMEDOUT, or as vmbus_subchannels().
+ * Returns how many there are, @count or more; or -ETIMEDOUT, or as
+ * vmbus_subchannels().
  *
  * Since 0.1.
  */
@@ -352,15 +367,18 @@ int vmbus_subchannels_wait(const struct vmbus_chan *primary, unsigned int count,
 
 /**
  * vmbus_subchannel_open() - open a sub-channel: a channel with rings and a descriptor of its own
- * @primary: as for vmbus_subchannels(); it must stay open, or the kernel closes them all
- * @options: may be NULL; ring_size must be 0, because the sub-channels have that of the primary
+ * @primary: as for vmbus_subchannels(); it must stay open, or the kernel closes
+ *	them all
+ * @options: may be NULL; ring_size must be 0, because the sub-channels have
+ *	that of the primary
  *
- * If the sub-channel is not monitored, vmbus_signal() signals all channels of the device. An
- * interrupt of one channel makes the vmbus_fd() of each channel readable; vmbus_wait() returns only
- * on channels that have something to do.
+ * If the sub-channel is not monitored, vmbus_signal() signals all channels of
+ * the device. An interrupt of one channel makes the vmbus_fd() of each channel
+ * readable; vmbus_wait() returns only on channels that have something to do.
  *
- * Returns 0, or as vmbus_chan_open_device(); -ENOENT (no such sub-channel), -EINVAL (it is the
- * primary). The file of its rings is for root alone by default: -EACCES.
+ * Returns 0, or as vmbus_chan_open_device(); -ENOENT (no such sub-channel),
+ * -EINVAL (it is the primary). The file of its rings is for root alone by
+ * default: -EACCES.
  *
  * Since 0.1.
  */
@@ -384,12 +402,14 @@ enum vmbus_buffer_kind {
  * @address: where to map it; NULL lets the kernel choose
  * @buffer: the result; a second call for the same buffer returns the same
  *
- * A second process can work on the buffers of a first one: it opens the channel, leaves the rings
- * alone, and maps the buffers at the addresses that they have in the first process.
+ * A second process can work on the buffers of a first one: it opens the
+ * channel, leaves the rings alone, and maps the buffers at the addresses that
+ * they have in the first process.
  *
- * Returns 0, or -ENOENT (the device has none), -EOPNOTSUPP (from memory), -EINVAL (@address is not
- * at a page's start, or @kind), -EEXIST (something is mapped there, or the buffer elsewhere),
- * -EPROTO, -ENODEV, or what mmap() returned. No other thread may use the channel during the call.
+ * Returns 0, or -ENOENT (the device has none), -EOPNOTSUPP (from memory),
+ * -EINVAL (@address is not at a page's start, or @kind), -EEXIST (something is
+ * mapped there, or the buffer elsewhere), -EPROTO, -ENODEV, or what mmap()
+ * returned. No other thread may use the channel during the call.
  *
  * Since 0.1.
  */
@@ -399,7 +419,8 @@ int vmbus_chan_buffer(struct vmbus_chan *chan, enum vmbus_buffer_kind kind, void
 /* Channels over memory */
 
 /**
- * A channel over memory, without a kernel driver: for tests, and for the host's side
+ * A channel over memory, without a kernel driver: for tests, and for the host's
+ * side
  *
  * struct_size works as in struct vmbus_open_options.
  */
@@ -408,9 +429,9 @@ struct vmbus_memory {
 	unsigned int flags;	/* VMBUS_MEMORY_* */
 
 	/*
-	 * Each ring is a header of header_size bytes, then data. Both start at a multiple of 8,
-	 * sizes are multiples of 8. The other side has the same memory with the two rings
-	 * exchanged.
+	 * Each ring is a header of header_size bytes, then data. Both start at
+	 * a multiple of 8, sizes are multiples of 8. The other side has the
+	 * same memory with the two rings exchanged.
 	 */
 	void *tx_ring;
 	size_t tx_size;		/* header included */
@@ -419,17 +440,18 @@ struct vmbus_memory {
 	size_t header_size;	/* 128 or more; 0: the system's page size, as on a real channel */
 
 	/*
-	 * A file descriptor that behaves like /dev/uioN: it becomes readable when the other side
-	 * signals, read(2) of 4 bytes takes that signal, and write(2) of 4 bytes signals the other
-	 * side. A non-blocking AF_UNIX stream socket pair behaves so. End of file is a rescind. -1
-	 * means that nobody can wait; set it, because 0 is a descriptor. The caller keeps the
-	 * descriptor and closes it.
+	 * A file descriptor that behaves like /dev/uioN: it becomes readable
+	 * when the other side signals, read(2) of 4 bytes takes that signal,
+	 * and write(2) of 4 bytes signals the other side. A non-blocking
+	 * AF_UNIX stream socket pair behaves so. End of file is a rescind. -1
+	 * means that nobody can wait; set it, because 0 is a descriptor. The
+	 * caller keeps the descriptor and closes it.
 	 */
 	int fd;
 
 	/*
-	 * Called instead of a write to fd, in the thread that sends or receives. It returns 0 or a
-	 * negative errno.
+	 * Called instead of a write to fd, in the thread that sends or
+	 * receives. It returns 0 or a negative errno.
 	 */
 	int (*signal)(void *ctx);
 	void *ctx;
@@ -450,8 +472,8 @@ struct vmbus_memory {
  * vmbus_chan_from_memory() - make a channel over rings that the caller has
  * @mem: copied; the memory that it points to must outlive the channel
  *
- * Returns 0, or -EINVAL (vmbus_error() says which member), -E2BIG (struct_size), -ENOMEM, -EIO
- * (impossible indices in the rings).
+ * Returns 0, or -EINVAL (vmbus_error() says which member), -E2BIG
+ * (struct_size), -ENOMEM, -EIO (impossible indices in the rings).
  *
  * Since 0.1.
  */
@@ -459,13 +481,15 @@ int vmbus_chan_from_memory(const struct vmbus_memory *mem, struct vmbus_chan **c
 
 /**
  * vmbus_chan_pair() - make two channels that are joined to each other, for tests
- * @ring_size: of each ring, header included: a multiple of the page size, at least two pages
+ * @ring_size: of each ring, header included: a multiple of the page size, at
+ *	least two pages
  * @guest: one side
  * @host: the other; the same code with the rings exchanged
  *
- * The channels have shared memory and a socket pair of their own. The two sides may be in two threads
- * or, after fork(), in two processes; then each process closes the side that it does not use. When
- * every copy of one side is closed, the other side sees a rescind.
+ * The channels have shared memory and a socket pair of their own. The two sides
+ * may be in two threads or, after fork(), in two processes; then each process
+ * closes the side that it does not use. When every copy of one side is closed,
+ * the other side sees a rescind.
  *
  * Returns 0, or -EINVAL, -ENOMEM, or what mmap() or socketpair() returned.
  *
@@ -478,25 +502,28 @@ int vmbus_chan_pair(size_t ring_size, struct vmbus_chan **guest, struct vmbus_ch
 /**
  * vmbus_guard() - turn a rescind in the middle of an operation into an error instead of a SIGBUS
  *
- * When a device is rescinded or unbound, the kernel module of this project takes the rings away from
- * the programs that have them mapped. A thread that waits returns -ENODEV, and the library does not
- * touch the rings any more. A thread that is just inside a ring gets a SIGBUS, which ends the
- * program unless a handler deals with it.
+ * When a device is rescinded or unbound, the kernel module of this project
+ * takes the rings away from the programs that have them mapped. A thread that
+ * waits returns -ENODEV, and the library does not touch the rings any more. A
+ * thread that is just inside a ring gets a SIGBUS, which ends the program
+ * unless a handler deals with it.
  *
- * This function installs such a handler for the process. If the fault is in a mapping of an open
- * channel, the handler marks the channel as ended and maps zeros over the whole mapping, where they
- * stay until the channel is closed; the operation then returns -ENODEV. The library never takes
- * these zeros for data. The handler passes every other SIGBUS on to the handler that was there
+ * This function installs such a handler for the process. If the fault is in a
+ * mapping of an open channel, the handler marks the channel as ended and maps
+ * zeros over the whole mapping, where they stay until the channel is closed;
+ * the operation then returns -ENODEV. The library never takes these zeros for
+ * data. The handler passes every other SIGBUS on to the handler that was there
  * before, or lets it do what it would have done without a handler.
  *
- * The program must ask for it, because handling signals is the program's business. If the program
- * has a handler for SIGBUS, it installs that before the call, or passes on what is not its own. The
- * handler does not cover memory of vmbus_chan_from_memory(), which is the caller's, nor a thread that
- * blocks SIGBUS, which the kernel kills.
+ * The program must ask for it, because handling signals is the program's
+ * business. If the program has a handler for SIGBUS, it installs that before
+ * the call, or passes on what is not its own. The handler does not cover memory
+ * of vmbus_chan_from_memory(), which is the caller's, nor a thread that blocks
+ * SIGBUS, which the kernel kills.
  *
- * Call it once, before the program starts threads. It covers channels that were opened before or
- * later, in all threads and in children of fork(). Another call does nothing, and nothing removes the
- * handler.
+ * Call it once, before the program starts threads. It covers channels that were
+ * opened before or later, in all threads and in children of fork(). Another
+ * call does nothing, and nothing removes the handler.
  *
  * Returns 0, or what sigaction() returned.
  *
@@ -507,13 +534,15 @@ int vmbus_guard(void);
 /* About a channel */
 
 /**
- * The device of the channel, which lives as long as the channel; NULL for one over memory.
+ * The device of the channel, which lives as long as the channel; NULL for one
+ * over memory.
  *
  * Since 0.1.
  */
 const struct vmbus_device *vmbus_chan_device(const struct vmbus_chan *chan);
 /**
- * Bytes in the ring to the host, for descriptors, payloads, padding and trailers.
+ * Bytes in the ring to the host, for descriptors, payloads, padding and
+ * trailers.
  *
  * Since 0.1.
  */
@@ -523,13 +552,15 @@ size_t vmbus_chan_rx_size(const struct vmbus_chan *chan);
 /** The largest payload that vmbus_send() takes on this channel. Since 0.1. */
 size_t vmbus_chan_max_payload(const struct vmbus_chan *chan);
 /**
- * 1 if the library signals the host by monitor page, 0 if it writes to the UIO device.
+ * 1 if the library signals the host by monitor page, 0 if it writes to the UIO
+ * device.
  *
  * Since 0.1.
  */
 int vmbus_chan_is_monitored(const struct vmbus_chan *chan);
 /**
- * The number of the channel for the host and in sysfs; over memory, the number that the caller gave.
+ * The number of the channel for the host and in sysfs; over memory, the number
+ * that the caller gave.
  *
  * Since 0.1.
  */
@@ -565,10 +596,11 @@ enum vmbus_producers {
  * vmbus_chan_set_producers() - tell the library whether several threads send on a channel
  * @producers: a channel that was just opened has VMBUS_PRODUCERS_ONE
  *
- * With several producers, a call that sends takes the lock once, also for a whole batch, and
- * vmbus_flush() of one thread shows the host the packets of all. Between vmbus_reserve() and
- * vmbus_commit() or vmbus_cancel() the other threads wait; only the thread that reserved may commit
- * or cancel. No other thread may use the channel during this call.
+ * With several producers, a call that sends takes the lock once, also for a
+ * whole batch, and vmbus_flush() of one thread shows the host the packets of
+ * all. Between vmbus_reserve() and vmbus_commit() or vmbus_cancel() the other
+ * threads wait; only the thread that reserved may commit or cancel. No other
+ * thread may use the channel during this call.
  *
  * Since 0.1.
  */
@@ -591,8 +623,8 @@ struct vmbus_stats {
 
 /**
  * vmbus_chan_stats() - read the counters; any thread may, at any time
- * @size: sizeof(*stats). Later versions add members at the end: the library fills in as many as fit,
- *	and clears those that it does not know.
+ * @size: sizeof(*stats). Later versions add members at the end: the library
+ *	fills in as many as fit, and clears those that it does not know.
  *
  * The counters are not all of the same moment.
  *
@@ -607,7 +639,8 @@ void vmbus_chan_stats(const struct vmbus_chan *chan, struct vmbus_stats *stats, 
  *
  * The call counts as sending and receiving.
  *
- * Returns 0, or why the channel has ended (which the text says too), or -EIO (writing failed).
+ * Returns 0, or why the channel has ended (which the text says too), or -EIO
+ * (writing failed).
  *
  * Since 0.1.
  */
@@ -616,10 +649,11 @@ int vmbus_chan_dump(struct vmbus_chan *chan, FILE *stream, unsigned int packets)
 /**
  * vmbus_tx_free() - return the free bytes in the ring to the host
  *
- * The function reads the host's index anew. A packet fits if its VMBUS_PACKET_SPACE() is less than
- * the result. The call counts as sending.
+ * The function reads the host's index anew. A packet fits if its
+ * VMBUS_PACKET_SPACE() is less than the result. The call counts as sending.
  *
- * Returns the bytes; or why the channel has ended, or -EIO (the host's index is impossible).
+ * Returns the bytes; or why the channel has ended, or -EIO (the host's index is
+ * impossible).
  *
  * Since 0.1.
  */
@@ -631,10 +665,12 @@ int vmbus_tx_free(struct vmbus_chan *chan);
 /**
  * vmbus_tx_used() - return the bytes that the host has not yet read
  *
- * Packets that are queued and not yet flushed do not count. A host that was signalled reads soon; a
- * host that has not read for minutes may have stopped for good. The call counts as sending.
+ * Packets that are queued and not yet flushed do not count. A host that was
+ * signalled reads soon; a host that has not read for minutes may have stopped
+ * for good. The call counts as sending.
  *
- * Returns the bytes; or why the channel has ended, or -EIO (the host's index is impossible).
+ * Returns the bytes; or why the channel has ended, or -EIO (the host's index is
+ * impossible).
  *
  * Since 0.1.
  */
@@ -645,7 +681,8 @@ int vmbus_tx_used(struct vmbus_chan *chan);
  *
  * They include descriptors, padding and trailers. The call counts as receiving.
  *
- * Returns the bytes; or why the channel has ended, or -EIO (the host's index is impossible).
+ * Returns the bytes; or why the channel has ended, or -EIO (the host's index is
+ * impossible).
  *
  * Since 0.1.
  */
@@ -670,14 +707,16 @@ enum vmbus_packet_type {
  * @type: VMBUS_PACKET_INBAND or VMBUS_PACKET_COMPLETION
  * @flags: 0 or VMBUS_PACKET_COMPLETION_REQUESTED
  * @transaction_id: any number; the host's completion has it, too
- * @payload: @len bytes, 0 to vmbus_chan_max_payload(). The library adds zeros up to a multiple of 8.
+ * @payload: @len bytes, 0 to vmbus_chan_max_payload(). The library adds zeros
+ *	up to a multiple of 8.
  *
- * The library sends the whole packet or nothing. When the ring is full, it asks the host
- * (pending_send_sz) to interrupt as soon as there is room for this packet: wait for that with
- * vmbus_wait(VMBUS_WAIT_SEND), then send again.
+ * The library sends the whole packet or nothing. When the ring is full, it asks
+ * the host (pending_send_sz) to interrupt as soon as there is room for this
+ * packet: wait for that with vmbus_wait(VMBUS_WAIT_SEND), then send again.
  *
- * Returns 0; or -EAGAIN (full), -EMSGSIZE (never fits), -ENODEV (rescinded), -EIO (the host's index
- * is impossible; nothing was sent), or an error of vmbus_signal().
+ * Returns 0; or -EAGAIN (full), -EMSGSIZE (never fits), -ENODEV (rescinded),
+ * -EIO (the host's index is impossible; nothing was sent), or an error of
+ * vmbus_signal().
  *
  * Since 0.1.
  */
@@ -695,9 +734,10 @@ int vmbus_sendv(struct vmbus_chan *chan, uint16_t type, uint16_t flags, uint64_t
 /**
  * vmbus_queue() - do as vmbus_send(), but do not show the packet to the host yet
  *
- * A program sends many packets with one publication and one signal by vmbus_queue() for each and one
- * vmbus_flush(). When the ring is full, the library flushes what was queued before, so that the host
- * can make room. vmbus_send() flushes, too.
+ * A program sends many packets with one publication and one signal by
+ * vmbus_queue() for each and one vmbus_flush(). When the ring is full, the
+ * library flushes what was queued before, so that the host can make room.
+ * vmbus_send() flushes, too.
  *
  * Since 0.1.
  */
@@ -729,10 +769,11 @@ struct vmbus_tx_packet {
 /**
  * vmbus_queue_many() - queue @count packets in one call, as vmbus_queue()
  *
- * Returns the number of packets that were queued. It is less than @count if the library refused the
- * next one; a call that begins with that one returns the reason. If the library refused the first,
- * the result is the error of vmbus_queue() or vmbus_queue_gpa(). -EINVAL: @count is above
- * 2147483647, or a packet that is not VMBUS_PACKET_GPA_DIRECT has ranges.
+ * Returns the number of packets that were queued. It is less than @count if the
+ * library refused the next one; a call that begins with that one returns the
+ * reason. If the library refused the first, the result is the error of
+ * vmbus_queue() or vmbus_queue_gpa(). -EINVAL: @count is above 2147483647, or a
+ * packet that is not VMBUS_PACKET_GPA_DIRECT has ranges.
  *
  * Since 0.1.
  */
@@ -778,11 +819,14 @@ int vmbus_send_alike(struct vmbus_chan *chan, uint16_t type, uint16_t flags,
 
 /**
  * vmbus_post_many() - queue packets as vmbus_queue_many(), and publish them
- * @signal: set to 1 if the caller must call vmbus_signal() soon; otherwise untouched
+ * @signal: set to 1 if the caller must call vmbus_signal() soon; otherwise
+ *	untouched
  *
- * With it a program that sends several batches in a row signals once, after the last.
+ * With it a program that sends several batches in a row signals once, after the
+ * last.
  *
- * Returns as vmbus_queue_many(). The packets before the first refused one are published.
+ * Returns as vmbus_queue_many(). The packets before the first refused one are
+ * published.
  *
  * Since 0.1.
  */
@@ -792,11 +836,12 @@ int vmbus_post_many(struct vmbus_chan *chan, const struct vmbus_tx_packet *messa
 /**
  * vmbus_publish() - show the queued packets to the host, and tell whether to signal it
  *
- * The guest must signal if the host had emptied the ring before these packets and has not masked
- * interrupts. A host throttles a guest that signals without need, and waits forever for a signal that
- * was needed.
+ * The guest must signal if the host had emptied the ring before these packets
+ * and has not masked interrupts. A host throttles a guest that signals without
+ * need, and waits forever for a signal that was needed.
  *
- * Returns 1 (the caller must call vmbus_signal(), soon), 0 (it must not), or -ENODEV (rescinded).
+ * Returns 1 (the caller must call vmbus_signal(), soon), 0 (it must not), or
+ * -ENODEV (rescinded).
  *
  * Since 0.1.
  */
@@ -805,12 +850,14 @@ int vmbus_publish(struct vmbus_chan *chan);
 /**
  * vmbus_signal() - signal the host
  *
- * The library signals by monitor page if the channel has one. Otherwise it writes to the UIO device,
- * which also clears the interrupt mask, so an interrupt may come earlier than asked for; in poll mode
- * the library sets the mask again.
+ * The library signals by monitor page if the channel has one. Otherwise it
+ * writes to the UIO device, which also clears the interrupt mask, so an
+ * interrupt may come earlier than asked for; in poll mode the library sets the
+ * mask again.
  *
- * Returns 0, or -ENODEV (rescinded), or what write(2) returned; then the channel has ended, and
- * every later call that sends, receives, signals or waits returns the same.
+ * Returns 0, or -ENODEV (rescinded), or what write(2) returned; then the
+ * channel has ended, and every later call that sends, receives, signals or
+ * waits returns the same.
  *
  * Since 0.1.
  */
@@ -830,9 +877,11 @@ int vmbus_flush(struct vmbus_chan *chan);
 /**
  * vmbus_reserve() - reserve room for one packet, to build its payload in the ring itself
  * @len: largest size of the payload in bytes
- * @payload: the result: @len bytes at a multiple of 8; their contents are undefined
+ * @payload: the result: @len bytes at a multiple of 8; their contents are
+ *	undefined
  *
- * Until vmbus_commit() or vmbus_cancel() the channel sends nothing else: -EBUSY.
+ * Until vmbus_commit() or vmbus_cancel() the channel sends nothing else:
+ * -EBUSY.
  *
  * Returns 0, or as vmbus_queue(), or -ENOMEM.
  *
@@ -844,8 +893,9 @@ int vmbus_reserve(struct vmbus_chan *chan, size_t len, void **payload);
  * vmbus_commit() - queue the packet that was built; vmbus_flush() shows it to the host
  * @len: bytes of payload, no more than were reserved
  *
- * Returns 0; -EINVAL if @len, rounded up to 8, is more than was reserved, or if the caller has no
- * reservation (a reservation stays after an error); or -ENODEV.
+ * Returns 0; -EINVAL if @len, rounded up to 8, is more than was reserved, or if
+ * the caller has no reservation (a reservation stays after an error); or
+ * -ENODEV.
  *
  * Since 0.1.
  */
@@ -854,14 +904,16 @@ int vmbus_commit(struct vmbus_chan *chan, uint16_t type, uint16_t flags, uint64_
 
 /**
  * vmbus_commit_gpa() - queue a VMBUS_PACKET_GPA_DIRECT packet that was built, as vmbus_commit()
- * @ranges_len: bytes that the ranges take at the beginning of what was reserved, a multiple of 8
+ * @ranges_len: bytes that the ranges take at the beginning of what was
+ *	reserved, a multiple of 8
  * @len: bytes of ranges and payload together
  *
- * The caller has written the ranges as the host reads them: struct vmbus_gpa_header, then for each
- * range struct vmbus_gpa_entry and the page numbers, 8 bytes each. The library does not check them.
+ * The caller has written the ranges as the host reads them: struct
+ * vmbus_gpa_header, then for each range struct vmbus_gpa_entry and the page
+ * numbers, 8 bytes each. The library does not check them.
  *
- * Returns as vmbus_commit(); -EINVAL also when @ranges_len is no multiple of 8, less than 24 or more
- * than @len.
+ * Returns as vmbus_commit(); -EINVAL also when @ranges_len is no multiple of 8,
+ * less than 24 or more than @len.
  *
  * Since 0.1.
  */
@@ -901,11 +953,12 @@ struct vmbus_gpa_buffer {
  * @ranges: @count pieces of memory, 1 or more
  * @payload: goes in the packet, as for vmbus_queue()
  *
- * The packet is a VMBUS_PACKET_GPA_DIRECT. The host may use the memory until it completes the packet:
- * keep the memory until then.
+ * The packet is a VMBUS_PACKET_GPA_DIRECT. The host may use the memory until it
+ * completes the packet: keep the memory until then.
  *
- * Returns as vmbus_queue(); -EINVAL (@count is 0, or a range is not as above), -EMSGSIZE (ranges,
- * 8 bytes each and 8 for each page, and payload are together too large).
+ * Returns as vmbus_queue(); -EINVAL (@count is 0, or a range is not as above),
+ * -EMSGSIZE (ranges, 8 bytes each and 8 for each page, and payload are together
+ * too large).
  *
  * Since 0.1.
  */
@@ -924,9 +977,9 @@ struct vmbus_pagemap;
 /**
  * vmbus_pagemap_open() - open /proc/self/pagemap, for vmbus_gpa_pages()
  *
- * After fork() the result still describes the parent, so the child opens its own. The kernel shows
- * page numbers only to a program that had CAP_SYS_ADMIN when it opened the file; the program may give
- * the capability up afterwards.
+ * After fork() the result still describes the parent, so the child opens its
+ * own. The kernel shows page numbers only to a program that had CAP_SYS_ADMIN
+ * when it opened the file; the program may give the capability up afterwards.
  *
  * Returns 0, or -ENOMEM, or what open(2) returned.
  *
@@ -942,11 +995,13 @@ void vmbus_pagemap_close(struct vmbus_pagemap *pagemap);
  * @addr: @len bytes anywhere
  * @pages: room for @count numbers, of pages of 4096 bytes
  *
- * The result is good for memory that stays where it is: huge pages. The kernel may move pages that
- * are merely locked. Touch the memory before the call. Any thread may call the function.
+ * The result is good for memory that stays where it is: huge pages. The kernel
+ * may move pages that are merely locked. Touch the memory before the call. Any
+ * thread may call the function.
  *
- * Returns how many there are; or -EINVAL (@len), -ENOBUFS (more than @count), -EPERM (the kernel
- * hides the numbers), -EFAULT (not all of it is in memory), or what reading returned.
+ * Returns how many there are; or -EINVAL (@len), -ENOBUFS (more than @count),
+ * -EPERM (the kernel hides the numbers), -EFAULT (not all of it is in memory),
+ * or what reading returned.
  *
  * Since 0.1.
  */
@@ -970,18 +1025,21 @@ struct vmbus_packet {
  * @pkt: the properties of the packet
  * @buf: room for @size bytes of payload
  *
- * The function does not wait. It frees the packet's place in the ring, and signals the host if the
- * host waits for that room.
+ * The function does not wait. It frees the packet's place in the ring, and
+ * signals the host if the host waits for that room.
  *
- * Returns 0; or -EAGAIN (the ring is empty); -ENOBUFS (@size is less than the payload; the packet
- * stays, and @pkt is set); -EPROTO (the packet's lengths are impossible; it stays until
- * vmbus_skip()); -EIO (the host's index is impossible: nothing more can be received, close the
- * channel); -ENODEV (rescinded: what is left in the ring is lost). An error leaves @buf untouched,
- * except for -ENODEV, after which @buf may have part of a packet and zeros. If the library cannot
- * signal the host, the next call returns the error.
+ * Returns 0; or -EAGAIN (the ring is empty); -ENOBUFS (@size is less than the
+ * payload; the packet stays, and @pkt is set); -EPROTO (the packet's lengths
+ * are impossible; it stays until vmbus_skip()); -EIO (the host's index is
+ * impossible: nothing more can be received, close the channel); -ENODEV
+ * (rescinded: what is left in the ring is lost). An error leaves @buf
+ * untouched, except for -ENODEV, after which @buf may have part of a packet and
+ * zeros. If the library cannot signal the host, the next call returns the
+ * error.
  *
- * The host announces a rescind with an interrupt. A program that polls and never waits must call
- * vmbus_ack() from time to time to notice it; until then vmbus_recv() returns -EAGAIN.
+ * The host announces a rescind with an interrupt. A program that polls and
+ * never waits must call vmbus_ack() from time to time to notice it; until then
+ * vmbus_recv() returns -EAGAIN.
  *
  * Since 0.1.
  */
@@ -990,8 +1048,8 @@ int vmbus_recv(struct vmbus_chan *chan, struct vmbus_packet *pkt, void *buf, siz
 /**
  * vmbus_recv_raw() - receive a whole packet from its 16-byte descriptor on, as vmbus_recv()
  *
- * Packets of some types have ranges in their header. @buf needs pkt->header + pkt->length bytes. The
- * caller must check the ranges: the host wrote them.
+ * Packets of some types have ranges in their header. @buf needs pkt->header +
+ * pkt->length bytes. The caller must check the ranges: the host wrote them.
  *
  * Since 0.1.
  */
@@ -1000,10 +1058,11 @@ int vmbus_recv_raw(struct vmbus_chan *chan, struct vmbus_packet *pkt, void *buf,
 /**
  * vmbus_skip() - drop the packet that vmbus_recv() would return
  *
- * If the packet's length is impossible, its end is unknown: then the function drops everything in the
- * ring.
+ * If the packet's length is impossible, its end is unknown: then the function
+ * drops everything in the ring.
  *
- * Returns 0, or -EAGAIN (the ring is empty), or -EIO or -ENODEV as vmbus_recv().
+ * Returns 0, or -EAGAIN (the ring is empty), or -EIO or -ENODEV as
+ * vmbus_recv().
  *
  * Since 0.1.
  */
@@ -1012,7 +1071,8 @@ int vmbus_skip(struct vmbus_chan *chan);
 /* Packets where they lie, and many at a time */
 
 /**
- * A packet where it lies, in the ring or in a buffer. The last three members belong to the library.
+ * A packet where it lies, in the ring or in a buffer. The last three members
+ * belong to the library.
  */
 struct vmbus_view {
 	const void *payload;		/* at a multiple of 8 */
@@ -1028,19 +1088,22 @@ struct vmbus_view {
 
 /**
  * vmbus_peek() - look at packets in the ring without copying them
- * @views: the result: the first packets that are not yet received, in their order
+ * @views: the result: the first packets that are not yet received, in their
+ *	order
  * @count: room in @views, 1 or more
  *
- * Each payload is in one piece. The packets stay until vmbus_release(), vmbus_recv() or the like; a
- * second call returns them again, and those that came since. The function may return fewer packets
- * than are there, but never none.
+ * Each payload is in one piece. The packets stay until vmbus_release(),
+ * vmbus_recv() or the like; a second call returns them again, and those that
+ * came since. The function may return fewer packets than are there, but never
+ * none.
  *
- * The library has checked the members of the views, and they do not change. The host can still change
- * the payload: read each part once, or copy it before you check it. After a rescind a payload may read
- * as zeros (see vmbus_guard()): believe what you have read when vmbus_release() has returned 0.
+ * The library has checked the members of the views, and they do not change. The
+ * host can still change the payload: read each part once, or copy it before you
+ * check it. After a rescind a payload may read as zeros (see vmbus_guard()):
+ * believe what you have read when vmbus_release() has returned 0.
  *
- * Returns the number of views, 1 or more; or -EAGAIN, -EPROTO, -EIO, -ENODEV as vmbus_recv(),
- * -EINVAL (@count is 0).
+ * Returns the number of views, 1 or more; or -EAGAIN, -EPROTO, -EIO, -ENODEV as
+ * vmbus_recv(), -EINVAL (@count is 0).
  *
  * Since 0.1.
  */
@@ -1048,13 +1111,14 @@ int vmbus_peek(struct vmbus_chan *chan, struct vmbus_view *views, unsigned int c
 
 /**
  * vmbus_release() - free the room of packets, up to and including this one
- * @last: a view of the last vmbus_peek(), if nothing was received since. A second call may release a
- *	later view of the same vmbus_peek().
+ * @last: a view of the last vmbus_peek(), if nothing was received since. A
+ *	second call may release a later view of the same vmbus_peek().
  *
- * The library publishes the room of all these packets at once, and signals the host at most once.
+ * The library publishes the room of all these packets at once, and signals the
+ * host at most once.
  *
- * Returns 0, or -ENODEV (rescinded), -EINVAL (@last is not such a view). If the library cannot signal
- * the host, the next call returns the error.
+ * Returns 0, or -ENODEV (rescinded), -EINVAL (@last is not such a view). If the
+ * library cannot signal the host, the next call returns the error.
  *
  * Since 0.1.
  */
@@ -1064,10 +1128,12 @@ int vmbus_release(struct vmbus_chan *chan, const struct vmbus_view *last);
  * vmbus_recv_many() - receive packets by copying, as many as are there and fit
  * @views: the result; payloads lie in @buf, and at multiples of 8 if @buf does
  * @count: room in @views, 1 or more
- * @buf: room for @size bytes; a packet takes its payload and the bytes of its header above 16
+ * @buf: room for @size bytes; a packet takes its payload and the bytes of its
+ *	header above 16
  *
- * Returns the number of packets, 1 or more; or the error of vmbus_recv() for the first (after -ENOBUFS
- * views[0] has its length and header, and no payload); or -EINVAL (@count is 0).
+ * Returns the number of packets, 1 or more; or the error of vmbus_recv() for
+ * the first (after -ENOBUFS views[0] has its length and header, and no
+ * payload); or -EINVAL (@count is 0).
  *
  * Since 0.1.
  */
@@ -1108,14 +1174,16 @@ int vmbus_xfer_ranges(const struct vmbus_view *view, size_t buffer_size, struct 
 /**
  * vmbus_queue_xfer() - queue a VMBUS_PACKET_XFER_PAGES packet, as a host sends it
  * @set: number of the page set that the other side has agreed to
- * @ranges: @count parts of the buffer, 1 or more; the library does not check them
+ * @ranges: @count parts of the buffer, 1 or more; the library does not check
+ *	them
  * @payload: @len bytes that go in the packet itself, as for vmbus_queue()
  *
- * A guest sends no such packets. The function is for the host's side of a channel over memory, so
- * that a test can play the host of a NIC. vmbus_xfer_ranges() reads what it writes.
+ * A guest sends no such packets. The function is for the host's side of a
+ * channel over memory, so that a test can play the host of a NIC.
+ * vmbus_xfer_ranges() reads what it writes.
  *
- * Returns as vmbus_queue(), or -EINVAL (@count is 0), -EMSGSIZE (ranges, 8 bytes each, and payload
- * are together too large), -ENOMEM.
+ * Returns as vmbus_queue(), or -EINVAL (@count is 0), -EMSGSIZE (ranges, 8
+ * bytes each, and payload are together too large), -ENOMEM.
  *
  * Since 0.1.
  */
@@ -1130,30 +1198,33 @@ int vmbus_queue_xfer(struct vmbus_chan *chan, uint16_t flags, uint64_t transacti
 
 /**
  * vmbus_wait() - sleep until there is something to do
- * @events: VMBUS_WAIT_RECV, VMBUS_WAIT_SEND or both. For the thread rule the call counts as
- *	receiving, sending or both.
+ * @events: VMBUS_WAIT_RECV, VMBUS_WAIT_SEND or both. For the thread rule the
+ *	call counts as receiving, sending or both.
  * @timeout_ms: milliseconds; 0 only looks; -1 without limit
  *
- * The function clears the interrupt mask, looks again, and sleeps. If @events has VMBUS_WAIT_RECV, it
- * sets the mask when it returns, so that the host does not interrupt while the caller drains the
- * ring. Otherwise it leaves the mask to the thread that receives, which may be asleep. Receive until
- * -EAGAIN, then wait again: no wake-up gets lost.
+ * The function clears the interrupt mask, looks again, and sleeps. If @events
+ * has VMBUS_WAIT_RECV, it sets the mask when it returns, so that the host does
+ * not interrupt while the caller drains the ring. Otherwise it leaves the mask
+ * to the thread that receives, which may be asleep. Receive until -EAGAIN, then
+ * wait again: no wake-up gets lost.
  *
- * Several threads may wait on a channel, each for what it may do. One of them sleeps for all and
- * wakes the others. With several producers a thread waits for the room of the packet that was refused
- * to it last, so that a small packet does not wait for the room of a large one. While one thread
- * receives with poll() and vmbus_ack(), others may wait to send. VMBUS_WAIT_SEND is ready at once if
- * no packet was refused. A wait to send may take longer than @timeout_ms while another thread has a
- * reservation.
+ * Several threads may wait on a channel, each for what it may do. One of them
+ * sleeps for all and wakes the others. With several producers a thread waits
+ * for the room of the packet that was refused to it last, so that a small
+ * packet does not wait for the room of a large one. While one thread receives
+ * with poll() and vmbus_ack(), others may wait to send. VMBUS_WAIT_SEND is
+ * ready at once if no packet was refused. A wait to send may take longer than
+ * @timeout_ms while another thread has a reservation.
  *
- * A signal handler ends only the wait of the thread that sleeps for all. To end all waits of a
- * channel, let the threads wait with a timeout and look at a flag, or poll vmbus_fd() together with
- * an eventfd.
+ * A signal handler ends only the wait of the thread that sleeps for all. To end
+ * all waits of a channel, let the threads wait with a timeout and look at a
+ * flag, or poll vmbus_fd() together with an eventfd.
  *
- * Returns the events that are ready, more than 0; or -ETIMEDOUT, -EINTR (a signal handler ran in the
- * thread that slept for all), -ENODEV (rescinded: what is left in the ring is lost), -EIO (the
- * host's index is impossible), -EINVAL (@events), -EOPNOTSUPP (a channel from memory without fd, or one
- * in poll mode), or what eventfd(2) returned.
+ * Returns the events that are ready, more than 0; or -ETIMEDOUT, -EINTR (a
+ * signal handler ran in the thread that slept for all), -ENODEV (rescinded:
+ * what is left in the ring is lost), -EIO (the host's index is impossible),
+ * -EINVAL (@events), -EOPNOTSUPP (a channel from memory without fd, or one in
+ * poll mode), or what eventfd(2) returned.
  *
  * Since 0.1.
  */
@@ -1162,11 +1233,12 @@ int vmbus_wait(struct vmbus_chan *chan, unsigned int events, int timeout_ms);
 /**
  * vmbus_fd() - return a descriptor for poll and epoll that an interrupt makes readable
  *
- * The result is -1 for a channel over memory that has none. Do not read the descriptor: vmbus_ack()
- * does. Only the thread that receives may poll it.
+ * The result is -1 for a channel over memory that has none. Do not read the
+ * descriptor: vmbus_ack() does. Only the thread that receives may poll it.
  *
- * A loop calls vmbus_arm(). If that returns 0, the loop sleeps in poll; if the descriptor is readable
- * then, it calls vmbus_ack(). It receives until -EAGAIN and begins again.
+ * A loop calls vmbus_arm(). If that returns 0, the loop sleeps in poll; if the
+ * descriptor is readable then, it calls vmbus_ack(). It receives until -EAGAIN
+ * and begins again.
  *
  * Since 0.1.
  */
@@ -1176,13 +1248,14 @@ int vmbus_fd(const struct vmbus_chan *chan);
  * vmbus_arm() - clear the interrupt mask, then look again
  * @events: as for vmbus_wait()
  *
- * The interrupt that follows a result of 0 belongs to the calling thread: threads that wait to send
- * leave it to the vmbus_ack() of that thread. A thread that has stopped polling calls vmbus_ack()
- * once; until then the others look every 100 ms. The call counts as receiving.
+ * The interrupt that follows a result of 0 belongs to the calling thread:
+ * threads that wait to send leave it to the vmbus_ack() of that thread. A
+ * thread that has stopped polling calls vmbus_ack() once; until then the others
+ * look every 100 ms. The call counts as receiving.
  *
- * Returns the events that are ready (do not sleep; the mask stays clear), 0 (the next event
- * interrupts), or -ENODEV, -EIO, -EINVAL, -EOPNOTSUPP (poll mode; or VMBUS_WAIT_SEND with several
- * producers: use vmbus_wait()).
+ * Returns the events that are ready (do not sleep; the mask stays clear), 0
+ * (the next event interrupts), or -ENODEV, -EIO, -EINVAL, -EOPNOTSUPP (poll
+ * mode; or VMBUS_WAIT_SEND with several producers: use vmbus_wait()).
  *
  * Since 0.1.
  */
@@ -1193,8 +1266,8 @@ int vmbus_arm(struct vmbus_chan *chan, unsigned int events);
  *
  * The call counts as receiving.
  *
- * Returns 0, or -EAGAIN (none was pending; the mask is set), -ENODEV (rescinded), -EOPNOTSUPP (no
- * fd), or what read(2) returned.
+ * Returns 0, or -EAGAIN (none was pending; the mask is set), -ENODEV
+ * (rescinded), -EOPNOTSUPP (no fd), or what read(2) returned.
  *
  * Since 0.1.
  */
@@ -1273,8 +1346,8 @@ enum vmbus_ic_type {
  * @len: its length as received
  * @hdr: a copy of the header
  *
- * The body of the message has @len - sizeof(*hdr) bytes. Do not rely on hdr->size and hdr->pipe_size:
- * the host wrote them.
+ * The body of the message has @len - sizeof(*hdr) bytes. Do not rely on
+ * hdr->size and hdr->pipe_size: the host wrote them.
  *
  * Returns 0, or -EPROTO (too short).
  *
@@ -1284,7 +1357,8 @@ int vmbus_ic_parse(const void *msg, size_t len, struct vmbus_ic_header *hdr);
 
 /**
  * vmbus_ic_answer() - turn a received IC message into its answer, in place: set status and flags
- * @msg: @len bytes; send them back with the same length and the transaction id of their packet
+ * @msg: @len bytes; send them back with the same length and the transaction id
+ *	of their packet
  * @status: VMBUS_S_* or VMBUS_E_*
  *
  * Returns 0, or -EPROTO (too short).
@@ -1296,16 +1370,18 @@ int vmbus_ic_answer(void *msg, size_t len, uint32_t status);
 /**
  * vmbus_ic_negotiate() - turn a received VMBUS_IC_NEGOTIATE message into its answer, in place
  * @msg: the payload, @len bytes as received
- * @frameworks: the framework versions that the caller knows, the preferred first
+ * @frameworks: the framework versions that the caller knows, the preferred
+ *	first
  * @messages: the same for the versions of its own messages
  * @framework: the version agreed, may be NULL
  * @message: the version agreed, may be NULL
  *
  * The function takes the first version of each list that the host has, too.
  *
- * Returns 0 (send the answer), -EPROTONOSUPPORT (no common version; send the answer: it says so),
- * -EPROTO (not a negotiation, too short for its counts, or more than VMBUS_IC_MAX_VERSIONS; @msg is
- * untouched, send nothing), or -EINVAL (one of the caller's lists is empty).
+ * Returns 0 (send the answer), -EPROTONOSUPPORT (no common version; send the
+ * answer: it says so), -EPROTO (not a negotiation, too short for its counts, or
+ * more than VMBUS_IC_MAX_VERSIONS; @msg is untouched, send nothing), or -EINVAL
+ * (one of the caller's lists is empty).
  *
  * Since 0.1.
  */
@@ -1317,27 +1393,32 @@ int vmbus_ic_negotiate(void *msg, size_t len,
 /* Serving an integration component */
 
 /**
- * A program that answers the host on one low-speed device, for as long as the program likes: the
- * object finds and opens the device, negotiates, hands each request to the program and sends its
- * answer. When the channel ends, the object opens the device again as soon as that is possible.
+ * A program that answers the host on one low-speed device, for as long as the
+ * program likes: the object finds and opens the device, negotiates, hands each
+ * request to the program and sends its answer. When the channel ends, the
+ * object opens the device again as soon as that is possible.
  *
- * The channel ends when the host takes the device back, the administrator unbinds it, the machine
- * hibernates, the host writes an impossible index, or falls silent: after a fault of the protocol a
- * host neither reads nor writes until the guest opens the device anew. A host owes NEGOTIATE after
- * an open, and it owes the reading of answers. It has fallen silent when it owed one of these, and
- * did nothing, for patience_ms. Each time doubles the patience for the next one, up to an hour,
- * until a request comes.
+ * The channel ends when the host takes the device back, the administrator
+ * unbinds it, the machine hibernates, the host writes an impossible index, or
+ * falls silent: after a fault of the protocol a host neither reads nor writes
+ * until the guest opens the device anew. A host owes NEGOTIATE after an open,
+ * and it owes the reading of answers. It has fallen silent when it owed one of
+ * these, and did nothing, for patience_ms. Each time doubles the patience for
+ * the next one, up to an hour, until a request comes.
  *
- * A device is missing until the host offers it, also after a hibernation. It may have no driver,
- * another driver, or be open in another program. The object looks again after 100 ms, then after
- * more and more time up to 2 s, and tells the program the reason (VMBUS_IC_EVENT_WAITING).
+ * A device is missing until the host offers it, also after a hibernation. It
+ * may have no driver, another driver, or be open in another program. The object
+ * looks again after 100 ms, then after more and more time up to 2 s, and tells
+ * the program the reason (VMBUS_IC_EVENT_WAITING).
  *
- * Packets that are no IC request are skipped, counted and told (VMBUS_IC_EVENT_SKIPPED).
+ * Packets that are no IC request are skipped, counted and told
+ * (VMBUS_IC_EVENT_SKIPPED).
  *
- * Threads: one thread at a time may use an object. The callbacks run inside vmbus_ic_dispatch() and
- * vmbus_ic_serve(). They may call vmbus_ic_reply(), vmbus_ic_chan() and vmbus_ic_stats() of their
- * object and none of its other functions. A thread of the program that does slow work hands the
- * result over to the thread that has the object, for instance by an eventfd.
+ * Threads: one thread at a time may use an object. The callbacks run inside
+ * vmbus_ic_dispatch() and vmbus_ic_serve(). They may call vmbus_ic_reply(),
+ * vmbus_ic_chan() and vmbus_ic_stats() of their object and none of its other
+ * functions. A thread of the program that does slow work hands the result over
+ * to the thread that has the object, for instance by an eventfd.
  */
 struct vmbus_ic;
 
@@ -1375,8 +1456,8 @@ struct vmbus_ic_event {
 };
 
 /**
- * How to serve. struct_size works as in struct vmbus_open_options. The library copies the options
- * and what they point to, except ctx.
+ * How to serve. struct_size works as in struct vmbus_open_options. The library
+ * copies the options and what they point to, except ctx.
  */
 struct vmbus_ic_options {
 	size_t struct_size;	/* sizeof(struct vmbus_ic_options) */
@@ -1392,16 +1473,18 @@ struct vmbus_ic_options {
 	size_t message_count;
 
 	/*
-	 * Called for each request but NEGOTIATE, after versions are agreed. It checks the length and
-	 * all else that the host wrote, and may change the body. It returns the status of the answer,
-	 * VMBUS_S_* or VMBUS_E_*, or VMBUS_IC_LATER. Required.
+	 * Called for each request but NEGOTIATE, after versions are agreed. It
+	 * checks the length and all else that the host wrote, and may change
+	 * the body. It returns the status of the answer, VMBUS_S_* or
+	 * VMBUS_E_*, or VMBUS_IC_LATER. Required.
 	 */
 	uint32_t (*request)(struct vmbus_ic *ic, struct vmbus_ic_request *request, void *ctx);
 
 	/*
-	 * Called for each event. It returns 0 to go on. vmbus_ic_dispatch() and vmbus_ic_serve() return
-	 * any other value at once, for the program to end, or to go on later. vmbus_ic_new() requires
-	 * the callback, because the program has to hear why a device does not open.
+	 * Called for each event. It returns 0 to go on. vmbus_ic_dispatch() and
+	 * vmbus_ic_serve() return any other value at once, for the program to
+	 * end, or to go on later. vmbus_ic_new() requires the callback, because
+	 * the program has to hear why a device does not open.
 	 */
 	int (*event)(struct vmbus_ic *ic, const struct vmbus_ic_event *event, void *ctx);
 	void *ctx;
@@ -1414,11 +1497,12 @@ struct vmbus_ic_options {
  * @id: as for vmbus_device_find()
  * @ic: the result, free with vmbus_ic_free()
  *
- * The function opens nothing. The first vmbus_ic_dispatch() does, if the device is there. Call
- * vmbus_guard() before.
+ * The function opens nothing. The first vmbus_ic_dispatch() does, if the device
+ * is there. Call vmbus_guard() before.
  *
- * Returns 0, or -EINVAL (vmbus_error() says which argument), -E2BIG (struct_size), -ENOMEM, or what
- * epoll_create1(2) or timerfd_create(2) returned.
+ * Returns 0, or -EINVAL (vmbus_error() says which argument), -E2BIG
+ * (struct_size), -ENOMEM, or what epoll_create1(2) or timerfd_create(2)
+ * returned.
  *
  * Since 0.1.
  */
@@ -1426,12 +1510,14 @@ int vmbus_ic_new(const char *id, const struct vmbus_ic_options *options, struct 
 
 /**
  * vmbus_ic_from_chan() - make an object that serves on a channel that the caller has
- * @chan: with a descriptor, one producer, and not in poll mode. The caller does not use it any more,
- *	and closes it after vmbus_ic_free().
+ * @chan: with a descriptor, one producer, and not in poll mode. The caller does
+ *	not use it any more, and closes it after vmbus_ic_free().
  *
- * The object cannot open such a channel again: vmbus_ic_dispatch() returns why it has ended.
+ * The object cannot open such a channel again: vmbus_ic_dispatch() returns why
+ * it has ended.
  *
- * Returns 0, or as vmbus_ic_new(), or -EOPNOTSUPP (@chan is not such a channel).
+ * Returns 0, or as vmbus_ic_new(), or -EOPNOTSUPP (@chan is not such a
+ * channel).
  *
  * Since 0.1.
  */
@@ -1441,7 +1527,8 @@ int vmbus_ic_from_chan(struct vmbus_chan *chan, const struct vmbus_ic_options *o
 /**
  * vmbus_ic_free() - close the device, unless the channel is the caller's, and free the object
  *
- * Requests that wait for vmbus_ic_reply() are freed without an answer. NULL is allowed.
+ * Requests that wait for vmbus_ic_reply() are freed without an answer. NULL is
+ * allowed.
  *
  * Since 0.1.
  */
@@ -1450,8 +1537,9 @@ void vmbus_ic_free(struct vmbus_ic *ic);
 /**
  * vmbus_ic_fd() - return the descriptor to poll for reading, also inside an epoll
  *
- * It stays the same for the life of the object, while devices and channels come and go. When it is
- * readable, call vmbus_ic_dispatch(). It is readable from the beginning.
+ * It stays the same for the life of the object, while devices and channels come
+ * and go. When it is readable, call vmbus_ic_dispatch(). It is readable from
+ * the beginning.
  *
  * Since 0.1.
  */
@@ -1460,14 +1548,16 @@ int vmbus_ic_fd(const struct vmbus_ic *ic);
 /**
  * vmbus_ic_dispatch() - do what is due, without waiting
  *
- * The function opens the device, receives, calls back and answers. It returns after 256 packets at the
- * latest, with the descriptor readable if there are more. When the ring to the host is full, it keeps
- * the answers, and receives nothing more until the host makes room; vmbus_ic_fd() tells when. Only the
+ * The function opens the device, receives, calls back and answers. It returns
+ * after 256 packets at the latest, with the descriptor readable if there are
+ * more. When the ring to the host is full, it keeps the answers, and receives
+ * nothing more until the host makes room; vmbus_ic_fd() tells when. Only the
  * kernel can make it wait, when it opens or closes a device.
  *
- * Returns 0; or what the event callback returned; or -ENOMEM; or, on a channel of the caller, why it
- * has ended: -ENODEV (rescinded), -EIO, -ETIMEDOUT (the host has fallen silent), or another error of
- * vmbus_recv() or vmbus_send(). vmbus_error() describes the errors.
+ * Returns 0; or what the event callback returned; or -ENOMEM; or, on a channel
+ * of the caller, why it has ended: -ENODEV (rescinded), -EIO, -ETIMEDOUT (the
+ * host has fallen silent), or another error of vmbus_recv() or vmbus_send().
+ * vmbus_error() describes the errors.
  *
  * Since 0.1.
  */
@@ -1477,11 +1567,11 @@ int vmbus_ic_dispatch(struct vmbus_ic *ic);
  * vmbus_ic_serve() - call vmbus_ic_dispatch() until the program is to stop
  * @stop: a descriptor; the function returns when it is readable. -1: none
  *
- * To end by SIGTERM, block the signal and pass a signalfd(2). Another thread stops the function with
- * an eventfd(2). The function leaves @stop unread.
+ * To end by SIGTERM, block the signal and pass a signalfd(2). Another thread
+ * stops the function with an eventfd(2). The function leaves @stop unread.
  *
- * Returns 0 (@stop is readable), -EINTR (a signal handler ran; call again to go on), -EBADF (@stop is
- * closed), or as vmbus_ic_dispatch().
+ * Returns 0 (@stop is readable), -EINTR (a signal handler ran; call again to go
+ * on), -EBADF (@stop is closed), or as vmbus_ic_dispatch().
  *
  * Since 0.1.
  */
@@ -1492,13 +1582,14 @@ int vmbus_ic_serve(struct vmbus_ic *ic, int stop);
  * @request: as the callback got it; freed, except after -EINVAL
  * @status: VMBUS_S_* or VMBUS_E_*
  *
- * Each such request needs one call. The host repeats a request that has no answer after 60 seconds,
- * and the callback gets it once more. NEGOTIATE, and the end of the channel, make the host forget its
- * requests.
+ * Each such request needs one call. The host repeats a request that has no
+ * answer after 60 seconds, and the callback gets it once more. NEGOTIATE, and
+ * the end of the channel, make the host forget its requests.
  *
- * Returns 0 (the answer is sent, or goes out when there is room), -ESTALE (the host has forgotten the
- * request: nothing is sent), -EMSGSIZE (the answer is larger than the ring to the host), or -EINVAL
- * (@request waits for no answer, or @status).
+ * Returns 0 (the answer is sent, or goes out when there is room), -ESTALE (the
+ * host has forgotten the request: nothing is sent), -EMSGSIZE (the answer is
+ * larger than the ring to the host), or -EINVAL (@request waits for no answer,
+ * or @status).
  *
  * Since 0.1.
  */
@@ -1507,7 +1598,8 @@ int vmbus_ic_reply(struct vmbus_ic *ic, struct vmbus_ic_request *request, uint32
 /**
  * vmbus_ic_chan() - return the channel that is open now, to ask about it, or NULL
  *
- * The result is valid until the next vmbus_ic_dispatch(), or until the callback returns.
+ * The result is valid until the next vmbus_ic_dispatch(), or until the callback
+ * returns.
  *
  * Since 0.1.
  */

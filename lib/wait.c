@@ -17,8 +17,9 @@ static bool events_ok(unsigned int events)
 }
 
 /*
- * Return the events that are ready now, or why the channel has ended, or -EIO. With @ask, clear the
- * interrupt mask first, and ask the host for the room that is missing.
+ * Return the events that are ready now, or why the channel has ended, or -EIO.
+ * With @ask, clear the interrupt mask first, and ask the host for the room that
+ * is missing.
  */
 static int look(struct vmbus_chan *chan, unsigned int events, struct room_waiter *waiter, bool ask)
 {
@@ -46,8 +47,9 @@ static int look(struct vmbus_chan *chan, unsigned int events, struct room_waiter
 }
 
 /*
- * Give the next interrupt to @thread, which polls vmbus_fd(), or to whoever waits (NULL). If one was
- * left to the thread that polled before, those who wait look again.
+ * Give the next interrupt to @thread, which polls vmbus_fd(), or to whoever
+ * waits (NULL). If one was left to the thread that polled before, those who
+ * wait look again.
  */
 static void set_poller(struct vmbus_chan *chan, const void *thread)
 {
@@ -171,8 +173,9 @@ static int sleep_for_turn(struct vmbus_chan *chan, int64_t deadline)
 }
 
 /*
- * Sleep until the thread that polls takes its interrupt. That thread may never come back, because it
- * stopped receiving or found out that the channel has ended; so look from time to time.
+ * Sleep until the thread that polls takes its interrupt. That thread may never
+ * come back, because it stopped receiving or found out that the channel has
+ * ended; so look from time to time.
  */
 static int sleep_for_poller(struct vmbus_chan *chan, int64_t deadline)
 {
@@ -186,8 +189,9 @@ static int sleep_for_poller(struct vmbus_chan *chan, int64_t deadline)
 }
 
 /*
- * Sleep until an interrupt that came after the turn @turn, whoever takes it: one that was taken since
- * then may have been for this thread, which looked before.
+ * Sleep until an interrupt that came after the turn @turn, whoever takes it:
+ * one that was taken since then may have been for this thread, which looked
+ * before.
  */
 static int sleep_after(struct vmbus_chan *chan, unsigned int turn, int64_t deadline)
 {

@@ -24,8 +24,8 @@
  * In a sticky directory that others can write to, any user can create, link or
  * move a file. There the new file takes over from a file only if root or the
  * directory's owner owns it and it has no second hard link; and then only the
- * owner, a group that is root's or the directory's, and the permission bits that
- * a new file would have, too, with the right to execute it.
+ * owner, a group that is root's or the directory's, and the permission bits
+ * that a new file would have, too, with the right to execute it.
  */
 struct attributes {
 	int mode;		/* as in struct policy */

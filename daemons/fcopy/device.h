@@ -8,8 +8,8 @@
 
 /*
  * These functions find the file copy device by class or instance, open it, and
- * open it again after a suspend or for a silent host. A function that fails logs
- * why.
+ * open it again after a suspend or for a silent host. A function that fails
+ * logs why.
  */
 
 /**
@@ -31,8 +31,8 @@ bool device_is_suspended(const struct vmbus_chan *channel);
  * device_is_missing() - whether VMBus waits for the host to offer the device
  * @which: as for device_open()
  *
- * After a hibernation the host may offer a device late. VMBus keeps it without a
- * number until then, opening it fails, and no event tells when it comes.
+ * After a hibernation the host may offer a device late. VMBus keeps it without
+ * a number until then, opening it fails, and no event tells when it comes.
  */
 bool device_is_missing(const char *which);
 

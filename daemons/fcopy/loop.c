@@ -208,8 +208,8 @@ static int wait_for_events(struct loop *loop, bool at_once, struct report *repor
 }
 
 /*
- * Take the interrupts that came. One read(2) takes all of a UIO device, but only
- * one of a channel in memory. Afterwards the interrupts are masked.
+ * Take the interrupts that came. One read(2) takes all of a UIO device, but
+ * only one of a channel in memory. Afterwards the interrupts are masked.
  */
 static int take_interrupts(struct loop *loop)
 {

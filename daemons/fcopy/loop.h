@@ -24,8 +24,8 @@ int loop_signals(void);
  * @reload: called for SIGHUP
  *
  * Returns the signal that ends the daemon; or -ENODEV (the host took the device
- * back, or the machine was suspended), -ETIMEDOUT (the host has fallen silent), or
- * what exchange_run() returned.
+ * back, or the machine was suspended), -ETIMEDOUT (the host has fallen silent),
+ * or what exchange_run() returned.
  */
 int loop_run(struct exchange *exchange, int signals, void (*reload)(void));
 
@@ -47,8 +47,8 @@ int loop_wait(struct session *session, int signals, void (*reload)(void), unsign
  *
  * The host works in lockstep. Waits at most half a second for its next message,
  * which is then answered by an error. A COMPLETE under way still has the time
- * that it has without a stop. A START or CANCEL that waits only for what is left
- * of an earlier copy is answered at once.
+ * that it has without a stop. A START or CANCEL that waits only for what is
+ * left of an earlier copy is answered at once.
  */
 void loop_stop(struct exchange *exchange);
 

@@ -119,8 +119,8 @@ static bool end_thread(void)
 
 /*
  * Wait until the host has offered the device that it had before a hibernation.
- * Returns 0 when it has, or when the device has gone; or the signal that ends the
- * daemon.
+ * Returns 0 when it has, or when the device has gone; or the signal that ends
+ * the daemon.
  */
 static int wait_for_offer(int signals)
 {
@@ -338,8 +338,8 @@ int main(int argc, char **argv)
 	status_close();
 	channel = exchange.channel;
 	/*
-	 * The kernel keeps a process whose disk stands still, and the next daemon
-	 * needs the lock. The thread may still use the descriptor.
+	 * The kernel keeps a process whose disk stands still, and the next
+	 * daemon needs the lock. The thread may still use the descriptor.
 	 */
 	if (journal >= 0)
 		flock(journal, LOCK_UN);

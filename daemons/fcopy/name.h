@@ -30,8 +30,8 @@ const char *name_from_utf16(const void *field, char name[NAME_BYTES]);
 /**
  * name_check_text() - check that name_from_utf16() could have made @text
  *
- * For names that do not come from the host. The result completes the words "the path
- * has".
+ * For names that do not come from the host. The result completes the words "the
+ * path has".
  */
 const char *name_check_text(const char *text);
 

@@ -333,8 +333,8 @@ static enum session_reply take_outcome(struct session *session, unsigned int wai
 }
 
 /*
- * Show what START contains besides text. Nobody has seen yet what a host puts into
- * the two GUIDs.
+ * Show what START contains besides text. Nobody has seen yet what a host puts
+ * into the two GUIDs.
  */
 static void show_start(const struct fcopy_start *msg, size_t length)
 {

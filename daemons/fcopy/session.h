@@ -11,8 +11,8 @@
 #include "work.h"
 
 /*
- * The messages of the file copy service: an IC header (vmbus_bufring.h), then an
- * operation. Each one is answered by the same bytes with a status in them.
+ * The messages of the file copy service: an IC header (vmbus_bufring.h), then
+ * an operation. Each one is answered by the same bytes with a status in them.
  *
  * Out of order:
  *   anything before versions are agreed	REFUSAL_VERSION
@@ -32,13 +32,13 @@
  * with the same transaction id or with another one: nobody has seen which. A
  * START that was refused is tried anew, as the reason may be gone.
  *
- * What may wait for a disk is a task for the thread of work.h. The request whose
- * answer needs its outcome waits with the caller, and later requests wait behind
- * it. A NEGOTIATE never waits. A request that waits for SESSION_LIMIT_MSEC gets
- * REFUSAL_SLOW: the copy is given up, and the thread removes what is left of it
- * as soon as the disk permits. A COMPLETE whose file is in place by then is a
- * success. A request that came again while it waited gets what the first one
- * got.
+ * What may wait for a disk is a task for the thread of work.h. The request
+ * whose answer needs its outcome waits with the caller, and later requests wait
+ * behind it. A NEGOTIATE never waits. A request that waits for
+ * SESSION_LIMIT_MSEC gets REFUSAL_SLOW: the copy is given up, and the thread
+ * removes what is left of it as soon as the disk permits. A COMPLETE whose file
+ * is in place by then is a success. A request that came again while it waited
+ * gets what the first one got.
  */
 
 /* The host's limit is 60 seconds, and Linux has always answered within 30. */
@@ -181,7 +181,8 @@ bool session_stop(struct session *session);
 /**
  * session_abort() - end an active copy from this side
  *
- * The host's next WRITE or COMPLETE gets @failure, as does a request that waits.
+ * The host's next WRITE or COMPLETE gets @failure, as does a request that
+ * waits.
  *
  * Returns whether there was one.
  */

@@ -511,9 +511,9 @@ enum refusal transfer_start(struct transfer *transfer, const struct destination_
 		refusal = attributes_label(&transfer->attributes, transfer->file, transfer->path,
 					   failure);
 	/*
-	 * The room comes out of the owner's quota. But a file that has a name stays
-	 * root's until it is in place: its owner could open it, give it more names,
-	 * and change it later.
+	 * The room comes out of the owner's quota. But a file that has a name
+	 * stays root's until it is in place: its owner could open it, give it
+	 * more names, and change it later.
 	 */
 	if (refusal == REFUSAL_NONE && !transfer->temporary[0])
 		refusal = attributes_owner(&transfer->attributes, transfer->file, transfer->to.dir,

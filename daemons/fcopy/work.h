@@ -8,7 +8,8 @@
 
 /*
  * The one thread besides the loop. It does what may wait for a disk, one piece
- * of work at a time, so that the loop can answer the host and signals meanwhile.
+ * of work at a time, so that the loop can answer the host and signals
+ * meanwhile.
  *
  * What a piece of work uses belongs to the thread from work_begin() until
  * work_busy() returns false; the loop touches nothing of it in between. Nobody
@@ -33,8 +34,8 @@ void work_init(struct work *work);
 /**
  * work_open() - start the thread
  *
- * The caller has blocked the signals that the thread shall not get. Returns 0 or
- * -errno; the work is then done as before.
+ * The caller has blocked the signals that the thread shall not get. Returns 0
+ * or -errno; the work is then done as before.
  */
 int work_open(struct work *work);
 

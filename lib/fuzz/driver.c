@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * driver SECONDS LAST CORPUS...: for compilers without libFuzzer, and always alike: every input of the
- * corpus folders, then mutations of them, from a fixed seed. LAST is a file that has the input being
- * run, in case it is the last; 'driver 0 LAST FOLDER' with a folder that has only that runs it again.
+ * driver SECONDS LAST CORPUS...: for compilers without libFuzzer, and always
+ * alike: every input of the corpus folders, then mutations of them, from a
+ * fixed seed. LAST is a file that has the input being run, in case it is the
+ * last; 'driver 0 LAST FOLDER' with a folder that has only that runs it again.
  */
 
 #include <dirent.h>

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * A guest's channel whose host writes what the input says. The input is a list of steps: a byte that
- * chooses, then what the step takes. The rings are small, so that all goes around their ends.
+ * A guest's channel whose host writes what the input says. The input is a list
+ * of steps: a byte that chooses, then what the step takes. The rings are small,
+ * so that all goes around their ends.
  */
 
 #include <errno.h>
