@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=sh
+# The agent runs this in each boot, as the boot number $boot.
+export DEBIAN_FRONTEND=noninteractive
+fcopy=$(vmbus_device "$fcopy_class")
+this=$(cat ./VERSION)
+next=$(cat ./NEXT)
+
+running() { [ "$(systemctl is-active hv-fcopyd)" = active ]; }
+driver() { basename "$(readlink "$fcopy/driver")"; }
+receives() { systemctl show -p StatusText hv-fcopyd | grep -q '^StatusText=Receiving a file: '; }
+# Before Linux 6.10 hv_utils is the driver of file copy; since then no driver is.
+stock_driver=''
+if modinfo -F alias hv_utils | grep -q e34bd134e4dec8419ae76b174977c192; then stock_driver=hv_utils; fi
+
+ours() { dpkg-query -W -f '${Status} ${Package} ${Version}\n' '*hyperv-uio*' 'libvmbus-bufring*' 2>/dev/null | sed -n 's/^install ok installed //p'; }
+# are VERSION: all packages are of this version, and dkms has the module of no other
+are() {
+	ours
+	dkms status
+	[ -n "$(ours)" ] && ! ours | grep -vF " $1-" &&
+		dkms status | grep -q "hyperv-uio.*$1.*installed" && ! dkms status | grep hyperv-uio | grep -vF "$1" &&
+		[ "$(modinfo -F version uio_hv_generic)" = "1:$1" ]
+}
+# What bears a name of ours, outside of logs and of the test itself
+left() {
+	find / -xdev \( -path /proc -o -path /sys -o -path /run/bench -o -path /var/log -o -path /srv -o -path /var/lib/bench \) -prune -o \
+		\( -name '*hyperv-uio*' -o -name '*hyperv_uio*' -o -name '*hv-fcopyd*' -o -name '*vmbus-bind*' -o -name 'vmbusctl*' \
+		-o -name '*vmbus?bufring*' -o -path '*/updates/dkms/uio_hv_generic*' \) -print
+	find /run /tmp /dev/vmbus \( -name '*hyperv-uio*' -o -name '*hv-fcopyd*' -o -name 'by-*' \) 2>/dev/null | grep -v '^/run/bench'
+}
+# copies NAME: a file of the host arrives
+copies() {
+	check "$1: hv-fcopyd runs" within 30 running
+	say "copy $1"
+	hear "copied $1"
+	check "$1: a file arrives" test "$(stat -c %s "/srv/$1")" = 100000
+}
+install() { apt-get install -y --no-install-recommends "$@"; }
+
+case $boot in
+1)
+	mkdir -p /srv
+	copies installed
+	check "installed: this version" are "$this"
+	say half
+	check "a copy is under way" within 60 receives
+	check "upgrade" install ./next/*.deb
+	check "upgrade: all packages are new, and nothing of the old version is left" are "$next"
+	say upgraded
+	hear cut
+	whole=$(stat -c %s /srv/half 2>/dev/null || echo 0)
+	check "upgrade: the copy has arrived, or nothing of it is left ($whole)" \
+		sh -c "test $whole = 50000000 || test -z \"\$(ls -A /var/lib/hv-fcopyd)\$(ls /srv/half 2>/dev/null)\""
+	copies upgraded
+	restart
+	;;
+2)
+	copies rebooted
+	check "rebooted: the new module is loaded" test "$(cat /sys/module/uio_hv_generic/version)" = "1:$next"
+	check "downgrade" install --allow-downgrades ./old/*.deb
+	check "downgrade: all packages are old, and nothing of the new version is left" are "$this"
+	copies downgraded
+	check "reinstallation" install --reinstall ./old/*.deb
+	check "reinstallation: this version" are "$this"
+	copies reinstalled
+	# shellcheck disable=SC2046 # words
+	check "removal" apt-get remove -y $(ours | cut -d' ' -f1)
+	check "removal: the device has the driver that it has without us (${stock_driver:-none})" test "$(driver)" = "$stock_driver"
+	check "purge" sh -c "dpkg-query -W -f '\${Package}\n' '*hyperv-uio*' 'libvmbus-bufring*' | xargs apt-get purge -y"
+	left >/tmp/left
+	check "purge: nothing of ours is left" sh -c 'cat /tmp/left; test ! -s /tmp/left'
+	check "purge: no unit has failed" test -z "$(systemctl --failed --no-legend --plain)"
+	check "installation" install ./old/*.deb
+	copies again
+	;;
+esac
