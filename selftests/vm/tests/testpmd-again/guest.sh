@@ -3,7 +3,7 @@
 . /bench/nic.sh
 . /bench/testpmd.sh
 there() { nic=$(nic_interface 0); }
-again() { /usr/lib/udev/vmbus-bind --udev $instance && nic_bound; }
+again() { /usr/lib/udev/vmbus-bind --udev "$instance" && nic_bound; }
 
 note "DPDK $(cat /dpdk/version), Linux $(uname -r)"
 modprobe hv_netvsc
@@ -23,7 +23,7 @@ pmd_receive "after kill -9" io 3000
 check "testpmd quits" pmd_quit || told </tmp/pmd.out
 
 # It needs CAP_SYS_ADMIN to see physical addresses. The shell of a guest would take busybox' setpriv.
-chown 1000:1000 "/dev/$(ls $folder/uio)" $folder/channels/*/ring
+chown 1000:1000 "/dev/$(ls "$folder/uio")" "$folder"/channels/*/ring
 as="/usr/bin/$(page user)"
 pmd_begins "as a user"
 as=''
@@ -37,7 +37,7 @@ check "the rescind ends testpmd" by_clock 60 pmd_over
 pmd_end
 note "it ended with $?: $(tail -n 3 /tmp/pmd.out | tr '\n' ' ')"
 hear offered
-check "the NIC is back" within 20 test -e $folder
+check "the NIC is back" within 20 test -e "$folder"
 check "and the rule gives it to uio_hv_generic again" again
 pmd_begins "after the rescind"
 pmd_receive "after the rescind" io 3000
