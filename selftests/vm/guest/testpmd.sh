@@ -52,7 +52,7 @@ pmd_start() {
 	pmd=$!
 	exec 9>/tmp/pmd.in
 	asked=0
-	by_clock 150 pmd_takes && pmd_runs
+	by_clock 300 pmd_takes && pmd_runs
 }
 pmd_takes() { grep -q 'testpmd> ' /tmp/pmd.out || ! pmd_runs; }
 pmd_runs() { kill -0 "$pmd" 2>/dev/null; }
