@@ -132,6 +132,8 @@ int transmit(struct channel *to, const struct channel *from, const unsigned char
 	unsigned char *at, mac[6];
 	struct slot *slot;
 
+	if (!nic->running && !nic->lost && !nic->app->stopping)
+		return -EAGAIN;		/* the second NIC has yet to start */
 	if (!nic->running || nic->lost || len > nic->mtu + ETH_HEADER + VLAN_TAG) {
 		to->stats.tx_dropped++;
 		return 0;
@@ -250,7 +252,7 @@ static bool handle_indication(struct nic *nic, const unsigned char *message, uin
 		return false;
 	copy_shared(&indication, message, sizeof(indication));
 	if (indication.status == RNDIS_LINK_UP || indication.status == RNDIS_LINK_DOWN)
-		say(nic, "link %s", indication.status == RNDIS_LINK_UP ? "up" : "down");
+		report(nic, 0, "link %s", indication.status == RNDIS_LINK_UP ? "up" : "down");
 	return true;
 }
 
@@ -287,33 +289,29 @@ static bool handle_xfer(struct channel *ch, const struct vmbus_view *view)
 {
 	static struct vmbus_range ranges[RANGES_MAX];
 	struct vmbus_xfer_set set;
-	uint32_t type;
 	bool ok = true;
 	int count;
 
-	if (!ch->nic->recv_shared || view->length < sizeof(type) ||
-	    !(view->flags & VMBUS_PACKET_COMPLETION_REQUESTED))
+	if (!ch->nic->recv_shared || !(view->flags & VMBUS_PACKET_COMPLETION_REQUESTED))
 		return false;
-	copy_shared(&type, view->payload, sizeof(type));
 	count = vmbus_xfer_ranges(view, ch->nic->recv.size, &set, ranges, RANGES_MAX);
-	if (type != NVSP_RNDIS || count < 1 || set.number != RECV_BUFFER_ID)
+	if (count < 1 || set.number != RECV_BUFFER_ID)
 		return false;
 	for (int i = 0; i < count; i++)
 		ok &= handle_rndis(ch, &ranges[i]);
 	return ok;
 }
 
-static bool handle_completion(struct channel *ch, const struct vmbus_view *view)
+static bool handle_completion(struct channel *ch, const struct vmbus_view *view,
+			      const struct nvsp_message *msg)
 {
 	struct nic *nic = ch->nic;
-	struct nvsp_message msg = { .type = 0 };
 	const uint32_t number = view->transaction_id & 0xffff;
 	struct slot *slot;
 	bool ok;
 
-	copy_shared(&msg, view->payload, view->length < sizeof(msg) ? view->length : sizeof(msg));
 	if (nic->nvsp_id && view->transaction_id == nic->nvsp_id && !ch->index) {
-		nic->nvsp_answer = msg;
+		nic->nvsp_answer = *msg;
 		nic->nvsp_length = view->length;
 		nic->nvsp_id = 0;
 		return true;
@@ -324,8 +322,8 @@ static bool handle_completion(struct channel *ch, const struct vmbus_view *view)
 	slot = &nic->pool.slots[number];
 	if (slot->id != view->transaction_id || slot->channel != ch)
 		return false;
-	ok = view->length >= 8 && msg.type == NVSP_RNDIS_COMPLETE;
-	if (!ok || msg.rndis_complete.status != NVSP_SUCCESS)
+	ok = view->length >= 8 && msg->type == NVSP_RNDIS_COMPLETE;
+	if (!ok || msg->rndis_complete.status != NVSP_SUCCESS)
 		ch->stats.tx_failed++;
 	else
 		ch->stats.tx_frames += slot->frame;
@@ -333,34 +331,25 @@ static bool handle_completion(struct channel *ch, const struct vmbus_view *view)
 	return ok;
 }
 
-/* Check a message that the host sends without being asked. The driver needs none of them. */
-static bool handle_inband(const struct vmbus_view *view)
-{
-	uint32_t type;
-
-	if (view->length < sizeof(type))
-		return false;
-	copy_shared(&type, view->payload, sizeof(type));
-	return type == NVSP_INDIRECTION_TABLE || type == NVSP_VF_ASSOCIATION;
-}
-
 static void count_bad(struct channel *ch, uint64_t id)
 {
 	if (!ch->stats.bad++)
-		complain(ch->nic, 0, "channel %u: the host sent a bad packet (id %llu); the "
+		report(ch->nic, 0, "channel %u: the host sent a bad packet (id %llu); the "
 			 "statistics count further ones", ch->index, (unsigned long long)id);
 }
 
 static void handle_packet(struct channel *ch, const struct vmbus_view *view)
 {
+	struct nvsp_message msg = { .type = 0 };
 	bool ok = false;
 
+	copy_shared(&msg, view->payload, view->length < sizeof(msg) ? view->length : sizeof(msg));
 	if (view->type == VMBUS_PACKET_COMPLETION)
-		ok = handle_completion(ch, view);
+		ok = handle_completion(ch, view, &msg);
 	else if (view->type == VMBUS_PACKET_XFER_PAGES)
-		ok = handle_xfer(ch, view);
-	else if (view->type == VMBUS_PACKET_INBAND)
-		ok = handle_inband(view);
+		ok = msg.type == NVSP_RNDIS && handle_xfer(ch, view);
+	else if (view->type == VMBUS_PACKET_INBAND)	/* The driver needs neither of them. */
+		ok = msg.type == NVSP_INDIRECTION_TABLE || msg.type == NVSP_VF_ASSOCIATION;
 	if (view->type != VMBUS_PACKET_COMPLETION &&
 	    view->flags & VMBUS_PACKET_COMPLETION_REQUESTED)
 		hold(ch, &(struct held){ ch, view->transaction_id, { 0, 0 }, !ok });

@@ -14,6 +14,7 @@
  * frames, and the options. One thread serves all channels, so nothing needs a
  * lock.
  */
+#define _GNU_SOURCE 1	/* ppoll() */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <getopt.h>
@@ -32,25 +33,15 @@
 
 volatile sig_atomic_t stop_requested;
 
-void say(const struct nic *nic, const char *fmt, ...)
+int report(const struct nic *nic, int err, const char *fmt, ...)
 {
+	FILE *to = err ? stderr : stdout;
 	va_list args;
 
 	va_start(args, fmt);
-	printf("nic %u: ", nic->index);
-	vprintf(fmt, args);
-	putchar('\n');
-	va_end(args);
-}
-
-int complain(const struct nic *nic, int err, const char *fmt, ...)
-{
-	va_list args;
-
-	va_start(args, fmt);
-	fprintf(stderr, "netvsc: nic %u (%s): ", nic->index, nic->name);
-	vfprintf(stderr, fmt, args);
-	fputc('\n', stderr);
+	fprintf(to, err ? "netvsc: nic %u (%s): " : "nic %u: ", nic->index, nic->name);
+	vfprintf(to, fmt, args);
+	fputc('\n', to);
 	va_end(args);
 	return err;
 }
@@ -71,10 +62,10 @@ int channel_failed(struct channel *ch, int err)
 		return err;
 	ch->nic->lost = true;
 	if (err == -ENODEV)
-		return complain(ch->nic, err, "the host took the device away");
+		return report(ch->nic, err, "the host took the device away");
 	if (err == -EIO || err == -EPROTO)
-		return complain(ch->nic, err, "channel %u: the host broke the ring", ch->index);
-	return complain(ch->nic, err, "channel %u: %s", ch->index, strerror(-err));
+		return report(ch->nic, err, "channel %u: the host broke the ring", ch->index);
+	return report(ch->nic, err, "channel %u: %s", ch->index, strerror(-err));
 }
 
 /* Take interrupts and signals. Wait for one up to @timeout_ms (-1: for ever). */
@@ -251,7 +242,7 @@ static int get_pages(struct nic *nic)
 	int err;
 
 	if (memory == MAP_FAILED)
-		return complain(nic, -errno, "no huge page: %s (see /proc/sys/vm/nr_hugepages)",
+		return report(nic, -errno, "no huge page: %s (see /proc/sys/vm/nr_hugepages)",
 				strerror(errno));
 	memset(memory, 0, PAGES_SIZE);
 	pool->pages = calloc(count, sizeof(*pool->pages));
@@ -260,7 +251,7 @@ static int get_pages(struct nic *nic)
 		err = vmbus_gpa_pages(pagemap, memory, PAGES_SIZE, pool->pages, count);
 	vmbus_pagemap_close(pagemap);
 	if (err < 0)
-		return complain(nic, err, "no numbers of pages, which take CAP_SYS_ADMIN: %s",
+		return report(nic, err, "no numbers of pages, which take CAP_SYS_ADMIN: %s",
 				strerror(-err));
 	return pool_init(pool, memory, PAGES_SIZE, PAGES_SLOT);
 }
@@ -295,14 +286,14 @@ static int open_subchannels(struct nic *nic, unsigned int count)
 	if (found >= 0)
 		found = vmbus_subchannels(primary, list, CHANNELS_MAX);
 	if (found < 0)
-		return complain(nic, found, "%s", vmbus_error());
+		return report(nic, found, "%s", vmbus_error());
 	if ((unsigned int)found != count)
-		return complain(nic, -EPROTO, "the host offers %d sub-channels instead of %u",
+		return report(nic, -EPROTO, "the host offers %d sub-channels instead of %u",
 				found, count);
 	for (unsigned int i = 0; i < count; i++) {
 		err = vmbus_subchannel_open(primary, list[i].relid, &options, &chan);
 		if (err)
-			return complain(nic, err, "%s", vmbus_error());
+			return report(nic, err, "%s", vmbus_error());
 		add_channel(nic, chan);
 	}
 	return 0;
@@ -323,17 +314,17 @@ static int nic_open(struct app *app, const char *id)
 	nic->open_subchannels = open_subchannels;
 	err = vmbus_chan_open(id, &options, &chan);
 	if (err)
-		return complain(nic, err, "%s", vmbus_error());
+		return report(nic, err, "%s", vmbus_error());
 	add_channel(nic, chan);
 	class = vmbus_device_class_name(vmbus_chan_device(chan));
 	if (!class || strcmp(class, "nic"))
-		return complain(nic, -EINVAL, "the device is no NIC");
-	say(nic, "device %s", vmbus_device_instance(vmbus_chan_device(chan)));
+		return report(nic, -EINVAL, "the device is no NIC");
+	report(nic, 0, "device %s", vmbus_device_instance(vmbus_chan_device(chan)));
 	err = vmbus_chan_buffer(chan, VMBUS_BUFFER_RECV, NULL, &nic->recv);
 	if (!err)
 		err = vmbus_chan_buffer(chan, VMBUS_BUFFER_SEND, NULL, &nic->send);
 	if (err)
-		return complain(nic, err, "%s", vmbus_error());
+		return report(nic, err, "%s", vmbus_error());
 	return app->pages ? get_pages(nic) : 0;
 }
 

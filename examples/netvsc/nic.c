@@ -39,30 +39,34 @@ static int nvsp_send(struct nic *nic, const struct nvsp_message *msg, uint64_t i
 	return err;
 }
 
-static int no_answer(struct nic *nic, int err, const char *protocol, uint32_t type)
+/* Wait until the host clears @pending. @err is why the request was not even sent. */
+static int wait_answer(struct nic *nic, int err, uint64_t *pending, const char *protocol,
+		       uint32_t type)
 {
+	const int64_t deadline = deadline_of(nic);
+
+	while (!err && *pending)
+		err = wait_turn(nic, deadline);
+	*pending = 0;
 	if (err != -ETIMEDOUT)
 		return err;
 	nic->silent = true;
-	return complain(nic, err, "the host does not answer %s message %u", protocol, type);
+	return report(nic, err, "the host does not answer %s message %u", protocol, type);
 }
 
 /* Ask, and wait for an answer of @type with at least @length bytes: nic->nvsp_answer. */
 static int nvsp_execute(struct nic *nic, const struct nvsp_message *msg, uint32_t type,
 			uint32_t length)
 {
-	const int64_t deadline = deadline_of(nic);
 	int err;
 
 	nic->nvsp_id = new_id(nic, UINT16_MAX);
 	err = nvsp_send(nic, msg, nic->nvsp_id);
-	while (!err && nic->nvsp_id)
-		err = wait_turn(nic, deadline);
-	nic->nvsp_id = 0;
+	err = wait_answer(nic, err, &nic->nvsp_id, "NVSP", msg->type);
 	if (err)
-		return no_answer(nic, err, "NVSP", msg->type);
+		return err;
 	if (nic->nvsp_answer.type != type || nic->nvsp_length < length)
-		return complain(nic, -EPROTO,
+		return report(nic, -EPROTO,
 				"the answer to NVSP message %u has type %u and %u bytes", msg->type,
 				nic->nvsp_answer.type, nic->nvsp_length);
 	return 0;
@@ -85,7 +89,6 @@ static int rndis_send(struct nic *nic, const void *message, uint32_t size)
 static int rndis_execute(struct nic *nic, struct rndis_request *request, uint32_t header_size,
 			 const void *data, uint32_t length)
 {
-	const int64_t deadline = deadline_of(nic);
 	unsigned char message[CONTROL_SIZE];
 	int err;
 
@@ -96,11 +99,9 @@ static int rndis_execute(struct nic *nic, struct rndis_request *request, uint32_
 		memcpy(message + header_size, data, length);
 	nic->rndis_type = request->header.type;
 	err = rndis_send(nic, message, header_size + length);
-	while (!err && nic->rndis_type)
-		err = wait_turn(nic, deadline);
-	nic->rndis_type = 0;
+	err = wait_answer(nic, err, &nic->rndis_type, "RNDIS", request->header.type);
 	if (err)
-		return no_answer(nic, err, "RNDIS", request->header.type);
+		return err;
 	return nic->rndis.answer.status ? -EOPNOTSUPP : 0;
 }
 
@@ -115,7 +116,7 @@ static int rndis_oid(struct nic *nic, uint32_t type, uint32_t oid, const void *d
 	int err = rndis_execute(nic, &request, RNDIS_QUERY_SIZE, data, length);
 
 	if (err == -EOPNOTSUPP)
-		complain(nic, err, "the host refuses %s 0x%08x: status 0x%08x",
+		report(nic, err, "the host refuses %s 0x%08x: status 0x%08x",
 			 type == RNDIS_SET ? "to set" : "the query", oid,
 			 nic->rndis.answer.status);
 	return err;
@@ -137,7 +138,7 @@ static int rndis_query(struct nic *nic, uint32_t oid, const void *input, uint32_
 		return err;
 	if (nic->rndis_length < RNDIS_QUERY_ANSWER_SIZE || answer->query.length != length ||
 	    !part_ok(answer->query.offset, length, RNDIS_QUERY_ANSWER_SIZE, nic->rndis_length))
-		return complain(nic, -EPROTO, "the answer to the query 0x%08x has %u bytes at %u",
+		return report(nic, -EPROTO, "the answer to the query 0x%08x has %u bytes at %u",
 				oid, answer->query.length, answer->query.offset);
 	memcpy(result, nic->rndis.bytes + RNDIS_OFFSET_BASE + answer->query.offset, length);
 	return 0;
@@ -161,7 +162,7 @@ static int negotiate(struct nic *nic)
 		if (nic->nvsp_answer.init_complete.status == NVSP_SUCCESS)
 			return 0;
 	}
-	return complain(nic, -EPROTONOSUPPORT,
+	return report(nic, -EPROTONOSUPPORT,
 			"the host accepts no version of NVSP from 5.0 to 6.1");
 }
 
@@ -177,27 +178,34 @@ static int configure(struct nic *nic)
 	return err ? err : nvsp_send(nic, &version, 0);
 }
 
+static int share_buffer(struct nic *nic, const char *name, uint32_t type, uint32_t gpadl,
+			uint16_t id, uint32_t answer_length)
+{
+	const struct nvsp_message msg = { .type = type, .buffer = { gpadl, id } };
+	int err = nvsp_execute(nic, &msg, type + 1, answer_length);
+
+	/* The status is at the same place in both answers. */
+	if (!err && nic->nvsp_answer.recv_complete.status != NVSP_SUCCESS)
+		err = report(nic, -EPROTO, "the host refuses the %s buffer: status %u", name,
+			       nic->nvsp_answer.recv_complete.status);
+	return err;
+}
+
 static int share_recv_buffer(struct nic *nic)
 {
-	const struct nvsp_message msg = {
-		.type = NVSP_RECV_BUFFER, .buffer = { nic->recv.gpadl, RECV_BUFFER_ID },
-	};
 	struct nvsp_message answer;
 	uint64_t used;
-	int err = nvsp_execute(nic, &msg, NVSP_RECV_BUFFER_COMPLETE, 28);
+	int err = share_buffer(nic, "receive", NVSP_RECV_BUFFER, nic->recv.gpadl, RECV_BUFFER_ID, 28);
 
 	if (err)
 		return err;
-	answer = nic->nvsp_answer;
-	if (answer.recv_complete.status != NVSP_SUCCESS)
-		return complain(nic, -EPROTO, "the host refuses the receive buffer: status %u",
-				answer.recv_complete.status);
 	nic->recv_shared = true;
+	answer = nic->nvsp_answer;
 	/* Which parts the host uses is its business, if they lie in the buffer. */
 	used = (uint64_t)answer.recv_complete.size * answer.recv_complete.count;
 	if (answer.recv_complete.sections != 1 || answer.recv_complete.offset || !used ||
 	    used > nic->recv.size || answer.recv_complete.count > (HELD_MAX - RANGES_MAX) / 2)
-		return complain(nic, -EPROTO,
+		return report(nic, -EPROTO,
 				"the host uses %u times %u bytes of the receive buffer",
 				answer.recv_complete.count, answer.recv_complete.size);
 	return 0;
@@ -212,24 +220,18 @@ static uint32_t max_message(const struct nic *nic)
 
 static int share_send_buffer(struct nic *nic)
 {
-	const struct nvsp_message msg = {
-		.type = NVSP_SEND_BUFFER, .buffer = { nic->send.gpadl, SEND_BUFFER_ID },
-	};
 	const uint32_t need = max_message(nic) > CONTROL_SIZE ? max_message(nic) : CONTROL_SIZE;
 	uint32_t size;
-	int err = nvsp_execute(nic, &msg, NVSP_SEND_BUFFER_COMPLETE, 12);
+	int err = share_buffer(nic, "send", NVSP_SEND_BUFFER, nic->send.gpadl, SEND_BUFFER_ID, 12);
 
 	if (err)
 		return err;
-	if (nic->nvsp_answer.send_complete.status != NVSP_SUCCESS)
-		return complain(nic, -EPROTO, "the host refuses the send buffer: status %u",
-				nic->nvsp_answer.send_complete.status);
 	nic->send_shared = true;
 	size = nic->nvsp_answer.send_complete.section_size;
 	if (nic->app->pages)
 		return 0;
 	if (size < need || size > nic->send.size / (2 * CONTROL_SLOTS))
-		return complain(nic, -EPROTO, "the host makes sections of %u bytes, messages have "
+		return report(nic, -EPROTO, "the host makes sections of %u bytes, messages have "
 				"up to %u: try --send=pages", size, need);
 	return pool_init(&nic->pool, nic->send.address, nic->send.size, size);
 }
@@ -243,13 +245,13 @@ static int initialize_rndis(struct nic *nic)
 	int err = rndis_execute(nic, &request, RNDIS_INITIALIZE_SIZE, NULL, 0);
 
 	if (err == -EOPNOTSUPP)
-		complain(nic, err, "the host refuses RNDIS: status 0x%08x", answer->status);
+		report(nic, err, "the host refuses RNDIS: status 0x%08x", answer->status);
 	if (err)
 		return err;
 	nic->initialized = true;
 	if (nic->rndis_length < RNDIS_INITIALIZE_ANSWER_SIZE ||
 	    answer->initialize.max_transfer < max_message(nic))
-		return complain(nic, -EPROTO, "the host takes messages of %u bytes at most",
+		return report(nic, -EPROTO, "the host takes messages of %u bytes at most",
 				answer->initialize.max_transfer);
 	return 0;
 }
@@ -313,7 +315,7 @@ static int add_subchannels(struct nic *nic)
 	if (wanted > rss.queues)
 		wanted = rss.queues;
 	if (wanted <= 1 || rss.entries < RSS_ENTRIES) {
-		say(nic, "one channel: the host distributes over %u with a table of %u", rss.queues,
+		report(nic, 0, "one channel: the host distributes over %u with a table of %u", rss.queues,
 		    rss.entries);
 		return 0;
 	}
@@ -324,11 +326,11 @@ static int add_subchannels(struct nic *nic)
 		return err;
 	granted = nic->nvsp_answer.granted.count;
 	if (nic->nvsp_answer.granted.status != NVSP_SUCCESS || !granted) {
-		say(nic, "one channel: the host refuses more");
+		report(nic, 0, "one channel: the host refuses more");
 		return 0;
 	}
 	if (granted > wanted - 1)
-		return complain(nic, -EPROTO, "the host grants %u sub-channels instead of %u",
+		return report(nic, -EPROTO, "the host grants %u sub-channels instead of %u",
 				granted, wanted - 1);
 	err = nic->open_subchannels(nic, granted);
 	return err ? err : distribute(nic);
@@ -343,7 +345,7 @@ static int open_filter(struct nic *nic)
 {
 	const uint8_t *mac = nic->mac;
 
-	say(nic, "NVSP %u.%u, MAC %02x:%02x:%02x:%02x:%02x:%02x, MTU %u, channels %u, messages in %s",
+	report(nic, 0, "NVSP %u.%u, MAC %02x:%02x:%02x:%02x:%02x:%02x, MTU %u, channels %u, messages in %s",
 	    nic->version >> 16, nic->version & 0xffff, mac[0], mac[1], mac[2], mac[3], mac[4],
 	    mac[5], nic->mtu, nic->channel_count, nic->app->pages ? "pages" : "sections");
 	nic->running = true;
@@ -365,7 +367,7 @@ int nic_start(struct nic *nic)
 		if (err)
 			return err;
 	}
-	say(nic, "ready");
+	report(nic, 0, "ready");
 	return 0;
 }
 
@@ -382,7 +384,7 @@ static int drain(struct nic *nic)
 	if (err != -ETIMEDOUT)
 		return err;
 	nic->silent = true;
-	return complain(nic, err, "the host does not complete what we sent");
+	return report(nic, err, "the host does not complete what we sent");
 }
 
 static int stop_frames(struct nic *nic)

@@ -47,7 +47,7 @@ struct channel {
 	bool blocked;		/* a packet waits for room in the ring */
 	struct stats {
 		unsigned long rx_frames, tx_frames;
-		unsigned long tx_dropped;	/* too long, or the NIC was not running */
+		unsigned long tx_dropped;	/* too long, or the NIC has stopped */
 		unsigned long tx_failed;	/* the host refused them */
 		unsigned long bad;		/* packets of the host that were wrong */
 	} stats;
@@ -90,7 +90,8 @@ struct nic {
 	uint64_t nvsp_id;	/* 0: none */
 	struct nvsp_message nvsp_answer;
 	uint32_t nvsp_length;
-	uint32_t rndis_id, rndis_type;	/* type 0: none */
+	uint64_t rndis_type;		/* 0: none */
+	uint32_t rndis_id;
 	union {
 		struct rndis_answer answer;
 		unsigned char bytes[256];
@@ -123,9 +124,8 @@ void copy_shared(void *to, const void *from, size_t len);
 
 /* main.c */
 extern volatile sig_atomic_t stop_requested;
-void say(const struct nic *nic, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-/* Report an error of a NIC and return @err. */
-int complain(const struct nic *nic, int err, const char *fmt, ...)
+/* Report an error of a NIC, or with @err 0 what it does, and return @err. */
+int report(const struct nic *nic, int err, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 int64_t now_ms(void);
 /* Serve all channels once; sleep until @deadline (-1: for ever) if there was nothing to do. */
