@@ -195,7 +195,7 @@ bool part_ok(uint32_t offset, uint32_t length, uint32_t header, uint32_t message
 		length <= message - RNDIS_OFFSET_BASE - offset;
 }
 
-/* Return 0, -EAGAIN if the frame has to wait, -EBADMSG if it is wrong, or what deliver() returned. */
+/* Return 0, -EAGAIN if the frame has to wait, -EBADMSG if it is wrong, or another error. */
 static int handle_frame(struct channel *ch, const struct vmbus_range *range)
 {
 	const unsigned char *message = (unsigned char *)ch->nic->recv.address + range->offset;
@@ -335,7 +335,7 @@ static void count_bad(struct channel *ch, uint64_t id)
 {
 	if (!ch->stats.bad++)
 		report(ch->nic, 0, "channel %u: the host sent a bad packet (id %llu); the "
-			 "statistics count further ones", ch->index, (unsigned long long)id);
+		       "statistics count further ones", ch->index, (unsigned long long)id);
 }
 
 static void handle_packet(struct channel *ch, const struct vmbus_view *view)

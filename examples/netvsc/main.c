@@ -14,7 +14,9 @@
  * frames, and the options. One thread serves all channels, so nothing needs a
  * lock.
  */
-#define _GNU_SOURCE 1	/* ppoll() */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE	/* for ppoll() */
+#endif
 #include <arpa/inet.h>
 #include <errno.h>
 #include <getopt.h>
@@ -234,7 +236,8 @@ int deliver(struct channel *ch, const unsigned char *frame, uint32_t len, uint32
  */
 static int get_pages(struct nic *nic)
 {
-	const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE | MAP_HUGETLB | PAGES_SIZE_LOG2 << MAP_HUGE_SHIFT;
+	const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE | MAP_HUGETLB |
+		PAGES_SIZE_LOG2 << MAP_HUGE_SHIFT;
 	const size_t count = PAGES_SIZE / GUEST_PAGE;
 	struct vmbus_pagemap *pagemap = NULL;
 	struct pool *pool = &nic->pool;
@@ -243,7 +246,7 @@ static int get_pages(struct nic *nic)
 
 	if (memory == MAP_FAILED)
 		return report(nic, -errno, "no huge page: %s (see /proc/sys/vm/nr_hugepages)",
-				strerror(errno));
+			      strerror(errno));
 	memset(memory, 0, PAGES_SIZE);
 	pool->pages = calloc(count, sizeof(*pool->pages));
 	err = pool->pages ? vmbus_pagemap_open(&pagemap) : -ENOMEM;
@@ -252,7 +255,7 @@ static int get_pages(struct nic *nic)
 	vmbus_pagemap_close(pagemap);
 	if (err < 0)
 		return report(nic, err, "no numbers of pages, which take CAP_SYS_ADMIN: %s",
-				strerror(-err));
+			      strerror(-err));
 	return pool_init(pool, memory, PAGES_SIZE, PAGES_SLOT);
 }
 
@@ -262,7 +265,7 @@ struct nic *nic_new(struct app *app, const char *name)
 
 	*nic = (struct nic){ .app = app, .index = app->nic_count++, .name = name, .mtu = app->mtu };
 	nic->held = calloc(HELD_MAX, sizeof(*nic->held));
-	return nic->held ? nic : NULL;
+	return nic;
 }
 
 /* Open the sub-channels. The host offers them and the kernel opens them while we wait. */
@@ -289,8 +292,11 @@ static int open_subchannels(struct nic *nic, unsigned int count)
 		return report(nic, found, "%s", vmbus_error());
 	if ((unsigned int)found != count)
 		return report(nic, -EPROTO, "the host offers %d sub-channels instead of %u",
-				found, count);
+			      found, count);
 	for (unsigned int i = 0; i < count; i++) {
+		if (list[i].index != i + 1)
+			return report(nic, -EPROTO, "a sub-channel has the index %u",
+				      list[i].index);
 		err = vmbus_subchannel_open(primary, list[i].relid, &options, &chan);
 		if (err)
 			return report(nic, err, "%s", vmbus_error());
@@ -309,8 +315,8 @@ static int nic_open(struct app *app, const char *id)
 	const char *class;
 	int err;
 
-	if (!nic)
-		return -ENOMEM;
+	if (!nic->held)
+		return report(nic, -ENOMEM, "out of memory");
 	nic->open_subchannels = open_subchannels;
 	err = vmbus_chan_open(id, &options, &chan);
 	if (err)
@@ -420,10 +426,10 @@ static unsigned int parse_number(const char *text, unsigned int min, unsigned in
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{ "echo",     required_argument, NULL, 'e' }, { "forward", no_argument,       NULL, 'f' },
-		{ "channels", required_argument, NULL, 'c' }, { "mtu",     required_argument, NULL, 'm' },
-		{ "poll",     no_argument,       NULL, 'p' }, { "send",    required_argument, NULL, 's' },
-		{ "help",     no_argument,       NULL, 'h' }, { 0 }
+		{ "echo", required_argument, NULL, 'e' }, { "forward", no_argument, NULL, 'f' },
+		{ "channels", required_argument, NULL, 'c' },
+		{ "mtu", required_argument, NULL, 'm' }, { "poll", no_argument, NULL, 'p' }, { "send", required_argument, NULL, 's' },
+		{ "help", no_argument, NULL, 'h' }, { 0 }
 	};
 	static struct app app = { .channels = 1, .mtu = 1500, .timeout_ms = 30000 };
 	static char only[] = "nic", *default_ids[] = { only };

@@ -67,8 +67,8 @@ static int nvsp_execute(struct nic *nic, const struct nvsp_message *msg, uint32_
 		return err;
 	if (nic->nvsp_answer.type != type || nic->nvsp_length < length)
 		return report(nic, -EPROTO,
-				"the answer to NVSP message %u has type %u and %u bytes", msg->type,
-				nic->nvsp_answer.type, nic->nvsp_length);
+			      "the answer to NVSP message %u has type %u and %u bytes", msg->type,
+			      nic->nvsp_answer.type, nic->nvsp_length);
 	return 0;
 }
 
@@ -117,8 +117,8 @@ static int rndis_oid(struct nic *nic, uint32_t type, uint32_t oid, const void *d
 
 	if (err == -EOPNOTSUPP)
 		report(nic, err, "the host refuses %s 0x%08x: status 0x%08x",
-			 type == RNDIS_SET ? "to set" : "the query", oid,
-			 nic->rndis.answer.status);
+		       type == RNDIS_SET ? "to set" : "the query", oid,
+		       nic->rndis.answer.status);
 	return err;
 }
 
@@ -139,7 +139,7 @@ static int rndis_query(struct nic *nic, uint32_t oid, const void *input, uint32_
 	if (nic->rndis_length < RNDIS_QUERY_ANSWER_SIZE || answer->query.length != length ||
 	    !part_ok(answer->query.offset, length, RNDIS_QUERY_ANSWER_SIZE, nic->rndis_length))
 		return report(nic, -EPROTO, "the answer to the query 0x%08x has %u bytes at %u",
-				oid, answer->query.length, answer->query.offset);
+			      oid, answer->query.length, answer->query.offset);
 	memcpy(result, nic->rndis.bytes + RNDIS_OFFSET_BASE + answer->query.offset, length);
 	return 0;
 }
@@ -163,7 +163,7 @@ static int negotiate(struct nic *nic)
 			return 0;
 	}
 	return report(nic, -EPROTONOSUPPORT,
-			"the host accepts no version of NVSP from 5.0 to 6.1");
+		      "the host accepts no version of NVSP from 5.0 to 6.1");
 }
 
 static int configure(struct nic *nic)
@@ -172,7 +172,9 @@ static int configure(struct nic *nic)
 		.type = NVSP_NDIS_CONFIG,
 		.ndis_config = { nic->mtu + ETH_HEADER, 0, { NVSP_CAPABILITY_VLAN, 0 } },
 	};
-	const struct nvsp_message version = { .type = NVSP_NDIS_VERSION, .ndis_version = { 6, 30 } };
+	const struct nvsp_message version = {
+		.type = NVSP_NDIS_VERSION, .ndis_version = { 6, 30 },
+	};
 	int err = nvsp_send(nic, &config, 0);
 
 	return err ? err : nvsp_send(nic, &version, 0);
@@ -187,7 +189,7 @@ static int share_buffer(struct nic *nic, const char *name, uint32_t type, uint32
 	/* The status is at the same place in both answers. */
 	if (!err && nic->nvsp_answer.recv_complete.status != NVSP_SUCCESS)
 		err = report(nic, -EPROTO, "the host refuses the %s buffer: status %u", name,
-			       nic->nvsp_answer.recv_complete.status);
+			     nic->nvsp_answer.recv_complete.status);
 	return err;
 }
 
@@ -195,7 +197,8 @@ static int share_recv_buffer(struct nic *nic)
 {
 	struct nvsp_message answer;
 	uint64_t used;
-	int err = share_buffer(nic, "receive", NVSP_RECV_BUFFER, nic->recv.gpadl, RECV_BUFFER_ID, 28);
+	int err = share_buffer(nic, "receive", NVSP_RECV_BUFFER, nic->recv.gpadl, RECV_BUFFER_ID,
+			       28);
 
 	if (err)
 		return err;
@@ -206,8 +209,8 @@ static int share_recv_buffer(struct nic *nic)
 	if (answer.recv_complete.sections != 1 || answer.recv_complete.offset || !used ||
 	    used > nic->recv.size || answer.recv_complete.count > (HELD_MAX - RANGES_MAX) / 2)
 		return report(nic, -EPROTO,
-				"the host uses %u times %u bytes of the receive buffer",
-				answer.recv_complete.count, answer.recv_complete.size);
+			      "the host uses %u times %u bytes of the receive buffer",
+			      answer.recv_complete.count, answer.recv_complete.size);
 	return 0;
 }
 
@@ -232,7 +235,7 @@ static int share_send_buffer(struct nic *nic)
 		return 0;
 	if (size < need || size > nic->send.size / (2 * CONTROL_SLOTS))
 		return report(nic, -EPROTO, "the host makes sections of %u bytes, messages have "
-				"up to %u: try --send=pages", size, need);
+			      "up to %u: try --send=pages", size, need);
 	return pool_init(&nic->pool, nic->send.address, nic->send.size, size);
 }
 
@@ -252,7 +255,7 @@ static int initialize_rndis(struct nic *nic)
 	if (nic->rndis_length < RNDIS_INITIALIZE_ANSWER_SIZE ||
 	    answer->initialize.max_transfer < max_message(nic))
 		return report(nic, -EPROTO, "the host takes messages of %u bytes at most",
-				answer->initialize.max_transfer);
+			      answer->initialize.max_transfer);
 	return 0;
 }
 
@@ -315,8 +318,8 @@ static int add_subchannels(struct nic *nic)
 	if (wanted > rss.queues)
 		wanted = rss.queues;
 	if (wanted <= 1 || rss.entries < RSS_ENTRIES) {
-		report(nic, 0, "one channel: the host distributes over %u with a table of %u", rss.queues,
-		    rss.entries);
+		report(nic, 0, "one channel: the host distributes over %u with a table of %u",
+		       rss.queues, rss.entries);
 		return 0;
 	}
 	msg.subchannel.operation = NVSP_ALLOCATE;
@@ -331,7 +334,7 @@ static int add_subchannels(struct nic *nic)
 	}
 	if (granted > wanted - 1)
 		return report(nic, -EPROTO, "the host grants %u sub-channels instead of %u",
-				granted, wanted - 1);
+			      granted, wanted - 1);
 	err = nic->open_subchannels(nic, granted);
 	return err ? err : distribute(nic);
 }
@@ -345,9 +348,10 @@ static int open_filter(struct nic *nic)
 {
 	const uint8_t *mac = nic->mac;
 
-	report(nic, 0, "NVSP %u.%u, MAC %02x:%02x:%02x:%02x:%02x:%02x, MTU %u, channels %u, messages in %s",
-	    nic->version >> 16, nic->version & 0xffff, mac[0], mac[1], mac[2], mac[3], mac[4],
-	    mac[5], nic->mtu, nic->channel_count, nic->app->pages ? "pages" : "sections");
+	report(nic, 0, "NVSP %u.%u, MAC %02x:%02x:%02x:%02x:%02x:%02x, MTU %u, channels %u, "
+	       "messages in %s",
+	       nic->version >> 16, nic->version & 0xffff, mac[0], mac[1], mac[2], mac[3], mac[4],
+	       mac[5], nic->mtu, nic->channel_count, nic->app->pages ? "pages" : "sections");
 	nic->running = true;
 	/* A NIC that forwards for others receives what is not for its own address. */
 	return set_filter(nic, nic->app->nic_count > 1 ? FILTER_PROMISCUOUS :
@@ -379,7 +383,8 @@ static int drain(struct nic *nic)
 	const int64_t deadline = deadline_of(nic);
 	int err = 0;
 
-	while (!err && (nic->pool.free_count != nic->pool.count || nic->held_first != nic->held_end))
+	while (!err && (nic->pool.free_count < nic->pool.count ||
+			nic->held_first != nic->held_end))
 		err = wait_turn(nic, deadline);
 	if (err != -ETIMEDOUT)
 		return err;

@@ -117,7 +117,8 @@ struct app {
 #define for_each_nic(app, nic) \
 	for (struct nic *nic = (app)->nics; nic < (app)->nics + (app)->nic_count; nic++)
 #define for_each_channel(nic, ch) \
-	for (struct channel *ch = (nic)->channels; ch < (nic)->channels + (nic)->channel_count; ch++)
+	for (struct channel *ch = (nic)->channels; \
+	     ch < (nic)->channels + (nic)->channel_count; ch++)
 
 /* Copy what the host may change at any time, so that checks and use see the same. */
 void copy_shared(void *to, const void *from, size_t len);
@@ -152,7 +153,7 @@ int send_control(struct nic *nic, const void *message, uint32_t len);
  */
 int transmit(struct channel *to, const struct channel *from, const unsigned char *frame,
 	     uint32_t len, uint32_t vlan, bool exchange);
-/* Handle what is in the ring. Return the number of packets, or an error that ends the channel. */
+/* Handle what is in the ring. Return the number of packets, or why the channel ends. */
 int receive_packets(struct channel *ch);
 /* Deliver frames and complete packets. Return how many, or an error that was reported. */
 int serve_held(struct nic *nic);

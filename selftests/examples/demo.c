@@ -87,12 +87,12 @@ static int demo_prepare(struct netvsc_host *host, size_t size)
 static int demo_guest(struct app *app, const struct netvsc_host *host)
 {
 	struct nic *nic = nic_new(app, "test");
-	int err = 0;
+	int err = nic->held ? 0 : -ENOMEM;
 
 	nic->open_subchannels = demo_subchannels;
 	nic->recv = (struct vmbus_buffer){ host->recv, host->recv_size, HOST_RECV_GPADL };
 	nic->send = (struct vmbus_buffer){ host->send, host->send_size, HOST_SEND_GPADL };
-	if (app->pages)
+	if (!err && app->pages)
 		err = demo_pages(&nic->pool, host->pages);
 	demo_add(nic);
 	return app_run(app, err);
