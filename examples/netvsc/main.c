@@ -428,7 +428,8 @@ int main(int argc, char **argv)
 	static const struct option options[] = {
 		{ "echo", required_argument, NULL, 'e' }, { "forward", no_argument, NULL, 'f' },
 		{ "channels", required_argument, NULL, 'c' },
-		{ "mtu", required_argument, NULL, 'm' }, { "poll", no_argument, NULL, 'p' }, { "send", required_argument, NULL, 's' },
+		{ "mtu", required_argument, NULL, 'm' },
+		{ "poll", no_argument, NULL, 'p' }, { "send", required_argument, NULL, 's' },
 		{ "help", no_argument, NULL, 'h' }, { 0 }
 	};
 	static struct app app = { .channels = 1, .mtu = 1500, .timeout_ms = 30000 };
