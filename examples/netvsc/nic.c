@@ -7,35 +7,18 @@
 
 /* Requests to the host */
 
+static int64_t deadline_of(const struct nic *nic)
+{
+	return now_ms() + nic->app->timeout_ms;
+}
+
 /*
  * Take one turn while a request waits. A signal ends the start of a NIC, but
  * not its stop.
  */
 static int wait_turn(struct nic *nic, int64_t deadline)
 {
-	struct app *app = nic->app;
-
-	if (app->stop && !app->stopping)
-		return -EINTR;
-	return turn(app, deadline);
-}
-
-static int64_t deadline_of(const struct nic *nic)
-{
-	return now_ms() + nic->app->timeout_ms;
-}
-
-/* Wait for room if the ring refused a request with @err because it was full. */
-static int wait_for_room(struct nic *nic, int err, int64_t deadline)
-{
-	struct channel *primary = &nic->channels[0];
-
-	if (err != -EAGAIN)
-		return channel_failed(primary, err);
-	primary->request_blocked = true;
-	err = wait_turn(nic, deadline);
-	primary->request_blocked = false;
-	return err;
+	return stop_requested && !nic->app->stopping ? -EINTR : turn(nic->app, deadline);
 }
 
 /* Send a message of NVSP. It has an answer if @id is not 0. */
@@ -43,70 +26,62 @@ static int nvsp_send(struct nic *nic, const struct nvsp_message *msg, uint64_t i
 {
 	const uint16_t flags = id ? VMBUS_PACKET_COMPLETION_REQUESTED : 0;
 	const int64_t deadline = deadline_of(nic);
+	struct channel *primary = &nic->channels[0];
 	int err;
 
 	do {
-		err = vmbus_send(nic->channels[0].chan, VMBUS_PACKET_INBAND, flags, id, msg,
-				 sizeof(*msg));
-		if (!err)
-			return 0;
-		err = wait_for_room(nic, err, deadline);
+		err = vmbus_send(primary->chan, VMBUS_PACKET_INBAND, flags, id, msg, sizeof(*msg));
+		if (err != -EAGAIN)
+			return err ? channel_failed(primary, err) : 0;
+		primary->blocked = true;
+		err = wait_turn(nic, deadline);
 	} while (!err);
 	return err;
 }
 
-static int no_answer(struct nic *nic, int err, const char *protocol, uint32_t type)
+/* Wait until the host clears @pending. @err is why the request was not even sent. */
+static int wait_answer(struct nic *nic, int err, uint64_t *pending, const char *protocol,
+		       uint32_t type)
 {
+	const int64_t deadline = deadline_of(nic);
+
+	while (!err && *pending)
+		err = wait_turn(nic, deadline);
+	*pending = 0;
 	if (err != -ETIMEDOUT)
 		return err;
 	nic->silent = true;
-	return complain(nic, err, "the host does not answer %s message %u", protocol, type);
+	return report(nic, err, "the host does not answer %s message %u", protocol, type);
 }
 
-/*
- * Ask, and wait for an answer of @type with at least @length bytes:
- * nic->nvsp_answer.
- */
+/* Ask, and wait for an answer of @type with at least @length bytes: nic->nvsp_answer. */
 static int nvsp_execute(struct nic *nic, const struct nvsp_message *msg, uint32_t type,
 			uint32_t length)
 {
-	const int64_t deadline = deadline_of(nic);
 	int err;
 
-	nic->nvsp_id = new_id(nic, POOLS, 0);
+	nic->nvsp_id = new_id(nic, UINT16_MAX);
 	err = nvsp_send(nic, msg, nic->nvsp_id);
-	while (!err && nic->nvsp_id)
-		err = wait_turn(nic, deadline);
-	nic->nvsp_id = 0;
+	err = wait_answer(nic, err, &nic->nvsp_id, "NVSP", msg->type);
 	if (err)
-		return no_answer(nic, err, "NVSP", msg->type);
+		return err;
 	if (nic->nvsp_answer.type != type || nic->nvsp_length < length)
-		return complain(nic, -EPROTO,
-				"the answer to NVSP message %u has type %u and %u bytes", msg->type,
-				nic->nvsp_answer.type, nic->nvsp_length);
+		return report(nic, -EPROTO,
+			      "the answer to NVSP message %u has type %u and %u bytes", msg->type,
+			      nic->nvsp_answer.type, nic->nvsp_length);
 	return 0;
 }
 
-/* Send a control message of @size bytes. */
 static int rndis_send(struct nic *nic, const void *message, uint32_t size)
 {
 	const int64_t deadline = deadline_of(nic);
-	struct pool *pool = nic->control_pool;
-	struct slot *slot;
 	int err;
 
-	do {
-		slot = pool_get(pool, 0);
-		if (!slot) {
-			err = wait_turn(nic, deadline);
-			continue;
-		}
-		memcpy(slot_memory(pool, slot), message, size);
-		err = queue_slot(&nic->channels[0], pool, slot, size, 0);
-		if (!err)
-			return 0;
-		err = wait_for_room(nic, err, deadline);
-	} while (!err);
+	while ((err = send_control(nic, message, size)) == -EAGAIN) {
+		err = wait_turn(nic, deadline);
+		if (err)
+			break;
+	}
 	return err;
 }
 
@@ -114,7 +89,6 @@ static int rndis_send(struct nic *nic, const void *message, uint32_t size)
 static int rndis_execute(struct nic *nic, struct rndis_request *request, uint32_t header_size,
 			 const void *data, uint32_t length)
 {
-	const int64_t deadline = deadline_of(nic);
 	unsigned char message[CONTROL_SIZE];
 	int err;
 
@@ -125,135 +99,122 @@ static int rndis_execute(struct nic *nic, struct rndis_request *request, uint32_
 		memcpy(message + header_size, data, length);
 	nic->rndis_type = request->header.type;
 	err = rndis_send(nic, message, header_size + length);
-	while (!err && nic->rndis_type)
-		err = wait_turn(nic, deadline);
-	nic->rndis_type = 0;
+	err = wait_answer(nic, err, &nic->rndis_type, "RNDIS", request->header.type);
 	if (err)
-		return no_answer(nic, err, "RNDIS", request->header.type);
+		return err;
 	return nic->rndis.answer.status ? -EOPNOTSUPP : 0;
 }
 
-static int rndis_set(struct nic *nic, uint32_t oid, const void *data, uint32_t length)
+/* Set, or with @type RNDIS_QUERY query, what @oid names. */
+static int rndis_oid(struct nic *nic, uint32_t type, uint32_t oid, const void *data,
+		     uint32_t length)
 {
 	struct rndis_request request = {
-		.header.type = RNDIS_SET,
-		.query = { .oid = oid, .length = length, .offset = RNDIS_QUERY_DATA },
+		.header.type = type,
+		.query = { oid, length, RNDIS_QUERY_SIZE - RNDIS_OFFSET_BASE, 0 },
 	};
 	int err = rndis_execute(nic, &request, RNDIS_QUERY_SIZE, data, length);
 
 	if (err == -EOPNOTSUPP)
-		complain(nic, err, "the host refuses to set 0x%08x: status 0x%08x", oid,
-			 nic->rndis.answer.status);
+		report(nic, err, "the host refuses %s 0x%08x: status 0x%08x",
+		       type == RNDIS_SET ? "to set" : "the query", oid,
+		       nic->rndis.answer.status);
 	return err;
 }
 
-/*
- * Query @length bytes; some queries have an @input. A shorter or longer answer
- * is wrong.
- */
+static int rndis_set(struct nic *nic, uint32_t oid, const void *data, uint32_t length)
+{
+	return rndis_oid(nic, RNDIS_SET, oid, data, length);
+}
+
+/* Some queries have an @input. An answer that is shorter or longer than @length is wrong. */
 static int rndis_query(struct nic *nic, uint32_t oid, const void *input, uint32_t input_length,
 		       void *result, uint32_t length)
 {
-	struct rndis_request request = {
-		.header.type = RNDIS_QUERY,
-		.query = { .oid = oid, .length = input_length, .offset = RNDIS_QUERY_DATA },
-	};
 	const struct rndis_answer *answer = &nic->rndis.answer;
-	int err = rndis_execute(nic, &request, RNDIS_QUERY_SIZE, input, input_length);
+	int err = rndis_oid(nic, RNDIS_QUERY, oid, input, input_length);
 
-	if (err == -EOPNOTSUPP)
-		return complain(nic, err, "the host refuses the query 0x%08x: status 0x%08x", oid,
-				answer->status);
 	if (err)
 		return err;
 	if (nic->rndis_length < RNDIS_QUERY_ANSWER_SIZE || answer->query.length != length ||
 	    !part_ok(answer->query.offset, length, RNDIS_QUERY_ANSWER_SIZE, nic->rndis_length))
-		return complain(nic, -EPROTO, "the answer to the query 0x%08x has %u bytes at %u",
-				oid, answer->query.length, answer->query.offset);
+		return report(nic, -EPROTO, "the answer to the query 0x%08x has %u bytes at %u",
+			      oid, answer->query.length, answer->query.offset);
 	memcpy(result, nic->rndis.bytes + RNDIS_OFFSET_BASE + answer->query.offset, length);
 	return 0;
-}
-
-static int rndis_query_u32(struct nic *nic, uint32_t oid, uint32_t *value)
-{
-	return rndis_query(nic, oid, NULL, 0, value, sizeof(*value));
 }
 
 /* The start of a NIC */
 
 static int negotiate(struct nic *nic)
 {
-	static const uint32_t versions[] = {
-		NVSP_VERSION_6_1, NVSP_VERSION_6, NVSP_VERSION_5, NVSP_VERSION_4, NVSP_VERSION_3_2,
-		NVSP_VERSION_2,
-	};
-	struct nvsp_message msg;
-	int err;
+	static const uint32_t versions[] = { NVSP_VERSION_6_1, NVSP_VERSION_6, NVSP_VERSION_5 };
 
 	for (size_t i = 0; i < sizeof(versions) / sizeof(versions[0]); i++) {
-		msg = (struct nvsp_message){ .type = NVSP_INIT };
-		msg.init.min = versions[i];
-		msg.init.max = versions[i];
-		err = nvsp_execute(nic, &msg, NVSP_INIT_COMPLETE, 16);
+		const struct nvsp_message msg = {
+			.type = NVSP_INIT, .init = { versions[i], versions[i] },
+		};
+		int err = nvsp_execute(nic, &msg, NVSP_INIT_COMPLETE, 16);
+
 		if (err)
 			return err;
-		if (nic->nvsp_answer.init_complete.status == NVSP_SUCCESS) {
-			nic->version = versions[i];
+		nic->version = versions[i];
+		if (nic->nvsp_answer.init_complete.status == NVSP_SUCCESS)
 			return 0;
-		}
 	}
-	return complain(nic, -EPROTONOSUPPORT, "the host accepts no version of NVSP that we know");
+	return report(nic, -EPROTONOSUPPORT,
+		      "the host accepts no version of NVSP from 5.0 to 6.1");
 }
 
 static int configure(struct nic *nic)
 {
-	struct nvsp_message msg = { .type = NVSP_NDIS_CONFIG };
-	int err;
+	const struct nvsp_message config = {
+		.type = NVSP_NDIS_CONFIG,
+		.ndis_config = { nic->mtu + ETH_HEADER, 0, { NVSP_CAPABILITY_VLAN, 0 } },
+	};
+	const struct nvsp_message version = {
+		.type = NVSP_NDIS_VERSION, .ndis_version = { 6, 30 },
+	};
+	int err = nvsp_send(nic, &config, 0);
 
-	msg.ndis_config.mtu = nic->mtu + ETH_HEADER;
-	msg.ndis_config.capabilities[0] = NVSP_CAPABILITY_VLAN;
-	err = nvsp_send(nic, &msg, 0);
-	if (err)
-		return err;
-	msg = (struct nvsp_message){ .type = NVSP_NDIS_VERSION };
-	msg.ndis_version.major = 6;
-	msg.ndis_version.minor = nic->version >= NVSP_VERSION_5 ? 30 : 1;
-	return nvsp_send(nic, &msg, 0);
+	return err ? err : nvsp_send(nic, &version, 0);
+}
+
+static int share_buffer(struct nic *nic, const char *name, uint32_t type, uint32_t gpadl,
+			uint16_t id, uint32_t answer_length)
+{
+	const struct nvsp_message msg = { .type = type, .buffer = { gpadl, id } };
+	int err = nvsp_execute(nic, &msg, type + 1, answer_length);
+
+	/* The status is at the same place in both answers. */
+	if (!err && nic->nvsp_answer.recv_complete.status != NVSP_SUCCESS)
+		err = report(nic, -EPROTO, "the host refuses the %s buffer: status %u", name,
+			     nic->nvsp_answer.recv_complete.status);
+	return err;
 }
 
 static int share_recv_buffer(struct nic *nic)
 {
-	const struct nvsp_message msg = {
-		.type = NVSP_RECV_BUFFER, .buffer = { nic->recv.gpadl, RECV_BUFFER_ID },
-	};
 	struct nvsp_message answer;
 	uint64_t used;
-	int err;
+	int err = share_buffer(nic, "receive", NVSP_RECV_BUFFER, nic->recv.gpadl, RECV_BUFFER_ID,
+			       28);
 
-	err = nvsp_execute(nic, &msg, NVSP_RECV_BUFFER_COMPLETE, 28);
 	if (err)
 		return err;
-	answer = nic->nvsp_answer;
-	if (answer.recv_complete.status != NVSP_SUCCESS)
-		return complain(nic, -EPROTO, "the host refuses the receive buffer: status %u",
-				answer.recv_complete.status);
 	nic->recv_shared = true;
-	/*
-	 * Which parts the host uses is its business, if they lie in the buffer.
-	 */
+	answer = nic->nvsp_answer;
+	/* Which parts the host uses is its business, if they lie in the buffer. */
 	used = (uint64_t)answer.recv_complete.size * answer.recv_complete.count;
 	if (answer.recv_complete.sections != 1 || answer.recv_complete.offset || !used ||
-	    used > nic->recv.size)
-		return complain(nic, -EPROTO,
-				"the host uses %u times %u bytes of the receive buffer",
-				answer.recv_complete.count, answer.recv_complete.size);
+	    used > nic->recv.size || answer.recv_complete.count > (HELD_MAX - RANGES_MAX) / 2)
+		return report(nic, -EPROTO,
+			      "the host uses %u times %u bytes of the receive buffer",
+			      answer.recv_complete.count, answer.recv_complete.size);
 	return 0;
 }
 
-/*
- * Return the size of the largest message: a frame with one VLAN tag beside it
- * and one in it.
- */
+/* Return the size of the largest message: a frame with one VLAN tag beside it and one in it. */
 static uint32_t max_message(const struct nic *nic)
 {
 	return sizeof(struct rndis_packet) + sizeof(struct rndis_ppi) + sizeof(uint32_t) +
@@ -262,30 +223,20 @@ static uint32_t max_message(const struct nic *nic)
 
 static int share_send_buffer(struct nic *nic)
 {
-	const struct nvsp_message msg = {
-		.type = NVSP_SEND_BUFFER, .buffer = { nic->send.gpadl, SEND_BUFFER_ID },
-	};
-	struct pool *sections = &nic->pools[SECTIONS];
-	uint32_t size, need = SECTION_MIN;
-	int err;
+	const uint32_t need = max_message(nic) > CONTROL_SIZE ? max_message(nic) : CONTROL_SIZE;
+	uint32_t size;
+	int err = share_buffer(nic, "send", NVSP_SEND_BUFFER, nic->send.gpadl, SEND_BUFFER_ID, 12);
 
-	err = nvsp_execute(nic, &msg, NVSP_SEND_BUFFER_COMPLETE, 12);
 	if (err)
 		return err;
-	if (nic->nvsp_answer.send_complete.status != NVSP_SUCCESS)
-		return complain(nic, -EPROTO, "the host refuses the send buffer: status %u",
-				nic->nvsp_answer.send_complete.status);
 	nic->send_shared = true;
 	size = nic->nvsp_answer.send_complete.section_size;
-	if (nic->control_pool == sections)
-		need = CONTROL_SIZE;
-	if (nic->large_pool == sections && need < max_message(nic))
-		need = max_message(nic);
-	if (nic->frame_pool != sections)
+	if (nic->app->pages)
 		return 0;
 	if (size < need || size > nic->send.size / (2 * CONTROL_SLOTS))
-		return complain(nic, -EPROTO, "the host makes sections of %u bytes", size);
-	return pool_init(sections, nic->send.address, nic->send.size, size);
+		return report(nic, -EPROTO, "the host makes sections of %u bytes, messages have "
+			      "up to %u: try --send=pages", size, need);
+	return pool_init(&nic->pool, nic->send.address, nic->send.size, size);
 }
 
 static int initialize_rndis(struct nic *nic)
@@ -297,56 +248,31 @@ static int initialize_rndis(struct nic *nic)
 	int err = rndis_execute(nic, &request, RNDIS_INITIALIZE_SIZE, NULL, 0);
 
 	if (err == -EOPNOTSUPP)
-		complain(nic, err, "the host refuses RNDIS: status 0x%08x", answer->status);
+		report(nic, err, "the host refuses RNDIS: status 0x%08x", answer->status);
 	if (err)
 		return err;
 	nic->initialized = true;
 	if (nic->rndis_length < RNDIS_INITIALIZE_ANSWER_SIZE ||
 	    answer->initialize.max_transfer < max_message(nic))
-		return complain(nic, -EPROTO, "the host takes messages of %u bytes at most",
-				answer->initialize.max_transfer);
+		return report(nic, -EPROTO, "the host takes messages of %u bytes at most",
+			      answer->initialize.max_transfer);
 	return 0;
 }
 
-/*
- * Let the host compute no checksums, and deliver no frames without a checksum
- * or merged ones.
- */
+/* Let the host compute no checksums, and deliver no frames without a checksum or merged ones. */
 static int switch_offload_off(struct nic *nic)
 {
 	const struct ndis_offload offload = {
 		.object = { 0x80, 3, sizeof(offload) },
 		.checksums = { 1, 1, 1, 1, 1 }, .lso_v1 = 1, .lso_v2 = { 1, 1 }, .rsc = { 1, 1 },
 	};
-	struct ndis_offload older = offload;
 
-	if (nic->version >= NVSP_VERSION_5)
-		return rndis_set(nic, OID_OFFLOAD_PARAMETERS, &offload, sizeof(offload));
-	older.object.revision = 2;
-	older.object.size = offsetof(struct ndis_offload, rsc);
-	return rndis_set(nic, OID_OFFLOAD_PARAMETERS, &older, older.object.size);
+	return rndis_set(nic, OID_OFFLOAD_PARAMETERS, &offload, sizeof(offload));
 }
 
-/* The host need not tell its MTU and the state of the link. */
-static int query_properties(struct nic *nic)
+static int query_mac(struct nic *nic)
 {
-	uint32_t status = 0;
-	int err;
-
-	err = rndis_query(nic, OID_PERMANENT_ADDRESS, NULL, 0, nic->mac, sizeof(nic->mac));
-	if (err)
-		return err;
-	nic->host_mtu = nic->mtu;
-	err = rndis_query_u32(nic, OID_MAX_FRAME_SIZE, &nic->host_mtu);
-	if (err && err != -EOPNOTSUPP)
-		return err;
-	if (nic->host_mtu < MTU_MIN)
-		return complain(nic, -EPROTO, "the host says that its MTU is %u", nic->host_mtu);
-	if (nic->host_mtu > nic->mtu)
-		nic->host_mtu = nic->mtu;
-	err = rndis_query_u32(nic, OID_MEDIA_STATUS, &status);
-	nic->link_up = !status;
-	return err == -EOPNOTSUPP ? 0 : err;
+	return rndis_query(nic, OID_PERMANENT_ADDRESS, NULL, 0, nic->mac, sizeof(nic->mac));
 }
 
 /* Let the host spread the frames over the channels. */
@@ -354,8 +280,7 @@ static int distribute(struct nic *nic)
 {
 	struct ndis_rss_parameters rss = {
 		.object = { 0x89, 2, offsetof(struct ndis_rss_parameters, table) },
-		.flags = RSS_DISABLE,
-		.hash = RSS_HASH,
+		.flags = RSS_DISABLE, .hash = RSS_HASH,
 		.table_size = sizeof(rss.table),
 		.table_offset = offsetof(struct ndis_rss_parameters, table),
 		.key_size = sizeof(rss.key),
@@ -366,7 +291,7 @@ static int distribute(struct nic *nic)
 	for (unsigned int i = 0; i < RSS_ENTRIES; i++)
 		rss.table[i] = i % nic->channel_count;
 	/* With this key both directions of a connection have the same hash. */
-	for (unsigned int i = 0; i < RSS_KEY_SIZE; i++)
+	for (unsigned int i = 0; i < sizeof(rss.key); i++)
 		rss.key[i] = i % 2 ? 0x5a : 0x6d;
 	err = rndis_set(nic, OID_RSS_PARAMETERS, &rss, sizeof(rss));
 	if (err)
@@ -386,21 +311,15 @@ static int add_subchannels(struct nic *nic)
 
 	if (wanted == 1)
 		return 0;
-	if (nic->version < NVSP_VERSION_5) {
-		say(nic, "one channel: the host has an old version of NVSP");
-		return 0;
-	}
 	err = rndis_query(nic, OID_RSS_CAPABILITIES, &query, sizeof(query), &rss,
 			  NDIS_RSS_CAPABILITIES_SIZE);
-	if (err == -EOPNOTSUPP)
-		return 0;
 	if (err)
-		return err;
+		return err == -EOPNOTSUPP ? 0 : err;
 	if (wanted > rss.queues)
 		wanted = rss.queues;
 	if (wanted <= 1 || rss.entries < RSS_ENTRIES) {
-		say(nic, "one channel: the host distributes over %u with a table of %u", rss.queues,
-		    rss.entries);
+		report(nic, 0, "one channel: the host distributes over %u with a table of %u",
+		       rss.queues, rss.entries);
 		return 0;
 	}
 	msg.subchannel.operation = NVSP_ALLOCATE;
@@ -410,12 +329,12 @@ static int add_subchannels(struct nic *nic)
 		return err;
 	granted = nic->nvsp_answer.granted.count;
 	if (nic->nvsp_answer.granted.status != NVSP_SUCCESS || !granted) {
-		say(nic, "one channel: the host refuses more");
+		report(nic, 0, "one channel: the host refuses more");
 		return 0;
 	}
 	if (granted > wanted - 1)
-		return complain(nic, -EPROTO, "the host grants %u sub-channels instead of %u",
-				granted, wanted - 1);
+		return report(nic, -EPROTO, "the host grants %u sub-channels instead of %u",
+			      granted, wanted - 1);
 	err = nic->open_subchannels(nic, granted);
 	return err ? err : distribute(nic);
 }
@@ -425,82 +344,52 @@ static int set_filter(struct nic *nic, uint32_t filter)
 	return rndis_set(nic, OID_PACKET_FILTER, &filter, sizeof(filter));
 }
 
-static const char *where_frames(const struct nic *nic)
+static int open_filter(struct nic *nic)
 {
-	if (nic->frame_pool->pages)
-		return "pages";
-	return max_message(nic) > nic->frame_pool->slot_size ? "sections and pages" : "sections";
+	const uint8_t *mac = nic->mac;
+
+	report(nic, 0, "NVSP %u.%u, MAC %02x:%02x:%02x:%02x:%02x:%02x, MTU %u, channels %u, "
+	       "messages in %s",
+	       nic->version >> 16, nic->version & 0xffff, mac[0], mac[1], mac[2], mac[3], mac[4],
+	       mac[5], nic->mtu, nic->channel_count, nic->app->pages ? "pages" : "sections");
+	nic->running = true;
+	/* A NIC that forwards for others receives what is not for its own address. */
+	return set_filter(nic, nic->app->nic_count > 1 ? FILTER_PROMISCUOUS :
+			  FILTER_DIRECTED | FILTER_ALL_MULTICAST | FILTER_BROADCAST);
 }
 
 int nic_start(struct nic *nic)
 {
 	static int (*const steps[])(struct nic *nic) = {
 		negotiate, configure, share_recv_buffer, share_send_buffer, initialize_rndis,
-		switch_offload_off, query_properties, add_subchannels,
+		switch_offload_off, query_mac, add_subchannels, open_filter,
 	};
-	const uint8_t *mac = nic->mac;
-	uint32_t filter = FILTER_DIRECTED | FILTER_ALL_MULTICAST | FILTER_BROADCAST;
-	int err;
 
 	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
-		err = steps[i](nic);
+		int err = steps[i](nic);
+
 		if (err)
 			return err;
 	}
-	say(nic, "NVSP %u.%u, MAC %02x:%02x:%02x:%02x:%02x:%02x, MTU %u, link %s, channels %u, "
-	    "frames in %s, control messages in %s", nic->version >> 16, nic->version & 0xffff,
-	    mac[0], mac[1], mac[2], mac[3], mac[4], mac[5], nic->host_mtu,
-	    nic->link_up ? "up" : "down", nic->channel_count, where_frames(nic),
-	    nic->control_pool->pages ? "pages" : "sections");
-	nic->running = true;
-	err = set_filter(nic, nic->app->promiscuous ? FILTER_PROMISCUOUS : filter);
-	if (!err)
-		say(nic, "ready");
-	return err;
+	report(nic, 0, "ready");
+	return 0;
 }
 
-/* The stop of a NIC */
+/* The stop of a NIC. Its steps do nothing for what has not been started. */
 
-static bool is_quiet(const struct nic *nic)
-{
-	for (unsigned int i = 0; i < POOLS; i++)
-		if (nic->pools[i].free_count != nic->pools[i].count)
-			return false;
-	for (unsigned int i = 0; i < nic->channel_count; i++)
-		if (nic->channels[i].ack_count)
-			return false;
-	return true;
-}
-
-/* Wait until the host has completed all that we sent. */
+/* Wait until all frames are on their way, and the host has completed all that we sent. */
 static int drain(struct nic *nic)
 {
 	const int64_t deadline = deadline_of(nic);
 	int err = 0;
 
-	while (!err && !is_quiet(nic))
+	while (!err && (nic->pool.free_count < nic->pool.count ||
+			nic->held_first != nic->held_end))
 		err = wait_turn(nic, deadline);
 	if (err != -ETIMEDOUT)
 		return err;
 	nic->silent = true;
-	return complain(nic, err, "the host does not complete what we sent");
-}
-
-static int halt(struct nic *nic)
-{
-	const struct rndis_request request = {
-		.header = { RNDIS_HALT, RNDIS_HALT_SIZE }, .id = ++nic->rndis_id,
-	};
-	int err = rndis_send(nic, &request, RNDIS_HALT_SIZE);
-
-	return err ? err : drain(nic);
-}
-
-static int revoke_buffer(struct nic *nic, uint32_t type, uint16_t id)
-{
-	const struct nvsp_message msg = { .type = type, .revoke.id = id };
-
-	return nvsp_send(nic, &msg, 0);
+	return report(nic, err, "the host does not complete what we sent");
 }
 
 static int stop_frames(struct nic *nic)
@@ -510,39 +399,44 @@ static int stop_frames(struct nic *nic)
 
 static int stop_rndis(struct nic *nic)
 {
-	int err;
+	const struct rndis_request request = {
+		.header = { RNDIS_HALT, RNDIS_HALT_SIZE }, .id = ++nic->rndis_id,
+	};
+	int err = 0;
 
+	if (nic->initialized && !nic->silent)
+		err = drain(nic);
 	nic->running = false;
-	if (!nic->initialized || nic->silent)
-		return 0;
-	err = drain(nic);
-	return err ? err : halt(nic);
+	if (err || !nic->initialized || nic->silent)
+		return err;
+	err = rndis_send(nic, &request, RNDIS_HALT_SIZE);
+	return err ? err : drain(nic);
 }
 
-static int revoke_recv_buffer(struct nic *nic)
+static int revoke_buffers(struct nic *nic)
 {
-	return nic->recv_shared ? revoke_buffer(nic, NVSP_REVOKE_RECV_BUFFER, RECV_BUFFER_ID) : 0;
-}
+	const struct nvsp_message recv = { .type = NVSP_REVOKE_RECV_BUFFER,
+					   .revoke.id = RECV_BUFFER_ID };
+	const struct nvsp_message send = { .type = NVSP_REVOKE_SEND_BUFFER,
+					   .revoke.id = SEND_BUFFER_ID };
+	int err = nic->recv_shared ? nvsp_send(nic, &recv, 0) : 0;
 
-static int revoke_send_buffer(struct nic *nic)
-{
-	nic->recv_shared = false;
-	return nic->send_shared ? revoke_buffer(nic, NVSP_REVOKE_SEND_BUFFER, SEND_BUFFER_ID) : 0;
+	if (!err && nic->send_shared)
+		err = nvsp_send(nic, &send, 0);
+	nic->recv_shared = nic->send_shared = false;
+	return err;
 }
 
 int nic_stop(struct nic *nic)
 {
-	static int (*const steps[])(struct nic *nic) = {
-		stop_frames, stop_rndis, revoke_recv_buffer, revoke_send_buffer,
-	};
+	static int (*const steps[])(struct nic *nic) = { stop_frames, stop_rndis, revoke_buffers };
 	int result = 0, err;
 
 	nic->app->stopping = true;
 	/* After an error go on: the host may be able to do the rest. */
 	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]) && !nic->lost; i++) {
 		err = steps[i](nic);
-		if (!result)
-			result = err;
+		result = result ? result : err;
 	}
 	return result;
 }

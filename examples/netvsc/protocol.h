@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * The protocols of Hyper-V's synthetic NIC, as far as this example speaks them.
+ * The protocols of Hyper-V's synthetic NIC, as much of them as this example
+ * uses.
  *
  * NVSP travels in the packets of the channel. It agrees on a version and on two
  * buffers, and carries RNDIS messages, which are the frames and the control
@@ -14,49 +15,36 @@
 #include <stdint.h>
 
 #define ETH_HEADER	14u
-#define ETH_MIN		60u	/* shorter frames are padded */
+#define VLAN_TAG	4u	/* a frame with a tag in it is that much longer */
 #define GUEST_PAGE	4096u	/* in VMBus, whatever the system's pages are */
-#define VLAN_TAG	4u	/* a frame with an inline tag is that much longer */
 
 /* NVSP */
 
-#define NVSP_VERSION_2		0x00002u
-#define NVSP_VERSION_3_2	0x30002u
-#define NVSP_VERSION_4		0x40000u
 #define NVSP_VERSION_5		0x50000u
 #define NVSP_VERSION_6		0x60000u
 #define NVSP_VERSION_6_1	0x60001u
 
 enum nvsp_type {
-	NVSP_INIT			= 1,
-	NVSP_INIT_COMPLETE		= 2,
-	NVSP_NDIS_VERSION		= 100,
-	NVSP_RECV_BUFFER		= 101,
-	NVSP_RECV_BUFFER_COMPLETE	= 102,
-	NVSP_REVOKE_RECV_BUFFER		= 103,
-	NVSP_SEND_BUFFER		= 104,
-	NVSP_SEND_BUFFER_COMPLETE	= 105,
-	NVSP_REVOKE_SEND_BUFFER		= 106,
-	NVSP_RNDIS			= 107,
-	NVSP_RNDIS_COMPLETE		= 108,
-	NVSP_NDIS_CONFIG		= 125,
-	NVSP_VF_ASSOCIATION		= 128,
-	NVSP_SUBCHANNEL			= 133,	/* the answer has the same type */
-	NVSP_INDIRECTION_TABLE		= 134,
+	NVSP_INIT = 1, NVSP_INIT_COMPLETE = 2,
+	NVSP_NDIS_VERSION = 100, NVSP_NDIS_CONFIG = 125,
+	NVSP_RECV_BUFFER = 101, NVSP_RECV_BUFFER_COMPLETE = 102, NVSP_REVOKE_RECV_BUFFER = 103,
+	NVSP_SEND_BUFFER = 104, NVSP_SEND_BUFFER_COMPLETE = 105, NVSP_REVOKE_SEND_BUFFER = 106,
+	NVSP_RNDIS = 107, NVSP_RNDIS_COMPLETE = 108,
+	NVSP_VF_ASSOCIATION = 128, NVSP_INDIRECTION_TABLE = 134,
+	NVSP_SUBCHANNEL = 133,	/* the answer has the same type */
 };
 
 #define NVSP_SUCCESS		1u
 #define NVSP_FAILURE		2u
 #define NVSP_NO_SECTION		UINT32_MAX
 #define NVSP_ALLOCATE		1u	/* the operation of NVSP_SUBCHANNEL */
-
-#define NVSP_CAPABILITY_VLAN	(1u << 3)	/* in capabilities[0] */
+#define NVSP_CAPABILITY_VLAN	(1u << 3)
 
 /* What the guest calls its buffers; any numbers do. */
 #define RECV_BUFFER_ID		0xcafeu
 #define SEND_BUFFER_ID		0xfaceu
 
-/* A message always has these 40 bytes, and most of them are unused. */
+/* A message always has 40 bytes, and most of them are unused. */
 struct nvsp_message {
 	uint32_t type;
 	union {
@@ -67,39 +55,28 @@ struct nvsp_message {
 		struct { uint32_t mtu, reserved, capabilities[2]; } ndis_config;
 		struct { uint32_t gpadl; uint16_t id; } buffer;
 		struct { uint16_t id; } revoke;
-		struct {
-			uint32_t status, sections, offset, size, count, end;
-		} recv_complete;
+		struct { uint32_t status, sections, offset, size, count, end; } recv_complete;
 		struct { uint32_t status, section_size; } send_complete;
-		/*
-		 * The host takes the bytes from the section, or with
-		 * NVSP_NO_SECTION from pages.
-		 */
+		/* With NVSP_NO_SECTION the message is in pages. */
 		struct { uint32_t control, section, bytes; } rndis;
 		struct { uint32_t status; } rndis_complete;
 		struct { uint32_t operation, count; } subchannel;
 		struct { uint32_t status, count; } granted;
-		struct { uint32_t count, offset; } table;
 		uint32_t words[9];
 	};
 };
 
 /*
  * RNDIS: offsets count from byte 8 of the message, where the request id of
- * control messages is.
+ * control messages is. The answer to a type has the bit RNDIS_COMPLETE.
  */
 
 enum rndis_type {
-	RNDIS_PACKET		= 1,
-	RNDIS_INITIALIZE	= 2,
-	RNDIS_HALT		= 3,
-	RNDIS_QUERY		= 4,
-	RNDIS_SET		= 5,
-	RNDIS_INDICATE		= 7,
-	RNDIS_KEEPALIVE		= 8,
+	RNDIS_PACKET = 1, RNDIS_INITIALIZE = 2, RNDIS_HALT = 3, RNDIS_QUERY = 4, RNDIS_SET = 5,
+	RNDIS_INDICATE = 7,
 };
 
-#define RNDIS_COMPLETE		0x80000000u	/* the answer to a type has this bit */
+#define RNDIS_COMPLETE		0x80000000u
 #define RNDIS_OFFSET_BASE	8u
 
 struct rndis_header {
@@ -107,10 +84,7 @@ struct rndis_header {
 	uint32_t length;	/* of the whole message */
 };
 
-/*
- * A frame. PPIs ("per-packet information") come between this header and the
- * data.
- */
+/* A frame. PPIs (per-packet information) come between this header and the data. */
 struct rndis_packet {
 	struct rndis_header header;
 	uint32_t data_offset, data_length;
@@ -138,7 +112,6 @@ struct rndis_request {
 };
 
 #define RNDIS_QUERY_SIZE	28u
-#define RNDIS_QUERY_DATA	(RNDIS_QUERY_SIZE - RNDIS_OFFSET_BASE)
 #define RNDIS_INITIALIZE_SIZE	24u
 #define RNDIS_HALT_SIZE		12u
 
@@ -158,7 +131,6 @@ struct rndis_answer {
 #define RNDIS_QUERY_ANSWER_SIZE	24u
 #define RNDIS_INITIALIZE_ANSWER_SIZE 52u
 #define RNDIS_STATUS_SIZE	16u		/* of an answer that has a status alone */
-#define RNDIS_NOT_SUPPORTED	0xc00000bbu
 
 struct rndis_indication {
 	struct rndis_header header;
@@ -167,14 +139,9 @@ struct rndis_indication {
 
 #define RNDIS_LINK_UP		0x4001000bu
 #define RNDIS_LINK_DOWN		0x4001000cu
-#define RNDIS_LINK_SPEED	0x40010013u
-#define RNDIS_NETWORK_CHANGE	0x40010018u
 
 enum rndis_oid {
-	OID_MAX_FRAME_SIZE	= 0x00010106,
-	OID_LINK_SPEED		= 0x00010107,	/* in units of 100 bit/s */
 	OID_PACKET_FILTER	= 0x0001010e,
-	OID_MEDIA_STATUS	= 0x00010114,	/* 0: the link is up */
 	OID_RSS_CAPABILITIES	= 0x00010203,
 	OID_RSS_PARAMETERS	= 0x00010204,
 	OID_PERMANENT_ADDRESS	= 0x01010101,
@@ -205,13 +172,11 @@ struct ndis_rss_capabilities {
 	uint16_t entries;		/* of the table */
 };
 
-#define NDIS_RSS_CAPABILITIES_SIZE	18u	/* without the padding of the struct */
+#define NDIS_RSS_CAPABILITIES_SIZE 18u	/* without the padding of the struct */
 
-#define RSS_ENTRIES		128u
-#define RSS_KEY_SIZE		40u
-#define RSS_DISABLE		0x10u
-/* Toeplitz, over addresses and TCP ports of IPv4 and IPv6 */
-#define RSS_HASH		0x1701u
+#define RSS_ENTRIES	128u
+#define RSS_DISABLE	0x10u
+#define RSS_HASH	0x1701u	/* Toeplitz, over addresses and TCP ports of IPv4 and IPv6 */
 
 struct ndis_rss_parameters {
 	struct ndis_object object;	/* 0x89, 2; the size is that up to the table */
@@ -223,7 +188,7 @@ struct ndis_rss_parameters {
 	uint32_t key_offset;
 	uint32_t masks[3];
 	uint32_t table[RSS_ENTRIES];	/* channel by hash */
-	uint8_t key[RSS_KEY_SIZE];
+	uint8_t key[40];
 };
 
 #endif /* PROTOCOL_H */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The example driver of the NIC, against hosts that misbehave. The host is that
- * of the demonstration, in a child process; the tests change what it sends, or
- * send more. Where a host recovers, each frame has to come back nevertheless.
+ * The example driver of the NIC, against hosts that misbehave. The host is in a
+ * child process; the tests change what it sends, or send more. Where a host
+ * recovers, each frame has to come back nevertheless.
  */
 #include <fcntl.h>
 #include <getopt.h>
@@ -15,7 +15,6 @@
 
 int netvsc_main(int argc, char **argv);
 
-#define FRAMES		300u
 #define OUR_ID		(1ull << 32)	/* of packets that a test sends itself */
 #define OURS_MAX	4096u
 #define OURS_AT		(1u << 20)	/* in the receive buffer: no part of it that the host uses */
@@ -37,8 +36,11 @@ static void prepare(enum mode mode)
 
 	memset(shared, 0, sizeof(*shared));
 	app = (struct app){
-		.mode = mode, .channels = 1, .mtu = 1500, .timeout_ms = 20000, .count = FRAMES,
+		.mode = mode, .channels = 1, .mtu = 1500, .timeout_ms = 20000,
 	};
+	/* This drops a signal that came too late for the test before. */
+	signal(SIGTERM, SIG_IGN);
+	stop_requested = 0;
 	memcpy(app.ip, ip, sizeof(ip));
 }
 
@@ -86,7 +88,7 @@ static void show(void)
 }
 
 /*
- * The demonstration has to succeed, with @bad packets that the driver found to
+ * The driver and the host have to end well, with @bad packets that the driver found to
  * be so.
  */
 #define SUCCEEDS(bad_) do {								\
@@ -100,7 +102,7 @@ static void show(void)
 		show();									\
 } while (0)
 
-/* The demonstration has to fail, with this text. */
+/* One of them has to fail, with this text. */
 #define FAILS(text) do {								\
 	CHECK_IS(run_program(run_demo), 1);						\
 	if (!says(text)) {								\
@@ -112,14 +114,12 @@ static void show(void)
 
 /* Without mistakes */
 
-static void all_ways_of_sending(void)
+static void both_ways_of_sending(void)
 {
-	static const enum way ways[] = { WAY_AUTO, WAY_SECTIONS, WAY_PAGES };
-
-	for (size_t i = 0; i < 3; i++) {
+	for (int pages = 0; pages < 2; pages++) {
 		for (int mode = MODE_ECHO; mode <= MODE_FORWARD; mode++) {
 			prepare((enum mode)mode);
-			app.way = ways[i];
+			app.pages = pages;
 			prepare_host();
 			SUCCEEDS(0);
 		}
@@ -143,19 +143,16 @@ static void channels_and_polling(void)
 
 static void all_versions(void)
 {
-	static const uint32_t versions[] = {
-		NVSP_VERSION_6_1, NVSP_VERSION_6, NVSP_VERSION_5, NVSP_VERSION_4, NVSP_VERSION_3_2,
-		NVSP_VERSION_2,
-	};
+	static const uint32_t versions[] = { NVSP_VERSION_6_1, NVSP_VERSION_6, NVSP_VERSION_5 };
 
-	for (size_t i = 0; i < 6; i++) {
+	for (size_t i = 0; i < 3; i++) {
 		prepare(MODE_ECHO);
 		app.channels = 3;
 		prepare_host();
 		host.version = versions[i];
 		SUCCEEDS(0);
 		CHECK_IS(app.nics[0].version, versions[i]);
-		CHECK(!says("channels 3,") == (versions[i] < NVSP_VERSION_5));
+		CHECK(says("channels 3,"));
 	}
 }
 
@@ -171,27 +168,38 @@ static void large_and_small_frames(void)
 	}
 }
 
-/* Frames that do not fit a section go in pages. */
 static void sections_smaller_than_frames(void)
 {
 	prepare(MODE_FORWARD);
 	app.mtu = 9000;
 	prepare_host();
 	host.section_size = 6144;
-	SUCCEEDS(0);
-	CHECK(says("frames in sections and pages, control messages in pages"));
+	FAILS("the host makes sections of 6144 bytes, messages have up to 9078: try --send=pages");
 	prepare(MODE_FORWARD);
-	prepare_host();
-	host.section_size = 256;
-	SUCCEEDS(0);
-
-	/* Without pages there is no place for them. */
-	prepare(MODE_FORWARD);
-	app.way = WAY_SECTIONS;
 	app.mtu = 9000;
+	app.pages = true;
 	prepare_host();
 	host.section_size = 6144;
-	FAILS("the host makes sections of 6144 bytes");
+	SUCCEEDS(0);
+}
+
+/*
+ * The driver has room for 4 frames that the host has not completed. It keeps
+ * the others in the receive buffer, and drops none.
+ */
+static void more_frames_than_sections(void)
+{
+	for (int poll = 0; poll < 2; poll++) {
+		prepare(MODE_FORWARD);
+		app.channels = 2;
+		app.poll = poll;
+		app.timeout_ms = 2000;
+		prepare_host();
+		host.section_size = 1 << 17;
+		SUCCEEDS(0);
+		CHECK_IS(app.nics[0].channels[0].stats.tx_dropped, 0);
+		CHECK_IS(app.nics[0].channels[1].stats.tx_dropped, 0);
+	}
 }
 
 static void fewer_subchannels_than_wanted(void)
@@ -206,26 +214,12 @@ static void fewer_subchannels_than_wanted(void)
 	}
 }
 
-static void stop_after_all(struct netvsc_host *h, uint32_t back)
+static void statistics_at_the_end(void)
 {
-	if (back < h->frames || shared->sent++)
-		return;
-	kill(getppid(), SIGUSR1);
-	kill(getppid(), SIGTERM);
-}
-
-static void signals_stop_and_tell(void)
-{
-	for (int poll = 0; poll < 2; poll++) {
-		prepare(MODE_ECHO);
-		app.poll = poll;
-		prepare_host();
-		host.idle = stop_after_all;
-		app.count = 0;
-		SUCCEEDS(0);
-		CHECK(says("statistics nic=0 channel=0 rx_frames=300 "));
-		CHECK(strstr(strstr(printed, "statistics ") + 1, "statistics "));
-	}
+	prepare(MODE_ECHO);
+	prepare_host();
+	SUCCEEDS(0);
+	CHECK(says("statistics nic=0 channel=0 rx_frames=300 tx_frames=300 tx_dropped=0 "));
 }
 
 static void spoil_a_frame(struct netvsc_host *h, struct host_packet *p)
@@ -234,7 +228,7 @@ static void spoil_a_frame(struct netvsc_host *h, struct host_packet *p)
 		h->recv[p->ranges[0].offset + 150] ^= 1;
 }
 
-static void a_wrong_frame_fails_the_demonstration(void)
+static void a_wrong_frame_fails_the_test(void)
 {
 	prepare(MODE_FORWARD);
 	prepare_host();
@@ -379,7 +373,7 @@ static void no_version_in_common(void)
 	prepare(MODE_ECHO);
 	prepare_host();
 	host.version = 0x70000;
-	FAILS("the host accepts no version of NVSP that we know");
+	FAILS("the host accepts no version of NVSP from 5.0 to 6.1");
 }
 
 static void no_answer(void)
@@ -480,8 +474,6 @@ static void wrong_answers_of_rndis(void)
 	RNDIS_FAILS("has 6 bytes at 4294967290", .type = query, .at = 20, .value = UINT32_MAX - 5);
 	/* The answer is cut before the offset and the length. */
 	RNDIS_FAILS("the answer to the query", .type = query, .at = 4, .value = 16);
-	RNDIS_FAILS("query 0x00010106 has 6 bytes", .type = query, .oid = 4, .at = 16, .value = 6);
-	RNDIS_FAILS("its MTU is 20", .type = query, .oid = 4, .at = 24, .value = 20);
 	RNDIS_FAILS("query 0x00010203 has 20 bytes", .type = query, .oid = 18, .at = 16,
 		    .value = 20);
 	/* A host without a table has one channel. */
@@ -493,23 +485,6 @@ static void wrong_answers_of_rndis(void)
 	host.tamper = spoil_rndis;
 	SUCCEEDS(0);
 	CHECK(says("one channel: the host distributes over 3 with a table of 0"));
-}
-
-static void optional_queries_refused(void)
-{
-	/* Those for the MTU and the link have answers of 4 bytes. */
-	prepare(MODE_ECHO);
-	prepare_host();
-	__typeof__(spoil) refuse = {
-		.type = RNDIS_QUERY | RNDIS_COMPLETE,
-		.oid = 4,
-		.at = 12,
-		.value = RNDIS_NOT_SUPPORTED,
-	};
-	spoil = refuse;
-	host.tamper = spoil_rndis;
-	SUCCEEDS(0);
-	CHECK(says("MTU 1500, link up"));
 }
 
 static void a_rescind_during_the_start(void)
@@ -564,7 +539,7 @@ static void a_rescind_in_the_traffic(void)
 		prepare_host();
 		host.idle = vanish;
 		FAILS("the host took the device away");
-		CHECK(says("the demonstration failed: No such device"));
+		CHECK(says("the exchange failed: No such device"));
 		CHECK(app.nics[0].channels[0].stats.rx_frames > 20);
 	}
 }
@@ -596,7 +571,7 @@ static const struct bad {
 	{ "longer than its range", 64, { 7, 65 } },
 	{ "longest", 64, { 7, UINT32_MAX } },
 	{ "an unknown type", 64, { 99, 64 } },
-	{ "a request", 64, { RNDIS_QUERY, 28, 1, OID_MEDIA_STATUS, 0, 20 } },
+	{ "a request", 64, { RNDIS_QUERY, 28, 1, OID_PERMANENT_ADDRESS, 0, 20 } },
 	{ "an answer to nothing", 64, { RNDIS_SET | RNDIS_COMPLETE, 16, 1, 0 } },
 	{ "a frame shorter than its header", 64, { 1, 40, 36, 0 } },
 	{ "a frame without data", 64, { 1, 64, 36, 0 } },
@@ -624,8 +599,6 @@ static const struct bad {
 	{ "a VLAN tag that is cut", 128, { 1, 128, 60, 14, 0, 0, 0, 36, 12, 0, 0, 12, 6, 12 } },
 	{ "half a PPI", 128, { 1, 128, 60, 14, 0, 0, 0, 36, 8, 0, 0, 8, 6 } },
 	{ "an indication that is cut", 64, { RNDIS_INDICATE, 16, RNDIS_LINK_DOWN, 0 } },
-	{ "an indication whose buffer is outside", 64, { RNDIS_INDICATE, 20, RNDIS_LINK_SPEED, 4, 12 } },
-	{ "a keep-alive without an id", 64, { RNDIS_KEEPALIVE, 8 } },
 };
 
 #define BAD_MESSAGES (sizeof(bad_messages) / sizeof(bad_messages[0]))
@@ -731,12 +704,12 @@ static void bad_packets(void)
 static void send_control_on_a_subchannel(struct netvsc_host *h, uint32_t back)
 {
 	static const uint32_t down[] = { RNDIS_INDICATE, 20, RNDIS_LINK_DOWN, 0, 12 },
-		alive[] = { RNDIS_KEEPALIVE, 12, 1 };
+		answer[] = { RNDIS_SET | RNDIS_COMPLETE, 16, 1, 0 };
 
 	if (back < 10 || shared->tampered++)
 		return;
 	send_ours(h, 1, down, sizeof(down), sizeof(down), 1);
-	send_ours(h, 1, alive, sizeof(alive), sizeof(alive), 1);
+	send_ours(h, 1, answer, sizeof(answer), sizeof(answer), 1);
 	/* Nothing asks for the completion of this one. */
 	send_ours(h, 1, down, sizeof(down), sizeof(down), 0);
 }
@@ -834,51 +807,6 @@ static void a_completion_that_never_comes(void)
 	FAILS("the host does not complete what we sent");
 }
 
-#define KEEPALIVE_ID 0x10000u
-
-static bool keepalive_answered(struct netvsc_host *h, uint64_t id, uint32_t status)
-{
-	if (id < KEEPALIVE_ID || id == 0x4b414c56)
-		return false;
-	if (id >= OUR_ID)
-		return completed(h, id, status);
-	shared->tampered++;
-	return true;
-}
-
-static void send_keepalives(struct netvsc_host *h, uint32_t back)
-{
-	uint32_t alive[] = { RNDIS_KEEPALIVE, 12, 0 };
-
-	if (back < 10 || shared->sent)
-		return;
-	for (alive[2] = KEEPALIVE_ID; alive[2] < KEEPALIVE_ID + 200; alive[2]++)
-		send_ours(h, 0, alive, sizeof(alive), sizeof(alive), 1);
-}
-
-/*
- * There are fewer slots than that: the driver answers as many as it can, and
- * refuses the others.
- */
-static void a_flood_of_keepalives(void)
-{
-	uint32_t refusals = 0;
-
-	prepare(MODE_FORWARD);
-	prepare_host();
-	host.idle = send_keepalives;
-	host.completed = keepalive_answered;
-	CHECK_IS(run_program(run_demo), 0);
-	CHECK_IS(shared->sent, 200);
-	for (uint32_t i = 0; i < 200; i++) {
-		CHECK_IS(shared->acks[i], 1);
-		refusals += shared->statuses[i] == NVSP_FAILURE;
-	}
-	CHECK_IS(shared->tampered + refusals, 200);
-	CHECK_IS(refusals, app.nics[0].channels[0].stats.bad);
-	CHECK(refusals > 10 && refusals < 100);
-}
-
 static void fill_the_rings(struct netvsc_host *h, uint32_t back)
 {
 	static const uint32_t nothing[] = { RNDIS_INDICATE, 20, 1, 0, 12 };
@@ -904,8 +832,6 @@ static void fill_the_rings(struct netvsc_host *h, uint32_t back)
 		}
 		host_must(err);
 	}
-	if (back == h->frames)
-		kill(getppid(), SIGTERM);
 	/*
 	 * The driver sleeps now, or spins; it has to go on when the ring is
 	 * read.
@@ -920,12 +846,6 @@ static void run_with_full_ring(enum mode mode, bool poll, uint32_t fill_at, uint
 	prepare_host();
 	shared->fill_at = fill_at;
 	shared->fill = fill;
-	/*
-	 * The signal of fill_the_rings() stops the driver if all frames are
-	 * back.
-	 */
-	if (fill_at == FRAMES)
-		app.count = 0;
 	host.idle = fill_the_rings;
 	host.completed = completed;
 	SUCCEEDS(0);
@@ -982,8 +902,6 @@ static void send_wrong_pings(struct netvsc_host *h, uint32_t back)
 		{ 44 + 33, 3 },		/* another address */
 		{ 44 + 34, 0 },		/* an answer */
 		{ 44 + 35, 1 },
-		{ 44 + 45, 'x' },	/* the checksum of ICMP is wrong */
-		{ 44 + 24, 1 },		/* that of IP is wrong */
 		{ 12, 20 },		/* no whole header */
 		{ 12, 33 },
 	};
@@ -1002,24 +920,22 @@ static void send_wrong_pings(struct netvsc_host *h, uint32_t back)
 		ip[10] = ip[11] = 0;
 		for (int j = 0; j < 20; j += 2)
 			total += ip[j] << 8 | ip[j + 1];
-		sum = ~(total % 0xffff) ^ (wrong[i].at == 44 + 24);
+		sum = ~(total % 0xffff);
 		ip[10] = sum >> 8;
 		ip[11] = sum;
 		send_ours(h, 0, message, sizeof(message), sizeof(message), 1);
 	}
 }
 
-/* The host of the demonstration expects no answer to any of them. */
+/* The host expects no answer to any of them. */
 static void pings_that_have_no_answer(void)
 {
 	prepare(MODE_ECHO);
-	app.count = FRAMES + 16;
 	prepare_host();
-	host.frames = FRAMES;
 	host.idle = send_wrong_pings;
 	host.completed = completed;
 	SUCCEEDS(0);
-	CHECK_IS(app.nics[0].channels[0].stats.rx_frames, FRAMES + 16);
+	CHECK_IS(app.nics[0].channels[0].stats.rx_frames, FRAMES + 14);
 	CHECK_IS(app.nics[0].channels[0].stats.tx_frames, FRAMES);
 }
 
@@ -1049,12 +965,9 @@ static int run_main(void)
 static void options(void)
 {
 	MAIN(0, "Usage: netvsc", "--help");
-	MAIN(0, "netvsc, an example of libvmbus_bufring ", "--version");
 	MAIN(2, "Usage: netvsc", "--nothing");
 	MAIN(2, "Usage: netvsc", "a", "b", "c");
 	MAIN(2, "Usage: netvsc", "a", "b");
-	MAIN(2, "Usage: netvsc", "--demo", "a");
-	MAIN(2, "Usage: netvsc", "--demo", "--channels=9");
 	MAIN(2, "Usage: netvsc", "--channels=0");
 	MAIN(2, "Usage: netvsc", "--channels=17");
 	MAIN(2, "Usage: netvsc", "--channels=2x");
@@ -1062,27 +975,24 @@ static void options(void)
 	MAIN(2, "Usage: netvsc", "--mtu=9001");
 	MAIN(2, "Usage: netvsc", "--mtu=-1");
 	MAIN(2, "Usage: netvsc", "--send=nothing");
-	MAIN(2, "Usage: netvsc", "--timeout=0");
-	MAIN(2, "Usage: netvsc", "--count=0");
-	MAIN(2, "Usage: netvsc", "--ring-size=4294967296");
 	MAIN(1, "netvsc: nic 0 (nothing): ", "--channels=1", "--mtu=1500", "nothing");
 }
 
 static const struct test tests[] = {
-	TEST(all_ways_of_sending),
+	TEST(both_ways_of_sending),
 	TEST(channels_and_polling),
 	TEST(all_versions),
 	TEST(large_and_small_frames),
 	TEST(sections_smaller_than_frames),
+	TEST(more_frames_than_sections),
 	TEST(fewer_subchannels_than_wanted),
-	TEST(signals_stop_and_tell),
-	TEST(a_wrong_frame_fails_the_demonstration),
+	TEST(statistics_at_the_end),
+	TEST(a_wrong_frame_fails_the_test),
 	TEST(a_message_before_the_buffer),
 	TEST(no_version_in_common),
 	TEST(no_answer),
 	TEST(wrong_answers_of_nvsp),
 	TEST(wrong_answers_of_rndis),
-	TEST(optional_queries_refused),
 	TEST(a_rescind_during_the_start),
 	TEST(a_signal_during_the_start),
 	TEST(a_rescind_in_the_traffic),
@@ -1093,7 +1003,6 @@ static const struct test tests[] = {
 	TEST(completions_on_another_channel),
 	TEST(completions_that_refuse),
 	TEST(a_completion_that_never_comes),
-	TEST(a_flood_of_keepalives),
 	TEST(completions_with_a_full_ring),
 	TEST(a_stop_with_a_full_ring),
 	TEST(pings_that_have_no_answer),

@@ -123,6 +123,47 @@ nic_towards() {
 	check "$what: the host's frames arrive as they were sent: $got" test "$got" = "$made"
 }
 
+# nic_counter NAME: its value now
+nic_counter() { nic status | sed -n "s/^$1 //p"; }
+
+# pmd_towards NAME COUNT [CHANNELS]: so many frames on each channel to the guest's testpmd (pmd_receive), which sends them back: two
+# results. CHANNELS is 0 if it does not: one result.
+pmd_towards() {
+	guest_says "forwards $1" >/dev/null || exit 1
+	nic sink reset
+	channel=0 made=''
+	while [ $channel -lt $((${3:-1} ? ${3:-1} : 1)) ]; do
+		made="$made$(nic generate "$2" 60 1514 $channel $channel);"
+		channel=$((channel + 1))
+	done
+	if [ "${3:-1}" = 0 ]; then
+		tell "generated $1"
+		check "$1: the host gets nothing back" nic expect numbered 0 0
+	else
+		nic wait numbered $(($2 * channel)) 30 >/dev/null
+		got='' channel=0
+		while [ $channel -lt "${3:-1}" ]; do
+			got="$got$(nic sink $channel);"
+			channel=$((channel + 1))
+		done
+		tell "generated $1"
+		check "$1: the host gets back what it sent: $made" test "$got" = "$made"
+		check "$1: in their order" nic expect misordered 0 0
+	fi
+	said=$(guest_says "forwarded $1: ") || exit 1
+	note "$said"
+}
+
+# pmd_from NAME: what testpmd says that it has sent (pmd_send) has come: one result
+pmd_from() {
+	before=$(nic_counter from_guest)
+	tell "send $1"
+	sent=$(guest_says "sent $1: ") || exit 1
+	sent=${sent##* }
+	nic wait from_guest $((before + sent)) 10 >/dev/null
+	check "$1: the host has them all: $sent" test "$(($(nic_counter from_guest) - before))" = "$sent"
+}
+
 # status_is STATUS FILE: whether copy_vmfile, whose words are in the file, ended with it; what is refused must be refused before
 # any data is sent.
 status_is() {

@@ -1,29 +1,58 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 # Sourced by the guest.sh of a test with DPDK's testpmd; its prepare calls guest/testpmd. What testpmd prints is in /tmp/pmd.out.
+# The words pmd_towards and pmd_from of host-lib.sh are the host's part of pmd_receive and pmd_send.
 
 # It may end while it is given a command.
 trap '' PIPE
 mkdir -p /var/run
 
-# pmd_start QUEUES [OPTION]...: starts testpmd, as the process $pmd, and waits until it takes commands. The options are testpmd's
-# own, those of EAL are in $eal, and $as comes before its command. One thread takes commands and one forwards, on one processor;
-# the latter never rests, so that the shell must come before it.
-pmd_start() {
-	local queues="$1"
+instance=8d1a6d4b-3f55-4e0e-9d3e-5a6b7c8d9e0f
+folder=/sys/bus/vmbus/devices/$instance
+
+# page NAME: the commands of this name in doc/dpdk.md
+page() { sed -n "/^<!-- run $1 -->\$/,/^<!-- end -->\$/s/^    //p" /bench/dpdk.md; }
+# page_runs NAME: runs them; what they print is noted
+page_runs() {
+	local commands status
+	commands=$(page "$1")
+	[ -n "$commands" ] || return 1
+	sh -e -c "$commands" >/tmp/page.out 2>&1
+	status=$?
+	told </tmp/page.out
+	return $status
+}
+
+told() { tail -n 60 | while read -r line; do note "  $line"; done; }
+uptime_s() { cut -d. -f1 /proc/uptime; }
+# by_clock SECONDS COMMAND: as within, but on a crowded machine each try may take a second
+by_clock() {
+	local end=$(($(uptime_s) + $1))
 	shift
+	until "$@"; do
+		[ "$(uptime_s)" -lt $end ] || return 1
+		nap
+	done
+}
+
+# nic_bound [DEVICE]: whether uio_hv_generic has it
+nic_bound() { [ "$(basename "$(readlink "/sys/bus/vmbus/devices/${1:-$instance}/driver")")" = uio_hv_generic ]; }
+
+# pmd_start QUEUES: starts testpmd as doc/dpdk.md does, as the process $pmd, and waits until it takes commands. $as comes before
+# its command. One thread takes commands and one forwards, on one processor; the latter never rests, so that the shell must come
+# before it.
+pmd_start() {
+	local command queues="$1"
+	command=$(page testpmd)
 	rm -f /tmp/pmd.in
 	mkfifo /tmp/pmd.in
-	# shellcheck disable=SC2016,SC2086 # expanded by the shell that becomes testpmd; words
-	_STDBUF_O=L sh -c 'renice -n 19 -p $$ >/dev/null; exec "$@"' renice \
-		$as /dpdk/loader --inhibit-cache --preload /dpdk/libstdbuf.so --library-path /dpdk /dpdk/dpdk-testpmd \
-		--lcores '(0,1)@0' -n 1 -m 96 --iova-mode=pa --in-memory --no-pci --no-telemetry -v $eal -- -i \
-		--total-num-mbufs=8192 --mbcache=64 --no-mlockall --rxq="$queues" --txq="$queues" --rxd=256 --txd=256 "$@" \
+	cores='--lcores (0,1)@0' queues=$queues \
+		sh -c "renice -n 19 -p \$\$ >/dev/null; exec $as /usr/bin/$(printf '%s\n' "$command" | sed "1s/^dpdk-testpmd/& -v --log-level=bus.vmbus:debug --log-level=pmd.net.netvsc.*:debug/")" \
 		</tmp/pmd.in >/tmp/pmd.out 2>&1 &
 	pmd=$!
 	exec 9>/tmp/pmd.in
 	asked=0
-	within 90 pmd_takes && pmd_runs
+	by_clock 300 pmd_takes && pmd_runs
 }
 pmd_takes() { grep -q 'testpmd> ' /tmp/pmd.out || ! pmd_runs; }
 pmd_runs() { kill -0 "$pmd" 2>/dev/null; }
@@ -34,19 +63,22 @@ pmd() {
 	asked=$((asked + 1))
 	pmd_from=$(wc -c </tmp/pmd.out)
 	printf '%s\ndone%s\n' "$*" $asked >&9
-	within 60 pmd_done
+	by_clock 60 pmd_done
 	pmd_answer >/tmp/pmd.answer
 	cat /tmp/pmd.answer
 	pmd_runs
 } 2>/dev/null
 pmd_answer() { tail -c +$((pmd_from + 1)) /tmp/pmd.out | tr -d '\r'; }
 pmd_done() { ! pmd_runs || pmd_answer | grep -q "testpmd> done$asked"; }
+pmd_answered() { grep -q "$1" /tmp/pmd.answer; }
 
-# pmd_end: ends the input; the status with which testpmd ended
+# pmd_end: ends the input; the status with which testpmd ended. It has to end within a minute.
 pmd_end() {
 	exec 9>&-
+	by_clock 60 pmd_over || kill -9 "$pmd"
 	wait "$pmd"
 }
+pmd_over() { ! pmd_runs || grep -q '^State:.Z' "/proc/$pmd/status"; }
 pmd_quit() { echo quit >&9 && pmd_end; }
 
 # pmd_count NAME: a counter of port 0, such as RX-packets
@@ -57,11 +89,46 @@ pmd_count() {
 
 # pmd_forward MODE: forwards in this mode, with counters that begin at 0
 pmd_forward() {
-	pmd "set fwd $1" && pmd "clear port stats 0" && pmd "clear fwd stats all" && pmd start
+	pmd "set fwd $1" && pmd "clear port stats all" && pmd "clear fwd stats all" && pmd start
 } >/dev/null
 
 # pmd_sent: stops; what the forwarder has given to the port, as testpmd counts it
 pmd_sent() {
 	pmd stop >/dev/null
 	sed -n '/Forward statistics for port 0/,/---$/s/.*TX-packets: *\([0-9]*\).*/\1/p' /tmp/pmd.answer | head -n 1
+}
+
+# pmd_begins NAME [QUEUES]: testpmd runs, sees the port, and the link is up: two results. The test ends if it does not run.
+pmd_begins() {
+	check "$1: testpmd starts" pmd_start "${2:-1}" || {
+		note "it waits in $(cat "/proc/$pmd/wchan"), system call $(cat "/proc/$pmd/syscall")"
+		told </tmp/pmd.out
+		exit 1
+	}
+	pmd "show port info all" >/dev/null
+	check "$1: a port has the NIC's MAC address and a link" sh -c 'grep -qi "MAC address: 00:15:5D:55:00:02" /tmp/pmd.answer && grep -q "Link status: up" /tmp/pmd.answer' ||
+		told </tmp/pmd.out
+}
+
+# pmd_receive NAME MODE COUNT: the host sends frames; all arrive, and are forwarded if the mode does so: one result
+pmd_receive() {
+	local got
+	pmd_forward "$2"
+	say "forwards $1"
+	hear "generated $1"
+	got="$(pmd_count RX-packets) $(pmd_count RX-errors) $(pmd_count RX-nombuf)"
+	check "$1: testpmd has received what the host sent: $got (frames, errors, without a buffer)" test "$got" = "$3 0 0"
+	say "forwarded $1: $(pmd_sent)"
+}
+
+# pmd_send NAME SEGMENTS: testpmd sends for a second: one result
+pmd_send() {
+	local sent
+	pmd "set txpkts $2" >/dev/null
+	hear "send $1"
+	pmd_forward txonly
+	sleep 1
+	sent=$(pmd_sent)
+	check "$1: testpmd has sent something: $sent" test "$sent" -gt 100 || told </tmp/pmd.answer
+	say "sent $1: $sent"
 }

@@ -4,6 +4,8 @@
 class=f8615163-df3e-46c5-913f-f2d2f965ed0e
 netvsc=/usr/libexec/hyperv-uio/selftests/uio/netvsc
 drivers=/sys/bus/vmbus/drivers
+first=8d1a6d4b-3f55-4e0e-9d3e-5a6b7c8d9e0f
+other=1c9f3b7e-60a2-4d18-8e55-a3b1c5d7f902
 log=/tmp/netvsc.log
 
 # begin NAME OPTION...: the driver, in the background, until it has set up the NIC
@@ -25,20 +27,22 @@ end() {
 forward() {
 	name=$1 channels=$2
 	shift 2
-	begin "$name" --forward --channels="$channels" "$@"
+	begin "$name" --forward --channels="$channels" "$@" $first
 	check "$name: $channels channels" grep -q "channels $channels," $log
 	hear "$name done"
 	kill -TERM $pid
 	end "$name" 0
+	check "$name: it drops no frame" none_dropped
 }
-gone() { ! vmbus_device $class; }
+none_dropped() { grep -q 'tx_dropped=0 ' $log && ! grep -q 'tx_dropped=[1-9]' $log; }
+gone() { [ ! -e /sys/bus/vmbus/devices/$first ]; }
+offered() { [ -e /sys/bus/vmbus/devices/$first ]; }
 there() { nic=$(nic_interface 0); }
 
 echo 1 >/proc/sys/vm/nr_hugepages
 modprobe uio_hv_generic
 echo $class >$drivers/uio_hv_generic/new_id
-device=$(vmbus_device $class)
-begin echo --echo=10.55.0.2
+begin echo --echo=10.55.0.2 $first
 hear pinged
 kill -TERM $pid
 end echo 0
@@ -48,14 +52,19 @@ forward "sections" 1 --send=sections
 forward "four channels" 4
 forward "poll" 1 --poll
 
-begin "rescind" --forward
+# The first frames come before the second NIC is ready.
+begin "two NICs" --forward $first $other
+hear "two NICs done"
+kill -TERM $pid
+end "two NICs" 0
+check "two NICs: it drops no frame" none_dropped
+
+begin "rescind" --forward $first
 end "rescind" 3
 check "the device has gone" within 20 gone
 say gone
 hear offered
-check "it is offered again" within 20 vmbus_device $class
-device=$(vmbus_device $class)
-echo "${device##*/}" >$drivers/uio_hv_generic/unbind
+check "it is offered again" within 20 offered
 rmmod uio_hv_generic
 modprobe hv_netvsc
 check "hv_netvsc gets the NIC" within 30 there

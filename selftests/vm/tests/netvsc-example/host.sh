@@ -16,7 +16,7 @@ back() {
 	tell "$name done"
 }
 
-nic_start nic
+nic_start nic other
 guest_says echo || exit 1
 check "the driver answers pings" nic ping 10.55.0.2 20 1000
 tell pinged
@@ -24,6 +24,18 @@ back pages 3000 60 1514 1
 back sections 3000 60 1514 1
 back "four channels" 500 60 1514 4
 back poll 1000 60 1514 1
+
+# Both directions at once, where each NIC waits for the other
+guest_says "two NICs" || exit 1
+nic 1 generate 3000 60 1514 0 2 >made-by-other &
+made=$(nic generate 3000 60 1514 0 1)
+wait $!
+nic 1 wait numbered 3000 60 >/dev/null
+nic wait numbered 3000 60 >/dev/null
+check "two NICs: every frame of the first leaves by the second: $made" test "$(nic 1 sink 1)" = "$made"
+check "two NICs: and the other way: $(cat made-by-other)" test "$(nic sink 2)" = "$(cat made-by-other)"
+nic sink reset
+tell "two NICs done"
 
 guest_says rescind || exit 1
 nic rescind
@@ -34,4 +46,5 @@ guest_says back || exit 1
 check "the driver gave back every frame and refused none" nic expect refused 0 0
 nic status
 check "it has broken no rule" nic expect complaints 0 0
+check "nor with the other NIC" nic 1 expect complaints 0 0
 tell finished

@@ -1,20 +1,23 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * The host of the demonstration: it answers the driver, sends it frames, and
+ * A host for the example driver: it answers the driver, sends it frames, and
  * checks what comes back.
  */
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "host.h"
 
 #define SUB_SIZE	2048u	/* of the receive buffer, or more for a larger MTU */
 #define SUB_MAX		512u
 #define CONTROL_SUBS	8u	/* frames leave so many to control messages */
+#define ETH_MIN		60u	/* shorter frames are padded */
 #define WINDOW		40u	/* frames on their way, at most */
 #define MESSAGE_MAX	(64u << 10)
 #define FRAME_MAX	(ETH_HEADER + HOST_MAX_MTU)
@@ -46,8 +49,8 @@ struct state {
 
 	struct expected expected[WINDOW];
 	unsigned int outstanding;
-	uint32_t packets, sent, back, keepalive;
-	bool keepalive_answered;
+	uint32_t packets, sent, back;
+	bool interrupted, stopped;
 	unsigned char message[MESSAGE_MAX];
 	bool gone, failed;
 };
@@ -409,22 +412,13 @@ static bool answer_query(struct state *s, const struct rndis_request *request)
 		.object = { 0x88, 2, NDIS_RSS_CAPABILITIES_SIZE }, .flags = 0x301, .interrupts = 1,
 		.queues = s->host.chan_count, .entries = RSS_ENTRIES,
 	};
-	const uint32_t mtu = s->mtu, up = 0;
 	unsigned char message[64];
 	const void *data = NULL;
 
 	switch (request->query.oid) {
-	case OID_MAX_FRAME_SIZE:
-		data = &mtu;
-		answer.query.length = sizeof(mtu);
-		break;
 	case OID_PERMANENT_ADDRESS:
 		data = s->host.guest_mac;
 		answer.query.length = 6;
-		break;
-	case OID_MEDIA_STATUS:
-		data = &up;
-		answer.query.length = sizeof(up);
 		break;
 	case OID_RSS_CAPABILITIES:
 		data = &rss;
@@ -484,7 +478,7 @@ static bool handle_set(struct state *s, const struct rndis_request *request,
 			return wrong(s, "a packet filter before RSS");
 		break;
 	case OID_OFFLOAD_PARAMETERS:
-		if (length != (s->version >= NVSP_VERSION_5 ? 28 : 22) || data[0] != 0x80)
+		if (length != 28 || data[0] != 0x80)
 			return wrong(s, "offload parameters of %u bytes", length);
 		break;
 	case OID_RSS_PARAMETERS:
@@ -525,14 +519,6 @@ static bool handle_control(struct state *s, uint32_t length)
 				     header, length);
 		return request.header.type == RNDIS_QUERY ? answer_query(s, &request) :
 			handle_set(s, &request, s->message + header);
-	case RNDIS_KEEPALIVE | RNDIS_COMPLETE:
-		if (s->host.completed && s->host.completed(&s->host, request.id, NVSP_SUCCESS))
-			return true;
-		if (length != RNDIS_STATUS_SIZE || request.id != s->keepalive ||
-		    s->keepalive_answered)
-			return wrong(s, "the answer to a keep-alive has id %u", request.id);
-		s->keepalive_answered = true;
-		return true;
 	default:
 		return wrong(s, "RNDIS message %u", request.header.type);
 	}
@@ -621,12 +607,12 @@ static bool handle_rndis(struct state *s, unsigned int channel, const struct vmb
 		return wrong(s, "an RNDIS message without a request for its completion");
 	memset(s->message, 0, 64);
 	if (view->type == VMBUS_PACKET_GPA_DIRECT) {
-		if (section != NVSP_NO_SECTION || msg->rndis.bytes || s->host.no_pages)
+		if (section != NVSP_NO_SECTION || msg->rndis.bytes || !s->host.pages_wanted)
 			return wrong(s, "pages, and section %u", section);
 		length = gather_pages(s, view, s->message);
 	} else {
 		if (section >= s->host.send_size / s->host.section_size || !msg->rndis.bytes ||
-		    msg->rndis.bytes > s->host.section_size || s->host.no_sections)
+		    msg->rndis.bytes > s->host.section_size || s->host.pages_wanted)
 			return wrong(s, "%u bytes in section %u", msg->rndis.bytes, section);
 		length = msg->rndis.bytes;
 		memcpy(s->message, s->host.send + (size_t)section * s->host.section_size, length);
@@ -779,16 +765,13 @@ static bool interrupt_traffic(struct state *s)
 		.header = { RNDIS_INDICATE, sizeof(down) }, .status = RNDIS_LINK_DOWN,
 		.offset = sizeof(down) - RNDIS_OFFSET_BASE,
 	}, up = down;
-	struct rndis_request keepalive = {
-		.header = { RNDIS_KEEPALIVE, RNDIS_HALT_SIZE }, .id = 0x4b414c56,
-	};
 	struct host_packet p = { .type = VMBUS_PACKET_INBAND, .length = sizeof(table) };
 
 	up.status = RNDIS_LINK_UP;
-	s->keepalive = keepalive.id;
+	s->interrupted = true;
 	memcpy(p.payload, table, sizeof(table));
 	return send_control(s, &down, sizeof(down)) && send_control(s, &up, sizeof(up)) &&
-		send_control(s, &keepalive, RNDIS_HALT_SIZE) && host_send(s, &p);
+		host_send(s, &p);
 }
 
 /*
@@ -864,8 +847,6 @@ static bool ended_well(struct state *s)
 		return false;
 	if (s->back != s->host.frames)
 		return wrong(s, "%u of %u frames came back", s->back, s->host.frames);
-	if (s->keepalive && !s->keepalive_answered)
-		return wrong(s, "the keep-alive was not answered");
 	return s->revoked || wrong(s, "the guest went away without HALT and revocation");
 }
 
@@ -884,11 +865,15 @@ int netvsc_host_run(const struct netvsc_host *description)
 			break;
 		while (s->filter && s->sent < s->host.frames && send_frames(s))
 			n++;
-		if (!s->keepalive && s->back >= s->host.frames / 2 && s->filter &&
+		if (!s->interrupted && s->back >= s->host.frames / 2 && s->filter &&
 		    !interrupt_traffic(s))
 			break;
 		if (s->host.idle && s->filter)
 			s->host.idle(&s->host, s->back);
+		if (s->back == s->host.frames && !s->stopped) {
+			kill(getppid(), SIGTERM);
+			s->stopped = true;
+		}
 		if (now_ms() > end)
 			wrong(s, "the guest takes too long");
 	} while (!s->failed && !s->gone && (n || sleep_for_guest(s)));

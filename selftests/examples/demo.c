@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * The demonstration: the host is in a child process, and the buffers are in
- * memory that both have.
+ * The driver against the host of host.c, which is in a child process. The
+ * buffers are in memory that both have.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -14,6 +14,8 @@
 #include "host.h"
 #include "nic.h"
 
+static struct vmbus_chan *guests[HOST_CHANNELS_MAX];
+
 struct netvsc_host demo_host(const struct app *app)
 {
 	struct netvsc_host host = {
@@ -22,8 +24,7 @@ struct netvsc_host demo_host(const struct app *app)
 		.mac = { 0, 0x15, 0x5d, 0, 0, 1 }, .guest_mac = { 0, 0x15, 0x5d, 0, 0, 2 },
 		.ip = { 192, 0, 2, 1 }, .echo = app->mode == MODE_ECHO,
 		.subchannels = app->channels - 1,
-		.frames = app->count ? app->count : 10000,
-		.no_pages = app->way == WAY_SECTIONS, .no_sections = app->way == WAY_PAGES,
+		.frames = FRAMES, .pages_wanted = app->pages,
 	};
 
 	memcpy(host.guest_ip, app->ip, sizeof(host.guest_ip));
@@ -31,23 +32,21 @@ struct netvsc_host demo_host(const struct app *app)
 }
 
 /* Hand a channel over to the driver. */
-static int demo_add(struct nic *nic, struct vmbus_chan **chan)
+static void demo_add(struct nic *nic)
 {
-	struct vmbus_chan *given = *chan;
+	struct vmbus_chan **chan = &guests[nic->channel_count], *given = *chan;
 
 	*chan = NULL;
 	if (nic->app->poll)
 		vmbus_mask(given);
-	return add_channel(nic, given);
+	add_channel(nic, given);
 }
 
 static int demo_subchannels(struct nic *nic, unsigned int count)
 {
-	int err = 0;
-
-	for (unsigned int i = 0; i < count && !err; i++)
-		err = demo_add(nic, &nic->demo_subchannels[i]);
-	return err;
+	while (count--)
+		demo_add(nic);
+	return 0;
 }
 
 /* The guest's pages have made-up numbers. */
@@ -62,7 +61,7 @@ static int demo_pages(struct pool *pool, void *memory)
 }
 
 /* Make the memory and the channels of both sides. */
-static int demo_prepare(struct netvsc_host *host, struct vmbus_chan **guests, size_t size)
+static int demo_prepare(struct netvsc_host *host, size_t size)
 {
 	unsigned char *memory;
 	int err;
@@ -85,33 +84,27 @@ static int demo_prepare(struct netvsc_host *host, struct vmbus_chan **guests, si
  * Run the driver as on a real device, but for what nic_open() gets from the
  * kernel.
  */
-static int demo_guest(struct app *app, const struct netvsc_host *host, struct vmbus_chan **guests)
+static int demo_guest(struct app *app, const struct netvsc_host *host)
 {
-	struct nic *nic = nic_new(app, "demonstration");
-	int err = app_init(app);
+	struct nic *nic = nic_new(app, "test");
+	int err = nic->held ? 0 : -ENOMEM;
 
 	nic->open_subchannels = demo_subchannels;
-	nic->demo_subchannels = guests + 1;
 	nic->recv = (struct vmbus_buffer){ host->recv, host->recv_size, HOST_RECV_GPADL };
 	nic->send = (struct vmbus_buffer){ host->send, host->send_size, HOST_SEND_GPADL };
-	if (!err)
-		err = demo_pages(&nic->pools[PAGES], host->pages);
-	if (!err)
-		err = demo_add(nic, &guests[0]);
-	if (!err)
-		err = app_run(app);
-	app_close(app);
-	return err;
+	if (!err && app->pages)
+		err = demo_pages(&nic->pool, host->pages);
+	demo_add(nic);
+	return app_run(app, err);
 }
 
 int demo(struct app *app, struct netvsc_host *host)
 {
 	const size_t size = host->recv_size + host->send_size + HOST_PAGES * GUEST_PAGE;
-	struct vmbus_chan *guests[HOST_CHANNELS_MAX] = { NULL };
 	int status = -1, err;
 	pid_t pid = -1;
 
-	err = demo_prepare(host, guests, size);
+	err = demo_prepare(host, size);
 	if (!err) {
 		fflush(stdout);
 		pid = fork();
@@ -122,7 +115,7 @@ int demo(struct app *app, struct netvsc_host *host)
 	if (!pid)
 		_exit(netvsc_host_run(host));
 	if (!err)
-		err = demo_guest(app, host, guests);
+		err = demo_guest(app, host);
 	for (unsigned int i = 0; i < host->chan_count; i++)
 		vmbus_chan_close(guests[i]);
 	if (pid > 0)
@@ -131,7 +124,7 @@ int demo(struct app *app, struct netvsc_host *host)
 		munmap(host->recv, size);
 	if (!err && !status)
 		return EXIT_SUCCESS;
-	fprintf(stderr, "netvsc: the demonstration failed: %s\n",
+	fprintf(stderr, "the exchange failed: %s\n",
 		err ? strerror(-err) : "the host is not content");
 	return EXIT_FAILURE;
 }

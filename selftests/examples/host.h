@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * The host of the demonstration. It is strict, because it is there to find
- * mistakes of the driver. The tests of the driver use it, too, and let it
- * misbehave.
+ * A host for the example driver, in memory. It is strict, because it is there
+ * to find mistakes of the driver. The tests let it misbehave.
  */
 #ifndef HOST_H
 #define HOST_H
@@ -13,6 +12,9 @@
 
 #include "protocol.h"
 
+#define FRAMES			300u		/* that a test sends */
+
+#define RNDIS_NOT_SUPPORTED	0xc00000bbu
 #define HOST_CHANNELS_MAX	8u
 #define HOST_MAX_MTU		9000u
 #define HOST_PAGES		512u		/* that the guest can name, 4096 bytes each */
@@ -47,18 +49,14 @@ struct netvsc_host {
 	bool echo;			/* ARP and ping; else frames that come back */
 	unsigned int frames;		/* that it sends */
 	unsigned int subchannels;	/* that it grants at most */
-	bool no_pages;			/* the guest promises to use the send buffer alone */
-	bool no_sections;		/* or pages alone */
+	bool pages_wanted;		/* the guest promises to send pages, or sections */
 
 	/*
 	 * For tests; each may be NULL. The first may change a packet before it
 	 * is sent.
 	 */
 	void (*tamper)(struct netvsc_host *host, struct host_packet *packet);
-	/*
-	 * A completion or the answer to a keep-alive; true if the host has no
-	 * need to look at it.
-	 */
+	/* A completion; true if the host has no need to look at it. */
 	bool (*completed)(struct netvsc_host *host, uint64_t id, uint32_t status);
 	/*
 	 * Called from time to time while the filter is open; @back frames came
@@ -69,10 +67,16 @@ struct netvsc_host {
 };
 
 /*
- * Play the host until the guest has closed the channel. Return 0 if each frame
+ * Play the host until the guest has closed the channel. Stop the guest with
+ * SIGTERM once all frames have come back. Return 0 if each frame
  * came back as it should and the guest kept to the protocol; otherwise say what
  * was wrong, and return 1.
  */
 int netvsc_host_run(const struct netvsc_host *description);
+
+/* demo.c: a host that suits the driver's options, and a run of both; 0 if all went well */
+struct app;
+struct netvsc_host demo_host(const struct app *app);
+int demo(struct app *app, struct netvsc_host *host);
 
 #endif /* HOST_H */

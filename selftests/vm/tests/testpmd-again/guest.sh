@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=sh
+. /bench/nic.sh
+. /bench/testpmd.sh
+there() { nic=$(nic_interface 0); }
+again() { /usr/lib/udev/vmbus-bind --udev "$instance" && nic_bound; }
+
+note "DPDK $(cat /dpdk/version), Linux $(uname -r)"
+modprobe hv_netvsc
+check "hv_netvsc has the NIC first" within 30 there
+check "vmbusctl gives it to uio_hv_generic" vmbusctl bind "$nic"
+
+pmd_begins "first"
+pmd_forward txonly
+say sending
+hear kill
+kill -9 "$pmd"
+pmd_end
+note "killed, it ended with $?"
+say killed
+pmd_begins "after kill -9"
+pmd_receive "after kill -9" io 3000
+check "testpmd quits" pmd_quit || told </tmp/pmd.out
+
+# It needs CAP_SYS_ADMIN to see physical addresses. The shell of a guest would take busybox' setpriv.
+chown 1000:1000 "/dev/$(ls "$folder/uio")" "$folder"/channels/*/ring
+as="/usr/bin/$(page user)"
+pmd_begins "as a user"
+as=''
+check "as a user: with one capability" grep -qx "CapEff:.0000000000200000" "/proc/$pmd/status"
+pmd_receive "as a user" io 3000
+
+hear rescind
+pmd_forward txonly
+say "forwards until the rescind"
+check "the rescind ends testpmd" by_clock 60 pmd_over
+pmd_end
+note "it ended with $?: $(tail -n 3 /tmp/pmd.out | tr '\n' ' ')"
+hear offered
+check "the NIC is back" within 20 test -e "$folder"
+check "and the rule gives it to uio_hv_generic again" again
+pmd_begins "after the rescind"
+pmd_receive "after the rescind" io 3000
+check "testpmd quits once more" pmd_quit || told </tmp/pmd.out
+
+check "vmbusctl gives the NIC back" vmbusctl unbind nic
+check "hv_netvsc has it" within 20 there
+nic_up "$nic" 0
+check "ping" ping -c 20 -A 10.55.0.1
+say pinged
+hear finished
