@@ -13,10 +13,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../lib/conf_line.h"
 #include "driverctl.h"
 
 #define DEFAULT_DRIVER "uio_hv_generic"
-#define BLANKS " \t\r\n"
 
 struct reader {
 	struct config *config;
@@ -59,18 +59,6 @@ int config_add_finding(struct config *config, struct place at, bool is_fault, co
 			(reader)->err = -ENOMEM; \
 	} while (0)
 
-/* Skip blanks at the start of @text, and cut those at its end. */
-static char *trim(char *text)
-{
-	size_t len;
-
-	text += strspn(text, BLANKS);
-	len = strlen(text);
-	while (len && strchr(BLANKS, text[len - 1]))
-		text[--len] = '\0';
-	return text;
-}
-
 static bool has_only(const char *text, const char *more)
 {
 	for (; *text; text++)
@@ -106,9 +94,9 @@ static const char *after_word(const char *text, const char *word)
 {
 	size_t len = strlen(word);
 
-	if (strncmp(text, word, len) || !text[len] || !strchr(BLANKS, text[len]))
+	if (strncmp(text, word, len) || !text[len] || !strchr(CONF_BLANKS, text[len]))
 		return NULL;
-	return text + len + strspn(text + len, BLANKS);
+	return text + len + strspn(text + len, CONF_BLANKS);
 }
 
 int config_parse_name(const char *text, struct device_name *name)
@@ -149,7 +137,7 @@ static void open_section(struct reader *reader, char *header)
 		return;
 	}
 	*end = '\0';
-	text = trim(header + 1);
+	text = conf_trim(header + 1);
 	if (config_parse_name(text, &name)) {
 		fault(reader,
 		      "a section is a class, the GUID of a class or an instance, mac AA:BB:CC:DD:EE:FF "
@@ -280,7 +268,7 @@ static void parse_exclude(struct reader *reader, char *value)
 		next = strchr(value, ',');
 		if (next)
 			*next++ = '\0';
-		text = trim(value);
+		text = conf_trim(value);
 		if (config_parse_name(text, &name)) {
 			fault(reader, "exclude is a list of what a section may be, not '%s'", text);
 			return;
@@ -334,44 +322,29 @@ static void on_key(struct reader *reader, const char *key, char *value)
 	}
 }
 
-/*
- * A '#' or ';' after a blank looks like a comment, and would be part of the
- * value.
- */
-static bool has_comment(const char *value)
+static void on_line(struct reader *reader, char *text, size_t length)
 {
-	for (; *value; value++)
-		if ((value[0] == ' ' || value[0] == '\t') && (value[1] == '#' || value[1] == ';'))
-			return true;
-	return false;
-}
+	struct conf_line line = conf_split(text, length);
 
-static void on_line(struct reader *reader, char *line, size_t length)
-{
-	char *value;
-
-	if (strlen(line) < length) {
-		fault(reader, "the line contains a NUL byte");
-		return;
+	switch (line.kind) {
+	case CONF_NOTHING:
+		break;
+	case CONF_SECTION:
+		open_section(reader, line.text);
+		break;
+	case CONF_KEY:
+		on_key(reader, line.text, line.value);
+		break;
+	case CONF_NUL:
+		fault(reader, "%s", conf_fault(line.kind));
+		break;
+	case CONF_GARBAGE:
+		fault(reader, "neither [section], key=value nor a comment: '%s'", line.text);
+		break;
+	case CONF_COMMENT:
+		fault(reader, "%s: '%s'", conf_fault(line.kind), line.text);
+		break;
 	}
-	line = trim(line);
-	if (!*line || *line == '#' || *line == ';')
-		return;
-	if (*line == '[') {
-		open_section(reader, line);
-		return;
-	}
-	value = strchr(line, '=');
-	if (!value) {
-		fault(reader, "neither [section], key=value nor a comment: '%s'", line);
-		return;
-	}
-	if (has_comment(value + 1)) {
-		fault(reader, "a comment needs a line of its own: '%s'", line);
-		return;
-	}
-	*value++ = '\0';
-	on_key(reader, trim(line), trim(value));
 }
 
 /*
