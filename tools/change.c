@@ -100,7 +100,7 @@ static void add_section(struct config *config, const struct vdevice *device, con
 }
 
 /* Plan for the device. Return false if the engine does not see it. */
-static bool make_plan(const struct rules *rules, const struct vdevice *device, struct plan *plan)
+static bool make_plan(struct rules *rules, const struct vdevice *device, struct plan *plan)
 {
 	int at = facts_device(&rules->facts, device->instance);
 
@@ -109,6 +109,7 @@ static bool make_plan(const struct rules *rules, const struct vdevice *device, s
 		return false;
 	}
 	plan_make(&rules->config, &rules->facts, at, PLAN_NOW, NULL, plan);
+	device_claim_disks(&rules->config, &rules->facts, at, plan);
 	return true;
 }
 

@@ -2,16 +2,15 @@
 #include "bind.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "kernel.h"
+#include "lock.h"
 #include "log.h"
 #include "settings.h"
 
@@ -146,30 +145,9 @@ static bool is_gone(struct vmbus_device *dev)
 	return vmbus_device_refresh(dev) == -ENODEV;
 }
 
-/*
- * The device's own folder is the lock: there before /run and /dev, one for each
- * device, and gone with it. Returns a file descriptor or -errno.
- */
-static int lock_folder(const char *path)
-{
-	int fd, ret;
-
-	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return errno == ENOENT ? -ENODEV : -errno;
-	while (flock(fd, LOCK_EX)) {
-		if (errno == EINTR)
-			continue;
-		ret = -errno;
-		close(fd);
-		return ret;
-	}
-	return fd;
-}
-
 static int lock_device(const struct vmbus_device *dev)
 {
-	return lock_folder(vmbus_device_sysfs(dev));
+	return lock_take("device", vmbus_device_instance(dev));
 }
 
 /*
@@ -179,11 +157,7 @@ static int lock_device(const struct vmbus_device *dev)
  */
 static int lock_bus(void)
 {
-	char path[PATH_MAX];
-
-	if (snprintf(path, sizeof(path), BUS "/devices", vmbus_sysroot()) >= (int)sizeof(path))
-		return -ENAMETOOLONG;
-	return lock_folder(path);
+	return lock_take("bus", "");
 }
 
 static bool is_loaded(const char *driver)
@@ -332,9 +306,24 @@ out:
 }
 
 /*
+ * Whether the interface is the device's own, or a virtual function that stands
+ * in for it. A MAC says nothing: the members of a bond share one.
+ */
+static bool is_own(const struct facts *facts, int index, const struct interface *interface)
+{
+	if (interface->device == index)
+		return true;
+	for (size_t i = 0; i < facts->interface_count; i++)
+		if (facts->interfaces[i].device == index &&
+		    facts_is_below(interface->name, facts->interfaces[i].name))
+			return true;
+	return false;
+}
+
+/*
  * The interfaces of the device, and the virtual functions that stand in for
- * them and so have their MAC, go down in order: what is sent or routed over
- * them ends before they are gone.
+ * them, go down in order: what is sent or routed over them ends before they are
+ * gone.
  */
 static int lower_interfaces(const struct facts *facts, int index, struct undo *undo)
 {
@@ -345,12 +334,8 @@ static int lower_interfaces(const struct facts *facts, int index, struct undo *u
 		return -ENOMEM;
 	for (size_t i = 0; i < facts->interface_count; i++) {
 		const struct interface *one = &facts->interfaces[i];
-		bool is_ours = one->device == index;
 
-		for (size_t j = 0; one->mac[0] && !is_ours && j < facts->interface_count; j++)
-			is_ours = facts->interfaces[j].device == index &&
-				  !strcmp(facts->interfaces[j].mac, one->mac);
-		if (!is_ours)
+		if (!is_own(facts, index, one))
 			continue;
 		ret = kernel_set_interface(one->name, false);
 		if (ret < 0 && ret != -ENODEV)
@@ -371,10 +356,14 @@ static void restore(struct vmbus_device *dev, const struct undo *undo)
 		say(LOG_ERR, "%s: driver_override cannot be set back: %s", described(dev),
 		    reason(ret));
 	if (!vmbus_device_refresh(dev) && !vmbus_device_driver(dev)) {
+		ret = 0;
 		if (undo->driver)
-			write_bind(dev, undo->driver);
+			ret = write_bind(dev, undo->driver);
 		else
 			probe_loaded(dev);
+		if (ret && !is_gone(dev))
+			say(LOG_ERR, "%s: %s does not take it back: %s", described(dev),
+			    undo->driver, reason(ret));
 		vmbus_device_refresh(dev);
 	}
 	/*
@@ -567,6 +556,16 @@ static int carry_out(struct vmbus_device *dev, const struct facts *facts, int in
 	return ret ? ret : settings_apply(dev, &plan->rule, 0);
 }
 
+void device_claim_disks(const struct config *config, struct facts *facts, size_t device,
+			struct plan *plan)
+{
+	if (plan->outcome != PLAN_BIND || plan->rule.force)
+		return;
+	facts_claim_disks(facts, device);
+	if (facts->devices[device].disk[0] || facts->devices[device].disk_error)
+		plan_make(config, facts, device, PLAN_NOW, NULL, plan);
+}
+
 int device_bind(const struct config *config, struct vmbus_device *dev,
 		const struct bind_options *options)
 {
@@ -592,6 +591,8 @@ int device_bind(const struct config *config, struct vmbus_device *dev,
 		ret = -ENODEV;
 	if (!ret) {
 		plan_make(config, &facts, index, options->time, NULL, &plan);
+		if (options->time == PLAN_NOW && !options->force)
+			device_claim_disks(config, &facts, index, &plan);
 		if (is_class(dev, "nic"))
 			known = remember(&facts, index, &plan, options);
 		/*

@@ -12,11 +12,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "kernel.h"
+#include "lock.h"
 #include "log.h"
 
 #define DRIVER "%s/sys/bus/vmbus/drivers/%s"
@@ -278,21 +278,14 @@ static int choose(const char *driver, const char *name, uint64_t size, char form
 int settings_begin(const struct rule *rule, struct buffers *buffers)
 {
 	const struct settings *s = &rule->settings;
-	char path[PATH_MAX];
 
 	*buffers = (struct buffers){ .lock = -1 };
 	if (!s->recv_buffer_size && !s->send_buffer_size)
 		return 0;
 	strcpy(buffers->driver, rule->driver);
-	if (snprintf(path, sizeof(path), DRIVER, vmbus_sysroot(), rule->driver) >=
-	    (int)sizeof(path))
-		return -ENAMETOOLONG;
-	buffers->lock = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	buffers->lock = lock_take("driver", rule->driver);
 	if (buffers->lock < 0)
-		return -errno;
-	while (flock(buffers->lock, LOCK_EX))
-		if (errno != EINTR)
-			return -errno;
+		return buffers->lock;
 	return first(choose(rule->driver, "recv_size", s->recv_buffer_size, buffers->recv_size),
 		     choose(rule->driver, "send_size", s->send_buffer_size, buffers->send_size));
 }

@@ -235,6 +235,8 @@ static int preview(struct run *run)
 		/* Alone it is decided about without those before it. */
 		if (is_named)
 			plan_make(&run->config, &facts, i, PLAN_NOW, NULL, &plan->now);
+		if (!run->options.force)
+			device_claim_disks(&run->config, &facts, i, &plan->now);
 		if (run->options.force && plan->now.outcome == PLAN_REFUSED) {
 			plan->now.outcome = PLAN_BIND;
 			plan->now.rule.force = true;
