@@ -97,25 +97,38 @@ static bool is_of_interest(const struct run *run, const struct vmbus_device *dev
 		(config_uses_interfaces(&run->config) || !run->event));
 }
 
-/* Tell whether a device waits for the next boot. Whoever names a device does not wait. */
-static bool is_deferred(const struct run *run, const struct vmbus_device *dev)
+/*
+ * Say why --all or udev leaves a device alone that a rule wants; NULL: nothing
+ * keeps it. Who names a device to vmbus-bind gets it bound.
+ */
+static const char *why_left(const struct run *run, const char *instance)
 {
-	return (run->mode == BIND_ALL || run->event) && defer_is_set(vmbus_device_instance(dev));
+	const bool by_all = run->mode == BIND_ALL && !run->event;
+	struct record record;
+
+	if ((run->mode == BIND_ALL || run->event) && defer_is_set(instance, DEFER_BINDING))
+		return "it waits for the next boot, as --boot has asked";
+	if (by_all && defer_is_set(instance, DEFER_SIZE))
+		return "its ring size waits for the next boot, as --boot has asked";
+	/* An event is an offer of the host, or the next boot, and a rule means those. */
+	if (by_all && !state_read(instance, &record) && record.released)
+		return "it was released by hand, so only its name or the next boot binds it again";
+	return NULL;
 }
 
 static int one(const struct run *run, struct vmbus_device *dev)
 {
+	const bool is_named = run->id && !strcmp(run->id, vmbus_device_instance(dev));
 	int ret = 0;
 
 	if (run->mode == RELEASE)
 		ret = device_release(&run->config, dev,
-				     run->id && !strcmp(run->id, vmbus_device_instance(dev)),
-				     run->dry);
+				     &(struct release_options){ .is_named = is_named, .dry = run->dry });
 	else if (run->mode == SETTINGS)
 		ret = set(run, dev);
-	else if (is_of_interest(run, dev) && !is_deferred(run, dev) &&
+	else if (is_of_interest(run, dev) && !why_left(run, vmbus_device_instance(dev)) &&
 		 (!run->options.new_interface || config_uses_interfaces(&run->config)))
-		ret = device_bind(&run->config, dev, &run->options);
+		ret = device_bind(NULL, dev, &run->options);
 	/*
 	 * The host may take a device back at any time, and its remove event is
 	 * on the way.
@@ -205,6 +218,17 @@ static bool is_error(enum plan_outcome outcome)
 	return outcome == PLAN_REFUSED || outcome == PLAN_FAULTY;
 }
 
+/* --all leaves out what waits, and what an administrator has released. */
+static void leave(const struct run *run, const char *instance, struct plan *plan)
+{
+	const char *why = why_left(run, instance);
+
+	if (!why || (plan->outcome != PLAN_BIND && plan->outcome != PLAN_REFUSED))
+		return;
+	plan->outcome = PLAN_WAITS;
+	snprintf(plan->reason, sizeof(plan->reason), "%s", why);
+}
+
 static int preview(struct run *run)
 {
 	struct device_plan *plans;
@@ -241,6 +265,7 @@ static int preview(struct run *run)
 			plan->now.outcome = PLAN_BIND;
 			plan->now.rule.force = true;
 		}
+		leave(run, facts.devices[i].instance, &plan->now);
 		print_plan(&facts.devices[i], "now", &plan->now);
 		print_plan(&facts.devices[i], "at the next boot", &plan->boot);
 		if (is_error(plan->now.outcome) || is_error(plan->boot.outcome))

@@ -660,6 +660,20 @@ test_verdict_is_for_one_mac() {
 	says "its MAC is 00:15:5d:00:00:77 and was 00:15:5d:00:00:02 when it was checked"
 }
 
+# The first event remembers the new MAC; the check was about the old one.
+test_changed_mac_is_noticed_each_time() {
+	want $dev2
+	vmbus_bind --record
+	echo 00:15:5d:00:00:77 >"$bus/devices/$dev2/net/eth1/address"
+	: >"$root/proc/net/route"
+	for time in first second; do
+		vmbus_bind --udev $dev2
+		is "status of the $time event" $status 1
+		is "driver after the $time event" "$(driver_of $dev2)" hv_netvsc
+	done
+	says "nobody has checked it"
+}
+
 test_verdict_needs_a_network() {
 	want $dev
 	: >"$root/proc/net/route"

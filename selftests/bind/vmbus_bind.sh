@@ -410,6 +410,50 @@ test_release_without_driver_override_takes_the_id_out() {
 	is ids "$(cat "$root/kernel/ids/uio_hv_generic")" ""
 }
 
+# Every user can lock a file or folder that every user can read.
+test_locks_are_roots_alone() {
+	want_fcopy
+	driver hv_util $fcopy
+	device $dev $fcopy hv_util
+	for path in "$bus/devices" "$bus/devices/$dev"; do
+		(exec 8<"$path" && flock 8 && exec sleep 20) >/dev/null 2>&1 &
+		sleepers="${sleepers-} $!"
+	done
+	sleep 0.2
+	status=0
+	timeout 10 "$dir/vmbus-bind-model" $dev >/dev/null 2>&1 || status=$?
+	# shellcheck disable=SC2086 # words
+	kill $sleepers
+	is status $status 0
+	is "modes of the locks" "$(find "$root/run/hyperv-uio/lock" -printf '%y %m\n' | sort -u | tr '\n' ';')" "d 700;f 600;"
+}
+
+# It waits for another run, and the rule is forbidden meanwhile.
+test_configuration_is_read_under_the_lock() {
+	want_fcopy
+	device $dev $fcopy
+	mkdir -p "$root/run/hyperv-uio/lock"
+	: >"$root/run/hyperv-uio/lock/device-$dev"
+	exec 9<"$root/run/hyperv-uio/lock/device-$dev"
+	flock 9
+	"$dir/vmbus-bind-model" $dev >/dev/null 2>&1 9<&- &
+	sleep 0.5
+	conf $admin/a.conf '[fcopy]' enable=no
+	exec 9<&-
+	wait $!
+	is driver "$(driver_of $dev)" none
+}
+
+test_lock_that_cannot_be_taken() {
+	want_fcopy
+	device $dev $fcopy
+	: >"$root/run/hyperv-uio"
+	vmbus_bind $dev
+	is status $status 1
+	says "the lock $root/run/hyperv-uio/lock/device-$dev cannot be taken: Not a directory"
+	is driver "$(driver_of $dev)" none
+}
+
 test_wrong_arguments() {
 	for args in "" "--all $dev" "--all --release" "-f --release" "--check -n" "$dev $dev2" --what \
 		"--settings" "--settings $dev/x" "--properties" "--new-interface $dev" "--record -n" "--all -f --record"; do
