@@ -122,6 +122,21 @@ int config_parse_name(const char *text, struct device_name *name)
 	return vmbus_guid_parse(text, name->text);
 }
 
+bool config_parse_number(const char *text, uint32_t *number)
+{
+	unsigned long long n;
+	char *end;
+
+	if (!isdigit((unsigned char)text[0]))
+		return false;
+	errno = 0;
+	n = strtoull(text, &end, 10);
+	if (*end || errno || n >= UINT32_MAX)
+		return false;
+	*number = n;
+	return true;
+}
+
 static void open_section(struct reader *reader, char *header)
 {
 	struct config *config = reader->config;
@@ -220,8 +235,12 @@ static void parse_size(struct reader *reader, const char *key, const char *value
 static void parse_account(struct reader *reader, const char *key, const char *value,
 			  char out[ACCOUNT_SIZE])
 {
+	uint32_t number;
+
 	if (!*value || strlen(value) >= ACCOUNT_SIZE || value[0] == '-' || !has_only(value, "._-$"))
 		fault(reader, "%s is a name or a number, not '%s'", key, value);
+	else if (!value[strspn(value, "0123456789")] && !config_parse_number(value, &number))
+		fault(reader, "%s is a number below %u, not '%s'", key, UINT32_MAX, value);
 	else
 		strcpy(out, value);
 }
@@ -291,6 +310,11 @@ static void on_key(struct reader *reader, const char *key, char *value)
 	if (!reader->in_section) {
 		if (!reader->skips_keys)
 			fault(reader, "a key outside of any section: '%s'", key);
+		if (!strcmp(key, "enable") && strcmp(value, "yes")) {
+			fault(reader, "it is not known which device %s=%s is about, so no device is bound",
+			      key, value);
+			reader->config->forbidden_at = reader->at;
+		}
 		return;
 	}
 	section = current(reader);
@@ -586,6 +610,8 @@ static void find_rule(const struct config *config, const struct identity *device
 			apply_section(rule, section);
 		}
 	}
+	if (config->forbidden_at.file && !with_faulty && rule->scope != SCOPE_NONE)
+		rule->faulty_at = config->forbidden_at;
 }
 
 void config_rule(const struct config *config, const struct identity *device, struct rule *rule)

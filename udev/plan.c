@@ -338,7 +338,7 @@ void plan_make(const struct config *config, const struct facts *facts, size_t in
 	if (rule->faulty_at.file) {
 		plan->outcome = PLAN_FAULTY;
 		plan->at = rule->faulty_at;
-		explain(plan, "a faulty file names it, so it is left alone");
+		explain(plan, "a faulty file names it, or may, so it is left alone");
 	} else if (is_nic(device) && config_is_unsure(config, &identity)) {
 		plan->outcome = PLAN_WAITS;
 		plan->at = (struct place){ NULL, 0 };

@@ -40,7 +40,7 @@ struct run {
 	struct config config;
 	enum mode mode;
 	const char *id;		/* a GUID, or NULL */
-	unsigned int relid;
+	uint32_t relid;
 	bool dry;
 	bool event;
 	struct bind_options options;
@@ -312,12 +312,11 @@ static void say_findings(const struct config *config, bool with_hints)
 static bool parse_id(struct run *run, char *text, char guid[VMBUS_GUID_SIZE])
 {
 	struct device_name name;
-	char *slash = run->mode == SETTINGS ? strchr(text, '/') : NULL, *end;
+	char *slash = run->mode == SETTINGS ? strchr(text, '/') : NULL;
 
 	if (slash) {
 		*slash = '\0';
-		run->relid = strtoul(slash + 1, &end, 10);
-		if (*end || !run->relid)
+		if (!config_parse_number(slash + 1, &run->relid) || !run->relid)
 			return false;
 	}
 	if (run->mode == RELEASE && !config_parse_name(text, &name) && name.kind == NAME_GUID)

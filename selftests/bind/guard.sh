@@ -880,6 +880,18 @@ test_ifupdown_brings_it_up() {
 	counts /etc/network/interfaces
 }
 
+# Each reading of a file would read ten more.
+test_ifupdown_that_includes_itself() {
+	want $dev2
+	ifupdown "auto eth0" "iface eth0 inet dhcp"
+	counts /etc/network/interfaces
+	for i in 1 2 3 4 5 6 7 8 9 10; do
+		echo "source /etc/network/interfaces" >>"$root/etc/network/interfaces"
+	done
+	out=$(timeout 10 "$dir/vmbus-bind-model" -n $dev2) || [ $? = 1 ] || fail "it takes longer than ten seconds"
+	says "at the next boot: refused to uio_hv_generic: at boot nothing tells whether the machine needs it"
+}
+
 test_ifupdown_in_doubt() {
 	want $dev2
 	for lines in "iface eth0 inet dhcp" "auto eth1|iface eth0 inet dhcp" "auto eth0|iface eth0 inet manual" \
@@ -916,7 +928,7 @@ test_networkmanager_in_doubt() {
 	good
 	counts /etc/NetworkManager/system-connections/a.nmconnection
 	for line in '[connection] autoconnect=false' '[connection] type=wifi' '[connection] master=br0' \
-		'[connection] controller=br0' '[connection] interface-name=eth1' '[ipv4] never-default=true' \
+		'[connection] controller=br0' '[connection] permissions=user:joe:;' '[connection] interface-name=eth1' '[ipv4] never-default=true' \
 		'[ipv4] ignore-auto-routes=true' '[ipv4] method=manual' '[ipv4] method=disabled' '[match] driver=x' \
 		'[ethernet] mac-address=00:15:5d:00:00:02' '[ethernet] mac-address-blacklist=x' nonsense; do
 		good $line

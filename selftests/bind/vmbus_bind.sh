@@ -411,6 +411,18 @@ test_release_without_driver_override_takes_the_id_out() {
 }
 
 # Every user can lock a file or folder that every user can read.
+test_driver_that_does_not_take_the_device_back() {
+	want_fcopy
+	driver hv_util $fcopy
+	device $dev $fcopy hv_util
+	echo 12 >"$root/kernel/probe/uio_hv_generic"
+	echo 5 >"$root/kernel/probe/hv_util"
+	vmbus_bind $dev
+	is status $status 1
+	says "hv_util does not take it back: Input/output error"
+	says "it is without a driver"
+}
+
 test_locks_are_roots_alone() {
 	want_fcopy
 	driver hv_util $fcopy
@@ -456,7 +468,7 @@ test_lock_that_cannot_be_taken() {
 
 test_wrong_arguments() {
 	for args in "" "--all $dev" "--all --release" "-f --release" "--check -n" "$dev $dev2" --what \
-		"--settings" "--settings $dev/x" "--properties" "--new-interface $dev" "--record -n" "--all -f --record"; do
+		"--settings" "--settings $dev/x" "--settings $dev/4294967297" "--properties" "--new-interface $dev" "--record -n" "--all -f --record"; do
 		# shellcheck disable=SC2086 # words
 		vmbus_bind $args
 		is "status of '$args'" $status 2
