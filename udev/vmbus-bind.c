@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <vmbus_bufring.h>
 
@@ -14,6 +15,7 @@
 #include "log.h"
 #include "plan.h"
 #include "settings.h"
+#include "settle.h"
 
 enum { EXIT_OK, EXIT_FAILED, EXIT_USAGE };
 
@@ -28,6 +30,8 @@ static const char usage[] =
 	"  -f, --force     also bind a device that the machine needs (default route, mounted disk)\n"
 	"      --udev      for udev rules: messages go to the system log, a device that has left\n"
 	"                  meanwhile is no error, and the rules of the boot apply\n"
+	"      --settle    with --all: wait until the rules have not changed for a second, and start over\n"
+	"                  when they change meanwhile\n"
 	"      --new-interface  with --udev: an interface of the device has appeared\n"
 	"      --properties INSTANCE  print properties for udev's IMPORT\n"
 	"      --version, --help\n"
@@ -43,6 +47,7 @@ struct run {
 	uint32_t relid;
 	bool dry;
 	bool event;
+	bool settle;
 	struct bind_options options;
 };
 
@@ -337,7 +342,60 @@ static bool is_sensible(const struct run *run, int modes, bool has_id)
 
 	return modes <= 1 && (has_id ? takes_id : !needs_id) && (!run->options.force || binds) &&
 	       (!run->dry || binds || run->mode == RELEASE) &&
+	       (!run->settle || (run->mode == BIND_ALL && !run->dry)) &&
 	       (!run->options.new_interface || (run->event && run->mode == BIND_ONE));
+}
+
+/* Read the configuration and do what was asked. Returns the exit status. */
+static int carry_out(struct run *run)
+{
+	int faulty = config_load(&run->config), ret = 0;
+
+	if (run->mode == CHECK)
+		check(run);
+	/*
+	 * udev reads what is printed for IMPORT, and the device's own event has
+	 * said the same.
+	 */
+	if (run->mode != PROPERTIES)
+		say_findings(&run->config, run->mode == CHECK);
+	if (faulty && faulty != -EINVAL) {
+		say(LOG_ERR, "the configuration cannot be read: %s", strerror(-faulty));
+		ret = faulty;
+	} else if (run->dry && run->mode != RELEASE) {
+		ret = preview(run);
+	} else if (run->mode == RELEASE || run->mode == BIND_ALL ||
+		   (run->mode == RECORD && !run->id)) {
+		ret = run_all(run);
+	} else if (run->mode != CHECK) {
+		ret = run_one(run);
+	}
+	config_free(&run->config);
+	if (fflush(stdout)) {
+		say(LOG_ERR, "standard output: %s", strerror(errno));
+		ret = -EIO;
+	}
+	if (run->mode == PROPERTIES)
+		return ret ? EXIT_FAILED : EXIT_OK;
+	return faulty ? EXIT_USAGE : ret ? EXIT_FAILED : EXIT_OK;
+}
+
+/* Carry out the state in which the rules are when their changes have ended. */
+static int carry_out_settled(struct run *run)
+{
+	int status, fd = settle_open();
+
+	if (fd < 0) {
+		say(LOG_ERR, "changes of %s%s cannot be watched: %s", vmbus_sysroot(), ADMIN_CONFIG,
+		    strerror(-fd));
+		return EXIT_FAILED;
+	}
+	do {
+		settle_wait(fd);
+		status = carry_out(run);
+	} while (settle_changed(fd));
+	close(fd);
+	return status;
 }
 
 int main(int argc, char **argv)
@@ -351,6 +409,7 @@ int main(int argc, char **argv)
 		OPT_CHECK,
 		OPT_UDEV,
 		OPT_NEW_INTERFACE,
+		OPT_SETTLE,
 		OPT_VERSION,
 		OPT_HELP
 	};
@@ -365,6 +424,7 @@ int main(int argc, char **argv)
 		{ "force",         no_argument, NULL, 'f' },
 		{ "udev",          no_argument, NULL, OPT_UDEV },
 		{ "new-interface", no_argument, NULL, OPT_NEW_INTERFACE },
+		{ "settle",        no_argument, NULL, OPT_SETTLE },
 		{ "version",       no_argument, NULL, OPT_VERSION },
 		{ "help",          no_argument, NULL, OPT_HELP },
 		{ 0 }
@@ -372,7 +432,7 @@ int main(int argc, char **argv)
 	static const enum mode mode_of[] = {BIND_ALL, RELEASE, RECORD, SETTINGS, PROPERTIES, CHECK};
 	struct run run = { .mode = BIND_ONE };
 	char guid[VMBUS_GUID_SIZE];
-	int opt, modes = 0, faulty, ret = 0;
+	int opt, modes = 0;
 
 	while ((opt = getopt_long(argc, argv, "nf", options, NULL)) >= 0) {
 		switch (opt) {
@@ -399,6 +459,9 @@ int main(int argc, char **argv)
 		case OPT_NEW_INTERFACE:
 			run.options.new_interface = true;
 			break;
+		case OPT_SETTLE:
+			run.settle = true;
+			break;
 		case OPT_VERSION:
 			puts("vmbus-bind " HYPERV_UIO_VERSION);
 			return EXIT_OK;
@@ -421,31 +484,5 @@ int main(int argc, char **argv)
 	}
 	run.options.record_only = run.mode == RECORD;
 
-	faulty = config_load(&run.config);
-	if (run.mode == CHECK)
-		check(&run);
-	/*
-	 * udev reads what is printed for IMPORT, and the device's own event has
-	 * said the same.
-	 */
-	if (run.mode != PROPERTIES)
-		say_findings(&run.config, run.mode == CHECK);
-	if (faulty && faulty != -EINVAL) {
-		say(LOG_ERR, "the configuration cannot be read: %s", strerror(-faulty));
-		ret = faulty;
-	} else if (run.dry && run.mode != RELEASE) {
-		ret = preview(&run);
-	} else if (run.mode == RELEASE || run.mode == BIND_ALL || (run.mode == RECORD && !run.id)) {
-		ret = run_all(&run);
-	} else if (run.mode != CHECK) {
-		ret = run_one(&run);
-	}
-	config_free(&run.config);
-	if (fflush(stdout)) {
-		say(LOG_ERR, "standard output: %s", strerror(errno));
-		ret = -EIO;
-	}
-	if (run.mode == PROPERTIES)
-		return ret ? EXIT_FAILED : EXIT_OK;
-	return faulty ? EXIT_USAGE : ret ? EXIT_FAILED : EXIT_OK;
+	return run.settle ? carry_out_settled(&run) : carry_out(&run);
 }

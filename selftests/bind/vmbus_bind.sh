@@ -466,9 +466,48 @@ test_lock_that_cannot_be_taken() {
 	is driver "$(driver_of $dev)" none
 }
 
+# An editor is still at it when systemd starts the unit, and once more during the run.
+test_settle_waits_for_the_last_change() {
+	device $dev $fcopy
+	conf $admin/a.conf '[fcopy]' driver=half
+	(
+		for i in 1 2 3; do
+			sleep 0.4
+			echo "# part $i" >>"$root/$admin/a.conf"
+		done
+		conf $admin/a.conf '[fcopy]' driver=uio_hv_generic
+	) &
+	vmbus_bind --all --settle
+	is status $status 0
+	is driver "$(driver_of $dev)" uio_hv_generic
+	! grep -q half "$root/kernel/log" || fail "half a file was carried out"
+}
+
+test_settle_sees_a_change_during_the_run() {
+	want_fcopy
+	device $dev $fcopy
+	device $dev2 $get
+	mkdir -p "$root/run/hyperv-uio/lock"
+	exec 9>"$root/run/hyperv-uio/lock/device-$dev"
+	flock 9
+	"$dir/vmbus-bind-model" --all --settle >/dev/null 2>&1 9<&- &
+	sleep 2.5
+	conf $admin/b.conf "[$dev2]"
+	exec 9<&-
+	wait $!
+	is driver "$(driver_of $dev2)" uio_hv_generic
+}
+
+test_settle_without_the_folder() {
+	rmdir "$root/$admin"
+	vmbus_bind --all --settle
+	is status $status 1
+	says "changes of $root/etc/hyperv-uio/bind.d cannot be watched: No such file"
+}
+
 test_wrong_arguments() {
 	for args in "" "--all $dev" "--all --release" "-f --release" "--check -n" "$dev $dev2" --what \
-		"--settings" "--settings $dev/x" "--settings $dev/4294967297" "--properties" "--new-interface $dev" "--record -n" "--all -f --record"; do
+		"--settings" "--settings $dev/x" "--settings $dev/4294967297" "--properties" "--new-interface $dev" "--record -n" "--all -f --record" "--settle $dev" "--settle --all -n"; do
 		# shellcheck disable=SC2086 # words
 		vmbus_bind $args
 		is "status of '$args'" $status 2
