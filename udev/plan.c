@@ -292,13 +292,13 @@ static bool is_safe_at_boot(const struct question *q, struct plan *plan)
 		return true;
 	explain(plan,
 		"%s nothing tells whether the machine needs it: no other adapter is known to come up, "
-		"and %s; %s",
+		"and %s%s",
 		q->time == PLAN_NOW ? "while the network is down" : "at boot",
 		record->verdict == VERDICT_SAFE ? "it was checked for another rule"
 						: "nobody has checked it",
-		q->time == PLAN_NOW ? "force=yes takes it" :
-		record->verdict == VERDICT_SAFE ? "vmbus-bind checks it again" :
-						  "vmbus-bind checks it, or force=yes takes it");
+		q->time == PLAN_NOW ? "" :
+		record->verdict == VERDICT_SAFE ? "; vmbus-bind checks it again" :
+						  "; vmbus-bind checks it, or force=yes takes it");
 	return false;
 }
 

@@ -136,6 +136,7 @@ test_unreachable_default_route_is_none() {
 	want nic
 	: >"$root/proc/net/route"
 	route eth0 00000000 00000000 0201
+	address eth1 2
 	taken $dev
 }
 
