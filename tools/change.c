@@ -100,7 +100,7 @@ static void add_section(struct config *config, const struct vdevice *device, con
 }
 
 /* Plan for the device. Return false if the engine does not see it. */
-static bool make_plan(const struct rules *rules, const struct vdevice *device, struct plan *plan)
+static bool make_plan(struct rules *rules, const struct vdevice *device, struct plan *plan)
 {
 	int at = facts_device(&rules->facts, device->instance);
 
@@ -109,6 +109,7 @@ static bool make_plan(const struct rules *rules, const struct vdevice *device, s
 		return false;
 	}
 	plan_make(&rules->config, &rules->facts, at, PLAN_NOW, NULL, plan);
+	device_claim_disks(&rules->config, &rules->facts, at, plan);
 	return true;
 }
 
@@ -159,7 +160,7 @@ static int check_driver(const char *driver)
 /* Let the device wait for the next boot, or no longer. Return an exit status. */
 static int set_waiting(const struct vdevice *device, bool waits)
 {
-	int err = waits ? defer_set(device->instance) : defer_clear(device->instance);
+	int err = waits ? defer_set(device->instance, DEFER_BINDING) : defer_clear(device->instance);
 
 	if (err)
 		complain("%s%s/%s: %s", vmbus_sysroot(), DEFER_FOLDER, device->instance,
@@ -168,13 +169,14 @@ static int set_waiting(const struct vdevice *device, bool waits)
 }
 
 /* Bind, and return an exit status; device_bind() has said what it did. */
-static int carry_out(const struct rules *rules, const struct vdevice *device, bool force,
+static int carry_out(const struct section *extra, const struct vdevice *device, bool force,
 		     enum change_when when)
 {
 	const struct bind_options options = {
 		.time = PLAN_NOW, .force = force, .record_only = when == CHANGE_BOOT,
+		.keep_verdict = when == CHANGE_NOW,
 	};
-	int err = device_bind(&rules->config, device->handle, &options);
+	int err = device_bind(extra, device->handle, &options);
 
 	if (err == -ENODEV)
 		complain("%s: the host has taken it back", device->instance);
@@ -211,7 +213,7 @@ static int bind_persistently(const struct vdevice *device, const char *driver, b
 		status = EXIT_FAILED;
 	}
 	if (!status)
-		status = carry_out(rules, device, force, when);
+		status = carry_out(NULL, device, force, when);
 	if (status) {
 		files_restore(&files);
 		set_waiting(device, false);
@@ -255,7 +257,8 @@ int change_bind(const char *id, const char *asked, bool force, enum change_when 
 	if (status)
 		goto out;
 	if (when == CHANGE_NOW && !set_waiting(device, false))
-		status = carry_out(rules, device, force, when);
+		status = carry_out(&rules->config.sections[rules->config.count - 1], device, force,
+				   when);
 	else if (when == CHANGE_NOW)
 		status = EXIT_FAILED;
 	else
@@ -305,8 +308,11 @@ out:
 }
 
 /* Give the device back now. */
-static int release(struct rules *rules, const struct vdevice *device)
+static int release(struct rules *rules, const struct vdevice *device, enum change_when when)
 {
+	const struct release_options options = {
+		.is_named = true, .keep_verdict = when == CHANGE_NOW,
+	};
 	char override[DRIVER_NAME_MAX + 1] = "";
 	struct section *section;
 	int err;
@@ -340,7 +346,7 @@ static int release(struct rules *rules, const struct vdevice *device)
 		       device_class(device), device->driver);
 		return 0;
 	}
-	err = device_release(&rules->config, device->handle, true, false);
+	err = device_release(&rules->config, device->handle, &options);
 	if (err == -ENODEV)
 		complain("%s: the host has taken it back", device->instance);
 	return err ? EXIT_FAILED : 0;
@@ -368,7 +374,7 @@ int change_unbind(const char *id, enum change_when when)
 	if (!status && when != CHANGE_NOW)
 		status = unbind_persistently(rules, device);
 	if (!status && when != CHANGE_BOOT)
-		status = release(rules, device);
+		status = release(rules, device, when);
 out:
 	rules_free(rules);
 	machine_free(&machine);

@@ -68,7 +68,7 @@ static bool check_device(struct diagnosis *diagnosis, const struct vdevice *devi
 	}
 	if (!plan)
 		return trouble;
-	if (plan->now.outcome == PLAN_BIND && defer_is_set(device->instance)) {
+	if (plan->now.outcome == PLAN_BIND && defer_is_set(device->instance, DEFER_BINDING)) {
 		doctor_say(diagnosis, SEVERITY_NOTE, "devices",
 			   "%s (%s) waits for the next boot, as --boot has asked", device->instance,
 			   device_class(device));

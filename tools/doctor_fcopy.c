@@ -61,17 +61,41 @@ static char *find_process(const char *name)
 	return pid;
 }
 
+/*
+ * Return the unit of a service of the system that a process belongs to, as a new string, or NULL.
+ * Its cgroup, in the hierarchy that systemd uses, has the unit's name. systemd puts a '_' before a
+ * name that the kernel might take for a file of its own, and no unit begins with one.
+ */
+static char *find_unit(const char *pid)
+{
+	char *text = file_read(NULL, "/proc/%s/cgroup", pid), *rest = text, *line, *path, *name, *unit = NULL;
+
+	while (!unit && text && (line = strsep(&rest, "\n"))) {
+		if (strncmp(line, "0::/", 4) && !strstr(line, ":name=systemd:/"))
+			continue;
+		path = strchr(line, '/');
+		if (!strncmp(path, "/user.slice/", 12))
+			continue;
+		while (!unit && (name = strsep(&path, "/")))
+			if (strlen(name) > 8 && !strcmp(name + strlen(name) - 8, ".service"))
+				unit = need_strdup(name[0] == '_' ? name + 1 : name);
+	}
+	free(text);
+	return unit;
+}
+
 /* Return the command that ends a process for good: by its unit, if it has one. */
 static char *end_process(const char *pid)
 {
-	char *group = file_line("/proc/%s/cgroup", pid), *slash, *fix;
+	char *unit = find_unit(pid), *fix;
 
-	slash = group ? strrchr(group, '/') : NULL;
-	if (slash && strlen(slash) > 8 && !strcmp(slash + strlen(slash) - 8, ".service"))
-		fix = need_printf("systemctl disable --now %s", slash + 1);
+	/* The name may have a backslash, for an escaped dash. */
+	if (unit)
+		fix = need_printf(strchr(unit, '\\') ? "systemctl disable --now '%s'"
+						      : "systemctl disable --now %s", unit);
 	else
 		fix = need_printf("kill %s", pid);
-	free(group);
+	free(unit);
 	return fix;
 }
 

@@ -8,6 +8,7 @@
 
 #include "distribution.h"
 #include "doctor.h"
+#include "driverctl.h"
 #include "file.h"
 
 #define REQUEST "/etc/hyperv-uio/initramfs"
@@ -34,7 +35,7 @@ static char *image_of(const char *release)
 /* Return what is newer than the image and belongs into it, as a new string, or NULL. */
 static char *newer_than(int64_t image)
 {
-	static const char *const folders[] = { ADMIN_CONFIG, VENDOR_CONFIG };
+	static const char *const folders[] = { ADMIN_CONFIG, VENDOR_CONFIG, DRIVERCTL_FOLDER };
 	static const char *const files[] = {
 		REQUEST, VMBUS_BIND,
 		/* A file that was removed, or renamed, changes only its folder. */
@@ -46,7 +47,9 @@ static char *newer_than(int64_t image)
 		struct strings names = file_names("%s", folders[f]);
 
 		for (size_t i = 0; !path && i < names.count; i++)
-			if (file_changed("%s/%s", folders[f], names.items[i]) > image)
+			if ((strcmp(folders[f], DRIVERCTL_FOLDER) ||
+			     !strncmp(names.items[i], "vmbus-", 6)) &&
+			    file_changed("%s/%s", folders[f], names.items[i]) > image)
 				path = need_printf("%s/%s", folders[f], names.items[i]);
 		strings_free(&names);
 	}

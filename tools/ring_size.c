@@ -154,7 +154,7 @@ static int set_in_rule(const struct vdevice *device, const struct device_plan *p
 	snprintf(text, sizeof(text), "%" PRIu64, size);
 	dropin_set(&dropin, "ring_size", size ? text : NULL);
 	/* vmbus-bind runs whenever a file of rules changes, and would set the size now. */
-	if (waits && defer_set(device->instance))
+	if (waits && defer_set(device->instance, DEFER_SIZE))
 		complain("%s: the size may be set before the next boot", device->instance);
 	if (!size && !dropin.before)
 		goto out;

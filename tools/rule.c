@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "bind.h"
 #include "colour.h"
 #include "command.h"
 #include "describe.h"
@@ -21,6 +22,8 @@ struct rules *rules_read(void)
 		need(NULL);
 	if (machine && plan_all(&rules->config, &rules->facts, &rules->plans))
 		need(NULL);
+	for (size_t i = 0; rules->plans && i < rules->facts.device_count; i++)
+		device_claim_disks(&rules->config, &rules->facts, i, &rules->plans[i].now);
 	return rules;
 }
 

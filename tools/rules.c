@@ -30,7 +30,7 @@ static void print_device(const struct vdevice *device, const struct device_plan 
 	       interfaces[0] ? "  " : "", interfaces, device->uio ? "  " : "",
 	       device->uio ? device->uio : "", device->driver ? "is with " : "has no driver",
 	       device->driver ? device->driver : "");
-	rule_print(plan, defer_is_set(device->instance));
+	rule_print(plan, defer_is_set(device->instance, DEFER_BINDING));
 	free(interfaces);
 }
 

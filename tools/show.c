@@ -75,7 +75,7 @@ static void print_device(const struct vdevice *device, const struct rules *rules
 	line("ring", describe_size(device->ring_bytes, size));
 	if (plan) {
 		puts("rule");
-		rule_print(plan, defer_is_set(device->instance));
+		rule_print(plan, defer_is_set(device->instance, DEFER_BINDING));
 	}
 }
 

@@ -2,16 +2,15 @@
 #include "bind.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "kernel.h"
+#include "lock.h"
 #include "log.h"
 #include "settings.h"
 
@@ -146,30 +145,9 @@ static bool is_gone(struct vmbus_device *dev)
 	return vmbus_device_refresh(dev) == -ENODEV;
 }
 
-/*
- * The device's own folder is the lock: there before /run and /dev, one for each
- * device, and gone with it. Returns a file descriptor or -errno.
- */
-static int lock_folder(const char *path)
-{
-	int fd, ret;
-
-	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return errno == ENOENT ? -ENODEV : -errno;
-	while (flock(fd, LOCK_EX)) {
-		if (errno == EINTR)
-			continue;
-		ret = -errno;
-		close(fd);
-		return ret;
-	}
-	return fd;
-}
-
 static int lock_device(const struct vmbus_device *dev)
 {
-	return lock_folder(vmbus_device_sysfs(dev));
+	return lock_take("device", vmbus_device_instance(dev));
 }
 
 /*
@@ -179,11 +157,7 @@ static int lock_device(const struct vmbus_device *dev)
  */
 static int lock_bus(void)
 {
-	char path[PATH_MAX];
-
-	if (snprintf(path, sizeof(path), BUS "/devices", vmbus_sysroot()) >= (int)sizeof(path))
-		return -ENAMETOOLONG;
-	return lock_folder(path);
+	return lock_take("bus", "");
 }
 
 static bool is_loaded(const char *driver)
@@ -332,9 +306,24 @@ out:
 }
 
 /*
+ * Whether the interface is the device's own, or a virtual function that stands
+ * in for it. A MAC says nothing: the members of a bond share one.
+ */
+static bool is_own(const struct facts *facts, int index, const struct interface *interface)
+{
+	if (interface->device == index)
+		return true;
+	for (size_t i = 0; i < facts->interface_count; i++)
+		if (facts->interfaces[i].device == index &&
+		    facts_is_below(interface->name, facts->interfaces[i].name))
+			return true;
+	return false;
+}
+
+/*
  * The interfaces of the device, and the virtual functions that stand in for
- * them and so have their MAC, go down in order: what is sent or routed over
- * them ends before they are gone.
+ * them, go down in order: what is sent or routed over them ends before they are
+ * gone.
  */
 static int lower_interfaces(const struct facts *facts, int index, struct undo *undo)
 {
@@ -345,12 +334,8 @@ static int lower_interfaces(const struct facts *facts, int index, struct undo *u
 		return -ENOMEM;
 	for (size_t i = 0; i < facts->interface_count; i++) {
 		const struct interface *one = &facts->interfaces[i];
-		bool is_ours = one->device == index;
 
-		for (size_t j = 0; one->mac[0] && !is_ours && j < facts->interface_count; j++)
-			is_ours = facts->interfaces[j].device == index &&
-				  !strcmp(facts->interfaces[j].mac, one->mac);
-		if (!is_ours)
+		if (!is_own(facts, index, one))
 			continue;
 		ret = kernel_set_interface(one->name, false);
 		if (ret < 0 && ret != -ENODEV)
@@ -371,10 +356,14 @@ static void restore(struct vmbus_device *dev, const struct undo *undo)
 		say(LOG_ERR, "%s: driver_override cannot be set back: %s", described(dev),
 		    reason(ret));
 	if (!vmbus_device_refresh(dev) && !vmbus_device_driver(dev)) {
+		ret = 0;
 		if (undo->driver)
-			write_bind(dev, undo->driver);
+			ret = write_bind(dev, undo->driver);
 		else
 			probe_loaded(dev);
+		if (ret && !is_gone(dev))
+			say(LOG_ERR, "%s: %s does not take it back: %s", described(dev),
+			    undo->driver, reason(ret));
 		vmbus_device_refresh(dev);
 	}
 	/*
@@ -493,22 +482,25 @@ static bool is_same_record(const struct record *a, const struct record *b)
  * Write down what the next boot has to know of a network adapter. 1: it is
  * written already, 0 or -errno.
  */
-static int remember(const struct facts *facts, int index, const struct plan *plan,
-		     const struct bind_options *options)
+static int remember(struct facts *facts, int index, const struct plan *plan,
+		    const struct bind_options *options)
 {
-	const struct device *device = &facts->devices[index];
+	struct device *device = &facts->devices[index];
 	const struct interface *interface = facts_interface(facts, index);
 	struct record record = device->record;
 	int ret;
 
 	if (interface && (options->time == PLAN_NOW || interface->is_named)) {
+		/* A check was about the MAC that the adapter had then. */
+		if (record.verdict == VERDICT_SAFE && record.mac[0] &&
+		    strcmp(record.mac, interface->mac))
+			forget_verdict(&record);
 		strcpy(record.mac, interface->mac);
 		strcpy(record.interface, interface->name);
 	}
-	if (options->time == PLAN_NOW) {
+	if (options->time == PLAN_NOW && !options->keep_verdict) {
 		struct record checked = record;
 
-		record.released = checked.released = false;
 		note_verdict(&checked, plan);
 		if (plan->outcome == PLAN_NO_RULE || plan->outcome == PLAN_DISABLED)
 			forget_verdict(&record);
@@ -525,6 +517,8 @@ static int remember(const struct facts *facts, int index, const struct plan *pla
 	if (is_same_record(&record, &device->record))
 		return 1;
 	ret = state_write(device->instance, &record);
+	if (!ret)
+		device->record = record;
 	/*
 	 * At boot the root file system may be read-only, and nothing new is to
 	 * be written down then.
@@ -534,6 +528,15 @@ static int remember(const struct facts *facts, int index, const struct plan *pla
 		    "%s/%s cannot be written, so the next boot does not know of this check: %s",
 		    STATE_FOLDER, device->instance, strerror(-ret));
 	return ret;
+}
+
+/* Once user space has the adapter again, the note that it was released is out of date. */
+static void forget_release(struct device *device)
+{
+	if (!device->record.released)
+		return;
+	device->record.released = false;
+	state_write(device->instance, &device->record);
 }
 
 static int carry_out(struct vmbus_device *dev, const struct facts *facts, int index,
@@ -567,10 +570,37 @@ static int carry_out(struct vmbus_device *dev, const struct facts *facts, int in
 	return ret ? ret : settings_apply(dev, &plan->rule, 0);
 }
 
-int device_bind(const struct config *config, struct vmbus_device *dev,
+void device_claim_disks(const struct config *config, struct facts *facts, size_t device,
+			struct plan *plan)
+{
+	if (plan->outcome != PLAN_BIND || plan->rule.force)
+		return;
+	facts_claim_disks(facts, device);
+	if (facts->devices[device].disk[0] || facts->devices[device].disk_error)
+		plan_make(config, facts, device, PLAN_NOW, NULL, plan);
+}
+
+/* Read the files and add a section. Returns 0 or -errno; the caller has said what is faulty. */
+static int read_config(struct config *config, const struct section *extra)
+{
+	struct section *sections;
+	int ret = config_load(config);
+
+	if ((ret && ret != -EINVAL) || !extra)
+		return ret == -EINVAL ? 0 : ret;
+	sections = reallocarray(config->sections, config->count + 1, sizeof(*sections));
+	if (!sections)
+		return -ENOMEM;
+	config->sections = sections;
+	sections[config->count++] = *extra;
+	return 0;
+}
+
+int device_bind(const struct section *extra, struct vmbus_device *dev,
 		const struct bind_options *options)
 {
 	int bus = -1, lock = -1, known = 0, index, ret;
+	struct config config = { 0 };
 	struct facts facts;
 	struct plan plan;
 
@@ -583,6 +613,12 @@ int device_bind(const struct config *config, struct vmbus_device *dev,
 	ret = lock < 0 ? lock : vmbus_device_refresh(dev);
 	if (ret)
 		goto out;
+	ret = read_config(&config, extra);
+	if (ret) {
+		say(LOG_ERR, "%s: not bound: the configuration cannot be read: %s", described(dev),
+		    reason(ret));
+		goto out;
+	}
 	ret = facts_read(&facts);
 	index = ret ? -1 : facts_device(&facts, vmbus_device_instance(dev));
 	if (ret)
@@ -591,7 +627,9 @@ int device_bind(const struct config *config, struct vmbus_device *dev,
 	else if (index < 0)
 		ret = -ENODEV;
 	if (!ret) {
-		plan_make(config, &facts, index, options->time, NULL, &plan);
+		plan_make(&config, &facts, index, options->time, NULL, &plan);
+		if (options->time == PLAN_NOW && !options->force)
+			device_claim_disks(&config, &facts, index, &plan);
 		if (is_class(dev, "nic"))
 			known = remember(&facts, index, &plan, options);
 		/*
@@ -604,14 +642,18 @@ int device_bind(const struct config *config, struct vmbus_device *dev,
 			goto out_facts;
 		if (options->force && plan.outcome == PLAN_REFUSED)
 			plan.outcome = PLAN_BIND;
-		if (!options->record_only)
+		if (!options->record_only) {
 			ret = carry_out(dev, &facts, index, &plan);
-		else if (plan.outcome == PLAN_REFUSED || plan.outcome == PLAN_FAULTY)
+			if (!ret && plan.outcome >= PLAN_BOUND)
+				forget_release(&facts.devices[index]);
+		} else if (plan.outcome == PLAN_REFUSED || plan.outcome == PLAN_FAULTY) {
 			ret = -EBUSY;
+		}
 	}
 out_facts:
 	facts_free(&facts);
 out:
+	config_free(&config);
 	if (lock >= 0)
 		close(lock);
 	if (bus >= 0)
@@ -663,7 +705,8 @@ static struct identity identify(const struct vmbus_device *dev, const struct rec
 	};
 }
 
-int device_release(const struct config *config, struct vmbus_device *dev, bool is_named, bool dry)
+int device_release(const struct config *config, struct vmbus_device *dev,
+		   const struct release_options *options)
 {
 	char driver[DRIVER_NAME_MAX + 1] = "";
 	struct identity identity;
@@ -679,7 +722,7 @@ int device_release(const struct config *config, struct vmbus_device *dev, bool i
 	identity = identify(dev, &record);
 	config_rule_of_all(config, &identity, &rule);
 	ret = vmbus_device_refresh(dev);
-	if (ret || (rule.scope == SCOPE_NONE && !is_named))
+	if (ret || (rule.scope == SCOPE_NONE && !options->is_named))
 		goto out;
 	ret = read_override(dev, driver);
 	override = !ret;
@@ -694,14 +737,15 @@ int device_release(const struct config *config, struct vmbus_device *dev, bool i
 	 * the same.
 	 */
 	ours = override ? !strcmp(driver, rule.driver) : is_with(dev, rule.driver);
-	if (!dry && is_class(dev, "nic") && (record.verdict != VERDICT_NONE || ours)) {
-		forget_verdict(&record);
+	if (!options->dry && is_class(dev, "nic") && (record.verdict != VERDICT_NONE || ours)) {
+		if (!options->keep_verdict)
+			forget_verdict(&record);
 		record.released = ours;
 		state_write(vmbus_device_instance(dev), &record);
 	}
 	if (!ours)
 		goto out;
-	if (dry)
+	if (options->dry)
 		printf("%s: would be released by %s\n", described(dev), rule.driver);
 	else
 		ret = release_now(dev, rule.driver, override);

@@ -13,13 +13,23 @@ struct bind_options {
 	bool force;		/* as if the rule said force=yes */
 	bool new_interface;	/* an interface has appeared: act only if it was not known before */
 	bool record_only;	/* check and record for the next boot, and do no more */
+	bool keep_verdict;	/* for now only: what is recorded for the next boot stays */
+};
+
+struct release_options {
+	bool is_named;		/* the administrator named the device: it need not be configured any more */
+	bool dry;
+	bool keep_verdict;	/* for now only: what the guard found is not forgotten */
 };
 
 /*
  * device_bind() - bind a device as the configuration says
+ * @extra: one more section, which wins over the files, or NULL
  *
- * Waits for another vmbus-bind that has the device, looks at the machine,
- * decides, acts, and says in one line what it did. For PLAN_NOW the guard's
+ * Waits for another vmbus-bind that has the device, reads the configuration,
+ * looks at the machine, decides, acts, and says in one line what it did. The
+ * configuration is read under the lock, so the run that comes last carries out
+ * the last state of the files. For PLAN_NOW the guard's
  * verdict about a network adapter is recorded for the next boot; its
  * interface's name and MAC are remembered in either case.
  *
@@ -29,18 +39,27 @@ struct bind_options {
  * driver's probe returned as far as the kernel tells. After a failure the
  * former driver has the device again.
  */
-int device_bind(const struct config *config, struct vmbus_device *dev,
+int device_bind(const struct section *extra, struct vmbus_device *dev,
 		const struct bind_options *options);
+
+/*
+ * device_claim_disks() - plan once more for a device that a plan for now would take
+ * @plan: what plan_make() has answered for PLAN_NOW; replaced if a disk is in use
+ *
+ * See facts_claim_disks(). Call it wherever such a plan is shown or carried out.
+ */
+void device_claim_disks(const struct config *config, struct facts *facts, size_t device,
+			struct plan *plan);
 
 /*
  * device_release() - let the kernel choose a driver for a device that device_bind() bound
  *
- * @is_named: the administrator named this very device, so that it need not be configured any more
- *
- * Nothing is done when the kernel chose that driver by itself. What the guard
- * found is forgotten. Returns 0 or -errno.
+
+ * Nothing is done when the kernel chose that driver by itself. Returns 0 or
+ * -errno.
  */
-int device_release(const struct config *config, struct vmbus_device *dev, bool is_named, bool dry);
+int device_release(const struct config *config, struct vmbus_device *dev,
+		   const struct release_options *options);
 
 /*
  * The device as messages name it: "INSTANCE (nic)". Valid until the next call.

@@ -9,7 +9,7 @@ dracutdir     ?= /usr/lib/dracut
 vmbus-bind    := $(O)/udev/vmbus-bind
 # What decides about devices and binds them: vmbus-bind is its command line, and vmbusctl is another.
 bind_a        := $(O)/udev/libbind.a
-bind_objs     := $(patsubst %,$(O)/udev/%.o,config defer driverctl facts routes disks netconfig state plan settings bind lint log kernel)
+bind_objs     := $(patsubst %,$(O)/udev/%.o,config defer driverctl facts routes disks netconfig state plan settings settle bind lint lock log kernel)
 bind_cflags   := $(lib_cflags) -DVENDOR_CONFIG='"$(bindconfdir)"' \
 		 -DADMIN_CONFIG='"$(sysconfdir)/hyperv-uio/bind.d"' -DSTATE_FOLDER='"$(statedir)"'
 

@@ -13,10 +13,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../lib/conf_line.h"
 #include "driverctl.h"
 
 #define DEFAULT_DRIVER "uio_hv_generic"
-#define BLANKS " \t\r\n"
 
 struct reader {
 	struct config *config;
@@ -59,18 +59,6 @@ int config_add_finding(struct config *config, struct place at, bool is_fault, co
 			(reader)->err = -ENOMEM; \
 	} while (0)
 
-/* Skip blanks at the start of @text, and cut those at its end. */
-static char *trim(char *text)
-{
-	size_t len;
-
-	text += strspn(text, BLANKS);
-	len = strlen(text);
-	while (len && strchr(BLANKS, text[len - 1]))
-		text[--len] = '\0';
-	return text;
-}
-
 static bool has_only(const char *text, const char *more)
 {
 	for (; *text; text++)
@@ -106,9 +94,9 @@ static const char *after_word(const char *text, const char *word)
 {
 	size_t len = strlen(word);
 
-	if (strncmp(text, word, len) || !text[len] || !strchr(BLANKS, text[len]))
+	if (strncmp(text, word, len) || !text[len] || !strchr(CONF_BLANKS, text[len]))
 		return NULL;
-	return text + len + strspn(text + len, BLANKS);
+	return text + len + strspn(text + len, CONF_BLANKS);
 }
 
 int config_parse_name(const char *text, struct device_name *name)
@@ -134,6 +122,21 @@ int config_parse_name(const char *text, struct device_name *name)
 	return vmbus_guid_parse(text, name->text);
 }
 
+bool config_parse_number(const char *text, uint32_t *number)
+{
+	unsigned long long n;
+	char *end;
+
+	if (!isdigit((unsigned char)text[0]))
+		return false;
+	errno = 0;
+	n = strtoull(text, &end, 10);
+	if (*end || errno || n >= UINT32_MAX)
+		return false;
+	*number = n;
+	return true;
+}
+
 static void open_section(struct reader *reader, char *header)
 {
 	struct config *config = reader->config;
@@ -149,7 +152,7 @@ static void open_section(struct reader *reader, char *header)
 		return;
 	}
 	*end = '\0';
-	text = trim(header + 1);
+	text = conf_trim(header + 1);
 	if (config_parse_name(text, &name)) {
 		fault(reader,
 		      "a section is a class, the GUID of a class or an instance, mac AA:BB:CC:DD:EE:FF "
@@ -232,8 +235,12 @@ static void parse_size(struct reader *reader, const char *key, const char *value
 static void parse_account(struct reader *reader, const char *key, const char *value,
 			  char out[ACCOUNT_SIZE])
 {
+	uint32_t number;
+
 	if (!*value || strlen(value) >= ACCOUNT_SIZE || value[0] == '-' || !has_only(value, "._-$"))
 		fault(reader, "%s is a name or a number, not '%s'", key, value);
+	else if (!value[strspn(value, "0123456789")] && !config_parse_number(value, &number))
+		fault(reader, "%s is a number below %u, not '%s'", key, UINT32_MAX, value);
 	else
 		strcpy(out, value);
 }
@@ -280,7 +287,7 @@ static void parse_exclude(struct reader *reader, char *value)
 		next = strchr(value, ',');
 		if (next)
 			*next++ = '\0';
-		text = trim(value);
+		text = conf_trim(value);
 		if (config_parse_name(text, &name)) {
 			fault(reader, "exclude is a list of what a section may be, not '%s'", text);
 			return;
@@ -303,6 +310,11 @@ static void on_key(struct reader *reader, const char *key, char *value)
 	if (!reader->in_section) {
 		if (!reader->skips_keys)
 			fault(reader, "a key outside of any section: '%s'", key);
+		if (!strcmp(key, "enable") && strcmp(value, "yes")) {
+			fault(reader, "it is not known which device %s=%s is about, so no device is bound",
+			      key, value);
+			reader->config->forbidden_at = reader->at;
+		}
 		return;
 	}
 	section = current(reader);
@@ -334,44 +346,29 @@ static void on_key(struct reader *reader, const char *key, char *value)
 	}
 }
 
-/*
- * A '#' or ';' after a blank looks like a comment, and would be part of the
- * value.
- */
-static bool has_comment(const char *value)
+static void on_line(struct reader *reader, char *text, size_t length)
 {
-	for (; *value; value++)
-		if ((value[0] == ' ' || value[0] == '\t') && (value[1] == '#' || value[1] == ';'))
-			return true;
-	return false;
-}
+	struct conf_line line = conf_split(text, length);
 
-static void on_line(struct reader *reader, char *line, size_t length)
-{
-	char *value;
-
-	if (strlen(line) < length) {
-		fault(reader, "the line contains a NUL byte");
-		return;
+	switch (line.kind) {
+	case CONF_NOTHING:
+		break;
+	case CONF_SECTION:
+		open_section(reader, line.text);
+		break;
+	case CONF_KEY:
+		on_key(reader, line.text, line.value);
+		break;
+	case CONF_NUL:
+		fault(reader, "%s", conf_fault(line.kind));
+		break;
+	case CONF_GARBAGE:
+		fault(reader, "neither [section], key=value nor a comment: '%s'", line.text);
+		break;
+	case CONF_COMMENT:
+		fault(reader, "%s: '%s'", conf_fault(line.kind), line.text);
+		break;
 	}
-	line = trim(line);
-	if (!*line || *line == '#' || *line == ';')
-		return;
-	if (*line == '[') {
-		open_section(reader, line);
-		return;
-	}
-	value = strchr(line, '=');
-	if (!value) {
-		fault(reader, "neither [section], key=value nor a comment: '%s'", line);
-		return;
-	}
-	if (has_comment(value + 1)) {
-		fault(reader, "a comment needs a line of its own: '%s'", line);
-		return;
-	}
-	*value++ = '\0';
-	on_key(reader, trim(line), trim(value));
 }
 
 /*
@@ -613,6 +610,8 @@ static void find_rule(const struct config *config, const struct identity *device
 			apply_section(rule, section);
 		}
 	}
+	if (config->forbidden_at.file && !with_faulty && rule->scope != SCOPE_NONE)
+		rule->faulty_at = config->forbidden_at;
 }
 
 void config_rule(const struct config *config, const struct identity *device, struct rule *rule)

@@ -77,6 +77,11 @@ struct config {
 	size_t count;
 	struct finding *findings;
 	size_t finding_count;
+	/*
+	 * An enable=no whose section could not be read. It may mean any device,
+	 * so no rule holds for any.
+	 */
+	struct place forbidden_at;
 	char **files;
 	size_t file_count;
 };
@@ -156,6 +161,12 @@ bool config_uses_interfaces(const struct config *config);
  * Returns 0 or -EINVAL.
  */
 int config_parse_name(const char *text, struct device_name *name);
+
+/*
+ * Parse decimal digits and nothing else, below UINT32_MAX: chown(2) takes that
+ * for "leave it".
+ */
+bool config_parse_number(const char *text, uint32_t *number);
 
 /* Tell whether a text may be the name of a driver. */
 bool config_is_driver(const char *name);

@@ -12,18 +12,19 @@
 #include <vmbus_bufring.h>
 
 /* Write the path of a device's file. Return 0 or -ENAMETOOLONG. */
-static int path_of(const char *instance, char path[PATH_MAX])
+static int path_of(const char *instance, enum defer_what what, char path[PATH_MAX])
 {
-	int len = snprintf(path, PATH_MAX, "%s" DEFER_FOLDER "/%s", vmbus_sysroot(), instance);
+	int len = snprintf(path, PATH_MAX, "%s" DEFER_FOLDER "/%s%s", vmbus_sysroot(), instance,
+			   what == DEFER_SIZE ? ".size" : "");
 
 	return len < PATH_MAX ? 0 : -ENAMETOOLONG;
 }
 
-bool defer_is_set(const char *instance)
+bool defer_is_set(const char *instance, enum defer_what what)
 {
 	char path[PATH_MAX];
 
-	return !path_of(instance, path) && !access(path, F_OK);
+	return !path_of(instance, what, path) && !access(path, F_OK);
 }
 
 /* Create the folders of a path below vmbus_sysroot(). */
@@ -41,12 +42,12 @@ static int make_folders(char path[PATH_MAX])
 	return err;
 }
 
-int defer_set(const char *instance)
+int defer_set(const char *instance, enum defer_what what)
 {
 	char path[PATH_MAX];
 	int fd, err;
 
-	err = path_of(instance, path);
+	err = path_of(instance, what, path);
 	if (!err)
 		err = make_folders(path);
 	if (err)
@@ -61,9 +62,14 @@ int defer_set(const char *instance)
 int defer_clear(const char *instance)
 {
 	char path[PATH_MAX];
-	int err = path_of(instance, path);
+	int err, ret = 0;
 
-	if (err)
-		return err;
-	return unlink(path) && errno != ENOENT ? -errno : 0;
+	for (int what = DEFER_BINDING; what <= DEFER_SIZE; what++) {
+		err = path_of(instance, what, path);
+		if (!err && unlink(path) && errno != ENOENT)
+			err = -errno;
+		if (err)
+			ret = err;
+	}
+	return ret;
 }

@@ -3,7 +3,9 @@
  * Devices that wait for the next boot: vmbusctl bind --boot has written a rule, and the device is
  * to stay as it is until then. A file /run/hyperv-uio/next-boot/INSTANCE says so, which is gone
  * after the boot. vmbus-bind then leaves the device alone when the rules change and when udev asks.
- * Whoever names the device to vmbus-bind or vmbusctl gets it bound.
+ * vmbusctl ring-size --boot writes INSTANCE.size, and vmbus-bind leaves the device alone when the
+ * rules change; when the host offers it again, it is bound as ever. Whoever names the device to
+ * vmbus-bind or vmbusctl gets it bound.
  */
 #ifndef HVUIO_DEFER_H
 #define HVUIO_DEFER_H
@@ -14,10 +16,12 @@
 #define DEFER_FOLDER "/run/hyperv-uio/next-boot"
 #endif
 
-bool defer_is_set(const char *instance);
+enum defer_what { DEFER_BINDING, DEFER_SIZE };
 
-/* Let a device wait, or no longer. Return 0 or -errno. */
-int defer_set(const char *instance);
+bool defer_is_set(const char *instance, enum defer_what what);
+
+/* Let a device wait, or no longer for anything. Return 0 or -errno. */
+int defer_set(const char *instance, enum defer_what what);
 int defer_clear(const char *instance);
 
 #endif

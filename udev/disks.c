@@ -90,11 +90,10 @@ static int is_held(const char *folder, const char *name, char why[REASON_SIZE])
 	return entry ? 1 : 0;
 }
 
-int disk_in_use(const char *folder, const char *name, char why[REASON_SIZE])
+int disk_in_use(const char *folder, const char *name, dev_t *number, char why[REASON_SIZE])
 {
 	unsigned int major_no, minor_no;
 	char path[PATH_MAX], where[PATH_MAX];
-	dev_t number;
 	FILE *file;
 	int ret;
 
@@ -108,17 +107,17 @@ int disk_in_use(const char *folder, const char *name, char why[REASON_SIZE])
 	fclose(file);
 	if (ret)
 		return ret;
-	number = makedev(major_no, minor_no);
+	*number = makedev(major_no, minor_no);
 
 	ret = is_held(folder, name, why);
 	if (ret)
 		return ret < 0 ? ret : 0;
-	ret = is_mounted(number, where);
+	ret = is_mounted(*number, where);
 	if (ret > 0)
 		snprintf(why, REASON_SIZE, "disk %.32s is mounted on %.128s", name, where);
 	if (ret)
 		return ret < 0 ? ret : 0;
-	ret = is_swap(number);
+	ret = is_swap(*number);
 	if (ret > 0)
 		snprintf(why, REASON_SIZE, "disk %.32s is used as swap", name);
 	return ret < 0 ? ret : 0;

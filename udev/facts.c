@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <fts.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -10,12 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "kernel.h"
 #include "machine.h"
-
-/*
- * A stack of bonds, bridges and VLANs higher than this is not followed further.
- */
-#define MAX_HEIGHT 8
 
 /*
  * The first line of a file of sysfs; "" when it cannot be read or is too long.
@@ -45,21 +42,29 @@ static bool has_name(const struct stack *stack, const char *name)
 	return false;
 }
 
-/* Add @name and everything on top of it. 0 or -errno. */
-static int add_to_stack(struct stack *stack, const char *name, int height)
+static int add_to_stack(struct stack *stack, const char *name)
+{
+	char (*added)[INTERFACE_SIZE];
+
+	if (has_name(stack, name))
+		return 0;
+	if (strlen(name) >= INTERFACE_SIZE)
+		return -ENAMETOOLONG;
+	added = machine_grow(&stack->names, &stack->count, sizeof(*added));
+	if (!added)
+		return -ENOMEM;
+	strcpy(*added, name);
+	return 0;
+}
+
+/* Add what lies directly on top of @name. Returns 0 or -errno. */
+static int add_uppers(struct stack *stack, const char *name)
 {
 	struct dirent *entry;
 	char path[PATH_MAX];
 	int ret = 0;
 	DIR *dir;
 
-	if (has_name(stack, name))
-		return 0;
-	if (stack->count == MAX_STACK || strlen(name) >= INTERFACE_SIZE)
-		return -E2BIG;
-	strcpy(stack->names[stack->count++], name);
-	if (height == MAX_HEIGHT)
-		return 0;
 	if (snprintf(path, sizeof(path), "%s/sys/class/net/%s", vmbus_sysroot(), name) >=
 	    (int)sizeof(path))
 		return -ENAMETOOLONG;
@@ -68,8 +73,21 @@ static int add_to_stack(struct stack *stack, const char *name, int height)
 		return errno == ENOENT ? 0 : -errno;
 	while (!ret && (entry = readdir(dir)))
 		if (!strncmp(entry->d_name, "upper_", 6))
-			ret = add_to_stack(stack, entry->d_name + 6, height + 1);
+			ret = add_to_stack(stack, entry->d_name + 6);
 	closedir(dir);
+	return ret;
+}
+
+/* Add @name and everything on top of it. Returns 0 or -errno. */
+static int read_stack(struct stack *stack, const char *name)
+{
+	char current[INTERFACE_SIZE];
+	int ret = add_to_stack(stack, name);
+
+	for (size_t i = 0; !ret && i < stack->count; i++) {
+		memcpy(current, stack->names[i], sizeof(current));
+		ret = add_uppers(stack, current);
+	}
 	return ret;
 }
 
@@ -91,7 +109,7 @@ static bool is_named(const char *ifindex)
 static int add_interface(struct facts *facts, const struct routes *routes, const char *folder,
 			 const char *name, int device)
 {
-	struct stack stack = { .count = 0 };
+	struct stack stack = { 0 };
 	struct interface *more;
 	char ifindex[16], mac[MAC_SIZE + 1];
 	int ret;
@@ -116,11 +134,11 @@ static int add_interface(struct facts *facts, const struct routes *routes, const
 		strcpy(more->mac, mac);
 	read_line(folder, "ifindex", ifindex, sizeof(ifindex));
 	more->is_named = is_named(ifindex);
-	ret = add_to_stack(&stack, name, 0);
-	if (ret)
-		return ret;
-	routes_judge(routes, &stack, more);
-	return 0;
+	ret = read_stack(&stack, name);
+	if (!ret)
+		routes_judge(routes, &stack, more);
+	free(stack.names);
+	return ret;
 }
 
 static bool is_partition(const char *folder)
@@ -153,15 +171,61 @@ static bool is_block_device(const char *folder)
 		       "block");
 }
 
-static void add_disk(struct device *device, const char *folder, const char *name)
+static void add_disk(struct facts *facts, int index, const char *folder, const char *name)
 {
+	struct device *device = &facts->devices[index];
 	char why[REASON_SIZE];
-	int ret = disk_in_use(folder, name, why);
+	struct disk *disk;
+	dev_t number;
+	int ret;
 
+	ret = disk_in_use(folder, name, &number, why);
+	if (!ret && !why[0]) {
+		disk = machine_grow(&facts->disks, &facts->disk_count, sizeof(*disk));
+		if (!disk)
+			ret = -ENOMEM;
+		else if (snprintf(disk->name, sizeof(disk->name), "%s", name) >=
+			 (int)sizeof(disk->name))
+			ret = -ENAMETOOLONG;
+		if (disk) {
+			disk->device = index;
+			disk->number = number;
+		}
+	}
 	if (ret && !device->disk_error)
 		device->disk_error = ret;
 	if (!device->disk[0])
 		strcpy(device->disk, why);
+}
+
+void facts_claim_disks(struct facts *facts, size_t index)
+{
+	struct device *device = &facts->devices[index];
+	int ret;
+
+	for (size_t i = 0; i < facts->disk_count; i++) {
+		const struct disk *disk = &facts->disks[i];
+
+		if (disk->device != index || device->disk[0])
+			continue;
+		ret = kernel_claim(disk->name, disk->number);
+		if (ret == -EBUSY)
+			snprintf(device->disk, sizeof(device->disk),
+				 "disk %s is claimed by a file system, a volume or a program",
+				 disk->name);
+		/* A drive without a medium holds nothing. */
+		else if (ret && ret != -ENOMEDIUM && !device->disk_error)
+			device->disk_error = ret;
+	}
+}
+
+bool facts_is_below(const char *lower, const char *upper)
+{
+	char path[PATH_MAX];
+
+	return snprintf(path, sizeof(path), "%s/sys/class/net/%s/upper_%s", vmbus_sysroot(), lower,
+			upper) < (int)sizeof(path) &&
+	       !faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW);
 }
 
 /*
@@ -197,13 +261,13 @@ static int look_below(struct facts *facts, const struct routes *routes, const ch
 		if (!strcmp(parent, "net"))
 			ret = add_interface(facts, routes, e->fts_path, e->fts_name, index);
 		else if (!strcmp(parent, "block"))
-			add_disk(device, e->fts_path, e->fts_name);
+			add_disk(facts, index, e->fts_path, e->fts_name);
 		else if (e->fts_level > 1 &&
 			 !strcmp(e->fts_parent->fts_parent->fts_name, "block") &&
 			 is_partition(e->fts_path))
-			add_disk(device, e->fts_path, e->fts_name);
+			add_disk(facts, index, e->fts_path, e->fts_name);
 		else if (is_block_device(e->fts_path))
-			add_disk(device, e->fts_path, e->fts_name);
+			add_disk(facts, index, e->fts_path, e->fts_name);
 	}
 	fts_close(fts);
 	return ret;
@@ -330,6 +394,7 @@ void facts_free(struct facts *facts)
 {
 	free(facts->devices);
 	free(facts->interfaces);
+	free(facts->disks);
 	*facts = (struct facts){ 0 };
 }
 

@@ -8,6 +8,8 @@
 #ifndef HVUIO_FACTS_H
 #define HVUIO_FACTS_H
 
+#include <sys/types.h>
+
 #include "config.h"
 #include "state.h"
 
@@ -42,11 +44,20 @@ struct device {
 	int record_error;		/* of state_read() */
 };
 
+/* A disk or partition below a device that nothing in sysfs or /proc shows in use. */
+struct disk {
+	size_t device;
+	dev_t number;
+	char name[64];		/* of its node in /dev, with ! for / */
+};
+
 struct facts {
 	struct device *devices;		/* sorted by instance */
 	size_t device_count;
 	struct interface *interfaces;
 	size_t interface_count;
+	struct disk *disks;
+	size_t disk_count;
 	int route_error;		/* -errno: routes or mounts could not be read */
 	int device_error;		/* -errno: a device could not be read and is missing */
 };
@@ -59,6 +70,20 @@ struct facts {
  */
 int facts_read(struct facts *facts);
 void facts_free(struct facts *facts);
+
+/*
+ * facts_claim_disks() - try to open each disk below a device for this program alone
+ *
+ * The kernel refuses that for a disk that a file system, a volume or a program
+ * has claimed, whatever sysfs and the mount table show of it: the second disk
+ * of a btrfs, a member of a ZFS pool. While a disk is open here, a mount of it
+ * fails, so call this only for a device that is about to be taken. The result
+ * is in facts->devices[device].disk and .disk_error.
+ */
+void facts_claim_disks(struct facts *facts, size_t device);
+
+/* Whether the interface @lower lies directly below @upper, as a virtual function does. */
+bool facts_is_below(const char *lower, const char *upper);
 
 /* The device with this instance GUID, or -1. */
 int facts_device(const struct facts *facts, const char *instance);

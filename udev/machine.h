@@ -12,12 +12,11 @@
 #include "facts.h"
 
 /*
- * The name of an interface and of what is stacked on it: bonds, bridges, VLANs.
+ * The name of an interface, and after it those of everything that is stacked on
+ * it: bonds, bridges, VLANs.
  */
-#define MAX_STACK 16
-
 struct stack {
-	char names[MAX_STACK][INTERFACE_SIZE];
+	char (*names)[INTERFACE_SIZE];
 	size_t count;
 };
 
@@ -46,7 +45,12 @@ struct routes {
 	size_t global_count;
 	struct peer *peers;
 	size_t peer_count;
+	char (*pppoe)[INTERFACE_SIZE];	/* interfaces below a PPPoE session */
+	size_t pppoe_count;
 };
+
+/* Append a cleared element to the list at *@list. Returns NULL without memory. */
+void *machine_grow(void *list, size_t *count, size_t size);
 
 /* A file below vmbus_sysroot() for reading, or NULL and errno. */
 FILE *open_rooted(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -56,8 +60,8 @@ int routes_read(struct routes *routes);
 void routes_free(struct routes *routes);
 
 /*
- * What routes say about an interface with this stack: default_route, address,
- * needed_by.
+ * What routes and the stack itself say about an interface: default_route,
+ * address, needed_by.
  */
 void routes_judge(const struct routes *routes, const struct stack *stack,
 		  struct interface *interface);
@@ -65,11 +69,12 @@ void routes_judge(const struct routes *routes, const struct stack *stack,
 /*
  * disk_in_use() - find out whether a disk or partition is mounted, swapped to or held
  * @folder: its folder in sysfs
+ * @number: the result, its device number
  * @why: the answer: one sentence, or "" when it is not in use
  *
  * Returns 0 or -errno.
  */
-int disk_in_use(const char *folder, const char *name, char why[REASON_SIZE]);
+int disk_in_use(const char *folder, const char *name, dev_t *number, char why[REASON_SIZE]);
 
 /* The files that configure interfaces. */
 struct netconfig;

@@ -23,9 +23,6 @@
 
 #include "machine.h"
 
-/* Includes of includes of /etc/network/interfaces */
-#define MAX_DEPTH 8
-
 #define BLANKS " \t\r\n"
 
 enum match { NO_MATCH, MATCHES, IN_DOUBT };
@@ -410,6 +407,9 @@ static void on_keyfile_key(void *arg, const char *section, const char *key, cons
 			p->is_off |= !is_true(value);
 		else if (!strcmp(key, "master") || !strcmp(key, "controller"))
 			p->is_off = true;
+		/* It comes up when one of these users logs in. */
+		else if (!strcmp(key, "permissions"))
+			p->is_off |= *value != '\0';
 	} else if (!strcmp(section, "ethernet") || !strcmp(section, "802-3-ethernet")) {
 		if (!strcmp(key, "mac-address"))
 			add_words(r->net, &p->macs, value);
@@ -530,13 +530,15 @@ struct interfaces {
 	struct profiles ifaces;
 	struct profile *iface;	/* the paragraph that is being read */
 	bool is_static;
-	bool has_mapping;
+	bool in_doubt;		/* a mapping, a template, or a file that is included twice */
+	struct stat *seen;	/* the files that were read */
+	size_t seen_count;
 };
 
-static void read_interfaces(struct interfaces *in, const char *file, int depth);
+static void read_interfaces(struct interfaces *in, const char *file);
 
 /* source and source-directory */
-static void read_included(struct interfaces *in, const char *pattern, bool is_folder, int depth)
+static void read_included(struct interfaces *in, const char *pattern, bool is_folder)
 {
 	char path[PATH_MAX];
 	glob_t found;
@@ -554,7 +556,7 @@ static void read_included(struct interfaces *in, const char *pattern, bool is_fo
 			   "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") !=
 			    len)
 			continue;
-		read_interfaces(in, found.gl_pathv[i] + strlen(vmbus_sysroot()), depth + 1);
+		read_interfaces(in, found.gl_pathv[i] + strlen(vmbus_sysroot()));
 	}
 	globfree(&found);
 }
@@ -579,7 +581,7 @@ static void on_iface(struct interfaces *in, const char *file, char *save)
 		in->iface->in_doubt = true;
 }
 
-static void on_interfaces_line(struct interfaces *in, const char *file, char *line, int depth)
+static void on_interfaces_line(struct interfaces *in, const char *file, char *line)
 {
 	char *save, *word = strtok_r(line, BLANKS, &save);
 
@@ -598,31 +600,58 @@ static void on_interfaces_line(struct interfaces *in, const char *file, char *li
 		in->iface = NULL;
 		word = strtok_r(NULL, BLANKS, &save);
 		if (word)
-			read_included(in, word, is_folder, depth);
+			read_included(in, word, is_folder);
 	} else if (!strcmp(word, "mapping")) {
 		in->iface = NULL;
-		in->has_mapping = true;
+		in->in_doubt = true;
 	} else if (!strncmp(word, "allow-", 6) || !strncmp(word, "no-auto", 7) ||
 		   !strcmp(word, "rename") || !strcmp(word, "template")) {
 		in->iface = NULL;
-		in->has_mapping |= word[0] == 'r' || word[0] == 't';
+		in->in_doubt |= word[0] == 'r' || word[0] == 't';
 	} else if (in->iface) {
 		in->iface->address |= in->is_static && !strcmp(word, "address");
 		in->iface->gateway |= in->is_static && !strcmp(word, "gateway");
 	}
 }
 
-static void read_interfaces(struct interfaces *in, const char *name, int depth)
+/*
+ * Note a file, and return whether it is new. Files may include each other, and
+ * what a second reading would change is in doubt.
+ */
+static bool is_new(struct interfaces *in, FILE *file)
+{
+	struct stat st, *seen;
+
+	if (fstat(fileno(file), &st)) {
+		in->in_doubt = true;
+		return false;
+	}
+	for (size_t i = 0; i < in->seen_count; i++)
+		if (in->seen[i].st_dev == st.st_dev && in->seen[i].st_ino == st.st_ino) {
+			in->in_doubt = true;
+			return false;
+		}
+	seen = machine_grow(&in->seen, &in->seen_count, sizeof(*seen));
+	if (seen)
+		*seen = st;
+	else
+		in->net->failed = true;
+	return seen;
+}
+
+static void read_interfaces(struct interfaces *in, const char *name)
 {
 	char *line = NULL, *whole = NULL, *more;
 	size_t size = 0;
 	ssize_t len;
+	bool is_new_file;
 	FILE *file;
 
-	file = depth < MAX_DEPTH ? open_rooted("%s", name) : NULL;
+	file = open_rooted("%s", name);
 	if (!file)
 		return;
-	while (!in->net->failed && (len = getline(&line, &size, file)) >= 0) {
+	is_new_file = is_new(in, file);
+	while (is_new_file && !in->net->failed && (len = getline(&line, &size, file)) >= 0) {
 		bool goes_on = len > 1 && line[len - 1] == '\n' && line[len - 2] == '\\';
 
 		if (goes_on)
@@ -635,7 +664,7 @@ static void read_interfaces(struct interfaces *in, const char *name, int depth)
 		whole = more;
 		if (goes_on)
 			continue;
-		on_interfaces_line(in, name, whole, depth);
+		on_interfaces_line(in, name, whole);
 		free(whole);
 		whole = NULL;
 	}
@@ -666,7 +695,7 @@ static void read_ifupdown(struct netconfig *net)
 	if ((!exists("/sbin/ifup") && !exists("/usr/sbin/ifup")) ||
 	    (!is_enabled("networking.service") && !has_sysv_link()))
 		return;
-	read_interfaces(&in, "/etc/network/interfaces", 0);
+	read_interfaces(&in, "/etc/network/interfaces");
 	for (size_t i = 0; i < in.ifaces.count; i++) {
 		struct profile *iface = &in.ifaces.list[i];
 		const char *name = iface->names ? trim(iface->names) : "";
@@ -674,7 +703,7 @@ static void read_ifupdown(struct netconfig *net)
 
 		for (size_t a = 0; a < net->automatic_count; a++)
 			automatic |= !strcmp(net->automatic[a], name);
-		p = automatic && !in.has_mapping ? add_profile(net, &net->others, iface->file)
+		p = automatic && !in.in_doubt ? add_profile(net, &net->others, iface->file)
 						 : NULL;
 		if (p) {
 			*p = *iface;
@@ -683,6 +712,7 @@ static void read_ifupdown(struct netconfig *net)
 		free(iface->names);
 	}
 	free(in.ifaces.list);
+	free(in.seen);
 }
 
 /*

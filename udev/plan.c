@@ -7,6 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The kernel's driver makes an interface of every adapter that it has. */
+#define NIC_DRIVER "hv_netvsc"
+
 struct question {
 	const struct config *config;
 	const struct facts *facts;
@@ -152,6 +155,11 @@ static bool is_needed(const struct question *q, struct plan *plan)
 			strerror(-device->disk_error));
 		return true;
 	}
+	if (q->time == PLAN_NOW && is_nic(device) && !strcmp(device->driver, NIC_DRIVER) &&
+	    !facts_interface(q->facts, q->device)) {
+		explain(plan, "its interface is not here: another network namespace may have it");
+		return true;
+	}
 	for (size_t i = 0; i < q->facts->interface_count; i++) {
 		const struct interface *interface = &q->facts->interfaces[i];
 
@@ -242,8 +250,8 @@ static bool is_recorded(const struct device *device, const struct rule *rule)
 }
 
 /*
- * Whether the device may be taken while nothing shows yet what the machine
- * needs.
+ * Whether the device may be taken while nothing shows what the machine needs:
+ * at boot, and when an administrator asks while the network is down.
  */
 static bool is_safe_at_boot(const struct question *q, struct plan *plan)
 {
@@ -283,16 +291,20 @@ static bool is_safe_at_boot(const struct question *q, struct plan *plan)
 	if (find_other(q, plan))
 		return true;
 	explain(plan,
-		"at boot nothing tells whether the machine needs it: no other adapter is known to come up, "
-		"and %s",
-		record->verdict == VERDICT_SAFE
-			? "it was checked for another rule; vmbus-bind checks it again"
-			: "nobody has checked it; vmbus-bind checks it, or force=yes takes it");
+		"%s nothing tells whether the machine needs it: no other adapter is known to come up, "
+		"and %s%s",
+		q->time == PLAN_NOW ? "while the network is down" : "at boot",
+		record->verdict == VERDICT_SAFE ? "it was checked for another rule"
+						: "nobody has checked it",
+		q->time == PLAN_NOW ? "" :
+		record->verdict == VERDICT_SAFE ? "; vmbus-bind checks it again" :
+						  "; vmbus-bind checks it, or force=yes takes it");
 	return false;
 }
 
 static void guard(const struct question *q, struct plan *plan)
 {
+	const struct device *device = &q->facts->devices[q->device];
 	bool needed = false;
 
 	if (q->time != PLAN_BOOT)
@@ -306,7 +318,7 @@ static void guard(const struct question *q, struct plan *plan)
 		explain(plan, "force=yes");
 	else if (needed)
 		plan->outcome = PLAN_REFUSED;
-	else if (q->time == PLAN_NOW)
+	else if (q->time == PLAN_NOW && (!is_nic(device) || is_network_up(q)))
 		explain(plan, "nothing that the machine needs goes through it");
 	else if (!is_safe_at_boot(q, plan))
 		plan->outcome = PLAN_REFUSED;
@@ -326,7 +338,7 @@ void plan_make(const struct config *config, const struct facts *facts, size_t in
 	if (rule->faulty_at.file) {
 		plan->outcome = PLAN_FAULTY;
 		plan->at = rule->faulty_at;
-		explain(plan, "a faulty file names it, so it is left alone");
+		explain(plan, "a faulty file names it, or may, so it is left alone");
 	} else if (is_nic(device) && config_is_unsure(config, &identity)) {
 		plan->outcome = PLAN_WAITS;
 		plan->at = (struct place){ NULL, 0 };

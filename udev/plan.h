@@ -24,7 +24,8 @@
 enum plan_time {
 	/*
 	 * An administrator asks: interfaces, routes and mounts show what the
-	 * machine needs.
+	 * machine needs. While no other adapter has an address they do not, and
+	 * an adapter needs a reason that would count at boot.
 	 */
 	PLAN_NOW,
 	/*
@@ -49,7 +50,7 @@ enum plan_outcome {
 	PLAN_WAITS,
 	PLAN_NO_RULE,	/* no section names the device: it is left alone */
 	PLAN_DISABLED,	/* enable=no: the same */
-	PLAN_FAULTY,	/* a faulty file names it: the same, and an error */
+	PLAN_FAULTY,	/* a faulty file names it, or may: the same, and an error */
 	PLAN_REFUSED,	/* the guard keeps it: the same, and an error */
 	PLAN_BOUND,	/* the driver has it already */
 	PLAN_BIND,	/* the driver gets it */

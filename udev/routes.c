@@ -41,8 +41,7 @@ FILE *open_rooted(const char *format, ...)
 	return fopen(path, "re");
 }
 
-/* Append a cleared element to the list at *@list; NULL without memory. */
-static void *grow(void *list, size_t *count, size_t size)
+void *machine_grow(void *list, size_t *count, size_t size)
 {
 	char *old, *more;
 
@@ -52,6 +51,15 @@ static void *grow(void *list, size_t *count, size_t size)
 		return NULL;
 	memcpy(list, &more, sizeof(more));
 	return memset(more + size * (*count)++, 0, size);
+}
+
+/* Close a file that was read to its end. Returns @ret, or -EIO if it was not. */
+static int end_reading(FILE *file, int ret)
+{
+	if (!ret && ferror(file))
+		ret = -EIO;
+	fclose(file);
+	return ret;
 }
 
 static int read_ipv4_routes(struct routes *routes)
@@ -72,7 +80,7 @@ static int read_ipv4_routes(struct routes *routes)
 			   &mask) != 5 ||
 		    flags & RTF_REJECT)
 			continue;
-		route = grow(&routes->list, &routes->count, sizeof(*route));
+		route = machine_grow(&routes->list, &routes->count, sizeof(*route));
 		if (!route) {
 			ret = -ENOMEM;
 			break;
@@ -88,11 +96,8 @@ static int read_ipv4_routes(struct routes *routes)
 		for (mask = ntohl(mask); mask & 0x80000000; mask <<= 1)
 			route->prefix++;
 	}
-	if (!ret && ferror(file))
-		ret = -EIO;
 	free(line);
-	fclose(file);
-	return ret;
+	return end_reading(file, ret);
 }
 
 static bool parse_hex(const char *text, unsigned char bytes[16])
@@ -115,12 +120,14 @@ static int read_ipv6_routes(struct routes *routes)
 	FILE *file;
 
 	file = open_rooted("/proc/net/ipv6_route");
+	if (!file && errno != ENOENT)
+		return -errno;
 	while (file && !ret && getline(&line, &size, file) > 0) {
 		if (sscanf(line, "%32s %x %*s %*x %*s %x %*x %*x %x %15s", to, &prefix, &metric,
 			   &flags, name) != 5 ||
 		    flags & RTF_REJECT)
 			continue;
-		route = grow(&routes->list, &routes->count, sizeof(*route));
+		route = machine_grow(&routes->list, &routes->count, sizeof(*route));
 		if (!route) {
 			ret = -ENOMEM;
 			break;
@@ -133,16 +140,18 @@ static int read_ipv6_routes(struct routes *routes)
 			ret = -EPROTO;
 	}
 	if (file)
-		fclose(file);
+		ret = end_reading(file, ret);
 
 	file = ret ? NULL : open_rooted("/proc/net/if_inet6");
+	if (!ret && !file && errno != ENOENT)
+		ret = -errno;
 	while (file && getline(&line, &size, file) > 0) {
 		char (*global)[INTERFACE_SIZE];
 
 		if (sscanf(line, "%*s %*x %*x %x %*x %15s", &scope, name) != 2 ||
 		    scope != SCOPE_GLOBAL)
 			continue;
-		global = grow(&routes->global, &routes->global_count, sizeof(*global));
+		global = machine_grow(&routes->global, &routes->global_count, sizeof(*global));
 		if (!global) {
 			ret = -ENOMEM;
 			break;
@@ -150,9 +159,34 @@ static int read_ipv6_routes(struct routes *routes)
 		strcpy(*global, name);
 	}
 	if (file)
-		fclose(file);
+		ret = end_reading(file, ret);
 	free(line);
 	return ret;
+}
+
+/* The kernel has no other trace of PPPoE: ppp0 is not stacked on its interface in sysfs. */
+static int read_pppoe(struct routes *routes)
+{
+	char name[INTERFACE_SIZE], (*below)[INTERFACE_SIZE];
+	char *line = NULL;
+	size_t size = 0;
+	int ret = 0;
+	FILE *file;
+
+	file = open_rooted("/proc/net/pppoe");
+	if (!file)
+		return errno == ENOENT ? 0 : -errno;
+	while (!ret && getline(&line, &size, file) > 0) {
+		if (sscanf(line, "%*s %*s %15s", name) != 1 || !strcmp(name, "Device"))
+			continue;
+		below = machine_grow(&routes->pppoe, &routes->pppoe_count, sizeof(*below));
+		if (below)
+			strcpy(*below, name);
+		else
+			ret = -ENOMEM;
+	}
+	free(line);
+	return end_reading(file, ret);
 }
 
 /*
@@ -187,7 +221,7 @@ static void parse_address(const char *text, const char *end, struct address *add
 static int __attribute__((format(printf, 3, 4)))
 add_peer(struct routes *routes, const struct address *address, const char *format, ...)
 {
-	struct peer *peer = grow(&routes->peers, &routes->peer_count, sizeof(*peer));
+	struct peer *peer = machine_grow(&routes->peers, &routes->peer_count, sizeof(*peer));
 	va_list args;
 
 	if (!peer)
@@ -271,11 +305,8 @@ static int read_mounts(struct routes *routes)
 		find_server(rest + at, &address);
 		ret = add_peer(routes, &address, "the %s mount %.128s", type, where);
 	}
-	if (!ret && ferror(file))
-		ret = -EIO;
 	free(line);
-	fclose(file);
-	return ret;
+	return end_reading(file, ret);
 }
 
 /* The first line of an attribute, or false. */
@@ -366,6 +397,8 @@ int routes_read(struct routes *routes)
 	if (!ret)
 		ret = read_mounts(routes);
 	if (!ret)
+		ret = read_pppoe(routes);
+	if (!ret)
 		ret = each(routes, "/sys/class/iscsi_connection", on_iscsi);
 	if (!ret)
 		ret = each(routes, "/sys/class/nvme", on_nvme);
@@ -379,6 +412,7 @@ void routes_free(struct routes *routes)
 	free(routes->list);
 	free(routes->global);
 	free(routes->peers);
+	free(routes->pppoe);
 	*routes = (struct routes){ 0 };
 }
 
@@ -430,6 +464,24 @@ static bool leads_through(const struct routes *routes, const struct address *add
 	return best ? through : true;
 }
 
+/*
+ * Say what uses the interface for a purpose that no route of the main table
+ * need show: a bond, bridge or VLAN, a VRF, Open vSwitch, PPPoE.
+ */
+static void find_use(const struct routes *routes, const struct stack *stack, char why[REASON_SIZE])
+{
+	if (stack->count > 1) {
+		snprintf(why, REASON_SIZE, "interface %s is part of %s", stack->names[0],
+			 stack->names[1]);
+		return;
+	}
+	for (size_t i = 0; i < routes->pppoe_count; i++)
+		if (is_in(stack, routes->pppoe[i])) {
+			snprintf(why, REASON_SIZE, "interface %s carries PPPoE", stack->names[0]);
+			return;
+		}
+}
+
 void routes_judge(const struct routes *routes, const struct stack *stack,
 		  struct interface *interface)
 {
@@ -459,4 +511,5 @@ void routes_judge(const struct routes *routes, const struct stack *stack,
 			 interface->name);
 		return;
 	}
+	find_use(routes, stack, interface->needed_by);
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "settings.h"
 
-#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -12,11 +11,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "kernel.h"
+#include "lock.h"
 #include "log.h"
 
 #define DRIVER "%s/sys/bus/vmbus/drivers/%s"
@@ -34,16 +33,6 @@ struct access {
 	int mode;
 };
 
-static bool is_number(const char *text, unsigned int *number)
-{
-	char *end;
-
-	if (!isdigit((unsigned char)text[0]))
-		return false;
-	*number = strtoul(text, &end, 10);
-	return !*end;
-}
-
 static int first(int a, int b)
 {
 	return a ? a : b;
@@ -58,7 +47,7 @@ static int find_accounts(const struct vmbus_device *dev, const struct settings *
 	int ret = 0;
 
 	*access = (struct access){ (uid_t)-1, (gid_t)-1, settings->mode };
-	if (settings->owner[0] && !is_number(settings->owner, &access->owner)) {
+	if (settings->owner[0] && !config_parse_number(settings->owner, &access->owner)) {
 		user = getpwnam(settings->owner);
 		if (user)
 			access->owner = user->pw_uid;
@@ -68,7 +57,7 @@ static int find_accounts(const struct vmbus_device *dev, const struct settings *
 			say(LOG_ERR, "%s: owner: there is no user '%s'", vmbus_device_instance(dev),
 			    settings->owner);
 	}
-	if (settings->group[0] && !is_number(settings->group, &access->group)) {
+	if (settings->group[0] && !config_parse_number(settings->group, &access->group)) {
 		group = getgrnam(settings->group);
 		if (group)
 			access->group = group->gr_gid;
@@ -135,7 +124,7 @@ static int set_rings(const struct vmbus_device *dev, const struct access *access
 {
 	char channels[PATH_MAX], name[64];
 	struct dirent *entry;
-	unsigned int number;
+	uint32_t number;
 	uint64_t primary;
 	int ret = 0;
 	DIR *dir;
@@ -153,7 +142,7 @@ static int set_rings(const struct vmbus_device *dev, const struct access *access
 	if (!dir)
 		return errno == ENOENT ? 0 : -errno;
 	while ((entry = readdir(dir)))
-		if (is_number(entry->d_name, &number))
+		if (config_parse_number(entry->d_name, &number))
 			ret = first(ret, set_ring(dev, channels, entry->d_name, access,
 						  number == primary));
 	closedir(dir);
@@ -278,21 +267,14 @@ static int choose(const char *driver, const char *name, uint64_t size, char form
 int settings_begin(const struct rule *rule, struct buffers *buffers)
 {
 	const struct settings *s = &rule->settings;
-	char path[PATH_MAX];
 
 	*buffers = (struct buffers){ .lock = -1 };
 	if (!s->recv_buffer_size && !s->send_buffer_size)
 		return 0;
 	strcpy(buffers->driver, rule->driver);
-	if (snprintf(path, sizeof(path), DRIVER, vmbus_sysroot(), rule->driver) >=
-	    (int)sizeof(path))
-		return -ENAMETOOLONG;
-	buffers->lock = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	buffers->lock = lock_take("driver", rule->driver);
 	if (buffers->lock < 0)
-		return -errno;
-	while (flock(buffers->lock, LOCK_EX))
-		if (errno != EINTR)
-			return -errno;
+		return buffers->lock;
 	return first(choose(rule->driver, "recv_size", s->recv_buffer_size, buffers->recv_size),
 		     choose(rule->driver, "send_size", s->send_buffer_size, buffers->send_size));
 }

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <vmbus_bufring.h>
 
@@ -14,6 +15,7 @@
 #include "log.h"
 #include "plan.h"
 #include "settings.h"
+#include "settle.h"
 
 enum { EXIT_OK, EXIT_FAILED, EXIT_USAGE };
 
@@ -28,6 +30,8 @@ static const char usage[] =
 	"  -f, --force     also bind a device that the machine needs (default route, mounted disk)\n"
 	"      --udev      for udev rules: messages go to the system log, a device that has left\n"
 	"                  meanwhile is no error, and the rules of the boot apply\n"
+	"      --settle    with --all: wait until the rules have not changed for a second, and start over\n"
+	"                  when they change meanwhile\n"
 	"      --new-interface  with --udev: an interface of the device has appeared\n"
 	"      --properties INSTANCE  print properties for udev's IMPORT\n"
 	"      --version, --help\n"
@@ -40,9 +44,10 @@ struct run {
 	struct config config;
 	enum mode mode;
 	const char *id;		/* a GUID, or NULL */
-	unsigned int relid;
+	uint32_t relid;
 	bool dry;
 	bool event;
+	bool settle;
 	struct bind_options options;
 };
 
@@ -97,25 +102,38 @@ static bool is_of_interest(const struct run *run, const struct vmbus_device *dev
 		(config_uses_interfaces(&run->config) || !run->event));
 }
 
-/* Tell whether a device waits for the next boot. Whoever names a device does not wait. */
-static bool is_deferred(const struct run *run, const struct vmbus_device *dev)
+/*
+ * Say why --all or udev leaves a device alone that a rule wants; NULL: nothing
+ * keeps it. Who names a device to vmbus-bind gets it bound.
+ */
+static const char *why_left(const struct run *run, const char *instance)
 {
-	return (run->mode == BIND_ALL || run->event) && defer_is_set(vmbus_device_instance(dev));
+	const bool by_all = run->mode == BIND_ALL && !run->event;
+	struct record record;
+
+	if ((run->mode == BIND_ALL || run->event) && defer_is_set(instance, DEFER_BINDING))
+		return "it waits for the next boot, as --boot has asked";
+	if (by_all && defer_is_set(instance, DEFER_SIZE))
+		return "its ring size waits for the next boot, as --boot has asked";
+	/* An event is an offer of the host, or the next boot, and a rule means those. */
+	if (by_all && !state_read(instance, &record) && record.released)
+		return "it was released by hand, so only its name or the next boot binds it again";
+	return NULL;
 }
 
 static int one(const struct run *run, struct vmbus_device *dev)
 {
+	const bool is_named = run->id && !strcmp(run->id, vmbus_device_instance(dev));
 	int ret = 0;
 
 	if (run->mode == RELEASE)
 		ret = device_release(&run->config, dev,
-				     run->id && !strcmp(run->id, vmbus_device_instance(dev)),
-				     run->dry);
+				     &(struct release_options){ .is_named = is_named, .dry = run->dry });
 	else if (run->mode == SETTINGS)
 		ret = set(run, dev);
-	else if (is_of_interest(run, dev) && !is_deferred(run, dev) &&
+	else if (is_of_interest(run, dev) && !why_left(run, vmbus_device_instance(dev)) &&
 		 (!run->options.new_interface || config_uses_interfaces(&run->config)))
-		ret = device_bind(&run->config, dev, &run->options);
+		ret = device_bind(NULL, dev, &run->options);
 	/*
 	 * The host may take a device back at any time, and its remove event is
 	 * on the way.
@@ -205,6 +223,17 @@ static bool is_error(enum plan_outcome outcome)
 	return outcome == PLAN_REFUSED || outcome == PLAN_FAULTY;
 }
 
+/* --all leaves out what waits, and what an administrator has released. */
+static void leave(const struct run *run, const char *instance, struct plan *plan)
+{
+	const char *why = why_left(run, instance);
+
+	if (!why || (plan->outcome != PLAN_BIND && plan->outcome != PLAN_REFUSED))
+		return;
+	plan->outcome = PLAN_WAITS;
+	snprintf(plan->reason, sizeof(plan->reason), "%s", why);
+}
+
 static int preview(struct run *run)
 {
 	struct device_plan *plans;
@@ -235,10 +264,13 @@ static int preview(struct run *run)
 		/* Alone it is decided about without those before it. */
 		if (is_named)
 			plan_make(&run->config, &facts, i, PLAN_NOW, NULL, &plan->now);
+		if (!run->options.force)
+			device_claim_disks(&run->config, &facts, i, &plan->now);
 		if (run->options.force && plan->now.outcome == PLAN_REFUSED) {
 			plan->now.outcome = PLAN_BIND;
 			plan->now.rule.force = true;
 		}
+		leave(run, facts.devices[i].instance, &plan->now);
 		print_plan(&facts.devices[i], "now", &plan->now);
 		print_plan(&facts.devices[i], "at the next boot", &plan->boot);
 		if (is_error(plan->now.outcome) || is_error(plan->boot.outcome))
@@ -285,12 +317,11 @@ static void say_findings(const struct config *config, bool with_hints)
 static bool parse_id(struct run *run, char *text, char guid[VMBUS_GUID_SIZE])
 {
 	struct device_name name;
-	char *slash = run->mode == SETTINGS ? strchr(text, '/') : NULL, *end;
+	char *slash = run->mode == SETTINGS ? strchr(text, '/') : NULL;
 
 	if (slash) {
 		*slash = '\0';
-		run->relid = strtoul(slash + 1, &end, 10);
-		if (*end || !run->relid)
+		if (!config_parse_number(slash + 1, &run->relid) || !run->relid)
 			return false;
 	}
 	if (run->mode == RELEASE && !config_parse_name(text, &name) && name.kind == NAME_GUID)
@@ -311,7 +342,60 @@ static bool is_sensible(const struct run *run, int modes, bool has_id)
 
 	return modes <= 1 && (has_id ? takes_id : !needs_id) && (!run->options.force || binds) &&
 	       (!run->dry || binds || run->mode == RELEASE) &&
+	       (!run->settle || (run->mode == BIND_ALL && !run->dry)) &&
 	       (!run->options.new_interface || (run->event && run->mode == BIND_ONE));
+}
+
+/* Read the configuration and do what was asked. Returns the exit status. */
+static int carry_out(struct run *run)
+{
+	int faulty = config_load(&run->config), ret = 0;
+
+	if (run->mode == CHECK)
+		check(run);
+	/*
+	 * udev reads what is printed for IMPORT, and the device's own event has
+	 * said the same.
+	 */
+	if (run->mode != PROPERTIES)
+		say_findings(&run->config, run->mode == CHECK);
+	if (faulty && faulty != -EINVAL) {
+		say(LOG_ERR, "the configuration cannot be read: %s", strerror(-faulty));
+		ret = faulty;
+	} else if (run->dry && run->mode != RELEASE) {
+		ret = preview(run);
+	} else if (run->mode == RELEASE || run->mode == BIND_ALL ||
+		   (run->mode == RECORD && !run->id)) {
+		ret = run_all(run);
+	} else if (run->mode != CHECK) {
+		ret = run_one(run);
+	}
+	config_free(&run->config);
+	if (fflush(stdout)) {
+		say(LOG_ERR, "standard output: %s", strerror(errno));
+		ret = -EIO;
+	}
+	if (run->mode == PROPERTIES)
+		return ret ? EXIT_FAILED : EXIT_OK;
+	return faulty ? EXIT_USAGE : ret ? EXIT_FAILED : EXIT_OK;
+}
+
+/* Carry out the state in which the rules are when their changes have ended. */
+static int carry_out_settled(struct run *run)
+{
+	int status, fd = settle_open();
+
+	if (fd < 0) {
+		say(LOG_ERR, "changes of %s%s cannot be watched: %s", vmbus_sysroot(), ADMIN_CONFIG,
+		    strerror(-fd));
+		return EXIT_FAILED;
+	}
+	do {
+		settle_wait(fd);
+		status = carry_out(run);
+	} while (settle_changed(fd));
+	close(fd);
+	return status;
 }
 
 int main(int argc, char **argv)
@@ -325,6 +409,7 @@ int main(int argc, char **argv)
 		OPT_CHECK,
 		OPT_UDEV,
 		OPT_NEW_INTERFACE,
+		OPT_SETTLE,
 		OPT_VERSION,
 		OPT_HELP
 	};
@@ -339,6 +424,7 @@ int main(int argc, char **argv)
 		{ "force",         no_argument, NULL, 'f' },
 		{ "udev",          no_argument, NULL, OPT_UDEV },
 		{ "new-interface", no_argument, NULL, OPT_NEW_INTERFACE },
+		{ "settle",        no_argument, NULL, OPT_SETTLE },
 		{ "version",       no_argument, NULL, OPT_VERSION },
 		{ "help",          no_argument, NULL, OPT_HELP },
 		{ 0 }
@@ -346,7 +432,7 @@ int main(int argc, char **argv)
 	static const enum mode mode_of[] = {BIND_ALL, RELEASE, RECORD, SETTINGS, PROPERTIES, CHECK};
 	struct run run = { .mode = BIND_ONE };
 	char guid[VMBUS_GUID_SIZE];
-	int opt, modes = 0, faulty, ret = 0;
+	int opt, modes = 0;
 
 	while ((opt = getopt_long(argc, argv, "nf", options, NULL)) >= 0) {
 		switch (opt) {
@@ -373,6 +459,9 @@ int main(int argc, char **argv)
 		case OPT_NEW_INTERFACE:
 			run.options.new_interface = true;
 			break;
+		case OPT_SETTLE:
+			run.settle = true;
+			break;
 		case OPT_VERSION:
 			puts("vmbus-bind " HYPERV_UIO_VERSION);
 			return EXIT_OK;
@@ -395,31 +484,5 @@ int main(int argc, char **argv)
 	}
 	run.options.record_only = run.mode == RECORD;
 
-	faulty = config_load(&run.config);
-	if (run.mode == CHECK)
-		check(&run);
-	/*
-	 * udev reads what is printed for IMPORT, and the device's own event has
-	 * said the same.
-	 */
-	if (run.mode != PROPERTIES)
-		say_findings(&run.config, run.mode == CHECK);
-	if (faulty && faulty != -EINVAL) {
-		say(LOG_ERR, "the configuration cannot be read: %s", strerror(-faulty));
-		ret = faulty;
-	} else if (run.dry && run.mode != RELEASE) {
-		ret = preview(&run);
-	} else if (run.mode == RELEASE || run.mode == BIND_ALL || (run.mode == RECORD && !run.id)) {
-		ret = run_all(&run);
-	} else if (run.mode != CHECK) {
-		ret = run_one(&run);
-	}
-	config_free(&run.config);
-	if (fflush(stdout)) {
-		say(LOG_ERR, "standard output: %s", strerror(errno));
-		ret = -EIO;
-	}
-	if (run.mode == PROPERTIES)
-		return ret ? EXIT_FAILED : EXIT_OK;
-	return faulty ? EXIT_USAGE : ret ? EXIT_FAILED : EXIT_OK;
+	return run.settle ? carry_out_settled(&run) : carry_out(&run);
 }

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../../lib/conf_line.h"
 #include "config.h"
 #include "log.h"
 #include "name.h"
@@ -322,48 +323,16 @@ static void on_key(struct reader *reader, const char *key, const char *value)
 		fault(reader, "unknown key '%s'", key);
 }
 
-/* Skip blanks at the start of @text, and cut those at its end. */
-static char *trim(char *text)
+static void on_line(struct reader *reader, char *text, size_t length)
 {
-	char *end;
+	struct conf_line line = conf_split(text, length);
 
-	text += strspn(text, " \t");
-	for (end = text + strlen(text); end > text && strchr(" \t\r\n", end[-1]); end--)
-		end[-1] = '\0';
-	return text;
-}
-
-/* A '#' or ';' after a blank looks like a comment, but is part of the value. */
-static bool has_comment(const char *value)
-{
-	for (; *value; value++)
-		if ((value[0] == ' ' || value[0] == '\t') && (value[1] == '#' || value[1] == ';'))
-			return true;
-	return false;
-}
-
-static void on_line(struct reader *reader, char *line, size_t length)
-{
-	char *key, *value;
-
-	if (strlen(line) < length) {
-		fault(reader, "the line contains a NUL byte");
-		return;
-	}
-	key = trim(line);
-	if (!*key || *key == '#' || *key == ';')
-		return;
-	value = strchr(key, '=');
-	if (!value) {
-		fault(reader, "neither key=value nor a comment: '%s'", key);
-		return;
-	}
-	if (has_comment(value + 1)) {
-		fault(reader, "a comment needs a line of its own: '%s'", key);
-		return;
-	}
-	*value++ = '\0';
-	on_key(reader, trim(key), trim(value));
+	if (line.kind == CONF_KEY)
+		on_key(reader, line.text, line.value);
+	else if (line.kind == CONF_NUL)
+		fault(reader, "%s", conf_fault(line.kind));
+	else if (line.kind != CONF_NOTHING)
+		fault(reader, "%s: '%s'", conf_fault(line.kind), line.text);
 }
 
 /*

@@ -5,9 +5,9 @@
 # shellcheck source=tree.sh
 . "$(dirname "$0")/tree.sh"
 
-# The driver that vmbus-bind would bind a device to.
+# The driver that vmbus-bind would bind a device to, whatever the guard says.
 plan() {
-	vmbus_bind -n "$1"
+	vmbus_bind -n --force "$1"
 	driver=$(echo "$out" | sed -n 's/^.*): now: bound to \([^,:]*\).*/\1/p')
 	echo "${driver:-nothing}"
 }
@@ -36,7 +36,7 @@ faulty() {
 faulty_for_the_device() {
 	faulty "$@"
 	is "driver of the device that the file names" "$(driver_of $dev2)" none
-	says "$dev2 (get): left alone: a faulty file names it, so it is left alone ($root/$admin/faulty.conf:"
+	says "$dev2 (get): left alone: a faulty file names it, or may, so it is left alone ($root/$admin/faulty.conf:"
 	vmbus_bind -n $dev2
 	is "status of the preview" $status 2
 	says "now: left alone: a faulty file names it"
@@ -243,20 +243,52 @@ test_values_that_are_none() {
 	for key in force=1 force= enable=YES driver= ring_size=0 ring_size= ring_size=1000 ring_size=-4096 ring_size=4096x \
 		ring_size=4294967296 ring_size=99999999999999999999 ring_size=0x1000 ring_size=4MK recv_buffer_size=5 \
 		send_buffer_size=M "owner=" "owner=a b" owner=-x "group=a/b" group= mode= mode=8 mode=1777 mode=-1 \
-		mode=rw mode=0660x link= link=/dev/x link=../x link=a//b link=a/../b link=.a link=by-id/x link=a/ \
+		mode=rw owner=4294967295 owner=4294967296 group=99999999999999999999 mode=0660x link= link=/dev/x link=../x link=a//b link=a/../b link=.a link=by-id/x link=a/ \
 		"link=a b" exclude= exclude=x "exclude=interface eth1," "exclude=mac 1"; do
 		rm -rf "$bus/devices" && mkdir "$bus/devices"
 		rm -rf "$bus/drivers/uio_hv_generic"
 		faulty_for_the_device 2 "${key%%=*}" '[get]' "$key"
 		n=$((n + 1))
 	done
-	is keys $n 39
+	is keys $n 42
+}
+
+# Nobody knows which device it forbids.
+test_prohibition_without_a_readable_section() {
+	n=0
+	for header in '[mac 00:15:5d:00:00:0g]' '[copy]' '[get' "[$dev-]" ''; do
+		rm -rf "$bus/devices" && mkdir "$bus/devices"
+		rm -rf "$bus/drivers/uio_hv_generic"
+		conf $vendor/10-fcopy.conf '[fcopy]'
+		conf $admin/20-get.conf "[$dev2]"
+		conf $admin/faulty.conf "$header" enable=no
+		device $dev $fcopy
+		device $dev2 $get
+		device $third $get
+		vmbus_bind --all
+		is "status with $header" $status 2
+		says "$root/$admin/faulty.conf:2: it is not known which device enable=no is about, so no device is bound"
+		for d in $dev $dev2; do
+			is "driver of $d with $header" "$(driver_of $d)" none
+			says "left alone: a faulty file names it, or may, so it is left alone ($root/$admin/faulty.conf:2)"
+		done
+		vmbus_bind -n --all
+		case $out in *$third*) fail "no section names it: $out" ;; esac
+		n=$((n + 1))
+	done
+	is headers $n 5
+	# It keeps no device from being released.
+	conf $admin/faulty.conf
+	vmbus_bind --all
+	conf $admin/faulty.conf '[copy]' enable=no
+	vmbus_bind --release
+	is "driver after the release" "$(driver_of $dev)" none
 }
 
 test_values_that_are_right() {
 	for key in force=yes force=no ring_size=4096 ring_size=4K ring_size=2M ring_size=20480 recv_buffer_size=1M \
 		send_buffer_size=64K owner=root owner=0 'owner=DOM.user-1$' group=0 mode=0 mode=0660 mode=777 link=x \
-		link=my/nic-1 link=a.b exclude=nic "exclude=mac 00:15:5D:00:00:01" "exclude = interface eth0 , fcopy"; do
+		link=my/nic-1 link=a.b owner=4294967294 exclude=nic "exclude=mac 00:15:5D:00:00:01" "exclude = interface eth0 , fcopy"; do
 		conf $admin/a.conf '[get]' "$key"
 		vmbus_bind --check
 		is "status with $key" $status 0

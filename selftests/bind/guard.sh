@@ -136,6 +136,7 @@ test_unreachable_default_route_is_none() {
 	want nic
 	: >"$root/proc/net/route"
 	route eth0 00000000 00000000 0201
+	address eth1 2
 	taken $dev
 }
 
@@ -165,6 +166,7 @@ test_last_nic_with_an_address_of_ipv6_stays() {
 test_nic_with_a_link_local_address_is_taken() {
 	want nic
 	: >"$root/proc/net/route"
+	address eth1 2
 	echo "fe800000000000000000000000000001 02 40 20 80     eth0" >"$root/proc/net/if_inet6"
 	taken $dev
 }
@@ -214,12 +216,109 @@ test_virtual_function_is_no_other_adapter() {
 test_virtual_function_goes_down_too() {
 	want nic
 	mkdir -p "$root/sys/class/net/ens1/device"
+	ln -s ../eth1 "$root/sys/class/net/ens1/upper_eth1"
 	echo 00:15:5d:00:00:02 >"$root/sys/class/net/ens1/address"
 	echo ens1 >>"$root/kernel/up"
 	taken $dev2
 	grep -qx "interface eth1 down" "$root/kernel/log" || fail "eth1 is not down"
 	grep -qx "interface ens1 down" "$root/kernel/log" || fail "ens1 is not down"
 	is "what is up" "$(cat "$root/kernel/up")" eth0
+}
+
+# The members of a bond have one MAC.
+test_other_member_of_a_bond_stays_up() {
+	want $dev2 force=yes
+	for name in eth0 eth1; do
+		mkdir -p "$root/sys/class/net/bond0"
+		ln -s ../bond0 "$root/sys/class/net/$name/upper_bond0"
+		echo 00:15:5d:00:00:01 >"$root/sys/class/net/$name/address"
+	done
+	echo 00:15:5d:00:00:01 >"$bus/devices/$dev2/net/eth1/address"
+	taken $dev2
+	is "what is up" "$(cat "$root/kernel/up")" eth0
+}
+
+test_nic_that_is_part_of_something_stays() {
+	for upper in bond0 br0 vrf-blue ovs-system eth1.7; do
+		rm -rf "$bus/devices" "$root/sys/class/net"
+		mkdir -p "$bus/devices" "$root/sys/class/net/$upper"
+		: >"$root/proc/net/route"
+		want $dev2
+		ln -s ../$upper "$root/sys/class/net/eth1/upper_$upper"
+		refused $dev2 "interface eth1 is part of $upper"
+	done
+	taken --force $dev2
+}
+
+test_nic_below_pppoe_stays() {
+	want $dev2
+	printf 'Id       Address              Device\n00000001 00:15:5D:99:99:99       eth0\n' >"$root/proc/net/pppoe"
+	vmbus_bind -n $dev2
+	says "now: bound"
+	printf '00000002 00:15:5D:99:99:99       eth1\n' >>"$root/proc/net/pppoe"
+	refused $dev2 "interface eth1 carries PPPoE"
+}
+
+# sysfs shows the interfaces of one network namespace.
+test_nic_in_another_network_namespace_stays() {
+	want $dev2
+	rm -r "$bus/devices/$dev2/net" "$root/sys/class/net/eth1"
+	refused $dev2 "its interface is not here: another network namespace may have it"
+}
+
+test_stack_may_be_high() {
+	want $dev
+	: >"$root/proc/net/route"
+	below=eth0
+	for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+		mkdir "$root/sys/class/net/v$i"
+		ln -s ../v$i "$root/sys/class/net/$below/upper_v$i"
+		below=v$i
+	done
+	address v20
+	default_route v20
+	refused $dev "interface eth0 has the default route"
+}
+
+# Nothing has a route: the network is not up yet, or is down.
+test_nic_is_not_taken_while_the_network_is_down() {
+	want nic
+	: >"$root/proc/net/route"
+	for form in --all "$dev"; do
+		vmbus_bind $form
+		is "status of $form" $status 1
+		says "while the network is down nothing tells whether the machine needs it"
+	done
+	is driver "$(driver_of $dev)" hv_netvsc
+	is driver "$(driver_of $dev2)" hv_netvsc
+	vmbus_bind -n $dev
+	says "now: refused to uio_hv_generic: while the network is down"
+}
+
+test_checked_nic_is_taken_while_the_network_is_down() {
+	want $dev2
+	vmbus_bind --record $dev2
+	: >"$root/proc/net/route"
+	taken $dev2
+}
+
+test_nic_is_taken_while_the_network_is_down_if_another_comes_up() {
+	want $dev2
+	: >"$root/proc/net/route"
+	networkd '[Match]' Name=eth0 '[Network]' DHCP=yes
+	taken $dev2
+}
+
+test_nic_stays_when_the_routes_of_ipv6_cannot_be_read() {
+	for file in ipv6_route if_inet6 pppoe; do
+		rm -rf "$bus/devices" "$root/sys/class/net"
+		mkdir -p "$bus/devices" "$root/sys/class/net"
+		: >"$root/proc/net/route"
+		want $dev2
+		ln -s $file "$root/proc/net/$file"
+		refused $dev2 "it cannot be told what goes through interface eth1: Too many levels of symbolic links"
+		rm "$root/proc/net/$file"
+	done
 }
 
 test_nic_is_taken_when_forced_in_the_file() {
@@ -376,6 +475,47 @@ test_disk_with_swap_stays() {
 	refused $dev "disk sda1 is used as swap"
 }
 
+# The second disk of a btrfs, a member of a ZFS pool: sysfs and the mount table show nothing.
+test_disk_that_somebody_has_claimed_stays() {
+	for name in sda sda1; do
+		rm -rf "$bus/devices" "$bus/drivers/hv_storvsc" && mkdir "$bus/devices"
+		want_disk
+		echo $name >"$root/kernel/claimed"
+		refused $dev "disk $name is claimed by a file system, a volume or a program"
+	done
+	vmbus_bind --all
+	is "status of --all" $status 1
+	vmbus_bind -n --all
+	says "now: refused to uio_hv_generic: disk sda1 is claimed"
+	taken --force $dev
+}
+
+test_disk_that_cannot_be_opened_stays() {
+	want_disk
+	echo "claim 13 always" >"$root/kernel/errors"
+	sed -i 's/^claim/sda1/' "$root/kernel/errors"
+	refused $dev "it cannot be told whether a disk below it is in use: Permission denied"
+}
+
+test_drive_without_a_medium_is_taken() {
+	want_disk
+	echo "sda 123 always" >"$root/kernel/errors"
+	taken $dev
+}
+
+# While vmbus-bind has a disk open, a mount of it fails.
+test_disk_is_tried_only_before_its_controller_is_taken() {
+	want_disk enable=no
+	nic $dev2 eth1 2
+	for form in --all "$dev" "--udev $dev" "--udev $dev2" "-n --all"; do
+		vmbus_bind $form
+		[ ! -e "$root/kernel/claims" ] || fail "$form has opened $(cat "$root/kernel/claims")"
+	done
+	conf $admin/disk.conf '[scsi]'
+	vmbus_bind --udev $dev
+	[ ! -e "$root/kernel/claims" ] || fail "udev has opened $(cat "$root/kernel/claims")"
+}
+
 test_unused_disk_is_taken() {
 	want_disk
 	echo "22 1 8:16 / / rw - ext4 /dev/none rw" >"$root/proc/self/mountinfo"
@@ -519,6 +659,20 @@ test_verdict_is_for_one_mac() {
 	vmbus_bind --udev $dev2
 	is status $status 1
 	says "its MAC is 00:15:5d:00:00:77 and was 00:15:5d:00:00:02 when it was checked"
+}
+
+# The first event remembers the new MAC; the check was about the old one.
+test_changed_mac_is_noticed_each_time() {
+	want $dev2
+	vmbus_bind --record
+	echo 00:15:5d:00:00:77 >"$bus/devices/$dev2/net/eth1/address"
+	: >"$root/proc/net/route"
+	for time in first second; do
+		vmbus_bind --udev $dev2
+		is "status of the $time event" $status 1
+		is "driver after the $time event" "$(driver_of $dev2)" hv_netvsc
+	done
+	says "nobody has checked it"
 }
 
 test_verdict_needs_a_network() {
@@ -727,6 +881,18 @@ test_ifupdown_brings_it_up() {
 	counts /etc/network/interfaces
 }
 
+# Each reading of a file would read ten more.
+test_ifupdown_that_includes_itself() {
+	want $dev2
+	ifupdown "auto eth0" "iface eth0 inet dhcp"
+	counts /etc/network/interfaces
+	for i in 1 2 3 4 5 6 7 8 9 10; do
+		echo "source /etc/network/interfaces" >>"$root/etc/network/interfaces"
+	done
+	out=$(timeout 10 "$dir/vmbus-bind-model" -n $dev2) || [ $? = 1 ] || fail "it takes longer than ten seconds"
+	says "at the next boot: refused to uio_hv_generic: at boot nothing tells whether the machine needs it"
+}
+
 test_ifupdown_in_doubt() {
 	want $dev2
 	for lines in "iface eth0 inet dhcp" "auto eth1|iface eth0 inet dhcp" "auto eth0|iface eth0 inet manual" \
@@ -763,7 +929,7 @@ test_networkmanager_in_doubt() {
 	good
 	counts /etc/NetworkManager/system-connections/a.nmconnection
 	for line in '[connection] autoconnect=false' '[connection] type=wifi' '[connection] master=br0' \
-		'[connection] controller=br0' '[connection] interface-name=eth1' '[ipv4] never-default=true' \
+		'[connection] controller=br0' '[connection] permissions=user:joe:;' '[connection] interface-name=eth1' '[ipv4] never-default=true' \
 		'[ipv4] ignore-auto-routes=true' '[ipv4] method=manual' '[ipv4] method=disabled' '[match] driver=x' \
 		'[ethernet] mac-address=00:15:5d:00:00:02' '[ethernet] mac-address-blacklist=x' nonsense; do
 		good $line

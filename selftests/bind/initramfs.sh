@@ -13,6 +13,9 @@ machine() {
 	: >"$root/usr/lib/udev/rules.d/60-hyperv-uio.rules"
 	conf $vendor/10-fcopy.conf '[fcopy]' driver=uio_hv_generic
 	conf $admin/50-mine.conf "[$dev]" '  driver = my_driver  '
+	mkdir -p "$root/etc/driverctl.d"
+	echo other_driver >"$root/etc/driverctl.d/vmbus-$dev2"
+	echo vfio-pci >"$root/etc/driverctl.d/pci-0000:00:01.0"
 	record $dev verdict=safe
 	cat >"$root/usr/share/initramfs-tools/hook-functions" <<-END
 		copy_exec() { echo "copy_exec \$*" >>"$root/asked"; }
@@ -52,9 +55,9 @@ test_initramfs_tools_where_it_is_asked_for() {
 	hook
 	is output "$out" ""
 	is "what was asked for" "$(sed "s|$root||" "$root/asked" | tr '\n' ';')" \
-		"copy_exec /usr/lib/udev/vmbus-bind;modules hv_vmbus uio_hv_generic;modules my_driver;modules uio_hv_generic;"
+		"copy_exec /usr/lib/udev/vmbus-bind;modules hv_vmbus uio_hv_generic;modules my_driver;modules other_driver;modules uio_hv_generic;"
 	is "files in the image" "$(find "$root/image" -type f | sed "s|.*$root||; s|$root/image||" | sort | tr '\n' ';')" \
-		"/etc/hyperv-uio/bind.d/50-mine.conf;/usr/lib/hyperv-uio/bind.d/10-fcopy.conf;/usr/lib/udev/rules.d/60-hyperv-uio.rules;/var/lib/hyperv-uio/$dev;"
+		"/etc/driverctl.d/vmbus-$dev2;/etc/hyperv-uio/bind.d/50-mine.conf;/usr/lib/hyperv-uio/bind.d/10-fcopy.conf;/usr/lib/udev/rules.d/60-hyperv-uio.rules;/var/lib/hyperv-uio/$dev;"
 }
 
 test_initramfs_tools_without_records_and_rules() {
@@ -86,7 +89,7 @@ test_dracut_installs() {
 	dracut 'depends; installkernel; install'
 	is depends "$out" udev-rules
 	is "what was asked for" "$(tr '\n' ';' <"$root/asked")" \
-		"instmods hv_vmbus uio_hv_generic my_driver uio_hv_generic;inst_multiple /usr/lib/udev/vmbus-bind modprobe;inst_rules 60-hyperv-uio.rules;inst_simple /etc/hyperv-uio/bind.d/50-mine.conf;inst_simple /usr/lib/hyperv-uio/bind.d/10-fcopy.conf;inst_simple /var/lib/hyperv-uio/$dev;"
+		"instmods hv_vmbus uio_hv_generic my_driver other_driver uio_hv_generic;inst_multiple /usr/lib/udev/vmbus-bind modprobe;inst_rules 60-hyperv-uio.rules;inst_simple /etc/hyperv-uio/bind.d/50-mine.conf;inst_simple /usr/lib/hyperv-uio/bind.d/10-fcopy.conf;inst_simple /etc/driverctl.d/vmbus-$dev2;inst_simple /var/lib/hyperv-uio/$dev;"
 }
 
 # In the initramfs there is neither the network's configuration nor a route.

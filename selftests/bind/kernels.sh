@@ -134,7 +134,7 @@ test_without_override_a_free_neighbour_gets_its_own_driver_first() {
 	: >"$root/proc/net/route"
 	"$root/kernel/model" write /sys/bus/vmbus/drivers/hv_netvsc/unbind $dev
 	: >"$root/kernel/log"
-	vmbus_bind $dev2
+	vmbus_bind --force $dev2
 	is driver "$(driver_of $dev2)" uio_hv_generic
 	is neighbour "$(driver_of $dev)" hv_netvsc
 	! grep -q "uio_hv_generic/unbind" "$root/kernel/log" || fail "uio_hv_generic had the neighbour for a moment"

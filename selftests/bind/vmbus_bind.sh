@@ -410,9 +410,104 @@ test_release_without_driver_override_takes_the_id_out() {
 	is ids "$(cat "$root/kernel/ids/uio_hv_generic")" ""
 }
 
+# Every user can lock a file or folder that every user can read.
+test_driver_that_does_not_take_the_device_back() {
+	want_fcopy
+	driver hv_util $fcopy
+	device $dev $fcopy hv_util
+	echo 12 >"$root/kernel/probe/uio_hv_generic"
+	echo 5 >"$root/kernel/probe/hv_util"
+	vmbus_bind $dev
+	is status $status 1
+	says "hv_util does not take it back: Input/output error"
+	says "it is without a driver"
+}
+
+test_locks_are_roots_alone() {
+	want_fcopy
+	driver hv_util $fcopy
+	device $dev $fcopy hv_util
+	for path in "$bus/devices" "$bus/devices/$dev"; do
+		(exec 8<"$path" && flock 8 && exec sleep 20) >/dev/null 2>&1 &
+		sleepers="${sleepers-} $!"
+	done
+	sleep 0.2
+	status=0
+	timeout 10 "$dir/vmbus-bind-model" $dev >/dev/null 2>&1 || status=$?
+	# shellcheck disable=SC2086 # words
+	kill $sleepers
+	is status $status 0
+	is "modes of the locks" "$(find "$root/run/hyperv-uio/lock" -printf '%y %m\n' | sort -u | tr '\n' ';')" "d 700;f 600;"
+}
+
+# It waits for another run, and the rule is forbidden meanwhile.
+test_configuration_is_read_under_the_lock() {
+	want_fcopy
+	device $dev $fcopy
+	mkdir -p "$root/run/hyperv-uio/lock"
+	: >"$root/run/hyperv-uio/lock/device-$dev"
+	exec 9<"$root/run/hyperv-uio/lock/device-$dev"
+	flock 9
+	"$dir/vmbus-bind-model" $dev >/dev/null 2>&1 9<&- &
+	sleep 0.5
+	conf $admin/a.conf '[fcopy]' enable=no
+	exec 9<&-
+	wait $!
+	is driver "$(driver_of $dev)" none
+}
+
+test_lock_that_cannot_be_taken() {
+	want_fcopy
+	device $dev $fcopy
+	: >"$root/run/hyperv-uio"
+	vmbus_bind $dev
+	is status $status 1
+	says "the lock $root/run/hyperv-uio/lock/device-$dev cannot be taken: Not a directory"
+	is driver "$(driver_of $dev)" none
+}
+
+# An editor is still at it when systemd starts the unit, and once more during the run.
+test_settle_waits_for_the_last_change() {
+	device $dev $fcopy
+	conf $admin/a.conf '[fcopy]' driver=half
+	(
+		for i in 1 2 3; do
+			sleep 0.4
+			echo "# part $i" >>"$root/$admin/a.conf"
+		done
+		conf $admin/a.conf '[fcopy]' driver=uio_hv_generic
+	) &
+	vmbus_bind --all --settle
+	is status $status 0
+	is driver "$(driver_of $dev)" uio_hv_generic
+	! grep -q half "$root/kernel/log" || fail "half a file was carried out"
+}
+
+test_settle_sees_a_change_during_the_run() {
+	want_fcopy
+	device $dev $fcopy
+	device $dev2 $get
+	mkdir -p "$root/run/hyperv-uio/lock"
+	exec 9>"$root/run/hyperv-uio/lock/device-$dev"
+	flock 9
+	"$dir/vmbus-bind-model" --all --settle >/dev/null 2>&1 9<&- &
+	sleep 2.5
+	conf $admin/b.conf "[$dev2]"
+	exec 9<&-
+	wait $!
+	is driver "$(driver_of $dev2)" uio_hv_generic
+}
+
+test_settle_without_the_folder() {
+	rmdir "$root/$admin"
+	vmbus_bind --all --settle
+	is status $status 1
+	says "changes of $root/etc/hyperv-uio/bind.d cannot be watched: No such file"
+}
+
 test_wrong_arguments() {
 	for args in "" "--all $dev" "--all --release" "-f --release" "--check -n" "$dev $dev2" --what \
-		"--settings" "--settings $dev/x" "--properties" "--new-interface $dev" "--record -n" "--all -f --record"; do
+		"--settings" "--settings $dev/x" "--settings $dev/4294967297" "--properties" "--new-interface $dev" "--record -n" "--all -f --record" "--settle $dev" "--settle --all -n"; do
 		# shellcheck disable=SC2086 # words
 		vmbus_bind $args
 		is "status of '$args'" $status 2

@@ -342,6 +342,51 @@ test_unbind_forgets_the_verdict() {
 	! grep -q verdict $root/var/lib/hyperv-uio/$nic1 || fail "the verdict is still there"
 }
 
+verdict_of() {
+	grep -E '^(verdict|rule|driver)=' "$root/var/lib/hyperv-uio/$1" | tr '\n' ' '
+}
+
+# What is done now only says nothing about the next boot.
+test_bind_and_unbind_now_keep_the_verdict() {
+	guest
+	driver other
+	does 0 bind eth1
+	before=$(verdict_of $nic1)
+	does 0 unbind --now uio1
+	is "verdict after unbind --now" "$(verdict_of $nic1)" "$before"
+	does 0 bind --now eth1 other
+	is driver "$(driver_of $nic1)" other
+	is "verdict after bind --now" "$(verdict_of $nic1)" "$before"
+	does 0 unbind --now $nic1
+	does 0 rules $nic1
+	says "next boot  bind: "
+}
+
+# The path unit runs vmbus-bind --all when another rule changes.
+test_unbind_now_holds_until_the_next_boot() {
+	guest
+	does 0 bind eth1
+	does 0 unbind --now uio1
+	vmbus_bind -n --all
+	says "$nic1 (nic): now: left alone: it was released by hand, so only its name or the next boot binds it again"
+	vmbus_bind --all
+	is "driver after vmbus-bind --all" "$(driver_of $nic1)" hv_netvsc
+	rm -rf "$root/sys/class/net/eth1" "$bus/devices/$nic1/net" "$bus/devices/$nic1/driver"
+	vmbus_bind --udev $nic1
+	is "driver after the boot" "$(driver_of $nic1)" uio_hv_generic
+	! grep -q released $root/var/lib/hyperv-uio/$nic1 || fail "the release is still recorded"
+}
+
+test_bind_ends_a_release() {
+	guest
+	does 0 bind eth1
+	does 0 unbind --now uio1
+	grep -qx released=yes $root/var/lib/hyperv-uio/$nic1 || fail "the release is not recorded"
+	vmbus_bind $nic1
+	is driver "$(driver_of $nic1)" uio_hv_generic
+	! grep -q released $root/var/lib/hyperv-uio/$nic1 || fail "the release is still recorded"
+}
+
 test_unbind_now() {
 	guest
 	does 0 bind eth1
@@ -581,6 +626,16 @@ test_ring_size_for_the_next_boot() {
 	says "ring size 64 KiB"
 	vmbus_bind --all
 	is "size after vmbus-bind --all" "$(cat $bus/devices/$copy/uio_hv_generic/ring_size)" 20480
+}
+
+# The host takes the device back and offers it again.
+test_ring_size_for_the_next_boot_keeps_no_re_offer_from_being_bound() {
+	guest
+	does 0 ring-size --boot uio0 64K
+	rm -r "${bus:?}/devices/$copy"
+	device $copy "$fcopy"
+	vmbus_bind --udev $copy
+	is "driver after the re-offer" "$(driver_of $copy)" uio_hv_generic
 }
 
 test_ring_size_default() {

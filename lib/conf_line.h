@@ -1,0 +1,96 @@
+/* SPDneither key=value nor a comment-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * One line of a configuration file of this project: bind.d of vmbus-bind and
+ * fcopyd.conf of hv-fcopyd. The programs keep the files, the sections, the keys
+ * and the messages to themselves, and agree here on what a line is:
+ *
+ *	# a comment, or ; a comment: a line of its own
+ *	[section]
+ *	key = value	blanks around key and value do not count; no quotes
+ *
+ * A '#' or ';' after a blank in a value looks like a comment, and is a fault:
+ * neither reading is what everybody means.
+ */
+#ifndef HVUIO_CONF_LINE_H
+#define HVUIO_CONF_LINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+
+#define CONF_BLANKS " \t\r\n"
+
+enum conf_kind { CONF_NOTHING, CONF_SECTION, CONF_KEY, CONF_NUL, CONF_COMMENT, CONF_GARBAGE };
+
+struct conf_line {
+	enum conf_kind kind;
+	char *text;		/* the line without blanks at its ends; of CONF_KEY, the key */
+	char *value;		/* of CONF_KEY, without blanks at its ends */
+};
+
+/* Skip blanks at the start of @text, and cut those at its end. */
+static inline char *conf_trim(char *text)
+{
+	size_t len;
+
+	text += strspn(text, CONF_BLANKS);
+	len = strlen(text);
+	while (len && strchr(CONF_BLANKS, text[len - 1]))
+		text[--len] = '\0';
+	return text;
+}
+
+static inline bool conf_has_comment(const char *value)
+{
+	for (; *value; value++)
+		if ((value[0] == ' ' || value[0] == '\t') && (value[1] == '#' || value[1] == ';'))
+			return true;
+	return false;
+}
+
+/* Split a line of @length bytes, which getline(3) has read, in its place. */
+static inline struct conf_line conf_split(char *line, size_t length)
+{
+	struct conf_line result = { .kind = CONF_NUL, .text = line };
+
+	if (strlen(line) < length)
+		return result;
+	result.text = conf_trim(line);
+	if (!*result.text || *result.text == '#' || *result.text == ';') {
+		result.kind = CONF_NOTHING;
+		return result;
+	}
+	if (*result.text == '[') {
+		result.kind = CONF_SECTION;
+		return result;
+	}
+	result.value = strchr(result.text, '=');
+	if (!result.value) {
+		result.kind = CONF_GARBAGE;
+		return result;
+	}
+	if (conf_has_comment(result.value + 1)) {
+		result.kind = CONF_COMMENT;
+		return result;
+	}
+	*result.value++ = '\0';
+	result.text = conf_trim(result.text);
+	result.value = conf_trim(result.value);
+	result.kind = CONF_KEY;
+	return result;
+}
+
+/* The fault of a line that is neither nothing nor a key; the line follows it in quotes. */
+static inline const char *conf_fault(enum conf_kind kind)
+{
+	switch (kind) {
+	case CONF_NUL:
+		return "the line contains a NUL byte";
+	case CONF_COMMENT:
+		return "a comment needs a line of its own";
+	default:
+		return "neither key=value nor a comment";
+	}
+}
+
+#endif

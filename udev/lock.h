@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Locks between runs of vmbus-bind and vmbusctl. A lock is a file in
+ * /run/hyperv-uio/lock that only root can open: a lock on a file that every
+ * user can read is one that every user can take, and root would wait forever.
+ */
+#ifndef HVUIO_LOCK_H
+#define HVUIO_LOCK_H
+
+#ifndef LOCK_FOLDER
+#define LOCK_FOLDER "/run/hyperv-uio/lock"
+#endif
+
+/*
+ * lock_take() - wait for a lock
+ * @kind: "device", "driver" or "bus"
+ * @name: which one of its kind, or ""
+ *
+ * Returns a file descriptor, and close() releases the lock; or -errno, after
+ * one line that says what failed.
+ */
+int lock_take(const char *kind, const char *name);
+
+#endif

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "settle.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdio.h>
+#include <sys/inotify.h>
+#include <unistd.h>
+
+#include <vmbus_bufring.h>
+
+#define QUIET_MS  1000
+#define MAX_WAITS 10
+
+/* Take what has been reported within @ms. Returns whether there was anything. */
+static bool take(int fd, int ms)
+{
+	struct pollfd one = { .fd = fd, .events = POLLIN };
+	char events[4096];
+	bool any = false;
+
+	while (poll(&one, 1, any ? 0 : ms) > 0 && read(fd, events, sizeof(events)) > 0)
+		any = true;
+	return any;
+}
+
+int settle_open(void)
+{
+	char path[PATH_MAX];
+	int err, fd;
+
+	if (snprintf(path, sizeof(path), "%s" ADMIN_CONFIG, vmbus_sysroot()) >= (int)sizeof(path))
+		return -ENAMETOOLONG;
+	fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	if (fd < 0)
+		return -errno;
+	if (inotify_add_watch(fd, path, IN_CREATE | IN_DELETE | IN_MOVE | IN_MODIFY | IN_CLOSE_WRITE |
+			      IN_ATTRIB | IN_ONLYDIR) < 0) {
+		err = -errno;
+		close(fd);
+		return err;
+	}
+	return fd;
+}
+
+void settle_wait(int fd)
+{
+	for (int i = 0; i < MAX_WAITS && take(fd, QUIET_MS); i++)
+		poll(NULL, 0, QUIET_MS);
+}
+
+bool settle_changed(int fd)
+{
+	return take(fd, 0);
+}
