@@ -89,7 +89,8 @@ define subst_file
 	$(Q)sed -e 's|@VERSION@|$(VERSION)|g' -e 's|@prefix@|$(prefix)|g' -e 's|@bindir@|$(bindir)|g' \
 		-e 's|@sbindir@|$(sbindir)|g' -e 's|@libdir@|$(libdir)|g' -e 's|@includedir@|$(includedir)|g' \
 		-e 's|@udevdir@|$(udevdir)|g' -e 's|@sysconfdir@|$(sysconfdir)|g' -e 's|@mandir@|$(mandir)|g' \
-		-e 's|@bindconfdir@|$(bindconfdir)|g' -e 's|@statedir@|$(statedir)|g' $< > $@
+		-e 's|@bindconfdir@|$(bindconfdir)|g' -e 's|@statedir@|$(statedir)|g' \
+		-e 's|@loaderdir@|$(loaderdir)|g' $< > $@
 endef
 
 include lib/build.mk
