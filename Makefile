@@ -61,7 +61,7 @@ endif
 .SUFFIXES:
 MAKEFLAGS     += --no-builtin-rules
 
-.PHONY: all lib daemons tools modules install help deps demo check check-quick check-all check-debug check-modules dist clean distclean
+.PHONY: all lib daemons tools modules install help deps deps-check demo check check-quick check-all check-debug check-modules dist clean distclean
 all: lib daemons tools
 
 # Rooms add to these and to the install-* targets.
@@ -89,7 +89,8 @@ define subst_file
 	$(Q)sed -e 's|@VERSION@|$(VERSION)|g' -e 's|@prefix@|$(prefix)|g' -e 's|@bindir@|$(bindir)|g' \
 		-e 's|@sbindir@|$(sbindir)|g' -e 's|@libdir@|$(libdir)|g' -e 's|@includedir@|$(includedir)|g' \
 		-e 's|@udevdir@|$(udevdir)|g' -e 's|@sysconfdir@|$(sysconfdir)|g' -e 's|@mandir@|$(mandir)|g' \
-		-e 's|@bindconfdir@|$(bindconfdir)|g' -e 's|@statedir@|$(statedir)|g' $< > $@
+		-e 's|@bindconfdir@|$(bindconfdir)|g' -e 's|@statedir@|$(statedir)|g' \
+		-e 's|@loaderdir@|$(loaderdir)|g' $< > $@
 endef
 
 include lib/build.mk
@@ -106,9 +107,11 @@ include packaging/build.mk
 install: $(installs)
 .PHONY: $(installs)
 
-# What the bench and the checks need; see selftests/.
+# What building needs, and what the bench and the checks need besides; see selftests/.
 deps:
-	$(Q)selftests/deps
+	$(Q)selftests/deps build
+deps-check:
+	$(Q)selftests/deps check
 demo check check-quick check-all check-debug check-modules: export O := $(abspath $(O))
 demo:
 	$(Q)selftests/demo
@@ -122,7 +125,7 @@ check-debug:
 	$(Q)selftests/vm/run -k debug -k debug-5.10
 # With KDIR=DIR, the module for the kernel in DIR
 own_kernel := $(if $(filter-out file,$(origin KDIR)),KDIR=$(KDIR))
-check-modules: $(if $(own_kernel),,deps)
+check-modules: $(if $(own_kernel),,deps-check)
 	$(Q)selftests/vm/check-modules $(if $(own_kernel),'$(own_kernel)',all)
 
 clean:
@@ -140,6 +143,8 @@ help:
 	'  make install-modules KDIR=DIR   that module into /lib/modules; then depmod' \
 	'  make install             everything; or one part: $(sort $(installs))' \
 	'  make deb, make rpm       packages, into O/deb and O/rpm' \
+	'  make repo                both, as repositories for apt and dnf, O/repo/apt and O/repo/dnf' \
+	'  make repo REPO_KEY=KEY   the same, signed with this key of gpg' \
 	'' \
 	'  make demo                a host copies two files into a Debian 12 guest (as root; 6 minutes the first time)' \
 	'  make check               every test (as root; 40 minutes the first time); CI runs this' \
@@ -154,7 +159,8 @@ help:
 	'  make bench-ring LTO=1    the same with link-time optimization; make lib-lto builds the library for that' \
 	'  make soak                100 million packets between two threads, and between two processes' \
 	'  make fuzz FUZZ_SECONDS=600   the fuzz targets of lib/fuzz and of hv-fcopyd, that long each' \
-	'  make deps                installs the Debian packages that these need; demo and the checks do it first' \
+	'  make deps                installs the Debian packages that make all and make deb need' \
+	'  make deps-check          those that the rest needs, too; demo and the checks do it first' \
 	'  make dist                a tarball of the sources, into O' \
 	'  make clean, distclean    O and what the module build left' \
 	'' \

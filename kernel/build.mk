@@ -22,7 +22,16 @@ dkms_sources := $(sort $(wildcard kernel/*.c kernel/*.h kernel/compat/*.c kernel
 		kernel/compat/probe/*.c))
 dkms_sources := $(filter-out %.mod.c %/facts.h,$(dkms_sources))
 
-install-dkms:
+# modprobe's configuration that keeps the kernel's own module within reach, and the script that it runs
+modprobedir   ?= /usr/lib/modprobe.d
+loaderdir     ?= /usr/lib/hyperv-uio
+modprobe_conf := $(O)/kernel/modprobe/hyperv-uio-dkms.conf
+$(modprobe_conf): $(O)/%: %.in
+	$(subst_file)
+
+install-dkms: $(modprobe_conf)
+	$(Q)$(INSTALL) -D -m 644 $(modprobe_conf) '$(DESTDIR)$(modprobedir)/hyperv-uio-dkms.conf'
+	$(Q)$(INSTALL) -D -m 755 kernel/modprobe/load-module '$(DESTDIR)$(loaderdir)/load-module'
 	$(Q)$(INSTALL) -d '$(DESTDIR)$(dkmsdir)/kernel/compat/probe'
 	$(Q)$(INSTALL) -m 644 dkms.conf VERSION '$(DESTDIR)$(dkmsdir)/'
 	$(Q)$(INSTALL) -m 644 kernel/Kbuild kernel/Makefile '$(DESTDIR)$(dkmsdir)/kernel/'

@@ -18,9 +18,18 @@ define export
 	$(Q)HYPERV_UIO_OUTPUT='$(abspath $(O))' packaging/export $(1)
 endef
 
+# The day of the release, in seconds: packages and tarballs of the same sources are the same, byte by byte.
+release_time = $(shell date -u -d "$$(sed -n '1s/.*(\(.*\))/\1/p' ChangeLog)" +%s)
+
+# $(call tarball,FILE,FOLDER): of FOLDER/$(release), without what differs between checkouts
+define tarball
+	$(Q)LC_ALL=C tar -cf - --format=ustar --sort=name --owner=0 --group=0 --numeric-owner --mode=u=rwX,go=rX \
+		--mtime=@$(release_time) -C $(2) $(release) | gzip -9n >$(1)
+endef
+
 dist:
 	$(call export,$(O)/$(release))
-	$(Q)tar -czf $(O)/$(release).tar.gz --owner=0 --group=0 --sort=name -C $(O) $(release)
+	$(call tarball,$(O)/$(release).tar.gz,$(O))
 	$(Q)rm -rf $(O)/$(release)
 	@echo $(O)/$(release).tar.gz
 
@@ -30,13 +39,16 @@ deb:
 	$(Q)rm -rf $(deb_dir)
 	$(call export,$(deb_dir)/$(release))
 	$(Q)cp -R packaging/debian $(deb_dir)/$(release)/debian
-	$(Q)cd $(deb_dir)/$(release) && $(clean_env) DEB_BUILD_OPTIONS="$${DEB_BUILD_OPTIONS-noautodbgsym}" \
-		dpkg-buildpackage -b -us -uc
+	$(Q)cd $(deb_dir)/$(release) && $(clean_env) dpkg-buildpackage -b -us -uc
+	$(Q)rm -rf $(deb_dir)/$(release)
 	@ls $(deb_dir)/*.deb
 
 # Debian's rpm knows neither systemd's macros nor which packages are installed.
 rpm_foreign = $(if $(shell rpm --eval '%{?_unitdir}'),,--load=$(abspath packaging/rpm/macros.debian-build) --nodeps)
 rpm_release ?= 1
+# What would differ between two builds of the same sources
+rpm_same = --define '_buildhost localhost' --define 'source_date_epoch_from_changelog 1' \
+	   --define 'use_source_date_epoch_as_buildtime 1' --define 'clamp_mtime_to_source_date_epoch 1'
 
 rpm:
 	$(Q)packaging/check-version | { ! grep '^not ok' >&2; }
@@ -44,12 +56,20 @@ rpm:
 	$(Q)rm -rf $(rpm_dir)
 	$(call export,$(rpm_dir)/$(release))
 	$(Q)mkdir -p $(rpm_dir)/SOURCES
-	$(Q)tar -C $(rpm_dir) -czf $(rpm_dir)/SOURCES/$(release).tar.gz --owner=0 --group=0 $(release)
+	$(call tarball,$(rpm_dir)/SOURCES/$(release).tar.gz,$(rpm_dir))
 	$(Q)$(clean_env) rpmbuild -bb $(rpm_foreign) --define '_topdir $(abspath $(rpm_dir))' \
-		--define '_dbpath $(abspath $(rpm_dir))/db' $(RPMBUILDFLAGS) packaging/rpm/hyperv-uio.spec
+		--define '_dbpath $(abspath $(rpm_dir))/db' $(rpm_same) $(RPMBUILDFLAGS) packaging/rpm/hyperv-uio.spec
 	$(Q)mv $(rpm_dir)/RPMS/*/*.rpm $(rpm_dir)/
 	$(Q)rm -rf $(addprefix $(rpm_dir)/,BUILD BUILDROOT RPMS SOURCES SPECS SRPMS db $(release))
 	@ls $(rpm_dir)/*.rpm
+
+# The packages of O/deb and O/rpm, which it makes where they are missing, as repositories
+repo_dir := $(O)/repo
+.PHONY: repo
+repo:
+	$(Q)ls $(deb_dir)/*.deb >/dev/null 2>&1 || $(MAKE) --no-print-directory deb
+	$(Q)ls $(rpm_dir)/*.rpm >/dev/null 2>&1 || $(MAKE) --no-print-directory rpm
+	$(Q)packaging/repo $(repo_dir) $(deb_dir) $(rpm_dir) $(if $(REPO_KEY),'$(REPO_KEY)')
 
 # Installs, upgrades and removes the RPMs with dnf in an empty root; 4 is a skip, which it has said.
 check-rpm: rpm

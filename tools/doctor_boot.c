@@ -85,13 +85,23 @@ static int is_enrolled(const char *path)
 	return yes;
 }
 
+/* The version of our module has an epoch; the kernel's own, which load-module may have loaded, has none. */
+static bool is_ours_loaded(void)
+{
+	char *version = file_line("/sys/module/uio_hv_generic/version");
+	bool ours = version && !strncmp(version, "1:", 2);
+
+	free(version);
+	return ours;
+}
+
 static void check_signature(struct diagnosis *diagnosis, const char *module)
 {
 	const char *cert = certificate();
 	char *version;
 
-	if (file_exists("/sys/module/uio_hv_generic/version"))
-		return;	/* The kernel has taken it, or one like it. */
+	if (is_ours_loaded())
+		return;
 	if (!is_signed(module)) {
 		if (!doctor_has_dkms_source(&version))
 			version = need_strdup(HYPERV_UIO_VERSION);

@@ -197,6 +197,16 @@ static void judge_own_module(struct diagnosis *diagnosis, const char *loaded, co
 	}
 }
 
+/*
+ * Tell whether a line of modprobe's configuration runs something in place of loading the module.
+ * hyperv-uio-dkms has such a line, too, whose script loads the module.
+ */
+static bool is_forbidding(const char *line)
+{
+	return !strncmp(line, "install " MODULE " ", strlen("install " MODULE " ")) &&
+	       !strstr(line, "/load-module");
+}
+
 /* Return where the administrator forbids the module, as a new string, or NULL. */
 static char *forbidden_by(void)
 {
@@ -213,8 +223,7 @@ static char *forbidden_by(void)
 
 			rest = text;
 			while (text && !path && (line = strsep(&rest, "\n")))
-				if (!strncmp(line, "install " MODULE " ",
-					     strlen("install " MODULE " ")))
+				if (is_forbidding(line))
 					path = need_printf("%s/%s", folders[f], names.items[i]);
 			free(text);
 		}

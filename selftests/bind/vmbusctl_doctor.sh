@@ -215,6 +215,14 @@ test_module_is_forbidden() {
 	finding warning module "/etc/modprobe.d/mine.conf forbids" "sed -i '/^install uio_hv_generic /d' /etc/modprobe.d/mine.conf"
 }
 
+test_load_module_does_not_forbid() {
+	not_loaded
+	put $ours ''
+	put etc/modprobe.d/hyperv-uio-dkms.conf "$(cat "$dir/hyperv-uio-dkms.conf")"
+	healthy
+	finding ok module "our uio_hv_generic is installed as /$ours"
+}
+
 test_kernel_has_no_module() {
 	not_loaded
 	sick
@@ -379,6 +387,13 @@ test_signed_module_without_a_key() {
 	put $ours 'module~Module signature appended~'
 	sick
 	finding warning secure-boot "no key of this machine signs modules, so it cannot be told whether the kernel will load /$ours" "apt install openssl mokutil"
+}
+
+test_unsigned_module_while_the_own_one_is_loaded() {
+	secured
+	put sys/module/uio_hv_generic/version 0.02.1
+	sick
+	finding problem secure-boot "the module /$ours is not signed" "dkms remove uio_hv_generic/0.1.0 --all; dkms install uio_hv_generic/0.1.0"
 }
 
 # keys PATH: a certificate at this place; the list of shim has others

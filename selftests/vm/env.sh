@@ -23,7 +23,7 @@ die() {
 need() {
 	local tool
 	for tool in "$@"; do
-		command -v "$tool" >/dev/null || die "$tool is not installed; 'make deps' installs what the bench needs"
+		command -v "$tool" >/dev/null || die "$tool is not installed; 'make deps-check' installs what the bench needs"
 	done
 }
 

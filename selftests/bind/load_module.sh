@@ -1,0 +1,160 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# What load-module loads when the kernel takes or refuses our module, and that modprobe runs it. modprobe, insmod and uname are
+# stand-ins that write down their arguments; the last tests use the modprobe of this machine.
+# shellcheck disable=SC2086,SC2154,SC2317 # numbers and names need no quotes; tree.sh sets variables; tests are called by name
+# shellcheck source=tree.sh
+. "$(dirname "$0")/tree.sh"
+
+own=lib/modules/6.12.1-amd64/kernel/drivers/uio/uio_hv_generic.ko.xz
+
+# stand_in NAME LINE...: a program in the first folder of the script's PATH
+stand_in() {
+	name=$1
+	shift
+	printf '%s\n' '#!/bin/sh' "echo \"$name \$*\" >>$root/asked" "$@" >"$root/bin/$name"
+	chmod +x "$root/bin/$name"
+}
+
+# machine [REASON]: a kernel that refuses our module with these words, and has its own
+machine() {
+	mkdir -p "$root/bin" "$root/${own%/*}" "$root/sys/module"
+	: >"$root/$own"
+	: >"$root/asked"
+	: >"$root/dev/kmsg"
+	stand_in uname 'echo 6.12.1-amd64'
+	stand_in insmod
+	stand_in modprobe "[ \"\$1\" = -a ] || [ -z '${1-}' ] || { echo \"modprobe: ERROR: could not insert 'uio_hv_generic': ${1-}\" >&2; exit 1; }"
+	# Its absolute paths are the tree's.
+	sed -e "s#^PATH=.*#PATH=$root/bin:/usr/bin:/bin#; s#\([ \"]\)/\(lib\|var\|sys\)/#\1$root/\2/#g; s#>/dev/kmsg#>>$root/dev/kmsg#" \
+		"$dir/load-module" >"$root/load-module"
+	chmod +x "$root/load-module"
+}
+
+load() { out=$("$root/load-module" "$@" 2>&1) && status=0 || status=$?; }
+asked_is() { is "what was asked for" "$(grep -v uname "$root/asked" | sed "s|$root/||" | tr '\n' ';')" "$1"; }
+logged_is() { is "kernel log" "$(cat "$root/dev/kmsg")" "$1"; }
+refused() { echo "modprobe: ERROR: could not insert 'uio_hv_generic': $1"; }
+
+test_ours_is_taken() {
+	machine
+	load debug=1
+	is status $status 0
+	is output "$out" ""
+	asked_is "modprobe --ignore-install uio_hv_generic debug=1;"
+	logged_is ""
+}
+
+test_own_module_takes_its_place() {
+	for why in "Key was rejected by service" "Required key not available" "Operation not permitted" "Invalid argument" \
+		"Exec format error" "Unknown symbol in module, or unknown parameter (see dmesg)"; do
+		machine "$why"
+		load debug=1
+		is status $status 0
+		is output "$out" ""
+		asked_is "modprobe --ignore-install uio_hv_generic debug=1;modprobe -a hv_vmbus uio;insmod $own debug=1;"
+		logged_is "<4>uio_hv_generic: the module of hyperv-uio-dkms is refused ($why), so the kernel's own is loaded; 'vmbusctl doctor' names the remedy"
+	done
+}
+
+test_limit_of_the_own_module_is_told_before_6_10() {
+	for release in 4.18.0-553 5.10.0-28 6.1.0-37 6.9.7; do
+		machine "Key was rejected by service"
+		stand_in uname "echo $release"
+		mkdir -p "$root/lib/modules/$release/kernel"
+		: >"$root/lib/modules/$release/kernel/uio_hv_generic.ko"
+		load
+		is status $status 0
+		logged_is "<4>uio_hv_generic: the module of hyperv-uio-dkms is refused (Key was rejected by service), so the kernel's own is loaded, which does not take the file copy device; 'vmbusctl doctor' names the remedy"
+	done
+}
+
+test_own_module_that_dkms_has_moved() {
+	machine "Key was rejected by service"
+	moved=var/lib/dkms/uio_hv_generic/original_module/6.12.1-amd64/x86_64
+	mkdir -p "$root/$moved"
+	mv "$root/$own" "$root/$moved/"
+	load
+	is status $status 0
+	asked_is "modprobe --ignore-install uio_hv_generic;modprobe -a hv_vmbus uio;insmod $moved/uio_hv_generic.ko.xz;"
+}
+
+test_refusals_of_ours_stand() {
+	for why in "Operation not supported" "No such device"; do
+		machine "$why"
+		load
+		is status $status 1
+		is output "$out" "$(refused "$why")"
+		asked_is "modprobe --ignore-install uio_hv_generic;"
+		logged_is ""
+	done
+}
+
+test_kernel_without_a_module_of_its_own() {
+	machine "Key was rejected by service"
+	rm "$root/$own"
+	load
+	is status $status 1
+	is output "$out" "$(refused "Key was rejected by service")"
+	logged_is ""
+}
+
+test_own_module_is_refused_too() {
+	machine "Operation not permitted"
+	stand_in insmod 'exit 1'
+	load
+	is status $status 1
+	is output "$out" "$(refused "Operation not permitted")"
+	logged_is ""
+}
+
+test_another_process_was_faster() {
+	machine "Key was rejected by service"
+	stand_in insmod "mkdir $root/sys/module/uio_hv_generic; exit 1"
+	load
+	is status $status 0
+	is output "$out" ""
+	logged_is ""
+}
+
+# configured: modprobe's own view of the machine: our module, and the configuration that names the script
+configured() {
+	mkdir -p "$root/lib/modules/6.12.1-amd64/updates/dkms" "$root/conf"
+	cp "$dir/uio_hv_generic.ko" "$root/lib/modules/6.12.1-amd64/updates/dkms/"
+	: >"$root/lib/modules/6.12.1-amd64/modules.order"
+	: >"$root/lib/modules/6.12.1-amd64/modules.builtin"
+	PATH=$PATH:/usr/sbin:/sbin depmod -b "$root" 6.12.1-amd64 2>/dev/null
+	sed "s#/usr/lib/hyperv-uio/#$root/#g; s#/sbin/modprobe#$root/bin/modprobe#" "$dir/hyperv-uio-dkms.conf" >"$root/conf/hyperv-uio-dkms.conf"
+	echo "alias vmbus:cafe uio_hv_generic" >"$root/conf/alias.conf"
+}
+
+# The modprobe of this machine, with the module and the configuration of the tree
+real_modprobe() {
+	PATH=$PATH:/usr/sbin:/sbin modprobe -d "$root" -S 6.12.1-amd64 -C "$root/conf" "$@" 2>&1
+}
+
+need_kmod() {
+	PATH=$PATH:/usr/sbin:/sbin modprobe --version 2>/dev/null | grep -q '^kmod' || skip "this machine has no modprobe of kmod"
+	[ ! -e /sys/module/uio_hv_generic ] || skip "modprobe loads no module twice, and uio_hv_generic is loaded: rmmod uio_hv_generic"
+}
+
+test_modprobe_runs_the_script() {
+	need_kmod
+	for what in uio_hv_generic vmbus:cafe; do
+		machine "Key was rejected by service"
+		configured
+		is "output of modprobe $what" "$(real_modprobe $what ring=2)" ""
+		asked_is "modprobe --ignore-install uio_hv_generic ring=2;modprobe -a hv_vmbus uio;insmod $own ring=2;"
+	done
+}
+
+test_modprobe_without_the_script() {
+	need_kmod
+	machine
+	configured
+	rm "$root/load-module"
+	is output "$(real_modprobe uio_hv_generic ring=2)" ""
+	asked_is "modprobe --ignore-install uio_hv_generic ring=2;"
+}
+
+run_tests
