@@ -10,6 +10,9 @@ mkdir -p /var/run
 instance=8d1a6d4b-3f55-4e0e-9d3e-5a6b7c8d9e0f
 folder=/sys/bus/vmbus/devices/$instance
 
+# other_carries_network: by the interface $other, which leaves the first NIC free
+other_carries_network() { nic_up "$other" 1 && ip route add default via 10.55.1.1; }
+
 # page NAME: the commands of this name in doc/dpdk.md
 page() { sed -n "/^<!-- run $1 -->\$/,/^<!-- end -->\$/s/^    //p" /bench/dpdk.md; }
 # page_runs NAME: runs them; what they print is noted

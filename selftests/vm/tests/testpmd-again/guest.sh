@@ -2,12 +2,13 @@
 # shellcheck shell=sh
 . /bench/nic.sh
 . /bench/testpmd.sh
-there() { nic=$(nic_interface 0); }
+there() { nic=$(nic_interface 0) && other=$(nic_interface 1); }
 again() { /usr/lib/udev/vmbus-bind --udev "$instance" && nic_bound; }
 
 note "DPDK $(cat /dpdk/version), Linux $(uname -r)"
 modprobe hv_netvsc
-check "hv_netvsc has the NIC first" within 30 there
+check "hv_netvsc has both NICs first" within 30 there
+check "the other one carries the network" other_carries_network
 check "vmbusctl gives it to uio_hv_generic" vmbusctl bind "$nic"
 
 pmd_begins "first"
@@ -43,7 +44,7 @@ pmd_begins "after the rescind"
 pmd_receive "after the rescind" io 3000
 check "testpmd quits once more" pmd_quit || told </tmp/pmd.out
 
-check "vmbusctl gives the NIC back" vmbusctl unbind nic
+check "vmbusctl gives the NIC back" vmbusctl unbind "$instance"
 check "hv_netvsc has it" within 20 there
 nic_up "$nic" 0
 check "ping" ping -c 20 -A 10.55.0.1

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
-nic_start nic
+nic_start nic other
 guest_says sending || exit 1
 closed=$(nic_counter closes)
 tell kill

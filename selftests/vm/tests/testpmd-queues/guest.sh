@@ -2,12 +2,13 @@
 # shellcheck shell=sh
 . /bench/nic.sh
 . /bench/testpmd.sh
-other=1c9f3b7e-60a2-4d18-8e55-a3b1c5d7f902
-there() { nic=$(nic_interface 0) && second=$(nic_interface 1); }
+second=1c9f3b7e-60a2-4d18-8e55-a3b1c5d7f902
+there() { nic=$(nic_interface 0) && other=$(nic_interface 1); }
 
 note "DPDK $(cat /dpdk/version), Linux $(uname -r)"
 modprobe hv_netvsc
 check "hv_netvsc has both NICs first" within 30 there
+check "the second carries the network" other_carries_network
 check "vmbusctl gives the first to uio_hv_generic" vmbusctl bind "$nic"
 
 pmd_begins "four queues" 4
@@ -17,7 +18,7 @@ pmd_begins "one queue"
 pmd_receive "one queue" io 2000
 check "one queue: quit" pmd_quit || told </tmp/pmd.out
 
-check "vmbusctl gives it the second, too" vmbusctl bind "$second"
+check "vmbusctl gives it the second, too" vmbusctl bind --force "$other"
 pmd_begins "two NICs"
 pmd_forward io
 say "two NICs"
@@ -25,10 +26,10 @@ hear "two NICs done"
 note "forwarded: $(pmd_sent)"
 check "two NICs: quit" pmd_quit || told </tmp/pmd.out
 
-check "vmbusctl gives both back" sh -c "vmbusctl unbind $instance && vmbusctl unbind $other"
+check "vmbusctl gives both back" sh -c "vmbusctl unbind $instance && vmbusctl unbind $second"
 check "hv_netvsc has them" within 20 there
 nic_up "$nic" 0
-nic_up "$second" 1
+nic_up "$other" 1
 check "ping" ping -c 20 -A 10.55.0.1
 check "ping by the second" ping -c 20 -A 10.55.1.1
 hear finished

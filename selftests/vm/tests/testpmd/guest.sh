@@ -2,12 +2,15 @@
 # shellcheck shell=sh
 . /bench/nic.sh
 . /bench/testpmd.sh
-there() { nic=$(nic_interface 0); }
+there() { nic=$(nic_interface 0) && other=$(nic_interface 1); }
 
 note "DPDK $(cat /dpdk/version), Linux $(uname -r)"
 modprobe hv_netvsc
-check "hv_netvsc has the NIC first" within 30 there
-[ "$nic" = eth1 ] || ip link set "$nic" name eth1
+check "hv_netvsc has both NICs first" within 30 there
+ip link set "$other" name first
+ip link set "$nic" name eth1
+other=first
+check "the other one carries the network" other_carries_network
 check "doc/dpdk.md: choose" page_runs choose
 check "doc/dpdk.md: bind" page_runs bind
 check "uio_hv_generic has the NIC" nic_bound

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
-nic_start nic
+nic_start nic other
 pmd_towards rxonly 3000 0
 pmd_towards io 3000
 pmd_towards mac 3000
