@@ -133,7 +133,10 @@ pmd_towards() {
 	nic sink reset
 	channel=0 made=''
 	while [ $channel -lt $((${3:-1} ? ${3:-1} : 1)) ]; do
-		made="$made$(nic generate "$2" 60 1514 $channel $channel);"
+		made="$made$(timeout 60 "$bin/vmbus-nic" --to control.sock generate "$2" 60 1514 $channel $channel);" || {
+			note "$1: the guest has not given all frames back: $(nic status | tr '\n' ' ')"
+			nic stop
+		}
 		channel=$((channel + 1))
 	done
 	if [ "${3:-1}" = 0 ]; then

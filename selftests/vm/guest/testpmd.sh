@@ -120,7 +120,10 @@ pmd_receive() {
 	say "forwards $1"
 	hear "generated $1"
 	got="$(pmd_count RX-packets) $(pmd_count RX-errors) $(pmd_count RX-nombuf)"
-	check "$1: testpmd has received what the host sent: $got (frames, errors, without a buffer)" test "$got" = "$3 0 0"
+	check "$1: testpmd has received what the host sent: $got (frames, errors, without a buffer)" test "$got" = "$3 0 0" || {
+		told </tmp/pmd.answer
+		vmbusctl list -v $instance | told
+	}
 	say "forwarded $1: $(pmd_sent)"
 }
 
