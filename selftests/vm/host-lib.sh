@@ -139,32 +139,45 @@ pmd_towards() {
 		}
 		channel=$((channel + 1))
 	done
+	[ "${3:-1}" = 0 ] || nic wait numbered $(($2 * channel)) 10 >/dev/null
+	tell "generated $1"
+	forwarded=$(guest_says "forwarded $1: ") || exit 1
+	forwarded=${forwarded##* }
+	got='' frames=0 channel=0
+	while [ $channel -lt "${3:-1}" ]; do
+		sunk=$(nic sink $channel)
+		got="$got$sunk;"
+		sunk=${sunk#frames }
+		frames=$((frames + ${sunk%% *}))
+		channel=$((channel + 1))
+	done
 	if [ "${3:-1}" = 0 ]; then
-		tell "generated $1"
 		check "$1: the host gets nothing back" nic expect numbered 0 0
 	else
-		nic wait numbered $(($2 * channel)) 30 >/dev/null
-		got='' channel=0
-		while [ $channel -lt "${3:-1}" ]; do
-			got="$got$(nic sink $channel);"
-			channel=$((channel + 1))
-		done
-		tell "generated $1"
-		check "$1: the host gets back what it sent: $made" test "$got" = "$made"
-		check "$1: in their order" nic expect misordered 0 0
+		check "$1: the host gets what testpmd has forwarded: $forwarded of $(($2 * channel))" test "$frames" = "$forwarded"
+		check "$1: these are the frames that it sent: $got" pmd_forwarded_well $(($2 * channel))
 	fi
-	said=$(guest_says "forwarded $1: ") || exit 1
-	note "$said"
 }
 
-# pmd_from NAME: what testpmd says that it has sent (pmd_send) has come: one result
+# pmd_forwarded_well COUNT: all the host's frames, and in their order. testpmd drops what finds no room to be sent, so a slow guest
+# may lose some of them.
+pmd_forwarded_well() {
+	if [ "$forwarded" = "$1" ]; then
+		[ "$got" = "$made" ] && nic expect misordered 0 0
+	else
+		[ "$forwarded" -ge $(($1 * 8 / 10)) ] && [ "$forwarded" -lt "$1" ]
+	fi
+}
+
+# pmd_from NAME: what testpmd says that it has sent (pmd_send) has come: one result. testpmd counts a frame when the host has
+# completed it, so the last ones are not in its number.
 pmd_from() {
 	before=$(nic_counter from_guest)
 	tell "send $1"
 	sent=$(guest_says "sent $1: ") || exit 1
 	sent=${sent##* }
 	nic wait from_guest $((before + sent)) 10 >/dev/null
-	check "$1: the host has them all: $sent" test "$(($(nic_counter from_guest) - before))" = "$sent"
+	check "$1: the host has all that testpmd has counted: $sent" test "$(($(nic_counter from_guest) - before))" -ge "$sent"
 }
 
 # status_is STATUS FILE: whether copy_vmfile, whose words are in the file, ended with it; what is refused must be refused before
