@@ -21,9 +21,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../lib/conf_line.h"
 #include "machine.h"
-
-#define BLANKS " \t\r\n"
 
 enum match { NO_MATCH, MATCHES, IN_DOUBT };
 
@@ -124,17 +123,6 @@ static bool is_enabled(const char *unit)
 	return false;
 }
 
-static char *trim(char *text)
-{
-	size_t len;
-
-	text += strspn(text, BLANKS);
-	len = strlen(text);
-	while (len && strchr(BLANKS, text[len - 1]))
-		text[--len] = '\0';
-	return text;
-}
-
 /*
  * Append words to a list of words; an empty value clears the list, as with
  * systemd.
@@ -197,7 +185,7 @@ static int read_sections(const char *path,
 	if (!file)
 		return -errno;
 	while (getline(&line, &size, file) >= 0) {
-		text = trim(line);
+		text = conf_trim(line);
 		if (!*text || *text == '#' || *text == ';')
 			continue;
 		if (*text == '[') {
@@ -211,7 +199,7 @@ static int read_sections(const char *path,
 			break;
 		}
 		*value++ = '\0';
-		on_key(arg, section, trim(text), trim(value));
+		on_key(arg, section, conf_trim(text), conf_trim(value));
 	}
 	if (!ret && ferror(file))
 		ret = -EIO;
@@ -563,9 +551,9 @@ static void read_included(struct interfaces *in, const char *pattern, bool is_fo
 
 static void on_iface(struct interfaces *in, const char *file, char *save)
 {
-	const char *name = strtok_r(NULL, BLANKS, &save);
-	const char *family = strtok_r(NULL, BLANKS, &save);
-	const char *method = strtok_r(NULL, BLANKS, &save);
+	const char *name = strtok_r(NULL, CONF_BLANKS, &save);
+	const char *family = strtok_r(NULL, CONF_BLANKS, &save);
+	const char *method = strtok_r(NULL, CONF_BLANKS, &save);
 
 	in->iface = NULL;
 	if (!name || !family || !method)
@@ -577,13 +565,13 @@ static void on_iface(struct interfaces *in, const char *file, char *save)
 	in->iface->dhcp = !strcmp(family, "inet") && !strcmp(method, "dhcp");
 	in->is_static = !strcmp(method, "static");
 	/* inherits, or a pattern */
-	if (strtok_r(NULL, BLANKS, &save) || strpbrk(name, "/*?["))
+	if (strtok_r(NULL, CONF_BLANKS, &save) || strpbrk(name, "/*?["))
 		in->iface->in_doubt = true;
 }
 
 static void on_interfaces_line(struct interfaces *in, const char *file, char *line)
 {
-	char *save, *word = strtok_r(line, BLANKS, &save);
+	char *save, *word = strtok_r(line, CONF_BLANKS, &save);
 
 	if (!word || *word == '#')
 		return;
@@ -592,13 +580,13 @@ static void on_interfaces_line(struct interfaces *in, const char *file, char *li
 	} else if (!strcmp(word, "auto") || !strcmp(word, "allow-auto") ||
 		   !strcmp(word, "allow-hotplug")) {
 		in->iface = NULL;
-		while ((word = strtok_r(NULL, BLANKS, &save)))
+		while ((word = strtok_r(NULL, CONF_BLANKS, &save)))
 			add_automatic(in->net, word);
 	} else if (!strcmp(word, "source") || !strcmp(word, "source-directory")) {
 		bool is_folder = word[6];
 
 		in->iface = NULL;
-		word = strtok_r(NULL, BLANKS, &save);
+		word = strtok_r(NULL, CONF_BLANKS, &save);
 		if (word)
 			read_included(in, word, is_folder);
 	} else if (!strcmp(word, "mapping")) {
@@ -698,7 +686,7 @@ static void read_ifupdown(struct netconfig *net)
 	read_interfaces(&in, "/etc/network/interfaces");
 	for (size_t i = 0; i < in.ifaces.count; i++) {
 		struct profile *iface = &in.ifaces.list[i];
-		const char *name = iface->names ? trim(iface->names) : "";
+		const char *name = iface->names ? conf_trim(iface->names) : "";
 		bool automatic = false;
 
 		for (size_t a = 0; a < net->automatic_count; a++)
@@ -784,7 +772,7 @@ static enum match match_words(const char *words, const char *text)
 	if (!*text)
 		return IN_DOUBT;
 	strcpy(copy, words);
-	for (word = strtok_r(copy, BLANKS, &save); word; word = strtok_r(NULL, BLANKS, &save))
+	for (word = strtok_r(copy, CONF_BLANKS, &save); word; word = strtok_r(NULL, CONF_BLANKS, &save))
 		if (!fnmatch(word, text, 0))
 			result = MATCHES;
 	return result;

@@ -39,6 +39,16 @@ need_room() {
 	[ "$have" -ge "$1" ] || die "$2 has $have MiB free, $1 MiB are needed: make room, or set HYPERV_UIO_CACHE and O to a larger disk"
 }
 
+# package_sources DIR: this checkout as packages are built from it, without the bench, of which nothing is in a package
+package_sources() {
+	rm -rf "$1"
+	HYPERV_UIO_OUTPUT=$O "$top/packaging/export" "$1"
+	rm -rf "$1"/selftests/vm "$1"/.ci
+}
+
+# digest DIR: of all files in it
+digest() { (cd "$1" && find . -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum | cut -c1-16); }
+
 # locked FILE COMMAND...: one at a time, however many checkouts share the cache
 locked() {
 	local lock=$1

@@ -24,6 +24,13 @@ check() {
 # The guest's QEMU, or the one in which it goes on after a hibernation, has not ended.
 guest_runs() { [ ! -e ended ]; }
 
+# copy_asked NAME: the copy that the guest's copy_arrives waits for
+copy_asked() {
+	guest_says "copy $1\$" || exit 1
+	copy_vmfile fcopy --generate 100000:1 --source file --destination "/srv/$1" >copy.out 2>&1 || note "$1: $(cat copy.out)"
+	tell "copied $1"
+}
+
 # change NAME,PROPERTY=VALUE...: what is different of devices in the QEMU that is started after the guest has hibernated
 change() { echo "$*" >changes; }
 
@@ -125,6 +132,32 @@ nic_towards() {
 
 # nic_counter NAME: its value now
 nic_counter() { nic status | sed -n "s/^$1 //p"; }
+
+# nic_cross NAME COUNT: the guest forwards between its two NICs, in both directions at once, where each NIC waits for the other: two
+# results
+nic_cross() {
+	nic 1 generate "$2" 60 1514 0 2 >made-by-other &
+	made=$(nic generate "$2" 60 1514 0 1)
+	wait $!
+	nic 1 wait numbered "$2" 60 >/dev/null
+	nic wait numbered "$2" 60 >/dev/null
+	check "$1: every frame of the first leaves by the second: $made" test "$(nic 1 sink 1)" = "$made"
+	check "$1: and the other way: $(cat made-by-other)" test "$(nic sink 2)" = "$(cat made-by-other)"
+}
+
+# pmd_returned: the kernel's driver has the NIC again and pings, and the guest has broken no rule, two results
+pmd_returned() {
+	guest_says pinged || exit 1
+	check "the host has answered the pings" nic expect echo_replies 20
+	nic_judged
+}
+
+# nic_judged: what the first NIC has counted, and one result
+nic_judged() {
+	nic status >status
+	note "$(tr '\n' ' ' <status)"
+	check "the guest has broken no rule" nic expect complaints 0 0
+}
 
 # pmd_towards NAME COUNT [CHANNELS]: so many frames on each channel to the guest's testpmd (pmd_receive), which sends them back: two
 # results. CHANNELS is 0 if it does not: one result.

@@ -134,6 +134,15 @@ relay() {
 	done
 }
 
+fcopyd_runs() { [ "$(systemctl is-active hv-fcopyd)" = active ]; }
+# copy_arrives NAME: in a whole guest, a file that the host's copy_asked sends, two results
+copy_arrives() {
+	check "$1: hv-fcopyd runs" within 30 fcopyd_runs
+	say "copy $1"
+	hear "copied $1"
+	check "$1: a file arrives" test "$(stat -c %s "/srv/$1")" = 100000
+}
+
 # restart: reboots a whole guest. Its agent then runs guest.sh anew, with $boot one higher, and knows what it has heard. (A test
 # needs reboots=1.) One result: the kernel log of this boot.
 restart() {

@@ -6,7 +6,6 @@ fcopy=$(vmbus_device "$fcopy_class")
 this=$(cat ./VERSION)
 next=$(cat ./NEXT)
 
-running() { [ "$(systemctl is-active hv-fcopyd)" = active ]; }
 driver() { basename "$(readlink "$fcopy/driver")"; }
 receives() { systemctl show -p StatusText hv-fcopyd | grep -q '^StatusText=Receiving a file: '; }
 # Before Linux 6.10 hv_utils is the driver of file copy; since then no driver is.
@@ -29,19 +28,12 @@ left() {
 		-o -name '*vmbus?bufring*' -o -path '*/updates/dkms/uio_hv_generic*' \) -print
 	find /run /tmp /dev/vmbus \( -name '*hyperv-uio*' -o -name '*hv-fcopyd*' -o -name 'by-*' \) 2>/dev/null | grep -v '^/run/bench'
 }
-# copies NAME: a file of the host arrives
-copies() {
-	check "$1: hv-fcopyd runs" within 30 running
-	say "copy $1"
-	hear "copied $1"
-	check "$1: a file arrives" test "$(stat -c %s "/srv/$1")" = 100000
-}
 install() { apt-get install -y --no-install-recommends "$@"; }
 
 case $boot in
 1)
 	mkdir -p /srv
-	copies installed
+	copy_arrives installed
 	check "installed: this version" are "$this"
 	say half
 	check "a copy is under way" within 60 receives
@@ -52,18 +44,18 @@ case $boot in
 	whole=$(stat -c %s /srv/half 2>/dev/null || echo 0)
 	check "upgrade: the copy has arrived, or nothing of it is left ($whole)" \
 		sh -c "test $whole = 50000000 || test -z \"\$(ls -A /var/lib/hv-fcopyd)\$(ls /srv/half 2>/dev/null)\""
-	copies upgraded
+	copy_arrives upgraded
 	restart
 	;;
 2)
-	copies rebooted
+	copy_arrives rebooted
 	check "rebooted: the new module is loaded" test "$(cat /sys/module/uio_hv_generic/version)" = "1:$next"
 	check "downgrade" install --allow-downgrades ./old/*.deb
 	check "downgrade: all packages are old, and nothing of the new version is left" are "$this"
-	copies downgraded
+	copy_arrives downgraded
 	check "reinstallation" install --reinstall ./old/*.deb
 	check "reinstallation: this version" are "$this"
-	copies reinstalled
+	copy_arrives reinstalled
 	# shellcheck disable=SC2046 # words
 	check "removal" apt-get remove -y $(ours | cut -d' ' -f1)
 	check "removal: the device has the driver that it has without us (${stock_driver:-none})" test "$(driver)" = "$stock_driver"
@@ -72,6 +64,6 @@ case $boot in
 	check "purge: nothing of ours is left" sh -c 'cat /tmp/left; test ! -s /tmp/left'
 	check "purge: no unit has failed" test -z "$(systemctl --failed --no-legend --plain)"
 	check "installation" install ./old/*.deb
-	copies again
+	copy_arrives again
 	;;
 esac

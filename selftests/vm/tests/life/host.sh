@@ -1,17 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
-copies() {
-	guest_says "copy $1\$" || exit 1
-	copy_vmfile fcopy --generate 100000:1 --source file --destination "/srv/$1" >copy.out 2>&1 || note "$1: $(cat copy.out)"
-	tell "copied $1"
-}
-copies installed
+copy_asked installed
 guest_says half || exit 1
 copy_vmfile fcopy --generate 50000000:1 --source half --destination /srv/half >half.out 2>&1 || note "the copy during the upgrade: $(tail -n 2 half.out)"
 guest_says upgraded || exit 1
 tell cut
-copies upgraded
-copies rebooted
-copies downgraded
-copies reinstalled
-copies again
+copy_asked upgraded
+copy_asked rebooted
+copy_asked downgraded
+copy_asked reinstalled
+copy_asked again

@@ -1,20 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 fcopy=$(vmbus_device "$fcopy_class")
-running() { [ "$(systemctl is-active hv-fcopyd)" = active ]; }
 driver() { basename "$(readlink "$fcopy/driver")"; }
 ours() { rpm -qa | grep -E '^(hyperv-uio|libvmbus)' | sort; }
-copies() {
-	check "$1: hv-fcopyd runs" within 30 running
-	say "copy $1"
-	hear "copied $1"
-	check "$1: a file arrives" test "$(stat -c %s "/srv/$1")" = 100000
-}
 mkdir -p /srv
 check "the database of rpm has our packages, and dpkg's has none" sh -c "rpm -q hyperv-uio-fcopyd && ! dpkg-query -W '*hyperv-uio*' 2>/dev/null | grep ."
 check "the device is bound at boot" within 30 test "$(driver)" = uio_hv_generic
 check "by the module that dkms built" sh -c 'modinfo -n uio_hv_generic | grep /updates/dkms/ && test "$(cat /sys/module/uio_hv_generic/version)" = "1:$(cat ./VERSION)"'
-copies installed
+copy_arrives installed
 # shellcheck disable=SC2046 # words
 check "rpm -V finds no file that differs" rpm -V $(ours)
 check "no unit has failed" test -z "$(systemctl --failed --no-legend --plain)"
@@ -29,4 +22,4 @@ left() {
 left >/tmp/left
 check "removal: nothing of ours is left" sh -c 'cat /tmp/left; test ! -s /tmp/left'
 check "installed again" sh -c "rpm -i ./rpms/*.rpm"
-copies again
+copy_arrives again
