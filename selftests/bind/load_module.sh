@@ -8,17 +8,17 @@
 
 own=lib/modules/6.12.1-amd64/kernel/drivers/uio/uio_hv_generic.ko.xz
 
-# stand_in NAME LINE...: a program in the first folder of the script's PATH
+# stand_in NAME LINE...: a program where load-module looks for it
 stand_in() {
 	name=$1
 	shift
-	printf '%s\n' '#!/bin/sh' "echo \"$name \$*\" >>$root/asked" "$@" >"$root/bin/$name"
-	chmod +x "$root/bin/$name"
+	printf '%s\n' '#!/bin/sh' "echo \"$name \$*\" >>$root/asked" "$@" >"$root/sbin/$name"
+	chmod +x "$root/sbin/$name"
 }
 
 # machine [REASON]: a kernel that refuses our module with these words, and has its own
 machine() {
-	mkdir -p "$root/bin" "$root/${own%/*}" "$root/sys/module"
+	mkdir -p "$root/sbin" "$root/${own%/*}" "$root/sys/module"
 	: >"$root/$own"
 	: >"$root/asked"
 	: >"$root/dev/kmsg"
@@ -26,7 +26,7 @@ machine() {
 	stand_in insmod
 	stand_in modprobe "[ \"\$1\" = -a ] || [ -z '${1-}' ] || { echo \"modprobe: ERROR: could not insert 'uio_hv_generic': ${1-}\" >&2; exit 1; }"
 	# Its absolute paths are the tree's.
-	sed -e "s#^PATH=.*#PATH=$root/bin:/usr/bin:/bin#; s#\([ \"]\)/\(lib\|var\|sys\)/#\1$root/\2/#g; s#>/dev/kmsg#>>$root/dev/kmsg#" \
+	sed -e "s#^PATH=.*#PATH=$root/sbin:/usr/bin:/bin#; s#\([ \"]\)/\(lib\|sbin\|var\|sys\)/#\1$root/\2/#g; s#>/dev/kmsg#>>$root/dev/kmsg#" \
 		"$dir/load-module" >"$root/load-module"
 	chmod +x "$root/load-module"
 }
@@ -124,7 +124,7 @@ configured() {
 	: >"$root/lib/modules/6.12.1-amd64/modules.order"
 	: >"$root/lib/modules/6.12.1-amd64/modules.builtin"
 	PATH=$PATH:/usr/sbin:/sbin depmod -b "$root" 6.12.1-amd64 2>/dev/null
-	sed "s#/usr/lib/hyperv-uio/#$root/#g; s#/sbin/modprobe#$root/bin/modprobe#" "$dir/hyperv-uio-dkms.conf" >"$root/conf/hyperv-uio-dkms.conf"
+	sed "s#/usr/lib/hyperv-uio/#$root/#g; s#/sbin/modprobe#$root/sbin/modprobe#" "$dir/hyperv-uio-dkms.conf" >"$root/conf/hyperv-uio-dkms.conf"
 	echo "alias vmbus:cafe uio_hv_generic" >"$root/conf/alias.conf"
 }
 
