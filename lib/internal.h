@@ -266,6 +266,11 @@ void channel_set_monitor(struct vmbus_chan *chan, unsigned char *int_page,
  */
 /* Open the device's file and make sure that it is that device's: a channel without rings yet. */
 int uio_open(const struct vmbus_device *dev, struct vmbus_chan **result);
+/*
+ * Return @err of a step of opening; or -ENODEV, if the device has gone away
+ * meanwhile: then the step found files missing.
+ */
+int uio_error(const struct vmbus_device *dev, int err);
 /* Map @size bytes of @fd as the channel's mapping @which, at @address unless it is NULL; no text. */
 int uio_map_file(struct vmbus_chan *chan, int which, void *address, int fd, size_t size,
 		 off_t offset);
