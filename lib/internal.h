@@ -37,10 +37,20 @@ struct vmbus_device {
 
 #define RING_SIZE_ATTRIBUTE "uio_hv_generic/ring_size"
 
-/* The sizes of structs in version 0.1, which a program may have been built for */
-#define OPEN_OPTIONS_SIZE_0_1	sizeof(struct vmbus_open_options)
-#define MEMORY_SIZE_0_1		sizeof(struct vmbus_memory)
-#define IC_OPTIONS_SIZE_0_1	sizeof(struct vmbus_ic_options)
+/*
+ * The sizes of structs in version 0.1, for which a program may have been built.
+ * Each macro names the last member of that version, so that the size stays when
+ * a later version adds members.
+ */
+#define SIZE_UP_TO(type, member)	(offsetof(type, member) + sizeof(((type *)0)->member))
+#define OPEN_OPTIONS_SIZE_0_1	SIZE_UP_TO(struct vmbus_open_options, ring_size)
+#define MEMORY_SIZE_0_1		SIZE_UP_TO(struct vmbus_memory, monitor_id)
+#define IC_OPTIONS_SIZE_0_1	SIZE_UP_TO(struct vmbus_ic_options, open)
+
+/* A member behind padding would be taken for one of version 0.1. */
+_Static_assert(OPEN_OPTIONS_SIZE_0_1 == sizeof(struct vmbus_open_options) &&
+	       MEMORY_SIZE_0_1 == sizeof(struct vmbus_memory) &&
+	       IC_OPTIONS_SIZE_0_1 == sizeof(struct vmbus_ic_options), "version 0.1 has padding");
 
 /*
  * Copy a struct of the program, @from_size bytes, to one of ours: what the

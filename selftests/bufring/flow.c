@@ -858,6 +858,18 @@ static void structs_of_other_versions(void)
 	model_close(&m);
 }
 
+/* A size that no struct has: the library does not look for zeros in all of it. */
+static void a_struct_size_that_was_never_set(void)
+{
+	struct vmbus_memory *mem = (void *)guarded(sizeof(*mem));
+	struct vmbus_chan *chan;
+
+	mem->struct_size = SIZE_MAX / 2;
+	CHECK_IS(vmbus_chan_from_memory(mem, &chan), -E2BIG);
+	CHECK(strstr(vmbus_error(), "struct_size"));
+	guarded_free((unsigned char *)mem, sizeof(*mem));
+}
+
 static void wrong_memory_is_refused(void)
 {
 	struct vmbus_chan *chan;
@@ -923,6 +935,7 @@ static const struct test tests[] = {
 	TEST(a_signal_handler_ends_the_wait),
 	TEST(a_signal_is_a_write_of_one),
 	TEST(structs_of_other_versions),
+	TEST(a_struct_size_that_was_never_set),
 	TEST(wrong_memory_is_refused),
 };
 
