@@ -447,6 +447,44 @@ static void a_rescind_wakes_the_sleeper_who_leaves_the_rings_alone(void)
 	close_on_socket(&m, chan);
 }
 
+static int refuse_to_signal(void *ctx)
+{
+	return -ENXIO;
+}
+
+static void *wait_for_a_packet(void *chan)
+{
+	return (void *)(intptr_t)vmbus_wait(chan, VMBUS_WAIT_RECV, 10000);
+}
+
+/* A thread that sends finds out that the channel has ended, and nothing makes the descriptor readable. */
+static void a_failed_signal_wakes_the_thread_that_receives(void)
+{
+	struct vmbus_memory mem;
+	struct vmbus_chan *chan;
+	pthread_t thread;
+	int64_t start;
+	struct model m;
+	void *result;
+	int fd[2];
+
+	model_open(&m, 4096);
+	MUST(!socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fd));
+	mem = side(&m.to_host, &m.to_guest, NULL);
+	mem.signal = refuse_to_signal;
+	mem.fd = fd[0];
+	MUST(!vmbus_chan_from_memory(&mem, &chan));
+	MUST(!pthread_create(&thread, NULL, wait_for_a_packet, chan));
+	usleep(50000);
+	start = ns(CLOCK_MONOTONIC);
+	CHECK_IS(send_one(chan, 8), -ENXIO);
+	pthread_join(thread, &result);
+	CHECK_IS((intptr_t)result, -ENXIO);
+	CHECK(ns(CLOCK_MONOTONIC) - start < 5000000000);
+	close(fd[1]);
+	close_on_socket(&m, chan);
+}
+
 /* A thread that is refused a packet of @len bytes and waits for its room */
 struct room_thread {
 	struct vmbus_chan *chan;
@@ -922,6 +960,7 @@ static const struct test tests[] = {
 	TEST(the_rings_of_a_rescinded_device_are_left_alone),
 	TEST(a_write_to_an_unregistered_device_is_a_rescind),
 	TEST(a_rescind_wakes_the_sleeper_who_leaves_the_rings_alone),
+	TEST(a_failed_signal_wakes_the_thread_that_receives),
 	TEST(the_thread_with_the_small_packet_wakes_first),
 	TEST(waiting_with_a_reservation),
 	TEST(a_request_for_room_outlives_other_packets),
