@@ -246,9 +246,12 @@ void room_found(struct vmbus_chan *chan);
  * send lock.
  */
 int room_request(struct vmbus_chan *chan, uint32_t need);
-/* Add the thread to those that wait for room, and take it out again. */
+/*
+ * Add the thread to those that wait for room, and take it out again. If @found,
+ * the wait has found the room.
+ */
 void room_wait_begin(struct vmbus_chan *chan, struct room_waiter *waiter);
-void room_wait_end(struct vmbus_chan *chan, struct room_waiter *waiter);
+void room_wait_end(struct vmbus_chan *chan, struct room_waiter *waiter, bool found);
 /* Return 1 if the packet of @waiter fits, 0 if not, or -EIO. With @ask, ask the host for the room. */
 int room_look(struct vmbus_chan *chan, struct room_waiter *waiter, bool ask);
 

@@ -288,7 +288,7 @@ int vmbus_wait(struct vmbus_chan *chan, unsigned int events, int timeout_ms)
 		room_wait_begin(chan, &waiter);
 	ready = wait_for_events(chan, events, timeout_ms, &waiter);
 	if (events & VMBUS_WAIT_SEND)
-		room_wait_end(chan, &waiter);
+		room_wait_end(chan, &waiter, ready > 0 && ready & VMBUS_WAIT_SEND);
 	if (ready == -EOPNOTSUPP)
 		return ready;
 	if (events & VMBUS_WAIT_RECV)

@@ -623,6 +623,36 @@ static void a_request_for_room_outlives_other_packets(void)
 	close_on_socket(&m, chan);
 }
 
+/*
+ * Two threads were refused packets, and the host makes room for both. The one that sends its packet
+ * then has nothing to wait for, although the other's wait has taken the request back before.
+ */
+static void a_thread_that_has_sent_its_packet_waits_for_no_room(void)
+{
+	struct room_thread large;
+	struct vmbus_chan *chan;
+	struct model m;
+	int other;
+
+	chan = open_on_socket(&m, &other);
+	vmbus_chan_set_producers(chan, VMBUS_PRODUCERS_MUTEX);
+	*word(&m.to_host, INTERRUPT_MASK) = 1;
+	fill_ring(chan, 40);
+	CHECK_IS(send_one(chan, 500), -EAGAIN);
+	room_thread_start(&large, chan, 1000);
+	for (int i = 0; i < 20; i++)
+		CHECK_IS(recv_one(m.host), 0);
+	CHECK_IS(vmbus_wait(chan, VMBUS_WAIT_SEND, 0), VMBUS_WAIT_SEND);
+	room_thread_end(&large);
+	CHECK_IS(*word(&m.to_host, PENDING_SEND_SZ), 0);
+	CHECK_IS(send_one(chan, 500), 0);
+	fill_ring(chan, 15);
+	CHECK(vmbus_tx_free(chan) < 500);
+	CHECK_IS(vmbus_wait(chan, VMBUS_WAIT_SEND, 0), VMBUS_WAIT_SEND);
+	close(other);
+	close_on_socket(&m, chan);
+}
+
 /* One thread receives by poll() and vmbus_ack(), another waits for room: one interrupt is for both. */
 static void vmbus_ack_does_not_take_the_interrupt_of_a_sender(void)
 {
@@ -964,6 +994,7 @@ static const struct test tests[] = {
 	TEST(the_thread_with_the_small_packet_wakes_first),
 	TEST(waiting_with_a_reservation),
 	TEST(a_request_for_room_outlives_other_packets),
+	TEST(a_thread_that_has_sent_its_packet_waits_for_no_room),
 	TEST(vmbus_ack_does_not_take_the_interrupt_of_a_sender),
 	TEST(the_thread_that_polls_may_wait_for_room),
 	TEST(refusals_on_two_channels),
