@@ -219,9 +219,15 @@ page == "" { next }
 /^#pragma|^#ifdef|^}$|^#endif/ { next }
 
 /^#define/ {
-	block = $0 "\n"
-	while ((getline line) > 0 && line ~ /^#define/)
+	block = ""
+	line = $0
+	do {
+		# The page shows how to use a macro and leaves out what it stands for.
+		continues = sub(/[ \t]*\\$/, "", line)
 		block = block line "\n"
+		while (continues && (getline line) > 0)
+			continues = line ~ /\\$/
+	} while ((getline line) > 0 && line ~ /^#define/)
 	item(comment, block)
 	comment = ""
 	next
