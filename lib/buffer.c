@@ -41,7 +41,9 @@ int vmbus_chan_buffer(struct vmbus_chan *chan, enum vmbus_buffer_kind kind, void
 		channel_disown(chan, buffers[kind].map);
 		return fail(-EPROTO, "%s: map named %s", chan->device->instance, map.name);
 	}
-	chan->buffers[kind] = (struct vmbus_buffer){ map.address, map.size, gpadl };
+	chan->buffers[kind] = (struct vmbus_buffer){
+		.address = map.address, .size = map.size, .gpadl = gpadl,
+	};
 	*buffer = chan->buffers[kind];
 	return 0;
 }

@@ -91,7 +91,6 @@ static struct request *request_alloc(const struct vmbus_ic *ic)
 	if (!r)
 		return NULL;
 	r->message = r->room + MESSAGE_AT;
-	r->shown.body = r->message + sizeof(struct vmbus_ic_header);
 	return r;
 }
 
@@ -117,6 +116,7 @@ static void free_list(struct request *r)
 static void tell(struct vmbus_ic *ic, enum vmbus_ic_event_kind kind, int error, const char *reason)
 {
 	const struct vmbus_ic_event event = {
+		.struct_size = sizeof(event),
 		.kind = kind, .error = error, .reason = reason,
 		.framework = ic->framework, .message = ic->message,
 	};
@@ -238,6 +238,9 @@ static int serve_request(struct vmbus_ic *ic, struct request *r)
 {
 	uint32_t status;
 
+	/* The memory may be that of an earlier request, which the program could change. */
+	r->shown.struct_size = sizeof(r->shown);
+	r->shown.body = r->message + sizeof(r->shown.header);
 	r->shown.framework = ic->framework;
 	r->shown.message = ic->message;
 	r->shown.length = r->packet.length - sizeof(r->shown.header);

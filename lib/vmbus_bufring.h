@@ -46,6 +46,15 @@ extern "C" {
 	(VMBUS_BUFRING_VERSION_MAJOR > (major) ||	\
 	 (VMBUS_BUFRING_VERSION_MAJOR == (major) && VMBUS_BUFRING_VERSION_MINOR >= (minor)))
 
+/**
+ * True if the library that runs has set @member of the struct at @pointer, whose
+ * struct_size the library sets. A program needs this only for a member that a
+ * version after 0.1 has added, when an older library may run.
+ */
+#define VMBUS_STRUCT_HAS(pointer, member)	\
+	((pointer)->struct_size >= (size_t)((const char *)(&(pointer)->member + 1) -	\
+					    (const char *)(pointer)))
+
 /** vmbus_version() - return the version of the library that runs, as "0.1.0". Since 0.1. */
 const char *vmbus_version(void);
 
@@ -79,7 +88,10 @@ const char *vmbus_error(void);
  */
 int vmbus_guid_parse(const char *text, char guid[VMBUS_GUID_SIZE]);
 
-/** A class of VMBus devices that has a short name */
+/**
+ * A class of VMBus devices that has a short name. The struct never gets more
+ * members.
+ */
 struct vmbus_class {
 	const char *name;		/* "fcopy" */
 	const char *guid;		/* lower case, no braces */
@@ -327,12 +339,18 @@ void vmbus_chan_close(struct vmbus_chan *chan);
 
 /* Sub-channels and buffers */
 
-/** A sub-channel that the host has offered and the kernel has opened */
+/**
+ * A sub-channel that the host has offered and the kernel has opened
+ *
+ * Programs have arrays of it, so the struct never changes its size. The library
+ * sets the reserved members to 0. A later version may use them, and 0 then means
+ * that the library does not know.
+ */
 struct vmbus_subchannel {
 	uint32_t relid;		/* names it: vmbus_subchannel_open() */
 	uint32_t index;		/* 1 for the first; the primary would be 0 */
 	uint32_t cpu;		/* where its interrupts go; UINT32_MAX: the kernel does not say */
-	uint32_t reserved;
+	uint32_t reserved[5];
 };
 
 /**
@@ -389,11 +407,18 @@ int vmbus_subchannels_wait(const struct vmbus_chan *primary, unsigned int count,
 int vmbus_subchannel_open(const struct vmbus_chan *primary, uint32_t relid,
 			  const struct vmbus_open_options *options, struct vmbus_chan **chan);
 
-/** Memory that the kernel driver shares with the host beside the rings; NICs use it */
+/**
+ * Memory that the kernel driver shares with the host beside the rings; NICs use
+ * it
+ *
+ * The struct never changes its size. The reserved members are as in struct
+ * vmbus_subchannel.
+ */
 struct vmbus_buffer {
 	void *address;
 	size_t size;		/* bytes */
 	uint32_t gpadl;		/* the handle that the host knows it by */
+	uint32_t reserved[3];
 };
 
 enum vmbus_buffer_kind {
@@ -610,7 +635,11 @@ enum vmbus_producers {
  */
 void vmbus_chan_set_producers(struct vmbus_chan *chan, enum vmbus_producers producers);
 
-/** Counters of a channel since it was opened. A packet has 24 bytes in the ring beside its payload. */
+/**
+ * Counters of a channel since it was opened. A packet has 24 bytes in the ring
+ * beside its payload. Later versions add members at the end, see
+ * vmbus_chan_stats().
+ */
 struct vmbus_stats {
 	uint64_t tx_packets;		/* queued */
 	uint64_t tx_bytes;
@@ -758,7 +787,10 @@ int vmbus_queuev(struct vmbus_chan *chan, uint16_t type, uint16_t flags, uint64_
 
 struct vmbus_gpa_buffer;
 
-/** One packet of many */
+/**
+ * One packet of many. Programs have arrays of it, so the struct never changes
+ * its size.
+ */
 struct vmbus_tx_packet {
 	const void *payload;
 	uint32_t length;		/* bytes of payload */
@@ -924,13 +956,19 @@ int vmbus_commit(struct vmbus_chan *chan, uint16_t type, uint16_t flags, uint64_
 int vmbus_commit_gpa(struct vmbus_chan *chan, uint16_t flags, uint64_t transaction_id,
 		     size_t ranges_len, size_t len);
 
-/** The ranges of a VMBUS_PACKET_GPA_DIRECT packet begin with this, on the wire */
+/**
+ * The ranges of a VMBUS_PACKET_GPA_DIRECT packet begin with this, on the wire.
+ * It never changes.
+ */
 struct vmbus_gpa_header {
 	uint32_t reserved;		/* 0 */
 	uint32_t count;			/* of ranges */
 };
 
-/** Each range begins with this, on the wire; the page numbers follow */
+/**
+ * Each range begins with this, on the wire; the page numbers follow. It never
+ * changes.
+ */
 struct vmbus_gpa_entry {
 	uint32_t length;
 	uint32_t offset;
@@ -945,7 +983,10 @@ void vmbus_cancel(struct vmbus_chan *chan);
 
 /* Pages of the guest */
 
-/** A piece of guest memory. Its pages have 4096 bytes, whatever the size of the system's pages is. */
+/**
+ * A piece of guest memory. Its pages have 4096 bytes, whatever the size of the
+ * system's pages is. The struct never changes.
+ */
 struct vmbus_gpa_buffer {
 	uint32_t length;	/* bytes, 1 or more */
 	uint32_t offset;	/* into the first page, below 4096 */
@@ -1014,7 +1055,10 @@ int vmbus_gpa_pages(const struct vmbus_pagemap *pagemap, const void *addr, size_
 
 /* Receiving */
 
-/** The properties of a received packet */
+/**
+ * The properties of a received packet. The struct never changes its size. The
+ * library sets the reserved member to 0.
+ */
 struct vmbus_packet {
 	uint16_t type;			/* enum vmbus_packet_type, or whatever the host sent */
 	uint16_t flags;			/* VMBUS_PACKET_COMPLETION_REQUESTED */
@@ -1076,7 +1120,8 @@ int vmbus_skip(struct vmbus_chan *chan);
 
 /**
  * A packet where it lies, in the ring or in a buffer. The last three members
- * belong to the library.
+ * belong to the library. Programs have arrays of it, so the struct never changes
+ * its size.
  */
 struct vmbus_view {
 	const void *payload;		/* at a multiple of 8 */
@@ -1144,13 +1189,16 @@ int vmbus_release(struct vmbus_chan *chan, const struct vmbus_view *last);
 int vmbus_recv_many(struct vmbus_chan *chan, struct vmbus_view *views, unsigned int count,
 		    void *buf, size_t size);
 
-/** A part of a buffer */
+/** A part of a buffer. The struct never changes. */
 struct vmbus_range {
 	uint32_t length;
 	uint32_t offset;
 };
 
-/** The page set that a VMBUS_PACKET_XFER_PAGES packet refers to */
+/**
+ * The page set that a VMBUS_PACKET_XFER_PAGES packet refers to. The struct never
+ * changes its size. The library sets the reserved member to 0.
+ */
 struct vmbus_xfer_set {
 	uint16_t number;		/* of the set, for the caller to compare */
 	uint8_t sender_owns_set;	/* 1: the set belongs to the host */
@@ -1288,6 +1336,8 @@ int vmbus_ack(struct vmbus_chan *chan);
 void vmbus_mask(struct vmbus_chan *chan);
 
 /* Integration components (IC) */
+
+/* The structs of messages are as on the wire, and never change. */
 
 /** A version as IC messages carry it: 3.0 is { 3, 0 } */
 struct vmbus_ic_version {
@@ -1427,8 +1477,16 @@ int vmbus_ic_negotiate(void *msg, size_t len,
  */
 struct vmbus_ic;
 
-/** A request of the host. It is the program's until it has its answer. */
+/**
+ * A request of the host. It is the program's until it has its answer.
+ *
+ * The library makes the struct and sets struct_size to the bytes that it has.
+ * The version of the library that runs decides, not the one that the program was
+ * built for. Later versions add members at the end. A program that uses such a
+ * member checks VMBUS_STRUCT_HAS() first. A program does not copy the struct.
+ */
 struct vmbus_ic_request {
+	size_t struct_size;
 	struct vmbus_ic_header header;		/* as the host sent it */
 	struct vmbus_ic_version framework;	/* agreed */
 	struct vmbus_ic_version message;	/* agreed */
@@ -1451,8 +1509,13 @@ enum vmbus_ic_event_kind {
 	VMBUS_IC_EVENT_SKIPPED		= 6,	/* a packet was no request, or an answer too large */
 };
 
-/** What the object tells the program. Later versions add kinds, and members at the end. */
+/**
+ * What the object tells the program. Later versions add kinds, which a program
+ * that does not know them ignores, and members at the end. struct_size works as
+ * in struct vmbus_ic_request.
+ */
 struct vmbus_ic_event {
+	size_t struct_size;
 	enum vmbus_ic_event_kind kind;
 	int error;				/* a negative errno, or 0 */
 	const char *reason;			/* for people, during the call; "" without an error */
@@ -1610,7 +1673,10 @@ int vmbus_ic_reply(struct vmbus_ic *ic, struct vmbus_ic_request *request, uint32
  */
 const struct vmbus_chan *vmbus_ic_chan(const struct vmbus_ic *ic);
 
-/** Counters of an object since it was made */
+/**
+ * Counters of an object since it was made. Later versions add members at the
+ * end, see vmbus_ic_stats().
+ */
 struct vmbus_ic_stats {
 	uint64_t opened;		/* times that the device was opened */
 	uint64_t negotiated;		/* times that versions were agreed */

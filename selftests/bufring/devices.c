@@ -530,6 +530,7 @@ static void subchannels_are_listed_and_opened(void)
 {
 	struct vmbus_chan *primary, *sub, *a, *b;
 	size_t page = getpagesize(), size;
+	static const uint32_t zeros[8];
 	struct vmbus_subchannel list[3];
 	pthread_t thread;
 	char path[512];
@@ -547,11 +548,14 @@ static void subchannels_are_listed_and_opened(void)
 	put("6\n", SYS DEV1 "/channels/31/cpu");
 	put("4\n", SYS DEV1 "/channels/40/subchannel_id");	/* not open yet */
 	put("5\n", SYS DEV1 "/channels/nonsense/subchannel_id");
+	memset(list, 0xff, sizeof(list));
 	CHECK_IS(vmbus_subchannels(primary, list, 3), 3);
 	CHECK(list[0].relid == 33 && list[0].index == 1);
 	CHECK(list[1].relid == 31 && list[1].index == 2);
 	CHECK(list[2].relid == 30 && list[2].index == 3);
 	CHECK(list[1].cpu == 6 && list[2].cpu == UINT32_MAX);
+	for (int i = 0; i < 3; i++)
+		CHECK(!memcmp(list[i].reserved, zeros, sizeof(list[i].reserved)));
 	CHECK_IS(vmbus_subchannels(primary, list, 1), 3);
 	CHECK_IS(vmbus_subchannels(primary, NULL, 0), 3);
 	CHECK_IS(vmbus_subchannels_wait(primary, 2, -1), 3);
@@ -678,6 +682,7 @@ static void options_of_an_open(void)
 static void buffers_have_addresses_and_handles(void)
 {
 	struct vmbus_chan *chan, *second, *a, *b;
+	static const uint32_t zeros[8];
 	struct vmbus_buffer buffer, again;
 	size_t page = getpagesize();
 	char text[32];
@@ -691,8 +696,10 @@ static void buffers_have_addresses_and_handles(void)
 	add_map(DEV1, 3, 3, "recv:3221225477\n", text);
 	add_map(DEV1, 3, 4, "send:2\n", text);
 	MUST(!vmbus_chan_open("fcopy", NULL, &chan));
+	memset(&buffer, 0xff, sizeof(buffer));
 	CHECK_IS(vmbus_chan_buffer(chan, VMBUS_BUFFER_RECV, NULL, &buffer), 0);
 	CHECK_IS(buffer.size, 2 * page);
+	CHECK(!memcmp(buffer.reserved, zeros, sizeof(buffer.reserved)));
 	CHECK_IS(buffer.gpadl, 3221225477u);
 	memset(buffer.address, 1, buffer.size);
 	CHECK_IS(vmbus_chan_buffer(chan, VMBUS_BUFFER_RECV, NULL, &again), 0);

@@ -109,6 +109,7 @@ static struct {
 	bool answer_first;			/* the earliest postponed one, from inside */
 	bool answer_itself;			/* the request, from inside */
 	bool answer_when_skipped;		/* the second postponed one, in an event */
+	bool spoil;				/* the members of the request */
 } seen;
 
 static uint32_t on_request(struct vmbus_ic *ic, struct vmbus_ic_request *request, void *ctx)
@@ -116,6 +117,7 @@ static uint32_t on_request(struct vmbus_ic *ic, struct vmbus_ic_request *request
 	unsigned char *body = request->body;
 
 	MUST(ctx == &seen);
+	CHECK_IS(request->struct_size, sizeof(*request));
 	CHECK_IS((uintptr_t)body % 8, 0);
 	seen.requests++;
 	seen.header = request->header;
@@ -133,6 +135,8 @@ static uint32_t on_request(struct vmbus_ic *ic, struct vmbus_ic_request *request
 	}
 	if (seen.answer_itself)
 		CHECK_IS(vmbus_ic_reply(ic, request, VMBUS_S_CONT), 0);
+	if (seen.spoil)
+		memset(request, 0xff, sizeof(*request));
 	return seen.status;
 }
 
@@ -140,6 +144,8 @@ static int on_event(struct vmbus_ic *ic, const struct vmbus_ic_event *event, voi
 {
 	MUST(ctx == &seen);
 	MUST(event->kind >= 1 && event->kind <= VMBUS_IC_EVENT_SKIPPED);
+	CHECK_IS(event->struct_size, sizeof(*event));
+	CHECK(VMBUS_STRUCT_HAS(event, message));
 	CHECK(!vmbus_ic_chan(ic) == (event->kind == VMBUS_IC_EVENT_CLOSED ||
 				     event->kind == VMBUS_IC_EVENT_WAITING));
 	seen.events[event->kind]++;
@@ -399,6 +405,40 @@ static void requests_get_what_the_program_says(void)
 	CHECK_IS(seen.length, 4);
 	check_answer(s.host, 15, VMBUS_S_OK, 0);
 	check_nothing(s.host);
+	served_close(&s);
+}
+
+/* A program of a later version, whose struct has another member, on this library */
+static void a_program_sees_which_members_a_struct_has(void)
+{
+	const struct {
+		size_t struct_size;
+		uint32_t old, new[3];
+	} same = { .struct_size = sizeof(same) },
+	  older = { .struct_size = offsetof(__typeof__(same), new) },
+	  between = { .struct_size = sizeof(same) - 4 };
+
+	CHECK(VMBUS_STRUCT_HAS(&same, old) && VMBUS_STRUCT_HAS(&same, new));
+	CHECK(VMBUS_STRUCT_HAS(&older, old) && !VMBUS_STRUCT_HAS(&older, new));
+	CHECK(VMBUS_STRUCT_HAS(&between, new[0]) && !VMBUS_STRUCT_HAS(&between, new));
+}
+
+/* The next request has the memory of the first one. */
+static void what_the_program_does_to_a_request_ends_with_it(void)
+{
+	struct served s;
+
+	served_open(&s, 65536 * 2);
+	agree(&s);
+	seen.spoil = true;
+	for (int i = 1; i <= 3; i++) {
+		MUST(!host_sends(s.host, VMBUS_IC_KVP, i, "abcdefghijkl", 12));
+		CHECK_IS(settle(s.ic), 0);
+		CHECK_IS(seen.requests, i);
+		CHECK_IS(seen.length, 12);
+		CHECK_IS(seen.first, 'a');
+		check_answer(s.host, i, VMBUS_S_OK, 12);
+	}
 	served_close(&s);
 }
 
@@ -1010,6 +1050,8 @@ static const struct test tests[] = {
 	TEST(versions_are_agreed),
 	TEST(no_common_version),
 	TEST(requests_get_what_the_program_says),
+	TEST(a_program_sees_which_members_a_struct_has),
+	TEST(what_the_program_does_to_a_request_ends_with_it),
 	TEST(an_answer_that_comes_later),
 	TEST(a_request_answers_itself_from_inside),
 	TEST(only_so_many_requests_wait),

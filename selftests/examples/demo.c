@@ -90,8 +90,12 @@ static int demo_guest(struct app *app, const struct netvsc_host *host)
 	int err = nic->held ? 0 : -ENOMEM;
 
 	nic->open_subchannels = demo_subchannels;
-	nic->recv = (struct vmbus_buffer){ host->recv, host->recv_size, HOST_RECV_GPADL };
-	nic->send = (struct vmbus_buffer){ host->send, host->send_size, HOST_SEND_GPADL };
+	nic->recv = (struct vmbus_buffer){
+		.address = host->recv, .size = host->recv_size, .gpadl = HOST_RECV_GPADL,
+	};
+	nic->send = (struct vmbus_buffer){
+		.address = host->send, .size = host->send_size, .gpadl = HOST_SEND_GPADL,
+	};
 	if (!err && app->pages)
 		err = demo_pages(&nic->pool, host->pages);
 	demo_add(nic);
