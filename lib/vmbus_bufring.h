@@ -1303,7 +1303,7 @@ int vmbus_fd(const struct vmbus_chan *chan);
  * The interrupt that follows a result of 0 belongs to the calling thread:
  * threads that wait to send leave it to the vmbus_ack() of that thread. A
  * thread that has stopped polling calls vmbus_ack() once; until then the others
- * look every 100 ms. The call counts as receiving, and with VMBUS_WAIT_SEND also
+ * look every 100 ms for room and for a rescind. The call counts as receiving, and with VMBUS_WAIT_SEND also
  * as sending.
  *
  * Returns the events that are ready (do not sleep; the mask stays clear), 0

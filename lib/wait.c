@@ -172,20 +172,31 @@ static int sleep_for_turn(struct vmbus_chan *chan, int64_t deadline)
 		 pthread_cond_timedwait(&chan->wait_turn, &chan->wait_lock, &until));
 }
 
+/* Tell whether the descriptor has a condition that no read takes away: a rescind. */
+static bool has_hung_up(const struct vmbus_chan *chan)
+{
+	struct pollfd p = { .fd = chan->fd };
+
+	return poll(&p, 1, 0) > 0;
+}
+
 /*
  * Sleep until the thread that polls takes its interrupt. That thread may never
  * come back, because it stopped receiving or found out that the channel has
- * ended; so look from time to time.
+ * ended; so look from time to time. The interrupt may be a rescind, of which
+ * nobody else would hear.
  */
 static int sleep_for_poller(struct vmbus_chan *chan, int64_t deadline)
 {
 	const int64_t soon = deadline_after(POLLER_MS);
-	int err;
+	bool last = deadline >= 0 && deadline <= soon;
+	int err = sleep_for_turn(chan, last ? deadline : soon);
 
-	if (deadline >= 0 && deadline <= soon)
-		return sleep_for_turn(chan, deadline);
-	err = sleep_for_turn(chan, soon);
-	return err == -ETIMEDOUT ? 0 : err;
+	if (err != -ETIMEDOUT)
+		return err;
+	if (has_hung_up(chan))
+		return channel_dead(chan, -ENODEV);
+	return last ? err : 0;
 }
 
 /*

@@ -759,6 +759,51 @@ static void a_thread_that_polls_and_does_not_come_back(void)
 	vmbus_chan_close(guest);
 }
 
+static void *wait_for_room_again_and_again(void *arg)
+{
+	struct room_thread *t = arg;
+
+	t->refused = vmbus_send(t->chan, VMBUS_PACKET_INBAND, 0, 0, buf, t->len);
+	for (int i = 0; i < 250 && (!t->result || t->result == -ETIMEDOUT); i++)
+		t->result = vmbus_wait(t->chan, VMBUS_WAIT_SEND, 20);
+	return NULL;
+}
+
+/*
+ * The thread that polls would have to take the rescind, and does not come back. The host goes before the
+ * sender has left an interrupt to that thread, or after that.
+ */
+static void check_rescind_is_heard(void *(*wait)(void *), bool interrupt)
+{
+	struct vmbus_chan *guest, *host;
+	struct room_thread sender;
+
+	MUST(!vmbus_chan_pair(2 * getpagesize(), &guest, &host));
+	while (!send_one(guest, 72))
+		;
+	CHECK_IS(vmbus_arm(guest, VMBUS_WAIT_RECV), 0);
+	sender = (struct room_thread){ .chan = guest, .len = 1000 };
+	MUST(!pthread_create(&sender.thread, NULL, wait, &sender));
+	usleep(50000);
+	if (interrupt)
+		CHECK_IS(vmbus_signal(host), 0);
+	usleep(50000);
+	vmbus_chan_close(host);
+	pthread_join(sender.thread, NULL);
+	CHECK_IS(sender.refused, -EAGAIN);
+	CHECK_IS(sender.result, -ENODEV);
+	CHECK_IS(vmbus_ack(guest), -ENODEV);
+	vmbus_chan_close(guest);
+}
+
+static void a_sender_hears_of_a_rescind_although_another_thread_polls(void)
+{
+	check_rescind_is_heard(wait_for_room, false);
+	check_rescind_is_heard(wait_for_room, true);
+	check_rescind_is_heard(wait_for_room_again_and_again, false);
+	check_rescind_is_heard(wait_for_room_again_and_again, true);
+}
+
 static void vmbus_arm_does_not_wait_for_room_with_several_producers(void)
 {
 	struct vmbus_chan *guest, *host;
@@ -1003,6 +1048,7 @@ static const struct test tests[] = {
 	TEST(the_thread_that_polls_may_wait_for_room),
 	TEST(refusals_on_two_channels),
 	TEST(a_thread_that_polls_and_does_not_come_back),
+	TEST(a_sender_hears_of_a_rescind_although_another_thread_polls),
 	TEST(vmbus_arm_does_not_wait_for_room_with_several_producers),
 	TEST(poll_mode),
 	TEST(a_signal_in_poll_mode_sets_the_mask_again),
