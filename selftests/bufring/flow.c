@@ -418,12 +418,29 @@ struct revoker {
 	int other;
 };
 
+/* Wait until the first thread of the process sleeps, also on a machine that is busy; 10 s. */
+static void first_thread_sleeps(void)
+{
+	char path[64], state = 'R';
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", getpid());
+	for (int i = 0; i < 200 && state != 'S'; i++) {
+		usleep(50000);
+		f = fopen(path, "re");
+		if (!f || fscanf(f, "%*d %*s %c", &state) != 1)
+			state = 'R';
+		if (f)
+			fclose(f);
+	}
+}
+
 /* As the kernel does it: first whoever sleeps is told, then the pages go. */
 static void *rescind(void *arg)
 {
 	struct revoker *r = arg;
 
-	usleep(50000);
+	first_thread_sleeps();
 	CHECK_IS(vmbus_queue(r->m->host, VMBUS_PACKET_INBAND, 0, 0, buf, 8), 0);
 	vmbus_publish(r->m->host);	/* and no signal */
 	take_away(r->m);
