@@ -7,11 +7,16 @@
 
 #include "internal.h"
 
-/* UIO returns EIO when the device went away; the other errors come from sockets. */
+/*
+ * Return why a channel has ended on which a system call failed with @error. UIO
+ * returns EIO when the device went away; the other errors come from sockets.
+ * What a call of the library returns otherwise has a meaning there, so the
+ * channel does not return it for ever: with EAGAIN the ring would look empty.
+ */
 static int meaning_of(int error)
 {
 	return error == EIO || error == ENODEV || error == EPIPE || error == ECONNRESET ?
-		-ENODEV : -error;
+		-ENODEV : -EIO;
 }
 
 static int write_signal(struct vmbus_chan *chan)
@@ -37,6 +42,8 @@ static int signal_slowly(struct vmbus_chan *chan)
 
 	if (chan->signal) {
 		err = chan->signal(chan->ctx);
+		if (err && err != -ENODEV)
+			err = -EIO;
 	} else if (chan->fd >= 0) {
 		err = write_signal(chan);
 		/* The kernel has cleared the mask. */

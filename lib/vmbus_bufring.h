@@ -469,18 +469,25 @@ struct vmbus_memory {
 	size_t header_size;	/* 128 or more; 0: the system's page size, as on a real channel */
 
 	/*
-	 * A file descriptor that behaves like /dev/uioN: it becomes readable
-	 * when the other side signals, read(2) of 4 bytes takes that signal,
-	 * and write(2) of 4 bytes signals the other side. A non-blocking
-	 * AF_UNIX stream socket pair behaves so. End of file is a rescind. -1
-	 * means that nobody can wait; set it, because 0 is a descriptor. The
-	 * caller keeps the descriptor and closes it.
+	 * A non-blocking file descriptor that behaves like /dev/uioN: it
+	 * becomes readable when the other side signals, read(2) of 4 bytes
+	 * takes that signal, and write(2) of 4 bytes signals the other side. A
+	 * non-blocking AF_UNIX stream socket pair behaves so. End of file is a
+	 * rescind. -1 means that nobody can wait; set it, because 0 is a
+	 * descriptor. The caller keeps the descriptor and closes it.
 	 */
 	int fd;
 
 	/*
-	 * Called instead of a write to fd, in the thread that sends or
-	 * receives. It returns 0 or a negative errno.
+	 * Called instead of a write to fd, in the thread that sends, receives
+	 * or calls vmbus_signal(), and in several threads at a time if they do
+	 * so. It returns 0, or -ENODEV for a rescind. The library takes any
+	 * other value for -EIO. An error ends the channel, see vmbus_signal().
+	 *
+	 * The library holds the send lock of the channel during the call when
+	 * the ring is full or the calling thread has a reservation. Therefore
+	 * the function must not call a function of this channel, nor wait for
+	 * a thread that sends on it. It may use other channels.
 	 */
 	int (*signal)(void *ctx);
 	void *ctx;
@@ -891,9 +898,9 @@ int vmbus_publish(struct vmbus_chan *chan);
  * interrupt may come earlier than asked for; in poll mode the library sets the
  * mask again.
  *
- * Returns 0, or -ENODEV (rescinded), or what write(2) returned; then the
- * channel has ended, and every later call that sends, receives, signals or
- * waits returns the same.
+ * Returns 0, or -ENODEV (rescinded), or -EIO (the host cannot be signalled, for
+ * another reason). After either error the channel has ended, and every later
+ * call that sends, receives, signals or waits returns the same.
  *
  * Since 0.1.
  */
@@ -1320,7 +1327,9 @@ int vmbus_arm(struct vmbus_chan *chan, unsigned int events);
  * The call counts as receiving.
  *
  * Returns 0, or -EAGAIN (none was pending; the mask is set), -ENODEV
- * (rescinded), -EOPNOTSUPP (no fd), or what read(2) returned.
+ * (rescinded), -EOPNOTSUPP (no fd), or -EIO (the descriptor cannot be read, for
+ * another reason). After -ENODEV or -EIO the channel has ended, as after an
+ * error of vmbus_signal().
  *
  * Since 0.1.
  */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* When one side has to hear of the other: signals, full rings, interrupts, waiting. */
 
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -469,6 +470,56 @@ static int refuse_to_signal(void *ctx)
 	return -ENXIO;
 }
 
+static int signal_with(void *ctx)
+{
+	return *(int *)ctx;
+}
+
+/* Other results would look like a full or an empty ring, a packet too large, or a success. */
+static void a_channel_ends_with_enodev_or_eio(void)
+{
+	int results[] = { -EAGAIN, -ENOBUFS, -EPROTO, -EBUSY, -ETIMEDOUT, 1, -ENODEV, -EIO };
+	struct vmbus_packet pkt;
+	struct vmbus_memory mem;
+	struct vmbus_chan *chan;
+	struct model m;
+	int fd;
+
+	for (size_t i = 0; i < sizeof(results) / sizeof(results[0]); i++) {
+		int why = results[i] == -ENODEV ? -ENODEV : -EIO;
+
+		model_open(&m, 4096);
+		mem = side(&m.to_host, &m.to_guest, NULL);
+		mem.signal = signal_with;
+		mem.ctx = &results[i];
+		MUST(!vmbus_chan_from_memory(&mem, &chan));
+		CHECK_IS(send_one(m.host, 8), 0);
+		CHECK_IS(send_one(chan, 8), why);
+		CHECK_IS(vmbus_skip(chan), why);
+		CHECK_IS(vmbus_recv(chan, &pkt, buf, sizeof(buf)), why);
+		CHECK_IS(send_one(chan, 8), why);
+		CHECK_IS(vmbus_signal(chan), why);
+		vmbus_chan_close(chan);
+		model_close(&m);
+	}
+
+	/* A descriptor that can be neither written nor read, as a program may pass by mistake */
+	fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	MUST(fd >= 0);
+	for (int i = 0; i < 2; i++) {
+		model_open(&m, 4096);
+		mem = side(&m.to_host, &m.to_guest, NULL);
+		mem.signal = NULL;
+		mem.fd = fd;
+		MUST(!vmbus_chan_from_memory(&mem, &chan));
+		CHECK_IS(i ? vmbus_ack(chan) : send_one(chan, 8), -EIO);
+		CHECK_IS(vmbus_skip(chan), -EIO);
+		vmbus_chan_close(chan);
+		model_close(&m);
+	}
+	close(fd);
+}
+
 static void *wait_for_a_packet(void *chan)
 {
 	return (void *)(intptr_t)vmbus_wait(chan, VMBUS_WAIT_RECV, 10000);
@@ -497,9 +548,9 @@ static void a_failed_signal_wakes_the_thread_that_receives(void)
 	MUST(!pthread_create(&thread, NULL, wait_for_a_packet, chan));
 	usleep(50000);
 	start = ns(CLOCK_MONOTONIC);
-	CHECK_IS(send_one(chan, 8), -ENXIO);
+	CHECK_IS(send_one(chan, 8), -EIO);
 	pthread_join(thread, &result);
-	CHECK_IS((intptr_t)result, -ENXIO);
+	CHECK_IS((intptr_t)result, -EIO);
 	CHECK(ns(CLOCK_MONOTONIC) - start < 5000000000);
 	close(fd[1]);
 	close_on_socket(&m, chan);
@@ -1056,6 +1107,7 @@ static const struct test tests[] = {
 	TEST(the_rings_of_a_rescinded_device_are_left_alone),
 	TEST(a_write_to_an_unregistered_device_is_a_rescind),
 	TEST(a_rescind_wakes_the_sleeper_who_leaves_the_rings_alone),
+	TEST(a_channel_ends_with_enodev_or_eio),
 	TEST(a_failed_signal_wakes_the_thread_that_receives),
 	TEST(the_thread_with_the_small_packet_wakes_first),
 	TEST(waiting_with_a_reservation),
