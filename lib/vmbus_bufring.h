@@ -261,6 +261,12 @@ struct vmbus_chan;
  * How to open a channel. A function that takes a pointer to it also takes NULL,
  * for the defaults.
  *
+ * There is no option for non-blocking calls, because every channel is
+ * non-blocking. Its descriptor has O_NONBLOCK. Only vmbus_wait(),
+ * vmbus_subchannels_wait() and vmbus_ic_serve() wait for the host. A call that
+ * opens or closes a device may wait for the kernel. With several producers a
+ * call that sends may wait for another thread of the program.
+ *
  * A program sets struct_size to sizeof(struct vmbus_open_options) and clears
  * the other members. Later versions of the library add members at the end, and
  * zero means what this version does. A program that was built for an older
@@ -1292,8 +1298,10 @@ int vmbus_wait(struct vmbus_chan *chan, unsigned int events, int timeout_ms);
 /**
  * vmbus_fd() - return a descriptor for poll and epoll that an interrupt makes readable
  *
- * The result is -1 for a channel over memory that has none. Do not read the
- * descriptor: vmbus_ack() does. Only the thread that receives may poll it.
+ * The result is -1 for a channel over memory that has none. Any thread may call
+ * the function. Do not read the descriptor: vmbus_ack() does. Only the thread
+ * that receives may poll it. The descriptor is non-blocking, and must stay so,
+ * or vmbus_ack() would wait for an interrupt.
  *
  * A loop calls vmbus_arm(). If that returns 0, the loop sleeps in poll; if the
  * descriptor is readable then, it calls vmbus_ack(). It receives until -EAGAIN

@@ -574,6 +574,8 @@ static void subchannels_are_listed_and_opened(void)
 	CHECK_IS(vmbus_chan_relid(sub), 33);
 	CHECK(!vmbus_chan_is_monitored(sub));
 	CHECK(vmbus_fd(sub) >= 0 && vmbus_fd(sub) != vmbus_fd(primary));
+	CHECK(fcntl(vmbus_fd(sub), F_GETFL) & O_NONBLOCK);
+	CHECK(fcntl(vmbus_fd(primary), F_GETFL) & O_NONBLOCK);
 	CHECK_IS(vmbus_queue(sub, VMBUS_PACKET_INBAND, 0, 1, "hello", 6), 0);
 	CHECK_IS(vmbus_publish(sub), 1);
 	vmbus_chan_close(sub);

@@ -281,6 +281,7 @@ static void epoll_loop(void)
 	struct vmbus_chan *guest, *host;
 
 	MUST(!vmbus_chan_pair(2 * getpagesize(), &guest, &host));
+	CHECK(fcntl(vmbus_fd(guest), F_GETFL) & O_NONBLOCK);
 	CHECK_IS(vmbus_arm(guest, VMBUS_WAIT_RECV), 0);
 	CHECK_IS(vmbus_ack(guest), -EAGAIN);
 	CHECK_IS(vmbus_arm(guest, VMBUS_WAIT_RECV), 0);
