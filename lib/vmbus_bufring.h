@@ -14,6 +14,23 @@
  * use it. Any thread may call a function that takes neither a channel nor a
  * struct vmbus_ic.
  *
+ * A call counts as sending if it queues, publishes, reserves, commits or
+ * cancels, and as receiving if it takes, shows or drops received packets or
+ * gives back their room. The comment of each other function that takes a
+ * channel says who may call it. Any thread may ask for a property of a channel,
+ * from vmbus_chan_device() to vmbus_chan_relid().
+ *
+ * Signal handlers: no function is async-signal-safe. A handler sets a flag or
+ * writes to an eventfd(2), and a thread of the program does the rest.
+ *
+ * fork(): parent and child share the rings and the descriptors of a channel,
+ * and each has its own copy of the indices that the library keeps. So only one
+ * of them may go on to use a channel or a struct vmbus_ic; the other may close
+ * or free it, and do nothing else with it. The kernel closes the device with
+ * the host when both have closed it. If the program had several threads, the
+ * child may call no function of the library before it calls exec(3). An exec
+ * closes all descriptors of the library.
+ *
  * The library does not trust the host. It reads what the host can write once,
  * checks it, and uses only the copy. A host that lies causes an error (-EIO or
  * -EPROTO, see vmbus_recv()) and never an access outside the rings.
@@ -47,9 +64,9 @@ extern "C" {
 	 (VMBUS_BUFRING_VERSION_MAJOR == (major) && VMBUS_BUFRING_VERSION_MINOR >= (minor)))
 
 /**
- * True if the library that runs has set @member of the struct at @pointer, whose
- * struct_size the library sets. A program needs this only for a member that a
- * version after 0.1 has added, when an older library may run.
+ * True if the library that runs has set @member of the struct at @pointer,
+ * whose struct_size the library sets. A program needs this only for a member
+ * that a version after 0.1 has added, when an older library may run.
  */
 #define VMBUS_STRUCT_HAS(pointer, member)	\
 	((pointer)->struct_size >= (size_t)((const char *)(&(pointer)->member + 1) -	\
@@ -349,8 +366,8 @@ void vmbus_chan_close(struct vmbus_chan *chan);
  * A sub-channel that the host has offered and the kernel has opened
  *
  * Programs have arrays of it, so the struct never changes its size. The library
- * sets the reserved members to 0. A later version may use them, and 0 then means
- * that the library does not know.
+ * sets the reserved members to 0. A later version may use them, and 0 then
+ * means that the library does not know.
  */
 struct vmbus_subchannel {
 	uint32_t relid;		/* names it: vmbus_subchannel_open() */
@@ -367,7 +384,8 @@ struct vmbus_subchannel {
  *
  * The driver of the device asks for sub-channels by a message of its own
  * protocol. The host then offers them, and the kernel opens each.
- * vmbus_subchannels_wait() waits for that.
+ * vmbus_subchannels_wait() waits for that. Any thread may call the function at
+ * any time while @primary is open.
  *
  * Returns how many there are, which may be more than @max; or -EOPNOTSUPP (from
  * memory), -ENODEV, or what reading sysfs returned.
@@ -384,7 +402,8 @@ int vmbus_subchannels(const struct vmbus_chan *primary, struct vmbus_subchannel 
  * @timeout_ms: milliseconds; 0 only looks; -1 without limit
  *
  * The kernel shows a sub-channel in sysfs and sends no event, so the function
- * looks there every few milliseconds.
+ * looks there every few milliseconds. Any thread may call it, and other threads
+ * may use @primary meanwhile.
  *
  * Returns how many there are, @count or more; or -ETIMEDOUT, or as
  * vmbus_subchannels().
@@ -403,6 +422,9 @@ int vmbus_subchannels_wait(const struct vmbus_chan *primary, unsigned int count,
  * If the sub-channel is not monitored, vmbus_signal() signals all channels of
  * the device. An interrupt of one channel makes the vmbus_fd() of each channel
  * readable; vmbus_wait() returns only on channels that have something to do.
+ *
+ * Any thread may call the function at any time while @primary is open. One
+ * thread at a time may send on each sub-channel, and one may receive.
  *
  * Returns 0, or as vmbus_chan_open_device(); -ENOENT (no such sub-channel),
  * -EINVAL (it is the primary). The file of its rings is for root alone by
@@ -611,6 +633,8 @@ uint32_t vmbus_chan_relid(const struct vmbus_chan *chan);
 /**
  * vmbus_chan_latency() - tell how long the host may leave a signal by monitor page, in microseconds
  *
+ * Any thread may call the function at any time.
+ *
  * Returns 0 to 6553, or -EOPNOTSUPP (signalled by write(2)), -ENODEV.
  *
  * Since 0.1.
@@ -620,6 +644,8 @@ int vmbus_chan_latency(const struct vmbus_chan *chan);
 /**
  * vmbus_chan_set_latency() - set how long the host may leave a signal by monitor page
  * @microseconds: 0 to 6553
+ *
+ * Any thread may call the function at any time; the last call counts.
  *
  * Returns 0, or -EOPNOTSUPP (signalled by write(2)), -ENODEV, -ERANGE.
  *
@@ -904,6 +930,10 @@ int vmbus_publish(struct vmbus_chan *chan);
  * interrupt may come earlier than asked for; in poll mode the library sets the
  * mask again.
  *
+ * Any thread may call the function at any time, also one that neither sends nor
+ * receives. A thread that has published hands the signal to another thread by a
+ * lock or the like, as it hands over other data.
+ *
  * Returns 0, or -ENODEV (rescinded), or -EIO (the host cannot be signalled, for
  * another reason). After either error the channel has ended, and every later
  * call that sends, receives, signals or waits returns the same.
@@ -1133,8 +1163,8 @@ int vmbus_skip(struct vmbus_chan *chan);
 
 /**
  * A packet where it lies, in the ring or in a buffer. The last three members
- * belong to the library. Programs have arrays of it, so the struct never changes
- * its size.
+ * belong to the library. Programs have arrays of it, so the struct never
+ * changes its size.
  */
 struct vmbus_view {
 	const void *payload;		/* at a multiple of 8 */
@@ -1209,8 +1239,8 @@ struct vmbus_range {
 };
 
 /**
- * The page set that a VMBUS_PACKET_XFER_PAGES packet refers to. The struct never
- * changes its size. The library sets the reserved member to 0.
+ * The page set that a VMBUS_PACKET_XFER_PAGES packet refers to. The struct
+ * never changes its size. The library sets the reserved member to 0.
  */
 struct vmbus_xfer_set {
 	uint16_t number;		/* of the set, for the caller to compare */
@@ -1318,8 +1348,8 @@ int vmbus_fd(const struct vmbus_chan *chan);
  * The interrupt that follows a result of 0 belongs to the calling thread:
  * threads that wait to send leave it to the vmbus_ack() of that thread. A
  * thread that has stopped polling calls vmbus_ack() once; until then the others
- * look every 100 ms for room and for a rescind. The call counts as receiving, and with VMBUS_WAIT_SEND also
- * as sending.
+ * look every 100 ms for room and for a rescind. The call counts as receiving,
+ * and with VMBUS_WAIT_SEND also as sending.
  *
  * Returns the events that are ready (do not sleep; the mask stays clear), 0
  * (the next event interrupts), or -ENODEV, -EIO, -EINVAL, -EOPNOTSUPP (poll
@@ -1346,7 +1376,9 @@ int vmbus_ack(struct vmbus_chan *chan);
 /**
  * vmbus_mask() - set the interrupt mask: no interrupts for new packets until vmbus_arm()
  *
- * The function does nothing on a channel that has ended.
+ * The function does nothing on a channel that has ended. The call counts as
+ * receiving: a call in another thread could mask the interrupt for which the
+ * receiving thread sleeps.
  *
  * Since 0.1.
  */
@@ -1498,9 +1530,10 @@ struct vmbus_ic;
  * A request of the host. It is the program's until it has its answer.
  *
  * The library makes the struct and sets struct_size to the bytes that it has.
- * The version of the library that runs decides, not the one that the program was
- * built for. Later versions add members at the end. A program that uses such a
- * member checks VMBUS_STRUCT_HAS() first. A program does not copy the struct.
+ * The version of the library that runs decides, not the one that the program
+ * was built for. Later versions add members at the end. A program that uses
+ * such a member checks VMBUS_STRUCT_HAS() first. A program does not copy the
+ * struct.
  */
 struct vmbus_ic_request {
 	size_t struct_size;
