@@ -585,6 +585,15 @@ int vmbus_chan_pair(size_t ring_size, struct vmbus_chan **guest, struct vmbus_ch
  * of vmbus_chan_from_memory(), which is the caller's, nor a thread that blocks
  * SIGBUS, which the kernel kills.
  *
+ * The handler does not cover system calls to which the program passes memory of
+ * the device: a payload of vmbus_peek() or vmbus_reserve(), or a buffer of
+ * vmbus_chan_buffer(). When the kernel has taken that memory away, write(2) of
+ * such a payload raises no signal: it fails with EFAULT or writes a part, and
+ * does not mark the channel. If the handler has mapped zeros there already, the
+ * call writes zeros. The next call of the library that uses the ring, such as
+ * vmbus_release(), returns -ENODEV. A program to which zeros do harm copies the
+ * payload, and writes the copy when vmbus_release() has returned 0.
+ *
  * Call it once, before the program starts threads. It covers channels that were
  * opened before or later, in all threads and in children of fork(). Another
  * call does nothing, and nothing removes the handler.

@@ -4,6 +4,7 @@
  * to what is gone from it is a SIGBUS, as when the kernel takes the rings away.
  */
 
+#include <errno.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -702,6 +703,40 @@ static void a_skip_that_was_too_late(void)
 	CHECK_FINE(skip_and_the_header_goes);
 }
 
+/* A system call gets an error and no signal, and the next call of the library notices. */
+static void pass_a_payload_to_a_system_call(void)
+{
+	struct vmbus_view view;
+	struct fake f;
+	char path[600];
+	int fd;
+
+	MUST(!vmbus_guard());
+	fake_open(&f);
+	fill(buf, 2, 64);
+	CHECK_IS(vmbus_send(f.host, 6, 0, 2, buf, 64), 0);
+	MUST(vmbus_peek(f.guest, &view, 1) == 1);
+	snprintf(path, sizeof(path), "%s/file", base);
+	fd = open(path, O_RDWR | O_CREAT | O_TRUNC, 0600);
+	MUST(fd >= 0);
+	CHECK_IS(write(fd, view.payload, 64), 64);
+	cut(&f, 0);
+	CHECK(write(fd, view.payload, 64) < 0 && errno == EFAULT);
+	CHECK_IS(vmbus_release(f.guest, &view), -ENODEV);
+	/* The library has touched the ring, so there are zeros now. */
+	CHECK_IS(pwrite(fd, view.payload, 64, 0), 64);
+	CHECK_IS(pread(fd, buf, 64, 0), 64);
+	for (int i = 0; i < 64; i++)
+		CHECK_IS(buf[i], 0);
+	close(fd);
+	fake_close(&f);
+}
+
+static void a_system_call_on_a_payload_is_not_covered(void)
+{
+	CHECK_FINE(pass_a_payload_to_a_system_call);
+}
+
 static atomic_int at_the_start;
 
 static void *install(void *arg)
@@ -744,6 +779,7 @@ static const struct test tests[] = {
 	TEST(a_closed_channel_leaves_nothing),
 	TEST(rescinds_at_any_moment),
 	TEST(a_skip_that_was_too_late),
+	TEST(a_system_call_on_a_payload_is_not_covered),
 	TEST(who_returns_has_a_handler),
 };
 
