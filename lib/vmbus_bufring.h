@@ -150,15 +150,17 @@ const char *vmbus_sysroot(void);
 /**
  * vmbus_devices_list() - list the devices that VMBus has
  * @class_id: short name or GUID of a class, or NULL for all
- * @list: the result, sorted by instance GUID; NULL-terminated; free with
- *	vmbus_devices_free(). An empty list is a success.
+ * @list: the result, sorted by instance GUID; NULL-terminated. An empty list is
+ *	a success. The caller frees @list with vmbus_devices_free() after every
+ *	call, also after an error.
  *
  * The list omits a device that goes away meanwhile. VMBus may also have a
  * device that the host does not offer: see vmbus_device_is_offered().
  *
- * If a device cannot be read, @list has the others, the call returns an error
- * nevertheless, and vmbus_error() names the device, or the first of several.
- * After any other error @list is NULL.
+ * If a device cannot be read, the call returns an error, and @list has the
+ * other devices nevertheless. vmbus_error() names the device, or the first of
+ * several. After any other error @list is NULL, for which vmbus_devices_free()
+ * does nothing.
  *
  * Returns the number of devices, or -EINVAL (@class_id is neither), -ENODEV (no
  * VMBus on this machine), -ENOMEM, -EPROTO (a device has no proper GUID), or

@@ -207,14 +207,16 @@ static void an_unreadable_device_spoils_nothing_for_the_others(void)
 	/* The one that cannot be read may be of that class. */
 	CHECK_IS(vmbus_device_find("fcopy", &dev), -EPROTO);
 	CHECK_IS(vmbus_device_find("kvp", &dev), -EPROTO);
-	/* After other errors there is no list. */
+	/* After other errors there is no list, and the caller may free it all the same. */
 	list = (void *)1;
 	CHECK_IS(vmbus_devices_list("nonsense", &list), -EINVAL);
 	CHECK(!list);
+	vmbus_devices_free(list);
 	setenv("VMBUS_SYSROOT", "/nonexistent", 1);
 	list = (void *)1;
 	CHECK_IS(vmbus_devices_list(NULL, &list), -ENODEV);
 	CHECK(!list);
+	vmbus_devices_free(list);
 }
 
 static void attributes_are_read_anew(void)
