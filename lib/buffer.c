@@ -34,7 +34,7 @@ int vmbus_chan_buffer(struct vmbus_chan *chan, enum vmbus_buffer_kind kind, void
 	}
 	err = uio_map(chan, buffers[kind].name, buffers[kind].map, address, &map);
 	if (err)
-		return err;
+		return uio_error(chan->device, err);
 	errno = 0;
 	gpadl = strtoul(map.name + strlen(buffers[kind].name), &end, 0);
 	if (errno || *end || !gpadl || gpadl > UINT32_MAX) {

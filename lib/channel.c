@@ -143,7 +143,7 @@ int vmbus_chan_open_device(const struct vmbus_device *dev,
 
 err_close:
 	vmbus_chan_close(chan);
-	return err;
+	return uio_error(dev, err);
 }
 
 int vmbus_chan_open(const char *id, const struct vmbus_open_options *options,

@@ -1,4 +1,4 @@
-/* SPDneither key=value nor a comment-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
  * One line of a configuration file of this project: bind.d of vmbus-bind and
  * fcopyd.conf of hv-fcopyd. The programs keep the files, the sections, the keys

@@ -37,10 +37,20 @@ struct vmbus_device {
 
 #define RING_SIZE_ATTRIBUTE "uio_hv_generic/ring_size"
 
-/* The sizes of structs in version 0.1, which a program may have been built for */
-#define OPEN_OPTIONS_SIZE_0_1	sizeof(struct vmbus_open_options)
-#define MEMORY_SIZE_0_1		sizeof(struct vmbus_memory)
-#define IC_OPTIONS_SIZE_0_1	sizeof(struct vmbus_ic_options)
+/*
+ * The sizes of structs in version 0.1, for which a program may have been built.
+ * Each macro names the last member of that version, so that the size stays when
+ * a later version adds members.
+ */
+#define SIZE_UP_TO(type, member)	(offsetof(type, member) + sizeof(((type *)0)->member))
+#define OPEN_OPTIONS_SIZE_0_1	SIZE_UP_TO(struct vmbus_open_options, ring_size)
+#define MEMORY_SIZE_0_1		SIZE_UP_TO(struct vmbus_memory, monitor_id)
+#define IC_OPTIONS_SIZE_0_1	SIZE_UP_TO(struct vmbus_ic_options, open)
+
+/* A member behind padding would be taken for one of version 0.1. */
+_Static_assert(OPEN_OPTIONS_SIZE_0_1 == sizeof(struct vmbus_open_options) &&
+	       MEMORY_SIZE_0_1 == sizeof(struct vmbus_memory) &&
+	       IC_OPTIONS_SIZE_0_1 == sizeof(struct vmbus_ic_options), "version 0.1 has padding");
 
 /*
  * Copy a struct of the program, @from_size bytes, to one of ours: what the
@@ -236,9 +246,12 @@ void room_found(struct vmbus_chan *chan);
  * send lock.
  */
 int room_request(struct vmbus_chan *chan, uint32_t need);
-/* Add the thread to those that wait for room, and take it out again. */
+/*
+ * Add the thread to those that wait for room, and take it out again. If @found,
+ * the wait has found the room.
+ */
 void room_wait_begin(struct vmbus_chan *chan, struct room_waiter *waiter);
-void room_wait_end(struct vmbus_chan *chan, struct room_waiter *waiter);
+void room_wait_end(struct vmbus_chan *chan, struct room_waiter *waiter, bool found);
 /* Return 1 if the packet of @waiter fits, 0 if not, or -EIO. With @ask, ask the host for the room. */
 int room_look(struct vmbus_chan *chan, struct room_waiter *waiter, bool ask);
 
@@ -266,6 +279,11 @@ void channel_set_monitor(struct vmbus_chan *chan, unsigned char *int_page,
  */
 /* Open the device's file and make sure that it is that device's: a channel without rings yet. */
 int uio_open(const struct vmbus_device *dev, struct vmbus_chan **result);
+/*
+ * Return @err of a step of opening; or -ENODEV, if the device has gone away
+ * meanwhile: then the step found files missing.
+ */
+int uio_error(const struct vmbus_device *dev, int err);
 /* Map @size bytes of @fd as the channel's mapping @which, at @address unless it is NULL; no text. */
 int uio_map_file(struct vmbus_chan *chan, int which, void *address, int fd, size_t size,
 		 off_t offset);

@@ -10,12 +10,20 @@
 
 #include "internal.h"
 
+/*
+ * No struct of the program is larger, in any version. A larger struct_size is
+ * one that the program has not set.
+ */
+#define STRUCT_SIZE_MAX 4096u
+
 int copy_struct(void *to, size_t size, const void *from, size_t from_size, size_t first_size)
 {
 	const unsigned char *more = from;
 
 	if (from_size < first_size)
 		return fail(-EINVAL, "struct_size of %zu, not %zu", from_size, size);
+	if (from_size > STRUCT_SIZE_MAX)
+		return fail(-E2BIG, "struct_size of %zu: no struct is that large", from_size);
 	for (size_t i = size; i < from_size; i++)
 		if (more[i])
 			return fail(-E2BIG, "struct_size of %zu: this version knows %zu bytes, and the byte at %zu is not 0",

@@ -121,10 +121,17 @@ void room_wait_begin(struct vmbus_chan *chan, struct room_waiter *waiter)
 	send_unlock(chan);
 }
 
-void room_wait_end(struct vmbus_chan *chan, struct room_waiter *waiter)
+void room_wait_end(struct vmbus_chan *chan, struct room_waiter *waiter, bool found)
 {
+	struct refusal *refusal = found && chan->producers ? find_refusal(chan) : NULL;
 	struct room_waiter **at;
 
+	/*
+	 * If the request below is taken back, the thread sends without a call
+	 * of room_found().
+	 */
+	if (refusal)
+		refusal->need = 0;
 	send_lock(chan);
 	for (at = &chan->room_waiters; *at != waiter; at = &(*at)->next)
 		;

@@ -197,5 +197,5 @@ err_path:
 	free(path);
 err_folder:
 	free(folder);
-	return err;
+	return err ? uio_error(dev, err) : 0;
 }

@@ -13,6 +13,18 @@
 
 #include "internal.h"
 
+int uio_error(const struct vmbus_device *dev, int err)
+{
+	char *folder;
+
+	if (asprintf(&folder, "%s/uio/%s", dev->sysfs, dev->uio) < 0)
+		return err;
+	if (access(folder, F_OK) && errno == ENOENT)
+		err = fail(-ENODEV, "%s: the device went away", dev->instance);
+	free(folder);
+	return err;
+}
+
 int uio_map_file(struct vmbus_chan *chan, int which, void *address, int fd, size_t size,
 		 off_t offset)
 {
@@ -203,6 +215,7 @@ int uio_open(const struct vmbus_device *dev, struct vmbus_chan **result)
 	if (chan->fd < 0) {
 		err = errno == ENOENT ? -ENODEV : -errno;
 		fail(err, "%s: cannot open %s: %s", dev->instance, dev->path, strerror(errno));
+		err = uio_error(dev, err);
 		goto err_close;
 	}
 	chan->own_fd = true;

@@ -252,7 +252,7 @@ struct vmbus_chan;
  * version passes a smaller struct_size: the library takes the missing members
  * as zero. A program that was built for a newer version passes a larger one:
  * the call returns -E2BIG if a member that the library does not know is not
- * zero.
+ * zero, or if struct_size is above 4096, as no version's is.
  */
 struct vmbus_open_options {
 	size_t struct_size;

@@ -222,14 +222,19 @@ out:
 	return err;
 }
 
-/* Be ready for wake_waiters() if another thread may call it while this one sleeps. */
+/*
+ * Be ready for wake_waiters() if another thread may call it while this one
+ * sleeps. On a channel of one sender, a thread that receives sleeps alone, and
+ * the end of the channel makes the descriptor readable; but the program's own
+ * function for signals may end the channel without that.
+ */
 static int prepare_sleep(struct vmbus_chan *chan, unsigned int events)
 {
 	int err = 0;
 
 	if (chan->fd < 0)
 		return -EOPNOTSUPP;
-	if (events & VMBUS_WAIT_RECV && !chan->producers)
+	if (events & VMBUS_WAIT_RECV && !chan->producers && !chan->signal)
 		return 0;
 	pthread_mutex_lock(&chan->wait_lock);
 	if (chan->wake_fd < 0) {
@@ -283,7 +288,7 @@ int vmbus_wait(struct vmbus_chan *chan, unsigned int events, int timeout_ms)
 		room_wait_begin(chan, &waiter);
 	ready = wait_for_events(chan, events, timeout_ms, &waiter);
 	if (events & VMBUS_WAIT_SEND)
-		room_wait_end(chan, &waiter);
+		room_wait_end(chan, &waiter, ready > 0 && ready & VMBUS_WAIT_SEND);
 	if (ready == -EOPNOTSUPP)
 		return ready;
 	if (events & VMBUS_WAIT_RECV)

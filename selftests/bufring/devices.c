@@ -452,6 +452,61 @@ static void another_device_under_the_number_is_refused(void)
 	CHECK(strstr(vmbus_error(), "240:3"));
 }
 
+/*
+ * A device that goes away in the middle of an open: when the library reads
+ * @file, a pipe, the whole sysfs vanishes, and then the pipe has its text.
+ */
+struct vanishing {
+	char path[512];
+	const char *text;
+	pthread_t thread;
+};
+
+static void *vanish(void *arg)
+{
+	struct vanishing *v = arg;
+	int fd = open(v->path, O_WRONLY);
+
+	remove_tree();
+	MUST(fd >= 0 && write(fd, v->text, strlen(v->text)) == (ssize_t)strlen(v->text));
+	close(fd);
+	return NULL;
+}
+
+static void vanish_when_read(struct vanishing *v, const char *file, const char *text)
+{
+	v->text = text;
+	snprintf(v->path, sizeof(v->path), "%s/" SYS DEV1 "/%s", base, file);
+	unlink(v->path);
+	MUST(!mkfifo(v->path, 0600));
+	MUST(!pthread_create(&v->thread, NULL, vanish, v));
+}
+
+static void a_device_that_goes_away_while_it_is_opened(void)
+{
+	static const struct { const char *file, *text; } moments[] = {
+		{ "uio/uio3/maps/map0/name", "txrx_rings\n" },
+		{ "uio/uio3/maps/map0/offset", "0x0\n" },
+		{ "uio/uio3/maps/map0/size", "\n" },
+	};
+	struct vmbus_buffer buffer;
+	struct vmbus_chan *chan;
+	struct vanishing v;
+
+	for (size_t i = 0; i < sizeof(moments) / sizeof(moments[0]); i++) {
+		machine();
+		vanish_when_read(&v, moments[i].file, moments[i].text);
+		CHECK_IS(vmbus_chan_open("fcopy", NULL, &chan), -ENODEV);
+		CHECK(strstr(vmbus_error(), DEV1 ": the device went away"));
+		pthread_join(v.thread, NULL);
+	}
+	machine();
+	MUST(!vmbus_chan_open("fcopy", NULL, &chan));
+	remove_tree();
+	CHECK_IS(vmbus_chan_buffer(chan, VMBUS_BUFFER_RECV, NULL, &buffer), -ENODEV);
+	vmbus_chan_close(chan);
+}
+
 /* A sub-channel: its rings are in a file of their own */
 static void subchannel(const char *relid, const char *index, size_t ring)
 {
@@ -555,6 +610,22 @@ static void subchannels_are_listed_and_opened(void)
 	CHECK_IS(vmbus_subchannel_open(a, 1, NULL, &sub), -EOPNOTSUPP);
 	vmbus_chan_close(a);
 	vmbus_chan_close(b);
+}
+
+static void a_subchannel_that_goes_away_while_it_is_opened(void)
+{
+	struct vmbus_chan *primary, *sub;
+	struct vanishing v;
+
+	machine();
+	subchannel("31", "2\n", 3 * getpagesize());
+	MUST(!vmbus_chan_open("fcopy", NULL, &primary));
+	vanish_when_read(&v, "channels/31/subchannel_id", "2\n");
+	CHECK_IS(vmbus_subchannel_open(primary, 31, NULL, &sub), -ENODEV);
+	pthread_join(v.thread, NULL);
+	CHECK_IS(vmbus_subchannel_open(primary, 31, NULL, &sub), -ENODEV);
+	CHECK(strstr(vmbus_error(), DEV1 ": the device went away"));
+	vmbus_chan_close(primary);
 }
 
 static void options_of_an_open(void)
@@ -672,7 +743,9 @@ static const struct test tests[] = {
 	TEST(a_monitored_device_is_signalled_in_its_pages),
 	TEST(wrong_maps_are_refused_with_a_reason),
 	TEST(another_device_under_the_number_is_refused),
+	TEST(a_device_that_goes_away_while_it_is_opened),
 	TEST(subchannels_are_listed_and_opened),
+	TEST(a_subchannel_that_goes_away_while_it_is_opened),
 	TEST(options_of_an_open),
 	TEST(buffers_have_addresses_and_handles),
 };

@@ -447,6 +447,44 @@ static void a_rescind_wakes_the_sleeper_who_leaves_the_rings_alone(void)
 	close_on_socket(&m, chan);
 }
 
+static int refuse_to_signal(void *ctx)
+{
+	return -ENXIO;
+}
+
+static void *wait_for_a_packet(void *chan)
+{
+	return (void *)(intptr_t)vmbus_wait(chan, VMBUS_WAIT_RECV, 10000);
+}
+
+/* A thread that sends finds out that the channel has ended, and nothing makes the descriptor readable. */
+static void a_failed_signal_wakes_the_thread_that_receives(void)
+{
+	struct vmbus_memory mem;
+	struct vmbus_chan *chan;
+	pthread_t thread;
+	int64_t start;
+	struct model m;
+	void *result;
+	int fd[2];
+
+	model_open(&m, 4096);
+	MUST(!socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fd));
+	mem = side(&m.to_host, &m.to_guest, NULL);
+	mem.signal = refuse_to_signal;
+	mem.fd = fd[0];
+	MUST(!vmbus_chan_from_memory(&mem, &chan));
+	MUST(!pthread_create(&thread, NULL, wait_for_a_packet, chan));
+	usleep(50000);
+	start = ns(CLOCK_MONOTONIC);
+	CHECK_IS(send_one(chan, 8), -ENXIO);
+	pthread_join(thread, &result);
+	CHECK_IS((intptr_t)result, -ENXIO);
+	CHECK(ns(CLOCK_MONOTONIC) - start < 5000000000);
+	close(fd[1]);
+	close_on_socket(&m, chan);
+}
+
 /* A thread that is refused a packet of @len bytes and waits for its room */
 struct room_thread {
 	struct vmbus_chan *chan;
@@ -581,6 +619,36 @@ static void a_request_for_room_outlives_other_packets(void)
 	room_thread_end(&large);
 	CHECK_IS(send_one(chan, 1000), 0);
 	CHECK_IS(*word(&m.to_host, PENDING_SEND_SZ), 0);
+	close(other);
+	close_on_socket(&m, chan);
+}
+
+/*
+ * Two threads were refused packets, and the host makes room for both. The one that sends its packet
+ * then has nothing to wait for, although the other's wait has taken the request back before.
+ */
+static void a_thread_that_has_sent_its_packet_waits_for_no_room(void)
+{
+	struct room_thread large;
+	struct vmbus_chan *chan;
+	struct model m;
+	int other;
+
+	chan = open_on_socket(&m, &other);
+	vmbus_chan_set_producers(chan, VMBUS_PRODUCERS_MUTEX);
+	*word(&m.to_host, INTERRUPT_MASK) = 1;
+	fill_ring(chan, 40);
+	CHECK_IS(send_one(chan, 500), -EAGAIN);
+	room_thread_start(&large, chan, 1000);
+	for (int i = 0; i < 20; i++)
+		CHECK_IS(recv_one(m.host), 0);
+	CHECK_IS(vmbus_wait(chan, VMBUS_WAIT_SEND, 0), VMBUS_WAIT_SEND);
+	room_thread_end(&large);
+	CHECK_IS(*word(&m.to_host, PENDING_SEND_SZ), 0);
+	CHECK_IS(send_one(chan, 500), 0);
+	fill_ring(chan, 15);
+	CHECK(vmbus_tx_free(chan) < 500);
+	CHECK_IS(vmbus_wait(chan, VMBUS_WAIT_SEND, 0), VMBUS_WAIT_SEND);
 	close(other);
 	close_on_socket(&m, chan);
 }
@@ -858,6 +926,18 @@ static void structs_of_other_versions(void)
 	model_close(&m);
 }
 
+/* A size that no struct has: the library does not look for zeros in all of it. */
+static void a_struct_size_that_was_never_set(void)
+{
+	struct vmbus_memory *mem = (void *)guarded(sizeof(*mem));
+	struct vmbus_chan *chan;
+
+	mem->struct_size = SIZE_MAX / 2;
+	CHECK_IS(vmbus_chan_from_memory(mem, &chan), -E2BIG);
+	CHECK(strstr(vmbus_error(), "struct_size"));
+	guarded_free((unsigned char *)mem, sizeof(*mem));
+}
+
 static void wrong_memory_is_refused(void)
 {
 	struct vmbus_chan *chan;
@@ -910,9 +990,11 @@ static const struct test tests[] = {
 	TEST(the_rings_of_a_rescinded_device_are_left_alone),
 	TEST(a_write_to_an_unregistered_device_is_a_rescind),
 	TEST(a_rescind_wakes_the_sleeper_who_leaves_the_rings_alone),
+	TEST(a_failed_signal_wakes_the_thread_that_receives),
 	TEST(the_thread_with_the_small_packet_wakes_first),
 	TEST(waiting_with_a_reservation),
 	TEST(a_request_for_room_outlives_other_packets),
+	TEST(a_thread_that_has_sent_its_packet_waits_for_no_room),
 	TEST(vmbus_ack_does_not_take_the_interrupt_of_a_sender),
 	TEST(the_thread_that_polls_may_wait_for_room),
 	TEST(refusals_on_two_channels),
@@ -923,6 +1005,7 @@ static const struct test tests[] = {
 	TEST(a_signal_handler_ends_the_wait),
 	TEST(a_signal_is_a_write_of_one),
 	TEST(structs_of_other_versions),
+	TEST(a_struct_size_that_was_never_set),
 	TEST(wrong_memory_is_refused),
 };
 
