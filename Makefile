@@ -82,7 +82,18 @@ define link
 	$(Q)$(CC) $(base_cflags) $(HARDENING) $(CFLAGS) $(LDFLAGS) -o $@ $(1)
 endef
 
-# $(call subst_file): a .in file with the places of this build filled in
+# What has paths inside is made again when a path differs from the last call of make, for instance by 'make' and then
+# 'make install prefix=/usr'. $(O)/paths/NAME has the values of $(paths_NAME), and changes only when they do.
+path_files    := $(addprefix $(O)/paths/,subst fcopyd bind vmbusctl)
+$(path_files): $(O)/paths/%: FORCE
+	@mkdir -p $(@D)
+	@printf '%s\n' '$(paths_$*)' | cmp -s - $@ || printf '%s\n' '$(paths_$*)' >$@
+.PHONY: FORCE
+
+paths_subst    = $(VERSION) $(prefix) $(bindir) $(sbindir) $(libdir) $(includedir) $(udevdir) $(sysconfdir) $(mandir) \
+		 $(bindconfdir) $(statedir) $(loaderdir)
+
+# $(call subst_file): a .in file with the paths of this build filled in; it needs $(O)/paths/subst
 define subst_file
 	$(call quiet,SUBST)
 	@mkdir -p $(@D)

@@ -69,10 +69,7 @@ $(lib_lto_a): $(lib_lto_objects)
 	$(call quiet,AR)
 	$(Q)rm -f $@ && $(AR) rcsD $@ $(lib_lto_objects)
 
-# Always: it holds the places of this very call of make.
-$(lib_pc): FORCE
-.PHONY: FORCE
-$(lib_dir)/%.pc: lib/%.pc.in
+$(lib_dir)/%.pc: lib/%.pc.in $(O)/paths/subst
 	$(call subst_file)
 
 # A manual page for each function
