@@ -651,6 +651,10 @@ static int copy_options(struct vmbus_ic *ic, const struct vmbus_ic_options *from
 	    opt->framework_count > VMBUS_IC_MAX_VERSIONS)
 		return fail(-EINVAL, "%zu frameworks and %zu versions of messages",
 			    opt->framework_count, opt->message_count);
+	if (!opt->frameworks || !opt->messages)
+		return fail(-EINVAL, "%s is NULL, and %s is not 0",
+			    opt->messages ? "frameworks" : "messages",
+			    opt->messages ? "framework_count" : "message_count");
 	if (!opt->max_message)
 		opt->max_message = MESSAGE_MAX;
 	if (opt->max_message < sizeof(struct vmbus_ic_header) || opt->max_message > RING_PACKET_MAX)
