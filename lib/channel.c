@@ -115,6 +115,7 @@ int vmbus_chan_open_device(const struct vmbus_device *dev,
 	uint64_t relid;
 	int err;
 
+	*result = NULL;
 	err = copy_open_options(options, &opt);
 	if (!err && opt.ring_size && dev->uio)
 		err = set_ring_size(dev, opt.ring_size);
@@ -152,6 +153,7 @@ int vmbus_chan_open(const char *id, const struct vmbus_open_options *options,
 	struct vmbus_device *dev;
 	int err;
 
+	*chan = NULL;
 	err = vmbus_device_find(id, &dev);
 	if (err)
 		return err;

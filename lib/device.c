@@ -389,6 +389,7 @@ int vmbus_device_find(const char *id, struct vmbus_device **result)
 	char guid[VMBUS_GUID_SIZE];
 	int count, found, err;
 
+	*result = NULL;
 	if (class_guid(id, guid))
 		return fail(-EINVAL, "'%s' is neither the name of a device class nor a GUID", id);
 	count = vmbus_devices_list(NULL, &list);

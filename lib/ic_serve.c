@@ -717,6 +717,7 @@ int vmbus_ic_new(const char *id, const struct vmbus_ic_options *options, struct 
 	struct vmbus_ic *ic;
 	int err;
 
+	*result = NULL;
 	if (!vmbus_class_find(id) && vmbus_guid_parse(id, guid))
 		return fail(-EINVAL, "'%s' is neither the name of a device class nor a GUID", id);
 	err = ic_alloc(options, &ic);
@@ -745,6 +746,7 @@ int vmbus_ic_from_chan(struct vmbus_chan *chan, const struct vmbus_ic_options *o
 	struct vmbus_ic *ic;
 	int err;
 
+	*result = NULL;
 	if (vmbus_fd(chan) < 0 || chan->poll_mode || chan->producers)
 		return fail(-EOPNOTSUPP,
 			    "a channel without descriptor, in poll mode, or with several producers");

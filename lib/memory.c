@@ -33,6 +33,7 @@ int vmbus_chan_from_memory(const struct vmbus_memory *memory, struct vmbus_chan 
 	struct stat st;
 	int err;
 
+	*result = NULL;
 	err = copy_struct(mem, sizeof(*mem), memory, memory->struct_size, MEMORY_SIZE_0_1);
 	if (err)
 		return err;
@@ -101,7 +102,7 @@ static int open_side(const struct pair *pair, int fd, bool host, struct vmbus_ch
 		.rx_size = pair->ring_size,
 		.fd = fd,
 	};
-	struct vmbus_chan *chan = NULL;
+	struct vmbus_chan *chan;
 	int err = vmbus_chan_from_memory(&mem, &chan);
 
 	if (err)
@@ -124,6 +125,7 @@ int vmbus_chan_pair(size_t ring_size, struct vmbus_chan **guest, struct vmbus_ch
 	size_t page = page_size();
 	int fd[2], err;
 
+	*guest = *host = NULL;
 	if (ring_size % page || ring_size < 2 * page || ring_size > INT32_MAX)
 		return fail(-EINVAL, "rings of %zu bytes with pages of %zu", ring_size, page);
 	pair.users = calloc(1, sizeof(*pair.users));
@@ -149,6 +151,7 @@ int vmbus_chan_pair(size_t ring_size, struct vmbus_chan **guest, struct vmbus_ch
 
 	/* This also unmaps the rings and closes the descriptor of this side. */
 	vmbus_chan_close(*guest);
+	*guest = NULL;
 	close(fd[1]);
 	return err;
 

@@ -138,6 +138,7 @@ int vmbus_subchannel_open(const struct vmbus_chan *primary, uint32_t relid,
 	struct stat st;
 	int fd, err;
 
+	*result = NULL;
 	if (!dev)
 		return fail(-EOPNOTSUPP, "a channel from memory has no sub-channels");
 	err = copy_open_options(options, &opt);
