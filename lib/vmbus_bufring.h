@@ -708,7 +708,9 @@ enum vmbus_packet_type {
 
 /**
  * vmbus_send() - send one packet, and signal the host if necessary
- * @type: VMBUS_PACKET_INBAND or VMBUS_PACKET_COMPLETION
+ * @type: VMBUS_PACKET_INBAND, VMBUS_PACKET_COMPLETION or VMBUS_PACKET_CANCEL.
+ *	The function also takes VMBUS_PACKET_XFER_PAGES, without ranges, for a
+ *	test that plays a wrong host.
  * @flags: 0 or VMBUS_PACKET_COMPLETION_REQUESTED
  * @transaction_id: any number; the host's completion has it, too
  * @payload: @len bytes, 0 to vmbus_chan_max_payload(). The library adds zeros
@@ -718,9 +720,10 @@ enum vmbus_packet_type {
  * the host (pending_send_sz) to interrupt as soon as there is room for this
  * packet: wait for that with vmbus_wait(VMBUS_WAIT_SEND), then send again.
  *
- * Returns 0; or -EAGAIN (full), -EMSGSIZE (never fits), -ENODEV (rescinded),
- * -EIO (the host's index is impossible; nothing was sent), or an error of
- * vmbus_signal().
+ * Returns 0; or -EAGAIN (full), -EMSGSIZE (never fits), -EINVAL (@type or
+ * @flags: a host ends a channel on which it finds others), -EBUSY (see
+ * vmbus_reserve()), -ENODEV (rescinded), -EIO (the host's index is impossible;
+ * nothing was sent), or an error of vmbus_signal().
  *
  * Since 0.1.
  */
@@ -767,7 +770,7 @@ struct vmbus_tx_packet {
 	uint64_t transaction_id;
 	const struct vmbus_gpa_buffer *ranges;	/* as for vmbus_queue_gpa() */
 	uint32_t range_count;		/* 0 except for VMBUS_PACKET_GPA_DIRECT */
-	uint32_t reserved;		/* 0 */
+	uint32_t reserved;		/* 0, or the packet is refused */
 };
 
 /**
@@ -777,7 +780,8 @@ struct vmbus_tx_packet {
  * library refused the next one; a call that begins with that one returns the
  * reason. If the library refused the first, the result is the error of
  * vmbus_queue() or vmbus_queue_gpa(). -EINVAL: @count is above 2147483647, or a
- * packet that is not VMBUS_PACKET_GPA_DIRECT has ranges.
+ * packet that is not VMBUS_PACKET_GPA_DIRECT has ranges, or its reserved member
+ * is not 0.
  *
  * Since 0.1.
  */
@@ -895,11 +899,12 @@ int vmbus_reserve(struct vmbus_chan *chan, size_t len, void **payload);
 
 /**
  * vmbus_commit() - queue the packet that was built; vmbus_flush() shows it to the host
+ * @type: as for vmbus_send(), and @flags, too
  * @len: bytes of payload, no more than were reserved
  *
- * Returns 0; -EINVAL if @len, rounded up to 8, is more than was reserved, or if
- * the caller has no reservation (a reservation stays after an error); or
- * -ENODEV.
+ * Returns 0; -EINVAL (@type or @flags; or @len, rounded up to 8, is more than
+ * was reserved; or the caller has no reservation) after which a reservation
+ * stays; or -ENODEV.
  *
  * Since 0.1.
  */
@@ -916,8 +921,8 @@ int vmbus_commit(struct vmbus_chan *chan, uint16_t type, uint16_t flags, uint64_
  * vmbus_gpa_header, then for each range struct vmbus_gpa_entry and the page
  * numbers, 8 bytes each. The library does not check them.
  *
- * Returns as vmbus_commit(); -EINVAL also when @ranges_len is no multiple of 8,
- * less than 24 or more than @len.
+ * Returns as vmbus_commit(); -EINVAL also when @ranges_len is not a multiple of
+ * 8, less than 24 or more than @len.
  *
  * Since 0.1.
  */
