@@ -162,9 +162,15 @@ int vmbus_chan_open(const char *id, const struct vmbus_open_options *options,
 	return err;
 }
 
-void vmbus_chan_set_producers(struct vmbus_chan *chan, enum vmbus_producers producers)
+int vmbus_chan_set_producers(struct vmbus_chan *chan, enum vmbus_producers producers)
 {
+	if ((unsigned int)producers > VMBUS_PRODUCERS_SPIN)
+		return -EINVAL;
+	/* The reservation has the lock, or has none. */
+	if (chan->tx.reserved)
+		return -EBUSY;
 	chan->producers = producers;
+	return 0;
 }
 
 int vmbus_chan_latency(const struct vmbus_chan *chan)

@@ -606,9 +606,12 @@ enum vmbus_producers {
  * threads wait; only the thread that reserved may commit or cancel. No other
  * thread may use the channel during this call.
  *
+ * Returns 0, or -EINVAL (@producers), -EBUSY (the channel has a reservation).
+ * After an error the channel is as it was.
+ *
  * Since 0.1.
  */
-void vmbus_chan_set_producers(struct vmbus_chan *chan, enum vmbus_producers producers);
+int vmbus_chan_set_producers(struct vmbus_chan *chan, enum vmbus_producers producers);
 
 /** Counters of a channel since it was opened. A packet has 24 bytes in the ring beside its payload. */
 struct vmbus_stats {
@@ -902,9 +905,9 @@ int vmbus_reserve(struct vmbus_chan *chan, size_t len, void **payload);
  * @type: as for vmbus_send(), and @flags, too
  * @len: bytes of payload, no more than were reserved
  *
- * Returns 0; -EINVAL (@type or @flags; or @len, rounded up to 8, is more than
- * was reserved; or the caller has no reservation) after which a reservation
- * stays; or -ENODEV.
+ * Returns 0, or -EINVAL (@type or @flags; or @len, rounded up to 8, is more
+ * than was reserved; or the caller has no reservation), or -ENODEV. After
+ * -EINVAL a reservation stays.
  *
  * Since 0.1.
  */
