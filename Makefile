@@ -153,6 +153,8 @@ help:
 	'  make modules KDIR=DIR    the module for a tree of kernel headers: kernel/uio_hv_generic.ko' \
 	'  make install-modules KDIR=DIR   that module into /lib/modules; then depmod' \
 	'  make install             everything; or one part: $(sort $(installs))' \
+	'  make install-lib-lto     after install-lib, the archive that a program compiled with -flto can inline, and its' \
+	'                           libvmbus_bufring-lto.pc; make lib-lto builds it' \
 	'  make deb, make rpm       packages, into O/deb and O/rpm' \
 	'  make repo                both, as repositories for apt and dnf, O/repo/apt and O/repo/dnf' \
 	'  make repo REPO_KEY=KEY   the same, signed with this key of gpg' \
@@ -167,7 +169,7 @@ help:
 	'                           which tests of the bench can run on it' \
 	'  make bench               both benchmarks, as root; or one: bench-ring is the library beside DPDK and tools/hv,' \
 	'                           bench-fcopy is hv-fcopyd beside the kernel tree'"'"'s daemon, in a guest' \
-	'  make bench-ring LTO=1    the same with link-time optimization; make lib-lto builds the library for that' \
+	'  make bench-ring LTO=1    the same with link-time optimization' \
 	'  make soak                100 million packets between two threads, and between two processes' \
 	'  make fuzz FUZZ_SECONDS=600   the fuzz targets of lib/fuzz and of hv-fcopyd, that long each' \
 	'  make deps                installs the Debian packages that make all and make deb need' \

@@ -26,7 +26,7 @@ static int read_line(const char *dir, const char *name, char *text, size_t size)
 {
 	char *path, *end;
 	ssize_t n;
-	int fd, err = 0;
+	int fd, err;
 
 	if (asprintf(&path, "%s/%s", dir, name) < 0)
 		return -ENOMEM;
@@ -35,10 +35,9 @@ static int read_line(const char *dir, const char *name, char *text, size_t size)
 	if (fd < 0)
 		return -errno;
 	n = read(fd, text, size);
-	if (n < 0)
-		err = -errno;
+	err = -errno;
 	close(fd);
-	if (err)
+	if (n < 0)
 		return err;
 	end = memchr(text, '\n', n);
 	if (!end && (size_t)n == size)

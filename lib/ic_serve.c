@@ -675,6 +675,7 @@ static int ic_alloc(const struct vmbus_ic_options *options, struct vmbus_ic **re
 	struct vmbus_ic *ic = calloc(1, sizeof(*ic));
 	int err;
 
+	*result = NULL;
 	if (!ic)
 		return fail(-ENOMEM, "out of memory");
 	ic->epoll = ic->timer = -1;

@@ -200,6 +200,7 @@ int uio_open(const struct vmbus_device *dev, struct vmbus_chan **result)
 	struct vmbus_chan *chan;
 	int err;
 
+	*result = NULL;
 	if (!dev->uio)
 		return fail(-ENXIO, "%s: no UIO device: it has to be bound to uio_hv_generic (driver: %s)",
 			    dev->instance, dev->driver ? dev->driver : "none");
