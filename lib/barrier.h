@@ -3,7 +3,9 @@
  * Memory ordering between the library and the host, and between threads. The
  * names are those of the kernel's primitives, which
  * Documentation/memory-barriers.txt in the kernel tree explains; here they are
- * made of C11 atomics. Other files use no other means of ordering.
+ * made of C11 atomics. Other files use these for the rings. Beside them, locks,
+ * the list of guard.c and the counts of those who wait in wait.c use C11's
+ * atomic operations themselves.
  *
  * smp_store_release(): earlier reads and writes are complete before another
  * processor sees the value. smp_load_acquire(): later reads and writes use

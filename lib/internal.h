@@ -160,6 +160,14 @@ struct vmbus_chan {
 	struct vmbus_device *device;
 };
 
+/*
+ * Senders that spin write the cache line of the lock all the time, and every
+ * call reads that of dead.
+ */
+_Static_assert(offsetof(struct vmbus_chan, dead) / CACHE_LINE !=
+	       offsetof(struct vmbus_chan, send_owner) / CACHE_LINE &&
+	       offsetof(struct vmbus_chan, dead) % CACHE_LINE == 0, "dead shares a cache line");
+
 /* The header of a packet with transfer pages, after its descriptor; the ranges follow. */
 struct xfer_header {
 	struct vmbus_xfer_set set;

@@ -57,9 +57,11 @@ const char *vmbus_version(void);
  * vmbus_error() - describe the last failure of the calling thread
  *
  * The text names the device or file and the reason, without a final full stop
- * or newline. The functions that find, open and serve set it when they fail,
- * and no others do. The result is never NULL and is valid until the next
- * failure of the same thread.
+ * or newline. When they fail, these functions set it: those that list and find
+ * devices, that open or make a channel, a sub-channel, a pagemap or a struct
+ * vmbus_ic, that list and wait for sub-channels, that map a buffer, and that
+ * serve, and vmbus_guard(). No others do. The result is never NULL and is valid
+ * until the next failure of the same thread.
  *
  * Since 0.1.
  */
@@ -169,8 +171,9 @@ void vmbus_device_free(struct vmbus_device *dev);
  * What vmbus_device_driver(), vmbus_device_uio() and vmbus_device_path()
  * returned before becomes invalid.
  *
- * Returns 0, or -ENODEV (the device went away), -ENOMEM, or what reading sysfs
- * returned. After an error @dev is as it was.
+ * Returns 0, or -ENODEV (the device went away), -ENOMEM, -EPROTO (the device has
+ * no proper GUID), or what reading sysfs returned. After an error @dev is as it
+ * was.
  *
  * Since 0.1.
  */
@@ -339,7 +342,8 @@ struct vmbus_subchannel {
 /**
  * vmbus_subchannels() - list the sub-channels that a device has now
  * @primary: from vmbus_chan_open() or vmbus_chan_open_device()
- * @list: room for @max, sorted by index
+ * @list: room for @max, sorted by index. If there are more than @max, the
+ *	function picks any of them.
  *
  * The driver of the device asks for sub-channels by a message of its own
  * protocol. The host then offers them, and the kernel opens each.
@@ -1263,7 +1267,8 @@ int vmbus_fd(const struct vmbus_chan *chan);
  * The interrupt that follows a result of 0 belongs to the calling thread:
  * threads that wait to send leave it to the vmbus_ack() of that thread. A
  * thread that has stopped polling calls vmbus_ack() once; until then the others
- * look every 100 ms. The call counts as receiving.
+ * look every 100 ms. The call counts as receiving, and with VMBUS_WAIT_SEND also
+ * as sending.
  *
  * Returns the events that are ready (do not sleep; the mask stays clear), 0
  * (the next event interrupts), or -ENODEV, -EIO, -EINVAL, -EOPNOTSUPP (poll

@@ -457,7 +457,10 @@ static void *wait_for_a_packet(void *chan)
 	return (void *)(intptr_t)vmbus_wait(chan, VMBUS_WAIT_RECV, 10000);
 }
 
-/* A thread that sends finds out that the channel has ended, and nothing makes the descriptor readable. */
+/*
+ * A thread that sends finds out that the channel has ended, and nothing makes
+ * the descriptor readable.
+ */
 static void a_failed_signal_wakes_the_thread_that_receives(void)
 {
 	struct vmbus_memory mem;
@@ -624,8 +627,9 @@ static void a_request_for_room_outlives_other_packets(void)
 }
 
 /*
- * Two threads were refused packets, and the host makes room for both. The one that sends its packet
- * then has nothing to wait for, although the other's wait has taken the request back before.
+ * Two threads were refused packets, and the host makes room for both. The one
+ * that sends its packet then has nothing to wait for, although its own wait has
+ * taken the request back before.
  */
 static void a_thread_that_has_sent_its_packet_waits_for_no_room(void)
 {

@@ -140,6 +140,31 @@ static int op_many(struct vmbus_chan *c)
 	return vmbus_send_many(c, messages, 2);
 }
 
+static int op_alike(struct vmbus_chan *c)
+{
+	const struct iovec payloads[2] = { { buf, 64 }, { buf, LARGE } };
+
+	return vmbus_send_alike(c, 6, 0, 0, payloads, 2);
+}
+
+static int op_pieces(struct vmbus_chan *c)
+{
+	const struct iovec pieces[2] = { { buf, 64 }, { buf, LARGE - 64 } };
+
+	return vmbus_sendv(c, 6, 0, 0, pieces, 2);
+}
+
+static int op_xfer(struct vmbus_chan *c)
+{
+	static const struct vmbus_range range = { 8, 0 };
+
+	return vmbus_queue_xfer(c, 0, 0, 1, &range, 1, buf, LARGE);
+}
+
+static int op_tx_free(struct vmbus_chan *c) { return vmbus_tx_free(c); }
+static int op_tx_used(struct vmbus_chan *c) { return vmbus_tx_used(c); }
+static int op_rx_used(struct vmbus_chan *c) { return vmbus_rx_used(c); }
+
 static int op_gpa(struct vmbus_chan *c)
 {
 	static const uint64_t page_number = 1;
@@ -231,6 +256,12 @@ static const struct operation {
 	{ "queue in the middle of a packet", op_queue, NOTHING, 3 },
 	{ "send many", op_many, NOTHING, 0 },
 	{ "send many in the middle of a packet", op_many, NOTHING, 3 },
+	{ "send packets of one kind", op_alike, NOTHING, 3 },
+	{ "send pieces", op_pieces, NOTHING, 3 },
+	{ "send transfer pages", op_xfer, NOTHING, 3 },
+	{ "free bytes", op_tx_free, NOTHING, 0 },
+	{ "bytes that the host has not read", op_tx_used, NOTHING, 0 },
+	{ "bytes to receive", op_rx_used, RECEIVED, 0 },
 	{ "send pages", op_gpa, NOTHING, 3 },
 	{ "reserve and commit", op_reserve, NOTHING, 3 },
 	{ "reserve in a full ring", op_reserve, FULL, 0 },
