@@ -257,14 +257,20 @@ struct vmbus_chan;
  * the other members. Later versions of the library add members at the end, and
  * zero means what this version does. A program that was built for an older
  * version passes a smaller struct_size: the library takes the missing members
- * as zero. A program that was built for a newer version passes a larger one:
- * the call returns -E2BIG if a member that the library does not know is not
- * zero, or if struct_size is above 4096, as no version's is.
+ * as zero. The call returns -EINVAL if struct_size is below the size that the
+ * struct had in its first version. A program that was built for a newer version
+ * passes a larger one: the call returns -E2BIG if a member that the library does
+ * not know is not zero, or if struct_size is above 4096, as no version's is.
  */
 struct vmbus_open_options {
 	size_t struct_size;
 	uint32_t flags;		/* VMBUS_OPEN_* */
-	uint32_t ring_size;	/* bytes of each ring, header included; 0: what the kernel module has set */
+	/*
+	 * Bytes of each ring, header included: a multiple of the page size, two
+	 * pages or more. 0: what the kernel module has set. A power of two is
+	 * not needed.
+	 */
+	uint32_t ring_size;
 };
 
 /**
@@ -309,8 +315,9 @@ int vmbus_chan_open(const char *id, const struct vmbus_open_options *options,
  * Returns 0, or -EINVAL (@options; or the module refuses the ring size), -E2BIG
  * (see struct vmbus_open_options), -EOPNOTSUPP (the module has no ring sizes to
  * set), -EBUSY (a program has the device open, and the ring size is another),
- * -ENXIO (no UIO driver has the device), -ENODEV (it went away), -EACCES or
- * -EPERM, -ENOMEM, -EPROTO (maps or attributes are not as uio_hv_generic makes
+ * -ENXIO (no UIO driver has the device), -ENODEV (it went away, or the host does
+ * not offer it now: see vmbus_device_is_offered()), -EACCES or -EPERM (see
+ * libvmbus_bufring(3), "Permissions"), -ENOMEM, -EPROTO (maps or attributes are not as uio_hv_generic makes
  * them), -EIO (the indices in the rings are impossible), or what open() or
  * mmap() returned.
  *
@@ -323,7 +330,9 @@ int vmbus_chan_open_device(const struct vmbus_device *dev,
 /**
  * vmbus_chan_close() - close a channel; NULL is allowed
  *
- * Packets that are not yet received are lost.
+ * Packets that are not yet received are lost. The pointer ends here: no function
+ * may get @chan any more, nor what vmbus_chan_device() or vmbus_chan_buffer()
+ * returned for it, nor a view of vmbus_peek().
  *
  * Since 0.1.
  */
@@ -437,9 +446,10 @@ struct vmbus_memory {
 	unsigned int flags;	/* VMBUS_MEMORY_* */
 
 	/*
-	 * Each ring is a header of header_size bytes, then data. Both start at
-	 * a multiple of 8, sizes are multiples of 8. The other side has the
-	 * same memory with the two rings exchanged.
+	 * Each ring is a header of header_size bytes, then 64 bytes of data or
+	 * more. Both start at a multiple of 8, sizes are multiples of 8 and
+	 * below 2^31; a power of two is not needed. The rings do not overlap.
+	 * The other side has the same memory with the two rings exchanged.
 	 */
 	void *tx_ring;
 	size_t tx_size;		/* header included */
@@ -490,7 +500,7 @@ int vmbus_chan_from_memory(const struct vmbus_memory *mem, struct vmbus_chan **c
 /**
  * vmbus_chan_pair() - make two channels that are joined to each other, for tests
  * @ring_size: of each ring, header included: a multiple of the page size, at
- *	least two pages
+ *	least two pages, below 2^31; a power of two is not needed
  * @guest: one side
  * @host: the other; the same code with the rings exchanged
  *
