@@ -105,6 +105,13 @@ void channel_set_monitor(struct vmbus_chan *chan, unsigned char *int_page,
 	chan->latency = (void *)(monitor_page + MONITOR_PAGE_LATENCY + monitor_id * 2);
 }
 
+/* Return 0, or -ENODEV while VMBus keeps a device that the host does not offer. */
+static int check_offered(const struct vmbus_device *dev)
+{
+	return vmbus_device_is_offered(dev) ? 0 :
+		fail(-ENODEV, "%s: the host does not offer the device now", dev->instance);
+}
+
 int vmbus_chan_open_device(const struct vmbus_device *dev,
 			   const struct vmbus_open_options *options,
 			   struct vmbus_chan **result)
@@ -117,6 +124,8 @@ int vmbus_chan_open_device(const struct vmbus_device *dev,
 
 	*result = NULL;
 	err = copy_open_options(options, &opt);
+	if (!err)
+		err = check_offered(dev);
 	if (!err && opt.ring_size && dev->uio)
 		err = set_ring_size(dev, opt.ring_size);
 	if (!err)
@@ -131,6 +140,11 @@ int vmbus_chan_open_device(const struct vmbus_device *dev,
 		goto err_close;
 	err = read_attribute_u64(dev->sysfs, "id", &relid);
 	if (err) {
+		/* The machine may have hibernated meanwhile. */
+		if (check_offered(dev)) {
+			err = -ENODEV;
+			goto err_close;
+		}
 		fail(err, "%s/id: %s", dev->sysfs, strerror(-err));
 		goto err_close;
 	}

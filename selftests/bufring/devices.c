@@ -296,8 +296,10 @@ static void a_device_that_the_host_does_not_offer(void)
 	CHECK_IS(vmbus_device_is_offered(dev), 1);
 	put("-1\n", SYS DEV1 "/id");
 	CHECK_IS(vmbus_device_is_offered(dev), 0);
-	CHECK_IS(vmbus_chan_open_device(dev, NULL, &chan), -EPROTO);
+	CHECK_IS(vmbus_chan_open_device(dev, NULL, &chan), -ENODEV);
+	CHECK(strstr(vmbus_error(), "does not offer"));
 	put("4294967295\n", SYS DEV1 "/id");
+	CHECK_IS(vmbus_chan_open_device(dev, NULL, &chan), -ENODEV);
 	CHECK_IS(vmbus_device_is_offered(dev), 0);
 	put("-2\n", SYS DEV1 "/id");
 	CHECK_IS(vmbus_device_is_offered(dev), -EPROTO);
@@ -649,6 +651,13 @@ static void options_of_an_open(void)
 	MUST(file && fgets(text, sizeof(text), file));
 	fclose(file);
 	CHECK_IS(atoi(text), 65536);
+	options.ring_size = 8192;
+	MUST(!vmbus_chan_open("fcopy", &options, &chan));
+	vmbus_chan_close(chan);
+	file = fopen(path, "r");
+	MUST(file && fgets(text, sizeof(text), file));
+	fclose(file);
+	CHECK(!strcmp(text, "8192"));
 	/* The library does not write the value that is there: the file may be another user's. */
 	if (geteuid()) {
 		MUST(!chmod(path, 0444));
@@ -674,6 +683,25 @@ static void options_of_an_open(void)
 	options.struct_size = 8;
 	CHECK_IS(vmbus_chan_open("fcopy", &options, &sub), -EINVAL);
 	vmbus_chan_close(chan);
+}
+
+/* The text says what the reader can do. */
+static void a_device_without_a_uio_device(void)
+{
+	struct vmbus_chan *chan;
+	char path[512];
+
+	machine();
+	CHECK_IS(vmbus_chan_open(DEV2, NULL, &chan), -ENXIO);
+	CHECK(strstr(vmbus_error(), "'vmbusctl bind " DEV2 "'"));
+	snprintf(path, sizeof(path), "%s/" SYS DEV2 "/driver", base);
+	MUST(!symlink("../../drivers/hv_netvsc", path));
+	CHECK_IS(vmbus_chan_open(DEV2, NULL, &chan), -ENXIO);
+	CHECK(strstr(vmbus_error(), "hv_netvsc") && strstr(vmbus_error(), "vmbusctl bind"));
+	/* Bound a moment ago */
+	MUST(!unlink(path) && !symlink("../../drivers/uio_hv_generic", path));
+	CHECK_IS(vmbus_chan_open(DEV2, NULL, &chan), -ENXIO);
+	CHECK(strstr(vmbus_error(), "yet") && !strstr(vmbus_error(), "vmbusctl"));
 }
 
 static void a_failure_leaves_null(void)
@@ -794,6 +822,7 @@ static const struct test tests[] = {
 	TEST(subchannels_are_listed_and_opened),
 	TEST(a_subchannel_that_goes_away_while_it_is_opened),
 	TEST(options_of_an_open),
+	TEST(a_device_without_a_uio_device),
 	TEST(a_failure_leaves_null),
 	TEST(buffers_have_addresses_and_handles),
 };
