@@ -82,7 +82,18 @@ define link
 	$(Q)$(CC) $(base_cflags) $(HARDENING) $(CFLAGS) $(LDFLAGS) -o $@ $(1)
 endef
 
-# $(call subst_file): a .in file with the places of this build filled in
+# What has paths inside is made again when a path differs from the last call of make, for instance by 'make' and then
+# 'make install prefix=/usr'. $(O)/paths/NAME has the values of $(paths_NAME), and changes only when they do.
+path_files    := $(addprefix $(O)/paths/,subst fcopyd bind vmbusctl)
+$(path_files): $(O)/paths/%: FORCE
+	@mkdir -p $(@D)
+	@printf '%s\n' '$(paths_$*)' | cmp -s - $@ || printf '%s\n' '$(paths_$*)' >$@
+.PHONY: FORCE
+
+paths_subst    = $(VERSION) $(prefix) $(bindir) $(sbindir) $(libdir) $(includedir) $(udevdir) $(sysconfdir) $(mandir) \
+		 $(bindconfdir) $(statedir) $(loaderdir)
+
+# $(call subst_file): a .in file with the paths of this build filled in; it needs $(O)/paths/subst
 define subst_file
 	$(call quiet,SUBST)
 	@mkdir -p $(@D)
@@ -142,6 +153,8 @@ help:
 	'  make modules KDIR=DIR    the module for a tree of kernel headers: kernel/uio_hv_generic.ko' \
 	'  make install-modules KDIR=DIR   that module into /lib/modules; then depmod' \
 	'  make install             everything; or one part: $(sort $(installs))' \
+	'  make install-lib-lto     after install-lib, the archive that a program compiled with -flto can inline, and its' \
+	'                           libvmbus_bufring-lto.pc; make lib-lto builds it' \
 	'  make deb, make rpm       packages, into O/deb and O/rpm' \
 	'  make repo                both, as repositories for apt and dnf, O/repo/apt and O/repo/dnf' \
 	'  make repo REPO_KEY=KEY   the same, signed with this key of gpg' \
@@ -156,7 +169,7 @@ help:
 	'                           which tests of the bench can run on it' \
 	'  make bench               both benchmarks, as root; or one: bench-ring is the library beside DPDK and tools/hv,' \
 	'                           bench-fcopy is hv-fcopyd beside the kernel tree'"'"'s daemon, in a guest' \
-	'  make bench-ring LTO=1    the same with link-time optimization; make lib-lto builds the library for that' \
+	'  make bench-ring LTO=1    the same with link-time optimization' \
 	'  make soak                100 million packets between two threads, and between two processes' \
 	'  make fuzz FUZZ_SECONDS=600   the fuzz targets of lib/fuzz and of hv-fcopyd, that long each' \
 	'  make deps                installs the Debian packages that make all and make deb need' \

@@ -7,6 +7,7 @@ HAVE_SYSTEMD ?= 1
 fcopyd_objs := $(patsubst %.c,$(O)/%.o,$(wildcard daemons/fcopy/*.c))
 fcopyd_cflags = -pthread $(lib_cflags) -DHAVE_SYSTEMD=$(HAVE_SYSTEMD) $(systemd_cflags) \
 		-DCONFIG_FILE='"$(sysconfdir)/hyperv-uio/fcopyd.conf"'
+paths_fcopyd  = $(sysconfdir)
 
 ifeq ($(HAVE_SYSTEMD),1)
 systemd_cflags = $(shell $(PKG_CONFIG) --cflags libsystemd)
@@ -27,13 +28,13 @@ ifeq ($(HAVE_SYSTEMD),1)
 	@$(PKG_CONFIG) --exists libsystemd || { echo 'libsystemd (libsystemd-dev, systemd-devel) is not installed; HAVE_SYSTEMD=0 builds without' >&2; exit 1; }
 endif
 
-$(O)/daemons/fcopy/%.o: daemons/fcopy/%.c | check-systemd
+$(O)/daemons/fcopy/%.o: daemons/fcopy/%.c $(O)/paths/fcopyd | check-systemd
 	$(call compile,$(fcopyd_cflags))
 
 $(O)/daemons/hv-fcopyd: $(fcopyd_objs) $(lib_so)
 	$(call link,$(fcopyd_objs) $(lib_libs) $(systemd_libs) -pthread)
 
-$(O)/daemons/fcopy/%: daemons/fcopy/%.in
+$(O)/daemons/fcopy/%: daemons/fcopy/%.in $(O)/paths/subst
 	$(subst_file)
 
 installs += install-daemons

@@ -26,7 +26,7 @@ dkms_sources := $(filter-out %.mod.c %/facts.h,$(dkms_sources))
 modprobedir   ?= /usr/lib/modprobe.d
 loaderdir     ?= /usr/lib/hyperv-uio
 modprobe_conf := $(O)/kernel/modprobe/hyperv-uio-dkms.conf
-$(modprobe_conf): $(O)/%: %.in
+$(modprobe_conf): $(O)/%: %.in $(O)/paths/subst
 	$(subst_file)
 
 install-dkms: $(modprobe_conf)

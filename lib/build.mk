@@ -54,7 +54,7 @@ lib_lto_objects := $(lib_objects:$(lib_dir)/%=$(lib_lto)/%)
 lto_cflags  := -flto -ffat-lto-objects
 
 .PHONY: lib-lto
-lib-lto: $(lib_lto_a)
+lib-lto: $(lib_lto_a) $(lib_lto_a:.a=.pc)
 
 $(lib_lto)/names.h: $(lib_objects) lib/build.mk
 	$(call quiet,NAMES)
@@ -69,10 +69,7 @@ $(lib_lto_a): $(lib_lto_objects)
 	$(call quiet,AR)
 	$(Q)rm -f $@ && $(AR) rcsD $@ $(lib_lto_objects)
 
-# Always: it holds the places of this very call of make.
-$(lib_pc): FORCE
-.PHONY: FORCE
-$(lib_dir)/%.pc: lib/%.pc.in
+$(lib_dir)/%.pc: lib/%.pc.in $(O)/paths/subst
 	$(call subst_file)
 
 # A manual page for each function
@@ -94,10 +91,11 @@ install-lib: lib
 	$(Q)$(INSTALL) -m 644 $(lib_pc) $(DESTDIR)$(pkgconfigdir)/
 	$(Q)$(INSTALL) -m 644 man/$(lib_name).3 $(lib_dir)/man3/*.3 $(DESTDIR)$(mandir)/man3/
 
-# Not in packages: what the compiler needs is for one version of it.
+# Not in packages: what the compiler needs is for one version of it. The header comes with install-lib.
 install-lib-lto: lib-lto
-	$(Q)$(INSTALL) -d $(DESTDIR)$(libdir)
+	$(Q)$(INSTALL) -d $(DESTDIR)$(libdir) $(DESTDIR)$(pkgconfigdir)
 	$(Q)$(INSTALL) -m 644 $(lib_lto_a) $(DESTDIR)$(libdir)/
+	$(Q)$(INSTALL) -m 644 $(lib_lto_a:.a=.pc) $(DESTDIR)$(pkgconfigdir)/
 .PHONY: install-lib-lto
 
 -include $(lib_objects:.o=.d) $(lib_lto_objects:.o=.d)

@@ -105,6 +105,13 @@ void channel_set_monitor(struct vmbus_chan *chan, unsigned char *int_page,
 	chan->latency = (void *)(monitor_page + MONITOR_PAGE_LATENCY + monitor_id * 2);
 }
 
+/* Return 0, or -ENODEV while VMBus keeps a device that the host does not offer. */
+static int check_offered(const struct vmbus_device *dev)
+{
+	return vmbus_device_is_offered(dev) ? 0 :
+		fail(-ENODEV, "%s: the host does not offer the device now", dev->instance);
+}
+
 int vmbus_chan_open_device(const struct vmbus_device *dev,
 			   const struct vmbus_open_options *options,
 			   struct vmbus_chan **result)
@@ -115,7 +122,10 @@ int vmbus_chan_open_device(const struct vmbus_device *dev,
 	uint64_t relid;
 	int err;
 
+	*result = NULL;
 	err = copy_open_options(options, &opt);
+	if (!err)
+		err = check_offered(dev);
 	if (!err && opt.ring_size && dev->uio)
 		err = set_ring_size(dev, opt.ring_size);
 	if (!err)
@@ -130,6 +140,11 @@ int vmbus_chan_open_device(const struct vmbus_device *dev,
 		goto err_close;
 	err = read_attribute_u64(dev->sysfs, "id", &relid);
 	if (err) {
+		/* The machine may have hibernated meanwhile. */
+		if (check_offered(dev)) {
+			err = -ENODEV;
+			goto err_close;
+		}
 		fail(err, "%s/id: %s", dev->sysfs, strerror(-err));
 		goto err_close;
 	}
@@ -152,6 +167,7 @@ int vmbus_chan_open(const char *id, const struct vmbus_open_options *options,
 	struct vmbus_device *dev;
 	int err;
 
+	*chan = NULL;
 	err = vmbus_device_find(id, &dev);
 	if (err)
 		return err;
@@ -160,9 +176,15 @@ int vmbus_chan_open(const char *id, const struct vmbus_open_options *options,
 	return err;
 }
 
-void vmbus_chan_set_producers(struct vmbus_chan *chan, enum vmbus_producers producers)
+int vmbus_chan_set_producers(struct vmbus_chan *chan, enum vmbus_producers producers)
 {
+	if ((unsigned int)producers > VMBUS_PRODUCERS_SPIN)
+		return -EINVAL;
+	/* The reservation has the lock, or has none. */
+	if (chan->tx.reserved)
+		return -EBUSY;
 	chan->producers = producers;
+	return 0;
 }
 
 int vmbus_chan_latency(const struct vmbus_chan *chan)

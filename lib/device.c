@@ -26,7 +26,7 @@ static int read_line(const char *dir, const char *name, char *text, size_t size)
 {
 	char *path, *end;
 	ssize_t n;
-	int fd, err = 0;
+	int fd, err;
 
 	if (asprintf(&path, "%s/%s", dir, name) < 0)
 		return -ENOMEM;
@@ -35,10 +35,9 @@ static int read_line(const char *dir, const char *name, char *text, size_t size)
 	if (fd < 0)
 		return -errno;
 	n = read(fd, text, size);
-	if (n < 0)
-		err = -errno;
+	err = -errno;
 	close(fd);
-	if (err)
+	if (n < 0)
 		return err;
 	end = memchr(text, '\n', n);
 	if (!end && (size_t)n == size)
@@ -389,6 +388,7 @@ int vmbus_device_find(const char *id, struct vmbus_device **result)
 	char guid[VMBUS_GUID_SIZE];
 	int count, found, err;
 
+	*result = NULL;
 	if (class_guid(id, guid))
 		return fail(-EINVAL, "'%s' is neither the name of a device class nor a GUID", id);
 	count = vmbus_devices_list(NULL, &list);

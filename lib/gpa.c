@@ -25,6 +25,7 @@ int vmbus_pagemap_open(struct vmbus_pagemap **result)
 	struct vmbus_pagemap *pagemap = malloc(sizeof(*pagemap));
 	int err;
 
+	*result = NULL;
 	if (!pagemap)
 		return fail(-ENOMEM, "out of memory");
 	pagemap->fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);

@@ -643,7 +643,7 @@ static int copy_options(struct vmbus_ic *ic, const struct vmbus_ic_options *from
 	if (err)
 		return err;
 	if (opt->flags || opt->reserved)
-		return fail(-EINVAL, "flags 0x%x, reserved 0x%x", opt->flags, opt->reserved);
+		return fail(-EINVAL, "flags 0x%x, reserved 0x%x: both have to be 0", opt->flags, opt->reserved);
 	if (!opt->request)
 		return fail(-EINVAL, "no callback for requests");
 	if (!opt->framework_count) {
@@ -652,19 +652,24 @@ static int copy_options(struct vmbus_ic *ic, const struct vmbus_ic_options *from
 	}
 	if (!opt->message_count || opt->message_count > VMBUS_IC_MAX_VERSIONS ||
 	    opt->framework_count > VMBUS_IC_MAX_VERSIONS)
-		return fail(-EINVAL, "%zu frameworks and %zu versions of messages",
-			    opt->framework_count, opt->message_count);
+		return fail(-EINVAL, "%zu frameworks and %zu versions of messages: 1 to %u may be there",
+			    opt->framework_count, opt->message_count, VMBUS_IC_MAX_VERSIONS);
+	if (!opt->frameworks || !opt->messages)
+		return fail(-EINVAL, "%s is NULL, and %s is not 0",
+			    opt->messages ? "frameworks" : "messages",
+			    opt->messages ? "framework_count" : "message_count");
 	if (!opt->max_message)
 		opt->max_message = MESSAGE_MAX;
 	if (opt->max_message < sizeof(struct vmbus_ic_header) || opt->max_message > RING_PACKET_MAX)
-		return fail(-EINVAL, "messages of at most %u bytes", opt->max_message);
+		return fail(-EINVAL, "max_message of %u bytes: it has to be %zu to %u", opt->max_message,
+			    sizeof(struct vmbus_ic_header), RING_PACKET_MAX);
 	if (!opt->patience_ms)
 		opt->patience_ms = PATIENCE_MS;
 	err = copy_open_options(opt->open, &ic->open);
 	if (err)
 		return err;
 	if (ic->open.flags & VMBUS_OPEN_POLL)
-		return fail(-EINVAL, "poll mode");
+		return fail(-EINVAL, "open->flags: the object cannot wait in poll mode");
 	return copy_versions(ic);
 }
 
@@ -674,6 +679,7 @@ static int ic_alloc(const struct vmbus_ic_options *options, struct vmbus_ic **re
 	struct vmbus_ic *ic = calloc(1, sizeof(*ic));
 	int err;
 
+	*result = NULL;
 	if (!ic)
 		return fail(-ENOMEM, "out of memory");
 	ic->epoll = ic->timer = -1;
@@ -716,6 +722,7 @@ int vmbus_ic_new(const char *id, const struct vmbus_ic_options *options, struct 
 	struct vmbus_ic *ic;
 	int err;
 
+	*result = NULL;
 	if (!vmbus_class_find(id) && vmbus_guid_parse(id, guid))
 		return fail(-EINVAL, "'%s' is neither the name of a device class nor a GUID", id);
 	err = ic_alloc(options, &ic);
@@ -744,6 +751,7 @@ int vmbus_ic_from_chan(struct vmbus_chan *chan, const struct vmbus_ic_options *o
 	struct vmbus_ic *ic;
 	int err;
 
+	*result = NULL;
 	if (vmbus_fd(chan) < 0 || chan->poll_mode || chan->producers)
 		return fail(-EOPNOTSUPP,
 			    "a channel without descriptor, in poll mode, or with several producers");

@@ -17,12 +17,19 @@
 static int check_ring(const char *which, const void *ring, size_t size, size_t header_size)
 {
 	if (!ring || (uintptr_t)ring % 8)
-		return fail(-EINVAL, "%s_ring at %p", which, ring);
+		return fail(-EINVAL, "%s_ring at %p: it has to be at a multiple of 8", which, ring);
 	if (size % 8 || size > INT32_MAX || header_size > size ||
 	    size - header_size < RING_DATA_MIN)
-		return fail(-EINVAL, "%s_size of %zu bytes with a header of %zu", which, size,
-			    header_size);
+		return fail(-EINVAL, "%s_size of %zu bytes: it has to be a multiple of 8, below 2 GiB, and %u more than the header of %zu or larger",
+			    which, size, RING_DATA_MIN, header_size);
 	return 0;
+}
+
+static bool overlap(const struct vmbus_memory *mem)
+{
+	uintptr_t tx = (uintptr_t)mem->tx_ring, rx = (uintptr_t)mem->rx_ring;
+
+	return tx < rx ? rx - tx < mem->tx_size : tx - rx < mem->rx_size;
 }
 
 int vmbus_chan_from_memory(const struct vmbus_memory *memory, struct vmbus_chan **result)
@@ -33,25 +40,32 @@ int vmbus_chan_from_memory(const struct vmbus_memory *memory, struct vmbus_chan 
 	struct stat st;
 	int err;
 
+	*result = NULL;
 	err = copy_struct(mem, sizeof(*mem), memory, memory->struct_size, MEMORY_SIZE_0_1);
 	if (err)
 		return err;
 	if (mem->flags & ~(VMBUS_MEMORY_RESET | VMBUS_MEMORY_POLL))
-		return fail(-EINVAL, "flags 0x%x", mem->flags);
+		return fail(-EINVAL, "flags 0x%x: only 0x%x are known", mem->flags,
+			    VMBUS_MEMORY_RESET | VMBUS_MEMORY_POLL);
 	header_size = mem->header_size ? mem->header_size : page_size();
 	if (header_size % 8 || header_size < 128)
-		return fail(-EINVAL, "header_size of %zu", header_size);
+		return fail(-EINVAL, "header_size of %zu bytes: it has to be a multiple of 8, and at least 128",
+			    header_size);
 	err = check_ring("tx", mem->tx_ring, mem->tx_size, header_size);
 	if (!err)
 		err = check_ring("rx", mem->rx_ring, mem->rx_size, header_size);
 	if (err)
 		return err;
+	if (overlap(mem))
+		return fail(-EINVAL, "tx_ring at %p and rx_ring at %p overlap", mem->tx_ring,
+			    mem->rx_ring);
 	if (!mem->int_page != !mem->monitor_page)
 		return fail(-EINVAL, "int_page or monitor_page is missing");
 	if (mem->int_page && ((uintptr_t)mem->int_page % 8 || (uintptr_t)mem->monitor_page % 8))
-		return fail(-EINVAL, "int_page or monitor_page is not aligned");
+		return fail(-EINVAL, "int_page or monitor_page is not at a multiple of 8");
 	if (mem->relid >= EVENT_CHANNELS || mem->monitor_id >= MONITOR_TRIGGERS)
-		return fail(-EINVAL, "relid %u, monitor_id %u", mem->relid, mem->monitor_id);
+		return fail(-EINVAL, "relid %u, monitor_id %u: they have to be below %u and %u",
+			    mem->relid, mem->monitor_id, EVENT_CHANNELS, MONITOR_TRIGGERS);
 	if (mem->fd >= 0 && fstat(mem->fd, &st))
 		return fail(-EINVAL, "fd %d: %s", mem->fd, strerror(errno));
 
@@ -101,7 +115,7 @@ static int open_side(const struct pair *pair, int fd, bool host, struct vmbus_ch
 		.rx_size = pair->ring_size,
 		.fd = fd,
 	};
-	struct vmbus_chan *chan = NULL;
+	struct vmbus_chan *chan;
 	int err = vmbus_chan_from_memory(&mem, &chan);
 
 	if (err)
@@ -124,8 +138,10 @@ int vmbus_chan_pair(size_t ring_size, struct vmbus_chan **guest, struct vmbus_ch
 	size_t page = page_size();
 	int fd[2], err;
 
+	*guest = *host = NULL;
 	if (ring_size % page || ring_size < 2 * page || ring_size > INT32_MAX)
-		return fail(-EINVAL, "rings of %zu bytes with pages of %zu", ring_size, page);
+		return fail(-EINVAL, "a ring_size of %zu bytes: it has to be a multiple of the page size, %zu, at least two pages, and below 2 GiB",
+			    ring_size, page);
 	pair.users = calloc(1, sizeof(*pair.users));
 	if (!pair.users)
 		return fail(-ENOMEM, "out of memory");
@@ -149,6 +165,7 @@ int vmbus_chan_pair(size_t ring_size, struct vmbus_chan **guest, struct vmbus_ch
 
 	/* This also unmaps the rings and closes the descriptor of this side. */
 	vmbus_chan_close(*guest);
+	*guest = NULL;
 	close(fd[1]);
 	return err;
 

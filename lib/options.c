@@ -21,7 +21,8 @@ int copy_struct(void *to, size_t size, const void *from, size_t from_size, size_
 	const unsigned char *more = from;
 
 	if (from_size < first_size)
-		return fail(-EINVAL, "struct_size of %zu, not %zu", from_size, size);
+		return fail(-EINVAL, "struct_size of %zu: this struct has %zu bytes in version 0.1, and %zu in this one",
+			    from_size, first_size, size);
 	if (from_size > STRUCT_SIZE_MAX)
 		return fail(-E2BIG, "struct_size of %zu: no struct is that large", from_size);
 	for (size_t i = size; i < from_size; i++)
@@ -44,14 +45,14 @@ int copy_open_options(const struct vmbus_open_options *from, struct vmbus_open_o
 	if (err)
 		return err;
 	if (to->flags & ~VMBUS_OPEN_POLL)
-		return fail(-EINVAL, "flags 0x%x", to->flags);
+		return fail(-EINVAL, "flags 0x%x: only 0x%x is known", to->flags, VMBUS_OPEN_POLL);
 	return 0;
 }
 
-/* Write @value to the attribute at @path; no text. */
+/* Write @value to the attribute at @path, which a test may have as a plain file; no text. */
 static int write_attribute(const char *path, uint64_t value)
 {
-	int fd = open(path, O_WRONLY | O_CLOEXEC), err = 0;
+	int fd = open(path, O_WRONLY | O_CLOEXEC | O_TRUNC), err = 0;
 
 	if (fd < 0)
 		return -errno;
@@ -77,7 +78,10 @@ int set_ring_size(const struct vmbus_device *dev, uint32_t ring_size)
 		return fail(-ENOMEM, "out of memory");
 	if (!err)
 		err = write_attribute(path, ring_size);
-	if (err)
+	if (err == -EINVAL)
+		fail(err, "%s: a ring size of %u: it has to be a multiple of the page size, %zu, and at least two pages; the kernel log names the largest",
+		     path, ring_size, page_size());
+	else if (err)
 		fail(err, "%s: a ring size of %u: %s", path, ring_size, strerror(-err));
 	free(path);
 	return err;

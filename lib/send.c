@@ -6,6 +6,25 @@
 
 #include "internal.h"
 
+/* Return 0 if a packet may have these flags. */
+static inline uint32_t wrong_flags(uint16_t flags)
+{
+	return flags & ~VMBUS_PACKET_COMPLETION_REQUESTED;
+}
+
+/*
+ * Return 0 if a packet without ranges may have this type and these flags:
+ * VMBUS_PACKET_* but VMBUS_PACKET_GPA_DIRECT, which are 6, 7, 10 and 11. The
+ * host ends a channel on which it finds another one. The caller joins the result
+ * with other conditions, so that the short ways have no further branch.
+ */
+static inline uint32_t wrong_kind(uint16_t type, uint16_t flags)
+{
+	_Static_assert(VMBUS_PACKET_INBAND == 6 && VMBUS_PACKET_XFER_PAGES == 7 &&
+		       VMBUS_PACKET_CANCEL == 10 && VMBUS_PACKET_COMPLETION == 11, "not these types");
+	return ((uint32_t)(type - VMBUS_PACKET_INBAND) & ~5u) | wrong_flags(flags);
+}
+
 /* Do as vmbus_flush(); the caller has the lock. */
 static int flush_locked(struct vmbus_chan *chan)
 {
@@ -53,6 +72,8 @@ static __attribute__((noinline)) int queue_one(struct vmbus_chan *chan, uint16_t
 	uint32_t need;
 	int err;
 
+	if (unlikely(wrong_kind(type, flags)))
+		return -EINVAL;
 	if (unlikely(len > tx->max_payload))
 		return -EMSGSIZE;
 	need = tx_ring_need(len);
@@ -89,10 +110,10 @@ static inline __attribute__((always_inline)) bool put_whole(struct vmbus_chan *c
 	return true;
 }
 
-/* Return true if the channel is open and no lock is needed. */
-static inline bool is_simple(const struct vmbus_chan *chan)
+/* Return true if the channel is open, no lock is needed, and the packet may be sent. */
+static inline bool is_simple(const struct vmbus_chan *chan, uint16_t type, uint16_t flags)
 {
-	return likely(!(channel_ended(chan) | chan->producers));
+	return likely(!(channel_ended(chan) | chan->producers | wrong_kind(type, flags)));
 }
 
 /* Do as vmbus_queue(), with any packet on any channel. */
@@ -114,7 +135,7 @@ int vmbus_queue(struct vmbus_chan *chan, uint16_t type, uint16_t flags, uint64_t
 		const void *payload, size_t len)
 {
 	/* This way has no call of another function, and so needs no stack. */
-	if (is_simple(chan) && likely(put_whole(chan, type, flags, transaction_id, payload, len,
+	if (is_simple(chan, type, flags) && likely(put_whole(chan, type, flags, transaction_id, payload, len,
 						 COPY_INLINE_MAX)))
 		return settle(chan, 0);
 	return queue_any(chan, type, flags, transaction_id, payload, len);
@@ -188,7 +209,7 @@ static __attribute__((noinline)) bool put_gpa(struct tx_ring *tx, uint16_t flags
 	unsigned char *p = start + RING_DESCRIPTOR + sizeof(struct vmbus_gpa_header);
 	uint32_t left = tx_ring_piece(tx), header, need;
 
-	if (unlikely(!count || tx->pending || len > tx->max_payload))
+	if (unlikely(!count || tx->pending || len > tx->max_payload || wrong_flags(flags)))
 		return false;
 	/* This is for the payload and for one page of each range. */
 	need = tx_ring_need(len) + sizeof(struct vmbus_gpa_header);
@@ -268,6 +289,8 @@ static __attribute__((noinline)) int queue_gpa_slowly(struct vmbus_chan *chan, u
 
 	if (header < 0)
 		return header;
+	if (wrong_flags(flags))
+		return -EINVAL;
 	if (len > tx->max_payload - (uint64_t)header)
 		return -EMSGSIZE;
 	need = tx_ring_need(header + len);
@@ -290,6 +313,26 @@ static inline int queue_gpa(struct vmbus_chan *chan, uint16_t flags, uint64_t tr
 	return queue_gpa_slowly(chan, flags, transaction_id, ranges, count, payload, len);
 }
 
+/*
+ * Return 0 if a message has no ranges, 0 in its reserved member, and a type and
+ * flags as wrong_kind() allows. This takes two loads and one branch of the
+ * caller.
+ */
+static inline uint64_t wrong_message(const struct vmbus_tx_packet *m)
+{
+	uint32_t kind;
+	uint64_t rest;
+
+	_Static_assert(offsetof(struct vmbus_tx_packet, flags) ==
+		       offsetof(struct vmbus_tx_packet, type) + 2 &&
+		       offsetof(struct vmbus_tx_packet, reserved) ==
+		       offsetof(struct vmbus_tx_packet, range_count) + 4, "not beside each other");
+	memcpy(&kind, &m->type, sizeof(kind));
+	memcpy(&rest, &m->range_count, sizeof(rest));
+	/* A type below VMBUS_PACKET_INBAND borrows from the flags, and is wrong in any case. */
+	return rest | ((kind - VMBUS_PACKET_INBAND) & ~(5u | VMBUS_PACKET_COMPLETION_REQUESTED << 16));
+}
+
 /* Write the first messages, as many as fit in one piece into the known room. Return their number. */
 static inline unsigned int lay_many(struct tx_ring *tx, const struct vmbus_tx_packet *messages,
 				    unsigned int count)
@@ -303,7 +346,7 @@ static inline unsigned int lay_many(struct tx_ring *tx, const struct vmbus_tx_pa
 		const struct vmbus_tx_packet *m = &messages[n];
 		uint32_t len = m->length, need;
 
-		if (unlikely(len > max || m->range_count || m->type == VMBUS_PACKET_GPA_DIRECT))
+		if (unlikely(len > max || wrong_message(m)))
 			break;
 		need = tx_ring_need(len);
 		if (unlikely(need >= left))
@@ -353,6 +396,8 @@ static inline unsigned int lay_alike(struct tx_ring *tx, uint16_t type, uint16_t
 
 static int queue_message(struct vmbus_chan *chan, const struct vmbus_tx_packet *m)
 {
+	if (m->reserved)
+		return -EINVAL;
 	if (m->type != VMBUS_PACKET_GPA_DIRECT)
 		return m->range_count ? -EINVAL :
 			queue_one(chan, m->type, m->flags, m->transaction_id, m->payload, m->length);
@@ -477,7 +522,7 @@ int vmbus_queue_alike(struct vmbus_chan *chan, uint16_t type, uint16_t flags,
 
 	if (unlikely(result))
 		return result;
-	if (too_many(count))
+	if (too_many(count) || wrong_kind(type, flags))
 		return -EINVAL;
 	send_lock(chan);
 	result = queue_alike(chan, type, flags, transaction_id, payloads, count);
@@ -493,7 +538,7 @@ int vmbus_send_alike(struct vmbus_chan *chan, uint16_t type, uint16_t flags,
 
 	if (unlikely(result))
 		return result;
-	if (too_many(count))
+	if (too_many(count) || wrong_kind(type, flags))
 		return -EINVAL;
 	send_lock(chan);
 	result = queue_alike(chan, type, flags, transaction_id, payloads, count);
@@ -530,6 +575,8 @@ int vmbus_queuev(struct vmbus_chan *chan, uint16_t type, uint16_t flags, uint64_
 
 	if (err)
 		return err;
+	if (wrong_kind(type, flags))
+		return -EINVAL;
 	len = length(chan, iov, iovcnt);
 	if (len < 0)
 		return len;
@@ -572,7 +619,8 @@ static __attribute__((noinline)) int send_any(struct vmbus_chan *chan, uint16_t 
 	if (unlikely(err))
 		return err;
 	send_lock(chan);
-	if (unlikely(!put_whole(chan, type, flags, transaction_id, payload, len,
+	if (unlikely(wrong_kind(type, flags) ||
+		     !put_whole(chan, type, flags, transaction_id, payload, len,
 				chan->tx.max_payload)))
 		err = queue_one(chan, type, flags, transaction_id, payload, len);
 	if (likely(!err))
@@ -584,7 +632,7 @@ static __attribute__((noinline)) int send_any(struct vmbus_chan *chan, uint16_t 
 int vmbus_send(struct vmbus_chan *chan, uint16_t type, uint16_t flags, uint64_t transaction_id,
 	       const void *payload, size_t len)
 {
-	if (!is_simple(chan) ||
+	if (!is_simple(chan, type, flags) ||
 	    unlikely(!put_whole(chan, type, flags, transaction_id, payload, len, COPY_INLINE_MAX)))
 		return send_any(chan, type, flags, transaction_id, payload, len);
 	/* vmbus_signal() looks itself whether the channel has ended. */
@@ -713,6 +761,8 @@ static inline int commit(struct vmbus_chan *chan, uint16_t type, uint16_t flags,
 int vmbus_commit(struct vmbus_chan *chan, uint16_t type, uint16_t flags, uint64_t transaction_id,
 		 size_t len)
 {
+	if (unlikely(wrong_kind(type, flags)))
+		return -EINVAL;
 	return commit(chan, type, flags, transaction_id, 0, len);
 }
 
@@ -723,7 +773,7 @@ int vmbus_commit_gpa(struct vmbus_chan *chan, uint16_t flags, uint64_t transacti
 	const size_t least = sizeof(struct vmbus_gpa_header) + sizeof(struct vmbus_gpa_entry) +
 		sizeof(uint64_t);
 
-	if (unlikely(ranges_len % 8 || ranges_len < least || ranges_len > len))
+	if (unlikely(ranges_len % 8 || ranges_len < least || ranges_len > len || wrong_flags(flags)))
 		return -EINVAL;
 	return commit(chan, VMBUS_PACKET_GPA_DIRECT, flags, transaction_id, ranges_len, len);
 }
@@ -738,7 +788,7 @@ int vmbus_queue_xfer(struct vmbus_chan *chan, uint16_t flags, uint64_t transacti
 	void *packet;
 	int err;
 
-	if (!count)
+	if (!count || wrong_flags(flags))
 		return -EINVAL;
 	if (len > chan->tx.max_payload || count > chan->tx.max_payload / sizeof(*ranges))
 		return -EMSGSIZE;

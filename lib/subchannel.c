@@ -138,13 +138,15 @@ int vmbus_subchannel_open(const struct vmbus_chan *primary, uint32_t relid,
 	struct stat st;
 	int fd, err;
 
+	*result = NULL;
 	if (!dev)
 		return fail(-EOPNOTSUPP, "a channel from memory has no sub-channels");
 	err = copy_open_options(options, &opt);
 	if (err)
 		return err;
 	if (opt.ring_size)
-		return fail(-EINVAL, "ring_size of %u for a sub-channel", opt.ring_size);
+		return fail(-EINVAL, "ring_size of %u: a sub-channel has that of the primary, so it has to be 0",
+			    opt.ring_size);
 	if (asprintf(&folder, "%s/channels/%u", dev->sysfs, relid) < 0)
 		return fail(-ENOMEM, "out of memory");
 	if (asprintf(&path, "%s/ring", folder) < 0) {

@@ -200,9 +200,13 @@ int uio_open(const struct vmbus_device *dev, struct vmbus_chan **result)
 	struct vmbus_chan *chan;
 	int err;
 
+	*result = NULL;
+	if (!dev->uio && dev->driver && !strcmp(dev->driver, "uio_hv_generic"))
+		return fail(-ENXIO, "%s: uio_hv_generic has the device, but no UIO device is there (yet)",
+			    dev->instance);
 	if (!dev->uio)
-		return fail(-ENXIO, "%s: no UIO device: it has to be bound to uio_hv_generic (driver: %s)",
-			    dev->instance, dev->driver ? dev->driver : "none");
+		return fail(-ENXIO, "%s: no UIO device (driver: %s): 'vmbusctl bind %s' binds it to uio_hv_generic",
+			    dev->instance, dev->driver ? dev->driver : "none", dev->instance);
 	chan = channel_alloc();
 	if (!chan)
 		return fail(-ENOMEM, "out of memory");
@@ -214,7 +218,8 @@ int uio_open(const struct vmbus_device *dev, struct vmbus_chan **result)
 	chan->fd = open(dev->path, O_RDWR | O_CLOEXEC | O_NONBLOCK);
 	if (chan->fd < 0) {
 		err = errno == ENOENT ? -ENODEV : -errno;
-		fail(err, "%s: cannot open %s: %s", dev->instance, dev->path, strerror(errno));
+		fail(err, "%s: cannot open %s: %s%s", dev->instance, dev->path, strerror(errno),
+		     errno == EACCES ? " (hyperv-uio.conf(5) tells how a rule sets its owner and mode)" : "");
 		err = uio_error(dev, err);
 		goto err_close;
 	}

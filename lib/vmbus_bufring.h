@@ -7,6 +7,10 @@
  * negative errno. vmbus_error() describes the last failure of the calling
  * thread. Sizes are in bytes. All values are little-endian, as VMBus is.
  *
+ * Pointers: an argument may be NULL only where a comment says so. A function
+ * that opens, finds or makes something sets the caller's pointer to NULL when
+ * it fails, except as vmbus_devices_list() says.
+ *
  * Threads: one thread at a time may send on a channel, and one at a time may
  * receive. These may be two threads; they need no lock, and each may wait.
  * After vmbus_chan_set_producers() any number of threads may send, and each may
@@ -290,14 +294,20 @@ struct vmbus_chan;
  * the other members. Later versions of the library add members at the end, and
  * zero means what this version does. A program that was built for an older
  * version passes a smaller struct_size: the library takes the missing members
- * as zero. A program that was built for a newer version passes a larger one:
- * the call returns -E2BIG if a member that the library does not know is not
- * zero, or if struct_size is above 4096, as no version's is.
+ * as zero. The call returns -EINVAL if struct_size is below the size that the
+ * struct had in its first version. A program that was built for a newer version
+ * passes a larger one: the call returns -E2BIG if a member that the library does
+ * not know is not zero, or if struct_size is above 4096, as no version's is.
  */
 struct vmbus_open_options {
 	size_t struct_size;
 	uint32_t flags;		/* VMBUS_OPEN_* */
-	uint32_t ring_size;	/* bytes of each ring, header included; 0: what the kernel module has set */
+	/*
+	 * Bytes of each ring, header included: a multiple of the page size, two
+	 * pages or more. 0: what the kernel module has set. A power of two is
+	 * not needed.
+	 */
+	uint32_t ring_size;
 };
 
 /**
@@ -342,8 +352,9 @@ int vmbus_chan_open(const char *id, const struct vmbus_open_options *options,
  * Returns 0, or -EINVAL (@options; or the module refuses the ring size), -E2BIG
  * (see struct vmbus_open_options), -EOPNOTSUPP (the module has no ring sizes to
  * set), -EBUSY (a program has the device open, and the ring size is another),
- * -ENXIO (no UIO driver has the device), -ENODEV (it went away), -EACCES or
- * -EPERM, -ENOMEM, -EPROTO (maps or attributes are not as uio_hv_generic makes
+ * -ENXIO (no UIO driver has the device), -ENODEV (it went away, or the host does
+ * not offer it now: see vmbus_device_is_offered()), -EACCES or -EPERM (see
+ * libvmbus_bufring(3), "Permissions"), -ENOMEM, -EPROTO (maps or attributes are not as uio_hv_generic makes
  * them), -EIO (the indices in the rings are impossible), or what open() or
  * mmap() returned.
  *
@@ -356,7 +367,9 @@ int vmbus_chan_open_device(const struct vmbus_device *dev,
 /**
  * vmbus_chan_close() - close a channel; NULL is allowed
  *
- * Packets that are not yet received are lost.
+ * Packets that are not yet received are lost. The pointer ends here: no function
+ * may get @chan any more, nor what vmbus_chan_device() or vmbus_chan_buffer()
+ * returned for it, nor a view of vmbus_peek().
  *
  * Since 0.1.
  */
@@ -488,9 +501,10 @@ struct vmbus_memory {
 	unsigned int flags;	/* VMBUS_MEMORY_* */
 
 	/*
-	 * Each ring is a header of header_size bytes, then data. Both start at
-	 * a multiple of 8, sizes are multiples of 8. The other side has the
-	 * same memory with the two rings exchanged.
+	 * Each ring is a header of header_size bytes, then 64 bytes of data or
+	 * more. Both start at a multiple of 8, sizes are multiples of 8 and
+	 * below 2^31; a power of two is not needed. The rings do not overlap.
+	 * The other side has the same memory with the two rings exchanged.
 	 */
 	void *tx_ring;
 	size_t tx_size;		/* header included */
@@ -548,7 +562,7 @@ int vmbus_chan_from_memory(const struct vmbus_memory *mem, struct vmbus_chan **c
 /**
  * vmbus_chan_pair() - make two channels that are joined to each other, for tests
  * @ring_size: of each ring, header included: a multiple of the page size, at
- *	least two pages
+ *	least two pages, below 2^31; a power of two is not needed
  * @guest: one side
  * @host: the other; the same code with the rings exchanged
  *
@@ -681,9 +695,12 @@ enum vmbus_producers {
  * threads wait; only the thread that reserved may commit or cancel. No other
  * thread may use the channel during this call.
  *
+ * Returns 0, or -EINVAL (@producers), -EBUSY (the channel has a reservation).
+ * After an error the channel is as it was.
+ *
  * Since 0.1.
  */
-void vmbus_chan_set_producers(struct vmbus_chan *chan, enum vmbus_producers producers);
+int vmbus_chan_set_producers(struct vmbus_chan *chan, enum vmbus_producers producers);
 
 /**
  * Counters of a channel since it was opened. A packet has 24 bytes in the ring
@@ -787,7 +804,9 @@ enum vmbus_packet_type {
 
 /**
  * vmbus_send() - send one packet, and signal the host if necessary
- * @type: VMBUS_PACKET_INBAND or VMBUS_PACKET_COMPLETION
+ * @type: VMBUS_PACKET_INBAND, VMBUS_PACKET_COMPLETION or VMBUS_PACKET_CANCEL.
+ *	The function also takes VMBUS_PACKET_XFER_PAGES, without ranges, for a
+ *	test that plays a wrong host.
  * @flags: 0 or VMBUS_PACKET_COMPLETION_REQUESTED
  * @transaction_id: any number; the host's completion has it, too
  * @payload: @len bytes, 0 to vmbus_chan_max_payload(). The library adds zeros
@@ -797,9 +816,10 @@ enum vmbus_packet_type {
  * the host (pending_send_sz) to interrupt as soon as there is room for this
  * packet: wait for that with vmbus_wait(VMBUS_WAIT_SEND), then send again.
  *
- * Returns 0; or -EAGAIN (full), -EMSGSIZE (never fits), -ENODEV (rescinded),
- * -EIO (the host's index is impossible; nothing was sent), or an error of
- * vmbus_signal().
+ * Returns 0; or -EAGAIN (full), -EMSGSIZE (never fits), -EINVAL (@type or
+ * @flags: a host ends a channel on which it finds others), -EBUSY (see
+ * vmbus_reserve()), -ENODEV (rescinded), -EIO (the host's index is impossible;
+ * nothing was sent), or an error of vmbus_signal().
  *
  * Since 0.1.
  */
@@ -849,7 +869,7 @@ struct vmbus_tx_packet {
 	uint64_t transaction_id;
 	const struct vmbus_gpa_buffer *ranges;	/* as for vmbus_queue_gpa() */
 	uint32_t range_count;		/* 0 except for VMBUS_PACKET_GPA_DIRECT */
-	uint32_t reserved;		/* 0 */
+	uint32_t reserved;		/* 0, or the packet is refused */
 };
 
 /**
@@ -859,7 +879,8 @@ struct vmbus_tx_packet {
  * library refused the next one; a call that begins with that one returns the
  * reason. If the library refused the first, the result is the error of
  * vmbus_queue() or vmbus_queue_gpa(). -EINVAL: @count is above 2147483647, or a
- * packet that is not VMBUS_PACKET_GPA_DIRECT has ranges.
+ * packet that is not VMBUS_PACKET_GPA_DIRECT has ranges, or its reserved member
+ * is not 0.
  *
  * Since 0.1.
  */
@@ -981,11 +1002,12 @@ int vmbus_reserve(struct vmbus_chan *chan, size_t len, void **payload);
 
 /**
  * vmbus_commit() - queue the packet that was built; vmbus_flush() shows it to the host
+ * @type: as for vmbus_send(), and @flags, too
  * @len: bytes of payload, no more than were reserved
  *
- * Returns 0; -EINVAL if @len, rounded up to 8, is more than was reserved, or if
- * the caller has no reservation (a reservation stays after an error); or
- * -ENODEV.
+ * Returns 0, or -EINVAL (@type or @flags; or @len, rounded up to 8, is more
+ * than was reserved; or the caller has no reservation), or -ENODEV. After
+ * -EINVAL a reservation stays.
  *
  * Since 0.1.
  */
@@ -1002,8 +1024,8 @@ int vmbus_commit(struct vmbus_chan *chan, uint16_t type, uint16_t flags, uint64_
  * vmbus_gpa_header, then for each range struct vmbus_gpa_entry and the page
  * numbers, 8 bytes each. The library does not check them.
  *
- * Returns as vmbus_commit(); -EINVAL also when @ranges_len is no multiple of 8,
- * less than 24 or more than @len.
+ * Returns as vmbus_commit(); -EINVAL also when @ranges_len is not a multiple of
+ * 8, less than 24 or more than @len.
  *
  * Since 0.1.
  */

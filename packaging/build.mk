@@ -12,6 +12,10 @@ clean_env := env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS -u O -u V -u DESTDIR -u pre
 check-version:
 	$(Q)packaging/check-version
 
+.PHONY: check-paths
+check-paths:
+	$(Q)packaging/check-paths $(abspath $(O))/check-paths
+
 # $(call export,FOLDER): the tree as it is, without what was built
 define export
 	$(Q)rm -rf $(1)

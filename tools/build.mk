@@ -12,7 +12,8 @@ bashcompletiondir ?= $(datarootdir)/bash-completion/completions
 zshcompletiondir  ?= $(datarootdir)/zsh/site-functions
 
 # The engine of vmbus-bind decides for vmbusctl, too.
-$(O)/tools/%.o: tools/%.c
+paths_vmbusctl = $(paths_bind) $(udevdir)
+$(O)/tools/%.o: tools/%.c $(O)/paths/vmbusctl
 	$(call compile,$(bind_cflags) -Iudev -DVMBUS_BIND='"$(udevdir)/vmbus-bind"' \
 		$(shell $(PKG_CONFIG) --cflags $(vmbusctl-pkgs)))
 

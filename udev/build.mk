@@ -12,8 +12,9 @@ bind_a        := $(O)/udev/libbind.a
 bind_objs     := $(patsubst %,$(O)/udev/%.o,config defer driverctl facts routes disks netconfig state plan settings settle bind lint lock log kernel)
 bind_cflags   := $(lib_cflags) -DVENDOR_CONFIG='"$(bindconfdir)"' \
 		 -DADMIN_CONFIG='"$(sysconfdir)/hyperv-uio/bind.d"' -DSTATE_FOLDER='"$(statedir)"'
+paths_bind     = $(bindconfdir) $(sysconfdir) $(statedir)
 
-$(O)/udev/%.o: udev/%.c
+$(O)/udev/%.o: udev/%.c $(O)/paths/bind
 	$(call compile,$(bind_cflags))
 
 $(bind_a): $(bind_objs)
@@ -29,7 +30,7 @@ $(vmbus-bind): $(O)/udev/vmbus-bind.o $(bind_a) $(lib_a)
 udev_units    := vmbus-bind.path vmbus-bind.service vmbus-bind-boot.service
 udev_files    := $(addprefix $(O)/udev/,60-hyperv-uio.rules $(udev_units) initramfs/hook initramfs/module-setup.sh)
 
-$(udev_files): $(O)/udev/%: udev/%.in
+$(udev_files): $(O)/udev/%: udev/%.in $(O)/paths/subst
 	$(subst_file)
 
 .PHONY: udev

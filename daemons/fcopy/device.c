@@ -65,7 +65,7 @@ static int explain(int err)
 		code = EX_UNAVAILABLE;
 		break;
 	case -ENXIO:
-		log_line(LOG_NOTICE, "%s; it must be bound to uio_hv_generic", text);
+		log_line(LOG_NOTICE, "%s", text);
 		code = EX_UNAVAILABLE;
 		break;
 	default:

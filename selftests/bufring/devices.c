@@ -2,6 +2,7 @@
 /* Finding devices and opening them, in a sysfs made of plain files. */
 
 #include <sys/resource.h>
+#include <sys/wait.h>
 
 #include <pthread.h>
 
@@ -297,8 +298,10 @@ static void a_device_that_the_host_does_not_offer(void)
 	CHECK_IS(vmbus_device_is_offered(dev), 1);
 	put("-1\n", SYS DEV1 "/id");
 	CHECK_IS(vmbus_device_is_offered(dev), 0);
-	CHECK_IS(vmbus_chan_open_device(dev, NULL, &chan), -EPROTO);
+	CHECK_IS(vmbus_chan_open_device(dev, NULL, &chan), -ENODEV);
+	CHECK(strstr(vmbus_error(), "does not offer"));
 	put("4294967295\n", SYS DEV1 "/id");
+	CHECK_IS(vmbus_chan_open_device(dev, NULL, &chan), -ENODEV);
 	CHECK_IS(vmbus_device_is_offered(dev), 0);
 	put("-2\n", SYS DEV1 "/id");
 	CHECK_IS(vmbus_device_is_offered(dev), -EPROTO);
@@ -656,6 +659,13 @@ static void options_of_an_open(void)
 	MUST(file && fgets(text, sizeof(text), file));
 	fclose(file);
 	CHECK_IS(atoi(text), 65536);
+	options.ring_size = 8192;
+	MUST(!vmbus_chan_open("fcopy", &options, &chan));
+	vmbus_chan_close(chan);
+	file = fopen(path, "r");
+	MUST(file && fgets(text, sizeof(text), file));
+	fclose(file);
+	CHECK(!strcmp(text, "8192"));
 	/* The library does not write the value that is there: the file may be another user's. */
 	if (geteuid()) {
 		MUST(!chmod(path, 0444));
@@ -681,6 +691,71 @@ static void options_of_an_open(void)
 	options.struct_size = 8;
 	CHECK_IS(vmbus_chan_open("fcopy", &options, &sub), -EINVAL);
 	vmbus_chan_close(chan);
+}
+
+/* The text says what the reader can do. */
+static void a_device_without_a_uio_device(void)
+{
+	struct vmbus_chan *chan;
+	char path[512];
+
+	machine();
+	CHECK_IS(vmbus_chan_open(DEV2, NULL, &chan), -ENXIO);
+	CHECK(strstr(vmbus_error(), "'vmbusctl bind " DEV2 "'"));
+	snprintf(path, sizeof(path), "%s/" SYS DEV2 "/driver", base);
+	MUST(!symlink("../../drivers/hv_netvsc", path));
+	CHECK_IS(vmbus_chan_open(DEV2, NULL, &chan), -ENXIO);
+	CHECK(strstr(vmbus_error(), "hv_netvsc") && strstr(vmbus_error(), "vmbusctl bind"));
+	/* Bound a moment ago */
+	MUST(!unlink(path) && !symlink("../../drivers/uio_hv_generic", path));
+	CHECK_IS(vmbus_chan_open(DEV2, NULL, &chan), -ENXIO);
+	CHECK(strstr(vmbus_error(), "yet") && !strstr(vmbus_error(), "vmbusctl"));
+}
+
+static void a_failure_leaves_null(void)
+{
+	struct vmbus_memory mem = { .struct_size = sizeof(mem), .fd = -1 };
+	const struct rlimit none = { .rlim_cur = 0, .rlim_max = 0 };
+	struct vmbus_device **list, *dev, *const nothing = (void *)&mem;
+	struct vmbus_chan *chan, *sub, *host;
+	struct vmbus_pagemap *pagemap;
+	struct vmbus_ic *ic;
+	int status;
+	pid_t pid;
+
+#define IS_NULL(call, pointer) do {		\
+	pointer = (void *)nothing;		\
+	CHECK(call < 0);			\
+	CHECK(!pointer);			\
+} while (0)
+	machine();
+	IS_NULL(vmbus_devices_list("nonsense", &list), list);
+	IS_NULL(vmbus_device_find("nonsense", &dev), dev);
+	IS_NULL(vmbus_device_find("kvp", &dev), dev);
+	IS_NULL(vmbus_chan_open("kvp", NULL, &chan), chan);
+	MUST(!vmbus_device_find(DEV2, &dev));
+	IS_NULL(vmbus_chan_open_device(dev, NULL, &chan), chan);
+	vmbus_device_free(dev);
+	MUST(!vmbus_chan_open("fcopy", NULL, &chan));
+	IS_NULL(vmbus_subchannel_open(chan, 31, NULL, &sub), sub);
+	vmbus_chan_close(chan);
+	IS_NULL(vmbus_chan_from_memory(&mem, &chan), chan);
+	chan = (void *)nothing;
+	IS_NULL(vmbus_chan_pair(1, &chan, &host), host);
+	CHECK(!chan);
+	IS_NULL(vmbus_ic_new("nonsense", NULL, &ic), ic);
+	IS_NULL(vmbus_ic_new("fcopy", NULL, &ic), ic);
+	MUST(!vmbus_chan_pair(2 * getpagesize(), &chan, &host));
+	IS_NULL(vmbus_ic_from_chan(chan, NULL, &ic), ic);
+	vmbus_chan_close(chan);
+	vmbus_chan_close(host);
+	pid = fork();
+	if (!pid) {
+		setrlimit(RLIMIT_NOFILE, &none);
+		IS_NULL(vmbus_pagemap_open(&pagemap), pagemap);
+		_exit(checks_failed != 0);
+	}
+	CHECK(waitpid(pid, &status, 0) == pid && !status);
 }
 
 static void buffers_have_addresses_and_handles(void)
@@ -758,6 +833,8 @@ static const struct test tests[] = {
 	TEST(subchannels_are_listed_and_opened),
 	TEST(a_subchannel_that_goes_away_while_it_is_opened),
 	TEST(options_of_an_open),
+	TEST(a_device_without_a_uio_device),
+	TEST(a_failure_leaves_null),
 	TEST(buffers_have_addresses_and_handles),
 };
 

@@ -1084,11 +1084,26 @@ static void wrong_memory_is_refused(void)
 	REFUSED(relid, 16384);
 	REFUSED(monitor_id, 128);
 	REFUSED(fd, 99999);
+	/* The text says the rule. */
+	CHECK(strstr(vmbus_error(), "99999"));
+	REFUSED(header_size, 64);
+	CHECK(strstr(vmbus_error(), "at least 128"));
+	REFUSED(rx_size, (size_t)getpagesize());
+	CHECK(strstr(vmbus_error(), "64 more than the header"));
+	/* The same ring twice, or a part of one */
+	REFUSED(rx_ring, m.to_host.base);
+	REFUSED(tx_ring, m.to_guest.base);
+	REFUSED(rx_ring, m.to_host.base + 8);
+	REFUSED(rx_ring, m.to_host.base - 8);
+	CHECK(strstr(vmbus_error(), "overlap"));
 	/* Too large a header for the ring, also where a sum of both would wrap */
 	too_large_a_header(&m, (size_t)1 << 20);
 	too_large_a_header(&m, SIZE_MAX - 7);
 	CHECK_IS(vmbus_chan_pair(getpagesize(), &chan, &chan), -EINVAL);
 	CHECK_IS(vmbus_chan_pair(2 * getpagesize() + 8, &chan, &chan), -EINVAL);
+	CHECK(strstr(vmbus_error(), "multiple of the page size"));
+	CHECK_IS(vmbus_chan_pair((size_t)1 << 31, &chan, &chan), -EINVAL);
+	CHECK(strstr(vmbus_error(), "below 2 GiB"));
 	model_close(&m);
 }
 

@@ -1016,8 +1016,10 @@ static void options_that_are_refused(void)
 	REFUSED(opt.event = NULL, -EINVAL, "events");
 	REFUSED(opt.message_count = 0, -EINVAL, "versions");
 	REFUSED(opt.message_count = 101, -EINVAL, "versions");
-	REFUSED(opt.max_message = 27, -EINVAL, "27");
-	REFUSED(opt.max_message = 1 << 20, -EINVAL, "messages");
+	REFUSED(opt.messages = NULL, -EINVAL, "messages is NULL");
+	REFUSED(opt.framework_count = 1, -EINVAL, "frameworks is NULL");
+	REFUSED(opt.max_message = 27, -EINVAL, "27 bytes: it has to be 28 to 524280");
+	REFUSED(opt.max_message = 1 << 20, -EINVAL, "max_message");
 	REFUSED(opt.open = &poll_mode, -EINVAL, "poll");
 	opt = options();
 	CHECK_IS(vmbus_ic_new("nonsense", &opt, &ic), -EINVAL);

@@ -367,13 +367,16 @@ static void reserve_and_try(enum vmbus_producers producers)
 	struct model m;
 
 	model_open(&m, DATA);
-	vmbus_chan_set_producers(m.guest, producers);
+	CHECK_IS(vmbus_chan_set_producers(m.guest, producers), 0);
+	CHECK_IS(vmbus_chan_set_producers(m.guest, 3), -EINVAL);
+	CHECK_IS(vmbus_chan_set_producers(m.guest, -1), -EINVAL);
 	CHECK_IS(vmbus_commit(m.guest, 6, 0, 0, 0), -EINVAL);
 	vmbus_cancel(m.guest);
 	CHECK_IS(vmbus_queue(m.guest, 6, 0, 7, out, 8), 0);
 	CHECK_IS(vmbus_reserve(m.guest, DATA, &payload), -EMSGSIZE);
 	CHECK_IS(vmbus_reserve(m.guest, 64, &payload), 0);
 	CHECK_IS(vmbus_reserve(m.guest, 64, &other), -EBUSY);
+	CHECK_IS(vmbus_chan_set_producers(m.guest, VMBUS_PRODUCERS_ONE), -EBUSY);
 	CHECK_IS(vmbus_send(m.guest, 6, 0, 0, out, 8), -EBUSY);
 	CHECK_IS(vmbus_queuev(m.guest, 6, 0, 0, &iov, 1), -EBUSY);
 	CHECK_IS(vmbus_send_many(m.guest, &message, 1), -EBUSY);

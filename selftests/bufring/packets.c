@@ -331,6 +331,105 @@ static void other_header_sizes(void)
 	}
 }
 
+static unsigned char some[2048];
+
+/* Try to send a packet of this kind in every way. Return true if all ways took it, or all refused it. */
+static bool all_ways(struct model *m, uint16_t type, uint16_t flags, int expected)
+{
+	const struct iovec iov = { some, 8 };
+	struct vmbus_tx_packet message = TX_PACKET(some, 8, type, flags, 7);
+	static const struct { enum vmbus_producers producers; uint32_t len; } ways[] = {
+		{ VMBUS_PRODUCERS_ONE, 8 }, { VMBUS_PRODUCERS_ONE, 200 }, { VMBUS_PRODUCERS_SPIN, 8 },
+	};
+	void *payload;
+	int before = checks_failed;
+
+	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+		vmbus_chan_set_producers(m->guest, ways[i].producers);
+		CHECK_IS(vmbus_send(m->guest, type, flags, 7, some, ways[i].len), expected);
+		CHECK_IS(vmbus_queue(m->guest, type, flags, 7, some, ways[i].len), expected);
+	}
+	vmbus_chan_set_producers(m->guest, VMBUS_PRODUCERS_ONE);
+	CHECK_IS(vmbus_sendv(m->guest, type, flags, 7, &iov, 1), expected);
+	CHECK_IS(vmbus_queuev(m->guest, type, flags, 7, &iov, 1), expected);
+	CHECK_IS(vmbus_send_many(m->guest, &message, 1), expected ? expected : 1);
+	CHECK_IS(vmbus_queue_many(m->guest, &message, 1), expected ? expected : 1);
+	CHECK_IS(vmbus_send_alike(m->guest, type, flags, 7, &iov, 1), expected ? expected : 1);
+	CHECK_IS(vmbus_queue_alike(m->guest, type, flags, 7, &iov, 1), expected ? expected : 1);
+	MUST(!vmbus_reserve(m->guest, 8, &payload));
+	CHECK_IS(vmbus_commit(m->guest, type, flags, 7, 8), expected);
+	vmbus_cancel(m->guest);
+	CHECK_IS(vmbus_flush(m->guest), 0);
+	return checks_failed == before;
+}
+
+/* On a packet of another kind the host ends the channel. */
+static void kinds_of_packets_that_no_host_takes(void)
+{
+	static const uint16_t good[] = {
+		VMBUS_PACKET_INBAND, VMBUS_PACKET_XFER_PAGES, VMBUS_PACKET_CANCEL, VMBUS_PACKET_COMPLETION,
+	};
+	const uint64_t pages[] = { 1 };
+	const struct vmbus_gpa_buffer range = { 8, 0, pages };
+	const struct vmbus_range part = { 8, 0 };
+	struct vmbus_tx_packet message = {
+		.type = VMBUS_PACKET_GPA_DIRECT, .ranges = &range, .range_count = 1,
+	};
+	struct vmbus_packet pkt;
+	void *payload;
+	struct model m;
+
+	model_open(&m, 4096);
+	for (unsigned int type = 0; type < 70000; type = type < 40 ? type + 1 : type * 2 - 9) {
+		bool known = false;
+
+		for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+			known |= type == good[i];
+		for (unsigned int flags = 0; type <= UINT16_MAX && flags <= UINT16_MAX; flags = flags * 2 + 1) {
+			CHECK(all_ways(&m, type, flags, known && flags < 2 ? 0 : -EINVAL));
+			while (!vmbus_recv(m.host, &pkt, some, sizeof(some)))
+				CHECK(pkt.type == type && pkt.flags == flags);
+		}
+	}
+	CHECK(all_ways(&m, VMBUS_PACKET_INBAND, 2, -EINVAL));
+	CHECK(all_ways(&m, VMBUS_PACKET_INBAND, 0x8001, -EINVAL));
+
+	CHECK_IS(vmbus_queue_gpa(m.guest, 2, 0, &range, 1, NULL, 0), -EINVAL);
+	CHECK_IS(vmbus_send_gpa(m.guest, 0xff, 0, &range, 1, NULL, 0), -EINVAL);
+	CHECK_IS(vmbus_queue_xfer(m.host, 2, 0, 1, &part, 1, NULL, 0), -EINVAL);
+	MUST(!vmbus_reserve(m.guest, 64, &payload));
+	memset(payload, 0, 64);
+	CHECK_IS(vmbus_commit_gpa(m.guest, 2, 0, 24, 24), -EINVAL);
+	CHECK_IS(vmbus_commit_gpa(m.guest, 1, 0, 24, 24), 0);
+	message.flags = 2;
+	CHECK_IS(vmbus_queue_many(m.guest, &message, 1), -EINVAL);
+	message.flags = 1;
+	CHECK_IS(vmbus_queue_many(m.guest, &message, 1), 1);
+	model_close(&m);
+}
+
+/* A later version may give the member a meaning. */
+static void a_reserved_member_that_is_not_0(void)
+{
+	const uint64_t pages[] = { 1 };
+	const struct vmbus_gpa_buffer range = { 8, 0, pages };
+	struct vmbus_tx_packet messages[] = {
+		TX_PACKET(some, 8, 6, 0, 1), TX_PACKET(some, 8, 6, 0, 2),
+		{ .type = VMBUS_PACKET_GPA_DIRECT, .ranges = &range, .range_count = 1 },
+	};
+	struct model m;
+
+	model_open(&m, 4096);
+	for (int i = 0; i < 3; i++) {
+		messages[i].reserved = 1;
+		CHECK_IS(vmbus_queue_many(m.guest, &messages[i], 1), -EINVAL);
+		CHECK_IS(vmbus_send_many(m.guest, messages, 3), i ? i : -EINVAL);
+		messages[i].reserved = 0;
+	}
+	CHECK_IS(vmbus_send_many(m.guest, messages, 3), 3);
+	model_close(&m);
+}
+
 static const struct test tests[] = {
 	TEST(every_size_around_alignment),
 	TEST(every_place_around_the_end),
@@ -341,6 +440,8 @@ static const struct test tests[] = {
 	TEST(raw_gives_descriptor_and_ranges),
 	TEST(a_batch_is_seen_at_once),
 	TEST(other_header_sizes),
+	TEST(kinds_of_packets_that_no_host_takes),
+	TEST(a_reserved_member_that_is_not_0),
 };
 
 int main(void)
