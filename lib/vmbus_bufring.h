@@ -121,7 +121,9 @@ struct vmbus_device;
  *
  * A test sets the environment variable VMBUS_SYSROOT to a folder that has
  * what the program reads: sys for the library, dev to open a device. A
- * program puts the result before each absolute path that shall follow.
+ * program puts the result before each absolute path that shall follow. The
+ * file doc/library.md of the sources lists the files that a device needs there,
+ * under "Trying a driver without a host".
  *
  * Returns the value of the variable. Returns "" if the variable is unset or
  * "/", or if the program runs set-user-id: the machine itself. Never NULL;
