@@ -7,9 +7,10 @@
  * negative errno. For the functions that vmbus_error() lists, it describes the
  * last failure of the calling thread. Sizes are in bytes. All values are little-endian, as VMBus is.
  *
- * Pointers: an argument may be NULL only where a comment says so. A function
- * that opens, finds or makes something sets the caller's pointer to NULL when
- * it fails, except as vmbus_devices_list() says.
+ * Pointers: an argument may be NULL only where a comment says so, or where it
+ * points to 0 bytes, or to 0 elements, by a size or a count beside it. A
+ * function that opens, finds or makes something sets the caller's pointer to
+ * NULL when it fails, except as vmbus_devices_list() says.
  *
  * Threads: one thread at a time may send on a channel, and one at a time may
  * receive. These may be two threads; they need no lock, and each may wait.
