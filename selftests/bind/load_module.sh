@@ -57,6 +57,17 @@ test_own_module_takes_its_place() {
 	done
 }
 
+# For modprobe -q, which udev and vmbus-bind use, a modprobe that it starts would be quiet, too.
+test_reason_is_told_to_a_quiet_modprobe() {
+	machine
+	stand_in modprobe '[ "$1" = -a ] && exit' 'case ${MODPROBE_OPTIONS-} in *-q*) exit 1 ;; esac' \
+		"echo \"$(refused "Key was rejected by service")\" >&2" 'exit 1'
+	MODPROBE_OPTIONS=-q load
+	is status $status 0
+	is output "$out" ""
+	logged_is "<4>uio_hv_generic: the module of hyperv-uio-dkms is refused (Key was rejected by service), so the kernel's own is loaded; 'vmbusctl doctor' names the remedy"
+}
+
 test_limit_of_the_own_module_is_told_before_6_10() {
 	for release in 4.18.0-553 5.10.0-28 6.1.0-37 6.9.7; do
 		machine "Key was rejected by service"

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
+# By its path: without one, the shell of busybox runs busybox's own.
+modprobe=/sbin/modprobe
 module=/sys/module/uio_hv_generic
 # One line of the kernel log for each time that the kernel's own module was loaded in place of ours
 lines() { [ "$(dmesg | grep -c 'uio_hv_generic: the module of hyperv-uio-dkms is refused (Key was rejected by service), so the kernel.s own is loaded')" = "$1" ]; }
-own() { case $(cat $module/version) in 1:*) return 1 ;; esac }
-ours_is_refused() { ! modprobe --ignore-install uio_hv_generic 2>/tmp/said && grep 'Key was rejected by service' /tmp/said; }
+own() { [ -e $module ] && case $(cat $module/version) in 1:*) false ;; esac }
+ours_is_refused() { ! $modprobe --ignore-install uio_hv_generic 2>/tmp/said && grep 'Key was rejected by service' /tmp/said; }
 # Before 6.10 the kernel's own module refuses this device, and so vmbus-bind gives it back.
 fcopy_driver() { [ "$(basename "$(readlink -f "$fcopy/driver")")" = "$1" ]; }
 
@@ -13,7 +15,7 @@ fcopy=$(vmbus_device "$fcopy_class")
 nic=$(vmbus_device "$nic_class")
 check "the kernel enforces signatures" grep -q Y /sys/module/module/parameters/sig_enforce
 check "and refuses our module" ours_is_refused
-check "modprobe says nothing, and succeeds" sh -c 'modprobe uio_hv_generic >/tmp/said 2>&1 && ! test -s /tmp/said'
+check "modprobe says nothing, and succeeds" sh -c '/sbin/modprobe uio_hv_generic >/tmp/said 2>&1 && ! test -s /tmp/said'
 check "it has loaded the kernel's own module" own
 check "as the kernel log says" lines 1
 give_to_uio "$nic"
@@ -22,7 +24,7 @@ echo >"$nic/driver_override"
 echo "${nic##*/}" >/sys/bus/vmbus/drivers/uio_hv_generic/unbind
 rmmod uio_hv_generic
 
-modprobe hv_utils
+$modprobe hv_utils
 case $(uname -r) in
 [0-5].* | 6.[0-9].*)
 	/usr/lib/udev/vmbus-bind --all
