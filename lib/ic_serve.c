@@ -525,6 +525,8 @@ int vmbus_ic_dispatch(struct vmbus_ic *ic)
 	int err;
 
 	ic->end = ic->dead;
+	if (ic->dead)
+		fail(ic->dead, "%s", why_closed(ic, ic->dead));
 	ic->again = false;
 	ic->running = true;
 	if (!ic->chan && !ic->end && now_ms() >= ic->retry_at)

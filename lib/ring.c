@@ -143,6 +143,9 @@ void rx_ring_copy_around(const struct rx_ring *rx, uint32_t index, void *to, uin
 {
 	uint32_t first;
 
+	/* A program may have no buffer for a packet without payload. */
+	if (!len)
+		return;
 	if (index >= rx->size)
 		index -= rx->size;
 	first = rx->size - index;

@@ -13,16 +13,22 @@ static inline uint32_t wrong_flags(uint16_t flags)
 }
 
 /*
- * Return 0 if a packet without ranges may have this type and these flags:
- * VMBUS_PACKET_* but VMBUS_PACKET_GPA_DIRECT, which are 6, 7, 10 and 11. The
- * host ends a channel on which it finds another one. The caller joins the result
- * with other conditions, so that the short ways have no further branch.
+ * Return 0 if a packet without ranges may have the type and the flags in the
+ * first word of its descriptor: VMBUS_PACKET_* but VMBUS_PACKET_GPA_DIRECT,
+ * which are 6, 7, 10 and 11. The host ends a channel on which it finds another
+ * one. A type below 6 borrows from the lengths, and is wrong in any case.
  */
-static inline uint32_t wrong_kind(uint16_t type, uint16_t flags)
+static inline uint64_t wrong_word(uint64_t word)
 {
 	_Static_assert(VMBUS_PACKET_INBAND == 6 && VMBUS_PACKET_XFER_PAGES == 7 &&
-		       VMBUS_PACKET_CANCEL == 10 && VMBUS_PACKET_COMPLETION == 11, "not these types");
-	return ((uint32_t)(type - VMBUS_PACKET_INBAND) & ~5u) | wrong_flags(flags);
+		       VMBUS_PACKET_CANCEL == 10 && VMBUS_PACKET_COMPLETION == 11 &&
+		       VMBUS_PACKET_COMPLETION_REQUESTED == 1, "not these values");
+	return (word - VMBUS_PACKET_INBAND) & ~(0x0001ffffffff0000ull | 5);
+}
+
+static inline bool wrong_kind(uint16_t type, uint16_t flags)
+{
+	return wrong_word(tx_ring_word(type, flags, 0, 0));
 }
 
 /* Do as vmbus_flush(); the caller has the lock. */
@@ -85,8 +91,8 @@ static __attribute__((noinline)) int queue_one(struct vmbus_chan *chan, uint16_t
 }
 
 /*
- * Write a packet and return true, if its payload has at most @max bytes and it
- * fits in one piece into the known room. With COPY_INLINE_MAX this calls no
+ * Write a packet and return true, if it may be sent, its payload has at most
+ * @max bytes, and it fits in one piece into the known room. With COPY_INLINE_MAX this calls no
  * other function.
  */
 static inline __attribute__((always_inline)) bool put_whole(struct vmbus_chan *chan, uint16_t type,
@@ -95,6 +101,7 @@ static inline __attribute__((always_inline)) bool put_whole(struct vmbus_chan *c
 {
 	struct tx_ring *tx = &chan->tx;
 	uint32_t write = tx->write, need;
+	uint64_t word;
 
 	if (unlikely(tx->pending || len > max))
 		return false;
@@ -102,18 +109,19 @@ static inline __attribute__((always_inline)) bool put_whole(struct vmbus_chan *c
 	/* A packet that fits into free room is not too long, either. */
 	if (unlikely(need >= tx->room || need >= tx->size - write))
 		return false;
-	tx_ring_lay(tx->data + write, write,
-		    tx_ring_word(type, flags, RING_DESCRIPTOR, need - RING_TRAILER),
-		    transaction_id, payload, len, need);
+	word = tx_ring_word(type, flags, RING_DESCRIPTOR, need - RING_TRAILER);
+	if (unlikely(wrong_word(word)))
+		return false;
+	tx_ring_lay(tx->data + write, write, word, transaction_id, payload, len, need);
 	tx->write = write + need;
 	tx_ring_advance(tx, need, 1);
 	return true;
 }
 
-/* Return true if the channel is open, no lock is needed, and the packet may be sent. */
-static inline bool is_simple(const struct vmbus_chan *chan, uint16_t type, uint16_t flags)
+/* Return true if the channel is open and no lock is needed. */
+static inline bool is_simple(const struct vmbus_chan *chan)
 {
-	return likely(!(channel_ended(chan) | chan->producers | wrong_kind(type, flags)));
+	return likely(!(channel_ended(chan) | chan->producers));
 }
 
 /* Do as vmbus_queue(), with any packet on any channel. */
@@ -135,7 +143,7 @@ int vmbus_queue(struct vmbus_chan *chan, uint16_t type, uint16_t flags, uint64_t
 		const void *payload, size_t len)
 {
 	/* This way has no call of another function, and so needs no stack. */
-	if (is_simple(chan, type, flags) && likely(put_whole(chan, type, flags, transaction_id, payload, len,
+	if (is_simple(chan) && likely(put_whole(chan, type, flags, transaction_id, payload, len,
 						 COPY_INLINE_MAX)))
 		return settle(chan, 0);
 	return queue_any(chan, type, flags, transaction_id, payload, len);
@@ -619,8 +627,7 @@ static __attribute__((noinline)) int send_any(struct vmbus_chan *chan, uint16_t 
 	if (unlikely(err))
 		return err;
 	send_lock(chan);
-	if (unlikely(wrong_kind(type, flags) ||
-		     !put_whole(chan, type, flags, transaction_id, payload, len,
+	if (unlikely(!put_whole(chan, type, flags, transaction_id, payload, len,
 				chan->tx.max_payload)))
 		err = queue_one(chan, type, flags, transaction_id, payload, len);
 	if (likely(!err))
@@ -632,7 +639,7 @@ static __attribute__((noinline)) int send_any(struct vmbus_chan *chan, uint16_t 
 int vmbus_send(struct vmbus_chan *chan, uint16_t type, uint16_t flags, uint64_t transaction_id,
 	       const void *payload, size_t len)
 {
-	if (!is_simple(chan, type, flags) ||
+	if (!is_simple(chan) ||
 	    unlikely(!put_whole(chan, type, flags, transaction_id, payload, len, COPY_INLINE_MAX)))
 		return send_any(chan, type, flags, transaction_id, payload, len);
 	/* vmbus_signal() looks itself whether the channel has ended. */

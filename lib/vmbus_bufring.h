@@ -4,12 +4,13 @@
  * uio_hv_generic.
  *
  * Returns: a function returns 0, or a count where its comment says so, or a
- * negative errno. vmbus_error() describes the last failure of the calling
- * thread. Sizes are in bytes. All values are little-endian, as VMBus is.
+ * negative errno. For the functions that vmbus_error() lists, it describes the
+ * last failure of the calling thread. Sizes are in bytes. All values are little-endian, as VMBus is.
  *
- * Pointers: an argument may be NULL only where a comment says so. A function
- * that opens, finds or makes something sets the caller's pointer to NULL when
- * it fails, except as vmbus_devices_list() says.
+ * Pointers: an argument may be NULL only where a comment says so, or where it
+ * points to 0 bytes, or to 0 elements, by a size or a count beside it. A
+ * function that opens, finds or makes something sets the caller's pointer to
+ * NULL when it fails, except as vmbus_devices_list() says.
  *
  * Threads: one thread at a time may send on a channel, and one at a time may
  * receive. These may be two threads; they need no lock, and each may wait.
@@ -80,14 +81,23 @@ extern "C" {
 const char *vmbus_version(void);
 
 /**
- * vmbus_error() - describe the last failure of the calling thread
+ * vmbus_error() - describe the last failure of the calling thread, for functions that open or serve
+ *
+ * These functions have a text for each failure: vmbus_devices_list(),
+ * vmbus_device_find(), vmbus_chan_open(), vmbus_chan_open_device(),
+ * vmbus_subchannels(), vmbus_subchannels_wait(), vmbus_subchannel_open(),
+ * vmbus_chan_buffer(), vmbus_chan_from_memory(), vmbus_chan_pair(),
+ * vmbus_guard(), vmbus_pagemap_open(), vmbus_ic_new(), vmbus_ic_from_chan(),
+ * vmbus_ic_dispatch() and vmbus_ic_serve(). The last two have none for a result
+ * of the event callback.
+ *
+ * A failure of any other function leaves the text as it was: strerror(3)
+ * describes its error number. Look at the text right after the failure, because
+ * a call of a function above may change the text even when it succeeds.
  *
  * The text names the device or file and the reason, without a final full stop
- * or newline. When they fail, these functions set it: those that list and find
- * devices, that open or make a channel, a sub-channel, a pagemap or a struct
- * vmbus_ic, that list and wait for sub-channels, that map a buffer, and that
- * serve, and vmbus_guard(). No others do. The result is never NULL and is valid
- * until the next failure of the same thread.
+ * or newline. The result is never NULL and is valid until the same thread calls
+ * one of these functions again.
  *
  * Since 0.1.
  */
@@ -141,7 +151,9 @@ struct vmbus_device;
  *
  * A test sets the environment variable VMBUS_SYSROOT to a folder that has
  * what the program reads: sys for the library, dev to open a device. A
- * program puts the result before each absolute path that shall follow.
+ * program puts the result before each absolute path that shall follow. The
+ * file doc/library.md of the sources lists the files that a device needs there,
+ * under "Trying a driver without a host".
  *
  * Returns the value of the variable. Returns "" if the variable is unset or
  * "/", or if the program runs set-user-id: the machine itself. Never NULL;

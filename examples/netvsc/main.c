@@ -7,7 +7,7 @@
  *	netvsc --echo=192.0.2.2 [ID]	the NIC with that instance GUID
  *	netvsc --forward ID ID		two NICs
  *
- * The NIC must be bound to uio_hv_generic; 'vmbus-bind' does that.
+ * The NIC must be bound to uio_hv_generic: 'vmbusctl bind ID' does that.
  *
  * nic.c starts and stops a NIC. data.c sends and receives. protocol.h describes
  * what the host understands. This file has the loop, what the program does with
@@ -434,7 +434,7 @@ int main(int argc, char **argv)
 	};
 	static struct app app = { .channels = 1, .mtu = 1500, .timeout_ms = 30000 };
 	static char only[] = "nic", *default_ids[] = { only };
-	bool bad = false;
+	bool bad = false, opened;
 	int opt, err = 0;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
@@ -487,6 +487,8 @@ int main(int argc, char **argv)
 	}
 	for (int i = 0; i < argc && !err; i++)
 		err = nic_open(&app, argv[i]);
+	/* A device that was not there is none that the host took away. */
+	opened = !err;
 	err = app_run(&app, err);
-	return err == -ENODEV ? EXIT_RESCINDED : err ? EXIT_FAILURE : EXIT_SUCCESS;
+	return err == -ENODEV && opened ? EXIT_RESCINDED : err ? EXIT_FAILURE : EXIT_SUCCESS;
 }

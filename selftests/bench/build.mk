@@ -21,12 +21,13 @@ bench_objects += $(addprefix $(bench_dir)/,dpdk.o dpdk_channel.o dpdk_bufring.o 
 bench_define := -DPEERS
 endif
 
-.PHONY: bench bench-ring bench-fcopy
+.PHONY: bench bench-ring bench-fcopy bench-netvsc
 # One after the other: side by side, they would measure each other.
 bench:
 	$(Q)$(MAKE) --no-print-directory bench-ring
 ifeq ($(PEERS),yes)
 	$(Q)$(MAKE) --no-print-directory bench-fcopy
+	$(Q)$(MAKE) --no-print-directory bench-netvsc
 endif
 
 bench-ring: $(bench_dir)/ring $(bench_dir)/flags
@@ -103,5 +104,11 @@ bench-fcopy:
 	$(Q)for clock in counted 2; do \
 		sed -n 's/^# host: table //p' $(O)/vm/bench-fcopy-$$clock/results.tap; echo; \
 	done
+
+# hv_netvsc, DPDK's testpmd and examples/netvsc in the same guest, by a clock that counts instructions
+bench-netvsc: export O := $(abspath $(O))
+bench-netvsc:
+	$(Q)selftests/vm/run -o $(O)/vm/bench-netvsc netvsc-bench@6.12
+	$(Q)sed -n 's/^# host: table //p' $(O)/vm/bench-netvsc/results.tap
 
 -include $(wildcard $(bench_dir)/*.d)

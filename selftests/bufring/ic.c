@@ -741,6 +741,7 @@ static void the_loop_gets_its_turn(void)
 
 static void the_end_of_a_channel_of_the_caller(void)
 {
+	struct vmbus_chan *none;
 	struct served s;
 	int fd;
 
@@ -757,7 +758,9 @@ static void the_end_of_a_channel_of_the_caller(void)
 	CHECK(!vmbus_ic_chan(s.ic));
 	/* A loop that misses it once sees it again. */
 	CHECK(readable(s.ic, 1000));
+	CHECK_IS(vmbus_chan_pair(1, &none, &none), -EINVAL);
 	CHECK_IS(vmbus_ic_dispatch(s.ic), -ENODEV);
+	CHECK(strstr(vmbus_error(), "went away"));
 	CHECK_IS(vmbus_ic_serve(s.ic, -1), -ENODEV);
 	CHECK_IS(seen.events[VMBUS_IC_EVENT_CLOSED], 1);
 	CHECK_IS(vmbus_ic_fd(s.ic), fd);

@@ -408,6 +408,30 @@ static void kinds_of_packets_that_no_host_takes(void)
 	model_close(&m);
 }
 
+/* An empty payload needs no buffer, also where the next byte would be the first of the ring. */
+static void no_buffer_for_no_bytes(void)
+{
+	struct vmbus_tx_packet message = TX_PACKET(NULL, 0, 6, 0, 3);
+	struct vmbus_packet pkt;
+	struct vmbus_view view;
+	struct model m;
+
+	model_open(&m, 4096);
+	for (int i = 0; i < 400; i++) {
+		CHECK_IS(vmbus_send(m.guest, 6, 0, 1, NULL, 0), 0);
+		CHECK_IS(vmbus_sendv(m.guest, 6, 0, 2, NULL, 0), 0);
+		CHECK_IS(vmbus_send_many(m.guest, &message, 1), 1);
+		CHECK_IS(vmbus_recv(m.host, &pkt, NULL, 0), 0);
+		CHECK_IS(vmbus_recv(m.host, &pkt, NULL, 0), 0);
+		CHECK_IS(vmbus_recv_many(m.host, &view, 1, NULL, 0), 1);
+		/* The next round begins 8 bytes further. */
+		CHECK_IS(vmbus_send(m.guest, 6, 0, 1, some, 8), 0);
+		CHECK_IS(vmbus_skip(m.host), 0);
+	}
+	CHECK_IS(vmbus_send_many(m.guest, NULL, 0), 0);
+	model_close(&m);
+}
+
 /* A later version may give the member a meaning. */
 static void a_reserved_member_that_is_not_0(void)
 {
@@ -441,6 +465,7 @@ static const struct test tests[] = {
 	TEST(a_batch_is_seen_at_once),
 	TEST(other_header_sizes),
 	TEST(kinds_of_packets_that_no_host_takes),
+	TEST(no_buffer_for_no_bytes),
 	TEST(a_reserved_member_that_is_not_0),
 };
 

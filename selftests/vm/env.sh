@@ -49,6 +49,23 @@ package_sources() {
 # digest DIR: of all files in it
 digest() { (cd "$1" && find . -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum | cut -c1-16); }
 
+# programs_of_root ROOT TREE FILE...: programs of a root, and the libraries that they need, into a guest's TREE/usr
+programs_of_root() {
+	local root tree=$2
+	root=$("$vm/root" "$1")
+	shift 2
+	# shellcheck disable=SC2016 # expanded by the inner shell
+	in_root "$root" --bind "$tree" /tree -- sh -ec '
+		mkdir -p /tree/usr/bin
+		for file; do
+			cp "$file" /tree/usr/bin/
+			ldd "$file" | tr "\t " "\n\n" | grep "^/lib" | while read -r lib; do
+				mkdir -p "/tree/usr${lib%/*}"
+				cp -L "$lib" "/tree/usr$lib"
+			done
+		done' sh "$@"
+}
+
 # locked FILE COMMAND...: one at a time, however many checkouts share the cache
 locked() {
 	local lock=$1

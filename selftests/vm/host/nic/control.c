@@ -336,6 +336,7 @@ static bool generated(struct client *client)
 				  client->nic->frames.count || client->nic->in_flight))
 		return false;
 	generator->active = false;
+	generator->ended_us = now_us();
 	reply(client, "frames %" PRIu64 " digest %016" PRIx64 "\ndone\n", generator->sent,
 	      generator->digest);
 	return true;
@@ -369,6 +370,7 @@ static bool do_generate(struct client *client)
 		.min = (uint32_t)min,
 		.max = (uint32_t)max,
 		.count = count,
+		.began_us = now_us(),
 	};
 	client->channel = (uint32_t)channel;
 	client->done = generated;
@@ -400,6 +402,46 @@ static bool do_sink(struct client *client)
 		return true;
 	}
 	reply(client, "done\n");
+	return true;
+}
+
+static bool do_rates(struct client *client)
+{
+	const struct nic *nic = client->nic;
+
+	for (int i = 0; i < HOST_MAX_CHANNELS; i++)
+		if (nic->generators[i].ended_us)
+			reply(client, "generated %d %" PRIu64 " %" PRId64 "\n", i, nic->generators[i].sent,
+			      nic->generators[i].ended_us - nic->generators[i].began_us);
+	for (int i = 0; i < MAX_STREAMS; i++)
+		if (nic->streams[i].frames)
+			reply(client, "arrived %d %" PRIu64 " %" PRId64 "\n", i, nic->streams[i].frames,
+			      nic->streams[i].last_us - nic->streams[i].first_us);
+	reply(client, "done\n");
+	return true;
+}
+
+static bool do_stats(struct client *client)
+{
+	struct nic *nic = client->nic;
+	struct frame_stats sum = {}, stats;
+
+	for (uint32_t i = 0; i < nic->host.channels; i++) {
+		struct frame frame = { .op = FRAME_STATS, .channel = (uint16_t)i };
+		size_t len = 0;
+		int ret = host_request(&nic->host, &frame, NULL, &stats, sizeof(stats), &len, 60000);
+
+		if (ret || len != sizeof(stats)) {
+			reply(client, "failed: channel %u: %s\n", i,
+			      ret ? nic->host.error : "statistics of another size");
+			return true;
+		}
+		sum.interrupts += stats.interrupts;
+		sum.hypercalls += stats.hypercalls;
+		sum.monitor_signals += stats.monitor_signals;
+	}
+	reply(client, "interrupts %" PRIu64 "\nhypercalls %" PRIu64 "\nmonitor-signals %" PRIu64 "\ndone\n",
+	      sum.interrupts, sum.hypercalls, sum.monitor_signals);
 	return true;
 }
 
@@ -467,6 +509,8 @@ static const struct {
 	bool (*run)(struct client *client);
 } commands[] = {
 	{ "status", do_status },
+	{ "rates", do_rates },
+	{ "stats", do_stats },
 	{ "expect", do_expect },
 	{ "wait", do_wait },
 	{ "wait-open", do_wait_open },

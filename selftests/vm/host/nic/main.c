@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <time.h>
 
 #include "nic.h"
 
@@ -29,6 +30,9 @@ static const char usage[] =
 	"                         their digest when the guest has taken them all\n"
 	"  stop                   ends generate, which goes on when its caller has left\n"
 	"  sink [STREAM]          how many numbered frames have come, and their digest; 'sink reset' forgets them\n"
+	"  rates                  frames and microseconds of each generator, from its first frame until the guest had\n"
+	"                         taken all, and of each stream, from its first frame to its last\n"
+	"  stats                  interrupts and signals of all its channels\n"
 	"  ping ADDRESS COUNT [SIZE]  the guest, one request after the other\n"
 	"  link up|down           and says so to the guest\n"
 	"  rescind [PACKETS]      takes the device back, at once or after so many packets of the guest; ends when the\n"
@@ -45,6 +49,14 @@ static const char usage[] =
 
 bool verbose;
 static int64_t began;
+
+int64_t now_us(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000000LL + now.tv_nsec / 1000;
+}
 
 static void print(const struct nic *nic, const char *kind, const char *format, va_list args)
 {

@@ -107,6 +107,7 @@ struct free_list {
 struct stream {
 	uint64_t frames, digest;
 	uint32_t last;
+	int64_t first_us, last_us; /* when its first and its last frame came */
 };
 
 struct generator {
@@ -114,6 +115,7 @@ struct generator {
 	uint16_t channel;
 	uint32_t stream, min, max;
 	uint64_t sent, count, digest;
+	int64_t began_us, ended_us;
 };
 
 /* From the primary channel's opening to its close. */
@@ -167,6 +169,9 @@ struct nic {
 };
 
 extern bool verbose;
+
+/* CLOCK_MONOTONIC in microseconds */
+int64_t now_us(void);
 
 void say(const struct nic *nic, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void complaint(struct nic *nic, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -178,6 +178,9 @@ static void take_numbered(struct nic *nic, const uint8_t *frame, uint32_t len,
 	nic->count.numbered++;
 	nic->count.misordered += header->number != (stream->frames ? stream->last + 1 : 0);
 	stream->last = header->number;
+	stream->last_us = now_us();
+	if (!stream->frames)
+		stream->first_us = stream->last_us;
 	stream->frames++;
 	stream->digest += numbered_hash(frame, header);
 }

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=sh
+# Each contender gets the NICs from the one before it, and does what the host asks for: "receive" counts the frames that come to the
+# first NIC, "forward" sends them out of the second one.
+. /bench/nic.sh
+. /bench/testpmd.sh
+. /test/plan.sh
+netvsc=/usr/libexec/hyperv-uio/selftests/uio/netvsc
+first=/sys/bus/vmbus/devices/8d1a6d4b-3f55-4e0e-9d3e-5a6b7c8d9e0f
+second=/sys/bus/vmbus/devices/1c9f3b7e-60a2-4d18-8e55-a3b1c5d7f902
+there() { nic=$(nic_interface 0) && other=$(nic_interface 1); }
+bound_twice() { nic_bound "${first##*/}" && nic_bound "${second##*/}"; }
+give_to_kernel() {
+	local device
+	for device in $first $second; do
+		echo >"$device/driver_override"
+		[ ! -e "$device/driver" ] || echo "${device##*/}" >"$device/driver/unbind"
+		echo "${device##*/}" >/sys/bus/vmbus/drivers_probe
+	done
+	within 30 there
+}
+mib() { for device in $first $second; do echo 1048576 >"$device/uio_hv_generic/ring_size" || return; done; }
+give_to_program() {
+	ls /sys/class/uio >/dev/null
+	[ "$(basename "$(readlink $first/driver)")" = uio_hv_generic ] && return
+	give_to_uio $first $second
+	within 10 bound_twice && mib
+}
+
+# begin JOB CONTENDER, end JOB CONTENDER: the contender does the job, and stops; both fail if it does not
+begin() {
+	case $2 in
+	hv_netvsc)
+		give_to_kernel || return
+		ip link set "$nic" txqueuelen 20000 up
+		ip link set "$other" txqueuelen 20000 up
+		[ "$1" = receive ] || { tc qdisc add dev "$nic" ingress &&
+			tc filter add dev "$nic" parent ffff: matchall action mirred egress redirect dev "$other"; }
+		;;
+	testpmd)
+		give_to_program || return
+		as='' pmd_start 1 || return
+		if [ "$1" = receive ]; then pmd_forward rxonly; else pmd_forward io; fi
+		;;
+	*)
+		give_to_program || return
+		set -- "$1" "$2" ${first##*/}
+		[ "$1" = receive ] || set -- "$1" "$2" --forward ${first##*/} ${second##*/}
+		[ "$2" != example-poll ] || set -- "$@" --poll
+		shift 2
+		"$netvsc" "$@" >/tmp/netvsc.log 2>&1 &
+		pid=$!
+		within 30 grep -q '^nic 0: ready' /tmp/netvsc.log
+		;;
+	esac
+}
+end() {
+	case $2 in
+	hv_netvsc) ip link set "$nic" down && ip link set "$other" down ;;
+	testpmd) pmd_quit ;;
+	*) kill -TERM "$pid" && wait "$pid" ;;
+	esac
+}
+# busy: the seconds in which the processor was not idle
+busy() { awk '{ printf "%.2f", $1 - $2 }' /proc/uptime; }
+
+modprobe -a uio_hv_generic hv_netvsc
+for module in act_mirred cls_matchall sch_ingress; do insmod /forward/$module.ko; done
+say version "DPDK $(cat /dpdk/version), Linux $(uname -r)"
+failed=''
+for round in $rounds; do
+	for job in receive forward; do
+		for who in $contenders; do
+			hear "begin $round $job $who"
+			begin $job "$who" >/tmp/begin.out 2>&1 || {
+				failed="$failed; $round $job $who"
+				told </tmp/begin.out
+				told </tmp/pmd.out
+			}
+			for size in $sizes; do
+				say "ready $round $job $who $size $(busy)"
+				hear "over $round $job $who $size"
+				say "spent $round $job $who $size $(busy)"
+			done
+			end $job "$who" >/tmp/end.out 2>&1 || failed="$failed; end of $round $job $who"
+		done
+	done
+done
+check "each contender began and ended as it should${failed:-: all}" test -z "$failed"

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=sh disable=SC2154
+# shellcheck source=plan.sh
+. ./plan.sh
+frames=10000
+
+# table FORMAT WORDS...: a line of the table that "make bench-netvsc" shows
+# shellcheck disable=SC2059 # a format
+table() { note "table $(printf "$@")"; }
+
+# costs: "interrupts signals" of both NICs so far
+costs() {
+	{ nic stats && nic 1 stats; } | awk '
+		$1 == "interrupts" { interrupts += $2 }
+		$1 == "hypercalls" || $1 == "monitor-signals" { signals += $2 }
+		END { print interrupts + 0, signals + 0 }'
+}
+
+# come JOB: how many frames have done what the job wants, and in how many microseconds
+come() {
+	if [ "$1" = receive ]; then nic rates | sed -n 's/^generated 0 //p'; else nic 1 rates | sed -n 's/^arrived 0 //p'; fi
+}
+# settled: until no frame has come for a second: a contender may have lost some
+settled() {
+	last=-1
+	while now=$(nic 1 sink 0) && [ "$now" != "$last" ]; do
+		last=$now
+		sleep 1
+	done
+}
+
+# "JOB SIZE CONTENDER ROUND frames us busy interrupts signals" of each run
+: >numbers
+nic_start nic other
+version=$(guest_says version) || exit 1
+for round in $rounds; do
+	for job in receive forward; do
+		for who in $contenders; do
+			tell "begin $round $job $who"
+			for size in $sizes; do
+				busy=$(guest_says "ready $round $job $who $size ") || exit 1
+				nic 1 sink reset
+				before=$(costs)
+				nic generate $frames "$size" "$size" 0 0 >generated.out 2>&1 || note "$round $job $who $size: $(cat generated.out)"
+				[ "$job" = receive ] || settled
+				after=$(costs)
+				tell "over $round $job $who $size"
+				spent=$(guest_says "spent $round $job $who $size ") || exit 1
+				echo "$job $size $who $round $(come "$job") ${busy##* } ${spent##* } $before $after" | awk '
+					NF == 12 { print $1, $2, $3, $4, $5, $6, ($8 - $7) * 1e6, $11 - $9, $12 - $10 }' >>numbers
+			done
+		done
+	done
+done
+
+# spread FORMAT: the median, the least and the largest of the numbers that it reads
+spread() {
+	sort -n | awk -v format="$1" '{ v[NR] = $1 } END {
+		if (NR) printf format, (v[int((NR + 1) / 2)] + v[int(NR / 2) + 1]) / 2, v[1], v[NR] }'
+}
+# of JOB SIZE CONTENDER EXPRESSION: what awk makes of each of its runs
+of() { awk -v "job=$1" -v "size=$2" -v "who=$3" '$1 == job && $2 == size && $3 == who { n = $5; us = $6; busy = $7; print '"$4"' }' numbers; }
+# ratio JOB SIZE CONTENDER: its rate to that of hv_netvsc in the same round
+ratio() {
+	awk -v "job=$1" -v "size=$2" -v "who=$3" '$1 == job && $2 == size && $6 {
+		if ($3 == "hv_netvsc") base[$4] = $5 / $6
+		if ($3 == who) own[$4] = $5 / $6
+	} END { for (round in own) if (base[round]) print own[round] / base[round] }' numbers
+}
+
+table '%s' "${version#version }; median (least-largest) of $(echo "$rounds" | wc -w) rounds of $frames frames, one processor"
+row='%-8s %5s  %-13s %8s %19s %19s %11s %8s %6s'
+# shellcheck disable=SC2086 # a format
+table "$row" job bytes contender frames/s "ratio" "CPU us/frame" interrupts signals lost
+for job in receive forward; do
+	for size in $sizes; do
+		for who in $contenders; do
+			table "$row" $job "$size" "$who" "$(of $job "$size" "$who" 'n / us * 1e6' | spread '%.0f')" \
+				"$(ratio $job "$size" "$who" | spread '%.2f (%.2f-%.2f)')" \
+				"$(of $job "$size" "$who" 'busy / n' | spread '%.1f (%.1f-%.1f)')" \
+				"$(of $job "$size" "$who" '$8 / n' | spread '%.3f')" "$(of $job "$size" "$who" '$9 / n' | spread '%.3f')" \
+				"$(of $job "$size" "$who" "$frames - n" | spread '%.0f')"
+		done
+	done
+done
+table '%s' "the ratio is of frames per second, to hv_netvsc in the same round; interrupts and signals are for each frame, of both NICs;"
+table '%s' "testpmd and example-poll never rest, so that their processor time is all that there is; lost are frames that went in and did"
+table '%s' "not come out"
+
+complete() { [ "$(awk '$5 > 0 && $6 > 0' numbers | wc -l)" = $(($(echo "$rounds" | wc -w) * 2 * 2 * $(echo "$contenders" | wc -w))) ]; }
+check "every contender has done every job" complete
+check "none has broken a rule" nic expect complaints 0 0
+check "nor with the other NIC" nic 1 expect complaints 0 0
