@@ -364,11 +364,11 @@ int vmbus_chan_open(const char *id, const struct vmbus_open_options *options,
  * Returns 0, or -EINVAL (@options; or the module refuses the ring size), -E2BIG
  * (see struct vmbus_open_options), -EOPNOTSUPP (the module has no ring sizes to
  * set), -EBUSY (a program has the device open, and the ring size is another),
- * -ENXIO (no UIO driver has the device), -ENODEV (it went away, or the host does
- * not offer it now: see vmbus_device_is_offered()), -EACCES or -EPERM (see
- * libvmbus_bufring(3), "Permissions"), -ENOMEM, -EPROTO (maps or attributes are not as uio_hv_generic makes
- * them), -EIO (the indices in the rings are impossible), or what open() or
- * mmap() returned.
+ * -ENXIO (no UIO driver has the device), -ENODEV (it went away, or the host
+ * does not offer it now: see vmbus_device_is_offered()), -EACCES or -EPERM (see
+ * PERMISSIONS in libvmbus_bufring(3)), -ENOMEM, -EPROTO (maps or attributes are
+ * not as uio_hv_generic makes them), -EIO (the indices in the rings are
+ * impossible), or what open() or mmap() returned.
  *
  * Since 0.1.
  */
@@ -1089,9 +1089,9 @@ struct vmbus_gpa_buffer {
  * The packet is a VMBUS_PACKET_GPA_DIRECT. The host may use the memory until it
  * completes the packet: keep the memory until then.
  *
- * Returns as vmbus_queue(); -EINVAL (@count is 0, or a range is not as above),
- * -EMSGSIZE (ranges, 8 bytes each and 8 for each page, and payload are together
- * too large).
+ * Returns as vmbus_queue(); -EINVAL also when @count is 0, or a range is not as
+ * above; -EMSGSIZE also when ranges, 8 bytes each and 8 for each page, and
+ * payload are together too large.
  *
  * Since 0.1.
  */
