@@ -238,7 +238,7 @@ static int serve_request(struct vmbus_ic *ic, struct request *r)
 {
 	uint32_t status;
 
-	/* The memory may be that of an earlier request, which the program could change. */
+	/* The program may have changed an earlier request in this memory. */
 	r->shown.struct_size = sizeof(r->shown);
 	r->shown.body = r->message + sizeof(r->shown.header);
 	r->shown.framework = ic->framework;

@@ -167,8 +167,8 @@ const char *vmbus_sysroot(void);
  * vmbus_devices_list() - list the devices that VMBus has
  * @class_id: short name or GUID of a class, or NULL for all
  * @list: the result, sorted by instance GUID; NULL-terminated. An empty list is
- *	a success. The caller frees @list with vmbus_devices_free() after every
- *	call, also after an error.
+ *	a success. The caller frees @list with vmbus_devices_free() after
+ *	every call, also after an error.
  *
  * The list omits a device that goes away meanwhile. VMBus may also have a
  * device that the host does not offer: see vmbus_device_is_offered().
@@ -537,8 +537,8 @@ struct vmbus_memory {
 	/*
 	 * Called instead of a write to fd, in the thread that sends, receives
 	 * or calls vmbus_signal(), and in several threads at a time if they do
-	 * so. It returns 0, or -ENODEV for a rescind. The library takes any
-	 * other value for -EIO. An error ends the channel, see vmbus_signal().
+	 * so. It returns 0, or -ENODEV for a rescind. The library treats any
+	 * other value as -EIO. An error ends the channel, see vmbus_signal().
 	 *
 	 * The library holds the send lock of the channel during the call when
 	 * the ring is full or the calling thread has a reservation. Therefore
@@ -1574,11 +1574,10 @@ struct vmbus_ic;
 /**
  * A request of the host. It is the program's until it has its answer.
  *
- * The library makes the struct and sets struct_size to the bytes that it has.
- * The version of the library that runs decides, not the one that the program
- * was built for. Later versions add members at the end. A program that uses
- * such a member checks VMBUS_STRUCT_HAS() first. A program does not copy the
- * struct.
+ * The library makes the struct and sets struct_size to its size in bytes, which
+ * depends on the version of the library that runs. Later versions add members
+ * at the end. A program that uses such a member checks VMBUS_STRUCT_HAS()
+ * first. vmbus_ic_reply() needs the struct itself and takes no copy of it.
  */
 struct vmbus_ic_request {
 	size_t struct_size;

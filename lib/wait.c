@@ -172,7 +172,10 @@ static int sleep_for_turn(struct vmbus_chan *chan, int64_t deadline)
 		 pthread_cond_timedwait(&chan->wait_turn, &chan->wait_lock, &until));
 }
 
-/* Tell whether the descriptor has a condition that no read takes away: a rescind. */
+/*
+ * Tell whether the descriptor has a condition that no read takes away: a
+ * rescind.
+ */
 static bool has_hung_up(const struct vmbus_chan *chan)
 {
 	struct pollfd p = { .fd = chan->fd };

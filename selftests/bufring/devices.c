@@ -208,7 +208,7 @@ static void an_unreadable_device_spoils_nothing_for_the_others(void)
 	/* The one that cannot be read may be of that class. */
 	CHECK_IS(vmbus_device_find("fcopy", &dev), -EPROTO);
 	CHECK_IS(vmbus_device_find("kvp", &dev), -EPROTO);
-	/* After other errors there is no list, and the caller may free it all the same. */
+	/* After other errors there is no list, which may be freed, too. */
 	list = (void *)1;
 	CHECK_IS(vmbus_devices_list("nonsense", &list), -EINVAL);
 	CHECK(!list);

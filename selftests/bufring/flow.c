@@ -420,7 +420,7 @@ struct revoker {
 	int other;
 };
 
-/* Wait until the first thread of the process sleeps, also on a machine that is busy; 10 s. */
+/* Wait until the first thread sleeps, also on a busy machine; 10 s. */
 static void first_thread_sleeps(void)
 {
 	char path[64], state = 'R';
@@ -476,7 +476,10 @@ static int signal_with(void *ctx)
 	return *(int *)ctx;
 }
 
-/* Other results would look like a full or an empty ring, a packet too large, or a success. */
+/*
+ * Other results would look like a full or an empty ring, a packet too large, or
+ * a success.
+ */
 static void a_channel_ends_with_enodev_or_eio(void)
 {
 	int results[] = { -EAGAIN, -ENOBUFS, -EPROTO, -EBUSY, -ETIMEDOUT, 1, -ENODEV, -EIO };
@@ -504,7 +507,7 @@ static void a_channel_ends_with_enodev_or_eio(void)
 		model_close(&m);
 	}
 
-	/* A descriptor that can be neither written nor read, as a program may pass by mistake */
+	/* A program may pass a wrong descriptor: no write, no read. */
 	fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	MUST(fd >= 0);
 	for (int i = 0; i < 2; i++) {
@@ -839,8 +842,9 @@ static void *wait_for_room_again_and_again(void *arg)
 }
 
 /*
- * The thread that polls would have to take the rescind, and does not come back. The host goes before the
- * sender has left an interrupt to that thread, or after that.
+ * The thread that polls would have to take the rescind, and does not come back.
+ * The host goes before the sender has left an interrupt to that thread, or
+ * after that.
  */
 static void check_rescind_is_heard(void *(*wait)(void *), bool interrupt)
 {

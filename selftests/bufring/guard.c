@@ -703,7 +703,10 @@ static void a_skip_that_was_too_late(void)
 	CHECK_FINE(skip_and_the_header_goes);
 }
 
-/* A system call gets an error and no signal, and the next call of the library notices. */
+/*
+ * A system call gets an error and no signal, and the next call of the library
+ * notices.
+ */
 static void pass_a_payload_to_a_system_call(void)
 {
 	struct vmbus_view view;

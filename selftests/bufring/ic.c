@@ -408,7 +408,7 @@ static void requests_get_what_the_program_says(void)
 	served_close(&s);
 }
 
-/* A program of a later version, whose struct has another member, on this library */
+/* A program of a later version, whose struct has one more member */
 static void a_program_sees_which_members_a_struct_has(void)
 {
 	const struct {

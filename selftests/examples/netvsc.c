@@ -648,7 +648,10 @@ static void bad_messages_in_the_receive_buffer(void)
 #define BAD_PACKETS_COMPLETED 13u
 #define BAD_PACKETS_ALL 20u
 
-/* The library sends no packet of an unknown type, so the type is written over that of another packet. */
+/*
+ * The library sends no packet of an unknown type, so the type is written over
+ * that of another packet.
+ */
 static void queue_unknown_type(struct vmbus_chan *chan, uint64_t id, const void *msg, size_t len)
 {
 	struct vmbus_stats stats;
