@@ -47,6 +47,7 @@ int channel_attach(struct vmbus_chan *chan, void *tx_ring, size_t tx_size, void 
 		err = rx_ring_attach(&chan->rx, rx_ring, rx_size, header_size);
 	if (err)
 		return err;
+	chan->tx.wrong = PACKET_WRONG;
 	max = chan->rx.size < RING_PACKET_MAX ? chan->rx.size : RING_PACKET_MAX;
 	chan->rx.bounce = malloc(max);
 	return chan->rx.bounce ? 0 : -ENOMEM;

@@ -14,6 +14,8 @@
 /* The smallest data area that holds a packet */
 #define RING_DATA_MIN		64u
 
+#define MEMORY_FLAGS	(VMBUS_MEMORY_RESET | VMBUS_MEMORY_POLL | VMBUS_MEMORY_ANY_PACKET)
+
 static int check_ring(const char *which, const void *ring, size_t size, size_t header_size)
 {
 	if (!ring || (uintptr_t)ring % 8)
@@ -44,9 +46,8 @@ int vmbus_chan_from_memory(const struct vmbus_memory *memory, struct vmbus_chan 
 	err = copy_struct(mem, sizeof(*mem), memory, memory->struct_size, MEMORY_SIZE_0_1);
 	if (err)
 		return err;
-	if (mem->flags & ~(VMBUS_MEMORY_RESET | VMBUS_MEMORY_POLL))
-		return fail(-EINVAL, "flags 0x%x: only 0x%x are known", mem->flags,
-			    VMBUS_MEMORY_RESET | VMBUS_MEMORY_POLL);
+	if (mem->flags & ~MEMORY_FLAGS)
+		return fail(-EINVAL, "flags 0x%x: only 0x%x are known", mem->flags, MEMORY_FLAGS);
 	header_size = mem->header_size ? mem->header_size : page_size();
 	if (header_size % 8 || header_size < 128)
 		return fail(-EINVAL, "header_size of %zu bytes: it has to be a multiple of 8, and at least 128",
@@ -92,6 +93,8 @@ int vmbus_chan_from_memory(const struct vmbus_memory *memory, struct vmbus_chan 
 	}
 	if (mem->flags & VMBUS_MEMORY_POLL)
 		set_poll_mode(chan);
+	if (mem->flags & VMBUS_MEMORY_ANY_PACKET)
+		chan->tx.wrong = 0;
 	*result = chan;
 	return 0;
 }
@@ -108,7 +111,7 @@ static int open_side(const struct pair *pair, int fd, bool host, struct vmbus_ch
 	unsigned char *first = pair->rings, *second = first + pair->ring_size;
 	struct vmbus_memory mem = {
 		.struct_size = sizeof(mem),
-		.flags = host ? 0 : VMBUS_MEMORY_RESET,
+		.flags = host ? VMBUS_MEMORY_ANY_PACKET : VMBUS_MEMORY_RESET,
 		.tx_ring = host ? second : first,
 		.tx_size = pair->ring_size,
 		.rx_ring = host ? first : second,

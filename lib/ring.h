@@ -60,6 +60,7 @@ struct tx_ring {
 
 	uint32_t reserved;	/* bytes of an open reservation, during which room is 0 */
 	uint32_t room_then;	/* and the known free bytes are here */
+	uint64_t wrong;		/* PACKET_WRONG, or 0 if the program may send any packet */
 	unsigned char *bounce;	/* holds a reservation that would go around the end; or NULL */
 	counter full;
 };
@@ -109,6 +110,20 @@ int rx_ring_attach(struct rx_ring *rx, void *ring, size_t size, size_t header_si
 /* Do the same, but take an index that is known. */
 int tx_ring_attach_at(struct tx_ring *tx, void *ring, size_t size, size_t header_size, uint32_t write);
 int rx_ring_attach_at(struct rx_ring *rx, void *ring, size_t size, size_t header_size, uint32_t read);
+
+/*
+ * A host ends a channel on which it finds a packet of another type than 6, 7,
+ * 9, 10 and 11, or with a flag above 1. These bits are 0 in the first word of
+ * the descriptor of a good packet, less 6, if the packet is not one of type 9,
+ * which is made elsewhere. A type below 6 borrows from the lengths, and is wrong
+ * in any case.
+ */
+#define PACKET_WRONG 0xfffe00000000fffaull
+
+static inline uint64_t tx_ring_wrong(const struct tx_ring *tx, uint64_t word)
+{
+	return (word - 6) & tx->wrong;
+}
 
 /* Return the first word of a descriptor. */
 static inline uint64_t tx_ring_word(uint16_t type, uint16_t flags, uint32_t header, uint32_t total)

@@ -6,29 +6,20 @@
 
 #include "internal.h"
 
-/* Return 0 if a packet may have these flags. */
-static inline uint32_t wrong_flags(uint16_t flags)
+_Static_assert(VMBUS_PACKET_INBAND == 6 && VMBUS_PACKET_XFER_PAGES == 7 &&
+	       VMBUS_PACKET_GPA_DIRECT == 9 && VMBUS_PACKET_CANCEL == 10 &&
+	       VMBUS_PACKET_COMPLETION == 11 && VMBUS_PACKET_COMPLETION_REQUESTED == 1,
+	       "PACKET_WRONG has other values");
+
+/* Tell whether the channel refuses packets of this kind. */
+static inline bool wrong_kind(const struct vmbus_chan *chan, uint16_t type, uint16_t flags)
 {
-	return flags & ~VMBUS_PACKET_COMPLETION_REQUESTED;
+	return tx_ring_wrong(&chan->tx, tx_ring_word(type, flags, 0, 0));
 }
 
-/*
- * Return 0 if a packet without ranges may have the type and the flags in the
- * first word of its descriptor: VMBUS_PACKET_* but VMBUS_PACKET_GPA_DIRECT,
- * which are 6, 7, 10 and 11. The host ends a channel on which it finds another
- * one. A type below 6 borrows from the lengths, and is wrong in any case.
- */
-static inline uint64_t wrong_word(uint64_t word)
+static inline bool wrong_flags(const struct tx_ring *tx, uint16_t flags)
 {
-	_Static_assert(VMBUS_PACKET_INBAND == 6 && VMBUS_PACKET_XFER_PAGES == 7 &&
-		       VMBUS_PACKET_CANCEL == 10 && VMBUS_PACKET_COMPLETION == 11 &&
-		       VMBUS_PACKET_COMPLETION_REQUESTED == 1, "not these values");
-	return (word - VMBUS_PACKET_INBAND) & ~(0x0001ffffffff0000ull | 5);
-}
-
-static inline bool wrong_kind(uint16_t type, uint16_t flags)
-{
-	return wrong_word(tx_ring_word(type, flags, 0, 0));
+	return tx_ring_wrong(tx, tx_ring_word(VMBUS_PACKET_INBAND, flags, 0, 0));
 }
 
 /* Do as vmbus_flush(); the caller has the lock. */
@@ -78,7 +69,7 @@ static __attribute__((noinline)) int queue_one(struct vmbus_chan *chan, uint16_t
 	uint32_t need;
 	int err;
 
-	if (unlikely(wrong_kind(type, flags)))
+	if (unlikely(wrong_kind(chan, type, flags)))
 		return -EINVAL;
 	if (unlikely(len > tx->max_payload))
 		return -EMSGSIZE;
@@ -110,7 +101,7 @@ static inline __attribute__((always_inline)) bool put_whole(struct vmbus_chan *c
 	if (unlikely(need >= tx->room || need >= tx->size - write))
 		return false;
 	word = tx_ring_word(type, flags, RING_DESCRIPTOR, need - RING_TRAILER);
-	if (unlikely(wrong_word(word)))
+	if (unlikely(tx_ring_wrong(tx, word)))
 		return false;
 	tx_ring_lay(tx->data + write, write, word, transaction_id, payload, len, need);
 	tx->write = write + need;
@@ -217,7 +208,7 @@ static __attribute__((noinline)) bool put_gpa(struct tx_ring *tx, uint16_t flags
 	unsigned char *p = start + RING_DESCRIPTOR + sizeof(struct vmbus_gpa_header);
 	uint32_t left = tx_ring_piece(tx), header, need;
 
-	if (unlikely(!count || tx->pending || len > tx->max_payload || wrong_flags(flags)))
+	if (unlikely(!count || tx->pending || len > tx->max_payload || wrong_flags(tx, flags)))
 		return false;
 	/* This is for the payload and for one page of each range. */
 	need = tx_ring_need(len) + sizeof(struct vmbus_gpa_header);
@@ -297,7 +288,7 @@ static __attribute__((noinline)) int queue_gpa_slowly(struct vmbus_chan *chan, u
 
 	if (header < 0)
 		return header;
-	if (wrong_flags(flags))
+	if (wrong_flags(tx, flags))
 		return -EINVAL;
 	if (len > tx->max_payload - (uint64_t)header)
 		return -EMSGSIZE;
@@ -321,24 +312,15 @@ static inline int queue_gpa(struct vmbus_chan *chan, uint16_t flags, uint64_t tr
 	return queue_gpa_slowly(chan, flags, transaction_id, ranges, count, payload, len);
 }
 
-/*
- * Return 0 if a message has no ranges, 0 in its reserved member, and a type and
- * flags as wrong_kind() allows. This takes two loads and one branch of the
- * caller.
- */
-static inline uint64_t wrong_message(const struct vmbus_tx_packet *m)
+/* Return 0 if a message has no ranges, and 0 in its reserved member beside their count. */
+static inline uint64_t ranges_or_reserved(const struct vmbus_tx_packet *m)
 {
-	uint32_t kind;
-	uint64_t rest;
+	uint64_t both;
 
-	_Static_assert(offsetof(struct vmbus_tx_packet, flags) ==
-		       offsetof(struct vmbus_tx_packet, type) + 2 &&
-		       offsetof(struct vmbus_tx_packet, reserved) ==
+	_Static_assert(offsetof(struct vmbus_tx_packet, reserved) ==
 		       offsetof(struct vmbus_tx_packet, range_count) + 4, "not beside each other");
-	memcpy(&kind, &m->type, sizeof(kind));
-	memcpy(&rest, &m->range_count, sizeof(rest));
-	/* A type below VMBUS_PACKET_INBAND borrows from the flags, and is wrong in any case. */
-	return rest | ((kind - VMBUS_PACKET_INBAND) & ~(5u | VMBUS_PACKET_COMPLETION_REQUESTED << 16));
+	memcpy(&both, &m->range_count, sizeof(both));
+	return both;
 }
 
 /* Write the first messages, as many as fit in one piece into the known room. Return their number. */
@@ -346,6 +328,7 @@ static inline unsigned int lay_many(struct tx_ring *tx, const struct vmbus_tx_pa
 				    unsigned int count)
 {
 	const uint32_t first = tx->write, max = tx->max_payload;
+	const uint64_t wrong = tx->wrong;
 	unsigned char *p = tx->data + first;
 	uint32_t left = tx_ring_piece(tx), write = first;
 	unsigned int n;
@@ -353,15 +336,17 @@ static inline unsigned int lay_many(struct tx_ring *tx, const struct vmbus_tx_pa
 	for (n = 0; n < count; n++) {
 		const struct vmbus_tx_packet *m = &messages[n];
 		uint32_t len = m->length, need;
+		uint64_t word;
 
-		if (unlikely(len > max || wrong_message(m)))
+		if (unlikely(len > max || ranges_or_reserved(m)))
 			break;
 		need = tx_ring_need(len);
 		if (unlikely(need >= left))
 			break;
-		tx_ring_lay(p, write,
-			    tx_ring_word(m->type, m->flags, RING_DESCRIPTOR, need - RING_TRAILER),
-			    m->transaction_id, m->payload, len, need);
+		word = tx_ring_word(m->type, m->flags, RING_DESCRIPTOR, need - RING_TRAILER);
+		if (unlikely((word - VMBUS_PACKET_INBAND) & wrong))
+			break;
+		tx_ring_lay(p, write, word, m->transaction_id, m->payload, len, need);
 		p += need;
 		write += need;
 		left -= need;
@@ -530,7 +515,7 @@ int vmbus_queue_alike(struct vmbus_chan *chan, uint16_t type, uint16_t flags,
 
 	if (unlikely(result))
 		return result;
-	if (too_many(count) || wrong_kind(type, flags))
+	if (too_many(count) || wrong_kind(chan, type, flags))
 		return -EINVAL;
 	send_lock(chan);
 	result = queue_alike(chan, type, flags, transaction_id, payloads, count);
@@ -546,7 +531,7 @@ int vmbus_send_alike(struct vmbus_chan *chan, uint16_t type, uint16_t flags,
 
 	if (unlikely(result))
 		return result;
-	if (too_many(count) || wrong_kind(type, flags))
+	if (too_many(count) || wrong_kind(chan, type, flags))
 		return -EINVAL;
 	send_lock(chan);
 	result = queue_alike(chan, type, flags, transaction_id, payloads, count);
@@ -583,7 +568,7 @@ int vmbus_queuev(struct vmbus_chan *chan, uint16_t type, uint16_t flags, uint64_
 
 	if (err)
 		return err;
-	if (wrong_kind(type, flags))
+	if (wrong_kind(chan, type, flags))
 		return -EINVAL;
 	len = length(chan, iov, iovcnt);
 	if (len < 0)
@@ -768,7 +753,7 @@ static inline int commit(struct vmbus_chan *chan, uint16_t type, uint16_t flags,
 int vmbus_commit(struct vmbus_chan *chan, uint16_t type, uint16_t flags, uint64_t transaction_id,
 		 size_t len)
 {
-	if (unlikely(wrong_kind(type, flags)))
+	if (unlikely(wrong_kind(chan, type, flags)))
 		return -EINVAL;
 	return commit(chan, type, flags, transaction_id, 0, len);
 }
@@ -780,7 +765,8 @@ int vmbus_commit_gpa(struct vmbus_chan *chan, uint16_t flags, uint64_t transacti
 	const size_t least = sizeof(struct vmbus_gpa_header) + sizeof(struct vmbus_gpa_entry) +
 		sizeof(uint64_t);
 
-	if (unlikely(ranges_len % 8 || ranges_len < least || ranges_len > len || wrong_flags(flags)))
+	if (unlikely(ranges_len % 8 || ranges_len < least || ranges_len > len ||
+		     wrong_flags(&chan->tx, flags)))
 		return -EINVAL;
 	return commit(chan, VMBUS_PACKET_GPA_DIRECT, flags, transaction_id, ranges_len, len);
 }
@@ -795,7 +781,7 @@ int vmbus_queue_xfer(struct vmbus_chan *chan, uint16_t flags, uint64_t transacti
 	void *packet;
 	int err;
 
-	if (!count || wrong_flags(flags))
+	if (!count || wrong_flags(&chan->tx, flags))
 		return -EINVAL;
 	if (len > chan->tx.max_payload || count > chan->tx.max_payload / sizeof(*ranges))
 		return -EMSGSIZE;

@@ -559,6 +559,8 @@ struct vmbus_memory {
 #define VMBUS_MEMORY_RESET 0x1u
 /** As VMBUS_OPEN_POLL */
 #define VMBUS_MEMORY_POLL 0x2u
+/** Send packets of any type and with any flags, for a test that plays a wrong host */
+#define VMBUS_MEMORY_ANY_PACKET 0x4u
 
 /**
  * vmbus_chan_from_memory() - make a channel over rings that the caller has
@@ -576,7 +578,8 @@ int vmbus_chan_from_memory(const struct vmbus_memory *mem, struct vmbus_chan **c
  * @ring_size: of each ring, header included: a multiple of the page size, at
  *	least two pages, below 2^31; a power of two is not needed
  * @guest: one side
- * @host: the other; the same code with the rings exchanged
+ * @host: the other; the same code with the rings exchanged. It sends packets of
+ *	any type and with any flags, as with VMBUS_MEMORY_ANY_PACKET.
  *
  * The channels have shared memory and a socket pair of their own. The two sides
  * may be in two threads or, after fork(), in two processes; then each process
@@ -816,9 +819,7 @@ enum vmbus_packet_type {
 
 /**
  * vmbus_send() - send one packet, and signal the host if necessary
- * @type: VMBUS_PACKET_INBAND, VMBUS_PACKET_COMPLETION or VMBUS_PACKET_CANCEL.
- *	The function also takes VMBUS_PACKET_XFER_PAGES, without ranges, for a
- *	test that plays a wrong host.
+ * @type: VMBUS_PACKET_INBAND, VMBUS_PACKET_COMPLETION or VMBUS_PACKET_CANCEL
  * @flags: 0 or VMBUS_PACKET_COMPLETION_REQUESTED
  * @transaction_id: any number; the host's completion has it, too
  * @payload: @len bytes, 0 to vmbus_chan_max_payload(). The library adds zeros

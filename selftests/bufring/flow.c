@@ -1074,7 +1074,7 @@ static void wrong_memory_is_refused(void)
 	CHECK(strstr(vmbus_error(), #member));					\
 } while (0)
 	REFUSED(struct_size, 8);
-	REFUSED(flags, 4);
+	REFUSED(flags, 8);
 	REFUSED(tx_ring, NULL);
 	REFUSED(tx_ring, m.to_host.base + 4);
 	REFUSED(rx_ring, NULL);

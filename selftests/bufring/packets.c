@@ -408,6 +408,25 @@ static void kinds_of_packets_that_no_host_takes(void)
 	model_close(&m);
 }
 
+/* A test that plays a wrong host sends what it likes; the guest's side of a pair does not. */
+static void a_host_of_a_test_sends_any_packet(void)
+{
+	struct vmbus_chan *guest, *host;
+	struct vmbus_packet pkt;
+	struct model m = { .guest = NULL };
+
+	MUST(!vmbus_chan_pair(4 * getpagesize(), &guest, &host));
+	m.guest = host;
+	CHECK(all_ways(&m, 77, 0xf0, 0));
+	CHECK(all_ways(&m, 0, 0, 0));
+	while (!vmbus_recv(guest, &pkt, some, sizeof(some)))
+		CHECK((pkt.type == 77 && pkt.flags == 0xf0) || (!pkt.type && !pkt.flags));
+	m.guest = guest;
+	CHECK(all_ways(&m, 77, 0, -EINVAL));
+	vmbus_chan_close(guest);
+	vmbus_chan_close(host);
+}
+
 /* An empty payload needs no buffer, also where the next byte would be the first of the ring. */
 static void no_buffer_for_no_bytes(void)
 {
@@ -465,6 +484,7 @@ static const struct test tests[] = {
 	TEST(a_batch_is_seen_at_once),
 	TEST(other_header_sizes),
 	TEST(kinds_of_packets_that_no_host_takes),
+	TEST(a_host_of_a_test_sends_any_packet),
 	TEST(no_buffer_for_no_bytes),
 	TEST(a_reserved_member_that_is_not_0),
 };
