@@ -648,28 +648,6 @@ static void bad_messages_in_the_receive_buffer(void)
 #define BAD_PACKETS_COMPLETED 13u
 #define BAD_PACKETS_ALL 20u
 
-/*
- * The library sends no packet of an unknown type, so the type is written over
- * that of another packet.
- */
-static void queue_unknown_type(struct vmbus_chan *chan, uint64_t id, const void *msg, size_t len)
-{
-	struct vmbus_stats stats;
-	uint16_t *descriptor;
-	void *payload;
-
-	vmbus_chan_stats(chan, &stats, sizeof(stats));
-	/* A packet that goes around the end is built elsewhere. */
-	if (stats.tx_bytes % vmbus_chan_tx_size(chan) + VMBUS_PACKET_SPACE(len) >=
-	    vmbus_chan_tx_size(chan))
-		host_must(-ERANGE);
-	host_must(vmbus_reserve(chan, len, &payload));
-	memcpy(payload, msg, len);
-	descriptor = (uint16_t *)payload - 8;
-	host_must(vmbus_commit(chan, VMBUS_PACKET_INBAND, 1, id, len));
-	*descriptor = 77;
-}
-
 static void send_bad_packets(struct netvsc_host *h, uint32_t back)
 {
 	static const uint32_t link_down[] = { RNDIS_INDICATE, 20, RNDIS_LINK_DOWN, 0, 12 };
@@ -701,7 +679,7 @@ static void send_bad_packets(struct netvsc_host *h, uint32_t back)
 	PACKET(VMBUS_PACKET_INBAND, 1, OUR_ID + shared->sent++, &other, sizeof(other));
 	PACKET(VMBUS_PACKET_INBAND, 1, OUR_ID + shared->sent++, NULL, 0);
 	PACKET(VMBUS_PACKET_CANCEL, 1, OUR_ID + shared->sent++, &rndis, sizeof(rndis));
-	queue_unknown_type(chan, OUR_ID + shared->sent++, &rndis, sizeof(rndis));
+	PACKET(77, 1, OUR_ID + shared->sent++, &rndis, sizeof(rndis));
 	/*
 	 * From here on no packet asks for a completion, and some are
 	 * completions.
