@@ -5,7 +5,8 @@
  *
  * Returns: a function returns 0, or a count where its comment says so, or a
  * negative errno. For the functions that vmbus_error() lists, it describes the
- * last failure of the calling thread. Sizes are in bytes. All values are little-endian, as VMBus is.
+ * last failure of the calling thread. Sizes are in bytes. All values are
+ * little-endian, as VMBus is.
  *
  * Pointers: an argument may be NULL only where a comment says so, or where it
  * points to 0 bytes, or to 0 elements, by a size or a count beside it. A
