@@ -160,6 +160,16 @@ static inline uint32_t in_one_piece(const struct rx_ring *rx)
 }
 
 /*
+ * Return how many bytes a function that receives many packets takes at once,
+ * when the first has @first: about a quarter of the ring. Then the host gets
+ * room while the caller handles them.
+ */
+static inline uint32_t at_once(const struct rx_ring *rx, uint32_t first)
+{
+	return higher(first, rx->size / 4);
+}
+
+/*
  * Read and check the descriptor at @at, of @left bytes there in one piece.
  * Return true if it is that of a packet.
  */
@@ -204,7 +214,7 @@ static __attribute__((noinline)) int peek_around(struct vmbus_chan *chan, struct
 		view_set(&views[n], &p, packet + p.header, end, n + 1);
 		index = end;
 		left -= p.advance;
-		if (++n == count || !left)
+		if (++n == count || !left || bytes_used(rx->read, index, rx->size) >= at_once(rx, 0))
 			break;
 		err = rx_ring_parse(rx, index, left, &p);
 	}
@@ -216,7 +226,7 @@ static __attribute__((noinline)) int peek_many(struct vmbus_chan *chan, struct v
 					       unsigned int count)
 {
 	struct rx_ring *rx = &chan->rx;
-	uint32_t index, left, n = 0;
+	uint32_t index, left, piece, limit, n = 0;
 	struct rx_packet p;
 	int err;
 
@@ -227,7 +237,9 @@ static __attribute__((noinline)) int peek_many(struct vmbus_chan *chan, struct v
 		return err;
 	rx->released = 0;
 	index = rx->read;
-	left = in_one_piece(rx);
+	piece = in_one_piece(rx);
+	limit = at_once(rx, p.advance);
+	left = lower(piece, limit);
 	if (likely(p.advance <= left)) {
 		const unsigned char *at = rx->data + index;
 
@@ -239,7 +251,7 @@ static __attribute__((noinline)) int peek_many(struct vmbus_chan *chan, struct v
 		} while (++n < count && parse_next(at, left, &p));
 	}
 	left = rx->avail - bytes_used(rx->read, index, rx->size);
-	if (unlikely(n < count && left))
+	if (unlikely(n < count && left && piece < limit))
 		return peek_around(chan, views, n, count, index, left, p.word, p.transaction_id);
 	return settle(chan, n);
 }
@@ -286,7 +298,7 @@ int vmbus_recv_many(struct vmbus_chan *chan, struct vmbus_view *views, unsigned 
 		    void *buf, size_t size)
 {
 	struct rx_ring *rx = &chan->rx;
-	uint32_t index, left, n = 0;
+	uint32_t index, left, piece, limit, n = 0;
 	unsigned char *to = buf;
 	struct rx_packet p;
 	int err;
@@ -301,7 +313,9 @@ int vmbus_recv_many(struct vmbus_chan *chan, struct vmbus_view *views, unsigned 
 		return settle(chan, -ENOBUFS);
 	}
 	index = rx->read;
-	left = in_one_piece(rx);
+	piece = in_one_piece(rx);
+	limit = at_once(rx, p.advance);
+	left = lower(piece, limit);
 	if (likely(p.advance <= left)) {
 		const unsigned char *at = rx->data + index;
 
@@ -324,7 +338,7 @@ int vmbus_recv_many(struct vmbus_chan *chan, struct vmbus_view *views, unsigned 
 	 * read and checked, and the host may have changed it since.
 	 */
 	left = rx->avail - bytes_used(rx->read, index, rx->size);
-	if (unlikely(n < count && left) && (!n || !rx_ring_parse(rx, index, left, &p))) {
+	if (unlikely(n < count && left && piece < limit) && (!n || !rx_ring_parse(rx, index, left, &p))) {
 		do {
 			uint32_t len = p.total - RING_DESCRIPTOR;
 
@@ -336,7 +350,8 @@ int vmbus_recv_many(struct vmbus_chan *chan, struct vmbus_view *views, unsigned 
 			size -= len;
 			index = index_add(index, p.advance, rx->size);
 			left -= p.advance;
-		} while (++n < count && left && !rx_ring_parse(rx, index, left, &p));
+		} while (++n < count && left && bytes_used(rx->read, index, rx->size) < limit &&
+			 !rx_ring_parse(rx, index, left, &p));
 	}
 	err = channel_check(chan);
 	if (unlikely(err))

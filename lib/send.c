@@ -323,14 +323,17 @@ static inline uint64_t ranges_or_reserved(const struct vmbus_tx_packet *m)
 	return both;
 }
 
-/* Write the first messages, as many as fit in one piece into the known room. Return their number. */
+/*
+ * Write the first messages, as many as fit in one piece into the known room and
+ * into @limit bytes. Return their number.
+ */
 static inline unsigned int lay_many(struct tx_ring *tx, const struct vmbus_tx_packet *messages,
-				    unsigned int count)
+				    unsigned int count, uint32_t limit)
 {
 	const uint32_t first = tx->write, max = tx->max_payload;
 	const uint64_t wrong = tx->wrong;
 	unsigned char *p = tx->data + first;
-	uint32_t left = tx_ring_piece(tx), write = first;
+	uint32_t left = lower(tx_ring_piece(tx), limit), write = first;
 	unsigned int n;
 
 	for (n = 0; n < count; n++) {
@@ -357,14 +360,14 @@ static inline unsigned int lay_many(struct tx_ring *tx, const struct vmbus_tx_pa
 }
 
 /* Do as lay_many() with packets of one kind. */
-static inline unsigned int lay_alike(struct tx_ring *tx, uint16_t type, uint16_t flags,
+static inline unsigned int lay_payloads(struct tx_ring *tx, uint16_t type, uint16_t flags,
 				     uint64_t transaction_id, const struct iovec *payloads,
-				     unsigned int count)
+				     unsigned int count, uint32_t limit)
 {
 	const uint32_t first = tx->write, max = tx->max_payload;
 	const uint64_t word = tx_ring_word(type, flags, RING_DESCRIPTOR, 0);
 	unsigned char *p = tx->data + first;
-	uint32_t left = tx_ring_piece(tx), write = first;
+	uint32_t left = lower(tx_ring_piece(tx), limit), write = first;
 	unsigned int n;
 
 	for (n = 0; n < count; n++) {
@@ -398,8 +401,26 @@ static int queue_message(struct vmbus_chan *chan, const struct vmbus_tx_packet *
 			 m->length);
 }
 
-static inline int queue_many(struct vmbus_chan *chan, const struct vmbus_tx_packet *messages,
-			     unsigned int count)
+/*
+ * Functions that publish do it at the end of each quarter of the ring, so that
+ * the host receives the first packets while the others are written. @signal is
+ * NULL in functions that do not publish.
+ */
+static inline uint32_t quarter(const struct tx_ring *tx, const bool *signal)
+{
+	return signal ? tx->size / 4 : UINT32_MAX;
+}
+
+/* Publish if about a quarter of the ring waits for that. */
+static inline void publish_part(struct tx_ring *tx, bool *signal)
+{
+	if (signal && bytes_used(tx->published, tx->write, tx->size) >= tx->size / 8)
+		*signal |= tx_ring_publish(tx);
+}
+
+static inline __attribute__((always_inline)) int
+queue_many(struct vmbus_chan *chan, const struct vmbus_tx_packet *messages, unsigned int count,
+	   bool *signal)
 {
 	unsigned int done = 0;
 	int err = 0;
@@ -408,10 +429,15 @@ static inline int queue_many(struct vmbus_chan *chan, const struct vmbus_tx_pack
 		const struct vmbus_tx_packet *m;
 
 		if (likely(!chan->tx.pending))
-			done += lay_many(&chan->tx, messages + done, count - done);
+			done += lay_many(&chan->tx, messages + done, count - done,
+					 quarter(&chan->tx, signal));
 		if (likely(done == count))
 			break;
-		/* This one has ranges, goes around the end, or needs another look at the room. */
+		publish_part(&chan->tx, signal);
+		/*
+		 * This one has ranges, goes around the end, begins another
+		 * quarter, or needs another look at the room.
+		 */
 		m = &messages[done];
 		err = queue_message(chan, m);
 		if (err)
@@ -421,22 +447,24 @@ static inline int queue_many(struct vmbus_chan *chan, const struct vmbus_tx_pack
 	return done ? (int)done : err;
 }
 
-static inline int queue_alike(struct vmbus_chan *chan, uint16_t type, uint16_t flags,
-			      uint64_t transaction_id, const struct iovec *payloads,
-			      unsigned int count)
+static inline __attribute__((always_inline)) int
+queue_payloads(struct vmbus_chan *chan, uint16_t type, uint16_t flags, uint64_t transaction_id,
+	    const struct iovec *payloads, unsigned int count, bool *signal)
 {
 	unsigned int done = 0;
 	int err = 0;
 
 	while (done < count) {
 		if (likely(!chan->tx.pending))
-			done += lay_alike(&chan->tx, type, flags, transaction_id + done,
-					  payloads + done, count - done);
+			done += lay_payloads(&chan->tx, type, flags, transaction_id + done,
+					  payloads + done, count - done,
+					  quarter(&chan->tx, signal));
 		if (likely(done == count))
 			break;
+		publish_part(&chan->tx, signal);
 		/*
-		 * This one goes around the end, or needs another look at the
-		 * room.
+		 * This one goes around the end, begins another quarter, or
+		 * needs another look at the room.
 		 */
 		err = queue_one(chan, type, flags, transaction_id + done, payloads[done].iov_base,
 				payloads[done].iov_len);
@@ -462,13 +490,13 @@ int vmbus_queue_many(struct vmbus_chan *chan, const struct vmbus_tx_packet *mess
 	if (too_many(count))
 		return -EINVAL;
 	send_lock(chan);
-	result = queue_many(chan, messages, count);
+	result = queue_many(chan, messages, count, NULL);
 	send_unlock(chan);
 	return settle(chan, result);
 }
 
 /* Queue and publish; @signal tells whether the host must be signalled. */
-static inline int post_many(struct vmbus_chan *chan, const struct vmbus_tx_packet *messages,
+static inline int publish_many(struct vmbus_chan *chan, const struct vmbus_tx_packet *messages,
 			    unsigned int count, bool *signal)
 {
 	int result = channel_ended(chan);
@@ -479,17 +507,17 @@ static inline int post_many(struct vmbus_chan *chan, const struct vmbus_tx_packe
 	if (too_many(count))
 		return -EINVAL;
 	send_lock(chan);
-	result = queue_many(chan, messages, count);
-	*signal = tx_ring_publish(&chan->tx);
+	result = queue_many(chan, messages, count, signal);
+	*signal |= tx_ring_publish(&chan->tx);
 	send_unlock(chan);
 	return settle(chan, result);
 }
 
-int vmbus_post_many(struct vmbus_chan *chan, const struct vmbus_tx_packet *messages,
+int vmbus_publish_many(struct vmbus_chan *chan, const struct vmbus_tx_packet *messages,
 		    unsigned int count, int *signal)
 {
 	bool needed;
-	int result = post_many(chan, messages, count, &needed);
+	int result = publish_many(chan, messages, count, &needed);
 
 	if (needed)
 		*signal = 1;
@@ -500,7 +528,7 @@ int vmbus_send_many(struct vmbus_chan *chan, const struct vmbus_tx_packet *messa
 		    unsigned int count)
 {
 	bool needed;
-	int result = post_many(chan, messages, count, &needed), err;
+	int result = publish_many(chan, messages, count, &needed), err;
 
 	if (!needed)
 		return result;
@@ -508,7 +536,7 @@ int vmbus_send_many(struct vmbus_chan *chan, const struct vmbus_tx_packet *messa
 	return err ? err : result;
 }
 
-int vmbus_queue_alike(struct vmbus_chan *chan, uint16_t type, uint16_t flags,
+int vmbus_queue_payloads(struct vmbus_chan *chan, uint16_t type, uint16_t flags,
 		      uint64_t transaction_id, const struct iovec *payloads, unsigned int count)
 {
 	int result = channel_ended(chan);
@@ -518,24 +546,24 @@ int vmbus_queue_alike(struct vmbus_chan *chan, uint16_t type, uint16_t flags,
 	if (too_many(count) || wrong_kind(chan, type, flags))
 		return -EINVAL;
 	send_lock(chan);
-	result = queue_alike(chan, type, flags, transaction_id, payloads, count);
+	result = queue_payloads(chan, type, flags, transaction_id, payloads, count, NULL);
 	send_unlock(chan);
 	return settle(chan, result);
 }
 
-int vmbus_send_alike(struct vmbus_chan *chan, uint16_t type, uint16_t flags,
+int vmbus_send_payloads(struct vmbus_chan *chan, uint16_t type, uint16_t flags,
 		     uint64_t transaction_id, const struct iovec *payloads, unsigned int count)
 {
 	int result = channel_ended(chan), err;
-	bool signal;
+	bool signal = false;
 
 	if (unlikely(result))
 		return result;
 	if (too_many(count) || wrong_kind(chan, type, flags))
 		return -EINVAL;
 	send_lock(chan);
-	result = queue_alike(chan, type, flags, transaction_id, payloads, count);
-	signal = tx_ring_publish(&chan->tx);
+	result = queue_payloads(chan, type, flags, transaction_id, payloads, count, &signal);
+	signal |= tx_ring_publish(&chan->tx);
 	send_unlock(chan);
 	if (!signal)
 		return settle(chan, result);

@@ -902,7 +902,10 @@ int vmbus_queue_many(struct vmbus_chan *chan, const struct vmbus_tx_packet *mess
 		     unsigned int count);
 
 /**
- * vmbus_send_many() - queue packets as vmbus_queue_many(), and flush: one publication, one signal
+ * vmbus_send_many() - queue packets as vmbus_queue_many(), and flush: at most one signal
+ *
+ * The function publishes after each quarter of the ring, so that the host can
+ * receive the first packets while the others are written.
  *
  * Returns as vmbus_queue_many(), or an error of vmbus_signal().
  *
@@ -912,7 +915,7 @@ int vmbus_send_many(struct vmbus_chan *chan, const struct vmbus_tx_packet *messa
 		    unsigned int count);
 
 /**
- * vmbus_queue_alike() - queue packets of one kind, as vmbus_queue_many()
+ * vmbus_queue_payloads() - queue packets of one kind, as vmbus_queue_many()
  * @type: of all packets, as for vmbus_send()
  * @flags: of all packets
  * @transaction_id: of the first packet; each further packet has the next number
@@ -925,21 +928,21 @@ int vmbus_send_many(struct vmbus_chan *chan, const struct vmbus_tx_packet *messa
  *
  * Since 0.1.
  */
-int vmbus_queue_alike(struct vmbus_chan *chan, uint16_t type, uint16_t flags,
+int vmbus_queue_payloads(struct vmbus_chan *chan, uint16_t type, uint16_t flags,
 		      uint64_t transaction_id, const struct iovec *payloads, unsigned int count);
 
 /**
- * vmbus_send_alike() - queue as vmbus_queue_alike(), and flush
+ * vmbus_send_payloads() - queue as vmbus_queue_payloads(), and flush, as vmbus_send_many()
  *
  * Returns as vmbus_queue_many(), or an error of vmbus_signal().
  *
  * Since 0.1.
  */
-int vmbus_send_alike(struct vmbus_chan *chan, uint16_t type, uint16_t flags,
+int vmbus_send_payloads(struct vmbus_chan *chan, uint16_t type, uint16_t flags,
 		     uint64_t transaction_id, const struct iovec *payloads, unsigned int count);
 
 /**
- * vmbus_post_many() - queue packets as vmbus_queue_many(), and publish them
+ * vmbus_publish_many() - queue packets as vmbus_queue_many(), and publish them
  * @signal: set to 1 if the caller must call vmbus_signal() soon; otherwise
  *	untouched
  *
@@ -951,7 +954,7 @@ int vmbus_send_alike(struct vmbus_chan *chan, uint16_t type, uint16_t flags,
  *
  * Since 0.1.
  */
-int vmbus_post_many(struct vmbus_chan *chan, const struct vmbus_tx_packet *messages,
+int vmbus_publish_many(struct vmbus_chan *chan, const struct vmbus_tx_packet *messages,
 		    unsigned int count, int *signal);
 
 /**
@@ -1233,8 +1236,9 @@ struct vmbus_view {
  *
  * Each payload is in one piece. The packets stay until vmbus_release(),
  * vmbus_recv() or the like; a second call returns them again, and those that
- * came since. The function may return fewer packets than are there, but never
- * none.
+ * came since. The function returns no further packets when it has a quarter of
+ * the ring, so that the host gets room meanwhile. It may return fewer packets
+ * than are there for other reasons too, but never none.
  *
  * The library has checked the members of the views, and they do not change. The
  * host can still change the payload: read each part once, or copy it before you
@@ -1264,7 +1268,7 @@ int vmbus_peek(struct vmbus_chan *chan, struct vmbus_view *views, unsigned int c
 int vmbus_release(struct vmbus_chan *chan, const struct vmbus_view *last);
 
 /**
- * vmbus_recv_many() - receive packets by copying, as many as are there and fit
+ * vmbus_recv_many() - receive packets by copying, as many as are there and fit, up to a quarter of the ring
  * @views: the result; payloads lie in @buf, and at multiples of 8 if @buf does
  * @count: room in @views, 1 or more
  * @buf: room for @size bytes; a packet takes its payload and the bytes of its

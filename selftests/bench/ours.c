@@ -75,7 +75,7 @@ static int send_message(const struct load *load, int burst)
 			.iov_base = (void *)(uintptr_t)(load->message + (size_t)i * load->stride),
 			.iov_len = load->size,
 		};
-	ret = vmbus_send_alike(sender, VMBUS_PACKET_INBAND, 0, load->first, messages,
+	ret = vmbus_send_payloads(sender, VMBUS_PACKET_INBAND, 0, load->first, messages,
 			       (unsigned int)burst);
 	return ret > 0 ? ret : result(0, ret);
 }

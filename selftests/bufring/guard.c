@@ -141,11 +141,11 @@ static int op_many(struct vmbus_chan *c)
 	return vmbus_send_many(c, messages, 2);
 }
 
-static int op_alike(struct vmbus_chan *c)
+static int op_payloads(struct vmbus_chan *c)
 {
 	const struct iovec payloads[2] = { { buf, 64 }, { buf, LARGE } };
 
-	return vmbus_send_alike(c, 6, 0, 0, payloads, 2);
+	return vmbus_send_payloads(c, 6, 0, 0, payloads, 2);
 }
 
 static int op_pieces(struct vmbus_chan *c)
@@ -257,7 +257,7 @@ static const struct operation {
 	{ "queue in the middle of a packet", op_queue, NOTHING, 3 },
 	{ "send many", op_many, NOTHING, 0 },
 	{ "send many in the middle of a packet", op_many, NOTHING, 3 },
-	{ "send packets of one kind", op_alike, NOTHING, 3 },
+	{ "send packets of one kind", op_payloads, NOTHING, 3 },
 	{ "send pieces", op_pieces, NOTHING, 3 },
 	{ "send transfer pages", op_xfer, NOTHING, 3 },
 	{ "free bytes", op_tx_free, NOTHING, 0 },

@@ -72,7 +72,7 @@ static void read_index_of_the_host(void)
 		CHECK_IS(vmbus_send(m.guest, 6, 0, 0, buf, 8), -EIO);
 		CHECK_IS(vmbus_queue(m.guest, 6, 0, 0, buf, 8), -EIO);
 		CHECK_IS(vmbus_send_many(m.guest, messages, 2), -EIO);
-		CHECK_IS(vmbus_send_alike(m.guest, 6, 0, 0, payloads, 2), -EIO);
+		CHECK_IS(vmbus_send_payloads(m.guest, 6, 0, 0, payloads, 2), -EIO);
 		CHECK_IS(vmbus_reserve(m.guest, 8, &payload), -EIO);
 		CHECK_IS(*word(&m.to_host, WRITE_INDEX), 0);
 		*word(&m.to_host, READ_INDEX) = 8;
@@ -431,7 +431,7 @@ static void anything_at_all(void)
 			vmbus_skip(m.guest);
 		err = i % 5 ? vmbus_queue(m.guest, 6, 0, 0, buf, random32() % (DATA - 32)) :
 		      i % 2 ? i % 3 ? vmbus_send_many(m.guest, messages, 2) :
-			      vmbus_send_alike(m.guest, 6, 0, i, payloads, 2) :
+			      vmbus_send_payloads(m.guest, 6, 0, i, payloads, 2) :
 			      build_one(m.guest, random32() % (DATA - 32));
 		if (err > 0)
 			err = 0;

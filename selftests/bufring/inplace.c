@@ -90,12 +90,12 @@ static void make_payloads(struct iovec *payloads, uint64_t first, unsigned int c
 		payloads[i] = (struct iovec){ (void *)(uintptr_t)messages[i].payload, messages[i].length };
 }
 
-static int send_by_alike(struct vmbus_chan *chan, uint64_t first, unsigned int count, size_t most)
+static int send_by_payloads(struct vmbus_chan *chan, uint64_t first, unsigned int count, size_t most)
 {
 	struct iovec payloads[32];
 
 	make_payloads(payloads, first, count, most);
-	return vmbus_send_alike(chan, VMBUS_PACKET_INBAND, 1, first, payloads, count);
+	return vmbus_send_payloads(chan, VMBUS_PACKET_INBAND, 1, first, payloads, count);
 }
 
 typedef int many(struct vmbus_chan *chan, uint64_t first, unsigned int count, size_t most);
@@ -144,7 +144,7 @@ static void batches_copied(void)
 
 static void batches_of_one_kind(void)
 {
-	all_batches(send_by_alike, receive_by_peek);
+	all_batches(send_by_payloads, receive_by_peek);
 }
 
 /*
@@ -165,7 +165,7 @@ static void every_short_length(void)
 		fill(out, number, len);
 		payload = (struct iovec){ out, len };
 		CHECK_IS(vmbus_send(m.guest, VMBUS_PACKET_INBAND, 1, number, out, len), 0);
-		CHECK_IS(vmbus_send_alike(m.guest, VMBUS_PACKET_INBAND, 1, number, &payload, 1), 1);
+		CHECK_IS(vmbus_send_payloads(m.guest, VMBUS_PACKET_INBAND, 1, number, &payload, 1), 1);
 		CHECK_IS(vmbus_queue(m.guest, VMBUS_PACKET_INBAND, 1, number, out, len), 0);
 		CHECK_IS(vmbus_flush(m.guest), 0);
 		memset(in, 0xa5, sizeof(in));
@@ -196,25 +196,25 @@ static void a_batch_of_one_kind_ends_where_the_ring_is_full(void)
 	model_open(&m, DATA);
 	for (int i = 0; i < 64; i++)
 		payloads[i] = (struct iovec){ out, 72 };
-	CHECK_IS(vmbus_queue_alike(m.guest, VMBUS_PACKET_COMPLETION, 0, 7, payloads, 2), 2);
+	CHECK_IS(vmbus_queue_payloads(m.guest, VMBUS_PACKET_COMPLETION, 0, 7, payloads, 2), 2);
 	CHECK_IS(vmbus_peek(m.host, &view, 1), -EAGAIN);
-	CHECK_IS(vmbus_send_alike(m.guest, VMBUS_PACKET_COMPLETION, 0, 9, payloads, 64), 40);
+	CHECK_IS(vmbus_send_payloads(m.guest, VMBUS_PACKET_COMPLETION, 0, 9, payloads, 64), 40);
 	CHECK_IS(m.guest_signals, 1);
 	CHECK_IS(*word(&m.to_host, PENDING_SEND_SZ), 96);
 	CHECK_IS(used(&m.to_host), 42 * 96);
-	CHECK_IS(vmbus_send_alike(m.guest, VMBUS_PACKET_COMPLETION, 0, 49, payloads, 64), -EAGAIN);
+	CHECK_IS(vmbus_send_payloads(m.guest, VMBUS_PACKET_COMPLETION, 0, 49, payloads, 64), -EAGAIN);
 	for (int i = 0; i < 42; i++) {
 		CHECK_IS(vmbus_recv_many(m.host, &view, 1, in, sizeof(in)), 1);
 		CHECK_IS(view.transaction_id, 7 + i);
 		CHECK_IS(view.type, VMBUS_PACKET_COMPLETION);
 	}
-	CHECK_IS(vmbus_send_alike(m.guest, VMBUS_PACKET_COMPLETION, 0, 0, payloads, 0), 0);
+	CHECK_IS(vmbus_send_payloads(m.guest, VMBUS_PACKET_COMPLETION, 0, 0, payloads, 0), 0);
 	payloads[1].iov_len = SIZE_MAX;
-	CHECK_IS(vmbus_send_alike(m.guest, VMBUS_PACKET_COMPLETION, 0, 0, payloads, 3), 1);
-	CHECK_IS(vmbus_send_alike(m.guest, VMBUS_PACKET_COMPLETION, 0, 0, payloads + 1, 2), -EMSGSIZE);
+	CHECK_IS(vmbus_send_payloads(m.guest, VMBUS_PACKET_COMPLETION, 0, 0, payloads, 3), 1);
+	CHECK_IS(vmbus_send_payloads(m.guest, VMBUS_PACKET_COMPLETION, 0, 0, payloads + 1, 2), -EMSGSIZE);
 	payloads[1].iov_len = UINT32_MAX;
-	CHECK_IS(vmbus_send_alike(m.guest, VMBUS_PACKET_COMPLETION, 0, 0, payloads + 1, 2), -EMSGSIZE);
-	CHECK_IS(vmbus_queue_alike(m.guest, VMBUS_PACKET_COMPLETION, 0, 0, payloads, UINT32_MAX), -EINVAL);
+	CHECK_IS(vmbus_send_payloads(m.guest, VMBUS_PACKET_COMPLETION, 0, 0, payloads + 1, 2), -EMSGSIZE);
+	CHECK_IS(vmbus_queue_payloads(m.guest, VMBUS_PACKET_COMPLETION, 0, 0, payloads, UINT32_MAX), -EINVAL);
 	model_close(&m);
 }
 
@@ -380,7 +380,7 @@ static void reserve_and_try(enum vmbus_producers producers)
 	CHECK_IS(vmbus_send(m.guest, 6, 0, 0, out, 8), -EBUSY);
 	CHECK_IS(vmbus_queuev(m.guest, 6, 0, 0, &iov, 1), -EBUSY);
 	CHECK_IS(vmbus_send_many(m.guest, &message, 1), -EBUSY);
-	CHECK_IS(vmbus_send_alike(m.guest, 6, 0, 0, &(struct iovec){ out, 8 }, 1), -EBUSY);
+	CHECK_IS(vmbus_send_payloads(m.guest, 6, 0, 0, &(struct iovec){ out, 8 }, 1), -EBUSY);
 	CHECK_IS(*word(&m.to_host, PENDING_SEND_SZ), 0);
 	/* what was queued before may be shown meanwhile, and nothing of the reservation */
 	CHECK_IS(vmbus_flush(m.guest), 0);
@@ -521,7 +521,7 @@ static void pages_in_batches(void)
 	model_open(&m, DATA);
 	for (int round = 0; round < 100; round++) {
 		signal = 0;
-		CHECK_IS(vmbus_post_many(m.guest, messages, 3, &signal), 3);
+		CHECK_IS(vmbus_publish_many(m.guest, messages, 3, &signal), 3);
 		signals += signal;
 		CHECK_IS(m.guest_signals, 0);	/* that is the caller's */
 		CHECK_IS(vmbus_recv(m.host, &pkt, in, sizeof(in)), 0);
@@ -537,12 +537,12 @@ static void pages_in_batches(void)
 	CHECK_IS(signals, 100);
 	/* The second of two batches needs no signal, and leaves the first one's. */
 	signal = 0;
-	CHECK_IS(vmbus_post_many(m.guest, messages, 1, &signal), 1);
+	CHECK_IS(vmbus_publish_many(m.guest, messages, 1, &signal), 1);
 	CHECK_IS(signal, 1);
-	CHECK_IS(vmbus_post_many(m.guest, messages, 1, &signal), 1);
+	CHECK_IS(vmbus_publish_many(m.guest, messages, 1, &signal), 1);
 	CHECK_IS(signal, 1);
 	signal = 0;
-	CHECK_IS(vmbus_post_many(m.guest, messages, 3, &signal), 3);
+	CHECK_IS(vmbus_publish_many(m.guest, messages, 3, &signal), 3);
 	CHECK_IS(signal, 0);
 	bad.type = VMBUS_PACKET_INBAND;
 	CHECK_IS(vmbus_send_many(m.guest, &bad, 1), -EINVAL);
