@@ -169,7 +169,7 @@ static bool shown(const struct panel *panel, const struct cell *cell)
 
 static void draw_axes(FILE *file, const struct panel *panel, const struct cell *cells, size_t count)
 {
-	double ns = 1;
+	double ns = 1, before = 0;
 
 	fprintf(file, "<text x='%g' y='%g'>%d thread%s, %zu KiB, bursts of %d, payload %s: ns for a message</text>\n", panel->x,
 		panel->y - 20, panel->threads, panel->threads == 1 ? "" : "s", panel->ring >> 10, panel->burst,
@@ -177,10 +177,16 @@ static void draw_axes(FILE *file, const struct panel *panel, const struct cell *
 	for (int d = 0; d <= DECADES; d++, ns *= 10)
 		fprintf(file, "<path d='M%g %gh%g' stroke='#ddd'/><text x='%g' y='%g' text-anchor='end'>%g</text>\n", panel->x,
 			y_of(panel, ns), PANEL_WIDTH, panel->x - 6, y_of(panel, ns) + 4, ns);
-	for (size_t i = 0; i < count; i++)
-		if (shown(panel, &cells[i]))
-			fprintf(file, "<text x='%g' y='%g' text-anchor='middle'>%zu</text>\n", x_of(panel, cells[i].size),
-				panel->y + PANEL_HEIGHT + 18, cells[i].size);
+	for (size_t i = 0; i < count; i++) {
+		double x = x_of(panel, cells[i].size);
+
+		if (!shown(panel, &cells[i]))
+			continue;
+		/* A number that has no room beside the one before it stands below it. */
+		fprintf(file, "<text x='%g' y='%g' text-anchor='middle'>%zu</text>\n", x,
+			panel->y + PANEL_HEIGHT + (x - before < 30 ? 32 : 18), cells[i].size);
+		before = x;
+	}
 	fprintf(file, "<text x='%g' y='%g' text-anchor='middle'>bytes in a message</text>\n", panel->x + PANEL_WIDTH / 2,
 		panel->y + PANEL_HEIGHT + 40);
 }
@@ -191,20 +197,20 @@ static void draw_contender(FILE *file, const struct panel *panel, const struct c
 	const bool last = c == CONTENDERS - 1;
 	const char *colour = last ? "#888" : colours[c];
 	char path[1024] = "";
-	double x = 0, y = 0;
+	/* The names stand in two columns above the lines, which end too close together. */
+	const double name_x = panel->x + 12 + (double)(c % 2) * 90, name_y = panel->y + 18 + (double)(c / 2) * 18;
 
 	for (size_t i = 0; i < count; i++) {
 		double ns = cells[i].ns[panel->use][c].median;
 
 		if (!shown(panel, &cells[i]) || !ns)
 			continue;
-		x = x_of(panel, cells[i].size);
-		y = y_of(panel, ns);
-		snprintf(path + strlen(path), sizeof(path) - strlen(path), "%c%.1f %.1f", *path ? 'L' : 'M', x, y);
+		snprintf(path + strlen(path), sizeof(path) - strlen(path), "%c%.1f %.1f", *path ? 'L' : 'M',
+			 x_of(panel, cells[i].size), y_of(panel, ns));
 	}
 	if (*path)
 		fprintf(file, "<path d='%s' fill='none' stroke='%s' stroke-width='2'%s/><text x='%g' y='%g' fill='%s'>%s</text>\n", path,
-			colour, last ? " stroke-dasharray='6 4'" : "", x + 6, y + 4, colour, contenders[c]->name);
+			colour, last ? " stroke-dasharray='6 4'" : "", name_x, name_y, colour, contenders[c]->name);
 }
 
 void write_svg(FILE *file, const struct cell *cells, size_t count, size_t ring, int burst, const char *without)
