@@ -97,7 +97,6 @@ static inline uint32_t index_add(uint32_t index, uint32_t bytes, uint32_t size)
 	return index < size ? index : index - size;
 }
 
-
 static inline uint32_t lower(uint32_t a, uint32_t b)
 {
 	return a < b ? a : b;
@@ -107,6 +106,7 @@ static inline uint32_t higher(uint32_t a, uint32_t b)
 {
 	return a > b ? a : b;
 }
+
 static inline uint32_t bytes_used(uint32_t read, uint32_t write, uint32_t size)
 {
 	return write >= read ? write - read : size - (read - write);

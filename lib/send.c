@@ -394,7 +394,11 @@ static int queue_message(struct vmbus_chan *chan, const struct vmbus_tx_packet *
 {
 	if (m->reserved)
 		return -EINVAL;
-	if (m->type != VMBUS_PACKET_GPA_DIRECT)
+	/*
+	 * A channel that may send any packet sends one of this type without
+	 * ranges, as lay_many() does.
+	 */
+	if (m->type != VMBUS_PACKET_GPA_DIRECT || (!m->range_count && !chan->tx.wrong))
 		return m->range_count ? -EINVAL :
 			queue_one(chan, m->type, m->flags, m->transaction_id, m->payload, m->length);
 	return queue_gpa(chan, m->flags, m->transaction_id, m->ranges, m->range_count, m->payload,

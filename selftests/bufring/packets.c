@@ -465,6 +465,7 @@ static void kinds_of_packets_that_no_host_takes(void)
 /* A test that plays a wrong host sends what it likes; the guest's side of a pair does not. */
 static void a_host_of_a_test_sends_any_packet(void)
 {
+	struct vmbus_tx_packet no_ranges = TX_PACKET(some, 1500, VMBUS_PACKET_GPA_DIRECT, 0, 7);
 	struct vmbus_chan *guest, *host;
 	struct vmbus_packet pkt;
 	struct model m = { .guest = NULL };
@@ -475,6 +476,12 @@ static void a_host_of_a_test_sends_any_packet(void)
 	CHECK(all_ways(&m, 0, 0, 0));
 	while (!vmbus_recv(guest, &pkt, some, sizeof(some)))
 		CHECK((pkt.type == 77 && pkt.flags == 0xf0) || (!pkt.type && !pkt.flags));
+	/* Also one without ranges, wherever it begins: some go around the end of the ring. */
+	for (int i = 0; i < 100; i++) {
+		CHECK_IS(vmbus_send_many(host, &no_ranges, 1), 1);
+		CHECK_IS(vmbus_recv(guest, &pkt, some, sizeof(some)), 0);
+		CHECK_IS(pkt.type, VMBUS_PACKET_GPA_DIRECT);
+	}
 	m.guest = guest;
 	CHECK(all_ways(&m, 77, 0, -EINVAL));
 	vmbus_chan_close(guest);
