@@ -751,7 +751,15 @@ static void a_failure_leaves_null(void)
 	vmbus_chan_close(host);
 	pid = fork();
 	if (!pid) {
-		setrlimit(RLIMIT_NOFILE, &none);
+		/*
+		 * valgrind does not allow this limit. The same test without
+		 * valgrind does the check.
+		 */
+		if (setrlimit(RLIMIT_NOFILE, &none)) {
+			printf("# no limit of open files here, so vmbus_pagemap_open() cannot fail\n");
+			fflush(stdout);
+			_exit(0);
+		}
 		IS_NULL(vmbus_pagemap_open(&pagemap), pagemap);
 		_exit(checks_failed != 0);
 	}
