@@ -358,6 +358,17 @@ static struct vmbus_chan *open_on_socket(struct model *m, int *other)
 	return chan;
 }
 
+/* A channel of several senders on a socket, with 40 bytes of room, whose host sleeps for no packet */
+static struct vmbus_chan *open_nearly_full(struct model *m, int *other)
+{
+	struct vmbus_chan *chan = open_on_socket(m, other);
+
+	vmbus_chan_set_producers(chan, VMBUS_PRODUCERS_MUTEX);
+	*word(&m->to_host, INTERRUPT_MASK) = 1;
+	fill_ring(chan, 40);
+	return chan;
+}
+
 static void take_away(struct model *m)
 {
 	MUST(!mprotect(m->to_host.base, m->to_host.size, PROT_NONE));
@@ -667,10 +678,7 @@ static void a_request_for_room_outlives_other_packets(void)
 	struct model m;
 	int other;
 
-	chan = open_on_socket(&m, &other);
-	vmbus_chan_set_producers(chan, VMBUS_PRODUCERS_MUTEX);
-	*word(&m.to_host, INTERRUPT_MASK) = 1;
-	fill_ring(chan, 40);
+	chan = open_nearly_full(&m, &other);
 	room_thread_start(&large, chan, 1000);
 	CHECK_IS(*word(&m.to_host, PENDING_SEND_SZ), 1024);
 	CHECK_IS(send_one(chan, 72), 0);
@@ -710,10 +718,7 @@ static void a_thread_that_has_sent_its_packet_waits_for_no_room(void)
 	struct model m;
 	int other;
 
-	chan = open_on_socket(&m, &other);
-	vmbus_chan_set_producers(chan, VMBUS_PRODUCERS_MUTEX);
-	*word(&m.to_host, INTERRUPT_MASK) = 1;
-	fill_ring(chan, 40);
+	chan = open_nearly_full(&m, &other);
 	CHECK_IS(send_one(chan, 500), -EAGAIN);
 	room_thread_start(&large, chan, 1000);
 	for (int i = 0; i < 20; i++)

@@ -39,7 +39,7 @@ need_room() {
 	[ "$have" -ge "$1" ] || die "$2 has $have MiB free, $1 MiB are needed: make room, or set HYPERV_UIO_CACHE and O to a larger disk"
 }
 
-# package_sources DIR: this checkout as packages are built from it, without the bench, of which nothing is in a package
+# package_sources DIR: copies into DIR what packages are built from, which is this checkout without the bench
 package_sources() {
 	rm -rf "$1"
 	HYPERV_UIO_OUTPUT=$O "$top/packaging/export" "$1"

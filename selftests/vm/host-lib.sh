@@ -6,6 +6,16 @@ ok() { printf 'ok host %s\n' "$*" >>"$results"; }
 not_ok() { printf 'not ok host %s\n' "$*" >>"$results"; }
 note() { printf '# host: %s\n' "$*" >>"$results"; }
 
+# table FORMAT WORDS...: a line of the tables that "make bench-..." shows
+# shellcheck disable=SC2059 # a format
+table() { note "table $(printf "$@")"; }
+
+# spread FORMAT: prints the median, the least and the largest of the numbers that it reads
+spread() {
+	sort -n | awk -v format="$1" '{ v[NR] = $1 } END {
+		if (NR) printf format, (v[int((NR + 1) / 2)] + v[int(NR / 2) + 1]) / 2, v[1], v[NR] }'
+}
+
 check() {
 	description=$1
 	shift

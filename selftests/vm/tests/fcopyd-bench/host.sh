@@ -7,10 +7,6 @@ for device in $devices; do daemons="$daemons${daemons:+ }${device%%:*}"; done
 backwards=''
 for who in $daemons; do backwards="$who $backwards"; done
 
-# table FORMAT WORDS...: a line of the tables that "make bench-fcopy" shows
-# shellcheck disable=SC2059 # a format
-table() { note "table $(printf "$@")"; }
-
 # KVM's counters of the guest are in debugfs, which the outer guest has not mounted, and another machine may have. The exits are 0
 # where KVM does not tell them.
 [ -z "$RESULTS" ] || mount -t debugfs debugfs /sys/kernel/debug
@@ -114,11 +110,6 @@ for queue in 2 8; do
 done
 rm -f short long timed
 
-# spread FORMAT: the median, the least and the largest of the numbers that it reads
-spread() {
-	sort -n | awk -v format="$1" '{ v[NR] = $1 } END {
-		if (NR) printf format, (v[int((NR + 1) / 2)] + v[int(NR / 2) + 1]) / 2, v[1], v[NR] }'
-}
 # column FILE FIRST DAEMON COLUMN: of the lines that begin with these two words
 column() { awk -v "first=$2" -v "who=$3" -v "c=$4" '$1 == first && $2 == who { print $c }' "$1"; }
 number() { column "$@" | spread '%.2f'; }

@@ -4,10 +4,6 @@
 . ./plan.sh
 frames=10000
 
-# table FORMAT WORDS...: a line of the table that "make bench-netvsc" shows
-# shellcheck disable=SC2059 # a format
-table() { note "table $(printf "$@")"; }
-
 # costs: "interrupts signals" of both NICs so far
 costs() {
 	{ nic stats && nic 1 stats; } | awk '
@@ -53,11 +49,6 @@ for round in $rounds; do
 	done
 done
 
-# spread FORMAT: the median, the least and the largest of the numbers that it reads
-spread() {
-	sort -n | awk -v format="$1" '{ v[NR] = $1 } END {
-		if (NR) printf format, (v[int((NR + 1) / 2)] + v[int(NR / 2) + 1]) / 2, v[1], v[NR] }'
-}
 # of JOB SIZE CONTENDER EXPRESSION: what awk makes of each of its runs
 of() { awk -v "job=$1" -v "size=$2" -v "who=$3" '$1 == job && $2 == size && $3 == who { n = $5; us = $6; busy = $7; print '"$4"' }' numbers; }
 # ratio JOB SIZE CONTENDER: its rate to that of hv_netvsc in the same round
