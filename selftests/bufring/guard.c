@@ -677,6 +677,16 @@ static unsigned char *header_of(const void *payload)
 	return (unsigned char *)((uintptr_t)payload / page * page) - page;
 }
 
+/* The guest has the handler, and looks at a packet of 64 bytes. */
+static void open_with_a_view(struct fake *f, struct vmbus_view *view)
+{
+	MUST(!vmbus_guard());
+	fake_open(f);
+	fill(buf, 2, 64);
+	CHECK_IS(vmbus_send(f->host, 6, 0, 2, buf, 64), 0);
+	MUST(vmbus_peek(f->guest, view, 1) == 1);
+}
+
 /* The packet is read before the rescind, and its place given back after it. */
 static void skip_and_the_header_goes(void)
 {
@@ -685,10 +695,7 @@ static void skip_and_the_header_goes(void)
 	char path[600];
 	int fd;
 
-	MUST(!vmbus_guard());
-	fake_open(&f);
-	CHECK_IS(vmbus_send(f.host, 6, 0, 2, buf, 64), 0);
-	MUST(vmbus_peek(f.guest, &view, 1) == 1);
+	open_with_a_view(&f, &view);
 	snprintf(path, sizeof(path), "%s/empty", base);
 	fd = open(path, O_RDWR | O_CREAT | O_TRUNC, 0600);
 	MUST(fd >= 0 && mmap(header_of(view.payload), page, PROT_READ | PROT_WRITE,
@@ -714,11 +721,7 @@ static void pass_a_payload_to_a_system_call(void)
 	char path[600];
 	int fd;
 
-	MUST(!vmbus_guard());
-	fake_open(&f);
-	fill(buf, 2, 64);
-	CHECK_IS(vmbus_send(f.host, 6, 0, 2, buf, 64), 0);
-	MUST(vmbus_peek(f.guest, &view, 1) == 1);
+	open_with_a_view(&f, &view);
 	snprintf(path, sizeof(path), "%s/file", base);
 	fd = open(path, O_RDWR | O_CREAT | O_TRUNC, 0600);
 	MUST(fd >= 0);
