@@ -1,9 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * signal_loop CLASS SECONDS: signals and masks all channels of a device without pause, in sessions of up to 300 ms, while
- * the host offers sub-channels in each; longer, up to a minute, when it has seen none yet. Prints how many channels it has seen.
+ * signal_loop CLASS SECONDS: signals and masks all channels of a device without pause, in sessions
+ * of up to 300 ms, while the host offers sub-channels in each. It goes on until SIGTERM comes, the
+ * SECONDS have passed and it has seen a sub-channel, but for no longer than a minute more. It
+ * prints how many channels it has seen.
  */
 #include "device.h"
+
+static volatile sig_atomic_t ended;
+
+static void end(int number)
+{
+	(void)number;
+	ended = 1;
+}
 
 int main(int argc, char **argv)
 {
@@ -17,16 +27,17 @@ int main(int argc, char **argv)
 	if (!expect(argc == 3, "usage: signal_loop CLASS SECONDS") ||
 	    !expect(!device_wait(argv[1], &dev, 10000), "the device is bound"))
 		return exit_status();
+	signal(SIGTERM, end);
 	srandom(1);
 	until = now_ms() + atoi(argv[2]) * 1000;
 	limit = until + 60000;
-	while ((now_ms() < until || (most < 2 && now_ms() < limit)) && !failures) {
-		int64_t end = now_ms() + random() % 300;
+	while ((now_ms() < until || ((most < 2 || !ended) && now_ms() < limit)) && !failures) {
+		int64_t session = now_ms() + random() % 300;
 		int fd = open(dev.node, O_RDWR | O_CLOEXEC);
 
 		if (!expect(fd >= 0, "open of %s", dev.node))
 			break;
-		while (now_ms() < end) {
+		while (now_ms() < session) {
 			for (int i = 0; i < 100; i++, on = !on)
 				expect(write(fd, &on, sizeof(on)) == sizeof(on), "write %d", on);
 			writes += 100;

@@ -99,15 +99,18 @@ bound() { device=$(vmbus_device "$1") && ls "$device"/uio/uio*/maps/map0 >/dev/n
 # rings COUNT: so many channels of $device have a ring file
 rings() { [ "$(ls -d "$device"/channels/*/ring 2>/dev/null | wc -l)" = "$1" ]; }
 
-# give_to_uio DEVICE...: gives them to uio_hv_generic, which is loaded, from whatever driver they have
-give_to_uio() {
-	local device
+# give_to DRIVER DEVICE...: gives them to this driver, which is loaded, from whatever driver they have; to the one that the kernel
+# chooses if DRIVER is empty
+give_to() {
+	local driver=$1 device
+	shift
 	for device; do
-		echo uio_hv_generic >"$device/driver_override"
+		echo "$driver" >"$device/driver_override"
 		[ ! -e "$device/driver" ] || echo "${device##*/}" >"$device/driver/unbind"
 		echo "${device##*/}" >/sys/bus/vmbus/drivers_probe
 	done
 }
+give_to_uio() { give_to uio_hv_generic "$@"; }
 
 fcopy_class=34d14be3-dee4-41c8-9ae7-6b174977c192
 nic_class=f8615163-df3e-46c5-913f-f2d2f965ed0e

@@ -10,15 +10,6 @@ first=/sys/bus/vmbus/devices/8d1a6d4b-3f55-4e0e-9d3e-5a6b7c8d9e0f
 second=/sys/bus/vmbus/devices/1c9f3b7e-60a2-4d18-8e55-a3b1c5d7f902
 there() { nic=$(nic_interface 0) && other=$(nic_interface 1); }
 bound_twice() { nic_bound "${first##*/}" && nic_bound "${second##*/}"; }
-give_to_kernel() {
-	local device
-	for device in $first $second; do
-		echo >"$device/driver_override"
-		[ ! -e "$device/driver" ] || echo "${device##*/}" >"$device/driver/unbind"
-		echo "${device##*/}" >/sys/bus/vmbus/drivers_probe
-	done
-	within 30 there
-}
 mib() { for device in $first $second; do echo 1048576 >"$device/uio_hv_generic/ring_size" || return; done; }
 give_to_program() {
 	ls /sys/class/uio >/dev/null
@@ -31,9 +22,10 @@ give_to_program() {
 begin() {
 	case $2 in
 	hv_netvsc)
-		give_to_kernel || return
-		ip link set "$nic" txqueuelen 20000 up
-		ip link set "$other" txqueuelen 20000 up
+		give_to '' $first $second
+		within 30 there || return
+		# The shell's own ip knows no txqueuelen.
+		/usr/bin/ip link set "$nic" txqueuelen 20000 up && /usr/bin/ip link set "$other" txqueuelen 20000 up || return
 		[ "$1" = receive ] || { tc qdisc add dev "$nic" ingress &&
 			tc filter add dev "$nic" parent ffff: matchall action mirred egress redirect dev "$other"; }
 		;;

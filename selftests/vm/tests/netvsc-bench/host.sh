@@ -16,6 +16,12 @@ costs() {
 come() {
 	if [ "$1" = receive ]; then nic rates | sed -n 's/^generated 0 //p'; else nic 1 rates | sed -n 's/^arrived 0 //p'; fi
 }
+# generate SIZE: frames to the guest, which may take two minutes for them
+generate() {
+	timeout 120 "$bin/vmbus-nic" --to control.sock generate $frames "$1" "$1" 0 0 && return
+	nic stop
+	return 1
+}
 # settled: until no frame has come for a second: a contender may have lost some
 settled() {
 	last=-1
@@ -37,7 +43,7 @@ for round in $rounds; do
 				busy=$(guest_says "ready $round $job $who $size ") || exit 1
 				nic 1 sink reset
 				before=$(costs)
-				nic generate $frames "$size" "$size" 0 0 >generated.out 2>&1 || note "$round $job $who $size: $(cat generated.out)"
+				generate "$size" >generated.out 2>&1 || note "$round $job $who $size: $(cat generated.out)"
 				[ "$job" = receive ] || settled
 				after=$(costs)
 				tell "over $round $job $who $size"
