@@ -102,7 +102,7 @@ rings() { [ "$(ls -d "$device"/channels/*/ring 2>/dev/null | wc -l)" = "$1" ]; }
 # give_to DRIVER DEVICE...: gives them to this driver, which is loaded, from whatever driver they have; to the one that the kernel
 # chooses if DRIVER is empty
 give_to() {
-	local driver=$1 device
+	local driver="$1" device
 	shift
 	for device; do
 		echo "$driver" >"$device/driver_override"

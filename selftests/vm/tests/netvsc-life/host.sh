@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=sh
+# Frames without end to each of the channels, whenever it is open
+frames() {
+	for channel in 0 1 2 3; do
+		nic generate 1000000000 60 1514 $channel $channel >/dev/null 2>&1 &
+	done
+}
+# flows NAME: the guest sends frames back: one result
+flows() {
+	guest_says "flow $1\$" >/dev/null || exit 1
+	nic sink reset
+	check "$1: frames flow" nic wait numbered 500 60
+	tell "flows $1"
+}
+
+nic_start nic
+frames
+for round in 1 2 3; do flows "unbind $round"; done
+for round in 1 2 3; do flows "kill $round"; done
+for round in 1 2; do
+	flows "rescind $round"
+	guest_says "rescind $round\$" >/dev/null || exit 1
+	nic rescind
+	guest_says "gone $round\$" >/dev/null || exit 1
+	nic offer
+	tell "offered $round"
+done
+for round in 1 2; do flows "hibernation $round"; done
+check "until here the driver has broken no rule" nic expect complaints 0 0
+flows walk
+guest_says walked >/dev/null || exit 1
+tell again
+flows "the last time"
+nic stop
+guest_says finished
