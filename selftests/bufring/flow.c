@@ -182,6 +182,119 @@ static void a_full_ring_shows_what_is_queued_and_looks_again(void)
 	model_close(&m);
 }
 
+/* A payload on which the host wakes by itself, as soon as the library reads it */
+static struct {
+	struct model *m;
+	unsigned char *page;
+	int packets;
+} waking;
+
+static void wake_host(int number)
+{
+	/* Another fault would come back for ever. */
+	signal(SIGSEGV, SIG_DFL);
+	mprotect(waking.page, getpagesize(), PROT_READ);
+	while (!recv_one(waking.m->host))
+		waking.packets++;
+}
+
+static void waking_payload(struct model *m)
+{
+	struct sigaction action = { .sa_handler = wake_host };
+
+	waking.m = m;
+	waking.packets = 0;
+	waking.page = guarded(getpagesize());
+	MUST(!mprotect(waking.page, getpagesize(), PROT_NONE));
+	MUST(!sigaction(SIGSEGV, &action, NULL));
+}
+
+/*
+ * Send thirteen packets. The library publishes the first eleven early, and the
+ * host wakes by itself and receives them. The last packet does not fit, so the
+ * library publishes the twelfth into the empty ring while the host sleeps again.
+ * One signal after both publications is enough. After a second one the host
+ * would find that the ring was not empty before, and count it against the guest.
+ */
+static void check_one_signal(int (*send)(struct vmbus_chan *chan, int *signal))
+{
+	int signal = 0;
+	struct model m;
+
+	model_open(&m, 4096);
+	waking_payload(&m);
+	CHECK_IS(send(m.guest, &signal), 12);
+	CHECK_IS(waking.packets, 11);
+	CHECK_IS(m.guest_signals + signal, 1);
+	CHECK_IS(*word(&m.to_host, PENDING_SEND_SZ), 4024);
+	CHECK_IS(recv_one(m.host), 0);
+	CHECK_IS(recv_one(m.host), -EAGAIN);
+	CHECK_IS(m.host_signals, 1);
+	guarded_free(waking.page, getpagesize());
+	model_close(&m);
+}
+
+#define BATCH 13
+
+static void batch(struct vmbus_tx_packet *packets)
+{
+	for (int i = 0; i < BATCH; i++)
+		packets[i] = (struct vmbus_tx_packet)TX_PACKET(buf, 72, VMBUS_PACKET_INBAND, 0, 0);
+	packets[BATCH - 2].payload = waking.page;
+	packets[BATCH - 1].length = 4000;
+}
+
+static int send_many(struct vmbus_chan *chan, int *signal)
+{
+	struct vmbus_tx_packet packets[BATCH];
+
+	batch(packets);
+	return vmbus_send_many(chan, packets, BATCH);
+}
+
+static int publish_many(struct vmbus_chan *chan, int *signal)
+{
+	struct vmbus_tx_packet packets[BATCH];
+
+	batch(packets);
+	return vmbus_publish_many(chan, packets, BATCH, signal);
+}
+
+static int send_payloads(struct vmbus_chan *chan, int *signal)
+{
+	struct iovec payloads[BATCH];
+
+	for (int i = 0; i < BATCH; i++)
+		payloads[i] = (struct iovec){ buf, 72 };
+	payloads[BATCH - 2].iov_base = waking.page;
+	payloads[BATCH - 1].iov_len = 4000;
+	return vmbus_send_payloads(chan, VMBUS_PACKET_INBAND, 0, 0, payloads, BATCH);
+}
+
+static void a_batch_that_fills_the_ring_signals_once(void)
+{
+	check_one_signal(send_many);
+	check_one_signal(publish_many);
+	check_one_signal(send_payloads);
+}
+
+/* The caller of vmbus_publish_many() signals after its last batch, and nobody does before. */
+static void vmbus_publish_many_leaves_every_signal_to_its_caller(void)
+{
+	const struct vmbus_tx_packet large = TX_PACKET(buf, 4064, VMBUS_PACKET_INBAND, 0, 0);
+	struct model m;
+	int signal = 0;
+
+	model_open(&m, 4096);
+	CHECK_IS(vmbus_queue(m.guest, 6, 0, 0, buf, 8), 0);
+	CHECK_IS(vmbus_publish_many(m.guest, &large, 1, &signal), -EAGAIN);
+	CHECK_IS(m.guest_signals, 0);
+	CHECK_IS(signal, 1);
+	CHECK_IS(recv_one(m.host), 0);
+	CHECK_IS(m.host_signals, 1);
+	model_close(&m);
+}
+
 static void nothing_to_wait_with(void)
 {
 	struct model m;
@@ -1124,6 +1237,8 @@ static const struct test tests[] = {
 	TEST(a_host_that_waits_for_room_is_signalled_by_receive_and_skip),
 	TEST(no_signal_for_room_without_the_feature_bit),
 	TEST(a_full_ring_shows_what_is_queued_and_looks_again),
+	TEST(a_batch_that_fills_the_ring_signals_once),
+	TEST(vmbus_publish_many_leaves_every_signal_to_its_caller),
 	TEST(nothing_to_wait_with),
 	TEST(a_wait_times_out_and_does_not_spin),
 	TEST(a_wait_ends_with_the_packet_and_masks),
