@@ -8,6 +8,7 @@
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <time.h>
+#include <ucontext.h>
 
 #include "model.h"
 
@@ -293,6 +294,85 @@ static void vmbus_publish_many_leaves_every_signal_to_its_caller(void)
 	CHECK_IS(recv_one(m.host), 0);
 	CHECK_IS(m.host_signals, 1);
 	model_close(&m);
+}
+
+/*
+ * A host that reads a packet just before the guest accesses the header of the
+ * ring for the time @at. The page of the header faults at each access, and the
+ * processor traps after it. Where it does not, as on arm64 or under valgrind, the
+ * host reads after the first vmbus_arm(), and the guest calls it again.
+ */
+static struct {
+	struct model *m;
+	int accesses, at;
+} meddling;
+
+static void protect_header(int prot)
+{
+	MUST(!mprotect(meddling.m->to_host.base, getpagesize(), prot));
+}
+
+static void before_access(int number, siginfo_t *info, void *context)
+{
+	protect_header(PROT_READ | PROT_WRITE);
+	if (++meddling.accesses == meddling.at)
+		recv_one(meddling.m->host);
+#ifdef __x86_64__
+	((ucontext_t *)context)->uc_mcontext.gregs[REG_EFL] |= 0x100;
+#endif
+}
+
+static void after_access(int number, siginfo_t *info, void *context)
+{
+#ifdef __x86_64__
+	((ucontext_t *)context)->uc_mcontext.gregs[REG_EFL] &= ~0x100;
+#endif
+	protect_header(PROT_NONE);
+}
+
+static int arm_while_host_reads(struct model *m, int at)
+{
+	struct sigaction before = { .sa_sigaction = before_access, .sa_flags = SA_SIGINFO };
+	struct sigaction after = { .sa_sigaction = after_access, .sa_flags = SA_SIGINFO };
+	int ready;
+
+	meddling.m = m;
+	meddling.accesses = 0;
+	meddling.at = at;
+	MUST(!sigaction(SIGSEGV, &before, NULL) && !sigaction(SIGTRAP, &after, NULL));
+	protect_header(PROT_NONE);
+	ready = vmbus_arm(m->guest, VMBUS_WAIT_SEND);
+	protect_header(PROT_READ | PROT_WRITE);
+	signal(SIGSEGV, SIG_DFL);
+	signal(SIGTRAP, SIG_DFL);
+	if (meddling.accesses >= at)
+		return ready;
+	CHECK_IS(ready, 0);
+	CHECK_IS(recv_one(m->host), 0);
+	return vmbus_arm(m->guest, VMBUS_WAIT_SEND);
+}
+
+/*
+ * The host makes room while vmbus_arm() looks. The packet that was refused is
+ * sent then, and the guest waits for no more room. A guest that asked for it
+ * nevertheless would be interrupted without need.
+ */
+static void a_refusal_ends_with_the_room_for_it(void)
+{
+	struct model m;
+
+	for (int at = 1; at <= 4; at++) {
+		model_open(&m, 4096);
+		for (int i = 0; i < 3; i++)
+			CHECK_IS(send_one(m.guest, 1000), 0);
+		CHECK_IS(send_one(m.guest, 1000), -EAGAIN);
+		CHECK_IS(arm_while_host_reads(&m, at), VMBUS_WAIT_SEND);
+		CHECK_IS(send_one(m.guest, 1000), 0);
+		CHECK_IS(*word(&m.to_host, PENDING_SEND_SZ), 0);
+		CHECK_IS(vmbus_arm(m.guest, VMBUS_WAIT_SEND), VMBUS_WAIT_SEND);
+		CHECK_IS(*word(&m.to_host, PENDING_SEND_SZ), 0);
+		model_close(&m);
+	}
 }
 
 static void nothing_to_wait_with(void)
@@ -1239,6 +1319,7 @@ static const struct test tests[] = {
 	TEST(a_full_ring_shows_what_is_queued_and_looks_again),
 	TEST(a_batch_that_fills_the_ring_signals_once),
 	TEST(vmbus_publish_many_leaves_every_signal_to_its_caller),
+	TEST(a_refusal_ends_with_the_room_for_it),
 	TEST(nothing_to_wait_with),
 	TEST(a_wait_times_out_and_does_not_spin),
 	TEST(a_wait_ends_with_the_packet_and_masks),
