@@ -155,6 +155,13 @@ int room_look(struct vmbus_chan *chan, struct room_waiter *waiter, bool ask)
 		room = room_request(chan, waiter->need);
 	}
 	waiter->woken = room < 0 || (uint32_t)room > waiter->need;
+	/*
+	 * If the host made room before the request, there is none, and the
+	 * thread sends without a call of room_found(). With several producers
+	 * room_wait_end() forgets the refusal of this thread.
+	 */
+	if (room >= 0 && waiter->woken && !chan->producers)
+		chan->refused = 0;
 	send_unlock(chan);
 	return room < 0 ? room : (uint32_t)room > waiter->need;
 }

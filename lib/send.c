@@ -22,14 +22,26 @@ static inline bool wrong_flags(const struct tx_ring *tx, uint16_t flags)
 	return tx_ring_wrong(tx, tx_ring_word(VMBUS_PACKET_INBAND, flags, 0, 0));
 }
 
-/* Do as vmbus_flush(); the caller has the lock. */
-static int flush_locked(struct vmbus_chan *chan)
+/*
+ * Do as vmbus_flush(); the caller has the lock. If @signal is not NULL, set it
+ * instead of signalling the host. A function that publishes a batch in parts
+ * signals at its end for all parts. A signal from here, and then one for an
+ * earlier part, would be two signals with no publication between them. The host
+ * counts the second one against the guest.
+ */
+static int flush_locked(struct vmbus_chan *chan, bool *signal)
 {
-	return tx_ring_publish(&chan->tx) ? vmbus_signal(chan) : channel_check(chan);
+	if (!tx_ring_publish(&chan->tx))
+		return channel_check(chan);
+	if (!signal)
+		return vmbus_signal(chan);
+	*signal = true;
+	return channel_check(chan);
 }
 
 /* Do as reserve(), if the known room does not suffice or a thread has asked for room. */
-static __attribute__((noinline)) int reserve_slowly(struct vmbus_chan *chan, uint32_t need)
+static __attribute__((noinline)) int reserve_slowly(struct vmbus_chan *chan, uint32_t need,
+						    bool *signal)
 {
 	struct tx_ring *tx = &chan->tx;
 	int room, err;
@@ -39,7 +51,7 @@ static __attribute__((noinline)) int reserve_slowly(struct vmbus_chan *chan, uin
 	room = tx_ring_look(tx);
 	if (room >= 0 && (uint32_t)room <= need && !chan->poll_mode) {
 		/* The host can only make room from what it sees. */
-		err = flush_locked(chan);
+		err = flush_locked(chan, signal);
 		if (err)
 			return err;
 		room = room_request(chan, need);
@@ -56,14 +68,18 @@ static __attribute__((noinline)) int reserve_slowly(struct vmbus_chan *chan, uin
 	return 0;
 }
 
-/* Make sure that @need bytes fit. Return 0 or the reason why the packet cannot be queued. */
-static inline int reserve(struct vmbus_chan *chan, uint32_t need)
+/*
+ * Make sure that @need bytes fit. Return 0 or the reason why the packet cannot
+ * be queued. @signal is that of flush_locked().
+ */
+static inline int reserve(struct vmbus_chan *chan, uint32_t need, bool *signal)
 {
-	return likely(chan->tx.room > need && !chan->tx.pending) ? 0 : reserve_slowly(chan, need);
+	return likely(chan->tx.room > need && !chan->tx.pending) ? 0 :
+		reserve_slowly(chan, need, signal);
 }
 
 static __attribute__((noinline)) int queue_one(struct vmbus_chan *chan, uint16_t type, uint16_t flags,
-			    uint64_t transaction_id, const void *payload, size_t len)
+			    uint64_t transaction_id, const void *payload, size_t len, bool *signal)
 {
 	struct tx_ring *tx = &chan->tx;
 	uint32_t need;
@@ -74,7 +90,7 @@ static __attribute__((noinline)) int queue_one(struct vmbus_chan *chan, uint16_t
 	if (unlikely(len > tx->max_payload))
 		return -EMSGSIZE;
 	need = tx_ring_need(len);
-	err = reserve(chan, need);
+	err = reserve(chan, need, signal);
 	if (likely(!err))
 		tx_ring_put(tx, tx_ring_word(type, flags, RING_DESCRIPTOR, need - RING_TRAILER),
 			    transaction_id, payload, len, need);
@@ -125,7 +141,7 @@ static __attribute__((noinline)) int queue_any(struct vmbus_chan *chan, uint16_t
 	if (unlikely(err))
 		return err;
 	send_lock(chan);
-	err = queue_one(chan, type, flags, transaction_id, payload, len);
+	err = queue_one(chan, type, flags, transaction_id, payload, len, NULL);
 	send_unlock(chan);
 	return settle(chan, err);
 }
@@ -279,7 +295,7 @@ static void put_gpa_around(struct tx_ring *tx, uint64_t word, uint64_t transacti
 
 static __attribute__((noinline)) int queue_gpa_slowly(struct vmbus_chan *chan, uint16_t flags,
 		uint64_t transaction_id, const struct vmbus_gpa_buffer *ranges, unsigned int count,
-		const void *payload, size_t len)
+		const void *payload, size_t len, bool *signal)
 {
 	int64_t header = ranges_length(chan, ranges, count);
 	struct tx_ring *tx = &chan->tx;
@@ -293,7 +309,7 @@ static __attribute__((noinline)) int queue_gpa_slowly(struct vmbus_chan *chan, u
 	if (len > tx->max_payload - (uint64_t)header)
 		return -EMSGSIZE;
 	need = tx_ring_need(header + len);
-	err = reserve(chan, need);
+	err = reserve(chan, need, signal);
 	if (err)
 		return err;
 	if (!put_gpa(tx, flags, transaction_id, ranges, count, payload, len))
@@ -305,11 +321,11 @@ static __attribute__((noinline)) int queue_gpa_slowly(struct vmbus_chan *chan, u
 
 static inline int queue_gpa(struct vmbus_chan *chan, uint16_t flags, uint64_t transaction_id,
 			    const struct vmbus_gpa_buffer *ranges, unsigned int count,
-			    const void *payload, size_t len)
+			    const void *payload, size_t len, bool *signal)
 {
 	if (likely(put_gpa(&chan->tx, flags, transaction_id, ranges, count, payload, len)))
 		return 0;
-	return queue_gpa_slowly(chan, flags, transaction_id, ranges, count, payload, len);
+	return queue_gpa_slowly(chan, flags, transaction_id, ranges, count, payload, len, signal);
 }
 
 /* Return 0 if a message has no ranges, and 0 in its reserved member beside their count. */
@@ -390,7 +406,7 @@ static inline unsigned int lay_payloads(struct tx_ring *tx, uint16_t type, uint1
 	return n;
 }
 
-static int queue_message(struct vmbus_chan *chan, const struct vmbus_tx_packet *m)
+static int queue_message(struct vmbus_chan *chan, const struct vmbus_tx_packet *m, bool *signal)
 {
 	if (m->reserved)
 		return -EINVAL;
@@ -400,9 +416,10 @@ static int queue_message(struct vmbus_chan *chan, const struct vmbus_tx_packet *
 	 */
 	if (m->type != VMBUS_PACKET_GPA_DIRECT || (!m->range_count && !chan->tx.wrong))
 		return m->range_count ? -EINVAL :
-			queue_one(chan, m->type, m->flags, m->transaction_id, m->payload, m->length);
+			queue_one(chan, m->type, m->flags, m->transaction_id, m->payload, m->length,
+				  signal);
 	return queue_gpa(chan, m->flags, m->transaction_id, m->ranges, m->range_count, m->payload,
-			 m->length);
+			 m->length, signal);
 }
 
 /*
@@ -443,7 +460,7 @@ queue_many(struct vmbus_chan *chan, const struct vmbus_tx_packet *messages, unsi
 		 * quarter, or needs another look at the room.
 		 */
 		m = &messages[done];
-		err = queue_message(chan, m);
+		err = queue_message(chan, m, signal);
 		if (err)
 			break;
 		done++;
@@ -471,7 +488,7 @@ queue_payloads(struct vmbus_chan *chan, uint16_t type, uint16_t flags, uint64_t 
 		 * needs another look at the room.
 		 */
 		err = queue_one(chan, type, flags, transaction_id + done, payloads[done].iov_base,
-				payloads[done].iov_len);
+				payloads[done].iov_len, signal);
 		if (err)
 			break;
 		done++;
@@ -606,7 +623,7 @@ int vmbus_queuev(struct vmbus_chan *chan, uint16_t type, uint16_t flags, uint64_
 	if (len < 0)
 		return len;
 	send_lock(chan);
-	err = reserve(chan, tx_ring_need(len));
+	err = reserve(chan, tx_ring_need(len), NULL);
 	if (!err) {
 		start = tx_ring_begin(tx, tx_ring_word(type, flags, RING_DESCRIPTOR,
 						       tx_ring_need(len) - RING_TRAILER),
@@ -628,7 +645,7 @@ int vmbus_queue_gpa(struct vmbus_chan *chan, uint16_t flags, uint64_t transactio
 	if (err)
 		return err;
 	send_lock(chan);
-	err = queue_gpa(chan, flags, transaction_id, ranges, count, payload, len);
+	err = queue_gpa(chan, flags, transaction_id, ranges, count, payload, len, NULL);
 	send_unlock(chan);
 	return settle(chan, err);
 }
@@ -646,7 +663,7 @@ static __attribute__((noinline)) int send_any(struct vmbus_chan *chan, uint16_t 
 	send_lock(chan);
 	if (unlikely(!put_whole(chan, type, flags, transaction_id, payload, len,
 				chan->tx.max_payload)))
-		err = queue_one(chan, type, flags, transaction_id, payload, len);
+		err = queue_one(chan, type, flags, transaction_id, payload, len, NULL);
 	if (likely(!err))
 		signal = tx_ring_publish(&chan->tx);
 	send_unlock(chan);
@@ -681,7 +698,7 @@ int vmbus_send_gpa(struct vmbus_chan *chan, uint16_t flags, uint64_t transaction
 	if (unlikely(err))
 		return err;
 	send_lock(chan);
-	err = queue_gpa(chan, flags, transaction_id, ranges, count, payload, len);
+	err = queue_gpa(chan, flags, transaction_id, ranges, count, payload, len, NULL);
 	if (likely(!err))
 		signal = tx_ring_publish(&chan->tx);
 	send_unlock(chan);
@@ -701,7 +718,7 @@ int vmbus_reserve(struct vmbus_chan *chan, size_t len, void **payload)
 		return -EMSGSIZE;
 	need = tx_ring_need(len);
 	send_lock(chan);
-	err = reserve(chan, need);
+	err = reserve(chan, need, NULL);
 	if (unlikely(err))
 		goto err_lock;
 	around = need >= tx->size - tx->write;

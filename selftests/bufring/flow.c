@@ -8,6 +8,7 @@
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <time.h>
+#include <ucontext.h>
 
 #include "model.h"
 
@@ -180,6 +181,198 @@ static void a_full_ring_shows_what_is_queued_and_looks_again(void)
 	CHECK_IS(m.guest_signals, 1);
 	CHECK_IS(*word(&m.to_host, PENDING_SEND_SZ), 0);
 	model_close(&m);
+}
+
+/* A payload on which the host wakes by itself, as soon as the library reads it */
+static struct {
+	struct model *m;
+	unsigned char *page;
+	int packets;
+} waking;
+
+static void wake_host(int number)
+{
+	/* Another fault would come back for ever. */
+	signal(SIGSEGV, SIG_DFL);
+	mprotect(waking.page, getpagesize(), PROT_READ);
+	while (!recv_one(waking.m->host))
+		waking.packets++;
+}
+
+static void waking_payload(struct model *m)
+{
+	struct sigaction action = { .sa_handler = wake_host };
+
+	waking.m = m;
+	waking.packets = 0;
+	waking.page = guarded(getpagesize());
+	MUST(!mprotect(waking.page, getpagesize(), PROT_NONE));
+	MUST(!sigaction(SIGSEGV, &action, NULL));
+}
+
+/*
+ * Send thirteen packets. The library publishes the first eleven early, and the
+ * host wakes by itself and receives them. The last packet does not fit, so the
+ * library publishes the twelfth into the empty ring while the host sleeps again.
+ * One signal after both publications is enough. After a second one the host
+ * would find that the ring was not empty before, and count it against the guest.
+ */
+static void check_one_signal(int (*send)(struct vmbus_chan *chan, int *signal))
+{
+	int signal = 0;
+	struct model m;
+
+	model_open(&m, 4096);
+	waking_payload(&m);
+	CHECK_IS(send(m.guest, &signal), 12);
+	CHECK_IS(waking.packets, 11);
+	CHECK_IS(m.guest_signals + signal, 1);
+	CHECK_IS(*word(&m.to_host, PENDING_SEND_SZ), 4024);
+	CHECK_IS(recv_one(m.host), 0);
+	CHECK_IS(recv_one(m.host), -EAGAIN);
+	CHECK_IS(m.host_signals, 1);
+	guarded_free(waking.page, getpagesize());
+	model_close(&m);
+}
+
+#define BATCH 13
+
+static void batch(struct vmbus_tx_packet *packets)
+{
+	for (int i = 0; i < BATCH; i++)
+		packets[i] = (struct vmbus_tx_packet)TX_PACKET(buf, 72, VMBUS_PACKET_INBAND, 0, 0);
+	packets[BATCH - 2].payload = waking.page;
+	packets[BATCH - 1].length = 4000;
+}
+
+static int send_many(struct vmbus_chan *chan, int *signal)
+{
+	struct vmbus_tx_packet packets[BATCH];
+
+	batch(packets);
+	return vmbus_send_many(chan, packets, BATCH);
+}
+
+static int publish_many(struct vmbus_chan *chan, int *signal)
+{
+	struct vmbus_tx_packet packets[BATCH];
+
+	batch(packets);
+	return vmbus_publish_many(chan, packets, BATCH, signal);
+}
+
+static int send_payloads(struct vmbus_chan *chan, int *signal)
+{
+	struct iovec payloads[BATCH];
+
+	for (int i = 0; i < BATCH; i++)
+		payloads[i] = (struct iovec){ buf, 72 };
+	payloads[BATCH - 2].iov_base = waking.page;
+	payloads[BATCH - 1].iov_len = 4000;
+	return vmbus_send_payloads(chan, VMBUS_PACKET_INBAND, 0, 0, payloads, BATCH);
+}
+
+static void a_batch_that_fills_the_ring_signals_once(void)
+{
+	check_one_signal(send_many);
+	check_one_signal(publish_many);
+	check_one_signal(send_payloads);
+}
+
+/* The caller of vmbus_publish_many() signals after its last batch, and nobody does before. */
+static void vmbus_publish_many_leaves_every_signal_to_its_caller(void)
+{
+	const struct vmbus_tx_packet large = TX_PACKET(buf, 4064, VMBUS_PACKET_INBAND, 0, 0);
+	struct model m;
+	int signal = 0;
+
+	model_open(&m, 4096);
+	CHECK_IS(vmbus_queue(m.guest, 6, 0, 0, buf, 8), 0);
+	CHECK_IS(vmbus_publish_many(m.guest, &large, 1, &signal), -EAGAIN);
+	CHECK_IS(m.guest_signals, 0);
+	CHECK_IS(signal, 1);
+	CHECK_IS(recv_one(m.host), 0);
+	CHECK_IS(m.host_signals, 1);
+	model_close(&m);
+}
+
+/*
+ * A host that reads a packet just before the guest accesses the header of the
+ * ring for the time @at. The page of the header faults at each access, and the
+ * processor traps after it. Where it does not, as on arm64 or under valgrind, the
+ * host reads after the first vmbus_arm(), and the guest calls it again.
+ */
+static struct {
+	struct model *m;
+	int accesses, at;
+} meddling;
+
+static void protect_header(int prot)
+{
+	MUST(!mprotect(meddling.m->to_host.base, getpagesize(), prot));
+}
+
+static void before_access(int number, siginfo_t *info, void *context)
+{
+	protect_header(PROT_READ | PROT_WRITE);
+	if (++meddling.accesses == meddling.at)
+		recv_one(meddling.m->host);
+#ifdef __x86_64__
+	((ucontext_t *)context)->uc_mcontext.gregs[REG_EFL] |= 0x100;
+#endif
+}
+
+static void after_access(int number, siginfo_t *info, void *context)
+{
+#ifdef __x86_64__
+	((ucontext_t *)context)->uc_mcontext.gregs[REG_EFL] &= ~0x100;
+#endif
+	protect_header(PROT_NONE);
+}
+
+static int arm_while_host_reads(struct model *m, int at)
+{
+	struct sigaction before = { .sa_sigaction = before_access, .sa_flags = SA_SIGINFO };
+	struct sigaction after = { .sa_sigaction = after_access, .sa_flags = SA_SIGINFO };
+	int ready;
+
+	meddling.m = m;
+	meddling.accesses = 0;
+	meddling.at = at;
+	MUST(!sigaction(SIGSEGV, &before, NULL) && !sigaction(SIGTRAP, &after, NULL));
+	protect_header(PROT_NONE);
+	ready = vmbus_arm(m->guest, VMBUS_WAIT_SEND);
+	protect_header(PROT_READ | PROT_WRITE);
+	signal(SIGSEGV, SIG_DFL);
+	signal(SIGTRAP, SIG_DFL);
+	if (meddling.accesses >= at)
+		return ready;
+	CHECK_IS(ready, 0);
+	CHECK_IS(recv_one(m->host), 0);
+	return vmbus_arm(m->guest, VMBUS_WAIT_SEND);
+}
+
+/*
+ * The host makes room while vmbus_arm() looks. The packet that was refused is
+ * sent then, and the guest waits for no more room. A guest that asked for it
+ * nevertheless would be interrupted without need.
+ */
+static void a_refusal_ends_with_the_room_for_it(void)
+{
+	struct model m;
+
+	for (int at = 1; at <= 4; at++) {
+		model_open(&m, 4096);
+		for (int i = 0; i < 3; i++)
+			CHECK_IS(send_one(m.guest, 1000), 0);
+		CHECK_IS(send_one(m.guest, 1000), -EAGAIN);
+		CHECK_IS(arm_while_host_reads(&m, at), VMBUS_WAIT_SEND);
+		CHECK_IS(send_one(m.guest, 1000), 0);
+		CHECK_IS(*word(&m.to_host, PENDING_SEND_SZ), 0);
+		CHECK_IS(vmbus_arm(m.guest, VMBUS_WAIT_SEND), VMBUS_WAIT_SEND);
+		CHECK_IS(*word(&m.to_host, PENDING_SEND_SZ), 0);
+		model_close(&m);
+	}
 }
 
 static void nothing_to_wait_with(void)
@@ -1124,6 +1317,9 @@ static const struct test tests[] = {
 	TEST(a_host_that_waits_for_room_is_signalled_by_receive_and_skip),
 	TEST(no_signal_for_room_without_the_feature_bit),
 	TEST(a_full_ring_shows_what_is_queued_and_looks_again),
+	TEST(a_batch_that_fills_the_ring_signals_once),
+	TEST(vmbus_publish_many_leaves_every_signal_to_its_caller),
+	TEST(a_refusal_ends_with_the_room_for_it),
 	TEST(nothing_to_wait_with),
 	TEST(a_wait_times_out_and_does_not_spin),
 	TEST(a_wait_ends_with_the_packet_and_masks),
