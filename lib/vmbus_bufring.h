@@ -943,8 +943,8 @@ int vmbus_send_payloads(struct vmbus_chan *chan, uint16_t type, uint16_t flags,
 
 /**
  * vmbus_publish_many() - queue packets as vmbus_queue_many(), and publish them
- * @signal: set to 1 if the caller must call vmbus_signal() soon; otherwise
- *	untouched
+ * @signal: set to 1 if the caller must call vmbus_signal() soon, which may be
+ *	so although the call returns an error; otherwise untouched
  *
  * With it a program that sends several batches in a row signals once, after the
  * last.
