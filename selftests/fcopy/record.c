@@ -27,6 +27,8 @@ static uint64_t transaction;
 
 /* The disk stands still in write() of the recording for as long as the test wants. */
 static atomic_bool stands_still;
+/* The disk is full. */
+static bool write_fails;
 
 ssize_t write(int fd, const void *data, size_t size)
 {
@@ -34,6 +36,10 @@ ssize_t write(int fd, const void *data, size_t size)
 
 	while (stands_still && fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
 		usleep(1000);
+	if (write_fails && fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) {
+		errno = ENOSPC;
+		return -1;
+	}
 	return syscall(SYS_write, fd, data, size);
 }
 
@@ -452,6 +458,21 @@ static void full_disk_ends_a_recording_and_no_copy(void)
 	expect(for_each(nothing) > 100);
 }
 
+/* Nothing is copied yet, so the daemon can say that there will be no recording. */
+static void disk_that_is_full_at_first(void)
+{
+	logged[0] = '\0';
+	write_fails = true;
+	expect_int(record_open("record", false, RECORD_LIMIT), -ENOSPC);
+	write_fails = false;
+	expect_int(access("record", F_OK), -1);
+	expect(!strstr(logged, "copies go on"));
+	expect_int(record_open("record", false, RECORD_LIMIT), 0);
+	record_close("stopped");
+	read_recording();
+	expect(strstr(text, " end reason=stopped\n"));
+}
+
 static void file_must_not_exist(void)
 {
 	struct stat st;
@@ -699,6 +720,7 @@ int main(void)
 	test(full_disk_ends_a_recording_and_no_copy);
 	test(disk_stands_still);
 	test(disk_that_was_slow);
+	test(disk_that_is_full_at_first);
 	test(file_must_not_exist);
 	test(packets_without_a_message);
 	test(any_messages);
