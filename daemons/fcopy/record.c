@@ -605,7 +605,9 @@ void record_end(const char *reason)
 	begin(&line, "end");
 	add(&line, " reason=%s", reason);
 	keep(&line);
-	recording.state = ENDING;
+	/* An error that came to light there has closed the file. */
+	if (recording.state == OPEN)
+		recording.state = ENDING;
 	record_work(true);
 }
 

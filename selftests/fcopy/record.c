@@ -43,6 +43,26 @@ ssize_t write(int fd, const void *data, size_t size)
 	return syscall(SYS_write, fd, data, size);
 }
 
+/* close() of a descriptor that is not open: another file could have had its number. */
+static unsigned int closed_twice;
+static bool clock_stands_still;
+
+int close(int fd)
+{
+	int ret = syscall(SYS_close, fd);
+
+	closed_twice += ret < 0 && errno == EBADF;
+	return ret;
+}
+
+int clock_gettime(clockid_t clock, struct timespec *now)
+{
+	if (!clock_stands_still)
+		return syscall(SYS_clock_gettime, clock, now);
+	*now = (struct timespec){ .tv_sec = 1 };
+	return 0;
+}
+
 /* The messages that the test has sent, and the statuses of their answers */
 static struct message sent[64];
 static uint32_t statuses[64];
@@ -473,6 +493,30 @@ static void disk_that_is_full_at_first(void)
 	expect(strstr(text, " end reason=stopped\n"));
 }
 
+/*
+ * The line that ends the recording finds no room in memory, and what is there
+ * finds none on the disk: the file is closed once.
+ */
+static void disk_that_is_full_at_last(void)
+{
+	/* BUFFER of daemons/fcopy/record.c, less one of these lines of 4 bytes */
+	const unsigned int lines = (512u << 10) / 4 - 1;
+
+	logged[0] = '\0';
+	clock_stands_still = true;
+	expect_int(record_open("record", false, RECORD_LIMIT), 0);
+	for (unsigned int i = 0; i < lines; i++)
+		record_event("x");
+	closed_twice = 0;
+	write_fails = true;
+	record_end("stopped");
+	write_fails = clock_stands_still = false;
+	expect(strstr(logged, "record: No space left on device; the recording has ended"));
+	expect_int(closed_twice, 0);
+	record_close("failed");
+	expect_int(closed_twice, 0);
+}
+
 static void file_must_not_exist(void)
 {
 	struct stat st;
@@ -721,6 +765,7 @@ int main(void)
 	test(disk_stands_still);
 	test(disk_that_was_slow);
 	test(disk_that_is_full_at_first);
+	test(disk_that_is_full_at_last);
 	test(file_must_not_exist);
 	test(packets_without_a_message);
 	test(any_messages);
