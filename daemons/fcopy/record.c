@@ -117,8 +117,9 @@ static void write_out(void *context)
 		else if (n == 0 || errno != EINTR)
 			recording.error = n < 0 ? errno : EIO;
 	}
-	if (recording.last || recording.error)
-		close(recording.fd);
+	/* NFS may report only here that the disk is full. */
+	if ((recording.last || recording.error) && close(recording.fd) < 0 && !recording.error)
+		recording.error = errno;
 }
 
 /* Returns whether the thread has nothing to do. */

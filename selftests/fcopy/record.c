@@ -27,8 +27,8 @@ static uint64_t transaction;
 
 /* The disk stands still in write() of the recording for as long as the test wants. */
 static atomic_bool stands_still;
-/* The disk is full. */
-static bool write_fails;
+/* The disk is full: write() says so, or, as on NFS, only close() does. */
+static bool write_fails, close_fails;
 
 ssize_t write(int fd, const void *data, size_t size)
 {
@@ -49,10 +49,15 @@ static bool clock_stands_still;
 
 int close(int fd)
 {
+	struct stat st;
+	bool fails = close_fails && fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
 	int ret = syscall(SYS_close, fd);
 
 	closed_twice += ret < 0 && errno == EBADF;
-	return ret;
+	if (ret < 0 || !fails)
+		return ret;
+	errno = EDQUOT;
+	return -1;
 }
 
 int clock_gettime(clockid_t clock, struct timespec *now)
@@ -517,6 +522,17 @@ static void disk_that_is_full_at_last(void)
 	expect_int(closed_twice, 0);
 }
 
+/* NFS tells only a close() that it had no room. */
+static void close_that_fails(void)
+{
+	logged[0] = '\0';
+	expect_int(record_open("record", false, RECORD_LIMIT), 0);
+	close_fails = true;
+	record_close("stopped");
+	close_fails = false;
+	expect(strstr(logged, "record: Disk quota exceeded; the recording has ended"));
+}
+
 static void file_must_not_exist(void)
 {
 	struct stat st;
@@ -766,6 +782,7 @@ int main(void)
 	test(disk_that_was_slow);
 	test(disk_that_is_full_at_first);
 	test(disk_that_is_full_at_last);
+	test(close_that_fails);
 	test(file_must_not_exist);
 	test(packets_without_a_message);
 	test(any_messages);
