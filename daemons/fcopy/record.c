@@ -117,8 +117,9 @@ static void write_out(void *context)
 		else if (n == 0 || errno != EINTR)
 			recording.error = n < 0 ? errno : EIO;
 	}
-	if (recording.last || recording.error)
-		close(recording.fd);
+	/* NFS may report only here that the disk is full. */
+	if ((recording.last || recording.error) && close(recording.fd) < 0 && !recording.error)
+		recording.error = errno;
 }
 
 /* Returns whether the thread has nothing to do. */
@@ -137,14 +138,20 @@ static bool collect(void)
 	return true;
 }
 
-/* Give all lines to the thread, which has nothing to do. */
-static void hand_over(bool last)
+/* Let write_out() find all lines in the other buffer, which is empty. */
+static void swap_buffers(bool last)
 {
 	recording.size = recording.used;
 	recording.written += recording.used;
 	recording.used = 0;
 	recording.filling = !recording.filling;
 	recording.last = last;
+}
+
+/* Give all lines to the thread, which has nothing to do. */
+static void hand_over(bool last)
+{
+	swap_buffers(last);
 	work_begin(&recording.writer, write_out, NULL);
 	collect();
 }
@@ -407,6 +414,18 @@ static void show_rings(struct vmbus_chan *channel, bool all)
 	}
 }
 
+/* Write the first line. Returns 0; or -errno, and then there is no recording and no file. */
+static int write_first(void)
+{
+	swap_buffers(false);
+	write_out(NULL);
+	if (!recording.error)
+		return 0;
+	recording.state = CLOSED;
+	unlink(recording.path);
+	return -recording.error;
+}
+
 int record_open(const char *path, bool shape, uint64_t limit)
 {
 	struct utsname system;
@@ -422,6 +441,7 @@ int record_open(const char *path, bool shape, uint64_t limit)
 	recording.shape = shape;
 	recording.limit = limit;
 	recording.written = recording.used = 0;
+	recording.error = 0;
 	recording.state = OPEN;
 	work_init(&recording.writer);
 	clock_gettime(CLOCK_MONOTONIC, &recording.begun);
@@ -435,8 +455,7 @@ int record_open(const char *path, bool shape, uint64_t limit)
 	if (uname(&system) == 0)
 		add(&line, " kernel=%s machine=%s", system.release, system.machine);
 	finish(&line);
-	record_work(true);
-	return 0;
+	return write_first();
 }
 
 int record_background(void)
@@ -587,7 +606,9 @@ void record_end(const char *reason)
 	begin(&line, "end");
 	add(&line, " reason=%s", reason);
 	keep(&line);
-	recording.state = ENDING;
+	/* An error that came to light there has closed the file. */
+	if (recording.state == OPEN)
+		recording.state = ENDING;
 	record_work(true);
 }
 

@@ -29,7 +29,8 @@
  * @shape: replace letters and digits of names
  * @limit: bytes that the file may have at most
  *
- * Returns 0 or -errno.
+ * Returns 0; or -errno, also when the first line cannot be written, and leaves
+ * no file of its own then.
  */
 int record_open(const char *path, bool shape, uint64_t limit);
 

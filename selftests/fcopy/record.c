@@ -27,6 +27,8 @@ static uint64_t transaction;
 
 /* The disk stands still in write() of the recording for as long as the test wants. */
 static atomic_bool stands_still;
+/* The disk is full: write() says so, or, as on NFS, only close() does. */
+static bool write_fails, close_fails;
 
 ssize_t write(int fd, const void *data, size_t size)
 {
@@ -34,7 +36,36 @@ ssize_t write(int fd, const void *data, size_t size)
 
 	while (stands_still && fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
 		usleep(1000);
+	if (write_fails && fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) {
+		errno = ENOSPC;
+		return -1;
+	}
 	return syscall(SYS_write, fd, data, size);
+}
+
+/* close() of a descriptor that is not open: another file could have had its number. */
+static unsigned int closed_twice;
+static bool clock_stands_still;
+
+int close(int fd)
+{
+	struct stat st;
+	bool fails = close_fails && fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+	int ret = syscall(SYS_close, fd);
+
+	closed_twice += ret < 0 && errno == EBADF;
+	if (ret < 0 || !fails)
+		return ret;
+	errno = EDQUOT;
+	return -1;
+}
+
+int clock_gettime(clockid_t clock, struct timespec *now)
+{
+	if (!clock_stands_still)
+		return syscall(SYS_clock_gettime, clock, now);
+	*now = (struct timespec){ .tv_sec = 1 };
+	return 0;
 }
 
 /* The messages that the test has sent, and the statuses of their answers */
@@ -452,6 +483,56 @@ static void full_disk_ends_a_recording_and_no_copy(void)
 	expect(for_each(nothing) > 100);
 }
 
+/* Nothing is copied yet, so the daemon can say that there will be no recording. */
+static void disk_that_is_full_at_first(void)
+{
+	logged[0] = '\0';
+	write_fails = true;
+	expect_int(record_open("record", false, RECORD_LIMIT), -ENOSPC);
+	write_fails = false;
+	expect_int(access("record", F_OK), -1);
+	expect(!strstr(logged, "copies go on"));
+	expect_int(record_open("record", false, RECORD_LIMIT), 0);
+	record_close("stopped");
+	read_recording();
+	expect(strstr(text, " end reason=stopped\n"));
+}
+
+/*
+ * The line that ends the recording finds no room in memory, and what is there
+ * finds none on the disk: the file is closed once.
+ */
+static void disk_that_is_full_at_last(void)
+{
+	/* BUFFER of daemons/fcopy/record.c, less one of these lines of 4 bytes */
+	const unsigned int lines = (512u << 10) / 4 - 1;
+
+	logged[0] = '\0';
+	clock_stands_still = true;
+	expect_int(record_open("record", false, RECORD_LIMIT), 0);
+	for (unsigned int i = 0; i < lines; i++)
+		record_event("x");
+	closed_twice = 0;
+	write_fails = true;
+	record_end("stopped");
+	write_fails = clock_stands_still = false;
+	expect(strstr(logged, "record: No space left on device; the recording has ended"));
+	expect_int(closed_twice, 0);
+	record_close("failed");
+	expect_int(closed_twice, 0);
+}
+
+/* NFS tells only a close() that it had no room. */
+static void close_that_fails(void)
+{
+	logged[0] = '\0';
+	expect_int(record_open("record", false, RECORD_LIMIT), 0);
+	close_fails = true;
+	record_close("stopped");
+	close_fails = false;
+	expect(strstr(logged, "record: Disk quota exceeded; the recording has ended"));
+}
+
 static void file_must_not_exist(void)
 {
 	struct stat st;
@@ -699,6 +780,9 @@ int main(void)
 	test(full_disk_ends_a_recording_and_no_copy);
 	test(disk_stands_still);
 	test(disk_that_was_slow);
+	test(disk_that_is_full_at_first);
+	test(disk_that_is_full_at_last);
+	test(close_that_fails);
 	test(file_must_not_exist);
 	test(packets_without_a_message);
 	test(any_messages);

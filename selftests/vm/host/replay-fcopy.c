@@ -246,8 +246,11 @@ static void play_all(struct replay *replay, FILE *file)
 		const char *wrong;
 
 		replay->line++;
-		/* hv-fcopyd was killed while it wrote this line, or the disk was full. */
-		if (feof(file))
+		/*
+		 * hv-fcopyd was killed while it wrote this line, or the disk was full. But
+		 * every recording has a whole first line.
+		 */
+		if (feof(file) && replay->line > 1)
 			break;
 		wrong = record_parse(line, &record);
 		if (!wrong && replay->line == 1 && !record_is_first(&record))

@@ -78,7 +78,7 @@ hear recorded
 kill $recorder
 wait $recorder
 check "a recording by hand has the copy" test "$? $(copies START /root/fcopy.record) $(copies COMPLETE /root/fcopy.record)" = "0 1 1"
-systemd-run --unit=fcopy-record hv-fcopyd --foreground --record=/root/long.record
+systemd-run --collect --unit=fcopy-record --property=Type=notify hv-fcopyd --foreground --record=/root/long.record
 within 10 hv-fcopyd --status
 say long
 hear recorded
