@@ -35,6 +35,7 @@ struct cell {
 	struct spread ratio[VERIFY][OURS];	/* times as fast as the faster peer */
 };
 
+extern const char *const kinds[KINDS];
 void print_head(FILE *file, int repetitions);
 void print_cell(FILE *file, const struct cell *cell);
 void write_csv(FILE *file, const struct cell *cells, size_t count);

@@ -5,7 +5,7 @@
 
 #include "cell.h"
 
-static const char *const kinds[] = { [MESSAGE] = "message", [GPA_DIRECT] = "gpa", [XFER_PAGES] = "xfer" };
+const char *const kinds[KINDS] = { [MESSAGE] = "message", [GPA_DIRECT] = "gpa", [XFER_PAGES] = "xfer" };
 
 static bool measured_when(enum use use, size_t c)
 {
