@@ -119,7 +119,7 @@ struct vmbus_chan {
 	 * takes it once more when it flushes.
 	 */
 	alignas(CACHE_LINE) _Atomic(const void *) send_owner;
-	unsigned int send_depth;
+	unsigned int send_again;	/* times that this thread has taken it once more */
 	pthread_mutex_t send_mutex;
 	struct room_waiter *room_waiters;
 	uint32_t refused;	/* bytes that the packet refused last needs; 0: one was sent since */
@@ -174,33 +174,64 @@ struct xfer_header {
 	uint32_t count;
 };
 
-/* Return a value that no other living thread has. */
-const void *this_thread(void);
+/*
+ * Return a value that no other living thread has. A thread's pointer to its own
+ * data is one, and takes one instruction. selftests/ordering has threads of its
+ * own.
+ */
+#ifndef this_thread
+static inline const void *this_thread(void)
+{
+#if defined(__x86_64__) && defined(__LP64__)
+	const void *pointer;
 
-/* Wait for the lock, as the thread @me. */
+	__asm__("mov %%fs:0, %0" : "=r"(pointer));
+	return pointer;
+#elif defined(__aarch64__)
+	return __builtin_thread_pointer();
+#else
+	return (const void *)(uintptr_t)pthread_self();
+#endif
+}
+#endif
+
+/* Take the lock that spins, if no thread has it. */
+static inline bool send_trylock(struct vmbus_chan *chan, const void *me)
+{
+	const void *nobody = NULL;
+
+	return atomic_compare_exchange_strong_explicit(&chan->send_owner, &nobody, me,
+						       memory_order_acquire, memory_order_relaxed);
+}
+
+static inline void send_let_go(struct vmbus_chan *chan)
+{
+	smp_store_release(&chan->send_owner, NULL);
+}
+
+/* Wait for the lock as the thread @me, or take it once more. */
 void send_lock_wait(struct vmbus_chan *chan, const void *me);
 
 static inline void send_lock(struct vmbus_chan *chan)
 {
-	const void *nobody = NULL, *me;
+	const void *me;
 
 	if (likely(!chan->producers))
 		return;
 	me = this_thread();
-	/* No other thread stores this value, so it needs no ordering. */
-	if (READ_ONCE(chan->send_owner) != me &&
-	    (chan->producers != VMBUS_PRODUCERS_SPIN ||
-	     !atomic_compare_exchange_strong_explicit(&chan->send_owner, &nobody, me,
-						      memory_order_acquire, memory_order_relaxed)))
+	if (unlikely(chan->producers != VMBUS_PRODUCERS_SPIN || !send_trylock(chan, me)))
 		send_lock_wait(chan, me);
-	chan->send_depth++;
 }
 
 static inline void send_unlock(struct vmbus_chan *chan)
 {
-	if (likely(!chan->producers) || --chan->send_depth)
+	if (likely(!chan->producers))
 		return;
-	smp_store_release(&chan->send_owner, NULL);
+	if (unlikely(chan->send_again)) {
+		chan->send_again--;
+		return;
+	}
+	send_let_go(chan);
 	if (chan->producers != VMBUS_PRODUCERS_SPIN)
 		pthread_mutex_unlock(&chan->send_mutex);
 }

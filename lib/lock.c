@@ -20,12 +20,7 @@ static void relax(void)
 static void spin(struct vmbus_chan *chan, const void *me)
 {
 	for (unsigned int n = 1; ; n++) {
-		const void *nobody = NULL;
-
-		if (!READ_ONCE(chan->send_owner) &&
-		    atomic_compare_exchange_strong_explicit(&chan->send_owner, &nobody, me,
-							    memory_order_acquire,
-							    memory_order_relaxed))
+		if (!READ_ONCE(chan->send_owner) && send_trylock(chan, me))
 			return;
 		if (n % SPINS)
 			relax();
@@ -36,7 +31,10 @@ static void spin(struct vmbus_chan *chan, const void *me)
 
 void send_lock_wait(struct vmbus_chan *chan, const void *me)
 {
-	if (chan->producers == VMBUS_PRODUCERS_SPIN) {
+	/* No other thread stores this value, so it needs no ordering. */
+	if (READ_ONCE(chan->send_owner) == me) {
+		chan->send_again++;
+	} else if (chan->producers == VMBUS_PRODUCERS_SPIN) {
 		spin(chan, me);
 	} else {
 		pthread_mutex_lock(&chan->send_mutex);

@@ -27,11 +27,6 @@ static _Thread_local struct {
 	unsigned int next;
 } refusals;
 
-const void *this_thread(void)
-{
-	return &refusals;
-}
-
 /* Return the entry of @chan, or NULL. */
 static struct refusal *find_refusal(const struct vmbus_chan *chan)
 {

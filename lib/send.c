@@ -670,11 +670,34 @@ static __attribute__((noinline)) int send_any(struct vmbus_chan *chan, uint16_t 
 	return signal ? vmbus_signal(chan) : settle(chan, err);
 }
 
+/* Do as vmbus_send() with a lock that spins. */
+static __attribute__((noinline)) int send_spinning(struct vmbus_chan *chan, uint16_t type,
+						   uint16_t flags, uint64_t transaction_id,
+						   const void *payload, size_t len)
+{
+	bool signal;
+
+	/* As in vmbus_send(), nothing here calls another function but at its end. */
+	if (unlikely(channel_ended(chan) || chan->producers != VMBUS_PRODUCERS_SPIN ||
+		     len > COPY_INLINE_MAX || !send_trylock(chan, this_thread())))
+		return send_any(chan, type, flags, transaction_id, payload, len);
+	if (unlikely(!put_whole(chan, type, flags, transaction_id, payload, len,
+				COPY_INLINE_MAX))) {
+		send_let_go(chan);
+		return send_any(chan, type, flags, transaction_id, payload, len);
+	}
+	signal = tx_ring_publish(&chan->tx);
+	send_let_go(chan);
+	return signal ? vmbus_signal(chan) : settle(chan, 0);
+}
+
 int vmbus_send(struct vmbus_chan *chan, uint16_t type, uint16_t flags, uint64_t transaction_id,
 	       const void *payload, size_t len)
 {
-	if (!is_simple(chan) ||
-	    unlikely(!put_whole(chan, type, flags, transaction_id, payload, len, COPY_INLINE_MAX)))
+	if (!is_simple(chan))
+		return send_spinning(chan, type, flags, transaction_id, payload, len);
+	if (unlikely(!put_whole(chan, type, flags, transaction_id, payload, len,
+				COPY_INLINE_MAX)))
 		return send_any(chan, type, flags, transaction_id, payload, len);
 	/* vmbus_signal() looks itself whether the channel has ended. */
 	return tx_ring_publish(&chan->tx) ? vmbus_signal(chan) : settle(chan, 0);

@@ -15,7 +15,7 @@ bench_dir    := $(O)/bench
 bench_lib    := $(lib_a)
 bench_lto    := -fno-lto
 endif
-bench_objects := $(addprefix $(bench_dir)/,ring.o content.o report.o ours.o bare.o)
+bench_objects := $(addprefix $(bench_dir)/,ring.o content.o report.o ours.o bare.o fenced.o)
 ifeq ($(PEERS),yes)
 bench_objects += $(addprefix $(bench_dir)/,dpdk.o dpdk_channel.o dpdk_bufring.o dpdk_rest.o hv.o hv_bufring.o)
 bench_define := -DPEERS

@@ -8,7 +8,7 @@
 
 #include "contender.h"
 
-/* Ours come first, then the peers, then the bare copies. */
+/* Ours come first, then the peers, then the bare copies with the two barriers and without. */
 enum {
 	OURS = 3,
 #ifdef PEERS
@@ -16,6 +16,8 @@ enum {
 #else
 	PEERS_END = OURS,
 #endif
+	FENCED = PEERS_END,
+	BARE,
 	CONTENDERS
 };
 extern const struct contender *const contenders[CONTENDERS];
@@ -35,6 +37,7 @@ struct cell {
 	struct spread ratio[VERIFY][OURS];	/* times as fast as the faster peer */
 };
 
+extern const char *const kinds[KINDS];
 void print_head(FILE *file, int repetitions);
 void print_cell(FILE *file, const struct cell *cell);
 void write_csv(FILE *file, const struct cell *cells, size_t count);

@@ -5,7 +5,7 @@
 
 #include "cell.h"
 
-static const char *const kinds[] = { [MESSAGE] = "message", [GPA_DIRECT] = "gpa", [XFER_PAGES] = "xfer" };
+const char *const kinds[KINDS] = { [MESSAGE] = "message", [GPA_DIRECT] = "gpa", [XFER_PAGES] = "xfer" };
 
 static bool measured_when(enum use use, size_t c)
 {
@@ -50,7 +50,8 @@ void print_head(FILE *file, int repetitions)
 	fprintf(file,
 		"The median of %d repetitions of the nanoseconds for a packet to be sent and received. A ratio says how many times as fast\n"
 		"as the faster peer: the median of the ratios of the repetitions, and half of what lies between the lowest and the highest.\n"
-		"The receiver leaves the payload alone, or reads the whole of it. Bare: two copies, or with ranges the host alone.\n",
+		"The receiver leaves the payload alone, or reads the whole of it. Bare: two copies, or with ranges the host alone.\n"
+		"Fenced: two copies and the two full barriers.\n",
 		repetitions);
 	fprintf(file, "%41s", "");
 	print_title(file, " ns, payload left", LEAVE, NS_WIDTH, false);
@@ -193,9 +194,9 @@ static void draw_axes(FILE *file, const struct panel *panel, const struct cell *
 
 static void draw_contender(FILE *file, const struct panel *panel, const struct cell *cells, size_t count, size_t c)
 {
-	static const char *const colours[] = { "#0b6", "#06c", "#083", "#c30", "#b80" };
-	const bool last = c == CONTENDERS - 1;
-	const char *colour = last ? "#888" : colours[c];
+	static const char *const colours[] = { "#0b6", "#06c", "#083", "#c30", "#b80", "#888" };
+	const bool last = c == CONTENDERS - 1, floor = c >= FENCED;
+	const char *colour = floor ? "#888" : colours[c];
 	char path[1024] = "";
 	/* The names stand in two columns above the lines, which end too close together. */
 	const double name_x = panel->x + 12 + (double)(c % 2) * 90, name_y = panel->y + 18 + (double)(c / 2) * 18;

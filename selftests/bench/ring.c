@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * ring [-q] [TABLE.csv PLOT.svg]: measures the nanoseconds for a packet to be sent and received through a ring in memory, by one
- * thread and by two, the library against its peers in one run. All contenders use the same memory, one after the other. Each cell
- * is first verified, packet by packet, and then timed in interleaved repetitions. -q measures few cells, with few repetitions.
+ * ring [-q] [-c CELLS] [TABLE.csv PLOT.svg]: measures the nanoseconds for a packet to be sent and received through a ring in memory,
+ * by one thread and by two, the library against its peers in one run. All contenders use the same memory, one after the other. Each
+ * cell is first verified, packet by packet, and then timed in interleaved repetitions. -q measures few cells, with few repetitions.
+ * -c measures the cells whose first six columns, with one blank between them, match a pattern of the shell: -c "xfer 2 *".
  */
 #include <errno.h>
+#include <fnmatch.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdarg.h>
@@ -28,7 +30,7 @@ const struct contender *const contenders[CONTENDERS] = {
 #ifdef PEERS
 	&dpdk, &tools_hv,
 #endif
-	&bare,
+	&fenced, &bare,
 };
 
 static void __attribute__((noreturn, format(printf, 1, 2))) give_up(const char *format, ...)
@@ -269,7 +271,8 @@ static void verify(const struct contender *who, const struct cell *cell)
 	if (verified() != (uint64_t)job.count)
 		give_up("%s: looked at %llu packets of %ld", who->name, (unsigned long long)verified(), job.count);
 	/* With one thread, each burst meets an empty ring, so each needs a signal. */
-	if (cell->threads == 1 && who->send[cell->kind] != host_send && who != &bare && sender_signals.count != bursts)
+	if (cell->threads == 1 && who->send[cell->kind] != host_send && who != &bare && who != &fenced &&
+	    sender_signals.count != bursts)
 		give_up("%s: %u signals for %ld bursts", who->name, sender_signals.count, bursts);
 	if (cell->threads == 1 && receiver_signals.count)
 		give_up("%s: %u signals for room that nobody waited for", who->name, receiver_signals.count);
@@ -382,6 +385,15 @@ static void measure(struct cell *cell, int repetitions)
 
 static struct cell cells[512];
 static size_t cell_count;
+static const char *wanted = "*";
+
+static bool is_wanted(enum kind kind, int threads, size_t ring, size_t size, unsigned int ranges, int burst)
+{
+	char name[96];
+
+	snprintf(name, sizeof(name), "%s %d %zu %zu %u %d", kinds[kind], threads, ring >> 10, size, ranges, burst);
+	return !fnmatch(wanted, name, 0);
+}
 
 static void add_cell(enum kind kind, int threads, size_t ring, size_t size, unsigned int ranges, int burst)
 {
@@ -389,6 +401,8 @@ static void add_cell(enum kind kind, int threads, size_t ring, size_t size, unsi
 
 	/* One thread sends a whole burst before it receives, so the burst must fit. */
 	if (threads == 1 && packet_bytes(kind, size, ranges) * (size_t)burst >= ring)
+		return;
+	if (!is_wanted(kind, threads, ring, size, ranges, burst))
 		return;
 	if (cell_count == COUNT(cells))
 		give_up("more than %zu rows", COUNT(cells));
@@ -438,14 +452,23 @@ static void finish(FILE *file, const char *path)
 int main(int argc, char **argv)
 {
 	const char *without = NULL;
-	bool quick = argc > 1 && !strcmp(argv[1], "-q");
-	int repetitions = quick ? 5 : 9;
+	bool quick = false, usage = false;
+	int repetitions, option;
 	FILE *file;
 
-	argc -= quick;
-	argv += quick;
-	if (argc != 1 && argc != 3) {
-		fprintf(stderr, "usage: ring [-q] [TABLE.csv PLOT.svg]\n");
+	while ((option = getopt(argc, argv, "c:q")) >= 0) {
+		if (option == 'q')
+			quick = true;
+		else if (option == 'c')
+			wanted = optarg;
+		else
+			usage = true;
+	}
+	repetitions = quick ? 5 : 9;
+	argc -= optind - 1;
+	argv += optind - 1;
+	if (usage || (argc != 1 && argc != 3)) {
+		fprintf(stderr, "usage: ring [-q] [-c CELLS] [TABLE.csv PLOT.svg]\n");
 		return 2;
 	}
 	choose_processors();
@@ -460,6 +483,8 @@ int main(int argc, char **argv)
 		printf(". The rows of two threads are %s.\n", without);
 	}
 	plan(quick, processor_count);
+	if (!cell_count)
+		give_up("no cell matches '%s'", wanted);
 	print_head(stdout, repetitions);
 	for (size_t i = 0; i < cell_count; i++) {
 		measure(&cells[i], repetitions);

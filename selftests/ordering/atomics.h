@@ -19,6 +19,10 @@
 
 #include "machine.h"
 
+/* All threads of the machine are one to the C library. */
+const void *machine_this_thread(void);
+#define this_thread machine_this_thread
+
 /* A structure for each place in the source */
 #define MACHINE_SITE(what_, word_, order_) ({						\
 	static struct site site_ = { .file = __FILE__, .function = __func__,		\

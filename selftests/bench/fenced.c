@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The least that a copying ring does between two threads which also signal: a copy into memory as large as the ring, a copy out of
+ * it, and after either copy a count for the other side with the full barrier without which a signal is lost. Once for a burst, that
+ * is. It has no descriptors, no checks, and no signals. The counts are in cache lines of their own, which those of VMBus are not.
+ */
+#include <stdatomic.h>
+#include <string.h>
+
+#include "contender.h"
+
+static unsigned char *between;
+static size_t between_size;
+
+/* A side reads the other's count when it has used up what it knew, as the library does. */
+static struct side {
+	APART atomic_size_t count;	/* of packets, for the other side */
+	APART size_t done;
+	size_t known;			/* the other side's count */
+	size_t slot;
+} sent, received;
+/* Written by the sender before it counts its first packet */
+static size_t packet, slots;
+
+static int fenced_open(void *ring, void *other, size_t size)
+{
+	between = (unsigned char *)ring + RING_HEADER;
+	between_size = size;
+	packet = 0;
+	memset(&sent, 0, sizeof(sent));
+	memset(&received, 0, sizeof(received));
+	return 0;
+}
+
+static void fenced_close(void)
+{
+}
+
+static unsigned char *next_slot(struct side *side)
+{
+	unsigned char *slot = between + side->slot * packet;
+
+	if (++side->slot == slots)
+		side->slot = 0;
+	return slot;
+}
+
+static void publish(struct side *side, int burst)
+{
+	side->done += (size_t)burst;
+	atomic_store_explicit(&side->count, side->done, memory_order_release);
+	atomic_thread_fence(memory_order_seq_cst);
+}
+
+/* Return the lower of @burst and the packets up to the other's count, plus @more */
+static int limit(int burst, struct side *side, struct side *other, size_t more)
+{
+	if (side->known + more - side->done < (size_t)burst)
+		side->known = atomic_load_explicit(&other->count, memory_order_acquire);
+	more += side->known - side->done;
+	return more < (size_t)burst ? (int)more : burst;
+}
+
+static int fenced_send(const struct load *load, int burst)
+{
+	if (packet != load->size) {
+		packet = load->size;
+		slots = between_size / packet;
+	}
+	burst = limit(burst, &sent, &received, slots);
+	for (int i = 0; i < burst; i++) {
+		memcpy(next_slot(&sent), load->message + (size_t)i * load->stride, load->size);
+		__asm__ volatile("" : : "r"(between) : "memory");
+	}
+	if (burst)
+		publish(&sent, burst);
+	return burst;
+}
+
+static inline __attribute__((always_inline)) int fenced_recv(int burst, enum use use)
+{
+	burst = limit(burst, &received, &sent, 0);
+	for (int i = 0; i < burst; i++) {
+		memcpy(target, next_slot(&received), packet);
+		__asm__ volatile("" : : "r"(target) : "memory");
+		use_message(use, target, packet);
+	}
+	if (burst)
+		publish(&received, burst);
+	return burst;
+}
+
+static int fenced_leave(int burst)
+{
+	return fenced_recv(burst, LEAVE);
+}
+
+static int fenced_read(int burst)
+{
+	return fenced_recv(burst, READ);
+}
+
+static int fenced_verify(int burst)
+{
+	return fenced_recv(burst, VERIFY);
+}
+
+const struct contender fenced = {
+	"fenced", fenced_open, fenced_close,
+	{ [MESSAGE] = fenced_send },
+	{ [MESSAGE] = { fenced_leave, fenced_read, fenced_verify } },
+};
