@@ -169,14 +169,15 @@ nic_judged() {
 	check "the guest has broken no rule" nic expect complaints 0 0
 }
 
-# pmd_towards NAME COUNT [CHANNELS]: so many frames on each channel to the guest's testpmd (pmd_receive), which sends them back: two
-# results. CHANNELS is 0 if it does not: one result.
+# pmd_towards NAME COUNT [CHANNELS]: so many frames, of up to $largest bytes, on each channel to the guest's testpmd (pmd_receive),
+# which sends them back: two results. CHANNELS is 0 if it does not: one result.
+largest=1514
 pmd_towards() {
 	guest_says "forwards $1" >/dev/null || exit 1
 	nic sink reset
 	channel=0 made=''
 	while [ $channel -lt $((${3:-1} ? ${3:-1} : 1)) ]; do
-		made="$made$(timeout 60 "$bin/vmbus-nic" --to control.sock generate "$2" 60 1514 $channel $channel);" || {
+		made="$made$(timeout 60 "$bin/vmbus-nic" --to control.sock generate "$2" 60 $largest $channel $channel);" || {
 			note "$1: the guest has not given all frames back: $(nic status | tr '\n' ' ')"
 			nic stop
 		}

@@ -7,6 +7,7 @@
 trap '' PIPE
 mkdir -p /var/run
 
+more=''
 instance=8d1a6d4b-3f55-4e0e-9d3e-5a6b7c8d9e0f
 folder=/sys/bus/vmbus/devices/$instance
 
@@ -42,7 +43,7 @@ by_clock() {
 nic_bound() { [ "$(basename "$(readlink "/sys/bus/vmbus/devices/${1:-$instance}/driver")")" = uio_hv_generic ]; }
 
 # pmd_start QUEUES: starts testpmd as doc/dpdk.md does, as the process $pmd, and waits until it takes commands. $as comes before
-# its command. One thread takes commands and one forwards, on one processor; the latter never rests, so that the shell must come
+# its command, and $more behind it. One thread takes commands and one forwards, on one processor; the latter never rests, so that the shell must come
 # before it.
 pmd_start() {
 	local command queues="$1"
@@ -50,7 +51,7 @@ pmd_start() {
 	rm -f /tmp/pmd.in
 	mkfifo /tmp/pmd.in
 	cores='--lcores (0,1)@0' queues=$queues \
-		sh -c "renice -n 19 -p \$\$ >/dev/null; exec $as /usr/bin/$(printf '%s\n' "$command" | sed "1s/^dpdk-testpmd/& -v --log-level=bus.vmbus:debug --log-level=pmd.net.netvsc.*:debug/")" \
+		sh -c "renice -n 19 -p \$\$ >/dev/null; exec $as /usr/bin/$(printf '%s\n' "$command" | sed "1s/^dpdk-testpmd/& -v --log-level=bus.vmbus:debug --log-level=pmd.net.netvsc.*:debug/") $more" \
 		</tmp/pmd.in >/tmp/pmd.out 2>&1 &
 	pmd=$!
 	exec 9>/tmp/pmd.in

@@ -1,15 +1,19 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 nic_start nic other
-guest_says sending || exit 1
+guest_says "sends until it is killed" || exit 1
 closed=$(nic_counter closes)
-tell kill
+sent=$(nic_counter from_guest)
+tell send
 guest_says killed || exit 1
 check "the host sees the session end" nic wait closes $((closed + 1)) 10
+check "the guest was sending until then" nic expect from_guest $((sent + 1000))
 pmd_towards "after kill -9" 3000
 pmd_towards "as a user" 3000
+guest_says "sends until the rescind" || exit 1
+sent=$(nic_counter from_guest)
 tell rescind
-guest_says "forwards until the rescind" || exit 1
+check "the guest sends" nic wait from_guest $((sent + 1000)) 60
 check "rescind" nic rescind 50
 nic offer
 tell offered
