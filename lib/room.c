@@ -22,10 +22,22 @@
 static _Thread_local struct {
 	struct refusal {
 		uint64_t serial;
+		uint64_t fits_at;	/* room_position() is higher once the room was there */
 		uint32_t need;
 	} of[REFUSALS];
 	unsigned int next;
 } refusals;
+
+/*
+ * Return the bytes that were ever queued and those that are known to be free,
+ * together. The sum grows only when the host makes room.
+ */
+static uint64_t room_position(const struct vmbus_chan *chan)
+{
+	const struct tx_ring *tx = &chan->tx;
+
+	return READ_ONCE(tx->bytes) + (tx->reserved ? tx->room_then : tx->room);
+}
 
 /* Return the entry of @chan, or NULL. */
 static struct refusal *find_refusal(const struct vmbus_chan *chan)
@@ -46,7 +58,11 @@ void room_refused(struct vmbus_chan *chan, uint32_t need)
 	refusal = find_refusal(chan);
 	if (!refusal)
 		refusal = &refusals.of[refusals.next++ % REFUSALS];
-	*refusal = (struct refusal){ .serial = chan->serial, .need = need };
+	*refusal = (struct refusal){
+		.serial = chan->serial,
+		.fits_at = READ_ONCE(chan->tx.bytes) + need,
+		.need = need,
+	};
 }
 
 void room_found(struct vmbus_chan *chan)
@@ -99,7 +115,7 @@ int room_request(struct vmbus_chan *chan, uint32_t need)
 
 void room_wait_begin(struct vmbus_chan *chan, struct room_waiter *waiter)
 {
-	const struct refusal *refusal;
+	struct refusal *refusal;
 
 	send_lock(chan);
 	*waiter = (struct room_waiter){
@@ -110,6 +126,15 @@ void room_wait_begin(struct vmbus_chan *chan, struct room_waiter *waiter)
 	/* One sender at a time may be one thread that sends and another that waits. */
 	if (chan->producers) {
 		refusal = find_refusal(chan);
+		/*
+		 * If another thread took the request back, this thread may have
+		 * sent its packet without a call of room_found(), but only if
+		 * the host made the room for it. If the host did, and other
+		 * threads took the room, this thread is refused again before it
+		 * waits.
+		 */
+		if (refusal && room_position(chan) > refusal->fits_at)
+			refusal->need = 0;
 		waiter->need = refusal ? refusal->need : 0;
 	}
 	chan->room_waiters = waiter;

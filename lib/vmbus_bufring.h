@@ -1357,10 +1357,12 @@ int vmbus_queue_xfer(struct vmbus_chan *chan, uint16_t flags, uint64_t transacti
  * Several threads may wait on a channel, each for what it may do. One of them
  * sleeps for all and wakes the others. With several producers a thread waits
  * for the room of the packet that was refused to it last, so that a small
- * packet does not wait for the room of a large one. While one thread receives
+ * packet does not wait for the room of a large one. Another thread may take
+ * that room first; then the packet is refused again. While one thread receives
  * with poll() and vmbus_ack(), others may wait to send. VMBUS_WAIT_SEND is
- * ready at once if no packet was refused. A wait to send may take longer than
- * @timeout_ms while another thread has a reservation.
+ * ready at once if no packet was refused, or if the host has made the room
+ * since. A wait to send may take longer than @timeout_ms while another thread
+ * has a reservation.
  *
  * A signal handler ends only the wait of the thread that sleeps for all. To end
  * all waits of a channel, let the threads wait with a timeout and look at a

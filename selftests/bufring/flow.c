@@ -927,6 +927,89 @@ static void a_thread_that_has_sent_its_packet_waits_for_no_room(void)
 	close_on_socket(&m, chan);
 }
 
+static void *send_small(void *chan)
+{
+	return (void *)(intptr_t)send_one(chan, 8);
+}
+
+/* Another thread sends a packet that fits, and takes the request back. */
+static void another_sends(struct vmbus_chan *guest)
+{
+	pthread_t thread;
+	void *sent;
+
+	MUST(!pthread_create(&thread, NULL, send_small, guest));
+	pthread_join(thread, &sent);
+	CHECK_IS((intptr_t)sent, 0);
+}
+
+/* Send 1000 bytes; or reserve them, and send fewer. */
+static void send_what_was_refused(struct vmbus_chan *guest, bool reserve)
+{
+	void *payload;
+
+	if (!reserve) {
+		CHECK_IS(send_one(guest, 1000), 0);
+		return;
+	}
+	CHECK_IS(vmbus_reserve(guest, 1000, &payload), 0);
+	CHECK_IS(vmbus_commit(guest, VMBUS_PACKET_INBAND, 0, 0, 8), 0);
+}
+
+/*
+ * A thread is refused a packet and does not wait. Another thread takes back the
+ * request for its room, so the first one sends its packet without a look at the
+ * ring. It has nothing to wait for then.
+ */
+static void a_refusal_ends_although_another_thread_took_the_request_back(void)
+{
+	struct vmbus_chan *guest, *host;
+
+	for (int reserve = 0; reserve < 2; reserve++) {
+		full_pair(&guest, &host);
+		CHECK_IS(send_one(guest, 1000), -EAGAIN);
+		CHECK_IS(recv_some(host, 20), 0);
+		another_sends(guest);
+		send_what_was_refused(guest, reserve);
+		fill_ring(guest, reserve ? 12 : 2);
+		CHECK(vmbus_tx_free(guest) < 1000);
+		CHECK_IS(vmbus_wait(guest, VMBUS_WAIT_SEND, 0), VMBUS_WAIT_SEND);
+		vmbus_chan_close(guest);
+		vmbus_chan_close(host);
+	}
+}
+
+/*
+ * A thread waits for the room of its packet, whatever other threads send
+ * meanwhile. If they take the room that the host made, the thread is refused
+ * again, and waits again.
+ */
+static void a_refusal_outlives_what_other_threads_send(void)
+{
+	struct vmbus_chan *guest, *host;
+
+	full_pair(&guest, &host);
+	CHECK_IS(send_one(guest, 1000), -EAGAIN);
+	CHECK_IS(recv_some(host, 8), 0);
+	for (int i = 0; i < 3; i++) {
+		another_sends(guest);
+		CHECK_IS(vmbus_wait(guest, VMBUS_WAIT_SEND, 0), -ETIMEDOUT);
+	}
+	CHECK_IS(recv_some(host, 20), 0);
+	CHECK_IS(vmbus_wait(guest, VMBUS_WAIT_SEND, 0), VMBUS_WAIT_SEND);
+	CHECK_IS(send_one(guest, 1000), 0);
+
+	while (!send_one(guest, 1000))
+		;
+	CHECK_IS(recv_some(host, 12), 0);
+	while (vmbus_tx_free(guest) > 1000)
+		another_sends(guest);
+	CHECK_IS(send_one(guest, 1000), -EAGAIN);
+	CHECK_IS(vmbus_wait(guest, VMBUS_WAIT_SEND, 0), -ETIMEDOUT);
+	vmbus_chan_close(guest);
+	vmbus_chan_close(host);
+}
+
 /* One thread receives by poll() and vmbus_ack(), another waits for room: one interrupt is for both. */
 static void vmbus_ack_does_not_take_the_interrupt_of_a_sender(void)
 {
@@ -1334,6 +1417,8 @@ static const struct test tests[] = {
 	TEST(waiting_with_a_reservation),
 	TEST(a_request_for_room_outlives_other_packets),
 	TEST(a_thread_that_has_sent_its_packet_waits_for_no_room),
+	TEST(a_refusal_ends_although_another_thread_took_the_request_back),
+	TEST(a_refusal_outlives_what_other_threads_send),
 	TEST(vmbus_ack_does_not_take_the_interrupt_of_a_sender),
 	TEST(the_thread_that_polls_may_wait_for_room),
 	TEST(refusals_on_two_channels),

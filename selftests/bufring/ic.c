@@ -5,93 +5,10 @@
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/time.h>
 
-/* sysfs.h has another one than <sys/socket.h>. */
-#define bind bind_uio
-#include "sysfs.h"
-
-#define HEADER sizeof(struct vmbus_ic_header)
-
-/*
- * /dev/uio3: a socket, as its files can be polled, whose memory is in a file of
- * its own. Both functions stand in for those of the C library, also inside
- * libvmbus_bufring.
- */
-static struct {
-	int fd, host_fd, memory;
-	size_t ring;
-	struct vmbus_chan *host;	/* as seen by the host, from an open on */
-	unsigned char *rings;		/* the host's mapping */
-	unsigned int opens;
-} uio = { .fd = -1, .host_fd = -1, .memory = -1 };
-
-static void *any_mmap(void *addr, size_t size, int prot, int flags, int fd, off_t offset)
-{
-	return (void *)syscall(SYS_mmap, addr, size, prot, flags, fd, offset);
-}
-
-void *model_mmap(void *addr, size_t size, int prot, int flags, int fd, off_t offset)
-	__asm__("mmap");
-void *model_mmap(void *addr, size_t size, int prot, int flags, int fd, off_t offset)
-{
-	return any_mmap(addr, size, prot, flags, fd >= 0 && fd == uio.fd ? uio.memory : fd, offset);
-}
-
-static void uio_host_close(void)
-{
-	if (uio.host_fd < 0)
-		return;
-	vmbus_chan_close(uio.host);
-	munmap(uio.rings, 2 * uio.ring);
-	close(uio.host_fd);
-	uio.host_fd = -1;
-	uio.fd = -1;
-}
-
-static int uio_open(void)
-{
-	struct vmbus_memory mem = { .struct_size = sizeof(mem), .flags = VMBUS_MEMORY_RESET };
-	int fd[2];
-
-	uio_host_close();
-	if (uio.memory < 0)
-		uio.memory = memfd_create("rings", MFD_CLOEXEC);
-	uio.ring = 5 * getpagesize();
-	MUST(!ftruncate(uio.memory, 0) && !ftruncate(uio.memory, 2 * uio.ring));
-	MUST(!socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fd));
-	uio.rings = any_mmap(NULL, 2 * uio.ring, PROT_READ | PROT_WRITE, MAP_SHARED, uio.memory, 0);
-	MUST(uio.rings != MAP_FAILED);
-	mem.rx_ring = uio.rings;
-	mem.tx_ring = uio.rings + uio.ring;
-	mem.tx_size = uio.ring;
-	mem.rx_size = uio.ring;
-	mem.fd = fd[1];
-	MUST(!vmbus_chan_from_memory(&mem, &uio.host));
-	uio.fd = fd[0];
-	uio.host_fd = fd[1];
-	uio.opens++;
-	return fd[0];
-}
-
-int uio_or_file_open(const char *path, int flags, ...) __asm__("open");
-int uio_or_file_open(const char *path, int flags, ...)
-{
-	const char *dev = strstr(path, "/dev/uio3");
-	int mode = 0;
-	va_list args;
-
-	if (dev && !strcmp(dev, "/dev/uio3") && (flags & O_ACCMODE) == O_RDWR)
-		return uio_open();
-	if (flags & O_CREAT) {
-		va_start(args, flags);
-		mode = va_arg(args, int);
-		va_end(args);
-	}
-	return openat(AT_FDCWD, path, flags, mode);
-}
+#include "ic_host.h"
+#include "uio.h"
 
 /* What the callbacks were told, and what they shall say */
 static struct {
@@ -220,47 +137,6 @@ static int settle(struct vmbus_ic *ic)
 	}									\
 	CHECK(met_ && #condition);						\
 } while (0)
-
-static int host_sends(struct vmbus_chan *host, uint16_t type, uint64_t xid, const void *body,
-		      size_t len)
-{
-	struct vmbus_ic_header hdr = {
-		.type = type, .size = len, .pipe_size = 20 + len, .transaction_id = xid,
-		.flags = VMBUS_IC_FLAG_TRANSACTION | VMBUS_IC_FLAG_REQUEST, .status = 0xdeadbeef,
-	};
-	const struct iovec iov[] = { { &hdr, sizeof(hdr) }, { (void *)(uintptr_t)body, len } };
-
-	return vmbus_sendv(host, VMBUS_PACKET_INBAND, 0, xid, iov, 2);
-}
-
-/* Frameworks 1.0 and 3.0, then messages 1.0 and @major.1 */
-static int host_negotiates(struct vmbus_chan *host, uint64_t xid, uint16_t major)
-{
-	const struct {
-		struct vmbus_ic_negotiate counts;
-		struct vmbus_ic_version versions[4];
-	} offer = { { 2, 2, 0 }, { { 1, 0 }, { 3, 0 }, { major, 0 }, { major, 1 } } };
-
-	return host_sends(host, VMBUS_IC_NEGOTIATE, xid, &offer, sizeof(offer));
-}
-
-struct answer {
-	struct vmbus_packet pkt;
-	struct vmbus_ic_header hdr;
-	unsigned char body[65536 / 4];
-};
-
-static int host_gets(struct vmbus_chan *host, struct answer *answer)
-{
-	unsigned char msg[sizeof(answer->body) + HEADER];
-	int err = vmbus_recv(host, &answer->pkt, msg, sizeof(msg));
-
-	if (err)
-		return err;
-	memcpy(&answer->hdr, msg, HEADER);
-	memcpy(answer->body, msg + HEADER, answer->pkt.length - HEADER);
-	return 0;
-}
 
 /* One answer, with this id and status, of a request with @len bytes of body */
 static void check_answer(struct vmbus_chan *host, uint64_t xid, uint32_t status, size_t len)
@@ -805,9 +681,7 @@ static void a_stop(void)
 
 static void offer(void)
 {
-	sysfs_make();
-	device(DEV1, FCOPY);
-	bind(DEV1, 3, 5 * getpagesize(), 10);
+	uio_offer(FCOPY);
 }
 
 static void unbound(const char *driver)

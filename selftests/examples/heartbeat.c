@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The example driver of the heartbeat, on a made-up device that comes and goes */
+#include <dirent.h>
+#include <pthread.h>
+#include <signal.h>
+
+#include "../bufring/ic_host.h"
+#include "../bufring/uio.h"
+
+int heartbeat_main(int argc, char **argv);
+
+#define HEARTBEAT "57164f39-9115-4e78-ab55-382f3bd5422d"
+#define ROUNDS 50
+
+static char printed[65536];
+
+static void *run_example(void *ctx)
+{
+	static char name[] = "heartbeat";
+	char *argv[] = { name, NULL };
+
+	(void)ctx;
+	return (void *)(intptr_t)heartbeat_main(1, argv);
+}
+
+/*
+ * Redirect descriptors 1 and 2 to a file and keep the old ones in @kept. Return
+ * the descriptor of the file.
+ */
+static int printing_begin(int kept[2])
+{
+	FILE *file = tmpfile();
+	int to;
+
+	MUST(file);
+	to = dup(fileno(file));
+	fclose(file);
+	fflush(stdout);
+	kept[0] = dup(1);
+	kept[1] = dup(2);
+	MUST(to >= 0 && kept[0] >= 0 && kept[1] >= 0);
+	MUST(dup2(to, 1) == 1 && dup2(to, 2) == 2);
+	return to;
+}
+
+static void printing_end(int to, const int kept[2])
+{
+	ssize_t len;
+
+	fflush(stdout);
+	MUST(dup2(kept[0], 1) == 1 && dup2(kept[1], 2) == 2);
+	len = pread(to, printed, sizeof(printed) - 1, 0);
+	MUST(len >= 0);
+	printed[len] = 0;
+	close(to);
+	close(kept[0]);
+	close(kept[1]);
+}
+
+/* Count @text in the output of the driver. */
+static unsigned int times_printed(const char *text)
+{
+	unsigned int count = 0;
+
+	for (const char *at = printed; (at = strstr(at, text)); at++)
+		count++;
+	return count;
+}
+
+static unsigned int open_descriptors(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	unsigned int count = 0;
+
+	MUST(dir);
+	while (readdir(dir))
+		count++;
+	closedir(dir);
+	return count;
+}
+
+/* Wait up to 20 s for an answer. Return 0 or the error. */
+static int await_answer(struct answer *answer)
+{
+	int err;
+
+	for (int i = 0; i < 20000; i++) {
+		err = host_gets(uio.host, answer);
+		if (err != -EAGAIN)
+			return err;
+		usleep(1000);
+	}
+	return -ETIMEDOUT;
+}
+
+/* Offer the device, negotiate, and beat. Return 0 if the answers are right. */
+static int offer_and_beat(unsigned int round)
+{
+	struct {
+		uint64_t number;
+		uint32_t reserved[8];
+	} beat = { .number = round * 10 };
+	struct answer answer;
+	int err;
+
+	uio_offer(HEARTBEAT);
+	for (int i = 0; i < 20000 && uio.opens != round; i++)
+		usleep(1000);
+	if (uio.opens != round)
+		return -ETIMEDOUT;
+	err = host_negotiates(uio.host, 1, 3);
+	if (!err)
+		err = await_answer(&answer);
+	if (!err)
+		err = host_sends(uio.host, VMBUS_IC_HEARTBEAT, 2, &beat, sizeof(beat));
+	if (!err)
+		err = await_answer(&answer);
+	if (err)
+		return err;
+	memcpy(&beat, answer.body, sizeof(beat));
+	return answer.hdr.status || beat.number != round * 10 + 1 ? -EBADMSG : 0;
+}
+
+/*
+ * The driver opens the device again whenever it is back, and closes all that it
+ * opened before. In some rounds the device is away when the driver looks for it.
+ */
+static void a_device_that_comes_and_goes_costs_no_descriptors(void)
+{
+	unsigned int descriptors[ROUNDS + 1], round;
+	int kept[2], to, err = 0, number;
+	pthread_t thread;
+	void *status;
+	sigset_t set;
+
+	/* The driver waits for the signal in its own thread. */
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	MUST(!pthread_sigmask(SIG_BLOCK, &set, NULL));
+	sysfs_make();
+	to = printing_begin(kept);
+	MUST(!pthread_create(&thread, NULL, run_example, NULL));
+	for (round = 1; round <= ROUNDS; round++) {
+		err = offer_and_beat(round);
+		if (err)
+			break;
+		descriptors[round] = open_descriptors();
+		sysfs_make();
+		uio_host_close();
+		if (round % 10 == 0)
+			usleep(150000);
+	}
+	kill(getpid(), SIGTERM);
+	pthread_join(thread, &status);
+	sigwait(&set, &number);
+	uio_host_close();
+	printing_end(to, kept);
+
+	CHECK_IS((intptr_t)status, 0);
+	CHECK_IS(err, 0);
+	if (!err)
+		CHECK_IS(descriptors[ROUNDS], descriptors[2]);
+	CHECK_IS(times_printed("opened /"), ROUNDS);
+	CHECK_IS(times_printed("the host speaks version 3."), ROUNDS);
+	CHECK_IS(times_printed("heartbeat "), ROUNDS);
+	if (checks_failed)
+		for (char *line = strtok(printed, "\n"); line; line = strtok(NULL, "\n"))
+			ksft_print_msg("  %s\n", line);
+}
+
+static const struct test tests[] = {
+	TEST(a_device_that_comes_and_goes_costs_no_descriptors),
+};
+
+int main(void)
+{
+	return RUN(tests);
+}
