@@ -458,6 +458,17 @@ static int command(const char *words)
 	return fd;
 }
 
+/* The same, and it is done when this returns. */
+static void command_done(const char *words)
+{
+	int fd = command(words);
+	char answer[64];
+
+	if (read(fd, answer, sizeof(answer)) <= 0)
+		give_up(words);
+	close(fd);
+}
+
 /* Cases without a complaint */
 
 static bool good_versions(void)
@@ -600,6 +611,20 @@ static bool good_subchannels(void)
 	if (!silent() || offered_subs != CHANNELS - 1)
 		return no("%u were offered", offered_subs);
 	return request(NVSP_SUBCHANNELS, 1, 1, NVSP_SUBCHANNELS, 4, NVSP_STATUS_FAILURE);
+}
+
+static bool late_subchannels(void)
+{
+	if (!session())
+		return false;
+	command_done("hold-subs on");
+	offered_subs = 0;
+	if (!request(NVSP_SUBCHANNELS, 1, CHANNELS - 1, NVSP_SUBCHANNELS, 4, NVSP_STATUS_SUCCESS))
+		return false;
+	if (!silent() || offered_subs)
+		return no("%u were offered at once", offered_subs);
+	command_done("hold-subs off");
+	return silent() && (offered_subs == CHANNELS - 1 || no("%u were offered", offered_subs));
 }
 
 static bool good_second_channel(void)
@@ -1071,6 +1096,7 @@ static const struct {
 	{ "frames for the guest, until none is given back", 0, good_delivery },
 	{ "the link goes down and up", 0, good_link },
 	{ "sub-channels as promised, once in a session", 0, good_subchannels },
+	{ "sub-channels that the host offers late", 0, late_subchannels },
 	{ "frames on the second channel", 0, good_second_channel },
 	{ "sets and KEEP_ALIVE", 0, good_sets },
 	{ "ARP and a ping", 0, good_peer },

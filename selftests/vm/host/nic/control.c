@@ -283,6 +283,13 @@ static bool do_refuse_subs(struct client *client)
 	return true;
 }
 
+static bool do_hold_subs(struct client *client)
+{
+	take_switch(client, &client->nic->hold_subs);
+	nvsp_offer_subs(client->nic);
+	return true;
+}
+
 /* bridge on|off: of both NICs */
 static bool do_bridge(struct client *client)
 {
@@ -520,6 +527,7 @@ static const struct {
 	{ "link", do_link },
 	{ "echo", do_echo },
 	{ "refuse-subs", do_refuse_subs },
+	{ "hold-subs", do_hold_subs },
 	{ "bridge", do_bridge },
 	{ "newest", do_newest },
 	{ "ranges", do_ranges },

@@ -39,6 +39,7 @@ static const char usage[] =
 	"                         guest has let go of it\n"
 	"  offer                  offers it again\n"
 	"  newest VERSION, refuse-subs on|off, bridge on|off, echo on|off, address A.B.C.D (of the peer)\n"
+	"  hold-subs on|off       grants sub-channels, but offers them only after 'off'\n"
 	"  ranges N               at most N frames in a packet to the guest (default: 8)\n"
 	"  capture FILE [BYTES]   all frames into a pcap file, at most BYTES of each; 'capture off' ends it\n"
 	"  quit\n"

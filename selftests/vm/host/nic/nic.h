@@ -131,6 +131,7 @@ struct session {
 	uint32_t filter;
 	bool asked_subs;
 	uint32_t channels; /* 1 and the sub-channels that were granted */
+	uint32_t owed_subs; /* those that are not offered yet */
 	uint32_t rss[RSS_TABLE];
 };
 
@@ -142,6 +143,7 @@ struct nic {
 	bool bridge;       /* what one sends goes to the other */
 	bool echo;
 	bool refuse_subs;
+	bool hold_subs; /* offer them when this ends */
 	bool link;
 	uint32_t newest; /* version of NVSP */
 	uint32_t ranges; /* frames in a packet to the guest, at most */
@@ -188,6 +190,8 @@ void nic_send(struct nic *nic, const struct frame *frame, const void *payload);
 void nvsp_packet(struct nic *nic, struct host_packet *packet);
 void nvsp_prefetch(struct nic *nic);
 void nvsp_reset(struct nic *nic);
+/* Offer the sub-channels that were granted, unless they are held back. */
+void nvsp_offer_subs(struct nic *nic);
 
 /*
  * rndis.c: returns the NVSP status of the message; @answer gets the answer, if

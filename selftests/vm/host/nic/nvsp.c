@@ -185,11 +185,24 @@ static void take_oid_query(struct nic *nic, struct request *request)
 	answer(request, NVSP_OID_QUERY_EX_COMPLETE, 4, RNDIS_STATUS_NOT_SUPPORTED);
 }
 
+void nvsp_offer_subs(struct nic *nic)
+{
+	struct frame frame = {
+		.op = FRAME_OFFER_SUB,
+		.arg = nic->session.owed_subs,
+		.arg2 = 1,
+	};
+
+	if (nic->hold_subs || !nic->session.owed_subs)
+		return;
+	nic->session.owed_subs = 0;
+	nic_send(nic, &frame, NULL);
+}
+
 static void take_subchannels(struct nic *nic, struct request *request)
 {
 	uint32_t operation = get32(request->bytes + 4), number = get32(request->bytes + 8);
 	struct session *session = &nic->session;
-	struct frame frame = { .op = FRAME_OFFER_SUB, .arg = number, .arg2 = 1 };
 
 	nic->count.subs_asked++;
 	answer(request, NVSP_SUBCHANNELS, 4, NVSP_STATUS_FAILURE);
@@ -208,7 +221,8 @@ static void take_subchannels(struct nic *nic, struct request *request)
 	nic->count.subs_granted += number;
 	answer(request, NVSP_SUBCHANNELS, 4, NVSP_STATUS_SUCCESS);
 	put32(request->answer + 8, number);
-	nic_send(nic, &frame, NULL);
+	session->owed_subs = number;
+	nvsp_offer_subs(nic);
 }
 
 /* Where a section begins in the send buffer. */

@@ -14,6 +14,11 @@ check "vmbusctl gives the first to uio_hv_generic" vmbusctl bind "$nic"
 pmd_begins "four queues" 4
 pmd_receive "four queues" io 2000
 check "four queues: quit" pmd_quit || told </tmp/pmd.out
+say "asks for late sub-channels"
+hear held
+pmd_begins "late sub-channels" 4
+pmd_receive "late sub-channels" io 2000
+check "late sub-channels: quit" pmd_quit || told </tmp/pmd.out
 pmd_begins "one queue"
 pmd_receive "one queue" io 2000
 check "one queue: quit" pmd_quit || told </tmp/pmd.out
