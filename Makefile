@@ -168,8 +168,9 @@ help:
 	'  make check-modules KDIR=DIR   the module for one kernel, a built tree, headers or unpacked packages, and' \
 	'                           which tests of the bench can run on it' \
 	'  make bench               all benchmarks, as root; or one: bench-ring is the library beside DPDK and tools/hv,' \
-	'                           bench-fcopy is hv-fcopyd beside the kernel tree'"'"'s daemon, in a guest, and' \
-	'                           bench-netvsc is examples/netvsc beside hv_netvsc and DPDK, in a guest' \
+	'                           bench-fcopy is hv-fcopyd beside the kernel tree'"'"'s daemon, in a guest,' \
+	'                           bench-netvsc is examples/netvsc beside hv_netvsc and DPDK, in a guest, and' \
+	'                           bench-boot is a boot with udev rules and vmbus-bind beside one without' \
 	'  make bench-ring LTO=1    the same with link-time optimization' \
 	'  make soak                100 million packets between two threads, and between two processes' \
 	'  make fuzz FUZZ_SECONDS=600   the fuzz targets of lib/fuzz and of hv-fcopyd, that long each' \

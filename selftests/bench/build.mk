@@ -21,13 +21,14 @@ bench_objects += $(addprefix $(bench_dir)/,dpdk.o dpdk_channel.o dpdk_bufring.o 
 bench_define := -DPEERS
 endif
 
-.PHONY: bench bench-ring bench-fcopy bench-netvsc
+.PHONY: bench bench-ring bench-fcopy bench-netvsc bench-boot
 # One after the other: side by side, they would measure each other.
 bench:
 	$(Q)$(MAKE) --no-print-directory bench-ring
 ifeq ($(PEERS),yes)
 	$(Q)$(MAKE) --no-print-directory bench-fcopy
 	$(Q)$(MAKE) --no-print-directory bench-netvsc
+	$(Q)$(MAKE) --no-print-directory bench-boot
 endif
 
 bench-ring: $(bench_dir)/ring $(bench_dir)/flags
@@ -110,5 +111,12 @@ bench-netvsc: export O := $(abspath $(O))
 bench-netvsc:
 	$(Q)selftests/vm/run -o $(O)/vm/bench-netvsc netvsc-bench@6.12
 	$(Q)sed -n 's/^# host: table //p' $(O)/vm/bench-netvsc/results.tap
+
+# Boots of a Debian 13 with udev's rules and vmbus-bind, and without them, by a
+# clock that counts instructions
+bench-boot: export O := $(abspath $(O))
+bench-boot:
+	$(Q)selftests/vm/run -o $(O)/vm/bench-boot boot-bench@6.12
+	$(Q)sed -n 's/^# guest: table //p' $(O)/vm/bench-boot/results.tap
 
 -include $(wildcard $(bench_dir)/*.d)

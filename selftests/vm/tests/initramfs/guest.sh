@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=sh
+# The agent runs this in each boot, as the boot number $boot. The first boot is
+# the bench's. In boots 2 to 11 the guest's own initramfs loads hv_utils; in 12
+# and 13 vmbus-bind is in it as well.
+nic=8d1a6d4b-3f55-4e0e-9d3e-5a6b7c8d9e0f
+device=0f6e8d21-5b7c-4c3a-8e19-2a4d6c8b0e13
+fcopy=eb765408-105f-49b6-b4aa-c123b64d17d4
+vmbus=/sys/bus/vmbus/devices
+own=/boot/initrd.img-$(uname -r)
+
+driver() { basename "$(readlink "$vmbus/$1/driver")"; }
+has_driver() { [ "$(driver "$1")" = "$2" ]; }
+journal() { journalctl -b --no-pager -o cat "$@" 2>/dev/null; }
+fcopyd_waits() { journal -u hv-fcopyd | grep -q '[Ww]aiting'; }
+# The daemon opens the device that a start of the unit is about; it neither fails nor is started again.
+at_once() { [ "$(systemctl show -p NRestarts --value hv-fcopyd)" = 0 ] && [ -z "$(journal -u hv-fcopyd -p warning)" ]; }
+# in_initramfs DRIVER: VMBus knew it before systemd began
+in_initramfs() { dmesg | sed '/systemd\[1\]: /q' | grep -q "hv_vmbus: registering driver $1\$"; }
+settings_hold() {
+	[ "$(stat -Lc %G:%a /dev/vmbus/tests/device)" = nogroup:660 ] &&
+		[ "$(stat -c %G:%a "$vmbus/$device"/channels/*/ring)" = nogroup:660 ] &&
+		[ "$(stat -c %s "$vmbus/$device"/channels/*/ring)" = 131072 ]
+}
+makes_initramfs() { update-initramfs -u && echo "$own" >/var/lib/bench/initramfs; }
+not() { ! "$@"; }
+has() { lsinitramfs "$own" | grep -q "$1"; }
+
+check "boot $boot: hv-fcopyd waits for a copy" within 60 fcopyd_waits
+check "boot $boot: uio_hv_generic has the device" has_driver $fcopy uio_hv_generic
+check "boot $boot: the device was bound before hv-fcopyd started" at_once
+check "boot $boot: no unit has failed" test -z "$(systemctl --failed --no-legend --plain)"
+say "up $boot"
+hear "copied $boot"
+check "boot $boot: the file has arrived" test "$(stat -c %s "/srv/file-$boot")" = 100000
+
+case $boot in
+1)
+	check "boot 1: hv_utils came after the initramfs, if at all" not in_initramfs hv_utils
+	# An image with nothing but what is asked for, in a form that the bench's initramfs can unpack
+	printf 'MODULES=list\nCOMPRESS=gzip\n' >/etc/initramfs-tools/conf.d/bench
+	printf 'hv_utils\nhv_netvsc\n' >>/etc/initramfs-tools/modules
+	printf '[7d3c5a10-41b2-4f0e-9a6c-0d5b1e2f3a44]\nring_size=64K\ngroup=nogroup\nmode=0660\nlink=tests/device\n' >/etc/hyperv-uio/bind.d/50-device.conf
+	# The only adapter, which a rule names without force
+	printf '[nic]\n' >/etc/hyperv-uio/bind.d/50-nic.conf
+	check "update-initramfs" makes_initramfs
+	check "nobody asked for vmbus-bind in it" not has vmbus-bind
+	;;
+11)
+	touch /etc/hyperv-uio/initramfs
+	check "update-initramfs, with vmbus-bind" makes_initramfs
+	check "vmbus-bind is in it, and its rules" sh -c "lsinitramfs $own | grep -c -e '/udev/vmbus-bind\$' -e '/60-hyperv-uio.rules\$' -e 'bind.d/50-device.conf\$' | grep -qx 3"
+	;;
+esac
+if [ "$boot" -gt 1 ]; then
+	check "boot $boot: the initramfs loaded hv_utils" in_initramfs hv_utils
+	check "boot $boot: the NIC was left to the kernel" has_driver $nic hv_netvsc
+fi
+if [ "$boot" -gt 11 ]; then
+	check "boot $boot: the initramfs loaded uio_hv_generic" in_initramfs uio_hv_generic
+	check "boot $boot: a device of one's own has it" has_driver $device uio_hv_generic
+	check "boot $boot: ring size, group and mode" within 5 settings_hold
+	check "boot $boot: vmbusctl doctor finds vmbus-bind in the initramfs" sh -c "vmbusctl doctor | grep -q 'has vmbus-bind with the present rules'"
+fi
+[ "$boot" -ge 13 ] || restart
