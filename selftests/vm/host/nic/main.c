@@ -144,12 +144,19 @@ void nic_send(struct nic *nic, const struct frame *frame, const void *payload)
 	must(nic, host_send(&nic->host, frame, payload, 60000));
 }
 
+bool nic_open(const struct nic *nic, uint16_t channel)
+{
+	return channel < nic->host.channels && nic->host.channel[channel].open &&
+	       nic->host.openings[channel] == nic->openings[channel];
+}
+
 static void take_event(struct nic *nic, const struct frame *event)
 {
 	static const char *const names[] = { "offered", "opened", "closed", "rescinded",
 					     "released", "reset", "malformed", "asked" };
 
 	say(nic, "channel %u: %s", event->channel, names[event->op - FRAME_OFFERED]);
+	nic->openings[event->channel] += event->op == FRAME_OPENED;
 	if (event->op == FRAME_MALFORMED)
 		complaint(nic, "the VMBus rules are broken on channel %u", event->channel);
 	if ((event->op == FRAME_CLOSED && !event->channel) || event->op == FRAME_RESET) {
