@@ -60,13 +60,20 @@ tell() {
 # What the guest has said in whole lines; the serial port is slow, and the last one may not be.
 guest_lines() { while IFS= read -r line; do printf '%s\n' "$line"; done <ctl.log; }
 
-# guest_says PATTERN: waits for a `say` line that the pattern (grep -E) matches; prints what followed `say`
+# uptime_s: the clock of the machine that the guest runs on, in seconds
+uptime_s() {
+	read -r now rest </proc/uptime
+	echo "${now%%.*}"
+}
+
+# guest_says PATTERN: waits for a `say` line that the pattern (grep -E) matches; prints what followed `say`. It waits as long as the
+# test may take, or $word_limit seconds where a test sets that.
+word_limit=''
 guest_says() {
-	tries=$((timeout * 2))
+	says_until=$(($(uptime_s) + ${word_limit:-$timeout}))
 	while ! guest_lines | grep -E "^say $1" >said; do
-		tries=$((tries - 1))
-		if [ $tries -le 0 ] || ! guest_runs; then
-			note "the guest did not say '$1'"
+		if [ "$(uptime_s)" -ge $says_until ] || ! guest_runs; then
+			note "the guest did not say '$1' within ${word_limit:-$timeout} s; its last words: $(guest_lines | tail -n 1)"
 			return 1
 		fi
 		sleep 0.5
@@ -177,9 +184,11 @@ pmd_towards() {
 	nic sink reset
 	channel=0 made=''
 	while [ $channel -lt $((${3:-1} ? ${3:-1} : 1)) ]; do
-		made="$made$(timeout 60 "$bin/vmbus-nic" --to control.sock generate "$2" 60 $largest $channel $channel);" || {
-			note "$1: the guest has not given all frames back: $(nic status | tr '\n' ' ')"
+		made="$made$(timeout 120 "$bin/vmbus-nic" --to control.sock generate "$2" 60 $largest $channel $channel);" || {
+			note "$1: the guest has not given all frames of channel $channel back: $(nic status | tr '\n' ' ')"
 			nic stop
+			channel=$((${3:-1} ? ${3:-1} : 1))
+			break
 		}
 		channel=$((channel + 1))
 	done

@@ -7,6 +7,8 @@
 trap '' PIPE
 mkdir -p /var/run
 
+# No phase takes longer, on a slow machine either.
+word_limit=300
 more=''
 instance=8d1a6d4b-3f55-4e0e-9d3e-5a6b7c8d9e0f
 folder=/sys/bus/vmbus/devices/$instance
@@ -28,7 +30,6 @@ page_runs() {
 }
 
 told() { tail -n 60 | while read -r line; do note "  $line"; done; }
-uptime_s() { cut -d. -f1 /proc/uptime; }
 # by_clock SECONDS COMMAND: as within, but on a crowded machine each try may take a second
 by_clock() {
 	local end=$(($(uptime_s) + $1))
@@ -67,7 +68,7 @@ pmd() {
 	asked=$((asked + 1))
 	pmd_from=$(wc -c </tmp/pmd.out)
 	printf '%s\ndone%s\n' "$*" $asked >&9
-	by_clock 60 pmd_done
+	by_clock 60 pmd_done || note "testpmd has not done '$*' within 60 s: it $(pmd_waits)"
 	pmd_answer >/tmp/pmd.answer
 	cat /tmp/pmd.answer
 	pmd_runs
@@ -76,10 +77,19 @@ pmd_answer() { tail -c +$((pmd_from + 1)) /tmp/pmd.out | tr -d '\r'; }
 pmd_done() { ! pmd_runs || pmd_answer | grep -q "testpmd> done$asked"; }
 pmd_answered() { grep -q "$1" /tmp/pmd.answer; }
 
-# pmd_end: ends the input; the status with which testpmd ended. It has to end within a minute.
+pmd_waits() { echo "waits in $(cat "/proc/$pmd/wchan"), system call $(cat "/proc/$pmd/syscall")"; }
+
+# pmd_end: ends the input; the status with which testpmd ended. It has to end within a minute, and at once when it is killed.
 pmd_end() {
 	exec 9>&-
-	by_clock 60 pmd_over || kill -9 "$pmd"
+	by_clock 60 pmd_over || {
+		note "testpmd has not ended within 60 s: it $(pmd_waits)"
+		kill -9 "$pmd"
+		by_clock 60 pmd_over || {
+			note "kill -9 does not end it: it $(pmd_waits)"
+			return 1
+		}
+	}
 	wait "$pmd"
 }
 pmd_over() { ! pmd_runs || grep -q '^State:.Z' "/proc/$pmd/status"; }
@@ -96,6 +106,9 @@ pmd_forward() {
 	pmd "set fwd $1" && pmd "clear port stats all" && pmd "clear fwd stats all" && pmd start
 } >/dev/null
 
+# pmd_sends COUNT: the host has completed so many frames since the counters began
+pmd_sends() { [ "$(pmd_count TX-packets)" -ge "$1" ]; }
+
 # pmd_sent: stops; what the forwarder has given to the port, as testpmd counts it
 pmd_sent() {
 	pmd stop >/dev/null
@@ -105,7 +118,7 @@ pmd_sent() {
 # pmd_begins NAME [QUEUES]: testpmd runs, sees the port, and the link is up: two results. The test ends if it does not run.
 pmd_begins() {
 	check "$1: testpmd starts" pmd_start "${2:-1}" || {
-		note "it waits in $(cat "/proc/$pmd/wchan"), system call $(cat "/proc/$pmd/syscall")"
+		note "it $(pmd_waits)"
 		told </tmp/pmd.out
 		exit 1
 	}
