@@ -79,6 +79,33 @@ within() {
 	done
 }
 
+# by_clock SECONDS COMMAND: as within, but on a crowded machine each try may take a second
+by_clock() {
+	local end=$(($(uptime_s) + $1))
+	shift
+	until "$@"; do
+		[ "$(uptime_s)" -lt $end ] || return 1
+		nap
+	done
+}
+
+over() { ! kill -0 "$1" 2>/dev/null || grep -q '^State:.Z' "/proc/$1/status" 2>/dev/null; }
+# waiting PID: what a process waits for
+waiting() { echo "it waits in $(cat "/proc/$1/wchan"), system call $(cat "/proc/$1/syscall")"; }
+# end_of PID SECONDS: the status of a child. One that has not ended by then is killed, and one that does not end then, either, is
+# left alone.
+end_of() {
+	by_clock "$2" over "$1" || {
+		note "process $1 has not ended within $2 s: $(waiting "$1")"
+		kill -9 "$1"
+		by_clock 60 over "$1" || {
+			note "kill -9 does not end it: $(waiting "$1")"
+			return 1
+		}
+	}
+	wait "$1"
+}
+
 # A guest that is still there shortly before its time limit says what each of its processes waits for.
 last_words() {
 	local limit pid command

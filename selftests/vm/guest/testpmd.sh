@@ -30,15 +30,6 @@ page_runs() {
 }
 
 told() { tail -n 60 | while read -r line; do note "  $line"; done; }
-# by_clock SECONDS COMMAND: as within, but on a crowded machine each try may take a second
-by_clock() {
-	local end=$(($(uptime_s) + $1))
-	shift
-	until "$@"; do
-		[ "$(uptime_s)" -lt $end ] || return 1
-		nap
-	done
-}
 
 # nic_bound [DEVICE]: whether uio_hv_generic has it
 nic_bound() { [ "$(basename "$(readlink "/sys/bus/vmbus/devices/${1:-$instance}/driver")")" = uio_hv_generic ]; }
@@ -68,7 +59,7 @@ pmd() {
 	asked=$((asked + 1))
 	pmd_from=$(wc -c </tmp/pmd.out)
 	printf '%s\ndone%s\n' "$*" $asked >&9
-	by_clock 60 pmd_done || note "testpmd has not done '$*' within 60 s: it $(pmd_waits)"
+	by_clock 60 pmd_done || note "testpmd has not done '$*' within 60 s: $(waiting "$pmd")"
 	pmd_answer >/tmp/pmd.answer
 	cat /tmp/pmd.answer
 	pmd_runs
@@ -77,22 +68,11 @@ pmd_answer() { tail -c +$((pmd_from + 1)) /tmp/pmd.out | tr -d '\r'; }
 pmd_done() { ! pmd_runs || pmd_answer | grep -q "testpmd> done$asked"; }
 pmd_answered() { grep -q "$1" /tmp/pmd.answer; }
 
-pmd_waits() { echo "waits in $(cat "/proc/$pmd/wchan"), system call $(cat "/proc/$pmd/syscall")"; }
-
-# pmd_end: ends the input; the status with which testpmd ended. It has to end within a minute, and at once when it is killed.
+# pmd_end: ends the input; the status with which testpmd ended. It has to end within a minute.
 pmd_end() {
 	exec 9>&-
-	by_clock 60 pmd_over || {
-		note "testpmd has not ended within 60 s: it $(pmd_waits)"
-		kill -9 "$pmd"
-		by_clock 60 pmd_over || {
-			note "kill -9 does not end it: it $(pmd_waits)"
-			return 1
-		}
-	}
-	wait "$pmd"
+	end_of "$pmd" 60
 }
-pmd_over() { ! pmd_runs || grep -q '^State:.Z' "/proc/$pmd/status"; }
 pmd_quit() { echo quit >&9 && pmd_end; }
 
 # pmd_count NAME: a counter of port 0, such as RX-packets
@@ -118,7 +98,7 @@ pmd_sent() {
 # pmd_begins NAME [QUEUES]: testpmd runs, sees the port, and the link is up: two results. The test ends if it does not run.
 pmd_begins() {
 	check "$1: testpmd starts" pmd_start "${2:-1}" || {
-		note "it $(pmd_waits)"
+		note "$(waiting "$pmd")"
 		told </tmp/pmd.out
 		exit 1
 	}

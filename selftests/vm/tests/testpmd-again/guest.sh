@@ -36,7 +36,7 @@ say "sends until the rescind"
 hear rescind
 pmd_forward txonly
 # The host takes the NIC back in the midst of the frames, and says nothing before it offers it again.
-check "the rescind ends testpmd" by_clock 240 pmd_over
+check "the rescind ends testpmd" by_clock 240 over "$pmd"
 pmd_end
 note "it ended with $?: $(tail -n 3 /tmp/pmd.out | tr '\n' ' ')"
 hear offered
