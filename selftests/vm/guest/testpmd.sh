@@ -51,7 +51,7 @@ pmd_start() {
 	by_clock 300 pmd_takes && pmd_runs
 }
 pmd_takes() { grep -q 'testpmd> ' /tmp/pmd.out || ! pmd_runs; }
-pmd_runs() { kill -0 "$pmd" 2>/dev/null; }
+pmd_runs() { ! over "$pmd"; }
 
 # pmd COMMAND: testpmd's answer, when it has done that. It echoes what it reads, one command after the other, so that the
 # echo of a word that is no command comes behind the answer.
