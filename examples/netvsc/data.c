@@ -157,8 +157,11 @@ int transmit(struct channel *to, const struct channel *from, const unsigned char
 		memcpy(at, at + 6, 6);
 		memcpy(at + 6, mac, 6);
 	}
-	/* After a rescind the frame may have read as zeros: see vmbus_guard(). */
-	if (vmbus_rx_used(from->chan) == -ENODEV) {
+	/*
+	 * After a rescind the frame may have read as zeros: see vmbus_guard(). The
+	 * primary knows, which has mapped the receive buffer for all channels.
+	 */
+	if (vmbus_rx_used(from->nic->channels[0].chan) == -ENODEV) {
 		pool_put(&nic->pool, slot);
 		return 0;
 	}

@@ -21,6 +21,15 @@ static int wait_turn(struct nic *nic, int64_t deadline)
 	return stop_requested && !nic->app->stopping ? -EINTR : turn(nic->app, deadline);
 }
 
+/* Report that the host has made no room for what we send. Return other errors as they are. */
+static int unsent(struct nic *nic, int err)
+{
+	if (err != -ETIMEDOUT)
+		return err;
+	nic->silent = true;
+	return report(nic, err, "the host does not read what we send");
+}
+
 /* Send a message of NVSP. It has an answer if @id is not 0. */
 static int nvsp_send(struct nic *nic, const struct nvsp_message *msg, uint64_t id)
 {
@@ -36,7 +45,7 @@ static int nvsp_send(struct nic *nic, const struct nvsp_message *msg, uint64_t i
 		primary->blocked = true;
 		err = wait_turn(nic, deadline);
 	} while (!err);
-	return err;
+	return unsent(nic, err);
 }
 
 /* Wait until the host clears @pending. @err is why the request was not even sent. */
@@ -47,8 +56,11 @@ static int wait_answer(struct nic *nic, int err, uint64_t *pending, const char *
 
 	while (!err && *pending)
 		err = wait_turn(nic, deadline);
+	/* The last turn may have been late, and have brought the answer. */
+	if (err == -ETIMEDOUT && !*pending)
+		err = 0;
 	*pending = 0;
-	if (err != -ETIMEDOUT)
+	if (err != -ETIMEDOUT || nic->silent)
 		return err;
 	nic->silent = true;
 	return report(nic, err, "the host does not answer %s message %u", protocol, type);
@@ -82,7 +94,7 @@ static int rndis_send(struct nic *nic, const void *message, uint32_t size)
 		if (err)
 			break;
 	}
-	return err;
+	return unsent(nic, err);
 }
 
 /* Ask, and wait for the answer: nic->rndis. A refusal is -EOPNOTSUPP. */
@@ -377,15 +389,21 @@ int nic_start(struct nic *nic)
 
 /* The stop of a NIC. Its steps do nothing for what has not been started. */
 
+static bool drained(const struct nic *nic)
+{
+	return nic->pool.free_count == nic->pool.count && nic->held_first == nic->held_end;
+}
+
 /* Wait until all frames are on their way, and the host has completed all that we sent. */
 static int drain(struct nic *nic)
 {
 	const int64_t deadline = deadline_of(nic);
 	int err = 0;
 
-	while (!err && (nic->pool.free_count < nic->pool.count ||
-			nic->held_first != nic->held_end))
+	while (!err && !drained(nic))
 		err = wait_turn(nic, deadline);
+	if (err == -ETIMEDOUT && drained(nic))
+		err = 0;
 	if (err != -ETIMEDOUT)
 		return err;
 	nic->silent = true;

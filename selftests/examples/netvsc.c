@@ -23,7 +23,7 @@ int netvsc_main(int argc, char **argv);
 static struct shared {
 	uint32_t acks[OURS_MAX];
 	uint32_t statuses[OURS_MAX];
-	uint32_t sent, tampered, stray, fill_at, fill;
+	uint32_t sent, tampered, stray, fill_at, fill, rest_us;
 } *shared;
 
 static struct app app;
@@ -417,6 +417,30 @@ static void no_answer(void)
 		    .at = 4, .value = 257, .length = 257);
 	CHECK_IS(app.nics[0].channels[0].stats.bad, 1);
 	start_timeout_ms = 20000;
+}
+
+static void stop_the_driver(struct netvsc_host *h, struct host_packet *p)
+{
+	const pid_t driver = getppid();
+
+	if (!is_answer(p, NVSP_RECV_BUFFER_COMPLETE))
+		return;
+	kill(driver, SIGSTOP);
+	if (fork())
+		return;
+	usleep(2500000);
+	kill(driver, SIGCONT);
+	_exit(0);
+}
+
+/* The driver had no processor when the answer came, and then the time was over. */
+static void an_answer_that_waits_for_the_driver(void)
+{
+	prepare(MODE_ECHO);
+	app.timeout_ms = 2000;
+	prepare_host();
+	host.tamper = stop_the_driver;
+	SUCCEEDS(0);
 }
 
 static void wrong_answers_of_nvsp(void)
@@ -844,7 +868,9 @@ static void fill_the_rings(struct netvsc_host *h, uint32_t back)
 	 * The driver sleeps now, or spins; it has to go on when the ring is
 	 * read.
 	 */
-	usleep(50000);
+	if (shared->rest_us)
+		kill(getppid(), SIGTERM);
+	usleep(shared->rest_us ? shared->rest_us : 50000);
 }
 
 static void run_with_full_ring(enum mode mode, bool poll, uint32_t fill_at, uint32_t fill)
@@ -880,6 +906,19 @@ static void a_stop_with_a_full_ring(void)
 		run_with_full_ring(MODE_FORWARD, poll, FRAMES, 2400);
 		run_with_full_ring(MODE_FORWARD, poll, FRAMES, 1917);
 	}
+}
+
+static void a_stop_with_a_ring_that_stays_full(void)
+{
+	prepare(MODE_ECHO);
+	app.timeout_ms = 1000;
+	prepare_host();
+	shared->fill_at = 1;
+	shared->fill = 2400;
+	shared->rest_us = 4000000;
+	host.idle = fill_the_rings;
+	host.completed = completed;
+	FAILS("the host does not read what we send");
 }
 
 /* Data that lies, and the program */
@@ -999,6 +1038,7 @@ static const struct test tests[] = {
 	TEST(a_message_before_the_buffer),
 	TEST(no_version_in_common),
 	TEST(no_answer),
+	TEST(an_answer_that_waits_for_the_driver),
 	TEST(wrong_answers_of_nvsp),
 	TEST(wrong_answers_of_rndis),
 	TEST(a_rescind_during_the_start),
@@ -1013,6 +1053,7 @@ static const struct test tests[] = {
 	TEST(a_completion_that_never_comes),
 	TEST(completions_with_a_full_ring),
 	TEST(a_stop_with_a_full_ring),
+	TEST(a_stop_with_a_ring_that_stays_full),
 	TEST(pings_that_have_no_answer),
 	TEST(options),
 };

@@ -60,13 +60,20 @@ tell() {
 # What the guest has said in whole lines; the serial port is slow, and the last one may not be.
 guest_lines() { while IFS= read -r line; do printf '%s\n' "$line"; done <ctl.log; }
 
-# guest_says PATTERN: waits for a `say` line that the pattern (grep -E) matches; prints what followed `say`
+# uptime_s: the clock of the machine that the guest runs on, in seconds
+uptime_s() {
+	read -r now rest </proc/uptime
+	echo "${now%%.*}"
+}
+
+# guest_says PATTERN: waits for a `say` line that the pattern (grep -E) matches; prints what followed `say`. It waits as long as the
+# test may take, or $word_limit seconds where a test sets that.
+word_limit=''
 guest_says() {
-	tries=$((timeout * 2))
+	says_until=$(($(uptime_s) + ${word_limit:-$timeout}))
 	while ! guest_lines | grep -E "^say $1" >said; do
-		tries=$((tries - 1))
-		if [ $tries -le 0 ] || ! guest_runs; then
-			note "the guest did not say '$1'"
+		if [ "$(uptime_s)" -ge $says_until ] || ! guest_runs; then
+			note "the guest did not say '$1' within ${word_limit:-$timeout} s; its last words: $(guest_lines | tail -n 1)"
 			return 1
 		fi
 		sleep 0.5
@@ -121,6 +128,17 @@ nic_start() {
 # nic [NUMBER] COMMAND...: one of vmbus-nic's commands, for the first NIC unless another is named
 nic() { "$bin/vmbus-nic" --to control.sock "$@"; }
 
+# nic_generate NUMBER COUNT MIN [MAX [CHANNEL [STREAM]]]: frames of this NIC to the guest, and their digest. It fails when the guest
+# has not given them all back after four minutes.
+nic_generate() {
+	number=$1
+	shift
+	timeout 240 "$bin/vmbus-nic" --to control.sock "$number" generate "$@" && return
+	note "the guest has not given all frames of NIC $number back, $*: $(nic "$number" status | tr '\n' ' ')"
+	nic "$number" stop
+	return 1
+}
+
 # nic_same NAME COUNT: the frames that the guest sends (outbound) are those that the host has, two results
 nic_same() {
 	sent=$(guest_says "sent $1: " | sed "s/^sent $1: //")
@@ -135,7 +153,7 @@ nic_towards() {
 	what=$1
 	shift
 	guest_says "receives $what" >/dev/null || return
-	made=$(nic generate "$@")
+	made=$(nic_generate 0 "$@")
 	got=$(guest_says "received $what: " | sed "s/^received $what: //")
 	check "$what: the host's frames arrive as they were sent: $got" test "$got" = "$made"
 }
@@ -146,8 +164,8 @@ nic_counter() { nic status | sed -n "s/^$1 //p"; }
 # nic_cross NAME COUNT: the guest forwards between its two NICs, in both directions at once, where each NIC waits for the other: two
 # results
 nic_cross() {
-	nic 1 generate "$2" 60 1514 0 2 >made-by-other &
-	made=$(nic generate "$2" 60 1514 0 1)
+	nic_generate 1 "$2" 60 1514 0 2 >made-by-other &
+	made=$(nic_generate 0 "$2" 60 1514 0 1)
 	wait $!
 	nic 1 wait numbered "$2" 60 >/dev/null
 	nic wait numbered "$2" 60 >/dev/null
@@ -177,9 +195,9 @@ pmd_towards() {
 	nic sink reset
 	channel=0 made=''
 	while [ $channel -lt $((${3:-1} ? ${3:-1} : 1)) ]; do
-		made="$made$(timeout 60 "$bin/vmbus-nic" --to control.sock generate "$2" 60 $largest $channel $channel);" || {
-			note "$1: the guest has not given all frames back: $(nic status | tr '\n' ' ')"
-			nic stop
+		made="$made$(nic_generate 0 "$2" 60 $largest $channel $channel);" || {
+			channel=$((${3:-1} ? ${3:-1} : 1))
+			break
 		}
 		channel=$((channel + 1))
 	done

@@ -16,11 +16,26 @@ nap() { sleep 0.1 2>/dev/null || usleep 100000; }
 
 say() { put "say $*"; }
 
-# hear WORDS: waits for this line from the host (the test's own time limit ends it), but not for one that it has heard
+# uptime_s: the guest's clock, in seconds
+uptime_s() {
+	local now
+	read -r now </proc/uptime
+	echo "${now%%.*}"
+}
+
+# hear WORDS: waits for this line from the host, but not for one that it has heard. The test's own time limit ends that, or, where
+# a test sets $word_limit to a number of seconds, a result that names the words, and the test is over: it is then known what it was at.
+# (A line, if only an empty one, comes every five seconds.)
 heard=0
+word_limit=''
 hear() {
-	local number line
+	local number line end
+	[ -z "$word_limit" ] || end=$(($(uptime_s) + word_limit))
 	while :; do
+		if [ -n "$word_limit" ] && [ "$(uptime_s)" -ge "$end" ]; then
+			not_ok "the host says '$*' within $word_limit s"
+			exit 1
+		fi
 		if read -r number line <$port && [ "$line" = "$*" ] && [ "$number" -gt $heard ] 2>/dev/null; then
 			heard=$number
 			put "heard $number"
@@ -62,6 +77,33 @@ within() {
 		[ $tries -gt 0 ] || return 1
 		nap
 	done
+}
+
+# by_clock SECONDS COMMAND: as within, but on a crowded machine each try may take a second
+by_clock() {
+	local end=$(($(uptime_s) + $1))
+	shift
+	until "$@"; do
+		[ "$(uptime_s)" -lt $end ] || return 1
+		nap
+	done
+}
+
+over() { ! kill -0 "$1" 2>/dev/null || grep -q '^State:.Z' "/proc/$1/status" 2>/dev/null; }
+# waiting PID: what a process waits for
+waiting() { echo "it waits in $(cat "/proc/$1/wchan"), system call $(cat "/proc/$1/syscall")"; }
+# end_of PID SECONDS: the status of a child. One that has not ended by then is killed, and one that does not end then, either, is
+# left alone.
+end_of() {
+	by_clock "$2" over "$1" || {
+		note "process $1 has not ended within $2 s: $(waiting "$1")"
+		kill -9 "$1"
+		by_clock 60 over "$1" || {
+			note "kill -9 does not end it: $(waiting "$1")"
+			return 1
+		}
+	}
+	wait "$1"
 }
 
 # A guest that is still there shortly before its time limit says what each of its processes waits for.

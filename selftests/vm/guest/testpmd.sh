@@ -7,6 +7,8 @@
 trap '' PIPE
 mkdir -p /var/run
 
+# No phase takes longer, on a slow machine either.
+word_limit=300
 more=''
 instance=8d1a6d4b-3f55-4e0e-9d3e-5a6b7c8d9e0f
 folder=/sys/bus/vmbus/devices/$instance
@@ -28,16 +30,6 @@ page_runs() {
 }
 
 told() { tail -n 60 | while read -r line; do note "  $line"; done; }
-uptime_s() { cut -d. -f1 /proc/uptime; }
-# by_clock SECONDS COMMAND: as within, but on a crowded machine each try may take a second
-by_clock() {
-	local end=$(($(uptime_s) + $1))
-	shift
-	until "$@"; do
-		[ "$(uptime_s)" -lt $end ] || return 1
-		nap
-	done
-}
 
 # nic_bound [DEVICE]: whether uio_hv_generic has it
 nic_bound() { [ "$(basename "$(readlink "/sys/bus/vmbus/devices/${1:-$instance}/driver")")" = uio_hv_generic ]; }
@@ -59,7 +51,7 @@ pmd_start() {
 	by_clock 300 pmd_takes && pmd_runs
 }
 pmd_takes() { grep -q 'testpmd> ' /tmp/pmd.out || ! pmd_runs; }
-pmd_runs() { kill -0 "$pmd" 2>/dev/null; }
+pmd_runs() { ! over "$pmd"; }
 
 # pmd COMMAND: testpmd's answer, when it has done that. It echoes what it reads, one command after the other, so that the
 # echo of a word that is no command comes behind the answer.
@@ -67,7 +59,7 @@ pmd() {
 	asked=$((asked + 1))
 	pmd_from=$(wc -c </tmp/pmd.out)
 	printf '%s\ndone%s\n' "$*" $asked >&9
-	by_clock 60 pmd_done
+	by_clock 60 pmd_done || note "testpmd has not done '$*' within 60 s: $(waiting "$pmd")"
 	pmd_answer >/tmp/pmd.answer
 	cat /tmp/pmd.answer
 	pmd_runs
@@ -79,10 +71,8 @@ pmd_answered() { grep -q "$1" /tmp/pmd.answer; }
 # pmd_end: ends the input; the status with which testpmd ended. It has to end within a minute.
 pmd_end() {
 	exec 9>&-
-	by_clock 60 pmd_over || kill -9 "$pmd"
-	wait "$pmd"
+	end_of "$pmd" 60
 }
-pmd_over() { ! pmd_runs || grep -q '^State:.Z' "/proc/$pmd/status"; }
 pmd_quit() { echo quit >&9 && pmd_end; }
 
 # pmd_count NAME: a counter of port 0, such as RX-packets
@@ -96,6 +86,9 @@ pmd_forward() {
 	pmd "set fwd $1" && pmd "clear port stats all" && pmd "clear fwd stats all" && pmd start
 } >/dev/null
 
+# pmd_sends COUNT: the host has completed so many frames since the counters began
+pmd_sends() { [ "$(pmd_count TX-packets)" -ge "$1" ]; }
+
 # pmd_sent: stops; what the forwarder has given to the port, as testpmd counts it
 pmd_sent() {
 	pmd stop >/dev/null
@@ -105,7 +98,7 @@ pmd_sent() {
 # pmd_begins NAME [QUEUES]: testpmd runs, sees the port, and the link is up: two results. The test ends if it does not run.
 pmd_begins() {
 	check "$1: testpmd starts" pmd_start "${2:-1}" || {
-		note "it waits in $(cat "/proc/$pmd/wchan"), system call $(cat "/proc/$pmd/syscall")"
+		note "$(waiting "$pmd")"
 		told </tmp/pmd.out
 		exit 1
 	}

@@ -101,6 +101,7 @@ static void take_event(struct host *host, const struct frame *frame)
 		channel->monitored = frame->flags & 1;
 		break;
 	case FRAME_OPENED:
+		host->openings[frame->channel]++;
 		channel->open = 1;
 		channel->asked = 0;
 		channel->tx_size = frame->arg;

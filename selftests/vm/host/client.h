@@ -33,6 +33,7 @@ struct host {
 	uint32_t version;
 	uint32_t channels;
 	struct frame_channel channel[HOST_MAX_CHANNELS];
+	uint32_t openings[HOST_MAX_CHANNELS]; /* FRAME_OPENED seen */
 	uint64_t resets; /* FRAME_RESET, FRAME_MALFORMED seen */
 	uint64_t malformed;
 	struct host_packet *packets;

@@ -33,6 +33,8 @@ static pid_t child;
 static uint8_t receive_memory[RECEIVE_BYTES], send_memory[SEND_BYTES];
 static uint32_t writes; /* to the receive buffer */
 static uint32_t offered_subs, rescinds;
+/* What happens before the host gets a section that it reads. */
+static enum { ANSWERED, SENT_ON, REFUSED, CLOSED_FIRST } section_read;
 static char why[512];
 static uint64_t next_id = 1;
 
@@ -97,6 +99,9 @@ static void receive_all(void *bytes, size_t len)
 	}
 }
 
+static uint64_t put_data(uint16_t channel, uint32_t section, uint32_t bytes, const void *memory,
+			 uint32_t len);
+
 static void answer_gpadl(const struct frame *frame, const uint8_t *payload)
 {
 	struct frame ok = { .op = FRAME_OK, .tag = frame->tag };
@@ -104,7 +109,15 @@ static void answer_gpadl(const struct frame *frame, const uint8_t *payload)
 	uint8_t *memory = frame->xid == RECEIVE ? receive_memory : send_memory;
 	uint32_t len = frame->op == FRAME_GPADL_WRITE ? frame->len : frame->arg2;
 
-	if (!size || (frame->op != FRAME_GPADL_SIZE && (frame->arg > size || len > size - frame->arg)))
+	if (frame->op == FRAME_GPADL_READ && section_read == SENT_ON)
+		put_data(0, 1, len, NULL, 0);
+	if (frame->op == FRAME_GPADL_READ && section_read == CLOSED_FIRST)
+		event(FRAME_CLOSED, 0);
+	if (frame->op == FRAME_GPADL_READ && section_read >= REFUSED)
+		put_frame((struct frame){ .op = FRAME_ERROR, .tag = frame->tag }, "no such GPADL",
+			  13);
+	else if (!size ||
+		 (frame->op != FRAME_GPADL_SIZE && (frame->arg > size || len > size - frame->arg)))
 		put_frame((struct frame){ .op = FRAME_ERROR, .tag = frame->tag }, "no such bytes",
 			  13);
 	else if (frame->op == FRAME_GPADL_SIZE)
@@ -467,6 +480,16 @@ static void command_done(const char *words)
 	if (read(fd, answer, sizeof(answer)) <= 0)
 		give_up(words);
 	close(fd);
+}
+
+/* Whether a command has an answer within @ms, and that begins with @text. */
+static bool answers(int fd, const char *text, int ms)
+{
+	struct pollfd pfd = { .fd = fd, .events = POLLIN };
+	char answer[64];
+
+	return poll(&pfd, 1, ms) == 1 && read(fd, answer, sizeof(answer)) >= (ssize_t)strlen(text) &&
+	       !memcmp(answer, text, strlen(text));
 }
 
 /* Cases without a complaint */
@@ -859,6 +882,77 @@ static bool good_rescind(void)
 	return rescinds == before + 1 || no("not rescinded");
 }
 
+/* A rescind that has given up does not come later. */
+static bool abandoned_rescind(void)
+{
+	int fd = command("rescind 2 1");
+	uint32_t before = rescinds;
+
+	if (!answers(fd, "failed: the time is over", LIMIT_MS))
+		return no("it waits for ever");
+	close(fd);
+	return init(0x70000, NVSP_STATUS_NONE) && init(0x70000, NVSP_STATUS_NONE) &&
+	       init(0x60001, NVSP_STATUS_SUCCESS) && silent() &&
+	       (rescinds == before || no("it has rescinded"));
+}
+
+/* Each section that the host reads brings the next packet: it never has all of them. */
+static bool command_in_a_flood(void)
+{
+	int64_t deadline = host_now() + LIMIT_MS;
+	struct frame frame;
+	uint32_t len;
+	bool heard;
+	int fd;
+
+	if (!session())
+		return false;
+	len = put_packet(send_memory + SECTION, 0, 60, 1, -1);
+	section_read = SENT_ON;
+	for (int i = 0; i < 3; i++)
+		put_data(0, 1, len, NULL, 0);
+	take(&frame, packet, LIMIT_MS);
+	fd = command("expect complaints 0");
+	while (!(heard = answers(fd, "complaints ", 0)) && host_now() < deadline)
+		take(&frame, packet, 100);
+	section_read = ANSWERED;
+	close(fd);
+	while (take(&frame, packet, SILENCE_MS))
+		;
+	return heard || no("no command is heard while the guest sends");
+}
+
+/* The guest has opened the channel again before the host sees what it sent before. */
+static bool packets_of_an_old_session(void)
+{
+	uint8_t message[4096];
+	uint32_t len = put_packet(message, 0, 100, 1, -1);
+	int status;
+
+	if (!session())
+		return false;
+	kill(child, SIGSTOP);
+	waitpid(child, &status, WUNTRACED);
+	put_data(0, NVSP_NO_SECTION, 0, message, len);
+	event(FRAME_CLOSED, 0);
+	event(FRAME_OPENED, 0);
+	kill(child, SIGCONT);
+	return silent() && session();
+}
+
+static bool section_of_a_closed_channel(void)
+{
+	bool good;
+
+	if (!session())
+		return false;
+	section_read = CLOSED_FIRST;
+	put_data(0, 1, 100, NULL, 0);
+	good = silent();
+	section_read = ANSWERED;
+	return good;
+}
+
 /* Cases with one complaint each */
 
 static uint8_t bad_bytes[4096];
@@ -937,6 +1031,18 @@ static bool bad_section(void)
 static bool bad_section_len(void)
 {
 	return session() && data_status(put_data(0, 1, SECTION + 1, NULL, 0), NVSP_STATUS_FAILURE);
+}
+
+static bool bad_section_memory(void)
+{
+	bool good;
+
+	if (!session())
+		return false;
+	section_read = REFUSED;
+	good = data_status(put_data(0, 1, 100, NULL, 0), NVSP_STATUS_FAILURE);
+	section_read = ANSWERED;
+	return good;
 }
 
 static bool bad_memory(void)
@@ -1104,6 +1210,11 @@ static const struct {
 	{ "DPDK's HALT, and a second session with the same buffers", 0, good_halt_of_dpdk },
 	{ "200 questions at once", 0, good_many_questions },
 	{ "rescinded after the third packet", 0, good_rescind },
+	{ "a rescind that gives up before that", 0, abandoned_rescind },
+	{ "a command while the guest sends without end", 0, command_in_a_flood },
+	{ "packets of a session that the guest has ended and begun anew", 0,
+	  packets_of_an_old_session },
+	{ "a section of a channel that has just closed", 0, section_of_a_closed_channel },
 	{ "RNDIS length 0", 1, bad_rndis_zero },
 	{ "RNDIS length beyond the message", 1, bad_rndis_long },
 	{ "a control message among frames", 1, bad_rndis_type },
@@ -1121,6 +1232,7 @@ static const struct {
 	{ "a numbered frame with another byte", 1, bad_contents },
 	{ "a section that does not exist", 1, bad_section },
 	{ "more bytes than a section has", 1, bad_section_len },
+	{ "a section that the device cannot read", 1, bad_section_memory },
 	{ "memory that does not exist", 1, bad_memory },
 	{ "a frame before INITIALIZE", 1, bad_early_frame },
 	{ "INIT twice", 1, bad_init_twice },

@@ -19,6 +19,8 @@
 #define MAX_CLIENTS 16
 #define MAX_WORDS 8
 #define MAX_LINE 512
+/* A command that waits for the guest gives up after so many seconds, unless it names a limit. */
+#define PATIENCE 120
 
 struct client {
 	int fd;
@@ -26,6 +28,8 @@ struct client {
 	char line[MAX_LINE];
 	/* A command that waits: whether it is done, and what it waits for. */
 	bool (*done)(struct client *client);
+	/* What ends with it when it gives up, or its caller has left; or NULL. */
+	void (*abandon)(struct client *client);
 	struct nic *nic;
 	int64_t deadline;
 	size_t counter;
@@ -103,6 +107,18 @@ static bool address(struct client *client, int index, uint8_t bytes[4])
 	return true;
 }
 
+/* The command waits until @done, for as many seconds as the word @index says. */
+static bool wait_until(struct client *client, bool (*done)(struct client *client), int index)
+{
+	uint64_t seconds;
+
+	if (!number(client, index, PATIENCE, 86400, &seconds))
+		return false;
+	client->deadline = host_now() + (int64_t)seconds * 1000;
+	client->done = done;
+	return true;
+}
+
 static int counter_named(struct client *client, const char *name)
 {
 	for (size_t i = 0; i < COUNTER_COUNT; i++)
@@ -159,16 +175,12 @@ static bool counted(struct client *client)
 /* wait COUNTER MIN [SECONDS] */
 static bool do_wait(struct client *client)
 {
-	uint64_t seconds;
 	int index = counter_named(client, client->argc > 1 ? client->argv[1] : "");
 
-	if (index < 0 || !number(client, 2, UINT64_MAX, UINT64_MAX - 1, &client->wanted) ||
-	    !number(client, 3, 60, 86400, &seconds))
+	if (index < 0 || !number(client, 2, UINT64_MAX, UINT64_MAX - 1, &client->wanted))
 		return true;
 	client->counter = (size_t)index;
-	client->deadline = host_now() + (int64_t)seconds * 1000;
-	client->done = counted;
-	return false;
+	return !wait_until(client, counted, 3);
 }
 
 static bool opened(struct client *client)
@@ -179,14 +191,13 @@ static bool opened(struct client *client)
 	return true;
 }
 
-/* wait-open, wait-close [CHANNEL] */
+/* wait-open, wait-close [CHANNEL [SECONDS]] */
 static bool do_wait_open(struct client *client)
 {
 	if (!number(client, 1, 0, client->nic->host.channels - 1, &client->wanted))
 		return true;
 	client->channel = !strcmp(client->argv[0], "wait-open");
-	client->done = opened;
-	return false;
+	return !wait_until(client, opened, 2);
 }
 
 static bool released(struct client *client)
@@ -219,31 +230,35 @@ static bool ask(struct client *client, enum frame_op op)
 	return false;
 }
 
+static void abandon_rescind(struct client *client)
+{
+	client->nic->rescind_in = -1;
+}
+
 /*
- * rescind [PACKETS]: takes the device back, now or when so many more packets of
- * the guest have come, and waits until the guest has let go of it.
+ * rescind [PACKETS [SECONDS]]: takes the device back, now or when so many more
+ * packets of the guest have come, and waits until the guest has let go of it.
+ * A command that has given up rescinds nothing later.
  */
 static bool do_rescind(struct client *client)
 {
 	uint64_t packets;
 
-	if (!number(client, 1, 0, UINT32_MAX, &packets))
-		return true;
-	if (packets)
-		client->nic->rescind_in = (int64_t)packets;
-	else if (!ask(client, FRAME_RESCIND))
-		return true;
 	/* Held is also the state before it was offered. */
-	client->done = released;
-	return false;
+	if (!number(client, 1, 0, UINT32_MAX, &packets) || !wait_until(client, released, 2))
+		return true;
+	if (packets) {
+		client->nic->rescind_in = (int64_t)packets;
+		client->abandon = abandon_rescind;
+		return false;
+	}
+	return !ask(client, FRAME_RESCIND);
 }
 
+/* offer [SECONDS] */
 static bool do_offer(struct client *client)
 {
-	if (!ask(client, FRAME_OFFER))
-		return true;
-	client->done = offered;
-	return false;
+	return !wait_until(client, offered, 1) || !ask(client, FRAME_OFFER);
 }
 
 static bool do_link(struct client *client)
@@ -462,7 +477,12 @@ static bool pinged(struct client *client)
 	return true;
 }
 
-/* ping ADDRESS COUNT [SIZE]: of the guest, one after the other */
+static void abandon_ping(struct client *client)
+{
+	memset(&client->nic->ping, 0, sizeof(client->nic->ping));
+}
+
+/* ping ADDRESS COUNT [SIZE [SECONDS]]: of the guest, one after the other */
 static bool do_ping(struct client *client)
 {
 	struct nic *nic = client->nic;
@@ -476,11 +496,13 @@ static bool do_ping(struct client *client)
 		reply(client, "failed: a ping is under way\n");
 		return true;
 	}
+	if (!wait_until(client, pinged, 4))
+		return true;
 	memset(&nic->ping, 0, sizeof(nic->ping));
 	memcpy(nic->ping.address, guest, 4);
 	nic->ping.count = count;
 	nic->ping.size = (uint32_t)size;
-	client->done = pinged;
+	client->abandon = abandon_ping;
 	return false;
 }
 
@@ -606,6 +628,20 @@ int control_poll(int listener, struct nic *nics, int count, struct pollfd *fds, 
 	return n;
 }
 
+/* Whether a command that waits does so no longer: its time is over, or its caller has left. */
+static bool give_up(struct client *client)
+{
+	char byte;
+
+	if (host_now() >= client->deadline)
+		reply(client, "failed: the time is over\n");
+	else if (recv(client->fd, &byte, 1, MSG_DONTWAIT))
+		return false;
+	if (client->abandon)
+		client->abandon(client);
+	return true;
+}
+
 /* Take commands, and end those that have waited. */
 void control_work(int listener, struct nic *nics, int count)
 {
@@ -621,15 +657,7 @@ void control_work(int listener, struct nic *nics, int count)
 		if (!client->done) {
 			over = hear(client, nics, count);
 		} else {
-			char byte;
-
-			over = client->done(client);
-			if (!over && host_now() >= client->deadline) {
-				reply(client, "failed: the time is over\n");
-				over = true;
-			}
-			if (!over && recv(client->fd, &byte, 1, MSG_DONTWAIT) == 0)
-				over = true;
+			over = client->done(client) || give_up(client);
 		}
 		if (over)
 			hang_up(i);

@@ -254,7 +254,7 @@ void data_acknowledged(struct nic *nic, uint16_t channel, uint64_t id, uint32_t 
 bool data_wanted(const struct nic *nic, uint16_t channel)
 {
 	return nic->session.initialized && nic->session.has_receive && nic->session.filter &&
-	       nic->link && channel < nic->host.channels && nic->host.channel[channel].open;
+	       nic->link && nic_open(nic, channel);
 }
 
 void data_to_guest(struct nic *nic, uint16_t channel, const uint8_t *frame, uint32_t len)
@@ -400,7 +400,8 @@ static void flush_some(struct nic *nic)
 
 void data_flush(struct nic *nic)
 {
-	while (nic->controls.first && nic->session.has_receive && nic->free_control.count) {
+	while (nic->controls.first && nic->session.has_receive && nic->free_control.count &&
+	       nic_open(nic, 0)) {
 		struct outgoing *out = queue_take(&nic->controls);
 		uint32_t index = list_pop(nic, &nic->free_control);
 

@@ -25,7 +25,7 @@ static const char usage[] =
 	"numbered frames (numbered.h). Commands, for NIC 0 unless a number precedes them:\n"
 	"  status                 state, counters, frames of each channel\n"
 	"  expect COUNTER MIN [MAX], wait COUNTER MIN [SECONDS]\n"
-	"  wait-open, wait-close [CHANNEL]\n"
+	"  wait-open, wait-close [CHANNEL [SECONDS]]\n"
 	"  generate COUNT MIN [MAX [CHANNEL [STREAM]]]  numbered frames to the guest, of MIN to MAX bytes; prints\n"
 	"                         their digest when the guest has taken them all\n"
 	"  stop                   ends generate, which goes on when its caller has left\n"
@@ -33,16 +33,18 @@ static const char usage[] =
 	"  rates                  frames and microseconds of each generator, from its first frame until the guest had\n"
 	"                         taken all, and of each stream, from its first frame to its last\n"
 	"  stats                  interrupts and signals of all its channels\n"
-	"  ping ADDRESS COUNT [SIZE]  the guest, one request after the other\n"
+	"  ping ADDRESS COUNT [SIZE [SECONDS]]  the guest, one request after the other\n"
 	"  link up|down           and says so to the guest\n"
-	"  rescind [PACKETS]      takes the device back, at once or after so many packets of the guest; ends when the\n"
-	"                         guest has let go of it\n"
-	"  offer                  offers it again\n"
+	"  rescind [PACKETS [SECONDS]]  takes the device back, at once or after so many packets of the guest; ends when\n"
+	"                         the guest has let go of it\n"
+	"  offer [SECONDS]        offers it again\n"
 	"  newest VERSION, refuse-subs on|off, bridge on|off, echo on|off, address A.B.C.D (of the peer)\n"
 	"  hold-subs on|off       grants sub-channels, but offers them only after 'off'\n"
 	"  ranges N               at most N frames in a packet to the guest (default: 8)\n"
 	"  capture FILE [BYTES]   all frames into a pcap file, at most BYTES of each; 'capture off' ends it\n"
 	"  quit\n"
+	"A command that waits for the guest fails after 120 seconds, or the SECONDS that it names; only generate waits\n"
+	"as long as it takes.\n"
 	"Exit status: 0 done, 1 failed, 2 wrong use or no socket.\n";
 
 /* Packets that are taken before the other work has its turn. */
@@ -142,12 +144,19 @@ void nic_send(struct nic *nic, const struct frame *frame, const void *payload)
 	must(nic, host_send(&nic->host, frame, payload, 60000));
 }
 
+bool nic_open(const struct nic *nic, uint16_t channel)
+{
+	return channel < nic->host.channels && nic->host.channel[channel].open &&
+	       nic->host.openings[channel] == nic->openings[channel];
+}
+
 static void take_event(struct nic *nic, const struct frame *event)
 {
 	static const char *const names[] = { "offered", "opened", "closed", "rescinded",
 					     "released", "reset", "malformed", "asked" };
 
 	say(nic, "channel %u: %s", event->channel, names[event->op - FRAME_OFFERED]);
+	nic->openings[event->channel] += event->op == FRAME_OPENED;
 	if (event->op == FRAME_MALFORMED)
 		complaint(nic, "the VMBus rules are broken on channel %u", event->channel);
 	if ((event->op == FRAME_CLOSED && !event->channel) || event->op == FRAME_RESET) {
@@ -164,36 +173,44 @@ static void take_back(struct nic *nic)
 	nic_send(nic, &frame, NULL);
 }
 
+static void take_packet(struct nic *nic, struct host_packet *packet)
+{
+	nvsp_packet(nic, packet);
+	if (packet->mark)
+		must(nic, host_answer(&nic->host, packet->mark, NULL, 0, NULL, 60000));
+	if (nic->rescind_in > 0 && !--nic->rescind_in)
+		take_back(nic);
+}
+
 /*
  * Take what the device has sent, in its order. Returns whether there was
- * anything.
+ * anything. A guest that sends without end always has more under way when the
+ * host has read a section: the next turn takes that, or nobody would hear the
+ * commands.
  */
 static bool take_frames(struct nic *nic)
 {
-	struct host_packet *packet;
+	struct host_packet *packet, **end;
 	int ret = 0, count = 0;
+	bool last = false;
 
 	while (count < TAKE_AT_ONCE && !(ret = host_pump(&nic->host, 0)))
 		count++;
 	if (ret && ret != -ETIMEDOUT)
 		must(nic, ret);
 	nvsp_prefetch(nic);
-	while ((packet = nic->host.packets)) {
+	end = nic->host.packets_end;
+	while (!last && (packet = nic->host.packets)) {
+		last = &packet->next == end;
 		nic->host.packets = packet->next;
 		if (!packet->next)
 			nic->host.packets_end = &nic->host.packets;
-		if (packet->frame.op == FRAME_PACKET) {
-			nvsp_packet(nic, packet);
-			if (packet->mark)
-				must(nic, host_answer(&nic->host, packet->mark, NULL, 0, NULL,
-						      60000));
-			if (nic->rescind_in > 0 && !--nic->rescind_in)
-				take_back(nic);
-		} else if (packet->frame.op == FRAME_ERROR) {
+		if (packet->frame.op == FRAME_PACKET)
+			take_packet(nic, packet);
+		else if (packet->frame.op == FRAME_ERROR)
 			device_refuses(nic, (const char *)packet->payload);
-		} else {
+		else
 			take_event(nic, &packet->frame);
-		}
 		free(packet);
 		count++;
 	}

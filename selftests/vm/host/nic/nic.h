@@ -152,6 +152,7 @@ struct nic {
 	uint8_t peer_address[4];
 	int64_t rescind_in; /* packets of the guest from now; -1: none */
 	struct session session;
+	uint32_t openings[HOST_MAX_CHANNELS]; /* that have had their turn */
 	struct allocation *allocation;
 	struct free_list free, free_control;
 	uint32_t in_flight; /* frames */
@@ -185,6 +186,12 @@ void complaint(struct nic *nic, const char *format, ...) __attribute__((format(p
 void must(struct nic *nic, int ret);
 void device_refuses(struct nic *nic, const char *why);
 void nic_send(struct nic *nic, const struct frame *frame, const void *payload);
+/*
+ * Whether the channel is open as it was when the packets came that are taken
+ * now. If the guest has opened it anew since, an answer to them would reach
+ * the wrong session.
+ */
+bool nic_open(const struct nic *nic, uint16_t channel);
 
 /* nvsp.c */
 void nvsp_packet(struct nic *nic, struct host_packet *packet);

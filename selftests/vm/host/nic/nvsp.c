@@ -308,11 +308,13 @@ static bool assemble(struct nic *nic, struct request *request, uint8_t *message,
 			ask_section(nic, packet, index, bytes);
 		ret = host_answer(&nic->host, packet->mark, message, bytes, &got, 60000);
 		packet->mark = 0;
-		if (ret == -EREMOTEIO || (!ret && got != bytes)) {
-			complaint(nic, "section %u cannot be read: %s", index, nic->host.error);
+		must(nic, ret);
+		if (ret)
+			return false;
+		if (got != bytes) {
+			complaint(nic, "section %u has %zu bytes, not %u", index, got, bytes);
 			return false;
 		}
-		must(nic, ret);
 	}
 	if (memory)
 		memcpy(message + bytes, packet->memory, memory);
@@ -438,8 +440,12 @@ void nvsp_packet(struct nic *nic, struct host_packet *packet)
 		take_message(nic, &request);
 	else
 		complaint(nic, "a packet of type %u", packet->frame.type);
-	if (packet->frame.flags & PACKET_WANTS_COMPLETION)
-		nic_send(nic, &completion, request.answer);
+	if (packet->frame.flags & PACKET_WANTS_COMPLETION) {
+		if (nic_open(nic, packet->frame.channel))
+			nic_send(nic, &completion, request.answer);
+		else
+			nic->count.late++;
+	}
 	if (request.rndis.len)
 		data_control(nic, request.rndis.bytes, request.rndis.len);
 }

@@ -19,7 +19,7 @@ begin() {
 }
 # end NAME STATUS: it ends, by itself or after SIGTERM
 end() {
-	wait $pid
+	end_of $pid 120
 	status=$?
 	check "$1: the driver ends as it should: $status, $(tail -n 1 $log)" test $status = "$2"
 }

@@ -6,7 +6,7 @@ back() {
 	name=$1 channel=0
 	guest_says "$name" || exit 1
 	while [ $channel -lt "$5" ]; do
-		made=$(nic generate "$2" "$3" "$4" $channel $channel)
+		made=$(nic_generate 0 "$2" "$3" "$4" $channel $channel)
 		nic wait numbered $(((channel + 1) * $2)) 60 >/dev/null
 		got=$(nic sink $channel)
 		check "$name: every frame of channel $channel comes back: $got" test "$got" = "$made"

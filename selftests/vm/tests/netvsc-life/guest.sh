@@ -21,7 +21,7 @@ flow() {
 }
 # ended NAME STATUS: the driver has ended: one result
 ended() {
-	wait $pid
+	end_of $pid 120
 	status=$?
 	check "$1: the driver ends as it should: $status, $(tail -n 1 $log)" test $status = "$2"
 }

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 nic_start nic other
+word_limit=400
 guest_says "sends until it is killed" || exit 1
 closed=$(nic_counter closes)
 sent=$(nic_counter from_guest)
@@ -12,9 +13,11 @@ pmd_towards "after kill -9" 3000
 pmd_towards "as a user" 3000
 guest_says "sends until the rescind" || exit 1
 sent=$(nic_counter from_guest)
+nic rescind 2000 240 &
+rescind=$!
 tell rescind
-check "the guest sends" nic wait from_guest $((sent + 1000)) 60
-check "rescind" nic rescind 50
+check "rescind, when the guest has sent 2000 packets" wait $rescind
+check "they brought frames" nic expect from_guest $((sent + 1000))
 nic offer
 tell offered
 pmd_towards "after the rescind" 3000
