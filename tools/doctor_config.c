@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "defer.h"
 #include "doctor.h"
 #include "file.h"
 
@@ -68,10 +67,9 @@ static bool check_device(struct diagnosis *diagnosis, const struct vdevice *devi
 	}
 	if (!plan)
 		return trouble;
-	if (plan->now.outcome == PLAN_BIND && defer_is_set(device->instance, DEFER_BINDING)) {
-		doctor_say(diagnosis, SEVERITY_NOTE, "devices",
-			   "%s (%s) waits for the next boot, as --boot has asked", device->instance,
-			   device_class(device));
+	if (plan->now.outcome == PLAN_WAITS) {
+		doctor_say(diagnosis, SEVERITY_NOTE, "devices", "%s (%s) is left alone: %s",
+			   device->instance, device_class(device), plan->now.reason);
 	} else if (plan->now.outcome == PLAN_BIND) {
 		doctor_complain(diagnosis, SEVERITY_PROBLEM, "devices",
 				need_printf(VMBUS_BIND " %s", device->instance),

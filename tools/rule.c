@@ -167,7 +167,7 @@ static void print_settings(const struct settings *settings)
 		printf(", link /dev/vmbus/%s", settings->link);
 }
 
-void rule_print(const struct device_plan *plan, bool waits)
+void rule_print(const struct device_plan *plan)
 {
 	const struct plan *now = &plan->now;
 
@@ -178,7 +178,5 @@ void rule_print(const struct device_plan *plan, bool waits)
 		printf("%s\n", now->rule.force ? ", force" : "");
 	}
 	print_outcome("now", now);
-	if (waits)
-		puts("               it waits for the next boot, as --boot has asked");
 	print_outcome("next boot", &plan->boot);
 }

@@ -39,10 +39,7 @@ char *rule_text(const struct rules *rules, const struct vdevice *device);
 /* Return an object for the rule of a device, or NULL. */
 struct json_object *rule_json(const struct rules *rules, const struct vdevice *device);
 
-/*
- * Print the rule of a device and both outcomes, indented lines. waits: the device waits for the
- * next boot (defer.h).
- */
-void rule_print(const struct device_plan *plan, bool waits);
+/* Print the rule of a device and both outcomes, indented lines. */
+void rule_print(const struct device_plan *plan);
 
 #endif

@@ -3,7 +3,6 @@
 #include <stdlib.h>
 
 #include "command.h"
-#include "defer.h"
 #include "identify.h"
 #include "json.h"
 #include "rule.h"
@@ -30,7 +29,7 @@ static void print_device(const struct vdevice *device, const struct device_plan 
 	       interfaces[0] ? "  " : "", interfaces, device->uio ? "  " : "",
 	       device->uio ? device->uio : "", device->driver ? "is with " : "has no driver",
 	       device->driver ? device->driver : "");
-	rule_print(plan, defer_is_set(device->instance, DEFER_BINDING));
+	rule_print(plan);
 	free(interfaces);
 }
 

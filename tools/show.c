@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "command.h"
-#include "defer.h"
 #include "describe.h"
 #include "identify.h"
 #include "json.h"
@@ -75,7 +74,7 @@ static void print_device(const struct vdevice *device, const struct rules *rules
 	line("ring", describe_size(device->ring_bytes, size));
 	if (plan) {
 		puts("rule");
-		rule_print(plan, defer_is_set(device->instance, DEFER_BINDING));
+		rule_print(plan);
 	}
 }
 

@@ -11,6 +11,8 @@
 
 #include <vmbus_bufring.h>
 
+#include "state.h"
+
 /* Write the path of a device's file. Return 0 or -ENAMETOOLONG. */
 static int path_of(const char *instance, enum defer_what what, char path[PATH_MAX])
 {
@@ -25,6 +27,22 @@ bool defer_is_set(const char *instance, enum defer_what what)
 	char path[PATH_MAX];
 
 	return !path_of(instance, what, path) && !access(path, F_OK);
+}
+
+const char *defer_reason(const char *instance, bool is_event)
+{
+	struct record record;
+
+	if (defer_is_set(instance, DEFER_BINDING))
+		return "it waits for the next boot, as --boot has asked";
+	if (is_event)
+		return NULL;
+	if (defer_is_set(instance, DEFER_SIZE))
+		return "its ring size waits for the next boot, as --boot has asked";
+	if (!state_read(instance, &record) && record.released)
+		return "an administrator has released it, so it is left alone until somebody names "
+		       "it, the host offers it again, or the next boot";
+	return NULL;
 }
 
 /* Create the folders of a path below vmbus_sysroot(). */

@@ -20,6 +20,15 @@ enum defer_what { DEFER_BINDING, DEFER_SIZE };
 
 bool defer_is_set(const char *instance, enum defer_what what);
 
+/*
+ * Say why vmbus-bind --all leaves a device alone that a rule wants: it waits,
+ * or an administrator has released it since the last boot. For an event of udev
+ * (@is_event) only a binding that waits counts: an event is an offer of the
+ * host, or the next boot, and a rule means those. NULL: nothing keeps the
+ * device.
+ */
+const char *defer_reason(const char *instance, bool is_event);
+
 /* Let a device wait, or no longer for anything. Return 0 or -errno. */
 int defer_set(const char *instance, enum defer_what what);
 int defer_clear(const char *instance);

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "defer.h"
 #include "kernel.h"
 #include "machine.h"
 
@@ -315,6 +316,7 @@ static int add_device(struct facts *facts, const struct vmbus_device *dev)
 	if (driver)
 		snprintf(device->driver, sizeof(device->driver), "%s", driver);
 	device->record_error = state_read(device->instance, &device->record);
+	device->left_alone = defer_reason(device->instance, false);
 	return facts->device_count++;
 }
 

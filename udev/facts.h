@@ -42,6 +42,7 @@ struct device {
 	char brought_up_by[SOURCE_SIZE];/* of the recorded interface, if it has none now */
 	struct record record;
 	int record_error;		/* of state_read() */
+	const char *left_alone;		/* why vmbus-bind --all leaves it alone, or NULL */
 };
 
 /* A disk or partition below a device that nothing in sysfs or /proc shows in use. */

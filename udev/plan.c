@@ -363,6 +363,14 @@ void plan_make(const struct config *config, const struct facts *facts, size_t in
 	}
 }
 
+void plan_leave(struct plan *plan, const char *reason)
+{
+	if (!reason || (plan->outcome != PLAN_BIND && plan->outcome != PLAN_REFUSED))
+		return;
+	plan->outcome = PLAN_WAITS;
+	explain(plan, "%s", reason);
+}
+
 int plan_all(const struct config *config, const struct facts *facts, struct device_plan **plans)
 {
 	struct device_plan *list = calloc(facts->device_count + 1, sizeof(*list));
@@ -376,6 +384,7 @@ int plan_all(const struct config *config, const struct facts *facts, struct devi
 	}
 	for (size_t i = 0; i < facts->device_count; i++) {
 		plan_make(config, facts, i, PLAN_NOW, taken, &list[i].now);
+		plan_leave(&list[i].now, facts->devices[i].left_alone);
 		plan_make(config, facts, i, PLAN_BOOT, NULL, &list[i].boot);
 		taken[i] = list[i].now.outcome == PLAN_BIND;
 	}

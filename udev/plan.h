@@ -45,7 +45,8 @@ enum plan_outcome {
 	/*
 	 * The device is an adapter whose interface is not there yet, and rules
 	 * compare interfaces or MACs: it is decided about when the interface
-	 * appears.
+	 * appears. Or a rule wants it, and vmbus-bind --all leaves it alone
+	 * (see plan_leave()).
 	 */
 	PLAN_WAITS,
 	PLAN_NO_RULE,	/* no section names the device: it is left alone */
@@ -83,11 +84,19 @@ void plan_make(const struct config *config, const struct facts *facts, size_t de
 	       enum plan_time time, const bool *taken, struct plan *plan);
 
 /*
+ * Let a device wait that a rule wants, and say so in its plan. @reason NULL:
+ * the plan stays.
+ */
+void plan_leave(struct plan *plan, const char *reason);
+
+/*
  * plan_all() - decide about every device, in the order in which vmbus-bind --all goes through them
  * @plans: the result, one for each of facts->devices; free() it
  *
- * The plans for now follow from each other as the bindings do: of the last two
- * network adapters with an address the first is taken and the second refused.
+ * The plans for now are those of vmbus-bind --all. They follow from each other
+ * as the bindings do: of the last two network adapters with an address the first
+ * is taken and the second refused. A device that --all leaves alone has the
+ * outcome PLAN_WAITS, and facts->devices[].left_alone for a reason.
  *
  * Returns 0 or -ENOMEM.
  */

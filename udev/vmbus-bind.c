@@ -108,17 +108,7 @@ static bool is_of_interest(const struct run *run, const struct vmbus_device *dev
  */
 static const char *why_left(const struct run *run, const char *instance)
 {
-	const bool by_all = run->mode == BIND_ALL && !run->event;
-	struct record record;
-
-	if ((run->mode == BIND_ALL || run->event) && defer_is_set(instance, DEFER_BINDING))
-		return "it waits for the next boot, as --boot has asked";
-	if (by_all && defer_is_set(instance, DEFER_SIZE))
-		return "its ring size waits for the next boot, as --boot has asked";
-	/* An event is an offer of the host, or the next boot, and a rule means those. */
-	if (by_all && !state_read(instance, &record) && record.released)
-		return "it was released by hand, so only its name or the next boot binds it again";
-	return NULL;
+	return run->mode == BIND_ALL || run->event ? defer_reason(instance, run->event) : NULL;
 }
 
 static int one(const struct run *run, struct vmbus_device *dev)
@@ -223,17 +213,6 @@ static bool is_error(enum plan_outcome outcome)
 	return outcome == PLAN_REFUSED || outcome == PLAN_FAULTY;
 }
 
-/* --all leaves out what waits, and what an administrator has released. */
-static void leave(const struct run *run, const char *instance, struct plan *plan)
-{
-	const char *why = why_left(run, instance);
-
-	if (!why || (plan->outcome != PLAN_BIND && plan->outcome != PLAN_REFUSED))
-		return;
-	plan->outcome = PLAN_WAITS;
-	snprintf(plan->reason, sizeof(plan->reason), "%s", why);
-}
-
 static int preview(struct run *run)
 {
 	struct device_plan *plans;
@@ -270,7 +249,7 @@ static int preview(struct run *run)
 			plan->now.outcome = PLAN_BIND;
 			plan->now.rule.force = true;
 		}
-		leave(run, facts.devices[i].instance, &plan->now);
+		plan_leave(&plan->now, why_left(run, facts.devices[i].instance));
 		print_plan(&facts.devices[i], "now", &plan->now);
 		print_plan(&facts.devices[i], "at the next boot", &plan->boot);
 		if (is_error(plan->now.outcome) || is_error(plan->boot.outcome))

@@ -347,13 +347,33 @@ static bool all_in_order(void)
 	return ok;
 }
 
+/* The first one stays with the kernel, so the second one goes. */
+static bool all_but_one_left_alone(void)
+{
+	struct combination c = { .name = BY_CLASS, .own = ADDRESS, .is_named = true };
+	struct device_plan *plans;
+	struct machine m;
+	bool ok;
+
+	c.other = OTHER_ADDRESS;
+	make(&m, &c);
+	m.facts.devices[0].left_alone = "it waits";
+	if (plan_all(&m.config, &m.facts, &plans))
+		return false;
+	ok = plans[0].now.outcome == PLAN_WAITS && !strcmp(plans[0].now.reason, "it waits") &&
+	     plans[1].now.outcome == PLAN_BIND && plans[0].boot.outcome == PLAN_REFUSED;
+	free(plans);
+	return ok;
+}
+
 int main(void)
 {
 	ksft_print_header();
-	ksft_set_plan(2);
+	ksft_set_plan(3);
 	check_all();
 	ksft_print_msg("%lu decisions, %lu of them wrong\n", cases, wrong);
 	ksft_test_result(!wrong, "every_combination\n");
 	ksft_test_result(all_in_order(), "all_in_order\n");
+	ksft_test_result(all_but_one_left_alone(), "all_but_one_left_alone\n");
 	ksft_finished();
 }

@@ -109,7 +109,7 @@ test_bind_for_the_next_boot_waits() {
 		is "driver after vmbus-bind $form" "$(driver_of $nic1)" hv_netvsc
 	done
 	does 0 rules $nic1
-	says "it waits for the next boot, as --boot has asked"
+	says "    now        waits: it waits for the next boot, as --boot has asked"
 	does 0 show $nic1
 	says "it waits for the next boot"
 	# At the boot /run is empty.
@@ -368,13 +368,30 @@ test_unbind_now_holds_until_the_next_boot() {
 	does 0 bind eth1
 	does 0 unbind --now uio1
 	vmbus_bind -n --all
-	says "$nic1 (nic): now: left alone: it was released by hand, so only its name or the next boot binds it again"
+	says "$nic1 (nic): now: left alone: an administrator has released it, so it is left alone until somebody names it, the host offers it again, or the next boot"
 	vmbus_bind --all
 	is "driver after vmbus-bind --all" "$(driver_of $nic1)" hv_netvsc
 	rm -rf "$root/sys/class/net/eth1" "$bus/devices/$nic1/net" "$bus/devices/$nic1/driver"
 	vmbus_bind --udev $nic1
 	is "driver after the boot" "$(driver_of $nic1)" uio_hv_generic
 	! grep -q released $root/var/lib/hyperv-uio/$nic1 || fail "the release is still recorded"
+}
+
+test_rules_and_list_of_a_released_adapter() {
+	guest
+	does 0 bind eth1
+	does 0 unbind --now uio1
+	does 0 rules eth1
+	says "    now        waits: an administrator has released it, so it is left alone until somebody names it"
+	says "    next boot  bind: "
+	does 0 rules -j eth1
+	says '"outcome":"waits"'
+	says '"reason":"an administrator has released it, so it is left alone'
+	does 0 list eth1
+	says "60-INSTANCE.conf (waits)"
+	does 0 bind eth1
+	does 0 rules eth1
+	says "    now        bound: uio_hv_generic has it"
 }
 
 test_bind_ends_a_release() {

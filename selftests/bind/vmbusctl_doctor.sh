@@ -651,7 +651,7 @@ test_device_that_waits_for_the_next_boot() {
 	guest
 	vmbusctl bind --boot kvp
 	vmbusctl doctor
-	finding note devices "$kvp0 (kvp) waits for the next boot, as --boot has asked"
+	finding note devices "$kvp0 (kvp) is left alone: it waits for the next boot, as --boot has asked"
 	lacks "problem  devices"
 }
 
