@@ -312,6 +312,7 @@ static int release(struct rules *rules, const struct vdevice *device, enum chang
 {
 	const struct release_options options = {
 		.is_named = true, .keep_verdict = when == CHANGE_NOW,
+		.for_good = when != CHANGE_NOW,
 	};
 	char override[DRIVER_NAME_MAX + 1] = "";
 	struct section *section;

@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "defer.h"
 #include "kernel.h"
 #include "lock.h"
 #include "log.h"
@@ -473,7 +474,7 @@ static void note_verdict(struct record *record, const struct plan *plan)
 
 static bool is_same_record(const struct record *a, const struct record *b)
 {
-	return a->verdict == b->verdict && a->released == b->released && !strcmp(a->mac, b->mac) &&
+	return a->verdict == b->verdict && !strcmp(a->mac, b->mac) &&
 	       !strcmp(a->interface, b->interface) && !strcmp(a->rule, b->rule) &&
 	       !strcmp(a->driver, b->driver) && !strcmp(a->reason, b->reason);
 }
@@ -528,15 +529,6 @@ static int remember(struct facts *facts, int index, const struct plan *plan,
 		    "%s/%s cannot be written, so the next boot does not know of this check: %s",
 		    STATE_FOLDER, device->instance, strerror(-ret));
 	return ret;
-}
-
-/* Once user space has the adapter again, the note that it was released is out of date. */
-static void forget_release(struct device *device)
-{
-	if (!device->record.released)
-		return;
-	device->record.released = false;
-	state_write(device->instance, &device->record);
 }
 
 static int carry_out(struct vmbus_device *dev, const struct facts *facts, int index,
@@ -638,14 +630,15 @@ int device_bind(const struct section *extra, struct vmbus_device *dev,
 		 * counts as new keeps a device that was released from being
 		 * bound again at once.
 		 */
-		if (options->new_interface && (known || facts.devices[index].record.released))
+		if (options->new_interface &&
+		    (known || defer_is_set(facts.devices[index].instance, DEFER_RELEASED)))
 			goto out_facts;
 		if (options->force && plan.outcome == PLAN_REFUSED)
 			plan.outcome = PLAN_BIND;
 		if (!options->record_only) {
 			ret = carry_out(dev, &facts, index, &plan);
 			if (!ret && plan.outcome >= PLAN_BOUND)
-				forget_release(&facts.devices[index]);
+				defer_end(facts.devices[index].instance, DEFER_RELEASED);
 		} else if (plan.outcome == PLAN_REFUSED || plan.outcome == PLAN_FAULTY) {
 			ret = -EBUSY;
 		}
@@ -705,6 +698,19 @@ static struct identity identify(const struct vmbus_device *dev, const struct rec
 	};
 }
 
+/*
+ * A rule may want the adapter: it stays released when rules change and when its
+ * interface appears.
+ */
+static void note_release(const struct vmbus_device *dev)
+{
+	int err = defer_set(vmbus_device_instance(dev), DEFER_RELEASED);
+
+	if (err)
+		say(LOG_WARNING, "%s: %s cannot be written, so a change of the rules may bind it: %s",
+		    described(dev), DEFER_FOLDER, strerror(-err));
+}
+
 int device_release(const struct config *config, struct vmbus_device *dev,
 		   const struct release_options *options)
 {
@@ -737,11 +743,13 @@ int device_release(const struct config *config, struct vmbus_device *dev,
 	 * the same.
 	 */
 	ours = override ? !strcmp(driver, rule.driver) : is_with(dev, rule.driver);
-	if (!options->dry && is_class(dev, "nic") && (record.verdict != VERDICT_NONE || ours)) {
-		if (!options->keep_verdict)
+	if (!options->dry && is_class(dev, "nic")) {
+		if (record.verdict != VERDICT_NONE && !options->keep_verdict) {
 			forget_verdict(&record);
-		record.released = ours;
-		state_write(vmbus_device_instance(dev), &record);
+			state_write(vmbus_device_instance(dev), &record);
+		}
+		if (ours && !options->for_good)
+			note_release(dev);
 	}
 	if (!ours)
 		goto out;

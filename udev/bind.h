@@ -20,6 +20,7 @@ struct release_options {
 	bool is_named;		/* the administrator named the device: it need not be configured any more */
 	bool dry;
 	bool keep_verdict;	/* for now only: what the guard found is not forgotten */
+	bool for_good;		/* no rule wants the device any more: a later rule may */
 };
 
 /*

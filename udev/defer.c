@@ -11,13 +11,12 @@
 
 #include <vmbus_bufring.h>
 
-#include "state.h"
-
 /* Write the path of a device's file. Return 0 or -ENAMETOOLONG. */
 static int path_of(const char *instance, enum defer_what what, char path[PATH_MAX])
 {
+	static const char *const suffixes[] = { "", ".size", ".released" };
 	int len = snprintf(path, PATH_MAX, "%s" DEFER_FOLDER "/%s%s", vmbus_sysroot(), instance,
-			   what == DEFER_SIZE ? ".size" : "");
+			   suffixes[what]);
 
 	return len < PATH_MAX ? 0 : -ENAMETOOLONG;
 }
@@ -31,15 +30,13 @@ bool defer_is_set(const char *instance, enum defer_what what)
 
 const char *defer_reason(const char *instance, bool is_event)
 {
-	struct record record;
-
 	if (defer_is_set(instance, DEFER_BINDING))
 		return "it waits for the next boot, as --boot has asked";
 	if (is_event)
 		return NULL;
 	if (defer_is_set(instance, DEFER_SIZE))
 		return "its ring size waits for the next boot, as --boot has asked";
-	if (!state_read(instance, &record) && record.released)
+	if (defer_is_set(instance, DEFER_RELEASED))
 		return "an administrator has released it, so it is left alone until somebody names "
 		       "it, the host offers it again, or the next boot";
 	return NULL;
@@ -77,15 +74,23 @@ int defer_set(const char *instance, enum defer_what what)
 	return 0;
 }
 
-int defer_clear(const char *instance)
+int defer_end(const char *instance, enum defer_what what)
 {
 	char path[PATH_MAX];
+	int err;
+
+	err = path_of(instance, what, path);
+	if (!err && unlink(path) && errno != ENOENT)
+		err = -errno;
+	return err;
+}
+
+int defer_clear(const char *instance)
+{
 	int err, ret = 0;
 
-	for (int what = DEFER_BINDING; what <= DEFER_SIZE; what++) {
-		err = path_of(instance, what, path);
-		if (!err && unlink(path) && errno != ENOENT)
-			err = -errno;
+	for (int what = DEFER_BINDING; what <= DEFER_RELEASED; what++) {
+		err = defer_end(instance, what);
 		if (err)
 			ret = err;
 	}

@@ -52,10 +52,6 @@ static bool on_line(struct record *record, char *line)
 		return copy(record->driver, sizeof(record->driver), value);
 	if (!strcmp(line, "checked"))
 		return copy(record->checked, sizeof(record->checked), value);
-	if (!strcmp(line, "released")) {
-		record->released = !strcmp(value, "yes");
-		return record->released;
-	}
 	if (strcmp(line, "verdict"))
 		return false;
 	record->verdict = !strcmp(value, "safe") ? VERDICT_SAFE :
@@ -112,8 +108,7 @@ static int make_folder(void)
 
 static bool is_empty(const struct record *record)
 {
-	return record->verdict == VERDICT_NONE && !record->mac[0] && !record->interface[0] &&
-	       !record->released;
+	return record->verdict == VERDICT_NONE && !record->mac[0] && !record->interface[0];
 }
 
 int state_write(const char *instance, const struct record *record)
@@ -149,7 +144,6 @@ int state_write(const char *instance, const struct record *record)
 	print(file, "rule", record->rule);
 	print(file, "driver", record->driver);
 	print(file, "checked", record->checked);
-	print(file, "released", record->released ? "yes" : "");
 	/*
 	 * A verdict that a crash loses is made again, but half a file would be
 	 * one that nobody wrote.

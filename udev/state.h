@@ -14,8 +14,6 @@
  *					(or [instance], [mac], [interface])
  *	driver=NAME			the driver that it names
  *	checked=2026-11-20T12:00:00Z	when
- *	released=yes			an administrator released it; the event
- *					of its interface does not bind it again
  */
 #ifndef HVUIO_STATE_H
 #define HVUIO_STATE_H
@@ -39,7 +37,6 @@ struct record {
 	char rule[RULE_SIZE];
 	char driver[DRIVER_NAME_MAX + 1];
 	char checked[32];
-	bool released;
 };
 
 /*

@@ -111,6 +111,38 @@ static const char *why_left(const struct run *run, const char *instance)
 	return run->mode == BIND_ALL || run->event ? defer_reason(instance, run->event) : NULL;
 }
 
+/* Tell an administrator why --all does not bind a device that a rule wants. */
+static void say_left(const struct run *run, const struct vmbus_device *dev, const char *why)
+{
+	const char *driver = vmbus_device_driver(dev);
+	struct rule rule;
+
+	find_rule(run, dev, &rule);
+	if (run->event || rule.scope == SCOPE_NONE || !rule.enable || rule.faulty_at.file ||
+	    (driver && !strcmp(driver, rule.driver)))
+		return;
+	say(LOG_INFO, "%s: left alone: %s",
+	    device_text(vmbus_device_instance(dev), vmbus_device_class_name(dev),
+			vmbus_device_class(dev)), why);
+}
+
+static int bind_or_leave(const struct run *run, struct vmbus_device *dev)
+{
+	const char *why;
+
+	/* The host has offered it, or the machine boots: that ends a release. */
+	if (run->event && !run->options.new_interface)
+		defer_end(vmbus_device_instance(dev), DEFER_RELEASED);
+	if (!is_of_interest(run, dev))
+		return 0;
+	why = why_left(run, vmbus_device_instance(dev));
+	if (why)
+		say_left(run, dev, why);
+	if (why || (run->options.new_interface && !config_uses_interfaces(&run->config)))
+		return 0;
+	return device_bind(NULL, dev, &run->options);
+}
+
 static int one(const struct run *run, struct vmbus_device *dev)
 {
 	const bool is_named = run->id && !strcmp(run->id, vmbus_device_instance(dev));
@@ -121,9 +153,8 @@ static int one(const struct run *run, struct vmbus_device *dev)
 				     &(struct release_options){ .is_named = is_named, .dry = run->dry });
 	else if (run->mode == SETTINGS)
 		ret = set(run, dev);
-	else if (is_of_interest(run, dev) && !why_left(run, vmbus_device_instance(dev)) &&
-		 (!run->options.new_interface || config_uses_interfaces(&run->config)))
-		ret = device_bind(NULL, dev, &run->options);
+	else
+		ret = bind_or_leave(run, dev);
 	/*
 	 * The host may take a device back at any time, and its remove event is
 	 * on the way.

@@ -371,10 +371,42 @@ test_unbind_now_holds_until_the_next_boot() {
 	says "$nic1 (nic): now: left alone: an administrator has released it, so it is left alone until somebody names it, the host offers it again, or the next boot"
 	vmbus_bind --all
 	is "driver after vmbus-bind --all" "$(driver_of $nic1)" hv_netvsc
-	rm -rf "$root/sys/class/net/eth1" "$bus/devices/$nic1/net" "$bus/devices/$nic1/driver"
+	says "$nic1 (nic): left alone: an administrator has released it"
+	rm -rf "$root/sys/class/net/eth1" "$bus/devices/$nic1/net" "$bus/devices/$nic1/driver" "$root/run/hyperv-uio"
 	vmbus_bind --udev $nic1
 	is "driver after the boot" "$(driver_of $nic1)" uio_hv_generic
-	! grep -q released $root/var/lib/hyperv-uio/$nic1 || fail "the release is still recorded"
+}
+
+# The host's offer ends a release also when the guard refuses the adapter, and when no rule names it.
+test_an_offer_ends_a_release() {
+	for rule in there gone; do
+		guest
+		does 0 bind --now eth1
+		does 0 unbind --now uio1
+		[ -e "$root/run/hyperv-uio/next-boot/$nic1.released" ] || fail "the release is not noted"
+		[ $rule = gone ] || conf $admin/50-nic.conf "[$nic1]"
+		mv $root/proc/net/route $base/route
+		: >$root/proc/net/route
+		vmbus_bind --udev $nic1
+		mv $base/route $root/proc/net/route
+		is "driver after the offer, rule $rule" "$(driver_of $nic1)" hv_netvsc
+		conf $admin/50-nic.conf "[$nic1]"
+		vmbus_bind --all
+		is "driver after vmbus-bind --all, rule $rule" "$(driver_of $nic1)" uio_hv_generic
+	done
+}
+
+# The adapter had a rule, and has none: a later rule is a new wish.
+test_rule_after_unbind_counts() {
+	guest
+	does 0 bind eth1
+	does 0 unbind eth1
+	is waiting "$(ls $root/run/hyperv-uio/next-boot 2>/dev/null)" ""
+	conf $admin/50-dpdk.conf '[interface eth1]'
+	vmbus_bind --all
+	is driver "$(driver_of $nic1)" uio_hv_generic
+	does 0 rules $nic1
+	says "next boot  bind: "
 }
 
 test_rules_and_list_of_a_released_adapter() {
@@ -398,10 +430,10 @@ test_bind_ends_a_release() {
 	guest
 	does 0 bind eth1
 	does 0 unbind --now uio1
-	grep -qx released=yes $root/var/lib/hyperv-uio/$nic1 || fail "the release is not recorded"
+	is waiting "$(ls $root/run/hyperv-uio/next-boot)" $nic1.released
 	vmbus_bind $nic1
 	is driver "$(driver_of $nic1)" uio_hv_generic
-	! grep -q released $root/var/lib/hyperv-uio/$nic1 || fail "the release is still recorded"
+	is waiting "$(ls $root/run/hyperv-uio/next-boot)" ""
 }
 
 test_unbind_now() {
