@@ -14,7 +14,8 @@ const struct command bind_command = {
 		"  --now           now only; nothing is written\n"
 		"  --boot          from the next boot on; the device is not touched\n"
 		"  --persistent    both, which is the default\n"
-		"  -f, --force     even if the machine needs the device (route, mounted disk)\n",
+		"  -f, --force     even if the machine needs the device (route, mounted disk);\n"
+		"                  without --now this is written, and holds at each boot\n",
 	.options = "--now --boot --persistent --force",
 	.takes = "id",
 	.run = run_bind,

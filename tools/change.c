@@ -114,7 +114,7 @@ static bool make_plan(struct rules *rules, const struct vdevice *device, struct 
 }
 
 /* Return 0 if the plan is to bind, else an exit status, and say why. */
-static int judge(const struct plan *plan, const struct vdevice *device)
+static int judge(const struct plan *plan, const struct vdevice *device, enum change_when when)
 {
 	switch (plan->outcome) {
 	case PLAN_BIND:
@@ -123,6 +123,9 @@ static int judge(const struct plan *plan, const struct vdevice *device)
 	case PLAN_REFUSED:
 		complain("%s (%s) is not taken: %s; --force takes it", device->instance,
 			 device_class(device), plan->reason);
+		if (when != CHANGE_NOW)
+			complain("--force writes force=yes, which holds at each boot; "
+				 "'vmbusctl bind --now --force' takes it once");
 		return EXIT_REFUSED;
 	case PLAN_FAULTY:
 		complain("%s (%s) is left alone: %s", device->instance, device_class(device),
@@ -205,7 +208,7 @@ static int bind_persistently(const struct vdevice *device, const char *driver, b
 	if (status)
 		goto out;
 	rules = rules_read();
-	status = make_plan(rules, device, &plan) ? judge(&plan, device) : EXIT_FAILED;
+	status = make_plan(rules, device, &plan) ? judge(&plan, device, when) : EXIT_FAILED;
 	if (!status && strcmp(plan.rule.driver, driver)) {
 		complain("%s:%u wins over %s, and names the driver %s",
 			 plan.at.file ? plan.at.file : "?", plan.at.line, files.dropin.path,
@@ -253,7 +256,7 @@ int change_bind(const char *id, const char *asked, bool force, enum change_when 
 	driver = choose_driver(asked, &plan);
 	add_section(&rules->config, device, driver, force);
 	make_plan(rules, device, &plan);
-	status = judge(&plan, device);
+	status = judge(&plan, device, when);
 	if (status)
 		goto out;
 	if (when == CHANGE_NOW && !set_waiting(device, false))
