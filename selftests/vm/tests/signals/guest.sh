@@ -2,7 +2,7 @@
 # shellcheck shell=sh
 class=7d3c5a10-41b2-4f0e-9a6c-0d5b1e2f3a44
 programs=/usr/libexec/hyperv-uio/selftests/uio
-messages=100000 seconds=5 seed=$(awk '{ print int($1 * 100) }' /proc/uptime)
+messages=50000 seconds=5 seed=$(awk '{ print int($1 * 100) }' /proc/uptime)
 case $(uname -r) in *debug*) messages=20000 seconds=25 ;; esac
 
 modprobe uio_hv_generic
