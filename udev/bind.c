@@ -9,7 +9,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "defer.h"
 #include "kernel.h"
 #include "lock.h"
 #include "log.h"
@@ -595,6 +594,7 @@ int device_bind(const struct section *extra, struct vmbus_device *dev,
 	struct config config = { 0 };
 	struct facts facts;
 	struct plan plan;
+	const char *why;
 
 	if (is_class(dev, "nic")) {
 		bus = lock_bus();
@@ -605,6 +605,12 @@ int device_bind(const struct section *extra, struct vmbus_device *dev,
 	ret = lock < 0 ? lock : vmbus_device_refresh(dev);
 	if (ret)
 		goto out;
+	/* vmbusctl may have released it, or made it wait, while this run waited for the lock. */
+	why = defer_reason(vmbus_device_instance(dev), options->occasion);
+	if (why) {
+		say(LOG_INFO, "%s: left alone: %s", described(dev), why);
+		goto out;
+	}
 	ret = read_config(&config, extra);
 	if (ret) {
 		say(LOG_ERR, "%s: not bound: the configuration cannot be read: %s", described(dev),

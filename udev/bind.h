@@ -6,10 +6,12 @@
 #ifndef HVUIO_BIND_H
 #define HVUIO_BIND_H
 
+#include "defer.h"
 #include "plan.h"
 
 struct bind_options {
 	enum plan_time time;	/* PLAN_NOW: an administrator asks; PLAN_EVENT: udev does */
+	enum occasion occasion;	/* which notes of defer.h keep the device */
 	bool force;		/* as if the rule said force=yes */
 	bool new_interface;	/* an interface has appeared: act only if it was not known before */
 	bool record_only;	/* check and record for the next boot, and do no more */

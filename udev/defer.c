@@ -28,11 +28,13 @@ bool defer_is_set(const char *instance, enum defer_what what)
 	return !path_of(instance, what, path) && !access(path, F_OK);
 }
 
-const char *defer_reason(const char *instance, bool is_event)
+const char *defer_reason(const char *instance, enum occasion occasion)
 {
+	if (occasion == OCCASION_NAMED)
+		return NULL;
 	if (defer_is_set(instance, DEFER_BINDING))
 		return "it waits for the next boot, as --boot has asked";
-	if (is_event)
+	if (occasion == OCCASION_OFFER)
 		return NULL;
 	if (defer_is_set(instance, DEFER_SIZE))
 		return "its ring size waits for the next boot, as --boot has asked";

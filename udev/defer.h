@@ -7,7 +7,8 @@
  * rules change; when the host offers it again, it is bound as ever. INSTANCE.released stands for a
  * network adapter that an administrator has released although a rule wants it: vmbus-bind leaves it
  * alone when the rules change and when its interface appears; the file ends when the host offers
- * the adapter again. Whoever names the device to vmbus-bind or vmbusctl gets it bound.
+ * the adapter again. udevadm trigger, which every installation of our packages runs, is no offer.
+ * Whoever names the device to vmbus-bind or vmbusctl gets it bound.
  */
 #ifndef HVUIO_DEFER_H
 #define HVUIO_DEFER_H
@@ -20,15 +21,20 @@
 
 enum defer_what { DEFER_BINDING, DEFER_SIZE, DEFER_RELEASED };
 
+/* Why vmbus-bind looks at a device. */
+enum occasion {
+	OCCASION_NAMED,		/* somebody has named the device: nothing keeps it */
+	OCCASION_OFFER,		/* the host has offered it: only a binding that waits keeps it */
+	OCCASION_REVIEW,	/* --all, or udevadm trigger, looks at every device */
+};
+
 bool defer_is_set(const char *instance, enum defer_what what);
 
 /*
- * Say why vmbus-bind --all leaves a device alone that a rule wants: it waits,
- * or an administrator has released it. For an event of udev (@is_event) only a
- * binding that waits counts: an event is an offer of the host, or the next boot,
- * and a rule means those. NULL: nothing keeps the device.
+ * Say why vmbus-bind leaves a device alone that a rule wants: it waits, or an
+ * administrator has released it. NULL: nothing keeps the device.
  */
-const char *defer_reason(const char *instance, bool is_event);
+const char *defer_reason(const char *instance, enum occasion occasion);
 
 /* Let a device wait, no longer for this, or no longer for anything. Return 0 or -errno. */
 int defer_set(const char *instance, enum defer_what what);

@@ -316,7 +316,7 @@ static int add_device(struct facts *facts, const struct vmbus_device *dev)
 	if (driver)
 		snprintf(device->driver, sizeof(device->driver), "%s", driver);
 	device->record_error = state_read(device->instance, &device->record);
-	device->left_alone = defer_reason(device->instance, false);
+	device->left_alone = defer_reason(device->instance, OCCASION_REVIEW);
 	return facts->device_count++;
 }
 

@@ -10,7 +10,6 @@
 
 #include "bind.h"
 #include "config.h"
-#include "defer.h"
 #include "lint.h"
 #include "log.h"
 #include "plan.h"
@@ -85,6 +84,9 @@ static int set(const struct run *run, struct vmbus_device *dev)
 	find_rule(run, dev, &rule);
 	if (rule.scope == SCOPE_NONE || !rule.enable || rule.faulty_at.file)
 		return 0;
+	if (run->options.occasion == OCCASION_REVIEW &&
+	    defer_is_set(vmbus_device_instance(dev), DEFER_SIZE))
+		rule.settings.ring_size = 0;
 	return settings_apply(dev, &rule, run->relid);
 }
 
@@ -103,23 +105,26 @@ static bool is_of_interest(const struct run *run, const struct vmbus_device *dev
 }
 
 /*
- * Say why --all or udev leaves a device alone that a rule wants; NULL: nothing
- * keeps it. Who names a device to vmbus-bind gets it bound.
+ * Tell why this run looks at devices. Since 4.13 the kernel gives an event that
+ * somebody has asked for, as udevadm trigger does, the property SYNTH_UUID. The
+ * coldplug at boot is such an event, too, and finds no notes.
  */
-static const char *why_left(const struct run *run, const char *instance)
+static enum occasion occasion_of(const struct run *run)
 {
-	return run->mode == BIND_ALL || run->event ? defer_reason(instance, run->event) : NULL;
+	if (run->mode == BIND_ALL || (run->event && getenv("SYNTH_UUID")))
+		return OCCASION_REVIEW;
+	return run->event ? OCCASION_OFFER : OCCASION_NAMED;
 }
 
-/* Tell an administrator why --all does not bind a device that a rule wants. */
+/* Tell an administrator why a device that a rule wants is not bound. */
 static void say_left(const struct run *run, const struct vmbus_device *dev, const char *why)
 {
 	const char *driver = vmbus_device_driver(dev);
 	struct rule rule;
 
 	find_rule(run, dev, &rule);
-	if (run->event || rule.scope == SCOPE_NONE || !rule.enable || rule.faulty_at.file ||
-	    (driver && !strcmp(driver, rule.driver)))
+	if (run->options.occasion == OCCASION_OFFER || rule.scope == SCOPE_NONE || !rule.enable ||
+	    rule.faulty_at.file || (driver && !strcmp(driver, rule.driver)))
 		return;
 	say(LOG_INFO, "%s: left alone: %s",
 	    device_text(vmbus_device_instance(dev), vmbus_device_class_name(dev),
@@ -130,12 +135,11 @@ static int bind_or_leave(const struct run *run, struct vmbus_device *dev)
 {
 	const char *why;
 
-	/* The host has offered it, or the machine boots: that ends a release. */
-	if (run->event && !run->options.new_interface)
+	if (run->options.occasion == OCCASION_OFFER && !run->options.new_interface)
 		defer_end(vmbus_device_instance(dev), DEFER_RELEASED);
 	if (!is_of_interest(run, dev))
 		return 0;
-	why = why_left(run, vmbus_device_instance(dev));
+	why = defer_reason(vmbus_device_instance(dev), run->options.occasion);
 	if (why)
 		say_left(run, dev, why);
 	if (why || (run->options.new_interface && !config_uses_interfaces(&run->config)))
@@ -280,7 +284,8 @@ static int preview(struct run *run)
 			plan->now.outcome = PLAN_BIND;
 			plan->now.rule.force = true;
 		}
-		plan_leave(&plan->now, why_left(run, facts.devices[i].instance));
+		plan_leave(&plan->now,
+			   defer_reason(facts.devices[i].instance, run->options.occasion));
 		print_plan(&facts.devices[i], "now", &plan->now);
 		print_plan(&facts.devices[i], "at the next boot", &plan->boot);
 		if (is_error(plan->now.outcome) || is_error(plan->boot.outcome))
@@ -493,6 +498,7 @@ int main(int argc, char **argv)
 		return EXIT_USAGE;
 	}
 	run.options.record_only = run.mode == RECORD;
+	run.options.occasion = occasion_of(&run);
 
 	return run.settle ? carry_out_settled(&run) : carry_out(&run);
 }

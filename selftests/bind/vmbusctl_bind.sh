@@ -386,10 +386,11 @@ test_unbind_now_holds_until_the_next_boot() {
 test_an_offer_ends_a_release() {
 	for rule in there gone; do
 		guest
+		conf $admin/50-nic.conf "[$nic1]"
 		does 0 bind --now eth1
 		does 0 unbind --now uio1
 		[ -e "$root/run/hyperv-uio/next-boot/$nic1.released" ] || fail "the release is not noted"
-		[ $rule = gone ] || conf $admin/50-nic.conf "[$nic1]"
+		[ $rule = there ] || rm $root/$admin/50-nic.conf
 		mv $root/proc/net/route $base/route
 		: >$root/proc/net/route
 		vmbus_bind --udev $nic1
@@ -398,6 +399,42 @@ test_an_offer_ends_a_release() {
 		conf $admin/50-nic.conf "[$nic1]"
 		vmbus_bind --all
 		is "driver after vmbus-bind --all, rule $rule" "$(driver_of $nic1)" uio_hv_generic
+	done
+}
+
+# The packages run "udevadm trigger" when they are installed or upgraded. The kernel marks such an
+# event. A restart of vmbus-bind-boot.service is no boot either.
+test_a_trigger_ends_no_release() {
+	guest
+	does 0 bind eth1
+	does 0 unbind --now uio1
+	for args in "--udev $nic1" "--udev --new-interface $nic1" "--udev --all"; do
+		export SYNTH_UUID=0
+		[ "$args" != "--udev --all" ] || unset SYNTH_UUID
+		vmbus_bind $args
+		unset SYNTH_UUID
+		is "driver after $args" "$(driver_of $nic1)" hv_netvsc
+	done
+	vmbus_bind --udev $nic1
+	is "driver after the offer" "$(driver_of $nic1)" uio_hv_generic
+}
+
+# vmbus-bind --all has looked at the notes and waits for the device while vmbusctl releases it.
+test_release_during_vmbus_bind_all() {
+	for note in $nic1.released $nic1; do
+		guest
+		conf $admin/50-dpdk.conf '[interface eth1]'
+		mkdir -p "$root/run/hyperv-uio/lock" "$root/run/hyperv-uio/next-boot"
+		exec 9>"$root/run/hyperv-uio/lock/device-$nic1"
+		flock 9
+		"$dir/vmbus-bind-model" --all >"$base/output" 2>&1 9<&- &
+		sleep 0.5
+		: >"$root/run/hyperv-uio/next-boot/$note"
+		exec 9<&-
+		wait $!
+		out=$(cat "$base/output")
+		says "$nic1 (nic): left alone: "
+		is "driver with $note" "$(driver_of $nic1)" hv_netvsc
 	done
 }
 
@@ -680,6 +717,19 @@ test_ring_size_for_the_next_boot() {
 	says "ring size 64 KiB"
 	vmbus_bind --all
 	is "size after vmbus-bind --all" "$(cat $bus/devices/$copy/uio_hv_generic/ring_size)" 20480
+}
+
+# The packages run "udevadm trigger" for VMBus and for uio.
+test_ring_size_for_the_next_boot_waits_through_a_trigger() {
+	guest
+	does 0 ring-size --boot uio0 64K
+	export SYNTH_UUID=0
+	vmbus_bind --udev $copy
+	vmbus_bind --udev --settings $copy
+	unset SYNTH_UUID
+	is "size after the trigger" "$(cat $bus/devices/$copy/uio_hv_generic/ring_size)" 20480
+	vmbus_bind --udev --settings $copy
+	is "size after the event" "$(cat $bus/devices/$copy/uio_hv_generic/ring_size)" 65536
 }
 
 # The host takes the device back and offers it again.
