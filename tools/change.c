@@ -160,11 +160,9 @@ static int check_driver(const char *driver)
 	return EXIT_USAGE;
 }
 
-/* Let the device wait for the next boot, or no longer. Return an exit status. */
-static int set_waiting(const struct vdevice *device, bool waits)
+/* Report what came of writing or removing a note of defer.h. Return an exit status. */
+static int noted(const struct vdevice *device, int err)
 {
-	int err = waits ? defer_set(device->instance, DEFER_BINDING) : defer_clear(device->instance);
-
 	if (err)
 		complain("%s%s/%s: %s", vmbus_sysroot(), DEFER_FOLDER, device->instance,
 			 strerror(-err));
@@ -190,6 +188,9 @@ static int carry_out(const struct section *extra, const struct vdevice *device, 
 static int bind_persistently(const struct vdevice *device, const char *driver, bool force,
 			     enum change_when when)
 {
+	/* vmbus-bind runs whenever a file of rules changes, so the device waits before one does. */
+	const bool new_wait =
+		when == CHANGE_BOOT && !defer_is_set(device->instance, DEFER_BINDING);
 	struct rules *rules = NULL;
 	struct files files;
 	struct plan plan;
@@ -201,12 +202,13 @@ static int bind_persistently(const struct vdevice *device, const char *driver, b
 	dropin_set(&files.dropin, "enable", NULL);
 	dropin_set(&files.dropin, "force", force ? "yes" : NULL);
 	dropin_set(&files.dropin, "driver", driver);
-	/* vmbus-bind runs whenever a file of rules changes. */
-	status = set_waiting(device, when == CHANGE_BOOT);
-	if (!status)
-		status = files_write(&files);
+	if (new_wait)
+		status = noted(device, defer_set(device->instance, DEFER_BINDING));
 	if (status)
 		goto out;
+	status = files_write(&files);
+	if (status)
+		goto err_wait;
 	rules = rules_read();
 	status = make_plan(rules, device, &plan) ? judge(&plan, device, when) : EXIT_FAILED;
 	if (!status && strcmp(plan.rule.driver, driver)) {
@@ -219,10 +221,16 @@ static int bind_persistently(const struct vdevice *device, const char *driver, b
 		status = carry_out(NULL, device, force, when);
 	if (status) {
 		files_restore(&files);
-		set_waiting(device, false);
-	} else {
-		files_say(&files);
+		goto err_wait;
 	}
+	files_say(&files);
+	if (when == CHANGE_BOTH)
+		status = noted(device, defer_clear(device->instance));
+	goto out;
+
+err_wait:
+	if (new_wait)
+		noted(device, defer_end(device->instance, DEFER_BINDING));
 out:
 	if (rules)
 		rules_free(rules);
@@ -259,13 +267,14 @@ int change_bind(const char *id, const char *asked, bool force, enum change_when 
 	status = judge(&plan, device, when);
 	if (status)
 		goto out;
-	if (when == CHANGE_NOW && !set_waiting(device, false))
+	if (when == CHANGE_NOW) {
 		status = carry_out(&rules->config.sections[rules->config.count - 1], device, force,
 				   when);
-	else if (when == CHANGE_NOW)
-		status = EXIT_FAILED;
-	else
+		if (!status)
+			status = noted(device, defer_clear(device->instance));
+	} else {
 		status = bind_persistently(device, driver, force, when);
+	}
 out:
 	free(driver);
 	rules_free(rules);
@@ -310,12 +319,12 @@ out:
 	return status;
 }
 
-/* Give the device back now. */
-static int release(struct rules *rules, const struct vdevice *device, enum change_when when)
+/* Give the device back now. @is_wanted: a rule still wants it. */
+static int release(struct rules *rules, const struct vdevice *device, enum change_when when,
+		   bool is_wanted)
 {
 	const struct release_options options = {
-		.is_named = true, .keep_verdict = when == CHANGE_NOW,
-		.for_good = when != CHANGE_NOW,
+		.is_named = true, .keep_verdict = when == CHANGE_NOW, .is_wanted = is_wanted,
 	};
 	char override[DRIVER_NAME_MAX + 1] = "";
 	struct section *section;
@@ -362,6 +371,7 @@ int change_unbind(const char *id, enum change_when when)
 	struct vdevice *device;
 	struct machine machine;
 	struct rules *rules;
+	bool is_wanted;
 	int status;
 
 	status = machine_read(&machine);
@@ -372,13 +382,17 @@ int change_unbind(const char *id, enum change_when when)
 	if (status)
 		goto out;
 	plan = rules_plan(rules, device);
-	if (when == CHANGE_NOW && plan && plan->now.rule.enable && plan_has_rule(&plan->now))
-		printf("rule: %s binds the device again at the next boot\n", plan->now.at.file);
-	status = set_waiting(device, false);
-	if (!status && when != CHANGE_NOW)
+	is_wanted = when == CHANGE_NOW && plan && plan_has_rule(&plan->now) &&
+		    plan->now.outcome != PLAN_DISABLED;
+	if (is_wanted && plan->boot.outcome == PLAN_BIND)
+		printf("rule: %s binds the device again at the next boot\n", plan->boot.at.file);
+	/* With its rule goes what waits for it. What is for now only leaves both alone. */
+	if (when != CHANGE_NOW)
 		status = unbind_persistently(rules, device);
+	if (!status && when != CHANGE_NOW)
+		status = noted(device, defer_clear(device->instance));
 	if (!status && when != CHANGE_BOOT)
-		status = release(rules, device, when);
+		status = release(rules, device, when, is_wanted);
 out:
 	rules_free(rules);
 	machine_free(&machine);

@@ -705,16 +705,18 @@ static struct identity identify(const struct vmbus_device *dev, const struct rec
 }
 
 /*
- * A rule may want the adapter: it stays released when rules change and when its
- * interface appears.
+ * Note that an adapter which a rule wants stays released when rules change and
+ * when its interface appears. Return whether the note is new.
  */
-static void note_release(const struct vmbus_device *dev)
+static bool note_release(const struct vmbus_device *dev)
 {
+	bool is_new = !defer_is_set(vmbus_device_instance(dev), DEFER_RELEASED);
 	int err = defer_set(vmbus_device_instance(dev), DEFER_RELEASED);
 
 	if (err)
 		say(LOG_WARNING, "%s: %s cannot be written, so a change of the rules may bind it: %s",
 		    described(dev), DEFER_FOLDER, strerror(-err));
+	return is_new && !err;
 }
 
 int device_release(const struct config *config, struct vmbus_device *dev,
@@ -724,7 +726,7 @@ int device_release(const struct config *config, struct vmbus_device *dev,
 	struct identity identity;
 	struct record record;
 	struct rule rule;
-	bool override, ours;
+	bool override, ours, noted = false;
 	int lock, ret;
 
 	lock = lock_device(dev);
@@ -754,8 +756,8 @@ int device_release(const struct config *config, struct vmbus_device *dev,
 			forget_verdict(&record);
 			state_write(vmbus_device_instance(dev), &record);
 		}
-		if (ours && !options->for_good)
-			note_release(dev);
+		if (ours && options->is_wanted)
+			noted = note_release(dev);
 	}
 	if (!ours)
 		goto out;
@@ -763,6 +765,9 @@ int device_release(const struct config *config, struct vmbus_device *dev,
 		printf("%s: would be released by %s\n", described(dev), rule.driver);
 	else
 		ret = release_now(dev, rule.driver, override);
+	/* The adapter is where it was. */
+	if (ret && noted)
+		defer_end(vmbus_device_instance(dev), DEFER_RELEASED);
 out:
 	close(lock);
 	return ret;

@@ -22,7 +22,7 @@ struct release_options {
 	bool is_named;		/* the administrator named the device: it need not be configured any more */
 	bool dry;
 	bool keep_verdict;	/* for now only: what the guard found is not forgotten */
-	bool for_good;		/* no rule wants the device any more: a later rule may */
+	bool is_wanted;		/* a rule still wants the device: note that it is released */
 };
 
 /*
@@ -57,7 +57,6 @@ void device_claim_disks(const struct config *config, struct facts *facts, size_t
 /*
  * device_release() - let the kernel choose a driver for a device that device_bind() bound
  *
-
  * Nothing is done when the kernel chose that driver by itself. Returns 0 or
  * -errno.
  */

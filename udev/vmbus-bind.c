@@ -62,19 +62,35 @@ static int find(const char *id, struct vmbus_device **dev)
 	return ret == -ENOTUNIQ ? -ENODEV : ret;
 }
 
-/* What rules say of a device, by what sysfs and the records show of it. */
-static void find_rule(const struct run *run, const struct vmbus_device *dev, struct rule *rule)
+/* What sysfs and the records show of a device. */
+static struct identity identify(const struct run *run, const struct vmbus_device *dev,
+				struct record *record)
 {
 	struct identity identity = {
 		.instance = vmbus_device_instance(dev), .class_id = vmbus_device_class(dev),
 	};
-	struct record record;
 
-	if (config_uses_interfaces(&run->config) && !state_read(identity.instance, &record)) {
-		identity.mac = record.mac;
-		identity.interface = record.interface;
+	if (config_uses_interfaces(&run->config) && !state_read(identity.instance, record)) {
+		identity.mac = record->mac;
+		identity.interface = record->interface;
 	}
+	return identity;
+}
+
+/* What rules say of a device, by what sysfs and the records show of it. */
+static void find_rule(const struct run *run, const struct vmbus_device *dev, struct rule *rule)
+{
+	struct record record;
+	struct identity identity = identify(run, dev, &record);
+
 	config_rule(&run->config, &identity, rule);
+}
+
+static bool is_nic(const struct vmbus_device *dev)
+{
+	const char *class = vmbus_device_class_name(dev);
+
+	return class && !strcmp(class, "nic");
 }
 
 static int set(const struct run *run, struct vmbus_device *dev)
@@ -95,13 +111,11 @@ static int set(const struct run *run, struct vmbus_device *dev)
  */
 static bool is_of_interest(const struct run *run, const struct vmbus_device *dev)
 {
-	const char *class = vmbus_device_class_name(dev);
 	struct rule rule;
 
 	find_rule(run, dev, &rule);
 	return rule.scope != SCOPE_NONE || rule.faulty_at.file ||
-	       (class && !strcmp(class, "nic") &&
-		(config_uses_interfaces(&run->config) || !run->event));
+	       (is_nic(dev) && (config_uses_interfaces(&run->config) || !run->event));
 }
 
 /*
@@ -147,6 +161,21 @@ static int bind_or_leave(const struct run *run, struct vmbus_device *dev)
 	return device_bind(NULL, dev, &run->options);
 }
 
+/*
+ * Whether a rule wants the device, or may want it: one of a faulty file, or one
+ * for a MAC or an interface while those of the device are not known.
+ */
+static bool is_wanted(const struct run *run, const struct vmbus_device *dev)
+{
+	struct record record;
+	struct identity identity = identify(run, dev, &record);
+	struct rule rule;
+
+	config_rule(&run->config, &identity, &rule);
+	return (rule.scope != SCOPE_NONE && rule.enable) || rule.faulty_at.file ||
+	       (is_nic(dev) && config_is_unsure(&run->config, &identity));
+}
+
 static int one(const struct run *run, struct vmbus_device *dev)
 {
 	const bool is_named = run->id && !strcmp(run->id, vmbus_device_instance(dev));
@@ -154,7 +183,8 @@ static int one(const struct run *run, struct vmbus_device *dev)
 
 	if (run->mode == RELEASE)
 		ret = device_release(&run->config, dev,
-				     &(struct release_options){ .is_named = is_named, .dry = run->dry });
+				     &(struct release_options){ .is_named = is_named, .dry = run->dry,
+								.is_wanted = is_wanted(run, dev) });
 	else if (run->mode == SETTINGS)
 		ret = set(run, dev);
 	else

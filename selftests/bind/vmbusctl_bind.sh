@@ -419,6 +419,83 @@ test_a_trigger_ends_no_release() {
 	is "driver after the offer" "$(driver_of $nic1)" uio_hv_generic
 }
 
+test_unbind_now_twice_is_still_a_release() {
+	guest
+	does 0 bind eth1
+	does 0 unbind --now uio1
+	does 0 unbind --now eth1
+	vmbus_bind --all
+	is "driver after vmbus-bind --all" "$(driver_of $nic1)" hv_netvsc
+}
+
+test_unbind_now_ends_no_wait_for_the_next_boot() {
+	guest
+	does 0 bind --boot eth1
+	does 0 unbind --now eth1
+	vmbus_bind --all
+	is "driver after vmbus-bind --all" "$(driver_of $nic1)" hv_netvsc
+}
+
+# No rule names the adapter when it is released, so a rule that is written later counts.
+test_release_without_a_rule_leaves_no_note() {
+	for release in "vmbusctl unbind --now $nic1" "vmbus_bind --release $nic1"; do
+		guest
+		does 0 bind --now eth1
+		$release
+		is "driver after $release" "$(driver_of $nic1)" hv_netvsc
+		is "waiting after $release" "$(ls $root/run/hyperv-uio/next-boot 2>/dev/null)" ""
+		conf $admin/50-dpdk.conf '[interface eth1]'
+		vmbus_bind --all
+		is "driver after vmbus-bind --all" "$(driver_of $nic1)" uio_hv_generic
+	done
+}
+
+test_release_that_fails_leaves_no_note() {
+	for release in "vmbusctl unbind --now $nic1" "vmbus_bind --release $nic1"; do
+		guest
+		does 0 bind eth1
+		echo "uio_hv_generic/unbind 5" >"$root/kernel/errors"
+		$release
+		is "status of $release" $status 1
+		is driver "$(driver_of $nic1)" uio_hv_generic
+		is "waiting after $release" "$(ls $root/run/hyperv-uio/next-boot)" ""
+	done
+}
+
+# The device is named, but not taken, so what the administrator wanted before holds.
+test_bind_that_fails_ends_no_release() {
+	for bind in "bind eth1" "bind --now eth1" "bind --boot eth1 third"; do
+		guest
+		driver third
+		does 0 bind eth1
+		does 0 unbind --now uio1
+		conf $admin/99-nic.conf "[$nic1]" driver=uio_hv_generic
+		echo 22 >"$root/kernel/probe/uio_hv_generic"
+		does 1 $bind
+		rm "$root/kernel/probe/uio_hv_generic"
+		is "waiting after $bind" "$(ls $root/run/hyperv-uio/next-boot)" $nic1.released
+		vmbus_bind --all
+		is "driver after $bind" "$(driver_of $nic1)" hv_netvsc
+	done
+}
+
+test_bind_that_fails_ends_no_wait_for_the_next_boot() {
+	guest
+	driver third
+	does 0 bind --boot eth1
+	conf $admin/99-nic.conf "[$nic1]" driver=uio_hv_generic
+	does 1 bind --boot eth1 third
+	is waiting "$(ls $root/run/hyperv-uio/next-boot)" $nic1
+}
+
+test_bind_at_boot_whose_file_cannot_be_written_waits_for_nothing() {
+	guest
+	rmdir "$root/$admin"
+	ln -s /proc "$root/$admin"
+	does 1 bind --boot eth1
+	is waiting "$(ls $root/run/hyperv-uio/next-boot 2>/dev/null)" ""
+}
+
 # vmbus-bind --all has looked at the notes and waits for the device while vmbusctl releases it.
 test_release_during_vmbus_bind_all() {
 	for note in $nic1.released $nic1; do
@@ -485,6 +562,15 @@ test_unbind_now() {
 	is driver "$(driver_of $nic1)" hv_netvsc
 	file_is $file1 "[$nic1]" driver=uio_hv_generic
 	says "rule: $root/$file1 binds the device again at the next boot"
+}
+
+# The guard refuses the adapter then.
+test_unbind_now_promises_no_binding_that_is_refused() {
+	guest
+	conf $admin/50-dpdk.conf "[$nic0]" "[$nic1]"
+	does 0 bind --now eth1
+	does 0 unbind --now uio1
+	lacks "binds the device again"
 }
 
 test_unbind_what_was_bound_now() {
