@@ -171,6 +171,8 @@ static int set_in_rule(const struct vdevice *device, const struct device_plan *p
 		dropin_restore(&dropin);
 		status = EXIT_FAILED;
 	} else {
+		if (!waits)
+			defer_end(device->instance, DEFER_SIZE);
 		printf("rule: %s\n", dropin.path);
 	}
 	rules_free(rules);

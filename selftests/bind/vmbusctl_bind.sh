@@ -818,6 +818,13 @@ test_ring_size_for_the_next_boot_waits_through_a_trigger() {
 	is "size after the event" "$(cat $bus/devices/$copy/uio_hv_generic/ring_size)" 65536
 }
 
+test_ring_size_ends_the_wait_for_the_next_boot() {
+	guest
+	does 0 ring-size --boot uio0 64K
+	does 0 ring-size uio0 128K
+	is waiting "$(ls $root/run/hyperv-uio/next-boot)" ""
+}
+
 # The host takes the device back and offers it again.
 test_ring_size_for_the_next_boot_keeps_no_re_offer_from_being_bound() {
 	guest
