@@ -30,16 +30,38 @@ void doctor_configuration(struct diagnosis *diagnosis)
 		doctor_say(diagnosis, SEVERITY_OK, "configuration", "no file has a fault");
 }
 
-/* Report a device that the guard keeps. Return whether it does. */
-static bool check_plan(struct diagnosis *diagnosis, const struct vdevice *device,
-		       const struct plan *plan, const char *when)
+/*
+ * Tell whether a check is all that the next boot lacks: nobody has checked the
+ * adapter for this rule, and a check now finds that the machine can do without
+ * it. An adapter that a check has found needed is the administrator's decision.
+ */
+static bool lacks_check(const struct diagnosis *diagnosis, const struct vdevice *device,
+			const struct device_plan *plan)
 {
-	if (plan->outcome != PLAN_REFUSED)
+	const struct facts *facts = &diagnosis->rules->facts;
+	const struct device *seen = &facts->devices[facts_device(facts, device->instance)];
+
+	return plan->now.outcome != PLAN_REFUSED && plan->now.verdict == VERDICT_SAFE &&
+	       seen->record.verdict != VERDICT_NEEDED && !strcmp(device_class(device), "nic");
+}
+
+/*
+ * Report a device that the guard keeps. Return whether it does. --force is no
+ * fix: pasted into an ssh session it takes the network of the session.
+ */
+static bool check_guard(struct diagnosis *diagnosis, const struct vdevice *device,
+			const struct device_plan *plan)
+{
+	const bool now = plan->now.outcome == PLAN_REFUSED;
+
+	if (!now && plan->boot.outcome != PLAN_REFUSED)
 		return false;
 	doctor_complain(diagnosis, SEVERITY_WARNING, "devices",
-			need_printf("vmbusctl bind --force %s", device->instance),
-			"%s (%s) is refused %s: %s", device->instance, device_class(device), when,
-			plan->reason);
+			lacks_check(diagnosis, device, plan)
+				? need_printf(VMBUS_BIND " --record %s", device->instance)
+				: need_printf("vmbusctl unbind --boot %s", device->instance),
+			"%s (%s) is refused %s: %s", device->instance, device_class(device),
+			now ? "now" : "at the next boot", (now ? &plan->now : &plan->boot)->reason);
 	return true;
 }
 
@@ -79,9 +101,7 @@ static bool check_device(struct diagnosis *diagnosis, const struct vdevice *devi
 				plan->now.at.line, plan->now.rule.driver);
 		trouble = true;
 	}
-	if (check_plan(diagnosis, device, &plan->now, "now"))
-		return true;
-	return check_plan(diagnosis, device, &plan->boot, "at the next boot") || trouble;
+	return check_guard(diagnosis, device, plan) || trouble;
 }
 
 void doctor_devices(struct diagnosis *diagnosis)

@@ -475,14 +475,40 @@ test_device_that_is_refused() {
 	guest
 	conf $admin/50-nic.conf "[$nic0]"
 	sick
-	finding warning devices "$nic0 (nic) is refused now: interface eth0 has the default route" "vmbusctl bind --force $nic0"
+	finding warning devices "$nic0 (nic) is refused now: interface eth0 has the default route" "vmbusctl unbind --boot $nic0"
+	vmbusctl unbind --boot $nic0
+	vmbusctl doctor
+	lacks "is refused"
 }
 
 test_device_that_is_refused_at_the_next_boot() {
 	guest
 	conf $admin/50-nic.conf "[$nic1]"
 	sick
-	finding warning devices "$nic1 (nic) is refused at the next boot: " "vmbusctl bind --force $nic1"
+	finding warning devices "$nic1 (nic) is refused at the next boot: " "/usr/lib/udev/vmbus-bind --record $nic1"
+	vmbus_bind --record $nic1
+	vmbusctl doctor
+	lacks "is refused"
+	is "driver after the fix" "$(driver_of $nic1)" hv_netvsc
+}
+
+# A check would find now that the machine needs the adapter, or it has found that before, or no check helps.
+test_device_that_no_check_makes_safe() {
+	for case in "a check at" "the network is down" disk; do
+		guest
+		what=$nic1
+		case $case in
+		disk) what=$disk ;;
+		a*) record $nic1 mac=$mac1 verdict=needed reason=x "rule=/$admin/50-mine.conf [instance]" driver=uio_hv_generic checked=x ;;
+		*) : >"$root/proc/net/route" ;;
+		esac
+		conf $admin/50-mine.conf "[$what]"
+		sick
+		printf '%s\n' "$out" | grep -F -A 1 "$what" | grep -A 1 'is refused' | grep -q "fix: vmbusctl unbind --boot $what\$" || fail "$case: $out"
+		vmbusctl unbind --boot $what
+		vmbusctl doctor
+		lacks "is refused"
+	done
 }
 
 test_device_that_is_lost() {
