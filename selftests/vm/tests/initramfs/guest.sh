@@ -22,9 +22,14 @@ settings_hold() {
 		[ "$(stat -c %G:%a "$vmbus/$device"/channels/*/ring)" = nogroup:660 ] &&
 		[ "$(stat -c %s "$vmbus/$device"/channels/*/ring)" = 131072 ]
 }
-makes_initramfs() { update-initramfs -u && echo "$own" >/var/lib/bench/initramfs; }
+# The guest has no initramfs before the first one. Debian 13's are two archives, and the first is not compressed.
+makes_initramfs() {
+	if [ -e "$own" ]; then update-initramfs -u; else update-initramfs -c -k "$(uname -r)"; fi || return 1
+	rm -rf "$bench/initramfs"
+	unmkinitramfs "$own" "$bench/initramfs" && [ -x "$bench/initramfs/init" ]
+}
 not() { ! "$@"; }
-has() { lsinitramfs "$own" | grep -q "$1"; }
+lacks() { lsinitramfs "$own" >/tmp/list && ! grep -q "$1" /tmp/list; }
 
 check "boot $boot: hv-fcopyd waits for a copy" within 60 fcopyd_waits
 check "boot $boot: uio_hv_generic has the device" has_driver $fcopy uio_hv_generic
@@ -37,14 +42,14 @@ check "boot $boot: the file has arrived" test "$(stat -c %s "/srv/file-$boot")" 
 case $boot in
 1)
 	check "boot 1: hv_utils came after the initramfs, if at all" not in_initramfs hv_utils
-	# An image with nothing but what is asked for, in a form that the bench's initramfs can unpack
-	printf 'MODULES=list\nCOMPRESS=gzip\n' >/etc/initramfs-tools/conf.d/bench
+	# An image with nothing but what is asked for: the bench's initramfs loads what the disk needs
+	printf 'MODULES=list\n' >/etc/initramfs-tools/conf.d/bench
 	printf 'hv_utils\nhv_netvsc\n' >>/etc/initramfs-tools/modules
 	printf '[7d3c5a10-41b2-4f0e-9a6c-0d5b1e2f3a44]\nring_size=64K\ngroup=nogroup\nmode=0660\nlink=tests/device\n' >/etc/hyperv-uio/bind.d/50-device.conf
 	# The only adapter, which a rule names without force
 	printf '[nic]\n' >/etc/hyperv-uio/bind.d/50-nic.conf
 	check "update-initramfs" makes_initramfs
-	check "nobody asked for vmbus-bind in it" not has vmbus-bind
+	check "nobody asked for vmbus-bind in it" lacks vmbus-bind
 	;;
 11)
 	touch /etc/hyperv-uio/initramfs
