@@ -92,8 +92,10 @@ pmd_sends() { [ "$(pmd_count TX-packets)" -ge "$1" ]; }
 # pmd_sent: stops; what the forwarder has given to the port, as testpmd counts it
 pmd_sent() {
 	pmd stop >/dev/null
-	sed -n '/Forward statistics for port 0/,/---$/s/.*TX-packets: *\([0-9]*\).*/\1/p' /tmp/pmd.answer | head -n 1
+	pmd_port_sent 0
 }
+# pmd_port_sent PORT: the same of a port, when it has stopped
+pmd_port_sent() { sed -n "/Forward statistics for port $1/,/---\$/s/.*TX-packets: *\([0-9]*\).*/\1/p" /tmp/pmd.answer | head -n 1; }
 
 # pmd_begins NAME [QUEUES]: testpmd runs, sees the port, and the link is up: two results. The test ends if it does not run.
 pmd_begins() {

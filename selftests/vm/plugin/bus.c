@@ -679,6 +679,8 @@ static int pipe_open(VMBusChannel *chan)
 	host->full = false;
 	host->dead = false;
 	host->result_sent = false;
+	if (host->monitored)
+		monitor_forget(chan);
 	return 0;
 }
 

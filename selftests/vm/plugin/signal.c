@@ -93,6 +93,47 @@ static void lose_signals(void)
 	}
 }
 
+/* Whether the guest has set the bit of a channel in the monitor page, which this clears. */
+static bool take_bit(uint8_t *monitor, const VMBusChannel *chan)
+{
+	uint32_t id = chan->id - VMBUS_FIRST_CHANID;
+	uint32_t *pending = (uint32_t *)(monitor + 8 + 8 * (id / 32));
+	uint32_t mask = 1u << (id % 32);
+
+	return qatomic_fetch_and(pending, ~mask) & mask;
+}
+
+static uint8_t *map_monitor(hwaddr *len)
+{
+	uint8_t *monitor;
+
+	*len = TARGET_PAGE_SIZE;
+	if (!bus.monitor_page)
+		return NULL;
+	monitor = cpu_physical_memory_map(bus.monitor_page, len, true);
+	if (monitor && *len == TARGET_PAGE_SIZE)
+		return monitor;
+	error_report("vmbus-host: the guest's monitor page is not memory");
+	if (monitor)
+		cpu_physical_memory_unmap(monitor, *len, true, 0);
+	return NULL;
+}
+
+/*
+ * A session that is killed may leave the bit of its channel. It says nothing
+ * about the session that begins.
+ */
+static void monitor_forget(const VMBusChannel *chan)
+{
+	hwaddr len;
+	uint8_t *monitor = map_monitor(&len);
+
+	if (!monitor)
+		return;
+	take_bit(monitor, chan);
+	cpu_physical_memory_unmap(monitor, len, true, len);
+}
+
 /*
  * Monitored channels make no hypercall: the host looks at their bits now and then. Its bit in the
  * monitor page is all that the host needs of a guest: since Windows 8 the interrupt page has no
@@ -101,36 +142,26 @@ static void lose_signals(void)
 static void monitor_poll(void *opaque)
 {
 	VMBus *vmbus = opaque;
-	hwaddr len = TARGET_PAGE_SIZE;
-	uint8_t *monitor;
+	hwaddr len;
+	uint8_t *monitor = map_monitor(&len);
 	bool any = false;
 	VMBusChannel *chan;
 
-	if (!bus.monitor_page)
+	if (!monitor)
 		return;
-	monitor = cpu_physical_memory_map(bus.monitor_page, &len, true);
-	if (!monitor || len != TARGET_PAGE_SIZE) {
-		error_report("vmbus-host: the guest's monitor page is not memory");
-		goto unmap;
-	}
 	QTAILQ_FOREACH(chan, &vmbus->channel_list, link) {
 		struct host_channel *host = host_of(chan);
-		uint32_t id = chan->id - VMBUS_FIRST_CHANID;
-		uint32_t *pending = (uint32_t *)(monitor + 8 + 8 * (id / 32));
-		uint32_t mask = 1u << (id % 32);
 
 		if (!vmbus_channel_is_open(chan) || !host->monitored)
 			continue;
 		any = true;
-		if (!(qatomic_fetch_and(pending, ~mask) & mask))
+		if (!take_bit(monitor, chan))
 			continue;
 		host->stats.monitor_signals++;
 		host->woken++;
 		vmbus_channel_notify_host(chan);
 	}
-unmap:
-	if (monitor)
-		cpu_physical_memory_unmap(monitor, len, true, any ? len : 0);
+	cpu_physical_memory_unmap(monitor, len, true, any ? len : 0);
 	if (any)
 		timer_mod(bus.poll, now_ms() + MONITOR_POLL_MS);
 }

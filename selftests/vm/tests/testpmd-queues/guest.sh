@@ -28,7 +28,8 @@ pmd_begins "two NICs"
 pmd_forward io
 say "two NICs"
 hear "two NICs done"
-note "forwarded: $(pmd_sent)"
+first=$(pmd_sent)
+say "forwarded two NICs: $first $(pmd_port_sent 1)"
 check "two NICs: quit" pmd_quit || told </tmp/pmd.out
 
 check "vmbusctl gives both back" sh -c "vmbusctl unbind $instance && vmbusctl unbind $second"
