@@ -221,13 +221,14 @@ pmd_towards() {
 	fi
 }
 
-# pmd_forwarded_well COUNT: all the host's frames, and in their order. testpmd drops what finds no room to be sent, so a slow guest
-# may lose some of them.
+# pmd_forwarded_well COUNT: all the host's frames, and in their order. testpmd
+# drops what finds no room to be sent, so a slow guest may lose many of them; the
+# host must have as many as testpmd has counted.
 pmd_forwarded_well() {
 	if [ "$forwarded" = "$1" ]; then
 		[ "$got" = "$made" ] && nic expect misordered 0 0
 	else
-		[ "$forwarded" -ge $(($1 * 8 / 10)) ] && [ "$forwarded" -lt "$1" ]
+		[ "$forwarded" -ge $(($1 / 4)) ] && [ "$forwarded" -lt "$1" ]
 	fi
 }
 
