@@ -13,6 +13,9 @@ more=''
 instance=8d1a6d4b-3f55-4e0e-9d3e-5a6b7c8d9e0f
 folder=/sys/bus/vmbus/devices/$instance
 
+# there: hv_netvsc has both NICs, as the interfaces $nic and $other
+there() { nic=$(nic_interface 0) && other=$(nic_interface 1); }
+
 # other_carries_network: by the interface $other, which leaves the first NIC free
 other_carries_network() { nic_up "$other" 1 && ip route add default via 10.55.1.1; }
 
@@ -133,4 +136,16 @@ pmd_send() {
 	sent=$(pmd_sent)
 	check "$1: testpmd has sent something: $sent" test "$sent" -gt 100 || told </tmp/pmd.answer
 	say "sent $1: $sent"
+}
+
+# pmd_returns COMMAND...: testpmd quits, the command gives the NIC back, and hv_netvsc's answers pings; the last of a test, four
+# results. The host's part is pmd_returned.
+pmd_returns() {
+	check "testpmd quits at last" pmd_quit || told </tmp/pmd.out
+	check "$* gives the NIC back" "$@"
+	check "hv_netvsc has it" within 20 there
+	nic_up "$nic" 0
+	check "ping" ping -c 20 -A 10.55.0.1
+	say pinged
+	hear finished
 }

@@ -3,7 +3,6 @@
 . /bench/nic.sh
 . /bench/testpmd.sh
 second=1c9f3b7e-60a2-4d18-8e55-a3b1c5d7f902
-there() { nic=$(nic_interface 0) && other=$(nic_interface 1); }
 
 note "DPDK $(cat /dpdk/version), Linux $(uname -r)"
 modprobe hv_netvsc
