@@ -556,7 +556,12 @@ struct vmbus_memory {
 	uint32_t monitor_id;	/* below 128 */
 };
 
-/** Clear both ring headers and announce pending_send_sz, as the kernel does when it connects */
+/**
+ * Clear both ring headers and announce pending_send_sz, as the kernel does when
+ * it connects. The guest's side sets it, and the test makes that side first: the
+ * flag drops what is in the rings. Without the announcement the other side sends
+ * no signal when it makes room.
+ */
 #define VMBUS_MEMORY_RESET 0x1u
 /** As VMBUS_OPEN_POLL */
 #define VMBUS_MEMORY_POLL 0x2u
@@ -711,6 +716,10 @@ enum vmbus_producers {
  * threads wait; only the thread that reserved may commit or cancel. No other
  * thread may use the channel during this call.
  *
+ * Threads that send at the same time without this call overwrite each other's
+ * packets. The library does not prevent that. Packets are lost or damaged, and a
+ * call may return -EIO as if the host had written an impossible index.
+ *
  * Returns 0, or -EINVAL (@producers), -EBUSY (the channel has a reservation).
  * After an error the channel is as it was.
  *
@@ -820,7 +829,9 @@ enum vmbus_packet_type {
 
 /**
  * vmbus_send() - send one packet, and signal the host if necessary
- * @type: VMBUS_PACKET_INBAND, VMBUS_PACKET_COMPLETION or VMBUS_PACKET_CANCEL
+ * @type: VMBUS_PACKET_INBAND, VMBUS_PACKET_COMPLETION or VMBUS_PACKET_CANCEL.
+ *	The library lets VMBUS_PACKET_XFER_PAGES pass, too, because a host takes
+ *	that type, but only vmbus_queue_xfer() writes the ranges.
  * @flags: 0 or VMBUS_PACKET_COMPLETION_REQUESTED
  * @transaction_id: any number; the host's completion has it, too
  * @payload: @len bytes, 0 to vmbus_chan_max_payload(). The library adds zeros
@@ -1059,12 +1070,17 @@ struct vmbus_gpa_header {
 };
 
 /**
- * Each range begins with this, on the wire; the page numbers follow. It never
- * changes.
+ * Each range begins with this, on the wire; the page numbers follow, one for
+ * each page of 4096 bytes that the range touches. It never changes.
+ *
+ * A test that plays the host finds the struct vmbus_gpa_header of a received
+ * packet in the bytes before the payload: at payload - (header - 16) of a struct
+ * vmbus_view, and at byte 16 of what vmbus_recv_raw() copies. The test checks
+ * count and lengths itself.
  */
 struct vmbus_gpa_entry {
-	uint32_t length;
-	uint32_t offset;
+	uint32_t length;		/* bytes */
+	uint32_t offset;		/* bytes into the first page, below 4096 */
 };
 
 /**
@@ -1285,8 +1301,8 @@ int vmbus_recv_many(struct vmbus_chan *chan, struct vmbus_view *views, unsigned 
 
 /** A part of a buffer. The struct never changes. */
 struct vmbus_range {
-	uint32_t length;
-	uint32_t offset;
+	uint32_t length;	/* bytes */
+	uint32_t offset;	/* bytes from the beginning of the buffer */
 };
 
 /**
@@ -1632,19 +1648,23 @@ struct vmbus_ic_event {
 struct vmbus_ic_options {
 	size_t struct_size;	/* sizeof(struct vmbus_ic_options) */
 	uint32_t flags;		/* 0 */
-	uint32_t max_message;	/* bytes, header included; longer ones are skipped; 0: 16384 */
+	uint32_t max_message;	/* 28 to 524280 bytes with header; longer ones are skipped; 0: 16384 */
 	uint32_t patience_ms;	/* milliseconds, see struct vmbus_ic; 0: 120000 */
 	uint32_t reserved;	/* 0 */
 
-	/* As for vmbus_ic_negotiate(), the preferred first. No frameworks: 3.0 and 1.0. */
+	/*
+	 * As for vmbus_ic_negotiate(), the preferred first, and up to
+	 * VMBUS_IC_MAX_VERSIONS of each. No frameworks: 3.0 and 1.0.
+	 */
 	const struct vmbus_ic_version *frameworks;
 	size_t framework_count;
 	const struct vmbus_ic_version *messages;	/* 1 or more */
 	size_t message_count;
 
 	/*
-	 * Called for each request but NEGOTIATE, after versions are agreed. It
-	 * checks the length and all else that the host wrote, and may change
+	 * Called for each request but NEGOTIATE, after versions are agreed.
+	 * Before that the object itself answers with VMBUS_E_NOT_CONNECTED. The
+	 * callback checks the length and all else that the host wrote, and may change
 	 * the body. It returns the status of the answer, VMBUS_S_* or
 	 * VMBUS_E_*, or VMBUS_IC_LATER. Required.
 	 */
@@ -1683,8 +1703,10 @@ int vmbus_ic_new(const char *id, const struct vmbus_ic_options *options, struct 
  * @chan: with a descriptor, one producer, and not in poll mode. The caller does
  *	not use it any more, and closes it after vmbus_ic_free().
  *
- * The object cannot open such a channel again: vmbus_ic_dispatch() returns why
- * it has ended.
+ * The event callback may be missing. There is no VMBUS_IC_EVENT_OPENED, because
+ * the channel is open already, and vmbus_ic_stats() counts no opening. The object
+ * cannot open such a channel again: after VMBUS_IC_EVENT_CLOSED each
+ * vmbus_ic_dispatch() returns why it has ended.
  *
  * Returns 0, or as vmbus_ic_new(), or -EOPNOTSUPP (@chan is not such a
  * channel).
