@@ -20,7 +20,8 @@ int vmbus_chan_buffer(struct vmbus_chan *chan, enum vmbus_buffer_kind kind, void
 	int err;
 
 	if ((unsigned int)kind >= sizeof(buffers) / sizeof(buffers[0]))
-		return fail(-EINVAL, "buffer %d", kind);
+		return fail(-EINVAL, "kind %d: it has to be VMBUS_BUFFER_RECV (%d) or VMBUS_BUFFER_SEND (%d)",
+			    kind, VMBUS_BUFFER_RECV, VMBUS_BUFFER_SEND);
 	if (!chan->device)
 		return fail(-EOPNOTSUPP, "a channel from memory has no buffers");
 	if (channel_check(chan))

@@ -109,8 +109,9 @@ int uio_map(struct vmbus_chan *chan, const char *name, int which, void *address,
 		return err;
 	if (address) {
 		if ((uintptr_t)address % page != m->offset)
-			return fail(-EINVAL, "%s: map %s cannot lie at %p: it begins %llu bytes into a page",
-				    dev->instance, name, address, (unsigned long long)m->offset);
+			return fail(-EINVAL, "%s: map %s cannot lie at address %p, %zu bytes into a page: it begins %llu bytes into one",
+				    dev->instance, m->name, address, (size_t)((uintptr_t)address % page),
+				    (unsigned long long)m->offset);
 		start = (unsigned char *)address - m->offset;
 	}
 	err = uio_map_file(chan, which, start, chan->fd,

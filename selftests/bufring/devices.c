@@ -797,6 +797,7 @@ static void buffers_have_addresses_and_handles(void)
 	CHECK_IS(buffer.gpadl, 2);
 	CHECK(*(unsigned char *)buffer.address == 1);
 	CHECK_IS(vmbus_chan_buffer(chan, 2, NULL, &buffer), -EINVAL);
+	CHECK(strstr(vmbus_error(), "kind 2") && strstr(vmbus_error(), "VMBUS_BUFFER_SEND"));
 
 	/* A second user of the buffers has them where the first says, if that place is free. */
 	MUST(!vmbus_chan_open("fcopy", NULL, &second));
@@ -804,6 +805,8 @@ static void buffers_have_addresses_and_handles(void)
 	vmbus_chan_close(chan);
 	CHECK_IS(vmbus_chan_buffer(second, VMBUS_BUFFER_SEND, (char *)buffer.address + 8, &again),
 		 -EINVAL);
+	CHECK(strstr(vmbus_error(), "map send:2 cannot lie at address"));
+	CHECK(strstr(vmbus_error(), "8 bytes into a page: it begins 0 bytes into one"));
 	CHECK_IS(vmbus_chan_buffer(second, VMBUS_BUFFER_SEND, buffer.address, &again), 0);
 	CHECK(again.address == buffer.address && again.gpadl == 2);
 	CHECK(*(unsigned char *)again.address == 1);
