@@ -23,14 +23,17 @@ nic_generate 1 2000 60 1514 0 2 >made-by-second &
 made=$(nic_generate 0 2000 60 1514 0 1)
 wait $!
 check "two NICs: the guest takes all frames of both" test -n "$made" -a -s made-by-second
+# testpmd counts a frame when the host has completed it.
+nic wait numbered 2000 10 >/dev/null
+nic 1 wait numbered 2000 10 >/dev/null
 tell "two NICs done"
 forwarded=$(guest_says "forwarded two NICs: ") || exit 1
-forwarded=${forwarded##*: }
-by_first=${forwarded% *} by_second=${forwarded#* }
-nic wait numbered "$by_first" 30 >/dev/null
-nic 1 wait numbered "$by_second" 30 >/dev/null
-check "two NICs: the host gets what testpmd has sent by each: $by_first and $by_second of 2000" \
-	test "$(nic sink 2 | cut -d ' ' -f 2) $(nic 1 sink 1 | cut -d ' ' -f 2)" = "$forwarded" -a "$by_first" -gt 500 -a "$by_second" -gt 500
+# DPDK finds the NICs in an order of its own.
+ascending() { printf '%s\n' "$@" | sort -n | tr '\n' ' '; }
+# shellcheck disable=SC2086 # two numbers
+counted=$(ascending ${forwarded##*: })
+got=$(ascending "$(nic sink 2 | cut -d ' ' -f 2)" "$(nic 1 sink 1 | cut -d ' ' -f 2)")
+check "two NICs: the host gets what testpmd has sent by each, ${counted}of 2000" test "$got" = "$counted" -a "${counted%% *}" -gt 100
 nic_judged
 check "nor with the other NIC" nic 1 expect complaints 0 0
 tell finished
