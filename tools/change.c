@@ -386,7 +386,7 @@ int change_unbind(const char *id, enum change_when when)
 		    plan->now.outcome != PLAN_DISABLED;
 	if (is_wanted && plan->boot.outcome == PLAN_BIND)
 		printf("rule: %s binds the device again at the next boot\n", plan->boot.at.file);
-	/* With its rule goes what waits for it. What is for now only leaves both alone. */
+	/* Without the rule nothing waits for the next boot. --now changes neither. */
 	if (when != CHANGE_NOW)
 		status = unbind_persistently(rules, device);
 	if (!status && when != CHANGE_NOW)
