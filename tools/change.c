@@ -387,10 +387,11 @@ int change_unbind(const char *id, enum change_when when)
 	if (is_wanted && plan->boot.outcome == PLAN_BIND)
 		printf("rule: %s binds the device again at the next boot\n", plan->boot.at.file);
 	/* Without the rule nothing waits for the next boot. --now changes neither. */
-	if (when != CHANGE_NOW)
+	if (when != CHANGE_NOW) {
 		status = unbind_persistently(rules, device);
-	if (!status && when != CHANGE_NOW)
-		status = noted(device, defer_clear(device->instance));
+		if (!status)
+			status = noted(device, defer_clear(device->instance));
+	}
 	if (!status && when != CHANGE_BOOT)
 		status = release(rules, device, when, is_wanted);
 out:

@@ -68,9 +68,9 @@ static const char *described(const struct vmbus_device *dev)
 			   vmbus_device_class(dev));
 }
 
-static bool is_class(const struct vmbus_device *dev, const char *name)
+bool device_is_nic(const struct vmbus_device *dev)
 {
-	return vmbus_device_class_name(dev) && !strcmp(vmbus_device_class_name(dev), name);
+	return vmbus_device_class_name(dev) && !strcmp(vmbus_device_class_name(dev), "nic");
 }
 
 static bool is_with(const struct vmbus_device *dev, const char *driver)
@@ -273,7 +273,7 @@ static int attach_by_id(struct vmbus_device *dev, const char *driver, struct und
 	 * device_bind() has the lock for a network adapter, and would wait for
 	 * itself.
 	 */
-	const bool has_lock = is_class(dev, "nic");
+	const bool has_lock = device_is_nic(dev);
 	struct vmbus_device **neighbours;
 	int lock = -1, ret;
 
@@ -416,7 +416,7 @@ static int bind_now(struct vmbus_device *dev, const struct rule *rule, const str
 	 * A size that cannot be chosen has been said, and is no reason to leave
 	 * the device unbound.
 	 */
-	if (is_class(dev, "nic"))
+	if (device_is_nic(dev))
 		settings_begin(rule, &buffers);
 	step = "the driver does not take it";
 	err = undo.has_override ? attach(dev, rule->driver)
@@ -596,7 +596,7 @@ int device_bind(const struct section *extra, struct vmbus_device *dev,
 	struct plan plan;
 	const char *why;
 
-	if (is_class(dev, "nic")) {
+	if (device_is_nic(dev)) {
 		bus = lock_bus();
 		if (bus < 0)
 			return bus;
@@ -628,7 +628,7 @@ int device_bind(const struct section *extra, struct vmbus_device *dev,
 		plan_make(&config, &facts, index, options->time, NULL, &plan);
 		if (options->time == PLAN_NOW && !options->force)
 			device_claim_disks(&config, &facts, index, &plan);
-		if (is_class(dev, "nic"))
+		if (device_is_nic(dev))
 			known = remember(&facts, index, &plan, options);
 		/*
 		 * The device's own event has decided with what was known of the
@@ -751,7 +751,7 @@ int device_release(const struct config *config, struct vmbus_device *dev,
 	 * the same.
 	 */
 	ours = override ? !strcmp(driver, rule.driver) : is_with(dev, rule.driver);
-	if (!options->dry && is_class(dev, "nic")) {
+	if (!options->dry && device_is_nic(dev)) {
 		if (record.verdict != VERDICT_NONE && !options->keep_verdict) {
 			forget_verdict(&record);
 			state_write(vmbus_device_instance(dev), &record);

@@ -25,6 +25,9 @@ struct release_options {
 	bool is_wanted;		/* a rule still wants the device: note that it is released */
 };
 
+/* Tell whether a device is a network adapter, by its class. */
+bool device_is_nic(const struct vmbus_device *dev);
+
 /*
  * device_bind() - bind a device as the configuration says
  * @extra: one more section, which wins over the files, or NULL

@@ -86,13 +86,6 @@ static void find_rule(const struct run *run, const struct vmbus_device *dev, str
 	config_rule(&run->config, &identity, rule);
 }
 
-static bool is_nic(const struct vmbus_device *dev)
-{
-	const char *class = vmbus_device_class_name(dev);
-
-	return class && !strcmp(class, "nic");
-}
-
 static int set(const struct run *run, struct vmbus_device *dev)
 {
 	struct rule rule;
@@ -115,7 +108,7 @@ static bool is_of_interest(const struct run *run, const struct vmbus_device *dev
 
 	find_rule(run, dev, &rule);
 	return rule.scope != SCOPE_NONE || rule.faulty_at.file ||
-	       (is_nic(dev) && (config_uses_interfaces(&run->config) || !run->event));
+	       (device_is_nic(dev) && (config_uses_interfaces(&run->config) || !run->event));
 }
 
 /*
@@ -173,7 +166,7 @@ static bool is_wanted(const struct run *run, const struct vmbus_device *dev)
 
 	config_rule(&run->config, &identity, &rule);
 	return (rule.scope != SCOPE_NONE && rule.enable) || rule.faulty_at.file ||
-	       (is_nic(dev) && config_is_unsure(&run->config, &identity));
+	       (device_is_nic(dev) && config_is_unsure(&run->config, &identity));
 }
 
 static int one(const struct run *run, struct vmbus_device *dev)

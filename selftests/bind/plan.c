@@ -329,17 +329,28 @@ static void check_all(void)
 		 next(&own, OWN) || next(&force, YES + 1) || next(&enable, NO + 1) || next(&name, NAMES));
 }
 
-/* The last two adapters with an address: one goes, the other stays. */
-static bool all_in_order(void)
+/*
+ * Plan for two adapters, the last with an address. @left_alone: why vmbus-bind
+ * --all leaves the first one alone, or NULL.
+ */
+static bool plan_two(struct machine *m, const char *left_alone, struct device_plan **plans)
 {
 	struct combination c = { .name = BY_CLASS, .own = ADDRESS, .is_named = true };
+
+	c.other = OTHER_ADDRESS;
+	make(m, &c);
+	m->facts.devices[0].left_alone = left_alone;
+	return !plan_all(&m->config, &m->facts, plans);
+}
+
+/* One goes, the other stays. */
+static bool all_in_order(void)
+{
 	struct device_plan *plans;
 	struct machine m;
 	bool ok;
 
-	c.other = OTHER_ADDRESS;
-	make(&m, &c);
-	if (plan_all(&m.config, &m.facts, &plans))
+	if (!plan_two(&m, NULL, &plans))
 		return false;
 	ok = plans[0].now.outcome == PLAN_BIND && plans[1].now.outcome == PLAN_REFUSED &&
 	     plans[0].boot.outcome == PLAN_REFUSED && plans[1].boot.outcome == PLAN_REFUSED;
@@ -350,15 +361,11 @@ static bool all_in_order(void)
 /* The first one stays with the kernel, so the second one goes. */
 static bool all_but_one_left_alone(void)
 {
-	struct combination c = { .name = BY_CLASS, .own = ADDRESS, .is_named = true };
 	struct device_plan *plans;
 	struct machine m;
 	bool ok;
 
-	c.other = OTHER_ADDRESS;
-	make(&m, &c);
-	m.facts.devices[0].left_alone = "it waits";
-	if (plan_all(&m.config, &m.facts, &plans))
+	if (!plan_two(&m, "it waits", &plans))
 		return false;
 	ok = plans[0].now.outcome == PLAN_WAITS && !strcmp(plans[0].now.reason, "it waits") &&
 	     plans[1].now.outcome == PLAN_BIND && plans[0].boot.outcome == PLAN_REFUSED;
