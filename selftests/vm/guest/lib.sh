@@ -179,13 +179,31 @@ relay() {
 	done
 }
 
+# driver INSTANCE: the driver that a device has, if any; of the device's folder, too
+driver() { basename "$(readlink "/sys/bus/vmbus/devices/${1##*/}/driver")"; }
+has_driver() { [ "$(driver "$1")" = "$2" ]; }
+
+# The rest of these are for whole guests, which systemd boots.
+journal() { journalctl -b --no-pager -o cat "$@" 2>/dev/null; }
 fcopyd_runs() { [ "$(systemctl is-active hv-fcopyd)" = active ]; }
-# copy_arrives NAME: in a whole guest, a file that the host's copy_asked sends, two results
+fcopyd_waits() { journal -u hv-fcopyd | grep -q '[Ww]aiting'; }
+# fcopyd_at_once: hv-fcopyd opened the device that a start of its unit is about; it has not failed and was not started again
+fcopyd_at_once() { [ "$(systemctl show -p NRestarts --value hv-fcopyd)" = 0 ] && [ -z "$(journal -u hv-fcopyd -p warning)" ]; }
+# copy_arrives NAME: a file that the host's copy_asked sends, two results
 copy_arrives() {
 	check "$1: hv-fcopyd runs" within 30 fcopyd_runs
 	say "copy $1"
 	hear "copied $1"
 	check "$1: a file arrives" test "$(stat -c %s "/srv/$1")" = 100000
+}
+
+# copy_arrives_at_boot: the same of boot $boot, after what must be true before it, six results
+copy_arrives_at_boot() {
+	check "boot $boot: hv-fcopyd waits for a copy" within 60 fcopyd_waits
+	check "boot $boot: uio_hv_generic has the device" has_driver "$(vmbus_device "$fcopy_class")" uio_hv_generic
+	check "boot $boot: the device was bound before hv-fcopyd started" fcopyd_at_once
+	check "boot $boot: no unit has failed" test -z "$(systemctl --failed --no-legend --plain)"
+	copy_arrives "file-$boot"
 }
 
 # restart: reboots a whole guest. Its agent then runs guest.sh anew, with $boot one higher, and knows what it has heard. (A test

@@ -9,14 +9,12 @@ other_mac=00:15:5d:55:01:02
 rules=/etc/hyperv-uio/bind.d
 vmbus=/sys/bus/vmbus/devices
 
-driver() { basename "$(readlink "$vmbus/$1/driver")"; }
-has_driver() { [ "$(driver "$1")" = "$2" ]; }
 interface() { basename "$vmbus/$1"/net/* 2>/dev/null; }
 has_interface() { [ -d "$vmbus/$1/net" ]; }
 default_route() { ip -4 route show default | grep -q 'via 10.55.0.1'; }
 preview() { /usr/lib/udev/vmbus-bind --dry-run --all; }
 # said PATTERN: vmbus-bind has said this in this boot
-said() { journalctl -b -t vmbus-bind --no-pager -o cat | grep -q "$1"; }
+said() { journal -t vmbus-bind | grep -q "$1"; }
 node() { readlink -f /dev/vmbus/tests/device; }
 # What the settings of the rule say, of the node and of the ring file
 settings_hold() {
@@ -93,6 +91,13 @@ case $boot in
 	check "the rule for the interface holds what vmbusctl unbind wrote" has_driver $other hv_netvsc
 	check "vmbusctl bind" vmbusctl bind "$(interface $other)"
 	check "by its interface: it is user space's" has_driver $other uio_hv_generic
+	check "vmbusctl unbind --now" vmbusctl unbind --now $other
+	check "the kernel has it" within 20 has_interface $other
+	udevadm trigger --subsystem-match=vmbus --action=add
+	udevadm settle
+	check "udevadm trigger leaves it there" has_driver $other hv_netvsc
+	check "vmbusctl bind, again" vmbusctl bind "$(interface $other)"
+	check "and it is user space's" has_driver $other uio_hv_generic
 	# The first one by its MAC, with force
 	printf '[mac %s]\nforce=yes\n' $nic_mac >$rules/55-force.conf
 	preview >/tmp/preview 2>&1

@@ -5,16 +5,9 @@
 # and 13 vmbus-bind is in it as well.
 nic=8d1a6d4b-3f55-4e0e-9d3e-5a6b7c8d9e0f
 device=0f6e8d21-5b7c-4c3a-8e19-2a4d6c8b0e13
-fcopy=eb765408-105f-49b6-b4aa-c123b64d17d4
 vmbus=/sys/bus/vmbus/devices
 own=/boot/initrd.img-$(uname -r)
 
-driver() { basename "$(readlink "$vmbus/$1/driver")"; }
-has_driver() { [ "$(driver "$1")" = "$2" ]; }
-journal() { journalctl -b --no-pager -o cat "$@" 2>/dev/null; }
-fcopyd_waits() { journal -u hv-fcopyd | grep -q '[Ww]aiting'; }
-# The daemon opens the device that a start of the unit is about; it neither fails nor is started again.
-at_once() { [ "$(systemctl show -p NRestarts --value hv-fcopyd)" = 0 ] && [ -z "$(journal -u hv-fcopyd -p warning)" ]; }
 # in_initramfs DRIVER: VMBus knew it before systemd began
 in_initramfs() { dmesg | sed '/systemd\[1\]: /q' | grep -q "hv_vmbus: registering driver $1\$"; }
 settings_hold() {
@@ -31,13 +24,7 @@ makes_initramfs() {
 not() { ! "$@"; }
 lacks() { lsinitramfs "$own" >/tmp/list && ! grep -q "$1" /tmp/list; }
 
-check "boot $boot: hv-fcopyd waits for a copy" within 60 fcopyd_waits
-check "boot $boot: uio_hv_generic has the device" has_driver $fcopy uio_hv_generic
-check "boot $boot: the device was bound before hv-fcopyd started" at_once
-check "boot $boot: no unit has failed" test -z "$(systemctl --failed --no-legend --plain)"
-say "up $boot"
-hear "copied $boot"
-check "boot $boot: the file has arrived" test "$(stat -c %s "/srv/file-$boot")" = 100000
+copy_arrives_at_boot
 
 case $boot in
 1)

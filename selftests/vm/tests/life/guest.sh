@@ -6,7 +6,6 @@ fcopy=$(vmbus_device "$fcopy_class")
 this=$(cat ./VERSION)
 next=$(cat ./NEXT)
 
-driver() { basename "$(readlink "$fcopy/driver")"; }
 receives() { systemctl show -p StatusText hv-fcopyd | grep -q '^StatusText=Receiving a file: '; }
 # Before Linux 6.10 hv_utils is the driver of file copy; since then no driver is.
 stock_driver=''
@@ -58,7 +57,7 @@ case $boot in
 	copy_arrives reinstalled
 	# shellcheck disable=SC2046 # words
 	check "removal" apt-get remove -y $(ours | cut -d' ' -f1)
-	check "removal: the device has the driver that it has without us (${stock_driver:-none})" test "$(driver)" = "$stock_driver"
+	check "removal: the device has the driver that it has without us (${stock_driver:-none})" has_driver "$fcopy" "$stock_driver"
 	check "purge" sh -c "dpkg-query -W -f '\${Package}\n' '*hyperv-uio*' 'libvmbus-bufring*' | xargs apt-get purge -y"
 	left >/tmp/left
 	check "purge: nothing of ours is left" sh -c 'cat /tmp/left; test ! -s /tmp/left'
