@@ -166,8 +166,14 @@ static inline __attribute__((always_inline)) void tx_ring_lay(unsigned char *p, 
 		uint64_t word, uint64_t transaction_id, const void *payload, uint32_t len,
 		uint32_t need)
 {
-	/* Write the padding first: the payload overwrites the part that is not padding. */
-	store_u64(p + need - RING_TRAILER - 8, 0);
+	/*
+	 * Write the padding first: the payload overwrites the part that is not
+	 * padding. Without padding, write in ascending order: where the other
+	 * side's processor has the lines, a store to the last line first
+	 * delays all others.
+	 */
+	if (len & 7)
+		store_u64(p + need - RING_TRAILER - 8, 0);
 	store_u64(p, word);
 	/* A vector register for both words would take longer. */
 	barrier();
