@@ -12,10 +12,52 @@ default_settings() {
 	on=$all_kernels guest=busybox processors=1 memory=512 timeout=300 packages=deb needless=0 faults=0
 }
 
+# The classes of VMBus are those that the library knows by name.
+class_of() { sed -n "s/^\t{ \"$1\", \"\([0-9a-f-]*\)\", .*/\1/p" "$top/lib/class.c"; }
+
+# device KIND: the class and the instance of a device of the bench
+device() {
+	local class instance=''
+	case $1 in
+	fcopy) instance=eb765408-105f-49b6-b4aa-c123b64d17d4 ;;
+	heartbeat) instance=fd149e91-82e0-4a7d-afa6-2a4166cbd7c0 ;;
+	nic) instance=8d1a6d4b-3f55-4e0e-9d3e-5a6b7c8d9e0f ;;
+	nic2) instance=1c9f3b7e-60a2-4d18-8e55-a3b1c5d7f902 ;;
+	# Two of a class that no driver but ours takes
+	device) instance=0f6e8d21-5b7c-4c3a-8e19-2a4d6c8b0e13 ;;
+	device2) instance=0f6e8d21-5b7c-4c3a-8e19-2a4d6c8b0e14 ;;
+	esac
+	case $1 in
+	device | device2) class=7d3c5a10-41b2-4f0e-9a6c-0d5b1e2f3a44 ;;
+	*) class=$(class_of "${1%2}") ;;
+	esac
+	[ -n "$class" ] || return 1
+	echo "class=$class${instance:+,instance=$instance}"
+}
+
+# guest_lib: the words of a guest's scripts, and the class and the instance of each of these devices as KIND_class, KIND_instance
+guest_lib() {
+	local kind said
+	cat "$vm/guest/lib.sh"
+	for kind in fcopy heartbeat nic nic2 device device2; do
+		said=$(device "$kind") && printf '%s_class=%s %s_instance=%s\n' "$kind" "${said:6:36}" "$kind" "${said##*=}" || return 1
+	done
+}
+
+# described NAME[=KIND][,PROPERTY=VALUE...]: NAME:class=...,instance=...[,PROPERTY=VALUE...], as run-guest wants a device.
+# What the word says of the instance wins.
+described() {
+	local name=${1%%,*} properties='' kind
+	[[ "$1" != *,* ]] || properties=,${1#*,}
+	kind=$(device "${name#*=}") || return 1
+	[[ "$properties" != *,instance=* ]] || kind=${kind%%,*}
+	echo "${name%%=*}:$kind$properties"
+}
+
 # read_settings TEST: sets these variables. A shell of its own reads the file,
 # which may have other variables for its own use.
 read_settings() {
-	local said
+	local said word all=''
 	[ -e "$vm/tests/$1/settings" ] || die "there is no test '$1': 'run -l' lists them"
 	# shellcheck disable=SC1090 # one of tests/*/settings
 	said=$(
@@ -23,6 +65,10 @@ read_settings() {
 		for name in "${setting_names[@]}"; do printf '%s=%q\n' "$name" "${!name}"; done
 	) || die "tests/$1/settings cannot be read"
 	eval "$said"
+	for word in $devices; do
+		all+=${all:+ }$(described "$word") || die "tests/$1/settings: device $word: nobody knows '${word%%,*}'"
+	done
+	devices=$all
 	outer_guest=${outer_guest:-$processors}
 	[ "$processors" = 1 ] || needs+=" SMP"
 	[ -n "$plan" ] && [ -n "$description" ] || die "tests/$1/settings must set plan and description"

@@ -154,9 +154,6 @@ give_to() {
 }
 give_to_uio() { give_to uio_hv_generic "$@"; }
 
-fcopy_class=34d14be3-dee4-41c8-9ae7-6b174977c192
-nic_class=f8615163-df3e-46c5-913f-f2d2f965ed0e
-
 # An fcopy device and a NIC, $fcopy and $nic, of a test that has these two
 bind_fcopy_and_nic() {
 	check "both devices are offered" within 10 sh -c 'test "$(ls /sys/bus/vmbus/devices | wc -l)" -ge 2'

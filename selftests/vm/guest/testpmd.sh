@@ -10,7 +10,7 @@ mkdir -p /var/run
 # No phase takes longer, on a slow machine either.
 word_limit=300
 more=''
-instance=8d1a6d4b-3f55-4e0e-9d3e-5a6b7c8d9e0f
+instance=$nic_instance
 folder=/sys/bus/vmbus/devices/$instance
 
 # there: hv_netvsc has both NICs, as the interfaces $nic and $other
@@ -121,7 +121,7 @@ pmd_receive() {
 	got="$(pmd_count RX-packets) $(pmd_count RX-errors) $(pmd_count RX-nombuf)"
 	check "$1: testpmd has received what the host sent: $got (frames, errors, without a buffer)" test "$got" = "$3 0 0" || {
 		told </tmp/pmd.answer
-		vmbusctl list -v $instance | told
+		vmbusctl list -v "$instance" | told
 	}
 	say "forwarded $1: $(pmd_sent)"
 }

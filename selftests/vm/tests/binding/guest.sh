@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 # The agent runs this in each boot, as the boot number $boot.
-nic=8d1a6d4b-3f55-4e0e-9d3e-5a6b7c8d9e0f
-other=1c9f3b7e-60a2-4d18-8e55-a3b1c5d7f902
-device=0f6e8d21-5b7c-4c3a-8e19-2a4d6c8b0e13
+nic=$nic_instance
+other=$nic2_instance
+device=$device_instance
 nic_mac=00:15:5d:55:00:02
 other_mac=00:15:5d:55:01:02
 rules=/etc/hyperv-uio/bind.d
@@ -19,8 +19,8 @@ node() { readlink -f /dev/vmbus/tests/device; }
 # What the settings of the rule say, of the node and of the ring file
 settings_hold() {
 	[ "$(stat -Lc %G:%a /dev/vmbus/tests/device)" = nogroup:660 ] &&
-		[ "$(stat -c %G:%a $vmbus/$device/channels/*/ring)" = nogroup:660 ] &&
-		[ "$(stat -c %s $vmbus/$device/channels/*/ring)" = 131072 ]
+		[ "$(stat -c %G:%a $vmbus/"$device"/channels/*/ring)" = nogroup:660 ] &&
+		[ "$(stat -c %s $vmbus/"$device"/channels/*/ring)" = 131072 ]
 }
 # Opening the node opens the channel, which needs all of this.
 opens() { setpriv --reuid=nobody --regid=nogroup --clear-groups dd if=/dev/vmbus/tests/device of=/dev/null count=0; }
@@ -38,18 +38,18 @@ case $boot in
 	printf '[nic]\n' >$rules/50-nic.conf
 	preview >/tmp/preview 2>&1
 	check "preview: the NIC with the default route is refused now" \
-		grep -q "^$nic .*: now: refused .*interface $(interface $nic) has the default route" /tmp/preview
+		grep -q "^$nic .*: now: refused .*interface $(interface "$nic") has the default route" /tmp/preview
 	check "preview: and at the next boot" grep -q "^$nic .*: at the next boot: refused" /tmp/preview
 	check "preview: the other one is bound" grep -q "^$other .*: now: .*uio_hv_generic" /tmp/preview
-	printf '[7d3c5a10-41b2-4f0e-9a6c-0d5b1e2f3a44]\nring_size=64K\ngroup=nogroup\nmode=0660\nlink=tests/device\n' >$rules/50-device.conf
+	printf '[%s]\nring_size=64K\ngroup=nogroup\nmode=0660\nlink=tests/device\n' "$device_class" >$rules/50-device.conf
 	/usr/lib/udev/vmbus-bind --all
-	check "vmbus-bind --all: the first NIC is still the kernel's" has_driver $nic hv_netvsc
-	check "vmbus-bind --all: the other one is user space's" has_driver $other uio_hv_generic
-	check "vmbus-bind --all: a class of one's own, too" has_driver $device uio_hv_generic
+	check "vmbus-bind --all: the first NIC is still the kernel's" has_driver "$nic" hv_netvsc
+	check "vmbus-bind --all: the other one is user space's" has_driver "$other" uio_hv_generic
+	check "vmbus-bind --all: a class of one's own, too" has_driver "$device" uio_hv_generic
 	check "ring size, group and mode" within 5 settings_hold
 	check "a user without privileges opens it" opens
 	# A faulty file, which names the device
-	printf '[%s]\nring_size=many\n' $device >$rules/70-faulty.conf
+	printf '[%s]\nring_size=many\n' "$device" >$rules/70-faulty.conf
 	check "a faulty file: vmbus-bind --check names it" sh -c "! /usr/lib/udev/vmbus-bind --check >/tmp/check.txt 2>&1; grep -q '70-faulty.conf:2' /tmp/check.txt"
 	say "rescind 1"
 	check "the device goes" within 20 not_offered
@@ -57,22 +57,22 @@ case $boot in
 	say "offer 1"
 	check "it comes back" within 20 offered
 	check "and is left alone, as the faulty file names it" within 20 said "70-faulty.conf"
-	check "it has no driver" has_driver $device ''
+	check "it has no driver" has_driver "$device" ''
 	rm $rules/70-faulty.conf
 	/usr/lib/udev/vmbus-bind --all
-	check "without that file it is bound" has_driver $device uio_hv_generic
+	check "without that file it is bound" has_driver "$device" uio_hv_generic
 	check "and has its settings" within 5 settings_hold
 	restart
 	;;
 2)
-	check "boot 2: the first NIC is the kernel's" within 30 has_interface $nic
+	check "boot 2: the first NIC is the kernel's" within 30 has_interface "$nic"
 	check "boot 2: and has the default route" within 30 default_route
 	check "boot 2: why it was left alone is in the log" said "$nic .*: not bound to uio_hv_generic: "
 	say "network 2"
 	hear pinged
-	check "boot 2: the other one is user space's" has_driver $other uio_hv_generic
-	check "boot 2: and has no interface" test ! -d $vmbus/$other/net
-	check "boot 2: fcopy is bound" has_driver eb765408-105f-49b6-b4aa-c123b64d17d4 uio_hv_generic
+	check "boot 2: the other one is user space's" has_driver "$other" uio_hv_generic
+	check "boot 2: and has no interface" test ! -d $vmbus/"$other"/net
+	check "boot 2: fcopy is bound" has_driver "$fcopy_instance" uio_hv_generic
 	check "boot 2: ring size, group and mode" within 5 settings_hold
 	check "boot 2: a user without privileges opens it" opens
 	say "rescind 2"
@@ -82,22 +82,22 @@ case $boot in
 	check "re-offer: ring size, group and mode" within 20 settings_hold
 	# The administrator gets the other NIC back.
 	check "vmbusctl unbind" vmbusctl unbind $other_mac
-	check "the kernel has the other NIC" within 20 has_interface $other
+	check "the kernel has the other NIC" within 20 has_interface "$other"
 	# From here on by the name of its interface
 	rm $rules/50-nic.conf
-	printf '[interface %s]\n' "$(interface $other)" >$rules/50-nic.conf
-	interface $other >/root/name
+	printf '[interface %s]\n' "$(interface "$other")" >$rules/50-nic.conf
+	interface "$other" >/root/name
 	/usr/lib/udev/vmbus-bind --all
-	check "the rule for the interface holds what vmbusctl unbind wrote" has_driver $other hv_netvsc
-	check "vmbusctl bind" vmbusctl bind "$(interface $other)"
-	check "by its interface: it is user space's" has_driver $other uio_hv_generic
-	check "vmbusctl unbind --now" vmbusctl unbind --now $other
-	check "the kernel has it" within 20 has_interface $other
+	check "the rule for the interface holds what vmbusctl unbind wrote" has_driver "$other" hv_netvsc
+	check "vmbusctl bind" vmbusctl bind "$(interface "$other")"
+	check "by its interface: it is user space's" has_driver "$other" uio_hv_generic
+	check "vmbusctl unbind --now" vmbusctl unbind --now "$other"
+	check "the kernel has it" within 20 has_interface "$other"
 	udevadm trigger --subsystem-match=vmbus --action=add
 	udevadm settle
-	check "udevadm trigger leaves it there" has_driver $other hv_netvsc
-	check "vmbusctl bind, again" vmbusctl bind "$(interface $other)"
-	check "and it is user space's" has_driver $other uio_hv_generic
+	check "udevadm trigger leaves it there" has_driver "$other" hv_netvsc
+	check "vmbusctl bind, again" vmbusctl bind "$(interface "$other")"
+	check "and it is user space's" has_driver "$other" uio_hv_generic
 	# The first one by its MAC, with force
 	printf '[mac %s]\nforce=yes\n' $nic_mac >$rules/55-force.conf
 	preview >/tmp/preview 2>&1
@@ -105,24 +105,24 @@ case $boot in
 	restart
 	;;
 3)
-	check "boot 3: with force, the first NIC is user space's" within 30 has_driver $nic uio_hv_generic
-	check "boot 3: and so is the other one, by its name" has_driver $other uio_hv_generic
+	check "boot 3: with force, the first NIC is user space's" within 30 has_driver "$nic" uio_hv_generic
+	check "boot 3: and so is the other one, by its name" has_driver "$other" uio_hv_generic
 	# A rule that still names the device would make vmbusctl write enable=no, which wins over driverctl's entry.
 	rm $rules/55-force.conf $rules/50-nic.conf
-	check "vmbusctl unbind gives the first one back" vmbusctl unbind $nic
+	check "vmbusctl unbind gives the first one back" vmbusctl unbind "$nic"
 	check "and its address and route return" within 30 default_route
 	say "network 3"
 	hear pinged
-	check "vmbusctl unbind gives the other one back" vmbusctl unbind $other
-	check "driverctl: set-override" driverctl -b vmbus set-override $other uio_hv_generic
-	check "driverctl: it is bound" within 10 has_driver $other uio_hv_generic
+	check "vmbusctl unbind gives the other one back" vmbusctl unbind "$other"
+	check "driverctl: set-override" driverctl -b vmbus set-override "$other" uio_hv_generic
+	check "driverctl: it is bound" within 10 has_driver "$other" uio_hv_generic
 	restart
 	;;
 4)
 	check "boot 4: the first NIC is the kernel's" within 30 default_route
 	say "network 4"
 	hear pinged
-	check "boot 4: driverctl's override holds" has_driver $other uio_hv_generic
+	check "boot 4: driverctl's override holds" has_driver "$other" uio_hv_generic
 	check "boot 4: vmbusctl lists it" sh -c "vmbusctl list-overrides | grep -q '$other uio_hv_generic'"
 	;;
 esac

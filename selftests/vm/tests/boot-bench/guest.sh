@@ -27,7 +27,7 @@ us() { systemctl show -p "$1" --value; }
 
 check "boot $boot: the system has started" within 300 started
 if [ "$boot" = 1 ]; then
-	printf '[7d3c5a10-41b2-4f0e-9a6c-0d5b1e2f3a44]\nring_size=64K\nmode=0660\n' >/etc/hyperv-uio/bind.d/50-own.conf
+	printf '[%s]\nring_size=64K\nmode=0660\n' "$device_class" >/etc/hyperv-uio/bind.d/50-own.conf
 	echo 'udev_log=debug' >>/etc/udev/udev.conf
 	# The journal takes all of that.
 	mkdir -p /etc/systemd/journald.conf.d

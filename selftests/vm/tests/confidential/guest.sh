@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
-class=7d3c5a10-41b2-4f0e-9a6c-0d5b1e2f3a44
+class=$device_class
 refused() { ! modprobe uio_hv_generic >/tmp/said 2>&1 && cat /tmp/said && grep -q "Operation not supported" /tmp/said; }
 # busybox's modprobe tries twice
 ours() { dmesg | sed -n 's/.*\(uio_hv_generic: .*\)/\1/p' | grep -v taint | sort -u; }
@@ -10,6 +10,6 @@ check "the module does not load: Operation not supported" refused
 check "it says why, in one line: $(ours)" test "$(ours)" = "uio_hv_generic: confidential VMs are not supported, not loading"
 check "nothing of it is left" sh -c '! grep -q uio_hv_generic /proc/modules && test ! -e /sys/bus/vmbus/drivers/uio_hv_generic'
 check "once the VM is none, the module loads" sh -c "rmmod confidential && modprobe uio_hv_generic"
-echo $class >/sys/bus/vmbus/drivers/uio_hv_generic/new_id
-check "and binds the device" within 10 bound $class
-check "which opens" /usr/libexec/hyperv-uio/selftests/uio/open_close $class 1
+echo "$class" >/sys/bus/vmbus/drivers/uio_hv_generic/new_id
+check "and binds the device" within 10 bound "$class"
+check "which opens" /usr/libexec/hyperv-uio/selftests/uio/open_close "$class" 1

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
-class=7d3c5a10-41b2-4f0e-9a6c-0d5b1e2f3a44
+class=$device_class
 programs=/usr/libexec/hyperv-uio/selftests/uio
 modprobe uio_hv_generic
-echo $class >/sys/bus/vmbus/drivers/uio_hv_generic/new_id
-check "the device is bound" within 10 bound $class
-"$programs/vmbus_echo" $class >/tmp/echo.log 2>&1 &
+echo "$class" >/sys/bus/vmbus/drivers/uio_hv_generic/new_id
+check "the device is bound" within 10 bound "$class"
+"$programs/vmbus_echo" "$class" >/tmp/echo.log 2>&1 &
 pid=$!
 hear "sub-channels"
 check "the sub-channels have rings" within 10 rings 3

@@ -2,18 +2,18 @@
 # shellcheck shell=sh
 program=/usr/libexec/hyperv-uio/selftests/uio/dpdk_abi
 devices=/sys/bus/vmbus/devices
-monitored=8d1a6d4b-3f55-4e0e-9d3e-5a6b7c8d9e0f plain=1c9f3b7e-60a2-4d18-8e55-a3b1c5d7f902
+monitored=$nic_instance plain=$nic2_instance
 
-offered() { [ -e $devices/$monitored ] && [ -e $devices/$plain ] && vmbus_device "$fcopy_class" >/dev/null; }
+offered() { [ -e $devices/"$monitored" ] && [ -e $devices/"$plain" ] && vmbus_device "$fcopy_class" >/dev/null; }
 check "the devices are offered" within 10 offered
 modprobe uio_hv_generic
-give_to_uio $devices/$monitored $devices/$plain
-rings() { [ "$(ls -d $devices/$monitored/channels/*/ring $devices/$plain/channels/*/ring 2>/dev/null | wc -l)" = 2 ]; }
+give_to_uio $devices/"$monitored" $devices/"$plain"
+rings() { [ "$(ls -d $devices/"$monitored"/channels/*/ring $devices/"$plain"/channels/*/ring 2>/dev/null | wc -l)" = 2 ]; }
 check "the NICs are bound" within 10 rings
 
 # DEBUG_KOBJECT_RELEASE leaves the folder of a sub-channel for up to four seconds after VMBus has given back its relid, for
 # which it then cannot make a new one.
 pause=0
 case $(uname -r) in *debug*) pause=5 ;; esac
-"$program" monitored $monitored 3 $pause 2>&1 | relay
-"$program" plain $plain 3 $pause 2>&1 | relay
+"$program" monitored "$monitored" 3 $pause 2>&1 | relay
+"$program" plain "$plain" 3 $pause 2>&1 | relay

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
-class=7d3c5a10-41b2-4f0e-9a6c-0d5b1e2f3a44
+class=$device_class
 programs=/usr/libexec/hyperv-uio/selftests/uio
 driver=/sys/bus/vmbus/drivers/uio_hv_generic
 # both ATTRIBUTE VALUE: of both kinds of allocations
@@ -12,7 +12,7 @@ for size in recv_size send_size; do echo 8192 >$driver/$size; done
 echo "$nic_class 65536" >$driver/ring_size
 for id in $nic_class $class; do echo "$id" >$driver/new_id; done
 check "the NIC is bound" within 10 bound "$nic_class"
-check "the device is bound" within 10 bound $class
+check "the device is bound" within 10 bound "$class"
 # fail-nth alone decides; a report of each fault would look like a complaint.
 both verbose 0
 both ignore-gfp-wait N
@@ -38,7 +38,7 @@ only_reports() {
 check "the log has no complaints besides $reports reports of vmalloc" only_reports && dmesg -c >/dev/null
 
 # Sub-channels are opened by a work item, which fail-nth does not know: allocations in it fail at random.
-bound $class
+bound "$class"
 node=/dev/$(ls "$device/uio")
 # Where the function begins, and the next one
 begin='' end=''

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
-class=7d3c5a10-41b2-4f0e-9a6c-0d5b1e2f3a44
+class=$device_class
 programs=/usr/libexec/hyperv-uio/selftests/uio
 driver=/sys/bus/vmbus/drivers/uio_hv_generic
 opens() { "$programs/open_close" "$1" 1; }
@@ -25,7 +25,7 @@ for id in $class "$nic_class"; do echo "$id" >$driver/new_id; done
 check "the NIC is bound" within 10 bound "$nic_class"
 nic=$(vmbus_device "$nic_class")
 check "it is unbound" sh -c "echo ${nic##*/} >$driver/unbind"
-check "the device is bound" within 10 bound $class
+check "the device is bound" within 10 bound "$class"
 files=$device/uio_hv_generic
 "$programs/fragment" >/tmp/fragment.log 2>&1 &
 pid=$!
@@ -34,7 +34,7 @@ note "$(cat /tmp/fragment.log)"
 check "rings of 2 MiB" try set_to 2097152
 note "they were $outcome"
 [ "$outcome" = refused ] || set_to default
-check "its rings work" opens $class
+check "its rings work" opens "$class"
 bind_nic() { echo "${nic##*/}" >$driver/bind; }
 check "a NIC, whose rings have 2 MiB" try bind_nic
 note "it was $outcome"

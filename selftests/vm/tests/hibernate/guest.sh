@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
-class=7d3c5a10-41b2-4f0e-9a6c-0d5b1e2f3a44
+class=$device_class
 programs=/usr/libexec/hyperv-uio/selftests/uio
 modprobe uio_hv_generic
 for id in $class "$nic_class" $fcopy_class; do echo "$id" >/sys/bus/vmbus/drivers/uio_hv_generic/new_id; done
 maps() { [ "$(ls -d "$(vmbus_device "$1")"/uio/uio*/maps/map* 2>/dev/null | wc -l)" = "$2" ]; }
-rings() { [ "$(ls -d "$(vmbus_device $class)"/channels/*/ring 2>/dev/null | wc -l)" = "$1" ]; }
+rings() { [ "$(ls -d "$(vmbus_device "$class")"/channels/*/ring 2>/dev/null | wc -l)" = "$1" ]; }
 copying() { hv-fcopyd --status | grep -q '^state=receiving'; }
 hibernate() { echo disk >/sys/power/state; }
 
-check "the device is bound" within 10 maps $class 3
+check "the device is bound" within 10 maps "$class" 3
 check "so is a NIC, with its buffers" within 10 maps "$nic_class" 5
 check "and the file copy device" within 10 maps "$fcopy_class" 3
 hv-fcopyd --foreground 2>/tmp/fcopyd.log &
@@ -21,7 +21,7 @@ state_is() { cat "$nic/uio_hv_generic/state" && [ "$(cat "$nic/uio_hv_generic/st
 echo platform >/sys/power/pm_test
 
 for round in 1 2; do
-	"$programs/vmbus_echo" $class >/tmp/echo.log 2>&1 &
+	"$programs/vmbus_echo" "$class" >/tmp/echo.log 2>&1 &
 	pid=$!
 	hear "sleep $round"
 	# The NIC is open without anybody who would notice.
@@ -48,14 +48,14 @@ hear "sleep closed"
 check "closed, it hibernates and comes back" hibernate
 check "all are still bound" sh -c "test $(ls -d /sys/bus/vmbus/drivers/uio_hv_generic/*-*-* | wc -l) = 3"
 check "the NIC opens" "$programs/open_close" "$nic_class" 1
-"$programs/vmbus_echo" $class >/tmp/echo.log 2>&1 &
+"$programs/vmbus_echo" "$class" >/tmp/echo.log 2>&1 &
 pid=$!
 wait $pid
 check "the sub-channels went with the last close" within 10 rings 1
 hear "sleep withheld"
 check "it hibernates, and the host offers neither the device nor the NIC again" hibernate
 opens() { timeout 20 "$programs/open_close" "$1" 1 >/tmp/open.log 2>&1; }
-opens $class
+opens "$class"
 check "opening the device fails at once (exit status $?)" grep -q 'open 0 (errno 19' /tmp/open.log
 opens "$nic_class"
 check "opening the NIC fails at once (exit status $?)" grep -q 'open 0 (errno 19' /tmp/open.log
@@ -66,7 +66,7 @@ check "it is unbound" sh -c "echo ${nic##*/} >$nic/driver/unbind"
 check "it is not bound while it is not offered" no_device "${nic##*/}" /sys/bus/vmbus/drivers/uio_hv_generic/bind
 say withheld
 hear offered
-check "the device opens when the host offers it" within 10 opens $class
+check "the device opens when the host offers it" within 10 opens "$class"
 bind_nic() { echo "${nic##*/}" >/sys/bus/vmbus/drivers/uio_hv_generic/bind; }
 check "the NIC is bound when the host offers it" within 10 bind_nic
 check "with its buffers" within 10 maps "$nic_class" 5

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
-class=7d3c5a10-41b2-4f0e-9a6c-0d5b1e2f3a44
+class=$device_class
 programs=/usr/libexec/hyperv-uio/selftests/uio
 modprobe uio_hv_generic
 for id in $class "$nic_class" "$fcopy_class"; do echo "$id" >/sys/bus/vmbus/drivers/uio_hv_generic/new_id; done
 maps() { [ "$(ls -d "$(vmbus_device "$1")"/uio/uio*/maps/map* 2>/dev/null | wc -l)" = "$2" ]; }
-check "the device is bound" within 10 maps $class 3
+check "the device is bound" within 10 maps "$class" 3
 check "so is a NIC, with its buffers" within 10 maps "$nic_class" 5
 check "and the file copy device" within 10 maps "$fcopy_class" 3
-device=$(vmbus_device $class)
+device=$(vmbus_device "$class")
 nic=$(vmbus_device "$nic_class")
 fcopy=$(vmbus_device "$fcopy_class")
 nic_node=/dev/$(ls "$nic/uio")
@@ -19,7 +19,7 @@ check "hv-fcopyd waits" within 20 sh -c 'hv-fcopyd --status | grep -q "^state=wa
 echo shutdown >/sys/power/disk
 hibernate() { echo disk >/sys/power/state; }
 echoes() {
-	"$programs/vmbus_echo" $class >/tmp/echo.log 2>&1 &
+	"$programs/vmbus_echo" "$class" >/tmp/echo.log 2>&1 &
 	pid=$!
 }
 # The program has ended, because it was told to or because the device was lost.
@@ -97,7 +97,7 @@ check "it hibernates again, and comes back without two of its devices" hibernate
 check "VMBus misses them" sh -c 'dmesg | grep "Some vmbus device is missing\|not present after resume"'
 wait $pid
 check "the program was told: $(tail -n 1 /tmp/echo.log)" ended "No such device"
-check "opening the device fails at once" refused $class
+check "opening the device fails at once" refused "$class"
 check "the NIC opens" opens "$nic_class"
 check "hv-fcopyd waits for its device, and says so" within 10 sh -c 'hv-fcopyd --status | grep -q "^host=owes-offer"'
 say missing

@@ -3,8 +3,8 @@
 # The agent runs this in each boot, as the boot number $boot. The first boot is
 # the bench's. In boots 2 to 11 the guest's own initramfs loads hv_utils; in 12
 # and 13 vmbus-bind is in it as well.
-nic=8d1a6d4b-3f55-4e0e-9d3e-5a6b7c8d9e0f
-device=0f6e8d21-5b7c-4c3a-8e19-2a4d6c8b0e13
+nic=$nic_instance
+device=$device_instance
 vmbus=/sys/bus/vmbus/devices
 own=/boot/initrd.img-$(uname -r)
 
@@ -32,7 +32,7 @@ case $boot in
 	# An image with nothing but what is asked for: the bench's initramfs loads what the disk needs
 	printf 'MODULES=list\n' >/etc/initramfs-tools/conf.d/bench
 	printf 'hv_utils\nhv_netvsc\n' >>/etc/initramfs-tools/modules
-	printf '[7d3c5a10-41b2-4f0e-9a6c-0d5b1e2f3a44]\nring_size=64K\ngroup=nogroup\nmode=0660\nlink=tests/device\n' >/etc/hyperv-uio/bind.d/50-device.conf
+	printf '[%s]\nring_size=64K\ngroup=nogroup\nmode=0660\nlink=tests/device\n' "$device_class" >/etc/hyperv-uio/bind.d/50-device.conf
 	# The only adapter, which a rule names without force
 	printf '[nic]\n' >/etc/hyperv-uio/bind.d/50-nic.conf
 	check "update-initramfs" makes_initramfs
@@ -46,11 +46,11 @@ case $boot in
 esac
 if [ "$boot" -gt 1 ]; then
 	check "boot $boot: the initramfs loaded hv_utils" in_initramfs hv_utils
-	check "boot $boot: the NIC was left to the kernel" has_driver $nic hv_netvsc
+	check "boot $boot: the NIC was left to the kernel" has_driver "$nic" hv_netvsc
 fi
 if [ "$boot" -gt 11 ]; then
 	check "boot $boot: the initramfs loaded uio_hv_generic" in_initramfs uio_hv_generic
-	check "boot $boot: a device of one's own has it" has_driver $device uio_hv_generic
+	check "boot $boot: a device of one's own has it" has_driver "$device" uio_hv_generic
 	check "boot $boot: ring size, group and mode" within 5 settings_hold
 	check "boot $boot: vmbusctl doctor finds vmbus-bind in the initramfs" sh -c "vmbusctl doctor | grep -q 'has vmbus-bind with the present rules'"
 fi

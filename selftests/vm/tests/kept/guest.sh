@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
-class=7d3c5a10-41b2-4f0e-9a6c-0d5b1e2f3a44
+class=$device_class
 open=/usr/libexec/hyperv-uio/selftests/uio/open_close
 driver=/sys/bus/vmbus/drivers/uio_hv_generic
 logged() { dmesg | grep "$1"; }
@@ -9,14 +9,14 @@ deny() { insmod /deny.ko at=vmbus_post_msg; }
 denied() { [ "$(cat /sys/module/deny/parameters/denied)" -ge 1 ] && rmmod deny; }
 
 modprobe uio_hv_generic
-echo $class >$driver/new_id
-check "the device is bound" within 10 bound $class
+echo "$class" >$driver/new_id
+check "the device is bound" within 10 bound "$class"
 id=${device##*/}
 size=$(cat "$device"/uio/uio*/maps/map0/size)
 
 check "an open that does not reach the host fails" sh -c "insmod /deny.ko at=vmbus_post_msg && ! $open $class 1"
 check "nothing was sent" denied
-check "the next one works" $open $class 1
+check "the next one works" $open "$class" 1
 
 exec 5<>/dev/uio0
 deny
@@ -30,6 +30,6 @@ check "the device is unbound" sh -c "echo $id >$driver/unbind"
 check "its rings are not given to anybody else" logged "leaking $((size)) bytes of rings that the host did not give back"
 say unbound
 hear offered
-check "offered again, it is bound" within 10 bound $class
-check "and opens" $open $class 1
+check "offered again, it is bound" within 10 bound "$class"
+check "and opens" $open "$class" 1
 check "nothing is leaked then" sh -c "rmmod uio_hv_generic && test \$(dmesg | grep -c leaking) = 1"

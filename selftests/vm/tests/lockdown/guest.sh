@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
-class=7d3c5a10-41b2-4f0e-9a6c-0d5b1e2f3a44
+class=$device_class
 echo=/usr/libexec/hyperv-uio/selftests/uio/vmbus_echo
 lockdown=/sys/kernel/security/lockdown
 # refused WHY: modprobe fails and says so
@@ -10,13 +10,13 @@ logged() { dmesg | tail -n 5 | grep "$1"; }
 mount -t securityfs securityfs /sys/kernel/security
 check "hibernation is possible without Lockdown" sh -c '! grep -F "[disabled]" /sys/power/disk'
 modprobe uio_hv_generic
-echo $class >/sys/bus/vmbus/drivers/uio_hv_generic/new_id
-check "the device is bound" within 10 bound $class
+echo "$class" >/sys/bus/vmbus/drivers/uio_hv_generic/new_id
+check "the device is bound" within 10 bound "$class"
 opens=/sys/kernel/debug/uio_hv_generic/${device##*/}/opens
 for mode in integrity confidentiality; do
 	echo $mode >$lockdown
 	check "Lockdown is at $mode" grep -F "[$mode]" $lockdown
-	"$echo" $class >/tmp/echo.log 2>&1 &
+	"$echo" "$class" >/tmp/echo.log 2>&1 &
 	pid=$!
 	say $mode
 	wait $pid

@@ -50,7 +50,7 @@ opening() {
 		close_it
 		host "$(both_gone)"
 	fi
-	wait $pid
+	wait "$pid"
 	was_held && works
 }
 
@@ -70,7 +70,7 @@ closing() {
 	nothing) host "sleep 500" ;;
 	esac
 	let_go
-	wait $pid
+	wait "$pid"
 	if [ "$3" = device ]; then
 		host "wait-released;offer;wait-offered"
 	else
@@ -96,14 +96,14 @@ offered_again_in_close() {
 	wait_held
 	host "channel $first;wait-offered"
 	let_go
-	wait $pid
+	wait "$pid"
 	host "keep-subs off;channel $first;wait-released"
 	was_held && works
 }
 
 modprobe uio_hv_generic
-echo $class >$driver/new_id
-check "the device is bound" within 10 bound $class
+echo "$class" >"$driver"/new_id
+check "the device is bound" within 10 bound "$class"
 id=${device##*/}
 for place in "start hvuio_ring_alloc" "start hvuio_maps_set" "start __uio_register_device" "end __uio_register_device"; do
 	# shellcheck disable=SC2086 # two words

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 # Sourced by guest.sh of the tests that hold a process or a worker in the middle of a function, and tell the host what to do meanwhile.
-class=7d3c5a10-41b2-4f0e-9a6c-0d5b1e2f3a44
+class=$device_class
 driver=/sys/bus/vmbus/drivers/uio_hv_generic
 last=0 number=0
 
@@ -54,5 +54,5 @@ close_it() { : >/tmp/close; }
 
 # works: the device is bound, opens, closes, and has no channel but the primary
 works() {
-	within 20 bound $class && "/usr/libexec/hyperv-uio/selftests/uio/open_close" $class 1 && within 10 so_many_channels 1
+	within 20 bound "$class" && "/usr/libexec/hyperv-uio/selftests/uio/open_close" "$class" 1 && within 10 so_many_channels 1
 }

@@ -6,15 +6,15 @@
 . /bench/testpmd.sh
 . /test/plan.sh
 netvsc=/usr/libexec/hyperv-uio/selftests/uio/netvsc
-first=/sys/bus/vmbus/devices/8d1a6d4b-3f55-4e0e-9d3e-5a6b7c8d9e0f
-second=/sys/bus/vmbus/devices/1c9f3b7e-60a2-4d18-8e55-a3b1c5d7f902
+first=/sys/bus/vmbus/devices/$nic_instance
+second=/sys/bus/vmbus/devices/$nic2_instance
 there() { nic=$(nic_interface 0) && other=$(nic_interface 1); }
 bound_twice() { nic_bound "${first##*/}" && nic_bound "${second##*/}"; }
 mib() { for device in $first $second; do echo 1048576 >"$device/uio_hv_generic/ring_size" || return; done; }
 give_to_program() {
 	ls /sys/class/uio >/dev/null
-	[ "$(basename "$(readlink $first/driver)")" = uio_hv_generic ] && return
-	give_to_uio $first $second
+	[ "$(basename "$(readlink "$first"/driver)")" = uio_hv_generic ] && return
+	give_to_uio "$first" "$second"
 	within 10 bound_twice && mib
 }
 
@@ -22,7 +22,7 @@ give_to_program() {
 begin() {
 	case $2 in
 	hv_netvsc)
-		give_to '' $first $second
+		give_to '' "$first" "$second"
 		within 30 there || return
 		# The shell's own ip knows no txqueuelen.
 		/usr/bin/ip link set "$nic" txqueuelen 20000 up && /usr/bin/ip link set "$other" txqueuelen 20000 up || return
@@ -36,8 +36,8 @@ begin() {
 		;;
 	*)
 		give_to_program || return
-		set -- "$1" "$2" ${first##*/}
-		[ "$1" = receive ] || set -- "$1" "$2" --forward ${first##*/} ${second##*/}
+		set -- "$1" "$2" "${first##*/}"
+		[ "$1" = receive ] || set -- "$1" "$2" --forward "${first##*/}" "${second##*/}"
 		[ "$2" != example-poll ] || set -- "$@" --poll
 		shift 2
 		"$netvsc" "$@" >/tmp/netvsc.log 2>&1 &

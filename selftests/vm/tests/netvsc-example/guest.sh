@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 . /bench/nic.sh
-class=f8615163-df3e-46c5-913f-f2d2f965ed0e
+class=$nic_class
 netvsc=/usr/libexec/hyperv-uio/selftests/uio/netvsc
 drivers=/sys/bus/vmbus/drivers
-first=8d1a6d4b-3f55-4e0e-9d3e-5a6b7c8d9e0f
-other=1c9f3b7e-60a2-4d18-8e55-a3b1c5d7f902
+first=$nic_instance
+other=$nic2_instance
 log=/tmp/netvsc.log
 
 # begin NAME OPTION...: the driver, in the background, until it has set up the NIC
@@ -27,7 +27,7 @@ end() {
 forward() {
 	name=$1 channels=$2
 	shift 2
-	begin "$name" --forward --channels="$channels" "$@" $first
+	begin "$name" --forward --channels="$channels" "$@" "$first"
 	check "$name: $channels channels" grep -q "channels $channels," $log
 	hear "$name done"
 	kill -TERM $pid
@@ -35,14 +35,14 @@ forward() {
 	check "$name: it drops no frame" none_dropped
 }
 none_dropped() { grep -q 'tx_dropped=0 ' $log && ! grep -q 'tx_dropped=[1-9]' $log; }
-gone() { [ ! -e /sys/bus/vmbus/devices/$first ]; }
-offered() { [ -e /sys/bus/vmbus/devices/$first ]; }
+gone() { [ ! -e /sys/bus/vmbus/devices/"$first" ]; }
+offered() { [ -e /sys/bus/vmbus/devices/"$first" ]; }
 there() { nic=$(nic_interface 0); }
 
 echo 1 >/proc/sys/vm/nr_hugepages
 modprobe uio_hv_generic
-echo $class >$drivers/uio_hv_generic/new_id
-begin echo --echo=10.55.0.2 $first
+echo "$class" >$drivers/uio_hv_generic/new_id
+begin echo --echo=10.55.0.2 "$first"
 hear pinged
 kill -TERM $pid
 end echo 0
@@ -53,13 +53,13 @@ forward "four channels" 4
 forward "poll" 1 --poll
 
 # The first frames come before the second NIC is ready.
-begin "two NICs" --forward $first $other
+begin "two NICs" --forward "$first" "$other"
 hear "two NICs done"
 kill -TERM $pid
 end "two NICs" 0
 check "two NICs: it drops no frame" none_dropped
 
-begin "rescind" --forward $first
+begin "rescind" --forward "$first"
 end "rescind" 3
 check "the device has gone" within 20 gone
 say gone

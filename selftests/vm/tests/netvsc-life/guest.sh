@@ -2,13 +2,13 @@
 # shellcheck shell=sh
 programs=/usr/libexec/hyperv-uio/selftests/uio
 driver=/sys/bus/vmbus/drivers/uio_hv_generic
-instance=8d1a6d4b-3f55-4e0e-9d3e-5a6b7c8d9e0f
+instance=$nic_instance
 device=/sys/bus/vmbus/devices/$instance
 log=/tmp/netvsc.log
-gone() { [ ! -e $device ]; }
+gone() { [ ! -e "$device" ]; }
 
 start() {
-	"$programs/netvsc" --forward "--channels=$1" $instance >$log 2>&1 &
+	"$programs/netvsc" --forward "--channels=$1" "$instance" >$log 2>&1 &
 	pid=$!
 }
 # flow NAME CHANNELS: the driver forwards frames on so many channels, as the host has seen, and goes on: two results
@@ -30,9 +30,9 @@ modprobe uio_hv_generic
 echo "$nic_class" >$driver/new_id
 for round in 1 2 3; do
 	flow "unbind $round" 4
-	echo $instance >$driver/unbind
+	echo "$instance" >$driver/unbind
 	ended "unbind $round" 3
-	echo $instance >$driver/bind
+	echo "$instance" >$driver/bind
 done
 for round in 1 2 3; do
 	flow "kill $round" $round
@@ -73,7 +73,7 @@ check "a walk with seed $seed ($starts starts of the driver meanwhile, the NIC w
 while read -r line; do note "$line"; done </tmp/walk.log
 kill -TERM $pid
 wait $pid
-[ -e $device/driver ] || echo $instance >$driver/bind
+[ -e "$device"/driver ] || echo "$instance" >$driver/bind
 say walked
 hear again
 

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
-class=7d3c5a10-41b2-4f0e-9a6c-0d5b1e2f3a44
-first=0f6e8d21-5b7c-4c3a-8e19-2a4d6c8b0e13 second=0f6e8d21-5b7c-4c3a-8e19-2a4d6c8b0e14
+class=$device_class
+first=$device_instance second=$device2_instance
 programs=/usr/libexec/hyperv-uio/selftests/uio
 folder() { device=/sys/bus/vmbus/devices/$1 && ls "$device"/uio/uio*/maps/map0 >/dev/null 2>&1; }
-both() { folder $first && folder $second; }
+both() { folder "$first" && folder "$second"; }
 relid() { cat "/sys/bus/vmbus/devices/$1/id"; }
 
 modprobe uio_hv_generic
-echo $class >/sys/bus/vmbus/drivers/uio_hv_generic/new_id
+echo "$class" >/sys/bus/vmbus/drivers/uio_hv_generic/new_id
 check "both devices are bound" within 10 both
 hear begin
 # Until the host says so, each end of a session is followed by another.
@@ -32,11 +32,11 @@ say "relids $(relid "$first") $(relid "$second")"
 hear swapped
 check "both are bound after they have changed their numbers" within 30 both
 say "relids again $(relid "$first") $(relid "$second")"
-one=$(relid $first) two=$(relid $second)
+one=$(relid "$first") two=$(relid "$second")
 opens() { folder "$1" && for _ in 1 2 3; do : <>"/dev/$(ls "$device/uio")" || return; done; }
-check "and the first opens" opens $first
-check "and the second" opens $second
-folder $first
+check "and the first opens" opens "$first"
+check "and the second" opens "$second"
+folder "$first"
 check "the folder of its channel has the new number" test -d "$device/channels/$one"
-folder $second
+folder "$second"
 check "and that of the other" test -d "$device/channels/$two"

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
-class=7d3c5a10-41b2-4f0e-9a6c-0d5b1e2f3a44
+class=$device_class
 programs=/usr/libexec/hyperv-uio/selftests/uio
 driver=/sys/bus/vmbus/drivers/uio_hv_generic
-both_bound() { bound $class && bound "$fcopy_class"; }
+both_bound() { bound "$class" && bound "$fcopy_class"; }
 unbound() {
 	for _ in 1 2 3 4 5; do
 		echo "$1" >$driver/unbind && nap && echo "$1" >$driver/bind || return
@@ -14,7 +14,7 @@ unbound() {
 modprobe uio_hv_generic
 for id in $class "$fcopy_class"; do echo "$id" >$driver/new_id; done
 check "both are bound" within 10 both_bound
-"$programs/vmbus_echo" $class >/tmp/one.log 2>&1 &
+"$programs/vmbus_echo" "$class" >/tmp/one.log 2>&1 &
 one=$!
 while [ ! -e /tmp/end ]; do "$programs/vmbus_echo" "$fcopy_class" || nap; done >/tmp/two.log 2>&1 &
 two=$!

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
-class=7d3c5a10-41b2-4f0e-9a6c-0d5b1e2f3a44
+class=$device_class
 echo=$(find /usr/libexec /usr/lib -name vmbus_echo | head -n 1)
 modprobe uio_hv_generic
-echo $class >/sys/bus/vmbus/drivers/uio_hv_generic/new_id
+echo "$class" >/sys/bus/vmbus/drivers/uio_hv_generic/new_id
 
-check "the device is bound" within 10 bound $class
-"$echo" $class >/tmp/echo.log 2>&1 &
+check "the device is bound" within 10 bound "$class"
+"$echo" "$class" >/tmp/echo.log 2>&1 &
 pid=$!
 hear sub-channels
 check "the sub-channels have rings" within 10 rings 3
@@ -23,16 +23,16 @@ kill $page
 check "the echo program ended as the host asked: $(tail -n 1 /tmp/echo.log)" grep -q '^end quit .* bad 1$' /tmp/echo.log
 check "the sub-channels went with the last close" within 10 rings 1
 
-"$echo" $class >/tmp/echo.log 2>&1 &
+"$echo" "$class" >/tmp/echo.log 2>&1 &
 pid=$!
 hear lie
 wait $pid
 check "an impossible index of the host ends in an error: $(tail -n 1 /tmp/echo.log)" grep -q '^end Input/output error' /tmp/echo.log
 
 hear monitored
-check "the monitored device is bound" within 10 bound $class
+check "the monitored device is bound" within 10 bound "$class"
 check "it has a monitor" test -r "$device/monitor_id"
-"$echo" $class >/tmp/echo.log 2>&1 &
+"$echo" "$class" >/tmp/echo.log 2>&1 &
 pid=$!
 hear rescinded
 wait $pid

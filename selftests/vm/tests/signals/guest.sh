@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
-class=7d3c5a10-41b2-4f0e-9a6c-0d5b1e2f3a44
+class=$device_class
 programs=/usr/libexec/hyperv-uio/selftests/uio
 messages=50000 seconds=5 seed=$(awk '{ print int($1 * 100) }' /proc/uptime)
 case $(uname -r) in *debug*) messages=20000 seconds=25 ;; esac
 
 modprobe uio_hv_generic
-echo $class >/sys/bus/vmbus/drivers/uio_hv_generic/new_id
-check "the device is bound" within 10 bound $class
-"$programs/signal_loop" $class $seconds >/tmp/loop.log 2>&1 &
+echo "$class" >/sys/bus/vmbus/drivers/uio_hv_generic/new_id
+check "the device is bound" within 10 bound "$class"
+"$programs/signal_loop" "$class" $seconds >/tmp/loop.log 2>&1 &
 pid=$!
 say looping
 # The host has seen enough of it.
@@ -16,7 +16,7 @@ hear messages
 kill -TERM $pid
 check "signals and masks while sub-channels come and go" wait $pid
 while read -r line; do note "$line"; done </tmp/loop.log
-"$programs/vmbus_echo" -m "$seed" $class >/tmp/echo.log 2>&1 &
+"$programs/vmbus_echo" -m "$seed" "$class" >/tmp/echo.log 2>&1 &
 pid=$!
 say messages $messages
 wait $pid

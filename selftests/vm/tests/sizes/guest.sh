@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
-class=7d3c5a10-41b2-4f0e-9a6c-0d5b1e2f3a44
+class=$device_class
 programs=/usr/libexec/hyperv-uio/selftests/uio
 driver=/sys/bus/vmbus/drivers/uio_hv_generic
 
@@ -56,7 +56,7 @@ rings_are() {
 }
 # echoes NAME SIZE: the echo program serves the host, which offers two sub-channels, until the host has enough
 echoes() {
-	"$programs/vmbus_echo" $class >/tmp/echo.log 2>&1 &
+	"$programs/vmbus_echo" "$class" >/tmp/echo.log 2>&1 &
 	pid=$!
 	say "$1"
 	hear "$1"
@@ -74,7 +74,7 @@ attributes() {
 same_attributes() { attributes >/tmp/after && diff /tmp/before /tmp/after; }
 # held HOW: refused while a mapping is held, whose files are closed
 held() {
-	"$programs/hold_map" $class "$1" >/tmp/hold.log 2>&1 &
+	"$programs/hold_map" "$class" "$1" >/tmp/hold.log 2>&1 &
 	pid=$!
 	within 100 grep -q ready /tmp/hold.log && refused busy 8192 "$files/ring_size"
 	status=$?
@@ -103,8 +103,8 @@ check "one more does not" refused "No space" "7d3c5a10-41b2-4f0e-9a6c-0000000000
 check "they go back to their default" others 11 41 default
 check "and are forgotten" sh -c "! grep 0000000000 $driver/ring_size"
 
-echo $class >$driver/new_id
-check "the device is bound" within 10 bound $class
+echo "$class" >$driver/new_id
+check "the device is bound" within 10 bound "$class"
 files=$device/uio_hv_generic
 counters=/sys/kernel/debug/uio_hv_generic/${device##*/}
 ring=$(echo "$device"/channels/*)/ring

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
-class=7d3c5a10-41b2-4f0e-9a6c-0d5b1e2f3a44
+class=$device_class
 programs=/usr/libexec/hyperv-uio/selftests/uio
 driver=/sys/bus/vmbus/drivers/uio_hv_generic
-both_bound() { bound $class && bound "$fcopy_class"; }
+both_bound() { bound "$class" && bound "$fcopy_class"; }
 centiseconds() { awk '{ print int($1 * 100) }' /proc/uptime; }
 # lasts MIN MAX COMMAND...: the command succeeds, and takes so many centiseconds
 lasts() {
@@ -15,7 +15,7 @@ lasts() {
 	echo "$start"
 	[ "$start" -ge "$min" ] && [ "$start" -le "$max" ]
 }
-echoes() { "$programs/vmbus_echo" $class >/tmp/echo.log 2>&1; }
+echoes() { "$programs/vmbus_echo" "$class" >/tmp/echo.log 2>&1; }
 echoed() { tail -n 1 /tmp/echo.log && grep -q '^end quit .* bad 0$' /tmp/echo.log; }
 state_is() { [ "$(cat "$device/uio_hv_generic/state")" = "$1" ]; }
 
@@ -24,10 +24,10 @@ for id in $class "$fcopy_class"; do echo "$id" >$driver/new_id; done
 check "both devices are bound" within 10 both_bound
 
 hear "close slowly"
-check "close waits until the device has closed" lasts 280 3000 "$programs/open_close" $class 1
-check "two sessions, one right after the other" lasts 560 6000 "$programs/open_close" $class 2
-bound $class
-"$programs/open_close" $class 1 &
+check "close waits until the device has closed" lasts 280 3000 "$programs/open_close" "$class" 1
+check "two sessions, one right after the other" lasts 560 6000 "$programs/open_close" "$class" 2
+bound "$class"
+"$programs/open_close" "$class" 1 &
 pid=$!
 nap
 # VMBus closes one channel at a time.
@@ -35,7 +35,7 @@ check "another device opens and closes as soon as that is done" lasts 0 500 "$pr
 wait $pid
 say closing
 hear "echo slowly"
-"$programs/vmbus_echo" $class >/tmp/killed.log 2>&1 &
+"$programs/vmbus_echo" "$class" >/tmp/killed.log 2>&1 &
 pid=$!
 hear kill
 kill -9 $pid
@@ -44,9 +44,9 @@ echoes &
 pid=$!
 wait $pid
 check "a program that was killed, and the next one at once" echoed
-rebind() { echo "${device##*/}" >$driver/unbind && echo "${device##*/}" >$driver/bind && bound $class; }
-bound $class
-"$programs/open_close" $class 1 &
+rebind() { echo "${device##*/}" >$driver/unbind && echo "${device##*/}" >$driver/bind && bound "$class"; }
+bound "$class"
+"$programs/open_close" "$class" 1 &
 pid=$!
 nap
 check "unbound while the host closes the device, and bound again" rebind
@@ -77,20 +77,20 @@ wait $pid
 check "packets that the host sent before it answered the open" echoed
 
 hear "hold creations"
-"$programs/open_close" $class 1 >/tmp/open.log 2>&1 &
+"$programs/open_close" "$class" 1 >/tmp/open.log 2>&1 &
 pid=$!
 wait $pid
 check "an open fails when the host takes the device back meanwhile" test $? != 0
 hear "offered"
-check "the device is bound again" within 20 bound $class
-check "and opens" "$programs/open_close" $class 1
+check "the device is bound again" within 20 bound "$class"
+check "and opens" "$programs/open_close" "$class" 1
 say "has opened"
 hear "fail creations"
-fails() { ! "$programs/open_close" $class 1; }
+fails() { ! "$programs/open_close" "$class" 1; }
 check "an open fails when the host refuses the memory" fails
 say "was refused"
 hear "create again"
-check "the next one succeeds" "$programs/open_close" $class 1
+check "the next one succeeds" "$programs/open_close" "$class" 1
 say "opened again"
 hear "hold teardowns"
 echoes &
@@ -98,7 +98,7 @@ pid=$!
 wait $pid
 check "a close ends when the host takes the device back meanwhile" echoed
 hear "offered again"
-check "the device is bound once more" within 20 bound $class
+check "the device is bound once more" within 20 bound "$class"
 
 hear migrate
 echoes &
@@ -109,5 +109,5 @@ check "messages while the machine stands still and signals are lost" echoed
 hear unload
 echo platform >/sys/power/pm_test
 check "the machine hibernates although UNLOAD takes 50 s" lasts 4800 15000 sh -c 'echo disk >/sys/power/state'
-check "and the device works afterwards" within 20 "$programs/open_close" $class 1
+check "and the device works afterwards" within 20 "$programs/open_close" "$class" 1
 say awake

@@ -1,20 +1,20 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
-class=7d3c5a10-41b2-4f0e-9a6c-0d5b1e2f3a44
+class=$device_class
 programs=/usr/libexec/hyperv-uio/selftests/uio
-bind() { modprobe uio_hv_generic && echo $class >/sys/bus/vmbus/drivers/uio_hv_generic/new_id; }
+bind() { modprobe uio_hv_generic && echo "$class" >/sys/bus/vmbus/drivers/uio_hv_generic/new_id; }
 
-check "the device is offered" within 10 vmbus_device $class
+check "the device is offered" within 10 vmbus_device "$class"
 say unbound before
 hear offered
 bind
-check "the device is bound" within 10 bound $class
+check "the device is bound" within 10 bound "$class"
 say closed
 hear offered
 for state in open read poll mapped sub-channels; do
 	mode=$state
 	[ $state != sub-channels ] || mode=mapped
-	"$programs/rescind_while" $class $mode >/tmp/rescind.log 2>&1 &
+	"$programs/rescind_while" "$class" $mode >/tmp/rescind.log 2>&1 &
 	pid=$!
 	within 20 grep -q ready /tmp/rescind.log
 	say $state
@@ -23,16 +23,16 @@ for state in open read poll mapped sub-channels; do
 	check "rescinded while: $state" test $? = 0
 	grep failed /tmp/rescind.log | while read -r line; do note "$line"; done
 done
-check "the device is bound again" within 10 bound $class
+check "the device is bound again" within 10 bound "$class"
 check "rmmod" rmmod uio_hv_generic
 say unbound after
 hear offered
 bind
-check "the module binds the device when it comes back" within 10 bound $class
+check "the module binds the device when it comes back" within 10 bound "$class"
 pids=''
 n=1
 for name in 1 2; do
-	"$programs/rescind_while" $class reopen >/tmp/reopen.$name 2>&1 &
+	"$programs/rescind_while" "$class" reopen >/tmp/reopen.$name 2>&1 &
 	pids="$pids $!"
 done
 say reopen
@@ -45,5 +45,5 @@ for pid in $pids; do
 	check "an opener saw no error but the device's absence: $(tail -n 1 /tmp/reopen.$n)" test $status = 0
 	n=$((n + 1))
 done
-check "the device is bound in the end" within 10 bound $class
-check "and can be opened" "$programs/open_close" $class 1
+check "the device is bound in the end" within 10 bound "$class"
+check "and can be opened" "$programs/open_close" "$class" 1

@@ -35,12 +35,12 @@ arrives() {
 	within 5 so_many_channels $(($1 + 2))
 	[ "$3" = late ] || host "rescind-sub $first;sleep 300"
 	let_go
-	within 30 gone $holder_pid || echo "the $2 does not end"
+	within 30 gone "$holder_pid" || echo "the $2 does not end"
 	close_it
-	wait $pid
+	wait "$pid"
 	host "${gone}channel $first;wait-released"
 	within 10 so_many_channels 1 || echo "left: $(ls "$device/channels")"
-	[ "$2" = close ] || echo "${device##*/}" >$driver/bind
+	[ "$2" = close ] || echo "${device##*/}" >"$driver"/bind
 	was_held && works
 }
 
@@ -56,7 +56,7 @@ kept_session() {
 	done
 	echo "the primary is $primary, sub-channels are $subs"
 	close_it
-	wait $pid
+	wait "$pid"
 	host wait-close
 	so_many_channels 3
 }
@@ -65,7 +65,7 @@ now() { sed 's/\([0-9]*\)\.\([0-9]*\) .*/\1\2/' /proc/uptime; }
 # refused ERROR: the open fails with it
 refused() {
 	began=$(now)
-	$open $class 1 >/tmp/said 2>&1 && return 1
+	$open "$class" 1 >/tmp/said 2>&1 && return 1
 	took=$(($(now) - began))
 	cat /tmp/said
 	grep -q "$1" /tmp/said
@@ -101,12 +101,12 @@ walk_ends() {
 	walk_is_held || return
 	if [ "$1" = waits ]; then
 		sleep 2
-		gone $pid && echo "the close has not waited" && status=1 || status=0
+		gone "$pid" && echo "the close has not waited" && status=1 || status=0
 	else
 		closed 20 && status=0 || { echo "the close waits for ever" && status=1; }
 	fi
 	let_go
-	wait $pid
+	wait "$pid"
 	was_held || status=1
 	holder=hold
 	was=1
@@ -146,7 +146,7 @@ second_walk() {
 	holder=hold2
 	let_go
 	closed 30 || { echo "the close does not end" && return 1; }
-	wait $pid
+	wait "$pid"
 	host "$gone;channel $first;wait-released"
 	for holder in hold hold2 hold3; do rmmod $holder; done
 	holder=hold
@@ -154,8 +154,8 @@ second_walk() {
 }
 
 modprobe uio_hv_generic
-echo $class >$driver/new_id
-check "the device is bound" within 10 bound $class
+echo "$class" >"$driver"/new_id
+check "the device is bound" within 10 bound "$class"
 for subs in 2 0; do
 	for what in close unbind; do
 		for event in late "at once"; do

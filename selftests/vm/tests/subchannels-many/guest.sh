@@ -23,15 +23,15 @@ open_many() {
 	rmmod stopwatch
 	began=$(date +%s)
 	close_it
-	wait $pid
+	wait "$pid"
 	note "$1 sub-channels: $total ms in the work, $connect of them in vmbus_connect_ring(); $own ms of the module's, $hold of them in" \
 		"$holds calls of hvuio_sub_begin_open(); $periods calls of synchronize_rcu(); closed after $(($(date +%s) - began)) s"
 	return $opened
 }
 
 modprobe uio_hv_generic
-echo $class >$driver/new_id
-check "the device is bound" within 10 bound $class
+echo "$class" >"$driver"/new_id
+check "the device is bound" within 10 bound "$class"
 check "8 sub-channels are open" open_many 8
 own_8=$own
 check "they go with the close" within 30 so_many_channels 1

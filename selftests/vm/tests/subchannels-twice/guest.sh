@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 # One processor handles the rescinds, and the other one closes the device when widen.ko says that a rescind is held.
-class=7d3c5a10-41b2-4f0e-9a6c-0d5b1e2f3a44
+class=$device_class
 driver=/sys/bus/vmbus/drivers/uio_hv_generic
 held=/sys/module/widen/parameters/held
 
@@ -18,8 +18,8 @@ closer() {
 taskset -p 1 $$
 modprobe uio_hv_generic
 note "core_workarounds: $(cat /sys/module/uio_hv_generic/parameters/core_workarounds)"
-echo $class >$driver/new_id
-check "the device is bound" within 10 bound $class
+echo "$class" >$driver/new_id
+check "the device is bound" within 10 bound "$class"
 for round in 1 2 3; do
 	rm -f /tmp/closer
 	say "open $round"
@@ -32,6 +32,6 @@ for round in 1 2 3; do
 	wait $pid
 	check "the device was closed while its rescind was held, round $round" test "$(cat /tmp/closer)" = closed -a "$(cat $held)" -gt 0
 	rmmod widen
-	check "the device is bound again, round $round" within 20 bound $class
+	check "the device is bound again, round $round" within 20 bound "$class"
 done
-check "it opens" /usr/libexec/hyperv-uio/selftests/uio/open_close $class 1
+check "it opens" /usr/libexec/hyperv-uio/selftests/uio/open_close "$class" 1

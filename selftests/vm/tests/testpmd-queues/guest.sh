@@ -2,7 +2,7 @@
 # shellcheck shell=sh
 . /bench/nic.sh
 . /bench/testpmd.sh
-second=1c9f3b7e-60a2-4d18-8e55-a3b1c5d7f902
+second=$nic2_instance
 
 note "DPDK $(cat /dpdk/version), Linux $(uname -r)"
 modprobe hv_netvsc

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
-class=7d3c5a10-41b2-4f0e-9a6c-0d5b1e2f3a44
+class=$device_class
 programs=/usr/libexec/hyperv-uio/selftests/uio
 driver=/sys/bus/vmbus/drivers/uio_hv_generic
 # On the debug kernel KASAN keeps freed memory for a while, and everything takes longer; there kmemleak looks.
 cycles=1000 slack=1500
 case $(uname -r) in *debug*) cycles=200 slack=20000 ;; esac
 
-bind() { modprobe uio_hv_generic && echo $class >$driver/new_id; }
-opened() { "$programs/open_close" $class "${1:-1}"; }
+bind() { modprobe uio_hv_generic && echo "$class" >$driver/new_id; }
+opened() { "$programs/open_close" "$class" "${1:-1}"; }
 free() { awk '/^MemFree/ { print $2 }' /proc/meminfo; }
 # Memory that was freed comes back little by little.
 measure() {
@@ -30,19 +30,19 @@ same() {
 }
 
 bind
-check "the device is bound" within 10 bound $class
+check "the device is bound" within 10 bound "$class"
 say rounds 2
-check "unbound while open and mapped, bound again, opened again" "$programs/unbind_open" $class 5 2
+check "unbound while open and mapped, bound again, opened again" "$programs/unbind_open" "$class" 5 2
 measure
 free_before=$free slab_before=$slab mapped_before=$mapped
 say rounds 8
-check "the same 8 times" "$programs/unbind_open" $class 5 8
+check "the same 8 times" "$programs/unbind_open" "$class" 5 8
 same "after 8 unbinds"
 
 check "$cycles opens and closes" opened $cycles
 same "after $cycles opens"
 
-check "an opener finds nothing of the last one in the rings" "$programs/clean_maps" $class
+check "an opener finds nothing of the last one in the rings" "$programs/clean_maps" "$class"
 
 exec 5<>/dev/uio0
 check "rmmod is refused while the device is open" sh -c '! rmmod uio_hv_generic'
@@ -51,5 +51,5 @@ check "rmmod unbinds a closed device" rmmod uio_hv_generic
 say cycles
 hear offered
 bind
-check "it binds the next offer" within 10 bound $class
+check "it binds the next offer" within 10 bound "$class"
 check "which opens" opened
