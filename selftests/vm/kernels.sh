@@ -209,14 +209,12 @@ build_module() {
 	printf '%s\n' "$src/kernel/uio_hv_generic.ko"
 }
 
-# build_test_module KERNEL SOURCE DIR: a module of one file that a test loads beside ours, into DIR
+# build_test_module KERNEL SOURCE DIR NAME: a module of one file that a test loads beside ours, into DIR as NAME.ko
 build_test_module() {
-	local build name
-	name=$(basename "$2" .c)
-	build=$out/$name-$1
+	local name=$4 build=$out/$4-$1
 	rm -rf "$build"
 	mkdir -p "$build"
-	cp "$2" "$build/"
+	cp "$2" "$build/$name.c"
 	echo "obj-m := $name.o" >"$build/Makefile"
 	# shellcheck disable=SC2016 # expanded where it runs
 	in_kernel "$1" "$build" 'make -C "$KDIR" "M=$PWD" W=1 "$@" modules' >"$build/log" 2>&1 || {

@@ -3,7 +3,7 @@
 # Sourced after kernels.sh: what a test's settings say (doc/testing.md lists it).
 
 setting_names=(description on guest processors memory outer_guest cpu devices swap timeout
-	plan stock append manual needs vmbus reboots packages needless faults)
+	modules programs plan stock append manual needs vmbus reboots packages needless faults)
 
 # What stands for a setting that a test leaves out
 default_settings() {

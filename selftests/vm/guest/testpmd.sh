@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
-# Sourced by the guest.sh of a test with DPDK's testpmd; its prepare calls guest/testpmd. What testpmd prints is in /tmp/pmd.out.
+# Sourced by the guest.sh of a test with DPDK's testpmd; its settings name the program testpmd. What testpmd prints is in /tmp/pmd.out.
 # The words pmd_towards and pmd_from of host-lib.sh are the host's part of pmd_receive and pmd_send.
 
 # It may end while it is given a command.
