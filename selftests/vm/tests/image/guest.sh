@@ -82,6 +82,7 @@ hear opened
 is_sub() { ls "$device/channels" && [ "$(cat "$device/channels/$primary/subchannel_id")" -gt 0 ]; }
 check "a sub-channel has the number that its primary had" within 10 is_sub
 check "with a folder and a ring file for each channel" within 10 rings 3
+say "has sub-channels"
 wait $pid
 check "the program ended when it was told to: $(tail -n 1 /tmp/echo.log)" ended quit
 check "the sub-channels went with the last close" within 10 rings 1

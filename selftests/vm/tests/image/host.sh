@@ -10,7 +10,8 @@ cleared() {
 
 check "the guest opens it, and messages come back" host wait-open "send 64 1000" "echo 1000 xid"
 check "sub-channels on demand" host "offer-sub 2" "channel 2" wait-open
-"$bin/copy-vmfile" --timeout 60 fcopy.sock --generate 50000000:1 --source late --destination /tmp/ >late.out 2>&1 &
+# The guest may take minutes to write its image.
+"$bin/copy-vmfile" --timeout "$timeout" fcopy.sock --generate 50000000:1 --source late --destination /tmp/ >late.out 2>&1 &
 late=$!
 # A sub-channel of the device will have the number that its primary has now.
 change device,relid=1 fcopy,relid=4 nic,relid=5
@@ -23,7 +24,8 @@ tell sub-channels
 check "messages come back, and the guest signals in the monitor page" host wait-open "send 64 1000" "echo 1000 xid" "expect-stat monitor-signals 1"
 check "also on new sub-channels" host "offer-sub 2" "channel 2" wait-open "channel 1" wait-open "send 64 100" "sync"
 tell opened
-check "the program ends" host "sleep 1000" "send-hex 7175697400000000" wait-close
+guest_says "has sub-channels" >/dev/null || exit 1
+check "the program ends" host "send-hex 7175697400000000" wait-close
 check "hv-fcopyd copies" copy_vmfile fcopy --generate 100000:1 --destination /tmp/file
 tell copied
 
