@@ -24,10 +24,10 @@ begin() {
 	hv_netvsc)
 		give_to '' "$first" "$second"
 		within 30 there || return
-		# The shell's own ip knows no txqueuelen.
+		# Those of Debian: the shell has others, which know less.
 		/usr/bin/ip link set "$nic" txqueuelen 20000 up && /usr/bin/ip link set "$other" txqueuelen 20000 up || return
-		[ "$1" = receive ] || { tc qdisc add dev "$nic" ingress &&
-			tc filter add dev "$nic" parent ffff: matchall action mirred egress redirect dev "$other"; }
+		[ "$1" = receive ] || { /usr/bin/tc qdisc add dev "$nic" ingress &&
+			/usr/bin/tc filter add dev "$nic" parent ffff: matchall action mirred egress redirect dev "$other"; }
 		;;
 	testpmd)
 		give_to_program || return
@@ -78,4 +78,5 @@ for round in $rounds; do
 		done
 	done
 done
+hear finished
 check "each contender began and ended as it should${failed:-: all}" test -z "$failed"
