@@ -17,10 +17,12 @@ inbound "channel 1" "$nic" 1000 1
 outbound "two channels" "$nic" 1000 60 1514
 nic_tool spray $peer 64
 say sprayed
+hear counted
 
 check "one, as ethtool -L does" channels 1 1
 check "ping" within 10 answers
 say "one channel"
+hear closed
 check "two again" channels 2 2
 check "ping" within 10 answers
 say "two again"

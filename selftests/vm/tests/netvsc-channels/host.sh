@@ -11,9 +11,11 @@ guest_says sprayed || exit 1
 nic status >status
 check "the guest sends on both: $(sed -n 's/^channel //p' status | tr '\n' ';')" \
 	sh -c 'grep -q "^channel 1 open" status && ! grep -q "open from 0 " status'
+tell counted
 
 guest_says "one channel" || exit 1
 check "the sub-channel is closed" nic wait-close 1
+tell closed
 guest_says "two again" || exit 1
 check "it is open again" nic wait-open 1
 check "there was a session for each" nic expect sessions 3 3
