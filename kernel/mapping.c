@@ -67,7 +67,10 @@ void hvuio_inodes_pin(struct list_head *inodes)
 	}
 }
 
-/* The page of a map, or NULL behind its end. Under maps_lock, or when the maps are revoked. */
+/*
+ * The page of a map, or NULL behind its end. Under maps_lock, or when the maps
+ * are revoked.
+ */
 static struct page *hvuio_map_page(struct hvuio_device *dev, unsigned long map, unsigned long index)
 {
 	const struct hvuio_area *area = &dev->areas[map];
@@ -123,7 +126,10 @@ static void hvuio_map_set(struct hvuio_device *dev, enum hvuio_map map, const ch
 	dev->areas[map].size = size;
 	dev->info.mem[map].name = name;
 	dev->info.mem[map].size = size;
-	/* UIO asks mmap of ours. The address stays 0: everybody can read it in sysfs. */
+	/*
+	 * UIO asks mmap of ours. The address stays 0: everybody can read it in
+	 * sysfs.
+	 */
 	dev->info.mem[map].memtype = UIO_MEM_LOGICAL;
 }
 
@@ -170,7 +176,10 @@ static vm_fault_t hvuio_map_fault(struct vm_fault *vmf)
 	spin_unlock(&dev->maps_lock);
 	if (!page)
 		return VM_FAULT_SIGBUS;
-	/* It stays locked until it is mapped, so that hvuio_maps_revoke() finds it there. */
+	/*
+	 * It stays locked until it is mapped, so that hvuio_maps_revoke() finds
+	 * it there.
+	 */
 	lock_page(page);
 	if (READ_ONCE(dev->maps_revoked))
 		ret = VM_FAULT_SIGBUS;

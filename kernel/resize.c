@@ -18,7 +18,10 @@ static int hvuio_resize_begin(struct hvuio_device *dev)
 		return 0;
 	case HVUIO_OPEN:
 	case HVUIO_LOST:
-		/* A mapping of /dev/uioN keeps its file, and so counts as an open. */
+		/*
+		 * A mapping of /dev/uioN keeps its file, and so counts as an
+		 * open.
+		 */
 		dev_err_ratelimited(&dev->hv->device, "not resized: the device is open or mapped\n");
 		ret = -EBUSY;
 		break;

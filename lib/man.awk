@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-# The manual pages of section 3, from the comments of the header: a page for each of its parts, and one that refers to it
-# for each further function in it. Variables: folder, version, date.
+# The manual pages of section 3, from the comments of the header: a page for
+# each of its parts, and one that refers to it for each further function in it.
+# Variables: folder, version, date.
 
 function begin(title) {
 	finish()
@@ -222,7 +223,8 @@ page == "" { next }
 	block = ""
 	line = $0
 	do {
-		# The page shows how to use a macro and leaves out what it stands for.
+		# The page shows how to use a macro and leaves out what it
+		# stands for.
 		continues = sub(/[ \t]*\\$/, "", line)
 		block = block line "\n"
 		while (continues && (getline line) > 0)

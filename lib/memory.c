@@ -99,7 +99,9 @@ int vmbus_chan_from_memory(const struct vmbus_memory *memory, struct vmbus_chan 
 	return 0;
 }
 
-/* The rings of a pair: one mapping, which lasts until the last side is closed */
+/*
+ * The rings of a pair: one mapping, which lasts until the last side is closed
+ */
 struct pair {
 	unsigned char *rings;
 	size_t ring_size;
@@ -148,7 +150,10 @@ int vmbus_chan_pair(size_t ring_size, struct vmbus_chan **guest, struct vmbus_ch
 	pair.users = calloc(1, sizeof(*pair.users));
 	if (!pair.users)
 		return fail(-ENOMEM, "out of memory");
-	/* The memory is shared with children, and both sides use it at the same addresses. */
+	/*
+	 * The memory is shared with children, and both sides use it at the same
+	 * addresses.
+	 */
 	pair.rings = mmap(NULL, 2 * ring_size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (pair.rings == MAP_FAILED) {
 		err = fail(-errno, "memory for two rings of %zu bytes: %s", ring_size,

@@ -53,7 +53,10 @@ int rx_ring_attach(struct rx_ring *rx, void *ring, size_t size, size_t header_si
 				 smp_load_acquire(&shared->read_index));
 }
 
-/* Return the free bytes for the host's index @read, or -EIO: the host may not take room back. */
+/*
+ * Return the free bytes for the host's index @read, or -EIO: the host may not
+ * take room back.
+ */
 static int tx_ring_room(const struct tx_ring *tx, uint32_t read)
 {
 	uint32_t known = tx->reserved ? tx->room_then : tx->room;
@@ -182,6 +185,9 @@ void rx_ring_mask(struct rx_ring *rx)
 void rx_ring_unmask(struct rx_ring *rx)
 {
 	WRITE_ONCE(rx->shared->interrupt_mask, 0);
-	/* The host sees that it may interrupt, or we see the packet that came silently. */
+	/*
+	 * The host sees that it may interrupt, or we see the packet that came
+	 * silently.
+	 */
 	smp_mb();
 }

@@ -271,7 +271,10 @@ int vmbus_device_attribute_u64(const struct vmbus_device *dev, const char *name,
  */
 int vmbus_device_is_offered(const struct vmbus_device *dev);
 
-/* Each string lives as long as the device, or until vmbus_device_refresh() where that says so. */
+/*
+ * Each string lives as long as the device, or until vmbus_device_refresh()
+ * where that says so.
+ */
 
 /** Instance GUID, lower case, no braces. Since 0.1. */
 const char *vmbus_device_instance(const struct vmbus_device *dev);
@@ -549,7 +552,10 @@ struct vmbus_memory {
 	int (*signal)(void *ctx);
 	void *ctx;
 
-	/* For a channel that is signalled by monitor page: 4096 bytes each; set both or neither. */
+	/*
+	 * For a channel that is signalled by monitor page: 4096 bytes each; set
+	 * both or neither.
+	 */
 	void *int_page;
 	void *monitor_page;
 	uint32_t relid;		/* below 16384 */
@@ -1664,8 +1670,8 @@ struct vmbus_ic_options {
 	/*
 	 * Called for each request but NEGOTIATE, after versions are agreed.
 	 * Before that the object itself answers with VMBUS_E_NOT_CONNECTED. The
-	 * callback checks the length and all else that the host wrote, and may change
-	 * the body. It returns the status of the answer, VMBUS_S_* or
+	 * callback checks the length and all else that the host wrote, and may
+	 * change the body. It returns the status of the answer, VMBUS_S_* or
 	 * VMBUS_E_*, or VMBUS_IC_LATER. Required.
 	 */
 	uint32_t (*request)(struct vmbus_ic *ic, struct vmbus_ic_request *request, void *ctx);

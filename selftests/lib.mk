@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# The rules of a collection, with the names of the kernel's tools/testing/selftests/lib.mk. A collection's
-# Makefile sets, before it includes this file as ../lib.mk:
+# The rules of a collection, with the names of the kernel's
+# tools/testing/selftests/lib.mk. A collection's Makefile sets, before it
+# includes this file as ../lib.mk:
 #
 # TEST_PROGS               scripts that are tests
 # TEST_GEN_PROGS           compiled tests, each from the .c file of its name
@@ -48,7 +49,8 @@ $(OUTPUT)/%: %.c $(LOCAL_HDRS) $(filter %.a,$(LDLIBS))
 -include $(wildcard $(OUTPUT)/*.d)
 endif
 
-# Built elsewhere, the scripts go there too, so that a test finds all that it uses beside it.
+# Built elsewhere, the scripts go there too, so that a test finds all that it
+# uses beside it.
 run_tests: all
 ifneq ($(realpath $(OUTPUT)),$(CURDIR))
 	@mkdir -p $(OUTPUT)

@@ -43,8 +43,9 @@ const struct command *command_find(const char *name);
 	{ 0 }
 
 /*
- * Do as getopt_long(), and handle the common options. Return -1 after the last option. When the
- * command has to end, for help or for a wrong option, return 0 with the exit status in *status.
+ * Do as getopt_long(), and handle the common options. Return -1 after the last
+ * option. When the command has to end, for help or for a wrong option, return 0
+ * with the exit status in *status.
  */
 int command_option(const struct command *command, int argc, char **argv, const char *letters,
 		   const struct option *options, int *status);
@@ -56,8 +57,8 @@ int command_misused(const struct command *command);
 void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /*
- * Flush standard output. Return status, or EXIT_FAILED with a message if what the command printed
- * could not be written.
+ * Flush standard output. Return status, or EXIT_FAILED with a message if what
+ * the command printed could not be written.
  */
 int command_end(int status);
 

@@ -571,7 +571,10 @@ void device_claim_disks(const struct config *config, struct facts *facts, size_t
 		plan_make(config, facts, device, PLAN_NOW, NULL, plan);
 }
 
-/* Read the files and add a section. Returns 0 or -errno; the caller has said what is faulty. */
+/*
+ * Read the files and add a section. Returns 0 or -errno; the caller has said
+ * what is faulty.
+ */
 static int read_config(struct config *config, const struct section *extra)
 {
 	struct section *sections;
@@ -605,7 +608,10 @@ int device_bind(const struct section *extra, struct vmbus_device *dev,
 	ret = lock < 0 ? lock : vmbus_device_refresh(dev);
 	if (ret)
 		goto out;
-	/* vmbusctl may have released it, or made it wait, while this run waited for the lock. */
+	/*
+	 * vmbusctl may have released it, or made it wait, while this run waited
+	 * for the lock.
+	 */
 	why = defer_reason(vmbus_device_instance(dev), options->occasion);
 	if (why) {
 		say(LOG_INFO, "%s: left alone: %s", described(dev), why);

@@ -49,16 +49,20 @@ int device_bind(const struct section *extra, struct vmbus_device *dev,
 		const struct bind_options *options);
 
 /*
- * device_claim_disks() - plan once more for a device that a plan for now would take
- * @plan: what plan_make() has answered for PLAN_NOW; replaced if a disk is in use
+ * device_claim_disks() - plan once more for a device that a plan for now would
+ * take
+ * @plan: what plan_make() has answered for PLAN_NOW; replaced if a disk is in
+ *        use
  *
- * See facts_claim_disks(). Call it wherever such a plan is shown or carried out.
+ * See facts_claim_disks(). Call it wherever such a plan is shown or carried
+ * out.
  */
 void device_claim_disks(const struct config *config, struct facts *facts, size_t device,
 			struct plan *plan);
 
 /*
- * device_release() - let the kernel choose a driver for a device that device_bind() bound
+ * device_release() - let the kernel choose a driver for a device that
+ * device_bind() bound
  *
  * Nothing is done when the kernel chose that driver by itself. Returns 0 or
  * -errno.

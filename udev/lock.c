@@ -15,7 +15,10 @@
 
 #include "log.h"
 
-/* Create the folders of @path below vmbus_sysroot(), the last one for root alone. */
+/*
+ * Create the folders of @path below vmbus_sysroot(), the last one for root
+ * alone.
+ */
 static int make_folders(char *path)
 {
 	for (char *slash = strchr(path + strlen(vmbus_sysroot()) + 1, '/'); slash;

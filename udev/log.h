@@ -11,7 +11,10 @@
  */
 extern bool log_to_syslog;
 
-/* The program's name, before each line on standard error; "vmbus-bind" unless it says otherwise. */
+/*
+ * The program's name, before each line on standard error; "vmbus-bind" unless
+ * it says otherwise.
+ */
 extern const char *log_name;
 
 /* One line, at a syslog priority; LOG_DEBUG is dropped. */

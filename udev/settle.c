@@ -13,7 +13,9 @@
 #define QUIET_MS  1000
 #define MAX_WAITS 10
 
-/* Take what has been reported within @ms. Returns whether there was anything. */
+/*
+ * Take what has been reported within @ms. Returns whether there was anything.
+ */
 static bool take(int fd, int ms)
 {
 	struct pollfd one = { .fd = fd, .events = POLLIN };

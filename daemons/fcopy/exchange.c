@@ -110,7 +110,9 @@ static unsigned int milliseconds_since(const struct timespec *since)
 	return (now.tv_sec - since->tv_sec) * 1000 + (now.tv_nsec - since->tv_nsec) / 1000000;
 }
 
-/* Answer the requests that wait, in their order, until one has to wait longer. */
+/*
+ * Answer the requests that wait, in their order, until one has to wait longer.
+ */
 static int answer_held(struct exchange *exchange)
 {
 	struct session *session = &exchange->session;
@@ -131,7 +133,9 @@ static int answer_held(struct exchange *exchange)
 	return err;
 }
 
-/* Take a request. Returns 0, or -errno; -EAGAIN means that the ring is empty. */
+/*
+ * Take a request. Returns 0, or -errno; -EAGAIN means that the ring is empty.
+ */
 static int take(struct exchange *exchange)
 {
 	int err = receive(exchange);

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-/* The rings of the compatibility header, with a host that writes what the input says. */
+/*
+ * The rings of the compatibility header, with a host that writes what the input
+ * says.
+ */
 
 #include <errno.h>
 #include <unistd.h>

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* What every fuzz target has: its entry, the bytes that it is made to read, and rings with red zones. */
+/*
+ * What every fuzz target has: its entry, the bytes that it is made to read, and
+ * rings with red zones.
+ */
 #ifndef FUZZ_INPUT_H
 #define FUZZ_INPUT_H
 

@@ -177,7 +177,10 @@ static void one_step(struct rings *r, struct input *in)
 		take(in, r->to_guest + HEADER + at, len < DATA - at ? len : DATA - at);
 		break;
 	case PACKET:
-		/* where the guest reads next, or nearly so: type, offset, length, flags */
+		/*
+		 * where the guest reads next, or nearly so: type, offset,
+		 * length, flags
+		 */
 		at = (*word(r->to_guest, 1) + take_u8(in) % 16 * 8) % (DATA - 8);
 		take(in, r->to_guest + HEADER + at / 8 * 8, 8);
 		break;

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * The interface of vmbus_bufring.h in the kernel's tools/hv, over libvmbus_bufring: a program written
- * for that builds with the flags of 'pkg-config libvmbus_bufring-compat' unchanged. New programs use
- * the library's own <vmbus_bufring.h>.
+ * The interface of vmbus_bufring.h in the kernel's tools/hv, over
+ * libvmbus_bufring: a program written for that builds with the flags of
+ * 'pkg-config libvmbus_bufring-compat' unchanged. New programs use the
+ * library's own <vmbus_bufring.h>.
  *
- * What a program gets by it: every index and length of the host is read once and checked; 16 and 64
- * KiB pages and other machines than x86; padding of payloads that are no multiple of 8; an order of
- * memory accesses that does not depend on x86. As before: sending does not signal, that is for the
- * program (write(2) to the UIO device); several threads may send; one at a time may receive.
+ * What a program gets by it: every index and length of the host is read once
+ * and checked; 16 and 64 KiB pages and other machines than x86; padding of
+ * payloads that are no multiple of 8; an order of memory accesses that does not
+ * depend on x86. As before: sending does not signal, that is for the program
+ * (write(2) to the UIO device); several threads may send; one at a time may
+ * receive.
  */
 #ifndef VMBUS_BUFRING_COMPAT_H
 #define VMBUS_BUFRING_COMPAT_H
@@ -95,7 +98,10 @@ struct icmsg_hdr {
 
 /* Rings */
 
-/* As host and guest share it. The data begins after one page of the system, not after data. */
+/*
+ * As host and guest share it. The data begins after one page of the system, not
+ * after data.
+ */
 struct vmbus_bufring {
 	volatile uint32_t windex;
 	volatile uint32_t rindex;

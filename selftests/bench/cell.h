@@ -8,7 +8,10 @@
 
 #include "contender.h"
 
-/* Ours come first, then the peers, then the bare copies with the two barriers and without. */
+/*
+ * Ours come first, then the peers, then the bare copies with the two barriers
+ * and without.
+ */
 enum {
 	OURS = 3,
 #ifdef PEERS
@@ -41,7 +44,10 @@ extern const char *const kinds[KINDS];
 void print_head(FILE *file, int repetitions);
 void print_cell(FILE *file, const struct cell *cell);
 void write_csv(FILE *file, const struct cell *cells, size_t count);
-/* Plot messages of rings of @ring bytes and bursts of @burst. @without says why there are no rows of two threads, or is NULL. */
+/*
+ * Plot messages of rings of @ring bytes and bursts of @burst. @without says why
+ * there are no rows of two threads, or is NULL.
+ */
 void write_svg(FILE *file, const struct cell *cells, size_t count, size_t ring, int burst, const char *without);
 
 #endif

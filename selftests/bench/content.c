@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The packets to send, what a receiver does with them, and the host of the rows that measure one side. */
+/*
+ * The packets to send, what a receiver does with them, and the host of the rows
+ * that measure one side.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -79,7 +82,10 @@ static void fill_message(unsigned char *message, size_t size, uint64_t number)
 	}
 }
 
-/* It lies within one page, because DPDK's list describes nothing else. Transfer pages do not use the page number. */
+/*
+ * It lies within one page, because DPDK's list describes nothing else. Transfer
+ * pages do not use the page number.
+ */
 static struct segment segment_of(uint64_t number, unsigned int i)
 {
 	uint64_t word = word_of(number, MAX_MESSAGE + i);

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * DPDK's bus/vmbus, called as its netvsc driver calls it. The driver sends packets one by one and signals once for the burst, if
- * one of them found the ring empty. It receives whole packets, then calls rte_vmbus_chan_signal_read() once for all.
+ * DPDK's bus/vmbus, called as its netvsc driver calls it. The driver sends
+ * packets one by one and signals once for the burst, if one of them found the
+ * ring empty. It receives whole packets, then calls
+ * rte_vmbus_chan_signal_read() once for all.
  */
 #include <errno.h>
 #include <stdbool.h>
@@ -38,7 +40,10 @@ static void dpdk_close(void)
 	receiver_signals.count += receiver.page.trigs[0].pending;
 }
 
-/* Signals if needed. Returns @sent, unless @err says more than that the ring is full */
+/*
+ * Signals if needed. Returns @sent, unless @err says more than that the ring is
+ * full
+ */
 static int end_burst(int sent, int err, bool need_signal)
 {
 	if (need_signal)

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * tools/hv's ring, called as its daemon calls it. It does not decide about signals: the daemon signals after each message, whether
- * the host needs it or not. Here it signals once for a burst. It neither tells the host of room nor knows packets with ranges.
+ * tools/hv's ring, called as its daemon calls it. It does not decide about
+ * signals: the daemon signals after each message, whether the host needs it or
+ * not. Here it signals once for a burst. It neither tells the host of room nor
+ * knows packets with ranges.
  */
 #include <errno.h>
 

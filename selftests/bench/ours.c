@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * libvmbus_bufring, which receives by copying or in place, and which can lock for several senders. The calls are those that a
- * program would make: the calls for one packet when the burst is 1, the calls for many when it is larger. The size of the
- * messages changes nothing, because a program does not know it beforehand.
+ * libvmbus_bufring, which receives by copying or in place, and which can lock
+ * for several senders. The calls are those that a program would make: the calls
+ * for one packet when the burst is 1, the calls for many when it is larger. The
+ * size of the messages changes nothing, because a program does not know it
+ * beforehand.
  */
 #include <errno.h>
 #include <stdbool.h>

@@ -20,7 +20,9 @@ static const char *column(enum use use, size_t c)
 	return name;
 }
 
-/* Half of the distance from the lowest to the highest, in percent of the median */
+/*
+ * Half of the distance from the lowest to the highest, in percent of the median
+ */
 static double plus_minus(const struct spread *spread)
 {
 	return 50 * (spread->high - spread->low) / spread->median;
@@ -35,7 +37,10 @@ static bool has_ratio(enum use use, size_t c)
 	return c < OURS && measured_when(use, c);
 }
 
-/* @title above the columns of @width that the contenders have, or those that have a ratio */
+/*
+ * @title above the columns of @width that the contenders have, or those that
+ * have a ratio
+ */
 static void print_title(FILE *file, const char *title, enum use use, int width, bool ratios)
 {
 	int columns = 0;
@@ -183,7 +188,10 @@ static void draw_axes(FILE *file, const struct panel *panel, const struct cell *
 
 		if (!shown(panel, &cells[i]))
 			continue;
-		/* A number that has no room beside the one before it stands below it. */
+		/*
+		 * A number that has no room beside the one before it stands
+		 * below it.
+		 */
 		fprintf(file, "<text x='%g' y='%g' text-anchor='middle'>%zu</text>\n", x,
 			panel->y + PANEL_HEIGHT + (x - before < 30 ? 32 : 18), cells[i].size);
 		before = x;
@@ -198,7 +206,10 @@ static void draw_contender(FILE *file, const struct panel *panel, const struct c
 	const bool last = c == CONTENDERS - 1, floor = c >= FENCED;
 	const char *colour = floor ? "#888" : colours[c];
 	char path[1024] = "";
-	/* The names stand in two columns above the lines, which end too close together. */
+	/*
+	 * The names stand in two columns above the lines, which end too close
+	 * together.
+	 */
 	const double name_x = panel->x + 12 + (double)(c % 2) * 90, name_y = panel->y + 18 + (double)(c / 2) * 18;
 
 	for (size_t i = 0; i < count; i++) {

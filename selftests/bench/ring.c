@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * ring [-q] [-c CELLS] [TABLE.csv PLOT.svg]: measures the nanoseconds for a packet to be sent and received through a ring in memory,
- * by one thread and by two, the library against its peers in one run. All contenders use the same memory, one after the other. Each
- * cell is first verified, packet by packet, and then timed in interleaved repetitions. -q measures few cells, with few repetitions.
- * -c measures the cells whose first six columns, with one blank between them, match a pattern of the shell: -c "xfer 2 *".
+ * ring [-q] [-c CELLS] [TABLE.csv PLOT.svg]: measures the nanoseconds for a
+ * packet to be sent and received through a ring in memory, by one thread and by
+ * two, the library against its peers in one run. All contenders use the same
+ * memory, one after the other. Each cell is first verified, packet by packet,
+ * and then timed in interleaved repetitions. -q measures few cells, with few
+ * repetitions.
+ * -c measures the cells whose first six columns, with one blank between them,
+ * match a pattern of the shell: -c "xfer 2 *".
  */
 #include <errno.h>
 #include <fnmatch.h>
@@ -44,10 +48,16 @@ static void __attribute__((noreturn, format(printf, 1, 2))) give_up(const char *
 	exit(1);
 }
 
-/* The receiver runs on the first, the sender on the second. One thread that does both runs on the first. */
+/*
+ * The receiver runs on the first, the sender on the second. One thread that
+ * does both runs on the first.
+ */
 static int processors[2], processor_count;
 
-/* The first of the processors that share its core, or -1 when the kernel does not say */
+/*
+ * The first of the processors that share its core, or -1 when the kernel does
+ * not say
+ */
 static int core_of(int processor)
 {
 	char path[80];
@@ -64,7 +74,10 @@ static int core_of(int processor)
 	return first;
 }
 
-/* Choose two processors that the process may use, on different cores if there are such */
+/*
+ * Choose two processors that the process may use, on different cores if there
+ * are such
+ */
 static void choose_processors(void)
 {
 	cpu_set_t set;
@@ -91,7 +104,10 @@ static void pin(int processor)
 		give_up("sched_setaffinity: processor %d: %s", processor, strerror(errno));
 }
 
-/* Two rings, which all contenders use. Their pages are touched before the first measurement. */
+/*
+ * Two rings, which all contenders use. Their pages are touched before the first
+ * measurement.
+ */
 static unsigned char *memory;
 
 static void allocate_memory(void)
@@ -254,7 +270,10 @@ static void expect_empty(const struct job *job)
 		give_up("%s: more packets arrived than were sent", job->who->name);
 }
 
-/* Send packets that all differ, more than twice around the ring. Each must arrive once, in its turn, and unchanged. */
+/*
+ * Send packets that all differ, more than twice around the ring. Each must
+ * arrive once, in its turn, and unchanged.
+ */
 static void verify(const struct contender *who, const struct cell *cell)
 {
 	const long bursts = (2 * once_around(cell) + 2 * cell->burst) / cell->burst;
@@ -270,7 +289,10 @@ static void verify(const struct contender *who, const struct cell *cell)
 	who->close();
 	if (verified() != (uint64_t)job.count)
 		give_up("%s: looked at %llu packets of %ld", who->name, (unsigned long long)verified(), job.count);
-	/* With one thread, each burst meets an empty ring, so each needs a signal. */
+	/*
+	 * With one thread, each burst meets an empty ring, so each needs a
+	 * signal.
+	 */
 	if (cell->threads == 1 && who->send[cell->kind] != host_send && who != &bare && who != &fenced &&
 	    sender_signals.count != bursts)
 		give_up("%s: %u signals for %ld bursts", who->name, sender_signals.count, bursts);
@@ -333,7 +355,10 @@ static struct spread spread_of(const double *values, int count)
 	return (struct spread){ sorted[0], sorted[count / 2], sorted[count - 1] };
 }
 
-/* The machine's clock moves, so each ratio is of one repetition. The peer is the one whose median is the lowest. */
+/*
+ * The machine's clock moves, so each ratio is of one repetition. The peer is
+ * the one whose median is the lowest.
+ */
 static void compare_with_peers(struct cell *cell, enum use use, double (*ns)[MAX_REPETITIONS], int repetitions)
 {
 	size_t peer = 0;
@@ -364,7 +389,10 @@ static void measure(struct cell *cell, int repetitions)
 		for (size_t c = 0; c < CONTENDERS; c++)
 			if (takes_part(contenders[c], cell, use))
 				counts[use][c] = calibrate(contenders[c], cell, use);
-	/* Each repetition starts with another contender, so that the order favours none. */
+	/*
+	 * Each repetition starts with another contender, so that the order
+	 * favours none.
+	 */
 	for (int r = 0; r < repetitions; r++)
 		for (size_t i = 0; i < CONTENDERS; i++)
 			for (enum use use = LEAVE; use <= READ; use++) {
@@ -399,7 +427,10 @@ static void add_cell(enum kind kind, int threads, size_t ring, size_t size, unsi
 {
 	struct cell *cell = &cells[cell_count];
 
-	/* One thread sends a whole burst before it receives, so the burst must fit. */
+	/*
+	 * One thread sends a whole burst before it receives, so the burst must
+	 * fit.
+	 */
 	if (threads == 1 && packet_bytes(kind, size, ranges) * (size_t)burst >= ring)
 		return;
 	if (!is_wanted(kind, threads, ring, size, ranges, burst))

@@ -246,7 +246,10 @@ static enum plan_outcome promised(const struct combination *c, enum plan_time ti
 		return PLAN_BIND;
 	if (time != PLAN_BOOT && is_in_use(c))
 		return PLAN_REFUSED;
-	/* While no other adapter has an address, nothing shows what the machine needs. */
+	/*
+	 * While no other adapter has an address, nothing shows what the machine
+	 * needs.
+	 */
 	if ((time != PLAN_NOW || !another_has(c, OTHER_ADDRESS, FOREIGN_ADDRESS, false)) &&
 	    (time != PLAN_NOW || !another_has(c, OTHER_DEFAULT, FOREIGN_DEFAULT, false)) &&
 	    !is_allowed_at_boot(c, time))
@@ -305,7 +308,10 @@ static void check(const struct combination *c)
 		tell(c, came.reason, &foretold);
 }
 
-/* The next combination in @value with @count values; false when they begin anew. */
+/*
+ * The next combination in @value with @count values; false when they begin
+ * anew.
+ */
 static bool next(int *value, int count)
 {
 	*value = (*value + 1) % count;

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A program for tools/hv's vmbus_bufring.h, built with the compatibility header, and its host. */
+/*
+ * A program for tools/hv's vmbus_bufring.h, built with the compatibility
+ * header, and its host.
+ */
 
 #include <fcntl.h>
 #include <signal.h>
@@ -83,7 +86,9 @@ static void a_program_for_the_other_header_runs(void)
 	CHECK_IS(vmbus_ic_parse(in, pkt.length, &hdr), 0);
 	CHECK_IS(hdr.size, 0x10);
 	CHECK_IS(hdr.flags, VMBUS_IC_FLAG_TRANSACTION | VMBUS_IC_FLAG_RESPONSE);
-	/* counts of one and one, the first framework, the first message version */
+	/*
+	 * counts of one and one, the first framework, the first message version
+	 */
 	CHECK(!memcmp(in + 28, (const uint16_t []){ 1, 1, 0, 0, 3, 0, 1, 1 }, 16));
 
 	for (uint64_t n = 1; n < COUNT && !checks_failed; n++) {

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Serving an integration component: on a channel in memory, and on a device of a made-up sysfs. */
+/*
+ * Serving an integration component: on a channel in memory, and on a device of
+ * a made-up sysfs.
+ */
 
 #include <poll.h>
 #include <signal.h>
@@ -117,7 +120,10 @@ static bool readable(struct vmbus_ic *ic, int ms)
 	return poll(&p, 1, ms) == 1;
 }
 
-/* As a loop does, until there is nothing to do. Return what vmbus_ic_dispatch() returned. */
+/*
+ * As a loop does, until there is nothing to do. Return what vmbus_ic_dispatch()
+ * returned.
+ */
 static int settle(struct vmbus_ic *ic)
 {
 	int err = 0;
@@ -501,7 +507,10 @@ static void full_ring_to_the_host(void)
 		MUST(!err);
 	}
 	CHECK_IS(settle(s.ic), 0);
-	/* Three fit; the fourth request is answered, and its answer waits: no fifth is taken. */
+	/*
+	 * Three fit; the fourth request is answered, and its answer waits: no
+	 * fifth is taken.
+	 */
 	CHECK_IS(seen.requests, 1 + 4);
 	CHECK_IS(stats_of(s.ic).answers, 1 + 3);
 	CHECK(!readable(s.ic, 20));
@@ -563,7 +572,9 @@ static void an_answer_larger_than_the_ring(void)
 	CHECK_IS(seen.events[VMBUS_IC_EVENT_SKIPPED], 0);
 	CHECK_IS(stats_of(s.ic).lost, 1);
 
-	/* Two answers fill the ring, so that one is too large and has to wait. */
+	/*
+	 * Two answers fill the ring, so that one is too large and has to wait.
+	 */
 	seen.later_count = 0;
 	CHECK_IS(host_sends(s.host, VMBUS_IC_KVP, 10, body, 36), 0);
 	CHECK_IS(host_sends(s.host, VMBUS_IC_KVP, 11, body, 36), 0);

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Many packets in one call, packets built and read where they lie in the ring. */
+/*
+ * Many packets in one call, packets built and read where they lie in the ring.
+ */
 
 #include <pthread.h>
 
@@ -339,7 +341,10 @@ static void a_packet_built_in_the_ring(void)
 	struct model m;
 
 	model_open(&m, DATA);
-	/* all places of the ring, also around its end, and less committed than reserved */
+	/*
+	 * all places of the ring, also around its end, and less committed than
+	 * reserved
+	 */
 	for (int round = 0; round < 6000; round++, number++) {
 		size_t len = number * 13 % 300, less = round % 4 ? 0 : number % (len + 1);
 		void *payload;
@@ -382,7 +387,10 @@ static void reserve_and_try(enum vmbus_producers producers)
 	CHECK_IS(vmbus_send_many(m.guest, &message, 1), -EBUSY);
 	CHECK_IS(vmbus_send_payloads(m.guest, 6, 0, 0, &(struct iovec){ out, 8 }, 1), -EBUSY);
 	CHECK_IS(*word(&m.to_host, PENDING_SEND_SZ), 0);
-	/* what was queued before may be shown meanwhile, and nothing of the reservation */
+	/*
+	 * what was queued before may be shown meanwhile, and nothing of the
+	 * reservation
+	 */
 	CHECK_IS(vmbus_flush(m.guest), 0);
 	CHECK_IS(used(&m.to_host), 32);
 	CHECK_IS(vmbus_reserve(m.guest, 64, &other), -EBUSY);
@@ -501,7 +509,10 @@ static void pages_of_the_guest(void)
 	model_close(&m);
 }
 
-/* Packets with and without ranges in one batch, and each at every place of the ring */
+/*
+ * Packets with and without ranges in one batch, and each at every place of the
+ * ring
+ */
 static void pages_in_batches(void)
 {
 	static const uint64_t pages[] = { 7, 8, 9 };
@@ -535,7 +546,10 @@ static void pages_in_batches(void)
 		CHECK(pkt.transaction_id == 3 && !strcmp((char *)in, "third"));
 	}
 	CHECK_IS(signals, 100);
-	/* The second of two batches needs no signal, and leaves the first one's. */
+	/*
+	 * The second of two batches needs no signal, and leaves the first
+	 * one's.
+	 */
 	signal = 0;
 	CHECK_IS(vmbus_publish_many(m.guest, messages, 1, &signal), 1);
 	CHECK_IS(signal, 1);
@@ -556,7 +570,10 @@ static void pages_in_batches(void)
 	model_close(&m);
 }
 
-/* The same packet as vmbus_send_gpa() makes, built where it lies, at every place of the ring */
+/*
+ * The same packet as vmbus_send_gpa() makes, built where it lies, at every
+ * place of the ring
+ */
 static void pages_built_in_place(void)
 {
 	static const uint64_t page = 0x123456789;
@@ -650,7 +667,10 @@ static void transfer_pages(void)
 	struct vmbus_xfer_set set = { 0 };
 	struct model m;
 
-	/* in place, copied, and around the end of the ring, in the middle of the header */
+	/*
+	 * in place, copied, and around the end of the ring, in the middle of
+	 * the header
+	 */
 	for (int way = 0; way < 3; way++) {
 		uint32_t at = way == 2 ? DATA - 32 : 0;
 
@@ -701,7 +721,10 @@ static void transfer_pages(void)
 	model_close(&m);
 }
 
-/* The library's own packets with transfer pages have the layout that put_xfer() writes. */
+/*
+ * The library's own packets with transfer pages have the layout that put_xfer()
+ * writes.
+ */
 static void transfer_pages_sent(void)
 {
 	static const struct vmbus_range ranges[] = { { 100, 0 }, { 24, 1000 } };

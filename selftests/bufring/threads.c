@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Guest and host in two threads, and the two directions of one channel in two threads. */
+/*
+ * Guest and host in two threads, and the two directions of one channel in two
+ * threads.
+ */
 
 #include <poll.h>
 #include <pthread.h>
@@ -7,7 +10,9 @@
 
 #include "traffic.h"
 
-/* Rings that end in pages nobody may touch, and the descriptors of both sides */
+/*
+ * Rings that end in pages nobody may touch, and the descriptors of both sides
+ */
 struct shared {
 	struct ring to_host, to_guest;
 	struct vmbus_chan *guest, *host;
@@ -180,7 +185,10 @@ static void a_sender_that_waits_and_a_receiver_that_polls(void)
 	in_two_threads(receive_by_poll);
 }
 
-/* Several threads send on one channel, in each of the ways there are; each is received in its order. */
+/*
+ * Several threads send on one channel, in each of the ways there are; each is
+ * received in its order.
+ */
 #define SENDERS 3
 
 struct sender {
@@ -300,8 +308,9 @@ static void several_senders_that_spin(void)
 }
 
 /*
- * Three threads send and wait for room, one receives and waits for packets, all on one channel: an
- * interrupt that one takes is often for another. The host sends back what it gets.
+ * Three threads send and wait for room, one receives and waits for packets, all
+ * on one channel: an interrupt that one takes is often for another. The host
+ * sends back what it gets.
  */
 static void *send_and_wait(void *arg)
 {

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Traffic in both directions at once, checked byte by byte, for two threads or two processes */
+/*
+ * Traffic in both directions at once, checked byte by byte, for two threads or
+ * two processes
+ */
 #ifndef TRAFFIC_H
 #define TRAFFIC_H
 

@@ -88,8 +88,8 @@ static void show(void)
 }
 
 /*
- * The driver and the host have to end well, with @bad packets that the driver found to
- * be so.
+ * The driver and the host have to end well, with @bad packets that the driver
+ * found to be so.
  */
 #define SUCCEEDS(bad_) do {								\
 	int failed_before = checks_failed;						\
@@ -433,7 +433,9 @@ static void stop_the_driver(struct netvsc_host *h, struct host_packet *p)
 	_exit(0);
 }
 
-/* The driver had no processor when the answer came, and then the time was over. */
+/*
+ * The driver had no processor when the answer came, and then the time was over.
+ */
 static void an_answer_that_waits_for_the_driver(void)
 {
 	prepare(MODE_ECHO);

@@ -423,7 +423,10 @@ static void in_a_sticky_directory(void)
 		policy.group = POLICY_ID_FIXED;
 		policy.gid = 1003;
 		expect_int(set_owner(&old), REFUSAL_NONE);
-		/* A user could have moved a file of root there, with this group and mode. */
+		/*
+		 * A user could have moved a file of root there, with this group
+		 * and mode.
+		 */
 		expect_owner(cases[i].share ? cases[i].old : 0,
 			     cases[i].share == EVERYTHING ? 1002 : 1003);
 		expect_int(set_rest("a", &old), REFUSAL_NONE);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What goes wrong in the kernel tree's own daemon (tools/hv/hv_fcopy_uio_daemon.c),
- * with the letters of doc/fcopy.md, and must not go wrong here. daemon.sh tests r,
- * the exit status.
+ * What goes wrong in the kernel tree's own daemon
+ * (tools/hv/hv_fcopy_uio_daemon.c), with the letters of doc/fcopy.md, and must
+ * not go wrong here. daemon.sh tests r, the exit status.
  */
 #include <sys/socket.h>
 #include <sys/syscall.h>

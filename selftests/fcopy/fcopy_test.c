@@ -155,7 +155,10 @@ static void scratch_enter(void)
 	/* Without the links on the way: they are for the tests to make. */
 	if (!mkdtemp(template) || chdir(template) < 0 || !getcwd(scratch, sizeof(scratch)))
 		ksft_exit_fail_perror(template);
-	/* Where root is the tester, it is a directory that only root can write to. */
+	/*
+	 * Where root is the tester, it is a directory that only root can write
+	 * to.
+	 */
 	chmod(scratch, 0755);
 }
 

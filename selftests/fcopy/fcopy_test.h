@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What the tests of the daemon share: a scratch directory, expectations, files. */
+/*
+ * What the tests of the daemon share: a scratch directory, expectations, files.
+ */
 #ifndef FCOPY_TEST_H
 #define FCOPY_TEST_H
 
@@ -18,13 +20,15 @@
 #include "../kselftest/ktap.h"
 
 /*
- * A test is a function that takes and returns nothing. main() names them, then runs them all:
+ * A test is a function that takes and returns nothing. main() names them, then
+ * runs them all:
  *
- *	test(first);
- *	test_variant(second, "on Sundays", 7);
- *	run_tests();
+ * 	test(first);
+ * 	test_variant(second, "on Sundays", 7);
+ * 	run_tests();
  *
- * Each starts in an empty directory of its own, and fails by what it expected in vain.
+ * Each starts in an empty directory of its own, and fails by what it expected
+ * in vain.
  */
 #define test(function)				add_test(function, #function, "", 0)
 #define test_variant(function, how, number)	add_test(function, #function, how, number)

@@ -68,8 +68,8 @@ void negotiation(struct message *m, uint16_t frameworks, uint16_t services);
 void usual_negotiation(struct message *m);
 
 /*
- * DESTINATION is -DestinationPath as it was typed, the field path_name; SOURCE is
- * the name of the source file, the field file_name. Both are ASCII here.
+ * DESTINATION is -DestinationPath as it was typed, the field path_name; SOURCE
+ * is the name of the source file, the field file_name. Both are ASCII here.
  */
 void start_message(struct message *m, const char *destination, const char *source, uint32_t flags,
 		   uint64_t size);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A host that means harm sends messages in any order, with any bytes, over rings in
- * memory, for HOSTILE_SECONDS (2). HOSTILE_SEED repeats a run. It gets at most one
- * answer to each request, in order, with the same bytes but for the status. The
- * guest has only whole files afterwards.
+ * A host that means harm sends messages in any order, with any bytes, over
+ * rings in memory, for HOSTILE_SECONDS (2). HOSTILE_SEED repeats a run. It gets
+ * at most one answer to each request, in order, with the same bytes but for the
+ * status. The guest has only whole files afterwards.
  */
 #include <ftw.h>
 #include <stdarg.h>

@@ -210,7 +210,9 @@ static void agreement_in_mid_life_ends_a_copy(void)
 		expect_int(end(COMPLETE), S_OK);
 		usual_negotiation(&request);
 		expect_int(ask(), S_OK);
-		/* This is no repetition: the host has forgotten that one, too. */
+		/*
+		 * This is no repetition: the host has forgotten that one, too.
+		 */
 		expect_int(end(COMPLETE), E_STATE);
 	}
 	expect_int(session.transfer.totals.failed, 1);

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * batches CLASS SIGNALS: the library on a real channel, against the host of the bench's test batches: bursts that are signalled
- * once, packets read and built in the ring, full rings, sub-channels, and the errors that end a channel. SIGNALS is the
- * kernel's counter of signals for the device. Prints "ok ...", "not ok ...", "say ..." for the host, and what went wrong.
+ * batches CLASS SIGNALS: the library on a real channel, against the host of the
+ * bench's test batches: bursts that are signalled once, packets read and built
+ * in the ring, full rings, sub-channels, and the errors that end a channel.
+ * SIGNALS is the kernel's counter of signals for the device. Prints "ok ...",
+ * "not ok ...", "say ..." for the host, and what went wrong.
  */
 #include <errno.h>
 #include <stdbool.h>
@@ -72,8 +74,9 @@ static struct vmbus_stats stats_of(struct vmbus_chan *chan)
 static struct vmbus_view views[VIEWS];
 
 /*
- * Looks until there are @count packets, taking none; the last look is in views[]. A look shows no more than a quarter of the ring,
- * so that @count packets have to fit there.
+ * Looks until there are @count packets, taking none; the last look is in
+ * views[]. A look shows no more than a quarter of the ring, so that @count
+ * packets have to fit there.
  */
 static unsigned int look_for(struct vmbus_chan *chan, int count)
 {
@@ -118,8 +121,9 @@ static void tell(struct vmbus_chan *chan, uint8_t word)
 }
 
 /*
- * 96 packets are read where they lie, which takes several looks: they are more than a quarter of the ring. Then they go back in
- * batches while the host reads nothing.
+ * 96 packets are read where they lie, which takes several looks: they are more
+ * than a quarter of the ring. Then they go back in batches while the host reads
+ * nothing.
  */
 static void bursts(struct vmbus_chan *chan, const char *signals)
 {
@@ -192,7 +196,10 @@ static void *reserve(struct vmbus_chan *chan, size_t len)
 	return payload;
 }
 
-/* @count packets of 100 bytes go back, each built in the ring; now and then a reservation is given back unused. */
+/*
+ * @count packets of 100 bytes go back, each built in the ring; now and then a
+ * reservation is given back unused.
+ */
 static void build_in_place(struct vmbus_chan *chan, unsigned int count)
 {
 	unsigned int done = 0, batches = 0;
@@ -283,8 +290,9 @@ static void full_to_the_guest(struct vmbus_chan *chan)
 	IS(vmbus_rx_used(chan), fit * LARGE);
 	IS(stats_of(chan).rx_signals - before.rx_signals, 0);
 	/*
-	 * The host asks for a quarter of the ring, and wants to hear when that is there. The guest
-	 * sends nothing meanwhile: a signal about a packet would make the host look for room, too.
+	 * The host asks for a quarter of the ring, and wants to hear when that
+	 * is there. The guest sends nothing meanwhile: a signal about a packet
+	 * would make the host look for room, too.
 	 */
 	do {
 		n = vmbus_peek(chan, views, 1);
@@ -314,7 +322,10 @@ static void full_to_the_guest(struct vmbus_chan *chan)
 	result("a host that waits for room is signalled when it is there, and not before");
 }
 
-/* Each by its relid; the host sends 20 packets on each, which go back in one batch. */
+/*
+ * Each by its relid; the host sends 20 packets on each, which go back in one
+ * batch.
+ */
 static void sub_channels(struct vmbus_chan *chan, struct vmbus_chan *subs[2])
 {
 	struct vmbus_subchannel list[4];
@@ -360,7 +371,9 @@ static void sub_channels(struct vmbus_chan *chan, struct vmbus_chan *subs[2])
 		IS(vmbus_release(subs[i], &views[got - 1]), 0);
 		IS(stats_of(subs[i]).tx_publications - before.tx_publications, 1);
 		IS(stats_of(subs[i]).rx_packets - before.rx_packets, 20);
-		/* Of several channels with packets the host may take any first. */
+		/*
+		 * Of several channels with packets the host may take any first.
+		 */
 		await(subs[i], 0x5a);
 	}
 	result("packets in both directions on each of them");

@@ -1,20 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * dpdk_abi TITLE INSTANCE SUBCHANNELS SECONDS: does with a bound NIC what DPDK (bus/vmbus, net/netvsc) does from the scan
- * to the end, against a host that answers (the bench's test dpdk), and opens the device again SECONDS after closing it. One
- * line for each point of the contract between DPDK and the kernel: "ok TITLE: point N, what it is: what was found", or "not
- * ok ..."; and lines "say TITLE ..." for the host.
+ * dpdk_abi TITLE INSTANCE SUBCHANNELS SECONDS: does with a bound NIC what DPDK
+ * (bus/vmbus, net/netvsc) does from the scan to the end, against a host that
+ * answers (the bench's test dpdk), and opens the device again SECONDS after
+ * closing it. One line for each point of the contract between DPDK and the
+ * kernel: "ok TITLE: point N, what it is: what was found", or "not ok ..."; and
+ * lines "say TITLE ..." for the host.
  *
  * The points have the numbers of the list that the project made from DPDK 20.11 to 26.07. Two of its 33 are about DPDK
  * alone, and nothing in the kernel could break them:
- *	3	only NICs are kept from the scan
- *	32	name and version of the UIO device are not read
+ * 	3	only NICs are kept from the scan
+ * 	32	name and version of the UIO device are not read
  * Of these only the kernel's part is shown, as the other needs a NIC's host (the NVS protocol) or DPDK's own code:
- *	10	that the host accepts the handles; here it reads and writes the buffers through them
- *	22	the request for sub-channels; here it is a packet of our own
- *	29	the NVS disconnects and their 200 ms
- *	30	what DPDK makes of the error; here it is seen
- *	33	where the huge pages end
+ * 	10	that the host accepts the handles; here it reads and writes the buffers through them
+ * 	22	the request for sub-channels; here it is a packet of our own
+ * 	29	the NVS disconnects and their 200 ms
+ * 	30	what DPDK makes of the error; here it is seen
+ * 	33	where the huge pages end
  */
 #include <ctype.h>
 #include <poll.h>
@@ -27,7 +29,10 @@
 #define NIC_MAPS     5
 #define MAX_SUBS     16
 #define WAIT_MS      20000
-/* What DPDK takes for the end of its huge pages, far from all that the kernel places itself. */
+/*
+ * What DPDK takes for the end of its huge pages, far from all that the kernel
+ * places itself.
+ */
 #define FIRST_HINT   0x100000000000ul
 #define INT_SEND     2048 /* of int_page: the bits for the host */
 #define MON_PENDING  8    /* of monitor_page: {pending, armed} for each 32 */
@@ -146,7 +151,10 @@ static bool read_uuid(const char *path, char *uuid, size_t size)
 	return is_uuid(uuid);
 }
 
-/* A number that the line begins with; false when there is none or it is above @max. */
+/*
+ * A number that the line begins with; false when there is none or it is above
+ * @max.
+ */
 static bool read_number(const char *path, unsigned long max, unsigned long *number)
 {
 	char line[128], *end;
@@ -272,7 +280,10 @@ static void read_maps(unsigned long handles[2])
 		point(10, false, "%s", found + 1);
 }
 
-/* Rings. Both ends leave them empty between the messages, so nothing ever wraps. */
+/*
+ * Rings. Both ends leave them empty between the messages, so nothing ever
+ * wraps.
+ */
 
 static uint8_t *rx_of(const struct channel *channel)
 {
@@ -304,7 +315,10 @@ static uint8_t *map_next(int fd, size_t bytes, off_t offset)
 	return mem;
 }
 
-/* One file stays open for interrupts, and each map has an open of its own that ends when it is mapped. */
+/*
+ * One file stays open for interrupts, and each map has an open of its own that
+ * ends when it is mapped.
+ */
 static void open_device(void)
 {
 	hint = FIRST_HINT;
@@ -365,8 +379,8 @@ static int irq_control(int32_t on)
 }
 
 /*
- * As DPDK does: with a monitor, the trigger alone. Without one, the bit in the interrupt page and
- * a system call.
+ * As DPDK does: with a monitor, the trigger alone. Without one, the bit in the
+ * interrupt page and a system call.
  */
 static void signal_host(const struct channel *channel)
 {
@@ -379,7 +393,10 @@ static void signal_host(const struct channel *channel)
 		give_up("write to %s", node);
 }
 
-/* A packet with @byte as its payload; returns whether the host has to be told of it. */
+/*
+ * A packet with @byte as its payload; returns whether the host has to be told
+ * of it.
+ */
 static bool put(const struct channel *channel, uint8_t byte)
 {
 	uint32_t at = get(channel->tx + RING_WRITE);
@@ -446,7 +463,10 @@ static int ask(const struct channel *channel, uint8_t byte)
 
 /* The session */
 
-/* Marks at both ends of both buffers, which the host finds or writes by the handles. */
+/*
+ * Marks at both ends of both buffers, which the host finds or writes by the
+ * handles.
+ */
 static void share_buffers(const unsigned long handles[2])
 {
 	static const char recv_start[] = "host-rcv", recv_end[] = "vcr-tsoh";
@@ -461,7 +481,10 @@ static void share_buffers(const unsigned long handles[2])
 	      "what the host wrote to GPADL %lu is in the receive buffer, \"%.8s\" to \"%.8s\"", handles[0], recv, end);
 }
 
-/* The first packet: the host looks at the ring only when it is told, by the means that this channel has. */
+/*
+ * The first packet: the host looks at the ring only when it is told, by the
+ * means that this channel has.
+ */
 static void signalling(void)
 {
 	bool quiet, heard, bit, trigger = false;
@@ -571,7 +594,10 @@ static void interrupts(void)
 	      "it %s, then %d bytes, event %d after %d; eight bytes are %s", blocked ? "waited" : "did not wait",
 	      reader.result, reader.events, last, sized ? "refused" : "not refused");
 
-	/* What a poller sets stays, and keeps the kernel quiet; the host answers half a second later. */
+	/*
+	 * What a poller sets stays, and keeps the kernel quiet; the host
+	 * answers half a second later.
+	 */
 	send(&primary, 0x03);
 	*(volatile uint32_t *)(rx_of(&primary) + RING_MASK) = 1;
 	answer = receive(&primary, WAIT_MS);
@@ -582,7 +608,10 @@ static void interrupts(void)
 	*(volatile uint32_t *)(rx_of(&primary) + RING_MASK) = 0;
 }
 
-/* The next sub-channel that DPDK does not know yet: 0, -ENOENT when there is none (yet), or what is wrong. */
+/*
+ * The next sub-channel that DPDK does not know yet: 0, -ENOENT when there is
+ * none (yet), or what is wrong.
+ */
 static int next_sub(struct channel *sub)
 {
 	DIR *dir = opendir(path_of("%s/channels", sysfs));
@@ -634,7 +663,10 @@ static bool map_sub(struct channel *sub)
 	return (st.st_mode & 07777) == 0600;
 }
 
-/* Asks the host for them and takes them as they come: how many, and whether their files are right. */
+/*
+ * Asks the host for them and takes them as they come: how many, and whether
+ * their files are right.
+ */
 static unsigned int take_subs(unsigned int *retries, bool *files)
 {
 	send(&primary, 0x04);
@@ -718,7 +750,10 @@ static void sub_channels(void)
 	irq_writes();
 }
 
-/* Where the secondary process finds what it maps and how it signals; in DPDK a file of its memory too. */
+/*
+ * Where the secondary process finds what it maps and how it signals; in DPDK a
+ * file of its memory too.
+ */
 #define SHARED "/tmp/dpdk-shared"
 
 static bool mapped_at(int fd, uint8_t *at, size_t bytes, off_t offset)
@@ -795,7 +830,10 @@ static void run_secondary(void)
 	      "status %d, %u maps and %u rings at the same addresses", WEXITSTATUS(status), NIC_MAPS, count);
 }
 
-/* The primary has one at all times, but a folder that goes during the scan (a sub-channel's) can hide the next one: kernfs. */
+/*
+ * The primary has one at all times, but a folder that goes during the scan (a
+ * sub-channel's) can hide the next one: kernfs.
+ */
 static unsigned int ring_files(const struct device *dev)
 {
 	unsigned int rings = 0;
@@ -805,7 +843,10 @@ static unsigned int ring_files(const struct device *dev)
 	return rings;
 }
 
-/* What DPDK does for a new MTU, without a pause: all is unmapped and closed, and opened again. */
+/*
+ * What DPDK does for a new MTU, without a pause: all is unmapped and closed,
+ * and opened again.
+ */
 static void reopen(unsigned int seconds)
 {
 	struct device dev = { .instance = "" };

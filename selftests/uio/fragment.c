@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * fragment: leaves hardly a large block of free memory: it takes pages one by one, which cannot be moved, until there is none or
- * memory comes to its end, gives every other one back, prints "ready" and keeps the rest until SIGTERM. The pages are those of
- * full pipes.
+ * fragment: leaves hardly a large block of free memory: it takes pages one by
+ * one, which cannot be moved, until there is none or memory comes to its end,
+ * gives every other one back, prints "ready" and keeps the rest until SIGTERM.
+ * The pages are those of full pipes.
  */
 #include <sys/resource.h>
 

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * uio_split CASE FILE BYTES [UNBIND DEVICE]: mappings of /dev/uioN and of a ring file that are cut, moved and protected after
- * they were made. Each part must show the page that the whole showed there, or nothing (SIGBUS): never another one. The host is
- * expected to leave the rings alone. Exit status 0, or 1 with the reason on stderr.
+ * uio_split CASE FILE BYTES [UNBIND DEVICE]: mappings of /dev/uioN and of a
+ * ring file that are cut, moved and protected after they were made. Each part
+ * must show the page that the whole showed there, or nothing (SIGBUS): never
+ * another one. The host is expected to leave the rings alone. Exit status 0, or
+ * 1 with the reason on stderr.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -47,7 +49,9 @@ static void *map(int fd, size_t length, int prot, size_t index)
 	return p;
 }
 
-/* What stands in the last eight bytes of a page; the first belong to the ring. */
+/*
+ * What stands in the last eight bytes of a page; the first belong to the ring.
+ */
 static volatile uint64_t *mark(void *p, size_t index)
 {
 	return (volatile uint64_t *)((char *)p + (index + 1) * page) - 1;
@@ -73,7 +77,10 @@ static int read_mark(void *p, size_t index, uint64_t *got)
 	return 0;
 }
 
-/* Pages first to end of what would be mapped at p hold the pattern; @at says which part is meant. */
+/*
+ * Pages first to end of what would be mapped at p hold the pattern; @at says
+ * which part is meant.
+ */
 static void expect_pattern(const char *at, void *p, size_t first, size_t end)
 {
 	for (size_t i = first; i < end; i++) {

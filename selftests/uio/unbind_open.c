@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * unbind_open CLASS CHANNELS ROUNDS: takes a device from the driver while it is open, mapped in two processes, read and
- * polled, and binds it again while the old files and mappings are still there. Each round waits until CHANNELS channels
- * have a ring file. The next round opens the device anew.
+ * unbind_open CLASS CHANNELS ROUNDS: takes a device from the driver while it is
+ * open, mapped in two processes, read and polled, and binds it again while the
+ * old files and mappings are still there. Each round waits until CHANNELS
+ * channels have a ring file. The next round opens the device anew.
  */
 #include <poll.h>
 #include <pthread.h>
@@ -84,7 +85,10 @@ static unsigned int map_all(const struct device *dev, int fd, struct mapping *ma
 	return count;
 }
 
-/* Every second page, so that later there are pages that were there before and pages that never were. */
+/*
+ * Every second page, so that later there are pages that were there before and
+ * pages that never were.
+ */
 static void touch_half(const struct mapping *mapping)
 {
 	for (size_t at = 0; mapping->mem && at < mapping->size; at += 2 * (size_t)getpagesize())
@@ -101,7 +105,10 @@ static void expect_gone(const struct mapping *mapping, const char *when)
 	expect(!left, "%s: %zu pages can still be used %s", mapping->what, left, when);
 }
 
-/* Another process with the same mappings: ends well when the last of them is gone. */
+/*
+ * Another process with the same mappings: ends well when the last of them is
+ * gone.
+ */
 static pid_t start_other(const struct mapping *mappings, unsigned int count)
 {
 	int64_t until = now_ms() + 30000;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * walk CLASS SECONDS SEED: several processes do to a device whatever user space can, at random, while the host may take it
- * away at any moment. Everything may fail; nothing may hang, and no process may die. The seed is printed.
+ * walk CLASS SECONDS SEED: several processes do to a device whatever user space
+ * can, at random, while the host may take it away at any moment. Everything may
+ * fail; nothing may hang, and no process may die. The seed is printed.
  */
 #include <poll.h>
 #include <sys/wait.h>
@@ -153,7 +154,10 @@ static int run_user(unsigned int number)
 	return 0;
 }
 
-/* VMBus makes it last. Before that, kernels of 2026 answer a bind by EAGAIN, and lose the few bytes in which they note that. */
+/*
+ * VMBus makes it last. Before that, kernels of 2026 answer a bind by EAGAIN,
+ * and lose the few bytes in which they note that.
+ */
 static bool device_is_added(const struct device *dev)
 {
 	char path[PATH_MAX];
@@ -167,7 +171,10 @@ static int run_binder(void)
 	unsigned int binds = 0, unbinds = 0;
 	struct device dev;
 
-	/* Bound at once, and left in peace for a while: else there is hardly a device to walk on. */
+	/*
+	 * Bound at once, and left in peace for a while: else there is hardly a
+	 * device to walk on.
+	 */
 	while (now_ms() < until) {
 		sleep_us(1000);
 		if (device_find(class, &dev))
