@@ -119,8 +119,9 @@ function item(comment, declaration,    name, dash) {
 	text = text ".SS " name "()\n"
 	if (comment !~ /^vmbus_/)
 		comment = toupper(substr(comment, 1, 1)) substr(comment, 2)
-	# The first line is a title there, a sentence here.
-	dash = index(comment "\n", "\n")
+	# What precedes the parameters is a title there, and a sentence here.
+	match(comment "\n\n", /\n\n|\n@[a-z_]+:/)
+	dash = RSTART
 	if (substr(comment, 1, dash - 1) !~ /[.:]$/)
 		comment = substr(comment, 1, dash - 1) "." substr(comment, dash)
 	describe(comment)

@@ -15,7 +15,10 @@
  * neither epoll_wait() nor read().
  */
 
-/** loop_signals() - block SIGTERM, SIGINT and SIGHUP, and return a descriptor for them, or -errno */
+/**
+ * loop_signals() - block SIGTERM, SIGINT and SIGHUP, and return a descriptor
+ * for them, or -errno
+ */
 int loop_signals(void);
 
 /**
@@ -43,7 +46,8 @@ bool loop_tell_status(struct exchange *exchange);
 int loop_wait(struct session *session, int signals, void (*reload)(void), unsigned int seconds);
 
 /**
- * loop_stop() - the daemon was told to stop: end an active copy, and tell the host
+ * loop_stop() - the daemon was told to stop: end an active copy, and tell the
+ * host
  *
  * The host works in lockstep. Waits at most half a second for its next message,
  * which is then answered by an error. A COMPLETE under way still has the time

@@ -106,14 +106,21 @@ struct session {
 	struct log_limit slow;
 };
 
-/** session_init() - the host has said nothing yet; parameters as for transfer_init() */
+/**
+ * session_init() - the host has said nothing yet; parameters as for
+ * transfer_init()
+ */
 void session_init(struct session *session, int journal, const struct policy *policy);
 
-/** session_restart() - the host begins anew; no copy may be active, the totals stay */
+/**
+ * session_restart() - the host begins anew; no copy may be active, the totals
+ * stay
+ */
 void session_restart(struct session *session);
 
 /**
- * session_answer() - do what a message asks for, and turn it into the answer, in place
+ * session_answer() - do what a message asks for, and turn it into the answer,
+ * in place
  * @message: the payload of an in-band packet
  * @length: as received
  *
@@ -134,16 +141,28 @@ enum session_reply session_retry(struct session *session, void *message, size_t 
 /** session_work() - have gathered data written to the file */
 void session_work(struct session *session);
 
-/** session_collect() - see whether a task has ended; return whether none is under way */
+/**
+ * session_collect() - see whether a task has ended; return whether none is
+ * under way
+ */
 bool session_collect(struct session *session);
 
-/** session_settle() - wait at most so long for the task under way; return whether none is left */
+/**
+ * session_settle() - wait at most so long for the task under way; return
+ * whether none is left
+ */
 bool session_settle(struct session *session, int msec);
 
-/** session_active() - whether a copy is active, or what is left of one occupies the thread */
+/**
+ * session_active() - whether a copy is active, or what is left of one occupies
+ * the thread
+ */
 bool session_active(struct session *session);
 
-/** session_receives() - whether the host has an active copy, or waits for an answer */
+/**
+ * session_receives() - whether the host has an active copy, or waits for an
+ * answer
+ */
 bool session_receives(struct session *session);
 
 /** session_starts() - whether the thread reads the policy */
@@ -152,13 +171,22 @@ static inline bool session_starts(const struct session *session)
 	return session->running && session->task.kind == TASK_START;
 }
 
-/** session_completes() - whether a COMPLETE is under way, or waits for data to be written */
+/**
+ * session_completes() - whether a COMPLETE is under way, or waits for data to
+ * be written
+ */
 bool session_completes(const struct session *session);
 
-/** session_finish() - wait at most so long for such a COMPLETE, whose answer the host cannot get */
+/**
+ * session_finish() - wait at most so long for such a COMPLETE, whose answer the
+ * host cannot get
+ */
 void session_finish(struct session *session, int msec);
 
-/** session_view() - the copy and the totals, without what a running task has done to them */
+/**
+ * session_view() - the copy and the totals, without what a running task has
+ * done to them
+ */
 const struct transfer_view *session_view(struct session *session);
 
 /**
@@ -172,7 +200,8 @@ const char *session_slow(const struct session *session, unsigned int *seconds);
 void session_expire(struct session *session);
 
 /**
- * session_stop() - end an active copy as session_abort() does; no copy begins any more
+ * session_stop() - end an active copy as session_abort() does; no copy begins
+ * any more
  *
  * A COMPLETE under way goes on.
  */

@@ -56,11 +56,15 @@ struct silence {
 /** silence_init() - the device was just opened for the first time */
 void silence_init(struct silence *silence);
 
-/** silence_reopened() - the device was opened again; @silent: because the host is silent */
+/**
+ * silence_reopened() - the device was opened again; @silent: because the host
+ * is silent
+ */
 void silence_reopened(struct silence *silence, bool silent);
 
 /**
- * silence_look() - see what the host does; call it every SILENCE_LOOK_SECONDS, or more often
+ * silence_look() - see what the host does; call it every SILENCE_LOOK_SECONDS,
+ * or more often
  * @expired: the host has sent nothing since it left a copy to expire
  * @files: received so far
  *

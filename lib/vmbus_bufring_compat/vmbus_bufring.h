@@ -136,7 +136,10 @@ void *vmbus_compat_uio_map(const int *fd, int size);
 
 #pragma GCC visibility pop
 
-/** Maps both rings of a UIO device, @size bytes each; NULL when that fails (errno) */
+/**
+ * Maps both rings of a UIO device, @size bytes each; NULL when that fails
+ * (errno)
+ */
 static inline void *vmbus_uio_map(int *fd, int size)
 {
 	return vmbus_compat_uio_map(fd, size);
@@ -149,8 +152,8 @@ static inline void vmbus_br_setup(struct vmbus_br *br, void *buf, unsigned int b
 }
 
 /**
- * Sends one packet, whose transaction id is all ones.
- * Returns 0, or -EAGAIN (the ring is full), -EINVAL (never fits), -EIO (impossible index or ring).
+ * Sends one packet, whose transaction id is all ones. Returns 0, or -EAGAIN
+ * (the ring is full), -EINVAL (never fits), -EIO (impossible index or ring).
  */
 static inline int rte_vmbus_chan_send(struct vmbus_br *txbr, uint16_t type, void *data,
 				      uint32_t dlen, uint32_t flags)
@@ -159,16 +162,19 @@ static inline int rte_vmbus_chan_send(struct vmbus_br *txbr, uint16_t type, void
 }
 
 /**
- * Receives one packet from its header on; @len is the room in @data, then the packet's length.
- * Returns the bytes that it took in the ring, 8 more than its length; or -EAGAIN (empty), -ENOBUFS
- * (@len says what is needed; the packet stays), -EIO (impossible index, length or ring).
+ * Receives one packet from its header on; @len is the room in @data, then the
+ * packet's length. Returns the bytes that it took in the ring, 8 more than its
+ * length; or -EAGAIN (empty), -ENOBUFS (@len says what is needed; the packet
+ * stays), -EIO (impossible index, length or ring).
  */
 static inline int rte_vmbus_chan_recv_raw(struct vmbus_br *rxbr, void *data, uint32_t *len)
 {
 	return vmbus_compat_recv_raw(rxbr, data, len);
 }
 
-/** Bytes that can be written at @windex; 0 when the reader's index is impossible */
+/**
+ * Bytes that can be written at @windex; 0 when the reader's index is impossible
+ */
 static inline uint32_t vmbus_br_availwrite(const struct vmbus_br *br, uint32_t windex)
 {
 	uint32_t rindex = br->vbr->rindex;

@@ -84,7 +84,10 @@ void end_message(struct message *m, uint32_t operation);
 
 uint32_t status_of(const struct message *m);
 
-/** is_answer() - whether ANSWER is REQUEST with a status and the flags of an answer, and else the same */
+/**
+ * is_answer() - whether ANSWER is REQUEST with a status and the flags of an
+ * answer, and else the same
+ */
 bool is_answer(const struct message *answer, const struct message *request);
 
 #endif

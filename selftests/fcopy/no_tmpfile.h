@@ -13,7 +13,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/** has_no_tmpfile() - the test that includes this says whether O_TMPFILE fails now */
+/**
+ * has_no_tmpfile() - the test that includes this says whether O_TMPFILE fails
+ * now
+ */
 static bool has_no_tmpfile(void);
 
 int openat(int dir, const char *name, int flags, ...)
