@@ -110,7 +110,8 @@ static int host_ask(struct vmbus_chan *host, uint16_t type, const void *body, si
 		    unsigned char *got, size_t room)
 {
 	struct vmbus_ic_header hdr = {
-		.type = type, .size = len, .flags = VMBUS_IC_FLAG_TRANSACTION | VMBUS_IC_FLAG_REQUEST,
+		.type = type, .size = len,
+		.flags = VMBUS_IC_FLAG_TRANSACTION | VMBUS_IC_FLAG_REQUEST,
 	};
 	const struct iovec iov[] = { { &hdr, sizeof(hdr) }, { (void *)body, len } };
 	struct vmbus_packet pkt;

@@ -95,7 +95,8 @@ int vmbus_gpa_pages(const struct vmbus_pagemap *pagemap, const void *addr, size_
 		 * hypervisor.
 		 */
 		for (; n < need && at / parts < first + batch; at++, n++)
-			pages[n] = (entries[at / parts - first] & PAGEMAP_FRAME) * parts + at % parts;
+			pages[n] = (entries[at / parts - first] & PAGEMAP_FRAME) * parts +
+				   at % parts;
 	}
 	return n;
 }

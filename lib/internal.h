@@ -128,7 +128,8 @@ struct vmbus_chan {
 	unsigned int send_again;	/* times that this thread has taken it once more */
 	pthread_mutex_t send_mutex;
 	struct room_waiter *room_waiters;
-	uint32_t refused;	/* bytes that the packet refused last needs; 0: one was sent since */
+	/* bytes that the packet refused last needs; 0: one was sent since */
+	uint32_t refused;
 
 	/*
 	 * Of the threads that wait, one sleeps in poll() and takes the

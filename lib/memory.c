@@ -79,7 +79,8 @@ int vmbus_chan_from_memory(const struct vmbus_memory *memory, struct vmbus_chan 
 	chan->ctx = mem->ctx;
 	chan->relid = mem->relid;
 	if (mem->int_page)
-		channel_set_monitor(chan, mem->int_page, mem->monitor_page, mem->relid, mem->monitor_id);
+		channel_set_monitor(chan, mem->int_page, mem->monitor_page, mem->relid,
+				    mem->monitor_id);
 	if (mem->flags & VMBUS_MEMORY_RESET) {
 		ring_reset(mem->tx_ring);
 		ring_reset(mem->rx_ring);
@@ -154,7 +155,8 @@ int vmbus_chan_pair(size_t ring_size, struct vmbus_chan **guest, struct vmbus_ch
 	 * The memory is shared with children, and both sides use it at the same
 	 * addresses.
 	 */
-	pair.rings = mmap(NULL, 2 * ring_size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	pair.rings = mmap(NULL, 2 * ring_size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+			  -1, 0);
 	if (pair.rings == MAP_FAILED) {
 		err = fail(-errno, "memory for two rings of %zu bytes: %s", ring_size,
 			   strerror(errno));

@@ -11,9 +11,11 @@ void ring_reset(void *ring)
 	WRITE_ONCE(shared->feature_bits, RING_FEATURE_PENDING_SEND_SZ);
 }
 
-int tx_ring_attach_at(struct tx_ring *tx, void *ring, size_t size, size_t header_size, uint32_t write)
+int tx_ring_attach_at(struct tx_ring *tx, void *ring, size_t size, size_t header_size,
+		      uint32_t write)
 {
-	uint32_t max = size - header_size - RING_TRAILER - 8;	/* a full ring must not look empty */
+	/* a full ring must not look empty */
+	uint32_t max = size - header_size - RING_TRAILER - 8;
 
 	*tx = (struct tx_ring){
 		.shared = ring,
@@ -26,7 +28,8 @@ int tx_ring_attach_at(struct tx_ring *tx, void *ring, size_t size, size_t header
 	return index_ok(write, tx->size) ? 0 : -EIO;
 }
 
-int rx_ring_attach_at(struct rx_ring *rx, void *ring, size_t size, size_t header_size, uint32_t read)
+int rx_ring_attach_at(struct rx_ring *rx, void *ring, size_t size, size_t header_size,
+		      uint32_t read)
 {
 	*rx = (struct rx_ring){
 		.shared = ring,

@@ -126,8 +126,10 @@ void ring_reset(void *ring);
 int tx_ring_attach(struct tx_ring *tx, void *ring, size_t size, size_t header_size);
 int rx_ring_attach(struct rx_ring *rx, void *ring, size_t size, size_t header_size);
 /* Do the same, but take an index that is known. */
-int tx_ring_attach_at(struct tx_ring *tx, void *ring, size_t size, size_t header_size, uint32_t write);
-int rx_ring_attach_at(struct rx_ring *rx, void *ring, size_t size, size_t header_size, uint32_t read);
+int tx_ring_attach_at(struct tx_ring *tx, void *ring, size_t size, size_t header_size,
+		      uint32_t write);
+int rx_ring_attach_at(struct rx_ring *rx, void *ring, size_t size, size_t header_size,
+		      uint32_t read);
 
 /*
  * A host ends a channel on which it finds a packet of another type than 6, 7,

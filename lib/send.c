@@ -81,7 +81,8 @@ static inline int reserve(struct vmbus_chan *chan, uint32_t need, bool *signal)
 		reserve_slowly(chan, need, signal);
 }
 
-static __attribute__((noinline)) int queue_one(struct vmbus_chan *chan, uint16_t type, uint16_t flags,
+static __attribute__((noinline)) int queue_one(struct vmbus_chan *chan, uint16_t type,
+					       uint16_t flags,
 			    uint64_t transaction_id, const void *payload, size_t len, bool *signal)
 {
 	struct tx_ring *tx = &chan->tx;
@@ -657,7 +658,8 @@ int vmbus_queue_gpa(struct vmbus_chan *chan, uint16_t flags, uint64_t transactio
 }
 
 /* Do as vmbus_send(), with any packet on any channel. */
-static __attribute__((noinline)) int send_any(struct vmbus_chan *chan, uint16_t type, uint16_t flags,
+static __attribute__((noinline)) int send_any(struct vmbus_chan *chan, uint16_t type,
+					      uint16_t flags,
 					      uint64_t transaction_id, const void *payload,
 					      size_t len)
 {
@@ -807,7 +809,8 @@ static inline int commit(struct vmbus_chan *chan, uint16_t type, uint16_t flags,
 	uint64_t word;
 	int err;
 
-	if (unlikely(!has_reservation(chan) || len > tx->max_payload || tx_ring_need(len) > tx->reserved))
+	if (unlikely(!has_reservation(chan) || len > tx->max_payload ||
+		     tx_ring_need(len) > tx->reserved))
 		return -EINVAL;
 	need = tx_ring_need(len);
 	start = tx->write;

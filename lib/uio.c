@@ -110,7 +110,8 @@ int uio_map(struct vmbus_chan *chan, const char *name, int which, void *address,
 	if (address) {
 		if ((uintptr_t)address % page != m->offset)
 			return fail(-EINVAL, "%s: map %s cannot lie at address %p, %zu bytes into a page: it begins %llu bytes into one",
-				    dev->instance, m->name, address, (size_t)((uintptr_t)address % page),
+				    dev->instance, m->name, address,
+				    (size_t)((uintptr_t)address % page),
 				    (unsigned long long)m->offset);
 		start = (unsigned char *)address - m->offset;
 	}

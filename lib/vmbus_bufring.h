@@ -742,7 +742,8 @@ int vmbus_chan_set_latency(struct vmbus_chan *chan, unsigned int microseconds);
 enum vmbus_producers {
 	VMBUS_PRODUCERS_ONE	= 0,	/* one thread at a time: no lock, the fastest */
 	VMBUS_PRODUCERS_MUTEX	= 1,	/* several threads; one that finds another at work sleeps */
-	VMBUS_PRODUCERS_SPIN	= 2,	/* several threads, each with a processor of its own: they spin */
+	/* several threads, each with a processor of its own: they spin */
+	VMBUS_PRODUCERS_SPIN	= 2,
 };
 
 /**
@@ -781,7 +782,8 @@ struct vmbus_stats {
 	uint64_t rx_packets;		/* received or skipped */
 	uint64_t rx_bytes;
 	uint64_t rx_releases;		/* times that the library gave room back to the host */
-	uint64_t rx_signals;		/* releases that needed a signal: the host waited for room */
+	/* releases that needed a signal: the host waited for room */
+	uint64_t rx_signals;
 	uint64_t rx_errors;		/* impossible indices or lengths */
 	uint64_t interrupts;		/* taken by vmbus_wait() or vmbus_ack() */
 };
@@ -1293,7 +1295,8 @@ int vmbus_skip(struct vmbus_chan *chan);
 struct vmbus_view {
 	const void *payload;		/* at a multiple of 8 */
 	uint32_t length;		/* bytes of payload: what was sent, rounded up to 8 */
-	uint32_t header;		/* 16 or more; the bytes above 16 lie right before the payload */
+	/* 16 or more; the bytes above 16 lie right before the payload */
+	uint32_t header;
 	uint64_t transaction_id;
 	uint16_t type;			/* as in struct vmbus_packet */
 	uint16_t flags;
@@ -1417,7 +1420,7 @@ int vmbus_queue_xfer(struct vmbus_chan *chan, uint16_t flags, uint64_t transacti
 /* Waiting */
 
 #define VMBUS_WAIT_RECV	0x1u	/* there is a packet to receive */
-#define VMBUS_WAIT_SEND	0x2u	/* there is room for the packet that was last refused with -EAGAIN */
+#define VMBUS_WAIT_SEND	0x2u	/* there is room for what last returned -EAGAIN */
 
 /**
  * vmbus_wait() - sleep until there is something to do
@@ -1677,7 +1680,8 @@ struct vmbus_ic_request {
 	struct vmbus_ic_header header;		/* as the host sent it */
 	struct vmbus_ic_version framework;	/* agreed */
 	struct vmbus_ic_version message;	/* agreed */
-	uint32_t length;			/* bytes of the body as received, padding included */
+	/* bytes of the body as received, padding included */
+	uint32_t length;
 	void *body;				/* at a multiple of 8; goes back with the answer */
 };
 
@@ -1694,11 +1698,14 @@ struct vmbus_ic_request {
 
 enum vmbus_ic_event_kind {
 	VMBUS_IC_EVENT_OPENED		= 1,	/* the device is open; NEGOTIATE comes next */
-	VMBUS_IC_EVENT_NEGOTIATED	= 2,	/* versions are agreed; this may come again at any time */
+	/* versions are agreed; this may come again at any time */
+	VMBUS_IC_EVENT_NEGOTIATED	= 2,
 	VMBUS_IC_EVENT_REFUSED		= 3,	/* no common version, and the host knows it */
 	VMBUS_IC_EVENT_CLOSED		= 4,	/* the channel has ended */
-	VMBUS_IC_EVENT_WAITING		= 5,	/* the device cannot be opened now, for a new reason */
-	VMBUS_IC_EVENT_SKIPPED		= 6,	/* a packet was no request, or an answer too large */
+	/* the device cannot be opened now, for a new reason */
+	VMBUS_IC_EVENT_WAITING		= 5,
+	/* a packet was no request, or an answer too large */
+	VMBUS_IC_EVENT_SKIPPED		= 6,
 };
 
 /**
@@ -1722,7 +1729,8 @@ struct vmbus_ic_event {
 struct vmbus_ic_options {
 	size_t struct_size;	/* sizeof(struct vmbus_ic_options) */
 	uint32_t flags;		/* 0 */
-	uint32_t max_message;	/* 28 to 524280 bytes with header; longer ones are skipped; 0: 16384 */
+	/* 28 to 524280 bytes with header; longer ones are skipped; 0: 16384 */
+	uint32_t max_message;
 	uint32_t patience_ms;	/* milliseconds, see struct vmbus_ic; 0: 120000 */
 	uint32_t reserved;	/* 0 */
 

@@ -19,7 +19,11 @@ struct bind_options {
 };
 
 struct release_options {
-	bool is_named;		/* the administrator named the device: it need not be configured any more */
+	/*
+	 * the administrator named the device: it need not be configured any
+	 * more
+	 */
+	bool is_named;
 	bool dry;
 	bool keep_verdict;	/* for now only: what the guard found is not forgotten */
 	bool is_wanted;		/* a rule still wants the device: note that it is released */

@@ -772,7 +772,8 @@ static enum match match_words(const char *words, const char *text)
 	if (!*text)
 		return IN_DOUBT;
 	strcpy(copy, words);
-	for (word = strtok_r(copy, CONF_BLANKS, &save); word; word = strtok_r(NULL, CONF_BLANKS, &save))
+	for (word = strtok_r(copy, CONF_BLANKS, &save); word; word =
+	     strtok_r(NULL, CONF_BLANKS, &save))
 		if (!fnmatch(word, text, 0))
 			result = MATCHES;
 	return result;

@@ -37,7 +37,8 @@ int settle_open(void)
 	fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 	if (fd < 0)
 		return -errno;
-	if (inotify_add_watch(fd, path, IN_CREATE | IN_DELETE | IN_MOVE | IN_MODIFY | IN_CLOSE_WRITE |
+	if (inotify_add_watch(fd, path,
+			      IN_CREATE | IN_DELETE | IN_MOVE | IN_MODIFY | IN_CLOSE_WRITE |
 			      IN_ATTRIB | IN_ONLYDIR) < 0) {
 		err = -errno;
 		close(fd);

@@ -176,7 +176,8 @@ static int one(const struct run *run, struct vmbus_device *dev)
 
 	if (run->mode == RELEASE)
 		ret = device_release(&run->config, dev,
-				     &(struct release_options){ .is_named = is_named, .dry = run->dry,
+				     &(struct release_options){ .is_named = is_named,
+					     .dry = run->dry,
 								.is_wanted = is_wanted(run, dev) });
 	else if (run->mode == SETTINGS)
 		ret = set(run, dev);

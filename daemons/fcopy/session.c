@@ -367,7 +367,8 @@ static void show_start(const struct fcopy_start *msg, size_t length)
  * A field of START for the debug log: the text, or the units of one that is no
  * text
  */
-static void show_field(const char *label, const uint16_t *field, const char *text, const char *fault)
+static void show_field(const char *label, const uint16_t *field, const char *text,
+		       const char *fault)
 {
 	char units[5 * 32 + 1] = "";
 
@@ -399,7 +400,8 @@ static bool came_before_refusal(const struct session *session, unsigned int wait
 }
 
 /* Take START apart. Returns REFUSAL_NONE if the task is ready for it. */
-static enum refusal read_start(struct session *session, const struct fcopy_start *msg, size_t length,
+static enum refusal read_start(struct session *session, const struct fcopy_start *msg,
+			       size_t length,
 			       struct failure *failure)
 {
 	struct destination_request *request = &session->task.request;
@@ -673,7 +675,8 @@ static enum session_reply operate(struct session *session, const void *body, siz
 }
 
 /* The versions that the host lists, for the debug log */
-static void show_negotiation(const struct vmbus_ic_header *header, const void *message, size_t length)
+static void show_negotiation(const struct vmbus_ic_header *header, const void *message,
+			     size_t length)
 {
 	const unsigned char *body = (const unsigned char *)message + sizeof(*header);
 	size_t left = length - sizeof(*header);

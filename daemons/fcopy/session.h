@@ -67,16 +67,20 @@ enum session_reply {
 	SESSION_SILENCE,	/* there is no answer */
 	SESSION_LATER,		/* keep the message for session_retry() */
 	SESSION_ANSWER,		/* the message has become its answer */
-	SESSION_ANEW,		/* so it has; what the caller keeps is forgotten: count it no more */
+	/* so it has; what the caller keeps is forgotten: count it no more */
+	SESSION_ANEW,
 };
 
 struct session {
 	bool agreed;			/* on versions */
-	bool expired;			/* no message has come since session_expire() ended a copy */
+	/* no message has come since session_expire() ended a copy */
+	bool expired;
 	bool stopping;			/* the daemon ends: START gets REFUSAL_STOPPED */
-	struct failure failure;		/* of the last copy: the answer to its next WRITE or COMPLETE */
+	/* of the last copy: the answer to its next WRITE or COMPLETE */
+	struct failure failure;
 	bool failure_told;		/* an answer to WRITE or COMPLETE has told it */
-	enum refusal refused;		/* the last operation was START, and got this; or REFUSAL_NONE */
+	/* the last operation was START, and got this; or REFUSAL_NONE */
+	enum refusal refused;
 	struct timespec refused_at;
 	bool completed;			/* the last operation was COMPLETE, and got this: */
 	enum refusal completion;
@@ -85,9 +89,11 @@ struct session {
 	struct transfer_view view;	/* as it was when the task began */
 
 	struct work work;
-	bool running;			/* a task has begun, and session_collect() has not seen its end */
+	/* a task has begun, and session_collect() has not seen its end */
+	bool running;
 	bool serving;			/* the first request that waits needs the task's outcome */
-	bool completing;		/* the task is COMPLETE, or FLUSH and a COMPLETE waits for it */
+	/* the task is COMPLETE, or FLUSH and a COMPLETE waits for it */
+	bool completing;
 	bool over;			/* to the host, the copy that the task works on has ended */
 	unsigned int held;		/* requests that wait; the caller counts them */
 	enum refusal outcome;		/* of the task */
@@ -102,7 +108,8 @@ struct session {
 		uint32_t size;
 		unsigned char data[FCOPY_FRAGMENT];
 	} task;
-	struct log_limit invalid[SESSION_INVALID_KINDS];	/* lines about messages that are not valid */
+	/* lines about messages that are not valid */
+	struct log_limit invalid[SESSION_INVALID_KINDS];
 	struct log_limit slow;
 };
 

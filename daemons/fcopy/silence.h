@@ -44,7 +44,8 @@ struct silence {
 	uint64_t read;			/* bytes of ours that the host has read */
 	uint64_t files;			/* received when the patience was first doubled */
 	struct timespec latest;		/* the last look */
-	unsigned int msec;		/* for which the host owes it; a jump of the clock counts little */
+	/* for which the host owes it; a jump of the clock counts little */
+	unsigned int msec;
 	unsigned int patience;		/* seconds */
 	time_t talks_since;		/* on that clock; the host owes nothing since then */
 	bool told;			/* the log says that the host is silent */

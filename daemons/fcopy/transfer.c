@@ -103,7 +103,8 @@ static bool pass_gate(struct transfer *transfer, enum transfer_gate to)
 	return true;
 }
 
-static void count_failure(struct transfer *transfer, const char *path, const struct failure *failure)
+static void count_failure(struct transfer *transfer, const char *path,
+			  const struct failure *failure)
 {
 	pthread_mutex_lock(&transfer->counting);
 	transfer->totals.failed++;

@@ -83,7 +83,8 @@ struct transfer {
 	uint64_t reserved;		/* bytes for which there was room when last checked */
 	uint64_t flushed;		/* bytes whose way to the disk has begun */
 	uint64_t written_back;		/* bytes whose way to it was waited for */
-	bool whole;			/* a step is fdatasync(2), as sync_file_range(2) does too little */
+	/* a step is fdatasync(2), as sync_file_range(2) does too little */
+	bool whole;
 	uint32_t step;			/* bytes that begin it at a time */
 	struct timespec step_begun;
 	struct failure late;		/* a write that failed after its WRITE was answered */

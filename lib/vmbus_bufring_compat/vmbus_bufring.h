@@ -41,7 +41,8 @@ extern "C" {
 #define VMBUS_CHANPKT_FLAG_RC		0x0001	/* the sender wants a completion */
 
 #define VMBUS_CHANPKT_SIZE_SHIFT	3	/* lengths are in units of 8 bytes */
-#define VMBUS_CHANPKT_HLEN_MIN		(sizeof(struct vmbus_chanpkt_hdr) >> VMBUS_CHANPKT_SIZE_SHIFT)
+#define VMBUS_CHANPKT_HLEN_MIN \
+	(sizeof(struct vmbus_chanpkt_hdr) >> VMBUS_CHANPKT_SIZE_SHIFT)
 
 struct vmbus_chanpkt_hdr {
 	uint16_t type;

@@ -36,7 +36,8 @@ struct cell {
 	size_t ring, size;
 	unsigned int ranges;
 	int burst;
-	struct spread ns[VERIFY][CONTENDERS];	/* for a packet, by what the receiver does with it: LEAVE, READ */
+	/* for a packet, by what the receiver does with it: LEAVE, READ */
+	struct spread ns[VERIFY][CONTENDERS];
 	struct spread ratio[VERIFY][OURS];	/* times as fast as the faster peer */
 };
 
@@ -48,6 +49,7 @@ void write_csv(FILE *file, const struct cell *cells, size_t count);
  * Plot messages of rings of @ring bytes and bursts of @burst. @without says why
  * there are no rows of two threads, or is NULL.
  */
-void write_svg(FILE *file, const struct cell *cells, size_t count, size_t ring, int burst, const char *without);
+void write_svg(FILE *file, const struct cell *cells, size_t count, size_t ring, int burst,
+	       const char *without);
 
 #endif

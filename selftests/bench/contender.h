@@ -33,9 +33,17 @@ enum kind {
 
 /* What the receiver does with a packet once it has it */
 enum use {
-	LEAVE,		/* it leaves the payload alone; one that has not copied it reads its first eight bytes */
+	/*
+	 * it leaves the payload alone; one that has not copied it reads its
+	 * first eight bytes
+	 */
+	LEAVE,
 	READ,		/* it reads the whole payload */
-	VERIFY,		/* it compares the packet with what must have been sent; this is never timed */
+	/*
+	 * it compares the packet with what must have been sent; this is never
+	 * timed
+	 */
+	VERIFY,
 	USES
 };
 
@@ -59,6 +67,12 @@ struct load {
 	const unsigned char *packet;	/* as the benchmark's host sends it, without the trailer */
 	size_t packet_size, packet_stride;
 };
+
+/* The message of packet @number, for peers that do not take it as const */
+static inline void *message_of(const struct load *load, int number)
+{
+	return (void *)(uintptr_t)(load->message + (size_t)number * load->stride);
+}
 
 struct contender {
 	const char *name;
@@ -109,11 +123,13 @@ extern unsigned char target[TARGET_SIZE];
  */
 void read_payload(const void *payload, size_t size);
 void verify_message(const void *payload, size_t size);
-void verify_xfer(uint16_t set, const struct segment *ranges, unsigned int count, const void *payload, size_t size);
+void verify_xfer(uint16_t set, const struct segment *ranges, unsigned int count,
+		 const void *payload, size_t size);
 /* Store @value where the compiler cannot drop it */
 void see(uint64_t value);
 
-static inline __attribute__((always_inline)) void use_message(enum use use, const void *payload, size_t size)
+static inline __attribute__((always_inline)) void use_message(enum use use, const void *payload,
+							      size_t size)
 {
 	if (use == READ)
 		read_payload(payload, size);

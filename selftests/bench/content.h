@@ -15,7 +15,8 @@ size_t packet_bytes(enum kind kind, size_t size, unsigned int ranges);
  * Fill a burst of @burst packets that differ, from number @first on. All calls
  * use the same memory.
  */
-void fill_load(struct load *load, enum kind kind, size_t size, unsigned int ranges, uint64_t first, int burst);
+void fill_load(struct load *load, enum kind kind, size_t size, unsigned int ranges, uint64_t first,
+	       int burst);
 /*
  * Fill a burst of MAX_BURST packets whose payloads are one and the same memory
  */

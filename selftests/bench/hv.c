@@ -32,7 +32,7 @@ static int hv_send(const struct load *load, int burst)
 
 	for (sent = 0; sent < burst; sent++) {
 		err = rte_vmbus_chan_send(&tx.br, VMBUS_CHANPKT_TYPE_INBAND,
-					  (void *)(uintptr_t)(load->message + (size_t)sent * load->stride), (uint32_t)load->size, 0);
+					  message_of(load, sent), (uint32_t)load->size, 0);
 		if (err)
 			break;
 	}

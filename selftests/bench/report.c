@@ -170,7 +170,8 @@ static double y_of(const struct panel *panel, double ns)
 
 static bool shown(const struct panel *panel, const struct cell *cell)
 {
-	return cell->kind == MESSAGE && cell->threads == panel->threads && cell->ring == panel->ring && cell->burst == panel->burst;
+	return cell->kind == MESSAGE && cell->threads == panel->threads &&
+		cell->ring == panel->ring && cell->burst == panel->burst;
 }
 
 static void draw_axes(FILE *file, const struct panel *panel, const struct cell *cells, size_t count)
@@ -200,7 +201,8 @@ static void draw_axes(FILE *file, const struct panel *panel, const struct cell *
 		panel->y + PANEL_HEIGHT + 40);
 }
 
-static void draw_contender(FILE *file, const struct panel *panel, const struct cell *cells, size_t count, size_t c)
+static void draw_contender(FILE *file, const struct panel *panel, const struct cell *cells,
+			   size_t count, size_t c)
 {
 	static const char *const colours[] = { "#0b6", "#06c", "#083", "#c30", "#b80", "#888" };
 	const bool last = c == CONTENDERS - 1, floor = c >= FENCED;
@@ -210,7 +212,8 @@ static void draw_contender(FILE *file, const struct panel *panel, const struct c
 	 * The names stand in two columns above the lines, which end too close
 	 * together.
 	 */
-	const double name_x = panel->x + 12 + (double)(c % 2) * 90, name_y = panel->y + 18 + (double)(c / 2) * 18;
+	const double name_x = panel->x + 12 + (double)(c % 2) * 90,
+		name_y = panel->y + 18 + (double)(c / 2) * 18;
 
 	for (size_t i = 0; i < count; i++) {
 		double ns = cells[i].ns[panel->use][c].median;
@@ -225,7 +228,8 @@ static void draw_contender(FILE *file, const struct panel *panel, const struct c
 			colour, last ? " stroke-dasharray='6 4'" : "", name_x, name_y, colour, contenders[c]->name);
 }
 
-void write_svg(FILE *file, const struct cell *cells, size_t count, size_t ring, int burst, const char *without)
+void write_svg(FILE *file, const struct cell *cells, size_t count, size_t ring, int burst,
+	       const char *without)
 {
 	const double left = 60, top = 50, across = PANEL_WIDTH + 110, down = PANEL_HEIGHT + 120;
 

@@ -89,7 +89,8 @@ static void choose_processors(void)
 			continue;
 		if (processor_count < 2)
 			processors[processor_count++] = i;
-		else if (core_of(processors[1]) == core_of(processors[0]) && core_of(i) != core_of(processors[0]))
+		else if (core_of(processors[1]) == core_of(processors[0]) &&
+			 core_of(i) != core_of(processors[0]))
 			processors[1] = i;
 	}
 }
@@ -180,7 +181,8 @@ static int next_burst(const struct job *job, long done)
 static void prepare(struct job *job, long done, int burst)
 {
 	if (job->use == VERIFY)
-		fill_load(&job->load, job->cell->kind, job->cell->size, job->cell->ranges, (uint64_t)done, burst);
+		fill_load(&job->load, job->cell->kind, job->cell->size, job->cell->ranges,
+			  (uint64_t)done, burst);
 }
 
 /* Both threads spin here, so that neither wakes up late. */
@@ -277,7 +279,8 @@ static void expect_empty(const struct job *job)
 static void verify(const struct contender *who, const struct cell *cell)
 {
 	const long bursts = (2 * once_around(cell) + 2 * cell->burst) / cell->burst;
-	struct job job = { .who = who, .cell = cell, .use = VERIFY, .burst = cell->burst, .count = bursts * cell->burst };
+	struct job job = { .who = who, .cell = cell, .use = VERIFY, .burst = cell->burst,
+		.count = bursts * cell->burst };
 
 	open_contender(who, cell->ring);
 	expect(who->name, cell->size, cell->ranges);
@@ -293,7 +296,8 @@ static void verify(const struct contender *who, const struct cell *cell)
 	 * With one thread, each burst meets an empty ring, so each needs a
 	 * signal.
 	 */
-	if (cell->threads == 1 && who->send[cell->kind] != host_send && who != &bare && who != &fenced &&
+	if (cell->threads == 1 && who->send[cell->kind] != host_send && who != &bare &&
+	    who != &fenced &&
 	    sender_signals.count != bursts)
 		give_up("%s: %u signals for %ld bursts", who->name, sender_signals.count, bursts);
 	if (cell->threads == 1 && receiver_signals.count)
@@ -303,9 +307,11 @@ static void verify(const struct contender *who, const struct cell *cell)
 /* The nanoseconds that @count packets take */
 static double run(const struct contender *who, const struct cell *cell, enum use use, long count)
 {
-	struct job job = { .who = who, .cell = cell, .use = use, .burst = cell->burst, .count = count };
+	struct job job = { .who = who, .cell = cell, .use = use, .burst = cell->burst,
+		.count = count };
 	/* One lap around the ring that is not timed warms the caches. */
-	struct job around = { .who = who, .cell = cell, .use = use, .burst = 1, .count = once_around(cell) };
+	struct job around = { .who = who, .cell = cell, .use = use, .burst = 1,
+		.count = once_around(cell) };
 	uint64_t sum;
 	double ns;
 
@@ -324,7 +330,8 @@ static double run(const struct contender *who, const struct cell *cell, enum use
 
 static bool takes_part(const struct contender *who, const struct cell *cell, enum use use)
 {
-	return who->send[cell->kind] && who->recv[cell->kind][use] && (cell->threads == 1 || who != &bare);
+	return who->send[cell->kind] && who->recv[cell->kind][use] &&
+		(cell->threads == 1 || who != &bare);
 }
 
 /* The number of packets, in whole bursts, that takes about a slice */
@@ -359,12 +366,14 @@ static struct spread spread_of(const double *values, int count)
  * The machine's clock moves, so each ratio is of one repetition. The peer is
  * the one whose median is the lowest.
  */
-static void compare_with_peers(struct cell *cell, enum use use, double (*ns)[MAX_REPETITIONS], int repetitions)
+static void compare_with_peers(struct cell *cell, enum use use, double (*ns)[MAX_REPETITIONS],
+			       int repetitions)
 {
 	size_t peer = 0;
 
 	for (size_t c = OURS; c < PEERS_END; c++)
-		if (cell->ns[use][c].median && (!peer || cell->ns[use][c].median < cell->ns[use][peer].median))
+		if (cell->ns[use][c].median &&
+		    (!peer || cell->ns[use][c].median < cell->ns[use][peer].median))
 			peer = c;
 	for (size_t c = 0; c < OURS && peer; c++) {
 		double ratios[MAX_REPETITIONS];
@@ -397,9 +406,11 @@ static void measure(struct cell *cell, int repetitions)
 		for (size_t i = 0; i < CONTENDERS; i++)
 			for (enum use use = LEAVE; use <= READ; use++) {
 				size_t c = (i + (size_t)r) % CONTENDERS;
+				long count = counts[use][c];
 
 				if (takes_part(contenders[c], cell, use))
-					ns[use][c][r] = run(contenders[c], cell, use, counts[use][c]) / (double)counts[use][c];
+					ns[use][c][r] =
+						run(contenders[c], cell, use, count) / (double)count;
 			}
 	for (enum use use = LEAVE; use <= READ; use++) {
 		for (size_t c = 0; c < CONTENDERS; c++)
@@ -415,7 +426,8 @@ static struct cell cells[512];
 static size_t cell_count;
 static const char *wanted = "*";
 
-static bool is_wanted(enum kind kind, int threads, size_t ring, size_t size, unsigned int ranges, int burst)
+static bool is_wanted(enum kind kind, int threads, size_t ring, size_t size, unsigned int ranges,
+		      int burst)
 {
 	char name[96];
 
@@ -423,7 +435,8 @@ static bool is_wanted(enum kind kind, int threads, size_t ring, size_t size, uns
 	return !fnmatch(wanted, name, 0);
 }
 
-static void add_cell(enum kind kind, int threads, size_t ring, size_t size, unsigned int ranges, int burst)
+static void add_cell(enum kind kind, int threads, size_t ring, size_t size, unsigned int ranges,
+		     int burst)
 {
 	struct cell *cell = &cells[cell_count];
 
@@ -438,14 +451,16 @@ static void add_cell(enum kind kind, int threads, size_t ring, size_t size, unsi
 	if (cell_count == COUNT(cells))
 		give_up("more than %zu rows", COUNT(cells));
 	*cell = (struct cell){
-		.kind = kind, .threads = threads, .ring = ring, .size = size, .ranges = ranges, .burst = burst,
+		.kind = kind, .threads = threads, .ring = ring, .size = size, .ranges = ranges,
+		.burst = burst,
 	};
 	cell_count++;
 }
 
 static void plan(bool quick, int max_threads)
 {
-	static const size_t rings[] = { 16 << 10, 64 << 10, 256 << 10, MAX_RING }, few_rings[] = { 256 << 10 };
+	static const size_t rings[] = { 16 << 10, 64 << 10, 256 << 10, MAX_RING },
+		few_rings[] = { 256 << 10 };
 	static const size_t sizes[] = { 16, 64, 256, 1024, 4096, 6144 }, few_sizes[] = { 64, 6144 };
 	static const unsigned int ranges[] = { 1, 4, 16 };
 	static const int bursts[] = { 1, 8, 32 };
@@ -459,7 +474,8 @@ static void plan(bool quick, int max_threads)
 		for (enum kind kind = GPA_DIRECT; kind <= XFER_PAGES; kind++)
 			for (size_t g = 0; g < COUNT(ranges); g++)
 				for (size_t b = 0; b < COUNT(bursts); b++)
-					add_cell(kind, threads, few_rings[0], RANGES_PAYLOAD, ranges[g], bursts[b]);
+					add_cell(kind, threads, few_rings[0], RANGES_PAYLOAD,
+						 ranges[g], bursts[b]);
 	}
 }
 

@@ -19,7 +19,8 @@ static unsigned char out[4096], in[4096];
 /* The host's side of the memory that the program maps as a UIO device */
 static struct vmbus_chan *host_open(int memory, int event, size_t ring_size)
 {
-	unsigned char *rings = mmap(NULL, 2 * ring_size, PROT_READ | PROT_WRITE, MAP_SHARED, memory, 0);
+	unsigned char *rings =
+		mmap(NULL, 2 * ring_size, PROT_READ | PROT_WRITE, MAP_SHARED, memory, 0);
 	struct vmbus_memory mem = {
 		.struct_size = sizeof(mem), .fd = event, .flags = VMBUS_MEMORY_RESET,
 		.tx_ring = rings + ring_size, .tx_size = ring_size,

@@ -23,7 +23,8 @@ static struct vmbus_br txbr, rxbr;
 /* Answers with the first version of each kind that the host names */
 static int negotiate(void *payload, uint32_t len)
 {
-	struct icmsg_hdr *hdr = (struct icmsg_hdr *)((char *)payload + sizeof(struct vmbuspipe_hdr));
+	struct icmsg_hdr *hdr =
+		(struct icmsg_hdr *)((char *)payload + sizeof(struct vmbuspipe_hdr));
 	struct icmsg_negotiate *neg = (struct icmsg_negotiate *)((char *)payload + ICMSG_HDR);
 	struct ic_version framework, message;
 

@@ -685,7 +685,8 @@ static void options_of_an_open(void)
 		CHECK(strstr(vmbus_error(), path));
 	}
 
-	options = (struct vmbus_open_options){ .struct_size = sizeof(options), .flags = VMBUS_OPEN_POLL };
+	options = (struct vmbus_open_options){ .struct_size = sizeof(options),
+		.flags = VMBUS_OPEN_POLL };
 	MUST(!vmbus_chan_open("fcopy", &options, &chan));
 	CHECK_IS(vmbus_wait(chan, VMBUS_WAIT_RECV, 0), -EOPNOTSUPP);
 	subchannel("31", "2\n", 3 * getpagesize());

@@ -404,10 +404,12 @@ static int receive_somehow(struct vmbus_chan *chan, int way, uint32_t size)
 		err = vmbus_peek(chan, views, VIEWS);
 	}
 	for (int i = 0; i < err; i++) {
+		const unsigned char *payload = views[i].payload;
+		const unsigned char *first = payload - views[i].header + DESCRIPTOR;
+
 		/* all of it can be read */
 		for (uint32_t at = 0; at < views[i].length + views[i].header - DESCRIPTOR; at++)
-			sink ^= ((const unsigned char *)views[i].payload)[(long)at - (long)views[i].header +
-									 DESCRIPTOR];
+			sink ^= first[at];
 		vmbus_xfer_ranges(&views[i], 100, &set, ranges, 4);
 	}
 	if (way == 3 && err > 0)
@@ -579,7 +581,8 @@ static void *change_headers_for_ever(void *arg)
 
 	for (uint32_t i = 0, r; !stop; i++) {
 		r = i * 0x9e3779b9u;
-		atomic_store_explicit(words[(r >> 8) % 6], r >> 31 ? bad_indices[(r >> 16) % BAD_INDICES] :
+		atomic_store_explicit(words[(r >> 8) % 6], r >> 31
+				      ? bad_indices[(r >> 16) % BAD_INDICES] :
 				      (r >> 16) % (DATA / 8) * 8, memory_order_relaxed);
 	}
 	return NULL;
@@ -616,7 +619,8 @@ static void headers_that_change_all_the_time(void)
 	for (int i = 0; i < TRIES / 4; i++) {
 		int received = i % 2 ? vmbus_recv(m.guest, &pkt, buf + DATA - 8, 8) :
 				       vmbus_peek(m.guest, views, VIEWS);
-		int sent = i % 3 ? vmbus_send(m.guest, 6, 0, 0, buf, 40) : vmbus_send_many(m.guest, messages, 2);
+		int sent = i % 3 ? vmbus_send(m.guest, 6, 0, 0, buf, 40)
+			: vmbus_send_many(m.guest, messages, 2);
 
 		/*
 		 * On one processor the headers change only when the other
@@ -628,7 +632,8 @@ static void headers_that_change_all_the_time(void)
 			CHECK_IS(views[v].length, 8);
 		if (received > 0)
 			CHECK_IS(vmbus_release(m.guest, &views[received - 1]), 0);
-		CHECK(received >= 0 || received == -EAGAIN || received == -EIO || received == -EPROTO);
+		CHECK(received >= 0 || received == -EAGAIN || received == -EIO ||
+		      received == -EPROTO);
 		CHECK(sent >= 0 || sent == -EAGAIN || sent == -EIO);
 		good[0] += received >= 0;
 		refused[0] += received == -EIO;

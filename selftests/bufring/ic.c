@@ -272,7 +272,8 @@ static void requests_get_what_the_program_says(void)
 		CHECK_IS(seen.header.status, 0xdeadbeef);
 		CHECK_IS(seen.length, padded(HEADER + sizeof(body)) - HEADER);
 		CHECK_IS(seen.first, 41);
-		CHECK(seen.framework.major == 3 && seen.message.major == 1 && seen.message.minor == 1);
+		CHECK(seen.framework.major == 3 && seen.message.major == 1 &&
+		      seen.message.minor == 1);
 		check_answer(s.host, 10 + i, statuses[i], sizeof(body));
 	}
 	seen.status = VMBUS_S_OK;

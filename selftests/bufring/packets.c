@@ -308,7 +308,12 @@ static void a_batch_is_seen_at_once(void)
  */
 static void large_batches_move_in_quarters(void)
 {
-	static const struct { unsigned int count; size_t len; uint64_t publications; int views; } batches[] = {
+	static const struct {
+		unsigned int count;
+		size_t len;
+		uint64_t publications;
+		int views;
+	} batches[] = {
 		{ 3, 5000, 3, 1 }, { 7, 2000, 3, 2 }, { 16, 64, 1, 16 },
 	};
 	struct iovec payloads[16];
@@ -332,13 +337,15 @@ static void large_batches_move_in_quarters(void)
 				};
 			}
 			CHECK_IS(many ? vmbus_send_many(m.guest, messages, count) :
-				 vmbus_send_payloads(m.guest, VMBUS_PACKET_INBAND, 0, 0, payloads, count), count);
+				 vmbus_send_payloads(m.guest, VMBUS_PACKET_INBAND, 0, 0, payloads,
+						     count), count);
 			vmbus_chan_stats(m.guest, &stats, sizeof(stats));
 			CHECK_IS(stats.tx_publications, batches[b].publications);
 			CHECK_IS(m.guest_signals, 1);
 			CHECK_IS(vmbus_peek(m.host, views, 16), batches[b].views);
 			for (unsigned int done = 0; done < count;) {
-				int n = many ? vmbus_recv_many(m.host, views, 16, got, sizeof(got)) :
+				int n = many ? vmbus_recv_many(m.host, views, 16, got,
+							       sizeof(got)) :
 					       vmbus_peek(m.host, views, 16);
 
 				/* At the end of the ring it may be one more. */
@@ -405,7 +412,8 @@ static bool all_ways(struct model *m, uint16_t type, uint16_t flags, int expecte
 	const struct iovec iov = { some, 8 };
 	struct vmbus_tx_packet message = TX_PACKET(some, 8, type, flags, 7);
 	static const struct { enum vmbus_producers producers; uint32_t len; } ways[] = {
-		{ VMBUS_PRODUCERS_ONE, 8 }, { VMBUS_PRODUCERS_ONE, 200 }, { VMBUS_PRODUCERS_SPIN, 8 },
+		{ VMBUS_PRODUCERS_ONE, 8 }, { VMBUS_PRODUCERS_ONE, 200 },
+			{ VMBUS_PRODUCERS_SPIN, 8 },
 	};
 	void *payload;
 	int before = checks_failed;
@@ -433,7 +441,8 @@ static bool all_ways(struct model *m, uint16_t type, uint16_t flags, int expecte
 static void kinds_of_packets_that_no_host_takes(void)
 {
 	static const uint16_t good[] = {
-		VMBUS_PACKET_INBAND, VMBUS_PACKET_XFER_PAGES, VMBUS_PACKET_CANCEL, VMBUS_PACKET_COMPLETION,
+		VMBUS_PACKET_INBAND, VMBUS_PACKET_XFER_PAGES, VMBUS_PACKET_CANCEL,
+			VMBUS_PACKET_COMPLETION,
 	};
 	const uint64_t pages[] = { 1 };
 	const struct vmbus_gpa_buffer range = { 8, 0, pages };
@@ -451,7 +460,8 @@ static void kinds_of_packets_that_no_host_takes(void)
 
 		for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
 			known |= type == good[i];
-		for (unsigned int flags = 0; type <= UINT16_MAX && flags <= UINT16_MAX; flags = flags * 2 + 1) {
+		for (unsigned int flags = 0; type <= UINT16_MAX &&
+		     flags <= UINT16_MAX; flags = flags * 2 + 1) {
 			CHECK(all_ways(&m, type, flags, known && flags < 2 ? 0 : -EINVAL));
 			while (!vmbus_recv(m.host, &pkt, some, sizeof(some)))
 				CHECK(pkt.type == type && pkt.flags == flags);

@@ -17,7 +17,8 @@ int netvsc_main(int argc, char **argv);
 
 #define OUR_ID		(1ull << 32)	/* of packets that a test sends itself */
 #define OURS_MAX	4096u
-#define OURS_AT		(1u << 20)	/* in the receive buffer: no part of it that the host uses */
+/* in the receive buffer: no part of it that the host uses */
+#define OURS_AT		(1u << 20)
 
 /* In memory that the host's process has, too */
 static struct shared {

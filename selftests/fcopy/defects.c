@@ -66,7 +66,8 @@ static void close_rings(void)
 
 static int post(void)
 {
-	return vmbus_send(host, VMBUS_PACKET_INBAND, 0, ++transaction, request.bytes, request.length);
+	return vmbus_send(host, VMBUS_PACKET_INBAND, 0, ++transaction, request.bytes,
+			  request.length);
 }
 
 static uint32_t take(void)
@@ -518,7 +519,8 @@ static void t_pages_of_another_machine(void)
 
 static void u_offsets_beyond_the_file(void)
 {
-	static const uint64_t offsets[] = { 3, 4096, 1ull << 40, 1ull << 63, UINT64_MAX - 1, UINT64_MAX };
+	static const uint64_t offsets[] =
+		{ 3, 4096, 1ull << 40, 1ull << 63, UINT64_MAX - 1, UINT64_MAX };
 
 	begin_test();
 	for (size_t i = 0; i < sizeof(offsets) / sizeof(offsets[0]); i++) {

@@ -38,7 +38,8 @@ static void end_test(int files)
 
 static int post(void)
 {
-	return vmbus_send(host, VMBUS_PACKET_INBAND, 0, transaction++, request.bytes, request.length);
+	return vmbus_send(host, VMBUS_PACKET_INBAND, 0, transaction++, request.bytes,
+			  request.length);
 }
 
 /* Takes the next answer, and checks that it belongs to the request @of. */
@@ -311,7 +312,8 @@ static void packets_that_are_not_valid_are_skipped(void)
 	agree();
 	end_message(&request, CANCEL);
 	/* Another type of packet */
-	expect_int(vmbus_send(host, VMBUS_PACKET_COMPLETION, 0, 1, request.bytes, request.length), 0);
+	expect_int(vmbus_send(host, VMBUS_PACKET_COMPLETION, 0, 1, request.bytes, request.length),
+		   0);
 	/* An empty packet, and one that is too short */
 	expect_int(vmbus_send(host, VMBUS_PACKET_INBAND, 0, 2, big, 0), 0);
 	expect_int(vmbus_send(host, VMBUS_PACKET_INBAND, 0, 3, big, 24), 0);

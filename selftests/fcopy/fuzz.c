@@ -186,7 +186,8 @@ static void insert(size_t at, const uint8_t *bytes, size_t n)
 
 static void mutate(void)
 {
-	static const uint32_t numbers[] = { 0, 1, 0x7f, 0xff, 0x100, 6144, 6145, 0x7fff, 0xffff, 0x7fffffff,
+	static const uint32_t numbers[] =
+		{ 0, 1, 0x7f, 0xff, 0x100, 6144, 6145, 0x7fff, 0xffff, 0x7fffffff,
 					    0x80000000, 0xfffffff8, 0xffffffff };
 	static uint8_t copy[INPUT_MAX];
 	const struct input *other = &corpus[below(inputs)];

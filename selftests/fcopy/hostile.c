@@ -66,8 +66,10 @@ static uint64_t below(uint64_t n)
 
 static uint64_t any_number(void)
 {
-	static const uint64_t edges[] = { 0, 1, 2, 0x7f, 0x80, 0xff, 6144, 6145, 0x7fff, 0xffff, 0x7fffffff,
-					  0x80000000, 0xffffffff, INT64_MAX, 1ull << 63, UINT64_MAX };
+	static const uint64_t edges[] =
+		{ 0, 1, 2, 0x7f, 0x80, 0xff, 6144, 6145, 0x7fff, 0xffff, 0x7fffffff,
+					  0x80000000, 0xffffffff, INT64_MAX, 1ull << 63,
+					  UINT64_MAX };
 
 	return below(2) ? edges[below(16)] : draw() >> below(64);
 }
@@ -280,7 +282,8 @@ static void witness(void)
 		else if (step == 1)
 			start_message(&m, to, "witness", OVER_WRITE, below(2) ? size : 0);
 		for (; step == 2 && at < size; at += DATA_MAX) {
-			write_message(&m, at, data + at, size - at < DATA_MAX ? size - at : DATA_MAX);
+			write_message(&m, at, data + at, size - at < DATA_MAX ? size - at
+				      : DATA_MAX);
 			lockstep(&m);
 		}
 		if (step == 2)

@@ -29,7 +29,8 @@ static char name[JOURNAL_NAME_SIZE];
 
 int unlinkat(int dir, const char *path, int flags)
 {
-	if (unlink_error && dir != journal && !strncmp(path, JOURNAL_PREFIX, strlen(JOURNAL_PREFIX))) {
+	if (unlink_error && dir != journal &&
+	    !strncmp(path, JOURNAL_PREFIX, strlen(JOURNAL_PREFIX))) {
 		errno = unlink_error;
 		return -1;
 	}

@@ -700,7 +700,8 @@ static void lines_that_are_not_right(void)
 		snprintf(line, sizeof(line), "%s", hosts_of[i].line);
 		expect(record_parse(line, &record) == NULL);
 		wrong = record_host_packet(&record, &packet);
-		if (!expect(hosts_of[i].wrong ? wrong && !strcmp(wrong, hosts_of[i].wrong) : !wrong))
+		if (!expect(hosts_of[i].wrong ? wrong && !strcmp(wrong, hosts_of[i].wrong)
+			    : !wrong))
 			ksft_print_msg("'%s': %s\n", hosts_of[i].line, wrong ? wrong : "right");
 	}
 }

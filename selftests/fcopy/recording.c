@@ -121,7 +121,8 @@ static uint32_t put_hex(struct record_packet *packet, uint32_t at, const char *h
 	return at;
 }
 
-static void put_number(struct record_packet *packet, uint32_t at, uint64_t value, unsigned int bytes)
+static void put_number(struct record_packet *packet, uint32_t at, uint64_t value,
+		       unsigned int bytes)
 {
 	for (unsigned int i = 0; i < bytes; i++)
 		packet->payload[at + i] = (uint8_t)(value >> 8 * i);

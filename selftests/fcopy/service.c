@@ -1201,7 +1201,8 @@ static pid_t start_flood(void)
 	if (pid)
 		return pid;
 	for (;;) {
-		int err = vmbus_send(host, VMBUS_PACKET_INBAND, 0, 1, request.bytes, request.length);
+		int err = vmbus_send(host, VMBUS_PACKET_INBAND, 0, 1, request.bytes,
+				     request.length);
 
 		if (err && err != -EAGAIN)
 			_exit(0);
@@ -1268,7 +1269,8 @@ static unsigned int calls_a_packet(unsigned int packets)
 	unsigned int calls = shared->epoll_waits + shared->reads + shared->signals;
 
 	ksft_print_msg("%u packets: %u epoll_wait, %u read, %u signals: %.2f calls a packet\n", packets,
-		       shared->epoll_waits, shared->reads, shared->signals, (double)calls / packets);
+		       shared->epoll_waits, shared->reads, shared->signals,
+		       (double)calls / packets);
 	return calls * 100ull / packets;
 }
 
@@ -1310,7 +1312,8 @@ static void queued_packets_share_system_calls(void)
 		expect_int(vmbus_flush(host), 0);
 		for (unsigned int n = 0; n < burst; n++) {
 			expect(vmbus_wait(host, VMBUS_WAIT_RECV, 10000) > 0);
-			expect_int(vmbus_recv(host, &packet, answer.bytes, sizeof(answer.bytes)), 0);
+			expect_int(vmbus_recv(host, &packet, answer.bytes, sizeof(answer.bytes)),
+				   0);
 		}
 	}
 	expect(calls_a_packet(bursts * burst) <= 100);
@@ -1380,7 +1383,8 @@ static void told_to_stop_while_the_ring_is_full(void)
 
 int main(void)
 {
-	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+		      0);
 	if (shared == MAP_FAILED)
 		ksft_exit_fail_perror("mmap");
 	test(copies_and_ends_when_told);

@@ -392,7 +392,8 @@ static void data_goes_to_the_disk_meanwhile(void)
 /* Where sync_file_range(2) does too little */
 static void data_is_synced_meanwhile(void)
 {
-	static const unsigned long types[] = { 0x794c7630, 0x6969, 0xff534d42, 0xfe534d42, 0x65735546 };
+	static const unsigned long types[] =
+		{ 0x794c7630, 0x6969, 0xff534d42, 0xfe534d42, 0x65735546 };
 
 	begin_test();
 	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {

@@ -337,7 +337,8 @@ unsigned int machine_sites(void)
 		for (unsigned int k = 0; k < i && site->first == site; k++) {
 			struct site *other = __start_ordering_sites[k];
 
-			if (site->line == other->line && !strcmp(base_name(site->file), base_name(other->file)) &&
+			if (site->line == other->line &&
+			    !strcmp(base_name(site->file), base_name(other->file)) &&
 			    !strcmp(site->what, other->what) && !strcmp(site->word, other->word))
 				site->first = other->first;
 		}

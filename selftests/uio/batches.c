@@ -217,7 +217,8 @@ static void build_in_place(struct vmbus_chan *chan, unsigned int count)
 				vmbus_cancel(chan);
 			}
 			memcpy(reserve(chan, 200), views[i].payload, 100);
-			IS(vmbus_commit(chan, VMBUS_PACKET_INBAND, 0, views[i].transaction_id, 100), 0);
+			IS(vmbus_commit(chan, VMBUS_PACKET_INBAND, 0, views[i].transaction_id, 100),
+			   0);
 		}
 		IS(vmbus_flush(chan), 0);
 		IS(vmbus_release(chan, &views[n - 1]), 0);
@@ -266,7 +267,8 @@ static void send_back(struct vmbus_chan *chan, const struct vmbus_view *view)
 {
 	int err;
 
-	while ((err = vmbus_send(chan, VMBUS_PACKET_INBAND, 0, view->transaction_id, view->payload, view->length)) == -EAGAIN) {
+	while ((err = vmbus_send(chan, VMBUS_PACKET_INBAND, 0, view->transaction_id, view->payload,
+				 view->length)) == -EAGAIN) {
 		err = vmbus_wait(chan, VMBUS_WAIT_SEND, WAIT_MS);
 		must("room to send back", err > 0, err);
 	}

@@ -188,7 +188,8 @@ static inline int device_resize(const struct device *dev, unsigned int ring_size
  * The relids whose folder has a ring file: up to @max, returns how many there
  * are.
  */
-static inline unsigned int device_rings(const struct device *dev, unsigned int *relids, unsigned int max)
+static inline unsigned int device_rings(const struct device *dev, unsigned int *relids,
+					unsigned int max)
 {
 	char path[PATH_MAX];
 	struct dirent *entry;

@@ -269,7 +269,8 @@ static void read_maps(unsigned long handles[2])
 			continue;
 		/* As DPDK: a leading 0 would make it octal. */
 		handles[i - 3] = strtoul(name + 5, &end, 0);
-		decimal &= end != name + 5 && !*end && handles[i - 3] && handles[i - 3] <= UINT32_MAX;
+		decimal &= end != name + 5 && !*end && handles[i - 3] &&
+			handles[i - 3] <= UINT32_MAX;
 	}
 	sized &= map_bytes[1] == 4096 && map_bytes[2] == 4096;
 	/* A sixth would be none of DPDK's. */
@@ -385,7 +386,8 @@ static int irq_control(int32_t on)
 static void signal_host(const struct channel *channel)
 {
 	if (channel->monitor >= 0) {
-		__atomic_or_fetch(word(trigger_of(channel)), 1u << (channel->monitor % 32), __ATOMIC_SEQ_CST);
+		__atomic_or_fetch(word(trigger_of(channel)), 1u << (channel->monitor % 32),
+				  __ATOMIC_SEQ_CST);
 		return;
 	}
 	set_bit(maps[1] + INT_SEND, channel->relid);
@@ -400,7 +402,8 @@ static void signal_host(const struct channel *channel)
 static bool put(const struct channel *channel, uint8_t byte)
 {
 	uint32_t at = get(channel->tx + RING_WRITE);
-	uint64_t packet[PACKET_BYTES / 8] = { 6 | 2ull << 16 | 3ull << 32, byte, byte, (uint64_t)at << 32 };
+	uint64_t packet[PACKET_BYTES / 8] =
+		{ 6 | 2ull << 16 | 3ull << 32, byte, byte, (uint64_t)at << 32 };
 
 	if (at + sizeof(packet) > channel->bytes / 2 - page)
 		give_up("a ring with write index %u", at);
@@ -448,7 +451,8 @@ static int receive(const struct channel *channel, int timeout_ms)
 	if (at + sizeof(packet) > channel->bytes / 2 - page)
 		give_up("a ring with read index %u", at);
 	memcpy(packet, rx + page + at, sizeof(packet));
-	if (packet[0] != (6 | 2ull << 16 | 3ull << 32) || get(rx + RING_WRITE) - at != sizeof(packet))
+	if (packet[0] != (6 | 2ull << 16 | 3ull << 32) ||
+	    get(rx + RING_WRITE) - at != sizeof(packet))
 		give_up("a packet of another form, %#llx", (unsigned long long)packet[0]);
 	__atomic_store_n(word(rx + RING_READ), at + PACKET_BYTES, __ATOMIC_SEQ_CST);
 	return (uint8_t)packet[2];
@@ -569,7 +573,8 @@ static bool event(int timeout_ms, int32_t *events)
 {
 	struct pollfd wait = { .fd = uio_fd, .events = POLLIN };
 
-	return poll(&wait, 1, timeout_ms) == 1 && read(uio_fd, events, sizeof(*events)) == sizeof(*events);
+	return poll(&wait, 1, timeout_ms) == 1 &&
+		read(uio_fd, events, sizeof(*events)) == sizeof(*events);
 }
 
 static void interrupts(void)
@@ -590,7 +595,8 @@ static void interrupts(void)
 	}
 	pthread_join(reader.thread, NULL);
 	sized = read(uio_fd, eight, sizeof(eight)) < 0 && errno == EINVAL;
-	point(19, blocked && answer == 0x12 && reader.result == 4 && reader.events == last + 1 && sized,
+	point(19, blocked && answer == 0x12 && reader.result == 4 && reader.events == last + 1 &&
+	      sized,
 	      "it %s, then %d bytes, event %d after %d; eight bytes are %s", blocked ? "waited" : "did not wait",
 	      reader.result, reader.events, last, sized ? "refused" : "not refused");
 
@@ -638,7 +644,8 @@ static int next_sub(struct channel *sub)
 		}
 		if (!index)
 			continue;
-		*sub = (struct channel){ .relid = (unsigned int)relid, .index = (unsigned int)index, .monitor = -1 };
+		*sub = (struct channel){ .relid = (unsigned int)relid, .index = (unsigned int)index,
+			.monitor = -1 };
 		if (read_number(path_of("%s/channels/%lu/monitor_id", sysfs, relid), 127, &monitor))
 			sub->monitor = (int)monitor;
 		err = 0;
@@ -701,7 +708,8 @@ static bool use_subs(void)
 
 	qsort(subs, count, sizeof(subs[0]), by_index);
 	for (unsigned int i = 0; i < count; i++)
-		good &= ask(&subs[i], (uint8_t)(0x20 + subs[i].index)) == (int)(0x30 + subs[i].index);
+		good &= ask(&subs[i],
+			    (uint8_t)(0x20 + subs[i].index)) == (int)(0x30 + subs[i].index);
 	return good;
 }
 
@@ -736,7 +744,8 @@ static void sub_channels(void)
 	point(22, use_subs() && found == wanted, "%u of %u, with packets both ways on each", found, wanted);
 	printf("say %s channels %u:%zu", title, primary.relid, primary.bytes);
 	for (unsigned int i = 0; i < found; i++) {
-		distinct &= subs[i].index >= 1 && subs[i].index <= wanted && (!i || subs[i].index != subs[i - 1].index);
+		distinct &= subs[i].index >= 1 && subs[i].index <= wanted &&
+			(!i || subs[i].index != subs[i - 1].index);
 		sized &= subs[i].bytes == primary.bytes;
 		printf(" %u:%zu", subs[i].relid, subs[i].bytes);
 		snprintf(indexes + strlen(indexes), sizeof(indexes) - strlen(indexes), " %u", subs[i].index);
@@ -861,10 +870,12 @@ static void reopen(unsigned int seconds)
 	for (unsigned int i = 0; i < 2; i++)
 		read_line(path_of("%s/maps/map%u/name", uio, 3 + i), names[i], sizeof(names[i]));
 	rings = ring_files(&dev);
-	fresh = !get(primary.tx + RING_WRITE) && !get(primary.tx + RING_READ) && !get(rx_of(&primary) + RING_WRITE) &&
+	fresh = !get(primary.tx + RING_WRITE) && !get(primary.tx + RING_READ) &&
+		!get(rx_of(&primary) + RING_WRITE) &&
 		!get(rx_of(&primary) + RING_READ);
 	take_subs(&retries, &files);
-	point(28, fresh && rings == 1 && count == wanted && files && use_subs() && strtoul(names[0] + 5, NULL, 0) &&
+	point(28, fresh && rings == 1 && count == wanted && files && use_subs() &&
+	      strtoul(names[0] + 5, NULL, 0) &&
 			  strtoul(names[1] + 5, NULL, 0),
 	      "%s, %s; the ring is %s, %u ring files before; %u of %u new ones after %u x 10 ms, with packets both ways",
 	      names[0], names[1], fresh ? "fresh" : "not fresh", rings, count, wanted, retries);

@@ -38,7 +38,8 @@ static void arm(int fd, int nth)
 }
 
 /* A fault at the @nth allocation of an open. Returns whether there was one. */
-static bool try(int nth_fd, int nth, const char *counter, unsigned int *refused, unsigned int *leaked)
+static bool try(int nth_fd, int nth, const char *counter, unsigned int *refused,
+		unsigned int *leaked)
 {
 	char before[32] = "", after[32] = "", text[16] = "";
 	unsigned int count;

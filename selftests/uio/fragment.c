@@ -58,7 +58,8 @@ static long available(void)
 
 static bool open_pipe(int *fds)
 {
-	return !pipe2(fds, O_CLOEXEC | O_NONBLOCK) && fcntl(fds[1], F_SETPIPE_SZ, PIPE_PAGES * (int)sizeof(page)) >= 0;
+	return !pipe2(fds, O_CLOEXEC | O_NONBLOCK) &&
+		fcntl(fds[1], F_SETPIPE_SZ, PIPE_PAGES * (int)sizeof(page)) >= 0;
 }
 
 int main(void)

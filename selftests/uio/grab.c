@@ -43,7 +43,8 @@ int main(void)
 			continue;
 		}
 		opens++;
-		while (poll(&poll_fd, 1, -1) == 1 && read(fd, &events, sizeof(events)) == sizeof(events))
+		while (poll(&poll_fd, 1, -1) == 1 &&
+		       read(fd, &events, sizeof(events)) == sizeof(events))
 			any = true;
 		interrupted += any;
 		close(fd);

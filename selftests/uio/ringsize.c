@@ -95,10 +95,12 @@ static bool is_full(void)
 		return false;
 	for (i = 0; i < HVUIO_RING_CLASSES; i++) {
 		class.first = 100 + i;
-		if (hvuio_ring_size(&class) != (i + 2) * PAGE_SIZE || hvuio_ring_size_set(&class, 0))
+		if (hvuio_ring_size(&class) != (i + 2) * PAGE_SIZE ||
+		    hvuio_ring_size_set(&class, 0))
 			return false;
 	}
-	return !hvuio_ring_size_set(&unknown.guid, 2 * PAGE_SIZE) && !hvuio_ring_size_set(&unknown.guid, 0);
+	return !hvuio_ring_size_set(&unknown.guid, 2 * PAGE_SIZE) &&
+		!hvuio_ring_size_set(&unknown.guid, 0);
 }
 
 int main(void)

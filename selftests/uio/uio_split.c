@@ -142,7 +142,8 @@ static void cuts(int fd, size_t index)
 
 	p = map(fd, size, rw, index);
 	to = map(fd, size, rw, index);
-	if (mremap(p + half * page, page, page, MREMAP_MAYMOVE | MREMAP_FIXED, to + half * page) == MAP_FAILED)
+	if (mremap(p + half * page, page, page, MREMAP_MAYMOVE | MREMAP_FIXED,
+		   to + half * page) == MAP_FAILED)
 		fail("mremap: %s", strerror(errno));
 	expect_pattern("moved", to, half, half + 1);
 	expect_pattern("around the moved page", to, 0, pages);
@@ -170,7 +171,8 @@ static void single(int fd, size_t index)
 /* A page that was inserted read-only, and may be written then. */
 static void upgrade(int fd, size_t index)
 {
-	char *p = map(fd, size, PROT_READ, index), *whole = map(fd, size, PROT_READ | PROT_WRITE, index);
+	char *p = map(fd, size, PROT_READ, index),
+		*whole = map(fd, size, PROT_READ | PROT_WRITE, index);
 
 	for (size_t i = 0; i < pages; i++)
 		(void)*mark(p, i);

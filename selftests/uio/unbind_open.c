@@ -64,7 +64,8 @@ static bool others_sleep(void)
 	return asleep;
 }
 
-static void add(struct mapping *mapping, const char *what, unsigned int number, void *mem, size_t size)
+static void add(struct mapping *mapping, const char *what, unsigned int number, void *mem,
+		size_t size)
 {
 	snprintf(mapping->what, sizeof(mapping->what), "%s %u", what, number);
 	expect(mem != MAP_FAILED, "mmap of %s", mapping->what);
@@ -72,7 +73,8 @@ static void add(struct mapping *mapping, const char *what, unsigned int number, 
 	mapping->size = size;
 }
 
-static unsigned int map_all(const struct device *dev, int fd, struct mapping *mappings, unsigned int channels)
+static unsigned int map_all(const struct device *dev, int fd, struct mapping *mappings,
+			    unsigned int channels)
 {
 	unsigned int relids[MAX_CHANNELS], count = 0;
 	size_t size = device_map_size(dev, 0);

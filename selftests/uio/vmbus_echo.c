@@ -25,7 +25,8 @@ static int send_back(struct vmbus_chan *chan, const struct vmbus_packet *pkt)
 {
 	int err;
 
-	while ((err = vmbus_queue(chan, VMBUS_PACKET_INBAND, 0, pkt->transaction_id, buf, pkt->length)) == -EAGAIN) {
+	while ((err = vmbus_queue(chan, VMBUS_PACKET_INBAND, 0, pkt->transaction_id, buf,
+				  pkt->length)) == -EAGAIN) {
 		err = vmbus_wait(chan, VMBUS_WAIT_SEND, 60000);
 		if (err < 0)
 			return err;

@@ -67,7 +67,7 @@ static void map(struct user *user, unsigned int slot, int fd)
 
 static void step(struct user *user)
 {
-	unsigned int file = pick(MAX_FILES), mapping = pick(MAX_MAPPINGS);
+	unsigned int file = pick(MAX_FILES), mapping = pick(MAX_MAPPINGS), size;
 	int fd = user->files[file];
 	struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
 	int32_t word = (int32_t)pick(2);
@@ -100,9 +100,11 @@ static void step(struct user *user)
 		break;
 	case 7:
 		for (int i = 0; i < 8; i++, mapping = pick(MAX_MAPPINGS))
-			if (user->mappings[mapping].mem)
+			if (user->mappings[mapping].mem) {
+				size = (unsigned int)user->mappings[mapping].size;
 				count(user, !touch(user->mappings[mapping].mem + 128 +
-						   pick((unsigned int)user->mappings[mapping].size - 128)));
+						   pick(size - 128)));
+			}
 		break;
 	case 8:
 		count(user, read(fd, &word, sizeof(word)) == sizeof(word));
@@ -116,7 +118,9 @@ static void step(struct user *user)
 		break;
 	case 11:
 		/* Refused while anybody has the device open. */
-		count(user, !device_resize(&user->dev, pick(50) ? (2 + pick(30)) * (unsigned int)getpagesize() : pick(5000)));
+		count(user, !device_resize(&user->dev, pick(50)
+					   ? (2 + pick(30)) * (unsigned int)getpagesize()
+						   : pick(5000)));
 		break;
 	case 12:
 		sleep_us(pick(3000));
