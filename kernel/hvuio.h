@@ -134,7 +134,7 @@ struct hvuio_set {
 	enum hvuio_set_state state;
 	struct list_head open;		/* those that may be signalled, the primary among them */
 	struct list_head offered;	/* sub-channels for open_work */
-	struct list_head stranded;	/* those that are not opened, until the next close */
+	struct list_head unopened;	/* until the next close */
 	struct hvuio_channel *opening;	/* the one that open_work is opening, or NULL */
 	wait_queue_head_t opened;	/* opening has become NULL */
 	struct work_struct open_work;

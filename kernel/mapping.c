@@ -158,8 +158,9 @@ void hvuio_maps_set(struct hvuio_device *dev)
 static const struct vm_operations_struct hvuio_ops[HVUIO_MAPS];
 
 /*
- * The map is told by the operations, not by vma->vm_pgoff as in UIO's own fault
- * handler: of a VMA that was split, the second part begins at another offset.
+ * Find the map by the operations. UIO's own fault handler finds it by
+ * vma->vm_pgoff, but the second part of a VMA that was split begins at another
+ * offset.
  */
 static vm_fault_t hvuio_map_fault(struct vm_fault *vmf)
 {

@@ -34,8 +34,8 @@ static int hvuio_resize_begin(struct hvuio_device *dev)
 
 /*
  * Give the device rings of @size bytes each, which is in the limits. 0, -EBUSY
- * (open or mapped), -ENOMEM, -ENODEV or -ERESTARTSYS. Rings that the host did
- * not give back are leaked.
+ * (open or mapped), -ENOMEM, -ENODEV or -ERESTARTSYS. The module leaks rings
+ * that the host did not return.
  */
 int hvuio_resize_rings(struct hvuio_device *dev, u32 size)
 {

@@ -120,7 +120,7 @@ static void hvuio_sub_let_go(struct vmbus_channel *sub)
 		smp_store_release(&sub->probe_done, true);
 }
 
-/* Whether VMBus has removed the sub-channel, of which we hold a reference. */
+/* Whether VMBus has removed @sub. The caller holds a reference to it. */
 static bool hvuio_sub_is_removed(struct vmbus_channel *sub)
 {
 	return READ_ONCE(sub->sc_list.next) == LIST_POISON1;
@@ -282,7 +282,7 @@ static void hvuio_sub_opened(struct hvuio_device *dev, struct hvuio_channel *hc,
 	 * users.
 	 */
 	if (result || set->state != HVUIO_SET_ACCEPTING) {
-		list_add_tail(&hc->node, &set->stranded);
+		list_add_tail(&hc->node, &set->unopened);
 		return;
 	}
 	hvuio_set_add(set, hc);
@@ -356,7 +356,7 @@ static noinline __noclone void hvuio_sub_offered(struct hvuio_device *dev,
 		 */
 		hvuio_sub_pin(sub);
 		hc->late = true;
-		list_add_tail(&hc->node, &set->stranded);
+		list_add_tail(&hc->node, &set->unopened);
 		break;
 	default:
 		hvuio_sub_forget(hc);
@@ -408,7 +408,7 @@ void hvuio_set_init(struct hvuio_set *set)
 	mutex_init(&set->lock);
 	INIT_LIST_HEAD(&set->open);
 	INIT_LIST_HEAD(&set->offered);
-	INIT_LIST_HEAD(&set->stranded);
+	INIT_LIST_HEAD(&set->unopened);
 	init_waitqueue_head(&set->opened);
 	INIT_WORK(&set->open_work, hvuio_subs_open_work);
 }
@@ -440,7 +440,7 @@ void hvuio_set_add(struct hvuio_set *set, struct hvuio_channel *hc)
 static bool hvuio_set_is_listing(struct hvuio_set *set)
 {
 	return !list_empty(&set->open) || !list_empty(&set->offered) ||
-	       !list_empty(&set->stranded);
+	       !list_empty(&set->unopened);
 }
 
 /*
@@ -524,7 +524,7 @@ static void hvuio_subs_collect(struct hvuio_device *dev, struct list_head *subs)
 	mutex_lock(&set->lock);
 	list_splice_init(&set->open, &opened);
 	list_splice_tail_init(&set->offered, subs);
-	list_splice_tail_init(&set->stranded, subs);
+	list_splice_tail_init(&set->unopened, subs);
 	mutex_unlock(&set->lock);
 
 	list_for_each_entry_safe(hc, next, &opened, node) {
@@ -766,7 +766,7 @@ int hvuio_subs_close(struct hvuio_device *dev)
 	}
 	vmbus_set_sc_create_callback(primary, NULL);
 	mutex_lock(&set->lock);
-	list_splice(&subs, &set->stranded);
+	list_splice(&subs, &set->unopened);
 	hvuio_set_move(set, HVUIO_SET_CLOSED);
 	mutex_unlock(&set->lock);
 	return result;

@@ -79,7 +79,7 @@ struct vmbus_ic {
 
 	int64_t retry_at;		/* without a channel: when to look for the device */
 	int retry_ms;			/* the time between two looks */
-	int told_error;			/* why the program was told to wait, and the words; or 0 */
+	int told_error;			/* why the program waits, and the message; or 0 */
 	char *told;
 
 	int64_t look_at;		/* with a channel: when to look at the host, or NEVER */
@@ -284,7 +284,7 @@ static int serve_request(struct vmbus_ic *ic, struct request *r)
 }
 
 /* Do what a message asks for. Return 0, or why the channel has ended. */
-static int take_message(struct vmbus_ic *ic, struct request *r)
+static int handle_message(struct vmbus_ic *ic, struct request *r)
 {
 	struct vmbus_ic_header *hdr = &r->shown.header;
 
@@ -311,7 +311,7 @@ static int take_message(struct vmbus_ic *ic, struct request *r)
  * Receive one packet. Return 0, -EAGAIN (there is none), or why the channel has
  * ended.
  */
-static int take(struct vmbus_ic *ic)
+static int receive_request(struct vmbus_ic *ic)
 {
 	struct request *r = ic->spare ? ic->spare : request_alloc(ic);
 	int err;
@@ -325,7 +325,7 @@ static int take(struct vmbus_ic *ic)
 	if (!err) {
 		ic->heard = true;
 		ic->spare = NULL;
-		return take_message(ic, r);
+		return handle_message(ic, r);
 	}
 	if (err != -EPROTO && err != -ENOBUFS)
 		return err;
@@ -361,7 +361,7 @@ static int run(struct vmbus_ic *ic)
 		err = send_waiting(ic);
 		while (!err && !ic->end && left && events(ic) == VMBUS_WAIT_RECV) {
 			left--;
-			err = take(ic);
+			err = receive_request(ic);
 		}
 		/* The host may still get the answers before an error. */
 		flushed = vmbus_flush(ic->chan);
@@ -395,7 +395,7 @@ static int look(struct vmbus_ic *ic)
 		return unread;
 	/*
 	 * While the host talks, the timer stays as it is: it costs a system
-	 * call now and then.
+	 * call from time to time.
 	 */
 	if (ic->look_at == NEVER ? ic->heard && !unread : now < ic->look_at)
 		return 0;
@@ -508,7 +508,7 @@ static int open_channel(struct vmbus_ic *ic)
 	return 0;
 }
 
-/* Tell the program why it waits, unless it was told so before. */
+/* Tell the program why it waits, unless it knows. */
 static void tell_waiting(struct vmbus_ic *ic, int err)
 {
 	if (ic->told_error == err && ic->told && !strcmp(ic->told, vmbus_error()))

@@ -294,7 +294,7 @@ static inline int rx_ring_look(struct rx_ring *rx)
 }
 
 /*
- * Check the descriptor of a packet, of which @left bytes are there, 24 or more.
+ * Check the descriptor of a packet. The ring has @left bytes of it, 24 or more.
  * @word and @transaction_id are copies of its two words. Return 0, or -EPROTO:
  * then only @pkt->advance is set.
  */

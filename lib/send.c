@@ -184,8 +184,8 @@ static int64_t ranges_length(const struct vmbus_chan *chan, const struct vmbus_g
 }
 
 /*
- * A range begins in the ring as it does in struct vmbus_gpa_buffer, of which
- * this is a copy.
+ * The beginning of a range in the ring is a copy of that of struct
+ * vmbus_gpa_buffer.
  */
 static inline uint64_t range_word(const struct vmbus_gpa_buffer *range)
 {

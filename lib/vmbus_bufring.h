@@ -22,7 +22,7 @@
  *
  * A call counts as sending if it queues, publishes, reserves, commits or
  * cancels, and as receiving if it takes, shows or drops received packets or
- * gives back their room. The comment of each other function that takes a
+ * releases their room. The comment of each other function that takes a
  * channel says who may call it. Any thread may ask for a property of a channel,
  * from vmbus_chan_device() to vmbus_chan_relid().
  *

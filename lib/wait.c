@@ -204,8 +204,8 @@ static bool has_hung_up(const struct vmbus_chan *chan)
 /*
  * Sleep until the thread that polls takes its interrupt. That thread may never
  * come back, because it stopped receiving or found out that the channel has
- * ended; so look from time to time. The interrupt may be a rescind, of which
- * nobody else would hear.
+ * ended; so look from time to time. The interrupt may be a rescind, which
+ * nobody else would notice.
  */
 static int sleep_for_poller(struct vmbus_chan *chan, int64_t deadline)
 {

@@ -5,8 +5,8 @@ deb_dir := $(O)/deb
 rpm_dir := $(O)/rpm
 release := hyperv-uio-$(VERSION)
 
-# What this make was told (O=, CFLAGS=) is not for the builds of packages, which
-# set everything themselves.
+# The variables of this make (O=, CFLAGS=) are not for the builds of packages,
+# which set everything themselves.
 clean_env := env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS -u O -u V -u DESTDIR -u prefix
 
 .PHONY: check-version deb rpm check-rpm

@@ -7,7 +7,7 @@ selftests_install := $(selftests_build)/kselftest_install
 unit_log          := $(O)/check-unit.log
 unit_results      := $(O)/check-unit.tap
 
-# A make of its own: what this one was told (CFLAGS=, O=) would override the
+# A make of its own: the variables of this one (CFLAGS=, O=) would override the
 # collections' settings there. HYPERV_UIO_BUILD is the build folder, for
 # collections that need more of it than the library.
 selftests_make = env -u MAKEFLAGS -u MAKELEVEL HYPERV_UIO_BUILD=$(abspath $(O)) \

@@ -42,8 +42,8 @@ static bool is_masked(void)
 }
 
 /*
- * Find a process by the beginning of its name, of which the kernel keeps 15
- * characters. Return its number as a new string, or NULL.
+ * Find a process by the beginning of its name; the kernel keeps 15 characters.
+ * Return its number as a new string, or NULL.
  */
 static char *find_process(const char *name)
 {

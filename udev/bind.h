@@ -46,7 +46,7 @@ bool device_is_nic(const struct vmbus_device *dev);
  * Returns 0 when the device is where it belongs, or -errno: -EBUSY when the
  * guard keeps it, -EINVAL when a faulty file names it, -ENODEV when the host
  * takes it back meanwhile, -ENOENT when there is no such driver, else what the
- * driver's probe returned as far as the kernel tells. After a failure the
+ * driver's probe returned, if the kernel reports it. After a failure the
  * former driver has the device again.
  */
 int device_bind(const struct section *extra, struct vmbus_device *dev,

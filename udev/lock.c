@@ -66,6 +66,6 @@ int lock_take(const char *kind, const char *name)
 	else
 		fd = open_lock(path);
 	if (fd < 0)
-		say(LOG_ERR, "the lock %s cannot be taken: %s", path, strerror(-fd));
+		msg(LOG_ERR, "the lock %s cannot be taken: %s", path, strerror(-fd));
 	return fd;
 }

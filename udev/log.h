@@ -18,6 +18,6 @@ extern bool log_to_syslog;
 extern const char *log_name;
 
 /* One line, at a syslog priority; LOG_DEBUG is dropped. */
-void say(int priority, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void msg(int priority, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

@@ -432,7 +432,7 @@ static void on_manager_key(void *arg, const char *section, const char *key, cons
 		r->has_match = true;
 }
 
-/* Whether NetworkManager is told to leave some interfaces alone. */
+/* Whether NetworkManager shall leave some interfaces alone. */
 static bool has_unmanaged(struct netconfig *net)
 {
 	static const char *const folders[] = {

@@ -16,7 +16,7 @@
 /*
  * Take what has been reported within @ms. Returns whether there was anything.
  */
-static bool take(int fd, int ms)
+static bool drain(int fd, int ms)
 {
 	struct pollfd one = { .fd = fd, .events = POLLIN };
 	char events[4096];
@@ -49,11 +49,11 @@ int settle_open(void)
 
 void settle_wait(int fd)
 {
-	for (int i = 0; i < MAX_WAITS && take(fd, QUIET_MS); i++)
+	for (int i = 0; i < MAX_WAITS && drain(fd, QUIET_MS); i++)
 		poll(NULL, 0, QUIET_MS);
 }
 
 bool settle_changed(int fd)
 {
-	return take(fd, 0);
+	return drain(fd, 0);
 }

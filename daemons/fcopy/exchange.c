@@ -134,9 +134,10 @@ static int answer_held(struct exchange *exchange)
 }
 
 /*
- * Take a request. Returns 0, or -errno; -EAGAIN means that the ring is empty.
+ * Receive a request and do what it asks for. Return 0, or -errno; -EAGAIN means
+ * that the ring is empty.
  */
-static int take(struct exchange *exchange)
+static int serve_request(struct exchange *exchange)
 {
 	int err = receive(exchange);
 
@@ -164,7 +165,7 @@ int exchange_run(struct exchange *exchange)
 		err = answer_held(exchange);
 	for (unsigned int i = 0; i < PACKETS_MAX && !err &&
 	     exchange->session.held < EXCHANGE_HELD; i++)
-		err = take(exchange);
+		err = serve_request(exchange);
 	if (err == -EAGAIN)
 		err = 0;
 

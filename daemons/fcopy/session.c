@@ -183,8 +183,8 @@ bool session_collect(struct session *session)
 	if (!over)
 		conclude(session);
 	/*
-	 * The host was told a failure, because the disk refused to say what
-	 * comes of it.
+	 * The host got a failure, because the disk does not say how the copy
+	 * ends.
 	 */
 	else if (session->task.kind == TASK_COMPLETE && session->task.refusal == REFUSAL_NONE)
 		session->completion = REFUSAL_NONE;

@@ -175,7 +175,7 @@ static void one_step(struct rings *r, struct input *in)
 	case POKE:
 		at = take_u16(in) % DATA;
 		len = take_u8(in);
-		take(in, r->to_guest + HEADER + at, len < DATA - at ? len : DATA - at);
+		input_read(in, r->to_guest + HEADER + at, len < DATA - at ? len : DATA - at);
 		break;
 	case PACKET:
 		/*
@@ -183,7 +183,7 @@ static void one_step(struct rings *r, struct input *in)
 		 * length, flags
 		 */
 		at = (*word(r->to_guest, 1) + take_u8(in) % 16 * 8) % (DATA - 8);
-		take(in, r->to_guest + HEADER + at / 8 * 8, 8);
+		input_read(in, r->to_guest + HEADER + at / 8 * 8, 8);
 		break;
 	case PUBLISH:
 		*word(r->to_guest, 0) = take_index(in, DATA);

@@ -41,7 +41,7 @@ endif
 	$(Q)printf '\nTable: %s, plot: %s\n' $(bench_dir)/ring.csv $(bench_dir)/ring.svg
 
 # The same rule compiles the peers, the library, and the code that calls them,
-# with the same flags. The warnings of the peers are not ours to mend.
+# with the same flags. The warnings of the peers are not ours to fix.
 bench_compile = $(call compile,-fPIC $(bench_lto) $(1))
 bench_dpdk   := $(bench_dir)/peers/dpdk
 dpdk_cflags  := -Iselftests/bench -isystem $(bench_dpdk)/drivers/bus/vmbus -isystem $(bench_dpdk)/config \
@@ -76,8 +76,8 @@ $(bench_dir)/ring: $(bench_objects) $(bench_lib)
 	$(call link,-pthread $(bench_lto) $(bench_objects) $(bench_lib) $(lib_uuid) -lm)
 
 # The compiler records its flags in the objects. This compares them, because the
-# library may have been built earlier with others. It does not record what the
-# preprocessor was told, which is one variable for all.
+# library may have been built earlier with others. It does not record the
+# options of the preprocessor, which are one variable for all.
 $(bench_dir)/flags: $(bench_dir)/ring
 	$(Q)for object in $(bench_objects) $(bench_lib); do \
 		$(CROSS_COMPILE)readelf --debug-dump=info "$$object" 2>/dev/null; \

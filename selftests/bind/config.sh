@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# hyperv-uio.conf: who is bound to what, and how faults are told.
+# hyperv-uio.conf: who is bound to what, and how faults are reported.
 # shellcheck disable=SC2086,SC2317 # GUIDs and numbers need no quotes; tests are called by name
 # shellcheck source=tree.sh
 . "$(dirname "$0")/tree.sh"

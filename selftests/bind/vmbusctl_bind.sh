@@ -520,7 +520,7 @@ test_release_during_vmbus_bind_all() {
 	done
 }
 
-# The adapter had a rule, and has none: a later rule is a new wish.
+# The adapter had a rule, and has none: a later rule is a new request.
 test_rule_after_unbind_counts() {
 	guest
 	does 0 bind eth1

@@ -157,7 +157,7 @@ static void no_signal_for_room_without_the_feature_bit(void)
 
 /*
  * The host drains when it is signalled: that is after the ring was full, before
- * the wish for room.
+ * the request for room.
  */
 static int drain(void *ctx)
 {
@@ -667,7 +667,7 @@ static void first_thread_sleeps(void)
 	}
 }
 
-/* As the kernel does it: first whoever sleeps is told, then the pages go. */
+/* As the kernel does it: first it wakes whoever sleeps, then the pages go. */
 static void *rescind(void *arg)
 {
 	struct revoker *r = arg;

@@ -589,8 +589,8 @@ static void *change_headers_for_ever(void *arg)
 }
 
 /*
- * A program that was told -EIO closes the channel; the next one finds the
- * indices that are there.
+ * A program that gets -EIO closes the channel; the next one finds the indices
+ * that are there.
  */
 static void open_again(struct model *m)
 {

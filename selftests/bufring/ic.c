@@ -13,7 +13,7 @@
 #include "ic_host.h"
 #include "uio.h"
 
-/* What the callbacks were told, and what they shall say */
+/* What the callbacks got, and what they shall return */
 static struct {
 	unsigned int requests, events[VMBUS_IC_EVENT_SKIPPED + 1];
 	struct vmbus_ic_header header;

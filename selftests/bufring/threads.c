@@ -297,12 +297,12 @@ static void send_as_several(enum vmbus_producers producers)
 	shared_close(&s);
 }
 
-static void several_senders(void)
+static void multi_producer(void)
 {
 	send_as_several(VMBUS_PRODUCERS_MUTEX);
 }
 
-static void several_senders_that_spin(void)
+static void multi_producer_that_spin(void)
 {
 	send_as_several(VMBUS_PRODUCERS_SPIN);
 }
@@ -432,8 +432,8 @@ static const struct test tests[] = {
 	TEST(mixed_messages_in_a_large_ring),
 	TEST(sender_and_receiver_of_a_channel_in_two_threads),
 	TEST(a_sender_that_waits_and_a_receiver_that_polls),
-	TEST(several_senders),
-	TEST(several_senders_that_spin),
+	TEST(multi_producer),
+	TEST(multi_producer_that_spin),
 	TEST(several_threads_wait_on_a_channel),
 	TEST(batches_in_place),
 };

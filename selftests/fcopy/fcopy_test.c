@@ -32,7 +32,7 @@ void add_test(void (*function)(void), const char *name, const char *how, int num
 
 bool expect_at(const char *file, int line, const char *text, bool holds)
 {
-	/* One that fails in a loop is told only some times. */
+	/* One that fails in a loop is printed only some times. */
 	if (!holds && ++failures <= 10)
 		ksft_print_msg("%s:%d: expected %s\n", file, line, text);
 	return holds;

@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #define IC_HEADER	28
-#define OPERATION	36			/* of which 32 are two GUIDs */
+#define OPERATION	36			/* 32 are two GUIDs */
 #define START_SIZE	(IC_HEADER + 1088)
 #define WRITE_SIZE	(IC_HEADER + 52)	/* without data */
 #define END_SIZE	(IC_HEADER + OPERATION)

@@ -37,7 +37,7 @@ static bool has_no_tmpfile(void)
 	return variant & NO_TMPFILE;
 }
 
-/* Writes fail now and then, after the answer. */
+/* Some writes fail, after the answer. */
 static bool disk_is_bad;
 
 ssize_t pwrite(int fd, const void *data, size_t size, off_t offset)
@@ -302,11 +302,11 @@ static void witness(void)
 	}
 }
 
-static int leftovers;
+static int leaked;
 
 static int look(const char *path, const struct stat *st, int type, struct FTW *ftw)
 {
-	leftovers += !strncmp(path + ftw->base, JOURNAL_PREFIX, strlen(JOURNAL_PREFIX));
+	leaked += !strncmp(path + ftw->base, JOURNAL_PREFIX, strlen(JOURNAL_PREFIX));
 	return 0;
 }
 
@@ -355,7 +355,7 @@ static void attack(void)
 		       (unsigned long long)answered, (unsigned long long)completed);
 	expect(answered > 0 && completed > 0);
 	expect(nftw(to, look, 16, FTW_PHYS) == 0);
-	expect_int(leftovers, 0);
+	expect_int(leaked, 0);
 }
 
 static void hostile_host(void)

@@ -709,7 +709,7 @@ static void many_notes_do_not_flood_the_log(void)
 	end_test();
 }
 
-/* What is told of notes that are gone takes no room. */
+/* A report of a note that is gone takes no room. */
 static void new_note_is_told_after_many_others(void)
 {
 	begin_test();

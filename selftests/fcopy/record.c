@@ -362,7 +362,7 @@ static void compare_names(const struct record *record)
 	hosts++;
 }
 
-/* All units, none of which is zero; one field has no end. */
+/* All units but zero; one field has no end. */
 static void any_names(void)
 {
 	size_t n;

@@ -397,7 +397,7 @@ static void print_status(void)
 	_exit(code);
 }
 
-/* Within 5 s, whether all of it is said */
+/* Whether --status shows all of it within 5 s */
 static bool status_has(const char *const *wanted)
 {
 	bool all = false;
@@ -447,7 +447,7 @@ static void status_follows_a_copy(void)
 }
 
 /*
- * The daemon is told to stop in a copy, and still answers what the host sends
+ * The daemon gets SIGTERM in a copy, and still answers what the host sends
  * next.
  */
 static void last_message_gets_an_answer(void)

@@ -837,7 +837,7 @@ static void copy_ended_from_this_side(void)
 	begin_test();
 	fail(&stopped, REFUSAL_STOPPED, "%s", "");
 	expect(!session_abort(&session, &stopped));
-	/* What was told before is none of it. */
+	/* The answer from before does not count. */
 	expect_int(send_data(0, "abc"), E_STATE);
 	for (int i = 0; i < 2; i++) {
 		expect_int(start("a", 0, 6), S_OK);

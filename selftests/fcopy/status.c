@@ -376,7 +376,7 @@ static void at_most_once_a_second(void)
 	status_close();
 }
 
-/* The host may send one START after the other, all of which are refused. */
+/* The host may send one START after the other, and the daemon refuses all. */
 static void refusals_do_not_flood_the_manager(void)
 {
 	begin_test();

@@ -7,7 +7,7 @@
 /* Lines that were logged since it was last made empty, as many as fit */
 extern char logged[65536];
 
-/* What log_copy() was told last; the file's name may be gone */
+/* What log_copy() got last; the file's name may be gone */
 extern struct log_copy last_copy;
 
 /*

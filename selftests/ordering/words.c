@@ -108,8 +108,8 @@ static void begin_word(struct word *word)
 }
 
 /*
- * Note that the thread uses the word. When two threads do, of which one stores,
- * the word is shared, and its values are kept.
+ * Note that the thread uses the word. When two threads do and one of them
+ * stores, the word is shared, and its values are kept.
  */
 static void used(struct word *word, bool store)
 {

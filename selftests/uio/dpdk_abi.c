@@ -486,8 +486,8 @@ static void share_buffers(const unsigned long handles[2])
 }
 
 /*
- * The first packet: the host looks at the ring only when it is told, by the
- * means that this channel has.
+ * The first packet: the host looks at the ring only after a signal, of the kind
+ * that this channel has.
  */
 static void signalling(void)
 {

@@ -50,7 +50,7 @@ static void *map(int fd, size_t length, int prot, size_t index)
 }
 
 /*
- * What stands in the last eight bytes of a page; the first belong to the ring.
+ * The last eight bytes of a page; the first belong to the ring.
  */
 static volatile uint64_t *mark(void *p, size_t index)
 {
