@@ -3,9 +3,12 @@
  * A driver for a low-speed device, to start one's own from: the heartbeat,
  * which the host asks for every few seconds, and the guest answers.
  *
- * 	heartbeat [ID]		drives the device until SIGTERM or SIGINT: instance GUID, class GUID
- * 				or name; "heartbeat" if not said. The device may come and go.
- * 	heartbeat --demo	plays the host too, on memory: needs neither Hyper-V nor root
+ *	heartbeat [ID]		drive the device ID until SIGTERM or SIGINT. ID
+ *				is an instance GUID, a class GUID or a class
+ *				name; the default is "heartbeat". The device may
+ *				come and go.
+ *	heartbeat --demo	play the host, too, in memory, which needs
+ *				neither Hyper-V nor root
  *
  * On a real guest the kernel's hv_utils has the device; 'vmbusctl bind
  * heartbeat' gives it to uio_hv_generic.

@@ -5,7 +5,8 @@
 #
 # TEST_PROGS               scripts that are tests
 # TEST_GEN_PROGS           compiled tests, each from the .c file of its name
-# TEST_CUSTOM_PROGS        tests that the collection's own rules make, with $(OUTPUT)/
+# TEST_CUSTOM_PROGS        tests that the collection's own rules make, with
+#                          $(OUTPUT)/
 # TEST_PROGS_EXTENDED      scripts that tests use: installed, not run
 # TEST_GEN_PROGS_EXTENDED  compiled programs that tests use
 # TEST_FILES               other files that tests use

@@ -25,10 +25,12 @@ struct command {
 	const char *summary;	/* one line for the list of commands */
 	const char *help;	/* what the command does, and its options */
 	const char *options;	/* the long options, for completion: "--json --verbose" */
-	const char *takes;	/* what completion offers for each argument, one letter each:
-				 * i identifier, d driver, s size; the last one repeats
-				 * if it is upper case
-				 */
+	/*
+	 * What completion offers for each argument, one letter each: i
+	 * identifier, d driver, s size; the last one repeats if it is upper
+	 * case
+	 */
+	const char *takes;
 	int (*run)(int argc, char **argv);
 };
 

@@ -9,11 +9,11 @@
  * 	struct facts facts;
  * 	struct device_plan *plans;
  *
- * 	config_load(&config);		// -EINVAL: config.findings; the good files still hold
+ *	config_load(&config);	// -EINVAL: config.findings; good files hold
  * 	facts_read(&facts);
  * 	plan_all(&config, &facts, &plans);	// one for each of facts.devices
  * 	for (i = 0; i < facts.device_count; i++)
- * 		puts(plans[i].now.reason);	// and outcome, at; the same in .boot
+ * 		puts(plans[i].now.reason);	// .now and .boot
  */
 #ifndef HVUIO_PLAN_H
 #define HVUIO_PLAN_H

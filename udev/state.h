@@ -4,7 +4,7 @@
  * /var/lib/hyperv-uio/INSTANCE with lines KEY=VALUE. Whoever wants to forget a
  * device removes its file.
  *
- * 	mac=00:15:5d:01:02:03		of the interface that the device had last
+ * 	mac=00:15:5d:01:02:03		of the last interface of the device
  * 	interface=eth1			the name of that interface
  * 	verdict=safe | needed		an administrator's check of routes and
  * 					mounts: the machine can do without the

@@ -15,17 +15,21 @@
  * an operation. Each one is answered by the same bytes with a status in them.
  *
  * Out of order:
- *   anything before versions are agreed	REFUSAL_VERSION
- *   NEGOTIATE					ends an active copy: the host has forgotten it
- *   START while a copy is active		discards that copy, even if the new one is refused
- *   the same START again, before any WRITE	goes on with that copy
- *   WRITE, COMPLETE after a failure		the failure again, until START, COMPLETE or CANCEL
- *   COMPLETE again				what the last COMPLETE got
- *   WRITE, COMPLETE without START		REFUSAL_NO_COPY
- *   CANCEL, at any time			success: nothing is left of a copy
- *   an unknown operation or type		REFUSAL_UNKNOWN
- *   shorter than what it must carry		REFUSAL_MESSAGE; a WRITE also ends the copy
- *   an answer, or no IC message		ignored
+ *   before versions are agreed		REFUSAL_VERSION
+ *   NEGOTIATE				ends an active copy: the host has
+ *					forgotten it
+ *   START while a copy is active	discards that copy, even if the new one
+ *					is refused
+ *   the same START before any WRITE	goes on with that copy
+ *   WRITE, COMPLETE after a failure	the failure again, until START, COMPLETE
+ *					or CANCEL
+ *   COMPLETE again			what the last COMPLETE got
+ *   WRITE, COMPLETE without START	REFUSAL_NO_COPY
+ *   CANCEL, at any time		success: nothing is left of a copy
+ *   an unknown operation or type	REFUSAL_UNKNOWN
+ *   shorter than its contents		REFUSAL_MESSAGE; a WRITE also ends the
+ *					copy
+ *   an answer, or no IC message	ignored
  *
  * The host tries a transaction again when its answer has not come within 60
  * seconds. So START, WRITE and COMPLETE may each come twice, the second time

@@ -407,10 +407,12 @@ static void measure(struct cell *cell, int repetitions)
 			for (enum use use = LEAVE; use <= READ; use++) {
 				size_t c = (i + (size_t)r) % CONTENDERS;
 				long count = counts[use][c];
+				double all;
 
-				if (takes_part(contenders[c], cell, use))
-					ns[use][c][r] =
-						run(contenders[c], cell, use, count) / (double)count;
+				if (!takes_part(contenders[c], cell, use))
+					continue;
+				all = run(contenders[c], cell, use, count);
+				ns[use][c][r] = all / (double)count;
 			}
 	for (enum use use = LEAVE; use <= READ; use++) {
 		for (size_t c = 0; c < CONTENDERS; c++)

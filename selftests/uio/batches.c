@@ -197,8 +197,8 @@ static void *reserve(struct vmbus_chan *chan, size_t len)
 }
 
 /*
- * @count packets of 100 bytes go back, each built in the ring. Some reservations
- * are cancelled.
+ * Send back @count packets of 100 bytes, each built in the ring. Cancel some
+ * reservations.
  */
 static void build_in_place(struct vmbus_chan *chan, unsigned int count)
 {

@@ -7,16 +7,20 @@
  * kernel: "ok TITLE: point N, what it is: what was found", or "not ok ..."; and
  * lines "say TITLE ..." for the host.
  *
- * The points have the numbers of the list that the project made from DPDK 20.11 to 26.07. Two of its 33 are about DPDK
- * alone, and nothing in the kernel could break them:
- * 	3	only NICs are kept from the scan
- * 	32	name and version of the UIO device are not read
- * Of these only the kernel's part is shown, as the other needs a NIC's host (the NVS protocol) or DPDK's own code:
- * 	10	that the host accepts the handles; here it reads and writes the buffers through them
- * 	22	the request for sub-channels; here it is a packet of our own
- * 	29	the NVS disconnects and their 200 ms
- * 	30	what DPDK makes of the error; here it is seen
- * 	33	where the huge pages end
+ * The points have the numbers of the list that the project made from DPDK 20.11
+ * to 26.07. Two of its 33 are about DPDK alone, and nothing in the kernel could
+ * break them:
+ *	3	DPDK keeps only NICs from the scan
+ *	32	DPDK reads neither name nor version of the UIO device
+ * The program shows only the kernel's part of these, as the rest needs a NIC's
+ * host (the NVS protocol) or DPDK's own code:
+ *	10	that the host accepts the handles; the program's host reads and
+ *		writes the buffers through them
+ *	22	the request for sub-channels; the program sends a packet of its
+ *		own
+ *	29	the NVS disconnects and their 200 ms
+ *	30	what DPDK makes of the error; the program sees the error
+ *	33	where the huge pages end
  */
 #include <ctype.h>
 #include <poll.h>
