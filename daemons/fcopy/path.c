@@ -216,7 +216,7 @@ static const char *why_doubt(int dir, const char *place, const struct stat *entr
 	 */
 	if (entry && (st.st_mode & S_ISVTX) && entry->st_uid == 0 && !(entry->st_mode & 022))
 		return NULL;
-	return "which others than root can write to";
+	return "which users other than root can write to";
 }
 
 /*
