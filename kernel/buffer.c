@@ -14,15 +14,12 @@ const struct hvuio_limits hvuio_buffer_limits = {
 	.max = round_down(HVUIO_GPADL_PAGES * HV_HYP_PAGE_SIZE, PAGE_SIZE),
 };
 
-/*
- * What user space set for the NICs that are bound from now on; 0 is the
- * default.
- */
+/* The sizes that user space set for later NICs; 0 is the default. */
 static u32 hvuio_recv_size, hvuio_send_size;
 
 /*
- * The size in bytes of the receive or the send buffer of a NIC that is being
- * bound.
+ * Return the size in bytes of the receive or the send buffer for a NIC that the
+ * module binds now.
  */
 u32 hvuio_buffer_size(enum hvuio_map map)
 {
@@ -31,7 +28,7 @@ u32 hvuio_buffer_size(enum hvuio_map map)
 	return READ_ONCE(hvuio_send_size) ?: HVUIO_SEND_SIZE;
 }
 
-/* @size is in the limits, or 0 for the default. */
+/* Set the size for later NICs. @size is within the limits; 0 is the default. */
 void hvuio_buffer_size_set(enum hvuio_map map, u32 size)
 {
 	if (map == HVUIO_MAP_RECV)
@@ -41,8 +38,8 @@ void hvuio_buffer_size_set(enum hvuio_map map, u32 size)
 }
 
 /*
- * Share the memory with the host. The handle becomes part of the map's name,
- * which is ABI.
+ * Share the memory with the host. The name of the map, which is ABI, contains
+ * the GPADL handle. 0 or -errno.
  */
 int hvuio_buffer_share(struct hvuio_buffer *buffer, struct vmbus_channel *channel,
 		       const char *prefix)
@@ -62,11 +59,12 @@ int hvuio_buffer_share(struct hvuio_buffer *buffer, struct vmbus_channel *channe
 	return 0;
 }
 
+/* Tear down the GPADL of the buffer, or mark the buffer as held by the host. */
 void hvuio_buffer_unshare(struct hvuio_buffer *buffer, struct vmbus_channel *channel)
 {
 	if (!buffer->gpadl.gpadl_handle)
 		return;
-	/* Without memory for the message, nothing was sent. */
+	/* With -ENOMEM VMBus has sent nothing, so try once more. */
 	if (vmbus_teardown_gpadl(channel, &buffer->gpadl) == -ENOMEM)
 		vmbus_teardown_gpadl(channel, &buffer->gpadl);
 	if (hvuio_gpadl_is_held(channel, &buffer->gpadl))
@@ -74,6 +72,7 @@ void hvuio_buffer_unshare(struct hvuio_buffer *buffer, struct vmbus_channel *cha
 	buffer->gpadl.gpadl_handle = 0;
 }
 
+/* Allocate a buffer and share it with the host. 0 or -errno. */
 int hvuio_buffer_create(struct hvuio_buffer *buffer, struct vmbus_channel *channel,
 			const char *prefix, u32 size)
 {
@@ -90,13 +89,14 @@ int hvuio_buffer_create(struct hvuio_buffer *buffer, struct vmbus_channel *chann
 	return ret;
 }
 
-/* A new session finds nothing of the last one. The channel is closed. */
+/* Clear the data of the last session. The channel is closed. */
 void hvuio_buffer_clear(struct hvuio_buffer *buffer)
 {
 	if (buffer->mem)
 		memset(buffer->mem, 0, buffer->size);
 }
 
+/* Free the buffer, or leak it if the host may still write to it. */
 void hvuio_buffer_destroy(struct hvuio_buffer *buffer, struct vmbus_channel *channel)
 {
 	hvuio_buffer_unshare(buffer, channel);

@@ -1,23 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Opening the primary channel, and closing it with all its sub-channels. */
+/*
+ * These functions open the primary channel, and close it with all its
+ * sub-channels.
+ */
 #include "hvuio.h"
 
 /*
- * Open the primary; sub-channels follow as the host offers them. Under lock. 0,
- * -EBUSY when something of an earlier session is still there, or what VMBus or
- * sysfs says.
+ * Open the primary channel; sub-channels follow when the host offers them. The
+ * caller holds dev->lock. Returns 0, -EBUSY if something of an earlier session
+ * is still there, or the error of VMBus or sysfs.
  */
 int hvuio_connect(struct hvuio_device *dev)
 {
 	struct hvuio_channel *primary = &dev->primary;
 	int ret;
 
-	/* Sub-channels that came too late for the last close. */
+	/* Close the sub-channels that came too late for the last close. */
 	if (!hvuio_set_is_empty(&dev->set))
 		hvuio_disconnect(dev);
-	/*
-	 * The host may have offered the device later than the VM was resumed.
-	 */
+	/* The host may have offered the device after the VM was resumed. */
 	ret = hvuio_vmbus_name_folder(primary->channel);
 	if (ret)
 		return ret == -EEXIST ? -EBUSY : ret;
@@ -28,7 +29,9 @@ int hvuio_connect(struct hvuio_device *dev)
 	hvuio_buffer_clear(&dev->send);
 	ret = hvuio_ring_connect(&primary->ring, primary->channel, hvuio_interrupt, dev);
 	if (ret) {
-		/* A failed open leaves our callbacks in the channel. */
+		/*
+		 * A failed open leaves the module's callbacks in the channel.
+		 */
 		hvuio_disconnect(dev);
 		return ret;
 	}
@@ -39,10 +42,10 @@ int hvuio_connect(struct hvuio_device *dev)
 }
 
 /*
- * Close all channels. When this returns, no channel callback runs and the host
- * has given every ring back, or the ring is marked as held. The state of the
- * channels may be any, also after a rescind and after an open that failed.
- * Under lock.
+ * Close all channels. When the function returns, no channel callback runs, and
+ * the host has released every ring or the ring is marked as held by the host.
+ * The channels may have any state, for instance after a rescind or a failed
+ * open. The caller holds dev->lock.
  */
 void hvuio_disconnect(struct hvuio_device *dev)
 {
@@ -52,8 +55,8 @@ void hvuio_disconnect(struct hvuio_device *dev)
 
 	ret = hvuio_subs_close(dev);
 	/*
-	 * It is closed, but VMBus had no memory for the message that takes the
-	 * rings back.
+	 * The channel is closed, but VMBus had no memory for the message that
+	 * tears down the GPADL of the rings.
 	 */
 	if (was_open && ret == -ENOMEM && hvuio_ring_gpadl_is_held(channel))
 		ret = hvuio_ring_gpadl_teardown(channel);
@@ -65,10 +68,11 @@ void hvuio_disconnect(struct hvuio_device *dev)
 }
 
 /*
- * Close all channels before the device goes, so that none is open or will be
- * opened. This does not walk over the sub-channels of a closed device, because
- * each walk is a risk: VMBus waits for ever for one that is closed and is being
- * rescinded at that moment. Under lock.
+ * Close all channels before the device goes, so that no channel is open or will
+ * be opened. The function does not walk over the sub-channels of a closed
+ * device, because each walk is a risk: VMBus waits for ever for a closed
+ * sub-channel that the host rescinds at that moment. The caller holds
+ * dev->lock.
  */
 void hvuio_disconnect_last(struct hvuio_device *dev)
 {

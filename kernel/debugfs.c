@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Counters of each bound device in debugfs. doc/ABI describes them. Nothing
- * depends on them.
+ * This file shows the counters of each bound device in debugfs. doc/ABI
+ * describes them. Nothing depends on them, so errors are ignored.
  */
 #include <linux/debugfs.h>
 #include <linux/device.h>
@@ -30,8 +30,8 @@ void hvuio_debugfs_exit(void)
 void hvuio_debugfs_add(struct hvuio_device *dev)
 {
 	/*
-	 * A failure is NULL on old kernels, which would take it for the root of
-	 * debugfs.
+	 * After a failure an old kernel returns NULL, and would treat NULL as
+	 * the root of debugfs.
 	 */
 	if (IS_ERR_OR_NULL(hvuio_debugfs))
 		return;
@@ -43,7 +43,7 @@ void hvuio_debugfs_add(struct hvuio_device *dev)
 	debugfs_create_file("signals", 0400, dev->debugfs, &dev->nr_signals, &hvuio_counter_ops);
 }
 
-/* Wait for those that read the files, and remove them. */
+/* Remove the files of a device, and wait until nobody reads them. */
 void hvuio_debugfs_remove(struct hvuio_device *dev)
 {
 	debugfs_remove_recursive(dev->debugfs);

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A bound device from probe to remove: open, close, suspend, resume. */
+/*
+ * This file handles a bound device from probe to remove: it opens, closes,
+ * suspends and resumes the device.
+ */
 #include <linux/fs.h>
 #include <linux/kmemleak.h>
 #include <linux/slab.h>
@@ -10,7 +13,7 @@
 
 static const struct hv_vmbus_device_id hvuio_nic = { HV_NIC_GUID };
 
-/* Under lock. */
+/* Change the state of the device. The caller holds dev->lock. */
 static void hvuio_device_move(struct hvuio_device *dev, enum hvuio_state to)
 {
 	static const u8 from[] = {
@@ -28,8 +31,8 @@ static void hvuio_device_move(struct hvuio_device *dev, enum hvuio_state to)
 }
 
 /*
- * Under info_lock. The node can be opened before uio_register_device() has
- * returned.
+ * UIO calls this under info_lock when a program opens /dev/uioN, possibly
+ * before uio_register_device() has returned.
  */
 static int hvuio_open(struct uio_info *info, struct inode *inode)
 {
@@ -65,8 +68,8 @@ out:
 }
 
 /*
- * Under info_lock, when the last file or mapping of one open goes. Not after
- * unregistering.
+ * UIO calls this under info_lock when the last descriptor or mapping of one
+ * open goes, but not after uio_unregister_device().
  */
 static int hvuio_release(struct uio_info *info, struct inode *inode)
 {
@@ -88,9 +91,9 @@ out:
 }
 
 /*
- * Make reading and polling give EIO from here. The event comes after irq is
- * cleared, for a reader that has looked at irq already and is about to sleep.
- * Under lock.
+ * Let read() and poll() fail with EIO from now on. The event after irq has been
+ * cleared wakes a reader that has already checked irq and is about to sleep.
+ * The caller holds dev->lock.
  */
 static void hvuio_stop_readers(struct hvuio_device *dev)
 {
@@ -99,9 +102,9 @@ static void hvuio_stop_readers(struct hvuio_device *dev)
 }
 
 /*
- * End every use of the device that is possible before uio_unregister_device(),
- * and leave in @inodes the files whose mappings have to be revoked after it.
- * @inodes is pinned.
+ * End every use of the device that can end before uio_unregister_device(). The
+ * caller revokes the mappings of @inodes afterwards; the function pins these
+ * inodes.
  */
 static void hvuio_device_stop(struct hvuio_device *dev, struct list_head *inodes)
 {
@@ -114,8 +117,8 @@ static void hvuio_device_stop(struct hvuio_device *dev, struct list_head *inodes
 	hvuio_inodes_pin(inodes);
 	mutex_unlock(&dev->lock);
 	/*
-	 * Not before: the callback has to find the device for sub-channels that
-	 * come in a close.
+	 * Until now the callback had to find the device, for sub-channels that
+	 * the host offers during the close.
 	 */
 	hvuio_device_unlink(dev);
 
@@ -164,7 +167,7 @@ int hvuio_device_create(struct hv_device *hv)
 		}
 	}
 
-	hvuio_vmbus_take_over(channel);
+	hvuio_vmbus_claim(channel);
 
 	dev->info.name = "uio_hv_generic";
 	dev->info.version = HVUIO_VERSION;
@@ -185,8 +188,8 @@ int hvuio_device_create(struct hv_device *hv)
 		goto err_ring_file;
 	}
 	/*
-	 * Before the UIO device, whose uevent lets udev read and write these
-	 * files.
+	 * These files must exist before the UIO device, because udev reads and
+	 * writes them at its uevent.
 	 */
 	ret = sysfs_create_group(&hv->device.kobj, &hvuio_device_group);
 	if (ret) {
@@ -204,10 +207,10 @@ int hvuio_device_create(struct hv_device *hv)
 	return 0;
 
 	/*
-	 * A UIO core without "uio: Fix stale info pointer in failed
-	 * registration path" still calls into info for a file that was opened
-	 * while the registration failed, or is being opened at this moment. So
-	 * dev is leaked; it refuses everything.
+	 * A program may have opened the node while the registration failed. A
+	 * UIO core without "uio: Fix stale info pointer in failed registration
+	 * path" still uses info for this file. So the module leaks dev, which
+	 * refuses everything.
 	 */
 err_register:
 	sysfs_remove_group(&hv->device.kobj, &hvuio_device_group);
@@ -218,7 +221,7 @@ err_ring_file:
 	hvuio_device_stop(dev, &inodes);
 	hvuio_maps_revoke(dev, &inodes);
 	hv_set_drvdata(hv, NULL);
-	hvuio_vmbus_give_back(channel);
+	hvuio_vmbus_release(channel);
 	if (is_nic)
 		hvuio_buffer_destroy(&dev->send, channel);
 err_send:
@@ -237,21 +240,18 @@ void hvuio_device_destroy(struct hvuio_device *dev)
 	LIST_HEAD(inodes);
 
 	hvuio_debugfs_remove(dev);
-	/*
-	 * Waits for those that read or write the files: nothing is resized any
-	 * more.
-	 */
+	/* This waits for readers and writers, so no resize runs afterwards. */
 	sysfs_remove_group(&dev->hv->device.kobj, &hvuio_device_group);
 	hvuio_device_stop(dev, &inodes);
 	/*
-	 * For a sub-channel that the host opens after all, until it is
-	 * silenced.
+	 * The host may still open a sub-channel, whose callback runs until
+	 * hvuio_sub_leak() clears it.
 	 */
 	hvuio_events_hold(dev);
 	uio_unregister_device(&dev->info);
 	hvuio_maps_revoke(dev, &inodes);
 
-	hvuio_vmbus_give_back(channel);
+	hvuio_vmbus_release(channel);
 	if (dev->recv.mem) {
 		hvuio_buffer_destroy(&dev->send, channel);
 		hvuio_buffer_destroy(&dev->recv, channel);
@@ -262,23 +262,18 @@ void hvuio_device_destroy(struct hvuio_device *dev)
 }
 
 /*
- * The host forgets its side of the protocol, so a program that has the device
- * open cannot go on: it gets EIO, as after a rescind, and finds a fresh channel
- * when it opens the device again.
+ * Close the channels before the VM is suspended. The host forgets its side of
+ * the protocol, so a program that has the device open cannot continue. It gets
+ * EIO, as after a rescind, and finds a new channel when it opens the device
+ * again.
  */
 void hvuio_device_suspend(struct hvuio_device *dev)
 {
 	mutex_lock(&dev->lock);
-	/*
-	 * It is closed, and its buffers are not shared, or will not be in a
-	 * moment.
-	 */
+	/* It is closed and its buffers are not shared, or soon will be so. */
 	if (dev->state == HVUIO_FAILED || dev->state == HVUIO_REMOVED)
 		goto out;
-	/*
-	 * A sub-channel whose opening ended too late for the last close counts
-	 * too.
-	 */
+	/* A sub-channel may have been opened too late for the last close. */
 	if (dev->state == HVUIO_OPEN || !hvuio_set_is_empty(&dev->set)) {
 		if (dev->state == HVUIO_OPEN) {
 			hvuio_device_move(dev, HVUIO_LOST);
@@ -295,9 +290,9 @@ out:
 }
 
 /*
- * The host has forgotten all memory that was shared with it, also the rings of
- * a channel that it had not closed. The names of a NIC's buffers change with
- * their handles.
+ * Share the buffers again after the VM was resumed. The host has forgotten all
+ * shared memory, including the rings of a channel that it had not closed. A
+ * NIC's buffers get new handles, and the names of their maps change.
  */
 int hvuio_device_resume(struct hvuio_device *dev)
 {
@@ -308,7 +303,7 @@ int hvuio_device_resume(struct hvuio_device *dev)
 	if (dev->state == HVUIO_FAILED || dev->state == HVUIO_REMOVED)
 		goto out;
 	hvuio_ring_gpadl_forget(channel);
-	/* If this fails, the next open tries again. */
+	/* If the rename fails, the next open tries again. */
 	if (hvuio_vmbus_is_offered(channel))
 		hvuio_vmbus_name_folder(channel);
 	if (!dev->recv.mem)

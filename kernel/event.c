@@ -1,28 +1,29 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Interrupts from the host on their way to the readers of /dev/uioN, and
- * signals to the host.
+ * This file passes interrupts from the host to the readers of /dev/uioN, and
+ * signals the host.
  */
 #include <linux/rcupdate.h>
 
 #include "hvuio.h"
 
 /*
- * Wake the readers, or remember the event until UIO can. Called in any context.
+ * Wake the readers, or remember the event until UIO can wake them. The function
+ * works in any context.
  */
 void hvuio_event_send(struct hvuio_device *dev)
 {
 	if (atomic_cmpxchg(&dev->events, HVUIO_EVENTS_HELD, HVUIO_EVENTS_PENDING) !=
 	    HVUIO_EVENTS_PASSED)
 		return;
-	/* For info.uio_dev: an exchange that fails orders nothing. */
+	/* Read info.uio_dev after events: a failed exchange orders nothing. */
 	smp_rmb();
 	uio_event_notify(&dev->info);
 }
 
 /*
- * UIO has registered the device: let events pass, and send the one that is
- * pending. The exchange makes info.uio_dev visible first.
+ * Let events pass after UIO has registered the device, and send the pending
+ * one. The exchange makes info.uio_dev visible first.
  */
 void hvuio_events_pass(struct hvuio_device *dev)
 {
@@ -31,8 +32,8 @@ void hvuio_events_pass(struct hvuio_device *dev)
 }
 
 /*
- * No event reaches UIO when this has returned. VMBus calls hvuio_interrupt()
- * under RCU.
+ * Hold events back from UIO. VMBus calls hvuio_interrupt() under RCU, so no
+ * event reaches UIO after the function has returned.
  */
 void hvuio_events_hold(struct hvuio_device *dev)
 {
@@ -41,9 +42,9 @@ void hvuio_events_hold(struct hvuio_device *dev)
 }
 
 /*
- * The callback of each channel, in hard interrupt context. @context is the
- * device. It stays, because VMBus waits for a callback that runs before it
- * closes a channel or handles its rescind.
+ * Handle an interrupt of a channel. VMBus calls this in hard interrupt context;
+ * @context is the device. The device stays, because VMBus waits for a running
+ * callback before it closes a channel or handles its rescind.
  */
 void hvuio_interrupt(void *context)
 {
@@ -54,10 +55,11 @@ void hvuio_interrupt(void *context)
 }
 
 /*
- * Whether the host has a reason to look at the rings: it waits for packets, and
- * there are some, or it waits for room, and there is enough. A host that works
- * on tx has set its mask there, and looks again before it waits. User space can
- * write all of this; it decides about a signal and no more.
+ * Whether the host has a reason to look at the rings. It has one if it waits
+ * for packets and tx holds some, or if it waits for room and rx has enough. A
+ * host that works on tx has set its mask there, and looks again before it
+ * waits. User space can write all of these fields, but they only decide about a
+ * signal.
  */
 static bool host_has_to_look(struct vmbus_channel *channel)
 {
@@ -71,12 +73,14 @@ static bool host_has_to_look(struct vmbus_channel *channel)
 }
 
 /*
- * A write to /dev/uioN, under info_lock: 0 masks the interrupts of all
- * channels, anything else lets them through and signals the host, on the
- * channels where it has to look. Hyper-V suspends a guest that signals too
- * often without need, and a program that only wants its interrupts back has no
- * other way to say so. The mask of rx belongs to user space otherwise: a kernel
- * that sets it behind its back makes the host's next packet silent.
+ * Handle a write to /dev/uioN, under info_lock. 0 masks the interrupts of all
+ * channels. Any other value unmasks them, and signals the host on those
+ * channels where it has to look. The function does not signal on every channel:
+ * a program that only unmasks its interrupts must write here, too, and Hyper-V
+ * suspends a guest that signals too often without need.
+ *
+ * Apart from this function, the mask of rx belongs to user space. If the kernel
+ * set it by itself, the host would not interrupt for its next packet.
  */
 int hvuio_irqcontrol(struct uio_info *info, s32 on)
 {
@@ -91,9 +95,9 @@ int hvuio_irqcontrol(struct uio_info *info, s32 on)
 		if (!on || channel->offermsg.monitor_allocated)
 			continue;
 		/*
-		 * The host must see the mask, and what the program has written
-		 * to the rings, before this function looks whether the host
-		 * still works on them.
+		 * The host must see the mask, and the program's writes to the
+		 * rings, before this function checks whether the host still
+		 * works on them.
 		 */
 		virt_mb();
 		if (!host_has_to_look(channel))

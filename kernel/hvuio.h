@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The structures of the module, who owns which memory when, and the functions
- * of each file. The files stand in the order of their layers: each one calls
- * only those above it.
+ * This header declares the structures of the module, explains who owns which
+ * memory, and declares the functions of each file. The files are in the order
+ * of their layers: each file calls only functions of the files above it.
  */
 #ifndef HVUIO_H
 #define HVUIO_H
@@ -22,8 +22,8 @@
 #include "compat/gpadl.h"
 
 /*
- * A rule that the code keeps by itself, checked on kernels that are built to
- * find mistakes.
+ * Check an internal rule of the module. Only kernels that are configured to
+ * find mistakes do the check.
  */
 #define HVUIO_ASSERT(condition) \
 	((void)(IS_ENABLED(CONFIG_PROVE_LOCKING) && WARN_ON_ONCE(!(condition))))
@@ -41,108 +41,106 @@ enum hvuio_map {
 	HVUIO_MAPS
 };
 
-/* What a bound device is for its users. doc/kernel.md draws the transitions. */
+/* The state of a bound device. doc/kernel.md draws the transitions. */
 enum hvuio_state {
 	HVUIO_CLOSED,
 	HVUIO_OPEN,
-	HVUIO_LOST,		/* suspended while it was open: EIO until the last close */
-	HVUIO_FAILED,		/* not resumed: no more opens */
-	HVUIO_REMOVED,		/* no more opens, and no release that has anything to do */
+	HVUIO_LOST,		/* suspended while open; EIO until the last close */
+	HVUIO_FAILED,		/* the resume failed; every open fails */
+	HVUIO_REMOVED,		/* every open fails, and a release does nothing */
 };
 
 /*
- * What becomes of a sub-channel that the host offers now, and whether channels
- * are closed.
+ * The state of a set. It decides what the module does with a sub-channel that
+ * the host offers.
  */
 enum hvuio_set_state {
 	HVUIO_SET_CLOSED,	/* VMBus keeps the sub-channel; the next open waits for its end */
-	HVUIO_SET_ACCEPTING,	/* open_work opens it */
-	HVUIO_SET_CLOSING,	/* the close takes it along in another pass */
+	HVUIO_SET_ACCEPTING,	/* open_work opens the sub-channel */
+	HVUIO_SET_CLOSING,	/* another pass of the close handles the sub-channel */
 	HVUIO_SET_DEAD,		/* nobody will close a channel any more */
 };
 
 /*
- * uio_event_notify() works only after uio_register_device() has returned, but
- * the node can be opened, and the host can interrupt, before that.
+ * uio_event_notify() works only after uio_register_device() has returned, but a
+ * program can open the node, and the host can interrupt, before that.
  */
 enum hvuio_events {
 	HVUIO_EVENTS_HELD,
-	HVUIO_EVENTS_PENDING,	/* held, and there was one */
+	HVUIO_EVENTS_PENDING,	/* held, and an event has occurred */
 	HVUIO_EVENTS_PASSED,
 };
 
 /*
- * The pages of both rings of a channel, the guest-to-host ring first. They are
- * ours, not the channel's: channel->ringbuffer_page is set only while the
- * channel is being opened, so VMBus does not free them. (It could if a close
- * gave up waiting for an opening, see HVUIO_OPENING_TIMEOUT.) Each page has a
- * reference count of its own and each user mapping holds one, so a page that is
- * still mapped somewhere outlives hvuio_ring_free().
+ * The pages of both rings of a channel, the guest-to-host ring first. The
+ * module owns them, and VMBus does not free them, because
+ * channel->ringbuffer_page is set only while the channel is being opened.
+ * (VMBus could free them if a close gave up waiting for an opening, see
+ * HVUIO_OPENING_TIMEOUT.) Each page has a reference count of its own, and each
+ * user mapping holds a reference. So a mapped page outlives hvuio_ring_free().
  */
 struct hvuio_ring {
 	struct page **pages;
 	unsigned int nr_pages;
 	/*
-	 * Never cleared: the host may write to these pages at any time, so they
-	 * are leaked.
+	 * The host may write to these pages at any time, so the module leaks
+	 * them. It never clears this flag.
 	 */
 	bool held_by_host;
 };
 
-/*
- * channels/RELID/ring, through which user space maps the rings of one channel.
- */
+/* The file channels/RELID/ring, with which user space maps both rings. */
 struct hvuio_ring_file {
 	struct bin_attribute attr;
-	bool there;
-	struct delayed_work work;	/* tries again to make it */
+	bool exists;
+	struct delayed_work work;	/* tries again to create the file */
 };
 
 struct hvuio_channel {
 	/* In one of the lists of struct hvuio_set, under its lock. */
 	struct list_head node;
 	/*
-	 * The primary does not go before hvuio_remove(). Of a sub-channel we
-	 * hold a reference, and it is pinned (subchannel.c) so that VMBus does
-	 * not remove it.
+	 * A primary channel stays until hvuio_remove(). The module holds a
+	 * reference to a sub-channel and pins it (subchannel.c), so that VMBus
+	 * does not remove it.
 	 */
 	struct vmbus_channel *channel;
 	struct hvuio_ring ring;
 	/*
-	 * For ring_file's mmap, which may take no lock of ours: removing the
-	 * file waits for it.
+	 * The mmap of ring_file reads this. It may take no lock of the module,
+	 * because the removal of the file waits for it.
 	 */
 	bool open;
 	/*
-	 * A walk may have gone over the sub-channel and consumed its
+	 * An earlier walk may have met the sub-channel and consumed its
 	 * rescind_event.
 	 */
 	bool late;
-	/* What the walk under way is to this sub-channel. */
+	/* How the current walk treats this sub-channel. */
 	enum {
 		HVUIO_WALK_FREE,
 		HVUIO_WALK_HELD,	/* its rescind waits for the end of the walk */
 		HVUIO_WALK_REMOVED,	/* its rescind waited, and the walk has removed it */
-		HVUIO_WALK_LEFT,	/* its rescind does not end, the walk does nothing to it */
+		HVUIO_WALK_LEFT,	/* its rescind does not end, and the walk ignores it */
 	} walk;
 	struct hvuio_ring_file ring_file;
 };
 
 /* The channels of a device. */
 struct hvuio_set {
-	struct mutex lock;		/* for all below */
+	struct mutex lock;		/* protects all members below */
 	enum hvuio_set_state state;
-	struct list_head open;		/* those that may be signalled, the primary among them */
+	struct list_head open;		/* channels to signal, including the primary */
 	struct list_head offered;	/* sub-channels for open_work */
-	struct list_head unopened;	/* until the next close */
+	struct list_head unopened;	/* sub-channels for the next close */
 	struct hvuio_channel *opening;	/* the one that open_work is opening, or NULL */
 	wait_queue_head_t opened;	/* opening has become NULL */
 	struct work_struct open_work;
 };
 
 /*
- * The receive or the send buffer of a NIC: shared with the host while the NIC
- * is bound.
+ * The receive or the send buffer of a NIC. The module shares it with the host
+ * while the NIC is bound.
  */
 struct hvuio_buffer {
 	void *mem;
@@ -153,8 +151,8 @@ struct hvuio_buffer {
 };
 
 /*
- * The memory behind a map. UIO's own structure says nothing of it: sysfs shows
- * that to anyone.
+ * The memory behind a map. UIO's own structure does not contain it, because
+ * sysfs shows that structure to everybody.
  */
 struct hvuio_area {
 	void *mem;
@@ -163,49 +161,50 @@ struct hvuio_area {
 
 /*
  * Lock order: mmap_lock, uio's info_lock, lock, set.lock. A fault takes
- * maps_lock, under which nothing is taken, and then its page's lock; an mmap
- * takes no lock of ours. The sub-channel callback and open_work take set.lock
- * only, never lock: closing holds lock while it waits for them.
+ * maps_lock, under which it takes no other lock, and then the lock of its page.
+ * An mmap takes no lock of the module. The sub-channel callback and open_work
+ * take only set.lock and never lock, because a close holds lock while it waits
+ * for them.
  *
- * References: one from probe to remove, one for each running sub-channel
- * callback, open_work, suspend and resume, one for each VMA of /dev/uioN.
+ * References: one from probe to remove; one for each running sub-channel
+ * callback, open_work, suspend and resume; one for each VMA of /dev/uioN.
  */
 struct hvuio_device {
 	struct kref ref;
-	struct list_head node;		/* in the list of bound devices, under its lock */
+	struct list_head node;		/* entry in the list of bound devices, under its lock */
 	struct hv_device *hv;		/* valid until hvuio_remove() returns */
 	struct uio_info info;
 
 	struct mutex lock;		/* serializes open, close, resize, remove, suspend */
 	enum hvuio_state state;		/* read without a lock for sysfs */
 	unsigned int opens;
-	struct list_head inodes;	/* of the open files */
+	struct list_head inodes;	/* the inodes of the open files */
 
 	struct hvuio_set set;
 	struct hvuio_channel primary;
-	u32 ring_size;			/* of one ring of each channel; read without a lock */
-	struct hvuio_buffer recv, send;	/* of a NIC */
+	u32 ring_size;			/* the size of one ring; read without a lock */
+	struct hvuio_buffer recv, send;	/* for a NIC */
 
 	atomic_t events;		/* enum hvuio_events */
 	struct dentry *debugfs;
-	/* Since the device was bound, for debugfs. */
+	/* Counters since the device was bound, for debugfs. */
 	atomic64_t nr_events, nr_signals, nr_opens;
 
-	spinlock_t maps_lock;		/* for the two below */
+	spinlock_t maps_lock;		/* protects the two members below */
 	struct hvuio_area areas[HVUIO_MAPS];
-	bool maps_revoked;		/* the memory of the maps is not ours any more */
+	bool maps_revoked;		/* the memory of the maps may be freed */
 };
 
 /*
- * The sizes that user space may choose: multiples of the page size in these
- * bounds.
+ * The bounds of a size that user space may choose. It must also be a multiple
+ * of the page size.
  */
 struct hvuio_limits {
 	u32 min, max;
 };
 
 /*
- * How many pages of Hyper-V a GPADL can have: the length of their list is a
+ * The maximum number of Hyper-V pages in a GPADL. The length of their list is a
  * u16.
  */
 #define HVUIO_GPADL_PAGES	((U16_MAX - sizeof(struct gpa_range)) / sizeof(u64))
@@ -217,10 +216,10 @@ int hvuio_vmbus_name_folder(struct vmbus_channel *channel);
 int hvuio_vmbus_gpadl_handles(void);
 void *hvuio_vmbus_int_page(void);
 void *hvuio_vmbus_monitor_page(void);
-void hvuio_vmbus_take_over(struct vmbus_channel *channel);
-void hvuio_vmbus_give_back(struct vmbus_channel *channel);
-void hvuio_vmbus_lend_ring(struct vmbus_channel *channel, const struct hvuio_ring *ring);
-void hvuio_vmbus_return_ring(struct vmbus_channel *channel);
+void hvuio_vmbus_claim(struct vmbus_channel *channel);
+void hvuio_vmbus_release(struct vmbus_channel *channel);
+void hvuio_vmbus_set_ring(struct vmbus_channel *channel, const struct hvuio_ring *ring);
+void hvuio_vmbus_clear_ring(struct vmbus_channel *channel);
 void hvuio_vmbus_clear_callback(struct vmbus_channel *channel);
 
 /* ringsize.c */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * uio_hv_generic: VMBus devices for drivers in user space.
+ * uio_hv_generic gives VMBus devices to drivers in user space.
  *
- * The structures in hvuio.h say who owns which memory when.
+ * The structures in hvuio.h explain who owns which memory.
  */
 #include <linux/module.h>
 
@@ -23,8 +23,8 @@ static void hvuio_remove(struct hv_device *hv)
 HVUIO_DEFINE_REMOVE(hvuio_remove)
 
 /*
- * The kernel calls these also while probe has not come to its end, and without
- * the device's lock: a rescind may be removing the device meanwhile.
+ * The kernel calls suspend and resume without the lock of the device. So probe
+ * may not have ended yet, and a rescind may remove the device meanwhile.
  */
 static int hvuio_suspend(struct hv_device *hv)
 {
@@ -50,9 +50,9 @@ static int hvuio_resume(struct hv_device *hv)
 }
 
 /*
- * User space decides by new_id and driver_override what is bound. The one id is
- * that of the kernel's own module, where it has one: this module takes its
- * place, and leaves no device without a driver.
+ * User space decides with new_id and driver_override which devices the module
+ * binds. If the kernel's own module has an id, this module has the same one. It
+ * replaces that module, and must leave no device without a driver.
  */
 static const struct hv_vmbus_device_id hvuio_ids[] = {
 #ifdef HVUIO_STOCK_CLAIMS_FCOPY
@@ -92,7 +92,7 @@ static int __init hvuio_init(void)
 	return 0;
 
 err_register:
-	/* It may have bound devices before it failed. */
+	/* The driver may have bound devices before the registration failed. */
 	hvuio_subs_quiesce();
 	hvuio_primaries_end();
 	hvuio_debugfs_exit();
@@ -114,8 +114,8 @@ MODULE_AUTHOR("The hyperv-uio authors");
 MODULE_DESCRIPTION("VMBus devices for drivers in user space");
 MODULE_LICENSE("GPL");
 /*
- * The kernel's own module calls itself 0.02.0 or 0.02.1, and DKMS does not
- * install a module that looks older than the one it replaces, or has no
- * version: hence the epoch.
+ * The epoch makes this version newer than that of the kernel's own module,
+ * which is 0.02.0 or 0.02.1. DKMS does not install a module without a version,
+ * or one that looks older than the module it replaces.
  */
 MODULE_VERSION("1:" HVUIO_VERSION);

@@ -8,9 +8,9 @@
 #include "hvuio.h"
 
 /*
- * An inode through which /dev/uioN is open; several nodes may name one device.
- * The open file, or the mapping that keeps it open, keeps the inode, so no
- * reference is needed here until hvuio_inodes_pin().
+ * An inode through which a program has opened /dev/uioN. Several nodes may name
+ * one device. The open file, or the mapping that keeps it open, holds the
+ * inode, so the module needs no reference until hvuio_inodes_pin().
  */
 struct hvuio_inode {
 	struct list_head node;
@@ -18,6 +18,7 @@ struct hvuio_inode {
 	unsigned int opens;
 };
 
+/* Count an open of the device through @inode. 0 or -ENOMEM. */
 int hvuio_inode_get(struct list_head *inodes, struct inode *inode)
 {
 	struct hvuio_inode *it;
@@ -37,6 +38,7 @@ int hvuio_inode_get(struct list_head *inodes, struct inode *inode)
 	return 0;
 }
 
+/* Count a close of the device that was opened through @inode. */
 void hvuio_inode_put(struct list_head *inodes, struct inode *inode)
 {
 	struct hvuio_inode *it;
@@ -53,9 +55,9 @@ void hvuio_inode_put(struct list_head *inodes, struct inode *inode)
 }
 
 /*
- * From here the inodes stay, though their files may be closed without our
- * knowing. The file system has to stay with them: an unmount would complain of
- * busy inodes and free its own.
+ * Hold the inodes, because nobody informs the module any more when their files
+ * are closed. The function also holds their file system. An unmount would
+ * otherwise complain about busy inodes and free the file system.
  */
 void hvuio_inodes_pin(struct list_head *inodes)
 {
@@ -68,8 +70,8 @@ void hvuio_inodes_pin(struct list_head *inodes)
 }
 
 /*
- * The page of a map, or NULL behind its end. Under maps_lock, or when the maps
- * are revoked.
+ * Return the page of a map, or NULL behind its end. The caller holds maps_lock,
+ * or the maps are revoked.
  */
 static struct page *hvuio_map_page(struct hvuio_device *dev, unsigned long map, unsigned long index)
 {
@@ -96,8 +98,8 @@ static void hvuio_faults_wait(struct hvuio_device *dev)
 }
 
 /*
- * Take the pages of every mapping of /dev/uioN from its users; the next touch
- * is a SIGBUS. The list is pinned, and is empty afterwards.
+ * Revoke the pages of every mapping of /dev/uioN, so that the next access is a
+ * SIGBUS. The caller has pinned @inodes, and the list is empty afterwards.
  */
 void hvuio_maps_revoke(struct hvuio_device *dev, struct list_head *inodes)
 {
@@ -127,17 +129,18 @@ static void hvuio_map_set(struct hvuio_device *dev, enum hvuio_map map, const ch
 	dev->info.mem[map].name = name;
 	dev->info.mem[map].size = size;
 	/*
-	 * UIO asks mmap of ours. The address stays 0: everybody can read it in
-	 * sysfs.
+	 * UIO calls the module's mmap and needs no address. It stays 0, because
+	 * everybody can read it in sysfs.
 	 */
 	dev->info.mem[map].memtype = UIO_MEM_LOGICAL;
 }
 
 /*
- * Set what the maps show. Faults fill all of them, with a reference to each
- * page. Bare page frames (UIO_MEM_IOVA) could not be taken from a mapping that
- * is just being made. Called under maps_lock once the device can be found;
- * UIO's files in sysfs read without it.
+ * Set the memory behind the maps. Page faults fill the mappings, with a
+ * reference to each page; the module could not revoke bare page frames
+ * (UIO_MEM_IOVA) from a mapping that a program is just creating. The caller
+ * holds maps_lock if others can already find the device. UIO's files in sysfs
+ * read the values without the lock.
  */
 void hvuio_maps_set(struct hvuio_device *dev)
 {
@@ -158,9 +161,9 @@ void hvuio_maps_set(struct hvuio_device *dev)
 static const struct vm_operations_struct hvuio_ops[HVUIO_MAPS];
 
 /*
- * Find the map by the operations. UIO's own fault handler finds it by
- * vma->vm_pgoff, but the second part of a VMA that was split begins at another
- * offset.
+ * Handle a fault of /dev/uioN. The function finds the map by the operations of
+ * the VMA. UIO's own fault handler finds it by vma->vm_pgoff, but the second
+ * part of a split VMA begins at another offset.
  */
 static vm_fault_t hvuio_map_fault(struct vm_fault *vmf)
 {
@@ -178,14 +181,14 @@ static vm_fault_t hvuio_map_fault(struct vm_fault *vmf)
 	if (!page)
 		return VM_FAULT_SIGBUS;
 	/*
-	 * It stays locked until it is mapped, so that hvuio_maps_revoke() finds
-	 * it there.
+	 * The page stays locked until it is mapped, so that hvuio_maps_revoke()
+	 * waits for it.
 	 */
 	lock_page(page);
 	if (READ_ONCE(dev->maps_revoked))
 		ret = VM_FAULT_SIGBUS;
 	else if (PageHWPoison(page))
-		/* Of a locked one the core would ask the file. */
+		/* The core would ask the file about a locked page. */
 		ret = VM_FAULT_HWPOISON;
 	if (ret != VM_FAULT_LOCKED) {
 		unlock_page(page);
@@ -196,13 +199,13 @@ static vm_fault_t hvuio_map_fault(struct vm_fault *vmf)
 	return ret;
 }
 
-/* A split, a move or a fork has copied a VMA. */
+/* Count the copy of a VMA after a split, a move or a fork. */
 static void hvuio_map_open(struct vm_area_struct *vma)
 {
 	hvuio_device_get(vma->vm_private_data);
 }
 
-/* The file, which keeps this module, is closed after this. */
+/* Drop the reference of a VMA. Its file still holds this module. */
 static void hvuio_map_close(struct vm_area_struct *vma)
 {
 	hvuio_device_put(vma->vm_private_data);
@@ -216,6 +219,9 @@ static const struct vm_operations_struct hvuio_ops[HVUIO_MAPS] = {
 	},
 };
 
+/*
+ * Return the operations for the VMAs of a map, or NULL if there is no such map.
+ */
 const struct vm_operations_struct *hvuio_map_ops(unsigned long map)
 {
 	return map < HVUIO_MAPS ? &hvuio_ops[map] : NULL;

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Primary channels that a host takes back before their sub-channels.
+ * This file keeps primary channels that the host rescinds before their
+ * sub-channels.
  *
- * VMBus links a sub-channel into the list of its primary channel, but a
- * sub-channel holds no reference to it: VMBus frees the primary, and then
- * unlinks the sub-channel from freed memory. So the module keeps the primary of
- * a device that goes until VMBus has removed its sub-channels.
+ * VMBus links a sub-channel into the list of its primary channel, but the
+ * sub-channel holds no reference to the primary. If VMBus frees the primary
+ * first, it later unlinks the sub-channel from freed memory. So when a device
+ * goes, the module keeps its primary until VMBus has removed the sub-channels.
  */
 #include <linux/delay.h>
 #include <linux/jiffies.h>
@@ -16,11 +17,13 @@
 
 #include "hvuio.h"
 
-/* How often the module looks whether VMBus has removed the sub-channels. */
-#define HVUIO_KEEP_LOOK		HZ
-/* How long rmmod waits for that. */
+/* The interval at which the module checks whether the sub-channels are gone. */
+#define HVUIO_KEEP_INTERVAL	HZ
+/* The time that rmmod waits for that. */
 #define HVUIO_KEEP_END		(10 * HZ)
-/* How long a primary is kept where VMBus may never remove them. */
+/*
+ * The time that a primary is kept if VMBus may never remove its sub-channels.
+ */
 #define HVUIO_KEEP_LIMIT	(10 * HZ)
 
 struct hvuio_kept {
@@ -41,22 +44,24 @@ static bool hvuio_primary_has_subs(const struct vmbus_channel *primary)
 }
 
 /*
- * Whether VMBus can still reach the sub-channels of a primary that it has
- * removed.
+ * Whether VMBus may never remove the sub-channels of a primary that it has
+ * removed, so that the module keeps the primary only for a limited time.
  */
 static bool hvuio_kept_is_limited(void)
 {
 #ifdef HVUIO_CHANNEL_HAS_SCHED_LOCK
 	return false;
 #else
-	/* 5.4 finds a sub-channel through its primary, and forgets both. */
+	/* 5.4 finds a sub-channel only through its primary, and loses both. */
 	return true;
 #endif
 }
 
 static bool hvuio_kept_is_needed(const struct hvuio_kept *kept)
 {
-	/* Another driver has opened it since: these are its sub-channels. */
+	/*
+	 * Another driver has opened it since, and these are its sub-channels.
+	 */
 	if (READ_ONCE(kept->primary->state) == CHANNEL_OPENED_STATE)
 		return false;
 	if (hvuio_kept_is_limited() && time_after(jiffies, kept->since + HVUIO_KEEP_LIMIT))
@@ -65,8 +70,8 @@ static bool hvuio_kept_is_needed(const struct hvuio_kept *kept)
 }
 
 /*
- * Let go of the primaries that need not be kept, and return whether there are
- * others.
+ * Release the primaries that the module need not keep any more, and return
+ * whether there are others.
  */
 static bool hvuio_kept_put(void)
 {
@@ -82,8 +87,8 @@ static bool hvuio_kept_put(void)
 	mutex_unlock(&hvuio_kept_lock);
 
 	/*
-	 * VMBus may be unlinking the last one at this moment. It does not sleep
-	 * there.
+	 * VMBus may be unlinking the last sub-channel at this moment. It does
+	 * not sleep while it does so.
 	 */
 	if (!list_empty(&unneeded))
 		synchronize_rcu_tasks();
@@ -97,7 +102,7 @@ static bool hvuio_kept_put(void)
 static void hvuio_kept_work_fn(struct work_struct *work)
 {
 	if (hvuio_kept_put())
-		queue_delayed_work(system_long_wq, &hvuio_kept_work, HVUIO_KEEP_LOOK);
+		queue_delayed_work(system_long_wq, &hvuio_kept_work, HVUIO_KEEP_INTERVAL);
 }
 
 /* Keep the primary channel of a device that goes, if it has sub-channels. */
@@ -107,7 +112,7 @@ void hvuio_primary_keep(struct vmbus_channel *primary)
 
 	if (!hvuio_primary_has_subs(primary))
 		return;
-	/* This may not fail: VMBus would write into freed memory. */
+	/* This must not fail, or VMBus would write into freed memory. */
 	kept = kzalloc(sizeof(*kept), GFP_KERNEL | __GFP_NOFAIL);
 	kept->primary = primary;
 	kept->since = jiffies;
@@ -115,12 +120,12 @@ void hvuio_primary_keep(struct vmbus_channel *primary)
 	mutex_lock(&hvuio_kept_lock);
 	list_add_tail(&kept->node, &hvuio_kept);
 	mutex_unlock(&hvuio_kept_lock);
-	queue_delayed_work(system_long_wq, &hvuio_kept_work, HVUIO_KEEP_LOOK);
+	queue_delayed_work(system_long_wq, &hvuio_kept_work, HVUIO_KEEP_INTERVAL);
 }
 
 /*
- * Leak the primaries that are still needed when the module goes. No device is
- * bound any more.
+ * Release all primaries when the module goes, and leak those that VMBus still
+ * needs. No device is bound any more.
  */
 void hvuio_primaries_end(void)
 {

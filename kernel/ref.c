@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The list of bound devices, and the references to a device. */
+/*
+ * This file has the list of bound devices, and counts the references to a
+ * device.
+ */
 #include <linux/slab.h>
 #include <linux/spinlock.h>
 
@@ -16,6 +19,7 @@ void hvuio_device_add(struct hvuio_device *dev)
 	spin_unlock(&hvuio_devices_lock);
 }
 
+/* Hide the device from hvuio_device_find(). */
 void hvuio_device_unlink(struct hvuio_device *dev)
 {
 	spin_lock(&hvuio_devices_lock);
@@ -24,8 +28,8 @@ void hvuio_device_unlink(struct hvuio_device *dev)
 }
 
 /*
- * The bound device of a primary channel, with a reference, or NULL. Does not
- * look into @primary.
+ * Return the bound device of a primary channel, with a reference, or NULL. The
+ * function does not dereference @primary.
  */
 struct hvuio_device *hvuio_device_find(struct vmbus_channel *primary)
 {

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * New rings for a bound device that nobody uses. They are there before the old
- * ones go, so a failure changes nothing.
+ * This file gives new rings to a bound device that nobody uses. It allocates
+ * them before it frees the old rings, so a failure changes nothing.
  */
 #include "hvuio.h"
 
-/* Take the lock of a device that is closed, or fail without it. 0 or -errno. */
+/* Take the lock of a closed device. 0, or -errno without the lock. */
 static int hvuio_resize_begin(struct hvuio_device *dev)
 {
 	int ret;
 
-	/* Whoever has the lock may be waiting for the host. */
+	/* The owner of the lock may be waiting for the host. */
 	if (mutex_lock_interruptible(&dev->lock))
 		return -ERESTARTSYS;
 	switch (dev->state) {
@@ -18,10 +18,7 @@ static int hvuio_resize_begin(struct hvuio_device *dev)
 		return 0;
 	case HVUIO_OPEN:
 	case HVUIO_LOST:
-		/*
-		 * A mapping of /dev/uioN keeps its file, and so counts as an
-		 * open.
-		 */
+		/* A mapping of /dev/uioN keeps the file open. */
 		dev_err_ratelimited(&dev->hv->device, "not resized: the device is open or mapped\n");
 		ret = -EBUSY;
 		break;
@@ -33,9 +30,9 @@ static int hvuio_resize_begin(struct hvuio_device *dev)
 }
 
 /*
- * Give the device rings of @size bytes each, which is in the limits. 0, -EBUSY
- * (open or mapped), -ENOMEM, -ENODEV or -ERESTARTSYS. The module leaks rings
- * that the host did not return.
+ * Give the device rings of @size bytes each. @size is within the limits. The
+ * module leaks old rings that the host did not release. Returns 0; -EBUSY if
+ * the device is open or mapped; -ENOMEM, -ENODEV or -ERESTARTSYS.
  */
 int hvuio_resize_rings(struct hvuio_device *dev, u32 size)
 {
@@ -49,7 +46,7 @@ int hvuio_resize_rings(struct hvuio_device *dev, u32 size)
 	if (size == dev->ring_size)
 		goto out;
 	ret = -EBUSY;
-	/* A mapping of the ring file outlives the device's closing. */
+	/* A mapping of the ring file outlives the close of the device. */
 	if (hvuio_ring_is_mapped(&primary->ring)) {
 		dev_err_ratelimited(&dev->hv->device, "not resized: the ring file is mapped\n");
 		goto out;
@@ -61,9 +58,9 @@ int hvuio_resize_rings(struct hvuio_device *dev, u32 size)
 	}
 
 	/*
-	 * An mmap of the file that began before the device was closed looks at
-	 * the old ring until here. The pages that it took are its own, so they
-	 * may go.
+	 * An mmap of the file that began before the device was closed may use
+	 * the old ring until this removal. It holds references to the pages
+	 * that it has mapped, so the module can free them.
 	 */
 	hvuio_ring_file_remove(primary);
 	old = primary->ring;
@@ -73,7 +70,7 @@ int hvuio_resize_rings(struct hvuio_device *dev, u32 size)
 	hvuio_maps_set(dev);
 	spin_unlock(&dev->maps_lock);
 	hvuio_ring_free(&old);
-	/* The size of a file in sysfs is that of its creation. */
+	/* The size of a file in sysfs is fixed, so create the file anew. */
 	ret = hvuio_ring_file_create(primary);
 	if (ret)
 		dev_err(&dev->hv->device, "cannot create the ring file: %d\n", ret);

@@ -7,8 +7,8 @@
 #include "hvuio.h"
 
 /*
- * Allocate contiguous pages for two rings of @size bytes. They are cleared when
- * the channel is opened. 0, -EINVAL or -ENOMEM.
+ * Allocate contiguous pages for two rings of @size bytes each.
+ * hvuio_ring_connect() clears them. Returns 0, -EINVAL or -ENOMEM.
  */
 int hvuio_ring_alloc(struct hvuio_ring *ring, struct vmbus_channel *channel, u32 size)
 {
@@ -40,8 +40,8 @@ int hvuio_ring_alloc(struct hvuio_ring *ring, struct vmbus_channel *channel, u32
 }
 
 /*
- * Free a ring that is not connected any more. Pages that a user still maps go
- * when the mapping goes.
+ * Free the rings of a closed channel, or leak them if the host may still write
+ * to them. A page that a program still maps goes when the mapping goes.
  */
 void hvuio_ring_free(struct hvuio_ring *ring)
 {
@@ -59,8 +59,8 @@ void hvuio_ring_free(struct hvuio_ring *ring)
 }
 
 /*
- * Whether a user mapping, or whoever pinned its pages, still sees a ring that
- * is closed.
+ * Whether somebody else holds a page of the rings of a closed channel, for
+ * instance a mapping of a program.
  */
 bool hvuio_ring_is_mapped(const struct hvuio_ring *ring)
 {
@@ -73,9 +73,9 @@ bool hvuio_ring_is_mapped(const struct hvuio_ring *ring)
 }
 
 /*
- * Open the channel with this ring. This may sleep until the host answers or
- * rescinds the channel. 0, -EBUSY when the channel is not closed, or what VMBus
- * says.
+ * Open the channel with these rings. The function may sleep until the host
+ * answers or rescinds the channel. Returns 0, -EBUSY if the channel is not
+ * closed, or the error of VMBus.
  */
 int hvuio_ring_connect(struct hvuio_ring *ring, struct vmbus_channel *channel,
 		       void (*callback)(void *context), void *context)
@@ -84,42 +84,40 @@ int hvuio_ring_connect(struct hvuio_ring *ring, struct vmbus_channel *channel,
 	int ret;
 
 	/*
-	 * Else VMBus fails without having tried, and what is below would be
-	 * somebody else's.
+	 * In another state VMBus would fail without an attempt, and the code
+	 * below would read the state of somebody else's opening.
 	 */
 	if (READ_ONCE(channel->state) != CHANNEL_OPEN_STATE)
 		return -EBUSY;
 	/*
-	 * For the host it is open still, and it would not answer: see
+	 * For the host the channel is still open, and it would not answer; see
 	 * hvuio_disconnect().
 	 */
 	if (hvuio_ring_gpadl_is_held(channel))
 		return -EBUSY;
-	/*
-	 * A new session finds nothing of the last one, which may have been
-	 * another user's.
-	 */
+	/* Clear the data of the last session, perhaps of another user. */
 	memset(page_address(ring->pages[0]), 0, hvuio_ring_bytes(ring));
 
-	hvuio_vmbus_lend_ring(channel, ring);
+	hvuio_vmbus_set_ring(channel, ring);
 	ret = vmbus_connect_ring(channel, callback, context);
-	hvuio_vmbus_return_ring(channel);
-	/* Without a new handle, nothing of the ring has reached the host. */
+	hvuio_vmbus_clear_ring(channel);
+	/* Without a new GPADL handle the host has not seen the rings. */
 	if (ret && hvuio_vmbus_gpadl_handles() != handles &&
-	    hvuio_ring_gpadl_in_doubt(channel, ret))
+	    hvuio_ring_gpadl_may_be_held(channel, ret))
 		ring->held_by_host = true;
 	return ret;
 }
 
 /*
- * Give back the kernel's own mappings of a closed ring, and its packet buffer:
- * disconnecting leaves them, and the next connect would overwrite the only
- * pointers to them. A channel that was never connected has none; some kernels
- * initialize what vmbus_free_ring() needs only then.
+ * Free the kernel's own mappings of the rings of a closed channel, and its
+ * packet buffer. VMBus leaves them when it disconnects, and would overwrite the
+ * only pointers to them when it connects again. A channel that was never
+ * connected has none, and some kernels have not initialized what
+ * vmbus_free_ring() needs.
  */
 void hvuio_ring_unmap(struct vmbus_channel *channel)
 {
-	hvuio_vmbus_return_ring(channel);
+	hvuio_vmbus_clear_ring(channel);
 	if (channel->outbound.ring_buffer || channel->inbound.ring_buffer)
 		vmbus_free_ring(channel);
 }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * channels/RELID/ring. Newer kernels can make this file for a driver, but they
- * have one place for the size of all such files, and recreate all attributes of
- * the channel with it. So the file is ours on every kernel.
+ * This file implements channels/RELID/ring. Newer kernels can create that file
+ * for a driver, but they have one variable for the size of all such files, and
+ * create all attributes of the channel anew with it. So the module creates the
+ * file itself on every kernel.
  */
 #include <linux/fs.h>
 #include <linux/jiffies.h>
@@ -16,9 +17,9 @@
 #define HVUIO_RING_FILE_RETRY	msecs_to_jiffies(5)
 
 /*
- * Sysfs has operations of its own and asks these. Without page_mkwrite it would
- * answer for us, and memory management repeats a write to a page that has no
- * file's mapping until it is locked.
+ * Make a page writable. sysfs has operations of its own, which call this one.
+ * Without it, sysfs would return 0, and memory management would repeat the
+ * fault for ever, because the page belongs to no file and is not locked.
  */
 static vm_fault_t hvuio_ring_file_page_mkwrite(struct vm_fault *vmf)
 {
@@ -31,9 +32,9 @@ static const struct vm_operations_struct hvuio_ring_file_ops = {
 };
 
 /*
- * The mapping holds a reference to every page: an mmap that is just returning
- * is not yet known to the file's removal, and with bare page frames it would
- * show memory that belongs to others.
+ * Map the rings. The mapping holds a reference to every page. The removal of
+ * the file misses an mmap that is just returning, and with bare page frames
+ * such a mapping would show memory of others.
  */
 static int hvuio_ring_file_mmap(struct file *file, struct kobject *kobj,
 				HVUIO_ATTR_CONST struct bin_attribute *attr,
@@ -59,15 +60,19 @@ static int hvuio_ring_file_mmap(struct file *file, struct kobject *kobj,
 }
 
 /*
- * Probe may run before the kernel has made the primary's folder, or while it
- * does. A sub-channel has its own when we hear of it.
+ * Whether the folder of the channel exists. Probe may run before the kernel has
+ * created the primary's folder, or while it does so. A sub-channel has its
+ * folder before the module's callback runs.
  */
 static bool hvuio_ring_folder_is_made(const struct vmbus_channel *channel)
 {
 	return channel->primary_channel || READ_ONCE(channel->probe_done);
 }
 
-/* 0, -EAGAIN when the channel has no folder yet, or what sysfs says. */
+/*
+ * Create the file. Returns 0, -EAGAIN if the channel has no folder yet, or the
+ * error of sysfs.
+ */
 static int hvuio_ring_file_make(struct hvuio_channel *hc)
 {
 	struct bin_attribute *attr = &hc->ring_file.attr;
@@ -82,7 +87,7 @@ static int hvuio_ring_file_make(struct hvuio_channel *hc)
 	attr->mmap = hvuio_ring_file_mmap;
 	ret = sysfs_create_bin_file(&hc->channel->kobj, attr);
 	if (!ret)
-		hc->ring_file.there = true;
+		hc->ring_file.exists = true;
 	return ret;
 }
 
@@ -103,8 +108,9 @@ void hvuio_ring_file_init(struct hvuio_channel *hc)
 }
 
 /*
- * Create the file, with the size of the rings. It comes some milliseconds later
- * when the channel has no folder yet, or when there is no memory. 0 or -errno.
+ * Create the file, with the size of the rings. If the channel has no folder
+ * yet, or there is no memory, a work item creates the file some milliseconds
+ * later. 0 or -errno.
  */
 int hvuio_ring_file_create(struct hvuio_channel *hc)
 {
@@ -117,14 +123,14 @@ int hvuio_ring_file_create(struct hvuio_channel *hc)
 }
 
 /*
- * Remove the file: wait for mmaps at work and take existing mappings from their
- * users.
+ * Remove the file. The function waits for running mmaps and revokes existing
+ * mappings.
  */
 void hvuio_ring_file_remove(struct hvuio_channel *hc)
 {
 	cancel_delayed_work_sync(&hc->ring_file.work);
-	if (!hc->ring_file.there)
+	if (!hc->ring_file.exists)
 		return;
 	sysfs_remove_bin_file(&hc->channel->kobj, &hc->ring_file.attr);
-	hc->ring_file.there = false;
+	hc->ring_file.exists = false;
 }

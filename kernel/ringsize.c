@@ -9,22 +9,22 @@
 #define HVUIO_RING_DEFAULT	SZ_2M
 #define HVUIO_RING_UNKNOWN	0x11000
 
-/* Classes that user space may set a size for. */
+/* The maximum number of classes for which user space may set a size. */
 #define HVUIO_RING_CLASSES	32
 
 /*
- * Both rings are one GPADL, in which only the Hyper-V page of each header
- * counts ...
+ * Both rings share one GPADL, which contains only the first Hyper-V page of
+ * each header.
  */
 #define HVUIO_RING_MAX_SHARED	(HVUIO_GPADL_PAGES / 2 * HV_HYP_PAGE_SIZE + \
 				 PAGE_SIZE - HV_HYP_PAGE_SIZE)
 /*
- * ... and one allocation: this is the largest, under a name that means the same
- * on all kernels.
+ * Both rings are also one allocation. KMALLOC_MAX_SIZE is the largest one, and
+ * this name means the same on all kernels.
  */
 #define HVUIO_RING_MAX_PAGES	(KMALLOC_MAX_SIZE / 2)
 
-/* A header page and at least one of data. */
+/* A ring has a page for the header and at least one page for data. */
 const struct hvuio_limits hvuio_ring_limits = {
 	.min = 2 * PAGE_SIZE,
 	.max = round_down((HVUIO_RING_MAX_PAGES) > (HVUIO_RING_MAX_SHARED) ?
@@ -32,9 +32,9 @@ const struct hvuio_limits hvuio_ring_limits = {
 };
 
 /*
- * Bytes that the kernel's own query prefers for a class, in driver_data; 0 is
- * the default. The kernel's table is neither in its header packages nor in
- * older kernels, and its layout varies.
+ * The bytes in driver_data are those that the kernel's own query prefers for a
+ * class; 0 is the default. The module cannot use the kernel's table: no header
+ * package contains it, older kernels lack it, and its layout varies.
  */
 static const struct hv_vmbus_device_id hvuio_ring_sizes[] = {
 	{ HV_IDE_GUID },
@@ -55,10 +55,7 @@ static const struct hv_vmbus_device_id hvuio_ring_sizes[] = {
 	{ HV_DM_GUID },
 };
 
-/*
- * What user space chose for the devices that are bound from now on; size 0 is a
- * free place.
- */
+/* The sizes that user space chose for later devices; size 0 is a free entry. */
 static struct {
 	guid_t class;
 	u32 size;
@@ -66,11 +63,11 @@ static struct {
 static DEFINE_MUTEX(hvuio_ring_chosen_lock);
 
 /*
- * The answer of the query. The header takes a system page; a ring of eight
- * headers or more gives it from its own size, a smaller one gets it on top.
- * Newer kernels define VMBUS_RING_SIZE so; older ones always add it, which
- * makes of 2 MiB + 2 MiB an allocation twice as large as the page allocator can
- * serve.
+ * Compute the size of a ring from the preferred size. The header needs a system
+ * page. A ring of eight headers or more includes it in its size, and a smaller
+ * ring gets it in addition. Newer kernels define VMBUS_RING_SIZE in this way.
+ * Older kernels always add the header, and two rings of 2 MiB then need an
+ * allocation that is twice as large as the page allocator can serve.
  */
 static u32 hvuio_ring_size_of(u32 preferred)
 {
@@ -89,7 +86,7 @@ static const struct hv_vmbus_device_id *hvuio_ring_known(const guid_t *class)
 	return NULL;
 }
 
-/* The choice for @class, or 0. Under the lock. */
+/* Return the size that user space chose for @class, or 0. Under the lock. */
 static u32 hvuio_ring_choice(const guid_t *class)
 {
 	size_t i;
@@ -101,7 +98,8 @@ static u32 hvuio_ring_choice(const guid_t *class)
 }
 
 /*
- * The size of one ring in bytes, header included, for a device of this class.
+ * Return the size of one ring in bytes, including its header, for a device of
+ * this class.
  */
 u32 hvuio_ring_size(const guid_t *class)
 {
@@ -118,7 +116,10 @@ u32 hvuio_ring_size(const guid_t *class)
 	return hvuio_ring_size_of(known->driver_data ?: HVUIO_RING_DEFAULT);
 }
 
-/* @size is in the limits, or 0 for what the query says. 0 or -ENOSPC. */
+/*
+ * Set the size for later devices of a class. @size is within the limits, or 0
+ * for the preferred size. Returns 0 or -ENOSPC.
+ */
 int hvuio_ring_size_set(const guid_t *class, u32 size)
 {
 	size_t i, place = HVUIO_RING_CLASSES;
@@ -144,8 +145,8 @@ int hvuio_ring_size_set(const guid_t *class, u32 size)
 }
 
 /*
- * The query as text: a line for each class that it, or user space, knows, then
- * the others.
+ * Print a line with the size for each class that the module or user space
+ * knows, and then a line for all other classes.
  */
 int hvuio_ring_sizes_print(char *buf)
 {

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The channels of a device: which are open, and how sub-channels are opened and
- * closed while the host takes them back.
+ * This file keeps the set of channels of a device. It opens and closes
+ * sub-channels, also while the host rescinds them.
  *
- * VMBus handles the rescind of a sub-channel in these steps. Kernels with a
- * workqueue for rescinds (6.1 has it) handle one rescind at a time, older ones
- * several at once.
+ * VMBus handles the rescind of a sub-channel in three steps. Kernels with a
+ * workqueue for rescinds (6.1 has it) handle one rescind at a time, and older
+ * kernels handle several at once.
  * 	1. Set rescind = true, which ends an opening that waits for the host.
  * 	2. Wait for probe_done, which VMBus sets when the callback for a new
  * 	   sub-channel returns.
@@ -13,18 +13,18 @@
  * 	   means that it can be opened. In any other state complete
  * 	   rescind_event, and leave the sub-channel to vmbus_disconnect_ring().
  * vmbus_disconnect_ring() walks over the sub-channels of a primary without a
- * lock. It waits, without a limit, for rescind_event of each one that is
- * rescinded, and it removes those that are rescinded and open. A sub-channel
- * that is rescinded while it is being closed is then removed twice. All kernels
- * from 5.4 to 7.3 share this.
+ * lock. It waits, without a limit, for rescind_event of each rescinded one, and
+ * removes those that are rescinded and open. If the host rescinds a sub-channel
+ * during its close, VMBus removes it twice. All kernels from 5.4 to 7.3 have
+ * these faults.
  *
- * So the module gives each sub-channel that it knows a state in which VMBus
- * does not remove it: it pins the sub-channel, from the offer to the close. It
- * also takes back probe_done while it opens a sub-channel and while VMBus walks
- * over them, which holds the rescind in step 2. These are the only places where
- * the module writes to what belongs to VMBus, apart from vmbus.c. doc/upstream/
- * has patches for VMBus after which nothing of this is needed;
- * core_workarounds=0 switches it off for a kernel that has been fixed in
+ * So the module pins each sub-channel that it knows, from the offer to the
+ * close: it gives the sub-channel a state in which VMBus does not remove it.
+ * The module also clears probe_done while it opens a sub-channel and while
+ * VMBus walks over all of them, which holds the rescind in step 2. Apart from
+ * vmbus.c, these are the only places where the module writes to memory of
+ * VMBus. With the patches for VMBus in doc/upstream/ the module needs none of
+ * this. core_workarounds=0 switches it off for a kernel that has been fixed in
  * another way.
  */
 #include <linux/atomic.h>
@@ -42,23 +42,24 @@
 #include "hvuio.h"
 
 /*
- * The longest wait for the host's answer to the opening of a sub-channel, or
- * its rescind. A host that answers later, in the microseconds in which it also
- * rescinds the sub-channel or VMBus walks over it, can have VMBus remove it
- * twice, or free its rings, which the module frees again.
+ * The longest wait until the host answers the opening of a sub-channel or
+ * rescinds it. If the host answers later, in the microseconds in which it also
+ * rescinds the sub-channel or VMBus walks over it, VMBus can remove the
+ * sub-channel twice, or free its rings, which the module then frees again.
  */
 #define HVUIO_OPENING_TIMEOUT	(10 * HZ)
 /* The longest wait for a rescind that VMBus is handling. */
 #define HVUIO_RESCIND_TIMEOUT	(10 * HZ)
 /*
- * How long an open waits for sub-channels that the host should have taken back.
+ * The longest wait of an open for sub-channels that the host should have
+ * rescinded, and of the first walk of a close for unknown sub-channels.
  */
 #define HVUIO_LINGER_TIMEOUT	HZ
-/* The same for a walk that is not the first of its close. */
+/* The longest wait of a later walk for unknown sub-channels. */
 #define HVUIO_KNOWN_TIMEOUT	(10 * HZ)
 /*
- * How often a close starts again for sub-channels that the host offers
- * meanwhile.
+ * The maximum number of passes of a close. Sub-channels that the host offers
+ * meanwhile need another pass.
  */
 #define HVUIO_CLOSE_PASSES	16
 
@@ -72,15 +73,12 @@ static bool hvuio_works_around(void)
 	return !hvuio_core_is_fixed() && hvuio_core_workarounds;
 }
 
-/*
- * Sub-channel callbacks and open_works that run in this module, whichever their
- * device.
- */
+/* The number of running sub-channel callbacks and open_works, of any device. */
 static atomic_t hvuio_callbacks = ATOMIC_INIT(0);
 
 /*
- * Pin a sub-channel. Called in the offer's callback, or while the rescind is
- * held.
+ * Pin a sub-channel. The caller is the callback for its offer, or holds its
+ * rescind.
  */
 static void hvuio_sub_pin(struct vmbus_channel *sub)
 {
@@ -88,22 +86,24 @@ static void hvuio_sub_pin(struct vmbus_channel *sub)
 		WRITE_ONCE(sub->state, CHANNEL_OPENING_STATE);
 }
 
-/* Hold the rescind of a sub-channel. hvuio_subs_held() has to follow. */
+/*
+ * Hold the rescind of a sub-channel. The caller then calls hvuio_subs_held().
+ */
 static void hvuio_sub_hold(struct vmbus_channel *sub)
 {
 	if (!hvuio_works_around())
 		return;
-	/* VMBus sets it soon after our callback has returned. */
+	/* VMBus sets it soon after the module's callback has returned. */
 	while (!READ_ONCE(sub->probe_done))
 		msleep(1);
 	WRITE_ONCE(sub->probe_done, false);
 }
 
 /*
- * Make hvuio_sub_hold() known to all processors. A rescind that read probe_done
- * before has set rescind before that, so its rescind is visible when this
- * returns. The barrier on each processor costs microseconds, where
- * synchronize_rcu() would cost milliseconds.
+ * Make hvuio_sub_hold() visible to all processors. A rescind that read
+ * probe_done earlier has set its flag rescind even before that, so the flag is
+ * visible when this function returns. The barrier on each processor costs
+ * microseconds, and synchronize_rcu() would cost milliseconds.
  */
 static void hvuio_subs_held(void)
 {
@@ -112,9 +112,10 @@ static void hvuio_subs_held(void)
 }
 
 /*
- * Let the rescind go on. It sees what was done to the sub-channel until here.
+ * Let the rescind continue. It sees every write to the sub-channel before this
+ * call.
  */
-static void hvuio_sub_let_go(struct vmbus_channel *sub)
+static void hvuio_sub_release(struct vmbus_channel *sub)
 {
 	if (hvuio_works_around())
 		/* Pairs with the wait of VMBus's rescind for probe_done. */
@@ -127,27 +128,29 @@ static bool hvuio_sub_is_removed(struct vmbus_channel *sub)
 	return READ_ONCE(sub->sc_list.next) == LIST_POISON1;
 }
 
-/*
- * Leave a sub-channel to VMBus, which removes it when the host takes it back.
- */
+/* Leave a sub-channel to VMBus, which removes it when the host rescinds it. */
 static void hvuio_sub_unpin(struct vmbus_channel *sub)
 {
 	if (!hvuio_works_around())
 		return;
 	hvuio_sub_hold(sub);
 	hvuio_subs_held();
-	/* One that is rescinded stays pinned: VMBus has left it to the walk. */
+	/*
+	 * If it is rescinded, it stays pinned, because VMBus has left its
+	 * removal to the walk.
+	 */
 	if (!READ_ONCE(sub->rescind))
 		WRITE_ONCE(sub->state, CHANNEL_OPEN_STATE);
-	hvuio_sub_let_go(sub);
+	hvuio_sub_release(sub);
 }
 
 /*
- * Hold a pinned sub-channel, and make it one that vmbus_open() takes. 0, or
- * -ENODEV when it is rescinded. hvuio_sub_opened() lets it go.
+ * Hold a pinned sub-channel, and give it the state that VMBus requires for an
+ * open. Returns 0, or -ENODEV if it is rescinded. hvuio_sub_opened() releases
+ * it.
  *
- * It is noinline and __noclone, as others below, because the selftests hold a
- * process in it by its name.
+ * This function and others below are noinline and __noclone because the
+ * selftests hold a process in them by their names.
  */
 static noinline __noclone int hvuio_sub_begin_open(struct vmbus_channel *sub)
 {
@@ -161,8 +164,8 @@ static noinline __noclone int hvuio_sub_begin_open(struct vmbus_channel *sub)
 }
 
 /*
- * Open a sub-channel with rings of its own, and leave it held. 0 or -errno,
- * with a message.
+ * Open a sub-channel with rings of its own, and leave its rescind held. Returns
+ * 0, or -errno with a message.
  */
 static noinline __noclone int hvuio_sub_open(struct hvuio_device *dev, struct hvuio_channel *hc)
 {
@@ -170,8 +173,8 @@ static noinline __noclone int hvuio_sub_open(struct hvuio_device *dev, struct hv
 	int begun, ret;
 
 	/*
-	 * This may take long, and the rescinds of others wait for one that is
-	 * held.
+	 * Allocate before the rescind is held. The allocation may take long,
+	 * and the rescinds of other sub-channels wait for a held one.
 	 */
 	ret = hvuio_ring_alloc(&hc->ring, sub, READ_ONCE(dev->ring_size));
 	begun = hvuio_sub_begin_open(sub);
@@ -195,11 +198,12 @@ err_alloc:
 	return ret;
 }
 
+/* Record an offered sub-channel, with a reference to it. */
 static struct hvuio_channel *hvuio_sub_create(struct vmbus_channel *sub)
 {
 	/*
-	 * This may not fail: VMBus could remove a sub-channel that is not
-	 * pinned during a walk.
+	 * This must not fail: during a walk VMBus could remove a sub-channel
+	 * that is not pinned.
 	 */
 	struct hvuio_channel *hc = kzalloc(sizeof(*hc), GFP_KERNEL | __GFP_NOFAIL);
 
@@ -209,24 +213,21 @@ static struct hvuio_channel *hvuio_sub_create(struct vmbus_channel *sub)
 	return hc;
 }
 
-/* Give up what is known of a sub-channel that is not open and has no rings. */
+/* Forget a sub-channel that is not open and has no rings. */
 static void hvuio_sub_forget(struct hvuio_channel *hc)
 {
 	kobject_put(&hc->channel->kobj);
 	kfree(hc);
 }
 
-/*
- * Take back the rings of a sub-channel that is closed, if it has any, and
- * forget it.
- */
+/* Free the rings of a closed sub-channel, if it has any, and forget it. */
 static void hvuio_sub_close(struct hvuio_channel *hc)
 {
 	struct vmbus_channel *sub = hc->channel;
 
 	/*
-	 * VMBus unmaps the ring of a sub-channel only when the host agreed to
-	 * its closing.
+	 * VMBus unmaps the rings of a sub-channel only after the host has
+	 * confirmed the close.
 	 */
 	if (sub->outbound.ring_buffer || hvuio_ring_gpadl_is_held(sub))
 		hc->ring.held_by_host = true;
@@ -237,8 +238,8 @@ static void hvuio_sub_close(struct hvuio_channel *hc)
 }
 
 /*
- * Silence a sub-channel that is open and cannot be closed: that is possible
- * with its primary only, which is gone.
+ * Silence an open sub-channel and leak its rings. It can be closed only
+ * together with its primary, which is gone.
  */
 static void hvuio_sub_leak(struct hvuio_channel *hc)
 {
@@ -248,8 +249,8 @@ static void hvuio_sub_leak(struct hvuio_channel *hc)
 }
 
 /*
- * Let go of the sub-channel that was being opened, and note the result. Under
- * set.lock.
+ * Release the rescind of the sub-channel that was being opened, and handle the
+ * result. The caller holds set.lock.
  */
 static void hvuio_sub_opened(struct hvuio_device *dev, struct hvuio_channel *hc, int result)
 {
@@ -258,39 +259,31 @@ static void hvuio_sub_opened(struct hvuio_device *dev, struct hvuio_channel *hc,
 
 	if (set->state == HVUIO_SET_DEAD) {
 		if (!result) {
-			/*
-			 * The host answered only after the close had given up
-			 * waiting.
-			 */
+			/* The host answered after the close had given up. */
 			pr_err("channel %u: opened by the host after its device was removed, leaking it\n",
 			       relid);
 			hvuio_sub_leak(hc);
 		} else if (hvuio_works_around()) {
-			/*
-			 * VMBus removes it when it is rescinded, now or later.
-			 */
+			/* VMBus removes it at its rescind, now or later. */
 			WRITE_ONCE(hc->channel->state, CHANNEL_OPEN_STATE);
 		}
-		hvuio_sub_let_go(hc->channel);
+		hvuio_sub_release(hc->channel);
 		hvuio_sub_forget(hc);
 		return;
 	}
 	if (result)
 		hvuio_sub_pin(hc->channel);
-	hvuio_sub_let_go(hc->channel);
-	/*
-	 * The close goes on with one that has been opened too late for its
-	 * users.
-	 */
+	hvuio_sub_release(hc->channel);
+	/* The close handles a sub-channel that was opened too late. */
 	if (result || set->state != HVUIO_SET_ACCEPTING) {
 		list_add_tail(&hc->node, &set->unopened);
 		return;
 	}
 	hvuio_set_add(set, hc);
 	/*
-	 * Only now: user space takes the file for a sign that it can be mapped.
-	 * Under the lock, because closing removes the file of every channel
-	 * that is in the list.
+	 * Create the file last, because user space may map it as soon as it
+	 * exists. Create it under the lock, because a close removes the file of
+	 * every channel in the list.
 	 */
 	if (hvuio_ring_file_create(hc))
 		pr_err("channel %u: cannot create its ring file\n", relid);
@@ -303,9 +296,9 @@ static void hvuio_callback_done(void)
 }
 
 /*
- * Open the sub-channels that were offered, one after the other. To hold the
- * rescinds of several at once would be quicker, but one that waits could keep
- * another one waiting that would end an opening.
+ * Open the offered sub-channels, one after the other. To hold the rescinds of
+ * several at once would be quicker, but a held rescind could block another one
+ * that would end an opening.
  */
 static noinline __noclone void hvuio_subs_open_work(struct work_struct *work)
 {
@@ -331,7 +324,7 @@ static noinline __noclone void hvuio_subs_open_work(struct work_struct *work)
 	hvuio_callback_done();
 }
 
-/* The host has offered a sub-channel of a bound device. */
+/* Handle a sub-channel that the host has offered for a bound device. */
 static noinline __noclone void hvuio_sub_offered(struct hvuio_device *dev,
 						 struct vmbus_channel *sub)
 {
@@ -352,7 +345,7 @@ static noinline __noclone void hvuio_sub_offered(struct hvuio_device *dev,
 		break;
 	case HVUIO_SET_CLOSING:
 		/*
-		 * The walk may wait for its rescind, which goes on when this
+		 * The walk may wait for its rescind, which continues when this
 		 * callback returns.
 		 */
 		hvuio_sub_pin(sub);
@@ -366,14 +359,16 @@ static noinline __noclone void hvuio_sub_offered(struct hvuio_device *dev,
 }
 
 /*
- * VMBus calls this without a lock, and possibly after the callback was cleared.
- * So the device is looked up, not taken from the primary, and
- * hvuio_subs_quiesce() waits for the rest.
+ * Handle the offer of a sub-channel. VMBus calls this without a lock, and
+ * possibly after the callback was cleared. So the function looks the device up
+ * and does not read it from the primary, and hvuio_subs_quiesce() waits for
+ * callbacks.
  *
- * The sub-channel is not opened here. The next one's callback comes only after
- * this one, and its rescind waits for its callback, as do the rescinds behind
- * it. The rescind of this sub-channel may be one of those, and it alone ends an
- * opening that the host does not answer.
+ * The function does not open the sub-channel. VMBus calls the callback for the
+ * next sub-channel only after this one. The rescind of that sub-channel waits
+ * for its callback, and other rescinds wait behind it. The rescind of this
+ * sub-channel may be one of those, and only this rescind can end an opening
+ * that the host does not answer.
  */
 static void hvuio_sub_callback(struct vmbus_channel *sub)
 {
@@ -389,18 +384,18 @@ static void hvuio_sub_callback(struct vmbus_channel *sub)
 }
 
 /*
- * Return when no code for sub-channels runs, or can start to. No device is
- * bound any more.
+ * Wait until no code for sub-channels runs or can start. No device is bound any
+ * more.
  */
 void hvuio_subs_quiesce(void)
 {
 	/*
-	 * For one that VMBus is about to call: it does not sleep between the
-	 * load and the count.
+	 * This waits for a callback that VMBus is about to call. VMBus does not
+	 * sleep between its load of the pointer and the count.
 	 */
 	synchronize_rcu_tasks();
 	wait_var_event(&hvuio_callbacks, !atomic_read(&hvuio_callbacks));
-	/* For its last instructions. */
+	/* This waits for the last instructions of a callback. */
 	synchronize_rcu_tasks();
 }
 
@@ -414,7 +409,7 @@ void hvuio_set_init(struct hvuio_set *set)
 	INIT_WORK(&set->open_work, hvuio_subs_open_work);
 }
 
-/* Under set.lock. */
+/* Change the state of the set. The caller holds set.lock. */
 static void hvuio_set_move(struct hvuio_set *set, enum hvuio_set_state to)
 {
 	static const u8 from[] = {
@@ -429,7 +424,7 @@ static void hvuio_set_move(struct hvuio_set *set, enum hvuio_set_state to)
 	set->state = to;
 }
 
-/* Add an open channel to those that are signalled. Under set.lock. */
+/* Add an open channel to those to signal. The caller holds set.lock. */
 void hvuio_set_add(struct hvuio_set *set, struct hvuio_channel *hc)
 {
 	lockdep_assert_held(&set->lock);
@@ -437,16 +432,14 @@ void hvuio_set_add(struct hvuio_set *set, struct hvuio_channel *hc)
 	list_add_tail(&hc->node, &set->open);
 }
 
-/* Under set.lock. */
+/* Whether a list of the set has a channel. The caller holds set.lock. */
 static bool hvuio_set_is_listing(struct hvuio_set *set)
 {
 	return !list_empty(&set->open) || !list_empty(&set->offered) ||
 	       !list_empty(&set->unopened);
 }
 
-/*
- * Whether there is a channel that hvuio_subs_close() has to close or to let go.
- */
+/* Whether there is no channel that hvuio_subs_close() has to handle */
 bool hvuio_set_is_empty(struct hvuio_set *set)
 {
 	bool ret;
@@ -457,8 +450,8 @@ bool hvuio_set_is_empty(struct hvuio_set *set)
 	return ret;
 }
 
-/* The relid of a sub-channel that VMBus knows, or U32_MAX. */
-static u32 hvuio_sub_left(struct vmbus_channel *primary)
+/* Return the relid of a sub-channel that VMBus knows, or U32_MAX. */
+static u32 hvuio_sub_remaining(struct vmbus_channel *primary)
 {
 	struct list_head *first;
 	u32 relid = U32_MAX;
@@ -473,10 +466,10 @@ static u32 hvuio_sub_left(struct vmbus_channel *primary)
 }
 
 /*
- * Accept sub-channels, before the primary is opened. Those of the last session
- * are closed, and Hyper-V takes them back when the primary is closed. One that
- * is still there is neither noted nor pinned, so it could be removed under the
- * next walk. 0, or -EBUSY with a message.
+ * Accept sub-channels, before the primary is opened. The sub-channels of the
+ * last session are closed, and Hyper-V rescinds them when the primary is
+ * closed. One that is still there is neither listed nor pinned, so VMBus could
+ * remove it during the next walk. Returns 0, or -EBUSY with a message.
  */
 int hvuio_subs_accept(struct hvuio_device *dev)
 {
@@ -486,21 +479,21 @@ int hvuio_subs_accept(struct hvuio_device *dev)
 	u32 left;
 
 	/*
-	 * A fixed VMBus keeps one that a callback got until the next walk,
-	 * which is no risk.
+	 * A fixed VMBus keeps a sub-channel from its callback until the next
+	 * walk, and there the walk is no risk.
 	 */
-	if (!hvuio_works_around() && hvuio_sub_left(primary) != U32_MAX)
+	if (!hvuio_works_around() && hvuio_sub_remaining(primary) != U32_MAX)
 		vmbus_disconnect_ring(primary);
-	/* First, so that none comes unnoticed from here. */
+	/* Set the callback first, so that the module misses no sub-channel. */
 	vmbus_set_sc_create_callback(primary, hvuio_sub_callback);
-	/* VMBus lists a sub-channel before it looks at the callback. */
+	/* VMBus lists a sub-channel before it reads the callback. */
 	smp_mb();
-	while (hvuio_works_around() && hvuio_sub_left(primary) != U32_MAX &&
+	while (hvuio_works_around() && hvuio_sub_remaining(primary) != U32_MAX &&
 	       time_before(jiffies, end))
 		msleep(1);
 
 	mutex_lock(&set->lock);
-	left = hvuio_works_around() ? hvuio_sub_left(primary) : U32_MAX;
+	left = hvuio_works_around() ? hvuio_sub_remaining(primary) : U32_MAX;
 	if (left == U32_MAX)
 		hvuio_set_move(set, HVUIO_SET_ACCEPTING);
 	mutex_unlock(&set->lock);
@@ -513,8 +506,8 @@ int hvuio_subs_accept(struct hvuio_device *dev)
 }
 
 /*
- * Move all channels that are known to @subs, and forget that the primary is
- * open.
+ * Move all known sub-channels to @subs, remove the ring files of the open ones,
+ * and mark the primary as not open.
  */
 static void hvuio_subs_collect(struct hvuio_device *dev, struct list_head *subs)
 {
@@ -539,8 +532,8 @@ static void hvuio_subs_collect(struct hvuio_device *dev, struct list_head *subs)
 }
 
 /*
- * Whether VMBus knows no sub-channel but those in @subs and the one that is
- * being opened. Only the close that asks frees them.
+ * Whether VMBus knows no sub-channel except those in @subs and the one that is
+ * being opened. Only the calling close frees these.
  */
 static bool hvuio_subs_are_all(struct hvuio_device *dev, const struct list_head *subs)
 {
@@ -552,7 +545,7 @@ static bool hvuio_subs_are_all(struct hvuio_device *dev, const struct list_head 
 	/* VMBus frees a channel after a grace period. */
 	rcu_read_lock();
 	for (at = READ_ONCE(list->next); known && at != list; at = READ_ONCE(at->next)) {
-		/* It was removed at this moment. */
+		/* VMBus has just removed it. */
 		if (at == LIST_POISON1) {
 			known = false;
 			break;
@@ -568,9 +561,10 @@ static bool hvuio_subs_are_all(struct hvuio_device *dev, const struct list_head 
 }
 
 /*
- * Wait until @subs has all sub-channels: those that an earlier walk has closed
- * are not protected any more, and a walk may not meet them while the host takes
- * them back. Those that the host offers meanwhile join @subs.
+ * Wait until @subs has all sub-channels, and add those that the host offers
+ * meanwhile. Sub-channels that an earlier walk has closed are not protected any
+ * more, and a walk must not meet them while the host rescinds them. Returns
+ * whether @subs has all of them.
  */
 static bool hvuio_subs_wait_known(struct hvuio_device *dev, struct list_head *subs,
 				  unsigned long timeout)
@@ -587,9 +581,9 @@ static bool hvuio_subs_wait_known(struct hvuio_device *dev, struct list_head *su
 }
 
 /*
- * Prepare the sub-channels for vmbus_disconnect_ring(), which then closes those
- * that are open and removes those that are rescinded already. It does not wait
- * for the rescinds of the others, which wait for hvuio_subs_end_walk().
+ * Prepare the sub-channels for the walk of vmbus_disconnect_ring(). The walk
+ * then closes those that are open and removes those that are already rescinded.
+ * It does not wait for later rescinds, which wait for hvuio_subs_end_walk().
  */
 static noinline __noclone void hvuio_subs_begin_walk(struct list_head *subs)
 {
@@ -599,9 +593,9 @@ static noinline __noclone void hvuio_subs_begin_walk(struct list_head *subs)
 		return;
 	list_for_each_entry(hc, subs, node) {
 		/*
-		 * Nothing holds the rescind of a late one, and VMBus may have
-		 * consumed its event. Then only time tells that the rescind has
-		 * ended: the module takes one that needs longer for ended.
+		 * Nothing holds the rescind of a late sub-channel, and VMBus
+		 * may have consumed its event. The module then assumes that the
+		 * rescind has ended when the timeout expires.
 		 */
 		if (hc->late && READ_ONCE(hc->channel->rescind))
 			wait_for_completion_timeout(hvuio_rescind_event(hc->channel),
@@ -616,14 +610,14 @@ static noinline __noclone void hvuio_subs_begin_walk(struct list_head *subs)
 		struct vmbus_channel *sub = hc->channel;
 
 		if (READ_ONCE(sub->rescind)) {
-			hvuio_sub_let_go(sub);
+			hvuio_sub_release(sub);
 			if (hc->late || wait_for_completion_timeout(hvuio_rescind_event(sub),
 								    HVUIO_RESCIND_TIMEOUT)) {
 				hc->walk = HVUIO_WALK_FREE;
 				WRITE_ONCE(sub->state, CHANNEL_OPENED_STATE);
 			} else {
 				/*
-				 * Its rescind goes on, so the walk must not
+				 * Its rescind still runs, so the walk must not
 				 * remove it.
 				 */
 				hc->walk = HVUIO_WALK_LEFT;
@@ -637,12 +631,12 @@ static noinline __noclone void hvuio_subs_begin_walk(struct list_head *subs)
 }
 
 /*
- * Forget the rescinded sub-channels without rings, which the walk removes,
- * before it does. Their folder in sysfs stays as long as we have a reference,
- * and when VMBus removes one, the host may offer another one with its number at
- * once: the primary is still open then.
+ * Forget the rescinded sub-channels without rings before the walk removes them.
+ * Their folder in sysfs stays as long as the module has a reference. The
+ * primary is still open, so the host may offer another sub-channel with the
+ * same relid as soon as VMBus has removed one.
  */
-static void hvuio_subs_forget_doomed(struct list_head *subs)
+static void hvuio_subs_forget_rescinded(struct list_head *subs)
 {
 	struct hvuio_channel *hc, *next;
 
@@ -656,7 +650,7 @@ static void hvuio_subs_forget_doomed(struct list_head *subs)
 }
 
 /*
- * Let the rescinds that waited for the end of the walk go on, and wait until
+ * Let the rescinds continue that waited for the end of the walk, and wait until
  * they have ended.
  */
 static noinline __noclone void hvuio_subs_end_walk(struct list_head *subs)
@@ -671,14 +665,14 @@ static noinline __noclone void hvuio_subs_end_walk(struct list_head *subs)
 			continue;
 		if (hvuio_sub_is_removed(sub)) {
 			/*
-			 * The rescind must not remove it again, and completes
-			 * rescind_event.
+			 * In this state the rescind does not remove it again,
+			 * and only completes rescind_event.
 			 */
 			hc->walk = HVUIO_WALK_REMOVED;
 			WRITE_ONCE(sub->state, CHANNEL_OFFER_STATE);
 			reinit_completion(hvuio_rescind_event(sub));
 		}
-		hvuio_sub_let_go(sub);
+		hvuio_sub_release(sub);
 	}
 	list_for_each_entry(hc, subs, node) {
 		struct vmbus_channel *sub = hc->channel;
@@ -690,7 +684,7 @@ static noinline __noclone void hvuio_subs_end_walk(struct list_head *subs)
 				sub->offermsg.child_relid);
 			kobject_get(&sub->kobj);
 		}
-		/* The rescind of a channel that is held removes it. */
+		/* A rescind that was held removes its sub-channel. */
 		while (hc->walk == HVUIO_WALK_HELD && READ_ONCE(sub->rescind) &&
 		       !hvuio_sub_is_removed(sub) && time_before(jiffies, end))
 			msleep(1);
@@ -698,10 +692,10 @@ static noinline __noclone void hvuio_subs_end_walk(struct list_head *subs)
 }
 
 /*
- * Close all channels of the device, the primary last, and let go of the
- * sub-channels that were offered and not opened. Return what
- * vmbus_disconnect_ring() says of the primary. The state of the channels may be
- * any, also after a rescind and after an open that failed.
+ * Close all channels of the device, the primary last, and forget the
+ * sub-channels that were offered and not opened. The channels may have any
+ * state, for instance after a rescind or a failed open. Returns the result of
+ * vmbus_disconnect_ring() for the primary.
  */
 int hvuio_subs_close(struct hvuio_device *dev)
 {
@@ -714,16 +708,16 @@ int hvuio_subs_close(struct hvuio_device *dev)
 
 	mutex_lock(&set->lock);
 	/*
-	 * In a session, all sub-channels are known; their callbacks may be
-	 * about to come.
+	 * In a session the module knows all sub-channels, except those whose
+	 * callbacks are about to come.
 	 */
 	first = set->state == HVUIO_SET_ACCEPTING;
 	hvuio_set_move(set, HVUIO_SET_CLOSING);
 	mutex_unlock(&set->lock);
 	/*
-	 * A sub-channel that is being opened could not be closed. The host's
-	 * answer or its rescind ends the wait. The limit is for a rescind that
-	 * is queued behind this thread.
+	 * VMBus cannot close a sub-channel that is being opened. The host's
+	 * answer or the rescind ends the wait. The wait has a limit, because
+	 * the rescind may be queued behind this thread.
 	 */
 	if (!wait_event_timeout(set->opened, !READ_ONCE(set->opening), HVUIO_OPENING_TIMEOUT)) {
 		dev_warn(&dev->hv->device,
@@ -736,20 +730,20 @@ int hvuio_subs_close(struct hvuio_device *dev)
 
 	for (pass = 0; pass < HVUIO_CLOSE_PASSES; pass++) {
 		/*
-		 * VMBus clears it when it closes the primary, and when the
-		 * primary is rescinded.
+		 * VMBus clears the callback when it closes the primary, and
+		 * when the host rescinds the primary.
 		 */
 		vmbus_set_sc_create_callback(primary, hvuio_sub_callback);
 		hvuio_subs_collect(dev, &subs);
 		if (first)
-			/* Their callbacks come in a moment, or not at all. */
+			/* Missing callbacks come now, or not at all. */
 			hvuio_subs_wait_known(dev, &subs, HVUIO_LINGER_TIMEOUT);
 		else if (list_empty(&subs) ||
 			 !hvuio_subs_wait_known(dev, &subs, HVUIO_KNOWN_TIMEOUT))
 			break;
 		hvuio_subs_begin_walk(&subs);
-		hvuio_subs_forget_doomed(&subs);
-		/* It also clears the callbacks of all channels. */
+		hvuio_subs_forget_rescinded(&subs);
+		/* This also clears the callbacks of all channels. */
 		ret = vmbus_disconnect_ring(primary);
 		hvuio_subs_end_walk(&subs);
 		if (first)
@@ -761,7 +755,7 @@ int hvuio_subs_close(struct hvuio_device *dev)
 			list_del(&hc->node);
 			hvuio_sub_close(hc);
 		}
-		/* The next close has another try. */
+		/* The next close tries again. */
 		if (!list_empty(&subs))
 			break;
 	}
@@ -774,9 +768,9 @@ int hvuio_subs_close(struct hvuio_device *dev)
 }
 
 /*
- * The device goes, and its channels are closed: no sub-channel of it will be
- * opened from here. Those that could not be closed, because the host does not
- * take back others, are left as they are.
+ * Refuse all further sub-channels, because the device goes. Its channels are
+ * closed. The function leaks or unpins those sub-channels that the module could
+ * not close because the host did not rescind others.
  */
 void hvuio_subs_end(struct hvuio_device *dev)
 {

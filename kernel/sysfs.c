@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The files in <device>/uio_hv_generic/ of a bound device, and those of the
- * driver that choose for devices before they are bound. doc/ABI describes each.
+ * This file implements the files in <device>/uio_hv_generic/ of a bound device,
+ * and the driver's files, which set sizes for later devices. doc/ABI describes
+ * each of them.
  */
 #include <linux/ctype.h>
 #include <linux/device.h>
@@ -13,8 +14,8 @@
 #include "hvuio.h"
 
 /*
- * A size as a user writes it; "default" is *@size 0. NULL, or why it is
- * refused.
+ * Parse a size that a user wrote. *size is 0 for "default". Returns NULL, or
+ * the reason why the module rejects the size.
  */
 static const char *hvuio_size_parse(const char *text, const struct hvuio_limits *limits, u32 *size)
 {
@@ -24,7 +25,7 @@ static const char *hvuio_size_parse(const char *text, const struct hvuio_limits 
 	*size = 0;
 	if (sysfs_streq(text, "default"))
 		return NULL;
-	/* Not base 0, which takes a leading zero for octal. */
+	/* Base 0 would treat a leading zero as octal. */
 	ret = kstrtou64(text, !strncasecmp(text, "0x", 2) ? 16 : 10, &bytes);
 	if (ret == -ERANGE || (!ret && bytes > limits->max))
 		return "too large";
@@ -40,7 +41,9 @@ static const char *hvuio_size_parse(const char *text, const struct hvuio_limits 
 
 #define HVUIO_SIZE_REFUSED "%s: %s; give a multiple of %lu from %u to %u, or \"default\"\n"
 
-/* 0 or -EINVAL, with its reason in the log. */
+/*
+ * Parse a size for a device. Returns 0, or -EINVAL with the reason in the log.
+ */
 static int hvuio_device_size_parse(struct device *device, const struct device_attribute *attr,
 				   const char *text, const struct hvuio_limits *limits, u32 *size)
 {
@@ -75,8 +78,8 @@ static ssize_t ring_size_store(struct device *device, struct device_attribute *a
 static DEVICE_ATTR_RW(ring_size);
 
 /*
- * Without the lock: whoever has it may be waiting for the host, and that is
- * when one looks.
+ * Show the state without the lock. The owner of the lock may be waiting for the
+ * host, and that is when people read this file.
  */
 static ssize_t state_show(struct device *device, struct device_attribute *attr, char *buf)
 {
@@ -120,7 +123,7 @@ static ssize_t driver_ring_size_show(struct device_driver *driver, char *buf)
 	return hvuio_ring_sizes_print(buf);
 }
 
-/* "<class GUID> <size>" */
+/* The text is "<class GUID> <size>". */
 static ssize_t driver_ring_size_store(struct device_driver *driver, const char *buf, size_t count)
 {
 	guid_t class;

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the module reads of VMBus's own structures, and what it writes to a
- * channel for any device. What it does to sub-channels that are rescinded is in
- * subchannel.c.
+ * This file reads VMBus's own structures, and writes to the channels of any
+ * device. subchannel.c has the writes that concern rescinded sub-channels.
  */
 #include <linux/atomic.h>
 #include <linux/kobject.h>
@@ -14,16 +13,14 @@
 #include "compat/vmbus_connection.h"
 #include "hvuio.h"
 
-/*
- * What the module uses of struct vmbus_connection, wherever this kernel has it.
- */
+/* The members of struct vmbus_connection that the module uses. */
 static struct hvuio_connection {
 	void *int_page, *send_int_page, *recv_int_page;
 	void *monitor_pages[2];
 	const atomic_t *next_gpadl_handle;
 } hvuio_connection;
 
-/* @layout: a pointer to either structure that vmbus_connection may be */
+/* Read the members. @layout is a pointer to either possible structure. */
 #define HVUIO_CONNECTION(layout) ({					\
 	typeof(layout) conn_ = (layout);				\
 									\
@@ -42,7 +39,7 @@ static bool hvuio_is_hyp_page(void *page)
 	return page && IS_ALIGNED((unsigned long)page, HV_HYP_PAGE_SIZE) && virt_addr_valid(page);
 }
 
-/* Whether the pointers relate to each other as VMBus sets them. */
+/* Whether the pointers have the relations that VMBus gives them. */
 static bool hvuio_connection_fits(const struct hvuio_connection *conn)
 {
 	return hvuio_is_hyp_page(conn->int_page) &&
@@ -54,8 +51,8 @@ static bool hvuio_connection_fits(const struct hvuio_connection *conn)
 }
 
 /*
- * Whether a page of 4 KiB is alone in its system page, so that mapping it shows
- * nothing else.
+ * Whether a page of 4 KiB is alone in its system page, so that a mapping of it
+ * shows nothing else.
  */
 static bool hvuio_is_alone(void *page)
 {
@@ -65,8 +62,8 @@ static bool hvuio_is_alone(void *page)
 }
 
 /*
- * Find VMBus's pages. 0, -ENODEV when VMBus is not connected, or -EINVAL with a
- * message.
+ * Find VMBus's pages. Returns 0, -ENODEV if VMBus is not connected, or -EINVAL
+ * with a message.
  */
 int hvuio_vmbus_check(void)
 {
@@ -74,8 +71,8 @@ int hvuio_vmbus_check(void)
 	const struct hvuio_connection with_cpu = HVUIO_CONNECTION(&vmbus_connection.with_cpu);
 
 	/*
-	 * In either layout these are pointers of VMBus, which it sets when it
-	 * connects.
+	 * In either layout these members hold pointers of VMBus, which it sets
+	 * when it connects.
 	 */
 	if (!plain.send_int_page && !plain.recv_int_page)
 		return -ENODEV;
@@ -94,8 +91,8 @@ int hvuio_vmbus_check(void)
 		return -EINVAL;
 	}
 	/*
-	 * VMBus cleared only what it uses of the page, and user space sees all
-	 * of it.
+	 * VMBus cleared only the part of the page that it uses, but user space
+	 * sees the whole page.
 	 */
 	if (PAGE_SIZE > HV_HYP_PAGE_SIZE)
 		memset(hvuio_vmbus_monitor_page() + HV_HYP_PAGE_SIZE, 0,
@@ -104,9 +101,9 @@ int hvuio_vmbus_check(void)
 }
 
 /*
- * Whether the host offers the device. One that it does not offer again after a
- * resume stays as it is, but without a relid. The host would never answer a
- * request for it, and VMBus waits for answers without a limit.
+ * Whether the host offers the device. A device that the host does not offer
+ * again after a resume stays, but without a relid. The host would never answer
+ * a request for it, and VMBus waits for answers without a limit.
  */
 bool hvuio_vmbus_is_offered(const struct vmbus_channel *channel)
 {
@@ -114,17 +111,17 @@ bool hvuio_vmbus_is_offered(const struct vmbus_channel *channel)
 }
 
 /*
- * Give the folder of a primary channel, channels/RELID, the number that the
- * channel has now. 0 or -errno. VMBus names the folder once, but a channel can
- * get another number when the VM hibernates. Then a sub-channel can get the old
- * one, and VMBus uses a sub-channel that it has freed when the folder of that
- * number is there already.
+ * Rename the folder of a primary channel, channels/RELID, to the current relid
+ * of the channel. VMBus names the folder once, but a channel can get another
+ * relid when the VM hibernates. A sub-channel can then get the old relid. If
+ * the folder with this name still exists, VMBus frees the sub-channel and uses
+ * it nevertheless. Returns 0 or -errno.
  */
 int hvuio_vmbus_name_folder(struct vmbus_channel *channel)
 {
 	char name[sizeof("4294967295")];
 
-	/* VMBus has not made the folder, or is making it, with this number. */
+	/* VMBus has not finished the folder, which will have this relid. */
 	if (!smp_load_acquire(&channel->probe_done))
 		return 0;
 	snprintf(name, sizeof(name), "%u", READ_ONCE(channel->offermsg.child_relid));
@@ -134,8 +131,8 @@ int hvuio_vmbus_name_folder(struct vmbus_channel *channel)
 }
 
 /*
- * How many GPADL handles VMBus has given out, to any channel: it takes one
- * before all else.
+ * Return how many GPADL handles VMBus has allocated, for any channel. An
+ * opening allocates a handle before everything else.
  */
 int hvuio_vmbus_gpadl_handles(void)
 {
@@ -147,7 +144,7 @@ void *hvuio_vmbus_int_page(void)
 	return hvuio_connection.int_page;
 }
 
-/* The guest writes this page, and the host reads it. */
+/* Return the page that the guest writes and the host reads. */
 void *hvuio_vmbus_monitor_page(void)
 {
 	return hvuio_connection.monitor_pages[1];
@@ -161,43 +158,43 @@ static void hvuio_vmbus_clear_target_callback(struct vmbus_channel *channel)
 }
 
 /*
- * Make a primary channel ours. VMBus unregisters a rescinded device by itself,
- * which ends in hvuio_remove(). A rescind callback of ours would have to do
- * that, and VMBus would call one that a former driver left behind. The same
- * holds for the other callback, which VMBus never clears.
+ * Prepare a primary channel for this module, and clear the callbacks that a
+ * former driver may have left. Without a rescind callback VMBus unregisters a
+ * rescinded device by itself, which ends in hvuio_remove(). VMBus never clears
+ * the other callback, either.
  */
-void hvuio_vmbus_take_over(struct vmbus_channel *channel)
+void hvuio_vmbus_claim(struct vmbus_channel *channel)
 {
 	vmbus_set_chn_rescind_callback(channel, NULL);
 	hvuio_vmbus_clear_target_callback(channel);
 	set_channel_read_mode(channel, HV_CALL_ISR);
 }
 
-/* Make the channel as VMBus offered it: the next driver may rely on that. */
-void hvuio_vmbus_give_back(struct vmbus_channel *channel)
+/* Restore the channel as VMBus offered it, for the next driver. */
+void hvuio_vmbus_release(struct vmbus_channel *channel)
 {
 	vmbus_set_sc_create_callback(channel, NULL);
 	hvuio_vmbus_clear_target_callback(channel);
 	set_channel_read_mode(channel, HV_CALL_BATCHED);
 }
 
-/* Let VMBus find the ring in the channel, for as long as it opens it. */
-void hvuio_vmbus_lend_ring(struct vmbus_channel *channel, const struct hvuio_ring *ring)
+/* Put the rings into the channel while VMBus opens it. */
+void hvuio_vmbus_set_ring(struct vmbus_channel *channel, const struct hvuio_ring *ring)
 {
 	channel->ringbuffer_page = ring->pages[0];
 	channel->ringbuffer_pagecount = ring->nr_pages;
 	channel->ringbuffer_send_offset = ring->nr_pages / 2;
 }
 
-/* Take the pages from the channel, so that VMBus does not free them. */
-void hvuio_vmbus_return_ring(struct vmbus_channel *channel)
+/* Remove the rings from the channel, so that VMBus does not free them. */
+void hvuio_vmbus_clear_ring(struct vmbus_channel *channel)
 {
 	channel->ringbuffer_page = NULL;
 }
 
 /*
- * Clear the callback of a channel, and wait until it does not run. A failed
- * open leaves the callback in the channel, which may outlive its context.
+ * Clear the callback of a channel, and wait until it no longer runs. A failed
+ * open leaves the callback in the channel, which may outlive the device.
  */
 void hvuio_vmbus_clear_callback(struct vmbus_channel *channel)
 {

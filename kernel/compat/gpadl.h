@@ -51,7 +51,7 @@ static inline int hvuio_ring_gpadl_teardown(struct vmbus_channel *channel)
  * Whether the host may hold the ring after an open that took a handle and
  * failed with @error.
  */
-static inline bool hvuio_ring_gpadl_in_doubt(const struct vmbus_channel *channel, int error)
+static inline bool hvuio_ring_gpadl_may_be_held(const struct vmbus_channel *channel, int error)
 {
 	return hvuio_ring_gpadl_is_held(channel);
 }
@@ -116,7 +116,7 @@ static inline int hvuio_ring_gpadl_teardown(struct vmbus_channel *channel)
  * These kernels forget the handle of a failed open, also when its teardown
  * failed. -EDQUOT is the host's refusal of the GPADL, so it holds none.
  */
-static inline bool hvuio_ring_gpadl_in_doubt(const struct vmbus_channel *channel, int error)
+static inline bool hvuio_ring_gpadl_may_be_held(const struct vmbus_channel *channel, int error)
 {
 	return error != -EDQUOT && !READ_ONCE(channel->rescind);
 }
