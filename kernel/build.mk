@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# The kernel module. kernel/Makefile builds it alone, as DKMS does.
+# The kernel module. DKMS uses only kernel/Makefile to build it.
 
 installs += install-dkms
 
@@ -8,12 +8,12 @@ modules:
 	$(Q)$(MAKE) $(if $(filter 0,$(V)),-s) -C kernel modules KDIR='$(call from_here,$(KDIR))' V='$(V)' \
 		$(if $(STOCK),STOCK='$(call from_here,$(STOCK))')
 
-# A relative path is one from here, not from kernel/. abspath would split one
-# with blanks, which kernel/Makefile refuses.
+# A relative path starts here and not in kernel/. abspath would split a path
+# with blanks; kernel/Makefile rejects such a path.
 from_here = $(if $(filter /%,$(1)),$(1),$(CURDIR)/$(1))
 
-# Not part of install: it is for the one kernel of KDIR, and DKMS does the same
-# for all.
+# "make install" does not include this target, because it installs the module
+# for the kernel of KDIR only. DKMS does so for every kernel.
 install-modules: modules
 	$(Q)$(INSTALL) -d '$(DESTDIR)/lib/modules/$(kernel_release)/updates'
 	$(Q)$(INSTALL) -m 644 kernel/uio_hv_generic.ko '$(DESTDIR)/lib/modules/$(kernel_release)/updates/'
@@ -24,8 +24,8 @@ dkms_sources := $(sort $(wildcard kernel/*.c kernel/*.h kernel/compat/*.c kernel
 		kernel/compat/probe/*.c))
 dkms_sources := $(filter-out %.mod.c %/facts.h,$(dkms_sources))
 
-# modprobe's configuration that keeps the kernel's own module within reach, and
-# the script that it runs
+# With this configuration modprobe runs a script that falls back to the kernel's
+# own module.
 modprobedir   ?= /usr/lib/modprobe.d
 loaderdir     ?= /usr/lib/hyperv-uio
 modprobe_conf := $(O)/kernel/modprobe/hyperv-uio-dkms.conf

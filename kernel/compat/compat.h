@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Included before the first line of every source: what this kernel has, and one
- * message prefix.
+ * The build includes this header before the first line of every source. It
+ * defines the facts about this kernel and the prefix of messages.
  */
 #ifndef HVUIO_COMPAT_H
 #define HVUIO_COMPAT_H

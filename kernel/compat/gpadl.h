@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * GPADLs as newer kernels have them: a structure, where older ones had a bare
- * handle. Whether the host still holds the memory is asked here, because no
- * kernel's return value says it rightly.
+ * This header gives older kernels the GPADL structure of newer ones, which had
+ * a bare handle before. It also has the functions that check whether the host
+ * still holds the memory, because the return value of VMBus is not reliable on
+ * any kernel.
  */
 #ifndef HVUIO_COMPAT_GPADL_H
 #define HVUIO_COMPAT_GPADL_H
@@ -11,7 +12,10 @@
 
 #ifdef HVUIO_VMBUS_GPADL_IS_STRUCT
 
-/* In a confidential VM: the memory could not be made private again. */
+/*
+ * Whether the memory is still visible to the host, because a confidential VM
+ * could not make it private again.
+ */
 static inline bool hvuio_gpadl_is_host_visible(const struct vmbus_gpadl *gpadl)
 {
 #ifdef HVUIO_VMBUS_GPADL_HAS_DECRYPTED
@@ -22,8 +26,9 @@ static inline bool hvuio_gpadl_is_host_visible(const struct vmbus_gpadl *gpadl)
 }
 
 /*
- * A finished teardown leaves no handle; one cut short by a rescind does, but
- * the host let go.
+ * Whether the host may still hold the memory. A finished teardown leaves no
+ * handle. A teardown that a rescind has interrupted leaves one, but the host
+ * has released the memory.
  */
 static inline bool hvuio_gpadl_is_held(const struct vmbus_channel *channel,
 				       const struct vmbus_gpadl *gpadl)
@@ -48,7 +53,7 @@ static inline int hvuio_ring_gpadl_teardown(struct vmbus_channel *channel)
 }
 
 /*
- * Whether the host may hold the ring after an open that took a handle and
+ * Whether the host may hold the rings after an open that allocated a handle and
  * failed with @error.
  */
 static inline bool hvuio_ring_gpadl_may_be_held(const struct vmbus_channel *channel, int error)
@@ -106,15 +111,16 @@ static inline void hvuio_ring_gpadl_forget(struct vmbus_channel *channel)
 	channel->ringbuffer_gpadlhandle = 0;
 }
 
-/* These kernels forget the handle also when the teardown failed. */
+/* These kernels forget the handle even if the teardown failed. */
 static inline int hvuio_ring_gpadl_teardown(struct vmbus_channel *channel)
 {
 	return -ENOMEM;
 }
 
 /*
- * These kernels forget the handle of a failed open, also when its teardown
- * failed. -EDQUOT is the host's refusal of the GPADL, so it holds none.
+ * These kernels forget the handle of a failed open, even if its teardown
+ * failed.
+ * -EDQUOT means that the host refused the GPADL, so it holds none.
  */
 static inline bool hvuio_ring_gpadl_may_be_held(const struct vmbus_channel *channel, int error)
 {

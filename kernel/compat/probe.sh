@@ -1,12 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# probe.sh OUTPUT DIR STOCK COMPILER FLAGS...: finds out what the kernel has,
-# and writes OUTPUT.
+# usage: probe.sh OUTPUT DIR STOCK COMPILER FLAGS...
 #
-# The kernel's own compiler and flags try each DIR/<fact>.c, and OUTPUT defines
-# HVUIO_<FACT> for each one that compiles. Those that are called needs_* must
-# compile. STOCK is the kernel's own uio_hv_generic.ko, or empty:
-# HVUIO_STOCK_CLAIMS_FCOPY says whether it binds the fcopy device.
+# This script finds out which interfaces the kernel has, and writes OUTPUT. It
+# compiles each DIR/<fact>.c with the kernel's own compiler and flags, and
+# OUTPUT defines HVUIO_<FACT> for each one that compiles. Every needs_*.c must
+# compile. STOCK is the kernel's own uio_hv_generic.ko, or empty. OUTPUT defines
+# HVUIO_STOCK_CLAIMS_FCOPY if that module binds the fcopy device.
 set -eu
 
 output=$1
@@ -19,9 +19,9 @@ fail() {
 	exit 1
 }
 
-# A warning must not decide, whatever the kernel's configuration makes of
-# warnings; a wrong pointer and an unknown function must. No -w: it would turn
-# both into a yes.
+# A warning must not decide about a fact, even if the kernel's configuration
+# turns warnings into errors. A pointer of the wrong type and an unknown
+# function must decide, so there is no -w, which would accept both.
 compiles() {
 	fact=$1
 	shift

@@ -5,8 +5,8 @@
 #include <linux/hyperv.h>
 
 /*
- * hv_driver_remove(fn): @fn, which returns nothing, in the form that
- * hv_driver.remove wants
+ * hv_driver_remove(fn) converts @fn, which returns nothing, to the type of
+ * hv_driver.remove.
  */
 #ifdef HVUIO_HV_DRIVER_REMOVE_RETURNS_VOID
 #define HVUIO_DEFINE_REMOVE(fn)

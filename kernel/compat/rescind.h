@@ -5,8 +5,9 @@
 #include <linux/hyperv.h>
 
 /*
- * What vmbus_disconnect_ring() waits for with a rescinded sub-channel, or NULL
- * with a VMBus that has been fixed: then there is nothing to work around.
+ * Return the completion for which vmbus_disconnect_ring() waits if the
+ * sub-channel is rescinded. A fixed VMBus needs no workaround, and the result
+ * is NULL.
  */
 static inline struct completion *hvuio_rescind_event(struct vmbus_channel *sub)
 {
@@ -17,6 +18,7 @@ static inline struct completion *hvuio_rescind_event(struct vmbus_channel *sub)
 #endif
 }
 
+/* Whether this kernel's VMBus has the patches of doc/upstream/ */
 static inline bool hvuio_core_is_fixed(void)
 {
 #ifdef HVUIO_CHANNEL_HAS_RESCIND_EVENT

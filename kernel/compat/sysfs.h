@@ -5,14 +5,14 @@
 #include <linux/kernel.h>
 #include <linux/sysfs.h>
 
-/* How bin_attribute.mmap() takes the attribute. */
+/* The qualifier of the attribute that bin_attribute.mmap() gets. */
 #ifdef HVUIO_BIN_ATTRIBUTE_MMAP_TAKES_CONST
 #define HVUIO_ATTR_CONST const
 #else
 #define HVUIO_ATTR_CONST
 #endif
 
-/* A sysfs file is shown in a buffer of one page. */
+/* The buffer for the content of a sysfs file is one page. */
 #ifndef HVUIO_HAS_SYSFS_EMIT
 static inline __printf(3, 4) int hvuio_compat_sysfs_emit_at(char *buf, int at,
 							    const char *format, ...)

@@ -6,9 +6,9 @@
 #include "vma.h"
 
 /*
- * UIO has found the map by its offset, and that it is not smaller than the
- * mapping. DONTEXPAND keeps it so, and keeps neighbours of different maps from
- * being merged.
+ * Set up a mapping of /dev/uioN. UIO has found the map by its offset, and has
+ * checked that it is not smaller than the mapping. DONTEXPAND prevents a later
+ * growth of the mapping, and a merge with a neighbour that maps another map.
  */
 #ifdef HVUIO_UIO_INFO_HAS_MMAP_PREPARE
 static int hvuio_mmap(struct uio_info *info, struct vm_area_desc *desc)

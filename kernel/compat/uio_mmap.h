@@ -4,7 +4,9 @@
 
 struct uio_info;
 
-/* An mmap of /dev/uioN becomes a mapping with the operations of mapping.c. */
+/*
+ * Let an mmap of /dev/uioN create a mapping with the operations of mapping.c.
+ */
 void hvuio_info_set_mmap(struct uio_info *info);
 
 #endif

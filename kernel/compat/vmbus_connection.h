@@ -10,11 +10,11 @@
 #endif
 
 /*
- * What struct vmbus_connection begins with on kernels that speak VMBus 5.0. Its
- * declaration is in a header that no kernel package ships, and two layouts
- * exist: before 5.8 it began with the processor that made the contact, and
- * stable kernels have taken that out since.
- * hvuio_vmbus_check() finds out which one fits.
+ * These are the first members of struct vmbus_connection on kernels that
+ * support VMBus 5.0. No kernel package contains the header that declares it.
+ * Two layouts exist: before 5.8 the structure began with the processor that
+ * made the contact, and stable kernels have removed that member since.
+ * hvuio_vmbus_check() finds out which layout fits.
  */
 struct hvuio_vmbus_connection {
 	u32 msg_conn_id;

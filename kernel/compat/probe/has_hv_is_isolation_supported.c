@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* 5.12 (x86), 5.16 (all): tells whether this is a confidential VM */
+/* 5.12 (x86), 5.16 (all): this function detects a confidential VM. */
 #include <linux/hyperv.h>
 #include <asm/mshyperv.h>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * 5.0: a channel can be opened with rings that exist, and closed without
- * freeing them
+ * 5.0: a driver can open a channel with rings of its own, and close the channel
+ * without freeing them.
  */
 #include <linux/hyperv.h>
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Must not compile: a pointer of the wrong type. Most facts are found by one.
+ * This file must not compile, because it has a pointer of the wrong type. Most
+ * facts depend on such an error.
  */
 #include <linux/hyperv.h>
 

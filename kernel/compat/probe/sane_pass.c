@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Must compile: else the compiler or the headers are broken, and no other
- * answer counts.
+ * This file must compile. If it does not, the compiler or the headers are
+ * broken, and no other result counts.
  */
 #include <linux/module.h>
 #include <linux/hyperv.h>

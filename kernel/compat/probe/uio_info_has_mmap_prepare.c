@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* 7.2: uio_info.mmap() became mmap_prepare(), with a VMA descriptor */
+/* 7.2: uio_info.mmap() became mmap_prepare(), with a VMA descriptor. */
 #include <linux/mm.h>
 #include <linux/uio_driver.h>
 
