@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# The packages, and what every package has: one version, manual pages.
+# These targets build the packages, and check and install what all packages
+# share: the version and the manual pages.
 
 deb_dir := $(O)/deb
 rpm_dir := $(O)/rpm
 release := hyperv-uio-$(VERSION)
 
-# The variables of this make (O=, CFLAGS=) are not for the builds of packages,
-# which set everything themselves.
+# The builds of packages set all variables themselves, so this make does not
+# pass on its own (O=, CFLAGS=).
 clean_env := env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS -u O -u V -u DESTDIR -u prefix
 
 .PHONY: check-version deb rpm check-rpm
@@ -17,18 +18,18 @@ check-version:
 check-paths:
 	$(Q)packaging/check-paths $(abspath $(O))/check-paths
 
-# $(call export,FOLDER): the tree as it is, without what was built
+# $(call export,DIR) copies the source tree to DIR, without built files.
 define export
 	$(Q)rm -rf $(1)
 	$(Q)HYPERV_UIO_OUTPUT='$(abspath $(O))' packaging/export $(1)
 endef
 
-# The day of the release, in seconds: packages and tarballs of the same sources
-# are the same, byte by byte.
+# The day of the release, in seconds. With this time, packages and tarballs of
+# the same sources are identical.
 release_time = $(shell date -u -d "$$(sed -n '1s/.*(\(.*\))/\1/p' ChangeLog)" +%s)
 
-# $(call tarball,FILE,FOLDER): of FOLDER/$(release), without what differs
-# between checkouts
+# $(call tarball,FILE,DIR) packs DIR/$(release) into FILE, without the metadata
+# that differs between checkouts.
 define tarball
 	$(Q)LC_ALL=C tar -cf - --format=ustar --sort=name --owner=0 --group=0 --numeric-owner --mode=u=rwX,go=rX \
 		--mtime=@$(release_time) -C $(2) $(release) | gzip -9n >$(1)
@@ -50,10 +51,11 @@ deb:
 	$(Q)rm -rf $(deb_dir)/$(release)
 	@ls $(deb_dir)/*.deb
 
-# Debian's rpm knows neither systemd's macros nor which packages are installed.
+# Debian's rpm lacks systemd's macros, and does not know which packages are
+# installed.
 rpm_foreign = $(if $(shell rpm --eval '%{?_unitdir}'),,--load=$(abspath packaging/rpm/macros.debian-build) --nodeps)
 rpm_release ?= 1
-# What would differ between two builds of the same sources
+# These settings make two builds of the same sources identical.
 rpm_same = --define '_buildhost localhost' --define 'source_date_epoch_from_changelog 1' \
 	   --define 'use_source_date_epoch_as_buildtime 1' --define 'clamp_mtime_to_source_date_epoch 1'
 
@@ -70,8 +72,8 @@ rpm:
 	$(Q)rm -rf $(addprefix $(rpm_dir)/,BUILD BUILDROOT RPMS SOURCES SPECS SRPMS db $(release))
 	@ls $(rpm_dir)/*.rpm
 
-# The packages of O/deb and O/rpm, which it makes where they are missing, as
-# repositories
+# This target makes repositories of the packages in O/deb and O/rpm, and builds
+# the packages if they are missing.
 repo_dir := $(O)/repo
 .PHONY: repo
 repo:
@@ -79,12 +81,13 @@ repo:
 	$(Q)ls $(rpm_dir)/*.rpm >/dev/null 2>&1 || $(MAKE) --no-print-directory rpm
 	$(Q)packaging/repo $(repo_dir) $(deb_dir) $(rpm_dir) $(if $(REPO_KEY),'$(REPO_KEY)')
 
-# Installs, upgrades and removes the RPMs with dnf in an empty root; 4 is a
-# skip, which it has said.
+# This target installs, upgrades and removes the RPMs with dnf in an empty root.
+# Status 4 means that the test was skipped; it has printed the reason.
 check-rpm: rpm
 	$(Q)packaging/rpm/test-install $(rpm_dir) || [ $$? = 4 ]
 
-# Each part installs its own pages too; this is for those who want only them.
+# This target installs only the manual pages. Each part also installs its own
+# pages.
 installs += install-man
 install-man:
 	$(Q)for page in man/*.[1-8]; do \
