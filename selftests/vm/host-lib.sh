@@ -44,21 +44,11 @@ copy_asked() {
 # change NAME,PROPERTY=VALUE...: what is different of devices in the QEMU that is started after the guest has hibernated
 change() { echo "$*" >changes; }
 
-# tell WORDS: a line that the guest's `hear` waits for. It has a number, and is said again until it is heard, as a serial
-# port may lose bytes.
+# tell WORDS: a line that the guest's `hear` waits for
 tell() {
-	told=$(($(cat told 2>/dev/null || echo 0) + 1))
-	echo $told >told
-	printf '%s %s\n' "$told" "$*" >ctl.in
-	(
-		while sleep 5 && guest_runs && ! grep -qxF "heard $told" ctl.log; do
-			printf '\n%s %s\n' "$told" "$*" >ctl.in
-		done
-	) >/dev/null 2>&1 &
+	echo "$*" >>told
+	echo "$*" >ctl.in
 }
-
-# What the guest has said in whole lines; the serial port is slow, and the last one may not be.
-guest_lines() { while IFS= read -r line; do printf '%s\n' "$line"; done <ctl.log; }
 
 # uptime_s: the clock of the machine that the guest runs on, in seconds
 uptime_s() {
@@ -71,9 +61,9 @@ uptime_s() {
 word_limit=''
 guest_says() {
 	says_until=$(($(uptime_s) + ${word_limit:-$timeout}))
-	while ! guest_lines | grep -E "^say $1" >said; do
+	while ! grep -E "^say $1" ctl.log >said; do
 		if [ "$(uptime_s)" -ge $says_until ] || ! guest_runs; then
-			note "the guest did not say '$1' within ${word_limit:-$timeout} s; its last words: $(guest_lines | tail -n 1)"
+			note "the guest did not say '$1' within ${word_limit:-$timeout} s; its last words: $(tail -n 1 ctl.log)"
 			return 1
 		fi
 		sleep 0.5

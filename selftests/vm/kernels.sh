@@ -117,7 +117,7 @@ stock_module() {
 # What every guest needs of its kernel
 bench_needs='X86_64 MODULES MODULE_UNLOAD BLK_DEV_INITRD BINFMT_ELF BINFMT_SCRIPT PRINTK TTY SERIAL_8250 SERIAL_8250_CONSOLE PROC_FS SYSFS'
 bench_needs+=' DEVTMPFS TMPFS SHMEM MULTIUSER UNIX FUTEX EPOLL EVENTFD SIGNALFD TIMERFD POSIX_TIMERS ACPI PCI HYPERVISOR_GUEST'
-bench_needs+=' HYPERV|HYPERV_VMBUS UIO'
+bench_needs+=' HYPERV|HYPERV_VMBUS UIO VIRTIO_PCI VIRTIO_CONSOLE'
 
 # kernel_modules ROOT DIR MODULE...: the modules and what they need, not compressed, into DIR/lib/modules/RELEASE
 kernel_modules() {

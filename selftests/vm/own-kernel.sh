@@ -191,7 +191,7 @@ make_own() {
 # own_boots: stops if a module is not there that every guest needs
 own_boots() {
 	local module
-	for module in hv_vmbus uio; do
+	for module in hv_vmbus uio virtio_console; do
 		modprobe -d "$own_kernels/$own_release/image" -S "$own_release" --show-depends "$module" \
 			>/dev/null 2>&1 || die "$own_dir has Linux $own_release, and lacks its module $module:" \
 			"run 'make modules' in a tree, or unpack the package of the other modules, too"

@@ -1,16 +1,20 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
-# Sourced by a test's guest.sh, inside the guest. Results and words go to the host over the second serial port.
-
-port=/dev/ttyS1
+# Sourced by a test's guest.sh, inside the guest. Results and messages go to the
+# host through a port of a virtio-serial device, which loses nothing.
 result_number=0
 
-# put LINE: to the host. A child that stops or ends at that moment interrupts what the shell does with the port, and nothing,
-# or not all of the line, is written then.
-put() {
-	printf '%s\n' "$*" >$port && return
-	until printf '\n%s\n' "$*" >$port; do nap; done
-} 2>/dev/null
+# open_port: opens the port as descriptor 9, for this shell and all that it
+# starts: the kernel lets only one process open it.
+open_port() {
+	local port
+	modprobe -a virtio_pci virtio_console
+	within 60 test -c /dev/vport*p1 || return
+	for port in /dev/vport*p1; do exec 9<>"$port"; done
+}
+
+# put LINE: to the host
+put() { printf '%s\n' "$*" >&9; }
 
 nap() { sleep 0.1 2>/dev/null || usleep 100000; }
 
@@ -23,28 +27,16 @@ uptime_s() {
 	echo "${now%%.*}"
 }
 
-# hear WORDS: waits for this line from the host, but not for one that it has heard. The test's own time limit ends that, or, where
-# a test sets $word_limit to a number of seconds, a result that names the words, and the test is over: it is then known what it was at.
-# (A line, if only an empty one, comes every five seconds.)
-heard=0
-word_limit=''
+# hear WORDS: waits for the host's next line, which must be this one. A guest that
+# still waits when its time is over says so (last_words).
 hear() {
-	local number line end
-	[ -z "$word_limit" ] || end=$(($(uptime_s) + word_limit))
-	while :; do
-		if [ -n "$word_limit" ] && [ "$(uptime_s)" -ge "$end" ]; then
-			not_ok "the host says '$*' within $word_limit s"
-			exit 1
-		fi
-		if read -r number line <$port && [ "$line" = "$*" ] && [ "$number" -gt $heard ] 2>/dev/null; then
-			heard=$number
-			put "heard $number"
-			return 0
-		elif [ -z "$number" ]; then
-			# An empty line, or opening the port was interrupted
-			nap
-		fi
-	done
+	local line
+	echo "$*" >/tmp/waits-for
+	read -r line <&9
+	rm -f /tmp/waits-for
+	[ "$line" = "$*" ] && return
+	not_ok "the host says '$*'; it said '$line'"
+	exit 1
 }
 
 note() { put "# guest: $*"; }
@@ -113,6 +105,7 @@ last_words() {
 	sleep $((limit - 20 - ${spent:-0} - $(cut -d. -f1 /proc/uptime)))
 	{
 		echo "bench: the time limit is near; what runs, and what it waits for:"
+		[ ! -e /tmp/waits-for ] || echo "bench: guest.sh waits until the host says '$(cat /tmp/waits-for)'"
 		for pid in /proc/[0-9]*; do
 			command=$(tr '\0' ' ' <"$pid/cmdline")
 			[ -n "$command" ] || continue
@@ -203,11 +196,11 @@ copy_arrives_at_boot() {
 	copy_arrives "file-$boot"
 }
 
-# restart: reboots a whole guest. Its agent then runs guest.sh anew, with $boot one higher, and knows what it has heard. (A test
-# needs reboots=1.) One result: the kernel log of this boot.
+# restart: reboots a whole guest. Its agent then runs
+# guest.sh anew, with $boot one higher. (A test needs reboots=1.) One result: the kernel log of this boot.
 restart() {
 	check_kernel_log
-	echo "boot=$((boot + 1)) heard=$heard spent=$((spent + $(cut -d. -f1 /proc/uptime) + 5))" >"$bench/next"
+	echo "boot=$((boot + 1)) spent=$((spent + $(cut -d. -f1 /proc/uptime) + 5))" >"$bench/next"
 	sync
 	systemctl reboot
 	sleep 1000
