@@ -4,17 +4,17 @@
 # host through a port of a virtio-serial device, which loses nothing.
 result_number=0
 
-# open_port: opens the port as descriptor 9, for this shell and all that it
+# open_port: opens the port as descriptor 3, for this shell and all that it
 # starts: the kernel lets only one process open it.
 open_port() {
 	local port
 	modprobe -a virtio_pci virtio_console
 	within 60 test -c /dev/vport*p1 || return
-	for port in /dev/vport*p1; do exec 9<>"$port"; done
+	for port in /dev/vport*p1; do exec 3<>"$port"; done
 }
 
 # put LINE: to the host
-put() { printf '%s\n' "$*" >&9; }
+put() { printf '%s\n' "$*" >&3; }
 
 nap() { sleep 0.1 2>/dev/null || usleep 100000; }
 
@@ -32,7 +32,7 @@ uptime_s() {
 hear() {
 	local line
 	echo "$*" >/tmp/waits-for
-	read -r line <&9
+	read -r line <&3
 	rm -f /tmp/waits-for
 	[ "$line" = "$*" ] && return
 	not_ok "the host says '$*'; it said '$line'"
