@@ -63,7 +63,7 @@ guest_says() {
 	says_until=$(($(uptime_s) + ${word_limit:-$timeout}))
 	while ! grep -E "^say $1" ctl.log >said; do
 		if [ "$(uptime_s)" -ge $says_until ] || ! guest_runs; then
-			note "the guest did not say '$1' within ${word_limit:-$timeout} s; its last words: $(tail -n 1 ctl.log)"
+			not_ok "the guest says '$1' within ${word_limit:-$timeout} s; its last message: $(tail -n 1 ctl.log)"
 			return 1
 		fi
 		sleep 0.5

@@ -3,7 +3,7 @@
 # Sourced after kernels.sh: what a test's settings say (doc/testing.md lists it).
 
 setting_names=(description on guest processors memory outer_guest cpu devices swap timeout
-	modules programs plan stock append manual needs vmbus reboots packages needless faults)
+	modules programs stock append manual needs vmbus reboots packages needless faults)
 
 # What stands for a setting that a test leaves out
 default_settings() {
@@ -71,5 +71,5 @@ read_settings() {
 	devices=$all
 	outer_guest=${outer_guest:-$processors}
 	[ "$processors" = 1 ] || needs+=" SMP"
-	[ -n "$plan" ] && [ -n "$description" ] || die "tests/$1/settings must set plan and description"
+	[ -n "$description" ] || die "tests/$1/settings must set description"
 }

@@ -2,16 +2,17 @@
 # shellcheck shell=sh
 # Sourced by a test's guest.sh, inside the guest. Results and messages go to the
 # host through a port of a virtio-serial device, which loses nothing.
-result_number=0
 
 # open_port: opens the port as descriptor 3, for this shell and all that it
 # starts: the kernel lets only one process open it.
 open_port() {
 	local port
 	modprobe -a virtio_pci virtio_console
-	within 60 test -c /dev/vport*p1 || return
+	within 60 port_is_there || return
 	for port in /dev/vport*p1; do exec 3<>"$port"; done
 }
+
+port_is_there() { ls /dev/vport*p1 >/dev/null 2>&1; }
 
 # put LINE: to the host
 put() { printf '%s\n' "$*" >&3; }
@@ -41,8 +42,8 @@ hear() {
 
 note() { put "# guest: $*"; }
 
-ok() { result_number=$((result_number + 1)) && put "ok guest $*"; }
-not_ok() { result_number=$((result_number + 1)) && put "not ok guest $*"; }
+ok() { put "ok guest $*"; }
+not_ok() { put "not ok guest $*"; }
 
 # check DESCRIPTION COMMAND...: one result
 check() {
@@ -156,9 +157,12 @@ bind_fcopy_and_nic() {
 	give_to_uio "$fcopy" "$nic"
 }
 
-# The lines of a program: results, words for the host, and what went wrong
+# relay COMMAND...: runs a program that prints results, messages for the host, and
+# what went wrong, and passes them on
 relay() {
 	local line
+	mkfifo /tmp/relay
+	"$@" >/tmp/relay 2>&1 &
 	while IFS= read -r line; do
 		case $line in
 		'ok '*) ok "${line#ok }" ;;
@@ -166,7 +170,9 @@ relay() {
 		'say '*) say "${line#say }" ;;
 		*) note "$line" ;;
 		esac
-	done
+	done </tmp/relay
+	rm /tmp/relay
+	check "${1##*/} has come to its end" wait $!
 }
 
 # driver INSTANCE: the driver that a device has, if any; of the device's folder, too

@@ -15,5 +15,5 @@ check "the NICs are bound" within 10 rings
 # which it then cannot make a new one.
 pause=0
 case $(uname -r) in *debug*) pause=5 ;; esac
-"$program" monitored "$monitored" 3 $pause 2>&1 | relay
-"$program" plain "$plain" 3 $pause 2>&1 | relay
+relay "$program" monitored "$monitored" 3 $pause
+relay "$program" plain "$plain" 3 $pause
