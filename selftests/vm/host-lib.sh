@@ -46,8 +46,7 @@ change() { echo "$*" >changes; }
 
 # tell WORDS: a line that the guest's `hear` waits for
 tell() {
-	echo "$*" >>told
-	echo "$*" >ctl.in
+	printf '%s\n' "$*" | tee -a told >ctl.in
 }
 
 # uptime_s: the clock of the machine that the guest runs on, in seconds
