@@ -3,7 +3,8 @@
 
 VERSION := $(shell cat VERSION)
 
-# Where things are built. O= as in the kernel: a folder, absolute or relative to here.
+# Where things are built. O= as in the kernel: a folder, absolute or relative to
+# here.
 O ?= build
 V ?= 0
 
@@ -68,7 +69,8 @@ all: lib daemons tools
 cleanfiles    :=
 installs      :=
 
-# $(call compile,FLAGS): the one compiler line, for $(O)/%.o from %.c, with the headers it read
+# $(call compile,FLAGS): the one compiler line, for $(O)/%.o from %.c, with the
+# headers it read
 define compile
 	$(call quiet,CC)
 	@mkdir -p $(@D)
@@ -82,8 +84,10 @@ define link
 	$(Q)$(CC) $(base_cflags) $(HARDENING) $(CFLAGS) $(LDFLAGS) -o $@ $(1)
 endef
 
-# What has paths inside is made again when a path differs from the last call of make, for instance by 'make' and then
-# 'make install prefix=/usr'. $(O)/paths/NAME has the values of $(paths_NAME), and changes only when they do.
+# What has paths inside is made again when a path differs from the last call of
+# make, for instance by 'make' and then 'make install prefix=/usr'.
+# $(O)/paths/NAME has the values of $(paths_NAME), and changes only when they
+# do.
 path_files    := $(addprefix $(O)/paths/,subst fcopyd bind vmbusctl)
 $(path_files): $(O)/paths/%: FORCE
 	@mkdir -p $(@D)
@@ -93,7 +97,8 @@ $(path_files): $(O)/paths/%: FORCE
 paths_subst    = $(VERSION) $(prefix) $(bindir) $(sbindir) $(libdir) $(includedir) $(udevdir) $(sysconfdir) $(mandir) \
 		 $(bindconfdir) $(statedir) $(loaderdir)
 
-# $(call subst_file): a .in file with the paths of this build filled in; it needs $(O)/paths/subst
+# $(call subst_file): a .in file with the paths of this build filled in; it
+# needs $(O)/paths/subst
 define subst_file
 	$(call quiet,SUBST)
 	@mkdir -p $(@D)
@@ -118,7 +123,8 @@ include packaging/build.mk
 install: $(installs)
 .PHONY: $(installs)
 
-# What building needs, and what the bench and the checks need besides; see selftests/.
+# What building needs, and what the bench and the checks need besides; see
+# selftests/.
 deps:
 	$(Q)selftests/deps build
 deps-check:

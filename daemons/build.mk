@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# The daemons: one folder each, with its unit, its udev rule and its bind.d file.
+# The daemons: one folder each, with its unit, its udev rule and its bind.d
+# file.
 
-# HAVE_SYSTEMD=0 builds without libsystemd: the daemon then tells no service manager that it is ready.
+# HAVE_SYSTEMD=0 builds without libsystemd: the daemon then tells no service
+# manager that it is ready.
 HAVE_SYSTEMD ?= 1
 
 fcopyd_objs := $(patsubst %.c,$(O)/%.o,$(wildcard daemons/fcopy/*.c))
@@ -58,7 +60,8 @@ install-daemons: daemons
 	$(Q)$(INSTALL) -m 644 $(filter %.te %.fc,$(fcopyd_security)) \
 		$(DESTDIR)$(datarootdir)/hyperv-uio/selinux/
 
-# The daemon's fuzzers for FUZZ_SECONDS each, under ASan and UBSan; make check has the first for a minute.
+# The daemon's fuzzers for FUZZ_SECONDS each, under ASan and UBSan; make check
+# has the first for a minute.
 fuzz_seconds = $(or $(FUZZ_SECONDS),600)
 fuzz_dir    := $(abspath $(O))/fcopy-fuzz
 fuzz_cflags := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all

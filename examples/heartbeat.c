@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * A driver for a low-speed device, to start one's own from: the heartbeat, which the host asks for
- * every few seconds, and the guest answers.
+ * A driver for a low-speed device, to start one's own from: the heartbeat,
+ * which the host asks for every few seconds, and the guest answers.
  *
- *	heartbeat [ID]		drives the device until SIGTERM or SIGINT: instance GUID, class GUID
- *				or name; "heartbeat" if not said. The device may come and go.
- *	heartbeat --demo	plays the host too, on memory: needs neither Hyper-V nor root
+ *	heartbeat [ID]		drive the device ID until SIGTERM or SIGINT. ID
+ *				is an instance GUID, a class GUID or a class
+ *				name; the default is "heartbeat". The device may
+ *				come and go.
+ *	heartbeat --demo	play the host, too, in memory, which needs
+ *				neither Hyper-V nor root
  *
- * On a real guest the kernel's hv_utils has the device; 'vmbusctl bind heartbeat' gives it to
- * uio_hv_generic.
+ * On a real guest the kernel's hv_utils has the device; 'vmbusctl bind
+ * heartbeat' gives it to uio_hv_generic.
  */
 #include <errno.h>
 #include <signal.h>
@@ -35,7 +38,9 @@ static uint32_t beat(struct vmbus_ic *ic, struct vmbus_ic_request *request, void
 	(void)ctx;
 	if (request->header.type != VMBUS_IC_HEARTBEAT)
 		return VMBUS_E_NOT_SUPPORTED;
-	/* What the host says of lengths counts for nothing, only what arrived. */
+	/*
+	 * What the host says of lengths counts for nothing, only what arrived.
+	 */
 	if (request->length < sizeof(*beat))
 		return VMBUS_E_INVALIDARG;
 	printf("heartbeat %llu\n", (unsigned long long)beat->number);
@@ -101,12 +106,15 @@ static int drive(const char *id)
 	return err != 0;
 }
 
-/* The host's side of the demonstration: negotiates, beats three times, and goes */
+/*
+ * The host's side of the demonstration: negotiates, beats three times, and goes
+ */
 static int host_ask(struct vmbus_chan *host, uint16_t type, const void *body, size_t len,
 		    unsigned char *got, size_t room)
 {
 	struct vmbus_ic_header hdr = {
-		.type = type, .size = len, .flags = VMBUS_IC_FLAG_TRANSACTION | VMBUS_IC_FLAG_REQUEST,
+		.type = type, .size = len,
+		.flags = VMBUS_IC_FLAG_TRANSACTION | VMBUS_IC_FLAG_REQUEST,
 	};
 	const struct iovec iov[] = { { &hdr, sizeof(hdr) }, { (void *)body, len } };
 	struct vmbus_packet pkt;
@@ -186,7 +194,9 @@ int main(int argc, char **argv)
 	const char *id = argc > 1 ? argv[1] : "heartbeat";
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	/* A rescind while we are inside a ring is an error then, and no SIGBUS. */
+	/*
+	 * A rescind while we are inside a ring is an error then, and no SIGBUS.
+	 */
 	if (vmbus_guard()) {
 		fprintf(stderr, "%s\n", vmbus_error());
 		return 1;

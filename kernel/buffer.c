@@ -14,10 +14,16 @@ const struct hvuio_limits hvuio_buffer_limits = {
 	.max = round_down(HVUIO_GPADL_PAGES * HV_HYP_PAGE_SIZE, PAGE_SIZE),
 };
 
-/* What user space set for the NICs that are bound from now on; 0 is the default. */
+/*
+ * What user space set for the NICs that are bound from now on; 0 is the
+ * default.
+ */
 static u32 hvuio_recv_size, hvuio_send_size;
 
-/* The size in bytes of the receive or the send buffer of a NIC that is being bound. */
+/*
+ * The size in bytes of the receive or the send buffer of a NIC that is being
+ * bound.
+ */
 u32 hvuio_buffer_size(enum hvuio_map map)
 {
 	if (map == HVUIO_MAP_RECV)
@@ -34,7 +40,10 @@ void hvuio_buffer_size_set(enum hvuio_map map, u32 size)
 		WRITE_ONCE(hvuio_send_size, size);
 }
 
-/* Share the memory with the host. The handle becomes part of the map's name, which is ABI. */
+/*
+ * Share the memory with the host. The handle becomes part of the map's name,
+ * which is ABI.
+ */
 int hvuio_buffer_share(struct hvuio_buffer *buffer, struct vmbus_channel *channel,
 		       const char *prefix)
 {

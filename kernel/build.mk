@@ -8,10 +8,12 @@ modules:
 	$(Q)$(MAKE) $(if $(filter 0,$(V)),-s) -C kernel modules KDIR='$(call from_here,$(KDIR))' V='$(V)' \
 		$(if $(STOCK),STOCK='$(call from_here,$(STOCK))')
 
-# A relative path is one from here, not from kernel/. abspath would split one with blanks, which kernel/Makefile refuses.
+# A relative path is one from here, not from kernel/. abspath would split one
+# with blanks, which kernel/Makefile refuses.
 from_here = $(if $(filter /%,$(1)),$(1),$(CURDIR)/$(1))
 
-# Not part of install: it is for the one kernel of KDIR, and DKMS does the same for all.
+# Not part of install: it is for the one kernel of KDIR, and DKMS does the same
+# for all.
 install-modules: modules
 	$(Q)$(INSTALL) -d '$(DESTDIR)/lib/modules/$(kernel_release)/updates'
 	$(Q)$(INSTALL) -m 644 kernel/uio_hv_generic.ko '$(DESTDIR)/lib/modules/$(kernel_release)/updates/'
@@ -22,7 +24,8 @@ dkms_sources := $(sort $(wildcard kernel/*.c kernel/*.h kernel/compat/*.c kernel
 		kernel/compat/probe/*.c))
 dkms_sources := $(filter-out %.mod.c %/facts.h,$(dkms_sources))
 
-# modprobe's configuration that keeps the kernel's own module within reach, and the script that it runs
+# modprobe's configuration that keeps the kernel's own module within reach, and
+# the script that it runs
 modprobedir   ?= /usr/lib/modprobe.d
 loaderdir     ?= /usr/lib/hyperv-uio
 modprobe_conf := $(O)/kernel/modprobe/hyperv-uio-dkms.conf

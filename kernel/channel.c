@@ -15,7 +15,9 @@ int hvuio_connect(struct hvuio_device *dev)
 	/* Sub-channels that came too late for the last close. */
 	if (!hvuio_set_is_empty(&dev->set))
 		hvuio_disconnect(dev);
-	/* The host may have offered the device later than the VM was resumed. */
+	/*
+	 * The host may have offered the device later than the VM was resumed.
+	 */
 	ret = hvuio_vmbus_name_folder(primary->channel);
 	if (ret)
 		return ret == -EEXIST ? -EBUSY : ret;
@@ -49,7 +51,10 @@ void hvuio_disconnect(struct hvuio_device *dev)
 	int ret;
 
 	ret = hvuio_subs_close(dev);
-	/* It is closed, but VMBus had no memory for the message that takes the rings back. */
+	/*
+	 * It is closed, but VMBus had no memory for the message that takes the
+	 * rings back.
+	 */
 	if (was_open && ret == -ENOMEM && hvuio_ring_gpadl_is_held(channel))
 		ret = hvuio_ring_gpadl_teardown(channel);
 	if (was_open && (ret || hvuio_ring_gpadl_is_held(channel))) {

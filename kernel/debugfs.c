@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Counters of each bound device in debugfs. doc/ABI describes them. Nothing depends on them. */
+/*
+ * Counters of each bound device in debugfs. doc/ABI describes them. Nothing
+ * depends on them.
+ */
 #include <linux/debugfs.h>
 #include <linux/device.h>
 
@@ -26,7 +29,10 @@ void hvuio_debugfs_exit(void)
 
 void hvuio_debugfs_add(struct hvuio_device *dev)
 {
-	/* A failure is NULL on old kernels, which would take it for the root of debugfs. */
+	/*
+	 * A failure is NULL on old kernels, which would take it for the root of
+	 * debugfs.
+	 */
 	if (IS_ERR_OR_NULL(hvuio_debugfs))
 		return;
 	dev->debugfs = debugfs_create_dir(dev_name(&dev->hv->device), hvuio_debugfs);

@@ -27,7 +27,10 @@ static void hvuio_device_move(struct hvuio_device *dev, enum hvuio_state to)
 	WRITE_ONCE(dev->state, to);
 }
 
-/* Under info_lock. The node can be opened before uio_register_device() has returned. */
+/*
+ * Under info_lock. The node can be opened before uio_register_device() has
+ * returned.
+ */
 static int hvuio_open(struct uio_info *info, struct inode *inode)
 {
 	struct hvuio_device *dev = info->priv;
@@ -61,7 +64,10 @@ out:
 	return ret;
 }
 
-/* Under info_lock, when the last file or mapping of one open goes. Not after unregistering. */
+/*
+ * Under info_lock, when the last file or mapping of one open goes. Not after
+ * unregistering.
+ */
 static int hvuio_release(struct uio_info *info, struct inode *inode)
 {
 	struct hvuio_device *dev = info->priv;
@@ -107,7 +113,10 @@ static void hvuio_device_stop(struct hvuio_device *dev, struct list_head *inodes
 	list_splice_init(&dev->inodes, inodes);
 	hvuio_inodes_pin(inodes);
 	mutex_unlock(&dev->lock);
-	/* Not before: the callback has to find the device for sub-channels that come in a close. */
+	/*
+	 * Not before: the callback has to find the device for sub-channels that
+	 * come in a close.
+	 */
 	hvuio_device_unlink(dev);
 
 	hvuio_ring_file_remove(&dev->primary);
@@ -175,7 +184,10 @@ int hvuio_device_create(struct hv_device *hv)
 		dev_err(&hv->device, "cannot create the ring file: %d\n", ret);
 		goto err_ring_file;
 	}
-	/* Before the UIO device, whose uevent lets udev read and write these files. */
+	/*
+	 * Before the UIO device, whose uevent lets udev read and write these
+	 * files.
+	 */
 	ret = sysfs_create_group(&hv->device.kobj, &hvuio_device_group);
 	if (ret) {
 		dev_err(&hv->device, "cannot create the files in sysfs: %d\n", ret);
@@ -225,10 +237,16 @@ void hvuio_device_destroy(struct hvuio_device *dev)
 	LIST_HEAD(inodes);
 
 	hvuio_debugfs_remove(dev);
-	/* Waits for those that read or write the files: nothing is resized any more. */
+	/*
+	 * Waits for those that read or write the files: nothing is resized any
+	 * more.
+	 */
 	sysfs_remove_group(&dev->hv->device.kobj, &hvuio_device_group);
 	hvuio_device_stop(dev, &inodes);
-	/* For a sub-channel that the host opens after all, until it is silenced. */
+	/*
+	 * For a sub-channel that the host opens after all, until it is
+	 * silenced.
+	 */
 	hvuio_events_hold(dev);
 	uio_unregister_device(&dev->info);
 	hvuio_maps_revoke(dev, &inodes);
@@ -251,10 +269,16 @@ void hvuio_device_destroy(struct hvuio_device *dev)
 void hvuio_device_suspend(struct hvuio_device *dev)
 {
 	mutex_lock(&dev->lock);
-	/* It is closed, and its buffers are not shared, or will not be in a moment. */
+	/*
+	 * It is closed, and its buffers are not shared, or will not be in a
+	 * moment.
+	 */
 	if (dev->state == HVUIO_FAILED || dev->state == HVUIO_REMOVED)
 		goto out;
-	/* A sub-channel whose opening ended too late for the last close counts too. */
+	/*
+	 * A sub-channel whose opening ended too late for the last close counts
+	 * too.
+	 */
 	if (dev->state == HVUIO_OPEN || !hvuio_set_is_empty(&dev->set)) {
 		if (dev->state == HVUIO_OPEN) {
 			hvuio_device_move(dev, HVUIO_LOST);

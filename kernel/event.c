@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Interrupts from the host on their way to the readers of /dev/uioN, and signals to the host. */
+/*
+ * Interrupts from the host on their way to the readers of /dev/uioN, and
+ * signals to the host.
+ */
 #include <linux/rcupdate.h>
 
 #include "hvuio.h"
 
-/* Wake the readers, or remember the event until UIO can. Called in any context. */
+/*
+ * Wake the readers, or remember the event until UIO can. Called in any context.
+ */
 void hvuio_event_send(struct hvuio_device *dev)
 {
 	if (atomic_cmpxchg(&dev->events, HVUIO_EVENTS_HELD, HVUIO_EVENTS_PENDING) !=
@@ -25,7 +30,10 @@ void hvuio_events_pass(struct hvuio_device *dev)
 		uio_event_notify(&dev->info);
 }
 
-/* No event reaches UIO when this has returned. VMBus calls hvuio_interrupt() under RCU. */
+/*
+ * No event reaches UIO when this has returned. VMBus calls hvuio_interrupt()
+ * under RCU.
+ */
 void hvuio_events_hold(struct hvuio_device *dev)
 {
 	atomic_set(&dev->events, HVUIO_EVENTS_HELD);

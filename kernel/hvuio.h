@@ -21,11 +21,17 @@
 
 #include "compat/gpadl.h"
 
-/* A rule that the code keeps by itself, checked on kernels that are built to find mistakes. */
+/*
+ * A rule that the code keeps by itself, checked on kernels that are built to
+ * find mistakes.
+ */
 #define HVUIO_ASSERT(condition) \
 	((void)(IS_ENABLED(CONFIG_PROVE_LOCKING) && WARN_ON_ONCE(!(condition))))
 
-/* The index of a map is its offset in pages in /dev/uioN. The order and the names are ABI. */
+/*
+ * The index of a map is its offset in pages in /dev/uioN. The order and the
+ * names are ABI.
+ */
 enum hvuio_map {
 	HVUIO_MAP_RINGS,
 	HVUIO_MAP_INT_PAGE,
@@ -44,7 +50,10 @@ enum hvuio_state {
 	HVUIO_REMOVED,		/* no more opens, and no release that has anything to do */
 };
 
-/* What becomes of a sub-channel that the host offers now, and whether channels are closed. */
+/*
+ * What becomes of a sub-channel that the host offers now, and whether channels
+ * are closed.
+ */
 enum hvuio_set_state {
 	HVUIO_SET_CLOSED,	/* VMBus keeps the sub-channel; the next open waits for its end */
 	HVUIO_SET_ACCEPTING,	/* open_work opens it */
@@ -73,11 +82,16 @@ enum hvuio_events {
 struct hvuio_ring {
 	struct page **pages;
 	unsigned int nr_pages;
-	/* Never cleared: the host may write to these pages at any time, so they are leaked. */
+	/*
+	 * Never cleared: the host may write to these pages at any time, so they
+	 * are leaked.
+	 */
 	bool held_by_host;
 };
 
-/* channels/RELID/ring, through which user space maps the rings of one channel. */
+/*
+ * channels/RELID/ring, through which user space maps the rings of one channel.
+ */
 struct hvuio_ring_file {
 	struct bin_attribute attr;
 	bool there;
@@ -94,9 +108,15 @@ struct hvuio_channel {
 	 */
 	struct vmbus_channel *channel;
 	struct hvuio_ring ring;
-	/* For ring_file's mmap, which may take no lock of ours: removing the file waits for it. */
+	/*
+	 * For ring_file's mmap, which may take no lock of ours: removing the
+	 * file waits for it.
+	 */
 	bool open;
-	/* A walk may have gone over the sub-channel and consumed its rescind_event. */
+	/*
+	 * A walk may have gone over the sub-channel and consumed its
+	 * rescind_event.
+	 */
 	bool late;
 	/* What the walk under way is to this sub-channel. */
 	enum {
@@ -114,13 +134,16 @@ struct hvuio_set {
 	enum hvuio_set_state state;
 	struct list_head open;		/* those that may be signalled, the primary among them */
 	struct list_head offered;	/* sub-channels for open_work */
-	struct list_head stranded;	/* those that are not opened, until the next close */
+	struct list_head unopened;	/* until the next close */
 	struct hvuio_channel *opening;	/* the one that open_work is opening, or NULL */
 	wait_queue_head_t opened;	/* opening has become NULL */
 	struct work_struct open_work;
 };
 
-/* The receive or the send buffer of a NIC: shared with the host while the NIC is bound. */
+/*
+ * The receive or the send buffer of a NIC: shared with the host while the NIC
+ * is bound.
+ */
 struct hvuio_buffer {
 	void *mem;
 	u32 size;
@@ -129,7 +152,10 @@ struct hvuio_buffer {
 	bool held_by_host;
 };
 
-/* The memory behind a map. UIO's own structure says nothing of it: sysfs shows that to anyone. */
+/*
+ * The memory behind a map. UIO's own structure says nothing of it: sysfs shows
+ * that to anyone.
+ */
 struct hvuio_area {
 	void *mem;
 	size_t size;
@@ -170,12 +196,18 @@ struct hvuio_device {
 	bool maps_revoked;		/* the memory of the maps is not ours any more */
 };
 
-/* The sizes that user space may choose: multiples of the page size in these bounds. */
+/*
+ * The sizes that user space may choose: multiples of the page size in these
+ * bounds.
+ */
 struct hvuio_limits {
 	u32 min, max;
 };
 
-/* How many pages of Hyper-V a GPADL can have: the length of their list is a u16. */
+/*
+ * How many pages of Hyper-V a GPADL can have: the length of their list is a
+ * u16.
+ */
 #define HVUIO_GPADL_PAGES	((U16_MAX - sizeof(struct gpa_range)) / sizeof(u64))
 
 /* vmbus.c */

@@ -67,7 +67,10 @@ void hvuio_inodes_pin(struct list_head *inodes)
 	}
 }
 
-/* The page of a map, or NULL behind its end. Under maps_lock, or when the maps are revoked. */
+/*
+ * The page of a map, or NULL behind its end. Under maps_lock, or when the maps
+ * are revoked.
+ */
 static struct page *hvuio_map_page(struct hvuio_device *dev, unsigned long map, unsigned long index)
 {
 	const struct hvuio_area *area = &dev->areas[map];
@@ -123,7 +126,10 @@ static void hvuio_map_set(struct hvuio_device *dev, enum hvuio_map map, const ch
 	dev->areas[map].size = size;
 	dev->info.mem[map].name = name;
 	dev->info.mem[map].size = size;
-	/* UIO asks mmap of ours. The address stays 0: everybody can read it in sysfs. */
+	/*
+	 * UIO asks mmap of ours. The address stays 0: everybody can read it in
+	 * sysfs.
+	 */
 	dev->info.mem[map].memtype = UIO_MEM_LOGICAL;
 }
 
@@ -152,8 +158,9 @@ void hvuio_maps_set(struct hvuio_device *dev)
 static const struct vm_operations_struct hvuio_ops[HVUIO_MAPS];
 
 /*
- * The map is told by the operations, not by vma->vm_pgoff as in UIO's own fault
- * handler: of a VMA that was split, the second part begins at another offset.
+ * Find the map by the operations. UIO's own fault handler finds it by
+ * vma->vm_pgoff, but the second part of a VMA that was split begins at another
+ * offset.
  */
 static vm_fault_t hvuio_map_fault(struct vm_fault *vmf)
 {
@@ -170,7 +177,10 @@ static vm_fault_t hvuio_map_fault(struct vm_fault *vmf)
 	spin_unlock(&dev->maps_lock);
 	if (!page)
 		return VM_FAULT_SIGBUS;
-	/* It stays locked until it is mapped, so that hvuio_maps_revoke() finds it there. */
+	/*
+	 * It stays locked until it is mapped, so that hvuio_maps_revoke() finds
+	 * it there.
+	 */
 	lock_page(page);
 	if (READ_ONCE(dev->maps_revoked))
 		ret = VM_FAULT_SIGBUS;

@@ -40,7 +40,10 @@ static bool hvuio_primary_has_subs(const struct vmbus_channel *primary)
 	return READ_ONCE(primary->sc_list.next) != &primary->sc_list;
 }
 
-/* Whether VMBus can still reach the sub-channels of a primary that it has removed. */
+/*
+ * Whether VMBus can still reach the sub-channels of a primary that it has
+ * removed.
+ */
 static bool hvuio_kept_is_limited(void)
 {
 #ifdef HVUIO_CHANNEL_HAS_SCHED_LOCK
@@ -61,7 +64,10 @@ static bool hvuio_kept_is_needed(const struct hvuio_kept *kept)
 	return hvuio_primary_has_subs(kept->primary);
 }
 
-/* Let go of the primaries that need not be kept, and return whether there are others. */
+/*
+ * Let go of the primaries that need not be kept, and return whether there are
+ * others.
+ */
 static bool hvuio_kept_put(void)
 {
 	struct hvuio_kept *kept, *next;
@@ -75,7 +81,10 @@ static bool hvuio_kept_put(void)
 	left = !list_empty(&hvuio_kept);
 	mutex_unlock(&hvuio_kept_lock);
 
-	/* VMBus may be unlinking the last one at this moment. It does not sleep there. */
+	/*
+	 * VMBus may be unlinking the last one at this moment. It does not sleep
+	 * there.
+	 */
 	if (!list_empty(&unneeded))
 		synchronize_rcu_tasks();
 	list_for_each_entry_safe(kept, next, &unneeded, node) {
@@ -109,7 +118,10 @@ void hvuio_primary_keep(struct vmbus_channel *primary)
 	queue_delayed_work(system_long_wq, &hvuio_kept_work, HVUIO_KEEP_LOOK);
 }
 
-/* Leak the primaries that are still needed when the module goes. No device is bound any more. */
+/*
+ * Leak the primaries that are still needed when the module goes. No device is
+ * bound any more.
+ */
 void hvuio_primaries_end(void)
 {
 	unsigned long end = jiffies + HVUIO_KEEP_END;

@@ -23,7 +23,10 @@ void hvuio_device_unlink(struct hvuio_device *dev)
 	spin_unlock(&hvuio_devices_lock);
 }
 
-/* The bound device of a primary channel, with a reference, or NULL. Does not look into @primary. */
+/*
+ * The bound device of a primary channel, with a reference, or NULL. Does not
+ * look into @primary.
+ */
 struct hvuio_device *hvuio_device_find(struct vmbus_channel *primary)
 {
 	struct hvuio_device *dev, *found = NULL;

@@ -18,7 +18,10 @@ static int hvuio_resize_begin(struct hvuio_device *dev)
 		return 0;
 	case HVUIO_OPEN:
 	case HVUIO_LOST:
-		/* A mapping of /dev/uioN keeps its file, and so counts as an open. */
+		/*
+		 * A mapping of /dev/uioN keeps its file, and so counts as an
+		 * open.
+		 */
 		dev_err_ratelimited(&dev->hv->device, "not resized: the device is open or mapped\n");
 		ret = -EBUSY;
 		break;
@@ -31,8 +34,8 @@ static int hvuio_resize_begin(struct hvuio_device *dev)
 
 /*
  * Give the device rings of @size bytes each, which is in the limits. 0, -EBUSY
- * (open or mapped), -ENOMEM, -ENODEV or -ERESTARTSYS. Rings that the host did
- * not give back are leaked.
+ * (open or mapped), -ENOMEM, -ENODEV or -ERESTARTSYS. The module leaks rings
+ * that the host did not return.
  */
 int hvuio_resize_rings(struct hvuio_device *dev, u32 size)
 {

@@ -58,7 +58,10 @@ void hvuio_ring_free(struct hvuio_ring *ring)
 	ring->nr_pages = 0;
 }
 
-/* Whether a user mapping, or whoever pinned its pages, still sees a ring that is closed. */
+/*
+ * Whether a user mapping, or whoever pinned its pages, still sees a ring that
+ * is closed.
+ */
 bool hvuio_ring_is_mapped(const struct hvuio_ring *ring)
 {
 	unsigned int i;
@@ -80,13 +83,22 @@ int hvuio_ring_connect(struct hvuio_ring *ring, struct vmbus_channel *channel,
 	int handles = hvuio_vmbus_gpadl_handles();
 	int ret;
 
-	/* Else VMBus fails without having tried, and what is below would be somebody else's. */
+	/*
+	 * Else VMBus fails without having tried, and what is below would be
+	 * somebody else's.
+	 */
 	if (READ_ONCE(channel->state) != CHANNEL_OPEN_STATE)
 		return -EBUSY;
-	/* For the host it is open still, and it would not answer: see hvuio_disconnect(). */
+	/*
+	 * For the host it is open still, and it would not answer: see
+	 * hvuio_disconnect().
+	 */
 	if (hvuio_ring_gpadl_is_held(channel))
 		return -EBUSY;
-	/* A new session finds nothing of the last one, which may have been another user's. */
+	/*
+	 * A new session finds nothing of the last one, which may have been
+	 * another user's.
+	 */
 	memset(page_address(ring->pages[0]), 0, hvuio_ring_bytes(ring));
 
 	hvuio_vmbus_lend_ring(channel, ring);

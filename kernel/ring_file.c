@@ -116,7 +116,10 @@ int hvuio_ring_file_create(struct hvuio_channel *hc)
 	return 0;
 }
 
-/* Remove the file: wait for mmaps at work and take existing mappings from their users. */
+/*
+ * Remove the file: wait for mmaps at work and take existing mappings from their
+ * users.
+ */
 void hvuio_ring_file_remove(struct hvuio_channel *hc)
 {
 	cancel_delayed_work_sync(&hc->ring_file.work);

@@ -12,10 +12,16 @@
 /* Classes that user space may set a size for. */
 #define HVUIO_RING_CLASSES	32
 
-/* Both rings are one GPADL, in which only the Hyper-V page of each header counts ... */
+/*
+ * Both rings are one GPADL, in which only the Hyper-V page of each header
+ * counts ...
+ */
 #define HVUIO_RING_MAX_SHARED	(HVUIO_GPADL_PAGES / 2 * HV_HYP_PAGE_SIZE + \
 				 PAGE_SIZE - HV_HYP_PAGE_SIZE)
-/* ... and one allocation: this is the largest, under a name that means the same on all kernels. */
+/*
+ * ... and one allocation: this is the largest, under a name that means the same
+ * on all kernels.
+ */
 #define HVUIO_RING_MAX_PAGES	(KMALLOC_MAX_SIZE / 2)
 
 /* A header page and at least one of data. */
@@ -49,7 +55,10 @@ static const struct hv_vmbus_device_id hvuio_ring_sizes[] = {
 	{ HV_DM_GUID },
 };
 
-/* What user space chose for the devices that are bound from now on; size 0 is a free place. */
+/*
+ * What user space chose for the devices that are bound from now on; size 0 is a
+ * free place.
+ */
 static struct {
 	guid_t class;
 	u32 size;
@@ -91,7 +100,9 @@ static u32 hvuio_ring_choice(const guid_t *class)
 	return 0;
 }
 
-/* The size of one ring in bytes, header included, for a device of this class. */
+/*
+ * The size of one ring in bytes, header included, for a device of this class.
+ */
 u32 hvuio_ring_size(const guid_t *class)
 {
 	const struct hv_vmbus_device_id *known = hvuio_ring_known(class);
@@ -132,7 +143,10 @@ int hvuio_ring_size_set(const guid_t *class, u32 size)
 	return ret;
 }
 
-/* The query as text: a line for each class that it, or user space, knows, then the others. */
+/*
+ * The query as text: a line for each class that it, or user space, knows, then
+ * the others.
+ */
 int hvuio_ring_sizes_print(char *buf)
 {
 	int at = 0;

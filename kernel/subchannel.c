@@ -6,11 +6,12 @@
  * VMBus handles the rescind of a sub-channel in these steps. Kernels with a
  * workqueue for rescinds (6.1 has it) handle one rescind at a time, older ones
  * several at once.
- *	1. Set rescind = true, which ends an opening that waits for the host.
- *	2. Wait for probe_done, which VMBus sets when the callback for a new sub-channel returns.
- *	3. Remove the sub-channel if its state is CHANNEL_OPEN_STATE, which means that it can be
- *	   opened. In any other state complete rescind_event, and leave the sub-channel to
- *	   vmbus_disconnect_ring().
+ * 	1. Set rescind = true, which ends an opening that waits for the host.
+ * 	2. Wait for probe_done, which VMBus sets when the callback for a new
+ * 	   sub-channel returns.
+ * 	3. Remove the sub-channel if its state is CHANNEL_OPEN_STATE, which
+ * 	   means that it can be opened. In any other state complete
+ * 	   rescind_event, and leave the sub-channel to vmbus_disconnect_ring().
  * vmbus_disconnect_ring() walks over the sub-channels of a primary without a
  * lock. It waits, without a limit, for rescind_event of each one that is
  * rescinded, and it removes those that are rescinded and open. A sub-channel
@@ -49,11 +50,16 @@
 #define HVUIO_OPENING_TIMEOUT	(10 * HZ)
 /* The longest wait for a rescind that VMBus is handling. */
 #define HVUIO_RESCIND_TIMEOUT	(10 * HZ)
-/* How long an open waits for sub-channels that the host should have taken back. */
+/*
+ * How long an open waits for sub-channels that the host should have taken back.
+ */
 #define HVUIO_LINGER_TIMEOUT	HZ
 /* The same for a walk that is not the first of its close. */
 #define HVUIO_KNOWN_TIMEOUT	(10 * HZ)
-/* How often a close starts again for sub-channels that the host offers meanwhile. */
+/*
+ * How often a close starts again for sub-channels that the host offers
+ * meanwhile.
+ */
 #define HVUIO_CLOSE_PASSES	16
 
 static bool hvuio_core_workarounds = true;
@@ -66,10 +72,16 @@ static bool hvuio_works_around(void)
 	return !hvuio_core_is_fixed() && hvuio_core_workarounds;
 }
 
-/* Sub-channel callbacks and open_works that run in this module, whichever their device. */
+/*
+ * Sub-channel callbacks and open_works that run in this module, whichever their
+ * device.
+ */
 static atomic_t hvuio_callbacks = ATOMIC_INIT(0);
 
-/* Pin a sub-channel. Called in the offer's callback, or while the rescind is held. */
+/*
+ * Pin a sub-channel. Called in the offer's callback, or while the rescind is
+ * held.
+ */
 static void hvuio_sub_pin(struct vmbus_channel *sub)
 {
 	if (hvuio_works_around())
@@ -99,7 +111,9 @@ static void hvuio_subs_held(void)
 		kick_all_cpus_sync();
 }
 
-/* Let the rescind go on. It sees what was done to the sub-channel until here. */
+/*
+ * Let the rescind go on. It sees what was done to the sub-channel until here.
+ */
 static void hvuio_sub_let_go(struct vmbus_channel *sub)
 {
 	if (hvuio_works_around())
@@ -107,13 +121,15 @@ static void hvuio_sub_let_go(struct vmbus_channel *sub)
 		smp_store_release(&sub->probe_done, true);
 }
 
-/* Whether VMBus has removed the sub-channel, of which we hold a reference. */
+/* Whether VMBus has removed @sub. The caller holds a reference to it. */
 static bool hvuio_sub_is_removed(struct vmbus_channel *sub)
 {
 	return READ_ONCE(sub->sc_list.next) == LIST_POISON1;
 }
 
-/* Leave a sub-channel to VMBus, which removes it when the host takes it back. */
+/*
+ * Leave a sub-channel to VMBus, which removes it when the host takes it back.
+ */
 static void hvuio_sub_unpin(struct vmbus_channel *sub)
 {
 	if (!hvuio_works_around())
@@ -153,7 +169,10 @@ static noinline __noclone int hvuio_sub_open(struct hvuio_device *dev, struct hv
 	struct vmbus_channel *sub = hc->channel;
 	int begun, ret;
 
-	/* This may take long, and the rescinds of others wait for one that is held. */
+	/*
+	 * This may take long, and the rescinds of others wait for one that is
+	 * held.
+	 */
 	ret = hvuio_ring_alloc(&hc->ring, sub, READ_ONCE(dev->ring_size));
 	begun = hvuio_sub_begin_open(sub);
 	if (ret)
@@ -178,7 +197,10 @@ err_alloc:
 
 static struct hvuio_channel *hvuio_sub_create(struct vmbus_channel *sub)
 {
-	/* This may not fail: VMBus could remove a sub-channel that is not pinned during a walk. */
+	/*
+	 * This may not fail: VMBus could remove a sub-channel that is not
+	 * pinned during a walk.
+	 */
 	struct hvuio_channel *hc = kzalloc(sizeof(*hc), GFP_KERNEL | __GFP_NOFAIL);
 
 	hc->channel = sub;
@@ -194,12 +216,18 @@ static void hvuio_sub_forget(struct hvuio_channel *hc)
 	kfree(hc);
 }
 
-/* Take back the rings of a sub-channel that is closed, if it has any, and forget it. */
+/*
+ * Take back the rings of a sub-channel that is closed, if it has any, and
+ * forget it.
+ */
 static void hvuio_sub_close(struct hvuio_channel *hc)
 {
 	struct vmbus_channel *sub = hc->channel;
 
-	/* VMBus unmaps the ring of a sub-channel only when the host agreed to its closing. */
+	/*
+	 * VMBus unmaps the ring of a sub-channel only when the host agreed to
+	 * its closing.
+	 */
 	if (sub->outbound.ring_buffer || hvuio_ring_gpadl_is_held(sub))
 		hc->ring.held_by_host = true;
 	hvuio_ring_unmap(sub);
@@ -219,7 +247,10 @@ static void hvuio_sub_leak(struct hvuio_channel *hc)
 	hvuio_ring_free(&hc->ring);
 }
 
-/* Let go of the sub-channel that was being opened, and note the result. Under set.lock. */
+/*
+ * Let go of the sub-channel that was being opened, and note the result. Under
+ * set.lock.
+ */
 static void hvuio_sub_opened(struct hvuio_device *dev, struct hvuio_channel *hc, int result)
 {
 	struct hvuio_set *set = &dev->set;
@@ -227,12 +258,17 @@ static void hvuio_sub_opened(struct hvuio_device *dev, struct hvuio_channel *hc,
 
 	if (set->state == HVUIO_SET_DEAD) {
 		if (!result) {
-			/* The host answered only after the close had given up waiting. */
+			/*
+			 * The host answered only after the close had given up
+			 * waiting.
+			 */
 			pr_err("channel %u: opened by the host after its device was removed, leaking it\n",
 			       relid);
 			hvuio_sub_leak(hc);
 		} else if (hvuio_works_around()) {
-			/* VMBus removes it when it is rescinded, now or later. */
+			/*
+			 * VMBus removes it when it is rescinded, now or later.
+			 */
 			WRITE_ONCE(hc->channel->state, CHANNEL_OPEN_STATE);
 		}
 		hvuio_sub_let_go(hc->channel);
@@ -242,9 +278,12 @@ static void hvuio_sub_opened(struct hvuio_device *dev, struct hvuio_channel *hc,
 	if (result)
 		hvuio_sub_pin(hc->channel);
 	hvuio_sub_let_go(hc->channel);
-	/* The close goes on with one that has been opened too late for its users. */
+	/*
+	 * The close goes on with one that has been opened too late for its
+	 * users.
+	 */
 	if (result || set->state != HVUIO_SET_ACCEPTING) {
-		list_add_tail(&hc->node, &set->stranded);
+		list_add_tail(&hc->node, &set->unopened);
 		return;
 	}
 	hvuio_set_add(set, hc);
@@ -312,10 +351,13 @@ static noinline __noclone void hvuio_sub_offered(struct hvuio_device *dev,
 		}
 		break;
 	case HVUIO_SET_CLOSING:
-		/* The walk may wait for its rescind, which goes on when this callback returns. */
+		/*
+		 * The walk may wait for its rescind, which goes on when this
+		 * callback returns.
+		 */
 		hvuio_sub_pin(sub);
 		hc->late = true;
-		list_add_tail(&hc->node, &set->stranded);
+		list_add_tail(&hc->node, &set->unopened);
 		break;
 	default:
 		hvuio_sub_forget(hc);
@@ -346,10 +388,16 @@ static void hvuio_sub_callback(struct vmbus_channel *sub)
 	hvuio_callback_done();
 }
 
-/* Return when no code for sub-channels runs, or can start to. No device is bound any more. */
+/*
+ * Return when no code for sub-channels runs, or can start to. No device is
+ * bound any more.
+ */
 void hvuio_subs_quiesce(void)
 {
-	/* For one that VMBus is about to call: it does not sleep between the load and the count. */
+	/*
+	 * For one that VMBus is about to call: it does not sleep between the
+	 * load and the count.
+	 */
 	synchronize_rcu_tasks();
 	wait_var_event(&hvuio_callbacks, !atomic_read(&hvuio_callbacks));
 	/* For its last instructions. */
@@ -361,7 +409,7 @@ void hvuio_set_init(struct hvuio_set *set)
 	mutex_init(&set->lock);
 	INIT_LIST_HEAD(&set->open);
 	INIT_LIST_HEAD(&set->offered);
-	INIT_LIST_HEAD(&set->stranded);
+	INIT_LIST_HEAD(&set->unopened);
 	init_waitqueue_head(&set->opened);
 	INIT_WORK(&set->open_work, hvuio_subs_open_work);
 }
@@ -393,10 +441,12 @@ void hvuio_set_add(struct hvuio_set *set, struct hvuio_channel *hc)
 static bool hvuio_set_is_listing(struct hvuio_set *set)
 {
 	return !list_empty(&set->open) || !list_empty(&set->offered) ||
-	       !list_empty(&set->stranded);
+	       !list_empty(&set->unopened);
 }
 
-/* Whether there is a channel that hvuio_subs_close() has to close or to let go. */
+/*
+ * Whether there is a channel that hvuio_subs_close() has to close or to let go.
+ */
 bool hvuio_set_is_empty(struct hvuio_set *set)
 {
 	bool ret;
@@ -435,7 +485,10 @@ int hvuio_subs_accept(struct hvuio_device *dev)
 	struct hvuio_set *set = &dev->set;
 	u32 left;
 
-	/* A fixed VMBus keeps one that a callback got until the next walk, which is no risk. */
+	/*
+	 * A fixed VMBus keeps one that a callback got until the next walk,
+	 * which is no risk.
+	 */
 	if (!hvuio_works_around() && hvuio_sub_left(primary) != U32_MAX)
 		vmbus_disconnect_ring(primary);
 	/* First, so that none comes unnoticed from here. */
@@ -459,7 +512,10 @@ int hvuio_subs_accept(struct hvuio_device *dev)
 	return -EBUSY;
 }
 
-/* Move all channels that are known to @subs, and forget that the primary is open. */
+/*
+ * Move all channels that are known to @subs, and forget that the primary is
+ * open.
+ */
 static void hvuio_subs_collect(struct hvuio_device *dev, struct list_head *subs)
 {
 	struct hvuio_set *set = &dev->set;
@@ -469,7 +525,7 @@ static void hvuio_subs_collect(struct hvuio_device *dev, struct list_head *subs)
 	mutex_lock(&set->lock);
 	list_splice_init(&set->open, &opened);
 	list_splice_tail_init(&set->offered, subs);
-	list_splice_tail_init(&set->stranded, subs);
+	list_splice_tail_init(&set->unopened, subs);
 	mutex_unlock(&set->lock);
 
 	list_for_each_entry_safe(hc, next, &opened, node) {
@@ -566,7 +622,10 @@ static noinline __noclone void hvuio_subs_begin_walk(struct list_head *subs)
 				hc->walk = HVUIO_WALK_FREE;
 				WRITE_ONCE(sub->state, CHANNEL_OPENED_STATE);
 			} else {
-				/* Its rescind goes on, so the walk must not remove it. */
+				/*
+				 * Its rescind goes on, so the walk must not
+				 * remove it.
+				 */
 				hc->walk = HVUIO_WALK_LEFT;
 				hvuio_sub_pin(sub);
 			}
@@ -596,7 +655,10 @@ static void hvuio_subs_forget_doomed(struct list_head *subs)
 	}
 }
 
-/* Let the rescinds that waited for the end of the walk go on, and wait until they have ended. */
+/*
+ * Let the rescinds that waited for the end of the walk go on, and wait until
+ * they have ended.
+ */
 static noinline __noclone void hvuio_subs_end_walk(struct list_head *subs)
 {
 	unsigned long end = jiffies + HVUIO_RESCIND_TIMEOUT;
@@ -608,7 +670,10 @@ static noinline __noclone void hvuio_subs_end_walk(struct list_head *subs)
 		if (hc->walk != HVUIO_WALK_HELD)
 			continue;
 		if (hvuio_sub_is_removed(sub)) {
-			/* The rescind must not remove it again, and completes rescind_event. */
+			/*
+			 * The rescind must not remove it again, and completes
+			 * rescind_event.
+			 */
 			hc->walk = HVUIO_WALK_REMOVED;
 			WRITE_ONCE(sub->state, CHANNEL_OFFER_STATE);
 			reinit_completion(hvuio_rescind_event(sub));
@@ -648,7 +713,10 @@ int hvuio_subs_close(struct hvuio_device *dev)
 	bool first;
 
 	mutex_lock(&set->lock);
-	/* In a session, all sub-channels are known; their callbacks may be about to come. */
+	/*
+	 * In a session, all sub-channels are known; their callbacks may be
+	 * about to come.
+	 */
 	first = set->state == HVUIO_SET_ACCEPTING;
 	hvuio_set_move(set, HVUIO_SET_CLOSING);
 	mutex_unlock(&set->lock);
@@ -667,7 +735,10 @@ int hvuio_subs_close(struct hvuio_device *dev)
 	}
 
 	for (pass = 0; pass < HVUIO_CLOSE_PASSES; pass++) {
-		/* VMBus clears it when it closes the primary, and when the primary is rescinded. */
+		/*
+		 * VMBus clears it when it closes the primary, and when the
+		 * primary is rescinded.
+		 */
 		vmbus_set_sc_create_callback(primary, hvuio_sub_callback);
 		hvuio_subs_collect(dev, &subs);
 		if (first)
@@ -696,7 +767,7 @@ int hvuio_subs_close(struct hvuio_device *dev)
 	}
 	vmbus_set_sc_create_callback(primary, NULL);
 	mutex_lock(&set->lock);
-	list_splice(&subs, &set->stranded);
+	list_splice(&subs, &set->unopened);
 	hvuio_set_move(set, HVUIO_SET_CLOSED);
 	mutex_unlock(&set->lock);
 	return result;

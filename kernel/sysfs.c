@@ -12,7 +12,10 @@
 #include "compat/sysfs.h"
 #include "hvuio.h"
 
-/* A size as a user writes it; "default" is *@size 0. NULL, or why it is refused. */
+/*
+ * A size as a user writes it; "default" is *@size 0. NULL, or why it is
+ * refused.
+ */
 static const char *hvuio_size_parse(const char *text, const struct hvuio_limits *limits, u32 *size)
 {
 	u64 bytes;
@@ -71,7 +74,10 @@ static ssize_t ring_size_store(struct device *device, struct device_attribute *a
 }
 static DEVICE_ATTR_RW(ring_size);
 
-/* Without the lock: whoever has it may be waiting for the host, and that is when one looks. */
+/*
+ * Without the lock: whoever has it may be waiting for the host, and that is
+ * when one looks.
+ */
 static ssize_t state_show(struct device *device, struct device_attribute *attr, char *buf)
 {
 	struct hvuio_device *dev = dev_get_drvdata(device);

@@ -14,7 +14,9 @@
 #include "compat/vmbus_connection.h"
 #include "hvuio.h"
 
-/* What the module uses of struct vmbus_connection, wherever this kernel has it. */
+/*
+ * What the module uses of struct vmbus_connection, wherever this kernel has it.
+ */
 static struct hvuio_connection {
 	void *int_page, *send_int_page, *recv_int_page;
 	void *monitor_pages[2];
@@ -51,7 +53,10 @@ static bool hvuio_connection_fits(const struct hvuio_connection *conn)
 	       conn->monitor_pages[0] != conn->monitor_pages[1];
 }
 
-/* Whether a page of 4 KiB is alone in its system page, so that mapping it shows nothing else. */
+/*
+ * Whether a page of 4 KiB is alone in its system page, so that mapping it shows
+ * nothing else.
+ */
 static bool hvuio_is_alone(void *page)
 {
 	if (PAGE_SIZE > HV_HYP_PAGE_SIZE)
@@ -59,13 +64,19 @@ static bool hvuio_is_alone(void *page)
 	return true;
 }
 
-/* Find VMBus's pages. 0, -ENODEV when VMBus is not connected, or -EINVAL with a message. */
+/*
+ * Find VMBus's pages. 0, -ENODEV when VMBus is not connected, or -EINVAL with a
+ * message.
+ */
 int hvuio_vmbus_check(void)
 {
 	const struct hvuio_connection plain = HVUIO_CONNECTION(&vmbus_connection.plain);
 	const struct hvuio_connection with_cpu = HVUIO_CONNECTION(&vmbus_connection.with_cpu);
 
-	/* In either layout these are pointers of VMBus, which it sets when it connects. */
+	/*
+	 * In either layout these are pointers of VMBus, which it sets when it
+	 * connects.
+	 */
 	if (!plain.send_int_page && !plain.recv_int_page)
 		return -ENODEV;
 	if (hvuio_connection_fits(&plain)) {
@@ -82,7 +93,10 @@ int hvuio_vmbus_check(void)
 		       PAGE_SIZE / 1024);
 		return -EINVAL;
 	}
-	/* VMBus cleared only what it uses of the page, and user space sees all of it. */
+	/*
+	 * VMBus cleared only what it uses of the page, and user space sees all
+	 * of it.
+	 */
 	if (PAGE_SIZE > HV_HYP_PAGE_SIZE)
 		memset(hvuio_vmbus_monitor_page() + HV_HYP_PAGE_SIZE, 0,
 		       PAGE_SIZE - HV_HYP_PAGE_SIZE);
@@ -119,7 +133,10 @@ int hvuio_vmbus_name_folder(struct vmbus_channel *channel)
 	return kobject_rename(&channel->kobj, name);
 }
 
-/* How many GPADL handles VMBus has given out, to any channel: it takes one before all else. */
+/*
+ * How many GPADL handles VMBus has given out, to any channel: it takes one
+ * before all else.
+ */
 int hvuio_vmbus_gpadl_handles(void)
 {
 	return atomic_read(hvuio_connection.next_gpadl_handle);

@@ -43,7 +43,10 @@
 #define set_bits(p, bits)	((void)atomic_fetch_or_explicit((p), (bits), memory_order_relaxed))
 #define sync_set_bits(p, bits)	((void)atomic_fetch_or_explicit((p), (bits), memory_order_seq_cst))
 
-/* The host shares these words, so a lock inside this process cannot stand in for an atomic. */
+/*
+ * The host shares these words, so a lock inside this process cannot stand in
+ * for an atomic.
+ */
 _Static_assert(ATOMIC_INT_LOCK_FREE == 2 && ATOMIC_LLONG_LOCK_FREE == 2, "atomics take locks here");
 
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# libvmbus_bufring. Other rooms compile with $(lib_cflags) and link $(lib_libs) after $(lib_so).
+# libvmbus_bufring. Other rooms compile with $(lib_cflags) and link $(lib_libs)
+# after $(lib_so).
 
 comma       := ,
 lib_name    := libvmbus_bufring
@@ -36,8 +37,8 @@ $(lib_dir)/$(lib_soname): $(lib_dir)/$(lib_real)
 $(lib_so): $(lib_dir)/$(lib_soname)
 	$(Q)ln -sf $(<F) $@
 
-# The archive has one object, in which the library's own functions are local, so a
-# program may have a fail() or a page_size() of its own.
+# The archive has one object, in which the library's own functions are local, so
+# a program may have a fail() or a page_size() of its own.
 $(lib_a): $(lib_objects) lib/build.mk
 	$(call quiet,AR)
 	$(Q)$(CC) -nostdlib -r -o $(lib_dir)/$(lib_name).o $(lib_objects)
@@ -91,7 +92,8 @@ install-lib: lib
 	$(Q)$(INSTALL) -m 644 $(lib_pc) $(DESTDIR)$(pkgconfigdir)/
 	$(Q)$(INSTALL) -m 644 man/$(lib_name).3 $(lib_dir)/man3/*.3 $(DESTDIR)$(mandir)/man3/
 
-# Not in packages: what the compiler needs is for one version of it. The header comes with install-lib.
+# Not in packages: what the compiler needs is for one version of it. The header
+# comes with install-lib.
 install-lib-lto: lib-lto
 	$(Q)$(INSTALL) -d $(DESTDIR)$(libdir) $(DESTDIR)$(pkgconfigdir)
 	$(Q)$(INSTALL) -m 644 $(lib_lto_a) $(DESTDIR)$(libdir)/
@@ -105,7 +107,8 @@ install-lib-lto: lib-lto
 abi: check-lib-root
 	$(Q)lib/abi record $(abspath $(O))/lib-root
 
-# The library as installed: header as C and C++, programs linked both ways, symbols, map, VERSION.
+# The library as installed: header as C and C++, programs linked both ways,
+# symbols, map, VERSION.
 .PHONY: check-lib check-lib-root
 check-lib-root: lib
 	$(Q)rm -rf $(O)/lib-root
@@ -117,8 +120,8 @@ check-lib: check-lib-root
 	$(Q)CC="$(CC)" CXX="$(CROSS_COMPILE)g++" CROSS_COMPILE="$(CROSS_COMPILE)" \
 		PKG_CONFIG="$(PKG_CONFIG)" lib/check $(abspath $(O))/lib-root
 
-# The long run, with the host in another thread and in another process: 100 million packets in batches, and fewer in the
-# other ways
+# The long run, with the host in another thread and in another process: 100
+# million packets in batches, and fewer in the other ways
 .PHONY: soak
 soak: $(lib_a)
 	$(Q)mkdir -p $(O)/soak
@@ -128,8 +131,9 @@ soak: $(lib_a)
 		$(O)/soak/$$test || exit; \
 	done
 
-# The fuzz targets for FUZZ_SECONDS each, side by side: with libFuzzer where clang has it; make check-fuzz with the
-# driver of lib/fuzz, which makes the same inputs each time. Other rooms add to these.
+# The fuzz targets for FUZZ_SECONDS each, side by side: with libFuzzer where
+# clang has it; make check-fuzz with the driver of lib/fuzz, which makes the
+# same inputs each time. Other rooms add to these.
 .PHONY: fuzz check-fuzz fuzz-lib
 fuzz_all    := fuzz-lib
 fuzz_check  := fuzz-lib

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-/* Channels: open the primary channel of a device, close a channel, tell its properties. */
+/*
+ * Channels: open the primary channel of a device, close a channel, tell its
+ * properties.
+ */
 
 #include <errno.h>
 #include <stdlib.h>
@@ -106,7 +109,9 @@ void channel_set_monitor(struct vmbus_chan *chan, unsigned char *int_page,
 	chan->latency = (void *)(monitor_page + MONITOR_PAGE_LATENCY + monitor_id * 2);
 }
 
-/* Return 0, or -ENODEV while VMBus keeps a device that the host does not offer. */
+/*
+ * Return 0, or -ENODEV while VMBus keeps a device that the host does not offer.
+ */
 static int check_offered(const struct vmbus_device *dev)
 {
 	return vmbus_device_is_offered(dev) ? 0 :

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-/* The interface of tools/hv's vmbus_bufring.h, for a program that maps the rings itself. */
+/*
+ * The interface of tools/hv's vmbus_bufring.h, for a program that maps the
+ * rings itself.
+ */
 
 #include <errno.h>
 #include <sched.h>
@@ -36,7 +39,10 @@ void vmbus_compat_setup(struct vmbus_br *br, void *buf, unsigned int blen)
 	br->dsize = blen - page;
 	br->windex = br->vbr->windex;
 	br->rindex = br->vbr->rindex;
-	/* The host owns one of the two indices, and each use checks that one again. */
+	/*
+	 * The host owns one of the two indices, and each use checks that one
+	 * again.
+	 */
 	if (!index_ok(br->windex, br->dsize) && !index_ok(br->rindex, br->dsize))
 		br->dsize = 0;
 }
@@ -106,7 +112,10 @@ int vmbus_compat_recv_raw(struct vmbus_br *rxbr, void *data, uint32_t *len)
 		*len = p.total;
 		return -ENOBUFS;
 	}
-	/* Copy the descriptor that was checked, because the host may have changed the one in the ring. */
+	/*
+	 * Copy the descriptor that was checked, because the host may have
+	 * changed the one in the ring.
+	 */
 	store_u64(data, p.word);
 	store_u64((unsigned char *)data + 8, p.transaction_id);
 	rx_ring_copy(&rx, rx.read + RING_DESCRIPTOR, (unsigned char *)data + RING_DESCRIPTOR,

@@ -80,7 +80,10 @@ static inline struct conf_line conf_split(char *line, size_t length)
 	return result;
 }
 
-/* The fault of a line that is neither nothing nor a key; the line follows it in quotes. */
+/*
+ * The fault of a line that is neither nothing nor a key; the line follows it in
+ * quotes.
+ */
 static inline const char *conf_fault(enum conf_kind kind)
 {
 	switch (kind) {

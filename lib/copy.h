@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* Copying messages. Most are small, and a call of memcpy() costs more than copying 64 bytes. */
+/*
+ * Copying messages. Most are small, and a call of memcpy() costs more than
+ * copying 64 bytes.
+ */
 #ifndef VMBUS_COPY_H
 #define VMBUS_COPY_H
 

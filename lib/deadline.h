@@ -19,7 +19,10 @@ static inline int64_t deadline_after(int timeout_ms)
 	return timeout_ms < 0 ? -1 : now_ms() + timeout_ms;
 }
 
-/* Milliseconds until the deadline, 0 if it has passed, or -1: no limit; for poll(2) */
+/*
+ * Milliseconds until the deadline, 0 if it has passed, or -1: no limit; for
+ * poll(2)
+ */
 static inline int remaining(int64_t deadline)
 {
 	int64_t left = deadline - now_ms();

@@ -21,7 +21,10 @@ const char *vmbus_sysroot(void)
 	return root && strcmp(root, "/") ? root : "";
 }
 
-/* Do as read_attribute(), but return -ENOBUFS for a line that is longer than @text. */
+/*
+ * Do as read_attribute(), but return -ENOBUFS for a line that is longer than
+ * @text.
+ */
 static int read_line(const char *dir, const char *name, char *text, size_t size)
 {
 	char *path, *end;
@@ -85,7 +88,10 @@ static bool is_missing(int err)
 	return err == -ENOENT || err == -ENODEV || err == -ENOTDIR;
 }
 
-/* Return 0, -ENODEV (the device is gone), -EPROTO (not a GUID), or what reading returned. */
+/*
+ * Return 0, -ENODEV (the device is gone), -EPROTO (not a GUID), or what reading
+ * returned.
+ */
 static int read_guid(const char *dir, const char *name, char guid[VMBUS_GUID_SIZE])
 {
 	char text[64];
@@ -96,7 +102,10 @@ static int read_guid(const char *dir, const char *name, char guid[VMBUS_GUID_SIZ
 	return vmbus_guid_parse(text, guid) ? -EPROTO : 0;
 }
 
-/* Read the name of the driver of the device in @dir; NULL if it has none. Return 0 or -errno. */
+/*
+ * Read the name of the driver of the device in @dir; NULL if it has none.
+ * Return 0 or -errno.
+ */
 static int read_driver(const char *dir, char **driver)
 {
 	char target[4096], *path, *slash;
@@ -118,7 +127,10 @@ static int read_driver(const char *dir, char **driver)
 	return *driver ? 0 : -ENOMEM;
 }
 
-/* Read the name of the UIO device of the device in @dir; NULL if it has none. Return 0 or -errno. */
+/*
+ * Read the name of the UIO device of the device in @dir; NULL if it has none.
+ * Return 0 or -errno.
+ */
 static int read_uio(const char *dir, char **uio)
 {
 	struct dirent *entry;
@@ -364,7 +376,10 @@ err_folder:
 	return err;
 }
 
-/* Find the device whose instance is @guid, or the last one of that class. Return how many there are. */
+/*
+ * Find the device whose instance is @guid, or the last one of that class.
+ * Return how many there are.
+ */
 static int pick(struct vmbus_device **list, const char *guid, struct vmbus_device ***at)
 {
 	int found = 0;
@@ -437,7 +452,10 @@ int vmbus_device_is_offered(const struct vmbus_device *dev)
 
 	if (err)
 		return err;
-	/* The kernel prints its mark for "no number", UINT32_MAX, as a signed number. */
+	/*
+	 * The kernel prints its mark for "no number", UINT32_MAX, as a signed
+	 * number.
+	 */
 	if (!strcmp(text, "-1"))
 		return 0;
 	err = parse_u64(text, &relid);

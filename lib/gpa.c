@@ -9,7 +9,10 @@
 
 #include "internal.h"
 
-/* An entry of /proc/PID/pagemap has the frame number, in pages of the system, and a bit for presence. */
+/*
+ * An entry of /proc/PID/pagemap has the frame number, in pages of the system,
+ * and a bit for presence.
+ */
 #define PAGEMAP_PRESENT	(1ull << 63)
 #define PAGEMAP_FRAME	((1ull << 55) - 1)
 
@@ -57,7 +60,10 @@ static int read_entries(int fd, uint64_t first, uint64_t *entries, unsigned int 
 	for (unsigned int i = 0; i < count; i++) {
 		if (!(entries[i] & PAGEMAP_PRESENT))
 			return -EFAULT;
-		/* No process has frame 0: the kernel shows it instead of what it hides. */
+		/*
+		 * No process has frame 0: the kernel shows it instead of what
+		 * it hides.
+		 */
 		if (!(entries[i] & PAGEMAP_FRAME))
 			return -EPERM;
 	}
@@ -84,9 +90,13 @@ int vmbus_gpa_pages(const struct vmbus_pagemap *pagemap, const void *addr, size_
 		err = read_entries(pagemap->fd, first, entries, batch);
 		if (err)
 			return err;
-		/* A page of the system may have several pages of the hypervisor. */
+		/*
+		 * A page of the system may have several pages of the
+		 * hypervisor.
+		 */
 		for (; n < need && at / parts < first + batch; at++, n++)
-			pages[n] = (entries[at / parts - first] & PAGEMAP_FRAME) * parts + at % parts;
+			pages[n] = (entries[at / parts - first] & PAGEMAP_FRAME) * parts +
+				   at % parts;
 	}
 	return n;
 }

@@ -29,7 +29,10 @@ struct range {
 
 static _Atomic(struct range *) ranges;
 
-/* The handler that was there before ours, which is written before ours can read it */
+/*
+ * The handler that was there before ours, which is written before ours can read
+ * it
+ */
 static struct sigaction before;
 static atomic_bool before_spent;
 
@@ -92,7 +95,10 @@ static bool cover(uintptr_t addr)
 		size_t size = READ_ONCE(range->size);
 		struct vmbus_chan *chan = READ_ONCE(range->chan);
 
-		/* An entry that changes now does not belong to a channel that a thread uses. */
+		/*
+		 * An entry that changes now does not belong to a channel that a
+		 * thread uses.
+		 */
 		smp_rmb();
 		if (version % 2 || READ_ONCE(range->version) != version)
 			continue;
@@ -108,7 +114,10 @@ static bool cover(uintptr_t addr)
 
 static void pass_on(int number, siginfo_t *info, void *context)
 {
-	/* Somebody sent the signal; the instruction to which we would return did not cause it. */
+	/*
+	 * Somebody sent the signal; the instruction to which we would return
+	 * did not cause it.
+	 */
 	bool sent = info->si_code <= 0 || info->si_code == BUS_MCEERR_AO;
 	/*
 	 * Only one thread calls that handler. Nothing else depends on the flag.
@@ -145,7 +154,9 @@ static int install(void)
 
 	if (sigaction(SIGBUS, NULL, &before))
 		return -errno;
-	/* The former handler runs with its own flags; ours needs little stack. */
+	/*
+	 * The former handler runs with its own flags; ours needs little stack.
+	 */
 	action.sa_mask = before.sa_mask;
 	action.sa_flags = SA_SIGINFO | SA_ONSTACK | (before.sa_flags & (SA_NODEFER | SA_RESTART));
 	return sigaction(SIGBUS, &action, NULL) ? -errno : 0;

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-/* Messages of integration components: their header, and the negotiation of versions */
+/*
+ * Messages of integration components: their header, and the negotiation of
+ * versions
+ */
 
 #include <errno.h>
 #include <string.h>

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-/* Serve an integration component: open its device whenever it is there, negotiate, and answer. */
+/*
+ * Serve an integration component: open its device whenever it is there,
+ * negotiate, and answer.
+ */
 
 #include <errno.h>
 #include <poll.h>
@@ -13,7 +16,10 @@
 
 #include "internal.h"
 
-/* The object looks for a device after so long, and after twice as long each time. */
+/*
+ * The object looks for a device after so long, and after twice as long each
+ * time.
+ */
 #define RETRY_MS_MIN	100
 #define RETRY_MS_MAX	2000
 
@@ -73,7 +79,7 @@ struct vmbus_ic {
 
 	int64_t retry_at;		/* without a channel: when to look for the device */
 	int retry_ms;			/* the time between two looks */
-	int told_error;			/* why the program was told to wait, and the words; or 0 */
+	int told_error;			/* why the program waits, and the message; or 0 */
 	char *told;
 
 	int64_t look_at;		/* with a channel: when to look at the host, or NEVER */
@@ -94,7 +100,10 @@ static struct request *request_alloc(const struct vmbus_ic *ic)
 	return r;
 }
 
-/* Take the memory of a request back. One spare is enough for a host that works in lockstep. */
+/*
+ * Take the memory of a request back. One spare is enough for a host that works
+ * in lockstep.
+ */
 static void request_free(struct vmbus_ic *ic, struct request *r)
 {
 	if (ic->spare)
@@ -161,7 +170,10 @@ static int queue_answer(struct vmbus_ic *ic, struct request *r)
 	return err;
 }
 
-/* Queue the answer behind those that wait for room. Return 0, or why the channel has ended. */
+/*
+ * Queue the answer behind those that wait for room. Return 0, or why the
+ * channel has ended.
+ */
 static int send_answer(struct vmbus_ic *ic, struct request *r)
 {
 	int err = ic->out ? -EAGAIN : queue_answer(ic, r);
@@ -174,14 +186,18 @@ static int send_answer(struct vmbus_ic *ic, struct request *r)
 	return 0;
 }
 
-/* Queue the answers that wait for room. Return 0, or why the channel has ended. */
+/*
+ * Queue the answers that wait for room. Return 0, or why the channel has ended.
+ */
 static int send_waiting(struct vmbus_ic *ic)
 {
 	while (ic->out) {
 		struct request *r = ic->out;
 		int err;
 
-		/* The callback may append an answer while this one is queued. */
+		/*
+		 * The callback may append an answer while this one is queued.
+		 */
 		ic->out = r->next;
 		if (!ic->out)
 			ic->out_end = &ic->out;
@@ -247,7 +263,10 @@ static int serve_request(struct vmbus_ic *ic, struct request *r)
 	r->session = ic->session;
 	ic->patience_ms = ic->opt.patience_ms;
 	ic->stats.requests++;
-	/* The program may answer it later from inside this call, after another one. */
+	/*
+	 * The program may answer it later from inside this call, after another
+	 * one.
+	 */
 	r->next = ic->later;
 	ic->later = r;
 	ic->later_count++;
@@ -265,7 +284,7 @@ static int serve_request(struct vmbus_ic *ic, struct request *r)
 }
 
 /* Do what a message asks for. Return 0, or why the channel has ended. */
-static int take_message(struct vmbus_ic *ic, struct request *r)
+static int handle_message(struct vmbus_ic *ic, struct request *r)
 {
 	struct vmbus_ic_header *hdr = &r->shown.header;
 
@@ -288,8 +307,11 @@ static int take_message(struct vmbus_ic *ic, struct request *r)
 	return 0;
 }
 
-/* Receive one packet. Return 0, -EAGAIN (there is none), or why the channel has ended. */
-static int take(struct vmbus_ic *ic)
+/*
+ * Receive one packet. Return 0, -EAGAIN (there is none), or why the channel has
+ * ended.
+ */
+static int receive_request(struct vmbus_ic *ic)
 {
 	struct request *r = ic->spare ? ic->spare : request_alloc(ic);
 	int err;
@@ -303,7 +325,7 @@ static int take(struct vmbus_ic *ic)
 	if (!err) {
 		ic->heard = true;
 		ic->spare = NULL;
-		return take_message(ic, r);
+		return handle_message(ic, r);
 	}
 	if (err != -EPROTO && err != -ENOBUFS)
 		return err;
@@ -316,7 +338,10 @@ static int take(struct vmbus_ic *ic)
 	return vmbus_skip(ic->chan);
 }
 
-/* What to wait for; 0: for nothing but the end of the channel, and vmbus_ic_reply() */
+/*
+ * What to wait for; 0: for nothing but the end of the channel, and
+ * vmbus_ic_reply()
+ */
 static unsigned int events(const struct vmbus_ic *ic)
 {
 	if (ic->out)
@@ -324,7 +349,10 @@ static unsigned int events(const struct vmbus_ic *ic)
 	return ic->later_count < VMBUS_IC_LATER_MAX ? VMBUS_WAIT_RECV : 0;
 }
 
-/* Receive and answer, at most PACKETS_MAX packets. Return 0, or why the channel has ended. */
+/*
+ * Receive and answer, at most PACKETS_MAX packets. Return 0, or why the channel
+ * has ended.
+ */
 static int run(struct vmbus_ic *ic)
 {
 	int left = PACKETS_MAX, ready, err, flushed;
@@ -333,7 +361,7 @@ static int run(struct vmbus_ic *ic)
 		err = send_waiting(ic);
 		while (!err && !ic->end && left && events(ic) == VMBUS_WAIT_RECV) {
 			left--;
-			err = take(ic);
+			err = receive_request(ic);
 		}
 		/* The host may still get the answers before an error. */
 		flushed = vmbus_flush(ic->chan);
@@ -352,7 +380,10 @@ static int run(struct vmbus_ic *ic)
 	return 0;
 }
 
-/* See whether the host does what it owes. Return 0, or -ETIMEDOUT: it has fallen silent. */
+/*
+ * See whether the host does what it owes. Return 0, or -ETIMEDOUT: it has
+ * fallen silent.
+ */
 static int look(struct vmbus_ic *ic)
 {
 	int unread = vmbus_tx_used(ic->chan);
@@ -362,7 +393,10 @@ static int look(struct vmbus_ic *ic)
 
 	if (unread < 0)
 		return unread;
-	/* While the host talks, the timer stays as it is: it costs a system call now and then. */
+	/*
+	 * While the host talks, the timer stays as it is: it costs a system
+	 * call from time to time.
+	 */
 	if (ic->look_at == NEVER ? ic->heard && !unread : now < ic->look_at)
 		return 0;
 	vmbus_chan_stats(ic->chan, &stats, sizeof(stats));
@@ -402,7 +436,10 @@ static void close_channel(struct vmbus_ic *ic, int err)
 {
 	const char *reason = why_closed(ic, err);
 
-	/* A child of fork() may have the descriptor, too: then epoll would keep it. */
+	/*
+	 * A child of fork() may have the descriptor, too: then epoll would keep
+	 * it.
+	 */
 	epoll_ctl(ic->epoll, EPOLL_CTL_DEL, vmbus_fd(ic->chan), NULL);
 	if (ic->id)
 		vmbus_chan_close(ic->chan);
@@ -431,7 +468,10 @@ static int check_device(const struct vmbus_device *dev)
 	if (dev->driver && !dev->uio && strcmp(dev->driver, "uio_hv_generic"))
 		return fail(-EBUSY, "%s: the driver %s has the device, not uio_hv_generic",
 			    dev->instance, dev->driver);
-	/* Two programs would take each other's packets. Only our module has the attribute. */
+	/*
+	 * Two programs would take each other's packets. Only our module has the
+	 * attribute.
+	 */
 	if (!vmbus_device_attribute(dev, "uio_hv_generic/state", state, sizeof(state)) &&
 	    !strcmp(state, "open"))
 		return fail(-EBUSY, "%s: another program has the device open", dev->instance);
@@ -468,7 +508,7 @@ static int open_channel(struct vmbus_ic *ic)
 	return 0;
 }
 
-/* Tell the program why it waits, unless it was told so before. */
+/* Tell the program why it waits, unless it knows. */
 static void tell_waiting(struct vmbus_ic *ic, int err)
 {
 	if (ic->told_error == err && ic->told && !strcmp(ic->told, vmbus_error()))
@@ -483,7 +523,10 @@ static void try_open(struct vmbus_ic *ic)
 {
 	int err = open_channel(ic);
 
-	/* Also after a success: a host that breaks each channel at once gets few of them. */
+	/*
+	 * Also after a success: a host that breaks each channel at once gets
+	 * few of them.
+	 */
 	ic->retry_ms *= 2;
 	if (ic->retry_ms > RETRY_MS_MAX)
 		ic->retry_ms = RETRY_MS_MAX;
@@ -590,7 +633,9 @@ int vmbus_ic_reply(struct vmbus_ic *ic, struct vmbus_ic_request *request, uint32
 		err = answer(ic, r, status);
 		if (!err && !ic->running)
 			err = vmbus_flush(ic->chan);
-		/* The channel has ended, as vmbus_ic_dispatch() finds out, too. */
+		/*
+		 * The channel has ended, as vmbus_ic_dispatch() finds out, too.
+		 */
 		if (err)
 			err = -ESTALE;
 	}
@@ -618,7 +663,9 @@ void vmbus_ic_stats(const struct vmbus_ic *ic, struct vmbus_ic_stats *stats, siz
 	memcpy(stats, &ic->stats, size < sizeof(ic->stats) ? size : sizeof(ic->stats));
 }
 
-/* Copy both lists of versions into memory of the object. Return 0 or -ENOMEM. */
+/*
+ * Copy both lists of versions into memory of the object. Return 0 or -ENOMEM.
+ */
 static int copy_versions(struct vmbus_ic *ic)
 {
 	struct vmbus_ic_options *opt = &ic->opt;

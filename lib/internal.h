@@ -10,7 +10,10 @@
 
 #define HV_PAGE_SIZE 4096u	/* of the hypervisor, whatever the system's is */
 
-/* The second half of the interrupt page is from guest to host: a bit for each channel number. */
+/*
+ * The second half of the interrupt page is from guest to host: a bit for each
+ * channel number.
+ */
 #define EVENT_PAGE_SEND		2048u
 #define EVENT_CHANNELS		(2048u * 8)
 /*
@@ -91,7 +94,10 @@ enum {
 	MAP_RINGS, MAP_INT_PAGE, MAP_MONITOR_PAGE, MAP_RECV_BUFFER, MAP_SEND_BUFFER, MAP_COUNT
 };
 
-/* A thread that waits for room: on its stack, and linked to the channel meanwhile */
+/*
+ * A thread that waits for room: on its stack, and linked to the channel
+ * meanwhile
+ */
 struct room_waiter {
 	struct room_waiter *next;
 	uint32_t need;		/* bytes of its packet; 0: it was refused nothing */
@@ -122,7 +128,8 @@ struct vmbus_chan {
 	unsigned int send_again;	/* times that this thread has taken it once more */
 	pthread_mutex_t send_mutex;
 	struct room_waiter *room_waiters;
-	uint32_t refused;	/* bytes that the packet refused last needs; 0: one was sent since */
+	/* bytes that the packet refused last needs; 0: one was sent since */
+	uint32_t refused;
 
 	/*
 	 * Of the threads that wait, one sleeps in poll() and takes the
@@ -168,7 +175,10 @@ _Static_assert(offsetof(struct vmbus_chan, dead) / CACHE_LINE !=
 	       offsetof(struct vmbus_chan, send_owner) / CACHE_LINE &&
 	       offsetof(struct vmbus_chan, dead) % CACHE_LINE == 0, "dead shares a cache line");
 
-/* The header of a packet with transfer pages, after its descriptor; the ranges follow. */
+/*
+ * The header of a packet with transfer pages, after its descriptor; the ranges
+ * follow.
+ */
 struct xfer_header {
 	struct vmbus_xfer_set set;
 	uint32_t count;
@@ -275,7 +285,10 @@ static inline int settle(const struct vmbus_chan *chan, int result)
 	return unlikely(dead) ? dead : result;
 }
 
-/* Remember for room_wait_begin() that a packet of @need bytes was refused, or that one was queued. */
+/*
+ * Remember for room_wait_begin() that a packet of @need bytes was refused, or
+ * that one was queued.
+ */
 void room_refused(struct vmbus_chan *chan, uint32_t need);
 void room_found(struct vmbus_chan *chan);
 /*
@@ -291,12 +304,18 @@ int room_request(struct vmbus_chan *chan, uint32_t need);
  */
 void room_wait_begin(struct vmbus_chan *chan, struct room_waiter *waiter);
 void room_wait_end(struct vmbus_chan *chan, struct room_waiter *waiter, bool found);
-/* Return 1 if the packet of @waiter fits, 0 if not, or -EIO. With @ask, ask the host for the room. */
+/*
+ * Return 1 if the packet of @waiter fits, 0 if not, or -EIO. With @ask, ask the
+ * host for the room.
+ */
 int room_look(struct vmbus_chan *chan, struct room_waiter *waiter, bool ask);
 
 /* Keep the interrupt mask set from now on. */
 void set_poll_mode(struct vmbus_chan *chan);
-/* Take one interrupt from the descriptor. Return 0, -EAGAIN if there is none, or another error. */
+/*
+ * Take one interrupt from the descriptor. Return 0, -EAGAIN if there is none,
+ * or another error.
+ */
 int take_interrupt(struct vmbus_chan *chan);
 /* Let all threads that wait on the channel look at the rings again. */
 void wake_waiters(struct vmbus_chan *chan);
@@ -316,27 +335,41 @@ void channel_set_monitor(struct vmbus_chan *chan, unsigned char *int_page,
  * Parts of opening a channel of a device. Each returns 0 or -errno, and leaves
  * its text for vmbus_error() unless it says otherwise.
  */
-/* Open the device's file and make sure that it is that device's: a channel without rings yet. */
+/*
+ * Open the device's file and make sure that it is that device's: a channel
+ * without rings yet.
+ */
 int uio_open(const struct vmbus_device *dev, struct vmbus_chan **result);
 /*
  * Return @err of a step of opening; or -ENODEV, if the device has gone away
  * meanwhile: then the step found files missing.
  */
 int uio_error(const struct vmbus_device *dev, int err);
-/* Map @size bytes of @fd as the channel's mapping @which, at @address unless it is NULL; no text. */
+/*
+ * Map @size bytes of @fd as the channel's mapping @which, at @address unless it
+ * is NULL; no text.
+ */
 int uio_map_file(struct vmbus_chan *chan, int which, void *address, int fd, size_t size,
 		 off_t offset);
-/* Map what UIO offers under @name, or under a name that begins so if @name ends with a colon. */
+/*
+ * Map what UIO offers under @name, or under a name that begins so if @name ends
+ * with a colon.
+ */
 int uio_map(struct vmbus_chan *chan, const char *name, int which, void *address,
 	    struct uio_map *m);
 /* uio_map() of what every device has: -EPROTO where it is missing */
 int uio_map_required(struct vmbus_chan *chan, const char *name, int which, struct uio_map *m);
 /* Attach to both rings, one after the other in @size bytes at @rings. */
 int uio_open_rings(struct vmbus_chan *chan, unsigned char *rings, uint64_t size);
-/* Map the monitor page if the channel is monitored; @folder is the channel's in sysfs. */
+/*
+ * Map the monitor page if the channel is monitored; @folder is the channel's in
+ * sysfs.
+ */
 int uio_open_monitor(struct vmbus_chan *chan, const char *folder, uint64_t relid);
 
-/* Watch a mapping that is the channel's own. Return NULL if there is no memory. */
+/*
+ * Watch a mapping that is the channel's own. Return NULL if there is no memory.
+ */
 struct range *guard_add(struct vmbus_chan *chan, void *addr, size_t size);
 /* Stop watching a mapping, before it is unmapped. */
 void guard_remove(struct range *range);

@@ -5,7 +5,10 @@
 
 #include "internal.h"
 
-/* A thread spins that often before it lets another one run, which may have the lock. */
+/*
+ * A thread spins that often before it lets another one run, which may have the
+ * lock.
+ */
 #define SPINS 1000u
 
 static void relax(void)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-# The manual pages of section 3, from the comments of the header: a page for each of its parts, and one that refers to it
-# for each further function in it. Variables: folder, version, date.
+# The manual pages of section 3, from the comments of the header: a page for
+# each of its parts, and one that refers to it for each further function in it.
+# Variables: folder, version, date.
 
 function begin(title) {
 	finish()
@@ -118,8 +119,9 @@ function item(comment, declaration,    name, dash) {
 	text = text ".SS " name "()\n"
 	if (comment !~ /^vmbus_/)
 		comment = toupper(substr(comment, 1, 1)) substr(comment, 2)
-	# The first line is a title there, a sentence here.
-	dash = index(comment "\n", "\n")
+	# What precedes the parameters is a title there, and a sentence here.
+	match(comment "\n\n", /\n\n|\n@[a-z_]+:/)
+	dash = RSTART
 	if (substr(comment, 1, dash - 1) !~ /[.:]$/)
 		comment = substr(comment, 1, dash - 1) "." substr(comment, dash)
 	describe(comment)
@@ -222,7 +224,8 @@ page == "" { next }
 	block = ""
 	line = $0
 	do {
-		# The page shows how to use a macro and leaves out what it stands for.
+		# The page shows how to use a macro and leaves out what it
+		# stands for.
 		continues = sub(/[ \t]*\\$/, "", line)
 		block = block line "\n"
 		while (continues && (getline line) > 0)

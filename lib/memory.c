@@ -79,7 +79,8 @@ int vmbus_chan_from_memory(const struct vmbus_memory *memory, struct vmbus_chan 
 	chan->ctx = mem->ctx;
 	chan->relid = mem->relid;
 	if (mem->int_page)
-		channel_set_monitor(chan, mem->int_page, mem->monitor_page, mem->relid, mem->monitor_id);
+		channel_set_monitor(chan, mem->int_page, mem->monitor_page, mem->relid,
+				    mem->monitor_id);
 	if (mem->flags & VMBUS_MEMORY_RESET) {
 		ring_reset(mem->tx_ring);
 		ring_reset(mem->rx_ring);
@@ -99,7 +100,9 @@ int vmbus_chan_from_memory(const struct vmbus_memory *memory, struct vmbus_chan 
 	return 0;
 }
 
-/* The rings of a pair: one mapping, which lasts until the last side is closed */
+/*
+ * The rings of a pair: one mapping, which lasts until the last side is closed
+ */
 struct pair {
 	unsigned char *rings;
 	size_t ring_size;
@@ -148,8 +151,12 @@ int vmbus_chan_pair(size_t ring_size, struct vmbus_chan **guest, struct vmbus_ch
 	pair.users = calloc(1, sizeof(*pair.users));
 	if (!pair.users)
 		return fail(-ENOMEM, "out of memory");
-	/* The memory is shared with children, and both sides use it at the same addresses. */
-	pair.rings = mmap(NULL, 2 * ring_size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	/*
+	 * The memory is shared with children, and both sides use it at the same
+	 * addresses.
+	 */
+	pair.rings = mmap(NULL, 2 * ring_size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+			  -1, 0);
 	if (pair.rings == MAP_FAILED) {
 		err = fail(-errno, "memory for two rings of %zu bytes: %s", ring_size,
 			   strerror(errno));

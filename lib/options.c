@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-/* Structs of the program that later versions make longer, and the options of opening a channel. */
+/*
+ * Structs of the program that later versions make longer, and the options of
+ * opening a channel.
+ */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -49,7 +52,10 @@ int copy_open_options(const struct vmbus_open_options *from, struct vmbus_open_o
 	return 0;
 }
 
-/* Write @value to the attribute at @path, which a test may have as a plain file; no text. */
+/*
+ * Write @value to the attribute at @path, which a test may have as a plain
+ * file; no text.
+ */
 static int write_attribute(const char *path, uint64_t value)
 {
 	int fd = open(path, O_WRONLY | O_CLOEXEC | O_TRUNC), err = 0;

@@ -4,7 +4,8 @@
 #include "internal.h"
 
 /* Do as rx_ring_peek(), or return why the channel has ended. */
-static inline __attribute__((always_inline)) int peek(struct vmbus_chan *chan, struct rx_packet *pkt)
+static inline __attribute__((always_inline)) int peek(struct vmbus_chan *chan,
+						      struct rx_packet *pkt)
 {
 	int err = channel_ended(chan);
 
@@ -214,7 +215,8 @@ static __attribute__((noinline)) int peek_around(struct vmbus_chan *chan, struct
 		view_set(&views[n], &p, packet + p.header, end, n + 1);
 		index = end;
 		left -= p.advance;
-		if (++n == count || !left || bytes_used(rx->read, index, rx->size) >= at_once(rx, 0))
+		if (++n == count || !left ||
+		    bytes_used(rx->read, index, rx->size) >= at_once(rx, 0))
 			break;
 		err = rx_ring_parse(rx, index, left, &p);
 	}
@@ -338,7 +340,8 @@ int vmbus_recv_many(struct vmbus_chan *chan, struct vmbus_view *views, unsigned 
 	 * read and checked, and the host may have changed it since.
 	 */
 	left = rx->avail - bytes_used(rx->read, index, rx->size);
-	if (unlikely(n < count && left && piece < limit) && (!n || !rx_ring_parse(rx, index, left, &p))) {
+	if (unlikely(n < count && left && piece < limit) &&
+	    (!n || !rx_ring_parse(rx, index, left, &p))) {
 		do {
 			uint32_t len = p.total - RING_DESCRIPTOR;
 
@@ -370,7 +373,8 @@ static inline uint64_t read_once(const unsigned char *from)
 	return ((const volatile struct word *)(const void *)from)->value;
 }
 
-_Static_assert(offsetof(struct vmbus_range, length) == 0 && offsetof(struct vmbus_range, offset) == 4,
+_Static_assert(offsetof(struct vmbus_range, length) == 0 &&
+	       offsetof(struct vmbus_range, offset) == 4,
 	       "a range is not as in a packet");
 
 int vmbus_xfer_ranges(const struct vmbus_view *view, size_t buffer_size, struct vmbus_xfer_set *set,

@@ -11,9 +11,11 @@ void ring_reset(void *ring)
 	WRITE_ONCE(shared->feature_bits, RING_FEATURE_PENDING_SEND_SZ);
 }
 
-int tx_ring_attach_at(struct tx_ring *tx, void *ring, size_t size, size_t header_size, uint32_t write)
+int tx_ring_attach_at(struct tx_ring *tx, void *ring, size_t size, size_t header_size,
+		      uint32_t write)
 {
-	uint32_t max = size - header_size - RING_TRAILER - 8;	/* a full ring must not look empty */
+	/* a full ring must not look empty */
+	uint32_t max = size - header_size - RING_TRAILER - 8;
 
 	*tx = (struct tx_ring){
 		.shared = ring,
@@ -26,7 +28,8 @@ int tx_ring_attach_at(struct tx_ring *tx, void *ring, size_t size, size_t header
 	return index_ok(write, tx->size) ? 0 : -EIO;
 }
 
-int rx_ring_attach_at(struct rx_ring *rx, void *ring, size_t size, size_t header_size, uint32_t read)
+int rx_ring_attach_at(struct rx_ring *rx, void *ring, size_t size, size_t header_size,
+		      uint32_t read)
 {
 	*rx = (struct rx_ring){
 		.shared = ring,
@@ -53,7 +56,10 @@ int rx_ring_attach(struct rx_ring *rx, void *ring, size_t size, size_t header_si
 				 smp_load_acquire(&shared->read_index));
 }
 
-/* Return the free bytes for the host's index @read, or -EIO: the host may not take room back. */
+/*
+ * Return the free bytes for the host's index @read, or -EIO: the host may not
+ * take room back.
+ */
 static int tx_ring_room(const struct tx_ring *tx, uint32_t read)
 {
 	uint32_t known = tx->reserved ? tx->room_then : tx->room;
@@ -182,6 +188,9 @@ void rx_ring_mask(struct rx_ring *rx)
 void rx_ring_unmask(struct rx_ring *rx)
 {
 	WRITE_ONCE(rx->shared->interrupt_mask, 0);
-	/* The host sees that it may interrupt, or we see the packet that came silently. */
+	/*
+	 * The host sees that it may interrupt, or we see the packet that came
+	 * silently.
+	 */
 	smp_mb();
 }

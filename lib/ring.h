@@ -29,14 +29,19 @@ struct ring_header {
 
 #define RING_FEATURE_PENDING_SEND_SZ 0x1u
 
-/* A packet starts with two of these words and ends with one more, which its length does not count. */
+/*
+ * A packet starts with two of these words and ends with one more, which its
+ * length does not count.
+ */
 typedef _Atomic uint64_t ring_word;
 
 #define RING_DESCRIPTOR	16u	/* bytes */
 #define RING_TRAILER	8u
 #define RING_PACKET_MAX (UINT16_MAX * 8u)	/* a length has 16 bits, in units of 8 */
 
-/* Sender and receiver may be two threads, so their fields share no cache line. */
+/*
+ * Sender and receiver may be two threads, so their fields share no cache line.
+ */
 #define CACHE_LINE 64
 
 /* A counter for vmbus_chan_stats(): one thread adds, any thread reads. */
@@ -77,7 +82,10 @@ struct rx_ring {
 	counter errors;
 };
 
-/* A descriptor that was read once and checked: the packet lies within what the host has published. */
+/*
+ * A descriptor that was read once and checked: the packet lies within what the
+ * host has published.
+ */
 struct rx_packet {
 	uint64_t word;		/* the descriptor itself: these two */
 	uint64_t transaction_id;
@@ -118,15 +126,17 @@ void ring_reset(void *ring);
 int tx_ring_attach(struct tx_ring *tx, void *ring, size_t size, size_t header_size);
 int rx_ring_attach(struct rx_ring *rx, void *ring, size_t size, size_t header_size);
 /* Do the same, but take an index that is known. */
-int tx_ring_attach_at(struct tx_ring *tx, void *ring, size_t size, size_t header_size, uint32_t write);
-int rx_ring_attach_at(struct rx_ring *rx, void *ring, size_t size, size_t header_size, uint32_t read);
+int tx_ring_attach_at(struct tx_ring *tx, void *ring, size_t size, size_t header_size,
+		      uint32_t write);
+int rx_ring_attach_at(struct rx_ring *rx, void *ring, size_t size, size_t header_size,
+		      uint32_t read);
 
 /*
  * A host ends a channel on which it finds a packet of another type than 6, 7,
  * 9, 10 and 11, or with a flag above 1. These bits are 0 in the first word of
  * the descriptor of a good packet, less 6, if the packet is not one of type 9,
- * which is made elsewhere. A type below 6 borrows from the lengths, and is wrong
- * in any case.
+ * which is made elsewhere. A type below 6 borrows from the lengths, and is
+ * wrong in any case.
  */
 #define PACKET_WRONG 0xfffe00000000fffaull
 
@@ -142,7 +152,10 @@ static inline uint64_t tx_ring_word(uint16_t type, uint16_t flags, uint32_t head
 	return (uint64_t)flags << 48 | (uint64_t)total << 29 | (uint64_t)header << 13 | type;
 }
 
-/* Return the bytes that a payload takes in the ring. @len is at most tx->max_payload. */
+/*
+ * Return the bytes that a payload takes in the ring. @len is at most
+ * tx->max_payload.
+ */
 static inline uint32_t tx_ring_need(uint32_t len)
 {
 	return RING_DESCRIPTOR + ((len + 7) & ~7u) + RING_TRAILER;
@@ -215,7 +228,10 @@ static inline __attribute__((always_inline)) void tx_ring_put(struct tx_ring *tx
 	tx_ring_advance(tx, need, 1);
 }
 
-/* Write a packet in pieces: begin, append ranges and payload, end. @len counts all appended bytes. */
+/*
+ * Write a packet in pieces: begin, append ranges and payload, end. @len counts
+ * all appended bytes.
+ */
 uint32_t tx_ring_begin(struct tx_ring *tx, uint64_t word, uint64_t transaction_id);
 void tx_ring_append(struct tx_ring *tx, const void *from, uint32_t len);
 void tx_ring_end(struct tx_ring *tx, uint32_t start, uint32_t len);
@@ -263,7 +279,10 @@ static inline bool tx_ring_publish(struct tx_ring *tx)
 /* Return the bytes to read, or -EIO when the host's index is impossible. */
 static inline int rx_ring_look(struct rx_ring *rx)
 {
-	/* Acquire: the packets that the host wrote are there before we read them. */
+	/*
+	 * Acquire: the packets that the host wrote are there before we read
+	 * them.
+	 */
 	uint32_t write = smp_load_acquire(&rx->shared->write_index);
 	uint32_t avail = bytes_used(rx->read, write, rx->size);
 
@@ -275,7 +294,7 @@ static inline int rx_ring_look(struct rx_ring *rx)
 }
 
 /*
- * Check the descriptor of a packet, of which @left bytes are there, 24 or more.
+ * Check the descriptor of a packet. The ring has @left bytes of it, 24 or more.
  * @word and @transaction_id are copies of its two words. Return 0, or -EPROTO:
  * then only @pkt->advance is set.
  */
@@ -343,7 +362,10 @@ static inline __attribute__((always_inline)) int rx_ring_peek(struct rx_ring *rx
 /* Do as rx_ring_copy(), around the end. */
 void rx_ring_copy_around(const struct rx_ring *rx, uint32_t index, void *to, uint32_t len);
 
-/* Copy @len bytes from @index on, around the end. @index may be past the end by less than a ring. */
+/*
+ * Copy @len bytes from @index on, around the end. @index may be past the end by
+ * less than a ring.
+ */
 static inline __attribute__((always_inline)) void rx_ring_copy(const struct rx_ring *rx,
 		uint32_t index, void *to, uint32_t len)
 {
@@ -353,7 +375,10 @@ static inline __attribute__((always_inline)) void rx_ring_copy(const struct rx_r
 		rx_ring_copy_around(rx, index, to, len);
 }
 
-/* Account for @packets that were received, of @bytes together. The host does not see it yet. */
+/*
+ * Account for @packets that were received, of @bytes together. The host does
+ * not see it yet.
+ */
 static inline void rx_ring_consume(struct rx_ring *rx, uint32_t bytes, uint32_t packets)
 {
 	rx->read = index_add(rx->read, bytes, rx->size);
@@ -391,7 +416,10 @@ static inline __attribute__((always_inline)) uint32_t rx_ring_release(struct rx_
 bool rx_ring_made_room(struct rx_ring *rx, uint32_t bytes, uint32_t pending);
 
 void rx_ring_mask(struct rx_ring *rx);
-/* The caller looks again afterwards: the host interrupts only if the ring was empty. */
+/*
+ * The caller looks again afterwards: the host interrupts only if the ring was
+ * empty.
+ */
 void rx_ring_unmask(struct rx_ring *rx);
 
 #endif /* VMBUS_RING_H */

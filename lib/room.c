@@ -123,7 +123,10 @@ void room_wait_begin(struct vmbus_chan *chan, struct room_waiter *waiter)
 		.need = chan->refused,
 		.woken = true,
 	};
-	/* One sender at a time may be one thread that sends and another that waits. */
+	/*
+	 * One sender at a time may be one thread that sends and another that
+	 * waits.
+	 */
 	if (chan->producers) {
 		refusal = find_refusal(chan);
 		/*

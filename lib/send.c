@@ -39,7 +39,10 @@ static int flush_locked(struct vmbus_chan *chan, bool *signal)
 	return channel_check(chan);
 }
 
-/* Do as reserve(), if the known room does not suffice or a thread has asked for room. */
+/*
+ * Do as reserve(), if the known room does not suffice or a thread has asked for
+ * room.
+ */
 static __attribute__((noinline)) int reserve_slowly(struct vmbus_chan *chan, uint32_t need,
 						    bool *signal)
 {
@@ -78,7 +81,8 @@ static inline int reserve(struct vmbus_chan *chan, uint32_t need, bool *signal)
 		reserve_slowly(chan, need, signal);
 }
 
-static __attribute__((noinline)) int queue_one(struct vmbus_chan *chan, uint16_t type, uint16_t flags,
+static __attribute__((noinline)) int queue_one(struct vmbus_chan *chan, uint16_t type,
+					       uint16_t flags,
 			    uint64_t transaction_id, const void *payload, size_t len, bool *signal)
 {
 	struct tx_ring *tx = &chan->tx;
@@ -99,8 +103,8 @@ static __attribute__((noinline)) int queue_one(struct vmbus_chan *chan, uint16_t
 
 /*
  * Write a packet and return true, if it may be sent, its payload has at most
- * @max bytes, and it fits in one piece into the known room. With COPY_INLINE_MAX this calls no
- * other function.
+ * @max bytes, and it fits in one piece into the known room. With
+ * COPY_INLINE_MAX this calls no other function.
  */
 static inline __attribute__((always_inline)) bool put_whole(struct vmbus_chan *chan, uint16_t type,
 		uint16_t flags, uint64_t transaction_id, const void *payload, size_t len,
@@ -180,8 +184,8 @@ static int64_t ranges_length(const struct vmbus_chan *chan, const struct vmbus_g
 }
 
 /*
- * A range begins in the ring as it does in struct vmbus_gpa_buffer, of which
- * this is a copy.
+ * The beginning of a range in the ring is a copy of that of struct
+ * vmbus_gpa_buffer.
  */
 static inline uint64_t range_word(const struct vmbus_gpa_buffer *range)
 {
@@ -328,7 +332,10 @@ static inline int queue_gpa(struct vmbus_chan *chan, uint16_t flags, uint64_t tr
 	return queue_gpa_slowly(chan, flags, transaction_id, ranges, count, payload, len, signal);
 }
 
-/* Return 0 if a message has no ranges, and 0 in its reserved member beside their count. */
+/*
+ * Return 0 if a message has no ranges, and 0 in its reserved member beside
+ * their count.
+ */
 static inline uint64_t ranges_or_reserved(const struct vmbus_tx_packet *m)
 {
 	uint64_t both;
@@ -651,7 +658,8 @@ int vmbus_queue_gpa(struct vmbus_chan *chan, uint16_t flags, uint64_t transactio
 }
 
 /* Do as vmbus_send(), with any packet on any channel. */
-static __attribute__((noinline)) int send_any(struct vmbus_chan *chan, uint16_t type, uint16_t flags,
+static __attribute__((noinline)) int send_any(struct vmbus_chan *chan, uint16_t type,
+					      uint16_t flags,
 					      uint64_t transaction_id, const void *payload,
 					      size_t len)
 {
@@ -677,7 +685,10 @@ static __attribute__((noinline)) int send_spinning(struct vmbus_chan *chan, uint
 {
 	bool signal;
 
-	/* As in vmbus_send(), nothing here calls another function but at its end. */
+	/*
+	 * As in vmbus_send(), nothing here calls another function but at its
+	 * end.
+	 */
 	if (unlikely(channel_ended(chan) || chan->producers != VMBUS_PRODUCERS_SPIN ||
 		     len > COPY_INLINE_MAX || !send_trylock(chan, this_thread())))
 		return send_any(chan, type, flags, transaction_id, payload, len);
@@ -785,7 +796,10 @@ static inline void unreserve(struct vmbus_chan *chan)
 	chan->tx.reserved = 0;
 }
 
-/* Queue what was reserved, with @len bytes; the payload begins @header bytes into them. */
+/*
+ * Queue what was reserved, with @len bytes; the payload begins @header bytes
+ * into them.
+ */
 static inline int commit(struct vmbus_chan *chan, uint16_t type, uint16_t flags,
 			 uint64_t transaction_id, size_t header, size_t len)
 {
@@ -795,7 +809,8 @@ static inline int commit(struct vmbus_chan *chan, uint16_t type, uint16_t flags,
 	uint64_t word;
 	int err;
 
-	if (unlikely(!has_reservation(chan) || len > tx->max_payload || tx_ring_need(len) > tx->reserved))
+	if (unlikely(!has_reservation(chan) || len > tx->max_payload ||
+		     tx_ring_need(len) > tx->reserved))
 		return -EINVAL;
 	need = tx_ring_need(len);
 	start = tx->write;

@@ -31,7 +31,10 @@ static int write_signal(struct vmbus_chan *chan)
 	/* The socket is full, so the other side has signals that wake it. */
 	if (n >= 0 || errno == EAGAIN)
 		return 0;
-	/* UIO returns EINVAL for 4 bytes when the device is unregistered, and not only disconnected. */
+	/*
+	 * UIO returns EINVAL for 4 bytes when the device is unregistered, and
+	 * not only disconnected.
+	 */
 	return errno == EINVAL && !chan->fd_is_socket ? -ENODEV : meaning_of(errno);
 }
 

@@ -13,7 +13,10 @@
 
 #include "internal.h"
 
-/* The kernel announces no new folder in sysfs, so vmbus_subchannels_wait() looks so often. */
+/*
+ * The kernel announces no new folder in sysfs, so vmbus_subchannels_wait()
+ * looks so often.
+ */
 #define LOOK_EVERY_MS 5
 
 static bool has_ring(const char *folder)
@@ -35,7 +38,10 @@ static int by_index(const void *a, const void *b)
 	return (x->index > y->index) - (x->index < y->index);
 }
 
-/* Return 1 if @name in @folder is a sub-channel that the driver has opened, 0 if not, or -errno. */
+/*
+ * Return 1 if @name in @folder is a sub-channel that the driver has opened, 0
+ * if not, or -errno.
+ */
 static int read_subchannel(const char *folder, const char *name, struct vmbus_subchannel *sub)
 {
 	unsigned long relid;
@@ -162,7 +168,10 @@ int vmbus_subchannel_open(const struct vmbus_chan *primary, uint32_t relid,
 		err = fail(-EINVAL, "%s: channel %u is the primary", dev->instance, relid);
 		goto err_path;
 	}
-	/* The channel needs its own descriptor: readers of one descriptor take each other's interrupts. */
+	/*
+	 * The channel needs its own descriptor: readers of one descriptor take
+	 * each other's interrupts.
+	 */
 	err = uio_open(dev, &chan);
 	if (err)
 		goto err_path;

@@ -110,7 +110,8 @@ int uio_map(struct vmbus_chan *chan, const char *name, int which, void *address,
 	if (address) {
 		if ((uintptr_t)address % page != m->offset)
 			return fail(-EINVAL, "%s: map %s cannot lie at address %p, %zu bytes into a page: it begins %llu bytes into one",
-				    dev->instance, m->name, address, (size_t)((uintptr_t)address % page),
+				    dev->instance, m->name, address,
+				    (size_t)((uintptr_t)address % page),
 				    (unsigned long long)m->offset);
 		start = (unsigned char *)address - m->offset;
 	}
@@ -123,7 +124,9 @@ int uio_map(struct vmbus_chan *chan, const char *name, int which, void *address,
 	return 0;
 }
 
-/* Make sure that the file is that of the device: the kernel uses numbers again. */
+/*
+ * Make sure that the file is that of the device: the kernel uses numbers again.
+ */
 static int check_uio(struct vmbus_chan *chan)
 {
 	const struct vmbus_device *dev = chan->device;
@@ -154,7 +157,10 @@ int uio_map_required(struct vmbus_chan *chan, const char *name, int which, struc
 	return err == -ENOENT ? -EPROTO : err;
 }
 
-/* Do as uio_map_required(), for a page that the guest shares with the hypervisor. */
+/*
+ * Do as uio_map_required(), for a page that the guest shares with the
+ * hypervisor.
+ */
 static int map_page(struct vmbus_chan *chan, const char *name, int which, void **address)
 {
 	struct uio_map m;
@@ -242,7 +248,10 @@ int uio_open_rings(struct vmbus_chan *chan, unsigned char *rings, uint64_t size)
 	size_t page = page_size();
 	int err;
 
-	/* Two rings of whole pages: each has a page for its header and at least one for data. */
+	/*
+	 * Two rings of whole pages: each has a page for its header and at least
+	 * one for data.
+	 */
 	if ((uintptr_t)rings % page || size % (2 * page) || size < 4 * page)
 		return fail(-EPROTO, "%s: rings of %llu bytes with pages of %zu", dev->instance,
 			    (unsigned long long)size, page);

@@ -22,7 +22,7 @@
  *
  * A call counts as sending if it queues, publishes, reserves, commits or
  * cancels, and as receiving if it takes, shows or drops received packets or
- * gives back their room. The comment of each other function that takes a
+ * releases their room. The comment of each other function that takes a
  * channel says who may call it. Any thread may ask for a property of a channel,
  * from vmbus_chan_device() to vmbus_chan_relid().
  *
@@ -59,7 +59,10 @@ extern "C" {
 
 /* The library */
 
-/** The version of this header; vmbus_version() tells that of the library that runs */
+/**
+ * The version of this header; vmbus_version() tells that of the library that
+ * runs
+ */
 #define VMBUS_BUFRING_VERSION_MAJOR 0
 #define VMBUS_BUFRING_VERSION_MINOR 1
 #define VMBUS_BUFRING_VERSION_PATCH 0
@@ -78,11 +81,15 @@ extern "C" {
 	((pointer)->struct_size >= (size_t)((const char *)(&(pointer)->member + 1) -	\
 					    (const char *)(pointer)))
 
-/** vmbus_version() - return the version of the library that runs, as "0.1.0". Since 0.1. */
+/**
+ * vmbus_version() - return the version of the library that runs, as "0.1.0".
+ * Since 0.1.
+ */
 const char *vmbus_version(void);
 
 /**
- * vmbus_error() - describe the last failure of the calling thread, for functions that open or serve
+ * vmbus_error() - describe the last failure of the calling thread, for
+ * functions that open or serve
  *
  * These functions have a text for each failure: vmbus_devices_list(),
  * vmbus_device_find(), vmbus_chan_open(), vmbus_chan_open_device(),
@@ -110,7 +117,8 @@ const char *vmbus_error(void);
 #define VMBUS_GUID_SIZE 37
 
 /**
- * vmbus_guid_parse() - convert a GUID to the library's spelling: lower case, no braces
+ * vmbus_guid_parse() - convert a GUID to the library's spelling: lower case, no
+ * braces
  * @text: 36 characters in any case, with or without one pair of braces
  * @guid: the result
  *
@@ -130,11 +138,15 @@ struct vmbus_class {
 	const char *description;	/* for people: "Guest file copy" */
 };
 
-/** vmbus_class_at() - return a class with a short name; NULL after the last. Since 0.1. */
+/**
+ * vmbus_class_at() - return a class with a short name; NULL after the last.
+ * Since 0.1.
+ */
 const struct vmbus_class *vmbus_class_at(size_t index);
 
 /**
- * vmbus_class_find() - find a class by short name (any case) or GUID (any spelling)
+ * vmbus_class_find() - find a class by short name (any case) or GUID (any
+ * spelling)
  *
  * Returns NULL if no class has that name or GUID.
  *
@@ -144,7 +156,10 @@ const struct vmbus_class *vmbus_class_find(const char *name_or_guid);
 
 /* Devices */
 
-/** A device as sysfs showed it. Only vmbus_device_refresh() reads its driver again. */
+/**
+ * A device as sysfs showed it. Only vmbus_device_refresh() reads its driver
+ * again.
+ */
 struct vmbus_device;
 
 /**
@@ -187,7 +202,10 @@ const char *vmbus_sysroot(void);
  */
 int vmbus_devices_list(const char *class_id, struct vmbus_device ***list);
 
-/** vmbus_devices_free() - free a list and the devices in it; NULL is allowed. Since 0.1. */
+/**
+ * vmbus_devices_free() - free a list and the devices in it; NULL is allowed.
+ * Since 0.1.
+ */
 void vmbus_devices_free(struct vmbus_device **list);
 
 /**
@@ -204,7 +222,10 @@ void vmbus_devices_free(struct vmbus_device **list);
  */
 int vmbus_device_find(const char *id, struct vmbus_device **dev);
 
-/** vmbus_device_free() - free a device of vmbus_device_find(); NULL is allowed. Since 0.1. */
+/**
+ * vmbus_device_free() - free a device of vmbus_device_find(); NULL is allowed.
+ * Since 0.1.
+ */
 void vmbus_device_free(struct vmbus_device *dev);
 
 /**
@@ -215,16 +236,17 @@ void vmbus_device_free(struct vmbus_device *dev);
  * What vmbus_device_driver(), vmbus_device_uio() and vmbus_device_path()
  * returned before becomes invalid.
  *
- * Returns 0, or -ENODEV (the device went away), -ENOMEM, -EPROTO (the device has
- * no proper GUID), or what reading sysfs returned. After an error @dev is as it
- * was.
+ * Returns 0, or -ENODEV (the device went away), -ENOMEM, -EPROTO (the device
+ * has no proper GUID), or what reading sysfs returned. After an error @dev is
+ * as it was.
  *
  * Since 0.1.
  */
 int vmbus_device_refresh(struct vmbus_device *dev);
 
 /**
- * vmbus_device_attribute() - read an attribute of a device: a file in its folder in sysfs
+ * vmbus_device_attribute() - read an attribute of a device: a file in its
+ * folder in sysfs
  * @name: the path below vmbus_device_sysfs(), as "uio_hv_generic/state"
  * @text: the result: the first line without its newline, and a NUL
  * @size: bytes of room in @text
@@ -271,7 +293,10 @@ int vmbus_device_attribute_u64(const struct vmbus_device *dev, const char *name,
  */
 int vmbus_device_is_offered(const struct vmbus_device *dev);
 
-/* Each string lives as long as the device, or until vmbus_device_refresh() where that says so. */
+/*
+ * Each string lives as long as the device, or until vmbus_device_refresh()
+ * where that says so.
+ */
 
 /** Instance GUID, lower case, no braces. Since 0.1. */
 const char *vmbus_device_instance(const struct vmbus_device *dev);
@@ -309,8 +334,9 @@ struct vmbus_chan;
  * version passes a smaller struct_size: the library takes the missing members
  * as zero. The call returns -EINVAL if struct_size is below the size that the
  * struct had in its first version. A program that was built for a newer version
- * passes a larger one: the call returns -E2BIG if a member that the library does
- * not know is not zero, or if struct_size is above 4096, as no version's is.
+ * passes a larger one: the call returns -E2BIG if a member that the library
+ * does not know is not zero, or if struct_size is above 4096, as no version's
+ * is.
  */
 struct vmbus_open_options {
 	size_t struct_size;
@@ -380,9 +406,9 @@ int vmbus_chan_open_device(const struct vmbus_device *dev,
 /**
  * vmbus_chan_close() - close a channel; NULL is allowed
  *
- * Packets that are not yet received are lost. The pointer ends here: no function
- * may get @chan any more, nor what vmbus_chan_device() or vmbus_chan_buffer()
- * returned for it, nor a view of vmbus_peek().
+ * Packets that are not yet received are lost. The pointer ends here: no
+ * function may get @chan any more, nor what vmbus_chan_device() or
+ * vmbus_chan_buffer() returned for it, nor a view of vmbus_peek().
  *
  * Since 0.1.
  */
@@ -441,7 +467,8 @@ int vmbus_subchannels(const struct vmbus_chan *primary, struct vmbus_subchannel 
 int vmbus_subchannels_wait(const struct vmbus_chan *primary, unsigned int count, int timeout_ms);
 
 /**
- * vmbus_subchannel_open() - open a sub-channel: a channel with rings and a descriptor of its own
+ * vmbus_subchannel_open() - open a sub-channel: a channel with rings and a
+ * descriptor of its own
  * @primary: as for vmbus_subchannels(); it must stay open, or the kernel closes
  *	them all
  * @options: may be NULL; ring_size must be 0, because the sub-channels have
@@ -549,7 +576,10 @@ struct vmbus_memory {
 	int (*signal)(void *ctx);
 	void *ctx;
 
-	/* For a channel that is signalled by monitor page: 4096 bytes each; set both or neither. */
+	/*
+	 * For a channel that is signalled by monitor page: 4096 bytes each; set
+	 * both or neither.
+	 */
 	void *int_page;
 	void *monitor_page;
 	uint32_t relid;		/* below 16384 */
@@ -558,14 +588,17 @@ struct vmbus_memory {
 
 /**
  * Clear both ring headers and announce pending_send_sz, as the kernel does when
- * it connects. The guest's side sets it, and the test makes that side first: the
- * flag drops what is in the rings. Without the announcement the other side sends
- * no signal when it makes room.
+ * it connects. The guest's side sets it, and the test makes that side first:
+ * the flag drops what is in the rings. Without the announcement the other side
+ * sends no signal when it makes room.
  */
 #define VMBUS_MEMORY_RESET 0x1u
 /** As VMBUS_OPEN_POLL */
 #define VMBUS_MEMORY_POLL 0x2u
-/** Send packets of any type and with any flags, for a test that plays a wrong host */
+/**
+ * Send packets of any type and with any flags, for a test that plays a wrong
+ * host
+ */
 #define VMBUS_MEMORY_ANY_PACKET 0x4u
 
 /**
@@ -580,7 +613,8 @@ struct vmbus_memory {
 int vmbus_chan_from_memory(const struct vmbus_memory *mem, struct vmbus_chan **chan);
 
 /**
- * vmbus_chan_pair() - make two channels that are joined to each other, for tests
+ * vmbus_chan_pair() - make two channels that are joined to each other, for
+ * tests
  * @ring_size: of each ring, header included: a multiple of the page size, at
  *	least two pages, below 2^31; a power of two is not needed
  * @guest: one side
@@ -601,7 +635,8 @@ int vmbus_chan_pair(size_t ring_size, struct vmbus_chan **guest, struct vmbus_ch
 /* A device that goes away */
 
 /**
- * vmbus_guard() - turn a rescind in the middle of an operation into an error instead of a SIGBUS
+ * vmbus_guard() - turn a rescind in the middle of an operation into an error
+ * instead of a SIGBUS
  *
  * When a device is rescinded or unbound, the kernel module of this project
  * takes the rings away from the programs that have them mapped. A thread that
@@ -657,7 +692,9 @@ const struct vmbus_device *vmbus_chan_device(const struct vmbus_chan *chan);
  * Since 0.1.
  */
 size_t vmbus_chan_tx_size(const struct vmbus_chan *chan);
-/** Bytes of data in the ring from the host: no packet can be larger. Since 0.1. */
+/**
+ * Bytes of data in the ring from the host: no packet can be larger. Since 0.1.
+ */
 size_t vmbus_chan_rx_size(const struct vmbus_chan *chan);
 /** The largest payload that vmbus_send() takes on this channel. Since 0.1. */
 size_t vmbus_chan_max_payload(const struct vmbus_chan *chan);
@@ -677,7 +714,8 @@ int vmbus_chan_is_monitored(const struct vmbus_chan *chan);
 uint32_t vmbus_chan_relid(const struct vmbus_chan *chan);
 
 /**
- * vmbus_chan_latency() - tell how long the host may leave a signal by monitor page, in microseconds
+ * vmbus_chan_latency() - tell how long the host may leave a signal by monitor
+ * page, in microseconds
  *
  * Any thread may call the function at any time.
  *
@@ -688,7 +726,8 @@ uint32_t vmbus_chan_relid(const struct vmbus_chan *chan);
 int vmbus_chan_latency(const struct vmbus_chan *chan);
 
 /**
- * vmbus_chan_set_latency() - set how long the host may leave a signal by monitor page
+ * vmbus_chan_set_latency() - set how long the host may leave a signal by
+ * monitor page
  * @microseconds: 0 to 6553
  *
  * Any thread may call the function at any time; the last call counts.
@@ -703,11 +742,13 @@ int vmbus_chan_set_latency(struct vmbus_chan *chan, unsigned int microseconds);
 enum vmbus_producers {
 	VMBUS_PRODUCERS_ONE	= 0,	/* one thread at a time: no lock, the fastest */
 	VMBUS_PRODUCERS_MUTEX	= 1,	/* several threads; one that finds another at work sleeps */
-	VMBUS_PRODUCERS_SPIN	= 2,	/* several threads, each with a processor of its own: they spin */
+	/* several threads, each with a processor of its own: they spin */
+	VMBUS_PRODUCERS_SPIN	= 2,
 };
 
 /**
- * vmbus_chan_set_producers() - tell the library whether several threads send on a channel
+ * vmbus_chan_set_producers() - tell the library whether several threads send on
+ * a channel
  * @producers: a channel that was just opened has VMBUS_PRODUCERS_ONE
  *
  * With several producers, a call that sends takes the lock once, also for a
@@ -717,8 +758,8 @@ enum vmbus_producers {
  * thread may use the channel during this call.
  *
  * Threads that send at the same time without this call overwrite each other's
- * packets. The library does not prevent that. Packets are lost or damaged, and a
- * call may return -EIO as if the host had written an impossible index.
+ * packets. The library does not prevent that. Packets are lost or damaged, and
+ * a call may return -EIO as if the host had written an impossible index.
  *
  * Returns 0, or -EINVAL (@producers), -EBUSY (the channel has a reservation).
  * After an error the channel is as it was.
@@ -741,7 +782,8 @@ struct vmbus_stats {
 	uint64_t rx_packets;		/* received or skipped */
 	uint64_t rx_bytes;
 	uint64_t rx_releases;		/* times that the library gave room back to the host */
-	uint64_t rx_signals;		/* releases that needed a signal: the host waited for room */
+	/* releases that needed a signal: the host waited for room */
+	uint64_t rx_signals;
 	uint64_t rx_errors;		/* impossible indices or lengths */
 	uint64_t interrupts;		/* taken by vmbus_wait() or vmbus_ack() */
 };
@@ -784,7 +826,10 @@ int vmbus_chan_dump(struct vmbus_chan *chan, FILE *stream, unsigned int packets)
  */
 int vmbus_tx_free(struct vmbus_chan *chan);
 
-/** Bytes that a packet with @len bytes of payload takes in the ring; ranges count as payload */
+/**
+ * Bytes that a packet with @len bytes of payload takes in the ring; ranges
+ * count as payload
+ */
 #define VMBUS_PACKET_SPACE(len) (24 + ((size_t)(len) + 7) / 8 * 8)
 
 /**
@@ -802,7 +847,8 @@ int vmbus_tx_free(struct vmbus_chan *chan);
 int vmbus_tx_used(struct vmbus_chan *chan);
 
 /**
- * vmbus_rx_used() - return the bytes in the ring from the host that are not yet received
+ * vmbus_rx_used() - return the bytes in the ring from the host that are not yet
+ * received
  *
  * They include descriptors, padding and trailers. The call counts as receiving.
  *
@@ -852,7 +898,8 @@ int vmbus_send(struct vmbus_chan *chan, uint16_t type, uint16_t flags, uint64_t 
 	       const void *payload, size_t len);
 
 /**
- * vmbus_sendv() - send a payload in @iovcnt pieces, as vmbus_send(); -EINVAL if @iovcnt is negative
+ * vmbus_sendv() - send a payload in @iovcnt pieces, as vmbus_send(); -EINVAL if
+ * @iovcnt is negative
  *
  * Since 0.1.
  */
@@ -860,7 +907,8 @@ int vmbus_sendv(struct vmbus_chan *chan, uint16_t type, uint16_t flags, uint64_t
 		const struct iovec *iov, int iovcnt);
 
 /**
- * vmbus_queue() - do as vmbus_send(), but do not show the packet to the host yet
+ * vmbus_queue() - do as vmbus_send(), but do not show the packet to the host
+ * yet
  *
  * A program sends many packets with one publication and one signal by
  * vmbus_queue() for each and one vmbus_flush(). When the ring is full, the
@@ -873,7 +921,8 @@ int vmbus_queue(struct vmbus_chan *chan, uint16_t type, uint16_t flags, uint64_t
 		const void *payload, size_t len);
 
 /**
- * vmbus_queuev() - queue a payload in @iovcnt pieces, as vmbus_queue(); -EINVAL if @iovcnt is negative
+ * vmbus_queuev() - queue a payload in @iovcnt pieces, as vmbus_queue(); -EINVAL
+ * if @iovcnt is negative
  *
  * Since 0.1.
  */
@@ -913,7 +962,8 @@ int vmbus_queue_many(struct vmbus_chan *chan, const struct vmbus_tx_packet *mess
 		     unsigned int count);
 
 /**
- * vmbus_send_many() - queue packets as vmbus_queue_many(), and flush: at most one signal
+ * vmbus_send_many() - queue packets as vmbus_queue_many(), and flush: at most
+ * one signal
  *
  * The function publishes after each quarter of the ring, so that the host can
  * receive the first packets while the others are written.
@@ -943,7 +993,8 @@ int vmbus_queue_payloads(struct vmbus_chan *chan, uint16_t type, uint16_t flags,
 		      uint64_t transaction_id, const struct iovec *payloads, unsigned int count);
 
 /**
- * vmbus_send_payloads() - queue as vmbus_queue_payloads(), and flush, as vmbus_send_many()
+ * vmbus_send_payloads() - queue as vmbus_queue_payloads(), and flush, as
+ * vmbus_send_many()
  *
  * Returns as vmbus_queue_many(), or an error of vmbus_signal().
  *
@@ -969,7 +1020,8 @@ int vmbus_publish_many(struct vmbus_chan *chan, const struct vmbus_tx_packet *me
 		    unsigned int count, int *signal);
 
 /**
- * vmbus_publish() - show the queued packets to the host, and tell whether to signal it
+ * vmbus_publish() - show the queued packets to the host, and tell whether to
+ * signal it
  *
  * The guest must signal if the host had emptied the ring before these packets
  * and has not masked interrupts. A host throttles a guest that signals without
@@ -1014,7 +1066,8 @@ int vmbus_flush(struct vmbus_chan *chan);
 /* Building packets in the ring */
 
 /**
- * vmbus_reserve() - reserve room for one packet, to build its payload in the ring itself
+ * vmbus_reserve() - reserve room for one packet, to build its payload in the
+ * ring itself
  * @len: largest size of the payload in bytes
  * @payload: the result: @len bytes at a multiple of 8; their contents are
  *	undefined
@@ -1029,7 +1082,8 @@ int vmbus_flush(struct vmbus_chan *chan);
 int vmbus_reserve(struct vmbus_chan *chan, size_t len, void **payload);
 
 /**
- * vmbus_commit() - queue the packet that was built; vmbus_flush() shows it to the host
+ * vmbus_commit() - queue the packet that was built; vmbus_flush() shows it to
+ * the host
  * @type: as for vmbus_send(), and @flags, too
  * @len: bytes of payload, no more than were reserved
  *
@@ -1043,7 +1097,8 @@ int vmbus_commit(struct vmbus_chan *chan, uint16_t type, uint16_t flags, uint64_
 		 size_t len);
 
 /**
- * vmbus_commit_gpa() - queue a VMBUS_PACKET_GPA_DIRECT packet that was built, as vmbus_commit()
+ * vmbus_commit_gpa() - queue a VMBUS_PACKET_GPA_DIRECT packet that was built,
+ * as vmbus_commit()
  * @ranges_len: bytes that the ranges take at the beginning of what was
  *	reserved, a multiple of 8
  * @len: bytes of ranges and payload together
@@ -1074,9 +1129,9 @@ struct vmbus_gpa_header {
  * each page of 4096 bytes that the range touches. It never changes.
  *
  * A test that plays the host finds the struct vmbus_gpa_header of a received
- * packet in the bytes before the payload: at payload - (header - 16) of a struct
- * vmbus_view, and at byte 16 of what vmbus_recv_raw() copies. The test checks
- * count and lengths itself.
+ * packet in the bytes before the payload: at payload - (header - 16) of a
+ * struct vmbus_view, and at byte 16 of what vmbus_recv_raw() copies. The test
+ * checks count and lengths itself.
  */
 struct vmbus_gpa_entry {
 	uint32_t length;		/* bytes */
@@ -1084,7 +1139,8 @@ struct vmbus_gpa_entry {
 };
 
 /**
- * vmbus_cancel() - give the caller's reservation back unused; do nothing if there is none
+ * vmbus_cancel() - give the caller's reservation back unused; do nothing if
+ * there is none
  *
  * Since 0.1.
  */
@@ -1103,7 +1159,8 @@ struct vmbus_gpa_buffer {
 };
 
 /**
- * vmbus_queue_gpa() - queue a packet with memory that the host reads or writes itself
+ * vmbus_queue_gpa() - queue a packet with memory that the host reads or writes
+ * itself
  * @ranges: @count pieces of memory, 1 or more
  * @payload: goes in the packet, as for vmbus_queue()
  *
@@ -1120,7 +1177,9 @@ int vmbus_queue_gpa(struct vmbus_chan *chan, uint16_t flags, uint64_t transactio
 		    const struct vmbus_gpa_buffer *ranges, unsigned int count, const void *payload,
 		    size_t len);
 
-/** vmbus_send_gpa() - queue a packet as vmbus_queue_gpa(), and flush. Since 0.1. */
+/**
+ * vmbus_send_gpa() - queue a packet as vmbus_queue_gpa(), and flush. Since 0.1.
+ */
 int vmbus_send_gpa(struct vmbus_chan *chan, uint16_t flags, uint64_t transaction_id,
 		   const struct vmbus_gpa_buffer *ranges, unsigned int count, const void *payload,
 		   size_t len);
@@ -1203,7 +1262,8 @@ struct vmbus_packet {
 int vmbus_recv(struct vmbus_chan *chan, struct vmbus_packet *pkt, void *buf, size_t size);
 
 /**
- * vmbus_recv_raw() - receive a whole packet from its 16-byte descriptor on, as vmbus_recv()
+ * vmbus_recv_raw() - receive a whole packet from its 16-byte descriptor on, as
+ * vmbus_recv()
  *
  * Packets of some types have ranges in their header. @buf needs pkt->header +
  * pkt->length bytes. The caller must check the ranges: the host wrote them.
@@ -1235,7 +1295,8 @@ int vmbus_skip(struct vmbus_chan *chan);
 struct vmbus_view {
 	const void *payload;		/* at a multiple of 8 */
 	uint32_t length;		/* bytes of payload: what was sent, rounded up to 8 */
-	uint32_t header;		/* 16 or more; the bytes above 16 lie right before the payload */
+	/* 16 or more; the bytes above 16 lie right before the payload */
+	uint32_t header;
 	uint64_t transaction_id;
 	uint16_t type;			/* as in struct vmbus_packet */
 	uint16_t flags;
@@ -1284,7 +1345,8 @@ int vmbus_peek(struct vmbus_chan *chan, struct vmbus_view *views, unsigned int c
 int vmbus_release(struct vmbus_chan *chan, const struct vmbus_view *last);
 
 /**
- * vmbus_recv_many() - receive packets by copying, as many as are there and fit, up to a quarter of the ring
+ * vmbus_recv_many() - receive packets by copying, as many as are there and fit,
+ * up to a quarter of the ring
  * @views: the result; payloads lie in @buf, and at multiples of 8 if @buf does
  * @count: room in @views, 1 or more
  * @buf: room for @size bytes; a packet takes its payload and the bytes of its
@@ -1316,7 +1378,8 @@ struct vmbus_xfer_set {
 };
 
 /**
- * vmbus_xfer_ranges() - tell where the data of a VMBUS_PACKET_XFER_PAGES packet lies
+ * vmbus_xfer_ranges() - tell where the data of a VMBUS_PACKET_XFER_PAGES packet
+ * lies
  * @view: from vmbus_peek() or vmbus_recv_many()
  * @buffer_size: bytes of the buffer that they point into: no range goes beyond
  * @set: the result, may be NULL
@@ -1334,7 +1397,8 @@ int vmbus_xfer_ranges(const struct vmbus_view *view, size_t buffer_size, struct 
 		      struct vmbus_range *ranges, unsigned int max);
 
 /**
- * vmbus_queue_xfer() - queue a VMBUS_PACKET_XFER_PAGES packet, as a host sends it
+ * vmbus_queue_xfer() - queue a VMBUS_PACKET_XFER_PAGES packet, as a host sends
+ * it
  * @set: number of the page set that the other side has agreed to
  * @ranges: @count parts of the buffer, 1 or more; the library does not check
  *	them
@@ -1356,7 +1420,7 @@ int vmbus_queue_xfer(struct vmbus_chan *chan, uint16_t flags, uint64_t transacti
 /* Waiting */
 
 #define VMBUS_WAIT_RECV	0x1u	/* there is a packet to receive */
-#define VMBUS_WAIT_SEND	0x2u	/* there is room for the packet that was last refused with -EAGAIN */
+#define VMBUS_WAIT_SEND	0x2u	/* there is room for what last returned -EAGAIN */
 
 /**
  * vmbus_wait() - sleep until there is something to do
@@ -1395,7 +1459,8 @@ int vmbus_queue_xfer(struct vmbus_chan *chan, uint16_t flags, uint64_t transacti
 int vmbus_wait(struct vmbus_chan *chan, unsigned int events, int timeout_ms);
 
 /**
- * vmbus_fd() - return a descriptor for poll and epoll that an interrupt makes readable
+ * vmbus_fd() - return a descriptor for poll and epoll that an interrupt makes
+ * readable
  *
  * The result is -1 for a channel over memory that has none. Any thread may call
  * the function. Do not read the descriptor: vmbus_ack() does. Only the thread
@@ -1429,7 +1494,8 @@ int vmbus_fd(const struct vmbus_chan *chan);
 int vmbus_arm(struct vmbus_chan *chan, unsigned int events);
 
 /**
- * vmbus_ack() - take a pending interrupt and set the interrupt mask, without waiting
+ * vmbus_ack() - take a pending interrupt and set the interrupt mask, without
+ * waiting
  *
  * The call counts as receiving.
  *
@@ -1443,7 +1509,8 @@ int vmbus_arm(struct vmbus_chan *chan, unsigned int events);
 int vmbus_ack(struct vmbus_chan *chan);
 
 /**
- * vmbus_mask() - set the interrupt mask: no interrupts for new packets until vmbus_arm()
+ * vmbus_mask() - set the interrupt mask: no interrupts for new packets until
+ * vmbus_arm()
  *
  * The function does nothing on a channel that has ended. The call counts as
  * receiving: a call in another thread could mask the interrupt for which the
@@ -1477,7 +1544,10 @@ struct vmbus_ic_header {
 	uint8_t reserved[2];
 } __attribute__((packed));
 
-/** The header of a VMBUS_IC_NEGOTIATE message is followed by this, 8 bytes, then by the versions */
+/**
+ * The header of a VMBUS_IC_NEGOTIATE message is followed by this, 8 bytes, then
+ * by the versions
+ */
 struct vmbus_ic_negotiate {
 	uint16_t framework_count;		/* of struct vmbus_ic_version that follow first */
 	uint16_t message_count;			/* of those that follow then */
@@ -1529,7 +1599,8 @@ enum vmbus_ic_type {
 int vmbus_ic_parse(const void *msg, size_t len, struct vmbus_ic_header *hdr);
 
 /**
- * vmbus_ic_answer() - turn a received IC message into its answer, in place: set status and flags
+ * vmbus_ic_answer() - turn a received IC message into its answer, in place: set
+ * status and flags
  * @msg: @len bytes; send them back with the same length and the transaction id
  *	of their packet
  * @status: VMBUS_S_* or VMBUS_E_*
@@ -1541,7 +1612,8 @@ int vmbus_ic_parse(const void *msg, size_t len, struct vmbus_ic_header *hdr);
 int vmbus_ic_answer(void *msg, size_t len, uint32_t status);
 
 /**
- * vmbus_ic_negotiate() - turn a received VMBUS_IC_NEGOTIATE message into its answer, in place
+ * vmbus_ic_negotiate() - turn a received VMBUS_IC_NEGOTIATE message into its
+ * answer, in place
  * @msg: the payload, @len bytes as received
  * @frameworks: the framework versions that the caller knows, the preferred
  *	first
@@ -1608,23 +1680,32 @@ struct vmbus_ic_request {
 	struct vmbus_ic_header header;		/* as the host sent it */
 	struct vmbus_ic_version framework;	/* agreed */
 	struct vmbus_ic_version message;	/* agreed */
-	uint32_t length;			/* bytes of the body as received, padding included */
+	/* bytes of the body as received, padding included */
+	uint32_t length;
 	void *body;				/* at a multiple of 8; goes back with the answer */
 };
 
-/** The status of a request that the program answers later, by vmbus_ic_reply() */
+/**
+ * The status of a request that the program answers later, by vmbus_ic_reply()
+ */
 #define VMBUS_IC_LATER 0xffffffffu
 
-/** So many requests may wait for vmbus_ic_reply(); then the object leaves further ones in the ring */
+/**
+ * So many requests may wait for vmbus_ic_reply(); then the object leaves
+ * further ones in the ring
+ */
 #define VMBUS_IC_LATER_MAX 8
 
 enum vmbus_ic_event_kind {
 	VMBUS_IC_EVENT_OPENED		= 1,	/* the device is open; NEGOTIATE comes next */
-	VMBUS_IC_EVENT_NEGOTIATED	= 2,	/* versions are agreed; this may come again at any time */
+	/* versions are agreed; this may come again at any time */
+	VMBUS_IC_EVENT_NEGOTIATED	= 2,
 	VMBUS_IC_EVENT_REFUSED		= 3,	/* no common version, and the host knows it */
 	VMBUS_IC_EVENT_CLOSED		= 4,	/* the channel has ended */
-	VMBUS_IC_EVENT_WAITING		= 5,	/* the device cannot be opened now, for a new reason */
-	VMBUS_IC_EVENT_SKIPPED		= 6,	/* a packet was no request, or an answer too large */
+	/* the device cannot be opened now, for a new reason */
+	VMBUS_IC_EVENT_WAITING		= 5,
+	/* a packet was no request, or an answer too large */
+	VMBUS_IC_EVENT_SKIPPED		= 6,
 };
 
 /**
@@ -1648,7 +1729,8 @@ struct vmbus_ic_event {
 struct vmbus_ic_options {
 	size_t struct_size;	/* sizeof(struct vmbus_ic_options) */
 	uint32_t flags;		/* 0 */
-	uint32_t max_message;	/* 28 to 524280 bytes with header; longer ones are skipped; 0: 16384 */
+	/* 28 to 524280 bytes with header; longer ones are skipped; 0: 16384 */
+	uint32_t max_message;
 	uint32_t patience_ms;	/* milliseconds, see struct vmbus_ic; 0: 120000 */
 	uint32_t reserved;	/* 0 */
 
@@ -1664,8 +1746,8 @@ struct vmbus_ic_options {
 	/*
 	 * Called for each request but NEGOTIATE, after versions are agreed.
 	 * Before that the object itself answers with VMBUS_E_NOT_CONNECTED. The
-	 * callback checks the length and all else that the host wrote, and may change
-	 * the body. It returns the status of the answer, VMBUS_S_* or
+	 * callback checks the length and all else that the host wrote, and may
+	 * change the body. It returns the status of the answer, VMBUS_S_* or
 	 * VMBUS_E_*, or VMBUS_IC_LATER. Required.
 	 */
 	uint32_t (*request)(struct vmbus_ic *ic, struct vmbus_ic_request *request, void *ctx);
@@ -1699,13 +1781,14 @@ struct vmbus_ic_options {
 int vmbus_ic_new(const char *id, const struct vmbus_ic_options *options, struct vmbus_ic **ic);
 
 /**
- * vmbus_ic_from_chan() - make an object that serves on a channel that the caller has
+ * vmbus_ic_from_chan() - make an object that serves on a channel that the
+ * caller has
  * @chan: with a descriptor, one producer, and not in poll mode. The caller does
  *	not use it any more, and closes it after vmbus_ic_free().
  *
  * The event callback may be missing. There is no VMBUS_IC_EVENT_OPENED, because
- * the channel is open already, and vmbus_ic_stats() counts no opening. The object
- * cannot open such a channel again: after VMBUS_IC_EVENT_CLOSED each
+ * the channel is open already, and vmbus_ic_stats() counts no opening. The
+ * object cannot open such a channel again: after VMBUS_IC_EVENT_CLOSED each
  * vmbus_ic_dispatch() returns why it has ended.
  *
  * Returns 0, or as vmbus_ic_new(), or -EOPNOTSUPP (@chan is not such a
@@ -1717,7 +1800,8 @@ int vmbus_ic_from_chan(struct vmbus_chan *chan, const struct vmbus_ic_options *o
 		       struct vmbus_ic **ic);
 
 /**
- * vmbus_ic_free() - close the device, unless the channel is the caller's, and free the object
+ * vmbus_ic_free() - close the device, unless the channel is the caller's, and
+ * free the object
  *
  * Requests that wait for vmbus_ic_reply() are freed without an answer. NULL is
  * allowed.
@@ -1727,7 +1811,8 @@ int vmbus_ic_from_chan(struct vmbus_chan *chan, const struct vmbus_ic_options *o
 void vmbus_ic_free(struct vmbus_ic *ic);
 
 /**
- * vmbus_ic_fd() - return the descriptor to poll for reading, also inside an epoll
+ * vmbus_ic_fd() - return the descriptor to poll for reading, also inside an
+ * epoll
  *
  * It stays the same for the life of the object, while devices and channels come
  * and go. When it is readable, call vmbus_ic_dispatch(). It is readable from
@@ -1770,7 +1855,8 @@ int vmbus_ic_dispatch(struct vmbus_ic *ic);
 int vmbus_ic_serve(struct vmbus_ic *ic, int stop);
 
 /**
- * vmbus_ic_reply() - answer a request for which the callback returned VMBUS_IC_LATER
+ * vmbus_ic_reply() - answer a request for which the callback returned
+ * VMBUS_IC_LATER
  * @request: as the callback got it; freed, except after -EINVAL
  * @status: VMBUS_S_* or VMBUS_E_*
  *
@@ -1788,7 +1874,8 @@ int vmbus_ic_serve(struct vmbus_ic *ic, int stop);
 int vmbus_ic_reply(struct vmbus_ic *ic, struct vmbus_ic_request *request, uint32_t status);
 
 /**
- * vmbus_ic_chan() - return the channel that is open now, to ask about it, or NULL
+ * vmbus_ic_chan() - return the channel that is open now, to ask about it, or
+ * NULL
  *
  * The result is valid until the next vmbus_ic_dispatch(), or until the callback
  * returns.

@@ -8,7 +8,10 @@
 
 #include "internal.h"
 
-/* A thread that waits to send looks so often while the interrupt is left to one that polls. */
+/*
+ * A thread that waits to send looks so often while the interrupt is left to one
+ * that polls.
+ */
 #define POLLER_MS 100
 
 static bool events_ok(unsigned int events)
@@ -100,7 +103,10 @@ int vmbus_ack(struct vmbus_chan *chan)
 
 	if (chan->fd < 0)
 		return -EOPNOTSUPP;
-	/* First, because it tells of a rescind; an interrupt that comes in between is only early. */
+	/*
+	 * First, because it tells of a rescind; an interrupt that comes in
+	 * between is only early.
+	 */
 	pthread_mutex_lock(&chan->wait_lock);
 	err = channel_check(chan);
 	if (!err)
@@ -109,7 +115,10 @@ int vmbus_ack(struct vmbus_chan *chan)
 	chan->interrupt_left = false;
 	pthread_mutex_unlock(&chan->wait_lock);
 	vmbus_mask(chan);
-	/* The interrupt may have been for a thread that waits, or left to this one earlier. */
+	/*
+	 * The interrupt may have been for a thread that waits, or left to this
+	 * one earlier.
+	 */
 	wake_waiters(chan);
 	dead = channel_check(chan);
 	return dead ? dead : err;
@@ -122,7 +131,10 @@ int vmbus_fd(const struct vmbus_chan *chan)
 
 void wake_waiters(struct vmbus_chan *chan)
 {
-	/* A thread that goes to sleep counts itself first and looks at the turns then. */
+	/*
+	 * A thread that goes to sleep counts itself first and looks at the
+	 * turns then.
+	 */
 	chan->wait_turns++;
 	if (!chan->wait_count)
 		return;
@@ -152,14 +164,20 @@ static int sleep_for_interrupt(struct vmbus_chan *chan, int wake_fd, int64_t dea
 		eventfd_read(wake_fd, &woken);
 	if (!p[0].revents)
 		return 0;
-	/* The thread that polls vmbus_fd() would sleep on if its interrupt were taken. */
+	/*
+	 * The thread that polls vmbus_fd() would sleep on if its interrupt were
+	 * taken.
+	 */
 	pthread_mutex_lock(&chan->wait_lock);
 	chan->interrupt_left = chan->poller;
 	err = chan->poller ? 0 : take_interrupt(chan);
 	pthread_mutex_unlock(&chan->wait_lock);
 	if (err != -EAGAIN)
 		return err;
-	/* Somebody else took it; but an error condition stays, and poll would return for ever. */
+	/*
+	 * Somebody else took it; but an error condition stays, and poll would
+	 * return for ever.
+	 */
 	return p[0].revents & (POLLERR | POLLHUP | POLLNVAL) ? channel_dead(chan, -ENODEV) : 0;
 }
 
@@ -186,8 +204,8 @@ static bool has_hung_up(const struct vmbus_chan *chan)
 /*
  * Sleep until the thread that polls takes its interrupt. That thread may never
  * come back, because it stopped receiving or found out that the channel has
- * ended; so look from time to time. The interrupt may be a rescind, of which
- * nobody else would hear.
+ * ended; so look from time to time. The interrupt may be a rescind, which
+ * nobody else would notice.
  */
 static int sleep_for_poller(struct vmbus_chan *chan, int64_t deadline)
 {
@@ -279,7 +297,9 @@ static int wait_for_events(struct vmbus_chan *chan, unsigned int events, int tim
 		if (ready)
 			return ready;
 		err = sleep_after(chan, turn, deadline);
-		/* An event counts if it came before the timeout or the signal. */
+		/*
+		 * An event counts if it came before the timeout or the signal.
+		 */
 		ready = look(chan, events, waiter, false);
 		if (ready || err)
 			return ready ? ready : err;

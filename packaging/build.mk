@@ -5,7 +5,8 @@ deb_dir := $(O)/deb
 rpm_dir := $(O)/rpm
 release := hyperv-uio-$(VERSION)
 
-# What this make was told (O=, CFLAGS=) is not for the builds of packages, which set everything themselves.
+# The variables of this make (O=, CFLAGS=) are not for the builds of packages,
+# which set everything themselves.
 clean_env := env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS -u O -u V -u DESTDIR -u prefix
 
 .PHONY: check-version deb rpm check-rpm
@@ -22,10 +23,12 @@ define export
 	$(Q)HYPERV_UIO_OUTPUT='$(abspath $(O))' packaging/export $(1)
 endef
 
-# The day of the release, in seconds: packages and tarballs of the same sources are the same, byte by byte.
+# The day of the release, in seconds: packages and tarballs of the same sources
+# are the same, byte by byte.
 release_time = $(shell date -u -d "$$(sed -n '1s/.*(\(.*\))/\1/p' ChangeLog)" +%s)
 
-# $(call tarball,FILE,FOLDER): of FOLDER/$(release), without what differs between checkouts
+# $(call tarball,FILE,FOLDER): of FOLDER/$(release), without what differs
+# between checkouts
 define tarball
 	$(Q)LC_ALL=C tar -cf - --format=ustar --sort=name --owner=0 --group=0 --numeric-owner --mode=u=rwX,go=rX \
 		--mtime=@$(release_time) -C $(2) $(release) | gzip -9n >$(1)
@@ -67,7 +70,8 @@ rpm:
 	$(Q)rm -rf $(addprefix $(rpm_dir)/,BUILD BUILDROOT RPMS SOURCES SPECS SRPMS db $(release))
 	@ls $(rpm_dir)/*.rpm
 
-# The packages of O/deb and O/rpm, which it makes where they are missing, as repositories
+# The packages of O/deb and O/rpm, which it makes where they are missing, as
+# repositories
 repo_dir := $(O)/repo
 .PHONY: repo
 repo:
@@ -75,7 +79,8 @@ repo:
 	$(Q)ls $(rpm_dir)/*.rpm >/dev/null 2>&1 || $(MAKE) --no-print-directory rpm
 	$(Q)packaging/repo $(repo_dir) $(deb_dir) $(rpm_dir) $(if $(REPO_KEY),'$(REPO_KEY)')
 
-# Installs, upgrades and removes the RPMs with dnf in an empty root; 4 is a skip, which it has said.
+# Installs, upgrades and removes the RPMs with dnf in an empty root; 4 is a
+# skip, which it has said.
 check-rpm: rpm
 	$(Q)packaging/rpm/test-install $(rpm_dir) || [ $$? = 4 ]
 

@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# The kselftest collections: built against the library in the tree, run, installed.
+# The kselftest collections: built against the library in the tree, run,
+# installed.
 
 selftests_build   := $(O)/selftests
 selftests_install := $(selftests_build)/kselftest_install
 unit_log          := $(O)/check-unit.log
 unit_results      := $(O)/check-unit.tap
 
-# A make of its own: what this one was told (CFLAGS=, O=) would override the collections' settings there.
-# HYPERV_UIO_BUILD is the build folder, for collections that need more of it than the library.
+# A make of its own: the variables of this one (CFLAGS=, O=) would override the
+# collections' settings there. HYPERV_UIO_BUILD is the build folder, for
+# collections that need more of it than the library.
 selftests_make = env -u MAKEFLAGS -u MAKELEVEL HYPERV_UIO_BUILD=$(abspath $(O)) \
 	$(MAKE) --no-print-directory $(if $(filter 0,$(V)),-s) -C selftests \
 	BUILD=$(abspath $(selftests_build)) CC="$(CC)" O= \
@@ -36,7 +38,8 @@ check-unit: selftests
 	grep -E '^(ok|not ok) ' $(unit_log) >$(unit_results); \
 	! grep -qv '^0$$' $(unit_log).status
 
-# The selftests as a product: installed from a fresh clone, run as LISA does, skipped with advice.
+# The selftests as a product: installed from a fresh clone, run as LISA does,
+# skipped with advice.
 check-selftests:
 	$(Q)selftests/check-selftests $(abspath $(O))/selftests-product
 

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# The rules of a collection, with the names of the kernel's tools/testing/selftests/lib.mk. A collection's
-# Makefile sets, before it includes this file as ../lib.mk:
+# The rules of a collection, with the names of the kernel's
+# tools/testing/selftests/lib.mk. A collection's Makefile sets, before it
+# includes this file as ../lib.mk:
 #
 # TEST_PROGS               scripts that are tests
 # TEST_GEN_PROGS           compiled tests, each from the .c file of its name
-# TEST_CUSTOM_PROGS        tests that the collection's own rules make, with $(OUTPUT)/
+# TEST_CUSTOM_PROGS        tests that the collection's own rules make, with
+#                          $(OUTPUT)/
 # TEST_PROGS_EXTENDED      scripts that tests use: installed, not run
 # TEST_GEN_PROGS_EXTENDED  compiled programs that tests use
 # TEST_FILES               other files that tests use
@@ -48,7 +50,8 @@ $(OUTPUT)/%: %.c $(LOCAL_HDRS) $(filter %.a,$(LDLIBS))
 -include $(wildcard $(OUTPUT)/*.d)
 endif
 
-# Built elsewhere, the scripts go there too, so that a test finds all that it uses beside it.
+# Built elsewhere, the scripts go there too, so that a test finds all that it
+# uses beside it.
 run_tests: all
 ifneq ($(realpath $(OUTPUT)),$(CURDIR))
 	@mkdir -p $(OUTPUT)

@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# Runs installed tests, with the options and the lines of the kernel's run_kselftest.sh.
+# Runs installed tests, with the options and the lines of the kernel's
+# run_kselftest.sh.
 
 BASE_DIR=$(dirname "$(readlink -f "$0")")
 start=$(pwd -P)
@@ -164,7 +165,8 @@ run_all() {
 	for COLLECTION in $(echo "$entries" | cut -d: -f1 | uniq); do
 		[ -n "$dryrun" ] || [ ! -w /dev/kmsg ] ||
 			echo "kselftest: Running tests in $COLLECTION" >/dev/kmsg 2>/dev/null
-		# Without its folder each test of the collection is a failure: its file is missing.
+		# Without its folder each test of the collection is a failure:
+		# its file is missing.
 		cd "$BASE_DIR/$COLLECTION" || cd "$BASE_DIR" || exit 1
 		# shellcheck disable=SC2046 # names without blanks
 		run_many $(echo "$entries" | sed -n "s/^$COLLECTION://p")

@@ -29,8 +29,9 @@ VMBUS_CFLAGS  := -I$(HYPERV_UIO)/lib
 VMBUS_LIBS     = $(vmbus_a) $(shell $(PKG_CONFIG) --libs uuid)
 NEEDS         += uuid
 
-# Another make: what this one was told (O=, OUTPUT=) is not for the library.
-# That make knows best whether the library is out of date, so it is always asked.
+# Another make: the variables of this one (O=, OUTPUT=) are not for the library.
+# That make knows best whether the library is out of date, so it is always
+# asked.
 .PHONY: vmbus_library
 vmbus_library:
 $(vmbus_a): vmbus_library

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
-# Sourced by check and demo: numbered steps with times, a log for each, and on failure the step and its log last.
+# Sourced by check and demo: numbered steps with times, a log for each, and on
+# failure the step and its log last.
 
 step_number=0
 step_started=$SECONDS

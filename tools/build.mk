@@ -17,7 +17,8 @@ $(O)/tools/%.o: tools/%.c $(O)/paths/vmbusctl
 	$(call compile,$(bind_cflags) -Iudev -DVMBUS_BIND='"$(udevdir)/vmbus-bind"' \
 		$(shell $(PKG_CONFIG) --cflags $(vmbusctl-pkgs)))
 
-# As vmbus-bind, which is in the same package. That package then needs no package of the library.
+# As vmbus-bind, which is in the same package. That package then needs no
+# package of the library.
 $(vmbusctl): $(vmbusctl-objs) $(O)/udev/libbind.a $(lib_a)
 	$(call link,$(vmbusctl-objs) $(O)/udev/libbind.a $(lib_a) \
 		$(shell $(PKG_CONFIG) --libs $(vmbusctl-pkgs)))

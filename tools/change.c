@@ -79,7 +79,10 @@ static void files_say(const struct files *files)
 		       files->entry);
 }
 
-/* Add a section for the device that wins over all the others, as long as this program runs. */
+/*
+ * Add a section for the device that wins over all the others, as long as this
+ * program runs.
+ */
 static void add_section(struct config *config, const struct vdevice *device, const char *driver,
 			bool force)
 {
@@ -138,7 +141,10 @@ static int judge(const struct plan *plan, const struct vdevice *device, enum cha
 	}
 }
 
-/* Return the driver for a device: what was asked for, that of its rule, or our module. */
+/*
+ * Return the driver for a device: what was asked for, that of its rule, or our
+ * module.
+ */
 static char *choose_driver(const char *asked, const struct plan *plan)
 {
 	if (asked)
@@ -160,7 +166,10 @@ static int check_driver(const char *driver)
 	return EXIT_USAGE;
 }
 
-/* Report what came of writing or removing a note of defer.h. Return an exit status. */
+/*
+ * Report what came of writing or removing a note of defer.h. Return an exit
+ * status.
+ */
 static int noted(const struct vdevice *device, int err)
 {
 	if (err)
@@ -188,7 +197,10 @@ static int carry_out(const struct section *extra, const struct vdevice *device, 
 static int bind_persistently(const struct vdevice *device, const char *driver, bool force,
 			     enum change_when when)
 {
-	/* vmbus-bind runs whenever a file of rules changes, so the device waits before one does. */
+	/*
+	 * vmbus-bind runs whenever a file of rules changes, so the device waits
+	 * before one does.
+	 */
 	const bool new_wait =
 		when == CHANGE_BOOT && !defer_is_set(device->instance, DEFER_BINDING);
 	struct rules *rules = NULL;
@@ -293,7 +305,10 @@ static void forget_files(struct config *config, const struct files *files)
 	}
 }
 
-/* Remove what names the device alone, and forbid it where something else names it. */
+/*
+ * Remove what names the device alone, and forbid it where something else names
+ * it.
+ */
 static int unbind_persistently(struct rules *rules, const struct vdevice *device)
 {
 	struct files files;
@@ -338,8 +353,9 @@ static int release(struct rules *rules, const struct vdevice *device, enum chang
 	if (!err && !strcmp(override, "(null)"))
 		override[0] = '\0';
 	/*
-	 * Somebody has bound it by hand, through new_id. An override makes device_release() see
-	 * what the administrator has said here: the device is to be given back.
+	 * Somebody has bound it by hand, through new_id. An override makes
+	 * device_release() see what the administrator has said here: the device
+	 * is to be given back.
 	 */
 	if (!err && !override[0] && device->uio) {
 		snprintf(override, sizeof(override), "%s", device->driver);
@@ -386,7 +402,10 @@ int change_unbind(const char *id, enum change_when when)
 		    plan->now.outcome != PLAN_DISABLED;
 	if (is_wanted && plan->boot.outcome == PLAN_BIND)
 		printf("rule: %s binds the device again at the next boot\n", plan->boot.at.file);
-	/* Without the rule nothing waits for the next boot. --now changes neither. */
+	/*
+	 * Without the rule nothing waits for the next boot. --now changes
+	 * neither.
+	 */
 	if (when != CHANGE_NOW) {
 		status = unbind_persistently(rules, device);
 		if (!status)

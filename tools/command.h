@@ -25,10 +25,12 @@ struct command {
 	const char *summary;	/* one line for the list of commands */
 	const char *help;	/* what the command does, and its options */
 	const char *options;	/* the long options, for completion: "--json --verbose" */
-	const char *takes;	/* what completion offers for each argument, one letter each:
-				 * i identifier, d driver, s size; the last one repeats
-				 * if it is upper case
-				 */
+	/*
+	 * What completion offers for each argument, one letter each: i
+	 * identifier, d driver, s size; the last one repeats if it is upper
+	 * case
+	 */
+	const char *takes;
 	int (*run)(int argc, char **argv);
 };
 
@@ -43,8 +45,9 @@ const struct command *command_find(const char *name);
 	{ 0 }
 
 /*
- * Do as getopt_long(), and handle the common options. Return -1 after the last option. When the
- * command has to end, for help or for a wrong option, return 0 with the exit status in *status.
+ * Do as getopt_long(), and handle the common options. Return -1 after the last
+ * option. When the command has to end, for help or for a wrong option, return 0
+ * with the exit status in *status.
  */
 int command_option(const struct command *command, int argc, char **argv, const char *letters,
 		   const struct option *options, int *status);
@@ -56,8 +59,8 @@ int command_misused(const struct command *command);
 void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /*
- * Flush standard output. Return status, or EXIT_FAILED with a message if what the command printed
- * could not be written.
+ * Flush standard output. Return status, or EXIT_FAILED with a message if what
+ * the command printed could not be written.
  */
 int command_end(int status);
 

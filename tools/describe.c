@@ -20,7 +20,8 @@ const char *describe_size(uint64_t bytes, char text[SIZE_TEXT])
 }
 
 /*
- * Links without their common part, the link of the instance last: its name is in the table already.
+ * Links without their common part, the link of the instance last: its name is
+ * in the table already.
  */
 static char *short_links(const struct vdevice *device)
 {
@@ -43,7 +44,10 @@ static char *short_links(const struct vdevice *device)
 	return text;
 }
 
-/* Join the interfaces of a device, or write in brackets the one that it had before. */
+/*
+ * Join the interfaces of a device, or write in brackets the one that it had
+ * before.
+ */
 static char *interfaces_text(const struct vdevice *device)
 {
 	if (!device->interfaces.count && device->known_interface[0])
@@ -109,7 +113,10 @@ static void number_cell(struct table *table, int64_t value)
 		table_cell(table, COLOUR_NONE, "%" PRId64, value);
 }
 
-/* Add how full a ring is: "2048 of 16384". A ring that is almost full is worth a colour. */
+/*
+ * Add how full a ring is: "2048 of 16384". A ring that is almost full is worth
+ * a colour.
+ */
 static void fill_cell(struct table *table, int64_t bytes, uint64_t room)
 {
 	if (bytes < 0)

@@ -9,7 +9,8 @@
 #include "rule.h"
 
 /*
- * Each function leaves out the devices that are not chosen, and prints nothing if there is no line.
+ * Each function leaves out the devices that are not chosen, and prints nothing
+ * if there is no line.
  */
 void describe_devices(const struct machine *machine, const struct rules *rules, const bool *chosen);
 void describe_channels(const struct machine *machine, const bool *chosen);
@@ -17,7 +18,10 @@ void describe_maps(const struct machine *machine, const bool *chosen);
 
 struct json_object *describe_json(const struct vdevice *device, const struct rules *rules);
 
-/* Write a number of bytes as "20 KiB", or "100 B" if it is no multiple of 1024. 0 becomes "". */
+/*
+ * Write a number of bytes as "20 KiB", or "100 B" if it is no multiple of 1024.
+ * 0 becomes "".
+ */
 #define SIZE_TEXT 24
 const char *describe_size(uint64_t bytes, char text[SIZE_TEXT]);
 

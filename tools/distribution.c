@@ -8,7 +8,10 @@
 
 enum family { DEBIAN, UBUNTU, FEDORA, SUSE, OTHER };
 
-/* Tell whether the words of a line of os-release, NAME="word word", have a word. */
+/*
+ * Tell whether the words of a line of os-release, NAME="word word", have a
+ * word.
+ */
 static bool has_word(const char *line, const char *name, const char *word)
 {
 	size_t len = strlen(name);
@@ -55,8 +58,8 @@ static enum family family_of_machine(void)
 }
 
 /*
- * Return the kind of a kernel: "cloud-amd64" for 6.1.0-37-cloud-amd64, "azure" for
- * 6.8.0-1021-azure.
+ * Return the kind of a kernel: "cloud-amd64" for 6.1.0-37-cloud-amd64, "azure"
+ * for 6.8.0-1021-azure.
  */
 static const char *flavour_of(const char *release)
 {

@@ -7,15 +7,18 @@
 char *distribution_install(const char *package);
 
 /*
- * Return a new string: the command that installs the headers of a kernel, and where the
- * distribution has one the package that brings the headers of later kernels of that kind, too.
+ * Return a new string: the command that installs the headers of a kernel, and
+ * where the distribution has one the package that brings the headers of later
+ * kernels of that kind, too.
  */
 char *distribution_install_headers(const char *release);
 
 /* Return a new string: the command that installs a kernel for all purposes. */
 char *distribution_install_kernel(const char *release);
 
-/* Return a new string: the command that makes the initramfs of a kernel anew. */
+/*
+ * Return a new string: the command that makes the initramfs of a kernel anew.
+ */
 char *distribution_update_initramfs(const char *release);
 
 #endif

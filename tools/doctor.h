@@ -33,8 +33,8 @@ void doctor_say(struct diagnosis *diagnosis, enum severity severity, const char 
 		const char *format, ...) __attribute__((format(printf, 4, 5)));
 
 /*
- * Add a finding and the command that repairs it. fix is a new string, which then belongs to the
- * finding.
+ * Add a finding and the command that repairs it. fix is a new string, which
+ * then belongs to the finding.
  */
 void doctor_complain(struct diagnosis *diagnosis, enum severity severity, const char *check,
 		     char *fix, const char *format, ...) __attribute__((format(printf, 5, 6)));
@@ -51,14 +51,14 @@ void doctor_initramfs(struct diagnosis *diagnosis);
 void doctor_driverctl(struct diagnosis *diagnosis);
 
 /*
- * Tell whether the source of our module is installed for dkms; *version, if not NULL, is a new
- * string or NULL.
+ * Tell whether the source of our module is installed for dkms; *version, if not
+ * NULL, is a new string or NULL.
  */
 bool doctor_has_dkms_source(char **version);
 
 /*
- * Return a new string: the path of our module, or of the kernel's own, for a kernel; NULL if that
- * kernel has none.
+ * Return a new string: the path of our module, or of the kernel's own, for a
+ * kernel; NULL if that kernel has none.
  */
 char *doctor_our_module(const char *release);
 char *doctor_own_module(const char *release);

@@ -26,7 +26,10 @@ static bool has_secure_boot(void)
 	return on;
 }
 
-/* Return the mode of Lockdown, "integrity", as a new string; "none" without Lockdown. */
+/*
+ * Return the mode of Lockdown, "integrity", as a new string; "none" without
+ * Lockdown.
+ */
 static char *lockdown_mode(void)
 {
 	char *line = file_line("/sys/kernel/security/lockdown"), *begin, *mode;
@@ -37,7 +40,10 @@ static char *lockdown_mode(void)
 	return mode;
 }
 
-/* Tell whether a module is signed: 1, 0, or -1 for one that is compressed or cannot be read */
+/*
+ * Tell whether a module is signed: 1, 0, or -1 for one that is compressed or
+ * cannot be read
+ */
 static int is_signed(const char *path)
 {
 	size_t size, mark = strlen(signature_mark);
@@ -67,7 +73,10 @@ static const char *certificate(void)
 	return NULL;
 }
 
-/* Tell whether shim has the certificate in its list: 1, 0, or -1 if the list cannot be read */
+/*
+ * Tell whether shim has the certificate in its list: 1, 0, or -1 if the list
+ * cannot be read
+ */
 static int is_enrolled(const char *path)
 {
 	size_t size, list_size;
@@ -85,7 +94,10 @@ static int is_enrolled(const char *path)
 	return yes;
 }
 
-/* The version of our module has an epoch; the kernel's own, which load-module may have loaded, has none. */
+/*
+ * The version of our module has an epoch; the kernel's own, which load-module
+ * may have loaded, has none.
+ */
 static bool is_ours_loaded(void)
 {
 	char *version = file_line("/sys/module/uio_hv_generic/version");

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* doctor: the file copy device, which the host calls Guest Service Interface, and its daemons. */
+/*
+ * doctor: the file copy device, which the host calls Guest Service Interface,
+ * and its daemons.
+ */
 #include <ctype.h>
 #include <fcntl.h>
 #include <spawn.h>
@@ -39,8 +42,8 @@ static bool is_masked(void)
 }
 
 /*
- * Find a process by the beginning of its name, of which the kernel keeps 15 characters. Return its
- * number as a new string, or NULL.
+ * Find a process by the beginning of its name; the kernel keeps 15 characters.
+ * Return its number as a new string, or NULL.
  */
 static char *find_process(const char *name)
 {
@@ -62,9 +65,10 @@ static char *find_process(const char *name)
 }
 
 /*
- * Return the unit of a service of the system that a process belongs to, as a new string, or NULL.
- * Its cgroup, in the hierarchy that systemd uses, has the unit's name. systemd puts a '_' before a
- * name that the kernel might take for a file of its own, and no unit begins with one.
+ * Return the unit of a service of the system that a process belongs to, as a
+ * new string, or NULL. Its cgroup, in the hierarchy that systemd uses, has the
+ * unit's name. systemd puts a '_' before a name that the kernel might take for
+ * a file of its own, and no unit begins with one.
  */
 static char *find_unit(const char *pid)
 {
@@ -84,7 +88,9 @@ static char *find_unit(const char *pid)
 	return unit;
 }
 
-/* Return the command that ends a process for good: by its unit, if it has one. */
+/*
+ * Return the command that ends a process for good: by its unit, if it has one.
+ */
 static char *end_process(const char *pid)
 {
 	char *unit = find_unit(pid), *fix;
@@ -117,8 +123,8 @@ static void check_other_daemons(struct diagnosis *diagnosis)
 }
 
 /*
- * Run hv-fcopyd --check-config. Return its exit status, or -1 if it cannot be run, as with one that
- * was built for another machine.
+ * Run hv-fcopyd --check-config. Return its exit status, or -1 if it cannot be
+ * run, as with one that was built for another machine.
  */
 static int check_config(void)
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * doctor: whether vmbus-bind is in the initramfs where that was asked for, and with the present
- * rules.
+ * doctor: whether vmbus-bind is in the initramfs where that was asked for, and
+ * with the present rules.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -32,13 +32,18 @@ static char *image_of(const char *release)
 	return NULL;
 }
 
-/* Return what is newer than the image and belongs into it, as a new string, or NULL. */
+/*
+ * Return what is newer than the image and belongs into it, as a new string, or
+ * NULL.
+ */
 static char *newer_than(int64_t image)
 {
 	static const char *const folders[] = { ADMIN_CONFIG, VENDOR_CONFIG, DRIVERCTL_FOLDER };
 	static const char *const files[] = {
 		REQUEST, VMBUS_BIND,
-		/* A file that was removed, or renamed, changes only its folder. */
+		/*
+		 * A file that was removed, or renamed, changes only its folder.
+		 */
 		ADMIN_CONFIG, VENDOR_CONFIG,
 	};
 	char *path = NULL;

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* doctor: VMBus, the kernel, which uio_hv_generic it has, and what dkms needs to build ours. */
+/*
+ * doctor: VMBus, the kernel, which uio_hv_generic it has, and what dkms needs
+ * to build ours.
+ */
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,7 +15,10 @@
 
 static const char *const suffixes[] = { "", ".xz", ".zst", ".gz" };
 
-/* Look for a module in a folder below /lib/modules/RELEASE. Return its path, or NULL. */
+/*
+ * Look for a module in a folder below /lib/modules/RELEASE. Return its path, or
+ * NULL.
+ */
 static char *module_in(const char *release, const char *folder)
 {
 	for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++)
@@ -24,7 +30,10 @@ static char *module_in(const char *release, const char *folder)
 
 char *doctor_our_module(const char *release)
 {
-	/* Where dkms puts it: Debian, Ubuntu, SUSE; Fedora and RHEL; make install-modules */
+	/*
+	 * Where dkms puts it: Debian, Ubuntu, SUSE; Fedora and RHEL; make
+	 * install-modules
+	 */
 	static const char *const folders[] = { "updates/dkms", "extra", "extra/dkms", "updates" };
 	char *path = NULL;
 
@@ -101,7 +110,10 @@ void doctor_vmbus(struct diagnosis *diagnosis)
 			"this machine has no VMBus, because it is not a guest of Hyper-V or Azure");
 }
 
-/* Tell whether the kernel was built with an option; -1: its configuration is not there */
+/*
+ * Tell whether the kernel was built with an option; -1: its configuration is
+ * not there
+ */
 static int kernel_option(const char *release, const char *name)
 {
 	char *text = file_read(NULL, "/boot/config-%s", release), *line;
@@ -128,7 +140,8 @@ static bool is_built_in(const char *release)
 }
 
 /*
- * Tell whether a rule wants the module for a device that the kernel's own refuses before Linux 6.10
+ * Tell whether a rule wants the module for a device that the kernel's own
+ * refuses before Linux 6.10
  */
 static const struct vdevice *low_speed_device(const struct diagnosis *diagnosis)
 {
@@ -163,7 +176,10 @@ static bool refuses_low_speed(const char *release)
 	       (major < 6 || (major == 6 && minor < 10));
 }
 
-/* Report whether the kernel's own module, which is loaded or would be, is enough. */
+/*
+ * Report whether the kernel's own module, which is loaded or would be, is
+ * enough.
+ */
 static void judge_own_module(struct diagnosis *diagnosis, const char *loaded, const char *ours)
 {
 	const struct vdevice *device = low_speed_device(diagnosis);
@@ -198,8 +214,9 @@ static void judge_own_module(struct diagnosis *diagnosis, const char *loaded, co
 }
 
 /*
- * Tell whether a line of modprobe's configuration runs something in place of loading the module.
- * hyperv-uio-dkms has such a line, too, whose script loads the module.
+ * Tell whether a line of modprobe's configuration runs something in place of
+ * loading the module. hyperv-uio-dkms has such a line, too, whose script loads
+ * the module.
  */
 static bool is_forbidding(const char *line)
 {
@@ -207,7 +224,9 @@ static bool is_forbidding(const char *line)
 	       !strstr(line, "/load-module");
 }
 
-/* Return where the administrator forbids the module, as a new string, or NULL. */
+/*
+ * Return where the administrator forbids the module, as a new string, or NULL.
+ */
 static char *forbidden_by(void)
 {
 	static const char *const folders[] = { "/etc/modprobe.d", "/run/modprobe.d",
@@ -236,7 +255,10 @@ static void check_loaded(struct diagnosis *diagnosis, const char *ours)
 {
 	char *version = file_line("/sys/module/" MODULE "/version");
 
-	/* The version of our module has an epoch, so that depmod and dkms prefer it. */
+	/*
+	 * The version of our module has an epoch, so that depmod and dkms
+	 * prefer it.
+	 */
 	if (!version || strncmp(version, "1:", 2)) {
 		judge_own_module(diagnosis, version && *version ? version : "without a version",
 				 ours);
@@ -318,7 +340,10 @@ static bool has_headers(const char *release)
 	return file_exists("/lib/modules/%s/build/Makefile", release);
 }
 
-/* Report a kernel for which dkms has not built the module. Return whether it has. */
+/*
+ * Report a kernel for which dkms has not built the module. Return whether it
+ * has.
+ */
 static bool check_kernel(struct diagnosis *diagnosis, const char *release, const char *version)
 {
 	bool running = !strcmp(release, diagnosis->release);

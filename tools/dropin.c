@@ -68,8 +68,8 @@ static bool is_header(const char *line, const char *instance, bool *own)
 }
 
 /*
- * Find the device's section: *begin is its header, *end the line behind it. Return false without
- * one.
+ * Find the device's section: *begin is its header, *end the line behind it.
+ * Return false without one.
  */
 static bool find_section(const struct dropin *dropin, size_t from, size_t *begin, size_t *end)
 {

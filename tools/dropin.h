@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The files that vmbusctl writes: /etc/hyperv-uio/bind.d/60-INSTANCE.conf, one for a device. */
+/*
+ * The files that vmbusctl writes: /etc/hyperv-uio/bind.d/60-INSTANCE.conf, one
+ * for a device.
+ */
 #ifndef HVUIO_DROPIN_H
 #define HVUIO_DROPIN_H
 
@@ -7,7 +10,10 @@
 
 #include "memory.h"
 
-/* A file as it is to be; it holds one section, and may hold what an administrator added. */
+/*
+ * A file as it is to be; it holds one section, and may hold what an
+ * administrator added.
+ */
 struct dropin {
 	char *path;
 	char *instance;
@@ -16,14 +22,15 @@ struct dropin {
 };
 
 /*
- * Read the file of a device, or begin a new one. Return 0; or EXIT_FAILED, and a message has said
- * why. dropin_free() it in either case.
+ * Read the file of a device, or begin a new one. Return 0; or EXIT_FAILED, and
+ * a message has said why. dropin_free() it in either case.
  */
 int dropin_open(struct dropin *dropin, const char *instance);
 void dropin_free(struct dropin *dropin);
 
 /*
- * Set a key in the section of the device, or remove it (value NULL). Other lines stay as they are.
+ * Set a key in the section of the device, or remove it (value NULL). Other
+ * lines stay as they are.
  */
 void dropin_set(struct dropin *dropin, const char *key, const char *value);
 
@@ -34,8 +41,9 @@ void dropin_clear(struct dropin *dropin);
 bool dropin_has_section(const struct dropin *dropin);
 
 /*
- * Replace the file, so that a reader finds the old one or the new one. A file without a section is
- * removed. Return 0; or EXIT_FAILED, and a message has said why.
+ * Replace the file, so that a reader finds the old one or the new one. A file
+ * without a section is removed. Return 0; or EXIT_FAILED, and a message has
+ * said why.
  */
 int dropin_write(const struct dropin *dropin);
 

@@ -19,7 +19,10 @@ struct reading {
 	char prefix[VMBUS_GUID_SIZE];	/* the first digits of a GUID */
 };
 
-/* Convert a MAC address, with ':' or '-' between its parts, to the kernel's spelling. */
+/*
+ * Convert a MAC address, with ':' or '-' between its parts, to the kernel's
+ * spelling.
+ */
 static void parse_mac(const char *text, char mac[MAC_SIZE])
 {
 	mac[0] = '\0';
@@ -60,7 +63,10 @@ static void parse(const char *id, struct reading *reading)
 	*reading = (struct reading){ .text = id };
 	vmbus_guid_parse(id, reading->guid);
 	reading->class = vmbus_class_find(id);
-	/* hyperv-uio.conf(5) and the kernel's netvsc guide call it by these names. */
+	/*
+	 * hyperv-uio.conf(5) and the kernel's netvsc guide call it by these
+	 * names.
+	 */
 	if (!reading->class && !strcasecmp(id, "net"))
 		reading->class = vmbus_class_find("nic");
 	parse_mac(id, reading->mac);
@@ -68,7 +74,10 @@ static void parse(const char *id, struct reading *reading)
 	parse_prefix(id, reading->prefix);
 }
 
-/* Tell whether the device has that interface, or had it before user space took the device. */
+/*
+ * Tell whether the device has that interface, or had it before user space took
+ * the device.
+ */
 static bool has_interface(const struct vdevice *device, const char *name)
 {
 	if (device->known_interface[0] && !strcmp(device->known_interface, name))
@@ -103,7 +112,10 @@ static bool has_prefix(const struct vdevice *device, const struct reading *readi
 
 size_t identify_all(const struct machine *machine, const char *id, struct vdevice ***found)
 {
-	/* The whole GUID of an instance names nothing else, and a name comes before a prefix. */
+	/*
+	 * The whole GUID of an instance names nothing else, and a name comes
+	 * before a prefix.
+	 */
 	static bool (*const matches[])(const struct vdevice *, const struct reading *) = {
 		is_instance, is_named, has_prefix
 	};

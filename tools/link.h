@@ -5,12 +5,15 @@
 
 #include "memory.h"
 
-/* List the links below /dev/vmbus to a UIO device ("uio0"), sorted, without vmbus_sysroot(). */
+/*
+ * List the links below /dev/vmbus to a UIO device ("uio0"), sorted, without
+ * vmbus_sysroot().
+ */
 struct strings links_of(const char *uio);
 
 /*
- * Return the UIO device ("uio0") that a name stands for: a path, or a name below /dev or
- * /dev/vmbus. NULL if there is none.
+ * Return the UIO device ("uio0") that a name stands for: a path, or a name
+ * below /dev or /dev/vmbus. NULL if there is none.
  */
 char *link_resolve(const char *name);
 

@@ -24,7 +24,10 @@ const char *device_class(const struct vdevice *device)
 	return device->class_name ? device->class_name : device->class_id;
 }
 
-/* Read an attribute that may be missing; -1 then, and for a number that no counter reaches. */
+/*
+ * Read an attribute that may be missing; -1 then, and for a number that no
+ * counter reaches.
+ */
 static int64_t optional(const struct vdevice *device, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
@@ -68,15 +71,18 @@ static int by_channel(const void *a, const void *b)
 }
 
 /*
- * The host writes the index from which the kernel computes how many bytes wait in a ring. Return -1
- * for a number that the ring cannot hold.
+ * The host writes the index from which the kernel computes how many bytes wait
+ * in a ring. Return -1 for a number that the ring cannot hold.
  */
 static int64_t checked_fill(int64_t bytes, uint64_t room)
 {
 	return bytes < 0 || (uint64_t)bytes > room ? -1 : bytes;
 }
 
-/* Return how many bytes one ring holds, with any driver: what waits in it, and what is free. */
+/*
+ * Return how many bytes one ring holds, with any driver: what waits in it, and
+ * what is free.
+ */
 static uint64_t data_bytes(const struct vdevice *device)
 {
 	int64_t waiting = optional(device, "in_read_bytes_avail");
@@ -112,7 +118,8 @@ static void read_channel(const struct vdevice *device, uint32_t relid, struct ch
 static struct strings names_in(const struct vdevice *device, const char *folder)
 {
 	/*
-	 * vmbus_device_sysfs() begins with vmbus_sysroot(), and so does the path of file_names().
+	 * vmbus_device_sysfs() begins with vmbus_sysroot(), and so does the
+	 * path of file_names().
 	 */
 	return file_names("%s/%s", vmbus_device_sysfs(device->handle) + strlen(vmbus_sysroot()),
 			  folder);
@@ -136,7 +143,8 @@ static void read_channels(struct vdevice *device)
 }
 
 /*
- * Read the maps of the UIO device. Return 0, or -ENOENT when the device has been unbound meanwhile.
+ * Read the maps of the UIO device. Return 0, or -ENOENT when the device has
+ * been unbound meanwhile.
  */
 static int read_maps(struct vdevice *device)
 {
@@ -171,7 +179,10 @@ static void read_mac(struct vdevice *device, const char *path)
 		memcpy(device->mac, text, MAC_SIZE);
 }
 
-/* Find the network interfaces and disks below the device, also behind a PCI bridge. */
+/*
+ * Find the network interfaces and disks below the device, also behind a PCI
+ * bridge.
+ */
 static void read_below(struct vdevice *device)
 {
 	char top[PATH_MAX];
@@ -203,7 +214,10 @@ static void read_below(struct vdevice *device)
 	strings_sort(&device->disks);
 }
 
-/* Read what interface a device had before user space took it; vmbus-bind remembers that. */
+/*
+ * Read what interface a device had before user space took it; vmbus-bind
+ * remembers that.
+ */
 static void read_record(struct vdevice *device)
 {
 	struct record record;

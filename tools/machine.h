@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The VMBus devices of the machine, with all that a person asks about them, as they were at one
- * moment.
+ * The VMBus devices of the machine, with all that a person asks about them, as
+ * they were at one moment.
  */
 #ifndef HVUIO_MACHINE_H
 #define HVUIO_MACHINE_H
@@ -44,8 +44,9 @@ struct vdevice {
 	struct strings disks;
 	struct strings links;		/* below /dev/vmbus, without vmbus_sysroot() */
 	/*
-	 * The address of the device's own interface. If user space has the device, the address and
-	 * the name that the interface had before. "" if none is known.
+	 * The address of the device's own interface. If user space has the
+	 * device, the address and the name that the interface had before. "" if
+	 * none is known.
 	 */
 	char mac[MAC_SIZE];
 	char known_interface[INTERFACE_SIZE];
@@ -66,7 +67,10 @@ struct machine {
 	char *fault;	/* what could not be read; NULL: nothing */
 };
 
-/* Return 0, or an exit status: EXIT_NO_VMBUS or EXIT_FAILED, and a message has said why. */
+/*
+ * Return 0, or an exit status: EXIT_NO_VMBUS or EXIT_FAILED, and a message has
+ * said why.
+ */
 int machine_read(struct machine *machine);
 
 /* As machine_read(), without messages */

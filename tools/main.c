@@ -26,8 +26,8 @@ static void print_commands(FILE *stream)
 }
 
 /*
- * Find the command. driverctl takes its options before the command, so each option may stand there,
- * and --bus is followed by a value.
+ * Find the command. driverctl takes its options before the command, so each
+ * option may stand there, and --bus is followed by a value.
  */
 static int find_command(int argc, char **argv)
 {
@@ -71,7 +71,10 @@ int main(int argc, char **argv)
 		complain("there is no command '%s'; 'vmbusctl --help' lists them", argv[at]);
 		return EXIT_USAGE;
 	}
-	/* The options that stand before the command take its place; getopt prints argv[0]. */
+	/*
+	 * The options that stand before the command take its place; getopt
+	 * prints argv[0].
+	 */
 	memmove(argv + 2, argv + 1, (at - 1) * sizeof(*argv));
 	name = need_printf("vmbusctl %s", command->name);
 	argv[1] = name;

@@ -6,7 +6,10 @@
 #include <stddef.h>
 #include <stdlib.h>
 
-/* Return the memory that an allocation returned. If it returned NULL, say so and exit. */
+/*
+ * Return the memory that an allocation returned. If it returned NULL, say so
+ * and exit.
+ */
 void *need(void *memory);
 
 char *need_strdup(const char *text);
@@ -27,7 +30,10 @@ void strings_free(struct strings *strings);
 /* Sort the list as strcmp() does. */
 void strings_sort(struct strings *strings);
 
-/* Return a new string with the items and a separator between them; "" for an empty list. */
+/*
+ * Return a new string with the items and a separator between them; "" for an
+ * empty list.
+ */
 char *strings_join(const struct strings *strings, const char *separator);
 
 #endif

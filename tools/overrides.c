@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * vmbusctl set-override, unset-override and list-overrides: bind and unbind as driverctl spells
- * them.
+ * vmbusctl set-override, unset-override and list-overrides: bind and unbind as
+ * driverctl spells them.
  */
 #include <stdlib.h>
 #include <string.h>

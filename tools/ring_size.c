@@ -119,7 +119,10 @@ static int set_now(const struct vdevice *device, const struct device_plan *plan,
 		err = -ENOENT;
 	else
 		err = kernel_write(size, "%s/" DEVICE_FILE, vmbus_device_sysfs(device->handle));
-	/* The module has made the ring file anew, with the owner and mode of the kernel. */
+	/*
+	 * The module has made the ring file anew, with the owner and mode of
+	 * the kernel.
+	 */
 	if (!err && plan && plan_has_rule(&plan->now) && plan->now.rule.enable) {
 		struct rule rule = plan->now.rule;
 
@@ -153,7 +156,10 @@ static int set_in_rule(const struct vdevice *device, const struct device_plan *p
 		goto out;
 	snprintf(text, sizeof(text), "%" PRIu64, size);
 	dropin_set(&dropin, "ring_size", size ? text : NULL);
-	/* vmbus-bind runs whenever a file of rules changes, and would set the size now. */
+	/*
+	 * vmbus-bind runs whenever a file of rules changes, and would set the
+	 * size now.
+	 */
 	if (waits && defer_set(device->instance, DEFER_SIZE))
 		complain("%s: the size may be set before the next boot", device->instance);
 	if (!size && !dropin.before)

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What the configuration says about each device, from the engine of vmbus-bind (udev/plan.h). */
+/*
+ * What the configuration says about each device, from the engine of vmbus-bind
+ * (udev/plan.h).
+ */
 #ifndef HVUIO_RULE_H
 #define HVUIO_RULE_H
 
@@ -15,12 +18,16 @@ struct rules {
 	int config_error;	/* of config_load() */
 };
 
-/* Read configuration and facts, and plan. Never fails: without facts there are no plans. */
+/*
+ * Read configuration and facts, and plan. Never fails: without facts there are
+ * no plans.
+ */
 struct rules *rules_read(void);
 void rules_free(struct rules *rules);
 
 /*
- * Print what is wrong with the configuration to standard error. Return how many faults there are.
+ * Print what is wrong with the configuration to standard error. Return how many
+ * faults there are.
  */
 size_t rules_complain(const struct rules *rules);
 
@@ -31,8 +38,8 @@ const struct device_plan *rules_plan(const struct rules *rules, const struct vde
 bool plan_has_rule(const struct plan *plan);
 
 /*
- * Return a new string: the file of the rule, and in brackets why it has no effect; "" without a
- * rule.
+ * Return a new string: the file of the rule, and in brackets why it has no
+ * effect; "" without a rule.
  */
 char *rule_text(const struct rules *rules, const struct vdevice *device);
 

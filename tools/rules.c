@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* vmbusctl rules: what happens to each device, now and at the next boot, and why. */
+/*
+ * vmbusctl rules: what happens to each device, now and at the next boot, and
+ * why.
+ */
 #include <stdlib.h>
 
 #include "command.h"

@@ -77,7 +77,10 @@ static size_t width_of(const struct table *table, size_t column)
 	return width;
 }
 
-/* Print one cell. The colour does not count as width, and the last column is not filled up. */
+/*
+ * Print one cell. The colour does not count as width, and the last column is
+ * not filled up.
+ */
 static void print_cell(FILE *stream, const char *text, enum colour colour, bool right, size_t width,
 		       bool last)
 {

@@ -15,7 +15,10 @@ struct column {
 
 struct table;
 
-/* columns: ends with a column that has no header; must outlive the table. Out of memory: exits. */
+/*
+ * columns: ends with a column that has no header; must outlive the table. Out
+ * of memory: exits.
+ */
 struct table *table_new(const struct column *columns);
 void table_free(struct table *table);
 

@@ -85,8 +85,9 @@ static const struct counters *find(const struct look *look, const struct vdevice
 }
 
 /*
- * Compute a rate. Return -1 if it is not known: at the first look, for a counter that the kernel
- * does not have, and after a counter began anew because the host offered the device again.
+ * Compute a rate. Return -1 if it is not known: at the first look, for a
+ * counter that the kernel does not have, and after a counter began anew because
+ * the host offered the device again.
  */
 static double rate(int64_t before, int64_t now, double seconds)
 {

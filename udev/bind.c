@@ -290,7 +290,7 @@ static int attach_by_id(struct vmbus_device *dev, const char *driver, struct und
 	if (!ret || ret == -EEXIST)
 		ret = attach(dev, driver);
 	if (undo->id_added && write_driver(driver, "remove_id", vmbus_device_class(dev)))
-		say(LOG_WARNING, "%s: %s still takes every device of the class: remove_id failed",
+		msg(LOG_WARNING, "%s: %s still takes every device of the class: remove_id failed",
 		    described(dev), driver);
 	for (struct vmbus_device **n = neighbours; undo->id_added && *n; n++) {
 		if (vmbus_device_refresh(*n) || !is_with(*n, driver))
@@ -353,7 +353,7 @@ static void restore(struct vmbus_device *dev, const struct undo *undo)
 	if (undo->has_override)
 		ret = write_override(dev, undo->override);
 	if (ret && !is_gone(dev))
-		say(LOG_ERR, "%s: driver_override cannot be set back: %s", described(dev),
+		msg(LOG_ERR, "%s: driver_override cannot be set back: %s", described(dev),
 		    reason(ret));
 	if (!vmbus_device_refresh(dev) && !vmbus_device_driver(dev)) {
 		ret = 0;
@@ -362,7 +362,7 @@ static void restore(struct vmbus_device *dev, const struct undo *undo)
 		else
 			probe_loaded(dev);
 		if (ret && !is_gone(dev))
-			say(LOG_ERR, "%s: %s does not take it back: %s", described(dev),
+			msg(LOG_ERR, "%s: %s does not take it back: %s", described(dev),
 			    undo->driver, reason(ret));
 		vmbus_device_refresh(dev);
 	}
@@ -425,7 +425,7 @@ static int bind_now(struct vmbus_device *dev, const struct rule *rule, const str
 	if (err)
 		goto err_attach;
 
-	say(LOG_NOTICE, "%s: bound to %s%s%s", described(dev), rule->driver,
+	msg(LOG_NOTICE, "%s: bound to %s%s%s", described(dev), rule->driver,
 	    undo.driver ? ", taken over from " : "", undo.driver ? undo.driver : "");
 	free(undo.driver);
 	free(undo.lowered);
@@ -439,11 +439,11 @@ err_override:
 	free(undo.driver);
 	free(undo.lowered);
 	if (is_gone(dev)) {
-		say(LOG_INFO, "%s: the host has taken it back", described(dev));
+		msg(LOG_INFO, "%s: the host has taken it back", described(dev));
 		return -ENODEV;
 	}
 	now = vmbus_device_driver(dev);
-	say(LOG_ERR, "%s: not bound to %s: %s: %s; it is %s%s", described(dev), rule->driver, step,
+	msg(LOG_ERR, "%s: not bound to %s: %s: %s; it is %s%s", described(dev), rule->driver, step,
 	    reason(err), now ? "with " : "without a driver", now ? now : "");
 	/*
 	 * The driver said so of a device that is still there; to our caller it
@@ -524,7 +524,7 @@ static int remember(struct facts *facts, int index, const struct plan *plan,
 	 * be written down then.
 	 */
 	if (ret && options->time == PLAN_NOW)
-		say(LOG_WARNING,
+		msg(LOG_WARNING,
 		    "%s/%s cannot be written, so the next boot does not know of this check: %s",
 		    STATE_FOLDER, device->instance, strerror(-ret));
 	return ret;
@@ -537,22 +537,22 @@ static int carry_out(struct vmbus_device *dev, const struct facts *facts, int in
 
 	switch (plan->outcome) {
 	case PLAN_WAITS:
-		say(LOG_INFO, "%s: left alone: %s", described(dev), plan->reason);
+		msg(LOG_INFO, "%s: left alone: %s", described(dev), plan->reason);
 		return 0;
 	case PLAN_NO_RULE:
 	case PLAN_DISABLED:
 		return 0;
 	case PLAN_FAULTY:
-		say(LOG_ERR, "%s: left alone: %s (%s:%u)", described(dev), plan->reason,
+		msg(LOG_ERR, "%s: left alone: %s (%s:%u)", described(dev), plan->reason,
 		    plan->at.file, plan->at.line);
 		return -EINVAL;
 	case PLAN_REFUSED:
-		say(LOG_ERR,
+		msg(LOG_ERR,
 		    "%s: not bound to %s: %s; force=yes in its section overrules this (%s:%u)",
 		    described(dev), plan->rule.driver, plan->reason, plan->at.file, plan->at.line);
 		return -EBUSY;
 	case PLAN_BOUND:
-		say(LOG_DEBUG, "%s: is with %s", described(dev), plan->rule.driver);
+		msg(LOG_DEBUG, "%s: is with %s", described(dev), plan->rule.driver);
 		break;
 	case PLAN_BIND:
 		ret = bind_now(dev, &plan->rule, facts, index);
@@ -571,7 +571,10 @@ void device_claim_disks(const struct config *config, struct facts *facts, size_t
 		plan_make(config, facts, device, PLAN_NOW, NULL, plan);
 }
 
-/* Read the files and add a section. Returns 0 or -errno; the caller has said what is faulty. */
+/*
+ * Read the files and add a section. Returns 0 or -errno; the caller has said
+ * what is faulty.
+ */
 static int read_config(struct config *config, const struct section *extra)
 {
 	struct section *sections;
@@ -605,22 +608,25 @@ int device_bind(const struct section *extra, struct vmbus_device *dev,
 	ret = lock < 0 ? lock : vmbus_device_refresh(dev);
 	if (ret)
 		goto out;
-	/* vmbusctl may have released it, or made it wait, while this run waited for the lock. */
+	/*
+	 * vmbusctl may have released it, or made it wait, while this run waited
+	 * for the lock.
+	 */
 	why = defer_reason(vmbus_device_instance(dev), options->occasion);
 	if (why) {
-		say(LOG_INFO, "%s: left alone: %s", described(dev), why);
+		msg(LOG_INFO, "%s: left alone: %s", described(dev), why);
 		goto out;
 	}
 	ret = read_config(&config, extra);
 	if (ret) {
-		say(LOG_ERR, "%s: not bound: the configuration cannot be read: %s", described(dev),
+		msg(LOG_ERR, "%s: not bound: the configuration cannot be read: %s", described(dev),
 		    reason(ret));
 		goto out;
 	}
 	ret = facts_read(&facts);
 	index = ret ? -1 : facts_device(&facts, vmbus_device_instance(dev));
 	if (ret)
-		say(LOG_ERR, "%s: not bound: the machine cannot be looked at: %s", described(dev),
+		msg(LOG_ERR, "%s: not bound: the machine cannot be looked at: %s", described(dev),
 		    reason(ret));
 	else if (index < 0)
 		ret = -ENODEV;
@@ -681,14 +687,14 @@ static int release_now(struct vmbus_device *dev, const char *driver, bool overri
 	}
 	probe_any(dev);
 	now = vmbus_device_driver(dev);
-	say(LOG_NOTICE, "%s: released by %s, %s%s", described(dev), driver,
+	msg(LOG_NOTICE, "%s: released by %s, %s%s", described(dev), driver,
 	    now ? "now with " : "now without a driver", now ? now : "");
 	return 0;
 
 err_gone:
 	if (is_gone(dev))
 		return -ENODEV;
-	say(LOG_ERR, "%s: not released by %s: %s: %s", described(dev), driver, step, reason(err));
+	msg(LOG_ERR, "%s: not released by %s: %s: %s", described(dev), driver, step, reason(err));
 	return err;
 }
 
@@ -714,7 +720,7 @@ static bool note_release(const struct vmbus_device *dev)
 	int err = defer_set(vmbus_device_instance(dev), DEFER_RELEASED);
 
 	if (err)
-		say(LOG_WARNING, "%s: %s cannot be written, so a change of the rules may bind it: %s",
+		msg(LOG_WARNING, "%s: %s cannot be written, so a change of the rules may bind it: %s",
 		    described(dev), DEFER_FOLDER, strerror(-err));
 	return is_new && !err;
 }
@@ -742,7 +748,7 @@ int device_release(const struct config *config, struct vmbus_device *dev,
 	override = !ret;
 	if (ret && ret != -ENOENT) {
 		if (ret != -ENODEV)
-			say(LOG_ERR, "%s: %s", described(dev), reason(ret));
+			msg(LOG_ERR, "%s: %s", described(dev), reason(ret));
 		goto out;
 	}
 	ret = 0;

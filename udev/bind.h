@@ -19,7 +19,11 @@ struct bind_options {
 };
 
 struct release_options {
-	bool is_named;		/* the administrator named the device: it need not be configured any more */
+	/*
+	 * the administrator named the device: it need not be configured any
+	 * more
+	 */
+	bool is_named;
 	bool dry;
 	bool keep_verdict;	/* for now only: what the guard found is not forgotten */
 	bool is_wanted;		/* a rule still wants the device: note that it is released */
@@ -42,23 +46,27 @@ bool device_is_nic(const struct vmbus_device *dev);
  * Returns 0 when the device is where it belongs, or -errno: -EBUSY when the
  * guard keeps it, -EINVAL when a faulty file names it, -ENODEV when the host
  * takes it back meanwhile, -ENOENT when there is no such driver, else what the
- * driver's probe returned as far as the kernel tells. After a failure the
+ * driver's probe returned, if the kernel reports it. After a failure the
  * former driver has the device again.
  */
 int device_bind(const struct section *extra, struct vmbus_device *dev,
 		const struct bind_options *options);
 
 /*
- * device_claim_disks() - plan once more for a device that a plan for now would take
- * @plan: what plan_make() has answered for PLAN_NOW; replaced if a disk is in use
+ * device_claim_disks() - plan once more for a device that a plan for now would
+ * take
+ * @plan: what plan_make() has answered for PLAN_NOW; replaced if a disk is in
+ *        use
  *
- * See facts_claim_disks(). Call it wherever such a plan is shown or carried out.
+ * See facts_claim_disks(). Call it wherever such a plan is shown or carried
+ * out.
  */
 void device_claim_disks(const struct config *config, struct facts *facts, size_t device,
 			struct plan *plan);
 
 /*
- * device_release() - let the kernel choose a driver for a device that device_bind() bound
+ * device_release() - let the kernel choose a driver for a device that
+ * device_bind() bound
  *
  * Nothing is done when the kernel chose that driver by itself. Returns 0 or
  * -errno.

@@ -29,7 +29,9 @@ struct place {
 /* How a section or an exclude names devices. */
 struct device_name {
 	enum { NAME_GUID, NAME_INTERFACE, NAME_MAC } kind;
-	/* The GUID of a class or of an instance, eth1, or a MAC in lower case */
+	/*
+	 * The GUID of a class or of an instance, eth1, or a MAC in lower case
+	 */
 	char text[VMBUS_GUID_SIZE];
 };
 

@@ -28,7 +28,10 @@ struct interface {
 	bool default_route;		/* the main table has one through it */
 	bool address;			/* it has a route or a global address */
 	char needed_by[REASON_SIZE];	/* a network file system or disk is reached through it */
-	/* The file that brings it up at boot with a default route; "": none known */
+	/*
+	 * The file that brings it up at boot with a default route; "": none
+	 * known
+	 */
 	char brought_up_by[SOURCE_SIZE];
 };
 
@@ -45,7 +48,10 @@ struct device {
 	const char *left_alone;		/* why vmbus-bind --all leaves it alone, or NULL */
 };
 
-/* A disk or partition below a device that nothing in sysfs or /proc shows in use. */
+/*
+ * A disk or partition below a device that nothing in sysfs or /proc shows in
+ * use.
+ */
 struct disk {
 	size_t device;
 	dev_t number;
@@ -73,7 +79,8 @@ int facts_read(struct facts *facts);
 void facts_free(struct facts *facts);
 
 /*
- * facts_claim_disks() - try to open each disk below a device for this program alone
+ * facts_claim_disks() - try to open each disk below a device for this program
+ * alone
  *
  * The kernel refuses that for a disk that a file system, a volume or a program
  * has claimed, whatever sysfs and the mount table show of it: the second disk
@@ -83,7 +90,10 @@ void facts_free(struct facts *facts);
  */
 void facts_claim_disks(struct facts *facts, size_t device);
 
-/* Whether the interface @lower lies directly below @upper, as a virtual function does. */
+/*
+ * Whether the interface @lower lies directly below @upper, as a virtual
+ * function does.
+ */
 bool facts_is_below(const char *lower, const char *upper);
 
 /* The device with this instance GUID, or -1. */

@@ -118,7 +118,10 @@ int kernel_claim(const char *name, dev_t number)
 	for (char *c = path; *c; c++)
 		if (*c == '!')
 			*c = '/';
-	/* Look at the node before it is opened: to open another one may do something. */
+	/*
+	 * Look at the node before it is opened: to open another one may do
+	 * something.
+	 */
 	if (stat(path, &st))
 		return -errno;
 	if (!S_ISBLK(st.st_mode) || st.st_rdev != number)

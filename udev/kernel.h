@@ -33,7 +33,8 @@ int kernel_set_interface(const char *name, bool up);
 int kernel_set_access(const char *path, uid_t owner, gid_t group, int mode);
 
 /*
- * kernel_claim() - try to open a block device for this program alone, and close it again
+ * kernel_claim() - try to open a block device for this program alone, and close
+ * it again
  * @name: its name in sysfs
  * @number: its device number, which the node in /dev must have
  *

@@ -15,7 +15,10 @@
 
 #include "log.h"
 
-/* Create the folders of @path below vmbus_sysroot(), the last one for root alone. */
+/*
+ * Create the folders of @path below vmbus_sysroot(), the last one for root
+ * alone.
+ */
 static int make_folders(char *path)
 {
 	for (char *slash = strchr(path + strlen(vmbus_sysroot()) + 1, '/'); slash;
@@ -63,6 +66,6 @@ int lock_take(const char *kind, const char *name)
 	else
 		fd = open_lock(path);
 	if (fd < 0)
-		say(LOG_ERR, "the lock %s cannot be taken: %s", path, strerror(-fd));
+		msg(LOG_ERR, "the lock %s cannot be taken: %s", path, strerror(-fd));
 	return fd;
 }

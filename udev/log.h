@@ -11,10 +11,13 @@
  */
 extern bool log_to_syslog;
 
-/* The program's name, before each line on standard error; "vmbus-bind" unless it says otherwise. */
+/*
+ * The program's name, before each line on standard error; "vmbus-bind" unless
+ * it says otherwise.
+ */
 extern const char *log_name;
 
 /* One line, at a syslog priority; LOG_DEBUG is dropped. */
-void say(int priority, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void msg(int priority, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

@@ -49,7 +49,9 @@ struct routes {
 	size_t pppoe_count;
 };
 
-/* Append a cleared element to the list at *@list. Returns NULL without memory. */
+/*
+ * Append a cleared element to the list at *@list. Returns NULL without memory.
+ */
 void *machine_grow(void *list, size_t *count, size_t size);
 
 /* A file below vmbus_sysroot() for reading, or NULL and errno. */
@@ -67,7 +69,8 @@ void routes_judge(const struct routes *routes, const struct stack *stack,
 		  struct interface *interface);
 
 /*
- * disk_in_use() - find out whether a disk or partition is mounted, swapped to or held
+ * disk_in_use() - find out whether a disk or partition is mounted, swapped to
+ * or held
  * @folder: its folder in sysfs
  * @number: the result, its device number
  * @why: the answer: one sentence, or "" when it is not in use
@@ -84,7 +87,8 @@ struct netconfig *netconfig_read(void);
 void netconfig_free(struct netconfig *netconfig);
 
 /*
- * netconfig_find() - find the file that brings an interface up at boot, with a default route
+ * netconfig_find() - find the file that brings an interface up at boot, with a
+ * default route
  * @driver: its driver in the kernel; "" when that is not known
  * @file: the answer, or "": there is none, or it is in doubt
  */

@@ -432,7 +432,7 @@ static void on_manager_key(void *arg, const char *section, const char *key, cons
 		r->has_match = true;
 }
 
-/* Whether NetworkManager is told to leave some interfaces alone. */
+/* Whether NetworkManager shall leave some interfaces alone. */
 static bool has_unmanaged(struct netconfig *net)
 {
 	static const char *const folders[] = {
@@ -772,7 +772,8 @@ static enum match match_words(const char *words, const char *text)
 	if (!*text)
 		return IN_DOUBT;
 	strcpy(copy, words);
-	for (word = strtok_r(copy, CONF_BLANKS, &save); word; word = strtok_r(NULL, CONF_BLANKS, &save))
+	for (word = strtok_r(copy, CONF_BLANKS, &save); word; word =
+	     strtok_r(NULL, CONF_BLANKS, &save))
 		if (!fnmatch(word, text, 0))
 			result = MATCHES;
 	return result;

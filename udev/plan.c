@@ -139,8 +139,8 @@ static const struct interface *other_with_address(const struct question *q)
 }
 
 /*
- * What the machine needs the device for, as far as can be seen now; false:
- * nothing was found.
+ * Find out what the machine needs the device for now. Return false if nothing
+ * was found.
  */
 static bool is_needed(const struct question *q, struct plan *plan)
 {

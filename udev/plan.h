@@ -5,15 +5,15 @@
  * the machine or changes it: a plan follows from the configuration, the facts
  * and the occasion alone.
  *
- *	struct config config;
- *	struct facts facts;
- *	struct device_plan *plans;
+ * 	struct config config;
+ * 	struct facts facts;
+ * 	struct device_plan *plans;
  *
- *	config_load(&config);		// -EINVAL: config.findings; the good files still hold
- *	facts_read(&facts);
- *	plan_all(&config, &facts, &plans);	// one for each of facts.devices
- *	for (i = 0; i < facts.device_count; i++)
- *		puts(plans[i].now.reason);	// and outcome, at; the same in .boot
+ *	config_load(&config);	// -EINVAL: config.findings; good files hold
+ * 	facts_read(&facts);
+ * 	plan_all(&config, &facts, &plans);	// one for each of facts.devices
+ * 	for (i = 0; i < facts.device_count; i++)
+ * 		puts(plans[i].now.reason);	// .now and .boot
  */
 #ifndef HVUIO_PLAN_H
 #define HVUIO_PLAN_H
@@ -77,8 +77,9 @@ struct device_plan {
 /*
  * plan_make() - decide about one device
  * @device: index into facts->devices
- * @taken: devices that user space has taken by then, an array for facts->devices, or NULL: they
- *	count no longer as network adapters that remain
+ * @taken: devices that user space has taken by then, an array for
+ *         facts->devices, or NULL: they count no longer as network adapters
+ *         that remain
  */
 void plan_make(const struct config *config, const struct facts *facts, size_t device,
 	       enum plan_time time, const bool *taken, struct plan *plan);
@@ -90,21 +91,22 @@ void plan_make(const struct config *config, const struct facts *facts, size_t de
 void plan_leave(struct plan *plan, const char *reason);
 
 /*
- * plan_all() - decide about every device, in the order in which vmbus-bind --all goes through them
+ * plan_all() - decide about every device, in the order in which vmbus-bind
+ * --all goes through them
  * @plans: the result, one for each of facts->devices; free() it
  *
  * The plans for now are those of vmbus-bind --all. They follow from each other
- * as the bindings do: of the last two network adapters with an address the first
- * is taken and the second refused. A device that --all leaves alone has the
- * outcome PLAN_WAITS, and facts->devices[].left_alone for a reason.
+ * as the bindings do: of the last two network adapters with an address the
+ * first is taken and the second refused. A device that --all leaves alone has
+ * the outcome PLAN_WAITS, and facts->devices[].left_alone for a reason.
  *
  * Returns 0 or -ENOMEM.
  */
 int plan_all(const struct config *config, const struct facts *facts, struct device_plan **plans);
 
 /*
- * "bind", "bound", "refused", "faulty", "disabled", "no-rule", "waits": for machines and
- * columns.
+ * "bind", "bound", "refused", "faulty", "disabled", "no-rule", "waits": for
+ * machines and columns.
  */
 const char *plan_outcome_name(enum plan_outcome outcome);
 

@@ -53,7 +53,9 @@ void *machine_grow(void *list, size_t *count, size_t size)
 	return memset(more + size * (*count)++, 0, size);
 }
 
-/* Close a file that was read to its end. Returns @ret, or -EIO if it was not. */
+/*
+ * Close a file that was read to its end. Returns @ret, or -EIO if it was not.
+ */
 static int end_reading(FILE *file, int ret)
 {
 	if (!ret && ferror(file))
@@ -164,7 +166,10 @@ static int read_ipv6_routes(struct routes *routes)
 	return ret;
 }
 
-/* The kernel has no other trace of PPPoE: ppp0 is not stacked on its interface in sysfs. */
+/*
+ * The kernel has no other trace of PPPoE: ppp0 is not stacked on its interface
+ * in sysfs.
+ */
 static int read_pppoe(struct routes *routes)
 {
 	char name[INTERFACE_SIZE], (*below)[INTERFACE_SIZE];

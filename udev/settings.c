@@ -54,7 +54,7 @@ static int find_accounts(const struct vmbus_device *dev, const struct settings *
 		else
 			ret = -ENOENT;
 		if (!user)
-			say(LOG_ERR, "%s: owner: there is no user '%s'", vmbus_device_instance(dev),
+			msg(LOG_ERR, "%s: owner: there is no user '%s'", vmbus_device_instance(dev),
 			    settings->owner);
 	}
 	if (settings->group[0] && !config_parse_number(settings->group, &access->group)) {
@@ -64,7 +64,7 @@ static int find_accounts(const struct vmbus_device *dev, const struct settings *
 		else
 			ret = -ENOENT;
 		if (!group)
-			say(LOG_ERR, "%s: group: there is no group '%s'",
+			msg(LOG_ERR, "%s: group: there is no group '%s'",
 			    vmbus_device_instance(dev), settings->group);
 	}
 	/* A mode for a group is not to be given to another one. */
@@ -80,7 +80,7 @@ static int set_access(const struct vmbus_device *dev, const char *path, const st
 	/* A channel may leave at any time. */
 	if (!ret || ret == -ENOENT || ret == -ENODEV)
 		return 0;
-	say(LOG_ERR, "%s: owner, group or mode of %s cannot be set: %s", vmbus_device_instance(dev),
+	msg(LOG_ERR, "%s: owner, group or mode of %s cannot be set: %s", vmbus_device_instance(dev),
 	    path, strerror(-ret));
 	return ret;
 }
@@ -107,7 +107,7 @@ static int set_ring(const struct vmbus_device *dev, const char *channels, const 
 		return -ENAMETOOLONG;
 	if (wait && !wait_for(path, folder)) {
 		if (!faccessat(AT_FDCWD, folder, F_OK, 0))
-			say(LOG_ERR,
+			msg(LOG_ERR,
 			    "%s: channel %s has no ring file after 2 seconds; its owner, group and mode are not set",
 			    vmbus_device_instance(dev), name);
 		return faccessat(AT_FDCWD, folder, F_OK, 0) ? 0 : -ETIMEDOUT;
@@ -169,7 +169,7 @@ static int set_ring_size(const struct vmbus_device *dev, uint64_t size)
 		reason = "this module sets no ring sizes (hyperv-uio-dkms has one that does)";
 	else if (ret == -EBUSY)
 		reason = "a program has the device open";
-	say(LOG_ERR, "%s: ring_size cannot be set to %s: %s", vmbus_device_instance(dev), text, reason);
+	msg(LOG_ERR, "%s: ring_size cannot be set to %s: %s", vmbus_device_instance(dev), text, reason);
 	return ret;
 }
 
@@ -184,7 +184,7 @@ static int check_buffer(const struct vmbus_device *dev, const char *key, int map
 	snprintf(path, sizeof(path), "uio/%s/maps/map%d/size", vmbus_device_uio(dev), map);
 	if (vmbus_device_attribute_u64(dev, path, &now) || now == size)
 		return 0;
-	say(LOG_WARNING,
+	msg(LOG_WARNING,
 	    "%s: %s is %" PRIu64 " and not %" PRIu64 ": it is set when the device is bound again",
 	    vmbus_device_instance(dev), key, now, size);
 	return 0;
@@ -256,7 +256,7 @@ static int choose(const char *driver, const char *name, uint64_t size, char form
 		former[0] = '\0';
 	if (ret) {
 		former[0] = '\0';
-		say(LOG_ERR, "%s of %s cannot be set to %s: %s", name, driver, text,
+		msg(LOG_ERR, "%s of %s cannot be set to %s: %s", name, driver, text,
 		    ret == -ENOENT
 			    ? "this module sets no buffer sizes (hyperv-uio-dkms has one that does)"
 			    : strerror(-ret));
@@ -287,7 +287,7 @@ static void unchoose(const char *driver, const char *name, const char *former)
 		return;
 	ret = kernel_write(former, DRIVER "/%s", vmbus_sysroot(), driver, name);
 	if (ret)
-		say(LOG_ERR, "%s of %s cannot be set back to %s: %s", name, driver, former,
+		msg(LOG_ERR, "%s of %s cannot be set back to %s: %s", name, driver, former,
 		    strerror(-ret));
 }
 
@@ -300,7 +300,7 @@ void settings_end(struct buffers *buffers)
 	*buffers = (struct buffers){ .lock = -1 };
 }
 
-/* Classes of which a machine has one. */
+/* A machine has one device of these classes. */
 static bool is_single(const char *class)
 {
 	static const char *const names[] = {

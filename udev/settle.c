@@ -13,8 +13,10 @@
 #define QUIET_MS  1000
 #define MAX_WAITS 10
 
-/* Take what has been reported within @ms. Returns whether there was anything. */
-static bool take(int fd, int ms)
+/*
+ * Take what has been reported within @ms. Returns whether there was anything.
+ */
+static bool drain(int fd, int ms)
 {
 	struct pollfd one = { .fd = fd, .events = POLLIN };
 	char events[4096];
@@ -35,7 +37,8 @@ int settle_open(void)
 	fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 	if (fd < 0)
 		return -errno;
-	if (inotify_add_watch(fd, path, IN_CREATE | IN_DELETE | IN_MOVE | IN_MODIFY | IN_CLOSE_WRITE |
+	if (inotify_add_watch(fd, path,
+			      IN_CREATE | IN_DELETE | IN_MOVE | IN_MODIFY | IN_CLOSE_WRITE |
 			      IN_ATTRIB | IN_ONLYDIR) < 0) {
 		err = -errno;
 		close(fd);
@@ -46,11 +49,11 @@ int settle_open(void)
 
 void settle_wait(int fd)
 {
-	for (int i = 0; i < MAX_WAITS && take(fd, QUIET_MS); i++)
+	for (int i = 0; i < MAX_WAITS && drain(fd, QUIET_MS); i++)
 		poll(NULL, 0, QUIET_MS);
 }
 
 bool settle_changed(int fd)
 {
-	return take(fd, 0);
+	return drain(fd, 0);
 }

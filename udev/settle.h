@@ -15,10 +15,16 @@
 
 #include <stdbool.h>
 
-/* Watch the administrator's folder of rules. Returns a file descriptor or -errno. */
+/*
+ * Watch the administrator's folder of rules. Returns a file descriptor or
+ * -errno.
+ */
 int settle_open(void);
 
-/* Return once nothing in the folder has changed for a second, and after 20 seconds at the latest. */
+/*
+ * Return once nothing in the folder has changed for a second, and after 20
+ * seconds at the latest.
+ */
 void settle_wait(int fd);
 
 /* Whether anything has changed since settle_wait() returned. */

@@ -4,16 +4,16 @@
  * /var/lib/hyperv-uio/INSTANCE with lines KEY=VALUE. Whoever wants to forget a
  * device removes its file.
  *
- *	mac=00:15:5d:01:02:03		of the interface that the device had last
- *	interface=eth1			the name of that interface
- *	verdict=safe | needed		an administrator's check of routes and
- *					mounts: the machine can do without the
- *					device, or not
- *	reason=TEXT			why, one sentence
- *	rule=FILE [class]		the section that the verdict was about
- *					(or [instance], [mac], [interface])
- *	driver=NAME			the driver that it names
- *	checked=2026-11-20T12:00:00Z	when
+ * 	mac=00:15:5d:01:02:03		of the last interface of the device
+ * 	interface=eth1			the name of that interface
+ * 	verdict=safe | needed		an administrator's check of routes and
+ * 					mounts: the machine can do without the
+ * 					device, or not
+ * 	reason=TEXT			why, one sentence
+ * 	rule=FILE [class]		the section that the verdict was about
+ * 					(or [instance], [mac], [interface])
+ * 	driver=NAME			the driver that it names
+ * 	checked=2026-11-20T12:00:00Z	when
  */
 #ifndef HVUIO_STATE_H
 #define HVUIO_STATE_H

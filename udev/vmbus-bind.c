@@ -133,7 +133,7 @@ static void say_left(const struct run *run, const struct vmbus_device *dev, cons
 	if (run->options.occasion == OCCASION_OFFER || rule.scope == SCOPE_NONE || !rule.enable ||
 	    rule.faulty_at.file || (driver && !strcmp(driver, rule.driver)))
 		return;
-	say(LOG_INFO, "%s: left alone: %s",
+	msg(LOG_INFO, "%s: left alone: %s",
 	    device_text(vmbus_device_instance(dev), vmbus_device_class_name(dev),
 			vmbus_device_class(dev)), why);
 }
@@ -176,7 +176,8 @@ static int one(const struct run *run, struct vmbus_device *dev)
 
 	if (run->mode == RELEASE)
 		ret = device_release(&run->config, dev,
-				     &(struct release_options){ .is_named = is_named, .dry = run->dry,
+				     &(struct release_options){ .is_named = is_named,
+					     .dry = run->dry,
 								.is_wanted = is_wanted(run, dev) });
 	else if (run->mode == SETTINGS)
 		ret = set(run, dev);
@@ -198,9 +199,9 @@ static int run_one(const struct run *run)
 	if (ret == -ENODEV && run->event)
 		return 0;
 	if (ret == -ENODEV)
-		say(LOG_ERR, "%s: no such VMBus device", run->id);
+		msg(LOG_ERR, "%s: no such VMBus device", run->id);
 	else if (ret)
-		say(LOG_ERR, "%s", vmbus_error());
+		msg(LOG_ERR, "%s", vmbus_error());
 	if (ret)
 		return ret;
 	if (run->mode == PROPERTIES) {
@@ -222,7 +223,7 @@ static int run_all(const struct run *run)
 	if (ret == -ENODEV)
 		return 0;
 	if (ret < 0)
-		say(LOG_ERR, "%s%s", list ? "a device is passed over: " : "", vmbus_error());
+		msg(LOG_ERR, "%s%s", list ? "a device is passed over: " : "", vmbus_error());
 	else
 		ret = 0;
 	for (struct vmbus_device **dev = list; dev && *dev; dev++) {
@@ -282,13 +283,13 @@ static int preview(struct run *run)
 	if (ret == -ENODEV && run->mode == BIND_ALL)
 		return 0;
 	if (ret || plan_all(&run->config, &facts, &plans)) {
-		say(LOG_ERR, "the machine cannot be looked at: %s",
+		msg(LOG_ERR, "the machine cannot be looked at: %s",
 		    ret ? strerror(-ret) : strerror(ENOMEM));
 		facts_free(&facts);
 		return ret ? ret : -ENOMEM;
 	}
 	if (facts.device_error)
-		say(LOG_ERR, "a device is passed over: %s", strerror(-facts.device_error));
+		msg(LOG_ERR, "a device is passed over: %s", strerror(-facts.device_error));
 	for (size_t i = 0; i < facts.device_count; i++) {
 		struct device_plan *plan = &plans[i];
 		bool is_named = run->id && !strcmp(run->id, facts.devices[i].instance);
@@ -315,7 +316,7 @@ static int preview(struct run *run)
 			err = -EBUSY;
 	}
 	if (run->id && !found) {
-		say(LOG_ERR, "%s: no such VMBus device", run->id);
+		msg(LOG_ERR, "%s: no such VMBus device", run->id);
 		err = -ENODEV;
 	}
 	free(plans);
@@ -343,10 +344,10 @@ static void say_findings(const struct config *config, bool with_hints)
 		if (!f->is_fault && !with_hints)
 			continue;
 		if (f->at.line)
-			say(f->is_fault ? LOG_ERR : LOG_WARNING, "%s:%u: %s%s", f->at.file,
+			msg(f->is_fault ? LOG_ERR : LOG_WARNING, "%s:%u: %s%s", f->at.file,
 			    f->at.line, kind, f->text);
 		else
-			say(f->is_fault ? LOG_ERR : LOG_WARNING, "%s: %s%s", f->at.file, kind,
+			msg(f->is_fault ? LOG_ERR : LOG_WARNING, "%s: %s%s", f->at.file, kind,
 			    f->text);
 	}
 }
@@ -398,7 +399,7 @@ static int carry_out(struct run *run)
 	if (run->mode != PROPERTIES)
 		say_findings(&run->config, run->mode == CHECK);
 	if (faulty && faulty != -EINVAL) {
-		say(LOG_ERR, "the configuration cannot be read: %s", strerror(-faulty));
+		msg(LOG_ERR, "the configuration cannot be read: %s", strerror(-faulty));
 		ret = faulty;
 	} else if (run->dry && run->mode != RELEASE) {
 		ret = preview(run);
@@ -410,7 +411,7 @@ static int carry_out(struct run *run)
 	}
 	config_free(&run->config);
 	if (fflush(stdout)) {
-		say(LOG_ERR, "standard output: %s", strerror(errno));
+		msg(LOG_ERR, "standard output: %s", strerror(errno));
 		ret = -EIO;
 	}
 	if (run->mode == PROPERTIES)
@@ -424,7 +425,7 @@ static int carry_out_settled(struct run *run)
 	int status, fd = settle_open();
 
 	if (fd < 0) {
-		say(LOG_ERR, "changes of %s%s cannot be watched: %s", vmbus_sysroot(), ADMIN_CONFIG,
+		msg(LOG_ERR, "changes of %s%s cannot be watched: %s", vmbus_sysroot(), ADMIN_CONFIG,
 		    strerror(-fd));
 		return EXIT_FAILED;
 	}
@@ -516,7 +517,7 @@ int main(int argc, char **argv)
 		return EXIT_USAGE;
 	}
 	if (optind < argc && !parse_id(&run, argv[optind], guid)) {
-		say(LOG_ERR, "%s: not a GUID%s", argv[optind],
+		msg(LOG_ERR, "%s: not a GUID%s", argv[optind],
 		    run.mode == RELEASE ? " or class" : "");
 		return EXIT_USAGE;
 	}

@@ -346,7 +346,9 @@ static enum refusal take_over(int file, int dir, const char *name, const struct 
 	return refusal;
 }
 
-/* The bits of @old that @new has too, and the right to execute what can be read */
+/*
+ * The bits of @old that @new has too, and the right to execute what can be read
+ */
 static mode_t limited_mode(mode_t old, mode_t new)
 {
 	mode_t mode = old & new & 0777;

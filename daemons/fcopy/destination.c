@@ -67,7 +67,8 @@ bool destination_is_append_only(const struct destination *destination)
 }
 
 /* Whether rename(2) can replace the file or link that has the name */
-static enum refusal check_replaceable(const struct destination *destination, struct failure *failure)
+static enum refusal check_replaceable(const struct destination *destination,
+				      struct failure *failure)
 {
 	const char *place = destination->directory, *name = destination->name;
 	uint64_t known, attributes = statx_attributes(destination->dir, name, &known);
@@ -152,7 +153,8 @@ static enum refusal make_absolute(const char *path, char whole[PATH_MAX], bool *
  * Split what is missing into directories that are to be made and the file's
  * name.
  */
-static enum refusal take_file_name(struct destination *result, char *missing, struct failure *failure)
+static enum refusal take_file_name(struct destination *result, char *missing,
+				   struct failure *failure)
 {
 	char *name = strrchr(missing, '/');
 

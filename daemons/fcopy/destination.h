@@ -26,7 +26,8 @@
 struct destination_request {
 	const char *path;
 	const char *name;
-	const char *name_fault;	/* what is wrong with @name, or NULL; counts only where @name is used */
+	/* what is wrong with @name, or NULL; counts only where @name is used */
+	const char *name_fault;
 	bool force;
 	bool create;
 };
@@ -39,7 +40,8 @@ struct destination {
 	bool into_directory;		/* the path named a directory: @name is the source's */
 	struct stat target;		/* what has that name now; st_mode 0: nothing */
 	struct rules_decision decision;
-	unsigned int created;		/* how many components of @directory destination_make() made */
+	/* how many components of @directory destination_make() made */
+	unsigned int created;
 };
 
 /**

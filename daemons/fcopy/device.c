@@ -21,7 +21,10 @@ static bool has_vmbus(void)
 	return n != -ENODEV;
 }
 
-/* Compare the state of the device with @word. Only this project's module tells the state. */
+/*
+ * Compare the state of the device with @word. Only this project's module tells
+ * the state.
+ */
 static bool state_is(const struct vmbus_device *device, const char *word)
 {
 	char state[16];

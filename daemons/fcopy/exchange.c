@@ -110,7 +110,9 @@ static unsigned int milliseconds_since(const struct timespec *since)
 	return (now.tv_sec - since->tv_sec) * 1000 + (now.tv_nsec - since->tv_nsec) / 1000000;
 }
 
-/* Answer the requests that wait, in their order, until one has to wait longer. */
+/*
+ * Answer the requests that wait, in their order, until one has to wait longer.
+ */
 static int answer_held(struct exchange *exchange)
 {
 	struct session *session = &exchange->session;
@@ -131,8 +133,11 @@ static int answer_held(struct exchange *exchange)
 	return err;
 }
 
-/* Take a request. Returns 0, or -errno; -EAGAIN means that the ring is empty. */
-static int take(struct exchange *exchange)
+/*
+ * Receive a request and do what it asks for. Return 0, or -errno; -EAGAIN means
+ * that the ring is empty.
+ */
+static int serve_request(struct exchange *exchange)
 {
 	int err = receive(exchange);
 
@@ -158,8 +163,9 @@ int exchange_run(struct exchange *exchange)
 		err = queue_answer(exchange);
 	if (!err)
 		err = answer_held(exchange);
-	for (unsigned int i = 0; i < PACKETS_MAX && !err && exchange->session.held < EXCHANGE_HELD; i++)
-		err = take(exchange);
+	for (unsigned int i = 0; i < PACKETS_MAX && !err &&
+	     exchange->session.held < EXCHANGE_HELD; i++)
+		err = serve_request(exchange);
 	if (err == -EAGAIN)
 		err = 0;
 

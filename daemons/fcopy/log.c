@@ -26,7 +26,10 @@ enum { TO_STDERR, TO_JOURNAL, TO_SYSLOG };
 static int target = TO_STDERR;
 static int threshold = LOG_INFO;
 
-/* Holds each log_limit. The C library and libsystemd look after lines by themselves. */
+/*
+ * Holds each log_limit. The C library and libsystemd look after lines by
+ * themselves.
+ */
 static pthread_mutex_t limiting = PTHREAD_MUTEX_INITIALIZER;
 
 /*

@@ -19,7 +19,10 @@
 #define TICK_NSEC	250000000
 /* The period while only silence_look() has something to do */
 #define SLOW_TICK_SEC	SILENCE_LOOK_SECONDS
-/* The timer runs for so long after the last message: log_tick() has lines to tell until then */
+/*
+ * The timer runs for so long after the last message: log_tick() has lines to
+ * tell until then
+ */
 #define LINGER_TICKS	(4 * (LOG_INTERVAL + 1))
 
 /* Rounds in a row without a look at signals and the timer */
@@ -66,7 +69,10 @@ int loop_signals(void)
 	sigaddset(&set, SIGHUP);
 	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
 		return -errno;
-	/* A file-size limit is an error of write(2) then, and does not end the daemon. */
+	/*
+	 * A file-size limit is an error of write(2) then, and does not end the
+	 * daemon.
+	 */
 	signal(SIGXFSZ, SIG_IGN);
 	signal(SIGPIPE, SIG_IGN);
 	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -142,7 +148,9 @@ static bool has_packet(void *context)
 	const struct exchange *exchange = context;
 	struct vmbus_view view;
 
-	/* exchange_run() finds out what is wrong with the ring or the packet. */
+	/*
+	 * exchange_run() finds out what is wrong with the ring or the packet.
+	 */
 	return task_ended(exchange) || vmbus_peek(exchange->channel, &view, 1) != -EAGAIN;
 }
 
@@ -240,7 +248,10 @@ static bool must_read(const struct loop *loop, const struct report *report)
 	       (!loop->active || exchange->waiting || !has_packet(loop->exchange));
 }
 
-/* Prepare for exchange_run(): the host need not interrupt while the ring is drained. */
+/*
+ * Prepare for exchange_run(): the host need not interrupt while the ring is
+ * drained.
+ */
 static int mask_interrupts(struct loop *loop, const struct report *report)
 {
 	if (report->interrupt)
@@ -281,7 +292,10 @@ bool loop_tell_status(struct exchange *exchange)
 	return status_update(&status);
 }
 
-/* Do what is due besides the host's messages. While a copy is active, only ticks cost anything. */
+/*
+ * Do what is due besides the host's messages. While a copy is active, only
+ * ticks cost anything.
+ */
 static void after_messages(struct loop *loop, bool tick)
 {
 	struct session *session = &loop->exchange->session;
@@ -292,7 +306,10 @@ static void after_messages(struct loop *loop, bool tick)
 	} else {
 		if (loop->linger)
 			loop->linger--;
-		/* Now that the ring is empty: the host may have waited for this process. */
+		/*
+		 * Now that the ring is empty: the host may have waited for this
+		 * process.
+		 */
 		session_expire(session);
 		log_tick();
 	}
@@ -415,7 +432,10 @@ static bool wait_for_host(struct exchange *exchange, int left)
 
 	if (ready < 0)
 		return false;
-	/* A request that waits for too long is answered, though nothing happens. */
+	/*
+	 * A request that waits for too long is answered, though nothing
+	 * happens.
+	 */
 	if (left > TICK_NSEC / 1000000)
 		left = TICK_NSEC / 1000000;
 	if (!ready && poll(fds, 2, left) < 0 && errno != EINTR)
@@ -434,7 +454,10 @@ void loop_stop(struct exchange *exchange)
 
 	clock_gettime(CLOCK_MONOTONIC, &begun);
 	while ((untold && !session->failure_told) || exchange->waiting || session->held) {
-		/* The host has its answers, and the time for its next message begins. */
+		/*
+		 * The host has its answers, and the time for its next message
+		 * begins.
+		 */
 		if (held && !session->held)
 			clock_gettime(CLOCK_MONOTONIC, &begun);
 		held = session->held;

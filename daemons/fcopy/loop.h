@@ -10,12 +10,15 @@
  *
  * A packet in lockstep costs two system calls: epoll_wait(2), and the write(2)
  * that signals the host. The epoll is edge-triggered, so that the interrupt
- * needs no read(2) while a copy is active; the timer takes it now and then,
- * and with it notices a rescind. A packet that is in the ring already costs
+ * needs no read(2) while a copy is active. The timer reads it from time to time
+ * and so notices a rescind. A packet that is in the ring already costs
  * neither epoll_wait() nor read().
  */
 
-/** loop_signals() - block SIGTERM, SIGINT and SIGHUP, and return a descriptor for them, or -errno */
+/**
+ * loop_signals() - block SIGTERM, SIGINT and SIGHUP, and return a descriptor
+ * for them, or -errno
+ */
 int loop_signals(void);
 
 /**
@@ -43,7 +46,7 @@ bool loop_tell_status(struct exchange *exchange);
 int loop_wait(struct session *session, int signals, void (*reload)(void), unsigned int seconds);
 
 /**
- * loop_stop() - the daemon was told to stop: end an active copy, and tell the host
+ * loop_stop() - stop the daemon: end an active copy, and tell the host
  *
  * The host works in lockstep. Waits at most half a second for its next message,
  * which is then answered by an error. A COMPLETE under way still has the time

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* hv-fcopyd: receives the files that Copy-VMFile on a Hyper-V host sends to this guest. */
+/*
+ * hv-fcopyd: receives the files that Copy-VMFile on a Hyper-V host sends to
+ * this guest.
+ */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -24,7 +27,10 @@ static struct options options;
 static struct policy policy;
 static struct exchange exchange;
 
-/* The longest pause between two looks for a device that the host has not offered again */
+/*
+ * The longest pause between two looks for a device that the host has not
+ * offered again
+ */
 #define OFFER_SECONDS_MAX 16
 /* How long a start waits for one: the unit's TimeoutStartSec= is longer. */
 #define OFFER_START_SECONDS 60
@@ -91,7 +97,10 @@ static int open_journal(int *journal)
 	return 0;
 }
 
-/* End an active copy that the host can no longer finish. A COMPLETE under way keeps its time. */
+/*
+ * End an active copy that the host can no longer finish. A COMPLETE under way
+ * keeps its time.
+ */
 static void lose_copy(const char *why)
 {
 	struct session *session = &exchange.session;
@@ -305,7 +314,10 @@ int main(int argc, char **argv)
 	code = open_journal(&journal);
 	if (code)
 		goto out_policy;
-	/* A rescind that comes while the rings are read is then an error, and no SIGBUS. */
+	/*
+	 * A rescind that comes while the rings are read is then an error, and
+	 * no SIGBUS.
+	 */
 	if (vmbus_guard())
 		log_line(LOG_WARNING, "%s", vmbus_error());
 	if (!wait_for_first_offer(signals, &code))
@@ -346,7 +358,9 @@ int main(int argc, char **argv)
 out_channel:
 	vmbus_chan_close(channel);
 	record_close("failed");
-	/* The thread goes on with what is in memory until the process is gone. */
+	/*
+	 * The thread goes on with what is in memory until the process is gone.
+	 */
 	if (stuck)
 		_exit(code);
 out_policy:

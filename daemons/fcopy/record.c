@@ -18,7 +18,9 @@
 #include "session.h"
 #include "work.h"
 
-/* Lines that wait in memory, twice, and how many make record_work() write them */
+/*
+ * Lines that wait in memory, twice, and how many make record_work() write them
+ */
 #define BUFFER		(512u << 10)
 #define MANY		32768
 /* The longest line is that of a START whose 520 units are all escaped. */
@@ -74,7 +76,9 @@ struct line {
 	char text[LINE];
 };
 
-/* Append to a line. struct line has room for the longest one; more is cut off. */
+/*
+ * Append to a line. struct line has room for the longest one; more is cut off.
+ */
 __attribute__((format(printf, 2, 3)))
 static void add(struct line *line, const char *format, ...)
 {
@@ -330,7 +334,9 @@ static void begin_message(struct line *line, const char *kind, const struct vmbu
 	    packet->type, packet->flags, packet->header, packet->length, packet->transaction_id);
 }
 
-/* Add the counts and versions of NEGOTIATE. Returns the bytes up to their end. */
+/*
+ * Add the counts and versions of NEGOTIATE. Returns the bytes up to their end.
+ */
 static uint32_t add_versions(struct line *line, const unsigned char *bytes, uint32_t length)
 {
 	uint32_t count, end = IC_HEADER + sizeof(struct vmbus_ic_negotiate);
@@ -414,7 +420,10 @@ static void show_rings(struct vmbus_chan *channel, bool all)
 	}
 }
 
-/* Write the first line. Returns 0; or -errno, and then there is no recording and no file. */
+/*
+ * Write the first line. Returns 0; or -errno, and then there is no recording
+ * and no file.
+ */
 static int write_first(void)
 {
 	swap_buffers(false);

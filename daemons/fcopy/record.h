@@ -20,7 +20,9 @@
  * not taken the earlier lines, the recording ends.
  */
 
-/** The limit of a recording in bytes: a copy of 100 MB takes about half of it */
+/**
+ * The limit of a recording in bytes: a copy of 100 MB takes about half of it
+ */
 #define RECORD_LIMIT (16u << 20)
 
 /**
@@ -44,11 +46,17 @@ int record_background(void);
 /** record_channel() - the device is open */
 void record_channel(struct vmbus_chan *channel);
 
-/** record_host() - the host has sent @packet, whose @payload must not be an answer yet */
+/**
+ * record_host() - the host has sent @packet, whose @payload must not be an
+ * answer yet
+ */
 void record_host(struct vmbus_chan *channel, const struct vmbus_packet *packet,
 		 const void *payload);
 
-/** record_unread() - a packet was skipped: it is too long, or damaged, and then @packet is NULL */
+/**
+ * record_unread() - a packet was skipped: it is too long, or damaged, and then
+ * @packet is NULL
+ */
 void record_unread(const struct vmbus_packet *packet);
 
 /** record_guest() - @payload is the answer to @packet, and is in the ring */
@@ -57,19 +65,29 @@ void record_guest(const struct vmbus_packet *packet, const void *payload);
 /** record_event() - add a record without a message: its kind and its fields */
 void record_event(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/** record_flushed() - the host can see the answers: note whether it was signalled, and the rings */
+/**
+ * record_flushed() - the host can see the answers: note whether it was
+ * signalled, and the rings
+ */
 void record_flushed(struct vmbus_chan *channel);
 
 /**
- * record_work() - have lines written to the file, if it has taken the earlier ones
+ * record_work() - have lines written to the file, if it has taken the earlier
+ * ones
  * @now: all of them; otherwise only if there are many
  */
 void record_work(bool now);
 
-/** record_end() - end the recording, and let the thread go on with it; @reason is one word */
+/**
+ * record_end() - end the recording, and let the thread go on with it; @reason
+ * is one word
+ */
 void record_end(const char *reason);
 
-/** record_close() - end it, and wait for the thread, but only a second for a disk that stands still */
+/**
+ * record_close() - end it, and wait for the thread, but only a second for a
+ * disk that stands still
+ */
 void record_close(const char *reason);
 
 #endif

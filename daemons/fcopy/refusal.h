@@ -53,7 +53,7 @@ enum refusal {
 	REFUSAL_NOT_DURABLE,	/* in place, but its directory may not be on the disk */
 
 	/* This daemon */
-	REFUSAL_STOPPED,	/* it was told to stop */
+	REFUSAL_STOPPED,	/* it stops */
 	REFUSAL_DEVICE,		/* it lost the device */
 	REFUSAL_OTHER,		/* an errno that has no entry of its own */
 

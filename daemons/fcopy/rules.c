@@ -360,7 +360,8 @@ static bool same_place(const struct rule_place *a, const struct rule_place *b)
 }
 
 /* Returns whether it warned. */
-static bool warn_void(const struct policy *policy, const struct rule_place *places, size_t i, int dir)
+static bool warn_void(const struct policy *policy, const struct rule_place *places, size_t i,
+		      int dir)
 {
 	const struct policy_rule *rule = &policy->rules[i];
 	struct rules_decision all, others;
@@ -374,7 +375,8 @@ static bool warn_void(const struct policy *policy, const struct rule_place *plac
 		return false;
 	if (all.rule && all.rule != rule && all.allowed != rule->allow) {
 		log_line(LOG_WARNING, "%s: %s=%s has no effect: %s=%s (%s) overrides it", rule->source,
-			 key_of(rule), rule->path, key_of(all.rule), all.rule->path, all.rule->source);
+			 key_of(rule), rule->path, key_of(all.rule), all.rule->path,
+			 all.rule->source);
 		return true;
 	}
 	if (others.allowed != rule->allow)
@@ -395,7 +397,8 @@ static bool warn_void(const struct policy *policy, const struct rule_place *plac
 	return true;
 }
 
-static unsigned int warn_about(const struct policy *policy, const struct rule_place *places, size_t i)
+static unsigned int warn_about(const struct policy *policy, const struct rule_place *places,
+			       size_t i)
 {
 	const struct policy_rule *rule = &policy->rules[i];
 	struct failure failure;
@@ -416,7 +419,8 @@ static unsigned int warn_about(const struct policy *policy, const struct rule_pl
 			 rule->source, key_of(rule), rule->path, "/proc, /sys and /dev");
 		warnings++;
 	} else {
-		if (*path.missing && fstatat(path.dir, path.missing, &st, AT_SYMLINK_NOFOLLOW) < 0) {
+		if (*path.missing &&
+		    fstatat(path.dir, path.missing, &st, AT_SYMLINK_NOFOLLOW) < 0) {
 			log_line(LOG_WARNING, "%s: %s=%s: there is no file or directory %s/%s%s",
 				 rule->source, key_of(rule), rule->path, path.place, path.missing,
 				 rule->allow ? "; a copy to it would make a file" : "");

@@ -13,7 +13,10 @@
 
 #define PIPE_HEADER 8
 
-/* After the IC header; all of it little-endian, without padding but what is named here */
+/*
+ * After the IC header; all of it little-endian, without padding but what is
+ * named here
+ */
 struct fcopy_header {
 	uint32_t operation;
 	uint8_t service[2][16];
@@ -43,7 +46,9 @@ _Static_assert(sizeof(struct fcopy_write) == 52, "wire layout");
 #define START_OVER_WRITE	0x1u
 #define START_CREATE_PATH	0x2u
 
-/* Each kind of line about messages that are not valid has a limit of its own. */
+/*
+ * Each kind of line about messages that are not valid has a limit of its own.
+ */
 enum invalid {
 	INVALID_BODY, INVALID_OPERATION, INVALID_NEGOTIATION, INVALID_PACKET, INVALID_ANSWER,
 	INVALID_LENGTH, INVALID_TYPE, INVALID_COUNT
@@ -132,7 +137,10 @@ static void discard(struct session *session, const struct failure *failure)
 	begin(session, TASK_DISCARD);
 }
 
-/* Keep what START got. The time tells the requests that came before from a new START. */
+/*
+ * Keep what START got. The time tells the requests that came before from a new
+ * START.
+ */
 static void keep_refusal(struct session *session, enum refusal refusal)
 {
 	session->refused = refusal;
@@ -174,7 +182,10 @@ bool session_collect(struct session *session)
 	session->running = session->over = false;
 	if (!over)
 		conclude(session);
-	/* The host was told a failure, because the disk refused to say what comes of it. */
+	/*
+	 * The host got a failure, because the disk does not say how the copy
+	 * ends.
+	 */
 	else if (session->task.kind == TASK_COMPLETE && session->task.refusal == REFUSAL_NONE)
 		session->completion = REFUSAL_NONE;
 	/* The gate is shut: this failure is counted. */
@@ -246,7 +257,9 @@ const struct transfer_view *session_view(struct session *session)
 		transfer_look(&session->transfer, &session->view);
 	else
 		transfer_totals(&session->transfer, &session->view.totals);
-	/* The host knows that a copy has failed before the disk lets go of it. */
+	/*
+	 * The host knows that a copy has failed before the disk lets go of it.
+	 */
 	session->view.active &= copy_is_active(session);
 	return &session->view;
 }
@@ -317,7 +330,9 @@ static void end_slow_task(struct session *session)
 static enum session_reply take_outcome(struct session *session, unsigned int waited,
 				       enum refusal *refusal)
 {
-	/* A CANCEL waits for what is left of the copy, unless the daemon ends. */
+	/*
+	 * A CANCEL waits for what is left of the copy, unless the daemon ends.
+	 */
 	bool waits = session->running &&
 		     (!session->over || (session->task.kind == TASK_DISCARD && !session->stopping));
 
@@ -348,8 +363,12 @@ static void show_start(const struct fcopy_start *msg, size_t length)
 		 length);
 }
 
-/* A field of START for the debug log: the text, or the units of one that is no text */
-static void show_field(const char *label, const uint16_t *field, const char *text, const char *fault)
+/*
+ * A field of START for the debug log: the text, or the units of one that is no
+ * text
+ */
+static void show_field(const char *label, const uint16_t *field, const char *text,
+		       const char *fault)
 {
 	char units[5 * 32 + 1] = "";
 
@@ -381,7 +400,8 @@ static bool came_before_refusal(const struct session *session, unsigned int wait
 }
 
 /* Take START apart. Returns REFUSAL_NONE if the task is ready for it. */
-static enum refusal read_start(struct session *session, const struct fcopy_start *msg, size_t length,
+static enum refusal read_start(struct session *session, const struct fcopy_start *msg,
+			       size_t length,
 			       struct failure *failure)
 {
 	struct destination_request *request = &session->task.request;
@@ -554,7 +574,10 @@ static enum refusal end_wait(struct session *session, uint32_t operation)
 	return REFUSAL_SLOW;
 }
 
-/* The daemon ends, and the copy before has ended: nothing is left to wait for. Returns the answer. */
+/*
+ * The daemon ends, and the copy before has ended: nothing is left to wait for.
+ * Returns the answer.
+ */
 static enum refusal answer_at_stop(struct session *session, uint32_t operation)
 {
 	session->refused = REFUSAL_NONE;
@@ -616,7 +639,10 @@ static enum session_reply operate(struct session *session, const void *body, siz
 		*refusal = session->refused;
 		return SESSION_ANSWER;
 	}
-	/* The thread has the transfer. Without it only a copy that is over can be answered for. */
+	/*
+	 * The thread has the transfer. Without it only a copy that is over can
+	 * be answered for.
+	 */
 	if (session->running &&
 	    (!session->over || operation == FCOPY_START || operation == FCOPY_CANCEL)) {
 		if (session->over && session->stopping) {
@@ -649,7 +675,8 @@ static enum session_reply operate(struct session *session, const void *body, siz
 }
 
 /* The versions that the host lists, for the debug log */
-static void show_negotiation(const struct vmbus_ic_header *header, const void *message, size_t length)
+static void show_negotiation(const struct vmbus_ic_header *header, const void *message,
+			     size_t length)
 {
 	const unsigned char *body = (const unsigned char *)message + sizeof(*header);
 	size_t left = length - sizeof(*header);

@@ -15,17 +15,21 @@
  * an operation. Each one is answered by the same bytes with a status in them.
  *
  * Out of order:
- *   anything before versions are agreed	REFUSAL_VERSION
- *   NEGOTIATE					ends an active copy: the host has forgotten it
- *   START while a copy is active		discards that copy, even if the new one is refused
- *   the same START again, before any WRITE	goes on with that copy
- *   WRITE, COMPLETE after a failure		the failure again, until START, COMPLETE or CANCEL
- *   COMPLETE again				what the last COMPLETE got
- *   WRITE, COMPLETE without START		REFUSAL_NO_COPY
- *   CANCEL, at any time			success: nothing is left of a copy
- *   an unknown operation or type		REFUSAL_UNKNOWN
- *   shorter than what it must carry		REFUSAL_MESSAGE; a WRITE also ends the copy
- *   an answer, or no IC message		ignored
+ *   before versions are agreed		REFUSAL_VERSION
+ *   NEGOTIATE				ends an active copy: the host has
+ *					forgotten it
+ *   START while a copy is active	discards that copy, even if the new one
+ *					is refused
+ *   the same START before any WRITE	goes on with that copy
+ *   WRITE, COMPLETE after a failure	the failure again, until START, COMPLETE
+ *					or CANCEL
+ *   COMPLETE again			what the last COMPLETE got
+ *   WRITE, COMPLETE without START	REFUSAL_NO_COPY
+ *   CANCEL, at any time		success: nothing is left of a copy
+ *   an unknown operation or type	REFUSAL_UNKNOWN
+ *   shorter than its contents		REFUSAL_MESSAGE; a WRITE also ends the
+ *					copy
+ *   an answer, or no IC message	ignored
  *
  * The host tries a transaction again when its answer has not come within 60
  * seconds. So START, WRITE and COMPLETE may each come twice, the second time
@@ -67,16 +71,20 @@ enum session_reply {
 	SESSION_SILENCE,	/* there is no answer */
 	SESSION_LATER,		/* keep the message for session_retry() */
 	SESSION_ANSWER,		/* the message has become its answer */
-	SESSION_ANEW,		/* so it has; what the caller keeps is forgotten: count it no more */
+	/* so it has; what the caller keeps is forgotten: count it no more */
+	SESSION_ANEW,
 };
 
 struct session {
 	bool agreed;			/* on versions */
-	bool expired;			/* no message has come since session_expire() ended a copy */
+	/* no message has come since session_expire() ended a copy */
+	bool expired;
 	bool stopping;			/* the daemon ends: START gets REFUSAL_STOPPED */
-	struct failure failure;		/* of the last copy: the answer to its next WRITE or COMPLETE */
+	/* of the last copy: the answer to its next WRITE or COMPLETE */
+	struct failure failure;
 	bool failure_told;		/* an answer to WRITE or COMPLETE has told it */
-	enum refusal refused;		/* the last operation was START, and got this; or REFUSAL_NONE */
+	/* the last operation was START, and got this; or REFUSAL_NONE */
+	enum refusal refused;
 	struct timespec refused_at;
 	bool completed;			/* the last operation was COMPLETE, and got this: */
 	enum refusal completion;
@@ -85,9 +93,11 @@ struct session {
 	struct transfer_view view;	/* as it was when the task began */
 
 	struct work work;
-	bool running;			/* a task has begun, and session_collect() has not seen its end */
+	/* a task has begun, and session_collect() has not seen its end */
+	bool running;
 	bool serving;			/* the first request that waits needs the task's outcome */
-	bool completing;		/* the task is COMPLETE, or FLUSH and a COMPLETE waits for it */
+	/* the task is COMPLETE, or FLUSH and a COMPLETE waits for it */
+	bool completing;
 	bool over;			/* to the host, the copy that the task works on has ended */
 	unsigned int held;		/* requests that wait; the caller counts them */
 	enum refusal outcome;		/* of the task */
@@ -102,18 +112,26 @@ struct session {
 		uint32_t size;
 		unsigned char data[FCOPY_FRAGMENT];
 	} task;
-	struct log_limit invalid[SESSION_INVALID_KINDS];	/* lines about messages that are not valid */
+	/* lines about messages that are not valid */
+	struct log_limit invalid[SESSION_INVALID_KINDS];
 	struct log_limit slow;
 };
 
-/** session_init() - the host has said nothing yet; parameters as for transfer_init() */
+/**
+ * session_init() - the host has said nothing yet; parameters as for
+ * transfer_init()
+ */
 void session_init(struct session *session, int journal, const struct policy *policy);
 
-/** session_restart() - the host begins anew; no copy may be active, the totals stay */
+/**
+ * session_restart() - the host begins anew; no copy may be active, the totals
+ * stay
+ */
 void session_restart(struct session *session);
 
 /**
- * session_answer() - do what a message asks for, and turn it into the answer, in place
+ * session_answer() - do what a message asks for, and turn it into the answer,
+ * in place
  * @message: the payload of an in-band packet
  * @length: as received
  *
@@ -134,16 +152,28 @@ enum session_reply session_retry(struct session *session, void *message, size_t 
 /** session_work() - have gathered data written to the file */
 void session_work(struct session *session);
 
-/** session_collect() - see whether a task has ended; return whether none is under way */
+/**
+ * session_collect() - see whether a task has ended; return whether none is
+ * under way
+ */
 bool session_collect(struct session *session);
 
-/** session_settle() - wait at most so long for the task under way; return whether none is left */
+/**
+ * session_settle() - wait at most so long for the task under way; return
+ * whether none is left
+ */
 bool session_settle(struct session *session, int msec);
 
-/** session_active() - whether a copy is active, or what is left of one occupies the thread */
+/**
+ * session_active() - whether a copy is active, or what is left of one occupies
+ * the thread
+ */
 bool session_active(struct session *session);
 
-/** session_receives() - whether the host has an active copy, or waits for an answer */
+/**
+ * session_receives() - whether the host has an active copy, or waits for an
+ * answer
+ */
 bool session_receives(struct session *session);
 
 /** session_starts() - whether the thread reads the policy */
@@ -152,13 +182,22 @@ static inline bool session_starts(const struct session *session)
 	return session->running && session->task.kind == TASK_START;
 }
 
-/** session_completes() - whether a COMPLETE is under way, or waits for data to be written */
+/**
+ * session_completes() - whether a COMPLETE is under way, or waits for data to
+ * be written
+ */
 bool session_completes(const struct session *session);
 
-/** session_finish() - wait at most so long for such a COMPLETE, whose answer the host cannot get */
+/**
+ * session_finish() - wait at most so long for such a COMPLETE, whose answer the
+ * host cannot get
+ */
 void session_finish(struct session *session, int msec);
 
-/** session_view() - the copy and the totals, without what a running task has done to them */
+/**
+ * session_view() - the copy and the totals, without what a running task has
+ * done to them
+ */
 const struct transfer_view *session_view(struct session *session);
 
 /**
@@ -172,7 +211,8 @@ const char *session_slow(const struct session *session, unsigned int *seconds);
 void session_expire(struct session *session);
 
 /**
- * session_stop() - end an active copy as session_abort() does; no copy begins any more
+ * session_stop() - end an active copy as session_abort() does; no copy begins
+ * any more
  *
  * A COMPLETE under way goes on.
  */

@@ -47,7 +47,10 @@ void silence_reopened(struct silence *silence, bool silent)
 	silence->msec = 0;
 }
 
-/* The milliseconds since the last look; after a sleep of the machine, those of one look */
+/*
+ * The milliseconds since the last look; after a sleep of the machine, those of
+ * one look
+ */
 static unsigned int passed(struct silence *silence)
 {
 	struct timespec before = silence->latest;

@@ -44,7 +44,8 @@ struct silence {
 	uint64_t read;			/* bytes of ours that the host has read */
 	uint64_t files;			/* received when the patience was first doubled */
 	struct timespec latest;		/* the last look */
-	unsigned int msec;		/* for which the host owes it; a jump of the clock counts little */
+	/* for which the host owes it; a jump of the clock counts little */
+	unsigned int msec;
 	unsigned int patience;		/* seconds */
 	time_t talks_since;		/* on that clock; the host owes nothing since then */
 	bool told;			/* the log says that the host is silent */
@@ -56,11 +57,15 @@ struct silence {
 /** silence_init() - the device was just opened for the first time */
 void silence_init(struct silence *silence);
 
-/** silence_reopened() - the device was opened again; @silent: because the host is silent */
+/**
+ * silence_reopened() - the device was opened again; @silent: because the host
+ * is silent
+ */
 void silence_reopened(struct silence *silence, bool silent);
 
 /**
- * silence_look() - see what the host does; call it every SILENCE_LOOK_SECONDS, or more often
+ * silence_look() - see what the host does; call it every SILENCE_LOOK_SECONDS,
+ * or more often
  * @expired: the host has sent nothing since it left a copy to expire
  * @files: received so far
  *

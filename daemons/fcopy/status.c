@@ -56,7 +56,7 @@ static unsigned long long start_time(const char *pid)
 	if (n <= 0)
 		return 0;
 	text[n] = '\0';
-	/* The name stands in brackets, and may contain blanks and brackets. */
+	/* The name is in brackets, and may contain blanks and brackets. */
 	end = strrchr(text, ')');
 	for (int field = 2; end && field < 22; field++)
 		end = strchr(end + 1, ' ');

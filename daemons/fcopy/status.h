@@ -26,7 +26,10 @@ struct status {
 	unsigned int slow_seconds;
 };
 
-/** status_open() - make @run_dir if missing; without it only the service manager learns */
+/**
+ * status_open() - make @run_dir if missing; without it only the service manager
+ * learns
+ */
 void status_open(const char *run_dir, const char *device);
 
 /**
@@ -53,7 +56,10 @@ int status_print(const char *run_dir, FILE *to);
 /** The exit code of init scripts for a service that does not run */
 #define STATUS_NOT_RUNNING 3
 
-/** status_report() - do `hv-fcopyd --status`, with a message if it fails; returns an exit code */
+/**
+ * status_report() - do `hv-fcopyd --status`, with a message if it fails;
+ * returns an exit code
+ */
 int status_report(const char *run_dir);
 
 #endif

@@ -34,7 +34,10 @@
 /* A file that grows beyond its announced size looks for room in such steps. */
 #define GROWTH_STEP (8u << 20)
 
-/* Every WRITE looks at this clock. The fine one leaves the VM where it is not the TSC. */
+/*
+ * Every WRITE looks at this clock. The fine one leaves the VM where it is not
+ * the TSC.
+ */
 #define IDLE_CLOCK CLOCK_MONOTONIC_COARSE
 
 /* The host can provoke each of these warnings with every copy. */
@@ -100,7 +103,8 @@ static bool pass_gate(struct transfer *transfer, enum transfer_gate to)
 	return true;
 }
 
-static void count_failure(struct transfer *transfer, const char *path, const struct failure *failure)
+static void count_failure(struct transfer *transfer, const char *path,
+			  const struct failure *failure)
 {
 	pthread_mutex_lock(&transfer->counting);
 	transfer->totals.failed++;
@@ -235,7 +239,10 @@ static enum refusal open_aside(struct transfer *transfer, struct failure *failur
 		transfer->file = openat(dir, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
 		if (transfer->file >= 0)
 			return REFUSAL_NONE;
-		/* EISDIR: a kernel or file system to which O_TMPFILE is just O_DIRECTORY */
+		/*
+		 * EISDIR: a kernel or file system to which O_TMPFILE is just
+		 * O_DIRECTORY
+		 */
 		if (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL)
 			return fail_errno(failure, errno, "%s/", transfer->to.directory);
 	}
@@ -303,7 +310,10 @@ static enum refusal check_room(int file, uint64_t size, const struct policy *pol
 	return REFUSAL_NONE;
 }
 
-/* Whether the file system would take memory for a reservation; the upper layer of an overlay may */
+/*
+ * Whether the file system would take memory for a reservation; the upper layer
+ * of an overlay may
+ */
 static bool may_be_in_memory(int file)
 {
 	struct statfs fs;
@@ -359,7 +369,10 @@ static enum refusal reserve(struct transfer *transfer, struct failure *failure)
 	do
 		r = fallocate(transfer->file, FALLOC_FL_KEEP_SIZE, 0, size);
 	while (r < 0 && errno == EINTR);
-	/* Where room cannot be reserved, a full disk shows with a WRITE or at COMPLETE. */
+	/*
+	 * Where room cannot be reserved, a full disk shows with a WRITE or at
+	 * COMPLETE.
+	 */
 	if (r < 0 && errno != EOPNOTSUPP && errno != ENOSYS)
 		return fail_errno(failure, errno, "%" PRIu64 " bytes needed", size);
 	return REFUSAL_NONE;
@@ -372,7 +385,10 @@ static bool end(struct transfer *transfer, bool placed)
 
 	if (transfer->temporary[0]) {
 		if (unlinkat(transfer->to.dir, transfer->temporary, 0) == 0) {
-			/* The note may be on another disk, and must not go before the name does. */
+			/*
+			 * The note may be on another disk, and must not go
+			 * before the name does.
+			 */
 			path_sync_directory(transfer->to.dir);
 			forget_temporary(transfer);
 		} else if (errno == ENOENT) {
@@ -389,7 +405,10 @@ static bool end(struct transfer *transfer, bool placed)
 		close(transfer->file);
 	transfer->file = -1;
 	destination_close(&transfer->to, !placed);
-	/* A file that stays keeps its directories: journal_clean() removes both later. */
+	/*
+	 * A file that stays keeps its directories: journal_clean() removes both
+	 * later.
+	 */
 	if (clean)
 		forget_created(transfer);
 	transfer->made[0] = '\0';

@@ -57,7 +57,10 @@ enum transfer_gate {
 	TRANSFER_FAILED,	/* the copy has failed by itself */
 };
 
-/** A copy and the totals at one moment: what the loop may look at while the thread works */
+/**
+ * A copy and the totals at one moment: what the loop may look at while the
+ * thread works
+ */
 struct transfer_view {
 	bool active;
 	uint64_t announced;
@@ -80,7 +83,8 @@ struct transfer {
 	uint64_t reserved;		/* bytes for which there was room when last checked */
 	uint64_t flushed;		/* bytes whose way to the disk has begun */
 	uint64_t written_back;		/* bytes whose way to it was waited for */
-	bool whole;			/* a step is fdatasync(2), as sync_file_range(2) does too little */
+	/* a step is fdatasync(2), as sync_file_range(2) does too little */
+	bool whole;
 	uint32_t step;			/* bytes that begin it at a time */
 	struct timespec step_begun;
 	struct failure late;		/* a write that failed after its WRITE was answered */
@@ -95,7 +99,10 @@ struct transfer {
 	struct buffer buffer;
 };
 
-/** transfer_init() - no copy is active; @policy stays the caller's, who may change it between calls */
+/**
+ * transfer_init() - no copy is active; @policy stays the caller's, who may
+ * change it between calls
+ */
 void transfer_init(struct transfer *transfer, int journal, const struct policy *policy);
 
 static inline bool transfer_active(const struct transfer *transfer)
@@ -128,13 +135,18 @@ enum refusal transfer_start(struct transfer *transfer, const struct destination_
 enum refusal transfer_write(struct transfer *transfer, uint64_t offset, const void *data,
 			    size_t size, struct failure *failure);
 
-/** transfer_is_quick() - whether transfer_write() would only gather these bytes */
+/**
+ * transfer_is_quick() - whether transfer_write() would only gather these bytes
+ */
 bool transfer_is_quick(const struct transfer *transfer, uint64_t offset, size_t size);
 
 /** transfer_has_work() - whether transfer_work() has something to write */
 bool transfer_has_work(const struct transfer *transfer);
 
-/** transfer_work() - write gathered data to the file; the caller has answered the host before */
+/**
+ * transfer_work() - write gathered data to the file; the caller has answered
+ * the host before
+ */
 void transfer_work(struct transfer *transfer);
 
 /** transfer_complete() - write and sync all of it, and put it in place */
@@ -160,19 +172,27 @@ void transfer_look(struct transfer *transfer, struct transfer_view *view);
 /** transfer_totals() - copy the totals, at any time */
 void transfer_totals(struct transfer *transfer, struct transfer_totals *totals);
 
-/** transfer_name() - the target as the host names it, before its place is known */
+/**
+ * transfer_name() - the target as the host names it, before its place is known
+ */
 void transfer_name(const struct destination_request *request, char path[TRANSFER_FILE_SIZE]);
 
 /** transfer_touch() - the host has sent something of the active copy */
 void transfer_touch(struct transfer *transfer);
 
-/** transfer_is_idle() - whether a copy is active and nothing of it came for TRANSFER_IDLE_SECONDS */
+/**
+ * transfer_is_idle() - whether a copy is active and nothing of it came for
+ * TRANSFER_IDLE_SECONDS
+ */
 bool transfer_is_idle(const struct transfer *transfer);
 
 /** transfer_usec() - microseconds since the copy began */
 uint64_t transfer_usec(const struct transfer *transfer);
 
-/** transfer_discard() - end an active copy without a file; does nothing if there is none */
+/**
+ * transfer_discard() - end an active copy without a file; does nothing if there
+ * is none
+ */
 void transfer_discard(struct transfer *transfer, const struct failure *failure);
 
 /**

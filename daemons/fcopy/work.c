@@ -37,7 +37,10 @@ static void *serve(void *argument)
 			return NULL;
 		run(work->context);
 		atomic_store_explicit(&work->busy, false, memory_order_release);
-		/* The loop also looks at @busy, and the count of an eventfd does not overflow. */
+		/*
+		 * The loop also looks at @busy, and the count of an eventfd
+		 * does not overflow.
+		 */
 		if (write(work->fd, &one, sizeof(one)) < 0)
 			continue;
 	}

@@ -55,7 +55,9 @@ static inline bool work_busy(const struct work *work)
 	return atomic_load_explicit(&work->busy, memory_order_acquire);
 }
 
-/** work_take() - make @fd unreadable again; call it whenever a poll reports it */
+/**
+ * work_take() - make @fd unreadable again; call it whenever a poll reports it
+ */
 void work_take(struct work *work);
 
 /**

@@ -158,8 +158,9 @@ int transmit(struct channel *to, const struct channel *from, const unsigned char
 		memcpy(at + 6, mac, 6);
 	}
 	/*
-	 * After a rescind the frame may have read as zeros: see vmbus_guard(). The
-	 * primary knows, which has mapped the receive buffer for all channels.
+	 * After a rescind the frame may have read as zeros: see vmbus_guard().
+	 * The primary knows, which has mapped the receive buffer for all
+	 * channels.
 	 */
 	if (vmbus_rx_used(from->nic->channels[0].chan) == -ENODEV) {
 		pool_put(&nic->pool, slot);
@@ -168,7 +169,10 @@ int transmit(struct channel *to, const struct channel *from, const unsigned char
 	return queue_slot(to, slot, size + len, true);
 }
 
-/* Receiving: the functions that return bool return false if the host sent something wrong. */
+/*
+ * Receiving: the functions that return bool return false if the host sent
+ * something wrong.
+ */
 
 /* Find the VLAN tag among the PPIs of a frame, @left bytes at @at. */
 static bool read_ppis(const unsigned char *at, uint32_t left, uint32_t *vlan)
@@ -198,7 +202,10 @@ bool part_ok(uint32_t offset, uint32_t length, uint32_t header, uint32_t message
 		length <= message - RNDIS_OFFSET_BASE - offset;
 }
 
-/* Return 0, -EAGAIN if the frame has to wait, -EBADMSG if it is wrong, or another error. */
+/*
+ * Return 0, -EAGAIN if the frame has to wait, -EBADMSG if it is wrong, or
+ * another error.
+ */
 static int handle_frame(struct channel *ch, const struct vmbus_range *range)
 {
 	const unsigned char *message = (unsigned char *)ch->nic->recv.address + range->offset;
@@ -319,7 +326,10 @@ static bool handle_completion(struct channel *ch, const struct vmbus_view *view,
 		nic->nvsp_id = 0;
 		return true;
 	}
-	/* The host wrote the id: believe it if a slot waits for just this one here. */
+	/*
+	 * The host wrote the id: believe it if a slot waits for just this one
+	 * here.
+	 */
 	if (!view->transaction_id || number >= nic->pool.count)
 		return false;
 	slot = &nic->pool.slots[number];
@@ -384,7 +394,10 @@ int receive_packets(struct channel *ch)
 	return count;
 }
 
-/* Complete a packet: once, with its own id, on its channel. The host lends it until then. */
+/*
+ * Complete a packet: once, with its own id, on its channel. The host lends it
+ * until then.
+ */
 static int complete(struct nic *nic, const struct held *held)
 {
 	struct channel *ch = held->channel;

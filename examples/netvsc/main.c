@@ -70,7 +70,9 @@ int channel_failed(struct channel *ch, int err)
 	return report(ch->nic, err, "channel %u: %s", ch->index, strerror(-err));
 }
 
-/* Take interrupts and signals. Wait for one up to @timeout_ms (-1: for ever). */
+/*
+ * Take interrupts and signals. Wait for one up to @timeout_ms (-1: for ever).
+ */
 static int take_events(struct app *app, int64_t timeout_ms)
 {
 	const struct timespec timeout = { timeout_ms / 1000, timeout_ms % 1000 * 1000000 };
@@ -176,8 +178,8 @@ static bool answer_arp(const struct nic *nic, unsigned char *arp, uint32_t len)
 
 /*
  * Turn an echo request to our address into its answer. Fragments have no
- * answer. The checksum of IP does not depend on the order of the addresses; that
- * of ICMP changes by as much as the type does, so a wrong one stays wrong.
+ * answer. The checksum of IP does not depend on the order of the addresses;
+ * that of ICMP changes by as much as the type does, so a wrong one stays wrong.
  */
 static bool answer_ping(const struct nic *nic, unsigned char *ip, uint32_t len)
 {
@@ -199,7 +201,9 @@ static bool answer_ping(const struct nic *nic, unsigned char *ip, uint32_t len)
 	return true;
 }
 
-/* Check and answer in a copy, because the host may change the frame meanwhile. */
+/*
+ * Check and answer in a copy, because the host may change the frame meanwhile.
+ */
 static int echo(struct channel *ch, const unsigned char *frame, uint32_t len, uint32_t vlan)
 {
 	unsigned char copy[ETH_HEADER + VLAN_TAG + MTU_MAX + 20] = { 0 }, *data = copy + ETH_HEADER;
@@ -268,7 +272,10 @@ struct nic *nic_new(struct app *app, const char *name)
 	return nic;
 }
 
-/* Open the sub-channels. The host offers them and the kernel opens them while we wait. */
+/*
+ * Open the sub-channels. The host offers them and the kernel opens them while
+ * we wait.
+ */
 static int open_subchannels(struct nic *nic, unsigned int count)
 {
 	const struct vmbus_open_options options = {
@@ -343,7 +350,9 @@ static void nic_close(struct nic *nic)
 		       "tx_failed=%lu bad=%lu\n", nic->index, ch->index, stats->rx_frames,
 		       stats->tx_frames, stats->tx_dropped, stats->tx_failed, stats->bad);
 	}
-	/* Close the primary last, because the kernel closes the others with it. */
+	/*
+	 * Close the primary last, because the kernel closes the others with it.
+	 */
 	while (nic->channel_count)
 		vmbus_chan_close(nic->channels[--nic->channel_count].chan);
 	free(nic->held);
@@ -360,7 +369,9 @@ static void request_stop(int number)
 	stop_requested = 1;
 }
 
-/* Signals are blocked but for take_events(), so none is lost before it sleeps. */
+/*
+ * Signals are blocked but for take_events(), so none is lost before it sleeps.
+ */
 static void catch_signals(void)
 {
 	const struct sigaction action = { .sa_handler = request_stop };
@@ -476,7 +487,10 @@ int main(int argc, char **argv)
 		fputs(usage, stderr);
 		return EXIT_USAGE;
 	}
-	/* A rescind while we are inside a ring or a buffer is an error then, and no SIGBUS. */
+	/*
+	 * A rescind while we are inside a ring or a buffer is an error then,
+	 * and no SIGBUS.
+	 */
 	if (vmbus_guard()) {
 		fprintf(stderr, "netvsc: %s\n", vmbus_error());
 		return EXIT_FAILURE;

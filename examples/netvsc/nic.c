@@ -21,7 +21,10 @@ static int wait_turn(struct nic *nic, int64_t deadline)
 	return stop_requested && !nic->app->stopping ? -EINTR : turn(nic->app, deadline);
 }
 
-/* Report that the host has made no room for what we send. Return other errors as they are. */
+/*
+ * Report that the host has made no room for what we send. Return other errors
+ * as they are.
+ */
 static int unsent(struct nic *nic, int err)
 {
 	if (err != -ETIMEDOUT)
@@ -48,7 +51,10 @@ static int nvsp_send(struct nic *nic, const struct nvsp_message *msg, uint64_t i
 	return unsent(nic, err);
 }
 
-/* Wait until the host clears @pending. @err is why the request was not even sent. */
+/*
+ * Wait until the host clears @pending. @err is why the request was not even
+ * sent.
+ */
 static int wait_answer(struct nic *nic, int err, uint64_t *pending, const char *protocol,
 		       uint32_t type)
 {
@@ -66,7 +72,10 @@ static int wait_answer(struct nic *nic, int err, uint64_t *pending, const char *
 	return report(nic, err, "the host does not answer %s message %u", protocol, type);
 }
 
-/* Ask, and wait for an answer of @type with at least @length bytes: nic->nvsp_answer. */
+/*
+ * Ask, and wait for an answer of @type with at least @length bytes:
+ * nic->nvsp_answer.
+ */
 static int nvsp_execute(struct nic *nic, const struct nvsp_message *msg, uint32_t type,
 			uint32_t length)
 {
@@ -139,7 +148,10 @@ static int rndis_set(struct nic *nic, uint32_t oid, const void *data, uint32_t l
 	return rndis_oid(nic, RNDIS_SET, oid, data, length);
 }
 
-/* Some queries have an @input. An answer that is shorter or longer than @length is wrong. */
+/*
+ * Some queries have an @input. An answer that is shorter or longer than @length
+ * is wrong.
+ */
 static int rndis_query(struct nic *nic, uint32_t oid, const void *input, uint32_t input_length,
 		       void *result, uint32_t length)
 {
@@ -216,7 +228,9 @@ static int share_recv_buffer(struct nic *nic)
 		return err;
 	nic->recv_shared = true;
 	answer = nic->nvsp_answer;
-	/* Which parts the host uses is its business, if they lie in the buffer. */
+	/*
+	 * Which parts the host uses is its business, if they lie in the buffer.
+	 */
 	used = (uint64_t)answer.recv_complete.size * answer.recv_complete.count;
 	if (answer.recv_complete.sections != 1 || answer.recv_complete.offset || !used ||
 	    used > nic->recv.size || answer.recv_complete.count > (HELD_MAX - RANGES_MAX) / 2)
@@ -226,7 +240,10 @@ static int share_recv_buffer(struct nic *nic)
 	return 0;
 }
 
-/* Return the size of the largest message: a frame with one VLAN tag beside it and one in it. */
+/*
+ * Return the size of the largest message: a frame with one VLAN tag beside it
+ * and one in it.
+ */
 static uint32_t max_message(const struct nic *nic)
 {
 	return sizeof(struct rndis_packet) + sizeof(struct rndis_ppi) + sizeof(uint32_t) +
@@ -271,7 +288,10 @@ static int initialize_rndis(struct nic *nic)
 	return 0;
 }
 
-/* Let the host compute no checksums, and deliver no frames without a checksum or merged ones. */
+/*
+ * Let the host compute no checksums, and deliver no frames without a checksum
+ * or merged ones.
+ */
 static int switch_offload_off(struct nic *nic)
 {
 	const struct ndis_offload offload = {
@@ -365,7 +385,10 @@ static int open_filter(struct nic *nic)
 	       nic->version >> 16, nic->version & 0xffff, mac[0], mac[1], mac[2], mac[3], mac[4],
 	       mac[5], nic->mtu, nic->channel_count, nic->app->pages ? "pages" : "sections");
 	nic->running = true;
-	/* A NIC that forwards for others receives what is not for its own address. */
+	/*
+	 * A NIC that forwards for others receives what is not for its own
+	 * address.
+	 */
 	return set_filter(nic, nic->app->nic_count > 1 ? FILTER_PROMISCUOUS :
 			  FILTER_DIRECTED | FILTER_ALL_MULTICAST | FILTER_BROADCAST);
 }
@@ -394,7 +417,10 @@ static bool drained(const struct nic *nic)
 	return nic->pool.free_count == nic->pool.count && nic->held_first == nic->held_end;
 }
 
-/* Wait until all frames are on their way, and the host has completed all that we sent. */
+/*
+ * Wait until all frames are on their way, and the host has completed all that
+ * we sent.
+ */
 static int drain(struct nic *nic)
 {
 	const int64_t deadline = deadline_of(nic);

@@ -53,7 +53,10 @@ struct channel {
 	} stats;
 };
 
-/* A frame in the receive buffer, or, with length 0, the completion of its packet */
+/*
+ * A frame in the receive buffer, or, with length 0, the completion of its
+ * packet
+ */
 struct held {
 	struct channel *channel;
 	uint64_t id;
@@ -120,7 +123,10 @@ struct app {
 	for (struct channel *ch = (nic)->channels; \
 	     ch < (nic)->channels + (nic)->channel_count; ch++)
 
-/* Copy what the host may change at any time, so that checks and use see the same. */
+/*
+ * Copy what the host may change at any time, so that checks and use see the
+ * same.
+ */
 void copy_shared(void *to, const void *from, size_t len);
 
 /* main.c */
@@ -129,22 +135,36 @@ extern volatile sig_atomic_t stop_requested;
 int report(const struct nic *nic, int err, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 int64_t now_ms(void);
-/* Serve all channels once; sleep until @deadline (-1: for ever) if there was nothing to do. */
+/*
+ * Serve all channels once; sleep until @deadline (-1: for ever) if there was
+ * nothing to do.
+ */
 int turn(struct app *app, int64_t deadline);
-/* A channel cannot be used any more: say why, leave its NIC alone, and return @err. */
+/*
+ * A channel cannot be used any more: say why, leave its NIC alone, and return
+ * @err.
+ */
 int channel_failed(struct channel *ch, int err);
 struct nic *nic_new(struct app *app, const char *name);
 void add_channel(struct nic *nic, struct vmbus_chan *chan);
-/* Start the NICs, serve them until something ends that, and stop and close them. */
+/*
+ * Start the NICs, serve them until something ends that, and stop and close
+ * them.
+ */
 int app_run(struct app *app, int err);
 /* Do with a frame what the program is for. -EAGAIN: offer it again later. */
 int deliver(struct channel *ch, const unsigned char *frame, uint32_t len, uint32_t vlan);
 
 /* data.c */
 int pool_init(struct pool *pool, void *memory, size_t size, uint32_t slot_size);
-/* Return a transaction id that no other packet has. It names a slot, or none. */
+/*
+ * Return a transaction id that no other packet has. It names a slot, or none.
+ */
 uint64_t new_id(struct nic *nic, uint32_t slot);
-/* Send a control message. -EAGAIN: there is no free slot, or no room in the ring. */
+/*
+ * Send a control message. -EAGAIN: there is no free slot, or no room in the
+ * ring.
+ */
 int send_control(struct nic *nic, const void *message, uint32_t len);
 /*
  * Send a frame that came from the channel @from, with its MAC addresses
@@ -153,9 +173,15 @@ int send_control(struct nic *nic, const void *message, uint32_t len);
  */
 int transmit(struct channel *to, const struct channel *from, const unsigned char *frame,
 	     uint32_t len, uint32_t vlan, bool exchange);
-/* Handle what is in the ring. Return the number of packets, or why the channel ends. */
+/*
+ * Handle what is in the ring. Return the number of packets, or why the channel
+ * ends.
+ */
 int receive_packets(struct channel *ch);
-/* Deliver frames and complete packets. Return how many, or an error that was reported. */
+/*
+ * Deliver frames and complete packets. Return how many, or an error that was
+ * reported.
+ */
 int serve_held(struct nic *nic);
 /*
  * Tell whether @length bytes at @offset, as RNDIS counts it, lie between a

@@ -84,7 +84,9 @@ struct rndis_header {
 	uint32_t length;	/* of the whole message */
 };
 
-/* A frame. PPIs (per-packet information) come between this header and the data. */
+/*
+ * A frame. PPIs (per-packet information) come between this header and the data.
+ */
 struct rndis_packet {
 	struct rndis_header header;
 	uint32_t data_offset, data_length;

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Included before the first line of every source: what this kernel has, and one message prefix. */
+/*
+ * Included before the first line of every source: what this kernel has, and one
+ * message prefix.
+ */
 #ifndef HVUIO_COMPAT_H
 #define HVUIO_COMPAT_H
 

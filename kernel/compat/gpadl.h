@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * GPADLs as newer kernels have them: a structure, where older ones had a bare handle. Whether the
- * host still holds the memory is asked here, because no kernel's return value says it rightly.
+ * GPADLs as newer kernels have them: a structure, where older ones had a bare
+ * handle. Whether the host still holds the memory is asked here, because no
+ * kernel's return value says it rightly.
  */
 #ifndef HVUIO_COMPAT_GPADL_H
 #define HVUIO_COMPAT_GPADL_H
@@ -20,7 +21,10 @@ static inline bool hvuio_gpadl_is_host_visible(const struct vmbus_gpadl *gpadl)
 #endif
 }
 
-/* A finished teardown leaves no handle; one cut short by a rescind does, but the host let go. */
+/*
+ * A finished teardown leaves no handle; one cut short by a rescind does, but
+ * the host let go.
+ */
 static inline bool hvuio_gpadl_is_held(const struct vmbus_channel *channel,
 				       const struct vmbus_gpadl *gpadl)
 {
@@ -43,7 +47,10 @@ static inline int hvuio_ring_gpadl_teardown(struct vmbus_channel *channel)
 	return vmbus_teardown_gpadl(channel, &channel->ringbuffer_gpadlhandle);
 }
 
-/* Whether the host may hold the ring after an open that took a handle and failed with @error. */
+/*
+ * Whether the host may hold the ring after an open that took a handle and
+ * failed with @error.
+ */
 static inline bool hvuio_ring_gpadl_in_doubt(const struct vmbus_channel *channel, int error)
 {
 	return hvuio_ring_gpadl_is_held(channel);
@@ -106,8 +113,8 @@ static inline int hvuio_ring_gpadl_teardown(struct vmbus_channel *channel)
 }
 
 /*
- * These kernels forget the handle of a failed open, also when its teardown failed. -EDQUOT is the
- * host's refusal of the GPADL, so it holds none.
+ * These kernels forget the handle of a failed open, also when its teardown
+ * failed. -EDQUOT is the host's refusal of the GPADL, so it holds none.
  */
 static inline bool hvuio_ring_gpadl_in_doubt(const struct vmbus_channel *channel, int error)
 {

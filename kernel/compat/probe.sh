@@ -1,10 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# probe.sh OUTPUT DIR STOCK COMPILER FLAGS...: finds out what the kernel has, and writes OUTPUT.
+# probe.sh OUTPUT DIR STOCK COMPILER FLAGS...: finds out what the kernel has,
+# and writes OUTPUT.
 #
-# The kernel's own compiler and flags try each DIR/<fact>.c, and OUTPUT defines HVUIO_<FACT> for
-# each one that compiles. Those that are called needs_* must compile. STOCK is the kernel's own
-# uio_hv_generic.ko, or empty: HVUIO_STOCK_CLAIMS_FCOPY says whether it binds the fcopy device.
+# The kernel's own compiler and flags try each DIR/<fact>.c, and OUTPUT defines
+# HVUIO_<FACT> for each one that compiles. Those that are called needs_* must
+# compile. STOCK is the kernel's own uio_hv_generic.ko, or empty:
+# HVUIO_STOCK_CLAIMS_FCOPY says whether it binds the fcopy device.
 set -eu
 
 output=$1
@@ -17,8 +19,9 @@ fail() {
 	exit 1
 }
 
-# A warning must not decide, whatever the kernel's configuration makes of warnings; a wrong pointer
-# and an unknown function must. No -w: it would turn both into a yes.
+# A warning must not decide, whatever the kernel's configuration makes of
+# warnings; a wrong pointer and an unknown function must. No -w: it would turn
+# both into a yes.
 compiles() {
 	fact=$1
 	shift

@@ -4,7 +4,10 @@
 
 #include <linux/hyperv.h>
 
-/* hv_driver_remove(fn): @fn, which returns nothing, in the form that hv_driver.remove wants */
+/*
+ * hv_driver_remove(fn): @fn, which returns nothing, in the form that
+ * hv_driver.remove wants
+ */
 #ifdef HVUIO_HV_DRIVER_REMOVE_RETURNS_VOID
 #define HVUIO_DEFINE_REMOVE(fn)
 #define hv_driver_remove(fn) fn

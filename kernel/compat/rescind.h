@@ -5,8 +5,8 @@
 #include <linux/hyperv.h>
 
 /*
- * What vmbus_disconnect_ring() waits for with a rescinded sub-channel, or NULL with a VMBus that
- * has been fixed: then there is nothing to work around.
+ * What vmbus_disconnect_ring() waits for with a rescinded sub-channel, or NULL
+ * with a VMBus that has been fixed: then there is nothing to work around.
  */
 static inline struct completion *hvuio_rescind_event(struct vmbus_channel *sub)
 {

@@ -6,8 +6,9 @@
 #include "vma.h"
 
 /*
- * UIO has found the map by its offset, and that it is not smaller than the mapping. DONTEXPAND
- * keeps it so, and keeps neighbours of different maps from being merged.
+ * UIO has found the map by its offset, and that it is not smaller than the
+ * mapping. DONTEXPAND keeps it so, and keeps neighbours of different maps from
+ * being merged.
  */
 #ifdef HVUIO_UIO_INFO_HAS_MMAP_PREPARE
 static int hvuio_mmap(struct uio_info *info, struct vm_area_desc *desc)

@@ -10,9 +10,10 @@
 #endif
 
 /*
- * What struct vmbus_connection begins with on kernels that speak VMBus 5.0. Its declaration is in
- * a header that no kernel package ships, and two layouts exist: before 5.8 it began with the
- * processor that made the contact, and stable kernels have taken that out since.
+ * What struct vmbus_connection begins with on kernels that speak VMBus 5.0. Its
+ * declaration is in a header that no kernel package ships, and two layouts
+ * exist: before 5.8 it began with the processor that made the contact, and
+ * stable kernels have taken that out since.
  * hvuio_vmbus_check() finds out which one fits.
  */
 struct hvuio_vmbus_connection {

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-/* The rings of the compatibility header, with a host that writes what the input says. */
+/*
+ * The rings of the compatibility header, with a host that writes what the input
+ * says.
+ */
 
 #include <errno.h>
 #include <unistd.h>
@@ -47,11 +50,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		case POKE:
 			at = take_u16(&in) % DATA;
 			len = take_u8(&in);
-			take(&in, packets + at, len < DATA - at ? len : DATA - at);
+			input_read(&in, packets + at, len < DATA - at ? len : DATA - at);
 			break;
 		case PACKET:
 			at = to_guest->rindex % (DATA - 8) / 8 * 8;
-			take(&in, packets + at, 8);
+			input_read(&in, packets + at, 8);
 			break;
 		case RECV:
 			room = len = take_u16(&in) % ROOM;

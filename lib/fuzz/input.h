@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* What every fuzz target has: its entry, the bytes that it is made to read, and rings with red zones. */
+/*
+ * What every fuzz target has: its entry, the bytes that it is made to read, and
+ * rings with red zones.
+ */
 #ifndef FUZZ_INPUT_H
 #define FUZZ_INPUT_H
 
@@ -25,7 +28,7 @@ struct input {
 };
 
 /* The next @len bytes; zeros after the end */
-static inline void take(struct input *in, void *to, size_t len)
+static inline void input_read(struct input *in, void *to, size_t len)
 {
 	size_t there = len < in->left ? len : in->left;
 
@@ -40,7 +43,7 @@ static inline uint8_t take_u8(struct input *in)
 {
 	uint8_t value;
 
-	take(in, &value, sizeof(value));
+	input_read(in, &value, sizeof(value));
 	return value;
 }
 
@@ -48,7 +51,7 @@ static inline uint16_t take_u16(struct input *in)
 {
 	uint16_t value;
 
-	take(in, &value, sizeof(value));
+	input_read(in, &value, sizeof(value));
 	return value;
 }
 
@@ -56,7 +59,7 @@ static inline uint32_t take_u32(struct input *in)
 {
 	uint32_t value;
 
-	take(in, &value, sizeof(value));
+	input_read(in, &value, sizeof(value));
 	return value;
 }
 

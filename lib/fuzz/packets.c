@@ -16,7 +16,8 @@
 #define ROOM	2048u
 
 enum step {
-	SET_WORD, POKE, PACKET, PUBLISH, RECV, RECV_RAW, RECV_MANY, PEEK, SKIP, SEND, SEND_MANY, SENDV,
+	SET_WORD, POKE, PACKET, PUBLISH, RECV, RECV_RAW, RECV_MANY, PEEK, SKIP, SEND, SEND_MANY,
+	SENDV,
 	GPA, BUILD, FLUSH, LOOK, DUMP, STEPS
 };
 
@@ -174,12 +175,15 @@ static void one_step(struct rings *r, struct input *in)
 	case POKE:
 		at = take_u16(in) % DATA;
 		len = take_u8(in);
-		take(in, r->to_guest + HEADER + at, len < DATA - at ? len : DATA - at);
+		input_read(in, r->to_guest + HEADER + at, len < DATA - at ? len : DATA - at);
 		break;
 	case PACKET:
-		/* where the guest reads next, or nearly so: type, offset, length, flags */
+		/*
+		 * where the guest reads next, or nearly so: type, offset,
+		 * length, flags
+		 */
 		at = (*word(r->to_guest, 1) + take_u8(in) % 16 * 8) % (DATA - 8);
-		take(in, r->to_guest + HEADER + at / 8 * 8, 8);
+		input_read(in, r->to_guest + HEADER + at / 8 * 8, 8);
 		break;
 	case PUBLISH:
 		*word(r->to_guest, 0) = take_index(in, DATA);

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * The interface of vmbus_bufring.h in the kernel's tools/hv, over libvmbus_bufring: a program written
- * for that builds with the flags of 'pkg-config libvmbus_bufring-compat' unchanged. New programs use
- * the library's own <vmbus_bufring.h>.
+ * The interface of vmbus_bufring.h in the kernel's tools/hv, over
+ * libvmbus_bufring: a program written for that builds with the flags of
+ * 'pkg-config libvmbus_bufring-compat' unchanged. New programs use the
+ * library's own <vmbus_bufring.h>.
  *
- * What a program gets by it: every index and length of the host is read once and checked; 16 and 64
- * KiB pages and other machines than x86; padding of payloads that are no multiple of 8; an order of
- * memory accesses that does not depend on x86. As before: sending does not signal, that is for the
- * program (write(2) to the UIO device); several threads may send; one at a time may receive.
+ * What a program gets by it: every index and length of the host is read once
+ * and checked; 16 and 64 KiB pages and other machines than x86; padding of
+ * payloads that are no multiple of 8; an order of memory accesses that does not
+ * depend on x86. As before: sending does not signal, that is for the program
+ * (write(2) to the UIO device); several threads may send; one at a time may
+ * receive.
  */
 #ifndef VMBUS_BUFRING_COMPAT_H
 #define VMBUS_BUFRING_COMPAT_H
@@ -38,7 +41,8 @@ extern "C" {
 #define VMBUS_CHANPKT_FLAG_RC		0x0001	/* the sender wants a completion */
 
 #define VMBUS_CHANPKT_SIZE_SHIFT	3	/* lengths are in units of 8 bytes */
-#define VMBUS_CHANPKT_HLEN_MIN		(sizeof(struct vmbus_chanpkt_hdr) >> VMBUS_CHANPKT_SIZE_SHIFT)
+#define VMBUS_CHANPKT_HLEN_MIN \
+	(sizeof(struct vmbus_chanpkt_hdr) >> VMBUS_CHANPKT_SIZE_SHIFT)
 
 struct vmbus_chanpkt_hdr {
 	uint16_t type;
@@ -95,7 +99,10 @@ struct icmsg_hdr {
 
 /* Rings */
 
-/* As host and guest share it. The data begins after one page of the system, not after data. */
+/*
+ * As host and guest share it. The data begins after one page of the system, not
+ * after data.
+ */
 struct vmbus_bufring {
 	volatile uint32_t windex;
 	volatile uint32_t rindex;
@@ -130,7 +137,10 @@ void *vmbus_compat_uio_map(const int *fd, int size);
 
 #pragma GCC visibility pop
 
-/** Maps both rings of a UIO device, @size bytes each; NULL when that fails (errno) */
+/**
+ * Maps both rings of a UIO device, @size bytes each; NULL when that fails
+ * (errno)
+ */
 static inline void *vmbus_uio_map(int *fd, int size)
 {
 	return vmbus_compat_uio_map(fd, size);
@@ -143,8 +153,8 @@ static inline void vmbus_br_setup(struct vmbus_br *br, void *buf, unsigned int b
 }
 
 /**
- * Sends one packet, whose transaction id is all ones.
- * Returns 0, or -EAGAIN (the ring is full), -EINVAL (never fits), -EIO (impossible index or ring).
+ * Sends one packet, whose transaction id is all ones. Returns 0, or -EAGAIN
+ * (the ring is full), -EINVAL (never fits), -EIO (impossible index or ring).
  */
 static inline int rte_vmbus_chan_send(struct vmbus_br *txbr, uint16_t type, void *data,
 				      uint32_t dlen, uint32_t flags)
@@ -153,16 +163,19 @@ static inline int rte_vmbus_chan_send(struct vmbus_br *txbr, uint16_t type, void
 }
 
 /**
- * Receives one packet from its header on; @len is the room in @data, then the packet's length.
- * Returns the bytes that it took in the ring, 8 more than its length; or -EAGAIN (empty), -ENOBUFS
- * (@len says what is needed; the packet stays), -EIO (impossible index, length or ring).
+ * Receives one packet from its header on; @len is the room in @data, then the
+ * packet's length. Returns the bytes that it took in the ring, 8 more than its
+ * length; or -EAGAIN (empty), -ENOBUFS (@len says what is needed; the packet
+ * stays), -EIO (impossible index, length or ring).
  */
 static inline int rte_vmbus_chan_recv_raw(struct vmbus_br *rxbr, void *data, uint32_t *len)
 {
 	return vmbus_compat_recv_raw(rxbr, data, len);
 }
 
-/** Bytes that can be written at @windex; 0 when the reader's index is impossible */
+/**
+ * Bytes that can be written at @windex; 0 when the reader's index is impossible
+ */
 static inline uint32_t vmbus_br_availwrite(const struct vmbus_br *br, uint32_t windex)
 {
 	uint32_t rindex = br->vbr->rindex;

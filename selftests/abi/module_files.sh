@@ -49,7 +49,8 @@ described() {
 	' "$dir/ABI"
 }
 
-# form FILE VALUE: true if the value has the form that the description of FILE has
+# form FILE VALUE: true if the value has the form that the description of FILE
+# has
 form() {
 	case $1 in
 	*/devices/*/ring_size | */recv_size | */send_size | */opens | */events | */signals) echo "$2" | grep -qx '[0-9][0-9]*' ;;

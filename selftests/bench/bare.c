@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What no copying ring can do without: a copy into memory as large as the ring, and a copy out of it. In the rows with ranges it
- * is the benchmark's host at both ends, which shows how much of the other columns is the host.
+ * What no copying ring can do without: a copy into memory as large as the ring,
+ * and a copy out of it. In the rows with ranges it is the benchmark's host at
+ * both ends, which shows how much of the other columns is the host.
  */
 #include <errno.h>
 #include <string.h>

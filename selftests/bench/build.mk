@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# Benchmarks: ratios from one run, never a test. PEERS=no leaves out the libraries that ours is measured against: their source is
-# fetched from Debian into the cache, and is built here for x86-64 only.
+# Benchmarks: ratios from one run, never a test. PEERS=no leaves out the
+# libraries that ours is measured against: their source is fetched from Debian
+# into the cache, and is built here for x86-64 only.
 
 PEERS        ?= yes
 # LTO=1 compiles all contenders for link-time optimization, and links the
@@ -39,8 +40,8 @@ endif
 	$(Q)$< $(bench_dir)/ring.csv $(bench_dir)/ring.svg
 	$(Q)printf '\nTable: %s, plot: %s\n' $(bench_dir)/ring.csv $(bench_dir)/ring.svg
 
-# The same rule compiles the peers, the library, and the code that calls them, with the same flags. The warnings of the peers are
-# not ours to mend.
+# The same rule compiles the peers, the library, and the code that calls them,
+# with the same flags. The warnings of the peers are not ours to fix.
 bench_compile = $(call compile,-fPIC $(bench_lto) $(1))
 bench_dpdk   := $(bench_dir)/peers/dpdk
 dpdk_cflags  := -Iselftests/bench -isystem $(bench_dpdk)/drivers/bus/vmbus -isystem $(bench_dpdk)/config \
@@ -74,8 +75,9 @@ $(bench_dir)/hv_bufring.o: $(bench_dir)/peers/tools/hv/vmbus_bufring.c
 $(bench_dir)/ring: $(bench_objects) $(bench_lib)
 	$(call link,-pthread $(bench_lto) $(bench_objects) $(bench_lib) $(lib_uuid) -lm)
 
-# The compiler records its flags in the objects. This compares them, because the library may have been built earlier with others. It
-# does not record what the preprocessor was told, which is one variable for all.
+# The compiler records its flags in the objects. This compares them, because the
+# library may have been built earlier with others. It does not record the
+# options of the preprocessor, which are one variable for all.
 $(bench_dir)/flags: $(bench_dir)/ring
 	$(Q)for object in $(bench_objects) $(bench_lib); do \
 		$(CROSS_COMPILE)readelf --debug-dump=info "$$object" 2>/dev/null; \
@@ -84,7 +86,8 @@ $(bench_dir)/flags: $(bench_dir)/ring
 		echo "$@: the contenders are compiled with different flags, or without -g: 'make clean', and see $@.new" >&2; exit 1; }
 	$(Q)sed 's/ *$$/ $(filter -D% -U%,$(HARDENING) $(CFLAGS) $(CPPFLAGS))/' $@.new >$@
 
-# The headers of DPDK's bus driver and of the library in one program, in either order
+# The headers of DPDK's bus driver and of the library in one program, in either
+# order
 .PHONY: check-dpdk-header
 check-dpdk-header: $(bench_dir)/peers/versions
 	$(Q)number=0; for order in '' -DDPDK_FIRST; do \
@@ -95,8 +98,9 @@ check-dpdk-header: $(bench_dir)/peers/versions
 		else echo "not ok $$number $$name"; fi; \
 	done
 
-# hv-fcopyd and the kernel tree's daemon in the same guest: by a clock that counts instructions, and by the clock on the wall with
-# processors of its own for the host.
+# hv-fcopyd and the kernel tree's daemon in the same guest: by a clock that
+# counts instructions, and by the clock on the wall with processors of its own
+# for the host.
 bench-fcopy: export O := $(abspath $(O))
 bench-fcopy:
 	$(Q)for clock in counted 2; do \
@@ -106,7 +110,8 @@ bench-fcopy:
 		sed -n 's/^# host: table //p' $(O)/vm/bench-fcopy-$$clock/results.tap; echo; \
 	done
 
-# hv_netvsc, DPDK's testpmd and examples/netvsc in the same guest, by a clock that counts instructions
+# hv_netvsc, DPDK's testpmd and examples/netvsc in the same guest, by a clock
+# that counts instructions
 bench-netvsc: export O := $(abspath $(O))
 bench-netvsc:
 	$(Q)selftests/vm/run -o $(O)/vm/bench-netvsc netvsc-bench@6.12

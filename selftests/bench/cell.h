@@ -8,7 +8,10 @@
 
 #include "contender.h"
 
-/* Ours come first, then the peers, then the bare copies with the two barriers and without. */
+/*
+ * Ours come first, then the peers, then the bare copies with the two barriers
+ * and without.
+ */
 enum {
 	OURS = 3,
 #ifdef PEERS
@@ -33,7 +36,8 @@ struct cell {
 	size_t ring, size;
 	unsigned int ranges;
 	int burst;
-	struct spread ns[VERIFY][CONTENDERS];	/* for a packet, by what the receiver does with it: LEAVE, READ */
+	/* for a packet, by what the receiver does with it: LEAVE, READ */
+	struct spread ns[VERIFY][CONTENDERS];
 	struct spread ratio[VERIFY][OURS];	/* times as fast as the faster peer */
 };
 
@@ -41,7 +45,11 @@ extern const char *const kinds[KINDS];
 void print_head(FILE *file, int repetitions);
 void print_cell(FILE *file, const struct cell *cell);
 void write_csv(FILE *file, const struct cell *cells, size_t count);
-/* Plot messages of rings of @ring bytes and bursts of @burst. @without says why there are no rows of two threads, or is NULL. */
-void write_svg(FILE *file, const struct cell *cells, size_t count, size_t ring, int burst, const char *without);
+/*
+ * Plot messages of rings of @ring bytes and bursts of @burst. @without says why
+ * there are no rows of two threads, or is NULL.
+ */
+void write_svg(FILE *file, const struct cell *cells, size_t count, size_t ring, int burst,
+	       const char *without);
 
 #endif

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The implementations of a VMBus ring that the benchmark measures, and what they share. */
+/*
+ * The implementations of a VMBus ring that the benchmark measures, and what
+ * they share.
+ */
 #ifndef BENCH_CONTENDER_H
 #define BENCH_CONTENDER_H
 
@@ -14,7 +17,10 @@
 #define RANGES_SET	0xcafe
 #define RING_HEADER	4096
 
-/* What one thread writes lies so far from what the other uses: a processor may fetch cache lines in pairs. */
+/*
+ * What one thread writes lies so far from what the other uses: a processor may
+ * fetch cache lines in pairs.
+ */
 #define APART		__attribute__((aligned(128)))
 
 /* What the packets carry. It decides which side is measured. */
@@ -27,9 +33,17 @@ enum kind {
 
 /* What the receiver does with a packet once it has it */
 enum use {
-	LEAVE,		/* it leaves the payload alone; one that has not copied it reads its first eight bytes */
+	/*
+	 * it leaves the payload alone; one that has not copied it reads its
+	 * first eight bytes
+	 */
+	LEAVE,
 	READ,		/* it reads the whole payload */
-	VERIFY,		/* it compares the packet with what must have been sent; this is never timed */
+	/*
+	 * it compares the packet with what must have been sent; this is never
+	 * timed
+	 */
+	VERIFY,
 	USES
 };
 
@@ -40,7 +54,10 @@ struct segment {
 	uint32_t length;
 };
 
-/* A burst to send. Packet i of it has message + i * stride, segments + i * ranges, packet + i * packet_stride. */
+/*
+ * A burst to send. Packet i of it has message + i * stride, segments + i *
+ * ranges, packet + i * packet_stride.
+ */
 struct load {
 	uint64_t first;			/* transaction id of packet 0; the ids count up */
 	const unsigned char *message;
@@ -51,17 +68,30 @@ struct load {
 	size_t packet_size, packet_stride;
 };
 
+/* The message of packet @number, for peers that do not take it as const */
+static inline void *message_of(const struct load *load, int number)
+{
+	return (void *)(uintptr_t)(load->message + (size_t)number * load->stride);
+}
+
 struct contender {
 	const char *name;
-	/* Both rings are reset and have @size bytes of data behind RING_HEADER bytes. All packets go through @ring. 0 or -errno. */
+	/*
+	 * Both rings are reset and have @size bytes of data behind RING_HEADER
+	 * bytes. All packets go through @ring. 0 or -errno.
+	 */
 	int (*open)(void *ring, void *other, size_t size);
 	void (*close)(void);
 	/*
-	 * Send at most @burst (1 to MAX_BURST) packets, publish them, and signal if that is needed. Returns how many it sent, or
+	 * Send at most @burst (1 to MAX_BURST) packets, publish them, and
+	 * signal if that is needed. Returns how many it sent, or
 	 * -errno. NULL: the contender has no such packets.
 	 */
 	int (*send[KINDS])(const struct load *load, int burst);
-	/* Receive at most @burst packets, and signal if the sender waits for room. Returns as send. */
+	/*
+	 * Receive at most @burst packets, and signal if the sender waits for
+	 * room. Returns as send.
+	 */
 	int (*recv[KINDS][USES])(int burst);
 };
 
@@ -70,25 +100,36 @@ extern const struct contender ours_copy, ours_in_place, ours_locked, fenced, bar
 extern const struct contender dpdk, tools_hv;
 #endif
 
-/* Every contender signals with the same call, which counts and does nothing else. */
+/*
+ * Every contender signals with the same call, which counts and does nothing
+ * else.
+ */
 struct signals {
 	APART uint32_t count;
 };
 extern struct signals sender_signals, receiver_signals;
 int count_signal(void *count);
 
-/* Every contender that copies receives into this. It has room for one large packet, or for a burst of small ones. */
+/*
+ * Every contender that copies receives into this. It has room for one large
+ * packet, or for a burst of small ones.
+ */
 #define TARGET_SIZE (MAX_MESSAGE + 128)
 extern unsigned char target[TARGET_SIZE];
 
-/* Receivers call these for each packet. They are the same functions for all, and none is inlined. */
+/*
+ * Receivers call these for each packet. They are the same functions for all,
+ * and none is inlined.
+ */
 void read_payload(const void *payload, size_t size);
 void verify_message(const void *payload, size_t size);
-void verify_xfer(uint16_t set, const struct segment *ranges, unsigned int count, const void *payload, size_t size);
+void verify_xfer(uint16_t set, const struct segment *ranges, unsigned int count,
+		 const void *payload, size_t size);
 /* Store @value where the compiler cannot drop it */
 void see(uint64_t value);
 
-static inline __attribute__((always_inline)) void use_message(enum use use, const void *payload, size_t size)
+static inline __attribute__((always_inline)) void use_message(enum use use, const void *payload,
+							      size_t size)
 {
 	if (use == READ)
 		read_payload(payload, size);
@@ -96,7 +137,10 @@ static inline __attribute__((always_inline)) void use_message(enum use use, cons
 		verify_message(payload, size);
 }
 
-/* The benchmark's host, which is the other end where one side is measured. It checks and signals nothing, and publishes once. */
+/*
+ * The benchmark's host, which is the other end where one side is measured. It
+ * checks and signals nothing, and publishes once.
+ */
 void host_open(void *ring, size_t size);
 int host_send(const struct load *load, int burst);
 int host_recv(int burst);

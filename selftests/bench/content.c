@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The packets to send, what a receiver does with them, and the host of the rows that measure one side. */
+/*
+ * The packets to send, what a receiver does with them, and the host of the rows
+ * that measure one side.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -79,12 +82,16 @@ static void fill_message(unsigned char *message, size_t size, uint64_t number)
 	}
 }
 
-/* It lies within one page, because DPDK's list describes nothing else. Transfer pages do not use the page number. */
+/*
+ * It lies within one page, because DPDK's list describes nothing else. Transfer
+ * pages do not use the page number.
+ */
 static struct segment segment_of(uint64_t number, unsigned int i)
 {
 	uint64_t word = word_of(number, MAX_MESSAGE + i);
 
-	return (struct segment){ .page = word >> 24, .offset = (uint32_t)(word >> 11) % 2048, .length = 64 + (uint32_t)word % 1024 };
+	return (struct segment){ .page = word >> 24, .offset = (uint32_t)(word >> 11) % 2048,
+		.length = 64 + (uint32_t)word % 1024 };
 }
 
 static size_t range_bytes(enum kind kind)
@@ -103,7 +110,8 @@ size_t packet_bytes(enum kind kind, size_t size, unsigned int ranges)
 }
 
 /* A packet with ranges, as it lies in the ring */
-static void fill_packet(unsigned char *packet, enum kind kind, uint64_t number, const struct segment *segments,
+static void fill_packet(unsigned char *packet, enum kind kind, uint64_t number,
+			const struct segment *segments,
 			unsigned int ranges, const unsigned char *message, size_t size)
 {
 	const size_t header = header_bytes(kind, ranges), total = header + size;
@@ -131,13 +139,15 @@ static unsigned char messages[MAX_BURST][MAX_MESSAGE] APART;
 static struct segment segments[MAX_BURST * MAX_RANGES] APART;
 static unsigned char packets[MAX_BURST][MAX_PACKET] APART;
 
-void fill_load(struct load *load, enum kind kind, size_t size, unsigned int ranges, uint64_t first, int burst)
+void fill_load(struct load *load, enum kind kind, size_t size, unsigned int ranges, uint64_t first,
+	       int burst)
 {
 	*load = (struct load){
 		.first = first,
 		.message = messages[0], .size = size, .stride = sizeof(messages[0]),
 		.segments = segments, .ranges = ranges,
-		.packet = packets[0], .packet_size = header_bytes(kind, ranges) + size, .packet_stride = sizeof(packets[0]),
+		.packet = packets[0], .packet_size = header_bytes(kind, ranges) + size,
+		.packet_stride = sizeof(packets[0]),
 	};
 	for (int i = 0; i < burst; i++) {
 		uint64_t number = first + (uint64_t)i;
@@ -202,7 +212,8 @@ void verify_message(const void *payload, size_t size)
 	expected.number++;
 }
 
-void verify_xfer(uint16_t set, const struct segment *ranges, unsigned int count, const void *payload, size_t size)
+void verify_xfer(uint16_t set, const struct segment *ranges, unsigned int count,
+		 const void *payload, size_t size)
 {
 	if (set != RANGES_SET)
 		wrong("set");
@@ -269,7 +280,8 @@ int host_send(const struct load *load, int burst)
 	for (sent = 0; sent < burst && need < room; sent++, room -= need) {
 		uint64_t trailer = (uint64_t)index << 32;
 
-		index = put(index, load->packet + (size_t)sent * load->packet_stride, load->packet_size);
+		index = put(index, load->packet + (size_t)sent * load->packet_stride,
+			    load->packet_size);
 		index = put(index, &trailer, sizeof(trailer));
 	}
 	host.write = index;
@@ -287,7 +299,8 @@ static void verify_gpa(uint32_t index, uint32_t total)
 	fill_message(message, expected.size, expected.number);
 	for (unsigned int i = 0; i < expected.ranges; i++)
 		own[i] = segment_of(expected.number, i);
-	fill_packet(packet, GPA_DIRECT, expected.number, own, expected.ranges, message, expected.size);
+	fill_packet(packet, GPA_DIRECT, expected.number, own, expected.ranges, message,
+		    expected.size);
 	if (total + TRAILER != packet_bytes(GPA_DIRECT, expected.size, expected.ranges))
 		wrong("size");
 	for (uint32_t i = 0; i < total; i++)

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What the benchmark sends: a function of the packet's number, so that the receiver can compute it too. */
+/*
+ * What the benchmark sends: a function of the packet's number, so that the
+ * receiver can compute it too.
+ */
 #ifndef BENCH_CONTENT_H
 #define BENCH_CONTENT_H
 
@@ -8,9 +11,15 @@
 /* The bytes that a packet takes in the ring */
 size_t packet_bytes(enum kind kind, size_t size, unsigned int ranges);
 
-/* Fill a burst of @burst packets that differ, from number @first on. All calls use the same memory. */
-void fill_load(struct load *load, enum kind kind, size_t size, unsigned int ranges, uint64_t first, int burst);
-/* Fill a burst of MAX_BURST packets whose payloads are one and the same memory */
+/*
+ * Fill a burst of @burst packets that differ, from number @first on. All calls
+ * use the same memory.
+ */
+void fill_load(struct load *load, enum kind kind, size_t size, unsigned int ranges, uint64_t first,
+	       int burst);
+/*
+ * Fill a burst of MAX_BURST packets whose payloads are one and the same memory
+ */
 void fill_alike(struct load *load, enum kind kind, size_t size, unsigned int ranges);
 
 /* Expect packet 0 of the contender @of next */
@@ -19,7 +28,10 @@ void expect(const char *of, size_t size, unsigned int ranges);
 /* How many packets have been compared since expect() */
 uint64_t verified(void);
 
-/* The sum of all words that read_payload() has read, and what one payload of @load adds to it */
+/*
+ * The sum of all words that read_payload() has read, and what one payload of
+ * @load adds to it
+ */
 uint64_t read_sum(void);
 uint64_t payload_sum(const struct load *load);
 

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * DPDK's bus/vmbus, called as its netvsc driver calls it. The driver sends packets one by one and signals once for the burst, if
- * one of them found the ring empty. It receives whole packets, then calls rte_vmbus_chan_signal_read() once for all.
+ * DPDK's bus/vmbus, called as its netvsc driver calls it. The driver sends
+ * packets one by one and signals once for the burst, if one of them found the
+ * ring empty. It receives whole packets, then calls
+ * rte_vmbus_chan_signal_read() once for all.
  */
 #include <errno.h>
 #include <stdbool.h>
@@ -38,7 +40,10 @@ static void dpdk_close(void)
 	receiver_signals.count += receiver.page.trigs[0].pending;
 }
 
-/* Signals if needed. Returns @sent, unless @err says more than that the ring is full */
+/*
+ * Signals if needed. Returns @sent, unless @err says more than that the ring is
+ * full
+ */
 static int end_burst(int sent, int err, bool need_signal)
 {
 	if (need_signal)
@@ -53,8 +58,9 @@ static int send_message(const struct load *load, int burst)
 
 	for (sent = 0; sent < burst; sent++) {
 		err = rte_vmbus_chan_send(&sender.chan, VMBUS_CHANPKT_TYPE_INBAND,
-					  (void *)(uintptr_t)(load->message + (size_t)sent * load->stride), (uint32_t)load->size,
-					  load->first + (uint64_t)sent, VMBUS_CHANPKT_FLAG_NONE, &need_signal);
+					  message_of(load, sent), (uint32_t)load->size,
+					  load->first + (uint64_t)sent, VMBUS_CHANPKT_FLAG_NONE,
+					  &need_signal);
 		if (err)
 			break;
 	}
@@ -77,8 +83,9 @@ static int send_gpa(const struct load *load, int burst)
 				.page = segments[i].page,
 			};
 		err = rte_vmbus_chan_send_sglist(&sender.chan, list, load->ranges,
-						 (void *)(uintptr_t)(load->message + (size_t)sent * load->stride),
-						 (uint32_t)load->size, load->first + (uint64_t)sent, &need_signal);
+						 message_of(load, sent),
+						 (uint32_t)load->size, load->first + (uint64_t)sent,
+						 &need_signal);
 		if (err)
 			break;
 	}
@@ -88,7 +95,8 @@ static int send_gpa(const struct load *load, int burst)
 static inline __attribute__((always_inline)) int use_packet(enum kind kind, enum use use)
 {
 	const struct vmbus_chanpkt_rxbuf *packet = (const void *)target;
-	const uint32_t header = vmbus_chanpkt_getlen(packet->hdr.hlen), size = vmbus_chanpkt_datalen(&packet->hdr);
+	const uint32_t header = vmbus_chanpkt_getlen(packet->hdr.hlen),
+		size = vmbus_chanpkt_datalen(&packet->hdr);
 	struct segment segments[MAX_RANGES];
 	uint64_t sum = 0;
 
@@ -97,8 +105,10 @@ static inline __attribute__((always_inline)) int use_packet(enum kind kind, enum
 		return 0;
 	}
 	/* netvsc checks the same. */
-	if (packet->hdr.type != VMBUS_CHANPKT_TYPE_RXBUF || header < sizeof(*packet) || packet->rxbuf_id != RANGES_SET ||
-	    header < offsetof(struct vmbus_chanpkt_rxbuf, rxbuf) + packet->rxbuf_cnt * sizeof(packet->rxbuf[0]))
+	if (packet->hdr.type != VMBUS_CHANPKT_TYPE_RXBUF || header < sizeof(*packet) ||
+	    packet->rxbuf_id != RANGES_SET ||
+	    header < offsetof(struct vmbus_chanpkt_rxbuf,
+			      rxbuf) + packet->rxbuf_cnt * sizeof(packet->rxbuf[0]))
 		return -EPROTO;
 	for (uint32_t i = 0; i < packet->rxbuf_cnt; i++) {
 		const uint32_t offset = packet->rxbuf[i].ofs, length = packet->rxbuf[i].len;

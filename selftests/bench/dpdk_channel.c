@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* DPDK's vmbus_channel.c. It signals by setting a bit of the monitor page. Here the same call as everybody's counts in its word. */
+/*
+ * DPDK's vmbus_channel.c. It signals by setting a bit of the monitor page. Here
+ * the same call as everybody's counts in its word.
+ */
 #include "contender.h"
 
 #define __sync_or_and_fetch(word, bits) ((void)(bits), count_signal((void *)(uintptr_t)(word)))

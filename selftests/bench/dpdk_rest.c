@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What DPDK's bus/vmbus needs from the rest of DPDK so that it links. Only rte_mem_page_size() is ever called. */
+/*
+ * What DPDK's bus/vmbus needs from the rest of DPDK so that it links. Only
+ * rte_mem_page_size() is ever called.
+ */
 #include <stddef.h>
 #include <stdlib.h>
 

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The least that a copying ring does between two threads which also signal: a copy into memory as large as the ring, a copy out of
- * it, and after either copy a count for the other side with the full barrier without which a signal is lost. Once for a burst, that
- * is. It has no descriptors, no checks, and no signals. The counts are in cache lines of their own, which those of VMBus are not.
+ * The least that a copying ring does between two threads which also signal: a
+ * copy into memory as large as the ring, a copy out of it, and after either
+ * copy a count for the other side with the full barrier without which a signal
+ * is lost. Once for a burst, that is. It has no descriptors, no checks, and no
+ * signals. The counts are in cache lines of their own, which those of VMBus are
+ * not.
  */
 #include <stdatomic.h>
 #include <string.h>
@@ -12,7 +15,10 @@
 static unsigned char *between;
 static size_t between_size;
 
-/* A side reads the other's count when it has used up what it knew, as the library does. */
+/*
+ * A side reads the other's count when it has used up what it knew, as the
+ * library does.
+ */
 static struct side {
 	APART atomic_size_t count;	/* of packets, for the other side */
 	APART size_t done;
@@ -52,7 +58,10 @@ static void publish(struct side *side, int burst)
 	atomic_thread_fence(memory_order_seq_cst);
 }
 
-/* Return the lower of @burst and the packets up to the other's count, plus @more */
+/*
+ * Return the lower of @burst and the packets up to the other's count, plus
+ * @more
+ */
 static int limit(int burst, struct side *side, struct side *other, size_t more)
 {
 	if (side->known + more - side->done < (size_t)burst)

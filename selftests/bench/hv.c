@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * tools/hv's ring, called as its daemon calls it. It does not decide about signals: the daemon signals after each message, whether
- * the host needs it or not. Here it signals once for a burst. It neither tells the host of room nor knows packets with ranges.
+ * tools/hv's ring, called as its daemon calls it. It does not decide about
+ * signals: the daemon signals after each message, whether the host needs it or
+ * not. Here it signals once for a burst. It neither tells the host of room nor
+ * knows packets with ranges.
  */
 #include <errno.h>
 
@@ -30,7 +32,7 @@ static int hv_send(const struct load *load, int burst)
 
 	for (sent = 0; sent < burst; sent++) {
 		err = rte_vmbus_chan_send(&tx.br, VMBUS_CHANPKT_TYPE_INBAND,
-					  (void *)(uintptr_t)(load->message + (size_t)sent * load->stride), (uint32_t)load->size, 0);
+					  message_of(load, sent), (uint32_t)load->size, 0);
 		if (err)
 			break;
 	}

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * libvmbus_bufring, which receives by copying or in place, and which can lock for several senders. The calls are those that a
- * program would make: the calls for one packet when the burst is 1, the calls for many when it is larger. The size of the
- * messages changes nothing, because a program does not know it beforehand.
+ * libvmbus_bufring, which receives by copying or in place, and which can lock
+ * for several senders. The calls are those that a program would make: the calls
+ * for one packet when the burst is 1, the calls for many when it is larger. The
+ * size of the messages changes nothing, because a program does not know it
+ * beforehand.
  */
 #include <errno.h>
 #include <stdbool.h>
@@ -15,7 +17,8 @@
 static struct vmbus_chan *sender, *receiver;
 static struct vmbus_view views[MAX_BURST] APART;
 
-static int open_side(void *tx, void *rx, size_t size, struct signals *signals, struct vmbus_chan **chan)
+static int open_side(void *tx, void *rx, size_t size, struct signals *signals,
+		     struct vmbus_chan **chan)
 {
 	const struct vmbus_memory memory = {
 		.struct_size = sizeof(memory),
@@ -67,7 +70,8 @@ static int send_message(const struct load *load, int burst)
 	int ret;
 
 	if (burst == 1) {
-		ret = vmbus_send(sender, VMBUS_PACKET_INBAND, 0, load->first, load->message, load->size);
+		ret = vmbus_send(sender, VMBUS_PACKET_INBAND, 0, load->first, load->message,
+				 load->size);
 		return result(!ret, ret);
 	}
 	for (int i = 0; i < burst; i++)
@@ -97,11 +101,13 @@ static int send_gpa(const struct load *load, int burst)
 				.pages = &segments[i].page,
 			};
 		if (burst == 1) {
-			err = vmbus_send_gpa(sender, VMBUS_PACKET_COMPLETION_REQUESTED, id, ranges, load->ranges, message,
+			err = vmbus_send_gpa(sender, VMBUS_PACKET_COMPLETION_REQUESTED, id, ranges,
+					     load->ranges, message,
 					     load->size);
 			return result(!err, err);
 		}
-		err = vmbus_queue_gpa(sender, VMBUS_PACKET_COMPLETION_REQUESTED, id, ranges, load->ranges, message,
+		err = vmbus_queue_gpa(sender, VMBUS_PACKET_COMPLETION_REQUESTED, id, ranges,
+				      load->ranges, message,
 				      load->size);
 		if (err)
 			break;
@@ -128,7 +134,8 @@ static int build_gpa(const struct load *load, int burst)
 		err = vmbus_reserve(sender, header + load->size, &payload);
 		if (err)
 			break;
-		*(struct vmbus_gpa_header *)payload = (struct vmbus_gpa_header){ .count = load->ranges };
+		*(struct vmbus_gpa_header *)payload =
+			(struct vmbus_gpa_header){ .count = load->ranges };
 		range = (void *)((unsigned char *)payload + sizeof(struct vmbus_gpa_header));
 		for (unsigned int i = 0; i < load->ranges; i++)
 			range[i] = (struct range){
@@ -136,8 +143,10 @@ static int build_gpa(const struct load *load, int burst)
 				.entry.offset = segments[i].offset,
 				.page = segments[i].page,
 			};
-		memcpy((unsigned char *)payload + header, load->message + (size_t)sent * load->stride, load->size);
-		err = vmbus_commit_gpa(sender, VMBUS_PACKET_COMPLETION_REQUESTED, load->first + (uint64_t)sent, header,
+		memcpy((unsigned char *)payload + header,
+		       load->message + (size_t)sent * load->stride, load->size);
+		err = vmbus_commit_gpa(sender, VMBUS_PACKET_COMPLETION_REQUESTED,
+				       load->first + (uint64_t)sent, header,
 				       header + load->size);
 		if (err)
 			break;
@@ -181,7 +190,8 @@ static inline __attribute__((always_inline)) int recv_in_place(int burst, enum u
 	return err ? err : got;
 }
 
-static inline __attribute__((always_inline)) int use_ranges(enum use use, const struct vmbus_view *view)
+static inline __attribute__((always_inline)) int use_ranges(enum use use,
+							    const struct vmbus_view *view)
 {
 	struct vmbus_range ranges[MAX_RANGES];
 	struct segment segments[MAX_RANGES];
@@ -193,7 +203,8 @@ static inline __attribute__((always_inline)) int use_ranges(enum use use, const 
 		return -EPROTO;
 	if (use == VERIFY) {
 		for (int i = 0; i < count; i++)
-			segments[i] = (struct segment){ .offset = ranges[i].offset, .length = ranges[i].length };
+			segments[i] = (struct segment){ .offset = ranges[i].offset,
+				.length = ranges[i].length };
 		verify_xfer(set.number, segments, (unsigned int)count, view->payload, view->length);
 		return 0;
 	}
@@ -205,7 +216,8 @@ static inline __attribute__((always_inline)) int use_ranges(enum use use, const 
 
 static inline __attribute__((always_inline)) int xfer_copy(int burst, enum use use)
 {
-	int got = vmbus_recv_many(receiver, views, (unsigned int)burst, target, sizeof(target)), err = 0;
+	int got = vmbus_recv_many(receiver, views, (unsigned int)burst, target, sizeof(target)),
+		err = 0;
 
 	if (got < 0)
 		return result(0, got);

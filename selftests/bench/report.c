@@ -20,7 +20,9 @@ static const char *column(enum use use, size_t c)
 	return name;
 }
 
-/* Half of the distance from the lowest to the highest, in percent of the median */
+/*
+ * Half of the distance from the lowest to the highest, in percent of the median
+ */
 static double plus_minus(const struct spread *spread)
 {
 	return 50 * (spread->high - spread->low) / spread->median;
@@ -35,7 +37,10 @@ static bool has_ratio(enum use use, size_t c)
 	return c < OURS && measured_when(use, c);
 }
 
-/* @title above the columns of @width that the contenders have, or those that have a ratio */
+/*
+ * @title above the columns of @width that the contenders have, or those that
+ * have a ratio
+ */
 static void print_title(FILE *file, const char *title, enum use use, int width, bool ratios)
 {
 	int columns = 0;
@@ -165,7 +170,8 @@ static double y_of(const struct panel *panel, double ns)
 
 static bool shown(const struct panel *panel, const struct cell *cell)
 {
-	return cell->kind == MESSAGE && cell->threads == panel->threads && cell->ring == panel->ring && cell->burst == panel->burst;
+	return cell->kind == MESSAGE && cell->threads == panel->threads &&
+		cell->ring == panel->ring && cell->burst == panel->burst;
 }
 
 static void draw_axes(FILE *file, const struct panel *panel, const struct cell *cells, size_t count)
@@ -183,7 +189,10 @@ static void draw_axes(FILE *file, const struct panel *panel, const struct cell *
 
 		if (!shown(panel, &cells[i]))
 			continue;
-		/* A number that has no room beside the one before it stands below it. */
+		/*
+		 * A number that has no room beside the one before it stands
+		 * below it.
+		 */
 		fprintf(file, "<text x='%g' y='%g' text-anchor='middle'>%zu</text>\n", x,
 			panel->y + PANEL_HEIGHT + (x - before < 30 ? 32 : 18), cells[i].size);
 		before = x;
@@ -192,14 +201,19 @@ static void draw_axes(FILE *file, const struct panel *panel, const struct cell *
 		panel->y + PANEL_HEIGHT + 40);
 }
 
-static void draw_contender(FILE *file, const struct panel *panel, const struct cell *cells, size_t count, size_t c)
+static void draw_contender(FILE *file, const struct panel *panel, const struct cell *cells,
+			   size_t count, size_t c)
 {
 	static const char *const colours[] = { "#0b6", "#06c", "#083", "#c30", "#b80", "#888" };
 	const bool last = c == CONTENDERS - 1, floor = c >= FENCED;
 	const char *colour = floor ? "#888" : colours[c];
 	char path[1024] = "";
-	/* The names stand in two columns above the lines, which end too close together. */
-	const double name_x = panel->x + 12 + (double)(c % 2) * 90, name_y = panel->y + 18 + (double)(c / 2) * 18;
+	/*
+	 * The names stand in two columns above the lines, which end too close
+	 * together.
+	 */
+	const double name_x = panel->x + 12 + (double)(c % 2) * 90,
+		name_y = panel->y + 18 + (double)(c / 2) * 18;
 
 	for (size_t i = 0; i < count; i++) {
 		double ns = cells[i].ns[panel->use][c].median;
@@ -214,7 +228,8 @@ static void draw_contender(FILE *file, const struct panel *panel, const struct c
 			colour, last ? " stroke-dasharray='6 4'" : "", name_x, name_y, colour, contenders[c]->name);
 }
 
-void write_svg(FILE *file, const struct cell *cells, size_t count, size_t ring, int burst, const char *without)
+void write_svg(FILE *file, const struct cell *cells, size_t count, size_t ring, int burst,
+	       const char *without)
 {
 	const double left = 60, top = 50, across = PANEL_WIDTH + 110, down = PANEL_HEIGHT + 120;
 

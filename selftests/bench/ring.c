@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * ring [-q] [-c CELLS] [TABLE.csv PLOT.svg]: measures the nanoseconds for a packet to be sent and received through a ring in memory,
- * by one thread and by two, the library against its peers in one run. All contenders use the same memory, one after the other. Each
- * cell is first verified, packet by packet, and then timed in interleaved repetitions. -q measures few cells, with few repetitions.
- * -c measures the cells whose first six columns, with one blank between them, match a pattern of the shell: -c "xfer 2 *".
+ * ring [-q] [-c CELLS] [TABLE.csv PLOT.svg]: measures the nanoseconds for a
+ * packet to be sent and received through a ring in memory, by one thread and by
+ * two, the library against its peers in one run. All contenders use the same
+ * memory, one after the other. Each cell is first verified, packet by packet,
+ * and then timed in interleaved repetitions. -q measures few cells, with few
+ * repetitions.
+ * -c measures the cells whose first six columns, with one blank between them,
+ * match a pattern of the shell: -c "xfer 2 *".
  */
 #include <errno.h>
 #include <fnmatch.h>
@@ -44,10 +48,16 @@ static void __attribute__((noreturn, format(printf, 1, 2))) give_up(const char *
 	exit(1);
 }
 
-/* The receiver runs on the first, the sender on the second. One thread that does both runs on the first. */
+/*
+ * The receiver runs on the first, the sender on the second. One thread that
+ * does both runs on the first.
+ */
 static int processors[2], processor_count;
 
-/* The first of the processors that share its core, or -1 when the kernel does not say */
+/*
+ * The first of the processors that share its core, or -1 when the kernel does
+ * not say
+ */
 static int core_of(int processor)
 {
 	char path[80];
@@ -64,7 +74,10 @@ static int core_of(int processor)
 	return first;
 }
 
-/* Choose two processors that the process may use, on different cores if there are such */
+/*
+ * Choose two processors that the process may use, on different cores if there
+ * are such
+ */
 static void choose_processors(void)
 {
 	cpu_set_t set;
@@ -76,7 +89,8 @@ static void choose_processors(void)
 			continue;
 		if (processor_count < 2)
 			processors[processor_count++] = i;
-		else if (core_of(processors[1]) == core_of(processors[0]) && core_of(i) != core_of(processors[0]))
+		else if (core_of(processors[1]) == core_of(processors[0]) &&
+			 core_of(i) != core_of(processors[0]))
 			processors[1] = i;
 	}
 }
@@ -91,7 +105,10 @@ static void pin(int processor)
 		give_up("sched_setaffinity: processor %d: %s", processor, strerror(errno));
 }
 
-/* Two rings, which all contenders use. Their pages are touched before the first measurement. */
+/*
+ * Two rings, which all contenders use. Their pages are touched before the first
+ * measurement.
+ */
 static unsigned char *memory;
 
 static void allocate_memory(void)
@@ -164,7 +181,8 @@ static int next_burst(const struct job *job, long done)
 static void prepare(struct job *job, long done, int burst)
 {
 	if (job->use == VERIFY)
-		fill_load(&job->load, job->cell->kind, job->cell->size, job->cell->ranges, (uint64_t)done, burst);
+		fill_load(&job->load, job->cell->kind, job->cell->size, job->cell->ranges,
+			  (uint64_t)done, burst);
 }
 
 /* Both threads spin here, so that neither wakes up late. */
@@ -254,11 +272,15 @@ static void expect_empty(const struct job *job)
 		give_up("%s: more packets arrived than were sent", job->who->name);
 }
 
-/* Send packets that all differ, more than twice around the ring. Each must arrive once, in its turn, and unchanged. */
+/*
+ * Send packets that all differ, more than twice around the ring. Each must
+ * arrive once, in its turn, and unchanged.
+ */
 static void verify(const struct contender *who, const struct cell *cell)
 {
 	const long bursts = (2 * once_around(cell) + 2 * cell->burst) / cell->burst;
-	struct job job = { .who = who, .cell = cell, .use = VERIFY, .burst = cell->burst, .count = bursts * cell->burst };
+	struct job job = { .who = who, .cell = cell, .use = VERIFY, .burst = cell->burst,
+		.count = bursts * cell->burst };
 
 	open_contender(who, cell->ring);
 	expect(who->name, cell->size, cell->ranges);
@@ -270,8 +292,12 @@ static void verify(const struct contender *who, const struct cell *cell)
 	who->close();
 	if (verified() != (uint64_t)job.count)
 		give_up("%s: looked at %llu packets of %ld", who->name, (unsigned long long)verified(), job.count);
-	/* With one thread, each burst meets an empty ring, so each needs a signal. */
-	if (cell->threads == 1 && who->send[cell->kind] != host_send && who != &bare && who != &fenced &&
+	/*
+	 * With one thread, each burst meets an empty ring, so each needs a
+	 * signal.
+	 */
+	if (cell->threads == 1 && who->send[cell->kind] != host_send && who != &bare &&
+	    who != &fenced &&
 	    sender_signals.count != bursts)
 		give_up("%s: %u signals for %ld bursts", who->name, sender_signals.count, bursts);
 	if (cell->threads == 1 && receiver_signals.count)
@@ -281,9 +307,11 @@ static void verify(const struct contender *who, const struct cell *cell)
 /* The nanoseconds that @count packets take */
 static double run(const struct contender *who, const struct cell *cell, enum use use, long count)
 {
-	struct job job = { .who = who, .cell = cell, .use = use, .burst = cell->burst, .count = count };
+	struct job job = { .who = who, .cell = cell, .use = use, .burst = cell->burst,
+		.count = count };
 	/* One lap around the ring that is not timed warms the caches. */
-	struct job around = { .who = who, .cell = cell, .use = use, .burst = 1, .count = once_around(cell) };
+	struct job around = { .who = who, .cell = cell, .use = use, .burst = 1,
+		.count = once_around(cell) };
 	uint64_t sum;
 	double ns;
 
@@ -302,7 +330,8 @@ static double run(const struct contender *who, const struct cell *cell, enum use
 
 static bool takes_part(const struct contender *who, const struct cell *cell, enum use use)
 {
-	return who->send[cell->kind] && who->recv[cell->kind][use] && (cell->threads == 1 || who != &bare);
+	return who->send[cell->kind] && who->recv[cell->kind][use] &&
+		(cell->threads == 1 || who != &bare);
 }
 
 /* The number of packets, in whole bursts, that takes about a slice */
@@ -333,13 +362,18 @@ static struct spread spread_of(const double *values, int count)
 	return (struct spread){ sorted[0], sorted[count / 2], sorted[count - 1] };
 }
 
-/* The machine's clock moves, so each ratio is of one repetition. The peer is the one whose median is the lowest. */
-static void compare_with_peers(struct cell *cell, enum use use, double (*ns)[MAX_REPETITIONS], int repetitions)
+/*
+ * The machine's clock moves, so each ratio is of one repetition. The peer is
+ * the one whose median is the lowest.
+ */
+static void compare_with_peers(struct cell *cell, enum use use, double (*ns)[MAX_REPETITIONS],
+			       int repetitions)
 {
 	size_t peer = 0;
 
 	for (size_t c = OURS; c < PEERS_END; c++)
-		if (cell->ns[use][c].median && (!peer || cell->ns[use][c].median < cell->ns[use][peer].median))
+		if (cell->ns[use][c].median &&
+		    (!peer || cell->ns[use][c].median < cell->ns[use][peer].median))
 			peer = c;
 	for (size_t c = 0; c < OURS && peer; c++) {
 		double ratios[MAX_REPETITIONS];
@@ -364,14 +398,21 @@ static void measure(struct cell *cell, int repetitions)
 		for (size_t c = 0; c < CONTENDERS; c++)
 			if (takes_part(contenders[c], cell, use))
 				counts[use][c] = calibrate(contenders[c], cell, use);
-	/* Each repetition starts with another contender, so that the order favours none. */
+	/*
+	 * Each repetition starts with another contender, so that the order
+	 * favours none.
+	 */
 	for (int r = 0; r < repetitions; r++)
 		for (size_t i = 0; i < CONTENDERS; i++)
 			for (enum use use = LEAVE; use <= READ; use++) {
 				size_t c = (i + (size_t)r) % CONTENDERS;
+				long count = counts[use][c];
+				double all;
 
-				if (takes_part(contenders[c], cell, use))
-					ns[use][c][r] = run(contenders[c], cell, use, counts[use][c]) / (double)counts[use][c];
+				if (!takes_part(contenders[c], cell, use))
+					continue;
+				all = run(contenders[c], cell, use, count);
+				ns[use][c][r] = all / (double)count;
 			}
 	for (enum use use = LEAVE; use <= READ; use++) {
 		for (size_t c = 0; c < CONTENDERS; c++)
@@ -387,7 +428,8 @@ static struct cell cells[512];
 static size_t cell_count;
 static const char *wanted = "*";
 
-static bool is_wanted(enum kind kind, int threads, size_t ring, size_t size, unsigned int ranges, int burst)
+static bool is_wanted(enum kind kind, int threads, size_t ring, size_t size, unsigned int ranges,
+		      int burst)
 {
 	char name[96];
 
@@ -395,11 +437,15 @@ static bool is_wanted(enum kind kind, int threads, size_t ring, size_t size, uns
 	return !fnmatch(wanted, name, 0);
 }
 
-static void add_cell(enum kind kind, int threads, size_t ring, size_t size, unsigned int ranges, int burst)
+static void add_cell(enum kind kind, int threads, size_t ring, size_t size, unsigned int ranges,
+		     int burst)
 {
 	struct cell *cell = &cells[cell_count];
 
-	/* One thread sends a whole burst before it receives, so the burst must fit. */
+	/*
+	 * One thread sends a whole burst before it receives, so the burst must
+	 * fit.
+	 */
 	if (threads == 1 && packet_bytes(kind, size, ranges) * (size_t)burst >= ring)
 		return;
 	if (!is_wanted(kind, threads, ring, size, ranges, burst))
@@ -407,14 +453,16 @@ static void add_cell(enum kind kind, int threads, size_t ring, size_t size, unsi
 	if (cell_count == COUNT(cells))
 		give_up("more than %zu rows", COUNT(cells));
 	*cell = (struct cell){
-		.kind = kind, .threads = threads, .ring = ring, .size = size, .ranges = ranges, .burst = burst,
+		.kind = kind, .threads = threads, .ring = ring, .size = size, .ranges = ranges,
+		.burst = burst,
 	};
 	cell_count++;
 }
 
 static void plan(bool quick, int max_threads)
 {
-	static const size_t rings[] = { 16 << 10, 64 << 10, 256 << 10, MAX_RING }, few_rings[] = { 256 << 10 };
+	static const size_t rings[] = { 16 << 10, 64 << 10, 256 << 10, MAX_RING },
+		few_rings[] = { 256 << 10 };
 	static const size_t sizes[] = { 16, 64, 256, 1024, 4096, 6144 }, few_sizes[] = { 64, 6144 };
 	static const unsigned int ranges[] = { 1, 4, 16 };
 	static const int bursts[] = { 1, 8, 32 };
@@ -428,7 +476,8 @@ static void plan(bool quick, int max_threads)
 		for (enum kind kind = GPA_DIRECT; kind <= XFER_PAGES; kind++)
 			for (size_t g = 0; g < COUNT(ranges); g++)
 				for (size_t b = 0; b < COUNT(bursts); b++)
-					add_cell(kind, threads, few_rings[0], RANGES_PAYLOAD, ranges[g], bursts[b]);
+					add_cell(kind, threads, few_rings[0], RANGES_PAYLOAD,
+						 ranges[g], bursts[b]);
 	}
 }
 

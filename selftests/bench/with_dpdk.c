@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A program may use DPDK's bus driver and this library: no name of the two headers collides. */
+/*
+ * A program may use DPDK's bus driver and this library: no name of the two
+ * headers collides.
+ */
 
 #ifdef DPDK_FIRST
 #include <rte_bus_vmbus.h>
@@ -9,7 +12,10 @@
 #include <rte_bus_vmbus.h>
 #endif
 
-/* Both kinds of channel in one function: DPDK's struct vmbus_channel is another type. */
+/*
+ * Both kinds of channel in one function: DPDK's struct vmbus_channel is another
+ * type.
+ */
 int with_dpdk(struct vmbus_channel *theirs, struct vmbus_chan *ours);
 
 int with_dpdk(struct vmbus_channel *theirs, struct vmbus_chan *ours)

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# hyperv-uio.conf: who is bound to what, and how faults are told.
+# hyperv-uio.conf: who is bound to what, and how faults are reported.
 # shellcheck disable=SC2086,SC2317 # GUIDs and numbers need no quotes; tests are called by name
 # shellcheck source=tree.sh
 . "$(dirname "$0")/tree.sh"
@@ -12,8 +12,9 @@ plan() {
 	echo "${driver:-nothing}"
 }
 
-# faulty LINE REASON TEXT...: a file with TEXT is refused with its line and reason. It names the device of
-# class get, if anything; the file copy device is not its business.
+# faulty LINE REASON TEXT...: a file with TEXT is refused with its line and
+# reason. It names the device of class get, if anything; the file copy device is
+# not its business.
 faulty() {
 	line=$1 reason=$2
 	shift 2
@@ -176,7 +177,8 @@ test_instance_beats_mac_beats_interface_beats_class() {
 test_keys_of_all_sections_add_up() {
 	conf $admin/a.conf '[nic]' driver=one mode=0640 '[interface eth1]' group=kvm '[mac 00:15:5d:00:00:01]' mode=0660
 	nic $dev eth1 1
-	# The record stands in for the interface: --properties looks at no interface.
+	# The record stands in for the interface: --properties looks at no
+	# interface.
 	record $dev mac=00:15:5d:00:00:01 interface=eth1
 	vmbus_bind --properties $dev
 	says HYPERV_UIO_GROUP=kvm

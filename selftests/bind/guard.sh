@@ -1,11 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# vmbus-bind does not bind what the machine needs: now, when udev asks, and as the preview foretells.
+# vmbus-bind does not bind what the machine needs: now, when udev asks, and as
+# the preview foretells.
 # shellcheck disable=SC2086,SC2317 # GUIDs and numbers need no quotes; tests are called by name
 # shellcheck source=tree.sh
 . "$(dirname "$0")/tree.sh"
 
-# Two adapters, eth0 with the default route and eth1 with nothing, and a rule for the first or the second
+# Two adapters, eth0 with the default route and eth1 with nothing, and a rule
+# for the first or the second
 want() { # NAME LINE...
 	name=$1
 	shift
@@ -58,7 +60,8 @@ taken() {
 	done
 }
 
-# What udev does to a device at a boot is what the preview said: "bound" or "refused", and why
+# What udev does to a device at a boot is what the preview said: "bound" or
+# "refused", and why
 next_boot() { # DEVICE bound|refused WHY
 	vmbus_bind -n "$1"
 	says "at the next boot: $2 to uio_hv_generic"
@@ -96,7 +99,8 @@ networkmanager() { # LINE...
 	chmod 600 "$root/etc/NetworkManager/system-connections/a.nmconnection"
 }
 
-# counts, does_not_count: whether that configuration brings up the adapter with eth0
+# counts, does_not_count: whether that configuration brings up the adapter with
+# eth0
 counts() {
 	vmbus_bind -n $dev2
 	says "at the next boot: bound to uio_hv_generic, taken over from hv_netvsc: interface eth0 remains, which $1 brings up"
@@ -465,7 +469,8 @@ test_disk_under_device_mapper_stays() {
 }
 
 test_disk_with_swap_stays() {
-	# The only block device that a test has for certain is one that it makes.
+	# The only block device that a test has for certain is one that it
+	# makes.
 	if ! mknod "$root/swap" b 8 1 2>/dev/null; then
 		echo "# no right to make a node; the other tests of disks go without"
 		return 0
@@ -475,7 +480,8 @@ test_disk_with_swap_stays() {
 	refused $dev "disk sda1 is used as swap"
 }
 
-# The second disk of a btrfs, a member of a ZFS pool: sysfs and the mount table show nothing.
+# The second disk of a btrfs, a member of a ZFS pool: sysfs and the mount table
+# show nothing.
 test_disk_that_somebody_has_claimed_stays() {
 	for name in sda sda1; do
 		rm -rf "$bus/devices" "$bus/drivers/hv_storvsc" && mkdir "$bus/devices"
@@ -547,7 +553,8 @@ test_udev_does_not_take_a_disk_controller_of_a_later_offer() {
 	log_is_empty
 }
 
-# The finding: a section for the adapter with the default route, and a boot at which there are no routes.
+# The finding: a section for the adapter with the default route, and a boot at
+# which there are no routes.
 test_boot_does_not_take_the_nic_with_the_default_route() {
 	for name in nic $dev "mac 00:15:5d:00:00:01" "interface eth0"; do
 		rm -rf "$bus/devices" "$root/sys/class/net" "$root/${state:?}" "$root/proc/net/route"
@@ -1028,7 +1035,8 @@ test_kernel_name_of_an_interface_is_no_name() {
 	taken --udev $dev2
 }
 
-# The first boot with a configuration that was there before it: the interface's own event decides.
+# The first boot with a configuration that was there before it: the interface's
+# own event decides.
 test_new_interface_is_bound_and_remembered() {
 	for name in "interface eth1" "mac 00:15:5d:00:00:02"; do
 		rm -rf "$bus/devices" "$root/sys/class/net" "$root/${state:?}"
@@ -1043,7 +1051,8 @@ test_new_interface_is_bound_and_remembered() {
 	done
 }
 
-# Before the interface of an adapter is there, nobody knows whether it is the one that is excluded.
+# Before the interface of an adapter is there, nobody knows whether it is the
+# one that is excluded.
 test_exclude_holds_at_the_first_boot() {
 	for rule in "[nic]:force=yes:exclude=interface eth0" "[nic]:force=yes:exclude=mac 00:15:5d:00:00:01" \
 		"[nic]:force=yes:[interface eth0]:enable=no" "[nic]:force=yes:[mac 00:15:5d:00:00:01]:enable=no"; do

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh disable=SC2034,SC2154 # variables of, and for, the scripts that source this file
-# A guest of Hyper-V as a tree of files, for the tests of vmbusctl and for its session in README. Sourced after tree.sh.
+# A guest of Hyper-V as a tree of files, for the tests of vmbusctl and for its
+# session in README. Sourced after tree.sh.
 
 kvp=a9a0f4e7-5a45-4d96-b827-8a841e8c03e6
 heartbeat=57164f39-9115-4e78-ab55-382f3bd5422d
@@ -13,7 +14,8 @@ copy=eb765408-105f-49b6-b4aa-c123b64d17d4
 mac0=00:0d:3a:31:b5:38
 mac1=00:15:5d:01:02:03
 
-# channel DEVICE RELID INDEX CPU FROM_HOST TO_HOST INTERRUPTS SIGNALS: of 16384 bytes in each direction
+# channel DEVICE RELID INDEX CPU FROM_HOST TO_HOST INTERRUPTS SIGNALS: of 16384
+# bytes in each direction
 channel() {
 	c=$bus/devices/$1/channels/$2
 	mkdir -p "$c"
@@ -63,7 +65,8 @@ put() { # PATH TEXT
 	printf '%s\n' "$2" >"$root/$1"
 }
 
-# A guest with two network adapters, one of them for user space, and the file copy device
+# A guest with two network adapters, one of them for user space, and the file
+# copy device
 make_guest() {
 	driver uio_hv_generic "$fcopy"
 	driver hv_netvsc "$nic"
@@ -102,7 +105,8 @@ make_guest() {
 	put proc/sys/kernel/osrelease 6.12.48+deb13-cloud-amd64
 	put sys/module/uio_hv_generic/version "1:$("$dir/vmbusctl" --version | cut -d ' ' -f 2)"
 	conf "$vendor/10-fcopy.conf" '[fcopy]'
-	# From now on a device that user space takes gets the files of our module, and uio1.
+	# From now on a device that user space takes gets the files of our
+	# module, and uio1.
 	echo ours >"$root/kernel/module"
 	echo 1 >"$root/kernel/next-uio"
 	"$root/kernel/model" driver uio_hv_generic
@@ -123,7 +127,8 @@ guest() {
 	fi
 }
 
-# vmbusctl ARGUMENTS: standard output in $out, standard error in $err, exit status in $status
+# vmbusctl ARGUMENTS: standard output in $out, standard error in $err, exit
+# status in $status
 vmbusctl() {
 	status=0
 	out=$("$dir/vmbusctl" "$@" 2>"$base/stderr") || status=$?

@@ -1,12 +1,14 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# What goes into an initramfs: nothing, or where the administrator asks for it all that vmbus-bind needs. The
-# functions of initramfs-tools and dracut are stand-ins that write down their arguments.
+# What goes into an initramfs: nothing, or where the administrator asks for it
+# all that vmbus-bind needs. The functions of initramfs-tools and dracut are
+# stand-ins that write down their arguments.
 # shellcheck disable=SC2086,SC2317 # GUIDs and numbers need no quotes; tests are called by name
 # shellcheck source=tree.sh
 . "$(dirname "$0")/tree.sh"
 
-# A machine with two rules, one of them a package's, and a record; the tools' functions
+# A machine with two rules, one of them a package's, and a record; the tools'
+# functions
 machine() {
 	mkdir -p "$root/usr/lib/udev/rules.d" "$root/image" "$root/usr/share/initramfs-tools"
 	: >"$root/usr/lib/udev/vmbus-bind"

@@ -1,12 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# Every kernel's set of attributes, and every error that a write can end with, at each write: in the end a
-# device is bound as configured, or as it was.
+# Every kernel's set of attributes, and every error that a write can end with,
+# at each write: in the end a device is bound as configured, or as it was.
 # shellcheck disable=SC2086,SC2317 # GUIDs and numbers need no quotes; tests are called by name
 # shellcheck source=tree.sh
 . "$(dirname "$0")/tree.sh"
 
-# The attributes: driver_override or not, which module, and whether it takes fcopy by itself
+# The attributes: driver_override or not, which module, and whether it takes
+# fcopy by itself
 kernels="no-override:stock no-override:ours override:stock override:ours override:id"
 
 # kernel KIND: the adapter eth1 and the file copy device, to be bound
@@ -48,8 +49,8 @@ test_each_kernel_binds() {
 	done
 }
 
-# Whatever a write returns once, no device is lost, none is taken that no rule names, and a run without the
-# error binds what is configured.
+# Whatever a write returns once, no device is lost, none is taken that no rule
+# names, and a run without the error binds what is configured.
 test_each_error_at_each_write() {
 	cases=0
 	for k in no-override:ours override:ours; do
@@ -77,7 +78,8 @@ test_each_error_at_each_write() {
 	echo "# $cases cases"
 }
 
-# A driver that refuses for good: the device is back with its own, and nothing is left behind.
+# A driver that refuses for good: the device is back with its own, and nothing
+# is left behind.
 test_each_error_of_the_probe() {
 	for k in no-override:ours override:stock; do
 		for errno in silent 12 16 19 254; do
@@ -107,7 +109,8 @@ test_rescind_at_each_write() {
 	done
 }
 
-# Free neighbours: hv_netvsc is not there yet, or somebody unbound them. new_id gives them all away.
+# Free neighbours: hv_netvsc is not there yet, or somebody unbound them. new_id
+# gives them all away.
 test_without_override_a_free_neighbour_is_not_taken() {
 	for rule in "" "[$dev]:enable=no" "[nic]:enable=no:[$dev2]:enable=yes" "[nic]:exclude=$dev"; do
 		kernel no-override:ours
@@ -164,7 +167,8 @@ test_without_override_two_at_once() {
 	is ids "$(cat "$root/kernel/ids/uio_hv_generic")" ""
 }
 
-# The last two adapters with an address, each with a helper of its own at the same time
+# The last two adapters with an address, each with a helper of its own at the
+# same time
 test_race_for_the_last_address() {
 	for i in 1 2 3; do
 		kernel override:ours

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# What udev makes of the rules: links below /dev/vmbus, owner and mode of /dev/uioN, and the programs it
-# runs. A real udevadm, on a tree that is mounted over /sys in a mount namespace of its own, with /dev
-# and /run empty.
+# What udev makes of the rules: links below /dev/vmbus, owner and mode of
+# /dev/uioN, and the programs it runs. A real udevadm, on a tree that is mounted
+# over /sys in a mount namespace of its own, with /dev and /run empty.
 # shellcheck disable=SC2086,SC2317 # GUIDs and numbers need no quotes; tests are called by name
 # shellcheck source=tree.sh
 . "$(dirname "$0")/tree.sh"
@@ -36,7 +36,8 @@ uio() {
 	ln -s "$root/sys/kset" "$d/channels/14/subsystem"
 }
 
-# udev ACTION SYSPATH: what udev does, in $out; the links of uio3 in $links, "OWNER GROUP MODE" in $access
+# udev ACTION SYSPATH: what udev does, in $out; the links of uio3 in $links,
+# "OWNER GROUP MODE" in $access
 udev() {
 	mkdir -p "$root/udev" "$root/rules"
 	printf '#!/bin/sh\nVMBUS_SYSROOT=%s exec %s/vmbus-bind-model "$@"\n' "$root" "$dir" >"$root/udev/vmbus-bind"
@@ -173,8 +174,8 @@ test_events_run_the_helper() {
 	is "of a change" "$runs" ""
 }
 
-# A kernel names the subsystem of a channel after its folder. udevadm reads it from a link, which
-# channels do not have; the tree has one.
+# A kernel names the subsystem of a channel after its folder. udevadm reads it
+# from a link, which channels do not have; the tree has one.
 test_channel_runs_the_helper() {
 	uio $dev $nic
 	rm "$root/sys/devices/vmbus/$dev/channels/14/subsystem"

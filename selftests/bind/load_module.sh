@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# What load-module loads when the kernel takes or refuses our module, and that modprobe runs it. modprobe, insmod and uname are
-# stand-ins that write down their arguments; the last tests use the modprobe of this machine.
+# What load-module loads when the kernel takes or refuses our module, and that
+# modprobe runs it. modprobe, insmod and uname are stand-ins that write down
+# their arguments; the last tests use the modprobe of this machine.
 # shellcheck disable=SC2086,SC2154,SC2317 # numbers and names need no quotes; tree.sh sets variables; tests are called by name
 # shellcheck source=tree.sh
 . "$(dirname "$0")/tree.sh"
@@ -16,7 +17,8 @@ stand_in() {
 	chmod +x "$root/sbin/$name"
 }
 
-# machine [REASON]: a kernel that refuses our module with these words, and has its own
+# machine [REASON]: a kernel that refuses our module with these words, and has
+# its own
 machine() {
 	mkdir -p "$root/sbin" "$root/${own%/*}" "$root/sys/module"
 	: >"$root/$own"
@@ -57,7 +59,8 @@ test_own_module_takes_its_place() {
 	done
 }
 
-# For modprobe -q, which udev and vmbus-bind use, a modprobe that it starts would be quiet, too.
+# For modprobe -q, which udev and vmbus-bind use, a modprobe that it starts
+# would be quiet, too.
 test_reason_is_told_to_a_quiet_modprobe() {
 	machine
 	stand_in modprobe '[ "$1" = -a ] && exit' 'case ${MODPROBE_OPTIONS-} in *-q*) exit 1 ;; esac' \
@@ -128,7 +131,8 @@ test_another_process_was_faster() {
 	logged_is ""
 }
 
-# configured: modprobe's own view of the machine: our module, and the configuration that names the script
+# configured: modprobe's own view of the machine: our module, and the
+# configuration that names the script
 configured() {
 	mkdir -p "$root/lib/modules/6.12.1-amd64/updates/dkms" "$root/conf"
 	cp "$dir/uio_hv_generic.ko" "$root/lib/modules/6.12.1-amd64/updates/dkms/"
@@ -139,7 +143,8 @@ configured() {
 	echo "alias vmbus:cafe uio_hv_generic" >"$root/conf/alias.conf"
 }
 
-# The modprobe of this machine, with the module and the configuration of the tree
+# The modprobe of this machine, with the module and the configuration of the
+# tree
 real_modprobe() {
 	PATH=$PATH:/usr/sbin:/sbin modprobe -d "$root" -S 6.12.1-amd64 -C "$root/conf" "$@" 2>&1
 }

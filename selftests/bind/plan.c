@@ -246,7 +246,10 @@ static enum plan_outcome promised(const struct combination *c, enum plan_time ti
 		return PLAN_BIND;
 	if (time != PLAN_BOOT && is_in_use(c))
 		return PLAN_REFUSED;
-	/* While no other adapter has an address, nothing shows what the machine needs. */
+	/*
+	 * While no other adapter has an address, nothing shows what the machine
+	 * needs.
+	 */
 	if ((time != PLAN_NOW || !another_has(c, OTHER_ADDRESS, FOREIGN_ADDRESS, false)) &&
 	    (time != PLAN_NOW || !another_has(c, OTHER_DEFAULT, FOREIGN_DEFAULT, false)) &&
 	    !is_allowed_at_boot(c, time))
@@ -305,7 +308,10 @@ static void check(const struct combination *c)
 		tell(c, came.reason, &foretold);
 }
 
-/* The next combination in @value with @count values; false when they begin anew. */
+/*
+ * The next combination in @value with @count values; false when they begin
+ * anew.
+ */
 static bool next(int *value, int count)
 {
 	*value = (*value + 1) % count;
@@ -314,19 +320,23 @@ static bool next(int *value, int count)
 
 static void check_all(void)
 {
-	int name = 0, enable = UNSET, force = UNSET, own = 0, past = 0, other = 0, foreign = 0, bits = 0;
+	int name = 0, enable = UNSET, force = UNSET, own = 0, past = 0, other = 0, foreign = 0,
+		bits = 0;
 
 	do {
 		const struct combination c = {
 			.name = name, .enable = enable, .force = force, .own = own, .past = past,
-			.other = other, .foreign = foreign, .is_named = bits & 1, .is_bound = bits & 2,
+			.other = other, .foreign = foreign, .is_named = bits & 1,
+			.is_bound = bits & 2,
 			.other_wanted = bits & 4, .no_routes = bits & 8,
 		};
 
 		if (!c.is_bound || c.own == NO_INTERFACE)
 			check(&c);
-	} while (next(&bits, 16) || next(&foreign, FOREIGN) || next(&other, OTHER) || next(&past, PAST) ||
-		 next(&own, OWN) || next(&force, YES + 1) || next(&enable, NO + 1) || next(&name, NAMES));
+	} while (next(&bits, 16) || next(&foreign, FOREIGN) || next(&other, OTHER) ||
+		 next(&past, PAST) ||
+		 next(&own, OWN) || next(&force, YES + 1) || next(&enable, NO + 1) ||
+		 next(&name, NAMES));
 }
 
 /*

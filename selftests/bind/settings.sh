@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# What a rule sets on a device, and that it is set again whenever the kernel makes the device anew.
+# What a rule sets on a device, and that it is set again whenever the kernel
+# makes the device anew.
 # shellcheck disable=SC2086,SC2317 # GUIDs and numbers need no quotes; tests are called by name
 # shellcheck source=tree.sh
 . "$(dirname "$0")/tree.sh"

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
-# A machine as a tree of files, for the tests of vmbus-bind and vmbusctl. Sourced.
+# A machine as a tree of files, for the tests of vmbus-bind and vmbusctl.
+# Sourced.
 
 dir=$(dirname "$(readlink -f "$0")")
 # shellcheck source=../kselftest/ktap_helpers.sh
@@ -22,7 +23,8 @@ base=$(mktemp -d)
 trap 'rm -rf "$base"' EXIT
 n=0
 
-# A fresh machine with VMBus, nothing on it, and uio_hv_generic ready to be loaded.
+# A fresh machine with VMBus, nothing on it, and uio_hv_generic ready to be
+# loaded.
 tree() {
 	n=$((n + 1))
 	root=$base/$n
@@ -61,8 +63,9 @@ device() {
 	[ -z "${3-}" ] || "$root/kernel/model" driver "$3" "$1"
 }
 
-# nic INSTANCE NAME NUMBER [DRIVER]: a network adapter, its interface and MAC 00:15:5d:00:00:0NUMBER. Without
-# a driver hv_netvsc has it, is up, and udev has named it.
+# nic INSTANCE NAME NUMBER [DRIVER]: a network adapter, its interface and MAC
+# 00:15:5d:00:00:0NUMBER. Without a driver hv_netvsc has it, is up, and udev has
+# named it.
 nic() {
 	echo "$2 00:15:5d:00:00:0$3 $3" >"$root/kernel/net/$1"
 	[ -d "$bus/drivers/hv_netvsc" ] || driver hv_netvsc $nic
@@ -76,7 +79,8 @@ nic() {
 	: >"$root/run/udev/data/n$3"
 }
 
-# route INTERFACE DESTINATION MASK [FLAGS]: one more IPv4 route, in the numbers of /proc/net/route
+# route INTERFACE DESTINATION MASK [FLAGS]: one more IPv4 route, in the numbers
+# of /proc/net/route
 route() {
 	[ -s "$root/proc/net/route" ] ||
 		printf 'Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\tMTU\tWindow\tIRTT\n' \

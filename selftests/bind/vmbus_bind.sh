@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# vmbus-bind against a model of the kernel: who has the device in the end, and what was written.
+# vmbus-bind against a model of the kernel: who has the device in the end, and
+# what was written.
 # shellcheck disable=SC2086,SC2317 # GUIDs and numbers need no quotes; tests are called by name
 # shellcheck source=tree.sh
 . "$(dirname "$0")/tree.sh"
@@ -466,7 +467,8 @@ test_lock_that_cannot_be_taken() {
 	is driver "$(driver_of $dev)" none
 }
 
-# An editor is still at it when systemd starts the unit, and once more during the run.
+# An editor is still at it when systemd starts the unit, and once more during
+# the run.
 test_settle_waits_for_the_last_change() {
 	device $dev $fcopy
 	conf $admin/a.conf '[fcopy]' driver=half

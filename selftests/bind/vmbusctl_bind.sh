@@ -382,7 +382,8 @@ test_unbind_now_holds_until_the_next_boot() {
 	is "driver after the boot" "$(driver_of $nic1)" uio_hv_generic
 }
 
-# The host's offer ends a release also when the guard refuses the adapter, and when no rule names it.
+# The host's offer ends a release also when the guard refuses the adapter, and
+# when no rule names it.
 test_an_offer_ends_a_release() {
 	for rule in there gone; do
 		guest
@@ -402,8 +403,9 @@ test_an_offer_ends_a_release() {
 	done
 }
 
-# The packages run "udevadm trigger" when they are installed or upgraded. The kernel marks such an
-# event. A restart of vmbus-bind-boot.service is no boot either.
+# The packages run "udevadm trigger" when they are installed or upgraded. The
+# kernel marks such an event. A restart of vmbus-bind-boot.service is no boot
+# either.
 test_a_trigger_ends_no_release() {
 	guest
 	does 0 bind eth1
@@ -436,7 +438,8 @@ test_unbind_now_ends_no_wait_for_the_next_boot() {
 	is "driver after vmbus-bind --all" "$(driver_of $nic1)" hv_netvsc
 }
 
-# No rule names the adapter when it is released, so a rule that is written later counts.
+# No rule names the adapter when it is released, so a rule that is written later
+# counts.
 test_release_without_a_rule_leaves_no_note() {
 	for release in "vmbusctl unbind --now $nic1" "vmbus_bind --release $nic1"; do
 		guest
@@ -462,7 +465,8 @@ test_release_that_fails_leaves_no_note() {
 	done
 }
 
-# The device is named, but not taken, so what the administrator wanted before holds.
+# The device is named, but not taken, so what the administrator wanted before
+# holds.
 test_bind_that_fails_ends_no_release() {
 	for bind in "bind eth1" "bind --now eth1" "bind --boot eth1 third"; do
 		guest
@@ -496,7 +500,8 @@ test_bind_at_boot_whose_file_cannot_be_written_waits_for_nothing() {
 	is waiting "$(ls $root/run/hyperv-uio/next-boot 2>/dev/null)" ""
 }
 
-# vmbus-bind --all has looked at the notes and waits for the device while vmbusctl releases it.
+# vmbus-bind --all has looked at the notes and waits for the device while
+# vmbusctl releases it.
 test_release_during_vmbus_bind_all() {
 	for note in $nic1.released $nic1; do
 		guest
@@ -515,7 +520,7 @@ test_release_during_vmbus_bind_all() {
 	done
 }
 
-# The adapter had a rule, and has none: a later rule is a new wish.
+# The adapter had a rule, and has none: a later rule is a new request.
 test_rule_after_unbind_counts() {
 	guest
 	does 0 bind eth1
@@ -735,7 +740,8 @@ test_rules_json() {
 	says '"rule":null'
 }
 
-# The sentence that rules prints for a device is that of vmbus-bind, now and at the next boot.
+# The sentence that rules prints for a device is that of vmbus-bind, now and at
+# the next boot.
 test_rules_say_what_vmbus_bind_does() {
 	guest
 	conf $admin/50-nic.conf '[nic]'
@@ -1098,7 +1104,8 @@ test_unbind_removes_an_entry() {
 	done
 }
 
-# What driverctl does at its boot, if systemd ever passes it the name: the device stays where it is.
+# What driverctl does at its boot, if systemd ever passes it the name: the
+# device stays where it is.
 test_driverctl_and_vmbus_bind_agree() {
 	guest
 	entry $kvp0 uio_hv_generic

@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# The command line of vmbusctl: help, version, wrong arguments, and completion by bash and zsh.
+# The command line of vmbusctl: help, version, wrong arguments, and completion
+# by bash and zsh.
 # shellcheck disable=SC2016,SC2086,SC2154,SC2317 # scripts for other shells; GUIDs need no quotes; tests are called by name
 # shellcheck source=tree.sh
 . "$(dirname "$0")/tree.sh"
@@ -9,7 +10,8 @@
 
 commands="list show watch rules doctor bind unbind ring-size set-override unset-override list-overrides"
 
-# offers WORD... -- CANDIDATE...: after these words; the last word is being typed
+# offers WORD... -- CANDIDATE...: after these words; the last word is being
+# typed
 offers() {
 	typed=
 	while [ "$1" != -- ]; do
@@ -32,7 +34,8 @@ in_bash() {
 		printf "%s\n" "${COMPREPLY[@]}"' - "$dir" "$1"
 }
 
-# in_zsh LINE: what zsh would offer. Its completion system is not needed for that: compadd is ours.
+# in_zsh LINE: what zsh would offer. Its completion system is not needed for
+# that: compadd is ours.
 in_zsh() {
 	zsh -f -c '
 		path=($1 $path)
@@ -78,7 +81,8 @@ test_help_of_each_command() {
 	done
 }
 
-# Each option of a command is in its help, and each option in the help is one that the command takes.
+# Each option of a command is in its help, and each option in the help is one
+# that the command takes.
 test_help_is_complete() {
 	guest
 	for command in $commands; do

@@ -12,7 +12,8 @@ ours=lib/modules/$release/updates/dkms/uio_hv_generic.ko
 own=lib/modules/$release/kernel/drivers/uio/uio_hv_generic.ko
 secure_boot=sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c
 
-# finding SEVERITY CHECK TEXT [FIX]: doctor says so, in this or in the last run's output
+# finding SEVERITY CHECK TEXT [FIX]: doctor says so, in this or in the last
+# run's output
 finding() {
 	line=$(printf '%-7s  %-13s  %s' "$1" "$2" "$3")
 	printf '%s\n' "$out" | grep -Fq -- "$line" || fail "no finding '$line': $out"
@@ -39,7 +40,8 @@ sick() {
 	is status $status 7
 }
 
-# not_loaded: as guest(), but the module is not loaded, and no rule names a device
+# not_loaded: as guest(), but the module is not loaded, and no rule names a
+# device
 not_loaded() {
 	guest
 	rm -r $root/sys/module/uio_hv_generic
@@ -492,7 +494,8 @@ test_device_that_is_refused_at_the_next_boot() {
 	is "driver after the fix" "$(driver_of $nic1)" hv_netvsc
 }
 
-# A check would find now that the machine needs the adapter, or it has found that before, or no check helps.
+# A check would find now that the machine needs the adapter, or it has found
+# that before, or no check helps.
 test_device_that_no_check_makes_safe() {
 	for case in "a check at" "the network is down" disk; do
 		guest

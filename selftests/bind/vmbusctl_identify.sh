@@ -226,7 +226,8 @@ test_prefix_of_several_devices() {
 	means fd $heart0
 }
 
-# "fc" is a class, "fd" the beginning of a GUID, and "fcopy" both a class and no prefix.
+# "fc" is a class, "fd" the beginning of a GUID, and "fcopy" both a class and no
+# prefix.
 test_name_comes_before_prefix() {
 	guest
 	device fc000000-0000-0000-0000-000000000001 $kvp
@@ -253,7 +254,8 @@ test_prefix_that_is_too_long() {
 	unknown ${copy}0
 }
 
-# Whoever says "fcopy" means the class, and an interface may have that name, too.
+# Whoever says "fcopy" means the class, and an interface may have that name,
+# too.
 test_name_of_two_kinds() {
 	guest
 	mv $bus/devices/$nic1/net/eth1 $bus/devices/$nic1/net/fcopy
@@ -278,7 +280,8 @@ test_every_command_takes_them() {
 	done
 }
 
-# bind, unbind and ring-size change one device, and watch, list and rules show all that are named.
+# bind, unbind and ring-size change one device, and watch, list and rules show
+# all that are named.
 test_ambiguous_identifier_changes_nothing() {
 	guest
 	for command in "bind nic" "bind --now nic" "bind --boot nic" "unbind nic" "unbind --now nic" \

@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# vmbusctl list and show: each column, each key of the JSON, what cannot be read.
+# vmbusctl list and show: each column, each key of the JSON, what cannot be
+# read.
 # shellcheck disable=SC2086,SC2154,SC2317 # GUIDs and numbers need no quotes; tests are called by name
 # shellcheck source=tree.sh
 . "$(dirname "$0")/tree.sh"
@@ -143,7 +144,8 @@ test_links() {
 	lacks my-link
 }
 
-# The name and the MAC of an interface are remembered when user space takes its device.
+# The name and the MAC of an interface are remembered when user space takes its
+# device.
 test_interface_that_is_gone_is_remembered() {
 	guest
 	rm -r $bus/devices/$nic1/net

@@ -5,7 +5,8 @@
 # shellcheck source=tree.sh
 . "$(dirname "$0")/tree.sh"
 
-# README lies beside the tests when they are installed, and two folders up in a checkout.
+# README lies beside the tests when they are installed, and two folders up in a
+# checkout.
 readme=$dir/README.md
 [ -f "$readme" ] || readme=$dir/../../README.md
 

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A program for tools/hv's vmbus_bufring.h, built with the compatibility header, and its host. */
+/*
+ * A program for tools/hv's vmbus_bufring.h, built with the compatibility
+ * header, and its host.
+ */
 
 #include <fcntl.h>
 #include <signal.h>
@@ -16,7 +19,8 @@ static unsigned char out[4096], in[4096];
 /* The host's side of the memory that the program maps as a UIO device */
 static struct vmbus_chan *host_open(int memory, int event, size_t ring_size)
 {
-	unsigned char *rings = mmap(NULL, 2 * ring_size, PROT_READ | PROT_WRITE, MAP_SHARED, memory, 0);
+	unsigned char *rings =
+		mmap(NULL, 2 * ring_size, PROT_READ | PROT_WRITE, MAP_SHARED, memory, 0);
 	struct vmbus_memory mem = {
 		.struct_size = sizeof(mem), .fd = event, .flags = VMBUS_MEMORY_RESET,
 		.tx_ring = rings + ring_size, .tx_size = ring_size,
@@ -83,7 +87,9 @@ static void a_program_for_the_other_header_runs(void)
 	CHECK_IS(vmbus_ic_parse(in, pkt.length, &hdr), 0);
 	CHECK_IS(hdr.size, 0x10);
 	CHECK_IS(hdr.flags, VMBUS_IC_FLAG_TRANSACTION | VMBUS_IC_FLAG_RESPONSE);
-	/* counts of one and one, the first framework, the first message version */
+	/*
+	 * counts of one and one, the first framework, the first message version
+	 */
 	CHECK(!memcmp(in + 28, (const uint16_t []){ 1, 1, 0, 0, 3, 0, 1, 1 }, 16));
 
 	for (uint64_t n = 1; n < COUNT && !checks_failed; n++) {

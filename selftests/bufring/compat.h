@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Between the program of the compatibility header and its test, which cannot include both headers */
+/*
+ * Between the program of the compatibility header and its test, which cannot
+ * include both headers
+ */
 #ifndef COMPAT_H
 #define COMPAT_H
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A daemon in the shape that programs for tools/hv's vmbus_bufring.h have: it maps the UIO device, sets
- * up both rings, reads an interrupt, drains the ring, answers, and signals by a write. It knows nothing of
- * the library.
+ * A daemon in the shape that programs for tools/hv's vmbus_bufring.h have: it
+ * maps the UIO device, sets up both rings, reads an interrupt, drains the ring,
+ * answers, and signals by a write. It knows nothing of the library.
  */
 
 #include <errno.h>
@@ -23,7 +23,8 @@ static struct vmbus_br txbr, rxbr;
 /* Answers with the first version of each kind that the host names */
 static int negotiate(void *payload, uint32_t len)
 {
-	struct icmsg_hdr *hdr = (struct icmsg_hdr *)((char *)payload + sizeof(struct vmbuspipe_hdr));
+	struct icmsg_hdr *hdr =
+		(struct icmsg_hdr *)((char *)payload + sizeof(struct vmbuspipe_hdr));
 	struct icmsg_negotiate *neg = (struct icmsg_negotiate *)((char *)payload + ICMSG_HDR);
 	struct ic_version framework, message;
 
@@ -99,7 +100,10 @@ int compat_program(int map_fd, int event_fd, int ring_size)
 	return 0;
 }
 
-/* What the inlines say of a ring, and what happens to a ring that a host lies about */
+/*
+ * What the inlines say of a ring, and what happens to a ring that a host lies
+ * about
+ */
 
 int compat_lies(void *memory, int size)
 {
@@ -144,7 +148,10 @@ int compat_lies(void *memory, int size)
 	ring->rindex = data;
 	if (rte_vmbus_chan_send(&tx, 6, buf, 8, 0) != -EIO || vmbus_br_availwrite(&tx, tx.windex))
 		return 12;
-	/* a packet that is longer than what is there, and one shorter than its header */
+	/*
+	 * a packet that is longer than what is there, and one shorter than its
+	 * header
+	 */
 	ring->windex = 64 + 32;
 	for (uint32_t tlen = 0; tlen < 0x10000; tlen++) {
 		struct vmbus_chanpkt_hdr hdr = { 6, 2, tlen, 0, 0 };

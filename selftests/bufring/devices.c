@@ -370,7 +370,10 @@ static void a_monitored_device_is_signalled_in_its_pages(void)
 	char path[512];
 	int fd;
 
-	/* In a plain file the pages of maps 1 and 2 are the second and third page of the ring. */
+	/*
+	 * In a plain file the pages of maps 1 and 2 are the second and third
+	 * page of the ring.
+	 */
 	machine();
 	put("69\n", SYS DEV1 "/monitor_id");
 	put("0x123\n", SYS DEV1 "/id");
@@ -383,7 +386,10 @@ static void a_monitored_device_is_signalled_in_its_pages(void)
 	fd = open(path, O_RDONLY);
 	file = mmap(NULL, 10 * page, PROT_READ, MAP_SHARED, fd, 0);
 	MUST(file != MAP_FAILED);
-	/* channel 0x123: bit 3 of byte 0x24 of the second half; trigger 69: bit 5 of group 2 */
+	/*
+	 * channel 0x123: bit 3 of byte 0x24 of the second half; trigger 69: bit
+	 * 5 of group 2
+	 */
 	CHECK_IS(file[page + 2048 + 0x24], 1 << 3);
 	CHECK_IS(file[2 * page + 8 + 2 * 8], 1 << 5);
 	munmap(file, 10 * page);
@@ -666,7 +672,10 @@ static void options_of_an_open(void)
 	MUST(file && fgets(text, sizeof(text), file));
 	fclose(file);
 	CHECK(!strcmp(text, "8192"));
-	/* The library does not write the value that is there: the file may be another user's. */
+	/*
+	 * The library does not write the value that is there: the file may be
+	 * another user's.
+	 */
 	if (geteuid()) {
 		MUST(!chmod(path, 0444));
 		MUST(!vmbus_chan_open("fcopy", &options, &chan));
@@ -676,7 +685,8 @@ static void options_of_an_open(void)
 		CHECK(strstr(vmbus_error(), path));
 	}
 
-	options = (struct vmbus_open_options){ .struct_size = sizeof(options), .flags = VMBUS_OPEN_POLL };
+	options = (struct vmbus_open_options){ .struct_size = sizeof(options),
+		.flags = VMBUS_OPEN_POLL };
 	MUST(!vmbus_chan_open("fcopy", &options, &chan));
 	CHECK_IS(vmbus_wait(chan, VMBUS_WAIT_RECV, 0), -EOPNOTSUPP);
 	subchannel("31", "2\n", 3 * getpagesize());
@@ -799,7 +809,10 @@ static void buffers_have_addresses_and_handles(void)
 	CHECK_IS(vmbus_chan_buffer(chan, 2, NULL, &buffer), -EINVAL);
 	CHECK(strstr(vmbus_error(), "kind 2") && strstr(vmbus_error(), "VMBUS_BUFFER_SEND"));
 
-	/* A second user of the buffers has them where the first says, if that place is free. */
+	/*
+	 * A second user of the buffers has them where the first says, if that
+	 * place is free.
+	 */
 	MUST(!vmbus_chan_open("fcopy", NULL, &second));
 	CHECK_IS(vmbus_chan_buffer(second, VMBUS_BUFFER_SEND, buffer.address, &again), -EEXIST);
 	vmbus_chan_close(chan);

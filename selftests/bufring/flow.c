@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* When one side has to hear of the other: signals, full rings, interrupts, waiting. */
+/*
+ * When one side has to hear of the other: signals, full rings, interrupts,
+ * waiting.
+ */
 
 #include <fcntl.h>
 #include <poll.h>
@@ -152,7 +155,10 @@ static void no_signal_for_room_without_the_feature_bit(void)
 	model_close(&m);
 }
 
-/* The host drains when it is signalled: that is after the ring was full, before the wish for room. */
+/*
+ * The host drains when it is signalled: that is after the ring was full, before
+ * the request for room.
+ */
 static int drain(void *ctx)
 {
 	struct model *m = ctx;
@@ -183,7 +189,9 @@ static void a_full_ring_shows_what_is_queued_and_looks_again(void)
 	model_close(&m);
 }
 
-/* A payload on which the host wakes by itself, as soon as the library reads it */
+/*
+ * A payload on which the host wakes by itself, as soon as the library reads it
+ */
 static struct {
 	struct model *m;
 	unsigned char *page;
@@ -213,9 +221,10 @@ static void waking_payload(struct model *m)
 /*
  * Send thirteen packets. The library publishes the first eleven early, and the
  * host wakes by itself and receives them. The last packet does not fit, so the
- * library publishes the twelfth into the empty ring while the host sleeps again.
- * One signal after both publications is enough. After a second one the host
- * would find that the ring was not empty before, and count it against the guest.
+ * library publishes the twelfth into the empty ring while the host sleeps
+ * again. One signal after both publications is enough. After a second one the
+ * host would find that the ring was not empty before, and count it against the
+ * guest.
  */
 static void check_one_signal(int (*send)(struct vmbus_chan *chan, int *signal))
 {
@@ -279,7 +288,10 @@ static void a_batch_that_fills_the_ring_signals_once(void)
 	check_one_signal(send_payloads);
 }
 
-/* The caller of vmbus_publish_many() signals after its last batch, and nobody does before. */
+/*
+ * The caller of vmbus_publish_many() signals after its last batch, and nobody
+ * does before.
+ */
 static void vmbus_publish_many_leaves_every_signal_to_its_caller(void)
 {
 	const struct vmbus_tx_packet large = TX_PACKET(buf, 4064, VMBUS_PACKET_INBAND, 0, 0);
@@ -299,8 +311,8 @@ static void vmbus_publish_many_leaves_every_signal_to_its_caller(void)
 /*
  * A host that reads a packet just before the guest accesses the header of the
  * ring for the time @at. The page of the header faults at each access, and the
- * processor traps after it. Where it does not, as on arm64 or under valgrind, the
- * host reads after the first vmbus_arm(), and the guest calls it again.
+ * processor traps after it. Where it does not, as on arm64 or under valgrind,
+ * the host reads after the first vmbus_arm(), and the guest calls it again.
  */
 static struct {
 	struct model *m;
@@ -441,7 +453,9 @@ static void a_wait_ends_with_the_packet_and_masks(void)
 	if (read(vmbus_fd(guest), buf, 4) != 4)
 		CHECK_IS(errno, EAGAIN);
 	CHECK_IS(vmbus_recv(guest, &pkt, buf, 8), 0);
-	/* masked now, so that the next packet is silent, and found all the same */
+	/*
+	 * masked now, so that the next packet is silent, and found all the same
+	 */
 	CHECK_IS(send_one(host, 8), 0);
 	CHECK_IS(vmbus_ack(guest), -EAGAIN);
 	CHECK_IS(vmbus_wait(guest, VMBUS_WAIT_RECV, 10000), VMBUS_WAIT_RECV);
@@ -488,7 +502,10 @@ static void epoll_loop(void)
 	vmbus_chan_close(host);
 }
 
-/* All that can be asked of a channel that has ended. The rings must not be touched any more. */
+/*
+ * All that can be asked of a channel that has ended. The rings must not be
+ * touched any more.
+ */
 static void check_gone(struct vmbus_chan *chan)
 {
 	const struct vmbus_tx_packet message = TX_PACKET(buf, 8, VMBUS_PACKET_INBAND, 0, 0);
@@ -534,7 +551,10 @@ static void check_gone(struct vmbus_chan *chan)
 	vmbus_mask(chan);
 }
 
-/* Rings that nobody may touch once the other side is gone, as the kernel leaves them */
+/*
+ * Rings that nobody may touch once the other side is gone, as the kernel leaves
+ * them
+ */
 static struct vmbus_chan *open_on_socket(struct model *m, int *other)
 {
 	struct vmbus_chan *chan;
@@ -551,7 +571,10 @@ static struct vmbus_chan *open_on_socket(struct model *m, int *other)
 	return chan;
 }
 
-/* A channel of several senders on a socket, with 40 bytes of room, whose host sleeps for no packet */
+/*
+ * A channel of several senders on a socket, with 40 bytes of room, whose host
+ * sleeps for no packet
+ */
 static struct vmbus_chan *open_nearly_full(struct model *m, int *other)
 {
 	struct vmbus_chan *chan = open_on_socket(m, other);
@@ -601,7 +624,10 @@ static void the_rings_of_a_rescinded_device_are_left_alone(void)
 	close_on_socket(&m, chan);
 }
 
-/* What write(2) says once the device is unregistered: of an eventfd, 4 bytes are not enough. */
+/*
+ * What write(2) says once the device is unregistered: of an eventfd, 4 bytes
+ * are not enough.
+ */
 static void a_write_to_an_unregistered_device_is_a_rescind(void)
 {
 	struct vmbus_chan *chan;
@@ -641,7 +667,7 @@ static void first_thread_sleeps(void)
 	}
 }
 
-/* As the kernel does it: first whoever sleeps is told, then the pages go. */
+/* As the kernel does it: first it wakes whoever sleeps, then the pages go. */
 static void *rescind(void *arg)
 {
 	struct revoker *r = arg;
@@ -816,7 +842,10 @@ static int recv_some(struct vmbus_chan *host, int packets)
 	return err;
 }
 
-/* One waits for much room, the other for little: the host makes little room first. */
+/*
+ * One waits for much room, the other for little: the host makes little room
+ * first.
+ */
 static void threads_that_wait_for_different_room(bool large_first)
 {
 	struct vmbus_chan *guest, *host;
@@ -844,7 +873,10 @@ static void the_thread_with_the_small_packet_wakes_first(void)
 	threads_that_wait_for_different_room(false);
 }
 
-/* A thread has a reservation, and another waits for room: nothing keeps the first from sending. */
+/*
+ * A thread has a reservation, and another waits for room: nothing keeps the
+ * first from sending.
+ */
 static void waiting_with_a_reservation(void)
 {
 	struct vmbus_chan *guest, *host;
@@ -863,7 +895,10 @@ static void waiting_with_a_reservation(void)
 	vmbus_chan_close(host);
 }
 
-/* A request that a thread left with the host survives what other threads send and are refused. */
+/*
+ * A request that a thread left with the host survives what other threads send
+ * and are refused.
+ */
 static void a_request_for_room_outlives_other_packets(void)
 {
 	struct room_thread large;
@@ -1010,7 +1045,10 @@ static void a_refusal_outlives_what_other_threads_send(void)
 	vmbus_chan_close(host);
 }
 
-/* One thread receives by poll() and vmbus_ack(), another waits for room: one interrupt is for both. */
+/*
+ * One thread receives by poll() and vmbus_ack(), another waits for room: one
+ * interrupt is for both.
+ */
 static void vmbus_ack_does_not_take_the_interrupt_of_a_sender(void)
 {
 	struct vmbus_chan *guest, *host;
@@ -1025,7 +1063,10 @@ static void vmbus_ack_does_not_take_the_interrupt_of_a_sender(void)
 		room_thread_start(&sender, guest, 1000);
 		CHECK_IS(vmbus_arm(guest, VMBUS_WAIT_RECV), 0);
 		CHECK_IS(recv_some(host, 20), 0);
-		/* The receiver hears of it although the sender is asleep in poll(), too, */
+		/*
+		 * The receiver hears of it although the sender is asleep in
+		 * poll(), too,
+		 */
 		CHECK_IS(poll(&p, 1, 5000), 1);
 		CHECK_IS(vmbus_ack(guest), 0);
 		/* and the sender although the receiver took it. */
@@ -1037,7 +1078,10 @@ static void vmbus_ack_does_not_take_the_interrupt_of_a_sender(void)
 	vmbus_chan_close(host);
 }
 
-/* A thread that armed the channel may wait for room before it comes back to poll(). */
+/*
+ * A thread that armed the channel may wait for room before it comes back to
+ * poll().
+ */
 static void the_thread_that_polls_may_wait_for_room(void)
 {
 	struct vmbus_chan *guest, *host;
@@ -1058,7 +1102,10 @@ static void the_thread_that_polls_may_wait_for_room(void)
 	vmbus_chan_close(host);
 }
 
-/* A thread that has several channels, on which others send, too, waits for its own packet on each. */
+/*
+ * A thread that has several channels, on which others send, too, waits for its
+ * own packet on each.
+ */
 static void refusals_on_two_channels(void)
 {
 	struct vmbus_chan *guest[2], *host[2];
@@ -1080,8 +1127,9 @@ static void refusals_on_two_channels(void)
 }
 
 /*
- * An interrupt that is left to a thread that polls, which never takes it: because the channel has ended
- * and another thread found out, or because it stopped polling
+ * An interrupt that is left to a thread that polls, which never takes it:
+ * because the channel has ended and another thread found out, or because it
+ * stopped polling
  */
 static void a_thread_that_polls_and_does_not_come_back(void)
 {
@@ -1201,7 +1249,10 @@ static void poll_mode(void)
 	CHECK_IS(send_one(m.host, 8), 0);
 	CHECK_IS(m.host_signals, 0);
 	CHECK_IS(recv_one(chan), 0);
-	/* A full ring: no request, and what is queued stays so until the program flushes. */
+	/*
+	 * A full ring: no request, and what is queued stays so until the
+	 * program flushes.
+	 */
 	while (!vmbus_queue(chan, 6, 0, 0, buf, 72))
 		;
 	CHECK_IS(vmbus_queue(chan, 6, 0, 0, buf, 72), -EAGAIN);
@@ -1329,7 +1380,9 @@ static void structs_of_other_versions(void)
 	model_close(&m);
 }
 
-/* A size that no struct has: the library does not look for zeros in all of it. */
+/*
+ * A size that no struct has: the library does not look for zeros in all of it.
+ */
 static void a_struct_size_that_was_never_set(void)
 {
 	struct vmbus_memory *mem = (void *)guarded(sizeof(*mem));
@@ -1381,7 +1434,9 @@ static void wrong_memory_is_refused(void)
 	REFUSED(rx_ring, m.to_host.base + 8);
 	REFUSED(rx_ring, m.to_host.base - 8);
 	CHECK(strstr(vmbus_error(), "overlap"));
-	/* Too large a header for the ring, also where a sum of both would wrap */
+	/*
+	 * Too large a header for the ring, also where a sum of both would wrap
+	 */
 	too_large_a_header(&m, (size_t)1 << 20);
 	too_large_a_header(&m, SIZE_MAX - 7);
 	CHECK_IS(vmbus_chan_pair(getpagesize(), &chan, &chan), -EINVAL);

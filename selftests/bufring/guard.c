@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A rescind while the program is inside a ring. The device is a plain file, and cut short: an access
- * to what is gone from it is a SIGBUS, as when the kernel takes the rings away.
+ * A rescind while the program is inside a ring. The device is a plain file, and
+ * cut short: an access to what is gone from it is a SIGBUS, as when the kernel
+ * takes the rings away.
  */
 
 #include <errno.h>
@@ -91,7 +92,10 @@ static int mappings(void)
 	return lines;
 }
 
-/* Each in a process of its own: a handler cannot be taken back. Returns its wait status. */
+/*
+ * Each in a process of its own: a handler cannot be taken back. Returns its
+ * wait status.
+ */
 static int in_child(void (*body)(void))
 {
 	int status;
@@ -249,7 +253,9 @@ static const struct operation {
 	{ "arm for room", op_arm_send, FULL, 0 },
 	{ "ack", op_ack, NOTHING, RING },
 	{ "mask", op_mask, NOTHING, 0 },
-	/* The header is still there, and one, or three pages of the packet are. */
+	/*
+	 * The header is still there, and one, or three pages of the packet are.
+	 */
 	{ "recv in the middle of a packet", op_recv, RECEIVED, RING + 2 },
 	{ "recv further on in it", op_recv, RECEIVED, RING + 4 },
 	{ "recv_raw in the middle of a packet", op_raw, RECEIVED, RING + 2 },
@@ -357,7 +363,10 @@ static void opening(void)
 
 static void monitored(void)
 {
-	/* The interrupt page is the file's second page, the monitor page the third. */
+	/*
+	 * The interrupt page is the file's second page, the monitor page the
+	 * third.
+	 */
 	for (size_t left = 0; left <= 2; left++) {
 		struct vmbus_chan *chan;
 		struct fake f;
@@ -637,7 +646,10 @@ static void *open_and_close_for_ever(void *arg)
 #define RESCINDS 100
 #endif
 
-/* One sends, one receives, a third opens and closes others; and the pages go at any moment. */
+/*
+ * One sends, one receives, a third opens and closes others; and the pages go at
+ * any moment.
+ */
 static void rescinds(void)
 {
 	pthread_t receiver, sender, opener;
@@ -671,7 +683,10 @@ static void rescinds_at_any_moment(void)
 	CHECK_FINE(rescinds);
 }
 
-/* The first page of the mapping that @payload lies in, whose ring's data begins one page further on */
+/*
+ * The first page of the mapping that @payload lies in, whose ring's data begins
+ * one page further on
+ */
 static unsigned char *header_of(const void *payload)
 {
 	return (unsigned char *)((uintptr_t)payload / page * page) - page;

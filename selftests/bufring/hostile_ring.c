@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A host that lies, field by field. The rings end in pages that nobody may touch, so an access
- * outside is a crash; the buffers too.
+ * A host that lies, field by field. The rings end in pages that nobody may
+ * touch, so an access outside is a crash; the buffers too.
  */
 
 #include <pthread.h>
@@ -82,7 +82,10 @@ static void read_index_of_the_host(void)
 		CHECK_IS(vmbus_wait(m.guest, VMBUS_WAIT_SEND, -1), -EIO);
 		model_close(&m);
 
-		/* one that is met while publishing ends what was known of the room */
+		/*
+		 * one that is met while publishing ends what was known of the
+		 * room
+		 */
 		model_open(&m, DATA);
 		CHECK_IS(vmbus_send(m.guest, 6, 0, 0, buf, 8), 0);
 		*word(&m.to_host, READ_INDEX) = bad_indices[i];
@@ -93,7 +96,10 @@ static void read_index_of_the_host(void)
 	}
 }
 
-/* The host's index is impossible while a reservation is open, and something is published meanwhile. */
+/*
+ * The host's index is impossible while a reservation is open, and something is
+ * published meanwhile.
+ */
 static void a_bad_index_during_a_reservation(void)
 {
 	struct model m;
@@ -145,7 +151,10 @@ static void the_host_moves_its_index_back(void)
 	model_close(&m);
 }
 
-/* The guest has its own copy of its indices: the host may write what it likes over them. */
+/*
+ * The guest has its own copy of its indices: the host may write what it likes
+ * over them.
+ */
 static void indices_of_the_guest_are_never_read_back(void)
 {
 	for (size_t i = 0; i < BAD_INDICES; i++) {
@@ -203,7 +212,10 @@ static void less_than_a_packet(void)
 	}
 }
 
-/* Two packets; the first one's length is a lie, so nobody knows where the second starts. */
+/*
+ * Two packets; the first one's length is a lie, so nobody knows where the
+ * second starts.
+ */
 static void length_of_a_packet(void)
 {
 	static const uint16_t lies[] = {
@@ -234,7 +246,10 @@ static void length_of_a_packet(void)
 	}
 }
 
-/* The trailer has to be there too: a length that ends with the data is 8 bytes too long. */
+/*
+ * The trailer has to be there too: a length that ends with the data is 8 bytes
+ * too long.
+ */
 static void length_without_room_for_the_trailer(void)
 {
 	struct model m;
@@ -248,7 +263,10 @@ static void length_without_room_for_the_trailer(void)
 	model_close(&m);
 }
 
-/* The second of two is a lie: the first can be had, and then the lie is an error. */
+/*
+ * The second of two is a lie: the first can be had, and then the lie is an
+ * error.
+ */
 static void a_lie_behind_a_good_packet(void)
 {
 	for (int way = 0; way < 2; way++) {
@@ -286,7 +304,10 @@ static void offset_of_the_payload(void)
 		CHECK_IS(vmbus_recv(m.guest, &pkt, buf, DATA), -EPROTO);
 		CHECK_IS(vmbus_peek(m.guest, views, VIEWS), -EPROTO);
 		CHECK_IS(vmbus_skip(m.guest), 0);
-		/* the length was good, so the next packet is found; all of it is header */
+		/*
+		 * the length was good, so the next packet is found; all of it
+		 * is header
+		 */
 		CHECK_IS(vmbus_recv(m.guest, &pkt, buf, DATA), 0);
 		CHECK_IS(pkt.length, 0);
 		CHECK_IS(pkt.header, 56);
@@ -383,10 +404,12 @@ static int receive_somehow(struct vmbus_chan *chan, int way, uint32_t size)
 		err = vmbus_peek(chan, views, VIEWS);
 	}
 	for (int i = 0; i < err; i++) {
+		const unsigned char *payload = views[i].payload;
+		const unsigned char *first = payload - views[i].header + DESCRIPTOR;
+
 		/* all of it can be read */
 		for (uint32_t at = 0; at < views[i].length + views[i].header - DESCRIPTOR; at++)
-			sink ^= ((const unsigned char *)views[i].payload)[(long)at - (long)views[i].header +
-									 DESCRIPTOR];
+			sink ^= first[at];
 		vmbus_xfer_ranges(&views[i], 100, &set, ranges, 4);
 	}
 	if (way == 3 && err > 0)
@@ -444,8 +467,9 @@ static void anything_at_all(void)
 }
 
 /*
- * Another processor that changes the next descriptor between any two looks at it: now for 8 bytes of
- * payload, now for 488, and both are there. Who looks twice copies 488 bytes into room for 8.
+ * Another processor that changes the next descriptor between any two looks at
+ * it: now for 8 bytes of payload, now for 488, and both are there. Who looks
+ * twice copies 488 bytes into room for 8.
  */
 static _Atomic bool stop;
 
@@ -526,7 +550,9 @@ static void a_descriptor_that_changes_while_it_is_read(void)
 	race_end(&r);
 }
 
-/* The same for a look: what it says of the packet is of one moment, and stays. */
+/*
+ * The same for a look: what it says of the packet is of one moment, and stays.
+ */
 static void a_descriptor_that_changes_under_a_view(void)
 {
 	struct race r;
@@ -540,7 +566,10 @@ static void a_descriptor_that_changes_under_a_view(void)
 	race_end(&r);
 }
 
-/* Every word of both headers that the host writes, now right and now wrong, while the guest sends and receives */
+/*
+ * Every word of both headers that the host writes, now right and now wrong,
+ * while the guest sends and receives
+ */
 static void *change_headers_for_ever(void *arg)
 {
 	struct model *m = arg;
@@ -552,13 +581,17 @@ static void *change_headers_for_ever(void *arg)
 
 	for (uint32_t i = 0, r; !stop; i++) {
 		r = i * 0x9e3779b9u;
-		atomic_store_explicit(words[(r >> 8) % 6], r >> 31 ? bad_indices[(r >> 16) % BAD_INDICES] :
+		atomic_store_explicit(words[(r >> 8) % 6], r >> 31
+				      ? bad_indices[(r >> 16) % BAD_INDICES] :
 				      (r >> 16) % (DATA / 8) * 8, memory_order_relaxed);
 	}
 	return NULL;
 }
 
-/* A program that was told -EIO closes the channel; the next one finds the indices that are there. */
+/*
+ * A program that gets -EIO closes the channel; the next one finds the indices
+ * that are there.
+ */
 static void open_again(struct model *m)
 {
 	struct vmbus_memory mem = side(&m->to_host, &m->to_guest, &m->guest_signals);
@@ -575,7 +608,10 @@ static void headers_that_change_all_the_time(void)
 	struct model m;
 
 	model_open(&m, DATA);
-	/* The second of two is larger than the ring: who believes a wrong index believes it too. */
+	/*
+	 * The second of two is larger than the ring: who believes a wrong index
+	 * believes it too.
+	 */
 	for (uint32_t index = 0; index < DATA; index += 32)
 		put_packet(&m, index, 6, 2, index % 64 ? 2 * DATA / 8 : 3);
 	stop = false;
@@ -583,16 +619,21 @@ static void headers_that_change_all_the_time(void)
 	for (int i = 0; i < TRIES / 4; i++) {
 		int received = i % 2 ? vmbus_recv(m.guest, &pkt, buf + DATA - 8, 8) :
 				       vmbus_peek(m.guest, views, VIEWS);
-		int sent = i % 3 ? vmbus_send(m.guest, 6, 0, 0, buf, 40) : vmbus_send_many(m.guest, messages, 2);
+		int sent = i % 3 ? vmbus_send(m.guest, 6, 0, 0, buf, 40)
+			: vmbus_send_many(m.guest, messages, 2);
 
-		/* On one processor the headers change only when the other thread runs. */
+		/*
+		 * On one processor the headers change only when the other
+		 * thread runs.
+		 */
 		if (i % 32 == 0)
 			sched_yield();
 		for (int v = 0; v < received; v++)
 			CHECK_IS(views[v].length, 8);
 		if (received > 0)
 			CHECK_IS(vmbus_release(m.guest, &views[received - 1]), 0);
-		CHECK(received >= 0 || received == -EAGAIN || received == -EIO || received == -EPROTO);
+		CHECK(received >= 0 || received == -EAGAIN || received == -EIO ||
+		      received == -EPROTO);
 		CHECK(sent >= 0 || sent == -EAGAIN || sent == -EIO);
 		good[0] += received >= 0;
 		refused[0] += received == -EIO;

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Serving an integration component: on a channel in memory, and on a device of a made-up sysfs. */
+/*
+ * Serving an integration component: on a channel in memory, and on a device of
+ * a made-up sysfs.
+ */
 
 #include <poll.h>
 #include <signal.h>
@@ -10,7 +13,7 @@
 #include "ic_host.h"
 #include "uio.h"
 
-/* What the callbacks were told, and what they shall say */
+/* What the callbacks got, and what they shall return */
 static struct {
 	unsigned int requests, events[VMBUS_IC_EVENT_SKIPPED + 1];
 	struct vmbus_ic_header header;
@@ -117,7 +120,10 @@ static bool readable(struct vmbus_ic *ic, int ms)
 	return poll(&p, 1, ms) == 1;
 }
 
-/* As a loop does, until there is nothing to do. Return what vmbus_ic_dispatch() returned. */
+/*
+ * As a loop does, until there is nothing to do. Return what vmbus_ic_dispatch()
+ * returned.
+ */
 static int settle(struct vmbus_ic *ic)
 {
 	int err = 0;
@@ -266,7 +272,8 @@ static void requests_get_what_the_program_says(void)
 		CHECK_IS(seen.header.status, 0xdeadbeef);
 		CHECK_IS(seen.length, padded(HEADER + sizeof(body)) - HEADER);
 		CHECK_IS(seen.first, 41);
-		CHECK(seen.framework.major == 3 && seen.message.major == 1 && seen.message.minor == 1);
+		CHECK(seen.framework.major == 3 && seen.message.major == 1 &&
+		      seen.message.minor == 1);
 		check_answer(s.host, 10 + i, statuses[i], sizeof(body));
 	}
 	seen.status = VMBUS_S_OK;
@@ -501,7 +508,10 @@ static void full_ring_to_the_host(void)
 		MUST(!err);
 	}
 	CHECK_IS(settle(s.ic), 0);
-	/* Three fit; the fourth request is answered, and its answer waits: no fifth is taken. */
+	/*
+	 * Three fit; the fourth request is answered, and its answer waits: no
+	 * fifth is taken.
+	 */
 	CHECK_IS(seen.requests, 1 + 4);
 	CHECK_IS(stats_of(s.ic).answers, 1 + 3);
 	CHECK(!readable(s.ic, 20));
@@ -563,7 +573,9 @@ static void an_answer_larger_than_the_ring(void)
 	CHECK_IS(seen.events[VMBUS_IC_EVENT_SKIPPED], 0);
 	CHECK_IS(stats_of(s.ic).lost, 1);
 
-	/* Two answers fill the ring, so that one is too large and has to wait. */
+	/*
+	 * Two answers fill the ring, so that one is too large and has to wait.
+	 */
 	seen.later_count = 0;
 	CHECK_IS(host_sends(s.host, VMBUS_IC_KVP, 10, body, 36), 0);
 	CHECK_IS(host_sends(s.host, VMBUS_IC_KVP, 11, body, 36), 0);

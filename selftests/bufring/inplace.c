@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Many packets in one call, packets built and read where they lie in the ring. */
+/*
+ * Many packets in one call, packets built and read where they lie in the ring.
+ */
 
 #include <pthread.h>
 
@@ -42,7 +44,8 @@ static void make(struct vmbus_tx_packet *messages, uint64_t first, unsigned int 
 		size_t len = length_of(first + i, most);
 
 		fill(at, first + i, len);
-		messages[i] = (struct vmbus_tx_packet)TX_PACKET(at, len, VMBUS_PACKET_INBAND, 1, first + i);
+		messages[i] = (struct vmbus_tx_packet)TX_PACKET(at, len, VMBUS_PACKET_INBAND, 1,
+								first + i);
 		at += len;
 	}
 }
@@ -87,10 +90,12 @@ static void make_payloads(struct iovec *payloads, uint64_t first, unsigned int c
 
 	make(messages, first, count, most);
 	for (unsigned int i = 0; i < count; i++)
-		payloads[i] = (struct iovec){ (void *)(uintptr_t)messages[i].payload, messages[i].length };
+		payloads[i] = (struct iovec){ (void *)(uintptr_t)messages[i].payload,
+			messages[i].length };
 }
 
-static int send_by_payloads(struct vmbus_chan *chan, uint64_t first, unsigned int count, size_t most)
+static int send_by_payloads(struct vmbus_chan *chan, uint64_t first, unsigned int count,
+			    size_t most)
 {
 	struct iovec payloads[32];
 
@@ -165,7 +170,8 @@ static void every_short_length(void)
 		fill(out, number, len);
 		payload = (struct iovec){ out, len };
 		CHECK_IS(vmbus_send(m.guest, VMBUS_PACKET_INBAND, 1, number, out, len), 0);
-		CHECK_IS(vmbus_send_payloads(m.guest, VMBUS_PACKET_INBAND, 1, number, &payload, 1), 1);
+		CHECK_IS(vmbus_send_payloads(m.guest, VMBUS_PACKET_INBAND, 1, number, &payload, 1),
+			 1);
 		CHECK_IS(vmbus_queue(m.guest, VMBUS_PACKET_INBAND, 1, number, out, len), 0);
 		CHECK_IS(vmbus_flush(m.guest), 0);
 		memset(in, 0xa5, sizeof(in));
@@ -202,7 +208,8 @@ static void a_batch_of_one_kind_ends_where_the_ring_is_full(void)
 	CHECK_IS(m.guest_signals, 1);
 	CHECK_IS(*word(&m.to_host, PENDING_SEND_SZ), 96);
 	CHECK_IS(used(&m.to_host), 42 * 96);
-	CHECK_IS(vmbus_send_payloads(m.guest, VMBUS_PACKET_COMPLETION, 0, 49, payloads, 64), -EAGAIN);
+	CHECK_IS(vmbus_send_payloads(m.guest, VMBUS_PACKET_COMPLETION, 0, 49, payloads, 64),
+		 -EAGAIN);
 	for (int i = 0; i < 42; i++) {
 		CHECK_IS(vmbus_recv_many(m.host, &view, 1, in, sizeof(in)), 1);
 		CHECK_IS(view.transaction_id, 7 + i);
@@ -211,10 +218,13 @@ static void a_batch_of_one_kind_ends_where_the_ring_is_full(void)
 	CHECK_IS(vmbus_send_payloads(m.guest, VMBUS_PACKET_COMPLETION, 0, 0, payloads, 0), 0);
 	payloads[1].iov_len = SIZE_MAX;
 	CHECK_IS(vmbus_send_payloads(m.guest, VMBUS_PACKET_COMPLETION, 0, 0, payloads, 3), 1);
-	CHECK_IS(vmbus_send_payloads(m.guest, VMBUS_PACKET_COMPLETION, 0, 0, payloads + 1, 2), -EMSGSIZE);
+	CHECK_IS(vmbus_send_payloads(m.guest, VMBUS_PACKET_COMPLETION, 0, 0, payloads + 1, 2),
+		 -EMSGSIZE);
 	payloads[1].iov_len = UINT32_MAX;
-	CHECK_IS(vmbus_send_payloads(m.guest, VMBUS_PACKET_COMPLETION, 0, 0, payloads + 1, 2), -EMSGSIZE);
-	CHECK_IS(vmbus_queue_payloads(m.guest, VMBUS_PACKET_COMPLETION, 0, 0, payloads, UINT32_MAX), -EINVAL);
+	CHECK_IS(vmbus_send_payloads(m.guest, VMBUS_PACKET_COMPLETION, 0, 0, payloads + 1, 2),
+		 -EMSGSIZE);
+	CHECK_IS(vmbus_queue_payloads(m.guest, VMBUS_PACKET_COMPLETION, 0, 0, payloads, UINT32_MAX),
+		 -EINVAL);
 	model_close(&m);
 }
 
@@ -315,7 +325,8 @@ static void a_buffer_that_is_too_small_takes_what_fits(void)
 
 	model_open(&m, DATA);
 	for (int i = 0; i < 3; i++)
-		messages[i] = (struct vmbus_tx_packet)TX_PACKET(out, 100, VMBUS_PACKET_INBAND, 1, i);
+		messages[i] = (struct vmbus_tx_packet)TX_PACKET(out, 100, VMBUS_PACKET_INBAND, 1,
+								i);
 	CHECK_IS(vmbus_send_many(m.guest, messages, 3), 3);
 	CHECK_IS(vmbus_recv_many(m.host, views, 3, in, 103), -ENOBUFS);
 	CHECK_IS(views[0].length, 104);
@@ -339,7 +350,10 @@ static void a_packet_built_in_the_ring(void)
 	struct model m;
 
 	model_open(&m, DATA);
-	/* all places of the ring, also around its end, and less committed than reserved */
+	/*
+	 * all places of the ring, also around its end, and less committed than
+	 * reserved
+	 */
 	for (int round = 0; round < 6000; round++, number++) {
 		size_t len = number * 13 % 300, less = round % 4 ? 0 : number % (len + 1);
 		void *payload;
@@ -382,7 +396,10 @@ static void reserve_and_try(enum vmbus_producers producers)
 	CHECK_IS(vmbus_send_many(m.guest, &message, 1), -EBUSY);
 	CHECK_IS(vmbus_send_payloads(m.guest, 6, 0, 0, &(struct iovec){ out, 8 }, 1), -EBUSY);
 	CHECK_IS(*word(&m.to_host, PENDING_SEND_SZ), 0);
-	/* what was queued before may be shown meanwhile, and nothing of the reservation */
+	/*
+	 * what was queued before may be shown meanwhile, and nothing of the
+	 * reservation
+	 */
 	CHECK_IS(vmbus_flush(m.guest), 0);
 	CHECK_IS(used(&m.to_host), 32);
 	CHECK_IS(vmbus_reserve(m.guest, 64, &other), -EBUSY);
@@ -501,7 +518,10 @@ static void pages_of_the_guest(void)
 	model_close(&m);
 }
 
-/* Packets with and without ranges in one batch, and each at every place of the ring */
+/*
+ * Packets with and without ranges in one batch, and each at every place of the
+ * ring
+ */
 static void pages_in_batches(void)
 {
 	static const uint64_t pages[] = { 7, 8, 9 };
@@ -527,7 +547,8 @@ static void pages_in_batches(void)
 		CHECK_IS(vmbus_recv(m.host, &pkt, in, sizeof(in)), 0);
 		CHECK(pkt.transaction_id == 1 && !strcmp((char *)in, "first"));
 		CHECK_IS(vmbus_recv_raw(m.host, &pkt, in, sizeof(in)), 0);
-		CHECK(pkt.type == VMBUS_PACKET_GPA_DIRECT && pkt.transaction_id == 2 && pkt.flags == 1);
+		CHECK(pkt.type == VMBUS_PACKET_GPA_DIRECT && pkt.transaction_id == 2 &&
+		      pkt.flags == 1);
 		CHECK_IS(pkt.header, 16 + 8 + 8 + 16 + 8 + 8);
 		CHECK(!memcmp(in + 32, pages, 16) && !memcmp(in + 56, pages + 2, 8));
 		CHECK(!strcmp((char *)in + pkt.header, "second"));
@@ -535,7 +556,10 @@ static void pages_in_batches(void)
 		CHECK(pkt.transaction_id == 3 && !strcmp((char *)in, "third"));
 	}
 	CHECK_IS(signals, 100);
-	/* The second of two batches needs no signal, and leaves the first one's. */
+	/*
+	 * The second of two batches needs no signal, and leaves the first
+	 * one's.
+	 */
 	signal = 0;
 	CHECK_IS(vmbus_publish_many(m.guest, messages, 1, &signal), 1);
 	CHECK_IS(signal, 1);
@@ -556,7 +580,10 @@ static void pages_in_batches(void)
 	model_close(&m);
 }
 
-/* The same packet as vmbus_send_gpa() makes, built where it lies, at every place of the ring */
+/*
+ * The same packet as vmbus_send_gpa() makes, built where it lies, at every
+ * place of the ring
+ */
 static void pages_built_in_place(void)
 {
 	static const uint64_t page = 0x123456789;
@@ -627,7 +654,8 @@ static void frame_numbers_of_own_memory(void)
 }
 
 /* A packet with transfer pages, by its offsets, where the host may put it */
-static void put_xfer(struct model *m, uint32_t index, uint16_t type, uint32_t count, const uint32_t *ranges,
+static void put_xfer(struct model *m, uint32_t index, uint16_t type, uint32_t count,
+		     const uint32_t *ranges,
 		     uint32_t ranges_there)
 {
 	uint32_t header = 24 + 8 * ranges_there, total = header + 8;
@@ -650,7 +678,10 @@ static void transfer_pages(void)
 	struct vmbus_xfer_set set = { 0 };
 	struct model m;
 
-	/* in place, copied, and around the end of the ring, in the middle of the header */
+	/*
+	 * in place, copied, and around the end of the ring, in the middle of
+	 * the header
+	 */
 	for (int way = 0; way < 3; way++) {
 		uint32_t at = way == 2 ? DATA - 32 : 0;
 
@@ -701,7 +732,10 @@ static void transfer_pages(void)
 	model_close(&m);
 }
 
-/* The library's own packets with transfer pages have the layout that put_xfer() writes. */
+/*
+ * The library's own packets with transfer pages have the layout that put_xfer()
+ * writes.
+ */
 static void transfer_pages_sent(void)
 {
 	static const struct vmbus_range ranges[] = { { 100, 0 }, { 24, 1000 } };

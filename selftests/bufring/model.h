@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A guest channel and a host on memory that ends in pages nobody may touch. The host is the
- * library's other side, or the test itself, writing into the rings by the layout that the protocol
- * has.
+ * A guest channel and a host on memory that ends in pages nobody may touch. The
+ * host is the library's other side, or the test itself, writing into the rings
+ * by the layout that the protocol has.
  */
 #ifndef MODEL_H
 #define MODEL_H
@@ -94,7 +94,10 @@ static inline int run_tests(const struct test *tests, size_t count)
 	ksft_finished();
 }
 
-/* @size bytes; a page without access follows, and one precedes if @size is whole pages */
+/*
+ * @size bytes; a page without access follows, and one precedes if @size is
+ * whole pages
+ */
 static inline unsigned char *guarded(size_t size)
 {
 	size_t page = getpagesize(), whole = (size + page - 1) / page * page;
@@ -190,7 +193,9 @@ static inline size_t padded(size_t len)
 	return (len + 7) / 8 * 8;
 }
 
-/* @len bytes of the data of a ring from @index on, byte by byte, around its end */
+/*
+ * @len bytes of the data of a ring from @index on, byte by byte, around its end
+ */
 static inline void ring_peek(const struct ring *ring, uint32_t index, void *to, size_t len)
 {
 	for (size_t i = 0; i < len; i++)

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The negotiation of integration components: what is agreed, and what a lying host gets. */
+/*
+ * The negotiation of integration components: what is agreed, and what a lying
+ * host gets.
+ */
 
 #include "model.h"
 

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Packets of every size, at every place of rings of every size, as the protocol lays them out. */
+/*
+ * Packets of every size, at every place of rings of every size, as the protocol
+ * lays them out.
+ */
 
 #include "model.h"
 
@@ -100,7 +103,10 @@ static void every_place_around_the_end(void)
 	}
 }
 
-/* Packets until the next one starts at @index; the guest knows then that all of the ring is free */
+/*
+ * Packets until the next one starts at @index; the guest knows then that all of
+ * the ring is free
+ */
 static void go_to(struct model *m, uint32_t index)
 {
 	uint32_t size = m->to_host.data_size, here = *word(&m->to_host, WRITE_INDEX);
@@ -178,7 +184,10 @@ static void the_largest_fills_the_ring_and_one_more_is_refused(void)
 
 		model_open(&m, ring_sizes[r]);
 		most = vmbus_chan_max_payload(m.guest);
-		/* a ring that is never quite full, and a length of 16 bits in units of 8 */
+		/*
+		 * a ring that is never quite full, and a length of 16 bits in
+		 * units of 8
+		 */
 		CHECK_IS(most + 16, ring_sizes[r] - 16 < 524280 ? ring_sizes[r] - 16 : 524280);
 		CHECK_IS(vmbus_send(m.guest, 6, 0, 0, sent, most + 1), -EMSGSIZE);
 		CHECK_IS(vmbus_send(m.guest, 6, 0, 0, sent, SIZE_MAX), -EMSGSIZE);
@@ -299,7 +308,12 @@ static void a_batch_is_seen_at_once(void)
  */
 static void large_batches_move_in_quarters(void)
 {
-	static const struct { unsigned int count; size_t len; uint64_t publications; int views; } batches[] = {
+	static const struct {
+		unsigned int count;
+		size_t len;
+		uint64_t publications;
+		int views;
+	} batches[] = {
 		{ 3, 5000, 3, 1 }, { 7, 2000, 3, 2 }, { 16, 64, 1, 16 },
 	};
 	struct iovec payloads[16];
@@ -323,13 +337,15 @@ static void large_batches_move_in_quarters(void)
 				};
 			}
 			CHECK_IS(many ? vmbus_send_many(m.guest, messages, count) :
-				 vmbus_send_payloads(m.guest, VMBUS_PACKET_INBAND, 0, 0, payloads, count), count);
+				 vmbus_send_payloads(m.guest, VMBUS_PACKET_INBAND, 0, 0, payloads,
+						     count), count);
 			vmbus_chan_stats(m.guest, &stats, sizeof(stats));
 			CHECK_IS(stats.tx_publications, batches[b].publications);
 			CHECK_IS(m.guest_signals, 1);
 			CHECK_IS(vmbus_peek(m.host, views, 16), batches[b].views);
 			for (unsigned int done = 0; done < count;) {
-				int n = many ? vmbus_recv_many(m.host, views, 16, got, sizeof(got)) :
+				int n = many ? vmbus_recv_many(m.host, views, 16, got,
+							       sizeof(got)) :
 					       vmbus_peek(m.host, views, 16);
 
 				/* At the end of the ring it may be one more. */
@@ -387,13 +403,17 @@ static void other_header_sizes(void)
 
 static unsigned char some[2048];
 
-/* Try to send a packet of this kind in every way. Return true if all ways took it, or all refused it. */
+/*
+ * Try to send a packet of this kind in every way. Return true if all ways took
+ * it, or all refused it.
+ */
 static bool all_ways(struct model *m, uint16_t type, uint16_t flags, int expected)
 {
 	const struct iovec iov = { some, 8 };
 	struct vmbus_tx_packet message = TX_PACKET(some, 8, type, flags, 7);
 	static const struct { enum vmbus_producers producers; uint32_t len; } ways[] = {
-		{ VMBUS_PRODUCERS_ONE, 8 }, { VMBUS_PRODUCERS_ONE, 200 }, { VMBUS_PRODUCERS_SPIN, 8 },
+		{ VMBUS_PRODUCERS_ONE, 8 }, { VMBUS_PRODUCERS_ONE, 200 },
+			{ VMBUS_PRODUCERS_SPIN, 8 },
 	};
 	void *payload;
 	int before = checks_failed;
@@ -421,7 +441,8 @@ static bool all_ways(struct model *m, uint16_t type, uint16_t flags, int expecte
 static void kinds_of_packets_that_no_host_takes(void)
 {
 	static const uint16_t good[] = {
-		VMBUS_PACKET_INBAND, VMBUS_PACKET_XFER_PAGES, VMBUS_PACKET_CANCEL, VMBUS_PACKET_COMPLETION,
+		VMBUS_PACKET_INBAND, VMBUS_PACKET_XFER_PAGES, VMBUS_PACKET_CANCEL,
+			VMBUS_PACKET_COMPLETION,
 	};
 	const uint64_t pages[] = { 1 };
 	const struct vmbus_gpa_buffer range = { 8, 0, pages };
@@ -439,7 +460,8 @@ static void kinds_of_packets_that_no_host_takes(void)
 
 		for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
 			known |= type == good[i];
-		for (unsigned int flags = 0; type <= UINT16_MAX && flags <= UINT16_MAX; flags = flags * 2 + 1) {
+		for (unsigned int flags = 0; type <= UINT16_MAX &&
+		     flags <= UINT16_MAX; flags = flags * 2 + 1) {
 			CHECK(all_ways(&m, type, flags, known && flags < 2 ? 0 : -EINVAL));
 			while (!vmbus_recv(m.host, &pkt, some, sizeof(some)))
 				CHECK(pkt.type == type && pkt.flags == flags);
@@ -462,7 +484,10 @@ static void kinds_of_packets_that_no_host_takes(void)
 	model_close(&m);
 }
 
-/* A test that plays a wrong host sends what it likes; the guest's side of a pair does not. */
+/*
+ * A test that plays a wrong host sends what it likes; the guest's side of a
+ * pair does not.
+ */
 static void a_host_of_a_test_sends_any_packet(void)
 {
 	struct vmbus_tx_packet no_ranges = TX_PACKET(some, 1500, VMBUS_PACKET_GPA_DIRECT, 0, 7);
@@ -476,7 +501,10 @@ static void a_host_of_a_test_sends_any_packet(void)
 	CHECK(all_ways(&m, 0, 0, 0));
 	while (!vmbus_recv(guest, &pkt, some, sizeof(some)))
 		CHECK((pkt.type == 77 && pkt.flags == 0xf0) || (!pkt.type && !pkt.flags));
-	/* Also one without ranges, wherever it begins: some go around the end of the ring. */
+	/*
+	 * Also one without ranges, wherever it begins: some go around the end
+	 * of the ring.
+	 */
 	for (int i = 0; i < 100; i++) {
 		CHECK_IS(vmbus_send_many(host, &no_ranges, 1), 1);
 		CHECK_IS(vmbus_recv(guest, &pkt, some, sizeof(some)), 0);
@@ -488,7 +516,10 @@ static void a_host_of_a_test_sends_any_packet(void)
 	vmbus_chan_close(host);
 }
 
-/* An empty payload needs no buffer, also where the next byte would be the first of the ring. */
+/*
+ * An empty payload needs no buffer, also where the next byte would be the first
+ * of the ring.
+ */
 static void no_buffer_for_no_bytes(void)
 {
 	struct vmbus_tx_packet message = TX_PACKET(NULL, 0, 6, 0, 3);

@@ -6,7 +6,8 @@
 
 #include "traffic.h"
 
-static void run_as(void *(*as_guest)(void *), void *(*as_host)(void *), size_t data_pages, size_t most,
+static void run_as(void *(*as_guest)(void *), void *(*as_host)(void *), size_t data_pages,
+		   size_t most,
 		   uint32_t burst, uint32_t messages)
 {
 	struct traffic t = {
@@ -16,7 +17,10 @@ static void run_as(void *(*as_guest)(void *), void *(*as_host)(void *), size_t d
 	int status, done[2];
 	pid_t pid;
 
-	/* The host stays until the guest has everything: a rescind takes what is in the ring. */
+	/*
+	 * The host stays until the guest has everything: a rescind takes what
+	 * is in the ring.
+	 */
 	MUST(!socketpair(AF_UNIX, SOCK_STREAM, 0, done));
 	MUST(!vmbus_chan_pair((1 + data_pages) * getpagesize(), &guest, &host));
 	pid = fork();
@@ -66,7 +70,10 @@ static void batches_in_place(void)
 	run_as(receive_in_place, send_batches, 16, 64, 0, MESSAGES / 2 * 5);
 }
 
-/* The other side dies in the middle: what it had published arrives, then the rescind. */
+/*
+ * The other side dies in the middle: what it had published arrives, then the
+ * rescind.
+ */
 static void a_host_that_dies(void)
 {
 	struct vmbus_chan *guest, *host;

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What a channel tells of itself: counters, a dump for people, the latency of its monitor page. */
+/*
+ * What a channel tells of itself: counters, a dump for people, the latency of
+ * its monitor page.
+ */
 
 #include "model.h"
 

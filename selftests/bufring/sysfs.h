@@ -54,7 +54,8 @@ static inline void device(const char *instance, const char *class)
 	put("7\n", SYS "%s/id", instance);
 }
 
-static inline void add_map(const char *instance, int uio, int map, const char *name, const char *size)
+static inline void add_map(const char *instance, int uio, int map, const char *name,
+			   const char *size)
 {
 	put(name, SYS "%s/uio/uio%d/maps/map%d/name", instance, uio, map);
 	put(size, SYS "%s/uio/uio%d/maps/map%d/size", instance, uio, map);

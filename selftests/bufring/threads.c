@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Guest and host in two threads, and the two directions of one channel in two threads. */
+/*
+ * Guest and host in two threads, and the two directions of one channel in two
+ * threads.
+ */
 
 #include <poll.h>
 #include <pthread.h>
@@ -7,7 +10,9 @@
 
 #include "traffic.h"
 
-/* Rings that end in pages nobody may touch, and the descriptors of both sides */
+/*
+ * Rings that end in pages nobody may touch, and the descriptors of both sides
+ */
 struct shared {
 	struct ring to_host, to_guest;
 	struct vmbus_chan *guest, *host;
@@ -180,7 +185,10 @@ static void a_sender_that_waits_and_a_receiver_that_polls(void)
 	in_two_threads(receive_by_poll);
 }
 
-/* Several threads send on one channel, in each of the ways there are; each is received in its order. */
+/*
+ * Several threads send on one channel, in each of the ways there are; each is
+ * received in its order.
+ */
 #define SENDERS 3
 
 struct sender {
@@ -289,19 +297,20 @@ static void send_as_several(enum vmbus_producers producers)
 	shared_close(&s);
 }
 
-static void several_senders(void)
+static void multi_producer(void)
 {
 	send_as_several(VMBUS_PRODUCERS_MUTEX);
 }
 
-static void several_senders_that_spin(void)
+static void multi_producer_that_spin(void)
 {
 	send_as_several(VMBUS_PRODUCERS_SPIN);
 }
 
 /*
- * Three threads send and wait for room, one receives and waits for packets, all on one channel: an
- * interrupt that one takes is often for another. The host sends back what it gets.
+ * Three threads send and wait for room, one receives and waits for packets, all
+ * on one channel: an interrupt that one takes is often for another. The host
+ * sends back what it gets.
  */
 static void *send_and_wait(void *arg)
 {
@@ -423,8 +432,8 @@ static const struct test tests[] = {
 	TEST(mixed_messages_in_a_large_ring),
 	TEST(sender_and_receiver_of_a_channel_in_two_threads),
 	TEST(a_sender_that_waits_and_a_receiver_that_polls),
-	TEST(several_senders),
-	TEST(several_senders_that_spin),
+	TEST(multi_producer),
+	TEST(multi_producer_that_spin),
 	TEST(several_threads_wait_on_a_channel),
 	TEST(batches_in_place),
 };

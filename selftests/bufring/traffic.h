@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Traffic in both directions at once, checked byte by byte, for two threads or two processes */
+/*
+ * Traffic in both directions at once, checked byte by byte, for two threads or
+ * two processes
+ */
 #ifndef TRAFFIC_H
 #define TRAFFIC_H
 
@@ -106,7 +109,8 @@ static inline void *send_batches(void *arg)
 			size_t len = message_length(sent + i, t->most);
 
 			fill(out + 64 * i, sent + i, len);
-			messages[i] = (struct vmbus_tx_packet)TX_PACKET(out + 64 * i, len, 6, 0, sent + i);
+			messages[i] = (struct vmbus_tx_packet)TX_PACKET(out + 64 * i, len, 6, 0,
+									sent + i);
 		}
 		n = vmbus_send_many(t->chan, messages, count);
 		if (n == -EAGAIN) {
@@ -145,7 +149,8 @@ static inline void *receive_in_place(void *arg)
 		for (int i = 0; i < n; i++, received++)
 			if (views[i].transaction_id != received ||
 			    views[i].length != padded(message_length(received, t->most)) ||
-			    !filled(views[i].payload, received, message_length(received, t->most))) {
+			    !filled(views[i].payload, received,
+				    message_length(received, t->most))) {
 				traffic_fail(t, "content", received);
 				return NULL;
 			}

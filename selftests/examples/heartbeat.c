@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The example driver of the heartbeat, on a made-up device that comes and goes */
+/*
+ * The example driver of the heartbeat, on a made-up device that comes and goes
+ */
 #include <dirent.h>
 #include <pthread.h>
 #include <signal.h>
@@ -123,7 +125,8 @@ static int offer_and_beat(unsigned int round)
 
 /*
  * The driver opens the device again whenever it is back, and closes all that it
- * opened before. In some rounds the device is away when the driver looks for it.
+ * opened before. In some rounds the device is away when the driver looks for
+ * it.
  */
 static void a_device_that_comes_and_goes_costs_no_descriptors(void)
 {

@@ -74,7 +74,10 @@ struct netvsc_host {
  */
 int netvsc_host_run(const struct netvsc_host *description);
 
-/* demo.c: a host that suits the driver's options, and a run of both; 0 if all went well */
+/*
+ * demo.c: a host that suits the driver's options, and a run of both; 0 if all
+ * went well
+ */
 struct app;
 struct netvsc_host demo_host(const struct app *app);
 int demo(struct app *app, struct netvsc_host *host);

@@ -17,7 +17,8 @@ int netvsc_main(int argc, char **argv);
 
 #define OUR_ID		(1ull << 32)	/* of packets that a test sends itself */
 #define OURS_MAX	4096u
-#define OURS_AT		(1u << 20)	/* in the receive buffer: no part of it that the host uses */
+/* in the receive buffer: no part of it that the host uses */
+#define OURS_AT		(1u << 20)
 
 /* In memory that the host's process has, too */
 static struct shared {
@@ -88,8 +89,8 @@ static void show(void)
 }
 
 /*
- * The driver and the host have to end well, with @bad packets that the driver found to
- * be so.
+ * The driver and the host have to end well, with @bad packets that the driver
+ * found to be so.
  */
 #define SUCCEEDS(bad_) do {								\
 	int failed_before = checks_failed;						\
@@ -433,7 +434,9 @@ static void stop_the_driver(struct netvsc_host *h, struct host_packet *p)
 	_exit(0);
 }
 
-/* The driver had no processor when the answer came, and then the time was over. */
+/*
+ * The driver had no processor when the answer came, and then the time was over.
+ */
 static void an_answer_that_waits_for_the_driver(void)
 {
 	prepare(MODE_ECHO);

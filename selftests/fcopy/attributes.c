@@ -228,7 +228,8 @@ static bool has_acl(const unsigned char *acl, size_t size)
 {
 	unsigned char have[1024];
 
-	return fgetxattr(file, ACL, have, sizeof(have)) == (ssize_t)size && !memcmp(have, acl, size);
+	return fgetxattr(file, ACL, have, sizeof(have)) == (ssize_t)size &&
+		!memcmp(have, acl, size);
 }
 
 static bool has_no_acl(void)
@@ -423,7 +424,10 @@ static void in_a_sticky_directory(void)
 		policy.group = POLICY_ID_FIXED;
 		policy.gid = 1003;
 		expect_int(set_owner(&old), REFUSAL_NONE);
-		/* A user could have moved a file of root there, with this group and mode. */
+		/*
+		 * A user could have moved a file of root there, with this group
+		 * and mode.
+		 */
 		expect_owner(cases[i].share ? cases[i].old : 0,
 			     cases[i].share == EVERYTHING ? 1002 : 1003);
 		expect_int(set_rest("a", &old), REFUSAL_NONE);
@@ -667,10 +671,14 @@ static void cannot_set_body(void)
 		unsigned char acl[4 + 5 * 8];
 		mode_t shown, mode;
 	} cases[] = {
-		{ { VERSION, USER_OBJ(6), USER_1000(6), GROUP_OBJ(4), MASK(6), OTHER(0) }, 0660, 0640 },
-		{ { VERSION, USER_OBJ(6), USER_1000(6), GROUP_OBJ(0), MASK(6), OTHER(0) }, 0660, 0600 },
-		{ { VERSION, USER_OBJ(7), USER_1000(7), GROUP_OBJ(7), MASK(5), OTHER(4) }, 0754, 0754 },
-		{ { VERSION, USER_OBJ(6), USER_1000(7), GROUP_OBJ(6), MASK(5), OTHER(0) }, 0650, 0640 },
+		{ { VERSION, USER_OBJ(6), USER_1000(6), GROUP_OBJ(4), MASK(6), OTHER(0) }, 0660,
+			0640 },
+		{ { VERSION, USER_OBJ(6), USER_1000(6), GROUP_OBJ(0), MASK(6), OTHER(0) }, 0660,
+			0600 },
+		{ { VERSION, USER_OBJ(7), USER_1000(7), GROUP_OBJ(7), MASK(5), OTHER(4) }, 0754,
+			0754 },
+		{ { VERSION, USER_OBJ(6), USER_1000(7), GROUP_OBJ(6), MASK(5), OTHER(0) }, 0650,
+			0640 },
 	};
 	struct stat old;
 

@@ -215,7 +215,10 @@ static void rewritten_before_the_buffer(void)
 	end_test();
 }
 
-/* After a jump each write ends at a multiple again, whether or not the buffer becomes full. */
+/*
+ * After a jump each write ends at a multiple again, whether or not the buffer
+ * becomes full.
+ */
 static void pieces_after_a_jump(void)
 {
 	for (int working = 0; working < 2; working++) {

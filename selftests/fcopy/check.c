@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* hv-fcopyd --check-path: what it says about each outcome, and that it changes nothing. */
+/*
+ * hv-fcopyd --check-path: what it says about each outcome, and that it changes
+ * nothing.
+ */
 #include "../../daemons/fcopy/check.h"
 #include "fcopy_test.h"
 #include "test_policy.h"

@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# hv-fcopyd as a program: options, and what it does on a machine without its device.
+# hv-fcopyd as a program: options, and what it does on a machine without its
+# device.
 dir=$(dirname "$(readlink -f "$0")")
 # shellcheck source=../kselftest/ktap_helpers.sh
 . "$dir/ktap_helpers.sh"
@@ -154,7 +155,8 @@ run -n
 is_status 69 "uio_hv_generic" && [ "$(echo "$out" | wc -l)" = 1 ]
 result "device that is not bound: one line"
 
-# VMBus prints the number as -1 after a hibernation until the host offers the device again.
+# VMBus prints the number as -1 after a hibernation until the host offers the
+# device again.
 number=$work/sys/bus/vmbus/devices/$instance/id
 echo -1 >"$number"
 (sleep 2 && echo 7 >"$number") &
@@ -184,7 +186,8 @@ is_status 69 "uio_hv_generic" && [ "$(echo "$out" | wc -l)" = 1 ]
 result "device that another program closes: the start waits for that"
 rm -r "${state%/*}"
 
-# Killed in the middle of a copy: what it noted is removed by the next start, device or not
+# Killed in the middle of a copy: what it noted is removed by the next start,
+# device or not
 mkdir -p "$work/to"
 : >"$work/to/.hv-fcopyd.0123456789abcdef"
 : >"$work/to/file"

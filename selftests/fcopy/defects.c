@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What goes wrong in the kernel tree's own daemon (tools/hv/hv_fcopy_uio_daemon.c),
- * with the letters of doc/fcopy.md, and must not go wrong here. daemon.sh tests r,
- * the exit status.
+ * What goes wrong in the kernel tree's own daemon
+ * (tools/hv/hv_fcopy_uio_daemon.c), with the letters of doc/fcopy.md, and must
+ * not go wrong here. daemon.sh tests r, the exit status.
  */
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -66,7 +66,8 @@ static void close_rings(void)
 
 static int post(void)
 {
-	return vmbus_send(host, VMBUS_PACKET_INBAND, 0, ++transaction, request.bytes, request.length);
+	return vmbus_send(host, VMBUS_PACKET_INBAND, 0, ++transaction, request.bytes,
+			  request.length);
 }
 
 static uint32_t take(void)
@@ -518,7 +519,8 @@ static void t_pages_of_another_machine(void)
 
 static void u_offsets_beyond_the_file(void)
 {
-	static const uint64_t offsets[] = { 3, 4096, 1ull << 40, 1ull << 63, UINT64_MAX - 1, UINT64_MAX };
+	static const uint64_t offsets[] =
+		{ 3, 4096, 1ull << 40, 1ull << 63, UINT64_MAX - 1, UINT64_MAX };
 
 	begin_test();
 	for (size_t i = 0; i < sizeof(offsets) / sizeof(offsets[0]); i++) {

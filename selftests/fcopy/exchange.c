@@ -38,7 +38,8 @@ static void end_test(int files)
 
 static int post(void)
 {
-	return vmbus_send(host, VMBUS_PACKET_INBAND, 0, transaction++, request.bytes, request.length);
+	return vmbus_send(host, VMBUS_PACKET_INBAND, 0, transaction++, request.bytes,
+			  request.length);
 }
 
 /* Takes the next answer, and checks that it belongs to the request @of. */
@@ -84,7 +85,10 @@ static unsigned char byte_at(uint64_t offset)
 	return offset * 2654435761u >> 13;
 }
 
-/* Sends SIZE bytes by ask_one(), a fragment each; returns the first status that is no success. */
+/*
+ * Sends SIZE bytes by ask_one(), a fragment each; returns the first status that
+ * is no success.
+ */
 static uint32_t send_file(uint64_t size, uint32_t (*ask_one)(void))
 {
 	unsigned char data[DATA_MAX];
@@ -240,7 +244,10 @@ static void answers_of_a_burst_share_a_signal(void)
 	end_test(0);
 }
 
-/* The host sends as much as fits and takes no answers: they wait for room, none is lost. */
+/*
+ * The host sends as much as fits and takes no answers: they wait for room, none
+ * is lost.
+ */
 static void full_ring_to_the_host(void)
 {
 	uint64_t asked = 0, told = 0;
@@ -275,7 +282,10 @@ static void full_ring_to_the_host(void)
 	end_test(1);
 }
 
-/* A host that refills the ring without end must not keep the daemon from its signals. */
+/*
+ * A host that refills the ring without end must not keep the daemon from its
+ * signals.
+ */
 static void share_of_one_call(void)
 {
 	int posted = 0;
@@ -302,7 +312,8 @@ static void packets_that_are_not_valid_are_skipped(void)
 	agree();
 	end_message(&request, CANCEL);
 	/* Another type of packet */
-	expect_int(vmbus_send(host, VMBUS_PACKET_COMPLETION, 0, 1, request.bytes, request.length), 0);
+	expect_int(vmbus_send(host, VMBUS_PACKET_COMPLETION, 0, 1, request.bytes, request.length),
+		   0);
 	/* An empty packet, and one that is too short */
 	expect_int(vmbus_send(host, VMBUS_PACKET_INBAND, 0, 2, big, 0), 0);
 	expect_int(vmbus_send(host, VMBUS_PACKET_INBAND, 0, 3, big, 24), 0);

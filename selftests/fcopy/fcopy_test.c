@@ -32,7 +32,7 @@ void add_test(void (*function)(void), const char *name, const char *how, int num
 
 bool expect_at(const char *file, int line, const char *text, bool holds)
 {
-	/* One that fails in a loop is told only some times. */
+	/* One that fails in a loop is printed only some times. */
 	if (!holds && ++failures <= 10)
 		ksft_print_msg("%s:%d: expected %s\n", file, line, text);
 	return holds;
@@ -155,7 +155,10 @@ static void scratch_enter(void)
 	/* Without the links on the way: they are for the tests to make. */
 	if (!mkdtemp(template) || chdir(template) < 0 || !getcwd(scratch, sizeof(scratch)))
 		ksft_exit_fail_perror(template);
-	/* Where root is the tester, it is a directory that only root can write to. */
+	/*
+	 * Where root is the tester, it is a directory that only root can write
+	 * to.
+	 */
 	chmod(scratch, 0755);
 }
 

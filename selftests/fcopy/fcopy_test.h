@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What the tests of the daemon share: a scratch directory, expectations, files. */
+/*
+ * What the tests of the daemon share: a scratch directory, expectations, files.
+ */
 #ifndef FCOPY_TEST_H
 #define FCOPY_TEST_H
 
@@ -18,13 +20,15 @@
 #include "../kselftest/ktap.h"
 
 /*
- * A test is a function that takes and returns nothing. main() names them, then runs them all:
+ * A test is a function that takes and returns nothing. main() names them, then
+ * runs them all:
  *
  *	test(first);
  *	test_variant(second, "on Sundays", 7);
  *	run_tests();
  *
- * Each starts in an empty directory of its own, and fails by what it expected in vain.
+ * Each starts in an empty directory of its own, and fails by what it expected
+ * in vain.
  */
 #define test(function)				add_test(function, #function, "", 0)
 #define test_variant(function, how, number)	add_test(function, #function, how, number)
@@ -54,10 +58,16 @@ bool expect_int_at(const char *file, int line, const char *text, long long have,
 /** current_failed() - whether the test that runs has */
 bool current_failed(void);
 
-/** in_child() - runs BODY in a process of its own; returns its exit status, or 128 + signal */
+/**
+ * in_child() - runs BODY in a process of its own; returns its exit status, or
+ * 128 + signal
+ */
 int in_child(void (*body)(void));
 
-/** in_own_mounts() - in_child() of root, with mounts that vanish; BODY may _exit(CANNOT_MOUNT) */
+/**
+ * in_own_mounts() - in_child() of root, with mounts that vanish; BODY may
+ * _exit(CANNOT_MOUNT)
+ */
 void in_own_mounts(void (*body)(void));
 #define CANNOT_MOUNT 99
 
@@ -70,7 +80,10 @@ void make_file(const char *path, const char *text);
 /** holds() - whether the file at PATH has just that TEXT */
 bool holds(const char *path, const char *text);
 
-/** entries() - how many there are in a directory, hidden ones too; -1 if it is none */
+/**
+ * entries() - how many there are in a directory, hidden ones too; -1 if it is
+ * none
+ */
 int entries(const char *path);
 
 /** open_files() - how many descriptors this process has */

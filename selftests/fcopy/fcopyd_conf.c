@@ -21,7 +21,7 @@ static int load(const char *text)
 	return config_load(in("conf"), true, &policy);
 }
 
-/* Whether the one fault in TEXT is told as LINE: WHAT */
+/* Whether the reader reports the one fault in TEXT as LINE: WHAT */
 static void expect_fault(const char *text, const char *line, const char *what)
 {
 	char want[512];

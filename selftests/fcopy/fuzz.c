@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The message handler as a fuzz target. An input is a row of messages. Each one has
- * its length before it as 16 bits, little-endian. corpus/ has some to begin with,
- * and every input that was a finding.
+ * The message handler as a fuzz target. An input is a row of messages. Each one
+ * has its length before it as 16 bits, little-endian. corpus/ has some to begin
+ * with, and every input that was a finding.
  *
- * Without an argument it runs every file of the corpus, then FUZZ_SECONDS (2) of
- * inputs that it makes of them, from FUZZ_SEED. With the name of an input file it
- * runs that one. For libFuzzer: clang -DLIBFUZZER -fsanitize=fuzzer,address.
+ * Without an argument it runs every file of the corpus, then FUZZ_SECONDS (2)
+ * of inputs that it makes of them, from FUZZ_SEED. With the name of an input
+ * file it runs that one. For libFuzzer: clang -DLIBFUZZER
+ * -fsanitize=fuzzer,address.
  */
 #include <sys/random.h>
 #include <time.h>
@@ -185,7 +186,8 @@ static void insert(size_t at, const uint8_t *bytes, size_t n)
 
 static void mutate(void)
 {
-	static const uint32_t numbers[] = { 0, 1, 0x7f, 0xff, 0x100, 6144, 6145, 0x7fff, 0xffff, 0x7fffffff,
+	static const uint32_t numbers[] =
+		{ 0, 1, 0x7f, 0xff, 0x100, 6144, 6145, 0x7fff, 0xffff, 0x7fffffff,
 					    0x80000000, 0xfffffff8, 0xffffffff };
 	static uint8_t copy[INPUT_MAX];
 	const struct input *other = &corpus[below(inputs)];

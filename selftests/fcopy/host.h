@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #define IC_HEADER	28
-#define OPERATION	36			/* of which 32 are two GUIDs */
+#define OPERATION	36			/* 32 are two GUIDs */
 #define START_SIZE	(IC_HEADER + 1088)
 #define WRITE_SIZE	(IC_HEADER + 52)	/* without data */
 #define END_SIZE	(IC_HEADER + OPERATION)
@@ -68,8 +68,8 @@ void negotiation(struct message *m, uint16_t frameworks, uint16_t services);
 void usual_negotiation(struct message *m);
 
 /*
- * DESTINATION is -DestinationPath as it was typed, the field path_name; SOURCE is
- * the name of the source file, the field file_name. Both are ASCII here.
+ * DESTINATION is -DestinationPath as it was typed, the field path_name; SOURCE
+ * is the name of the source file, the field file_name. Both are ASCII here.
  */
 void start_message(struct message *m, const char *destination, const char *source, uint32_t flags,
 		   uint64_t size);
@@ -84,7 +84,10 @@ void end_message(struct message *m, uint32_t operation);
 
 uint32_t status_of(const struct message *m);
 
-/** is_answer() - whether ANSWER is REQUEST with a status and the flags of an answer, and else the same */
+/**
+ * is_answer() - whether ANSWER is REQUEST with a status and the flags of an
+ * answer, and else the same
+ */
 bool is_answer(const struct message *answer, const struct message *request);
 
 #endif

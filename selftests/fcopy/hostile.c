@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A host that means harm sends messages in any order, with any bytes, over rings in
- * memory, for HOSTILE_SECONDS (2). HOSTILE_SEED repeats a run. It gets at most one
- * answer to each request, in order, with the same bytes but for the status. The
- * guest has only whole files afterwards.
+ * A host that means harm sends messages in any order, with any bytes, over
+ * rings in memory, for HOSTILE_SECONDS (2). HOSTILE_SEED repeats a run. It gets
+ * at most one answer to each request, in order, with the same bytes but for the
+ * status. The guest has only whole files afterwards.
  */
 #include <ftw.h>
 #include <stdarg.h>
@@ -37,7 +37,7 @@ static bool has_no_tmpfile(void)
 	return variant & NO_TMPFILE;
 }
 
-/* Writes fail now and then, after the answer. */
+/* Some writes fail, after the answer. */
 static bool disk_is_bad;
 
 ssize_t pwrite(int fd, const void *data, size_t size, off_t offset)
@@ -66,8 +66,10 @@ static uint64_t below(uint64_t n)
 
 static uint64_t any_number(void)
 {
-	static const uint64_t edges[] = { 0, 1, 2, 0x7f, 0x80, 0xff, 6144, 6145, 0x7fff, 0xffff, 0x7fffffff,
-					  0x80000000, 0xffffffff, INT64_MAX, 1ull << 63, UINT64_MAX };
+	static const uint64_t edges[] =
+		{ 0, 1, 2, 0x7f, 0x80, 0xff, 6144, 6145, 0x7fff, 0xffff, 0x7fffffff,
+					  0x80000000, 0xffffffff, INT64_MAX, 1ull << 63,
+					  UINT64_MAX };
 
 	return below(2) ? edges[below(16)] : draw() >> below(64);
 }
@@ -280,7 +282,8 @@ static void witness(void)
 		else if (step == 1)
 			start_message(&m, to, "witness", OVER_WRITE, below(2) ? size : 0);
 		for (; step == 2 && at < size; at += DATA_MAX) {
-			write_message(&m, at, data + at, size - at < DATA_MAX ? size - at : DATA_MAX);
+			write_message(&m, at, data + at, size - at < DATA_MAX ? size - at
+				      : DATA_MAX);
 			lockstep(&m);
 		}
 		if (step == 2)
@@ -299,11 +302,11 @@ static void witness(void)
 	}
 }
 
-static int leftovers;
+static int leaked;
 
 static int look(const char *path, const struct stat *st, int type, struct FTW *ftw)
 {
-	leftovers += !strncmp(path + ftw->base, JOURNAL_PREFIX, strlen(JOURNAL_PREFIX));
+	leaked += !strncmp(path + ftw->base, JOURNAL_PREFIX, strlen(JOURNAL_PREFIX));
 	return 0;
 }
 
@@ -352,7 +355,7 @@ static void attack(void)
 		       (unsigned long long)answered, (unsigned long long)completed);
 	expect(answered > 0 && completed > 0);
 	expect(nftw(to, look, 16, FTW_PHYS) == 0);
-	expect_int(leftovers, 0);
+	expect_int(leaked, 0);
 }
 
 static void hostile_host(void)

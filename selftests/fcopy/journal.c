@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Notes of interrupted copies: what the next daemon removes, what it leaves, and what it forgets. */
+/*
+ * Notes of interrupted copies: what the next daemon removes, what it leaves,
+ * and what it forgets.
+ */
 #include <inttypes.h>
 #include <sys/mount.h>
 #include <sys/syscall.h>
@@ -26,7 +29,8 @@ static char name[JOURNAL_NAME_SIZE];
 
 int unlinkat(int dir, const char *path, int flags)
 {
-	if (unlink_error && dir != journal && !strncmp(path, JOURNAL_PREFIX, strlen(JOURNAL_PREFIX))) {
+	if (unlink_error && dir != journal &&
+	    !strncmp(path, JOURNAL_PREFIX, strlen(JOURNAL_PREFIX))) {
 		errno = unlink_error;
 		return -1;
 	}
@@ -73,7 +77,10 @@ static void begin_test(void)
 	logged[0] = '\0';
 }
 
-/* Not on ext3, tmpfs before Linux 5.19, NFS and others. It ends the test, which begin_test() began. */
+/*
+ * Not on ext3, tmpfs before Linux 5.19, NFS and others. It ends the test, which
+ * begin_test() began.
+ */
 #define needs_births()									\
 	do {										\
 		struct statx st;							\
@@ -90,7 +97,10 @@ static void end_test(void)
 	close(journal);
 }
 
-/* Note, as a copy does, that @name appears in DIRECTORY, or that it made the last MADE components. */
+/*
+ * Note, as a copy does, that @name appears in DIRECTORY, or that it made the
+ * last MADE components.
+ */
 static void note(const char *directory, unsigned int made)
 {
 	int dir = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -699,7 +709,7 @@ static void many_notes_do_not_flood_the_log(void)
 	end_test();
 }
 
-/* What is told of notes that are gone takes no room. */
+/* A report of a note that is gone takes no room. */
 static void new_note_is_told_after_many_others(void)
 {
 	begin_test();
@@ -741,7 +751,10 @@ static void note_in_the_root_directory(void)
 	read_note(text);
 	expect(text[strlen(text) - 1] == ':');
 	expect_int(journal_clean(journal), 0);
-	/* An image that was built reproducibly may keep the birth of its root directory to itself. */
+	/*
+	 * An image that was built reproducibly may keep the birth of its root
+	 * directory to itself.
+	 */
 	expect_int(entries("state"), !!strstr(text, ":0:"));
 	close(dir);
 	end_test();
@@ -831,7 +844,10 @@ static int shell(const char *command)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
 }
 
-/* A file that is left, one that is gone, directories that were made, and one that somebody made anew */
+/*
+ * A file that is left, one that is gone, directories that were made, and one
+ * that somebody made anew
+ */
 static void write_four_notes(void)
 {
 	mkdir("to/a", 0755);
@@ -883,7 +899,10 @@ static void device_number_changes_at_a_reboot(void)
 
 static bool mount_overlay(void)
 {
-	/* With layers on two file systems, the overlay numbers its inodes itself. */
+	/*
+	 * With layers on two file systems, the overlay numbers its inodes
+	 * itself.
+	 */
 	return mount("overlay", "to", "overlay", 0,
 		     "lowerdir=lower,upperdir=up/up,workdir=up/work,xino=off") == 0;
 }
@@ -906,7 +925,10 @@ static void other_overlay(void)
 	expect(!exists("to/a"));
 	expect_int(entries("to/left"), 0);
 	expect(exists("to/anew"));
-	/* The note of the file that is gone stays where the inode numbers changed. */
+	/*
+	 * The note of the file that is gone stays where the inode numbers
+	 * changed.
+	 */
 	expect(entries("state") == 1 || entries("state") == 2);
 	umount("to");
 	umount("up");
@@ -934,7 +956,10 @@ static void fat(void)
 	expect_int(exists("to/a"), !births);
 	expect_int(entries("to/left"), 0);
 	expect(exists("to/anew"));
-	/* The inode numbers changed, so the note of the file that is gone stays. */
+	/*
+	 * The inode numbers changed, so the note of the file that is gone
+	 * stays.
+	 */
 	expect_int(entries("state"), 1 + births);
 	shell("umount to");
 	end_test();

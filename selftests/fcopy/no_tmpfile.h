@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* In place of libc's openat(): a file system that may have no files without names (O_TMPFILE). */
+/*
+ * In place of libc's openat(): a file system that may have no files without
+ * names (O_TMPFILE).
+ */
 #ifndef FCOPY_NO_TMPFILE_H
 #define FCOPY_NO_TMPFILE_H
 
@@ -10,7 +13,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/** has_no_tmpfile() - the test that includes this says whether O_TMPFILE fails now */
+/**
+ * has_no_tmpfile() - the test that includes this says whether O_TMPFILE fails
+ * now
+ */
 static bool has_no_tmpfile(void);
 
 int openat(int dir, const char *name, int flags, ...)

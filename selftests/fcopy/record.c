@@ -25,7 +25,10 @@ static const struct policy policy = POLICY_DEFAULTS;
 static struct message request, answer;
 static uint64_t transaction;
 
-/* The disk stands still in write() of the recording for as long as the test wants. */
+/*
+ * The disk stands still in write() of the recording for as long as the test
+ * wants.
+ */
 static atomic_bool stands_still;
 /* The disk is full: write() says so, or, as on NFS, only close() does. */
 static bool write_fails, close_fails;
@@ -43,7 +46,10 @@ ssize_t write(int fd, const void *data, size_t size)
 	return syscall(SYS_write, fd, data, size);
 }
 
-/* close() of a descriptor that is not open: another file could have had its number. */
+/*
+ * close() of a descriptor that is not open: another file could have had its
+ * number.
+ */
 static unsigned int closed_twice;
 static bool clock_stands_still;
 
@@ -158,7 +164,9 @@ static unsigned int for_each(void (*each)(const struct record *record))
 
 static unsigned int hosts, guests;
 
-/* Whether a message of the recording is what was sent; WRITE's data is another. */
+/*
+ * Whether a message of the recording is what was sent; WRITE's data is another.
+ */
 static void compare(const struct record *record)
 {
 	static struct record_packet packet;
@@ -232,7 +240,10 @@ static void messages_are_built_again(void)
 	expect_int(guests, count);
 }
 
-/* Whether the recording has eight bytes in a row of @bytes, as they are or as hex digits */
+/*
+ * Whether the recording has eight bytes in a row of @bytes, as they are or as
+ * hex digits
+ */
 static bool tells(const char *bytes, size_t size)
 {
 	char hex[17];
@@ -264,8 +275,8 @@ static void look_behind_names(const struct record *record)
 }
 
 /*
- * The host may fill its messages with what its buffer had before: behind the data
- * of a short WRITE, behind COMPLETE, and behind the NUL of a name.
+ * The host may fill its messages with what its buffer had before: behind the
+ * data of a short WRITE, behind COMPLETE, and behind the NUL of a name.
  */
 static void contents_are_left_out(void)
 {
@@ -351,7 +362,7 @@ static void compare_names(const struct record *record)
 	hosts++;
 }
 
-/* All units, none of which is zero; one field has no end. */
+/* All units but zero; one field has no end. */
 static void any_names(void)
 {
 	size_t n;
@@ -483,7 +494,9 @@ static void full_disk_ends_a_recording_and_no_copy(void)
 	expect(for_each(nothing) > 100);
 }
 
-/* Nothing is copied yet, so the daemon can say that there will be no recording. */
+/*
+ * Nothing is copied yet, so the daemon can say that there will be no recording.
+ */
 static void disk_that_is_full_at_first(void)
 {
 	logged[0] = '\0';
@@ -504,7 +517,9 @@ static void disk_that_is_full_at_first(void)
  */
 static void disk_that_is_full_at_last(void)
 {
-	/* BUFFER of daemons/fcopy/record.c, less one of these lines of 4 bytes */
+	/*
+	 * BUFFER of daemons/fcopy/record.c, less one of these lines of 4 bytes
+	 */
 	const unsigned int lines = (512u << 10) / 4 - 1;
 
 	logged[0] = '\0';
@@ -594,7 +609,10 @@ static void check_one(const struct record *record)
 		expect(record_guest_packet(record, &packet, &known) == NULL);
 }
 
-/* Messages of all lengths, with any bytes: each is recorded, and each record can be read. */
+/*
+ * Messages of all lengths, with any bytes: each is recorded, and each record
+ * can be read.
+ */
 static void any_messages(void)
 {
 	unsigned int seed = 1;
@@ -682,12 +700,16 @@ static void lines_that_are_not_right(void)
 		snprintf(line, sizeof(line), "%s", hosts_of[i].line);
 		expect(record_parse(line, &record) == NULL);
 		wrong = record_host_packet(&record, &packet);
-		if (!expect(hosts_of[i].wrong ? wrong && !strcmp(wrong, hosts_of[i].wrong) : !wrong))
+		if (!expect(hosts_of[i].wrong ? wrong && !strcmp(wrong, hosts_of[i].wrong)
+			    : !wrong))
 			ksft_print_msg("'%s': %s\n", hosts_of[i].line, wrong ? wrong : "right");
 	}
 }
 
-/* A recording that was changed by hand, or not by a hand: nothing worse than an error comes of it. */
+/*
+ * A recording that was changed by hand, or not by a hand: nothing worse than an
+ * error comes of it.
+ */
 static void changed_recordings(void)
 {
 	static struct record_packet packet;
@@ -727,7 +749,10 @@ static int milliseconds(void)
 	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* No answer waits for the disk of the recording, and neither does the end of the daemon. */
+/*
+ * No answer waits for the disk of the recording, and neither does the end of
+ * the daemon.
+ */
 static void disk_that_stands_still(void)
 {
 	int begun;

@@ -37,7 +37,10 @@ bool record_number(const struct record *record, const char *key, uint64_t max, u
 	return text && to_number(text, max, number);
 }
 
-/* End the word at @at, and return the next one; @at of the last one is NULL then. */
+/*
+ * End the word at @at, and return the next one; @at of the last one is NULL
+ * then.
+ */
 static char *take_word(char **at)
 {
 	char *word = *at, *blank = strchr(word, ' ');
@@ -118,13 +121,16 @@ static uint32_t put_hex(struct record_packet *packet, uint32_t at, const char *h
 	return at;
 }
 
-static void put_number(struct record_packet *packet, uint32_t at, uint64_t value, unsigned int bytes)
+static void put_number(struct record_packet *packet, uint32_t at, uint64_t value,
+		       unsigned int bytes)
 {
 	for (unsigned int i = 0; i < bytes; i++)
 		packet->payload[at + i] = (uint8_t)(value >> 8 * i);
 }
 
-/* Take a unit of UTF-16 from an escaped name. Returns what follows it, or NULL. */
+/*
+ * Take a unit of UTF-16 from an escaped name. Returns what follows it, or NULL.
+ */
 static const char *take_unit(const char *text, uint16_t *unit)
 {
 	*unit = (uint16_t)*text;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The daemon as a process: when it says that it is ready, how it ends, what it leaves, what a packet
- * costs it. The test provides the functions of device.h, and so has the other end of the rings.
+ * The daemon as a process: when it says that it is ready, how it ends, what it
+ * leaves, what a packet costs it. The test provides the functions of device.h,
+ * and so has the other end of the rings.
  */
 #include <signal.h>
 #include <stdarg.h>
@@ -55,7 +56,9 @@ static bool has_no_tmpfile(void)
 	return no_tmpfile;
 }
 
-/* Reads as UIO does: takes all interrupts at once, and fails after a rescind. */
+/*
+ * Reads as UIO does: takes all interrupts at once, and fails after a rescind.
+ */
 static ssize_t read_device(int fd, void *data, size_t size)
 {
 	char all[4096];
@@ -131,7 +134,10 @@ static int told[2];
 static pid_t daemon_pid;
 static bool is_taken, missing_at_start, records;
 
-/* What the daemon finds when it opens the device again; without them the device has gone. */
+/*
+ * What the daemon finds when it opens the device again; without them the device
+ * has gone.
+ */
 static struct vmbus_chan *later_guests[2], *later_hosts[2];
 
 static bool give(struct vmbus_chan **channel, struct vmbus_chan *given)
@@ -186,7 +192,10 @@ const char *device_instance(const struct vmbus_chan *channel)
 	return "(an instance)";
 }
 
-/* Nothing goes into the journal of the machine: the daemon logs to standard error then. */
+/*
+ * Nothing goes into the journal of the machine: the daemon logs to standard
+ * error then.
+ */
 int sd_journal_sendv(const struct iovec *iov, int n)
 {
 	return -ENOENT;
@@ -262,7 +271,10 @@ static void start_daemon(void)
 		vmbus_chan_close(later_guests[i]);
 }
 
-/* Wait until the daemon has blocked the signals, which it does before it makes this directory. */
+/*
+ * Wait until the daemon has blocked the signals, which it does before it makes
+ * this directory.
+ */
 static void await_signals(void)
 {
 	for (int i = 0; i < 500 && access("state", F_OK) < 0; i++)
@@ -385,7 +397,7 @@ static void print_status(void)
 	_exit(code);
 }
 
-/* Within 5 s, whether all of it is said */
+/* Whether --status shows all of it within 5 s */
 static bool status_has(const char *const *wanted)
 {
 	bool all = false;
@@ -434,7 +446,10 @@ static void status_follows_a_copy(void)
 	end_test(1);
 }
 
-/* The daemon is told to stop in a copy, and still answers what the host sends next. */
+/*
+ * The daemon gets SIGTERM in a copy, and still answers what the host sends
+ * next.
+ */
 static void last_message_gets_an_answer(void)
 {
 	begin_test();
@@ -593,7 +608,10 @@ static void device_opened_again_after_a_sleep(void)
 	for (int i = 0; i < 2; i++) {
 		vmbus_chan_close(host);
 		host = later_hosts[i];
-		/* Nothing is left of the copy, the host begins with its versions, and the totals go on. */
+		/*
+		 * Nothing is left of the copy, the host begins with its
+		 * versions, and the totals go on.
+		 */
 		expect(STATUS("state=waiting\n", i ? "files=1\nbytes=10\nfailed=1\n" : "files=0\nbytes=0\nfailed=1\n"));
 		start_message(&request, in("to"), "b", OVER_WRITE, 10);
 		expect_int(ask(), E_NOT_CONNECTED);
@@ -622,7 +640,10 @@ static void new_later_device(void)
 				   &later_hosts[0]), 0);
 }
 
-/* The host leaves the device that it no longer serves to the guest, which opens it again. */
+/*
+ * The host leaves the device that it no longer serves to the guest, which opens
+ * it again.
+ */
 static void take_later_device(void)
 {
 	vmbus_chan_close(host);
@@ -631,7 +652,10 @@ static void take_later_device(void)
 	memset(later_hosts, 0, sizeof(later_hosts));
 }
 
-/* After a hibernation the host offers the device only in a while, to a daemon that runs and to one that starts. */
+/*
+ * After a hibernation the host offers the device only in a while, to a daemon
+ * that runs and to one that starts.
+ */
 static void device_offered_late(void)
 {
 	new_later_device();
@@ -876,7 +900,10 @@ static void told_to_stop_while_a_disk_is_slow(void)
 	end_test(1);
 }
 
-/* Data of the copy is on its way to a disk that stands still, and COMPLETE waits for that. */
+/*
+ * Data of the copy is on its way to a disk that stands still, and COMPLETE
+ * waits for that.
+ */
 static void complete_while_data_is_written(void)
 {
 	static const char data[DATA_MAX];
@@ -970,7 +997,10 @@ static void told_to_stop_while_a_disk_stands_still(void)
 	no_tmpfile = false;
 }
 
-/* The disk still has what is left of one copy, and the next request waits for that. */
+/*
+ * The disk still has what is left of one copy, and the next request waits for
+ * that.
+ */
 static void told_to_stop_while_a_request_waits(void)
 {
 	struct timespec begun;
@@ -1037,7 +1067,10 @@ static void configuration_read_again_while_a_disk_is_slow(void)
 
 #define VERSION_SIZE 40000
 
-/* Sends version VERSION of the file, the same letter throughout, until it is there or nobody answers. */
+/*
+ * Sends version VERSION of the file, the same letter throughout, until it is
+ * there or nobody answers.
+ */
 static void send_version(char version)
 {
 	char data[DATA_MAX];
@@ -1066,7 +1099,9 @@ static void send_version(char version)
 	}
 }
 
-/* The version that is in place, 0 if there is none; fails where it is not whole */
+/*
+ * The version that is in place, 0 if there is none; fails where it is not whole
+ */
 static char version_in_place(void)
 {
 	static char data[VERSION_SIZE + 1];
@@ -1086,7 +1121,10 @@ static char version_in_place(void)
 	return data[0];
 }
 
-/* The next start finds the old file or the new one, and removes what lies beside it. */
+/*
+ * The next start finds the old file or the new one, and removes what lies
+ * beside it.
+ */
 static void killed_at_any_moment(void)
 {
 	int changed = 0, beside = 0;
@@ -1127,8 +1165,9 @@ static void killed_at_any_moment(void)
 }
 
 /*
- * The interrupt of the last packet is also that of the rescind. With the packet in the ring the daemon
- * does not read the interrupt, and the descriptor shows no error.
+ * The interrupt of the last packet is also that of the rescind. With the packet
+ * in the ring the daemon does not read the interrupt, and the descriptor shows
+ * no error.
  */
 static void rescind_that_comes_with_a_packet(void)
 {
@@ -1147,7 +1186,10 @@ static void rescind_that_comes_with_a_packet(void)
 	end_test(0);
 }
 
-/* Sends packets and takes answers as fast as it can, until the rings have ended. */
+/*
+ * Sends packets and takes answers as fast as it can, until the rings have
+ * ended.
+ */
 static pid_t start_flood(void)
 {
 	struct vmbus_packet packet;
@@ -1159,7 +1201,8 @@ static pid_t start_flood(void)
 	if (pid)
 		return pid;
 	for (;;) {
-		int err = vmbus_send(host, VMBUS_PACKET_INBAND, 0, 1, request.bytes, request.length);
+		int err = vmbus_send(host, VMBUS_PACKET_INBAND, 0, 1, request.bytes,
+				     request.length);
 
 		if (err && err != -EAGAIN)
 			_exit(0);
@@ -1226,7 +1269,8 @@ static unsigned int calls_a_packet(unsigned int packets)
 	unsigned int calls = shared->epoll_waits + shared->reads + shared->signals;
 
 	ksft_print_msg("%u packets: %u epoll_wait, %u read, %u signals: %.2f calls a packet\n", packets,
-		       shared->epoll_waits, shared->reads, shared->signals, (double)calls / packets);
+		       shared->epoll_waits, shared->reads, shared->signals,
+		       (double)calls / packets);
 	return calls * 100ull / packets;
 }
 
@@ -1268,7 +1312,8 @@ static void queued_packets_share_system_calls(void)
 		expect_int(vmbus_flush(host), 0);
 		for (unsigned int n = 0; n < burst; n++) {
 			expect(vmbus_wait(host, VMBUS_WAIT_RECV, 10000) > 0);
-			expect_int(vmbus_recv(host, &packet, answer.bytes, sizeof(answer.bytes)), 0);
+			expect_int(vmbus_recv(host, &packet, answer.bytes, sizeof(answer.bytes)),
+				   0);
 		}
 	}
 	expect(calls_a_packet(bursts * burst) <= 100);
@@ -1277,7 +1322,10 @@ static void queued_packets_share_system_calls(void)
 	end_test(0);
 }
 
-/* Nobody judges this one: it shows how often the spin finds the next packet of a fast host. */
+/*
+ * Nobody judges this one: it shows how often the spin finds the next packet of
+ * a fast host.
+ */
 static void lockstep_with_a_fast_host(void)
 {
 	const unsigned int packets = 20000;
@@ -1298,7 +1346,10 @@ static void lockstep_with_a_fast_host(void)
 	end_test(0);
 }
 
-/* The host takes no answers, so the daemon waits for room. It must notice signals, and not be busy. */
+/*
+ * The host takes no answers, so the daemon waits for room. It must notice
+ * signals, and not be busy.
+ */
 static void told_to_stop_while_the_ring_is_full(void)
 {
 	struct rusage before, after;
@@ -1332,7 +1383,8 @@ static void told_to_stop_while_the_ring_is_full(void)
 
 int main(void)
 {
-	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+		      0);
 	if (shared == MAP_FAILED)
 		ksft_exit_fail_perror("mmap");
 	test(copies_and_ends_when_told);

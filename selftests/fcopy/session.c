@@ -210,7 +210,9 @@ static void agreement_in_mid_life_ends_a_copy(void)
 		expect_int(end(COMPLETE), S_OK);
 		usual_negotiation(&request);
 		expect_int(ask(), S_OK);
-		/* This is no repetition: the host has forgotten that one, too. */
+		/*
+		 * This is no repetition: the host has forgotten that one, too.
+		 */
 		expect_int(end(COMPLETE), E_STATE);
 	}
 	expect_int(session.transfer.totals.failed, 1);
@@ -432,7 +434,8 @@ static void each_refusal_has_its_code(void)
 	static const struct { int error; uint32_t code; } errors[] = {
 		{ EDQUOT, E_QUOTA }, { EROFS, E_WRITE_PROTECT }, { ELOOP, E_LINK },
 		{ EBUSY, E_BUSY }, { ENOSPC, E_DISK_FULL }, { EFBIG, E_TOO_LARGE },
-		{ EACCES, E_ACCESS }, { EPERM, E_ACCESS }, { EIO, E_IO }, { ENOMEM, E_MEMORY }, { EMFILE, E_FILES }, { ETXTBSY, E_BUSY },
+		{ EACCES, E_ACCESS }, { EPERM, E_ACCESS }, { EIO, E_IO }, { ENOMEM, E_MEMORY },
+		{ EMFILE, E_FILES }, { ETXTBSY, E_BUSY },
 		{ ENAMETOOLONG, E_NAME_TOO_LONG }, { ENOENT, E_NO_PATH }, { ENOTDIR, E_NO_PATH },
 		{ EISDIR, E_DIRECTORY }, { ESTALE, E_FAIL }, { EMLINK, E_FAIL },
 	};
@@ -834,7 +837,7 @@ static void copy_ended_from_this_side(void)
 	begin_test();
 	fail(&stopped, REFUSAL_STOPPED, "%s", "");
 	expect(!session_abort(&session, &stopped));
-	/* What was told before is none of it. */
+	/* The answer from before does not count. */
 	expect_int(send_data(0, "abc"), E_STATE);
 	for (int i = 0; i < 2; i++) {
 		expect_int(start("a", 0, 6), S_OK);
@@ -972,7 +975,8 @@ static void every_length_of_write(void)
 
 static void sizes_in_write(void)
 {
-	static const uint32_t bad[] = { 65, 72, 6145, 0x7fffffff, 0x80000000, 0xffffffff, 0xffffffb0 };
+	static const uint32_t bad[] =
+		{ 65, 72, 6145, 0x7fffffff, 0x80000000, 0xffffffff, 0xffffffb0 };
 	char data[DATA_MAX + 1];
 
 	begin_test();
@@ -998,7 +1002,8 @@ static void sizes_in_write(void)
 
 static void pipe_sizes(void)
 {
-	static const uint32_t bad[] = { 0, 1, 19, 57, 0x7fffffff, 0xfffffff7, 0xfffffff8, 0xffffffff };
+	static const uint32_t bad[] =
+		{ 0, 1, 19, 57, 0x7fffffff, 0xfffffff7, 0xfffffff8, 0xffffffff };
 
 	begin_test();
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {

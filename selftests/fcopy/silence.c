@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* When a host counts as silent, over rings in memory and with a clock of the test's own. */
+/*
+ * When a host counts as silent, over rings in memory and with a clock of the
+ * test's own.
+ */
 #include <sys/syscall.h>
 #include <time.h>
 #include <vmbus_bufring.h>
@@ -152,7 +155,10 @@ static void host_that_forgets_a_copy(void)
 	close_device();
 }
 
-/* A host that has talked for an hour has deserved no patience for faults of the past. */
+/*
+ * A host that has talked for an hour has deserved no patience for faults of the
+ * past.
+ */
 static void patience_after_a_good_hour(void)
 {
 	for (int i = 0; i < 2; i++) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Disks that stand still, while the host goes on: the daemon's thread is held in
- * a function of libc until the test lets it go on.
+ * Disks that stand still, while the host goes on: the daemon's thread is held
+ * in a function of libc until the test lets it go on.
  */
 #include <stdatomic.h>
 #include <sys/syscall.h>
@@ -15,7 +15,10 @@
 #include "no_tmpfile.h"
 #include "test_log.h"
 
-/* The limit that the Makefile sets; the time in which an answer that need not wait has come */
+/*
+ * The limit that the Makefile sets; the time in which an answer that need not
+ * wait has come
+ */
 #define LIMIT	SESSION_LIMIT_MSEC
 #define SOON	(LIMIT / 2)
 
@@ -27,7 +30,10 @@ static struct policy policy = POLICY_DEFAULTS;
 static struct message request, answer;
 static uint64_t transaction;
 
-/* Where the thread is to be held, whether it is, and how often it came to fallocate() */
+/*
+ * Where the thread is to be held, whether it is, and how often it came to
+ * fallocate()
+ */
 static atomic_int held_at, held, allocations;
 
 static void pass(enum place place)
@@ -93,7 +99,10 @@ static uint64_t post(void)
 	return transaction;
 }
 
-/* The daemon's loop, until there is an answer or the time is over; returns its transaction, or 0 */
+/*
+ * The daemon's loop, until there is an answer or the time is over; returns its
+ * transaction, or 0
+ */
 static uint64_t hear_for(int msec)
 {
 	struct vmbus_packet packet;
@@ -177,7 +186,10 @@ static void let_go(void)
 	expect_int(hear_for(0), 0);
 }
 
-/* The disk works again, and so do copies. @files: in the directory, without the last one */
+/*
+ * The disk works again, and so do copies. @files: in the directory, without the
+ * last one
+ */
 static void end_test(int files)
 {
 	let_go();
@@ -298,7 +310,10 @@ static void start_again_gets_the_refusal(void)
 	expect_int(status_at_limit(first), E_TIMEOUT);
 	expect_int(status_to(second, 50), E_TIMEOUT);
 	expect_int(allocations, 1);
-	/* Another START waits for the thread. What needs no disk has its answer. */
+	/*
+	 * Another START waits for the thread. What needs no disk has its
+	 * answer.
+	 */
 	write_message(&request, 0, "0123456789", 10);
 	expect_int(status_to(post(), 50), E_TIMEOUT);
 	start_request("b");
@@ -315,7 +330,10 @@ static void start_again_gets_the_refusal(void)
 	end_test(0);
 }
 
-/* The user tries again, and the disk still stands still: that is another copy that fails. */
+/*
+ * The user tries again, and the disk still stands still: that is another copy
+ * that fails.
+ */
 static void later_start_is_a_copy_of_its_own(void)
 {
 	uint64_t id;
@@ -394,7 +412,10 @@ static void complete_placed(void)
 	end_test(1);
 }
 
-/* Nobody can know whether the file will appear. When it has, the same COMPLETE is a success. */
+/*
+ * Nobody can know whether the file will appear. When it has, the same COMPLETE
+ * is a success.
+ */
 static void complete_placing(void)
 {
 	begin_test();
@@ -486,7 +507,10 @@ static void cancel_too_slow(void)
 	end_test(0);
 }
 
-/* Fill the buffer, so that the thread writes it. Returns the offset of the next byte. */
+/*
+ * Fill the buffer, so that the thread writes it. Returns the offset of the next
+ * byte.
+ */
 static uint64_t fill_buffer(void)
 {
 	static const char data[DATA_MAX];
@@ -537,7 +561,10 @@ static void write_again_meanwhile(void)
 	end_test(0);
 }
 
-/* More requests than the daemon keeps wait in the ring, and each gets its answer, in order. */
+/*
+ * More requests than the daemon keeps wait in the ring, and each gets its
+ * answer, in order.
+ */
 static void many_requests_meanwhile(void)
 {
 	const unsigned int count = 3 * EXCHANGE_HELD;
@@ -558,7 +585,10 @@ static void many_requests_meanwhile(void)
 	end_test(1);
 }
 
-/* The host takes the device back, or the machine sleeps, while a disk stands still. */
+/*
+ * The host takes the device back, or the machine sleeps, while a disk stands
+ * still.
+ */
 static void device_opened_again_meanwhile(void)
 {
 	struct failure lost;

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* How long the daemon looks at the ring before it sleeps, and when it stops doing so. */
+/*
+ * How long the daemon looks at the ring before it sleeps, and when it stops
+ * doing so.
+ */
 #include <sched.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -91,7 +94,9 @@ static long long usec_since(const struct timespec *begun)
 	return (now.tv_sec - begun->tv_sec) * 1000000ll + (now.tv_nsec - begun->tv_nsec) / 1000;
 }
 
-/* The shortest of many: what else the machine does makes each of them longer. */
+/*
+ * The shortest of many: what else the machine does makes each of them longer.
+ */
 static void takes_as_long_as_some_wakeups(void)
 {
 	const struct timespec sleep = { .tv_nsec = 20000 };

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What a reader of the status file and of the service manager's status learns. */
+/*
+ * What a reader of the status file and of the service manager's status learns.
+ */
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -257,7 +259,10 @@ static bool is_plain(const char *text)
 	return !strstr(text, "\u202e") && !strstr(text, "\u2028") && !strstr(text, "\xff");
 }
 
-/* A name with line ends and colours makes no lines of its own, and paints nothing. */
+/*
+ * A name with line ends and colours makes no lines of its own, and paints
+ * nothing.
+ */
 static void names_do_not_deceive_a_terminal(void)
 {
 	static const char evil[] = "/srv/\nstate=waiting\n\033[31m\u202etxt\u2028\xff";
@@ -371,7 +376,7 @@ static void at_most_once_a_second(void)
 	status_close();
 }
 
-/* The host may send one START after the other, all of which are refused. */
+/* The host may send one START after the other, and the daemon refuses all. */
 static void refusals_do_not_flood_the_manager(void)
 {
 	begin_test();

@@ -87,7 +87,10 @@ int fallocate(int fd, int mode, off_t offset, off_t length)
 	return syscall(SYS_fallocate, fd, mode, offset, length);
 }
 
-/* Somebody else makes the directory y, and a file in it, just before the daemon. */
+/*
+ * Somebody else makes the directory y, and a file in it, just before the
+ * daemon.
+ */
 static bool somebody_is_faster;
 
 int mkdirat(int dir, const char *name, mode_t mode)
@@ -377,7 +380,9 @@ static void data_goes_to_the_disk_meanwhile(void)
 	begin_counting();
 	expect_int(start("a", 0, 0), REFUSAL_NONE);
 	expect_int(put_many(0, 80 << 20), REFUSAL_NONE);
-	/* A quick disk gets more at a time: 1, 2, 4, 8, and then always 16 MiB. */
+	/*
+	 * A quick disk gets more at a time: 1, 2, 4, 8, and then always 16 MiB.
+	 */
 	expect_int(write_back.most, 16 << 20);
 	expect(transfer.received - write_back.waited <= 32 << 20);
 	expect_int(complete(), REFUSAL_NONE);
@@ -387,7 +392,8 @@ static void data_goes_to_the_disk_meanwhile(void)
 /* Where sync_file_range(2) does too little */
 static void data_is_synced_meanwhile(void)
 {
-	static const unsigned long types[] = { 0x794c7630, 0x6969, 0xff534d42, 0xfe534d42, 0x65735546 };
+	static const unsigned long types[] =
+		{ 0x794c7630, 0x6969, 0xff534d42, 0xfe534d42, 0x65735546 };
 
 	begin_test();
 	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
@@ -445,7 +451,10 @@ static void slow_host_gets_small_steps(void)
 	end_test(1);
 }
 
-/* The kernel tells of a write that the disk has refused once only, by any number. */
+/*
+ * The kernel tells of a write that the disk has refused once only, by any
+ * number.
+ */
 static void disk_refuses_meanwhile(void)
 {
 	static const struct { int error; enum refusal refusal; } errors[] = {
@@ -537,8 +546,8 @@ static void file_that_appears_meanwhile_stays(void)
 }
 
 /*
- * Without overwrite the last step itself must refuse: many tries against a writer that makes and
- * removes the file all the time.
+ * Without overwrite the last step itself must refuse: many tries against a
+ * writer that makes and removes the file all the time.
  */
 static void never_over_a_file_in_a_race(void)
 {
@@ -1131,8 +1140,8 @@ static void owner_in_a_directory_of_all(void)
 	expect(st.st_uid == 0 && st.st_nlink == 1 && holds("to/a", "new"));
 
 	/*
-	 * The owner of the directory can put another file in the place of the copy.
-	 * That is not what the host sent.
+	 * The owner of the directory can put another file in the place of the
+	 * copy. That is not what the host sent.
 	 */
 	expect_int(start("b", FORCE, 3), REFUSAL_NONE);
 	path = temporary_path();
@@ -1739,8 +1748,8 @@ static void crash_leaves_nothing_after_the_next_start(void)
 }
 
 /*
- * On btrfs fsync(2) of a file without a name does nothing, so the file needs its
- * name before; a power loss left an empty file on 6.1 and 6.12.
+ * On btrfs fsync(2) of a file without a name does nothing, so the file needs
+ * its name before; a power loss left an empty file on 6.1 and 6.12.
  */
 static void btrfs_files_are_synced_with_a_name(void)
 {

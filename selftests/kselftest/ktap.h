@@ -29,7 +29,10 @@ static inline unsigned int ksft_test_num(void)
 
 static inline void ksft_print_header(void)
 {
-	/* Line by line, so that a crash or a time-out does not swallow what was said. */
+	/*
+	 * Line by line, so that a crash or a time-out does not swallow what was
+	 * said.
+	 */
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	if (!getenv("KSFT_TAP_LEVEL"))
 		printf("TAP version 13\n");
@@ -119,7 +122,10 @@ static inline __attribute__((noreturn, unused)) void ksft_exit_fail_perror(const
 	exit(KSFT_FAIL);
 }
 
-/* Exits: 4 when all were skipped, 0 when none failed and all that were planned ran, else 1; 1 of none */
+/*
+ * Exits: 4 when all were skipped, 0 when none failed and all that were planned
+ * ran, else 1; 1 of none
+ */
 static inline __attribute__((noreturn, unused)) void ksft_finished(void)
 {
 	ksft_print_cnts();

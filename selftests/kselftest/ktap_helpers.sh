@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
-# Results of a shell test as KTAP, with the names of the kernel's kselftest/ktap_helpers.sh. Sourced.
+# Results of a shell test as KTAP, with the names of the kernel's
+# kselftest/ktap_helpers.sh. Sourced.
 #
-# ktap_print_header; ktap_set_plan N; then N of ktap_test_pass, _fail, _skip, _xfail; ktap_finished.
+# ktap_print_header; ktap_set_plan N; then N of ktap_test_pass, _fail, _skip,
+# _xfail; ktap_finished.
 # shellcheck disable=SC2034 # variables for those that source this file
 
 KTAP_TESTNO=1
@@ -85,7 +87,8 @@ ktap_print_totals() {
 		"skip:$KTAP_CNT_SKIP error:0"
 }
 
-# Exits: 4 when all were skipped, 0 when none failed and all that were planned ran, else 1; 1 of none
+# Exits: 4 when all were skipped, 0 when none failed and all that were planned
+# ran, else 1; 1 of none
 ktap_finished() {
 	ktap_print_totals
 	if [ "$KTAP_CNT_SKIP" -gt 0 ] && [ "$KTAP_CNT_SKIP" -eq "$KSFT_NUM_TESTS" ]; then

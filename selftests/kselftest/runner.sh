@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
-# Runs the tests of a collection, with the lines of the kernel's kselftest/runner.sh. Sourced, in the
-# collection's folder, with COLLECTION set. Runs on dash, bash and busybox.
+# Runs the tests of a collection, with the lines of the kernel's
+# kselftest/runner.sh. Sourced, in the collection's folder, with COLLECTION set.
+# Runs on dash, bash and busybox.
 #
-# A test exits with 0 (passed), 2 (failed as expected), 4 (skipped); all else is a failure.
+# A test exits with 0 (passed), 2 (failed as expected), 4 (skipped); all else is
+# a failure.
 
 export KSFT_TAP_LEVEL=1
 
@@ -23,7 +25,8 @@ timeout_of_collection() {
 	fi
 }
 
-# The arguments that the environment has for a test: KSELFTEST_<NAME>_ARGS, or KSELFTEST_ARGS for all
+# The arguments that the environment has for a test: KSELFTEST_<NAME>_ARGS, or
+# KSELFTEST_ARGS for all
 args_of_test() {
 	var=KSELFTEST_$(echo "$1" | tr '[:lower:]' '[:upper:]' | tr -c '[:upper:]0-9\n' '_')_ARGS
 	eval "echo \"\${$var:-\${KSELFTEST_ARGS:-}}\""
@@ -50,7 +53,8 @@ run_limited() {
 	fi
 }
 
-# result KIND RESULT LINE: print a result line, and count it as pass, fail, xfail or skip
+# result KIND RESULT LINE: print a result line, and count it as pass, fail,
+# xfail or skip
 result() {
 	eval "kselftest_$1=\$((kselftest_$1 + 1))"
 	[ "$1" != fail ] || kselftest_failures=1
@@ -84,7 +88,8 @@ run_one() {
 		# shellcheck disable=SC2086 # an interpreter and its arguments
 		set -- $interpreter "$name"
 	fi
-	# The status comes back around the pipe, through descriptor 3; descriptor 4 is our output.
+	# The status comes back around the pipe, through descriptor 3;
+	# descriptor 4 is our output.
 	# shellcheck disable=SC2086 # arguments, to be split
 	{ status=$({ { run_limited "$limit" "$@" $args </dev/null 2>&1 3>&-; echo $? >&3; } |
 		tap_prefix >&4; } 3>&1); } 4>&1

@@ -2,8 +2,8 @@
 /*
  * The compiler includes this file before everything else in what runs on the
  * machine: the library, the host and the programs. It compiles lib/barrier.h as
- * it is. Only the operations of <stdatomic.h>, of which that is made, are the
- * machine's, and so are a few functions of the C library.
+ * it is. Only the operations of <stdatomic.h> and a few functions of the C
+ * library are the machine's.
  */
 #ifndef ATOMICS_H
 #define ATOMICS_H

@@ -133,7 +133,10 @@ static int pick(void)
 		d->asleep = asleep & can;
 		left = can & ~d->asleep;
 		if (!left) {
-			/* Each step that could be next was tried before, to the same effect. */
+			/*
+			 * Each step that could be next was tried before, to the
+			 * same effect.
+			 */
 			decision_count = --decision_at;
 			state = ABANDONED;
 			return -1;
@@ -149,7 +152,10 @@ static int pick(void)
 	return next;
 }
 
-/* Change the last decision that can be made in another way; false: there is none. */
+/*
+ * Change the last decision that can be made in another way; false: there is
+ * none.
+ */
 static bool advance(void)
 {
 	while (decision_count) {
@@ -306,8 +312,8 @@ static struct result explore(const struct program *p, unsigned long limit)
 }
 
 /*
- * Return the last component of a file's name: the compiler has the name by which
- * a source includes a header, and two sources may use different ones.
+ * Return the last component of a file's name: the compiler has the name by
+ * which a source includes a header, and two sources may use different ones.
  */
 static const char *base_name(const char *file)
 {
@@ -331,7 +337,8 @@ unsigned int machine_sites(void)
 		for (unsigned int k = 0; k < i && site->first == site; k++) {
 			struct site *other = __start_ordering_sites[k];
 
-			if (site->line == other->line && !strcmp(base_name(site->file), base_name(other->file)) &&
+			if (site->line == other->line &&
+			    !strcmp(base_name(site->file), base_name(other->file)) &&
 			    !strcmp(site->what, other->what) && !strcmp(site->word, other->word))
 				site->first = other->first;
 		}

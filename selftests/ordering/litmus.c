@@ -165,7 +165,10 @@ int main(void)
 			ksft_print_msg("%s\n", result.failed ? result.why : "too many executions");
 		else if (result.violated)
 			ksft_print_msg("%s\n", result.why);
-		/* "The outcome" has to come from the test's own condition, where it has one. */
+		/*
+		 * "The outcome" has to come from the test's own condition,
+		 * where it has one.
+		 */
 		if (result.violated && tests[i].program.end && strcmp(result.why, "the outcome"))
 			result.failed = true;
 		ksft_test_result(!result.failed && result.violated == tests[i].seen &&

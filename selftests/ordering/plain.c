@@ -198,7 +198,10 @@ void *machine_mmap(void *start, size_t size, int prot, int flags, int fd, off_t 
 	if (page_size) {
 		if (start != page_start || size != page_size)
 			machine_violation("the handler covers what is no mapping");
-		/* The kernel orders what came before and what other processors see. */
+		/*
+		 * The kernel orders what came before and what other processors
+		 * see.
+		 */
 		store_word(word_of(&page_state, sizeof(page_state)), PAGES_ZERO,
 			   memory_order_release);
 	}

@@ -12,7 +12,7 @@
 #undef unlikely
 #include "../../lib/vmbus_bufring_compat/vmbus_bufring.h"
 
-#define LIMIT 3000000ul		/* executions of a protocol, of which none comes near it */
+#define LIMIT 3000000ul		/* executions of a protocol; none comes near it */
 #define SMALL 8u		/* bytes of payload */
 #define LARGE 24u
 

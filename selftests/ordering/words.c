@@ -108,8 +108,8 @@ static void begin_word(struct word *word)
 }
 
 /*
- * Note that the thread uses the word. When two threads do, of which one stores,
- * the word is shared, and its values are kept.
+ * Note that the thread uses the word. When two threads do and one of them
+ * stores, the word is shared, and its values are kept.
  */
 static void used(struct word *word, bool store)
 {
@@ -159,7 +159,10 @@ static void stored(struct word *word, struct view *view)
 	view->oldest[word->slot] = word->count;
 }
 
-/* Remember what the thread found in the word: does it look there again and again? */
+/*
+ * Remember what the thread found in the word: does it look there again and
+ * again?
+ */
 static void found(struct word *word, uint64_t value)
 {
 	struct thread *t = &threads[current];
@@ -183,7 +186,10 @@ static uint64_t look_at_word(struct word *word, int order)
 		if (spins)
 			t->now.oldest[word->slot] = word->count - 1;
 	}
-	/* Nothing was stored, but a plain write may have been there; that is no race. */
+	/*
+	 * Nothing was stored, but a plain write may have been there; that is no
+	 * race.
+	 */
 	if (word->slot < 0 || word->count == 1)
 		return newest(word);
 	at = word->count - 1;

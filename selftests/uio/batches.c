@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * batches CLASS SIGNALS: the library on a real channel, against the host of the bench's test batches: bursts that are signalled
- * once, packets read and built in the ring, full rings, sub-channels, and the errors that end a channel. SIGNALS is the
- * kernel's counter of signals for the device. Prints "ok ...", "not ok ...", "say ..." for the host, and what went wrong.
+ * batches CLASS SIGNALS: the library on a real channel, against the host of the
+ * bench's test batches: bursts that are signalled once, packets read and built
+ * in the ring, full rings, sub-channels, and the errors that end a channel.
+ * SIGNALS is the kernel's counter of signals for the device. Prints "ok ...",
+ * "not ok ...", "say ..." for the host, and what went wrong.
  */
 #include <errno.h>
 #include <stdbool.h>
@@ -72,8 +74,9 @@ static struct vmbus_stats stats_of(struct vmbus_chan *chan)
 static struct vmbus_view views[VIEWS];
 
 /*
- * Looks until there are @count packets, taking none; the last look is in views[]. A look shows no more than a quarter of the ring,
- * so that @count packets have to fit there.
+ * Looks until there are @count packets, taking none; the last look is in
+ * views[]. A look shows no more than a quarter of the ring, so that @count
+ * packets have to fit there.
  */
 static unsigned int look_for(struct vmbus_chan *chan, int count)
 {
@@ -118,8 +121,9 @@ static void tell(struct vmbus_chan *chan, uint8_t word)
 }
 
 /*
- * 96 packets are read where they lie, which takes several looks: they are more than a quarter of the ring. Then they go back in
- * batches while the host reads nothing.
+ * 96 packets are read where they lie, which takes several looks: they are more
+ * than a quarter of the ring. Then they go back in batches while the host reads
+ * nothing.
  */
 static void bursts(struct vmbus_chan *chan, const char *signals)
 {
@@ -192,7 +196,10 @@ static void *reserve(struct vmbus_chan *chan, size_t len)
 	return payload;
 }
 
-/* @count packets of 100 bytes go back, each built in the ring; now and then a reservation is given back unused. */
+/*
+ * Send back @count packets of 100 bytes, each built in the ring. Cancel some
+ * reservations.
+ */
 static void build_in_place(struct vmbus_chan *chan, unsigned int count)
 {
 	unsigned int done = 0, batches = 0;
@@ -210,7 +217,8 @@ static void build_in_place(struct vmbus_chan *chan, unsigned int count)
 				vmbus_cancel(chan);
 			}
 			memcpy(reserve(chan, 200), views[i].payload, 100);
-			IS(vmbus_commit(chan, VMBUS_PACKET_INBAND, 0, views[i].transaction_id, 100), 0);
+			IS(vmbus_commit(chan, VMBUS_PACKET_INBAND, 0, views[i].transaction_id, 100),
+			   0);
 		}
 		IS(vmbus_flush(chan), 0);
 		IS(vmbus_release(chan, &views[n - 1]), 0);
@@ -259,7 +267,8 @@ static void send_back(struct vmbus_chan *chan, const struct vmbus_view *view)
 {
 	int err;
 
-	while ((err = vmbus_send(chan, VMBUS_PACKET_INBAND, 0, view->transaction_id, view->payload, view->length)) == -EAGAIN) {
+	while ((err = vmbus_send(chan, VMBUS_PACKET_INBAND, 0, view->transaction_id, view->payload,
+				 view->length)) == -EAGAIN) {
 		err = vmbus_wait(chan, VMBUS_WAIT_SEND, WAIT_MS);
 		must("room to send back", err > 0, err);
 	}
@@ -283,8 +292,9 @@ static void full_to_the_guest(struct vmbus_chan *chan)
 	IS(vmbus_rx_used(chan), fit * LARGE);
 	IS(stats_of(chan).rx_signals - before.rx_signals, 0);
 	/*
-	 * The host asks for a quarter of the ring, and wants to hear when that is there. The guest
-	 * sends nothing meanwhile: a signal about a packet would make the host look for room, too.
+	 * The host asks for a quarter of the ring, and wants to hear when that
+	 * is there. The guest sends nothing meanwhile: a signal about a packet
+	 * would make the host look for room, too.
 	 */
 	do {
 		n = vmbus_peek(chan, views, 1);
@@ -314,7 +324,10 @@ static void full_to_the_guest(struct vmbus_chan *chan)
 	result("a host that waits for room is signalled when it is there, and not before");
 }
 
-/* Each by its relid; the host sends 20 packets on each, which go back in one batch. */
+/*
+ * Each by its relid; the host sends 20 packets on each, which go back in one
+ * batch.
+ */
 static void sub_channels(struct vmbus_chan *chan, struct vmbus_chan *subs[2])
 {
 	struct vmbus_subchannel list[4];
@@ -360,7 +373,9 @@ static void sub_channels(struct vmbus_chan *chan, struct vmbus_chan *subs[2])
 		IS(vmbus_release(subs[i], &views[got - 1]), 0);
 		IS(stats_of(subs[i]).tx_publications - before.tx_publications, 1);
 		IS(stats_of(subs[i]).rx_packets - before.rx_packets, 20);
-		/* Of several channels with packets the host may take any first. */
+		/*
+		 * Of several channels with packets the host may take any first.
+		 */
 		await(subs[i], 0x5a);
 	}
 	result("packets in both directions on each of them");

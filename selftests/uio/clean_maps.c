@@ -1,19 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * clean_maps CLASS: a process opens a device and fills its rings, and the buffers of a NIC; the next one that opens it must find
- * zeroes, but for the header of each ring that the kernel and the host initialize.
+ * clean_maps CLASS: a process opens a device and fills its rings, and the
+ * buffers of a NIC; the next one that opens it must find zeroes, but for the
+ * header of each ring that the kernel and the host initialize.
  */
 #include <sys/wait.h>
 
 #include "device.h"
 #include "pattern.h"
 
-/* From the write index to the feature bits. The rest of the header page is reserved. */
+/*
+ * From the write index to the feature bits. The rest of the header page is
+ * reserved.
+ */
 #define HEADER 72
 
 static struct device dev;
 
-/* Fills SIZE bytes at MEM, or looks whether they are zero; with RINGS, all but the headers of two rings. */
+/*
+ * Fills SIZE bytes at MEM, or looks whether they are zero; with RINGS, all but
+ * the headers of two rings.
+ */
 typedef void act_fn(const char *what, uint8_t *mem, size_t size, bool rings);
 
 static bool in_header(size_t at, size_t size, bool rings)
@@ -50,7 +57,10 @@ static void with(act_fn *act, const char *what, uint8_t *mem, size_t size, bool 
 	munmap(mem, size);
 }
 
-/* Does something with the maps, the rings mapped both ways, in a process that opens the device. */
+/*
+ * Does something with the maps, the rings mapped both ways, in a process that
+ * opens the device.
+ */
 static void session(act_fn *act)
 {
 	static const char *const buffers[] = { "receive buffer", "send buffer" };

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The kernel's side of a device as it is: sysfs, /dev/uioN, mappings that may vanish. Without the library, so that what a
- * test sees is what the driver does. Failures are printed and counted; exit_status() ends a test.
+ * The kernel's side of a device as it is: sysfs, /dev/uioN, mappings that may
+ * vanish. Without the library, so that what a test sees is what the driver
+ * does. Failures are printed and counted; exit_status() ends a test.
  */
 #ifndef UIO_DEVICE_H
 #define UIO_DEVICE_H
@@ -73,8 +74,8 @@ static inline void sleep_us(unsigned int us)
 }
 
 /*
- * Take the events of a UIO device until none has come for 300 ms: the host interrupts once more
- * 100 ms after it has opened a channel.
+ * Take the events of a UIO device until none has come for 300 ms: the host
+ * interrupts once more 100 ms after it has opened a channel.
  */
 static inline void device_quiet(int fd)
 {
@@ -148,7 +149,10 @@ static inline int device_find(const char *class, struct device *dev)
 	return 0;
 }
 
-/* Waits until the device is bound to a UIO driver and has its node. 0 or -ETIMEDOUT. */
+/*
+ * Waits until the device is bound to a UIO driver and has its node. 0 or
+ * -ETIMEDOUT.
+ */
 static inline int device_wait(const char *class, struct device *dev, int timeout_ms)
 {
 	int64_t until = now_ms() + timeout_ms;
@@ -180,8 +184,12 @@ static inline int device_resize(const struct device *dev, unsigned int ring_size
 	return write_line(path, text);
 }
 
-/* The relids whose folder has a ring file: up to @max, returns how many there are. */
-static inline unsigned int device_rings(const struct device *dev, unsigned int *relids, unsigned int max)
+/*
+ * The relids whose folder has a ring file: up to @max, returns how many there
+ * are.
+ */
+static inline unsigned int device_rings(const struct device *dev, unsigned int *relids,
+					unsigned int max)
 {
 	char path[PATH_MAX];
 	struct dirent *entry;
@@ -248,7 +256,10 @@ static inline void touch_init(void)
 	sigaction(SIGBUS, &action, NULL);
 }
 
-/* Reads a byte and writes it back: 0, or SIGBUS. One thread of a process at a time, after touch_init(). */
+/*
+ * Reads a byte and writes it back: 0, or SIGBUS. One thread of a process at a
+ * time, after touch_init().
+ */
 static inline int touch(void *where)
 {
 	volatile uint8_t *byte = where;

@@ -1,9 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# What uio_hv_generic does with a device that a host offers, without the host's help: in any VM on Hyper-V, as root. VMBUS_CLASS
-# is the class of the device (its GUID; the file copy device by default), which is bound; nobody may use it meanwhile, so
-# hv-fcopyd is kept from running. Skipped, with the reason, where there is no such device. VMBUS_SYSROOT is a folder that stands for the
-# root while the device is looked for.
+# What uio_hv_generic does with a device that a host offers, without the host's
+# help: in any VM on Hyper-V, as root. VMBUS_CLASS is the class of the device
+# (its GUID; the file copy device by default), which is bound; nobody may use it
+# meanwhile, so hv-fcopyd is kept from running. Skipped, with the reason, where
+# there is no such device. VMBUS_SYSROOT is a folder that stands for the root
+# while the device is looked for.
 # shellcheck disable=SC2317 # tests are called by name
 cd "$(dirname "$0")" || exit 1
 # shellcheck source=../kselftest/ktap_helpers.sh

@@ -1,19 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * dpdk_abi TITLE INSTANCE SUBCHANNELS SECONDS: does with a bound NIC what DPDK (bus/vmbus, net/netvsc) does from the scan
- * to the end, against a host that answers (the bench's test dpdk), and opens the device again SECONDS after closing it. One
- * line for each point of the contract between DPDK and the kernel: "ok TITLE: point N, what it is: what was found", or "not
- * ok ..."; and lines "say TITLE ..." for the host.
+ * dpdk_abi TITLE INSTANCE SUBCHANNELS SECONDS: does with a bound NIC what DPDK
+ * (bus/vmbus, net/netvsc) does from the scan to the end, against a host that
+ * answers (the bench's test dpdk), and opens the device again SECONDS after
+ * closing it. One line for each point of the contract between DPDK and the
+ * kernel: "ok TITLE: point N, what it is: what was found", or "not ok ..."; and
+ * lines "say TITLE ..." for the host.
  *
- * The points have the numbers of the list that the project made from DPDK 20.11 to 26.07. Two of its 33 are about DPDK
- * alone, and nothing in the kernel could break them:
- *	3	only NICs are kept from the scan
- *	32	name and version of the UIO device are not read
- * Of these only the kernel's part is shown, as the other needs a NIC's host (the NVS protocol) or DPDK's own code:
- *	10	that the host accepts the handles; here it reads and writes the buffers through them
- *	22	the request for sub-channels; here it is a packet of our own
+ * The points have the numbers of the list that the project made from DPDK 20.11
+ * to 26.07. Two of its 33 are about DPDK alone, and nothing in the kernel could
+ * break them:
+ *	3	DPDK keeps only NICs from the scan
+ *	32	DPDK reads neither name nor version of the UIO device
+ * The program shows only the kernel's part of these, as the rest needs a NIC's
+ * host (the NVS protocol) or DPDK's own code:
+ *	10	that the host accepts the handles; the program's host reads and
+ *		writes the buffers through them
+ *	22	the request for sub-channels; the program sends a packet of its
+ *		own
  *	29	the NVS disconnects and their 200 ms
- *	30	what DPDK makes of the error; here it is seen
+ *	30	what DPDK makes of the error; the program sees the error
  *	33	where the huge pages end
  */
 #include <ctype.h>
@@ -27,7 +33,10 @@
 #define NIC_MAPS     5
 #define MAX_SUBS     16
 #define WAIT_MS      20000
-/* What DPDK takes for the end of its huge pages, far from all that the kernel places itself. */
+/*
+ * What DPDK takes for the end of its huge pages, far from all that the kernel
+ * places itself.
+ */
 #define FIRST_HINT   0x100000000000ul
 #define INT_SEND     2048 /* of int_page: the bits for the host */
 #define MON_PENDING  8    /* of monitor_page: {pending, armed} for each 32 */
@@ -146,7 +155,10 @@ static bool read_uuid(const char *path, char *uuid, size_t size)
 	return is_uuid(uuid);
 }
 
-/* A number that the line begins with; false when there is none or it is above @max. */
+/*
+ * A number that the line begins with; false when there is none or it is above
+ * @max.
+ */
 static bool read_number(const char *path, unsigned long max, unsigned long *number)
 {
 	char line[128], *end;
@@ -261,7 +273,8 @@ static void read_maps(unsigned long handles[2])
 			continue;
 		/* As DPDK: a leading 0 would make it octal. */
 		handles[i - 3] = strtoul(name + 5, &end, 0);
-		decimal &= end != name + 5 && !*end && handles[i - 3] && handles[i - 3] <= UINT32_MAX;
+		decimal &= end != name + 5 && !*end && handles[i - 3] &&
+			handles[i - 3] <= UINT32_MAX;
 	}
 	sized &= map_bytes[1] == 4096 && map_bytes[2] == 4096;
 	/* A sixth would be none of DPDK's. */
@@ -272,7 +285,10 @@ static void read_maps(unsigned long handles[2])
 		point(10, false, "%s", found + 1);
 }
 
-/* Rings. Both ends leave them empty between the messages, so nothing ever wraps. */
+/*
+ * Rings. Both ends leave them empty between the messages, so nothing ever
+ * wraps.
+ */
 
 static uint8_t *rx_of(const struct channel *channel)
 {
@@ -304,7 +320,10 @@ static uint8_t *map_next(int fd, size_t bytes, off_t offset)
 	return mem;
 }
 
-/* One file stays open for interrupts, and each map has an open of its own that ends when it is mapped. */
+/*
+ * One file stays open for interrupts, and each map has an open of its own that
+ * ends when it is mapped.
+ */
 static void open_device(void)
 {
 	hint = FIRST_HINT;
@@ -365,13 +384,14 @@ static int irq_control(int32_t on)
 }
 
 /*
- * As DPDK does: with a monitor, the trigger alone. Without one, the bit in the interrupt page and
- * a system call.
+ * As DPDK does: with a monitor, the trigger alone. Without one, the bit in the
+ * interrupt page and a system call.
  */
 static void signal_host(const struct channel *channel)
 {
 	if (channel->monitor >= 0) {
-		__atomic_or_fetch(word(trigger_of(channel)), 1u << (channel->monitor % 32), __ATOMIC_SEQ_CST);
+		__atomic_or_fetch(word(trigger_of(channel)), 1u << (channel->monitor % 32),
+				  __ATOMIC_SEQ_CST);
 		return;
 	}
 	set_bit(maps[1] + INT_SEND, channel->relid);
@@ -379,11 +399,15 @@ static void signal_host(const struct channel *channel)
 		give_up("write to %s", node);
 }
 
-/* A packet with @byte as its payload; returns whether the host has to be told of it. */
+/*
+ * A packet with @byte as its payload; returns whether the host has to be told
+ * of it.
+ */
 static bool put(const struct channel *channel, uint8_t byte)
 {
 	uint32_t at = get(channel->tx + RING_WRITE);
-	uint64_t packet[PACKET_BYTES / 8] = { 6 | 2ull << 16 | 3ull << 32, byte, byte, (uint64_t)at << 32 };
+	uint64_t packet[PACKET_BYTES / 8] =
+		{ 6 | 2ull << 16 | 3ull << 32, byte, byte, (uint64_t)at << 32 };
 
 	if (at + sizeof(packet) > channel->bytes / 2 - page)
 		give_up("a ring with write index %u", at);
@@ -431,7 +455,8 @@ static int receive(const struct channel *channel, int timeout_ms)
 	if (at + sizeof(packet) > channel->bytes / 2 - page)
 		give_up("a ring with read index %u", at);
 	memcpy(packet, rx + page + at, sizeof(packet));
-	if (packet[0] != (6 | 2ull << 16 | 3ull << 32) || get(rx + RING_WRITE) - at != sizeof(packet))
+	if (packet[0] != (6 | 2ull << 16 | 3ull << 32) ||
+	    get(rx + RING_WRITE) - at != sizeof(packet))
 		give_up("a packet of another form, %#llx", (unsigned long long)packet[0]);
 	__atomic_store_n(word(rx + RING_READ), at + PACKET_BYTES, __ATOMIC_SEQ_CST);
 	return (uint8_t)packet[2];
@@ -446,7 +471,10 @@ static int ask(const struct channel *channel, uint8_t byte)
 
 /* The session */
 
-/* Marks at both ends of both buffers, which the host finds or writes by the handles. */
+/*
+ * Marks at both ends of both buffers, which the host finds or writes by the
+ * handles.
+ */
 static void share_buffers(const unsigned long handles[2])
 {
 	static const char recv_start[] = "host-rcv", recv_end[] = "vcr-tsoh";
@@ -461,7 +489,10 @@ static void share_buffers(const unsigned long handles[2])
 	      "what the host wrote to GPADL %lu is in the receive buffer, \"%.8s\" to \"%.8s\"", handles[0], recv, end);
 }
 
-/* The first packet: the host looks at the ring only when it is told, by the means that this channel has. */
+/*
+ * The first packet: the host looks at the ring only after a signal, of the kind
+ * that this channel has.
+ */
 static void signalling(void)
 {
 	bool quiet, heard, bit, trigger = false;
@@ -546,7 +577,8 @@ static bool event(int timeout_ms, int32_t *events)
 {
 	struct pollfd wait = { .fd = uio_fd, .events = POLLIN };
 
-	return poll(&wait, 1, timeout_ms) == 1 && read(uio_fd, events, sizeof(*events)) == sizeof(*events);
+	return poll(&wait, 1, timeout_ms) == 1 &&
+		read(uio_fd, events, sizeof(*events)) == sizeof(*events);
 }
 
 static void interrupts(void)
@@ -567,11 +599,15 @@ static void interrupts(void)
 	}
 	pthread_join(reader.thread, NULL);
 	sized = read(uio_fd, eight, sizeof(eight)) < 0 && errno == EINVAL;
-	point(19, blocked && answer == 0x12 && reader.result == 4 && reader.events == last + 1 && sized,
+	point(19, blocked && answer == 0x12 && reader.result == 4 && reader.events == last + 1 &&
+	      sized,
 	      "it %s, then %d bytes, event %d after %d; eight bytes are %s", blocked ? "waited" : "did not wait",
 	      reader.result, reader.events, last, sized ? "refused" : "not refused");
 
-	/* What a poller sets stays, and keeps the kernel quiet; the host answers half a second later. */
+	/*
+	 * What a poller sets stays, and keeps the kernel quiet; the host
+	 * answers half a second later.
+	 */
 	send(&primary, 0x03);
 	*(volatile uint32_t *)(rx_of(&primary) + RING_MASK) = 1;
 	answer = receive(&primary, WAIT_MS);
@@ -582,7 +618,10 @@ static void interrupts(void)
 	*(volatile uint32_t *)(rx_of(&primary) + RING_MASK) = 0;
 }
 
-/* The next sub-channel that DPDK does not know yet: 0, -ENOENT when there is none (yet), or what is wrong. */
+/*
+ * The next sub-channel that DPDK does not know yet: 0, -ENOENT when there is
+ * none (yet), or what is wrong.
+ */
 static int next_sub(struct channel *sub)
 {
 	DIR *dir = opendir(path_of("%s/channels", sysfs));
@@ -609,7 +648,8 @@ static int next_sub(struct channel *sub)
 		}
 		if (!index)
 			continue;
-		*sub = (struct channel){ .relid = (unsigned int)relid, .index = (unsigned int)index, .monitor = -1 };
+		*sub = (struct channel){ .relid = (unsigned int)relid, .index = (unsigned int)index,
+			.monitor = -1 };
 		if (read_number(path_of("%s/channels/%lu/monitor_id", sysfs, relid), 127, &monitor))
 			sub->monitor = (int)monitor;
 		err = 0;
@@ -634,7 +674,10 @@ static bool map_sub(struct channel *sub)
 	return (st.st_mode & 07777) == 0600;
 }
 
-/* Asks the host for them and takes them as they come: how many, and whether their files are right. */
+/*
+ * Asks the host for them and takes them as they come: how many, and whether
+ * their files are right.
+ */
 static unsigned int take_subs(unsigned int *retries, bool *files)
 {
 	send(&primary, 0x04);
@@ -669,7 +712,8 @@ static bool use_subs(void)
 
 	qsort(subs, count, sizeof(subs[0]), by_index);
 	for (unsigned int i = 0; i < count; i++)
-		good &= ask(&subs[i], (uint8_t)(0x20 + subs[i].index)) == (int)(0x30 + subs[i].index);
+		good &= ask(&subs[i],
+			    (uint8_t)(0x20 + subs[i].index)) == (int)(0x30 + subs[i].index);
 	return good;
 }
 
@@ -704,7 +748,8 @@ static void sub_channels(void)
 	point(22, use_subs() && found == wanted, "%u of %u, with packets both ways on each", found, wanted);
 	printf("say %s channels %u:%zu", title, primary.relid, primary.bytes);
 	for (unsigned int i = 0; i < found; i++) {
-		distinct &= subs[i].index >= 1 && subs[i].index <= wanted && (!i || subs[i].index != subs[i - 1].index);
+		distinct &= subs[i].index >= 1 && subs[i].index <= wanted &&
+			(!i || subs[i].index != subs[i - 1].index);
 		sized &= subs[i].bytes == primary.bytes;
 		printf(" %u:%zu", subs[i].relid, subs[i].bytes);
 		snprintf(indexes + strlen(indexes), sizeof(indexes) - strlen(indexes), " %u", subs[i].index);
@@ -718,7 +763,10 @@ static void sub_channels(void)
 	irq_writes();
 }
 
-/* Where the secondary process finds what it maps and how it signals; in DPDK a file of its memory too. */
+/*
+ * Where the secondary process finds what it maps and how it signals; in DPDK a
+ * file of its memory too.
+ */
 #define SHARED "/tmp/dpdk-shared"
 
 static bool mapped_at(int fd, uint8_t *at, size_t bytes, off_t offset)
@@ -795,7 +843,10 @@ static void run_secondary(void)
 	      "status %d, %u maps and %u rings at the same addresses", WEXITSTATUS(status), NIC_MAPS, count);
 }
 
-/* The primary has one at all times, but a folder that goes during the scan (a sub-channel's) can hide the next one: kernfs. */
+/*
+ * The primary has one at all times, but a folder that goes during the scan (a
+ * sub-channel's) can hide the next one: kernfs.
+ */
 static unsigned int ring_files(const struct device *dev)
 {
 	unsigned int rings = 0;
@@ -805,7 +856,10 @@ static unsigned int ring_files(const struct device *dev)
 	return rings;
 }
 
-/* What DPDK does for a new MTU, without a pause: all is unmapped and closed, and opened again. */
+/*
+ * What DPDK does for a new MTU, without a pause: all is unmapped and closed,
+ * and opened again.
+ */
 static void reopen(unsigned int seconds)
 {
 	struct device dev = { .instance = "" };
@@ -820,10 +874,12 @@ static void reopen(unsigned int seconds)
 	for (unsigned int i = 0; i < 2; i++)
 		read_line(path_of("%s/maps/map%u/name", uio, 3 + i), names[i], sizeof(names[i]));
 	rings = ring_files(&dev);
-	fresh = !get(primary.tx + RING_WRITE) && !get(primary.tx + RING_READ) && !get(rx_of(&primary) + RING_WRITE) &&
+	fresh = !get(primary.tx + RING_WRITE) && !get(primary.tx + RING_READ) &&
+		!get(rx_of(&primary) + RING_WRITE) &&
 		!get(rx_of(&primary) + RING_READ);
 	take_subs(&retries, &files);
-	point(28, fresh && rings == 1 && count == wanted && files && use_subs() && strtoul(names[0] + 5, NULL, 0) &&
+	point(28, fresh && rings == 1 && count == wanted && files && use_subs() &&
+	      strtoul(names[0] + 5, NULL, 0) &&
 			  strtoul(names[1] + 5, NULL, 0),
 	      "%s, %s; the ring is %s, %u ring files before; %u of %u new ones after %u x 10 ms, with packets both ways",
 	      names[0], names[1], fresh ? "fresh" : "not fresh", rings, count, wanted, retries);

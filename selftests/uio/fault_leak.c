@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * fault_leak CLASS COUNTER: lets the first, second, third ... allocation fail in opening a device, and unbinds it after each open that
- * was refused for it. The driver may leak the rings then if the host may have them. COUNTER is a file with a number that changes when VMBus
- * gives a GPADL its handle, which it does before it tells the host anything: where it did not change nothing may be leaked.
+ * fault_leak CLASS COUNTER: lets the first, second, third ... allocation fail
+ * in opening a device, and unbinds it after each open that was refused for it.
+ * The driver may leak the rings then if the host may have them. COUNTER is a
+ * file with a number that changes when VMBus gives a GPADL its handle, which it
+ * does before it tells the host anything: where it did not change nothing may
+ * be leaked.
  */
 #include "device.h"
 
@@ -35,7 +38,8 @@ static void arm(int fd, int nth)
 }
 
 /* A fault at the @nth allocation of an open. Returns whether there was one. */
-static bool try(int nth_fd, int nth, const char *counter, unsigned int *refused, unsigned int *leaked)
+static bool try(int nth_fd, int nth, const char *counter, unsigned int *refused,
+		unsigned int *leaked)
 {
 	char before[32] = "", after[32] = "", text[16] = "";
 	unsigned int count;

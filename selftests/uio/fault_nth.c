@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * fault_nth CLASS: lets the first, second, third ... allocation fail in opening, mapping, resizing, binding and unbinding a device, until
- * nothing is left to fail. Each attempt may be refused, for want of memory; the next one without a fault must work. Needs a kernel with
- * CONFIG_FAULT_INJECTION, failslab and fail_page_alloc set up to honour fail-nth, and the device bound.
+ * fault_nth CLASS: lets the first, second, third ... allocation fail in
+ * opening, mapping, resizing, binding and unbinding a device, until nothing is
+ * left to fail. Each attempt may be refused, for want of memory; the next one
+ * without a fault must work. Needs a kernel with CONFIG_FAULT_INJECTION,
+ * failslab and fail_page_alloc set up to honour fail-nth, and the device bound.
  */
 #include <sys/utsname.h>
 
@@ -43,7 +45,10 @@ static bool refused(const char *what, int nth)
 	return false;
 }
 
-/* The driver core of 5.4 and 5.10 says ENODEV for every probe that fails, that of 5.14 what the probe said. */
+/*
+ * The driver core of 5.4 and 5.10 says ENODEV for every probe that fails, that
+ * of 5.14 what the probe said.
+ */
 static bool refused_bind(int nth)
 {
 	unsigned int major = 0, minor = 0;
@@ -87,7 +92,10 @@ static bool works(const char *after, int nth)
 	return good;
 }
 
-/* Each does one thing with the fault armed: whether it worked, with the device left bound, and *happened. */
+/*
+ * Each does one thing with the fault armed: whether it worked, with the device
+ * left bound, and *happened.
+ */
 static bool try_bind(int nth, bool *happened)
 {
 	bool good;

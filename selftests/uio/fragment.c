@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * fragment: leaves hardly a large block of free memory: it takes pages one by one, which cannot be moved, until there is none or
- * memory comes to its end, gives every other one back, prints "ready" and keeps the rest until SIGTERM. The pages are those of
- * full pipes.
+ * fragment: leaves hardly a large block of free memory: it takes pages one by
+ * one, which cannot be moved, until there is none or memory comes to its end,
+ * gives every other one back, prints "ready" and keeps the rest until SIGTERM.
+ * The pages are those of full pipes.
  */
 #include <sys/resource.h>
 
@@ -57,7 +58,8 @@ static long available(void)
 
 static bool open_pipe(int *fds)
 {
-	return !pipe2(fds, O_CLOEXEC | O_NONBLOCK) && fcntl(fds[1], F_SETPIPE_SZ, PIPE_PAGES * (int)sizeof(page)) >= 0;
+	return !pipe2(fds, O_CLOEXEC | O_NONBLOCK) &&
+		fcntl(fds[1], F_SETPIPE_SZ, PIPE_PAGES * (int)sizeof(page)) >= 0;
 }
 
 int main(void)

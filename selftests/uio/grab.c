@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * grab: opens /dev/uio0 the moment it is there, and polls and reads it until it is gone, again and again until SIGTERM comes
- * while it is not there; then prints how often an interrupt came. Opening fails when the host is quick to take it back.
+ * grab: opens /dev/uio0 the moment it is there, and polls and reads it until it
+ * is gone, again and again until SIGTERM comes while it is not there; then
+ * prints how often an interrupt came. Opening fails when the host is quick to
+ * take it back.
  */
 #include <poll.h>
 #include <sys/inotify.h>
@@ -32,14 +34,17 @@ int main(void)
 		bool any = false;
 
 		if (fd < 0) {
-			/* Refused for other reasons too, while the device goes. */
+			/*
+			 * Refused for other reasons too, while the device goes.
+			 */
 			poll(&created, 1, 50);
 			while (read(created.fd, news, sizeof(news)) > 0)
 				;
 			continue;
 		}
 		opens++;
-		while (poll(&poll_fd, 1, -1) == 1 && read(fd, &events, sizeof(events)) == sizeof(events))
+		while (poll(&poll_fd, 1, -1) == 1 &&
+		       read(fd, &events, sizeof(events)) == sizeof(events))
 			any = true;
 		interrupted += any;
 		close(fd);

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * rescind_while CLASS STATE: holds a device in a state, prints "ready", and ends when the host has taken the device away and
- * everything has ended as it must. STATE: open, read, poll, mapped; or reopen, which opens and closes it without pause, and
- * whatever comes back under its class, until it gets SIGTERM.
+ * rescind_while CLASS STATE: holds a device in a state, prints "ready", and
+ * ends when the host has taken the device away and everything has ended as it
+ * must. STATE: open, read, poll, mapped; or reopen, which opens and closes it
+ * without pause, and whatever comes back under its class, until it gets
+ * SIGTERM.
  */
 #include <poll.h>
 
@@ -19,8 +21,9 @@ static bool in_time(void)
 }
 
 /*
- * The folder of uioN as it was when the device was found: the host may offer the device again, under its name, before we look.
- * It is emptied when the device has been unregistered from UIO; the mappings go a moment later.
+ * The folder of uioN as it was when the device was found: the host may offer
+ * the device again, under its name, before we look. It is emptied when the
+ * device has been unregistered from UIO; the mappings go a moment later.
  */
 static int folder;
 

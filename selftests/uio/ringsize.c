@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The ring-size query of the module, kernel/ringsize.c, as a program: once for each page size (PAGE_SIZE), as no kernel here has
- * other pages than of 4 KiB. The values are those that the kernel's own query and VMBUS_RING_SIZE() give.
+ * The ring-size query of the module, kernel/ringsize.c, as a program: once for
+ * each page size (PAGE_SIZE), as no kernel here has other pages than of 4 KiB.
+ * The values are those that the kernel's own query and VMBUS_RING_SIZE() give.
  */
 #include <ctype.h>
 #include <stdint.h>
@@ -44,7 +45,10 @@ struct mutex { int unused; };
 #define HV_VSS_GUID	   GUID(0x35fa2e29, 0xea23, 0x4236, 0x96, 0xae, 0x3a, 0x6e, 0xba, 0xcb, 0xa4, 0x40)
 #define HV_DM_GUID	   GUID(0x525074dc, 0x8985, 0x46e2, 0x80, 0x57, 0xa3, 0x07, 0xdc, 0x18, 0xa5, 0x02)
 
-/* And of hvuio.h; what the page allocator gives at most is that of x86 and of arm64. */
+/*
+ * And of hvuio.h; what the page allocator gives at most is that of x86 and of
+ * arm64.
+ */
 struct hvuio_limits { u32 min, max; };
 #define HVUIO_GPADL_PAGES 8190
 #if PAGE_SIZE == 4096
@@ -91,10 +95,12 @@ static bool is_full(void)
 		return false;
 	for (i = 0; i < HVUIO_RING_CLASSES; i++) {
 		class.first = 100 + i;
-		if (hvuio_ring_size(&class) != (i + 2) * PAGE_SIZE || hvuio_ring_size_set(&class, 0))
+		if (hvuio_ring_size(&class) != (i + 2) * PAGE_SIZE ||
+		    hvuio_ring_size_set(&class, 0))
 			return false;
 	}
-	return !hvuio_ring_size_set(&unknown.guid, 2 * PAGE_SIZE) && !hvuio_ring_size_set(&unknown.guid, 0);
+	return !hvuio_ring_size_set(&unknown.guid, 2 * PAGE_SIZE) &&
+		!hvuio_ring_size_set(&unknown.guid, 0);
 }
 
 int main(void)
@@ -116,7 +122,10 @@ int main(void)
 	is("a NIC, by default again", hvuio_ring_size(&nic.guid), 0x200000);
 	ksft_test_result(is_full(), "32 classes can be chosen, and not one more\n");
 	is("the smallest", hvuio_ring_limits.min, 2 * PAGE_SIZE);
-	/* A GPADL describes 8190 pages of 4 KiB for both rings, the headers counting one each. */
+	/*
+	 * A GPADL describes 8190 pages of 4 KiB for both rings, the headers
+	 * counting one each.
+	 */
 	is("the largest", hvuio_ring_limits.max, of(0x200000, round_down(4095 * 4096 + 12288, 16384),
 						    round_down(4095 * 4096 + 61440, 65536)));
 	ksft_finished();

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * signal_loop CLASS SECONDS: signals and masks all channels of a device without pause, in sessions
- * of up to 300 ms, while the host offers sub-channels in each. It goes on until SIGTERM comes, the
- * SECONDS have passed and it has seen a sub-channel, but for no longer than a minute more. It
- * prints how many channels it has seen.
+ * signal_loop CLASS SECONDS: signals and masks all channels of a device without
+ * pause, in sessions of up to 300 ms, while the host offers sub-channels in
+ * each. It goes on until SIGTERM comes, the SECONDS have passed and it has seen
+ * a sub-channel, but for no longer than a minute more. It prints how many
+ * channels it has seen.
  */
 #include "device.h"
 

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * uio_split CASE FILE BYTES [UNBIND DEVICE]: mappings of /dev/uioN and of a ring file that are cut, moved and protected after
- * they were made. Each part must show the page that the whole showed there, or nothing (SIGBUS): never another one. The host is
- * expected to leave the rings alone. Exit status 0, or 1 with the reason on stderr.
+ * uio_split CASE FILE BYTES [UNBIND DEVICE]: mappings of /dev/uioN and of a
+ * ring file that are cut, moved and protected after they were made. Each part
+ * must show the page that the whole showed there, or nothing (SIGBUS): never
+ * another one. The host is expected to leave the rings alone. Exit status 0, or
+ * 1 with the reason on stderr.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -47,7 +49,9 @@ static void *map(int fd, size_t length, int prot, size_t index)
 	return p;
 }
 
-/* What stands in the last eight bytes of a page; the first belong to the ring. */
+/*
+ * The last eight bytes of a page; the first belong to the ring.
+ */
 static volatile uint64_t *mark(void *p, size_t index)
 {
 	return (volatile uint64_t *)((char *)p + (index + 1) * page) - 1;
@@ -73,7 +77,10 @@ static int read_mark(void *p, size_t index, uint64_t *got)
 	return 0;
 }
 
-/* Pages first to end of what would be mapped at p hold the pattern; @at says which part is meant. */
+/*
+ * Pages first to end of what would be mapped at p hold the pattern; @at says
+ * which part is meant.
+ */
 static void expect_pattern(const char *at, void *p, size_t first, size_t end)
 {
 	for (size_t i = first; i < end; i++) {
@@ -135,7 +142,8 @@ static void cuts(int fd, size_t index)
 
 	p = map(fd, size, rw, index);
 	to = map(fd, size, rw, index);
-	if (mremap(p + half * page, page, page, MREMAP_MAYMOVE | MREMAP_FIXED, to + half * page) == MAP_FAILED)
+	if (mremap(p + half * page, page, page, MREMAP_MAYMOVE | MREMAP_FIXED,
+		   to + half * page) == MAP_FAILED)
 		fail("mremap: %s", strerror(errno));
 	expect_pattern("moved", to, half, half + 1);
 	expect_pattern("around the moved page", to, 0, pages);
@@ -163,7 +171,8 @@ static void single(int fd, size_t index)
 /* A page that was inserted read-only, and may be written then. */
 static void upgrade(int fd, size_t index)
 {
-	char *p = map(fd, size, PROT_READ, index), *whole = map(fd, size, PROT_READ | PROT_WRITE, index);
+	char *p = map(fd, size, PROT_READ, index),
+		*whole = map(fd, size, PROT_READ | PROT_WRITE, index);
 
 	for (size_t i = 0; i < pages; i++)
 		(void)*mark(p, i);

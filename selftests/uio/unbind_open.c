@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * unbind_open CLASS CHANNELS ROUNDS: takes a device from the driver while it is open, mapped in two processes, read and
- * polled, and binds it again while the old files and mappings are still there. Each round waits until CHANNELS channels
- * have a ring file. The next round opens the device anew.
+ * unbind_open CLASS CHANNELS ROUNDS: takes a device from the driver while it is
+ * open, mapped in two processes, read and polled, and binds it again while the
+ * old files and mappings are still there. Each round waits until CHANNELS
+ * channels have a ring file. The next round opens the device anew.
  */
 #include <poll.h>
 #include <pthread.h>
@@ -63,7 +64,8 @@ static bool others_sleep(void)
 	return asleep;
 }
 
-static void add(struct mapping *mapping, const char *what, unsigned int number, void *mem, size_t size)
+static void add(struct mapping *mapping, const char *what, unsigned int number, void *mem,
+		size_t size)
 {
 	snprintf(mapping->what, sizeof(mapping->what), "%s %u", what, number);
 	expect(mem != MAP_FAILED, "mmap of %s", mapping->what);
@@ -71,7 +73,8 @@ static void add(struct mapping *mapping, const char *what, unsigned int number, 
 	mapping->size = size;
 }
 
-static unsigned int map_all(const struct device *dev, int fd, struct mapping *mappings, unsigned int channels)
+static unsigned int map_all(const struct device *dev, int fd, struct mapping *mappings,
+			    unsigned int channels)
 {
 	unsigned int relids[MAX_CHANNELS], count = 0;
 	size_t size = device_map_size(dev, 0);
@@ -84,7 +87,10 @@ static unsigned int map_all(const struct device *dev, int fd, struct mapping *ma
 	return count;
 }
 
-/* Every second page, so that later there are pages that were there before and pages that never were. */
+/*
+ * Every second page, so that later there are pages that were there before and
+ * pages that never were.
+ */
 static void touch_half(const struct mapping *mapping)
 {
 	for (size_t at = 0; mapping->mem && at < mapping->size; at += 2 * (size_t)getpagesize())
@@ -101,7 +107,10 @@ static void expect_gone(const struct mapping *mapping, const char *when)
 	expect(!left, "%s: %zu pages can still be used %s", mapping->what, left, when);
 }
 
-/* Another process with the same mappings: ends well when the last of them is gone. */
+/*
+ * Another process with the same mappings: ends well when the last of them is
+ * gone.
+ */
 static pid_t start_other(const struct mapping *mappings, unsigned int count)
 {
 	int64_t until = now_ms() + 30000;

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * vmbus_echo [-m SEED] ID: sends every packet of a device (class name, class or instance GUID) back as it came, until the device is
- * taken away or a packet of four bytes "quit" arrives. Prints what it saw. Errors of the ring are printed and counted, and
- * the packet skipped, so that a hostile host can be tried on it. With -m it masks and unmasks interrupts at random moments, by
- * the mask and by writing to the UIO device, and waits now with vmbus_wait(), now with poll().
+ * vmbus_echo [-m SEED] ID: sends every packet of a device (class name, class or
+ * instance GUID) back as it came, until the device is taken away or a packet of
+ * four bytes "quit" arrives. Prints what it saw. Errors of the ring are printed
+ * and counted, and the packet skipped, so that a hostile host can be tried on
+ * it. With -m it masks and unmasks interrupts at random moments, by the mask
+ * and by writing to the UIO device, and waits now with vmbus_wait(), now with
+ * poll().
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -22,7 +25,8 @@ static int send_back(struct vmbus_chan *chan, const struct vmbus_packet *pkt)
 {
 	int err;
 
-	while ((err = vmbus_queue(chan, VMBUS_PACKET_INBAND, 0, pkt->transaction_id, buf, pkt->length)) == -EAGAIN) {
+	while ((err = vmbus_queue(chan, VMBUS_PACKET_INBAND, 0, pkt->transaction_id, buf,
+				  pkt->length)) == -EAGAIN) {
 		err = vmbus_wait(chan, VMBUS_WAIT_SEND, 60000);
 		if (err < 0)
 			return err;
@@ -30,7 +34,10 @@ static int send_back(struct vmbus_chan *chan, const struct vmbus_packet *pkt)
 	return err;
 }
 
-/* One of the things that a program may do to the interrupt at any time, or nothing. */
+/*
+ * One of the things that a program may do to the interrupt at any time, or
+ * nothing.
+ */
 static void disturb(struct vmbus_chan *chan)
 {
 	int32_t on = random() % 2;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * walk CLASS SECONDS SEED: several processes do to a device whatever user space can, at random, while the host may take it
- * away at any moment. Everything may fail; nothing may hang, and no process may die. The seed is printed.
+ * walk CLASS SECONDS SEED: several processes do to a device whatever user space
+ * can, at random, while the host may take it away at any moment. Everything may
+ * fail; nothing may hang, and no process may die. The seed is printed.
  */
 #include <poll.h>
 #include <sys/wait.h>
@@ -66,7 +67,7 @@ static void map(struct user *user, unsigned int slot, int fd)
 
 static void step(struct user *user)
 {
-	unsigned int file = pick(MAX_FILES), mapping = pick(MAX_MAPPINGS);
+	unsigned int file = pick(MAX_FILES), mapping = pick(MAX_MAPPINGS), size;
 	int fd = user->files[file];
 	struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
 	int32_t word = (int32_t)pick(2);
@@ -99,9 +100,11 @@ static void step(struct user *user)
 		break;
 	case 7:
 		for (int i = 0; i < 8; i++, mapping = pick(MAX_MAPPINGS))
-			if (user->mappings[mapping].mem)
+			if (user->mappings[mapping].mem) {
+				size = (unsigned int)user->mappings[mapping].size;
 				count(user, !touch(user->mappings[mapping].mem + 128 +
-						   pick((unsigned int)user->mappings[mapping].size - 128)));
+						   pick(size - 128)));
+			}
 		break;
 	case 8:
 		count(user, read(fd, &word, sizeof(word)) == sizeof(word));
@@ -115,7 +118,9 @@ static void step(struct user *user)
 		break;
 	case 11:
 		/* Refused while anybody has the device open. */
-		count(user, !device_resize(&user->dev, pick(50) ? (2 + pick(30)) * (unsigned int)getpagesize() : pick(5000)));
+		count(user, !device_resize(&user->dev, pick(50)
+					   ? (2 + pick(30)) * (unsigned int)getpagesize()
+						   : pick(5000)));
 		break;
 	case 12:
 		sleep_us(pick(3000));
@@ -153,7 +158,10 @@ static int run_user(unsigned int number)
 	return 0;
 }
 
-/* VMBus makes it last. Before that, kernels of 2026 answer a bind by EAGAIN, and lose the few bytes in which they note that. */
+/*
+ * VMBus makes it last. Before that, kernels of 2026 answer a bind by EAGAIN,
+ * and lose the few bytes in which they note that.
+ */
 static bool device_is_added(const struct device *dev)
 {
 	char path[PATH_MAX];
@@ -167,7 +175,10 @@ static int run_binder(void)
 	unsigned int binds = 0, unbinds = 0;
 	struct device dev;
 
-	/* Bound at once, and left in peace for a while: else there is hardly a device to walk on. */
+	/*
+	 * Bound at once, and left in peace for a while: else there is hardly a
+	 * device to walk on.
+	 */
 	while (now_ms() < until) {
 		sleep_us(1000);
 		if (device_find(class, &dev))

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Must not compile: a pointer of the wrong type, by which most facts are told apart. */
+/*
+ * Must not compile: a pointer of the wrong type. Most facts are found by one.
+ */
 #include <linux/hyperv.h>
 
 static int hello(struct hv_device *hv)

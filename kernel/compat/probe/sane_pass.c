@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Must compile: else the compiler or the headers are broken, and no other answer counts. */
+/*
+ * Must compile: else the compiler or the headers are broken, and no other
+ * answer counts.
+ */
 #include <linux/module.h>
 #include <linux/hyperv.h>
 #include <linux/uio_driver.h>

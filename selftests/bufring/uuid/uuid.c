@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What the library needs of libuuid, for tests on a machine that has it for its own processor only. */
+/*
+ * What the library needs of libuuid, for tests on a machine that has it for its
+ * own processor only.
+ */
 
 #include <ctype.h>
 #include <stdio.h>
