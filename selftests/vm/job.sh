@@ -20,8 +20,8 @@ prepare() {
 # skip SELECTION WHY: one result for a test that cannot run on this kernel
 skip() { printf 'ok %s: %s # SKIP %s\n' "$1" "$description" "$2" | tee -a "$results/results.tap"; }
 
-# busybox_guest: the kernel and the initramfs of $selection, whose test travels in
-# an initramfs of its own, after the one that all tests of a kernel share
+# busybox_guest: the kernel and the initramfs of $selection, whose test travels
+# in an initramfs of its own, after the one that all tests of a kernel share
 busybox_guest() {
 	local root module
 	if [ ! -e "$job/initrds/$initrd" ]; then
@@ -61,8 +61,8 @@ systemd_guest() {
 	rm -rf "$job/payload"
 }
 
-# add_test: $selection, whose settings are set, to the job; or a result that says
-# why it is skipped
+# add_test: $selection, whose settings are set, to the job; or a result that
+# says why it is skipped
 add_test() {
 	local missing='' settle='' script guest_disk=''
 	if is_own "$kernel" && [ "$guest" = systemd ]; then
@@ -73,7 +73,9 @@ add_test() {
 	if [ "$guest" = busybox ]; then
 		# shellcheck disable=SC2086 # words
 		missing=$(missing_needs "$kernel" $needs)
-		# With DEBUG_KOBJECT_RELEASE a sub-channel's folder stays for up to four seconds, and VMBus does not survive one of the same name.
+		# With DEBUG_KOBJECT_RELEASE a sub-channel's folder stays for up
+		# to four seconds, and VMBus does not survive one of the same
+		# name.
 		[ -n "$(missing_needs "$kernel" DEBUG_KOBJECT_RELEASE)" ] || settle=5000
 	fi
 	if [ -n "$missing" ]; then

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
-# Sourced by run: runs the guests of the job, on the machine itself or in emulated
-# machines.
+# Sourced by run: runs the guests of the job, on the machine itself or in
+# emulated machines.
 
-# progress NAME [SECONDS]: shows which test runs, and fails when nothing is heard for so long
+# progress NAME [SECONDS]: shows which test runs, and fails when nothing is
+# heard for so long
 progress() {
 	local line status
 	while IFS= read -r ${2:+-t "$2"} line || { status=$? && false; }; do
@@ -17,10 +18,12 @@ progress() {
 	[ "$status" -le 128 ]
 }
 
-# Of the disk that takes an outer guest's results, each test has a part of its own, so that none is lost with the guest.
+# Of the disk that takes an outer guest's results, each test has a part of its
+# own, so that none is lost with the guest.
 result_room=64
 
-# outer_run NAME OUTER TEST...: an outer guest runs these tests, one after the other; fails when it stalls
+# outer_run NAME OUTER TEST...: an outer guest runs these tests, one after the
+# other; fails when it stalls
 outer_run() {
 	local name=$1 limit=60 accelerator=(-accel "tcg,thread=multi" -smp "$2") test vmlinuz initrd timeout console files=() status=0
 	# One instruction is 4 ns, and no time passes while nothing runs.
@@ -71,9 +74,11 @@ CONF
 	return $status
 }
 
-# The outer guest says something every ten seconds, when each of its processors runs; else something is wrong with the emulation, which
-# says nothing about what is tested: the tests that were left are then run in a new one, once, the one that ran at the time last. Ten
-# seconds of instructions take a busy machine longer.
+# The outer guest says something every ten seconds, when each of its processors
+# runs; else something is wrong with the emulation, which says nothing about
+# what is tested: the tests that were left are then run in a new one, once, the
+# one that ran at the time last. Ten seconds of instructions take a busy machine
+# longer.
 stall_limit=60
 outer() {
 	local name=$1 kind=$2 test left restarts=0 what
@@ -106,11 +111,12 @@ CONF
 	cp -r "$job/tests/." "$results/"
 }
 
-# run_nested: in emulated machines. Emulation is quickest with one processor. Tests
-# that need one outer processor share the machine's cores in two outer guests; a
-# test that asks for two, for its guest or beside it, has the machine for itself:
-# beside another lane, "cpus" took 404 s instead of 40. In a counted outer guest the
-# clock counts instructions: whatever else the machine does, a test measures the same.
+# run_nested: in emulated machines. Emulation is quickest with one processor.
+# Tests that need one outer processor share the machine's cores in two outer
+# guests; a test that asks for two, for its guest or beside it, has the machine
+# for itself: beside another lane, "cpus" took 404 s instead of 40. In a counted
+# outer guest the clock counts instructions: whatever else the machine does, a
+# test measures the same.
 run_nested() {
 	local first=() second=() pairs=() counted=() dir name
 	lanes=()

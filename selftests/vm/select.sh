@@ -32,7 +32,8 @@ select_tests() {
 	for argument in "$@"; do
 		test=${argument%@*}
 		settings "$test"
-		# On a kernel of the administrator's own runs every test that is named. Without names, those run that can run on all of
+		# On a kernel of the administrator's own runs every test that is
+		# named. Without names, those run that can run on all of
 		# Debian's, and do on some of them.
 		on_own="${own[*]}" some=''
 		for kernel in $debian_kernels; do

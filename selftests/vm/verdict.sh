@@ -2,8 +2,8 @@
 # shellcheck shell=bash
 # Sourced by run: what the guests' results come to.
 
-# verdict: prints each test's results, and a failure for a test that left none, and
-# writes them to results.tap; fails if one has failed
+# verdict: prints each test's results, and a failure for a test that left none,
+# and writes them to results.tap; fails if one has failed
 verdict() {
 	local selection name title line passed skipped failed stalls
 	for selection in "$job"/tests/*/; do
@@ -24,7 +24,8 @@ verdict() {
 			*) printf '%s\n' "$line" ;;
 			esac
 		done <"$results/$name/results"
-		# Whoever reads this may not have the logs: what the guest's kernel said last.
+		# Whoever reads this may not have the logs: what the guest's
+		# kernel said last.
 		if grep -q '^not ok ' "$results/$name/results" && [ -s "$results/$name/console.log" ]; then
 			tail -n 40 "$results/$name/console.log" | tr -d '\r' | cut -c 1-160 | sed 's/^/# console: /'
 		fi

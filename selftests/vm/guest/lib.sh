@@ -28,8 +28,8 @@ uptime_s() {
 	echo "${now%%.*}"
 }
 
-# hear WORDS: waits for the host's next line, which must be this one. A guest that
-# still waits when its time is over says so (last_words).
+# hear WORDS: waits for the host's next line, which must be this one. A guest
+# that still waits when its time is over says so (last_words).
 hear() {
 	local line
 	echo "$*" >/tmp/waits-for
@@ -72,7 +72,8 @@ within() {
 	done
 }
 
-# by_clock SECONDS COMMAND: as within, but on a crowded machine each try may take a second
+# by_clock SECONDS COMMAND: as within, but on a crowded machine each try may
+# take a second
 by_clock() {
 	local end=$(($(uptime_s) + $1))
 	shift
@@ -85,8 +86,8 @@ by_clock() {
 over() { ! kill -0 "$1" 2>/dev/null || grep -q '^State:.Z' "/proc/$1/status" 2>/dev/null; }
 # waiting PID: what a process waits for
 waiting() { echo "it waits in $(cat "/proc/$1/wchan"), system call $(cat "/proc/$1/syscall")"; }
-# end_of PID SECONDS: the status of a child. One that has not ended by then is killed, and one that does not end then, either, is
-# left alone.
+# end_of PID SECONDS: the status of a child. One that has not ended by then is
+# killed, and one that does not end then, either, is left alone.
 end_of() {
 	by_clock "$2" over "$1" || {
 		note "process $1 has not ended within $2 s: $(waiting "$1")"
@@ -99,7 +100,8 @@ end_of() {
 	wait "$1"
 }
 
-# A guest that is still there shortly before its time limit says what each of its processes waits for.
+# A guest that is still there shortly before its time limit says what each of
+# its processes waits for.
 last_words() {
 	local limit pid command
 	limit=$(sed -n 's/.*bench\.limit=\([0-9]*\).*/\1/p' /proc/cmdline)
@@ -127,16 +129,19 @@ vmbus_device() {
 	return 1
 }
 
-# vmbus-bind binds what it finds: VMBus may not have made the device yet when its module is loaded.
+# vmbus-bind binds what it finds: VMBus may not have made the device yet when
+# its module is loaded.
 bind_fcopy() { within 10 vmbus_device "$fcopy_class" && /usr/lib/udev/vmbus-bind --all; }
 
-# bound CLASS: a UIO driver has the device of a class, whose folder is in $device from here on
+# bound CLASS: a UIO driver has the device of a class, whose folder is in
+# $device from here on
 bound() { device=$(vmbus_device "$1") && ls "$device"/uio/uio*/maps/map0 >/dev/null 2>&1; }
 # rings COUNT: so many channels of $device have a ring file
 rings() { [ "$(ls -d "$device"/channels/*/ring 2>/dev/null | wc -l)" = "$1" ]; }
 
-# give_to DRIVER DEVICE...: gives them to this driver, which is loaded, from whatever driver they have; to the one that the kernel
-# chooses if DRIVER is empty
+# give_to DRIVER DEVICE...: gives them to this driver, which is loaded, from
+# whatever driver they have; to the one that the kernel chooses if DRIVER is
+# empty
 give_to() {
 	local driver="$1" device
 	shift
@@ -157,8 +162,8 @@ bind_fcopy_and_nic() {
 	give_to_uio "$fcopy" "$nic"
 }
 
-# relay COMMAND...: runs a program that prints results, messages for the host, and
-# what went wrong, and passes them on
+# relay COMMAND...: runs a program that prints results, messages for the host,
+# and what went wrong, and passes them on
 relay() {
 	local line
 	mkfifo /tmp/relay
@@ -175,7 +180,8 @@ relay() {
 	check "${1##*/} has come to its end" wait $!
 }
 
-# driver INSTANCE: the driver that a device has, if any; of the device's folder, too
+# driver INSTANCE: the driver that a device has, if any; of the device's folder,
+# too
 driver() { basename "$(readlink "/sys/bus/vmbus/devices/${1##*/}/driver")"; }
 has_driver() { [ "$(driver "$1")" = "$2" ]; }
 
@@ -183,7 +189,8 @@ has_driver() { [ "$(driver "$1")" = "$2" ]; }
 journal() { journalctl -b --no-pager -o cat "$@" 2>/dev/null; }
 fcopyd_runs() { [ "$(systemctl is-active hv-fcopyd)" = active ]; }
 fcopyd_waits() { journal -u hv-fcopyd | grep -q '[Ww]aiting'; }
-# fcopyd_at_once: hv-fcopyd opened the device that a start of its unit is about; it has not failed and was not started again
+# fcopyd_at_once: hv-fcopyd opened the device that a start of its unit is about;
+# it has not failed and was not started again
 fcopyd_at_once() { [ "$(systemctl show -p NRestarts --value hv-fcopyd)" = 0 ] && [ -z "$(journal -u hv-fcopyd -p warning)" ]; }
 # copy_arrives NAME: a file that the host's copy_asked sends, two results
 copy_arrives() {
@@ -193,7 +200,8 @@ copy_arrives() {
 	check "$1: a file arrives" test "$(stat -c %s "/srv/$1")" = 100000
 }
 
-# copy_arrives_at_boot: the same of boot $boot, after what must be true before it, six results
+# copy_arrives_at_boot: the same of boot $boot, after what must be true before
+# it, six results
 copy_arrives_at_boot() {
 	check "boot $boot: hv-fcopyd waits for a copy" within 60 fcopyd_waits
 	check "boot $boot: uio_hv_generic has the device" has_driver "$(vmbus_device "$fcopy_class")" uio_hv_generic
@@ -202,8 +210,8 @@ copy_arrives_at_boot() {
 	copy_arrives "file-$boot"
 }
 
-# restart: reboots a whole guest. Its agent then runs
-# guest.sh anew, with $boot one higher. (A test needs reboots=1.) One result: the kernel log of this boot.
+# restart: reboots a whole guest. Its agent then runs guest.sh anew, with $boot
+# one higher. (A test needs reboots=1.) One result: the kernel log of this boot.
 restart() {
 	check_kernel_log
 	echo "boot=$((boot + 1)) spent=$((spent + $(cut -d. -f1 /proc/uptime) + 5))" >"$bench/next"
@@ -212,11 +220,13 @@ restart() {
 	sleep 1000
 }
 
-# The kernel log's lines that no test may cause, and what kmemleak found where the kernel has it.
+# The kernel log's lines that no test may cause, and what kmemleak found where
+# the kernel has it.
 kernel_complaints() {
 	dmesg | grep -Ff "${complaints_file:-/bench/complaints}"
 	if [ -w /sys/kernel/debug/kmemleak ]; then
-		# Objects younger than five seconds are not reported, and one scan may see a pointer in passing.
+		# Objects younger than five seconds are not reported, and one
+		# scan may see a pointer in passing.
 		sleep 6
 		echo scan >/sys/kernel/debug/kmemleak
 		echo scan >/sys/kernel/debug/kmemleak
