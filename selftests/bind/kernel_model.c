@@ -92,7 +92,7 @@ int kernel_claim(const char *name, dev_t number)
 bool log_to_syslog;
 const char *log_name = "vmbus-bind";
 
-void say(int priority, const char *format, ...)
+void msg(int priority, const char *format, ...)
 {
 	va_list args;
 
