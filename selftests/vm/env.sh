@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
+# shellcheck disable=SC2034
 # Sourced by every script of the bench: places, messages, and the way into a
 # root.
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
+# shellcheck disable=SC2094,SC2154
 # Sourced by a test's host.sh, which plays the Hyper-V host beside the running
 # guest (busybox sh or dash).
 

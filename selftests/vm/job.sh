@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
+# shellcheck disable=SC2154
 # Sourced by run, after select.sh: the job, a folder with all that the selected
 # tests need where their guests run.
 

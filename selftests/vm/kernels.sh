@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
+# shellcheck disable=SC2034,SC2154
 # Sourced after env.sh: the guest kernels, by the name that tests use. Each is
 # the newest of its Debian suite; `debug` is the 6.12 one with every check that
 # finds a driver's mistakes, `debug-5.10` the same of the oldest. A kernel of

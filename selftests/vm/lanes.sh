@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
+# shellcheck disable=SC1090,SC1091,SC2154
 # Sourced by run: runs the guests of the job, on the machine itself or in
 # emulated machines.
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
+# shellcheck disable=SC2012,SC2154
 # run and check-modules source this file after kernels.sh, for a kernel of the
 # administrator's own: run -K DIR, check-modules KDIR=DIR. DIR is a built kernel
 # tree, whose modules need not be installed, a folder of headers, or a folder

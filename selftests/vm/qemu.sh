@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
+# shellcheck disable=SC2154
 # Sourced after env.sh: QEMU of a root, run from the host by that root's own
 # loader, so that the host needs no QEMU, no library and no package of another
 # suite.

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
+# shellcheck disable=SC2034,SC2154
 # Sourced by run, after settings.sh: which tests run on which kernels.
 
 # settings TEST: what its settings say, and these options

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
+# shellcheck disable=SC2034,SC2154
 # Sourced after kernels.sh: what a test's settings say (doc/testing.md lists
 # it).
 

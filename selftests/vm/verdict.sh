@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
+# shellcheck disable=SC2154
 # Sourced by run: what the guests' results come to.
 
 # verdict: prints each test's results, and a failure for a test that left none,

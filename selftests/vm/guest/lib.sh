@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
+# shellcheck disable=SC2012,SC2016,SC2154,SC3043
 # Sourced by a test's guest.sh, inside the guest. Results and messages go to the
 # host through a port of a virtio-serial device, which loses nothing.
 

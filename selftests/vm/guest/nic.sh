@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
+# shellcheck disable=SC3043
 # Sourced by the guest.sh of a test with NICs of vmbus-nic; its prepare calls
 # guest/nic-tool. The words nic_same and nic_towards of host-lib.sh are the
 # host's part of outbound and inbound.

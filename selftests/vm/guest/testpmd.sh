@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
+# shellcheck disable=SC2034,SC2154,SC3043
 # Sourced by the guest.sh of a test with DPDK's testpmd; its settings name the
 # program testpmd. What testpmd prints is in /tmp/pmd.out. The words pmd_towards
 # and pmd_from of host-lib.sh are the host's part of pmd_receive and pmd_send.

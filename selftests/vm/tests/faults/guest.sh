@@ -51,6 +51,7 @@ while read -r address _ symbol _; do
 done <<SYMBOLS
 $(grep uio_hv_generic /proc/kallsyms | sort)
 SYMBOLS
+# shellcheck disable=SC2015
 [ -n "$begin" ] && [ -n "$end" ] || note "the module has no function hvuio_subs_open_work"
 both require-start "0x$begin"
 both require-end "0x$end"

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh disable=SC2034,SC2154,SC2317 # functions of letters, called by name
+# shellcheck disable=SC2015
 guest_says version || exit 1
 
 # Messages in hex, numbers little-endian

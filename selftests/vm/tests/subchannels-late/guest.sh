@@ -105,6 +105,7 @@ walk_ends() {
 		sleep 2
 		gone "$pid" && echo "the close has not waited" && status=1 || status=0
 	else
+		# shellcheck disable=SC2015
 		closed 20 && status=0 || { echo "the close waits for ever" && status=1; }
 	fi
 	let_go
