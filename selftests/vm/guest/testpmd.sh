@@ -9,8 +9,6 @@
 trap '' PIPE
 mkdir -p /var/run
 
-# No phase takes longer, on a slow machine either.
-word_limit=300
 more=''
 instance=$nic_instance
 folder=/sys/bus/vmbus/devices/$instance
