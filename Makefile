@@ -65,7 +65,7 @@ MAKEFLAGS     += --no-builtin-rules
 .PHONY: all lib daemons tools modules install help deps deps-check demo check check-quick check-all check-debug check-modules dist clean distclean
 all: lib daemons tools
 
-# Rooms add to these and to the install-* targets.
+# The .mk files add to these and to the install-* targets.
 cleanfiles    :=
 installs      :=
 

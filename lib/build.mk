@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# libvmbus_bufring. Other rooms compile with $(lib_cflags) and link $(lib_libs)
+# libvmbus_bufring. Other folders compile with $(lib_cflags) and link $(lib_libs)
 # after $(lib_so).
 
 comma       := ,
@@ -133,7 +133,7 @@ soak: $(lib_a)
 
 # The fuzz targets for FUZZ_SECONDS each, side by side: with libFuzzer where
 # clang has it; make check-fuzz with the driver of lib/fuzz, which makes the
-# same inputs each time. Other rooms add to these.
+# same inputs each time. Other .mk files add to these.
 .PHONY: fuzz check-fuzz fuzz-lib
 fuzz_all    := fuzz-lib
 fuzz_check  := fuzz-lib

@@ -183,7 +183,7 @@ int uio_open_monitor(struct vmbus_chan *chan, const char *folder, uint64_t relid
 	int err;
 
 	if (relid >= EVENT_CHANNELS)
-		return fail(-EPROTO, "%s: channel id %llu", dev->instance,
+		return fail(-EPROTO, "%s: relid %llu", dev->instance,
 			    (unsigned long long)relid);
 	chan->relid = relid;
 	err = read_attribute_u64(folder, "monitor_id", &monitor_id);

@@ -159,7 +159,7 @@ static bool has_packet(void *context)
  * next packet, or the room that an answer waits for, causes an interrupt.
  *
  * The spin comes with the interrupts masked. The write(2) that signalled the
- * host has cleared the mask: see hvuio_irqcontrol() in kernel/channel.c.
+ * host has cleared the mask: see hvuio_irqcontrol() in kernel/event.c.
  */
 static int look_for_work(struct loop *loop)
 {
