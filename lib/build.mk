@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# libvmbus_bufring. Other folders compile with $(lib_cflags) and link $(lib_libs)
-# after $(lib_so).
+# libvmbus_bufring. Other folders compile with $(lib_cflags) and link
+# $(lib_libs) after $(lib_so).
 
 comma       := ,
 lib_name    := libvmbus_bufring
