@@ -87,7 +87,8 @@ add_test() {
 	number=$((number + 1))
 	mkdir -p "$dir"
 	cp "$vm/tests/$test"/* "$top/VERSION" "$dir/"
-	# Whoever sources them takes any other end for a failure.
+	# Whoever sources them takes any other end for a failure. Not every test
+	# has a host.sh.
 	for script in guest.sh host.sh; do echo 'exit 0' >>"$dir/$script"; done
 	initrd=$guest-$kernel${stock:+-stock}.img
 	vmlinuz=$guest-$kernel.vmlinuz
