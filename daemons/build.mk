@@ -60,26 +60,4 @@ install-daemons: daemons
 	$(Q)$(INSTALL) -m 644 $(filter %.te %.fc,$(fcopyd_security)) \
 		$(DESTDIR)$(datarootdir)/hyperv-uio/selinux/
 
-# The daemon's fuzzers for FUZZ_SECONDS each, under ASan and UBSan; make check
-# has the first for a minute.
-fuzz_seconds = $(or $(FUZZ_SECONDS),600)
-fuzz_dir    := $(abspath $(O))/fcopy-fuzz
-fuzz_cflags := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
-fuzz_make    = env -u MAKEFLAGS -u MAKELEVEL $(MAKE) -s --no-print-directory
-
-fuzz_all    += fuzz-fcopy-corpus fuzz-fcopy-hostile
-fuzz_check  += fuzz-fcopy-corpus
-
-.PHONY: fuzz-fcopy fuzz-fcopy-build fuzz-fcopy-corpus fuzz-fcopy-hostile
-fuzz-fcopy: fuzz-fcopy-corpus fuzz-fcopy-hostile
-fuzz-fcopy-build:
-	$(Q)$(fuzz_make) O=$(fuzz_dir) HARDENING= CFLAGS="$(fuzz_cflags)" $(fuzz_dir)/lib/libvmbus_bufring.a
-	$(Q)$(fuzz_make) -C selftests install O= TARGETS=fcopy BUILD=$(fuzz_dir) \
-		INSTALL_PATH=$(fuzz_dir)/install USERCFLAGS="-std=gnu11 $(fuzz_cflags)" VMBUS_CFLAGS=-I$(abspath lib) \
-		VMBUS_LIBS="$(fuzz_dir)/lib/libvmbus_bufring.a $(lib_uuid)" >/dev/null
-fuzz-fcopy-corpus: fuzz-fcopy-build
-	$(Q)FUZZ_SECONDS=$(fuzz_seconds) timeout -k 10 $$(($(fuzz_seconds) + 120)) $(fuzz_dir)/install/fcopy/fuzz
-fuzz-fcopy-hostile: fuzz-fcopy-build
-	$(Q)HOSTILE_SECONDS=$(fuzz_seconds) timeout -k 10 $$((2 * $(fuzz_seconds) + 120)) $(fuzz_dir)/install/fcopy/hostile
-
 -include $(fcopyd_objs:.o=.d)

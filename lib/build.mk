@@ -120,17 +120,6 @@ check-lib: check-lib-root
 	$(Q)CC="$(CC)" CXX="$(CROSS_COMPILE)g++" CROSS_COMPILE="$(CROSS_COMPILE)" \
 		PKG_CONFIG="$(PKG_CONFIG)" lib/check $(abspath $(O))/lib-root
 
-# The long run, with the host in another thread and in another process: 100
-# million packets in batches, and fewer in the other ways
-.PHONY: soak
-soak: $(lib_a)
-	$(Q)mkdir -p $(O)/soak
-	$(Q)for test in threads process; do \
-		$(CC) $(base_cflags) $(CFLAGS) -Wno-missing-prototypes $(lib_cflags) -DMESSAGES=$(or $(MESSAGES),20000000) \
-			-o $(O)/soak/$$test selftests/bufring/$$test.c $(lib_a) $(lib_uuid) -lpthread || exit; \
-		$(O)/soak/$$test || exit; \
-	done
-
 # The fuzz targets for FUZZ_SECONDS each, side by side: with libFuzzer where
 # clang has it; make check-fuzz with the driver of lib/fuzz, which makes the
 # same inputs each time. Other .mk files add to these.

@@ -53,6 +53,39 @@ check-sanitize:
 	$(Q)mkdir -p $(O)/sanitize
 	$(Q)selftests/check-sanitize $(O)/sanitize
 
+# The long run, with the host in another thread and in another process: 100
+# million packets in batches, and fewer in the other ways
+.PHONY: soak
+soak: $(lib_a)
+	$(Q)mkdir -p $(O)/soak
+	$(Q)for test in threads process; do \
+		$(CC) $(base_cflags) $(CFLAGS) -Wno-missing-prototypes $(lib_cflags) -DMESSAGES=$(or $(MESSAGES),20000000) \
+			-o $(O)/soak/$$test selftests/bufring/$$test.c $(lib_a) $(lib_uuid) -lpthread || exit; \
+		$(O)/soak/$$test || exit; \
+	done
+
+# The daemon's fuzzers for FUZZ_SECONDS each, under ASan and UBSan; make check
+# has the first for a minute.
+fuzz_seconds = $(or $(FUZZ_SECONDS),600)
+fuzz_dir    := $(abspath $(O))/fcopy-fuzz
+fuzz_cflags := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+fuzz_make    = env -u MAKEFLAGS -u MAKELEVEL $(MAKE) -s --no-print-directory
+
+fuzz_all    += fuzz-fcopy-corpus fuzz-fcopy-hostile
+fuzz_check  += fuzz-fcopy-corpus
+
+.PHONY: fuzz-fcopy fuzz-fcopy-build fuzz-fcopy-corpus fuzz-fcopy-hostile
+fuzz-fcopy: fuzz-fcopy-corpus fuzz-fcopy-hostile
+fuzz-fcopy-build:
+	$(Q)$(fuzz_make) O=$(fuzz_dir) HARDENING= CFLAGS="$(fuzz_cflags)" $(fuzz_dir)/lib/libvmbus_bufring.a
+	$(Q)$(fuzz_make) -C selftests install O= TARGETS=fcopy BUILD=$(fuzz_dir) \
+		INSTALL_PATH=$(fuzz_dir)/install USERCFLAGS="-std=gnu11 $(fuzz_cflags)" VMBUS_CFLAGS=-I$(abspath lib) \
+		VMBUS_LIBS="$(fuzz_dir)/lib/libvmbus_bufring.a $(lib_uuid)" >/dev/null
+fuzz-fcopy-corpus: fuzz-fcopy-build
+	$(Q)FUZZ_SECONDS=$(fuzz_seconds) timeout -k 10 $$(($(fuzz_seconds) + 120)) $(fuzz_dir)/install/fcopy/fuzz
+fuzz-fcopy-hostile: fuzz-fcopy-build
+	$(Q)HOSTILE_SECONDS=$(fuzz_seconds) timeout -k 10 $$((2 * $(fuzz_seconds) + 120)) $(fuzz_dir)/install/fcopy/hostile
+
 installs += install-selftests
 install-selftests: selftests
 	$(Q)$(INSTALL) -d $(DESTDIR)$(selftestsdir)
