@@ -10,10 +10,14 @@ open_port() {
 	local port
 	modprobe -a virtio_pci virtio_console
 	within 60 port_is_there || return
-	for port in /dev/vport*p1; do exec 3<>"$port"; done
+	port=$(grep -lx bench /sys/class/virtio-ports/*/name)
+	port=${port%/name}
+	exec 3<>"/dev/${port##*/}"
 }
 
-port_is_there() { ls /dev/vport*p1 >/dev/null 2>&1; }
+# The port has a name when it can be opened, which is after its file in /dev has
+# appeared.
+port_is_there() { grep -qx bench /sys/class/virtio-ports/*/name 2>/dev/null; }
 
 # put LINE: to the host
 put() { printf '%s\n' "$*" >&3; }
