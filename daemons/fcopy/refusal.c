@@ -50,7 +50,7 @@ static const struct {
 	[REFUSAL_NOT_DURABLE] = { "not-durable",
 		"the file is in place, but a power loss may undo that: "
 		"its directory could not be synced" },
-	[REFUSAL_STOPPED] = { "stopped", "hv-fcopyd was told to stop" },
+	[REFUSAL_STOPPED] = { "stopped", "hv-fcopyd is stopping" },
 	[REFUSAL_DEVICE] = { "device", "the device was lost" },
 	[REFUSAL_OTHER] = { "other", "a system call failed" },
 };

@@ -70,7 +70,7 @@ void session_restart(struct session *session)
 {
 	session->agreed = session->expired = false;
 	session->failure.refusal = REFUSAL_NONE;
-	session->failure_told = false;
+	session->failure_reported = false;
 	session->refused = REFUSAL_NONE;
 	session->completed = false;
 	session->serving = false;
@@ -291,7 +291,7 @@ static bool give_up(struct session *session, const struct failure *failure)
 		return false;
 	session->over = true;
 	session->failure = *failure;
-	session->failure_told = false;
+	session->failure_reported = false;
 	session->outcome = failure->refusal;
 	keep_refusal(session, kind == TASK_START ? failure->refusal : REFUSAL_NONE);
 	session->completed = kind == TASK_COMPLETE;
@@ -342,7 +342,7 @@ static enum session_reply take_outcome(struct session *session, unsigned int wai
 	if (waits && !session->over)
 		end_slow_task(session);
 	session->serving = false;
-	session->failure_told = true;
+	session->failure_reported = true;
 	*refusal = session->outcome;
 	return SESSION_ANSWER;
 }
@@ -430,7 +430,7 @@ static enum refusal read_start(struct session *session, const struct fcopy_start
 	}
 
 	if (session->stopping) {
-		session->failure_told = true;
+		session->failure_reported = true;
 		fail(failure, REFUSAL_STOPPED, "%s", "");
 		transfer_refused(&session->transfer, NULL, failure);
 		return failure->refusal;
@@ -494,7 +494,7 @@ static enum session_reply write_data(struct session *session, const struct fcopy
 		log_line(LOG_DEBUG, "WRITE offset %" PRIu64 ", size %" PRIu32 ", %zu bytes",
 			 length < sizeof(*msg) ? 0 : le64toh(msg->offset), size, length);
 	if (!copy_is_active(session)) {
-		session->failure_told = true;
+		session->failure_reported = true;
 		*refusal = failure->refusal != REFUSAL_NONE ? failure->refusal : REFUSAL_NO_COPY;
 		return SESSION_ANSWER;
 	}
@@ -528,7 +528,7 @@ static enum session_reply complete(struct session *session, enum refusal *refusa
 		session->completion = session->failure.refusal != REFUSAL_NONE ?
 				      session->failure.refusal : REFUSAL_NO_COPY;
 		session->failure.refusal = REFUSAL_NONE;
-		session->failure_told = true;
+		session->failure_reported = true;
 	}
 	*refusal = session->completion;
 	return SESSION_ANSWER;
@@ -568,7 +568,7 @@ static enum refusal end_wait(struct session *session, uint32_t operation)
 		     session->view.path);
 		transfer_refused(&session->transfer, NULL, &session->failure);
 	}
-	session->failure_told = true;
+	session->failure_reported = true;
 	session->completed = operation == FCOPY_COMPLETE;
 	session->completion = REFUSAL_SLOW;
 	return REFUSAL_SLOW;
@@ -587,7 +587,7 @@ static enum refusal answer_at_stop(struct session *session, uint32_t operation)
 		return REFUSAL_NONE;
 	fail(&session->failure, REFUSAL_STOPPED, "%s", "");
 	transfer_refused(&session->transfer, NULL, &session->failure);
-	session->failure_told = true;
+	session->failure_reported = true;
 	return REFUSAL_STOPPED;
 }
 
@@ -837,7 +837,7 @@ bool session_abort(struct session *session, const struct failure *failure)
 	if (!transfer_active(&session->transfer))
 		return false;
 	session->failure = *failure;
-	session->failure_told = false;
+	session->failure_reported = false;
 	discard(session, failure);
 	return true;
 }

@@ -82,7 +82,7 @@ struct session {
 	bool stopping;			/* the daemon ends: START gets REFUSAL_STOPPED */
 	/* of the last copy: the answer to its next WRITE or COMPLETE */
 	struct failure failure;
-	bool failure_told;		/* an answer to WRITE or COMPLETE has told it */
+	bool failure_reported;		/* an answer to WRITE or COMPLETE has told it */
 	/* the last operation was START, and got this; or REFUSAL_NONE */
 	enum refusal refused;
 	struct timespec refused_at;

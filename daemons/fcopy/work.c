@@ -91,7 +91,7 @@ void work_begin(struct work *work, void (*run)(void *context), void *context)
 	pthread_mutex_unlock(&work->lock);
 }
 
-void work_take(struct work *work)
+void work_collect(struct work *work)
 {
 	uint64_t count;
 
@@ -104,6 +104,6 @@ bool work_wait(struct work *work, int msec)
 	struct pollfd fd = { .fd = work->fd, .events = POLLIN };
 
 	if (work_busy(work) && poll(&fd, 1, msec) > 0)
-		work_take(work);
+		work_collect(work);
 	return !work_busy(work);
 }

@@ -56,9 +56,9 @@ static inline bool work_busy(const struct work *work)
 }
 
 /**
- * work_take() - make @fd unreadable again; call it whenever a poll reports it
+ * work_collect() - make @fd unreadable again; call it whenever a poll reports it
  */
-void work_take(struct work *work);
+void work_collect(struct work *work);
 
 /**
  * work_wait() - wait for the end of a piece of work
