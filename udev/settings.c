@@ -279,7 +279,7 @@ int settings_begin(const struct rule *rule, struct buffers *buffers)
 		     choose(rule->driver, "send_size", s->send_buffer_size, buffers->send_size));
 }
 
-static void unchoose(const char *driver, const char *name, const char *former)
+static void restore_choice(const char *driver, const char *name, const char *former)
 {
 	int ret;
 
@@ -293,8 +293,8 @@ static void unchoose(const char *driver, const char *name, const char *former)
 
 void settings_end(struct buffers *buffers)
 {
-	unchoose(buffers->driver, "recv_size", buffers->recv_size);
-	unchoose(buffers->driver, "send_size", buffers->send_size);
+	restore_choice(buffers->driver, "recv_size", buffers->recv_size);
+	restore_choice(buffers->driver, "send_size", buffers->send_size);
 	if (buffers->lock >= 0)
 		close(buffers->lock);
 	*buffers = (struct buffers){ .lock = -1 };

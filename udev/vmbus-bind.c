@@ -124,7 +124,7 @@ static enum occasion occasion_of(const struct run *run)
 }
 
 /* Tell an administrator why a device that a rule wants is not bound. */
-static void say_left(const struct run *run, const struct vmbus_device *dev, const char *why)
+static void report_left_alone(const struct run *run, const struct vmbus_device *dev, const char *why)
 {
 	const char *driver = vmbus_device_driver(dev);
 	struct rule rule;
@@ -148,7 +148,7 @@ static int bind_or_leave(const struct run *run, struct vmbus_device *dev)
 		return 0;
 	why = defer_reason(vmbus_device_instance(dev), run->options.occasion);
 	if (why)
-		say_left(run, dev, why);
+		report_left_alone(run, dev, why);
 	if (why || (run->options.new_interface && !config_uses_interfaces(&run->config)))
 		return 0;
 	return device_bind(NULL, dev, &run->options);
@@ -335,7 +335,7 @@ static void check(struct run *run)
 	facts_free(&facts);
 }
 
-static void say_findings(const struct config *config, bool with_hints)
+static void report_findings(const struct config *config, bool with_hints)
 {
 	for (size_t i = 0; i < config->finding_count; i++) {
 		const struct finding *f = &config->findings[i];
@@ -397,7 +397,7 @@ static int carry_out(struct run *run)
 	 * said the same.
 	 */
 	if (run->mode != PROPERTIES)
-		say_findings(&run->config, run->mode == CHECK);
+		report_findings(&run->config, run->mode == CHECK);
 	if (faulty && faulty != -EINVAL) {
 		msg(LOG_ERR, "the configuration cannot be read: %s", strerror(-faulty));
 		ret = faulty;
