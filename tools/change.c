@@ -10,7 +10,7 @@
 #include "command.h"
 #include "defer.h"
 #include "driverctl.h"
-#include "dropin.h"
+#include "rule_file.h"
 #include "file.h"
 #include "identify.h"
 #include "kernel.h"
@@ -20,7 +20,7 @@
 
 /* The files that name a device: ours, and driverctl's. */
 struct files {
-	struct dropin dropin;
+	struct rule_file rule_file;
 	char *entry;	/* path of driverctl's */
 	char *entry_text;	/* what was in it; NULL: it was not there */
 };
@@ -29,12 +29,12 @@ static int files_open(struct files *files, const struct vdevice *device)
 {
 	*files = (struct files){ .entry = need(driverctl_path(device->instance)) };
 	files->entry_text = file_read(NULL, "%s", files->entry + strlen(vmbus_sysroot()));
-	return dropin_open(&files->dropin, device->instance);
+	return rule_file_open(&files->rule_file, device->instance);
 }
 
 static void files_close(struct files *files)
 {
-	dropin_free(&files->dropin);
+	rule_file_free(&files->rule_file);
 	free(files->entry);
 	free(files->entry_text);
 }
@@ -42,13 +42,13 @@ static void files_close(struct files *files)
 /* Write our file, and remove driverctl's, so that the two never disagree. */
 static int files_write(const struct files *files)
 {
-	int status = dropin_write(&files->dropin);
+	int status = rule_file_write(&files->rule_file);
 
 	if (status || !files->entry_text)
 		return status;
 	if (unlink(files->entry) && errno != ENOENT) {
 		complain("%s cannot be removed: %s", files->entry, strerror(errno));
-		dropin_restore(&files->dropin);
+		rule_file_restore(&files->rule_file);
 		return EXIT_FAILED;
 	}
 	return 0;
@@ -58,7 +58,7 @@ static void files_restore(const struct files *files)
 {
 	FILE *entry;
 
-	dropin_restore(&files->dropin);
+	rule_file_restore(&files->rule_file);
 	if (!files->entry_text)
 		return;
 	entry = fopen(files->entry, "we");
@@ -67,15 +67,15 @@ static void files_restore(const struct files *files)
 }
 
 /* Say which files hold the rule now. */
-static void files_say(const struct files *files)
+static void print_files(const struct files *files)
 {
-	if (dropin_has_section(&files->dropin))
-		printf("rule: %s\n", files->dropin.path);
-	else if (files->dropin.before)
-		printf("removed: %s\n", files->dropin.path);
+	if (rule_file_has_section(&files->rule_file))
+		printf("rule: %s\n", files->rule_file.path);
+	else if (files->rule_file.before)
+		printf("removed: %s\n", files->rule_file.path);
 	if (files->entry_text)
 		printf("%s: %s\n",
-		       dropin_has_section(&files->dropin) ? "moved from driverctl" : "removed",
+		       rule_file_has_section(&files->rule_file) ? "moved from driverctl" : "removed",
 		       files->entry);
 }
 
@@ -211,9 +211,9 @@ static int bind_persistently(const struct vdevice *device, const char *driver, b
 	status = files_open(&files, device);
 	if (status)
 		goto out;
-	dropin_set(&files.dropin, "enable", NULL);
-	dropin_set(&files.dropin, "force", force ? "yes" : NULL);
-	dropin_set(&files.dropin, "driver", driver);
+	rule_file_set(&files.rule_file, "enable", NULL);
+	rule_file_set(&files.rule_file, "force", force ? "yes" : NULL);
+	rule_file_set(&files.rule_file, "driver", driver);
 	if (new_wait)
 		status = noted(device, defer_set(device->instance, DEFER_BINDING));
 	if (status)
@@ -225,7 +225,7 @@ static int bind_persistently(const struct vdevice *device, const char *driver, b
 	status = make_plan(rules, device, &plan) ? judge(&plan, device, when) : EXIT_FAILED;
 	if (!status && strcmp(plan.rule.driver, driver)) {
 		complain("%s:%u wins over %s, and names the driver %s",
-			 plan.at.file ? plan.at.file : "?", plan.at.line, files.dropin.path,
+			 plan.at.file ? plan.at.file : "?", plan.at.line, files.rule_file.path,
 			 plan.rule.driver);
 		status = EXIT_FAILED;
 	}
@@ -235,7 +235,7 @@ static int bind_persistently(const struct vdevice *device, const char *driver, b
 		files_restore(&files);
 		goto err_wait;
 	}
-	files_say(&files);
+	print_files(&files);
 	if (when == CHANGE_BOTH)
 		status = noted(device, defer_clear(device->instance));
 	goto out;
@@ -300,7 +300,7 @@ static void forget_files(struct config *config, const struct files *files)
 	for (size_t i = 0; i < config->count; i++) {
 		const char *file = config->sections[i].at.file;
 
-		if (file && (!strcmp(file, files->dropin.path) || !strcmp(file, files->entry)))
+		if (file && (!strcmp(file, files->rule_file.path) || !strcmp(file, files->entry)))
 			config->sections[i].name.text[0] = '\0';
 	}
 }
@@ -323,12 +323,12 @@ static int unbind_persistently(struct rules *rules, const struct vdevice *device
 		status = EXIT_FAILED;
 		goto out;
 	}
-	dropin_clear(&files.dropin);
+	rule_file_clear(&files.rule_file);
 	if (plan.rule.scope != SCOPE_NONE && plan.rule.enable)
-		dropin_set(&files.dropin, "enable", "no");
+		rule_file_set(&files.rule_file, "enable", "no");
 	status = files_write(&files);
 	if (!status)
-		files_say(&files);
+		print_files(&files);
 out:
 	files_close(&files);
 	return status;

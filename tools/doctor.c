@@ -38,7 +38,7 @@ static void add(struct diagnosis *diagnosis, enum severity severity, const char 
 		finding->text = need(NULL);
 }
 
-void doctor_say(struct diagnosis *diagnosis, enum severity severity, const char *check,
+void doctor_report(struct diagnosis *diagnosis, enum severity severity, const char *check,
 		const char *format, ...)
 {
 	va_list args;

@@ -29,7 +29,7 @@ struct diagnosis {
 };
 
 /* Add a finding that needs no repair: SEVERITY_OK or SEVERITY_NOTE. */
-void doctor_say(struct diagnosis *diagnosis, enum severity severity, const char *check,
+void doctor_report(struct diagnosis *diagnosis, enum severity severity, const char *check,
 		const char *format, ...) __attribute__((format(printf, 4, 5)));
 
 /*

@@ -148,9 +148,9 @@ void doctor_secure_boot(struct diagnosis *diagnosis)
 	char *module = doctor_our_module(diagnosis->release), *mode = lockdown_mode();
 	bool secure = has_secure_boot(), locked = strcmp(mode, "none");
 
-	doctor_say(diagnosis, SEVERITY_OK, "secure-boot", "Secure Boot is %s",
+	doctor_report(diagnosis, SEVERITY_OK, "secure-boot", "Secure Boot is %s",
 		   secure ? "on" : "off");
-	doctor_say(diagnosis, locked ? SEVERITY_NOTE : SEVERITY_OK, "lockdown",
+	doctor_report(diagnosis, locked ? SEVERITY_NOTE : SEVERITY_OK, "lockdown",
 		   "Lockdown is %s%s%s", locked ? "in mode " : "off", locked ? mode : "",
 		   locked ? "; binding and opening devices are allowed, hibernation is not" : "");
 	if (module && (secure || locked))

@@ -27,7 +27,7 @@ void doctor_configuration(struct diagnosis *diagnosis)
 				"the configuration cannot be read: %s",
 				strerror(-diagnosis->rules->config_error));
 	else if (!config->finding_count)
-		doctor_say(diagnosis, SEVERITY_OK, "configuration", "no file has a fault");
+		doctor_report(diagnosis, SEVERITY_OK, "configuration", "no file has a fault");
 }
 
 /*
@@ -90,7 +90,7 @@ static bool check_device(struct diagnosis *diagnosis, const struct vdevice *devi
 	if (!plan)
 		return trouble;
 	if (plan->now.outcome == PLAN_WAITS) {
-		doctor_say(diagnosis, SEVERITY_NOTE, "devices", "%s (%s) is left alone: %s",
+		doctor_report(diagnosis, SEVERITY_NOTE, "devices", "%s (%s) is left alone: %s",
 			   device->instance, device_class(device), plan->now.reason);
 	} else if (plan->now.outcome == PLAN_BIND) {
 		doctor_complain(diagnosis, SEVERITY_PROBLEM, "devices",
@@ -112,6 +112,6 @@ void doctor_devices(struct diagnosis *diagnosis)
 		if (check_device(diagnosis, &diagnosis->machine->devices[i]))
 			trouble = true;
 	if (!trouble && diagnosis->machine->handles)
-		doctor_say(diagnosis, SEVERITY_OK, "devices",
+		doctor_report(diagnosis, SEVERITY_OK, "devices",
 			   "every device is where the rules want it");
 }

@@ -24,7 +24,7 @@ static void check_entry(struct diagnosis *diagnosis, const char *instance,
 	const struct plan *now = plan ? &plan->now : NULL;
 
 	if (!device) {
-		doctor_say(diagnosis, SEVERITY_NOTE, "driverctl",
+		doctor_report(diagnosis, SEVERITY_NOTE, "driverctl",
 			   "%s names a device that the host does not offer", entry->at.file);
 	} else if (now && now->rule.scope == SCOPE_INSTANCE &&
 		   strcmp(now->rule.at.file, entry->at.file) &&
@@ -43,7 +43,7 @@ static void check_entry(struct diagnosis *diagnosis, const char *instance,
 			"each boot: systemd turns the dashes of its name into slashes",
 			entry->at.file);
 	} else {
-		doctor_say(diagnosis, SEVERITY_OK, "driverctl", "%s is applied by vmbus-bind",
+		doctor_report(diagnosis, SEVERITY_OK, "driverctl", "%s is applied by vmbus-bind",
 			   entry->at.file);
 	}
 }

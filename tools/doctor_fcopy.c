@@ -157,7 +157,7 @@ static void check_daemon(struct diagnosis *diagnosis, const struct vdevice *devi
 					    " && systemctl start " DAEMON),
 				"the unit " DAEMON ".service is masked");
 	else if (pid)
-		doctor_say(diagnosis, SEVERITY_OK, "daemon", DAEMON " runs (process %s)", pid);
+		doctor_report(diagnosis, SEVERITY_OK, "daemon", DAEMON " runs (process %s)", pid);
 	else if (device && device->uio)
 		doctor_complain(diagnosis, SEVERITY_PROBLEM, "daemon",
 				need_strdup("systemctl restart " DAEMON
@@ -165,7 +165,7 @@ static void check_daemon(struct diagnosis *diagnosis, const struct vdevice *devi
 				"the file copy device is bound (%s), but " DAEMON " does not run",
 				device->uio);
 	else
-		doctor_say(diagnosis, SEVERITY_OK, "daemon", DAEMON
+		doctor_report(diagnosis, SEVERITY_OK, "daemon", DAEMON
 			   " does not run; it starts when the file copy device is bound");
 	free(pid);
 }
@@ -177,7 +177,7 @@ void doctor_guest_service(struct diagnosis *diagnosis)
 	if (!diagnosis->machine->handles)
 		return;
 	if (device)
-		doctor_say(diagnosis, SEVERITY_OK, "guest-service",
+		doctor_report(diagnosis, SEVERITY_OK, "guest-service",
 			   "the host offers the file copy device");
 	else if (is_installed())
 		doctor_complain(
@@ -187,10 +187,10 @@ void doctor_guest_service(struct diagnosis *diagnosis)
 			"the host does not offer the file copy device, so Copy-VMFile cannot "
 			"work; on Azure it never does");
 	else
-		doctor_say(diagnosis, SEVERITY_NOTE, "guest-service",
+		doctor_report(diagnosis, SEVERITY_NOTE, "guest-service",
 			   "the host does not offer the file copy device");
 	if (!is_installed()) {
-		doctor_say(diagnosis, SEVERITY_NOTE, "daemon", DAEMON " is not installed");
+		doctor_report(diagnosis, SEVERITY_NOTE, "daemon", DAEMON " is not installed");
 		return;
 	}
 	if (check_config() > 0)

@@ -75,7 +75,7 @@ void doctor_initramfs(struct diagnosis *diagnosis)
 	char *image = image_of(diagnosis->release), *newer = NULL;
 
 	if (!file_exists(REQUEST)) {
-		doctor_say(diagnosis, SEVERITY_OK, "initramfs",
+		doctor_report(diagnosis, SEVERITY_OK, "initramfs",
 			   "vmbus-bind is not in the initramfs, which needs it only if " REQUEST
 			   " asks for it");
 	} else if (!has_hooks()) {
@@ -84,7 +84,7 @@ void doctor_initramfs(struct diagnosis *diagnosis)
 				REQUEST " asks for vmbus-bind in the initramfs, but its hook is "
 				"missing");
 	} else if (!image) {
-		doctor_say(diagnosis, SEVERITY_NOTE, "initramfs",
+		doctor_report(diagnosis, SEVERITY_NOTE, "initramfs",
 			   "the kernel %s has no initramfs in /boot that vmbus-bind could be in",
 			   diagnosis->release);
 	} else {
@@ -95,7 +95,7 @@ void doctor_initramfs(struct diagnosis *diagnosis)
 					"%s is older than %s, so it does not know the present "
 					"rules", image, newer);
 		else
-			doctor_say(diagnosis, SEVERITY_OK, "initramfs",
+			doctor_report(diagnosis, SEVERITY_OK, "initramfs",
 				   "%s has vmbus-bind with the present rules", image);
 	}
 	free(newer);

@@ -91,7 +91,7 @@ void doctor_vmbus(struct diagnosis *diagnosis)
 		doctor_complain(diagnosis, SEVERITY_PROBLEM, "vmbus",
 				need_strdup("journalctl -k -g vmbus"), "%s", machine->fault);
 	if (machine->handles)
-		doctor_say(diagnosis, SEVERITY_OK, "vmbus", "VMBus has %zu device%s; kernel %s%s",
+		doctor_report(diagnosis, SEVERITY_OK, "vmbus", "VMBus has %zu device%s; kernel %s%s",
 			   machine->count, machine->count == 1 ? "" : "s", diagnosis->release,
 			   is_azure() ? ", on Azure" : "");
 	else if (is_hyperv() && file_exists("/sys/module/hv_vmbus"))
@@ -205,7 +205,7 @@ static void judge_own_module(struct diagnosis *diagnosis, const char *loaded, co
 			" refuses such a device before Linux 6.10, and ours is not built for %s",
 			device->instance, device_class(device), diagnosis->release);
 	} else {
-		doctor_say(diagnosis, SEVERITY_OK, "module",
+		doctor_report(diagnosis, SEVERITY_OK, "module",
 			   "the kernel's own " MODULE "%s%s%s is %s, "
 			   "which is enough for the rules here",
 			   *loaded ? " (" : "", loaded, *loaded ? ")" : "",
@@ -267,7 +267,7 @@ static void check_loaded(struct diagnosis *diagnosis, const char *ours)
 				MODULE " %s is loaded, and this is vmbusctl " HYPERV_UIO_VERSION,
 				version + 2);
 	} else {
-		doctor_say(diagnosis, SEVERITY_OK, "module", "our " MODULE " %s is loaded",
+		doctor_report(diagnosis, SEVERITY_OK, "module", "our " MODULE " %s is loaded",
 			   version + 2);
 	}
 	free(version);
@@ -291,7 +291,7 @@ static void check_installed(struct diagnosis *diagnosis, const char *ours)
 					"devices",
 					ours);
 		else
-			doctor_say(diagnosis, SEVERITY_OK, "module",
+			doctor_report(diagnosis, SEVERITY_OK, "module",
 				   "our " MODULE " is installed as %s", ours);
 	} else if (own) {
 		judge_own_module(diagnosis, "", NULL);
@@ -318,7 +318,7 @@ void doctor_module(struct diagnosis *diagnosis)
 	if (!diagnosis->machine->handles)
 		;	/* doctor_vmbus() has said enough. */
 	else if (is_built_in(diagnosis->release))
-		doctor_say(diagnosis, SEVERITY_NOTE, "module", "the kernel %s has its own " MODULE
+		doctor_report(diagnosis, SEVERITY_NOTE, "module", "the kernel %s has its own " MODULE
 			   " built in, so ours cannot replace it", diagnosis->release);
 	else if (file_exists("/sys/module/" MODULE))
 		check_loaded(diagnosis, ours);
@@ -383,7 +383,7 @@ void doctor_headers(struct diagnosis *diagnosis)
 	char *version;
 
 	if (!doctor_has_dkms_source(&version)) {
-		doctor_say(diagnosis, SEVERITY_NOTE, "headers",
+		doctor_report(diagnosis, SEVERITY_NOTE, "headers",
 			   "hyperv-uio-dkms is not installed, so no headers are needed");
 	} else {
 		for (size_t i = 0; i < releases.count; i++)
@@ -392,7 +392,7 @@ void doctor_headers(struct diagnosis *diagnosis)
 			    !check_kernel(diagnosis, releases.items[i], version))
 				ok = false;
 		if (ok)
-			doctor_say(diagnosis, SEVERITY_OK, "headers",
+			doctor_report(diagnosis, SEVERITY_OK, "headers",
 				   "the module is built for every kernel that can be booted");
 	}
 	free(version);

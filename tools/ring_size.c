@@ -9,7 +9,7 @@
 #include "command.h"
 #include "defer.h"
 #include "describe.h"
-#include "dropin.h"
+#include "rule_file.h"
 #include "file.h"
 #include "identify.h"
 #include "kernel.h"
@@ -139,7 +139,7 @@ static int set_in_rule(const struct vdevice *device, const struct device_plan *p
 		       bool waits)
 {
 	const struct device_plan *after;
-	struct dropin dropin;
+	struct rule_file file;
 	struct rules *rules;
 	char text[24];
 	int status;
@@ -151,20 +151,20 @@ static int set_in_rule(const struct vdevice *device, const struct device_plan *p
 			device->instance, device->instance);
 		return EXIT_FAILED;
 	}
-	status = dropin_open(&dropin, device->instance);
+	status = rule_file_open(&file, device->instance);
 	if (status)
 		goto out;
 	snprintf(text, sizeof(text), "%" PRIu64, size);
-	dropin_set(&dropin, "ring_size", size ? text : NULL);
+	rule_file_set(&file, "ring_size", size ? text : NULL);
 	/*
 	 * vmbus-bind runs whenever a file of rules changes, and would set the
 	 * size now.
 	 */
 	if (waits && defer_set(device->instance, DEFER_SIZE))
 		complain("%s: the size may be set before the next boot", device->instance);
-	if (!size && !dropin.before)
+	if (!size && !file.before)
 		goto out;
-	status = dropin_write(&dropin);
+	status = rule_file_write(&file);
 	if (status)
 		goto out;
 	rules = rules_read();
@@ -173,17 +173,17 @@ static int set_in_rule(const struct vdevice *device, const struct device_plan *p
 		complain(
 			"another file sets the ring size of %s, and wins over %s; 'vmbusctl rules "
 			"%s' shows which",
-			device->instance, dropin.path, device->instance);
-		dropin_restore(&dropin);
+			device->instance, file.path, device->instance);
+		rule_file_restore(&file);
 		status = EXIT_FAILED;
 	} else {
 		if (!waits)
 			defer_end(device->instance, DEFER_SIZE);
-		printf("rule: %s\n", dropin.path);
+		printf("rule: %s\n", file.path);
 	}
 	rules_free(rules);
 out:
-	dropin_free(&dropin);
+	rule_file_free(&file);
 	return status;
 }
 

@@ -3,8 +3,8 @@
  * The files that vmbusctl writes: /etc/hyperv-uio/bind.d/60-INSTANCE.conf, one
  * for a device.
  */
-#ifndef HVUIO_DROPIN_H
-#define HVUIO_DROPIN_H
+#ifndef HVUIO_RULE_FILE_H
+#define HVUIO_RULE_FILE_H
 
 #include <stdbool.h>
 
@@ -14,7 +14,7 @@
  * A file as it is to be; it holds one section, and may hold what an
  * administrator added.
  */
-struct dropin {
+struct rule_file {
 	char *path;
 	char *instance;
 	char *before;		/* the file as it was found; NULL: there was none */
@@ -23,31 +23,31 @@ struct dropin {
 
 /*
  * Read the file of a device, or begin a new one. Return 0; or EXIT_FAILED, and
- * a message has said why. dropin_free() it in either case.
+ * a message has said why. rule_file_free() it in either case.
  */
-int dropin_open(struct dropin *dropin, const char *instance);
-void dropin_free(struct dropin *dropin);
+int rule_file_open(struct rule_file *file, const char *instance);
+void rule_file_free(struct rule_file *file);
 
 /*
  * Set a key in the section of the device, or remove it (value NULL). Other
  * lines stay as they are.
  */
-void dropin_set(struct dropin *dropin, const char *key, const char *value);
+void rule_file_set(struct rule_file *file, const char *key, const char *value);
 
 /* Remove the section of the device. */
-void dropin_clear(struct dropin *dropin);
+void rule_file_clear(struct rule_file *file);
 
 /* Tell whether the file has a section for the device. */
-bool dropin_has_section(const struct dropin *dropin);
+bool rule_file_has_section(const struct rule_file *file);
 
 /*
  * Replace the file, so that a reader finds the old one or the new one. A file
  * without a section is removed. Return 0; or EXIT_FAILED, and a message has
  * said why.
  */
-int dropin_write(const struct dropin *dropin);
+int rule_file_write(const struct rule_file *file);
 
-/* Put back the file that dropin_open() found. */
-void dropin_restore(const struct dropin *dropin);
+/* Put back the file that rule_file_open() found. */
+void rule_file_restore(const struct rule_file *file);
 
 #endif
