@@ -313,7 +313,7 @@ static enum refusal make_next(struct destination *destination, const char *name,
 			err = path_sync_directory(at);
 		if (err) {
 			close(next);
-			/* EBUSY means that it is not the directory we created. */
+			/* EBUSY means that it is another directory. */
 			if (err != -EBUSY)
 				unlinkat(at, name, AT_REMOVEDIR);
 			return fail_errno(failure, -err, "%s/%s", destination->directory, name);

@@ -29,7 +29,7 @@
 #define ROUNDS_BLIND	64
 /* The limit of wake-ups in a row that leave their interrupt unread */
 #define WAKEUPS_UNREAD	64
-/* The limit of vmbus_ack() calls; the socket of a test channel holds fewer */
+/* The limit of vmbus_ack() calls; the socket of a memory channel holds fewer */
 #define INTERRUPTS_MAX	1024
 
 /* How long loop_stop() waits for the host's next message */

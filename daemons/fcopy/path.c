@@ -371,7 +371,7 @@ static enum refusal step(struct walk *walk, const char *name, bool *end)
 {
 	int next;
 
-	/* A user who can move directories on the way decides where ".." leads. */
+	/* A user who can move directories on the way controls this "..". */
 	if (walk->doubt && !strcmp(name, ".."))
 		return fail_doubt(walk, name, "\"..\" of a link's text,");
 	next = openat(walk->path->dir, name, PATH_STEP);

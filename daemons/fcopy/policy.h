@@ -52,8 +52,8 @@ struct policy {
 
 	/*
 	 * The rule for the deepest place at or above the target decides. If two
-	 * rules name the same place, "deny" wins. If no rule applies, the policy
-	 * allows the target only if it has no "allow" at all.
+	 * rules name the same place, "deny" wins. Without such a rule the
+	 * policy allows the target only if it has no "allow" at all.
 	 */
 	struct policy_rule *rules;
 	size_t count;

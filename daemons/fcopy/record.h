@@ -22,7 +22,7 @@
  * memory is full while the thread still writes earlier lines.
  */
 
-/** The limit of a recording in bytes; a copy of 100 MB needs about half of it */
+/** The bytes of a recording; a copy of 100 MB needs about half of them */
 #define RECORD_LIMIT (16u << 20)
 
 /**
@@ -73,7 +73,7 @@ void record_event(const char *format, ...) __attribute__((format(printf, 1, 2)))
 void record_flushed(struct vmbus_chan *channel);
 
 /**
- * record_work() - let the thread write lines, if it has written the earlier ones
+ * record_work() - let the thread write lines, unless it is still writing
  * @now: write all lines now, and otherwise only if there are many
  */
 void record_work(bool now);

@@ -139,7 +139,7 @@ const char *refusal_token(enum refusal refusal)
 
 void failure_text(const struct failure *failure, char *text, size_t size)
 {
-	/* The words of these do not imply the errno. */
+	/* The words of these refusals do not imply the errno. */
 	bool unclear = failure->refusal == REFUSAL_OTHER ||
 		       failure->refusal == REFUSAL_NOT_DURABLE ||
 		       failure->refusal == REFUSAL_DEVICE;

@@ -24,7 +24,7 @@ static void *serve(void *argument)
 	struct work *work = argument;
 	void (*run)(void *context);
 
-	/* Of itself, without a file in /proc */
+	/* A thread that names itself needs no file in /proc. */
 	pthread_setname_np(pthread_self(), "hv-fcopyd-disk");
 	for (;;) {
 		pthread_mutex_lock(&work->lock);
@@ -38,8 +38,8 @@ static void *serve(void *argument)
 		run(work->context);
 		atomic_store_explicit(&work->busy, false, memory_order_release);
 		/*
-		 * The loop also looks at @busy, and the count of an eventfd
-		 * does not overflow.
+		 * Ignore a failure: the loop also checks @busy, and the count
+		 * of an eventfd does not overflow.
 		 */
 		if (write(work->fd, &one, sizeof(one)) < 0)
 			continue;
