@@ -108,7 +108,7 @@ static bool make_plan(struct rules *rules, const struct vdevice *device, struct 
 	int at = facts_device(&rules->facts, device->instance);
 
 	if (at < 0) {
-		complain("%s: the host has taken it back", device->instance);
+		complain("%s: the host has rescinded it", device->instance);
 		return false;
 	}
 	plan_make(&rules->config, &rules->facts, at, PLAN_NOW, NULL, plan);
@@ -124,11 +124,11 @@ static int judge(const struct plan *plan, const struct vdevice *device, enum cha
 	case PLAN_BOUND:
 		return 0;
 	case PLAN_REFUSED:
-		complain("%s (%s) is not taken: %s; --force takes it", device->instance,
-			 device_class(device), plan->reason);
+		complain("%s (%s): not bound to %s: %s; --force overrules this", device->instance,
+			 device_class(device), plan->rule.driver, plan->reason);
 		if (when != CHANGE_NOW)
 			complain("--force writes force=yes, which holds at each boot; "
-				 "'vmbusctl bind --now --force' takes it once");
+				 "'vmbusctl bind --now --force' binds it once");
 		return EXIT_REFUSED;
 	case PLAN_FAULTY:
 		complain("%s (%s) is left alone: %s", device->instance, device_class(device),
@@ -159,8 +159,8 @@ static int check_driver(const char *driver)
 		return 0;
 	if (!strcmp(driver, "none"))
 		complain(
-			"a device cannot be kept without a driver; 'vmbusctl unbind' gives it "
-			"back to the kernel's choice");
+			"a device cannot be kept without a driver; 'vmbusctl unbind' lets the "
+			"kernel choose one");
 	else
 		complain("'%s' is not the name of a driver", driver);
 	return EXIT_USAGE;
@@ -189,7 +189,7 @@ static int carry_out(const struct section *extra, const struct vdevice *device, 
 	int err = device_bind(extra, device->handle, &options);
 
 	if (err == -ENODEV)
-		complain("%s: the host has taken it back", device->instance);
+		complain("%s: the host has rescinded it", device->instance);
 	return err ? EXIT_FAILED : 0;
 }
 
@@ -377,7 +377,7 @@ static int release(struct rules *rules, const struct vdevice *device, enum chang
 	}
 	err = device_release(&rules->config, device->handle, &options);
 	if (err == -ENODEV)
-		complain("%s: the host has taken it back", device->instance);
+		complain("%s: the host has rescinded it", device->instance);
 	return err ? EXIT_FAILED : 0;
 }
 

@@ -39,7 +39,7 @@ static void add(struct diagnosis *diagnosis, enum severity severity, const char 
 }
 
 void doctor_report(struct diagnosis *diagnosis, enum severity severity, const char *check,
-		const char *format, ...)
+		   const char *format, ...)
 {
 	va_list args;
 

@@ -30,7 +30,7 @@ struct diagnosis {
 
 /* Add a finding that needs no repair: SEVERITY_OK or SEVERITY_NOTE. */
 void doctor_report(struct diagnosis *diagnosis, enum severity severity, const char *check,
-		const char *format, ...) __attribute__((format(printf, 4, 5)));
+		   const char *format, ...) __attribute__((format(printf, 4, 5)));
 
 /*
  * Add a finding and the command that repairs it. fix is a new string, which

@@ -149,10 +149,10 @@ void doctor_secure_boot(struct diagnosis *diagnosis)
 	bool secure = has_secure_boot(), locked = strcmp(mode, "none");
 
 	doctor_report(diagnosis, SEVERITY_OK, "secure-boot", "Secure Boot is %s",
-		   secure ? "on" : "off");
+		      secure ? "on" : "off");
 	doctor_report(diagnosis, locked ? SEVERITY_NOTE : SEVERITY_OK, "lockdown",
-		   "Lockdown is %s%s%s", locked ? "in mode " : "off", locked ? mode : "",
-		   locked ? "; binding and opening devices are allowed, hibernation is not" : "");
+		      "Lockdown is %s%s%s", locked ? "in mode " : "off", locked ? mode : "",
+		      locked ? "; binding and opening devices are allowed, hibernation is not" : "");
 	if (module && (secure || locked))
 		check_signature(diagnosis, module);
 	free(mode);

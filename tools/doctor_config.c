@@ -91,7 +91,7 @@ static bool check_device(struct diagnosis *diagnosis, const struct vdevice *devi
 		return trouble;
 	if (plan->now.outcome == PLAN_WAITS) {
 		doctor_report(diagnosis, SEVERITY_NOTE, "devices", "%s (%s) is left alone: %s",
-			   device->instance, device_class(device), plan->now.reason);
+			      device->instance, device_class(device), plan->now.reason);
 	} else if (plan->now.outcome == PLAN_BIND) {
 		doctor_complain(diagnosis, SEVERITY_PROBLEM, "devices",
 				need_printf(VMBUS_BIND " %s", device->instance),
@@ -113,5 +113,5 @@ void doctor_devices(struct diagnosis *diagnosis)
 			trouble = true;
 	if (!trouble && diagnosis->machine->handles)
 		doctor_report(diagnosis, SEVERITY_OK, "devices",
-			   "every device is where the rules want it");
+			      "every device is where the rules want it");
 }

@@ -166,7 +166,7 @@ static void check_daemon(struct diagnosis *diagnosis, const struct vdevice *devi
 				device->uio);
 	else
 		doctor_report(diagnosis, SEVERITY_OK, "daemon", DAEMON
-			   " does not run; it starts when the file copy device is bound");
+			      " does not run; it starts when the file copy device is bound");
 	free(pid);
 }
 
@@ -178,7 +178,7 @@ void doctor_guest_service(struct diagnosis *diagnosis)
 		return;
 	if (device)
 		doctor_report(diagnosis, SEVERITY_OK, "guest-service",
-			   "the host offers the file copy device");
+			      "the host offers the file copy device");
 	else if (is_installed())
 		doctor_complain(
 			diagnosis, SEVERITY_WARNING, "guest-service",
@@ -188,7 +188,7 @@ void doctor_guest_service(struct diagnosis *diagnosis)
 			"work; on Azure it never does");
 	else
 		doctor_report(diagnosis, SEVERITY_NOTE, "guest-service",
-			   "the host does not offer the file copy device");
+			      "the host does not offer the file copy device");
 	if (!is_installed()) {
 		doctor_report(diagnosis, SEVERITY_NOTE, "daemon", DAEMON " is not installed");
 		return;

@@ -76,8 +76,8 @@ void doctor_initramfs(struct diagnosis *diagnosis)
 
 	if (!file_exists(REQUEST)) {
 		doctor_report(diagnosis, SEVERITY_OK, "initramfs",
-			   "vmbus-bind is not in the initramfs, which needs it only if " REQUEST
-			   " asks for it");
+			      "vmbus-bind is not in the initramfs, which needs it only if " REQUEST
+			      " asks for it");
 	} else if (!has_hooks()) {
 		doctor_complain(diagnosis, SEVERITY_PROBLEM, "initramfs",
 				distribution_install("hyperv-uio"),
@@ -85,8 +85,8 @@ void doctor_initramfs(struct diagnosis *diagnosis)
 				"missing");
 	} else if (!image) {
 		doctor_report(diagnosis, SEVERITY_NOTE, "initramfs",
-			   "the kernel %s has no initramfs in /boot that vmbus-bind could be in",
-			   diagnosis->release);
+			      "the kernel %s has no initramfs in /boot that vmbus-bind could be in",
+			      diagnosis->release);
 	} else {
 		newer = newer_than(file_changed("%s", image));
 		if (newer)
@@ -96,7 +96,7 @@ void doctor_initramfs(struct diagnosis *diagnosis)
 					"rules", image, newer);
 		else
 			doctor_report(diagnosis, SEVERITY_OK, "initramfs",
-				   "%s has vmbus-bind with the present rules", image);
+				      "%s has vmbus-bind with the present rules", image);
 	}
 	free(newer);
 	free(image);

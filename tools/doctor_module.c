@@ -92,8 +92,8 @@ void doctor_vmbus(struct diagnosis *diagnosis)
 				need_strdup("journalctl -k -g vmbus"), "%s", machine->fault);
 	if (machine->handles)
 		doctor_report(diagnosis, SEVERITY_OK, "vmbus", "VMBus has %zu device%s; kernel %s%s",
-			   machine->count, machine->count == 1 ? "" : "s", diagnosis->release,
-			   is_azure() ? ", on Azure" : "");
+			      machine->count, machine->count == 1 ? "" : "s", diagnosis->release,
+			      is_azure() ? ", on Azure" : "");
 	else if (is_hyperv() && file_exists("/sys/module/hv_vmbus"))
 		doctor_complain(
 			diagnosis, SEVERITY_PROBLEM, "vmbus",
@@ -201,15 +201,15 @@ static void judge_own_module(struct diagnosis *diagnosis, const char *loaded, co
 		free(version);
 		doctor_complain(
 			diagnosis, SEVERITY_PROBLEM, "module", fix,
-			"a rule names %s (%s), which has no monitor bit; the kernel's own " MODULE
+			"a rule names %s (%s), a low-speed device; the kernel's own " MODULE
 			" refuses such a device before Linux 6.10, and ours is not built for %s",
 			device->instance, device_class(device), diagnosis->release);
 	} else {
 		doctor_report(diagnosis, SEVERITY_OK, "module",
-			   "the kernel's own " MODULE "%s%s%s is %s, "
-			   "which is enough for the rules here",
-			   *loaded ? " (" : "", loaded, *loaded ? ")" : "",
-			   *loaded ? "loaded" : "installed");
+			      "the kernel's own " MODULE "%s%s%s is %s, "
+			      "which is enough for the rules here",
+			      *loaded ? " (" : "", loaded, *loaded ? ")" : "",
+			      *loaded ? "loaded" : "installed");
 	}
 }
 
@@ -268,7 +268,7 @@ static void check_loaded(struct diagnosis *diagnosis, const char *ours)
 				version + 2);
 	} else {
 		doctor_report(diagnosis, SEVERITY_OK, "module", "our " MODULE " %s is loaded",
-			   version + 2);
+			      version + 2);
 	}
 	free(version);
 }
@@ -292,7 +292,7 @@ static void check_installed(struct diagnosis *diagnosis, const char *ours)
 					ours);
 		else
 			doctor_report(diagnosis, SEVERITY_OK, "module",
-				   "our " MODULE " is installed as %s", ours);
+				      "our " MODULE " is installed as %s", ours);
 	} else if (own) {
 		judge_own_module(diagnosis, "", NULL);
 	} else if (!kernel_option(diagnosis->release, "CONFIG_UIO")) {
@@ -319,7 +319,7 @@ void doctor_module(struct diagnosis *diagnosis)
 		;	/* doctor_vmbus() has said enough. */
 	else if (is_built_in(diagnosis->release))
 		doctor_report(diagnosis, SEVERITY_NOTE, "module", "the kernel %s has its own " MODULE
-			   " built in, so ours cannot replace it", diagnosis->release);
+			      " built in, so ours cannot replace it", diagnosis->release);
 	else if (file_exists("/sys/module/" MODULE))
 		check_loaded(diagnosis, ours);
 	else
@@ -384,7 +384,7 @@ void doctor_headers(struct diagnosis *diagnosis)
 
 	if (!doctor_has_dkms_source(&version)) {
 		doctor_report(diagnosis, SEVERITY_NOTE, "headers",
-			   "hyperv-uio-dkms is not installed, so no headers are needed");
+			      "hyperv-uio-dkms is not installed, so no headers are needed");
 	} else {
 		for (size_t i = 0; i < releases.count; i++)
 			if ((is_bootable(releases.items[i]) ||
@@ -393,7 +393,7 @@ void doctor_headers(struct diagnosis *diagnosis)
 				ok = false;
 		if (ok)
 			doctor_report(diagnosis, SEVERITY_OK, "headers",
-				   "the module is built for every kernel that can be booted");
+				      "the module is built for every kernel that can be booted");
 	}
 	free(version);
 	strings_free(&releases);
