@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* doctor: the overrides that driverctl keeps for VMBus devices. */
+/* doctor: check the overrides that driverctl keeps for VMBus devices. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,7 +15,7 @@ static const struct vdevice *find_device(const struct machine *machine, const ch
 	return NULL;
 }
 
-/* Compare an entry of driverctl's with the rule that counts for its device. */
+/* Compare an entry of driverctl with the rule for its device. */
 static void check_entry(struct diagnosis *diagnosis, const char *instance,
 			const struct section *entry)
 {

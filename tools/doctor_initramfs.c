@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * doctor: whether vmbus-bind is in the initramfs where that was asked for, and
- * with the present rules.
+ * doctor: check that vmbus-bind is in the initramfs with the present rules, if
+ * the administrator wants it there.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -33,8 +33,8 @@ static char *image_of(const char *release)
 }
 
 /*
- * Return what is newer than the image and belongs into it, as a new string, or
- * NULL.
+ * Return the path of a file that belongs into the image and is newer, as a new
+ * string, or NULL.
  */
 static char *newer_than(int64_t image)
 {
@@ -42,7 +42,8 @@ static char *newer_than(int64_t image)
 	static const char *const files[] = {
 		REQUEST, VMBUS_BIND,
 		/*
-		 * A file that was removed, or renamed, changes only its folder.
+		 * Removing or renaming a file changes only the time of its
+		 * directory.
 		 */
 		ADMIN_CONFIG, VENDOR_CONFIG,
 	};
