@@ -18,11 +18,13 @@
 
 #define DEFAULT_DRIVER "uio_hv_generic"
 
-/* The files that name a device: ours, and driverctl's. */
+/*
+ * The files that name a device: the one of vmbusctl, and the entry of driverctl
+ */
 struct files {
 	struct rule_file rule_file;
-	char *entry;	/* path of driverctl's */
-	char *entry_text;	/* what was in it; NULL: it was not there */
+	char *entry;	/* path of the entry of driverctl */
+	char *entry_text;	/* its former content; NULL: there was none */
 };
 
 static int files_open(struct files *files, const struct vdevice *device)
@@ -39,7 +41,10 @@ static void files_close(struct files *files)
 	free(files->entry_text);
 }
 
-/* Write our file, and remove driverctl's, so that the two never disagree. */
+/*
+ * Write the file of vmbusctl, and remove the entry of driverctl, so that the
+ * two never disagree.
+ */
 static int files_write(const struct files *files)
 {
 	int status = rule_file_write(&files->rule_file);
@@ -66,7 +71,7 @@ static void files_restore(const struct files *files)
 		complain("%s cannot be put back: %s", files->entry, strerror(errno));
 }
 
-/* Say which files hold the rule now. */
+/* Print which file holds the rule now. */
 static void print_files(const struct files *files)
 {
 	if (rule_file_has_section(&files->rule_file))
@@ -80,8 +85,8 @@ static void print_files(const struct files *files)
 }
 
 /*
- * Add a section for the device that wins over all the others, as long as this
- * program runs.
+ * Add a section for the device to the configuration in memory. It wins over all
+ * the others.
  */
 static void add_section(struct config *config, const struct vdevice *device, const char *driver,
 			bool force)
@@ -102,13 +107,16 @@ static void add_section(struct config *config, const struct vdevice *device, con
 	snprintf(section->driver, sizeof(section->driver), "%s", driver);
 }
 
-/* Plan for the device. Return false if the engine does not see it. */
+/*
+ * Make a plan for the device. Return false if the engine does not see the
+ * device.
+ */
 static bool make_plan(struct rules *rules, const struct vdevice *device, struct plan *plan)
 {
 	int at = facts_device(&rules->facts, device->instance);
 
 	if (at < 0) {
-		complain("%s: the host has taken it back", device->instance);
+		complain("%s: the host has rescinded it", device->instance);
 		return false;
 	}
 	plan_make(&rules->config, &rules->facts, at, PLAN_NOW, NULL, plan);
@@ -116,7 +124,10 @@ static bool make_plan(struct rules *rules, const struct vdevice *device, struct 
 	return true;
 }
 
-/* Return 0 if the plan is to bind, else an exit status, and say why. */
+/*
+ * Return 0 if the plan is to bind. Otherwise print why it is not, and return an
+ * exit status.
+ */
 static int judge(const struct plan *plan, const struct vdevice *device, enum change_when when)
 {
 	switch (plan->outcome) {
@@ -124,11 +135,11 @@ static int judge(const struct plan *plan, const struct vdevice *device, enum cha
 	case PLAN_BOUND:
 		return 0;
 	case PLAN_REFUSED:
-		complain("%s (%s) is not taken: %s; --force takes it", device->instance,
-			 device_class(device), plan->reason);
+		complain("%s (%s): not bound to %s: %s; --force overrules this", device->instance,
+			 device_class(device), plan->rule.driver, plan->reason);
 		if (when != CHANGE_NOW)
 			complain("--force writes force=yes, which holds at each boot; "
-				 "'vmbusctl bind --now --force' takes it once");
+				 "'vmbusctl bind --now --force' binds it once");
 		return EXIT_REFUSED;
 	case PLAN_FAULTY:
 		complain("%s (%s) is left alone: %s", device->instance, device_class(device),
@@ -142,8 +153,8 @@ static int judge(const struct plan *plan, const struct vdevice *device, enum cha
 }
 
 /*
- * Return the driver for a device: what was asked for, that of its rule, or our
- * module.
+ * Return the driver for a device: the requested one, that of its rule, or
+ * uio_hv_generic.
  */
 static char *choose_driver(const char *asked, const struct plan *plan)
 {
@@ -159,15 +170,15 @@ static int check_driver(const char *driver)
 		return 0;
 	if (!strcmp(driver, "none"))
 		complain(
-			"a device cannot be kept without a driver; 'vmbusctl unbind' gives it "
-			"back to the kernel's choice");
+			"a device cannot be kept without a driver; 'vmbusctl unbind' lets the "
+			"kernel choose one");
 	else
 		complain("'%s' is not the name of a driver", driver);
 	return EXIT_USAGE;
 }
 
 /*
- * Report what came of writing or removing a note of defer.h. Return an exit
+ * Report the result of writing or removing a file of defer.h. Return an exit
  * status.
  */
 static int noted(const struct vdevice *device, int err)
@@ -178,7 +189,10 @@ static int noted(const struct vdevice *device, int err)
 	return err ? EXIT_FAILED : 0;
 }
 
-/* Bind, and return an exit status; device_bind() has said what it did. */
+/*
+ * Bind the device, and return an exit status. device_bind() reports what it
+ * does.
+ */
 static int carry_out(const struct section *extra, const struct vdevice *device, bool force,
 		     enum change_when when)
 {
@@ -189,17 +203,17 @@ static int carry_out(const struct section *extra, const struct vdevice *device, 
 	int err = device_bind(extra, device->handle, &options);
 
 	if (err == -ENODEV)
-		complain("%s: the host has taken it back", device->instance);
+		complain("%s: the host has rescinded it", device->instance);
 	return err ? EXIT_FAILED : 0;
 }
 
-/* Write the rule, check that it is the one that counts, and carry it out. */
+/* Write the rule, check that no other file overrides it, and carry it out. */
 static int bind_persistently(const struct vdevice *device, const char *driver, bool force,
 			     enum change_when when)
 {
 	/*
-	 * vmbus-bind runs whenever a file of rules changes, so the device waits
-	 * before one does.
+	 * vmbus-bind.path may run vmbus-bind as soon as a file changes, so
+	 * defer the device first.
 	 */
 	const bool new_wait =
 		when == CHANGE_BOOT && !defer_is_set(device->instance, DEFER_BINDING);
@@ -294,7 +308,7 @@ out:
 	return status;
 }
 
-/* Do as if the files of the device were not there. */
+/* Ignore the files of the device in a configuration. */
 static void forget_files(struct config *config, const struct files *files)
 {
 	for (size_t i = 0; i < config->count; i++) {
@@ -306,8 +320,8 @@ static void forget_files(struct config *config, const struct files *files)
 }
 
 /*
- * Remove what names the device alone, and forbid it where something else names
- * it.
+ * Remove what names the device alone, and disable the device if another file
+ * names it.
  */
 static int unbind_persistently(struct rules *rules, const struct vdevice *device)
 {
@@ -334,7 +348,7 @@ out:
 	return status;
 }
 
-/* Give the device back now. @is_wanted: a rule still wants it. */
+/* Release the device now. @is_wanted: a rule still wants it. */
 static int release(struct rules *rules, const struct vdevice *device, enum change_when when,
 		   bool is_wanted)
 {
@@ -353,9 +367,9 @@ static int release(struct rules *rules, const struct vdevice *device, enum chang
 	if (!err && !strcmp(override, "(null)"))
 		override[0] = '\0';
 	/*
-	 * Somebody has bound it by hand, through new_id. An override makes
-	 * device_release() see what the administrator has said here: the device
-	 * is to be given back.
+	 * Somebody has bound the device by hand, through new_id.
+	 * device_release() releases a device whose override names the driver,
+	 * so set the override.
 	 */
 	if (!err && !override[0] && device->uio) {
 		snprintf(override, sizeof(override), "%s", device->driver);
@@ -377,7 +391,7 @@ static int release(struct rules *rules, const struct vdevice *device, enum chang
 	}
 	err = device_release(&rules->config, device->handle, &options);
 	if (err == -ENODEV)
-		complain("%s: the host has taken it back", device->instance);
+		complain("%s: the host has rescinded it", device->instance);
 	return err ? EXIT_FAILED : 0;
 }
 
@@ -403,8 +417,8 @@ int change_unbind(const char *id, enum change_when when)
 	if (is_wanted && plan->boot.outcome == PLAN_BIND)
 		printf("rule: %s binds the device again at the next boot\n", plan->boot.at.file);
 	/*
-	 * Without the rule nothing waits for the next boot. --now changes
-	 * neither.
+	 * The device no longer waits for the next boot, because its rule is
+	 * removed. --now changes neither.
 	 */
 	if (when != CHANGE_NOW) {
 		status = unbind_persistently(rules, device);

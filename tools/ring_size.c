@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* vmbusctl ring-size: the size of the rings of a device. */
+/* vmbusctl ring-size: show or set the ring size of a device. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -21,11 +21,11 @@ const struct command ring_size_command = {
 	.name = "ring-size",
 	.arguments = "[--now | --boot] ID [SIZE | default]",
 	.summary = "show or set the size of one ring of a device",
-	.help =	"SIZE is in bytes, or with K or M behind it; the header page of the ring counts.\n"
-		"Without SIZE the present size is shown. The device must not be open, and the\n"
-		"module must be ours.\n"
-		"  --now           now only; nothing is written to a file\n"
-		"  --boot          into the rule only, which then has it from the next boot on\n",
+	.help =	"SIZE is in bytes, or in KiB or MiB with K or M; it includes the header page.\n"
+		"Without SIZE the command shows the present size. No program may have the device\n"
+		"open, and the module must be that of hyperv-uio-dkms.\n"
+		"  --now           now only; no file is written\n"
+		"  --boot          only in the rule, from the next boot on\n",
 	.options = "--now --boot",
 	.takes = "is",
 	.run = run,
@@ -120,8 +120,8 @@ static int set_now(const struct vdevice *device, const struct device_plan *plan,
 	else
 		err = kernel_write(size, "%s/" DEVICE_FILE, vmbus_device_sysfs(device->handle));
 	/*
-	 * The module has made the ring file anew, with the owner and mode of
-	 * the kernel.
+	 * The module has made the ring file anew with the kernel's owner and
+	 * mode, so apply those of the rule.
 	 */
 	if (!err && plan && plan_has_rule(&plan->now) && plan->now.rule.enable) {
 		struct rule rule = plan->now.rule;
@@ -157,8 +157,8 @@ static int set_in_rule(const struct vdevice *device, const struct device_plan *p
 	snprintf(text, sizeof(text), "%" PRIu64, size);
 	rule_file_set(&file, "ring_size", size ? text : NULL);
 	/*
-	 * vmbus-bind runs whenever a file of rules changes, and would set the
-	 * size now.
+	 * vmbus-bind.path may run vmbus-bind as soon as a file changes, which
+	 * would set the size now.
 	 */
 	if (waits && defer_set(device->instance, DEFER_SIZE))
 		complain("%s: the size may be set before the next boot", device->instance);

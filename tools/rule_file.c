@@ -50,7 +50,10 @@ void rule_file_free(struct rule_file *file)
 	strings_free(&file->lines);
 }
 
-/* Tell whether a line is the header of a section, and of the device's. */
+/*
+ * Tell whether a line is the header of a section, and in *own whether it is
+ * that of the device.
+ */
 static bool is_header(const char *line, const char *instance, bool *own)
 {
 	char guid[VMBUS_GUID_SIZE], *name;
@@ -68,8 +71,8 @@ static bool is_header(const char *line, const char *instance, bool *own)
 }
 
 /*
- * Find the device's section: *begin is its header, *end the line behind it.
- * Return false without one.
+ * Find the section of the device: *begin is its header, *end the line after it.
+ * Return false if there is none.
  */
 static bool find_section(const struct rule_file *file, size_t from, size_t *begin, size_t *end)
 {
@@ -121,7 +124,7 @@ void rule_file_set(struct rule_file *file, const char *key, const char *value)
 	struct strings *lines = &file->lines;
 	size_t begin, end, from = 0;
 
-	/* A hand-written file may have several sections for the device. */
+	/* An administrator may have written several sections for the device. */
 	while (find_section(file, from, &begin, &end)) {
 		for (size_t i = end; i > begin + 1; i--)
 			if (has_key(lines->items[i - 1], key)) {
@@ -164,7 +167,7 @@ static bool has_any_section(const struct rule_file *file)
 	return false;
 }
 
-/* Create the folders of a path. */
+/* Create the directories of a path. */
 static int make_folders(const char *path)
 {
 	char *copy = need_strdup(path);
@@ -195,7 +198,7 @@ static int sync_folder(const char *path)
 	return err;
 }
 
-/* Replace the file at once. Return 0 or -errno. */
+/* Replace the file atomically. Return 0 or -errno. */
 static int replace(const char *path, const char *text)
 {
 	char *temporary = need_printf("%s.new", path);

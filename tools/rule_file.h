@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The files that vmbusctl writes: /etc/hyperv-uio/bind.d/60-INSTANCE.conf, one
- * for a device.
+ * Write the files of vmbusctl: /etc/hyperv-uio/bind.d/60-INSTANCE.conf, one for
+ * each device.
  */
 #ifndef HVUIO_RULE_FILE_H
 #define HVUIO_RULE_FILE_H
@@ -11,25 +11,25 @@
 #include "memory.h"
 
 /*
- * A file as it is to be; it holds one section, and may hold what an
- * administrator added.
+ * The new content of a file. It has a section for the device, and may have
+ * lines of the administrator.
  */
 struct rule_file {
 	char *path;
 	char *instance;
-	char *before;		/* the file as it was found; NULL: there was none */
-	struct strings lines;	/* the file as it shall be */
+	char *before;		/* its former content; NULL: it did not exist */
+	struct strings lines;	/* its new content */
 };
 
 /*
- * Read the file of a device, or begin a new one. Return 0; or EXIT_FAILED, and
- * a message has said why. rule_file_free() it in either case.
+ * Read the file of a device, or start a new one. Return 0, or EXIT_FAILED after
+ * a message. Call rule_file_free() in either case.
  */
 int rule_file_open(struct rule_file *file, const char *instance);
 void rule_file_free(struct rule_file *file);
 
 /*
- * Set a key in the section of the device, or remove it (value NULL). Other
+ * Set a key in the section of the device, or remove it if @value is NULL. Other
  * lines stay as they are.
  */
 void rule_file_set(struct rule_file *file, const char *key, const char *value);
@@ -41,13 +41,12 @@ void rule_file_clear(struct rule_file *file);
 bool rule_file_has_section(const struct rule_file *file);
 
 /*
- * Replace the file, so that a reader finds the old one or the new one. A file
- * without a section is removed. Return 0; or EXIT_FAILED, and a message has
- * said why.
+ * Replace the file atomically, or remove it if it has no section. Return 0, or
+ * EXIT_FAILED after a message.
  */
 int rule_file_write(const struct rule_file *file);
 
-/* Put back the file that rule_file_open() found. */
+/* Restore the file that rule_file_open() has read. */
 void rule_file_restore(const struct rule_file *file);
 
 #endif
