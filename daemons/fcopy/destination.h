@@ -26,7 +26,9 @@
 struct destination_request {
 	const char *path;
 	const char *name;
-	/* the fault of @name, or NULL; ignored if the copy does not use @name */
+	/*
+	 * the fault of @name, or NULL; ignored if the copy does not use @name
+	 */
 	const char *name_fault;
 	bool force;
 	bool create;
