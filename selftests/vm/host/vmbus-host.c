@@ -1137,8 +1137,8 @@ int main(int argc, char **argv)
 		}
 	}
 	/*
-	 * What was sent without waiting is in the ring, or the guest's, before
-	 * the connection ends.
+	 * Packets that were sent without waiting reach the ring, or the guest,
+	 * before the connection ends.
 	 */
 	if (!ret)
 		ret = run(&s, "sync");

@@ -411,8 +411,8 @@ static bool take_packet(VMBusChannel *chan, uint32_t avail)
 }
 
 /*
- * What is in tx goes to the program. Returns whether anything was taken: then
- * the guest may have added to it meanwhile.
+ * Send the packets in tx to the program. Return whether there were any: the
+ * guest may have added to them meanwhile.
  */
 static bool ring_receive(VMBusChannel *chan)
 {
