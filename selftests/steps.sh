@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
+# shellcheck disable=SC2034
 # Sourced by check and demo: numbered steps with times, a log for each, and on
 # failure the step and its log last.
 

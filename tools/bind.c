@@ -9,13 +9,13 @@ static int run_unbind(int argc, char **argv);
 const struct command bind_command = {
 	.name = "bind",
 	.arguments = "[--now | --boot] [-f] ID [DRIVER]",
-	.summary = "give a device to a driver, now and at each boot",
+	.summary = "bind a device to a driver, now and at each boot",
 	.help =	"DRIVER is uio_hv_generic if neither the command nor a rule names one.\n"
-		"  --now           now only; nothing is written\n"
+		"  --now           now only; no file is written\n"
 		"  --boot          from the next boot on; the device is not touched\n"
 		"  --persistent    both, which is the default\n"
 		"  -f, --force     even if the machine needs the device (route, mounted disk);\n"
-		"                  without --now this is written, and holds at each boot\n",
+		"                  without --now the rule gets force=yes, for each boot\n",
 	.options = "--now --boot --persistent --force",
 	.takes = "id",
 	.run = run_bind,
@@ -24,10 +24,10 @@ const struct command bind_command = {
 const struct command unbind_command = {
 	.name = "unbind",
 	.arguments = "[--now | --boot] ID",
-	.summary = "give a device back to the driver that the kernel chooses, now and at each boot",
-	.help =	"A rule that other files have for the device, such as one for its class, is\n"
-		"switched off for this device.\n"
-		"  --now           now only; nothing is written, and the rule still holds at boot\n"
+	.summary = "release a device to the driver that the kernel chooses, now and at each boot",
+	.help =	"If other files name the device, for example by its class, the command disables\n"
+		"the rule for this device.\n"
+		"  --now           now only; no file is written, and the rule still applies at boot\n"
 		"  --boot          from the next boot on; the device is not touched\n"
 		"  --persistent    both, which is the default\n",
 	.options = "--now --boot --persistent",

@@ -3,22 +3,22 @@
 
 vmbusctl        := $(O)/tools/vmbusctl
 vmbusctl-names  := change colour command complete describe distribution doctor doctor_boot doctor_config doctor_driverctl \
-		   doctor_fcopy doctor_initramfs doctor_module dropin file identify json link list machine main memory \
-		   overrides ring_size rule rules show table watch bind
+		   doctor_fcopy doctor_initramfs doctor_module file identify json link list machine main memory \
+		   overrides ring_size rule rule_file rules show table watch bind
 vmbusctl-objs   := $(vmbusctl-names:%=$(O)/tools/%.o)
 vmbusctl-pkgs   := json-c uuid
 
 bashcompletiondir ?= $(datarootdir)/bash-completion/completions
 zshcompletiondir  ?= $(datarootdir)/zsh/site-functions
 
-# The engine of vmbus-bind decides for vmbusctl, too.
+# libbind.a, the engine of vmbus-bind, decides for vmbusctl, too.
 paths_vmbusctl = $(paths_bind) $(udevdir)
 $(O)/tools/%.o: tools/%.c $(O)/paths/vmbusctl
 	$(call compile,$(bind_cflags) -Iudev -DVMBUS_BIND='"$(udevdir)/vmbus-bind"' \
 		$(shell $(PKG_CONFIG) --cflags $(vmbusctl-pkgs)))
 
-# As vmbus-bind, which is in the same package. That package then needs no
-# package of the library.
+# vmbusctl links the static library, as vmbus-bind does. So their package
+# depends on no package of the library.
 $(vmbusctl): $(vmbusctl-objs) $(O)/udev/libbind.a $(lib_a)
 	$(call link,$(vmbusctl-objs) $(O)/udev/libbind.a $(lib_a) \
 		$(shell $(PKG_CONFIG) --libs $(vmbusctl-pkgs)))

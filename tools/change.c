@@ -10,7 +10,7 @@
 #include "command.h"
 #include "defer.h"
 #include "driverctl.h"
-#include "dropin.h"
+#include "rule_file.h"
 #include "file.h"
 #include "identify.h"
 #include "kernel.h"
@@ -18,37 +18,42 @@
 
 #define DEFAULT_DRIVER "uio_hv_generic"
 
-/* The files that name a device: ours, and driverctl's. */
+/*
+ * The files that name a device: the one of vmbusctl, and the entry of driverctl
+ */
 struct files {
-	struct dropin dropin;
-	char *entry;	/* path of driverctl's */
-	char *entry_text;	/* what was in it; NULL: it was not there */
+	struct rule_file rule_file;
+	char *entry;	/* path of the entry of driverctl */
+	char *entry_text;	/* its former content; NULL: there was none */
 };
 
 static int files_open(struct files *files, const struct vdevice *device)
 {
 	*files = (struct files){ .entry = need(driverctl_path(device->instance)) };
 	files->entry_text = file_read(NULL, "%s", files->entry + strlen(vmbus_sysroot()));
-	return dropin_open(&files->dropin, device->instance);
+	return rule_file_open(&files->rule_file, device->instance);
 }
 
 static void files_close(struct files *files)
 {
-	dropin_free(&files->dropin);
+	rule_file_free(&files->rule_file);
 	free(files->entry);
 	free(files->entry_text);
 }
 
-/* Write our file, and remove driverctl's, so that the two never disagree. */
+/*
+ * Write the file of vmbusctl, and remove the entry of driverctl, so that the
+ * two never disagree.
+ */
 static int files_write(const struct files *files)
 {
-	int status = dropin_write(&files->dropin);
+	int status = rule_file_write(&files->rule_file);
 
 	if (status || !files->entry_text)
 		return status;
 	if (unlink(files->entry) && errno != ENOENT) {
 		complain("%s cannot be removed: %s", files->entry, strerror(errno));
-		dropin_restore(&files->dropin);
+		rule_file_restore(&files->rule_file);
 		return EXIT_FAILED;
 	}
 	return 0;
@@ -58,7 +63,7 @@ static void files_restore(const struct files *files)
 {
 	FILE *entry;
 
-	dropin_restore(&files->dropin);
+	rule_file_restore(&files->rule_file);
 	if (!files->entry_text)
 		return;
 	entry = fopen(files->entry, "we");
@@ -66,22 +71,22 @@ static void files_restore(const struct files *files)
 		complain("%s cannot be put back: %s", files->entry, strerror(errno));
 }
 
-/* Say which files hold the rule now. */
-static void files_say(const struct files *files)
+/* Print which file holds the rule now. */
+static void print_files(const struct files *files)
 {
-	if (dropin_has_section(&files->dropin))
-		printf("rule: %s\n", files->dropin.path);
-	else if (files->dropin.before)
-		printf("removed: %s\n", files->dropin.path);
+	if (rule_file_has_section(&files->rule_file))
+		printf("rule: %s\n", files->rule_file.path);
+	else if (files->rule_file.before)
+		printf("removed: %s\n", files->rule_file.path);
 	if (files->entry_text)
 		printf("%s: %s\n",
-		       dropin_has_section(&files->dropin) ? "moved from driverctl" : "removed",
+		       rule_file_has_section(&files->rule_file) ? "moved from driverctl" : "removed",
 		       files->entry);
 }
 
 /*
- * Add a section for the device that wins over all the others, as long as this
- * program runs.
+ * Add a section for the device to the configuration in memory. It wins over all
+ * the others.
  */
 static void add_section(struct config *config, const struct vdevice *device, const char *driver,
 			bool force)
@@ -102,13 +107,16 @@ static void add_section(struct config *config, const struct vdevice *device, con
 	snprintf(section->driver, sizeof(section->driver), "%s", driver);
 }
 
-/* Plan for the device. Return false if the engine does not see it. */
+/*
+ * Make a plan for the device. Return false if the engine does not see the
+ * device.
+ */
 static bool make_plan(struct rules *rules, const struct vdevice *device, struct plan *plan)
 {
 	int at = facts_device(&rules->facts, device->instance);
 
 	if (at < 0) {
-		complain("%s: the host has taken it back", device->instance);
+		complain("%s: the host has rescinded it", device->instance);
 		return false;
 	}
 	plan_make(&rules->config, &rules->facts, at, PLAN_NOW, NULL, plan);
@@ -116,7 +124,10 @@ static bool make_plan(struct rules *rules, const struct vdevice *device, struct 
 	return true;
 }
 
-/* Return 0 if the plan is to bind, else an exit status, and say why. */
+/*
+ * Return 0 if the plan is to bind. Otherwise print why it is not, and return an
+ * exit status.
+ */
 static int judge(const struct plan *plan, const struct vdevice *device, enum change_when when)
 {
 	switch (plan->outcome) {
@@ -124,11 +135,11 @@ static int judge(const struct plan *plan, const struct vdevice *device, enum cha
 	case PLAN_BOUND:
 		return 0;
 	case PLAN_REFUSED:
-		complain("%s (%s) is not taken: %s; --force takes it", device->instance,
-			 device_class(device), plan->reason);
+		complain("%s (%s): not bound to %s: %s; --force overrules this", device->instance,
+			 device_class(device), plan->rule.driver, plan->reason);
 		if (when != CHANGE_NOW)
 			complain("--force writes force=yes, which holds at each boot; "
-				 "'vmbusctl bind --now --force' takes it once");
+				 "'vmbusctl bind --now --force' binds it once");
 		return EXIT_REFUSED;
 	case PLAN_FAULTY:
 		complain("%s (%s) is left alone: %s", device->instance, device_class(device),
@@ -142,8 +153,8 @@ static int judge(const struct plan *plan, const struct vdevice *device, enum cha
 }
 
 /*
- * Return the driver for a device: what was asked for, that of its rule, or our
- * module.
+ * Return the driver for a device: the requested one, that of its rule, or
+ * uio_hv_generic.
  */
 static char *choose_driver(const char *asked, const struct plan *plan)
 {
@@ -159,15 +170,15 @@ static int check_driver(const char *driver)
 		return 0;
 	if (!strcmp(driver, "none"))
 		complain(
-			"a device cannot be kept without a driver; 'vmbusctl unbind' gives it "
-			"back to the kernel's choice");
+			"a device cannot be kept without a driver; 'vmbusctl unbind' lets the "
+			"kernel choose one");
 	else
 		complain("'%s' is not the name of a driver", driver);
 	return EXIT_USAGE;
 }
 
 /*
- * Report what came of writing or removing a note of defer.h. Return an exit
+ * Report the result of writing or removing a file of defer.h. Return an exit
  * status.
  */
 static int noted(const struct vdevice *device, int err)
@@ -178,7 +189,10 @@ static int noted(const struct vdevice *device, int err)
 	return err ? EXIT_FAILED : 0;
 }
 
-/* Bind, and return an exit status; device_bind() has said what it did. */
+/*
+ * Bind the device, and return an exit status. device_bind() reports what it
+ * does.
+ */
 static int carry_out(const struct section *extra, const struct vdevice *device, bool force,
 		     enum change_when when)
 {
@@ -189,17 +203,17 @@ static int carry_out(const struct section *extra, const struct vdevice *device, 
 	int err = device_bind(extra, device->handle, &options);
 
 	if (err == -ENODEV)
-		complain("%s: the host has taken it back", device->instance);
+		complain("%s: the host has rescinded it", device->instance);
 	return err ? EXIT_FAILED : 0;
 }
 
-/* Write the rule, check that it is the one that counts, and carry it out. */
+/* Write the rule, check that no other file overrides it, and carry it out. */
 static int bind_persistently(const struct vdevice *device, const char *driver, bool force,
 			     enum change_when when)
 {
 	/*
-	 * vmbus-bind runs whenever a file of rules changes, so the device waits
-	 * before one does.
+	 * vmbus-bind.path may run vmbus-bind as soon as a file changes, so
+	 * defer the device first.
 	 */
 	const bool new_wait =
 		when == CHANGE_BOOT && !defer_is_set(device->instance, DEFER_BINDING);
@@ -211,9 +225,9 @@ static int bind_persistently(const struct vdevice *device, const char *driver, b
 	status = files_open(&files, device);
 	if (status)
 		goto out;
-	dropin_set(&files.dropin, "enable", NULL);
-	dropin_set(&files.dropin, "force", force ? "yes" : NULL);
-	dropin_set(&files.dropin, "driver", driver);
+	rule_file_set(&files.rule_file, "enable", NULL);
+	rule_file_set(&files.rule_file, "force", force ? "yes" : NULL);
+	rule_file_set(&files.rule_file, "driver", driver);
 	if (new_wait)
 		status = noted(device, defer_set(device->instance, DEFER_BINDING));
 	if (status)
@@ -225,7 +239,7 @@ static int bind_persistently(const struct vdevice *device, const char *driver, b
 	status = make_plan(rules, device, &plan) ? judge(&plan, device, when) : EXIT_FAILED;
 	if (!status && strcmp(plan.rule.driver, driver)) {
 		complain("%s:%u wins over %s, and names the driver %s",
-			 plan.at.file ? plan.at.file : "?", plan.at.line, files.dropin.path,
+			 plan.at.file ? plan.at.file : "?", plan.at.line, files.rule_file.path,
 			 plan.rule.driver);
 		status = EXIT_FAILED;
 	}
@@ -235,7 +249,7 @@ static int bind_persistently(const struct vdevice *device, const char *driver, b
 		files_restore(&files);
 		goto err_wait;
 	}
-	files_say(&files);
+	print_files(&files);
 	if (when == CHANGE_BOTH)
 		status = noted(device, defer_clear(device->instance));
 	goto out;
@@ -294,20 +308,20 @@ out:
 	return status;
 }
 
-/* Do as if the files of the device were not there. */
+/* Ignore the files of the device in a configuration. */
 static void forget_files(struct config *config, const struct files *files)
 {
 	for (size_t i = 0; i < config->count; i++) {
 		const char *file = config->sections[i].at.file;
 
-		if (file && (!strcmp(file, files->dropin.path) || !strcmp(file, files->entry)))
+		if (file && (!strcmp(file, files->rule_file.path) || !strcmp(file, files->entry)))
 			config->sections[i].name.text[0] = '\0';
 	}
 }
 
 /*
- * Remove what names the device alone, and forbid it where something else names
- * it.
+ * Remove what names the device alone, and disable the device if another file
+ * names it.
  */
 static int unbind_persistently(struct rules *rules, const struct vdevice *device)
 {
@@ -323,18 +337,18 @@ static int unbind_persistently(struct rules *rules, const struct vdevice *device
 		status = EXIT_FAILED;
 		goto out;
 	}
-	dropin_clear(&files.dropin);
+	rule_file_clear(&files.rule_file);
 	if (plan.rule.scope != SCOPE_NONE && plan.rule.enable)
-		dropin_set(&files.dropin, "enable", "no");
+		rule_file_set(&files.rule_file, "enable", "no");
 	status = files_write(&files);
 	if (!status)
-		files_say(&files);
+		print_files(&files);
 out:
 	files_close(&files);
 	return status;
 }
 
-/* Give the device back now. @is_wanted: a rule still wants it. */
+/* Release the device now. @is_wanted: a rule still wants it. */
 static int release(struct rules *rules, const struct vdevice *device, enum change_when when,
 		   bool is_wanted)
 {
@@ -353,9 +367,9 @@ static int release(struct rules *rules, const struct vdevice *device, enum chang
 	if (!err && !strcmp(override, "(null)"))
 		override[0] = '\0';
 	/*
-	 * Somebody has bound it by hand, through new_id. An override makes
-	 * device_release() see what the administrator has said here: the device
-	 * is to be given back.
+	 * Somebody has bound the device by hand, through new_id.
+	 * device_release() releases a device whose override names the driver,
+	 * so set the override.
 	 */
 	if (!err && !override[0] && device->uio) {
 		snprintf(override, sizeof(override), "%s", device->driver);
@@ -377,7 +391,7 @@ static int release(struct rules *rules, const struct vdevice *device, enum chang
 	}
 	err = device_release(&rules->config, device->handle, &options);
 	if (err == -ENODEV)
-		complain("%s: the host has taken it back", device->instance);
+		complain("%s: the host has rescinded it", device->instance);
 	return err ? EXIT_FAILED : 0;
 }
 
@@ -403,8 +417,8 @@ int change_unbind(const char *id, enum change_when when)
 	if (is_wanted && plan->boot.outcome == PLAN_BIND)
 		printf("rule: %s binds the device again at the next boot\n", plan->boot.at.file);
 	/*
-	 * Without the rule nothing waits for the next boot. --now changes
-	 * neither.
+	 * The device no longer waits for the next boot, because its rule is
+	 * removed. --now changes neither.
 	 */
 	if (when != CHANGE_NOW) {
 		status = unbind_persistently(rules, device);

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/*
- * Give a device to a driver, or back to the kernel: now, at each boot, or both.
- */
+/* Bind a device to a driver, or release it: now, at each boot, or both. */
 #ifndef HVUIO_CHANGE_H
 #define HVUIO_CHANGE_H
 
@@ -17,21 +15,22 @@ enum change_when {
 };
 
 /*
- * Bind the device that an identifier names. driver: NULL stands for the driver
- * of its rule, or for uio_hv_generic without a rule. force: even if the machine
- * needs the device.
+ * Bind the device that an identifier names. @driver NULL stands for the driver
+ * of its rule, or for uio_hv_generic without a rule. With @force, bind it even
+ * if the machine needs it.
  *
- * The machine's need is judged first, and then nothing is written. If the
- * driver does not take the device, the configuration is what it was before.
+ * This function first checks whether the machine needs the device, and writes
+ * nothing if it does. If the driver does not take the device, it restores the
+ * configuration.
  *
- * Return an exit status; a message has said why.
+ * Return an exit status, after a message.
  */
 int change_bind(const char *id, const char *driver, bool force, enum change_when when);
 
 /*
- * Give the device back to the driver that the kernel chooses, and remove what
- * names the device: the file of vmbusctl, and driverctl's. If another file
- * still names it, forbid it in the file of vmbusctl.
+ * Release the device to the driver that the kernel chooses, and remove what
+ * names the device alone: the file of vmbusctl, and the entry of driverctl. If
+ * another file still names it, disable it in the file of vmbusctl.
  */
 int change_unbind(const char *id, enum change_when when);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Colours, on terminals only. */
+/* Colours for output to a terminal */
 #ifndef HVUIO_COLOUR_H
 #define HVUIO_COLOUR_H
 
@@ -8,9 +8,9 @@
 enum colour { COLOUR_NONE, COLOUR_HEADER, COLOUR_GOOD, COLOUR_WARNING, COLOUR_BAD, COLOUR_FAINT };
 
 /*
- * Return the sequence that switches a colour on, or off. Both return "" unless
- * the stream is a terminal that is not "dumb". The environment variable
- * NO_COLOR, if it is not empty, switches colours off (https://no-color.org).
+ * Return the sequence that switches a colour on, or off. Both return "" if the
+ * stream is no terminal, if TERM is "dumb", or if the environment variable
+ * NO_COLOR is not empty (https://no-color.org).
  */
 const char *colour_on(FILE *stream, enum colour colour);
 const char *colour_off(FILE *stream, enum colour colour);

@@ -26,9 +26,9 @@ struct command {
 	const char *help;	/* what the command does, and its options */
 	const char *options;	/* the long options, for completion: "--json --verbose" */
 	/*
-	 * What completion offers for each argument, one letter each: i
-	 * identifier, d driver, s size; the last one repeats if it is upper
-	 * case
+	 * What completion offers for each argument, one letter for each: i for
+	 * an identifier, d for a driver, s for a size. An upper-case letter at
+	 * the end repeats.
 	 */
 	const char *takes;
 	int (*run)(int argc, char **argv);
@@ -46,8 +46,8 @@ const struct command *command_find(const char *name);
 
 /*
  * Do as getopt_long(), and handle the common options. Return -1 after the last
- * option. When the command has to end, for help or for a wrong option, return 0
- * with the exit status in *status.
+ * option. If the command has to end, after --help, --version or a wrong option,
+ * return 0 with the exit status in *status.
  */
 int command_option(const struct command *command, int argc, char **argv, const char *letters,
 		   const struct option *options, int *status);
@@ -59,8 +59,8 @@ int command_misused(const struct command *command);
 void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /*
- * Flush standard output. Return status, or EXIT_FAILED with a message if what
- * the command printed could not be written.
+ * Flush standard output. Return @status, or print a message and return
+ * EXIT_FAILED if the output could not be written.
  */
 int command_end(int status);
 

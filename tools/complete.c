@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * vmbusctl complete WORD...: what may follow, for the completion of bash and
- * zsh. The words are those after "vmbusctl"; the last one is being typed and
- * may be empty. Each line of the answer is a candidate, a tab and a
+ * vmbusctl complete WORD...: list what may follow, for the completion of bash
+ * and zsh. The words are those after "vmbusctl"; the last one is being typed
+ * and may be empty. Each line of output has a candidate, a tab and a
  * description.
  */
 #include <ctype.h>

@@ -20,8 +20,8 @@ const char *describe_size(uint64_t bytes, char text[SIZE_TEXT])
 }
 
 /*
- * Links without their common part, the link of the instance last: its name is
- * in the table already.
+ * Return the links without /dev/vmbus/. If there is only the link by-id, which
+ * has the name of the instance, return "by-id".
  */
 static char *short_links(const struct vdevice *device)
 {
@@ -45,8 +45,7 @@ static char *short_links(const struct vdevice *device)
 }
 
 /*
- * Join the interfaces of a device, or write in brackets the one that it had
- * before.
+ * Return the interfaces of a device, or in brackets the one that it had before.
  */
 static char *interfaces_text(const struct vdevice *device)
 {
@@ -104,7 +103,7 @@ void describe_devices(const struct machine *machine, const struct rules *rules, 
 	table_free(table);
 }
 
-/* Add a number, or an empty cell where it is not known. */
+/* Add a number, or an empty cell if it is not known. */
 static void number_cell(struct table *table, int64_t value)
 {
 	if (value < 0)
@@ -114,8 +113,8 @@ static void number_cell(struct table *table, int64_t value)
 }
 
 /*
- * Add how full a ring is: "2048 of 16384". A ring that is almost full is worth
- * a colour.
+ * Add how full a ring is: "2048 of 16384". A ring that is almost full has a
+ * colour.
  */
 static void fill_cell(struct table *table, int64_t bytes, uint64_t room)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Devices as tables and as JSON. */
+/* Show devices as tables and as JSON. */
 #ifndef HVUIO_DESCRIBE_H
 #define HVUIO_DESCRIBE_H
 
@@ -9,8 +9,8 @@
 #include "rule.h"
 
 /*
- * Each function leaves out the devices that are not chosen, and prints nothing
- * if there is no line.
+ * Each function skips the devices that are not chosen, and prints nothing if no
+ * line remains.
  */
 void describe_devices(const struct machine *machine, const struct rules *rules, const bool *chosen);
 void describe_channels(const struct machine *machine, const bool *chosen);
@@ -19,8 +19,8 @@ void describe_maps(const struct machine *machine, const bool *chosen);
 struct json_object *describe_json(const struct vdevice *device, const struct rules *rules);
 
 /*
- * Write a number of bytes as "20 KiB", or "100 B" if it is no multiple of 1024.
- * 0 becomes "".
+ * Format a number of bytes as "20 KiB", or as "100 B" if it is no multiple of
+ * 1024. Zero becomes "".
  */
 #define SIZE_TEXT 24
 const char *describe_size(uint64_t bytes, char text[SIZE_TEXT]);

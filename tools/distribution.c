@@ -8,10 +8,7 @@
 
 enum family { DEBIAN, UBUNTU, FEDORA, SUSE, OTHER };
 
-/*
- * Tell whether the words of a line of os-release, NAME="word word", have a
- * word.
- */
+/* Tell whether a line of os-release, NAME="word word", contains a word. */
 static bool has_word(const char *line, const char *name, const char *word)
 {
 	size_t len = strlen(name);
@@ -33,7 +30,7 @@ static enum family family_of_machine(void)
 		const char *word;
 		enum family family;
 	} words[] = {
-		/* Ubuntu says that it is like Debian. */
+		/* Ubuntu has ID_LIKE=debian, so it comes first. */
 		{ "ubuntu", UBUNTU },  { "debian", DEBIAN }, { "fedora", FEDORA },
 		{ "rhel", FEDORA },    { "centos", FEDORA }, { "azurelinux", FEDORA },
 		{ "mariner", FEDORA }, { "suse", SUSE },     { "sles", SUSE },
@@ -65,7 +62,7 @@ static const char *flavour_of(const char *release)
 {
 	const char *flavour = strchr(release, '-');
 
-	/* What begins with a digit counts the builds. */
+	/* A part that begins with a digit counts builds. */
 	while (flavour && isdigit((unsigned char)flavour[1]))
 		flavour = strchr(flavour + 1, '-');
 	return flavour ? flavour + 1 : "";

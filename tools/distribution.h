@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The package manager of the distribution, and what its packages are called. */
+/* Commands of the package manager of the distribution */
 #ifndef HVUIO_DISTRIBUTION_H
 #define HVUIO_DISTRIBUTION_H
 
@@ -7,9 +7,9 @@
 char *distribution_install(const char *package);
 
 /*
- * Return a new string: the command that installs the headers of a kernel, and
- * where the distribution has one the package that brings the headers of later
- * kernels of that kind, too.
+ * Return a new string: the command that installs the headers of a kernel. If
+ * the distribution has a package that brings the headers of later kernels of
+ * that kind, the command installs it, too.
  */
 char *distribution_install_headers(const char *release);
 

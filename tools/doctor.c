@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* vmbusctl doctor: what is wrong, and the command that repairs it. */
+/* vmbusctl doctor: find what is wrong, and the command that repairs it. */
 #include "doctor.h"
 
 #include <stdarg.h>
@@ -17,7 +17,7 @@ const struct command doctor_command = {
 	.name = "doctor",
 	.arguments = "[-q] [-j]",
 	.summary = "what is wrong with the machine, and the command that repairs it",
-	.help =	"Nothing is changed. The exit status is 7 if there is a problem or a warning.\n"
+	.help =	"The command changes nothing. The exit status is 7 if there is a problem or a warning.\n"
 		"  -q, --quiet     only problems and warnings\n"
 		"  -j, --json      as JSON\n",
 	.options = "--quiet --json",
@@ -38,8 +38,8 @@ static void add(struct diagnosis *diagnosis, enum severity severity, const char 
 		finding->text = need(NULL);
 }
 
-void doctor_say(struct diagnosis *diagnosis, enum severity severity, const char *check,
-		const char *format, ...)
+void doctor_report(struct diagnosis *diagnosis, enum severity severity, const char *check,
+		   const char *format, ...)
 {
 	va_list args;
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What is wrong with the machine, and which command repairs it. */
+/* Find what is wrong with the machine, and the command that repairs it. */
 #ifndef HVUIO_DOCTOR_H
 #define HVUIO_DOCTOR_H
 
@@ -8,16 +8,16 @@
 
 enum severity {
 	SEVERITY_OK,
-	SEVERITY_NOTE,		/* worth knowing; nothing has to be done */
-	SEVERITY_WARNING,	/* will fail later, or under other circumstances */
+	SEVERITY_NOTE,		/* worth knowing; needs no repair */
+	SEVERITY_WARNING,	/* will fail later, or in other circumstances */
 	SEVERITY_PROBLEM,	/* does not work now */
 };
 
 struct doctor_finding {
 	enum severity severity;
-	const char *check;	/* "headers": the part of the machine; a stable word */
+	const char *check;	/* the part of the machine, such as "headers"; a stable word */
 	char *text;		/* one sentence without a full stop */
-	char *fix;		/* a command; NULL: nothing has to be done */
+	char *fix;		/* a command; NULL: needs no repair */
 };
 
 struct diagnosis {
@@ -29,17 +29,17 @@ struct diagnosis {
 };
 
 /* Add a finding that needs no repair: SEVERITY_OK or SEVERITY_NOTE. */
-void doctor_say(struct diagnosis *diagnosis, enum severity severity, const char *check,
-		const char *format, ...) __attribute__((format(printf, 4, 5)));
+void doctor_report(struct diagnosis *diagnosis, enum severity severity, const char *check,
+		   const char *format, ...) __attribute__((format(printf, 4, 5)));
 
 /*
- * Add a finding and the command that repairs it. fix is a new string, which
+ * Add a finding and the command that repairs it. @fix is a new string, which
  * then belongs to the finding.
  */
 void doctor_complain(struct diagnosis *diagnosis, enum severity severity, const char *check,
 		     char *fix, const char *format, ...) __attribute__((format(printf, 5, 6)));
 
-/* Each looks at one part of the machine. */
+/* Each function checks one part of the machine. */
 void doctor_vmbus(struct diagnosis *diagnosis);
 void doctor_module(struct diagnosis *diagnosis);
 void doctor_headers(struct diagnosis *diagnosis);

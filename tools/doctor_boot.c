@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* doctor: Secure Boot and Lockdown. */
+/* doctor: check Secure Boot and Lockdown. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,7 +19,7 @@ static bool has_secure_boot(void)
 {
 	size_t size = 0;
 	char *text = file_read(&size, SECURE_BOOT);
-	/* Four bytes of attributes, then one byte. */
+	/* The variable has four bytes of attributes and one byte of data. */
 	bool on = text && size == 5 && text[4] == 1;
 
 	free(text);
@@ -41,8 +41,8 @@ static char *lockdown_mode(void)
 }
 
 /*
- * Tell whether a module is signed: 1, 0, or -1 for one that is compressed or
- * cannot be read
+ * Tell whether a module is signed: 1, 0, or -1 if it is compressed or cannot be
+ * read.
  */
 static int is_signed(const char *path)
 {
@@ -75,7 +75,7 @@ static const char *certificate(void)
 
 /*
  * Tell whether shim has the certificate in its list: 1, 0, or -1 if the list
- * cannot be read
+ * cannot be read.
  */
 static int is_enrolled(const char *path)
 {
@@ -86,7 +86,7 @@ static int is_enrolled(const char *path)
 	list = file_read(&list_size, MOK_FILE);
 	if (!list)
 		list = file_read(&list_size, MOK_LIST);
-	/* The list has each certificate byte by byte. */
+	/* The list contains each certificate unchanged. */
 	if (der && size && list)
 		yes = memmem(list, list_size, der, size) != NULL;
 	free(der);
@@ -95,8 +95,8 @@ static int is_enrolled(const char *path)
 }
 
 /*
- * The version of our module has an epoch; the kernel's own, which load-module
- * may have loaded, has none.
+ * Tell whether the loaded module is ours: its version has an epoch. The version
+ * of the kernel's own module, which load-module may have loaded, has none.
  */
 static bool is_ours_loaded(void)
 {
@@ -148,11 +148,11 @@ void doctor_secure_boot(struct diagnosis *diagnosis)
 	char *module = doctor_our_module(diagnosis->release), *mode = lockdown_mode();
 	bool secure = has_secure_boot(), locked = strcmp(mode, "none");
 
-	doctor_say(diagnosis, SEVERITY_OK, "secure-boot", "Secure Boot is %s",
-		   secure ? "on" : "off");
-	doctor_say(diagnosis, locked ? SEVERITY_NOTE : SEVERITY_OK, "lockdown",
-		   "Lockdown is %s%s%s", locked ? "in mode " : "off", locked ? mode : "",
-		   locked ? "; binding and opening devices are allowed, hibernation is not" : "");
+	doctor_report(diagnosis, SEVERITY_OK, "secure-boot", "Secure Boot is %s",
+		      secure ? "on" : "off");
+	doctor_report(diagnosis, locked ? SEVERITY_NOTE : SEVERITY_OK, "lockdown",
+		      "Lockdown is %s%s%s", locked ? "in mode " : "off", locked ? mode : "",
+		      locked ? "; binding and opening devices are allowed, hibernation is not" : "");
 	if (module && (secure || locked))
 		check_signature(diagnosis, module);
 	free(mode);

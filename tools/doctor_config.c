@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* doctor: the configuration, and devices that are not where it wants them. */
+/*
+ * doctor: check the configuration, and find devices that do not have the driver
+ * that it names.
+ */
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,13 +30,13 @@ void doctor_configuration(struct diagnosis *diagnosis)
 				"the configuration cannot be read: %s",
 				strerror(-diagnosis->rules->config_error));
 	else if (!config->finding_count)
-		doctor_say(diagnosis, SEVERITY_OK, "configuration", "no file has a fault");
+		doctor_report(diagnosis, SEVERITY_OK, "configuration", "no file has a fault");
 }
 
 /*
- * Tell whether a check is all that the next boot lacks: nobody has checked the
- * adapter for this rule, and a check now finds that the machine can do without
- * it. An adapter that a check has found needed is the administrator's decision.
+ * Tell whether the next boot lacks only a check: nobody has checked the NIC for
+ * this rule, and a check now finds that the machine can do without it. If a
+ * check has found that the machine needs the NIC, the administrator decides.
  */
 static bool lacks_check(const struct diagnosis *diagnosis, const struct vdevice *device,
 			const struct device_plan *plan)
@@ -46,8 +49,8 @@ static bool lacks_check(const struct diagnosis *diagnosis, const struct vdevice 
 }
 
 /*
- * Report a device that the guard keeps. Return whether it does. --force is no
- * fix: pasted into an ssh session it takes the network of the session.
+ * Report a device that the guard refuses. Return whether it does. --force is no
+ * fix: in an ssh session it may take the network of the session.
  */
 static bool check_guard(struct diagnosis *diagnosis, const struct vdevice *device,
 			const struct device_plan *plan)
@@ -90,8 +93,8 @@ static bool check_device(struct diagnosis *diagnosis, const struct vdevice *devi
 	if (!plan)
 		return trouble;
 	if (plan->now.outcome == PLAN_WAITS) {
-		doctor_say(diagnosis, SEVERITY_NOTE, "devices", "%s (%s) is left alone: %s",
-			   device->instance, device_class(device), plan->now.reason);
+		doctor_report(diagnosis, SEVERITY_NOTE, "devices", "%s (%s) is left alone: %s",
+			      device->instance, device_class(device), plan->now.reason);
 	} else if (plan->now.outcome == PLAN_BIND) {
 		doctor_complain(diagnosis, SEVERITY_PROBLEM, "devices",
 				need_printf(VMBUS_BIND " %s", device->instance),
@@ -112,6 +115,6 @@ void doctor_devices(struct diagnosis *diagnosis)
 		if (check_device(diagnosis, &diagnosis->machine->devices[i]))
 			trouble = true;
 	if (!trouble && diagnosis->machine->handles)
-		doctor_say(diagnosis, SEVERITY_OK, "devices",
-			   "every device is where the rules want it");
+		doctor_report(diagnosis, SEVERITY_OK, "devices",
+			      "every device is where the rules want it");
 }

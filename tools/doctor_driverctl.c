@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* doctor: the overrides that driverctl keeps for VMBus devices. */
+/* doctor: check the overrides that driverctl keeps for VMBus devices. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,7 +15,7 @@ static const struct vdevice *find_device(const struct machine *machine, const ch
 	return NULL;
 }
 
-/* Compare an entry of driverctl's with the rule that counts for its device. */
+/* Compare an entry of driverctl with the rule for its device. */
 static void check_entry(struct diagnosis *diagnosis, const char *instance,
 			const struct section *entry)
 {
@@ -24,8 +24,8 @@ static void check_entry(struct diagnosis *diagnosis, const char *instance,
 	const struct plan *now = plan ? &plan->now : NULL;
 
 	if (!device) {
-		doctor_say(diagnosis, SEVERITY_NOTE, "driverctl",
-			   "%s names a device that the host does not offer", entry->at.file);
+		doctor_report(diagnosis, SEVERITY_NOTE, "driverctl",
+			      "%s names a device that the host does not offer", entry->at.file);
 	} else if (now && now->rule.scope == SCOPE_INSTANCE &&
 		   strcmp(now->rule.at.file, entry->at.file) &&
 		   (!now->rule.enable || strcmp(now->rule.driver, entry->driver))) {
@@ -43,8 +43,8 @@ static void check_entry(struct diagnosis *diagnosis, const char *instance,
 			"each boot: systemd turns the dashes of its name into slashes",
 			entry->at.file);
 	} else {
-		doctor_say(diagnosis, SEVERITY_OK, "driverctl", "%s is applied by vmbus-bind",
-			   entry->at.file);
+		doctor_report(diagnosis, SEVERITY_OK, "driverctl", "%s is applied by vmbus-bind",
+			      entry->at.file);
 	}
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * doctor: the file copy device, which the host calls Guest Service Interface,
- * and its daemons.
+ * doctor: check the file copy device, which the host calls Guest Service
+ * Interface, and its daemons.
  */
 #include <ctype.h>
 #include <fcntl.h>
@@ -42,8 +42,8 @@ static bool is_masked(void)
 }
 
 /*
- * Find a process by the beginning of its name; the kernel keeps 15 characters.
- * Return its number as a new string, or NULL.
+ * Find a process by the first 15 characters of its name, which the kernel
+ * keeps. Return its number as a new string, or NULL.
  */
 static char *find_process(const char *name)
 {
@@ -65,10 +65,10 @@ static char *find_process(const char *name)
 }
 
 /*
- * Return the unit of a service of the system that a process belongs to, as a
- * new string, or NULL. Its cgroup, in the hierarchy that systemd uses, has the
- * unit's name. systemd puts a '_' before a name that the kernel might take for
- * a file of its own, and no unit begins with one.
+ * Return the name of the system service to which a process belongs, as a new
+ * string, or NULL. The name is in the path of the cgroup of systemd's
+ * hierarchy. systemd puts a '_' before a name that could be a file of the
+ * kernel. No name of a unit begins with one.
  */
 static char *find_unit(const char *pid)
 {
@@ -89,13 +89,16 @@ static char *find_unit(const char *pid)
 }
 
 /*
- * Return the command that ends a process for good: by its unit, if it has one.
+ * Return the command that ends a process and keeps it from starting again, if
+ * it has a unit.
  */
 static char *end_process(const char *pid)
 {
 	char *unit = find_unit(pid), *fix;
 
-	/* The name may have a backslash, for an escaped dash. */
+	/*
+	 * An escaped dash in the name contains a backslash, which needs quotes.
+	 */
 	if (unit)
 		fix = need_printf(strchr(unit, '\\') ? "systemctl disable --now '%s'"
 						      : "systemctl disable --now %s", unit);
@@ -124,7 +127,7 @@ static void check_other_daemons(struct diagnosis *diagnosis)
 
 /*
  * Run hv-fcopyd --check-config. Return its exit status, or -1 if it cannot be
- * run, as with one that was built for another machine.
+ * run, for example because it was built for another machine.
  */
 static int check_config(void)
 {
@@ -157,7 +160,7 @@ static void check_daemon(struct diagnosis *diagnosis, const struct vdevice *devi
 					    " && systemctl start " DAEMON),
 				"the unit " DAEMON ".service is masked");
 	else if (pid)
-		doctor_say(diagnosis, SEVERITY_OK, "daemon", DAEMON " runs (process %s)", pid);
+		doctor_report(diagnosis, SEVERITY_OK, "daemon", DAEMON " runs (process %s)", pid);
 	else if (device && device->uio)
 		doctor_complain(diagnosis, SEVERITY_PROBLEM, "daemon",
 				need_strdup("systemctl restart " DAEMON
@@ -165,8 +168,8 @@ static void check_daemon(struct diagnosis *diagnosis, const struct vdevice *devi
 				"the file copy device is bound (%s), but " DAEMON " does not run",
 				device->uio);
 	else
-		doctor_say(diagnosis, SEVERITY_OK, "daemon", DAEMON
-			   " does not run; it starts when the file copy device is bound");
+		doctor_report(diagnosis, SEVERITY_OK, "daemon", DAEMON
+			      " does not run; it starts when the file copy device is bound");
 	free(pid);
 }
 
@@ -177,8 +180,8 @@ void doctor_guest_service(struct diagnosis *diagnosis)
 	if (!diagnosis->machine->handles)
 		return;
 	if (device)
-		doctor_say(diagnosis, SEVERITY_OK, "guest-service",
-			   "the host offers the file copy device");
+		doctor_report(diagnosis, SEVERITY_OK, "guest-service",
+			      "the host offers the file copy device");
 	else if (is_installed())
 		doctor_complain(
 			diagnosis, SEVERITY_WARNING, "guest-service",
@@ -187,10 +190,10 @@ void doctor_guest_service(struct diagnosis *diagnosis)
 			"the host does not offer the file copy device, so Copy-VMFile cannot "
 			"work; on Azure it never does");
 	else
-		doctor_say(diagnosis, SEVERITY_NOTE, "guest-service",
-			   "the host does not offer the file copy device");
+		doctor_report(diagnosis, SEVERITY_NOTE, "guest-service",
+			      "the host does not offer the file copy device");
 	if (!is_installed()) {
-		doctor_say(diagnosis, SEVERITY_NOTE, "daemon", DAEMON " is not installed");
+		doctor_report(diagnosis, SEVERITY_NOTE, "daemon", DAEMON " is not installed");
 		return;
 	}
 	if (check_config() > 0)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * doctor: whether vmbus-bind is in the initramfs where that was asked for, and
- * with the present rules.
+ * doctor: check that vmbus-bind is in the initramfs with the present rules, if
+ * the administrator wants it there.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -33,8 +33,8 @@ static char *image_of(const char *release)
 }
 
 /*
- * Return what is newer than the image and belongs into it, as a new string, or
- * NULL.
+ * Return the path of a file that belongs into the image and is newer, as a new
+ * string, or NULL.
  */
 static char *newer_than(int64_t image)
 {
@@ -42,7 +42,8 @@ static char *newer_than(int64_t image)
 	static const char *const files[] = {
 		REQUEST, VMBUS_BIND,
 		/*
-		 * A file that was removed, or renamed, changes only its folder.
+		 * Removing or renaming a file changes only the time of its
+		 * directory.
 		 */
 		ADMIN_CONFIG, VENDOR_CONFIG,
 	};
@@ -75,18 +76,18 @@ void doctor_initramfs(struct diagnosis *diagnosis)
 	char *image = image_of(diagnosis->release), *newer = NULL;
 
 	if (!file_exists(REQUEST)) {
-		doctor_say(diagnosis, SEVERITY_OK, "initramfs",
-			   "vmbus-bind is not in the initramfs, which needs it only if " REQUEST
-			   " asks for it");
+		doctor_report(diagnosis, SEVERITY_OK, "initramfs",
+			      "vmbus-bind is not in the initramfs, which needs it only if " REQUEST
+			      " asks for it");
 	} else if (!has_hooks()) {
 		doctor_complain(diagnosis, SEVERITY_PROBLEM, "initramfs",
 				distribution_install("hyperv-uio"),
 				REQUEST " asks for vmbus-bind in the initramfs, but its hook is "
 				"missing");
 	} else if (!image) {
-		doctor_say(diagnosis, SEVERITY_NOTE, "initramfs",
-			   "the kernel %s has no initramfs in /boot that vmbus-bind could be in",
-			   diagnosis->release);
+		doctor_report(diagnosis, SEVERITY_NOTE, "initramfs",
+			      "the kernel %s has no initramfs in /boot that vmbus-bind could be in",
+			      diagnosis->release);
 	} else {
 		newer = newer_than(file_changed("%s", image));
 		if (newer)
@@ -95,8 +96,8 @@ void doctor_initramfs(struct diagnosis *diagnosis)
 					"%s is older than %s, so it does not know the present "
 					"rules", image, newer);
 		else
-			doctor_say(diagnosis, SEVERITY_OK, "initramfs",
-				   "%s has vmbus-bind with the present rules", image);
+			doctor_report(diagnosis, SEVERITY_OK, "initramfs",
+				      "%s has vmbus-bind with the present rules", image);
 	}
 	free(newer);
 	free(image);

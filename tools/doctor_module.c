@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * doctor: VMBus, the kernel, which uio_hv_generic it has, and what dkms needs
- * to build ours.
+ * doctor: check VMBus, the kernel, which uio_hv_generic it has, and what dkms
+ * needs to build ours.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -16,8 +16,8 @@
 static const char *const suffixes[] = { "", ".xz", ".zst", ".gz" };
 
 /*
- * Look for a module in a folder below /lib/modules/RELEASE. Return its path, or
- * NULL.
+ * Find the module in a directory below /lib/modules/RELEASE. Return its path,
+ * or NULL.
  */
 static char *module_in(const char *release, const char *folder)
 {
@@ -31,8 +31,8 @@ static char *module_in(const char *release, const char *folder)
 char *doctor_our_module(const char *release)
 {
 	/*
-	 * Where dkms puts it: Debian, Ubuntu, SUSE; Fedora and RHEL; make
-	 * install-modules
+	 * dkms installs it there on Debian, Ubuntu and SUSE, and on Fedora and
+	 * RHEL. The last is of make install-modules.
 	 */
 	static const char *const folders[] = { "updates/dkms", "extra", "extra/dkms", "updates" };
 	char *path = NULL;
@@ -91,9 +91,9 @@ void doctor_vmbus(struct diagnosis *diagnosis)
 		doctor_complain(diagnosis, SEVERITY_PROBLEM, "vmbus",
 				need_strdup("journalctl -k -g vmbus"), "%s", machine->fault);
 	if (machine->handles)
-		doctor_say(diagnosis, SEVERITY_OK, "vmbus", "VMBus has %zu device%s; kernel %s%s",
-			   machine->count, machine->count == 1 ? "" : "s", diagnosis->release,
-			   is_azure() ? ", on Azure" : "");
+		doctor_report(diagnosis, SEVERITY_OK, "vmbus", "VMBus has %zu device%s; kernel %s%s",
+			      machine->count, machine->count == 1 ? "" : "s", diagnosis->release,
+			      is_azure() ? ", on Azure" : "");
 	else if (is_hyperv() && file_exists("/sys/module/hv_vmbus"))
 		doctor_complain(
 			diagnosis, SEVERITY_PROBLEM, "vmbus",
@@ -111,8 +111,8 @@ void doctor_vmbus(struct diagnosis *diagnosis)
 }
 
 /*
- * Tell whether the kernel was built with an option; -1: its configuration is
- * not there
+ * Tell whether the kernel was built with an option: 1, 0, or -1 if its
+ * configuration cannot be read.
  */
 static int kernel_option(const char *release, const char *name)
 {
@@ -140,8 +140,8 @@ static bool is_built_in(const char *release)
 }
 
 /*
- * Tell whether a rule wants the module for a device that the kernel's own
- * refuses before Linux 6.10
+ * Return a low-speed device that a rule binds to the module, or NULL. The
+ * kernel's own module refuses such a device before Linux 6.10.
  */
 static const struct vdevice *low_speed_device(const struct diagnosis *diagnosis)
 {
@@ -177,8 +177,8 @@ static bool refuses_low_speed(const char *release)
 }
 
 /*
- * Report whether the kernel's own module, which is loaded or would be, is
- * enough.
+ * Report whether the kernel's own module suffices for the rules. It is loaded
+ * if @loaded is not empty.
  */
 static void judge_own_module(struct diagnosis *diagnosis, const char *loaded, const char *ours)
 {
@@ -201,22 +201,22 @@ static void judge_own_module(struct diagnosis *diagnosis, const char *loaded, co
 		free(version);
 		doctor_complain(
 			diagnosis, SEVERITY_PROBLEM, "module", fix,
-			"a rule names %s (%s), which has no monitor bit; the kernel's own " MODULE
+			"a rule names %s (%s), a low-speed device; the kernel's own " MODULE
 			" refuses such a device before Linux 6.10, and ours is not built for %s",
 			device->instance, device_class(device), diagnosis->release);
 	} else {
-		doctor_say(diagnosis, SEVERITY_OK, "module",
-			   "the kernel's own " MODULE "%s%s%s is %s, "
-			   "which is enough for the rules here",
-			   *loaded ? " (" : "", loaded, *loaded ? ")" : "",
-			   *loaded ? "loaded" : "installed");
+		doctor_report(diagnosis, SEVERITY_OK, "module",
+			      "the kernel's own " MODULE "%s%s%s is %s, "
+			      "which is enough for the rules here",
+			      *loaded ? " (" : "", loaded, *loaded ? ")" : "",
+			      *loaded ? "loaded" : "installed");
 	}
 }
 
 /*
- * Tell whether a line of modprobe's configuration runs something in place of
- * loading the module. hyperv-uio-dkms has such a line, too, whose script loads
- * the module.
+ * Tell whether a line of modprobe's configuration runs a command instead of
+ * loading the module. hyperv-uio-dkms has such a line, too, but its script
+ * loads the module.
  */
 static bool is_forbidding(const char *line)
 {
@@ -225,7 +225,8 @@ static bool is_forbidding(const char *line)
 }
 
 /*
- * Return where the administrator forbids the module, as a new string, or NULL.
+ * Return the file in which the administrator forbids the module, as a new
+ * string, or NULL.
  */
 static char *forbidden_by(void)
 {
@@ -256,8 +257,7 @@ static void check_loaded(struct diagnosis *diagnosis, const char *ours)
 	char *version = file_line("/sys/module/" MODULE "/version");
 
 	/*
-	 * The version of our module has an epoch, so that depmod and dkms
-	 * prefer it.
+	 * The version of our module has an epoch, so depmod and dkms prefer it.
 	 */
 	if (!version || strncmp(version, "1:", 2)) {
 		judge_own_module(diagnosis, version && *version ? version : "without a version",
@@ -267,8 +267,8 @@ static void check_loaded(struct diagnosis *diagnosis, const char *ours)
 				MODULE " %s is loaded, and this is vmbusctl " HYPERV_UIO_VERSION,
 				version + 2);
 	} else {
-		doctor_say(diagnosis, SEVERITY_OK, "module", "our " MODULE " %s is loaded",
-			   version + 2);
+		doctor_report(diagnosis, SEVERITY_OK, "module", "our " MODULE " %s is loaded",
+			      version + 2);
 	}
 	free(version);
 }
@@ -291,8 +291,8 @@ static void check_installed(struct diagnosis *diagnosis, const char *ours)
 					"devices",
 					ours);
 		else
-			doctor_say(diagnosis, SEVERITY_OK, "module",
-				   "our " MODULE " is installed as %s", ours);
+			doctor_report(diagnosis, SEVERITY_OK, "module",
+				      "our " MODULE " is installed as %s", ours);
 	} else if (own) {
 		judge_own_module(diagnosis, "", NULL);
 	} else if (!kernel_option(diagnosis->release, "CONFIG_UIO")) {
@@ -316,10 +316,10 @@ void doctor_module(struct diagnosis *diagnosis)
 	char *ours = doctor_our_module(diagnosis->release);
 
 	if (!diagnosis->machine->handles)
-		;	/* doctor_vmbus() has said enough. */
+		;	/* doctor_vmbus() has reported it. */
 	else if (is_built_in(diagnosis->release))
-		doctor_say(diagnosis, SEVERITY_NOTE, "module", "the kernel %s has its own " MODULE
-			   " built in, so ours cannot replace it", diagnosis->release);
+		doctor_report(diagnosis, SEVERITY_NOTE, "module", "the kernel %s has its own " MODULE
+			      " built in, so ours cannot replace it", diagnosis->release);
 	else if (file_exists("/sys/module/" MODULE))
 		check_loaded(diagnosis, ours);
 	else
@@ -327,7 +327,7 @@ void doctor_module(struct diagnosis *diagnosis)
 	free(ours);
 }
 
-/* Tell whether a kernel can be booted: its image is there. */
+/* Tell whether a kernel can be booted: its image exists. */
 static bool is_bootable(const char *release)
 {
 	return file_exists("/boot/vmlinuz-%s", release) ||
@@ -341,7 +341,7 @@ static bool has_headers(const char *release)
 }
 
 /*
- * Report a kernel for which dkms has not built the module. Return whether it
+ * Report a kernel for which dkms has not built the module. Return whether dkms
  * has.
  */
 static bool check_kernel(struct diagnosis *diagnosis, const char *release, const char *version)
@@ -383,8 +383,8 @@ void doctor_headers(struct diagnosis *diagnosis)
 	char *version;
 
 	if (!doctor_has_dkms_source(&version)) {
-		doctor_say(diagnosis, SEVERITY_NOTE, "headers",
-			   "hyperv-uio-dkms is not installed, so no headers are needed");
+		doctor_report(diagnosis, SEVERITY_NOTE, "headers",
+			      "hyperv-uio-dkms is not installed, so no headers are needed");
 	} else {
 		for (size_t i = 0; i < releases.count; i++)
 			if ((is_bootable(releases.items[i]) ||
@@ -392,8 +392,8 @@ void doctor_headers(struct diagnosis *diagnosis)
 			    !check_kernel(diagnosis, releases.items[i], version))
 				ok = false;
 		if (ok)
-			doctor_say(diagnosis, SEVERITY_OK, "headers",
-				   "the module is built for every kernel that can be booted");
+			doctor_report(diagnosis, SEVERITY_OK, "headers",
+				      "the module is built for every kernel that can be booted");
 	}
 	free(version);
 	strings_free(&releases);

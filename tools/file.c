@@ -26,7 +26,7 @@ static char *path_of(const char *format, va_list args)
 	return path;
 }
 
-/* Each function takes its path as a format. */
+/* Set @path from the format and the arguments of a function. */
 #define PATH_OF_ARGUMENTS(path, format) do {	\
 	va_list args_;				\
 						\

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Files of the machine, below vmbus_sysroot(). */
+/* Read files of the machine, below vmbus_sysroot(). */
 #ifndef HVUIO_FILE_H
 #define HVUIO_FILE_H
 
@@ -15,8 +15,8 @@ char *file_path(const char *format, ...) __attribute__((format(printf, 1, 2)));
 bool file_exists(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /*
- * Return the whole file with a NUL behind it, or NULL with errno set. size may
- * be NULL. A file of more than 16 MiB fails with EFBIG.
+ * Return the content of a file and a terminating NUL, or NULL with errno set.
+ * @size may be NULL. A file of more than 16 MiB fails with EFBIG.
  */
 char *file_read(size_t *size, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
@@ -26,18 +26,18 @@ char *file_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Read the first line as a decimal number. Return false if there is none. */
 bool file_number(uint64_t *value, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Return the last part of what a link points to, or NULL. */
+/* Return the last component of the target of a link, or NULL. */
 char *file_link(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /*
- * List the names in a folder, sorted, without those that start with a dot.
- * Empty if it has none.
+ * List the names in a directory, sorted, without those that begin with a dot.
+ * The list is empty if the directory cannot be read.
  */
 struct strings file_names(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /*
- * Return how many seconds after the epoch the file was last changed; 0 if it is
- * not there.
+ * Return the time of the last change of a file in seconds since the epoch, or 0
+ * if it does not exist.
  */
 int64_t file_changed(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

@@ -9,7 +9,10 @@
 #include "link.h"
 #include "table.h"
 
-/* What an identifier may be, each NULL or "" where it cannot be that */
+/*
+ * The possible meanings of an identifier; each is NULL or "" if it does not
+ * apply
+ */
 struct reading {
 	const char *text;
 	char guid[VMBUS_GUID_SIZE];
@@ -64,8 +67,8 @@ static void parse(const char *id, struct reading *reading)
 	vmbus_guid_parse(id, reading->guid);
 	reading->class = vmbus_class_find(id);
 	/*
-	 * hyperv-uio.conf(5) and the kernel's netvsc guide call it by these
-	 * names.
+	 * hyperv-uio.conf(5) and the kernel's documentation of netvsc use this
+	 * name.
 	 */
 	if (!reading->class && !strcasecmp(id, "net"))
 		reading->class = vmbus_class_find("nic");
@@ -75,7 +78,7 @@ static void parse(const char *id, struct reading *reading)
 }
 
 /*
- * Tell whether the device has that interface, or had it before user space took
+ * Tell whether the device has the interface, or had it before user space took
  * the device.
  */
 static bool has_interface(const struct vdevice *device, const char *name)
@@ -112,10 +115,7 @@ static bool has_prefix(const struct vdevice *device, const struct reading *readi
 
 size_t identify_all(const struct machine *machine, const char *id, struct vdevice ***found)
 {
-	/*
-	 * The whole GUID of an instance names nothing else, and a name comes
-	 * before a prefix.
-	 */
+	/* An instance GUID wins over a name, and a name over a prefix. */
 	static bool (*const matches[])(const struct vdevice *, const struct reading *) = {
 		is_instance, is_named, has_prefix
 	};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What vmbusctl prints with --json; vmbusctl(8) documents each key. */
+/* Build and print the JSON of vmbusctl; vmbusctl(8) documents each key. */
 #ifndef HVUIO_JSON_H
 #define HVUIO_JSON_H
 
@@ -16,7 +16,7 @@ void json_list(struct json_object *object, const char *key, const struct strings
 /* Print the value and free it. */
 void json_print(struct json_object *value);
 
-/* As json_print(), in one line */
+/* Do as json_print(), in one line. */
 void json_print_line(struct json_object *value);
 
 #endif

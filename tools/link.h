@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The links that udev makes to /dev/uioN. */
+/* Find the links that udev makes to /dev/uioN. */
 #ifndef HVUIO_LINK_H
 #define HVUIO_LINK_H
 
@@ -12,8 +12,8 @@
 struct strings links_of(const char *uio);
 
 /*
- * Return the UIO device ("uio0") that a name stands for: a path, or a name
- * below /dev or /dev/vmbus. NULL if there is none.
+ * Return the UIO device ("uio0") of a path, or of a name below /dev or
+ * /dev/vmbus. Return NULL if there is none.
  */
 char *link_resolve(const char *name);
 

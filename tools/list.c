@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* vmbusctl list: the devices in a table. */
+/* vmbusctl list: show the devices in a table. */
 #include <stdlib.h>
 
 #include "command.h"
@@ -12,8 +12,8 @@ static int run(int argc, char **argv);
 const struct command list_command = {
 	.name = "list",
 	.arguments = "[-v] [-j] [ID]...",
-	.summary = "the VMBus devices, who drives them, and which rule names them",
-	.help =	"  -v, --verbose   also channels, ring fill, interrupts, signals, events and maps\n"
+	.summary = "the VMBus devices, their drivers, and the rules that name them",
+	.help =	"  -v, --verbose   also channels, maps, interrupts, signals, and how full the rings are\n"
 		"  -j, --json      as JSON, always with everything\n",
 	.options = "--verbose --json",
 	.takes = "I",

@@ -16,7 +16,9 @@
 #include "file.h"
 #include "link.h"
 
-/* enum vmbus_channel_state of the kernel, which shows the number */
+/*
+ * The names of the kernel's enum vmbus_channel_state, whose number sysfs shows
+ */
 static const char *const states[] = { "offered", "opening", "closed", "open" };
 
 const char *device_class(const struct vdevice *device)
@@ -25,8 +27,8 @@ const char *device_class(const struct vdevice *device)
 }
 
 /*
- * Read an attribute that may be missing; -1 then, and for a number that no
- * counter reaches.
+ * Read an attribute that may be missing. Return -1 if it is, or if no counter
+ * can have the value.
  */
 static int64_t optional(const struct vdevice *device, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
@@ -47,7 +49,7 @@ static int64_t optional(const struct vdevice *device, const char *format, ...)
 	return value;
 }
 
-/* As optional(), of a counter in debugfs */
+/* Read a counter in debugfs, as optional() does. */
 static int64_t debug_counter(const struct vdevice *device, const char *name)
 {
 	uint64_t value;
@@ -71,8 +73,8 @@ static int by_channel(const void *a, const void *b)
 }
 
 /*
- * The host writes the index from which the kernel computes how many bytes wait
- * in a ring. Return -1 for a number that the ring cannot hold.
+ * Return @bytes, or -1 if the ring cannot hold that many. The kernel computes
+ * the number from an index that the host writes.
  */
 static int64_t checked_fill(int64_t bytes, uint64_t room)
 {
@@ -80,8 +82,8 @@ static int64_t checked_fill(int64_t bytes, uint64_t room)
 }
 
 /*
- * Return how many bytes one ring holds, with any driver: what waits in it, and
- * what is free.
+ * Return the capacity of one ring, with any driver: the bytes that wait in it
+ * and those that are free.
  */
 static uint64_t data_bytes(const struct vdevice *device)
 {
@@ -114,7 +116,7 @@ static void read_channel(const struct vdevice *device, uint32_t relid, struct ch
 		channel->to_host = device->data_bytes - room;
 }
 
-/* List the names in a folder of the device. */
+/* List the names in a directory of the device. */
 static struct strings names_in(const struct vdevice *device, const char *folder)
 {
 	/*
@@ -168,7 +170,9 @@ static int read_maps(struct vdevice *device)
 	return ret;
 }
 
-/* Read the address of the interface in the folder @path of the device. */
+/*
+ * Read the address of the interface whose directory is @path below the device.
+ */
 static void read_mac(struct vdevice *device, const char *path)
 {
 	char text[64], file[PATH_MAX];
@@ -180,8 +184,8 @@ static void read_mac(struct vdevice *device, const char *path)
 }
 
 /*
- * Find the network interfaces and disks below the device, also behind a PCI
- * bridge.
+ * Find the network interfaces and disks below the device, also those behind a
+ * PCI bridge.
  */
 static void read_below(struct vdevice *device)
 {
@@ -215,8 +219,8 @@ static void read_below(struct vdevice *device)
 }
 
 /*
- * Read what interface a device had before user space took it; vmbus-bind
- * remembers that.
+ * Read the interface that a device had before user space took it from the
+ * record of vmbus-bind.
  */
 static void read_record(struct vdevice *device)
 {
@@ -228,7 +232,10 @@ static void read_record(struct vdevice *device)
 	memcpy(device->mac, record.mac, sizeof(device->mac));
 }
 
-/* Return 0, -ENODEV when the device has left, or what reading returned. */
+/*
+ * Read a device. Return 0, -ENODEV when the host has rescinded it, or another
+ * -errno.
+ */
 static int read_device(struct vdevice *device, struct vmbus_device *handle)
 {
 	char path[64];
@@ -311,7 +318,7 @@ int machine_read_quietly(struct machine *machine)
 		ret = read_device(device, *handle);
 		if (ret == -ENODEV) {
 			device_clear(device);
-			continue; /* the host has taken it back since the listing */
+			continue; /* the host has rescinded it since the listing */
 		}
 		if (ret && !machine->fault)
 			machine->fault = need_printf("%s: its attributes cannot be read: %s",

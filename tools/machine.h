@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The VMBus devices of the machine, with all that a person asks about them, as
- * they were at one moment.
+ * Read the VMBus devices of the machine, with all that vmbusctl shows of them,
+ * at one moment.
  */
 #ifndef HVUIO_MACHINE_H
 #define HVUIO_MACHINE_H
@@ -16,7 +16,7 @@
 
 struct channel {
 	uint32_t relid;
-	/* Each is -1 where the kernel does not say. */
+	/* Each is -1 if the kernel does not show it. */
 	int64_t index;		/* 0: the primary channel */
 	int64_t cpu;
 	int64_t monitor_id;
@@ -38,25 +38,27 @@ struct vdevice {
 	const char *driver;	/* or NULL */
 	const char *uio;	/* "uio0", or NULL */
 	char state[32];		/* of the primary channel */
-	char module_state[16];	/* what our module says: "open"; "" with another driver */
+	char module_state[16];	/* as our module shows it, such as "open"; "" with another driver */
 	bool monitored;
 	struct strings interfaces;	/* the network interfaces below the device */
 	struct strings disks;
 	struct strings links;		/* below /dev/vmbus, without vmbus_sysroot() */
 	/*
 	 * The address of the device's own interface. If user space has the
-	 * device, the address and the name that the interface had before. "" if
-	 * none is known.
+	 * device, this is the former address, and known_interface is the former
+	 * name. Both are "" if they are not known.
 	 */
 	char mac[MAC_SIZE];
 	char known_interface[INTERFACE_SIZE];
 	uint64_t ring_bytes;	/* of one direction, with its header; 0: not known */
-	uint64_t data_bytes;	/* what fits into one direction; 0: not known */
-	/* Counters; -1: the kernel does not say, or only root may read it */
+	uint64_t data_bytes;	/* the capacity of one direction; 0: not known */
+	/*
+	 * Counters; -1: the kernel does not have it, or only root may read it
+	 */
 	int64_t events, signals, opens;
 	struct map *maps;
 	size_t map_count;
-	struct channel *channels;	/* by number, the primary first */
+	struct channel *channels;	/* the primary channel first, then by index */
 	size_t channel_count;
 };
 
@@ -68,12 +70,11 @@ struct machine {
 };
 
 /*
- * Return 0, or an exit status: EXIT_NO_VMBUS or EXIT_FAILED, and a message has
- * said why.
+ * Read the machine. Return 0, or EXIT_NO_VMBUS or EXIT_FAILED after a message.
  */
 int machine_read(struct machine *machine);
 
-/* As machine_read(), without messages */
+/* Do as machine_read(), without messages. */
 int machine_read_quietly(struct machine *machine);
 
 void machine_free(struct machine *machine);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* vmbusctl: see and steer the VMBus devices of a guest. */
+/* vmbusctl: show and control the VMBus devices of a guest. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,8 +26,8 @@ static void print_commands(FILE *stream)
 }
 
 /*
- * Find the command. driverctl takes its options before the command, so each
- * option may stand there, and --bus is followed by a value.
+ * Find the command. driverctl accepts options before its command, so each
+ * option may precede the command, and --bus has a value.
  */
 static int find_command(int argc, char **argv)
 {
@@ -72,8 +72,8 @@ int main(int argc, char **argv)
 		return EXIT_USAGE;
 	}
 	/*
-	 * The options that stand before the command take its place; getopt
-	 * prints argv[0].
+	 * Move the options that precede the command behind it. getopt prints
+	 * argv[0].
 	 */
 	memmove(argv + 2, argv + 1, (at - 1) * sizeof(*argv));
 	name = need_printf("vmbusctl %s", command->name);

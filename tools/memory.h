@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Memory: vmbusctl ends when there is none left. */
+/* Allocate memory. vmbusctl exits when there is none left. */
 #ifndef HVUIO_MEMORY_H
 #define HVUIO_MEMORY_H
 
@@ -7,14 +7,13 @@
 #include <stdlib.h>
 
 /*
- * Return the memory that an allocation returned. If it returned NULL, say so
- * and exit.
+ * Return the result of an allocation. If it is NULL, print a message and exit.
  */
 void *need(void *memory);
 
 char *need_strdup(const char *text);
 
-/* As asprintf(), and return the text */
+/* Do as asprintf(), and return the text. */
 char *need_printf(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* A list of strings that grows */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * vmbusctl set-override, unset-override and list-overrides: bind and unbind as
- * driverctl spells them.
+ * vmbusctl set-override, unset-override and list-overrides: bind and unbind in
+ * the syntax of driverctl.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -14,10 +14,10 @@ static int run_unset(int argc, char **argv);
 static int run_list(int argc, char **argv);
 
 #define DRIVERCTL_OPTIONS						\
-	"  --nosave        now only; nothing is written\n"		\
+	"  --nosave        now only; no file is written\n"		\
 	"  --noprobe       from the next boot on; the device is not touched\n"	\
 	"  -b, --bus BUS   must be vmbus\n"				\
-	"  -v, --verbose   accepted, as by driverctl\n"
+	"  -v, --verbose   accepted, as in driverctl\n"
 
 const struct command set_override_command = {
 	.name = "set-override",
@@ -137,7 +137,7 @@ static int run_unset(int argc, char **argv)
 	return command_end(change_unbind(argv[optind], when_of(&arguments)));
 }
 
-/* Print a device if a rule or driver_override is about it alone. */
+/* Print a device if it has a rule of its own or an override. */
 static void print_override(const struct vdevice *device, const struct rules *rules, bool verbose)
 {
 	const struct device_plan *plan = rules_plan(rules, device);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* vmbusctl ring-size: the size of the rings of a device. */
+/* vmbusctl ring-size: show or set the ring size of a device. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -9,7 +9,7 @@
 #include "command.h"
 #include "defer.h"
 #include "describe.h"
-#include "dropin.h"
+#include "rule_file.h"
 #include "file.h"
 #include "identify.h"
 #include "kernel.h"
@@ -21,11 +21,11 @@ const struct command ring_size_command = {
 	.name = "ring-size",
 	.arguments = "[--now | --boot] ID [SIZE | default]",
 	.summary = "show or set the size of one ring of a device",
-	.help =	"SIZE is in bytes, or with K or M behind it; the header page of the ring counts.\n"
-		"Without SIZE the present size is shown. The device must not be open, and the\n"
-		"module must be ours.\n"
-		"  --now           now only; nothing is written to a file\n"
-		"  --boot          into the rule only, which then has it from the next boot on\n",
+	.help =	"SIZE is in bytes, or in KiB or MiB with K or M; it includes the header page.\n"
+		"Without SIZE the command shows the present size. No program may have the device\n"
+		"open, and the module must be that of hyperv-uio-dkms.\n"
+		"  --now           now only; no file is written\n"
+		"  --boot          only in the rule, from the next boot on\n",
 	.options = "--now --boot",
 	.takes = "is",
 	.run = run,
@@ -120,8 +120,8 @@ static int set_now(const struct vdevice *device, const struct device_plan *plan,
 	else
 		err = kernel_write(size, "%s/" DEVICE_FILE, vmbus_device_sysfs(device->handle));
 	/*
-	 * The module has made the ring file anew, with the owner and mode of
-	 * the kernel.
+	 * The module has made the ring file anew with the kernel's owner and
+	 * mode, so apply those of the rule.
 	 */
 	if (!err && plan && plan_has_rule(&plan->now) && plan->now.rule.enable) {
 		struct rule rule = plan->now.rule;
@@ -139,7 +139,7 @@ static int set_in_rule(const struct vdevice *device, const struct device_plan *p
 		       bool waits)
 {
 	const struct device_plan *after;
-	struct dropin dropin;
+	struct rule_file file;
 	struct rules *rules;
 	char text[24];
 	int status;
@@ -151,20 +151,20 @@ static int set_in_rule(const struct vdevice *device, const struct device_plan *p
 			device->instance, device->instance);
 		return EXIT_FAILED;
 	}
-	status = dropin_open(&dropin, device->instance);
+	status = rule_file_open(&file, device->instance);
 	if (status)
 		goto out;
 	snprintf(text, sizeof(text), "%" PRIu64, size);
-	dropin_set(&dropin, "ring_size", size ? text : NULL);
+	rule_file_set(&file, "ring_size", size ? text : NULL);
 	/*
-	 * vmbus-bind runs whenever a file of rules changes, and would set the
-	 * size now.
+	 * vmbus-bind.path may run vmbus-bind as soon as a file changes, which
+	 * would set the size now.
 	 */
 	if (waits && defer_set(device->instance, DEFER_SIZE))
 		complain("%s: the size may be set before the next boot", device->instance);
-	if (!size && !dropin.before)
+	if (!size && !file.before)
 		goto out;
-	status = dropin_write(&dropin);
+	status = rule_file_write(&file);
 	if (status)
 		goto out;
 	rules = rules_read();
@@ -173,17 +173,17 @@ static int set_in_rule(const struct vdevice *device, const struct device_plan *p
 		complain(
 			"another file sets the ring size of %s, and wins over %s; 'vmbusctl rules "
 			"%s' shows which",
-			device->instance, dropin.path, device->instance);
-		dropin_restore(&dropin);
+			device->instance, file.path, device->instance);
+		rule_file_restore(&file);
 		status = EXIT_FAILED;
 	} else {
 		if (!waits)
 			defer_end(device->instance, DEFER_SIZE);
-		printf("rule: %s\n", dropin.path);
+		printf("rule: %s\n", file.path);
 	}
 	rules_free(rules);
 out:
-	dropin_free(&dropin);
+	rule_file_free(&file);
 	return status;
 }
 

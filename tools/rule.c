@@ -76,7 +76,7 @@ char *rule_text(const struct rules *rules, const struct vdevice *device)
 		return need_strdup("");
 	slash = strrchr(plan->now.at.file, '/');
 	file = slash ? slash + 1 : plan->now.at.file;
-	/* The GUID would be in the line twice. */
+	/* Do not print the GUID twice in a line. */
 	own = need_printf("60-%s.conf", device->instance);
 	is_own = !strcmp(file, own);
 	free(own);

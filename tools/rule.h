@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the configuration says about each device, from the engine of vmbus-bind
- * (udev/plan.h).
+ * Read and show the rule and the plan of each device, which the engine of
+ * vmbus-bind makes (udev/plan.h).
  */
 #ifndef HVUIO_RULE_H
 #define HVUIO_RULE_H
@@ -19,22 +19,24 @@ struct rules {
 };
 
 /*
- * Read configuration and facts, and plan. Never fails: without facts there are
- * no plans.
+ * Read the configuration and the machine, and make plans. This never fails:
+ * without a machine there are no plans.
  */
 struct rules *rules_read(void);
 void rules_free(struct rules *rules);
 
 /*
- * Print what is wrong with the configuration to standard error. Return how many
- * faults there are.
+ * Print the findings about the configuration to standard error. Return the
+ * number of faults.
  */
 size_t rules_complain(const struct rules *rules);
 
-/* Return the plan for a device, or NULL if the engine did not see it. */
+/*
+ * Return the plan for a device, or NULL if the engine does not see the device.
+ */
 const struct device_plan *rules_plan(const struct rules *rules, const struct vdevice *device);
 
-/* Tell whether a section names the device */
+/* Tell whether a section names the device. */
 bool plan_has_rule(const struct plan *plan);
 
 /*
@@ -46,7 +48,7 @@ char *rule_text(const struct rules *rules, const struct vdevice *device);
 /* Return an object for the rule of a device, or NULL. */
 struct json_object *rule_json(const struct rules *rules, const struct vdevice *device);
 
-/* Print the rule of a device and both outcomes, indented lines. */
+/* Print the rule of a device and both outcomes in indented lines. */
 void rule_print(const struct device_plan *plan);
 
 #endif

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * vmbusctl rules: what happens to each device, now and at the next boot, and
- * why.
+ * vmbusctl rules: show what happens to each device, now and at the next boot,
+ * and why.
  */
 #include <stdlib.h>
 
@@ -16,7 +16,7 @@ const struct command rules_command = {
 	.name = "rules",
 	.arguments = "[-a] [-j] [ID]...",
 	.summary = "what would happen to each device, now and at the next boot, and why",
-	.help =	"The answer comes from the code that binds devices. Nothing is changed.\n"
+	.help =	"The answer comes from the code that binds devices. The command changes nothing.\n"
 		"  -a, --all       also the devices that no rule names\n"
 		"  -j, --json      as JSON\n",
 	.options = "--all --json",
@@ -110,7 +110,7 @@ static int run(int argc, char **argv)
 	rules = rules_read();
 	chosen = need(calloc(machine.count + 1, sizeof(*chosen)));
 	status = identify_several(&machine, argv + optind, argc - optind, true, chosen);
-	/* Whoever asks about one device gets an answer about it. */
+	/* A device that is named is shown even without a rule. */
 	if (optind < argc)
 		all = true;
 	if (!status && json)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* vmbusctl show: everything about one device. */
+/* vmbusctl show: show everything about one device. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,7 +32,7 @@ static void print_lines(const char *name, const struct strings *strings)
 		line(i ? "" : name, strings->items[i]);
 }
 
-/* The description of a class that has a short name, else "" */
+/* Return the description of a class that has a short name, or "". */
 static const char *class_description(const struct vdevice *device)
 {
 	const struct vmbus_class *class = vmbus_class_find(device->class_id);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* A table of text with aligned columns. */
+/* Print a table of text with aligned columns. */
 #ifndef HVUIO_TABLE_H
 #define HVUIO_TABLE_H
 
@@ -10,14 +10,14 @@
 struct column {
 	const char *header;
 	enum { LEFT, RIGHT } align;
-	enum { ALWAYS, IF_USED } when;	/* IF_USED: left out when every cell of it is empty */
+	enum { ALWAYS, IF_USED } when;	/* IF_USED: only if a cell is not empty */
 };
 
 struct table;
 
 /*
- * columns: ends with a column that has no header; must outlive the table. Out
- * of memory: exits.
+ * Start a table. @columns ends with a column that has no header, and must
+ * outlive the table.
  */
 struct table *table_new(const struct column *columns);
 void table_free(struct table *table);
@@ -26,7 +26,7 @@ void table_free(struct table *table);
 void table_cell(struct table *table, enum colour colour, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* Print the table. A line has no blanks at its end. */
+/* Print the table, without trailing blanks. */
 void table_print(const struct table *table, FILE *stream);
 
 #endif

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* vmbusctl watch: how much goes through the channels of the devices. */
+/* vmbusctl watch: show the traffic of the channels of devices. */
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
@@ -18,10 +18,10 @@ static int run(int argc, char **argv);
 const struct command watch_command = {
 	.name = "watch",
 	.arguments = "[-n SECONDS] [-c COUNT] [-j] [ID]...",
-	.summary = "interrupts and signals a second, and how full the rings are",
-	.help =	"One line a channel. A device may come or go meanwhile.\n"
+	.summary = "interrupts and signals per second, and how full the rings are",
+	.help =	"One line for each channel. Devices may appear and disappear meanwhile.\n"
 		"  -n, --interval SECONDS   time between two looks, 0.1 to 3600 (1)\n"
-		"  -c, --count COUNT        end after that many; without it: until Ctrl-C\n"
+		"  -c, --count COUNT        end after that many looks (until Ctrl-C)\n"
 		"  -j, --json               one line of JSON for each look\n",
 	.options = "--interval --count --json",
 	.takes = "I",
@@ -86,7 +86,7 @@ static const struct counters *find(const struct look *look, const struct vdevice
 
 /*
  * Compute a rate. Return -1 if it is not known: at the first look, for a
- * counter that the kernel does not have, and after a counter began anew because
+ * counter that the kernel does not have, and after a counter restarted because
  * the host offered the device again.
  */
 static double rate(int64_t before, int64_t now, double seconds)
@@ -209,10 +209,12 @@ static void print_json(const struct machine *machine, const bool *chosen, const 
 	json_print_line(look);
 }
 
-/* Look once, print, and make this look the last one. Return an exit status. */
+/*
+ * Look once, print, and store this look as the last one. Return an exit status.
+ */
 static int look_once(char **ids, int count, bool json, bool redraw, struct look *last)
 {
-	/* A device that was there at the first look may leave. */
+	/* The host may rescind a device after the first look. */
 	bool strict = !last->at.tv_sec && !last->at.tv_nsec;
 	struct machine machine;
 	struct look now;
@@ -286,7 +288,7 @@ static int run(int argc, char **argv)
 	pause.tv_nsec = (interval - pause.tv_sec) * 1e9;
 	redraw = !json && isatty(STDOUT_FILENO);
 	for (double n = 0; !interrupted; n++) {
-		/* Text goes to a file or pipe as one table after the other. */
+		/* In a file or pipe, an empty line separates the tables. */
 		if (n && !json && !redraw)
 			fputc('\n', stdout);
 		status = look_once(argv + optind, argc - optind, json, redraw, &last);

@@ -15,42 +15,42 @@
 #include "settings.h"
 
 /*
- * The folders of VMBus and of a driver; their first argument is
+ * The directories of VMBus and of a driver. Their first argument is
  * vmbus_sysroot().
  */
 #define BUS    "%s/sys/bus/vmbus"
 #define DRIVER BUS "/drivers/%s"
 
 /*
- * A driver that probes asynchronously (hv_utils does) may have been matched
- * before our override was written and bind the device after we looked. Each
- * such driver gets in between once.
+ * A driver that probes asynchronously, such as hv_utils, may have been matched
+ * before the override was written, and may bind the device after the link was
+ * read. Each such driver can interfere once.
  */
 #define MAX_ATTEMPTS 4
 
 /*
- * Kernels of 2026 answer EAGAIN while a device is still being added: its event
- * is out, and the kernel has yet to come to its own probe, which follows within
- * milliseconds. A hundredth of a second, so many times.
+ * Kernels of 2026 return EAGAIN while a device is still being added: its event
+ * has been sent, and the kernel's own probe follows within milliseconds. Wait
+ * 10 ms, up to this many times.
  */
 #define MAX_WAITS 200
 
-/* What the kernel shows for an override that is not set. */
+/* The kernel shows this for an override that is not set. */
 #define NO_OVERRIDE "(null)"
 
 /*
- * Before 5.12 the kernel reports a failed probe as success; this stands for the
- * reason.
+ * Before 5.12 the kernel reports success for a failed probe. This stands for
+ * the unknown error.
  */
 #define PROBE_FAILED (-ENXIO)
 
-/* How a device was found, and what has been changed since. */
+/* The former state of a device, and what has been changed since */
 struct undo {
 	char *driver; /* or NULL */
 	char override[DRIVER_NAME_MAX + 1];
 	bool has_override;
 	bool id_added;
-	struct interface *lowered; /* interfaces that were up, by a copy of what was seen */
+	struct interface *lowered; /* copies of the interfaces that were up */
 	size_t lowered_count;
 };
 
@@ -83,8 +83,8 @@ static bool is_with(const struct vmbus_device *dev, const char *driver)
 static const char *reason(int err)
 {
 	/*
-	 * The kernel's ENOTSUPP, which no libc knows: low-speed devices before
-	 * 6.10.
+	 * This is the kernel's ENOTSUPP, which libc does not know. Kernels
+	 * before 6.10 return it for low-speed devices.
 	 */
 	if (err == -524)
 		return "not supported (see the kernel log)";
@@ -92,8 +92,8 @@ static const char *reason(int err)
 }
 
 /*
- * -ENOENT: this kernel's VMBus has no override. An override that is not set is
- * "".
+ * Read the override of a device; "" if it is not set. Return -ENOENT if this
+ * kernel's VMBus has no overrides.
  */
 static int read_override(const struct vmbus_device *dev, char out[DRIVER_NAME_MAX + 1])
 {
@@ -106,7 +106,10 @@ static int read_override(const struct vmbus_device *dev, char out[DRIVER_NAME_MA
 
 static int write_override(const struct vmbus_device *dev, const char *driver)
 {
-	/* write() of nothing is no write: a bare newline clears it. */
+	/*
+	 * A write() of zero bytes does nothing, and a newline clears the
+	 * override.
+	 */
 	return kernel_write(driver[0] ? driver : "\n", "%s/driver_override",
 			    vmbus_device_sysfs(dev));
 }
@@ -116,15 +119,15 @@ static int write_driver(const char *driver, const char *file, const char *value)
 	return kernel_write(value, DRIVER "/%s", vmbus_sysroot(), driver, file);
 }
 
-/* Every driver that is there may bind the device. */
+/* Let the kernel probe the loaded drivers for the device. */
 static void probe_loaded(const struct vmbus_device *dev)
 {
 	kernel_write(vmbus_device_instance(dev), BUS "/drivers_probe", vmbus_sysroot());
 }
 
 /*
- * The kernel's own choice: a driver that is there, else what the device's alias
- * brings.
+ * Let the kernel choose a driver: a loaded one, or else the module that the
+ * alias of the device names.
  */
 static void probe_any(struct vmbus_device *dev)
 {
@@ -151,9 +154,9 @@ static int lock_device(const struct vmbus_device *dev)
 }
 
 /*
- * Network adapters are decided about and bound one after the other, because
- * each decision counts the adapters that remain. The same lock keeps those
- * apart who make the class known to a driver.
+ * Take the lock under which NICs are decided about and bound one after the
+ * other, because each decision counts the remaining NICs. The same lock
+ * serializes runs that make a class known to a driver.
  */
 static int lock_bus(void)
 {
@@ -193,7 +196,10 @@ static int write_bind(const struct vmbus_device *dev, const char *driver)
 	}
 }
 
-/* 0 when the device is with driver; else dev shows its last state. */
+/*
+ * Bind the device to @driver, and unbind any other driver first. Return 0 or
+ * -errno; @dev shows the last state of the device.
+ */
 static int attach(struct vmbus_device *dev, const char *driver)
 {
 	int err = 0, ret;
@@ -205,20 +211,20 @@ static int attach(struct vmbus_device *dev, const char *driver)
 		if (is_with(dev, driver))
 			return 0;
 		if (!vmbus_device_driver(dev) && err)
-			return err; /* tried, and nobody was in between */
+			return err; /* tried, and no other driver interfered */
 		if (vmbus_device_driver(dev)) {
 			ret = write_driver(vmbus_device_driver(dev), "unbind",
 					   vmbus_device_instance(dev));
 			/*
-			 * ENODEV: it has just let go, or the device has left;
-			 * the next look tells.
+			 * ENODEV: the driver has just let go, or the host has
+			 * rescinded the device. The next refresh tells which.
 			 */
 			if (ret && ret != -ENODEV)
 				return ret;
 		}
 		/*
-		 * Its result is only the reason: a new_id or a module just
-		 * loaded may have been faster.
+		 * The result only explains a failure: new_id or a module that
+		 * was just loaded may have bound the device already.
 		 */
 		err = write_bind(dev, driver);
 		if (!err)
@@ -231,8 +237,8 @@ static int attach(struct vmbus_device *dev, const char *driver)
 }
 
 /*
- * Give the other devices of the class that no driver has a driver of their own,
- * where there is one, and list those that are still free.
+ * Let the kernel choose a driver for each other device of the class that has
+ * none, and list those that are still free.
  */
 static int free_neighbours(const struct vmbus_device *dev, struct vmbus_device ***result)
 {
@@ -261,17 +267,17 @@ static int free_neighbours(const struct vmbus_device *dev, struct vmbus_device *
 }
 
 /*
- * Without driver_override the class has to be made known to the driver, which
- * at once binds every free device of the class. So those get a driver of their
- * own first, where there is one. The id is taken back as soon as the device is
- * bound, and a neighbour that the driver got on the way is released: if a rule
- * names it, its own turn comes.
+ * Bind without driver_override: make the class known to the driver, which at
+ * once binds every free device of the class. So first let the kernel choose
+ * drivers for the other devices. Remove the id again as soon as the device is
+ * bound, and release each other device that the driver got meanwhile. If a rule
+ * names such a device, its own turn comes.
  */
 static int attach_by_id(struct vmbus_device *dev, const char *driver, struct undo *undo)
 {
 	/*
-	 * device_bind() has the lock for a network adapter, and would wait for
-	 * itself.
+	 * device_bind() holds the lock for a NIC. Taking it again would wait
+	 * forever.
 	 */
 	const bool has_lock = device_is_nic(dev);
 	struct vmbus_device **neighbours;
@@ -284,7 +290,7 @@ static int attach_by_id(struct vmbus_device *dev, const char *driver, struct und
 	ret = free_neighbours(dev, &neighbours);
 	if (ret < 0)
 		goto out;
-	/* EEXIST: somebody else made it known, and so it stays. */
+	/* EEXIST: somebody else added the id, so it stays. */
 	ret = write_driver(driver, "new_id", vmbus_device_class(dev));
 	undo->id_added = !ret;
 	if (!ret || ret == -EEXIST)
@@ -306,8 +312,9 @@ out:
 }
 
 /*
- * Whether the interface is the device's own, or a virtual function that stands
- * in for it. A MAC says nothing: the members of a bond share one.
+ * Tell whether the interface is the device's own, or a virtual function that
+ * stands in for it. The MAC does not show this: the members of a bond share
+ * one.
  */
 static bool is_own(const struct facts *facts, int index, const struct interface *interface)
 {
@@ -321,9 +328,9 @@ static bool is_own(const struct facts *facts, int index, const struct interface 
 }
 
 /*
- * The interfaces of the device, and the virtual functions that stand in for
- * them, go down in order: what is sent or routed over them ends before they are
- * gone.
+ * Set down the interfaces of the device, and the virtual functions that stand
+ * in for them, so that transmission and routes over them end before they
+ * disappear.
  */
 static int lower_interfaces(const struct facts *facts, int index, struct undo *undo)
 {
@@ -362,13 +369,13 @@ static void restore(struct vmbus_device *dev, const struct undo *undo)
 		else
 			probe_loaded(dev);
 		if (ret && !is_gone(dev))
-			msg(LOG_ERR, "%s: %s does not take it back: %s", described(dev),
+			msg(LOG_ERR, "%s: %s does not bind it again: %s", described(dev),
 			    undo->driver, reason(ret));
 		vmbus_device_refresh(dev);
 	}
 	/*
-	 * A new interface of the same name is for the network's manager to
-	 * bring up, and no worse so.
+	 * The new interface has the same name. The network's manager may change
+	 * it later.
 	 */
 	for (size_t i = 0; i < undo->lowered_count; i++)
 		kernel_set_interface(undo->lowered[i].name, true);
@@ -384,15 +391,15 @@ static int bind_now(struct vmbus_device *dev, const struct rule *rule, const str
 	int err;
 
 	if (now) {
-		step = "its driver cannot be noted";
+		step = "the name of its driver cannot be copied";
 		undo.driver = strdup(now);
 		err = -ENOMEM;
 		if (!undo.driver)
 			goto err_override;
 	}
 	/*
-	 * First of all: from here on no other driver is matched, be it that
-	 * modprobe brings it or that the device's own event does.
+	 * This is the first step: the kernel matches no other driver from here
+	 * on, whether modprobe or the device's own event loads it.
 	 */
 	step = "driver_override cannot be set";
 	err = read_override(dev, undo.override);
@@ -413,8 +420,8 @@ static int bind_now(struct vmbus_device *dev, const struct rule *rule, const str
 	if (err)
 		goto err_lower;
 	/*
-	 * A size that cannot be chosen has been said, and is no reason to leave
-	 * the device unbound.
+	 * settings_begin() has reported a size that cannot be set. The device
+	 * is bound nevertheless.
 	 */
 	if (device_is_nic(dev))
 		settings_begin(rule, &buffers);
@@ -439,15 +446,15 @@ err_override:
 	free(undo.driver);
 	free(undo.lowered);
 	if (is_gone(dev)) {
-		msg(LOG_INFO, "%s: the host has taken it back", described(dev));
+		msg(LOG_INFO, "%s: the host has rescinded it", described(dev));
 		return -ENODEV;
 	}
 	now = vmbus_device_driver(dev);
 	msg(LOG_ERR, "%s: not bound to %s: %s: %s; it is %s%s", described(dev), rule->driver, step,
 	    reason(err), now ? "with " : "without a driver", now ? now : "");
 	/*
-	 * The driver said so of a device that is still there; to our caller it
-	 * would mean "has left".
+	 * The driver returned -ENODEV for a device that is still there. To the
+	 * caller it would mean that the device is gone.
 	 */
 	return err == -ENODEV ? -ENXIO : err;
 }
@@ -479,8 +486,8 @@ static bool is_same_record(const struct record *a, const struct record *b)
 }
 
 /*
- * Write down what the next boot has to know of a network adapter. 1: it is
- * written already, 0 or -errno.
+ * Write the record of a NIC for the next boot. Return 0, 1 if it is the same as
+ * before, or -errno.
  */
 static int remember(struct facts *facts, int index, const struct plan *plan,
 		    const struct bind_options *options)
@@ -491,7 +498,7 @@ static int remember(struct facts *facts, int index, const struct plan *plan,
 	int ret;
 
 	if (interface && (options->time == PLAN_NOW || interface->is_named)) {
-		/* A check was about the MAC that the adapter had then. */
+		/* A check holds for the MAC that the NIC had then. */
 		if (record.verdict == VERDICT_SAFE && record.mac[0] &&
 		    strcmp(record.mac, interface->mac))
 			forget_verdict(&record);
@@ -505,8 +512,8 @@ static int remember(struct facts *facts, int index, const struct plan *plan,
 		if (plan->outcome == PLAN_NO_RULE || plan->outcome == PLAN_DISABLED)
 			forget_verdict(&record);
 		/*
-		 * A device that is bound shows no more than it did when it was
-		 * checked.
+		 * A bound device shows nothing new: keep the verdict from
+		 * before it was bound.
 		 */
 		else if (plan->verdict != VERDICT_NONE &&
 			 (plan->outcome != PLAN_BOUND || record.verdict != VERDICT_SAFE ||
@@ -520,8 +527,8 @@ static int remember(struct facts *facts, int index, const struct plan *plan,
 	if (!ret)
 		device->record = record;
 	/*
-	 * At boot the root file system may be read-only, and nothing new is to
-	 * be written down then.
+	 * At boot the root file system may be read-only, but then there is
+	 * nothing new to write.
 	 */
 	if (ret && options->time == PLAN_NOW)
 		msg(LOG_WARNING,
@@ -572,8 +579,8 @@ void device_claim_disks(const struct config *config, struct facts *facts, size_t
 }
 
 /*
- * Read the files and add a section. Returns 0 or -errno; the caller has said
- * what is faulty.
+ * Read the configuration and append a section. Return 0 or -errno. The caller
+ * has reported faulty files.
  */
 static int read_config(struct config *config, const struct section *extra)
 {
@@ -609,8 +616,8 @@ int device_bind(const struct section *extra, struct vmbus_device *dev,
 	if (ret)
 		goto out;
 	/*
-	 * vmbusctl may have released it, or made it wait, while this run waited
-	 * for the lock.
+	 * vmbusctl may have released the device, or deferred it, while this run
+	 * waited for the lock.
 	 */
 	why = defer_reason(vmbus_device_instance(dev), options->occasion);
 	if (why) {
@@ -638,9 +645,9 @@ int device_bind(const struct section *extra, struct vmbus_device *dev,
 			known = remember(&facts, index, &plan, options);
 		/*
 		 * The device's own event has decided with what was known of the
-		 * interface. That only an interface which could be written down
-		 * counts as new keeps a device that was released from being
-		 * bound again at once.
+		 * interface. An interface counts as new only if its record
+		 * could be written. Otherwise each release would end in a new
+		 * binding when the interface appears.
 		 */
 		if (options->new_interface &&
 		    (known || defer_is_set(facts.devices[index].instance, DEFER_RELEASED)))
@@ -699,8 +706,8 @@ err_gone:
 }
 
 /*
- * What a rule has to know of a device that its driver in the kernel does not
- * have.
+ * Return what sections compare, for a device that has no interface because user
+ * space has it.
  */
 static struct identity identify(const struct vmbus_device *dev, const struct record *record)
 {
@@ -711,10 +718,10 @@ static struct identity identify(const struct vmbus_device *dev, const struct rec
 }
 
 /*
- * Note that an adapter which a rule wants stays released when rules change and
- * when its interface appears. Return whether the note is new.
+ * Record that a NIC which a rule wants stays released when rules change and
+ * when its interface appears. Return whether the file is new.
  */
-static bool note_release(const struct vmbus_device *dev)
+static bool record_release(const struct vmbus_device *dev)
 {
 	bool is_new = !defer_is_set(vmbus_device_instance(dev), DEFER_RELEASED);
 	int err = defer_set(vmbus_device_instance(dev), DEFER_RELEASED);
@@ -732,7 +739,7 @@ int device_release(const struct config *config, struct vmbus_device *dev,
 	struct identity identity;
 	struct record record;
 	struct rule rule;
-	bool override, ours, noted = false;
+	bool override, ours, recorded = false;
 	int lock, ret;
 
 	lock = lock_device(dev);
@@ -753,7 +760,7 @@ int device_release(const struct config *config, struct vmbus_device *dev,
 	}
 	ret = 0;
 	/*
-	 * Without driver_override what we bound and what the kernel did look
+	 * Without driver_override, a binding by us and one by the kernel look
 	 * the same.
 	 */
 	ours = override ? !strcmp(driver, rule.driver) : is_with(dev, rule.driver);
@@ -763,7 +770,7 @@ int device_release(const struct config *config, struct vmbus_device *dev,
 			state_write(vmbus_device_instance(dev), &record);
 		}
 		if (ours && options->is_wanted)
-			noted = note_release(dev);
+			recorded = record_release(dev);
 	}
 	if (!ours)
 		goto out;
@@ -771,8 +778,8 @@ int device_release(const struct config *config, struct vmbus_device *dev,
 		printf("%s: would be released by %s\n", described(dev), rule.driver);
 	else
 		ret = release_now(dev, rule.driver, override);
-	/* The adapter is where it was. */
-	if (ret && noted)
+	/* The NIC was not released. */
+	if (ret && recorded)
 		defer_end(vmbus_device_instance(dev), DEFER_RELEASED);
 out:
 	close(lock);

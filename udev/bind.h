@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Carry a plan out: bind a device to the driver that its rule names, and
- * release it.
+ * Carry out a plan: bind a device to the driver that its rule names, or release
+ * the device.
  */
 #ifndef HVUIO_BIND_H
 #define HVUIO_BIND_H
@@ -10,56 +10,52 @@
 #include "plan.h"
 
 struct bind_options {
-	enum plan_time time;	/* PLAN_NOW: an administrator asks; PLAN_EVENT: udev does */
-	enum occasion occasion;	/* which notes of defer.h keep the device */
-	bool force;		/* as if the rule said force=yes */
+	enum plan_time time;	/* PLAN_NOW for an administrator, PLAN_EVENT for udev */
+	enum occasion occasion;	/* which files of defer.h keep the device */
+	bool force;		/* bind as if the rule had force=yes */
 	bool new_interface;	/* an interface has appeared: act only if it was not known before */
-	bool record_only;	/* check and record for the next boot, and do no more */
-	bool keep_verdict;	/* for now only: what is recorded for the next boot stays */
+	bool record_only;	/* check and record for the next boot, and do not bind */
+	bool keep_verdict;	/* only for now: keep what is recorded for the next boot */
 };
 
 struct release_options {
-	/*
-	 * the administrator named the device: it need not be configured any
-	 * more
-	 */
+	/* The administrator named the device, so no rule needs to name it. */
 	bool is_named;
 	bool dry;
-	bool keep_verdict;	/* for now only: what the guard found is not forgotten */
-	bool is_wanted;		/* a rule still wants the device: note that it is released */
+	bool keep_verdict;	/* only for now: keep what the guard has found */
+	bool is_wanted;		/* a rule still wants the device: record that it is released */
 };
 
-/* Tell whether a device is a network adapter, by its class. */
+/* Tell whether the class of a device is that of a NIC. */
 bool device_is_nic(const struct vmbus_device *dev);
 
 /*
  * device_bind() - bind a device as the configuration says
  * @extra: one more section, which wins over the files, or NULL
  *
- * Waits for another vmbus-bind that has the device, reads the configuration,
- * looks at the machine, decides, acts, and says in one line what it did. The
- * configuration is read under the lock, so the run that comes last carries out
- * the last state of the files. For PLAN_NOW the guard's
- * verdict about a network adapter is recorded for the next boot; its
- * interface's name and MAC are remembered in either case.
+ * Wait until no other vmbus-bind works on the device, read the configuration,
+ * look at the machine, decide, act, and report the result in one line. The
+ * function reads the configuration while it holds the lock, so the last run
+ * carries out the last state of the files. With PLAN_NOW it also records the
+ * guard's verdict about a NIC for the next boot. In either case it records the
+ * name and the MAC of the NIC's interface.
  *
- * Returns 0 when the device is where it belongs, or -errno: -EBUSY when the
- * guard keeps it, -EINVAL when a faulty file names it, -ENODEV when the host
- * takes it back meanwhile, -ENOENT when there is no such driver, else what the
- * driver's probe returned, if the kernel reports it. After a failure the
+ * Returns 0 when the device has the driver of its rule, or -errno: -EBUSY when
+ * the guard refuses it, -EINVAL when a faulty file names it, -ENODEV when the
+ * host rescinds it meanwhile, -ENOENT when there is no such driver, or the
+ * error of the driver's probe, if the kernel reports it. After a failure the
  * former driver has the device again.
  */
 int device_bind(const struct section *extra, struct vmbus_device *dev,
 		const struct bind_options *options);
 
 /*
- * device_claim_disks() - plan once more for a device that a plan for now would
- * take
+ * device_claim_disks() - plan again for a device that would be bound now
  * @plan: what plan_make() has answered for PLAN_NOW; replaced if a disk is in
  *        use
  *
- * See facts_claim_disks(). Call it wherever such a plan is shown or carried
- * out.
+ * Call this wherever such a plan is shown or carried out. See
+ * facts_claim_disks().
  */
 void device_claim_disks(const struct config *config, struct facts *facts, size_t device,
 			struct plan *plan);
@@ -68,14 +64,14 @@ void device_claim_disks(const struct config *config, struct facts *facts, size_t
  * device_release() - let the kernel choose a driver for a device that
  * device_bind() bound
  *
- * Nothing is done when the kernel chose that driver by itself. Returns 0 or
- * -errno.
+ * Do nothing if the kernel chose that driver by itself. Returns 0 or -errno.
  */
 int device_release(const struct config *config, struct vmbus_device *dev,
 		   const struct release_options *options);
 
 /*
- * The device as messages name it: "INSTANCE (nic)". Valid until the next call.
+ * Return the device as messages name it: "INSTANCE (nic)". The text is valid
+ * until the next call.
  */
 const char *device_text(const char *instance, const char *class_name, const char *class_id);
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# vmbus-bind and its rules; a daemon's own rules and bind.d file lie with the
-# daemon.
+# vmbus-bind and its rules. The rules and the bind.d file of a daemon are in the
+# directory of that daemon.
 
 bindconfdir   ?= /usr/lib/hyperv-uio/bind.d
 statedir      ?= /var/lib/hyperv-uio
@@ -8,8 +8,8 @@ initramfsdir  ?= /usr/share/initramfs-tools
 dracutdir     ?= /usr/lib/dracut
 
 vmbus-bind    := $(O)/udev/vmbus-bind
-# What decides about devices and binds them: vmbus-bind is its command line, and
-# vmbusctl is another.
+# libbind.a decides about devices and binds them. vmbus-bind and vmbusctl are
+# command lines for it.
 bind_a        := $(O)/udev/libbind.a
 bind_objs     := $(patsubst %,$(O)/udev/%.o,config defer driverctl facts routes disks netconfig state plan settings settle bind lint lock log kernel)
 bind_cflags   := $(lib_cflags) -DVENDOR_CONFIG='"$(bindconfdir)"' \
@@ -24,7 +24,7 @@ $(bind_a): $(bind_objs)
 	$(Q)rm -f $@
 	$(Q)$(AR) rcs $@ $^
 
-# The archive of the library, because udev runs the helper at any time: while a
+# vmbus-bind links the static library, because udev runs it at any time: while a
 # package manager replaces the shared library, and after an installation below
 # /usr/local, where the dynamic linker may not look for it.
 $(vmbus-bind): $(O)/udev/vmbus-bind.o $(bind_a) $(lib_a)

@@ -20,12 +20,12 @@
 
 struct reader {
 	struct config *config;
-	size_t first;		/* this file's first section */
+	size_t first;		/* index of the first section of this file */
 	struct place at;
 	bool is_faulty;
 	int err;		/* -ENOMEM */
 	bool in_section;
-	bool skips_keys;	/* after a header that was a fault */
+	bool skips_keys;	/* the last header was faulty */
 };
 
 int config_add_finding(struct config *config, struct place at, bool is_fault, const char *format,
@@ -51,7 +51,10 @@ int config_add_finding(struct config *config, struct place at, bool is_fault, co
 	return 0;
 }
 
-/* Without %: everything that a file contains is an argument. */
+/*
+ * Report a fault at the present line. The format is a literal; text from a file
+ * is an argument.
+ */
 #define fault(reader, ...) \
 	do { \
 		(reader)->is_faulty = true; \
@@ -172,8 +175,8 @@ static void open_section(struct reader *reader, char *header)
 	reader->in_section = true;
 	reader->skips_keys = false;
 	/*
-	 * Noted first, so that the devices which the section names are left
-	 * alone.
+	 * The section is in the list before this check, so the devices that it
+	 * names are not bound.
 	 */
 	if (end[1])
 		fault(reader, "nothing may follow the ] of a section, not even a comment: '%s'",
@@ -198,7 +201,7 @@ static void parse_switch(struct reader *reader, const char *key, const char *val
 
 bool config_is_driver(const char *name)
 {
-	/* It becomes part of a path and an argument of modprobe. */
+	/* The name becomes part of a path and an argument of modprobe. */
 	return *name && strlen(name) <= DRIVER_NAME_MAX && name[0] != '-' && has_only(name, "_-");
 }
 
@@ -262,8 +265,8 @@ static void parse_link(struct reader *reader, const char *value)
 	bool ok = *value != '/' && strlen(value) < LINK_SIZE && has_only(value, "._-+:@/");
 
 	/*
-	 * Each part of the path begins with a letter or digit, so neither ..
-	 * nor an empty one is there.
+	 * Each part of the path begins with a letter or digit, so no part is
+	 * ".." or empty.
 	 */
 	for (const char *part = value; ok && part; part = strchr(part, '/')) {
 		part += *part == '/';
@@ -371,9 +374,7 @@ static void on_line(struct reader *reader, char *text, size_t length)
 	}
 }
 
-/*
- * Open a regular file or /dev/null; O_NONBLOCK, so that a pipe does not block.
- */
+/* Open a file for reading. O_NONBLOCK keeps a pipe from blocking. */
 static FILE *open_file(const char *path)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
@@ -396,7 +397,7 @@ err_close:
 	return NULL;
 }
 
-/* Return 0, -EINVAL (findings say why) or -ENOMEM. */
+/* Return 0, -EINVAL with the reasons in the findings, or -ENOMEM. */
 static int load_file(struct config *config, const char *path)
 {
 	struct reader reader = { .config = config, .first = config->count, .at = { .file = path } };
@@ -441,7 +442,7 @@ static int is_visible(const struct dirent *entry)
 	return entry->d_name[0] != '.';
 }
 
-/* Return a copy of a path that lives as long as @config, or NULL. */
+/* Build a path that lives as long as @config. Return NULL without memory. */
 static const char *add_path(struct config *config, const char *folder, const char *name)
 {
 	char **files, *path;
@@ -459,8 +460,8 @@ static const char *add_path(struct config *config, const char *folder, const cha
 }
 
 /*
- * Files of both folders by name; the administrator's hides the vendor's of the
- * same name.
+ * Read the files of both directories in the order of their names. A file of the
+ * administrator hides the package's file of the same name.
  */
 static int load_folders(struct config *config, const char *const folders[2])
 {
@@ -600,7 +601,7 @@ static void find_rule(const struct config *config, const struct identity *device
 
 			if ((int)scope_of(&section->name, device) != scope)
 				continue;
-			/* Who knows what else the file would have excluded. */
+			/* The faulty file may have excluded this device. */
 			if (section->is_faulty)
 				rule->faulty_at = section->at;
 			if ((section->is_faulty && !with_faulty) || is_excluded(section, device))

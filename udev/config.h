@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The rules of the administrator and of packages: hyperv-uio.conf(5). */
+/* Read the rules of the administrator and of packages: hyperv-uio.conf(5). */
 #ifndef HVUIO_CONFIG_H
 #define HVUIO_CONFIG_H
 
@@ -18,26 +18,27 @@
 enum tristate { UNSET, NO, YES };
 
 /*
- * A line of a file; file is NULL for nowhere. The text lives as long as the
- * configuration.
+ * A line of a file. @file is NULL if there is none. The text lives as long as
+ * the configuration.
  */
 struct place {
 	const char *file;
 	unsigned int line;
 };
 
-/* How a section or an exclude names devices. */
+/* How a section, or its key exclude, names devices */
 struct device_name {
 	enum { NAME_GUID, NAME_INTERFACE, NAME_MAC } kind;
 	/*
-	 * The GUID of a class or of an instance, eth1, or a MAC in lower case
+	 * the GUID of a class or an instance, an interface such as eth1, or a
+	 * MAC in lower case
 	 */
 	char text[VMBUS_GUID_SIZE];
 };
 
-/* What a rule sets on a device once the driver has it. */
+/* The settings that a rule applies to a device after it is bound */
 struct settings {
-	uint64_t ring_size;		/* bytes; 0: leave the driver's choice */
+	uint64_t ring_size;		/* bytes; 0: the driver's default */
 	uint64_t recv_buffer_size;	/* the same */
 	uint64_t send_buffer_size;	/* the same */
 	char owner[ACCOUNT_SIZE];	/* a name or a number; "": leave it */
@@ -47,7 +48,7 @@ struct settings {
 };
 
 struct section {
-	bool is_faulty;			/* its file is: it names devices that are left alone */
+	bool is_faulty;			/* its file is: bind none of its devices */
 	struct device_name name;
 	struct place at;		/* the line of its header */
 	struct device_name *excludes;
@@ -60,8 +61,8 @@ struct section {
 };
 
 /*
- * A fault of a file, or else a hint: something that the administrator probably
- * does not mean.
+ * A fault of a file, or a warning: something that the administrator probably
+ * does not mean
  */
 struct finding {
 	struct place at;		/* line 0: the whole file */
@@ -70,9 +71,9 @@ struct finding {
 };
 
 /*
- * What a faulty file says counts for nothing, and the devices that its sections
- * name are left alone: it may be the file that forbids one. The other files
- * hold.
+ * A faulty file has no effect, and vmbus-bind leaves alone the devices that its
+ * sections name: it may be the file that excludes one of them. The other files
+ * remain in effect.
  */
 struct config {
 	struct section *sections;	/* in the order in which they were read */
@@ -80,15 +81,15 @@ struct config {
 	struct finding *findings;
 	size_t finding_count;
 	/*
-	 * An enable=no whose section could not be read. It may mean any device,
-	 * so no rule holds for any.
+	 * An enable=no whose section could not be read. It may be about any
+	 * device, so no rule binds any device.
 	 */
 	struct place forbidden_at;
 	char **files;
 	size_t file_count;
 };
 
-/* What a rule can compare. NULL or "": not known. */
+/* What a rule can compare with its sections; NULL or "" if it is not known */
 struct identity {
 	const char *instance;
 	const char *class_id;
@@ -97,18 +98,18 @@ struct identity {
 };
 
 /*
- * Which of the sections that name a device names it most closely; a later one
- * here wins over an earlier one.
+ * How closely a section names a device. A later value here wins over an earlier
+ * one.
  */
 enum rule_scope { SCOPE_NONE, SCOPE_CLASS, SCOPE_INTERFACE, SCOPE_MAC, SCOPE_INSTANCE };
 
-/* What all sections together say about one device. */
+/* The sum of all sections about one device */
 struct rule {
 	enum rule_scope scope;		/* SCOPE_NONE: no section names the device */
-	struct place at;		/* the section that decides the scope */
+	struct place at;		/* the section that names the device most closely */
 	char driver[DRIVER_NAME_MAX + 1];
 	bool enable;
-	struct place enable_at;		/* where enable=no stands */
+	struct place enable_at;		/* the line with enable=no */
 	bool force;
 	struct place faulty_at;		/* a section of a faulty file that names the device */
 	struct settings settings;
@@ -117,56 +118,57 @@ struct rule {
 /*
  * config_load() - read every file
  *
- * Returns 0, or -EINVAL when a file is faulty or cannot be read: findings then
- * says what is wrong, and config holds what the other files say. -ENOMEM:
- * config may lack any of it, and nothing is to be bound. config_free() it in
- * every case.
+ * Returns 0, or -EINVAL when a file is faulty or cannot be read:
+ * config->findings then has the reasons, and config holds the rules of the
+ * other files. On -ENOMEM config may be incomplete, and the caller must bind
+ * nothing. Call config_free() in every case.
  */
 int config_load(struct config *config);
 void config_free(struct config *config);
 
 /*
- * config_rule() - find out what the configuration says about one device
+ * config_rule() - compute the rule for one device
  *
- * Instances win over MACs, these over interfaces, these over classes; among
- * equals the section that was read last wins, key by key. A section does not
- * count for what it excludes.
+ * A section for an instance wins over one for a MAC, this one over one for an
+ * interface, and this one over one for a class. Among equals the section that
+ * was read last wins, key by key. A section has no effect on the devices that
+ * it excludes.
  */
 void config_rule(const struct config *config, const struct identity *device, struct rule *rule);
 
 /*
- * Do as config_rule(), but count what could be read of faulty files too: for
- * releasing devices.
+ * Do as config_rule(), but include what could be read of faulty files. This is
+ * for releasing devices.
  */
 void config_rule_of_all(const struct config *config, const struct identity *device,
 			struct rule *rule);
 
-/* Note a finding; text is copied. 0 or -ENOMEM. */
+/* Add a finding with a copy of the text. Return 0 or -ENOMEM. */
 int config_add_finding(struct config *config, struct place at, bool is_fault,
 		       const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
 
 /*
- * Whether rules compare an interface or a MAC that is not known of a network
- * adapter. Then it is not known either what they say about the adapter.
+ * Tell whether sections compare an interface or a MAC of a NIC that is not
+ * known. Then the rule for the NIC is not known either.
  */
 bool config_is_unsure(const struct config *config, const struct identity *device);
 
-/* Whether any section compares interfaces or MACs. */
+/* Tell whether any section compares interfaces or MACs. */
 bool config_uses_interfaces(const struct config *config);
 
 /*
- * config_parse_name() - parse what stands between [ and ]
+ * config_parse_name() - parse the text between [ and ]
  *
- * That is a class, a GUID, "mac 00:15:5d:01:02:03" or "interface eth1".
+ * The text is a class, a GUID, "mac 00:15:5d:01:02:03" or "interface eth1".
  *
  * Returns 0 or -EINVAL.
  */
 int config_parse_name(const char *text, struct device_name *name);
 
 /*
- * Parse decimal digits and nothing else, below UINT32_MAX: chown(2) takes that
- * for "leave it".
+ * Parse a decimal number below UINT32_MAX, which chown(2) reserves for
+ * "unchanged".
  */
 bool config_parse_number(const char *text, uint32_t *number);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Whether a disk is mounted, swapped to, or held by device mapper, md or
- * bcache.
+ * Find out whether a disk is mounted, used as swap, or held by device mapper,
+ * md or bcache.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -20,7 +20,7 @@ static bool is_node(const char *path, dev_t number)
 	return path[0] == '/' && !stat(path, &st) && S_ISBLK(st.st_mode) && st.st_rdev == number;
 }
 
-/* Returns 1 and where it is mounted, 0 or -errno. */
+/* Return 1 with the mount point in @where, 0, or -errno. */
 static int is_mounted(dev_t number, char where[PATH_MAX])
 {
 	unsigned int major_no, minor_no;
@@ -38,8 +38,8 @@ static int is_mounted(dev_t number, char where[PATH_MAX])
 			continue;
 		rest = strstr(line, " - ");
 		/*
-		 * btrfs shows a number of its own, hence the look at the source
-		 * too.
+		 * btrfs shows a device number of its own, so compare the source
+		 * as well.
 		 */
 		found = makedev(major_no, minor_no) == number ||
 			(rest && sscanf(rest, " - %*s %4095s", source) == 1 &&
@@ -70,7 +70,9 @@ static int is_swap(dev_t number)
 	return found;
 }
 
-/* Returns 1 when something holds the disk, 0 or -errno. */
+/*
+ * Return 1 with the reason in @why if something holds the disk, 0, or -errno.
+ */
 static int is_held(const char *folder, const char *name, char why[REASON_SIZE])
 {
 	struct dirent *entry;

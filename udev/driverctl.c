@@ -35,7 +35,10 @@ static int read_driver(const char *path, char *text, size_t size)
 	return err;
 }
 
-/* Keep a path as long as the configuration. Return NULL without memory. */
+/*
+ * Copy a path, which then lives as long as the configuration. Return NULL
+ * without memory.
+ */
 static const char *keep(struct config *config, const char *path)
 {
 	char **files, *copy;

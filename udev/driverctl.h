@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The overrides that driverctl keeps: files /etc/driverctl.d/BUS-DEVICE, whose
- * first line names a driver. At boot driverctl cannot apply those of VMBus
- * devices, because systemd turns the dashes of their GUIDs into slashes on the
- * way to driverctl@.service. vmbus-bind applies them instead.
+ * Read the overrides that driverctl keeps: files /etc/driverctl.d/BUS-DEVICE,
+ * whose first line names a driver. driverctl cannot apply those of VMBus
+ * devices at boot, because systemd turns the dashes of their GUIDs into slashes
+ * on the way to driverctl@.service. vmbus-bind applies them instead.
  */
 #ifndef HVUIO_DRIVERCTL_H
 #define HVUIO_DRIVERCTL_H
@@ -17,18 +17,15 @@
 /*
  * driverctl_load() - append a section for each override of a VMBus device
  *
- * config_load() calls this before it reads files of ours, so that a section of
- * ours for the same device wins, key by key. An entry that is not understood is
- * a hint in config->findings, and counts for nothing.
+ * config_load() calls this before it reads the files in bind.d, so a section in
+ * bind.d for the same device wins, key by key. An entry with a fault has no
+ * effect, and becomes a warning in config->findings.
  *
  * Returns 0 or -ENOMEM.
  */
 int driverctl_load(struct config *config);
 
-/*
- * driverctl_path() - the path of the entry for a device; a new string, or NULL
- * without memory
- */
+/* Build the path of the entry for a device. Return NULL without memory. */
 char *driverctl_path(const char *instance);
 
 #endif

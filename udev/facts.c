@@ -16,7 +16,8 @@
 #include "machine.h"
 
 /*
- * The first line of a file of sysfs; "" when it cannot be read or is too long.
+ * Read the first line of a file of sysfs. @text is "" if the file cannot be
+ * read or the line is too long.
  */
 static void read_line(const char *folder, const char *name, char *text, size_t size)
 {
@@ -58,7 +59,7 @@ static int add_to_stack(struct stack *stack, const char *name)
 	return 0;
 }
 
-/* Add what lies directly on top of @name. Returns 0 or -errno. */
+/* Add the interfaces directly on top of @name. Return 0 or -errno. */
 static int add_uppers(struct stack *stack, const char *name)
 {
 	struct dirent *entry;
@@ -79,7 +80,7 @@ static int add_uppers(struct stack *stack, const char *name)
 	return ret;
 }
 
-/* Add @name and everything on top of it. Returns 0 or -errno. */
+/* Add @name and everything on top of it. Return 0 or -errno. */
 static int read_stack(struct stack *stack, const char *name)
 {
 	char current[INTERFACE_SIZE];
@@ -93,8 +94,8 @@ static int read_stack(struct stack *stack, const char *name)
 }
 
 /*
- * udev writes its file about an interface when it has handled the interface,
- * and so named it.
+ * Tell whether udev has named an interface. udev writes its file about the
+ * interface after that.
  */
 static bool is_named(const char *ifindex)
 {
@@ -106,7 +107,7 @@ static bool is_named(const char *ifindex)
 	       !access(path, F_OK);
 }
 
-/* @folder: that of the interface in sysfs */
+/* Add an interface; @folder is its directory in sysfs. Return 0 or -errno. */
 static int add_interface(struct facts *facts, const struct routes *routes, const char *folder,
 			 const char *name, int device)
 {
@@ -128,7 +129,8 @@ static int add_interface(struct facts *facts, const struct routes *routes, const
 	*more = (struct interface){ .device = device };
 	strcpy(more->name, name);
 	/*
-	 * Other kinds of networks have other addresses, which no rule can name.
+	 * Other kinds of networks have longer addresses, which no rule can
+	 * name.
 	 */
 	read_line(folder, "address", mac, sizeof(mac));
 	if (strlen(mac) == MAC_SIZE - 1)
@@ -147,15 +149,16 @@ static bool is_partition(const char *folder)
 	char path[PATH_MAX];
 
 	/*
-	 * In doubt it is one: then disk_in_use() tells what is wrong with it.
+	 * If the path is too long, assume a partition: disk_in_use() then
+	 * reports the error.
 	 */
 	return snprintf(path, sizeof(path), "%s/partition", folder) >= (int)sizeof(path) ||
 	       !access(path, F_OK);
 }
 
 /*
- * Return true if the folder is a block device. A namespace of an NVMe
- * controller lies in the controller's folder, and not in one named block.
+ * Tell whether the directory is a block device. A namespace of an NVMe
+ * controller is in the controller's directory, and not in one named block.
  */
 static bool is_block_device(const char *folder)
 {
@@ -230,8 +233,8 @@ bool facts_is_below(const char *lower, const char *upper)
 }
 
 /*
- * Look below a device, so also behind a PCI bridge. 0, -ENODEV when it has
- * left, or -errno.
+ * Find the interfaces and disks below a device, which may be behind a PCI
+ * bridge. Return 0, -ENODEV when the device is gone, or -errno.
  */
 static int look_below(struct facts *facts, const struct routes *routes, const char *sysfs,
 		      int index)
@@ -251,7 +254,7 @@ static int look_below(struct facts *facts, const struct routes *routes, const ch
 		return -errno;
 	while (!ret && (e = fts_read(fts))) {
 		if (e->fts_info == FTS_DNR || e->fts_info == FTS_ERR) {
-			/* What leaves while it is looked at is not in use. */
+			/* What disappears meanwhile is not in use. */
 			if (e->fts_errno != ENOENT && !device->disk_error)
 				device->disk_error = -e->fts_errno;
 			continue;
@@ -275,8 +278,8 @@ static int look_below(struct facts *facts, const struct routes *routes, const ch
 }
 
 /*
- * Adapters of other buses: they have a device, which bridges and tunnels have
- * not.
+ * Add the NICs of other buses. They have a device in sysfs; bridges and tunnels
+ * have none.
  */
 static int add_other_interfaces(struct facts *facts, const struct routes *routes)
 {
@@ -320,7 +323,9 @@ static int add_device(struct facts *facts, const struct vmbus_device *dev)
 	return facts->device_count++;
 }
 
-/* The driver that an interface of a device has in the kernel */
+/*
+ * Return the name of the kernel driver behind an interface of a device, or "".
+ */
 static const char *interface_driver(const struct facts *facts, int device)
 {
 	const char *class = device < 0 ? NULL : facts->devices[device].class_name;

@@ -42,7 +42,7 @@ int kernel_write(const char *value, const char *format, ...)
 
 int kernel_load(const char *name)
 {
-	/* posix_spawn() takes no const, and writes nothing. */
+	/* posix_spawn() does not take const, but changes nothing. */
 	const char *argv[] = { "modprobe", "-q", "--", name, NULL };
 	const char *env[] = { "PATH=/usr/sbin:/usr/bin:/sbin:/bin", NULL };
 	int ret, status;
@@ -90,8 +90,8 @@ int kernel_set_access(const char *path, uid_t owner, gid_t group, int mode)
 	struct stat st;
 
 	/*
-	 * Its owner first: no other group is to get the mode that was meant for
-	 * the new one.
+	 * Change the owner first: the former group must not get the mode that
+	 * is meant for the new one.
 	 */
 	if (stat(path, &st))
 		return -errno;
@@ -119,8 +119,8 @@ int kernel_claim(const char *name, dev_t number)
 		if (*c == '!')
 			*c = '/';
 	/*
-	 * Look at the node before it is opened: to open another one may do
-	 * something.
+	 * Check the node before opening it: opening some device nodes has
+	 * effects.
 	 */
 	if (stat(path, &st))
 		return -errno;

@@ -58,7 +58,7 @@ static int check_guard(struct config *config, const struct section *section)
 		return config_add_finding(
 			config, section->at, false,
 			"without force, a device of the class nic is bound at boot "
-			"only if it was checked, or another adapter is sure to come up");
+			"only if it was checked, or another NIC is sure to come up");
 	return config_add_finding(config, section->at, false,
 				  "without force, no device of the class %s is bound at boot",
 				  class->name);

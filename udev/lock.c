@@ -16,8 +16,8 @@
 #include "log.h"
 
 /*
- * Create the folders of @path below vmbus_sysroot(), the last one for root
- * alone.
+ * Create the directories of @path below vmbus_sysroot(). Only root can read the
+ * last one.
  */
 static int make_folders(char *path)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Locks between runs of vmbus-bind and vmbusctl. A lock is a file in
- * /run/hyperv-uio/lock that only root can open: a lock on a file that every
- * user can read is one that every user can take, and root would wait forever.
+ * /run/hyperv-uio/lock that only root can open. If every user could open the
+ * file, every user could take the lock, and root would wait forever.
  */
 #ifndef HVUIO_LOCK_H
 #define HVUIO_LOCK_H
@@ -16,8 +16,8 @@
  * @kind: "device", "driver" or "bus"
  * @name: which one of its kind, or ""
  *
- * Returns a file descriptor, and close() releases the lock; or -errno, after
- * one line that says what failed.
+ * Returns a file descriptor, whose close() releases the lock, or -errno after a
+ * message.
  */
 int lock_take(const char *kind, const char *name);
 

@@ -6,18 +6,15 @@
 #include <syslog.h>
 
 /*
- * udev shows what a RUN program prints only when it debugs: --udev goes past
- * it.
+ * Send messages to the system log instead of standard error. --udev sets this,
+ * because udev shows the output of a RUN program only when it debugs.
  */
 extern bool log_to_syslog;
 
-/*
- * The program's name, before each line on standard error; "vmbus-bind" unless
- * it says otherwise.
- */
+/* The name of the program, which precedes each line on standard error */
 extern const char *log_name;
 
-/* One line, at a syslog priority; LOG_DEBUG is dropped. */
+/* Write one line at a syslog priority. LOG_DEBUG is dropped. */
 void msg(int priority, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

@@ -12,8 +12,8 @@
 #include "facts.h"
 
 /*
- * The name of an interface, and after it those of everything that is stacked on
- * it: bonds, bridges, VLANs.
+ * An interface, followed by everything that is stacked on it: bonds, bridges,
+ * VLANs
  */
 struct stack {
 	char (*names)[INTERFACE_SIZE];
@@ -28,11 +28,11 @@ struct address {
 struct route {
 	char interface[INTERFACE_SIZE];
 	struct address to;
-	unsigned int prefix;	/* bits of to that count; 0: the default route */
+	unsigned int prefix;	/* length of the prefix; 0: the default route */
 	unsigned int metric;
 };
 
-/* Somebody on the network whom this machine needs. */
+/* A host on the network that this machine needs */
 struct peer {
 	char text[192];	/* "the nfs mount /srv" */
 	struct address address;
@@ -50,30 +50,34 @@ struct routes {
 };
 
 /*
- * Append a cleared element to the list at *@list. Returns NULL without memory.
+ * Append a cleared element to the list at *@list. Return it, or NULL without
+ * memory.
  */
 void *machine_grow(void *list, size_t *count, size_t size);
 
-/* A file below vmbus_sysroot() for reading, or NULL and errno. */
+/*
+ * Open a file below vmbus_sysroot() for reading. Return NULL with errno set on
+ * failure.
+ */
 FILE *open_rooted(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* The main tables of IPv4 and IPv6, and the peers. 0 or -errno. */
+/* Read the main tables of IPv4 and IPv6, and the peers. Return 0 or -errno. */
 int routes_read(struct routes *routes);
 void routes_free(struct routes *routes);
 
 /*
- * What routes and the stack itself say about an interface: default_route,
- * address, needed_by.
+ * Set default_route, address and needed_by of an interface from the routes and
+ * its stack.
  */
 void routes_judge(const struct routes *routes, const struct stack *stack,
 		  struct interface *interface);
 
 /*
- * disk_in_use() - find out whether a disk or partition is mounted, swapped to
- * or held
- * @folder: its folder in sysfs
- * @number: the result, its device number
- * @why: the answer: one sentence, or "" when it is not in use
+ * disk_in_use() - find out whether a disk or partition is mounted, used as
+ * swap, or held
+ * @folder: its directory in sysfs
+ * @number: the result: its device number
+ * @why: the result: one sentence, or "" when it is not in use
  *
  * Returns 0 or -errno.
  */
@@ -90,7 +94,7 @@ void netconfig_free(struct netconfig *netconfig);
  * netconfig_find() - find the file that brings an interface up at boot, with a
  * default route
  * @driver: its driver in the kernel; "" when that is not known
- * @file: the answer, or "": there is none, or it is in doubt
+ * @file: the result; "" when there is none, or in doubt
  */
 void netconfig_find(const struct netconfig *netconfig, const char *name, const char *mac,
 		    const char *driver, char file[SOURCE_SIZE]);

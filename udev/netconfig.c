@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Which interfaces the machine's configuration brings up at boot with a default
- * route: by DHCP, or with an address and a gateway. Read are the files of
- * systemd-networkd, ifupdown and NetworkManager, and those that netplan makes
- * for the first and the last. A wrong yes may cost the administrator the
- * network, a wrong no costs a line force=yes: whatever is in doubt counts as
- * no.
+ * Find out which interfaces the configuration brings up at boot with a default
+ * route: by DHCP, or with an address and a gateway. This reads the files of
+ * systemd-networkd, ifupdown and NetworkManager, and those that netplan
+ * generates for systemd-networkd and NetworkManager. A wrong yes may cost the
+ * administrator the network, and a wrong no costs a line force=yes. So whatever
+ * is in doubt counts as no.
  */
 #include <ctype.h>
 #include <dirent.h>
@@ -26,17 +26,14 @@
 
 enum match { NO_MATCH, MATCHES, IN_DOUBT };
 
-/*
- * What one file, or one iface paragraph, says about the interfaces that it
- * names.
- */
+/* One file, or one iface paragraph, about the interfaces that it names */
 struct profile {
 	char file[SOURCE_SIZE];
-	char *names;		/* separated by blanks, with * and ?; NULL: it compares no names */
+	char *names;		/* separated by blanks, with * and ?; NULL: no condition */
 	char *macs;		/* the same, in lower case */
 	char *drivers;		/* the same */
-	bool in_doubt;		/* it compares something else, or a drop-in may change it */
-	bool is_off;		/* by hand only, or unmanaged, or part of a bond or bridge */
+	bool in_doubt;		/* it has other conditions, or a drop-in may change it */
+	bool is_off;		/* manual, unmanaged, or part of a bond or bridge */
 	bool dhcp;
 	bool no_dhcp_route;
 	bool address;
@@ -49,14 +46,14 @@ struct profiles {
 };
 
 struct netconfig {
-	/* The first that matches counts, as networkd has it. */
+	/* As in networkd, the first profile that matches counts. */
 	struct profiles networkd;
-	/* Any that matches counts. */
+	/* Any profile that matches counts. */
 	struct profiles others;
-	/* Interfaces of the words auto and allow-hotplug. */
+	/* The interfaces after auto and allow-hotplug */
 	char **automatic;
 	size_t automatic_count;
-	time_t netplan;		/* when its configuration was last changed; 0: there is none */
+	time_t netplan;		/* the last change of its configuration; 0: there is none */
 	bool failed;		/* out of memory: nothing counts */
 };
 
@@ -84,8 +81,8 @@ static bool exists(const char *path_below_root)
 	struct stat st;
 
 	/*
-	 * lstat(): what is enabled is a link, into a root that may not be this
-	 * one.
+	 * Use lstat(): an enabled unit is a link, whose target may be outside
+	 * of this root.
 	 */
 	return !rooted(path, "%s", path_below_root) && !lstat(path, &st);
 }
@@ -101,7 +98,7 @@ static bool is_masked(const char *unit)
 	return n == 9 && !strncmp(target, "/dev/null", 9);
 }
 
-/* Whether systemd starts a unit at boot by itself. */
+/* Tell whether systemd starts a unit at boot by itself. */
 static bool is_enabled(const char *unit)
 {
 	static const char *const folders[] = {
@@ -124,7 +121,7 @@ static bool is_enabled(const char *unit)
 }
 
 /*
- * Append words to a list of words; an empty value clears the list, as with
+ * Append words to a list of words. An empty value clears the list, as in
  * systemd.
  */
 static void add_words(struct netconfig *net, char **list, const char *words)
@@ -169,7 +166,7 @@ static bool is_true(const char *value)
 	       !strcasecmp(value, "on") || !strcmp(value, "1");
 }
 
-/* Call @on_key for each key of a file of sections. Returns 0 or -errno. */
+/* Call @on_key for each key of a file with sections. Return 0 or -errno. */
 static int read_sections(const char *path,
 			 void (*on_key)(void *arg, const char *section, const char *key,
 					const char *value),
@@ -254,7 +251,7 @@ static void on_networkd_key(void *arg, const char *section, const char *key, con
 	}
 }
 
-/* Whether netplan's files in /run are those of its configuration. */
+/* Tell whether a file in /run is not older than netplan's configuration. */
 static bool is_current(const struct netconfig *net, const char *path)
 {
 	struct stat st;
@@ -285,8 +282,8 @@ static int by_name(const void *a, const void *b)
 }
 
 /*
- * Find the files of @suffix in @folders, sorted by name; an earlier folder
- * hides a name in a later one.
+ * Find the files with @suffix in @folders, sorted by name. A file in an earlier
+ * directory hides one of the same name in a later directory.
  */
 static void find_files(struct netconfig *net, struct files *files, const char *const *folders,
 		       size_t folder_count, const char *suffix)
@@ -327,7 +324,7 @@ static void find_files(struct netconfig *net, struct files *files, const char *c
 		qsort(files->list, files->count, sizeof(*files->list), by_name);
 }
 
-/* A unit's or a profile's drop-ins may say anything. */
+/* Tell whether a .network file has drop-ins, which may change any key. */
 static bool has_drop_ins(const char *name)
 {
 	static const char *const folders[] = {"/etc", "/run", "/usr/local/lib", "/usr/lib", "/lib"};
@@ -358,7 +355,7 @@ static void read_networkd(struct netconfig *net)
 	for (size_t i = 0; i < files.count && !net->failed; i++) {
 		const struct file *file = &files.list[i];
 
-		/* Empty, or a link to /dev/null: masked. */
+		/* An empty file, or a link to /dev/null, masks the name. */
 		if (rooted(path, "%s", file->path) || (!stat(path, &st) && !st.st_size))
 			continue;
 		reading.has_match = false;
@@ -369,8 +366,8 @@ static void read_networkd(struct netconfig *net)
 		    has_drop_ins(file->name))
 			reading.profile->in_doubt = true;
 		/*
-		 * In /run only netplan's files come again at the next boot for
-		 * certain.
+		 * Of the files in /run, only netplan's are certain to come
+		 * again at the next boot.
 		 */
 		if (!strncmp(file->path, "/run/", 5) &&
 		    (!strstr(file->name, "-netplan-") || !is_current(net, path)))
@@ -424,15 +421,15 @@ static void on_manager_key(void *arg, const char *section, const char *key, cons
 	struct reading *r = arg;
 
 	/*
-	 * Only [ifupdown] managed= is harmless: it is about interfaces of
-	 * /etc/network/interfaces.
+	 * Only managed= in [ifupdown] is harmless: it is about the interfaces
+	 * of /etc/network/interfaces.
 	 */
 	if ((!strcmp(key, "unmanaged-devices") && *value) ||
 	    (!strcmp(key, "managed") && !strncmp(section, "device", 6)))
 		r->has_match = true;
 }
 
-/* Whether NetworkManager shall leave some interfaces alone. */
+/* Tell whether NetworkManager is configured to leave some interfaces alone. */
 static bool has_unmanaged(struct netconfig *net)
 {
 	static const char *const folders[] = {
@@ -475,21 +472,21 @@ static void read_networkmanager(struct netconfig *net)
 		if (!p)
 			break;
 		reading.profile = p;
-		/* NetworkManager reads no file that others may read. */
+		/* NetworkManager ignores files that other users may read. */
 		if (rooted(path, "%s", p->file) || stat(path, &st) || st.st_mode & 077 ||
 		    read_sections(path, on_keyfile_key, &reading) || !reading.is_ethernet ||
 		    (!strncmp(p->file, "/run/", 5) && !is_current(net, path)))
 			p->in_doubt = true;
 		/*
-		 * A profile for any interface goes to one of them, and nobody
-		 * knows which.
+		 * A profile for any interface comes up on one of them, and
+		 * nobody knows on which.
 		 */
 		if (!p->names && !p->macs)
 			p->in_doubt = true;
-		/* Patterns are not NetworkManager's. */
+		/* NetworkManager knows no patterns here. */
 		if (p->names && strpbrk(p->names, "*?["))
 			p->in_doubt = true;
-		/* never-default is for every route. */
+		/* never-default also disables the gateway. */
 		if (p->no_dhcp_route)
 			p->gateway = false;
 		lower(p->macs);
@@ -497,7 +494,7 @@ static void read_networkmanager(struct netconfig *net)
 	free(files.list);
 }
 
-/* One more name after auto or allow-hotplug. */
+/* Add a name that follows auto or allow-hotplug. */
 static void add_automatic(struct netconfig *net, const char *name)
 {
 	char **more = reallocarray(net->automatic, net->automatic_count + 1, sizeof(*more));
@@ -516,16 +513,16 @@ static void add_automatic(struct netconfig *net, const char *name)
 struct interfaces {
 	struct netconfig *net;
 	struct profiles ifaces;
-	struct profile *iface;	/* the paragraph that is being read */
+	struct profile *iface;	/* the present paragraph */
 	bool is_static;
 	bool in_doubt;		/* a mapping, a template, or a file that is included twice */
-	struct stat *seen;	/* the files that were read */
+	struct stat *seen;	/* the files that have been read */
 	size_t seen_count;
 };
 
 static void read_interfaces(struct interfaces *in, const char *file);
 
-/* source and source-directory */
+/* Read the files that source or source-directory names. */
 static void read_included(struct interfaces *in, const char *pattern, bool is_folder)
 {
 	char path[PATH_MAX];
@@ -564,7 +561,7 @@ static void on_iface(struct interfaces *in, const char *file, char *save)
 	add_words(in->net, &in->iface->names, name);
 	in->iface->dhcp = !strcmp(family, "inet") && !strcmp(method, "dhcp");
 	in->is_static = !strcmp(method, "static");
-	/* inherits, or a pattern */
+	/* "inherits" follows, or the name is a pattern. */
 	if (strtok_r(NULL, CONF_BLANKS, &save) || strpbrk(name, "/*?["))
 		in->iface->in_doubt = true;
 }
@@ -603,8 +600,8 @@ static void on_interfaces_line(struct interfaces *in, const char *file, char *li
 }
 
 /*
- * Note a file, and return whether it is new. Files may include each other, and
- * what a second reading would change is in doubt.
+ * Record a file, and return whether it is new. Files may include each other;
+ * the effect of a second reading is in doubt.
  */
 static bool is_new(struct interfaces *in, FILE *file)
 {
@@ -704,8 +701,8 @@ static void read_ifupdown(struct netconfig *net)
 }
 
 /*
- * When netplan's configuration was changed last: its files in /run are to be
- * younger.
+ * Find the last change of netplan's configuration. Its files in /run have to be
+ * newer.
  */
 static void read_netplan(struct netconfig *net)
 {
@@ -719,7 +716,7 @@ static void read_netplan(struct netconfig *net)
 		if (!rooted(path, "%s", files.list[i].path) && !stat(path, &st) &&
 		    st.st_mtime > net->netplan)
 			net->netplan = st.st_mtime;
-	/* A file that was removed changes its folder. */
+	/* The removal of a file changes the time of its directory. */
 	for (size_t i = 0; files.count && i < sizeof(folders) / sizeof(folders[0]); i++)
 		if (!rooted(path, "%s", folders[i]) && !stat(path, &st) &&
 		    st.st_mtime > net->netplan)

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The kernel's driver makes an interface of every adapter that it has. */
+/* This driver makes an interface for every NIC that it has. */
 #define NIC_DRIVER "hv_netvsc"
 
 struct question {
@@ -44,8 +44,8 @@ static bool is_nic(const struct device *device)
 }
 
 /*
- * pcie: disks and adapters that are passed through, and nobody knows which
- * before they are there
+ * A PCI Express bridge may pass through disks and NICs, which are not known
+ * before they appear.
  */
 static bool is_storage(const struct device *device)
 {
@@ -60,10 +60,10 @@ bool plan_is_guarded(const struct device *device)
 }
 
 /*
- * What rules can compare. The name of an interface that udev has not handled
- * yet is the kernel's, and a rule means the final one, so a name that was
- * remembered is better. At the next boot the device's event comes before its
- * interface is there.
+ * Find out what sections can compare. Before udev has handled an interface, the
+ * interface has the kernel's name, and rules mean the final one, so a recorded
+ * name is better. At the next boot the device's event comes before its
+ * interface appears.
  */
 static struct identity identify(const struct facts *facts, size_t index, enum plan_time time)
 {
@@ -86,15 +86,15 @@ static struct identity identify(const struct facts *facts, size_t index, enum pl
 }
 
 /*
- * Whether the configuration wants a device for user space, whatever comes of
- * it.
+ * Tell whether the configuration wants a device for user space, regardless of
+ * the guard.
  */
 static bool is_wanted(const struct question *q, size_t device)
 {
 	struct identity identity = identify(q->facts, device, q->time);
 	struct rule rule;
 
-	/* What is not known may be a rule that wants it. */
+	/* The interface or MAC that is not known may be in a rule. */
 	if (is_nic(&q->facts->devices[device]) && config_is_unsure(q->config, &identity))
 		return true;
 	config_rule(q->config, &identity, &rule);
@@ -116,8 +116,8 @@ static bool knows_macs(const struct question *q)
 }
 
 /*
- * Whether an interface stays when the device is taken. A virtual function that
- * stands in for the device has its MAC, and does not.
+ * Tell whether an interface remains when the device is taken. A virtual
+ * function that stands in for the device has its MAC, and does not remain.
  */
 static bool remains(const struct question *q, const struct interface *interface)
 {
@@ -139,8 +139,8 @@ static const struct interface *other_with_address(const struct question *q)
 }
 
 /*
- * Find out what the machine needs the device for now. Return false if nothing
- * was found.
+ * Explain what the machine needs the device for now. Return false if it needs
+ * it for nothing.
  */
 static bool is_needed(const struct question *q, struct plan *plan)
 {
@@ -188,8 +188,8 @@ static bool is_needed(const struct question *q, struct plan *plan)
 }
 
 /*
- * Whether the network is up, so that a device without routes is one that nobody
- * needs.
+ * Tell whether the network is up without this device. Only then do missing
+ * routes prove that nobody needs the device.
  */
 static bool is_network_up(const struct question *q)
 {
@@ -203,7 +203,7 @@ static bool is_network_up(const struct question *q)
 }
 
 /*
- * Another adapter that no rule wants, and that has the default route or is
+ * Find another NIC that no rule wants, and that has the default route or is
  * configured to get it.
  */
 static bool find_other(const struct question *q, struct plan *plan)
@@ -250,8 +250,8 @@ static bool is_recorded(const struct device *device, const struct rule *rule)
 }
 
 /*
- * Whether the device may be taken while nothing shows what the machine needs:
- * at boot, and when an administrator asks while the network is down.
+ * Tell whether the device may be taken while nothing shows what the machine
+ * needs: at boot, and when an administrator asks while the network is down.
  */
 static bool is_safe_at_boot(const struct question *q, struct plan *plan)
 {
@@ -291,7 +291,7 @@ static bool is_safe_at_boot(const struct question *q, struct plan *plan)
 	if (find_other(q, plan))
 		return true;
 	explain(plan,
-		"%s nothing tells whether the machine needs it: no other adapter is known to come up, "
+		"%s nothing tells whether the machine needs it: no other NIC is known to come up, "
 		"and %s%s",
 		q->time == PLAN_NOW ? "while the network is down" : "at boot",
 		record->verdict == VERDICT_SAFE ? "it was checked for another rule"
@@ -352,8 +352,8 @@ void plan_make(const struct config *config, const struct facts *facts, size_t in
 	} else if (time != PLAN_BOOT && !strcmp(device->driver, rule->driver)) {
 		plan->outcome = PLAN_BOUND;
 		/*
-		 * The best proof is that the machine is on the network without
-		 * it.
+		 * It is proof that the machine is on the network without the
+		 * device.
 		 */
 		if (time == PLAN_NOW && is_network_up(&q))
 			plan->verdict = VERDICT_SAFE;

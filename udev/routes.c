@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Which interfaces the machine's routes, network file systems and network disks
- * go through.
+ * Find out through which interfaces the routes, network file systems and
+ * network disks of the machine go.
  */
 #include <arpa/inet.h>
 #include <dirent.h>
@@ -53,9 +53,7 @@ void *machine_grow(void *list, size_t *count, size_t size)
 	return memset(more + size * (*count)++, 0, size);
 }
 
-/*
- * Close a file that was read to its end. Returns @ret, or -EIO if it was not.
- */
+/* Close a file. Return @ret, or -EIO if @ret is 0 and reading has failed. */
 static int end_reading(FILE *file, int ret)
 {
 	if (!ret && ferror(file))
@@ -92,8 +90,8 @@ static int read_ipv4_routes(struct routes *routes)
 		route->to.family = AF_INET;
 		memcpy(route->to.bytes, &to, sizeof(to));
 		/*
-		 * The kernel prints the number that it has in memory in network
-		 * order.
+		 * The kernel prints the bytes, which are in network order, as a
+		 * number.
 		 */
 		for (mask = ntohl(mask); mask & 0x80000000; mask <<= 1)
 			route->prefix++;
@@ -110,7 +108,10 @@ static bool parse_hex(const char *text, unsigned char bytes[16])
 	return true;
 }
 
-/* A kernel without IPv6 has neither file. */
+/*
+ * Read the IPv6 routes and global addresses. A kernel without IPv6 has neither
+ * file.
+ */
 static int read_ipv6_routes(struct routes *routes)
 {
 	unsigned int prefix, metric, flags, scope;
@@ -167,8 +168,8 @@ static int read_ipv6_routes(struct routes *routes)
 }
 
 /*
- * The kernel has no other trace of PPPoE: ppp0 is not stacked on its interface
- * in sysfs.
+ * Read the interfaces of PPPoE sessions. sysfs does not show that ppp0 is
+ * stacked on its interface, and only this file does.
  */
 static int read_pppoe(struct routes *routes)
 {
@@ -195,8 +196,8 @@ static int read_pppoe(struct routes *routes)
 }
 
 /*
- * @text up to @end is an address, with or without [ ], port or scope; else
- * *address stays unknown.
+ * Parse an address from @text to @end, with or without [ ], port and scope.
+ * *address stays unknown if there is none.
  */
 static void parse_address(const char *text, const char *end, struct address *address)
 {
@@ -239,8 +240,8 @@ add_peer(struct routes *routes, const struct address *address, const char *forma
 }
 
 /*
- * A file system whose data is elsewhere. ocfs2, gfs2 and the like lie on disks,
- * which are seen as such.
+ * Tell whether the data of a file system is on another machine. ocfs2, gfs2 and
+ * the like are on disks, which the guard sees as disks.
  */
 static bool is_network_type(const char *type)
 {
@@ -271,8 +272,8 @@ static bool is_network_type(const char *type)
 }
 
 /*
- * The address of a server: the option addr, which NFS and CIFS show; others do
- * not tell.
+ * Find the address of a server in the option addr of NFS and CIFS. Other file
+ * systems do not show it.
  */
 static void find_server(const char *options, struct address *address)
 {
@@ -314,7 +315,7 @@ static int read_mounts(struct routes *routes)
 	return end_reading(file, ret);
 }
 
-/* The first line of an attribute, or false. */
+/* Read the first line of an attribute. Return false on failure. */
 static bool read_attribute(char *text, size_t size, const char *folder, const char *name,
 			   const char *attribute)
 {
@@ -343,7 +344,10 @@ static int on_iscsi(struct routes *routes, const char *folder, const char *name)
 			text[0] ? text : "a server");
 }
 
-/* NVMe over TCP or RDMA: "traddr=192.168.1.2,trsvcid=4420" */
+/*
+ * Add the peer of an NVMe controller over TCP or RDMA, whose address is
+ * "traddr=192.168.1.2,trsvcid=4420".
+ */
 static int on_nvme(struct routes *routes, const char *folder, const char *name)
 {
 	struct address address = { 0 };
@@ -441,7 +445,7 @@ static bool covers(const struct route *route, const struct address *address)
 }
 
 /*
- * Among the routes that the kernel may choose for @address, whether one goes
+ * Tell whether one of the routes that the kernel may choose for @address goes
  * through @stack.
  */
 static bool leads_through(const struct routes *routes, const struct address *address,
@@ -463,15 +467,15 @@ static bool leads_through(const struct routes *routes, const struct address *add
 		best = r;
 	}
 	/*
-	 * Without a route it is not known by which way the connection came
-	 * about.
+	 * Without a route the way of the connection is not known, so assume the
+	 * stack.
 	 */
 	return best ? through : true;
 }
 
 /*
- * Say what uses the interface for a purpose that no route of the main table
- * need show: a bond, bridge or VLAN, a VRF, Open vSwitch, PPPoE.
+ * Explain a use of the interface that no route of the main table needs to show:
+ * a bond, bridge or VLAN, a VRF, Open vSwitch, or PPPoE.
  */
 static void find_use(const struct routes *routes, const struct stack *stack, char why[REASON_SIZE])
 {
@@ -498,8 +502,8 @@ void routes_judge(const struct routes *routes, const struct stack *stack,
 			continue;
 		interface->default_route |= !r->prefix;
 		/*
-		 * Every interface has IPv6 routes of its own: link-local and
-		 * multicast.
+		 * Every interface has IPv6 routes for link-local and multicast
+		 * addresses, which do not count.
 		 */
 		interface->address |= global || !r->prefix;
 	}

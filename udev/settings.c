@@ -22,8 +22,8 @@
 
 /*
  * The driver makes the ring file of the primary channel some milliseconds after
- * it has the device, and that of a sub-channel once the host has answered. A
- * hundredth of a second, so many times.
+ * it is bound, and that of a sub-channel when the host has answered. Wait 10
+ * ms, up to this many times.
  */
 #define MAX_WAITS 200
 
@@ -38,7 +38,10 @@ static int first(int a, int b)
 	return a ? a : b;
 }
 
-/* Returns 0, or -ENOENT for a user or group that is not there. */
+/*
+ * Look up owner and group. Return 0, or -ENOENT if the user or group does not
+ * exist.
+ */
 static int find_accounts(const struct vmbus_device *dev, const struct settings *settings,
 			 struct access *access)
 {
@@ -67,7 +70,7 @@ static int find_accounts(const struct vmbus_device *dev, const struct settings *
 			msg(LOG_ERR, "%s: group: there is no group '%s'",
 			    vmbus_device_instance(dev), settings->group);
 	}
-	/* A mode for a group is not to be given to another one. */
+	/* The mode was meant for that group, so no other group gets it. */
 	if (ret)
 		access->mode = -1;
 	return ret;
@@ -77,7 +80,7 @@ static int set_access(const struct vmbus_device *dev, const char *path, const st
 {
 	int ret = kernel_set_access(path, access->owner, access->group, access->mode);
 
-	/* A channel may leave at any time. */
+	/* The host may rescind a channel at any time. */
 	if (!ret || ret == -ENOENT || ret == -ENODEV)
 		return 0;
 	msg(LOG_ERR, "%s: owner, group or mode of %s cannot be set: %s", vmbus_device_instance(dev),
@@ -116,8 +119,8 @@ static int set_ring(const struct vmbus_device *dev, const char *channels, const 
 }
 
 /*
- * The ring files of every channel. The primary channel is the one without a
- * number of its own.
+ * Set the access of the ring file of one channel, or of every channel. The
+ * primary channel has the relid that the device shows.
  */
 static int set_rings(const struct vmbus_device *dev, const struct access *access,
 		     unsigned int relid)
@@ -198,7 +201,10 @@ int settings_apply(struct vmbus_device *dev, const struct rule *rule, unsigned i
 
 	if (vmbus_device_refresh(dev))
 		return -ENODEV;
-	/* Without a UIO device another driver has it, or it is leaving. */
+	/*
+	 * Without a UIO device another driver has the device, or it is being
+	 * removed.
+	 */
 	if (!vmbus_device_driver(dev) || strcmp(vmbus_device_driver(dev), rule->driver) ||
 	    !vmbus_device_uio(dev))
 		return 0;
@@ -215,11 +221,11 @@ int settings_apply(struct vmbus_device *dev, const struct rule *rule, unsigned i
 	ret = first(ret, find_accounts(dev, s, &access));
 	if (!relid && vmbus_device_path(dev))
 		ret = first(ret, set_access(dev, vmbus_device_path(dev), &access));
-	/* After the size: a new size makes the file anew. */
+	/* This comes after the size, because a new size makes the file anew. */
 	return first(ret, set_rings(dev, &access, relid));
 }
 
-/* The choice of a driver as text; 0 or -errno. */
+/* Read a buffer size of a driver as text. Return 0 or -errno. */
 static int read_choice(const char *driver, const char *name, char text[32])
 {
 	char path[PATH_MAX];
@@ -279,7 +285,7 @@ int settings_begin(const struct rule *rule, struct buffers *buffers)
 		     choose(rule->driver, "send_size", s->send_buffer_size, buffers->send_size));
 }
 
-static void unchoose(const char *driver, const char *name, const char *former)
+static void restore_choice(const char *driver, const char *name, const char *former)
 {
 	int ret;
 
@@ -293,14 +299,14 @@ static void unchoose(const char *driver, const char *name, const char *former)
 
 void settings_end(struct buffers *buffers)
 {
-	unchoose(buffers->driver, "recv_size", buffers->recv_size);
-	unchoose(buffers->driver, "send_size", buffers->send_size);
+	restore_choice(buffers->driver, "recv_size", buffers->recv_size);
+	restore_choice(buffers->driver, "send_size", buffers->send_size);
 	if (buffers->lock >= 0)
 		close(buffers->lock);
 	*buffers = (struct buffers){ .lock = -1 };
 }
 
-/* A machine has one device of these classes. */
+/* Tell whether a machine has only one device of the class. */
 static bool is_single(const char *class)
 {
 	static const char *const names[] = {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What a rule sets on a device: the sizes of rings and buffers, and who may use
- * it.
+ * Apply the settings of a rule to a device: the sizes of rings and buffers, and
+ * access.
  */
 #ifndef HVUIO_SETTINGS_H
 #define HVUIO_SETTINGS_H
@@ -9,33 +9,32 @@
 #include "config.h"
 
 /*
- * settings_apply() - apply what a rule sets to a device that its driver has
- * @relid: a channel that has just appeared, whose ring file is waited for; 0:
- *	every channel, and the ring file of the primary channel is waited for
+ * settings_apply() - apply the settings of a rule to a bound device
+ * @relid: a channel that has just appeared: wait for its ring file and set its
+ *         access; 0: all channels, and wait for the primary channel's ring file
  *
- * Sizes that are set already and files that have their mode already are not
- * written. The driver makes ring files anew, so this runs when the device is
- * bound, when its UIO device appears, and when a channel does.
+ * Write only what differs. The driver makes ring files anew, so this runs when
+ * the device is bound, when its UIO device appears, and when a channel appears.
  *
- * Returns 0 or the first -errno; each failure is one line in the log. -ENODEV:
- * the device has left.
+ * Returns 0 or the first -errno, with one message for each failure. -ENODEV
+ * means that the host has rescinded the device.
  */
 int settings_apply(struct vmbus_device *dev, const struct rule *rule, unsigned int relid);
 
-/* The buffer sizes of a driver while a NIC is being bound to it. */
+/* The buffer sizes of a driver while a NIC is bound to it */
 struct buffers {
 	int lock;			/* file descriptor, or -1 */
 	char driver[DRIVER_NAME_MAX + 1];
-	char recv_size[32], send_size[32]; /* to go back to; "": not changed */
+	char recv_size[32], send_size[32]; /* the former sizes; "": not changed */
 };
 
 /*
- * settings_begin() - choose the buffer sizes for the device that is bound next
+ * settings_begin() - set the buffer sizes for the device that is bound next
  *
- * The driver has one choice for all of its NICs, so the driver is locked until
- * settings_end(), which takes the choice back. Without sizes in the rule
- * nothing is done. Returns 0 or -errno, and in every case settings_end() is to
- * be called.
+ * The driver has one setting for all of its NICs. This function therefore locks
+ * the driver, and settings_end() restores the setting and unlocks it. Without
+ * sizes in the rule it does nothing. Returns 0 or -errno; call settings_end()
+ * in every case.
  */
 int settings_begin(const struct rule *rule, struct buffers *buffers);
 void settings_end(struct buffers *buffers);
@@ -43,8 +42,8 @@ void settings_end(struct buffers *buffers);
 /*
  * settings_print() - print the properties for udev's IMPORT
  *
- * udev sets the mode of a device node itself, and so has to know it. Prints
- * HYPERV_UIO_CLASS, the link below by-class, and where the rule has them
+ * udev sets the mode of a device node itself, so it has to know it. This prints
+ * HYPERV_UIO_CLASS, the link below by-class, and, if the rule sets them,
  * HYPERV_UIO_LINK, _OWNER, _GROUP and _MODE.
  */
 void settings_print(const struct vmbus_device *dev, const struct rule *rule);

@@ -14,7 +14,7 @@
 #define MAX_WAITS 10
 
 /*
- * Take what has been reported within @ms. Returns whether there was anything.
+ * Wait up to @ms for changes, and read them all. Return whether there was one.
  */
 static bool drain(int fd, int ms)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Wait for the administrator's last change of the rules: an editor writes a
- * file in parts, and saves several of them.
+ * Wait until the administrator stops changing the rules: an editor writes a
+ * file in parts, and may save several files.
  *
  *	int fd = settle_open();
  *
@@ -16,18 +16,18 @@
 #include <stdbool.h>
 
 /*
- * Watch the administrator's folder of rules. Returns a file descriptor or
+ * Watch the administrator's directory of rules. Return a file descriptor or
  * -errno.
  */
 int settle_open(void);
 
 /*
- * Return once nothing in the folder has changed for a second, and after 20
- * seconds at the latest.
+ * Wait until nothing in the directory has changed for a second, but at most 20
+ * seconds.
  */
 void settle_wait(int fd);
 
-/* Whether anything has changed since settle_wait() returned. */
+/* Tell whether anything has changed since settle_wait() returned. */
 bool settle_changed(int fd);
 
 #endif

@@ -96,7 +96,9 @@ static void print(FILE *file, const char *key, const char *value)
 	fputc('\n', file);
 }
 
-/* Only the last part of the path: /var/lib is the system's. */
+/*
+ * Create only the last directory of the path: /var/lib belongs to the system.
+ */
 static int make_folder(void)
 {
 	char path[PATH_MAX];
@@ -145,8 +147,8 @@ int state_write(const char *instance, const struct record *record)
 	print(file, "driver", record->driver);
 	print(file, "checked", record->checked);
 	/*
-	 * A verdict that a crash loses is made again, but half a file would be
-	 * one that nobody wrote.
+	 * After a crash the verdict may be lost, and is then made again. Half a
+	 * file would be a record that nobody wrote.
 	 */
 	if (fflush(file) || fchmod(fd, 0644) || fsync(fd))
 		ret = -errno;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What is remembered about a device across reboots: a file
- * /var/lib/hyperv-uio/INSTANCE with lines KEY=VALUE. Whoever wants to forget a
- * device removes its file.
+ * The record of a device, which is kept across reboots: a file
+ * /var/lib/hyperv-uio/INSTANCE with lines KEY=VALUE. To forget a device, remove
+ * its file.
  *
  * 	mac=00:15:5d:01:02:03		of the last interface of the device
  * 	interface=eth1			the name of that interface
@@ -30,7 +30,7 @@
 enum verdict { VERDICT_NONE, VERDICT_SAFE, VERDICT_NEEDED };
 
 struct record {
-	char mac[MAC_SIZE];		/* "": not known, as every text here */
+	char mac[MAC_SIZE];		/* "" in any of these texts: not known */
 	char interface[INTERFACE_SIZE];
 	enum verdict verdict;
 	char reason[REASON_SIZE];
@@ -42,21 +42,21 @@ struct record {
 /*
  * state_read() - read the record of a device
  *
- * Returns 0, also when there is none: *record is then empty. A line that is not
- * understood makes the whole record count for nothing: -EPROTO. Other errors:
- * -errno; *record is empty.
+ * Returns 0, also without a record, and then *record is empty. A line that
+ * cannot be parsed invalidates the whole record: -EPROTO. Returns -errno for
+ * other errors. After an error *record is empty.
  */
 int state_read(const char *instance, struct record *record);
 
 /*
- * Replace the record of a device; an empty one is removed. 0 or -errno, as
- * -EROFS early at boot.
+ * Replace the record of a device, or remove it if it is empty. Return 0 or
+ * -errno, such as -EROFS early at boot.
  */
 int state_write(const char *instance, const struct record *record);
 
 /*
- * The text for record.rule: the file of the rule and how it names the device.
- * The line may move.
+ * Write the text for record.rule: the file of the rule, and how it names the
+ * device. The line number is left out, because it may change.
  */
 void state_rule_text(const struct rule *rule, char text[RULE_SIZE]);
 

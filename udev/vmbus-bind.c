@@ -27,8 +27,8 @@ static const char usage[] =
 	"       vmbus-bind --check                     only read the configuration\n"
 	"  -n, --dry-run   print what would happen now and at the next boot\n"
 	"  -f, --force     also bind a device that the machine needs (default route, mounted disk)\n"
-	"      --udev      for udev rules: messages go to the system log, a device that has left\n"
-	"                  meanwhile is no error, and the rules of the boot apply\n"
+	"      --udev      for udev rules: messages go to the system log, a device that the host\n"
+	"                  has rescinded is no error, and the guard decides as at boot\n"
 	"      --settle    with --all: wait until the rules have not changed for a second, and start over\n"
 	"                  when they change meanwhile\n"
 	"      --new-interface  with --udev: an interface of the device has appeared\n"
@@ -50,7 +50,7 @@ struct run {
 	struct bind_options options;
 };
 
-/* The device with this instance GUID; the GUID of a class finds none. */
+/* Find the device with this instance GUID. The GUID of a class finds none. */
 static int find(const char *id, struct vmbus_device **dev)
 {
 	int ret = vmbus_device_find(id, dev);
@@ -62,7 +62,7 @@ static int find(const char *id, struct vmbus_device **dev)
 	return ret == -ENOTUNIQ ? -ENODEV : ret;
 }
 
-/* What sysfs and the records show of a device. */
+/* Return what sections compare, from sysfs and the record of the device. */
 static struct identity identify(const struct run *run, const struct vmbus_device *dev,
 				struct record *record)
 {
@@ -77,7 +77,7 @@ static struct identity identify(const struct run *run, const struct vmbus_device
 	return identity;
 }
 
-/* What rules say of a device, by what sysfs and the records show of it. */
+/* Compute the rule for a device from sysfs and its record. */
 static void find_rule(const struct run *run, const struct vmbus_device *dev, struct rule *rule)
 {
 	struct record record;
@@ -100,7 +100,8 @@ static int set(const struct run *run, struct vmbus_device *dev)
 }
 
 /*
- * Most devices of a machine are named by no section, and are done with at once.
+ * Tell whether the device needs a closer look. No section names most devices of
+ * a machine.
  */
 static bool is_of_interest(const struct run *run, const struct vmbus_device *dev)
 {
@@ -112,9 +113,9 @@ static bool is_of_interest(const struct run *run, const struct vmbus_device *dev
 }
 
 /*
- * Tell why this run looks at devices. Since 4.13 the kernel gives an event that
- * somebody has asked for, as udevadm trigger does, the property SYNTH_UUID. The
- * coldplug at boot is such an event, too, and finds no notes.
+ * Tell why this run looks at devices. Since 4.13 the kernel adds the property
+ * SYNTH_UUID to an event that a program has requested, such as udevadm trigger.
+ * The coldplug at boot requests events, too, but finds no files of defer.h.
  */
 static enum occasion occasion_of(const struct run *run)
 {
@@ -124,7 +125,8 @@ static enum occasion occasion_of(const struct run *run)
 }
 
 /* Tell an administrator why a device that a rule wants is not bound. */
-static void say_left(const struct run *run, const struct vmbus_device *dev, const char *why)
+static void report_left_alone(const struct run *run, const struct vmbus_device *dev,
+			      const char *why)
 {
 	const char *driver = vmbus_device_driver(dev);
 	struct rule rule;
@@ -148,15 +150,16 @@ static int bind_or_leave(const struct run *run, struct vmbus_device *dev)
 		return 0;
 	why = defer_reason(vmbus_device_instance(dev), run->options.occasion);
 	if (why)
-		say_left(run, dev, why);
+		report_left_alone(run, dev, why);
 	if (why || (run->options.new_interface && !config_uses_interfaces(&run->config)))
 		return 0;
 	return device_bind(NULL, dev, &run->options);
 }
 
 /*
- * Whether a rule wants the device, or may want it: one of a faulty file, or one
- * for a MAC or an interface while those of the device are not known.
+ * Tell whether a rule wants the device, or may want it: a rule of a faulty
+ * file, or one for a MAC or an interface while those of the device are not
+ * known.
  */
 static bool is_wanted(const struct run *run, const struct vmbus_device *dev)
 {
@@ -184,8 +187,7 @@ static int one(const struct run *run, struct vmbus_device *dev)
 	else
 		ret = bind_or_leave(run, dev);
 	/*
-	 * The host may take a device back at any time, and its remove event is
-	 * on the way.
+	 * The host may rescind a device at any time; its remove event follows.
 	 */
 	return ret == -ENODEV ? 0 : ret;
 }
@@ -299,7 +301,7 @@ static int preview(struct run *run)
 			    : plan->now.outcome == PLAN_NO_RULE &&
 				      plan->boot.outcome == PLAN_NO_RULE)
 			continue;
-		/* Alone it is decided about without those before it. */
+		/* A device that is named is decided about alone. */
 		if (is_named)
 			plan_make(&run->config, &facts, i, PLAN_NOW, NULL, &plan->now);
 		if (!run->options.force)
@@ -335,7 +337,7 @@ static void check(struct run *run)
 	facts_free(&facts);
 }
 
-static void say_findings(const struct config *config, bool with_hints)
+static void report_findings(const struct config *config, bool with_hints)
 {
 	for (size_t i = 0; i < config->finding_count; i++) {
 		const struct finding *f = &config->findings[i];
@@ -352,7 +354,7 @@ static void say_findings(const struct config *config, bool with_hints)
 	}
 }
 
-/* Parse INSTANCE, or where the mode takes them CLASS or INSTANCE/RELID. */
+/* Parse INSTANCE, or CLASS or INSTANCE/RELID if the mode takes them. */
 static bool parse_id(struct run *run, char *text, char guid[VMBUS_GUID_SIZE])
 {
 	struct device_name name;
@@ -371,7 +373,7 @@ static bool parse_id(struct run *run, char *text, char guid[VMBUS_GUID_SIZE])
 	return true;
 }
 
-/* Which arguments go together. */
+/* Tell whether the arguments go together. */
 static bool is_sensible(const struct run *run, int modes, bool has_id)
 {
 	const bool binds = run->mode == BIND_ONE || run->mode == BIND_ALL;
@@ -385,7 +387,7 @@ static bool is_sensible(const struct run *run, int modes, bool has_id)
 	       (!run->options.new_interface || (run->event && run->mode == BIND_ONE));
 }
 
-/* Read the configuration and do what was asked. Returns the exit status. */
+/* Read the configuration and carry out the mode. Return the exit status. */
 static int carry_out(struct run *run)
 {
 	int faulty = config_load(&run->config), ret = 0;
@@ -393,11 +395,11 @@ static int carry_out(struct run *run)
 	if (run->mode == CHECK)
 		check(run);
 	/*
-	 * udev reads what is printed for IMPORT, and the device's own event has
-	 * said the same.
+	 * udev parses the output for IMPORT, and the event of the device has
+	 * reported the same findings.
 	 */
 	if (run->mode != PROPERTIES)
-		say_findings(&run->config, run->mode == CHECK);
+		report_findings(&run->config, run->mode == CHECK);
 	if (faulty && faulty != -EINVAL) {
 		msg(LOG_ERR, "the configuration cannot be read: %s", strerror(-faulty));
 		ret = faulty;
@@ -419,7 +421,10 @@ static int carry_out(struct run *run)
 	return faulty ? EXIT_USAGE : ret ? EXIT_FAILED : EXIT_OK;
 }
 
-/* Carry out the state in which the rules are when their changes have ended. */
+/*
+ * Wait until the rules stop changing, carry them out, and start over after a
+ * change.
+ */
 static int carry_out_settled(struct run *run)
 {
 	int status, fd = settle_open();

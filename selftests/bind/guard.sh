@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # vmbus-bind does not bind what the machine needs: now, when udev asks, and as
 # the preview foretells.
-# shellcheck disable=SC2086,SC2317 # GUIDs and numbers need no quotes; tests are called by name
+# shellcheck disable=SC2086,SC2154,SC2317 # GUIDs and numbers need no quotes; tests are called by name
 # shellcheck source=tree.sh
 . "$(dirname "$0")/tree.sh"
 

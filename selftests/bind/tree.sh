@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
+# shellcheck disable=SC2034
 # A machine as a tree of files, for the tests of vmbus-bind and vmbusctl.
 # Sourced.
 

@@ -135,7 +135,7 @@ test_rescinded_device_is_no_error() {
 	echo unbind >"$root/kernel/rescind"
 	vmbus_bind $dev
 	is "status amid" $status 0
-	says "taken it back"
+	says "rescinded it"
 }
 
 test_refused_device_goes_back_to_its_driver() {
@@ -420,7 +420,7 @@ test_driver_that_does_not_take_the_device_back() {
 	echo 5 >"$root/kernel/probe/hv_util"
 	vmbus_bind $dev
 	is status $status 1
-	says "hv_util does not take it back: Input/output error"
+	says "hv_util does not bind it again: Input/output error"
 	says "it is without a driver"
 }
 

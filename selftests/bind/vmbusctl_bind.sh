@@ -167,11 +167,11 @@ test_bind_of_what_the_machine_needs() {
 	guest
 	for when in --now --boot --persistent; do
 		does 6 bind $when eth0
-		complains "$nic0 (nic) is not taken: interface eth0 has the default route; --force takes it"
+		complains "$nic0 (nic): not bound to uio_hv_generic: interface eth0 has the default route; --force overrules this"
 		case $when,$err in
 		--now,*force=yes*) fail "with --now nothing is written: $err" ;;
 		--now,*) ;;
-		*) complains "vmbusctl: --force writes force=yes, which holds at each boot; 'vmbusctl bind --now --force' takes it once" ;;
+		*) complains "vmbusctl: --force writes force=yes, which holds at each boot; 'vmbusctl bind --now --force' binds it once" ;;
 		esac
 		is driver "$(driver_of $nic0)" hv_netvsc
 		no_file $admin/60-$nic0.conf
@@ -183,7 +183,7 @@ test_bind_of_a_mounted_disk() {
 	guest
 	echo "22 1 8:0 / / rw - ext4 /dev/sda rw" >"$root/proc/self/mountinfo"
 	does 6 bind scsi
-	complains "$disk (scsi) is not taken: "
+	complains "$disk (scsi): not bound to uio_hv_generic: "
 	is driver "$(driver_of $disk)" hv_storvsc
 }
 

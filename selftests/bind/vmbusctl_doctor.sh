@@ -132,7 +132,7 @@ test_own_module_refuses_low_speed_before_6_10() {
 	for kernel in 6.1.0-37-amd64 5.10.0-30-amd64 6.9.12-amd64 4.18.0-553.el8_10.x86_64; do
 		put proc/sys/kernel/osrelease $kernel
 		sick
-		finding problem module "a rule names $copy (fcopy), which has no monitor bit; the kernel's own uio_hv_generic refuses such a device before Linux 6.10, and ours is not built for $kernel" "apt install hyperv-uio-dkms"
+		finding problem module "a rule names $copy (fcopy), a low-speed device; the kernel's own uio_hv_generic refuses such a device before Linux 6.10, and ours is not built for $kernel" "apt install hyperv-uio-dkms"
 	done
 	put proc/sys/kernel/osrelease 6.10.1-amd64
 	healthy
@@ -161,7 +161,7 @@ test_own_module_although_dkms_has_the_source() {
 	put usr/src/uio_hv_generic-0.1.0/dkms.conf ''
 	put lib/modules/6.1.0-37-amd64/build/Makefile ''
 	sick
-	finding problem module "a rule names $copy (fcopy), which has no monitor bit" "dkms install uio_hv_generic/0.1.0 -k 6.1.0-37-amd64"
+	finding problem module "a rule names $copy (fcopy), a low-speed device" "dkms install uio_hv_generic/0.1.0 -k 6.1.0-37-amd64"
 }
 
 test_own_module_is_loaded_although_ours_is_installed() {

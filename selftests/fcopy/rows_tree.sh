@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
+# shellcheck disable=SC2154
 # The tree that the guest makes before each row of rows.sh, and what must have
 # changed after it. Sourced by the guest's part, which has fix and loosen
 # PATH... (immutable, and no longer), and list, which prints lines "d PATH", "f

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
+# shellcheck disable=SC2034
 # Runs the tests of a collection, with the lines of the kernel's
 # kselftest/runner.sh. Sourced, in the collection's folder, with COLLECTION set.
 # Runs on dash, bash and busybox.

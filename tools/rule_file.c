@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "dropin.h"
+#include "rule_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,41 +16,44 @@
 
 static const char header[] = "# Written by vmbusctl, which changes only the keys that it knows.";
 
-int dropin_open(struct dropin *dropin, const char *instance)
+int rule_file_open(struct rule_file *file, const char *instance)
 {
 	char *text, *line, *rest;
 
-	*dropin = (struct dropin){
+	*file = (struct rule_file){
 		.path = file_path(ADMIN_CONFIG "/60-%s.conf", instance),
 		.instance = need_strdup(instance),
 	};
 	text = file_read(NULL, ADMIN_CONFIG "/60-%s.conf", instance);
 	if (!text && errno != ENOENT) {
-		complain("%s: %s", dropin->path, strerror(errno));
+		complain("%s: %s", file->path, strerror(errno));
 		return EXIT_FAILED;
 	}
 	if (!text) {
-		strings_take(&dropin->lines, need_strdup(header));
+		strings_take(&file->lines, need_strdup(header));
 		return 0;
 	}
-	dropin->before = need_strdup(text);
+	file->before = need_strdup(text);
 	rest = text;
 	while ((line = strsep(&rest, "\n")))
 		if (*line || rest)
-			strings_take(&dropin->lines, need_strdup(line));
+			strings_take(&file->lines, need_strdup(line));
 	free(text);
 	return 0;
 }
 
-void dropin_free(struct dropin *dropin)
+void rule_file_free(struct rule_file *file)
 {
-	free(dropin->path);
-	free(dropin->instance);
-	free(dropin->before);
-	strings_free(&dropin->lines);
+	free(file->path);
+	free(file->instance);
+	free(file->before);
+	strings_free(&file->lines);
 }
 
-/* Tell whether a line is the header of a section, and of the device's. */
+/*
+ * Tell whether a line is the header of a section, and in *own whether it is
+ * that of the device.
+ */
 static bool is_header(const char *line, const char *instance, bool *own)
 {
 	char guid[VMBUS_GUID_SIZE], *name;
@@ -68,21 +71,21 @@ static bool is_header(const char *line, const char *instance, bool *own)
 }
 
 /*
- * Find the device's section: *begin is its header, *end the line behind it.
- * Return false without one.
+ * Find the section of the device: *begin is its header, *end the line after it.
+ * Return false if there is none.
  */
-static bool find_section(const struct dropin *dropin, size_t from, size_t *begin, size_t *end)
+static bool find_section(const struct rule_file *file, size_t from, size_t *begin, size_t *end)
 {
-	const struct strings *lines = &dropin->lines;
+	const struct strings *lines = &file->lines;
 	bool own = false;
 
 	for (*begin = from; *begin < lines->count; (*begin)++)
-		if (is_header(lines->items[*begin], dropin->instance, &own) && own)
+		if (is_header(lines->items[*begin], file->instance, &own) && own)
 			break;
 	if (!own)
 		return false;
 	for (*end = *begin + 1; *end < lines->count; (*end)++)
-		if (is_header(lines->items[*end], dropin->instance, &own))
+		if (is_header(lines->items[*end], file->instance, &own))
 			break;
 	return true;
 }
@@ -116,13 +119,13 @@ static bool has_key(const char *line, const char *key)
 	return *line == '=';
 }
 
-void dropin_set(struct dropin *dropin, const char *key, const char *value)
+void rule_file_set(struct rule_file *file, const char *key, const char *value)
 {
-	struct strings *lines = &dropin->lines;
+	struct strings *lines = &file->lines;
 	size_t begin, end, from = 0;
 
-	/* A hand-written file may have several sections for the device. */
-	while (find_section(dropin, from, &begin, &end)) {
+	/* An administrator may have written several sections for the device. */
+	while (find_section(file, from, &begin, &end)) {
 		for (size_t i = end; i > begin + 1; i--)
 			if (has_key(lines->items[i - 1], key)) {
 				remove_lines(lines, i - 1, i);
@@ -132,39 +135,39 @@ void dropin_set(struct dropin *dropin, const char *key, const char *value)
 	}
 	if (!value)
 		return;
-	if (!find_section(dropin, 0, &begin, &end)) {
+	if (!find_section(file, 0, &begin, &end)) {
 		begin = lines->count;
-		strings_take(lines, need_printf("[%s]", dropin->instance));
+		strings_take(lines, need_printf("[%s]", file->instance));
 	}
 	insert_line(lines, begin + 1, need_printf("%s=%s", key, value));
 }
 
-void dropin_clear(struct dropin *dropin)
+void rule_file_clear(struct rule_file *file)
 {
 	size_t begin, end;
 
-	while (find_section(dropin, 0, &begin, &end))
-		remove_lines(&dropin->lines, begin, end);
+	while (find_section(file, 0, &begin, &end))
+		remove_lines(&file->lines, begin, end);
 }
 
-bool dropin_has_section(const struct dropin *dropin)
+bool rule_file_has_section(const struct rule_file *file)
 {
 	size_t begin, end;
 
-	return find_section(dropin, 0, &begin, &end);
+	return find_section(file, 0, &begin, &end);
 }
 
-static bool has_any_section(const struct dropin *dropin)
+static bool has_any_section(const struct rule_file *file)
 {
 	bool own;
 
-	for (size_t i = 0; i < dropin->lines.count; i++)
-		if (is_header(dropin->lines.items[i], dropin->instance, &own))
+	for (size_t i = 0; i < file->lines.count; i++)
+		if (is_header(file->lines.items[i], file->instance, &own))
 			return true;
 	return false;
 }
 
-/* Create the folders of a path. */
+/* Create the directories of a path. */
 static int make_folders(const char *path)
 {
 	char *copy = need_strdup(path);
@@ -195,7 +198,7 @@ static int sync_folder(const char *path)
 	return err;
 }
 
-/* Replace the file at once. Return 0 or -errno. */
+/* Replace the file atomically. Return 0 or -errno. */
 static int replace(const char *path, const char *text)
 {
 	char *temporary = need_printf("%s.new", path);
@@ -235,33 +238,33 @@ out:
 	return err;
 }
 
-int dropin_write(const struct dropin *dropin)
+int rule_file_write(const struct rule_file *file)
 {
 	char *text, *lines;
 	int err = 0;
 
-	if (has_any_section(dropin)) {
-		lines = strings_join(&dropin->lines, "\n");
+	if (has_any_section(file)) {
+		lines = strings_join(&file->lines, "\n");
 		text = need_printf("%s\n", lines);
-		err = replace(dropin->path, text);
+		err = replace(file->path, text);
 		free(lines);
 		free(text);
-	} else if (unlink(dropin->path) && errno != ENOENT) {
+	} else if (unlink(file->path) && errno != ENOENT) {
 		err = -errno;
 	}
 	if (err)
-		complain("%s cannot be written: %s", dropin->path, strerror(-err));
+		complain("%s cannot be written: %s", file->path, strerror(-err));
 	return err ? EXIT_FAILED : 0;
 }
 
-void dropin_restore(const struct dropin *dropin)
+void rule_file_restore(const struct rule_file *file)
 {
 	int err = 0;
 
-	if (dropin->before)
-		err = replace(dropin->path, dropin->before);
-	else if (unlink(dropin->path) && errno != ENOENT)
+	if (file->before)
+		err = replace(file->path, file->before);
+	else if (unlink(file->path) && errno != ENOENT)
 		err = -errno;
 	if (err)
-		complain("%s cannot be put back: %s", dropin->path, strerror(-err));
+		complain("%s cannot be put back: %s", file->path, strerror(-err));
 }
