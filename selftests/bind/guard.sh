@@ -6,7 +6,7 @@
 # shellcheck source=tree.sh
 . "$(dirname "$0")/tree.sh"
 
-# Two adapters, eth0 with the default route and eth1 with nothing, and a rule
+# Two NICs, eth0 with the default route and eth1 with nothing, and a rule
 # for the first or the second
 want() { # NAME LINE...
 	name=$1
@@ -99,7 +99,7 @@ networkmanager() { # LINE...
 	chmod 600 "$root/etc/NetworkManager/system-connections/a.nmconnection"
 }
 
-# counts, does_not_count: whether that configuration brings up the adapter with
+# counts, does_not_count: whether that configuration brings up the NIC with
 # eth0
 counts() {
 	vmbus_bind -n $dev2
@@ -189,14 +189,14 @@ test_of_two_nics_with_an_address_one_is_taken() {
 	vmbus_bind --all
 	is status $status 1
 	is driver "$(driver_of $dev2)" uio_hv_generic
-	# The adapter's routes went with it.
+	# The NIC's routes went with it.
 	sed -i /eth1/d "$root/proc/net/route"
 	vmbus_bind --all
 	is status $status 1
 	is driver "$(driver_of $dev)" hv_netvsc
 }
 
-test_adapter_of_another_bus_has_an_address() {
+test_nic_of_another_bus_has_an_address() {
 	want nic
 	: >"$root/proc/net/route"
 	address eth0
@@ -206,8 +206,8 @@ test_adapter_of_another_bus_has_an_address() {
 	taken $dev
 }
 
-# A virtual function has the MAC of the adapter, and goes down with it.
-test_virtual_function_is_no_other_adapter() {
+# A virtual function has the MAC of the NIC, and goes down with it.
+test_virtual_function_is_no_other_nic() {
 	want nic
 	: >"$root/proc/net/route"
 	address eth0
@@ -553,7 +553,7 @@ test_udev_does_not_take_a_disk_controller_of_a_later_offer() {
 	log_is_empty
 }
 
-# The finding: a section for the adapter with the default route, and a boot at
+# The finding: a section for the NIC with the default route, and a boot at
 # which there are no routes.
 test_boot_does_not_take_the_nic_with_the_default_route() {
 	for name in nic $dev "mac 00:15:5d:00:00:01" "interface eth0"; do
@@ -1051,7 +1051,7 @@ test_new_interface_is_bound_and_remembered() {
 	done
 }
 
-# Before the interface of an adapter is there, nobody knows whether it is the
+# Before the interface of a NIC is there, nobody knows whether it is the
 # one that is excluded.
 test_exclude_holds_at_the_first_boot() {
 	for rule in "[nic]:force=yes:exclude=interface eth0" "[nic]:force=yes:exclude=mac 00:15:5d:00:00:01" \

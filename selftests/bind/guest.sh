@@ -65,7 +65,7 @@ put() { # PATH TEXT
 	printf '%s\n' "$2" >"$root/$1"
 }
 
-# A guest with two network adapters, one of them for user space, and the file
+# A guest with two NICs, one of them for user space, and the file
 # copy device
 make_guest() {
 	driver uio_hv_generic "$fcopy"

@@ -10,7 +10,7 @@
 # fcopy by itself
 kernels="no-override:stock no-override:ours override:stock override:ours override:id"
 
-# kernel KIND: the adapter eth1 and the file copy device, to be bound
+# kernel KIND: the NIC eth1 and the file copy device, to be bound
 kernel() {
 	rm -rf "$root"
 	tree
@@ -167,7 +167,7 @@ test_without_override_two_at_once() {
 	is ids "$(cat "$root/kernel/ids/uio_hv_generic")" ""
 }
 
-# The last two adapters with an address, each with a helper of its own at the
+# The last two NICs with an address, each with a helper of its own at the
 # same time
 test_race_for_the_last_address() {
 	for i in 1 2 3; do
@@ -182,7 +182,7 @@ test_race_for_the_last_address() {
 		"$dir/vmbus-bind-model" $dev 2>/dev/null &
 		"$dir/vmbus-bind-model" $dev2 2>/dev/null || :
 		wait $! || :
-		is "adapters of the kernel in round $i" "$(printf '%s\n' "$(driver_of $dev)" "$(driver_of $dev2)" |
+		is "NICs of the kernel in round $i" "$(printf '%s\n' "$(driver_of $dev)" "$(driver_of $dev2)" |
 			grep -c hv_netvsc)" 1
 	done
 }

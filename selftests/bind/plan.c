@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Every combination of a rule, a record, what two adapters carry and what else
+ * Every combination of a rule, a record, what two NICs carry and what else
  * the machine has, held against what the manual promises. The promises are
  * written down here once more, in other words than in plan.c.
  */
@@ -43,7 +43,7 @@ struct combination {
 	bool no_routes;
 };
 
-/* A machine of two adapters, and perhaps one of another bus */
+/* A machine of two NICs, and perhaps one of another bus */
 struct machine {
 	struct config config;
 	struct section sections[2];
@@ -201,7 +201,7 @@ static bool is_matched(const struct combination *c, enum plan_time time)
 	}
 }
 
-/* Whether another adapter than the first has this, and stays. */
+/* Whether another NIC than the first has this, and stays. */
 static bool another_has(const struct combination *c, enum other other, enum foreign foreign,
 			bool unwanted)
 {
@@ -247,7 +247,7 @@ static enum plan_outcome promised(const struct combination *c, enum plan_time ti
 	if (time != PLAN_BOOT && is_in_use(c))
 		return PLAN_REFUSED;
 	/*
-	 * While no other adapter has an address, nothing shows what the machine
+	 * While no other NIC has an address, nothing shows what the machine
 	 * needs.
 	 */
 	if ((time != PLAN_NOW || !another_has(c, OTHER_ADDRESS, FOREIGN_ADDRESS, false)) &&
@@ -302,7 +302,7 @@ static void check(const struct combination *c)
 	plan_make(&m.config, &m.facts, 0, PLAN_BOOT, NULL, &foretold);
 	plan_make(&booted.config, &booted.facts, 0, PLAN_EVENT, NULL, &came);
 	cases++;
-	/* Of two adapters that remain either may be named. */
+	/* Of two NICs that remain either may be named. */
 	if (foretold.outcome != came.outcome ||
 	    (strcmp(foretold.reason, came.reason) && !strstr(came.reason, "remains")))
 		tell(c, came.reason, &foretold);
@@ -340,7 +340,7 @@ static void check_all(void)
 }
 
 /*
- * Plan for two adapters, the last with an address. @left_alone: why vmbus-bind
+ * Plan for two NICs, the last with an address. @left_alone: why vmbus-bind
  * --all leaves the first one alone, or NULL.
  */
 static bool plan_two(struct machine *m, const char *left_alone, struct device_plan **plans)

@@ -6,7 +6,7 @@
 # shellcheck source=tree.sh
 . "$(dirname "$0")/tree.sh"
 
-# ours|stock LINE...: an adapter to bind, with a module of that kind, and a rule
+# ours|stock LINE...: a NIC to bind, with a module of that kind, and a rule
 want() {
 	echo "$1" >"$root/kernel/module"
 	shift

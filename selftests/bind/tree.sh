@@ -63,7 +63,7 @@ device() {
 	[ -z "${3-}" ] || "$root/kernel/model" driver "$3" "$1"
 }
 
-# nic INSTANCE NAME NUMBER [DRIVER]: a network adapter, its interface and MAC
+# nic INSTANCE NAME NUMBER [DRIVER]: a NIC, its interface and MAC
 # 00:15:5d:00:00:0NUMBER. Without a driver hv_netvsc has it, is up, and udev has
 # named it.
 nic() {

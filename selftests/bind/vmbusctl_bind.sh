@@ -382,7 +382,7 @@ test_unbind_now_holds_until_the_next_boot() {
 	is "driver after the boot" "$(driver_of $nic1)" uio_hv_generic
 }
 
-# The host's offer ends a release also when the guard refuses the adapter, and
+# The host's offer ends a release also when the guard refuses the NIC, and
 # when no rule names it.
 test_an_offer_ends_a_release() {
 	for rule in there gone; do
@@ -438,7 +438,7 @@ test_unbind_now_ends_no_wait_for_the_next_boot() {
 	is "driver after vmbus-bind --all" "$(driver_of $nic1)" hv_netvsc
 }
 
-# No rule names the adapter when it is released, so a rule that is written later
+# No rule names the NIC when it is released, so a rule that is written later
 # counts.
 test_release_without_a_rule_leaves_no_note() {
 	for release in "vmbusctl unbind --now $nic1" "vmbus_bind --release $nic1"; do
@@ -520,7 +520,7 @@ test_release_during_vmbus_bind_all() {
 	done
 }
 
-# The adapter had a rule, and has none: a later rule is a new request.
+# The NIC had a rule, and has none: a later rule is a new request.
 test_rule_after_unbind_counts() {
 	guest
 	does 0 bind eth1
@@ -533,7 +533,7 @@ test_rule_after_unbind_counts() {
 	says "next boot  bind: "
 }
 
-test_rules_and_list_of_a_released_adapter() {
+test_rules_and_list_of_a_released_nic() {
 	guest
 	does 0 bind eth1
 	does 0 unbind --now uio1
@@ -569,7 +569,7 @@ test_unbind_now() {
 	says "rule: $root/$file1 binds the device again at the next boot"
 }
 
-# The guard refuses the adapter then.
+# The guard refuses the NIC then.
 test_unbind_now_promises_no_binding_that_is_refused() {
 	guest
 	conf $admin/50-dpdk.conf "[$nic0]" "[$nic1]"
@@ -672,7 +672,7 @@ test_kernel_without_driver_override() {
 	done
 	does 0 bind eth1
 	is driver "$(driver_of $nic1)" uio_hv_generic
-	is "the other adapter" "$(driver_of $nic0)" hv_netvsc
+	is "the other NIC" "$(driver_of $nic0)" hv_netvsc
 	does 0 list-overrides
 	says "$nic1 uio_hv_generic"
 	does 0 unbind eth1

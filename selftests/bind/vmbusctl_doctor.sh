@@ -494,7 +494,7 @@ test_device_that_is_refused_at_the_next_boot() {
 	is "driver after the fix" "$(driver_of $nic1)" hv_netvsc
 }
 
-# A check would find now that the machine needs the adapter, or it has found
+# A check would find now that the machine needs the NIC, or it has found
 # that before, or no check helps.
 test_device_that_no_check_makes_safe() {
 	for case in "a check at" "the network is down" disk; do

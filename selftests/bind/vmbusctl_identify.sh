@@ -142,7 +142,7 @@ test_interface_behind_a_bridge() {
 	mkdir -p "$bus/devices/$vf/pci0001:00/0001:00:02.0/net/enP1s1"
 	echo $mac0 >"$bus/devices/$vf/pci0001:00/0001:00:02.0/net/enP1s1/address"
 	means enP1s1 $vf
-	# A virtual function has the address of its adapter.
+	# A virtual function has the address of its NIC.
 	means $mac0 $nic0
 }
 
