@@ -8,14 +8,14 @@
 
 # The attributes: driver_override or not, which module, and whether it takes
 # fcopy by itself
-kernels="no-override:stock no-override:ours override:stock override:ours override:id"
+kernels="no-override:own no-override:ours override:own override:ours override:id"
 
 # kernel KIND: the NIC eth1 and the file copy device, to be bound
 kernel() {
 	rm -rf "$root"
 	tree
 	kind=${1#*:}
-	[ $kind = stock ] && echo stock >"$root/kernel/module" || echo ours >"$root/kernel/module"
+	[ $kind = own ] && echo own >"$root/kernel/module" || echo ours >"$root/kernel/module"
 	[ $kind != id ] || echo $fcopy >"$root/kernel/modules/uio_hv_generic"
 	nic $dev eth0 1
 	nic $dev2 eth1 2
@@ -81,7 +81,7 @@ test_each_error_at_each_write() {
 # A driver that refuses for good: the device is back with its own, and nothing
 # is left behind.
 test_each_error_of_the_probe() {
-	for k in no-override:ours override:stock; do
+	for k in no-override:ours override:own; do
 		for errno in silent 12 16 19 254; do
 			kernel $k
 			echo $errno >"$root/kernel/probe/uio_hv_generic"

@@ -6,7 +6,7 @@
 # shellcheck source=tree.sh
 . "$(dirname "$0")/tree.sh"
 
-# ours|stock LINE...: a NIC to bind, with a module of that kind, and a rule
+# ours|own LINE...: a NIC to bind, with a module of that kind, and a rule
 want() {
 	echo "$1" >"$root/kernel/module"
 	shift
@@ -40,7 +40,7 @@ test_ring_size_that_is_set_is_not_written() {
 }
 
 test_ring_size_of_the_stock_module() {
-	want stock ring_size=1M
+	want own ring_size=1M
 	vmbus_bind $dev2
 	is status $status 1
 	says "ring_size cannot be set to 1048576: this module sets no ring sizes"
@@ -89,7 +89,7 @@ test_buffer_sizes_of_two_at_once() {
 }
 
 test_buffer_sizes_of_the_stock_module() {
-	want stock send_buffer_size=1M
+	want own send_buffer_size=1M
 	vmbus_bind $dev2
 	says "send_size of uio_hv_generic cannot be set to 1048576: this module sets no buffer sizes"
 	is driver "$(driver_of $dev2)" uio_hv_generic
@@ -120,7 +120,7 @@ test_the_owner_comes_before_the_mode_and_after_the_size() {
 }
 
 test_only_the_mode() {
-	want stock mode=0640
+	want own mode=0640
 	vmbus_bind $dev2
 	is status $status 0
 	is "mode of the ring" "$(mode_of "$ring")" 640
