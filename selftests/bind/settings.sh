@@ -1,12 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# What a rule sets on a device, and that it is set again whenever the kernel
-# makes the device anew.
+# Check the settings of a rule, and that vmbus-bind applies them again whenever
+# the kernel makes the device anew.
 # shellcheck disable=SC2086,SC2317 # GUIDs and numbers need no quotes; tests are called by name
 # shellcheck source=tree.sh
 . "$(dirname "$0")/tree.sh"
 
-# ours|own LINE...: a NIC to bind, with a module of that kind, and a rule
+# want ours|own LINE...: make a NIC to bind, our module or the kernel's own, and
+# a rule
 want() {
 	echo "$1" >"$root/kernel/module"
 	shift
@@ -181,7 +182,7 @@ test_every_channel_that_is_there() {
 	done
 }
 
-# The event of a channel is out before its ring file is there.
+# The event of a channel comes before its ring file exists.
 test_sub_channel_that_appears_later() {
 	want ours owner=1 mode=0640
 	vmbus_bind $dev2
@@ -227,7 +228,7 @@ test_settings_after_a_new_ring_size() {
 	is "mode again" "$(mode_of "$ring")" 640
 }
 
-# Somebody else bound it, or the kernel did by itself.
+# Somebody else has bound the device, or the kernel has by itself.
 test_settings_of_a_device_that_another_program_bound() {
 	want ours mode=0640
 	driver uio_hv_generic

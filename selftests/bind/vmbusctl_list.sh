@@ -1,14 +1,14 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# vmbusctl list and show: each column, each key of the JSON, what cannot be
-# read.
+# Check vmbusctl list and show: each column, each key of the JSON, and
+# attributes that cannot be read.
 # shellcheck disable=SC2086,SC2154,SC2317 # GUIDs and numbers need no quotes; tests are called by name
 # shellcheck source=tree.sh
 . "$(dirname "$0")/tree.sh"
 # shellcheck source=guest.sh
 . "$(dirname "$0")/guest.sh"
 
-# row TEXT: the line with this text, with one blank between its columns
+# row TEXT: print the line with this text, with one blank between its columns
 row() {
 	printf '%s\n' "$out" | grep -F -- "$1" | head -n 1 | tr -s ' '
 }
@@ -44,7 +44,7 @@ test_columns_are_aligned() {
 	is "blanks at the end of a line" "$(echo "$out" | grep -c ' $')" 0
 }
 
-# right HEADER VALUE: the value ends where the header ends
+# right HEADER VALUE: check that the value ends where the header ends
 test_numbers_are_aligned_at_the_right() {
 	guest
 	vmbusctl list $copy
@@ -144,8 +144,8 @@ test_links() {
 	lacks my-link
 }
 
-# The name and the MAC of an interface are remembered when user space takes its
-# device.
+# vmbus-bind records the name and the MAC of an interface when user space takes
+# its device.
 test_interface_that_is_gone_is_remembered() {
 	guest
 	rm -r $bus/devices/$nic1/net
@@ -384,7 +384,7 @@ test_output_that_cannot_be_written() {
 	done
 }
 
-# colours COMMAND: how many escape sequences it prints to a terminal
+# colours COMMAND: count the escape sequences that it prints to a terminal
 colours() {
 	TERM=xterm script -qec "$dir/vmbusctl $1" /dev/null </dev/null | grep -c "$(printf '\033\\[')" || :
 }
