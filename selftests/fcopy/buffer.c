@@ -135,7 +135,10 @@ static void whole_pieces_at_their_multiples(void)
 	end_test();
 }
 
-/* Nobody calls for the pieces, as with queued packets. */
+/*
+ * The test does not call work() in between, as the daemon does not while it
+ * queues packets.
+ */
 static void full_buffer_writes_itself(void)
 {
 	begin_test();

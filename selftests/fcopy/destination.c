@@ -98,7 +98,7 @@ static void expect_refused_at(int line, const char *path, const char *name, int 
 	free(after);
 }
 
-/* The paths are without the '/' at the beginning. */
+/* Return the path of @name without the '/' at its beginning. */
 static const char *relative(const char *name)
 {
 	return in(name) + 1;

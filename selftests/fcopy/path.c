@@ -768,7 +768,7 @@ static void access_denied(void)
 	expect_int(in_child(as_somebody_else), 0);
 }
 
-/* Fail with too few descriptors at each point. */
+/* Every walk with too few descriptors fails cleanly. */
 static void without_descriptors(void)
 {
 	struct rlimit limit = { 0, 0 };

@@ -166,7 +166,7 @@ static void hold(enum place place)
 	held_at = place;
 }
 
-/* Post the request, and wait until it holds the thread. */
+/* Post the request, and wait until it blocks the thread. */
 static uint64_t post_held(void)
 {
 	uint64_t id = post();

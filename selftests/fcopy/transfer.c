@@ -129,13 +129,13 @@ int fdatasync(int fd)
 /* The calls of sync_file_range(), and how the disk behaves */
 static struct {
 	bool counts;
-	int error;		/* the bytes of each wait */
+	int error;		/* the error of each wait */
 	int begin_error;
-	unsigned int msec;	/* that each wait takes, by a clock that otherwise stands still */
+	unsigned int msec;	/* its duration, by a clock that stands still otherwise */
 	uint64_t now;		/* that clock, in milliseconds */
 	uint64_t begun;		/* bytes whose writing has begun */
 	uint64_t waited;	/* bytes that a wait has covered */
-	uint64_t most;		/* the maximum of bytes in flight */
+	uint64_t max;		/* the maximum of bytes in flight */
 } write_back;
 
 int clock_gettime(clockid_t clock, struct timespec *now)
@@ -154,8 +154,8 @@ int sync_file_range(int fd, off_t from, off_t size, unsigned int flags)
 	if (!(flags & SYNC_FILE_RANGE_WAIT_AFTER)) {
 		expect_int(from, write_back.begun);
 		write_back.begun += size;
-		if (write_back.begun - write_back.waited > write_back.most)
-			write_back.most = write_back.begun - write_back.waited;
+		if (write_back.begun - write_back.waited > write_back.max)
+			write_back.max = write_back.begun - write_back.waited;
 		errno = write_back.begin_error;
 		return write_back.begin_error ? -1 : 0;
 	}
@@ -383,7 +383,7 @@ static void data_goes_to_the_disk_meanwhile(void)
 	/*
 	 * The steps grow with a fast disk: 1, 2, 4, 8, and then always 16 MiB.
 	 */
-	expect_int(write_back.most, 16 << 20);
+	expect_int(write_back.max, 16 << 20);
 	expect(transfer.received - write_back.waited <= 32 << 20);
 	expect_int(complete(), REFUSAL_NONE);
 	end_test(1);
@@ -418,7 +418,7 @@ static void slow_disk_gets_less_at_a_time(void)
 	write_back.msec = 2100;
 	expect_int(start("a", 0, 0), REFUSAL_NONE);
 	expect_int(put_many(0, 4 << 20), REFUSAL_NONE);
-	expect_int(write_back.most, 1 << 20);
+	expect_int(write_back.max, 1 << 20);
 	/* Less than two of the smallest steps, and what the buffer holds */
 	expect(transfer.received - write_back.waited <= 3 * BUFFER_PIECE);
 	/* One that is neither slow nor quick keeps the size; */
