@@ -40,7 +40,7 @@ test_ring_size_that_is_set_is_not_written() {
 	! grep -q ring_size "$root/kernel/log" || fail "it was written"
 }
 
-test_ring_size_of_the_stock_module() {
+test_ring_size_of_the_kernels_own_module() {
 	want own ring_size=1M
 	vmbus_bind $dev2
 	is status $status 1
@@ -89,7 +89,7 @@ test_buffer_sizes_of_two_at_once() {
 	is "recv of the driver afterwards" "$(cat "$bus/drivers/uio_hv_generic/recv_size")" 32505856
 }
 
-test_buffer_sizes_of_the_stock_module() {
+test_buffer_sizes_of_the_kernels_own_module() {
 	want own send_buffer_size=1M
 	vmbus_bind $dev2
 	says "send_size of uio_hv_generic cannot be set to 1048576: this module sets no buffer sizes"
