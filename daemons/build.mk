@@ -2,8 +2,8 @@
 # The daemons: one folder each, with its unit, its udev rule and its bind.d
 # file.
 
-# HAVE_SYSTEMD=0 builds without libsystemd: the daemon then tells no service
-# manager that it is ready.
+# HAVE_SYSTEMD=0 builds without libsystemd. The daemon then does not notify the
+# service manager when it is ready.
 HAVE_SYSTEMD ?= 1
 
 fcopyd_objs := $(patsubst %.c,$(O)/%.o,$(wildcard daemons/fcopy/*.c))
@@ -22,7 +22,7 @@ fcopyd_security := $(addprefix $(O)/daemons/fcopy/security/,apparmor hv_fcopyd.t
 daemons: $(O)/daemons/hv-fcopyd $(O)/daemons/fcopy/hv-fcopyd.service $(O)/daemons/fcopy/other-daemons.conf \
 	$(O)/daemons/fcopy/61-hv-fcopyd.rules $(fcopyd_security)
 
-# The distributions' own; packages stop them too.
+# The units of the distributions' own daemons; the packages stop them, too.
 other_fcopyd := hv-fcopy-daemon hv_fcopy_daemon hypervfcopyd hv-fcopy-uio-daemon hv_fcopy_uio_daemon
 
 check-systemd:

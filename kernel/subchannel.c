@@ -6,12 +6,12 @@
  * VMBus handles the rescind of a sub-channel in these steps. Kernels with a
  * workqueue for rescinds (6.1 has it) handle one rescind at a time, older ones
  * several at once.
- * 	1. Set rescind = true, which ends an opening that waits for the host.
- * 	2. Wait for probe_done, which VMBus sets when the callback for a new
- * 	   sub-channel returns.
- * 	3. Remove the sub-channel if its state is CHANNEL_OPEN_STATE, which
- * 	   means that it can be opened. In any other state complete
- * 	   rescind_event, and leave the sub-channel to vmbus_disconnect_ring().
+ *	1. Set rescind = true, which ends an opening that waits for the host.
+ *	2. Wait for probe_done, which VMBus sets when the callback for a new
+ *	   sub-channel returns.
+ *	3. Remove the sub-channel if its state is CHANNEL_OPEN_STATE, which
+ *	   means that it can be opened. In any other state complete
+ *	   rescind_event, and leave the sub-channel to vmbus_disconnect_ring().
  * vmbus_disconnect_ring() walks over the sub-channels of a primary without a
  * lock. It waits, without a limit, for rescind_event of each one that is
  * rescinded, and it removes those that are rescinded and open. A sub-channel

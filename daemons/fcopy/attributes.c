@@ -18,7 +18,7 @@
 #include "attributes.h"
 #include "log.h"
 
-/* The oldest headers that this builds on lack it. */
+/* The oldest supported headers lack this constant. */
 #ifndef EXFAT_SUPER_MAGIC
 #define EXFAT_SUPER_MAGIC 0x2011BAB0
 #endif
@@ -60,14 +60,14 @@ enum refusal attributes_label(const struct attributes *attributes, int file, con
 	const char *label = attributes->label;
 
 	/*
-	 * Without a label in the policy, the kernel chose the one that the
-	 * directory demands.
+	 * If the policy names no label, the kernel has already chosen the one
+	 * that the directory demands.
 	 */
 	if (!label[0] || fsetxattr(file, LABEL, label, strlen(label) + 1, 0) == 0)
 		return REFUSAL_NONE;
 	/*
-	 * EPERM: SELinux is off. EOPNOTSUPP: the file system has no labels of
-	 * its own.
+	 * EPERM means that SELinux is off. EOPNOTSUPP means that the file
+	 * system stores no labels.
 	 */
 	if (errno != EPERM && errno != EOPNOTSUPP)
 		return fail_errno(failure, errno, "selinux-label=%s", label);
@@ -84,12 +84,12 @@ static bool has_no_owners(int fd)
 					 (uint32_t)fs.f_type == EXFAT_SUPER_MAGIC);
 }
 
-/* What a new file takes over from the file that it replaces */
+/* What a new file inherits from the file that it replaces */
 enum share { NOTHING, LIMITED, EVERYTHING };
 
 /*
- * See attributes.h for the rule. An ACL of the directory shows its mask in the
- * group's bits.
+ * Decide how much a new file inherits; attributes.h explains the rule. If the
+ * directory has an ACL, the group's bits of its mode are the mask of the ACL.
  */
 static enum share share_of(const struct stat *replaced, const struct stat *dir)
 {
@@ -104,8 +104,9 @@ static enum share share_of(const struct stat *replaced, const struct stat *dir)
 }
 
 /*
- * @fd may be O_PATH. An id that does not change is passed as -1: in a user
- * namespace it can be one that nobody can set.
+ * Change the owner and group of @fd, which may be O_PATH. The function passes
+ * an id that does not change as -1, because in a user namespace it can be one
+ * that nobody can set.
  */
 static int change_owner(int fd, const struct stat *now, uid_t uid, gid_t gid)
 {
@@ -194,9 +195,9 @@ static int parse_acl(struct acl *acl)
 }
 
 /*
- * Read an extended attribute of a file that is open with O_PATH, which
- * fgetxattr() rejects. The link in /proc leads to the open file, whatever has
- * its name now.
+ * Read an extended attribute of a file that is open with O_PATH. fgetxattr()
+ * rejects such a descriptor. The link in /proc leads to the open file even if
+ * another file has its name by now.
  */
 static ssize_t get_attribute(int fd, const char *name, void *value, size_t size)
 {
@@ -231,7 +232,7 @@ static int remove_acl(int file)
  * @replaced is O_PATH, or -errno if it could not be opened. Returns the
  * permission bits to set: @mode, with fewer bits for the group after a failure.
  */
-static mode_t take_over_acl(int file, int replaced, mode_t mode, const char *path)
+static mode_t inherit_acl(int file, int replaced, mode_t mode, const char *path)
 {
 	struct acl acl;
 	int err;
@@ -239,8 +240,8 @@ static mode_t take_over_acl(int file, int replaced, mode_t mode, const char *pat
 	err = replaced < 0 ? replaced : read_acl(replaced, &acl);
 	if (err) {
 		/*
-		 * An ACL whose mask is empty gives the group nothing: no bit of
-		 * @mode is doubtful.
+		 * If @mode has no group bits, the unread ACL gives the group
+		 * nothing either, so there is nothing to warn about.
 		 */
 		if (mode & GROUP_BITS)
 			log_limited(&warnings, LOG_WARNING, "%s: cannot read the ACL of the replaced "
@@ -266,10 +267,10 @@ static mode_t take_over_acl(int file, int replaced, mode_t mode, const char *pat
 }
 
 /*
- * Give @file the label of the replaced file, which is O_PATH. A failure is no
- * reason to refuse.
+ * Give @file the label of the replaced file, which is open with O_PATH. The
+ * function only warns about a failure, and the copy continues.
  */
-static void take_over_label(int file, int replaced, const char *path)
+static void inherit_label(int file, int replaced, const char *path)
 {
 	char old[POLICY_LABEL_SIZE], new[POLICY_LABEL_SIZE];
 	ssize_t n;
@@ -280,7 +281,7 @@ static void take_over_label(int file, int replaced, const char *path)
 	if (n > 0) {
 		if (fgetxattr(file, LABEL, new, sizeof(new)) == n && !memcmp(old, new, n))
 			return;
-		/* EPERM: SELinux is off. */
+		/* EPERM means that SELinux is off. */
 		if (fsetxattr(file, LABEL, old, n, 0) == 0 || errno == EPERM)
 			return;
 	}
@@ -291,10 +292,10 @@ static void take_over_label(int file, int replaced, const char *path)
 /*
  * Open the file that stat(2) described as @replaced, with O_PATH.
  *
- * Returns the descriptor or -errno; -ESTALE if @name is another file by now, or
- * if somebody changed its owner or mode: the ACL would then not fit @replaced.
- * It is also -ESTALE if the file got a hard link and may not be taken over from
- * any more.
+ * Returns the descriptor or -errno. The error is -ESTALE if @name is another
+ * file by now, or if somebody changed its owner or mode, because the ACL would
+ * then not fit @replaced. It is also -ESTALE if share_of() no longer allows the
+ * new file to inherit everything.
  */
 static int open_replaced(int dir, const char *name, const struct stat *replaced)
 {
@@ -327,27 +328,32 @@ static enum refusal set_mode(int file, mode_t mode, struct failure *failure)
 	return REFUSAL_NONE;
 }
 
-/* The label comes last: under it, the policy may forbid to set the mode. */
-static enum refusal take_over(int file, int dir, const char *name, const struct stat *replaced,
-			      const char *path, struct failure *failure)
+/*
+ * Give @file the permission bits, the ACL and the label of the replaced file.
+ * The label comes last, because the SELinux policy may forbid the daemon to
+ * change the mode of a file with that label.
+ */
+static enum refusal inherit(int file, int dir, const char *name, const struct stat *replaced,
+			    const char *path, struct failure *failure)
 {
 	enum refusal refusal;
 	mode_t mode;
 	int fd;
 
 	fd = open_replaced(dir, name, replaced);
-	mode = take_over_acl(file, fd, replaced->st_mode & 0777, path);
+	mode = inherit_acl(file, fd, replaced->st_mode & 0777, path);
 	refusal = set_mode(file, mode, failure);
 	if (fd >= 0) {
 		if (refusal == REFUSAL_NONE)
-			take_over_label(file, fd, path);
+			inherit_label(file, fd, path);
 		close(fd);
 	}
 	return refusal;
 }
 
 /*
- * The bits of @old that @new has too, and the right to execute what can be read
+ * Return the bits of @old that @new has too, and the execute bits of @old for
+ * everybody who may read the file.
  */
 static mode_t limited_mode(mode_t old, mode_t new)
 {
@@ -357,8 +363,8 @@ static mode_t limited_mode(mode_t old, mode_t new)
 }
 
 /*
- * As open(2) does it, a default ACL of the directory counts in place of the
- * umask.
+ * Return the permission bits of a file that inherits none. A default ACL of the
+ * directory counts in place of the umask, as in open(2).
  */
 static mode_t new_mode(const struct attributes *attributes, int dir)
 {
@@ -389,7 +395,7 @@ enum refusal attributes_finish(const struct attributes *attributes, int file, in
 		return fail_errno(failure, errno, "the permission bits");
 	share = share_of(replaced, &in);
 	if (share == EVERYTHING)
-		return take_over(file, dir, name, replaced, path, failure);
+		return inherit(file, dir, name, replaced, path, failure);
 	mode = new_mode(attributes, dir);
 	if (share == LIMITED)
 		mode = limited_mode(replaced->st_mode, mode);
@@ -444,9 +450,9 @@ int attributes_directory_owner(const struct policy *policy, int dir, int parent)
 		return -errno;
 	/*
 	 * A user who can write to @parent can move another directory to the
-	 * name between mkdir() and open(). The one that the copy made is the
-	 * daemon's and empty. The link count does not tell: btrfs does not
-	 * count directories.
+	 * name between mkdir() and open(). The daemon owns the directory that
+	 * the copy created, and it is empty. The link count cannot show that,
+	 * because btrfs does not count directories in it.
 	 */
 	if (st.st_uid != geteuid())
 		return -EBUSY;

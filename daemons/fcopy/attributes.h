@@ -8,24 +8,26 @@
 #include "refusal.h"
 
 /*
- * These functions set owner, group, permission bits, POSIX ACL and SELinux
- * label of a file that a copy makes.
+ * These functions set the owner, the group, the permission bits, the POSIX ACL
+ * and the SELinux label of a file that a copy creates.
  *
- * A new file gets what the policy says; where it says nothing, the daemon's
- * user, the group that the directory gives, and 0644 less the umask, or less
- * what a default ACL of the directory forbids.
+ * A new file gets the attributes that the policy names. Where the policy names
+ * none, the file gets the daemon's user, the group that the directory gives,
+ * and 0644 less the umask. A default ACL of the directory counts in place of
+ * the umask.
  *
- * A file that replaces a regular file takes over that one's owner, group,
- * permission bits (not set-user-id and the like), ACL and label. Where the ACL
- * cannot be set, the group's bits are those of the ACL's entry for the owning
- * group, less what the ACL's mask takes away. The mask itself, which stat(2)
- * shows as the group's bits, could give the group more than it had.
+ * A file that replaces a regular file inherits the owner, group, permission
+ * bits, ACL and label of that file, but not its set-user-id, set-group-id and
+ * sticky bits. If the daemon cannot set the ACL, it gives the group the
+ * permissions of the ACL's entry for the owning group, limited by the ACL's
+ * mask. The mask itself, which stat(2) shows as the group's bits, could give
+ * the group more than it had.
  *
  * In a sticky directory that others can write to, any user can create, link or
- * move a file. There the new file takes over from a file only if root or the
- * directory's owner owns it and it has no second hard link; and then only the
- * owner, a group that is root's or the directory's, and the permission bits
- * that a new file would have, too, with the right to execute it.
+ * move a file. There the new file inherits only from a file that root or the
+ * directory's owner owns and that has no second hard link. It then inherits the
+ * owner, a group that is root's or the directory's, those permission bits that
+ * a new file would have as well, and the right to execute it.
  */
 struct attributes {
 	int mode;		/* as in struct policy */
@@ -37,17 +39,18 @@ struct attributes {
 };
 
 /**
- * attributes_init() - as @policy has them now, so that a reload does not change
- * an active copy
+ * attributes_init() - copy the settings of @policy, so that a reload does not
+ * change an active copy
  */
 void attributes_init(struct attributes *attributes, const struct policy *policy);
 
 /**
- * attributes_created() - note the owner and group that the kernel gave a new
+ * attributes_created() - record the owner and group that the kernel gave a new
  * file
  *
- * Call it before attributes_owner(): POLICY_ID_DEFAULT means these, also after
- * the file that was to be replaced has gone. Returns 0 or -errno.
+ * The caller calls it before attributes_owner(). POLICY_ID_DEFAULT stands for
+ * this owner and group, even if somebody has meanwhile removed the file that
+ * the copy was to replace. Returns 0 or -errno.
  */
 int attributes_created(struct attributes *attributes, int file);
 
@@ -55,7 +58,8 @@ int attributes_created(struct attributes *attributes, int file);
  * attributes_label() - give a new file the label that the policy names
  * @path: the target's path, for messages
  *
- * Where SELinux is off or the file system has no labels, it warns and succeeds.
+ * The function warns and succeeds where SELinux is off or the file system has
+ * no labels.
  */
 enum refusal attributes_label(const struct attributes *attributes, int file, const char *path,
 			      struct failure *failure);
@@ -63,20 +67,20 @@ enum refusal attributes_label(const struct attributes *attributes, int file, con
 /**
  * attributes_owner() - set owner and group
  * @dir: the directory that the file goes into
- * @replaced: what it replaces; st_mode 0: nothing
+ * @replaced: the file that it replaces; st_mode is 0 if there is none
  *
- * On vfat and exfat, which have no owners, it warns and succeeds.
+ * The function warns and succeeds on vfat and exfat, which have no owners.
  */
 enum refusal attributes_owner(const struct attributes *attributes, int file, int dir,
 			      const struct stat *replaced, const char *path,
 			      struct failure *failure);
 
 /**
- * attributes_finish() - set permission bits, and what comes from the replaced
- * file
- * @name: in @dir, of the file that is replaced
+ * attributes_finish() - set the permission bits, and the ACL and label of the
+ * replaced file
+ * @name: the name of the replaced file in @dir
  *
- * Call it after attributes_owner(), which clears bits.
+ * The caller calls it after attributes_owner(), which clears permission bits.
  */
 enum refusal attributes_finish(const struct attributes *attributes, int file, int dir,
 			       const char *name, const struct stat *replaced, const char *path,
@@ -84,7 +88,7 @@ enum refusal attributes_finish(const struct attributes *attributes, int file, in
 
 /**
  * attributes_directory_owner() - set owner and group of a directory that a copy
- * made
+ * created
  * @dir: the new directory, O_PATH
  * @parent: the directory that it is in
  *

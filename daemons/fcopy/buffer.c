@@ -77,7 +77,7 @@ int buffer_add(struct buffer *buffer, int file, uint64_t offset, const void *dat
 		size_t at = offset - buffer->offset, n = BUFFER_SIZE - at;
 
 		if (!n) {
-			/* The buffer is full, and so it holds a whole piece. */
+			/* A full buffer holds at least one whole piece. */
 			err = buffer_write(buffer, file);
 			if (err)
 				return err;

@@ -7,11 +7,11 @@
 #include <stdint.h>
 
 /*
- * Gathers the small WRITEs of the host into large, aligned writes to the file,
- * so that a packet need not cost a system call.
+ * The buffer gathers the small WRITEs of the host into large, aligned writes to
+ * the file, so that not every packet costs a system call.
  */
 
-/** The buffer writes pieces of this size, at multiples of it */
+/** The buffer writes pieces of this size, at multiples of this size */
 #define BUFFER_PIECE	(128u << 10)
 #define BUFFER_SIZE	(2 * BUFFER_PIECE)
 
@@ -21,14 +21,15 @@ struct buffer {
 	unsigned char bytes[BUFFER_SIZE];
 };
 
-/** buffer_reset() - forget everything; the next file starts at offset 0 */
+/** buffer_reset() - discard the content; the next file starts at offset 0 */
 void buffer_reset(struct buffer *buffer);
 
 /**
- * buffer_add() - take @size bytes for @offset of @file
+ * buffer_add() - add @size bytes for @offset of @file
  *
- * Writes to the file only if the bytes neither continue nor overlap what the
- * buffer holds, or if it is full. Returns 0 or -errno.
+ * The function writes to the file only if the bytes neither continue nor
+ * overlap the content of the buffer, or if the buffer is full. Returns 0 or
+ * -errno.
  */
 int buffer_add(struct buffer *buffer, int file, uint64_t offset, const void *data, size_t size);
 

@@ -51,7 +51,7 @@ static void print_target(const struct destination_request *request, const struct
 			"neither a file nor a link");
 }
 
-/* What the conversion from the host's UTF-16 would refuse */
+/* Refuse what the conversion from the host's UTF-16 would refuse. */
 static enum refusal check_text(const struct destination_request *request, struct failure *failure)
 {
 	const char *fault = name_check_text(request->path);
@@ -77,17 +77,17 @@ int check_path(const struct policy *policy, const struct destination_request *re
 	refusal = check_text(request, &failure);
 	if (refusal == REFUSAL_NONE)
 		refusal = destination_resolve(request, policy, &to, &failure);
-	/* The daemon looks at that first. */
+	/* The daemon checks this before anything else. */
 	if (!policy->enable)
 		refusal = fail(&failure, REFUSAL_DISABLED, "%s", "");
-	/* With a fault in the path itself, there was no search. */
+	/* A fault in the path itself ended the search before it began. */
 	if (refusal != REFUSAL_NAME || to.into_directory)
 		print_target(request, &to, out);
-	/* The search ended before the rules if it came to no name. */
+	/* A search that found no name has not reached the rules. */
 	if (*to.name && (refusal == REFUSAL_NONE || to.decision.rule || refusal == REFUSAL_RULE))
 		print_rule(policy, &to, out);
 	if (refusal == REFUSAL_NONE) {
-		fprintf(out, "space: not checked (max-size, min-free, free room): that takes "
+		fprintf(out, "space: not checked (max-size, min-free, free room): that needs "
 			"the file's size\n");
 		fprintf(out, "result: hv-fcopyd would take the copy%s\n",
 			to.target.st_mode ? " and replace what is there" : "");

@@ -9,12 +9,12 @@
 /**
  * check_path() - explain what a copy would do, for hv-fcopyd --check-path
  *
- * Needs no host. Prints where the file would go, what would be made or
- * replaced, which rule decides and what the host would be told. Changes
- * nothing.
+ * The function prints where the file would go, what the copy would create or
+ * replace, which rule decides, and what the daemon would answer the host. It
+ * needs no host and changes nothing.
  *
- * Returns 0 if the copy would be taken, 1 if it would be refused.
+ * Returns 0 if the daemon would take the copy, 1 if it would refuse it.
  */
-int check_path(const struct policy *policy, const struct destination_request *request, FILE *to);
+int check_path(const struct policy *policy, const struct destination_request *request, FILE *out);
 
 #endif

@@ -48,7 +48,7 @@ static void parse_switch(struct reader *reader, const char *key, const char *val
 }
 
 /*
- * Parse digits, and nothing else: strtoull() also takes blanks and signs.
+ * Parse digits, and nothing else; strtoull() also accepts blanks and signs.
  * Returns what follows the digits, or NULL.
  */
 static const char *parse_digits(const char *value, unsigned int base, uint64_t *out)
@@ -141,7 +141,7 @@ static void parse_mode(struct reader *reader, const char *key, const char *value
 		*out = mode;
 }
 
-/* chown(2) takes UINT32_MAX, which is -1, for "leave it". */
+/* UINT32_MAX is no id: chown(2) reads this value, -1, as "no change". */
 static bool parse_number(const char *value, uint32_t *id)
 {
 	uint64_t n;
@@ -177,7 +177,10 @@ static bool find_group(const char *value, uint32_t *id)
 	return group;
 }
 
-/* The words come first: a user with the name "directory" needs its number. */
+/*
+ * Parse a user or group. The two keywords come first, so the number is the only
+ * way to name a user who is called "directory".
+ */
 static bool parse_id(const char *value, bool (*find)(const char *value, uint32_t *id),
 		     enum policy_id *kind, uint32_t *id)
 {
@@ -206,8 +209,8 @@ static void parse_group(struct reader *reader, const char *value)
 }
 
 /*
- * A context is user:role:type. The SELinux policy of the machine decides what
- * may follow after another colon.
+ * Parse an SELinux context, which is user:role:type. The SELinux policy of the
+ * machine decides what may follow after another colon.
  */
 static void parse_label(struct reader *reader, const char *value)
 {
@@ -336,8 +339,8 @@ static void on_line(struct reader *reader, char *text, size_t length)
 }
 
 /*
- * Refuse a file or folder that somebody but root can write to: it decides where
- * root writes. @type is S_IFREG or S_IFDIR.
+ * Refuse a file or directory that users other than root can write to, because
+ * it decides where root writes. @type is S_IFREG or S_IFDIR.
  */
 static int check_writers(const char *path, const struct stat *st, mode_t type)
 {
@@ -346,7 +349,7 @@ static int check_writers(const char *path, const struct stat *st, mode_t type)
 		return -EINVAL;
 	}
 	if ((st->st_uid != 0 && st->st_uid != geteuid()) || (st->st_mode & 022)) {
-		log_line(LOG_ERR, "%s: others than root can write to it (owner %u, mode %04o): "
+		log_line(LOG_ERR, "%s: users other than root can write to it (owner %u, mode %04o): "
 			 "root must own it, and only its owner may write to it", path,
 			 (unsigned int)st->st_uid, (unsigned int)(st->st_mode & 07777));
 		return -EPERM;
@@ -364,7 +367,7 @@ static int read_file(const char *path, bool must_exist, struct policy *policy)
 	FILE *file;
 	int fd;
 
-	/* O_NONBLOCK, so that a pipe in its place does not block the daemon. */
+	/* With O_NONBLOCK, a pipe in its place does not block the daemon. */
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	if (fd < 0 && errno == ENOENT && !must_exist)
 		return 0;
@@ -451,7 +454,7 @@ int config_load(const char *file, bool must_exist, struct policy *policy)
 
 	if (snprintf(folder, sizeof(folder), "%s.d", file) >= (int)sizeof(folder))
 		return -ENAMETOOLONG;
-	/* Read on after a fault, so that the log shows all faults at once. */
+	/* Continue after a fault, so that the log shows all faults at once. */
 	err = read_file(file, must_exist, &result);
 	second = read_folder(folder, &result);
 	if (!err)
@@ -488,7 +491,7 @@ static void print_id(const char *key, enum policy_id kind, uint32_t id, FILE *to
 		fprintf(to, "%s=%s\n", key, kind == POLICY_ID_DIRECTORY ? "directory" : "default");
 }
 
-/* An empty value stands for no rule at all, as it does in the file. */
+/* Print the rules of a key. An empty value means no rule, as in the file. */
 static void print_rules(const struct policy *policy, bool allow, FILE *to)
 {
 	const char *key = allow ? "allow" : "deny", *path;

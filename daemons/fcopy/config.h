@@ -9,25 +9,28 @@
 
 /**
  * config_load() - read a policy from FILE, then from FILE.d/?*.conf by name
- * @file: its path
- * @must_exist: whether it is a fault when there is no such file
- * @policy: the result, config_free() it; not touched on failure
+ * @file: the path of FILE
+ * @must_exist: whether a missing FILE is an error
+ * @policy: the result, for config_free(); unchanged after a failure
  *
  * A later value overrides an earlier one, key by key. "allow" and "deny" add
  * up, and an empty value drops the rules of its key. The function logs every
- * fault with file and line. Returns 0; or -EINVAL (a fault in a file), -EPERM
- * (somebody but root and this user can write to one), or what open(2), read(2)
- * or malloc(3) returned.
+ * fault with file and line.
+ *
+ * Returns 0; or -EINVAL if a file has a fault, -EPERM if a user other than root
+ * and this process's can write to a file, or the error of open(2), read(2) or
+ * malloc(3).
  */
 int config_load(const char *file, bool must_exist, struct policy *policy);
 
+/** config_free() - free the rules of @policy */
 void config_free(struct policy *policy);
 
 /**
  * config_print() - print every key with its value, in the form of the file
  *
- * config_load() reads the same policy back. "allow" and "deny" without rules
- * are printed with an empty value.
+ * config_load() reads the same policy back. The function prints "allow" and
+ * "deny" with an empty value if they have no rules.
  */
 void config_print(const struct policy *policy, FILE *to);
 

@@ -12,14 +12,15 @@
 #include "destination.h"
 #include "path.h"
 
-/* Not in the headers of the oldest systems that this builds on */
+/* The oldest supported headers lack this constant. */
 #ifndef STATX_ATTR_MOUNT_ROOT
 #define STATX_ATTR_MOUNT_ROOT 0x00002000
 #endif
 
 /*
- * The attributes of @name in @dir, "" for @dir itself; 0 where the kernel tells
- * none. *known (or NULL): those that it tells
+ * Return the attributes of @name in @dir, or of @dir itself if @name is "".
+ * *known receives the mask of the attributes that the kernel reports; @known
+ * may be NULL.
  */
 static uint64_t statx_attributes(int dir, const char *name, uint64_t *known)
 {
@@ -50,7 +51,7 @@ static bool sticky_forbids(int dir, const struct stat *target)
 	       st.st_uid != geteuid() && !may_ignore_owners();
 }
 
-/* Whether a file can be put into the directory, or a directory made in it */
+/* Check whether the daemon can create a file or directory in the directory. */
 static enum refusal check_writable(const struct destination *destination, struct failure *failure)
 {
 	if (statx_attributes(destination->dir, "", NULL) & STATX_ATTR_IMMUTABLE)
@@ -66,7 +67,7 @@ bool destination_is_append_only(const struct destination *destination)
 	return statx_attributes(destination->dir, "", NULL) & STATX_ATTR_APPEND;
 }
 
-/* Whether rename(2) can replace the file or link that has the name */
+/* Check whether rename(2) can replace the file or link that has the name. */
 static enum refusal check_replaceable(const struct destination *destination,
 				      struct failure *failure)
 {
@@ -80,9 +81,10 @@ static enum refusal check_replaceable(const struct destination *destination,
 	if (fstat(destination->dir, &dir) < 0)
 		return fail_errno(failure, errno, "%s/", place);
 	/*
-	 * Before Linux 5.8 only another device shows a mount. Newer kernels
-	 * tell, and the device is then no proof: overlayfs can show a file of a
-	 * lower layer with that layer's device.
+	 * Before Linux 5.8 only another device number shows a mount. Newer
+	 * kernels report the mount itself. The device number is then no proof,
+	 * because overlayfs can show a file of a lower layer with the device of
+	 * that layer.
 	 */
 	if (known & STATX_ATTR_MOUNT_ROOT ? attributes & STATX_ATTR_MOUNT_ROOT :
 					    destination->target.st_dev != dir.st_dev)
@@ -133,8 +135,8 @@ enum refusal destination_check_target(struct destination *destination, bool forc
 }
 
 /*
- * Make @path absolute for path_resolve(). *directory: its form says that it is
- * a directory.
+ * Make @path absolute for path_resolve(). *directory receives whether the form
+ * of the path shows that it is a directory.
  */
 static enum refusal make_absolute(const char *path, char whole[PATH_MAX], bool *directory,
 			     struct failure *failure)
@@ -150,11 +152,11 @@ static enum refusal make_absolute(const char *path, char whole[PATH_MAX], bool *
 }
 
 /*
- * Split what is missing into directories that are to be made and the file's
- * name.
+ * Split the missing part of the path into the directories to create and the
+ * file's name.
  */
-static enum refusal take_file_name(struct destination *result, char *missing,
-				   struct failure *failure)
+static enum refusal split_missing(struct destination *result, char *missing,
+				  struct failure *failure)
 {
 	char *name = strrchr(missing, '/');
 
@@ -169,9 +171,9 @@ static enum refusal take_file_name(struct destination *result, char *missing,
 	return REFUSAL_NONE;
 }
 
-static enum refusal take_source_name(const struct destination_request *request,
-				     struct destination *result, const char *missing,
-				     struct failure *failure)
+static enum refusal use_source_name(const struct destination_request *request,
+				    struct destination *result, const char *missing,
+				    struct failure *failure)
 {
 	result->into_directory = true;
 	if (request->name_fault)
@@ -185,8 +187,8 @@ static enum refusal take_source_name(const struct destination_request *request,
 }
 
 /*
- * Tell the target relative to @dir, for the rules. Its whole path must fit in
- * PATH_MAX.
+ * Build the path of the target relative to @dir, for the rules. The whole path
+ * must fit in PATH_MAX.
  */
 static enum refusal target_below(const struct destination *destination, char below[PATH_MAX],
 				 struct failure *failure)
@@ -199,7 +201,10 @@ static enum refusal target_below(const struct destination *destination, char bel
 	return REFUSAL_NONE;
 }
 
-/* Check @dir, before and after the missing directories are made. */
+/*
+ * Check @dir against the protected places and the rules. The copy calls this
+ * before and after it creates the missing directories.
+ */
 static enum refusal check_directory(struct destination *destination, const struct policy *policy,
 				    struct failure *failure)
 {
@@ -256,9 +261,9 @@ enum refusal destination_resolve(const struct destination_request *request,
 		return refusal;
 	result->dir = path.dir;
 	if (directory || !*path.missing)
-		refusal = take_source_name(request, result, path.missing, failure);
+		refusal = use_source_name(request, result, path.missing, failure);
 	else
-		refusal = take_file_name(result, path.missing, failure);
+		refusal = split_missing(result, path.missing, failure);
 	if (refusal == REFUSAL_NONE)
 		refusal = check_resolved(result, request, policy, failure);
 	if (refusal != REFUSAL_NONE)
@@ -279,9 +284,7 @@ static int make_one(int at, const char *name, const struct policy *policy)
 	return r;
 }
 
-/*
- * Make the directory @name in @destination->dir, and let that be the new one.
- */
+/* Create the directory @name in destination->dir, and descend into it. */
 static enum refusal make_next(struct destination *destination, const char *name,
 			      const struct policy *policy, struct failure *failure)
 {
@@ -291,8 +294,8 @@ static enum refusal make_next(struct destination *destination, const char *name,
 	if (!made && errno != EEXIST)
 		return fail_errno(failure, errno, "%s/%s", destination->directory, name);
 	/*
-	 * Another process was faster and may use the directories that the copy
-	 * made so far.
+	 * Another process has created it, and may use the directories that the
+	 * copy created above it.
 	 */
 	if (!made)
 		destination->created = 0;
@@ -305,15 +308,12 @@ static enum refusal make_next(struct destination *destination, const char *name,
 	}
 	if (made) {
 		err = attributes_directory_owner(policy, next, at);
-		/*
-		 * The new entry must survive a power loss as the file in it
-		 * will.
-		 */
+		/* The directory must survive a power loss, as its file will. */
 		if (!err)
 			err = path_sync_directory(at);
 		if (err) {
 			close(next);
-			/* EBUSY: somebody put another directory there. */
+			/* EBUSY means that it is another directory. */
 			if (err != -EBUSY)
 				unlinkat(at, name, AT_REMOVEDIR);
 			return fail_errno(failure, -err, "%s/%s", destination->directory, name);
@@ -342,9 +342,9 @@ enum refusal destination_make(struct destination *destination, const struct poli
 	if (refusal == REFUSAL_NONE && *rest)
 		refusal = fail(failure, REFUSAL_NAME_TOO_LONG, "%.100s...", rest);
 	/*
-	 * A rule whose place has just come into being is found by its inode
-	 * now: a file system may ignore case in ways that the text does not
-	 * show.
+	 * Check the rules again: the place of a rule may exist only now, and
+	 * the check can now compare inodes. A file system may ignore case in
+	 * ways that a comparison of names does not show.
 	 */
 	if (refusal == REFUSAL_NONE && *missing)
 		refusal = check_directory(destination, policy, failure);

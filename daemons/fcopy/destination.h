@@ -12,21 +12,23 @@
 #include "rules.h"
 
 /*
- * START has two strings (doc/fcopy.md has the witnesses): @path is
- * -DestinationPath as the administrator typed it, @name is the name of the
- * source file.
- *   - A path that ends in '/', or that leads to an existing directory, receives
- *     the file under @name. Any other path names the file itself.
- *   - A path without a leading '/' is relative to '/'. An empty one is '/'.
- *   - With @create (-CreateFullPath) missing parents are made, and the last
- *     component, too, if the path ends in '/'.
- *   - With @force (-Force) an existing file is replaced; a directory or a link
- *     to one never is.
+ * The host's START carries two strings; doc/fcopy.md names the sources for
+ * their meaning. @path is -DestinationPath as the administrator typed it, and
+ * @name is the name of the source file.
+ *   - If the path ends in '/' or leads to an existing directory, the file goes
+ *     there under @name. Any other path names the file itself.
+ *   - A path without a leading '/' is relative to '/'. An empty path is '/'.
+ *   - With @create (-CreateFullPath) the copy creates missing parents. It also
+ *     creates the last component if the path ends in '/'.
+ *   - With @force (-Force) the copy replaces an existing file, but never a
+ *     directory or a link to a directory.
  */
 struct destination_request {
 	const char *path;
 	const char *name;
-	/* what is wrong with @name, or NULL; counts only where @name is used */
+	/*
+	 * the fault of @name, or NULL; ignored if the copy does not use @name
+	 */
 	const char *name_fault;
 	bool force;
 	bool create;
@@ -35,54 +37,54 @@ struct destination_request {
 struct destination {
 	int dir;			/* the directory, or its deepest existing ancestor */
 	char directory[PATH_MAX];	/* its path without links; "" is the root */
-	char missing[PATH_MAX];		/* directories below it that are to be made */
+	char missing[PATH_MAX];		/* the directories to create below it */
 	char name[NAME_BYTES];		/* the file's name in it */
-	bool into_directory;		/* the path named a directory: @name is the source's */
-	struct stat target;		/* what has that name now; st_mode 0: nothing */
+	bool into_directory;		/* the path names a directory, @name is the source's */
+	struct stat target;		/* the file that has the name; st_mode is 0 if none */
 	struct rules_decision decision;
-	/* how many components of @directory destination_make() made */
+	/* how many components of @directory destination_make() created */
 	unsigned int created;
 };
 
 /**
  * destination_resolve() - find out where a copy would go, and whether it may
  *
- * Nothing is created. On success close result->dir, with destination_close().
- * After a failure @result still tells how far the search came, for
- * --check-path; its dir is -1.
+ * The function creates nothing. After a success the caller closes result->dir
+ * with destination_close(). After a failure result->dir is -1, and the rest of
+ * @result shows how far the search came, for --check-path.
  */
 enum refusal destination_resolve(const struct destination_request *request,
 				 const struct policy *policy, struct destination *result,
 				 struct failure *failure);
 
 /**
- * destination_make() - make the missing directories, and open the last one
+ * destination_make() - create the missing directories, and open the last one
  *
- * Afterwards @missing is empty and @dir can be synced. After a failure nothing
- * is left that it made, and the destination is closed.
+ * Afterwards @missing is empty and the caller can sync @dir. After a failure
+ * the function has removed what it created and has closed the destination.
  */
 enum refusal destination_make(struct destination *destination, const struct policy *policy,
 			      struct failure *failure);
 
 /**
- * destination_check_target() - whether the target may be put there as things
- * are now
+ * destination_check_target() - check whether the copy can create or replace the
+ * target now
  *
- * Fills in destination->target. Looks at what has the name, at attributes that
- * prevent a replacement, and at the permission to replace it.
+ * The function fills in destination->target. It checks what has the name,
+ * attributes that prevent a replacement, and the permission to replace it.
  */
 enum refusal destination_check_target(struct destination *destination, bool force,
 				      struct failure *failure);
 
 /**
- * destination_is_append_only() - whether nothing in the directory can be
- * renamed or removed
+ * destination_is_append_only() - whether nobody can rename or remove a file of
+ * the directory
  */
 bool destination_is_append_only(const struct destination *destination);
 
 /**
- * destination_close() - close @dir; with @undo also remove directories that
- * were made, if empty
+ * destination_close() - close @dir; with @undo also remove the directories that
+ * the copy created, if they are empty
  */
 void destination_close(struct destination *destination, bool undo);
 

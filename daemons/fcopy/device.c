@@ -8,7 +8,7 @@
 #include "device.h"
 #include "log.h"
 
-/* A program that is closing the device has 5 s for it. */
+/* The daemon waits 5 s for a program that is closing the device. */
 #define CLOSING_TRIES	50
 #define CLOSING_USEC	100000
 
@@ -22,8 +22,8 @@ static bool has_vmbus(void)
 }
 
 /*
- * Compare the state of the device with @word. Only this project's module tells
- * the state.
+ * Compare the state of the device with @word. Only this project's module shows
+ * the state, so the result is always false with the kernel's own module.
  */
 static bool state_is(const struct vmbus_device *device, const char *word)
 {
@@ -34,15 +34,15 @@ static bool state_is(const struct vmbus_device *device, const char *word)
 }
 
 /*
- * Make sure that no other program has the device: both would take messages out
- * of the same ring. One that was killed may still be closing it.
+ * Make sure that no other program has the device open: both would read messages
+ * from the same ring. A program that has been killed may still be closing it.
  */
 static int check_exclusive(const char *which)
 {
 	struct vmbus_device *device;
 	bool taken;
 
-	/* vmbus_chan_open() tells why there is none. */
+	/* vmbus_chan_open() will report why there is no device. */
 	if (vmbus_device_find(which, &device))
 		return 0;
 	for (int tries = 0; (taken = state_is(device, "open")) && tries < CLOSING_TRIES; tries++)
@@ -56,7 +56,7 @@ static int check_exclusive(const char *which)
 
 static int explain(int err)
 {
-	/* has_vmbus() replaces the library's text. */
+	/* has_vmbus() overwrites the library's text. */
 	char *why = strdup(vmbus_error());
 	const char *text = why ? why : strerror(-err);
 	int code;
@@ -94,8 +94,8 @@ bool device_is_suspended(const struct vmbus_chan *channel)
 {
 	/*
 	 * After a suspend the device is still bound, but the open channel is
-	 * lost. Until this program closes the device, the attribute tells this
-	 * from a rescind.
+	 * lost. Until this program closes the device, the attribute tells a
+	 * suspend from a rescind.
 	 */
 	return state_is(vmbus_chan_device(channel), "lost");
 }

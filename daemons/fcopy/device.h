@@ -7,17 +7,17 @@
 #include <vmbus_bufring.h>
 
 /*
- * These functions find the file copy device by class or instance, open it, and
- * open it again after a suspend or for a silent host. A function that fails
- * logs why.
+ * These functions find the file copy device by class or instance and open it.
+ * They open it again after a suspend, or when the host has fallen silent. A
+ * function that fails logs the reason.
  */
 
 /**
  * device_open() - open the device and refuse to share it with another program
  * @which: a class or an instance, as for vmbus_chan_open()
  *
- * Returns 0, EX_UNAVAILABLE (no device, or another driver has it),
- * EX_TEMPFAIL (another program has it open) or EX_OSERR.
+ * Returns 0; EX_UNAVAILABLE if there is no device or another driver has it;
+ * EX_TEMPFAIL if another program has it open; or EX_OSERR.
  */
 int device_open(const char *which, struct vmbus_chan **channel);
 
@@ -31,18 +31,19 @@ bool device_is_suspended(const struct vmbus_chan *channel);
  * device_is_missing() - whether VMBus waits for the host to offer the device
  * @which: as for device_open()
  *
- * After a hibernation the host may offer a device late. VMBus keeps it without
- * a number until then, opening it fails, and no event tells when it comes.
+ * After a hibernation the host may offer a device late. VMBus keeps the device
+ * without a relid until then, and an attempt to open it fails. No event
+ * announces the offer.
  */
 bool device_is_missing(const char *which);
 
 /**
  * device_reopen() - close @channel and open the device again
- * @why: for the log
+ * @why: the reason, for the log
  *
- * Returns 0; or -errno with *channel NULL, which may be passed again. Except
- * after -ENODEV the device may exist, and no event may come to start the unit:
- * somebody must try again.
+ * Returns 0; or -errno with *channel NULL, which the caller may pass again.
+ * After an error other than -ENODEV the device may still exist. The caller must
+ * then try again, because perhaps no event will start the unit.
  */
 int device_reopen(const char *which, struct vmbus_chan **channel, const char *why);
 

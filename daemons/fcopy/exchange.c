@@ -91,7 +91,7 @@ static int receive(struct exchange *exchange)
 	return 1;
 }
 
-/* Keep the request, behind those that wait already. */
+/* Keep the request behind those that already wait. */
 static void hold(struct exchange *exchange)
 {
 	unsigned int at = (exchange->first + exchange->session.held++) % EXCHANGE_HELD;
@@ -110,9 +110,7 @@ static unsigned int milliseconds_since(const struct timespec *since)
 	return (now.tv_sec - since->tv_sec) * 1000 + (now.tv_nsec - since->tv_nsec) / 1000000;
 }
 
-/*
- * Answer the requests that wait, in their order, until one has to wait longer.
- */
+/* Answer the waiting requests in order, until one has to wait longer. */
 static int answer_held(struct exchange *exchange)
 {
 	struct session *session = &exchange->session;
@@ -134,7 +132,7 @@ static int answer_held(struct exchange *exchange)
 }
 
 /*
- * Receive a request and do what it asks for. Return 0, or -errno; -EAGAIN means
+ * Receive a request and do what it asks for. Returns 0 or -errno; -EAGAIN means
  * that the ring is empty.
  */
 static int serve_request(struct exchange *exchange)
@@ -148,7 +146,7 @@ static int serve_request(struct exchange *exchange)
 		return 0;
 	case SESSION_LATER:
 		hold(exchange);
-		/* The request may have ended what others wait for. */
+		/* This request may have ended the task of an earlier one. */
 		return answer_held(exchange);
 	default:
 		return queue_answer(exchange);
@@ -172,7 +170,7 @@ int exchange_run(struct exchange *exchange)
 	/* After an error, the host may still get the earlier answers. */
 	flushed = vmbus_flush(exchange->channel);
 	record_flushed(exchange->channel);
-	/* The host sends its next packet during this write. */
+	/* The host can send its next packets during this write. */
 	session_work(&exchange->session);
 	return err ? err : flushed;
 }

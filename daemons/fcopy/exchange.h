@@ -8,14 +8,14 @@
 #include "silence.h"
 
 /**
- * The limit of a message: a WRITE has 6224 bytes, an IC message at most 13312
+ * The limit of a message. A WRITE has 6224 bytes, an IC message at most 13312.
  */
 #define EXCHANGE_PAYLOAD 16384
 
-/** So many requests can wait for a disk; further ones wait in the ring */
+/** The number of requests that can wait for a disk; others wait in the ring */
 #define EXCHANGE_HELD 8
 
-/** A request that waits: session_retry() */
+/** A request that waits for session_retry() to answer it */
 struct exchange_held {
 	struct vmbus_packet packet;
 	struct timespec since;
@@ -26,12 +26,12 @@ struct exchange_held {
 struct exchange {
 	struct vmbus_chan *channel;
 	struct session session;
-	struct silence silence;		/* of the host */
+	struct silence silence;		/* the host's silence */
 	struct vmbus_packet packet;	/* the request that gets the next answer */
-	bool waiting;			/* its answer found no room yet */
-	unsigned int first;		/* of @held; session.held counts them */
+	bool waiting;			/* its answer waits for room in the ring */
+	unsigned int first;		/* the oldest of @held; session.held counts them */
 	struct exchange_held held[EXCHANGE_HELD];
-	struct {			/* one for each kind of line in the log */
+	struct {			/* a limit for each kind of line in the log */
 		struct log_limit unsent;	/* answers that the ring cannot hold */
 		struct log_limit too_long;	/* packets above EXCHANGE_PAYLOAD */
 		struct log_limit damaged;	/* lengths that are impossible */
@@ -41,42 +41,46 @@ struct exchange {
 };
 
 /**
- * exchange_init() - answer the host on @channel
+ * exchange_init() - prepare to answer the host on @channel
  *
- * The caller keeps and closes @channel. @journal and @policy are as for
+ * The caller owns @channel and closes it. @journal and @policy are as for
  * transfer_init().
  */
 void exchange_init(struct exchange *exchange, struct vmbus_chan *channel, int journal,
 		   const struct policy *policy);
 
 /**
- * exchange_reopen() - go on with @channel, on which the host begins anew
- * @silent: because the host had fallen silent
+ * exchange_reopen() - continue with @channel after it was opened again
+ * @silent: whether the caller opened it again because the host had fallen
+ *	silent
  *
- * No copy may be active. The totals stay.
+ * The host begins anew with a negotiation. No copy may be active. The totals
+ * stay.
  */
 void exchange_reopen(struct exchange *exchange, struct vmbus_chan *channel, bool silent);
 
 /**
- * exchange_events() - tell what to arm the channel for
+ * exchange_events() - return the events for which the caller arms the channel
  *
- * Returns VMBUS_WAIT_RECV, VMBUS_WAIT_SEND, or 0: the next thing to wait for is
- * the end of a task.
+ * The result is VMBUS_WAIT_RECV or VMBUS_WAIT_SEND. It is 0 if the daemon can
+ * continue only after a task has ended.
  */
 unsigned int exchange_events(const struct exchange *exchange);
 
 /**
  * exchange_run() - answer the packets in the ring
  *
- * Also answers the requests that waited for a task: call it when one has ended,
- * and from time to time. Signals the host once, and then has the gathered data
- * written to the file. Stops
- * when the ring is empty, when an answer finds no room, or after 256 packets,
- * so that a host that refills the ring without end cannot keep the caller from
- * its signals. Arm the channel and come back.
+ * The function also answers the requests that wait for a task, so the caller
+ * calls it when a task has ended, and from time to time. It signals the host
+ * once, and then writes the gathered data to the file.
  *
- * Returns 0, or -ENODEV (rescinded), -EIO (the rings are damaged) or what
- * vmbus_flush() returned.
+ * The function stops when the ring is empty, when the ring to the host has no
+ * room for an answer, or after 256 packets. The last limit lets the caller
+ * handle its signals even if the host refills the ring without end. The caller
+ * then arms the channel and calls again.
+ *
+ * Returns 0; -ENODEV if the host has rescinded the device; -EIO if the rings
+ * are damaged; or the error of vmbus_flush().
  */
 int exchange_run(struct exchange *exchange);
 

@@ -5,7 +5,7 @@
 
 #define WIN32(code) (0x80070000u | (code))
 
-/* A refusal without an entry is VMBUS_E_FAIL. */
+/* hresult_of() returns VMBUS_E_FAIL for a refusal without an entry. */
 static const uint32_t table[REFUSAL_COUNT] = {
 	[REFUSAL_MESSAGE] = WIN32(87),		/* ERROR_INVALID_PARAMETER */
 	[REFUSAL_UNKNOWN] = WIN32(50),		/* ERROR_NOT_SUPPORTED */

@@ -20,19 +20,19 @@
 enum kind {
 	NOTE_FILE,
 	NOTE_DIRECTORIES,
-	NOTE_OLD_DIRECTORIES,	/* an earlier version noted no births */
+	NOTE_OLD_DIRECTORIES,	/* of an earlier version, without births */
 	NOTE_UNKNOWN,
 };
 
 struct note {
 	enum kind kind;
 	const char *name;	/* the note and the file have this name */
-	const char *place;	/* in text */
+	const char *place;	/* points into text */
 	/* NOTE_FILE */
 	uint64_t inode;		/* inode number of place */
 	uint64_t birth;		/* birth of place; 0: not known */
 	/* NOTE_DIRECTORIES */
-	unsigned int made;	/* the copy made so many components of place */
+	unsigned int made;	/* the number of components that the copy created */
 	uint64_t first;		/* birth of the topmost one */
 	uint64_t last;		/* birth of the deepest one */
 	char text[PATH_MAX];
@@ -40,8 +40,8 @@ struct note {
 
 enum outcome {
 	DONE,			/* nothing is left of the copy */
-	ABSENT,			/* nothing was found of it, but it may turn up */
-	STUCK,			/* the file is there and stays */
+	ABSENT,			/* there is nothing now, but it may appear later */
+	STUCK,			/* the file is there and cannot be removed */
 };
 
 int journal_open(const char *state_dir)
@@ -72,11 +72,11 @@ int journal_name(char name[JOURNAL_NAME_SIZE])
 }
 
 /*
- * Find out the inode number and the birth of @dir. Images that were built
- * reproducibly have directories that were born in 1970: these count as unknown.
- * Returns 0 or -errno.
+ * Find out the inode number and the birth of @dir. Directories of images that
+ * were built reproducibly have the birth 0 s: the function reports these as
+ * unknown. Returns 0 or -errno.
  */
-static int look_at(int dir, uint64_t *inode, uint64_t *birth)
+static int identify(int dir, uint64_t *inode, uint64_t *birth)
 {
 	struct statx st;
 
@@ -89,7 +89,7 @@ static int look_at(int dir, uint64_t *inode, uint64_t *birth)
 	return 0;
 }
 
-/* Return the birth of the directory @levels above @dir; 0: not known. */
+/* Return the birth of the directory @levels above @dir, or 0 if unknown. */
 static uint64_t birth_above(int dir, unsigned int levels)
 {
 	uint64_t inode, birth = 0;
@@ -101,7 +101,7 @@ static uint64_t birth_above(int dir, unsigned int levels)
 			close(at);
 		at = parent;
 	}
-	if (at < 0 || look_at(at, &inode, &birth) < 0)
+	if (at < 0 || identify(at, &inode, &birth) < 0)
 		birth = 0;
 	if (at >= 0 && at != dir)
 		close(at);
@@ -116,7 +116,7 @@ int journal_note(int journal, int dir, const char *place, unsigned int made, con
 
 	if (journal < 0)
 		return 0;
-	err = look_at(dir, &inode, &birth);
+	err = identify(dir, &inode, &birth);
 	if (err)
 		return err;
 	if (made) {
@@ -143,7 +143,7 @@ void journal_forget(int journal, const char *name)
 		unlinkat(journal, name, 0);
 }
 
-/* Fill in @note from its text. */
+/* Fill in @note from its text. A text of no known form is NOTE_UNKNOWN. */
 static void parse(struct note *note)
 {
 	uintmax_t device, inode;
@@ -169,14 +169,14 @@ static void parse(struct note *note)
 }
 
 /*
- * Whether @dir is the directory of @note. Before its file system is mounted,
- * another directory is in its place.
+ * Whether @dir is the directory of @note. While its file system is not mounted,
+ * another directory may have its path.
  */
 static bool is_noted(int dir, const struct note *note)
 {
 	uint64_t inode, birth;
 
-	return look_at(dir, &inode, &birth) == 0 && note->birth && birth == note->birth &&
+	return identify(dir, &inode, &birth) == 0 && note->birth && birth == note->birth &&
 	       inode == note->inode;
 }
 
@@ -223,7 +223,7 @@ static bool is_temporary(const char *name)
 	       strspn(name + prefix, "0123456789abcdef") == 16;
 }
 
-/* Whether @dir holds anything besides files that copies left */
+/* Whether @dir holds anything besides temporary files of copies */
 static bool in_use(int dir)
 {
 	struct dirent *entry;
@@ -256,8 +256,9 @@ static unsigned int components(const char *path)
 }
 
 /*
- * Whether nothing is left of the directory @found, which existed a moment ago.
- * After a removal NFS answers ESTALE, and some file systems count no links.
+ * Whether the directory @found, which existed a moment ago, has been removed.
+ * NFS then reports ESTALE. The check also looks for the name, because some file
+ * systems do not count links.
  */
 static bool is_gone(const struct path *found)
 {
@@ -272,7 +273,7 @@ static enum outcome remove_directories(const struct note *note, const struct pat
 {
 	unsigned int missing = components(found->missing), made = 0;
 
-	/* An interrupted rollback has removed the deepest ones. */
+	/* The deepest ones are missing if a rollback was interrupted. */
 	while (missing + made < note->made) {
 		uint64_t birth = birth_above(found->dir, made);
 
@@ -291,7 +292,7 @@ static enum outcome remove_directories(const struct note *note, const struct pat
 	return in_use(found->dir) ? DONE : ABSENT;
 }
 
-/* Remove what @note names. After ABSENT and STUCK @failure may say why. */
+/* Remove what @note names. @failure may explain ABSENT or STUCK. */
 static enum outcome remove_noted(const struct note *note, struct failure *failure)
 {
 	enum outcome outcome = ABSENT;
@@ -300,7 +301,7 @@ static enum outcome remove_noted(const struct note *note, struct failure *failur
 	switch (path_resolve(*note->place ? note->place : "/", 0, &found, failure)) {
 	case REFUSAL_NONE:
 		break;
-	/* Something else is in the place of the directory. */
+	/* The path leads to something else, or nowhere. */
 	case REFUSAL_LINK:
 	case REFUSAL_MISSING:
 	case REFUSAL_NOT_DIRECTORY:
@@ -317,15 +318,13 @@ static enum outcome remove_noted(const struct note *note, struct failure *failur
 	return outcome;
 }
 
-/*
- * Whether the note @name is so old that nobody expects to find its file again
- */
+/* Whether the note @name is so old that journal_clean() may drop it */
 static bool is_expired(int journal, const char *name)
 {
 	struct timespec up;
 	struct stat st;
 
-	/* At boot other file systems may still be on their way. */
+	/* Soon after boot some file systems may not be mounted yet. */
 	if (clock_gettime(CLOCK_BOOTTIME, &up) < 0 || up.tv_sec < JOURNAL_SETTLE_SECONDS)
 		return false;
 	return fstatat(journal, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
@@ -333,43 +332,44 @@ static bool is_expired(int journal, const char *name)
 }
 
 /*
- * The notes that stay and have a line in the log. There are few such notes;
- * beyond TOLD_MAX the log gets no more lines.
+ * The notes that stay and already have a line in the log. There are few such
+ * notes; the log gets no lines about more than LOGGED_MAX of them.
  */
-#define TOLD_MAX 16
+#define LOGGED_MAX 16
 static struct {
-	char name[JOURNAL_NAME_SIZE];	/* "": free */
+	char name[JOURNAL_NAME_SIZE];	/* "" if the entry is free */
 	bool failed;
-} told[TOLD_MAX];
+} logged[LOGGED_MAX];
 
 /* Return the index of the entry of @name or of a free one, or -1. */
-static int find_told(int journal, const char *name)
+static int find_logged(int journal, const char *name)
 {
 	struct stat st;
 	int found = -1;
 
-	for (int i = 0; i < TOLD_MAX; i++) {
-		if (!strcmp(told[i].name, name))
+	for (int i = 0; i < LOGGED_MAX; i++) {
+		if (!strcmp(logged[i].name, name))
 			return i;
-		if (*told[i].name && fstatat(journal, told[i].name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-			told[i].name[0] = '\0';
-		if (!*told[i].name)
+		if (*logged[i].name &&
+		    fstatat(journal, logged[i].name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+			logged[i].name[0] = '\0';
+		if (!*logged[i].name)
 			found = i;
 	}
 	return found;
 }
 
-/* Log that @note stays, unless the log says so already. */
-static void tell(int journal, const struct note *note, const struct failure *failure)
+/* Log that @note stays, unless the log shows that already. */
+static void log_kept(int journal, const struct note *note, const struct failure *failure)
 {
 	bool failed = failure->refusal != REFUSAL_NONE;
-	int i = find_told(journal, note->name);
+	int i = find_logged(journal, note->name);
 	char text[FAILURE_DETAIL + 256];
 
-	if (i < 0 || (*told[i].name && (told[i].failed || !failed)))
+	if (i < 0 || (*logged[i].name && (logged[i].failed || !failed)))
 		return;
-	memcpy(told[i].name, note->name, JOURNAL_NAME_SIZE);
-	told[i].failed = failed;
+	memcpy(logged[i].name, note->name, JOURNAL_NAME_SIZE);
+	logged[i].failed = failed;
 	if (note->kind == NOTE_UNKNOWN) {
 		log_line(LOG_WARNING, "the state directory holds a note that this version cannot "
 			 "read: %s: %s", note->name, note->text);
@@ -385,7 +385,7 @@ static void tell(int journal, const struct note *note, const struct failure *fai
 	}
 }
 
-/* Clean up after one note. Returns 0 or -errno. */
+/* Clean up what one note names. Returns 0 or -errno. */
 static int clean_one(int journal, const struct note *note)
 {
 	struct failure failure = { REFUSAL_NONE };
@@ -408,15 +408,16 @@ static int clean_one(int journal, const struct note *note)
 		journal_forget(journal, note->name);
 		return 0;
 	}
-	tell(journal, note, &failure);
+	log_kept(journal, note, &failure);
 	if (failure.refusal == REFUSAL_NONE)
 		return 0;
 	return failure.error ? -failure.error : -EIO;
 }
 
 /*
- * Clean up after all notes of files, or after all notes of directories; *others
- * becomes true if there are notes of the other kind. Returns 0 or -errno.
+ * Clean up what all notes of files name, or what all notes of directories name.
+ * *others becomes true if there are notes of the other kind. Returns 0 or
+ * -errno.
  */
 static int clean_kind(int journal, DIR *notes, bool directories, bool *others)
 {
@@ -429,7 +430,7 @@ static int clean_kind(int journal, DIR *notes, bool directories, bool *others)
 		if (!is_temporary(entry->d_name))
 			continue;
 		n = readlinkat(journal, entry->d_name, note.text, sizeof(note.text) - 1);
-		/* Somebody may copy files into the state directory. */
+		/* It is no link, but a file that somebody put there. */
 		if (n < 0)
 			continue;
 		note.text[n] = '\0';

@@ -5,66 +5,69 @@
 #include <stdbool.h>
 
 /*
- * Notes of what an interrupted copy could leave behind: a half-written file
- * that has a name, and directories that were made for a copy. The daemon writes
- * the note of a file before its name appears, and removes the note when the
- * name is gone or has become the file. After a crash the next daemon removes
- * what it finds noted, at its start and before each START.
+ * The journal notes what an interrupted copy could leave behind: a half-written
+ * file with a temporary name, and directories that the copy created. The daemon
+ * writes the note of a file before the file gets its temporary name. It removes
+ * the note when the file has been removed or has its final name. After a crash
+ * the next daemon removes the files and directories that it finds noted, at its
+ * start and before each START.
  *
- * A note is a symbolic link in the state directory: one system call makes it,
- * one fsync makes it durable. Files without a name (O_TMPFILE) need none. The
- * text of the link is one of
+ * A note is a symbolic link in the state directory: one system call creates it,
+ * and one fsync makes it durable. A file without a name (O_TMPFILE) needs no
+ * note. The text of the link has one of two forms:
  *
  *	file:INODE:BIRTH:PLACE
  *	directories:COUNT:FIRST:LAST:PLACE
  *
- * INODE and BIRTH identify the directory PLACE, which holds the file; the file
- * has the name of the note. FIRST and LAST are the births of the topmost and of
- * the deepest one of the COUNT directories at the end of PLACE. A birth is the
- * creation time of a directory (statx(2)) in nanoseconds since 1970; 0 means
- * that the file system keeps none. It survives a reboot and nobody can set it.
- * Device numbers do not survive a reboot, nor do the inode numbers of FAT and
- * of some overlays. The notes therefore decide as follows:
+ * INODE and BIRTH identify the directory PLACE, which holds the file. The file
+ * has the same name as the note. FIRST and LAST are the births of the topmost
+ * and of the deepest of the COUNT directories at the end of PLACE. A birth is
+ * the creation time of a directory (statx(2)) in nanoseconds since 1970; 0
+ * means that the file system keeps none. A birth survives a reboot, and nobody
+ * can set it. Device numbers do not survive a reboot, nor do the inode numbers
+ * of FAT and of some overlays. journal_clean() therefore decides as follows:
  *   - A regular file with the name of the note is ours, because the name has 64
- *     random bits. journal_clean() removes it from PLACE whatever the key says.
- *   - If there is no such file, it is gone only if INODE and BIRTH match. Else
- *     its file system may not be mounted yet, and the note stays.
- *   - journal_clean() removes a directory only if it was born between FIRST and
- *     LAST, and is empty. On a file system without births there is no note of
- *     directories, and an interrupted copy leaves them.
+ *     random bits. journal_clean() removes it from PLACE even if INODE and
+ *     BIRTH do not match.
+ *   - If there is no such file, journal_clean() drops the note only if INODE
+ *     and BIRTH match. Otherwise the file system of the file may not be mounted
+ *     yet, and the note stays.
+ *   - journal_clean() removes a directory only if it is empty and its birth is
+ *     between FIRST and LAST. On a file system without births the daemon writes
+ *     no note of directories, and an interrupted copy leaves them behind.
  *
  * Development versions before 0.1 wrote DEVICE:INODE:PLACE for a file and
  * DEVICE:INODE:COUNT:PLACE for directories, in hexadecimal. journal_clean()
- * reads the former as a file note without a key. It drops the latter with a
- * line in the log, because it cannot tell whose directories these are.
+ * reads the former as the note of a file without INODE and BIRTH. It drops the
+ * latter with a line in the log, because it cannot identify the directories.
  */
 
 /**
- * Every temporary name is this and 16 hexadecimal digits. name_check_file() and
- * name_check_path() refuse such names from the host.
+ * Every temporary name consists of this prefix and 16 hexadecimal digits.
+ * name_check_file() and name_check_path() refuse such names from the host.
  */
 #define JOURNAL_PREFIX		".hv-fcopyd."
 #define JOURNAL_NAME_SIZE	(sizeof(JOURNAL_PREFIX) + 16)
 
 /**
- * After so many days, by the time of modification of the link, journal_clean()
- * drops a note if it does not find what the note names. A machine that was
- * switched off for so long gets JOURNAL_SETTLE_SECONDS after its boot to mount
- * everything.
+ * journal_clean() drops a note that is older than this many days if it does not
+ * find what the note names. The modification time of the link counts. It drops
+ * no note in the first JOURNAL_SETTLE_SECONDS after a boot, because a machine
+ * that was off for a long time must first mount its file systems.
  */
 #define JOURNAL_KEEP_DAYS	30
 #define JOURNAL_SETTLE_SECONDS	3600
 
 /**
- * journal_open() - open the state directory, make it if missing, and lock it
+ * journal_open() - open and lock the state directory, and create it if missing
  *
- * Returns a descriptor, or -errno; -EBUSY if another process has it.
+ * Returns a descriptor or -errno; -EBUSY if another process has locked it.
  */
 int journal_open(const char *state_dir);
 
 /*
- * @journal is the descriptor. With -1, journal_note() notes nothing, and
- * journal_clean() finds nothing.
+ * In the functions below @journal is this descriptor. It may be -1: then
+ * journal_note() notes nothing, and journal_clean() finds nothing.
  */
 
 /**
@@ -78,27 +81,29 @@ int journal_name(char name[JOURNAL_NAME_SIZE]);
  * journal_note() - note that @name is about to appear in a directory
  * @dir: the directory, open (O_PATH suffices)
  * @place: its path without links; "" is the root
- * @made: if not 0, note instead that a copy made the last @made components of
- *	@place
+ * @made: if not 0, note instead that a copy created the last @made components
+ *	of @place
  *
  * Returns 0 or -errno.
  */
 int journal_note(int journal, int dir, const char *place, unsigned int made, const char *name);
 
 /**
- * journal_forget() - remove a note, when @name is gone or has become the file
+ * journal_forget() - remove the note @name, when its file has been removed or
+ * has its final name
  */
 void journal_forget(int journal, const char *name);
 
 /**
- * journal_clean() - remove what earlier copies noted and did not forget
+ * journal_clean() - remove what the notes of earlier copies name
  *
- * A note stays while its file cannot be removed. A note also stays while its
- * directory is missing or is another one, for JOURNAL_KEEP_DAYS.
+ * A note stays while its file cannot be removed. A note also stays, for up to
+ * JOURNAL_KEEP_DAYS, while its directory is missing or is another directory.
  *
- * Costs one look at the state directory when there are no notes. Logs a note
- * that stays once in the life of the process, and once more when its file turns
- * up and cannot be removed. Call it only while no copy is active.
+ * Without notes the function only reads the state directory. It logs a note
+ * that stays once in the life of the process, and once more if the file then
+ * appears and cannot be removed. The caller calls it only while no copy is
+ * active.
  *
  * Returns 0 or -errno of the last failure. A note that waits for its file
  * system is no failure.

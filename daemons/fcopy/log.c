@@ -27,8 +27,8 @@ static int target = TO_STDERR;
 static int threshold = LOG_INFO;
 
 /*
- * Holds each log_limit. The C library and libsystemd look after lines by
- * themselves.
+ * This lock protects every log_limit. The functions of the C library and of
+ * libsystemd that write a line have locks of their own.
  */
 static pthread_mutex_t limiting = PTHREAD_MUTEX_INITIALIZER;
 
@@ -62,7 +62,10 @@ bool log_verbose(void)
 	return threshold >= LOG_DEBUG;
 }
 
-/* Decode one character of UTF-8. Returns its bytes, or 0 if they are none. */
+/*
+ * Decode one character of UTF-8. Returns the number of its bytes, or 0 if it is
+ * not valid.
+ */
 static size_t decode(const unsigned char *p, uint32_t *character)
 {
 	static const uint32_t smallest[] = { 0, 0, 0x80, 0x800, 0x10000 };
@@ -93,9 +96,9 @@ static bool deceives(uint32_t c)
 		{ 0x61c, 0x61c },	/* Arabic letter mark */
 		{ 0x115f, 0x1160 },	/* Hangul fillers */
 		{ 0x180e, 0x180e },	/* Mongolian vowel separator */
-		{ 0x200b, 0x200f },	/* without width, and marks of direction */
+		{ 0x200b, 0x200f },	/* zero width, and direction marks */
 		{ 0x2028, 0x202e },	/* line and paragraph ends, direction overrides */
-		{ 0x2060, 0x2069 },	/* without width, and isolates of direction */
+		{ 0x2060, 0x2069 },	/* zero width, and direction isolates */
 		{ 0x3164, 0x3164 },	/* Hangul filler */
 		{ 0xfeff, 0xfeff },	/* byte order mark */
 		{ 0xffa0, 0xffa0 },	/* halfwidth Hangul filler */
@@ -118,35 +121,35 @@ void log_escape(char *escaped, size_t size, const char *text)
 	if (!size)
 		return;
 	while (*p) {
-		size_t taken = decode(p, &c), n;
+		size_t length = decode(p, &c), n;
 
-		if (!taken || c < 0x20 || c == 0x7f)
+		if (!length || c < 0x20 || c == 0x7f)
 			n = snprintf(piece, sizeof(piece), "\\x%02x", *p);
 		else if (c == '\\')
 			n = snprintf(piece, sizeof(piece), "\\\\");
 		else if (deceives(c))
 			n = snprintf(piece, sizeof(piece), "\\u{%" PRIx32 "}", c);
 		else
-			n = snprintf(piece, sizeof(piece), "%.*s", (int)taken, (const char *)p);
+			n = snprintf(piece, sizeof(piece), "%.*s", (int)length, (const char *)p);
 		if (n >= size)
 			break;
 		memcpy(escaped, piece, n);
 		escaped += n;
 		size -= n;
-		p += taken ? taken : 1;
+		p += length ? length : 1;
 	}
 	*escaped = '\0';
 }
 
 #define FILE_SIZE	(PATH_MAX + NAME_BYTES)
-/* A path, the detail of a failure, and words */
+/* A line has a path, the detail of a failure, and words. */
 #define LINE		(FILE_SIZE + FAILURE_DETAIL + 512)
-/* No escape has more than 4 characters for a byte */
+/* An escape has at most 4 characters for a byte. */
 #define ESCAPED		(4 * LINE)
 
 #define MESSAGE		"MESSAGE="
 
-/* Send a line with its fields. Returns false if that was not possible. */
+/* Send a line with its fields to the journal. Returns whether that worked. */
 static bool to_journal(int level, const char *message, const struct log_copy *copy)
 {
 #if HAVE_SYSTEMD
@@ -252,38 +255,38 @@ static bool is_over(const struct log_limit *limit)
 }
 
 /*
- * Count a line. Returns whether the log may have it, and in @left_out how many
- * lines before it were left out and not told about.
+ * Count a line. Returns whether the limit allows it. *dropped receives the
+ * number of earlier dropped lines that the log does not mention yet.
  */
-static bool count_line(struct log_limit *limit, unsigned int burst, unsigned int *left_out)
+static bool count_line(struct log_limit *limit, unsigned int burst, unsigned int *dropped)
 {
-	bool takes;
+	bool allowed;
 
-	*left_out = 0;
+	*dropped = 0;
 	pthread_mutex_lock(&limiting);
 	if (!limit->lines || is_over(limit)) {
-		*left_out = limit->dropped;
+		*dropped = limit->dropped;
 		*limit = (struct log_limit){ .since = seconds() };
 	}
-	takes = limit->lines < burst;
-	if (takes)
+	allowed = limit->lines < burst;
+	if (allowed)
 		limit->lines++;
 	else
 		limit->dropped++;
 	pthread_mutex_unlock(&limiting);
-	return takes;
+	return allowed;
 }
 
 void log_limited(struct log_limit *limit, int level, const char *format, ...)
 {
-	unsigned int left_out;
+	unsigned int dropped;
 	va_list args;
 
 	assert(limit);
-	if (level > threshold || !count_line(limit, LOG_BURST, &left_out))
+	if (level > threshold || !count_line(limit, LOG_BURST, &dropped))
 		return;
-	if (left_out)
-		log_line(level, "the log lacks %u more lines like the next one", left_out);
+	if (dropped)
+		log_line(level, "the log lacks %u more lines like the next one", dropped);
 	va_start(args, format);
 	write_formatted(level, format, args);
 	va_end(args);
@@ -291,7 +294,7 @@ void log_limited(struct log_limit *limit, int level, const char *format, ...)
 
 static struct {
 	const char *about;
-	atomic_int level;	/* of the latest line that was left out */
+	atomic_int level;	/* the level of the latest dropped line */
 	struct log_limit limit;
 } kinds[] = {
 	[LOG_STARTED] = { .about = "copies that began" },
@@ -300,27 +303,27 @@ static struct {
 	[LOG_LOST] = { .about = "lost copies" },
 };
 
-static void tell_left_out(enum log_event event, unsigned int left_out)
+static void log_dropped(enum log_event event, unsigned int dropped)
 {
-	log_line(kinds[event].level, "the log lacks %u more lines about %s", left_out,
+	log_line(kinds[event].level, "the log lacks %u more lines about %s", dropped,
 		 kinds[event].about);
 }
 
 void log_copy(int level, const struct log_copy *copy, const char *format, ...)
 {
-	unsigned int left_out;
+	unsigned int dropped;
 	char text[LINE];
 	va_list args;
 	int n = 0;
 
 	if (level > threshold)
 		return;
-	if (!count_line(&kinds[copy->event].limit, LOG_COPY_BURST, &left_out)) {
+	if (!count_line(&kinds[copy->event].limit, LOG_COPY_BURST, &dropped)) {
 		kinds[copy->event].level = level;
 		return;
 	}
-	if (left_out)
-		tell_left_out(copy->event, left_out);
+	if (dropped)
+		log_dropped(copy->event, dropped);
 	if (copy->file)
 		n = snprintf(text, sizeof(text), "%.*s: ", FILE_SIZE, copy->file);
 	va_start(args, format);
@@ -333,15 +336,15 @@ void log_tick(void)
 {
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
 		struct log_limit *limit = &kinds[i].limit;
-		unsigned int left_out = 0;
+		unsigned int dropped = 0;
 
 		pthread_mutex_lock(&limiting);
 		if (limit->dropped && is_over(limit)) {
-			left_out = limit->dropped;
+			dropped = limit->dropped;
 			*limit = (struct log_limit){ .lines = 0 };
 		}
 		pthread_mutex_unlock(&limiting);
-		if (left_out)
-			tell_left_out(i, left_out);
+		if (dropped)
+			log_dropped(i, dropped);
 	}
 }

@@ -11,27 +11,30 @@
 #include "refusal.h"
 
 /*
- * The log is for people. LOG_ERR: the daemon cannot go on. LOG_WARNING:
- * something is wrong with the host or the machine. LOG_NOTICE: a copy was
- * refused or lost. LOG_INFO: a copy began or ended. LOG_DEBUG: every message of
- * the host.
+ * The log is for people. Its levels are:
+ *   LOG_ERR	 the daemon cannot continue, or rejects its configuration
+ *   LOG_WARNING something is wrong with the host or the machine
+ *   LOG_NOTICE	 the daemon refused or lost a copy
+ *   LOG_INFO	 a copy began or ended
+ *   LOG_DEBUG	 every message of the host
  *
- * Characters that could deceive a reader (controls, U+202E and others that
- * change the direction, U+2028 and other line ends, bytes that are no UTF-8)
- * appear escaped: log_escape().
+ * log_escape() escapes characters that could deceive a reader: controls, U+202E
+ * and others that change the direction, U+2028 and other line ends, and bytes
+ * that are not UTF-8.
  */
 
 /**
- * log_open() - choose where lines go from now on
- * @to_syslog: write to syslog(3); else to standard error, with the prefixes of
- *	sd-daemon(3) when that is the journal
+ * log_open() - choose the log to which later lines go
+ * @to_syslog: write to syslog(3), otherwise to standard error, with the
+ *	prefixes of sd-daemon(3) if that is the journal
  * @verbose: write LOG_DEBUG lines, too
  */
 void log_open(bool to_syslog, bool verbose);
 
-/** log_verbose() - whether LOG_DEBUG lines are written */
+/** log_verbose() - whether the log contains LOG_DEBUG lines */
 bool log_verbose(void);
 
+/** log_line() - write one line, without its newline */
 void log_line(int level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /** What became of a copy */
@@ -42,26 +45,26 @@ enum log_event { LOG_STARTED, LOG_RECEIVED, LOG_REFUSED, LOG_LOST };
  */
 struct log_copy {
 	enum log_event event;
-	const char *file;	/* path of the target, the line begins with it; NULL: unknown */
-	uint64_t size;		/* announced, bytes */
-	uint64_t received;	/* bytes */
-	uint64_t usec;		/* since START */
-	const struct failure *failure;	/* why; NULL: success */
+	const char *file;	/* the path of the target, or NULL; the line begins with it */
+	uint64_t size;		/* the bytes that the host announced */
+	uint64_t received;	/* the bytes that have arrived */
+	uint64_t usec;		/* the time since START */
+	const struct failure *failure;	/* the reason, or NULL after a success */
 };
 
 /**
  * log_copy() - log one line about a copy, "FILE: TEXT"
  *
- * It logs at most LOG_COPY_BURST lines of each event in LOG_INTERVAL seconds. A
- * line before the next one of that event, or log_tick(), says how many it left
- * out.
+ * The function logs at most LOG_COPY_BURST lines of each event in LOG_INTERVAL
+ * seconds and drops further ones. The number of dropped lines is logged before
+ * the next line of the event, or by log_tick().
  */
 void log_copy(int level, const struct log_copy *copy, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
 /**
- * Limits one kind of line that the host can provoke without end to LOG_BURST
- * lines in LOG_INTERVAL seconds.
+ * A limit of LOG_BURST lines in LOG_INTERVAL seconds for one kind of line that
+ * the host can provoke without end
  */
 struct log_limit {
 	time_t since;
@@ -74,29 +77,29 @@ struct log_limit {
 #define LOG_INTERVAL	10
 
 /**
- * log_limited() - log_line(), unless the limit is reached
- * @limit: one for each kind of line; NULL is a programming error
+ * log_limited() - write one line, unless its limit is reached
+ * @limit: the limit of this kind of line, never NULL
  *
- * A line before the next one of the kind says how many it left out.
+ * The number of dropped lines is logged before the next line of the kind.
  */
 void log_limited(struct log_limit *limit, int level, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
 /**
- * log_tick() - say how many lines about copies log_copy() left out
+ * log_tick() - log how many lines log_copy() dropped
  *
- * Call it from time to time. It does something only when LOG_INTERVAL seconds
- * are over and no line has said so before.
+ * The caller calls it from time to time. It writes a line only if LOG_INTERVAL
+ * seconds have passed and log_copy() has not logged the number itself.
  */
 void log_tick(void);
 
 /**
- * log_escape() - copy @text, with escapes for what could deceive a reader
+ * log_escape() - copy @text and escape what could deceive a reader
  *
- * \xHH stands for a control character of ASCII or a byte that is no UTF-8,
- * \u{H...} for any other character, and \\ for a backslash, so that no text
- * looks like the escape of another one. Cuts the result to @size, between
- * characters.
+ * \xHH stands for a control character of ASCII or a byte that is not UTF-8,
+ * \u{H...} for any other character, and \\ for a backslash. So no text looks
+ * like the escaped form of another one. The function cuts the result to @size,
+ * between characters.
  */
 void log_escape(char *escaped, size_t size, const char *text);
 

@@ -17,19 +17,19 @@
 
 /* The timer's period */
 #define TICK_NSEC	250000000
-/* The period while only silence_look() has something to do */
+/* The timer's period while only silence_look() or the status needs it */
 #define SLOW_TICK_SEC	SILENCE_LOOK_SECONDS
 /*
- * The timer runs for so long after the last message: log_tick() has lines to
- * tell until then
+ * The number of ticks for which the timer still runs after the last message, so
+ * that log_tick() can log the dropped lines
  */
 #define LINGER_TICKS	(4 * (LOG_INTERVAL + 1))
 
-/* Rounds in a row without a look at signals and the timer */
+/* The limit of rounds in a row that ignore signals and the timer */
 #define ROUNDS_BLIND	64
-/* Wake-ups in a row that leave their interrupt unread */
+/* The limit of wake-ups in a row that leave their interrupt unread */
 #define WAKEUPS_UNREAD	64
-/* More than the socket of a channel in memory can hold */
+/* The limit of vmbus_ack() calls; the socket of a memory channel holds fewer */
 #define INTERRUPTS_MAX	1024
 
 /* How long loop_stop() waits for the host's next message */
@@ -40,10 +40,10 @@ struct loop {
 	void (*reload)(void);
 	int signals;
 	int timer;
-	int epoll;		/* of the channel, these two, and the end of a task */
-	enum pace { PACE_NONE, PACE_SLOW, PACE_TICK } pace;	/* of the timer */
+	int epoll;		/* covers the channel, these two, and the end of a task */
+	enum pace { PACE_NONE, PACE_SLOW, PACE_TICK } pace;	/* the timer's pace */
 	bool active;		/* session_receives() after the last round */
-	bool untold;		/* status_update() has more to tell */
+	bool status_due;	/* status_update() has more to report */
 	bool reload_due;
 	unsigned int blind;	/* rounds since the last epoll_wait() */
 	unsigned int unread;	/* wake-ups since the last vmbus_ack() */
@@ -54,7 +54,7 @@ struct loop {
 /* What epoll_wait() reported */
 struct report {
 	bool interrupt;
-	bool error;		/* of the channel */
+	bool error;		/* the channel's descriptor has an error */
 	bool tick;
 };
 
@@ -70,8 +70,8 @@ int loop_signals(void)
 	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
 		return -errno;
 	/*
-	 * A file-size limit is an error of write(2) then, and does not end the
-	 * daemon.
+	 * When SIGXFSZ is ignored, write(2) returns an error at a file-size
+	 * limit, and the signal does not end the daemon.
 	 */
 	signal(SIGXFSZ, SIG_IGN);
 	signal(SIGPIPE, SIG_IGN);
@@ -91,7 +91,7 @@ static int channel_fd(const struct loop *loop)
 	return vmbus_fd(loop->exchange->channel);
 }
 
-/* -1 without a thread */
+/* Return the descriptor that shows the end of a task; -1 without a thread. */
 static int task_fd(const struct loop *loop)
 {
 	return loop->exchange->session.work.fd;
@@ -133,33 +133,32 @@ static void loop_close(struct loop *loop)
 	close(loop->epoll);
 }
 
-/* Whether the request that waits for a task need not wait any longer */
+/* Whether the task that a held request waits for has ended */
 static bool task_ended(const struct exchange *exchange)
 {
 	return exchange->session.held && !work_busy(&exchange->session.work);
 }
 
 /*
- * Whether exchange_run() has something to do; costs no system call, and leaves
- * the interrupt mask alone
+ * Whether exchange_run() has something to do. The function makes no system call
+ * and leaves the interrupt mask alone.
  */
 static bool has_packet(void *context)
 {
 	const struct exchange *exchange = context;
 	struct vmbus_view view;
 
-	/*
-	 * exchange_run() finds out what is wrong with the ring or the packet.
-	 */
+	/* exchange_run() handles every error of the ring or the packet. */
 	return task_ended(exchange) || vmbus_peek(exchange->channel, &view, 1) != -EAGAIN;
 }
 
 /*
- * Returns whether exchange_run() has something to do, or -errno. After 0 the
- * next packet, or the room that an answer waits for, causes an interrupt.
+ * Returns 1 if exchange_run() has something to do, 0 if it has nothing, or
+ * -errno. After 0 the next packet, or the room that an answer waits for, causes
+ * an interrupt.
  *
- * The spin comes with the interrupts masked. The write(2) that signalled the
- * host has cleared the mask: see hvuio_irqcontrol() in kernel/event.c.
+ * The function masks interrupts before it spins. The write(2) that signalled
+ * the host has cleared the mask; see hvuio_irqcontrol() in kernel/event.c.
  */
 static int look_for_work(struct loop *loop)
 {
@@ -206,7 +205,7 @@ static int wait_for_events(struct loop *loop, bool at_once, struct report *repor
 		} else if (events[i].data.fd == loop->timer) {
 			report->tick = read(loop->timer, &ticks, sizeof(ticks)) == sizeof(ticks);
 		} else if (events[i].data.fd == task_fd(loop)) {
-			work_take(&loop->exchange->session.work);
+			work_collect(&loop->exchange->session.work);
 		} else {
 			report->interrupt = true;
 			report->error = events[i].events & (EPOLLERR | EPOLLHUP);
@@ -216,10 +215,11 @@ static int wait_for_events(struct loop *loop, bool at_once, struct report *repor
 }
 
 /*
- * Take the interrupts that came. One read(2) takes all of a UIO device, but
- * only one of a channel in memory. Afterwards the interrupts are masked.
+ * Acknowledge all interrupts. One read(2) acknowledges all interrupts of a UIO
+ * device, but only one of a channel in memory. Afterwards interrupts are
+ * masked.
  */
-static int take_interrupts(struct loop *loop)
+static int ack_interrupts(struct loop *loop)
 {
 	int err = 0;
 
@@ -230,13 +230,14 @@ static int take_interrupts(struct loop *loop)
 }
 
 /*
- * Whether an interrupt must be read now.
+ * Whether the loop must read an interrupt now.
  *
- * The read notices a rescind, and makes the device's event counter and the
- * file's equal, which differ by one more with each interrupt that is not read.
- * The epoll is edge-triggered and reports each new interrupt even while they
- * differ. So while packets come, a read at each tick is enough: a rescind also
- * appears as an error of the descriptor, and as an interrupt without a packet.
+ * The read notices a rescind. It also makes the event counter of the file equal
+ * to the device's; each interrupt that nobody reads widens the difference. The
+ * edge-triggered epoll reports each new interrupt even while the counters
+ * differ. So while packets arrive, one read at each tick is enough. A rescind
+ * also appears as an error of the descriptor, and as an interrupt without a
+ * packet.
  */
 static bool must_read(const struct loop *loop, const struct report *report)
 {
@@ -249,15 +250,15 @@ static bool must_read(const struct loop *loop, const struct report *report)
 }
 
 /*
- * Prepare for exchange_run(): the host need not interrupt while the ring is
- * drained.
+ * Mask interrupts before exchange_run(), because the host need not interrupt
+ * while the daemon drains the ring.
  */
 static int mask_interrupts(struct loop *loop, const struct report *report)
 {
 	if (report->interrupt)
 		loop->unread++;
 	if (must_read(loop, report))
-		return take_interrupts(loop);
+		return ack_interrupts(loop);
 	vmbus_mask(loop->exchange->channel);
 	return 0;
 }
@@ -266,8 +267,8 @@ static void set_timer(struct loop *loop)
 {
 	struct session *session = &loop->exchange->session;
 	bool occupied = session_active(session), receives = session_receives(session);
-	/* For what occupies the thread, the status changes each second. */
-	bool busy = receives || loop->linger || (loop->untold && !occupied);
+	/* While a task occupies the thread, the status changes each second. */
+	bool busy = receives || loop->linger || (loop->status_due && !occupied);
 	enum pace pace = busy ? PACE_TICK :
 			 occupied || silence_pending(&loop->exchange->silence) ? PACE_SLOW :
 			 PACE_NONE;
@@ -281,7 +282,7 @@ static void set_timer(struct loop *loop)
 		loop->pace = pace;
 }
 
-bool loop_tell_status(struct exchange *exchange)
+bool loop_update_status(struct exchange *exchange)
 {
 	struct status status = {
 		.view = session_view(&exchange->session),
@@ -293,8 +294,8 @@ bool loop_tell_status(struct exchange *exchange)
 }
 
 /*
- * Do what is due besides the host's messages. While a copy is active, only
- * ticks cost anything.
+ * Do everything that is due besides the host's messages. While a copy is
+ * active, only ticks cost time.
  */
 static void after_messages(struct loop *loop, bool tick)
 {
@@ -307,20 +308,20 @@ static void after_messages(struct loop *loop, bool tick)
 		if (loop->linger)
 			loop->linger--;
 		/*
-		 * Now that the ring is empty: the host may have waited for this
-		 * process.
+		 * The ring is empty now, so a long pause is the host's and not
+		 * this process's.
 		 */
 		session_expire(session);
 		log_tick();
 	}
 	active = session_receives(session);
 	if (tick || !active || !loop->active)
-		loop->untold = loop_tell_status(loop->exchange);
+		loop->status_due = loop_update_status(loop->exchange);
 	if (active && !loop->active)
 		spin_begin(&loop->spin, has_packet, loop->exchange);
 	record_work(tick || !active);
 	loop->active = active;
-	/* The thread reads the configuration while a copy begins. */
+	/* While a copy begins, the thread reads the configuration. */
 	if (loop->reload_due && !session_starts(session)) {
 		loop->reload_due = false;
 		loop->reload();
@@ -362,7 +363,7 @@ static int serve(struct loop *loop)
 		after_messages(loop, report.tick);
 		if (report.tick && host_is_silent(loop))
 			return -ETIMEDOUT;
-		/* It also depends on what the host owes by now. */
+		/* host_is_silent() may have changed what the timer is for. */
 		set_timer(loop);
 	}
 }
@@ -375,7 +376,7 @@ int loop_run(struct exchange *exchange, int signals, void (*reload)(void))
 	end = loop_open(&loop);
 	if (end)
 		return end;
-	loop.untold = loop_tell_status(exchange);
+	loop.status_due = loop_update_status(exchange);
 	set_timer(&loop);
 	end = serve(&loop);
 	loop_close(&loop);
@@ -399,7 +400,7 @@ int loop_wait(struct session *session, int signals, void (*reload)(void), unsign
 
 	clock_gettime(CLOCK_MONOTONIC, &begun);
 	while (!end && (left = seconds * 1000 - milliseconds_since(&begun)) > 0) {
-		/* The thread reads the configuration while a copy begins. */
+		/* While a copy begins, the thread reads the configuration. */
 		if (reload_due && left > TICK_NSEC / 1000000)
 			left = TICK_NSEC / 1000000;
 		if (poll(&fd, 1, left) > 0)
@@ -410,15 +411,15 @@ int loop_wait(struct session *session, int signals, void (*reload)(void), unsign
 			reload();
 		}
 	}
-	/* It is for the next loop then. */
+	/* Leave the reload to the next loop. */
 	if (reload_due)
 		raise(SIGHUP);
 	return end;
 }
 
 /*
- * Wait for the host's next message, or for the task that a request waits for.
- * Returns whether to go on.
+ * Wait for the host's next message, or for the end of the task that a request
+ * waits for. Returns whether the caller can wait again.
  */
 static bool wait_for_host(struct exchange *exchange, int left)
 {
@@ -432,15 +433,12 @@ static bool wait_for_host(struct exchange *exchange, int left)
 
 	if (ready < 0)
 		return false;
-	/*
-	 * A request that waits for too long is answered, though nothing
-	 * happens.
-	 */
+	/* exchange_run() must also answer a request whose time has run out. */
 	if (left > TICK_NSEC / 1000000)
 		left = TICK_NSEC / 1000000;
 	if (!ready && poll(fds, 2, left) < 0 && errno != EINTR)
 		return false;
-	work_take(work);
+	work_collect(work);
 	vmbus_ack(exchange->channel);
 	return exchange_run(exchange) == 0;
 }
@@ -448,16 +446,13 @@ static bool wait_for_host(struct exchange *exchange, int left)
 void loop_stop(struct exchange *exchange)
 {
 	struct session *session = &exchange->session;
-	bool untold = session_stop(session), held = session->held;
+	bool stopped = session_stop(session), held = session->held;
 	struct timespec begun;
 	int left;
 
 	clock_gettime(CLOCK_MONOTONIC, &begun);
-	while ((untold && !session->failure_told) || exchange->waiting || session->held) {
-		/*
-		 * The host has its answers, and the time for its next message
-		 * begins.
-		 */
+	while ((stopped && !session->failure_reported) || exchange->waiting || session->held) {
+		/* The host's time begins when it has all its answers. */
 		if (held && !session->held)
 			clock_gettime(CLOCK_MONOTONIC, &begun);
 		held = session->held;

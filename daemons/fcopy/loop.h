@@ -5,14 +5,15 @@
 #include "exchange.h"
 
 /*
- * What the daemon waits for: the device, signals, the end of a task that waits
- * for a disk, and a timer while a copy is active.
+ * The event loop waits for the device, for signals, for the end of a task that
+ * waits for a disk, and for a timer.
  *
- * A packet in lockstep costs two system calls: epoll_wait(2), and the write(2)
- * that signals the host. The epoll is edge-triggered, so that the interrupt
- * needs no read(2) while a copy is active. The timer reads it from time to time
- * and so notices a rescind. A packet that is in the ring already costs
- * neither epoll_wait() nor read().
+ * The host works in lockstep: it sends a packet and waits for the answer. Such
+ * a packet costs two system calls, epoll_wait(2) and the write(2) that signals
+ * the host. A packet that is already in the ring does not cost epoll_wait().
+ * The epoll is edge-triggered, so the loop need not read(2) the interrupt while
+ * a copy is active. It reads the interrupt at the ticks of the timer, and so
+ * notices a rescind.
  */
 
 /**
@@ -23,21 +24,21 @@ int loop_signals(void);
 
 /**
  * loop_run() - serve the host until a signal, a rescind or an error
- * @signals: of loop_signals()
- * @reload: called for SIGHUP
+ * @signals: the descriptor of loop_signals()
+ * @reload: the function that SIGHUP calls
  *
- * Returns the signal that ends the daemon; or -ENODEV (the host took the device
- * back, or the machine was suspended), -ETIMEDOUT (the host has fallen silent),
- * or what exchange_run() returned.
+ * Returns the signal that ends the daemon; -ENODEV if the host rescinded the
+ * device or the machine was suspended; -ETIMEDOUT if the host has fallen
+ * silent; or the error of exchange_run().
  */
 int loop_run(struct exchange *exchange, int signals, void (*reload)(void));
 
-/** loop_tell_status() - as status_update(), for what @exchange does */
-bool loop_tell_status(struct exchange *exchange);
+/** loop_update_status() - call status_update() with the state of @exchange */
+bool loop_update_status(struct exchange *exchange);
 
 /**
  * loop_wait() - wait without a device
- * @session: its task may go on meanwhile
+ * @session: the session, whose task may continue meanwhile
  * @signals: as for loop_run()
  * @reload: as for loop_run()
  *
@@ -46,12 +47,14 @@ bool loop_tell_status(struct exchange *exchange);
 int loop_wait(struct session *session, int signals, void (*reload)(void), unsigned int seconds);
 
 /**
- * loop_stop() - stop the daemon: end an active copy, and tell the host
+ * loop_stop() - end an active copy because the daemon stops, and inform the
+ * host
  *
- * The host works in lockstep. Waits at most half a second for its next message,
- * which is then answered by an error. A COMPLETE under way still has the time
- * that it has without a stop. A START or CANCEL that waits only for what is
- * left of an earlier copy is answered at once.
+ * The daemon can only answer a message of the host. The function therefore
+ * waits at most half a second for the next message, and answers it with an
+ * error. A COMPLETE that the daemon is working on still has its full time. The
+ * function answers a START or CANCEL at once if it waits only for the remains
+ * of an earlier copy.
  */
 void loop_stop(struct exchange *exchange);
 

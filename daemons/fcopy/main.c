@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * hv-fcopyd: receives the files that Copy-VMFile on a Hyper-V host sends to
- * this guest.
+ * hv-fcopyd receives the files that Copy-VMFile on a Hyper-V host sends to this
+ * guest.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -28,14 +28,14 @@ static struct policy policy;
 static struct exchange exchange;
 
 /*
- * The longest pause between two looks for a device that the host has not
+ * The longest pause between two checks for a device that the host has not
  * offered again
  */
 #define OFFER_SECONDS_MAX 16
-/* How long a start waits for one: the unit's TimeoutStartSec= is longer. */
+/* The time that a start waits for one; the unit's TimeoutStartSec= is longer */
 #define OFFER_START_SECONDS 60
 
-/* How long what is left of a copy keeps the daemon from ending */
+/* The time that the daemon waits at its end to remove the rest of a copy */
 #define SETTLE_MSEC 5000
 
 static int load_policy(struct policy *result)
@@ -43,7 +43,7 @@ static int load_policy(struct policy *result)
 	return config_load(options.config, options.config_must_exist, result);
 }
 
-/* An active copy goes on as it began. */
+/* Read the configuration again. An active copy keeps its old settings. */
 static void reload_policy(void)
 {
 	struct policy changed;
@@ -64,7 +64,7 @@ static void reload(void)
 	notify_ready();
 }
 
-/* Output that is lost must not look like a success. */
+/* Turn lost output into a failure. */
 static int end_output(int code)
 {
 	if (fflush(stdout) == 0 && !ferror(stdout))
@@ -80,7 +80,7 @@ static int check_config(void)
 	return 0;
 }
 
-/* Returns an exit code, and the journal; -1: there is none. */
+/* Returns an exit code. *journal is -1 if there is no journal. */
 static int open_journal(int *journal)
 {
 	*journal = journal_open(options.state_dir);
@@ -98,8 +98,8 @@ static int open_journal(int *journal)
 }
 
 /*
- * End an active copy that the host can no longer finish. A COMPLETE under way
- * keeps its time.
+ * End an active copy that the host can no longer finish. A COMPLETE that the
+ * daemon is working on keeps its time.
  */
 static void lose_copy(const char *why)
 {
@@ -112,8 +112,8 @@ static void lose_copy(const char *why)
 }
 
 /*
- * End the thread, which first removes what is left of a copy if its disk lets
- * it. Returns whether it has ended.
+ * End the thread, which first removes the rest of a copy if the disk answers.
+ * Returns whether the thread has ended.
  */
 static bool end_thread(void)
 {
@@ -127,9 +127,8 @@ static bool end_thread(void)
 }
 
 /*
- * Wait until the host has offered the device that it had before a hibernation.
- * Returns 0 when it has, or when the device has gone; or the signal that ends
- * the daemon.
+ * Wait until the host offers a device again after a hibernation. Returns 0 when
+ * it does, or when the device has gone; or the signal that ends the daemon.
  */
 static int wait_for_offer(int signals)
 {
@@ -145,7 +144,7 @@ static int wait_for_offer(int signals)
 	exchange.silence.debt = SILENCE_OFFER;
 	record_work(true);
 	while (!end && device_is_missing(options.device)) {
-		loop_tell_status(&exchange);
+		loop_update_status(&exchange);
 		end = loop_wait(&exchange.session, signals, reload, seconds);
 		seconds = 2 * seconds < OFFER_SECONDS_MAX ? 2 * seconds : OFFER_SECONDS_MAX;
 	}
@@ -154,9 +153,9 @@ static int wait_for_offer(int signals)
 }
 
 /*
- * Wait until the host has offered the device that a daemon needs to start. The
+ * Wait until the host offers the device that the daemon needs to start. The
  * service manager starts the daemon again if the host needs longer. Returns
- * whether to go on; else @code is the exit code.
+ * whether the daemon can continue; otherwise *code is the exit code.
  */
 static bool wait_for_first_offer(int signals, int *code)
 {
@@ -167,7 +166,7 @@ static bool wait_for_first_offer(int signals, int *code)
 	notify_status("Waiting for the host to offer the device again");
 	for (int i = 0; i < OFFER_START_SECONDS; i++) {
 		if (loop_wait(&exchange.session, signals, reload_policy, 1)) {
-			log_line(LOG_INFO, "ending: told to stop");
+			log_line(LOG_INFO, "ending: stopped by a signal");
 			*code = 0;
 			return false;
 		}
@@ -180,9 +179,10 @@ static bool wait_for_first_offer(int signals, int *code)
 }
 
 /*
- * Open the device again. A device whose host is silent may be busy, or not be
- * ready, for longer than the service manager would try: go on until it opens,
- * has gone, or a signal ends the daemon. Returns 0, that signal or -errno.
+ * Open the device again. After the host has fallen silent, the device may be
+ * busy, or may not be ready, for longer than the service manager would try. The
+ * function therefore tries until the device opens or has gone, or until a
+ * signal ends the daemon. Returns 0, that signal or -errno.
  */
 static int open_again(int signals, bool silent, const char *why)
 {
@@ -203,7 +203,7 @@ static int open_again(int signals, bool silent, const char *why)
 	}
 }
 
-/* Returns an exit code. */
+/* Serve the host until the daemon ends. Returns an exit code. */
 static int serve(int signals)
 {
 	struct vmbus_chan **channel = &exchange.channel;
@@ -231,7 +231,7 @@ static int serve(int signals)
 		log_line(silent ? LOG_DEBUG : LOG_INFO, "%s; waiting for Copy-VMFile again", why);
 	}
 	if (end > 0) {
-		notify_stopping("Told to stop");
+		notify_stopping("Stopped by a signal");
 		if (*channel)
 			loop_stop(&exchange);
 		record_end("stopped");
@@ -252,7 +252,7 @@ static int serve(int signals)
 	return EX_IOERR;
 }
 
-/* Returns an exit code. */
+/* Begin the recording of --record. Returns an exit code. */
 static int open_recording(struct vmbus_chan *channel)
 {
 	int err;
@@ -271,7 +271,7 @@ static int open_recording(struct vmbus_chan *channel)
 	return 0;
 }
 
-/* Returns an exit code, 0 if the process is where it shall serve. */
+/* Returns an exit code; 0 in the process that is to serve. */
 static int go_to_background(void)
 {
 	if (options.foreground)
@@ -315,8 +315,8 @@ int main(int argc, char **argv)
 	if (code)
 		goto out_policy;
 	/*
-	 * A rescind that comes while the rings are read is then an error, and
-	 * no SIGBUS.
+	 * The guard turns a rescind during an access to the rings from a SIGBUS
+	 * into an error.
 	 */
 	if (vmbus_guard())
 		log_line(LOG_WARNING, "%s", vmbus_error());
@@ -350,8 +350,8 @@ int main(int argc, char **argv)
 	status_close();
 	channel = exchange.channel;
 	/*
-	 * The kernel keeps a process whose disk stands still, and the next
-	 * daemon needs the lock. The thread may still use the descriptor.
+	 * The kernel keeps a process while its disk does not answer, but the
+	 * next daemon needs the lock. The thread may still use the descriptor.
 	 */
 	if (journal >= 0)
 		flock(journal, LOCK_UN);
@@ -359,7 +359,8 @@ out_channel:
 	vmbus_chan_close(channel);
 	record_close("failed");
 	/*
-	 * The thread goes on with what is in memory until the process is gone.
+	 * The thread may still use this memory, so the process ends without the
+	 * cleanup below.
 	 */
 	if (stuck)
 		_exit(code);

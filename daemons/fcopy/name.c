@@ -55,7 +55,7 @@ const char *name_from_utf16(const void *field, char name[NAME_BYTES])
 			c = 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
 			i++;
 		}
-		/* name[] has no room for the last unit: it must be the NUL. */
+		/* name[] has no room for the last unit, which must be NUL. */
 		if (i == NAME_UNITS - 1)
 			break;
 		out = put_utf8(out, c);
@@ -63,8 +63,11 @@ const char *name_from_utf16(const void *field, char name[NAME_BYTES])
 	return "260 code units without an end";
 }
 
-/* The bytes of the character at @text, and its value; 0: no UTF-8 */
-static size_t take_utf8(const char *text, uint32_t *value)
+/*
+ * Decode the character at @text. Returns the number of its bytes, or 0 if it is
+ * not UTF-8.
+ */
+static size_t decode_utf8(const char *text, uint32_t *value)
 {
 	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
 	const unsigned char *p = (const unsigned char *)text;
@@ -86,7 +89,7 @@ const char *name_check_text(const char *text)
 	uint32_t c;
 
 	for (; *text; text += n) {
-		n = take_utf8(text, &c);
+		n = decode_utf8(text, &c);
 		if (!n)
 			return "bytes that are not UTF-8, which the host cannot send";
 		if (c < 0x20 || (c >= 0x7f && c < 0xa0))
@@ -150,7 +153,7 @@ static bool has_variable(const char *path)
 {
 	const char *p = path + 1;
 
-	/* No variable begins with a digit: "%20" is a space of a URL. */
+	/* No variable begins with a digit; "%20" is a space of a URL. */
 	if (path[0] != '%' || (!is_letter(*p) && *p != '_'))
 		return false;
 	while (is_in_variable(*p))

@@ -3,21 +3,21 @@
 #define FCOPY_NOTIFY_H
 
 /*
- * These functions talk to the service manager with sd_notify(3). They do
- * nothing if it did not ask for that, and in a build with HAVE_SYSTEMD=0.
+ * These functions inform the service manager with sd_notify(3). They do nothing
+ * if no service manager asked for that, or in a build with HAVE_SYSTEMD=0.
  */
 
-/** notify_ready() - tell that start-up or a reload is complete */
+/** notify_ready() - report that the start or a reload is complete */
 void notify_ready(void);
 
-/** notify_reloading() - tell that a reload lasts until notify_ready() */
+/** notify_reloading() - report a reload, which lasts until notify_ready() */
 void notify_reloading(void);
 
 /** notify_status() - set the line that `systemctl status` shows */
 void notify_status(const char *text);
 
 /**
- * notify_stopping() - tell that the daemon ends; `systemctl status` shows
+ * notify_stopping() - report that the daemon ends; `systemctl status` shows
  * @reason
  */
 void notify_stopping(const char *reason);

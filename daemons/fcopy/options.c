@@ -14,7 +14,7 @@
 #define STATE_DIR	"/var/lib/hv-fcopyd"
 #define RUN_DIR		"/run/hv-fcopyd"
 
-/* Values of the command line that struct options does not hold as they are */
+/* The values of the command line that finish() still has to check or convert */
 struct arguments {
 	const char *class;
 	const char *instance;
@@ -77,7 +77,7 @@ static void check_device(const struct arguments *arguments)
 		reject("--device=%s: not a GUID", instance);
 }
 
-/* In the background the daemon leaves the directory that it was started in. */
+/* In the background the daemon leaves its working directory. */
 static void check_absolute(const char *option, const char *path)
 {
 	if (*path != '/')

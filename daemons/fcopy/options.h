@@ -19,16 +19,16 @@ struct options {
 	bool status;
 	bool foreground;
 	bool verbose;
-	const char *record;		/* the file of a recording; NULL: make none */
-	bool record_shape;		/* without the letters of names */
+	const char *record;		/* the file of a recording, or NULL for none */
+	bool record_shape;		/* replace the letters and digits of names */
 };
 
 /**
  * options_parse() - read the command line
  *
- * The service manager may name the directories in the environment. Ends the
- * program after --help and --version; reports a fault and ends the program with
- * EX_USAGE.
+ * The service manager may name the directories in the environment. The function
+ * ends the program after --help and --version. It reports a fault and ends the
+ * program with EX_USAGE.
  */
 void options_parse(int argc, char **argv, struct options *options);
 

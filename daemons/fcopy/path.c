@@ -11,13 +11,14 @@
 
 #define LINKS_MAX 40
 
-/* Not in the headers of the oldest systems that this builds on */
+/* The oldest supported headers lack these constants. */
 #define FUSE_MAGIC 0x65735546
 #define NOSYMFOLLOW 0x2000
 
 /*
- * These file systems configure the kernel or talk to devices. devtmpfs calls
- * itself a tmpfs: path_check_place() knows it by /dev.
+ * Whether @dir is in a file system that configures the kernel or talks to
+ * devices. devtmpfs reports itself as tmpfs, so path_check_place() recognizes
+ * it by /dev.
  */
 static bool is_kernel_fs(int dir)
 {
@@ -44,7 +45,8 @@ static bool is_kernel_fs(int dir)
 #define TOPS 3
 
 /*
- * Climb from @dir to the root: no name on the way down can deceive the climb.
+ * The function climbs from @dir to the root, because a name on the way down
+ * could deceive it.
  */
 enum refusal path_check_place(int dir, const char *place, struct failure *failure)
 {
@@ -60,8 +62,8 @@ enum refusal path_check_place(int dir, const char *place, struct failure *failur
 	for (int i = 0; i < TOPS; i++) {
 		have[i] = stat(tops[i], &top[i]) == 0;
 		/*
-		 * The file system of /dev may be mounted a second time, as in a
-		 * chroot.
+		 * The file system of /dev may have a second mount, for instance
+		 * in a chroot.
 		 */
 		if (have[i] && top[i].st_dev != root.st_dev && top[i].st_dev == st.st_dev)
 			return fail(failure, REFUSAL_KERNEL, "%s/ is in the file system of %s",
@@ -108,8 +110,8 @@ bool path_next(const char **rest, char name[NAME_MAX + 1])
 }
 
 /*
- * A place is an absolute path without links and dots, and without a '/' at its
- * end: "" is the root.
+ * @place is an absolute path without links, dots, and a '/' at its end; "" is
+ * the root.
  */
 bool path_join(char place[PATH_MAX], const char *components)
 {
@@ -143,12 +145,12 @@ struct walk {
 	struct path *path;
 	unsigned int flags;
 	struct failure *failure;
-	char text[PATH_MAX];	/* the components that are left, after the texts of links */
-	size_t from_caller;	/* the bytes at the end of text that are no link's */
-	unsigned int links;
-	/* where a user could first have put the next component, and how */
-	const char *doubt;	/* NULL: nowhere */
-	char doubtful[PATH_MAX];
+	char text[PATH_MAX];	/* the remaining components, with the texts of links */
+	size_t from_caller;	/* the bytes at the end of text that come from no link */
+	unsigned int links;	/* the number of links that the walk has followed */
+	/* why a user could have created the next component, or NULL */
+	const char *doubt;
+	char doubtful[PATH_MAX];	/* the first directory to which @doubt applies */
 };
 
 static enum refusal fail_at(const struct walk *walk, enum refusal refusal, const char *name,
@@ -158,8 +160,8 @@ static enum refusal fail_at(const struct walk *walk, enum refusal refusal, const
 }
 
 /*
- * Whether the components that are left come from the caller and not from a
- * link's text
+ * Whether @name and the components after it come from the caller and not from
+ * the text of a link
  */
 static bool is_from_caller(const struct walk *walk, const char *name)
 {
@@ -172,8 +174,9 @@ static bool is_last(const struct walk *walk)
 }
 
 /*
- * Whether @name leads to a directory. A link that stat(2) cannot resolve counts
- * as one to a directory: the walk then says what is wrong.
+ * Whether @name leads to a directory. The function also returns true for a link
+ * that stat(2) may not resolve, so that the walk follows it and reports the
+ * fault.
  */
 static bool leads_to_directory(int at, const char *name)
 {
@@ -185,9 +188,9 @@ static bool leads_to_directory(int at, const char *name)
 }
 
 /*
- * Tell how a user other than root could have put or renamed an entry of the
- * directory @dir; NULL if none could. @place: the path of @dir. @entry: the
- * directory that the entry is, or NULL for a link.
+ * Explain how a user other than root could have created or renamed an entry of
+ * the directory @dir, whose path is @place. @entry describes the entry if it is
+ * a directory, and is NULL for a link. Returns NULL if no user could.
  */
 static const char *why_doubt(int dir, const char *place, const struct stat *entry)
 {
@@ -196,39 +199,38 @@ static const char *why_doubt(int dir, const char *place, const struct stat *entr
 
 	if (fstat(dir, &st) < 0 || fstatfs(dir, &fs) < 0)
 		return "which cannot be examined";
-	/*
-	 * The server of a FUSE file system, which may be a user's, can show any
-	 * owner.
-	 */
+	/* The server of a FUSE file system may be a user's and lie. */
 	if ((uint32_t)fs.f_type == FUSE_MAGIC)
 		return "which is on FUSE";
 	if (st.st_uid != 0)
 		return "which does not belong to root";
-	/* A user who prepares a disk elsewhere can give its files to root. */
+	/* A user can prepare a disk elsewhere and give its files to root. */
 	if (entry && (!strcmp(place, "/media") || !strcmp(place, "/run/media")))
 		return "where users mount disks";
 	if (!(st.st_mode & 022))
 		return NULL;
 	/*
 	 * In root's sticky directory only root can rename or remove a directory
-	 * of root. A user could move one there from elsewhere, but only if the
-	 * user can write to it, because its ".." changes.
+	 * that root owns. A user could move such a directory there from
+	 * elsewhere only with write permission for it, because the move changes
+	 * its "..".
 	 */
 	if (entry && (st.st_mode & S_ISVTX) && entry->st_uid == 0 && !(entry->st_mode & 022))
 		return NULL;
-	return "which others than root can write to";
+	return "which users other than root can write to";
 }
 
 /*
- * Note whether a user could have put @next, the entry @name, where the walk is.
+ * Record in @walk whether a user could have created @next, the entry @name of
+ * the current directory.
  */
 static void note_doubt(struct walk *walk, int next, const char *name)
 {
 	struct stat st;
 
 	/*
-	 * A trusted walk came through the parent directory, so that ".." is no
-	 * user's choice.
+	 * The walk came through the parent directory and had no doubt, so no
+	 * user chose where ".." leads.
 	 */
 	if (walk->doubt || !(walk->flags & PATH_FOLLOW_LINKS) || !strcmp(name, ".") ||
 	    !strcmp(name, ".."))
@@ -241,7 +243,7 @@ static void note_doubt(struct walk *walk, int next, const char *name)
 		strcpy(walk->doubtful, walk->path->place);
 }
 
-/* @what: what the walk does not follow */
+/* Refuse @name because of the doubt. @what describes @name. */
 static enum refusal fail_doubt(const struct walk *walk, const char *name, const char *what)
 {
 	return fail(walk->failure, REFUSAL_LINK, "%.450s/%s is %s below %.200s/, %s",
@@ -249,8 +251,8 @@ static enum refusal fail_doubt(const struct walk *walk, const char *name, const 
 }
 
 /*
- * Returns REFUSAL_NONE if only root can have made the open link @name and led
- * the walk to it.
+ * Returns REFUSAL_NONE if only root can have created the open link @name and
+ * the directories that lead to it.
  */
 static enum refusal check_link(const struct walk *walk, int link, const char *name)
 {
@@ -281,7 +283,7 @@ static enum refusal check_link(const struct walk *walk, int link, const char *na
 	return REFUSAL_NONE;
 }
 
-/* Put the text of the link @name before the components that are left. */
+/* Put the text of the link @name before the remaining components. */
 static enum refusal follow(struct walk *walk, int link, const char *name)
 {
 	char text[PATH_MAX];
@@ -300,7 +302,7 @@ static enum refusal follow(struct walk *walk, int link, const char *name)
 		return fail_errno(walk->failure, errno, "%s/%s", walk->path->place, name);
 	if (n + 1 + left + 1 > sizeof(walk->text))
 		return fail_at(walk, REFUSAL_NAME_TOO_LONG, name, " leads to a path that is too long");
-	/* This link may stand in the text of another one. */
+	/* The link may be part of the text of another link. */
 	if (walk->from_caller > left)
 		walk->from_caller = left;
 	memmove(walk->text + n + 1, walk->text, left + 1);
@@ -319,7 +321,8 @@ static enum refusal follow(struct walk *walk, int link, const char *name)
 }
 
 /*
- * End the walk: the caller makes or replaces @name and the components after it.
+ * End the walk. The caller creates or replaces @name, and creates the
+ * components after it.
  */
 static enum refusal end_walk(struct walk *walk, const char *name)
 {
@@ -337,8 +340,8 @@ static enum refusal end_walk(struct walk *walk, const char *name)
 }
 
 /*
- * Take one component, @name, which is no directory. Sets *end at the end of the
- * walk.
+ * Process the component @name, which is no directory. *end becomes true at the
+ * end of the walk.
  */
 static enum refusal step_over(struct walk *walk, const char *name, bool *end)
 {
@@ -363,15 +366,12 @@ static enum refusal step_over(struct walk *walk, const char *name, bool *end)
 	return refusal;
 }
 
-/* Take one component, @name. Sets *end at the end of the walk. */
+/* Process the component @name. *end becomes true at the end of the walk. */
 static enum refusal step(struct walk *walk, const char *name, bool *end)
 {
 	int next;
 
-	/*
-	 * A user who can rename directories on the way decides what is above
-	 * them.
-	 */
+	/* A user who can move directories on the way controls this "..". */
 	if (walk->doubt && !strcmp(name, ".."))
 		return fail_doubt(walk, name, "\"..\" of a link's text,");
 	next = openat(walk->path->dir, name, PATH_STEP);
@@ -437,7 +437,7 @@ int path_sync_directory(int dir)
 
 	if (readable < 0)
 		return -errno;
-	/* EINVAL: the directories of this file system need no sync. */
+	/* EINVAL means that this file system does not sync directories. */
 	if (fsync(readable) < 0 && errno != EINVAL)
 		err = -errno;
 	close(readable);
@@ -466,8 +466,8 @@ void path_remove_created(const char *place, int dir, unsigned int created)
 		if (parent < 0)
 			break;
 		/*
-		 * Remove it only if it is still the one that the copy made.
-		 * rmdir(2) wants it to be empty.
+		 * Remove it only if it is still the directory that the copy
+		 * created. rmdir(2) removes only an empty one.
 		 */
 		if (fstat(at, &st) < 0 || fstatat(parent, name, &entry, AT_SYMLINK_NOFOLLOW) < 0 ||
 		    !path_same_file(&st, &entry) || unlinkat(parent, name, AT_REMOVEDIR) < 0)
@@ -477,7 +477,7 @@ void path_remove_created(const char *place, int dir, unsigned int created)
 		at = parent;
 	}
 	if (at != dir) {
-		/* The journal's note must not go before the directory does. */
+		/* Sync now: the caller may remove the journal's note next. */
 		path_sync_directory(at);
 		close(at);
 	}

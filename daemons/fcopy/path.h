@@ -9,34 +9,35 @@
 #include "refusal.h"
 
 /*
- * These functions lead from a path that the host chose to an open directory.
- * The walk takes one O_NOFOLLOW step for each component. A local user can still
- * rename or replace the user's own directories on the way, but cannot choose
+ * These functions resolve a path that the host chose to an open directory. The
+ * walk takes one O_NOFOLLOW step for each component. Local users can still
+ * rename or replace their own directories on the way, but they cannot choose
  * where a symbolic link leads:
- *   - The walk follows a link only when root owns it and its directory, and
- *     nobody else can write to that directory. /var/run and /bin work, and a
- *     user's link does not.
- *   - It follows no link after it went through a directory in which a user
- *     could have put or renamed the next component: one that root does not own,
- *     or that the group or others can write to. root's sticky directory is an
- *     exception for a directory in it that root owns and that nobody else can
- *     write to. An absolute link that the walk follows starts again at "/".
+ *   - The walk follows a link only if root owns both the link and its
+ *     directory, and nobody else can write to that directory. So it follows
+ *     /var/run and /bin, but not a user's link.
+ *   - It follows no link after it has passed a directory in which a user could
+ *     have created or renamed the next component. Such a directory is one that
+ *     root does not own, or that the group or others can write to. If root has
+ *     a sticky directory, a directory in it is an exception if root owns it and
+ *     nobody else can write to it. After an absolute link the walk continues
+ *     from "/", but this restriction stays.
  *   - It follows no link of procfs, no link on FUSE, whose server can show any
- *     owner, and none where the mount has nosymfollow. It follows none below
- *     the directories of /media and /run/media, where users mount disks. It
- *     believes the owners that every other file system shows: a disk that a
- *     user prepared must not be mounted elsewhere without nosymfollow.
- *   - ".." counts only in the text of such a link, and not behind a directory
- *     in which a user could have put the next component.
+ *     owner, and no link on a mount with nosymfollow. It follows none below the
+ *     directories of /media and /run/media, where users mount disks. It trusts
+ *     the owners that every other file system shows, so administrators must not
+ *     mount a user's disk elsewhere without nosymfollow.
+ *   - It accepts ".." only in the text of such a link, and not after a
+ *     directory in which a user could have created the next component.
  *   - path_check_place() refuses everything at or below /proc, /sys and /dev,
  *     and the file systems that configure the kernel, wherever they are
  *     mounted.
  */
 
-#define PATH_FOLLOW_LINKS	0x1u	/* follow trusted links; without it none */
-#define PATH_TARGET		0x2u	/* the last component may be no directory */
+#define PATH_FOLLOW_LINKS	0x1u	/* follow trusted links, otherwise none */
+#define PATH_TARGET		0x2u	/* the last component may be a file */
 
-/** The part of a path that exists, and the rest */
+/** The part of a path that exists, and the rest of the path */
 struct path {
 	int dir;			/* the deepest directory that exists (O_PATH) */
 	char place[PATH_MAX];		/* its path without links and dots; "" is the root */
@@ -45,29 +46,29 @@ struct path {
 
 /**
  * path_resolve() - walk along @path to the last directory that exists
- * @path: absolute, passed name_check_path()
- * @result: close result->dir
+ * @path: an absolute path that name_check_path() accepts
+ * @result: the result; the caller closes result->dir
  *
  * With PATH_TARGET the last component ends up in result->missing if it exists
  * and is neither a directory nor a link to one, so that the caller can replace
- * it. A link to a directory is followed like every other link.
+ * it. The walk follows a link to a directory like every other link.
  *
- * Returns REFUSAL_NONE also if components are missing; else REFUSAL_LINK,
- * REFUSAL_NOT_DIRECTORY, REFUSAL_MISSING (behind a link whose text leads
- * nowhere), REFUSAL_KERNEL (a link of procfs), REFUSAL_NAME_TOO_LONG or what
- * open(2) returned. The detail names the component.
+ * Returns REFUSAL_NONE even if components are missing; otherwise REFUSAL_LINK,
+ * REFUSAL_NOT_DIRECTORY, REFUSAL_MISSING (the text of a link leads nowhere),
+ * REFUSAL_KERNEL (a link of procfs), REFUSAL_NAME_TOO_LONG or the refusal for
+ * an error of open(2). The detail of @failure names the component.
  */
 enum refusal path_resolve(const char *path, unsigned int flags, struct path *result,
 			  struct failure *failure);
 
 /**
- * path_check_place() - REFUSAL_KERNEL if the directory @dir belongs to the
- * kernel
+ * path_check_place() - refuse a directory that belongs to the kernel, with
+ * REFUSAL_KERNEL
  */
 enum refusal path_check_place(int dir, const char *place, struct failure *failure);
 
 /**
- * path_join() - append @components to @place; false if the result is too long
+ * path_join() - append @components to @place; return false if it gets too long
  */
 bool path_join(char place[PATH_MAX], const char *components);
 
@@ -79,11 +80,10 @@ bool path_join(char place[PATH_MAX], const char *components);
 bool path_next(const char **rest, char name[NAME_MAX + 1]);
 
 /**
- * path_remove_created() - remove directories that a copy made, if they are
- * empty
+ * path_remove_created() - remove the empty directories that a copy created
  * @place: the path of the deepest one, without links
  * @dir: its descriptor, which stays open
- * @created: how many components at the end of @place the copy made
+ * @created: how many components at the end of @place the copy created
  */
 void path_remove_created(const char *place, int dir, unsigned int created);
 
@@ -96,11 +96,12 @@ static inline bool path_same_file(const struct stat *a, const struct stat *b)
 /**
  * path_sync_directory() - call fsync(2) for a directory
  *
- * Returns 0, also where its file system does not support that, or -errno.
+ * Returns 0 or -errno. The result is also 0 if the file system does not support
+ * the call.
  */
 int path_sync_directory(int dir);
 
-/* How path.c and its users open the directories on the way */
+/* The flags with which path.c and its callers open a directory on the way */
 #define PATH_STEP (O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
 
 #endif

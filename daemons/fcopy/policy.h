@@ -8,8 +8,8 @@
 #include <sys/types.h>
 
 /*
- * What the administrator of the guest lets the host do: fcopyd.conf(5). No
- * policy can open /proc, /sys and /dev: see path.h.
+ * The policy is what the administrator of the guest lets the host do; see
+ * fcopyd.conf(5). No policy can open /proc, /sys and /dev; see path.h.
  */
 
 /** The limit of an SELinux context, with its NUL */
@@ -19,7 +19,7 @@
 struct policy_rule {
 	bool allow;
 	char *path;		/* absolute; passed name_check_path() */
-	char *source;		/* the FILE:LINE that says so */
+	char *source;		/* FILE:LINE, where the rule is */
 };
 
 /** The source of the owner, or of the group, of a new file */
@@ -30,10 +30,10 @@ enum policy_id {
 };
 
 struct policy {
-	bool enable;		/* any copy at all */
-	bool follow_links;	/* follow the links that only root can have made; else none */
+	bool enable;		/* allow copies at all */
+	bool follow_links;	/* follow the links that only root can have created */
 	int mode;		/* of a new file; -1: 0644 less the umask */
-	int directory_mode;	/* of a directory that a copy makes; -1: 0755 less the umask */
+	int directory_mode;	/* of a directory that a copy creates; -1: 0755 less the umask */
 	enum policy_id owner;	/* of new files and directories */
 	enum policy_id group;
 	uid_t uid;		/* with POLICY_ID_FIXED */
@@ -42,17 +42,18 @@ struct policy {
 	uint64_t max_size;	/* bytes of a file */
 
 	/*
-	 * What a file must leave free in its file system. With min_free_default
-	 * it is the smaller one of both numbers, else one of them is 0.
+	 * The space that a file must leave free in its file system. With
+	 * min_free_default the smaller of both numbers counts; otherwise one of
+	 * them is 0.
 	 */
 	bool min_free_default;
 	uint64_t min_free;	/* bytes */
 	unsigned int min_free_percent;
 
 	/*
-	 * The rule for the deepest place at or above the target decides, "deny"
-	 * where two name the same. Where none applies, the target is allowed if
-	 * there is no "allow" at all.
+	 * The rule for the deepest place at or above the target decides. If two
+	 * rules name the same place, "deny" wins. Without such a rule the
+	 * policy allows the target only if it has no "allow" at all.
 	 */
 	struct policy_rule *rules;
 	size_t count;
@@ -61,7 +62,7 @@ struct policy {
 #define POLICY_MIN_FREE		(16ull << 20)
 #define POLICY_MIN_FREE_PERCENT	5
 
-/** The defaults behave as Microsoft documents Copy-VMFile */
+/** With these defaults Copy-VMFile behaves as Microsoft documents it */
 #define POLICY_DEFAULTS \
 	{ .enable = true, .follow_links = true, .mode = -1, .directory_mode = -1, \
 	  .max_size = UINT64_MAX, .min_free_default = true, .min_free = POLICY_MIN_FREE, \

@@ -18,21 +18,20 @@
 #include "session.h"
 #include "work.h"
 
-/*
- * Lines that wait in memory, twice, and how many make record_work() write them
- */
+/* The size of each of the two buffers with lines */
 #define BUFFER		(512u << 10)
+/* record_work() writes lines when there are this many bytes. */
 #define MANY		32768
 /* The longest line is that of a START whose 520 units are all escaped. */
 #define LINE		4096
-/* How long record_close() waits for the disk */
+/* The time that record_close() waits for the disk */
 #define CLOSE_MSEC	1000
-/* Room in the file for the line that says why the recording ends */
+/* The reserved space in the file for the last line */
 #define LAST_LINE	128
 
 /*
- * The messages on the wire, as offsets: what is recorded is a question of
- * bytes. session.c gives them their meaning.
+ * The offsets of a message's fields. The recording needs only bytes; session.c
+ * interprets the fields.
  */
 #define IC_HEADER	((uint32_t)sizeof(struct vmbus_ic_header))
 #define OPERATION	(IC_HEADER + 36)	/* ends here, with its two GUIDs */
@@ -48,26 +47,27 @@
 _Static_assert(START_FILE_SIZE + 8 == START_END, "wire layout");
 
 /*
- * The disk may stand still. So a thread writes the file, and one buffer is the
- * thread's while the other takes lines.
+ * A thread writes the file, because the disk may not answer. While it writes
+ * one buffer, lines go into the other.
  */
 static struct {
-	enum { CLOSED, OPEN, ENDING } state;	/* ENDING: only the thread has something to do */
+	enum { CLOSED, OPEN, ENDING } state;	/* ENDING: only the thread still works */
 	bool shape;
-	bool due;		/* record_flushed() shows the rings, if an answer is in them */
-	bool answered;		/* since the last flush */
+	bool due;		/* record_flushed() shows the rings after an answer */
+	bool answered;		/* the daemon has answered since the last flush */
 	char path[PATH_MAX];
 	uint64_t limit, written;
-	uint64_t signals;	/* to the host, as the library counted them last */
+	uint64_t signals;	/* the library's last count of signals to the host */
 	struct timespec begun;
-	size_t used;		/* of the buffer that takes lines */
-	unsigned int filling;	/* this one */
+	size_t used;		/* the bytes in the buffer for lines */
+	unsigned int filling;	/* the index of the buffer for lines */
 
 	struct work writer;
-	int fd;			/* what follows is the thread's while it works */
+	/* While the thread works, it alone uses the following members. */
+	int fd;
 	bool last;		/* close the file */
 	int error;
-	size_t size;		/* of the other buffer */
+	size_t size;		/* the bytes in the other buffer */
 	char buffer[2][BUFFER];
 } recording;
 
@@ -76,9 +76,7 @@ struct line {
 	char text[LINE];
 };
 
-/*
- * Append to a line. struct line has room for the longest one; more is cut off.
- */
+/* Append to a line. The function cuts off what struct line cannot hold. */
 __attribute__((format(printf, 2, 3)))
 static void add(struct line *line, const char *format, ...)
 {
@@ -107,7 +105,7 @@ static void begin(struct line *line, const char *kind)
 	add(line, "%" PRIu64 " %s", usec_since(&recording.begun), kind);
 }
 
-/* In the thread */
+/* Write the other buffer to the file. This function runs in the thread. */
 static void write_out(void *context)
 {
 	const char *at = recording.buffer[!recording.filling];
@@ -126,12 +124,12 @@ static void write_out(void *context)
 		recording.error = errno;
 }
 
-/* Returns whether the thread has nothing to do. */
+/* Handle the result of the thread. Returns false if it is still working. */
 static bool collect(void)
 {
 	if (work_busy(&recording.writer))
 		return false;
-	work_take(&recording.writer);
+	work_collect(&recording.writer);
 	if (recording.error) {
 		log_line(LOG_WARNING, "%s: %s; the recording has ended, copies go on",
 			 recording.path, strerror(recording.error));
@@ -142,7 +140,7 @@ static bool collect(void)
 	return true;
 }
 
-/* Let write_out() find all lines in the other buffer, which is empty. */
+/* Swap the buffers, so that write_out() writes all lines so far. */
 static void swap_buffers(bool last)
 {
 	recording.size = recording.used;
@@ -152,7 +150,7 @@ static void swap_buffers(bool last)
 	recording.last = last;
 }
 
-/* Give all lines to the thread, which has nothing to do. */
+/* Give all lines to the thread, which must be idle. */
 static void hand_over(bool last)
 {
 	swap_buffers(last);
@@ -160,6 +158,7 @@ static void hand_over(bool last)
 	collect();
 }
 
+/* Keep a line in memory, and hand the buffer to the thread if it is full. */
 static void keep(const struct line *line)
 {
 	if (recording.used + line->length + 1 > BUFFER) {
@@ -178,7 +177,7 @@ static void keep(const struct line *line)
 	recording.buffer[recording.filling][recording.used++] = '\n';
 }
 
-/* The line is complete: keep it, or end the recording at its limit. */
+/* Keep a complete line, or end the recording if it would exceed its limit. */
 static void finish(struct line *line)
 {
 	if (recording.written + recording.used + line->length + 1 + LAST_LINE > recording.limit) {
@@ -205,7 +204,10 @@ static void add_hex(struct line *line, const char *key, const unsigned char *byt
 	line->text[line->length] = '\0';
 }
 
-/* A unit of the same kind that tells nothing: see hv-fcopyd-record(5) */
+/*
+ * Replace a unit by one of the same kind, so that the name stays secret; see
+ * hv-fcopyd-record(5).
+ */
 static uint16_t shape_of(uint16_t unit)
 {
 	if (unit >= 'a' && unit <= 'z')
@@ -226,8 +228,8 @@ static uint16_t shape_of(uint16_t unit)
 }
 
 /*
- * Add a field of START up to its NUL. Returns whether zeros follow: what else
- * is there may be anything of the host's memory.
+ * Add a field of START up to its NUL. Returns whether only zeros follow. The
+ * function records no other bytes there, which may be any of the host's memory.
  */
 static bool add_name(struct line *line, const char *key, const unsigned char *field)
 {
@@ -278,9 +280,9 @@ static uint64_t get64(const unsigned char *bytes)
 	return le64toh(value);
 }
 
-/* What a message is. START and WRITE have all of their fields. */
+/* The kind of a message. START and WRITE are those with all of their fields. */
 enum what {
-	WHAT_NONE,	/* no message: another type of packet, or too short */
+	WHAT_NONE,	/* no message, because of the packet's type or length */
 	WHAT_NEGOTIATE,
 	WHAT_START,
 	WHAT_WRITE,
@@ -335,7 +337,7 @@ static void begin_message(struct line *line, const char *kind, const struct vmbu
 }
 
 /*
- * Add the counts and versions of NEGOTIATE. Returns the bytes up to their end.
+ * Add the counts and versions of NEGOTIATE. Returns the offset of their end.
  */
 static uint32_t add_versions(struct line *line, const unsigned char *bytes, uint32_t length)
 {
@@ -375,7 +377,7 @@ static uint32_t add_write(struct line *line, const unsigned char *bytes, uint32_
 	return WRITE_DATA + data;
 }
 
-/* Add what a message has besides contents of files. */
+/* Add the fields of a message, without the contents of files. */
 static void add_request(struct line *line, enum what what, const unsigned char *bytes,
 			uint32_t length)
 {
@@ -396,8 +398,8 @@ static void add_request(struct line *line, enum what what, const unsigned char *
 }
 
 /*
- * Add the lines of vmbus_chan_dump(), or those of the rings alone, which have
- * indices, masks and what the other side waits for.
+ * Add the lines of vmbus_chan_dump(), or only those about the rings. The latter
+ * show the indices, the masks, and what the other side waits for.
  */
 static void show_rings(struct vmbus_chan *channel, bool all)
 {
@@ -421,8 +423,8 @@ static void show_rings(struct vmbus_chan *channel, bool all)
 }
 
 /*
- * Write the first line. Returns 0; or -errno, and then there is no recording
- * and no file.
+ * Write the first line. Returns 0 or -errno. After a failure there is neither a
+ * recording nor a file.
  */
 static int write_first(void)
 {
@@ -526,7 +528,7 @@ void record_host(struct vmbus_chan *channel, const struct vmbus_packet *packet,
 	if (packet->type == VMBUS_PACKET_INBAND)
 		add_request(&line, what, payload, packet->length);
 	finish(&line);
-	/* The rings as the host left them, before anything is answered */
+	/* Show the rings as the host left them, before the daemon answers. */
 	if (what != WHAT_WRITE && !recording.due) {
 		show_rings(channel, false);
 		recording.due = true;
@@ -615,7 +617,7 @@ void record_end(const char *reason)
 	begin(&line, "end");
 	add(&line, " reason=%s", reason);
 	keep(&line);
-	/* An error that came to light there has closed the file. */
+	/* An error during keep() has already ended the recording. */
 	if (recording.state == OPEN)
 		recording.state = ENDING;
 	record_work(true);

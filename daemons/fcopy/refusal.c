@@ -50,7 +50,7 @@ static const struct {
 	[REFUSAL_NOT_DURABLE] = { "not-durable",
 		"the file is in place, but a power loss may undo that: "
 		"its directory could not be synced" },
-	[REFUSAL_STOPPED] = { "stopped", "hv-fcopyd was told to stop" },
+	[REFUSAL_STOPPED] = { "stopped", "hv-fcopyd is stopping" },
 	[REFUSAL_DEVICE] = { "device", "the device was lost" },
 	[REFUSAL_OTHER] = { "other", "a system call failed" },
 };
@@ -139,7 +139,7 @@ const char *refusal_token(enum refusal refusal)
 
 void failure_text(const struct failure *failure, char *text, size_t size)
 {
-	/* The words of these do not imply the errno. */
+	/* The words of these refusals do not imply the errno. */
 	bool unclear = failure->refusal == REFUSAL_OTHER ||
 		       failure->refusal == REFUSAL_NOT_DURABLE ||
 		       failure->refusal == REFUSAL_DEVICE;

@@ -5,17 +5,18 @@
 #include <stddef.h>
 
 /*
- * Every reason for which a copy is refused or fails. hresult.h maps each one to
- * the code that the host gets; refusal_words() maps each one to words.
+ * The reasons for which the daemon refuses a copy, or for which a copy fails.
+ * hresult_of() maps each reason to the code that the host gets, and
+ * refusal_words() maps it to words.
  */
 enum refusal {
 	REFUSAL_NONE,		/* nothing is wrong */
 
-	/* What the host sent */
+	/* The host */
 	REFUSAL_MESSAGE,	/* a message with impossible lengths or offsets */
 	REFUSAL_UNKNOWN,	/* a message or operation that this daemon does not know */
-	REFUSAL_VERSION,	/* no version was agreed */
-	REFUSAL_NO_COPY,	/* WRITE or COMPLETE, and no copy is active */
+	REFUSAL_VERSION,	/* no version has been negotiated */
+	REFUSAL_NO_COPY,	/* WRITE or COMPLETE while no copy is active */
 	REFUSAL_INCOMPLETE,	/* COMPLETE before all announced bytes arrived */
 	REFUSAL_CANCELLED,	/* the host cancelled the copy, or started another one */
 	REFUSAL_IDLE,		/* the host sent nothing of the copy for too long */
@@ -26,9 +27,9 @@ enum refusal {
 	REFUSAL_MISSING,	/* a directory does not exist */
 	REFUSAL_NOT_DIRECTORY,	/* a component of the path is not a directory */
 	REFUSAL_DIRECTORY,	/* the target is a directory, or a link to one */
-	REFUSAL_EXISTS,		/* the target exists, and -Force was not given */
+	REFUSAL_EXISTS,		/* the target exists, and the copy came without -Force */
 	REFUSAL_NOT_FILE,	/* the target is a socket, a pipe or a device */
-	REFUSAL_LINK,		/* a symbolic link that is not followed */
+	REFUSAL_LINK,		/* a symbolic link that the daemon does not follow */
 	REFUSAL_KERNEL,		/* /proc, /sys, /dev or a file system of the kernel */
 	REFUSAL_IMMUTABLE,	/* the target or its directory is immutable or append-only */
 	REFUSAL_MOUNT_POINT,	/* another file is mounted on the target */
@@ -53,36 +54,37 @@ enum refusal {
 	REFUSAL_NOT_DURABLE,	/* in place, but its directory may not be on the disk */
 
 	/* This daemon */
-	REFUSAL_STOPPED,	/* it stops */
-	REFUSAL_DEVICE,		/* it lost the device */
-	REFUSAL_OTHER,		/* an errno that has no entry of its own */
+	REFUSAL_STOPPED,	/* the daemon stops */
+	REFUSAL_DEVICE,		/* the daemon lost the device */
+	REFUSAL_OTHER,		/* an errno without an entry of its own */
 
 	REFUSAL_COUNT
 };
 
 #define FAILURE_DETAIL 1024
 
-/** A refusal with everything that its log line says */
+/** A refusal with everything that its line in the log contains */
 struct failure {
 	enum refusal refusal;
-	int error;			/* the errno behind it, positive; 0: none */
-	char detail[FAILURE_DETAIL];	/* what it concerns; "": nothing to add */
+	int error;			/* the positive errno behind it, or 0 */
+	char detail[FAILURE_DETAIL];	/* what it concerns, or "" */
 };
 
 /**
  * fail() - fill in @failure
- * @format: printf(3) format of the detail: a place, a rule, a number of bytes
+ * @format: the printf(3) format of the detail, such as a place, a rule, or a
+ *	number of bytes
  *
- * Returns @refusal, so that a caller can fill in and return in one statement.
+ * Returns @refusal, so that a caller needs only one statement.
  */
 enum refusal fail(struct failure *failure, enum refusal refusal, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
 /**
  * fail_errno() - fill in @failure for a system call that failed
- * @error: errno, positive
+ * @error: the positive errno
  *
- * Returns the refusal that this errno means.
+ * Returns the refusal that belongs to this errno.
  */
 enum refusal fail_errno(struct failure *failure, int error, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));

@@ -14,22 +14,22 @@
 #include "path.h"
 #include "rules.h"
 
-/* Not in the headers of the oldest systems that this builds on */
+/* The oldest supported headers lack this constant. */
 #ifndef FS_CASEFOLD_FL
 #define FS_CASEFOLD_FL 0x40000000
 #endif
 
-/* The place that a rule names now */
+/* The place that a rule names at the moment */
 struct rule_place {
-	bool found;			/* whether its path can be looked up */
-	struct stat dir;		/* the deepest directory of its path that exists */
-	char below[PATH_MAX];		/* the rest of its path; "": it names @dir itself */
-	struct stat file;		/* the file there; st_mode 0: none */
+	bool found;			/* the lookup of its path succeeded */
+	struct stat dir;		/* the deepest existing directory of its path */
+	char below[PATH_MAX];		/* the rest of its path; "" if the rule names @dir */
+	struct stat file;		/* the file there; st_mode is 0 if none */
 };
 
 /*
- * The administrator wrote the rules: links in them count whatever follow-links
- * says.
+ * Find the place of a rule. The function follows links even with
+ * follow-links=no, because the administrator wrote the rule.
  */
 static enum refusal find_rule(const struct policy_rule *rule, struct rule_place *place,
 			      struct path *path, struct failure *failure)
@@ -54,8 +54,8 @@ static enum refusal find_rule(const struct policy_rule *rule, struct rule_place 
 
 /* How the file system of a directory may change the names in it */
 struct naming {
-	bool folds;	/* it ignores case, or nobody can tell whether it does */
-	bool known;	/* it does ignore case */
+	bool folds;	/* it ignores case, or may do so */
+	bool known;	/* it certainly ignores case */
 	bool cuts;	/* it cuts names that are too long for it */
 };
 
@@ -68,8 +68,8 @@ static void find_naming(int dir, struct naming *naming)
 	if (fstatfs(dir, &fs) < 0)
 		return;
 	/*
-	 * vfat and msdos have one magic number. msdos has names of 8 and 3
-	 * characters.
+	 * vfat and msdos have the same magic number. msdos cuts names to 8
+	 * characters and an extension of 3.
 	 */
 	naming->cuts = fs.f_namelen > 0 && fs.f_namelen < NAME_MAX;
 	switch ((uint32_t)fs.f_type) {
@@ -103,9 +103,9 @@ static void find_naming(int dir, struct naming *naming)
 }
 
 /*
- * Whether a file system that ignores case may change the name from @p on, a
- * place in the component @start. It may strip dots and blanks at the end, take
- * a colon for the start of a stream, or fold and normalize all but ASCII.
+ * Whether a file system that ignores case may change the component @start from
+ * the position @p on. It may strip dots and blanks at the end, interpret a
+ * colon as the start of a stream, or fold and normalize all but ASCII.
  */
 static bool may_change(const struct naming *naming, const char *start, const char *p)
 {
@@ -119,9 +119,9 @@ static bool may_change(const struct naming *naming, const char *start, const cha
 }
 
 /*
- * Whether such a file system may take @below for a place that is at or below
- * @above in the same directory, although covers() finds a difference. Both
- * keep the ASCII characters before the first one that may change.
+ * Whether such a file system may treat @below as a place at or below @above in
+ * the same directory, although covers() finds a difference. It keeps the ASCII
+ * characters of both before the first character that it may change.
  */
 static bool may_cover(const struct naming *naming, const char *above, const char *below)
 {
@@ -151,8 +151,8 @@ static unsigned int components(const char *path)
 }
 
 /*
- * Returns how many components of @below a rule covers that names @above in the
- * same directory; 0 if @above is another place.
+ * Return how many components of @below are covered by a rule that names @above
+ * in the same directory. The result is 0 if @above is another place.
  */
 static unsigned int covers(const char *above, const char *below, bool any_case)
 {
@@ -163,7 +163,7 @@ static unsigned int covers(const char *above, const char *below, bool any_case)
 	return below[n] == '/' || !below[n] ? components(above) : 0;
 }
 
-/* Whether the policy refuses a target that no rule covers */
+/* Whether there is an "allow", so that the policy refuses uncovered targets */
 static bool has_allow(const struct policy *policy)
 {
 	for (size_t i = 0; i < policy->count; i++)
@@ -173,8 +173,8 @@ static bool has_allow(const struct policy *policy)
 }
 
 /*
- * A deeper rule wins; of two at the same depth the one that denies, else the
- * first one.
+ * Let @rule decide if it wins against the earlier rules. A deeper rule wins. Of
+ * two rules at the same depth, the one that denies wins, or else the first.
  */
 static void consider(struct rules_decision *decision, int *deepest, int depth,
 		     const struct policy_rule *rule)
@@ -188,8 +188,8 @@ static void consider(struct rules_decision *decision, int *deepest, int depth,
 }
 
 /*
- * Whether a rule for a file covers @file wherever it is. A second hard link of
- * a file does not carry an "allow" to another place: a user can have made it.
+ * Whether a rule for a file covers @file by its inode. A file with a second
+ * hard link gets no "allow" that way, because a user can have created the link.
  */
 static bool is_file_of(const struct policy_rule *rule, const struct rule_place *place,
 		       const struct stat *file)
@@ -198,6 +198,7 @@ static bool is_file_of(const struct policy_rule *rule, const struct rule_place *
 	       (!rule->allow || file->st_nlink == 1);
 }
 
+/* Whether the rule with index @i takes part in a decision without @skip */
 static bool counts(const struct policy *policy, const struct rule_place *places,
 		   const struct policy_rule *skip, size_t i)
 {
@@ -205,8 +206,8 @@ static bool counts(const struct policy *policy, const struct rule_place *places,
 }
 
 /*
- * Consider the rules that name a directory which exists. The depth 0 is @dir,
- * -1 is the directory above it, and so on.
+ * Consider the rules that name an existing directory. The depth is 0 for @dir,
+ * -1 for the directory above it, and so on.
  */
 static enum refusal climb(const struct policy *policy, const struct rule_place *places,
 			  const struct policy_rule *skip, int dir, struct rules_decision *decision,
@@ -244,8 +245,8 @@ err_climb:
 }
 
 /*
- * Decide by all rules but @skip (NULL: by all) that have a place. After a
- * failure nothing is allowed.
+ * Decide by all rules that have a place, except @skip, which may be NULL. After
+ * a failure the decision allows nothing.
  */
 static enum refusal decide(const struct policy *policy, const struct rule_place *places,
 			   const struct policy_rule *skip, int dir, const char *below,
@@ -276,7 +277,10 @@ static enum refusal decide(const struct policy *policy, const struct rule_place 
 		if (!path_same_file(&place->dir, &st))
 			continue;
 		depth = covers(place->below, below, rule->allow ? naming.known : naming.folds);
-		/* If either file exists, their inodes tell. */
+		/*
+		 * If either file exists, is_file_of() has compared the inodes,
+		 * and the names need not be compared.
+		 */
 		if (depth)
 			consider(decision, &deepest, depth, rule);
 		else if (!rule->allow && naming.folds && !file.st_mode && !place->file.st_mode &&
@@ -359,8 +363,8 @@ static bool same_place(const struct rule_place *a, const struct rule_place *b)
 	return path_same_file(&a->dir, &b->dir) && !strcmp(a->below, b->below);
 }
 
-/* Returns whether it warned. */
-static bool warn_void(const struct policy *policy, const struct rule_place *places, size_t i,
+/* Warn about a rule that changes no decision. Returns whether it warned. */
+static bool warn_ineffective(const struct policy *policy, const struct rule_place *places, size_t i,
 		      int dir)
 {
 	const struct policy_rule *rule = &policy->rules[i];
@@ -370,7 +374,7 @@ static bool warn_void(const struct policy *policy, const struct rule_place *plac
 	if (decide(policy, places, NULL, dir, places[i].below, &all, &failure) != REFUSAL_NONE ||
 	    decide(policy, places, rule, dir, places[i].below, &others, &failure) != REFUSAL_NONE)
 		return false;
-	/* The two names only may be one. */
+	/* Nobody knows whether the two names are one. */
 	if (all.doubtful || others.doubtful)
 		return false;
 	if (all.rule && all.rule != rule && all.allowed != rule->allow) {
@@ -382,8 +386,8 @@ static bool warn_void(const struct policy *policy, const struct rule_place *plac
 	if (others.allowed != rule->allow)
 		return false;
 	/*
-	 * Of two rules that say the same about one place, the later one repeats
-	 * the earlier.
+	 * If two rules are equal, only the later one gets the warning that it
+	 * repeats the other.
 	 */
 	if (others.rule > rule && same_place(&places[i], &places[others.rule - policy->rules]))
 		return false;
@@ -423,10 +427,10 @@ static unsigned int warn_about(const struct policy *policy, const struct rule_pl
 		    fstatat(path.dir, path.missing, &st, AT_SYMLINK_NOFOLLOW) < 0) {
 			log_line(LOG_WARNING, "%s: %s=%s: there is no file or directory %s/%s%s",
 				 rule->source, key_of(rule), rule->path, path.place, path.missing,
-				 rule->allow ? "; a copy to it would make a file" : "");
+				 rule->allow ? "; a copy to it would create a file" : "");
 			warnings++;
 		}
-		warnings += warn_void(policy, places, i, path.dir);
+		warnings += warn_ineffective(policy, places, i, path.dir);
 	}
 	close(path.dir);
 	return warnings;

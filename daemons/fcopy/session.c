@@ -14,8 +14,8 @@
 #define PIPE_HEADER 8
 
 /*
- * After the IC header; all of it little-endian, without padding but what is
- * named here
+ * The structures that follow the IC header. All fields are little-endian, and
+ * there is no padding except the member of that name.
  */
 struct fcopy_header {
 	uint32_t operation;
@@ -25,7 +25,7 @@ struct fcopy_header {
 struct fcopy_start {
 	struct fcopy_header header;
 	uint16_t file_name[NAME_UNITS];		/* the name of the source file */
-	uint16_t path_name[NAME_UNITS];		/* -DestinationPath as it was typed */
+	uint16_t path_name[NAME_UNITS];		/* -DestinationPath as typed */
 	uint32_t flags;
 	uint64_t file_size;
 } __attribute__((packed));
@@ -46,9 +46,7 @@ _Static_assert(sizeof(struct fcopy_write) == 52, "wire layout");
 #define START_OVER_WRITE	0x1u
 #define START_CREATE_PATH	0x2u
 
-/*
- * Each kind of line about messages that are not valid has a limit of its own.
- */
+/* Each kind of line about invalid messages has a limit of its own. */
 enum invalid {
 	INVALID_BODY, INVALID_OPERATION, INVALID_NEGOTIATION, INVALID_PACKET, INVALID_ANSWER,
 	INVALID_LENGTH, INVALID_TYPE, INVALID_COUNT
@@ -70,7 +68,7 @@ void session_restart(struct session *session)
 {
 	session->agreed = session->expired = false;
 	session->failure.refusal = REFUSAL_NONE;
-	session->failure_told = false;
+	session->failure_reported = false;
 	session->refused = REFUSAL_NONE;
 	session->completed = false;
 	session->serving = false;
@@ -79,7 +77,7 @@ void session_restart(struct session *session)
 	session->over = session->running;
 }
 
-/* In the thread */
+/* Do the task. This function runs in the thread. */
 static void do_task(void *context)
 {
 	struct session *session = context;
@@ -115,7 +113,7 @@ static void begin(struct session *session, enum session_task kind)
 	session->completing = kind == TASK_COMPLETE;
 	session->running = true;
 	clock_gettime(CLOCK_MONOTONIC_COARSE, &session->begun);
-	/* A copy that was given up ends only when nothing is left of it. */
+	/* If a copy was given up, the gate stays shut during its removal. */
 	if (kind != TASK_DISCARD || session->transfer.gate != TRANSFER_GIVEN_UP)
 		session->transfer.gate = TRANSFER_OPEN;
 	if (session->work.threaded)
@@ -129,7 +127,7 @@ static void begin(struct session *session, enum session_task kind)
 	session_collect(session);
 }
 
-/* Remove what is left of a copy. To the host it has ended. */
+/* Let the thread remove a copy, which has ended for the host. */
 static void discard(struct session *session, const struct failure *failure)
 {
 	session->over = true;
@@ -138,8 +136,8 @@ static void discard(struct session *session, const struct failure *failure)
 }
 
 /*
- * Keep what START got. The time tells the requests that came before from a new
- * START.
+ * Keep the answer to START. The time distinguishes requests that arrived before
+ * the refusal from a new START.
  */
 static void keep_refusal(struct session *session, enum refusal refusal)
 {
@@ -147,7 +145,7 @@ static void keep_refusal(struct session *session, enum refusal refusal)
 	clock_gettime(CLOCK_MONOTONIC_COARSE, &session->refused_at);
 }
 
-/* Keep what the task has found for the host. */
+/* Keep the outcome of the task, for the answer to the host. */
 static void conclude(struct session *session)
 {
 	enum refusal refusal = session->task.refusal;
@@ -183,12 +181,12 @@ bool session_collect(struct session *session)
 	if (!over)
 		conclude(session);
 	/*
-	 * The host got a failure, because the disk does not say how the copy
-	 * ends.
+	 * The host got a failure because the disk did not answer, but the copy
+	 * has succeeded since. A repeated COMPLETE gets the success.
 	 */
 	else if (session->task.kind == TASK_COMPLETE && session->task.refusal == REFUSAL_NONE)
 		session->completion = REFUSAL_NONE;
-	/* The gate is shut: this failure is counted. */
+	/* The gate is shut, so the totals already contain this failure. */
 	if (over && transfer_active(&session->transfer))
 		discard(session, &session->failure);
 	return !session->running;
@@ -215,7 +213,7 @@ bool session_settle(struct session *session, int msec)
 	return !session->running;
 }
 
-/* Whether a copy is active, to the host */
+/* Whether a copy is active from the host's point of view */
 static bool copy_is_active(const struct session *session)
 {
 	return session->running ? !session->over : transfer_active(&session->transfer);
@@ -239,7 +237,7 @@ void session_finish(struct session *session, int msec)
 	clock_gettime(CLOCK_MONOTONIC, &begun);
 	if (!session_completes(session) || !session_settle(session, msec))
 		return;
-	/* The task was FLUSH. */
+	/* The task was FLUSH, and COMPLETE is still to do. */
 	if (session_completes(session)) {
 		begin(session, TASK_COMPLETE);
 		session_settle(session, msec - milliseconds_since(&begun));
@@ -257,9 +255,7 @@ const struct transfer_view *session_view(struct session *session)
 		transfer_look(&session->transfer, &session->view);
 	else
 		transfer_totals(&session->transfer, &session->view.totals);
-	/*
-	 * The host knows that a copy has failed before the disk lets go of it.
-	 */
+	/* For the host a copy may have failed while the thread still has it. */
 	session->view.active &= copy_is_active(session);
 	return &session->view;
 }
@@ -280,7 +276,10 @@ const char *session_slow(const struct session *session, unsigned int *seconds)
 	return task_words[session->task.kind];
 }
 
-/* Returns whether the file of the task under way will not appear. */
+/*
+ * Give up the copy of the running task. Returns false if the thread was faster,
+ * so that the file may still appear.
+ */
 static bool give_up(struct session *session, const struct failure *failure)
 {
 	enum session_task kind = session->task.kind;
@@ -291,7 +290,7 @@ static bool give_up(struct session *session, const struct failure *failure)
 		return false;
 	session->over = true;
 	session->failure = *failure;
-	session->failure_told = false;
+	session->failure_reported = false;
 	session->outcome = failure->refusal;
 	keep_refusal(session, kind == TASK_START ? failure->refusal : REFUSAL_NONE);
 	session->completed = kind == TASK_COMPLETE;
@@ -299,7 +298,7 @@ static bool give_up(struct session *session, const struct failure *failure)
 	return true;
 }
 
-/* The task under way has had its time. */
+/* End the copy of a task that has used up its time. */
 static void end_slow_task(struct session *session)
 {
 	enum session_task kind = session->task.kind;
@@ -311,14 +310,14 @@ static void end_slow_task(struct session *session)
 	     task_words[kind]);
 	if (give_up(session, &failure))
 		return;
-	/* The thread was faster, and counts and logs what comes of the copy. */
+	/* The thread was faster, and will count and log how the copy ends. */
 	gate = session->transfer.gate;
 	placed = gate == TRANSFER_PLACED;
 	if (gate != TRANSFER_FAILED)
 		log_limited(&session->slow, LOG_WARNING, "%s: the disk takes more than %g s; %s",
 			    session->view.path, SESSION_LIMIT_MSEC / 1e3, placed ?
 			    "the file is in place, but a power loss may undo that" :
-			    "the host is told a failure, and the file may still appear");
+			    "the host gets a failure, and the file may still appear");
 	session->over = true;
 	session->outcome = placed ? REFUSAL_NONE : REFUSAL_SLOW;
 	session->failure = failure;
@@ -327,11 +326,12 @@ static void end_slow_task(struct session *session)
 }
 
 /* Returns SESSION_LATER, or SESSION_ANSWER with the outcome of the task. */
-static enum session_reply take_outcome(struct session *session, unsigned int waited,
-				       enum refusal *refusal)
+static enum session_reply get_outcome(struct session *session, unsigned int waited,
+				      enum refusal *refusal)
 {
 	/*
-	 * A CANCEL waits for what is left of the copy, unless the daemon ends.
+	 * A CANCEL waits until the thread has removed the copy, unless the
+	 * daemon ends.
 	 */
 	bool waits = session->running &&
 		     (!session->over || (session->task.kind == TASK_DISCARD && !session->stopping));
@@ -342,14 +342,14 @@ static enum session_reply take_outcome(struct session *session, unsigned int wai
 	if (waits && !session->over)
 		end_slow_task(session);
 	session->serving = false;
-	session->failure_told = true;
+	session->failure_reported = true;
 	*refusal = session->outcome;
 	return SESSION_ANSWER;
 }
 
 /*
- * Show what START contains besides text. Nobody has seen yet what a host puts
- * into the two GUIDs.
+ * Log the numbers in START. Nobody has observed yet what a host puts into the
+ * two GUIDs.
  */
 static void show_start(const struct fcopy_start *msg, size_t length)
 {
@@ -364,8 +364,8 @@ static void show_start(const struct fcopy_start *msg, size_t length)
 }
 
 /*
- * A field of START for the debug log: the text, or the units of one that is no
- * text
+ * Log a text field of START. The log gets the text, or the first units if the
+ * field has a fault.
  */
 static void show_field(const char *label, const uint16_t *field, const char *text,
 		       const char *fault)
@@ -381,13 +381,13 @@ static void show_field(const char *label, const uint16_t *field, const char *tex
 	log_line(LOG_DEBUG, "START %s: %s; it begins with %s", label, fault, units);
 }
 
-/* Whether the host sends the latest START again */
+/* Whether @msg repeats the latest START */
 static bool is_same(const struct session *session, const struct fcopy_start *msg, size_t length)
 {
 	return length >= sizeof(*msg) && !memcmp(session->started, msg, sizeof(*msg));
 }
 
-/* Whether a request that waits had come before START was refused */
+/* Whether a waiting request arrived before START was refused */
 static bool came_before_refusal(const struct session *session, unsigned int waited)
 {
 	struct timespec now;
@@ -399,7 +399,7 @@ static bool came_before_refusal(const struct session *session, unsigned int wait
 	return waited > msec;
 }
 
-/* Take START apart. Returns REFUSAL_NONE if the task is ready for it. */
+/* Parse START. Returns REFUSAL_NONE if the task is ready to begin. */
 static enum refusal read_start(struct session *session, const struct fcopy_start *msg,
 			       size_t length,
 			       struct failure *failure)
@@ -430,7 +430,7 @@ static enum refusal read_start(struct session *session, const struct fcopy_start
 	}
 
 	if (session->stopping) {
-		session->failure_told = true;
+		session->failure_reported = true;
 		fail(failure, REFUSAL_STOPPED, "%s", "");
 		transfer_refused(&session->transfer, NULL, failure);
 		return failure->refusal;
@@ -481,7 +481,7 @@ static enum session_reply start(struct session *session, const struct fcopy_star
 	if (*refusal != REFUSAL_NONE)
 		return SESSION_ANSWER;
 	begin(session, TASK_START);
-	return take_outcome(session, 0, refusal);
+	return get_outcome(session, 0, refusal);
 }
 
 static enum session_reply write_data(struct session *session, const struct fcopy_write *msg,
@@ -494,7 +494,7 @@ static enum session_reply write_data(struct session *session, const struct fcopy
 		log_line(LOG_DEBUG, "WRITE offset %" PRIu64 ", size %" PRIu32 ", %zu bytes",
 			 length < sizeof(*msg) ? 0 : le64toh(msg->offset), size, length);
 	if (!copy_is_active(session)) {
-		session->failure_told = true;
+		session->failure_reported = true;
 		*refusal = failure->refusal != REFUSAL_NONE ? failure->refusal : REFUSAL_NO_COPY;
 		return SESSION_ANSWER;
 	}
@@ -513,7 +513,7 @@ static enum session_reply write_data(struct session *session, const struct fcopy
 	session->task.size = size;
 	memcpy(session->task.data, msg->data, size);
 	begin(session, TASK_WRITE);
-	return take_outcome(session, 0, refusal);
+	return get_outcome(session, 0, refusal);
 }
 
 static enum session_reply complete(struct session *session, enum refusal *refusal)
@@ -521,14 +521,14 @@ static enum session_reply complete(struct session *session, enum refusal *refusa
 	log_line(LOG_DEBUG, "COMPLETE%s", session->completed ? " again" : "");
 	if (!session->completed && copy_is_active(session)) {
 		begin(session, TASK_COMPLETE);
-		return take_outcome(session, 0, refusal);
+		return get_outcome(session, 0, refusal);
 	}
 	if (!session->completed) {
 		session->completed = true;
 		session->completion = session->failure.refusal != REFUSAL_NONE ?
 				      session->failure.refusal : REFUSAL_NO_COPY;
 		session->failure.refusal = REFUSAL_NONE;
-		session->failure_told = true;
+		session->failure_reported = true;
 	}
 	*refusal = session->completion;
 	return SESSION_ANSWER;
@@ -546,10 +546,13 @@ static enum session_reply cancel(struct session *session, enum refusal *refusal)
 	session->outcome = REFUSAL_NONE;
 	fail(&failure, REFUSAL_CANCELLED, "%s", "");
 	discard(session, &failure);
-	return take_outcome(session, 0, refusal);
+	return get_outcome(session, 0, refusal);
 }
 
-/* A request has waited for its turn for too long. Returns the answer. */
+/*
+ * End the wait of a request that has waited for its turn for too long. Returns
+ * the answer.
+ */
 static enum refusal end_wait(struct session *session, uint32_t operation)
 {
 	struct failure failure;
@@ -568,15 +571,15 @@ static enum refusal end_wait(struct session *session, uint32_t operation)
 		     session->view.path);
 		transfer_refused(&session->transfer, NULL, &session->failure);
 	}
-	session->failure_told = true;
+	session->failure_reported = true;
 	session->completed = operation == FCOPY_COMPLETE;
 	session->completion = REFUSAL_SLOW;
 	return REFUSAL_SLOW;
 }
 
 /*
- * The daemon ends, and the copy before has ended: nothing is left to wait for.
- * Returns the answer.
+ * Answer a request that only waits for the rest of an earlier copy while the
+ * daemon ends. Returns the answer.
  */
 static enum refusal answer_at_stop(struct session *session, uint32_t operation)
 {
@@ -587,14 +590,14 @@ static enum refusal answer_at_stop(struct session *session, uint32_t operation)
 		return REFUSAL_NONE;
 	fail(&session->failure, REFUSAL_STOPPED, "%s", "");
 	transfer_refused(&session->transfer, NULL, &session->failure);
-	session->failure_told = true;
+	session->failure_reported = true;
 	return REFUSAL_STOPPED;
 }
 
 /*
- * @waited: the milliseconds for which the request has waited; NULL: it is new
- *
- * Returns SESSION_LATER, or SESSION_ANSWER and the answer in @refusal.
+ * Do the operation of a message. @waited points to the milliseconds for which
+ * the request has waited, and is NULL for a new request. Returns SESSION_LATER,
+ * or SESSION_ANSWER with the answer in *refusal.
  */
 static enum session_reply operate(struct session *session, const void *body, size_t length,
 				  const unsigned int *waited, enum refusal *refusal)
@@ -632,7 +635,7 @@ static enum session_reply operate(struct session *session, const void *body, siz
 	}
 	session_collect(session);
 	if (session->serving)
-		return take_outcome(session, waited ? *waited : 0, refusal);
+		return get_outcome(session, waited ? *waited : 0, refusal);
 	if (waited && operation == FCOPY_START && session->refused != REFUSAL_NONE &&
 	    is_same(session, body, length) && came_before_refusal(session, *waited)) {
 		log_line(LOG_DEBUG, "START again");
@@ -640,8 +643,8 @@ static enum session_reply operate(struct session *session, const void *body, siz
 		return SESSION_ANSWER;
 	}
 	/*
-	 * The thread has the transfer. Without it only a copy that is over can
-	 * be answered for.
+	 * While the thread has the transfer, the session can answer only a
+	 * WRITE or COMPLETE of a copy that has ended for the host.
 	 */
 	if (session->running &&
 	    (!session->over || operation == FCOPY_START || operation == FCOPY_CANCEL)) {
@@ -674,7 +677,7 @@ static enum session_reply operate(struct session *session, const void *body, siz
 	}
 }
 
-/* The versions that the host lists, for the debug log */
+/* Log the header and the versions of a negotiation. */
 static void show_negotiation(const struct vmbus_ic_header *header, const void *message,
 			     size_t length)
 {
@@ -705,18 +708,21 @@ static void show_negotiation(const struct vmbus_ic_header *header, const void *m
 		 le16toh(counts[0]), le16toh(counts[1]), list);
 }
 
-/* The host has forgotten what it asked, and drops answers to it. */
+/*
+ * Forget all requests after a negotiation. The host has forgotten them, too,
+ * and would drop the answers.
+ */
 static void forget_requests(struct session *session)
 {
 	session->completed = session->serving = false;
 	session->refused = REFUSAL_NONE;
 	session->completing = false;
 	session->held = 0;
-	/* A file that gets its name at this moment keeps it. */
+	/* A file that gets its name now keeps it. */
 	session->over = session->running;
 }
 
-/* Returns whether @message is the answer already. */
+/* Negotiate versions. Returns whether @message is already the answer. */
 static bool negotiate(struct session *session, void *message, size_t length)
 {
 	static const struct vmbus_ic_version frameworks[] = { { 3, 0 }, { 1, 0 } };
@@ -767,7 +773,7 @@ static enum session_reply answer(struct session *session, void *message, size_t 
 		return SESSION_SILENCE;
 	}
 
-	/* The packet may be longer, by padding. */
+	/* The packet may be longer because of padding. */
 	end = PIPE_HEADER + (size_t)le32toh(header.pipe_size);
 	if (end < sizeof(header) || end > length) {
 		log_limited(&session->invalid[INVALID_LENGTH], LOG_WARNING,
@@ -837,7 +843,7 @@ bool session_abort(struct session *session, const struct failure *failure)
 	if (!transfer_active(&session->transfer))
 		return false;
 	session->failure = *failure;
-	session->failure_told = false;
+	session->failure_reported = false;
 	discard(session, failure);
 	return true;
 }

@@ -11,41 +11,45 @@
 #include "work.h"
 
 /*
- * The messages of the file copy service: an IC header (vmbus_bufring.h), then
- * an operation. Each one is answered by the same bytes with a status in them.
+ * These functions answer the messages of the file copy service. A message is an
+ * IC header (vmbus_bufring.h) and an operation. The answer consists of the same
+ * bytes with a status in them.
  *
- * Out of order:
- *   before versions are agreed		REFUSAL_VERSION
- *   NEGOTIATE				ends an active copy: the host has
- *					forgotten it
- *   START while a copy is active	discards that copy, even if the new one
- *					is refused
- *   the same START before any WRITE	goes on with that copy
- *   WRITE, COMPLETE after a failure	the failure again, until START, COMPLETE
- *					or CANCEL
- *   COMPLETE again			what the last COMPLETE got
+ * The session answers messages out of order, and faulty ones, as follows:
+ *   any operation before NEGOTIATE	REFUSAL_VERSION
+ *   NEGOTIATE				ends an active copy, because the host
+ *					has forgotten it
+ *   START while a copy is active	discards that copy, even if the session
+ *					refuses the new one
+ *   the same START before any WRITE	continues that copy
+ *   WRITE, COMPLETE after a failure	repeat the failure, until START,
+ *					COMPLETE or CANCEL
+ *   COMPLETE again			repeats the answer to the last COMPLETE
  *   WRITE, COMPLETE without START	REFUSAL_NO_COPY
- *   CANCEL, at any time		success: nothing is left of a copy
+ *   CANCEL, at any time		success; nothing is left of a copy
  *   an unknown operation or type	REFUSAL_UNKNOWN
- *   shorter than its contents		REFUSAL_MESSAGE; a WRITE also ends the
+ *   a message that is too short	REFUSAL_MESSAGE; a WRITE also ends the
  *					copy
- *   an answer, or no IC message	ignored
+ *   an answer, or no IC message	no answer
  *
- * The host tries a transaction again when its answer has not come within 60
- * seconds. So START, WRITE and COMPLETE may each come twice, the second time
- * with the same transaction id or with another one: nobody has seen which. A
- * START that was refused is tried anew, as the reason may be gone.
+ * The host repeats a transaction if it gets no answer within 60 seconds. So
+ * START, WRITE and COMPLETE may each arrive twice. Nobody has observed whether
+ * the second one has the same transaction id. The session tries a refused START
+ * anew, because the reason may have gone.
  *
- * What may wait for a disk is a task for the thread of work.h. The request
- * whose answer needs its outcome waits with the caller, and later requests wait
- * behind it. A NEGOTIATE never waits. A request that waits for
- * SESSION_LIMIT_MSEC gets REFUSAL_SLOW: the copy is given up, and the thread
- * removes what is left of it as soon as the disk permits. A COMPLETE whose file
- * is in place by then is a success. A request that came again while it waited
- * gets what the first one got.
+ * Everything that may wait for a disk is a task for the thread of work.h. The
+ * caller keeps the request whose answer needs the outcome of the task, and
+ * later requests wait behind it. A NEGOTIATE never waits. A request that waits
+ * for SESSION_LIMIT_MSEC gets REFUSAL_SLOW. The session then gives up the copy,
+ * and the thread removes the rest of it as soon as the disk permits. A COMPLETE
+ * whose file is in place by then is a success. If the host repeats a request
+ * that still waits, both get the same answer.
  */
 
-/* The host's limit is 60 seconds, and Linux has always answered within 30. */
+/*
+ * The host waits 60 seconds for an answer. The kernel's own drivers answer
+ * within 30.
+ */
 #ifndef SESSION_LIMIT_MSEC
 #define SESSION_LIMIT_MSEC	25000
 #endif
@@ -55,9 +59,9 @@
 #define FCOPY_COMPLETE	2
 #define FCOPY_CANCEL	3
 
-/** The most data in one WRITE */
+/** The maximum number of data bytes in one WRITE */
 #define FCOPY_FRAGMENT	6144
-/** The bytes of a START after the IC header */
+/** The size of a START after the IC header */
 #define FCOPY_START_SIZE 1088
 
 #define SESSION_INVALID_KINDS 7
@@ -66,74 +70,74 @@ enum session_task {
 	TASK_START, TASK_WRITE, TASK_FLUSH, TASK_COMPLETE, TASK_DISCARD
 };
 
-/** What becomes of a message; all but the first two call for an answer */
+/** What the caller does with a message */
 enum session_reply {
-	SESSION_SILENCE,	/* there is no answer */
+	SESSION_SILENCE,	/* send no answer */
 	SESSION_LATER,		/* keep the message for session_retry() */
-	SESSION_ANSWER,		/* the message has become its answer */
-	/* so it has; what the caller keeps is forgotten: count it no more */
+	SESSION_ANSWER,		/* send the message, which has become its answer */
+	/* send the answer, and drop the kept messages: @held is 0 */
 	SESSION_ANEW,
 };
 
 struct session {
-	bool agreed;			/* on versions */
-	/* no message has come since session_expire() ended a copy */
+	bool agreed;			/* the host and the daemon have agreed on versions */
+	/* no message has arrived since session_expire() ended a copy */
 	bool expired;
-	bool stopping;			/* the daemon ends: START gets REFUSAL_STOPPED */
-	/* of the last copy: the answer to its next WRITE or COMPLETE */
+	bool stopping;			/* the daemon ends, and START gets REFUSAL_STOPPED */
+	/* the failure of the last copy, for its next WRITE or COMPLETE */
 	struct failure failure;
-	bool failure_told;		/* an answer to WRITE or COMPLETE has told it */
-	/* the last operation was START, and got this; or REFUSAL_NONE */
+	bool failure_reported;		/* an answer has contained the failure */
+	/* the refusal if the last operation was START, or REFUSAL_NONE */
 	enum refusal refused;
 	struct timespec refused_at;
-	bool completed;			/* the last operation was COMPLETE, and got this: */
-	enum refusal completion;
+	bool completed;			/* the last operation was COMPLETE */
+	enum refusal completion;	/* the answer to this COMPLETE */
 	unsigned char started[FCOPY_START_SIZE];	/* the START of the active copy */
-	struct transfer transfer;	/* the thread's while @running */
-	struct transfer_view view;	/* as it was when the task began */
+	struct transfer transfer;	/* belongs to the thread while @running */
+	struct transfer_view view;	/* the transfer as it was when the task began */
 
 	struct work work;
 	/* a task has begun, and session_collect() has not seen its end */
 	bool running;
-	bool serving;			/* the first request that waits needs the task's outcome */
-	/* the task is COMPLETE, or FLUSH and a COMPLETE waits for it */
+	bool serving;			/* the first held request needs the task's outcome */
+	/* the task is COMPLETE, or it is FLUSH and a COMPLETE waits for it */
 	bool completing;
-	bool over;			/* to the host, the copy that the task works on has ended */
-	unsigned int held;		/* requests that wait; the caller counts them */
-	enum refusal outcome;		/* of the task */
-	struct timespec begun;		/* the task */
+	bool over;			/* for the host, the copy of the task has ended */
+	unsigned int held;		/* the requests that wait; the caller counts them */
+	enum refusal outcome;		/* the outcome of the task */
+	struct timespec begun;		/* the time when the task began */
 	struct {
 		enum session_task kind;
 		enum refusal refusal;
 		struct failure failure;
 		struct destination_request request;
 		char path[NAME_BYTES], name[NAME_BYTES], name_fault[64];
-		uint64_t number;	/* START: the announced size; WRITE: the offset */
+		uint64_t number;	/* the size in START, or the offset in WRITE */
 		uint32_t size;
 		unsigned char data[FCOPY_FRAGMENT];
 	} task;
-	/* lines about messages that are not valid */
+	/* the limits of lines about invalid messages */
 	struct log_limit invalid[SESSION_INVALID_KINDS];
 	struct log_limit slow;
 };
 
 /**
- * session_init() - the host has said nothing yet; parameters as for
- * transfer_init()
+ * session_init() - prepare for the first message of the host; the parameters
+ * are as for transfer_init()
  */
 void session_init(struct session *session, int journal, const struct policy *policy);
 
 /**
- * session_restart() - the host begins anew; no copy may be active, the totals
- * stay
+ * session_restart() - prepare for a host that begins anew
+ *
+ * No copy may be active. The totals stay.
  */
 void session_restart(struct session *session);
 
 /**
- * session_answer() - do what a message asks for, and turn it into the answer,
- * in place
- * @message: the payload of an in-band packet
- * @length: as received
+ * session_answer() - do what a message asks for, and turn it into the answer
+ * @message: the payload of an in-band packet, which becomes the answer
+ * @length: the length of the payload
  *
  * The caller sends the answer, of the same @length, and then calls
  * session_work().
@@ -141,37 +145,37 @@ void session_restart(struct session *session);
 enum session_reply session_answer(struct session *session, void *message, size_t length);
 
 /**
- * session_retry() - session_answer() for the first message that waits
- * @waited: milliseconds since it came
+ * session_retry() - call session_answer() for the first message that waits
+ * @waited: the milliseconds since the message arrived
  *
- * Call it when a task has ended, and from time to time.
+ * The caller calls it when a task has ended, and from time to time.
  */
 enum session_reply session_retry(struct session *session, void *message, size_t length,
 				 unsigned int waited);
 
-/** session_work() - have gathered data written to the file */
+/** session_work() - let the thread write gathered data to the file */
 void session_work(struct session *session);
 
 /**
- * session_collect() - see whether a task has ended; return whether none is
- * under way
+ * session_collect() - handle the end of a task; return whether no task is
+ * running
  */
 bool session_collect(struct session *session);
 
 /**
- * session_settle() - wait at most so long for the task under way; return
- * whether none is left
+ * session_settle() - wait for the running task, but at most @msec; return
+ * whether no task is running
  */
 bool session_settle(struct session *session, int msec);
 
 /**
- * session_active() - whether a copy is active, or what is left of one occupies
- * the thread
+ * session_active() - whether a copy is active, or the thread still works on the
+ * rest of one
  */
 bool session_active(struct session *session);
 
 /**
- * session_receives() - whether the host has an active copy, or waits for an
+ * session_receives() - whether the host has an active copy or waits for an
  * answer
  */
 bool session_receives(struct session *session);
@@ -183,48 +187,50 @@ static inline bool session_starts(const struct session *session)
 }
 
 /**
- * session_completes() - whether a COMPLETE is under way, or waits for data to
- * be written
+ * session_completes() - whether the thread completes the copy, or will do so
+ * when it has written the gathered data
  */
 bool session_completes(const struct session *session);
 
 /**
- * session_finish() - wait at most so long for such a COMPLETE, whose answer the
- * host cannot get
+ * session_finish() - wait for such a completion, but at most @msec
+ *
+ * The host cannot get the answer, but the file is in place.
  */
 void session_finish(struct session *session, int msec);
 
 /**
- * session_view() - the copy and the totals, without what a running task has
- * done to them
+ * session_view() - return the copy and the totals, without the effects of a
+ * running task on the copy
  */
 const struct transfer_view *session_view(struct session *session);
 
 /**
- * session_slow() - what a disk takes more than a second for: words for people
+ * session_slow() - describe, for people, what a task has waited for
+ * @seconds: the time since the task began
  *
- * Returns NULL if there is nothing, otherwise also the @seconds.
+ * Returns NULL if no task has run for more than a second.
  */
 const char *session_slow(const struct session *session, unsigned int *seconds);
 
-/** session_expire() - end a copy that transfer_is_idle() */
+/** session_expire() - end the copy if transfer_is_idle() */
 void session_expire(struct session *session);
 
 /**
- * session_stop() - end an active copy as session_abort() does; no copy begins
- * any more
+ * session_stop() - end an active copy, and refuse every new one
  *
- * A COMPLETE under way goes on.
+ * The function does not end a copy that session_completes(). Returns whether it
+ * ended a copy.
  */
 bool session_stop(struct session *session);
 
 /**
- * session_abort() - end an active copy from this side
+ * session_abort() - end an active copy without the host
  *
- * The host's next WRITE or COMPLETE gets @failure, as does a request that
+ * The host's next WRITE or COMPLETE gets @failure, and so does a request that
  * waits.
  *
- * Returns whether there was one.
+ * Returns whether the function ended a copy.
  */
 bool session_abort(struct session *session, const struct failure *failure);
 

@@ -48,8 +48,8 @@ void silence_reopened(struct silence *silence, bool silent)
 }
 
 /*
- * The milliseconds since the last look; after a sleep of the machine, those of
- * one look
+ * Return the milliseconds since the last silence_look(). The function limits
+ * the result, because the machine may have been asleep meanwhile.
  */
 static unsigned int passed(struct silence *silence)
 {
@@ -71,7 +71,7 @@ bool silence_look(struct silence *silence, struct vmbus_chan *channel, bool expi
 	struct vmbus_stats stats;
 	uint64_t read;
 
-	/* exchange_run() finds out what is wrong with the rings. */
+	/* exchange_run() handles every error of the rings. */
 	if (unread < 0)
 		return false;
 	vmbus_chan_stats(channel, &stats, sizeof(stats));
@@ -83,8 +83,8 @@ bool silence_look(struct silence *silence, struct vmbus_chan *channel, bool expi
 		silence->files = files;
 		silence->patience = SILENCE_SECONDS;
 	}
-	if (silence->told && stats.rx_packets && debt != SILENCE_READ) {
-		silence->told = false;
+	if (silence->logged && stats.rx_packets && debt != SILENCE_READ) {
+		silence->logged = false;
 		log_line(LOG_INFO, "the host talks again");
 	}
 	if (debt == SILENCE_NOTHING || debt != silence->debt ||
@@ -101,13 +101,13 @@ bool silence_look(struct silence *silence, struct vmbus_chan *channel, bool expi
 	silence->msec += msec;
 	if (debt == SILENCE_NOTHING || silence->msec / 1000 < silence->patience)
 		return false;
-	/* The end of a copy that the host left may be all that it has to do. */
-	if (!silence->told && debt == SILENCE_MESSAGE)
+	/* The host may have abandoned the copy and have nothing to send. */
+	if (!silence->logged && debt == SILENCE_MESSAGE)
 		log_line(LOG_INFO, "the host has not gone on with a copy for %u s; the daemon opens the device again to be sure",
 			 silence->msec / 1000);
-	else if (!silence->told)
+	else if (!silence->logged)
 		log_line(LOG_WARNING, "the host has fallen silent: %s for %u s; the device is opened again",
 			 words[debt], silence->msec / 1000);
-	silence->told = true;
+	silence->logged = true;
 	return true;
 }

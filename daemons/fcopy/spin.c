@@ -7,20 +7,20 @@
 #include "spin.h"
 
 /*
- * The shortest measurement counts, because an interrupt may have made another
- * one longer.
+ * The shortest measurement counts, because an interrupt may have prolonged the
+ * others.
  */
 #define MEASUREMENTS	3
 #define MEASURED_LOOKS	128
 #define MEASURED_SLEEP	20000ull	/* ns */
 
 /*
- * No spin has more looks, whatever the measurement says. A clock that stands
- * still during the measurement would make it look as if a look took no time.
+ * The limit of looks in a spin. If the clock stands still during the
+ * measurement, a look seems to take no time.
  */
 #define LOOKS_MAX	100000
 
-/* A spin of less than this share of the longest one is not worth its while. */
+/* A spin shorter than this fraction of the longest one is not worthwhile. */
 #define SMALLEST_SHARE	8
 
 /*
@@ -33,8 +33,8 @@ static inline void relax(void)
 	__builtin_ia32_pause();
 #elif defined(__aarch64__)
 	/*
-	 * "yield" does nothing on most cores; "isb" takes about as long as
-	 * "pause" does on x86.
+	 * "yield" does nothing on most cores. "isb" takes about as long as
+	 * "pause" on x86.
 	 */
 	__asm__ __volatile__("isb" : : : "memory");
 #else
@@ -50,9 +50,7 @@ static uint64_t now_nsec(void)
 	return now.tv_sec * 1000000000ull + now.tv_nsec;
 }
 
-/*
- * Return the nanoseconds that MEASURED_LOOKS take, whatever they find; never 0.
- */
+/* Return the nanoseconds that MEASURED_LOOKS take. The result is never 0. */
 static uint64_t measure_looks(bool (*look)(void *context), void *context)
 {
 	uint64_t took, shortest = UINT64_MAX;
@@ -101,8 +99,8 @@ static bool has_other_processors(void)
 	cpu_set_t set;
 
 	/*
-	 * The call fails only where the kernel has more processors than fit
-	 * into a cpu_set_t.
+	 * The call fails only if the kernel supports more processors than a
+	 * cpu_set_t holds.
 	 */
 	return sched_getaffinity(0, sizeof(set), &set) < 0 || CPU_COUNT(&set) > 1;
 }
@@ -122,6 +120,7 @@ void spin_begin(struct spin *spin, bool (*look)(void *context), void *context)
 	spin->looks = spin->longest;
 }
 
+/* Shorten the next spin, or skip some, after a spin without success. */
 static void shorten(struct spin *spin)
 {
 	if (spin->looks) {

@@ -5,27 +5,27 @@
 #include <stdbool.h>
 
 /*
- * Looks at the ring again for a short time before the daemon sleeps.
+ * A spin polls the ring for a short time before the daemon sleeps.
  *
  * The host works in lockstep: it sends the next packet when it has the answer
  * to the last one. That packet often arrives sooner than an idle processor
- * wakes up, and while the host's interrupts are masked it costs neither side
- * a transition between host and guest.
+ * wakes up. While the interrupts of the host are masked, the packet also costs
+ * no transition between host and guest.
  *
- * What a spin saves is one wake-up, so it lasts SPIN_WAKEUPS times as long as a
- * wake-up takes, and never longer than SPIN_USEC_MAX. spin_begin() measures
- * that: the whole spin takes about a tenth of a millisecond on a processor, and
- * a millisecond or two in an emulator. A spin counts looks and does not read
- * the clock, because on some hosts a read of the clock leaves the virtual
- * machine.
+ * A spin can save one wake-up. It therefore lasts SPIN_WAKEUPS times as long as
+ * a wake-up takes, and never longer than SPIN_USEC_MAX. spin_begin() measures
+ * the wake-up. The whole spin takes about a tenth of a millisecond on a
+ * processor, and a millisecond or two in an emulator. A spin counts its looks
+ * at the ring and does not read the clock, because on some hosts a read of the
+ * clock leaves the virtual machine.
  *
  * A spin that finds nothing halves the next one. After four in a row the daemon
- * stops spinning and only tries again: after 32 sleeps, then after 64, and so
- * on up to 1024. A host that is too slow costs two spins at first, and then one
- * part in a thousand of the time.
+ * stops spinning and only makes a trial after 32 sleeps, then after 64, and so
+ * on up to 1024. A host that is too slow costs two full spins at first, and
+ * then a thousandth of the time.
  *
- * With one processor the daemon never spins: the spin would only keep other
- * work, such as writing the copy to the disk, from being done.
+ * With one processor the daemon never spins, because the spin would only delay
+ * other work, such as writing the copy to the disk.
  */
 #define SPIN_WAKEUPS	8
 #define SPIN_USEC_MAX	3000
@@ -33,22 +33,23 @@
 #define SPIN_SKIP_MAX	1024
 
 struct spin {
-	unsigned int longest;	/* looks of the longest spin; 0: never spin */
-	unsigned int looks;	/* of the next spin; 0: skip it, or try again */
-	unsigned int skip;	/* spins to leave out before the next trial */
-	unsigned int next_skip;	/* what a trial without success sets @skip to */
+	unsigned int longest;	/* the looks of a full spin, or 0 to never spin */
+	unsigned int looks;	/* the looks of the next spin, or 0 after failures */
+	unsigned int skip;	/* the number of spins to skip before the next trial */
+	unsigned int next_skip;	/* the value of @skip after a trial that fails */
 };
 
 /**
- * spin_begin() - measure a look, and forget what earlier copies taught
- * @look: returns whether there is a packet; must not make a system call
+ * spin_begin() - measure a wake-up and a look, and reset @spin
+ * @look: a function that returns whether there is a packet, without a system
+ *	call
  *
- * Call it when a copy begins. It sleeps and wakes up several times, which takes
- * about a fifth of a millisecond.
+ * The caller calls it when a copy begins. The function sleeps and wakes up
+ * several times, which takes about a fifth of a millisecond.
  */
 void spin_begin(struct spin *spin, bool (*look)(void *context), void *context);
 
-/** spin_find() - look for a while; return whether @look found something */
+/** spin_find() - call @look for a while; return whether it found a packet */
 bool spin_find(struct spin *spin, bool (*look)(void *context), void *context);
 
 #endif

@@ -16,16 +16,16 @@
 #define INTERVAL_MS 1000
 
 /*
- * Room for a value after log_escape(). It holds every path that has nothing to
- * escape.
+ * The limit of a value after log_escape(). It suffices for every path without
+ * escaped characters.
  */
 #define VALUE_SIZE (TRANSFER_FILE_SIZE + 4096)
 
 static int run_fd = -1;
 static char device[128];
-static unsigned long long begun;	/* start of this process, in clock ticks since boot */
+static unsigned long long begun;	/* the result of start_time() for this process */
 
-/* The values that the daemon reported last */
+/* The values that the daemon published last */
 static struct {
 	bool once, active;
 	const char *slow;
@@ -34,7 +34,7 @@ static struct {
 	uint64_t reopened;
 	uint64_t files, failed, received;
 	struct timespec at;
-} told;
+} published;
 
 /*
  * Return when the process @pid began, in clock ticks since boot, or 0 if there
@@ -56,7 +56,7 @@ static unsigned long long start_time(const char *pid)
 	if (n <= 0)
 		return 0;
 	text[n] = '\0';
-	/* The name is in brackets, and may contain blanks and brackets. */
+	/* The name is in parentheses and may contain blanks and parentheses. */
 	end = strrchr(text, ')');
 	for (int field = 2; end && field < 22; field++)
 		end = strchr(end + 1, ' ');
@@ -69,7 +69,7 @@ void status_open(const char *run_dir, const char *of_device)
 {
 	snprintf(device, sizeof(device), "%s", of_device);
 	begun = start_time("self");
-	told.once = false;
+	published.once = false;
 	if (mkdir(run_dir, 0755) < 0 && errno != EEXIST)
 		goto err_dir;
 	run_fd = open(run_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -89,8 +89,8 @@ static double rate(uint64_t bytes, uint64_t usec)
 }
 
 /*
- * Return 100 only if all announced bytes have arrived. Further bytes do not
- * count.
+ * Return the progress in percent. The result is 100 only if all announced bytes
+ * have arrived; further bytes do not count.
  */
 static unsigned int percent(const struct transfer_view *view)
 {
@@ -162,7 +162,7 @@ static void print_values(const struct status *status, FILE *to)
 	print_host(status->host, to);
 }
 
-/* Replace the file. If /run is full, the old file stays, without a log line. */
+/* Replace the file. If /run is full, the old file stays without a warning. */
 static void write_file(const struct status *status)
 {
 	FILE *file;
@@ -183,8 +183,11 @@ static void write_file(const struct status *status)
 	fclose(file);
 }
 
-/* Every user of the machine can read this text, so it names no file. */
-static void tell_manager(const struct status *status)
+/*
+ * Send a line to the service manager. It names no file, because every user of
+ * the machine can read it.
+ */
+static void notify_manager(const struct status *status)
 {
 	const struct transfer_view *view = status->view;
 	const struct transfer_totals *totals = &view->totals;
@@ -204,7 +207,7 @@ static void tell_manager(const struct status *status)
 			 percent(view), speed);
 	} else if (status->host->debt == SILENCE_OFFER) {
 		snprintf(text, sizeof(text), "Waiting for the host to offer the device again");
-	} else if (status->host->told) {
+	} else if (status->host->logged) {
 		snprintf(text, sizeof(text), "The host has fallen silent: %s; the device was opened again %"
 			 PRIu64 " times", silence_words(status->host->reason), status->host->reopened);
 	} else if (totals->failed_at) {
@@ -225,28 +228,30 @@ bool status_update(const struct status *status)
 	struct timespec now;
 	int64_t passed;
 
-	if (told.once && told.active == active && told.files == view->totals.files &&
-	    told.failed == view->totals.failed && told.slow == status->slow &&
-	    told.slow_seconds == status->slow_seconds && told.debt == status->host->debt &&
-	    told.reopened == status->host->reopened &&
-	    (!active || told.received == view->received))
+	if (published.once && published.active == active &&
+	    published.files == view->totals.files && published.failed == view->totals.failed &&
+	    published.slow == status->slow && published.slow_seconds == status->slow_seconds &&
+	    published.debt == status->host->debt &&
+	    published.reopened == status->host->reopened &&
+	    (!active || published.received == view->received))
 		return false;
 	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-	passed = (now.tv_sec - told.at.tv_sec) * 1000ll + (now.tv_nsec - told.at.tv_nsec) / 1000000;
-	if (told.once && passed < INTERVAL_MS)
+	passed = (now.tv_sec - published.at.tv_sec) * 1000ll +
+		 (now.tv_nsec - published.at.tv_nsec) / 1000000;
+	if (published.once && passed < INTERVAL_MS)
 		return true;
 
-	told.once = true;
-	told.active = active;
-	told.slow = status->slow;
-	told.slow_seconds = status->slow_seconds;
-	told.debt = status->host->debt;
-	told.reopened = status->host->reopened;
-	told.files = view->totals.files;
-	told.failed = view->totals.failed;
-	told.received = view->received;
-	told.at = now;
-	tell_manager(status);
+	published.once = true;
+	published.active = active;
+	published.slow = status->slow;
+	published.slow_seconds = status->slow_seconds;
+	published.debt = status->host->debt;
+	published.reopened = status->host->reopened;
+	published.files = view->totals.files;
+	published.failed = view->totals.failed;
+	published.received = view->received;
+	published.at = now;
+	notify_manager(status);
 	if (run_fd >= 0)
 		write_file(status);
 	return false;

@@ -18,25 +18,25 @@
 #include "transfer.h"
 
 /*
- * Data goes to the disk in steps while it arrives, and one step waits for the
- * one before. So COMPLETE has little to wait for: the host waits for it, and
- * tries again after 60 seconds. A step holds what arrives and is written in a
- * fraction of that time. On overlayfs sync_file_range(2) does nothing, and
- * servers of network file systems keep their part for fsync(2); there a step is
- * fdatasync(2).
+ * The daemon writes data to the disk in steps while the data arrives. Each step
+ * waits for the one before, so little is left for COMPLETE, which the host
+ * repeats if it gets no answer within 60 seconds. The size of a step adapts to
+ * the disk, so that a step takes a fraction of that time. On overlayfs
+ * sync_file_range(2) does nothing, and the server of a network file system may
+ * write nothing before fsync(2). There a step is fdatasync(2).
  */
 #define STEP_FIRST	(1u << 20)
-#define STEP_LEAST	BUFFER_PIECE
-#define STEP_MOST	(16u << 20)
+#define STEP_MIN	BUFFER_PIECE
+#define STEP_MAX	(16u << 20)
 #define STEP_SLOW_MSEC	2000
 #define STEP_QUICK_MSEC	250
 
-/* A file that grows beyond its announced size looks for room in such steps. */
+/* A file that outgrows its announced size checks for space in these steps. */
 #define GROWTH_STEP (8u << 20)
 
 /*
- * Every WRITE looks at this clock. The fine one leaves the VM where it is not
- * the TSC.
+ * Every WRITE reads this clock. A read of CLOCK_MONOTONIC would leave the VM if
+ * the clock source is not the TSC.
  */
 #define IDLE_CLOCK CLOCK_MONOTONIC_COARSE
 
@@ -88,8 +88,8 @@ static struct log_copy copy_for_log(const struct transfer *transfer, enum log_ev
 }
 
 /*
- * The thread's side of the gate. Returns false if the copy was given up; then
- * its failure is counted and logged.
+ * Change the gate, in the thread. Returns false if the loop has given up the
+ * copy; it has then counted and logged the failure.
  */
 static bool pass_gate(struct transfer *transfer, enum transfer_gate to)
 {
@@ -219,7 +219,7 @@ static void forget_created(struct transfer *transfer)
 
 /*
  * Whether a file without a name can become the target later. link_file() needs
- * /proc. On btrfs fsync() of such a file does nothing, so that a power loss
+ * /proc for that. On btrfs fsync() of such a file does nothing, so a power loss
  * after COMPLETE could leave an empty file under the target's name.
  */
 static bool may_be_unnamed(int dir)
@@ -240,8 +240,8 @@ static enum refusal open_aside(struct transfer *transfer, struct failure *failur
 		if (transfer->file >= 0)
 			return REFUSAL_NONE;
 		/*
-		 * EISDIR: a kernel or file system to which O_TMPFILE is just
-		 * O_DIRECTORY
+		 * EISDIR means that this kernel or file system knows O_TMPFILE
+		 * only as O_DIRECTORY.
 		 */
 		if (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL)
 			return fail_errno(failure, errno, "%s/", transfer->to.directory);
@@ -275,7 +275,7 @@ static enum refusal open_file(struct transfer *transfer, struct failure *failure
 	return err ? fail_errno(failure, -err, "%s", transfer->path) : REFUSAL_NONE;
 }
 
-/* The bytes of a file system that min-free keeps */
+/* Return the bytes of a file system that min-free keeps free. */
 static uint64_t bytes_kept(const struct policy *policy, const struct statvfs *fs)
 {
 	uint64_t size = (uint64_t)fs->f_blocks * fs->f_frsize;
@@ -288,8 +288,9 @@ static uint64_t bytes_kept(const struct policy *policy, const struct statvfs *fs
 }
 
 /*
- * Whether @size more bytes fit. Without blocks a file system has no size to
- * compare with (ramfs, network and FUSE file systems).
+ * Check whether @size more bytes fit. The function accepts every size on a file
+ * system that reports no blocks, such as ramfs and some network and FUSE file
+ * systems.
  */
 static enum refusal check_room(int file, uint64_t size, const struct policy *policy,
 			       struct failure *failure)
@@ -311,8 +312,8 @@ static enum refusal check_room(int file, uint64_t size, const struct policy *pol
 }
 
 /*
- * Whether the file system would take memory for a reservation; the upper layer
- * of an overlay may
+ * Whether a reservation may occupy memory. The upper layer of an overlay may be
+ * in memory, too.
  */
 static bool may_be_in_memory(int file)
 {
@@ -350,9 +351,10 @@ static bool needs_whole_sync(int file)
 }
 
 /*
- * fallocate() of more than there is takes all of it before it fails, and every
- * other writer of the file system would see a full disk meanwhile. So look
- * first. FALLOC_FL_KEEP_SIZE: FAT would fill the file with zeros.
+ * Reserve space for the announced size. The function first checks that there is
+ * enough: fallocate() of too much occupies all free space before it fails, and
+ * other programs would see a full disk meanwhile. Without FALLOC_FL_KEEP_SIZE
+ * FAT would fill the file with zeros.
  */
 static enum refusal reserve(struct transfer *transfer, struct failure *failure)
 {
@@ -370,15 +372,19 @@ static enum refusal reserve(struct transfer *transfer, struct failure *failure)
 		r = fallocate(transfer->file, FALLOC_FL_KEEP_SIZE, 0, size);
 	while (r < 0 && errno == EINTR);
 	/*
-	 * Where room cannot be reserved, a full disk shows with a WRITE or at
-	 * COMPLETE.
+	 * If the file system cannot reserve space, a WRITE or COMPLETE fails on
+	 * a full disk.
 	 */
 	if (r < 0 && errno != EOPNOTSUPP && errno != ENOSYS)
 		return fail_errno(failure, errno, "%" PRIu64 " bytes needed", size);
 	return REFUSAL_NONE;
 }
 
-/* Returns whether nothing is left of it. */
+/*
+ * End the copy. Unless its file has been @placed, remove the file and the
+ * directories that the copy created. Returns false if the file could not be
+ * removed.
+ */
 static bool end(struct transfer *transfer, bool placed)
 {
 	bool clean = true;
@@ -386,8 +392,8 @@ static bool end(struct transfer *transfer, bool placed)
 	if (transfer->temporary[0]) {
 		if (unlinkat(transfer->to.dir, transfer->temporary, 0) == 0) {
 			/*
-			 * The note may be on another disk, and must not go
-			 * before the name does.
+			 * The note may be on another disk, and must not vanish
+			 * before the file does.
 			 */
 			path_sync_directory(transfer->to.dir);
 			forget_temporary(transfer);
@@ -405,10 +411,7 @@ static bool end(struct transfer *transfer, bool placed)
 		close(transfer->file);
 	transfer->file = -1;
 	destination_close(&transfer->to, !placed);
-	/*
-	 * A file that stays keeps its directories: journal_clean() removes both
-	 * later.
-	 */
+	/* If the file stays, journal_clean() removes it and its directories. */
 	if (clean)
 		forget_created(transfer);
 	transfer->made[0] = '\0';
@@ -470,7 +473,7 @@ static enum refusal check_announced(const struct transfer *transfer, struct fail
 	return REFUSAL_NONE;
 }
 
-/* The directory: found, made if need be, and fit for the file */
+/* Find the target's directory, create it if necessary, and check the target. */
 static enum refusal open_destination(struct transfer *transfer,
 				     const struct destination_request *request,
 				     struct failure *failure)
@@ -530,9 +533,9 @@ enum refusal transfer_start(struct transfer *transfer, const struct destination_
 		refusal = attributes_label(&transfer->attributes, transfer->file, transfer->path,
 					   failure);
 	/*
-	 * The room comes out of the owner's quota. But a file that has a name
-	 * stays root's until it is in place: its owner could open it, give it
-	 * more names, and change it later.
+	 * Set the owner first, because the reservation counts towards the
+	 * owner's quota. A file with a temporary name stays root's until it is
+	 * in place: its owner could open it, link it, and change it later.
 	 */
 	if (refusal == REFUSAL_NONE && !transfer->temporary[0])
 		refusal = attributes_owner(&transfer->attributes, transfer->file, transfer->to.dir,
@@ -575,9 +578,9 @@ static enum refusal check_write(const struct transfer *transfer, uint64_t offset
 }
 
 /*
- * Check that there is room for the bytes up to @end, which the host did not
- * announce. Bytes in the buffer that were announced count again: they may have
- * no room yet.
+ * Check that there is space for bytes up to @end that the host did not
+ * announce. The bytes in the buffer count once more, because they may not have
+ * space yet.
  */
 static enum refusal check_growth(struct transfer *transfer, uint64_t end, struct failure *failure)
 {
@@ -638,16 +641,16 @@ static void choose_step(struct transfer *transfer)
 {
 	double msec = seconds_since(&transfer->step_begun, CLOCK_MONOTONIC) * 1e3;
 
-	if (msec > STEP_SLOW_MSEC && transfer->step > STEP_LEAST)
+	if (msec > STEP_SLOW_MSEC && transfer->step > STEP_MIN)
 		transfer->step /= 2;
-	else if (msec < STEP_QUICK_MSEC && transfer->step < STEP_MOST)
+	else if (msec < STEP_QUICK_MSEC && transfer->step < STEP_MAX)
 		transfer->step *= 2;
 }
 
 /*
  * Wait until the last step is on the disk, and choose the size of the next one.
- * The kernel tells each error of the disk once, here or in fsync(), whatever
- * its number: none may be lost. Returns 0 or -errno.
+ * The kernel reports an error of the disk only once, here or in fsync(), so the
+ * function must not drop any error. Returns 0 or -errno.
  */
 static int finish_step(struct transfer *transfer)
 {
@@ -714,7 +717,7 @@ static int link_file(int file, int dir, const char *name)
 {
 	char proc[32];
 
-	/* Without /proc, but with CAP_DAC_READ_SEARCH */
+	/* This call needs CAP_DAC_READ_SEARCH, but not /proc. */
 	if (linkat(file, "", dir, name, AT_EMPTY_PATH) == 0)
 		return 0;
 	if (errno != ENOENT && errno != EPERM)
@@ -727,7 +730,7 @@ static int rename_to_new(const struct transfer *transfer)
 {
 	int dir = transfer->to.dir;
 
-	/* 1: RENAME_NOREPLACE, which stdio.h has only since glibc 2.28 */
+	/* 1 is RENAME_NOREPLACE; stdio.h defines it only since glibc 2.28. */
 	if (syscall(SYS_renameat2, dir, transfer->temporary, dir, transfer->to.name, 1u) == 0)
 		return 0;
 	if (errno != EINVAL && errno != ENOSYS)
@@ -739,9 +742,10 @@ static int rename_to_new(const struct transfer *transfer)
 }
 
 /*
- * A user who can write to the directory can put something else there under the
- * temporary name. That gains nothing that the user could not do to the file
- * itself, but the host must not be told that its file is in place.
+ * Check that the temporary name still belongs to the file of this copy. A user
+ * who can write to the directory can give that name to another file. The user
+ * gains nothing, but the daemon must not report to the host that the file is in
+ * place.
  */
 static int check_temporary(const struct transfer *transfer)
 {
@@ -753,7 +757,7 @@ static int check_temporary(const struct transfer *transfer)
 	return path_same_file(&file, &named) ? 0 : -EIO;
 }
 
-/* One step that either puts the whole file there or changes nothing */
+/* Give the file its name, in one step that either succeeds or has no effect. */
 static int place(struct transfer *transfer)
 {
 	int dir = transfer->to.dir, err;
@@ -762,7 +766,7 @@ static int place(struct transfer *transfer)
 		err = link_file(transfer->file, dir, transfer->to.name);
 		if (err != -EEXIST || !transfer->force)
 			return err;
-		/* Only rename() replaces, and it needs a name to rename. */
+		/* Only rename() replaces a file, and it needs an old name. */
 		err = choose_temporary(transfer);
 		if (err)
 			return err;
@@ -780,7 +784,7 @@ static int place(struct transfer *transfer)
 	return renameat(dir, transfer->temporary, dir, transfer->to.name) < 0 ? -errno : 0;
 }
 
-/* Everything up to the moment at which the file has its name */
+/* Complete the file, and give it its name. */
 static enum refusal put_in_place(struct transfer *transfer, struct failure *failure)
 {
 	enum refusal refusal;
@@ -807,7 +811,7 @@ static enum refusal put_in_place(struct transfer *transfer, struct failure *fail
 		return refusal;
 	if (fsync(transfer->file) < 0)
 		return fail_errno(failure, errno, "%s", transfer->path);
-	/* From here on nobody can give the copy up. */
+	/* After this, the loop can no longer give up the copy. */
 	if (!pass_gate(transfer, TRANSFER_PLACING))
 		return fail(failure, REFUSAL_SLOW, "%s", transfer->path);
 	err = place(transfer);

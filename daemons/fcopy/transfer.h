@@ -18,14 +18,14 @@
 #include "refusal.h"
 
 /*
- * One file on its way. It is written aside, without a name where the file
- * system can do that (O_TMPFILE), else under a temporary name in the same
- * directory. When it is complete and on the disk, one step puts it in place.
- * Until then nothing is seen of it, and an error, a cancel or the end of the
- * daemon leaves nothing.
+ * A transfer receives one file. The daemon writes the file without a name where
+ * the file system supports that (O_TMPFILE), and otherwise under a temporary
+ * name in the same directory. When the file is complete and on the disk, a
+ * single step gives it its name. Until then nobody sees the file, and an error,
+ * a CANCEL or the end of the daemon leaves nothing behind.
  */
 
-/* A host that sends nothing of a copy for so long has forgotten it. */
+/* The daemon ends a copy if the host sends nothing of it for this time. */
 #ifndef TRANSFER_IDLE_SECONDS
 #define TRANSFER_IDLE_SECONDS	600
 #endif
@@ -33,104 +33,107 @@
 /** A path with its file name */
 #define TRANSFER_FILE_SIZE	(PATH_MAX + NAME_BYTES)
 
-/** What became of all copies since the daemon started */
+/** The results of all copies since the daemon started */
 struct transfer_totals {
-	uint64_t files;			/* received */
-	uint64_t bytes;			/* of these */
-	uint64_t failed;		/* refused or lost */
-	time_t failed_at;		/* when the last one failed; 0: none did */
-	struct failure failure;		/* why */
-	char failed_file[TRANSFER_FILE_SIZE];	/* "": the host sent no acceptable name */
+	uint64_t files;			/* the files received */
+	uint64_t bytes;			/* the bytes of these files */
+	uint64_t failed;		/* the copies refused or lost */
+	time_t failed_at;		/* when the last one failed, or 0 */
+	struct failure failure;		/* why it failed */
+	char failed_file[TRANSFER_FILE_SIZE];	/* "" without an acceptable name */
 };
 
 /*
  * transfer_start(), transfer_write(), transfer_work(), transfer_complete() and
- * transfer_discard() wait for disks, so the daemon calls them in its thread for
- * that (work.h). Meanwhile its loop may call only transfer_give_up() and
- * transfer_totals(). Both sides agree by the gate on what becomes of the copy.
+ * transfer_discard() wait for disks, so the daemon calls them in a thread
+ * (work.h). Meanwhile the event loop may call only transfer_give_up() and
+ * transfer_totals(). The gate makes sure that the thread and the loop agree on
+ * the end of the copy.
  */
 enum transfer_gate {
 	TRANSFER_OPEN,		/* nothing is decided */
-	TRANSFER_GIVEN_UP,	/* transfer_give_up(): the file must not appear */
-	TRANSFER_PLACING,	/* the file is about to appear, unless the disk refuses that */
+	TRANSFER_GIVEN_UP,	/* transfer_give_up() decided that the file must not appear */
+	TRANSFER_PLACING,	/* the file is about to appear, unless the disk reports an error */
 	TRANSFER_PLACED,	/* the file is in place; its directory may not be on the disk */
 	TRANSFER_FAILED,	/* the copy has failed by itself */
 };
 
 /**
- * A copy and the totals at one moment: what the loop may look at while the
- * thread works
+ * A copy and the totals at one moment, which the loop may read while the thread
+ * works
  */
 struct transfer_view {
 	bool active;
 	uint64_t announced;
 	uint64_t received;
-	uint64_t usec;			/* since the copy began */
+	uint64_t usec;			/* the time since the copy began */
 	struct transfer_totals totals;
 	char path[TRANSFER_FILE_SIZE];
 };
 
 struct transfer {
-	int file;			/* -1: no copy is active */
+	int file;			/* -1 while no copy is active */
 	struct destination to;
 	bool force;
-	int journal;			/* of journal_open(), or -1 */
-	const struct policy *policy;	/* as it is now */
-	struct policy limits;		/* as START found it, without its rules */
+	int journal;			/* the descriptor of journal_open(), or -1 */
+	const struct policy *policy;	/* the current policy */
+	struct policy limits;		/* the policy at START, without its rules */
 	struct attributes attributes;
-	uint64_t announced;		/* the size that START names: a hint */
+	uint64_t announced;		/* the size in START, which is a hint */
 	uint64_t received;		/* bytes from the start, without a gap */
-	uint64_t reserved;		/* bytes for which there was room when last checked */
-	uint64_t flushed;		/* bytes whose way to the disk has begun */
-	uint64_t written_back;		/* bytes whose way to it was waited for */
-	/* a step is fdatasync(2), as sync_file_range(2) does too little */
+	uint64_t reserved;		/* bytes that fitted when last checked */
+	uint64_t flushed;		/* bytes whose write to the disk has begun */
+	uint64_t written_back;		/* bytes whose write to the disk has ended */
+	/* a step needs fdatasync(2): sync_file_range(2) does too little */
 	bool whole;
-	uint32_t step;			/* bytes that begin it at a time */
+	uint32_t step;			/* the bytes of a step */
 	struct timespec step_begun;
-	struct failure late;		/* a write that failed after its WRITE was answered */
+	struct failure late;		/* a write that failed after the answer to WRITE */
 	struct timespec begun;
-	struct timespec latest;		/* of transfer_touch() */
+	struct timespec latest;		/* the time of the last transfer_touch() */
 	_Atomic enum transfer_gate gate;
-	pthread_mutex_t counting;	/* holds the totals */
+	pthread_mutex_t counting;	/* protects the totals */
 	struct transfer_totals totals;
 	char path[TRANSFER_FILE_SIZE];	/* the target, for messages */
-	char temporary[JOURNAL_NAME_SIZE];	/* "": the file has no name */
-	char made[JOURNAL_NAME_SIZE];	/* the note of the directories that were made, or "" */
+	char temporary[JOURNAL_NAME_SIZE];	/* "" while the file has no name */
+	char made[JOURNAL_NAME_SIZE];	/* the note of the created directories, or "" */
 	struct buffer buffer;
 };
 
 /**
- * transfer_init() - no copy is active; @policy stays the caller's, who may
- * change it between calls
+ * transfer_init() - prepare @transfer, without an active copy
+ * @policy: belongs to the caller, who may change it between calls
  */
 void transfer_init(struct transfer *transfer, int journal, const struct policy *policy);
 
+/** transfer_active() - whether a copy is active */
 static inline bool transfer_active(const struct transfer *transfer)
 {
 	return transfer->file >= 0;
 }
 
 /*
- * When the next three return a refusal, no copy is active any more and nothing
- * is left of the file, but for REFUSAL_NOT_DURABLE.
+ * If one of the next three functions returns a refusal, no copy is active any
+ * more and nothing is left of the file, except after REFUSAL_NOT_DURABLE.
  */
 
 /**
  * transfer_start() - begin a file
- * @announced: the size that the host names; more may come, fewer may not
+ * @announced: the size that the host names; the file may become larger, but not
+ *	smaller
  *
- * Discards an active copy. Refuses now whatever can be known now, and reserves
- * room where the file system can do that.
+ * The function discards an active copy. It refuses the copy for every reason
+ * that is already known, and reserves space if the file system supports that.
  */
 enum refusal transfer_start(struct transfer *transfer, const struct destination_request *request,
 			    uint64_t announced, struct failure *failure);
 
 /**
- * transfer_write() - take some of its data
+ * transfer_write() - accept data of the file
  *
- * Bytes come in order; the host may send earlier ones again. The data is in
- * the file after transfer_work() or transfer_complete(), and what fails there
- * is the answer to the next WRITE or COMPLETE.
+ * Data arrives in order, but the host may repeat earlier bytes. The data is in
+ * the file after transfer_work() or transfer_complete(). The next WRITE or
+ * COMPLETE gets an error of transfer_work().
  */
 enum refusal transfer_write(struct transfer *transfer, uint64_t offset, const void *data,
 			    size_t size, struct failure *failure);
@@ -144,60 +147,59 @@ bool transfer_is_quick(const struct transfer *transfer, uint64_t offset, size_t 
 bool transfer_has_work(const struct transfer *transfer);
 
 /**
- * transfer_work() - write gathered data to the file; the caller has answered
- * the host before
+ * transfer_work() - write gathered data to the file, after the caller has
+ * answered the host
  */
 void transfer_work(struct transfer *transfer);
 
-/** transfer_complete() - write and sync all of it, and put it in place */
+/** transfer_complete() - write and sync the file, and put it in place */
 enum refusal transfer_complete(struct transfer *transfer, struct failure *failure);
 
 /**
- * transfer_give_up() - let the copy fail on which the thread is at work
- * @view: of the copy, for the log
+ * transfer_give_up() - let the copy fail while the thread works on it
+ * @view: the copy, for the log
  * @event: LOG_REFUSED or LOG_LOST
  *
- * Counts and logs the failure now. What the thread does ends as it can; call
- * transfer_discard() then.
+ * The function counts and logs the failure at once. The caller calls
+ * transfer_discard() when the thread has ended its work.
  *
- * Returns the gate as it is now: TRANSFER_GIVEN_UP, or where the thread was
- * faster.
+ * Returns TRANSFER_GIVEN_UP, or the state of the gate if the thread was faster.
  */
 enum transfer_gate transfer_give_up(struct transfer *transfer, const struct transfer_view *view,
 				    enum log_event event, const struct failure *failure);
 
-/** transfer_look() - fill in @view, while the thread is not at work */
+/** transfer_look() - fill in @view, while the thread is idle */
 void transfer_look(struct transfer *transfer, struct transfer_view *view);
 
 /** transfer_totals() - copy the totals, at any time */
 void transfer_totals(struct transfer *transfer, struct transfer_totals *totals);
 
 /**
- * transfer_name() - the target as the host names it, before its place is known
+ * transfer_name() - build the target's path as the host names it, before the
+ * destination is known
  */
 void transfer_name(const struct destination_request *request, char path[TRANSFER_FILE_SIZE]);
 
-/** transfer_touch() - the host has sent something of the active copy */
+/** transfer_touch() - record that the host has sent data of the active copy */
 void transfer_touch(struct transfer *transfer);
 
 /**
- * transfer_is_idle() - whether a copy is active and nothing of it came for
- * TRANSFER_IDLE_SECONDS
+ * transfer_is_idle() - whether a copy is active and the host has sent nothing
+ * of it for TRANSFER_IDLE_SECONDS
  */
 bool transfer_is_idle(const struct transfer *transfer);
 
-/** transfer_usec() - microseconds since the copy began */
+/** transfer_usec() - return the microseconds since the copy began */
 uint64_t transfer_usec(const struct transfer *transfer);
 
 /**
- * transfer_discard() - end an active copy without a file; does nothing if there
- * is none
+ * transfer_discard() - end an active copy, if there is one, and remove its file
  */
 void transfer_discard(struct transfer *transfer, const struct failure *failure);
 
 /**
  * transfer_refused() - count and log a copy that failed before it could begin
- * @path: the target; NULL: the host sent no acceptable name
+ * @path: the target, or NULL if the host sent no acceptable name
  */
 void transfer_refused(struct transfer *transfer, const char *path, const struct failure *failure);
 

@@ -24,7 +24,7 @@ static void *serve(void *argument)
 	struct work *work = argument;
 	void (*run)(void *context);
 
-	/* Of itself, without a file in /proc */
+	/* A thread that names itself needs no file in /proc. */
 	pthread_setname_np(pthread_self(), "hv-fcopyd-disk");
 	for (;;) {
 		pthread_mutex_lock(&work->lock);
@@ -38,8 +38,8 @@ static void *serve(void *argument)
 		run(work->context);
 		atomic_store_explicit(&work->busy, false, memory_order_release);
 		/*
-		 * The loop also looks at @busy, and the count of an eventfd
-		 * does not overflow.
+		 * Ignore a failure: the loop also checks @busy, and the count
+		 * of an eventfd does not overflow.
 		 */
 		if (write(work->fd, &one, sizeof(one)) < 0)
 			continue;
@@ -91,7 +91,7 @@ void work_begin(struct work *work, void (*run)(void *context), void *context)
 	pthread_mutex_unlock(&work->lock);
 }
 
-void work_take(struct work *work)
+void work_collect(struct work *work)
 {
 	uint64_t count;
 
@@ -104,6 +104,6 @@ bool work_wait(struct work *work, int msec)
 	struct pollfd fd = { .fd = work->fd, .events = POLLIN };
 
 	if (work_busy(work) && poll(&fd, 1, msec) > 0)
-		work_take(work);
+		work_collect(work);
 	return !work_busy(work);
 }

@@ -7,63 +7,64 @@
 #include <stdbool.h>
 
 /*
- * The one thread besides the loop. It does what may wait for a disk, one piece
- * of work at a time, so that the loop can answer the host and signals
- * meanwhile.
+ * A thread does work that may wait for a disk, one piece at a time, so that the
+ * event loop can answer the host and signals meanwhile. The daemon has one such
+ * thread for copies, and another one while it writes a recording.
  *
- * What a piece of work uses belongs to the thread from work_begin() until
- * work_busy() returns false; the loop touches nothing of it in between. Nobody
- * can interrupt a disk that stands still: the process can end while the thread
- * waits, but the kernel keeps it until the disk answers.
+ * The data that a piece of work uses belongs to the thread from work_begin()
+ * until work_busy() returns false, and the loop does not touch it in between.
+ * Nothing can interrupt a thread that waits for a disk. The process can end
+ * meanwhile, but the kernel keeps it until the disk answers.
  */
 struct work {
-	int fd;				/* an eventfd: readable when a piece of work has ended */
-	bool threaded;			/* otherwise work_begin() does the work itself */
+	int fd;				/* an eventfd, readable when a piece of work has ended */
+	bool threaded;			/* there is a thread; else work_begin() does the work */
 	atomic_bool busy;
 	pthread_t thread;
-	pthread_mutex_t lock;		/* of all that follows */
+	pthread_mutex_t lock;		/* protects all members below */
 	pthread_cond_t changed;
 	void (*run)(void *context);
 	void *context;
 	bool ending;
 };
 
-/** work_init() - no thread as yet: work_begin() does the work itself */
+/** work_init() - prepare @work, without a thread */
 void work_init(struct work *work);
 
 /**
  * work_open() - start the thread
  *
- * The caller has blocked the signals that the thread shall not get. Returns 0
- * or -errno; the work is then done as before.
+ * The caller has blocked the signals that the thread must not handle. Returns 0
+ * or -errno. After an error work_begin() still does the work itself.
  */
 int work_open(struct work *work);
 
 /**
  * work_close() - end the thread
  *
- * Nothing may be under way: nobody can end a thread that waits for a disk.
+ * No work may be running, because nobody can end a thread that waits for a
+ * disk.
  */
 void work_close(struct work *work);
 
-/** work_begin() - have run(@context) done; nothing else may be under way */
+/** work_begin() - let the thread call @run; no other work may be running */
 void work_begin(struct work *work, void (*run)(void *context), void *context);
 
-/** work_busy() - whether a piece of work is under way */
+/** work_busy() - whether a piece of work is running */
 static inline bool work_busy(const struct work *work)
 {
 	return atomic_load_explicit(&work->busy, memory_order_acquire);
 }
 
 /**
- * work_take() - make @fd unreadable again; call it whenever a poll reports it
+ * work_collect() - reset @fd; the caller calls it whenever @fd is readable
  */
-void work_take(struct work *work);
+void work_collect(struct work *work);
 
 /**
  * work_wait() - wait for the end of a piece of work
  *
- * May return early. Returns whether none is under way.
+ * The function may return early. Returns whether no work is running.
  */
 bool work_wait(struct work *work, int msec);
 

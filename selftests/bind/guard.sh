@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # vmbus-bind does not bind a device that the machine needs: now, for an event of
 # udev, and in the preview.
-# shellcheck disable=SC2086,SC2317 # GUIDs and numbers need no quotes; tests are called by name
+# shellcheck disable=SC2086,SC2154,SC2317 # GUIDs and numbers need no quotes; tests are called by name
 # shellcheck source=tree.sh
 . "$(dirname "$0")/tree.sh"
 

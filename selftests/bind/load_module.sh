@@ -3,7 +3,7 @@
 # Check what load-module loads when the kernel takes or refuses our module, and
 # that modprobe runs it. modprobe, insmod and uname are stand-ins that record
 # their arguments; the last tests use the modprobe of this machine.
-# shellcheck disable=SC2086,SC2154,SC2317 # numbers and names need no quotes; tree.sh sets variables; tests are called by name
+# shellcheck disable=SC2016,SC2086,SC2154,SC2317 # numbers and names need no quotes; tree.sh sets variables; tests are called by name
 # shellcheck source=tree.sh
 . "$(dirname "$0")/tree.sh"
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
+# shellcheck disable=SC2034
 # Make a machine as a directory tree, for the tests of vmbus-bind and vmbusctl.
 # Scripts source this file.
 

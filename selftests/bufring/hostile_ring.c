@@ -468,8 +468,8 @@ static void anything_at_all(void)
 
 /*
  * Another processor that changes the next descriptor between any two looks at
- * it: now for 8 bytes of payload, now for 488, and both are there. Who looks
- * twice copies 488 bytes into room for 8.
+ * it: now for 8 bytes of payload, now for 488, and both are there. A receiver
+ * that looks twice copies 488 bytes into room for 8.
  */
 static _Atomic bool stop;
 

@@ -73,7 +73,7 @@ static void expect_said_at(int line, const char *const *lines)
 
 #define INTO "(the path is a directory or ends in '/', so the file keeps the source's name)"
 #define ITSELF "(the path names the file itself)"
-#define SPACE "space: not checked (max-size, min-free, free room): that takes the file's size"
+#define SPACE "space: not checked (max-size, min-free, free room): that needs the file's size"
 #define TAKEN SPACE, "result: hv-fcopyd would take the copy"
 #define NO_RULE "rule: no rule covers the target, so hv-fcopyd allows it"
 

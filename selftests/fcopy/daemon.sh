@@ -169,7 +169,7 @@ result "device that the host offers late: the start waits for it"
 echo -1 >"$number"
 out=$(timeout -s TERM 2 "$fcopyd" --state-dir="$work/state" --config="$conf" -n 2>&1)
 status=$?
-is_status 124 "ending: told to stop"
+is_status 124 "ending: stopped by a signal"
 result "a signal ends the wait"
 rm "$number"
 

@@ -334,7 +334,7 @@ static void files_of_others_refused(void)
 	if (geteuid() == 0) {
 		expect(chown("conf", 65534, 65534) == 0);
 		expect_int(config_load(in("conf"), true, &policy), -EPERM);
-		expect(strstr(logged, "conf: others than root can write to it "
+		expect(strstr(logged, "conf: users other than root can write to it "
 				      "(owner 65534, mode 0644)"));
 		expect(chown("conf", 0, 0) == 0);
 	}
@@ -342,7 +342,7 @@ static void files_of_others_refused(void)
 	mkdir("conf.d", 0755);
 	expect(chmod("conf.d", 0757) == 0);
 	expect_int(config_load(in("conf"), true, &policy), -EPERM);
-	expect(strstr(logged, "conf.d: others than root can write to it"));
+	expect(strstr(logged, "conf.d: users other than root can write to it"));
 	expect(chmod("conf.d", 0775) == 0);
 	expect_int(config_load(in("conf"), true, &policy), -EPERM);
 	expect(chmod("conf.d", 0755) == 0);

@@ -370,7 +370,7 @@ static void links_below_what_others_can_write_to(void)
 			expect_reaches(in("open/./dir/pkg/link"), FOLLOW, "real", "");
 		else
 			expect_refused(in("open/./dir/pkg/link"), FOLLOW, REFUSAL_LINK,
-				       in("open/, which others than root can write to"));
+				       in("open/, which users other than root can write to"));
 		if (current_failed() && !before)
 			ksft_print_msg("case %zu\n", i);
 	}

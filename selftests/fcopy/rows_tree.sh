@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
+# shellcheck disable=SC2154
 # Make the tree before each row of rows.sh, and check the changes after it. The
 # guest's part sources this file. It has fix and loosen PATH..., which set and
 # clear the immutable flag, and list, which prints lines "d PATH", "f PATH", "l

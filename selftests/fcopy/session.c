@@ -850,12 +850,12 @@ static void copy_ended_from_this_side(void)
 		expect_int(session.transfer.totals.failure.refusal, REFUSAL_STOPPED);
 		/* Only WRITE and COMPLETE tell it. */
 		expect_int(end(99), E_NOT_SUPPORTED);
-		expect(!session.failure_told);
+		expect(!session.failure_reported);
 		if (i == 0)
 			expect_int(send_data(3, "def"), E_ABORTED);
 		else
 			expect_int(end(COMPLETE), E_ABORTED);
-		expect(session.failure_told);
+		expect(session.failure_reported);
 		expect_int(end(COMPLETE), E_ABORTED);
 		expect_int(send_data(3, "def"), E_STATE);
 		expect_int(end(COMPLETE), E_STATE);

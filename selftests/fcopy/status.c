@@ -162,7 +162,7 @@ static void silent_host(void)
 	host.reopened = 3;
 	host.reopened_at = 1700000000;
 	host.reason = SILENCE_READ;
-	host.told = true;
+	host.logged = true;
 	update();
 	expect(has("host=owes-negotiate\nreopened=3\nlast-reopen=it has not read the answers\n"
 		   "last-reopen-time=2023-11-14T22:13:20Z"));

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
+# shellcheck disable=SC2034
 # Run the tests of a collection. The lines of output are those of the kernel's
 # kselftest/runner.sh. Scripts source this file in the collection's directory,
 # with COLLECTION set. It runs on dash, bash and busybox.

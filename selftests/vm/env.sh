@@ -1,18 +1,22 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
-# Sourced by every script of the bench: places, messages, and the way into a root.
+# shellcheck disable=SC2034
+# Sourced by every script of the bench: places, messages, and the way into a
+# root.
 
 set -euo pipefail
 
 vm=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 top=$(cd "$vm/../.." && pwd)
-# Downloads, roots, kernels: kept between runs and shared by checkouts. Delete it at any time.
+# Downloads, roots, kernels: kept between runs and shared by checkouts. Delete
+# it at any time.
 cache=${HYPERV_UIO_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/hyperv-uio}
 # What one checkout builds.
 O=${O:-build}
 [ "${O#/}" != "$O" ] || O=$top/$O
 out=$O/vm
-# What make was told on its command line (O=) it would tell every make in a root, too.
+# make would pass the variables of its command line (O=) on to every make in a
+# root.
 unset MAKEFLAGS MFLAGS MAKEOVERRIDES MAKELEVEL
 
 die() {
@@ -39,7 +43,8 @@ need_room() {
 	[ "$have" -ge "$1" ] || die "$2 has $have MiB free, $1 MiB are needed: make room, or set HYPERV_UIO_CACHE and O to a larger disk"
 }
 
-# package_sources DIR: copies into DIR what packages are built from, which is this checkout without the bench
+# package_sources DIR: copies into DIR what packages are built from, which is
+# this checkout without the bench
 package_sources() {
 	rm -rf "$1"
 	HYPERV_UIO_OUTPUT=$O "$top/packaging/export" "$1"
@@ -49,7 +54,8 @@ package_sources() {
 # digest DIR: of all files in it
 digest() { (cd "$1" && find . -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum | cut -c1-16); }
 
-# programs_of_root ROOT TREE FILE...: programs of a root, and the libraries that they need, into a guest's TREE/usr
+# programs_of_root ROOT TREE FILE...: programs of a root, and the libraries that
+# they need, into a guest's TREE/usr
 programs_of_root() {
 	local root tree=$2
 	root=$("$vm/root" "$1")
@@ -77,7 +83,8 @@ locked() {
 	) 9>"$lock"
 }
 
-# in_root ROOT [--bind FROM TO]... -- COMMAND...: a command in a root, with mounts that vanish with it
+# in_root ROOT [--bind FROM TO]... -- COMMAND...: a command in a root, with
+# mounts that vanish with it
 in_root() {
 	local root=$1
 	shift

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
-# Sourced by a test's host.sh, which plays the Hyper-V host beside the running guest (busybox sh or dash).
+# shellcheck disable=SC2094,SC2154
+# Sourced by a test's host.sh, which plays the Hyper-V host beside the running
+# guest (busybox sh or dash).
 
 ok() { printf 'ok host %s\n' "$*" >>"$results"; }
 not_ok() { printf 'not ok host %s\n' "$*" >>"$results"; }
@@ -10,7 +12,8 @@ note() { printf '# host: %s\n' "$*" >>"$results"; }
 # shellcheck disable=SC2059 # a format
 table() { note "table $(printf "$@")"; }
 
-# spread FORMAT: prints the median, the least and the largest of the numbers that it reads
+# spread FORMAT: prints the median, the least and the largest of the numbers
+# that it reads
 spread() {
 	sort -n | awk -v format="$1" '{ v[NR] = $1 } END {
 		if (NR) printf format, (v[int((NR + 1) / 2)] + v[int(NR / 2) + 1]) / 2, v[1], v[NR] }'
@@ -31,7 +34,8 @@ check() {
 	fi
 }
 
-# The guest's QEMU, or the one in which it goes on after a hibernation, has not ended.
+# The guest's QEMU, or the one in which it goes on after a hibernation, has not
+# ended.
 guest_runs() { [ ! -e ended ]; }
 
 # copy_asked NAME: the copy that the guest's copy_arrives waits for
@@ -41,24 +45,14 @@ copy_asked() {
 	tell "copied $1"
 }
 
-# change NAME,PROPERTY=VALUE...: what is different of devices in the QEMU that is started after the guest has hibernated
+# change NAME,PROPERTY=VALUE...: what is different of devices in the QEMU that
+# is started after the guest has hibernated
 change() { echo "$*" >changes; }
 
-# tell WORDS: a line that the guest's `hear` waits for. It has a number, and is said again until it is heard, as a serial
-# port may lose bytes.
+# tell WORDS: a line that the guest's `hear` waits for
 tell() {
-	told=$(($(cat told 2>/dev/null || echo 0) + 1))
-	echo $told >told
-	printf '%s %s\n' "$told" "$*" >ctl.in
-	(
-		while sleep 5 && guest_runs && ! grep -qxF "heard $told" ctl.log; do
-			printf '\n%s %s\n' "$told" "$*" >ctl.in
-		done
-	) >/dev/null 2>&1 &
+	printf '%s\n' "$*" | tee -a told >ctl.in
 }
-
-# What the guest has said in whole lines; the serial port is slow, and the last one may not be.
-guest_lines() { while IFS= read -r line; do printf '%s\n' "$line"; done <ctl.log; }
 
 # uptime_s: the clock of the machine that the guest runs on, in seconds
 uptime_s() {
@@ -66,14 +60,15 @@ uptime_s() {
 	echo "${now%%.*}"
 }
 
-# guest_says PATTERN: waits for a `say` line that the pattern (grep -E) matches; prints what followed `say`. It waits as long as the
-# test may take, or $word_limit seconds where a test sets that.
+# guest_says PATTERN: waits for a `say` line that the pattern (grep -E) matches;
+# prints what followed `say`. It waits as long as the test may take, or
+# $word_limit seconds where a test sets that.
 word_limit=''
 guest_says() {
 	says_until=$(($(uptime_s) + ${word_limit:-$timeout}))
-	while ! guest_lines | grep -E "^say $1" >said; do
+	while ! grep -E "^say $1" ctl.log >said; do
 		if [ "$(uptime_s)" -ge $says_until ] || ! guest_runs; then
-			note "the guest did not say '$1' within ${word_limit:-$timeout} s; its last words: $(guest_lines | tail -n 1)"
+			not_ok "the guest says '$1' within ${word_limit:-$timeout} s; its last message: $(tail -n 1 ctl.log)"
 			return 1
 		fi
 		sleep 0.5
@@ -81,7 +76,8 @@ guest_says() {
 	tail -n 1 said | sed 's/^say //'
 }
 
-# watch DEVICE COMMAND...: vmbus_host in the background, connected when this returns, so that it misses nothing;
+# watch DEVICE COMMAND...: vmbus_host in the background, connected when this
+# returns, so that it misses nothing;
 # watched: waits for its end
 watch() {
 	watched_device=$1
@@ -97,8 +93,9 @@ watched() {
 	return $status
 }
 
-# The two programs that play the host side of a device: DEVICE is its name in the test's settings. They wait as long as the
-# test may take, so that a slow machine is no failure.
+# The two programs that play the host side of a device: DEVICE is its name in
+# the test's settings. They wait as long as the test may take, so that a slow
+# machine is no failure.
 vmbus_host() {
 	device=$1
 	shift
@@ -111,7 +108,8 @@ copy_vmfile() {
 	"$bin/copy-vmfile" --timeout "$timeout" "$device.sock" "$@"
 }
 
-# nic_start [OPTION]... DEVICE [DEVICE]: vmbus-nic plays the host side of these devices until the guest ends; its log is nic.log
+# nic_start [OPTION]... DEVICE [DEVICE]: vmbus-nic plays the host side of these
+# devices until the guest ends; its log is nic.log
 nic_start() {
 	nic_words=''
 	for word; do
@@ -125,11 +123,13 @@ nic_start() {
 	nic_program=$!
 	until grep -qx ready nic.log || ! kill -0 $nic_program 2>/dev/null; do sleep 0.1; done
 }
-# nic [NUMBER] COMMAND...: one of vmbus-nic's commands, for the first NIC unless another is named
+# nic [NUMBER] COMMAND...: one of vmbus-nic's commands, for the first NIC unless
+# another is named
 nic() { "$bin/vmbus-nic" --to control.sock "$@"; }
 
-# nic_generate NUMBER COUNT MIN [MAX [CHANNEL [STREAM]]]: frames of this NIC to the guest, and their digest. It fails when the guest
-# has not given them all back after four minutes.
+# nic_generate NUMBER COUNT MIN [MAX [CHANNEL [STREAM]]]: frames of this NIC to
+# the guest, and their digest. It fails when the guest has not given them all
+# back after four minutes.
 nic_generate() {
 	number=$1
 	shift
@@ -139,7 +139,8 @@ nic_generate() {
 	return 1
 }
 
-# nic_same NAME COUNT: the frames that the guest sends (outbound) are those that the host has, two results
+# nic_same NAME COUNT: the frames that the guest sends (outbound) are those that
+# the host has, two results
 nic_same() {
 	sent=$(guest_says "sent $1: " | sed "s/^sent $1: //")
 	nic wait numbered "$2" 30 >/dev/null
@@ -148,7 +149,8 @@ nic_same() {
 	nic sink reset
 }
 
-# nic_towards NAME COUNT MIN MAX [CHANNEL]: the frames that the host sends are those that the guest has (inbound)
+# nic_towards NAME COUNT MIN MAX [CHANNEL]: the frames that the host sends are
+# those that the guest has (inbound)
 nic_towards() {
 	what=$1
 	shift
@@ -161,8 +163,8 @@ nic_towards() {
 # nic_counter NAME: its value now
 nic_counter() { nic status | sed -n "s/^$1 //p"; }
 
-# nic_cross NAME COUNT: the guest forwards between its two NICs, in both directions at once, where each NIC waits for the other: two
-# results
+# nic_cross NAME COUNT: the guest forwards between its two NICs, in both
+# directions at once, where each NIC waits for the other: two results
 nic_cross() {
 	nic_generate 1 "$2" 60 1514 0 2 >made-by-other &
 	made=$(nic_generate 0 "$2" 60 1514 0 1)
@@ -173,7 +175,8 @@ nic_cross() {
 	check "$1: and the other way: $(cat made-by-other)" test "$(nic sink 2)" = "$(cat made-by-other)"
 }
 
-# pmd_returned: the kernel's driver has the NIC again and pings, and the guest has broken no rule, two results
+# pmd_returned: the kernel's driver has the NIC again and pings, and the guest
+# has broken no rule, two results
 pmd_returned() {
 	guest_says pinged || exit 1
 	check "the host has answered the pings" nic expect echo_replies 20
@@ -187,8 +190,9 @@ nic_judged() {
 	check "the guest has broken no rule" nic expect complaints 0 0
 }
 
-# pmd_towards NAME COUNT [CHANNELS]: so many frames, of up to $largest bytes, on each channel to the guest's testpmd (pmd_receive),
-# which sends them back: two results. CHANNELS is 0 if it does not: one result.
+# pmd_towards NAME COUNT [CHANNELS]: so many frames, of up to $largest bytes, on
+# each channel to the guest's testpmd (pmd_receive), which sends them back: two
+# results. CHANNELS is 0 if it does not: one result.
 largest=1514
 pmd_towards() {
 	guest_says "forwards $1" >/dev/null || exit 1
@@ -222,8 +226,8 @@ pmd_towards() {
 }
 
 # pmd_forwarded_well COUNT: all the host's frames, and in their order. testpmd
-# drops what finds no room to be sent, so a slow guest may lose many of them; the
-# host must have as many as testpmd has counted.
+# drops what finds no room to be sent, so a slow guest may lose many of them;
+# the host must have as many as testpmd has counted.
 pmd_forwarded_well() {
 	if [ "$forwarded" = "$1" ]; then
 		[ "$got" = "$made" ] && nic expect misordered 0 0
@@ -232,8 +236,9 @@ pmd_forwarded_well() {
 	fi
 }
 
-# pmd_from NAME: what testpmd says that it has sent (pmd_send) has come: one result. testpmd counts a frame when the host has
-# completed it, so the last ones are not in its number.
+# pmd_from NAME: what testpmd says that it has sent (pmd_send) has come: one
+# result. testpmd counts a frame when the host has completed it, so the last
+# ones are not in its number.
 pmd_from() {
 	before=$(nic_counter from_guest)
 	tell "send $1"
@@ -243,13 +248,14 @@ pmd_from() {
 	check "$1: the host has all that testpmd has counted: $sent" test "$(($(nic_counter from_guest) - before))" -ge "$sent"
 }
 
-# status_is STATUS FILE: whether copy_vmfile, whose words are in the file, ended with it; what is refused must be refused before
-# any data is sent.
+# status_is STATUS FILE: whether copy_vmfile, whose words are in the file, ended
+# with it; what is refused must be refused before any data is sent.
 status_is() {
 	grep -q "^status $1 " "$2" && { [ "$1" = 0x00000000 ] || grep -qx 'bytes 0' "$2"; }
 }
 
-# copy_is STATUS DESCRIPTION OPTIONS...: a copy to the device fcopy, and how it has to end: one result
+# copy_is STATUS DESCRIPTION OPTIONS...: a copy to the device fcopy, and how it
+# has to end: one result
 copy_is() {
 	wanted=$1 what=$2
 	shift 2

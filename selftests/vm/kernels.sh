@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
-# Sourced after env.sh: the guest kernels, by the name that tests use. Each is the newest of its Debian suite; `debug` is
-# the 6.12 one with every check that finds a driver's mistakes, `debug-5.10` the same of the oldest. A kernel of the
-# administrator's own (own-kernel.sh) has its release as its name.
+# shellcheck disable=SC2034,SC2154
+# Sourced after env.sh: the guest kernels, by the name that tests use. Each is
+# the newest of its Debian suite; `debug` is the 6.12 one with every check that
+# finds a driver's mistakes, `debug-5.10` the same of the oldest. A kernel of
+# the administrator's own (own-kernel.sh) has its release as its name.
 
 debian_kernels="5.10 6.1 6.12 7"
 debug_kernels="debug debug-5.10"
@@ -24,8 +26,8 @@ kernel_suite() {
 	esac
 }
 
-# kernel_vmbus KERNEL: the newest version of VMBus that its host speaks. Windows Server 2016 has 4.0, Windows 10 1709 has 4.1,
-# and Windows Server 2022 has 5.3.
+# kernel_vmbus KERNEL: the newest version of VMBus that its host speaks. Windows
+# Server 2016 has 4.0, Windows 10 1709 has 4.1, and Windows Server 2022 has 5.3.
 kernel_vmbus() {
 	case $1 in
 	5.10 | debug-5.10) echo 4.0 ;;
@@ -34,8 +36,9 @@ kernel_vmbus() {
 	esac
 }
 
-# host_cpu VERSION: what a host of this version of VMBus adds to hyperv_cpu. The timers of newer hosts interrupt the processor
-# directly; those of older ones send messages, through the page that VMBus uses, too.
+# host_cpu VERSION: what a host of this version of VMBus adds to hyperv_cpu. The
+# timers of newer hosts interrupt the processor directly; those of older ones
+# send messages, through the page that VMBus uses, too.
 host_cpu() {
 	case $1 in
 	5.*) echo hv-stimer-direct ;;
@@ -63,8 +66,9 @@ kernel_config() {
 	die "kernel $1 has no configuration in $root"
 }
 
-# missing_options CONFIG OPTION...: prints those that the configuration does not set, in one line, as CONFIG_X. An
-# OPTION may have several names, A|B, as newer kernels have renamed some.
+# missing_options CONFIG OPTION...: prints those that the configuration does not
+# set, in one line, as CONFIG_X. An OPTION may have several names, A|B, as newer
+# kernels have renamed some.
 missing_options() {
 	local config=$1 option missing=''
 	shift
@@ -72,10 +76,12 @@ missing_options() {
 	echo "${missing#, }"
 }
 
-# missing_needs KERNEL NEED...: prints what of a test's needs the kernel does not have. They are options of its configuration, and
+# missing_needs KERNEL NEED...: prints what of a test's needs the kernel does
+# not have. They are options of its configuration, and
 #   function:NAME   a function that modules may call
 #   signed          the kernel's own uio_hv_generic is signed
-#   takes, refuses  it (the stock one) takes a device without a monitor, or refuses it, as before Linux 6.10
+#   takes, refuses  it (the stock one) takes a device without a monitor, or
+#   refuses it, as before Linux 6.10
 missing_needs() {
 	local kernel=$1 need options=() missing='' said
 	shift
@@ -107,7 +113,8 @@ stock_says() {
 	[ "${file:-0}" != 0 ]
 }
 
-# stock_module KERNEL: the file of the kernel's own uio_hv_generic, if it has one
+# stock_module KERNEL: the file of the kernel's own uio_hv_generic, if it has
+# one
 stock_module() {
 	local root
 	root=$(kernel_root "$1")
@@ -117,9 +124,10 @@ stock_module() {
 # What every guest needs of its kernel
 bench_needs='X86_64 MODULES MODULE_UNLOAD BLK_DEV_INITRD BINFMT_ELF BINFMT_SCRIPT PRINTK TTY SERIAL_8250 SERIAL_8250_CONSOLE PROC_FS SYSFS'
 bench_needs+=' DEVTMPFS TMPFS SHMEM MULTIUSER UNIX FUTEX EPOLL EVENTFD SIGNALFD TIMERFD POSIX_TIMERS ACPI PCI HYPERVISOR_GUEST'
-bench_needs+=' HYPERV|HYPERV_VMBUS UIO'
+bench_needs+=' HYPERV|HYPERV_VMBUS UIO VIRTIO_PCI VIRTIO_CONSOLE'
 
-# kernel_modules ROOT DIR MODULE...: the modules and what they need, not compressed, into DIR/lib/modules/RELEASE
+# kernel_modules ROOT DIR MODULE...: the modules and what they need, not
+# compressed, into DIR/lib/modules/RELEASE
 kernel_modules() {
 	local root=$1 dir=$2 release file to
 	shift 2
@@ -135,7 +143,8 @@ kernel_modules() {
 		*.zst) zstd -qdc "$file" >"${to%.zst}" ;;
 		*) cp "$file" "$to" ;;
 		esac
-		# A kernel that somebody built may have debugging information, which the guest's memory has no room for.
+		# A kernel that somebody built may have debugging information,
+		# which the guest's memory has no room for.
 		to=${to%.xz} to=${to%.zst}
 		[ "$(readelf -S "$to" | grep -c ' \.debug_info ')" = 0 ] || strip --strip-debug "$to"
 	done
@@ -144,8 +153,9 @@ kernel_modules() {
 	cp "$root/image/lib/modules/$release/modules.builtin.modinfo" "$dir/lib/modules/$release/" 2>/dev/null || true
 }
 
-# in_kernel KERNEL DIR COMMAND: a command of the shell in DIR, where modules for the kernel can be built: KDIR is what they are
-# built against, "$@" what make must be told besides, such as STOCK, the kernel's own uio_hv_generic
+# in_kernel KERNEL DIR COMMAND: a command of the shell in DIR, where modules for
+# the kernel can be built: KDIR is what they are built against, "$@" what make
+# must be told besides, such as STOCK, the kernel's own uio_hv_generic
 in_kernel() {
 	local kernel=$1 dir=$2 command=$3 root stock
 	root=$(kernel_root "$kernel")
@@ -158,9 +168,12 @@ in_kernel() {
 	fi
 }
 
-# in_place FOLDER DIR COMMAND [STOCK]: the same for a kernel of the administrator's own, whose FOLDER has the file `place`:
-# base   the root that has the compiler and the libraries of the kernel's tools, or / for this machine
-# usr    the /usr of an unpacked package: it is laid over base's, so that absolute links and names in it lead into it
+# in_place FOLDER DIR COMMAND [STOCK]: the same for a kernel of the
+# administrator's own, whose FOLDER has the file `place`:
+# base   the root that has the compiler and the libraries of the kernel's tools,
+#        or / for this machine
+# usr    the /usr of an unpacked package: it is laid over base's, so that
+#        absolute links and names in it lead into it
 # see    what else must be visible there
 # kdir   what modules are built against
 # cc     the compiler, if it is not the default
@@ -171,7 +184,8 @@ in_place() {
 		# shellcheck disable=SC1091 # written by own-kernel.sh
 		. "$folder/place"
 		export KDIR=$kdir CC=$cc
-		# BTF would need the pahole of the kernel, and no module needs BTF.
+		# BTF would need the pahole of the kernel, and no module needs
+		# BTF.
 		arguments=(CONFIG_DEBUG_INFO_BTF_MODULES= ${cc:+"CC=$cc"} ${stock:+"STOCK=$stock"})
 		[ -z "$stock" ] || see+=("${stock%/*}")
 		# shellcheck disable=SC2016 # expanded by the inner shell
@@ -209,7 +223,8 @@ build_module() {
 	printf '%s\n' "$src/kernel/uio_hv_generic.ko"
 }
 
-# build_test_module KERNEL SOURCE DIR NAME: a module of one file that a test loads beside ours, into DIR as NAME.ko
+# build_test_module KERNEL SOURCE DIR NAME: a module of one file that a test
+# loads beside ours, into DIR as NAME.ko
 build_test_module() {
 	local name=$4 build=$out/$4-$1
 	rm -rf "$build"

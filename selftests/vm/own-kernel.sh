@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
+# shellcheck disable=SC2012,SC2154
 # run and check-modules source this file after kernels.sh, for a kernel of the
 # administrator's own: run -K DIR, check-modules KDIR=DIR. DIR is a built kernel
-# tree, whose modules need not be installed, a folder of headers, or a folder into
-# which the packages of one kernel have been unpacked.
+# tree, whose modules need not be installed, a folder of headers, or a folder
+# into which the packages of one kernel have been unpacked.
 
-# resolved DIR PATH: prints where PATH leads if DIR is the root directory, so that
-# absolute links stay inside. It prints nothing for a link that leads nowhere.
+# resolved DIR PATH: prints where PATH leads if DIR is the root directory, so
+# that absolute links stay inside. It prints nothing for a link that leads
+# nowhere.
 resolved() {
 	local path=$2 target
 	while [ -L "$1$path" ]; do
@@ -20,8 +22,8 @@ resolved() {
 }
 
 # find_own DIR: sets own_release, own_image, own_modules, own_kdir, own_usr and
-# own_config to what it finds in DIR, and to nothing where it finds nothing. It stops
-# if DIR is no kernel at all.
+# own_config to what it finds in DIR, and to nothing where it finds nothing. It
+# stops if DIR is no kernel at all.
 find_own() {
 	local usr
 	[ -n "$1" ] || die "-K and KDIR= need a folder with a kernel"
@@ -130,9 +132,9 @@ own_needs() {
 	[ -z "$missing" ] || die "$own_dir has Linux $own_release, and lacks ${missing#, }"
 }
 
-# image_config: sets own_config to the configuration that CONFIG_IKCONFIG has put into
-# the image itself. The head of a bzImage tells where the compressed kernel is:
-# Documentation/arch/x86/boot.rst.
+# image_config: sets own_config to the configuration that CONFIG_IKCONFIG has
+# put into the image itself. The head of a bzImage tells where the compressed
+# kernel is: Documentation/arch/x86/boot.rst.
 image_config() {
 	local sectors offset length payload=$out/.payload-$own_release config=$out/.config-$own_release
 	mkdir -p "$out"
@@ -177,7 +179,8 @@ make_own() {
 	if [ -n "$own_modules" ] && [ "$own_modules" = "$own_dir" ]; then
 		tree_modules "$modules"
 	elif [ -n "$own_modules" ]; then
-		# Hard links, where they are possible: a distribution has half a gigabyte.
+		# Hard links, where they are possible: a distribution has half a
+		# gigabyte.
 		cp -al "$own_modules/." "$modules/" 2>/dev/null || cp -a "$own_modules/." "$modules/"
 		rm -rf "$modules"/{build,source,vdso}
 	fi
@@ -191,15 +194,15 @@ make_own() {
 # own_boots: stops if a module is not there that every guest needs
 own_boots() {
 	local module
-	for module in hv_vmbus uio; do
+	for module in hv_vmbus uio virtio_console; do
 		modprobe -d "$own_kernels/$own_release/image" -S "$own_release" --show-depends "$module" \
 			>/dev/null 2>&1 || die "$own_dir has Linux $own_release, and lacks its module $module:" \
 			"run 'make modules' in a tree, or unpack the package of the other modules, too"
 	done
 }
 
-# tree_modules INTO: copies the modules of a tree as modules_install does. Lines of
-# modules.order end with .o or .ko, and some begin with kernel/.
+# tree_modules INTO: copies the modules of a tree as modules_install does. Lines
+# of modules.order end with .o or .ko, and some begin with kernel/.
 tree_modules() {
 	local file
 	while read -r file; do
@@ -213,10 +216,10 @@ tree_modules() {
 	cp "$own_dir"/modules.builtin{,.modinfo} "$1/" 2>/dev/null || true
 }
 
-# find_place FOLDER: writes FOLDER/place for in_place. It takes this machine or the
-# Debian root of one of the bench's kernels: the first one in which the tools of the
-# kernel's headers run and whose compiler has the version of the kernel's, or else the
-# first one in which the tools run.
+# find_place FOLDER: writes FOLDER/place for in_place. It takes this machine or
+# the Debian root of one of the bench's kernels: the first one in which the
+# tools of the kernel's headers run and whose compiler has the version of the
+# kernel's, or else the first one in which the tools run.
 find_place() {
 	local folder=$1 wanted said why='' suite base bases=(/) usable=() see=()
 	wanted=$(sed -n 's/^CONFIG_GCC_VERSION=\([0-9]*\)[0-9]\{4\}$/\1/p' "$own_config")

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
-# Sourced after kernels.sh: what a test's settings say (doc/testing.md lists it).
+# shellcheck disable=SC2034,SC2154
+# Sourced after kernels.sh: what a test's settings say (doc/testing.md lists
+# it).
 
 setting_names=(description on guest processors memory outer_guest cpu devices swap timeout
-	modules programs plan stock append manual needs vmbus reboots packages needless faults)
+	modules programs stock append manual needs vmbus reboots packages needless faults)
 
 # What stands for a setting that a test leaves out
 default_settings() {
@@ -35,7 +37,8 @@ device() {
 	echo "class=$class${instance:+,instance=$instance}"
 }
 
-# guest_lib: the words of a guest's scripts, and the class and the instance of each of these devices as KIND_class, KIND_instance
+# guest_lib: the words of a guest's scripts, and the class and the instance of
+# each of these devices as KIND_class, KIND_instance
 guest_lib() {
 	local kind said
 	cat "$vm/guest/lib.sh"
@@ -44,7 +47,8 @@ guest_lib() {
 	done
 }
 
-# described NAME[=KIND][,PROPERTY=VALUE...]: NAME:class=...,instance=...[,PROPERTY=VALUE...], as run-guest wants a device.
+# described NAME[=KIND][,PROPERTY=VALUE...]:
+# NAME:class=...,instance=...[,PROPERTY=VALUE...], as run-guest wants a device.
 # What the word says of the instance wins.
 described() {
 	local name=${1%%,*} properties='' kind
@@ -71,5 +75,5 @@ read_settings() {
 	devices=$all
 	outer_guest=${outer_guest:-$processors}
 	[ "$processors" = 1 ] || needs+=" SMP"
-	[ -n "$plan" ] && [ -n "$description" ] || die "tests/$1/settings must set plan and description"
+	[ -n "$description" ] || die "tests/$1/settings must set description"
 }

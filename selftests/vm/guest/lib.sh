@@ -1,16 +1,26 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
-# Sourced by a test's guest.sh, inside the guest. Results and words go to the host over the second serial port.
+# shellcheck disable=SC2012,SC2016,SC2154,SC3043
+# Sourced by a test's guest.sh, inside the guest. Results and messages go to the
+# host through a port of a virtio-serial device, which loses nothing.
 
-port=/dev/ttyS1
-result_number=0
+# open_port: opens the port as descriptor 3, for this shell and all that it
+# starts: the kernel lets only one process open it.
+open_port() {
+	local port
+	modprobe -a virtio_pci virtio_console
+	within 60 port_is_there || return
+	port=$(grep -lx bench /sys/class/virtio-ports/*/name)
+	port=${port%/name}
+	exec 3<>"/dev/${port##*/}"
+}
 
-# put LINE: to the host. A child that stops or ends at that moment interrupts what the shell does with the port, and nothing,
-# or not all of the line, is written then.
-put() {
-	printf '%s\n' "$*" >$port && return
-	until printf '\n%s\n' "$*" >$port; do nap; done
-} 2>/dev/null
+# The port has a name when it can be opened, which is after its file in /dev has
+# appeared.
+port_is_there() { grep -qx bench /sys/class/virtio-ports/*/name 2>/dev/null; }
+
+# put LINE: to the host
+put() { printf '%s\n' "$*" >&3; }
 
 nap() { sleep 0.1 2>/dev/null || usleep 100000; }
 
@@ -23,34 +33,26 @@ uptime_s() {
 	echo "${now%%.*}"
 }
 
-# hear WORDS: waits for this line from the host, but not for one that it has heard. The test's own time limit ends that, or, where
-# a test sets $word_limit to a number of seconds, a result that names the words, and the test is over: it is then known what it was at.
-# (A line, if only an empty one, comes every five seconds.)
-heard=0
-word_limit=''
+# hear WORDS: waits for the host's next line, which must be this one. A guest
+# that still waits when its time is over says so (last_words).
 hear() {
-	local number line end
-	[ -z "$word_limit" ] || end=$(($(uptime_s) + word_limit))
-	while :; do
-		if [ -n "$word_limit" ] && [ "$(uptime_s)" -ge "$end" ]; then
-			not_ok "the host says '$*' within $word_limit s"
-			exit 1
-		fi
-		if read -r number line <$port && [ "$line" = "$*" ] && [ "$number" -gt $heard ] 2>/dev/null; then
-			heard=$number
-			put "heard $number"
-			return 0
-		elif [ -z "$number" ]; then
-			# An empty line, or opening the port was interrupted
-			nap
-		fi
-	done
+	local line
+	echo "$*" >/tmp/waits-for
+	read -r line <&3
+	rm -f /tmp/waits-for
+	[ "$line" = "$*" ] && return
+	not_ok "the host says '$*'; it said '$line'"
+	exit 1
 }
 
 note() { put "# guest: $*"; }
 
-ok() { result_number=$((result_number + 1)) && put "ok guest $*"; }
-not_ok() { result_number=$((result_number + 1)) && put "not ok guest $*"; }
+ok() { put "ok guest $*"; }
+# The logs of a guest with a failure go to the console.
+not_ok() {
+	: >/tmp/not-ok
+	put "not ok guest $*"
+}
 
 # check DESCRIPTION COMMAND...: one result
 check() {
@@ -79,7 +81,8 @@ within() {
 	done
 }
 
-# by_clock SECONDS COMMAND: as within, but on a crowded machine each try may take a second
+# by_clock SECONDS COMMAND: as within, but on a crowded machine each try may
+# take a second
 by_clock() {
 	local end=$(($(uptime_s) + $1))
 	shift
@@ -92,8 +95,8 @@ by_clock() {
 over() { ! kill -0 "$1" 2>/dev/null || grep -q '^State:.Z' "/proc/$1/status" 2>/dev/null; }
 # waiting PID: what a process waits for
 waiting() { echo "it waits in $(cat "/proc/$1/wchan"), system call $(cat "/proc/$1/syscall")"; }
-# end_of PID SECONDS: the status of a child. One that has not ended by then is killed, and one that does not end then, either, is
-# left alone.
+# end_of PID SECONDS: the status of a child. One that has not ended by then is
+# killed, and one that does not end then, either, is left alone.
 end_of() {
 	by_clock "$2" over "$1" || {
 		note "process $1 has not ended within $2 s: $(waiting "$1")"
@@ -106,13 +109,15 @@ end_of() {
 	wait "$1"
 }
 
-# A guest that is still there shortly before its time limit says what each of its processes waits for.
+# A guest that is still there shortly before its time limit says what each of
+# its processes waits for.
 last_words() {
 	local limit pid command
 	limit=$(sed -n 's/.*bench\.limit=\([0-9]*\).*/\1/p' /proc/cmdline)
 	sleep $((limit - 20 - ${spent:-0} - $(cut -d. -f1 /proc/uptime)))
 	{
 		echo "bench: the time limit is near; what runs, and what it waits for:"
+		[ ! -e /tmp/waits-for ] || echo "bench: guest.sh waits until the host says '$(cat /tmp/waits-for)'"
 		for pid in /proc/[0-9]*; do
 			command=$(tr '\0' ' ' <"$pid/cmdline")
 			[ -n "$command" ] || continue
@@ -133,16 +138,19 @@ vmbus_device() {
 	return 1
 }
 
-# vmbus-bind binds what it finds: VMBus may not have made the device yet when its module is loaded.
+# vmbus-bind binds what it finds: VMBus may not have made the device yet when
+# its module is loaded.
 bind_fcopy() { within 10 vmbus_device "$fcopy_class" && /usr/lib/udev/vmbus-bind --all; }
 
-# bound CLASS: a UIO driver has the device of a class, whose folder is in $device from here on
+# bound CLASS: a UIO driver has the device of a class, whose folder is in
+# $device from here on
 bound() { device=$(vmbus_device "$1") && ls "$device"/uio/uio*/maps/map0 >/dev/null 2>&1; }
 # rings COUNT: so many channels of $device have a ring file
 rings() { [ "$(ls -d "$device"/channels/*/ring 2>/dev/null | wc -l)" = "$1" ]; }
 
-# give_to DRIVER DEVICE...: gives them to this driver, which is loaded, from whatever driver they have; to the one that the kernel
-# chooses if DRIVER is empty
+# give_to DRIVER DEVICE...: gives them to this driver, which is loaded, from
+# whatever driver they have; to the one that the kernel chooses if DRIVER is
+# empty
 give_to() {
 	local driver="$1" device
 	shift
@@ -163,9 +171,12 @@ bind_fcopy_and_nic() {
 	give_to_uio "$fcopy" "$nic"
 }
 
-# The lines of a program: results, words for the host, and what went wrong
+# relay COMMAND...: runs a program that prints results, messages for the host,
+# and what went wrong, and passes them on
 relay() {
 	local line
+	mkfifo /tmp/relay
+	"$@" >/tmp/relay 2>&1 &
 	while IFS= read -r line; do
 		case $line in
 		'ok '*) ok "${line#ok }" ;;
@@ -173,10 +184,13 @@ relay() {
 		'say '*) say "${line#say }" ;;
 		*) note "$line" ;;
 		esac
-	done
+	done </tmp/relay
+	rm /tmp/relay
+	check "${1##*/} has come to its end" wait $!
 }
 
-# driver INSTANCE: the driver that a device has, if any; of the device's folder, too
+# driver INSTANCE: the driver that a device has, if any; of the device's folder,
+# too
 driver() { basename "$(readlink "/sys/bus/vmbus/devices/${1##*/}/driver")"; }
 has_driver() { [ "$(driver "$1")" = "$2" ]; }
 
@@ -184,7 +198,8 @@ has_driver() { [ "$(driver "$1")" = "$2" ]; }
 journal() { journalctl -b --no-pager -o cat "$@" 2>/dev/null; }
 fcopyd_runs() { [ "$(systemctl is-active hv-fcopyd)" = active ]; }
 fcopyd_waits() { journal -u hv-fcopyd | grep -q '[Ww]aiting'; }
-# fcopyd_at_once: hv-fcopyd opened the device that a start of its unit is about; it has not failed and was not started again
+# fcopyd_at_once: hv-fcopyd opened the device that a start of its unit is about;
+# it has not failed and was not started again
 fcopyd_at_once() { [ "$(systemctl show -p NRestarts --value hv-fcopyd)" = 0 ] && [ -z "$(journal -u hv-fcopyd -p warning)" ]; }
 # copy_arrives NAME: a file that the host's copy_asked sends, two results
 copy_arrives() {
@@ -194,7 +209,8 @@ copy_arrives() {
 	check "$1: a file arrives" test "$(stat -c %s "/srv/$1")" = 100000
 }
 
-# copy_arrives_at_boot: the same of boot $boot, after what must be true before it, six results
+# copy_arrives_at_boot: the same of boot $boot, after what must be true before
+# it, six results
 copy_arrives_at_boot() {
 	check "boot $boot: hv-fcopyd waits for a copy" within 60 fcopyd_waits
 	check "boot $boot: uio_hv_generic has the device" has_driver "$(vmbus_device "$fcopy_class")" uio_hv_generic
@@ -203,21 +219,23 @@ copy_arrives_at_boot() {
 	copy_arrives "file-$boot"
 }
 
-# restart: reboots a whole guest. Its agent then runs guest.sh anew, with $boot one higher, and knows what it has heard. (A test
-# needs reboots=1.) One result: the kernel log of this boot.
+# restart: reboots a whole guest. Its agent then runs guest.sh anew, with $boot
+# one higher. (A test needs reboots=1.) One result: the kernel log of this boot.
 restart() {
 	check_kernel_log
-	echo "boot=$((boot + 1)) heard=$heard spent=$((spent + $(cut -d. -f1 /proc/uptime) + 5))" >"$bench/next"
+	echo "boot=$((boot + 1)) spent=$((spent + $(cut -d. -f1 /proc/uptime) + 5))" >"$bench/next"
 	sync
 	systemctl reboot
 	sleep 1000
 }
 
-# The kernel log's lines that no test may cause, and what kmemleak found where the kernel has it.
+# The kernel log's lines that no test may cause, and what kmemleak found where
+# the kernel has it.
 kernel_complaints() {
 	dmesg | grep -Ff "${complaints_file:-/bench/complaints}"
 	if [ -w /sys/kernel/debug/kmemleak ]; then
-		# Objects younger than five seconds are not reported, and one scan may see a pointer in passing.
+		# Objects younger than five seconds are not reported, and one
+		# scan may see a pointer in passing.
 		sleep 6
 		echo scan >/sys/kernel/debug/kmemleak
 		echo scan >/sys/kernel/debug/kmemleak

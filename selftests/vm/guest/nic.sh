@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
-# Sourced by the guest.sh of a test with NICs of vmbus-nic; its prepare calls guest/nic-tool. The words nic_same and nic_towards of
-# host-lib.sh are the host's part of outbound and inbound.
+# shellcheck disable=SC3043
+# Sourced by the guest.sh of a test with NICs of vmbus-nic; its prepare calls
+# guest/nic-tool. The words nic_same and nic_towards of host-lib.sh are the
+# host's part of outbound and inbound.
 
 # nic_interface NUMBER: the interface of the NIC with this number in vmbus-nic
 nic_interface() {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * In the guest: sends and receives numbered frames on an interface, sends datagrams from many
- * ports, and changes the number of channels.
+ * In the guest: sends and receives numbered frames on an interface, sends
+ * datagrams from many ports, and changes the number of channels.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -57,7 +57,7 @@ static int do_send(const char *interface, uint32_t count, uint32_t min, uint32_t
 	static uint8_t frame[65536] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2 };
 	static uint8_t tagged[65536 + 4];
 	uint16_t tag[2] = { htons(0x8100), htons(vlan) };
-	/* The kernel believes what is said here, not what is in the frame. */
+	/* The kernel uses these fields, not those of the frame. */
 	struct sockaddr_ll to = {
 		.sll_family = AF_PACKET,
 		.sll_protocol = vlan ? tag[0] : htons(NUMBERED_TYPE),

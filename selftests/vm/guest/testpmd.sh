@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
-# Sourced by the guest.sh of a test with DPDK's testpmd; its settings name the program testpmd. What testpmd prints is in /tmp/pmd.out.
-# The words pmd_towards and pmd_from of host-lib.sh are the host's part of pmd_receive and pmd_send.
+# shellcheck disable=SC2034,SC2154,SC3043
+# Sourced by the guest.sh of a test with DPDK's testpmd; its settings name the
+# program testpmd. What testpmd prints is in /tmp/pmd.out. The words pmd_towards
+# and pmd_from of host-lib.sh are the host's part of pmd_receive and pmd_send.
 
 # It may end while it is given a command.
 trap '' PIPE
 mkdir -p /var/run
 
-# No phase takes longer, on a slow machine either.
-word_limit=300
 more=''
 instance=$nic_instance
 folder=/sys/bus/vmbus/devices/$instance
@@ -16,7 +16,8 @@ folder=/sys/bus/vmbus/devices/$instance
 # there: hv_netvsc has both NICs, as the interfaces $nic and $other
 there() { nic=$(nic_interface 0) && other=$(nic_interface 1); }
 
-# other_carries_network: by the interface $other, which leaves the first NIC free
+# other_carries_network: by the interface $other, which leaves the first NIC
+# free
 other_carries_network() { nic_up "$other" 1 && ip route add default via 10.55.1.1; }
 
 # page NAME: the commands of this name in doc/dpdk.md
@@ -37,9 +38,10 @@ told() { tail -n 60 | while read -r line; do note "  $line"; done; }
 # nic_bound [DEVICE]: whether uio_hv_generic has it
 nic_bound() { [ "$(basename "$(readlink "/sys/bus/vmbus/devices/${1:-$instance}/driver")")" = uio_hv_generic ]; }
 
-# pmd_start QUEUES: starts testpmd as doc/dpdk.md does, as the process $pmd, and waits until it takes commands. $as comes before
-# its command, and $more behind it. One thread takes commands and one forwards, on one processor; the latter never rests, so that the shell must come
-# before it.
+# pmd_start QUEUES: starts testpmd as doc/dpdk.md does, as the process $pmd, and
+# waits until it takes commands. $as comes before its command, and $more behind
+# it. One thread takes commands and one forwards, on one processor; the latter
+# never rests, so that the shell must come before it.
 pmd_start() {
 	local command queues="$1"
 	command=$(page testpmd)
@@ -56,8 +58,9 @@ pmd_start() {
 pmd_takes() { grep -q 'testpmd> ' /tmp/pmd.out || ! pmd_runs; }
 pmd_runs() { ! over "$pmd"; }
 
-# pmd COMMAND: testpmd's answer, when it has done that. It echoes what it reads, one command after the other, so that the
-# echo of a word that is no command comes behind the answer.
+# pmd COMMAND: testpmd's answer, when it has done that. It echoes what it reads,
+# one command after the other, so that the echo of a word that is no command
+# comes behind the answer.
 pmd() {
 	asked=$((asked + 1))
 	pmd_from=$(wc -c </tmp/pmd.out)
@@ -71,7 +74,8 @@ pmd_answer() { tail -c +$((pmd_from + 1)) /tmp/pmd.out | tr -d '\r'; }
 pmd_done() { ! pmd_runs || pmd_answer | grep -q "testpmd> done$asked"; }
 pmd_answered() { grep -q "$1" /tmp/pmd.answer; }
 
-# pmd_end: ends the input; the status with which testpmd ended. It has to end within a minute.
+# pmd_end: ends the input; the status with which testpmd ended. It has to end
+# within a minute.
 pmd_end() {
 	exec 9>&-
 	end_of "$pmd" 60
@@ -89,10 +93,12 @@ pmd_forward() {
 	pmd "set fwd $1" && pmd "clear port stats all" && pmd "clear fwd stats all" && pmd start
 } >/dev/null
 
-# pmd_sends COUNT: the host has completed so many frames since the counters began
+# pmd_sends COUNT: the host has completed so many frames since the counters
+# began
 pmd_sends() { [ "$(pmd_count TX-packets)" -ge "$1" ]; }
 
-# pmd_sent: stops; what the forwarder has given to the port, as testpmd counts it
+# pmd_sent: stops; what the forwarder has given to the port, as testpmd counts
+# it
 pmd_sent() {
 	pmd stop >/dev/null
 	pmd_port_sent 0
@@ -100,7 +106,8 @@ pmd_sent() {
 # pmd_port_sent PORT: the same of a port, when it has stopped
 pmd_port_sent() { sed -n "/Forward statistics for port $1/,/---\$/s/.*TX-packets: *\([0-9]*\).*/\1/p" /tmp/pmd.answer | head -n 1; }
 
-# pmd_begins NAME [QUEUES]: testpmd runs, sees the port, and the link is up: two results. The test ends if it does not run.
+# pmd_begins NAME [QUEUES]: testpmd runs, sees the port, and the link is up: two
+# results. The test ends if it does not run.
 pmd_begins() {
 	check "$1: testpmd starts" pmd_start "${2:-1}" || {
 		note "$(waiting "$pmd")"
@@ -112,7 +119,8 @@ pmd_begins() {
 		told </tmp/pmd.out
 }
 
-# pmd_receive NAME MODE COUNT: the host sends frames; all arrive, and are forwarded if the mode does so: one result
+# pmd_receive NAME MODE COUNT: the host sends frames; all arrive, and are
+# forwarded if the mode does so: one result
 pmd_receive() {
 	local got
 	pmd_forward "$2"
@@ -138,8 +146,9 @@ pmd_send() {
 	say "sent $1: $sent"
 }
 
-# pmd_returns COMMAND...: testpmd quits, the command gives the NIC back, and hv_netvsc's answers pings; the last of a test, four
-# results. The host's part is pmd_returned.
+# pmd_returns COMMAND...: testpmd quits, the command gives the NIC back, and
+# hv_netvsc's answers pings; the last of a test, four results. The host's part
+# is pmd_returned.
 pmd_returns() {
 	check "testpmd quits at last" pmd_quit || told </tmp/pmd.out
 	check "$* gives the NIC back" "$@"

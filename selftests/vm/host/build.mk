@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# The programs that play the host. They run in the outer guest's initramfs: static.
+# The programs that play the host. They run in the outer guest's initramfs:
+# static.
 
 vm_host_dir  := $(O)/vm/host
 vm_host_bins := $(addprefix $(vm_host_dir)/,copy-vmfile replay-fcopy vmbus-host vmbus-nic)
@@ -10,7 +11,8 @@ vm-host: $(vm_host_bins)
 $(vm_host_dir)/obj/%.o: selftests/vm/host/%.c
 	$(call compile,)
 
-# The unit tests of the daemon use it, too, and packages of those have nothing of the bench.
+# The unit tests of the daemon use it, too, and packages of those have nothing
+# of the bench.
 $(vm_host_dir)/obj/recording.o: selftests/fcopy/recording.c
 	$(call compile,)
 

@@ -152,7 +152,9 @@ static void keep(struct host *host, struct host_packet *message)
 	host->packets_end = &message->next;
 }
 
-/* The lengths of a packet's parts. The guest's memory is apart from the packet. */
+/*
+ * The lengths of a packet's parts. The guest's memory is apart from the packet.
+ */
 static int take_packet(struct host *host, struct host_packet *message)
 {
 	struct frame *frame = &message->frame;
@@ -178,7 +180,10 @@ int host_pump(struct host *host, int timeout_ms)
 	} while (!ret);
 	if (ret < 0)
 		return ret;
-	/* A frame that has begun is read to its end: the stream would be lost otherwise. */
+	/*
+	 * A frame that has begun is read to its end: the stream would be lost
+	 * otherwise.
+	 */
 	ret = read_all(host, &frame, sizeof(frame), host_now() + REST_MS);
 	if (ret)
 		return ret;
@@ -428,7 +433,9 @@ int host_connect(struct host *host, const char *path, int timeout_ms)
 		}
 		usleep(20000);
 	}
-	/* One program at a time: the hello comes when the one before has left. */
+	/*
+	 * One program at a time: the hello comes when the one before has left.
+	 */
 	ret = host_wait(host, has_hello, 0, "greeted by the device", (int)(deadline - host_now()));
 	if (ret)
 		host_disconnect(host);

@@ -215,7 +215,9 @@ static _Noreturn void fail_host(struct copy *copy, int error, const char *what)
 	fail(error == -ETIMEDOUT ? EXIT_TIMEOUT : EXIT_GONE, what, copy->host.error);
 }
 
-/* Bytes that follow the first one of a character; 4 for none that can be first. */
+/*
+ * Bytes that follow the first one of a character; 4 for none that can be first.
+ */
 static unsigned int continuations(unsigned char first)
 {
 	if (first < 0x80)
@@ -398,7 +400,9 @@ static const char *judge(const struct host_packet *packet, const struct ic *ic, 
 	return NULL;
 }
 
-/* Take a packet and its IC header within @timeout_ms. Returns 0 or -ETIMEDOUT. */
+/*
+ * Take a packet and its IC header within @timeout_ms. Returns 0 or -ETIMEDOUT.
+ */
 static int take_packet(struct copy *copy, const char *what, int timeout_ms,
 		       struct host_packet **packet, struct ic *ic)
 {
@@ -462,7 +466,10 @@ static int take_answer_in_time(struct copy *copy, const char *what, uint16_t typ
 			free(packet);
 			continue;
 		}
-		/* Of an earlier program's requests, nobody knows how many are owed. */
+		/*
+		 * Of an earlier program's requests, nobody knows how many are
+		 * owed.
+		 */
 		if (copy->leftovers && ic.transaction != transaction) {
 			free(packet);
 			continue;
@@ -510,7 +517,8 @@ static uint32_t take_answer_to(struct copy *copy, const char *what, uint16_t typ
 	uint32_t status;
 
 	if (!copy->retry_ms || type != IC_FCOPY)
-		return take_answer(copy, what, type, (uint8_t)(copy->transaction - 1), size, answer);
+		return take_answer(copy, what, type, (uint8_t)(copy->transaction - 1), size,
+				   answer);
 	while (take_answer_in_time(copy, what, type, (uint8_t)(copy->transaction - 1), size,
 				   copy->retry_ms, &status, answer)) {
 		if (host_now() >= deadline)
@@ -616,7 +624,10 @@ static uint32_t step(const char *name, uint32_t status)
 	return status;
 }
 
-/* The offset of the part that is sent when @sent bytes are; all parts but the last are whole. */
+/*
+ * The offset of the part that is sent when @sent bytes are; all parts but the
+ * last are whole.
+ */
 static uint64_t place_of(const struct copy *copy, uint64_t size, uint64_t sent)
 {
 	uint64_t n = sent ? (sent - 1) / FRAGMENT + 1 : 0, last = size ? (size - 1) / FRAGMENT : 0;
@@ -726,7 +737,10 @@ union message {
 	uint8_t bytes[16000];
 };
 
-/* A message that could be a good one, of a copy of a few fragments; returns its length. */
+/*
+ * A message that could be a good one, of a copy of a few fragments; returns its
+ * length.
+ */
 static uint32_t make_message(struct copy *copy, struct chance *chance, const struct start *start,
 			     union message *m)
 {
@@ -782,7 +796,8 @@ static uint32_t change(struct chance *chance, union message *m, uint32_t len)
 	switch (how) {
 	case 0 ... 3: /* bytes, most of them where the lengths and numbers are */
 		for (uint32_t i = below(chance, 8) + 1; i; i--)
-			m->bytes[below(chance, below(chance, 2) ? 84 : len)] ^= (uint8_t)draw(chance);
+			m->bytes[below(chance, below(chance, 2) ? 84
+				       : len)] ^= (uint8_t)draw(chance);
 		return len;
 	case 4:
 		return below(chance, len + 1);
@@ -801,7 +816,10 @@ static uint32_t change(struct chance *chance, union message *m, uint32_t len)
 	}
 }
 
-/* A guest that takes nothing out of its ring for so long, or has closed the device, has been brought down. */
+/*
+ * A guest that takes nothing out of its ring for so long, or has closed the
+ * device, has been brought down.
+ */
 #define HOSTILE_PATIENCE_MS 60000
 
 static void be_hostile(struct copy *copy, int64_t seconds, uint64_t seed, const struct start *start)
@@ -814,7 +832,8 @@ static void be_hostile(struct copy *copy, int64_t seconds, uint64_t seed, const 
 	int ret = 0;
 
 	while (!ret && host_now() < until) {
-		struct frame frame = { .op = FRAME_PACKET, .type = PACKET_INBAND, .xid = draw(&chance) };
+		struct frame frame =
+			{ .op = FRAME_PACKET, .type = PACKET_INBAND, .xid = draw(&chance) };
 		struct host_packet *packet;
 
 		frame.len = change(&chance, &m, make_message(copy, &chance, start, &m));
@@ -831,9 +850,12 @@ static void be_hostile(struct copy *copy, int64_t seconds, uint64_t seed, const 
 		}
 		ret = host_send(&copy->host, &frame, m.bytes, HOSTILE_PATIENCE_MS);
 		sent++;
-		/* Several in the ring at a time, but not ever more on the way */
+		/*
+		 * Several in the ring at a time, but not ever more on the way
+		 */
 		if (!ret && !below(&chance, 6))
-			ret = host_request(&copy->host, &sync, NULL, NULL, 0, NULL, HOSTILE_PATIENCE_MS);
+			ret = host_request(&copy->host, &sync, NULL, NULL, 0, NULL,
+					   HOSTILE_PATIENCE_MS);
 		if (!copy->host.channel[0].open)
 			fail(EXIT_GONE, "hostile", "the guest has closed the device");
 		if (ret)
@@ -997,7 +1019,8 @@ int main(int argc, char **argv)
 		fail(EXIT_USAGE, "--queue", "what is sent again does not go with it");
 	if (copy.order != ASCENDING && !generated)
 		fail(EXIT_USAGE, "--order", "needs --generate");
-	if (argc - optind != (generated || hostile || negotiates ? 1 : 2) || (generated && hostile)) {
+	if (argc - optind != (generated || hostile || negotiates ? 1 : 2) ||
+	    (generated && hostile)) {
 		fputs(usage, stderr);
 		return EXIT_USAGE;
 	}
@@ -1071,7 +1094,10 @@ int main(int argc, char **argv)
 			host_disconnect(&copy.host);
 			return 0;
 		}
-		/* A copy that failed is cancelled, so that the guest lets go of the file. */
+		/*
+		 * A copy that failed is cancelled, so that the guest lets go of
+		 * the file.
+		 */
 		end.operation = cancelled || status ? CANCEL : COMPLETE;
 		ended = step(end.operation == CANCEL ? "cancel" : "complete",
 			     call(&copy, end.operation == CANCEL ? "cancel" : "complete", IC_FCOPY,

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What a host program and the vmbus-pipe device say to each other over the device's socket: a
- * header and @len bytes, little-endian, in both directions. "tx" and "rx" are the guest's view of
- * a channel: the guest writes to tx and reads from rx.
+ * What a host program and the vmbus-pipe device say to each other over the
+ * device's socket: a header and @len bytes, little-endian, in both directions.
+ * "tx" and "rx" are the guest's view of a channel: the guest writes to tx and
+ * reads from rx.
  */
 #ifndef VM_HOST_FRAME_H
 #define VM_HOST_FRAME_H
@@ -34,18 +35,22 @@ enum frame_ring {
 
 enum frame_op {
 	/*
-	 * Both ways. A packet of @type: @arg bytes of descriptor (what stands between the 16-byte
-	 * packet header and the payload; a multiple of 8), then the payload. Packets for a full
-	 * ring wait. When the guest's packet names ranges of its memory, the device reads them as
-	 * it takes the packet: the last @arg2 bytes of the frame are their contents.
+	 * Both ways. A packet of @type: @arg bytes of descriptor (what stands
+	 * between the 16-byte packet header and the payload; a multiple of 8),
+	 * then the payload. Packets for a full ring wait. When the guest's
+	 * packet names ranges of its memory, the device reads them as it takes
+	 * the packet: the last @arg2 bytes of the frame are their contents.
 	 */
 	FRAME_PACKET = 1,
 
-	/* Program to device. An answer comes to each that is tagged or fails. */
+	/*
+	 * Program to device. An answer comes to each that is tagged or fails.
+	 */
 	FRAME_PACKET_RAW = 16, /* the very bytes for rx, header and trailer included */
 	FRAME_RESCIND,         /* takes back the device with its sub-channels */
 	FRAME_OFFER,           /* the answer means "accepted": FRAME_OFFERED follows */
-	FRAME_WITHHOLD,        /* not offered again when the guest leaves the VMBus and comes back */
+	/* not offered again when the guest leaves the VMBus and comes back */
+	FRAME_WITHHOLD,
 	FRAME_OFFER_SUB,       /* offers sub-channels @arg2 to @arg */
 	FRAME_MONITORED,       /* later offers are monitored (@arg 1) or not (@arg 0) */
 	FRAME_RAW_READ,        /* @arg2 bytes at @arg of ring @type, header page first */
@@ -84,7 +89,10 @@ enum frame_op {
 	FRAME_ASKED,      /* the guest wants to open a channel that is not answered */
 };
 
-/* What the device found where a guest's packet names memory by page numbers (type 9). */
+/*
+ * What the device found where a guest's packet names memory by page numbers
+ * (type 9).
+ */
 enum frame_memory {
 	FRAME_MEMORY_NONE,    /* the packet names no memory */
 	FRAME_MEMORY_TAKEN,   /* the contents of all ranges follow the payload */
@@ -153,7 +161,11 @@ struct frame_stats {
 	uint64_t full;            /* times a packet had to wait for room in rx */
 	uint64_t dropped;         /* packets whose channel closed first */
 	uint64_t malformed; /* breaches of the protocol */
-	uint64_t gpadls; /* memory that the guest shares for the channel now: its rings and buffers */
+	/*
+	 * memory that the guest shares for the channel now: its rings and
+	 * buffers
+	 */
+	uint64_t gpadls;
 };
 
 #endif

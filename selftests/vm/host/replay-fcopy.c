@@ -37,7 +37,10 @@ static const char usage[] =
 #define IC_SIZE 28
 /* The status in an IC header */
 #define IC_STATUS 20
-/* After the last answer of the recording, the guest may have another one for so long. */
+/*
+ * After the last answer of the recording, the guest may have another one for so
+ * long.
+ */
 #define SILENCE_MS 1000
 
 /* More requests than hv-fcopyd keeps while a disk is slow */
@@ -48,7 +51,9 @@ struct replay {
 	int timeout_ms;
 	unsigned int line; /* of the recording */
 	unsigned int sent, answers, differences;
-	/* Requests without an answer in the recording so far, the latest ones */
+	/*
+	 * Requests without an answer in the recording so far, the latest ones
+	 */
 	uint64_t unanswered[UNANSWERED];
 	unsigned int waiting;
 	struct record_packet packet;
@@ -92,7 +97,9 @@ static bool closed_or_packet(struct host *host, uint32_t unused)
 	return host->packets || !host->channel[0].open;
 }
 
-/* Wait until the guest has the device open; later programs must negotiate anew. */
+/*
+ * Wait until the guest has the device open; later programs must negotiate anew.
+ */
 static void wait_for_guest(struct replay *replay)
 {
 	const struct frame forget = { .op = FRAME_NOTE };
@@ -118,7 +125,10 @@ static void note_request(struct replay *replay, const struct record_packet *pack
 	replay->unanswered[replay->waiting++] = packet->xid;
 }
 
-/* Forget the first request with this transaction id. Returns whether there is one. */
+/*
+ * Forget the first request with this transaction id. Returns whether there is
+ * one.
+ */
 static bool forget_request(struct replay *replay, uint64_t xid)
 {
 	unsigned int i = 0;
@@ -165,7 +175,10 @@ static uint32_t status_at(const uint8_t *payload)
 	       (uint32_t)payload[IC_STATUS + 2] << 16 | (uint32_t)payload[IC_STATUS + 3] << 24;
 }
 
-/* Compare an answer with that of the recording, of whose payload @known bytes are known. */
+/*
+ * Compare an answer with that of the recording, which has @known bytes of the
+ * payload.
+ */
 static void compare(struct replay *replay, const struct host_packet *packet, uint32_t known)
 {
 	const struct record_packet *wanted = &replay->packet;
@@ -247,8 +260,8 @@ static void play_all(struct replay *replay, FILE *file)
 
 		replay->line++;
 		/*
-		 * hv-fcopyd was killed while it wrote this line, or the disk was full. But
-		 * every recording has a whole first line.
+		 * hv-fcopyd was killed while it wrote this line, or the disk
+		 * was full. But every recording has a whole first line.
 		 */
 		if (feof(file) && replay->line > 1)
 			break;

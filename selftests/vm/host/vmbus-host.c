@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A VMBus host by script: packets, rescinds, offers, raw ring bytes, as the commands say. */
+/*
+ * A VMBus host by script: packets, rescinds, offers, raw ring bytes, as the
+ * commands say.
+ */
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
@@ -774,7 +777,10 @@ static int do_raw_expect(struct script *s)
 	return ret ? ret : expect_bytes(s, have, bytes, len, offset);
 }
 
-/* The arguments HANDLE OFFSET HEX, or PAGE OFFSET HEX, the first two into the frame. */
+/*
+ * The arguments HANDLE OFFSET HEX, or PAGE OFFSET HEX, the first two into the
+ * frame.
+ */
 static int take_memory(struct script *s, struct frame *frame, uint8_t **bytes, uint32_t *len)
 {
 	uint64_t offset;
@@ -1131,7 +1137,8 @@ int main(int argc, char **argv)
 		}
 	}
 	/*
-	 * What was sent without waiting is in the ring, or the guest's, before the connection ends.
+	 * Packets that were sent without waiting reach the ring, or the guest,
+	 * before the connection ends.
 	 */
 	if (!ret)
 		ret = run(&s, "sync");

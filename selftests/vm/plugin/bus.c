@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The connection and the offers: what the guest and the host say to each other in control messages.
- * The host handles the guest's messages one after the other. Answers that take it a while do not
- * keep it from the next message.
+ * The connection and the offers: what the guest and the host say to each other
+ * in control messages. The host handles the guest's messages one after the
+ * other. Answers that take it a while do not keep it from the next message.
  */
 
 #define NO_MONITOR 0xff
@@ -13,7 +13,10 @@
 #define VERSION_5_0 HOST_VERSION(5, 0)
 #define VERSION_5_3 HOST_VERSION(5, 3)
 
-/* From 5.0 on the guest sends its first message here, and the later ones where the host says. */
+/*
+ * From 5.0 on the guest sends its first message here, and the later ones where
+ * the host says.
+ */
 #define CONTACT_CONNECTION_ID 4
 #define LATER_CONNECTION_ID 5
 
@@ -30,8 +33,9 @@ struct message_modify {
 };
 
 /*
- * Relids are the lowest numbers that are free; the order of the offers decides who gets which,
- * unless a device has a number from which its channels are counted.
+ * Relids are the lowest numbers that are free; the order of the offers decides
+ * who gets which, unless a device has a number from which its channels are
+ * counted.
  */
 static void take_relid(VMBusChannel *chan)
 {
@@ -54,7 +58,10 @@ static void host_free_relid(VMBusChannel *chan)
 	chan->id = 0;
 }
 
-/* Connection ids change with each connection, so that nobody can take them for fixed. */
+/*
+ * Connection ids change with each connection, so that nobody can take them for
+ * fixed.
+ */
 static uint32_t host_connection_id(VMBusChannel *chan)
 {
 	return 0x2000 + 0x100 * (bus.connections % 16) + chan->id;
@@ -74,7 +81,10 @@ static bool offer_wanted(VMBusChannel *chan)
 
 	if (!pipe->offered || host_of(chan)->rescind)
 		return false;
-	/* A device that comes back waits until the guest knows that all of it was gone. */
+	/*
+	 * A device that comes back waits until the guest knows that all of it
+	 * was gone.
+	 */
 	for (int i = 1; !index && i < pipe->channels; i++)
 		if (is_to_rescind(&pipe->parent.channels[i]))
 			return false;
@@ -144,9 +154,10 @@ static void post_rescind(VMBus *vmbus, VMBusChannel *chan)
 }
 
 /*
- * The channel of a device that is taken back next. Unless the program wants another order, the
- * sub-channels go in any order and the primary last, as on the newest hosts. Older ones may begin
- * with the primary, which no VMBus of Linux is safe against.
+ * The channel of a device that is taken back next. Unless the program wants
+ * another order, the sub-channels go in any order and the primary last, as on
+ * the newest hosts. Older ones may begin with the primary, which no VMBus of
+ * Linux is safe against.
  */
 static VMBusChannel *next_to_rescind(VMBusPipe *pipe)
 {
@@ -200,7 +211,10 @@ static bool gpadl_is_used(VMBus *vmbus, const VMBusGpadl *gpadl)
 	return false;
 }
 
-/* Whether answers about the GPADL wait, on the wish of the program. A rescind ends that. */
+/*
+ * Whether answers about the GPADL wait, on the wish of the program. A rescind
+ * ends that.
+ */
 static bool gpadl_is_held(VMBus *vmbus, const VMBusGpadl *gpadl)
 {
 	VMBusChannel *chan = find_channel(vmbus, gpadl->child_relid);
@@ -221,7 +235,10 @@ static bool host_creates(const VMBusGpadl *gpadl)
 	return gpadl == bus.creating;
 }
 
-/* A creation that waits for its answer when the channel is rescinded fails, before the rescind. */
+/*
+ * A creation that waits for its answer when the channel is rescinded fails,
+ * before the rescind.
+ */
 static uint32_t host_creation_status(const VMBusGpadl *gpadl)
 {
 	VMBusChannel *chan = find_channel(bus.vmbus, gpadl->child_relid);
@@ -240,7 +257,10 @@ static void host_created(VMBusGpadl *gpadl)
 	}
 }
 
-/* Answer the guest about one GPADL. A ring's is torn down when the device has closed. */
+/*
+ * Answer the guest about one GPADL. A ring's is torn down when the device has
+ * closed.
+ */
 static bool listen_gpadl(VMBus *vmbus)
 {
 	VMBusGpadl *gpadl;
@@ -268,7 +288,9 @@ static bool listen_gpadl(VMBus *vmbus)
 	return false;
 }
 
-/* MODIFYCHANNEL: another processor of the guest takes the channel's interrupts. */
+/*
+ * MODIFYCHANNEL: another processor of the guest takes the channel's interrupts.
+ */
 
 static void take_modify(VMBus *vmbus, const struct message_modify *msg)
 {
@@ -348,7 +370,10 @@ static void bus_wake(void *opaque)
 	vmbus_resched(vmbus);
 }
 
-/* Opening and closing. Returns whether the host has to turn to its next message. */
+/*
+ * Opening and closing. Returns whether the host has to turn to its next
+ * message.
+ */
 static bool listen_channel(VMBus *vmbus, VMBusChannel *chan)
 {
 	struct host_channel *host = host_of(chan);
@@ -420,7 +445,10 @@ static void host_listen(VMBus *vmbus)
 	process_message(vmbus);
 }
 
-/* The guest has our control message. It may be gone since (reset), then nothing was in flight. */
+/*
+ * The guest has our control message. It may be gone since (reset), then nothing
+ * was in flight.
+ */
 static bool host_message_sent(VMBus *vmbus)
 {
 	VMBusChannel *chan = bus.posting;
@@ -449,8 +477,8 @@ static void host_offered(VMBusChannel *chan)
 }
 
 /*
- * The guest has let go of a relid. If the device is there again, the host offers it at once with
- * the same number; otherwise another device may get it.
+ * The guest has let go of a relid. If the device is there again, the host
+ * offers it at once with the same number; otherwise another device may get it.
  */
 static void relid_released(VMBus *vmbus, uint32_t relid)
 {
@@ -501,7 +529,10 @@ static bool host_speaks(uint32_t version)
 	return version && version <= bus.version;
 }
 
-/* All messages up to 4.1. From 5.0 on, only a guest that begins anew with an older version. */
+/*
+ * All messages up to 4.1. From 5.0 on, only a guest that begins anew with an
+ * older version.
+ */
 static uint16_t host_recv_message(const struct hyperv_post_message_input *msg, void *opaque)
 {
 	const struct vmbus_message_header *header = (const void *)msg->payload;
@@ -668,7 +699,10 @@ static int pipe_open(VMBusChannel *chan)
 
 	if (!header)
 		return -EFAULT;
-	/* The host is at work until it has looked for the first time. One that is held waits. */
+	/*
+	 * The host is at work until it has looked for the first time. One that
+	 * is held waits.
+	 */
 	host->masked = !host->hold;
 	qatomic_set(&header->interrupt_mask, host->masked);
 	ringbuf_unmap_hdr(&chan->recv_ringbuf.common, header, true);
@@ -685,8 +719,8 @@ static int pipe_open(VMBusChannel *chan)
 }
 
 /*
- * The guest wants to open a channel. Returns false when it may not, and when it has to wait: until
- * the device has closed, or for the program.
+ * The guest wants to open a channel. Returns false when it may not, and when it
+ * has to wait: until the device has closed, or for the program.
  */
 static bool host_may_open(VMBusChannel *chan, const vmbus_message_open_channel *msg)
 {
@@ -703,7 +737,10 @@ static bool host_may_open(VMBusChannel *chan, const vmbus_message_open_channel *
 	return false;
 }
 
-/* The device is open, and its program may use the rings. The guest learns of it later. */
+/*
+ * The device is open, and its program may use the rings. The guest learns of it
+ * later.
+ */
 static void host_opening(VMBusChannel *chan)
 {
 	struct host_channel *host = host_of(chan);
@@ -764,8 +801,9 @@ static void rescind_subs(VMBusPipe *pipe)
 }
 
 /*
- * The guest closes a channel. The device works on for a while, and with its primary channel all
- * sub-channels are taken back, before the device has closed.
+ * The guest closes a channel. The device works on for a while, and with its
+ * primary channel all sub-channels are taken back, before the device has
+ * closed.
  */
 static void host_close(VMBusChannel *chan)
 {

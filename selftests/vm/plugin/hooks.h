@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What the edits of `prepare` call, from within QEMU's VMBus code: in bus.c and signal.c. */
+/*
+ * What the edits of `prepare` call, from within QEMU's VMBus code: in bus.c and
+ * signal.c.
+ */
 #ifndef VM_PLUGIN_HOOKS_H
 #define VM_PLUGIN_HOOKS_H
 
@@ -11,14 +14,20 @@ static void host_bridge_properties(ObjectClass *klass);
 static void host_realize(VMBus *vmbus);
 static uint16_t host_recv_message(const struct hyperv_post_message_input *msg, void *opaque);
 
-/* The LISTEN state: a control message of ours if one is due, else the guest's next message. */
+/*
+ * The LISTEN state: a control message of ours if one is due, else the guest's
+ * next message.
+ */
 static void host_listen(VMBus *vmbus);
 static bool host_message_sent(VMBus *vmbus);
 
 /* A message of the guest that QEMU has no handler for. */
 static void host_message(VMBus *vmbus, struct vmbus_message_header *msg, uint32_t len);
 
-/* The guest connects, asks for offers, goes: host_reset() for each channel, then the other. */
+/*
+ * The guest connects, asks for offers, goes: host_reset() for each channel,
+ * then the other.
+ */
 static bool host_speaks(uint32_t version);
 static void host_contact(VMBus *vmbus, const struct vmbus_message_initiate_contact *msg);
 static void host_post_handshake(VMBus *vmbus, const struct vmbus_message_version_response *answer);
@@ -39,7 +48,10 @@ static uint32_t host_creation_status(const VMBusGpadl *gpadl);
 static void host_created(VMBusGpadl *gpadl);
 static void host_teardown(VMBusGpadl *gpadl);
 
-/* Opening: the guest asks, the device is open, the answer goes and is there. Closing. */
+/*
+ * Opening: the guest asks, the device is open, the answer goes and is there.
+ * Closing.
+ */
 static bool host_may_open(VMBusChannel *chan, const vmbus_message_open_channel *msg);
 static void host_opening(VMBusChannel *chan);
 static bool host_answers_open(VMBusChannel *chan);
@@ -47,7 +59,10 @@ static uint32_t host_open_status(VMBusChannel *chan);
 static void host_opened(VMBusChannel *chan);
 static void host_close(VMBusChannel *chan);
 
-/* Signals: one of our own to ourselves, those of the guest (false: none), one to the guest. */
+/*
+ * Signals: one of our own to ourselves, those of the guest (false: none), one
+ * to the guest.
+ */
 static void host_kicked(VMBusChannel *chan);
 static bool host_take_signals(VMBusChannel *chan);
 static void host_interrupted(VMBusChannel *chan);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The rings: packets between the guest's memory and the program. Sizes are of the data area, that
- * is without the header page, unless a comment says otherwise.
+ * The rings: packets between the guest's memory and the program. Sizes are of
+ * the data area, that is without the header page, unless a comment says
+ * otherwise.
  */
 
 static uint32_t ring_pages(VMBusChannel *chan, enum frame_ring ring, uint32_t *first)
@@ -67,8 +68,9 @@ static void drop_packets(VMBusChannel *chan, const char *why)
 }
 
 /*
- * The guest has broken the protocol: the host has nothing to do with the channel until the guest
- * opens it again, and says nothing about it to the guest.
+ * The guest has broken the protocol: the host has nothing to do with the
+ * channel until the guest opens it again, and says nothing about it to the
+ * guest.
  */
 G_GNUC_PRINTF(2, 3)
 static void channel_fault(VMBusChannel *chan, const char *format, ...)
@@ -88,8 +90,8 @@ static void channel_fault(VMBusChannel *chan, const char *format, ...)
 }
 
 /*
- * Write the interrupt mask of tx, which belongs to the host: it is set while the host works. A
- * guest that writes there is at fault.
+ * Write the interrupt mask of tx, which belongs to the host: it is set while
+ * the host works. A guest that writes there is at fault.
  */
 static void tx_mask(VMBusChannel *chan, bool mask)
 {
@@ -110,8 +112,8 @@ static void tx_mask(VMBusChannel *chan, bool mask)
 }
 
 /*
- * The packet's bytes into rx, and the signal when the guest had read everything before and allows
- * it.
+ * The packet's bytes into rx, and the signal when the guest had read everything
+ * before and allows it.
  */
 static int ring_put(VMBusChannel *chan, struct packet *packet)
 {
@@ -139,8 +141,8 @@ static int ring_put(VMBusChannel *chan, struct packet *packet)
 	ring->wr_idx = rb_idx_wrap(start + packet->len, ring->common.len);
 	ring->last_wr_idx = ring->wr_idx;
 	/*
-	 * The packet before the index, the index before a look at what the reader has done
-	 * meanwhile.
+	 * The packet before the index, the index before a look at what the
+	 * reader has done meanwhile.
 	 */
 	smp_mb();
 	qatomic_set(&header->write_index, ring->wr_idx);
@@ -153,12 +155,14 @@ static int ring_put(VMBusChannel *chan, struct packet *packet)
 }
 
 /*
- * Reserve @bytes of rx. A host that finds no room asks for a quarter of the ring, even if it needs
- * less. Returns 0, -ENOSPC or -EFAULT.
+ * Reserve @bytes of rx. A host that finds no room asks for a quarter of the
+ * ring, even if it needs less. Returns 0, -ENOSPC or -EFAULT.
  */
 static int ring_reserve(VMBusChannel *chan, uint32_t bytes)
 {
-	/* To QEMU the message is what is left after the header and the trailer. */
+	/*
+	 * To QEMU the message is what is left after the header and the trailer.
+	 */
 	uint32_t overhead = sizeof(vmbus_packet_hdr) + VMBUS_PKT_TRAILER;
 	uint32_t message = MAX(bytes, overhead) - overhead;
 	VMBusRingBufCommon *ring = &chan->send_ringbuf.common;
@@ -175,7 +179,7 @@ static int ring_reserve(VMBusChannel *chan, uint32_t bytes)
 	return -ENOSPC;
 }
 
-/* Put what the program has sent into rx, as far as there is room. */
+/* Put what the program has sent into rx while there is room. */
 static void ring_flush(VMBusChannel *chan)
 {
 	struct host_channel *host = host_of(chan);
@@ -205,8 +209,9 @@ static void ring_flush(VMBusChannel *chan)
 }
 
 /*
- * The guest waits for room when pending_send_sz is set: tell it once, when the room has become
- * enough. The host ignores the three lowest bits of the wish, and the guest's feature bit.
+ * The guest waits for room when pending_send_sz is set: tell it once, when the
+ * room has become enough. The host ignores the three lowest bits of the wish,
+ * and the guest's feature bit.
  */
 static void ring_give_room(VMBusChannel *chan, uint32_t bytes)
 {
@@ -224,7 +229,10 @@ static void ring_give_room(VMBusChannel *chan, uint32_t bytes)
 	if (!pending)
 		goto unmap;
 	smp_rmb();
-	/* In QEMU's own code an empty ring has no room, and the guest would wait forever. */
+	/*
+	 * In QEMU's own code an empty ring has no room, and the guest would
+	 * wait forever.
+	 */
 	room = ring->common.len - sizeof(uint64_t) -
 	       rb_idx_delta(ring->rd_idx, qatomic_read(&header->write_index), ring->common.len,
 			    true);
@@ -255,7 +263,10 @@ static bool packet_sane(VMBusChannel *chan, const vmbus_packet_hdr *header, uint
 	return !host_of(chan)->dead;
 }
 
-/* Check what follows the packet header: @desc bytes of descriptor, and the payload. */
+/*
+ * Check what follows the packet header: @desc bytes of descriptor, and the
+ * payload.
+ */
 static bool payload_sane(VMBusChannel *chan, uint16_t type, const uint8_t *bytes, uint32_t desc,
 			 uint32_t len)
 {
@@ -280,8 +291,8 @@ static bool payload_sane(VMBusChannel *chan, uint16_t type, const uint8_t *bytes
 }
 
 /*
- * Copy between @bytes and the guest's memory at @address. Returns whether all of it is memory:
- * a device's registers are not.
+ * Copy between @bytes and the guest's memory at @address. Returns whether all
+ * of it is memory: a device's registers are not.
  */
 static bool guest_memory(uint64_t address, uint8_t *bytes, uint32_t len, bool write)
 {
@@ -304,9 +315,9 @@ static bool guest_memory(uint64_t address, uint8_t *bytes, uint32_t len, bool wr
 }
 
 /*
- * Append to @out what the ranges of a descriptor name: each is a length, an offset in its first
- * page, and the numbers of its pages. Nothing is appended unless all of it could be read, and all
- * of it has at most @room bytes.
+ * Append to @out what the ranges of a descriptor name: each is a length, an
+ * offset in its first page, and the numbers of its pages. Nothing is appended
+ * unless all of it could be read, and all of it has at most @room bytes.
  */
 static enum frame_memory gather(const uint8_t *desc, uint32_t len, uint32_t room, GByteArray *out)
 {
@@ -364,7 +375,10 @@ static void forward_packet(VMBusPipe *pipe, struct frame frame, const uint8_t *b
 	}
 }
 
-/* Take one packet of tx, of which @avail bytes are the guest's. Returns whether it was good. */
+/*
+ * Take one packet of tx, where the guest has written @avail bytes. Return
+ * whether it was good.
+ */
 static bool take_packet(VMBusChannel *chan, uint32_t avail)
 {
 	struct frame frame = { .op = FRAME_PACKET, .channel = vmbus_channel_idx(chan) };
@@ -397,8 +411,8 @@ static bool take_packet(VMBusChannel *chan, uint32_t avail)
 }
 
 /*
- * What is in tx goes to the program. Returns whether anything was taken: then the guest may have
- * added to it meanwhile.
+ * Send the packets in tx to the program. Return whether there were any: the
+ * guest may have added to them meanwhile.
  */
 static bool ring_receive(VMBusChannel *chan)
 {
@@ -429,7 +443,10 @@ static bool ring_receive(VMBusChannel *chan)
 	return bytes;
 }
 
-/* Whether the program takes what the guest sends now. Without one, packets stay in the ring. */
+/*
+ * Whether the program takes what the guest sends now. Without one, packets stay
+ * in the ring.
+ */
 static bool program_reads(VMBusChannel *chan)
 {
 	return pipe_of(chan)->connected && !host_of(chan)->hold && !host_of(chan)->dead &&
@@ -437,8 +454,9 @@ static bool program_reads(VMBusChannel *chan)
 }
 
 /*
- * Take packets until tx is empty, with the mask set. Then clear the mask and look again: a guest
- * that has added to the ring meanwhile has not signalled. Returns how often there was something.
+ * Take packets until tx is empty, with the mask set. Then clear the mask and
+ * look again: a guest that has added to the ring meanwhile has not signalled.
+ * Returns how often there was something.
  */
 static unsigned int ring_drain(VMBusChannel *chan)
 {
@@ -451,7 +469,10 @@ static unsigned int ring_drain(VMBusChannel *chan)
 			times++;
 			if (masked)
 				continue;
-			/* The guest may be about to signal what the host has just taken. */
+			/*
+			 * The guest may be about to signal what the host has
+			 * just taken.
+			 */
 			host_of(chan)->new_reasons++;
 			masked = true;
 		} else if (masked) {
@@ -465,7 +486,9 @@ static unsigned int ring_drain(VMBusChannel *chan)
 	return times;
 }
 
-/* Someone has signalled the host side of a channel: the guest, or we ourselves. */
+/*
+ * Someone has signalled the host side of a channel: the guest, or we ourselves.
+ */
 static void pipe_notify(VMBusChannel *chan)
 {
 	struct host_channel *host = host_of(chan);

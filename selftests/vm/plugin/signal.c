@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Signals between the guest and the host. A guest that signals without need is made to stand still
- * by a real host; here each such signal is counted, and selftests/vm/run-guest judges the count.
+ * Signals between the guest and the host. A guest that signals without need is
+ * made to stand still by a real host; here each such signal is counted, and
+ * selftests/vm/run-guest judges the count.
  */
 
 static void thaw(void *unused)
@@ -9,7 +10,10 @@ static void thaw(void *unused)
 	VMBusChannel *chan;
 
 	vm_start();
-	/* After a migration, what was signalled is lost, and both sides hear of everything again. */
+	/*
+	 * After a migration, what was signalled is lost, and both sides hear of
+	 * everything again.
+	 */
 	QTAILQ_FOREACH(chan, &bus.vmbus->channel_list, link) {
 		if (!vmbus_channel_is_open(chan) || host_of(chan)->closing)
 			continue;
@@ -28,10 +32,12 @@ static void freeze(uint32_t ms)
 }
 
 /*
- * Judge the signals since the host looked at the rings before. That it found packets, or room that
- * it had waited for, is one reason each for one signal, which may come before the look or after it,
- * or not at all. In one look the host can clear the mask, and find packets, any number of times:
- * the signals about them are there at the next look, but for a few that a processor still delays.
+ * Judge the signals since the host looked at the rings before. That it found
+ * packets, or room that it had waited for, is one reason each for one signal,
+ * which may come before the look or after it, or not at all. In one look the
+ * host can clear the mask, and find packets, any number of times: the signals
+ * about them are there at the next look, but for a few that a processor still
+ * delays.
  */
 static void judge_signals(VMBusChannel *chan, bool received)
 {
@@ -93,7 +99,10 @@ static void lose_signals(void)
 	}
 }
 
-/* Whether the guest has set the bit of a channel in the monitor page, which this clears. */
+/*
+ * Whether the guest has set the bit of a channel in the monitor page, which
+ * this clears.
+ */
 static bool take_bit(uint8_t *monitor, const VMBusChannel *chan)
 {
 	uint32_t id = chan->id - VMBUS_FIRST_CHANID;
@@ -135,9 +144,9 @@ static void monitor_forget(const VMBusChannel *chan)
 }
 
 /*
- * Monitored channels make no hypercall: the host looks at their bits now and then. Its bit in the
- * monitor page is all that the host needs of a guest: since Windows 8 the interrupt page has no
- * part in it.
+ * Monitored channels make no hypercall: the host looks at their bits now and
+ * then. Its bit in the monitor page is all that the host needs of a guest:
+ * since Windows 8 the interrupt page has no part in it.
  */
 static void monitor_poll(void *opaque)
 {

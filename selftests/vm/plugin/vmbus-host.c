@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A plug-in for QEMU (LD_PRELOAD): a VMBus whose devices are programs. The plug-in compiles QEMU's
- * own VMBus code under other type names. Each -device vmbus-pipe is a device of any class, and a
- * program on a socket plays the host side of its channels with the frames of frame.h.
+ * A plug-in for QEMU (LD_PRELOAD): a VMBus whose devices are programs. The
+ * plug-in compiles QEMU's own VMBus code under other type names. Each -device
+ * vmbus-pipe is a device of any class, and a program on a socket plays the host
+ * side of its channels with the frames of frame.h.
  *
- * The files are one unit: this one has the device and its program, ring.c the packets, signal.c
- * the signals, and bus.c the offers and the connection. Everything runs in QEMU's main loop, under
- * its big lock. doc/testing.md says which behaviour of a real host each part plays, and who
- * witnessed it.
+ * The files are one unit: this one has the device and its program, ring.c the
+ * packets, signal.c the signals, and bus.c the offers and the connection.
+ * Everything runs in QEMU's main loop, under its big lock. doc/testing.md says
+ * which behaviour of a real host each part plays, and who witnessed it.
  */
 #include "vmbus-qemu.c"
 #include "chardev/char-fe.h"
@@ -25,7 +26,10 @@ enum {
 #define MONITOR_BITS 128 /* four groups of 32 */
 #define MONITOR_POLL_MS 1
 
-/* With more waiting for the program, the guest's rings wait; with more from it, its socket does. */
+/*
+ * With more waiting for the program, the guest's rings wait; with more from it,
+ * its socket does.
+ */
 #define OUT_LIMIT (4u << 20)
 #define IN_LIMIT (4u << 20)
 
@@ -34,7 +38,10 @@ enum {
 
 /* The host interrupts once more, so long after it has answered an open. */
 #define EXTRA_INTERRUPT_MS 100
-/* So many signals can still be on their way at the next look: one about packets, one about room. */
+/*
+ * So many signals can still be on their way at the next look: one about
+ * packets, one about room.
+ */
 #define MAX_REASONS 2
 /* Unless the program wants another time. */
 #define OPEN_MS 5
@@ -156,7 +163,10 @@ static int64_t now_ms(void)
 	return qemu_clock_get_ms(QEMU_CLOCK_REALTIME);
 }
 
-/* Whether @at, which may be "never", has come; if it is still to come, the bus wakes up then. */
+/*
+ * Whether @at, which may be "never", has come; if it is still to come, the bus
+ * wakes up then.
+ */
 static bool is_due(int64_t at)
 {
 	if (at > now_ms())
@@ -407,7 +417,7 @@ static void frame_offer_sub(VMBusPipe *pipe, const struct frame *frame)
 	vmbus_resched(pipe_bus(pipe));
 }
 
-/* Bytes of a GPADL from @base on, which has @size; @name is said in errors. */
+/* Bytes of a GPADL from @base on, which has @size; errors have @name. */
 static void frame_bytes(VMBusPipe *pipe, VMBusChannel *chan, const struct frame *frame,
 			uint8_t *payload, VMBusGpadl *gpadl, uint32_t base, uint32_t size,
 			const char *name)
@@ -601,7 +611,10 @@ static void frame_take(VMBusPipe *pipe, const struct frame *frame, uint8_t *payl
 		break;
 	case FRAME_HOLD:
 		host->hold = frame->arg;
-		/* A host that is held waits for a signal, and is then busy for long. */
+		/*
+		 * A host that is held waits for a signal, and is then busy for
+		 * long.
+		 */
 		if (host->hold && chan->is_open && !host->closing && !host->dead)
 			tx_mask(chan, false);
 		else if (chan->is_open)
@@ -686,8 +699,8 @@ static void pipe_hello(VMBusPipe *pipe)
 }
 
 /*
- * What the last program left half said is forgotten; whole packets still find their way into the
- * ring.
+ * What the last program left half said is forgotten; whole packets still find
+ * their way into the ring.
  */
 static void pipe_forget(VMBusPipe *pipe)
 {
@@ -780,7 +793,10 @@ static void pipe_class_init(ObjectClass *klass, void *data)
 	DeviceClass *device_class = DEVICE_CLASS(klass);
 
 	device_class->desc = "VMBus device whose host side is a program";
-	/* Its rings and its program cannot be taken away from a running guest: rescind instead. */
+	/*
+	 * Its rings and its program cannot be taken away from a running guest:
+	 * rescind instead.
+	 */
 	device_class->hotpluggable = false;
 	set_bit(DEVICE_CATEGORY_MISC, device_class->categories);
 	device_class_set_props(device_class, pipe_properties);
@@ -798,7 +814,10 @@ static const TypeInfo pipe_type = {
 	.class_init = pipe_class_init,
 };
 
-/* Print what the host has seen of each channel that the guest used, for run-guest to judge. */
+/*
+ * Print what the host has seen of each channel that the guest used, for
+ * run-guest to judge.
+ */
 static void report(void)
 {
 	VMBusChannel *chan;

@@ -488,7 +488,8 @@ static bool answers(int fd, const char *text, int ms)
 	struct pollfd pfd = { .fd = fd, .events = POLLIN };
 	char answer[64];
 
-	return poll(&pfd, 1, ms) == 1 && read(fd, answer, sizeof(answer)) >= (ssize_t)strlen(text) &&
+	return poll(&pfd, 1, ms) == 1 &&
+		read(fd, answer, sizeof(answer)) >= (ssize_t)strlen(text) &&
 	       !memcmp(answer, text, strlen(text));
 }
 
@@ -675,7 +676,8 @@ static bool good_second_channel(void)
 static bool good_sets(void)
 {
 	static const char name[] = "NetworkAddress", mac[] = "00155D0A0B0c";
-	uint8_t rss[48] = { 0x89, 2, 40 }, address[20 + 28 + 24] = {}, offload[28] = { 0x80, 3, 28 };
+	uint8_t rss[48] = { 0x89, 2, 40 }, address[20 + 28 + 24] = {},
+		offload[28] = { 0x80, 3, 28 };
 	uint8_t message[12] = { RNDIS_KEEP_ALIVE, 0, 0, 0, 12, 0, 0, 0, 55 };
 	const uint8_t *answer;
 	uint32_t len;
@@ -733,7 +735,8 @@ static bool good_peer(void)
 		frame = bytes + RNDIS_BASE + get32(bytes + 8);
 		if (get32(bytes + 12) != size || memcmp(frame, arp + 6, 6))
 			return no("an answer of %u bytes", get32(bytes + 12));
-		if (i ? memcmp(frame + 26, ping + 30, 4) || frame[34] || memcmp(frame + 38, ping + 38, 8)
+		if (i ? memcmp(frame + 26, ping + 30, 4) || frame[34] ||
+		    memcmp(frame + 38, ping + 38, 8)
 		      : frame[21] != 2 || memcmp(frame + 28, arp + 38, 4))
 			return no("the answer is another");
 	}
@@ -896,7 +899,10 @@ static bool abandoned_rescind(void)
 	       (rescinds == before || no("it has rescinded"));
 }
 
-/* Each section that the host reads brings the next packet: it never has all of them. */
+/*
+ * Each section that the host reads brings the next packet: it never has all of
+ * them.
+ */
 static bool command_in_a_flood(void)
 {
 	int64_t deadline = host_now() + LIMIT_MS;
@@ -922,7 +928,10 @@ static bool command_in_a_flood(void)
 	return heard || no("no command is heard while the guest sends");
 }
 
-/* The guest has opened the channel again before the host sees what it sent before. */
+/*
+ * The guest has opened the channel again before the host sees what it sent
+ * before.
+ */
 static bool packets_of_an_old_session(void)
 {
 	uint8_t message[4096];

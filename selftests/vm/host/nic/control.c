@@ -19,7 +19,10 @@
 #define MAX_CLIENTS 16
 #define MAX_WORDS 8
 #define MAX_LINE 512
-/* A command that waits for the guest gives up after so many seconds, unless it names a limit. */
+/*
+ * A command that waits for the guest gives up after so many seconds, unless it
+ * names a limit.
+ */
 #define PATIENCE 120
 
 struct client {
@@ -28,7 +31,9 @@ struct client {
 	char line[MAX_LINE];
 	/* A command that waits: whether it is done, and what it waits for. */
 	bool (*done)(struct client *client);
-	/* What ends with it when it gives up, or its caller has left; or NULL. */
+	/*
+	 * What ends with it when it gives up, or its caller has left; or NULL.
+	 */
 	void (*abandon)(struct client *client);
 	struct nic *nic;
 	int64_t deadline;
@@ -107,7 +112,9 @@ static bool address(struct client *client, int index, uint8_t bytes[4])
 	return true;
 }
 
-/* The command waits until @done, for as many seconds as the word @index says. */
+/*
+ * The command waits until @done, for as many seconds as the word @index says.
+ */
 static bool wait_until(struct client *client, bool (*done)(struct client *client), int index)
 {
 	uint64_t seconds;
@@ -451,7 +458,8 @@ static bool do_stats(struct client *client)
 	for (uint32_t i = 0; i < nic->host.channels; i++) {
 		struct frame frame = { .op = FRAME_STATS, .channel = (uint16_t)i };
 		size_t len = 0;
-		int ret = host_request(&nic->host, &frame, NULL, &stats, sizeof(stats), &len, 60000);
+		int ret = host_request(&nic->host, &frame, NULL, &stats, sizeof(stats), &len,
+				       60000);
 
 		if (ret || len != sizeof(stats)) {
 			reply(client, "failed: channel %u: %s\n", i,
@@ -628,7 +636,10 @@ int control_poll(int listener, struct nic *nics, int count, struct pollfd *fds, 
 	return n;
 }
 
-/* Whether a command that waits does so no longer: its time is over, or its caller has left. */
+/*
+ * Whether a command that waits does so no longer: its time is over, or its
+ * caller has left.
+ */
 static bool give_up(struct client *client)
 {
 	char byte;

@@ -8,4 +8,4 @@ echo "$class" >/sys/bus/vmbus/drivers/uio_hv_generic/new_id
 check "the device is bound" within 10 bound "$class"
 # Rings that are soon full, and whose ends are soon reached
 echo 16384 >"$device/uio_hv_generic/ring_size"
-"$program" "$class" "/sys/kernel/debug/uio_hv_generic/${device##*/}/signals" 2>&1 | relay
+relay "$program" "$class" "/sys/kernel/debug/uio_hv_generic/${device##*/}/signals"

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 
-# Line by line, as one host: when it goes, it forgets what it has sent and reads again what it held up.
+# Line by line, as one host: when it goes, it forgets what it has sent and reads
+# again what it held up.
 conversation() {
 	printf '%s\n' wait-open "hold on" "send 64 96" sync "send-hex 10" "expect-stat interrupts 1 3"
 	guest_says bursts >/dev/null || return
@@ -24,7 +25,8 @@ conversation() {
 	printf '%s\n' status "print sub-channels done"
 
 	printf '%s\n' "channel 0" "expect-hex 60" "expect-stat malformed 0 0" "expect-stat dropped 0 0" rescind wait-released "print rescind done"
-	# A packet that claims 8 bytes, less than its own header; then an index that is no multiple of 8
+	# A packet that claims 8 bytes, less than its own header; then an index
+	# that is no multiple of 8
 	printf '%s\n' offer wait-open "packet-raw 06000200010000000000000000000000" "expect-hex 61" "set-index rx write 3" wait-close "print errors done"
 }
 

@@ -107,7 +107,8 @@ case $boot in
 3)
 	check "boot 3: with force, the first NIC is user space's" within 30 has_driver "$nic" uio_hv_generic
 	check "boot 3: and so is the other one, by its name" has_driver "$other" uio_hv_generic
-	# A rule that still names the device would make vmbusctl write enable=no, which wins over driverctl's entry.
+	# A rule that still names the device would make vmbusctl write
+	# enable=no, which wins over driverctl's entry.
 	rm $rules/55-force.conf $rules/50-nic.conf
 	check "vmbusctl unbind gives the first one back" vmbusctl unbind "$nic"
 	check "and its address and route return" within 30 default_route

@@ -5,8 +5,9 @@
 boots=9
 rules=60-hyperv-uio.rules
 
-# events: NAME MICROSECONDS of each event "add" of a VMBus device, from the log of udevd, which says when it begins with a device
-# and when it has done; and of what hangs below it. A line begins with a monotonic time.
+# events: NAME MICROSECONDS of each event "add" of a VMBus device, from the log
+# of udevd, which says when it begins with a device and when it has done; and of
+# what hangs below it. A line begins with a monotonic time.
 events() {
 	journalctl -b -u systemd-udevd -o short-monotonic --no-pager | awk '
 		{ time = $0; sub(/^\[ */, "", time); sub(/\].*/, "", time) }

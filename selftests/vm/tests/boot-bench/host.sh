@@ -3,7 +3,7 @@
 # Half of the boots, but for the first, are of one kind and half of the other.
 system=$(guest_says "measured ") || exit 1
 # times KIND WHAT: the median, the least and the largest
-times() { guest_lines | sed -n "s/^say time $1 $2 //p" | spread '%.0f %d %d'; }
+times() { sed -n "s/^say time $1 $2 //p" ctl.log | spread '%.0f %d %d'; }
 table '%s, %s' "${system#measured }" "median (least to largest), in microseconds"
 for what in device boot uio; do
 	with=$(times with $what)

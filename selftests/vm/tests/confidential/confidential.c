@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * While this module is loaded, the kernel says that the VM is a confidential one. The emulated VMBus is too old to be offered to
- * one, so this comes after hv_vmbus, and only who asks from now on is told so.
+ * While this module is loaded, the kernel says that the VM is a confidential
+ * one. The emulated VMBus is too old to be offered to one, so this comes after
+ * hv_vmbus, and only later callers get this answer.
  */
 #include <linux/kprobes.h>
 #include <linux/module.h>

@@ -8,7 +8,8 @@ unlinked() { [ ! -e $link ]; }
 has() { has_driver "$(vmbus_device "$fcopy_class")" "$1"; }
 bound() { has uio_hv_generic; }
 pid() { systemctl show -p MainPID --value hv-fcopyd; }
-# Before Linux 6.10 hv_utils is the driver of file copy; since then no driver is.
+# Before Linux 6.10 hv_utils is the driver of file copy; since then no driver
+# is.
 stock_driver=''
 if modinfo -F alias hv_utils | grep -q e34bd134e4dec8419ae76b174977c192; then stock_driver=hv_utils; fi
 # Debian 13 has none.

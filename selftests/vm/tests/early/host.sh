@@ -12,9 +12,11 @@ cycles() {
 }
 
 check "the device is opened" vmbus_host fcopy wait-open
-# The packets come while the driver is still opening the device, and most rescinds do, too.
+# The packets come while the driver is still opening the device, and most
+# rescinds do, too.
 cycles "$cycles"
-# Here the driver learns at once that the device is open, and most rescinds find it in use.
+# Here the driver learns at once that the device is open, and most rescinds find
+# it in use.
 vmbus_host fcopy "delay open 0"
 cycles "$cycles"
 vmbus_host fcopy rescind wait-released

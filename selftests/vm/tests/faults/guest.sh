@@ -7,7 +7,8 @@ driver=/sys/bus/vmbus/drivers/uio_hv_generic
 both() { for kind in failslab fail_page_alloc; do echo "$2" >/sys/kernel/debug/$kind/"$1"; done; }
 
 modprobe uio_hv_generic
-# Of a NIC's buffers two pages are enough: each is an allocation. Its rings are 4 MiB in one piece otherwise.
+# Of a NIC's buffers two pages are enough: each is an allocation. Its rings are
+# 4 MiB in one piece otherwise.
 for size in recv_size send_size; do echo 8192 >$driver/$size; done
 echo "$nic_class 65536" >$driver/ring_size
 for id in $nic_class $class; do echo "$id" >$driver/new_id; done
@@ -29,7 +30,8 @@ for id in $class "$nic_class"; do
 	while read -r line; do note "$line"; done </tmp/check.out
 done
 dmesg -n 5
-# vmalloc() reports each failure, with a stack. That is no complaint when nothing else is in the log.
+# vmalloc() reports each failure, with a stack. That is no complaint when
+# nothing else is in the log.
 reports=$(dmesg | grep -c 'vmalloc error:')
 only_reports() {
 	dmesg | grep -Ff /bench/complaints | grep -v 'Call Trace:' && return 1
@@ -37,7 +39,8 @@ only_reports() {
 }
 check "the log has no complaints besides $reports reports of vmalloc" only_reports && dmesg -c >/dev/null
 
-# Sub-channels are opened by a work item, which fail-nth does not know: allocations in it fail at random.
+# Sub-channels are opened by a work item, which fail-nth does not know:
+# allocations in it fail at random.
 bound "$class"
 node=/dev/$(ls "$device/uio")
 # Where the function begins, and the next one
@@ -48,6 +51,7 @@ while read -r address _ symbol _; do
 done <<SYMBOLS
 $(grep uio_hv_generic /proc/kallsyms | sort)
 SYMBOLS
+# shellcheck disable=SC2015
 [ -n "$begin" ] && [ -n "$end" ] || note "the module has no function hvuio_subs_open_work"
 both require-start "0x$begin"
 both require-end "0x$end"

@@ -14,7 +14,8 @@ start_daemon
 has() { hv-fcopyd --status | grep -q "$1"; }
 check "hv-fcopyd --status: waiting" within 20 has '^state=waiting'
 
-# slow FUNCTION, WORD: hv-fcopyd is held in FUNCTION for seven seconds. The host knows WORD as "slow WORD".
+# slow FUNCTION, WORD: hv-fcopyd is held in FUNCTION for seven seconds. The host
+# knows WORD as "slow WORD".
 slow() {
 	hold process start "$1" || return
 	say "slow $2"
@@ -59,7 +60,8 @@ check "a host that announces too little: the files are whole" test "$(stat -c %s
 check "the log has what the host announced" test "$(grep -c 'received 50000 bytes (the host announced' /tmp/fcopyd.log)" = 2
 check "a host that announces too much, and one that leaves gaps: nothing is there" within 5 nothing_of odd
 
-# stuck FUNCTION WORD: the next copy's disk stands still in FUNCTION. The host knows WORD as "stuck WORD".
+# stuck FUNCTION WORD: the next copy's disk stands still in FUNCTION. The host
+# knows WORD as "stuck WORD".
 stuck() {
 	hold process start "$1"
 	say "stuck $2"

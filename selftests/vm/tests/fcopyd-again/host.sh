@@ -26,7 +26,8 @@ copy_is $ok "the same name" --generate 50000:1 --destination /tmp/in/cut
 copy_is $ok "another name" --generate 50000:1 --destination /tmp/in/other
 tell "ended after"
 
-# ends_with STATUS OPTIONS...: how a copy ends that is refused after its START; "nothing" of it is there
+# ends_with STATUS OPTIONS...: how a copy ends that is refused after its START;
+# "nothing" of it is there
 ends_with() {
 	wanted=$1
 	shift
@@ -41,7 +42,8 @@ check "the WRITEs come from the end: 0x80070057" ends_with 0x80070057 --order re
 check "a WRITE comes before the one that fills its gap: 0x80070057" ends_with 0x80070057 --order swapped
 tell "ended sizes"
 
-# late WHAT OPTIONS...: the answer to WHAT comes after 24 to 30 seconds, as does the one to the same message that was sent again
+# late WHAT OPTIONS...: the answer to WHAT comes after 24 to 30 seconds, as does
+# the one to the same message that was sent again
 late() {
 	what=$1
 	shift

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* pty COMMAND...: run a command on a terminal of its own, and print what it writes there. */
+/*
+ * pty COMMAND...: run a command on a terminal of its own, and print what it
+ * writes there.
+ */
 #include <pty.h>
 #include <stdio.h>
 #include <sys/wait.h>

@@ -7,8 +7,9 @@ for device in $devices; do daemons="$daemons${daemons:+ }${device%%:*}"; done
 backwards=''
 for who in $daemons; do backwards="$who $backwards"; done
 
-# KVM's counters of the guest are in debugfs, which the outer guest has not mounted, and another machine may have. The exits are 0
-# where KVM does not tell them.
+# KVM's counters of the guest are in debugfs, which the outer guest has not
+# mounted, and another machine may have. The exits are 0 where KVM does not tell
+# them.
 [ -z "$RESULTS" ] || mount -t debugfs debugfs /sys/kernel/debug
 exits() { cat /sys/kernel/debug/kvm/"$guest_pid"-*/exits 2>/dev/null || echo 0; }
 
@@ -18,7 +19,8 @@ counters() {
 	for name in interrupts hypercalls packets-to-guest; do sed -n "s/^stat $name //p" stats.out; done | tr '\n' ' '
 }
 
-# copy DAEMON PLACE NAME OPTIONS... FILE: a file is read, as making its bytes up would take the host longer
+# copy DAEMON PLACE NAME OPTIONS... FILE: a file is read, as making its bytes up
+# would take the host longer
 copy() {
 	who=$1 place=$2 name=$3
 	shift 3
@@ -53,7 +55,8 @@ for who in $daemons; do
 	check "$who: what arrived is what was sent" test "$(echo "$said" | cut -d' ' -f3)" = "$(value sha256)"
 done
 
-# "PLACE DAEMON ROUND MB/s us/packet COMPLETE exits" of each copy; "PLACE DAEMON interrupts signals wake-ups us" of each block
+# "PLACE DAEMON ROUND MB/s us/packet COMPLETE exits" of each copy; "PLACE DAEMON
+# interrupts signals wake-ups us" of each block
 : >numbers
 : >costs
 for place in tmpfs ext4; do
@@ -146,8 +149,8 @@ for place in tmpfs ext4; do
 done
 table '%s' "interrupts, signals to the host (hypercalls), wake-ups, exits to KVM and the daemon's processor time are for each packet"
 table '%s' ''
-# per_packet DAEMON: "name count" of the system calls of one WRITE: START's and COMPLETE's are in both copies, and the second count
-# has the first copy's, too.
+# per_packet DAEMON: "name count" of the system calls of one WRITE: START's and
+# COMPLETE's are in both copies, and the second count has the first copy's, too.
 per_packet() {
 	awk -v "who=$1" '$1 == who { n[$4] += $2 == "long" ? $3 : -2 * $3 }
 		END { for (call in n) if (n[call] / 999 >= 0.005) printf "%s %.2f\n", call, n[call] / 999 }' calls | sort -k 2nr -k 1

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Preloaded: the count of interrupts that a program reads from a UIO device is 0, as it is once in 2^32 times. */
+/*
+ * Preloaded: the count of interrupts that a program reads from a UIO device is
+ * 0, as it is once in 2^32 times.
+ */
 #define _GNU_SOURCE
 #include <string.h>
 #include <sys/syscall.h>

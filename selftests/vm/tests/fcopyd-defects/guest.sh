@@ -107,7 +107,8 @@ for who in upstream ours; do
 			say "awake $who"
 		fi
 		hear "look $who $letter"
-		# Not in a process of its own, which could not wait for the daemon
+		# Not in a process of its own, which could not wait for the
+		# daemon
 		look_$letter >/tmp/facts
 		say "facts $who $letter $(tr '\n' ' ' </tmp/facts | sed 's/ $//')"
 		kill -KILL $pid 2>/dev/null

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh disable=SC2034,SC2154,SC2317 # functions of letters, called by name
+# shellcheck disable=SC2015
 guest_says version || exit 1
 
 # Messages in hex, numbers little-endian
@@ -28,10 +29,11 @@ ask() {
 }
 # copy OPTIONS...: prints the status that a copy ends with
 copy() { "$bin/copy-vmfile" --timeout "$patience" fcopy.sock --generate 5000:1 --destination /tmp/in/ "$@" 2>&1 | sed -n -e 's/^status \(0x[0-9a-f]*\).*/\1/p' -e 's/^copy-vmfile: .*/none/p'; }
-# is_word N WORD: of the facts or of what was said
+# word N LINE: the word N of the facts or of a result
 word() { echo "$2" | cut -d' ' -f"$1"; }
 
-# say_X sends, and leaves the answers in $said; judge_X sets $bad when the defect shows, and $text, what is seen.
+# say_X sends, and leaves the answers in $said; judge_X sets $bad when the
+# defect shows, and $text, what is seen.
 say_a() { said=$(ask "$(start a 0 100000)" "$(write 0 30000)"); }
 judge_a() { bad=$([ "$facts" = none ] || [ "$facts" -le 3 ] || echo 1) text="a WRITE of 3 bytes that says 30000: $(word 2 "$said"), file: $facts"; }
 say_b() { said=$(ask "$(start b $overwrite 0)" "$(end $complete)" "$(end 0)"); }
@@ -76,7 +78,8 @@ say_o() {
 	hex=$(end $cancel)
 	{
 		echo "hold on"
-		# An interrupt for each: the other takes one packet for each, and would not come to fill its ring.
+		# An interrupt for each: the other takes one packet for each,
+		# and would not come to fill its ring.
 		for _ in $(seq 220); do printf 'send-hex %s\nsignal\nsleep 15\n' "$hex"; done
 		printf 'sleep 1000\nhold off\ndrain 3000\n'
 	} | "$bin/vmbus-host" -t 20 fcopy.sock >o.out 2>&1
@@ -131,7 +134,8 @@ for who in upstream ours; do
 		facts=$(guest_says "facts $who $letter") || exit 1
 		facts=${facts#"facts $who $letter "}
 		judge_$letter
-		# Of ours there is nothing to be seen in this guest: other tests build it.
+		# Of ours there is nothing to be seen in this guest: other tests
+		# build it.
 		[ $who$letter != ourst ] || text="arm64: make check builds it and runs its tests"
 		note "table $letter | $who | $text"
 		case $who$letter in
@@ -140,7 +144,8 @@ for who in upstream ours; do
 		upstream*) check "$letter, upstream does: $text" test "$bad" = 1 ;;
 		ours*) check "$letter, ours does not: $text" test -z "$bad" ;;
 		esac
-		# What waited for the ring goes with the daemon, which the guest has ended by now.
+		# What waited for the ring goes with the daemon, which the guest
+		# has ended by now.
 		[ $letter != o ] || "$bin/vmbus-host" -t 20 fcopy.sock wait-close "hold off" >o.out 2>&1
 		[ $letter != p ] || vmbus_host fcopy wait-released offer wait-offered >p.out 2>&1 || note "$(cat p.out)"
 	done

@@ -34,7 +34,8 @@ end() {
 }
 has() { hv-fcopyd --status | grep -q "$1"; }
 leftovers() { find /tmp/in /tmp/ext4 /tmp/fat -name '.hv-fcopyd.*' | wc -l; }
-# The file that copies replaced at random moments is one version or the other, and nothing between them.
+# The file that copies replaced at random moments is one version or the other,
+# and nothing between them.
 whole() { cmp -s "$1" /tmp/whole/1 || cmp -s "$1" /tmp/whole/2; }
 moments() { awk -v seed=$1 'BEGIN { srand(seed); for (i = 0; i < 20; i++) print int(rand() * 1500) * 1000 }'; }
 
@@ -81,7 +82,8 @@ check "and after each start nothing is left beside them" test "$kept$(leftovers)
 
 end
 
-# What the file that the loop device writes to has at a moment is what a disk would have when the power goes.
+# What the file that the loop device writes to has at a moment is what a disk
+# would have when the power goes.
 i=0 partial='' kept=0
 before=$(grep -c ' receiving ' /tmp/fcopyd.log) done=$(grep -c ' received ' /tmp/fcopyd.log)
 state=/tmp/ext4/state

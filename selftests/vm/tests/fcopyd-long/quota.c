@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * quota DEVICE UID KIB: how much a user may have in a file system;
- * quota run PROGRAM...: a program without the capability to have more, as hv-fcopyd's unit leaves it.
+ * quota DEVICE UID KIB: how much a user may have in a file system; quota run
+ * PROGRAM...: a program without the capability to have more, as hv-fcopyd's
+ * unit leaves it.
  */
 #include <linux/capability.h>
 #include <stdio.h>

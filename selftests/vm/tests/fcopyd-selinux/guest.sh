@@ -6,7 +6,8 @@ insmod "/selinux/modules/$(uname -r)/loop.ko"
 check "vmbus-bind binds the device" bind_fcopy
 mkdir -p /run/hv-fcopyd /srv /var/lib/hv-fcopyd /usr/local/bin /home/user /mnt/tmpfs /mnt/disk
 mount -t tmpfs tmpfs /mnt/tmpfs
-# Where files are made by name or get a label, it is on a disk: the policy has a label for that, but none for a rootfs.
+# Where files are made by name or get a label, it is on a disk: the policy has a
+# label for that, but none for a rootfs.
 zcat /selinux/disk.gz >/tmp/disk
 mount -t ext4 -o loop /tmp/disk /mnt/disk
 for place in etc home srv var/lib; do
@@ -73,10 +74,12 @@ hear copied again
 check "a new file has the label that fcopyd.conf names" copied /home/user/b system_u:object_r:usr_t:s0
 end
 
-# Without this, nothing above would show that anything can be denied. A shell in the domain tries:
+# Without this, nothing above would show that anything can be denied. A shell in
+# the domain tries:
 in_domain() { /selinux/unit /tmp/shell.log /selinux/busybox sh -c "$1"; }
 check "a shell in the domain can write a file" in_domain 'echo text >/srv/text'
-# denied TYPE DESCRIPTION COMMAND: it fails, and the kernel says that it was denied the type
+# denied TYPE DESCRIPTION COMMAND: it fails, and the kernel says that it was
+# denied the type
 denied() {
 	before=$(denials | wc -l)
 	in_domain "$3"

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * unit LOG PROGRAM...: a program as the service manager starts it with hv-fcopyd's unit: from init's domain (this program
- * has the label that leads there), with three capabilities and without new privileges.
- * unit -r LOG PROGRAM...: with all that root has.
+ * unit LOG PROGRAM...: a program as the service manager starts it with
+ * hv-fcopyd's unit: from init's domain (this program has the label that leads
+ * there), with three capabilities and without new privileges. unit -r LOG
+ * PROGRAM...: with all that root has.
  */
 #include <fcntl.h>
 #include <linux/capability.h>

@@ -7,7 +7,8 @@ guest_says before || exit 1
 copy_is $ok "a copy before" --generate 50000:1 --destination /tmp/in/before
 tell "ended before"
 guest_says fault || exit 1
-# What the host leaves in the ring stays there until this program ends, or the guest opens the device again.
+# What the host leaves in the ring stays there until this program ends, or the
+# guest opens the device again.
 check "the host reads no more: the guest closes the device and opens it again" vmbus_host fcopy "hold on" "send-hex $cancel" sync "timeout 200" wait-close wait-open
 tell "opened again"
 guest_says after || exit 1

@@ -23,7 +23,8 @@ free() {
 each() { for instance in $instances; do echo "$instance" >$driver/"$1" || return; done; }
 maps() { for map in "$devices/$1"/uio/uio*/maps/map*; do printf '%s %d\n' "$(sed 's/:.*//' "$map/name")" "$(cat "$map/size")"; done; }
 
-# measure MODULE: sets used, the KiB of a bound device: the middle one of three measurements; the first binding is not one.
+# measure MODULE: sets used, the KiB of a bound device: the middle one of three
+# measurements; the first binding is not one.
 measure() {
 	insmod "$1"
 	for instance in $instances; do echo uio_hv_generic >$devices/"$instance"/driver_override; done

@@ -6,7 +6,7 @@ driver=/sys/bus/vmbus/drivers/uio_hv_generic
 opens() { "$programs/open_close" "$1" 1; }
 set_to() { echo "$1" >"$files/ring_size"; }
 reason="no contiguous memory for two rings of 2097152 bytes"
-# try COMMAND...: it works, or is refused for want of memory, which is said
+# try COMMAND...: it works, or fails for want of memory with this reason
 try() {
 	said=$(dmesg | grep -c "$reason")
 	if "$@" 2>/tmp/refused; then

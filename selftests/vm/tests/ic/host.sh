@@ -2,10 +2,12 @@
 # shellcheck shell=sh
 host() { vmbus_host heartbeat "$@"; }
 
-# message PIPE_SIZE TYPE SIZE ID FLAGS BODY: by the layout of the wire, all in hex
+# message PIPE_SIZE TYPE SIZE ID FLAGS BODY: by the layout of the wire, all in
+# hex
 message() { echo "01000000.${1}000000.03000000.${2}00.03000000.${3}00.00000000.$4.$5.0000.$6"; }
 
-# negotiate ID: the host lists versions in ascending order, and the guest takes 3.0 of both kinds.
+# negotiate ID: the host lists versions in ascending order, and the guest takes
+# 3.0 of both kinds.
 offers=02000200.00000000.01000000.03000000.01000000.03000000
 agreed=01000100.00000000.03000000.03000000
 negotiate() {
@@ -13,7 +15,8 @@ negotiate() {
 		"expect-hex $(message 2c 00 10 "$1" 05 $agreed)"
 }
 
-# beat NUMBER NEXT: the answer has the same bytes, other flags, and the next number.
+# beat NUMBER NEXT: the answer has the same bytes, other flags, and the next
+# number.
 rest=0000000000000000000000000000000000000000000000000000000000000000
 beat() {
 	host "send-hex $(message 3c 01 28 "$1" 03 "${1}00000000000000.$rest")" \
@@ -25,7 +28,8 @@ guest_says served || exit 1
 check "the guest negotiates" negotiate 41
 beats() { beat 01 02 && beat 02 03 && beat fe ff; }
 check "and answers beats" beats
-# A packet that claims 8 bytes, less than its own header; one that is too short for a message; a completion
+# A packet that claims 8 bytes, less than its own header; one that is too short
+# for a message; a completion
 check "what is no message gets no answer" host "packet-raw 06000200010000000000000000000000" "none 300" \
 	"send 8" "send 100 1 11" "none 300"
 check "the next beat is answered" beat 10 11

@@ -22,7 +22,7 @@ echoes() {
 	"$programs/vmbus_echo" "$class" >/tmp/echo.log 2>&1 &
 	pid=$!
 }
-# The program has ended, because it was told to or because the device was lost.
+# The program has ended, by the host's word or because the device was lost.
 ended() { grep "^end $1" /tmp/echo.log; }
 state_is() { cat "$1/uio_hv_generic/state" && [ "$(cat "$1/uio_hv_generic/state")" = "$2" ]; }
 copying() { hv-fcopyd --status | grep -q '^state=receiving'; }

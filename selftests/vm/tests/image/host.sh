@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 host() { vmbus_host device "$@"; }
-# Whether the NIC's rings have been cleared, where a program wrote to them before the guest hibernated
+# Whether the NIC's rings have been cleared, where a program wrote to them
+# before the guest hibernated
 cleared() {
 	vmbus_host nic wait-open status >nic.out || return 1
 	cat nic.out

@@ -15,7 +15,8 @@ settings_hold() {
 		[ "$(stat -c %G:%a "$vmbus/$device"/channels/*/ring)" = nogroup:660 ] &&
 		[ "$(stat -c %s "$vmbus/$device"/channels/*/ring)" = 131072 ]
 }
-# The guest has no initramfs before the first one. Debian 13's are two archives, and the first is not compressed.
+# The guest has no initramfs before the first one. Debian 13's are two archives,
+# and the first is not compressed.
 makes_initramfs() {
 	if [ -e "$own" ]; then update-initramfs -u; else update-initramfs -c -k "$(uname -r)"; fi || return 1
 	rm -rf "$bench/initramfs"
@@ -29,7 +30,8 @@ copy_arrives_at_boot
 case $boot in
 1)
 	check "boot 1: hv_utils came after the initramfs, if at all" not in_initramfs hv_utils
-	# An image with nothing but what is asked for: the bench's initramfs loads what the disk needs
+	# An image with nothing but what is asked for: the bench's initramfs
+	# loads what the disk needs
 	printf 'MODULES=list\n' >/etc/initramfs-tools/conf.d/bench
 	printf 'hv_utils\nhv_netvsc\n' >>/etc/initramfs-tools/modules
 	printf '[%s]\nring_size=64K\ngroup=nogroup\nmode=0660\nlink=tests/device\n' "$device_class" >/etc/hyperv-uio/bind.d/50-device.conf

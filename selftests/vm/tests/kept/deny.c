@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * While this module is loaded, a function of the kernel that a process calls does nothing, and says that it has failed.
+ * While this module is loaded, a function of the kernel that a process calls
+ * does nothing, and says that it has failed.
  */
 #include <linux/kprobes.h>
 #include <linux/module.h>
@@ -30,7 +31,10 @@ static int deny(struct kprobe *probe, struct pt_regs *regs)
 	return 1;
 }
 
-/* One with this handler is never made a jump, which would not let deny() choose where to go on. */
+/*
+ * One with this handler is never made a jump, which would not let deny() choose
+ * where to go on.
+ */
 static void after(struct kprobe *probe, struct pt_regs *regs, unsigned long flags)
 {
 }

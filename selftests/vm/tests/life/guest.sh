@@ -7,12 +7,14 @@ this=$(cat ./VERSION)
 next=$(cat ./NEXT)
 
 receives() { systemctl show -p StatusText hv-fcopyd | grep -q '^StatusText=Receiving a file: '; }
-# Before Linux 6.10 hv_utils is the driver of file copy; since then no driver is.
+# Before Linux 6.10 hv_utils is the driver of file copy; since then no driver
+# is.
 stock_driver=''
 if modinfo -F alias hv_utils | grep -q e34bd134e4dec8419ae76b174977c192; then stock_driver=hv_utils; fi
 
 ours() { dpkg-query -W -f '${Status} ${Package} ${Version}\n' '*hyperv-uio*' 'libvmbus-bufring*' 2>/dev/null | sed -n 's/^install ok installed //p'; }
-# are VERSION: all packages are of this version, and dkms has the module of no other
+# are VERSION: all packages are of this version, and dkms has the module of no
+# other
 are() {
 	ours
 	dkms status

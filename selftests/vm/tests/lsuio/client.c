@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Opens every UIO device with libuio, maps its maps, and waits for the interrupt that the host sends. Exit status 0 or 1. */
+/*
+ * Opens every UIO device with libuio, maps its maps, and waits for the
+ * interrupt that the host sends. Exit status 0 or 1.
+ */
 #include <errno.h>
 #include <libuio.h>
 #include <stdarg.h>

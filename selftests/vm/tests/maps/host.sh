@@ -2,7 +2,8 @@
 # shellcheck shell=sh
 # The last bytes of a page of the header, and of the ring
 places="2040 20472"
-# at_places COMMAND HEX: the command with these bytes at each place of both rings
+# at_places COMMAND HEX: the command with these bytes at each place of both
+# rings
 at_places() {
 	command=$1 hex=$2
 	set --

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Holds the first process, or the first kernel worker, that comes to a function of the kernel, at its start or at its end, until it is
- * told to go on: for what else may happen at that moment. The function must be one that may sleep, with at most six arguments.
+ * Holds the first process, or the first kernel worker, that comes to a function
+ * of the kernel, at its start or at its end, until the test lets it go on, so
+ * that something else can happen at that moment. The function must be one that
+ * may sleep, with at most six arguments.
  */
 #include <linux/delay.h>
 #include <linux/kprobes.h>
@@ -68,7 +70,10 @@ static int divert(struct kprobe *probe, struct pt_regs *regs)
 	return 1;
 }
 
-/* A probe with this handler is never made a jump, which would not let divert() choose where to go on. */
+/*
+ * A probe with this handler is never made a jump, which would not let divert()
+ * choose where to go on.
+ */
 static void after(struct kprobe *probe, struct pt_regs *regs, unsigned long flags)
 {
 }

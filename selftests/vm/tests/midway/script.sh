@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
-# Sourced by guest.sh of the tests that hold a process or a worker in the middle of a function, and tell the host what to do meanwhile.
+# Sourced by guest.sh of the tests that hold a process or a worker in the middle
+# of a function, and tell the host what to do meanwhile.
 class=$device_class
 driver=/sys/bus/vmbus/drivers/uio_hv_generic
 last=0 number=0
@@ -13,7 +14,8 @@ host() {
 }
 host_is_done() { say "host is done"; }
 
-# hold process|worker start|end FUNCTION: the first that comes there is held; by the module $holder, which is another for a second one
+# hold process|worker start|end FUNCTION: the first that comes there is held; by
+# the module $holder, which is another for a second one
 holder=hold
 hold() {
 	insmod /$holder.ko worker="$([ "$1" = worker ] && echo 1 || echo 0)" end="$([ "$2" = end ] && echo 1 || echo 0)" at="$3"
@@ -29,7 +31,8 @@ let_go() {
 # The module goes when nothing that was held is in it any more.
 was_held() { rmmod $holder && [ "$was" = 1 ]; }
 
-# Two sub-channels that have not been there for a while, as the debug kernel keeps their folders for some seconds
+# Two sub-channels that have not been there for a while, as the debug kernel
+# keeps their folders for some seconds
 fresh() {
 	first=$((last % 60 + 1))
 	last=$((first + 1))

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
-# Each contender gets the NICs from the one before it, and does what the host asks for: "receive" counts the frames that come to the
-# first NIC, "forward" sends them out of the second one.
+# Each contender gets the NICs from the one before it, and does what the host
+# asks for: "receive" counts the frames that come to the first NIC, "forward"
+# sends them out of the second one.
 . /bench/nic.sh
 . /bench/testpmd.sh
 . /test/plan.sh
@@ -18,7 +19,8 @@ give_to_program() {
 	within 10 bound_twice && mib
 }
 
-# begin JOB CONTENDER, end JOB CONTENDER: the contender does the job, and stops; both fail if it does not
+# begin JOB CONTENDER, end JOB CONTENDER: the contender does the job, and stops;
+# both fail if it does not
 begin() {
 	case $2 in
 	hv_netvsc)

@@ -12,7 +12,8 @@ costs() {
 		END { print interrupts + 0, signals + 0 }'
 }
 
-# come JOB: how many frames have done what the job wants, and in how many microseconds
+# come JOB: how many frames have done what the job wants, and in how many
+# microseconds
 come() {
 	if [ "$1" = receive ]; then nic rates | sed -n 's/^generated 0 //p'; else nic 1 rates | sed -n 's/^arrived 0 //p'; fi
 }

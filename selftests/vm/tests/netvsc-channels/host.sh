@@ -8,6 +8,7 @@ nic_towards "channel 0" 1000 60 1514 0
 nic_towards "channel 1" 1000 60 1514 1
 nic_same "two channels" 1000
 guest_says sprayed || exit 1
+# shellcheck disable=SC2094
 nic status >status
 check "the guest sends on both: $(sed -n 's/^channel //p' status | tr '\n' ';')" \
 	sh -c 'grep -q "^channel 1 open" status && ! grep -q "open from 0 " status'

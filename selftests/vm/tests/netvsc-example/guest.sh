@@ -8,7 +8,8 @@ first=$nic_instance
 other=$nic2_instance
 log=/tmp/netvsc.log
 
-# begin NAME OPTION...: the driver, in the background, until it has set up the NIC
+# begin NAME OPTION...: the driver, in the background, until it has set up the
+# NIC
 begin() {
 	name=$1
 	shift

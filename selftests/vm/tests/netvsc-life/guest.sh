@@ -11,7 +11,8 @@ start() {
 	"$programs/netvsc" --forward "--channels=$1" "$instance" >$log 2>&1 &
 	pid=$!
 }
-# flow NAME CHANNELS: the driver forwards frames on so many channels, as the host has seen, and goes on: two results
+# flow NAME CHANNELS: the driver forwards frames on so many channels, as the
+# host has seen, and goes on: two results
 flow() {
 	check "$1: it is bound" within 60 bound "$nic_class"
 	start "$2"

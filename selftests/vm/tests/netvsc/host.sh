@@ -16,7 +16,8 @@ nic_towards "MTU 4000" 400 60 4014
 guest_says "MTU 1500 again" || exit 1
 check "a session for each MTU" nic expect sessions 3 3
 check "each but the last halted" nic expect halts 2 2
-# It waits for no answer to these, and the channel may close before the host has read them.
+# It waits for no answer to these, and the channel may close before the host has
+# read them.
 check "and revoked no more than both buffers of each" nic expect revokes 0 4
 check "the host pings the guest" nic ping 10.55.0.2 20 1000
 

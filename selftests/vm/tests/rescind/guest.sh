@@ -19,7 +19,8 @@ cut_off=0 ended=0 told=0 left=0
 for round in 1 2 3 4 5 6; do
 	start $round
 	hear "burst $round"
-	# In every other round it is held up, maybe in the middle of a packet, until the device is gone.
+	# In every other round it is held up, maybe in the middle of a packet,
+	# until the device is gone.
 	[ $((round % 2)) = 1 ] || kill -STOP $daemon
 	say "burst $round"
 	hear "rescinded $round"
@@ -46,7 +47,8 @@ check "a copy is complete" test "$(stat -c %s /tmp/in/whole)" = 5000000
 say sha $(sha256sum /tmp/in/whole | cut -d' ' -f1)
 check "nothing else lies beside it" test "$(ls -A /tmp/in)" = whole
 
-# The same under an administrator's hands, who unbinds the device while the daemon waits
+# The same under an administrator's hands, who unbinds the device while the
+# daemon waits
 echo "${device##*/}" >/sys/bus/vmbus/drivers/uio_hv_generic/unbind
 wait $daemon
 status=$?

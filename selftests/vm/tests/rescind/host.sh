@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 
-# A WRITE at offset 0, as IC message: to a copy that is under way it is a repetition, so the guest takes as many as
-# come, and is busy with the ring and the file when the device goes.
+# A WRITE at offset 0, as IC message: to a copy that is under way it is a
+# repetition, so the guest takes as many as come, and is busy with the ring and
+# the file when the device goes.
 again=01000000.48180000.03000000.0700.01000100.3418.00000000.00.03.0000
 again=$again.01000000$(printf '%072d' 0)$(printf '%016d' 0)00180000$(printf '%012288d' 0)
 
-# break_copy ROUND: a copy of 100 MB; its host is killed when some of it is there, and another one rescinds
+# break_copy ROUND: a copy of 100 MB; its host is killed when some of it is
+# there, and another one rescinds
 break_copy() {
 	"$bin/copy-vmfile" fcopy.sock --generate 100000000:3 --source broken --destination /tmp/in/ >"broken.$1" 2>&1 &
 	copy=$!

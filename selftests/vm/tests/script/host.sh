@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
-# refused PAGE: an interrupt controller, no memory, a number that is too large, and bytes that begin behind the page
+# refused PAGE: an interrupt controller, no memory, a number that is too large,
+# and bytes that begin behind the page
 refused() {
 	! host "memory-expect 0xfec00 0 00" && ! host "memory-expect 0xf0000000 0 00" && ! host "memory-expect 0xfffffffffffff 0 00" && ! host "memory-expect $1 4096 00"
 }

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Prints the number of a page of memory, for the host, and then what the host has written to it. */
+/*
+ * Prints the number of a page of memory, for the host, and then what the host
+ * has written to it.
+ */
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdint.h>

@@ -9,7 +9,8 @@ map_size() { echo $(($(cat "$1"/uio/uio*/maps/map"$2"/size))); }
 map_name() { cat "$1"/uio/uio*/maps/map"$2"/name; }
 set_to() { echo "$1" >"$2"; }
 is() { [ "$(cat "$1")" = "$2" ] || { cat "$1" && false; }; }
-# refused ERROR VALUE FILE: the write fails with this, and the file says what it said before
+# refused ERROR VALUE FILE: the write fails with this, and the file says what it
+# said before
 refused() {
 	before=$(cat "$3")
 	if { echo "$2" >"$3"; } 2>/tmp/refused; then
@@ -20,7 +21,8 @@ refused() {
 	echo "'$2': $error"
 	case $error in *"$1"*) [ "$before" = "$(cat "$3")" ] ;; *) false ;; esac
 }
-# refused_for REASON VALUE FILE: EINVAL, and the reason is the last line of the kernel log, but for what the debug kernel says of kobjects
+# refused_for REASON VALUE FILE: EINVAL, and the reason is the last line of the
+# kernel log, but for what the debug kernel says of kobjects
 refused_for() {
 	refused "Invalid argument" "$2" "$3" || return
 	dmesg | grep -v '] kobject: ' | tail -n 1 >/tmp/reason
@@ -28,7 +30,8 @@ refused_for() {
 	echo "'$2': $reason"
 	case $reason in *uio_hv_generic*"$1"*) ;; *) false ;; esac
 }
-# all_refused FILE CLASS: no ring can have one of these sizes; CLASS is empty for a device's own file
+# all_refused FILE CLASS: no ring can have one of these sizes; CLASS is empty
+# for a device's own file
 all_refused() {
 	for value in "too large:4194304" "too large:99999999999999999999" "too large:18446744073709559808" "too small:4096" \
 		"too small:0" "not a multiple of the page size:12289" "not a number:-8192" "not a number:8192k" "not a number:"; do
@@ -41,7 +44,8 @@ ring_is() {
 		[ "$(cat "$files/ring_size")" = "$1" ] && [ "$(map_size "$device" 0)" = $(($1 * 2)) ] &&
 		[ "$(stat -c '%s %a' "$ring")" = "$(($1 * 2)) 600" ]
 }
-# rings_are SIZE COUNT: so many channels have a ring file, and fstat() finds two rings of this size in each
+# rings_are SIZE COUNT: so many channels have a ring file, and fstat() finds two
+# rings of this size in each
 rings_are() {
 	count=0
 	for file in "$device"/channels/*/ring; do
@@ -54,7 +58,8 @@ rings_are() {
 	done
 	[ $count = "$2" ]
 }
-# echoes NAME SIZE: the echo program serves the host, which offers two sub-channels, until the host has enough
+# echoes NAME SIZE: the echo program serves the host, which offers two
+# sub-channels, until the host has enough
 echoes() {
 	"$programs/vmbus_echo" "$class" >/tmp/echo.log 2>&1 &
 	pid=$!
@@ -65,7 +70,8 @@ echoes() {
 	wait $pid
 	check "$1: $(tail -n 1 /tmp/echo.log)" grep -q '^end quit .* bad 0$' /tmp/echo.log
 }
-# attributes: the files of the primary channel but the ring: name, inode, mode and owner
+# attributes: the files of the primary channel but the ring: name, inode, mode
+# and owner
 attributes() {
 	for file in "${ring%/ring}"/*; do
 		case $file in */ring) ;; *) stat -c '%n %i %a %u' "$file" ;; esac
@@ -174,7 +180,8 @@ check "open while one of two opens is left" is "$files/state" open
 exec 6<&-
 check "closed after both" is "$files/state" closed
 
-# Gone with the driver. A file that is held open must not find what has been freed.
+# Gone with the driver. A file that is held open must not find what has been
+# freed.
 exec 7<"$counters/events" 8<"$files/ring_size"
 echo "${device##*/}" >$driver/unbind
 check "the files are gone after unbinding" test ! -e "$files" -a ! -e "$counters"

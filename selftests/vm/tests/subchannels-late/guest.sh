@@ -8,7 +8,8 @@ open=/usr/libexec/hyperv-uio/selftests/uio/open_close
 closed() { within "$1" gone "$pid"; }
 gone() { ! kill -0 "$1" 2>/dev/null; }
 
-# arrives SUB-CHANNELS, CLOSE, WHAT: a sub-channel is offered while a process closes the device (CLOSE is "close") or unbinds it, with so many
+# arrives SUB-CHANNELS, CLOSE, WHAT: a sub-channel is offered while a process
+# closes the device (CLOSE is "close") or unbinds it, with so many
 # sub-channels; WHAT: the host takes it back with the others, or at once
 arrives() {
 	fresh
@@ -77,7 +78,8 @@ names_a_sub() {
 	return 1
 }
 
-# The rescind of the last sub-channel waits for the walk when the process comes to its end
+# The rescind of the last sub-channel waits for the walk when the process comes
+# to its end
 walk_is_held() {
 	fresh
 	keep_open
@@ -103,6 +105,7 @@ walk_ends() {
 		sleep 2
 		gone "$pid" && echo "the close has not waited" && status=1 || status=0
 	else
+		# shellcheck disable=SC2015
 		closed 20 && status=0 || { echo "the close waits for ever" && status=1; }
 	fi
 	let_go
@@ -115,8 +118,9 @@ walk_ends() {
 	[ $status = 0 ] && works
 }
 
-# A sub-channel comes during a close, which then walks a second time. The host takes back those of the first walk in between, and one of
-# them is just being removed when the second walk begins.
+# A sub-channel comes during a close, which then walks a second time. The host
+# takes back those of the first walk in between, and one of them is just being
+# removed when the second walk begins.
 second_walk() {
 	fresh
 	keep_open

@@ -7,7 +7,8 @@ work=hvuio_subs_open_work
 # sum FILE: of the counters of one function, which stand between commas
 counter() { cut -d, -f"$2" "/sys/module/stopwatch/parameters/$1"; }
 
-# open_many COUNT: opens the device, lets the host offer so many sub-channels, and closes it
+# open_many COUNT: opens the device, lets the host offer so many sub-channels,
+# and closes it
 open_many() {
 	insmod /stopwatch.ko at=$work,vmbus_connect_ring,hvuio_sub_begin_open,synchronize_rcu || return
 	keep_open

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Counts the calls of up to four functions of the kernel that its workers make, and adds up the time that each takes. */
+/*
+ * Counts the calls of up to four functions of the kernel that its workers make,
+ * and adds up the time that each takes.
+ */
 #include <linux/kprobes.h>
 #include <linux/math64.h>
 #include <linux/module.h>
@@ -19,7 +22,10 @@ module_param_array(us, uint, NULL, 0644);
 
 static struct kretprobe probes[MOST];
 
-/* In a kprobe's handler, where the clock of threads may be locked by what was interrupted. */
+/*
+ * In a kprobe's handler, where the clock of threads may be locked by what was
+ * interrupted.
+ */
 static u64 now(void)
 {
 	return ktime_get_mono_fast_ns();

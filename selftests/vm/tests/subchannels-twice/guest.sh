@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
-# One processor handles the rescinds, and the other one closes the device when widen.ko says that a rescind is held.
+# One processor handles the rescinds, and the other one closes the device when
+# widen.ko says that a rescind is held.
 class=$device_class
 driver=/sys/bus/vmbus/drivers/uio_hv_generic
 held=/sys/module/widen/parameters/held

@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Makes two moments of the next rescind longer: VMBus has found the channel and holds channel_mutex,
- * and VMBus has let the channel's callback end but has not marked it yet.
+ * Makes two moments of the next rescind longer: VMBus has found the channel and
+ * holds channel_mutex, and VMBus has let the channel's callback end but has not
+ * marked it yet.
  */
 #include <linux/delay.h>
 #include <linux/kprobes.h>
 #include <linux/module.h>
 #include <linux/sched.h>
 
-/* Read by the guest's script: 0 before, 1 and 2 in the two moments, 3 after them */
+/*
+ * Read by the guest's script: 0 before, 1 and 2 in the two moments, 3 after
+ * them
+ */
 static int held;
 module_param(held, int, 0444);
 static int first_ms = 2000;

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
-# The negotiation of a utility device, frame and message version 3.0: the guest answers with the same header, flags 5.
+# The negotiation of a utility device, frame and message version 3.0: the guest
+# answers with the same header, flags 5.
 frame=01000000.24000000.03000000.0000.03000000.1000.00000000
 versions=01000100.00000000.03000000.03000000
 negotiated() {

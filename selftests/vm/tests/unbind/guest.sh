@@ -3,7 +3,8 @@
 class=$device_class
 programs=/usr/libexec/hyperv-uio/selftests/uio
 driver=/sys/bus/vmbus/drivers/uio_hv_generic
-# On the debug kernel KASAN keeps freed memory for a while, and everything takes longer; there kmemleak looks.
+# On the debug kernel KASAN keeps freed memory for a while, and everything takes
+# longer; there kmemleak looks.
 cycles=1000 slack=1500
 case $(uname -r) in *debug*) cycles=200 slack=20000 ;; esac
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
-# Each of unbind_open's rounds opens the device twice, the first time with sub-channels.
+# Each of unbind_open's rounds opens the device twice, the first time with
+# sub-channels.
 rounds() {
 	set --
 	for _ in $(seq "$rounds"); do

@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+# shellcheck disable=SC2154
+# Sourced by run, after select.sh: the job, a folder with all that the selected
+# tests need where their guests run.
+
+# prepare TEST KERNEL TREE: puts into TREE what its guest needs besides
+prepare() {
+	local word file
+	for word in $modules; do
+		file=${word#*=}
+		[[ "$file" = */* ]] || file=$1/$file
+		build_test_module "$2" "$vm/tests/$file.c" "$3" "${word%%=*}"
+	done
+	for word in $programs; do
+		"$vm/guest/$word" "$3" "$2" || die "test $1: the guest's $word could not be prepared"
+	done
+	[ ! -x "$vm/tests/$1/prepare" ] || "$vm/tests/$1/prepare" "$3" "$2" || die "what test $1 needs could not be prepared"
+}
+
+# skip SELECTION WHY: one result for a test that cannot run on this kernel
+skip() { printf 'ok %s: %s # SKIP %s\n' "$1" "$description" "$2" | tee -a "$results/results.tap"; }
+
+# busybox_guest: the kernel and the initramfs of $selection, whose test travels
+# in an initramfs of its own, after the one that all tests of a kernel share
+busybox_guest() {
+	local root module
+	if [ ! -e "$job/initrds/$initrd" ]; then
+		root=$(kernel_root "$kernel")
+		cp "$root/image/boot/vmlinuz-$(kernel_release "$root")" "$job/kernels/$vmlinuz"
+		[ -n "$userland" ] || userland=$("$vm/guest/userland")
+		module=''
+		[ -n "$stock" ] || module=$(build_module "$kernel")
+		"$vm/guest/build" "$kernel" "$job/initrds/$initrd" "$userland" "$module" ||
+			die "the initramfs for kernel $kernel could not be built"
+	fi
+	mkdir -p "$job/tree/test"
+	cp "$dir"/* "$job/tree/test/"
+	prepare "$test" "$kernel" "$job/tree"
+	(cd "$job/tree" && find . | cpio -o -H newc --quiet >"$dir/test.img")
+	rm -rf "$job/tree"
+}
+
+# systemd_guest: the disk of $selection, and on a second one its test
+systemd_guest() {
+	local image
+	[ -z "$all_stock" ] || die "test $test: a systemd guest has our module installed, -s is for the others"
+	guest_disk=$(kernel_suite "$kernel")-$packages
+	case " ${disks[*]}" in
+	*" $guest_disk="*) ;;
+	*)
+		image=$("$vm/guest/image" "${guest_disk%-*}" "$packages")
+		disks+=("$guest_disk=$image")
+		cp "${image%.img}.initrd" "$job/initrds/$initrd"
+		cp "${image%.img}.vmlinuz" "$job/kernels/$vmlinuz"
+		;;
+	esac
+	mkdir -p "$job/payload"
+	prepare "$test" "$kernel" "$job/payload"
+	guest_lib >"$job/payload/lib.sh"
+	tar -cf "$dir/payload.tar" -C "$vm" complaints -C "$dir" guest.sh VERSION -C "$job/payload" .
+	rm -rf "$job/payload"
+}
+
+# add_test: $selection, whose settings are set, to the job; or a result that
+# says why it is skipped
+add_test() {
+	local missing='' settle='' script guest_disk=''
+	if is_own "$kernel" && [ "$guest" = systemd ]; then
+		skip "$selection" "its guest is a Debian that boots its own kernel"
+		return
+	fi
+	# The kernel of a systemd guest has what it needs.
+	if [ "$guest" = busybox ]; then
+		# shellcheck disable=SC2086 # words
+		missing=$(missing_needs "$kernel" $needs)
+		# With DEBUG_KOBJECT_RELEASE a sub-channel's folder stays for up
+		# to four seconds, and VMBus does not survive one of the same
+		# name.
+		[ -n "$(missing_needs "$kernel" DEBUG_KOBJECT_RELEASE)" ] || settle=5000
+	fi
+	if [ -n "$missing" ]; then
+		skip "$selection" "needs $missing"
+		return
+	fi
+	dir=$job/tests/$number-$selection
+	number=$((number + 1))
+	mkdir -p "$dir"
+	cp "$vm/tests/$test"/* "$top/VERSION" "$dir/"
+	# Whoever sources them takes any other end for a failure. Not every test
+	# has a host.sh.
+	for script in guest.sh host.sh; do echo 'exit 0' >>"$dir/$script"; done
+	initrd=$guest-$kernel${stock:+-stock}.img
+	vmlinuz=$guest-$kernel.vmlinuz
+	case $guest in
+	busybox) busybox_guest ;;
+	systemd) systemd_guest ;;
+	*) die "test $test: unknown kind of guest '$guest'" ;;
+	esac
+	vmbus=${vmbus:-$(kernel_vmbus "$kernel")}
+	cat >"$dir/conf" <<CONF
+vmlinuz='$vmlinuz' initrd='$initrd' processors='$processors' outer_guest='$outer_guest' cpu='${cpu:-$(host_cpu "$vmbus")}' memory='$memory' devices='$devices' timeout='$timeout'
+append='$append $verbose' settle='$settle' vmbus='$vmbus' seed='$seed' needless='$needless' faults='$faults' trace='$trace' disk='$guest_disk' reboots='$reboots' swap='$swap' loglevel='${verbose:+8}'
+CONF
+}
+
+# make_job: of all tests in $selected
+make_job() {
+	local selection test kernel
+	userland=''
+	# The disks of whole guests: SUITE=FILE
+	disks=()
+	number=100
+	for selection in "${selected[@]}"; do
+		test=${selection%@*} kernel=${selection#*@}
+		settings "$test"
+		add_test
+	done
+}

@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+# shellcheck disable=SC1090,SC1091,SC2154
+# Sourced by run: runs the guests of the job, on the machine itself or in
+# emulated machines.
+
+# progress NAME [SECONDS]: shows which test runs, and fails when nothing is
+# heard for so long
+progress() {
+	local line status
+	while IFS= read -r ${2:+-t "$2"} line || { status=$? && false; }; do
+		line=${line%$'\r'}
+		case $line in
+		'@@ alive') continue ;;
+		'@@ start '*) printf '      [%3d s] %s\n' $((SECONDS - start)) "${line#@@ start ???-}" ;;
+		esac
+		printf '%s\n' "$line" >>"$results/console-$1.log"
+	done
+	[ "$status" -le 128 ]
+}
+
+# Of the disk that takes an outer guest's results, each test has a part of its
+# own, so that none is lost with the guest.
+result_room=64
+
+# outer_run NAME OUTER TEST...: an outer guest runs these tests, one after the
+# other; fails when it stalls
+outer_run() {
+	local name=$1 limit=60 accelerator=(-accel "tcg,thread=multi" -smp "$2") test vmlinuz initrd timeout console files=() status=0
+	# One instruction is 4 ns, and no time passes while nothing runs.
+	[ "$2" != counted ] || accelerator=(-accel "tcg,thread=single" -icount "shift=2,sleep=off" -smp 1)
+	shift 2
+	local tests=("$@") places=() drives=()
+	local letters=cdefgh disk
+	# They follow the two disks of the job.
+	for disk in "${disks[@]}"; do
+		places+=("${disk%%=*}=/dev/vd${letters:${#places[@]}:1}")
+		drives+=(-drive "file=${disk#*=},format=raw,if=virtio,readonly=on")
+	done
+	for test in "${tests[@]}"; do
+		read -r vmlinuz initrd timeout < <(. "$job/tests/$test/conf" && echo "$vmlinuz" "$initrd" "$timeout")
+		limit=$((limit + timeout + 60))
+		files+=("tests/$test" "kernels/$vmlinuz" "initrds/$initrd")
+	done
+	cat >"$job/$name.conf" <<CONF
+CPU='$hyperv_cpu' PRELOAD=/job/bin/vmbus-host.so DISKS='${places[*]}' NOW='$(date +%s)' TESTS='${tests[*]}'
+RESULTS=/dev/vdb RESULT_ROOM=$result_room QEMU='/usr/bin/qemu-system-x86_64 -L /usr/share/qemu'
+CONF
+	mapfile -t files < <(printf '%s\n' "${files[@]}" | sort -u)
+	tar -cf "$out/job-$name.tar" -C "$job" --transform "s/^$name.conf$/outer.conf/" "$name.conf" bin "${files[@]}" ||
+		die "the job for the emulated machine '$name' could not be written to $out"
+	rm -f "$out/results-$name.img"
+	truncate -s $((${#tests[@]} * result_room))M "$out/results-$name.img"
+	set -- "${accelerator[@]}" -cpu EPYC,+svm,+npt -plugin "file=$out/fixes.so" -M q35 -m 6144 -nographic -no-reboot -nic none \
+		-kernel "$qemu_root/image/boot/vmlinuz-$(kernel_release "$qemu_root")" -initrd "$outer" \
+		-append "console=ttyS0 quiet no_timer_check mitigations=off panic=1 tsc=reliable random.trust_cpu=on" \
+		-drive "file=$out/job-$name.tar,format=raw,if=virtio,readonly=on" \
+		-drive "file=$out/results-$name.img,format=raw,if=virtio,cache=unsafe"
+	set -- "$@" "${drives[@]}"
+	# shellcheck disable=SC2086 # a command line
+	exec {console}< <(exec timeout -k 10 "$limit" $emulator "$@" </dev/null 2>&1 8>&-)
+	machine=$!
+	if ! progress "$name" "$stall_limit" <&"$console"; then
+		status=1
+		kill $machine
+	fi
+	exec {console}<&-
+	wait $machine || what="ended (exit status $?)"
+	machine=''
+	for test in "${!tests[@]}"; do
+		dd if="$out/results-$name.img" bs=${result_room}M skip="$test" count=1 status=none |
+			tar -xf - -C "$results" --strip-components=1 2>/dev/null || true
+	done
+	rm -f "$out/job-$name.tar" "$out/results-$name.img"
+	return $status
+}
+
+# The outer guest says something every ten seconds, when each of its processors
+# runs; else something is wrong with the emulation, which says nothing about
+# what is tested: the tests that were left are then run in a new one, once, the
+# one that ran at the time last. Ten seconds of instructions take a busy machine
+# longer.
+stall_limit=60
+outer() {
+	local name=$1 kind=$2 test left restarts=0 what
+	[ "$kind" != counted ] || stall_limit=300
+	shift 2
+	machine=''
+	trap '' INT
+	trap 'exit 143' TERM
+	trap '[ -z "$machine" ] || kill $machine 2>/dev/null || true' EXIT
+	while :; do
+		what=ended
+		outer_run "$name" "$kind" "$@" || what="was silent for $stall_limit s"
+		left=()
+		for test in "$@"; do [ -e "$results/$test/seconds" ] || left+=("$test"); done
+		[ ${#left[@]} -gt 0 ] || break
+		printf '# bench: the emulated machine "%s" %s in test %s\n' "$name" "$what" "${left[0]}"
+		[ $restarts = 0 ] || break
+		echo "$name" >>"$results/stalls"
+		restarts=1
+		set -- "${left[@]:1}" "${left[0]}"
+	done
+}
+
+# run_direct: on the machine itself, one after the other
+run_direct() {
+	cat >"$job/outer.conf" <<CONF
+CPU='$hyperv_cpu' PRELOAD='$job/bin/vmbus-host.so' DISKS='${disks[*]}' TESTS='$(ls "$job/tests")' RESULTS='' QEMU='$qemu_command'
+CONF
+	(cd "$job" && exec sh ./bin/run-all 8>&-) | progress direct
+	cp -r "$job/tests/." "$results/"
+}
+
+# run_nested: in emulated machines. Emulation is quickest with one processor.
+# Tests that need one outer processor share the machine's cores in two outer
+# guests; a test that asks for two, for its guest or beside it, has the machine
+# for itself: beside another lane, "cpus" took 404 s instead of 40. In a counted
+# outer guest the clock counts instructions: whatever else the machine does, a
+# test measures the same.
+run_nested() {
+	local first=() second=() pairs=() counted=() dir name
+	lanes=()
+	for dir in "$job"/tests/*/; do
+		[ -e "$dir/conf" ] || continue
+		name=$(basename "$dir")
+		case $(. "$dir/conf" && echo "$outer_guest") in
+		1) if [ ${#first[@]} -le ${#second[@]} ]; then first+=("$name"); else second+=("$name"); fi ;;
+		2) pairs+=("$name") ;;
+		counted) counted+=("$name") ;;
+		*) die "$name: its outer guest must be 1, 2 or counted" ;;
+		esac
+	done
+	trap 'kill ${lanes[*]} 2>/dev/null || true' EXIT
+	trap 'exit 143' INT TERM HUP
+	if [ ${#first[@]} -gt 0 ]; then outer first 1 "${first[@]}" & lanes+=($!); fi
+	if [ ${#second[@]} -gt 0 ]; then outer second 1 "${second[@]}" & lanes+=($!); fi
+	wait
+	if [ ${#counted[@]} -gt 0 ]; then outer counted counted "${counted[@]}" & lanes+=($!); fi
+	wait
+	if [ ${#pairs[@]} -gt 0 ]; then outer pairs 2 "${pairs[@]}" & lanes+=($!); fi
+	wait
+	lanes=()
+}

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+# shellcheck disable=SC2034,SC2154
+# Sourced by run, after settings.sh: which tests run on which kernels.
+
+# settings TEST: what its settings say, and these options
+settings() {
+	read_settings "$1"
+	[ -z "$all_stock" ] || stock=1
+	# With -a all run but those that are "always" run by name.
+	[ -z "$by_name" ] || [ "$manual" = always ] || manual=''
+	case $manual in 1 | always) manual=$on ;; esac
+}
+
+# list_tests: each with its description and its kernels
+list_tests() {
+	local test
+	for test in "$vm"/tests/*/; do
+		test=$(basename "$test")
+		settings "$test"
+		printf '%-16s %s (%s)\n' "$test${manual:+*}" "$description" "$on${manual:+; by name: $manual}"
+	done
+}
+
+# select_tests [TEST[@KERNEL]...]: sets selected to TEST@KERNEL...
+select_tests() {
+	local test argument everything='' on_own some kernel
+	selected=()
+	if [ $# = 0 ]; then
+		everything=1
+		for test in "$vm"/tests/*/; do set -- "$@" "$(basename "$test")"; done
+	fi
+	for argument in "$@"; do
+		test=${argument%@*}
+		settings "$test"
+		# On a kernel of the administrator's own runs every test that is
+		# named. Without names, those run that can run on all of
+		# Debian's, and do on some of them.
+		on_own="${own[*]}" some=''
+		for kernel in $debian_kernels; do
+			[ -z "$everything" ] || [[ " $on " = *" $kernel "* ]] || on_own=''
+			[[ " $manual " = *" $kernel "* ]] || some=1
+		done
+		[ -z "$everything" ] || [ -n "$some" ] || on_own=''
+		for kernel in $on $on_own; do
+			[ "$argument" = "$test" ] || [ "$argument" = "$test@$kernel" ] || continue
+			[ -z "$everything" ] || [[ " $manual " != *" $kernel "* ]] || continue
+			if [ ${#kernels[@]} = 0 ] && [[ "$kernel" = debug* ]] && [ "$argument" = "$test" ]; then continue; fi
+			[ ${#kernels[@]} = 0 ] || [[ " ${kernels[*]} " == *" $kernel "* ]] || continue
+			selected+=("$test@$kernel")
+		done
+	done
+	[ ${#selected[@]} -gt 0 ] || die "no test is left of: $*. The kernels are: ${kernels[*]:-$debian_kernels}"
+}

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+# shellcheck disable=SC2154
+# Sourced by run: what the guests' results come to.
+
+# verdict: prints each test's results, and a failure for a test that left none,
+# and writes them to results.tap; fails if one has failed
+verdict() {
+	local selection name title line passed skipped failed stalls
+	for selection in "$job"/tests/*/; do
+		[ -e "$selection/conf" ] || continue
+		name=$(basename "$selection")
+		title=${name#???-}
+		if [ ! -s "$results/$name/results" ] || [ ! -e "$results/$name/seconds" ]; then
+			mkdir -p "$results/$name"
+			echo "not ok bench the guest ran (no results came back; the bench's consoles are $results/console-*.log)" >>"$results/$name/results"
+		fi
+		while IFS= read -r line; do
+			case $line in
+			'ok '*) printf 'ok %s: %s\n' "$title" "${line#ok }" ;;
+			'not ok '*)
+				printf 'not ok %s: %s\n' "$title" "${line#not ok }"
+				printf '#   logs: %s\n' "$results/$name"
+				;;
+			*) printf '%s\n' "$line" ;;
+			esac
+		done <"$results/$name/results"
+		# Whoever reads this may not have the logs: what the guest's
+		# kernel said last.
+		if grep -q '^not ok ' "$results/$name/results" && [ -s "$results/$name/console.log" ]; then
+			tail -n 40 "$results/$name/console.log" | tr -d '\r' | cut -c 1-160 | sed 's/^/# console: /'
+		fi
+	done | tee -a "$results/results.tap"
+	passed=$(grep -c '^ok ' "$results/results.tap" || true)
+	skipped=$(grep -c '^ok .*# SKIP' "$results/results.tap" || true)
+	failed=$(grep -c '^not ok ' "$results/results.tap" || true)
+	stalls=$(grep -c . "$results/stalls" 2>/dev/null || true)
+	printf '%d passed, %d failed, %d skipped%s\n' $((passed - skipped)) "$failed" "$skipped" \
+		"${stalls:+, after $stalls starts that were repeated}" >"$results/totals"
+	printf '      guests: %s in %d s\n' "$(cat "$results/totals")" $((SECONDS - start))
+	[ "$failed" = 0 ]
+}
