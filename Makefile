@@ -3,12 +3,11 @@
 
 VERSION := $(shell cat VERSION)
 
-# Where things are built. O= as in the kernel: a folder, absolute or relative to
-# here.
+# O is the build directory, as in the kernel: absolute, or relative to here.
 O ?= build
 V ?= 0
 
-# Where things are installed. Packages set every one of them.
+# The directories for make install. Packages set every one of them.
 DESTDIR       ?=
 prefix        ?= /usr/local
 exec_prefix   ?= $(prefix)
@@ -27,7 +26,7 @@ unitdir       ?= /usr/lib/systemd/system
 dkmsdir       ?= /usr/src/uio_hv_generic-$(VERSION)
 selftestsdir  ?= $(libexecdir)/hyperv-uio/selftests
 
-# What things are built with.
+# The tools and flags of the build
 CROSS_COMPILE ?=
 ifeq ($(origin CC),default)
 CC            := $(CROSS_COMPILE)gcc
@@ -69,8 +68,8 @@ all: lib daemons tools
 cleanfiles    :=
 installs      :=
 
-# $(call compile,FLAGS): the one compiler line, for $(O)/%.o from %.c, with the
-# headers it read
+# $(call compile,FLAGS): compile %.c to $(O)/%.o, and record the headers that it
+# includes.
 define compile
 	$(call quiet,CC)
 	@mkdir -p $(@D)
@@ -84,8 +83,8 @@ define link
 	$(Q)$(CC) $(base_cflags) $(HARDENING) $(CFLAGS) $(LDFLAGS) -o $@ $(1)
 endef
 
-# What has paths inside is made again when a path differs from the last call of
-# make, for instance by 'make' and then 'make install prefix=/usr'.
+# Files that contain paths are made again when a path differs from the last call
+# of make, for instance by 'make' and then 'make install prefix=/usr'.
 # $(O)/paths/NAME has the values of $(paths_NAME), and changes only when they
 # do.
 path_files    := $(addprefix $(O)/paths/,subst fcopyd bind vmbusctl)
@@ -97,8 +96,8 @@ $(path_files): $(O)/paths/%: FORCE
 paths_subst    = $(VERSION) $(prefix) $(bindir) $(sbindir) $(libdir) $(includedir) $(udevdir) $(sysconfdir) $(mandir) \
 		 $(bindconfdir) $(statedir) $(loaderdir)
 
-# $(call subst_file): a .in file with the paths of this build filled in; it
-# needs $(O)/paths/subst
+# $(call subst_file): fill the paths of this build into a .in file. The target
+# needs $(O)/paths/subst.
 define subst_file
 	$(call quiet,SUBST)
 	@mkdir -p $(@D)
@@ -123,8 +122,8 @@ include packaging/build.mk
 install: $(installs)
 .PHONY: $(installs)
 
-# What building needs, and what the bench and the checks need besides; see
-# selftests/.
+# Install what building needs, or what the bench and the checks need in
+# addition; see selftests/.
 deps:
 	$(Q)selftests/deps build
 deps-check:
@@ -140,7 +139,7 @@ check-all:
 	$(Q)selftests/check all
 check-debug:
 	$(Q)selftests/vm/run -k debug -k debug-5.10
-# With KDIR=DIR, the module for the kernel in DIR
+# With KDIR=DIR, build the module for the kernel in DIR.
 own_kernel := $(if $(filter-out file,$(origin KDIR)),KDIR=$(KDIR))
 check-modules: $(if $(own_kernel),,deps-check)
 	$(Q)selftests/vm/check-modules $(if $(own_kernel),'$(own_kernel)',all)
@@ -179,11 +178,11 @@ help:
 	'                           bench-boot is a boot with udev rules and vmbus-bind beside one without' \
 	'  make bench-ring LTO=1    the same with link-time optimization' \
 	'  make soak                100 million packets between two threads, and between two processes' \
-	'  make fuzz FUZZ_SECONDS=600   the fuzz targets of lib/fuzz and of hv-fcopyd, that long each' \
-	'  make deps                installs the Debian packages that make all and make deb need' \
-	'  make deps-check          those that the rest needs, too; demo and the checks do it first' \
+	'  make fuzz FUZZ_SECONDS=600   the fuzz targets of lib/fuzz and of hv-fcopyd, each for that time' \
+	'  make deps                install the Debian packages that make all and make deb need' \
+	'  make deps-check          also install those that the rest needs; demo and the checks do this first' \
 	'  make dist                a tarball of the sources, into O' \
-	'  make clean, distclean    O and what the module build left' \
+	'  make clean, distclean    remove O and the output of the module build' \
 	'' \
 	'  O=DIR                    where to build (build)' \
 	'  V=1                      show the commands' \

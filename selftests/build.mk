@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# The kselftest collections: built against the library in the tree, run,
-# installed.
+# Build the kselftest collections against the library in the tree, run them, and
+# install them.
 
 selftests_build   := $(O)/selftests
 selftests_install := $(selftests_build)/kselftest_install
 unit_log          := $(O)/check-unit.log
 unit_results      := $(O)/check-unit.tap
 
-# A make of its own: the variables of this one (CFLAGS=, O=) would override the
-# collections' settings there. HYPERV_UIO_BUILD is the build folder, for
+# Run a separate make: the variables of this one (CFLAGS=, O=) would override
+# the settings of the collections. HYPERV_UIO_BUILD is the build directory, for
 # collections that need more of it than the library.
 selftests_make = env -u MAKEFLAGS -u MAKELEVEL HYPERV_UIO_BUILD=$(abspath $(O)) \
 	$(MAKE) --no-print-directory $(if $(filter 0,$(V)),-s) -C selftests \
@@ -22,10 +22,9 @@ selftests: lib daemons tools
 	$(call quiet,SELFTEST)
 	$(Q)$(selftests_make) all
 
-# Everything that needs no VMBus: uio:device.sh runs in guests, and
-# abi:module_files.sh on Hyper-V. The results, one line each as
-# 'ok N selftests: collection: name', stay in $(unit_results), all that was
-# printed in $(unit_log).
+# Run everything that needs no VMBus: uio:device.sh runs in guests, and
+# abi:module_files.sh on Hyper-V. $(unit_results) has the results, one line each
+# as 'ok N selftests: collection: name', and $(unit_log) the whole output.
 check-unit: selftests
 	$(Q)rm -rf $(selftests_install)
 	$(Q)$(selftests_make) install INSTALL_PATH=$(abspath $(selftests_install)) >/dev/null
@@ -38,23 +37,23 @@ check-unit: selftests
 	grep -E '^(ok|not ok) ' $(unit_log) >$(unit_results); \
 	! grep -qv '^0$$' $(unit_log).status
 
-# The selftests as a product: installed from a fresh clone, run as LISA does,
-# skipped with advice.
+# Test the selftests as a product: install them from a fresh clone, run them as
+# LISA does, and check the advice of skipped tests.
 check-selftests:
 	$(Q)selftests/check-selftests $(abspath $(O))/selftests-product
 
-# hv-host.ps1 read by a grammar of PowerShell
+# Parse hv-host.ps1 with a grammar of PowerShell.
 .PHONY: check-powershell
 check-powershell:
 	$(Q)selftests/check-powershell $(abspath $(O))/powershell
 
-# The library and its tests again, with the compiler's checkers inside.
+# Run the library and its tests with the compiler's sanitizers.
 check-sanitize:
 	$(Q)mkdir -p $(O)/sanitize
 	$(Q)selftests/check-sanitize $(O)/sanitize
 
-# The long run, with the host in another thread and in another process: 100
-# million packets in batches, and fewer in the other ways
+# Run the long test, with the host in another thread and in another process: 100
+# million packets in batches, and fewer in the other ways.
 .PHONY: soak
 soak: $(lib_a)
 	$(Q)mkdir -p $(O)/soak
@@ -64,8 +63,8 @@ soak: $(lib_a)
 		$(O)/soak/$$test || exit; \
 	done
 
-# The daemon's fuzzers for FUZZ_SECONDS each, under ASan and UBSan; make check
-# has the first for a minute.
+# Run the fuzzers of the daemon for FUZZ_SECONDS each, under ASan and UBSan.
+# make check runs the first one for a minute.
 fuzz_seconds = $(or $(FUZZ_SECONDS),600)
 fuzz_dir    := $(abspath $(O))/fcopy-fuzz
 fuzz_cflags := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all

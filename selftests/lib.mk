@@ -50,8 +50,8 @@ $(OUTPUT)/%: %.c $(LOCAL_HDRS) $(filter %.a,$(LDLIBS))
 -include $(wildcard $(OUTPUT)/*.d)
 endif
 
-# Built elsewhere, the scripts go there too, so that a test finds all that it
-# uses beside it.
+# With another build directory, copy the scripts there, so that a test finds all
+# files that it uses beside it.
 run_tests: all
 ifneq ($(realpath $(OUTPUT)),$(CURDIR))
 	@mkdir -p $(OUTPUT)

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# Runs installed tests, with the options and the lines of the kernel's
-# run_kselftest.sh.
+# Run installed tests. The options and the lines of output are those of the
+# kernel's run_kselftest.sh.
 
 BASE_DIR=$(dirname "$(readlink -f "$0")")
 start=$(pwd -P)
@@ -111,7 +111,8 @@ if [ -n "$summary" ] && [ -n "$per_test_logging" ]; then
 	exit 1
 fi
 
-# outside DIRECTORY: whether it is not in the installation, which is only read
+# outside DIRECTORY: true if it is not in the installation, which this script
+# only reads
 outside() {
 	case $1/ in
 	"$BASE_DIR"/*) return 1 ;;
@@ -141,7 +142,7 @@ fi
 
 . "$BASE_DIR/kselftest/runner.sh"
 
-# In the order of the list
+# Keep the order of the list.
 selected() {
 	while IFS= read -r entry; do
 		chosen=
@@ -165,8 +166,8 @@ run_all() {
 	for COLLECTION in $(echo "$entries" | cut -d: -f1 | uniq); do
 		[ -n "$dryrun" ] || [ ! -w /dev/kmsg ] ||
 			echo "kselftest: Running tests in $COLLECTION" >/dev/kmsg 2>/dev/null
-		# Without its folder each test of the collection is a failure:
-		# its file is missing.
+		# Without the directory of the collection each of its tests
+		# fails, because its file is missing.
 		cd "$BASE_DIR/$COLLECTION" || cd "$BASE_DIR" || exit 1
 		# shellcheck disable=SC2046 # names without blanks
 		run_many $(echo "$entries" | sed -n "s/^$COLLECTION://p")

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# What the collections take from the sources of hyperv-uio. A collection's
-# Makefile includes this file first. In this repository HYPERV_UIO is ../.. and
-# in a kernel tree it is hyperv-uio beside the collections, or what the caller
-# says; there ../lib.mk is the kernel's.
+# The parts of the sources that the collections use. The Makefile of a
+# collection includes this file first. In this repository HYPERV_UIO is ../.. by
+# default. In a kernel tree it is the directory hyperv-uio beside the
+# collections, and ../lib.mk is the kernel's. The caller may set it.
 #
-# A collection is linked with the library of these sources, which is built where
-# it is needed. VMBUS_CFLAGS and VMBUS_LIBS choose another one, for example
-# VMBUS_CFLAGS= VMBUS_LIBS=-lvmbus_bufring the one of the system.
+# A collection is linked with the library of these sources, which its Makefile
+# builds. VMBUS_CFLAGS and VMBUS_LIBS choose another library, for example
+# VMBUS_CFLAGS= VMBUS_LIBS=-lvmbus_bufring that of the system.
 #
 # NEEDS lists the pkg-config modules without which the collection cannot be
 # built. 'make needs' names the missing ones.
@@ -18,8 +18,8 @@ OUTPUT        ?= $(CURDIR)
 HYPERV_UIO    := $(abspath $(HYPERV_UIO))
 ktap          := $(HYPERV_UIO)/selftests/kselftest/ktap.h
 
-# The sources name headers of other folders relative to their own, which need
-# not be true in a kernel tree: "../kselftest/ktap.h" is found through this.
+# The sources name headers of other directories relative to their own, which may
+# be different in a kernel tree: this finds "../kselftest/ktap.h".
 CFLAGS        += -D_GNU_SOURCE= -I$(HYPERV_UIO)/selftests/$(notdir $(CURDIR))
 
 ifeq ($(origin VMBUS_LIBS),undefined)
@@ -29,9 +29,9 @@ VMBUS_CFLAGS  := -I$(HYPERV_UIO)/lib
 VMBUS_LIBS     = $(vmbus_a) $(shell $(PKG_CONFIG) --libs uuid)
 NEEDS         += uuid
 
-# Another make: the variables of this one (O=, OUTPUT=) are not for the library.
-# That make knows best whether the library is out of date, so it is always
-# asked.
+# Run make without the variables of this one (O=, OUTPUT=), which are not for
+# the library. That make decides whether the library is out of date, so it runs
+# every time.
 .PHONY: vmbus_library
 vmbus_library:
 $(vmbus_a): vmbus_library
@@ -39,7 +39,7 @@ $(vmbus_a): vmbus_library
 		$(MAKE) -s --no-print-directory -C $(HYPERV_UIO) O=$(vmbus_build) CC="$(CC)" CROSS_COMPILE="$(CROSS_COMPILE)" $@
 endif
 
-# A script finds it in its own folder, whoever installed the collection.
+# A script finds it in its own directory, wherever the collection is installed.
 $(OUTPUT)/ktap_helpers.sh: $(HYPERV_UIO)/selftests/kselftest/ktap_helpers.sh
 	@mkdir -p $(@D)
 	@cp $< $@

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 # shellcheck disable=SC2034
-# Sourced by check and demo: numbered steps with times, a log for each, and on
-# failure the step and its log last.
+# check and demo source this file: numbered steps with times, and a log for each
+# step. A failed step and its log come last.
 
 step_number=0
 step_started=$SECONDS

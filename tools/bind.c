@@ -27,7 +27,7 @@ const struct command unbind_command = {
 	.summary = "release a device to the driver that the kernel chooses, now and at each boot",
 	.help =	"If other files name the device, for example by its class, the command disables\n"
 		"the rule for this device.\n"
-		"  --now           now only; no file is written, and the rule still applies at boot\n"
+		"  --now           now only; the rule still applies at the next boot\n"
 		"  --boot          from the next boot on; the device is not touched\n"
 		"  --persistent    both, which is the default\n",
 	.options = "--now --boot --persistent",

@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# The files of uio_hv_generic in sysfs and debugfs, as doc/ABI describes them:
-# each exists, has the mode of the description, and its value has the form. The
-# test only reads. VMBUS_CLASS is the class of the device (its GUID; the file
-# copy device by default). VMBUS_SYSROOT is a folder that stands for the root.
+# Check the files of uio_hv_generic in sysfs and debugfs against doc/ABI: each
+# exists, has the mode of the description, and its value has the form. The test
+# only reads. VMBUS_CLASS is the class of the device (its GUID; the file copy
+# device by default). VMBUS_SYSROOT is a directory that stands in for /.
 dir=$(dirname "$(readlink -f "$0")")
 # shellcheck source=../kselftest/ktap_helpers.sh
 . "$dir/ktap_helpers.sh"
@@ -49,8 +49,7 @@ described() {
 	' "$dir/ABI"
 }
 
-# form FILE VALUE: true if the value has the form that the description of FILE
-# has
+# form FILE VALUE: true if the value has the form in the description of FILE
 form() {
 	case $1 in
 	*/devices/*/ring_size | */recv_size | */send_size | */opens | */events | */signals) echo "$2" | grep -qx '[0-9][0-9]*' ;;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The numbers and sizes of the IC protocol as the kernel's <linux/hyperv.h> has
- * them, and as the library and hv-fcopyd have them. In a kernel tree this is
- * the header of that kernel, if "make headers" was run, else the one of the
- * system.
+ * Compare the numbers and sizes of the IC protocol in the kernel's
+ * <linux/hyperv.h> with those of the library and hv-fcopyd. In a kernel tree
+ * this is the header of that kernel, if "make headers" was run, else the one of
+ * the system.
  */
 #include <linux/hyperv.h>
 

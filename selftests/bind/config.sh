@@ -1,20 +1,22 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# hyperv-uio.conf: who is bound to what, and how faults are reported.
+# hyperv-uio.conf: which device is bound to which driver, and how vmbus-bind
+# reports faults.
 # shellcheck disable=SC2086,SC2317 # GUIDs and numbers need no quotes; tests are called by name
 # shellcheck source=tree.sh
 . "$(dirname "$0")/tree.sh"
 
-# The driver that vmbus-bind would bind a device to, whatever the guard says.
+# Print the driver that vmbus-bind would bind a device to, regardless of the
+# guard.
 plan() {
 	vmbus_bind -n --force "$1"
 	driver=$(echo "$out" | sed -n 's/^.*): now: bound to \([^,:]*\).*/\1/p')
 	echo "${driver:-nothing}"
 }
 
-# faulty LINE REASON TEXT...: a file with TEXT is refused with its line and
-# reason. It names the device of class get, if anything; the file copy device is
-# not its business.
+# faulty LINE REASON TEXT...: check that vmbus-bind rejects a file with TEXT,
+# with its line and reason. The file names the device of class get, if any, and
+# must not affect the file copy device.
 faulty() {
 	line=$1 reason=$2
 	shift 2
@@ -33,7 +35,7 @@ faulty() {
 	is "driver of the file copy device" "$(driver_of $dev)" uio_hv_generic
 }
 
-# As faulty(), and the file names the second device.
+# Do as faulty() with a file that names the second device.
 faulty_for_the_device() {
 	faulty "$@"
 	is "driver of the device that the file names" "$(driver_of $dev2)" none
@@ -177,8 +179,7 @@ test_instance_beats_mac_beats_interface_beats_class() {
 test_keys_of_all_sections_add_up() {
 	conf $admin/a.conf '[nic]' driver=one mode=0640 '[interface eth1]' group=kvm '[mac 00:15:5d:00:00:01]' mode=0660
 	nic $dev eth1 1
-	# The record stands in for the interface: --properties looks at no
-	# interface.
+	# The record replaces the interface: --properties reads no interface.
 	record $dev mac=00:15:5d:00:00:01 interface=eth1
 	vmbus_bind --properties $dev
 	says HYPERV_UIO_GROUP=kvm
@@ -255,7 +256,7 @@ test_values_that_are_none() {
 	is keys $n 42
 }
 
-# Nobody knows which device it forbids.
+# The file may be about any device.
 test_prohibition_without_a_readable_section() {
 	n=0
 	for header in '[mac 00:15:5d:00:00:0g]' '[copy]' '[get' "[$dev-]" ''; do
@@ -279,7 +280,7 @@ test_prohibition_without_a_readable_section() {
 		n=$((n + 1))
 	done
 	is headers $n 5
-	# It keeps no device from being released.
+	# The fault keeps no device from being released.
 	conf $admin/faulty.conf
 	vmbus_bind --all
 	conf $admin/faulty.conf '[copy]' enable=no
@@ -297,7 +298,7 @@ test_values_that_are_right() {
 	done
 }
 
-# The value of none of them has a part of the comment in it.
+# No value contains a part of the comment.
 test_comment_after_a_value_is_a_fault() {
 	for key in "driver=one # why" "driver=one ; why" "driver=one	;why" "enable=no # for now" "ring_size=4096 # small" \
 		"owner=root # me" "link=x ;" "exclude=$dev # this" "force=yes ;#"; do

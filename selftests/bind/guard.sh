@@ -1,12 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# vmbus-bind does not bind what the machine needs: now, when udev asks, and as
-# the preview foretells.
+# vmbus-bind does not bind a device that the machine needs: now, for an event of
+# udev, and in the preview.
 # shellcheck disable=SC2086,SC2154,SC2317 # GUIDs and numbers need no quotes; tests are called by name
 # shellcheck source=tree.sh
 . "$(dirname "$0")/tree.sh"
 
-# Two adapters, eth0 with the default route and eth1 with nothing, and a rule
+# Two NICs, eth0 with the default route and eth1 with nothing, and a rule
 # for the first or the second
 want() { # NAME LINE...
 	name=$1
@@ -29,7 +29,7 @@ want_disk() {
 	echo 1 >"$disk/sda1/partition"
 }
 
-# The machine as at boot: no routes, no mounts, no interfaces
+# Make the machine as it is at boot: no routes, no mounts, no interfaces.
 boot() {
 	: >"$root/proc/net/route"
 	rm -f "$root/proc/net/ipv6_route" "$root/proc/net/if_inet6"
@@ -60,8 +60,8 @@ taken() {
 	done
 }
 
-# What udev does to a device at a boot is what the preview said: "bound" or
-# "refused", and why
+# Check that an event of udev at boot has the result of the preview: "bound" or
+# "refused", with the reason.
 next_boot() { # DEVICE bound|refused WHY
 	vmbus_bind -n "$1"
 	says "at the next boot: $2 to uio_hv_generic"
@@ -78,7 +78,8 @@ next_boot() { # DEVICE bound|refused WHY
 	is "driver after the boot" "$(driver_of "$1")" $want_driver
 }
 
-# The guest's network configuration: each brings eth0 up with a default route
+# Configure the guest's network: each function brings eth0 up with a default
+# route.
 networkd() { # LINE...
 	mkdir -p "$root/etc/systemd/network" "$root/etc/systemd/system/multi-user.target.wants"
 	: >"$root/etc/systemd/system/multi-user.target.wants/systemd-networkd.service"
@@ -99,8 +100,8 @@ networkmanager() { # LINE...
 	chmod 600 "$root/etc/NetworkManager/system-connections/a.nmconnection"
 }
 
-# counts, does_not_count: whether that configuration brings up the adapter with
-# eth0
+# counts, does_not_count: check whether that configuration brings up the NIC
+# with eth0
 counts() {
 	vmbus_bind -n $dev2
 	says "at the next boot: bound to uio_hv_generic, taken over from hv_netvsc: interface eth0 remains, which $1 brings up"
@@ -189,14 +190,14 @@ test_of_two_nics_with_an_address_one_is_taken() {
 	vmbus_bind --all
 	is status $status 1
 	is driver "$(driver_of $dev2)" uio_hv_generic
-	# The adapter's routes went with it.
+	# The NIC's routes have disappeared with it.
 	sed -i /eth1/d "$root/proc/net/route"
 	vmbus_bind --all
 	is status $status 1
 	is driver "$(driver_of $dev)" hv_netvsc
 }
 
-test_adapter_of_another_bus_has_an_address() {
+test_nic_of_another_bus_has_an_address() {
 	want nic
 	: >"$root/proc/net/route"
 	address eth0
@@ -206,8 +207,8 @@ test_adapter_of_another_bus_has_an_address() {
 	taken $dev
 }
 
-# A virtual function has the MAC of the adapter, and goes down with it.
-test_virtual_function_is_no_other_adapter() {
+# A virtual function has the MAC of the NIC, and goes down with it.
+test_virtual_function_is_no_other_nic() {
 	want nic
 	: >"$root/proc/net/route"
 	address eth0
@@ -284,7 +285,7 @@ test_stack_may_be_high() {
 	refused $dev "interface eth0 has the default route"
 }
 
-# Nothing has a route: the network is not up yet, or is down.
+# No interface has a route: the network is not up yet, or is down.
 test_nic_is_not_taken_while_the_network_is_down() {
 	want nic
 	: >"$root/proc/net/route"
@@ -434,7 +435,7 @@ test_mounted_disk_stays() {
 	refused $dev "disk sda is mounted on /boot"
 }
 
-# Of an NVMe controller behind a PCIe device, which has no folder "block"
+# Test an NVMe controller behind a PCIe device, which has no directory "block".
 test_mounted_nvme_disk_stays() {
 	conf $admin/disk.conf '[pcie]' driver=uio_hv_generic force=no
 	driver hv_pci $pcie
@@ -469,8 +470,7 @@ test_disk_under_device_mapper_stays() {
 }
 
 test_disk_with_swap_stays() {
-	# The only block device that a test has for certain is one that it
-	# makes.
+	# A test can only rely on a block device that it makes.
 	if ! mknod "$root/swap" b 8 1 2>/dev/null; then
 		echo "# no right to make a node; the other tests of disks go without"
 		return 0
@@ -480,8 +480,8 @@ test_disk_with_swap_stays() {
 	refused $dev "disk sda1 is used as swap"
 }
 
-# The second disk of a btrfs, a member of a ZFS pool: sysfs and the mount table
-# show nothing.
+# sysfs and the mount table do not show the use of the second disk of a btrfs,
+# or of a member of a ZFS pool.
 test_disk_that_somebody_has_claimed_stays() {
 	for name in sda sda1; do
 		rm -rf "$bus/devices" "$bus/drivers/hv_storvsc" && mkdir "$bus/devices"
@@ -553,8 +553,8 @@ test_udev_does_not_take_a_disk_controller_of_a_later_offer() {
 	log_is_empty
 }
 
-# The finding: a section for the adapter with the default route, and a boot at
-# which there are no routes.
+# This is a regression test: a section for the NIC with the default route, and a
+# boot at which there are no routes.
 test_boot_does_not_take_the_nic_with_the_default_route() {
 	for name in nic $dev "mac 00:15:5d:00:00:01" "interface eth0"; do
 		rm -rf "$bus/devices" "$root/sys/class/net" "$root/${state:?}" "$root/proc/net/route"
@@ -668,7 +668,7 @@ test_verdict_is_for_one_mac() {
 	says "its MAC is 00:15:5d:00:00:77 and was 00:15:5d:00:00:02 when it was checked"
 }
 
-# The first event remembers the new MAC; the check was about the old one.
+# The first event records the new MAC; the check was for the old one.
 test_changed_mac_is_noticed_each_time() {
 	want $dev2
 	vmbus_bind --record
@@ -807,7 +807,7 @@ test_networkd_brings_it_up() {
 	is "status at boot" $status 0
 }
 
-# One line of lines that brings eth0 up is changed, or one is added.
+# Change or add one line in a configuration that brings eth0 up.
 test_networkd_in_doubt() {
 	want $dev2
 	good() {
@@ -964,7 +964,7 @@ test_networkmanager_in_doubt() {
 	does_not_count
 }
 
-# Until udev has named an interface, its name means nothing.
+# The name of an interface has no meaning until udev has named it.
 test_kernel_name_of_another_nic_does_not_count() {
 	want $dev2
 	networkd '[Match]' Name=eth0 '[Network]' DHCP=yes
@@ -1035,8 +1035,8 @@ test_kernel_name_of_an_interface_is_no_name() {
 	taken --udev $dev2
 }
 
-# The first boot with a configuration that was there before it: the interface's
-# own event decides.
+# On the first boot with a configuration that existed before, the event of the
+# interface decides.
 test_new_interface_is_bound_and_remembered() {
 	for name in "interface eth1" "mac 00:15:5d:00:00:02"; do
 		rm -rf "$bus/devices" "$root/sys/class/net" "$root/${state:?}"
@@ -1051,8 +1051,8 @@ test_new_interface_is_bound_and_remembered() {
 	done
 }
 
-# Before the interface of an adapter is there, nobody knows whether it is the
-# one that is excluded.
+# Before the interface of a NIC appears, nobody knows whether a section excludes
+# the NIC.
 test_exclude_holds_at_the_first_boot() {
 	for rule in "[nic]:force=yes:exclude=interface eth0" "[nic]:force=yes:exclude=mac 00:15:5d:00:00:01" \
 		"[nic]:force=yes:[interface eth0]:enable=no" "[nic]:force=yes:[mac 00:15:5d:00:00:01]:enable=no"; do

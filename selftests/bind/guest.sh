@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh disable=SC2034,SC2154 # variables of, and for, the scripts that source this file
-# A guest of Hyper-V as a tree of files, for the tests of vmbusctl and for its
-# session in README. Sourced after tree.sh.
+# Make a guest of Hyper-V as a directory tree, for the tests of vmbusctl and for
+# its session in README. Scripts source this file after tree.sh.
 
 kvp=a9a0f4e7-5a45-4d96-b827-8a841e8c03e6
 heartbeat=57164f39-9115-4e78-ab55-382f3bd5422d
@@ -14,8 +14,8 @@ copy=eb765408-105f-49b6-b4aa-c123b64d17d4
 mac0=00:0d:3a:31:b5:38
 mac1=00:15:5d:01:02:03
 
-# channel DEVICE RELID INDEX CPU FROM_HOST TO_HOST INTERRUPTS SIGNALS: of 16384
-# bytes in each direction
+# channel DEVICE RELID INDEX CPU FROM_HOST TO_HOST INTERRUPTS SIGNALS: add a
+# channel with 16384 bytes in each direction
 channel() {
 	c=$bus/devices/$1/channels/$2
 	mkdir -p "$c"
@@ -51,7 +51,7 @@ maps() {
 	done
 }
 
-# bound DEVICE: to our module, which shows its state
+# bound DEVICE: bind a device to our module, which shows its state
 bound() {
 	mkdir -p "$bus/devices/$1/uio_hv_generic"
 	echo open >"$bus/devices/$1/uio_hv_generic/state"
@@ -59,13 +59,13 @@ bound() {
 	echo uio_hv_generic >"$bus/devices/$1/driver_override"
 }
 
-# The first line of a file below the root, and its folders
+# Write the first line of a file below the root, and make its directories.
 put() { # PATH TEXT
 	mkdir -p "$root/$(dirname "$1")"
 	printf '%s\n' "$2" >"$root/$1"
 }
 
-# A guest with two network adapters, one of them for user space, and the file
+# A guest with two NICs, one of them for user space, and the file
 # copy device
 make_guest() {
 	driver uio_hv_generic "$fcopy"
@@ -105,8 +105,8 @@ make_guest() {
 	put proc/sys/kernel/osrelease 6.12.48+deb13-cloud-amd64
 	put sys/module/uio_hv_generic/version "1:$("$dir/vmbusctl" --version | cut -d ' ' -f 2)"
 	conf "$vendor/10-fcopy.conf" '[fcopy]'
-	# From now on a device that user space takes gets the files of our
-	# module, and uio1.
+	# From now on the model gives a device that user space takes the files
+	# of our module, and uio1.
 	echo ours >"$root/kernel/module"
 	echo 1 >"$root/kernel/next-uio"
 	"$root/kernel/model" driver uio_hv_generic
@@ -116,7 +116,7 @@ make_guest() {
 		"eth0	00000000	0101A8C0	0003	0	0	100	00000000" >"$root/proc/net/route"
 }
 
-# The same, copied after the first time
+# Do the same, by a copy after the first time.
 guest() {
 	if [ ! -d "$base/guest" ]; then
 		make_guest
@@ -127,8 +127,8 @@ guest() {
 	fi
 }
 
-# vmbusctl ARGUMENTS: standard output in $out, standard error in $err, exit
-# status in $status
+# vmbusctl ARGUMENTS: run it; $out has the standard output, $err the standard
+# error, and $status the exit status
 vmbusctl() {
 	status=0
 	out=$("$dir/vmbusctl" "$@" 2>"$base/stderr") || status=$?

@@ -1,14 +1,14 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# What goes into an initramfs: nothing, or where the administrator asks for it
-# all that vmbus-bind needs. The functions of initramfs-tools and dracut are
-# stand-ins that write down their arguments.
+# Check the content of an initramfs: nothing, or all that vmbus-bind needs if
+# the administrator wants it. The functions of initramfs-tools and dracut are
+# stand-ins that record their arguments.
 # shellcheck disable=SC2086,SC2317 # GUIDs and numbers need no quotes; tests are called by name
 # shellcheck source=tree.sh
 . "$(dirname "$0")/tree.sh"
 
-# A machine with two rules, one of them a package's, and a record; the tools'
-# functions
+# Make a machine with two rules, one of them a package's, and a record, and the
+# functions of the tools.
 machine() {
 	mkdir -p "$root/usr/lib/udev/rules.d" "$root/image" "$root/usr/share/initramfs-tools"
 	: >"$root/usr/lib/udev/vmbus-bind"
@@ -24,7 +24,7 @@ machine() {
 		manual_add_modules() { echo "modules \$*" >>"$root/asked"; }
 	END
 	: >"$root/asked"
-	# Their absolute paths are the tree's.
+	# The absolute paths are those of the tree.
 	sed -E "s#(^|[ \"]|DESTDIR)/(etc|usr|var)#\1$root/\2#g" "$dir/hook" >"$root/hook"
 }
 

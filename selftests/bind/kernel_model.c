@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Linked into vmbus-bind in place of udev/kernel.c and udev/log.c. Each write
- * and each modprobe becomes a call of the tree's own model of the kernel,
- * ROOT/kernel/model, whose exit status is the errno. What would go to the
- * system log goes to standard error, with a word before it.
+ * Replace udev/kernel.c and udev/log.c in vmbus-bind. Each write and each
+ * modprobe calls the tree's model of the kernel, ROOT/kernel/model, whose exit
+ * status is the errno. Messages for the system log go to standard error, with a
+ * word before them.
  */
 #include <errno.h>
 #include <limits.h>
@@ -19,7 +19,9 @@
 #include "../../udev/kernel.h"
 #include "../../udev/log.h"
 
-/* An exit status has eight bits, the kernel's ENOTSUPP has not. */
+/*
+ * An exit status has eight bits, which are too few for the kernel's ENOTSUPP.
+ */
 #define STATUS_ENOTSUPP 254
 #define STATUS_UNCHANGED 253
 

@@ -1,21 +1,21 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# Every kernel's set of attributes, and every error that a write can end with,
-# at each write: in the end a device is bound as configured, or as it was.
+# Try every kernel's set of attributes, and every error at each write: in the
+# end a device is bound as configured, or as it was.
 # shellcheck disable=SC2086,SC2317 # GUIDs and numbers need no quotes; tests are called by name
 # shellcheck source=tree.sh
 . "$(dirname "$0")/tree.sh"
 
-# The attributes: driver_override or not, which module, and whether it takes
-# fcopy by itself
-kernels="no-override:stock no-override:ours override:stock override:ours override:id"
+# Each kind has driver_override or not, a module, and an id for fcopy in it or
+# not.
+kernels="no-override:own no-override:ours override:own override:ours override:id"
 
-# kernel KIND: the adapter eth1 and the file copy device, to be bound
+# kernel KIND: make the NIC eth1 and the file copy device, both to be bound
 kernel() {
 	rm -rf "$root"
 	tree
 	kind=${1#*:}
-	[ $kind = stock ] && echo stock >"$root/kernel/module" || echo ours >"$root/kernel/module"
+	[ $kind = own ] && echo own >"$root/kernel/module" || echo ours >"$root/kernel/module"
 	[ $kind != id ] || echo $fcopy >"$root/kernel/modules/uio_hv_generic"
 	nic $dev eth0 1
 	nic $dev2 eth1 2
@@ -49,8 +49,9 @@ test_each_kernel_binds() {
 	done
 }
 
-# Whatever a write returns once, no device is lost, none is taken that no rule
-# names, and a run without the error binds what is configured.
+# If a write returns an error once, no device is lost, vmbus-bind takes no
+# device that no rule names, and a run without the error binds what is
+# configured.
 test_each_error_at_each_write() {
 	cases=0
 	for k in no-override:ours override:ours; do
@@ -78,10 +79,10 @@ test_each_error_at_each_write() {
 	echo "# $cases cases"
 }
 
-# A driver that refuses for good: the device is back with its own, and nothing
-# is left behind.
+# If a driver always refuses, the device returns to its own driver, and nothing
+# else remains.
 test_each_error_of_the_probe() {
-	for k in no-override:ours override:stock; do
+	for k in no-override:ours override:own; do
 		for errno in silent 12 16 19 254; do
 			kernel $k
 			echo $errno >"$root/kernel/probe/uio_hv_generic"
@@ -109,8 +110,8 @@ test_rescind_at_each_write() {
 	done
 }
 
-# Free neighbours: hv_netvsc is not there yet, or somebody unbound them. new_id
-# gives them all away.
+# Other devices of the class are free: hv_netvsc is not loaded yet, or somebody
+# unbound them. new_id binds them all.
 test_without_override_a_free_neighbour_is_not_taken() {
 	for rule in "" "[$dev]:enable=no" "[nic]:enable=no:[$dev2]:enable=yes" "[nic]:exclude=$dev"; do
 		kernel no-override:ours
@@ -167,8 +168,8 @@ test_without_override_two_at_once() {
 	is ids "$(cat "$root/kernel/ids/uio_hv_generic")" ""
 }
 
-# The last two adapters with an address, each with a helper of its own at the
-# same time
+# Bind the last two NICs with an address, each with a helper of its own at the
+# same time.
 test_race_for_the_last_address() {
 	for i in 1 2 3; do
 		kernel override:ours
@@ -176,13 +177,13 @@ test_race_for_the_last_address() {
 		address eth0
 		address eth1 2
 		conf $admin/a.conf '[nic]'
-		# The kernel takes the routes of an interface that goes.
+		# The kernel removes the routes of an interface that disappears.
 		sed -i "s|^unlink_driver() { # DEVICE|&\\n\\tfor n in \"\$bus/devices/\$1/net\"/*; do sed -i \"/^\${n##*/}/d\" \"\$kernel/../proc/net/route\"; done|" \
 			"$root/kernel/model"
 		"$dir/vmbus-bind-model" $dev 2>/dev/null &
 		"$dir/vmbus-bind-model" $dev2 2>/dev/null || :
 		wait $! || :
-		is "adapters of the kernel in round $i" "$(printf '%s\n' "$(driver_of $dev)" "$(driver_of $dev2)" |
+		is "NICs of the kernel in round $i" "$(printf '%s\n' "$(driver_of $dev)" "$(driver_of $dev2)" |
 			grep -c hv_netvsc)" 1
 	done
 }

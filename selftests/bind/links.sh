@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# What udev makes of the rules: links below /dev/vmbus, owner and mode of
-# /dev/uioN, and the programs it runs. A real udevadm, on a tree that is mounted
-# over /sys in a mount namespace of its own, with /dev and /run empty.
+# Check what udev makes of the rules: links below /dev/vmbus, owner and mode of
+# /dev/uioN, and the programs it runs. This uses a real udevadm, on a tree that
+# is mounted over /sys in a mount namespace, with /dev and /run empty.
 # shellcheck disable=SC2086,SC2317 # GUIDs and numbers need no quotes; tests are called by name
 # shellcheck source=tree.sh
 . "$(dirname "$0")/tree.sh"
@@ -13,7 +13,7 @@ if ! command -v udevadm >/dev/null || [ "$(id -u)" != 0 ] || ! unshare -m true 2
 	exit "$KSFT_SKIP"
 fi
 
-# uio INSTANCE CLASS: a device that uio_hv_generic has as uio3
+# uio INSTANCE CLASS: make a device that uio_hv_generic has as uio3
 uio() {
 	d=$root/sys/devices/vmbus/$1
 	mkdir -p "$d/uio/uio3" "$d/channels/14" "$root/sys/class/uio" "$bus/drivers/uio_hv_generic"
@@ -36,8 +36,8 @@ uio() {
 	ln -s "$root/sys/kset" "$d/channels/14/subsystem"
 }
 
-# udev ACTION SYSPATH: what udev does, in $out; the links of uio3 in $links,
-# "OWNER GROUP MODE" in $access
+# udev ACTION SYSPATH: run udev's rules; $out has the output, $links the links
+# of uio3, and $access "OWNER GROUP MODE"
 udev() {
 	mkdir -p "$root/udev" "$root/rules"
 	printf '#!/bin/sh\nVMBUS_SYSROOT=%s exec %s/vmbus-bind-model "$@"\n' "$root" "$dir" >"$root/udev/vmbus-bind"
@@ -174,8 +174,8 @@ test_events_run_the_helper() {
 	is "of a change" "$runs" ""
 }
 
-# A kernel names the subsystem of a channel after its folder. udevadm reads it
-# from a link, which channels do not have; the tree has one.
+# A kernel names the subsystem of a channel after its directory. udevadm reads
+# it from a link, which channels do not have, so the tree has one.
 test_channel_runs_the_helper() {
 	uio $dev $nic
 	rm "$root/sys/devices/vmbus/$dev/channels/14/subsystem"

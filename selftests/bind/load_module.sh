@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# What load-module loads when the kernel takes or refuses our module, and that
-# modprobe runs it. modprobe, insmod and uname are stand-ins that write down
+# Check what load-module loads when the kernel takes or refuses our module, and
+# that modprobe runs it. modprobe, insmod and uname are stand-ins that record
 # their arguments; the last tests use the modprobe of this machine.
 # shellcheck disable=SC2016,SC2086,SC2154,SC2317 # numbers and names need no quotes; tree.sh sets variables; tests are called by name
 # shellcheck source=tree.sh
@@ -9,7 +9,7 @@
 
 own=lib/modules/6.12.1-amd64/kernel/drivers/uio/uio_hv_generic.ko.xz
 
-# stand_in NAME LINE...: a program where load-module looks for it
+# stand_in NAME LINE...: make a program where load-module looks for it
 stand_in() {
 	name=$1
 	shift
@@ -17,8 +17,8 @@ stand_in() {
 	chmod +x "$root/sbin/$name"
 }
 
-# machine [REASON]: a kernel that refuses our module with these words, and has
-# its own
+# machine [REASON]: make a kernel that refuses our module with these words, and
+# has its own
 machine() {
 	mkdir -p "$root/sbin" "$root/${own%/*}" "$root/sys/module"
 	: >"$root/$own"
@@ -27,7 +27,7 @@ machine() {
 	stand_in uname 'echo 6.12.1-amd64'
 	stand_in insmod
 	stand_in modprobe "[ \"\$1\" = -a ] || [ -z '${1-}' ] || { echo \"modprobe: ERROR: could not insert 'uio_hv_generic': ${1-}\" >&2; exit 1; }"
-	# Its absolute paths are the tree's.
+	# The absolute paths of the script are those of the tree.
 	sed -e "s#^PATH=.*#PATH=$root/sbin:/usr/bin:/bin#; s#\([ \"]\)/\(lib\|sbin\|var\|sys\)/#\1$root/\2/#g; s#>/dev/kmsg#>>$root/dev/kmsg#" \
 		"$dir/load-module" >"$root/load-module"
 	chmod +x "$root/load-module"
@@ -59,7 +59,7 @@ test_own_module_takes_its_place() {
 	done
 }
 
-# For modprobe -q, which udev and vmbus-bind use, a modprobe that it starts
+# With modprobe -q, which udev and vmbus-bind use, a modprobe that it starts
 # would be quiet, too.
 test_reason_is_told_to_a_quiet_modprobe() {
 	machine
@@ -131,7 +131,7 @@ test_another_process_was_faster() {
 	logged_is ""
 }
 
-# configured: modprobe's own view of the machine: our module, and the
+# configured: make modprobe's view of the machine: our module, and the
 # configuration that names the script
 configured() {
 	mkdir -p "$root/lib/modules/6.12.1-amd64/updates/dkms" "$root/conf"
@@ -143,8 +143,8 @@ configured() {
 	echo "alias vmbus:cafe uio_hv_generic" >"$root/conf/alias.conf"
 }
 
-# The modprobe of this machine, with the module and the configuration of the
-# tree
+# Run the modprobe of this machine with the module and the configuration of the
+# tree.
 real_modprobe() {
 	PATH=$PATH:/usr/sbin:/sbin modprobe -d "$root" -S 6.12.1-amd64 -C "$root/conf" "$@" 2>&1
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Every combination of a rule, a record, what two adapters carry and what else
- * the machine has, held against what the manual promises. The promises are
- * written down here once more, in other words than in plan.c.
+ * Check every combination of a rule, a record, the use of two NICs and other
+ * devices against the promises of the manual. This file implements the promises
+ * a second time, and independently of plan.c.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -43,7 +43,7 @@ struct combination {
 	bool no_routes;
 };
 
-/* A machine of two adapters, and perhaps one of another bus */
+/* A machine of two NICs, and perhaps one of another bus */
 struct machine {
 	struct config config;
 	struct section sections[2];
@@ -156,8 +156,8 @@ static void make(struct machine *m, const struct combination *c)
 }
 
 /*
- * As the machine is when it boots: the devices are there, and no interface of
- * theirs, nor a route.
+ * Make the machine as it is at boot: the devices exist, without interfaces and
+ * routes.
  */
 static void boot(struct machine *m, const struct combination *c)
 {
@@ -181,7 +181,7 @@ static void boot(struct machine *m, const struct combination *c)
 		facts->devices[i].driver[0] = '\0';
 }
 
-/* Whether the section of the first device can be known to be its own. */
+/* Tell whether the section is known to name the first device. */
 static bool is_matched(const struct combination *c, enum plan_time time)
 {
 	const bool has_own = c->own != NO_INTERFACE;
@@ -201,11 +201,11 @@ static bool is_matched(const struct combination *c, enum plan_time time)
 	}
 }
 
-/* Whether another adapter than the first has this, and stays. */
+/* Tell whether another NIC than the first one has this, and remains. */
 static bool another_has(const struct combination *c, enum other other, enum foreign foreign,
 			bool unwanted)
 {
-	/* The class names both. */
+	/* The class names both NICs. */
 	const bool wanted = c->other_wanted || c->name == BY_CLASS;
 	const bool knows_mac = c->own != NO_INTERFACE || c->past != NOTHING;
 
@@ -247,7 +247,7 @@ static enum plan_outcome promised(const struct combination *c, enum plan_time ti
 	if (time != PLAN_BOOT && is_in_use(c))
 		return PLAN_REFUSED;
 	/*
-	 * While no other adapter has an address, nothing shows what the machine
+	 * While no other NIC has an address, nothing shows what the machine
 	 * needs.
 	 */
 	if ((time != PLAN_NOW || !another_has(c, OTHER_ADDRESS, FOREIGN_ADDRESS, false)) &&
@@ -291,8 +291,8 @@ static void check(const struct combination *c)
 			tell(c, "a verdict", &plan);
 	}
 	/*
-	 * What was foretold is what comes. Without a record nothing is known of
-	 * interfaces then.
+	 * The event must have the predicted result. Without a record nothing is
+	 * known of interfaces at boot.
 	 */
 	if (c->past == NOTHING &&
 	    (c->name == BY_MAC || c->name == BY_INTERFACE || c->foreign != NO_FOREIGN))
@@ -302,15 +302,15 @@ static void check(const struct combination *c)
 	plan_make(&m.config, &m.facts, 0, PLAN_BOOT, NULL, &foretold);
 	plan_make(&booted.config, &booted.facts, 0, PLAN_EVENT, NULL, &came);
 	cases++;
-	/* Of two adapters that remain either may be named. */
+	/* The reason may name either of two NICs that remain. */
 	if (foretold.outcome != came.outcome ||
 	    (strcmp(foretold.reason, came.reason) && !strstr(came.reason, "remains")))
 		tell(c, came.reason, &foretold);
 }
 
 /*
- * The next combination in @value with @count values; false when they begin
- * anew.
+ * Advance @value, which has @count values. Return false when the values start
+ * again.
  */
 static bool next(int *value, int count)
 {
@@ -340,7 +340,7 @@ static void check_all(void)
 }
 
 /*
- * Plan for two adapters, the last with an address. @left_alone: why vmbus-bind
+ * Plan for two NICs, the last ones with an address. @left_alone: why vmbus-bind
  * --all leaves the first one alone, or NULL.
  */
 static bool plan_two(struct machine *m, const char *left_alone, struct device_plan **plans)
@@ -353,7 +353,7 @@ static bool plan_two(struct machine *m, const char *left_alone, struct device_pl
 	return !plan_all(&m->config, &m->facts, plans);
 }
 
-/* One goes, the other stays. */
+/* One NIC is bound, and the other one stays. */
 static bool all_in_order(void)
 {
 	struct device_plan *plans;
@@ -368,7 +368,7 @@ static bool all_in_order(void)
 	return ok;
 }
 
-/* The first one stays with the kernel, so the second one goes. */
+/* The first NIC stays with the kernel, so the second one is bound. */
 static bool all_but_one_left_alone(void)
 {
 	struct device_plan *plans;

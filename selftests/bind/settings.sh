@@ -1,12 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# What a rule sets on a device, and that it is set again whenever the kernel
-# makes the device anew.
+# Check the settings of a rule, and that vmbus-bind applies them again whenever
+# the kernel makes the device anew.
 # shellcheck disable=SC2086,SC2317 # GUIDs and numbers need no quotes; tests are called by name
 # shellcheck source=tree.sh
 . "$(dirname "$0")/tree.sh"
 
-# ours|stock LINE...: an adapter to bind, with a module of that kind, and a rule
+# want ours|own LINE...: make a NIC to bind, our module or the kernel's own, and
+# a rule
 want() {
 	echo "$1" >"$root/kernel/module"
 	shift
@@ -39,8 +40,8 @@ test_ring_size_that_is_set_is_not_written() {
 	! grep -q ring_size "$root/kernel/log" || fail "it was written"
 }
 
-test_ring_size_of_the_stock_module() {
-	want stock ring_size=1M
+test_ring_size_of_the_kernels_own_module() {
+	want own ring_size=1M
 	vmbus_bind $dev2
 	is status $status 1
 	says "ring_size cannot be set to 1048576: this module sets no ring sizes"
@@ -88,8 +89,8 @@ test_buffer_sizes_of_two_at_once() {
 	is "recv of the driver afterwards" "$(cat "$bus/drivers/uio_hv_generic/recv_size")" 32505856
 }
 
-test_buffer_sizes_of_the_stock_module() {
-	want stock send_buffer_size=1M
+test_buffer_sizes_of_the_kernels_own_module() {
+	want own send_buffer_size=1M
 	vmbus_bind $dev2
 	says "send_size of uio_hv_generic cannot be set to 1048576: this module sets no buffer sizes"
 	is driver "$(driver_of $dev2)" uio_hv_generic
@@ -120,7 +121,7 @@ test_the_owner_comes_before_the_mode_and_after_the_size() {
 }
 
 test_only_the_mode() {
-	want stock mode=0640
+	want own mode=0640
 	vmbus_bind $dev2
 	is status $status 0
 	is "mode of the ring" "$(mode_of "$ring")" 640
@@ -181,7 +182,7 @@ test_every_channel_that_is_there() {
 	done
 }
 
-# The event of a channel is out before its ring file is there.
+# The event of a channel comes before its ring file exists.
 test_sub_channel_that_appears_later() {
 	want ours owner=1 mode=0640
 	vmbus_bind $dev2
@@ -227,7 +228,7 @@ test_settings_after_a_new_ring_size() {
 	is "mode again" "$(mode_of "$ring")" 640
 }
 
-# Somebody else bound it, or the kernel did by itself.
+# Somebody else has bound the device, or the kernel has by itself.
 test_settings_of_a_device_that_another_program_bound() {
 	want ours mode=0640
 	driver uio_hv_generic

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 # shellcheck disable=SC2034
-# A machine as a tree of files, for the tests of vmbus-bind and vmbusctl.
-# Sourced.
+# Make a machine as a directory tree, for the tests of vmbus-bind and vmbusctl.
+# Scripts source this file.
 
 dir=$(dirname "$(readlink -f "$0")")
 # shellcheck source=../kselftest/ktap_helpers.sh
@@ -24,8 +24,8 @@ base=$(mktemp -d)
 trap 'rm -rf "$base"' EXIT
 n=0
 
-# A fresh machine with VMBus, nothing on it, and uio_hv_generic ready to be
-# loaded.
+# Make a fresh machine with VMBus, without devices, with a uio_hv_generic that
+# can be loaded.
 tree() {
 	n=$((n + 1))
 	root=$base/$n
@@ -43,7 +43,7 @@ tree() {
 	cp "$dir/model" "$root/kernel/model"
 }
 
-# driver NAME [CLASS...]: loaded, with these classes
+# driver NAME [CLASS...]: load a driver with these classes
 driver() {
 	mkdir -p "$bus/drivers/$1"
 	d=$1
@@ -64,9 +64,9 @@ device() {
 	[ -z "${3-}" ] || "$root/kernel/model" driver "$3" "$1"
 }
 
-# nic INSTANCE NAME NUMBER [DRIVER]: a network adapter, its interface and MAC
-# 00:15:5d:00:00:0NUMBER. Without a driver hv_netvsc has it, is up, and udev has
-# named it.
+# nic INSTANCE NAME NUMBER [DRIVER]: make a NIC, its interface and the MAC
+# 00:15:5d:00:00:0NUMBER. Without DRIVER hv_netvsc has it, the interface is up,
+# and udev has named it.
 nic() {
 	echo "$2 00:15:5d:00:00:0$3 $3" >"$root/kernel/net/$1"
 	[ -d "$bus/drivers/hv_netvsc" ] || driver hv_netvsc $nic
@@ -80,8 +80,8 @@ nic() {
 	: >"$root/run/udev/data/n$3"
 }
 
-# route INTERFACE DESTINATION MASK [FLAGS]: one more IPv4 route, in the numbers
-# of /proc/net/route
+# route INTERFACE DESTINATION MASK [FLAGS]: add an IPv4 route, in the numbers of
+# /proc/net/route
 route() {
 	[ -s "$root/proc/net/route" ] ||
 		printf 'Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\tMTU\tWindow\tIRTT\n' \
@@ -99,7 +99,7 @@ address() {
 	route "$1" "$(printf '00%02XA8C0' "${2-1}")" 00FFFFFF
 }
 
-# record INSTANCE LINE...: what the last boots left
+# record INSTANCE LINE...: write a record, as from earlier boots
 record() {
 	mkdir -p "$root/$state"
 	i=$1
@@ -114,7 +114,7 @@ conf() {
 	printf '%s\n' "$@" >"$f"
 }
 
-# vmbus_bind ARGUMENTS: output in $out, exit status in $status
+# vmbus_bind ARGUMENTS: run it; $out has the output, and $status the exit status
 vmbus_bind() {
 	status=0
 	out=$("$dir/vmbus-bind-model" "$@" 2>&1) || status=$?
@@ -156,7 +156,7 @@ log_is_empty() {
 	[ ! -s "$root/kernel/log" ] || fail "the kernel was asked for: $(tr '\n' ';' <"$root/kernel/log")"
 }
 
-# run_tests: each function named test_*, in the order of the file
+# run_tests: run each function test_*, in the order of the file
 run_tests() {
 	tests=$(sed -n 's/^\(test_[a-z0-9_]*\)() {$/\1/p' "$0")
 	ktap_print_header

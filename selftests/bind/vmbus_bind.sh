@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# vmbus-bind against a model of the kernel: who has the device in the end, and
-# what was written.
+# Run vmbus-bind against a model of the kernel, and check which driver has the
+# device in the end, and what was written.
 # shellcheck disable=SC2086,SC2317 # GUIDs and numbers need no quotes; tests are called by name
 # shellcheck source=tree.sh
 . "$(dirname "$0")/tree.sh"
@@ -441,7 +441,7 @@ test_locks_are_roots_alone() {
 	is "modes of the locks" "$(find "$root/run/hyperv-uio/lock" -printf '%y %m\n' | sort -u | tr '\n' ';')" "d 700;f 600;"
 }
 
-# It waits for another run, and the rule is forbidden meanwhile.
+# vmbus-bind waits for another run, and meanwhile the rule is disabled.
 test_configuration_is_read_under_the_lock() {
 	want_fcopy
 	device $dev $fcopy
@@ -467,8 +467,7 @@ test_lock_that_cannot_be_taken() {
 	is driver "$(driver_of $dev)" none
 }
 
-# An editor is still at it when systemd starts the unit, and once more during
-# the run.
+# An editor still writes when systemd starts the unit, and again during the run.
 test_settle_waits_for_the_last_change() {
 	device $dev $fcopy
 	conf $admin/a.conf '[fcopy]' driver=half

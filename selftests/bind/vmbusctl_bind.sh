@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# vmbusctl bind, unbind, rules and ring-size, and driverctl's spelling of them.
+# vmbusctl bind, unbind, rules and ring-size, and the syntax of driverctl for
+# them.
 # shellcheck disable=SC2086,SC2154,SC2317 # GUIDs and numbers need no quotes; tests are called by name
 # shellcheck source=tree.sh
 . "$(dirname "$0")/tree.sh"
@@ -9,7 +10,8 @@
 
 file1=$admin/60-$nic1.conf
 
-# file_is PATH LINE...: without the first line of a file of vmbusctl's
+# file_is PATH LINE...: compare a file, without the first line of vmbusctl's
+# files
 file_is() {
 	path=$1
 	shift
@@ -21,7 +23,7 @@ no_file() {
 	[ ! -e "$root/$1" ] || fail "$1 is there: $(cat "$root/$1")"
 }
 
-# does STATUS ARGUMENTS...: vmbusctl exits with this status
+# does STATUS ARGUMENTS...: run vmbusctl, and check the exit status
 does() {
 	want=$1
 	shift
@@ -100,7 +102,7 @@ test_bind_for_the_next_boot() {
 	log_is_empty
 }
 
-# Its unit runs vmbus-bind --all when bind.d has changed.
+# The path unit runs vmbus-bind --all when bind.d has changed.
 test_bind_for_the_next_boot_waits() {
 	guest
 	does 0 bind --boot eth1
@@ -112,7 +114,7 @@ test_bind_for_the_next_boot_waits() {
 	says "    now        waits: it waits for the next boot, as --boot has asked"
 	does 0 show $nic1
 	says "it waits for the next boot"
-	# At the boot /run is empty.
+	# At boot /run is empty.
 	rm -r "$root/run/hyperv-uio"
 	vmbus_bind --udev $nic1
 	is "driver after the boot" "$(driver_of $nic1)" uio_hv_generic
@@ -152,7 +154,7 @@ test_bind_that_cannot_wait() {
 	is driver "$(driver_of $nic1)" hv_netvsc
 }
 
-# The administrator is there and has looked: the next boot knows it.
+# The administrator has made a check, which the next boot knows.
 test_bind_is_recorded_for_the_next_boot() {
 	for when in --persistent --boot; do
 		guest
@@ -351,7 +353,7 @@ verdict_of() {
 	grep -E '^(verdict|rule|driver)=' "$root/var/lib/hyperv-uio/$1" | tr '\n' ' '
 }
 
-# What is done now only says nothing about the next boot.
+# A change only for now proves nothing for the next boot.
 test_bind_and_unbind_now_keep_the_verdict() {
 	guest
 	driver other
@@ -382,8 +384,8 @@ test_unbind_now_holds_until_the_next_boot() {
 	is "driver after the boot" "$(driver_of $nic1)" uio_hv_generic
 }
 
-# The host's offer ends a release also when the guard refuses the adapter, and
-# when no rule names it.
+# An offer of the host ends a release, even if the guard refuses the NIC or no
+# rule names it.
 test_an_offer_ends_a_release() {
 	for rule in there gone; do
 		guest
@@ -438,7 +440,7 @@ test_unbind_now_ends_no_wait_for_the_next_boot() {
 	is "driver after vmbus-bind --all" "$(driver_of $nic1)" hv_netvsc
 }
 
-# No rule names the adapter when it is released, so a rule that is written later
+# No rule names the NIC when it is released, so a rule that is written later
 # counts.
 test_release_without_a_rule_leaves_no_note() {
 	for release in "vmbusctl unbind --now $nic1" "vmbus_bind --release $nic1"; do
@@ -465,8 +467,8 @@ test_release_that_fails_leaves_no_note() {
 	done
 }
 
-# The device is named, but not taken, so what the administrator wanted before
-# holds.
+# The command names the device, but the guard refuses it, so what the
+# administrator wanted before remains in effect.
 test_bind_that_fails_ends_no_release() {
 	for bind in "bind eth1" "bind --now eth1" "bind --boot eth1 third"; do
 		guest
@@ -500,8 +502,8 @@ test_bind_at_boot_whose_file_cannot_be_written_waits_for_nothing() {
 	is waiting "$(ls $root/run/hyperv-uio/next-boot 2>/dev/null)" ""
 }
 
-# vmbus-bind --all has looked at the notes and waits for the device while
-# vmbusctl releases it.
+# vmbus-bind --all has read the files in next-boot and waits for the device
+# while vmbusctl releases it.
 test_release_during_vmbus_bind_all() {
 	for note in $nic1.released $nic1; do
 		guest
@@ -520,7 +522,7 @@ test_release_during_vmbus_bind_all() {
 	done
 }
 
-# The adapter had a rule, and has none: a later rule is a new request.
+# The NIC had a rule, and has none: a later rule is a new request.
 test_rule_after_unbind_counts() {
 	guest
 	does 0 bind eth1
@@ -533,7 +535,7 @@ test_rule_after_unbind_counts() {
 	says "next boot  bind: "
 }
 
-test_rules_and_list_of_a_released_adapter() {
+test_rules_and_list_of_a_released_nic() {
 	guest
 	does 0 bind eth1
 	does 0 unbind --now uio1
@@ -569,7 +571,7 @@ test_unbind_now() {
 	says "rule: $root/$file1 binds the device again at the next boot"
 }
 
-# The guard refuses the adapter then.
+# The guard refuses the NIC then.
 test_unbind_now_promises_no_binding_that_is_refused() {
 	guest
 	conf $admin/50-dpdk.conf "[$nic0]" "[$nic1]"
@@ -653,7 +655,7 @@ test_unbind_without_a_driver() {
 	says "$nic1 (nic) has no driver"
 }
 
-# As DPDK's guide does it: new_id, unbind, bind.
+# Bind by hand, as in DPDK's guide: new_id, unbind, bind.
 test_unbind_of_what_was_bound_by_hand() {
 	guest
 	"$root/kernel/model" write /sys/bus/vmbus/drivers/uio_hv_generic/new_id "$nic"
@@ -672,7 +674,7 @@ test_kernel_without_driver_override() {
 	done
 	does 0 bind eth1
 	is driver "$(driver_of $nic1)" uio_hv_generic
-	is "the other adapter" "$(driver_of $nic0)" hv_netvsc
+	is "the other NIC" "$(driver_of $nic0)" hv_netvsc
 	does 0 list-overrides
 	says "$nic1 uio_hv_generic"
 	does 0 unbind eth1
@@ -740,7 +742,7 @@ test_rules_json() {
 	says '"rule":null'
 }
 
-# The sentence that rules prints for a device is that of vmbus-bind, now and at
+# vmbusctl rules prints the same reason for a device as vmbus-bind, now and at
 # the next boot.
 test_rules_say_what_vmbus_bind_does() {
 	guest
@@ -831,7 +833,7 @@ test_ring_size_ends_the_wait_for_the_next_boot() {
 	is waiting "$(ls $root/run/hyperv-uio/next-boot)" ""
 }
 
-# The host takes the device back and offers it again.
+# The host rescinds the device and offers it again.
 test_ring_size_for_the_next_boot_keeps_no_re_offer_from_being_bound() {
 	guest
 	does 0 ring-size --boot uio0 64K
@@ -906,7 +908,7 @@ test_ring_size_wrong_arguments() {
 	does 2 ring-size --now uio0
 }
 
-# As driverctl spells it
+# The syntax of driverctl
 
 test_set_override() {
 	guest
@@ -1005,9 +1007,9 @@ test_list_overrides_of_the_next_boot() {
 	is output "$out" "$nic1 uio_hv_generic"
 }
 
-# Both tools side by side
+# Both tools together
 
-# entry INSTANCE DRIVER: what driverctl keeps
+# entry INSTANCE DRIVER: make an entry of driverctl
 entry() {
 	put etc/driverctl.d/vmbus-$1 $2
 }
@@ -1020,7 +1022,7 @@ test_entry_of_driverctl_binds_at_boot() {
 	is driver "$(driver_of $kvp0)" uio_hv_generic
 }
 
-# The guard holds for an entry as for a section.
+# The guard protects the device of an entry as that of a section.
 test_entry_of_driverctl_is_guarded() {
 	guest
 	entry $nic0 uio_hv_generic
@@ -1104,8 +1106,8 @@ test_unbind_removes_an_entry() {
 	done
 }
 
-# What driverctl does at its boot, if systemd ever passes it the name: the
-# device stays where it is.
+# Do what driverctl does at boot, if systemd ever passes it the right name: the
+# device keeps its driver.
 test_driverctl_and_vmbus_bind_agree() {
 	guest
 	entry $kvp0 uio_hv_generic

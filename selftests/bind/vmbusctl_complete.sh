@@ -10,8 +10,8 @@
 
 commands="list show watch rules doctor bind unbind ring-size set-override unset-override list-overrides"
 
-# offers WORD... -- CANDIDATE...: after these words; the last word is being
-# typed
+# offers WORD... -- CANDIDATE...: check the candidates after these words; the
+# last word is being typed
 offers() {
 	typed=
 	while [ "$1" != -- ]; do
@@ -24,7 +24,7 @@ offers() {
 	is "what follows$typed" "$(printf '%s\n' "$out" | cut -f 1 | sort)" "$(printf '%s\n' "$@" | sort)"
 }
 
-# in_bash LINE: what bash completes it to
+# in_bash LINE: print the completion of bash
 in_bash() {
 	bash --norc --noprofile -c '
 		PATH=$1:$PATH
@@ -34,8 +34,8 @@ in_bash() {
 		printf "%s\n" "${COMPREPLY[@]}"' - "$dir" "$1"
 }
 
-# in_zsh LINE: what zsh would offer. Its completion system is not needed for
-# that: compadd is ours.
+# in_zsh LINE: print the candidates of zsh, without its completion system:
+# compadd is a function of this test.
 in_zsh() {
 	zsh -f -c '
 		path=($1 $path)
@@ -81,8 +81,7 @@ test_help_of_each_command() {
 	done
 }
 
-# Each option of a command is in its help, and each option in the help is one
-# that the command takes.
+# The help of a command has each of its options and no other.
 test_help_is_complete() {
 	guest
 	for command in $commands; do
@@ -234,7 +233,7 @@ test_bash() {
 	is nothing "$(in_bash "vmbusctl show eth9")" ""
 }
 
-# bash takes a colon for the end of a word, and replaces what is behind it.
+# bash takes a colon as the end of a word, and replaces the part after it.
 test_bash_with_a_mac() {
 	guest
 	is mac "$(in_bash "vmbusctl show 00:15:5")" "${mac1#00:15:}"

@@ -12,8 +12,8 @@ ours=lib/modules/$release/updates/dkms/uio_hv_generic.ko
 own=lib/modules/$release/kernel/drivers/uio/uio_hv_generic.ko
 secure_boot=sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c
 
-# finding SEVERITY CHECK TEXT [FIX]: doctor says so, in this or in the last
-# run's output
+# finding SEVERITY CHECK TEXT [FIX]: check that this or the last run of doctor
+# has this finding
 finding() {
 	line=$(printf '%-7s  %-13s  %s' "$1" "$2" "$3")
 	printf '%s\n' "$out" | grep -Fq -- "$line" || fail "no finding '$line': $out"
@@ -26,7 +26,7 @@ finding() {
 	esac
 }
 
-# healthy: no finding needs a repair
+# healthy: check that no finding needs a repair
 healthy() {
 	vmbusctl doctor
 	is status $status 0
@@ -34,21 +34,21 @@ healthy() {
 	lacks "warning "
 }
 
-# sick: doctor finds something
+# sick: check that doctor finds something
 sick() {
 	vmbusctl doctor
 	is status $status 7
 }
 
-# not_loaded: as guest(), but the module is not loaded, and no rule names a
-# device
+# not_loaded: do as guest(), but without a loaded module and rules that name
+# devices
 not_loaded() {
 	guest
 	rm -r $root/sys/module/uio_hv_generic
 	rm $root/$vendor/10-fcopy.conf
 }
 
-# dkms: the source of our module is there, with a kernel and its image
+# dkms: add the source of our module, and a kernel with its image
 dkms() {
 	put usr/src/uio_hv_generic-0.1.0/dkms.conf ''
 	mkdir -p "$root/lib/modules/$release"
@@ -327,7 +327,7 @@ test_build_that_failed() {
 	finding problem dkms "dkms has not built the module for the running kernel $release, although its headers are there; /var/lib/dkms/uio_hv_generic/0.1.0/build/make.log may say why" "dkms install uio_hv_generic/0.1.0 -k $release"
 }
 
-# secure ON: whether Secure Boot is on
+# secure ON: switch Secure Boot on or off
 secure() {
 	mkdir -p "$root/$(dirname $secure_boot)"
 	# Four bytes of attributes, then the value
@@ -357,7 +357,7 @@ test_lockdown_is_told() {
 	finding ok lockdown "Lockdown is off"
 }
 
-# secured: our module is installed and not loaded, with Secure Boot
+# secured: install our module, do not load it, and switch Secure Boot on
 secured() {
 	not_loaded
 	put $ours module
@@ -398,7 +398,7 @@ test_unsigned_module_while_the_own_one_is_loaded() {
 	finding problem secure-boot "the module /$ours is not signed" "dkms remove uio_hv_generic/0.1.0 --all; dkms install uio_hv_generic/0.1.0"
 }
 
-# keys PATH: a certificate at this place; the list of shim has others
+# keys PATH: make a certificate at this path; the list of shim has others
 keys() {
 	put $ours 'module~Module signature appended~'
 	mkdir -p "$root/$(dirname $1)" "$root/sys/firmware/efi/mok-variables"
@@ -494,7 +494,7 @@ test_device_that_is_refused_at_the_next_boot() {
 	is "driver after the fix" "$(driver_of $nic1)" hv_netvsc
 }
 
-# A check would find now that the machine needs the adapter, or it has found
+# A check would find now that the machine needs the NIC, or it has found
 # that before, or no check helps.
 test_device_that_no_check_makes_safe() {
 	for case in "a check at" "the network is down" disk; do
@@ -528,7 +528,7 @@ test_device_that_has_failed() {
 	finding problem devices "$copy (fcopy) has failed: the host did not take its buffers after a resume" "vmbusctl unbind --now $copy; vmbusctl bind --now $copy"
 }
 
-# daemon [PID]: hv-fcopyd is installed, and runs
+# daemon [PID]: install hv-fcopyd, and run it
 daemon() {
 	put usr/sbin/hv-fcopyd ''
 	[ -z "${1-}" ] || put proc/$1/comm hv-fcopyd
@@ -625,7 +625,7 @@ test_another_daemon_runs() {
 	finding problem daemon "the kernel tree's daemon hv_fcopy_uio_daemon runs (process 323)" "kill 323"
 }
 
-# image NAME: asked for vmbus-bind in the initramfs, which was made just now
+# image NAME: make an initramfs, with vmbus-bind on request, just now
 image() {
 	put etc/hyperv-uio/initramfs ''
 	put usr/share/initramfs-tools/hooks/hyperv-uio ''
@@ -684,7 +684,7 @@ test_device_that_waits_for_the_next_boot() {
 	lacks "problem  devices"
 }
 
-# entry INSTANCE DRIVER: what driverctl keeps
+# entry INSTANCE DRIVER: make an entry of driverctl
 entry() {
 	put etc/driverctl.d/vmbus-$1 $2
 }
@@ -788,7 +788,7 @@ test_wrong_arguments() {
 	is status $status 2
 }
 
-# doctor only looks.
+# doctor changes nothing.
 test_nothing_is_changed() {
 	guest
 	daemon

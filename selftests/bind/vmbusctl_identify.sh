@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# The identifiers that vmbusctl takes for a device.
+# Check the identifiers that vmbusctl accepts for a device.
 # shellcheck disable=SC2086,SC2154,SC2317 # GUIDs and numbers need no quotes; tests are called by name
 # shellcheck source=tree.sh
 . "$(dirname "$0")/tree.sh"
@@ -127,7 +127,7 @@ test_interface_that_user_space_took() {
 	means $mac1 $nic1
 }
 
-# The record of a device counts for nothing once it has an interface again.
+# The record of a device has no effect while the device has an interface.
 test_interface_that_came_back() {
 	guest
 	put var/lib/hyperv-uio/$nic1 interface=eth9
@@ -142,7 +142,7 @@ test_interface_behind_a_bridge() {
 	mkdir -p "$bus/devices/$vf/pci0001:00/0001:00:02.0/net/enP1s1"
 	echo $mac0 >"$bus/devices/$vf/pci0001:00/0001:00:02.0/net/enP1s1/address"
 	means enP1s1 $vf
-	# A virtual function has the address of its adapter.
+	# A virtual function has the address of its NIC.
 	means $mac0 $nic0
 }
 
@@ -226,8 +226,8 @@ test_prefix_of_several_devices() {
 	means fd $heart0
 }
 
-# "fc" is a class, "fd" the beginning of a GUID, and "fcopy" both a class and no
-# prefix.
+# "fc" is a class, "fd" is the beginning of a GUID, and "fcopy" is a class and
+# no prefix.
 test_name_comes_before_prefix() {
 	guest
 	device fc000000-0000-0000-0000-000000000001 $kvp
@@ -254,8 +254,7 @@ test_prefix_that_is_too_long() {
 	unknown ${copy}0
 }
 
-# Whoever says "fcopy" means the class, and an interface may have that name,
-# too.
+# "fcopy" names the class, although an interface may have that name, too.
 test_name_of_two_kinds() {
 	guest
 	mv $bus/devices/$nic1/net/eth1 $bus/devices/$nic1/net/fcopy
@@ -280,8 +279,8 @@ test_every_command_takes_them() {
 	done
 }
 
-# bind, unbind and ring-size change one device, and watch, list and rules show
-# all that are named.
+# bind, unbind and ring-size work on one device; watch, list and rules show all
+# devices that are named.
 test_ambiguous_identifier_changes_nothing() {
 	guest
 	for command in "bind nic" "bind --now nic" "bind --boot nic" "unbind nic" "unbind --now nic" \

@@ -1,14 +1,14 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# vmbusctl list and show: each column, each key of the JSON, what cannot be
-# read.
+# Check vmbusctl list and show: each column, each key of the JSON, and
+# attributes that cannot be read.
 # shellcheck disable=SC2086,SC2154,SC2317 # GUIDs and numbers need no quotes; tests are called by name
 # shellcheck source=tree.sh
 . "$(dirname "$0")/tree.sh"
 # shellcheck source=guest.sh
 . "$(dirname "$0")/guest.sh"
 
-# row TEXT: the line with this text, with one blank between its columns
+# row TEXT: print the line with this text, with one blank between its columns
 row() {
 	printf '%s\n' "$out" | grep -F -- "$1" | head -n 1 | tr -s ' '
 }
@@ -44,7 +44,7 @@ test_columns_are_aligned() {
 	is "blanks at the end of a line" "$(echo "$out" | grep -c ' $')" 0
 }
 
-# right HEADER VALUE: the value ends where the header ends
+# right HEADER VALUE: check that the value ends where the header ends
 test_numbers_are_aligned_at_the_right() {
 	guest
 	vmbusctl list $copy
@@ -144,8 +144,8 @@ test_links() {
 	lacks my-link
 }
 
-# The name and the MAC of an interface are remembered when user space takes its
-# device.
+# vmbus-bind records the name and the MAC of an interface when user space takes
+# its device.
 test_interface_that_is_gone_is_remembered() {
 	guest
 	rm -r $bus/devices/$nic1/net
@@ -234,7 +234,7 @@ test_json_of_a_device() {
 	is object "$(printf '%s' "$out" | tr -d ' \n')" "[{\"instance\":\"$copy\",\"class_id\":\"$fcopy\",\"class\":\"fcopy\",\"driver\":\"uio_hv_generic\",\"uio\":\"uio0\",\"ring_bytes\":20480,\"ring_data_bytes\":16384,\"monitored\":false,\"state\":\"open\",\"module_state\":\"open\",\"interfaces\":[],\"known_interface\":null,\"mac\":null,\"disks\":[],\"links\":[\"/dev/vmbus/by-class/fcopy\",\"/dev/vmbus/by-id/$copy\"],\"rule\":{\"file\":\"$root/$vendor/10-fcopy.conf\",\"line\":1,\"driver\":\"uio_hv_generic\",\"enable\":true,\"force\":false,\"ring_size\":null,\"owner\":null,\"group\":null,\"mode\":null,\"link\":null,\"now\":{\"outcome\":\"bound\",\"reason\":\"uio_hv_generichasit\"},\"next_boot\":{\"outcome\":\"bind\",\"reason\":\"themachinecandowithoutdevicesofitsclass\"}},\"events\":7,\"signals\":null,\"opens\":null,\"channels\":[{\"relid\":14,\"index\":0,\"cpu\":0,\"monitor_id\":null,\"from_host_bytes\":0,\"to_host_bytes\":104,\"interrupts\":12,\"signals\":14}],\"maps\":[{\"name\":\"txrx_rings\",\"size\":40960},{\"name\":\"int_page\",\"size\":4096},{\"name\":\"monitor_page\",\"size\":4096}]}]"
 }
 
-test_json_of_a_network_adapter() {
+test_json_of_a_nic() {
 	guest
 	vmbusctl list --json eth0
 	says '"interfaces":['
@@ -284,7 +284,7 @@ test_show() {
 	is map "$(row "txrx_rings")" "uio0 0 txrx_rings 40 KiB"
 }
 
-test_show_network_adapter() {
+test_show_nic() {
 	guest
 	vmbusctl show eth0
 	says "interface   eth0"
@@ -384,7 +384,7 @@ test_output_that_cannot_be_written() {
 	done
 }
 
-# colours COMMAND: how many escape sequences it prints to a terminal
+# colours COMMAND: count the escape sequences that it prints to a terminal
 colours() {
 	TERM=xterm script -qec "$dir/vmbusctl $1" /dev/null </dev/null | grep -c "$(printf '\033\\[')" || :
 }

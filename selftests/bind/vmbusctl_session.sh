@@ -1,12 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# The session with vmbusctl in README is what vmbusctl prints.
+# Check that vmbusctl prints the session in README.
 # shellcheck disable=SC2154,SC2317 # variables of tree.sh; tests are called by name
 # shellcheck source=tree.sh
 . "$(dirname "$0")/tree.sh"
 
-# README lies beside the tests when they are installed, and two folders up in a
-# checkout.
+# README is beside the installed tests, and two directories up in a checkout.
 readme=$dir/README.md
 [ -f "$readme" ] || readme=$dir/../../README.md
 
@@ -15,7 +14,7 @@ test_readme_has_the_session() {
 	"$dir/session" >"$base/session" || fail "the session failed"
 	[ -s "$base/session" ] || fail "the session printed nothing"
 	sed -n '/^<!-- session -->$/,/^<!-- end of session -->$/s/^    //p; ' "$readme" >"$base/readme"
-	# Lines without text have no indentation.
+	# Empty lines have no indentation.
 	grep -v '^$' "$base/session" >"$base/want"
 	grep -v '^$' "$base/readme" >"$base/have"
 	diff -u "$base/have" "$base/want" | sed 's/^/# /'

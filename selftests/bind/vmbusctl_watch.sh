@@ -1,23 +1,23 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# vmbusctl watch: rates, and devices that come and go.
+# Check vmbusctl watch: its rates, and devices that appear and disappear.
 # shellcheck disable=SC2086,SC2154,SC2317 # GUIDs and numbers need no quotes; tests are called by name
 # shellcheck source=tree.sh
 . "$(dirname "$0")/tree.sh"
 # shellcheck source=guest.sh
 . "$(dirname "$0")/guest.sh"
 
-# look N: the line of the N-th look of JSON
+# look N: print the line of the N-th look of JSON
 look() {
 	printf '%s\n' "$out" | sed -n "$1p"
 }
 
-# value LINE KEY: of the first channel
+# value LINE KEY: print a value of the first channel
 value() {
 	printf '%s\n' "$1" | grep -o "\"$2\":[^,}]*" | head -n 1 | cut -d : -f 2
 }
 
-# between COMMAND: what happens after the first look
+# between COMMAND: run a command after the first look
 between() {
 	(sleep 0.6 && eval "$1") &
 }
@@ -53,7 +53,7 @@ test_idle_channel() {
 	is row "$(echo "$out" | tail -n 1 | tr -s ' ')" "$copy fcopy uio_hv_generic 14 0.0 0.0 0% 0%"
 }
 
-# A counter begins anew when the host offers the device again.
+# A counter restarts when the host offers the device again.
 test_counter_that_went_back() {
 	guest
 	between "echo 3 >$bus/devices/$copy/channels/14/interrupts"

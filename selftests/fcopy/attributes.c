@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * Each rule by itself that attributes.h has for owner, mode, ACL and label of a
- * file.
- */
+/* Test each rule of attributes.h for owner, mode, ACL and label of a file. */
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/syscall.h>
@@ -22,16 +19,16 @@ static struct failure failure;
 static const struct stat nothing;
 
 /*
- * These stand in for file systems that are missing here; 0 leaves the kernel's
- * answer.
+ * These replace the results of file systems that this machine lacks; 0 keeps
+ * the kernel's result.
  */
 static int chown_error, acl_set_error, acl_remove_error, label_error;
 static long magic;
 static unsigned int chown_calls;
 
 /*
- * A file system that checks nothing hands this out as an ACL; NULL leaves the
- * kernel's answer.
+ * A file system without checks returns this as an ACL; NULL keeps the kernel's
+ * result.
  */
 static const unsigned char *acl_read;
 static size_t acl_read_size;
@@ -125,7 +122,7 @@ static void finish(void)
 	close(dir);
 }
 
-/* Go on with a new file in the same directory. */
+/* Start another file in the same directory. */
 static void begin_again(void)
 {
 	finish();
@@ -223,7 +220,7 @@ static const unsigned char acl_of_old[] = {
 	VERSION, USER_OBJ(6), USER_1000(7), GROUP_OBJ(4), GROUP_1000(2), MASK(7), OTHER(4)
 };
 
-/* Returns whether the new file has exactly that ACL. */
+/* Return whether the new file has exactly that ACL. */
 static bool has_acl(const unsigned char *acl, size_t size)
 {
 	unsigned char have[1024];
@@ -458,7 +455,7 @@ static void limits_in_a_sticky_directory(void)
 		policy.gid = 1003;
 		old = make_old(0, i % 2 ? 1005 : 0, cases[i].old);
 		expect_int(set_owner(&old), REFUSAL_NONE);
-		/* These groups are no user's choice. */
+		/* No user has these groups. */
 		expect_owner(0, i % 2 ? 1005 : 0);
 		expect_int(set_rest("a", &old), REFUSAL_NONE);
 		expect_mode(cases[i].mode);
@@ -696,7 +693,7 @@ static void cannot_set_body(void)
 		expect_mode(cases[i].mode);
 		expect_logged("/to/a: cannot set the ACL of the replaced file (Operation not supported)");
 	}
-	/* Without an ACL, the group's bits are the group's. */
+	/* Without an ACL, the group bits are those of the group. */
 	logged[0] = '\0';
 	expect(removexattr("to/a", ACL) == 0 && chmod("to/a", 0664) == 0);
 	old = look_again();
@@ -722,7 +719,7 @@ static void no_proc_body(void)
 	expect(has_no_acl());
 	expect_mode(0604);
 	expect_logged("/to/a: cannot read the ACL of the replaced file (No such file or directory)");
-	/* The group had nothing, so that there is nothing to warn about. */
+	/* The group had no permissions, so there is nothing to warn about. */
 	logged[0] = '\0';
 	expect(removexattr("to/a", ACL) == 0 && chmod("to/a", 0604) == 0);
 	old = look_again();
@@ -736,7 +733,7 @@ static void acl_that_cannot_be_read(void)
 	on_tmpfs(no_proc_body);
 }
 
-/* Somebody puts something else at the name after the daemon looked. */
+/* Somebody replaces the file after the daemon looked. */
 static void other_file_body(void)
 {
 	struct stat old;
@@ -887,7 +884,10 @@ static void default_acl_mode_body(void)
 	begin_again();
 	umask(0);
 	expect_int(set_rest("a", &nothing), REFUSAL_NONE);
-	/* As open(2) with 0644 has it: the ACL gives others nothing. */
+	/*
+	 * The result is that of open(2) with 0644: the ACL gives others
+	 * nothing.
+	 */
 	expect_mode(0640);
 	policy.mode = 0604;
 	expect_int(set_rest("a", &nothing), REFUSAL_NONE);
@@ -930,10 +930,7 @@ static void cannot_remove_body(void)
 	begin_again();
 	acl_remove_error = EIO;
 	expect_int(set_rest("a", &old), REFUSAL_NONE);
-	/*
-	 * The mask of that ACL is empty, so that its entries give nobody
-	 * anything.
-	 */
+	/* The mask of that ACL is empty, so its entries grant nothing. */
 	expect_mode(0604);
 	expect_logged("/to/a: cannot remove the ACL that its directory gave it (Input/output error)");
 }
@@ -997,8 +994,8 @@ static void labels_body(void)
 	expect(has_label(old_label));
 	expect_quiet();
 	/*
-	 * Without SELinux nobody misses the label; any other failure logs a
-	 * line.
+	 * Without SELinux a missing label is no failure; any other failure logs
+	 * a line.
 	 */
 	begin_again();
 	label_error = EPERM;

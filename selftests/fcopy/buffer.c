@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The buffer in front of a file: what it holds, what it writes, and when. */
+/*
+ * Test the buffer in front of a file: what it holds, what it writes, and when.
+ */
 #include <sys/syscall.h>
 
 #include "../../daemons/fcopy/buffer.h"
@@ -15,8 +17,8 @@ static size_t model_end;
 static int file;
 
 /*
- * What pwrite() was asked for, and what it does: an error from call error_at
- * on, or half of the bytes
+ * The calls of pwrite(), and its result: an error from call error_at on, or
+ * half of the bytes
  */
 static struct {
 	uint64_t offset;
@@ -77,13 +79,13 @@ static int add(uint64_t offset, size_t size, unsigned int salt)
 	return err;
 }
 
-/* As the daemon does after each answer */
+/* Do what the daemon does after each answer. */
 static int work(void)
 {
 	return buffer_ready(&buffer) ? buffer_write(&buffer, file) : 0;
 }
 
-/* Whether file and buffer together are what was added */
+/* Return whether file and buffer together have the added bytes. */
 static bool is_whole(void)
 {
 	ssize_t n;
@@ -118,7 +120,10 @@ static void whole_pieces_at_their_multiples(void)
 	for (uint64_t at = 0; at < 10 * BUFFER_PIECE; at += FRAGMENT) {
 		expect_int(add(at, FRAGMENT, 0), 0);
 		expect_int(work(), 0);
-		/* A piece is written as soon as it is there, and not before. */
+		/*
+		 * The buffer writes a piece as soon as it is complete, and not
+		 * before.
+		 */
 		expect_int(count, (at + FRAGMENT) / BUFFER_PIECE);
 		expect(buffer.length < BUFFER_PIECE);
 		expect(is_whole());
@@ -130,7 +135,10 @@ static void whole_pieces_at_their_multiples(void)
 	end_test();
 }
 
-/* Nobody takes the pieces away, as when packets are queued. */
+/*
+ * The test does not call work() in between, as the daemon does not while it
+ * queues packets.
+ */
 static void full_buffer_writes_itself(void)
 {
 	begin_test();
@@ -189,7 +197,7 @@ static void rewritten_in_the_buffer(void)
 }
 
 /*
- * Bytes from before the buffer begins: it writes what it has, and begins there.
+ * These bytes are before the buffer: it writes what it has, and begins there.
  */
 static void rewritten_before_the_buffer(void)
 {
@@ -203,7 +211,7 @@ static void rewritten_before_the_buffer(void)
 	expect_int(calls[0].offset, BUFFER_PIECE);
 	expect_int(calls[0].size, 1000);
 	expect(is_whole());
-	/* The host goes on where it was. */
+	/* The host continues where it was. */
 	expect_int(add(BUFFER_PIECE + 1000, 50, 3), 0);
 	expect_int(count, 2);
 	expect_int(calls[1].offset, 10);
@@ -299,7 +307,7 @@ static void errors(void)
 		expect_int(add(BUFFER_SIZE, 1, 1), -numbers[i]);
 		/* A jump, and one to the byte before */
 		expect_int(add(BUFFER_SIZE + 1000, 1, 1), -numbers[i]);
-		/* What could not be written is still there. */
+		/* The buffer still has what it could not write. */
 		expect_int(buffer.offset, 0);
 		expect_int(buffer.length, BUFFER_SIZE);
 		write_error = 0;
@@ -320,8 +328,8 @@ static void errors(void)
 		end_test();
 	}
 	/*
-	 * A file that takes nothing, and says nothing, must not make the daemon
-	 * spin.
+	 * A file that accepts no bytes without an error must not make the
+	 * daemon spin.
 	 */
 	begin_test();
 	expect_int(add(0, 10, 1), 0);

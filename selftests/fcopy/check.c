@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * hv-fcopyd --check-path: what it says about each outcome, and that it changes
+ * Test hv-fcopyd --check-path: its output for each outcome, and that it changes
  * nothing.
  */
 #include "../../daemons/fcopy/check.h"
@@ -36,7 +36,10 @@ static int check(const char *path, const char *name, int how)
 	return result;
 }
 
-/* Whether it said just these lines; "%" stands for the test's directory. */
+/*
+ * Return whether the output has exactly these lines; "%" stands for the test's
+ * directory.
+ */
 static bool said_lines(const char *const *lines)
 {
 	const char *rest = said;
@@ -101,7 +104,7 @@ static void copies_that_would_be_taken(void)
 	}
 }
 
-/* The host cannot send these, whatever the file system takes. */
+/* The host cannot send these, even if a file system accepts them. */
 static void names_that_no_host_can_send(void)
 {
 	char path[300];
@@ -162,7 +165,7 @@ static void copies_that_would_be_refused(void)
 		    "host: 0x8007007b");
 	expect_int(check("C:/x", "src", 0), 1);
 	expect(strstr(said, "drive letter") && strstr(said, "host: 0x8007007b"));
-	/* It came nowhere. */
+	/* The copy has reached no file. */
 	expect(!strstr(said, "directory: "));
 	expect_int(check("/tmp/../etc", "src", 0), 1);
 	expect(strstr(said, "'..'") && strstr(said, "host: 0x8007007b"));
@@ -203,14 +206,14 @@ static void rules(void)
 		    "result: refused: fcopyd.conf does not allow this place: "
 		    "no allow= covers %/x/new",
 		    "host: 0x80070005");
-	/* A rule said yes, and something else no. */
+	/* A rule allows it, and something else refuses it. */
 	expect_int(check(in("a/x/new"), "src", 0), 1);
 	expect(strstr(said, "rule: allow=") && strstr(said, "(rules.conf:1)") &&
 	       strstr(said, "host: 0x80070003"));
 	default_policy();
 }
 
-/* The host learns that copies are off, whatever else is wrong. */
+/* The host learns first that copies are disabled. */
 static void disabled(void)
 {
 	default_policy();

@@ -52,9 +52,9 @@ else
 	ktap_test_skip "three capabilities" "as above"
 fi
 
-# What the program, the C library and libsystemd call, from the start on. Older
-# versions of systemd have fewer calls in @default: 247 lacks arch_prctl,
-# getrandom, mprotect and mremap.
+# The system calls of the program, the C library and libsystemd from the start
+# on. Older versions of systemd have fewer calls in @default: 247 lacks
+# arch_prctl, getrandom, mprotect and mremap.
 needed="access arch_prctl brk capget clone clone3 clock_gettime clock_nanosleep close connect epoll_create1 epoll_ctl epoll_pwait
 	epoll_wait eventfd2 execve exit exit_group faccessat faccessat2 fallocate fchmod fchownat fcntl fgetxattr flock fremovexattr
 	fsetxattr fstat fstatfs fsync futex getdents64 geteuid getpid getrandom getxattr getsockopt ioctl linkat lseek

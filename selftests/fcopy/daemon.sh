@@ -1,14 +1,14 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# hv-fcopyd as a program: options, and what it does on a machine without its
-# device.
+# Test hv-fcopyd as a program: its options, and its behaviour on a machine
+# without the device.
 dir=$(dirname "$(readlink -f "$0")")
 # shellcheck source=../kselftest/ktap_helpers.sh
 . "$dir/ktap_helpers.sh"
 
 ktap_print_header
 
-# The one of the build folder, else the installed one
+# Use the program of the build directory, or else the installed one.
 fcopyd=${HYPERV_UIO_BUILD:+$HYPERV_UIO_BUILD/daemons/hv-fcopyd}
 [ -n "$fcopyd" ] || fcopyd=$(PATH=$PATH:/usr/local/sbin:/usr/sbin command -v hv-fcopyd)
 if [ ! -x "$fcopyd" ]; then
@@ -26,11 +26,12 @@ instance=eb765408-105f-49b6-b4aa-c123b64d17d4
 conf=$work/fcopyd.conf
 : >"$conf"
 
-# A sysfs of our own, so that no real device is opened
+# Use a separate sysfs, so that the daemon opens no real device.
 VMBUS_SYSROOT=$work
 export VMBUS_SYSROOT
 
-# run OPTIONS...: sets status and out, with a state directory of its own
+# run OPTIONS...: run hv-fcopyd with its own state directory, and set status and
+# out
 run() {
 	out=$(timeout 10 "$fcopyd" --state-dir="$work/state" --config="$conf" "$@" 2>&1)
 	status=$?
@@ -49,7 +50,7 @@ is_status() {
 	return 1
 }
 
-# result DESCRIPTION: of the command before
+# result DESCRIPTION: report the result of the last command
 result() {
 	if [ $? = 0 ]; then
 		ktap_test_pass "$1"
@@ -155,8 +156,8 @@ run -n
 is_status 69 "uio_hv_generic" && [ "$(echo "$out" | wc -l)" = 1 ]
 result "device that is not bound: one line"
 
-# VMBus prints the number as -1 after a hibernation until the host offers the
-# device again.
+# After a hibernation VMBus shows the number -1 until the host offers the device
+# again.
 number=$work/sys/bus/vmbus/devices/$instance/id
 echo -1 >"$number"
 (sleep 2 && echo 7 >"$number") &
@@ -186,8 +187,8 @@ is_status 69 "uio_hv_generic" && [ "$(echo "$out" | wc -l)" = 1 ]
 result "device that another program closes: the start waits for that"
 rm -r "${state%/*}"
 
-# Killed in the middle of a copy: what it noted is removed by the next start,
-# device or not
+# After a kill during a copy, the next start removes what the journal names,
+# with and without the device.
 mkdir -p "$work/to"
 : >"$work/to/.hv-fcopyd.0123456789abcdef"
 : >"$work/to/file"

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What goes wrong in the kernel tree's own daemon
- * (tools/hv/hv_fcopy_uio_daemon.c), with the letters of doc/fcopy.md, and must
- * not go wrong here. daemon.sh tests r, the exit status.
+ * Test that the defects of the kernel tree's own daemon
+ * (tools/hv/hv_fcopy_uio_daemon.c), with the letters of doc/fcopy.md, do not
+ * occur here. daemon.sh tests r, the exit status.
  */
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -19,7 +19,9 @@ static struct policy policy = POLICY_DEFAULTS;
 static struct message request, answer;
 static uint64_t transaction;
 
-/* What the next write does: fails with write_error, or writes only half */
+/*
+ * The effect on the next write: it fails with write_error, or writes only half
+ */
 static int write_error;
 static bool short_writes;
 static int fsync_error;
@@ -154,7 +156,7 @@ static void c_packets_shorter_than_a_header(void)
 
 	session_init(&session, -1, &policy);
 	for (size_t n = 0; n < IC_HEADER; n++) {
-		/* Of just that size, for the address sanitizer */
+		/* The size is exact for the address sanitizer. */
 		unsigned char *message = malloc(n ? n : 1);
 
 		memset(message, 0xff, n);
@@ -187,7 +189,7 @@ static void d_links_and_dots(void)
 	expect_int(ask(), E_LINK);
 	start_message(&request, in("door/a"), "a", OVER_WRITE, 0);
 	expect_int(ask(), E_LINK);
-	/* A link to a directory that nobody may follow is no target either. */
+	/* A link to a directory that no user may follow is no target either. */
 	start_message(&request, in("door"), "a", OVER_WRITE, 0);
 	expect_int(ask(), E_LINK);
 	expect_int(entries("vault"), 0);
@@ -275,7 +277,10 @@ static void i_names_beyond_ascii(void)
 	expect_int(ask(), S_OK);
 	expect_int(end(COMPLETE), S_OK);
 	expect(access("to/Gr\xc3\xbc\xc3\x9f" "e \xe6\x97\xa5\xe6\x9c\xac\xf0\x9f\x8e\x89", F_OK) == 0);
-	/* 200 letters, which the other reads from behind its array */
+	/*
+	 * The kernel tree's daemon reads these 200 letters from behind its
+	 * array.
+	 */
 	memset(long_name, 'l', 200);
 	long_name[200] = '\0';
 	expect_int(start(long_name, 0, 0), S_OK);
@@ -386,7 +391,7 @@ static void m_wake_up_for_nothing(void)
 }
 
 /*
- * Each of them clears the interrupt mask: a value of 0 would set it, for ever.
+ * Each value clears the interrupt mask; a value of 0 would set it permanently.
  */
 static void n_what_is_written_to_the_device(void)
 {
@@ -394,7 +399,7 @@ static void n_what_is_written_to_the_device(void)
 	ssize_t n;
 
 	begin_test();
-	/* The host waits for each answer, so each is signalled. */
+	/* The host waits for each answer, so the daemon signals each. */
 	for (int i = 0; i < 20; i++) {
 		while (vmbus_ack(host) == 0)
 			;
@@ -480,8 +485,8 @@ static void s_rings_of_any_size(void)
 }
 
 /*
- * Headers as a machine with pages of 64 KiB has them, which this one need not
- * be
+ * These are the headers of a machine with pages of 64 KiB, which this one need
+ * not be.
  */
 static void t_pages_of_another_machine(void)
 {
@@ -532,8 +537,8 @@ static void u_offsets_beyond_the_file(void)
 	expect_int(start("a", 0, 10), S_OK);
 	expect_int(send_data(5, "abc"), E_INVALID_ARG);
 	/*
-	 * A file that is announced to be huge gets no hole either: there is no
-	 * room for it.
+	 * A file of a huge announced size gets no hole either: there is no
+	 * space for it.
 	 */
 	expect(start("a", 0, 1ull << 60) != S_OK);
 	/* The announced size is a hint, and max-size a limit. */
@@ -546,8 +551,8 @@ static void u_offsets_beyond_the_file(void)
 }
 
 /*
- * As after hibernation: the device goes in the middle of a copy, comes back,
- * and knows nothing.
+ * As after hibernation, the device disappears during the copy, returns, and
+ * knows nothing.
  */
 static void v_device_that_comes_back(void)
 {

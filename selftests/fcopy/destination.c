@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Where a copy goes: what the two strings of START mean, and what is made on
- * the way.
+ * Test the destination of a copy: the meaning of the two strings of START, and
+ * what the daemon creates on the way.
  */
 #include <linux/capability.h>
 #include <linux/fs.h>
@@ -37,7 +37,7 @@ static enum refusal resolve(const char *path, const char *name, int how)
 	return destination_resolve(&request, &policy, &to, &failure);
 }
 
-/* Expects that the copy goes to DIRECTORY, by way of MISSING, as FILE. */
+/* Expect that the copy goes to DIRECTORY, by way of MISSING, as FILE. */
 #define expect_goes(path, name, how, directory, missing, file, into) \
 	expect_goes_at(__LINE__, path, name, how, directory, missing, file, into)
 static void expect_goes_at(int line, const char *path, const char *name, int how,
@@ -98,7 +98,7 @@ static void expect_refused_at(int line, const char *path, const char *name, int 
 	free(after);
 }
 
-/* Without the '/' that it begins with */
+/* Return the path of @name without the '/' at its beginning. */
 static const char *relative(const char *name)
 {
 	return in(name) + 1;
@@ -113,7 +113,7 @@ static void path_with_a_slash(void)
 	expect_goes(in("d/."), "src", 0, "d", "", "src", true);
 	expect_goes(in("d/./"), "src", 0, "d", "", "src", true);
 	expect_goes(in("."), "src", 0, ".", "", "src", true);
-	/* It does not exist: only -CreateFullPath makes it. */
+	/* It does not exist, and only -CreateFullPath creates it. */
 	expect_refused(in("new/"), "src", 0, REFUSAL_MISSING, in("new"));
 	expect_refused(in("new/."), "src", FORCE, REFUSAL_MISSING, in("new"));
 	expect_refused(in("d/x/y/"), "src", 0, REFUSAL_MISSING, in("d/x/y"));
@@ -133,7 +133,7 @@ static void path_of_a_directory(void)
 		expect_goes(in("d"), "src", how, "d", "", "src", true);
 		expect_goes(in("d/e"), "src", how, "d/e", "", "src", true);
 	}
-	/* What is a directory under that name itself is not replaced. */
+	/* A copy does not replace a directory that already has the name. */
 	expect_refused(in("d"), "e", 0, REFUSAL_DIRECTORY, in("d/e"));
 	expect_refused(in("d/"), "e", FORCE | CREATE, REFUSAL_DIRECTORY, in("d/e"));
 }
@@ -242,7 +242,7 @@ static void too_long(void)
 	expect_refused(path, "src", 0, REFUSAL_NAME_TOO_LONG, "000");
 	snprintf(path, sizeof(path), "%s/d/%s/x", scratch, name);
 	expect_refused(path, "src", CREATE, REFUSAL_NAME_TOO_LONG, "000");
-	/* What the host sends at most: 259 units of 3 bytes */
+	/* The host sends up to 259 units, here of 3 bytes. */
 	*name = '\0';
 	for (int i = 0; i < 85; i++)
 		strcat(name, "\xe2\x82\xac");
@@ -258,7 +258,7 @@ static void too_long(void)
 	expect_goes(path, "src", 0, "d", "", "src", true);
 }
 
-/* Together with what is missing, the place is longer than any path may be. */
+/* With the missing part, the path is longer than any path may be. */
 static void too_long_behind_a_link(void)
 {
 	char place[PATH_MAX], name[201], path[PATH_MAX], half[PATH_MAX] = "";
@@ -445,8 +445,7 @@ static void immutable_and_append_only(void)
 	change_flag("d", FS_IMMUTABLE_FL, false);
 
 	/*
-	 * New files can come into a directory that is append-only, but none can
-	 * go.
+	 * An append-only directory accepts new files, but none can be removed.
 	 */
 	expect(change_flag("d", FS_APPEND_FL, true));
 	expect_refused(in("d/f"), "src", FORCE, REFUSAL_IMMUTABLE, in("d/ is append-only"));
@@ -477,7 +476,7 @@ static void mount_points(void)
 	expect_refused(in("d"), "f", FORCE, REFUSAL_MOUNT_POINT, in("d/f"));
 	expect_refused(in("d/ram"), "src", FORCE, REFUSAL_MOUNT_POINT, in("d/ram"));
 	expect_refused(in("d/f"), "src", 0, REFUSAL_EXISTS, in("d/f"));
-	/* What is mounted is no hindrance for what is in it. */
+	/* A mount point does not prevent copies into it. */
 	expect_goes(in("m/f"), "src", FORCE, "m", "", "f", false);
 	expect_goes(in("other"), "src", FORCE, ".", "", "other", false);
 	expect_goes(in("m"), "src", 0, "m", "", "src", true);
@@ -607,7 +606,7 @@ static void without_cap_fowner(void)
 	expect_goes(in("own/users"), "src", FORCE, "own", "", "users", false);
 	expect_goes(in("free/users"), "src", FORCE, "free", "", "users", false);
 	expect_goes(in("s/new"), "src", 0, "s", "", "new", false);
-	/* As the kernel sees it */
+	/* The view of the kernel */
 	make_file("s/new", "");
 	expect(rename("s/new", "s/users") < 0 && errno == EPERM);
 	expect(rename("s/new", "s/roots") == 0);
@@ -778,13 +777,13 @@ static void directories_are_made(void)
 	destination_close(&to, false);
 	expect_int(entries("a/b"), 1);
 
-	/* Only what was missing counts, and only that is removed again. */
+	/* The daemon records only what was missing, and removes only that. */
 	expect_int(make(in("a/b/d/e/"), "src"), REFUSAL_NONE);
 	expect_int(to.created, 2);
 	destination_close(&to, true);
 	expect_int(to.dir, -1);
 	expect_int(entries("a/b"), 1);
-	/* Nothing was missing: the directory can be synced all the same. */
+	/* Nothing was missing, and the directory can be synced nevertheless. */
 	expect_int(make(in("a/b/c"), "src"), REFUSAL_NONE);
 	expect_int(to.created, 0);
 	expect(fsync(to.dir) == 0);
@@ -839,7 +838,7 @@ static void made_directories_get_what_the_policy_says(void)
 static void made_directories_are_taken_back(void)
 {
 	mkdir("a", 0755);
-	/* Somebody uses them. */
+	/* Somebody uses the directories. */
 	expect_int(make(in("a/b/c/file"), "src"), REFUSAL_NONE);
 	make_file("a/b/c/others", "");
 	destination_close(&to, true);
@@ -848,7 +847,7 @@ static void made_directories_are_taken_back(void)
 	make_file("a/x/others", "");
 	destination_close(&to, true);
 	expect_int(entries("a/x"), 1);
-	/* Somebody has put another one there. */
+	/* Somebody has put another directory there. */
 	expect_int(make(in("a/p/q/file"), "src"), REFUSAL_NONE);
 	expect(rename("a/p/q", "a/p/r") == 0 && mkdir("a/p/q", 0755) == 0);
 	destination_close(&to, true);
@@ -865,7 +864,7 @@ static int fail_one(unsigned int n, const uint64_t args[6])
 
 /*
  * VARIANT is the system call that fails with calls_to_fail, each time a later
- * one of it.
+ * call of it.
  */
 static void make_in_vain(void)
 {
@@ -918,7 +917,10 @@ static void nothing_is_left_of_a_failure(void)
 static void nothing_is_left_of_a_refusal(void)
 {
 	mkdir("a", 0755);
-	/* A component becomes a file, after what is missing was found out. */
+	/*
+	 * A component becomes a file after the daemon found out what is
+	 * missing.
+	 */
 	expect_int(resolve(in("a/b/c/d/file"), "src", CREATE), REFUSAL_NONE);
 	make_file("a/b", "");
 	expect_int(destination_make(&to, &policy, &failure), REFUSAL_NOT_DIRECTORY);
@@ -926,7 +928,7 @@ static void nothing_is_left_of_a_refusal(void)
 	expect_int(to.dir, -1);
 	expect(holds("a/b", ""));
 	unlink("a/b");
-	/* The directory goes away. */
+	/* The directory disappears. */
 	expect_int(resolve(in("a/b/file"), "src", CREATE), REFUSAL_NONE);
 	rmdir("a");
 	expect_int(destination_make(&to, &policy, &failure), REFUSAL_MISSING);
@@ -962,7 +964,7 @@ static void somebody_is_faster(void)
 		_exit(NO_MEANWHILE);
 	expect_int(destination_make(&to, &policy, &failure), REFUSAL_NONE);
 	expect_int(meanwhile_calls, 4);
-	/* Their directory is theirs, and so is what is above it. */
+	/* Their directory belongs to them, and so does everything above it. */
 	expect_int(to.created, 2);
 	expect_int(status_of("a/b/c").st_mode & 07777, 0711);
 	destination_close(&to, true);
@@ -1061,14 +1063,14 @@ static void rule_that_is_found_later(void)
 	mkdir("a", 0755);
 	RULES("-other/secret");
 	expect_int(resolve(in("a/x/secret/file"), "src", CREATE), REFUSAL_NONE);
-	/* Only now the rule's place and the copy's are the same. */
+	/* Only now the paths of the rule and of the copy are the same. */
 	expect(symlink("a/x", "other") == 0);
 	expect_int(destination_make(&to, &policy, &failure), REFUSAL_RULE);
 	expect(strstr(failure.detail, "rules.conf:1"));
 	expect(strstr(failure.detail, in("a/x/secret/file")));
 	expect_int(to.dir, -1);
 	expect_int(entries("a"), 0);
-	/* And where the rules say yes */
+	/* The rules allow this one. */
 	expect_int(unlink("other"), 0);
 	RULES("+a/x");
 	expect_int(make(in("a/x/secret/file"), "src"), REFUSAL_NONE);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Whole copies over rings in memory, with a host at the other end. */
+/* Test whole copies over rings in memory, with a host at the other end. */
 #include <pthread.h>
 #include <vmbus_bufring.h>
 
@@ -42,7 +42,7 @@ static int post(void)
 			  request.length);
 }
 
-/* Takes the next answer, and checks that it belongs to the request @of. */
+/* Take the next answer, and check that it belongs to the request @of. */
 static uint32_t take(uint64_t of)
 {
 	struct vmbus_packet packet;
@@ -64,7 +64,7 @@ static void expect_silence(void)
 	expect_int(vmbus_recv(host, &packet, answer.bytes, sizeof(answer.bytes)), -EAGAIN);
 }
 
-/* Works in lockstep, as Hyper-V does. */
+/* Work in lockstep, as Hyper-V does. */
 static uint32_t ask(void)
 {
 	uint64_t id = transaction;
@@ -86,7 +86,7 @@ static unsigned char byte_at(uint64_t offset)
 }
 
 /*
- * Sends SIZE bytes by ask_one(), a fragment each; returns the first status that
+ * Send SIZE bytes by ask_one(), one fragment each. Return the first status that
  * is no success.
  */
 static uint32_t send_file(uint64_t size, uint32_t (*ask_one)(void))
@@ -136,7 +136,7 @@ static void sizes_around_the_fragment(void)
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
 		start_message(&request, in("to"), "a", OVER_WRITE, sizes[i]);
 		expect_int(ask(), S_OK);
-		/* On the way a packet is padded to a multiple of 8. */
+		/* The ring pads a packet to a multiple of 8. */
 		expect_int(answer.length, (request.length + 7) / 8 * 8);
 		answer.length = request.length;
 		expect(is_answer(&answer, &request));
@@ -148,7 +148,7 @@ static void sizes_around_the_fragment(void)
 	end_test(1);
 }
 
-/* Serves like the daemon's loop, until the host is gone. */
+/* Serve like the daemon's loop, until the host is gone. */
 static void *serve(void *unused)
 {
 	intptr_t err;
@@ -188,7 +188,7 @@ static void copy_between_threads(void)
 	expect_int(ask_other_thread(), S_OK);
 	expect(is_file("to/new/a", size));
 
-	/* Another one, and the host goes away in the middle of it. */
+	/* This is another copy, and the host disappears in the middle of it. */
 	start_message(&request, in("to/new/"), "b", CREATE_PATH, size);
 	expect_int(ask_other_thread(), S_OK);
 	vmbus_chan_close(host);
@@ -245,8 +245,8 @@ static void answers_of_a_burst_share_a_signal(void)
 }
 
 /*
- * The host sends as much as fits and takes no answers: they wait for room, none
- * is lost.
+ * The host fills the ring and takes no answers: they wait for room, and none is
+ * lost.
  */
 static void full_ring_to_the_host(void)
 {
@@ -282,10 +282,7 @@ static void full_ring_to_the_host(void)
 	end_test(1);
 }
 
-/*
- * A host that refills the ring without end must not keep the daemon from its
- * signals.
- */
+/* The daemon must notice signals even if a host refills the ring forever. */
 static void share_of_one_call(void)
 {
 	int posted = 0;

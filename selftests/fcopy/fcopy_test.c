@@ -32,7 +32,7 @@ void add_test(void (*function)(void), const char *name, const char *how, int num
 
 bool expect_at(const char *file, int line, const char *text, bool holds)
 {
-	/* One that fails in a loop is printed only some times. */
+	/* An expectation that fails in a loop prints only some messages. */
 	if (!holds && ++failures <= 10)
 		ksft_print_msg("%s:%d: expected %s\n", file, line, text);
 	return holds;
@@ -152,13 +152,10 @@ static void scratch_enter(void)
 	char template[128];
 
 	snprintf(template, sizeof(template), "%s/fcopy.XXXXXX", base ? base : "/tmp");
-	/* Without the links on the way: they are for the tests to make. */
+	/* Resolve the links on the way; tests make their own links. */
 	if (!mkdtemp(template) || chdir(template) < 0 || !getcwd(scratch, sizeof(scratch)))
 		ksft_exit_fail_perror(template);
-	/*
-	 * Where root is the tester, it is a directory that only root can write
-	 * to.
-	 */
+	/* If root runs the tests, only root can write to the directory. */
 	chmod(scratch, 0755);
 }
 

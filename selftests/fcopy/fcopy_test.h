@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/*
- * What the tests of the daemon share: a scratch directory, expectations, files.
- */
+/* Helpers of the daemon's tests: a scratch directory, expectations, files */
 #ifndef FCOPY_TEST_H
 #define FCOPY_TEST_H
 

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* fcopyd.conf: keys, faults with file and line, drop-ins in their order. */
+/*
+ * Test fcopyd.conf: keys, faults with file and line, and the order of drop-ins.
+ */
 #include <limits.h>
 
 #include "../../daemons/fcopy/config.h"
@@ -21,7 +23,7 @@ static int load(const char *text)
 	return config_load(in("conf"), true, &policy);
 }
 
-/* Whether the reader reports the one fault in TEXT as LINE: WHAT */
+/* Return whether the reader reports exactly one fault in TEXT: LINE: WHAT */
 static void expect_fault(const char *text, const char *line, const char *what)
 {
 	char want[512];
@@ -32,7 +34,9 @@ static void expect_fault(const char *text, const char *line, const char *what)
 		ksft_print_msg("said '%s', expected '%s'\n", logged, want);
 }
 
-/* Whether rule I is "allow" or "deny" for PATH, and who says so */
+/*
+ * Return whether rule I is "allow" or "deny" for PATH, from this file and line.
+ */
 static bool is_rule(size_t i, bool allow, const char *path, const char *source)
 {
 	return i < policy.count && policy.rules[i].allow == allow &&
@@ -150,7 +154,7 @@ static void rules(void)
 	expect(is_rule(5, false, "/a#b;c", line_of("conf", 6)));
 	expect(is_rule(6, true, "/x ", line_of("conf", 7)));
 	config_free(&policy);
-	/* An empty value begins its own list anew, and not the other one. */
+	/* An empty value clears its own list, and not the other one. */
 	expect_int(load("allow=/a\ndeny=/b\nallow=/c\nallow=\nallow=/d\n"), 0);
 	expect_int(policy.count, 2);
 	expect(is_rule(0, false, "/b", line_of("conf", 2)));
@@ -162,7 +166,7 @@ static void rules(void)
 	config_free(&policy);
 }
 
-/* What looks like a comment behind a value is a fault, whatever the key. */
+/* Text that looks like a comment after a value is a fault for every key. */
 static void comments_behind_values(void)
 {
 	static const char *const keys[] = { "enable", "allow", "deny", "follow-links", "max-size",
@@ -271,7 +275,7 @@ static void drop_ins(void)
 	expect(is_rule(1, true, "/a", line_of("conf.d/10-a.conf", 3)));
 	expect(is_rule(2, true, "/b", line_of("conf.d/20-b.conf", 2)));
 	config_free(&policy);
-	/* An empty value begins the list anew. */
+	/* An empty value clears the list. */
 	make_file("conf.d/40-d.conf", "\nallow=\nallow=/d\n");
 	expect_int(load("allow=/\ndeny=/x"), 0);
 	expect_int(policy.count, 2);
@@ -294,7 +298,7 @@ static void long_lines(void)
 {
 	char text[PATH_MAX + 64];
 
-	/* Libraries cut a line of this length. */
+	/* Some libraries truncate a line of this length. */
 	memset(text, 'a', sizeof(text));
 	memcpy(text, "allow=/", 7);
 	text[2000] = '\0';
@@ -334,7 +338,7 @@ static void files_of_others_refused(void)
 				      "(owner 65534, mode 0644)"));
 		expect(chown("conf", 0, 0) == 0);
 	}
-	/* A user who can write to the folder can move a file into it. */
+	/* A user who can write to the directory can move a file into it. */
 	mkdir("conf.d", 0755);
 	expect(chmod("conf.d", 0757) == 0);
 	expect_int(config_load(in("conf"), true, &policy), -EPERM);
@@ -371,7 +375,7 @@ static void print(const char *path)
 	fclose(to);
 }
 
-/* Each text has every key, and is printed as it was read. */
+/* Each text has every key, and the output is the same text. */
 static void printed_as_it_is_read(void)
 {
 	static const char *const texts[] = {
@@ -405,7 +409,9 @@ static void defaults_are_printed(void)
 		     "selinux-label=default\n"));
 }
 
-/* The output reads back to the same policy, even behind other settings. */
+/*
+ * The output yields the same policy when it is read, even after other settings.
+ */
 static void printed_reads_back(void)
 {
 	static const char others[] = "allow=/other\ndeny=/other\nmin-free=1\nowner=1\nmode=0111\n";

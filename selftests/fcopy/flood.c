@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* How many lines of the log a host can provoke, with the daemon's own log.c. */
+/* Test how many log lines a host can cause, with the daemon's own log.c. */
 #include <stdarg.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -17,7 +17,7 @@ static struct policy policy = POLICY_DEFAULTS;
 static struct message request;
 static bool no_tmpfile, cannot_unlink;
 
-/* The disk has no part in this, and would take most of the time. */
+/* Do not use the disk, which would take most of the time. */
 int fsync(int fd)
 {
 	return 0;
@@ -56,7 +56,7 @@ static uint32_t end(uint32_t operation)
 	return ask();
 }
 
-/* Each of these is one round of what a host can repeat. */
+/* Each function is one round of messages that a host can repeat. */
 
 static void refused(int i)
 {
@@ -174,8 +174,8 @@ static int lines(void)
 }
 
 /*
- * KINDS of events of copies, and OTHERS, other kinds of lines; each has a line
- * more about those left out.
+ * KINDS counts the kinds of copy events, and OTHERS the other kinds of lines.
+ * Each kind has one more line about suppressed lines.
  */
 static void flood(void (*function)(int i), int kinds, int others)
 {
@@ -213,8 +213,8 @@ static void messages_that_are_not_valid(void)
 }
 
 /*
- * A state directory that takes no notes, where files need a name and
- * directories are made
+ * The state directory accepts no journal entries, which the daemon needs for
+ * files with names and for new directories.
  */
 static void notes_that_cannot_be_written(void)
 {
@@ -232,7 +232,7 @@ static void notes_that_cannot_be_written(void)
 	close(journal);
 }
 
-/* A file that the file system does not let go */
+/* The file system does not remove this file. */
 static void files_that_cannot_be_removed(void)
 {
 	session.transfer.journal = -1;

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The message handler as a fuzz target. An input is a row of messages. Each one
- * has its length before it as 16 bits, little-endian. corpus/ has some to begin
- * with, and every input that was a finding.
+ * Fuzz the message handler. An input is a sequence of messages, each after its
+ * length in 16 bits, little-endian. corpus/ has some inputs to start from, and
+ * every input that found a bug.
  *
- * Without an argument it runs every file of the corpus, then FUZZ_SECONDS (2)
- * of inputs that it makes of them, from FUZZ_SEED. With the name of an input
- * file it runs that one. For libFuzzer: clang -DLIBFUZZER
+ * Without an argument, run every file of the corpus, and then FUZZ_SECONDS (2)
+ * of inputs that are derived from them, from FUZZ_SEED. With the name of an
+ * input file, run that one. For libFuzzer: clang -DLIBFUZZER
  * -fsanitize=fuzzer,address.
  */
 #include <sys/random.h>
@@ -21,7 +21,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static struct policy policy = POLICY_DEFAULTS;
 static struct policy_rule rule = { .allow = true };
 
-/* The disk has no part in this, and would take most of the time. */
+/* Do not use the disk, which would take most of the time. */
 int fsync(int fd)
 {
 	return 0;
@@ -46,7 +46,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		size -= 2;
 		if (length > size)
 			length = size;
-		/* Of just that size, for the address sanitizer */
+		/* The size is exact for the address sanitizer. */
 		message = malloc(length ? length : 1);
 		before = malloc(length ? length : 1);
 		memcpy(message, data, length);
@@ -70,7 +70,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	return 0;
 }
 
-/* Whatever the inputs name, it stays in the scratch directory. */
+/* All names in the inputs stay in the scratch directory. */
 static void confine(const char *directory)
 {
 	if (geteuid() == 0 && (chroot(directory) < 0 || chdir("/") < 0))
@@ -156,7 +156,7 @@ static void read_corpus(const char *program)
 		free(entries);
 }
 
-/* Where a message of the input begins, by chance; its end too */
+/* Return the beginning of a random message of the input, and its end. */
 static size_t message_at(const struct input *of, size_t *end)
 {
 	size_t starts[256], n = 0, at = 0;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A host that means harm sends messages in any order, with any bytes, over
- * rings in memory, for HOSTILE_SECONDS (2). HOSTILE_SEED repeats a run. It gets
- * at most one answer to each request, in order, with the same bytes but for the
- * status. The guest has only whole files afterwards.
+ * A hostile host sends messages in any order, with any bytes, over rings in
+ * memory, for HOSTILE_SECONDS (2). HOSTILE_SEED repeats a run. The host gets at
+ * most one answer to each request, in order, with the same bytes except for the
+ * status. Afterwards the guest has only whole files.
  */
 #include <ftw.h>
 #include <stdarg.h>
@@ -23,13 +23,13 @@ static struct policy policy = POLICY_DEFAULTS;
 static char to[270] = "/to";
 static uint64_t state;
 
-/* The disk has no part in this, and would take most of the time. */
+/* Do not use the disk, which would take most of the time. */
 int fsync(int fd)
 {
 	return 0;
 }
 
-/* A variant is what the system lacks. */
+/* A variant is a feature that the system lacks. */
 #define NO_TMPFILE 1
 
 static bool has_no_tmpfile(void)
@@ -75,8 +75,8 @@ static uint64_t any_number(void)
 }
 
 /*
- * A file that the host believes to be sending: "f0" to "f3", all of it the
- * letter of its last digit
+ * A file that the host believes it is sending: "f0" to "f3", whose bytes are
+ * all the letter of its last digit
  */
 static struct {
 	char name[3];
@@ -131,7 +131,7 @@ static void build(struct message *m)
 	}
 }
 
-/* Break it: single bytes, numbers, its length. */
+/* Corrupt it: single bytes, numbers, its length. */
 static void spoil(struct message *m)
 {
 	size_t at, n;
@@ -173,7 +173,7 @@ static void take_answers(void)
 	while (vmbus_recv(host, &packet, answer.bytes, sizeof(answer.bytes)) == 0) {
 		struct message *of = NULL;
 
-		/* Those without an answer are passed over, none twice. */
+		/* Skip requests without an answer; none has two. */
 		while (count && !of) {
 			if ((uint32_t)packet.transaction_id == (uint32_t)(sent - count))
 				of = &queue[first];
@@ -204,7 +204,7 @@ static void post(const struct message *m)
 	sent++;
 }
 
-/* As Hyper-V: the next message after the answer */
+/* Do as Hyper-V: send the next message after the answer. */
 static void lockstep(const struct message *m)
 {
 	static struct message answer;
@@ -224,7 +224,7 @@ static double seconds_since(const struct timespec *begun)
 	return now.tv_sec - begun->tv_sec + (now.tv_nsec - begun->tv_nsec) / 1e9;
 }
 
-/* Some messages, in an order that need not be theirs */
+/* Send some messages, in any order. */
 static void burst(void)
 {
 	static struct message messages[8];
@@ -255,9 +255,7 @@ static void discard(void)
 	transfer_discard(&exchange.session.transfer, &why);
 }
 
-/*
- * A copy as it should be works all the same, and has the bytes that were sent.
- */
+/* A correct copy still works, and has the bytes that were sent. */
 static void witness(void)
 {
 	static struct message m;
@@ -320,7 +318,7 @@ static void attack(void)
 	mkdir("to", 0755);
 	mkdir("to/sub", 0755);
 	expect(symlink("/", "to/link") == 0);
-	/* Whatever the host comes up with stays in here. */
+	/* All names that the host makes up stay in here. */
 	if (geteuid() == 0)
 		expect(chroot(".") == 0 && chdir("/") == 0);
 	else

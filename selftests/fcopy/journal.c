@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Notes of interrupted copies: what the next daemon removes, what it leaves,
- * and what it forgets.
+ * Test the journal of interrupted copies: what the next daemon removes, what it
+ * keeps, and what it forgets.
  */
 #include <inttypes.h>
 #include <sys/mount.h>
@@ -15,7 +15,7 @@
 
 #define DAY (24 * 3600)
 
-/* A birth is as fine as a tick of the kernel's clock, 10 ms on FAT. */
+/* A birth time has the resolution of the kernel's clock, and 10 ms on FAT. */
 #define BIRTHS_APART 20000
 
 /* The errno with which temporary files cannot be removed; 0: they can */
@@ -37,7 +37,7 @@ int unlinkat(int dir, const char *path, int flags)
 	return syscall(SYS_unlinkat, dir, path, flags);
 }
 
-/* What fstat() does on a directory that was removed */
+/* The result of fstat() for a removed directory */
 static enum { LINKS_GONE, LINKS_STAY, IS_STALE } removed_fstat;
 
 /* NFS answers ESTALE, and not every file system counts the links. */
@@ -78,8 +78,8 @@ static void begin_test(void)
 }
 
 /*
- * Not on ext3, tmpfs before Linux 5.19, NFS and others. It ends the test, which
- * begin_test() began.
+ * Require birth times, which ext3, tmpfs before Linux 5.19, NFS and others
+ * lack. End the test, which begin_test() began, without them.
  */
 #define needs_births()									\
 	do {										\
@@ -98,8 +98,8 @@ static void end_test(void)
 }
 
 /*
- * Note, as a copy does, that @name appears in DIRECTORY, or that it made the
- * last MADE components.
+ * Record, as a copy does, that @name appears in DIRECTORY, or that the copy
+ * made the last MADE components.
  */
 static void note(const char *directory, unsigned int made)
 {
@@ -151,7 +151,7 @@ static void write_note(const char *format, ...)
 	expect(symlinkat(text, journal, name) == 0);
 }
 
-/* Make the note that NAME has so many days old. */
+/* Make the entry of NAME so many days old. */
 static void age(int days)
 {
 	struct timespec times[2];
@@ -256,7 +256,7 @@ static void only_a_regular_file_is_ours(void)
 	note("to", 0);
 	mkdir(temporary_in("to"), 0755);
 	clean();
-	/* The directory is the noted one, so the file is gone. */
+	/* The directory is the recorded one, so the file is gone. */
 	expect_int(entries("state"), 0);
 	journal_name(name);
 	note("to", 0);
@@ -287,7 +287,7 @@ static void missing_file_of_another_directory_waits(void)
 	mkdir("to", 0755);
 	clean();
 	expect_int(entries("state"), 1);
-	/* It is back, as a file system that is mounted. */
+	/* It is back, like a file system that is mounted. */
 	rmdir("to");
 	rename("other", "to");
 	clean();
@@ -295,7 +295,7 @@ static void missing_file_of_another_directory_waits(void)
 	end_test();
 }
 
-/* FAT and some overlays number their inodes anew at each mount. */
+/* FAT and some overlays assign new inode numbers at each mount. */
 static void inode_number_or_birth_alone_is_no_key(void)
 {
 	char text[PATH_MAX];
@@ -324,7 +324,7 @@ static void directory_without_birth_keeps_its_note(void)
 	int dir;
 
 	begin_test();
-	/* procfs keeps none. */
+	/* procfs has no birth times. */
 	dir = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	expect_int(journal_note(journal, dir, "/proc", 0, name), 0);
 	read_note(text);
@@ -404,7 +404,10 @@ static void made_directories_in_use_stay(void)
 	make_file("to/a/b/file", "");
 	clean();
 	expect_int(entries("to/a/b"), 1);
-	/* The note is forgotten: when the file goes, its directory stays. */
+	/*
+	 * The daemon forgets the entry: when the file is removed, its directory
+	 * stays.
+	 */
 	expect_int(entries("state"), 0);
 	end_test();
 }
@@ -465,7 +468,7 @@ static void directories_wait_for_a_file_that_stays(void)
 	end_test();
 }
 
-/* An inode number is given again at once: ext4 does that here. */
+/* The file system reuses an inode number at once, as ext4 does here. */
 static void directory_that_somebody_made_anew_stays(void)
 {
 	begin_test();
@@ -520,7 +523,7 @@ static void older_parent_that_somebody_put_there_stays(void)
 	end_test();
 }
 
-/* A copy that failed was removing them, the deepest one first. */
+/* A failed copy was removing them, the deepest one first. */
 static void rollback_that_was_cut_off_is_completed(void)
 {
 	begin_test();
@@ -613,7 +616,10 @@ static void note_that_is_not_understood_stays(void)
 		clean();
 		if (!expect_int(entries("state"), 1))
 			ksft_print_msg("the note was %s\n", texts[i]);
-		/* Once for all of them, as they have one name */
+		/*
+		 * One message is enough for all of them, because they have one
+		 * name.
+		 */
 		expect_int(log_lines("\n"), i == 0);
 	}
 	expect_int(entries("to"), 1);
@@ -632,7 +638,10 @@ static void note_of_what_is_never_found_expires(void)
 	expect_int(entries("state"), 1);
 	age(JOURNAL_KEEP_DAYS);
 	logged[0] = '\0';
-	/* The machine was off for so long, and mounts its file systems now. */
+	/*
+	 * The machine was off for so long, and only now mounts its file
+	 * systems.
+	 */
 	uptime = JOURNAL_SETTLE_SECONDS - 1;
 	clean();
 	expect_int(entries("state"), 1);
@@ -686,7 +695,9 @@ static void note_that_waits_is_told_once(void)
 	for (int i = 0; i < 10; i++)
 		clean();
 	expect_int(log_lines("\n"), 1);
-	/* It turns up, and cannot be removed: that is news. */
+	/*
+	 * The file appears and cannot be removed, which is worth a new message.
+	 */
 	make_file(temporary_in("to"), "");
 	unlink_error = EACCES;
 	for (int i = 0; i < 10; i++)
@@ -709,7 +720,7 @@ static void many_notes_do_not_flood_the_log(void)
 	end_test();
 }
 
-/* A report of a note that is gone takes no room. */
+/* A report about a removed entry takes no room. */
 static void new_note_is_told_after_many_others(void)
 {
 	begin_test();
@@ -752,8 +763,8 @@ static void note_in_the_root_directory(void)
 	expect(text[strlen(text) - 1] == ':');
 	expect_int(journal_clean(journal), 0);
 	/*
-	 * An image that was built reproducibly may keep the birth of its root
-	 * directory to itself.
+	 * An image from a reproducible build may hide the birth time of its
+	 * root directory.
 	 */
 	expect_int(entries("state"), !!strstr(text, ":0:"));
 	close(dir);
@@ -804,7 +815,10 @@ static void not_mounted_yet(void)
 	mkdir("mount/a", 0755);
 	journal_name(name);
 	note("mount/a", 1);
-	/* No note of directories: tmpfs keeps births since Linux 5.19. */
+	/*
+	 * tmpfs before Linux 5.19 has no birth times, so there is no entry for
+	 * the directory then.
+	 */
 	births = entries("state") == 2;
 	expect(mount("mount", "to", NULL, MS_MOVE, NULL) == 0);
 	/* Somebody made one of this name below the mount point. */
@@ -845,8 +859,8 @@ static int shell(const char *command)
 }
 
 /*
- * A file that is left, one that is gone, directories that were made, and one
- * that somebody made anew
+ * The entries: a remaining file, a removed one, directories that the copy made,
+ * and one that somebody else has made since
  */
 static void write_four_notes(void)
 {
@@ -926,8 +940,7 @@ static void other_overlay(void)
 	expect_int(entries("to/left"), 0);
 	expect(exists("to/anew"));
 	/*
-	 * The note of the file that is gone stays where the inode numbers
-	 * changed.
+	 * The entry of the removed file stays where the inode numbers changed.
 	 */
 	expect(entries("state") == 1 || entries("state") == 2);
 	umount("to");
@@ -948,7 +961,7 @@ static void fat(void)
 	if (shell("truncate -s 8M image && mkfs.vfat image >/dev/null && mount -t vfat -o loop image to"))
 		_exit(CANNOT_MOUNT);
 	write_four_notes();
-	/* Since Linux 5.19 FAT tells births. */
+	/* Since Linux 5.19 FAT shows birth times. */
 	births = entries("state") == 4;
 	if (shell("umount to && mount -t vfat -o loop image to"))
 		_exit(CANNOT_MOUNT);
@@ -956,10 +969,7 @@ static void fat(void)
 	expect_int(exists("to/a"), !births);
 	expect_int(entries("to/left"), 0);
 	expect(exists("to/anew"));
-	/*
-	 * The inode numbers changed, so the note of the file that is gone
-	 * stays.
-	 */
+	/* The inode numbers changed, so the entry of the removed file stays. */
 	expect_int(entries("state"), 1 + births);
 	shell("umount to");
 	end_test();

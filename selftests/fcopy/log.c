@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Lines: prefixes, fields of the journal, escapes, limits. */
+/* Test log lines: prefixes, fields of the journal, escapes, limits. */
 #include <signal.h>
 #include <sys/uio.h>
 
@@ -20,7 +20,7 @@ int clock_gettime(clockid_t id, struct timespec *time)
 int sd_journal_sendv(const struct iovec *iov, int n);
 #endif
 
-/* Runs BODY in a child, which logs into a file; returns the number of lines. */
+/* Run BODY in a child, which logs into a file. Return the number of lines. */
 static int lines_of(void (*body)(void))
 {
 	static char text[1 << 20];
@@ -53,7 +53,7 @@ static void plain(void)
 	log_line(LOG_DEBUG, "not asked for");
 }
 
-/* Makes the file what systemd calls the journal's stream. */
+/* Make the file what systemd calls the journal's stream. */
 static void as_journal(bool debug)
 {
 	char stream[64];
@@ -77,7 +77,7 @@ static void journal(void)
 static bool journal_is_deaf;
 
 #if HAVE_SYSTEMD
-/* Replaces libsystemd's function: logs the fields with '|' between them. */
+/* Replace libsystemd's function: log the fields with '|' between them. */
 int sd_journal_sendv(const struct iovec *iov, int n)
 {
 	static char text[65536];
@@ -231,7 +231,7 @@ static void prefixes(void)
 	expect(holds("log", "hv-fcopyd: text\n"));
 }
 
-/* Neither a path nor a host's text makes two lines of one. */
+/* A path or text of the host must not split a line in two. */
 static void lines_with_controls(void)
 {
 	to_file();
@@ -332,7 +332,7 @@ static void bytes_that_are_no_utf8(void)
 	expect_escaped("\xf4\x90\x80\x80", "\\xf4\\x90\\x80\\x80");
 }
 
-/* What looks like an escape is not taken for one. */
+/* Text that looks like an escape is no escape. */
 static void escapes_are_unambiguous(void)
 {
 	expect_escaped("a\\x0ab", "a\\\\x0ab");
@@ -346,7 +346,7 @@ static void escapes_are_unambiguous(void)
 	expect_escaped("", "");
 }
 
-/* A cut never leaves half of a character or of an escape. */
+/* Truncation never leaves half of a character or of an escape. */
 static void escapes_are_cut_between_characters(void)
 {
 	const char *const text = "a\xe6\x97\xa5\n\\\xe2\x80\xae";
@@ -447,7 +447,7 @@ static void copy_flood(void)
 	for (int n = 0; n < 1000; n++)
 		for (size_t i = 0; i < EVENTS; i++)
 			copy_line(i);
-	/* It is too early to say anything. */
+	/* It is too early for a summary. */
 	now += LOG_INTERVAL - 1;
 	log_tick();
 	copy_line(0);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Something that happens in the middle of a function: other users, and kernels
- * that fail.
+ * Interfere in the middle of a function, as other users and failing kernels do.
  */
 #ifndef FCOPY_MEANWHILE_H
 #define FCOPY_MEANWHILE_H
@@ -10,9 +9,10 @@
 #include <stdint.h>
 
 /*
- * A function that acts before the n-th call, counted from 1. @args are the
- * arguments of the system call. Returns 0 to let the call go on, an errno to
- * let it fail, or MEANWHILE_DONE to let it succeed without the kernel.
+ * The type of a function that acts before the n-th call, counted from 1. @args
+ * are the arguments of the system call. It returns 0 to let the call continue,
+ * an errno to let it fail, or MEANWHILE_DONE to let it succeed without the
+ * kernel.
  */
 typedef int meanwhile_fn(unsigned int n, const uint64_t args[6]);
 #define MEANWHILE_DONE (-1)
@@ -26,10 +26,10 @@ typedef int meanwhile_fn(unsigned int n, const uint64_t args[6]);
  */
 bool meanwhile(int number, meanwhile_fn *function);
 
-/* What a child exits with if meanwhile() returned false */
+/* The exit status of a child if meanwhile() returned false */
 #define NO_MEANWHILE 98
 
-/* How often the system call was seen */
+/* How often the system call has been intercepted */
 extern volatile unsigned int meanwhile_calls;
 
 #endif

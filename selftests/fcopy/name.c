@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Names: UTF-16LE fields to UTF-8, and what is acceptable in them. */
+/*
+ * Test names: the conversion of UTF-16LE fields to UTF-8, and the acceptable
+ * characters.
+ */
 #include <iconv.h>
 
 #include "../../daemons/fcopy/name.h"
@@ -8,7 +11,7 @@
 static unsigned char field[NAME_UNITS * 2 + 1];
 static char name[NAME_BYTES + 1];
 
-/* At an odd address, as START's fields may be. */
+/* The field is at an odd address, as in START. */
 static const char *convert(const uint16_t *units, size_t n)
 {
 	memset(field, 0, sizeof(field));
@@ -124,7 +127,7 @@ static void file_names(void)
 		expect(name_check_file(bad[i]));
 }
 
-/* FAT cuts dots at the end of a name off, and ignores case. */
+/* FAT removes dots at the end of a name, and ignores case. */
 static const char *const own_names[] = {
 	".hv-fcopyd.0123456789abcdef", ".hv-fcopyd.ffffffffffffffff", ".hv-fcopyd.0123456789abcdef.",
 	".hv-fcopyd.0123456789abcdef. .", ".HV-fcopyd.0123456789ABCDEF",
@@ -135,7 +138,7 @@ static const char *const similar_names[] = {
 	"a.hv-fcopyd.0123456789abcdef", "hv-fcopyd",
 };
 
-/* journal_clean() would take a file with such a name for what a copy left. */
+/* journal_clean() would treat a file with such a name as one of a copy. */
 static void own_names_refused(void)
 {
 	static const struct {
@@ -172,7 +175,7 @@ static void paths(void)
 		"/", "//", "/a", "/a/", "/a//b", "/a/./b", "/...", "/..a", "/a../b", "/.a",
 		/* Relative ones */
 		"", ".", "a", "a/b", "a/", "./a", "..a", "...", ".../a",
-		/* What is none of Windows' */
+		/* Not names of Windows */
 		"C", "C:x", "CC:/x", "1:/x", ":/x", "/C:/x", "/C:", "a/C:/x", "%", "%%", "%/x",
 		"%TEMP", "%TEMP/x%", "%20%", "/%TEMP%/x", "a%TEMP%", "$TEMP", "~/x",
 		/* Unusual, but names */
@@ -184,7 +187,7 @@ static void paths(void)
 			ksft_print_msg("'%s'\n", good[i]);
 }
 
-/* Each fault has words of its own. */
+/* Each fault has its own message. */
 static void paths_refused(void)
 {
 	static const struct {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * In place of libc's openat(): a file system that may have no files without
- * names (O_TMPFILE).
+ * Replace libc's openat() by that of a file system that may have no files
+ * without names (O_TMPFILE).
  */
 #ifndef FCOPY_NO_TMPFILE_H
 #define FCOPY_NO_TMPFILE_H

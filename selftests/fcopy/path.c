@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The walk along a path: how far it exists, and no way for a local user to lead
- * it elsewhere.
+ * Test the walk along a path: how much of it exists, and that a local user
+ * cannot redirect it.
  */
 #include <pthread.h>
 #include <sys/mount.h>
@@ -20,7 +20,7 @@ static struct path result;
 static struct failure failure;
 
 /*
- * Expects that PATH leads to WHAT, and that only MISSING of it does not exist.
+ * Expect that PATH leads to WHAT, and that only MISSING of it does not exist.
  */
 static void expect_reaches(const char *path, unsigned int flags, const char *what,
 			   const char *missing)
@@ -182,7 +182,7 @@ static void too_long(void)
 	expect_refused(path, 0, REFUSAL_NAME_TOO_LONG, "4096 bytes");
 	path[PATH_MAX - 1] = '\0';
 	expect_reaches(path, 0, "/", "");
-	/* Of short names as many as there is room for */
+	/* As many short names as fit */
 	*text = '\0';
 	for (int i = 0; strlen(scratch) + 2 * (i + 1) < PATH_MAX; i++)
 		strcat(text, i ? "/a" : "a");
@@ -192,7 +192,7 @@ static void too_long(void)
 }
 
 /*
- * Makes a directory whose path is as long as links allow, and a link to it:
+ * Make a directory whose path is as long as links allow, and a link to it:
  * "deep".
  */
 static void make_deep(size_t length)
@@ -260,7 +260,7 @@ static void links_of_users_refused(void)
 	expect_refused(in("open/link"), FOLLOW, REFUSAL_LINK, in("open/link"));
 	expect_refused(in("open/link/"), FOLLOW | PATH_TARGET, REFUSAL_LINK, in("open/link"));
 	if (geteuid() == 0) {
-		/* Root's own, where others can write */
+		/* A link of root, where others can write */
 		expect(chown("open", 0, 0) == 0 && chmod("open", 01777) == 0);
 		expect_refused(in("open/link"), FOLLOW, REFUSAL_LINK, "can write to");
 		expect(chmod("open", 0775) == 0);
@@ -328,7 +328,7 @@ static void links_that_a_user_can_bring_in(void)
 	expect_reaches(in("around/sub"), FOLLOW, "real/sub", "");
 	/* A user can move a directory, and with it what ".." means. */
 	expect_refused(in("through/sub"), FOLLOW, REFUSAL_LINK, in("home/user/, which"));
-	/* An absolute link starts again, and does not forgive later. */
+	/* An absolute link starts again, and trusts nothing later. */
 	expect(symlink(in("home/user/incoming"), "absolute") == 0);
 	expect_refused(in("absolute/link"), FOLLOW, REFUSAL_LINK, in("home/user/, which"));
 	expect(symlink(in("around"), "again") == 0);
@@ -380,8 +380,8 @@ static ino_t fake_inode;
 static long fake_magic;
 
 /*
- * Lets one directory or link, or with fake_inode = 0 all of them, have another
- * type.
+ * Make one directory or link, or all of them with fake_inode = 0, appear to
+ * have another type.
  */
 static int fake_type(unsigned int n, const uint64_t args[6])
 {
@@ -619,7 +619,7 @@ static void places_of_the_kernel_refused(void)
 	expect_int(check_place("/"), REFUSAL_NONE);
 	expect_int(check_place("/etc"), REFUSAL_NONE);
 	expect_int(check_place(scratch), REFUSAL_NONE);
-	/* Names alone mean nothing. */
+	/* Names alone prove nothing. */
 	mkdir("proc", 0755);
 	mkdir("proc/sys", 0755);
 	expect_int(check_place(in("proc/sys")), REFUSAL_NONE);
@@ -768,7 +768,7 @@ static void access_denied(void)
 	expect_int(in_child(as_somebody_else), 0);
 }
 
-/* With fewer descriptors than it needs, whatever they are */
+/* Every walk with too few descriptors fails cleanly. */
 static void without_descriptors(void)
 {
 	struct rlimit limit = { 0, 0 };
@@ -872,7 +872,7 @@ static void made_directories_are_taken_back(void)
 	expect(close(dir) == 0);
 	expect_int(entries("a"), 0);
 
-	/* In use by now: everything above stays, too. */
+	/* The directory is in use now, so everything above it stays, too. */
 	mkdir("a/b", 0755);
 	mkdir("a/b/c", 0755);
 	make_file("a/b/c/file", "");
@@ -898,7 +898,7 @@ static void made_directories_are_taken_back(void)
 	expect(rmdir("a/x/y") == 0 && symlink("z", "a/x/y") == 0);
 	path_remove_created(in("a/x/y"), dir, 2);
 	expect_int(entries("a/x"), 2);
-	/* It has gone already. */
+	/* It does not exist any more. */
 	expect(unlink("a/x/y") == 0 && rmdir("a/x/z") == 0);
 	path_remove_created(in("a/x/y"), dir, 1);
 	expect_int(entries("a/x"), 0);
@@ -941,9 +941,7 @@ static void directory_that_cannot_be_synced(void)
 
 static volatile bool racing;
 
-/*
- * A user's directory that becomes a link and a directory again, without an end.
- */
+/* A user's directory becomes a link and a directory again, forever. */
 static void *swap(void *unused)
 {
 	while (racing) {

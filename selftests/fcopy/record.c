@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Recordings: what is in them, what is not, and that the bench builds the same
- * messages from them.
+ * Test recordings: what is in them, what is not, and that the bench builds the
+ * same messages from them.
  */
 #include <signal.h>
 #include <stdatomic.h>
@@ -25,12 +25,9 @@ static const struct policy policy = POLICY_DEFAULTS;
 static struct message request, answer;
 static uint64_t transaction;
 
-/*
- * The disk stands still in write() of the recording for as long as the test
- * wants.
- */
+/* The disk blocks write() of the recording for as long as the test wants. */
 static atomic_bool stands_still;
-/* The disk is full: write() says so, or, as on NFS, only close() does. */
+/* The disk is full: write() reports it or, as on NFS, only close(). */
 static bool write_fails, close_fails;
 
 ssize_t write(int fd, const void *data, size_t size)
@@ -165,7 +162,8 @@ static unsigned int for_each(void (*each)(const struct record *record))
 static unsigned int hosts, guests;
 
 /*
- * Whether a message of the recording is what was sent; WRITE's data is another.
+ * Return whether a message of the recording is the one sent, except for the
+ * data of WRITE.
  */
 static void compare(const struct record *record)
 {
@@ -241,8 +239,8 @@ static void messages_are_built_again(void)
 }
 
 /*
- * Whether the recording has eight bytes in a row of @bytes, as they are or as
- * hex digits
+ * Return whether the recording has eight bytes in a row of @bytes, as they are
+ * or as hex digits.
  */
 static bool tells(const char *bytes, size_t size)
 {
@@ -275,8 +273,8 @@ static void look_behind_names(const struct record *record)
 }
 
 /*
- * The host may fill its messages with what its buffer had before: behind the
- * data of a short WRITE, behind COMPLETE, and behind the NUL of a name.
+ * The host may fill its messages with the former content of its buffer: after
+ * the data of a short WRITE, after COMPLETE, and after the NUL of a name.
  */
 static void contents_are_left_out(void)
 {
@@ -309,7 +307,7 @@ static void contents_are_left_out(void)
 	write_message(&request, 0, secret, size);
 	put32(&request, head - 4, 5000);
 	ask();
-	/* An operation, a type and a packet that nobody knows */
+	/* An unknown operation, type and packet */
 	write_message(&request, 0, secret, size);
 	put32(&request, IC_HEADER, 9);
 	ask();
@@ -439,7 +437,7 @@ static void ends_at_its_limit(void)
 	read_recording();
 	expect(strstr(text, " end reason=limit\n"));
 	expect(strstr(logged, "record: the limit of 100000 bytes is reached"));
-	/* Nobody writes to it any more. */
+	/* The daemon does not write to it any more. */
 	end_test(1);
 	expect_int(read_recording(), st.st_size);
 }
@@ -488,14 +486,15 @@ static void full_disk_ends_a_recording_and_no_copy(void)
 
 	expect_int(in_child(with_a_full_disk), 0);
 	expect_int(read_recording(), 70000);
-	/* The last line is cut off, the others are whole. */
+	/* The last line is truncated, and the others are whole. */
 	end = strrchr(text, '\n');
 	end[1] = '\0';
 	expect(for_each(nothing) > 100);
 }
 
 /*
- * Nothing is copied yet, so the daemon can say that there will be no recording.
+ * No copy has begun yet, so the daemon can report that there will be no
+ * recording.
  */
 static void disk_that_is_full_at_first(void)
 {
@@ -512,8 +511,8 @@ static void disk_that_is_full_at_first(void)
 }
 
 /*
- * The line that ends the recording finds no room in memory, and what is there
- * finds none on the disk: the file is closed once.
+ * The last line of the recording does not fit into memory, and the disk has no
+ * space for the rest: the daemon closes the file once.
  */
 static void disk_that_is_full_at_last(void)
 {
@@ -537,7 +536,7 @@ static void disk_that_is_full_at_last(void)
 	expect_int(closed_twice, 0);
 }
 
-/* NFS tells only a close() that it had no room. */
+/* On NFS only close() reports that there was no space. */
 static void close_that_fails(void)
 {
 	logged[0] = '\0';
@@ -638,7 +637,7 @@ static void any_messages(void)
 	end_test(0);
 }
 
-/* What the bench says to a line that no recording has */
+/* The bench's message for a line that no recording has */
 static void lines_that_are_not_right(void)
 {
 	static const struct {
@@ -706,10 +705,7 @@ static void lines_that_are_not_right(void)
 	}
 }
 
-/*
- * A recording that was changed by hand, or not by a hand: nothing worse than an
- * error comes of it.
- */
+/* A changed recording causes at worst an error. */
 static void changed_recordings(void)
 {
 	static struct record_packet packet;
@@ -750,8 +746,8 @@ static int milliseconds(void)
 }
 
 /*
- * No answer waits for the disk of the recording, and neither does the end of
- * the daemon.
+ * No answer waits for the recording's disk, and neither does the end of the
+ * daemon.
  */
 static void disk_that_stands_still(void)
 {

@@ -5,7 +5,7 @@
 
 #include "recording.h"
 
-/* The wire: what follows the head of a message */
+/* The format of a message after its head */
 #define NAME_UNITS 260
 #define OPERATION 64
 #define START_END (OPERATION + 4 * NAME_UNITS + 12)

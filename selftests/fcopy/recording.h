@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Reads a recording of hv-fcopyd --record, whose format hv-fcopyd-record(5)
- * describes. The bench's replay-fcopy uses it, too.
+ * Read a recording of hv-fcopyd --record; hv-fcopyd-record(5) describes the
+ * format. The bench's replay-fcopy uses this, too.
  */
 #ifndef FCOPY_RECORDING_H
 #define FCOPY_RECORDING_H
@@ -33,21 +33,18 @@ struct record_packet {
 	uint8_t payload[RECORDING_MESSAGE];
 };
 
-/*
- * Take apart a line, which loses its newline. Returns NULL, or what is wrong
- * with it.
- */
+/* Parse a line, which loses its newline. Return NULL, or the fault. */
 const char *record_parse(char *line, struct record *record);
 
-/* Returns the value of a key, or NULL. */
+/* Return the value of a key, or NULL. */
 const char *record_value(const struct record *record, const char *key);
 
-/* Whether the record has this key with a number, decimal or hexadecimal. */
+/*
+ * Tell whether the record has this key with a number, decimal or hexadecimal.
+ */
 bool record_number(const struct record *record, const char *key, uint64_t max, uint64_t *number);
 
-/*
- * Whether this is the first record of a recording in a format that is known.
- */
+/* Tell whether this is the first record of a recording in a known format. */
 bool record_is_first(const struct record *record);
 
 /*
@@ -57,7 +54,7 @@ bool record_is_first(const struct record *record);
  */
 const char *record_host_packet(const struct record *record, struct record_packet *packet);
 
-/* The byte of a made-up file at this offset */
+/* Return the byte of a generated file at this offset. */
 uint8_t record_content(uint64_t offset);
 
 /*

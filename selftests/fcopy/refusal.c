@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Every refusal has words, a token and a code, and every errno a refusal. */
+/*
+ * Test that every refusal has words, a token and a code, and every errno a
+ * refusal.
+ */
 #include <vmbus_bufring.h>
 
 #include "../../daemons/fcopy/hresult.h"
@@ -48,7 +51,7 @@ static void each_has_a_code(void)
 	}
 }
 
-/* Other guests' daemons are known to send these codes to real hosts. */
+/* The daemons of other guests send these codes to real hosts. */
 static void known_codes(void)
 {
 	expect_int(hresult_of(REFUSAL_EXISTS), 0x80070050);
@@ -100,7 +103,7 @@ static void text(void)
 	failure_text(&failure, line, sizeof(line));
 	expect(!strcmp(line, "fcopyd.conf does not allow this place: a.conf:7"));
 
-	/* These words leave open what happened, so the text names the errno. */
+	/* These words are ambiguous, so the text names the errno. */
 	expect_int(fail_errno(&failure, ECHRNG, "/a"), REFUSAL_OTHER);
 	failure_text(&failure, line, sizeof(line));
 	expect(!strncmp(line, "a system call failed: /a: ", 26) && strstr(line, strerror(ECHRNG)));
@@ -109,7 +112,7 @@ static void text(void)
 	failure_text(&failure, line, sizeof(line));
 	expect(!strcmp(line, "access is denied: /a"));
 
-	/* A detail that is too long is cut. */
+	/* A detail that is too long is truncated. */
 	memset(path, 'a', sizeof(path) - 1);
 	path[sizeof(path) - 1] = '\0';
 	fail(&failure, REFUSAL_MISSING, "%s", path);

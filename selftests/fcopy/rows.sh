@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
-# Every kind of destination that an administrator can type. Who sources this
-# file has a row() of its own:
+# Every kind of destination that an administrator can type. A script that
+# sources this file has its own function row():
 # row WORDS STATUS FILE SOURCE DESTINATION OPTIONS...
 # The host sends SOURCE and DESTINATION, and the guest must answer with STATUS,
-# a word of the host's part. After that, FILE must have what the host sent. If
-# FILE is empty, the copy must change nothing. The guest makes the tree of
-# rows_tree.sh before each row. The test fcopyd-destinations of the bench plays
-# both parts; hv-host.ps1, which has a copy of this table, and hv-guest.sh play
-# them on Hyper-V.
+# a word of the host's part. After that, FILE must have the content that the
+# host sent. If FILE is empty, the copy must change nothing. The guest makes the
+# tree of rows_tree.sh before each row. The test fcopyd-destinations of the
+# bench plays both parts; hv-host.ps1, which has a copy of this table, and
+# hv-guest.sh play them on Hyper-V.
 
 name='Grüße 日本 🎉.txt'
 # repeat COUNT STRING

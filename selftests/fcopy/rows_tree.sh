@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 # shellcheck disable=SC2154
-# The tree that the guest makes before each row of rows.sh, and what must have
-# changed after it. Sourced by the guest's part, which has fix and loosen
-# PATH... (immutable, and no longer), and list, which prints lines "d PATH", "f
-# PATH", "l PATH" and, for files in /tmp/in, their checksums. It keeps what list
-# printed before and after the copy in $state/before and $state/after.
+# Make the tree before each row of rows.sh, and check the changes after it. The
+# guest's part sources this file. It has fix and loosen PATH..., which set and
+# clear the immutable flag, and list, which prints lines "d PATH", "f PATH", "l
+# PATH" and, for files in /tmp/in, their checksums. It stores the output of list
+# before and after the copy in $state/before and $state/after.
 
 make_tree() {
 	loosen /tmp/in/fixed /tmp/in/fixed.bin 2>/dev/null

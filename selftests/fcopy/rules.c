@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* allow= and deny=: which rule decides about a target, whatever leads to it. */
+/*
+ * Test allow= and deny=: which rule decides about a target, by whatever path it
+ * is reached.
+ */
 #include <linux/fs.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
@@ -45,8 +48,8 @@ static int deciding(void)
 }
 
 /*
- * Expects that the N-th rule allows BELOW in DIRECTORY; 0: what no rule covers
- * is allowed.
+ * Expect that the N-th rule allows BELOW in DIRECTORY; with 0, that no rule
+ * covers it, which allows it.
  */
 #define expect_allowed(directory, below, n) expect_allowed_at(__LINE__, directory, below, n)
 static void expect_allowed_at(int line, const char *directory, const char *below, int n)
@@ -58,8 +61,7 @@ static void expect_allowed_at(int line, const char *directory, const char *below
 }
 
 /*
- * Expects that the N-th rule refuses it, and that the failure names all that
- * there is to know.
+ * Expect that the N-th rule refuses it, and that the failure has every detail.
  */
 #define expect_denied(directory, below, n) expect_denied_at(__LINE__, directory, below, n)
 static void expect_denied_at(int line, const char *directory, const char *below, int n)
@@ -104,7 +106,7 @@ static void only_what_is_allowed(void)
 	expect_denied(scratch, "abc/file", 0);
 	expect_denied("/", "file", 0);
 	expect_denied("/etc", "file", 0);
-	/* A file of the directory's own name in it is not meant. */
+	/* The rule is not about a file with the directory's own name in it. */
 	expect_denied(in("ab"), "a", 0);
 	RULES("+/");
 	expect_allowed("/", "file", 1);
@@ -305,7 +307,7 @@ static void a_link(void)
 	default_policy();
 }
 
-/* Expects that rule N is at fault for the refusal of everything. */
+/* Expect that rule N is the reason for refusing everything. */
 static void expect_fails_closed(int n, const char *why)
 {
 	const char *const places[] = { scratch, "/", "/etc", in("other") };
@@ -399,8 +401,8 @@ static int casefold_flags(unsigned int n, const uint64_t args[6])
 }
 
 /*
- * Expects that the N-th rule may name BELOW in DIRECTORY, and that the failure
- * says so.
+ * Expect that the N-th rule may name BELOW in DIRECTORY, and that the failure
+ * reports this.
  */
 #define expect_doubtful(directory, below, n) expect_doubtful_at(__LINE__, directory, below, n)
 static void expect_doubtful_at(int line, const char *directory, const char *below, int n)
@@ -457,7 +459,10 @@ static void names_that_may_change(void)
 	expect_allowed(in("d"), "old.", 0);
 	expect_doubtful(in("d"), "old..", 1);
 	expect(unlink("d/\xc3\x9c") == 0 && unlink("d/old.") == 0);
-	/* Neither an allow= nor a deny= of what exists denies by doubt. */
+	/*
+	 * Neither an allow= nor a deny= of an existing file denies because of
+	 * doubt.
+	 */
 	mkdir("d/sub", 0755);
 	RULES("+d/\xc3\x9c", "-d/sub");
 	expect_allowed(in("d"), "\xc3\x9c", 1);
@@ -541,7 +546,7 @@ static void on_short_names(void)
 	expect_allowed(in("d"), "passwor/rd", 0);
 }
 
-/* Where no file system of this kernel ignores case, one pretends to. */
+/* If no file system of this kernel ignores case, one pretends to. */
 static void missing_components_without_case(void)
 {
 	static const long magics[] = { 0x4d44, 0x2011bab0, 0x7366746e, 0x5346544e, 0xff534d42,
@@ -657,7 +662,10 @@ static void hundreds_of_rules(void)
 	default_policy();
 }
 
-/* Place and rule are as long as a host and a file of settings can make them. */
+/*
+ * The path and the rule are as long as a host and a configuration file can make
+ * them.
+ */
 static void long_names_do_not_hide_the_rule(void)
 {
 	char directory[778], below[256];
@@ -702,7 +710,7 @@ static void rule_that_may_not_be_looked_up(void)
 	expect_int(in_child(another_user), 0);
 }
 
-/* Expects N warnings for the rules, and TEXT in one of them. */
+/* Expect N warnings for the rules, and TEXT in one of them. */
 #define expect_warns(n, text) expect_warns_at(__LINE__, n, text)
 static void expect_warns_at(int line, unsigned int n, const char *text)
 {

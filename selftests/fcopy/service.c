@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The daemon as a process: when it says that it is ready, how it ends, what it
- * leaves, what a packet costs it. The test provides the functions of device.h,
- * and so has the other end of the rings.
+ * Test the daemon as a process: when it reports that it is ready, how it ends,
+ * what it leaves behind, and the cost of a packet. The test provides the
+ * functions of device.h, and so has the other end of the rings.
  */
 #include <signal.h>
 #include <stdarg.h>
@@ -33,7 +33,7 @@ int sd_notifyf(int unset, const char *format, ...);
 
 /* What the test and the daemon share */
 static struct shared {
-	atomic_bool rescinded;		/* read(2) of the device says so, and nothing else */
+	atomic_bool rescinded;		/* read(2) of the device reports it */
 	atomic_bool suspended;
 	atomic_bool missing;		/* the host has not offered the device */
 	atomic_uint refuses;		/* how often the device cannot be opened again */
@@ -57,7 +57,7 @@ static bool has_no_tmpfile(void)
 }
 
 /*
- * Reads as UIO does: takes all interrupts at once, and fails after a rescind.
+ * Read as UIO does: consume all interrupts at once, and fail after a rescind.
  */
 static ssize_t read_device(int fd, void *data, size_t size)
 {
@@ -97,7 +97,7 @@ int epoll_wait(int fd, struct epoll_event *events, int count, int timeout)
 	return syscall(SYS_epoll_pwait, fd, events, count, timeout, NULL, 0);
 }
 
-/* A disk that stands still for as long as the test wants */
+/* The disk blocks for as long as the test wants. */
 static void pass(const atomic_bool *stands_still)
 {
 	while (*stands_still) {
@@ -135,8 +135,8 @@ static pid_t daemon_pid;
 static bool is_taken, missing_at_start, records;
 
 /*
- * What the daemon finds when it opens the device again; without them the device
- * has gone.
+ * The rings that the daemon finds when it opens the device again; without them
+ * the device is gone.
  */
 static struct vmbus_chan *later_guests[2], *later_hosts[2];
 
@@ -192,10 +192,7 @@ const char *device_instance(const struct vmbus_chan *channel)
 	return "(an instance)";
 }
 
-/*
- * Nothing goes into the journal of the machine: the daemon logs to standard
- * error then.
- */
+/* The daemon logs to standard error, and not to the journal of the machine. */
 int sd_journal_sendv(const struct iovec *iov, int n)
 {
 	return -ENOENT;
@@ -218,7 +215,7 @@ int sd_notifyf(int unset, const char *format, ...)
 	return sd_notify(unset, state);
 }
 
-/* Whether the daemon said something with TEXT in it, now or within 5 s */
+/* Tell whether the daemon has logged TEXT, now or within 5 s. */
 static bool says(const char *text)
 {
 	static char all[65536];
@@ -292,7 +289,7 @@ static void begin_test(void)
 #endif
 }
 
-/* Returns the exit status; after 10 s, 128 + SIGKILL. */
+/* Return the exit status; after 10 s, 128 + SIGKILL. */
 static int end_of_daemon(void)
 {
 	int status;
@@ -397,7 +394,7 @@ static void print_status(void)
 	_exit(code);
 }
 
-/* Whether --status shows all of it within 5 s */
+/* Tell whether --status shows all of it within 5 s. */
 static bool status_has(const char *const *wanted)
 {
 	bool all = false;
@@ -463,7 +460,7 @@ static void last_message_gets_an_answer(void)
 	end_test(0);
 }
 
-/* A copy that begins while the daemon ends would be left half done. */
+/* A copy that begins while the daemon ends would be left incomplete. */
 static void no_copy_begins_after_the_stop(void)
 {
 	no_tmpfile = true;
@@ -498,7 +495,7 @@ static void configuration_read_again_in_a_copy(void)
 	begin_test();
 	begin_copy();
 	read_again("enable=no\n");
-	/* This copy goes on, the next one is refused. */
+	/* This copy continues, and the next one is refused. */
 	write_message(&request, 5, "56789", 5);
 	expect_int(ask(), S_OK);
 	end_message(&request, COMPLETE);
@@ -609,8 +606,8 @@ static void device_opened_again_after_a_sleep(void)
 		vmbus_chan_close(host);
 		host = later_hosts[i];
 		/*
-		 * Nothing is left of the copy, the host begins with its
-		 * versions, and the totals go on.
+		 * Nothing remains of the copy, the host negotiates again, and
+		 * the totals continue.
 		 */
 		expect(STATUS("state=waiting\n", i ? "files=1\nbytes=10\nfailed=1\n" : "files=0\nbytes=0\nfailed=1\n"));
 		start_message(&request, in("to"), "b", OVER_WRITE, 10);
@@ -653,8 +650,8 @@ static void take_later_device(void)
 }
 
 /*
- * After a hibernation the host offers the device only in a while, to a daemon
- * that runs and to one that starts.
+ * After a hibernation the host offers the device only after a while, to a
+ * running daemon and to one that starts.
  */
 static void device_offered_late(void)
 {
@@ -708,7 +705,9 @@ static void device_offered_late(void)
 	missing_at_start = false;
 }
 
-/* A host that never negotiates, and one that has stopped to read in a copy */
+/*
+ * A host that never negotiates, and one that has stopped reading during a copy
+ */
 static void device_opened_again_for_a_silent_host(void)
 {
 	struct timespec begun;
@@ -778,7 +777,7 @@ static void device_that_is_busy_for_a_time(void)
 	end_test(0);
 }
 
-/* A copy that does not go on, and then nothing else either */
+/* A copy stalls, and then the host sends nothing else either. */
 static void device_opened_again_after_a_forgotten_copy(void)
 {
 	new_later_device();
@@ -856,7 +855,7 @@ static void device_taken_back_while_idle(void)
 	end_test(0);
 }
 
-/* Post the request, and wait until the disk stands still in it. */
+/* Post the request, and wait until the disk blocks in it. */
 static void post_held(void)
 {
 	shared->stands_still = true;
@@ -901,8 +900,8 @@ static void told_to_stop_while_a_disk_is_slow(void)
 }
 
 /*
- * Data of the copy is on its way to a disk that stands still, and COMPLETE
- * waits for that.
+ * Data of the copy is being written to a blocked disk, and COMPLETE waits for
+ * that.
  */
 static void complete_while_data_is_written(void)
 {
@@ -968,7 +967,7 @@ static void forget_daemon(void)
 	shared->stands_still = false;
 }
 
-/* The daemon cannot wait for ever. The next one removes what is left. */
+/* The daemon cannot wait forever. The next one removes what remains. */
 static void told_to_stop_while_a_disk_stands_still(void)
 {
 	static const int signals[] = { SIGTERM, SIGKILL };
@@ -998,7 +997,7 @@ static void told_to_stop_while_a_disk_stands_still(void)
 }
 
 /*
- * The disk still has what is left of one copy, and the next request waits for
+ * The disk still writes the rest of one copy, and the next request waits for
  * that.
  */
 static void told_to_stop_while_a_request_waits(void)
@@ -1068,8 +1067,8 @@ static void configuration_read_again_while_a_disk_is_slow(void)
 #define VERSION_SIZE 40000
 
 /*
- * Sends version VERSION of the file, the same letter throughout, until it is
- * there or nobody answers.
+ * Send version VERSION of the file, the same letter throughout, until it is in
+ * place or nobody answers.
  */
 static void send_version(char version)
 {
@@ -1100,7 +1099,7 @@ static void send_version(char version)
 }
 
 /*
- * The version that is in place, 0 if there is none; fails where it is not whole
+ * Return the version in place, or 0 if there is none; fail if it is not whole.
  */
 static char version_in_place(void)
 {
@@ -1187,7 +1186,7 @@ static void rescind_that_comes_with_a_packet(void)
 }
 
 /*
- * Sends packets and takes answers as fast as it can, until the rings have
+ * Send packets and take answers as fast as possible, until the rings have
  * ended.
  */
 static pid_t start_flood(void)
@@ -1263,7 +1262,7 @@ static void count_from_here(void)
 	shared->signals = 0;
 }
 
-/* Returns hundredths of a system call. */
+/* Return hundredths of a system call. */
 static unsigned int calls_a_packet(unsigned int packets)
 {
 	unsigned int calls = shared->epoll_waits + shared->reads + shared->signals;
@@ -1295,7 +1294,7 @@ static void two_system_calls_a_packet(void)
 	end_test(0);
 }
 
-/* Several packets are in the ring each time that the daemon looks. */
+/* The ring has several packets each time that the daemon looks. */
 static void queued_packets_share_system_calls(void)
 {
 	const unsigned int bursts = 100, burst = 20;
@@ -1323,8 +1322,8 @@ static void queued_packets_share_system_calls(void)
 }
 
 /*
- * Nobody judges this one: it shows how often the spin finds the next packet of
- * a fast host.
+ * This prints a number without a limit: how often the spin finds the next
+ * packet of a fast host.
  */
 static void lockstep_with_a_fast_host(void)
 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* One message and its answer: every order, every length. */
+/* Test one message and its answer: every order, every length. */
 #include <sys/mount.h>
 #include <sys/syscall.h>
 
@@ -45,7 +45,7 @@ int renameat(int from, const char *name, int to, const char *target)
 	return syscall(SYS_renameat2, from, name, to, target, 0);
 }
 
-/* What the session says to `request`; the answer stays in `answer`. */
+/* Send `request` to the session; `answer` has the answer. */
 static uint32_t ask(void)
 {
 	answer = request;
@@ -54,7 +54,7 @@ static uint32_t ask(void)
 		return SILENCE;
 	}
 	transfer_work(&session.transfer);
-	/* Nothing behind the message was touched. */
+	/* Nothing after the message was touched. */
 	expect(!memcmp(answer.bytes + answer.length, request.bytes + request.length,
 		       sizeof(answer.bytes) - answer.length));
 	return status_of(&answer);
@@ -186,8 +186,8 @@ static void impossible_negotiation_ends_a_copy(void)
 }
 
 /*
- * A host that was serviced or restored negotiates anew, and knows nothing of
- * the copy.
+ * A host after servicing or a restore negotiates again, and does not know the
+ * copy.
  */
 static void agreement_in_mid_life_ends_a_copy(void)
 {
@@ -200,7 +200,7 @@ static void agreement_in_mid_life_ends_a_copy(void)
 	expect_int(entries("to"), 0);
 	expect_int(session.transfer.totals.failed, 1);
 	expect_int(session.transfer.totals.failure.refusal, REFUSAL_CANCELLED);
-	/* One that has not forgotten it learns what became of it. */
+	/* A host that remembers the copy gets its result. */
 	expect_int(send_data(2, "c"), E_ABORTED);
 	expect_int(end(COMPLETE), E_ABORTED);
 	/* The same file, and another one */
@@ -289,8 +289,8 @@ static void names_beyond_ascii(void)
 }
 
 /*
- * As Hyper-V sends it: the destination as it was typed, and the name of the
- * source file.
+ * Hyper-V sends the destination as it was typed, and the name of the source
+ * file.
  */
 static void destination_and_source(void)
 {
@@ -396,7 +396,7 @@ static void source_names_count_where_they_are_used(void)
 	end_test(2);
 }
 
-/* 259 characters, the most that fit */
+/* 259 characters, the maximum */
 static void longest_destination(void)
 {
 	char path[260];
@@ -488,8 +488,8 @@ static void file_systems_that_refuse(void)
 }
 
 /*
- * Windows shows the words that belong to a code: these differ where the
- * administrator does something else.
+ * Windows shows the words of a code: these differ where the administrator has
+ * to act differently.
  */
 static void codes_differ(void)
 {
@@ -599,7 +599,7 @@ static void verbose_log_shows_every_field(void)
 	expect_int(ask_fcopy(), E_STATE);
 	expect(strstr(logged, "WRITE offset 4711, size 7,"));
 
-	/* Fields that are no text appear as units. */
+	/* Fields that are not text appear as units. */
 	logged[0] = '\0';
 	start_message(&request, "", "", 0, 0);
 	put_units(DESTINATION, odd, 3);
@@ -626,8 +626,8 @@ static void refusals_of_the_policy(void)
 	policy.count = 0;
 
 	/*
-	 * Switched off in the middle of a copy: the daemon completes that one,
-	 * and refuses the next.
+	 * Copies are disabled during a copy: the daemon completes that one, and
+	 * refuses the next.
 	 */
 	expect_int(start("a", 0, 3), S_OK);
 	policy.enable = false;
@@ -722,7 +722,9 @@ static void expect_again(uint32_t status)
 	expect_int(ask_fcopy(), status);
 }
 
-/* The host tries again what was not answered in time; both get an answer. */
+/*
+ * The host retries what was not answered in time; both requests get an answer.
+ */
 static void each_message_again(void)
 {
 	begin_test();
@@ -740,7 +742,7 @@ static void each_message_again(void)
 	expect(holds("to/a", "abcdefghi"));
 	expect_int(session.transfer.totals.files, 1);
 	expect_int(session.transfer.totals.failed, 0);
-	/* A new copy is none of it, even if its START has the same bytes. */
+	/* A new copy is no retry, even if its START has the same bytes. */
 	expect_int(start("a", 0, 9), E_EXISTS);
 	expect_again(E_EXISTS);
 	expect_int(end(COMPLETE), E_EXISTS);
@@ -762,7 +764,7 @@ static void each_message_again(void)
 	expect_int(end(COMPLETE), S_OK);
 	expect(holds("to/b", "abc"));
 
-	/* What failed is not tried again: the host has been told. */
+	/* The daemon does not retry after a failure, which the host knows. */
 	expect_int(start("c", 0, 3), S_OK);
 	expect_int(end(COMPLETE), E_INCOMPLETE);
 	expect_again(E_INCOMPLETE);
@@ -809,7 +811,7 @@ static void copy_without_messages_expires(void)
 	begin_test();
 	session_expire(&session);
 	expect_int(start("a", 0, 6), S_OK);
-	/* The same START begins the time anew, and so does data. */
+	/* The same START restarts the time, and so does data. */
 	session.transfer.latest.tv_sec -= TRANSFER_IDLE_SECONDS - 5;
 	expect_int(start("a", 0, 6), S_OK);
 	session.transfer.latest.tv_sec -= TRANSFER_IDLE_SECONDS - 5;
@@ -818,7 +820,7 @@ static void copy_without_messages_expires(void)
 	session.transfer.latest.tv_sec -= TRANSFER_IDLE_SECONDS - 60;
 	session_expire(&session);
 	expect(transfer_active(&session.transfer));
-	/* Other messages are none of the copy. */
+	/* Other messages do not belong to the copy. */
 	session.transfer.latest.tv_sec -= TRANSFER_IDLE_SECONDS;
 	expect_int(end(99), E_NOT_SUPPORTED);
 	session_expire(&session);
@@ -862,8 +864,8 @@ static void copy_ended_from_this_side(void)
 }
 
 /*
- * The device came back: nothing was agreed, and no failure is left. The totals
- * stay.
+ * The device returned: nothing is negotiated, and no failure remains. The
+ * totals stay.
  */
 static void restart(void)
 {
@@ -926,7 +928,7 @@ static void too_short_for_any_answer(void)
 	end_test(0);
 }
 
-/* Every packet length, with what it says it has and with what it has. */
+/* Try every packet length, with the announced and the real one. */
 static void every_length_of_start(void)
 {
 	struct message whole;
@@ -942,7 +944,7 @@ static void every_length_of_start(void)
 		expect_int(ask(), E_INVALID_ARG);
 		put32(&request, 4, n - 8);
 		expect_int(ask(), E_INVALID_ARG);
-		/* One that can be seen to be a START counts. */
+		/* A packet that is recognizable as a START counts. */
 		expect_int(session.transfer.totals.failed, failed + (n >= END_SIZE));
 	}
 	expect(!transfer_active(&session.transfer));
@@ -1014,9 +1016,7 @@ static void pipe_sizes(void)
 	end_test(0);
 }
 
-/*
- * Any order of messages that are mostly right, with bytes in them that are not.
- */
+/* Send mostly correct messages in any order, with some wrong bytes. */
 static void noise(void)
 {
 	const char *text = getenv("SEED");
@@ -1063,7 +1063,7 @@ static void noise(void)
 	discard();
 	ksft_print_msg("%d messages like COMPLETE had success\n", copies);
 	expect(copies > 0);
-	/* What is there is whole files, none under a temporary name. */
+	/* All files are whole, and none has a temporary name. */
 	expect(system("ls -A to | grep -q '^.hv-fcopyd'") != 0);
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * When a host counts as silent, over rings in memory and with a clock of the
- * test's own.
+ * Test when a host counts as silent, over rings in memory and with a clock of
+ * the test.
  */
 #include <sys/syscall.h>
 #include <time.h>
@@ -42,7 +42,7 @@ static void begin_test(void)
 	logged[0] = '\0';
 }
 
-/* The seconds until the host counts as silent, or @limit */
+/* Return the seconds until the host counts as silent, or @limit. */
 static unsigned int silent_after(bool expired, uint64_t files, unsigned int limit)
 {
 	for (unsigned int s = 0; s < limit; s += SILENCE_LOOK_SECONDS) {
@@ -156,8 +156,8 @@ static void host_that_forgets_a_copy(void)
 }
 
 /*
- * A host that has talked for an hour has deserved no patience for faults of the
- * past.
+ * A host that has sent messages for an hour gets no more patience because of
+ * past faults.
  */
 static void patience_after_a_good_hour(void)
 {
@@ -173,7 +173,9 @@ static void patience_after_a_good_hour(void)
 	}
 }
 
-/* The machine slept for a day: the host had no time to say anything. */
+/*
+ * The machine was suspended for a day: the host had no time to send anything.
+ */
 static void jump_of_the_clock(void)
 {
 	begin_test();

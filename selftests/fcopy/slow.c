@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Disks that stand still, while the host goes on: the daemon's thread is held
- * in a function of libc until the test lets it go on.
+ * Test blocked disks while the host continues: the test holds the daemon's
+ * thread in a function of libc.
  */
 #include <stdatomic.h>
 #include <sys/syscall.h>
@@ -16,8 +16,8 @@
 #include "test_log.h"
 
 /*
- * The limit that the Makefile sets; the time in which an answer that need not
- * wait has come
+ * The limit from the Makefile, and the time within which an answer arrives that
+ * need not wait
  */
 #define LIMIT	SESSION_LIMIT_MSEC
 #define SOON	(LIMIT / 2)
@@ -31,8 +31,8 @@ static struct message request, answer;
 static uint64_t transaction;
 
 /*
- * Where the thread is to be held, whether it is, and how often it came to
- * fallocate()
+ * Where the test holds the thread, whether it does, and how often the thread
+ * has called fallocate()
  */
 static atomic_int held_at, held, allocations;
 
@@ -166,7 +166,7 @@ static void hold(enum place place)
 	held_at = place;
 }
 
-/* Post the request, and wait until the thread is held by it. */
+/* Post the request, and wait until it blocks the thread. */
 static uint64_t post_held(void)
 {
 	uint64_t id = post();
@@ -187,8 +187,8 @@ static void let_go(void)
 }
 
 /*
- * The disk works again, and so do copies. @files: in the directory, without the
- * last one
+ * Check that the disk and copies work again. @files: in the directory, without
+ * the last one
  */
 static void end_test(int files)
 {
@@ -330,10 +330,7 @@ static void start_again_gets_the_refusal(void)
 	end_test(0);
 }
 
-/*
- * The user tries again, and the disk still stands still: that is another copy
- * that fails.
- */
+/* The user retries, and the disk still blocks: that is another failed copy. */
 static void later_start_is_a_copy_of_its_own(void)
 {
 	uint64_t id;
@@ -586,8 +583,8 @@ static void many_requests_meanwhile(void)
 }
 
 /*
- * The host takes the device back, or the machine sleeps, while a disk stands
- * still.
+ * The host rescinds the device, or the machine is suspended, while a disk
+ * blocks.
  */
 static void device_opened_again_meanwhile(void)
 {

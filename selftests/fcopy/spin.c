@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * How long the daemon looks at the ring before it sleeps, and when it stops
+ * Test how long the daemon polls the ring before it sleeps, and when it stops
  * doing so.
  */
 #include <sched.h>
@@ -34,7 +34,7 @@ static bool look(void *context)
 	return looks == found_at;
 }
 
-/* Returns how many looks it took. */
+/* Return the number of looks. */
 static unsigned int spin_once(unsigned int at)
 {
 	bool found;
@@ -95,7 +95,8 @@ static long long usec_since(const struct timespec *begun)
 }
 
 /*
- * The shortest of many: what else the machine does makes each of them longer.
+ * Take the shortest of many: other work of the machine makes each of them
+ * longer.
  */
 static void takes_as_long_as_some_wakeups(void)
 {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a reader of the status file and of the service manager's status learns.
+ * Test what readers of the status file and of the service manager's status
+ * learn.
  */
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -15,7 +16,7 @@ static struct transfer_view view;
 static struct silence host;
 static struct status status = { .view = &view, .host = &host };
 
-/* What the service manager got last, and how often it got something */
+/* The last status for the service manager, and how often it got one */
 static char manager[4096];
 static int told;
 
@@ -66,14 +67,14 @@ static void fail_copy(const char *path, enum refusal refusal, const char *detail
 	fail(&view.totals.failure, refusal, "%s", detail);
 }
 
-/* Tell what has changed, a while after the last time. */
+/* Report the changes some time after the last report. */
 static void update(void)
 {
 	clock_ms += 10000;
 	expect(!status_update(&status));
 }
 
-/* What status_print() prints; its result is *ERR */
+/* Return the output of status_print(); *ERR is its result. */
 static const char *printed(int *err)
 {
 	static char text[65536];
@@ -85,7 +86,7 @@ static const char *printed(int *err)
 	return text;
 }
 
-/* Whether LINE is one of the lines that status_print() prints */
+/* Return whether LINE is one of the lines that status_print() prints. */
 static bool has(const char *line)
 {
 	const char *at;
@@ -260,8 +261,7 @@ static bool is_plain(const char *text)
 }
 
 /*
- * A name with line ends and colours makes no lines of its own, and paints
- * nothing.
+ * A name with line ends and escape sequences makes no new lines and no colours.
  */
 static void names_do_not_deceive_a_terminal(void)
 {
@@ -307,7 +307,7 @@ static void long_names(void)
 	status_close();
 }
 
-/* The names of files are nobody's business but root's. */
+/* Only root may read the names of files. */
 static void file_is_roots_alone(void)
 {
 	struct stat st;
@@ -416,7 +416,7 @@ static void one_that_was_killed_is_no_news(void)
 	expect_int(err, -ESRCH);
 }
 
-/* Its number went to another process. */
+/* Another process has its number now. */
 static void other_process_of_the_same_number(void)
 {
 	char text[64];
@@ -457,7 +457,7 @@ static void what_is_no_status_file(void)
 	printed(&err);
 	expect_int(err, -ELOOP);
 	unlink("run/status");
-	/* A pipe does not hold anybody up. */
+	/* A pipe does not block the reader. */
 	mkfifo("run/status", 0600);
 	printed(&err);
 	expect_int(err, -EBADMSG);

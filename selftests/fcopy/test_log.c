@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * In place of the daemon's log.c where a test makes thousands of lines:
- * FCOPY_TEST_LOG=1 shows them, and `logged` holds the first of a test.
+ * Replace the daemon's log.c in tests that make thousands of lines:
+ * FCOPY_TEST_LOG=1 shows them, and `logged` holds the first ones of a test.
  */
 #include <pthread.h>
 #include <stdarg.h>

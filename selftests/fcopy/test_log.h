@@ -4,10 +4,10 @@
 
 #include "../../daemons/fcopy/log.h"
 
-/* Lines that were logged since it was last made empty, as many as fit */
+/* The lines since it was last cleared, as many as fit */
 extern char logged[65536];
 
-/* What log_copy() got last; the file's name may be gone */
+/* The last argument of log_copy(); the file's name may be freed */
 extern struct log_copy last_copy;
 
 /*
@@ -16,7 +16,7 @@ extern struct log_copy last_copy;
  */
 extern struct failure last_failure;
 
-/* The limit that log_limited() was given last */
+/* The last limit of log_limited() */
 extern const struct log_limit *last_limit;
 
 #endif

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* A policy for the tests of paths, and what they compare before and after. */
+/*
+ * Set a policy for the tests of paths, and compare a tree before and after a
+ * test.
+ */
 #ifndef FCOPY_TEST_POLICY_H
 #define FCOPY_TEST_POLICY_H
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Files on their way: nothing is seen before they are whole, and nothing is
- * left when they fail.
+ * Test files in transfer: nothing is visible before they are whole, and nothing
+ * remains when they fail.
  */
 #include <inttypes.h>
 #include <linux/audit.h>
@@ -30,7 +30,7 @@
 #include "no_tmpfile.h"
 #include "test_log.h"
 
-/* A variant is what the system lacks. */
+/* A variant is a feature that the system lacks. */
 #define NO_TMPFILE	1
 #define NO_RENAMEAT2	2
 
@@ -53,7 +53,7 @@ int unlinkat(int dir, const char *name, int flags)
 {
 	struct stat st;
 
-	/* Notes have the same names, and are links. */
+	/* Journal entries have the same names, and are links. */
 	if (unlink_error && !strncmp(name, JOURNAL_PREFIX, strlen(JOURNAL_PREFIX)) &&
 	    fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode)) {
 		errno = unlink_error;
@@ -126,16 +126,16 @@ int fdatasync(int fd)
 	return syscall(SYS_fdatasync, fd);
 }
 
-/* What the daemon asked of sync_file_range(), and how the disk behaves */
+/* The calls of sync_file_range(), and how the disk behaves */
 static struct {
 	bool counts;
-	int error;		/* of each wait */
+	int error;		/* the error of each wait */
 	int begin_error;
-	unsigned int msec;	/* that each wait takes, by a clock that otherwise stands still */
+	unsigned int msec;	/* its duration, by a clock that stands still otherwise */
 	uint64_t now;		/* that clock, in milliseconds */
 	uint64_t begun;		/* bytes whose writing has begun */
-	uint64_t waited;	/* bytes whose end was waited for */
-	uint64_t most;		/* bytes that were on their way at once */
+	uint64_t waited;	/* bytes that a wait has covered */
+	uint64_t max;		/* the maximum of bytes in flight */
 } write_back;
 
 int clock_gettime(clockid_t clock, struct timespec *now)
@@ -154,8 +154,8 @@ int sync_file_range(int fd, off_t from, off_t size, unsigned int flags)
 	if (!(flags & SYNC_FILE_RANGE_WAIT_AFTER)) {
 		expect_int(from, write_back.begun);
 		write_back.begun += size;
-		if (write_back.begun - write_back.waited > write_back.most)
-			write_back.most = write_back.begun - write_back.waited;
+		if (write_back.begun - write_back.waited > write_back.max)
+			write_back.max = write_back.begun - write_back.waited;
 		errno = write_back.begin_error;
 		return write_back.begin_error ? -1 : 0;
 	}
@@ -180,8 +180,8 @@ int fstatfs(int fd, struct statfs *fs)
 }
 
 /*
- * Take renameat2(2) from this process and its children, as a kernel before 3.15
- * would. The filter stays, so these variants are the last to run.
+ * Disable renameat2(2) in this process and its children, as in a kernel before
+ * 3.15. The filter stays, so these variants run last.
  */
 static bool forbid_renameat2(void)
 {
@@ -226,7 +226,7 @@ static void open_transfer(void)
 } while (0)
 
 /*
- * After each test no copy is active, and nothing is left of one but FILES in
+ * After each test no copy is active, and nothing remains of one but FILES in
  * to/.
  */
 static void end_test(int files)
@@ -254,7 +254,7 @@ static enum refusal start(const char *name, unsigned int flags, uint64_t size)
 	return start_at(in("to/"), name, flags, size);
 }
 
-/* As the daemon: the answer to the host comes first, and then the work. */
+/* Do as the daemon: answer the host first, and then work. */
 static enum refusal put(uint64_t offset, const void *data, size_t size)
 {
 	enum refusal refusal = transfer_write(&transfer, offset, data, size, &failure);
@@ -373,7 +373,7 @@ static void begin_counting(void)
 	write_back.counts = true;
 }
 
-/* COMPLETE has little to wait for, whatever the disk. */
+/* COMPLETE has little to wait for, even with a slow disk. */
 static void data_goes_to_the_disk_meanwhile(void)
 {
 	begin_test();
@@ -381,9 +381,9 @@ static void data_goes_to_the_disk_meanwhile(void)
 	expect_int(start("a", 0, 0), REFUSAL_NONE);
 	expect_int(put_many(0, 80 << 20), REFUSAL_NONE);
 	/*
-	 * A quick disk gets more at a time: 1, 2, 4, 8, and then always 16 MiB.
+	 * The steps grow with a fast disk: 1, 2, 4, 8, and then always 16 MiB.
 	 */
-	expect_int(write_back.most, 16 << 20);
+	expect_int(write_back.max, 16 << 20);
 	expect(transfer.received - write_back.waited <= 32 << 20);
 	expect_int(complete(), REFUSAL_NONE);
 	end_test(1);
@@ -418,7 +418,7 @@ static void slow_disk_gets_less_at_a_time(void)
 	write_back.msec = 2100;
 	expect_int(start("a", 0, 0), REFUSAL_NONE);
 	expect_int(put_many(0, 4 << 20), REFUSAL_NONE);
-	expect_int(write_back.most, 1 << 20);
+	expect_int(write_back.max, 1 << 20);
 	/* Less than two of the smallest steps, and what the buffer holds */
 	expect(transfer.received - write_back.waited <= 3 * BUFFER_PIECE);
 	/* One that is neither slow nor quick keeps the size; */
@@ -546,7 +546,7 @@ static void file_that_appears_meanwhile_stays(void)
 }
 
 /*
- * Without overwrite the last step itself must refuse: many tries against a
+ * Without overwrite the last step itself must refuse: try many times against a
  * writer that makes and removes the file all the time.
  */
 static void never_over_a_file_in_a_race(void)
@@ -723,7 +723,7 @@ static void made_directories_go_with_the_copy(void)
 		expect_int(start_at(in("to/x/y/"), "a", CREATE, 5), REFUSAL_QUOTA);
 	allocate_error = 0;
 	expect_int(entries("to"), 0);
-	/* A directory that somebody else uses by now stays. */
+	/* A directory that somebody else uses now stays. */
 	expect_int(start_at(in("to/x/y/"), "a", CREATE, 5), REFUSAL_NONE);
 	make_file("to/x/theirs", "");
 	discard();
@@ -839,7 +839,10 @@ static void more_bytes_than_the_policy_allows(void)
 	end_test(1);
 }
 
-/* A reload during a copy: the copy keeps max-size, min-free, mode and owner. */
+/*
+ * After a reload during a copy, the copy keeps max-size, min-free, mode and
+ * owner.
+ */
 static void policy_that_changes_during_a_copy(void)
 {
 	begin_test();
@@ -1047,14 +1050,14 @@ static void owner_from_the_start(void)
 	expect_int(start("a", FORCE, 3), REFUSAL_NONE);
 	expect(fstat(transfer.file, &st) == 0);
 	expect_int(st.st_uid, variant & NO_TMPFILE ? 0 : 65533);
-	/* It is a new file when the one to replace has gone meanwhile, */
+	/* It is a new file if the one to replace has disappeared meanwhile, */
 	expect_int(put(0, "abc", 3), REFUSAL_NONE);
 	expect(unlink("to/a") == 0);
 	expect_int(complete(), REFUSAL_NONE);
 	expect(stat("to/a", &st) == 0);
 	expect(st.st_uid == 0 && st.st_gid == 0);
 	expect_int(st.st_mode & 07777, 0644);
-	/* and replaces one that has come. */
+	/* and replaces one that has appeared. */
 	expect_int(start("b", FORCE, 3), REFUSAL_NONE);
 	expect_int(put(0, "abc", 3), REFUSAL_NONE);
 	make_file("to/b", "old");
@@ -1100,7 +1103,7 @@ static void selinux_labels(void)
 	end_test(2);
 }
 
-/* The temporary name that is in to/, as a path; "" if there is none */
+/* Return the path of the temporary name in to/, or "" if there is none. */
 static const char *temporary_path(void)
 {
 	static char path[PATH_MAX];
@@ -1246,9 +1249,9 @@ static void min_free_by_default(void)
 }
 
 /*
- * START announces little. The part that grows must leave min-free alone, at
- * whatever WRITE or COMPLETE the limit is exceeded, and whatever way the host
- * chooses to send it.
+ * START announces a small size. The part that grows must leave min-free alone,
+ * for whatever WRITE or COMPLETE exceeds the limit, and however the host sends
+ * it.
  */
 static void growing_file_and_min_free(void)
 {
@@ -1350,7 +1353,7 @@ static void tmpfs_is_not_filled(void)
 
 static void run(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* Run a command line; where that is not possible, the test cannot mount. */
+/* Run a command line. If that is not possible, the test cannot mount. */
 static void run(const char *format, ...)
 {
 	char command[512];
@@ -1485,7 +1488,7 @@ static void late_errors(void)
 			write_error = 0;
 			expect(transfer_active(&transfer));
 			expect_int(transfer.late.refusal, write_errors[i].refusal);
-			/* The disk is well again, but a piece is missing. */
+			/* The disk works again, but a piece is missing. */
 			if (then == 0) {
 				refusal = put(BUFFER_PIECE, data, FRAGMENT);
 			} else if (then == 1) {
@@ -1545,7 +1548,7 @@ static void errors_at_the_end(void)
 	end_test(1);
 }
 
-/* What is announced fits, and somebody else takes the room meanwhile. */
+/* The announced size fits, and somebody else takes the space meanwhile. */
 static void room_that_goes_away(void)
 {
 	static char block[4096];
@@ -1580,8 +1583,8 @@ static void full_tmpfs(void)
 }
 
 /*
- * After the rename nothing takes the file away again, and the host learns what
- * is missing.
+ * After the rename nothing removes the file again, and the host learns what is
+ * missing.
  */
 static void directory_that_cannot_be_synced(void)
 {
@@ -1622,7 +1625,7 @@ static void new_directory_that_cannot_be_synced(void)
 	end_test(0);
 }
 
-/* The note of a directory lives as long as what is in it. */
+/* The entry of a directory exists as long as its content. */
 static void directories_of_a_file_that_cannot_be_removed(void)
 {
 	begin_test();
@@ -1662,7 +1665,7 @@ static void file_size_limit(void)
 	expect_int(in_child(limited), 0);
 }
 
-/* What is reserved is there, although somebody else fills the rest. */
+/* The reserved space remains, although somebody else fills the rest. */
 static void reserved_room(void)
 {
 	static char block[4096];

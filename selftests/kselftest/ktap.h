@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Results of a C test as KTAP, with the names of the kernel's kselftest.h.
+ * Print the results of a C test as KTAP, with the names of the kernel's
+ * kselftest.h.
  *
- * ksft_print_header(); ksft_set_plan(N); then N results; ksft_finished().
+ * Call ksft_print_header() and ksft_set_plan(N), then report N results, and
+ * call ksft_finished().
  */
 #ifndef KTAP_H
 #define KTAP_H
@@ -30,8 +32,8 @@ static inline unsigned int ksft_test_num(void)
 static inline void ksft_print_header(void)
 {
 	/*
-	 * Line by line, so that a crash or a time-out does not swallow what was
-	 * said.
+	 * Buffer lines only, so that a crash or a time-out does not lose
+	 * output.
 	 */
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	if (!getenv("KSFT_TAP_LEVEL"))
@@ -123,8 +125,8 @@ static inline __attribute__((noreturn, unused)) void ksft_exit_fail_perror(const
 }
 
 /*
- * Exits: 4 when all were skipped, 0 when none failed and all that were planned
- * ran, else 1; 1 of none
+ * Exit with 4 if all tests were skipped, with 0 if none failed and all of the
+ * plan ran, and else, or without a test, with 1.
  */
 static inline __attribute__((noreturn, unused)) void ksft_finished(void)
 {

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
-# Results of a shell test as KTAP, with the names of the kernel's
-# kselftest/ktap_helpers.sh. Sourced.
+# Print the results of a shell test as KTAP, with the names of the kernel's
+# kselftest/ktap_helpers.sh. Tests source this file.
 #
-# ktap_print_header; ktap_set_plan N; then N of ktap_test_pass, _fail, _skip,
-# _xfail; ktap_finished.
+# Call ktap_print_header and ktap_set_plan N, then N of ktap_test_pass, _fail,
+# _skip, _xfail, and ktap_finished.
 # shellcheck disable=SC2034 # variables for those that source this file
 
 KTAP_TESTNO=1
@@ -33,7 +33,8 @@ ktap_set_plan() {
 	echo "1..$1"
 }
 
-# ktap_skip_all REASON: instead of a plan; the caller exits with $KSFT_SKIP
+# ktap_skip_all REASON: print this instead of a plan; the caller exits with
+# $KSFT_SKIP
 ktap_skip_all() {
 	echo "1..0 # SKIP $*"
 }
@@ -65,7 +66,7 @@ ktap_test_xfail() {
 	KTAP_CNT_XFAIL=$((KTAP_CNT_XFAIL + 1))
 }
 
-# ktap_test_result DESCRIPTION COMMAND...: passes when the command does
+# ktap_test_result DESCRIPTION COMMAND...: pass if the command succeeds
 ktap_test_result() {
 	description=$1
 	shift
@@ -87,8 +88,8 @@ ktap_print_totals() {
 		"skip:$KTAP_CNT_SKIP error:0"
 }
 
-# Exits: 4 when all were skipped, 0 when none failed and all that were planned
-# ran, else 1; 1 of none
+# Exit with 4 if all tests were skipped, with 0 if none failed and all of the
+# plan ran, and else, or without a test, with 1.
 ktap_finished() {
 	ktap_print_totals
 	if [ "$KTAP_CNT_SKIP" -gt 0 ] && [ "$KTAP_CNT_SKIP" -eq "$KSFT_NUM_TESTS" ]; then

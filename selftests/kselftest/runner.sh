@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 # shellcheck disable=SC2034
-# Runs the tests of a collection, with the lines of the kernel's
-# kselftest/runner.sh. Sourced, in the collection's folder, with COLLECTION set.
-# Runs on dash, bash and busybox.
+# Run the tests of a collection. The lines of output are those of the kernel's
+# kselftest/runner.sh. Scripts source this file in the collection's directory,
+# with COLLECTION set. It runs on dash, bash and busybox.
 #
-# A test exits with 0 (passed), 2 (failed as expected), 4 (skipped); all else is
-# a failure.
+# A test exits with 0 if it passed, 2 if it failed as expected, and 4 if it was
+# skipped. Every other status is a failure.
 
 export KSFT_TAP_LEVEL=1
 
@@ -15,7 +15,7 @@ kselftest_failures=0
 kselftest_count=0 kselftest_pass=0 kselftest_fail=0 kselftest_xfail=0 kselftest_skip=0
 : "${kselftest_override_timeout:=}" "${per_test_logging:=}" "${per_test_log_dir:=/tmp}" "${dryrun:=}" "${kselftest_planned:=}"
 
-# Seconds that the collection's settings give a test; 0: as long as it takes
+# Print the time limit in seconds from the collection's settings; 0: no limit
 timeout_of_collection() {
 	if [ -n "$kselftest_override_timeout" ]; then
 		echo "$kselftest_override_timeout"
@@ -26,8 +26,8 @@ timeout_of_collection() {
 	fi
 }
 
-# The arguments that the environment has for a test: KSELFTEST_<NAME>_ARGS, or
-# KSELFTEST_ARGS for all
+# Print the arguments for a test from the environment: KSELFTEST_<NAME>_ARGS, or
+# KSELFTEST_ARGS for all tests
 args_of_test() {
 	var=KSELFTEST_$(echo "$1" | tr '[:lower:]' '[:upper:]' | tr -c '[:upper:]0-9\n' '_')_ARGS
 	eval "echo \"\${$var:-\${KSELFTEST_ARGS:-}}\""
@@ -46,7 +46,8 @@ run_limited() {
 	elif timeout --foreground 1 true 2>/dev/null; then
 		timeout --foreground -k 10 "$limit" "$@"
 	else
-		# Busybox's passes on how the test ended: 143, SIGTERM.
+		# The timeout of busybox returns the status of the test: 143,
+		# SIGTERM.
 		timeout -k 10 "$limit" "$@"
 		ended=$?
 		[ $ended != 143 ] || ended=124
@@ -89,8 +90,8 @@ run_one() {
 		# shellcheck disable=SC2086 # an interpreter and its arguments
 		set -- $interpreter "$name"
 	fi
-	# The status comes back around the pipe, through descriptor 3;
-	# descriptor 4 is our output.
+	# Descriptor 3 carries the status past the pipe; descriptor 4 is the
+	# output of this script.
 	# shellcheck disable=SC2086 # arguments, to be split
 	{ status=$({ { run_limited "$limit" "$@" $args </dev/null 2>&1 3>&-; echo $? >&3; } |
 		tap_prefix >&4; } 3>&1); } 4>&1
@@ -113,8 +114,9 @@ print_totals() {
 		"skip:$kselftest_skip error:0"
 }
 
-# run_many NAME...: afterwards kselftest_failures is 1 if one failed. A caller
-# that prints one plan for several collections sets kselftest_planned.
+# run_many NAME...: run these tests, and set kselftest_failures to 1 if one
+# failed. A caller that prints one plan for several collections sets
+# kselftest_planned.
 run_many() {
 	[ -n "$kselftest_planned" ] || print_plan $#
 	for test in "$@"; do
