@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# The programs that play the host. They run in the outer guest's initramfs:
-# static.
+# These programs play the host. They are static, because they run in the outer
+# guest's initramfs.
 
 vm_host_dir  := $(O)/vm/host
 vm_host_bins := $(addprefix $(vm_host_dir)/,copy-vmfile replay-fcopy vmbus-host vmbus-nic)
@@ -11,8 +11,8 @@ vm-host: $(vm_host_bins)
 $(vm_host_dir)/obj/%.o: selftests/vm/host/%.c
 	$(call compile,)
 
-# The unit tests of the daemon use it, too, and packages of those have nothing
-# of the bench.
+# The unit tests of the daemon use recording.c, too. It is in their directory
+# because their packages contain nothing of the bench.
 $(vm_host_dir)/obj/recording.o: selftests/fcopy/recording.c
 	$(call compile,)
 
@@ -30,7 +30,8 @@ vm_nic_objs := $(addprefix $(vm_host_dir)/obj/nic/,main.o control.o nvsp.o rndis
 $(vm_host_dir)/vmbus-nic: $(vm_nic_objs) $(vm_host_dir)/obj/client.o
 	$(call link,$^ -static)
 
-# The host of a NIC against a guest that breaks each rule, without a guest.
+# check-nic plays a guest that breaks each rule to the host of a NIC. It needs
+# no virtual machine.
 $(vm_host_dir)/check-nic: $(vm_host_dir)/obj/nic/check.o $(vm_host_dir)/obj/client.o
 	$(call link,$^)
 

@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* For the rest of a frame that has begun. */
+/* The time limit for the rest of a frame that has begun */
 #define REST_MS 10000
 
 int64_t host_now(void)
@@ -33,7 +33,10 @@ int host_error(struct host *host, int error, const char *format, ...)
 	return error;
 }
 
-/* Returns the events that are there before @deadline, or 0 for none yet. */
+/*
+ * Wait for events until @deadline. Returns them, -errno, or 0 if there are none
+ * yet and the caller has to try again.
+ */
 static int wait_for(struct host *host, short events, int64_t deadline)
 {
 	struct pollfd pfd = { .fd = host->fd, .events = events };
@@ -153,7 +156,8 @@ static void keep(struct host *host, struct host_packet *message)
 }
 
 /*
- * The lengths of a packet's parts. The guest's memory is apart from the packet.
+ * Check the lengths of a packet's parts, and separate the guest's memory from
+ * the packet.
  */
 static int take_packet(struct host *host, struct host_packet *message)
 {
@@ -181,8 +185,8 @@ int host_pump(struct host *host, int timeout_ms)
 	if (ret < 0)
 		return ret;
 	/*
-	 * A frame that has begun is read to its end: the stream would be lost
-	 * otherwise.
+	 * Read a frame that has begun to its end. The next read would otherwise
+	 * start in the middle of it.
 	 */
 	ret = read_all(host, &frame, sizeof(frame), host_now() + REST_MS);
 	if (ret)
@@ -292,7 +296,7 @@ int host_ask(struct host *host, const struct frame *frame, const void *payload, 
 	return host_send(host, &request, payload, timeout_ms);
 }
 
-/* The reply with @tag, which is no longer kept; NULL when it has not come. */
+/* Take the answer with @tag off the list. Returns NULL if it has not come. */
 static struct host_packet *take_reply(struct host *host, uint32_t tag)
 {
 	struct host_packet **at = &host->replies, *reply;
@@ -434,7 +438,8 @@ int host_connect(struct host *host, const char *path, int timeout_ms)
 		usleep(20000);
 	}
 	/*
-	 * One program at a time: the hello comes when the one before has left.
+	 * The device serves one program at a time. The hello comes when the
+	 * program before this one has disconnected.
 	 */
 	ret = host_wait(host, has_hello, 0, "greeted by the device", (int)(deadline - host_now()));
 	if (ret)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The program's end of a vmbus-pipe device: the connection, the state of its
- * channels, packets and requests. One thread. Functions return 0 or -errno, and
- * say why in host->error; a time limit that passes is -ETIMEDOUT, a connection
- * that ends -ECONNRESET.
+ * channels, packets and requests. Only one thread may use it. Functions return
+ * 0 or -errno, and write the reason to host->error. A time limit that passes is
+ * -ETIMEDOUT, and a connection that ends is -ECONNRESET.
  */
 #ifndef VM_HOST_CLIENT_H
 #define VM_HOST_CLIENT_H
@@ -19,20 +19,20 @@
 struct host_packet {
 	struct host_packet *next;
 	struct frame frame;
-	uint32_t mark; /* for the program, 0 at first */
+	uint32_t mark; /* for the program's use; 0 at first */
 	/*
-	 * The guest's memory that the packet names: frame.arg2 bytes, if
-	 * frame.tag says so.
+	 * The contents of the guest's memory that the packet names: frame.arg2
+	 * bytes, if frame.tag is FRAME_MEMORY_TAKEN.
 	 */
 	const uint8_t *memory;
-	uint8_t payload[]; /* frame.len bytes, the first frame.arg are the descriptor */
+	uint8_t payload[]; /* frame.len bytes; the first frame.arg are the descriptor */
 };
 
 struct host {
 	int fd;
-	bool verbose; /* events go to stdout as "event ..." */
+	bool verbose; /* print events to stdout as "event ..." */
 	/*
-	 * Events, and errors without a tag, are among the packets: frame.op
+	 * Put events, and errors without a tag, among the packets; frame.op
 	 * tells them apart.
 	 */
 	bool in_order;
@@ -40,66 +40,74 @@ struct host {
 	uint32_t version;
 	uint32_t channels;
 	struct frame_channel channel[HOST_MAX_CHANNELS];
-	uint32_t openings[HOST_MAX_CHANNELS]; /* FRAME_OPENED seen */
-	uint64_t resets; /* FRAME_RESET, FRAME_MALFORMED seen */
-	uint64_t malformed;
+	uint32_t openings[HOST_MAX_CHANNELS]; /* number of FRAME_OPENED so far */
+	uint64_t resets;    /* number of FRAME_RESET so far */
+	uint64_t malformed; /* number of FRAME_MALFORMED so far */
 	struct host_packet *packets;
 	struct host_packet **packets_end;
-	uint32_t tag; /* of the last request */
-	struct host_packet *replies; /* not taken yet */
+	uint32_t tag; /* the tag of the last request */
+	struct host_packet *replies; /* answers that nobody has taken yet */
 	char error[256];
 };
 
-/* Milliseconds of a clock that only goes forward. */
+/* Returns the milliseconds of CLOCK_MONOTONIC. */
 int64_t host_now(void);
 
-/* Connects to the socket, for which it waits, and takes the device's hello. */
+/*
+ * Connects to the socket, waiting for it if necessary, and takes the device's
+ * hello.
+ */
 int host_connect(struct host *host, const char *path, int timeout_ms);
 void host_disconnect(struct host *host);
 
 /*
- * Takes one frame from the device. One without a tag that failed is -EREMOTEIO.
+ * Takes one frame from the device. Returns -EREMOTEIO if it reports that a
+ * frame without a tag has failed.
  */
 int host_pump(struct host *host, int timeout_ms);
 
 /*
- * Sends a frame, no answer. Takes what comes meanwhile, so that neither side
- * blocks the other.
+ * Sends a frame and does not wait for an answer. Takes the frames that come
+ * meanwhile, so that neither side blocks the other.
  */
 int host_send(struct host *host, const struct frame *frame, const void *payload, int timeout_ms);
 
 /*
- * Sends a frame and waits for its answer: -EREMOTEIO when the device refuses.
- * Up to @size bytes of the answer go to @answer, its whole length to @len; both
- * may be NULL.
+ * Sends a frame and waits for its answer. Returns -EREMOTEIO if the device
+ * refuses the request. Writes up to @size bytes of the answer to @answer, and
+ * its whole length to @len; both may be NULL.
  */
 int host_request(struct host *host, const struct frame *frame, const void *payload, void *answer,
 		 size_t size, size_t *len, int timeout_ms);
 
 /*
- * The same in two steps, so that several requests can be on their way:
- * host_ask() sends a frame and puts its tag into @tag, host_answer() waits for
- * the answer to it. Each tag must be asked for.
+ * These two do what host_request() does, so that several requests can be in
+ * flight. host_ask() sends a frame and stores its tag in @tag. host_answer()
+ * waits for the answer; the caller must call it once for each tag.
  */
 int host_ask(struct host *host, const struct frame *frame, const void *payload, uint32_t *tag,
 	     int timeout_ms);
 int host_answer(struct host *host, uint32_t tag, void *answer, size_t size, size_t *len,
 		int timeout_ms);
 
-/* Pumps until done(host, arg). @what is named in the error. */
+/*
+ * Takes frames until done(host, arg). The error of a time limit says that
+ * channel @arg was not @what.
+ */
 int host_wait(struct host *host, bool (*done)(struct host *host, uint32_t arg), uint32_t arg,
 	      const char *what, int timeout_ms);
 
-/* For host_wait: @arg is a channel. */
+/* Conditions for host_wait() about a channel */
 bool host_is_open(struct host *host, uint32_t channel);
 bool host_is_closed(struct host *host, uint32_t channel);
 bool host_is_offered(struct host *host, uint32_t channel);
 bool host_is_released(struct host *host, uint32_t channel);
 bool host_is_asked(struct host *host, uint32_t channel);
 
-/* The next packet of any channel, which the caller frees. */
+/* Takes the next packet of any channel. The caller frees it. */
 int host_take_packet(struct host *host, struct host_packet **packet, int timeout_ms);
 
+/* Writes the reason to host->error. Returns @error. */
 int host_error(struct host *host, int error, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 

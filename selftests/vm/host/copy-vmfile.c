@@ -17,10 +17,10 @@
 #include "client.h"
 
 enum {
-	EXIT_STATUS = 1,  /* the guest has refused */
-	EXIT_USAGE = 2,   /* arguments, source file, socket */
+	EXIT_STATUS = 1,  /* the guest has refused the copy */
+	EXIT_USAGE = 2,   /* wrong arguments, no source file or no socket */
 	EXIT_TIMEOUT = 3, /* no answer in time */
-	EXIT_GONE = 4,    /* the device went away, or the guest broke the protocol */
+	EXIT_GONE = 4,    /* the device is gone, or the guest broke the protocol */
 };
 
 static const char usage[] =
@@ -37,34 +37,34 @@ static const char usage[] =
 	"                          verbatim; the default is /tmp/.\n"
 	"  --force                 The guest may replace an existing file.\n"
 	"  --create-full-path      The guest may create missing directories.\n"
-	"  --raw-file-name HEX     These bytes replace the field of the source's name.\n"
+	"  --raw-file-name HEX     These bytes replace the field of the source file's name.\n"
 	"  --raw-path-name HEX     These bytes replace the field of the destination. HEX has four\n"
 	"                          digits for each unit of UTF-16LE (\"a\" is 6100), 260 at most;\n"
 	"                          zeros fill the rest.\n"
 	"  --size BYTES            START declares this size (default: the real one).\n"
 	"  --cancel-after BYTES    The host cancels when it has sent this many bytes.\n"
 	"  --generate BYTES:SEED   The host sends reproducible bytes instead of a file.\n"
-	"  --queue COUNT           COUNT parts of the file may wait for their answers (default: 1).\n"
+	"  --queue COUNT           At most COUNT WRITEs wait for their answers (default: 1).\n"
 	"  --hostile SECONDS:SEED  The host sends altered and unordered messages for this time.\n"
-	"  --retry-after SECONDS   A message that is not answered in this time is sent again, until\n"
+	"  --retry-after SECONDS   The host repeats a message that has no answer in this time, until\n"
 	"                          --timeout. A real host does so after 60 seconds.\n"
-	"  --new-id                What is sent again has a transaction id of its own.\n"
-	"  --twice                 Each START, WRITE and COMPLETE is sent twice at once.\n"
-	"  --renegotiate-after BYTES  When it has sent this many bytes the host negotiates anew and\n"
+	"  --new-id                Each repeated message has a new transaction id.\n"
+	"  --twice                 The host sends each START, WRITE and COMPLETE twice at once.\n"
+	"  --renegotiate-after BYTES  When the host has sent this many bytes, it negotiates anew and\n"
 	"                          forgets the copy, as after a save and restore.\n"
 	"  --negotiate-only        The host negotiates anew and copies nothing.\n"
-	"  --order reversed|swapped  The WRITEs come from the end to the start, or each second one\n"
-	"                          after the next one, which fills the gap. It needs --generate.\n"
+	"  --order reversed|swapped  The host sends the parts from the last to the first, or swaps\n"
+	"                          the parts of each pair. It needs --generate.\n"
 	"  --timeout SECONDS       The guest has this time for each answer and for opening the\n"
 	"                          device (default: 60).\n"
 	"The program prints the versions, the status of each step, bytes, packets, seconds, MB/s,\n"
 	"the seconds of each phase (up to the answer of START, of the last WRITE, and of COMPLETE\n"
-	"or CANCEL), sha256, and last \"status 0xHHHHHHHH (text)\". It judges each answer as Microsoft's VMBus\n"
-	"server does, and stops at the first one that such a server would reject. Exit status:\n"
-	"0 all statuses are 0, 1 one is not, 2 wrong use or no socket, 3 no answer in time, 4 the\n"
-	"device went away or the guest broke the protocol.\n";
+	"or CANCEL), sha256, and last \"status 0xHHHHHHHH (text)\". It judges each answer as\n"
+	"Microsoft's VMBus server does, and stops at the first one that such a server would\n"
+	"reject. Exit status: 0 all statuses are 0, 1 one is not, 2 wrong use or no socket, 3 no\n"
+	"answer in time, 4 the device is gone or the guest broke the protocol.\n";
 
-/* The wire: little-endian, packed. */
+/* The messages, little-endian and packed */
 
 #define PACKED __attribute__((packed))
 #define PACKET_INBAND 6
@@ -178,21 +178,21 @@ struct copy {
 	struct host host;
 	enum order order;
 	int timeout_ms;
-	unsigned int queue; /* WRITEs that may be under way */
+	unsigned int queue; /* limit of WRITEs without an answer */
 	uint64_t xid;
-	uint8_t transaction; /* of the next request */
-	bool leftovers;      /* requests of an earlier program may lack their answers */
-	int retry_ms;        /* 0: nothing is sent again */
+	uint8_t transaction; /* the id of the next request */
+	bool earlier_requests; /* those of an earlier program may lack their answers */
+	int retry_ms;        /* 0: repeat nothing */
 	bool new_id, twice;
-	unsigned int again;  /* messages that were sent again */
+	unsigned int repeated; /* number of repeated messages */
 	struct {
 		unsigned int count; /* answers that have not come */
-		uint16_t size;      /* of the request's body */
-	} owed[256];         /* for each transaction id */
+		uint16_t size;      /* size of the request's body */
+	} unanswered[256];   /* for each transaction id */
 	uint64_t packets;
 	struct version framework, service;
 	FILE *file;
-	uint64_t generated; /* the generator's seed, without a file */
+	uint64_t generated; /* the generator's seed if there is no file */
 };
 
 static const char *message_of(uint32_t status)
@@ -216,7 +216,8 @@ static _Noreturn void fail_host(struct copy *copy, int error, const char *what)
 }
 
 /*
- * Bytes that follow the first one of a character; 4 for none that can be first.
+ * Returns the number of bytes that follow the first byte of a character, or 4
+ * if no character begins with this byte.
  */
 static unsigned int continuations(unsigned char first)
 {
@@ -230,12 +231,12 @@ static unsigned int continuations(unsigned char first)
 }
 
 /*
- * Convert UTF-8 to UTF-16LE with a NUL at the end. Returns NULL, or what is
- * wrong.
+ * Convert UTF-8 to UTF-16LE with a NUL at the end. Returns NULL, or the reason
+ * why the text cannot be converted.
  */
 static const char *to_utf16(const char *text, uint16_t *units, size_t size)
 {
-	static const uint32_t least[] = { 0, 0x80, 0x800, 0x10000 };
+	static const uint32_t minimum[] = { 0, 0x80, 0x800, 0x10000 };
 	const unsigned char *at = (const unsigned char *)text;
 	size_t count = 0;
 
@@ -251,7 +252,7 @@ static const char *to_utf16(const char *text, uint16_t *units, size_t size)
 				return "not UTF-8";
 			c = c << 6 | (*at & 0x3f);
 		}
-		if (c < least[more] || c > 0x10ffff || (c >= 0xd800 && c < 0xe000))
+		if (c < minimum[more] || c > 0x10ffff || (c >= 0xd800 && c < 0xe000))
 			return "not UTF-8";
 		if (count + (c >= 0x10000) + 1 >= size)
 			return "longer than 259 UTF-16 units";
@@ -265,7 +266,10 @@ static const char *to_utf16(const char *text, uint16_t *units, size_t size)
 	return NULL;
 }
 
-/* Take 260 units from hex digits, the low byte of each unit first. */
+/*
+ * Take up to 260 units from hex digits, the low byte of each unit first.
+ * Returns NULL, or the reason why the digits are wrong.
+ */
 static const char *from_hex(const char *hex, uint16_t *units)
 {
 	size_t count = 0;
@@ -284,7 +288,10 @@ static const char *from_hex(const char *hex, uint16_t *units)
 	return NULL;
 }
 
-/* splitmix64 of the byte's place: a file of any size from a seed. */
+/*
+ * Make the bytes at @offset of a file of any size: splitmix64 of the seed and
+ * the byte's place.
+ */
 static void generate(uint64_t seed, uint64_t offset, uint8_t *data, size_t len)
 {
 	for (size_t i = 0; i < len; i++) {
@@ -334,8 +341,8 @@ static void post_as(struct copy *copy, const char *what, uint16_t type, uint8_t 
 	if (ret)
 		fail_host(copy, ret, what);
 	copy->packets++;
-	copy->owed[transaction].count++;
-	copy->owed[transaction].size = size;
+	copy->unanswered[transaction].count++;
+	copy->unanswered[transaction].size = size;
 }
 
 /* Send the next request. */
@@ -347,11 +354,11 @@ static void post(struct copy *copy, const char *what, uint16_t type, const void 
 	post_as(copy, what, type, transaction, body, size);
 	if (copy->twice && type == IC_FCOPY) {
 		post_as(copy, what, type, transaction, body, size);
-		copy->again++;
+		copy->repeated++;
 	}
 }
 
-/* Returns seconds of a clock that only goes forward. */
+/* Returns the seconds of CLOCK_MONOTONIC. */
 static double seconds_now(void)
 {
 	struct timespec now;
@@ -360,7 +367,7 @@ static double seconds_now(void)
 	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-/* Returns the seconds since *moment, which becomes now. */
+/* Returns the seconds since *moment, and sets *moment to now. */
 static double lap(double *moment)
 {
 	double before = *moment;
@@ -370,10 +377,10 @@ static double lap(double *moment)
 }
 
 /*
- * Say why Microsoft's server would reject this answer to request @transaction,
- * whose body has @size bytes. Returns NULL if it would accept the answer. A
- * real host says nothing: it no longer talks on the channel until the guest
- * opens the device again.
+ * Returns why Microsoft's server would reject this answer to request
+ * @transaction, whose body has @size bytes, or NULL if it would accept the
+ * answer. A real host does not report that: it ignores the channel until the
+ * guest opens the device again.
  */
 static const char *judge(const struct host_packet *packet, const struct ic *ic, uint16_t type,
 			 uint8_t transaction, uint16_t size)
@@ -392,7 +399,7 @@ static const char *judge(const struct host_packet *packet, const struct ic *ic, 
 	if (ic->flags != (IC_TRANSACTION | IC_RESPONSE))
 		return "the answer's flags are not transaction and response";
 	if (ic->type != type)
-		return "the answer is of another type than the request";
+		return "the type of the answer differs from that of the request";
 	if (ic->size > size)
 		return "the answer's message_size is more than its packet holds";
 	if (type != IC_NEGOTIATE && ic->size != size)
@@ -423,20 +430,20 @@ static int take_packet(struct copy *copy, const char *what, int timeout_ms,
 }
 
 /*
- * Take the answer to a message that was sent again, which may come before the
- * expected one.
+ * Take the answer to a repeated message, which may come before the expected
+ * answer.
  */
 static void take_repeated(struct copy *copy, const char *what, const struct host_packet *packet,
 			  const struct ic *ic)
 {
-	const char *wrong = copy->owed[ic->transaction].count ?
+	const char *wrong = copy->unanswered[ic->transaction].count ?
 				    judge(packet, ic, IC_FCOPY, ic->transaction,
-					  copy->owed[ic->transaction].size) :
-				    "an answer comes that no request is without";
+					  copy->unanswered[ic->transaction].size) :
+				    "the answer belongs to no unanswered request";
 
 	if (wrong)
 		fail(EXIT_GONE, what, wrong);
-	copy->owed[ic->transaction].count--;
+	copy->unanswered[ic->transaction].count--;
 	if (ic->status)
 		printf("%s again 0x%08x (%s)\n", what, ic->status, message_of(ic->status));
 }
@@ -460,25 +467,25 @@ static int take_answer_in_time(struct copy *copy, const char *what, uint16_t typ
 		ret = take_packet(copy, what, (int)(deadline - host_now()), &packet, &ic);
 		if (ret)
 			return ret;
-		if (copy->again && copy->owed[ic.transaction].count &&
+		if (copy->repeated && copy->unanswered[ic.transaction].count &&
 		    ic.transaction != transaction) {
 			take_repeated(copy, what, packet, &ic);
 			free(packet);
 			continue;
 		}
 		/*
-		 * Of an earlier program's requests, nobody knows how many are
-		 * owed.
+		 * This program cannot know how many requests of an earlier one
+		 * have no answer yet.
 		 */
-		if (copy->leftovers && ic.transaction != transaction) {
+		if (copy->earlier_requests && ic.transaction != transaction) {
 			free(packet);
 			continue;
 		}
 		wrong = judge(packet, &ic, type, transaction, size);
 		if (wrong)
 			fail(EXIT_GONE, what, wrong);
-		copy->leftovers = false;
-		copy->owed[transaction].count--;
+		copy->earlier_requests = false;
+		copy->unanswered[transaction].count--;
 		*status = ic.status;
 		if (answer)
 			*answer = packet;
@@ -507,8 +514,8 @@ static uint32_t take_answer(struct copy *copy, const char *what, uint16_t type, 
 }
 
 /*
- * Take the answer to the latest request, which carried @body, and send that
- * again as long as none comes.
+ * Take the answer to the latest request. Until it comes, repeat the request
+ * with the same @body.
  */
 static uint32_t take_answer_to(struct copy *copy, const char *what, uint16_t type, const void *body,
 			       uint16_t size, struct host_packet **answer)
@@ -526,7 +533,7 @@ static uint32_t take_answer_to(struct copy *copy, const char *what, uint16_t typ
 		if (copy->new_id)
 			copy->transaction++;
 		post_as(copy, what, type, (uint8_t)(copy->transaction - 1), body, size);
-		copy->again++;
+		copy->repeated++;
 	}
 	return status;
 }
@@ -538,22 +545,22 @@ static uint32_t call(struct copy *copy, const char *what, uint16_t type, const v
 	return take_answer_to(copy, what, type, body, size, answer);
 }
 
-static bool is_owed(const struct copy *copy)
+static bool has_unanswered(const struct copy *copy)
 {
 	for (int i = 0; i < 256; i++)
-		if (copy->owed[i].count)
+		if (copy->unanswered[i].count)
 			return true;
 	return false;
 }
 
-/* Wait until everything that was sent again has its answers, and no more. */
+/* Wait until all repeated messages have their answers. More answers fail. */
 static void take_rest(struct copy *copy)
 {
 	const char *what = "the last request";
 	struct host_packet *packet;
 	struct ic ic;
 
-	while (is_owed(copy) || copy->host.packets) {
+	while (has_unanswered(copy) || copy->host.packets) {
 		if (take_packet(copy, what, copy->timeout_ms, &packet, &ic))
 			fail_unanswered(copy, what);
 		take_repeated(copy, what, packet, &ic);
@@ -570,9 +577,9 @@ static bool is_offered(struct version version, const struct version *list)
 }
 
 /*
- * Negotiate when the guest has just opened the device. The message has the
- * versions 0.0 and the transaction id 0 in its header. A note on the channel
- * keeps the result for the next run.
+ * Negotiate if the guest has just opened the device. The header of the message
+ * has the versions 0.0 and the transaction id 0. A note on the channel keeps
+ * the result for the next run of this program.
  */
 static void negotiate(struct copy *copy)
 {
@@ -601,7 +608,7 @@ static void negotiate(struct copy *copy)
 			fail(EXIT_GONE, "negotiate", "the guest supports none of the versions");
 		if (!is_offered(chosen.version[0], offered.version) ||
 		    !is_offered(chosen.version[1], offered.version + VERSIONS))
-			fail(EXIT_GONE, "negotiate", "the guest chose versions that nobody offered");
+			fail(EXIT_GONE, "negotiate", "the guest chose versions that the host did not offer");
 		word = (uint32_t)(chosen.version[0].major << 24 | chosen.version[0].minor << 16 |
 				  chosen.version[1].major << 8 | chosen.version[1].minor);
 		note.arg = word;
@@ -609,7 +616,7 @@ static void negotiate(struct copy *copy)
 		if (ret)
 			fail_host(copy, ret, "note");
 	} else {
-		copy->leftovers = true;
+		copy->earlier_requests = true;
 	}
 	copy->framework = (struct version){ word >> 24, word >> 16 & 0xff };
 	copy->service = (struct version){ word >> 8 & 0xff, word & 0xff };
@@ -625,8 +632,8 @@ static uint32_t step(const char *name, uint32_t status)
 }
 
 /*
- * The offset of the part that is sent when @sent bytes are; all parts but the
- * last are whole.
+ * Returns the offset of the part that follows after @sent bytes. All parts but
+ * the last are whole.
  */
 static uint64_t place_of(const struct copy *copy, uint64_t size, uint64_t sent)
 {
@@ -704,7 +711,7 @@ static uint32_t send_contents(struct copy *copy, uint64_t size, uint64_t cancel_
 	return 0;
 }
 
-/* Hostile: the same messages each time for a seed. */
+/* Hostile messages; the same seed makes the same ones. */
 
 struct chance {
 	uint64_t state;
@@ -738,8 +745,8 @@ union message {
 };
 
 /*
- * A message that could be a good one, of a copy of a few fragments; returns its
- * length.
+ * Make a message that could be a correct one of a copy of a few fragments.
+ * Returns its length.
  */
 static uint32_t make_message(struct copy *copy, struct chance *chance, const struct start *start,
 			     union message *m)
@@ -788,13 +795,13 @@ static uint32_t make_message(struct copy *copy, struct chance *chance, const str
 	return (uint32_t)sizeof(m->ic) + size;
 }
 
-/* Changes one message in two; returns the new length. */
+/* Change every second message or so. Returns its new length. */
 static uint32_t change(struct chance *chance, union message *m, uint32_t len)
 {
 	uint32_t how = below(chance, 16);
 
 	switch (how) {
-	case 0 ... 3: /* bytes, most of them where the lengths and numbers are */
+	case 0 ... 3: /* change bytes, mostly where the lengths and numbers are */
 		for (uint32_t i = below(chance, 8) + 1; i; i--)
 			m->bytes[below(chance, below(chance, 2) ? 84
 				       : len)] ^= (uint8_t)draw(chance);
@@ -817,8 +824,8 @@ static uint32_t change(struct chance *chance, union message *m, uint32_t len)
 }
 
 /*
- * A guest that takes nothing out of its ring for so long, or has closed the
- * device, has been brought down.
+ * The hostile messages have brought the guest down if it takes nothing out of
+ * its ring for this time, or has closed the device.
  */
 #define HOSTILE_PATIENCE_MS 60000
 
@@ -841,7 +848,7 @@ static void be_hostile(struct copy *copy, int64_t seconds, uint64_t seed, const 
 			frame.type = (uint16_t)below(&chance, 16);
 			frame.flags = (uint16_t)below(&chance, 4);
 		}
-		/* Or no packet at all, but bytes in the ring */
+		/* Sometimes write other bytes than a packet to the ring. */
 		if (!below(&chance, 64)) {
 			frame.op = FRAME_PACKET_RAW;
 			frame.len = (below(&chance, 32) + 2) * 8;
@@ -851,7 +858,8 @@ static void be_hostile(struct copy *copy, int64_t seconds, uint64_t seed, const 
 		ret = host_send(&copy->host, &frame, m.bytes, HOSTILE_PATIENCE_MS);
 		sent++;
 		/*
-		 * Several in the ring at a time, but not ever more on the way
+		 * The ring has several messages at a time. The wait limits the
+		 * number of those on their way.
 		 */
 		if (!ret && !below(&chance, 6))
 			ret = host_request(&copy->host, &sync, NULL, NULL, 0, NULL,
@@ -893,8 +901,8 @@ static uint64_t number(const char *option, const char *text, char end)
 }
 
 /*
- * Fill a field of START, from hex digits if there are any, otherwise from
- * @text.
+ * Fill a field of START from the hex digits in @raw, or from @text if @raw is
+ * NULL.
  */
 static void fill(const char *option, const char *text, const char *raw_option, const char *raw,
 		 void *field)
@@ -981,7 +989,7 @@ int main(int argc, char **argv)
 		case 'q':
 			copy.queue = (unsigned int)number("--queue", optarg, 0);
 			if (!copy.queue || copy.queue > 100)
-				fail(EXIT_USAGE, "--queue", "1 to 100 are possible");
+				fail(EXIT_USAGE, "--queue", "a number from 1 to 100 is expected");
 			break;
 		case 'r':
 			copy.retry_ms = (int)(number("--retry-after", optarg, 0) * 1000);
@@ -1002,7 +1010,7 @@ int main(int argc, char **argv)
 		case 'O':
 			copy.order = !strcmp(optarg, "reversed") ? REVERSED : SWAPPED;
 			if (copy.order == SWAPPED && strcmp(optarg, "swapped"))
-				fail(EXIT_USAGE, "--order", "reversed or swapped");
+				fail(EXIT_USAGE, "--order", "reversed or swapped is expected");
 			break;
 		case 't':
 			copy.timeout_ms = (int)(number("--timeout", optarg, 0) * 1000);
@@ -1016,7 +1024,7 @@ int main(int argc, char **argv)
 		}
 	}
 	if (copy.queue > 1 && (copy.retry_ms || copy.twice))
-		fail(EXIT_USAGE, "--queue", "what is sent again does not go with it");
+		fail(EXIT_USAGE, "--queue", "cannot be combined with --retry-after or --twice");
 	if (copy.order != ASCENDING && !generated)
 		fail(EXIT_USAGE, "--order", "needs --generate");
 	if (argc - optind != (generated || hostile || negotiates ? 1 : 2) ||
@@ -1039,7 +1047,7 @@ int main(int argc, char **argv)
 			source = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
 	}
 	if (renegotiates && (hostile || cancel_after > size))
-		fail(EXIT_USAGE, "--renegotiate-after", "no copy has so many bytes");
+		fail(EXIT_USAGE, "--renegotiate-after", "the copy has fewer bytes");
 	if (!source)
 		source = "generated.bin";
 	fill("--source", source, "--raw-file-name", raw_file_name, start.file_name);
@@ -1055,7 +1063,7 @@ int main(int argc, char **argv)
 	negotiate(&copy);
 	if (negotiates) {
 		copy.host.channel[0].note = 0;
-		copy.leftovers = true;
+		copy.earlier_requests = true;
 		negotiate(&copy);
 		host_disconnect(&copy.host);
 		return 0;
@@ -1064,11 +1072,11 @@ int main(int argc, char **argv)
 		be_hostile(&copy, (int64_t)number("--hostile", hostile, ':'),
 			   number("--hostile", strchr(hostile, ':') + 1, 0), &start);
 		/*
-		 * The guest may have agreed to other versions, and may still
-		 * owe answers.
+		 * The guest may have agreed to other versions, and may not yet
+		 * have answered everything.
 		 */
 		copy.host.channel[0].note = 0;
-		copy.leftovers = true;
+		copy.earlier_requests = true;
 		negotiate(&copy);
 		host_disconnect(&copy.host);
 		return 0;
@@ -1094,10 +1102,7 @@ int main(int argc, char **argv)
 			host_disconnect(&copy.host);
 			return 0;
 		}
-		/*
-		 * A copy that failed is cancelled, so that the guest lets go of
-		 * the file.
-		 */
+		/* Cancel a failed copy, so that the guest closes the file. */
 		end.operation = cancelled || status ? CANCEL : COMPLETE;
 		ended = step(end.operation == CANCEL ? "cancel" : "complete",
 			     call(&copy, end.operation == CANCEL ? "cancel" : "complete", IC_FCOPY,
@@ -1107,8 +1112,8 @@ int main(int argc, char **argv)
 			status = ended;
 	}
 	take_rest(&copy);
-	if (copy.again)
-		printf("sent %u messages again\n", copy.again);
+	if (copy.repeated)
+		printf("sent %u messages again\n", copy.repeated);
 	seconds = moment - began;
 	sha256_digest(&sha, sizeof(digest), digest);
 

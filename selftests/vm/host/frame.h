@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What a host program and the vmbus-pipe device say to each other over the
- * device's socket: a header and @len bytes, little-endian, in both directions.
- * "tx" and "rx" are the guest's view of a channel: the guest writes to tx and
- * reads from rx.
+ * The protocol between a host program and the vmbus-pipe device, over the
+ * device's socket. In both directions, a frame is a header and @len bytes,
+ * little-endian. "tx" and "rx" are the guest's view of a channel: the guest
+ * writes to tx and reads from rx.
  */
 #ifndef VM_HOST_FRAME_H
 #define VM_HOST_FRAME_H
@@ -12,18 +12,21 @@
 
 #define FRAME_VERSION 3
 
-/* No frame carries more. */
+/* The maximum of @len */
 #define FRAME_MAX_LEN (1u << 20)
 
 struct frame {
 	uint32_t len;     /* bytes that follow this header */
 	uint16_t op;      /* enum frame_op */
-	uint16_t channel; /* index in the device, 0 is the primary */
-	uint32_t tag;     /* not 0: FRAME_OK or FRAME_ERROR of this tag answers. FRAME_PACKET from
-			   * the device: enum frame_memory */
-	uint16_t type;    /* FRAME_PACKET: of the packet; raw frames: enum frame_ring */
-	uint16_t flags;   /* FRAME_PACKET: of the packet; FRAME_OFFERED: 1 is monitored */
-	uint64_t xid;     /* FRAME_PACKET: transaction id */
+	uint16_t channel; /* index in the device; 0 is the primary */
+	/*
+	 * If not 0, the device answers with FRAME_OK or FRAME_ERROR of this
+	 * tag. In a FRAME_PACKET from the device: enum frame_memory.
+	 */
+	uint32_t tag;
+	uint16_t type;    /* FRAME_PACKET: the packet's type; raw frames: enum frame_ring */
+	uint16_t flags;   /* FRAME_PACKET: the packet's flags; FRAME_OFFERED: 1 if monitored */
+	uint64_t xid;     /* FRAME_PACKET: the transaction id */
 	uint32_t arg;
 	uint32_t arg2;
 };
@@ -35,78 +38,86 @@ enum frame_ring {
 
 enum frame_op {
 	/*
-	 * Both ways. A packet of @type: @arg bytes of descriptor (what stands
-	 * between the 16-byte packet header and the payload; a multiple of 8),
-	 * then the payload. Packets for a full ring wait. When the guest's
-	 * packet names ranges of its memory, the device reads them as it takes
-	 * the packet: the last @arg2 bytes of the frame are their contents.
+	 * In both directions: a packet of @type. The frame has @arg bytes of
+	 * descriptor, then the payload. The descriptor is what the packet has
+	 * between its 16-byte header and the payload; its length is a multiple
+	 * of 8. Packets for a full ring wait. If a packet of the guest names
+	 * ranges of its memory, the device reads them while it takes the
+	 * packet, and the last @arg2 bytes of the frame are their contents.
 	 */
 	FRAME_PACKET = 1,
 
 	/*
-	 * Program to device. An answer comes to each that is tagged or fails.
+	 * From the program to the device. The device answers each frame that
+	 * has a tag or that fails.
 	 */
-	FRAME_PACKET_RAW = 16, /* the very bytes for rx, header and trailer included */
-	FRAME_RESCIND,         /* takes back the device with its sub-channels */
-	FRAME_OFFER,           /* the answer means "accepted": FRAME_OFFERED follows */
-	/* not offered again when the guest leaves the VMBus and comes back */
+	FRAME_PACKET_RAW = 16, /* put exactly these bytes into rx, header and trailer included */
+	FRAME_RESCIND,         /* rescind the device with its sub-channels */
+	FRAME_OFFER,           /* offer it; the answer means "accepted", and FRAME_OFFERED follows */
+	/* do not offer it again when the guest leaves the VMBus and returns */
 	FRAME_WITHHOLD,
-	FRAME_OFFER_SUB,       /* offers sub-channels @arg2 to @arg */
+	FRAME_OFFER_SUB,       /* offer sub-channels @arg2 to @arg */
 	FRAME_MONITORED,       /* later offers are monitored (@arg 1) or not (@arg 0) */
-	FRAME_RAW_READ,        /* @arg2 bytes at @arg of ring @type, header page first */
-	FRAME_RAW_WRITE,       /* the payload to @arg of ring @type */
-	FRAME_SIGNAL,          /* interrupts the guest, whatever the ring says */
-	FRAME_HOLD,            /* @arg 1: leaves tx alone; @arg 0: reads it again */
-	FRAME_NOTE,            /* keeps the word @arg for later programs, until close */
+	FRAME_RAW_READ,        /* read @arg2 bytes at @arg of ring @type, header page included */
+	FRAME_RAW_WRITE,       /* write the payload to @arg of ring @type */
+	FRAME_SIGNAL,          /* interrupt the guest, whatever the ring contains */
+	FRAME_HOLD,            /* @arg 1: do not read tx; @arg 0: read it again */
+	FRAME_NOTE,            /* keep the number @arg for later programs, until the close */
 	FRAME_STATS,           /* struct frame_stats comes with FRAME_OK */
-	FRAME_SYNC,            /* answered when every earlier packet is in its ring or dropped */
-	FRAME_GPADL_READ,      /* @arg2 bytes at @arg of what the guest shares as GPADL @xid */
-	FRAME_GPADL_WRITE,     /* the payload to @arg of GPADL @xid */
-	FRAME_RESCIND_SUB,     /* takes back sub-channel @arg alone */
-	FRAME_KEEP_SUBS,       /* @arg 1: the guest's close takes no sub-channel back; @arg 0: it does */
-	FRAME_ANSWER,          /* @arg 0: an open of the channel is not answered; @arg 1: it is */
-	FRAME_GPADLS,          /* answers about the channel's GPADLs: enum frame_gpadls in @arg */
-	FRAME_DELAY,           /* the device takes its time: enum frame_delay in @arg, @arg2 ms */
-	FRAME_ORDER,           /* in which its channels are rescinded: enum frame_order in @arg */
-	FRAME_MIGRATE,         /* the guest stands still for @arg ms, and loses its signals */
-	FRAME_GPADL_SIZE,      /* a uint32_t comes with FRAME_OK: the bytes of GPADL @xid */
-	FRAME_MEMORY_READ,     /* @arg2 bytes at @arg of the guest's page @xid and those behind it */
-	FRAME_MEMORY_WRITE,    /* the payload to @arg of the guest's page @xid and those behind it */
+	FRAME_SYNC,            /* answer when every earlier packet is in its ring or dropped */
+	FRAME_GPADL_READ,      /* read @arg2 bytes at @arg of the guest's GPADL @xid */
+	FRAME_GPADL_WRITE,     /* write the payload to @arg of GPADL @xid */
+	FRAME_RESCIND_SUB,     /* rescind sub-channel @arg alone */
+	FRAME_KEEP_SUBS,       /* @arg 1: do not rescind sub-channels at the guest's close; 0: do */
+	FRAME_ANSWER,          /* @arg 0: do not answer an open of the channel; @arg 1: answer it */
+	FRAME_GPADLS,          /* how to answer about the channel's GPADLs: @arg, enum frame_gpadls */
+	FRAME_DELAY,           /* let @arg, enum frame_delay, take @arg2 ms */
+	FRAME_ORDER,           /* rescind the channels in the order @arg, enum frame_order */
+	FRAME_MIGRATE,         /* stop the guest for @arg ms, and drop its signals */
+	FRAME_GPADL_SIZE,      /* a uint32_t comes with FRAME_OK: the size of GPADL @xid in bytes */
+	FRAME_MEMORY_READ,     /* read @arg2 bytes at @arg of the guest's page @xid and the next ones */
+	FRAME_MEMORY_WRITE,    /* write the payload to @arg of the guest's page @xid and the next */
 
-	/* Device to program. */
+	/* From the device to the program */
 	FRAME_HELLO = 64, /* struct frame_hello; first on every connection */
 	FRAME_OK,         /* the answer to @tag */
-	FRAME_ERROR,      /* the same, failed: text. Tag 0: an untagged frame failed */
-	FRAME_OFFERED,    /* the guest has the offer: @arg relid */
-	FRAME_OPENED,     /* @arg and @arg2: bytes of tx and rx with their header pages. The
-			   * device is open; the guest learns of it later */
+	FRAME_ERROR,      /* @tag has failed: a text. Tag 0: a frame without a tag has failed */
+	FRAME_OFFERED,    /* the guest has the offer, with the relid @arg */
+	/*
+	 * The device is open; the guest gets the answer later. @arg and @arg2
+	 * are the bytes of tx and rx with their header pages.
+	 */
+	FRAME_OPENED,
 	FRAME_CLOSED,
 	FRAME_RESCINDED,  /* the guest has the rescind message */
-	FRAME_RELEASED,   /* the guest has let go of the relid, which can be offered again now */
+	FRAME_RELEASED,   /* the guest has released the relid; the host may offer it again */
 	FRAME_RESET,      /* the guest has left the VMBus: nothing is open or offered */
-	FRAME_MALFORMED,  /* the guest has broken the protocol (text): the channel is dead until the
-			   * guest opens it again */
-	FRAME_ASKED,      /* the guest wants to open a channel that is not answered */
+	/*
+	 * The guest has broken the protocol (text). The channel is dead until
+	 * the guest opens it again.
+	 */
+	FRAME_MALFORMED,
+	FRAME_ASKED,      /* the guest has asked to open a channel that is not answered */
 };
 
 /*
- * What the device found where a guest's packet names memory by page numbers
- * (type 9).
+ * The result of reading the memory that a guest's packet names by page numbers
+ * (type 9)
  */
 enum frame_memory {
 	FRAME_MEMORY_NONE,    /* the packet names no memory */
 	FRAME_MEMORY_TAKEN,   /* the contents of all ranges follow the payload */
-	FRAME_MEMORY_MISSING, /* a page is not memory of the guest: nothing follows */
-	FRAME_MEMORY_INVALID, /* the ranges do not fit the descriptor, or are too long: the same */
+	FRAME_MEMORY_MISSING, /* a page is not memory of the guest; nothing follows */
+	FRAME_MEMORY_INVALID, /* the ranges do not fit the descriptor or are too long; the same */
 };
 
 enum frame_gpadls {
-	FRAME_GPADLS_HOLD,   /* no answers for now; a rescind brings them, creations fail then */
-	FRAME_GPADLS_ANSWER, /* those that wait, and later ones */
+	FRAME_GPADLS_HOLD,   /* no answers until a rescind; creations fail then */
+	FRAME_GPADLS_ANSWER, /* answer the waiting requests, and later ones */
 	FRAME_GPADLS_FAIL,   /* the same, but creations fail */
 };
 
-/* What takes the host a while. */
+/* Steps of the host that can take time */
 enum frame_delay {
 	FRAME_DELAY_OPEN,    /* from the opening of the device to the answer that the guest gets */
 	FRAME_DELAY_CLOSE,   /* from the guest's close until the device has closed */
@@ -116,8 +127,8 @@ enum frame_delay {
 };
 
 enum frame_order {
-	FRAME_ORDER_ANY,     /* the sub-channels by chance, then the primary */
-	FRAME_ORDER_FORWARD, /* the sub-channels as they are numbered, then the primary */
+	FRAME_ORDER_ANY,     /* the sub-channels in random order, then the primary */
+	FRAME_ORDER_FORWARD, /* the sub-channels in the order of their numbers, then the primary */
 	FRAME_ORDER_REVERSE, /* from the last sub-channel to the primary */
 	FRAME_ORDER_PRIMARY_FIRST,
 	FRAME_ORDERS,
@@ -126,7 +137,7 @@ enum frame_order {
 enum frame_offered {
 	FRAME_IS_HELD,      /* not offered */
 	FRAME_IS_OFFERED,   /* the guest has the offer */
-	FRAME_IS_RESCINDED, /* the guest knows, and still has the relid */
+	FRAME_IS_RESCINDED, /* the guest has the rescind message and still has the relid */
 };
 
 struct frame_channel {
@@ -147,7 +158,7 @@ struct frame_hello {
 	struct frame_channel channel[];
 };
 
-/* Of one channel, since the guest's machine was started. */
+/* Counters of one channel, since QEMU was started */
 struct frame_stats {
 	uint64_t packets_to_guest;
 	uint64_t packets_from_guest;
@@ -156,15 +167,12 @@ struct frame_stats {
 	uint64_t interrupts;      /* event flags set for the guest */
 	uint64_t hypercalls;      /* the guest's SIGNAL_EVENT */
 	uint64_t monitor_signals; /* the guest's bits in the monitor page, found by polling */
-	uint64_t idle_signals;    /* of both kinds, that brought neither a packet nor room */
-	uint64_t modifies;        /* the guest's MODIFYCHANNEL of the open channel */
-	uint64_t full;            /* times a packet had to wait for room in rx */
+	uint64_t idle_signals;    /* signals of both kinds for neither a packet nor room */
+	uint64_t modifies;        /* the guest's MODIFYCHANNEL messages for the open channel */
+	uint64_t full;            /* how often a packet had to wait for room in rx */
 	uint64_t dropped;         /* packets whose channel closed first */
-	uint64_t malformed; /* breaches of the protocol */
-	/*
-	 * memory that the guest shares for the channel now: its rings and
-	 * buffers
-	 */
+	uint64_t malformed;       /* breaches of the protocol */
+	/* GPADLs of the channel now: its rings and buffers */
 	uint64_t gpadls;
 };
 

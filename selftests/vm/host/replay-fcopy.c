@@ -16,9 +16,9 @@
 
 enum {
 	EXIT_DIFFERENT = 1, /* an answer differs */
-	EXIT_USAGE = 2,     /* arguments, recording, socket */
+	EXIT_USAGE = 2,     /* wrong arguments, no recording or no socket */
 	EXIT_TIMEOUT = 3,   /* no answer in time */
-	EXIT_GONE = 4,      /* the device went away */
+	EXIT_GONE = 4,      /* the device is gone */
 };
 
 static const char usage[] =
@@ -31,29 +31,27 @@ static const char usage[] =
 	"The program prints \"difference in line N\" for each answer that is not as recorded:\n"
 	"its status, its length, its transaction ids, or another field of its header. Exit status:\n"
 	"0 all answers are as recorded, 1 one is not, 2 wrong use, no recording or no socket, 3 no\n"
-	"answer in time, 4 the device went away.\n";
+	"answer in time, 4 the device is gone.\n";
 
 #define PACKET_INBAND 6
 #define IC_SIZE 28
-/* The status in an IC header */
+/* The offset of the status in an IC header */
 #define IC_STATUS 20
 /*
- * After the last answer of the recording, the guest may have another one for so
- * long.
+ * After the last answer of the recording, the program waits for further packets
+ * for this time.
  */
 #define SILENCE_MS 1000
 
-/* More requests than hv-fcopyd keeps while a disk is slow */
+/* This is more than the requests that hv-fcopyd keeps while a disk is slow. */
 #define UNANSWERED 64
 
 struct replay {
 	struct host host;
 	int timeout_ms;
-	unsigned int line; /* of the recording */
+	unsigned int line; /* the present line of the recording */
 	unsigned int sent, answers, differences;
-	/*
-	 * Requests without an answer in the recording so far, the latest ones
-	 */
+	/* The latest requests without an answer in the recording so far */
 	uint64_t unanswered[UNANSWERED];
 	unsigned int waiting;
 	struct record_packet packet;
@@ -98,7 +96,8 @@ static bool closed_or_packet(struct host *host, uint32_t unused)
 }
 
 /*
- * Wait until the guest has the device open; later programs must negotiate anew.
+ * Wait until the guest has the device open. Reset the note on the channel, so
+ * that later programs negotiate anew.
  */
 static void wait_for_guest(struct replay *replay)
 {
@@ -112,7 +111,7 @@ static void wait_for_guest(struct replay *replay)
 		fail_host(replay, ret);
 }
 
-/* Note a request whose answer may lie behind the end of the recording. */
+/* Note a request whose answer may come after the end of the recording. */
 static void note_request(struct replay *replay, const struct record_packet *packet)
 {
 	if (packet->type != PACKET_INBAND)
@@ -126,8 +125,8 @@ static void note_request(struct replay *replay, const struct record_packet *pack
 }
 
 /*
- * Forget the first request with this transaction id. Returns whether there is
- * one.
+ * Remove the first noted request with this transaction id. Returns whether
+ * there is one.
  */
 static bool forget_request(struct replay *replay, uint64_t xid)
 {
@@ -176,8 +175,8 @@ static uint32_t status_at(const uint8_t *payload)
 }
 
 /*
- * Compare an answer with that of the recording, which has @known bytes of the
- * payload.
+ * Compare an answer with that of the recording. The recording has the first
+ * @known bytes of the payload.
  */
 static void compare(struct replay *replay, const struct host_packet *packet, uint32_t known)
 {
@@ -280,8 +279,8 @@ static void play_all(struct replay *replay, FILE *file)
 }
 
 /*
- * What the guest still says, it did not say in the recording, which may have
- * ended between a request and its answer.
+ * Report packets of the guest that are not in the recording. An answer is no
+ * difference if the recording ended between the request and the answer.
  */
 static void expect_silence(struct replay *replay)
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A VMBus host by script: packets, rescinds, offers, raw ring bytes, as the
- * commands say.
+ * This program plays a VMBus host by script. Its commands send packets, rescind
+ * and offer the device, and write any bytes into the rings.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -16,53 +16,53 @@
 
 static const char usage[] =
 	"usage: vmbus-host [-v] [-t SECONDS] SOCKET [COMMAND...]\n"
-	"Plays the host of a device: each COMMAND is one argument, or one line of the standard input.\n"
-	"  timeout SECONDS              limit of each of the following waits (default: 60)\n"
-	"  channel N                    the following commands are about channel N (default: 0)\n"
-	"  wait-open, wait-close        until the guest has opened, or closed\n"
-	"  wait-offered, wait-released  until the guest has the offer, or has let go of the rescinded one\n"
-	"  wait-reset                   until the guest has left the VMBus (counts from the last wait-reset)\n"
-	"  rescind, offer               take the device back, offer it again\n"
-	"  withhold                     no offer when the guest leaves the VMBus and comes back, until 'offer'\n"
-	"  offer-sub N [FIRST]          offer sub-channels FIRST (default: 1) to N\n"
-	"  rescind-sub N                take sub-channel N back, and nothing else\n"
-	"  keep-subs on|off             sub-channels stay offered when the guest closes the device, or no more\n"
-	"  answer on|off                the channel's opening is answered, or not yet\n"
-	"  wait-asked                   until the guest waits for that answer\n"
-	"  gpadls hold|answer|fail      answers about the channel's shared memory wait, or come, or creations fail\n"
-	"  delay open|close|rescind|unload MS  the host takes so long: to answer an open, to close the device, from\n"
-	"                               one rescind to the next, to answer UNLOAD\n"
-	"  order any|forward|reverse|primary-first  in which the device's channels are rescinded (default: any)\n"
-	"  migrate MS                   the guest stands still for so long, and its signals are lost\n"
-	"  monitored on|off             of the offers that follow\n"
-	"  cycle N [COUNT]              N times: rescind, wait-released, offer, wait-open, COUNT packets of 8 bytes\n"
-	"  send LEN [COUNT [TYPE [XID]]]  packets with a pattern as payload (default: 1 of type 6, xids go on from 1)\n"
-	"  send-desc LEN HEX [TYPE]     a packet with a descriptor (default: type 9)\n"
-	"  send-hex HEX [TYPE [FLAGS]]  a packet with this payload\n"
-	"  complete HEX                 a completion with this payload, of the last packet that came\n"
-	"  packet-raw HEX               these bytes as a packet, its header and trailer included\n"
-	"  sync                         until all packets are in the ring\n"
-	"  expect COUNT                 until so many packets have come\n"
-	"  echo COUNT [xid]             the same, each with the contents (and the xid) of one sent, in order\n"
-	"  expect-hex HEX               one packet, whose payload begins so\n"
-	"  drain MS                     takes packets until none comes for so long\n"
-	"  none MS                      fails when a packet comes within the time\n"
-	"  show MS                      prints a packet's payload in hex, or that none came within the time\n"
-	"  hold on|off                  leaves the guest's packets in its ring, or takes them again\n"
-	"  signal                       interrupts the guest\n"
-	"  raw-read tx|rx OFFSET LEN    ring bytes, the header page first, as hex (tx is what the guest writes)\n"
-	"  raw-write tx|rx OFFSET HEX\n"
-	"  raw-expect tx|rx OFFSET HEX\n"
-	"  gpadl-expect HANDLE OFFSET HEX, gpadl-write HANDLE OFFSET HEX  the same of memory that the guest shares\n"
-	"  memory-expect PAGE OFFSET HEX, memory-write PAGE OFFSET HEX  the same of the guest's memory, by page number\n"
-	"  index tx|rx read|write       prints the ring's index\n"
-	"  set-index tx|rx read|write N\n"
-	"  stats                        counters of the channel\n"
-	"  expect-stat NAME MIN [MAX]   one counter, in its bounds\n"
-	"  status                       the channels as they are\n"
-	"  sleep MS, print TEXT, clock TEXT  clock prints the milliseconds since the start before it\n"
-	"HEX is pairs of hexadecimal digits, dots between them for the eye. Exit status: 0 all commands did, 1 one\n"
-	"failed (its name and the reason are printed), 2 wrong use or no socket.\n";
+	"Plays the host of a device. Each COMMAND is one argument, or one line of the standard input.\n"
+	"  timeout SECONDS              Set the limit of each wait that follows (default: 60).\n"
+	"  channel N                    Choose the channel for the commands that follow (default: 0).\n"
+	"  wait-open, wait-close        Wait until the guest has opened, or closed, the channel.\n"
+	"  wait-offered, wait-released  Wait until the guest has the offer, or has released a rescinded one.\n"
+	"  wait-reset                   Wait until the guest has left the VMBus once more than at the last wait-reset.\n"
+	"  rescind, offer               Rescind the device, or offer it again.\n"
+	"  withhold                     If the guest leaves the VMBus and returns, do not offer the device until 'offer'.\n"
+	"  offer-sub N [FIRST]          Offer sub-channels FIRST (default: 1) to N.\n"
+	"  rescind-sub N                Rescind sub-channel N and nothing else.\n"
+	"  keep-subs on|off             on: keep the sub-channels offered when the guest closes the device.\n"
+	"  answer on|off                off: do not answer the opening of the channel; on: answer it.\n"
+	"  wait-asked                   Wait until the guest waits for that answer.\n"
+	"  gpadls hold|answer|fail      Hold the answers about the channel's GPADLs, send them, or let creations fail.\n"
+	"  delay open|close|rescind|unload MS  Set the time that the host takes to answer an open, to close the\n"
+	"                               device, from one rescind to the next, or to answer UNLOAD.\n"
+	"  order any|forward|reverse|primary-first  Set the order in which the host rescinds the channels (default: any).\n"
+	"  migrate MS                   Stop the guest for this time, and drop its signals.\n"
+	"  monitored on|off             Make the channels of the offers that follow monitored, or not.\n"
+	"  cycle N [COUNT]              N times: rescind, wait-released, offer, wait-open, send COUNT packets of 8 bytes.\n"
+	"  send LEN [COUNT [TYPE [XID]]]  Send packets with a pattern as payload (default: 1 of type 6, xids from 1 on).\n"
+	"  send-desc LEN HEX [TYPE]     Send a packet with a descriptor (default: type 9).\n"
+	"  send-hex HEX [TYPE [FLAGS]]  Send a packet with this payload.\n"
+	"  complete HEX                 Send a completion of the last packet that came, with this payload.\n"
+	"  packet-raw HEX               Send these bytes as a packet, its header and trailer included.\n"
+	"  sync                         Wait until all packets are in the ring.\n"
+	"  expect COUNT                 Wait for this number of packets.\n"
+	"  echo COUNT [xid]             The same; each packet must have the contents (and the xid) of the next one sent.\n"
+	"  expect-hex HEX               Wait for one packet, whose payload must begin with these bytes.\n"
+	"  drain MS                     Take packets until none comes for this time.\n"
+	"  none MS                      Fail if a packet comes within this time.\n"
+	"  show MS                      Print a packet's payload in hex, or that none came within this time.\n"
+	"  hold on|off                  on: leave the guest's packets in its ring; off: take them again.\n"
+	"  signal                       Interrupt the guest.\n"
+	"  raw-read tx|rx OFFSET LEN    Print bytes of a ring in hex. Offset 0 is the header page; the guest writes to tx.\n"
+	"  raw-write tx|rx OFFSET HEX   Write bytes to a ring.\n"
+	"  raw-expect tx|rx OFFSET HEX  Fail if a ring has other bytes.\n"
+	"  gpadl-expect HANDLE OFFSET HEX, gpadl-write HANDLE OFFSET HEX  The same for a GPADL of the guest.\n"
+	"  memory-expect PAGE OFFSET HEX, memory-write PAGE OFFSET HEX  The same for the guest's memory, by page number.\n"
+	"  index tx|rx read|write       Print an index of a ring.\n"
+	"  set-index tx|rx read|write N  Change it.\n"
+	"  stats                        Print the counters of the channel.\n"
+	"  expect-stat NAME MIN [MAX]   Print one counter; fail if it is not within the bounds.\n"
+	"  status                       Print the state of all channels.\n"
+	"  sleep MS, print TEXT, clock TEXT  clock prints the milliseconds since the start and the text.\n"
+	"HEX is pairs of hexadecimal digits; dots may separate them. Exit status: 0 all commands succeeded, 1 one failed\n"
+	"(the program prints it and the reason), 2 wrong use or no socket.\n";
 
 #define MAX_ARGS 8
 
@@ -77,9 +77,9 @@ struct script {
 	int timeout_ms;
 	uint16_t channel;
 	uint64_t xid;
-	uint64_t last_xid; /* of the last packet that came */
+	uint64_t last_xid; /* the transaction id of the last packet that came */
 	uint64_t resets;
-	/* Packets that have not been echoed yet. */
+	/* Packets that the guest has not echoed yet */
 	struct sent *sent, **sent_end;
 	int argc;
 	char *argv[MAX_ARGS];
@@ -107,7 +107,7 @@ static int take_number(struct script *s, int index, uint64_t otherwise, uint64_t
 	return 0;
 }
 
-/* Hex digits to bytes, in place. */
+/* Convert hex digits to bytes, in place. */
 static int take_hex(struct script *s, int index, uint8_t **bytes, uint32_t *len)
 {
 	char *text, *at;
@@ -302,7 +302,7 @@ static int do_answer(struct script *s)
 	return ret ? ret : simple(s, FRAME_ANSWER, on);
 }
 
-/* The index of the argument among @words, or -EINVAL. */
+/* Returns the index of the argument among @words, or -EINVAL. */
 static int take_word(struct script *s, int index, const char *const words[], int count)
 {
 	for (int i = 0; index < s->argc && i < count; i++)
@@ -471,7 +471,7 @@ static int do_send(struct script *s)
 	return ret;
 }
 
-/* A packet that is answered when it is in the ring. */
+/* Send a packet, and wait until it is in the ring. */
 static int send_bytes(struct script *s, enum frame_op op, uint8_t *bytes, uint32_t len,
 		      uint32_t desc, uint64_t type, uint64_t flags, uint64_t xid)
 {
@@ -542,7 +542,7 @@ static int do_packet_raw(struct script *s)
 	return ret ? ret : send_bytes(s, FRAME_PACKET_RAW, bytes, len, 0, 0, 0, 0);
 }
 
-/* Takes @count packets, and lets @check see each. */
+/* Take @count packets, and call @check for each. */
 static int take_packets(struct script *s, uint64_t count, const char *what,
 			int (*check)(struct script *s, const struct host_packet *packet,
 				     uint64_t index))
@@ -601,7 +601,7 @@ static int check_echo(struct script *s, const struct host_packet *packet, uint64
 
 	if (!sent)
 		return host_error(&s->host, -EPROTO,
-				  "packet %" PRIu64 " echoes nothing that was sent", index);
+				  "packet %" PRIu64 " echoes none of the sent packets", index);
 	xid = sent->xid;
 	if (len < sent->len || len - sent->len >= 8)
 		return host_error(&s->host, -EPROTO,
@@ -645,7 +645,7 @@ static int check_hex(struct script *s, const struct host_packet *packet, uint64_
 	if (have >= len && !memcmp(packet->payload + packet->frame.arg, bytes, len))
 		return 0;
 	print_hex("packet", packet->payload + packet->frame.arg, have);
-	return host_error(&s->host, -EPROTO, "the packet of %u bytes is another", have);
+	return host_error(&s->host, -EPROTO, "the packet of %u bytes has other contents", have);
 }
 
 static int do_expect_hex(struct script *s)
@@ -674,7 +674,7 @@ static int do_drain(struct script *s)
 	return ret;
 }
 
-/* The next packet, within the milliseconds that the command names */
+/* Take the next packet within the milliseconds that the command names. */
 static int take_packet_within(struct script *s, struct host_packet **packet)
 {
 	uint64_t ms;
@@ -754,7 +754,7 @@ static int expect_bytes(struct script *s, const uint8_t *have, const uint8_t *by
 	if (!memcmp(bytes, have, len))
 		return 0;
 	print_hex("raw", have, len);
-	return host_error(&s->host, -EPROTO, "the bytes at %" PRIu64 " are others", offset);
+	return host_error(&s->host, -EPROTO, "the bytes at %" PRIu64 " differ", offset);
 }
 
 static int do_raw_expect(struct script *s)
@@ -778,8 +778,8 @@ static int do_raw_expect(struct script *s)
 }
 
 /*
- * The arguments HANDLE OFFSET HEX, or PAGE OFFSET HEX, the first two into the
- * frame.
+ * Take the arguments HANDLE OFFSET HEX, or PAGE OFFSET HEX. The first two go
+ * into the frame.
  */
 static int take_memory(struct script *s, struct frame *frame, uint8_t **bytes, uint32_t *len)
 {
@@ -1052,7 +1052,7 @@ static const struct {
 	{ "clock", do_clock, MAX_ARGS - 1 },
 };
 
-/* Returns 0, or the exit status after a message. */
+/* Run one command. Returns 0, or the exit status after a message. */
 static int run(struct script *s, const char *line)
 {
 	char *words = strdup(line), *word, *save = NULL;
@@ -1137,8 +1137,8 @@ int main(int argc, char **argv)
 		}
 	}
 	/*
-	 * Packets that were sent without waiting reach the ring, or the guest,
-	 * before the connection ends.
+	 * Packets that were sent without waiting must reach the ring, or the
+	 * guest, before the connection ends.
 	 */
 	if (!ret)
 		ret = run(&s, "sync");

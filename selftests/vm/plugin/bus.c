@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The connection and the offers: what the guest and the host say to each other
- * in control messages. The host handles the guest's messages one after the
- * other. Answers that take it a while do not keep it from the next message.
+ * The connection and the offers, that is, the control messages between the
+ * guest and the host. The host handles the guest's messages one after the
+ * other. While an answer takes time, the host goes on with the next message.
  */
 
 #define NO_MONITOR 0xff
@@ -14,13 +14,13 @@
 #define VERSION_5_3 HOST_VERSION(5, 3)
 
 /*
- * From 5.0 on the guest sends its first message here, and the later ones where
- * the host says.
+ * From 5.0 on the guest sends its first message to this connection id, and the
+ * later ones to the id that the host names.
  */
 #define CONTACT_CONNECTION_ID 4
 #define LATER_CONNECTION_ID 5
 
-/* An open that fails. */
+/* The status of an open that fails. */
 #define E_UNEXPECTED 0x8000ffff
 
 struct message_modify {
@@ -33,9 +33,9 @@ struct message_modify {
 };
 
 /*
- * Relids are the lowest numbers that are free; the order of the offers decides
- * who gets which, unless a device has a number from which its channels are
- * counted.
+ * Give a channel its relid, which is the lowest free number. So relids depend
+ * on the order of the offers, unless the property relid of a device names the
+ * first number that its channels may have.
  */
 static void take_relid(VMBusChannel *chan)
 {
@@ -59,8 +59,8 @@ static void host_free_relid(VMBusChannel *chan)
 }
 
 /*
- * Connection ids change with each connection, so that nobody can take them for
- * fixed.
+ * Return the connection id of a channel. It changes with each connection, so
+ * that a guest that takes it for fixed fails.
  */
 static uint32_t host_connection_id(VMBusChannel *chan)
 {
@@ -82,8 +82,8 @@ static bool offer_wanted(VMBusChannel *chan)
 	if (!pipe->offered || host_of(chan)->rescind)
 		return false;
 	/*
-	 * A device that comes back waits until the guest knows that all of it
-	 * was gone.
+	 * The host offers a device again only when the guest has the rescinds
+	 * of all its sub-channels.
 	 */
 	for (int i = 1; !index && i < pipe->channels; i++)
 		if (is_to_rescind(&pipe->parent.channels[i]))
@@ -154,10 +154,10 @@ static void post_rescind(VMBus *vmbus, VMBusChannel *chan)
 }
 
 /*
- * The channel of a device that is taken back next. Unless the program wants
- * another order, the sub-channels go in any order and the primary last, as on
- * the newest hosts. Older ones may begin with the primary, which no VMBus of
- * Linux is safe against.
+ * Return the channel of a device that the host rescinds next. Unless the
+ * program wants another order, the sub-channels go in any order and the primary
+ * goes last, as on the newest hosts. Older hosts may begin with the primary,
+ * and no version of Linux handles that safely.
  */
 static VMBusChannel *next_to_rescind(VMBusPipe *pipe)
 {
@@ -177,7 +177,7 @@ static VMBusChannel *next_to_rescind(VMBusPipe *pipe)
 	case FRAME_ORDER_PRIMARY_FIRST:
 		return all[0];
 	default:
-		/* The primary, if it is there, is the first. */
+		/* The primary is all[0] if it is to be rescinded. */
 		if (!vmbus_channel_idx(all[0]) && count > 1)
 			return all[g_rand_int_range(bus.chance, 1, count)];
 		return all[g_rand_int_range(bus.chance, 0, count)];
@@ -212,7 +212,7 @@ static bool gpadl_is_used(VMBus *vmbus, const VMBusGpadl *gpadl)
 }
 
 /*
- * Whether answers about the GPADL wait, on the wish of the program. A rescind
+ * Return whether the program holds the answers about a GPADL back. A rescind
  * ends that.
  */
 static bool gpadl_is_held(VMBus *vmbus, const VMBusGpadl *gpadl)
@@ -236,7 +236,8 @@ static bool host_creates(const VMBusGpadl *gpadl)
 }
 
 /*
- * A creation that waits for its answer when the channel is rescinded fails,
+ * Return the status that answers a creation. A creation that waits for its
+ * answer when the host rescinds the channel fails, and the guest learns that
  * before the rescind.
  */
 static uint32_t host_creation_status(const VMBusGpadl *gpadl)
@@ -258,8 +259,8 @@ static void host_created(VMBusGpadl *gpadl)
 }
 
 /*
- * Answer the guest about one GPADL. A ring's is torn down when the device has
- * closed.
+ * Answer the guest about one GPADL. The host tears the GPADL of the rings down
+ * when the device has closed.
  */
 static bool listen_gpadl(VMBus *vmbus)
 {
@@ -289,7 +290,8 @@ static bool listen_gpadl(VMBus *vmbus)
 }
 
 /*
- * MODIFYCHANNEL: another processor of the guest takes the channel's interrupts.
+ * MODIFYCHANNEL: the guest chooses another processor for the channel's
+ * interrupts.
  */
 
 static void take_modify(VMBus *vmbus, const struct message_modify *msg)
@@ -344,7 +346,7 @@ static void modify_now(VMBusChannel *chan)
 	chan->target_vp = vp;
 }
 
-/* What is due of one channel, apart from messages. */
+/* Do what is due for one channel, apart from messages. */
 static void wake_channel(VMBusChannel *chan)
 {
 	struct host_channel *host = host_of(chan);
@@ -371,8 +373,8 @@ static void bus_wake(void *opaque)
 }
 
 /*
- * Opening and closing. Returns whether the host has to turn to its next
- * message.
+ * Go on with opening or closing a channel. Returns whether there was something
+ * to do; the host then calls this again for the next step.
  */
 static bool listen_channel(VMBus *vmbus, VMBusChannel *chan)
 {
@@ -446,8 +448,8 @@ static void host_listen(VMBus *vmbus)
 }
 
 /*
- * The guest has our control message. It may be gone since (reset), then nothing
- * was in flight.
+ * The guest has the control message that the host sent. If the guest has been
+ * reset since, no message is in flight.
  */
 static bool host_message_sent(VMBus *vmbus)
 {
@@ -477,8 +479,9 @@ static void host_offered(VMBusChannel *chan)
 }
 
 /*
- * The guest has let go of a relid. If the device is there again, the host
- * offers it at once with the same number; otherwise another device may get it.
+ * The guest has released a relid. If the device is to be offered again, the
+ * host offers it at once with the same number. Otherwise another device may get
+ * the number.
  */
 static void relid_released(VMBus *vmbus, uint32_t relid)
 {
@@ -491,7 +494,7 @@ static void relid_released(VMBus *vmbus, uint32_t relid)
 			relid);
 		return;
 	}
-	/* Linux tears nothing down on a channel that was taken back. */
+	/* Linux tears no GPADL down on a rescinded channel. */
 	QTAILQ_FOREACH_SAFE(gpadl, &vmbus->gpadl_list, link, next) {
 		if (gpadl->child_relid == relid && gpadl->state != VMGPADL_TORNDOWN)
 			vmbus_put_gpadl(gpadl);
@@ -522,7 +525,7 @@ static void host_message(VMBus *vmbus, struct vmbus_message_header *msg, uint32_
 			     msg->message_type, len);
 }
 
-/* Life of the connection */
+/* The connection */
 
 static bool host_speaks(uint32_t version)
 {
@@ -530,8 +533,8 @@ static bool host_speaks(uint32_t version)
 }
 
 /*
- * All messages up to 4.1. From 5.0 on, only a guest that begins anew with an
- * older version.
+ * Receive all messages up to version 4.1. From 5.0 on, only a guest that
+ * connects anew with an older version sends its contact here.
  */
 static uint16_t host_recv_message(const struct hyperv_post_message_input *msg, void *opaque)
 {
@@ -547,7 +550,7 @@ static uint16_t host_recv_message(const struct hyperv_post_message_input *msg, v
 	return vmbus_recv_message(msg, vmbus);
 }
 
-/* From 5.0 on: only the contact comes here. */
+/* Receive the contact. From 5.0 on, no other message comes here. */
 static uint16_t recv_contact(const struct hyperv_post_message_input *msg, void *vmbus)
 {
 	const struct vmbus_message_initiate_contact *contact = (const void *)msg->payload;
@@ -585,7 +588,7 @@ static void host_realize(VMBus *vmbus)
 	hyperv_set_msg_handler(LATER_CONNECTION_ID, recv_later, vmbus);
 }
 
-/* The answer to the guest's contact. */
+/* Answer the guest's contact. */
 static void host_post_handshake(VMBus *vmbus, const struct vmbus_message_version_response *answer)
 {
 	struct {
@@ -604,7 +607,7 @@ static void host_post_handshake(VMBus *vmbus, const struct vmbus_message_version
 	post_msg(vmbus, &msg, sizeof(msg));
 }
 
-/* Offer the devices in any order, each with its sub-channels behind it. */
+/* Shuffle the devices, each with its sub-channels, into the order of offers. */
 static void shuffle_devices(VMBus *vmbus)
 {
 	g_autoptr(GPtrArray) pipes = g_ptr_array_new();
@@ -627,7 +630,7 @@ static void shuffle_devices(VMBus *vmbus)
 
 static void host_contact(VMBus *vmbus, const struct vmbus_message_initiate_contact *msg)
 {
-	/* From 5.0 on the guest does not say where its interrupt page is. */
+	/* From 5.0 on the guest sends no address of its interrupt page. */
 	bus.monitor_page = msg->monitor_page2;
 	bus.connections++;
 	shuffle_devices(vmbus);
@@ -638,7 +641,7 @@ static void host_offers_requested(void)
 	bus.offers_requested = true;
 }
 
-/* The answer to UNLOAD comes when all devices have closed. */
+/* The guest sends UNLOAD. The host answers when all devices have closed. */
 static void host_unload(VMBus *vmbus)
 {
 	uint32_t ms = 0;
@@ -690,7 +693,7 @@ static void host_disconnected(void)
 	bus.monitor_page = 0;
 }
 
-/* Life of a channel */
+/* A channel */
 
 static int pipe_open(VMBusChannel *chan)
 {
@@ -700,8 +703,8 @@ static int pipe_open(VMBusChannel *chan)
 	if (!header)
 		return -EFAULT;
 	/*
-	 * The host is at work until it has looked for the first time. One that
-	 * is held waits.
+	 * The host works, with the mask set, until its first look at the ring
+	 * is over. A host that the program holds waits for a signal instead.
 	 */
 	host->masked = !host->hold;
 	qatomic_set(&header->interrupt_mask, host->masked);
@@ -719,8 +722,8 @@ static int pipe_open(VMBusChannel *chan)
 }
 
 /*
- * The guest wants to open a channel. Returns false when it may not, and when it
- * has to wait: until the device has closed, or for the program.
+ * The guest wants to open a channel. Returns false if it may not, and also if
+ * the request has to wait until the device has closed or the program allows it.
  */
 static bool host_may_open(VMBusChannel *chan, const vmbus_message_open_channel *msg)
 {
@@ -738,8 +741,8 @@ static bool host_may_open(VMBusChannel *chan, const vmbus_message_open_channel *
 }
 
 /*
- * The device is open, and its program may use the rings. The guest learns of it
- * later.
+ * The device is open, and its program may use the rings. The host answers the
+ * guest later.
  */
 static void host_opening(VMBusChannel *chan)
 {
@@ -765,7 +768,7 @@ static uint32_t host_open_status(VMBusChannel *chan)
 	return vmbus_channel_is_open(chan) ? 0 : E_UNEXPECTED;
 }
 
-/* The guest has the answer. */
+/* The guest has the answer to its open. */
 static void host_opened(VMBusChannel *chan)
 {
 	host_of(chan)->result_sent = false;
@@ -773,7 +776,7 @@ static void host_opened(VMBusChannel *chan)
 		host_of(chan)->extra_at = due_in(EXTRA_INTERRUPT_MS);
 }
 
-/* Whoever closes. */
+/* Reset the state of a channel that has closed, for whatever reason. */
 static void pipe_close(VMBusChannel *chan)
 {
 	struct host_channel *host = host_of(chan);
@@ -801,8 +804,8 @@ static void rescind_subs(VMBusPipe *pipe)
 }
 
 /*
- * The guest closes a channel. The device works on for a while, and with its
- * primary channel all sub-channels are taken back, before the device has
+ * The guest closes a channel. The device goes on for a while. If it is the
+ * primary channel, the host rescinds all sub-channels before the device has
  * closed.
  */
 static void host_close(VMBusChannel *chan)

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The rings: packets between the guest's memory and the program. Sizes are of
- * the data area, that is without the header page, unless a comment says
- * otherwise.
+ * The rings: packets between the guest's memory and the program. A size is that
+ * of the data area, without the header page, unless a comment says otherwise.
  */
 
 static uint32_t ring_pages(VMBusChannel *chan, enum frame_ring ring, uint32_t *first)
@@ -19,7 +18,10 @@ static uint32_t ring_size(VMBusChannel *chan, enum frame_ring ring)
 	return ring_pages(chan, ring, &first) << TARGET_PAGE_BITS;
 }
 
-/* 0 or -errno. The bytes are within the GPADL. */
+/*
+ * Read or write bytes of a GPADL; the caller has checked that they are in it.
+ * Returns 0 or -errno.
+ */
 static int gpadl_raw(VMBusChannel *chan, VMBusGpadl *gpadl, uint32_t offset, void *bytes,
 		     uint32_t len, bool write)
 {
@@ -68,9 +70,8 @@ static void drop_packets(VMBusChannel *chan, const char *why)
 }
 
 /*
- * The guest has broken the protocol: the host has nothing to do with the
- * channel until the guest opens it again, and says nothing about it to the
- * guest.
+ * The guest has broken the protocol. The host ignores the channel until the
+ * guest opens it again, and does not report the fault to the guest.
  */
 G_GNUC_PRINTF(2, 3)
 static void channel_fault(VMBusChannel *chan, const char *format, ...)
@@ -90,8 +91,8 @@ static void channel_fault(VMBusChannel *chan, const char *format, ...)
 }
 
 /*
- * Write the interrupt mask of tx, which belongs to the host: it is set while
- * the host works. A guest that writes there is at fault.
+ * Write the interrupt mask of tx. It belongs to the host, which sets it while
+ * it works. A guest that writes there breaks the protocol.
  */
 static void tx_mask(VMBusChannel *chan, bool mask)
 {
@@ -102,7 +103,7 @@ static void tx_mask(VMBusChannel *chan, bool mask)
 	if (!header)
 		return;
 	found = qatomic_xchg(&header->interrupt_mask, mask);
-	/* The mask before a look at what the guest writes. */
+	/* Write the mask before looking at what the guest writes. */
 	smp_mb();
 	ringbuf_unmap_hdr(&chan->recv_ringbuf.common, header, true);
 	if (found != host->masked)
@@ -112,8 +113,8 @@ static void tx_mask(VMBusChannel *chan, bool mask)
 }
 
 /*
- * The packet's bytes into rx, and the signal when the guest had read everything
- * before and allows it.
+ * Put a packet's bytes into rx. Interrupt the guest if it had read everything
+ * before and its mask is clear.
  */
 static int ring_put(VMBusChannel *chan, struct packet *packet)
 {
@@ -141,8 +142,8 @@ static int ring_put(VMBusChannel *chan, struct packet *packet)
 	ring->wr_idx = rb_idx_wrap(start + packet->len, ring->common.len);
 	ring->last_wr_idx = ring->wr_idx;
 	/*
-	 * The packet before the index, the index before a look at what the
-	 * reader has done meanwhile.
+	 * Write the packet before the index, and the index before looking at
+	 * what the reader has done meanwhile.
 	 */
 	smp_mb();
 	qatomic_set(&header->write_index, ring->wr_idx);
@@ -155,14 +156,12 @@ static int ring_put(VMBusChannel *chan, struct packet *packet)
 }
 
 /*
- * Reserve @bytes of rx. A host that finds no room asks for a quarter of the
+ * Reserve @bytes of rx. If there is no room, the host asks for a quarter of the
  * ring, even if it needs less. Returns 0, -ENOSPC or -EFAULT.
  */
 static int ring_reserve(VMBusChannel *chan, uint32_t bytes)
 {
-	/*
-	 * To QEMU the message is what is left after the header and the trailer.
-	 */
+	/* QEMU wants the length without the header and the trailer. */
 	uint32_t overhead = sizeof(vmbus_packet_hdr) + VMBUS_PKT_TRAILER;
 	uint32_t message = MAX(bytes, overhead) - overhead;
 	VMBusRingBufCommon *ring = &chan->send_ringbuf.common;
@@ -179,7 +178,7 @@ static int ring_reserve(VMBusChannel *chan, uint32_t bytes)
 	return -ENOSPC;
 }
 
-/* Put what the program has sent into rx while there is room. */
+/* Put the packets of the program into rx while there is room. */
 static void ring_flush(VMBusChannel *chan)
 {
 	struct host_channel *host = host_of(chan);
@@ -209,9 +208,9 @@ static void ring_flush(VMBusChannel *chan)
 }
 
 /*
- * The guest waits for room when pending_send_sz is set: tell it once, when the
- * room has become enough. The host ignores the three lowest bits of the wish,
- * and the guest's feature bit.
+ * Publish the read index. The guest waits for room if pending_send_sz is set:
+ * interrupt it once, when the room reaches that size. The host ignores the
+ * three lowest bits of the size, and the guest's feature bit.
  */
 static void ring_give_room(VMBusChannel *chan, uint32_t bytes)
 {
@@ -230,8 +229,8 @@ static void ring_give_room(VMBusChannel *chan, uint32_t bytes)
 		goto unmap;
 	smp_rmb();
 	/*
-	 * In QEMU's own code an empty ring has no room, and the guest would
-	 * wait forever.
+	 * QEMU's own code takes an empty ring for a full one, and the guest
+	 * would wait forever.
 	 */
 	room = ring->common.len - sizeof(uint64_t) -
 	       rb_idx_delta(ring->rd_idx, qatomic_read(&header->write_index), ring->common.len,
@@ -291,8 +290,8 @@ static bool payload_sane(VMBusChannel *chan, uint16_t type, const uint8_t *bytes
 }
 
 /*
- * Copy between @bytes and the guest's memory at @address. Returns whether all
- * of it is memory: a device's registers are not.
+ * Copy between @bytes and the guest's memory at @address. Returns whether the
+ * whole range is memory. The registers of a device are not.
  */
 static bool guest_memory(uint64_t address, uint8_t *bytes, uint32_t len, bool write)
 {
@@ -315,9 +314,9 @@ static bool guest_memory(uint64_t address, uint8_t *bytes, uint32_t len, bool wr
 }
 
 /*
- * Append to @out what the ranges of a descriptor name: each is a length, an
- * offset in its first page, and the numbers of its pages. Nothing is appended
- * unless all of it could be read, and all of it has at most @room bytes.
+ * Append the contents of a descriptor's ranges to @out. Each range is a length,
+ * an offset in its first page, and the numbers of its pages. Append nothing
+ * unless all ranges can be read and have at most @room bytes together.
  */
 static enum frame_memory gather(const uint8_t *desc, uint32_t len, uint32_t room, GByteArray *out)
 {
@@ -360,7 +359,7 @@ invalid:
 	return FRAME_MEMORY_INVALID;
 }
 
-/* Append a packet of the guest to what the program gets. */
+/* Append a packet of the guest to the frames for the program. */
 static void forward_packet(VMBusPipe *pipe, struct frame frame, const uint8_t *bytes)
 {
 	guint start = pipe->out->len;
@@ -376,8 +375,8 @@ static void forward_packet(VMBusPipe *pipe, struct frame frame, const uint8_t *b
 }
 
 /*
- * Take one packet of tx, where the guest has written @avail bytes. Return
- * whether it was good.
+ * Take one packet out of tx, where the guest has written @avail bytes. Returns
+ * whether the packet is valid.
  */
 static bool take_packet(VMBusChannel *chan, uint32_t avail)
 {
@@ -444,8 +443,8 @@ static bool ring_receive(VMBusChannel *chan)
 }
 
 /*
- * Whether the program takes what the guest sends now. Without one, packets stay
- * in the ring.
+ * Return whether the program takes packets of the guest now. While no program
+ * is connected, the packets stay in the ring.
  */
 static bool program_reads(VMBusChannel *chan)
 {
@@ -455,8 +454,8 @@ static bool program_reads(VMBusChannel *chan)
 
 /*
  * Take packets until tx is empty, with the mask set. Then clear the mask and
- * look again: a guest that has added to the ring meanwhile has not signalled.
- * Returns how often there was something.
+ * look again, because a guest that has added to the ring meanwhile has not
+ * signalled. Returns how often the ring had packets.
  */
 static unsigned int ring_drain(VMBusChannel *chan)
 {
@@ -470,8 +469,8 @@ static unsigned int ring_drain(VMBusChannel *chan)
 			if (masked)
 				continue;
 			/*
-			 * The guest may be about to signal what the host has
-			 * just taken.
+			 * The guest may be about to signal about packets that
+			 * the host has just taken.
 			 */
 			host_of(chan)->new_reasons++;
 			masked = true;
@@ -486,9 +485,7 @@ static unsigned int ring_drain(VMBusChannel *chan)
 	return times;
 }
 
-/*
- * Someone has signalled the host side of a channel: the guest, or we ourselves.
- */
+/* The guest or the plug-in itself has signalled the host side of a channel. */
 static void pipe_notify(VMBusChannel *chan)
 {
 	struct host_channel *host = host_of(chan);
@@ -497,7 +494,7 @@ static void pipe_notify(VMBusChannel *chan)
 
 	if (!vmbus_channel_is_open(chan) || host->closing || host->dead)
 		return;
-	/* A host that is held does not come to work by itself. */
+	/* A held host looks at the ring only when the guest signals. */
 	if (host->woken || program_reads(chan))
 		received = ring_drain(chan);
 	ring_flush(chan);

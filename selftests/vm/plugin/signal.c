@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Signals between the guest and the host. A guest that signals without need is
- * made to stand still by a real host; here each such signal is counted, and
+ * Signals between the guest and the host. A real host suspends a guest that
+ * signals too often without need. The plug-in counts each such signal, and
  * selftests/vm/run-guest judges the count.
  */
 
@@ -11,8 +11,8 @@ static void thaw(void *unused)
 
 	vm_start();
 	/*
-	 * After a migration, what was signalled is lost, and both sides hear of
-	 * everything again.
+	 * A migration loses signals and interrupts. Both sides of each open
+	 * channel get one more, so that they look at the rings again.
 	 */
 	QTAILQ_FOREACH(chan, &bus.vmbus->channel_list, link) {
 		if (!vmbus_channel_is_open(chan) || host_of(chan)->closing)
@@ -22,7 +22,7 @@ static void thaw(void *unused)
 	}
 }
 
-/* The guest stands still for @ms. */
+/* Stop the guest's processors for @ms. */
 static void freeze(uint32_t ms)
 {
 	if (timer_pending(bus.thaw))
@@ -32,12 +32,12 @@ static void freeze(uint32_t ms)
 }
 
 /*
- * Judge the signals since the host looked at the rings before. That it found
- * packets, or room that it had waited for, is one reason each for one signal,
- * which may come before the look or after it, or not at all. In one look the
- * host can clear the mask, and find packets, any number of times: the signals
- * about them are there at the next look, but for a few that a processor still
- * delays.
+ * Judge the signals that have come since the host last looked at the rings.
+ * The host expects one signal if it found packets, and one if it found room
+ * that it had waited for. Each of these signals may come before the look,
+ * after it, or not at all. In one look the host can clear the mask and find
+ * packets any number of times. The signals about them have come by the next
+ * look, except a few that a processor still delays.
  */
 static void judge_signals(VMBusChannel *chan, bool received)
 {
@@ -85,7 +85,7 @@ static void host_interrupted(VMBusChannel *chan)
 	host_of(chan)->stats.interrupts++;
 }
 
-/* Signals that are on their way to the host are lost. */
+/* Drop the signals that are on their way to the host. */
 static void lose_signals(void)
 {
 	VMBusChannel *chan;
@@ -100,8 +100,8 @@ static void lose_signals(void)
 }
 
 /*
- * Whether the guest has set the bit of a channel in the monitor page, which
- * this clears.
+ * Clear the bit of a channel in the monitor page. Returns whether the guest had
+ * set it.
  */
 static bool take_bit(uint8_t *monitor, const VMBusChannel *chan)
 {
@@ -129,8 +129,8 @@ static uint8_t *map_monitor(hwaddr *len)
 }
 
 /*
- * A session that is killed may leave the bit of its channel. It says nothing
- * about the session that begins.
+ * Clear the bit of a channel that opens. A session of the guest that was
+ * killed may have left it set.
  */
 static void monitor_forget(const VMBusChannel *chan)
 {
@@ -144,9 +144,9 @@ static void monitor_forget(const VMBusChannel *chan)
 }
 
 /*
- * Monitored channels make no hypercall: the host looks at their bits now and
- * then. Its bit in the monitor page is all that the host needs of a guest:
- * since Windows 8 the interrupt page has no part in it.
+ * Look for the signals of monitored channels, for which the guest makes no
+ * hypercall. The host looks at the bits of the monitor page from time to time.
+ * Since Windows 8 it does not look at the interrupt page for that.
  */
 static void monitor_poll(void *opaque)
 {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// A memory window for \_SB, where hv_vmbus looks for MMIO space: the 5.10 kernel crashes without one.
+// This table gives \_SB a memory window. hv_vmbus looks there for MMIO space,
+// and the 5.10 kernel crashes without one.
 DefinitionBlock ("", "SSDT", 2, "HVUIO", "VMBUSMEM", 1)
 {
 	Scope (\_SB)

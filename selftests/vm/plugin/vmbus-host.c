@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A plug-in for QEMU (LD_PRELOAD): a VMBus whose devices are programs. The
- * plug-in compiles QEMU's own VMBus code under other type names. Each -device
- * vmbus-pipe is a device of any class, and a program on a socket plays the host
- * side of its channels with the frames of frame.h.
+ * This plug-in for QEMU (LD_PRELOAD) emulates a VMBus whose devices are
+ * programs. It compiles QEMU's own VMBus code under other type names. Each
+ * -device vmbus-pipe is a device of any class, and a program on a socket plays
+ * the host side of its channels with the frames of frame.h.
  *
- * The files are one unit: this one has the device and its program, ring.c the
- * packets, signal.c the signals, and bus.c the offers and the connection.
- * Everything runs in QEMU's main loop, under its big lock. doc/testing.md says
- * which behaviour of a real host each part plays, and who witnessed it.
+ * The files are one compilation unit: this one has the device and its program,
+ * ring.c the packets, signal.c the signals, and bus.c the offers and the
+ * connection. Everything runs in QEMU's main loop, under its big lock.
+ * doc/testing.md says which behaviour of a real host each part plays, and names
+ * the witness.
  */
 #include "vmbus-qemu.c"
 #include "chardev/char-fe.h"
@@ -16,9 +17,9 @@
 #include "system/runstate.h"
 #include "frame.h"
 
-/* Beyond QEMU's own states of an offer. */
+/* States of an offer, in addition to those of QEMU */
 enum {
-	HOST_OFFER_HELD = VMOFFER_SENT + 1, /* not to be offered yet, or again */
+	HOST_OFFER_HELD = VMOFFER_SENT + 1, /* the host does not offer it, or not yet */
 	HOST_OFFER_RESCINDED, /* the guest has the rescind message and still holds the relid */
 };
 
@@ -27,31 +28,35 @@ enum {
 #define MONITOR_POLL_MS 1
 
 /*
- * With more waiting for the program, the guest's rings wait; with more from it,
- * its socket does.
+ * If more bytes than OUT_LIMIT wait for the program, the host reads no more of
+ * the guest's rings. If more than IN_LIMIT wait for the guest, it reads no more
+ * of the program's socket.
  */
 #define OUT_LIMIT (4u << 20)
 #define IN_LIMIT (4u << 20)
 
-/* The largest packet of a pipe. */
+/* The largest packet of a pipe */
 #define PIPE_LIMIT 16384
 
-/* The host interrupts once more, so long after it has answered an open. */
+/* The host interrupts once more at this time after it has answered an open. */
 #define EXTRA_INTERRUPT_MS 100
 /*
- * So many signals can still be on their way at the next look: one about
- * packets, one about room.
+ * At the next look at the rings, this many signals can still be on their way:
+ * one about packets, one about room.
  */
 #define MAX_REASONS 2
-/* Unless the program wants another time. */
+/* Delays that the program can change (FRAME_DELAY) */
 #define OPEN_MS 5
 #define CLOSE_MS 10
-/* Interrupts go to the old processor for so long after MODIFYCHANNEL. */
+/* Interrupts go to the old processor for this time after MODIFYCHANNEL. */
 #define MODIFY_MS 10
-/* The host stops a guest that signals too often without need for so long. */
+/*
+ * The host stops a guest that signals too often without need. The guest stands
+ * still for this time.
+ */
 #define THROTTLE_MS 2000
 
-/* A packet on its way into rx, as it will stand there. */
+/* A packet on its way into rx, with the bytes that the ring will have */
 struct packet {
 	uint32_t tag;
 	uint32_t len;
@@ -59,37 +64,37 @@ struct packet {
 	uint8_t bytes[];
 };
 
-/* Points in time are in ms of the real-time clock; 0 is never. */
+/* Points in time are in ms of the real-time clock; 0 means never. */
 struct host_channel {
 	struct frame_stats stats;
 	GQueue packets;
-	uint64_t kicks; /* of our own, in the notifier's counter */
-	uint64_t woken; /* guest's signals not yet answered by a look at the rings */
-	uint64_t reasons; /* for a signal that may still come, see judge_signals() */
+	uint64_t kicks; /* the plug-in's own signals in the notifier's counter */
+	uint64_t woken; /* guest's signals after which the host has not yet looked */
+	uint64_t reasons; /* for signals that may still come, see judge_signals() */
 	uint64_t new_reasons; /* those of the present look */
 	bool masked;    /* what the host last wrote to the interrupt mask of tx */
-	bool dead;      /* after a protocol fault, until the channel is opened again */
+	bool dead;      /* after a protocol fault, until the guest opens the channel again */
 	uint32_t note;
-	bool rescind; /* to be taken back as soon as a message can be sent */
+	bool rescind; /* the host rescinds it as soon as it can send a message */
 	bool wanted;  /* a sub-channel that the program offers */
-	bool mute;    /* the guest's wish to open it is not answered */
-	bool asked;   /* such a wish has come: @wish */
+	bool mute;    /* the host does not answer the guest's request to open it */
+	bool asked;   /* such a request has come: @wish */
 	vmbus_message_open_channel wish;
 	bool told_open; /* the program knows that the channel is open */
 	bool monitored;
 	bool hold;
 	bool full;
 	bool hold_gpadls; /* answers to the creation and teardown of GPADLs wait */
-	bool fail_gpadls; /* creations that wait fail */
+	bool fail_gpadls; /* the host answers that creations have failed */
 	bool result_sent; /* the answer to the open is on its way to the guest */
 	int64_t result_at;
 	int64_t extra_at;
 	bool closing;
 	int64_t closed_at;
-	bool modified; /* MODIFYCHANNEL is to be answered */
+	bool modified; /* the host has to answer MODIFYCHANNEL */
 	int64_t modified_at;
 	uint32_t modified_vp;
-	int64_t offer_from; /* not before this time */
+	int64_t offer_from; /* the host does not offer it before this time */
 };
 
 typedef struct VMBusPipe {
@@ -97,23 +102,23 @@ typedef struct VMBusPipe {
 	CharBackend chr;
 	QemuUUID class_id;
 	uint16_t channels;
-	uint16_t relid; /* the first number that its channels may have; 0 is any */
-	bool monitored; /* the next offers */
-	bool offered;   /* as the program wants it */
-	bool withheld;  /* from the next guest that asks for offers */
+	uint16_t relid; /* the first number that its channels may have; 0: any */
+	bool monitored; /* the next offers say that the channels are monitored */
+	bool offered;   /* the program wants the device to be offered */
+	bool withheld;  /* not offered to the next guest that requests offers */
 	bool keep;      /* sub-channels stay offered when the guest closes the primary */
 	bool pipe;      /* a pipe in message mode, as all integration components are */
-	uint32_t settle; /* ms from the release of a sub-channel until it can be offered again */
+	uint32_t settle; /* ms from the release of a sub-channel to its next offer */
 	uint32_t throttle; /* needless signals after which the guest stands still; 0: none */
-	uint32_t throttled; /* how often it did */
+	uint32_t throttled; /* how often the host has stopped the guest for them */
 	uint32_t delay[FRAME_DELAYS]; /* ms */
 	enum frame_order order;
 	struct host_channel *host;
-	char *name; /* of the socket, and the device in a test's settings */
+	char *name; /* of the socket, and of the device in a test's settings */
 	bool connected;
 	GByteArray *in;
 	GByteArray *out;
-	size_t out_done; /* bytes of out already written */
+	size_t out_done; /* bytes of @out that are written */
 	guint watch;
 	size_t queued; /* bytes in all packet queues */
 	GArray *syncs; /* tags */
@@ -128,16 +133,16 @@ static struct {
 	uint32_t version; /* the newest that the host speaks */
 	GRand *chance;
 	bool offers_requested;
-	uint32_t connections;  /* of guests, so far */
-	VMBusChannel *posting; /* whose message is in flight: an offer, a rescind, */
+	uint32_t connections;  /* how often a guest has connected so far */
+	VMBusChannel *posting; /* the channel whose message is in flight: an offer, a rescind, */
 	bool answering;        /* or the answer to MODIFYCHANNEL */
-	VMBusGpadl *creating;  /* whose creation is answered now */
+	VMBusGpadl *creating;  /* the GPADL whose creation the host answers now */
 	bool creation_fails;
 	GArray *teardowns;     /* ids of GPADLs that the host still uses */
 	int64_t unload_at;
-	int64_t rescind_from; /* no rescind before this time */
+	int64_t rescind_from; /* the host rescinds nothing before this time */
 	hwaddr int_page;
-	hwaddr monitor_page; /* guest to host */
+	hwaddr monitor_page; /* from the guest to the host */
 	QEMUTimer *poll;
 	QEMUTimer *timer;
 	QEMUTimer *thaw;
@@ -164,8 +169,8 @@ static int64_t now_ms(void)
 }
 
 /*
- * Whether @at, which may be "never", has come; if it is still to come, the bus
- * wakes up then.
+ * Return whether the time @at, which may be "never", has come. If it is still
+ * to come, the bus wakes up then.
  */
 static bool is_due(int64_t at)
 {
@@ -174,7 +179,7 @@ static bool is_due(int64_t at)
 	return at && at <= now_ms();
 }
 
-/* The moment @ms from now, at which the bus will wake up. */
+/* Return the time @ms from now. The bus will wake up then. */
 static int64_t due_in(uint32_t ms)
 {
 	int64_t at = now_ms() + ms;
@@ -417,7 +422,10 @@ static void frame_offer_sub(VMBusPipe *pipe, const struct frame *frame)
 	vmbus_resched(pipe_bus(pipe));
 }
 
-/* Bytes of a GPADL from @base on, which has @size; errors have @name. */
+/*
+ * Read or write bytes of a GPADL for the program: of the @size bytes from @base
+ * on, which an error calls @name.
+ */
 static void frame_bytes(VMBusPipe *pipe, VMBusChannel *chan, const struct frame *frame,
 			uint8_t *payload, VMBusGpadl *gpadl, uint32_t base, uint32_t size,
 			const char *name)
@@ -491,7 +499,7 @@ static void frame_gpadl(VMBusPipe *pipe, VMBusChannel *chan, const struct frame 
 	frame_bytes(pipe, chan, frame, payload, gpadl, 0, vmbus_gpadl_len(gpadl), "GPADL");
 }
 
-/* Guest memory by page number. */
+/* Read or write the guest's memory by page number for the program. */
 static void frame_memory(VMBusPipe *pipe, const struct frame *frame, uint8_t *payload)
 {
 	bool write = frame->op == FRAME_MEMORY_WRITE;
@@ -612,8 +620,8 @@ static void frame_take(VMBusPipe *pipe, const struct frame *frame, uint8_t *payl
 	case FRAME_HOLD:
 		host->hold = frame->arg;
 		/*
-		 * A host that is held waits for a signal, and is then busy for
-		 * long.
+		 * A held host behaves like one that waits for a signal and is
+		 * then busy for long.
 		 */
 		if (host->hold && chan->is_open && !host->closing && !host->dead)
 			tx_mask(chan, false);
@@ -699,8 +707,8 @@ static void pipe_hello(VMBusPipe *pipe)
 }
 
 /*
- * What the last program left half said is forgotten; whole packets still find
- * their way into the ring.
+ * Forget the incomplete frames and the unanswered requests of the last program.
+ * Its complete packets still go into the ring.
  */
 static void pipe_forget(VMBusPipe *pipe)
 {
@@ -794,8 +802,8 @@ static void pipe_class_init(ObjectClass *klass, void *data)
 
 	device_class->desc = "VMBus device whose host side is a program";
 	/*
-	 * Its rings and its program cannot be taken away from a running guest:
-	 * rescind instead.
+	 * QEMU cannot unplug the device from a running guest, because of its
+	 * rings and its program. The program can rescind it instead.
 	 */
 	device_class->hotpluggable = false;
 	set_bit(DEVICE_CATEGORY_MISC, device_class->categories);
@@ -815,8 +823,8 @@ static const TypeInfo pipe_type = {
 };
 
 /*
- * Print what the host has seen of each channel that the guest used, for
- * run-guest to judge.
+ * Print the signals and faults of each channel that the guest used. run-guest
+ * judges them.
  */
 static void report(void)
 {

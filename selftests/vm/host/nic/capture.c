@@ -12,7 +12,7 @@ static uint64_t count;
 
 int capture_start(const char *path, uint32_t bytes)
 {
-	/* Times in ns, Ethernet. */
+	/* The magic for times in ns, the version, the limit, Ethernet */
 	uint32_t header[6] = { 0xa1b23c4d, 2 | 4 << 16, 0, 0, bytes, 1 };
 
 	capture_stop();

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * check-nic VMBUS-NIC: plays a device and its guest to vmbus-nic, once by all
- * rules and then breaking each of them. Prints one result for each case.
+ * check-nic VMBUS-NIC: plays a device and its guest to vmbus-nic. First the
+ * guest keeps all rules, then it breaks each of them. The program prints one
+ * result for each case.
  */
 #include <errno.h>
 #include <signal.h>
@@ -15,7 +16,8 @@
 
 #include "nic.h"
 
-#define RECEIVE 11 /* handles */
+/* GPADL handles of the two buffers */
+#define RECEIVE 11
 #define SEND 12
 #define RECEIVE_BYTES (40 * SUB_ALLOCATION)
 #define SEND_BYTES (10 * SECTION)
@@ -23,7 +25,7 @@
 #define SECTIONS 10u
 #define CHANNELS 3
 #define LIMIT_MS 20000
-/* Nothing comes within such a time. */
+/* A case that expects no packet waits for this time. */
 #define SILENCE_MS 100
 
 static const char *program;
@@ -31,9 +33,9 @@ static char control_path[128], socket_path[128];
 static int device, listener;
 static pid_t child;
 static uint8_t receive_memory[RECEIVE_BYTES], send_memory[SEND_BYTES];
-static uint32_t writes; /* to the receive buffer */
+static uint32_t writes; /* number of writes to the receive buffer */
 static uint32_t offered_subs, rescinds;
-/* What happens before the host gets a section that it reads. */
+/* What the device and the guest do when the host reads a section */
 static enum { ANSWERED, SENT_ON, REFUSED, CLOSED_FIRST } section_read;
 static char why[512];
 static uint64_t next_id = 1;
@@ -130,8 +132,8 @@ static void answer_gpadl(const struct frame *frame, const uint8_t *payload)
 }
 
 /*
- * The next packet for the guest within @ms, whatever else the program wants is
- * done.
+ * Take the next packet for the guest within @ms, and answer the program's other
+ * requests meanwhile.
  */
 static bool take(struct frame *frame, uint8_t *payload, int ms)
 {
@@ -162,7 +164,10 @@ static bool take(struct frame *frame, uint8_t *payload, int ms)
 
 static uint8_t packet[FRAME_MAX_LEN];
 
-/* A packet of 40 bytes of NVSP, with what its ranges hold. */
+/*
+ * Send a packet with an NVSP message, and with the contents of its ranges.
+ * Returns its transaction id.
+ */
 static uint64_t put_nvsp(uint16_t channel, uint16_t type, bool wants, const uint8_t *nvsp,
 			 uint32_t len, const void *memory, uint32_t memory_len)
 {
@@ -197,7 +202,7 @@ static uint64_t put_words(uint16_t type, bool wants, uint32_t a, uint32_t b, uin
 	return put_nvsp(0, type, wants, nvsp, sizeof(nvsp), NULL, 0);
 }
 
-/* The completion of @id, alone. */
+/* Check that the next packet is the completion of @id. */
 static bool completed(uint64_t id, uint32_t type)
 {
 	struct frame frame;
@@ -273,8 +278,8 @@ static void acknowledge(uint16_t channel, uint64_t id)
 }
 
 /*
- * The next packet has @ranges ranges, which are checked; the first one's bytes
- * are in *@bytes.
+ * Check that the next packet has @ranges ranges, and check each of them. Sets
+ * *@bytes to the bytes of the first range.
  */
 static bool transferred(uint16_t channel, uint32_t ranges, uint64_t *id, const uint8_t **bytes,
 			uint32_t *len)
@@ -338,7 +343,8 @@ static bool rndis_initialize(void)
 }
 
 /*
- * A query or a set with @data; the answer's status, and its bytes for a query.
+ * Send a query or a set with @data. Check the status of the answer, and for a
+ * query its length. Sets *@result to the bytes of the answer.
  */
 static bool ask(uint32_t type, uint32_t oid, const void *data, uint32_t size, uint32_t status,
 		uint32_t answer_size, const uint8_t **result)
@@ -391,8 +397,8 @@ static bool session(void)
 /* Frames */
 
 /*
- * An RNDIS packet with a numbered frame; returns its length, @align 8 for one
- * that others follow.
+ * Write an RNDIS packet with a numbered frame. Returns its length, which is a
+ * multiple of @align: 8 if another packet follows.
  */
 static uint32_t put_packet(uint8_t *at, uint32_t number, uint32_t bytes, uint32_t align,
 			   int32_t vlan)
@@ -437,7 +443,7 @@ static bool data_status(uint64_t id, uint32_t status)
 					   : no("status %u, not %u", get32(packet + 4), status);
 }
 
-/* The program's counters, by its own command */
+/* Returns a counter of the program, by its own command. */
 static uint64_t count_of(const char *name)
 {
 	struct sockaddr_un at = { .sun_family = AF_UNIX };
@@ -458,7 +464,7 @@ static uint64_t count_of(const char *name)
 	return value;
 }
 
-/* A command that need not be done at once. */
+/* Send a command, and do not wait for its answer. */
 static int command(const char *words)
 {
 	struct sockaddr_un at = { .sun_family = AF_UNIX };
@@ -471,7 +477,7 @@ static int command(const char *words)
 	return fd;
 }
 
-/* The same, and it is done when this returns. */
+/* Send a command, and wait for its answer. */
 static void command_done(const char *words)
 {
 	int fd = command(words);
@@ -482,7 +488,7 @@ static void command_done(const char *words)
 	close(fd);
 }
 
-/* Whether a command has an answer within @ms, and that begins with @text. */
+/* Returns whether an answer that begins with @text comes within @ms. */
 static bool answers(int fd, const char *text, int ms)
 {
 	struct pollfd pfd = { .fd = fd, .events = POLLIN };
@@ -524,8 +530,8 @@ static bool good_frames(void)
 	if (!session())
 		return false;
 	/*
-	 * Two packets in a section, one in memory, one whose header is in a
-	 * section.
+	 * Send two packets in a section, one in memory, and one whose header is
+	 * in a section.
 	 */
 	first = put_packet(send_memory + SECTION, 0, 333, 8, -1);
 	len = first + put_packet(send_memory + SECTION + first, 1, 61, 1, -1);
@@ -558,8 +564,9 @@ static bool good_vlan(void)
 }
 
 /*
- * Several ranges in a packet, none used again before it is given back, nothing
- * without a filter.
+ * Packets have several ranges. The host does not use a sub-allocation again
+ * before the guest has completed its packet, and sends nothing while the filter
+ * is 0.
  */
 static bool good_delivery(void)
 {
@@ -589,7 +596,8 @@ static bool good_delivery(void)
 	if (!silent())
 		return false;
 	/*
-	 * Switched off, the rest stays away, and what was sent is given back.
+	 * Set the filter to 0, so that the other frames do not come, and
+	 * complete those that have come.
 	 */
 	if (!set_filter(0))
 		return false;
@@ -703,7 +711,7 @@ static bool good_sets(void)
 	       get32(answer) == (RNDIS_KEEP_ALIVE | RNDIS_COMPLETE) && get32(answer + 8) == 55;
 }
 
-/* ARP and a ping of a guest with the address 10.55.0.2 */
+/* The peer answers ARP and a ping of a guest with the address 10.55.0.2. */
 static bool good_peer(void)
 {
 	static const uint8_t arp[42] = {
@@ -789,8 +797,8 @@ static bool good_capture(void)
 }
 
 /*
- * DPDK revokes both buffers, sends a HALT that it frees at once, and closes;
- * then all of it again.
+ * DPDK revokes both buffers, sends a HALT that it frees at once, and closes.
+ * Then it does all of that again.
  */
 static bool good_halt_of_dpdk(void)
 {
@@ -802,7 +810,7 @@ static bool good_halt_of_dpdk(void)
 	for (int i = 0; i < 2; i++) {
 		if (!session())
 			return false;
-		/* In the middle of many frames. */
+		/* Revoke in the middle of many frames. */
 		close(command("generate 1000 60 60"));
 		for (int j = 0; j < 3; j++)
 			if (!transferred(0, 8, &ids[j], &bytes, &len))
@@ -826,8 +834,11 @@ static bool good_halt_of_dpdk(void)
 	return true;
 }
 
-/* More questions than there is room for answers: the rest is answered later. */
-static bool good_many_questions(void)
+/*
+ * The guest sends more queries than there is room for answers. The host sends
+ * the other answers later.
+ */
+static bool good_many_queries(void)
 {
 	uint8_t message[28] = {};
 	uint64_t ids[CONTROL_ALLOCATIONS];
@@ -873,7 +884,7 @@ static bool good_rescind(void)
 	int fd = command("rescind 3");
 	uint32_t before = rescinds;
 
-	/* Until the program has the command. */
+	/* Wait until the program has the command. */
 	count_of("complaints");
 	if (!init(0x70000, NVSP_STATUS_NONE) || !init(0x60001, NVSP_STATUS_SUCCESS) || !silent() ||
 	    rescinds != before)
@@ -885,7 +896,7 @@ static bool good_rescind(void)
 	return rescinds == before + 1 || no("not rescinded");
 }
 
-/* A rescind that has given up does not come later. */
+/* A rescind that has given up does not happen later. */
 static bool abandoned_rescind(void)
 {
 	int fd = command("rescind 2 1");
@@ -900,15 +911,15 @@ static bool abandoned_rescind(void)
 }
 
 /*
- * Each section that the host reads brings the next packet: it never has all of
- * them.
+ * The guest sends the next packet each time the host reads a section, so that
+ * the host never has all packets. It must read a command nevertheless.
  */
 static bool command_in_a_flood(void)
 {
 	int64_t deadline = host_now() + LIMIT_MS;
 	struct frame frame;
 	uint32_t len;
-	bool heard;
+	bool answered;
 	int fd;
 
 	if (!session())
@@ -919,18 +930,18 @@ static bool command_in_a_flood(void)
 		put_data(0, 1, len, NULL, 0);
 	take(&frame, packet, LIMIT_MS);
 	fd = command("expect complaints 0");
-	while (!(heard = answers(fd, "complaints ", 0)) && host_now() < deadline)
+	while (!(answered = answers(fd, "complaints ", 0)) && host_now() < deadline)
 		take(&frame, packet, 100);
 	section_read = ANSWERED;
 	close(fd);
 	while (take(&frame, packet, SILENCE_MS))
 		;
-	return heard || no("no command is heard while the guest sends");
+	return answered || no("no command is heard while the guest sends");
 }
 
 /*
- * The guest has opened the channel again before the host sees what it sent
- * before.
+ * The guest sends a packet, and closes and opens the channel before the host
+ * sees the packet.
  */
 static bool packets_of_an_old_session(void)
 {
@@ -1208,20 +1219,20 @@ static const struct {
 	{ "queries have exact answers, after their completion", 0, good_queries },
 	{ "frames in sections, in memory and in both", 0, good_frames },
 	{ "a frame with a VLAN", 0, good_vlan },
-	{ "frames for the guest, until none is given back", 0, good_delivery },
+	{ "frames for the guest, until no sub-allocation is free", 0, good_delivery },
 	{ "the link goes down and up", 0, good_link },
-	{ "sub-channels as promised, once in a session", 0, good_subchannels },
+	{ "sub-channels as granted, once in a session", 0, good_subchannels },
 	{ "sub-channels that the host offers late", 0, late_subchannels },
 	{ "frames on the second channel", 0, good_second_channel },
 	{ "sets and KEEP_ALIVE", 0, good_sets },
 	{ "ARP and a ping", 0, good_peer },
 	{ "a pcap file", 0, good_capture },
 	{ "DPDK's HALT, and a second session with the same buffers", 0, good_halt_of_dpdk },
-	{ "200 questions at once", 0, good_many_questions },
-	{ "rescinded after the third packet", 0, good_rescind },
+	{ "200 queries at once", 0, good_many_queries },
+	{ "a rescind after the third packet", 0, good_rescind },
 	{ "a rescind that gives up before that", 0, abandoned_rescind },
 	{ "a command while the guest sends without end", 0, command_in_a_flood },
-	{ "packets of a session that the guest has ended and begun anew", 0,
+	{ "packets of a session that the guest has since ended", 0,
 	  packets_of_an_old_session },
 	{ "a section of a channel that has just closed", 0, section_of_a_closed_channel },
 	{ "RNDIS length 0", 1, bad_rndis_zero },
@@ -1231,12 +1242,12 @@ static const struct {
 	{ "a frame longer than its packet", 1, bad_data_len },
 	{ "a frame of 13 bytes", 1, bad_data_short },
 	{ "a frame beyond the MTU", 1, bad_long_frame },
-	{ "packet information outside", 1, bad_info_at },
+	{ "packet information outside of its packet", 1, bad_info_at },
 	{ "packet information too long", 1, bad_info_len },
 	{ "packet information of size 0", 1, bad_info_zero },
-	{ "packet information beyond the rest", 1, bad_info_long },
-	{ "packet information whose value is outside", 1, bad_info_offset },
-	{ "a packet that is not aligned for the next", 1, bad_alignment },
+	{ "packet information longer than what is left", 1, bad_info_long },
+	{ "packet information whose value is outside of it", 1, bad_info_offset },
+	{ "a packet that does not align the next one", 1, bad_alignment },
 	{ "more packets in a message than announced", 1, bad_many },
 	{ "a numbered frame with another byte", 1, bad_contents },
 	{ "a section that does not exist", 1, bad_section },
@@ -1248,16 +1259,16 @@ static const struct {
 	{ "an unknown message", 1, bad_type },
 	{ "a short message", 1, bad_short },
 	{ "an unknown type of packet", 1, bad_vmbus_type },
-	{ "a request that wants no answer", 1, bad_no_flag },
-	{ "a buffer in no GPADL", 1, bad_gpadl },
+	{ "a request that asks for no completion", 1, bad_no_flag },
+	{ "a buffer in an unknown GPADL", 1, bad_gpadl },
 	{ "a second receive buffer", 1, bad_buffer_twice },
-	{ "a buffer revoked that is not there", 1, bad_revoke },
+	{ "a revocation of a buffer that is not there", 1, bad_revoke },
 	{ "more sub-channels than there are", 1, bad_subchannels },
-	{ "a completion of nothing", 1, bad_completion },
+	{ "a completion that matches no packet", 1, bad_completion },
 	{ "a completion on another channel", 1, bad_completion_channel },
 	{ "a packet filter of three bytes", 1, bad_filter },
 	{ "an RSS table with a channel that does not exist", 1, bad_rss },
-	{ "a query whose buffer is outside", 1, bad_query },
+	{ "a query whose buffer is outside of the message", 1, bad_query },
 	{ "a control message on a sub-channel", 1, bad_control_channel },
 };
 
@@ -1276,7 +1287,7 @@ static void start(void)
 		give_up(socket_path);
 	child = fork();
 	if (!child) {
-		/* Its complaints are what is tested, and no results. */
+		/* Hide the complaints, which are expected. */
 		if (!getenv("CHECK_NIC_VERBOSE"))
 			stdout = freopen("/dev/null", "w", stdout);
 		execl(program, program, "--verbose", "--control", control_path, socket_path, NULL);
@@ -1294,19 +1305,19 @@ static void start(void)
 
 int main(int argc, char **argv)
 {
-	char folder[] = "/tmp/check-nic.XXXXXX";
+	char directory[] = "/tmp/check-nic.XXXXXX";
 	uint64_t complaints = 0;
 	int failed = 0, status;
 
-	if (argc != 2 || !mkdtemp(folder)) {
+	if (argc != 2 || !mkdtemp(directory)) {
 		fputs("usage: check-nic VMBUS-NIC\n", stderr);
 		return 2;
 	}
-	/* A program that hangs is a failure, too. */
+	/* End with a failure if a program hangs. */
 	alarm(120);
 	program = argv[1];
-	snprintf(control_path, sizeof(control_path), "%s/control", folder);
-	snprintf(socket_path, sizeof(socket_path), "%s/device", folder);
+	snprintf(control_path, sizeof(control_path), "%s/control", directory);
+	snprintf(socket_path, sizeof(socket_path), "%s/device", directory);
 	start();
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		uint64_t found;
@@ -1318,7 +1329,7 @@ int main(int argc, char **argv)
 		good = cases[i].run();
 		event(FRAME_CLOSED, 1);
 		event(FRAME_CLOSED, 0);
-		/* Until the program has seen that, and nothing else comes. */
+		/* Wait until the program has closed them and sends no more. */
 		*why = good ? 0 : *why;
 		while (take(&(struct frame){}, packet, 10))
 			;
@@ -1342,6 +1353,6 @@ int main(int argc, char **argv)
 	}
 	unlink(control_path);
 	unlink(socket_path);
-	rmdir(folder);
+	rmdir(directory);
 	return failed != 0;
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Commands for a running program, over a socket: one line each, and the answer
- * ends with "done" or "failed". A command that waits keeps its connection until
- * then.
+ * The commands for a running program come over a socket. Each is one line, and
+ * its answer ends with "done" or "failed". A command that waits keeps its
+ * connection until then.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -20,8 +20,8 @@
 #define MAX_WORDS 8
 #define MAX_LINE 512
 /*
- * A command that waits for the guest gives up after so many seconds, unless it
- * names a limit.
+ * A command that waits for the guest gives up after this number of seconds,
+ * unless it names a limit.
  */
 #define PATIENCE 120
 
@@ -29,10 +29,14 @@ struct client {
 	int fd;
 	size_t len;
 	char line[MAX_LINE];
-	/* A command that waits: whether it is done, and what it waits for. */
+	/*
+	 * If the command waits: returns whether it is done. The members below
+	 * say what it waits for.
+	 */
 	bool (*done)(struct client *client);
 	/*
-	 * What ends with it when it gives up, or its caller has left; or NULL.
+	 * Cancels the command when it gives up, or its caller has disconnected;
+	 * may be NULL.
 	 */
 	void (*abandon)(struct client *client);
 	struct nic *nic;
@@ -113,7 +117,8 @@ static bool address(struct client *client, int index, uint8_t bytes[4])
 }
 
 /*
- * The command waits until @done, for as many seconds as the word @index says.
+ * Let the command wait until @done, at most for the number of seconds that the
+ * word @index names.
  */
 static bool wait_until(struct client *client, bool (*done)(struct client *client), int index)
 {
@@ -135,7 +140,10 @@ static int counter_named(struct client *client, const char *name)
 	return -1;
 }
 
-/* Commands return whether they are done; if not, client->done says when. */
+/*
+ * The function of a command returns true when the command is done. If it
+ * returns false, client->done() says when it is.
+ */
 
 static bool do_status(struct client *client)
 {
@@ -223,7 +231,7 @@ static bool offered(struct client *client)
 	return true;
 }
 
-/* A request that the device may refuse. */
+/* Send a request that the device may refuse. Returns whether it accepts. */
 static bool ask(struct client *client, enum frame_op op)
 {
 	struct frame frame = { .op = op };
@@ -243,15 +251,15 @@ static void abandon_rescind(struct client *client)
 }
 
 /*
- * rescind [PACKETS [SECONDS]]: takes the device back, now or when so many more
- * packets of the guest have come, and waits until the guest has let go of it.
- * A command that has given up rescinds nothing later.
+ * rescind [PACKETS [SECONDS]]: rescinds the device, now or when this number of
+ * further packets of the guest have come, and waits until the guest has
+ * released it. A command that has given up rescinds nothing later.
  */
 static bool do_rescind(struct client *client)
 {
 	uint64_t packets;
 
-	/* Held is also the state before it was offered. */
+	/* FRAME_IS_HELD is also the state before the first offer. */
 	if (!number(client, 1, 0, UINT32_MAX, &packets) || !wait_until(client, released, 2))
 		return true;
 	if (packets) {
@@ -312,7 +320,7 @@ static bool do_hold_subs(struct client *client)
 	return true;
 }
 
-/* bridge on|off: of both NICs */
+/* bridge on|off: applies to both NICs */
 static bool do_bridge(struct client *client)
 {
 	if (!client->nic->other) {
@@ -358,8 +366,8 @@ static bool generated(struct client *client)
 	struct generator *generator = &client->nic->generators[client->channel];
 
 	/*
-	 * All of them have been given back by the guest, or somebody else has
-	 * stopped it.
+	 * The guest has completed all frames, or the command 'stop' has ended
+	 * the generator.
 	 */
 	if (generator->active && (generator->sent < generator->count ||
 				  client->nic->frames.count || client->nic->in_flight))
@@ -372,8 +380,8 @@ static bool generated(struct client *client)
 }
 
 /*
- * generate COUNT MIN [MAX [CHANNEL [STREAM]]]: frames of MIN to MAX bytes, one
- * size after the other
+ * generate COUNT MIN [MAX [CHANNEL [STREAM]]]: sends frames of MIN to MAX
+ * bytes, one size after the other
  */
 static bool do_generate(struct client *client)
 {
@@ -414,7 +422,7 @@ static bool do_stop(struct client *client)
 	return true;
 }
 
-/* sink [STREAM]: what has come; sink reset: forgets it */
+/* sink [STREAM]: prints the frames that have come; sink reset: forgets them */
 static bool do_sink(struct client *client)
 {
 	struct nic *nic = client->nic;
@@ -490,7 +498,7 @@ static void abandon_ping(struct client *client)
 	memset(&client->nic->ping, 0, sizeof(client->nic->ping));
 }
 
-/* ping ADDRESS COUNT [SIZE [SECONDS]]: of the guest, one after the other */
+/* ping ADDRESS COUNT [SIZE [SECONDS]]: pings the guest, one after the other */
 static bool do_ping(struct client *client)
 {
 	struct nic *nic = client->nic;
@@ -583,16 +591,19 @@ static void hang_up(int index)
 {
 	close(clients[index].fd);
 	/*
-	 * The others keep their order. Their words are no longer used when they
-	 * wait.
+	 * The other clients keep their order. The pointers in argv become
+	 * stale, but a client that waits no longer uses them.
 	 */
 	client_count--;
 	memmove(&clients[index], &clients[index + 1],
 		(size_t)(client_count - index) * sizeof(clients[0]));
 }
 
-/* Take the rest of a line. Returns whether the connection is to be closed. */
-static bool hear(struct client *client, struct nic *nics, int count)
+/*
+ * Read the rest of a line, and run its command. Returns whether the connection
+ * is over.
+ */
+static bool read_command(struct client *client, struct nic *nics, int count)
 {
 	char *word, *save = NULL;
 	unsigned long index = 0;
@@ -609,7 +620,7 @@ static bool hear(struct client *client, struct nic *nics, int count)
 	for (word = strtok_r(client->line, " \r\n", &save); word && client->argc < MAX_WORDS;
 	     word = strtok_r(NULL, " \r\n", &save))
 		client->argv[client->argc++] = word;
-	/* A number before the command is the NIC that it is for. */
+	/* A number before the command chooses the NIC. */
 	if (client->argc > 1 && *client->argv[0] >= '0' && *client->argv[0] <= '9') {
 		index = strtoul(client->argv[0], NULL, 10);
 		client->argc--;
@@ -637,8 +648,8 @@ int control_poll(int listener, struct nic *nics, int count, struct pollfd *fds, 
 }
 
 /*
- * Whether a command that waits does so no longer: its time is over, or its
- * caller has left.
+ * Returns whether a command that waits has to give up, because its time is over
+ * or its caller has disconnected.
  */
 static bool give_up(struct client *client)
 {
@@ -653,7 +664,7 @@ static bool give_up(struct client *client)
 	return true;
 }
 
-/* Take commands, and end those that have waited. */
+/* Take commands, and end the waiting ones that are done or give up. */
 void control_work(int listener, struct nic *nics, int count)
 {
 	int fd;
@@ -666,7 +677,7 @@ void control_work(int listener, struct nic *nics, int count)
 		bool over;
 
 		if (!client->done) {
-			over = hear(client, nics, count);
+			over = read_command(client, nics, count);
 		} else {
 			over = client->done(client) || give_up(client);
 		}
@@ -688,7 +699,7 @@ static bool unix_address(const char *path, struct sockaddr_un *address)
 	return true;
 }
 
-/* Returns a socket, or -1 after a message. */
+/* Returns a listening socket, or -1 after a message. */
 int control_listen(const char *path)
 {
 	struct sockaddr_un at;
@@ -706,7 +717,8 @@ int control_listen(const char *path)
 }
 
 /*
- * The other end: gives a command, prints the answer. Returns the exit status.
+ * Send a command to a running program, and print the answer. Returns the exit
+ * status.
  */
 int control_tell(const char *path, char **words)
 {

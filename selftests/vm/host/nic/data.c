@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Frames in both directions. From the guest come RNDIS messages, which nvsp.c
- * has put together. To the guest go sub-allocations of its receive buffer: each
- * range of a packet is one of them with one RNDIS message, and they are the
- * host's again when the guest has completed the packet.
+ * Frames in both directions. The guest sends RNDIS messages, which nvsp.c has
+ * put together. The host writes its frames to sub-allocations of the guest's
+ * receive buffer: each range of a packet is one sub-allocation with one RNDIS
+ * message. The host uses them again when the guest has completed the packet.
  */
 #include <stdlib.h>
 
 #include "nic.h"
 
-/* More frames wait for nobody. */
+/* The limit of frames that wait for the guest; the host drops more */
 #define QUEUE_LIMIT 4096
 
 static void list_push(struct nic *nic, struct free_list *list, uint32_t index)
@@ -103,8 +103,8 @@ void data_reset(struct nic *nic)
 /* From the guest */
 
 /*
- * Check the packet information of an RNDIS packet: @len bytes at @at. A VLAN
- * tag goes to @vlan, which is negative otherwise.
+ * Check the packet information of an RNDIS packet, @len bytes at @at. Write a
+ * VLAN tag to @vlan; without one, @vlan stays negative.
  */
 static bool take_infos(struct nic *nic, const uint8_t *at, uint32_t len, int32_t *vlan)
 {
@@ -156,7 +156,7 @@ static void take_frame(struct nic *nic, uint16_t channel, const uint8_t *frame, 
 	peer_frame(nic, channel, frame, len);
 }
 
-/* Take one RNDIS packet of @len bytes, whose own length was checked. */
+/* Take one RNDIS packet of @len bytes. The caller has checked its length. */
 static bool take_packet(struct nic *nic, uint16_t channel, const uint8_t *packet, uint32_t len)
 {
 	uint32_t offset = get32(packet + 8), bytes = get32(packet + 12);
@@ -186,8 +186,8 @@ static bool take_packet(struct nic *nic, uint16_t channel, const uint8_t *packet
 }
 
 /*
- * Take a data message: one RNDIS packet after the other. Returns its NVSP
- * status.
+ * Take a data message, which is one RNDIS packet after the other. Returns its
+ * NVSP status.
  */
 uint32_t data_from_guest(struct nic *nic, uint16_t channel, const uint8_t *message, uint32_t len)
 {
@@ -250,7 +250,7 @@ void data_acknowledged(struct nic *nic, uint16_t channel, uint64_t id, uint32_t 
 	}
 }
 
-/* Whether the guest takes frames on a channel now. */
+/* Returns whether the guest takes frames on a channel now. */
 bool data_wanted(const struct nic *nic, uint16_t channel)
 {
 	return nic->session.initialized && nic->session.has_receive && nic->session.filter &&
@@ -290,7 +290,8 @@ static void write_allocation(struct nic *nic, uint32_t index, const void *bytes,
 }
 
 /*
- * Send a packet about @count sub-allocations from @first on, which are linked.
+ * Send a packet that names the @count sub-allocations of the list that begins
+ * with @first.
  */
 static void transfer(struct nic *nic, uint16_t channel, uint32_t first, uint32_t count,
 		     const uint32_t *lens, bool control)
@@ -323,9 +324,9 @@ static void transfer(struct nic *nic, uint16_t channel, uint32_t first, uint32_t
 }
 
 /*
- * The RNDIS packet for a frame. Its data is where Hyper-V has it for every
- * second frame, and right behind the header for the others. A VLAN tag becomes
- * packet information.
+ * Make the RNDIS packet for a frame. For every second frame, the data is at the
+ * offset that Hyper-V uses; for the others, it directly follows the header. A
+ * VLAN tag becomes packet information.
  */
 static uint32_t make_packet(struct nic *nic, const struct outgoing *out, uint8_t *packet)
 {
@@ -359,8 +360,8 @@ static uint32_t make_packet(struct nic *nic, const struct outgoing *out, uint8_t
 }
 
 /*
- * One packet with as many of the queue's frames for one channel as there may be
- * in it.
+ * Send one packet with frames from the queue, up to its limit, for the channel
+ * of the first frame.
  */
 static void flush_some(struct nic *nic)
 {

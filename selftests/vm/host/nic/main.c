@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The host side of one or two synthetic NICs of a guest. */
+/* This program plays the host side of one or two synthetic NICs of a guest. */
 #include <errno.h>
 #include <getopt.h>
 #include <poll.h>
@@ -16,38 +16,42 @@ static const char usage[] =
 	"usage: vmbus-nic [OPTION]... --control PATH SOCKET [SOCKET]\n"
 	"       vmbus-nic --to PATH [NIC] COMMAND...\n"
 	"Plays the host side of the NICs whose devices have these sockets, and takes commands at PATH until the guest\n"
-	"ends. A breach of the rules by the guest is printed as 'complaint', and makes the exit status 1.\n"
-	"  -b, --bridge           the two NICs are connected; else each has a peer\n"
-	"  -n, --newest VERSION   the newest version of NVSP (default: 0x60001)\n"
-	"  -t, --timeout SECONDS  wait so long for the sockets (default: 60)\n"
-	"  -v, --verbose          print what the guest asks for\n"
+	"ends. Each breach of the rules by the guest is printed as 'complaint', and makes the exit status 1.\n"
+	"  -b, --bridge           Connect the two NICs. Without this option, each NIC has a peer.\n"
+	"  -n, --newest VERSION   Set the newest version of NVSP (default: 0x60001).\n"
+	"  -t, --timeout SECONDS  Wait this time for the sockets (default: 60).\n"
+	"  -v, --verbose          Print the guest's requests.\n"
 	"The peer of NIC 0 has the address 10.55.0.1, that of NIC 1 has 10.55.1.1. It answers ARP and pings, and takes\n"
-	"numbered frames (numbered.h). Commands, for NIC 0 unless a number precedes them:\n"
-	"  status                 state, counters, frames of each channel\n"
+	"numbered frames (numbered.h). The second form sends one of these commands to a running program. They are for\n"
+	"NIC 0 unless its number precedes them:\n"
+	"  status                 Print the state, the counters, and the frames of each channel.\n"
 	"  expect COUNTER MIN [MAX], wait COUNTER MIN [SECONDS]\n"
-	"  wait-open, wait-close [CHANNEL [SECONDS]]\n"
-	"  generate COUNT MIN [MAX [CHANNEL [STREAM]]]  numbered frames to the guest, of MIN to MAX bytes; prints\n"
-	"                         their digest when the guest has taken them all\n"
-	"  stop                   ends generate, which goes on when its caller has left\n"
-	"  sink [STREAM]          how many numbered frames have come, and their digest; 'sink reset' forgets them\n"
-	"  rates                  frames and microseconds of each generator, from its first frame until the guest had\n"
-	"                         taken all, and of each stream, from its first frame to its last\n"
-	"  stats                  interrupts and signals of all its channels\n"
-	"  ping ADDRESS COUNT [SIZE [SECONDS]]  the guest, one request after the other\n"
-	"  link up|down           and says so to the guest\n"
-	"  rescind [PACKETS [SECONDS]]  takes the device back, at once or after so many packets of the guest; ends when\n"
-	"                         the guest has let go of it\n"
-	"  offer [SECONDS]        offers it again\n"
-	"  newest VERSION, refuse-subs on|off, bridge on|off, echo on|off, address A.B.C.D (of the peer)\n"
-	"  hold-subs on|off       grants sub-channels, but offers them only after 'off'\n"
-	"  ranges N               at most N frames in a packet to the guest (default: 8)\n"
-	"  capture FILE [BYTES]   all frames into a pcap file, at most BYTES of each; 'capture off' ends it\n"
-	"  quit\n"
-	"A command that waits for the guest fails after 120 seconds, or the SECONDS that it names; only generate waits\n"
-	"as long as it takes.\n"
-	"Exit status: 0 done, 1 failed, 2 wrong use or no socket.\n";
+	"                         Check that a counter is within these bounds, or wait until it has reached MIN.\n"
+	"  wait-open, wait-close [CHANNEL [SECONDS]]  Wait until the guest has opened or closed a channel.\n"
+	"  generate COUNT MIN [MAX [CHANNEL [STREAM]]]  Send numbered frames of MIN to MAX bytes to the guest. Print\n"
+	"                         their digest when the guest has taken them all.\n"
+	"  stop                   End generate, which goes on when its caller has disconnected.\n"
+	"  sink [STREAM]          Print the number of numbered frames that have come, and their digest. 'sink reset'\n"
+	"                         resets both.\n"
+	"  rates                  Print the frames and microseconds of each generator, from its first frame until the\n"
+	"                         guest had taken all, and of each stream, from its first frame to its last.\n"
+	"  stats                  Print the interrupts and signals of all channels of the NIC.\n"
+	"  ping ADDRESS COUNT [SIZE [SECONDS]]  Ping the guest, one request after the other.\n"
+	"  link up|down           Set the link, and tell the guest.\n"
+	"  rescind [PACKETS [SECONDS]]  Rescind the device, at once or after this number of packets of the guest, and\n"
+	"                         wait until the guest has released it.\n"
+	"  offer [SECONDS]        Offer the device again, and wait until the guest has the offer.\n"
+	"  newest VERSION, refuse-subs on|off, bridge on|off, echo on|off, address A.B.C.D\n"
+	"                         Change a setting. 'echo' lets the peer answer, and 'address' is the peer's.\n"
+	"  hold-subs on|off       on: grant sub-channels, but do not offer them until 'off'.\n"
+	"  ranges N               Put at most N frames into a packet to the guest (default: 8).\n"
+	"  capture FILE [BYTES]   Write at most BYTES of each frame to a pcap file; 'capture off' ends it.\n"
+	"  quit                   End the program.\n"
+	"A command that waits for the guest fails after 120 seconds, or after the SECONDS that it names. Only generate\n"
+	"has no time limit.\n"
+	"Exit status: 0 success, 1 failure, 2 wrong use or no socket.\n";
 
-/* Packets that are taken before the other work has its turn. */
+/* The program takes this number of packets before it does its other work. */
 #define TAKE_AT_ONCE 64
 
 bool verbose;
@@ -104,8 +108,9 @@ static struct nic nics[MAX_NICS];
 static int nic_count;
 
 /*
- * Whether the guest or we ourselves are about to end the primary channel, or
- * have: then what is still on its way to it comes too late.
+ * Returns whether the guest or this program is about to end the primary
+ * channel, or has ended it. A request that is still on its way to the device
+ * then comes too late.
  */
 static bool ending(const struct nic *nic)
 {
@@ -165,7 +170,7 @@ static void take_event(struct nic *nic, const struct frame *event)
 	}
 }
 
-static void take_back(struct nic *nic)
+static void rescind_now(struct nic *nic)
 {
 	struct frame frame = { .op = FRAME_RESCIND };
 
@@ -179,14 +184,14 @@ static void take_packet(struct nic *nic, struct host_packet *packet)
 	if (packet->mark)
 		must(nic, host_answer(&nic->host, packet->mark, NULL, 0, NULL, 60000));
 	if (nic->rescind_in > 0 && !--nic->rescind_in)
-		take_back(nic);
+		rescind_now(nic);
 }
 
 /*
  * Take what the device has sent, in its order. Returns whether there was
- * anything. A guest that sends without end always has more under way when the
- * host has read a section: the next turn takes that, or nobody would hear the
- * commands.
+ * anything. If the guest sends without end, more packets come while the host
+ * reads a section. They wait for the next turn, so that the program also reads
+ * the commands.
  */
 static bool take_frames(struct nic *nic)
 {
@@ -230,7 +235,7 @@ static void work(int listener)
 			busy |= nics[i].host.packets != NULL;
 		}
 		n += control_poll(listener, nics, nic_count, fds + n, 32);
-		/* Commands have time limits, and pings are repeated. */
+		/* Time limits of commands and repeated pings need a turn. */
 		if (poll(fds, (nfds_t)n, busy ? 0 : 100) < 0 && errno != EINTR) {
 			perror("vmbus-nic: poll");
 			exit(2);
@@ -264,7 +269,7 @@ static void set_up(struct nic *nic, int index, char *path, uint32_t newest, int 
 		fprintf(stderr, "vmbus-nic: %s\n", nic->host.error);
 		exit(2);
 	}
-	/* What the guest agreed on with another program is unknown here. */
+	/* The program does not know a session that began with another one. */
 	if (nic->host.channel[0].open)
 		say(nic, "the channel is open already");
 }

@@ -2,11 +2,12 @@
 /*
  * The host side of a synthetic NIC. nvsp.c has the session with the guest's
  * driver and its buffers, rndis.c the control messages, data.c the frames in
- * both directions, peer.c what is behind the NIC, capture.c the pcap file,
+ * both directions, peer.c the peer behind the NIC, capture.c the pcap file,
  * control.c the commands of a running program, and main.c the loop.
  *
- * The guest is not trusted: each file checks what it takes. A breach of the
- * rules is a complaint(), which is counted, and fails a test.
+ * The program does not trust the guest: each file checks what it takes. Each
+ * breach of the rules is a complaint(). The program counts them, and one of
+ * them fails a test.
  */
 #ifndef VM_HOST_NIC_H
 #define VM_HOST_NIC_H
@@ -22,25 +23,28 @@
 #define MAX_NICS 2
 #define MAX_STREAMS 64
 #define MAX_FRAME 65536
-/* For all MTUs: DPDK sizes arrays by the first answer. */
+/*
+ * The size is the same for all MTUs, because DPDK sizes arrays by the first
+ * answer.
+ */
 #define SUB_ALLOCATION 16384
 #define SECTION 6144
 /*
- * One message may have so many packets, each but the last aligned to 1 <<
- * ALIGNMENT.
+ * The maximum number of packets in one message. The length of each packet but
+ * the last is a multiple of 1 << ALIGNMENT.
  */
 #define MAX_PACKETS 8
 #define ALIGNMENT 3
-/* So many sub-allocations are for control messages alone. */
+/* The number of sub-allocations that are for control messages alone */
 #define CONTROL_ALLOCATIONS 16
-/* In one packet to the guest. */
+/* The maximum number of ranges in one packet to the guest */
 #define MAX_RANGES 64
 #define RSS_TABLE 128
 #define RSS_KEY 40
 
 #define COUNTERS(x) \
-	x(complaints)       /* breaches of the guest */ \
-	x(sessions)         /* INITs that were accepted */ \
+	x(complaints)       /* breaches of the rules by the guest */ \
+	x(sessions)         /* INITs that the host accepted */ \
 	x(closes)           /* of the primary channel */ \
 	x(refused_versions) \
 	x(controls)         /* RNDIS control messages */ \
@@ -49,28 +53,28 @@
 	x(halts) \
 	x(revokes)          /* of both buffers */ \
 	x(indications)      /* of the link, sent to the guest */ \
-	x(subs_asked)       /* sub-channels */ \
-	x(subs_granted) \
+	x(subs_asked)       /* requests for sub-channels */ \
+	x(subs_granted)     /* sub-channels */ \
 	x(from_guest)       /* frames */ \
 	x(from_guest_bytes) \
-	x(section_messages) /* RNDIS data messages that lay in a section, */ \
+	x(section_messages) /* RNDIS data messages in a section, */ \
 	x(memory_messages)  /* in guest memory, */ \
 	x(split_messages)   /* in both */ \
 	x(multi_messages)   /* those with several packets */ \
 	x(vlan_frames) \
-	x(to_guest)         /* frames, put into the receive buffer */ \
+	x(to_guest)         /* frames that the host put into the receive buffer */ \
 	x(to_guest_bytes) \
 	x(multi_transfers)  /* packets to the guest with several ranges */ \
-	x(acknowledged)     /* frames to the guest that it has given back */ \
+	x(acknowledged)     /* frames to the guest that it has completed */ \
 	x(refused)          /* those of them with another status than success */ \
-	x(full)             /* times that no sub-allocation was free */ \
-	x(dropped)          /* frames for a guest that takes none, or too many */ \
-	x(late)             /* of what was sent to a channel that has just closed */ \
+	x(full)             /* how often no sub-allocation was free */ \
+	x(dropped)          /* frames for a guest that takes none, or beyond the queue */ \
+	x(late)             /* packets to a channel that had just closed */ \
 	x(arp_replies) \
 	x(echo_replies)     /* to the guest's pings */ \
 	x(pings_answered)   /* by the guest */ \
-	x(numbered)         /* frames from the guest */ \
-	x(misordered)       /* those that do not follow the one before of their stream */ \
+	x(numbered)         /* numbered frames from the guest */ \
+	x(misordered)       /* those that are not the next of their stream */ \
 	x(bridged)
 
 struct counters {
@@ -79,7 +83,7 @@ struct counters {
 #undef COUNTER
 };
 
-/* A frame for the guest, or an RNDIS control message. */
+/* A frame for the guest, or an RNDIS control message */
 struct outgoing {
 	struct outgoing *next;
 	uint16_t channel;
@@ -92,22 +96,22 @@ struct queue {
 	uint32_t count;
 };
 
-/* A sub-allocation of the receive buffer. */
+/* A sub-allocation of the receive buffer */
 struct allocation {
-	uint32_t next; /* of the free list, or of the same packet */
+	uint32_t next; /* in the free list, or in the same packet */
 	uint16_t channel;
-	bool sent; /* the first of a packet that the guest has not given back */
+	bool sent; /* the first one of a packet that the guest has not completed */
 };
 
 struct free_list {
 	uint32_t first, last, count;
 };
 
-/* What one stream of numbered frames has brought. */
+/* One stream of numbered frames from the guest */
 struct stream {
 	uint64_t frames, digest;
 	uint32_t last;
-	int64_t first_us, last_us; /* when its first and its last frame came */
+	int64_t first_us, last_us; /* the time of its first and of its last frame */
 };
 
 struct generator {
@@ -118,44 +122,44 @@ struct generator {
 	int64_t began_us, ended_us;
 };
 
-/* From the primary channel's opening to its close. */
+/* A session lasts from the primary channel's opening to its close. */
 struct session {
-	uint32_t version; /* 0 before it is agreed on */
+	uint32_t version; /* 0 before the INIT that the host accepts */
 	uint32_t mtu;     /* without the Ethernet header */
 	bool has_receive, has_send;
 	bool revoked_receive, revoked_send;
 	uint32_t receive_handle, send_handle;
 	uint32_t allocations;
 	uint32_t sections;
-	bool initialized; /* RNDIS */
+	bool initialized; /* after RNDIS' INITIALIZE */
 	uint32_t filter;
 	bool asked_subs;
-	uint32_t channels; /* 1 and the sub-channels that were granted */
-	uint32_t owed_subs; /* those that are not offered yet */
+	uint32_t channels; /* 1 and the granted sub-channels */
+	uint32_t unoffered_subs; /* granted sub-channels that are not offered yet */
 	uint32_t rss[RSS_TABLE];
 };
 
 struct nic {
 	struct host host;
 	int index;
-	const char *name; /* of its socket */
-	struct nic *other; /* the second one, if there is one */
-	bool bridge;       /* what one sends goes to the other */
+	const char *name;  /* the name of its socket */
+	struct nic *other; /* the second NIC, if there is one */
+	bool bridge;       /* the frames of one NIC go to the other */
 	bool echo;
 	bool refuse_subs;
-	bool hold_subs; /* offer them when this ends */
+	bool hold_subs; /* do not offer the sub-channels until this ends */
 	bool link;
-	uint32_t newest; /* version of NVSP */
-	uint32_t ranges; /* frames in a packet to the guest, at most */
-	uint8_t mac[6];  /* of the guest's NIC */
+	uint32_t newest; /* the newest version of NVSP */
+	uint32_t ranges; /* the maximum of frames in a packet to the guest */
+	uint8_t mac[6];  /* the MAC address of the guest's NIC */
 	uint8_t peer_mac[6];
 	uint8_t peer_address[4];
-	int64_t rescind_in; /* packets of the guest from now; -1: none */
+	int64_t rescind_in; /* rescind after this number of packets; -1: never */
 	struct session session;
-	uint32_t openings[HOST_MAX_CHANNELS]; /* that have had their turn */
+	uint32_t openings[HOST_MAX_CHANNELS]; /* FRAME_OPENED events that were processed */
 	struct allocation *allocation;
 	struct free_list free, free_control;
-	uint32_t in_flight; /* frames */
+	uint32_t in_flight; /* frames that the guest has not completed */
 	struct queue frames, controls;
 	struct stream streams[MAX_STREAMS];
 	struct generator generators[HOST_MAX_CHANNELS];
@@ -164,7 +168,7 @@ struct nic {
 		uint8_t mac[6], address[4];
 		uint32_t size;
 		uint64_t sent, count;
-		int64_t since; /* the last request, in ms */
+		int64_t since; /* the time of the last request, in ms */
 		bool waiting;
 	} ping;
 	uint64_t channel_from[HOST_MAX_CHANNELS], channel_to[HOST_MAX_CHANNELS]; /* frames */
@@ -173,23 +177,23 @@ struct nic {
 
 extern bool verbose;
 
-/* CLOCK_MONOTONIC in microseconds */
+/* Returns the microseconds of CLOCK_MONOTONIC. */
 int64_t now_us(void);
 
 void say(const struct nic *nic, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void complaint(struct nic *nic, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /*
- * End the program when the device's socket fails, and complain of what the
- * device refuses.
+ * must() checks the result of a request. It ends the program if the device's
+ * socket has failed, and complains if the device has refused the request.
  */
 void must(struct nic *nic, int ret);
 void device_refuses(struct nic *nic, const char *why);
 void nic_send(struct nic *nic, const struct frame *frame, const void *payload);
 /*
- * Whether the channel is open as it was when the packets came that are taken
- * now. If the guest has opened it anew since, an answer to them would reach
- * the wrong session.
+ * Returns whether the channel is still open since the guest sent the packet
+ * that the program handles now. If the guest has opened the channel anew since,
+ * an answer would reach the wrong session.
  */
 bool nic_open(const struct nic *nic, uint16_t channel);
 
@@ -197,12 +201,12 @@ bool nic_open(const struct nic *nic, uint16_t channel);
 void nvsp_packet(struct nic *nic, struct host_packet *packet);
 void nvsp_prefetch(struct nic *nic);
 void nvsp_reset(struct nic *nic);
-/* Offer the sub-channels that were granted, unless they are held back. */
+/* Offer the granted sub-channels, unless the command hold-subs is on. */
 void nvsp_offer_subs(struct nic *nic);
 
 /*
- * rndis.c: returns the NVSP status of the message; @answer gets the answer, if
- * there is one.
+ * rndis.c: rndis_control() returns the NVSP status of the message, and writes
+ * the answer to @answer, if there is one.
  */
 struct rndis_answer {
 	uint32_t len;
@@ -229,7 +233,7 @@ void peer_work(struct nic *nic);
 bool peer_generates(const struct nic *nic);
 bool peer_pings(const struct nic *nic);
 
-/* capture.c: 0 or -errno */
+/* capture.c: capture_start() returns 0 or -errno. */
 int capture_start(const char *path, uint32_t limit);
 void capture_stop(void);
 uint64_t capture_count(void);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Numbered frames, which show that a path loses, repeats, reorders and changes
- * nothing: each has a stream, a number and a pattern that depends on both. A
- * digest is the sum over frames, so that it is the same in any order; a path
- * may change the Ethernet header, which is not in it. Programs of the guest
- * include this file, too.
+ * Numbered frames show that a path loses, repeats, reorders and changes
+ * nothing. Each frame has a stream, a number and a pattern that depends on
+ * both. A digest is a sum over frames, so that it does not depend on their
+ * order. It does not include the Ethernet header, which the path may change.
+ * Programs of the guest include this file, too.
  */
 #ifndef VM_HOST_NIC_NUMBERED_H
 #define VM_HOST_NIC_NUMBERED_H
@@ -13,12 +13,12 @@
 #include <stdint.h>
 #include <string.h>
 
-#define NUMBERED_TYPE 0x88b5 /* IEEE's for local experiments */
+#define NUMBERED_TYPE 0x88b5 /* IEEE reserves it for local experiments */
 #define NUMBERED_MAGIC 0x43494e56
 #define NUMBERED_AT 14
 #define NUMBERED_MIN (NUMBERED_AT + sizeof(struct numbered))
 
-/* Behind the Ethernet header, little-endian. */
+/* The header that follows the Ethernet header, little-endian */
 struct numbered {
 	uint32_t magic;
 	uint32_t stream;
@@ -31,7 +31,7 @@ static inline uint8_t numbered_byte(const struct numbered *header, uint32_t at)
 	return (uint8_t)(header->number * 131 + header->stream * 29 + at);
 }
 
-/* Fill a frame of @len bytes, all but the two addresses. */
+/* Fill a frame of @len bytes, except its two addresses. */
 static inline void numbered_fill(uint8_t *frame, uint32_t stream, uint32_t number, uint32_t len)
 {
 	struct numbered header = {
@@ -45,7 +45,7 @@ static inline void numbered_fill(uint8_t *frame, uint32_t stream, uint32_t numbe
 		frame[at] = numbered_byte(&header, at);
 }
 
-/* Whether a frame is numbered at all: then @header is its own. */
+/* Returns whether a frame is numbered. If so, @header gets its header. */
 static inline bool numbered_is(const uint8_t *frame, uint32_t len, struct numbered *header)
 {
 	if (len < NUMBERED_MIN || frame[12] != NUMBERED_TYPE >> 8 ||
@@ -55,7 +55,9 @@ static inline bool numbered_is(const uint8_t *frame, uint32_t len, struct number
 	return header->magic == NUMBERED_MAGIC;
 }
 
-/* Whether such a frame is as it was sent; padding behind it is allowed. */
+/*
+ * Returns whether a numbered frame is as it was sent. Padding may follow it.
+ */
 static inline bool numbered_good(const uint8_t *frame, uint32_t len, const struct numbered *header)
 {
 	if (header->len < NUMBERED_MIN || header->len > len)
@@ -67,7 +69,7 @@ static inline bool numbered_good(const uint8_t *frame, uint32_t len, const struc
 }
 
 /*
- * What a good frame adds to a digest: a hash of all its bytes behind the
+ * Returns what a good frame adds to a digest: a hash of all its bytes after the
  * Ethernet header.
  */
 static inline uint64_t numbered_hash(const uint8_t *frame, const struct numbered *header)

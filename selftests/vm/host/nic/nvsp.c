@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* NVSP: versions, buffers, sub-channels, and where RNDIS messages are. */
+/* NVSP: versions, buffers, sub-channels, and the transport of RNDIS messages */
 #include <errno.h>
 #include <stdlib.h>
 
 #include "nic.h"
 
-/* A message of the guest, and its completion. */
+/* A message of the guest, and its completion */
 struct request {
 	struct host_packet *packet;
 	uint16_t channel;
@@ -77,7 +77,7 @@ static void take_ndis_version(struct nic *nic, struct request *request)
 			  nic->session.version);
 }
 
-/* The bytes of the GPADL that the guest names, or 0 after a complaint. */
+/* Returns the size of the guest's GPADL @handle, or 0 after a complaint. */
 static uint32_t gpadl_size(struct nic *nic, uint32_t handle)
 {
 	struct frame frame = { .op = FRAME_GPADL_SIZE, .xid = handle };
@@ -179,7 +179,7 @@ static void take_switch(struct nic *nic, struct request *request)
 		  get32(request->bytes + 4));
 }
 
-/* Only Windows asks so. */
+/* Refuse this query, which only Windows makes. */
 static void take_oid_query(struct nic *nic, struct request *request)
 {
 	answer(request, NVSP_OID_QUERY_EX_COMPLETE, 4, RNDIS_STATUS_NOT_SUPPORTED);
@@ -189,13 +189,13 @@ void nvsp_offer_subs(struct nic *nic)
 {
 	struct frame frame = {
 		.op = FRAME_OFFER_SUB,
-		.arg = nic->session.owed_subs,
+		.arg = nic->session.unoffered_subs,
 		.arg2 = 1,
 	};
 
-	if (nic->hold_subs || !nic->session.owed_subs)
+	if (nic->hold_subs || !nic->session.unoffered_subs)
 		return;
-	nic->session.owed_subs = 0;
+	nic->session.unoffered_subs = 0;
 	nic_send(nic, &frame, NULL);
 }
 
@@ -213,7 +213,7 @@ static void take_subchannels(struct nic *nic, struct request *request)
 			  operation, number, session->version);
 		return;
 	}
-	/* As Microsoft's host, refuse a second request of one session. */
+	/* Refuse a second request in one session, as Microsoft's host does. */
 	if (nic->refuse_subs || session->asked_subs)
 		return;
 	session->asked_subs = true;
@@ -221,19 +221,19 @@ static void take_subchannels(struct nic *nic, struct request *request)
 	nic->count.subs_granted += number;
 	answer(request, NVSP_SUBCHANNELS, 4, NVSP_STATUS_SUCCESS);
 	put32(request->answer + 8, number);
-	session->owed_subs = number;
+	session->unoffered_subs = number;
 	nvsp_offer_subs(nic);
 }
 
-/* Where a section begins in the send buffer. */
+/* Returns the offset of a section in the send buffer. */
 static uint32_t section_at(uint32_t index)
 {
 	return index * SECTION;
 }
 
 /*
- * Ask for a section's @bytes, whose answer is to be fetched by the packet's
- * mark.
+ * Request the first @bytes of a section. The packet's mark is the tag of the
+ * answer.
  */
 static void ask_section(struct nic *nic, struct host_packet *packet, uint32_t index, uint32_t bytes)
 {
@@ -247,7 +247,7 @@ static void ask_section(struct nic *nic, struct host_packet *packet, uint32_t in
 	must(nic, host_ask(&nic->host, &frame, NULL, &packet->mark, 60000));
 }
 
-/* Whether the RNDIS message has a part in a section that there is. */
+/* Returns whether the RNDIS message has a part in an existing section. */
 static bool in_section(const struct nic *nic, const uint8_t *bytes)
 {
 	return nic->session.has_send && get32(bytes + 8) < nic->session.sections &&
@@ -255,8 +255,8 @@ static bool in_section(const struct nic *nic, const uint8_t *bytes)
 }
 
 /*
- * Ask for the sections of all packets that have come, so that one answer after
- * the other arrives.
+ * Request the sections of all packets that have come, so that the program need
+ * not wait for each answer before the next request.
  */
 void nvsp_prefetch(struct nic *nic)
 {
@@ -273,8 +273,8 @@ void nvsp_prefetch(struct nic *nic)
 }
 
 /*
- * Put a message's parts together: what is in a section, then what the packet's
- * ranges hold. Returns whether all of it is there.
+ * Put the parts of a message together: the part in a section, then the part in
+ * the packet's ranges. Returns whether the message is complete.
  */
 static bool assemble(struct nic *nic, struct request *request, uint8_t *message, uint32_t *len)
 {
@@ -349,12 +349,12 @@ static void take_rndis(struct nic *nic, struct request *request)
 	answer(request, NVSP_RNDIS_COMPLETE, 4, status);
 }
 
-/* Whether a message asks for a completion: it must, or must not, or may. */
+/* Whether a message must, must not or may ask for a completion */
 enum completion { NEVER, ALWAYS, MAYBE };
 
 static const struct {
 	uint32_t type;
-	uint32_t bytes; /* what the handler reads */
+	uint32_t bytes; /* the handler reads this number of bytes */
 	enum completion completion;
 	bool primary; /* only on the primary channel */
 	void (*take)(struct nic *nic, struct request *request);
@@ -412,9 +412,9 @@ static void take_completion(struct nic *nic, const struct host_packet *packet,
 }
 
 /*
- * Take one packet of the guest. A packet that wants a completion gets exactly
- * one, on its channel, with its transaction id, whatever was wrong with it;
- * RNDIS answers come after it, because DPDK wants them in this order.
+ * Take one packet of the guest. A packet that asks for a completion gets
+ * exactly one, on its channel and with its transaction id, even if the packet
+ * is wrong. The RNDIS answer follows it, because DPDK needs this order.
  */
 void nvsp_packet(struct nic *nic, struct host_packet *packet)
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What is behind the NIC: another NIC (the bridge), or a peer that answers ARP
- * and pings, takes numbered frames, sends them, and pings the guest.
+ * Behind the NIC, there is either another NIC (the bridge) or a peer. The peer
+ * answers ARP and pings, takes and sends numbered frames, and pings the guest.
  */
 #include <stdlib.h>
 
@@ -13,12 +13,15 @@
 #define ICMP_HEADER 8
 #define ICMP 1
 #define ARP_BYTES 28
-/* A request without an answer is sent again after so many ms. */
+/* The peer repeats a request without an answer after this number of ms. */
 #define PING_AGAIN_MS 1000
-/* A generator makes so many frames at once. */
+/* A generator stops while this number of frames wait. */
 #define GENERATE_AHEAD 64
 
-/* The Internet checksum: 0 for bytes that contain their own. */
+/*
+ * Returns the Internet checksum. It is 0 for bytes that contain their own
+ * checksum.
+ */
 static uint16_t checksum(const uint8_t *bytes, uint32_t len)
 {
 	uint32_t sum = 0;
@@ -77,7 +80,7 @@ static void take_arp(struct nic *nic, uint16_t channel, const uint8_t *frame, ui
 	data_to_guest(nic, channel, reply, sizeof(reply));
 }
 
-/* The request that is sent next, whose data depends on its number. */
+/* Make the next request. Its data depends on its number. */
 static uint32_t make_ping(const struct nic *nic, uint8_t *frame)
 {
 	uint8_t *ip = frame + ETHERNET_HEADER, *icmp = ip + IP_HEADER;
@@ -140,7 +143,7 @@ static void take_ip(struct nic *nic, uint16_t channel, const uint8_t *frame, uin
 		return;
 	}
 	bytes = get16_be(ip + 2) - header;
-	/* Fragments are nothing for this peer. */
+	/* The peer ignores fragments. */
 	if (ip[9] != ICMP || (get16_be(ip + 6) & 0x3fff) ||
 	    memcmp(ip + 16, nic->peer_address, 4))
 		return;
@@ -257,7 +260,7 @@ bool peer_generates(const struct nic *nic)
 	return false;
 }
 
-/* What the peer does by itself. */
+/* Send the frames and pings of the peer that are due. */
 void peer_work(struct nic *nic)
 {
 	for (int i = 0; i < HOST_MAX_CHANNELS; i++)

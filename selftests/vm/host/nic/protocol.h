@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The numbers of the synthetic NIC's two protocols: NVSP between the driver and
- * the host's switch, RNDIS inside of it. All fields are little-endian; offsets
- * in comments count from the message's beginning.
+ * The numbers of the synthetic NIC's two protocols. NVSP is the protocol
+ * between the driver and the host's switch, and it carries RNDIS. All fields
+ * are little-endian. Offsets in comments count from the message's beginning.
  */
 #ifndef VM_HOST_NIC_PROTOCOL_H
 #define VM_HOST_NIC_PROTOCOL_H
@@ -10,7 +10,7 @@
 #include <stdint.h>
 #include <string.h>
 
-/* Types of VMBus packets, and the flag that asks for a completion. */
+/* Types of VMBus packets, and the flag that asks for a completion */
 enum {
 	PACKET_INBAND = 6,
 	PACKET_TRANSFER_PAGES = 7,
@@ -53,8 +53,9 @@ enum {
 };
 
 /*
- * Both clients send 40 bytes, and old kernels want as many in every completion:
- * their checks of one type's length also see the messages of others.
+ * The length of an NVSP message. Both clients send 40 bytes. Old kernels want
+ * as many in every completion, because they check the length of one type for
+ * the messages of other types, too.
  */
 #define NVSP_BYTES 40
 
@@ -70,7 +71,7 @@ enum {
 	RNDIS_RESET = 6,
 	RNDIS_INDICATE = 7,
 	RNDIS_KEEP_ALIVE = 8,
-	RNDIS_COMPLETE = 1u << 31, /* the answer to each */
+	RNDIS_COMPLETE = 1u << 31, /* set in the type of an answer */
 };
 
 enum {
@@ -95,7 +96,7 @@ enum {
 	OID_HW_CAPABILITIES = 0xfc01020d,
 };
 
-/* Of the packet information that may precede a frame. */
+/* Types of the packet information that may precede a frame */
 enum {
 	PPI_CHECKSUM = 0,
 	PPI_LSO = 2,

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* RNDIS control messages: what the NIC is, and what the guest wants of it. */
+/*
+ * RNDIS control messages: the guest queries the properties of the NIC, and sets
+ * them.
+ */
 #include "nic.h"
 
 #define LINK_SPEED 100000000u /* in 100 bit/s: 10 Gbit/s */
@@ -34,7 +37,7 @@ static uint32_t initialize(struct nic *nic, const uint8_t *message, uint32_t len
 	return NVSP_STATUS_SUCCESS;
 }
 
-/* Header of an NDIS object: type, revision, size. */
+/* Write the header of an NDIS object: type, revision, size. */
 static void put_object(uint8_t *at, uint8_t type, uint8_t revision, uint16_t size)
 {
 	at[0] = type;
@@ -43,8 +46,8 @@ static void put_object(uint8_t *at, uint8_t type, uint8_t revision, uint16_t siz
 }
 
 /*
- * No offloads: a header and zeros, of the revision and size that the guest asks
- * for.
+ * Report that there are no offloads: a header and zeros, with the revision and
+ * the size that the guest asks for.
  */
 static uint32_t capabilities(struct nic *nic, const uint8_t *data, uint32_t len, uint8_t *result)
 {
@@ -68,7 +71,7 @@ static uint32_t capabilities(struct nic *nic, const uint8_t *data, uint32_t len,
 static uint32_t rss_capabilities(struct nic *nic, uint8_t *result)
 {
 	put_object(result, 0x88, 2, 18);
-	put32(result + 4, 0x301); /* Toeplitz over TCP of both families */
+	put32(result + 4, 0x301); /* Toeplitz hashes over TCP, IPv4 and IPv6 */
 	put32(result + 8, 1);
 	put32(result + 12, nic->host.channels);
 	put16(result + 16, RSS_TABLE);
@@ -86,8 +89,8 @@ static uint32_t friendly_name(struct nic *nic, uint8_t *result)
 }
 
 /*
- * The object into @result, of at most 512 bytes. Returns its length, 0 when
- * there is none.
+ * Write an object to @result, at most 512 bytes. Returns its length, or 0 if
+ * the NIC does not have this object.
  */
 static uint32_t query_object(struct nic *nic, uint32_t oid, const uint8_t *data, uint32_t len,
 			     uint8_t *result)
@@ -117,8 +120,8 @@ static uint32_t query_object(struct nic *nic, uint32_t oid, const uint8_t *data,
 }
 
 /*
- * The buffer of a query or a set: OID at 12, length at 16, offset at 20. NULL
- * when it is outside.
+ * Returns the buffer of a query or a set, or NULL if it is outside of the
+ * message. The OID is at 12, the length at 16 and the offset at 20.
  */
 static const uint8_t *buffer_of(struct nic *nic, const uint8_t *message, uint32_t len,
 				uint32_t *size)
@@ -187,7 +190,7 @@ static uint32_t set_offloads(struct nic *nic, const uint8_t *data, uint32_t len)
 	return RNDIS_STATUS_SUCCESS;
 }
 
-/* @bytes at @offset, both of the object: whether they are in its @len bytes. */
+/* Returns whether @bytes at @offset are in an object of @len bytes. */
 static bool in_object(uint32_t offset, uint32_t bytes, uint32_t len)
 {
 	return offset >= 40 && offset <= len && bytes <= len - offset;
@@ -208,7 +211,8 @@ static uint32_t set_rss(struct nic *nic, const uint8_t *data, uint32_t len)
 	say(nic, "RSS flags %#x hash %#x table %u bytes key %u bytes", get16(data + 4),
 	    get32(data + 8), table, key);
 	/*
-	 * Flag 0x10 switches it off; the rest is there all the same, or empty.
+	 * Flag 0x10 switches RSS off. The table and the key are valid then,
+	 * too, or empty.
 	 */
 	if ((table && (table % 4 || table / 4 > RSS_TABLE || !in_object(table_at, table, len))) ||
 	    (key && (key != RSS_KEY || !in_object(key_at, key, len)))) {
@@ -237,7 +241,8 @@ static int digit(const uint8_t *at)
 }
 
 /*
- * "NetworkAddress" and twelve digits, both UTF-16: the guest's new MAC address.
+ * Take the guest's new MAC address: the name "NetworkAddress" and twelve
+ * digits, both in UTF-16.
  */
 static uint32_t set_parameter(struct nic *nic, const uint8_t *data, uint32_t len)
 {
@@ -312,8 +317,9 @@ uint32_t rndis_control(struct nic *nic, const uint8_t *message, uint32_t len,
 
 	nic->count.controls++;
 	/*
-	 * DPDK frees HALT as soon as it is sent: what the host reads then may
-	 * be anything.
+	 * After both buffers are revoked, take every message for a HALT. DPDK
+	 * frees its HALT as soon as it has sent it, so that the host may read
+	 * anything.
 	 */
 	if (nic->session.revoked_receive && nic->session.revoked_send)
 		return halt(nic);
