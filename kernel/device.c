@@ -125,17 +125,14 @@ static void hvuio_device_stop(struct hvuio_device *dev, struct list_head *inodes
 	hvuio_ring_file_remove(&dev->primary);
 }
 
-int hvuio_device_create(struct hv_device *hv)
+/* Allocate the structure of a device, with one reference. Or return NULL. */
+static struct hvuio_device *hvuio_device_alloc(struct hv_device *hv)
 {
-	struct vmbus_channel *channel = hv->channel;
-	bool is_nic = guid_equal(&hv->dev_type, &hvuio_nic.guid);
 	struct hvuio_device *dev;
-	LIST_HEAD(inodes);
-	int ret;
 
 	dev = kzalloc(sizeof(*dev), GFP_KERNEL);
 	if (!dev)
-		return -ENOMEM;
+		return NULL;
 	kref_init(&dev->ref);
 	mutex_init(&dev->lock);
 	hvuio_set_init(&dev->set);
@@ -143,32 +140,64 @@ int hvuio_device_create(struct hv_device *hv)
 	INIT_LIST_HEAD(&dev->inodes);
 	hvuio_ring_file_init(&dev->primary);
 	dev->hv = hv;
-	dev->primary.channel = channel;
+	dev->primary.channel = hv->channel;
 	dev->ring_size = hvuio_ring_size(&hv->dev_type);
+	return dev;
+}
 
-	ret = hvuio_ring_alloc(&dev->primary.ring, channel, dev->ring_size);
+/*
+ * Allocate the rings of the primary channel, and allocate and share the buffers
+ * of a NIC. Returns 0, or -errno with a message.
+ */
+static int hvuio_device_alloc_memory(struct hvuio_device *dev)
+{
+	struct hv_device *hv = dev->hv;
+	int ret;
+
+	ret = hvuio_ring_alloc(&dev->primary.ring, hv->channel, dev->ring_size);
 	if (ret) {
 		dev_err(&hv->device, "no contiguous memory for two rings of %u bytes\n",
 			dev->ring_size);
-		goto err_ring;
+		return ret;
 	}
-	if (is_nic) {
-		ret = hvuio_buffer_create(&dev->recv, channel, "recv",
-					  hvuio_buffer_size(HVUIO_MAP_RECV));
-		if (ret) {
-			dev_err(&hv->device, "no receive buffer: %d\n", ret);
-			goto err_recv;
-		}
-		ret = hvuio_buffer_create(&dev->send, channel, "send",
-					  hvuio_buffer_size(HVUIO_MAP_SEND));
-		if (ret) {
-			dev_err(&hv->device, "no send buffer: %d\n", ret);
-			goto err_send;
-		}
+	if (!guid_equal(&hv->dev_type, &hvuio_nic.guid))
+		return 0;
+
+	ret = hvuio_buffer_create(&dev->recv, hv->channel, "recv",
+				  hvuio_buffer_size(HVUIO_MAP_RECV));
+	if (ret) {
+		dev_err(&hv->device, "no receive buffer: %d\n", ret);
+		goto err_recv;
 	}
+	ret = hvuio_buffer_create(&dev->send, hv->channel, "send",
+				  hvuio_buffer_size(HVUIO_MAP_SEND));
+	if (ret) {
+		dev_err(&hv->device, "no send buffer: %d\n", ret);
+		goto err_send;
+	}
+	return 0;
 
-	hvuio_vmbus_claim(channel);
+err_send:
+	hvuio_buffer_destroy(&dev->recv, hv->channel);
+err_recv:
+	hvuio_ring_free(&dev->primary.ring);
+	return ret;
+}
 
+/* Free the memory of a device that is closed and has no mappings. */
+static void hvuio_device_free_memory(struct hvuio_device *dev)
+{
+	struct vmbus_channel *channel = dev->primary.channel;
+
+	if (dev->recv.mem) {
+		hvuio_buffer_destroy(&dev->send, channel);
+		hvuio_buffer_destroy(&dev->recv, channel);
+	}
+	hvuio_ring_free(&dev->primary.ring);
+}
+
+static void hvuio_device_init_info(struct hvuio_device *dev)
+{
 	dev->info.name = "uio_hv_generic";
 	dev->info.version = HVUIO_VERSION;
 	dev->info.priv = dev;
@@ -178,32 +207,37 @@ int hvuio_device_create(struct hv_device *hv)
 	dev->info.release = hvuio_release;
 	hvuio_info_set_mmap(&dev->info);
 	hvuio_maps_set(dev);
+}
 
-	hvuio_device_add(dev);
-	hv_set_drvdata(hv, dev);
+/*
+ * Create the files of a device and register it with UIO. After a failure the
+ * caller stops the device, which removes the ring file. Returns 0, or -errno
+ * with a message.
+ */
+static int hvuio_device_register(struct hvuio_device *dev)
+{
+	struct device *device = &dev->hv->device;
+	int ret;
 
 	ret = hvuio_ring_file_create(&dev->primary);
 	if (ret) {
-		dev_err(&hv->device, "cannot create the ring file: %d\n", ret);
-		goto err_ring_file;
+		dev_err(device, "cannot create the ring file: %d\n", ret);
+		return ret;
 	}
 	/*
 	 * These files must exist before the UIO device, because udev reads and
 	 * writes them at its uevent.
 	 */
-	ret = sysfs_create_group(&hv->device.kobj, &hvuio_device_group);
+	ret = sysfs_create_group(&device->kobj, &hvuio_device_group);
 	if (ret) {
-		dev_err(&hv->device, "cannot create the files in sysfs: %d\n", ret);
-		goto err_group;
+		dev_err(device, "cannot create the files in sysfs: %d\n", ret);
+		return ret;
 	}
-	ret = uio_register_device(&hv->device, &dev->info);
+	ret = uio_register_device(device, &dev->info);
 	if (ret) {
-		dev_err(&hv->device, "cannot register with UIO: %d\n", ret);
+		dev_err(device, "cannot register with UIO: %d\n", ret);
 		goto err_register;
 	}
-
-	hvuio_events_pass(dev);
-	hvuio_debugfs_add(dev);
 	return 0;
 
 	/*
@@ -213,30 +247,49 @@ int hvuio_device_create(struct hv_device *hv)
 	 * refuses everything.
 	 */
 err_register:
-	sysfs_remove_group(&hv->device.kobj, &hvuio_device_group);
+	sysfs_remove_group(&device->kobj, &hvuio_device_group);
 	kref_get(&dev->ref);
 	kmemleak_not_leak(dev);
-err_group:
-err_ring_file:
+	return ret;
+}
+
+int hvuio_device_create(struct hv_device *hv)
+{
+	struct hvuio_device *dev;
+	LIST_HEAD(inodes);
+	int ret;
+
+	dev = hvuio_device_alloc(hv);
+	if (!dev)
+		return -ENOMEM;
+	ret = hvuio_device_alloc_memory(dev);
+	if (ret)
+		goto err_memory;
+	hvuio_vmbus_claim(hv->channel);
+	hvuio_device_init_info(dev);
+	hvuio_device_add(dev);
+	hv_set_drvdata(hv, dev);
+
+	ret = hvuio_device_register(dev);
+	if (ret)
+		goto err_register;
+	hvuio_events_pass(dev);
+	hvuio_debugfs_add(dev);
+	return 0;
+
+err_register:
 	hvuio_device_stop(dev, &inodes);
 	hvuio_maps_revoke(dev, &inodes);
 	hv_set_drvdata(hv, NULL);
-	hvuio_vmbus_release(channel);
-	if (is_nic)
-		hvuio_buffer_destroy(&dev->send, channel);
-err_send:
-	if (is_nic)
-		hvuio_buffer_destroy(&dev->recv, channel);
-err_recv:
-	hvuio_ring_free(&dev->primary.ring);
-err_ring:
+	hvuio_vmbus_release(hv->channel);
+	hvuio_device_free_memory(dev);
+err_memory:
 	hvuio_device_put(dev);
 	return ret;
 }
 
 void hvuio_device_destroy(struct hvuio_device *dev)
 {
-	struct vmbus_channel *channel = dev->primary.channel;
 	LIST_HEAD(inodes);
 
 	hvuio_debugfs_remove(dev);
@@ -251,12 +304,8 @@ void hvuio_device_destroy(struct hvuio_device *dev)
 	uio_unregister_device(&dev->info);
 	hvuio_maps_revoke(dev, &inodes);
 
-	hvuio_vmbus_release(channel);
-	if (dev->recv.mem) {
-		hvuio_buffer_destroy(&dev->send, channel);
-		hvuio_buffer_destroy(&dev->recv, channel);
-	}
-	hvuio_ring_free(&dev->primary.ring);
+	hvuio_vmbus_release(dev->primary.channel);
+	hvuio_device_free_memory(dev);
 	hv_set_drvdata(dev->hv, NULL);
 	hvuio_device_put(dev);
 }

@@ -692,6 +692,48 @@ static noinline __noclone void hvuio_subs_end_walk(struct list_head *subs)
 }
 
 /*
+ * Wait until no sub-channel is being opened, because VMBus cannot close it. The
+ * host's answer or the rescind ends the wait. The wait has a limit, because the
+ * rescind may be queued behind this thread.
+ */
+static void hvuio_subs_wait_opened(struct hvuio_device *dev)
+{
+	struct hvuio_set *set = &dev->set;
+
+	if (wait_event_timeout(set->opened, !READ_ONCE(set->opening), HVUIO_OPENING_TIMEOUT))
+		return;
+	dev_warn(&dev->hv->device, "the host does not answer the opening of a sub-channel\n");
+	mutex_lock(&set->lock);
+	if (set->opening)
+		set->opening->late = true;
+	mutex_unlock(&set->lock);
+}
+
+/*
+ * Let VMBus close @subs and then the primary, and forget the sub-channels whose
+ * rescinds have ended. The others stay in @subs. Returns the result of
+ * vmbus_disconnect_ring() for the primary.
+ */
+static int hvuio_subs_walk(struct hvuio_device *dev, struct list_head *subs)
+{
+	struct hvuio_channel *hc, *next;
+	int ret;
+
+	hvuio_subs_begin_walk(subs);
+	hvuio_subs_forget_rescinded(subs);
+	/* This also clears the callbacks of all channels. */
+	ret = vmbus_disconnect_ring(dev->primary.channel);
+	hvuio_subs_end_walk(subs);
+	list_for_each_entry_safe(hc, next, subs, node) {
+		if (hc->walk == HVUIO_WALK_LEFT)
+			continue;
+		list_del(&hc->node);
+		hvuio_sub_close(hc);
+	}
+	return ret;
+}
+
+/*
  * Close all channels of the device, the primary last, and forget the
  * sub-channels that were offered and not opened. The channels may have any
  * state, for instance after a rescind or a failed open. Returns the result of
@@ -701,7 +743,6 @@ int hvuio_subs_close(struct hvuio_device *dev)
 {
 	struct vmbus_channel *primary = dev->primary.channel;
 	struct hvuio_set *set = &dev->set;
-	struct hvuio_channel *hc, *next;
 	int pass, ret, result = 0;
 	LIST_HEAD(subs);
 	bool first;
@@ -714,19 +755,7 @@ int hvuio_subs_close(struct hvuio_device *dev)
 	first = set->state == HVUIO_SET_ACCEPTING;
 	hvuio_set_move(set, HVUIO_SET_CLOSING);
 	mutex_unlock(&set->lock);
-	/*
-	 * VMBus cannot close a sub-channel that is being opened. The host's
-	 * answer or the rescind ends the wait. The wait has a limit, because
-	 * the rescind may be queued behind this thread.
-	 */
-	if (!wait_event_timeout(set->opened, !READ_ONCE(set->opening), HVUIO_OPENING_TIMEOUT)) {
-		dev_warn(&dev->hv->device,
-			 "the host does not answer the opening of a sub-channel\n");
-		mutex_lock(&set->lock);
-		if (set->opening)
-			set->opening->late = true;
-		mutex_unlock(&set->lock);
-	}
+	hvuio_subs_wait_opened(dev);
 
 	for (pass = 0; pass < HVUIO_CLOSE_PASSES; pass++) {
 		/*
@@ -741,20 +770,10 @@ int hvuio_subs_close(struct hvuio_device *dev)
 		else if (list_empty(&subs) ||
 			 !hvuio_subs_wait_known(dev, &subs, HVUIO_KNOWN_TIMEOUT))
 			break;
-		hvuio_subs_begin_walk(&subs);
-		hvuio_subs_forget_rescinded(&subs);
-		/* This also clears the callbacks of all channels. */
-		ret = vmbus_disconnect_ring(primary);
-		hvuio_subs_end_walk(&subs);
+		ret = hvuio_subs_walk(dev, &subs);
 		if (first)
 			result = ret;
 		first = false;
-		list_for_each_entry_safe(hc, next, &subs, node) {
-			if (hc->walk == HVUIO_WALK_LEFT)
-				continue;
-			list_del(&hc->node);
-			hvuio_sub_close(hc);
-		}
 		/* The next close tries again. */
 		if (!list_empty(&subs))
 			break;
