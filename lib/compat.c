@@ -58,39 +58,43 @@ static void unlock(struct vmbus_br *br)
 	__atomic_store_n(&br->lock, 0, __ATOMIC_RELEASE);
 }
 
-int vmbus_compat_send(struct vmbus_br *txbr, uint16_t type, const void *data, uint32_t dlen,
-		      uint32_t flags)
+/* Write a packet under the lock of @txbr. Return 0 or -errno. */
+static int send_locked(struct vmbus_br *txbr, uint16_t type, const void *data, uint32_t dlen,
+		       uint32_t flags)
 {
 	unsigned int page = sysconf(_SC_PAGESIZE);
 	uint32_t need, word_len;
 	struct tx_ring tx;
-	int room, err = 0;
+	int room;
 
-	if (!txbr->dsize)
+	if (tx_ring_attach_at(&tx, txbr->vbr, (size_t)txbr->dsize + page, page, txbr->windex))
 		return -EIO;
-	lock(txbr);
-	if (tx_ring_attach_at(&tx, txbr->vbr, (size_t)txbr->dsize + page, page, txbr->windex)) {
-		err = -EIO;
-		goto err_lock;
-	}
-	if (dlen > tx.max_payload) {
-		err = -EINVAL;
-		goto err_lock;
-	}
+	if (dlen > tx.max_payload)
+		return -EINVAL;
 	need = tx_ring_need(dlen);
 	word_len = need - RING_TRAILER;
 	room = tx_ring_look(&tx);
-	if (room < 0 || (uint32_t)room <= need) {
-		err = room < 0 ? room : -EAGAIN;
-		goto err_lock;
-	}
+	if (room < 0)
+		return room;
+	if ((uint32_t)room <= need)
+		return -EAGAIN;
 	tx_ring_put(&tx, tx_ring_word(type, flags, RING_DESCRIPTOR, word_len), NO_TRANSACTION, data,
 		    dlen, need);
 	/* The program decides whether to signal. */
 	tx_ring_publish(&tx);
 	txbr->windex = tx.write;
+	return 0;
+}
 
-err_lock:
+int vmbus_compat_send(struct vmbus_br *txbr, uint16_t type, const void *data, uint32_t dlen,
+		      uint32_t flags)
+{
+	int err;
+
+	if (!txbr->dsize)
+		return -EIO;
+	lock(txbr);
+	err = send_locked(txbr, type, data, dlen, flags);
 	unlock(txbr);
 	return err;
 }

@@ -302,14 +302,78 @@ static int append(struct vmbus_device ***list, int count, struct vmbus_device *d
 	return 0;
 }
 
+/*
+ * Read the device in @path, and append it to the list if it has the class @guid
+ * or if @guid is NULL. Return 0, or -ENOMEM with a text. A device that cannot
+ * be read is no failure: the function sets *@unreadable to the error of the
+ * first one, with a text.
+ */
+static int list_device(const char *path, const char *guid, struct vmbus_device ***list, int *count,
+		       int *unreadable)
+{
+	struct vmbus_device *dev;
+	int err = device_read(path, &dev);
+
+	if (err && err != -ENODEV && !*unreadable)
+		*unreadable = fail(err, "%s: %s", path, err == -EPROTO ?
+				   "no GUID in device_id or class_id" : strerror(-err));
+	if (err)
+		return 0;
+	if (guid && strcmp(dev->class_id, guid)) {
+		vmbus_device_free(dev);
+		return 0;
+	}
+	if (append(list, *count, dev)) {
+		vmbus_device_free(dev);
+		return fail(-ENOMEM, "out of memory");
+	}
+	(*count)++;
+	return 0;
+}
+
+/*
+ * List the devices in @folder as list_device() does. Return 0, or -errno with a
+ * text.
+ */
+static int list_folder(const char *folder, const char *guid, struct vmbus_device ***list,
+		       int *count, int *unreadable)
+{
+	struct dirent *entry;
+	int err = 0;
+	char *path;
+	DIR *d;
+
+	d = opendir(folder);
+	if (!d)
+		return errno == ENOENT ? fail(-ENODEV, "no VMBus here: there is no %s", folder) :
+					 fail(-errno, "%s: %s", folder, strerror(errno));
+	while (!err) {
+		errno = 0;
+		entry = readdir(d);
+		if (!entry) {
+			if (errno)
+				err = fail(-errno, "%s: %s", folder, strerror(errno));
+			break;
+		}
+		if (entry->d_name[0] == '.')
+			continue;
+		if (asprintf(&path, "%s/%s", folder, entry->d_name) < 0) {
+			err = fail(-ENOMEM, "out of memory");
+			break;
+		}
+		err = list_device(path, guid, list, count, unreadable);
+		free(path);
+	}
+	closedir(d);
+	return err;
+}
+
 int vmbus_devices_list(const char *class_id, struct vmbus_device ***result)
 {
-	char guid[VMBUS_GUID_SIZE];
-	struct vmbus_device **list = NULL, *dev = NULL;
 	int count = 0, unreadable = 0, err;
-	struct dirent *entry;
-	char *folder, *path;
-	DIR *d;
+	struct vmbus_device **list;
+	char guid[VMBUS_GUID_SIZE];
+	char *folder;
 
 	*result = NULL;
 	if (class_id && class_guid(class_id, guid))
@@ -317,63 +381,17 @@ int vmbus_devices_list(const char *class_id, struct vmbus_device ***result)
 			    class_id);
 	if (asprintf(&folder, "%s/sys/bus/vmbus/devices", vmbus_sysroot()) < 0)
 		return fail(-ENOMEM, "out of memory");
-	d = opendir(folder);
-	if (!d) {
-		err = errno == ENOENT ?
-			fail(-ENODEV, "no VMBus here: there is no %s", folder) :
-			fail(-errno, "%s: %s", folder, strerror(errno));
-		goto err_folder;
-	}
 	list = calloc(1, sizeof(*list));
-	if (!list) {
-		err = fail(-ENOMEM, "out of memory");
-		goto err_dir;
-	}
-	for (;;) {
-		errno = 0;
-		entry = readdir(d);
-		if (!entry) {
-			if (!errno)
-				break;
-			err = fail(-errno, "%s: %s", folder, strerror(errno));
-			goto err_list;
-		}
-		if (entry->d_name[0] == '.')
-			continue;
-		if (asprintf(&path, "%s/%s", folder, entry->d_name) < 0) {
-			err = fail(-ENOMEM, "out of memory");
-			goto err_list;
-		}
-		err = device_read(path, &dev);
-		if (err && err != -ENODEV && !unreadable)
-			unreadable = fail(err, "%s: %s", path, err == -EPROTO ?
-					  "no GUID in device_id or class_id" : strerror(-err));
-		free(path);
-		if (err)
-			continue;
-		if (class_id && strcmp(dev->class_id, guid)) {
-			vmbus_device_free(dev);
-			continue;
-		}
-		if (append(&list, count, dev)) {
-			vmbus_device_free(dev);
-			err = fail(-ENOMEM, "out of memory");
-			goto err_list;
-		}
-		count++;
+	err = list ? list_folder(folder, class_id ? guid : NULL, &list, &count, &unreadable) :
+		     fail(-ENOMEM, "out of memory");
+	free(folder);
+	if (err) {
+		vmbus_devices_free(list);
+		return err;
 	}
 	qsort(list, count, sizeof(*list), by_instance);
 	*result = list;
-	err = unreadable ? unreadable : count;
-	goto err_dir;
-
-err_list:
-	vmbus_devices_free(list);
-err_dir:
-	closedir(d);
-err_folder:
-	free(folder);
-	return err;
+	return unreadable ? unreadable : count;
 }
 
 /*

@@ -71,49 +71,58 @@ static int read_subchannel(const char *folder, const char *name, struct vmbus_su
 	return err;
 }
 
-int vmbus_subchannels(const struct vmbus_chan *primary, struct vmbus_subchannel *list,
-		      unsigned int max)
+/*
+ * Count the opened sub-channels in @folder, and write the first @max of them to
+ * @list. Return the count or -errno, with a text.
+ */
+static int read_subchannels(const char *folder, struct vmbus_subchannel *list, unsigned int max)
 {
-	const struct vmbus_device *dev = primary->device;
 	struct vmbus_subchannel sub;
-	struct dirent *entry;
 	unsigned int found = 0;
-	char *folder;
-	int err = 0;
+	struct dirent *entry;
+	int ret = 0;
 	DIR *d;
 
-	if (!dev)
-		return fail(-EOPNOTSUPP, "a channel from memory has no sub-channels");
-	if (asprintf(&folder, "%s/channels", dev->sysfs) < 0)
-		return fail(-ENOMEM, "out of memory");
 	d = opendir(folder);
-	if (!d) {
-		err = fail(errno == ENOENT ? -ENODEV : -errno, "%s: %s", folder, strerror(errno));
-		goto err_folder;
-	}
+	if (!d)
+		return fail(errno == ENOENT ? -ENODEV : -errno, "%s: %s", folder, strerror(errno));
 	for (;;) {
 		errno = 0;
 		entry = readdir(d);
 		if (!entry) {
 			if (errno)
-				err = fail(-errno, "%s: %s", folder, strerror(errno));
+				ret = fail(-errno, "%s: %s", folder, strerror(errno));
 			break;
 		}
-		err = read_subchannel(folder, entry->d_name, &sub);
-		if (err < 0)
+		ret = read_subchannel(folder, entry->d_name, &sub);
+		if (ret < 0)
 			break;
-		if (err && found < max)
+		if (ret && found < max)
 			list[found] = sub;
-		found += err;
-		err = 0;
+		found += ret;
+		ret = 0;
 	}
 	closedir(d);
-	if (!err && max)
-		qsort(list, found < max ? found : max, sizeof(*list), by_index);
+	return ret ? ret : (int)found;
+}
 
-err_folder:
+int vmbus_subchannels(const struct vmbus_chan *primary, struct vmbus_subchannel *list,
+		      unsigned int max)
+{
+	const struct vmbus_device *dev = primary->device;
+	char *folder;
+	int found;
+
+	if (!dev)
+		return fail(-EOPNOTSUPP, "a channel from memory has no sub-channels");
+	if (asprintf(&folder, "%s/channels", dev->sysfs) < 0)
+		return fail(-ENOMEM, "out of memory");
+	found = read_subchannels(folder, list, max);
 	free(folder);
-	return err ? err : (int)found;
+	if (found > 0 && max)
+		qsort(list, (unsigned int)found < max ? (unsigned int)found : max, sizeof(*list),
+		      by_index);
+	return found;
 }
 
 int vmbus_subchannels_wait(const struct vmbus_chan *primary, unsigned int count, int timeout_ms)
@@ -133,16 +142,102 @@ int vmbus_subchannels_wait(const struct vmbus_chan *primary, unsigned int count,
 	}
 }
 
+/*
+ * Return 0 if the folder in sysfs of a channel is that of a sub-channel, or
+ * -errno with a text.
+ */
+static int check_is_subchannel(const struct vmbus_device *dev, const char *folder, uint32_t relid)
+{
+	uint64_t index;
+	int err = read_attribute_u64(folder, "subchannel_id", &index);
+
+	if (err)
+		return fail(err, "%s/subchannel_id: %s", folder, strerror(-err));
+	if (!index)
+		return fail(-EINVAL, "%s: channel %u is the primary", dev->instance, relid);
+	return 0;
+}
+
+/*
+ * Map the rings of a sub-channel from its file in sysfs, and attach to them.
+ * Return 0, or -errno with a text.
+ */
+static int map_ring_file(struct vmbus_chan *chan, const char *path)
+{
+	const char *instance = chan->device->instance;
+	struct stat st;
+	int fd, err;
+
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		return fail(-errno, "%s: cannot open %s: %s", instance, path, strerror(errno));
+	if (fstat(fd, &st)) {
+		err = fail(-errno, "%s: %s: %s", instance, path, strerror(errno));
+	} else if (st.st_size <= 0 || st.st_size > INT32_MAX) {
+		err = fail(-EPROTO, "%s: %s of %lld bytes", instance, path, (long long)st.st_size);
+	} else {
+		err = uio_map_file(chan, MAP_RINGS, NULL, fd, st.st_size, 0);
+		if (err)
+			fail(err, "%s: cannot map %s, %lld bytes: %s", instance, path,
+			     (long long)st.st_size, strerror(-err));
+	}
+	close(fd);
+	if (err)
+		return err;
+	return uio_open_rings(chan, chan->maps[MAP_RINGS].addr, st.st_size);
+}
+
+/*
+ * Open the sub-channel whose folder in sysfs is @folder. Return 0, or -errno
+ * with a text.
+ */
+static int open_in_folder(const struct vmbus_device *dev, const char *folder, uint32_t relid,
+			  unsigned int flags, struct vmbus_chan **result)
+{
+	struct vmbus_chan *chan;
+	char *path;
+	int err;
+
+	err = check_is_subchannel(dev, folder, relid);
+	if (err)
+		return err;
+	/*
+	 * The channel needs its own descriptor: readers of one descriptor take
+	 * each other's interrupts.
+	 */
+	err = uio_open(dev, &chan);
+	if (err)
+		return err;
+	if (asprintf(&path, "%s/ring", folder) < 0) {
+		err = fail(-ENOMEM, "out of memory");
+		goto err_path;
+	}
+	err = map_ring_file(chan, path);
+	free(path);
+	if (err)
+		goto err_map;
+	err = uio_open_monitor(chan, folder, relid);
+	if (err)
+		goto err_monitor;
+	if (flags & VMBUS_OPEN_POLL)
+		set_poll_mode(chan);
+	*result = chan;
+	return 0;
+
+err_monitor:
+err_map:
+err_path:
+	vmbus_chan_close(chan);
+	return err;
+}
+
 int vmbus_subchannel_open(const struct vmbus_chan *primary, uint32_t relid,
 			  const struct vmbus_open_options *options, struct vmbus_chan **result)
 {
 	const struct vmbus_device *dev = primary->device;
 	struct vmbus_open_options opt;
-	struct vmbus_chan *chan;
-	char *folder, *path;
-	uint64_t index;
-	struct stat st;
-	int fd, err;
+	char *folder;
+	int err;
 
 	*result = NULL;
 	if (!dev)
@@ -155,58 +250,7 @@ int vmbus_subchannel_open(const struct vmbus_chan *primary, uint32_t relid,
 			    opt.ring_size);
 	if (asprintf(&folder, "%s/channels/%u", dev->sysfs, relid) < 0)
 		return fail(-ENOMEM, "out of memory");
-	if (asprintf(&path, "%s/ring", folder) < 0) {
-		err = fail(-ENOMEM, "out of memory");
-		goto err_folder;
-	}
-	err = read_attribute_u64(folder, "subchannel_id", &index);
-	if (err) {
-		fail(err, "%s/subchannel_id: %s", folder, strerror(-err));
-		goto err_path;
-	}
-	if (!index) {
-		err = fail(-EINVAL, "%s: channel %u is the primary", dev->instance, relid);
-		goto err_path;
-	}
-	/*
-	 * The channel needs its own descriptor: readers of one descriptor take
-	 * each other's interrupts.
-	 */
-	err = uio_open(dev, &chan);
-	if (err)
-		goto err_path;
-	fd = open(path, O_RDWR | O_CLOEXEC);
-	if (fd < 0 || fstat(fd, &st)) {
-		err = fail(-errno, "%s: cannot open %s: %s", dev->instance, path, strerror(errno));
-		goto err_fd;
-	}
-	if (st.st_size <= 0 || st.st_size > INT32_MAX) {
-		err = fail(-EPROTO, "%s: %s of %lld bytes", dev->instance, path,
-			   (long long)st.st_size);
-		goto err_fd;
-	}
-	err = uio_map_file(chan, MAP_RINGS, NULL, fd, st.st_size, 0);
-	if (err) {
-		fail(err, "%s: cannot map %s, %lld bytes: %s", dev->instance, path,
-		     (long long)st.st_size, strerror(-err));
-		goto err_fd;
-	}
-	err = uio_open_rings(chan, chan->maps[MAP_RINGS].addr, st.st_size);
-	if (!err)
-		err = uio_open_monitor(chan, folder, relid);
-	if (!err && opt.flags & VMBUS_OPEN_POLL)
-		set_poll_mode(chan);
-	if (!err)
-		*result = chan;
-
-err_fd:
-	if (fd >= 0)
-		close(fd);
-	if (err)
-		vmbus_chan_close(chan);
-err_path:
-	free(path);
-err_folder:
+	err = open_in_folder(dev, folder, relid, opt.flags, result);
 	free(folder);
 	return err ? uio_error(dev, err) : 0;
 }

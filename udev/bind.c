@@ -381,6 +381,42 @@ static void restore(struct vmbus_device *dev, const struct undo *undo)
 		kernel_set_interface(undo->lowered[i].name, true);
 }
 
+/*
+ * Set driver_override, and keep the former one in @undo. Return 0, also on a
+ * kernel without driver_override, or -errno.
+ */
+static int replace_override(struct vmbus_device *dev, const char *driver, struct undo *undo)
+{
+	int err = read_override(dev, undo->override);
+
+	if (err)
+		return err == -ENOENT ? 0 : err;
+	undo->has_override = true;
+	return write_override(dev, driver);
+}
+
+/*
+ * Report that @step of a binding failed with @err. Return -ENODEV if the host
+ * has rescinded the device, or another -errno.
+ */
+static int not_bound(struct vmbus_device *dev, const struct rule *rule, const char *step, int err)
+{
+	const char *now;
+
+	if (is_gone(dev)) {
+		msg(LOG_INFO, "%s: the host has rescinded it", described(dev));
+		return -ENODEV;
+	}
+	now = vmbus_device_driver(dev);
+	msg(LOG_ERR, "%s: not bound to %s: %s: %s; it is %s%s", described(dev), rule->driver, step,
+	    reason(err), now ? "with " : "without a driver", now ? now : "");
+	/*
+	 * The driver returned -ENODEV for a device that is still there. To the
+	 * caller it would mean that the device is gone.
+	 */
+	return err == -ENODEV ? -ENXIO : err;
+}
+
 static int bind_now(struct vmbus_device *dev, const struct rule *rule, const struct facts *facts,
 		    int index)
 {
@@ -402,13 +438,7 @@ static int bind_now(struct vmbus_device *dev, const struct rule *rule, const str
 	 * on, whether modprobe or the device's own event loads it.
 	 */
 	step = "driver_override cannot be set";
-	err = read_override(dev, undo.override);
-	if (!err) {
-		undo.has_override = true;
-		err = write_override(dev, rule->driver);
-	} else if (err == -ENOENT) {
-		err = 0;
-	}
+	err = replace_override(dev, rule->driver, &undo);
 	if (err)
 		goto err_override;
 	step = "the driver cannot be loaded";
@@ -445,18 +475,7 @@ err_load:
 err_override:
 	free(undo.driver);
 	free(undo.lowered);
-	if (is_gone(dev)) {
-		msg(LOG_INFO, "%s: the host has rescinded it", described(dev));
-		return -ENODEV;
-	}
-	now = vmbus_device_driver(dev);
-	msg(LOG_ERR, "%s: not bound to %s: %s: %s; it is %s%s", described(dev), rule->driver, step,
-	    reason(err), now ? "with " : "without a driver", now ? now : "");
-	/*
-	 * The driver returned -ENODEV for a device that is still there. To the
-	 * caller it would mean that the device is gone.
-	 */
-	return err == -ENODEV ? -ENXIO : err;
+	return not_bound(dev, rule, step, err);
 }
 
 static void forget_verdict(struct record *record)
@@ -597,13 +616,80 @@ static int read_config(struct config *config, const struct section *extra)
 	return 0;
 }
 
+/*
+ * Decide about the device with @index in @facts, record the decision for a NIC,
+ * and carry it out. Return 0 or -errno.
+ */
+static int decide(const struct config *config, struct facts *facts, int index,
+		  struct vmbus_device *dev, const struct bind_options *options)
+{
+	const char *instance = facts->devices[index].instance;
+	struct plan plan;
+	int ret, known = 0;
+
+	plan_make(config, facts, index, options->time, NULL, &plan);
+	if (options->time == PLAN_NOW && !options->force)
+		device_claim_disks(config, facts, index, &plan);
+	if (device_is_nic(dev))
+		known = remember(facts, index, &plan, options);
+	/*
+	 * The device's own event has decided with what was known of the
+	 * interface. An interface counts as new only if its record could be
+	 * written. Otherwise each release would end in a new binding when the
+	 * interface appears.
+	 */
+	if (options->new_interface && (known || defer_is_set(instance, DEFER_RELEASED)))
+		return 0;
+	if (options->force && plan.outcome == PLAN_REFUSED)
+		plan.outcome = PLAN_BIND;
+	if (options->record_only)
+		return plan.outcome == PLAN_REFUSED || plan.outcome == PLAN_FAULTY ? -EBUSY : 0;
+	ret = carry_out(dev, facts, index, &plan);
+	if (!ret && plan.outcome >= PLAN_BOUND)
+		defer_end(instance, DEFER_RELEASED);
+	return ret;
+}
+
+/*
+ * Read the configuration and the machine, and decide about the device. The
+ * caller holds the locks. Return 0 or -errno.
+ */
+static int bind_locked(const struct section *extra, struct vmbus_device *dev,
+		       const struct bind_options *options)
+{
+	struct config config = { 0 };
+	struct facts facts;
+	int index, ret;
+
+	ret = read_config(&config, extra);
+	if (ret) {
+		msg(LOG_ERR, "%s: not bound: the configuration cannot be read: %s", described(dev),
+		    reason(ret));
+		goto err_config;
+	}
+	ret = facts_read(&facts);
+	if (ret) {
+		msg(LOG_ERR, "%s: not bound: the machine cannot be looked at: %s", described(dev),
+		    reason(ret));
+		goto err_facts;
+	}
+	index = facts_device(&facts, vmbus_device_instance(dev));
+	ret = index < 0 ? -ENODEV : decide(&config, &facts, index, dev, options);
+	facts_free(&facts);
+	config_free(&config);
+	return ret;
+
+err_facts:
+	facts_free(&facts);
+err_config:
+	config_free(&config);
+	return ret;
+}
+
 int device_bind(const struct section *extra, struct vmbus_device *dev,
 		const struct bind_options *options)
 {
-	int bus = -1, lock = -1, known = 0, index, ret;
-	struct config config = { 0 };
-	struct facts facts;
-	struct plan plan;
+	int bus = -1, lock, ret;
 	const char *why;
 
 	if (device_is_nic(dev)) {
@@ -620,52 +706,11 @@ int device_bind(const struct section *extra, struct vmbus_device *dev,
 	 * waited for the lock.
 	 */
 	why = defer_reason(vmbus_device_instance(dev), options->occasion);
-	if (why) {
+	if (why)
 		msg(LOG_INFO, "%s: left alone: %s", described(dev), why);
-		goto out;
-	}
-	ret = read_config(&config, extra);
-	if (ret) {
-		msg(LOG_ERR, "%s: not bound: the configuration cannot be read: %s", described(dev),
-		    reason(ret));
-		goto out;
-	}
-	ret = facts_read(&facts);
-	index = ret ? -1 : facts_device(&facts, vmbus_device_instance(dev));
-	if (ret)
-		msg(LOG_ERR, "%s: not bound: the machine cannot be looked at: %s", described(dev),
-		    reason(ret));
-	else if (index < 0)
-		ret = -ENODEV;
-	if (!ret) {
-		plan_make(&config, &facts, index, options->time, NULL, &plan);
-		if (options->time == PLAN_NOW && !options->force)
-			device_claim_disks(&config, &facts, index, &plan);
-		if (device_is_nic(dev))
-			known = remember(&facts, index, &plan, options);
-		/*
-		 * The device's own event has decided with what was known of the
-		 * interface. An interface counts as new only if its record
-		 * could be written. Otherwise each release would end in a new
-		 * binding when the interface appears.
-		 */
-		if (options->new_interface &&
-		    (known || defer_is_set(facts.devices[index].instance, DEFER_RELEASED)))
-			goto out_facts;
-		if (options->force && plan.outcome == PLAN_REFUSED)
-			plan.outcome = PLAN_BIND;
-		if (!options->record_only) {
-			ret = carry_out(dev, &facts, index, &plan);
-			if (!ret && plan.outcome >= PLAN_BOUND)
-				defer_end(facts.devices[index].instance, DEFER_RELEASED);
-		} else if (plan.outcome == PLAN_REFUSED || plan.outcome == PLAN_FAULTY) {
-			ret = -EBUSY;
-		}
-	}
-out_facts:
-	facts_free(&facts);
+	else
+		ret = bind_locked(extra, dev, options);
 out:
-	config_free(&config);
 	if (lock >= 0)
 		close(lock);
 	if (bus >= 0)

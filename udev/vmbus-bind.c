@@ -442,7 +442,11 @@ static int carry_out_settled(struct run *run)
 	return status;
 }
 
-int main(int argc, char **argv)
+/*
+ * Read the options into @run, and count those that select a mode in *@modes.
+ * Return -1, or the exit status if the program has nothing more to do.
+ */
+static int parse_options(int argc, char **argv, struct run *run, int *modes)
 {
 	enum {
 		OPT_ALL = 256,
@@ -474,9 +478,7 @@ int main(int argc, char **argv)
 		{ 0 }
 	};
 	static const enum mode mode_of[] = {BIND_ALL, RELEASE, RECORD, SETTINGS, PROPERTIES, CHECK};
-	struct run run = { .mode = BIND_ONE };
-	char guid[VMBUS_GUID_SIZE];
-	int opt, modes = 0;
+	int opt;
 
 	while ((opt = getopt_long(argc, argv, "nf", options, NULL)) >= 0) {
 		switch (opt) {
@@ -486,25 +488,25 @@ int main(int argc, char **argv)
 		case OPT_SETTINGS:
 		case OPT_PROPERTIES:
 		case OPT_CHECK:
-			run.mode = mode_of[opt - OPT_ALL];
-			modes++;
+			run->mode = mode_of[opt - OPT_ALL];
+			(*modes)++;
 			break;
 		case 'n':
-			run.dry = true;
+			run->dry = true;
 			break;
 		case 'f':
-			run.options.force = true;
+			run->options.force = true;
 			break;
 		case OPT_UDEV:
-			run.event = log_to_syslog = true;
-			run.options.time = PLAN_EVENT;
+			run->event = log_to_syslog = true;
+			run->options.time = PLAN_EVENT;
 			openlog("vmbus-bind", LOG_PID, LOG_DAEMON);
 			break;
 		case OPT_NEW_INTERFACE:
-			run.options.new_interface = true;
+			run->options.new_interface = true;
 			break;
 		case OPT_SETTLE:
-			run.settle = true;
+			run->settle = true;
 			break;
 		case OPT_VERSION:
 			puts("vmbus-bind " HYPERV_UIO_VERSION);
@@ -517,6 +519,18 @@ int main(int argc, char **argv)
 			return EXIT_USAGE;
 		}
 	}
+	return -1;
+}
+
+int main(int argc, char **argv)
+{
+	struct run run = { .mode = BIND_ONE };
+	char guid[VMBUS_GUID_SIZE];
+	int modes = 0;
+	int status = parse_options(argc, argv, &run, &modes);
+
+	if (status >= 0)
+		return status;
 	if (argc - optind > 1 || !is_sensible(&run, modes, optind < argc)) {
 		fputs(usage, stderr);
 		return EXIT_USAGE;

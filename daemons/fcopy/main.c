@@ -284,10 +284,44 @@ static int go_to_background(void)
 	return 0;
 }
 
+/*
+ * Serve the host until the daemon ends. Sets *@stuck if the thread for slow
+ * disks still runs. Returns an exit code.
+ */
+static int serve_device(struct vmbus_chan **channel, int journal, int signals, bool *stuck)
+{
+	int code, err;
+
+	log_line(LOG_INFO, "version %s, waiting for Copy-VMFile on %s, device %s",
+		 HYPERV_UIO_VERSION, device_path(*channel), device_instance(*channel));
+	exchange_init(&exchange, *channel, journal, &policy);
+	err = work_open(&exchange.session.work);
+	if (err)
+		log_line(LOG_WARNING, "no thread for slow disks (%s), so answers may be late",
+			 strerror(-err));
+	err = record_background();
+	if (err)
+		log_line(LOG_WARNING, "no thread for the recording (%s), so answers may be late",
+			 strerror(-err));
+	status_open(options.run_dir, device_path(*channel));
+	notify_ready();
+	code = serve(signals);
+	*stuck = !end_thread();
+	status_close();
+	*channel = exchange.channel;
+	/*
+	 * The kernel keeps a process while its disk does not answer, but the
+	 * next daemon needs the lock. The thread may still use the descriptor.
+	 */
+	if (journal >= 0)
+		flock(journal, LOCK_UN);
+	return code;
+}
+
 int main(int argc, char **argv)
 {
 	struct vmbus_chan *channel;
-	int signals, journal, code, err;
+	int signals, journal, code;
 	bool stuck = false;
 
 	options_parse(argc, argv, &options);
@@ -332,29 +366,7 @@ int main(int argc, char **argv)
 	if (code)
 		goto out_channel;
 
-	log_line(LOG_INFO, "version %s, waiting for Copy-VMFile on %s, device %s",
-		 HYPERV_UIO_VERSION, device_path(channel), device_instance(channel));
-	exchange_init(&exchange, channel, journal, &policy);
-	err = work_open(&exchange.session.work);
-	if (err)
-		log_line(LOG_WARNING, "no thread for slow disks (%s), so answers may be late",
-			 strerror(-err));
-	err = record_background();
-	if (err)
-		log_line(LOG_WARNING, "no thread for the recording (%s), so answers may be late",
-			 strerror(-err));
-	status_open(options.run_dir, device_path(channel));
-	notify_ready();
-	code = serve(signals);
-	stuck = !end_thread();
-	status_close();
-	channel = exchange.channel;
-	/*
-	 * The kernel keeps a process while its disk does not answer, but the
-	 * next daemon needs the lock. The thread may still use the descriptor.
-	 */
-	if (journal >= 0)
-		flock(journal, LOCK_UN);
+	code = serve_device(&channel, journal, signals, &stuck);
 out_channel:
 	vmbus_chan_close(channel);
 	record_close("failed");

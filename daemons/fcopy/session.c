@@ -595,6 +595,27 @@ static enum refusal answer_at_stop(struct session *session, uint32_t operation)
 }
 
 /*
+ * Answer a request that needs the transfer while the thread has it. The session
+ * keeps the request until the thread has ended, but not longer than
+ * SESSION_LIMIT_MSEC. The parameters and the result are those of operate().
+ */
+static enum session_reply wait_for_thread(struct session *session, uint32_t operation,
+					  const unsigned int *waited, enum refusal *refusal)
+{
+	if (session->over && session->stopping) {
+		*refusal = answer_at_stop(session, operation);
+		return SESSION_ANSWER;
+	}
+	if (!waited || *waited < SESSION_LIMIT_MSEC) {
+		if (operation == FCOPY_COMPLETE && session->task.kind == TASK_FLUSH)
+			session->completing = true;
+		return SESSION_LATER;
+	}
+	*refusal = end_wait(session, operation);
+	return SESSION_ANSWER;
+}
+
+/*
  * Do the operation of a message. @waited points to the milliseconds for which
  * the request has waited, and is NULL for a new request. Returns SESSION_LATER,
  * or SESSION_ANSWER with the answer in *refusal.
@@ -647,19 +668,8 @@ static enum session_reply operate(struct session *session, const void *body, siz
 	 * WRITE or COMPLETE of a copy that has ended for the host.
 	 */
 	if (session->running &&
-	    (!session->over || operation == FCOPY_START || operation == FCOPY_CANCEL)) {
-		if (session->over && session->stopping) {
-			*refusal = answer_at_stop(session, operation);
-			return SESSION_ANSWER;
-		}
-		if (!waited || *waited < SESSION_LIMIT_MSEC) {
-			if (operation == FCOPY_COMPLETE && session->task.kind == TASK_FLUSH)
-				session->completing = true;
-			return SESSION_LATER;
-		}
-		*refusal = end_wait(session, operation);
-		return SESSION_ANSWER;
-	}
+	    (!session->over || operation == FCOPY_START || operation == FCOPY_CANCEL))
+		return wait_for_thread(session, operation, waited, refusal);
 
 	if (operation != FCOPY_COMPLETE)
 		session->completed = false;
