@@ -537,16 +537,13 @@ static void *another_subchannel(void *arg)
 	return NULL;
 }
 
-static void subchannels_are_listed_and_opened(void)
+static void subchannels_are_listed(void)
 {
-	struct vmbus_chan *primary, *sub, *a, *b;
-	size_t page = getpagesize(), size;
+	const size_t page = getpagesize();
 	static const uint32_t zeros[8];
 	struct vmbus_subchannel list[3];
+	struct vmbus_chan *primary;
 	pthread_t thread;
-	char path[512];
-	struct stat st;
-	int fd;
 
 	machine();
 	MUST(!vmbus_chan_open("fcopy", NULL, &primary));
@@ -576,9 +573,20 @@ static void subchannels_are_listed_and_opened(void)
 	MUST(!pthread_create(&thread, NULL, another_subchannel, NULL));
 	CHECK_IS(vmbus_subchannels_wait(primary, 4, 10000), 4);
 	pthread_join(thread, NULL);
-	snprintf(path, sizeof(path), "%s/" SYS DEV1 "/channels/40/ring", base);
-	unlink(path);
+	vmbus_chan_close(primary);
+}
 
+static void a_subchannel_is_opened(void)
+{
+	const size_t page = getpagesize();
+	struct vmbus_chan *primary, *sub;
+	char path[512];
+	struct stat st;
+	int fd;
+
+	machine();
+	MUST(!vmbus_chan_open("fcopy", NULL, &primary));
+	subchannel("33", "1\n", 9 * page);
 	MUST(!vmbus_subchannel_open(primary, 33, NULL, &sub));
 	CHECK_IS(vmbus_chan_tx_size(sub), 8 * page);
 	CHECK_IS(vmbus_chan_rx_size(sub), 8 * page);
@@ -596,8 +604,19 @@ static void subchannels_are_listed_and_opened(void)
 	CHECK_IS(pread(fd, path, 6, page + 16), 6);
 	CHECK(!memcmp(path, "hello", 6));
 	close(fd);
+	vmbus_chan_close(primary);
+}
 
-	/* the bits of a monitored one are its own */
+static void a_monitored_subchannel_has_its_own_bits(void)
+{
+	const size_t page = getpagesize();
+	struct vmbus_chan *primary, *sub;
+	char path[512];
+	int fd;
+
+	machine();
+	MUST(!vmbus_chan_open("fcopy", NULL, &primary));
+	subchannel("31", "2\n", 3 * page);
 	put("40\n", SYS DEV1 "/channels/31/monitor_id");
 	MUST(!vmbus_subchannel_open(primary, 31, NULL, &sub));
 	CHECK(vmbus_chan_is_monitored(sub));
@@ -610,12 +629,24 @@ static void subchannels_are_listed_and_opened(void)
 	CHECK_IS(pread(fd, path, 1, 2 * page + 8 + 8 + 1), 1);
 	CHECK_IS(path[0], 1);
 	close(fd);
+	vmbus_chan_close(primary);
+}
 
+static void subchannels_that_cannot_be_opened(void)
+{
+	const size_t page = getpagesize();
+	struct vmbus_chan *primary, *sub, *a, *b;
+	struct vmbus_subchannel list[3];
+
+	machine();
+	MUST(!vmbus_chan_open("fcopy", NULL, &primary));
+	subchannel("7", "0\n", 5 * page);
+	put("4\n", SYS DEV1 "/channels/40/subchannel_id");	/* not open yet */
 	CHECK_IS(vmbus_subchannel_open(primary, 7, NULL, &sub), -EINVAL);
 	CHECK_IS(vmbus_subchannel_open(primary, 99, NULL, &sub), -ENOENT);
 	CHECK_IS(vmbus_subchannel_open(primary, 40, NULL, &sub), -ENOENT);
 	CHECK(strstr(vmbus_error(), "channels/40/ring"));
-	for (size = 0; size < 2 * page; size += page / 2) {
+	for (size_t size = 0; size < 2 * page; size += page / 2) {
 		subchannel("34", "6\n", size);
 		CHECK_IS(vmbus_subchannel_open(primary, 34, NULL, &sub), -EPROTO);
 	}
@@ -854,7 +885,10 @@ static const struct test tests[] = {
 	TEST(wrong_maps_are_refused_with_a_reason),
 	TEST(another_device_under_the_number_is_refused),
 	TEST(a_device_that_goes_away_while_it_is_opened),
-	TEST(subchannels_are_listed_and_opened),
+	TEST(subchannels_are_listed),
+	TEST(a_subchannel_is_opened),
+	TEST(a_monitored_subchannel_has_its_own_bits),
+	TEST(subchannels_that_cannot_be_opened),
 	TEST(a_subchannel_that_goes_away_while_it_is_opened),
 	TEST(options_of_an_open),
 	TEST(a_device_without_a_uio_device),

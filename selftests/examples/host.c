@@ -631,14 +631,63 @@ static bool handle_rndis(struct state *s, unsigned int channel, const struct vmb
 	return handle_frame(s, channel, length);
 }
 
+static bool handle_recv_buffer(struct state *s, const struct nvsp_message *msg,
+			       struct nvsp_message *answer)
+{
+	if (!s->sub_size || s->recv_shared || msg->buffer.gpadl != HOST_RECV_GPADL ||
+	    msg->buffer.id != RECV_BUFFER_ID)
+		return wrong(s, "receive buffer 0x%x", msg->buffer.gpadl);
+	s->recv_shared = true;
+	answer->recv_complete.status = NVSP_SUCCESS;
+	answer->recv_complete.sections = 1;
+	answer->recv_complete.size = s->sub_size;
+	answer->recv_complete.count = s->sub_count;
+	answer->recv_complete.end = s->sub_size * s->sub_count;
+	return true;
+}
+
+static bool handle_subchannel(struct state *s, const struct nvsp_message *msg,
+			      struct nvsp_message *answer)
+{
+	uint32_t granted = s->host.subchannels;
+
+	if (msg->subchannel.operation != NVSP_ALLOCATE || s->open > 1 ||
+	    !msg->subchannel.count || msg->subchannel.count > s->host.chan_count - 1)
+		return wrong(s, "%u sub-channels are asked for", msg->subchannel.count);
+	if (granted > msg->subchannel.count)
+		granted = msg->subchannel.count;
+	s->open += granted;
+	answer->type = NVSP_SUBCHANNEL;
+	answer->granted.status = granted ? NVSP_SUCCESS : NVSP_FAILURE;
+	answer->granted.count = granted;
+	return true;
+}
+
+static bool handle_revoke(struct state *s, const struct nvsp_message *msg)
+{
+	bool recv = msg->type == NVSP_REVOKE_RECV_BUFFER;
+
+	if (!s->halted)
+		return wrong(s, "a buffer is revoked before HALT");
+	if (msg->revoke.id != (recv ? RECV_BUFFER_ID : SEND_BUFFER_ID))
+		return wrong(s, "buffer 0x%x is revoked", msg->revoke.id);
+	if (recv && s->lent_count)
+		return wrong(s, "%u parts of the receive buffer were not given back",
+			     s->lent_count);
+	if (recv)
+		s->recv_shared = false;
+	else
+		s->revoked = !s->recv_shared;
+	return true;
+}
+
 static bool handle_nvsp(struct state *s, const struct vmbus_view *view,
 			const struct nvsp_message *msg)
 {
 	const uint64_t id = view->transaction_id;
 	const bool asks = view->flags & VMBUS_PACKET_COMPLETION_REQUESTED;
 	struct nvsp_message answer = { .type = msg->type + 1 };
-	uint32_t granted = s->host.subchannels;
-	bool wants = true;
+	bool wants = true, ok = true;
 
 	switch (msg->type) {
 	case NVSP_INIT:
@@ -663,15 +712,7 @@ static bool handle_nvsp(struct state *s, const struct vmbus_view *view,
 		wants = false;
 		break;
 	case NVSP_RECV_BUFFER:
-		if (!s->sub_size || s->recv_shared || msg->buffer.gpadl != HOST_RECV_GPADL ||
-		    msg->buffer.id != RECV_BUFFER_ID)
-			return wrong(s, "receive buffer 0x%x", msg->buffer.gpadl);
-		s->recv_shared = true;
-		answer.recv_complete.status = NVSP_SUCCESS;
-		answer.recv_complete.sections = 1;
-		answer.recv_complete.size = s->sub_size;
-		answer.recv_complete.count = s->sub_count;
-		answer.recv_complete.end = s->sub_size * s->sub_count;
+		ok = handle_recv_buffer(s, msg, &answer);
 		break;
 	case NVSP_SEND_BUFFER:
 		if (s->send_shared || msg->buffer.gpadl != HOST_SEND_GPADL)
@@ -681,35 +722,18 @@ static bool handle_nvsp(struct state *s, const struct vmbus_view *view,
 		answer.send_complete.section_size = s->host.section_size;
 		break;
 	case NVSP_SUBCHANNEL:
-		if (msg->subchannel.operation != NVSP_ALLOCATE || s->open > 1 ||
-		    !msg->subchannel.count || msg->subchannel.count > s->host.chan_count - 1)
-			return wrong(s, "%u sub-channels are asked for", msg->subchannel.count);
-		if (granted > msg->subchannel.count)
-			granted = msg->subchannel.count;
-		s->open += granted;
-		answer.type = NVSP_SUBCHANNEL;
-		answer.granted.status = granted ? NVSP_SUCCESS : NVSP_FAILURE;
-		answer.granted.count = granted;
+		ok = handle_subchannel(s, msg, &answer);
 		break;
 	case NVSP_REVOKE_RECV_BUFFER:
 	case NVSP_REVOKE_SEND_BUFFER:
 		wants = false;
-		if (!s->halted)
-			return wrong(s, "a buffer is revoked before HALT");
-		if (msg->revoke.id != (msg->type == NVSP_REVOKE_RECV_BUFFER ? RECV_BUFFER_ID :
-				       SEND_BUFFER_ID))
-			return wrong(s, "buffer 0x%x is revoked", msg->revoke.id);
-		if (msg->type == NVSP_REVOKE_RECV_BUFFER && s->lent_count)
-			return wrong(s, "%u parts of the receive buffer were not given back",
-				     s->lent_count);
-		if (msg->type == NVSP_REVOKE_RECV_BUFFER)
-			s->recv_shared = false;
-		else
-			s->revoked = !s->recv_shared;
+		ok = handle_revoke(s, msg);
 		break;
 	default:
 		return wrong(s, "NVSP message %u", msg->type);
 	}
+	if (!ok)
+		return false;
 	if (asks != wants)
 		return wrong(s, "NVSP message %u %s an answer", msg->type,
 			     asks ? "wants" : "wants no");

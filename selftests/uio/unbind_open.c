@@ -124,18 +124,79 @@ static pid_t start_other(const struct mapping *mappings, unsigned int count)
 	_exit(now_ms() < until ? 0 : 1);
 }
 
+/* A reader, a poller and another process that use a device. */
+struct users {
+	pthread_t threads[2];
+	pid_t other;
+};
+
+/* Start the users, and wait until the reader and the poller sleep. */
+static void start_users(struct users *users, int *fds, const struct mapping *mappings,
+			unsigned int count)
+{
+	int64_t until;
+
+	users->other = start_other(mappings, count);
+	pthread_create(&users->threads[0], NULL, reader, &fds[0]);
+	pthread_create(&users->threads[1], NULL, poller, &fds[1]);
+	until = now_ms() + 20000;
+	do
+		sleep_us(20000);
+	while (!others_sleep() && now_ms() < until);
+	errno = 0;
+	expect(others_sleep(), "the reader and the poller sleep");
+}
+
+/* Check that nothing of an unbound device can be used any more. */
+static void expect_unusable(struct users *users, int fd, const struct mapping *mappings,
+			    unsigned int count)
+{
+	int32_t one = 1;
+	void *result;
+	uint8_t *mem;
+
+	for (unsigned int i = 0; i < count; i++)
+		expect_gone(&mappings[i], "after unbinding");
+	pthread_join(users->threads[0], &result);
+	errno = (int)(intptr_t)result;
+	expect(errno == EIO, "the blocked read gives EIO");
+	pthread_join(users->threads[1], &result);
+	errno = 0;
+	expect(result, "poll ends");
+	expect(read(fd, &one, sizeof(one)) < 0 && errno == EIO, "a later read gives EIO");
+	expect(write(fd, &one, sizeof(one)) < 0, "a later write fails");
+	mem = device_map(fd, 0, (size_t)getpagesize());
+	expect(mem == MAP_FAILED || touch(mem), "a later mmap fails, or its touch does");
+	if (mem != MAP_FAILED)
+		munmap(mem, (size_t)getpagesize());
+}
+
+/* Check that the device works again, and that the old mappings do not. */
+static void expect_new_device(const struct device *again, const struct mapping *mappings,
+			      unsigned int count)
+{
+	size_t size = device_map_size(again, 0);
+	int fd = open(again->node, O_RDWR | O_CLOEXEC);
+	uint8_t *mem;
+
+	expect(fd >= 0, "open of %s", again->node);
+	mem = device_map(fd, 0, size);
+	expect(mem != MAP_FAILED && !touch(mem + 128), "the new rings can be used");
+	for (unsigned int i = 0; i < count; i++)
+		expect_gone(&mappings[i], "after binding again");
+	if (mem != MAP_FAILED)
+		munmap(mem, size);
+	expect(!close(fd), "close of the new file");
+}
+
 static bool round_trip(const char *class, unsigned int channels)
 {
 	struct mapping mappings[MAX_MAPPINGS];
-	int fds[2], status, new_fd;
 	unsigned int relids[1], count;
-	int32_t one = 1;
 	struct device dev, again;
-	pthread_t threads[2];
-	void *result;
-	pid_t other;
+	struct users users;
+	int fds[2], status;
 	int64_t until = now_ms() + 20000;
-	uint8_t *mem;
 
 	if (!expect(!device_wait(class, &dev, 10000), "the device is bound"))
 		return false;
@@ -155,48 +216,16 @@ static bool round_trip(const char *class, unsigned int channels)
 	for (unsigned int i = 0; i < count; i++)
 		if (i != UIO_MAPS - 1)
 			touch_half(&mappings[i]);
-	other = start_other(mappings, count);
-	pthread_create(&threads[0], NULL, reader, &fds[0]);
-	pthread_create(&threads[1], NULL, poller, &fds[1]);
-	until = now_ms() + 20000;
-	do
-		sleep_us(20000);
-	while (!others_sleep() && now_ms() < until);
-	errno = 0;
-	expect(others_sleep(), "the reader and the poller sleep");
+	start_users(&users, fds, mappings, count);
 
 	expect(!device_unbind(&dev), "unbind");
-
-	for (unsigned int i = 0; i < count; i++)
-		expect_gone(&mappings[i], "after unbinding");
-	pthread_join(threads[0], &result);
-	errno = (int)(intptr_t)result;
-	expect(errno == EIO, "the blocked read gives EIO");
-	pthread_join(threads[1], &result);
-	errno = 0;
-	expect(result, "poll ends");
-	expect(read(fds[0], &one, sizeof(one)) < 0 && errno == EIO, "a later read gives EIO");
-	expect(write(fds[0], &one, sizeof(one)) < 0, "a later write fails");
-	mem = device_map(fds[0], 0, (size_t)getpagesize());
-	expect(mem == MAP_FAILED || touch(mem), "a later mmap fails, or its touch does");
-	if (mem != MAP_FAILED)
-		munmap(mem, (size_t)getpagesize());
+	expect_unusable(&users, fds[0], mappings, count);
 
 	expect(!device_bind(&dev), "bind");
-	if (expect(!device_wait(class, &again, 10000), "the device is bound again")) {
-		size_t size = device_map_size(&again, 0);
-
-		new_fd = open(again.node, O_RDWR | O_CLOEXEC);
-		expect(new_fd >= 0, "open of %s", again.node);
-		mem = device_map(new_fd, 0, size);
-		expect(mem != MAP_FAILED && !touch(mem + 128), "the new rings can be used");
-		for (unsigned int i = 0; i < count; i++)
-			expect_gone(&mappings[i], "after binding again");
-		if (mem != MAP_FAILED)
-			munmap(mem, size);
-		expect(!close(new_fd), "close of the new file");
-	}
-	expect(waitpid(other, &status, 0) == other && !status, "the other process lost its mappings too");
+	if (expect(!device_wait(class, &again, 10000), "the device is bound again"))
+		expect_new_device(&again, mappings, count);
+	expect(waitpid(users.other, &status, 0) == users.other && !status,
+	       "the other process lost its mappings too");
 	for (unsigned int i = 0; i < count; i++)
 		if (mappings[i].mem)
 			expect(!munmap(mappings[i].mem, mappings[i].size), "munmap of %s", mappings[i].what);

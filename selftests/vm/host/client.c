@@ -172,22 +172,17 @@ static int take_packet(struct host *host, struct host_packet *message)
 	return 0;
 }
 
-int host_pump(struct host *host, int timeout_ms)
+/*
+ * Read a frame that has begun, to its end: the next read would otherwise start
+ * in the middle of it. Returns 0 or -errno.
+ */
+static int read_message(struct host *host, struct host_packet **result)
 {
-	int64_t deadline = host_now() + timeout_ms;
 	struct host_packet *message;
 	struct frame frame;
 	int ret;
 
-	do {
-		ret = wait_for(host, POLLIN, deadline);
-	} while (!ret);
-	if (ret < 0)
-		return ret;
-	/*
-	 * Read a frame that has begun to its end. The next read would otherwise
-	 * start in the middle of it.
-	 */
+	*result = NULL;
 	ret = read_all(host, &frame, sizeof(frame), host_now() + REST_MS);
 	if (ret)
 		return ret;
@@ -203,10 +198,34 @@ int host_pump(struct host *host, int timeout_ms)
 	message->frame = frame;
 	message->payload[frame.len] = 0;
 	ret = read_all(host, message->payload, frame.len, host_now() + REST_MS);
-	if (ret)
-		goto out;
+	if (ret) {
+		free(message);
+		return ret;
+	}
+	*result = message;
+	return 0;
+}
 
-	switch (frame.op) {
+static void show_event(struct host *host, const struct host_packet *message)
+{
+	const struct frame *frame = &message->frame;
+
+	if (frame->op == FRAME_MALFORMED) {
+		host->malformed++;
+		printf("malformed channel %u: %s\n", frame->channel, message->payload);
+	} else if (host->verbose) {
+		printf("event %s channel %u at %.3f\n", event_names[frame->op - FRAME_OFFERED],
+		       frame->channel, (double)(host_now() - host->began) / 1000);
+	}
+}
+
+/* Handle a message, and keep or free it. Returns 0 or -errno. */
+static int take_message(struct host *host, struct host_packet *message)
+{
+	struct frame *frame = &message->frame;
+	int ret = 0;
+
+	switch (frame->op) {
 	case FRAME_PACKET:
 		ret = take_packet(host, message);
 		if (ret)
@@ -218,11 +237,11 @@ int host_pump(struct host *host, int timeout_ms)
 		break;
 	case FRAME_OK:
 	case FRAME_ERROR:
-		if (!frame.tag && host->in_order) {
+		if (!frame->tag && host->in_order) {
 			keep(host, message);
 			return 0;
 		}
-		if (!frame.tag) {
+		if (!frame->tag) {
 			ret = host_error(host, -EREMOTEIO, "%s", message->payload);
 			break;
 		}
@@ -230,26 +249,33 @@ int host_pump(struct host *host, int timeout_ms)
 		host->replies = message;
 		return 0;
 	case FRAME_OFFERED ... FRAME_ASKED:
-		if (frame.op == FRAME_MALFORMED) {
-			host->malformed++;
-			printf("malformed channel %u: %s\n", frame.channel, message->payload);
-		} else if (host->verbose) {
-			printf("event %s channel %u at %.3f\n",
-			       event_names[frame.op - FRAME_OFFERED], frame.channel,
-			       (double)(host_now() - host->began) / 1000);
-		}
-		take_event(host, &frame);
+		show_event(host, message);
+		take_event(host, frame);
 		if (host->in_order) {
 			keep(host, message);
 			return 0;
 		}
 		break;
 	default:
-		ret = host_error(host, -EPROTO, "unknown frame %u from the device", frame.op);
+		ret = host_error(host, -EPROTO, "unknown frame %u from the device", frame->op);
 	}
-out:
 	free(message);
 	return ret;
+}
+
+int host_pump(struct host *host, int timeout_ms)
+{
+	int64_t deadline = host_now() + timeout_ms;
+	struct host_packet *message;
+	int ret;
+
+	do {
+		ret = wait_for(host, POLLIN, deadline);
+	} while (!ret);
+	if (ret < 0)
+		return ret;
+	ret = read_message(host, &message);
+	return ret ? ret : take_message(host, message);
 }
 
 static int write_all(struct host *host, const void *buffer, size_t len, int64_t deadline)

@@ -915,7 +915,16 @@ static void fill(const char *option, const char *text, const char *raw_option, c
 	memcpy(field, units, sizeof(units));
 }
 
-int main(int argc, char **argv)
+struct arguments {
+	const char *source, *destination, *generated, *hostile;
+	const char *raw_file_name, *raw_path_name;
+	const char *socket, *path;
+	uint64_t declared, cancel_after;
+	bool has_declared, renegotiates, negotiates;
+};
+
+static void read_options(int argc, char **argv, struct arguments *args, struct copy *copy,
+			 struct start *start)
 {
 	static const struct option options[] = {
 		{ "source", required_argument, NULL, 'n' },
@@ -939,191 +948,222 @@ int main(int argc, char **argv)
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 },
 	};
-	struct copy copy = { .timeout_ms = 60000, .queue = 1 };
-	struct start start = { .header.operation = START };
-	struct fcopy end = { .operation = COMPLETE };
-	uint64_t size = 0, declared = 0, cancel_after = UINT64_MAX, sent = 0;
-	const char *source = NULL, *destination = "/tmp/", *generated = NULL, *hostile = NULL;
-	const char *raw_file_name = NULL, *raw_path_name = NULL;
-	bool has_declared = false, cancelled = false, renegotiates = false, negotiates = false;
-	uint8_t digest[SHA256_DIGEST_SIZE];
-	struct sha256_ctx sha;
-	uint32_t status, ended;
-	double began, moment, seconds, start_seconds, data_seconds = 0, complete_seconds = 0;
-	int option, ret;
+	int option;
 
-	setvbuf(stdout, NULL, _IOLBF, 0);
 	while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
 		switch (option) {
 		case 'n':
-			source = optarg;
+			args->source = optarg;
 			break;
 		case 'd':
-			destination = optarg;
+			args->destination = optarg;
 			break;
 		case 'N':
-			raw_file_name = optarg;
+			args->raw_file_name = optarg;
 			break;
 		case 'D':
-			raw_path_name = optarg;
+			args->raw_path_name = optarg;
 			break;
 		case 'f':
-			start.flags |= OVER_WRITE;
+			start->flags |= OVER_WRITE;
 			break;
 		case 'c':
-			start.flags |= CREATE_PATH;
+			start->flags |= CREATE_PATH;
 			break;
 		case 's':
-			declared = number("--size", optarg, 0);
-			has_declared = true;
+			args->declared = number("--size", optarg, 0);
+			args->has_declared = true;
 			break;
 		case 'x':
-			cancel_after = number("--cancel-after", optarg, 0);
+			args->cancel_after = number("--cancel-after", optarg, 0);
 			break;
 		case 'g':
-			generated = optarg;
+			args->generated = optarg;
 			break;
 		case 'H':
-			hostile = optarg;
+			args->hostile = optarg;
 			break;
 		case 'q':
-			copy.queue = (unsigned int)number("--queue", optarg, 0);
-			if (!copy.queue || copy.queue > 100)
+			copy->queue = (unsigned int)number("--queue", optarg, 0);
+			if (!copy->queue || copy->queue > 100)
 				fail(EXIT_USAGE, "--queue", "a number from 1 to 100 is expected");
 			break;
 		case 'r':
-			copy.retry_ms = (int)(number("--retry-after", optarg, 0) * 1000);
+			copy->retry_ms = (int)(number("--retry-after", optarg, 0) * 1000);
 			break;
 		case 'i':
-			copy.new_id = true;
+			copy->new_id = true;
 			break;
 		case '2':
-			copy.twice = true;
+			copy->twice = true;
 			break;
 		case 'R':
-			cancel_after = number("--renegotiate-after", optarg, 0);
-			renegotiates = true;
+			args->cancel_after = number("--renegotiate-after", optarg, 0);
+			args->renegotiates = true;
 			break;
 		case 'o':
-			negotiates = true;
+			args->negotiates = true;
 			break;
 		case 'O':
-			copy.order = !strcmp(optarg, "reversed") ? REVERSED : SWAPPED;
-			if (copy.order == SWAPPED && strcmp(optarg, "swapped"))
+			copy->order = !strcmp(optarg, "reversed") ? REVERSED : SWAPPED;
+			if (copy->order == SWAPPED && strcmp(optarg, "swapped"))
 				fail(EXIT_USAGE, "--order", "reversed or swapped is expected");
 			break;
 		case 't':
-			copy.timeout_ms = (int)(number("--timeout", optarg, 0) * 1000);
+			copy->timeout_ms = (int)(number("--timeout", optarg, 0) * 1000);
 			break;
 		case 'h':
 			fputs(usage, stdout);
-			return 0;
+			exit(0);
 		default:
 			fputs(usage, stderr);
-			return EXIT_USAGE;
+			exit(EXIT_USAGE);
 		}
 	}
-	if (copy.queue > 1 && (copy.retry_ms || copy.twice))
+}
+
+static void parse(int argc, char **argv, struct arguments *args, struct copy *copy,
+		  struct start *start)
+{
+	int operands;
+
+	read_options(argc, argv, args, copy, start);
+	if (copy->queue > 1 && (copy->retry_ms || copy->twice))
 		fail(EXIT_USAGE, "--queue", "cannot be combined with --retry-after or --twice");
-	if (copy.order != ASCENDING && !generated)
+	if (copy->order != ASCENDING && !args->generated)
 		fail(EXIT_USAGE, "--order", "needs --generate");
-	if (argc - optind != (generated || hostile || negotiates ? 1 : 2) ||
-	    (generated && hostile)) {
+	operands = args->generated || args->hostile || args->negotiates ? 1 : 2;
+	if (argc - optind != operands || (args->generated && args->hostile)) {
 		fputs(usage, stderr);
-		return EXIT_USAGE;
+		exit(EXIT_USAGE);
 	}
-	if (generated) {
-		size = number("--generate", generated, ':');
-		copy.generated = number("--generate", strchr(generated, ':') + 1, 0);
-	} else if (!hostile && !negotiates) {
-		const char *path = argv[optind + 1];
-		struct stat info;
+	args->socket = argv[optind];
+	if (operands == 2)
+		args->path = argv[optind + 1];
+}
 
-		copy.file = fopen(path, "re");
-		if (!copy.file || fstat(fileno(copy.file), &info))
-			fail(EXIT_USAGE, path, strerror(errno));
-		size = (uint64_t)info.st_size;
-		if (!source)
-			source = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
-	}
-	if (renegotiates && (hostile || cancel_after > size))
-		fail(EXIT_USAGE, "--renegotiate-after", "the copy has fewer bytes");
-	if (!source)
-		source = "generated.bin";
-	fill("--source", source, "--raw-file-name", raw_file_name, start.file_name);
-	fill("--destination", destination, "--raw-path-name", raw_path_name, start.path_name);
-	start.size = has_declared ? declared : size;
+/*
+ * Open the source file, or prepare to generate its contents. Returns its size.
+ */
+static uint64_t open_source(struct arguments *args, struct copy *copy)
+{
+	struct stat info;
 
-	if (getrandom(&copy.transaction, sizeof(copy.transaction), 0) != sizeof(copy.transaction))
-		fail(EXIT_USAGE, "getrandom", strerror(errno));
-	copy.xid = 1;
-	ret = host_connect(&copy.host, argv[optind], copy.timeout_ms);
-	if (ret)
-		fail(EXIT_USAGE, "connect", copy.host.error);
-	negotiate(&copy);
-	if (negotiates) {
-		copy.host.channel[0].note = 0;
-		copy.earlier_requests = true;
-		negotiate(&copy);
-		host_disconnect(&copy.host);
-		return 0;
+	if (args->generated) {
+		copy->generated = number("--generate", strchr(args->generated, ':') + 1, 0);
+		return number("--generate", args->generated, ':');
 	}
-	if (hostile) {
-		be_hostile(&copy, (int64_t)number("--hostile", hostile, ':'),
-			   number("--hostile", strchr(hostile, ':') + 1, 0), &start);
-		/*
-		 * The guest may have agreed to other versions, and may not yet
-		 * have answered everything.
-		 */
-		copy.host.channel[0].note = 0;
-		copy.earlier_requests = true;
-		negotiate(&copy);
-		host_disconnect(&copy.host);
+	if (!args->path)
 		return 0;
-	}
+	copy->file = fopen(args->path, "re");
+	if (!copy->file || fstat(fileno(copy->file), &info))
+		fail(EXIT_USAGE, args->path, strerror(errno));
+	if (!args->source)
+		args->source = strrchr(args->path, '/') ? strrchr(args->path, '/') + 1 : args->path;
+	return (uint64_t)info.st_size;
+}
+
+/* Negotiate once more, on a channel that has been in use. */
+static void negotiate_again(struct copy *copy)
+{
+	copy->host.channel[0].note = 0;
+	negotiate(copy);
+}
+
+/* Start a copy, send its contents and end it. Returns the exit status. */
+static int copy_file(struct copy *copy, const struct arguments *args, const struct start *start,
+		     uint64_t size)
+{
+	struct fcopy end = { .operation = COMPLETE };
+	double began, moment, seconds, start_seconds, data_seconds = 0, complete_seconds = 0;
+	uint8_t digest[SHA256_DIGEST_SIZE];
+	bool cancelled = false;
+	struct sha256_ctx sha;
+	uint32_t status, ended;
+	uint64_t sent = 0;
 
 	sha256_init(&sha);
-	for (uint64_t at = 0; copy.order != ASCENDING && at < size; at += FRAGMENT) {
+	for (uint64_t at = 0; copy->order != ASCENDING && at < size; at += FRAGMENT) {
 		uint8_t data[FRAGMENT];
 
-		sha256_update(&sha, take_fragment(&copy, size - at, at, data), data);
+		sha256_update(&sha, take_fragment(copy, size - at, at, data), data);
 	}
-	copy.packets = 0;
+	copy->packets = 0;
 	began = moment = seconds_now();
-	status = step("start", call(&copy, "start", IC_FCOPY, &start, sizeof(start), NULL));
+	status = step("start", call(copy, "start", IC_FCOPY, start, sizeof(*start), NULL));
 	start_seconds = lap(&moment);
 	if (!status) {
-		status = send_contents(&copy, size, cancel_after, &cancelled, &sha, &sent);
+		status = send_contents(copy, size, args->cancel_after, &cancelled, &sha, &sent);
 		data_seconds = lap(&moment);
-		if (cancelled && renegotiates) {
-			take_rest(&copy);
-			copy.host.channel[0].note = 0;
-			negotiate(&copy);
-			host_disconnect(&copy.host);
+		if (cancelled && args->renegotiates) {
+			take_rest(copy);
+			negotiate_again(copy);
 			return 0;
 		}
 		/* Cancel a failed copy, so that the guest closes the file. */
 		end.operation = cancelled || status ? CANCEL : COMPLETE;
 		ended = step(end.operation == CANCEL ? "cancel" : "complete",
-			     call(&copy, end.operation == CANCEL ? "cancel" : "complete", IC_FCOPY,
+			     call(copy, end.operation == CANCEL ? "cancel" : "complete", IC_FCOPY,
 				  &end, sizeof(end), NULL));
 		complete_seconds = lap(&moment);
 		if (!status)
 			status = ended;
 	}
-	take_rest(&copy);
-	if (copy.repeated)
-		printf("sent %u messages again\n", copy.repeated);
+	take_rest(copy);
+	if (copy->repeated)
+		printf("sent %u messages again\n", copy->repeated);
 	seconds = moment - began;
 	sha256_digest(&sha, sizeof(digest), digest);
 
 	printf("bytes %" PRIu64 "\npackets %" PRIu64 "\nseconds %.3f\nMB/s %.2f\n", sent,
-	       copy.packets, seconds, seconds > 0 ? (double)sent / seconds / 1e6 : 0.0);
+	       copy->packets, seconds, seconds > 0 ? (double)sent / seconds / 1e6 : 0.0);
 	printf("start-seconds %.6f\ndata-seconds %.6f\ncomplete-seconds %.6f\nsha256 ",
 	       start_seconds, data_seconds, complete_seconds);
 	for (size_t i = 0; i < sizeof(digest); i++)
 		printf("%02x", digest[i]);
 	printf("\nstatus 0x%08x (%s)\n", status, message_of(status));
-	host_disconnect(&copy.host);
 	return status ? EXIT_STATUS : 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct arguments args = { .destination = "/tmp/", .cancel_after = UINT64_MAX };
+	struct copy copy = { .timeout_ms = 60000, .queue = 1 };
+	struct start start = { .header.operation = START };
+	int status = 0;
+	uint64_t size;
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	parse(argc, argv, &args, &copy, &start);
+	size = open_source(&args, &copy);
+	if (args.renegotiates && (args.hostile || args.cancel_after > size))
+		fail(EXIT_USAGE, "--renegotiate-after", "the copy has fewer bytes");
+	if (!args.source)
+		args.source = "generated.bin";
+	fill("--source", args.source, "--raw-file-name", args.raw_file_name, start.file_name);
+	fill("--destination", args.destination, "--raw-path-name", args.raw_path_name,
+	     start.path_name);
+	start.size = args.has_declared ? args.declared : size;
+
+	if (getrandom(&copy.transaction, sizeof(copy.transaction), 0) != sizeof(copy.transaction))
+		fail(EXIT_USAGE, "getrandom", strerror(errno));
+	copy.xid = 1;
+	if (host_connect(&copy.host, args.socket, copy.timeout_ms))
+		fail(EXIT_USAGE, "connect", copy.host.error);
+	negotiate(&copy);
+	if (args.hostile)
+		be_hostile(&copy, (int64_t)number("--hostile", args.hostile, ':'),
+			   number("--hostile", strchr(args.hostile, ':') + 1, 0), &start);
+	if (args.hostile || args.negotiates) {
+		/*
+		 * The guest may have agreed to other versions, and may not yet
+		 * have answered everything.
+		 */
+		copy.earlier_requests = true;
+		negotiate_again(&copy);
+	} else {
+		status = copy_file(&copy, &args, &start, size);
+	}
+	host_disconnect(&copy.host);
+	return status;
 }

@@ -532,6 +532,69 @@ static void frame_sync(VMBusPipe *pipe, const struct frame *frame)
 		put_ok(pipe, frame, NULL, 0);
 }
 
+static void frame_signal(VMBusPipe *pipe, VMBusChannel *chan, const struct frame *frame)
+{
+	if (!vmbus_channel_is_open(chan)) {
+		put_text(pipe, FRAME_ERROR, frame->channel, frame->tag, "channel %u is not open",
+			 frame->channel);
+		return;
+	}
+	vmbus_channel_notify_guest(chan);
+	put_ok(pipe, frame, NULL, 0);
+}
+
+/*
+ * Change how the host behaves from now on. Returns false if @frame does not do
+ * that.
+ */
+static bool frame_behaviour(VMBusPipe *pipe, VMBusChannel *chan, const struct frame *frame)
+{
+	struct host_channel *host = host_of(chan);
+
+	switch (frame->op) {
+	case FRAME_WITHHOLD:
+		pipe->withheld = true;
+		break;
+	case FRAME_ANSWER:
+		host->mute = !frame->arg;
+		break;
+	case FRAME_GPADLS:
+		host->hold_gpadls = frame->arg == FRAME_GPADLS_HOLD;
+		host->fail_gpadls = frame->arg == FRAME_GPADLS_FAIL;
+		break;
+	case FRAME_DELAY:
+		pipe->delay[frame->arg % FRAME_DELAYS] = frame->arg2;
+		break;
+	case FRAME_ORDER:
+		pipe->order = frame->arg % FRAME_ORDERS;
+		break;
+	case FRAME_MONITORED:
+		pipe->monitored = frame->arg;
+		break;
+	case FRAME_HOLD:
+		host->hold = frame->arg;
+		/*
+		 * A held host behaves like one that waits for a signal and is
+		 * then busy for long.
+		 */
+		if (host->hold && chan->is_open && !host->closing && !host->dead)
+			tx_mask(chan, false);
+		else if (chan->is_open)
+			vmbus_channel_notify_host(chan);
+		break;
+	case FRAME_NOTE:
+		host->note = frame->arg;
+		break;
+	default:
+		return false;
+	}
+	put_ok(pipe, frame, NULL, 0);
+	/* The host may owe an answer that it gives from now on. */
+	if (frame->op == FRAME_ANSWER || frame->op == FRAME_GPADLS)
+		vmbus_resched(pipe_bus(pipe));
+	return true;
+}
+
 static void frame_take(VMBusPipe *pipe, const struct frame *frame, uint8_t *payload)
 {
 	VMBusChannel *chan = vmbus_device_channel(&pipe->parent, frame->channel);
@@ -542,7 +605,8 @@ static void frame_take(VMBusPipe *pipe, const struct frame *frame, uint8_t *payl
 			 frame->channel);
 		return;
 	}
-	host = host_of(chan);
+	if (frame_behaviour(pipe, chan, frame))
+		return;
 	switch (frame->op) {
 	case FRAME_PACKET:
 	case FRAME_PACKET_RAW:
@@ -554,10 +618,6 @@ static void frame_take(VMBusPipe *pipe, const struct frame *frame, uint8_t *payl
 	case FRAME_OFFER:
 		frame_offer(pipe, frame);
 		break;
-	case FRAME_WITHHOLD:
-		pipe->withheld = true;
-		put_ok(pipe, frame, NULL, 0);
-		break;
 	case FRAME_OFFER_SUB:
 		frame_offer_sub(pipe, frame);
 		break;
@@ -567,33 +627,10 @@ static void frame_take(VMBusPipe *pipe, const struct frame *frame, uint8_t *payl
 	case FRAME_KEEP_SUBS:
 		frame_keep(pipe, frame);
 		break;
-	case FRAME_ANSWER:
-		host->mute = !frame->arg;
-		put_ok(pipe, frame, NULL, 0);
-		vmbus_resched(pipe_bus(pipe));
-		break;
-	case FRAME_GPADLS:
-		host->hold_gpadls = frame->arg == FRAME_GPADLS_HOLD;
-		host->fail_gpadls = frame->arg == FRAME_GPADLS_FAIL;
-		put_ok(pipe, frame, NULL, 0);
-		vmbus_resched(pipe_bus(pipe));
-		break;
-	case FRAME_DELAY:
-		pipe->delay[frame->arg % FRAME_DELAYS] = frame->arg2;
-		put_ok(pipe, frame, NULL, 0);
-		break;
-	case FRAME_ORDER:
-		pipe->order = frame->arg % FRAME_ORDERS;
-		put_ok(pipe, frame, NULL, 0);
-		break;
 	case FRAME_MIGRATE:
 		put_ok(pipe, frame, NULL, 0);
 		freeze(frame->arg);
 		lose_signals();
-		break;
-	case FRAME_MONITORED:
-		pipe->monitored = frame->arg;
-		put_ok(pipe, frame, NULL, 0);
 		break;
 	case FRAME_RAW_READ:
 	case FRAME_RAW_WRITE:
@@ -609,31 +646,10 @@ static void frame_take(VMBusPipe *pipe, const struct frame *frame, uint8_t *payl
 		frame_memory(pipe, frame, payload);
 		break;
 	case FRAME_SIGNAL:
-		if (!vmbus_channel_is_open(chan)) {
-			put_text(pipe, FRAME_ERROR, frame->channel, frame->tag,
-				 "channel %u is not open", frame->channel);
-			break;
-		}
-		vmbus_channel_notify_guest(chan);
-		put_ok(pipe, frame, NULL, 0);
-		break;
-	case FRAME_HOLD:
-		host->hold = frame->arg;
-		/*
-		 * A held host behaves like one that waits for a signal and is
-		 * then busy for long.
-		 */
-		if (host->hold && chan->is_open && !host->closing && !host->dead)
-			tx_mask(chan, false);
-		else if (chan->is_open)
-			vmbus_channel_notify_host(chan);
-		put_ok(pipe, frame, NULL, 0);
-		break;
-	case FRAME_NOTE:
-		host->note = frame->arg;
-		put_ok(pipe, frame, NULL, 0);
+		frame_signal(pipe, chan, frame);
 		break;
 	case FRAME_STATS:
+		host = host_of(chan);
 		host->stats.gpadls = count_gpadls(chan);
 		put_ok(pipe, frame, &host->stats, sizeof(host->stats));
 		break;
