@@ -9,6 +9,7 @@
  *				come and go.
  *	heartbeat --demo	play the host, too, in memory, which needs
  *				neither Hyper-V nor root
+ *	heartbeat --help, heartbeat --version
  *
  * On a real guest the kernel's hv_utils has the device; 'vmbusctl bind
  * heartbeat' gives it to uio_hv_generic.
@@ -189,13 +190,36 @@ static int demo(void)
 	return 0;
 }
 
+static const char usage[] =
+	"Usage: heartbeat [ID | --demo]\n"
+	"Answer the heartbeats of Hyper-V on the device ID, an instance GUID, a class\n"
+	"GUID or a class name (default: heartbeat), until SIGTERM or SIGINT.\n"
+	"\n"
+	"      --demo            play the host, too, in memory\n"
+	"      --help, --version\n"
+	"\n"
+	"Exit status: 0, 1 after a failure, 2 for wrong usage.\n";
+
 int main(int argc, char **argv)
 {
 	const char *id = argc > 1 ? argv[1] : "heartbeat";
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
+	if (!strcmp(id, "--help")) {
+		fputs(usage, stdout);
+		return 0;
+	}
+	if (!strcmp(id, "--version")) {
+		printf("heartbeat, libvmbus_bufring %s\n", vmbus_version());
+		return 0;
+	}
+	if (argc > 2 || (id[0] == '-' && strcmp(id, "--demo"))) {
+		fputs(usage, stderr);
+		return 2;
+	}
 	/*
-	 * A rescind while we are inside a ring is an error then, and no SIGBUS.
+	 * After this, a rescind during an access to the rings is an error and
+	 * no SIGBUS.
 	 */
 	if (vmbus_guard()) {
 		fprintf(stderr, "%s\n", vmbus_error());

@@ -420,7 +420,7 @@ static const char usage[] =
 	"      --send=WAY        messages to the host lie in sections of the send buffer\n"
 	"                        (sections, the default), or in a huge page, which takes\n"
 	"                        CAP_SYS_ADMIN (pages)\n"
-	"      --help\n"
+	"      --help, --version\n"
 	"\n"
 	"SIGINT and SIGTERM stop the NIC. Exit status: 0, 1 after a failure, 2 for wrong\n"
 	"usage, 3 if the host took the device away.\n";
@@ -434,59 +434,78 @@ static unsigned int parse_number(const char *text, unsigned int min, unsigned in
 	return end == text || *end || *text == '-' || value < min || value > max ? 0 : value;
 }
 
-int main(int argc, char **argv)
+/*
+ * Read the options into @app. Return -1, or the exit status if the program has
+ * nothing more to do.
+ */
+static int parse_options(int argc, char **argv, struct app *app)
 {
 	static const struct option options[] = {
 		{ "echo", required_argument, NULL, 'e' }, { "forward", no_argument, NULL, 'f' },
 		{ "channels", required_argument, NULL, 'c' },
 		{ "mtu", required_argument, NULL, 'm' },
 		{ "poll", no_argument, NULL, 'p' }, { "send", required_argument, NULL, 's' },
-		{ "help", no_argument, NULL, 'h' }, { 0 }
+		{ "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'V' }, { 0 }
 	};
-	static struct app app = { .channels = 1, .mtu = 1500, .timeout_ms = 30000 };
-	static char only[] = "nic", *default_ids[] = { only };
-	bool bad = false, opened;
-	int opt, err = 0;
+	bool bad = false;
+	int opt;
 
-	setvbuf(stdout, NULL, _IOLBF, 0);
 	while ((opt = getopt_long(argc, argv, "", options, NULL)) >= 0) {
 		switch (opt) {
 		case 'e':
-			bad |= app.mode || inet_pton(AF_INET, optarg, app.ip) != 1;
-			app.mode = MODE_ECHO;
+			bad |= app->mode || inet_pton(AF_INET, optarg, app->ip) != 1;
+			app->mode = MODE_ECHO;
 			break;
 		case 'f':
-			bad |= app.mode != MODE_COUNT;
-			app.mode = MODE_FORWARD;
+			bad |= app->mode != MODE_COUNT;
+			app->mode = MODE_FORWARD;
 			break;
 		case 'c':
-			app.channels = parse_number(optarg, 1, CHANNELS_MAX);
-			bad |= !app.channels;
+			app->channels = parse_number(optarg, 1, CHANNELS_MAX);
+			bad |= !app->channels;
 			break;
 		case 'm':
-			app.mtu = parse_number(optarg, MTU_MIN, MTU_MAX);
-			bad |= !app.mtu;
+			app->mtu = parse_number(optarg, MTU_MIN, MTU_MAX);
+			bad |= !app->mtu;
 			break;
 		case 'p':
-			app.poll = true;
+			app->poll = true;
 			break;
 		case 's':
-			app.pages = !strcmp(optarg, "pages");
-			bad |= !app.pages && strcmp(optarg, "sections");
+			app->pages = !strcmp(optarg, "pages");
+			bad |= !app->pages && strcmp(optarg, "sections");
 			break;
 		case 'h':
 			fputs(usage, stdout);
+			return EXIT_SUCCESS;
+		case 'V':
+			printf("netvsc, libvmbus_bufring %s\n", vmbus_version());
 			return EXIT_SUCCESS;
 		default:
 			bad = true;
 		}
 	}
+	if (!bad && argc - optind <= (int)NICS_MAX &&
+	    (argc - optind <= 1 || app->mode == MODE_FORWARD))
+		return -1;
+	fputs(usage, stderr);
+	return EXIT_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+	static struct app app = { .channels = 1, .mtu = 1500, .timeout_ms = 30000 };
+	static char only[] = "nic", *default_ids[] = { only };
+	int status, err = 0;
+	bool opened;
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	status = parse_options(argc, argv, &app);
+	if (status >= 0)
+		return status;
 	argc -= optind;
 	argv += optind;
-	if (bad || argc > (int)NICS_MAX || (argc > 1 && app.mode != MODE_FORWARD)) {
-		fputs(usage, stderr);
-		return EXIT_USAGE;
-	}
 	/*
 	 * A rescind while we are inside a ring or a buffer is an error then,
 	 * and no SIGBUS.

@@ -171,7 +171,33 @@ static void a_device_that_comes_and_goes_costs_no_descriptors(void)
 			ksft_print_msg("  %s\n", line);
 }
 
+/* Run the example with these arguments, and keep what it prints. */
+static int run_with(char *first, char *second)
+{
+	static char name[] = "heartbeat";
+	char *argv[] = { name, first, second, NULL };
+	int kept[2], status, to = printing_begin(kept);
+
+	status = heartbeat_main(second ? 3 : 2, argv);
+	printing_end(to, kept);
+	return status;
+}
+
+static void options(void)
+{
+	static char help[] = "--help", version[] = "--version", nothing[] = "--nothing", id[] = "a";
+
+	CHECK_IS(run_with(help, NULL), 0);
+	CHECK(!strncmp(printed, "Usage: heartbeat", 16));
+	CHECK_IS(run_with(version, NULL), 0);
+	CHECK(!strncmp(printed, "heartbeat, libvmbus_bufring 0.", 30));
+	CHECK_IS(run_with(nothing, NULL), 2);
+	CHECK(!strncmp(printed, "Usage: heartbeat", 16));
+	CHECK_IS(run_with(id, id), 2);
+}
+
 static const struct test tests[] = {
+	TEST(options),
 	TEST(a_device_that_comes_and_goes_costs_no_descriptors),
 };
 

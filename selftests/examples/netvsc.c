@@ -1015,6 +1015,7 @@ static int run_main(void)
 static void options(void)
 {
 	MAIN(0, "Usage: netvsc", "--help");
+	MAIN(0, "netvsc, libvmbus_bufring 0.", "--version");
 	MAIN(2, "Usage: netvsc", "--nothing");
 	MAIN(2, "Usage: netvsc", "a", "b", "c");
 	MAIN(2, "Usage: netvsc", "a", "b");
