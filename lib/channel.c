@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * Channels: open the primary channel of a device, close a channel, tell its
- * properties.
+ * These functions open the primary channel of a device, close a channel, and
+ * return its properties.
  */
 
 #include <errno.h>
@@ -186,7 +186,9 @@ int vmbus_chan_set_producers(struct vmbus_chan *chan, enum vmbus_producers produ
 {
 	if ((unsigned int)producers > VMBUS_PRODUCERS_SPIN)
 		return -EINVAL;
-	/* The reservation has the lock, or has none. */
+	/*
+	 * A thread with a reservation holds the lock, if the channel has one.
+	 */
 	if (chan->tx.reserved)
 		return -EBUSY;
 	chan->producers = producers;

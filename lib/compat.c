@@ -40,7 +40,7 @@ void vmbus_compat_setup(struct vmbus_br *br, void *buf, unsigned int blen)
 	br->windex = br->vbr->windex;
 	br->rindex = br->vbr->rindex;
 	/*
-	 * The host owns one of the two indices, and each use checks that one
+	 * The host owns one of the two indices, and each use checks that index
 	 * again.
 	 */
 	if (!index_ok(br->windex, br->dsize) && !index_ok(br->rindex, br->dsize))

@@ -24,8 +24,8 @@ enum conf_kind { CONF_NOTHING, CONF_SECTION, CONF_KEY, CONF_NUL, CONF_COMMENT, C
 
 struct conf_line {
 	enum conf_kind kind;
-	char *text;		/* the line without blanks at its ends; of CONF_KEY, the key */
-	char *value;		/* of CONF_KEY, without blanks at its ends */
+	char *text;		/* the line without blanks at its ends; for CONF_KEY, the key */
+	char *value;		/* for CONF_KEY, without blanks at its ends */
 };
 
 /* Skip blanks at the start of @text, and cut those at its end. */
@@ -81,8 +81,8 @@ static inline struct conf_line conf_split(char *line, size_t length)
 }
 
 /*
- * The fault of a line that is neither nothing nor a key; the line follows it in
- * quotes.
+ * Return the fault of a line that is neither empty nor a key. The caller
+ * appends the line in quotes.
  */
 static inline const char *conf_fault(enum conf_kind kind)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Copying messages. Most are small, and a call of memcpy() costs more than
- * copying 64 bytes.
+ * These functions copy messages. Most messages are small, and a call of
+ * memcpy() costs more than copying 64 bytes.
  */
 #ifndef VMBUS_COPY_H
 #define VMBUS_COPY_H
@@ -54,8 +54,8 @@ static inline __attribute__((always_inline)) void copy_few(unsigned char *to,
 }
 
 /*
- * Copy at most COPY_INLINE_MAX bytes. The last piece may overlap the one before
- * it, which saves the tests for what is left.
+ * Copy at most COPY_INLINE_MAX bytes. The last piece may overlap the piece
+ * before it, which saves the tests for the remaining bytes.
  */
 static inline __attribute__((always_inline)) void copy_short(unsigned char *to,
 		const unsigned char *from, uint32_t len)
@@ -75,7 +75,10 @@ static inline __attribute__((always_inline)) void copy_short(unsigned char *to,
 	copy_32(to, from);
 	for (uint32_t i = 32; unlikely(i < last); i += 32) {
 		copy_32(to + i, from + i);
-		/* This keeps the compiler from making the loop a memcpy(). */
+		/*
+		 * This keeps the compiler from turning the loop into a
+		 * memcpy().
+		 */
 		__asm__("" : "+r"(i));
 	}
 	copy_32(to + last, from + last);

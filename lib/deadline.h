@@ -20,8 +20,8 @@ static inline int64_t deadline_after(int timeout_ms)
 }
 
 /*
- * Milliseconds until the deadline, 0 if it has passed, or -1: no limit; for
- * poll(2)
+ * Return the milliseconds until the deadline for poll(2): 0 if it has passed,
+ * or -1 if there is none.
  */
 static inline int remaining(int64_t deadline)
 {

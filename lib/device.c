@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-/* Devices, as sysfs shows them. */
+/* This file reads devices from sysfs. */
 
 #include <dirent.h>
 #include <errno.h>
@@ -63,7 +63,7 @@ static int parse_u64(const char *text, uint64_t *value)
 	unsigned long long number;
 	char *end;
 
-	/* strtoull() would also take spaces, signs and octal digits. */
+	/* strtoull() would also accept spaces, signs and octal digits. */
 	if (text[0] < '0' || text[0] > '9')
 		return -EPROTO;
 	errno = 0;
@@ -103,7 +103,7 @@ static int read_guid(const char *dir, const char *name, char guid[VMBUS_GUID_SIZ
 }
 
 /*
- * Read the name of the driver of the device in @dir; NULL if it has none.
+ * Read the name of the driver of the device in @dir, or NULL if it has none.
  * Return 0 or -errno.
  */
 static int read_driver(const char *dir, char **driver)
@@ -128,8 +128,8 @@ static int read_driver(const char *dir, char **driver)
 }
 
 /*
- * Read the name of the UIO device of the device in @dir; NULL if it has none.
- * Return 0 or -errno.
+ * Read the name of the UIO device of the device in @dir, or NULL if it has
+ * none. Return 0 or -errno.
  */
 static int read_uio(const char *dir, char **uio)
 {
@@ -186,7 +186,10 @@ static int device_read(const char *sysfs, struct vmbus_device **result)
 	dev->sysfs = strdup(sysfs);
 	if (!dev->sysfs)
 		goto err_free;
-	/* The folder's name will not do: old kernels number the folders. */
+	/*
+	 * The name of the directory is no GUID on old kernels, which number the
+	 * directories.
+	 */
 	err = read_guid(dev->sysfs, "device_id", dev->instance);
 	if (!err)
 		err = read_guid(dev->sysfs, "class_id", dev->class_id);
@@ -432,7 +435,7 @@ int vmbus_device_find(const char *id, struct vmbus_device **result)
 		err = fail(-ENOTUNIQ, "%d devices of class '%s': name one by its instance GUID",
 			   found, id);
 	else if (count < 0 && (!found || strcmp((*at)->instance, guid)))
-		err = count;	/* the device that cannot be read may be of that class */
+		err = count;	/* The device that cannot be read may have that class. */
 	else if (!found)
 		err = fail(-ENODEV, "the host offers no device '%s'", id);
 	else

@@ -16,7 +16,7 @@
 #define PAGEMAP_PRESENT	(1ull << 63)
 #define PAGEMAP_FRAME	((1ull << 55) - 1)
 
-/* One read(2) takes so many entries. */
+/* The number of entries for one read(2) */
 #define PAGEMAP_BATCH	64u
 
 struct vmbus_pagemap {
@@ -61,8 +61,8 @@ static int read_entries(int fd, uint64_t first, uint64_t *entries, unsigned int 
 		if (!(entries[i] & PAGEMAP_PRESENT))
 			return -EFAULT;
 		/*
-		 * No process has frame 0: the kernel shows it instead of what
-		 * it hides.
+		 * No process has frame 0. The kernel shows it instead of a
+		 * frame that it hides.
 		 */
 		if (!(entries[i] & PAGEMAP_FRAME))
 			return -EPERM;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * A rescind while the program is inside a ring: the kernel takes the pages
- * away, and the next access raises SIGBUS. The handler maps zeros there, and
- * the operation notices that the channel has ended before it believes them.
+ * This file handles a rescind while the program uses a ring. The kernel removes
+ * the pages, and the next access raises SIGBUS. The handler maps zeros there,
+ * and the operation notices that the channel has ended before it uses them.
  */
 
 #include <errno.h>
@@ -30,8 +30,7 @@ struct range {
 static _Atomic(struct range *) ranges;
 
 /*
- * The handler that was there before ours, which is written before ours can read
- * it
+ * The former handler. It is written before the library's handler can read it.
  */
 static struct sigaction before;
 static atomic_bool before_spent;
@@ -120,14 +119,18 @@ static void pass_on(int number, siginfo_t *info, void *context)
 	 */
 	bool sent = info->si_code <= 0 || info->si_code == BUS_MCEERR_AO;
 	/*
-	 * Only one thread calls that handler. Nothing else depends on the flag.
+	 * Only one thread calls the former handler. Nothing else depends on the
+	 * flag.
 	 */
 	bool spent = before.sa_flags & SA_RESETHAND && xchg_relaxed(&before_spent, true);
 
 	if (before.sa_handler == SIG_IGN && sent)
 		return;
 	if (before.sa_handler == SIG_DFL || before.sa_handler == SIG_IGN || spent) {
-		/* A fault comes again, but a signal that was sent does not. */
+		/*
+		 * A fault occurs again, but a signal that somebody sent does
+		 * not.
+		 */
 		signal(number, SIG_DFL);
 		if (sent)
 			raise(number);
@@ -155,7 +158,8 @@ static int install(void)
 	if (sigaction(SIGBUS, NULL, &before))
 		return -errno;
 	/*
-	 * The former handler runs with its own flags; ours needs little stack.
+	 * The former handler runs with its own flags. The library's handler
+	 * needs little stack.
 	 */
 	action.sa_mask = before.sa_mask;
 	action.sa_flags = SA_SIGINFO | SA_ONSTACK | (before.sa_flags & (SA_NODEFER | SA_RESTART));

@@ -33,7 +33,10 @@ int vmbus_ic_answer(void *msg, size_t len, uint32_t status)
 	return 0;
 }
 
-/* Return the first of our versions that the host has, too, or NULL. */
+/*
+ * Return the first version in the program's list that the host has, too, or
+ * NULL.
+ */
 static const struct vmbus_ic_version *common(const struct vmbus_ic_version *ours, size_t our_count,
 					     const unsigned char *theirs, size_t their_count)
 {
@@ -79,7 +82,10 @@ int vmbus_ic_negotiate(void *msg, size_t len,
 	if (!fw || !srv)
 		return -EPROTONOSUPPORT;
 
-	/* There is room: each of the host's lists has at least one. */
+	/*
+	 * There is room, because each list of the host has at least one
+	 * version.
+	 */
 	agreed[0] = *fw;
 	agreed[1] = *srv;
 	memcpy(versions, agreed, sizeof(agreed));

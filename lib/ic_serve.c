@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * Serve an integration component: open its device whenever it is there,
- * negotiate, and answer.
+ * This file serves an integration component: it opens the device whenever the
+ * device is there, negotiates, and answers.
  */
 
 #include <errno.h>
@@ -17,22 +17,22 @@
 #include "internal.h"
 
 /*
- * The object looks for a device after so long, and after twice as long each
- * time.
+ * The first wait until the object looks for a device again, and the longest;
+ * each wait is twice as long as the one before
  */
 #define RETRY_MS_MIN	100
 #define RETRY_MS_MAX	2000
 
-/* The packets of one vmbus_ic_dispatch() */
+/* The maximum number of packets that one vmbus_ic_dispatch() handles */
 #define PACKETS_MAX	256
 
 #define MESSAGE_MAX	16384
 #define PATIENCE_MS	120000
 #define PATIENCE_MS_MAX	3600000
 /*
- * The patience is over after so many looks in a row that saw the host owe
- * something and do nothing. If the machine stands still, and the clock jumps,
- * that counts as one look.
+ * The host has fallen silent after this number of consecutive looks at which it
+ * owed something and did nothing. If the machine stands still and the clock
+ * jumps, that counts as one look.
  */
 #define LOOKS		8
 
@@ -40,7 +40,7 @@
 
 static const struct vmbus_ic_version default_frameworks[] = { { 3, 0 }, { 1, 0 } };
 
-/* A message of the host and what becomes of it */
+/* A message of the host with its answer */
 struct request {
 	struct vmbus_ic_request shown;	/* to the program */
 	struct request *next;
@@ -55,7 +55,7 @@ _Static_assert((MESSAGE_AT + sizeof(struct vmbus_ic_header)) % 8 == 0, "the body
 
 struct vmbus_ic {
 	struct vmbus_ic_options opt;
-	struct vmbus_ic_version *versions;	/* what opt.frameworks and opt.messages point to */
+	struct vmbus_ic_version *versions;	/* the memory for opt.frameworks and opt.messages */
 	struct vmbus_open_options open;
 	char *id;			/* NULL: the channel is the caller's */
 	struct vmbus_chan *chan;	/* NULL: not open */
@@ -63,7 +63,7 @@ struct vmbus_ic {
 
 	int epoll;			/* of the channel and the timer */
 	int timer;
-	int64_t timer_at;		/* what the timer is set to, in ms; or NEVER */
+	int64_t timer_at;		/* the time for which the timer is set, in ms; or NEVER */
 	bool again;			/* there is something to do at once */
 	bool running;			/* inside vmbus_ic_dispatch() */
 	int end;			/* vmbus_ic_dispatch() returns this */
@@ -75,7 +75,7 @@ struct vmbus_ic {
 	struct request *spare;
 	struct request *later;		/* they wait for vmbus_ic_reply() */
 	unsigned int later_count;
-	struct request *out, **out_end;	/* their answers wait for room */
+	struct request *out, **out_end;	/* answers that wait for room */
 
 	int64_t retry_at;		/* without a channel: when to look for the device */
 	int retry_ms;			/* the time between two looks */
@@ -83,8 +83,8 @@ struct vmbus_ic {
 	char *told;
 
 	int64_t look_at;		/* with a channel: when to look at the host, or NEVER */
-	unsigned int looks;		/* that saw it silent, in a row */
-	uint64_t progress;		/* of the host, at the last look */
+	unsigned int looks;		/* consecutive looks at which the host was silent */
+	uint64_t progress;		/* the host's progress at the last look */
 	int64_t patience_ms;
 
 	struct vmbus_ic_stats stats;
@@ -101,8 +101,8 @@ static struct request *request_alloc(const struct vmbus_ic *ic)
 }
 
 /*
- * Take the memory of a request back. One spare is enough for a host that works
- * in lockstep.
+ * Free the memory of a request, or keep it as the spare. One spare is enough
+ * for a host that works in lockstep.
  */
 static void request_free(struct vmbus_ic *ic, struct request *r)
 {
@@ -148,8 +148,9 @@ static void __attribute__((format(printf, 2, 3))) skipped(struct vmbus_ic *ic, c
 }
 
 /*
- * Queue one answer. Return -EAGAIN (the request stays the caller's); or 0, or
- * why the channel has ended (the request is freed).
+ * Queue one answer. Return -EAGAIN if there is no room, and the caller keeps
+ * the request. Otherwise free the request, and return 0 or why the channel has
+ * ended.
  */
 static int queue_answer(struct vmbus_ic *ic, struct request *r)
 {
@@ -249,7 +250,7 @@ static int answer(struct vmbus_ic *ic, struct request *r, uint32_t status)
 	return send_answer(ic, r);
 }
 
-/* Hand a request to the program, and do with it what the program says. */
+/* Pass a request to the program, and follow its decision. */
 static int serve_request(struct vmbus_ic *ic, struct request *r)
 {
 	uint32_t status;
@@ -264,8 +265,8 @@ static int serve_request(struct vmbus_ic *ic, struct request *r)
 	ic->patience_ms = ic->opt.patience_ms;
 	ic->stats.requests++;
 	/*
-	 * The program may answer it later from inside this call, after another
-	 * one.
+	 * The program may answer the request from inside this call, after
+	 * another request.
 	 */
 	r->next = ic->later;
 	ic->later = r;
@@ -283,7 +284,7 @@ static int serve_request(struct vmbus_ic *ic, struct request *r)
 	return 0;
 }
 
-/* Do what a message asks for. Return 0, or why the channel has ended. */
+/* Handle a message. Return 0, or why the channel has ended. */
 static int handle_message(struct vmbus_ic *ic, struct request *r)
 {
 	struct vmbus_ic_header *hdr = &r->shown.header;
@@ -294,7 +295,7 @@ static int handle_message(struct vmbus_ic *ic, struct request *r)
 		skipped(ic, "a packet of %u bytes, less than a header", r->packet.length);
 	} else if ((hdr->flags & (VMBUS_IC_FLAG_REQUEST | VMBUS_IC_FLAG_RESPONSE)) ==
 		   VMBUS_IC_FLAG_RESPONSE) {
-		/* An answer to an answer could go back and forth for ever. */
+		/* Two sides that answer answers could do so for ever. */
 		skipped(ic, "an answer that nobody asked for");
 	} else if (hdr->type == VMBUS_IC_NEGOTIATE) {
 		return negotiate(ic, r);
@@ -339,8 +340,8 @@ static int receive_request(struct vmbus_ic *ic)
 }
 
 /*
- * What to wait for; 0: for nothing but the end of the channel, and
- * vmbus_ic_reply()
+ * Return the events to wait for; 0 stands for only the end of the channel and
+ * vmbus_ic_reply().
  */
 static unsigned int events(const struct vmbus_ic *ic)
 {
@@ -381,7 +382,7 @@ static int run(struct vmbus_ic *ic)
 }
 
 /*
- * See whether the host does what it owes. Return 0, or -ETIMEDOUT: it has
+ * Check whether the host does what it owes. Return 0, or -ETIMEDOUT if it has
  * fallen silent.
  */
 static int look(struct vmbus_ic *ic)
@@ -394,8 +395,8 @@ static int look(struct vmbus_ic *ic)
 	if (unread < 0)
 		return unread;
 	/*
-	 * While the host talks, the timer stays as it is: it costs a system
-	 * call from time to time.
+	 * While the host sends messages, do not set the timer, because each
+	 * setting is a system call.
 	 */
 	if (ic->look_at == NEVER ? ic->heard && !unread : now < ic->look_at)
 		return 0;
@@ -431,14 +432,14 @@ static const char *why_closed(const struct vmbus_ic *ic, int err)
 	}
 }
 
-/* Let go of the channel, which has ended. */
+/* Close the channel, which has ended. */
 static void close_channel(struct vmbus_ic *ic, int err)
 {
 	const char *reason = why_closed(ic, err);
 
 	/*
-	 * A child of fork() may have the descriptor, too: then epoll would keep
-	 * it.
+	 * A child of fork() may have the descriptor, too, and epoll would then
+	 * keep it.
 	 */
 	epoll_ctl(ic->epoll, EPOLL_CTL_DEL, vmbus_fd(ic->chan), NULL);
 	if (ic->id)
@@ -469,8 +470,8 @@ static int check_device(const struct vmbus_device *dev)
 		return fail(-EBUSY, "%s: the driver %s has the device, not uio_hv_generic",
 			    dev->instance, dev->driver);
 	/*
-	 * Two programs would take each other's packets. Only our module has the
-	 * attribute.
+	 * Two programs would take each other's packets. Only the module of this
+	 * project has the attribute.
 	 */
 	if (!vmbus_device_attribute(dev, "uio_hv_generic/state", state, sizeof(state)) &&
 	    !strcmp(state, "open"))
@@ -524,8 +525,8 @@ static void try_open(struct vmbus_ic *ic)
 	int err = open_channel(ic);
 
 	/*
-	 * Also after a success: a host that breaks each channel at once gets
-	 * few of them.
+	 * Wait longer even after a success, because the host may break each new
+	 * channel at once.
 	 */
 	ic->retry_ms *= 2;
 	if (ic->retry_ms > RETRY_MS_MAX)
@@ -543,7 +544,7 @@ static void try_open(struct vmbus_ic *ic)
 	tell(ic, VMBUS_IC_EVENT_OPENED, 0, "");
 }
 
-/* Have the timer wake the program when something is due. */
+/* Set the timer to the time at which the object has something to do. */
 static void set_timer(struct vmbus_ic *ic)
 {
 	int64_t at = ic->again || ic->end || ic->dead ? 0 : ic->chan ? ic->look_at : ic->retry_at;
@@ -634,12 +635,16 @@ int vmbus_ic_reply(struct vmbus_ic *ic, struct vmbus_ic_request *request, uint32
 		if (!err && !ic->running)
 			err = vmbus_flush(ic->chan);
 		/*
-		 * The channel has ended, as vmbus_ic_dispatch() finds out, too.
+		 * The channel has ended, and vmbus_ic_dispatch() will notice
+		 * it, too.
 		 */
 		if (err)
 			err = -ESTALE;
 	}
-	/* There may be room for a further request, or something to wait for. */
+	/*
+	 * The object may now have room for another request, or an answer that
+	 * waits.
+	 */
 	if (!ic->running) {
 		ic->again = true;
 		set_timer(ic);

@@ -8,7 +8,7 @@
 #include "ring.h"
 #include "vmbus_bufring.h"
 
-#define HV_PAGE_SIZE 4096u	/* of the hypervisor, whatever the system's is */
+#define HV_PAGE_SIZE 4096u	/* the page of the hypervisor; that of the system may be larger */
 
 /*
  * The second half of the interrupt page is from guest to host: a bit for each
@@ -50,15 +50,16 @@ struct vmbus_device {
 #define MEMORY_SIZE_0_1		SIZE_UP_TO(struct vmbus_memory, monitor_id)
 #define IC_OPTIONS_SIZE_0_1	SIZE_UP_TO(struct vmbus_ic_options, open)
 
-/* A member behind padding would be taken for one of version 0.1. */
+/* The library would mistake a member behind padding for one of version 0.1. */
 _Static_assert(OPEN_OPTIONS_SIZE_0_1 == sizeof(struct vmbus_open_options) &&
 	       MEMORY_SIZE_0_1 == sizeof(struct vmbus_memory) &&
 	       IC_OPTIONS_SIZE_0_1 == sizeof(struct vmbus_ic_options), "version 0.1 has padding");
 
 /*
- * Copy a struct of the program, @from_size bytes, to one of ours: what the
- * program does not know is zero. Return -EINVAL when it is shorter than
- * @first_size, or -E2BIG when it is longer than @size and the rest is not zero.
+ * Copy a struct of the program, which has @from_size bytes, to a struct of the
+ * library. Clear the members that the program does not know. Return -EINVAL if
+ * the struct is shorter than @first_size, or -E2BIG if it is longer than @size
+ * and the rest is not zero.
  */
 int copy_struct(void *to, size_t size, const void *from, size_t from_size, size_t first_size);
 /* Check and copy the options of an open; @from may be NULL. */
@@ -74,20 +75,20 @@ struct vmbus_device *device_copy(const struct vmbus_device *dev);
 int read_attribute(const char *dir, const char *name, char *text, size_t size);
 int read_attribute_u64(const char *dir, const char *name, uint64_t *value);
 
-/* What a UIO device offers to map; at most 5 come from uio_hv_generic */
+/* A map of a UIO device. uio_hv_generic has at most 5. */
 struct uio_map {
 	char name[32];
 	unsigned int number;
 	uint64_t size;
 	uint64_t offset;	/* within the first page */
-	void *address;		/* once it is mapped */
+	void *address;		/* NULL until it is mapped */
 };
 
 struct mapping {
 	void *addr;
 	size_t size;
 	struct range *range;
-	atomic_uint *users;	/* of a mapping that channels share; else NULL */
+	atomic_uint *users;	/* for a mapping that channels share; otherwise NULL */
 };
 
 enum {
@@ -95,13 +96,13 @@ enum {
 };
 
 /*
- * A thread that waits for room: on its stack, and linked to the channel
- * meanwhile
+ * A thread that waits for room. The struct is on its stack, and linked to the
+ * channel meanwhile.
  */
 struct room_waiter {
 	struct room_waiter *next;
-	uint32_t need;		/* bytes of its packet; 0: it was refused nothing */
-	bool woken;		/* another thread woke it since it looked last */
+	uint32_t need;		/* the bytes of its packet; 0: no packet was refused */
+	bool woken;		/* another thread has woken it since its last look */
 };
 
 struct vmbus_chan {
@@ -109,41 +110,43 @@ struct vmbus_chan {
 	struct rx_ring rx;
 
 	/*
-	 * Once the channel has ended: why. Any thread may find out, and a
-	 * signal handler. Nobody touches the rings from then on, because on a
-	 * rescind the kernel takes their pages away. This cache line is read by
-	 * every call and written hardly ever.
+	 * The reason why the channel has ended, or 0. Any thread may notice the
+	 * end, and so may a signal handler. From then on nobody uses the rings,
+	 * because after a rescind the kernel removes their pages. Every call
+	 * reads this cache line, and hardly anything writes it.
 	 */
 	alignas(CACHE_LINE) _Atomic int dead;
 	enum vmbus_producers producers;
 	bool poll_mode;
-	uint64_t serial;	/* no two channels of a process have the same */
+	uint64_t serial;	/* no two channels of a process have the same number */
 
 	/*
-	 * With several producers, the thread that has the lock, or NULL; NULL
-	 * with one. A thread that has a reservation has the lock, too, and
-	 * takes it once more when it flushes.
+	 * With several producers, the thread that holds the lock, or NULL. With
+	 * one producer it is NULL. A thread that has a reservation also holds
+	 * the lock, and takes it once more when it flushes.
 	 */
 	alignas(CACHE_LINE) _Atomic(const void *) send_owner;
-	unsigned int send_again;	/* times that this thread has taken it once more */
+	unsigned int send_again;	/* how often this thread has taken it once more */
 	pthread_mutex_t send_mutex;
 	struct room_waiter *room_waiters;
-	/* bytes that the packet refused last needs; 0: one was sent since */
+	/*
+	 * the bytes of the packet that was refused last; 0: one was sent since
+	 */
 	uint32_t refused;
 
 	/*
-	 * Of the threads that wait, one sleeps in poll() and takes the
-	 * interrupt, which may be for any of them; then all have their turn to
-	 * look. @poller is a thread that has called vmbus_arm() and polls
-	 * vmbus_fd(): the next interrupt is its own, to take with vmbus_ack().
+	 * One of the waiting threads sleeps in poll() and takes the interrupt,
+	 * which may be for any of them. Then all of them look again. @poller is
+	 * a thread that has called vmbus_arm() and polls vmbus_fd(). The next
+	 * interrupt is for this thread, which takes it with vmbus_ack().
 	 */
 	pthread_mutex_t wait_lock;
 	pthread_cond_t wait_turn;
 	bool wait_sleeper;
 	_Atomic(const void *) poller;
-	bool interrupt_left;	/* there is one, and it is for the poller */
+	bool interrupt_left;	/* there is an interrupt, and it is for the poller */
 	int wake_fd;		/* an eventfd that ends the sleep in poll(); -1: none yet */
-	atomic_uint wait_count;	/* threads that sleep, or are about to */
+	atomic_uint wait_count;	/* the number of threads that sleep, or are about to */
 	atomic_uint wait_turns;
 
 	int fd;			/* -1: none */
@@ -152,14 +155,17 @@ struct vmbus_chan {
 	int (*signal)(void *ctx);
 	void *ctx;
 
-	/* The words and bits of this channel if it is monitored, or NULL */
+	/*
+	 * The words and bits of this channel in the interrupt page and the
+	 * monitor page if it is monitored, or NULL
+	 */
 	_Atomic uint32_t *event_word;
 	uint32_t event_bit;
 	_Atomic uint32_t *monitor_word;
 	uint32_t monitor_bit;
-	_Atomic uint16_t *latency;	/* of the monitor page, in 100 ns */
+	_Atomic uint16_t *latency;	/* in the monitor page, in units of 100 ns */
 
-	uint32_t relid;			/* of a device's channel, or as the caller said */
+	uint32_t relid;			/* the relid of a device's channel, or the caller's number */
 	counter interrupts;
 
 	struct mapping maps[MAP_COUNT];
@@ -176,8 +182,8 @@ _Static_assert(offsetof(struct vmbus_chan, dead) / CACHE_LINE !=
 	       offsetof(struct vmbus_chan, dead) % CACHE_LINE == 0, "dead shares a cache line");
 
 /*
- * The header of a packet with transfer pages, after its descriptor; the ranges
- * follow.
+ * The header that follows the descriptor of a packet with transfer pages. The
+ * ranges follow the header.
  */
 struct xfer_header {
 	struct vmbus_xfer_set set;
@@ -186,8 +192,8 @@ struct xfer_header {
 
 /*
  * Return a value that no other living thread has. A thread's pointer to its own
- * data is one, and takes one instruction. selftests/ordering has threads of its
- * own.
+ * data is such a value, and takes one instruction. selftests/ordering has
+ * threads of its own.
  */
 #ifndef this_thread
 static inline const void *this_thread(void)
@@ -205,7 +211,7 @@ static inline const void *this_thread(void)
 }
 #endif
 
-/* Take the lock that spins, if no thread has it. */
+/* Take the lock of spinning producers if no thread has it. */
 static inline bool send_trylock(struct vmbus_chan *chan, const void *me)
 {
 	const void *nobody = NULL;
@@ -254,8 +260,8 @@ static inline int channel_dead(struct vmbus_chan *chan, int err)
 }
 
 /*
- * Return 0, or why the channel has ended. A function calls this before it
- * touches the rings. It has read nothing there yet, so the load orders nothing.
+ * Return 0, or why the channel has ended. A function calls this before it uses
+ * the rings. It has read nothing there yet, so the load orders nothing.
  */
 static inline int channel_ended(const struct vmbus_chan *chan)
 {
@@ -263,9 +269,9 @@ static inline int channel_ended(const struct vmbus_chan *chan)
 }
 
 /*
- * Return 0, or why the channel has ended. A function calls this before it
- * believes what it read in the rings, because that may be the guard's zeros.
- * The guard marks the channel before it maps the zeros.
+ * Return 0, or why the channel has ended. A function calls this before it uses
+ * what it has read in the rings, because that may be the guard's zeros. The
+ * guard marks the channel before it maps the zeros.
  */
 static inline int channel_check(const struct vmbus_chan *chan)
 {
@@ -275,8 +281,8 @@ static inline int channel_check(const struct vmbus_chan *chan)
 }
 
 /*
- * Return @result, or why the channel has ended: for a function that has touched
- * the ring
+ * Return @result, or why the channel has ended. A function that has used the
+ * ring returns this.
  */
 static inline int settle(const struct vmbus_chan *chan, int result)
 {
@@ -286,20 +292,20 @@ static inline int settle(const struct vmbus_chan *chan, int result)
 }
 
 /*
- * Remember for room_wait_begin() that a packet of @need bytes was refused, or
- * that one was queued.
+ * Record for room_wait_begin() that a packet of @need bytes was refused, or
+ * that a packet was queued.
  */
 void room_refused(struct vmbus_chan *chan, uint32_t need);
 void room_found(struct vmbus_chan *chan);
 /*
  * Ask the host to interrupt as soon as a packet of @need bytes fits, or the
- * packet of a thread that waits, and look again. If @need is 0, ask only for
- * the threads that wait. Return the free bytes, or -EIO. The caller has the
- * send lock.
+ * packet of a waiting thread, and look again. If @need is 0, ask only for the
+ * waiting threads. Return the free bytes, or -EIO. The caller has the send
+ * lock.
  */
 int room_request(struct vmbus_chan *chan, uint32_t need);
 /*
- * Add the thread to those that wait for room, and take it out again. If @found,
+ * Add the thread to those that wait for room, and remove it. @found tells that
  * the wait has found the room.
  */
 void room_wait_begin(struct vmbus_chan *chan, struct room_waiter *waiter);
@@ -325,51 +331,55 @@ struct vmbus_chan *channel_alloc(void);
 /* Return 0, -EIO (the indices in the rings are impossible), -ENOMEM. */
 int channel_attach(struct vmbus_chan *chan, void *tx_ring, size_t tx_size, void *rx_ring,
 		   size_t rx_size, size_t header_size);
-/* Make a mapping the channel's own: its close unmaps it. */
+/* Give a mapping to the channel, whose close unmaps it. */
 int channel_own(struct vmbus_chan *chan, int which, void *addr, size_t size);
 void channel_disown(struct vmbus_chan *chan, int which);
 void channel_set_monitor(struct vmbus_chan *chan, unsigned char *int_page,
 			 unsigned char *monitor_page, uint32_t relid, uint32_t monitor_id);
 
 /*
- * Parts of opening a channel of a device. Each returns 0 or -errno, and leaves
- * its text for vmbus_error() unless it says otherwise.
+ * These functions are steps of opening a channel of a device. Each returns 0 or
+ * -errno, and leaves a text for vmbus_error() unless its comment says
+ * otherwise.
  */
 /*
- * Open the device's file and make sure that it is that device's: a channel
- * without rings yet.
+ * Open the file of the device, and check that it belongs to the device. The
+ * result is a channel without rings.
  */
 int uio_open(const struct vmbus_device *dev, struct vmbus_chan **result);
 /*
- * Return @err of a step of opening; or -ENODEV, if the device has gone away
- * meanwhile: then the step found files missing.
+ * Return the error of a step of opening, or -ENODEV if the step failed because
+ * the device has gone meanwhile.
  */
 int uio_error(const struct vmbus_device *dev, int err);
 /*
- * Map @size bytes of @fd as the channel's mapping @which, at @address unless it
- * is NULL; no text.
+ * Map @size bytes of @fd as the mapping @which of the channel. The address is
+ * @address unless that is NULL. This leaves no text.
  */
 int uio_map_file(struct vmbus_chan *chan, int which, void *address, int fd, size_t size,
 		 off_t offset);
 /*
- * Map what UIO offers under @name, or under a name that begins so if @name ends
- * with a colon.
+ * Map the UIO map @name. If @name ends with a colon, it stands for every name
+ * that begins with it.
  */
 int uio_map(struct vmbus_chan *chan, const char *name, int which, void *address,
 	    struct uio_map *m);
-/* uio_map() of what every device has: -EPROTO where it is missing */
+/*
+ * Do as uio_map() with a map that every device has. Return -EPROTO if it is
+ * missing.
+ */
 int uio_map_required(struct vmbus_chan *chan, const char *name, int which, struct uio_map *m);
-/* Attach to both rings, one after the other in @size bytes at @rings. */
+/*
+ * Attach to both rings, which are one after the other in @size bytes at @rings.
+ */
 int uio_open_rings(struct vmbus_chan *chan, unsigned char *rings, uint64_t size);
 /*
- * Map the monitor page if the channel is monitored; @folder is the channel's in
- * sysfs.
+ * Map the monitor page if the channel is monitored. @folder is the directory of
+ * the channel in sysfs.
  */
 int uio_open_monitor(struct vmbus_chan *chan, const char *folder, uint64_t relid);
 
-/*
- * Watch a mapping that is the channel's own. Return NULL if there is no memory.
- */
+/* Watch a mapping of the channel. Return NULL if there is no memory. */
 struct range *guard_add(struct vmbus_chan *chan, void *addr, size_t size);
 /* Stop watching a mapping, before it is unmapped. */
 void guard_remove(struct range *range);

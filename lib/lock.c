@@ -6,8 +6,8 @@
 #include "internal.h"
 
 /*
- * A thread spins that often before it lets another one run, which may have the
- * lock.
+ * The number of tries of a spinning thread before it yields to another thread,
+ * which may hold the lock
  */
 #define SPINS 1000u
 

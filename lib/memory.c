@@ -101,7 +101,8 @@ int vmbus_chan_from_memory(const struct vmbus_memory *memory, struct vmbus_chan 
 }
 
 /*
- * The rings of a pair: one mapping, which lasts until the last side is closed
+ * The rings of a pair. They are one mapping, which lasts until both sides are
+ * closed.
  */
 struct pair {
 	unsigned char *rings;
@@ -152,8 +153,8 @@ int vmbus_chan_pair(size_t ring_size, struct vmbus_chan **guest, struct vmbus_ch
 	if (!pair.users)
 		return fail(-ENOMEM, "out of memory");
 	/*
-	 * The memory is shared with children, and both sides use it at the same
-	 * addresses.
+	 * The program shares the memory with its children, and both sides use
+	 * it at the same addresses.
 	 */
 	pair.rings = mmap(NULL, 2 * ring_size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
 			  -1, 0);

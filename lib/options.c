@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * Structs of the program that later versions make longer, and the options of
- * opening a channel.
+ * This file copies structs of the program that later versions may extend, and
+ * applies the options of opening a channel.
  */
 
 #include <errno.h>
@@ -14,8 +14,8 @@
 #include "internal.h"
 
 /*
- * No struct of the program is larger, in any version. A larger struct_size is
- * one that the program has not set.
+ * No struct of any version is larger. With a larger struct_size the program has
+ * not set the member.
  */
 #define STRUCT_SIZE_MAX 4096u
 
@@ -53,8 +53,8 @@ int copy_open_options(const struct vmbus_open_options *from, struct vmbus_open_o
 }
 
 /*
- * Write @value to the attribute at @path, which a test may have as a plain
- * file; no text.
+ * Write @value to the attribute at @path, which may be a plain file in a test.
+ * The function leaves no text.
  */
 static int write_attribute(const char *path, uint64_t value)
 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-/* Receiving packets, by copying or in place */
+/* These functions receive packets, by copying or in place. */
 
 #include "internal.h"
 
@@ -20,20 +20,20 @@ static inline __attribute__((always_inline)) int peek(struct vmbus_chan *chan,
 }
 
 /*
- * Signal a host that waits for room, if the release of @bytes made the room.
+ * Signal the host if it waits for room and the release of @bytes made the room.
  * Return 0.
  */
 static __attribute__((noinline)) int tell_of_room(struct vmbus_chan *chan, uint32_t bytes,
 						  uint32_t pending)
 {
 	if (rx_ring_made_room(&chan->rx, bytes, pending))
-		vmbus_signal(chan);	/* an error ends the channel */
+		vmbus_signal(chan);	/* an error has ended the channel */
 	return 0;
 }
 
 /*
- * Free the room of packets that are complete now, even if the channel ends.
- * Return 0.
+ * Free the room of packets that the caller has completely received, even if the
+ * channel ends. Return 0.
  */
 static inline __attribute__((always_inline)) int consume(struct vmbus_chan *chan, uint32_t bytes,
 							 uint32_t packets)
@@ -150,8 +150,8 @@ int vmbus_skip(struct vmbus_chan *chan)
 }
 
 /*
- * Return how many of the known bytes lie in one piece. A packet that reaches
- * the very end of the ring does not count.
+ * Return the number of known bytes that lie in one piece. This does not count a
+ * packet that reaches the very end of the ring.
  */
 static inline uint32_t in_one_piece(const struct rx_ring *rx)
 {
@@ -161,9 +161,9 @@ static inline uint32_t in_one_piece(const struct rx_ring *rx)
 }
 
 /*
- * Return how many bytes a function that receives many packets takes at once,
- * when the first has @first: about a quarter of the ring. Then the host gets
- * room while the caller handles them.
+ * Return how many bytes a function that receives many packets takes at once, if
+ * the first packet has @first: about a quarter of the ring. The host then gets
+ * room while the caller handles the packets.
  */
 static inline uint32_t at_once(const struct rx_ring *rx, uint32_t first)
 {
@@ -171,8 +171,8 @@ static inline uint32_t at_once(const struct rx_ring *rx, uint32_t first)
 }
 
 /*
- * Read and check the descriptor at @at, of @left bytes there in one piece.
- * Return true if it is that of a packet.
+ * Read and check the descriptor at @at, where @left bytes are in one piece.
+ * Return true if it belongs to a packet.
  */
 static inline __attribute__((always_inline)) bool parse_next(const unsigned char *at, uint32_t left,
 							     struct rx_packet *p)
@@ -185,10 +185,10 @@ static inline __attribute__((always_inline)) bool parse_next(const unsigned char
 }
 
 /*
- * Go on with vmbus_peek() after @n packets, where a packet reaches the end of
- * the ring or is none. @left bytes are there from @index on. If @n is 0, the
- * descriptor at @index is already read and checked, and its words are @word and
- * @transaction_id: the host may have changed it since.
+ * Continue vmbus_peek() after @n packets, at a packet that reaches the end of
+ * the ring or at bytes that are no packet. @left bytes are there from @index
+ * on. If @n is 0, the descriptor at @index has been read and checked, and its
+ * words are @word and @transaction_id. The host may have changed it since.
  */
 static __attribute__((noinline)) int peek_around(struct vmbus_chan *chan, struct vmbus_view *views,
 						 unsigned int n, unsigned int count,
@@ -206,8 +206,8 @@ static __attribute__((noinline)) int peek_around(struct vmbus_chan *chan, struct
 
 		if (index + p.total > rx->size) {
 			/*
-			 * One bounce buffer will do: only one packet goes
-			 * around the end.
+			 * One bounce buffer is enough, because only one packet
+			 * goes around the end.
 			 */
 			rx_ring_copy(rx, index, rx->bounce, p.total);
 			packet = rx->bounce;
@@ -336,8 +336,8 @@ int vmbus_recv_many(struct vmbus_chan *chan, struct vmbus_view *views, unsigned 
 		} while (++n < count && parse_next(at, left, &p));
 	}
 	/*
-	 * Those around the end of the ring. A first packet there is already
-	 * read and checked, and the host may have changed it since.
+	 * Take the packets around the end of the ring. The first one there has
+	 * been read and checked, and the host may have changed it since.
 	 */
 	left = rx->avail - bytes_used(rx->read, index, rx->size);
 	if (unlikely(n < count && left && piece < limit) &&
@@ -363,7 +363,7 @@ int vmbus_recv_many(struct vmbus_chan *chan, struct vmbus_view *views, unsigned 
 	return n;
 }
 
-/* Read eight bytes at once, which the host may write meanwhile. */
+/* Read eight bytes at once. The host may write them meanwhile. */
 static inline uint64_t read_once(const unsigned char *from)
 {
 	struct word {

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-/* A ring: indices, packets, and when the other side needs a signal */
+/*
+ * This file attaches to rings, writes and reads packets, and decides when the
+ * other side needs a signal.
+ */
 
 #include "ring.h"
 
@@ -57,8 +60,8 @@ int rx_ring_attach(struct rx_ring *rx, void *ring, size_t size, size_t header_si
 }
 
 /*
- * Return the free bytes for the host's index @read, or -EIO: the host may not
- * take room back.
+ * Return the free bytes for the host's index @read, or -EIO if the host has
+ * taken room back.
  */
 static int tx_ring_room(const struct tx_ring *tx, uint32_t read)
 {
@@ -70,7 +73,10 @@ static int tx_ring_room(const struct tx_ring *tx, uint32_t read)
 
 int tx_ring_look(struct tx_ring *tx)
 {
-	/* Acquire: the host has read what lay there before we write over it. */
+	/*
+	 * Acquire: the host has read the old packets before the library
+	 * overwrites them.
+	 */
 	int room = tx_ring_room(tx, smp_load_acquire(&tx->shared->read_index));
 
 	if (room >= 0 && tx->reserved)
@@ -140,7 +146,10 @@ void tx_ring_request(struct tx_ring *tx, uint32_t need)
 {
 	tx->pending = need;
 	WRITE_ONCE(tx->shared->pending_send_sz, need);
-	/* The host sees the request, or we see the room that it made. */
+	/*
+	 * The host sees the request, or the library sees the room that the host
+	 * made.
+	 */
 	if (need)
 		smp_mb();
 }
@@ -165,7 +174,7 @@ bool rx_ring_made_room(struct rx_ring *rx, uint32_t bytes, uint32_t pending)
 {
 	/*
 	 * This index may be older than the request. But a host that asks for
-	 * room looks again afterwards, and then finds what was released.
+	 * room looks again afterwards, and then finds the released room.
 	 */
 	uint32_t write = READ_ONCE(rx->shared->write_index);
 	int64_t room;
@@ -173,7 +182,10 @@ bool rx_ring_made_room(struct rx_ring *rx, uint32_t bytes, uint32_t pending)
 	if (!index_ok(write, rx->size))
 		return false;	/* the next look at the ring reports it */
 	room = rx->size - bytes_used(rx->read, write, rx->size);
-	/* The host needs a signal only if this release makes its packet fit. */
+	/*
+	 * The host needs a signal only if its packet did not fit before this
+	 * release.
+	 */
 	if (room <= pending || room - bytes > pending)
 		return false;
 	count_up(&rx->signals, 1);
@@ -189,8 +201,8 @@ void rx_ring_unmask(struct rx_ring *rx)
 {
 	WRITE_ONCE(rx->shared->interrupt_mask, 0);
 	/*
-	 * The host sees that it may interrupt, or we see the packet that came
-	 * silently.
+	 * The host sees the cleared mask, or the library sees the packet for
+	 * which the host did not interrupt.
 	 */
 	smp_mb();
 }

@@ -40,7 +40,8 @@ typedef _Atomic uint64_t ring_word;
 #define RING_PACKET_MAX (UINT16_MAX * 8u)	/* a length has 16 bits, in units of 8 */
 
 /*
- * Sender and receiver may be two threads, so their fields share no cache line.
+ * The sender and the receiver may be two threads, so their fields share no
+ * cache line.
  */
 #define CACHE_LINE 64
 
@@ -57,14 +58,14 @@ struct tx_ring {
 	unsigned char *data;
 	uint32_t size;		/* of data, a multiple of 8 */
 	uint32_t write;		/* our own index; the shared one is never read back */
-	uint32_t room;		/* bytes that are known to be free; there may be more */
+	uint32_t room;		/* the bytes that are known to be free; there may be more */
 	uint32_t published;	/* the value in the shared write_index */
 	uint32_t pending;	/* the value in the shared pending_send_sz */
 	uint32_t max_payload;	/* bytes */
 	counter packets, bytes, publications, signals;
 
-	uint32_t reserved;	/* bytes of an open reservation, during which room is 0 */
-	uint32_t room_then;	/* and the known free bytes are here */
+	uint32_t reserved;	/* the bytes of an open reservation, during which room is 0 */
+	uint32_t room_then;	/* the known free bytes during a reservation */
 	uint64_t wrong;		/* PACKET_WRONG, or 0 if the program may send any packet */
 	unsigned char *bounce;	/* holds a reservation that would go around the end; or NULL */
 	counter full;
@@ -75,7 +76,7 @@ struct rx_ring {
 	unsigned char *data;
 	uint32_t size;
 	uint32_t read;		/* our own index; the shared one is never read back */
-	uint32_t avail;		/* bytes that are known to be there; there may be more */
+	uint32_t avail;		/* the bytes that are known to be there; there may be more */
 	uint32_t released;	/* packets of the last vmbus_peek() that were released */
 	unsigned char *bounce;	/* holds a packet that goes around the end */
 	counter packets, bytes, releases, signals;
@@ -83,11 +84,11 @@ struct rx_ring {
 };
 
 /*
- * A descriptor that was read once and checked: the packet lies within what the
- * host has published.
+ * A copy of a descriptor that was checked: the packet lies within the bytes
+ * that the host has published.
  */
 struct rx_packet {
-	uint64_t word;		/* the descriptor itself: these two */
+	uint64_t word;		/* transaction_id is the second word of the descriptor */
 	uint64_t transaction_id;
 	uint32_t header;	/* bytes up to the payload, 16 or more */
 	uint32_t total;		/* bytes without trailer, header or more */
@@ -125,18 +126,18 @@ void ring_reset(void *ring);
 /* Attach to a ring. Return 0, or -EIO if the indices in it are impossible. */
 int tx_ring_attach(struct tx_ring *tx, void *ring, size_t size, size_t header_size);
 int rx_ring_attach(struct rx_ring *rx, void *ring, size_t size, size_t header_size);
-/* Do the same, but take an index that is known. */
+/* Do the same, with a known index. */
 int tx_ring_attach_at(struct tx_ring *tx, void *ring, size_t size, size_t header_size,
 		      uint32_t write);
 int rx_ring_attach_at(struct rx_ring *rx, void *ring, size_t size, size_t header_size,
 		      uint32_t read);
 
 /*
- * A host ends a channel on which it finds a packet of another type than 6, 7,
- * 9, 10 and 11, or with a flag above 1. These bits are 0 in the first word of
- * the descriptor of a good packet, less 6, if the packet is not one of type 9,
- * which is made elsewhere. A type below 6 borrows from the lengths, and is
- * wrong in any case.
+ * A host ends a channel on which it finds a packet of a type other than 6, 7,
+ * 9, 10 and 11, or with a flag above 1. For a good packet these bits are 0 in
+ * the first word of its descriptor less 6; packets of type 9 have their own
+ * code. A type below 6 borrows from the lengths, and the result is wrong in any
+ * case.
  */
 #define PACKET_WRONG 0xfffe00000000fffaull
 
@@ -153,7 +154,7 @@ static inline uint64_t tx_ring_word(uint16_t type, uint16_t flags, uint32_t head
 }
 
 /*
- * Return the bytes that a payload takes in the ring. @len is at most
+ * Return the bytes that a payload needs in the ring. @len is at most
  * tx->max_payload.
  */
 static inline uint32_t tx_ring_need(uint32_t len)
@@ -162,8 +163,8 @@ static inline uint32_t tx_ring_need(uint32_t len)
 }
 
 /*
- * Return the free bytes by the host's index, or -EIO when that index is
- * impossible. A packet fits when there are more free bytes than it needs.
+ * Return the free bytes according to the host's index, or -EIO if that index is
+ * impossible. A packet fits if there are more free bytes than it needs.
  */
 int tx_ring_look(struct tx_ring *tx);
 
@@ -180,10 +181,10 @@ static inline __attribute__((always_inline)) void tx_ring_lay(unsigned char *p, 
 		uint32_t need)
 {
 	/*
-	 * Write the padding first: the payload overwrites the part that is not
-	 * padding. Without padding, write in ascending order: where the other
-	 * side's processor has the lines, a store to the last line first
-	 * delays all others.
+	 * Write the padding first, because the payload overwrites a part of it.
+	 * Without padding, write in ascending order: where the other side's
+	 * processor has the lines, a store to the last line first delays all
+	 * others.
 	 */
 	if (len & 7)
 		store_u64(p + need - RING_TRAILER - 8, 0);
@@ -205,7 +206,7 @@ static inline uint32_t tx_ring_piece(const struct tx_ring *tx)
 	return tx->room < end ? tx->room : end;
 }
 
-/* Account for @packets that were written, of @bytes together. */
+/* Account for @packets written packets of @bytes together. */
 static inline void tx_ring_advance(struct tx_ring *tx, uint32_t bytes, uint32_t packets)
 {
 	tx->room -= bytes;
@@ -213,7 +214,7 @@ static inline void tx_ring_advance(struct tx_ring *tx, uint32_t bytes, uint32_t 
 	count_up(&tx->bytes, bytes);
 }
 
-/* Write a packet, for which there is room. */
+/* Write a packet. The caller knows that it fits. */
 static inline __attribute__((always_inline)) void tx_ring_put(struct tx_ring *tx,
 		uint64_t word, uint64_t transaction_id, const void *payload, uint32_t len,
 		uint32_t need)
@@ -236,8 +237,8 @@ uint32_t tx_ring_begin(struct tx_ring *tx, uint64_t word, uint64_t transaction_i
 void tx_ring_append(struct tx_ring *tx, const void *from, uint32_t len);
 void tx_ring_end(struct tx_ring *tx, uint32_t start, uint32_t len);
 /*
- * Ask the host to interrupt when more than @need bytes are free; 0 takes the
- * request back. The caller looks again after it has asked.
+ * Ask the host to interrupt when more than @need bytes are free. 0 withdraws
+ * the request. The caller looks again afterwards.
  */
 void tx_ring_request(struct tx_ring *tx, uint32_t need);
 
@@ -254,15 +255,16 @@ static inline bool tx_ring_publish(struct tx_ring *tx)
 	tx->published = write;
 	smp_store_release(&shared->write_index, write);
 	/*
-	 * The host sees the packets before it sleeps, or we see that it has
-	 * read everything. This barrier orders the mask, too.
+	 * The host sees the packets before it sleeps, or the library sees that
+	 * the host has read everything. This barrier also orders the mask.
 	 */
 	smp_mb();
 	mask = READ_ONCE(shared->interrupt_mask);
 	/*
-	 * This index lies beside the mask, so it costs nothing to see the room.
-	 * After an impossible one nothing but a reservation is known to be
-	 * free, so that the next packet looks at the index and reports it.
+	 * This index is in the cache line of the mask, so it costs nothing to
+	 * read the room. After an impossible index the library knows of no free
+	 * room except a reservation, so that the next packet reads the index
+	 * again and reports the fault.
 	 */
 	read = smp_load_acquire(&shared->read_index);
 	room = tx->size - bytes_used(read, write, tx->size);
@@ -276,11 +278,11 @@ static inline bool tx_ring_publish(struct tx_ring *tx)
 	return true;
 }
 
-/* Return the bytes to read, or -EIO when the host's index is impossible. */
+/* Return the bytes to read, or -EIO if the host's index is impossible. */
 static inline int rx_ring_look(struct rx_ring *rx)
 {
 	/*
-	 * Acquire: the packets that the host wrote are there before we read
+	 * Acquire: the packets of the host are there before the library reads
 	 * them.
 	 */
 	uint32_t write = smp_load_acquire(&rx->shared->write_index);
@@ -316,7 +318,7 @@ static inline __attribute__((always_inline)) int rx_ring_check(uint64_t word,
 }
 
 /*
- * Read and check the descriptor at @index, of @left bytes there. Return as
+ * Read and check the descriptor at @index, where @left bytes are. Return as
  * rx_ring_check(). An atomic load reads each word, so that the compiler cannot
  * read it again after the checks.
  */
@@ -336,8 +338,8 @@ static inline __attribute__((always_inline)) int rx_ring_parse(const struct rx_r
 
 /*
  * Look at the next packet. Return 0, -EAGAIN, -EIO, or -EPROTO (only
- * @pkt->advance is set). If the known bytes are none or no packet, this looks
- * at the host's index.
+ * @pkt->advance is set). The function reads the host's index only if it knows
+ * of no packet.
  */
 static inline __attribute__((always_inline)) int rx_ring_peek(struct rx_ring *rx,
 							      struct rx_packet *pkt)
@@ -376,8 +378,8 @@ static inline __attribute__((always_inline)) void rx_ring_copy(const struct rx_r
 }
 
 /*
- * Account for @packets that were received, of @bytes together. The host does
- * not see it yet.
+ * Account for @packets received packets of @bytes together. The host does not
+ * see this yet.
  */
 static inline void rx_ring_consume(struct rx_ring *rx, uint32_t bytes, uint32_t packets)
 {
@@ -388,16 +390,17 @@ static inline void rx_ring_consume(struct rx_ring *rx, uint32_t bytes, uint32_t 
 }
 
 /*
- * Give back what was consumed. Return 0 if the host does not wait for room.
- * Otherwise return the host's pending_send_sz: then the caller asks
- * rx_ring_made_room() whether to signal the host.
+ * Give the room of the consumed packets to the host. Return 0 if the host does
+ * not wait for room. Otherwise return the host's pending_send_sz, and the
+ * caller asks rx_ring_made_room() whether to signal the host.
  */
 static inline __attribute__((always_inline)) uint32_t rx_ring_release(struct rx_ring *rx)
 {
 	struct ring_header *shared = rx->shared;
 
 	/*
-	 * Release: we have read the packets before the host writes over them.
+	 * Release: the library has read the packets before the host overwrites
+	 * them.
 	 */
 	smp_store_release(&shared->read_index, rx->read);
 	count_up(&rx->releases, 1);
@@ -405,8 +408,8 @@ static inline __attribute__((always_inline)) uint32_t rx_ring_release(struct rx_
 	if (unlikely(!(READ_ONCE(shared->feature_bits) & RING_FEATURE_PENDING_SEND_SZ)))
 		return 0;
 	/*
-	 * The host sees the room when it looks again, or we see what it waits
-	 * for.
+	 * The host sees the room when it looks again, or the library sees the
+	 * request for room.
 	 */
 	smp_mb();
 	return READ_ONCE(shared->pending_send_sz);

@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * Room in the ring to the host: who waits for how much of it, and what the host
- * is asked for.
+ * This file keeps the threads that wait for room in the ring to the host, and
+ * asks the host for room.
  *
  * The host has one number per ring, pending_send_sz, and interrupts when its
- * reading makes the free bytes exceed that number. Threads that wait need
- * different amounts. So the host is asked for the smallest amount that is not
- * there yet; whoever gets that interrupt lets all waiting threads look, and
- * those that have to go on waiting ask again.
+ * reading makes the free bytes exceed that number. Waiting threads need
+ * different amounts. So the library asks the host for the smallest amount that
+ * is not there yet. The thread that gets the interrupt lets all waiting threads
+ * look again, and those that must go on waiting ask again.
  */
 
 #include "internal.h"
 
 /*
- * The rooms that this thread was refused, on channels where several threads
- * send. A thread that uses more channels than there are entries may wake once
- * without need.
+ * The requests for room that this thread was refused, on channels with several
+ * producers. A thread that uses more channels than there are entries may wake
+ * once without need.
  */
 #define REFUSALS 16u
 
@@ -29,8 +29,8 @@ static _Thread_local struct {
 } refusals;
 
 /*
- * Return the bytes that were ever queued and those that are known to be free,
- * together. The sum grows only when the host makes room.
+ * Return the sum of the bytes that were ever queued and of those that are known
+ * to be free. The sum grows only when the host makes room.
  */
 static uint64_t room_position(const struct vmbus_chan *chan)
 {
@@ -76,9 +76,9 @@ void room_found(struct vmbus_chan *chan)
 }
 
 /*
- * Wake the threads whose packets fit. The host does not always: while a thread
- * changes the request, the host may compare its room with the old number or the
- * new one.
+ * Wake the threads whose packets fit. The host does not always do so: while a
+ * thread changes the request, the host may compare its room with the old number
+ * or with the new one.
  */
 static void wake_satisfied(struct vmbus_chan *chan, uint32_t room)
 {
@@ -130,11 +130,10 @@ void room_wait_begin(struct vmbus_chan *chan, struct room_waiter *waiter)
 	if (chan->producers) {
 		refusal = find_refusal(chan);
 		/*
-		 * If another thread took the request back, this thread may have
+		 * If another thread withdrew the request, this thread may have
 		 * sent its packet without a call of room_found(), but only if
-		 * the host made the room for it. If the host did, and other
-		 * threads took the room, this thread is refused again before it
-		 * waits.
+		 * the host made the room for it. If other threads took that
+		 * room, this thread is refused again before it waits.
 		 */
 		if (refusal && room_position(chan) > refusal->fits_at)
 			refusal->need = 0;
@@ -150,8 +149,8 @@ void room_wait_end(struct vmbus_chan *chan, struct room_waiter *waiter, bool fou
 	struct room_waiter **at;
 
 	/*
-	 * If the request below is taken back, the thread sends without a call
-	 * of room_found().
+	 * If the request below is withdrawn, the thread sends without a call of
+	 * room_found().
 	 */
 	if (refusal)
 		refusal->need = 0;
@@ -159,7 +158,9 @@ void room_wait_end(struct vmbus_chan *chan, struct room_waiter *waiter, bool fou
 	for (at = &chan->room_waiters; *at != waiter; at = &(*at)->next)
 		;
 	*at = waiter->next;
-	/* The others may need more than the host was asked for. */
+	/*
+	 * The other threads may need more room than the library has asked for.
+	 */
 	if (chan->room_waiters && !channel_check(chan))
 		room_request(chan, 0);
 	send_unlock(chan);
@@ -179,9 +180,9 @@ int room_look(struct vmbus_chan *chan, struct room_waiter *waiter, bool ask)
 	}
 	waiter->woken = room < 0 || (uint32_t)room > waiter->need;
 	/*
-	 * If the host made room before the request, there is none, and the
-	 * thread sends without a call of room_found(). With several producers
-	 * room_wait_end() forgets the refusal of this thread.
+	 * If the host made room before the request, the library withdraws the
+	 * request, and the thread sends without a call of room_found(). With
+	 * several producers room_wait_end() forgets the refusal of this thread.
 	 */
 	if (room >= 0 && waiter->woken && !chan->producers)
 		chan->refused = 0;

@@ -11,7 +11,7 @@ _Static_assert(VMBUS_PACKET_INBAND == 6 && VMBUS_PACKET_XFER_PAGES == 7 &&
 	       VMBUS_PACKET_COMPLETION == 11 && VMBUS_PACKET_COMPLETION_REQUESTED == 1,
 	       "PACKET_WRONG has other values");
 
-/* Tell whether the channel refuses packets of this kind. */
+/* Whether the channel refuses packets of this kind */
 static inline bool wrong_kind(const struct vmbus_chan *chan, uint16_t type, uint16_t flags)
 {
 	return tx_ring_wrong(&chan->tx, tx_ring_word(type, flags, 0, 0));
@@ -53,7 +53,7 @@ static __attribute__((noinline)) int reserve_slowly(struct vmbus_chan *chan, uin
 		return -EBUSY;
 	room = tx_ring_look(tx);
 	if (room >= 0 && (uint32_t)room <= need && !chan->poll_mode) {
-		/* The host can only make room from what it sees. */
+		/* The host can only make room by reading published packets. */
 		err = flush_locked(chan, signal);
 		if (err)
 			return err;
@@ -102,8 +102,8 @@ static __attribute__((noinline)) int queue_one(struct vmbus_chan *chan, uint16_t
 }
 
 /*
- * Write a packet and return true, if it may be sent, its payload has at most
- * @max bytes, and it fits in one piece into the known room. With
+ * Write a packet and return true if the program may send it, its payload has at
+ * most @max bytes, and it fits in one piece into the known room. With
  * COPY_INLINE_MAX this calls no other function.
  */
 static inline __attribute__((always_inline)) bool put_whole(struct vmbus_chan *chan, uint16_t type,
@@ -117,7 +117,7 @@ static inline __attribute__((always_inline)) bool put_whole(struct vmbus_chan *c
 	if (unlikely(tx->pending || len > max))
 		return false;
 	need = tx_ring_need(len);
-	/* A packet that fits into free room is not too long, either. */
+	/* A packet that fits into the free room is not too long, either. */
 	if (unlikely(need >= tx->room || need >= tx->size - write))
 		return false;
 	word = tx_ring_word(type, flags, RING_DESCRIPTOR, need - RING_TRAILER);
@@ -129,7 +129,7 @@ static inline __attribute__((always_inline)) bool put_whole(struct vmbus_chan *c
 	return true;
 }
 
-/* Return true if the channel is open and no lock is needed. */
+/* Whether the channel is open and needs no lock */
 static inline bool is_simple(const struct vmbus_chan *chan)
 {
 	return likely(!(channel_ended(chan) | chan->producers));
@@ -153,7 +153,7 @@ static __attribute__((noinline)) int queue_any(struct vmbus_chan *chan, uint16_t
 int vmbus_queue(struct vmbus_chan *chan, uint16_t type, uint16_t flags, uint64_t transaction_id,
 		const void *payload, size_t len)
 {
-	/* This way has no call of another function, and so needs no stack. */
+	/* This path calls no other function, and so needs no stack. */
 	if (is_simple(chan) && likely(put_whole(chan, type, flags, transaction_id, payload, len,
 						 COPY_INLINE_MAX)))
 		return settle(chan, 0);
@@ -198,8 +198,9 @@ static inline uint64_t range_word(const struct vmbus_gpa_buffer *range)
 }
 
 /*
- * Write a range of several pages at @p. Return the bytes beside those of a
- * range of one page, which are fewer than @left; or 0.
+ * Write a range of several pages at @p. Return the bytes that it needs beyond
+ * those of a range of one page, which are fewer than @left, or 0 if it does not
+ * fit.
  */
 static __attribute__((noinline)) uint32_t put_pages(unsigned char *p, uint32_t left,
 						    const struct vmbus_gpa_buffer *range)
@@ -214,10 +215,10 @@ static __attribute__((noinline)) uint32_t put_pages(unsigned char *p, uint32_t l
 }
 
 /*
- * Write a packet and return true, if it fits in one piece into the known room.
- * This reads the ranges once and writes each as it is checked: until the write
- * index moves, the host does not look there. If the answer is false, the caller
- * finds out why.
+ * Write a packet and return true if it fits in one piece into the known room.
+ * The function reads each range once and writes it as soon as it is checked,
+ * because the host does not look there until the write index moves. If it
+ * returns false, the caller finds the reason.
  */
 static __attribute__((noinline)) bool put_gpa(struct tx_ring *tx, uint16_t flags,
 		uint64_t transaction_id, const struct vmbus_gpa_buffer *ranges, unsigned int count,
@@ -230,7 +231,7 @@ static __attribute__((noinline)) bool put_gpa(struct tx_ring *tx, uint16_t flags
 
 	if (unlikely(!count || tx->pending || len > tx->max_payload || wrong_flags(tx, flags)))
 		return false;
-	/* This is for the payload and for one page of each range. */
+	/* This counts the payload and one page of each range. */
 	need = tx_ring_need(len) + sizeof(struct vmbus_gpa_header);
 	if (unlikely(need + 16ull * count >= left))
 		return false;
@@ -333,8 +334,8 @@ static inline int queue_gpa(struct vmbus_chan *chan, uint16_t flags, uint64_t tr
 }
 
 /*
- * Return 0 if a message has no ranges, and 0 in its reserved member beside
- * their count.
+ * Return 0 if a message has no ranges and its reserved member beside their
+ * count is 0.
  */
 static inline uint64_t ranges_or_reserved(const struct vmbus_tx_packet *m)
 {
@@ -430,16 +431,16 @@ static int queue_message(struct vmbus_chan *chan, const struct vmbus_tx_packet *
 }
 
 /*
- * Functions that publish do it at the end of each quarter of the ring, so that
- * the host receives the first packets while the others are written. @signal is
- * NULL in functions that do not publish.
+ * Return the limit at which a function publishes: a quarter of the ring, so
+ * that the host receives the first packets while the function writes the
+ * others. @signal is NULL in functions that do not publish.
  */
 static inline uint32_t quarter(const struct tx_ring *tx, const bool *signal)
 {
 	return signal ? tx->size / 4 : UINT32_MAX;
 }
 
-/* Publish if about a quarter of the ring waits for that. */
+/* Publish if about a quarter of the ring is not published yet. */
 static inline void publish_part(struct tx_ring *tx, bool *signal)
 {
 	if (signal && bytes_used(tx->published, tx->write, tx->size) >= tx->size / 8)
@@ -463,7 +464,7 @@ queue_many(struct vmbus_chan *chan, const struct vmbus_tx_packet *messages, unsi
 			break;
 		publish_part(&chan->tx, signal);
 		/*
-		 * This one has ranges, goes around the end, begins another
+		 * This message has ranges, goes around the end, begins another
 		 * quarter, or needs another look at the room.
 		 */
 		m = &messages[done];
@@ -491,7 +492,7 @@ queue_payloads(struct vmbus_chan *chan, uint16_t type, uint16_t flags, uint64_t 
 			break;
 		publish_part(&chan->tx, signal);
 		/*
-		 * This one goes around the end, begins another quarter, or
+		 * This packet goes around the end, begins another quarter, or
 		 * needs another look at the room.
 		 */
 		err = queue_one(chan, type, flags, transaction_id + done, payloads[done].iov_base,
@@ -523,7 +524,7 @@ int vmbus_queue_many(struct vmbus_chan *chan, const struct vmbus_tx_packet *mess
 	return settle(chan, result);
 }
 
-/* Queue and publish; @signal tells whether the host must be signalled. */
+/* Queue and publish. Set @signal if the host must be signalled. */
 static inline int publish_many(struct vmbus_chan *chan, const struct vmbus_tx_packet *messages,
 			    unsigned int count, bool *signal)
 {
@@ -686,8 +687,7 @@ static __attribute__((noinline)) int send_spinning(struct vmbus_chan *chan, uint
 	bool signal;
 
 	/*
-	 * As in vmbus_send(), nothing here calls another function but at its
-	 * end.
+	 * As in vmbus_send(), only the last statement calls another function.
 	 */
 	if (unlikely(channel_ended(chan) || chan->producers != VMBUS_PRODUCERS_SPIN ||
 		     len > COPY_INLINE_MAX || !send_trylock(chan, this_thread())))
@@ -710,7 +710,7 @@ int vmbus_send(struct vmbus_chan *chan, uint16_t type, uint16_t flags, uint64_t 
 	if (unlikely(!put_whole(chan, type, flags, transaction_id, payload, len,
 				COPY_INLINE_MAX)))
 		return send_any(chan, type, flags, transaction_id, payload, len);
-	/* vmbus_signal() looks itself whether the channel has ended. */
+	/* vmbus_signal() checks whether the channel has ended. */
 	return tx_ring_publish(&chan->tx) ? vmbus_signal(chan) : settle(chan, 0);
 }
 
@@ -767,7 +767,7 @@ int vmbus_reserve(struct vmbus_chan *chan, size_t len, void **payload)
 	if (unlikely(err))
 		goto err_lock;
 	*payload = around ? tx->bounce : tx->data + tx->write + RING_DESCRIPTOR;
-	/* From here on nothing else fits. */
+	/* During the reservation no other packet fits. */
 	tx->room_then = tx->room;
 	tx->room = 0;
 	tx->reserved = need;
@@ -779,8 +779,8 @@ err_lock:
 }
 
 /*
- * Tell whether the caller may end a reservation. With several producers only
- * the thread that made it may, and that thread has the lock.
+ * Whether the caller may end a reservation. With several producers only the
+ * thread that made it may do so, and that thread has the lock.
  */
 static inline bool has_reservation(const struct vmbus_chan *chan)
 {
@@ -789,7 +789,7 @@ static inline bool has_reservation(const struct vmbus_chan *chan)
 	return chan->tx.reserved;
 }
 
-/* End the reservation: the room is there again. */
+/* End the reservation, and make the room available again. */
 static inline void unreserve(struct vmbus_chan *chan)
 {
 	chan->tx.room = chan->tx.room_then;
@@ -797,8 +797,8 @@ static inline void unreserve(struct vmbus_chan *chan)
 }
 
 /*
- * Queue what was reserved, with @len bytes; the payload begins @header bytes
- * into them.
+ * Queue the reserved packet with @len bytes. The payload begins @header bytes
+ * into it.
  */
 static inline int commit(struct vmbus_chan *chan, uint16_t type, uint16_t flags,
 			 uint64_t transaction_id, size_t header, size_t len)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-/* Signals to the host and interrupts from it */
+/* This file signals the host and takes interrupts from it. */
 
 #include <errno.h>
 #include <sys/socket.h>
@@ -8,10 +8,11 @@
 #include "internal.h"
 
 /*
- * Return why a channel has ended on which a system call failed with @error. UIO
- * returns EIO when the device went away; the other errors come from sockets.
- * What a call of the library returns otherwise has a meaning there, so the
- * channel does not return it for ever: with EAGAIN the ring would look empty.
+ * Return why a channel has ended if a system call on it failed with @error. UIO
+ * returns EIO after the device has gone; the other errors come from sockets.
+ * The function does not return a number that has a meaning in the library,
+ * because the channel returns the result for ever: with EAGAIN the ring would
+ * look empty.
  */
 static int meaning_of(int error)
 {
@@ -21,7 +22,7 @@ static int meaning_of(int error)
 
 static int write_signal(struct vmbus_chan *chan)
 {
-	const int32_t one = 1;	/* zero would mask */
+	const int32_t one = 1;	/* zero would set the mask */
 	ssize_t n;
 
 	do {
@@ -32,13 +33,13 @@ static int write_signal(struct vmbus_chan *chan)
 	if (n >= 0 || errno == EAGAIN)
 		return 0;
 	/*
-	 * UIO returns EINVAL for 4 bytes when the device is unregistered, and
+	 * UIO returns EINVAL for 4 bytes after the device was unregistered, and
 	 * not only disconnected.
 	 */
 	return errno == EINVAL && !chan->fd_is_socket ? -ENODEV : meaning_of(errno);
 }
 
-/* Signal by the function of the program, or by the descriptor. */
+/* Signal with the program's function, or with the descriptor. */
 static int signal_slowly(struct vmbus_chan *chan)
 {
 	int err = 0;
@@ -49,13 +50,13 @@ static int signal_slowly(struct vmbus_chan *chan)
 			err = -EIO;
 	} else if (chan->fd >= 0) {
 		err = write_signal(chan);
-		/* The kernel has cleared the mask. */
+		/* The write to /dev/uioN has made the kernel clear the mask. */
 		if (chan->poll_mode && !err && !channel_check(chan))
 			rx_ring_mask(&chan->rx);
 	}
 	if (likely(!err))
 		return 0;
-	/* Threads that wait have to hear of the end, too. */
+	/* Waiting threads must notice the end, too. */
 	channel_dead(chan, err);
 	wake_waiters(chan);
 	return err;

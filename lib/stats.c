@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-/* Counters of a channel, and the contents of its rings */
+/*
+ * This file returns the counters of a channel, and prints the contents of its
+ * rings.
+ */
 
 #include <inttypes.h>
 
@@ -49,7 +52,7 @@ int vmbus_tx_used(struct vmbus_chan *chan)
 	if (err)
 		return err;
 	send_lock(chan);
-	/* The caller only looks at the number, so the load orders nothing. */
+	/* The caller uses only the number, so the load orders nothing. */
 	read = READ_ONCE(tx->shared->read_index);
 	if (index_ok(read, tx->size))
 		used = bytes_used(read, tx->published, tx->size);
@@ -95,7 +98,7 @@ static void show_header(FILE *stream, const char *name, const struct shown_heade
 		", features 0x%" PRIx32 "\n", h->mask, h->pending, h->features);
 }
 
-/* Print the packets from @read to @write, which are possible indices. */
+/* Print the packets from @read to @write. Both are possible indices. */
 static void show_packets(FILE *stream, const struct rx_ring *ring, uint32_t read, uint32_t write,
 			 unsigned int max)
 {

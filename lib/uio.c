@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-/* The files of a UIO device: open and map them for a channel. */
+/* This file opens and maps the files of a UIO device for a channel. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -72,7 +72,7 @@ static bool is_named(const struct uio_map *m, const char *name)
 	return name[len - 1] == ':' ? !strncmp(m->name, name, len) : !strcmp(m->name, name);
 }
 
-/* Find what UIO offers under @name, and check its size. */
+/* Find the map that UIO offers under @name, and check its size. */
 static int find_map(struct vmbus_chan *chan, const char *name, struct uio_map *m)
 {
 	const struct vmbus_device *dev = chan->device;
@@ -125,7 +125,8 @@ int uio_map(struct vmbus_chan *chan, const char *name, int which, void *address,
 }
 
 /*
- * Make sure that the file is that of the device: the kernel uses numbers again.
+ * Check that the file belongs to the device, because the kernel uses numbers
+ * again.
  */
 static int check_uio(struct vmbus_chan *chan)
 {
@@ -188,7 +189,7 @@ int uio_open_monitor(struct vmbus_chan *chan, const char *folder, uint64_t relid
 	chan->relid = relid;
 	err = read_attribute_u64(folder, "monitor_id", &monitor_id);
 	if (err == -ENOENT)
-		return 0;	/* not monitored: the library signals by write(2) */
+		return 0;	/* Without a monitor page, the library signals with write(2). */
 	if (err)
 		return fail(err, "%s/monitor_id: %s", folder, strerror(-err));
 	if (monitor_id >= MONITOR_TRIGGERS)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-/* Waiting until there is a packet to receive, or room to send. */
+/* These functions wait for a packet to receive, or for room to send. */
 
 #include <errno.h>
 #include <poll.h>
@@ -9,8 +9,8 @@
 #include "internal.h"
 
 /*
- * A thread that waits to send looks so often while the interrupt is left to one
- * that polls.
+ * The interval at which a thread that waits to send looks at the ring while it
+ * leaves the interrupt to a thread that polls
  */
 #define POLLER_MS 100
 
@@ -20,9 +20,9 @@ static bool events_ok(unsigned int events)
 }
 
 /*
- * Return the events that are ready now, or why the channel has ended, or -EIO.
- * With @ask, clear the interrupt mask first, and ask the host for the room that
- * is missing.
+ * Return the events that are ready now, or -EIO, or why the channel has ended.
+ * With @ask, clear the interrupt mask first, and ask the host for the missing
+ * room.
  */
 static int look(struct vmbus_chan *chan, unsigned int events, struct room_waiter *waiter, bool ask)
 {
@@ -50,9 +50,9 @@ static int look(struct vmbus_chan *chan, unsigned int events, struct room_waiter
 }
 
 /*
- * Give the next interrupt to @thread, which polls vmbus_fd(), or to whoever
- * waits (NULL). If one was left to the thread that polled before, those who
- * wait look again.
+ * Reserve the next interrupt for @thread, which polls vmbus_fd(), or for any
+ * waiting thread if it is NULL. If an interrupt was left to the former poller,
+ * the waiting threads look again.
  */
 static void set_poller(struct vmbus_chan *chan, const void *thread)
 {
@@ -104,8 +104,8 @@ int vmbus_ack(struct vmbus_chan *chan)
 	if (chan->fd < 0)
 		return -EOPNOTSUPP;
 	/*
-	 * First, because it tells of a rescind; an interrupt that comes in
-	 * between is only early.
+	 * Take the interrupt first, because it announces a rescind. An
+	 * interrupt that arrives in between only comes early.
 	 */
 	pthread_mutex_lock(&chan->wait_lock);
 	err = channel_check(chan);
@@ -132,8 +132,8 @@ int vmbus_fd(const struct vmbus_chan *chan)
 void wake_waiters(struct vmbus_chan *chan)
 {
 	/*
-	 * A thread that goes to sleep counts itself first and looks at the
-	 * turns then.
+	 * A thread that is about to sleep first counts itself and then reads
+	 * the turns.
 	 */
 	chan->wait_turns++;
 	if (!chan->wait_count)
@@ -175,8 +175,8 @@ static int sleep_for_interrupt(struct vmbus_chan *chan, int wake_fd, int64_t dea
 	if (err != -EAGAIN)
 		return err;
 	/*
-	 * Somebody else took it; but an error condition stays, and poll would
-	 * return for ever.
+	 * Another thread took the interrupt. But an error condition stays, and
+	 * poll() would return for ever.
 	 */
 	return p[0].revents & (POLLERR | POLLHUP | POLLNVAL) ? channel_dead(chan, -ENODEV) : 0;
 }
@@ -191,8 +191,8 @@ static int sleep_for_turn(struct vmbus_chan *chan, int64_t deadline)
 }
 
 /*
- * Tell whether the descriptor has a condition that no read takes away: a
- * rescind.
+ * Whether the descriptor has a condition that no read removes, which is a
+ * rescind
  */
 static bool has_hung_up(const struct vmbus_chan *chan)
 {
@@ -202,10 +202,10 @@ static bool has_hung_up(const struct vmbus_chan *chan)
 }
 
 /*
- * Sleep until the thread that polls takes its interrupt. That thread may never
- * come back, because it stopped receiving or found out that the channel has
- * ended; so look from time to time. The interrupt may be a rescind, which
- * nobody else would notice.
+ * Sleep until the polling thread takes its interrupt. That thread may never do
+ * so, because it stopped receiving or noticed that the channel has ended. So
+ * look from time to time: the interrupt may be a rescind, which nobody else
+ * would notice.
  */
 static int sleep_for_poller(struct vmbus_chan *chan, int64_t deadline)
 {
@@ -221,9 +221,9 @@ static int sleep_for_poller(struct vmbus_chan *chan, int64_t deadline)
 }
 
 /*
- * Sleep until an interrupt that came after the turn @turn, whoever takes it:
- * one that was taken since then may have been for this thread, which looked
- * before.
+ * Sleep until an interrupt that came after the turn @turn, even if another
+ * thread takes it. An interrupt that was taken since then may have been for
+ * this thread, which looked before.
  */
 static int sleep_after(struct vmbus_chan *chan, unsigned int turn, int64_t deadline)
 {
@@ -245,7 +245,10 @@ static int sleep_after(struct vmbus_chan *chan, unsigned int turn, int64_t deadl
 	err = sleep_for_interrupt(chan, wake_fd, deadline);
 	pthread_mutex_lock(&chan->wait_lock);
 	chan->wait_sleeper = false;
-	/* Also after a timeout: another has to take over. */
+	/*
+	 * Do this even after a timeout, because another thread must sleep in
+	 * poll() now.
+	 */
 	chan->wait_turns++;
 	pthread_cond_broadcast(&chan->wait_turn);
 out:
@@ -255,10 +258,10 @@ out:
 }
 
 /*
- * Be ready for wake_waiters() if another thread may call it while this one
- * sleeps. On a channel of one sender, a thread that receives sleeps alone, and
- * the end of the channel makes the descriptor readable; but the program's own
- * function for signals may end the channel without that.
+ * Prepare for wake_waiters() if another thread may call it while this one
+ * sleeps. On a channel with one sender, a thread that receives sleeps alone,
+ * and the end of the channel makes the descriptor readable. But the program's
+ * own function for signals may end the channel without that.
  */
 static int prepare_sleep(struct vmbus_chan *chan, unsigned int events)
 {
@@ -315,7 +318,7 @@ int vmbus_wait(struct vmbus_chan *chan, unsigned int events, int timeout_ms)
 		return -EINVAL;
 	if (chan->poll_mode)
 		return -EOPNOTSUPP;
-	/* The thread that receives is here, so none polls vmbus_fd(). */
+	/* The receiving thread is here, so no thread polls vmbus_fd(). */
 	if (chan->poller && (events & VMBUS_WAIT_RECV || chan->poller == this_thread()))
 		set_poller(chan, NULL);
 	if (events & VMBUS_WAIT_SEND)
