@@ -165,7 +165,7 @@ struct vmbus_chan {
 	uint32_t monitor_bit;
 	_Atomic uint16_t *latency;	/* in the monitor page, in units of 100 ns */
 
-	uint32_t relid;			/* the relid of a device's channel, or the caller's number */
+	uint32_t relid;			/* of the device's channel, or the caller's number */
 	counter interrupts;
 
 	struct mapping maps[MAP_COUNT];
