@@ -1,22 +1,22 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 # shellcheck disable=SC2034
-# Sourced by every script of the bench: places, messages, and the way into a
-# root.
+# Every script of the bench sources this file. It sets the directories, prints
+# messages, and enters roots.
 
 set -euo pipefail
 
 vm=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 top=$(cd "$vm/../.." && pwd)
-# Downloads, roots, kernels: kept between runs and shared by checkouts. Delete
-# it at any time.
+# The cache contains downloads, roots and kernels. Runs and checkouts share it,
+# and you can delete it at any time.
 cache=${HYPERV_UIO_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/hyperv-uio}
-# What one checkout builds.
+# The build directory of this checkout
 O=${O:-build}
 [ "${O#/}" != "$O" ] || O=$top/$O
 out=$O/vm
-# make would pass the variables of its command line (O=) on to every make in a
-# root.
+# make would pass the variables of its command line, such as O=, to every make
+# in a root.
 unset MAKEFLAGS MFLAGS MAKEOVERRIDES MAKELEVEL
 
 die() {
@@ -35,7 +35,7 @@ need_root() {
 	[ "$(id -u)" = 0 ] || die "the bench builds Debian roots with chroot and needs root: run it with sudo, or in a container as root"
 }
 
-# need_room MIB DIR
+# need_room MIB DIR: stop if the file system of DIR has less free space
 need_room() {
 	local have
 	mkdir -p "$2" || die "cannot create $2"
@@ -43,19 +43,19 @@ need_room() {
 	[ "$have" -ge "$1" ] || die "$2 has $have MiB free, $1 MiB are needed: make room, or set HYPERV_UIO_CACHE and O to a larger disk"
 }
 
-# package_sources DIR: copies into DIR what packages are built from, which is
-# this checkout without the bench
+# package_sources DIR: copy the sources of the packages, which are this checkout
+# without the bench
 package_sources() {
 	rm -rf "$1"
 	HYPERV_UIO_OUTPUT=$O "$top/packaging/export" "$1"
 	rm -rf "$1"/selftests/vm "$1"/.ci
 }
 
-# digest DIR: of all files in it
+# digest DIR: print a digest of all files in it
 digest() { (cd "$1" && find . -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum | cut -c1-16); }
 
-# programs_of_root ROOT TREE FILE...: programs of a root, and the libraries that
-# they need, into a guest's TREE/usr
+# programs_of_root ROOT TREE FILE...: copy programs of a root, and the libraries
+# that they need, into TREE/usr of a guest
 programs_of_root() {
 	local root tree=$2
 	root=$("$vm/root" "$1")
@@ -72,7 +72,8 @@ programs_of_root() {
 		done' sh "$@"
 }
 
-# locked FILE COMMAND...: one at a time, however many checkouts share the cache
+# locked FILE COMMAND...: run a command under a lock, which all checkouts that
+# share the cache use
 locked() {
 	local lock=$1
 	shift
@@ -83,8 +84,8 @@ locked() {
 	) 9>"$lock"
 }
 
-# in_root ROOT [--bind FROM TO]... -- COMMAND...: a command in a root, with
-# mounts that vanish with it
+# in_root ROOT [--bind FROM TO]... -- COMMAND...: run a command in a root, with
+# mounts that end with the command
 in_root() {
 	local root=$1
 	shift

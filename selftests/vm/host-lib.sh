@@ -1,19 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 # shellcheck disable=SC2094,SC2154
-# Sourced by a test's host.sh, which plays the Hyper-V host beside the running
-# guest (busybox sh or dash).
+# The host.sh of each test sources this file. It runs beside the guest and takes
+# the part of the Hyper-V host, in busybox sh or dash.
 
 ok() { printf 'ok host %s\n' "$*" >>"$results"; }
 not_ok() { printf 'not ok host %s\n' "$*" >>"$results"; }
 note() { printf '# host: %s\n' "$*" >>"$results"; }
 
-# table FORMAT WORDS...: a line of the tables that "make bench-..." shows
+# table FORMAT WORDS...: print a line of the tables that "make bench-..." shows
 # shellcheck disable=SC2059 # a format
 table() { note "table $(printf "$@")"; }
 
-# spread FORMAT: prints the median, the least and the largest of the numbers
-# that it reads
+# spread FORMAT: read numbers, and print their median, minimum and maximum
 spread() {
 	sort -n | awk -v format="$1" '{ v[NR] = $1 } END {
 		if (NR) printf format, (v[int((NR + 1) / 2)] + v[int(NR / 2) + 1]) / 2, v[1], v[NR] }'
@@ -34,35 +33,35 @@ check() {
 	fi
 }
 
-# The guest's QEMU, or the one in which it goes on after a hibernation, has not
-# ended.
+# Whether the guest's QEMU still runs, or the QEMU in which the guest continues
+# after a hibernation.
 guest_runs() { [ ! -e ended ]; }
 
-# copy_asked NAME: the copy that the guest's copy_arrives waits for
+# copy_asked NAME: send the file for which the guest's copy_arrives waits
 copy_asked() {
 	guest_says "copy $1\$" || exit 1
 	copy_vmfile fcopy --generate 100000:1 --source file --destination "/srv/$1" >copy.out 2>&1 || note "$1: $(cat copy.out)"
 	tell "copied $1"
 }
 
-# change NAME,PROPERTY=VALUE...: what is different of devices in the QEMU that
-# is started after the guest has hibernated
+# change NAME,PROPERTY=VALUE...: change devices for the QEMU that starts after
+# the guest has hibernated
 change() { echo "$*" >changes; }
 
-# tell WORDS: a line that the guest's `hear` waits for
+# tell WORDS: send the line for which the guest's `hear` waits
 tell() {
 	printf '%s\n' "$*" | tee -a told >ctl.in
 }
 
-# uptime_s: the clock of the machine that the guest runs on, in seconds
+# uptime_s: print the uptime in seconds of the machine that runs the guest
 uptime_s() {
 	read -r now rest </proc/uptime
 	echo "${now%%.*}"
 }
 
-# guest_says PATTERN: waits for a `say` line that the pattern (grep -E) matches;
-# prints what followed `say`. It waits as long as the test may take, or
-# $word_limit seconds where a test sets that.
+# guest_says PATTERN: wait for a `say` line that matches the pattern (grep -E),
+# and print the words of `say`. It waits until the time limit of the test, or
+# $word_limit seconds if a test sets that.
 word_limit=''
 guest_says() {
 	says_until=$(($(uptime_s) + ${word_limit:-$timeout}))
@@ -76,9 +75,8 @@ guest_says() {
 	tail -n 1 said | sed 's/^say //'
 }
 
-# watch DEVICE COMMAND...: vmbus_host in the background, connected when this
-# returns, so that it misses nothing;
-# watched: waits for its end
+# watch DEVICE COMMAND...: run vmbus_host in the background. It is connected
+# when watch returns, so it misses nothing. watched: wait until it ends
 watch() {
 	watched_device=$1
 	shift
@@ -93,9 +91,9 @@ watched() {
 	return $status
 }
 
-# The two programs that play the host side of a device: DEVICE is its name in
-# the test's settings. They wait as long as the test may take, so that a slow
-# machine is no failure.
+# These two programs take the host's part for a device. DEVICE is its name in
+# the settings of the test. They wait until the time limit of the test, so that
+# a slow machine causes no failure.
 vmbus_host() {
 	device=$1
 	shift
@@ -108,8 +106,8 @@ copy_vmfile() {
 	"$bin/copy-vmfile" --timeout "$timeout" "$device.sock" "$@"
 }
 
-# nic_start [OPTION]... DEVICE [DEVICE]: vmbus-nic plays the host side of these
-# devices until the guest ends; its log is nic.log
+# nic_start [OPTION]... DEVICE [DEVICE]: run vmbus-nic as the host of these
+# devices until the guest ends, with the log nic.log
 nic_start() {
 	nic_words=''
 	for word; do
@@ -123,13 +121,13 @@ nic_start() {
 	nic_program=$!
 	until grep -qx ready nic.log || ! kill -0 $nic_program 2>/dev/null; do sleep 0.1; done
 }
-# nic [NUMBER] COMMAND...: one of vmbus-nic's commands, for the first NIC unless
-# another is named
+# nic [NUMBER] COMMAND...: run a command of vmbus-nic for the NIC with this
+# number, or for the first NIC
 nic() { "$bin/vmbus-nic" --to control.sock "$@"; }
 
-# nic_generate NUMBER COUNT MIN [MAX [CHANNEL [STREAM]]]: frames of this NIC to
-# the guest, and their digest. It fails when the guest has not given them all
-# back after four minutes.
+# nic_generate NUMBER COUNT MIN [MAX [CHANNEL [STREAM]]]: send frames of this
+# NIC to the guest, and print their digest. This fails if the guest has not
+# released all of them after four minutes.
 nic_generate() {
 	number=$1
 	shift
@@ -139,8 +137,8 @@ nic_generate() {
 	return 1
 }
 
-# nic_same NAME COUNT: the frames that the guest sends (outbound) are those that
-# the host has, two results
+# nic_same NAME COUNT: check in two results that the host has received the
+# frames that the guest sends (outbound)
 nic_same() {
 	sent=$(guest_says "sent $1: " | sed "s/^sent $1: //")
 	nic wait numbered "$2" 30 >/dev/null
@@ -149,8 +147,8 @@ nic_same() {
 	nic sink reset
 }
 
-# nic_towards NAME COUNT MIN MAX [CHANNEL]: the frames that the host sends are
-# those that the guest has (inbound)
+# nic_towards NAME COUNT MIN MAX [CHANNEL]: send frames, and check that the
+# guest has received them (inbound)
 nic_towards() {
 	what=$1
 	shift
@@ -160,11 +158,11 @@ nic_towards() {
 	check "$what: the host's frames arrive as they were sent: $got" test "$got" = "$made"
 }
 
-# nic_counter NAME: its value now
+# nic_counter NAME: print the value of a counter
 nic_counter() { nic status | sed -n "s/^$1 //p"; }
 
-# nic_cross NAME COUNT: the guest forwards between its two NICs, in both
-# directions at once, where each NIC waits for the other: two results
+# nic_cross NAME COUNT: check in two results that the guest forwards between its
+# two NICs, in both directions at once, so that each NIC waits for the other
 nic_cross() {
 	nic_generate 1 "$2" 60 1514 0 2 >made-by-other &
 	made=$(nic_generate 0 "$2" 60 1514 0 1)
@@ -175,24 +173,26 @@ nic_cross() {
 	check "$1: and the other way: $(cat made-by-other)" test "$(nic sink 2)" = "$(cat made-by-other)"
 }
 
-# pmd_returned: the kernel's driver has the NIC again and pings, and the guest
-# has broken no rule, two results
+# pmd_returned: check in two results that the kernel's driver has the NIC again
+# and answers pings, and that the guest has broken no rule
 pmd_returned() {
 	guest_says pinged || exit 1
 	check "the host has answered the pings" nic expect echo_replies 20
 	nic_judged
 }
 
-# nic_judged: what the first NIC has counted, and one result
+# nic_judged: print the counters of the first NIC, and check in one result that
+# the guest has broken no rule
 nic_judged() {
 	nic status >status
 	note "$(tr '\n' ' ' <status)"
 	check "the guest has broken no rule" nic expect complaints 0 0
 }
 
-# pmd_towards NAME COUNT [CHANNELS]: so many frames, of up to $largest bytes, on
-# each channel to the guest's testpmd (pmd_receive), which sends them back: two
-# results. CHANNELS is 0 if it does not: one result.
+# pmd_towards NAME COUNT [CHANNELS]: send COUNT frames of up to $largest bytes
+# on each channel to the guest's testpmd (pmd_receive), which sends them back,
+# and check them in two results. If testpmd does not send them back, CHANNELS is
+# 0, and there is one result.
 largest=1514
 pmd_towards() {
 	guest_says "forwards $1" >/dev/null || exit 1
@@ -225,9 +225,10 @@ pmd_towards() {
 	fi
 }
 
-# pmd_forwarded_well COUNT: all the host's frames, and in their order. testpmd
-# drops what finds no room to be sent, so a slow guest may lose many of them;
-# the host must have as many as testpmd has counted.
+# pmd_forwarded_well COUNT: check that testpmd has forwarded the host's frames
+# in order. testpmd drops a frame if there is no room to send it, so a slow
+# guest may lose many frames. The host must have received as many as testpmd has
+# counted.
 pmd_forwarded_well() {
 	if [ "$forwarded" = "$1" ]; then
 		[ "$got" = "$made" ] && nic expect misordered 0 0
@@ -236,9 +237,9 @@ pmd_forwarded_well() {
 	fi
 }
 
-# pmd_from NAME: what testpmd says that it has sent (pmd_send) has come: one
-# result. testpmd counts a frame when the host has completed it, so the last
-# ones are not in its number.
+# pmd_from NAME: check in one result that the frames have come that testpmd has
+# sent (pmd_send). testpmd counts a frame when the host has completed it, so its
+# number does not include the last ones.
 pmd_from() {
 	before=$(nic_counter from_guest)
 	tell "send $1"
@@ -248,14 +249,14 @@ pmd_from() {
 	check "$1: the host has all that testpmd has counted: $sent" test "$(($(nic_counter from_guest) - before))" -ge "$sent"
 }
 
-# status_is STATUS FILE: whether copy_vmfile, whose words are in the file, ended
-# with it; what is refused must be refused before any data is sent.
+# status_is STATUS FILE: check the status that copy_vmfile has printed to the
+# file. A refused copy must be refused before the host sends any data.
 status_is() {
 	grep -q "^status $1 " "$2" && { [ "$1" = 0x00000000 ] || grep -qx 'bytes 0' "$2"; }
 }
 
-# copy_is STATUS DESCRIPTION OPTIONS...: a copy to the device fcopy, and how it
-# has to end: one result
+# copy_is STATUS DESCRIPTION OPTIONS...: copy to the device fcopy, and check the
+# status in one result
 copy_is() {
 	wanted=$1 what=$2
 	shift 2

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 # shellcheck disable=SC3043
-# Sourced by the guest.sh of a test with NICs of vmbus-nic; its prepare calls
-# guest/nic-tool. The words nic_same and nic_towards of host-lib.sh are the
-# host's part of outbound and inbound.
+# The guest.sh of a test with NICs of vmbus-nic sources this file; its prepare
+# calls guest/nic-tool. nic_same and nic_towards of host-lib.sh are the host's
+# part of outbound and inbound.
 
-# nic_interface NUMBER: the interface of the NIC with this number in vmbus-nic
+# nic_interface NUMBER: print the interface of the NIC that has this number in
+# vmbus-nic
 nic_interface() {
 	local folder
 	for folder in /sys/class/net/*; do
@@ -14,13 +15,15 @@ nic_interface() {
 	return 1
 }
 
-# nic_up INTERFACE NUMBER: with the address 10.55.NUMBER.2
+# nic_up INTERFACE NUMBER: set the interface up, with the address 10.55.NUMBER.2
 nic_up() { ip addr add "10.55.$2.2/24" dev "$1" && ip link set "$1" up; }
 
-# outbound NAME INTERFACE COUNT MIN MAX: numbered frames of stream 1 to the host
+# outbound NAME INTERFACE COUNT MIN MAX: send numbered frames of stream 1 to the
+# host
 outbound() { say "sent $1: $(nic_tool send "$2" "$3" "$4" "$5" 1)"; }
 
-# inbound NAME INTERFACE COUNT STREAM: numbered frames of the host, one result
+# inbound NAME INTERFACE COUNT STREAM: check in one result the numbered frames
+# of the host
 inbound() {
 	local status
 	nic_tool receive "$2" "$3" 120 "$4" >/tmp/in 2>/tmp/in.err &
