@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 # shellcheck disable=SC2154
-# Sourced by run, after select.sh: the job, a folder with all that the selected
-# tests need where their guests run.
+# run sources this file after select.sh. It makes the job, a directory with
+# everything that the selected tests need where their guests run.
 
-# prepare TEST KERNEL TREE: puts into TREE what its guest needs besides
+# prepare TEST KERNEL TREE: put into TREE what the guest of the test needs
+# besides
 prepare() {
 	local word file
 	for word in $modules; do
@@ -18,11 +19,11 @@ prepare() {
 	[ ! -x "$vm/tests/$1/prepare" ] || "$vm/tests/$1/prepare" "$3" "$2" || die "what test $1 needs could not be prepared"
 }
 
-# skip SELECTION WHY: one result for a test that cannot run on this kernel
+# skip SELECTION WHY: print one result for a test that cannot run on this kernel
 skip() { printf 'ok %s: %s # SKIP %s\n' "$1" "$description" "$2" | tee -a "$results/results.tap"; }
 
-# busybox_guest: the kernel and the initramfs of $selection, whose test travels
-# in an initramfs of its own, after the one that all tests of a kernel share
+# busybox_guest: add the kernel and the initramfs of $selection. Its test is in
+# a second initramfs, after the one that all tests of a kernel share.
 busybox_guest() {
 	local root module
 	if [ ! -e "$job/initrds/$initrd" ]; then
@@ -41,7 +42,7 @@ busybox_guest() {
 	rm -rf "$job/tree"
 }
 
-# systemd_guest: the disk of $selection, and on a second one its test
+# systemd_guest: add the disk of $selection, and its test on a second disk
 systemd_guest() {
 	local image
 	[ -z "$all_stock" ] || die "test $test: a systemd guest has our module installed, -s is for the others"
@@ -62,21 +63,21 @@ systemd_guest() {
 	rm -rf "$job/payload"
 }
 
-# add_test: $selection, whose settings are set, to the job; or a result that
-# says why it is skipped
+# add_test: add $selection, whose settings are set, to the job, or print a
+# result with the reason why it is skipped
 add_test() {
 	local missing='' settle='' script guest_disk=''
 	if is_own "$kernel" && [ "$guest" = systemd ]; then
 		skip "$selection" "its guest is a Debian that boots its own kernel"
 		return
 	fi
-	# The kernel of a systemd guest has what it needs.
+	# The kernel of a systemd guest has every option that the guest needs.
 	if [ "$guest" = busybox ]; then
 		# shellcheck disable=SC2086 # words
 		missing=$(missing_needs "$kernel" $needs)
-		# With DEBUG_KOBJECT_RELEASE a sub-channel's folder stays for up
-		# to four seconds, and VMBus does not survive one of the same
-		# name.
+		# With DEBUG_KOBJECT_RELEASE the directory of a sub-channel
+		# stays for up to four seconds, and VMBus does not survive a
+		# second one with the same name.
 		[ -n "$(missing_needs "$kernel" DEBUG_KOBJECT_RELEASE)" ] || settle=5000
 	fi
 	if [ -n "$missing" ]; then
@@ -87,8 +88,8 @@ add_test() {
 	number=$((number + 1))
 	mkdir -p "$dir"
 	cp "$vm/tests/$test"/* "$top/VERSION" "$dir/"
-	# Whoever sources them takes any other end for a failure. Not every test
-	# has a host.sh.
+	# The guest and the host treat any other end as a failure. Some tests
+	# have no host.sh.
 	for script in guest.sh host.sh; do echo 'exit 0' >>"$dir/$script"; done
 	initrd=$guest-$kernel${stock:+-stock}.img
 	vmlinuz=$guest-$kernel.vmlinuz
@@ -104,11 +105,11 @@ append='$append $verbose' settle='$settle' vmbus='$vmbus' seed='$seed' needless=
 CONF
 }
 
-# make_job: of all tests in $selected
+# make_job: make the job of all tests in $selected
 make_job() {
 	local selection test kernel
 	userland=''
-	# The disks of whole guests: SUITE=FILE
+	# disks has the disks of whole guests as SUITE=FILE.
 	disks=()
 	number=100
 	for selection in "${selected[@]}"; do

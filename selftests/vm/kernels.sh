@@ -1,16 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 # shellcheck disable=SC2034,SC2154
-# Sourced after env.sh: the guest kernels, by the name that tests use. Each is
-# the newest of its Debian suite; `debug` is the 6.12 one with every check that
-# finds a driver's mistakes, `debug-5.10` the same of the oldest. A kernel of
-# the administrator's own (own-kernel.sh) has its release as its name.
+# Scripts source this file after env.sh. It knows the guest kernels by the names
+# that tests use. Each one is the newest of its Debian suite. `debug` is the
+# 6.12 kernel with every check that finds a driver's mistakes, and `debug-5.10`
+# is the same for the oldest kernel. A kernel of the administrator
+# (own-kernel.sh) has its release as its name.
 
 debian_kernels="5.10 6.1 6.12 7"
 debug_kernels="debug debug-5.10"
-# Those that a test runs on if it names none
+# The kernels for a test that names none
 all_kernels="$debian_kernels debug"
-# What the administrator's own kernels consist of, a folder for each release
+# The parts of the administrator's own kernels, with a directory for each
+# release
 own_kernels=$out/kernels
 
 is_own() { [ -n "$1" ] && [ -e "$own_kernels/$1/place" ]; }
@@ -26,8 +28,9 @@ kernel_suite() {
 	esac
 }
 
-# kernel_vmbus KERNEL: the newest version of VMBus that its host speaks. Windows
-# Server 2016 has 4.0, Windows 10 1709 has 4.1, and Windows Server 2022 has 5.3.
+# kernel_vmbus KERNEL: print the newest version of VMBus that the host of this
+# kernel offers. Windows Server 2016 has 4.0, Windows 10 1709 has 4.1, and
+# Windows Server 2022 has 5.3.
 kernel_vmbus() {
 	case $1 in
 	5.10 | debug-5.10) echo 4.0 ;;
@@ -36,22 +39,22 @@ kernel_vmbus() {
 	esac
 }
 
-# host_cpu VERSION: what a host of this version of VMBus adds to hyperv_cpu. The
-# timers of newer hosts interrupt the processor directly; those of older ones
-# send messages, through the page that VMBus uses, too.
+# host_cpu VERSION: print what a host with this version of VMBus adds to
+# hyperv_cpu. The timers of newer hosts interrupt the processor directly. Those
+# of older hosts send messages through the page that VMBus also uses.
 host_cpu() {
 	case $1 in
 	5.*) echo hv-stimer-direct ;;
 	esac
 }
 
-# kernel_root KERNEL: the place of its /image
+# kernel_root KERNEL: print the directory with the /image of the kernel
 kernel_root() { if is_own "$1"; then echo "$own_kernels/$1"; else "$vm/root" "kernel-$(kernel_suite "$1")"; fi; }
 
-# kernel_release ROOT: of the root's unpacked image
+# kernel_release ROOT: print the release of the root's unpacked image
 kernel_release() { cat "$1/image/release"; }
 
-# kernel_config KERNEL: the file with its configuration
+# kernel_config KERNEL: print the path of the kernel's configuration
 kernel_config() {
 	local root release file
 	root=$(kernel_root "$1")
@@ -66,9 +69,9 @@ kernel_config() {
 	die "kernel $1 has no configuration in $root"
 }
 
-# missing_options CONFIG OPTION...: prints those that the configuration does not
-# set, in one line, as CONFIG_X. An OPTION may have several names, A|B, as newer
-# kernels have renamed some.
+# missing_options CONFIG OPTION...: print the options that the configuration
+# does not set, in one line, as CONFIG_X. An OPTION may have several names, A|B,
+# because newer kernels have renamed some.
 missing_options() {
 	local config=$1 option missing=''
 	shift
@@ -76,12 +79,12 @@ missing_options() {
 	echo "${missing#, }"
 }
 
-# missing_needs KERNEL NEED...: prints what of a test's needs the kernel does
-# not have. They are options of its configuration, and
+# missing_needs KERNEL NEED...: print the needs of a test that the kernel does
+# not meet. They are options of its configuration, and
 #   function:NAME   a function that modules may call
 #   signed          the kernel's own uio_hv_generic is signed
-#   takes, refuses  it (the stock one) takes a device without a monitor, or
-#   refuses it, as before Linux 6.10
+#   takes, refuses  the kernel's own uio_hv_generic takes a device without a
+#                   monitor, or refuses it, as before Linux 6.10
 missing_needs() {
 	local kernel=$1 need options=() missing='' said
 	shift
@@ -101,7 +104,8 @@ missing_needs() {
 	echo "${missing#, }"
 }
 
-# stock_says KERNEL WORDS: the kernel's own uio_hv_generic has these words in it
+# stock_says KERNEL WORDS: whether the kernel's own uio_hv_generic contains
+# these words
 stock_says() {
 	local file
 	file=$(stock_module "$1")
@@ -113,26 +117,26 @@ stock_says() {
 	[ "${file:-0}" != 0 ]
 }
 
-# stock_module KERNEL: the file of the kernel's own uio_hv_generic, if it has
-# one
+# stock_module KERNEL: print the path of the kernel's own uio_hv_generic, if it
+# has one
 stock_module() {
 	local root
 	root=$(kernel_root "$1")
 	ls "$root/image/lib/modules/"*/kernel/drivers/uio/uio_hv_generic.ko* 2>/dev/null || true
 }
 
-# What every guest needs of its kernel
+# The options that every guest needs in its kernel
 bench_needs='X86_64 MODULES MODULE_UNLOAD BLK_DEV_INITRD BINFMT_ELF BINFMT_SCRIPT PRINTK TTY SERIAL_8250 SERIAL_8250_CONSOLE PROC_FS SYSFS'
 bench_needs+=' DEVTMPFS TMPFS SHMEM MULTIUSER UNIX FUTEX EPOLL EVENTFD SIGNALFD TIMERFD POSIX_TIMERS ACPI PCI HYPERVISOR_GUEST'
 bench_needs+=' HYPERV|HYPERV_VMBUS UIO VIRTIO_PCI VIRTIO_CONSOLE'
 
-# kernel_modules ROOT DIR MODULE...: the modules and what they need, not
-# compressed, into DIR/lib/modules/RELEASE
+# kernel_modules ROOT DIR MODULE...: copy the modules and their dependencies,
+# not compressed, into DIR/lib/modules/RELEASE
 kernel_modules() {
 	local root=$1 dir=$2 release file to
 	shift 2
 	release=$(kernel_release "$root")
-	# Not every kernel has every module: the debug one has no NIC driver.
+	# A kernel may lack a module: the debug kernel has no NIC driver.
 	for module in "$@"; do
 		{ modprobe -d "$root/image" -S "$release" --show-depends "$module" 2>/dev/null || true; } | awk '$1 == "insmod" { print $2 }'
 	done | sort -u | while read -r file; do
@@ -143,8 +147,8 @@ kernel_modules() {
 		*.zst) zstd -qdc "$file" >"${to%.zst}" ;;
 		*) cp "$file" "$to" ;;
 		esac
-		# A kernel that somebody built may have debugging information,
-		# which the guest's memory has no room for.
+		# A kernel that somebody has built may have debugging
+		# information, for which the guest has too little memory.
 		to=${to%.xz} to=${to%.zst}
 		[ "$(readelf -S "$to" | grep -c ' \.debug_info ')" = 0 ] || strip --strip-debug "$to"
 	done
@@ -153,9 +157,10 @@ kernel_modules() {
 	cp "$root/image/lib/modules/$release/modules.builtin.modinfo" "$dir/lib/modules/$release/" 2>/dev/null || true
 }
 
-# in_kernel KERNEL DIR COMMAND: a command of the shell in DIR, where modules for
-# the kernel can be built: KDIR is what they are built against, "$@" what make
-# must be told besides, such as STOCK, the kernel's own uio_hv_generic
+# in_kernel KERNEL DIR COMMAND: run a shell command in DIR, in a place that can
+# build modules for the kernel. KDIR is the directory against which they are
+# built, and "$@" has further arguments for make, such as STOCK, the kernel's
+# own uio_hv_generic.
 in_kernel() {
 	local kernel=$1 dir=$2 command=$3 root stock
 	root=$(kernel_root "$kernel")
@@ -168,14 +173,14 @@ in_kernel() {
 	fi
 }
 
-# in_place FOLDER DIR COMMAND [STOCK]: the same for a kernel of the
-# administrator's own, whose FOLDER has the file `place`:
+# in_place FOLDER DIR COMMAND [STOCK]: do the same for a kernel of the
+# administrator, whose FOLDER has the file `place`:
 # base   the root that has the compiler and the libraries of the kernel's tools,
 #        or / for this machine
-# usr    the /usr of an unpacked package: it is laid over base's, so that
-#        absolute links and names in it lead into it
-# see    what else must be visible there
-# kdir   what modules are built against
+# usr    the /usr of an unpacked package, which is mounted over that of base, so
+#        that absolute links and names in it lead into it
+# see    other directories that must be visible there
+# kdir   the directory against which modules are built
 # cc     the compiler, if it is not the default
 in_place() {
 	local folder=$1 dir=$2 command=$3 stock=${4:-} arguments
@@ -184,8 +189,8 @@ in_place() {
 		# shellcheck disable=SC1091 # written by own-kernel.sh
 		. "$folder/place"
 		export KDIR=$kdir CC=$cc
-		# BTF would need the pahole of the kernel, and no module needs
-		# BTF.
+		# BTF would need the kernel's version of pahole, and no module
+		# needs BTF.
 		arguments=(CONFIG_DEBUG_INFO_BTF_MODULES= ${cc:+"CC=$cc"} ${stock:+"STOCK=$stock"})
 		[ -z "$stock" ] || see+=("${stock%/*}")
 		# shellcheck disable=SC2016 # expanded by the inner shell
@@ -206,7 +211,8 @@ in_place() {
 	)
 }
 
-# build_module KERNEL: our module for a kernel; prints the place of the .ko
+# build_module KERNEL: build the module for a kernel, and print the path of the
+# .ko
 build_module() {
 	local release src dir=$out/module-$1 log=$out/module-$1.log
 	release=$(kernel_release "$(kernel_root "$1")")
@@ -223,8 +229,8 @@ build_module() {
 	printf '%s\n' "$src/kernel/uio_hv_generic.ko"
 }
 
-# build_test_module KERNEL SOURCE DIR NAME: a module of one file that a test
-# loads beside ours, into DIR as NAME.ko
+# build_test_module KERNEL SOURCE DIR NAME: build a module of one file into DIR
+# as NAME.ko. A test loads it beside the project's module.
 build_test_module() {
 	local name=$4 build=$out/$4-$1
 	rm -rf "$build"

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 # shellcheck disable=SC1090,SC1091,SC2154
-# Sourced by run: runs the guests of the job, on the machine itself or in
-# emulated machines.
+# run sources this file. It runs the guests of the job, on the machine itself or
+# in emulated machines.
 
-# progress NAME [SECONDS]: shows which test runs, and fails when nothing is
-# heard for so long
+# progress NAME [SECONDS]: show which test runs, and fail if nothing arrives for
+# this time
 progress() {
 	local line status
 	while IFS= read -r ${2:+-t "$2"} line || { status=$? && false; }; do
@@ -19,20 +19,20 @@ progress() {
 	[ "$status" -le 128 ]
 }
 
-# Of the disk that takes an outer guest's results, each test has a part of its
-# own, so that none is lost with the guest.
+# Each test has its own part of the disk that receives the results of an outer
+# guest, so no result is lost with the guest.
 result_room=64
 
-# outer_run NAME OUTER TEST...: an outer guest runs these tests, one after the
-# other; fails when it stalls
+# outer_run NAME OUTER TEST...: run these tests in an outer guest, one after the
+# other; fail if the guest stalls
 outer_run() {
 	local name=$1 limit=60 accelerator=(-accel "tcg,thread=multi" -smp "$2") test vmlinuz initrd timeout console files=() status=0
-	# One instruction is 4 ns, and no time passes while nothing runs.
+	# One instruction takes 4 ns, and no time passes while nothing runs.
 	[ "$2" != counted ] || accelerator=(-accel "tcg,thread=single" -icount "shift=2,sleep=off" -smp 1)
 	shift 2
 	local tests=("$@") places=() drives=()
 	local letters=cdefgh disk
-	# They follow the two disks of the job.
+	# These disks follow the two disks of the job.
 	for disk in "${disks[@]}"; do
 		places+=("${disk%%=*}=/dev/vd${letters:${#places[@]}:1}")
 		drives+=(-drive "file=${disk#*=},format=raw,if=virtio,readonly=on")
@@ -75,11 +75,11 @@ CONF
 	return $status
 }
 
-# The outer guest says something every ten seconds, when each of its processors
-# runs; else something is wrong with the emulation, which says nothing about
-# what is tested: the tests that were left are then run in a new one, once, the
-# one that ran at the time last. Ten seconds of instructions take a busy machine
-# longer.
+# The outer guest prints a line every ten seconds if each of its processors
+# runs. A missing line means that the emulation has failed, which is no result
+# of a test. The remaining tests then run in a new outer guest, once, with the
+# test that was running at the end. On a busy machine ten seconds of
+# instructions take longer.
 stall_limit=60
 outer() {
 	local name=$1 kind=$2 test left restarts=0 what
@@ -103,7 +103,7 @@ outer() {
 	done
 }
 
-# run_direct: on the machine itself, one after the other
+# run_direct: run the tests on the machine itself, one after the other
 run_direct() {
 	cat >"$job/outer.conf" <<CONF
 CPU='$hyperv_cpu' PRELOAD='$job/bin/vmbus-host.so' DISKS='${disks[*]}' TESTS='$(ls "$job/tests")' RESULTS='' QEMU='$qemu_command'
@@ -112,12 +112,12 @@ CONF
 	cp -r "$job/tests/." "$results/"
 }
 
-# run_nested: in emulated machines. Emulation is quickest with one processor.
-# Tests that need one outer processor share the machine's cores in two outer
-# guests; a test that asks for two, for its guest or beside it, has the machine
-# for itself: beside another lane, "cpus" took 404 s instead of 40. In a counted
-# outer guest the clock counts instructions: whatever else the machine does, a
-# test measures the same.
+# run_nested: run the tests in emulated machines. Emulation is fastest with one
+# processor. Tests that need one outer processor share the machine's cores in
+# two outer guests. A test that needs two, for its guest or beside it, has the
+# machine for itself: beside another lane, "cpus" took 404 s instead of 40. In a
+# counted outer guest the clock counts instructions, so a test measures the same
+# on a busy machine.
 run_nested() {
 	local first=() second=() pairs=() counted=() dir name
 	lanes=()

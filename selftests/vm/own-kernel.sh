@@ -2,13 +2,12 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2012,SC2154
 # run and check-modules source this file after kernels.sh, for a kernel of the
-# administrator's own: run -K DIR, check-modules KDIR=DIR. DIR is a built kernel
-# tree, whose modules need not be installed, a folder of headers, or a folder
-# into which the packages of one kernel have been unpacked.
+# administrator: run -K DIR, check-modules KDIR=DIR. DIR is a built kernel tree,
+# whose modules need not be installed, a directory of headers, or a directory
+# with the unpacked packages of one kernel.
 
-# resolved DIR PATH: prints where PATH leads if DIR is the root directory, so
-# that absolute links stay inside. It prints nothing for a link that leads
-# nowhere.
+# resolved DIR PATH: print the target of PATH if DIR is the root directory, so
+# that absolute links stay inside. Print nothing if the target does not exist.
 resolved() {
 	local path=$2 target
 	while [ -L "$1$path" ]; do
@@ -21,9 +20,9 @@ resolved() {
 	[ ! -e "$1$path" ] || echo "$path"
 }
 
-# find_own DIR: sets own_release, own_image, own_modules, own_kdir, own_usr and
-# own_config to what it finds in DIR, and to nothing where it finds nothing. It
-# stops if DIR is no kernel at all.
+# find_own DIR: set own_release, own_image, own_modules, own_kdir, own_usr and
+# own_config to the parts that DIR has, and to nothing for the others. Stop if
+# DIR contains no kernel at all.
 find_own() {
 	local usr
 	[ -n "$1" ] || die "-K and KDIR= need a folder with a kernel"
@@ -39,7 +38,7 @@ find_own() {
 	else
 		find_packages
 	fi
-	# Unpacked headers are in a /usr of their own.
+	# Unpacked headers have their own /usr.
 	case $own_kdir in
 	*/usr/src/*) usr=${own_kdir%%/usr/src/*} ;;
 	*/usr/lib/modules/*) usr=${own_kdir%%/usr/lib/modules/*} ;;
@@ -63,7 +62,7 @@ find_tree() {
 	[ ! -e "$own_dir/include/generated/autoconf.h" ] || own_kdir=$own_dir
 }
 
-# releases: prints the releases of all kernels whose parts are in own_dir
+# releases: print the releases of all kernels that have a part in own_dir
 releases() {
 	local path
 	cd "$own_dir" || return
@@ -106,7 +105,7 @@ find_packages() {
 	done
 }
 
-# own_needs WHAT...: stops if find_own has not found the configuration or one of
+# own_needs WHAT...: stop if find_own has not found the configuration or one of
 # image, modules, headers
 own_needs() {
 	local what missing='' lib=lib/modules/$own_release
@@ -132,9 +131,9 @@ own_needs() {
 	[ -z "$missing" ] || die "$own_dir has Linux $own_release, and lacks ${missing#, }"
 }
 
-# image_config: sets own_config to the configuration that CONFIG_IKCONFIG has
-# put into the image itself. The head of a bzImage tells where the compressed
-# kernel is: Documentation/arch/x86/boot.rst.
+# image_config: set own_config to the configuration that CONFIG_IKCONFIG has put
+# into the image itself. The head of a bzImage has the position of the
+# compressed kernel: Documentation/arch/x86/boot.rst.
 image_config() {
 	local sectors offset length payload=$out/.payload-$own_release config=$out/.config-$own_release
 	mkdir -p "$out"
@@ -155,7 +154,7 @@ image_config() {
 	[ ! -s "$config" ] || own_config=$config
 }
 
-# own_options: prints why the configuration is not for a guest of the bench
+# own_options: print why the configuration does not suit a guest of the bench
 own_options() {
 	local missing
 	# shellcheck disable=SC2086 # words
@@ -167,7 +166,8 @@ own_options() {
 	fi
 }
 
-# make_own: puts what find_own has found where kernel_root looks for it
+# make_own: put the parts that find_own has found where kernel_root looks for
+# them
 make_own() {
 	local folder=$own_kernels/$own_release image modules
 	image=$folder/image modules=$folder/image/lib/modules/$own_release
@@ -179,19 +179,19 @@ make_own() {
 	if [ -n "$own_modules" ] && [ "$own_modules" = "$own_dir" ]; then
 		tree_modules "$modules"
 	elif [ -n "$own_modules" ]; then
-		# Hard links, where they are possible: a distribution has half a
-		# gigabyte.
+		# Use hard links where possible, because a distribution's
+		# modules have half a gigabyte.
 		cp -al "$own_modules/." "$modules/" 2>/dev/null || cp -a "$own_modules/." "$modules/"
 		rm -rf "$modules"/{build,source,vdso}
 	fi
-	# Not every depmod reads modules of this kind.
+	# Some versions of depmod cannot read modules of this compression.
 	find "$modules" -name '*.ko.gz' -exec gzip -df {} +
 	touch "$modules"/modules.{builtin,builtin.modinfo,order}
 	depmod -b "$image" "$own_release"
 	if [ -n "$own_kdir" ]; then find_place "$folder"; else write_place "$folder" / ''; fi
 }
 
-# own_boots: stops if a module is not there that every guest needs
+# own_boots: stop if a module is missing that every guest needs
 own_boots() {
 	local module
 	for module in hv_vmbus uio virtio_console; do
@@ -201,7 +201,7 @@ own_boots() {
 	done
 }
 
-# tree_modules INTO: copies the modules of a tree as modules_install does. Lines
+# tree_modules INTO: copy the modules of a tree as modules_install does. Lines
 # of modules.order end with .o or .ko, and some begin with kernel/.
 tree_modules() {
 	local file
@@ -216,7 +216,7 @@ tree_modules() {
 	cp "$own_dir"/modules.builtin{,.modinfo} "$1/" 2>/dev/null || true
 }
 
-# find_place FOLDER: writes FOLDER/place for in_place. It takes this machine or
+# find_place FOLDER: write FOLDER/place for in_place. It names this machine or
 # the Debian root of one of the bench's kernels: the first one in which the
 # tools of the kernel's headers run and whose compiler has the version of the
 # kernel's, or else the first one in which the tools run.
@@ -225,7 +225,7 @@ find_place() {
 	wanted=$(sed -n 's/^CONFIG_GCC_VERSION=\([0-9]*\)[0-9]\{4\}$/\1/p' "$own_config")
 	if [ -z "$own_usr" ]; then
 		see=("$own_kdir")
-		# A tree that was built with O= needs its source, too.
+		# A tree that was built with O= also needs its source.
 		[ ! -e "$own_kdir/source" ] || see+=("$(realpath "$own_kdir/source")")
 	fi
 	if [ -z "${CC:-}" ]; then bases+=(bullseye bookworm trixie sid); fi

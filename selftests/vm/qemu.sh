@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 # shellcheck disable=SC2154
-# Sourced after env.sh: QEMU of a root, run from the host by that root's own
-# loader, so that the host needs no QEMU, no library and no package of another
-# suite.
+# Scripts source this file after env.sh. It runs QEMU of a root from the host
+# with that root's own loader, so that the host needs no QEMU, no library and no
+# package of another suite.
 
-# qemu_of ROOT: its command line, and what QEMU_MODULE_DIR must be for it: else
-# it tries the modules of the machine's own QEMU.
+# qemu_of ROOT: print the command line of the root's QEMU. qemu_modules_of
+# prints the value for QEMU_MODULE_DIR; without it, QEMU tries to load the
+# modules of the machine's own QEMU.
 qemu_of() {
 	echo "$1/usr/lib64/ld-linux-x86-64.so.2 --library-path $1/usr/lib/x86_64-linux-gnu $1/usr/bin/qemu-system-x86_64" \
 		"-L $1/usr/share/seabios -L $1/usr/share/qemu"
@@ -18,12 +19,12 @@ qemu_command=$(qemu_of "$qemu_root")
 QEMU_MODULE_DIR=$(qemu_modules_of "$qemu_root")
 export QEMU_MODULE_DIR
 
-# The processor that makes Linux see Hyper-V; without kvm=off it sees KVM first,
-# and hv_vmbus does not load.
+# With this processor Linux detects Hyper-V. Without kvm=off it detects KVM
+# first, and hv_vmbus does not load.
 hyperv_cpu=host,kvm=off,hv-relaxed,hv-vpindex,hv-time,hv-synic,hv-stimer,hv-runtime,hv-vapic
 
-# Can this machine's KVM be a Hyper-V host? Starts QEMU with the bridge, the
-# processors stopped, and ends it.
+# Check whether this machine's KVM can be a Hyper-V host: start QEMU with the
+# bridge and stopped processors, and end it.
 kvm_is_hyperv() {
 	[ -r /dev/kvm ] && [ -w /dev/kvm ] || return 1
 	# shellcheck disable=SC2086 # a command line
@@ -31,7 +32,7 @@ kvm_is_hyperv() {
 		-device vmbus-bridge -monitor stdio -S >/dev/null 2>&1
 }
 
-# direct, or nested; HYPERV_UIO_VM asks for one of them.
+# Choose the mode, direct or nested. HYPERV_UIO_VM can request one.
 choose_mode() {
 	case ${HYPERV_UIO_VM:-auto} in
 	auto)

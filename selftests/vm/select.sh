@@ -1,18 +1,19 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 # shellcheck disable=SC2034,SC2154
-# Sourced by run, after settings.sh: which tests run on which kernels.
+# run sources this file after settings.sh. It selects the tests and their
+# kernels.
 
-# settings TEST: what its settings say, and these options
+# settings TEST: read the settings of a test, and apply the options of run
 settings() {
 	read_settings "$1"
 	[ -z "$all_stock" ] || stock=1
-	# With -a all run but those that are "always" run by name.
+	# With -a all tests run, except those that only run by name.
 	[ -z "$by_name" ] || [ "$manual" = always ] || manual=''
 	case $manual in 1 | always) manual=$on ;; esac
 }
 
-# list_tests: each with its description and its kernels
+# list_tests: print each test with its description and its kernels
 list_tests() {
 	local test
 	for test in "$vm"/tests/*/; do
@@ -22,7 +23,7 @@ list_tests() {
 	done
 }
 
-# select_tests [TEST[@KERNEL]...]: sets selected to TEST@KERNEL...
+# select_tests [TEST[@KERNEL]...]: set selected to TEST@KERNEL...
 select_tests() {
 	local test argument everything='' on_own some kernel
 	selected=()
@@ -33,9 +34,9 @@ select_tests() {
 	for argument in "$@"; do
 		test=${argument%@*}
 		settings "$test"
-		# On a kernel of the administrator's own runs every test that is
-		# named. Without names, those run that can run on all of
-		# Debian's, and do on some of them.
+		# On a kernel of the administrator every named test runs.
+		# Without names, those tests run that can run on all of Debian's
+		# kernels, and do so on some of them.
 		on_own="${own[*]}" some=''
 		for kernel in $debian_kernels; do
 			[ -z "$everything" ] || [[ " $on " = *" $kernel "* ]] || on_own=''

@@ -1,23 +1,23 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 # shellcheck disable=SC2034,SC2154
-# Sourced after kernels.sh: what a test's settings say (doc/testing.md lists
-# it).
+# Scripts source this file after kernels.sh. It reads the settings of a test,
+# which doc/testing.md lists.
 
 setting_names=(description on guest processors memory outer_guest cpu devices swap timeout
 	modules programs stock append manual needs vmbus reboots packages needless faults)
 
-# What stands for a setting that a test leaves out
+# The defaults of the settings
 default_settings() {
 	local name
 	for name in "${setting_names[@]}"; do printf -v "$name" ''; done
 	on=$all_kernels guest=busybox processors=1 memory=512 timeout=300 packages=deb needless=0 faults=0
 }
 
-# The classes of VMBus are those that the library knows by name.
+# The library knows the classes of VMBus by name.
 class_of() { sed -n "s/^\t{ \"$1\", \"\([0-9a-f-]*\)\", .*/\1/p" "$top/lib/class.c"; }
 
-# device KIND: the class and the instance of a device of the bench
+# device KIND: print the class and the instance of a device of the bench
 device() {
 	local class instance=''
 	case $1 in
@@ -25,7 +25,7 @@ device() {
 	heartbeat) instance=fd149e91-82e0-4a7d-afa6-2a4166cbd7c0 ;;
 	nic) instance=8d1a6d4b-3f55-4e0e-9d3e-5a6b7c8d9e0f ;;
 	nic2) instance=1c9f3b7e-60a2-4d18-8e55-a3b1c5d7f902 ;;
-	# Two of a class that no driver but ours takes
+	# Two devices of a class that no other driver takes
 	device) instance=0f6e8d21-5b7c-4c3a-8e19-2a4d6c8b0e13 ;;
 	device2) instance=0f6e8d21-5b7c-4c3a-8e19-2a4d6c8b0e14 ;;
 	esac
@@ -37,8 +37,8 @@ device() {
 	echo "class=$class${instance:+,instance=$instance}"
 }
 
-# guest_lib: the words of a guest's scripts, and the class and the instance of
-# each of these devices as KIND_class, KIND_instance
+# guest_lib: print the functions for a guest's scripts, and the class and the
+# instance of each of these devices as KIND_class, KIND_instance
 guest_lib() {
 	local kind said
 	cat "$vm/guest/lib.sh"
@@ -47,9 +47,9 @@ guest_lib() {
 	done
 }
 
-# described NAME[=KIND][,PROPERTY=VALUE...]:
-# NAME:class=...,instance=...[,PROPERTY=VALUE...], as run-guest wants a device.
-# What the word says of the instance wins.
+# described NAME[=KIND][,PROPERTY=VALUE...]: print
+# NAME:class=...,instance=...[,PROPERTY=VALUE...], the form that run-guest
+# needs. An instance in the word wins.
 described() {
 	local name=${1%%,*} properties='' kind
 	[[ "$1" != *,* ]] || properties=,${1#*,}
@@ -58,7 +58,7 @@ described() {
 	echo "${name%%=*}:$kind$properties"
 }
 
-# read_settings TEST: sets these variables. A shell of its own reads the file,
+# read_settings TEST: set these variables. A separate shell reads the file,
 # which may have other variables for its own use.
 read_settings() {
 	local said word all=''

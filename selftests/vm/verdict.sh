@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 # shellcheck disable=SC2154
-# Sourced by run: what the guests' results come to.
+# run sources this file. It sums up the results of the guests.
 
-# verdict: prints each test's results, and a failure for a test that left none,
-# and writes them to results.tap; fails if one has failed
+# verdict: print each test's results, and a failure for a test that left none;
+# write them to results.tap; fail if one has failed
 verdict() {
 	local selection name title line passed skipped failed stalls
 	for selection in "$job"/tests/*/; do
@@ -25,8 +25,8 @@ verdict() {
 			*) printf '%s\n' "$line" ;;
 			esac
 		done <"$results/$name/results"
-		# Whoever reads this may not have the logs: what the guest's
-		# kernel said last.
+		# The reader may not have the logs, so print the last lines of
+		# the guest's kernel.
 		if grep -q '^not ok ' "$results/$name/results" && [ -s "$results/$name/console.log" ]; then
 			tail -n 40 "$results/$name/console.log" | tr -d '\r' | cut -c 1-160 | sed 's/^/# console: /'
 		fi

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 # shellcheck disable=SC2012,SC2016,SC2154,SC3043
-# Sourced by a test's guest.sh, inside the guest. Results and messages go to the
-# host through a port of a virtio-serial device, which loses nothing.
+# The guest.sh of each test sources this file inside the guest. Results and
+# messages go to the host through a port of a virtio-serial device, which loses
+# nothing.
 
-# open_port: opens the port as descriptor 3, for this shell and all that it
-# starts: the kernel lets only one process open it.
+# open_port: open the port as descriptor 3, for this shell and all processes
+# that it starts. The kernel lets only one process open the port.
 open_port() {
 	local port
 	modprobe -a virtio_pci virtio_console
@@ -15,26 +16,26 @@ open_port() {
 	exec 3<>"/dev/${port##*/}"
 }
 
-# The port has a name when it can be opened, which is after its file in /dev has
-# appeared.
+# The port can be opened as soon as it has a name, which is after its file has
+# appeared in /dev.
 port_is_there() { grep -qx bench /sys/class/virtio-ports/*/name 2>/dev/null; }
 
-# put LINE: to the host
+# put LINE: send a line to the host
 put() { printf '%s\n' "$*" >&3; }
 
 nap() { sleep 0.1 2>/dev/null || usleep 100000; }
 
 say() { put "say $*"; }
 
-# uptime_s: the guest's clock, in seconds
+# uptime_s: print the uptime of the guest in seconds
 uptime_s() {
 	local now
 	read -r now </proc/uptime
 	echo "${now%%.*}"
 }
 
-# hear WORDS: waits for the host's next line, which must be this one. A guest
-# that still waits when its time is over says so (last_words).
+# hear WORDS: wait for the host's next line, which must be this one. A guest
+# that still waits at its time limit reports that (last_words).
 hear() {
 	local line
 	echo "$*" >/tmp/waits-for
@@ -54,7 +55,7 @@ not_ok() {
 	put "not ok guest $*"
 }
 
-# check DESCRIPTION COMMAND...: one result
+# check DESCRIPTION COMMAND...: print one result
 check() {
 	local description="$1" status
 	shift
@@ -70,7 +71,7 @@ check() {
 	fi
 }
 
-# within SECONDS COMMAND...: true as soon as the command is
+# within SECONDS COMMAND...: succeed as soon as the command does
 within() {
 	local tries=$(($1 * 10))
 	shift
@@ -81,8 +82,8 @@ within() {
 	done
 }
 
-# by_clock SECONDS COMMAND: as within, but on a crowded machine each try may
-# take a second
+# by_clock SECONDS COMMAND: do as within, but measure the time with the clock,
+# because on a busy machine each try may take a second
 by_clock() {
 	local end=$(($(uptime_s) + $1))
 	shift
@@ -93,10 +94,10 @@ by_clock() {
 }
 
 over() { ! kill -0 "$1" 2>/dev/null || grep -q '^State:.Z' "/proc/$1/status" 2>/dev/null; }
-# waiting PID: what a process waits for
+# waiting PID: print what a process waits for
 waiting() { echo "it waits in $(cat "/proc/$1/wchan"), system call $(cat "/proc/$1/syscall")"; }
-# end_of PID SECONDS: the status of a child. One that has not ended by then is
-# killed, and one that does not end then, either, is left alone.
+# end_of PID SECONDS: return the status of a child. Kill a child that has not
+# ended by then, and leave it alone if it still does not end.
 end_of() {
 	by_clock "$2" over "$1" || {
 		note "process $1 has not ended within $2 s: $(waiting "$1")"
@@ -109,8 +110,7 @@ end_of() {
 	wait "$1"
 }
 
-# A guest that is still there shortly before its time limit says what each of
-# its processes waits for.
+# Shortly before the time limit, print what each process of the guest waits for.
 last_words() {
 	local limit pid command
 	limit=$(sed -n 's/.*bench\.limit=\([0-9]*\).*/\1/p' /proc/cmdline)
@@ -138,19 +138,18 @@ vmbus_device() {
 	return 1
 }
 
-# vmbus-bind binds what it finds: VMBus may not have made the device yet when
-# its module is loaded.
+# vmbus-bind binds only the devices that it finds, and VMBus may add the device
+# after its module was loaded.
 bind_fcopy() { within 10 vmbus_device "$fcopy_class" && /usr/lib/udev/vmbus-bind --all; }
 
-# bound CLASS: a UIO driver has the device of a class, whose folder is in
-# $device from here on
+# bound CLASS: whether a UIO driver has the device of a class. Set $device to
+# its directory.
 bound() { device=$(vmbus_device "$1") && ls "$device"/uio/uio*/maps/map0 >/dev/null 2>&1; }
-# rings COUNT: so many channels of $device have a ring file
+# rings COUNT: whether COUNT channels of $device have a ring file
 rings() { [ "$(ls -d "$device"/channels/*/ring 2>/dev/null | wc -l)" = "$1" ]; }
 
-# give_to DRIVER DEVICE...: gives them to this driver, which is loaded, from
-# whatever driver they have; to the one that the kernel chooses if DRIVER is
-# empty
+# give_to DRIVER DEVICE...: load the driver and bind the devices to it, whatever
+# driver they have now. If DRIVER is empty, let the kernel choose the driver.
 give_to() {
 	local driver="$1" device
 	shift
@@ -162,7 +161,7 @@ give_to() {
 }
 give_to_uio() { give_to uio_hv_generic "$@"; }
 
-# An fcopy device and a NIC, $fcopy and $nic, of a test that has these two
+# Set $fcopy and $nic to the two devices of a test that has both.
 bind_fcopy_and_nic() {
 	check "both devices are offered" within 10 sh -c 'test "$(ls /sys/bus/vmbus/devices | wc -l)" -ge 2'
 	fcopy=$(vmbus_device "$fcopy_class")
@@ -171,8 +170,8 @@ bind_fcopy_and_nic() {
 	give_to_uio "$fcopy" "$nic"
 }
 
-# relay COMMAND...: runs a program that prints results, messages for the host,
-# and what went wrong, and passes them on
+# relay COMMAND...: run a program that prints results, messages for the host and
+# errors, and pass them on
 relay() {
 	local line
 	mkfifo /tmp/relay
@@ -189,19 +188,20 @@ relay() {
 	check "${1##*/} has come to its end" wait $!
 }
 
-# driver INSTANCE: the driver that a device has, if any; of the device's folder,
-# too
+# driver INSTANCE: print the driver of a device, if any. The directory of the
+# device can replace its instance.
 driver() { basename "$(readlink "/sys/bus/vmbus/devices/${1##*/}/driver")"; }
 has_driver() { [ "$(driver "$1")" = "$2" ]; }
 
-# The rest of these are for whole guests, which systemd boots.
+# The following functions are for whole guests, which systemd boots.
 journal() { journalctl -b --no-pager -o cat "$@" 2>/dev/null; }
 fcopyd_runs() { [ "$(systemctl is-active hv-fcopyd)" = active ]; }
 fcopyd_waits() { journal -u hv-fcopyd | grep -q '[Ww]aiting'; }
-# fcopyd_at_once: hv-fcopyd opened the device that a start of its unit is about;
-# it has not failed and was not started again
+# fcopyd_at_once: whether hv-fcopyd opened the device at the first start of its
+# unit, without a failure or a restart
 fcopyd_at_once() { [ "$(systemctl show -p NRestarts --value hv-fcopyd)" = 0 ] && [ -z "$(journal -u hv-fcopyd -p warning)" ]; }
-# copy_arrives NAME: a file that the host's copy_asked sends, two results
+# copy_arrives NAME: check in two results a file that the host's copy_asked
+# sends
 copy_arrives() {
 	check "$1: hv-fcopyd runs" within 30 fcopyd_runs
 	say "copy $1"
@@ -209,8 +209,8 @@ copy_arrives() {
 	check "$1: a file arrives" test "$(stat -c %s "/srv/$1")" = 100000
 }
 
-# copy_arrives_at_boot: the same of boot $boot, after what must be true before
-# it, six results
+# copy_arrives_at_boot: do the same in boot $boot, after checks of the state
+# before the copy; six results
 copy_arrives_at_boot() {
 	check "boot $boot: hv-fcopyd waits for a copy" within 60 fcopyd_waits
 	check "boot $boot: uio_hv_generic has the device" has_driver "$(vmbus_device "$fcopy_class")" uio_hv_generic
@@ -219,8 +219,9 @@ copy_arrives_at_boot() {
 	copy_arrives "file-$boot"
 }
 
-# restart: reboots a whole guest. Its agent then runs guest.sh anew, with $boot
-# one higher. (A test needs reboots=1.) One result: the kernel log of this boot.
+# restart: reboot a whole guest. Its agent then runs guest.sh again, with $boot
+# increased by one. (A test needs reboots=1.) Print one result about the kernel
+# log of this boot.
 restart() {
 	check_kernel_log
 	echo "boot=$((boot + 1)) spent=$((spent + $(cut -d. -f1 /proc/uptime) + 5))" >"$bench/next"
@@ -229,13 +230,13 @@ restart() {
 	sleep 1000
 }
 
-# The kernel log's lines that no test may cause, and what kmemleak found where
-# the kernel has it.
+# Print the lines of the kernel log that no test may cause, and the findings of
+# kmemleak if the kernel has it.
 kernel_complaints() {
 	dmesg | grep -Ff "${complaints_file:-/bench/complaints}"
 	if [ -w /sys/kernel/debug/kmemleak ]; then
-		# Objects younger than five seconds are not reported, and one
-		# scan may see a pointer in passing.
+		# kmemleak does not report objects younger than five seconds,
+		# and a single scan may see a stale pointer.
 		sleep 6
 		echo scan >/sys/kernel/debug/kmemleak
 		echo scan >/sys/kernel/debug/kmemleak
