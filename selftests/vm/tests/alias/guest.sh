@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
-# Of hyperv-uio only the module is at work here, from where dkms installs it: no
-# udev rule, no vmbus-bind.
+# The guest has only the module of hyperv-uio, where dkms installs it. It has no
+# udev rule and no vmbus-bind.
 stock=$(cat /stock-driver)
 device='' alias=''
 offered() { device=$(vmbus_device "$fcopy_class"); }
@@ -15,7 +15,7 @@ uio_hv_generic)
 	;;
 '')
 	# Between 6.10 and the commit "Bind to FCopy device by default" the
-	# kernel leaves the device without a driver.
+	# kernel has no driver for the device.
 	load() { ! modprobe "$alias"; }
 	taken() { offered && has_none; }
 	right_module() { [ ! -e /sys/module/uio_hv_generic ]; }

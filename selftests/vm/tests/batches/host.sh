@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 
-# Line by line, as one host: when it goes, it forgets what it has sent and reads
-# again what it held up.
+# All lines go to one program. When a host program ends, it forgets what it has
+# sent, and reads again what it held back.
 conversation() {
 	printf '%s\n' wait-open "hold on" "send 64 96" sync "send-hex 10" "expect-stat interrupts 1 3"
 	guest_says bursts >/dev/null || return
@@ -12,7 +12,8 @@ conversation() {
 
 	printf '%s\n' "hold on" "send-hex 30"
 	full=$(guest_says full) || return
-	# At 12, pending_send_sz: what a packet takes, that is, 1024
+	# The word at 12 is pending_send_sz, and must be the size of a packet,
+	# which is 1024.
 	printf '%s\n' "raw-expect tx 12 00040000" "hold off" "expect $((${full#full } + 50))" "send-hex 31" "expect-hex 32"
 	printf '%s\n' "raw-expect tx 12 00000000" "print full to the host done"
 
@@ -25,8 +26,8 @@ conversation() {
 	printf '%s\n' status "print sub-channels done"
 
 	printf '%s\n' "channel 0" "expect-hex 60" "expect-stat malformed 0 0" "expect-stat dropped 0 0" rescind wait-released "print rescind done"
-	# A packet that claims 8 bytes, less than its own header; then an index
-	# that is no multiple of 8
+	# Send a packet whose length of 8 bytes is less than its own header, and
+	# then an index that is no multiple of 8.
 	printf '%s\n' offer wait-open "packet-raw 06000200010000000000000000000000" "expect-hex 61" "set-index rx write 3" wait-close "print errors done"
 }
 

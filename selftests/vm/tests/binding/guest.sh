@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
-# The agent runs this in each boot, as the boot number $boot.
+# The agent runs this script in each boot. $boot is the number of the boot.
 nic=$nic_instance
 other=$nic2_instance
 device=$device_instance
@@ -13,16 +13,16 @@ interface() { basename "$vmbus/$1"/net/* 2>/dev/null; }
 has_interface() { [ -d "$vmbus/$1/net" ]; }
 default_route() { ip -4 route show default | grep -q 'via 10.55.0.1'; }
 preview() { /usr/lib/udev/vmbus-bind --dry-run --all; }
-# said PATTERN: vmbus-bind has said this in this boot
+# said PATTERN: whether vmbus-bind has logged this in the present boot
 said() { journal -t vmbus-bind | grep -q "$1"; }
 node() { readlink -f /dev/vmbus/tests/device; }
-# What the settings of the rule say, of the node and of the ring file
+# Whether the node and the ring file have the settings of the rule
 settings_hold() {
 	[ "$(stat -Lc %G:%a /dev/vmbus/tests/device)" = nogroup:660 ] &&
 		[ "$(stat -c %G:%a $vmbus/"$device"/channels/*/ring)" = nogroup:660 ] &&
 		[ "$(stat -c %s $vmbus/"$device"/channels/*/ring)" = 131072 ]
 }
-# Opening the node opens the channel, which needs all of this.
+# Open the node, which opens the channel. This needs all of these permissions.
 opens() { setpriv --reuid=nobody --regid=nogroup --clear-groups dd if=/dev/vmbus/tests/device of=/dev/null count=0; }
 offered() { [ -d "$vmbus/$device" ]; }
 not_offered() { ! offered; }
@@ -48,7 +48,7 @@ case $boot in
 	check "vmbus-bind --all: a class of one's own, too" has_driver "$device" uio_hv_generic
 	check "ring size, group and mode" within 5 settings_hold
 	check "a user without privileges opens it" opens
-	# A faulty file, which names the device
+	# Write a faulty file that names the device.
 	printf '[%s]\nring_size=many\n' "$device" >$rules/70-faulty.conf
 	check "a faulty file: vmbus-bind --check names it" sh -c "! /usr/lib/udev/vmbus-bind --check >/tmp/check.txt 2>&1; grep -q '70-faulty.conf:2' /tmp/check.txt"
 	say "rescind 1"
@@ -80,10 +80,10 @@ case $boot in
 	hear rescinded
 	say "offer 2"
 	check "re-offer: ring size, group and mode" within 20 settings_hold
-	# The administrator gets the other NIC back.
+	# The administrator releases the other NIC.
 	check "vmbusctl unbind" vmbusctl unbind $other_mac
 	check "the kernel has the other NIC" within 20 has_interface "$other"
-	# From here on by the name of its interface
+	# From here on the rule names the interface.
 	rm $rules/50-nic.conf
 	printf '[interface %s]\n' "$(interface "$other")" >$rules/50-nic.conf
 	interface "$other" >/root/name
@@ -98,7 +98,7 @@ case $boot in
 	check "udevadm trigger leaves it there" has_driver "$other" hv_netvsc
 	check "vmbusctl bind, again" vmbusctl bind "$(interface "$other")"
 	check "and it is user space's" has_driver "$other" uio_hv_generic
-	# The first one by its MAC, with force
+	# A rule names the first NIC by its MAC, with force.
 	printf '[mac %s]\nforce=yes\n' $nic_mac >$rules/55-force.conf
 	preview >/tmp/preview 2>&1
 	check "preview: with force, the first NIC is bound at the next boot" grep -q "^$nic .*: at the next boot: .*uio_hv_generic" /tmp/preview

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
-# pings BOOT: the guest's network works in this boot
+# pings BOOT: check that the guest's network works in this boot
 pings() {
 	guest_says "network $1\$" || exit 1
 	check "boot $1: the guest answers pings" nic ping 10.55.0.2 10 500
 	tell pinged
 }
-# again NUMBER: the device goes, and comes back
+# again NUMBER: rescind the device, and offer it again
 again() {
 	guest_says "rescind $1\$" || exit 1
 	vmbus_host device rescind wait-released >rescind.out 2>&1 || note "$(cat rescind.out)"

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
-# The agent runs this in each boot, as the boot number $boot. Boot 1 prepares.
-# In even boots the rules of the project are there, in odd ones they are not.
+# The agent runs this script in each boot. $boot is the number of the boot. Boot
+# 1 prepares. The rules of the project are there in even boots only.
 boots=9
 rules=60-hyperv-uio.rules
 
-# events: NAME MICROSECONDS of each event "add" of a VMBus device, from the log
-# of udevd, which says when it begins with a device and when it has done; and of
-# what hangs below it. A line begins with a monotonic time.
+# events: print NAME MICROSECONDS for each event "add" of a VMBus device and of
+# the devices below it. udevd logs when it begins to handle a device and when it
+# has finished. A line begins with a monotonic time.
 events() {
 	journalctl -b -u systemd-udevd -o short-monotonic --no-pager | awk '
 		{ time = $0; sub(/^\[ */, "", time); sub(/\].*/, "", time) }
@@ -30,7 +30,7 @@ check "boot $boot: the system has started" within 300 started
 if [ "$boot" = 1 ]; then
 	printf '[%s]\nring_size=64K\nmode=0660\n' "$device_class" >/etc/hyperv-uio/bind.d/50-own.conf
 	echo 'udev_log=debug' >>/etc/udev/udev.conf
-	# The journal takes all of that.
+	# Let the journal accept all of these lines.
 	mkdir -p /etc/systemd/journald.conf.d
 	printf '[Journal]\nRateLimitIntervalSec=0\n' >/etc/systemd/journald.conf.d/bench.conf
 else

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
-# Half of the boots, but for the first, are of one kind and half of the other.
+# Apart from the first boot, half of the boots are of each kind.
 system=$(guest_says "measured ") || exit 1
-# times KIND WHAT: the median, the least and the largest
+# times KIND WHAT: print the median, the minimum and the maximum
 times() { sed -n "s/^say time $1 $2 //p" ctl.log | spread '%.0f %d %d'; }
 table '%s, %s' "${system#measured }" "median (least to largest), in microseconds"
 for what in device boot uio; do

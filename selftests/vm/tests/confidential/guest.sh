@@ -2,7 +2,7 @@
 # shellcheck shell=sh
 class=$device_class
 refused() { ! modprobe uio_hv_generic >/tmp/said 2>&1 && cat /tmp/said && grep -q "Operation not supported" /tmp/said; }
-# busybox's modprobe tries twice
+# busybox's modprobe tries twice.
 ours() { dmesg | sed -n 's/.*\(uio_hv_generic: .*\)/\1/p' | grep -v taint | sort -u; }
 
 check "the kernel says that the VM is confidential" insmod /confidential.ko

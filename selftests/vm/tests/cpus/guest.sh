@@ -11,7 +11,8 @@ hear "sub-channels"
 check "the sub-channels have rings" within 10 rings 3
 say traffic
 moved=0
-# move CPU: all channels to this processor, as VMBus confirms
+# move CPU: move all channels to this processor, and wait until VMBus confirms
+# it
 move() {
 	local channel
 	for channel in "$device"/channels/*; do

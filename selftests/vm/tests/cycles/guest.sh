@@ -2,8 +2,7 @@
 # shellcheck shell=sh
 modprobe uio_hv_generic
 echo "$fcopy_class" >/sys/bus/vmbus/drivers/uio_hv_generic/new_id
-# A reader that opens the device whenever it is there, and reads until the
-# rescind.
+# reader: open the device whenever it is there, and read until the rescind
 reader() {
 	while :; do
 		dd if=/dev/uio0 of=/dev/null bs=4 2>/dev/null || :

@@ -12,7 +12,7 @@ pid() { systemctl show -p MainPID --value hv-fcopyd; }
 # is.
 stock_driver=''
 if modinfo -F alias hv_utils | grep -q e34bd134e4dec8419ae76b174977c192; then stock_driver=hv_utils; fi
-# Debian 13 has none.
+# Debian 13 has no such daemon.
 distribution_daemon=hv-fcopy-daemon.service
 systemctl cat $distribution_daemon >/dev/null 2>&1 || distribution_daemon=''
 sum() { say "sha $1 $(sha256sum <"/srv/$1" | cut -d' ' -f1)"; }
@@ -61,6 +61,6 @@ check "and hv-fcopyd runs as before" within 20 running
 check "no unit has failed" test -z "$(systemctl --failed --no-legend --plain)"
 say tested
 hear "slow again"
-# Removal gives the device back to the kernel's driver.
+# The removal releases the device to the kernel's driver.
 check "apt removes it all" sh -c 'DEBIAN_FRONTEND=noninteractive apt-get -y purge hyperv-uio hyperv-uio-dkms hyperv-uio-fcopyd hyperv-uio-selftests'
 check "and the device has the driver that it has without us (${stock_driver:-none})" has "$stock_driver"

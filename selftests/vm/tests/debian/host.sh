@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
-# copy NAME BYTES: copies, and compares with what the guest says that it has
+# copy NAME BYTES: copy a file, and compare it with the file that the guest
+# reports
 copy() {
 	check "$1 copy: success" copy_vmfile fcopy --generate "$2:7" --destination "/srv/$1"
 	sent=$(sed -n 's/^sha256 //p' check.out)
@@ -20,7 +21,7 @@ check "five quick cycles" vmbus_host fcopy "cycle 5"
 tell cycled
 guest_says 'back again' || exit 1
 copy third 100000
-# systemd and udev have their own time limits.
+# Delay the host, because systemd and udev have their own time limits.
 vmbus_host fcopy "delay open 1000" "delay close 4000"
 tell slow
 guest_says restarted || exit 1

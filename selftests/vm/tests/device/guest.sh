@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 selftests=/usr/libexec/hyperv-uio/selftests
-# collection PATTERN: of its lines, the one about device.sh says this
+# collection PATTERN: whether the collection's line about device.sh matches
 collection() {
 	"$selftests/run_kselftest.sh" -c uio >/tmp/uio.log 2>&1
 	status=$?

@@ -11,9 +11,9 @@ give_to_uio $devices/"$monitored" $devices/"$plain"
 rings() { [ "$(ls -d $devices/"$monitored"/channels/*/ring $devices/"$plain"/channels/*/ring 2>/dev/null | wc -l)" = 2 ]; }
 check "the NICs are bound" within 10 rings
 
-# DEBUG_KOBJECT_RELEASE leaves the folder of a sub-channel for up to four
-# seconds after VMBus has given back its relid, for which it then cannot make a
-# new one.
+# With DEBUG_KOBJECT_RELEASE the directory of a sub-channel stays for up to four
+# seconds after VMBus has released the relid. VMBus cannot add a directory for
+# the same relid meanwhile.
 pause=0
 case $(uname -r) in *debug*) pause=5 ;; esac
 relay "$program" monitored "$monitored" 3 $pause

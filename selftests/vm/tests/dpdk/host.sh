@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 
-# The sub-channels that the guest asks for, and a packet both ways on each.
+# Offer the sub-channels that the guest requests, and exchange a packet on each.
 subs() {
 	set -- "expect-hex 04" "offer-sub 3"
 	for sub in 1 2 3; do
@@ -11,10 +11,10 @@ subs() {
 	printf '%s\n' "$@"
 }
 
-# All that the guest does, session by session.
+# Accompany the guest through each session.
 conversation() {
 	printf '%s\n' "send-hex 10"
-	# What lies at the beginning of the first half, behind its header.
+	# Check the bytes at the start of the first ring, behind its header.
 	printf '%s\n' "expect-hex 01" "raw-expect tx 4096 0600020003000000.0100000000000000.0100000000000000" "send-hex 11"
 	printf '%s\n' "expect-hex 02" "send-hex 12"
 	printf '%s\n' "expect-hex 03" "sleep 500" "send-hex 13"
@@ -27,7 +27,7 @@ conversation() {
 	printf '%s\n' wait-open "expect-hex 07" rescind wait-released
 }
 
-# The channels as the guest named them, with the bytes of both rings
+# Print the channels as the guest named them, with the sizes of both rings.
 channels() { sed -n 's/^channel [0-9]* relid \([0-9]*\) offered open.* tx \([0-9]*\) rx \([0-9]*\)$/\1 \2 \3/p' "$1" | while read -r relid tx rx; do printf ' %s:%s' "$relid" $((tx + rx)); done; }
 opens() { sed -n 's/^event \(opened\|closed\) channel 0 at .*/\1/p' "$1" | tr '\n' ' '; }
 

@@ -3,8 +3,8 @@
 programs=/usr/libexec/hyperv-uio/selftests/uio
 modprobe uio_hv_generic
 echo "$fcopy_class" >/sys/bus/vmbus/drivers/uio_hv_generic/new_id
-# Opens the device whenever it is there, the moment it is, and polls and reads
-# until the rescind.
+# This program opens the device as soon as it appears, and polls and reads until
+# the rescind.
 "$programs/grab" >/tmp/grab.log 2>&1 &
 pid=$!
 check "the device is there" within 10 test -c /dev/uio0

@@ -3,7 +3,7 @@
 said=$(guest_says cycles) || exit 1
 cycles=${said#cycles }
 
-# cycles COUNT: a rescind, a new offer and 20 packets, so often
+# cycles COUNT: run COUNT cycles of a rescind, a new offer and 20 packets
 cycles() {
 	vmbus_host fcopy "cycle $1 20" >cycle.out 2>&1
 	status=$?
@@ -12,11 +12,11 @@ cycles() {
 }
 
 check "the device is opened" vmbus_host fcopy wait-open
-# The packets come while the driver is still opening the device, and most
-# rescinds do, too.
+# Here the packets arrive while the driver is still opening the device, and so
+# do most rescinds.
 cycles "$cycles"
-# Here the driver learns at once that the device is open, and most rescinds find
-# it in use.
+# Here the host answers the open at once, and most rescinds find the device in
+# use.
 vmbus_host fcopy "delay open 0"
 cycles "$cycles"
 vmbus_host fcopy rescind wait-released

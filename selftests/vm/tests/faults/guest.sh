@@ -3,18 +3,19 @@
 class=$device_class
 programs=/usr/libexec/hyperv-uio/selftests/uio
 driver=/sys/bus/vmbus/drivers/uio_hv_generic
-# both ATTRIBUTE VALUE: of both kinds of allocations
+# both ATTRIBUTE VALUE: set an attribute for both kinds of allocations
 both() { for kind in failslab fail_page_alloc; do echo "$2" >/sys/kernel/debug/$kind/"$1"; done; }
 
 modprobe uio_hv_generic
-# Of a NIC's buffers two pages are enough: each is an allocation. Its rings are
-# 4 MiB in one piece otherwise.
+# Two pages are enough for each buffer of a NIC, because each page is an
+# allocation. Its rings would otherwise be 4 MiB in one piece.
 for size in recv_size send_size; do echo 8192 >$driver/$size; done
 echo "$nic_class 65536" >$driver/ring_size
 for id in $nic_class $class; do echo "$id" >$driver/new_id; done
 check "the NIC is bound" within 10 bound "$nic_class"
 check "the device is bound" within 10 bound "$class"
-# fail-nth alone decides; a report of each fault would look like a complaint.
+# Only fail-nth causes faults. A report of each fault would look like a
+# complaint of the kernel.
 both verbose 0
 both ignore-gfp-wait N
 echo 0 >/sys/kernel/debug/fail_page_alloc/min-order
@@ -30,8 +31,8 @@ for id in $class "$nic_class"; do
 	while read -r line; do note "$line"; done </tmp/check.out
 done
 dmesg -n 5
-# vmalloc() reports each failure, with a stack. That is no complaint when
-# nothing else is in the log.
+# vmalloc() reports each failure with a stack. That is no complaint if the log
+# has nothing else.
 reports=$(dmesg | grep -c 'vmalloc error:')
 only_reports() {
 	dmesg | grep -Ff /bench/complaints | grep -v 'Call Trace:' && return 1
@@ -39,11 +40,11 @@ only_reports() {
 }
 check "the log has no complaints besides $reports reports of vmalloc" only_reports && dmesg -c >/dev/null
 
-# Sub-channels are opened by a work item, which fail-nth does not know:
+# A work item opens the sub-channels, and fail-nth does not apply to it, so
 # allocations in it fail at random.
 bound "$class"
 node=/dev/$(ls "$device/uio")
-# Where the function begins, and the next one
+# Find the start of the function and of the next one.
 begin='' end=''
 while read -r address _ symbol _; do
 	[ -z "$begin" ] || [ -n "$end" ] || end=$address

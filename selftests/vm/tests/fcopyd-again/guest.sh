@@ -14,7 +14,7 @@ start_daemon
 has() { hv-fcopyd --status | grep -q "$1"; }
 check "hv-fcopyd --status: waiting" within 20 has '^state=waiting'
 
-# slow FUNCTION, WORD: hv-fcopyd is held in FUNCTION for seven seconds. The host
+# slow FUNCTION, WORD: hold hv-fcopyd in FUNCTION for seven seconds. The host
 # knows WORD as "slow WORD".
 slow() {
 	hold process start "$1" || return
@@ -25,7 +25,7 @@ slow() {
 	hear "ended $2"
 	was_held
 }
-# arrived NAME SIZE: the file has come once
+# arrived NAME SIZE: whether the file has arrived exactly once
 arrived() { [ "$(stat -c %s "/tmp/in/$1")" = "$2" ] && [ "$(grep -c "/tmp/in/$1: received" /tmp/fcopyd.log)" = 1 ]; }
 
 for id in same new; do
@@ -42,7 +42,7 @@ check "no copy has failed" has '^failed=0$'
 
 say negotiate
 hear "ended negotiate"
-# A file on its way has no name, but /proc shows where it is.
+# An unfinished file has no name, but /proc shows its directory.
 check "a NEGOTIATE ends the copy: the daemon has no file in its hand" within 5 sh -c "! ls -l /proc/$daemon/fd | grep -q /tmp/in"
 check "nothing is left of it" test -z "$(find /tmp/in -name 'cut*' -o -name '.hv-fcopyd.*')"
 check "hv-fcopyd --status: a copy has failed" within 5 has '^failed=1$'
@@ -50,7 +50,7 @@ say after
 hear "ended after"
 check "copies of the same name and of another one arrive" test "$(stat -c %s /tmp/in/cut)" = 50000 -a "$(stat -c %s /tmp/in/other)" = 50000
 
-# nothing_of NAME: no file, and none on its way
+# nothing_of NAME: whether there is no file, and no unfinished one
 nothing_of() {
 	[ -z "$(find /tmp/in -name "$1*" -o -name '.hv-fcopyd.*')" ] && ! find "/proc/$daemon/fd" -exec readlink {} \; | grep -q /tmp/in
 }
@@ -60,7 +60,7 @@ check "a host that announces too little: the files are whole" test "$(stat -c %s
 check "the log has what the host announced" test "$(grep -c 'received 50000 bytes (the host announced' /tmp/fcopyd.log)" = 2
 check "a host that announces too much, and one that leaves gaps: nothing is there" within 5 nothing_of odd
 
-# stuck FUNCTION WORD: the next copy's disk stands still in FUNCTION. The host
+# stuck FUNCTION WORD: let the disk of the next copy hang in FUNCTION. The host
 # knows WORD as "stuck WORD".
 stuck() {
 	hold process start "$1"

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 ok=0x00000000
-# sent_again OUTPUT: the host had to, and every answer was a success
+# sent_again OUTPUT: whether the host had to repeat messages, and every answer
+# was a success
 sent_again() { grep -q '^sent [1-9][0-9]* messages again$' "$1" && ! grep -q 'again 0x' "$1"; }
 
 set --
@@ -26,8 +27,8 @@ copy_is $ok "the same name" --generate 50000:1 --destination /tmp/in/cut
 copy_is $ok "another name" --generate 50000:1 --destination /tmp/in/other
 tell "ended after"
 
-# ends_with STATUS OPTIONS...: how a copy ends that is refused after its START;
-# "nothing" of it is there
+# ends_with STATUS OPTIONS...: check the status of a copy that is refused after
+# its START, and that nothing of it is left
 ends_with() {
 	wanted=$1
 	shift
@@ -42,8 +43,8 @@ check "the WRITEs come from the end: 0x80070057" ends_with 0x80070057 --order re
 check "a WRITE comes before the one that fills its gap: 0x80070057" ends_with 0x80070057 --order swapped
 tell "ended sizes"
 
-# late WHAT OPTIONS...: the answer to WHAT comes after 24 to 30 seconds, as does
-# the one to the same message that was sent again
+# late WHAT OPTIONS...: check that the answer to WHAT comes after 24 to 30
+# seconds, and so does the answer to its repetition
 late() {
 	what=$1
 	shift

@@ -4,7 +4,7 @@ aa=/sys/kernel/security/apparmor
 mount -t securityfs securityfs /sys/kernel/security
 modprobe hv_utils
 check "vmbus-bind binds the device" bind_fcopy
-# The kernel takes a profile in one write.
+# The kernel accepts a profile only in one write.
 check "the kernel takes the profile" dd if=/apparmor/profile of=$aa/.load bs=1M
 check "it is there" grep -q '^hv-fcopyd (enforce)' $aa/profiles
 denied() { dmesg | grep -c 'apparmor="DENIED"'; }
@@ -25,7 +25,8 @@ wait $daemon
 check "hv-fcopyd ended cleanly (exit status $?)" test $? = 0
 check "its recording has the driver's version, and an end" \
 	sh -c 'grep -q " driver=uio_hv_generic module=." /root/fcopy.record && grep -q " end reason=stopped$" /root/fcopy.record'
-# Without this, nothing above would show that anything can be denied.
+# Without this check, the results above would not show that the profile can deny
+# anything.
 check "what it does not need is denied: /proc/version" \
 	sh -c 'hv-fcopyd --check-config --config=/proc/version 2>&1 | grep -q "/proc/version: Permission denied"'
 check "and the kernel says so" test "$(denied)" = 1

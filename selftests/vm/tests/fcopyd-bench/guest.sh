@@ -6,16 +6,16 @@ check "vmbus-bind binds the devices" bind_fcopy
 mkdir -p /tmp/to/tmpfs /tmp/to/ext4
 zcat /upstream/ext4.img.gz >/dev/ram0
 check "an ext4 on a RAM disk, beside a tmpfs" mount -t ext4 /dev/ram0 /tmp/to/ext4
-# Upstream's daemon leaves its data unwritten: nothing writes it during a copy
-# of another daemon.
+# Upstream's daemon does not write its data back. Nothing must do so during a
+# copy of another daemon.
 echo 0 >/proc/sys/vm/dirty_writeback_centisecs
 say version "$(cat /upstream/version), kernel $(uname -r)"
 
 daemons="upstream ours $(ls /upstream/variants 2>/dev/null | tr '\n' ' ')"
 instance=eb765408-105f-49b6-b4aa-c123b64d
 
-# start DAEMON SIZE: the daemon with rings of SIZE bytes; its process is
-# $pid_DAEMON
+# start DAEMON SIZE: start the daemon with rings of SIZE bytes; $pid_DAEMON is
+# its process
 start() {
 	local number=0 suffix who
 	for who in $daemons; do
@@ -43,7 +43,7 @@ end() {
 	wait "$(pid_of "$1")"
 }
 
-# costs: "DAEMON NANOSECONDS WAITS" of each daemon
+# costs: print "DAEMON NANOSECONDS WAITS" for each daemon
 costs() {
 	local who pid
 	for who in $daemons; do
@@ -54,8 +54,8 @@ costs() {
 
 for who in $daemons; do start "$who" 20480; done
 
-# The kernel counts system calls with a histogram, which costs time: only while
-# nothing is timed.
+# The kernel counts system calls with a histogram, which costs time, so use it
+# only while nothing is timed.
 mount -t tracefs tracefs /sys/kernel/tracing 2>/dev/null
 histogram=/sys/kernel/tracing/events/raw_syscalls/sys_enter
 calls() { sed -n 's/^{ id: sys_\([^ ]*\) .* hitcount: *\([0-9]*\).*/\1=\2/p' $histogram/hist | tr '\n' ' '; }

@@ -7,20 +7,19 @@ for device in $devices; do daemons="$daemons${daemons:+ }${device%%:*}"; done
 backwards=''
 for who in $daemons; do backwards="$who $backwards"; done
 
-# KVM's counters of the guest are in debugfs, which the outer guest has not
-# mounted, and another machine may have. The exits are 0 where KVM does not tell
-# them.
+# KVM has the counters of the guest in debugfs. The outer guest has not mounted
+# it, and another machine may have. The exits are 0 if KVM does not count them.
 [ -z "$RESULTS" ] || mount -t debugfs debugfs /sys/kernel/debug
 exits() { cat /sys/kernel/debug/kvm/"$guest_pid"-*/exits 2>/dev/null || echo 0; }
 
-# counters DAEMON: "interrupts signals packets" of its device so far
+# counters DAEMON: print "interrupts signals packets" of its device so far
 counters() {
 	vmbus_host "$1" stats >stats.out 2>&1
 	for name in interrupts hypercalls packets-to-guest; do sed -n "s/^stat $name //p" stats.out; done | tr '\n' ' '
 }
 
-# copy DAEMON PLACE NAME OPTIONS... FILE: a file is read, as making its bytes up
-# would take the host longer
+# copy DAEMON PLACE NAME OPTIONS... FILE: copy a file, because generating its
+# contents would take the host longer
 copy() {
 	who=$1 place=$2 name=$3
 	shift 3
@@ -30,10 +29,10 @@ copy() {
 	}
 }
 
-# value NAME: of the copy that has ended
+# value NAME: print a value of the finished copy
 value() { sed -n "s/^$1 //p" copy.out; }
 
-# file PACKETS NAME: a source of so many packets
+# file PACKETS NAME: make a source file of PACKETS packets
 file() { head -c $(($1 * fragment)) /dev/urandom >"$2"; }
 file 1 short
 file 1000 long
@@ -55,8 +54,8 @@ for who in $daemons; do
 	check "$who: what arrived is what was sent" test "$(echo "$said" | cut -d' ' -f3)" = "$(value sha256)"
 done
 
-# "PLACE DAEMON ROUND MB/s us/packet COMPLETE exits" of each copy; "PLACE DAEMON
-# interrupts signals wake-ups us" of each block
+# numbers has "PLACE DAEMON ROUND MB/s us/packet COMPLETE exits" for each copy,
+# and "PLACE DAEMON interrupts signals wake-ups us" for each block.
 : >numbers
 : >costs
 for place in tmpfs ext4; do
@@ -92,14 +91,14 @@ for place in tmpfs ext4; do
 				ns[who] / packets[who] / 1e3 }' >>costs
 done
 
-# "QUEUE DAEMON MB/s interrupts signals"
+# queued has "QUEUE DAEMON MB/s interrupts signals".
 : >queued
 for queue in 2 8; do
 	for who in $daemons; do
 		tell "queue $queue $who"
 		guest_says "queue $queue $who\$" >/dev/null || exit 1
 		copy "$who" tmpfs first short
-		# The kernel tree's stands still when packets are ahead.
+		# The kernel tree's daemon hangs if packets are queued.
 		patience=60
 		[ "$who" != upstream ] || patience=5
 		for try in 1 2 3; do
@@ -113,10 +112,12 @@ for queue in 2 8; do
 done
 rm -f short long timed
 
-# column FILE FIRST DAEMON COLUMN: of the lines that begin with these two words
+# column FILE FIRST DAEMON COLUMN: print a column of the lines that begin with
+# these two words
 column() { awk -v "first=$2" -v "who=$3" -v "c=$4" '$1 == first && $2 == who { print $c }' "$1"; }
 number() { column "$@" | spread '%.2f'; }
-# ratio PLACE DAEMON: its MB/s to the kernel tree's in each round
+# ratio PLACE DAEMON: print the ratio of its MB/s to those of the kernel tree's
+# daemon in each round
 ratio() {
 	awk -v "place=$1" -v "who=$2" '$1 == place {
 		if ($2 == "upstream") base[$3] = $4
@@ -149,8 +150,9 @@ for place in tmpfs ext4; do
 done
 table '%s' "interrupts, signals to the host (hypercalls), wake-ups, exits to KVM and the daemon's processor time are for each packet"
 table '%s' ''
-# per_packet DAEMON: "name count" of the system calls of one WRITE: START's and
-# COMPLETE's are in both copies, and the second count has the first copy's, too.
+# per_packet DAEMON: print "name count" of the system calls for one WRITE. Both
+# copies have the calls of START and COMPLETE, and the second count includes the
+# first copy.
 per_packet() {
 	awk -v "who=$1" '$1 == who { n[$4] += $2 == "long" ? $3 : -2 * $3 }
 		END { for (call in n) if (n[call] / 999 >= 0.005) printf "%s %.2f\n", call, n[call] / 999 }' calls | sort -k 2nr -k 1

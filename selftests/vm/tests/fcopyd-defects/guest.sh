@@ -13,7 +13,7 @@ echo platform >/sys/power/pm_test
 bound() { device=$(vmbus_device "$fcopy_class") && /usr/lib/udev/vmbus-bind --all && ls "$device"/uio/uio*/maps/map0; }
 size() { if [ -e "$1" ]; then stat -c %s "$1"; else echo none; fi; }
 alive() { kill -0 $pid 2>/dev/null && ! grep -q '^State:.Z' /proc/$pid/status; }
-# What became of it: "alive" or its exit status
+# Print the state of the daemon: "alive" or its exit status.
 state() {
 	if alive; then
 		echo alive
@@ -107,8 +107,8 @@ for who in upstream ours; do
 			say "awake $who"
 		fi
 		hear "look $who $letter"
-		# Not in a process of its own, which could not wait for the
-		# daemon
+		# Run this in the same shell, because another process could not
+		# wait for the daemon.
 		look_$letter >/tmp/facts
 		say "facts $who $letter $(tr '\n' ' ' </tmp/facts | sed 's/ $//')"
 		kill -KILL $pid 2>/dev/null

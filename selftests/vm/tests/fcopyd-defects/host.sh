@@ -3,7 +3,7 @@
 # shellcheck disable=SC2015
 guest_says version || exit 1
 
-# Messages in hex, numbers little-endian
+# These functions build messages in hex, with little-endian numbers.
 hex16() { printf '%02x%02x' $(($1 & 255)) $(($1 >> 8 & 255)); }
 hex32() { hex16 $(($1 & 65535)) && hex16 $(($1 >> 16 & 65535)); }
 hex64() { hex32 $(($1 & 4294967295)) && hex32 $(($1 >> 32)); }
@@ -14,26 +14,27 @@ units() {
 	zeros $((520 - ${#text} / 2))
 }
 message() { printf '01000000%s03000000070001000100%s0000000001030000%s' "$(hex32 $((${#1} / 2 + 20)))" "$(hex16 $((${#1} / 2)))" "$1"; }
-# start NAME FLAGS SIZE, write OFFSET SIZE: of three bytes; end OPERATION
+# start NAME FLAGS SIZE; write OFFSET SIZE, with three bytes of data; end
+# OPERATION
 start() { message "$(hex32 0)$(zeros 32)$(units "$1")$(units /tmp/in)$(hex32 "$2")$(hex64 "$3")"; }
 write() { message "$(hex32 1)$(zeros 36)$(hex64 "$1")$(hex32 "$2")616263"; }
 end() { message "$(hex32 "$1")$(zeros 32)"; }
 overwrite=1 complete=2 cancel=3
 
-# ask HEX...: prints the statuses of the answers, "none" where none comes
+# ask HEX...: send messages, and print the statuses of the answers, or "none"
 ask() {
 	for hex in "$@"; do
 		vmbus_host fcopy "send-hex $hex" "show ${patience}000" 2>&1 | tr -d ' ' |
 			sed -n -e 's/^packetnone/none/p' -e 's/^packet.\{40\}\(..\)\(..\)\(..\)\(..\).*/0x\4\3\2\1/p' | tr '\n' ' '
 	done
 }
-# copy OPTIONS...: prints the status that a copy ends with
+# copy OPTIONS...: make a copy, and print its status
 copy() { "$bin/copy-vmfile" --timeout "$patience" fcopy.sock --generate 5000:1 --destination /tmp/in/ "$@" 2>&1 | sed -n -e 's/^status \(0x[0-9a-f]*\).*/\1/p' -e 's/^copy-vmfile: .*/none/p'; }
-# word N LINE: the word N of the facts or of a result
+# word N LINE: print the word N of the facts or of a result
 word() { echo "$2" | cut -d' ' -f"$1"; }
 
-# say_X sends, and leaves the answers in $said; judge_X sets $bad when the
-# defect shows, and $text, what is seen.
+# say_X sends messages and leaves the answers in $said. judge_X sets $bad if the
+# defect shows, and describes in $text what it has observed.
 say_a() { said=$(ask "$(start a 0 100000)" "$(write 0 30000)"); }
 judge_a() { bad=$([ "$facts" = none ] || [ "$facts" -le 3 ] || echo 1) text="a WRITE of 3 bytes that says 30000: $(word 2 "$said"), file: $facts"; }
 say_b() { said=$(ask "$(start b $overwrite 0)" "$(end $complete)" "$(end 0)"); }
@@ -78,8 +79,8 @@ say_o() {
 	hex=$(end $cancel)
 	{
 		echo "hold on"
-		# An interrupt for each: the other takes one packet for each,
-		# and would not come to fill its ring.
+		# Interrupt for each packet. The other daemon takes one packet
+		# per interrupt, and would otherwise not fill its ring.
 		for _ in $(seq 220); do printf 'send-hex %s\nsignal\nsleep 15\n' "$hex"; done
 		printf 'sleep 1000\nhold off\ndrain 3000\n'
 	} | "$bin/vmbus-host" -t 20 fcopy.sock >o.out 2>&1
@@ -116,7 +117,7 @@ say_v() {
 judge_v() { bad=$([ "$said $(word 1 "$facts")" = "0x00000000 alive" ] && [ "$(word 2 "$facts")" -lt 100 ] || echo 1) text="the machine hibernates: $(gone); a copy after it: ${said:-none}"; }
 
 for who in upstream ours; do
-	# The other does not answer everything.
+	# The other daemon does not answer every message.
 	patience=8
 	[ $who = upstream ] || patience=60
 	for letter in a b c d e f g h i j k l m n o q r s t u p v; do
@@ -125,7 +126,7 @@ for who in upstream ours; do
 		said='' bad='' text=''
 		case $letter in
 		n | r | s | t) ;;
-		# One that is refused: it agrees on versions, and opens no file.
+		# Make a copy that is refused: it negotiates and opens no file.
 		j) copy --source hello --destination /tmp/none/ >/dev/null ;;
 		*) hello=$(copy --source hello) && [ "$hello" = 0x00000000 ] || note "$who $letter: the copy before it ended with '$hello'" ;;
 		esac
@@ -134,8 +135,8 @@ for who in upstream ours; do
 		facts=$(guest_says "facts $who $letter") || exit 1
 		facts=${facts#"facts $who $letter "}
 		judge_$letter
-		# Of ours there is nothing to be seen in this guest: other tests
-		# build it.
+		# This guest cannot show anything about hv-fcopyd on arm64;
+		# other tests build it.
 		[ $who$letter != ourst ] || text="arm64: make check builds it and runs its tests"
 		note "table $letter | $who | $text"
 		case $who$letter in
@@ -144,8 +145,8 @@ for who in upstream ours; do
 		upstream*) check "$letter, upstream does: $text" test "$bad" = 1 ;;
 		ours*) check "$letter, ours does not: $text" test -z "$bad" ;;
 		esac
-		# What waited for the ring goes with the daemon, which the guest
-		# has ended by now.
+		# The message that waited for the ring goes with the daemon,
+		# which the guest has ended by now.
 		[ $letter != o ] || "$bin/vmbus-host" -t 20 fcopy.sock wait-close "hold off" >o.out 2>&1
 		[ $letter != p ] || vmbus_host fcopy wait-released offer wait-offered >p.out 2>&1 || note "$(cat p.out)"
 	done

@@ -13,8 +13,8 @@ status_of() {
 	esac
 }
 
-# show STRING [QUOTE]: the table has no room for paths of hundreds of
-# characters.
+# show STRING [QUOTE]: print a path for the table, and shorten it if it has
+# hundreds of characters
 show() {
 	bytes=$(printf '%s' "$1" | wc -c)
 	case $bytes in
@@ -24,7 +24,7 @@ show() {
 	esac
 }
 
-# The host has heard the status that it must hear, and the guest has what the
+# Check that the host got the expected status, and that the guest has what the
 # host sent.
 arrived() {
 	status_is "$wanted" copy.out || return 1

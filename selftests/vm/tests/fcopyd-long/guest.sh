@@ -2,7 +2,7 @@
 # shellcheck shell=sh disable=SC2154,SC2086
 conf=/tmp/fcopyd.conf
 modprobe -a hv_utils ext4
-# In an order that their dependencies allow, sooner or later
+# Try several times, because the modules depend on each other.
 for _ in 1 2 3 4; do
 	for module in /long/modules/"$(uname -r)"/*.ko; do insmod "$module" 2>/dev/null; done
 done
@@ -82,8 +82,8 @@ check "and after each start nothing is left beside them" test "$kept$(leftovers)
 
 end
 
-# What the file that the loop device writes to has at a moment is what a disk
-# would have when the power goes.
+# The file of the loop device contains at each moment what a disk would contain
+# after a power loss.
 i=0 partial='' kept=0
 before=$(grep -c ' receiving ' /tmp/fcopyd.log) done=$(grep -c ' received ' /tmp/fcopyd.log)
 state=/tmp/ext4/state

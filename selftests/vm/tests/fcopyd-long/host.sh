@@ -24,7 +24,7 @@ tell versions
 said=$(guest_says sha | sed 's/^sha //')
 check "SHA-256 of two versions" test "$said" = "$sums"
 
-# begin N: a copy of a version over the other
+# begin N: start a copy of one version over the other
 begin() {
 	where=/tmp/ext4
 	[ $(($1 % 2)) = 0 ] || where=/tmp/fat
@@ -59,7 +59,7 @@ for moment in $(moments "$seed"); do
 	i=$((i + 1))
 	begin $i taken
 	sleep "$moment"
-	# One program at a time has the device.
+	# Only one program can have the device.
 	kill -9 $copy 2>/dev/null
 	wait $copy 2>/dev/null
 	vmbus_host fcopy rescind wait-released offer >toggle.out 2>&1 || note "toggle $i: $(cat toggle.out)"

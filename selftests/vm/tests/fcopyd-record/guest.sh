@@ -3,7 +3,7 @@
 modprobe hv_utils
 check "vmbus-bind binds the device" bind_fcopy
 
-# begin RECORDING: an empty /tmp/in, and a daemon that records
+# begin RECORDING: empty /tmp/in, and start a daemon that records
 begin() {
 	rm -rf /tmp/in /tmp/state
 	mkdir -p /tmp/in
@@ -17,10 +17,10 @@ end() {
 	kill $daemon
 	wait $daemon
 }
-# files: the names and sizes of what has arrived
+# files: print the names and sizes of the files that have arrived
 files() { (cd /tmp/in && find . -type f -exec stat -c '%n %s' {} + | sort); }
-# messages RECORDING: what the host sent, then what the guest sent, without the
-# times, as a message and an answer may cross
+# messages RECORDING: print the messages of the host and then those of the
+# guest, without the times, because a message and an answer may cross
 messages() { for side in host guest; do sed -n "s/^[0-9]* $side /$side /p" "$1"; done; }
 
 check "a first hv-fcopyd begins" begin /tmp/first
@@ -33,8 +33,8 @@ check "it is complete" sh -c 'head -n 1 /tmp/first | grep -q "^0 begin hv-fcopyd
 check "it has the device, the driver's version and the rings" grep -qE '^[0-9]+ open device=/dev/uio[0-9]+ class=34d14be3-.* instance=eb765408-.* driver=uio_hv_generic module=[^ ]+ relid=[1-9][0-9]* to-host=[0-9]+ from-host=[0-9]+ monitored=0$' /tmp/first
 check "it has names as they were sent" grep -q 'what=START .* source=secret destination=/tmp/in/secret ' /tmp/first
 check "it has wake-ups, signals and masks" sh -c 'grep -q " wake error=0$" /tmp/first && grep -q " signal count=1$" /tmp/first && grep -q " ring text=to the host: .*interrupt mask " /tmp/first'
-# The file has these lines: "the quick brown fox 0123456789". The numbers are
-# their bytes.
+# The file has lines "the quick brown fox 0123456789", and the numbers are their
+# bytes.
 check "it has no contents of files" sh -c '! grep -qiE "quick|brown|56789|717569636b|62726f776e|3536373839" /tmp/first'
 check "those would be found" sh -c 'grep -q brown /tmp/in/secret && od -An -v -tx1 /tmp/in/secret | tr -d " \n" | grep -q 62726f776e'
 check "a file that exists is no recording" sh -c 'hv-fcopyd --foreground --state-dir=/tmp/state --record=/tmp/first 2>/tmp/refused; test $? = 73 && grep -q "/tmp/first: File exists" /tmp/refused'

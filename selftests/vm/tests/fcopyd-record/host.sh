@@ -26,7 +26,8 @@ check "and says how many" grep -qE '^sent [1-9][0-9]+ packets, [1-9][0-9]+ answe
 tell replayed
 
 guest_says differently || exit 1
-# One file is there already, so its START is refused, and what follows it.
+# One file exists already, so the daemon refuses its START and the messages
+# after it.
 check "a difference is found" sh -c '! "$@"' sh "$bin/replay-fcopy" --timeout 60 fcopy.sock recording
 cp check.out replay.out
 check "and named" grep -qx "difference in line [0-9]*: the status is 0x80070050, in the recording $ok" replay.out ||

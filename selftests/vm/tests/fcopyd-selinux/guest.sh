@@ -6,8 +6,8 @@ insmod "/selinux/modules/$(uname -r)/loop.ko"
 check "vmbus-bind binds the device" bind_fcopy
 mkdir -p /run/hv-fcopyd /srv /var/lib/hv-fcopyd /usr/local/bin /home/user /mnt/tmpfs /mnt/disk
 mount -t tmpfs tmpfs /mnt/tmpfs
-# Where files are made by name or get a label, it is on a disk: the policy has a
-# label for that, but none for a rootfs.
+# Put files that need a label on a disk, because the policy has no label for
+# files of a rootfs.
 zcat /selinux/disk.gz >/tmp/disk
 mount -t ext4 -o loop /tmp/disk /mnt/disk
 for place in etc home srv var/lib; do
@@ -23,7 +23,7 @@ chown 1000 /home/user /home/user/theirs
 chmod 700 /home/user
 
 mount -t selinuxfs selinuxfs $se
-# The kernel takes a policy in one write.
+# The kernel accepts a policy only in one write.
 check "the kernel takes the policy, with our module in it" dd if=/etc/selinux/default/policy/policy.33 of=$se/load bs=16M
 restorecon -RF / >/tmp/restorecon.log 2>&1 || note "restorecon: $(tail -n 1 /tmp/restorecon.log)"
 label() { getfattr -h -n security.selinux "$1" | sed -n 's/^security.selinux="[^:]*:[^:]*:\([^:]*\):.*/\1/p'; }
@@ -31,12 +31,13 @@ has_label() { test -n "$2" -a "$(label "$1")" = "$2" || { label "$1" && false; }
 check "the daemon has its label" has_label /usr/sbin/hv-fcopyd hv_fcopyd_exec_t
 check "so has its state" has_label /var/lib/hv-fcopyd hv_fcopyd_var_lib_t
 check "the device has the policy's own" has_label /dev/uio0 userio_device_t
-# Each denial has its line.
+# Let the kernel log every denial.
 echo 0 >/proc/sys/kernel/printk_ratelimit
 check "SELinux enforces" sh -c "echo 1 >$se/enforce && grep -qx 1 $se/enforce"
 
 denials() { dmesg | grep 'avc: *denied' | grep -e 'scontext=[^ ]*:hv_fcopyd_t:' -e 'comm="hv-fcopyd"'; }
-# run [-r]: starts the daemon; where it does not wait, no copy would ever end
+# run [-r]: start the daemon, and wait until it waits for the host, because a
+# copy would otherwise never end
 run() {
 	/selinux/unit "$@" /tmp/fcopyd.log hv-fcopyd --foreground &
 	daemon=$!
@@ -46,7 +47,7 @@ run() {
 	}
 	check "it is in its domain" grep -q ':hv_fcopyd_t:' /proc/$daemon/attr/current
 }
-# end: ends it, and nothing that it asked for was denied
+# end: end the daemon, and check that nothing was denied
 end() {
 	kill $daemon
 	wait $daemon
@@ -63,7 +64,7 @@ for file in /srv/x/y/a /file /usr/local/bin/a /etc/a /etc/link /home/user/a /mnt
 	check "$file is there, with the label of its directory: $(label $file)" placed $file
 done
 end
-# copied FILE CONTEXT: it is new, and has this
+# copied FILE CONTEXT: whether the file is new and has this context
 copied() { test -s "$1" -a "$1" -nt /tmp/before && getfattr -n security.selinux "$1" | grep -qxF "security.selinux=\"$2\""; }
 check "/etc/shadow is new, with the label of the old one" copied /etc/shadow system_u:object_r:shadow_t:s0
 check "a user's file is new, with the label and the SELinux user of the old one" copied /home/user/theirs unconfined_u:object_r:user_home_t:s0
@@ -74,12 +75,12 @@ hear copied again
 check "a new file has the label that fcopyd.conf names" copied /home/user/b system_u:object_r:usr_t:s0
 end
 
-# Without this, nothing above would show that anything can be denied. A shell in
-# the domain tries:
+# Without this check, the results above would not show that the policy can deny
+# anything. A shell in the domain tries:
 in_domain() { /selinux/unit /tmp/shell.log /selinux/busybox sh -c "$1"; }
 check "a shell in the domain can write a file" in_domain 'echo text >/srv/text'
-# denied TYPE DESCRIPTION COMMAND: it fails, and the kernel says that it was
-# denied the type
+# denied TYPE DESCRIPTION COMMAND: check that the command fails, and that the
+# kernel has logged a denial for the type
 denied() {
 	before=$(denials | wc -l)
 	in_domain "$3"

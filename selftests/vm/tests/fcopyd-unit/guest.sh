@@ -30,7 +30,8 @@ check "immutable directory: nothing is in it" test -z "$(ls -A /srv/fixed)"
 check "systemctl status: it waits again" within 5 status_text '^StatusText=Waiting'
 check "journal: four files received" test "$(lines FCOPY_EVENT=received)" = 4
 check "journal: one refused, and why" test "$(lines FCOPY_EVENT=refused FCOPY_STATUS=0x80070050 FCOPY_REFUSAL=exists FCOPY_FILE=/srv/old)" = 1
-# Suspends and resumes every device, and VMBus itself, without writing an image.
+# This suspends and resumes every device and VMBus itself, without writing an
+# image.
 echo platform >/sys/power/pm_test
 check "the machine hibernates and comes back" sh -c 'echo disk >/sys/power/state'
 check "the same hv-fcopyd waits again" within 20 sh -c \
@@ -67,7 +68,7 @@ check "nothing is left of that copy" test -z "$(ls -A /srv/half)$(ls -A /var/lib
 say restarted
 hear end
 
-# Recordings as doc/testing.md and hv-fcopyd(8) ask for them
+# Make recordings as doc/testing.md and hv-fcopyd(8) describe.
 copies() { grep -c " what=$1 status=0x00000000 " "$2"; }
 systemctl stop hv-fcopyd
 hv-fcopyd --foreground --record=/root/fcopy.record 2>/root/fcopy.log &

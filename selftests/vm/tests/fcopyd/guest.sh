@@ -13,7 +13,7 @@ start() {
 	hv-fcopyd --foreground --config=$conf --state-dir=/tmp/state >>/tmp/fcopyd.log 2>&1 &
 	daemon=$!
 }
-# Milliseconds, by chance
+# Sleep for a random number of milliseconds.
 moment() { usleep $(($(od -An -N2 -tu2 /dev/urandom) % $1 * 1000)); }
 whole() { [ ! -e "/tmp/in/$1" ] || [ "$(stat -c %s "/tmp/in/$1")" = $size ]; }
 leftovers() { find /tmp -name '.hv-fcopyd.*'; }

@@ -2,7 +2,7 @@
 # shellcheck shell=sh
 size=1000000
 
-# Milliseconds, by chance
+# Sleep for a random number of milliseconds.
 moment() { sleep "$(awk -v "seed=$(od -An -N2 -tu2 /dev/urandom)" "BEGIN { printf \"%.3f\", seed % $1 / 1000 }")"; }
 ok=0x00000000
 

@@ -13,7 +13,8 @@ check "four devices are offered" within 10 offered
 modprobe uio
 echo 0 >/sys/bus/vmbus/drivers_autoprobe
 
-# KiB of free pages, those that processors keep for themselves too.
+# Print the KiB of free pages, including those that processors keep for
+# themselves.
 free() {
 	sync
 	echo 3 >/proc/sys/vm/drop_caches
@@ -23,8 +24,8 @@ free() {
 each() { for instance in $instances; do echo "$instance" >$driver/"$1" || return; done; }
 maps() { for map in "$devices/$1"/uio/uio*/maps/map*; do printf '%s %d\n' "$(sed 's/:.*//' "$map/name")" "$(cat "$map/size")"; done; }
 
-# measure MODULE: sets used, the KiB of a bound device: the middle one of three
-# measurements; the first binding is not one.
+# measure MODULE: set used to the KiB of a bound device, the median of three
+# measurements. The first binding does not count.
 measure() {
 	insmod "$1"
 	for instance in $instances; do echo uio_hv_generic >$devices/"$instance"/driver_override; done
@@ -48,7 +49,7 @@ check "the kernel's module binds all four: $used KiB each" test "$used" -gt 0
 stock=$used
 measure "$(find /lib/modules/*/updates -name 'uio_hv_generic.ko')" "ours               "
 check "ours binds all four: $used KiB each" test "$used" -gt 0
-# The kernel may free a page or two of its own meanwhile.
+# The kernel may free a few pages of its own meanwhile.
 check "that is its rings of $rings KiB, less a tenth at most, and less than 48 KiB more" test "$used" -ge $((rings - rings / 10)) -a "$used" -lt $((rings + 48))
 check "ours has no buffers" test "$buffers" = 0
 check "it takes less than the kernel's" test "$used" -lt "$stock"

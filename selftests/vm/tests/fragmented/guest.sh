@@ -6,14 +6,15 @@ driver=/sys/bus/vmbus/drivers/uio_hv_generic
 opens() { "$programs/open_close" "$1" 1; }
 set_to() { echo "$1" >"$files/ring_size"; }
 reason="no contiguous memory for two rings of 2097152 bytes"
-# try COMMAND...: it works, or fails for want of memory with this reason
+# try COMMAND...: check that the command succeeds, or fails because of missing
+# memory with this reason
 try() {
 	said=$(dmesg | grep -c "$reason")
 	if "$@" 2>/tmp/refused; then
 		outcome=taken
 	else
 		cat /tmp/refused
-		# Some kernels say of every failed bind that there is no device.
+		# Some kernels report "No such device" for every failed bind.
 		grep -q "Cannot allocate memory\|Out of memory\|No such device" /tmp/refused || return
 		[ "$(dmesg | grep -c "$reason")" -gt "$said" ] || return
 		outcome=refused

@@ -17,14 +17,15 @@ daemon=$!
 check "hv-fcopyd waits" within 20 sh -c 'hv-fcopyd --status | grep -q "^state=waiting"'
 nic=$(vmbus_device "$nic_class")
 state_is() { cat "$nic/uio_hv_generic/state" && [ "$(cat "$nic/uio_hv_generic/state")" = "$1" ]; }
-# Suspends and resumes every device, and VMBus itself, without writing an image.
+# This suspends and resumes every device and VMBus itself, without writing an
+# image.
 echo platform >/sys/power/pm_test
 
 for round in 1 2; do
 	"$programs/vmbus_echo" "$class" >/tmp/echo.log 2>&1 &
 	pid=$!
 	hear "sleep $round"
-	# The NIC is open without anybody who would notice.
+	# The NIC is open, and no program reads it.
 	exec 5<>"/dev/$(ls "$nic/uio")"
 	[ $round = 1 ] || check "a copy is under way" within 60 copying
 	check "open with sub-channels, the machine hibernates and comes back" hibernate

@@ -4,8 +4,8 @@ class=57164f39-9115-4e78-ab55-382f3bd5422d
 programs=/usr/libexec/hyperv-uio/selftests/uio
 driver=/sys/bus/vmbus/drivers/uio_hv_generic
 log=/tmp/heartbeat.log
-# lines PATTERN: how many the program has printed; count: exactly NUMBER; more:
-# more than NUMBER
+# lines PATTERN: print the number of matching lines of the program; count: there
+# are exactly NUMBER; more: there are more than NUMBER
 lines() { grep -c "$1" $log; }
 count() { [ "$(lines "$2")" = "$1" ]; }
 more() { [ "$(lines "$2")" -gt "$1" ]; }

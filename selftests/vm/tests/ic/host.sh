@@ -2,12 +2,12 @@
 # shellcheck shell=sh
 host() { vmbus_host heartbeat "$@"; }
 
-# message PIPE_SIZE TYPE SIZE ID FLAGS BODY: by the layout of the wire, all in
-# hex
+# message PIPE_SIZE TYPE SIZE ID FLAGS BODY: print a message in the layout of
+# the wire, all in hex
 message() { echo "01000000.${1}000000.03000000.${2}00.03000000.${3}00.00000000.$4.$5.0000.$6"; }
 
-# negotiate ID: the host lists versions in ascending order, and the guest takes
-# 3.0 of both kinds.
+# negotiate ID: the host lists versions in ascending order, and the guest must
+# choose 3.0 for both kinds.
 offers=02000200.00000000.01000000.03000000.01000000.03000000
 agreed=01000100.00000000.03000000.03000000
 negotiate() {
@@ -15,8 +15,8 @@ negotiate() {
 		"expect-hex $(message 2c 00 10 "$1" 05 $agreed)"
 }
 
-# beat NUMBER NEXT: the answer has the same bytes, other flags, and the next
-# number.
+# beat NUMBER NEXT: check that the answer has the same bytes, other flags, and
+# the next number
 rest=0000000000000000000000000000000000000000000000000000000000000000
 beat() {
 	host "send-hex $(message 3c 01 28 "$1" 03 "${1}00000000000000.$rest")" \
@@ -28,12 +28,12 @@ guest_says served || exit 1
 check "the guest negotiates" negotiate 41
 beats() { beat 01 02 && beat 02 03 && beat fe ff; }
 check "and answers beats" beats
-# A packet that claims 8 bytes, less than its own header; one that is too short
-# for a message; a completion
+# Send a packet whose length of 8 bytes is less than its own header, one that is
+# too short for a message, and a completion.
 check "what is no message gets no answer" host "packet-raw 06000200010000000000000000000000" "none 300" \
 	"send 8" "send 100 1 11" "none 300"
 check "the next beat is answered" beat 10 11
-# A beat without its body
+# Send a heartbeat without its body.
 check "a short beat is refused" host "send-hex $(message 14 01 00 42 03 '')" \
 	"expect-hex 01000000.14000000.03000000.0100.03000000.0000.57000780.42.05.0000"
 check "another type is refused" host "send-hex $(message 14 05 00 43 03 '')" \

@@ -22,11 +22,13 @@ echoes() {
 	"$programs/vmbus_echo" "$class" >/tmp/echo.log 2>&1 &
 	pid=$!
 }
-# The program has ended, by the host's word or because the device was lost.
+# Whether the program has ended, at the host's request or because the device was
+# lost
 ended() { grep "^end $1" /tmp/echo.log; }
 state_is() { cat "$1/uio_hv_generic/state" && [ "$(cat "$1/uio_hv_generic/state")" = "$2" ]; }
 copying() { hv-fcopyd --status | grep -q '^state=receiving'; }
-# Every device has one channel, and its folder the channel's number.
+# Whether every device has one channel, and the directory has the channel's
+# number
 folders_fit() {
 	local each
 	for each in $device $nic $fcopy; do

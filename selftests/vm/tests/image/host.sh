@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 host() { vmbus_host device "$@"; }
-# Whether the NIC's rings have been cleared, where a program wrote to them
-# before the guest hibernated
+# Check that the end of the NIC's ring is clear, to which a program wrote before
+# the guest hibernated.
 cleared() {
 	vmbus_host nic wait-open status >nic.out || return 1
 	cat nic.out
@@ -14,7 +14,7 @@ check "sub-channels on demand" host "offer-sub 2" "channel 2" wait-open
 # The guest may take minutes to write its image.
 "$bin/copy-vmfile" --timeout "$timeout" fcopy.sock --generate 50000000:1 --source late --destination /tmp/ >late.out 2>&1 &
 late=$!
-# A sub-channel of the device will have the number that its primary has now.
+# A sub-channel of the device will get the present number of its primary.
 change device,relid=1 fcopy,relid=4 nic,relid=5
 tell sleep
 guest_says awake || exit 1

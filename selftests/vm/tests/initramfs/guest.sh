@@ -1,21 +1,21 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
-# The agent runs this in each boot, as the boot number $boot. The first boot is
-# the bench's. In boots 2 to 11 the guest's own initramfs loads hv_utils; in 12
-# and 13 vmbus-bind is in it as well.
+# The agent runs this script in each boot. $boot is the number of the boot. The
+# first boot uses the bench's initramfs. In boots 2 to 11 the guest's own
+# initramfs loads hv_utils; in 12 and 13 it also contains vmbus-bind.
 nic=$nic_instance
 device=$device_instance
 vmbus=/sys/bus/vmbus/devices
 own=/boot/initrd.img-$(uname -r)
 
-# in_initramfs DRIVER: VMBus knew it before systemd began
+# in_initramfs DRIVER: whether VMBus had this driver before systemd started
 in_initramfs() { dmesg | sed '/systemd\[1\]: /q' | grep -q "hv_vmbus: registering driver $1\$"; }
 settings_hold() {
 	[ "$(stat -Lc %G:%a /dev/vmbus/tests/device)" = nogroup:660 ] &&
 		[ "$(stat -c %G:%a "$vmbus/$device"/channels/*/ring)" = nogroup:660 ] &&
 		[ "$(stat -c %s "$vmbus/$device"/channels/*/ring)" = 131072 ]
 }
-# The guest has no initramfs before the first one. Debian 13's are two archives,
+# The guest has no initramfs before this. Debian 13's consists of two archives,
 # and the first is not compressed.
 makes_initramfs() {
 	if [ -e "$own" ]; then update-initramfs -u; else update-initramfs -c -k "$(uname -r)"; fi || return 1
@@ -30,12 +30,12 @@ copy_arrives_at_boot
 case $boot in
 1)
 	check "boot 1: hv_utils came after the initramfs, if at all" not in_initramfs hv_utils
-	# An image with nothing but what is asked for: the bench's initramfs
-	# loads what the disk needs
+	# Build an image with only the requested modules. The bench's initramfs
+	# loads the drivers of the disk.
 	printf 'MODULES=list\n' >/etc/initramfs-tools/conf.d/bench
 	printf 'hv_utils\nhv_netvsc\n' >>/etc/initramfs-tools/modules
 	printf '[%s]\nring_size=64K\ngroup=nogroup\nmode=0660\nlink=tests/device\n' "$device_class" >/etc/hyperv-uio/bind.d/50-device.conf
-	# The only adapter, which a rule names without force
+	# A rule names the only NIC, without force.
 	printf '[nic]\n' >/etc/hyperv-uio/bind.d/50-nic.conf
 	check "update-initramfs" makes_initramfs
 	check "nobody asked for vmbus-bind in it" lacks vmbus-bind

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
-# The agent runs this in each boot, as the boot number $boot.
+# The agent runs this script in each boot. $boot is the number of the boot.
 export DEBIAN_FRONTEND=noninteractive
 fcopy=$(vmbus_device "$fcopy_class")
 this=$(cat ./VERSION)
@@ -13,8 +13,8 @@ stock_driver=''
 if modinfo -F alias hv_utils | grep -q e34bd134e4dec8419ae76b174977c192; then stock_driver=hv_utils; fi
 
 ours() { dpkg-query -W -f '${Status} ${Package} ${Version}\n' '*hyperv-uio*' 'libvmbus-bufring*' 2>/dev/null | sed -n 's/^install ok installed //p'; }
-# are VERSION: all packages are of this version, and dkms has the module of no
-# other
+# are VERSION: whether all packages have this version, and dkms has the module
+# only of this version
 are() {
 	ours
 	dkms status
@@ -22,7 +22,7 @@ are() {
 		dkms status | grep -q "hyperv-uio.*$1.*installed" && ! dkms status | grep hyperv-uio | grep -vF "$1" &&
 		[ "$(modinfo -F version uio_hv_generic)" = "1:$1" ]
 }
-# What bears a name of ours, outside of logs and of the test itself
+# List files with a name of the project, except logs and the test itself.
 left() {
 	find / -xdev \( -path /proc -o -path /sys -o -path /run/bench -o -path /var/log -o -path /srv -o -path /var/lib/bench \) -prune -o \
 		\( -name '*hyperv-uio*' -o -name '*hyperv_uio*' -o -name '*hv-fcopyd*' -o -name '*vmbus-bind*' -o -name 'vmbusctl*' \

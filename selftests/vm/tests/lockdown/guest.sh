@@ -3,7 +3,7 @@
 class=$device_class
 echo=/usr/libexec/hyperv-uio/selftests/uio/vmbus_echo
 lockdown=/sys/kernel/security/lockdown
-# refused WHY: modprobe fails and says so
+# refused WHY: check that modprobe fails and prints the reason
 refused() { ! modprobe uio_hv_generic >/tmp/said 2>&1 && cat /tmp/said && grep -q "$1" /tmp/said; }
 logged() { dmesg | tail -n 5 | grep "$1"; }
 

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 guest_says opening || exit 1
-# Beside each other, as the order in which the program opens them is its own.
+# Serve both at once, because the program chooses the order in which it opens
+# them.
 for device in fcopy nic; do
 	vmbus_host $device "print watching" wait-open "send-hex 01" wait-close >$device.out 2>&1 &
 	eval "$device=$!"

@@ -14,7 +14,7 @@ check "the ring file has the true size and mode: $(ring "$fcopy")" test "$(ring 
 check "the NIC is monitored" test -r "$nic/monitor_id"
 check "the fcopy device is not" test ! -e "$fcopy/monitor_id"
 
-# The files are for everybody, so they are read as an unprivileged user.
+# Everybody may read the files, so read them as an unprivileged user.
 echo 'nobody:x:65534:65534::/tmp:/bin/sh' >/etc/passwd
 addresses() { su nobody -c "cat $1/uio/uio*/maps/map*/addr" | sed 's/^0x0*$/0/' | tr '\n' ' '; }
 check "a user finds no address of the NIC's maps: $(addresses "$nic")" test "$(addresses "$nic")" = "0 0 0 0 0 "
@@ -23,7 +23,7 @@ check "nor of the fcopy device's: $(addresses "$fcopy")" test "$(addresses "$fco
 check "a program finds nothing of the last one in the NIC's rings and buffers" \
 	/usr/libexec/hyperv-uio/selftests/uio/clean_maps "$nic_class"
 
-# The next program does not find what one leaves in the rings.
+# A program does not find what the one before has left in the rings.
 node=/dev/$(ls "$fcopy/uio")
 exec 5<>"$node"
 say first

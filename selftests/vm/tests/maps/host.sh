@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
-# The last bytes of a page of the header, and of the ring
+# Bytes near the end of the header and of the ring
 places="2040 20472"
-# at_places COMMAND HEX: the command with these bytes at each place of both
+# at_places COMMAND HEX: run the command with these bytes at each place of both
 # rings
 at_places() {
 	command=$1 hex=$2

@@ -4,15 +4,15 @@
 . /test/script.sh
 open=/usr/libexec/hyperv-uio/selftests/uio/open_close
 
-# once START OR END, FUNCTION, COMMAND...: the host takes the device back while
-# the command is there, and offers it again
+# once START OR END, FUNCTION, COMMAND...: let the host rescind the device while
+# the command is at this place, and offer it again
 once() {
 	hold process "$1" "$2" || return
 	shift 2
 	"$@" &
 	pid=$!
 	wait_held
-	# VMBus has time for all that it can do.
+	# Give VMBus time to do everything that it can.
 	host "rescind;sleep 500"
 	let_go
 	host "wait-released;offer;wait-offered"
@@ -27,13 +27,13 @@ at() {
 	check "$what: at the $1 of $2" once "$@"
 }
 
-# opening START OR END, FUNCTION, WHAT: the host takes the device back, or one
-# sub-channel, or the process closes the device, while a worker that handles a
-# new sub-channel is there
+# opening START OR END, FUNCTION, WHAT: while a worker that handles a new
+# sub-channel is at this place, let the host rescind the device or one
+# sub-channel, or let the process close the device
 opening() {
 	fresh
-	# While its callback is held the next one has no folder, and VMBus dies
-	# of a rescind then (doc/kernel.md, "Limits").
+	# While the callback is held, the next sub-channel has no directory, and
+	# VMBus crashes at a rescind then (doc/kernel.md, "Limits").
 	[ "$2" != hvuio_sub_offered ] || last=$first
 	hold worker "$1" "$2" || return
 	keep_open
@@ -57,9 +57,9 @@ opening() {
 	was_held && works
 }
 
-# closing START OR END, FUNCTION, WHAT: the host takes the device back, or one
-# sub-channel, or what it takes back after a close, while a process that closes
-# the device is there
+# closing START OR END, FUNCTION, WHAT: while a process that closes the device
+# is at this place, let the host rescind the device, or one sub-channel, or what
+# it rescinds after a close
 closing() {
 	fresh
 	keep_open
@@ -83,10 +83,10 @@ closing() {
 	was_held && works
 }
 
-# The host takes back a sub-channel that is not open yet, and wants to offer it
-# again: it does as soon as the guest releases the number, which is in the
-# middle of the close. It keeps the new one when the device is closed, so that
-# its offer can be waited for.
+# The host rescinds a sub-channel that is not open yet, and offers it again as
+# soon as the guest releases the number, which happens in the middle of the
+# close. The host keeps the new sub-channel when the device is closed, so that
+# the test can wait for its offer.
 offered_again_in_close() {
 	fresh
 	last=$first

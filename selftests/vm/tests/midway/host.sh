@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
-# Does what the guest says (script.sh).
+# Run the commands of the guest (script.sh).
 number=1
 succeeded=0
 while said=$(guest_says "host ($number |is done\$)") && [ "$said" != "host is done" ]; do

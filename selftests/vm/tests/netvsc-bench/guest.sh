@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
-# Each contender gets the NICs from the one before it, and does what the host
-# asks for: "receive" counts the frames that come to the first NIC, "forward"
-# sends them out of the second one.
+# Each contender takes the NICs over from the former one, and does the job that
+# the host requests: "receive" counts the frames that come to the first NIC,
+# "forward" sends them out of the second one.
 . /bench/nic.sh
 . /bench/testpmd.sh
 . /test/plan.sh
@@ -19,14 +19,15 @@ give_to_program() {
 	within 10 bound_twice && mib
 }
 
-# begin JOB CONTENDER, end JOB CONTENDER: the contender does the job, and stops;
-# both fail if it does not
+# begin JOB CONTENDER, end JOB CONTENDER: start the job, and stop it; both fail
+# if the contender does not do so
 begin() {
 	case $2 in
 	hv_netvsc)
 		give_to '' "$first" "$second"
 		within 30 there || return
-		# Those of Debian: the shell has others, which know less.
+		# Use Debian's programs, because those of the shell have fewer
+		# functions.
 		/usr/bin/ip link set "$nic" txqueuelen 20000 up && /usr/bin/ip link set "$other" txqueuelen 20000 up || return
 		[ "$1" = receive ] || { /usr/bin/tc qdisc add dev "$nic" ingress &&
 			/usr/bin/tc filter add dev "$nic" parent ffff: matchall action mirred egress redirect dev "$other"; }
@@ -55,7 +56,7 @@ end() {
 	*) kill -TERM "$pid" && wait "$pid" ;;
 	esac
 }
-# busy: the seconds in which the processor was not idle
+# busy: print the seconds in which the processor was not idle
 busy() { awk '{ printf "%.2f", $1 - $2 }' /proc/uptime; }
 
 modprobe -a uio_hv_generic hv_netvsc

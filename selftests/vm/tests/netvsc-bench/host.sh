@@ -4,7 +4,7 @@
 . ./plan.sh
 frames=10000
 
-# costs: "interrupts signals" of both NICs so far
+# costs: print "interrupts signals" of both NICs so far
 costs() {
 	{ nic stats && nic 1 stats; } | awk '
 		$1 == "interrupts" { interrupts += $2 }
@@ -12,18 +12,19 @@ costs() {
 		END { print interrupts + 0, signals + 0 }'
 }
 
-# come JOB: how many frames have done what the job wants, and in how many
+# come JOB: print how many frames the job has handled, and in how many
 # microseconds
 come() {
 	if [ "$1" = receive ]; then nic rates | sed -n 's/^generated 0 //p'; else nic 1 rates | sed -n 's/^arrived 0 //p'; fi
 }
-# generate SIZE: frames to the guest, which may take two minutes for them
+# generate SIZE: send frames to the guest, which may take two minutes for them
 generate() {
 	timeout 120 "$bin/vmbus-nic" --to control.sock generate $frames "$1" "$1" 0 0 && return
 	nic stop
 	return 1
 }
-# settled: until no frame has come for a second: a contender may have lost some
+# settled: wait until no frame has come for a second, because a contender may
+# have lost some
 settled() {
 	last=-1
 	while now=$(nic 1 sink 0) && [ "$now" != "$last" ]; do
@@ -32,7 +33,8 @@ settled() {
 	done
 }
 
-# "JOB SIZE CONTENDER ROUND frames us busy interrupts signals" of each run
+# numbers has "JOB SIZE CONTENDER ROUND frames us busy interrupts signals" for
+# each run.
 : >numbers
 nic_start nic other
 version=$(guest_says version) || exit 1
@@ -56,9 +58,11 @@ for round in $rounds; do
 	done
 done
 
-# of JOB SIZE CONTENDER EXPRESSION: what awk makes of each of its runs
+# of JOB SIZE CONTENDER EXPRESSION: print the awk expression for each of its
+# runs
 of() { awk -v "job=$1" -v "size=$2" -v "who=$3" '$1 == job && $2 == size && $3 == who { n = $5; us = $6; busy = $7; print '"$4"' }' numbers; }
-# ratio JOB SIZE CONTENDER: its rate to that of hv_netvsc in the same round
+# ratio JOB SIZE CONTENDER: print the ratio of its rate to that of hv_netvsc in
+# the same round
 ratio() {
 	awk -v "job=$1" -v "size=$2" -v "who=$3" '$1 == job && $2 == size && $6 {
 		if ($3 == "hv_netvsc") base[$4] = $5 / $6

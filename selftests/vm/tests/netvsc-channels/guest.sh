@@ -4,7 +4,8 @@
 peer=10.55.0.1
 there() { nic=$(nic_interface 0); }
 answers() { ping -c 1 -W 1 $peer; }
-# channels COUNT [WANTED]: so many there are, after asking for WANTED
+# channels COUNT [WANTED]: whether there are COUNT channels, after a request for
+# WANTED
 channels() { [ "$(nic_tool channels "$nic" ${2:+"$2"})" = "channels $1 of 2" ]; }
 
 modprobe hv_netvsc
@@ -28,7 +29,7 @@ check "ping" within 10 answers
 say "two again"
 inbound "again" "$nic" 500 1
 
-# once WHAT: the new NIC works with one channel
+# once WHAT: check that the new NIC works with one channel
 once() {
 	check "$1: there is an interface" within 20 there
 	nic_up "$nic" 0

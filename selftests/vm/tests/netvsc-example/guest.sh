@@ -8,8 +8,8 @@ first=$nic_instance
 other=$nic2_instance
 log=/tmp/netvsc.log
 
-# begin NAME OPTION...: the driver, in the background, until it has set up the
-# NIC
+# begin NAME OPTION...: start the driver in the background, and wait until it
+# has set up the NIC
 begin() {
 	name=$1
 	shift
@@ -18,13 +18,14 @@ begin() {
 	check "$name: the driver sets up the NIC" within 30 grep -q '^nic 0: ready' $log
 	say "$name"
 }
-# end NAME STATUS: it ends, by itself or after SIGTERM
+# end NAME STATUS: check that the driver ends, by itself or after SIGTERM
 end() {
 	end_of $pid 120
 	status=$?
 	check "$1: the driver ends as it should: $status, $(tail -n 1 $log)" test $status = "$2"
 }
-# forward NAME CHANNELS OPTION...: until the host is satisfied
+# forward NAME CHANNELS OPTION...: forward until the host has checked enough
+# frames
 forward() {
 	name=$1 channels=$2
 	shift 2

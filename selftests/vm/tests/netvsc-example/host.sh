@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 
-# back NAME COUNT MIN MAX CHANNELS: the guest sends back the frames that it gets
-# on each channel
+# back NAME COUNT MIN MAX CHANNELS: check that the guest sends back the frames
+# of each channel
 back() {
 	name=$1 channel=0
 	guest_says "$name" || exit 1

@@ -11,8 +11,8 @@ start() {
 	"$programs/netvsc" --forward "--channels=$1" "$instance" >$log 2>&1 &
 	pid=$!
 }
-# flow NAME CHANNELS: the driver forwards frames on so many channels, as the
-# host has seen, and goes on: two results
+# flow NAME CHANNELS: check in two results that the driver forwards frames on
+# these channels, as the host has observed, and goes on
 flow() {
 	check "$1: it is bound" within 60 bound "$nic_class"
 	start "$2"
@@ -20,7 +20,7 @@ flow() {
 	say "flow $1"
 	hear "flows $1"
 }
-# ended NAME STATUS: the driver has ended: one result
+# ended NAME STATUS: check in one result that the driver has ended
 ended() {
 	end_of $pid 120
 	status=$?

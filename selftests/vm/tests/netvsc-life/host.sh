@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
-# Frames without end to each of the channels, whenever it is open
+# Send frames without end on each channel whenever it is open.
 frames() {
 	for channel in 0 1 2 3; do
 		nic generate 1000000000 60 1514 $channel $channel >/dev/null 2>&1 &
 	done
 }
-# flows NAME: the guest sends frames back: one result
+# flows NAME: check in one result that the guest sends frames back
 flows() {
 	guest_says "flow $1\$" >/dev/null || exit 1
 	nic sink reset

@@ -7,7 +7,7 @@ check "the host has answered the pings" nic expect echo_replies 20
 
 nic_same "MTU 1500" 2000
 check "in sections of the send buffer" nic expect section_messages 500
-# How many depends on the kernel: 10 before 6.12.
+# The number depends on the kernel: it is 10 before 6.12.
 check "and in pages of the guest" nic expect memory_messages 10
 nic_towards "MTU 1500" 2000 60 1514
 check "several frames in a packet" nic expect multi_transfers 100
@@ -16,8 +16,8 @@ nic_towards "MTU 4000" 400 60 4014
 guest_says "MTU 1500 again" || exit 1
 check "a session for each MTU" nic expect sessions 3 3
 check "each but the last halted" nic expect halts 2 2
-# It waits for no answer to these, and the channel may close before the host has
-# read them.
+# The guest does not wait for answers to these, and may close the channel before
+# the host has read them.
 check "and revoked no more than both buffers of each" nic expect revokes 0 4
 check "the host pings the guest" nic ping 10.55.0.2 20 1000
 

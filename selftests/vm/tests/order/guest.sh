@@ -11,7 +11,7 @@ modprobe uio_hv_generic
 echo "$class" >/sys/bus/vmbus/drivers/uio_hv_generic/new_id
 check "both devices are bound" within 10 both
 hear begin
-# Until the host says so, each end of a session is followed by another.
+# Start another session after each one until the host ends the test.
 for instance in $first $second; do
 	while [ ! -e /tmp/end ]; do "$programs/vmbus_echo" "$instance" || nap; done >"/tmp/$instance.log" 2>&1 &
 done

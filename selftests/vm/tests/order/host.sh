@@ -29,7 +29,7 @@ tell end
 guest_says ending || exit 1
 for device in device other; do vmbus_host "$device" "timeout 5" "delay rescind 0" wait-open "$quit" wait-close; done
 before=$(guest_says 'relids [0-9]') || exit 1
-# The one that is offered first gets the lower number.
+# The device that is offered first gets the lower number.
 case $before in
 "relids 1 2") order="other device" ;;
 *) order="device other" ;;

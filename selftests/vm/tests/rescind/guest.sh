@@ -3,7 +3,7 @@
 modprobe hv_utils
 mkdir -p /tmp/in /var/lib
 
-# start ROUND: binds the device that is offered now, and starts a daemon on it
+# start ROUND: bind the device that is offered now, and start a daemon on it
 start() {
 	bound() {
 		device=$(vmbus_device "$fcopy_class") && /usr/lib/udev/vmbus-bind --all 2>/tmp/bind.log &&
@@ -19,8 +19,8 @@ cut_off=0 ended=0 told=0 left=0
 for round in 1 2 3 4 5 6; do
 	start $round
 	hear "burst $round"
-	# In every other round it is held up, maybe in the middle of a packet,
-	# until the device is gone.
+	# In every other round the daemon is stopped, maybe in the middle of a
+	# packet, until the device is gone.
 	[ $((round % 2)) = 1 ] || kill -STOP $daemon
 	say "burst $round"
 	hear "rescinded $round"
@@ -47,8 +47,7 @@ check "a copy is complete" test "$(stat -c %s /tmp/in/whole)" = 5000000
 say sha $(sha256sum /tmp/in/whole | cut -d' ' -f1)
 check "nothing else lies beside it" test "$(ls -A /tmp/in)" = whole
 
-# The same under an administrator's hands, who unbinds the device while the
-# daemon waits
+# An administrator unbinds the device while the daemon waits.
 echo "${device##*/}" >/sys/bus/vmbus/drivers/uio_hv_generic/unbind
 wait $daemon
 status=$?

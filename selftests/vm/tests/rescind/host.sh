@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 
-# A WRITE at offset 0, as IC message: to a copy that is under way it is a
-# repetition, so the guest takes as many as come, and is busy with the ring and
-# the file when the device goes.
+# This is a WRITE at offset 0 as an IC message. For an active copy it is a
+# repetition, so the guest accepts any number of them, and is busy with the ring
+# and the file when the device goes.
 again=01000000.48180000.03000000.0700.01000100.3418.00000000.00.03.0000
 again=$again.01000000$(printf '%072d' 0)$(printf '%016d' 0)00180000$(printf '%012288d' 0)
 
-# break_copy ROUND: a copy of 100 MB; its host is killed when some of it is
-# there, and another one rescinds
+# break_copy ROUND: start a copy of 100 MB, kill its host when a part has
+# arrived, and let another host rescind the device
 break_copy() {
 	"$bin/copy-vmfile" fcopy.sock --generate 100000000:3 --source broken --destination /tmp/in/ >"broken.$1" 2>&1 &
 	copy=$!
@@ -24,9 +24,9 @@ break_copy() {
 	kill -9 $copy
 	wait $copy
 	{
-		# In the other rounds the guest reads nothing more.
+		# In the other rounds the guest does not read any more.
 		[ $(($1 % 2)) = 0 ] || for _ in 0 1 2 3 4 5 6 7 8 9; do printf 'send-hex %s\n' "$again"; done
-		# A different moment each time
+		# Rescind at a different moment each time.
 		printf 'sleep %s\nrescind\nwait-released\noffer\nwait-offered\n' "$1"
 	} | vmbus_host fcopy && echo 'done'
 }

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
-# refused PAGE: an interrupt controller, no memory, a number that is too large,
-# and bytes that begin behind the page
+# refused PAGE: check that the host refuses an interrupt controller, a page
+# without memory, a number that is too large, and bytes that begin behind the
+# page
 refused() {
 	! host "memory-expect 0xfec00 0 00" && ! host "memory-expect 0xf0000000 0 00" && ! host "memory-expect 0xfffffffffffff 0 00" && ! host "memory-expect $1 4096 00"
 }
@@ -17,7 +18,7 @@ check "the guest's ring says that it wants flow control" host "raw-expect tx 64 
 check "sub-channels on demand" host "offer-sub 2" "channel 2" wait-open
 tell sub-channels
 guest_says rings || exit 1
-# A packet that claims 8 bytes, less than its own header.
+# Send a packet whose length of 8 bytes is less than its own header.
 check "a packet with an impossible length is left behind" host "packet-raw 06000200010000000000000000000000" "none 300" "send 32 10" "echo 10 xid"
 host "send-hex 7175697400000000" wait-close
 tell end

@@ -11,7 +11,7 @@ check "the device is bound" within 10 bound "$class"
 "$programs/signal_loop" "$class" $seconds >/tmp/loop.log 2>&1 &
 pid=$!
 say looping
-# The host has seen enough of it.
+# Wait until the host has observed enough.
 hear messages
 kill -TERM $pid
 check "signals and masks while sub-channels come and go" wait $pid

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 guest_says looping || exit 1
-# The guest's sessions end when they like: what matters is that some have
-# sub-channels, which the guest counts, and that the host finds enough needless
-# signals. It finds no more than one each time that it looks, and a busy machine
-# looks seldom.
+# The guest's sessions end at any time. The test needs some sessions with
+# sub-channels, which the guest counts, and enough needless signals, which the
+# host finds. The host finds at most one each time that it looks, and on a busy
+# machine it looks rarely.
 end=$(($(date +%s) + 60))
 until grep -q "stands still after" qemu.log || [ "$(date +%s)" -ge $end ] || ! guest_runs; do
 	vmbus_host device "timeout 2" wait-open "offer-sub 2" wait-close wait-open "offer-sub 2" wait-close wait-open "offer-sub 2" wait-close
@@ -12,8 +12,8 @@ done
 tell messages
 
 said=$(guest_says 'messages') || exit 1
-# The larger part in bursts that fill the ring, the rest few at a time, so that
-# both sides fall asleep again and again.
+# Send most packets in bursts that fill the ring, and the others a few at a
+# time, so that both sides fall asleep again and again.
 burst=$((${said#messages } * 18 / 100))
 few=$((${said#messages } / 100 / 20))
 check "the guest opens it" vmbus_host device wait-open
@@ -27,6 +27,6 @@ for _ in $(seq $few); do
 done
 check "and few at a time" vmbus_host device "$@"
 vmbus_host device "send-hex 7175697400000000" wait-close
-# Two seconds each time, as a real host does to a guest that signals without
-# need.
+# A real host suspends a guest that signals without need, each time for two
+# seconds.
 check "the host has let the guest stand still" grep -q "stands still after" qemu.log

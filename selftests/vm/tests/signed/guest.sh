@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
-# By its path: without one, the shell of busybox runs busybox's own.
+# Use the path, because the shell of busybox would otherwise run its own
+# modprobe.
 modprobe=/sbin/modprobe
 module=/sys/module/uio_hv_generic
-# One line of the kernel log for each time that the kernel's own module was
-# loaded in place of ours
+# The kernel log has one line for each time that the kernel's own module was
+# loaded instead of the project's module.
 lines() { [ "$(dmesg | grep -c 'uio_hv_generic: the module of hyperv-uio-dkms is refused (Key was rejected by service), so the kernel.s own is loaded')" = "$1" ]; }
 own() { [ -e $module ] && case $(cat $module/version) in 1:*) false ;; esac }
 ours_is_refused() { ! $modprobe --ignore-install uio_hv_generic 2>/tmp/said && grep 'Key was rejected by service' /tmp/said; }
-# Before 6.10 the kernel's own module refuses this device, and so vmbus-bind
-# gives it back.
+# Before 6.10 the kernel's own module refuses this device, so vmbus-bind
+# releases it.
 fcopy_driver() { [ "$(basename "$(readlink -f "$fcopy/driver")")" = "$1" ]; }
 
 check "both devices are offered" within 10 sh -c 'test "$(ls /sys/bus/vmbus/devices | wc -l)" = 2'

@@ -9,8 +9,8 @@ map_size() { echo $(($(cat "$1"/uio/uio*/maps/map"$2"/size))); }
 map_name() { cat "$1"/uio/uio*/maps/map"$2"/name; }
 set_to() { echo "$1" >"$2"; }
 is() { [ "$(cat "$1")" = "$2" ] || { cat "$1" && false; }; }
-# refused ERROR VALUE FILE: the write fails with this, and the file says what it
-# said before
+# refused ERROR VALUE FILE: check that the write fails with this error and does
+# not change the file
 refused() {
 	before=$(cat "$3")
 	if { echo "$2" >"$3"; } 2>/tmp/refused; then
@@ -21,8 +21,9 @@ refused() {
 	echo "'$2': $error"
 	case $error in *"$1"*) [ "$before" = "$(cat "$3")" ] ;; *) false ;; esac
 }
-# refused_for REASON VALUE FILE: EINVAL, and the reason is the last line of the
-# kernel log, but for what the debug kernel says of kobjects
+# refused_for REASON VALUE FILE: check that the write fails with EINVAL, and
+# that the reason is the last line of the kernel log, apart from lines of the
+# debug kernel about kobjects
 refused_for() {
 	refused "Invalid argument" "$2" "$3" || return
 	dmesg | grep -v '] kobject: ' | tail -n 1 >/tmp/reason
@@ -30,22 +31,22 @@ refused_for() {
 	echo "'$2': $reason"
 	case $reason in *uio_hv_generic*"$1"*) ;; *) false ;; esac
 }
-# all_refused FILE CLASS: no ring can have one of these sizes; CLASS is empty
-# for a device's own file
+# all_refused FILE CLASS: check that all impossible ring sizes are refused.
+# CLASS is empty for the file of a device.
 all_refused() {
 	for value in "too large:4194304" "too large:99999999999999999999" "too large:18446744073709559808" "too small:4096" \
 		"too small:0" "not a multiple of the page size:12289" "not a number:-8192" "not a number:8192k" "not a number:"; do
 		refused_for "${value%%:*}" "$2${value#*:}" "$1" || return
 	done
 }
-# ring_is SIZE: everything in the guest agrees that a ring has this size
+# ring_is SIZE: whether everything in the guest shows this ring size
 ring_is() {
 	cat "$files/ring_size" && map_size "$device" 0 && stat -c '%s %a' "$ring" &&
 		[ "$(cat "$files/ring_size")" = "$1" ] && [ "$(map_size "$device" 0)" = $(($1 * 2)) ] &&
 		[ "$(stat -c '%s %a' "$ring")" = "$(($1 * 2)) 600" ]
 }
-# rings_are SIZE COUNT: so many channels have a ring file, and fstat() finds two
-# rings of this size in each
+# rings_are SIZE COUNT: whether COUNT channels have a ring file, and fstat()
+# shows two rings of this size for each
 rings_are() {
 	count=0
 	for file in "$device"/channels/*/ring; do
@@ -58,8 +59,8 @@ rings_are() {
 	done
 	[ $count = "$2" ]
 }
-# echoes NAME SIZE: the echo program serves the host, which offers two
-# sub-channels, until the host has enough
+# echoes NAME SIZE: let the echo program serve the host, which offers two
+# sub-channels, until the host has finished
 echoes() {
 	"$programs/vmbus_echo" "$class" >/tmp/echo.log 2>&1 &
 	pid=$!
@@ -70,15 +71,16 @@ echoes() {
 	wait $pid
 	check "$1: $(tail -n 1 /tmp/echo.log)" grep -q '^end quit .* bad 0$' /tmp/echo.log
 }
-# attributes: the files of the primary channel but the ring: name, inode, mode
-# and owner
+# attributes: list the files of the primary channel except the ring, with name,
+# inode, mode and owner
 attributes() {
 	for file in "${ring%/ring}"/*; do
 		case $file in */ring) ;; *) stat -c '%n %i %a %u' "$file" ;; esac
 	done
 }
 same_attributes() { attributes >/tmp/after && diff /tmp/before /tmp/after; }
-# held HOW: refused while a mapping is held, whose files are closed
+# held HOW: check that a change is refused while there is a mapping whose files
+# are closed
 held() {
 	"$programs/hold_map" "$class" "$1" >/tmp/hold.log 2>&1 &
 	pid=$!
@@ -100,7 +102,7 @@ check "bad sizes for a class are refused, each with its reason" all_refused $dri
 for value in 8192 "{$class} 8192" "${class}8192"; do
 	check "'$value' names no class and size" refused_for "GUID of a class" "$value" $driver/ring_size
 done
-# others FIRST LAST SIZE: for classes that are not there
+# others FIRST LAST SIZE: set the size of classes that do not exist
 others() {
 	for n in $(seq "$1" "$2"); do set_to "7d3c5a10-41b2-4f0e-9a6c-0000000000$n $3" $driver/ring_size || return; done
 }
@@ -121,7 +123,8 @@ check "a device has two files: $(ls "$files" | tr '\n' ' ')" test "$(ls "$files"
 echoes large 1048576
 check "no sub-channel is left" within 10 rings_are 1048576 1
 
-# Open, and mapped by files that are closed already.
+# A new size keeps the owner and mode of files. It is refused while the device
+# is open, or mapped by files that are already closed.
 chmod 600 "${ring%/ring}/cpu"
 chown 1000 "${ring%/ring}/cpu"
 attributes >/tmp/before
@@ -155,12 +158,12 @@ check "and 10 times" back_and_forth 10
 after=$(free)
 check "which costs no memory: $((before - after)) kB" test $((before - after)) -lt 8000
 
-# Counters.
+# Check the counters.
 opens=$(cat "$counters/opens") signals=$(cat "$counters/signals")
 exec 5<>"$(node "$device")"
 exec 6<>"$(node "$device")"
 check "two opens more" is "$counters/opens" $((opens + 2))
-# The host interrupts once more after an open.
+# The host interrupts once more after an open, so wait for that.
 sleep 1
 events=$(cat "$counters/events")
 say counting
@@ -180,8 +183,7 @@ check "open while one of two opens is left" is "$files/state" open
 exec 6<&-
 check "closed after both" is "$files/state" closed
 
-# Gone with the driver. A file that is held open must not find what has been
-# freed.
+# The files go with the driver. An open file must not use freed memory.
 exec 7<"$counters/events" 8<"$files/ring_size"
 echo "${device##*/}" >$driver/unbind
 check "the files are gone after unbinding" test ! -e "$files" -a ! -e "$counters"
@@ -195,8 +197,8 @@ check "the class gets its default back" set_to "$class default" $driver/ring_siz
 check "which the device can take" sh -c "echo default >'$files/ring_size'"
 check "and has then" ring_is 69632
 
-# The buffers of a NIC.
-# nic_maps RECV SEND: the NIC's maps have these sizes
+# The next checks are about the buffers of a NIC. nic_maps RECV SEND: whether
+# the NIC's maps have these sizes
 nic_maps() { map_size "$nic" 3 && map_size "$nic" 4 && [ "$(map_size "$nic" 3) $(map_size "$nic" 4)" = "$1 $2" ]; }
 check "receive buffers are set before a NIC is bound" set_to 33546240 $driver/recv_size
 check "and send buffers" set_to 4096 $driver/send_size
@@ -218,7 +220,7 @@ echo "${nic##*/}" >$driver/bind
 check "bound again, it has the others" nic_maps 4194304 1048576
 check "the receive buffer can be mapped and cut" "$programs/uio_split" recv "$(node "$nic")" 4194304
 check "rmmod" rmmod uio_hv_generic
-# The debug kernel keeps the driver's folder for some seconds.
+# The debug kernel keeps the driver's directory for some seconds.
 within 20 test ! -e $driver
 check "what user space chose goes with the module" sh -c \
 	"modprobe uio_hv_generic && ! grep -q $class $driver/ring_size && test \$(cat $driver/recv_size) = 32505856"

@@ -5,7 +5,8 @@ programs=/usr/libexec/hyperv-uio/selftests/uio
 driver=/sys/bus/vmbus/drivers/uio_hv_generic
 both_bound() { bound "$class" && bound "$fcopy_class"; }
 centiseconds() { awk '{ print int($1 * 100) }' /proc/uptime; }
-# lasts MIN MAX COMMAND...: the command succeeds, and takes so many centiseconds
+# lasts MIN MAX COMMAND...: check that the command succeeds and takes MIN to MAX
+# centiseconds
 lasts() {
 	local min="$1" max="$2" start
 	shift 2

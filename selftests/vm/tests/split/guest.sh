@@ -4,7 +4,7 @@ split=$(find /usr/libexec /usr/lib -name uio_split | head -n 1)
 bind_fcopy_and_nic
 node() { set -- "$1"/uio/uio*; echo "/dev/${1##*/}"; }
 size() { cat "$1"/uio/uio*/maps/map"$2"/size; }
-# The driver loaded first, the ring files come a moment later.
+# If the driver was loaded first, the ring files appear a moment later.
 ring_there() { [ -e "$(echo "$fcopy"/channels/*/ring)" ]; }
 check "the ring file is there" within 10 ring_there
 # A ring file can be mapped while the device is open.

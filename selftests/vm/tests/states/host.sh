@@ -2,7 +2,7 @@
 # shellcheck shell=sh
 again() { vmbus_host device "$@" rescind wait-released offer wait-offered; }
 
-# unbound twice: before the module was ever loaded, and after it has gone
+# "unbound" comes twice: before the module was loaded, and after it was removed.
 for state in "unbound before" closed open read poll mapped sub-channels "unbound after"; do
 	guest_says "$state" || exit 1
 	case $state in

@@ -4,13 +4,14 @@
 . /test/script.sh
 open=/usr/libexec/hyperv-uio/selftests/uio/open_close
 
-# closed SECONDS: the process that closes the device has come to its end
+# closed SECONDS: whether the process that closes the device has ended
 closed() { within "$1" gone "$pid"; }
 gone() { ! kill -0 "$1" 2>/dev/null; }
 
-# arrives SUB-CHANNELS, CLOSE, WHAT: a sub-channel is offered while a process
-# closes the device (CLOSE is "close") or unbinds it, with so many
-# sub-channels; WHAT: the host takes it back with the others, or at once
+# arrives SUB-CHANNELS, CLOSE, WHAT: let the host offer a sub-channel while a
+# process closes the device (CLOSE is "close") or unbinds it, with this number
+# of sub-channels. WHAT tells whether the host rescinds the new one with the
+# others or at once.
 arrives() {
 	fresh
 	keep_open
@@ -45,7 +46,7 @@ arrives() {
 	was_held && works
 }
 
-# A session with two sub-channels, which the host keeps when it ends
+# Run a session with two sub-channels, which the host keeps when it ends.
 kept_session() {
 	fresh
 	keep_open
@@ -61,9 +62,9 @@ kept_session() {
 	host wait-close
 	so_many_channels 3
 }
-# now: centiseconds
+# now: print the time in centiseconds
 now() { sed 's/\([0-9]*\)\.\([0-9]*\) .*/\1\2/' /proc/uptime; }
-# refused ERROR: the open fails with it
+# refused ERROR: check that the open fails with this error
 refused() {
 	began=$(now)
 	$open "$class" 1 >/tmp/said 2>&1 && return 1
@@ -98,7 +99,7 @@ walk_is_held() {
 	holder=hold2
 	wait_held
 }
-# WHAT: the rescind goes on, or stays where it is
+# walk_ends WHAT: let the rescind continue, or hold it
 walk_ends() {
 	walk_is_held || return
 	if [ "$1" = waits ]; then
@@ -118,9 +119,9 @@ walk_ends() {
 	[ $status = 0 ] && works
 }
 
-# A sub-channel comes during a close, which then walks a second time. The host
-# takes back those of the first walk in between, and one of them is just being
-# removed when the second walk begins.
+# Offer a sub-channel during a close, which then walks a second time. In between
+# the host rescinds the sub-channels of the first walk, and VMBus is just
+# removing one of them when the second walk begins.
 second_walk() {
 	fresh
 	keep_open
@@ -188,5 +189,5 @@ check "but not for ever" walk_ends "for ever"
 check "sub-channels go before the second walk of a close" second_walk
 status=$?
 host_is_done
-# It would wait for ever for what has not ended.
+# rmmod would wait for ever for anything that has not ended.
 [ $status != 0 ] || check "rmmod" rmmod uio_hv_generic

@@ -4,11 +4,12 @@
 . /test/script.sh
 work=hvuio_subs_open_work
 
-# sum FILE: of the counters of one function, which stand between commas
+# counter FILE N: print the counter of the Nth function in a parameter of the
+# module
 counter() { cut -d, -f"$2" "/sys/module/stopwatch/parameters/$1"; }
 
-# open_many COUNT: opens the device, lets the host offer so many sub-channels,
-# and closes it
+# open_many COUNT: open the device, let the host offer COUNT sub-channels, and
+# close it
 open_many() {
 	insmod /stopwatch.ko at=$work,vmbus_connect_ring,hvuio_sub_begin_open,synchronize_rcu || return
 	keep_open
@@ -16,7 +17,7 @@ open_many() {
 	hear "open $1"
 	within 60 rings $(($1 + 1))
 	opened=$?
-	# The last file comes before the work's end.
+	# The last file appears before the work item has ended.
 	sleep 1
 	total=$(($(counter us 1) / 1000)) connect=$(($(counter us 2) / 1000)) hold=$(($(counter us 3) / 1000))
 	holds=$(counter calls 3) periods=$(counter calls 4)

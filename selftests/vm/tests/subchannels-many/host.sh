@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
-# The guest says how many sub-channels it wants.
+# The guest sends the number of sub-channels that it needs.
 until said=$(guest_says "(open [0-9]+|end)\$") && [ "$said" = end ]; do
 	kill -0 "$guest_pid" 2>/dev/null || exit 1
 	count=${said#open }

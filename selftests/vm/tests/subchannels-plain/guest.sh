@@ -3,7 +3,8 @@
 # shellcheck source=script.sh
 . /test/script.sh
 
-# A session with two sub-channels: both can be mapped, and both go when it ends
+# Run a session with two sub-channels. Both can be mapped, and both go when it
+# ends.
 session() {
 	fresh
 	keep_open

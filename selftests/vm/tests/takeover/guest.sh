@@ -5,7 +5,7 @@ programs=/usr/libexec/hyperv-uio/selftests/uio
 driver=/sys/bus/vmbus/drivers/uio_hv_generic
 # has DRIVER DEVICE
 has() { [ "$(basename "$(readlink -f "$2/driver")")" = "$1" ]; }
-# hand_over DEVICE DRIVER: from ours to that one
+# hand_over DEVICE DRIVER: move the device from uio_hv_generic to that driver
 hand_over() { echo >"$1/driver_override" && echo "${1##*/}" >$driver/unbind && echo "${1##*/}" >"/sys/bus/vmbus/drivers/$2/bind"; }
 
 check "both devices are offered" within 10 sh -c 'test "$(ls /sys/bus/vmbus/devices | wc -l)" = 2'
@@ -25,7 +25,7 @@ hear "hand over"
 check "unbound while it is open, it goes to hv_utils" hand_over "$heartbeat" hv_utils
 say utils
 hear "the NIC"
-# Its probe speaks with the host, which is busy until then.
+# The probe of hv_netvsc needs the host, which is busy until then.
 modprobe hv_netvsc
 check "unbound while it is mapped, the NIC goes to hv_netvsc, which the host refuses" \
 	sh -c "echo >$nic/driver_override && echo ${nic##*/} >$driver/unbind && ! echo ${nic##*/} >/sys/bus/vmbus/drivers/hv_netvsc/bind"

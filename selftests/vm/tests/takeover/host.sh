@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
-# The negotiation of a utility device, frame and message version 3.0: the guest
-# answers with the same header, flags 5.
+# This is the negotiation of a utility device, with version 3.0 of frame and
+# message. The guest answers with the same header and flags 5.
 frame=01000000.24000000.03000000.0000.03000000.1000.00000000
 versions=01000100.00000000.03000000.03000000
 negotiated() {
@@ -14,7 +14,7 @@ tell "hand over"
 guest_says utils || exit 1
 check "the heartbeat driver answers the host" negotiated
 
-# All versions of its protocol that hv_netvsc offers are refused.
+# Refuse all versions of the protocol that hv_netvsc offers.
 rest=000000000000000000000000000000000000000000000000
 set --
 for _ in 1 2 3 4 5 6; do set -- "$@" "expect-hex 01000000" "complete 02000000.00000000.00000000.02000000.$rest"; done

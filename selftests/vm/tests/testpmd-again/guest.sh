@@ -2,8 +2,8 @@
 # shellcheck shell=sh
 . /bench/nic.sh
 . /bench/testpmd.sh
-# group_has FILE...: all of them belong to the group 1000, which may read and
-# write
+# group_has FILE...: whether all files belong to the group 1000, which may read
+# and write them
 group_has() { [ "$(stat -c '%g %a' "$@" | sort -u)" = "1000 660" ]; }
 again() { /usr/lib/udev/vmbus-bind --udev "$instance" && nic_bound; }
 
@@ -26,8 +26,8 @@ pmd_begins "after kill -9"
 pmd_receive "after kill -9" io 3000
 check "testpmd quits" pmd_quit || told </tmp/pmd.out
 
-# It needs CAP_SYS_ADMIN to see physical addresses. The shell of a guest would
-# take busybox' setpriv.
+# testpmd needs CAP_SYS_ADMIN to read physical addresses. The shell would run
+# busybox's own setpriv.
 export instance group=1000
 check "doc/dpdk.md: the rule gives it to a group" page_runs group
 check "which may read and write the device and its ring" group_has "/dev/$(ls "$folder/uio")" "$folder"/channels/*/ring
@@ -40,8 +40,8 @@ pmd_receive "as a user" io 3000
 say "sends until the rescind"
 hear rescind
 pmd_forward txonly
-# The host takes the NIC back in the midst of the frames, and says nothing
-# before it offers it again.
+# The host rescinds the NIC while frames flow, and sends nothing before it
+# offers the NIC again.
 check "the rescind ends testpmd" by_clock 240 over "$pmd"
 pmd_end
 note "it ended with $?: $(tail -n 3 /tmp/pmd.out | tr '\n' ' ')"

@@ -2,7 +2,7 @@
 # shellcheck shell=sh
 . /bench/nic.sh
 . /bench/testpmd.sh
-# mtu NUMBER: of the port, which is stopped for that: one result
+# mtu NUMBER: stop the port, set its MTU, and start it: one result
 mtu() {
 	for command in "port stop 0" "port config mtu 0 $1" "port start 0" "show port info 0"; do
 		pmd "$command" >>/tmp/mtu.out

@@ -3,7 +3,7 @@
 nic_start nic other
 pmd_towards "four queues" 500 4
 check "the guest asked for three sub-channels" nic expect subs_granted 3 3
-# The host grants them, and offers them two seconds later.
+# The host grants the sub-channels, and offers them two seconds later.
 guest_says "asks for late sub-channels" || exit 1
 nic hold-subs on
 tell held
@@ -17,8 +17,8 @@ check "and for no more" nic expect subs_granted 6 6
 guest_says "two NICs" || exit 1
 nic sink reset
 nic 1 sink reset
-# Both send at once, and testpmd drops what finds no room to be sent: the host
-# gets what testpmd says that it has sent.
+# Both NICs send at once, and testpmd drops a frame if there is no room to send
+# it. The host must get as many frames as testpmd reports.
 nic_generate 1 2000 60 1514 0 2 >made-by-second &
 made=$(nic_generate 0 2000 60 1514 0 1)
 wait $!
@@ -28,7 +28,7 @@ nic wait numbered 2000 10 >/dev/null
 nic 1 wait numbered 2000 10 >/dev/null
 tell "two NICs done"
 forwarded=$(guest_says "forwarded two NICs: ") || exit 1
-# DPDK finds the NICs in an order of its own.
+# DPDK finds the NICs in any order.
 ascending() { printf '%s\n' "$@" | sort -n | tr '\n' ' '; }
 # shellcheck disable=SC2086 # two numbers
 counted=$(ascending ${forwarded##*: })

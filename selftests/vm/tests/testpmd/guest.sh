@@ -25,7 +25,7 @@ pmd_receive mac mac 3000
 pmd_send "64 bytes" 64
 pmd_send "1024 bytes" 1024
 pmd_send "two segments" 700,700
-# testpmd says "Done" after a failure, too.
+# testpmd prints "Done" after a failure, too.
 stops_and_starts() {
 	for number in 1 2 3 4 5; do
 		pmd "port stop 0" && pmd_answered Done && pmd "port start 0" && pmd_answered Done && ! pmd_answered Fail || return

@@ -4,14 +4,14 @@ class=$device_class
 programs=/usr/libexec/hyperv-uio/selftests/uio
 driver=/sys/bus/vmbus/drivers/uio_hv_generic
 # On the debug kernel KASAN keeps freed memory for a while, and everything takes
-# longer; there kmemleak looks.
+# longer. There kmemleak finds leaks.
 cycles=1000 slack=1500
 case $(uname -r) in *debug*) cycles=200 slack=20000 ;; esac
 
 bind() { modprobe uio_hv_generic && echo "$class" >$driver/new_id; }
 opened() { "$programs/open_close" "$class" "${1:-1}"; }
 free() { awk '/^MemFree/ { print $2 }' /proc/meminfo; }
-# Memory that was freed comes back little by little.
+# Freed memory becomes available with a delay.
 measure() {
 	echo 3 >/proc/sys/vm/drop_caches
 	for _ in 1 2 3 4 5 6 7 8 9; do
@@ -22,7 +22,7 @@ measure() {
 	slab=$(awk '/^SUnreclaim/ { print $2 }' /proc/meminfo)
 	mapped=$(grep -c hv_ /proc/vmallocinfo)
 }
-# same WHAT: memory is as it was at the first measure
+# same WHAT: check that as much memory is free as at the first measurement
 same() {
 	measure
 	check "$1: free memory changed by $((free - free_before)) kB" test $((free_before - free)) -lt $slack

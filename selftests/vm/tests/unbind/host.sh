@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
-# Each of unbind_open's rounds opens the device twice, the first time with
+# Each round of unbind_open opens the device twice, the first time with
 # sub-channels.
 rounds() {
 	set --

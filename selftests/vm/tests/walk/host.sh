@@ -4,8 +4,8 @@ seed=$(guest_says walking) || exit 1
 seed=${seed#walking }
 number() { seed=$(((seed * 1103515245 + 12345) % 2147483648)) && number=$((seed / 65536 % $1)); }
 # VMBus does not survive a rescind of the device while it still adds
-# sub-channels (doc/kernel.md, "Limits"), so the host gives it the time: until
-# the guest has opened them, which it does not when it closes the device at that
+# sub-channels (doc/kernel.md, "Limits"). So the host waits until the guest has
+# opened them. The guest does not open them if it closes the device at that
 # moment.
 offer_subs() { vmbus_host device "timeout 3" "offer-sub 2" "channel 2" wait-open >/dev/null 2>&1 || true; }
 rescinds=0
@@ -22,8 +22,9 @@ until grep -q "^say walked" ctl.log || ! kill -0 "$guest_pid"; do
 		5) set -- "$@" "rescind-sub 1" ;;
 		esac
 	done
-	# Signalling a closed channel is refused, and taking back a sub-channel
-	# that is not there; a host that waits in vain is a failure.
+	# The host refuses to signal a closed channel and to rescind a
+	# sub-channel that does not exist. A wait that reaches its limit is a
+	# failure.
 	vmbus_host device "timeout 100" "$@" || { ! tail -n 1 host.log | grep "wait-" || break; }
 done
 note "$rescinds rescinds"
