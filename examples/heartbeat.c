@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * A driver for a low-speed device, to start one's own from: the heartbeat,
- * which the host asks for every few seconds, and the guest answers.
+ * This driver for a low-speed device is a start for your own. It handles the
+ * heartbeat: the host sends a request every few seconds, and the guest answers.
  *
  *	heartbeat [ID]		drive the device ID until SIGTERM or SIGINT. ID
  *				is an instance GUID, a class GUID or a class
@@ -12,7 +12,7 @@
  *	heartbeat --help, heartbeat --version
  *
  * On a real guest the kernel's hv_utils has the device; 'vmbusctl bind
- * heartbeat' gives it to uio_hv_generic.
+ * heartbeat' binds it to uio_hv_generic.
  */
 #include <errno.h>
 #include <signal.h>
@@ -24,7 +24,7 @@
 #include <unistd.h>
 #include <vmbus_bufring.h>
 
-/* What follows the header of a heartbeat message */
+/* The data after the header of a heartbeat message */
 struct heartbeat {
 	uint64_t number;
 	uint32_t reserved[8];
@@ -40,7 +40,8 @@ static uint32_t beat(struct vmbus_ic *ic, struct vmbus_ic_request *request, void
 	if (request->header.type != VMBUS_IC_HEARTBEAT)
 		return VMBUS_E_NOT_SUPPORTED;
 	/*
-	 * What the host says of lengths counts for nothing, only what arrived.
+	 * Only the number of received bytes counts, and not the lengths that
+	 * the host sends.
 	 */
 	if (request->length < sizeof(*beat))
 		return VMBUS_E_INVALIDARG;
@@ -108,7 +109,8 @@ static int drive(const char *id)
 }
 
 /*
- * The host's side of the demonstration: negotiates, beats three times, and goes
+ * Take the host's part in the demonstration: send a request, and receive the
+ * answer.
  */
 static int host_ask(struct vmbus_chan *host, uint16_t type, const void *body, size_t len,
 		    unsigned char *got, size_t room)

@@ -66,7 +66,7 @@ uint64_t new_id(struct nic *nic, uint32_t slot)
 
 /* Sending */
 
-/* The ring took no packet: wait for room in it, or give the channel up. */
+/* Handle an error of the ring: wait for room, or close the channel. */
 static int refused(struct channel *ch, int err)
 {
 	if (err != -EAGAIN)
@@ -159,7 +159,7 @@ int transmit(struct channel *to, const struct channel *from, const unsigned char
 	}
 	/*
 	 * After a rescind the frame may have read as zeros: see vmbus_guard().
-	 * The primary knows, which has mapped the receive buffer for all
+	 * Ask the primary channel, which has mapped the receive buffer for all
 	 * channels.
 	 */
 	if (vmbus_rx_used(from->nic->channels[0].chan) == -ENODEV) {
@@ -253,7 +253,7 @@ static bool handle_answer(struct nic *nic, const unsigned char *message,
 	return true;
 }
 
-/* The driver has use only for the state of the link, and just tells it. */
+/* Report a change of the link. The driver ignores other indications. */
 static bool handle_indication(struct nic *nic, const unsigned char *message, uint32_t length)
 {
 	struct rndis_indication indication;
@@ -280,7 +280,7 @@ static bool handle_rndis(struct channel *ch, const struct vmbus_range *range)
 	if (range->length < sizeof(header))
 		return false;
 	copy_shared(&header, message, sizeof(header));
-	/* The host may lend more of the buffer than the message takes. */
+	/* The range may be longer than the message. */
 	if (header.length < sizeof(header) || header.length > range->length)
 		return false;
 	if (header.type == RNDIS_PACKET) {
@@ -327,8 +327,8 @@ static bool handle_completion(struct channel *ch, const struct vmbus_view *view,
 		return true;
 	}
 	/*
-	 * The host wrote the id: believe it if a slot waits for just this one
-	 * here.
+	 * The host wrote the id. Accept it only if a slot waits for this id on
+	 * this channel.
 	 */
 	if (!view->transaction_id || number >= nic->pool.count)
 		return false;
@@ -361,7 +361,7 @@ static void handle_packet(struct channel *ch, const struct vmbus_view *view)
 		ok = handle_completion(ch, view, &msg);
 	else if (view->type == VMBUS_PACKET_XFER_PAGES)
 		ok = msg.type == NVSP_RNDIS && handle_xfer(ch, view);
-	else if (view->type == VMBUS_PACKET_INBAND)	/* The driver needs neither of them. */
+	else if (view->type == VMBUS_PACKET_INBAND)	/* The driver needs neither. */
 		ok = msg.type == NVSP_INDIRECTION_TABLE || msg.type == NVSP_VF_ASSOCIATION;
 	if (view->type != VMBUS_PACKET_COMPLETION &&
 	    view->flags & VMBUS_PACKET_COMPLETION_REQUESTED)
@@ -377,8 +377,8 @@ int receive_packets(struct channel *ch)
 	int count = 0, err;
 
 	/*
-	 * Only a host that sends more than its parts of the receive buffer can
-	 * fill the queue.
+	 * Only a host that sends more packets than its buffer has
+	 * sub-allocations can fill the queue.
 	 */
 	for (; count < 64 && HELD_MAX - (nic->held_end - nic->held_first) > RANGES_MAX; count++) {
 		err = vmbus_peek(ch->chan, &view, 1);
@@ -395,8 +395,8 @@ int receive_packets(struct channel *ch)
 }
 
 /*
- * Complete a packet: once, with its own id, on its channel. The host lends it
- * until then.
+ * Complete a packet once, with its own id, on its channel. Until then the
+ * driver may use its part of the receive buffer.
  */
 static int complete(struct nic *nic, const struct held *held)
 {

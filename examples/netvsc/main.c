@@ -56,7 +56,7 @@ int64_t now_ms(void)
 	return ts.tv_sec * 1000ll + ts.tv_nsec / 1000000;
 }
 
-/* The loop */
+/* The event loop */
 
 int channel_failed(struct channel *ch, int err)
 {
@@ -137,7 +137,7 @@ int turn(struct app *app, int64_t deadline)
 			return n;
 		work += n;
 	}
-	/* Signal the host once for all that this turn has queued. */
+	/* Signal the host once for everything that this turn has queued. */
 	for_each_nic(app, nic) {
 		for_each_channel(nic, ch) {
 			n = nic->lost ? 0 : vmbus_flush(ch->chan);
@@ -159,7 +159,7 @@ void add_channel(struct nic *nic, struct vmbus_chan *chan)
 	*ch = (struct channel){ .nic = nic, .index = nic->channel_count++, .chan = chan };
 }
 
-/* What the program does with frames */
+/* The modes of the program */
 
 /* Turn an ARP request for our address into its answer. */
 static bool answer_arp(const struct nic *nic, unsigned char *arp, uint32_t len)
@@ -286,7 +286,7 @@ static int open_subchannels(struct nic *nic, unsigned int count)
 	struct vmbus_subchannel list[CHANNELS_MAX];
 	int found, err;
 
-	/* The host may talk to us meanwhile. */
+	/* The host may send messages meanwhile. */
 	do {
 		err = stop_requested ? -EINTR : turn(nic->app, now_ms());
 		if (err && err != -ETIMEDOUT)
@@ -507,8 +507,8 @@ int main(int argc, char **argv)
 	argc -= optind;
 	argv += optind;
 	/*
-	 * A rescind while we are inside a ring or a buffer is an error then,
-	 * and no SIGBUS.
+	 * After this, a rescind during an access to a ring or a buffer is an
+	 * error and no SIGBUS.
 	 */
 	if (vmbus_guard()) {
 		fprintf(stderr, "netvsc: %s\n", vmbus_error());
@@ -520,7 +520,10 @@ int main(int argc, char **argv)
 	}
 	for (int i = 0; i < argc && !err; i++)
 		err = nic_open(&app, argv[i]);
-	/* A device that was not there is none that the host took away. */
+	/*
+	 * If the device was missing at the start, the host has not rescinded
+	 * it.
+	 */
 	opened = !err;
 	err = app_run(&app, err);
 	return err == -ENODEV && opened ? EXIT_RESCINDED : err ? EXIT_FAILURE : EXIT_SUCCESS;

@@ -22,8 +22,8 @@ static int wait_turn(struct nic *nic, int64_t deadline)
 }
 
 /*
- * Report that the host has made no room for what we send. Return other errors
- * as they are.
+ * Report that the host has made no room for a message. Return other errors as
+ * they are.
  */
 static int unsent(struct nic *nic, int err)
 {
@@ -228,9 +228,7 @@ static int share_recv_buffer(struct nic *nic)
 		return err;
 	nic->recv_shared = true;
 	answer = nic->nvsp_answer;
-	/*
-	 * Which parts the host uses is its business, if they lie in the buffer.
-	 */
+	/* The host may use any parts of the buffer, if they lie in it. */
 	used = (uint64_t)answer.recv_complete.size * answer.recv_complete.count;
 	if (answer.recv_complete.sections != 1 || answer.recv_complete.offset || !used ||
 	    used > nic->recv.size || answer.recv_complete.count > (HELD_MAX - RANGES_MAX) / 2)
@@ -289,8 +287,8 @@ static int initialize_rndis(struct nic *nic)
 }
 
 /*
- * Let the host compute no checksums, and deliver no frames without a checksum
- * or merged ones.
+ * Disable offloads, so that the host computes no checksums and delivers neither
+ * frames without a checksum nor merged frames.
  */
 static int switch_offload_off(struct nic *nic)
 {
@@ -332,7 +330,10 @@ static int distribute(struct nic *nic)
 	return rndis_set(nic, OID_RSS_PARAMETERS, &rss, sizeof(rss));
 }
 
-/* Ask for sub-channels. A host that has none leaves us with the primary. */
+/*
+ * Request sub-channels. If the host has none, the driver uses the primary
+ * alone.
+ */
 static int add_subchannels(struct nic *nic)
 {
 	const struct ndis_object query = { 0x88, 2, NDIS_RSS_CAPABILITIES_SIZE };
@@ -410,7 +411,9 @@ int nic_start(struct nic *nic)
 	return 0;
 }
 
-/* The stop of a NIC. Its steps do nothing for what has not been started. */
+/*
+ * The stop of a NIC. Each step does nothing if its counterpart was not started.
+ */
 
 static bool drained(const struct nic *nic)
 {
@@ -418,8 +421,7 @@ static bool drained(const struct nic *nic)
 }
 
 /*
- * Wait until all frames are on their way, and the host has completed all that
- * we sent.
+ * Wait until the driver has sent all frames, and the host has completed them.
  */
 static int drain(struct nic *nic)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* The driver's own types, and what its files have for each other */
+/* The driver's types, and the functions that its files share */
 #ifndef NIC_H
 #define NIC_H
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The example driver of the NIC, against hosts that misbehave. The host is in a
- * child process; the tests change what it sends, or send more. Where a host
- * recovers, each frame has to come back nevertheless.
+ * This program runs the example driver of the NIC against hosts that misbehave.
+ * The host is in a child process. The tests change its messages, or send more.
+ * If a host recovers, each frame must still come back.
  */
 #include <fcntl.h>
 #include <getopt.h>
@@ -20,7 +20,7 @@ int netvsc_main(int argc, char **argv);
 /* in the receive buffer: no part of it that the host uses */
 #define OURS_AT		(1u << 20)
 
-/* In memory that the host's process has, too */
+/* Memory that the process shares with the host's process */
 static struct shared {
 	uint32_t acks[OURS_MAX];
 	uint32_t statuses[OURS_MAX];
@@ -89,8 +89,8 @@ static void show(void)
 }
 
 /*
- * The driver and the host have to end well, with @bad packets that the driver
- * found to be so.
+ * Check that the driver and the host succeed, and that the driver rejects @bad
+ * packets.
  */
 #define SUCCEEDS(bad_) do {								\
 	int failed_before = checks_failed;						\
@@ -103,7 +103,7 @@ static void show(void)
 		show();									\
 } while (0)
 
-/* One of them has to fail, with this text. */
+/* Check that one of them fails with this text. */
 #define FAILS(text) do {								\
 	CHECK_IS(run_program(run_demo), 1);						\
 	if (!says(text)) {								\
@@ -237,7 +237,7 @@ static void a_wrong_frame_fails_the_test(void)
 	FAILS("is none that was expected");
 }
 
-/* Packets that a test sends itself, and that have to be completed once */
+/* Packets that a test sends itself, and that the driver must complete once */
 
 static bool completed(struct netvsc_host *h, uint64_t id, uint32_t status)
 {
@@ -320,15 +320,15 @@ static void spoil_rndis(struct netvsc_host *h, struct host_packet *p)
 		p->copies = 0;
 }
 
-/* The driver has reason to refuse what was spoilt. */
+/* Whether the driver must refuse the changed answer */
 static bool refused(struct netvsc_host *h, uint64_t id, uint32_t status)
 {
 	return status != NVSP_SUCCESS;
 }
 
 /*
- * On a busy machine an answer takes its time. Only a test in which none comes
- * waits less.
+ * On a busy machine an answer may be late. Only a test without an answer waits
+ * less.
  */
 static unsigned int start_timeout_ms = 20000;
 
@@ -400,13 +400,13 @@ static void no_answer(void)
 		    .silent = true);
 	RNDIS_FAILS("does not answer RNDIS message 5", .type = RNDIS_SET | RNDIS_COMPLETE,
 		    .silent = true);
-	/* An answer with another id is none. */
+	/* An answer with another id does not count. */
 	RNDIS_FAILS("does not answer RNDIS message 5", .type = RNDIS_SET | RNDIS_COMPLETE,
 		    .at = 8, .value = 77);
 	CHECK_IS(app.nics[0].channels[0].stats.bad, 1);
 	/*
-	 * These answers are cut, too short, longer than their range, or longer
-	 * than any answer.
+	 * These answers are truncated, too short, longer than their range, or
+	 * longer than any answer.
 	 */
 	RNDIS_FAILS("does not answer RNDIS message 5", .type = RNDIS_SET | RNDIS_COMPLETE,
 		    .at = 0, .length = 15);
@@ -435,7 +435,7 @@ static void stop_the_driver(struct netvsc_host *h, struct host_packet *p)
 }
 
 /*
- * The driver had no processor when the answer came, and then the time was over.
+ * The answer arrives while the driver does not run, and then its time is over.
  */
 static void an_answer_that_waits_for_the_driver(void)
 {
@@ -507,7 +507,7 @@ static void wrong_answers_of_rndis(void)
 	RNDIS_FAILS("has 6 bytes at 0", .type = query, .at = 20, .value = 0);
 	RNDIS_FAILS("has 6 bytes at 17", .type = query, .at = 20, .value = 17);
 	RNDIS_FAILS("has 6 bytes at 4294967290", .type = query, .at = 20, .value = UINT32_MAX - 5);
-	/* The answer is cut before the offset and the length. */
+	/* The answer ends before the offset and the length. */
 	RNDIS_FAILS("the answer to the query", .type = query, .at = 4, .value = 16);
 	RNDIS_FAILS("query 0x00010203 has 20 bytes", .type = query, .oid = 18, .at = 16,
 		    .value = 20);
@@ -550,9 +550,7 @@ static void a_signal_during_the_start(void)
 	spoil = silent;
 	host.tamper = spoil_nvsp;
 	kill(getpid(), SIGTERM);
-	/*
-	 * The host says that nothing was as it should be; the driver does not.
-	 */
+	/* The host reports that nothing was right; the driver does not. */
 	FAILS("the host is not content");
 	CHECK(!says("netvsc: nic"));
 }
@@ -671,7 +669,9 @@ static void bad_messages_in_the_receive_buffer(void)
 	run_with_bad_messages(MODE_ECHO);
 }
 
-/* Packets that are wrong themselves; the first have to be completed. */
+/*
+ * Packets that are wrong themselves. The driver must complete the first ones.
+ */
 #define BAD_PACKETS_COMPLETED 13u
 #define BAD_PACKETS_ALL 20u
 
@@ -708,7 +708,7 @@ static void send_bad_packets(struct netvsc_host *h, uint32_t back)
 	PACKET(VMBUS_PACKET_CANCEL, 1, OUR_ID + shared->sent++, &rndis, sizeof(rndis));
 	PACKET(77, 1, OUR_ID + shared->sent++, &rndis, sizeof(rndis));
 	/*
-	 * From here on no packet asks for a completion, and some are
+	 * The following packets do not request a completion, and some are
 	 * completions.
 	 */
 	PACKET(VMBUS_PACKET_XFER_PAGES, 0, OUR_ID + OURS_MAX, &rndis, sizeof(rndis));
@@ -745,7 +745,7 @@ static void send_control_on_a_subchannel(struct netvsc_host *h, uint32_t back)
 		return;
 	send_ours(h, 1, down, sizeof(down), sizeof(down), 1);
 	send_ours(h, 1, answer, sizeof(answer), sizeof(answer), 1);
-	/* Nothing asks for the completion of this one. */
+	/* This packet does not request a completion. */
 	send_ours(h, 1, down, sizeof(down), sizeof(down), 0);
 }
 
@@ -776,7 +776,7 @@ static void completions_that_come_twice(void)
 	prepare_host();
 	host.tamper = complete_twice;
 	CHECK_IS(run_program(run_demo), 0);
-	/* Some of the last may come after the driver has ended. */
+	/* Some of the last packets may arrive after the driver has ended. */
 	CHECK(shared->tampered > FRAMES);
 	CHECK(app.nics[0].channels[1].stats.bad > 50);
 }
@@ -790,7 +790,8 @@ static void complete_elsewhere(struct netvsc_host *h, struct host_packet *p)
 }
 
 /*
- * The driver does not believe them, and waits for the right ones when it stops.
+ * The driver ignores these completions, and waits for the right ones when it
+ * stops.
  */
 static void completions_on_another_channel(void)
 {
@@ -868,8 +869,8 @@ static void fill_the_rings(struct netvsc_host *h, uint32_t back)
 		host_must(err);
 	}
 	/*
-	 * The driver sleeps now, or spins; it has to go on when the ring is
-	 * read.
+	 * The driver now sleeps or spins. It must continue when the host reads
+	 * the ring.
 	 */
 	if (shared->rest_us)
 		kill(getppid(), SIGTERM);
@@ -924,7 +925,7 @@ static void a_stop_with_a_ring_that_stays_full(void)
 	FAILS("the host does not read what we send");
 }
 
-/* Data that lies, and the program */
+/* Wrong data, and the options of the program */
 
 static void send_wrong_pings(struct netvsc_host *h, uint32_t back)
 {
@@ -966,7 +967,10 @@ static void send_wrong_pings(struct netvsc_host *h, uint32_t back)
 
 		memcpy(message, good, sizeof(good));
 		message[wrong[i].at] = wrong[i].value;
-		/* The IP checksum must not be what gives the others away. */
+		/*
+		 * The IP checksum must be right, so that it does not reveal the
+		 * other faults.
+		 */
 		ip[10] = ip[11] = 0;
 		for (int j = 0; j < 20; j += 2)
 			total += ip[j] << 8 | ip[j + 1];

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * batches CLASS SIGNALS: the library on a real channel, against the host of the
- * bench's test batches: bursts that are signalled once, packets read and built
- * in the ring, full rings, sub-channels, and the errors that end a channel.
- * SIGNALS is the kernel's counter of signals for the device. Prints "ok ...",
- * "not ok ...", "say ..." for the host, and what went wrong.
+ * batches CLASS SIGNALS: use the library on a real channel, against the host of
+ * the bench's test batches: bursts with one signal, packets that are read and
+ * built in the ring, full rings, sub-channels, and errors that end a channel.
+ * SIGNALS is the file with the kernel's count of signals for the device. The
+ * program prints "ok ...", "not ok ...", "say ..." for the host, and errors.
  */
 #include <errno.h>
 #include <stdbool.h>
@@ -20,7 +20,7 @@
 #define WAIT_MS 60000
 #define BURST   32
 #define VIEWS   128
-/* What a packet of a full ring takes, and its payload */
+/* The size in the ring of a packet that fills it, and of its payload */
 #define LARGE   1024
 #define PAYLOAD (LARGE - 24)
 
@@ -42,7 +42,10 @@ static void result(const char *name)
 	wrong = 0;
 }
 
-/* Where going on makes no sense: the results that are missing are failures. */
+/*
+ * End the program after an error that makes the rest senseless. The missing
+ * results are failures.
+ */
 static void must(const char *what, bool good, int err)
 {
 	if (good)
@@ -74,9 +77,9 @@ static struct vmbus_stats stats_of(struct vmbus_chan *chan)
 static struct vmbus_view views[VIEWS];
 
 /*
- * Looks until there are @count packets, taking none; the last look is in
- * views[]. A look shows no more than a quarter of the ring, so that @count
- * packets have to fit there.
+ * Wait until there are @count packets, without taking them. views[] has the
+ * result. One look shows at most a quarter of the ring, so @count packets must
+ * fit there.
  */
 static unsigned int look_for(struct vmbus_chan *chan, int count)
 {
@@ -107,7 +110,7 @@ static void check_pattern(const struct vmbus_view *view, uint32_t length)
 		}
 }
 
-/* Waits for the host's packet of one byte, which is the next. */
+/* Wait for the host's packet of one byte, which must be the next one. */
 static void await(struct vmbus_chan *chan, uint8_t word)
 {
 	look_for(chan, 1);
@@ -121,8 +124,8 @@ static void tell(struct vmbus_chan *chan, uint8_t word)
 }
 
 /*
- * 96 packets are read where they lie, which takes several looks: they are more
- * than a quarter of the ring. Then they go back in batches while the host reads
+ * Read 96 packets in place, which takes several looks because they fill more
+ * than a quarter of the ring. Send them back in batches while the host reads
  * nothing.
  */
 static void bursts(struct vmbus_chan *chan, const char *signals)
@@ -140,7 +143,7 @@ static void bursts(struct vmbus_chan *chan, const char *signals)
 		if (n > 0)
 			n = vmbus_peek(chan, views, VIEWS);
 		must("packets of the host", n > 0, n);
-		/* The host's next word may be there, too. */
+		/* The host's next command may be there, too. */
 		if (n > (int)(3 * BURST - done))
 			n = (int)(3 * BURST - done);
 		for (int i = 0; i < n; i++, done++) {
@@ -182,7 +185,7 @@ static void bursts(struct vmbus_chan *chan, const char *signals)
 	printf("say bursts\n");
 }
 
-/* Room for @len bytes in the ring, however long it takes */
+/* Reserve room for @len bytes in the ring, and wait for it without a limit. */
 static void *reserve(struct vmbus_chan *chan, size_t len)
 {
 	void *payload = NULL;
@@ -230,7 +233,7 @@ static void build_in_place(struct vmbus_chan *chan, unsigned int count)
 	result("300 packets, read in one ring and built in the other, around their ends again and again");
 }
 
-/* The host reads nothing until it hears "full". */
+/* The host reads nothing until the program prints "full". */
 static void full_to_the_host(struct vmbus_chan *chan)
 {
 	long long fit = (long long)(vmbus_chan_tx_size(chan) - 1) / LARGE, sent = 0;
@@ -258,7 +261,7 @@ static void full_to_the_host(struct vmbus_chan *chan)
 		must("sending as room comes", err >= 0, err);
 	}
 	await(chan, 0x31);
-	/* With all of the ring empty there is nothing to ask for. */
+	/* With an empty ring there is nothing to request. */
 	tell(chan, 0x32);
 	result("a full ring asks the host for room, waits for it, and goes on");
 }
@@ -278,7 +281,7 @@ static void send_back(struct vmbus_chan *chan, const struct vmbus_view *view)
 static struct vmbus_view kept[VIEWS];
 static uint8_t payloads[VIEWS][PAYLOAD];
 
-/* The host has more than the ring takes, and waits in its turn. */
+/* The host has more packets than fit in the ring, so it must wait. */
 static void full_to_the_guest(struct vmbus_chan *chan)
 {
 	unsigned int size = (unsigned int)vmbus_chan_rx_size(chan), fit = (size - 1) / LARGE;
@@ -292,9 +295,9 @@ static void full_to_the_guest(struct vmbus_chan *chan)
 	IS(vmbus_rx_used(chan), fit * LARGE);
 	IS(stats_of(chan).rx_signals - before.rx_signals, 0);
 	/*
-	 * The host asks for a quarter of the ring, and wants to hear when that
-	 * is there. The guest sends nothing meanwhile: a signal about a packet
-	 * would make the host look for room, too.
+	 * The host requests a quarter of the ring and a signal when that is
+	 * free. The guest sends nothing meanwhile, because a signal for a
+	 * packet would make the host check the room, too.
 	 */
 	do {
 		n = vmbus_peek(chan, views, 1);
@@ -325,8 +328,8 @@ static void full_to_the_guest(struct vmbus_chan *chan)
 }
 
 /*
- * Each by its relid; the host sends 20 packets on each, which go back in one
- * batch.
+ * Open each sub-channel by its relid. The host sends 20 packets on each, which
+ * go back in one batch.
  */
 static void sub_channels(struct vmbus_chan *chan, struct vmbus_chan *subs[2])
 {
@@ -374,14 +377,17 @@ static void sub_channels(struct vmbus_chan *chan, struct vmbus_chan *subs[2])
 		IS(stats_of(subs[i]).tx_publications - before.tx_publications, 1);
 		IS(stats_of(subs[i]).rx_packets - before.rx_packets, 20);
 		/*
-		 * Of several channels with packets the host may take any first.
+		 * The host may take the packets of the channels in any order.
 		 */
 		await(subs[i], 0x5a);
 	}
 	result("packets in both directions on each of them");
 }
 
-/* What each function says of a channel that the host has taken back */
+/*
+ * Check that each function returns -ENODEV for a channel that the host has
+ * rescinded.
+ */
 static void all_say_enodev(struct vmbus_chan *chan)
 {
 	struct vmbus_packet pkt;
@@ -448,7 +454,7 @@ int main(int argc, char **argv)
 	IS(vmbus_recv(chan, &pkt, &word, sizeof(word)), -EPROTO);
 	IS(vmbus_skip(chan), 0);
 	tell(chan, 0x61);
-	/* The host writes an index and nothing more. */
+	/* The host only writes an index and does not interrupt. */
 	for (int tries = WAIT_MS / 100; tries; tries--) {
 		err = vmbus_wait(chan, VMBUS_WAIT_RECV, 100);
 		if (err != -ETIMEDOUT)

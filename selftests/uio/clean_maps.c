@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * clean_maps CLASS: a process opens a device and fills its rings, and the
- * buffers of a NIC; the next one that opens it must find zeroes, but for the
- * header of each ring that the kernel and the host initialize.
+ * clean_maps CLASS: one process opens a device and fills its rings, and the
+ * buffers of a NIC. The next process must find zeros there, except in the
+ * header of each ring, which the kernel and the host initialize.
  */
 #include <sys/wait.h>
 
@@ -10,16 +10,16 @@
 #include "pattern.h"
 
 /*
- * From the write index to the feature bits. The rest of the header page is
- * reserved.
+ * The bytes from the write index to the feature bits. The rest of the header
+ * page is reserved.
  */
 #define HEADER 72
 
 static struct device dev;
 
 /*
- * Fills SIZE bytes at MEM, or looks whether they are zero; with RINGS, all but
- * the headers of two rings.
+ * Fill SIZE bytes at MEM, or check that they are zero. With RINGS, skip the
+ * headers of the two rings.
  */
 typedef void act_fn(const char *what, uint8_t *mem, size_t size, bool rings);
 
@@ -58,8 +58,8 @@ static void with(act_fn *act, const char *what, uint8_t *mem, size_t size, bool 
 }
 
 /*
- * Does something with the maps, the rings mapped both ways, in a process that
- * opens the device.
+ * Open the device in a process and call @act for each map, and for both ways to
+ * map the rings.
  */
 static void session(act_fn *act)
 {

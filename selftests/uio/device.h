@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The kernel's side of a device as it is: sysfs, /dev/uioN, mappings that may
- * vanish. Without the library, so that what a test sees is what the driver
- * does. Failures are printed and counted; exit_status() ends a test.
+ * These functions use a device through sysfs and /dev/uioN, and mappings that
+ * may vanish. They do not use the library, so a test sees what the driver does.
+ * They print and count failures; exit_status() ends a test.
  */
 #ifndef UIO_DEVICE_H
 #define UIO_DEVICE_H
@@ -74,8 +74,8 @@ static inline void sleep_us(unsigned int us)
 }
 
 /*
- * Take the events of a UIO device until none has come for 300 ms: the host
- * interrupts once more 100 ms after it has opened a channel.
+ * Take the events of a UIO device until none has come for 300 ms, because the
+ * host interrupts once more 100 ms after it has opened a channel.
  */
 static inline void device_quiet(int fd)
 {
@@ -86,7 +86,10 @@ static inline void device_quiet(int fd)
 		;
 }
 
-/* What a small file says, without its newline; false when it cannot be read. */
+/*
+ * Read the first line of a file, without its newline. Return false if it cannot
+ * be read.
+ */
 static inline bool read_line(const char *path, char *line, size_t size)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -114,7 +117,7 @@ static inline int write_line(const char *path, const char *line)
 	return err;
 }
 
-/* The first device of a class. -ENODEV: not offered. */
+/* Find the first device of a class. Return 0, or -ENODEV if none is offered. */
 static inline int device_find(const char *class, struct device *dev)
 {
 	char path[PATH_MAX], line[64], braced[64];
@@ -150,7 +153,7 @@ static inline int device_find(const char *class, struct device *dev)
 }
 
 /*
- * Waits until the device is bound to a UIO driver and has its node. 0 or
+ * Wait until the device is bound to a UIO driver and has its node. Return 0 or
  * -ETIMEDOUT.
  */
 static inline int device_wait(const char *class, struct device *dev, int timeout_ms)
@@ -185,8 +188,8 @@ static inline int device_resize(const struct device *dev, unsigned int ring_size
 }
 
 /*
- * The relids whose folder has a ring file: up to @max, returns how many there
- * are.
+ * List the relids, at most @max, whose directory has a ring file. Return how
+ * many there are.
  */
 static inline unsigned int device_rings(const struct device *dev, unsigned int *relids,
 					unsigned int max)
@@ -257,8 +260,8 @@ static inline void touch_init(void)
 }
 
 /*
- * Reads a byte and writes it back: 0, or SIGBUS. One thread of a process at a
- * time, after touch_init().
+ * Read a byte and write it back. Return 0, or SIGBUS. Only one thread of a
+ * process may call this at a time, after touch_init().
  */
 static inline int touch(void *where)
 {

@@ -34,8 +34,8 @@
 #define MAX_SUBS     16
 #define WAIT_MS      20000
 /*
- * What DPDK takes for the end of its huge pages, far from all that the kernel
- * places itself.
+ * DPDK assumes that its huge pages end here, far from everything that the
+ * kernel places itself.
  */
 #define FIRST_HINT   0x100000000000ul
 #define INT_SEND     2048 /* of int_page: the bits for the host */
@@ -99,7 +99,7 @@ static bool hints_good;
 static uint32_t first_mask;
 static int uio_fd = -1;
 
-/* One result. Returns whether it is good. */
+/* Print one result. Return whether it is good. */
 __attribute__((format(printf, 3, 4))) static bool point(unsigned int number, bool good,
 							const char *format, ...)
 {
@@ -115,7 +115,7 @@ __attribute__((format(printf, 3, 4))) static bool point(unsigned int number, boo
 	return good;
 }
 
-/* The rest cannot be tried; that its results are missing fails the test too. */
+/* End the program. The missing results of the rest fail the test, too. */
 __attribute__((format(printf, 1, 2), noreturn)) static void give_up(const char *format, ...)
 {
 	int error = errno;
@@ -130,7 +130,7 @@ __attribute__((format(printf, 1, 2), noreturn)) static void give_up(const char *
 	_exit(1);
 }
 
-/* Sysfs, as DPDK parses it */
+/* These functions parse sysfs as DPDK does. */
 
 static bool is_uuid(const char *text)
 {
@@ -140,7 +140,7 @@ static bool is_uuid(const char *text)
 	return !text[36];
 }
 
-/* A line without its braces. */
+/* Read a line without its braces. */
 static bool read_uuid(const char *path, char *uuid, size_t size)
 {
 	char line[128], *text = line;
@@ -156,8 +156,8 @@ static bool read_uuid(const char *path, char *uuid, size_t size)
 }
 
 /*
- * A number that the line begins with; false when there is none or it is above
- * @max.
+ * Read the number with which the line begins. Return false if there is none or
+ * if it is above @max.
  */
 static bool read_number(const char *path, unsigned long max, unsigned long *number)
 {
@@ -223,7 +223,7 @@ static void scan(void)
 	}
 }
 
-/* The first entry that is called uio and a number. */
+/* Find the first entry whose name is uio and a number. */
 static void find_uio(void)
 {
 	DIR *dir = opendir(path_of("%s/uio", sysfs));
@@ -251,7 +251,7 @@ static void find_uio(void)
 	point(31, !strcmp(basename(target), "uio_hv_generic"), "%s", basename(target));
 }
 
-/* Names and sizes. A NIC's handles are in @handles. */
+/* Read the names and sizes of the maps. @handles gets the handles of a NIC. */
 static void read_maps(unsigned long handles[2])
 {
 	static const char *const names[NIC_MAPS] = { "txrx_rings", "int_page", "monitor_page", "recv:",
@@ -271,13 +271,16 @@ static void read_maps(unsigned long handles[2])
 		snprintf(sizes + strlen(sizes), sizeof(sizes) - strlen(sizes), " %#zx", map_bytes[i]);
 		if (i < 3)
 			continue;
-		/* As DPDK: a leading 0 would make it octal. */
+		/*
+		 * Parse the number as DPDK does. A leading 0 would make it
+		 * octal.
+		 */
 		handles[i - 3] = strtoul(name + 5, &end, 0);
 		decimal &= end != name + 5 && !*end && handles[i - 3] &&
 			handles[i - 3] <= UINT32_MAX;
 	}
 	sized &= map_bytes[1] == 4096 && map_bytes[2] == 4096;
-	/* A sixth would be none of DPDK's. */
+	/* There must be no sixth map, which DPDK would not know. */
 	sized &= access(path_of("%s/maps/map%u", uio, NIC_MAPS), F_OK);
 	point(9, order, "%s", found + 1);
 	point(11, sized, "%s", sizes + 1);
@@ -286,8 +289,8 @@ static void read_maps(unsigned long handles[2])
 }
 
 /*
- * Rings. Both ends leave them empty between the messages, so nothing ever
- * wraps.
+ * These functions use the rings. Both ends leave them empty between the
+ * messages, so nothing ever wraps.
  */
 
 static uint8_t *rx_of(const struct channel *channel)
@@ -305,9 +308,9 @@ static uint32_t get(uint8_t *at)
 	return __atomic_load_n(word(at), __ATOMIC_SEQ_CST);
 }
 
-/* Mapping */
+/* These functions map the device. */
 
-/* At the next hint, without MAP_FIXED. */
+/* Map at the next hint, without MAP_FIXED. */
 static uint8_t *map_next(int fd, size_t bytes, off_t offset)
 {
 	uint8_t *mem = mmap((void *)hint, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, offset);
@@ -321,8 +324,8 @@ static uint8_t *map_next(int fd, size_t bytes, off_t offset)
 }
 
 /*
- * One file stays open for interrupts, and each map has an open of its own that
- * ends when it is mapped.
+ * One file stays open for interrupts. Each map has an open of its own that ends
+ * when it is mapped.
  */
 static void open_device(void)
 {
@@ -384,8 +387,8 @@ static int irq_control(int32_t on)
 }
 
 /*
- * As DPDK does: with a monitor, the trigger alone. Without one, the bit in the
- * interrupt page and a system call.
+ * Signal the host as DPDK does: with a monitor, by the trigger alone; without
+ * one, by the bit in the interrupt page and a system call.
  */
 static void signal_host(const struct channel *channel)
 {
@@ -400,8 +403,8 @@ static void signal_host(const struct channel *channel)
 }
 
 /*
- * A packet with @byte as its payload; returns whether the host has to be told
- * of it.
+ * Write a packet with the payload @byte. Return whether the host needs a
+ * signal.
  */
 static bool put(const struct channel *channel, uint8_t byte)
 {
@@ -439,7 +442,7 @@ static bool taken(const struct channel *channel, int timeout_ms)
 	return true;
 }
 
-/* The payload's first byte of the next packet, or -1. */
+/* Return the first byte of the payload of the next packet, or -1. */
 static int receive(const struct channel *channel, int timeout_ms)
 {
 	uint8_t *rx = rx_of(channel);
@@ -462,17 +465,17 @@ static int receive(const struct channel *channel, int timeout_ms)
 	return (uint8_t)packet[2];
 }
 
-/* Sends @byte and returns the byte that the host answers with, or -1. */
+/* Send @byte, and return the byte with which the host answers, or -1. */
 static int ask(const struct channel *channel, uint8_t byte)
 {
 	send(channel, byte);
 	return receive(channel, WAIT_MS);
 }
 
-/* The session */
+/* The session follows. */
 
 /*
- * Marks at both ends of both buffers, which the host finds or writes by the
+ * Put marks at both ends of both buffers. The host finds or writes them by the
  * handles.
  */
 static void share_buffers(const unsigned long handles[2])
@@ -490,8 +493,8 @@ static void share_buffers(const unsigned long handles[2])
 }
 
 /*
- * The first packet: the host looks at the ring only after a signal, of the kind
- * that this channel has.
+ * Send the first packet. The host reads the ring only after a signal of the
+ * kind that this channel has.
  */
 static void signalling(void)
 {
@@ -499,11 +502,11 @@ static void signalling(void)
 	uint8_t *again;
 	int answer;
 
-	/* Until the host has done with its own greeting. */
+	/* Wait until the host has finished its own greeting. */
 	sleep_us(100000);
 	put(&primary, 0x01);
 	quiet = !taken(&primary, 300);
-	/* Alone it is no signal. Another mapping of the page shows it. */
+	/* The bit alone is no signal. Another mapping of the page shows it. */
 	set_bit(maps[1] + INT_SEND, primary.relid);
 	again = device_map(uio_fd, 1, map_bytes[1]);
 	if (again == MAP_FAILED)
@@ -525,11 +528,11 @@ static void signalling(void)
 	      "the host has the packet from the first, its answer %#x is in the second, %zu bytes each", answer,
 	      primary.bytes / 2);
 	point(14, primary.bytes / 2 > page && heard && answer == 0x11, "data from byte %zu on in both", page);
-	/* The host looks at no bit there since Windows 8. */
+	/* Hosts since Windows 8 do not read this bit. */
 	point(15, bit, "bit %u is set at %u", primary.relid, INT_SEND);
 	if (primary.monitor < 0)
 		return;
-	/* The host takes the trigger back. */
+	/* The host clears the trigger. */
 	trigger &= heard && !test_bit(trigger_of(&primary), (unsigned int)primary.monitor % 32);
 	*(uint16_t *)(maps[2] + MON_LATENCY + 2 * primary.monitor) = 500;
 	point(16, trigger, "bit %d was set, the host took it; latency %u x 100 ns", primary.monitor,
@@ -572,7 +575,7 @@ static void reader_start(struct reader *reader)
 		give_up("no thread");
 }
 
-/* Whether an event comes within the time. Takes it. */
+/* Take an event. Return whether one arrives within the time. */
 static bool event(int timeout_ms, int32_t *events)
 {
 	struct pollfd wait = { .fd = uio_fd, .events = POLLIN };
@@ -605,7 +608,7 @@ static void interrupts(void)
 	      reader.result, reader.events, last, sized ? "refused" : "not refused");
 
 	/*
-	 * What a poller sets stays, and keeps the kernel quiet; the host
+	 * A mask that a poller sets stays, and prevents interrupts; the host
 	 * answers half a second later.
 	 */
 	send(&primary, 0x03);
@@ -619,8 +622,8 @@ static void interrupts(void)
 }
 
 /*
- * The next sub-channel that DPDK does not know yet: 0, -ENOENT when there is
- * none (yet), or what is wrong.
+ * Find the next sub-channel that DPDK does not know yet. Return 0, -ENOENT if
+ * there is none yet, or an error.
  */
 static int next_sub(struct channel *sub)
 {
@@ -675,8 +678,8 @@ static bool map_sub(struct channel *sub)
 }
 
 /*
- * Asks the host for them and takes them as they come: how many, and whether
- * their files are right.
+ * Request sub-channels and take them as they appear. Return their number and
+ * whether their files are right.
  */
 static unsigned int take_subs(unsigned int *retries, bool *files)
 {
@@ -705,7 +708,7 @@ static int by_index(const void *a, const void *b)
 	return (int)((const struct channel *)a)->index - (int)((const struct channel *)b)->index;
 }
 
-/* A packet on each, in the order that the host expects. */
+/* Exchange a packet on each sub-channel, in the order that the host expects. */
 static bool use_subs(void)
 {
 	bool good = true;
@@ -717,7 +720,9 @@ static bool use_subs(void)
 	return good;
 }
 
-/* Masks and signals are for all channels, as a program knows one file only. */
+/*
+ * A write masks or signals all channels, because a program knows only one file.
+ */
 static void irq_writes(void)
 {
 	bool all = true, sized = true;
@@ -764,8 +769,8 @@ static void sub_channels(void)
 }
 
 /*
- * Where the secondary process finds what it maps and how it signals; in DPDK a
- * file of its memory too.
+ * The file that tells the secondary process what to map and how to signal. DPDK
+ * uses a file, too.
  */
 #define SHARED "/tmp/dpdk-shared"
 
@@ -774,7 +779,7 @@ static bool mapped_at(int fd, uint8_t *at, size_t bytes, off_t offset)
 	return mmap(at, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, offset) == at;
 }
 
-/* 0, or the exit status that says what failed. */
+/* Return 0, or the exit status that tells which step failed. */
 static int secondary(void)
 {
 	FILE *shared = fopen(SHARED, "r");
@@ -805,7 +810,7 @@ static int secondary(void)
 	}
 	if (maps_left)
 		return 5;
-	/* The same memory, and a signal of its own. */
+	/* The secondary process uses the same memory, and signals by itself. */
 	primary.tx = maps[0];
 	primary.bytes = map_bytes[0];
 	memcpy(maps[4] + page, "secondary", 9);
@@ -838,14 +843,14 @@ static void run_secondary(void)
 	}
 	if (pid < 0 || waitpid(pid, &status, 0) != pid)
 		give_up("fork");
-	/* Its end leaves the channel open. */
+	/* The end of the secondary process leaves the channel open. */
 	point(27, !status && !memcmp(maps[4] + page, "secondary", 9) && ask(&primary, 0x06) == 0x16,
 	      "status %d, %u maps and %u rings at the same addresses", WEXITSTATUS(status), NIC_MAPS, count);
 }
 
 /*
- * The primary has one at all times, but a folder that goes during the scan (a
- * sub-channel's) can hide the next one: kernfs.
+ * Count the ring files. The primary always has one, but a directory that goes
+ * during the scan (a sub-channel's) can hide the next one: kernfs.
  */
 static unsigned int ring_files(const struct device *dev)
 {
@@ -857,8 +862,8 @@ static unsigned int ring_files(const struct device *dev)
 }
 
 /*
- * What DPDK does for a new MTU, without a pause: all is unmapped and closed,
- * and opened again.
+ * Do what DPDK does for a new MTU: unmap and close everything, and open it
+ * again without a pause.
  */
 static void reopen(unsigned int seconds)
 {
@@ -904,7 +909,7 @@ static void rescinded(void)
 		give_up("the rescinded device cannot be closed");
 	}
 	pthread_join(reader.thread, NULL);
-	/* EIO or, once UIO has let go of the device, EINVAL. */
+	/* The error is EIO or, after UIO has released the device, EINVAL. */
 	err = irq_control(1);
 	point(30, blocked && reader.result == -EIO && err, "read %s, then %s; write: %s",
 	      blocked ? "waited" : "did not wait", strerror(-reader.result), strerror(-err));

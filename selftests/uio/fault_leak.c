@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * fault_leak CLASS COUNTER: lets the first, second, third ... allocation fail
- * in opening a device, and unbinds it after each open that was refused for it.
- * The driver may leak the rings then if the host may have them. COUNTER is a
- * file with a number that changes when VMBus gives a GPADL its handle, which it
- * does before it tells the host anything: where it did not change nothing may
- * be leaked.
+ * fault_leak CLASS COUNTER: let the first, second, third ... allocation fail
+ * while a device is opened, and unbind the device after each refused open. The
+ * driver may then leak the rings only if the host may have them. COUNTER is a
+ * file with a number that changes when VMBus allocates a GPADL handle, which it
+ * does before it sends anything to the host. If the number did not change,
+ * nothing may be leaked.
  */
 #include "device.h"
 
@@ -15,7 +15,7 @@ static const char *class;
 static struct device dev;
 static int log_fd;
 
-/* How often the kernel log says since the last call that rings are leaked. */
+/* Return how often the kernel has logged leaked rings since the last call. */
 static unsigned int leaks(void)
 {
 	unsigned int count = 0;
@@ -37,7 +37,7 @@ static void arm(int fd, int nth)
 	expect(pwrite(fd, text, (size_t)len, 0) == len, "write to fail-nth");
 }
 
-/* A fault at the @nth allocation of an open. Returns whether there was one. */
+/* Let the @nth allocation of an open fail. Return whether there was one. */
 static bool try(int nth_fd, int nth, const char *counter, unsigned int *refused,
 		unsigned int *leaked)
 {

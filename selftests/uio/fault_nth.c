@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * fault_nth CLASS: lets the first, second, third ... allocation fail in
- * opening, mapping, resizing, binding and unbinding a device, until nothing is
- * left to fail. Each attempt may be refused, for want of memory; the next one
- * without a fault must work. Needs a kernel with CONFIG_FAULT_INJECTION,
- * failslab and fail_page_alloc set up to honour fail-nth, and the device bound.
+ * fault_nth CLASS: let the first, second, third ... allocation fail while a
+ * device is opened, mapped, resized, bound and unbound, until nothing is left
+ * to fail. The kernel may refuse each attempt because of missing memory, but
+ * the next attempt without a fault must succeed. The program needs a kernel
+ * with CONFIG_FAULT_INJECTION, failslab and fail_page_alloc that honour
+ * fail-nth, and the bound device.
  */
 #include <sys/utsname.h>
 
@@ -24,7 +25,10 @@ static void arm(int nth)
 	expect(pwrite(nth_fd, text, (size_t)len, 0) == len, "write to fail-nth");
 }
 
-/* Whether the fault has happened; none happens any more. errno stays. */
+/*
+ * Return whether the fault has happened, and disable further faults. errno is
+ * preserved.
+ */
 static bool disarm(void)
 {
 	char text[16] = "";
@@ -38,7 +42,7 @@ static bool disarm(void)
 	return happened;
 }
 
-/* What was refused must have been refused for the right reason. */
+/* A refused attempt must have the right error. */
 static bool refused(const char *what, int nth)
 {
 	expect(errno == ENOMEM, "%s is refused for want of memory, after a fault at %d", what, nth);
@@ -46,8 +50,8 @@ static bool refused(const char *what, int nth)
 }
 
 /*
- * The driver core of 5.4 and 5.10 says ENODEV for every probe that fails, that
- * of 5.14 what the probe said.
+ * The driver core of 5.4 and 5.10 returns ENODEV for every failed probe; that
+ * of 5.14 returns the error of the probe.
  */
 static bool refused_bind(int nth)
 {
@@ -72,7 +76,7 @@ static bool rebind(void)
 	return expect(!device_wait(class, &dev, 5000), "the device is bound");
 }
 
-/* A whole life without a fault. */
+/* Run the whole life of a device without a fault. */
 static bool works(const char *after, int nth)
 {
 	int fd = open(dev.node, O_RDWR | O_CLOEXEC);
@@ -93,8 +97,8 @@ static bool works(const char *after, int nth)
 }
 
 /*
- * Each does one thing with the fault armed: whether it worked, with the device
- * left bound, and *happened.
+ * Each function does one thing with the fault armed. It returns whether that
+ * succeeded, leaves the device bound, and sets *happened.
  */
 static bool try_bind(int nth, bool *happened)
 {
@@ -159,7 +163,10 @@ static bool try_resize(int nth, bool *happened)
 	if (err)
 		refused("resizing", nth);
 	expect(after == (err ? before : size), "the rings have %#zx bytes, of %#zx and %#zx, after a fault at %d", after, before, size, nth);
-	/* Another attempt makes the file if the first failed. */
+	/*
+	 * The driver tries again to create the file if the first attempt
+	 * failed.
+	 */
 	while (!device_rings(&dev, &relid, 1) && now_ms() < until)
 		sleep_us(1000);
 	expect(device_rings(&dev, &relid, 1) == 1, "the ring file is there after a fault at %d", nth);
@@ -177,7 +184,10 @@ static bool try_unbind(int nth, bool *happened)
 	arm(nth);
 	good = write(unbind_fd, dev.instance, strlen(dev.instance)) > 0;
 	*happened = disarm();
-	/* Refused before the driver is asked, or done. */
+	/*
+	 * The kernel refused before it asked the driver, or the mapping
+	 * succeeded.
+	 */
 	expect(good == !!touch(mem + 128), "the mapping is there after an unbind with a fault at %d", nth);
 	munmap(mem, size);
 	close(fd);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * fragment: leaves hardly a large block of free memory: it takes pages one by
- * one, which cannot be moved, until there is none or memory comes to its end,
- * gives every other one back, prints "ready" and keeps the rest until SIGTERM.
- * The pages are those of full pipes.
+ * fragment: leave hardly a large block of free memory. The program allocates
+ * unmovable pages one by one until memory is exhausted, frees every other one,
+ * prints "ready", and keeps the rest until SIGTERM. The pages are those of full
+ * pipes.
  */
 #include <sys/resource.h>
 
@@ -16,7 +16,10 @@
 static int pipes[PIPES][2];
 static char page[4096];
 
-/* Free blocks of the two largest sizes in all zones, or -1 */
+/*
+ * Return the number of free blocks of the two largest sizes in all zones, or
+ * -1.
+ */
 static long large_blocks(void)
 {
 	FILE *file = fopen("/proc/buddyinfo", "re");
@@ -28,7 +31,7 @@ static long large_blocks(void)
 	while (fgets(line, sizeof(line), file)) {
 		char *last = strrchr(line, ' '), *end;
 
-		/* The line ends in a blank. */
+		/* The line ends with a blank. */
 		for (int i = 0; i < 2 && last; i++) {
 			while (last > line && *last == ' ')
 				*last-- = 0;
@@ -41,7 +44,7 @@ static long large_blocks(void)
 	return count;
 }
 
-/* MiB that can be taken without trouble, or -1 */
+/* Return the MiB that can be allocated safely, or -1. */
 static long available(void)
 {
 	FILE *file = fopen("/proc/meminfo", "re");

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * grab: opens /dev/uio0 the moment it is there, and polls and reads it until it
- * is gone, again and again until SIGTERM comes while it is not there; then
- * prints how often an interrupt came. Opening fails when the host is quick to
- * take it back.
+ * grab: open /dev/uio0 as soon as it appears, and poll and read it until it is
+ * gone, again and again until SIGTERM comes while it is missing. Then print the
+ * number of interrupts. An open fails if the host rescinds the device quickly.
  */
 #include <poll.h>
 #include <sys/inotify.h>
@@ -35,7 +34,8 @@ int main(void)
 
 		if (fd < 0) {
 			/*
-			 * Refused for other reasons too, while the device goes.
+			 * The open can also fail for other reasons while the
+			 * device goes.
 			 */
 			poll(&created, 1, 50);
 			while (read(created.fd, news, sizeof(news)) > 0)

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * hold_map CLASS uio|ring: maps the rings of a device through /dev/uioN or
- * through the primary's ring file, closes the files, prints "ready" and keeps
- * the mapping until SIGTERM. The mapping must show the same memory all the
- * time.
+ * hold_map CLASS uio|ring: map the rings of a device through /dev/uioN or
+ * through the primary's ring file, close the files, print "ready", and keep the
+ * mapping until SIGTERM. The mapping must always show the same memory.
  */
 #include "device.h"
 

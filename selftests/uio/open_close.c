@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* open_close CLASS COUNT: opens, maps, uses and closes a device COUNT times. */
+/* open_close CLASS COUNT: open, map, use and close a device COUNT times */
 #include "device.h"
 
 int main(int argc, char **argv)

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What `vmbus-host send` fills packets with, so that either end can check them:
- * byte @at of packet
- * @xid.
+ * The pattern of the packets of `vmbus-host send`, so that either end can check
+ * them: byte @at of packet @xid
  */
 #ifndef UIO_PATTERN_H
 #define UIO_PATTERN_H

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * rescind_while CLASS STATE: holds a device in a state, prints "ready", and
- * ends when the host has taken the device away and everything has ended as it
- * must. STATE: open, read, poll, mapped; or reopen, which opens and closes it
- * without pause, and whatever comes back under its class, until it gets
- * SIGTERM.
+ * rescind_while CLASS STATE: hold a device in a state, print "ready", and end
+ * when the host has rescinded the device and everything has ended as it must.
+ * STATE is open, read, poll or mapped; or reopen, which opens and closes the
+ * device, and each device of the class that appears later, without a pause
+ * until SIGTERM.
  */
 #include <poll.h>
 
@@ -21,9 +21,10 @@ static bool in_time(void)
 }
 
 /*
- * The folder of uioN as it was when the device was found: the host may offer
- * the device again, under its name, before we look. It is emptied when the
- * device has been unregistered from UIO; the mappings go a moment later.
+ * The directory of uioN at the time when the device was found. The host may
+ * offer the device again under its name before the program looks. The directory
+ * becomes empty when UIO unregisters the device; the mappings go a moment
+ * later.
  */
 static int folder;
 
@@ -83,7 +84,7 @@ static void stop(int number)
 	stopped = 1;
 }
 
-/* Through any number of rescinds, until SIGTERM. */
+/* Open and close the device through any number of rescinds, until SIGTERM. */
 static void reopen(const char *class)
 {
 	struct sigaction action = { .sa_handler = stop };
@@ -111,7 +112,7 @@ static void reopen(const char *class)
 			touch(map + 128);
 			munmap(map, size);
 		}
-		/* Fails when the device has just gone. */
+		/* The write fails if the device has just gone. */
 		if (write(fd, &one, sizeof(one)) < 0)
 			refused++;
 		expect(!close(fd), "close");

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The ring-size query of the module, kernel/ringsize.c, as a program: once for
- * each page size (PAGE_SIZE), as no kernel here has other pages than of 4 KiB.
- * The values are those that the kernel's own query and VMBUS_RING_SIZE() give.
+ * This program tests the ring-size query of the module, kernel/ringsize.c, for
+ * one page size (PAGE_SIZE), because the kernels of the tests have only pages
+ * of 4 KiB. The expected values are those of the kernel's own query and of
+ * VMBUS_RING_SIZE().
  */
 #include <ctype.h>
 #include <stdint.h>
 
 #include "../kselftest/ktap.h"
 
-/* What it needs of the kernel */
+/* The parts of the kernel that the query needs */
 typedef uint32_t u32;
 typedef struct { uint32_t first; uint16_t second, third; uint8_t rest[8]; } guid_t;
 struct hv_vmbus_device_id { guid_t guid; unsigned long driver_data; };
@@ -46,7 +47,7 @@ struct mutex { int unused; };
 #define HV_DM_GUID	   GUID(0x525074dc, 0x8985, 0x46e2, 0x80, 0x57, 0xa3, 0x07, 0xdc, 0x18, 0xa5, 0x02)
 
 /*
- * And of hvuio.h; what the page allocator gives at most is that of x86 and of
+ * The parts of hvuio.h. The limit of the page allocator is that of x86 and of
  * arm64.
  */
 struct hvuio_limits { u32 min, max; };
@@ -74,13 +75,13 @@ static void is(const char *what, u32 size, u32 expected)
 		ksft_print_msg("expected %#x\n", expected);
 }
 
-/* By page size: 4, 16, 64 KiB */
+/* Choose by the page size: 4, 16, 64 KiB. */
 static u32 of(u32 small, u32 medium, u32 large)
 {
 	return PAGE_SIZE == 4096 ? small : PAGE_SIZE == 16384 ? medium : large;
 }
 
-/* As many classes as may be chosen, and one more. */
+/* Set the maximum number of classes, and one more. */
 static bool is_full(void)
 {
 	guid_t class = unknown.guid;
@@ -123,8 +124,8 @@ int main(void)
 	ksft_test_result(is_full(), "32 classes can be chosen, and not one more\n");
 	is("the smallest", hvuio_ring_limits.min, 2 * PAGE_SIZE);
 	/*
-	 * A GPADL describes 8190 pages of 4 KiB for both rings, the headers
-	 * counting one each.
+	 * A GPADL describes 8190 pages of 4 KiB for both rings, including one
+	 * page for each header.
 	 */
 	is("the largest", hvuio_ring_limits.max, of(0x200000, round_down(4095 * 4096 + 12288, 16384),
 						    round_down(4095 * 4096 + 61440, 65536)));

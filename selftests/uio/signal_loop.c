@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * signal_loop CLASS SECONDS: signals and masks all channels of a device without
+ * signal_loop CLASS SECONDS: signal and mask all channels of a device without a
  * pause, in sessions of up to 300 ms, while the host offers sub-channels in
- * each. It goes on until SIGTERM comes, the SECONDS have passed and it has seen
- * a sub-channel, but for no longer than a minute more. It prints how many
- * channels it has seen.
+ * each session. The program runs until SIGTERM has come, SECONDS have passed
+ * and it has seen a sub-channel, but at most a minute longer. It prints the
+ * number of channels.
  */
 #include "device.h"
 

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * uio_split CASE FILE BYTES [UNBIND DEVICE]: mappings of /dev/uioN and of a
- * ring file that are cut, moved and protected after they were made. Each part
- * must show the page that the whole showed there, or nothing (SIGBUS): never
- * another one. The host is expected to leave the rings alone. Exit status 0, or
- * 1 with the reason on stderr.
+ * uio_split CASE FILE BYTES [UNBIND DEVICE]: cut, move and protect mappings of
+ * /dev/uioN and of a ring file. Each part must show the page that the whole
+ * mapping showed there, or nothing (SIGBUS), and never another page. The host
+ * must leave the rings alone. Exit status 0, or 1 with the reason on stderr.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -50,7 +49,8 @@ static void *map(int fd, size_t length, int prot, size_t index)
 }
 
 /*
- * The last eight bytes of a page; the first belong to the ring.
+ * Return the last eight bytes of a page, because the first bytes belong to the
+ * ring.
  */
 static volatile uint64_t *mark(void *p, size_t index)
 {
@@ -78,8 +78,8 @@ static int read_mark(void *p, size_t index, uint64_t *got)
 }
 
 /*
- * Pages first to end of what would be mapped at p hold the pattern; @at says
- * which part is meant.
+ * Check that the pages from first to end of a mapping at p hold the pattern.
+ * @at names the part.
  */
 static void expect_pattern(const char *at, void *p, size_t first, size_t end)
 {
@@ -105,7 +105,7 @@ static void protect(void *p, size_t index, size_t count, int prot)
 		fail("mprotect: %s", strerror(errno));
 }
 
-/* @whole shows the pattern; every other mapping is cut before it is touched. */
+/* @whole shows the pattern. Every other mapping is cut before it is touched. */
 static void cuts(int fd, size_t index)
 {
 	const int rw = PROT_READ | PROT_WRITE;
@@ -154,7 +154,7 @@ static void cuts(int fd, size_t index)
 	unmap(whole, 0, pages);
 }
 
-/* One page, and an offset that is also an offset in the map before it. */
+/* Map one page, at an offset that is also an offset in the map before it. */
 static void single(int fd, size_t index)
 {
 	uint64_t got;
@@ -168,7 +168,7 @@ static void single(int fd, size_t index)
 	unmap(p, 0, 1);
 }
 
-/* A page that was inserted read-only, and may be written then. */
+/* Make a page writable that was inserted read-only. */
 static void upgrade(int fd, size_t index)
 {
 	char *p = map(fd, size, PROT_READ, index),
@@ -183,7 +183,9 @@ static void upgrade(int fd, size_t index)
 	expect_pattern("written after mprotect", whole, 0, pages);
 }
 
-/* The driver is unbound: touched or not, nothing is there any more. */
+/*
+ * Unbind the driver. No page is there any more, whether it was touched or not.
+ */
 static void gone(int fd, const char *unbind, const char *device)
 {
 	size_t half = pages / 2;
@@ -214,7 +216,7 @@ int main(int argc, char **argv)
 	size = strtoul(argv[3], NULL, 0);
 	pages = size / page;
 	sigaction(SIGBUS, &action, NULL);
-	/* Ends a fault that never does. */
+	/* The alarm ends a fault that would never end. */
 	alarm(240);
 	fd = open(argv[2], O_RDWR);
 	if (fd < 0)

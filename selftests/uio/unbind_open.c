@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * unbind_open CLASS CHANNELS ROUNDS: takes a device from the driver while it is
- * open, mapped in two processes, read and polled, and binds it again while the
- * old files and mappings are still there. Each round waits until CHANNELS
- * channels have a ring file. The next round opens the device anew.
+ * unbind_open CLASS CHANNELS ROUNDS: unbind a device while it is open, mapped
+ * in two processes, read and polled, and bind it again while the old files and
+ * mappings still exist. Each round opens the device again, and waits until
+ * CHANNELS channels have a ring file.
  */
 #include <poll.h>
 #include <pthread.h>
@@ -88,8 +88,8 @@ static unsigned int map_all(const struct device *dev, int fd, struct mapping *ma
 }
 
 /*
- * Every second page, so that later there are pages that were there before and
- * pages that never were.
+ * Touch every second page, so that some pages are mapped later and others never
+ * were.
  */
 static void touch_half(const struct mapping *mapping)
 {
@@ -108,8 +108,8 @@ static void expect_gone(const struct mapping *mapping, const char *when)
 }
 
 /*
- * Another process with the same mappings: ends well when the last of them is
- * gone.
+ * Start another process with the same mappings. It succeeds when the last
+ * mapping is gone.
  */
 static pid_t start_other(const struct mapping *mappings, unsigned int count)
 {

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * vmbus_echo [-m SEED] ID: sends every packet of a device (class name, class or
- * instance GUID) back as it came, until the device is taken away or a packet of
- * four bytes "quit" arrives. Prints what it saw. Errors of the ring are printed
- * and counted, and the packet skipped, so that a hostile host can be tried on
- * it. With -m it masks and unmasks interrupts at random moments, by the mask
- * and by writing to the UIO device, and waits now with vmbus_wait(), now with
- * poll().
+ * vmbus_echo [-m SEED] ID: send back every packet of a device (class name,
+ * class or instance GUID), until the host rescinds the device or sends a packet
+ * of the four bytes "quit". The program prints a summary. It prints and counts
+ * errors of the ring, and skips the packet, so that a hostile host can be
+ * tested. With -m it masks and unmasks interrupts at random moments, through
+ * the mask and by writing to the UIO device, and waits either with vmbus_wait()
+ * or with poll().
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -20,7 +20,7 @@
 
 static char buf[1 << 20];
 
-/* Returns 0, or the error that ends the session. */
+/* Send a packet back. Return 0, or the error that ends the session. */
 static int send_back(struct vmbus_chan *chan, const struct vmbus_packet *pkt)
 {
 	int err;
@@ -35,7 +35,7 @@ static int send_back(struct vmbus_chan *chan, const struct vmbus_packet *pkt)
 }
 
 /*
- * One of the things that a program may do to the interrupt at any time, or
+ * Do one of the things that a program may do to the interrupt at any time, or
  * nothing.
  */
 static void disturb(struct vmbus_chan *chan)
@@ -59,7 +59,7 @@ static void disturb(struct vmbus_chan *chan)
 	}
 }
 
-/* vmbus_wait() for a packet, or what it is made of. */
+/* Wait for a packet with vmbus_wait(), or step by step. */
 static int wait_at_random(struct vmbus_chan *chan)
 {
 	struct pollfd fd = { .fd = vmbus_fd(chan), .events = POLLIN };

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * walk CLASS SECONDS SEED: several processes do to a device whatever user space
- * can, at random, while the host may take it away at any moment. Everything may
- * fail; nothing may hang, and no process may die. The seed is printed.
+ * walk CLASS SECONDS SEED: several processes use a device at random in every
+ * way that user space can, while the host may rescind it at any moment. Every
+ * operation may fail, but nothing may hang, and no process may die. The program
+ * prints the seed.
  */
 #include <poll.h>
 #include <sys/wait.h>
@@ -78,7 +79,7 @@ static void step(struct user *user)
 	case 2:
 		if (fd >= 0)
 			close(fd);
-		/* Often the one of before, under its former name. */
+		/* Often use the former device, under its former name. */
 		if (pick(4))
 			device_find(class, &user->dev);
 		user->files[file] = open(user->dev.node, O_RDWR | O_CLOEXEC | O_NONBLOCK);
@@ -117,7 +118,7 @@ static void step(struct user *user)
 		count(user, poll(&poll_fd, 1, (int)pick(4)) >= 0);
 		break;
 	case 11:
-		/* Refused while anybody has the device open. */
+		/* The module refuses this while anybody has the device open. */
 		count(user, !device_resize(&user->dev, pick(50)
 					   ? (2 + pick(30)) * (unsigned int)getpagesize()
 						   : pick(5000)));
@@ -128,7 +129,10 @@ static void step(struct user *user)
 	}
 }
 
-/* Another process that has what this one had, for a moment. */
+/*
+ * Start another process that keeps the files and mappings of this one for a
+ * moment.
+ */
 static void step_apart(struct user *user)
 {
 	pid_t pid = fork();
@@ -159,8 +163,9 @@ static int run_user(unsigned int number)
 }
 
 /*
- * VMBus makes it last. Before that, kernels of 2026 answer a bind by EAGAIN,
- * and lose the few bytes in which they note that.
+ * Whether VMBus has added the device: it makes this file last. Before that,
+ * kernels of 2026 answer a bind with EAGAIN, and leak the few bytes in which
+ * they record it.
  */
 static bool device_is_added(const struct device *dev)
 {
@@ -176,8 +181,8 @@ static int run_binder(void)
 	struct device dev;
 
 	/*
-	 * Bound at once, and left in peace for a while: else there is hardly a
-	 * device to walk on.
+	 * Bind the device at once, and leave it alone for a while. Otherwise
+	 * there would hardly be a device to use.
 	 */
 	while (now_ms() < until) {
 		sleep_us(1000);
@@ -218,7 +223,7 @@ int main(int argc, char **argv)
 		if (!expect(pid > 0, "fork"))
 			break;
 	}
-	/* One that hangs meets the test's time limit. */
+	/* A process that hangs runs into the test's time limit. */
 	for (; running; running--)
 		expect(wait(&status) > 0 && !status, "a process ended with %#x", status);
 	return exit_status();
