@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A program for tools/hv's vmbus_bufring.h, built with the compatibility
- * header, and its host.
+ * This program tests the compatibility header with a program for tools/hv's
+ * vmbus_bufring.h and its host.
  */
 
 #include <fcntl.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Between the program of the compatibility header and its test, which cannot
- * include both headers
+ * The functions of the program with the compatibility header that its test
+ * calls. The test cannot include both headers.
  */
 #ifndef COMPAT_H
 #define COMPAT_H

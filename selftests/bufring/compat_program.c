@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A daemon in the shape that programs for tools/hv's vmbus_bufring.h have: it
- * maps the UIO device, sets up both rings, reads an interrupt, drains the ring,
- * answers, and signals by a write. It knows nothing of the library.
+ * This daemon has the shape of programs for tools/hv's vmbus_bufring.h: it maps
+ * the UIO device, sets up both rings, reads an interrupt, drains the ring,
+ * answers, and signals with a write. It does not use the library otherwise.
  */
 
 #include <errno.h>
@@ -100,10 +100,7 @@ int compat_program(int map_fd, int event_fd, int ring_size)
 	return 0;
 }
 
-/*
- * What the inlines say of a ring, and what happens to a ring that a host lies
- * about
- */
+/* Check the inline functions, and their results for a ring whose host lies. */
 
 int compat_lies(void *memory, int size)
 {

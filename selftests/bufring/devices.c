@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Finding devices and opening them, in a sysfs made of plain files. */
+/* These tests find and open devices in a sysfs that consists of plain files. */
 
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -174,7 +174,7 @@ static void an_unreadable_device_is_no_missing_device(void)
 	CHECK_IS(err[1], -EMFILE);
 	CHECK(strstr(vmbus_error(), "bus/vmbus/devices/"));
 
-	/* What cannot be read as a link is no missing driver either. */
+	/* A driver file that is no link does not count as a missing driver. */
 	put("text", SYS "%s/driver", DEV2);
 	CHECK_IS(vmbus_devices_list(NULL, &list), -EINVAL);
 	CHECK(strstr(vmbus_error(), "devices/" DEV2));
@@ -205,10 +205,10 @@ static void an_unreadable_device_spoils_nothing_for_the_others(void)
 	vmbus_devices_free(list);
 	CHECK_IS(vmbus_device_find(DEV1, &dev), 0);
 	vmbus_device_free(dev);
-	/* The one that cannot be read may be of that class. */
+	/* The device that cannot be read may have that class. */
 	CHECK_IS(vmbus_device_find("fcopy", &dev), -EPROTO);
 	CHECK_IS(vmbus_device_find("kvp", &dev), -EPROTO);
-	/* After other errors there is no list, which may be freed, too. */
+	/* After other errors the list is NULL, which may also be freed. */
 	list = (void *)1;
 	CHECK_IS(vmbus_devices_list("nonsense", &list), -EINVAL);
 	CHECK(!list);
@@ -329,7 +329,7 @@ static void a_device_is_refreshed(void)
 	CHECK(!strcmp(vmbus_device_instance(dev), DEV2));
 	CHECK(!strcmp(vmbus_device_class(dev), NIC));
 
-	/* After an error it is as it was. */
+	/* After an error the device is unchanged. */
 	snprintf(path, sizeof(path), "%s/" SYS "%s/driver", base, DEV2);
 	MUST(!unlink(path));
 	put("{" DEV3 "}\n", SYS DEV2 "/device_id");
@@ -464,8 +464,8 @@ static void another_device_under_the_number_is_refused(void)
 }
 
 /*
- * A device that goes away in the middle of an open: when the library reads
- * @file, a pipe, the whole sysfs vanishes, and then the pipe has its text.
+ * A device that goes away during an open. When the library reads @file, which
+ * is a pipe, the whole sysfs vanishes, and then the pipe has its text.
  */
 struct vanishing {
 	char path[512];
@@ -518,7 +518,7 @@ static void a_device_that_goes_away_while_it_is_opened(void)
 	vmbus_chan_close(chan);
 }
 
-/* A sub-channel: its rings are in a file of their own */
+/* Make a sub-channel, whose rings are in its own file. */
 static void subchannel(const char *relid, const char *index, size_t ring)
 {
 	char path[512];
@@ -704,8 +704,8 @@ static void options_of_an_open(void)
 	fclose(file);
 	CHECK(!strcmp(text, "8192"));
 	/*
-	 * The library does not write the value that is there: the file may be
-	 * another user's.
+	 * The library does not write a value that is already set, because the
+	 * file may belong to another user.
 	 */
 	if (geteuid()) {
 		MUST(!chmod(path, 0444));
@@ -734,7 +734,7 @@ static void options_of_an_open(void)
 	vmbus_chan_close(chan);
 }
 
-/* The text says what the reader can do. */
+/* The text must tell what the reader can do. */
 static void a_device_without_a_uio_device(void)
 {
 	struct vmbus_chan *chan;
@@ -841,8 +841,8 @@ static void buffers_have_addresses_and_handles(void)
 	CHECK(strstr(vmbus_error(), "kind 2") && strstr(vmbus_error(), "VMBUS_BUFFER_SEND"));
 
 	/*
-	 * A second user of the buffers has them where the first says, if that
-	 * place is free.
+	 * A second user of the buffers maps them at the addresses of the first
+	 * user, if these are free.
 	 */
 	MUST(!vmbus_chan_open("fcopy", NULL, &second));
 	CHECK_IS(vmbus_chan_buffer(second, VMBUS_BUFFER_SEND, buffer.address, &again), -EEXIST);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * When one side has to hear of the other: signals, full rings, interrupts,
- * waiting.
+ * These tests check when one side must notice the other: signals, full rings,
+ * interrupts, waiting.
  */
 
 #include <fcntl.h>
@@ -156,8 +156,8 @@ static void no_signal_for_room_without_the_feature_bit(void)
 }
 
 /*
- * The host drains when it is signalled: that is after the ring was full, before
- * the request for room.
+ * The host drains the ring at a signal, which comes after the ring was full and
+ * before the request for room.
  */
 static int drain(void *ctx)
 {
@@ -200,7 +200,7 @@ static struct {
 
 static void wake_host(int number)
 {
-	/* Another fault would come back for ever. */
+	/* A fault at another address would repeat for ever. */
 	signal(SIGSEGV, SIG_DFL);
 	mprotect(waking.page, getpagesize(), PROT_READ);
 	while (!recv_one(waking.m->host))
@@ -289,8 +289,8 @@ static void a_batch_that_fills_the_ring_signals_once(void)
 }
 
 /*
- * The caller of vmbus_publish_many() signals after its last batch, and nobody
- * does before.
+ * The caller of vmbus_publish_many() signals after its last batch. The library
+ * does not signal before.
  */
 static void vmbus_publish_many_leaves_every_signal_to_its_caller(void)
 {
@@ -449,7 +449,10 @@ static void a_wait_ends_with_the_packet_and_masks(void)
 	CHECK_IS(vmbus_wait(guest, VMBUS_WAIT_RECV, 10000), VMBUS_WAIT_RECV);
 	pthread_join(thread, &sent);
 	CHECK_IS((intptr_t)sent, 0);
-	/* A wait that began late finds the packet and leaves the interrupt. */
+	/*
+	 * A wait that began late finds the packet, and does not take the
+	 * interrupt.
+	 */
 	if (read(vmbus_fd(guest), buf, 4) != 4)
 		CHECK_IS(errno, EAGAIN);
 	CHECK_IS(vmbus_recv(guest, &pkt, buf, 8), 0);
@@ -503,8 +506,8 @@ static void epoll_loop(void)
 }
 
 /*
- * All that can be asked of a channel that has ended. The rings must not be
- * touched any more.
+ * Check every function on a channel that has ended. It must not touch the rings
+ * any more.
  */
 static void check_gone(struct vmbus_chan *chan)
 {
@@ -552,8 +555,8 @@ static void check_gone(struct vmbus_chan *chan)
 }
 
 /*
- * Rings that nobody may touch once the other side is gone, as the kernel leaves
- * them
+ * Open a channel whose rings become inaccessible when the other side is gone,
+ * as with the kernel.
  */
 static struct vmbus_chan *open_on_socket(struct model *m, int *other)
 {
@@ -572,8 +575,8 @@ static struct vmbus_chan *open_on_socket(struct model *m, int *other)
 }
 
 /*
- * A channel of several senders on a socket, with 40 bytes of room, whose host
- * sleeps for no packet
+ * Open a channel with several producers on a socket, with 40 bytes of room,
+ * whose host does not sleep.
  */
 static struct vmbus_chan *open_nearly_full(struct model *m, int *other)
 {
@@ -598,7 +601,9 @@ static void close_on_socket(struct model *m, struct vmbus_chan *chan)
 	model_close(m);
 }
 
-/* Found by the read, with packets in the ring and one queued */
+/*
+ * The read finds the rescind, with packets in the ring and one that is queued.
+ */
 static void the_rings_of_a_rescinded_device_are_left_alone(void)
 {
 	struct vmbus_chan *chan;
@@ -625,8 +630,8 @@ static void the_rings_of_a_rescinded_device_are_left_alone(void)
 }
 
 /*
- * What write(2) says once the device is unregistered: of an eventfd, 4 bytes
- * are not enough.
+ * The error of write(2) after the device was unregistered. For an eventfd, 4
+ * bytes are too few.
  */
 static void a_write_to_an_unregistered_device_is_a_rescind(void)
 {
@@ -667,7 +672,10 @@ static void first_thread_sleeps(void)
 	}
 }
 
-/* As the kernel does it: first it wakes whoever sleeps, then the pages go. */
+/*
+ * Rescind the device as the kernel does: first wake the sleepers, then remove
+ * the pages.
+ */
 static void *rescind(void *arg)
 {
 	struct revoker *r = arg;
@@ -737,7 +745,10 @@ static void a_channel_ends_with_enodev_or_eio(void)
 		model_close(&m);
 	}
 
-	/* A program may pass a wrong descriptor: no write, no read. */
+	/*
+	 * A program may pass a wrong descriptor, which can be neither written
+	 * nor read.
+	 */
 	fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	MUST(fd >= 0);
 	for (int i = 0; i < 2; i++) {
@@ -760,8 +771,8 @@ static void *wait_for_a_packet(void *chan)
 }
 
 /*
- * A thread that sends finds out that the channel has ended, and nothing makes
- * the descriptor readable.
+ * A sending thread notices that the channel has ended, and nothing makes the
+ * descriptor readable.
  */
 static void a_failed_signal_wakes_the_thread_that_receives(void)
 {
@@ -807,7 +818,7 @@ static void *wait_for_room(void *arg)
 	return NULL;
 }
 
-/* Returns when the thread sleeps, or nearly so. */
+/* Start the thread, and return when it sleeps or is about to. */
 static void room_thread_start(struct room_thread *t, struct vmbus_chan *chan, size_t len)
 {
 	*t = (struct room_thread){ .chan = chan, .len = len };
@@ -824,7 +835,7 @@ static void room_thread_end(struct room_thread *t)
 	CHECK_IS(t->result, VMBUS_WAIT_SEND);
 }
 
-/* Several threads may send to @host, and the ring is full. */
+/* Make a pair with several producers and a full ring. */
 static void full_pair(struct vmbus_chan **guest, struct vmbus_chan **host)
 {
 	MUST(!vmbus_chan_pair(2 * getpagesize(), guest, host));
@@ -843,8 +854,8 @@ static int recv_some(struct vmbus_chan *host, int packets)
 }
 
 /*
- * One waits for much room, the other for little: the host makes little room
- * first.
+ * One thread waits for much room, the other for little, and the host makes
+ * little room first.
  */
 static void threads_that_wait_for_different_room(bool large_first)
 {
@@ -874,8 +885,8 @@ static void the_thread_with_the_small_packet_wakes_first(void)
 }
 
 /*
- * A thread has a reservation, and another waits for room: nothing keeps the
- * first from sending.
+ * A thread that has a reservation may send even if another thread waits for
+ * room.
  */
 static void waiting_with_a_reservation(void)
 {
@@ -896,8 +907,8 @@ static void waiting_with_a_reservation(void)
 }
 
 /*
- * A request that a thread left with the host survives what other threads send
- * and are refused.
+ * The request of a thread survives packets that other threads send or fail to
+ * send.
  */
 static void a_request_for_room_outlives_other_packets(void)
 {
@@ -911,7 +922,7 @@ static void a_request_for_room_outlives_other_packets(void)
 	CHECK_IS(*word(&m.to_host, PENDING_SEND_SZ), 1024);
 	CHECK_IS(send_one(chan, 72), 0);
 	CHECK_IS(*word(&m.to_host, PENDING_SEND_SZ), 1024);
-	/* The host is asked for the smaller room first, */
+	/* The library asks the host for the smaller room first, */
 	CHECK_IS(send_one(chan, 500), -EAGAIN);
 	CHECK_IS(*word(&m.to_host, PENDING_SEND_SZ), 528);
 	for (int i = 0; i < 6; i++)
@@ -935,9 +946,9 @@ static void a_request_for_room_outlives_other_packets(void)
 }
 
 /*
- * Two threads were refused packets, and the host makes room for both. The one
- * that sends its packet then has nothing to wait for, although its own wait has
- * taken the request back before.
+ * Two threads were refused packets, and the host makes room for both. The
+ * thread that sends its packet then has nothing to wait for, although its own
+ * wait has withdrawn the request before.
  */
 static void a_thread_that_has_sent_its_packet_waits_for_no_room(void)
 {
@@ -967,7 +978,7 @@ static void *send_small(void *chan)
 	return (void *)(intptr_t)send_one(chan, 8);
 }
 
-/* Another thread sends a packet that fits, and takes the request back. */
+/* Another thread sends a packet that fits, and withdraws the request. */
 static void another_sends(struct vmbus_chan *guest)
 {
 	pthread_t thread;
@@ -992,9 +1003,9 @@ static void send_what_was_refused(struct vmbus_chan *guest, bool reserve)
 }
 
 /*
- * A thread is refused a packet and does not wait. Another thread takes back the
- * request for its room, so the first one sends its packet without a look at the
- * ring. It has nothing to wait for then.
+ * A thread is refused a packet and does not wait. Another thread withdraws the
+ * request for room, so the first thread sends its packet without a look at the
+ * ring. It then has nothing to wait for.
  */
 static void a_refusal_ends_although_another_thread_took_the_request_back(void)
 {
@@ -1015,7 +1026,7 @@ static void a_refusal_ends_although_another_thread_took_the_request_back(void)
 }
 
 /*
- * A thread waits for the room of its packet, whatever other threads send
+ * A thread waits for the room for its packet, whatever other threads send
  * meanwhile. If they take the room that the host made, the thread is refused
  * again, and waits again.
  */
@@ -1046,8 +1057,8 @@ static void a_refusal_outlives_what_other_threads_send(void)
 }
 
 /*
- * One thread receives by poll() and vmbus_ack(), another waits for room: one
- * interrupt is for both.
+ * One thread receives with poll() and vmbus_ack(), and another waits for room.
+ * One interrupt is for both.
  */
 static void vmbus_ack_does_not_take_the_interrupt_of_a_sender(void)
 {
@@ -1064,12 +1075,12 @@ static void vmbus_ack_does_not_take_the_interrupt_of_a_sender(void)
 		CHECK_IS(vmbus_arm(guest, VMBUS_WAIT_RECV), 0);
 		CHECK_IS(recv_some(host, 20), 0);
 		/*
-		 * The receiver hears of it although the sender is asleep in
-		 * poll(), too,
+		 * The receiver notices the interrupt although the sender also
+		 * sleeps in poll(),
 		 */
 		CHECK_IS(poll(&p, 1, 5000), 1);
 		CHECK_IS(vmbus_ack(guest), 0);
-		/* and the sender although the receiver took it. */
+		/* and so does the sender, although the receiver took it. */
 		room_thread_end(&sender);
 		while (!recv_one(host))
 			;
@@ -1103,7 +1114,7 @@ static void the_thread_that_polls_may_wait_for_room(void)
 }
 
 /*
- * A thread that has several channels, on which others send, too, waits for its
+ * A thread that uses several channels, on which others also send, waits for its
  * own packet on each.
  */
 static void refusals_on_two_channels(void)
@@ -1127,9 +1138,9 @@ static void refusals_on_two_channels(void)
 }
 
 /*
- * An interrupt that is left to a thread that polls, which never takes it:
- * because the channel has ended and another thread found out, or because it
- * stopped polling
+ * The library leaves an interrupt to a polling thread, which never takes it:
+ * the channel has ended and another thread noticed that, or the thread stopped
+ * polling.
  */
 static void a_thread_that_polls_and_does_not_come_back(void)
 {
@@ -1171,9 +1182,8 @@ static void *wait_for_room_again_and_again(void *arg)
 }
 
 /*
- * The thread that polls would have to take the rescind, and does not come back.
- * The host goes before the sender has left an interrupt to that thread, or
- * after that.
+ * The polling thread should take the rescind, and does not come back. The host
+ * goes before or after the sender has left an interrupt to that thread.
  */
 static void check_rescind_is_heard(void *(*wait)(void *), bool interrupt)
 {
@@ -1233,7 +1243,7 @@ static struct vmbus_chan *open_poll(struct model *m, int fd)
 	return chan;
 }
 
-/* A program that never sleeps hears nothing, and asks for nothing. */
+/* A program that never sleeps gets no interrupts and requests no room. */
 static void poll_mode(void)
 {
 	struct vmbus_chan *chan;
@@ -1250,8 +1260,8 @@ static void poll_mode(void)
 	CHECK_IS(m.host_signals, 0);
 	CHECK_IS(recv_one(chan), 0);
 	/*
-	 * A full ring: no request, and what is queued stays so until the
-	 * program flushes.
+	 * With a full ring the library requests no room, and queued packets
+	 * stay so until the program flushes.
 	 */
 	while (!vmbus_queue(chan, 6, 0, 0, buf, 72))
 		;
@@ -1357,7 +1367,7 @@ static void too_large_a_header(struct model *m, size_t size)
 	CHECK(strstr(vmbus_error(), "tx_size"));
 }
 
-/* This version knows only the beginning of a struct of a later version. */
+/* This version knows only the first members of a struct of a later version. */
 static void structs_of_other_versions(void)
 {
 	struct {
@@ -1381,7 +1391,7 @@ static void structs_of_other_versions(void)
 }
 
 /*
- * A size that no struct has: the library does not look for zeros in all of it.
+ * No struct has this size, so the library does not look for zeros in all of it.
  */
 static void a_struct_size_that_was_never_set(void)
 {
@@ -1422,13 +1432,13 @@ static void wrong_memory_is_refused(void)
 	REFUSED(relid, 16384);
 	REFUSED(monitor_id, 128);
 	REFUSED(fd, 99999);
-	/* The text says the rule. */
+	/* The text must name the rule. */
 	CHECK(strstr(vmbus_error(), "99999"));
 	REFUSED(header_size, 64);
 	CHECK(strstr(vmbus_error(), "at least 128"));
 	REFUSED(rx_size, (size_t)getpagesize());
 	CHECK(strstr(vmbus_error(), "64 more than the header"));
-	/* The same ring twice, or a part of one */
+	/* Pass the same ring twice, or a part of one. */
 	REFUSED(rx_ring, m.to_host.base);
 	REFUSED(tx_ring, m.to_guest.base);
 	REFUSED(rx_ring, m.to_host.base + 8);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A rescind while the program is inside a ring. The device is a plain file, and
- * cut short: an access to what is gone from it is a SIGBUS, as when the kernel
- * takes the rings away.
+ * These tests rescind the device while the program uses a ring. The device is a
+ * plain file that is truncated. An access to the missing part is a SIGBUS, as
+ * when the kernel removes the rings.
  */
 
 #include <errno.h>
@@ -21,7 +21,7 @@ static size_t page;
 static unsigned char buf[1 << 17];
 static struct vmbus_packet pkt;
 
-/* A device with the rings full of nothing, and the host's view of it */
+/* A device with empty rings, and the host's view of it */
 struct fake {
 	char path[512];
 	unsigned char *file;
@@ -54,12 +54,15 @@ static void fake_open(struct fake *f)
 	struct vmbus_memory mem;
 
 	fake_make(f);
-	/* No signals: written to a plain file they would end up in the ring. */
+	/*
+	 * Prevent signals, because a write to the plain file would end up in
+	 * the ring.
+	 */
 	*word(&f->to_host, INTERRUPT_MASK) = 1;
 	mem = side(&f->to_guest, &f->to_host, &f->signals);
 	MUST(!vmbus_chan_from_memory(&mem, &f->host));
 	MUST(!vmbus_chan_open("fcopy", NULL, &f->guest));
-	/* The library's first look is not at zeros. */
+	/* Make sure that the library's first look does not find zeros. */
 	fill(buf, 1, 64);
 	CHECK_IS(vmbus_send(f->host, 6, 0, 1, buf, 64), 0);
 	CHECK_IS(vmbus_recv(f->guest, &pkt, buf, sizeof(buf)), 0);
@@ -67,7 +70,7 @@ static void fake_open(struct fake *f)
 	CHECK_IS(vmbus_recv(f->host, &pkt, buf, sizeof(buf)), 0);
 }
 
-/* The device keeps @pages pages. */
+/* Truncate the device to @pages pages. */
 static void cut(struct fake *f, size_t pages)
 {
 	MUST(!truncate(f->path, pages * page));
@@ -93,8 +96,8 @@ static int mappings(void)
 }
 
 /*
- * Each in a process of its own: a handler cannot be taken back. Returns its
- * wait status.
+ * Run a test in its own process, because a handler cannot be removed. Return
+ * its wait status.
  */
 static int in_child(void (*body)(void))
 {
@@ -120,7 +123,7 @@ static int in_child(void (*body)(void))
 #define CHECK_FINE(body)	CHECK_IS(in_child(body), 0)
 #define CHECK_KILLED(body)	CHECK_IS(in_child(body) & 0x7f, SIGBUS)
 
-/* What can be asked of a channel */
+/* The operations on a channel */
 
 static int op_recv(struct vmbus_chan *c) { return vmbus_recv(c, &pkt, buf, sizeof(buf)); }
 static int op_raw(struct vmbus_chan *c) { return vmbus_recv_raw(c, &pkt, buf, sizeof(buf)); }
@@ -185,7 +188,7 @@ static int op_reserve(struct vmbus_chan *c)
 
 	if (err)
 		return err;
-	/* The program's own access is covered as the library's are. */
+	/* The guard also covers the program's own access. */
 	memset(payload, 1, LARGE);
 	return vmbus_commit(c, 6, 0, 0, LARGE);
 }
@@ -225,7 +228,7 @@ static int op_mask(struct vmbus_chan *c)
 	return vmbus_signal(c);
 }
 
-/* What is there before the rescind */
+/* The state before the rescind */
 enum { NOTHING, QUEUED = 1, RECEIVED = 2, FULL = 4 };
 
 static const struct operation {
@@ -325,7 +328,7 @@ static void every_operation(void)
 	}
 }
 
-/* Else the tests here would show nothing. */
+/* Without this check, the tests here would prove nothing. */
 static void without_the_guard(void)
 {
 	struct fake f;
@@ -388,7 +391,7 @@ static void monitored_signals(void)
 	CHECK_FINE(monitored);
 }
 
-/* Several channels: only the one whose device has gone ends. */
+/* With several channels, only the channel whose device has gone ends. */
 static void neighbours(void)
 {
 	struct vmbus_chan *a, *b;
@@ -414,7 +417,7 @@ static void other_channels_go_on(void)
 	CHECK_FINE(neighbours);
 }
 
-/* Faults that are none of ours, and what was there before */
+/* Faults that do not belong to a channel, and former handlers */
 
 static volatile unsigned char *foreign;
 
@@ -488,7 +491,9 @@ static void with_siginfo(void)
 
 	with_a_handler((struct sigaction){ .sa_sigaction = jump_out, .sa_flags = SA_SIGINFO });
 	CHECK(masked);
-	/* Sent, while a channel is open: no rescind */
+	/*
+	 * A signal that somebody sends while a channel is open is no rescind.
+	 */
 	fake_open(&f);
 	raise(SIGBUS);
 	CHECK_IS(calls, 4);
@@ -514,7 +519,10 @@ static void say(int number)
 	(void)!write(said[1], "x", 1);
 }
 
-/* As crash handlers do it: a word, and the second time the default action */
+/*
+ * Handle the signal as crash handlers do: print a message, and take the default
+ * action the second time.
+ */
 static void with_a_handler_for_once(void)
 {
 	struct sigaction action = { .sa_handler = say, .sa_flags = SA_RESETHAND };
@@ -572,7 +580,7 @@ static void the_default_action_stays(void)
 	CHECK_FINE(sent_ignored);
 }
 
-/* Another mapping, where a channel was that is closed */
+/* Make another mapping at the address of a closed channel. */
 static void address_used_again(void)
 {
 	unsigned long start = 0;
@@ -647,8 +655,8 @@ static void *open_and_close_for_ever(void *arg)
 #endif
 
 /*
- * One sends, one receives, a third opens and closes others; and the pages go at
- * any moment.
+ * One thread sends, one receives, and a third opens and closes other channels.
+ * The pages go at any moment.
  */
 static void rescinds(void)
 {
@@ -692,7 +700,7 @@ static unsigned char *header_of(const void *payload)
 	return (unsigned char *)((uintptr_t)payload / page * page) - page;
 }
 
-/* The guest has the handler, and looks at a packet of 64 bytes. */
+/* Open a device with the handler, and look at a packet of 64 bytes. */
 static void open_with_a_view(struct fake *f, struct vmbus_view *view)
 {
 	MUST(!vmbus_guard());
@@ -702,7 +710,9 @@ static void open_with_a_view(struct fake *f, struct vmbus_view *view)
 	MUST(vmbus_peek(f->guest, view, 1) == 1);
 }
 
-/* The packet is read before the rescind, and its place given back after it. */
+/*
+ * The program reads the packet before the rescind, and releases it afterwards.
+ */
 static void skip_and_the_header_goes(void)
 {
 	struct vmbus_view view;
@@ -744,7 +754,7 @@ static void pass_a_payload_to_a_system_call(void)
 	cut(&f, 0);
 	CHECK(write(fd, view.payload, 64) < 0 && errno == EFAULT);
 	CHECK_IS(vmbus_release(f.guest, &view), -ENODEV);
-	/* The library has touched the ring, so there are zeros now. */
+	/* The library has used the ring, so it contains zeros now. */
 	CHECK_IS(pwrite(fd, view.payload, 64, 0), 64);
 	CHECK_IS(pread(fd, buf, 64, 0), 64);
 	for (int i = 0; i < 64; i++)

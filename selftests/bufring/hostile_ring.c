@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A host that lies, field by field. The rings end in pages that nobody may
- * touch, so an access outside is a crash; the buffers too.
+ * These tests have a host that lies, field by field. The rings and the buffers
+ * end in inaccessible pages, so an access outside of them is a crash.
  */
 
 #include <pthread.h>
@@ -381,7 +381,7 @@ static uint32_t random_index(void)
 
 static unsigned char sink;
 
-/* In each way that there is; @size bytes of room */
+/* Receive in one of the ways of the library. There are @size bytes of room. */
 static int receive_somehow(struct vmbus_chan *chan, int way, uint32_t size)
 {
 	struct vmbus_range ranges[4];
@@ -467,9 +467,9 @@ static void anything_at_all(void)
 }
 
 /*
- * Another processor that changes the next descriptor between any two looks at
- * it: now for 8 bytes of payload, now for 488, and both are there. A receiver
- * that looks twice copies 488 bytes into room for 8.
+ * Another processor changes the next descriptor between any two looks at it:
+ * the payload has 8 bytes or 488, and both are there. A receiver that looks
+ * twice copies 488 bytes into room for 8.
  */
 static _Atomic bool stop;
 
@@ -488,7 +488,10 @@ static void *change_for_ever(void *arg)
 	return NULL;
 }
 
-/* Both were seen, this often at the least if it does not take too long */
+/*
+ * The minimum number of times that each length must occur, if that does not
+ * take too long
+ */
 #define ENOUGH (MESSAGES / 2)
 #define TRIES (MESSAGES * 10)
 
@@ -513,7 +516,7 @@ static bool race_goes_on(struct race *r)
 {
 	if (r->tries++ == TRIES || (r->small >= ENOUGH && r->large >= ENOUGH))
 		return false;
-	/* Where threads take turns, the other has one. */
+	/* If threads take turns, let the other one run. */
 	if (r->tries % (TRIES / 32) == 0)
 		sched_yield();
 	publish(&r->m, (*word(&r->m.to_guest, READ_INDEX) + DATA / 2) % DATA);
@@ -551,7 +554,8 @@ static void a_descriptor_that_changes_while_it_is_read(void)
 }
 
 /*
- * The same for a look: what it says of the packet is of one moment, and stays.
+ * Do the same with a look at the packet, whose result must belong to one moment
+ * and stay.
  */
 static void a_descriptor_that_changes_under_a_view(void)
 {
@@ -567,8 +571,8 @@ static void a_descriptor_that_changes_under_a_view(void)
 }
 
 /*
- * Every word of both headers that the host writes, now right and now wrong,
- * while the guest sends and receives
+ * Write wrong and right values to every word of both headers that the host
+ * writes, while the guest sends and receives.
  */
 static void *change_headers_for_ever(void *arg)
 {
@@ -589,8 +593,8 @@ static void *change_headers_for_ever(void *arg)
 }
 
 /*
- * A program that gets -EIO closes the channel; the next one finds the indices
- * that are there.
+ * A program that gets -EIO closes the channel. The next program finds the
+ * present indices.
  */
 static void open_again(struct model *m)
 {
@@ -609,8 +613,8 @@ static void headers_that_change_all_the_time(void)
 
 	model_open(&m, DATA);
 	/*
-	 * The second of two is larger than the ring: who believes a wrong index
-	 * believes it too.
+	 * The second packet is larger than the ring. A library that accepts a
+	 * wrong index accepts this packet, too.
 	 */
 	for (uint32_t index = 0; index < DATA; index += 32)
 		put_packet(&m, index, 6, 2, index % 64 ? 2 * DATA / 8 : 3);

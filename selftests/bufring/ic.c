@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Serving an integration component: on a channel in memory, and on a device of
- * a made-up sysfs.
+ * These tests serve an integration component, on a channel in memory and on a
+ * device of a made-up sysfs.
  */
 
 #include <poll.h>
@@ -13,7 +13,7 @@
 #include "ic_host.h"
 #include "uio.h"
 
-/* What the callbacks got, and what they shall return */
+/* The arguments of the callbacks, and the values that they return */
 static struct {
 	unsigned int requests, events[VMBUS_IC_EVENT_SKIPPED + 1];
 	struct vmbus_ic_header header;
@@ -121,8 +121,8 @@ static bool readable(struct vmbus_ic *ic, int ms)
 }
 
 /*
- * As a loop does, until there is nothing to do. Return what vmbus_ic_dispatch()
- * returned.
+ * Dispatch like an event loop until there is nothing to do. Return the result
+ * of vmbus_ic_dispatch().
  */
 static int settle(struct vmbus_ic *ic)
 {
@@ -133,7 +133,7 @@ static int settle(struct vmbus_ic *ic)
 	return err;
 }
 
-/* As a loop does, until the condition is true; 20 s */
+/* Dispatch like an event loop until the condition is true, for at most 20 s. */
 #define UNTIL(ic, condition) do {						\
 	bool met_ = condition;							\
 	for (int turns_ = 0; !met_ && turns_ < 2000; turns_++) {		\
@@ -225,7 +225,7 @@ static void no_common_version(void)
 	struct served s;
 
 	served_open(&s, 65536 * 2);
-	/* Before anything is agreed */
+	/* Send a request before the negotiation. */
 	MUST(!host_sends(s.host, VMBUS_IC_KVP, 2, "abcdefgh", 8));
 	CHECK_IS(settle(s.ic), 0);
 	check_answer(s.host, 2, VMBUS_E_NOT_CONNECTED, 8);
@@ -240,9 +240,9 @@ static void no_common_version(void)
 	CHECK_IS(settle(s.ic), 0);
 	check_answer(s.host, 4, VMBUS_E_NOT_CONNECTED, 8);
 	CHECK_IS(seen.requests, 0);
-	/* A host that was updated has one. */
+	/* An updated host has a common version. */
 	agree(&s);
-	/* What was agreed is no longer so. */
+	/* The former agreement no longer holds. */
 	MUST(!host_negotiates(s.host, 5, 9));
 	MUST(!host_sends(s.host, VMBUS_IC_KVP, 6, "abcdefgh", 8));
 	CHECK_IS(settle(s.ic), 0);
@@ -342,7 +342,9 @@ static void an_answer_that_comes_later(void)
 	CHECK_IS(settle(s.ic), 0);
 	check_answer(s.host, 23, VMBUS_S_OK, 8);
 
-	/* Sent at once, in any order, and only once */
+	/*
+	 * The library sends the answers at once, in any order, and only once.
+	 */
 	CHECK_IS(vmbus_ic_reply(s.ic, seen.later[1], VMBUS_E_DISK_FULL), 0);
 	check_answer(s.host, 21, VMBUS_E_DISK_FULL, 8);
 	CHECK_IS(vmbus_ic_reply(s.ic, seen.later[1], VMBUS_S_OK), -EINVAL);
@@ -359,7 +361,7 @@ static void an_answer_that_comes_later(void)
 	check_answer(s.host, 22, VMBUS_S_OK, 8);
 	CHECK_IS(stats_of(s.ic).answers, 6);
 	CHECK_IS(stats_of(s.ic).requests, 5);
-	/* Those that are left, vmbus_ic_free() frees. */
+	/* vmbus_ic_free() frees the remaining requests. */
 	seen.status = VMBUS_IC_LATER;
 	MUST(!host_sends(s.host, VMBUS_IC_FCOPY, 25, "abcdefgh", 8));
 	CHECK_IS(settle(s.ic), 0);
@@ -401,7 +403,7 @@ static void only_so_many_requests_wait(void)
 		CHECK_IS(settle(s.ic), 0);
 		CHECK_IS(seen.requests, VMBUS_IC_LATER_MAX + (i < 2 ? i + 1 : 2));
 	}
-	/* The end is noticed though nothing is received. */
+	/* The library notices the end although it receives nothing. */
 	for (int i = 0; i < VMBUS_IC_LATER_MAX + 1; i++)
 		MUST(!host_sends(s.host, VMBUS_IC_FCOPY, i, "abcdefgh", 8));
 	seen.later_count = 0;
@@ -468,10 +470,10 @@ static void what_is_no_request_is_skipped(void)
 	CHECK_IS(seen.events[VMBUS_IC_EVENT_SKIPPED], 6);
 	CHECK_IS(seen.error, -EPROTO);
 	CHECK_IS(seen.events[VMBUS_IC_EVENT_CLOSED], 0);
-	/* What was agreed stays so. */
+	/* The agreement still holds. */
 	check_answer(s.host, 7, VMBUS_S_OK, 8);
 	check_nothing(s.host);
-	/* The longest */
+	/* Send the longest message. */
 	MUST(!host_sends(s.host, VMBUS_IC_FCOPY, 8, large, 1000 - HEADER));
 	CHECK_IS(settle(s.ic), 0);
 	check_answer(s.host, 8, VMBUS_S_OK, 1000 - HEADER);
@@ -509,13 +511,15 @@ static void full_ring_to_the_host(void)
 	}
 	CHECK_IS(settle(s.ic), 0);
 	/*
-	 * Three fit; the fourth request is answered, and its answer waits: no
-	 * fifth is taken.
+	 * Three answers fit. The library handles the fourth request, and its
+	 * answer waits, so it takes no fifth request.
 	 */
 	CHECK_IS(seen.requests, 1 + 4);
 	CHECK_IS(stats_of(s.ic).answers, 1 + 3);
 	CHECK(!readable(s.ic, 20));
-	/* There would be room for this one, but it is later than the fourth. */
+	/*
+	 * There would be room for this answer, but it follows the fourth one.
+	 */
 	CHECK_IS(vmbus_ic_reply(s.ic, seen.later[0], VMBUS_S_OK), 0);
 	CHECK_IS(settle(s.ic), 0);
 	CHECK_IS(stats_of(s.ic).answers, 1 + 3);
@@ -589,7 +593,10 @@ static void an_answer_larger_than_the_ring(void)
 	CHECK_IS(settle(s.ic), 0);
 	CHECK(!seen.answer_first);
 
-	/* The program answers another request when it hears of that. */
+	/*
+	 * The program answers another request during the callback for this
+	 * event.
+	 */
 	seen.answer_when_skipped = true;
 	check_answer(s.host, 20, VMBUS_S_OK, 36);
 	check_answer(s.host, 21, VMBUS_S_OK, 36);
@@ -644,7 +651,7 @@ static void the_end_of_a_channel_of_the_caller(void)
 	CHECK_IS(seen.error, -ENODEV);
 	CHECK(strstr(vmbus_error(), "went away"));
 	CHECK(!vmbus_ic_chan(s.ic));
-	/* A loop that misses it once sees it again. */
+	/* A loop that misses the event once sees it again. */
 	CHECK(readable(s.ic, 1000));
 	CHECK_IS(vmbus_chan_pair(1, &none, &none), -EINVAL);
 	CHECK_IS(vmbus_ic_dispatch(s.ic), -ENODEV);
@@ -676,7 +683,9 @@ static void a_stop(void)
 	eventfd_write(stop, 1);
 	CHECK_IS(vmbus_ic_serve(s.ic, stop), 0);
 	CHECK_IS(vmbus_ic_serve(s.ic, closed), -EBADF);
-	/* The program ends it from inside, and goes on. */
+	/*
+	 * The program ends the dispatch from a callback, and continues later.
+	 */
 	seen.end = 7;
 	MUST(!host_negotiates(s.host, 2, 1));
 	CHECK_IS(vmbus_ic_serve(s.ic, -1), 7);
@@ -749,7 +758,7 @@ static void taken_back_and_offered_again(void)
 	CHECK(!vmbus_ic_chan(ic));
 	UNTIL(ic, seen.events[VMBUS_IC_EVENT_OPENED] == 1);
 	check_served(ic, 1);
-	/* A request is under way. */
+	/* A request waits for its answer. */
 	seen.status = VMBUS_IC_LATER;
 	MUST(!host_sends(uio.host, VMBUS_IC_FCOPY, 5, "abcdefgh", 8));
 	UNTIL(ic, seen.later_count == 1);
@@ -764,7 +773,7 @@ static void taken_back_and_offered_again(void)
 	for (int i = 0; i < 50; i++)
 		if (readable(ic, 10))
 			CHECK_IS(vmbus_ic_dispatch(ic), 0);
-	/* Told once, while it looked again and again */
+	/* The library reports this once, although it looks again and again. */
 	CHECK_IS(seen.events[VMBUS_IC_EVENT_WAITING], 1);
 	offer();
 	UNTIL(ic, seen.events[VMBUS_IC_EVENT_OPENED] == 2);
@@ -819,7 +828,7 @@ static void a_device_that_somebody_else_has(void)
 	check_served(ic, 1);
 	device_end(ic);
 
-	/* A program that does not want to wait */
+	/* The program does not want to wait. */
 	unbound("../../drivers/hv_utils");
 	ic = serve_device(FCOPY, 0);
 	seen.end = -EBUSY;
@@ -835,7 +844,10 @@ static void an_impossible_index_costs_the_channel(void)
 	ic = serve_device("fcopy", 0);
 	UNTIL(ic, seen.events[VMBUS_IC_EVENT_OPENED] == 1);
 	check_served(ic, 1);
-	/* A packet with an impossible length only costs what is in the ring. */
+	/*
+	 * A packet with an impossible length costs only the contents of the
+	 * ring.
+	 */
 	MUST(!host_sends(uio.host, VMBUS_IC_FCOPY, 9, "abcdefgh", 8));
 	overwrite_length(uio.rings + uio.ring, uio.ring, 1);
 	UNTIL(ic, stats_of(ic).skipped == 1);
@@ -859,19 +871,19 @@ static void a_silent_host(void)
 	offer();
 	ic = serve_device("fcopy", 200);
 	UNTIL(ic, seen.events[VMBUS_IC_EVENT_OPENED] == 1);
-	/* It does not negotiate. */
+	/* The host does not negotiate. */
 	UNTIL(ic, seen.events[VMBUS_IC_EVENT_CLOSED] == 1);
 	CHECK_IS(seen.error, -ETIMEDOUT);
 	CHECK(strstr(seen.reason, "negotiate"));
 	UNTIL(ic, seen.events[VMBUS_IC_EVENT_OPENED] == 2);
 	check_served(ic, 1);
-	/* It owes nothing. */
+	/* The host owes nothing. */
 	opens = uio.opens;
 	for (int i = 0; i < 60; i++)
 		if (readable(ic, 10))
 			CHECK_IS(vmbus_ic_dispatch(ic), 0);
 	CHECK_IS(uio.opens, opens);
-	/* It does not read its answer. */
+	/* The host does not read its answer. */
 	MUST(!host_sends(uio.host, VMBUS_IC_FCOPY, 5, "abcdefgh", 8));
 	UNTIL(ic, seen.events[VMBUS_IC_EVENT_CLOSED] == 2);
 	CHECK_IS(seen.error, -ETIMEDOUT);
@@ -921,7 +933,7 @@ static void options_that_are_refused(void)
 	CHECK_IS(vmbus_ic_new("fcopy", &later.opt, &ic), -E2BIG);
 	vmbus_ic_free(NULL);
 
-	/* Nothing to wait with, or to wait in a loop with */
+	/* The options lack every way to wait in a loop. */
 	opt = options();
 	model_open(&m, 4096);
 	CHECK_IS(vmbus_ic_from_chan(m.guest, &opt, &ic), -EOPNOTSUPP);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The host of an integration component, which negotiates, asks, and gets
- * answers
+ * The host of an integration component, which negotiates, sends requests, and
+ * gets answers
  */
 #ifndef IC_HOST_H
 #define IC_HOST_H

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Many packets in one call, packets built and read where they lie in the ring.
+ * These tests send and receive many packets in one call, and build and read
+ * packets in the ring.
  */
 
 #include <pthread.h>
@@ -83,7 +84,7 @@ static int send_by_many(struct vmbus_chan *chan, uint64_t first, unsigned int co
 	return vmbus_send_many(chan, messages, count);
 }
 
-/* Make payloads of one kind, which are what make() makes. */
+/* Make payloads of one kind, with the contents of make(). */
 static void make_payloads(struct iovec *payloads, uint64_t first, unsigned int count, size_t most)
 {
 	struct vmbus_tx_packet messages[64];
@@ -105,7 +106,7 @@ static int send_by_payloads(struct vmbus_chan *chan, uint64_t first, unsigned in
 
 typedef int many(struct vmbus_chan *chan, uint64_t first, unsigned int count, size_t most);
 
-/* Every start in the ring, with batches that go around its end */
+/* Use every start in the ring, with batches that go around its end. */
 static void all_batches(many *send, many *receive)
 {
 	uint64_t number = 0;
@@ -153,8 +154,8 @@ static void batches_of_one_kind(void)
 }
 
 /*
- * Every length for which the library has a way of its own to copy, alone and
- * in a batch
+ * Use every length that the library copies with code of its own, alone and in a
+ * batch.
  */
 static void every_short_length(void)
 {
@@ -426,7 +427,7 @@ static void a_reservation_keeps_others_out(void)
 	alarm(0);
 }
 
-/* Not the holder of a reservation: tries to end it, and then to send */
+/* Try to end the reservation of another thread, and then to send. */
 static void *interfere(void *chan)
 {
 	CHECK_IS(vmbus_commit(chan, 6, 0, 99, 8), -EINVAL);
@@ -456,7 +457,7 @@ static void try_to_end_a_reservation(enum vmbus_producers producers)
 		CHECK_IS(pkt.transaction_id, id);
 	}
 	CHECK_IS(vmbus_recv(m.host, &pkt, in, sizeof(in)), -EAGAIN);
-	/* Nor can the one whose reservation has ended. */
+	/* A thread whose reservation has ended cannot do so, either. */
 	CHECK_IS(vmbus_commit(m.guest, 6, 0, 1, 8), -EINVAL);
 	vmbus_cancel(m.guest);
 	CHECK_IS(vmbus_send(m.guest, 6, 0, 3, out, 8), 0);
@@ -519,8 +520,8 @@ static void pages_of_the_guest(void)
 }
 
 /*
- * Packets with and without ranges in one batch, and each at every place of the
- * ring
+ * Send packets with and without ranges in one batch, and each at every place of
+ * the ring.
  */
 static void pages_in_batches(void)
 {
@@ -557,8 +558,8 @@ static void pages_in_batches(void)
 	}
 	CHECK_IS(signals, 100);
 	/*
-	 * The second of two batches needs no signal, and leaves the first
-	 * one's.
+	 * The second batch needs no signal, and does not clear that of the
+	 * first one.
 	 */
 	signal = 0;
 	CHECK_IS(vmbus_publish_many(m.guest, messages, 1, &signal), 1);
@@ -580,10 +581,7 @@ static void pages_in_batches(void)
 	model_close(&m);
 }
 
-/*
- * The same packet as vmbus_send_gpa() makes, built where it lies, at every
- * place of the ring
- */
+/* Build the packet of vmbus_send_gpa() in place, at every place of the ring. */
 static void pages_built_in_place(void)
 {
 	static const uint64_t page = 0x123456789;

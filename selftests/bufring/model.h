@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A guest channel and a host on memory that ends in pages nobody may touch. The
- * host is the library's other side, or the test itself, writing into the rings
- * by the layout that the protocol has.
+ * A guest channel and a host, in memory that ends in inaccessible pages. The
+ * host is the other side of the library, or the test itself, which writes into
+ * the rings in the layout of the protocol.
  */
 #ifndef MODEL_H
 #define MODEL_H
@@ -15,7 +15,7 @@
 
 #include "../kselftest/ktap.h"
 
-/* CFLAGS may say fewer, for slow checkers */
+/* CFLAGS may set a smaller number for slow checkers. */
 #ifndef MESSAGES
 #define MESSAGES 200000
 #endif
@@ -65,7 +65,9 @@ static int checks_failed;
 	}									\
 } while (0)
 
-/* Where going on makes no sense */
+/*
+ * End the test if the condition is false, because the rest would make no sense.
+ */
 #define MUST(condition) do {							\
 	if (!(condition)) {							\
 		ksft_print_msg("%s:%d: not so: %s (%s; %s)\n", __FILE__, __LINE__,	\
@@ -147,7 +149,7 @@ static inline struct vmbus_memory side(const struct ring *tx, const struct ring 
 	};
 }
 
-/* Both sides in one thread; signals are counted */
+/* Open both sides in one thread, and count the signals. */
 static inline void model_open(struct model *m, size_t data_size)
 {
 	struct vmbus_memory mem;

@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * The negotiation of integration components: what is agreed, and what a lying
- * host gets.
- */
+/* These tests negotiate versions, also with a host that lies. */
 
 #include "model.h"
 
@@ -11,7 +8,9 @@
 static const struct vmbus_ic_version fw[] = { V(3, 0), V(1, 0) };
 static const struct vmbus_ic_version srv[] = { V(1, 1), V(1, 0) };
 
-/* A message at the end of a page, so that a step too far is a crash */
+/*
+ * Make a message at the end of a page, so that an access behind it is a crash.
+ */
 static unsigned char *message(size_t len)
 {
 	unsigned char *msg = guarded(len);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Packets of every size, at every place of rings of every size, as the protocol
- * lays them out.
+ * These tests send packets of every size, at every place of rings of every
+ * size, in the layout of the protocol.
  */
 
 #include "model.h"
@@ -25,7 +25,10 @@ static void model_open_at(struct model *m, size_t data_size, uint32_t index)
 	MUST(!vmbus_chan_from_memory(&mem, &m->host));
 }
 
-/* One packet from guest to host, looked at in the ring and as received */
+/*
+ * Send a packet from guest to host, and check it in the ring and at the
+ * receiver.
+ */
 static void one(struct model *m, size_t len, uint64_t number)
 {
 	uint32_t start = *word(&m->to_host, WRITE_INDEX);
@@ -104,8 +107,8 @@ static void every_place_around_the_end(void)
 }
 
 /*
- * Packets until the next one starts at @index; the guest knows then that all of
- * the ring is free
+ * Send packets until the next one starts at @index. The guest then knows that
+ * all of the ring is free.
  */
 static void go_to(struct model *m, uint32_t index)
 {
@@ -155,7 +158,7 @@ static void in_a_list(struct model *m, size_t len, uint64_t number)
 	CHECK(view.payload == got && filled(got, number, len));
 }
 
-/* In each of the ways to send and to receive */
+/* Use each way to send and to receive. */
 static void every_size_at_every_place(void)
 {
 	static void (*const ways[])(struct model *, size_t, uint64_t) = {
@@ -303,8 +306,8 @@ static void a_batch_is_seen_at_once(void)
 
 /*
  * Large batches move in quarters of the ring, so that the other side can work
- * meanwhile. The ring of 16 KiB has room for three packets, and its end is in
- * the second. One signal is enough, for a host that had an empty ring.
+ * meanwhile. The ring of 16 KiB has room for three packets, and the second one
+ * goes around its end. One signal is enough for a host that had an empty ring.
  */
 static void large_batches_move_in_quarters(void)
 {
@@ -348,7 +351,9 @@ static void large_batches_move_in_quarters(void)
 							       sizeof(got)) :
 					       vmbus_peek(m.host, views, 16);
 
-				/* At the end of the ring it may be one more. */
+				/*
+				 * At the end of the ring there may be one more.
+				 */
 				MUST(n > 0 && n <= batches[b].views + 1);
 				for (int i = 0; i < n; i++, done++) {
 					CHECK_IS(views[i].transaction_id, done);
@@ -437,7 +442,7 @@ static bool all_ways(struct model *m, uint16_t type, uint16_t flags, int expecte
 	return checks_failed == before;
 }
 
-/* On a packet of another kind the host ends the channel. */
+/* A host ends the channel at a packet of another kind. */
 static void kinds_of_packets_that_no_host_takes(void)
 {
 	static const uint16_t good[] = {
@@ -485,8 +490,8 @@ static void kinds_of_packets_that_no_host_takes(void)
 }
 
 /*
- * A test that plays a wrong host sends what it likes; the guest's side of a
- * pair does not.
+ * The host side of a pair may send any packet, because a test may take the part
+ * of a wrong host. The guest's side may not.
  */
 static void a_host_of_a_test_sends_any_packet(void)
 {
@@ -502,8 +507,8 @@ static void a_host_of_a_test_sends_any_packet(void)
 	while (!vmbus_recv(guest, &pkt, some, sizeof(some)))
 		CHECK((pkt.type == 77 && pkt.flags == 0xf0) || (!pkt.type && !pkt.flags));
 	/*
-	 * Also one without ranges, wherever it begins: some go around the end
-	 * of the ring.
+	 * Send one without ranges as well, at every place: some go around the
+	 * end of the ring.
 	 */
 	for (int i = 0; i < 100; i++) {
 		CHECK_IS(vmbus_send_many(host, &no_ranges, 1), 1);
@@ -517,8 +522,8 @@ static void a_host_of_a_test_sends_any_packet(void)
 }
 
 /*
- * An empty payload needs no buffer, also where the next byte would be the first
- * of the ring.
+ * An empty payload needs no buffer, even if the next byte would be the first of
+ * the ring.
  */
 static void no_buffer_for_no_bytes(void)
 {

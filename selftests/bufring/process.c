@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The host in another process. */
+/* These tests have the host in another process. */
 
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -18,8 +18,8 @@ static void run_as(void *(*as_guest)(void *), void *(*as_host)(void *), size_t d
 	pid_t pid;
 
 	/*
-	 * The host stays until the guest has everything: a rescind takes what
-	 * is in the ring.
+	 * The host stays until the guest has received everything, because a
+	 * rescind loses the contents of the ring.
 	 */
 	MUST(!socketpair(AF_UNIX, SOCK_STREAM, 0, done));
 	MUST(!vmbus_chan_pair((1 + data_pages) * getpagesize(), &guest, &host));
@@ -63,7 +63,7 @@ static void large_messages(void)
 	run(16, 8192, 4, MESSAGES / 20);
 }
 
-/* Each way in turn: the sides may be of different speed. */
+/* Try each way in turn, because the sides may differ in speed. */
 static void batches_in_place(void)
 {
 	run_as(send_batches, receive_in_place, 1, 64, 0, MESSAGES / 2 * 5);
@@ -71,7 +71,7 @@ static void batches_in_place(void)
 }
 
 /*
- * The other side dies in the middle: what it had published arrives, then the
+ * The other side dies in the middle. Its published packets arrive, and then the
  * rescind.
  */
 static void a_host_that_dies(void)

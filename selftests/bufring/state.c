@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a channel tells of itself: counters, a dump for people, the latency of
- * its monitor page.
+ * These tests check the counters of a channel, its dump, and the latency of its
+ * monitor page.
  */
 
 #include "model.h"
@@ -31,7 +31,7 @@ static void bytes_free_and_used(void)
 	CHECK_IS(vmbus_tx_free(m.guest), 4096 - 40);
 	CHECK_IS(vmbus_recv(m.host, &pkt, buf, sizeof(buf)), 0);
 	CHECK_IS(vmbus_tx_used(m.guest), 0);
-	/* A packet fits when its space is less than what is free. */
+	/* A packet fits if it needs less than the free room. */
 	while (vmbus_tx_free(m.guest) > (int)VMBUS_PACKET_SPACE(71))
 		CHECK_IS(vmbus_send(m.guest, 6, 0, 0, buf, 71), 0);
 	CHECK_IS(vmbus_send(m.guest, 6, 0, 0, buf, 71), -EAGAIN);
@@ -86,7 +86,7 @@ static void every_counter_counts(void)
 	model_close(&m);
 }
 
-/* A program built with more members than this library has, or with fewer */
+/* The program was built for a version with more members, or with fewer. */
 static void counters_for_other_versions(void)
 {
 	struct { struct vmbus_stats s; uint64_t more; } larger = { .more = 7 };

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* A sysfs made of plain files, with devices that are plain files too */
+/*
+ * A sysfs that consists of plain files, with devices that are also plain files
+ */
 #ifndef SYSFS_H
 #define SYSFS_H
 
@@ -12,7 +14,7 @@
 #define FCOPY "34d14be3-dee4-41c8-9ae7-6b174977c192"
 #define DEV1 "eb765408-105f-49b6-b4aa-c123b64d17d4"
 
-/* Of sysfs and /dev: sysfs_make() makes it */
+/* The directory with sysfs and /dev, which sysfs_make() creates */
 static char base[] = "/tmp/vmbus-devices-XXXXXX";
 
 static inline void __attribute__((format(printf, 2, 3))) put(const char *text, const char *fmt, ...)
@@ -62,7 +64,9 @@ static inline void add_map(const char *instance, int uio, int map, const char *n
 	put("0x0\n", SYS "%s/uio/uio%d/maps/map%d/offset", instance, uio, map);
 }
 
-/* A UIO device: its maps, and for /dev/uioN a plain file of @pages pages */
+/*
+ * Make a UIO device: its maps, and a plain file of @pages pages for /dev/uioN.
+ */
 static inline void bind(const char *instance, int uio, size_t ring, size_t pages)
 {
 	char text[512];
@@ -85,7 +89,10 @@ static inline void remove_tree(void)
 	nftw(base, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
-/* Empty, and where the library looks; removed when the test ends */
+/*
+ * Make an empty directory, and let the library use it. It is removed at the end
+ * of the test.
+ */
 static inline void sysfs_make(void)
 {
 	static bool made;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Guest and host in two threads, and the two directions of one channel in two
- * threads.
+ * These tests have guest and host in two threads, and the two directions of one
+ * channel in two threads.
  */
 
 #include <poll.h>
@@ -131,7 +131,7 @@ static void *receive_only(void *arg)
 	return NULL;
 }
 
-/* The same with a loop around poll() */
+/* Do the same with a loop around poll(). */
 static void *receive_by_poll(void *arg)
 {
 	struct traffic *t = arg;
@@ -186,8 +186,8 @@ static void a_sender_that_waits_and_a_receiver_that_polls(void)
 }
 
 /*
- * Several threads send on one channel, in each of the ways there are; each is
- * received in its order.
+ * Several threads send on one channel, in each possible way. The packets of
+ * each thread arrive in its order.
  */
 #define SENDERS 3
 
@@ -308,9 +308,9 @@ static void multi_producer_that_spin(void)
 }
 
 /*
- * Three threads send and wait for room, one receives and waits for packets, all
- * on one channel: an interrupt that one takes is often for another. The host
- * sends back what it gets.
+ * Three threads send and wait for room, and one receives and waits for packets,
+ * all on one channel. An interrupt that one thread takes is often for another.
+ * The host sends back what it receives.
  */
 static void *send_and_wait(void *arg)
 {

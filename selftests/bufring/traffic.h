@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Traffic in both directions at once, checked byte by byte, for two threads or
- * two processes
+ * Make traffic in both directions at once, and check it byte by byte, for two
+ * threads or two processes.
  */
 #ifndef TRAFFIC_H
 #define TRAFFIC_H
@@ -51,7 +51,7 @@ static inline int receive_all(struct traffic *t, unsigned char *buf, uint32_t *r
 	return 0;
 }
 
-/* One thread that sends and receives, and sleeps when it can do neither */
+/* Send and receive in one thread, and sleep when neither is possible. */
 static inline void *traffic_both(void *arg)
 {
 	struct traffic *t = arg;
@@ -94,7 +94,10 @@ static inline void *traffic_both(void *arg)
 	return NULL;
 }
 
-/* One direction, in batches and without copies; messages of at most 64 bytes */
+/*
+ * Send in one direction, in batches and without copies. Messages have at most
+ * 64 bytes.
+ */
 static inline void *send_batches(void *arg)
 {
 	struct traffic *t = arg;

@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* A made-up device with rings, which its host takes back and offers again */
+/* A made-up device with rings, which its host rescinds and offers again */
 #ifndef UIO_H
 #define UIO_H
 
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
-/* sysfs.h has another one than <sys/socket.h>. */
+/* sysfs.h and <sys/socket.h> each have a function of this name. */
 #define bind bind_uio
 #include "sysfs.h"
 
 /*
- * /dev/uio3 is a socket, because a program can poll it, and its memory is in a
- * file of its own. The functions below replace open() and mmap() of the C
- * library, also inside libvmbus_bufring. The program that opens the device owns
- * @fd: nothing here closes it.
+ * /dev/uio3 is a socket, because a program can poll it, and its memory is in
+ * another file. The functions below replace open() and mmap() of the C library,
+ * also in libvmbus_bufring. The program that opens the device owns @fd, so
+ * nothing here closes it.
  */
 static struct {
 	int fd, host_fd, memory;
@@ -89,7 +89,7 @@ int uio_or_file_open(const char *path, int flags, ...)
 	return openat(AT_FDCWD, path, flags, mode);
 }
 
-/* Offer the device, as one of this class: the next open finds it. */
+/* Offer the device with this class, so that the next open finds it. */
 static inline void uio_offer(const char *class)
 {
 	sysfs_make();
