@@ -89,8 +89,8 @@ int machine_unlock(void *mutex);
 int machine_thread(void);
 
 /*
- * The kernel may take this memory away, as it does on a rescind:
- * machine_take_away(). Then an access calls the handler of SIGBUS, which has to
+ * Declare memory that the kernel may remove, as it does at a rescind:
+ * machine_take_away(). An access then calls the handler of SIGBUS, which must
  * call machine_mmap(). From then on loads return zeros, and stores are lost. A
  * thread may see either change late, as if it were a store.
  */
@@ -101,7 +101,10 @@ int machine_sigaction(int number, const struct sigaction *action, struct sigacti
 void *machine_mmap(void *start, size_t size, int prot, int flags, int fd, off_t offset);
 /* Call the handler of SIGBUS. */
 void machine_fault(const void *addr);
-/* The address that machine_mmap() was called with in this execution, or NULL */
+/*
+ * Return the address for which machine_mmap() was called in this execution, or
+ * NULL.
+ */
 const void *machine_covered(void);
 
 /* End this execution, because it shows a violation. */
@@ -109,18 +112,18 @@ __attribute__((format(printf, 1, 2), noreturn)) void machine_violation(const cha
 
 struct program {
 	const char *name;
-	void (*setup)(void);			/* once, by no thread */
+	void (*setup)(void);			/* runs once, in no thread */
 	void (*threads[MACHINE_THREADS])(void);
-	void (*end)(void);			/* after each execution, by no thread; or NULL */
+	void (*end)(void);			/* after each execution, in no thread; or NULL */
 };
 
 struct result {
 	bool violated, exhausted;
-	unsigned long executions;	/* complete ones, no two of them equivalent */
-	unsigned long abandoned;	/* equivalent to another one */
-	bool failed;			/* the machine did */
+	unsigned long executions;	/* complete executions, each different from the others */
+	unsigned long abandoned;	/* executions that are equivalent to another one */
+	bool failed;			/* the machine has failed */
 	char why[160];
-	bool reached[SITES];		/* which sites a thread came by, or the setup */
+	bool reached[SITES];		/* the sites that a thread or the setup has reached */
 };
 
 /* Fill in site->first, and return how many sites there are. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What the three files of the machine know of each other. */
+/* The declarations that the three files of the machine share */
 #ifndef MACHINE_PARTS_H
 #define MACHINE_PARTS_H
 
@@ -7,11 +7,12 @@
 
 #include "machine.h"
 
-#define SLOTS 24	/* words that one thread stores and another one uses */
+#define SLOTS 24	/* the words that one thread stores and another one uses */
 
 /*
- * What a thread knows: of each shared word the oldest value that it may still
- * see, and of each thread the last step that happens before its own next one.
+ * The knowledge of a thread: for each shared word the oldest value that it may
+ * still see, and for each thread the last step that happens before its own next
+ * one
  */
 struct view {
 	uint8_t oldest[SLOTS];
@@ -25,7 +26,7 @@ struct value {
 	uint8_t writer;
 };
 
-/* A word that atomics access */
+/* A word of atomic operations */
 struct word {
 	volatile void *p;
 	uint64_t initial;
@@ -52,12 +53,12 @@ struct thread {
 	jmp_buf start, here, *at;	/* where it goes on: one of the two */
 	bool finished;
 	struct step next;		/* the thread waits to make it */
-	struct view now;		/* of its next step */
-	struct view acquired;		/* after an acquire fence */
-	struct view released;		/* of its last release fence */
-	struct word *looked_at;		/* by its last step, if that was a load or RMW */
-	uint64_t found;			/* there */
-	unsigned int repeated;		/* that many times */
+	struct view now;		/* the view of its next step */
+	struct view acquired;		/* the view after an acquire fence */
+	struct view released;		/* the view of its last release fence */
+	struct word *looked_at;		/* the word of its last step, if that was a load or RMW */
+	uint64_t found;			/* the value that the step found there */
+	unsigned int repeated;		/* how many times it found that value */
 };
 
 /* explore.c: threads and their order */
@@ -70,22 +71,24 @@ extern uint32_t execution;	/* its number */
 /* The machine itself failed. */
 __attribute__((noreturn)) void die(const char *what);
 /*
- * Wait for the turn to make a step. From then on the thread runs until its next
- * one.
+ * Wait for the turn to make a step. The thread then runs until its next step.
  */
 void turn(enum step_kind kind, struct word *word);
-/* One of @count ways, 0 first; in the end, each of them */
+/*
+ * Choose one of @count ways. The first execution gets 0, and in the end each
+ * way is chosen.
+ */
 unsigned int choose(unsigned int count);
 /*
- * A word has come to be shared, which has no part in what threads learned of
- * each other until now: all executions begin anew.
+ * Begin all executions anew, because a word is now shared that the knowledge of
+ * the threads does not include.
  */
 void begin_anew(void);
 
 /* words.c: atomics */
 
 struct word *word_of(volatile void *p, unsigned int size);
-/* The value of the last store */
+/* Return the value of the last store. */
 uint64_t newest(const struct word *word);
 uint64_t load_word(struct word *word, int order);
 void store_word(struct word *word, uint64_t value, int order);
@@ -94,14 +97,14 @@ void words_begin(void);
 /* plain.c: all other memory */
 
 bool in_arena(const volatile void *p);
-/* The value that a word of the arena has when an execution begins */
+/* Set the value that a word of the arena has when an execution begins. */
 void arena_value(const volatile void *p, void *value, size_t size);
 void look_at_plain(const volatile void *p, size_t len, bool write);
 void look_at_atomic(const volatile void *p, bool write);
 bool may_vanish(const volatile void *p);
-/* An access of memory that may vanish: true, or false when there are zeros */
+/* Access memory that may vanish. Return false if there are zeros. */
 bool page_is_there(const volatile void *p);
-/* After the setup, and before each execution */
+/* Run this after the setup, and before each execution. */
 void plain_keep(void);
 void plain_begin(void);
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Memory that is not atomic: who accessed it last, and whether that happens
- * before the next access; and memory that vanishes.
+ * This file checks memory that is not atomic: it keeps the last access, and
+ * whether that happens before the next one. It also has the memory that
+ * vanishes.
  */
 
 #include <signal.h>
@@ -11,7 +12,7 @@
 #include "parts.h"
 
 #define ARENA	(24u * 1024)
-#define GRANULE	4u	/* bytes that are looked at as one */
+#define GRANULE	4u	/* the bytes of one granule */
 
 /* The clocks of the last accesses of a granule */
 struct cell {
@@ -52,7 +53,7 @@ static struct cell *cell_of(const volatile void *p)
 	return cell;
 }
 
-/* Has this thread learned of step @clock of the thread @by? */
+/* Whether this thread knows step @clock of the thread @by */
 static bool before(unsigned int by, uint16_t clock)
 {
 	return clock <= threads[current].now.clock[by];
@@ -115,7 +116,7 @@ void *machine_alloc(size_t align, size_t size)
 	if (at + size > ARENA)
 		die("its memory is full");
 	arena_used = at + size;
-	/* What was there before is not what the program may see. */
+	/* The program must not see the former contents. */
 	look_at_plain(arena + at, size, true);
 	return memset(arena + at, 0, size);
 }
@@ -145,7 +146,7 @@ bool page_is_there(const volatile void *p)
 	struct word *word = word_of(&page_state, sizeof(page_state));
 	uint32_t seen;
 
-	/* Many accesses one after the other are no spinning. */
+	/* Many accesses in a row are no spinning. */
 	threads[current].looked_at = NULL;
 	seen = load_word(word, memory_order_relaxed);
 	if (seen == PAGES_GONE) {
@@ -199,8 +200,8 @@ void *machine_mmap(void *start, size_t size, int prot, int flags, int fd, off_t 
 		if (start != page_start || size != page_size)
 			machine_violation("the handler covers what is no mapping");
 		/*
-		 * The kernel orders what came before and what other processors
-		 * see.
+		 * The kernel orders earlier accesses and those of other
+		 * processors.
 		 */
 		store_word(word_of(&page_state, sizeof(page_state)), PAGES_ZERO,
 			   memory_order_release);
@@ -208,7 +209,7 @@ void *machine_mmap(void *start, size_t size, int prot, int flags, int fd, off_t 
 	return start;
 }
 
-/* Called by what the compiler instruments */
+/* The instrumented code calls these functions. */
 #define TSAN(size)								\
 void __tsan_read##size(void *p);						\
 void __tsan_write##size(void *p);						\

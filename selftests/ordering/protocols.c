@@ -12,11 +12,11 @@
 #undef unlikely
 #include "../../lib/vmbus_bufring_compat/vmbus_bufring.h"
 
-#define LIMIT 3000000ul		/* executions of a protocol; none comes near it */
+#define LIMIT 3000000ul		/* the limit of executions of a protocol, which none reaches */
 #define SMALL 8u		/* bytes of payload */
 #define LARGE 24u
 
-/* Each execution finds this as the setup left it. */
+/* Each execution starts with the state that the setup has left. */
 static struct state {
 	struct host_ring to_host, to_guest;
 	uint32_t host_event, guest_event;
@@ -169,7 +169,8 @@ static void guest_looks_in_place(void)
 }
 
 /*
- * The reader is done before the writer overwrites. Each ring holds one packet.
+ * The reader has finished before the writer overwrites. Each ring holds one
+ * packet.
  */
 
 static void reuse_setup(void)
@@ -202,8 +203,8 @@ static void guest_overwrites(void)
 }
 
 /*
- * The functions of ring.h have to keep that order alone. In a channel's
- * functions, the fence of channel_check() would hide that they do not.
+ * The functions of ring.h must keep that order alone. In a channel's functions,
+ * the fence of channel_check() would hide a fault.
  */
 static void guest_overwrites_by_ring(void)
 {
@@ -281,7 +282,7 @@ static void host_interrupts(void)
 	interrupt_guest(host_write(&s->to_guest, SMALL));
 }
 
-/* Nobody waits for room that is there. */
+/* Nobody waits for available room. */
 
 static void room_setup(void)
 {
@@ -343,8 +344,8 @@ static void host_writes_when_told(void)
 }
 
 /*
- * On a monitored channel, a signal is a bit of the interrupt page, and then a
- * bit of the monitor page, at which the host looks first.
+ * On a monitored channel, a signal is a bit of the interrupt page and then a
+ * bit of the monitor page, which the host reads first.
  */
 
 static unsigned char *pages;
@@ -371,7 +372,7 @@ static void host_polls_monitor(void)
 	}
 }
 
-/* Nobody believes the zeros with which the guard replaces the rings. */
+/* Nobody uses the zeros with which the guard replaces the rings. */
 
 static void guard_setup(void)
 {
@@ -504,7 +505,7 @@ static void empty_setup(void)
 		machine_violation("no guard");
 }
 
-/* A ring changes hands, and only the index tells that to the new owner. */
+/* A ring gets a new owner, and only the index tells that to the owner. */
 
 static void hand_over_setup(void)
 {
@@ -698,7 +699,8 @@ static void check_protocol(unsigned int number)
 }
 
 /*
- * The name is what the source says, without brackets around a macro's argument.
+ * The name is the text of the source, without brackets around a macro's
+ * argument.
  */
 static void name_of(const struct site *site, char *name, size_t size)
 {
@@ -710,7 +712,8 @@ static void name_of(const struct site *site, char *name, size_t size)
 }
 
 /*
- * Does a protocol break without the ordering? Only those that come by it can.
+ * Whether a protocol breaks without the ordering. Only protocols that reach its
+ * site can do so.
  */
 static bool breaks(unsigned int number, const char **by, struct result *result)
 {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The words that atomics access, and what the threads know of them; machine.h
- * says how that memory works. Words that no two threads share take no part.
+ * This file has the words of atomic operations, and the knowledge of the
+ * threads about them; machine.h explains how that memory works. Words that no
+ * two threads share take no part.
  */
 
 #include <stdatomic.h>
@@ -18,7 +19,7 @@ const struct site *machine_mutant;
 static struct word words[WORDS];
 static unsigned int word_count, slot_count;
 static struct value values[SLOTS][VALUES];
-static struct view sequential;		/* what the seq_cst fences so far knew */
+static struct view sequential;		/* the knowledge of the seq_cst fences so far */
 
 uint64_t newest(const struct word *word)
 {
@@ -38,7 +39,10 @@ static void join(struct view *to, const struct view *from)
 			to->clock[i] = from->clock[i];
 }
 
-/* The order of an operation, unless its site is the one that lost it */
+/*
+ * Return the order of an operation, or none if its site is the one that lost
+ * it.
+ */
 static int effective(int order, const struct site *site)
 {
 	if (!site)
@@ -139,7 +143,7 @@ static bool shared_with_others(const struct word *word, bool store)
 	return word->slot >= 0 && others & ~(1 << current);
 }
 
-/* What others learn from a store */
+/* Return what other threads learn from a store. */
 static void view_of_store(struct view *view, int order)
 {
 	struct thread *t = &threads[current];
@@ -160,8 +164,8 @@ static void stored(struct word *word, struct view *view)
 }
 
 /*
- * Remember what the thread found in the word: does it look there again and
- * again?
+ * Record the value that the thread found in the word, to detect that it looks
+ * there again and again.
  */
 static void found(struct word *word, uint64_t value)
 {
@@ -261,7 +265,9 @@ static void end_rmw(struct word *word, uint64_t value, int order)
 	struct view view;
 
 	view_of_store(&view, order);
-	/* It does not end what a release store before it began. */
+	/*
+	 * An RMW does not end the release sequence of an earlier release store.
+	 */
 	if (word->slot >= 0)
 		join(&view, &word->values[word->count - 1].view);
 	stored(word, &view);
@@ -270,7 +276,7 @@ static void end_rmw(struct word *word, uint64_t value, int order)
 		threads[current].now.clock[current]++;
 }
 
-/* An offset of nothing */
+/* NULL and an offset */
 static void check_pointer(const volatile void *p)
 {
 	if ((uintptr_t)p < 4096)

@@ -30,13 +30,13 @@
 #define EXPORT __attribute__((visibility("default")))
 
 /*
- * Of QEMU's plug-in interface; the callback's arguments, which differ between
- * its levels, are not used.
+ * This is from QEMU's plug-in interface. The arguments of the callback differ
+ * between its levels, and are not used.
  */
 enum { DISCON_INTERRUPT = 1 };
 void qemu_plugin_register_vcpu_discon_cb(uint64_t id, int type, void (*callback)(void), void *data);
 
-/* Of QEMU itself: Debian's build exports them, for its modules. */
+/* These belong to QEMU itself. Debian's build exports them for its modules. */
 extern __thread void *current_cpu;
 bool bql_locked(void);
 __attribute__((noreturn)) void cpu_loop_exit_noexc(void *cpu);
@@ -47,9 +47,9 @@ EXPORT int qemu_plugin_version = LEVEL;
 EXPORT int qemu_plugin_install(uint64_t id, const void *info, int argc, char **argv);
 
 /*
- * Called as the last step of every delivery of an interrupt or exception. Only
- * VMRUN's runs without QEMU's big lock: there, this ends the instruction with
- * no exception pending.
+ * QEMU calls this as the last step of every delivery of an interrupt or
+ * exception. Only the delivery of VMRUN runs without QEMU's big lock. There,
+ * this function ends the instruction with no exception pending.
  */
 static void delivered(void)
 {
@@ -58,8 +58,8 @@ static void delivered(void)
 }
 
 /*
- * The pin is of the time before 64 bits: Linux does not use it, so the function
- * becomes a return.
+ * The pin is older than 64-bit processors, and Linux does not use it, so the
+ * function becomes a return.
  */
 static bool leave_ignne(void)
 {

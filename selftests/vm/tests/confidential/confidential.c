@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * While this module is loaded, the kernel says that the VM is a confidential
- * one. The emulated VMBus is too old to be offered to one, so this comes after
- * hv_vmbus, and only later callers get this answer.
+ * While this module is loaded, the kernel reports that the VM is a confidential
+ * one. The emulated VMBus is too old for such a VM, so load this after
+ * hv_vmbus; only later callers get this result.
  */
 #include <linux/kprobes.h>
 #include <linux/module.h>

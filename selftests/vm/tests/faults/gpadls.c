@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * /sys/module/gpadls/parameters/next: the handle of the next GPADL, which VMBus
- * counts up before it tells the host of one.
+ * /sys/module/gpadls/parameters/next is the handle of the next GPADL. VMBus
+ * increments it before it sends the GPADL to the host.
  */
 #include <linux/atomic.h>
 #include <linux/module.h>
 #include <linux/types.h>
 
 /*
- * What struct vmbus_connection of drivers/hv/hyperv_vmbus.h begins with, since
- * Linux 5.8.
+ * The first members of struct vmbus_connection in drivers/hv/hyperv_vmbus.h
+ * since Linux 5.8
  */
 extern struct {
 	u32 msg_conn_id;

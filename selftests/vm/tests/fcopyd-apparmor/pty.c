@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * pty COMMAND...: run a command on a terminal of its own, and print what it
- * writes there.
+ * pty COMMAND...: run a command on a terminal of its own, and print its output
  */
 #include <pty.h>
 #include <stdio.h>

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Preloaded: the count of interrupts that a program reads from a UIO device is
- * 0, as it is once in 2^32 times.
+ * A program preloads this. The count of interrupts that it reads from a UIO
+ * device is then 0, as it is once in 2^32 interrupts.
  */
 #define _GNU_SOURCE
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* Nothing else is read in pieces of four bytes. */
+/* No other read has four bytes. */
 static ssize_t without_count(ssize_t got, void *data, size_t size)
 {
 	if (size == 4 && got == 4)

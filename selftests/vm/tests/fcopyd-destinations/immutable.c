@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* immutable on|off FILE...: is chattr +i and -i, which busybox lacks. */
+/*
+ * immutable on|off FILE...: do the same as chattr +i and -i, which busybox
+ * lacks
+ */
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <stdio.h>

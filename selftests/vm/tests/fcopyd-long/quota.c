@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * quota DEVICE UID KIB: how much a user may have in a file system; quota run
- * PROGRAM...: a program without the capability to have more, as hv-fcopyd's
- * unit leaves it.
+ * quota DEVICE UID KIB: set the quota of a user in a file system. quota run
+ * PROGRAM...: run a program without the capability to exceed a quota, which
+ * hv-fcopyd's unit also lacks
  */
 #include <linux/capability.h>
 #include <stdio.h>

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * unit LOG PROGRAM...: a program as the service manager starts it with
+ * unit LOG PROGRAM...: start a program as the service manager does with
  * hv-fcopyd's unit: from init's domain (this program has the label that leads
  * there), with three capabilities and without new privileges. unit -r LOG
- * PROGRAM...: with all that root has.
+ * PROGRAM...: start it with all rights of root.
  */
 #include <fcntl.h>
 #include <linux/capability.h>
@@ -19,7 +19,7 @@ int main(int argc, char **argv)
 	argv += root;
 	if (argc - root < 3)
 		return 2;
-	/* What is open is of the domain that this was started from. */
+	/* Open files belong to the domain in which this program was started. */
 	for (int fd = 0; fd < 64; fd++)
 		close(fd);
 	open("/dev/null", O_RDONLY);

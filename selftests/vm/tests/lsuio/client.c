@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Opens every UIO device with libuio, maps its maps, and waits for the
- * interrupt that the host sends. Exit status 0 or 1.
+ * Open every UIO device with libuio, map its maps, and wait for an interrupt of
+ * the host. Exit status 0 or 1.
  */
 #include <errno.h>
 #include <libuio.h>
@@ -42,7 +42,9 @@ static void use(struct uio_info_t *info)
 	for (int map = 0; map < maps; map++) {
 		volatile unsigned char *mem = uio_get_mem_map(info, map);
 
-		/* The first and the last byte, which would be a SIGBUS. */
+		/*
+		 * Read the first and the last byte, which could raise SIGBUS.
+		 */
 		if (expect(mem, "map %d of %s", map, uio_get_devname(info)) &&
 		    mem[0] + mem[uio_get_mem_size(info, map) - 1] >= 0)
 			mapped++;

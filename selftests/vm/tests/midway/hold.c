@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Holds the first process, or the first kernel worker, that comes to a function
- * of the kernel, at its start or at its end, until the test lets it go on, so
- * that something else can happen at that moment. The function must be one that
- * may sleep, with at most six arguments.
+ * This module holds the first process, or the first kernel worker, that reaches
+ * a function of the kernel, at its start or at its end, until the test releases
+ * it. So the test can do something else at that moment. The function must be
+ * one that may sleep, with at most six arguments.
  */
 #include <linux/delay.h>
 #include <linux/kprobes.h>
@@ -43,7 +43,7 @@ static void hold(void)
 	WRITE_ONCE(held, READ_ONCE(go) ? 2 : 3);
 }
 
-/* Runs in place of the function, for the same caller, and calls it. */
+/* This runs instead of the function, for the same caller, and calls it. */
 static noinline long instead(long a, long b, long c, long d, long e, long f)
 {
 	long (*function)(long, long, long, long, long, long) = (void *)probe.addr;
@@ -71,8 +71,8 @@ static int divert(struct kprobe *probe, struct pt_regs *regs)
 }
 
 /*
- * A probe with this handler is never made a jump, which would not let divert()
- * choose where to go on.
+ * The kernel never optimizes a probe with this handler to a jump, which would
+ * prevent divert() from choosing where to continue.
  */
 static void after(struct kprobe *probe, struct pt_regs *regs, unsigned long flags)
 {
@@ -92,7 +92,7 @@ static int __init hold_init(void)
 static void __exit hold_exit(void)
 {
 	unregister_kprobe(&probe);
-	/* Nobody returns into a module that has gone. */
+	/* Nobody must return into a removed module. */
 	WRITE_ONCE(go, true);
 	while (atomic_read(&taken) && !READ_ONCE(returned))
 		msleep(10);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Prints the number of a page of memory, for the host, and then what the host
- * has written to it.
+ * Print the number of a page of memory for the host, and then what the host has
+ * written to it.
  */
 #include <fcntl.h>
 #include <inttypes.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Counts the calls of up to four functions of the kernel that its workers make,
- * and adds up the time that each takes.
+ * Count the calls of up to four kernel functions by kernel workers, and add up
+ * the time of each function.
  */
 #include <linux/kprobes.h>
 #include <linux/math64.h>
@@ -23,8 +23,8 @@ module_param_array(us, uint, NULL, 0644);
 static struct kretprobe probes[MOST];
 
 /*
- * In a kprobe's handler, where the clock of threads may be locked by what was
- * interrupted.
+ * This runs in a kprobe's handler, where the interrupted code may hold the lock
+ * of the usual clock.
  */
 static u64 now(void)
 {
@@ -39,7 +39,7 @@ static int begins(struct kretprobe_instance *instance, struct pt_regs *regs)
 
 static void count(int index, u64 began)
 {
-	/* One worker at a time comes to each of them. */
+	/* Only one worker at a time reaches each function. */
 	calls[index]++;
 	us[index] += div_u64(now() - began, 1000);
 }

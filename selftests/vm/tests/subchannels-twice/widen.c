@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Makes two moments of the next rescind longer: VMBus has found the channel and
- * holds channel_mutex, and VMBus has let the channel's callback end but has not
+ * Extend two moments of the next rescind: VMBus has found the channel and holds
+ * channel_mutex, and VMBus has let the channel's callback end but has not
  * marked it yet.
  */
 #include <linux/delay.h>
@@ -10,8 +10,8 @@
 #include <linux/sched.h>
 
 /*
- * Read by the guest's script: 0 before, 1 and 2 in the two moments, 3 after
- * them
+ * The guest's script reads this: 0 before, 1 and 2 in the two moments, 3 after
+ * them.
  */
 static int held;
 module_param(held, int, 0444);
