@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# The daemons: one folder each, with its unit, its udev rule and its bind.d
-# file.
+# This file builds the daemons. Each has a directory with its unit, its udev
+# rule and its bind.d file.
 
 # HAVE_SYSTEMD=0 builds without libsystemd. The daemon then does not notify the
 # service manager when it is ready.

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# libvmbus_bufring. Other folders compile with $(lib_cflags) and link
-# $(lib_libs) after $(lib_so).
+# This file builds libvmbus_bufring. Other directories compile with
+# $(lib_cflags) and link $(lib_libs) after $(lib_so).
 
 comma       := ,
 lib_name    := libvmbus_bufring
@@ -21,8 +21,9 @@ installs    += install-lib
 
 lib: $(lib_so) $(lib_a) $(lib_pc) $(lib_dir)/man3/made
 
-# The objects contain machine code even where CFLAGS ask for LTO: objcopy cannot
-# make a symbol local that only the intermediate code of the compiler has.
+# The objects contain machine code even if CFLAGS request LTO, because objcopy
+# cannot make a symbol local that only the intermediate code of the compiler
+# has.
 $(lib_dir)/%.o: lib/%.c lib/build.mk
 	$(call compile,-fPIC -fno-lto)
 
@@ -45,10 +46,10 @@ $(lib_a): $(lib_objects) lib/build.mk
 	$(Q)$(OBJCOPY) --localize-hidden $(lib_dir)/$(lib_name).o
 	$(Q)rm -f $@ && $(AR) rcsD $@ $(lib_dir)/$(lib_name).o
 
-# The same for a program that is built with -flto by the same compiler: the
-# linker can inline the library into it. Each object has machine code and what
-# the compiler needs for that. A symbol of the latter cannot be made local, so
-# the library's own functions get names that no program has.
+# This archive is for a program that the same compiler builds with -flto: the
+# linker can inline the library into it. Each object has machine code and the
+# intermediate code of the compiler. A symbol of the latter cannot be made
+# local, so the library's own functions get names that no program has.
 lib_lto_a   := $(lib_dir)/$(lib_name)-lto.a
 lib_lto     := $(lib_dir)/lto
 lib_lto_objects := $(lib_objects:$(lib_dir)/%=$(lib_lto)/%)
@@ -73,7 +74,7 @@ $(lib_lto_a): $(lib_lto_objects)
 $(lib_dir)/%.pc: lib/%.pc.in $(O)/paths/subst
 	$(call subst_file)
 
-# A manual page for each function
+# Make a manual page for each function.
 $(lib_dir)/man3/made: lib/man.awk lib/vmbus_bufring.h ChangeLog VERSION
 	$(call quiet,MAN)
 	$(Q)rm -rf $(@D) && mkdir -p $(@D)
@@ -92,8 +93,8 @@ install-lib: lib
 	$(Q)$(INSTALL) -m 644 $(lib_pc) $(DESTDIR)$(pkgconfigdir)/
 	$(Q)$(INSTALL) -m 644 man/$(lib_name).3 $(lib_dir)/man3/*.3 $(DESTDIR)$(mandir)/man3/
 
-# Not in packages: what the compiler needs is for one version of it. The header
-# comes with install-lib.
+# Packages do not contain this archive, because its intermediate code is for one
+# version of the compiler. install-lib installs the header.
 install-lib-lto: lib-lto
 	$(Q)$(INSTALL) -d $(DESTDIR)$(libdir) $(DESTDIR)$(pkgconfigdir)
 	$(Q)$(INSTALL) -m 644 $(lib_lto_a) $(DESTDIR)$(libdir)/
@@ -102,13 +103,13 @@ install-lib-lto: lib-lto
 
 -include $(lib_objects:.o=.d) $(lib_lto_objects:.o=.d)
 
-# The interface that check-lib compares with, recorded anew
+# Record the interface with which check-lib compares the library.
 .PHONY: abi
 abi: check-lib-root
 	$(Q)lib/abi record $(abspath $(O))/lib-root
 
-# The library as installed: header as C and C++, programs linked both ways,
-# symbols, map, VERSION.
+# Check the installed library: the header as C and C++, programs that link it in
+# both ways, symbols, map, VERSION.
 .PHONY: check-lib check-lib-root
 check-lib-root: lib
 	$(Q)rm -rf $(O)/lib-root
@@ -120,9 +121,9 @@ check-lib: check-lib-root
 	$(Q)CC="$(CC)" CXX="$(CROSS_COMPILE)g++" CROSS_COMPILE="$(CROSS_COMPILE)" \
 		PKG_CONFIG="$(PKG_CONFIG)" lib/check $(abspath $(O))/lib-root
 
-# The fuzz targets for FUZZ_SECONDS each, side by side: with libFuzzer where
-# clang has it; make check-fuzz with the driver of lib/fuzz, which makes the
-# same inputs each time. Other .mk files add to these.
+# Run the fuzz targets in parallel for FUZZ_SECONDS each: with libFuzzer if
+# clang has it. make check-fuzz uses the driver of lib/fuzz, which makes the
+# same inputs each time. Other .mk files add to these targets.
 .PHONY: fuzz check-fuzz fuzz-lib
 fuzz_all    := fuzz-lib
 fuzz_check  := fuzz-lib

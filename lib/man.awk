@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-# The manual pages of section 3, from the comments of the header: a page for
-# each of its parts, and one that refers to it for each further function in it.
-# Variables: folder, version, date.
+# Make the manual pages of section 3 from the comments of the header: a page for
+# each of its parts, and for each further function in a part a page that refers
+# to it. Variables: folder, version, date.
 
 function begin(title) {
 	finish()
@@ -19,7 +19,7 @@ function escape(line) {
 	return line
 }
 
-# A line of prose: names in bold, arguments in italics
+# Format a line of prose, with names in bold and arguments in italics.
 function prose(line,    out, word) {
 	line = escape(line)
 	out = ""
@@ -37,7 +37,7 @@ function prose(line,    out, word) {
 	return out line
 }
 
-# What a comment says, without its first words "name() - "
+# Format a comment, without its first words "name() - ".
 function describe(comment,    n, lines, i, line, paragraph, list) {
 	n = split(comment, lines, "\n")
 	paragraph = list = 0
@@ -60,7 +60,7 @@ function describe(comment,    n, lines, i, line, paragraph, list) {
 	}
 }
 
-# Tabs to every eighth column
+# Expand tabs to every eighth column.
 function expand(block,    out, i, c, column) {
 	column = 0
 	for (i = 1; i <= length(block); i++) {
@@ -92,7 +92,8 @@ function function_name(declaration) {
 function item(comment, declaration,    name, dash) {
 	if (declaration ~ /^(struct|enum|#define)/ || declaration !~ /\(/) {
 		if (declaration ~ /^struct [a-z_]+;/) {
-			# Only a long comment tells more than the functions do.
+			# Only a long comment adds to the comments of the
+			# functions.
 			if (comment ~ /\n\n/) {
 				text = text ".PP\n"
 				describe(comment)
@@ -119,7 +120,8 @@ function item(comment, declaration,    name, dash) {
 	text = text ".SS " name "()\n"
 	if (comment !~ /^vmbus_/)
 		comment = toupper(substr(comment, 1, 1)) substr(comment, 2)
-	# What precedes the parameters is a title there, and a sentence here.
+	# The text before the parameters is a title in the header, and a
+	# sentence in the page.
 	match(comment "\n\n", /\n\n|\n@[a-z_]+:/)
 	dash = RSTART
 	if (substr(comment, 1, dash - 1) !~ /[.:]$/)
@@ -224,8 +226,7 @@ page == "" { next }
 	block = ""
 	line = $0
 	do {
-		# The page shows how to use a macro and leaves out what it
-		# stands for.
+		# The page shows how to use a macro, and omits its definition.
 		continues = sub(/[ \t]*\\$/, "", line)
 		block = block line "\n"
 		while (continues && (getline line) > 0)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# vmbusctl, for people, and its completion.
+# This file builds vmbusctl and its completion.
 
 vmbusctl        := $(O)/tools/vmbusctl
 vmbusctl-names  := change colour command complete describe distribution doctor doctor_boot doctor_config doctor_driverctl \

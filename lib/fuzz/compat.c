@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * The rings of the compatibility header, with a host that writes what the input
- * says.
+ * This target fuzzes the compatibility header with a host that writes the input
+ * into the rings.
  */
 
 #include <errno.h>

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * driver SECONDS LAST CORPUS...: for compilers without libFuzzer, and always
- * alike: every input of the corpus folders, then mutations of them, from a
- * fixed seed. LAST is a file that has the input being run, in case it is the
- * last; 'driver 0 LAST FOLDER' with a folder that has only that runs it again.
+ * driver SECONDS LAST CORPUS...: run a fuzz target without libFuzzer, in the
+ * same way each time: with every input of the corpus directories, and then with
+ * mutations of them from a fixed seed. LAST is a file that always has the
+ * current input. After a crash, 'driver 0 LAST FOLDER' with a FOLDER that
+ * contains only this input runs it again.
  */
 
 #include <dirent.h>
@@ -64,7 +65,7 @@ static int no_dot(const struct dirent *entry)
 	return entry->d_name[0] != '.';
 }
 
-/* In the order of their names, so that every run is the same */
+/* Sort the names, so that every run is the same. */
 static void add_folder(const char *folder)
 {
 	struct dirent **list;

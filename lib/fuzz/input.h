@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * What every fuzz target has: its entry, the bytes that it is made to read, and
- * rings with red zones.
+ * The common parts of the fuzz targets: the entry, the reader of the input, and
+ * rings with red zones
  */
 #ifndef FUZZ_INPUT_H
 #define FUZZ_INPUT_H
@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* libFuzzer's name; driver.c calls it too */
+/* libFuzzer prescribes the name; driver.c calls the function, too. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* A property of the library that must hold whatever the input */

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-/* An IC message of the host: the input, in a buffer of exactly its length. */
+/*
+ * This target negotiates with the input as the message of the host, in a buffer
+ * of exactly its length.
+ */
 
 #include <errno.h>
 

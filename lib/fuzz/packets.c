@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * A guest's channel whose host writes what the input says. The input is a list
- * of steps: a byte that chooses, then what the step takes. The rings are small,
- * so that all goes around their ends.
+ * This target fuzzes a guest's channel with a host that follows the input. The
+ * input is a list of steps: a byte that chooses the step, and then its
+ * arguments. The rings are small, so that everything goes around their ends.
  */
 
 #include <errno.h>
@@ -27,7 +27,7 @@ struct rings {
 	FILE *null;
 };
 
-/* The words of a ring's header that mean something */
+/* The words of a ring's header that have a meaning */
 static const uint8_t words[] = { 0, 1, 2, 3, 16 };
 
 static uint32_t *word(unsigned char *ring, unsigned int which)
@@ -50,7 +50,7 @@ static void is_error_of_sending(int err)
 	MUST(err == -EAGAIN || err == -EMSGSIZE || err == -EIO || err == -EINVAL);
 }
 
-/* Reads all that a view says is there; ASan looks on */
+/* Read everything to which a view points, so that ASan checks it. */
 static void read_view(const struct vmbus_view *view)
 {
 	static volatile unsigned char sink __attribute__((unused));

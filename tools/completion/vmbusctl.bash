@@ -6,7 +6,7 @@ _vmbusctl() {
 	local -a words candidates
 	local line=${COMP_LINE:0:COMP_POINT} typed prefix
 	COMPREPLY=()
-	# COMP_WORDS would have a MAC address in pieces.
+	# COMP_WORDS would split a MAC address.
 	read -ra words <<<"$line"
 	case $line in
 	*[[:space:]]) words+=("") ;;
