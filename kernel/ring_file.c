@@ -60,9 +60,9 @@ static int hvuio_ring_file_mmap(struct file *file, struct kobject *kobj,
 }
 
 /*
- * Whether the folder of the channel exists. Probe may run before the kernel has
- * created the primary's folder, or while it does so. A sub-channel has its
- * folder before the module's callback runs.
+ * Whether the directory of the channel exists. Probe may run before the kernel
+ * has created the primary's directory, or while it does so. A sub-channel has
+ * its directory before the module's callback runs.
  */
 static bool hvuio_ring_folder_is_made(const struct vmbus_channel *channel)
 {
@@ -70,8 +70,8 @@ static bool hvuio_ring_folder_is_made(const struct vmbus_channel *channel)
 }
 
 /*
- * Create the file. Returns 0, -EAGAIN if the channel has no folder yet, or the
- * error of sysfs.
+ * Create the file. Returns 0, -EAGAIN if the channel has no directory yet, or
+ * the error of sysfs.
  */
 static int hvuio_ring_file_make(struct hvuio_channel *hc)
 {
@@ -108,7 +108,7 @@ void hvuio_ring_file_init(struct hvuio_channel *hc)
 }
 
 /*
- * Create the file, with the size of the rings. If the channel has no folder
+ * Create the file, with the size of the rings. If the channel has no directory
  * yet, or there is no memory, a work item creates the file some milliseconds
  * later. 0 or -errno.
  */

@@ -632,7 +632,7 @@ static noinline __noclone void hvuio_subs_begin_walk(struct list_head *subs)
 
 /*
  * Forget the rescinded sub-channels without rings before the walk removes them.
- * Their folder in sysfs stays as long as the module has a reference. The
+ * Their directory in sysfs stays as long as the module has a reference. The
  * primary is still open, so the host may offer another sub-channel with the
  * same relid as soon as VMBus has removed one.
  */

@@ -111,17 +111,17 @@ bool hvuio_vmbus_is_offered(const struct vmbus_channel *channel)
 }
 
 /*
- * Rename the folder of a primary channel, channels/RELID, to the current relid
- * of the channel. VMBus names the folder once, but a channel can get another
- * relid when the VM hibernates. A sub-channel can then get the old relid. If
- * the folder with this name still exists, VMBus frees the sub-channel and uses
- * it nevertheless. Returns 0 or -errno.
+ * Rename the directory of a primary channel, channels/RELID, to the current
+ * relid of the channel. VMBus names the directory once, but a channel can get
+ * another relid when the VM hibernates. A sub-channel can then get the old
+ * relid. If the directory with this name still exists, VMBus frees the
+ * sub-channel and uses it nevertheless. Returns 0 or -errno.
  */
 int hvuio_vmbus_name_folder(struct vmbus_channel *channel)
 {
 	char name[sizeof("4294967295")];
 
-	/* VMBus has not finished the folder, which will have this relid. */
+	/* VMBus has not finished the directory, which will have this relid. */
 	if (!smp_load_acquire(&channel->probe_done))
 		return 0;
 	snprintf(name, sizeof(name), "%u", READ_ONCE(channel->offermsg.child_relid));

@@ -175,7 +175,7 @@ void vmbus_device_free(struct vmbus_device *dev)
 	free(dev);
 }
 
-/* Read the device whose folder is @sysfs. Return as read_guid(). */
+/* Read the device whose directory is @sysfs. Return as read_guid(). */
 static int device_read(const char *sysfs, struct vmbus_device **result)
 {
 	struct vmbus_device *dev = calloc(1, sizeof(*dev));

@@ -68,7 +68,7 @@ int set_ring_size(const struct vmbus_device *dev, uint32_t ring_size);
 
 struct vmbus_device *device_copy(const struct vmbus_device *dev);
 /*
- * Read the first line of the file @name in the folder @dir, without its
+ * Read the first line of the file @name in the directory @dir, without its
  * newline. Return 0, -EPROTO (the line is too long, or is no number), or what
  * open(2) or read(2) returned.
  */

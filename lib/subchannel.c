@@ -14,7 +14,7 @@
 #include "internal.h"
 
 /*
- * The kernel announces no new folder in sysfs, so vmbus_subchannels_wait()
+ * The kernel announces no new directory in sysfs, so vmbus_subchannels_wait()
  * looks so often.
  */
 #define LOOK_EVERY_MS 5
@@ -143,7 +143,7 @@ int vmbus_subchannels_wait(const struct vmbus_chan *primary, unsigned int count,
 }
 
 /*
- * Return 0 if the folder in sysfs of a channel is that of a sub-channel, or
+ * Return 0 if the directory in sysfs of a channel is that of a sub-channel, or
  * -errno with a text.
  */
 static int check_is_subchannel(const struct vmbus_device *dev, const char *folder, uint32_t relid)
@@ -188,7 +188,7 @@ static int map_ring_file(struct vmbus_chan *chan, const char *path)
 }
 
 /*
- * Open the sub-channel whose folder in sysfs is @folder. Return 0, or -errno
+ * Open the sub-channel whose directory in sysfs is @folder. Return 0, or -errno
  * with a text.
  */
 static int open_in_folder(const struct vmbus_device *dev, const char *folder, uint32_t relid,

@@ -41,7 +41,7 @@
  * checks it, and uses only the copy. A host that lies causes an error (-EIO or
  * -EPROTO, see vmbus_recv()) and never an access outside the rings.
  *
- * Environment: VMBUS_SYSROOT names a folder that stands in for /, see
+ * Environment: VMBUS_SYSROOT names a directory that stands in for /, see
  * vmbus_sysroot().
  */
 #ifndef VMBUS_BUFRING_H
@@ -163,9 +163,9 @@ const struct vmbus_class *vmbus_class_find(const char *name_or_guid);
 struct vmbus_device;
 
 /**
- * vmbus_sysroot() - return the folder that stands in for the root directory
+ * vmbus_sysroot() - return the directory that stands in for the root directory
  *
- * A test sets the environment variable VMBUS_SYSROOT to a folder that has
+ * A test sets the environment variable VMBUS_SYSROOT to a directory that has
  * what the program reads: sys for the library, dev to open a device. A
  * program puts the result before each absolute path that shall follow. The
  * file doc/library.md of the sources lists the files that a device needs there,
@@ -196,7 +196,7 @@ const char *vmbus_sysroot(void);
  *
  * Returns the number of devices, or -EINVAL (@class_id is neither), -ENODEV (no
  * VMBus on this machine), -ENOMEM, -EPROTO (a device has no proper GUID), or
- * what reading the folder or a device in it returned (-EMFILE, -EACCES).
+ * what reading the directory or a device in it returned (-EMFILE, -EACCES).
  *
  * Since 0.1.
  */
@@ -246,7 +246,7 @@ int vmbus_device_refresh(struct vmbus_device *dev);
 
 /**
  * vmbus_device_attribute() - read an attribute of a device: a file in its
- * folder in sysfs
+ * directory in sysfs
  * @name: the path below vmbus_device_sysfs(), as "uio_hv_generic/state"
  * @text: the result: the first line without its newline, and a NUL
  * @size: bytes of room in @text
@@ -310,7 +310,7 @@ const char *vmbus_device_driver(const struct vmbus_device *dev);
 const char *vmbus_device_uio(const struct vmbus_device *dev);
 /** "/dev/uio3", or NULL when no UIO driver has it. Since 0.1. */
 const char *vmbus_device_path(const struct vmbus_device *dev);
-/** Its folder in sysfs. Since 0.1. */
+/** Its directory in sysfs. Since 0.1. */
 const char *vmbus_device_sysfs(const struct vmbus_device *dev);
 
 /* Channels */

@@ -44,7 +44,7 @@ const char *defer_reason(const char *instance, enum occasion occasion)
 	return NULL;
 }
 
-/* Create the folders of a path below vmbus_sysroot(). */
+/* Create the directories of a path below vmbus_sysroot(). */
 static int make_folders(char path[PATH_MAX])
 {
 	int err = 0;

@@ -411,7 +411,7 @@ test_release_without_driver_override_takes_the_id_out() {
 	is ids "$(cat "$root/kernel/ids/uio_hv_generic")" ""
 }
 
-# Every user can lock a file or folder that every user can read.
+# Every user can lock a file or directory that every user can read.
 test_driver_that_does_not_take_the_device_back() {
 	want_fcopy
 	driver hv_util $fcopy

@@ -123,7 +123,7 @@ static void a_device_by_instance_class_or_name(void)
 	CHECK(strstr(vmbus_error(), "/nonexistent/sys/bus/vmbus/devices"));
 }
 
-/* Old kernels number the folders. */
+/* Old kernels number the directories. */
 static void a_device_in_a_folder_of_another_name(void)
 {
 	struct vmbus_device *dev;
@@ -149,7 +149,7 @@ static void the_sysroot_is_put_before_a_path(void)
 	CHECK(!strcmp(vmbus_sysroot(), ""));
 }
 
-/* With one descriptor left the folder can be opened, but nothing in it. */
+/* With one descriptor left the directory can be opened, but nothing in it. */
 static void an_unreadable_device_is_no_missing_device(void)
 {
 	struct vmbus_device **list, *dev;
@@ -183,7 +183,7 @@ static void an_unreadable_device_is_no_missing_device(void)
 	CHECK(strstr(vmbus_error(), "devices/" DEV2));
 	snprintf(path, sizeof(path), "%s/" SYS "%s/driver", base, DEV2);
 	MUST(!unlink(path));
-	/* No device: no attributes, no folder */
+	/* No device: no attributes, no directory */
 	put("", SYS "odd/driver_override");
 	put("", SYS "file");
 	CHECK_IS(vmbus_devices_list(NULL, &list), 3);

@@ -4,7 +4,7 @@
 # help: in any VM on Hyper-V, as root. VMBUS_CLASS is the class of the device
 # (its GUID; the file copy device by default), which is bound; nobody may use it
 # meanwhile, so hv-fcopyd is kept from running. Skipped, with the reason, where
-# there is no such device. VMBUS_SYSROOT is a folder that stands for the root
+# there is no such device. VMBUS_SYSROOT is a directory that stands for the root
 # while the device is looked for.
 # shellcheck disable=SC2317 # tests are called by name
 cd "$(dirname "$0")" || exit 1
