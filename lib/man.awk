@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 # Make the manual pages of section 3 from the comments of the header: a page for
 # each of its parts, and for each further function in a part a page that refers
-# to it. Variables: directory, version, date.
+# to it. Variables: folder, version, date.
 
 function begin(title) {
 	finish()

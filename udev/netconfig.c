@@ -282,7 +282,7 @@ static int by_name(const void *a, const void *b)
 }
 
 /*
- * Find the files with @suffix in @directories, sorted by name. A file in an
+ * Find the files with @suffix in @folders, sorted by name. A file in an
  * earlier directory hides one of the same name in a later directory.
  */
 static void find_files(struct netconfig *net, struct files *files, const char *const *folders,
