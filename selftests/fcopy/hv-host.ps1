@@ -49,7 +49,7 @@ Set-StrictMode -Version 2.0
 $ErrorActionPreference = 'Stop'
 
 # The table begins. hv-host-rows wrote it.
-$RowsChecksum = '1879750369 6386'
+$RowsChecksum = '4078570298 6412'
 $Rows = @(
     [pscustomobject]@{ Status = 'ok'; Options = ''; Source = 'source.bin'; Destination = '/tmp/in/new.bin'; Words = 'a new file' }
     [pscustomobject]@{ Status = 'ok'; Options = 'Force'; Source = 'source.bin'; Destination = '/tmp/in/new.bin'; Words = 'a new file, with -Force' }
