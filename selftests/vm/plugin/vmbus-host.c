@@ -842,12 +842,10 @@ static const TypeInfo pipe_type = {
  * Print the signals and faults of each channel that the guest used. run-guest
  * judges them.
  */
-static void report(void)
+static void report_judgement(void)
 {
 	VMBusChannel *chan;
 
-	if (!bus.vmbus)
-		return;
 	QTAILQ_FOREACH(chan, &bus.vmbus->channel_list, link) {
 		const struct frame_stats *stats = &host_of(chan)->stats;
 		uint64_t signals = stats->hypercalls + stats->monitor_signals;
@@ -858,6 +856,41 @@ static void report(void)
 				     pipe_of(chan)->name, vmbus_channel_idx(chan),
 				     signals, stats->idle_signals, stats->malformed);
 	}
+}
+
+/*
+ * At the end of QEMU, report what the host has not finished, in case the guest
+ * waits for it. A message in flight is one that the guest has not taken.
+ */
+static void report_unfinished(void)
+{
+	const VMBus *vmbus = bus.vmbus;
+	VMBusChannel *chan;
+
+	if (vmbus->msg_in_progress || vmbus->rx_queue_size || bus.teardowns->len)
+		error_report("vmbus-host: unfinished: state %u, %s, %u messages to read, %u GPADLs to tear down",
+			     vmbus->state,
+			     vmbus->msg_in_progress ? "a message in flight" : "no message in flight",
+			     vmbus->rx_queue_size, bus.teardowns->len);
+	QTAILQ_FOREACH(chan, &vmbus->channel_list, link) {
+		const struct host_channel *host = host_of(chan);
+
+		if (host->closing || host->asked || host->rescind || chan->state == VMCHAN_OPENING)
+			error_report("vmbus-host: unfinished: %s channel %u relid %u: state %u%s%s%s%s",
+				     pipe_of(chan)->name, vmbus_channel_idx(chan), chan->id,
+				     chan->state, host->closing ? ", closing" : "",
+				     host->asked ? ", an open waits" : "",
+				     host->rescind ? ", to be rescinded" : "",
+				     host->mute ? ", opens have no answer" : "");
+	}
+}
+
+static void report(void)
+{
+	if (!bus.vmbus)
+		return;
+	report_judgement();
+	report_unfinished();
 }
 
 /* The bus: -device bench-vmbus-bridge,version=5.3,seed=1 */
