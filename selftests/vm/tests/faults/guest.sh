@@ -44,18 +44,24 @@ check "the log has no complaints besides $reports reports of vmalloc" only_repor
 # allocations in it fail at random.
 bound "$class"
 node=/dev/$(ls "$device/uio")
-# Find the start of the function and of the next one.
-begin='' end=''
-while read -r address _ symbol _; do
-	[ -z "$begin" ] || [ -n "$end" ] || end=$address
-	[ "$symbol" != hvuio_subs_open_work ] || begin=$address
-done <<SYMBOLS
-$(grep uio_hv_generic /proc/kallsyms | sort)
-SYMBOLS
-# shellcheck disable=SC2015
-[ -n "$begin" ] && [ -n "$end" ] || note "the module has no function hvuio_subs_open_work"
-both require-start "0x$begin"
-both require-end "0x$end"
+# range MODULE FUNCTION: print the addresses of the function and of the next one
+range() {
+	grep "\[$1\]" /proc/kallsyms | sort | awk -v "name=$2" '
+		begin && $1 != begin { print begin, $1; exit }
+		$3 == name { begin = $1 }'
+}
+# limit KIND MODULE FUNCTION: set a filter for the functions on the stack
+limit() {
+	# shellcheck disable=SC2046 # two words
+	set -- "$1" "$3" $(range "$2" "$3")
+	check "the addresses of $2 are known" test -n "$4"
+	both "$1-start" "0x$3"
+	both "$1-end" "0x$4"
+}
+limit require uio_hv_generic hvuio_subs_open_work
+# VMBus loses all further messages if an allocation for one of them fails: it
+# leaves the message in its slot. Such a message may interrupt the function.
+limit reject hv_vmbus vmbus_on_msg_dpc
 both times -1
 say sub-channels
 both probability 10
