@@ -842,10 +842,12 @@ static const TypeInfo pipe_type = {
  * Print the signals and faults of each channel that the guest used. run-guest
  * judges them.
  */
-static void report_judgement(void)
+static void report(void)
 {
 	VMBusChannel *chan;
 
+	if (!bus.vmbus)
+		return;
 	QTAILQ_FOREACH(chan, &bus.vmbus->channel_list, link) {
 		const struct frame_stats *stats = &host_of(chan)->stats;
 		uint64_t signals = stats->hypercalls + stats->monitor_signals;
@@ -856,41 +858,6 @@ static void report_judgement(void)
 				     pipe_of(chan)->name, vmbus_channel_idx(chan),
 				     signals, stats->idle_signals, stats->malformed);
 	}
-}
-
-/*
- * At the end of QEMU, report what the host has not finished, in case the guest
- * waits for it. A message in flight is one that the guest has not taken.
- */
-static void report_unfinished(void)
-{
-	const VMBus *vmbus = bus.vmbus;
-	VMBusChannel *chan;
-
-	if (vmbus->msg_in_progress || vmbus->rx_queue_size || bus.teardowns->len)
-		error_report("vmbus-host: unfinished: state %u, %s, %u messages to read, %u GPADLs to tear down",
-			     vmbus->state,
-			     vmbus->msg_in_progress ? "a message in flight" : "no message in flight",
-			     vmbus->rx_queue_size, bus.teardowns->len);
-	QTAILQ_FOREACH(chan, &vmbus->channel_list, link) {
-		const struct host_channel *host = host_of(chan);
-
-		if (host->closing || host->asked || host->rescind || chan->state == VMCHAN_OPENING)
-			error_report("vmbus-host: unfinished: %s channel %u relid %u: state %u%s%s%s%s",
-				     pipe_of(chan)->name, vmbus_channel_idx(chan), chan->id,
-				     chan->state, host->closing ? ", closing" : "",
-				     host->asked ? ", an open waits" : "",
-				     host->rescind ? ", to be rescinded" : "",
-				     host->mute ? ", opens have no answer" : "");
-	}
-}
-
-static void report(void)
-{
-	if (!bus.vmbus)
-		return;
-	report_judgement();
-	report_unfinished();
 }
 
 /* The bus: -device bench-vmbus-bridge,version=5.3,seed=1 */
@@ -912,8 +879,38 @@ static void set_seed(Object *bridge, const char *value, Error **errp)
 	bus.chance = g_rand_new_with_seed(strtoul(value, NULL, 0));
 }
 
+/*
+ * Return what the host has not finished, in case the guest waits for it. The
+ * guest has not taken a message in flight. run-guest asks for this.
+ */
+static char *get_unfinished(Object *bridge, Error **errp)
+{
+	const VMBus *vmbus = bus.vmbus;
+	GString *text = g_string_new("unfinished: ");
+	VMBusChannel *chan;
+
+	if (!vmbus)
+		return g_string_free(text, false);
+	g_string_append_printf(text, "state %u, %s in flight, %u messages to read, %u GPADLs to tear down",
+			       vmbus->state, vmbus->msg_in_progress ? "a message" : "no message",
+			       vmbus->rx_queue_size, bus.teardowns->len);
+	QTAILQ_FOREACH(chan, &vmbus->channel_list, link) {
+		const struct host_channel *host = host_of(chan);
+
+		g_string_append_printf(text, "; %s %u: relid %u, offer %u, state %u%s%s%s%s",
+				       pipe_of(chan)->name, vmbus_channel_idx(chan), chan->id,
+				       chan->offer_state, chan->state,
+				       host->closing ? ", closing" : "",
+				       host->asked ? ", an open waits" : "",
+				       host->rescind ? ", to be rescinded" : "",
+				       host->mute ? ", opens have no answer" : "");
+	}
+	return g_string_free(text, false);
+}
+
 static void host_bridge_properties(ObjectClass *klass)
 {
+	object_class_property_add_str(klass, "unfinished", get_unfinished, NULL);
 	object_class_property_add_str(klass, "version", NULL, set_version);
 	object_class_property_add_str(klass, "seed", NULL, set_seed);
 }
