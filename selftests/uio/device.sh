@@ -48,12 +48,15 @@ restore() {
 	rm -r "$tmp"
 	[ -n "$masked" ] || return
 	systemctl unmask --runtime hv-fcopyd >/dev/null 2>&1
-	[ -z "$was_active" ] || systemctl start hv-fcopyd >/dev/null 2>&1
+	[ -z "$was_active" ] || systemctl start hv-fcopyd >&2 || echo "device.sh: hv-fcopyd ran before, and does not start again" >&2
 }
 trap restore EXIT
 trap 'exit 1' INT TERM
 if [ -z "${VMBUS_CLASS:-}" ] && systemctl cat hv-fcopyd >/dev/null 2>&1; then
-	! systemctl is-active hv-fcopyd >/dev/null 2>&1 || was_active=1
+	# A daemon that died a moment ago is about to be started again.
+	case $(systemctl is-active hv-fcopyd) in
+	active | activating | reloading) was_active=1 ;;
+	esac
 	systemctl mask --runtime --now hv-fcopyd >/dev/null 2>&1 && masked=1
 fi
 
