@@ -101,7 +101,7 @@ void hvuio_buffer_destroy(struct hvuio_buffer *buffer, struct vmbus_channel *cha
 {
 	hvuio_buffer_unshare(buffer, channel);
 	if (buffer->held_by_host) {
-		pr_warn("leaking a buffer of %u bytes that the host did not give back\n",
+		pr_warn("leaking a buffer of %u bytes that the host did not release\n",
 			buffer->size);
 		kmemleak_not_leak(buffer->mem);
 	} else {

@@ -48,7 +48,7 @@ void hvuio_ring_free(struct hvuio_ring *ring)
 	unsigned int i;
 
 	if (ring->held_by_host)
-		pr_warn("leaking %zu bytes of rings that the host did not give back\n",
+		pr_warn("leaking %zu bytes of rings that the host did not release\n",
 			hvuio_ring_bytes(ring));
 	else
 		for (i = 0; i < ring->nr_pages; i++)

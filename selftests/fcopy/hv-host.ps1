@@ -12,7 +12,7 @@
 
     Each row of the table is two results: what the host hears, and what the
     guest finds. Nobody has seen yet which code Windows shows for each status.
-    A refusal whose text has no code therefore passes, and the text stands in a
+    A refusal whose text has no code therefore passes, and the text becomes a
     comment; a refusal with another code fails.
 .PARAMETER VMName
     The name of the VM.

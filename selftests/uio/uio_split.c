@@ -89,7 +89,7 @@ static void expect_pattern(const char *at, void *p, size_t first, size_t end)
 		if (read_mark(p, i, &got))
 			fail("%s: page %zu: SIGBUS", at, i);
 		if (got != pattern(i))
-			fail("%s: page %zu shows %#llx, which stands in another page", at, i, (unsigned long long)got);
+			fail("%s: page %zu shows %#llx, the mark of another page", at, i, (unsigned long long)got);
 	}
 }
 

@@ -10,5 +10,5 @@ traffic() {
 }
 check "messages come back all the while, none lost, none doubled" traffic
 said=$(guest_says moved) || exit 1
-check "the host was told of each (${said#moved } times)" vmbus_host device "expect-stat modifies $((${said#moved } / 3))"
+check "the guest sent the host a message for each (${said#moved } times)" vmbus_host device "expect-stat modifies $((${said#moved } / 3))"
 vmbus_host device "send-hex 7175697400000000" wait-close

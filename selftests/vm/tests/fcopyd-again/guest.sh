@@ -93,7 +93,7 @@ check "hv-fcopyd --status: seven copies have failed" within 5 has '^failed=7$'
 stuck vfs_fsync_range stop
 kill $daemon
 sleep 2
-check "told to stop, the daemon waits for COMPLETE's disk" kill -0 $daemon
+check "after SIGTERM the daemon waits for COMPLETE's disk" kill -0 $daemon
 let_go
 hear "answered stop"
 wait $daemon
@@ -106,7 +106,7 @@ check "hv-fcopyd --status: waiting" within 20 has '^state=waiting'
 stuck shmem_statfs quit
 kill $daemon
 hear "answered quit"
-check "told to stop, the daemon does not wait for ever" within 20 grep -q "the disk does not answer" /tmp/fcopyd.log
+check "after SIGTERM the daemon does not wait for ever" within 20 grep -q "the disk does not answer" /tmp/fcopyd.log
 former=$daemon
 start_daemon
 check "the next daemon takes over while the disk still stands still" within 20 has "^pid=$daemon$"

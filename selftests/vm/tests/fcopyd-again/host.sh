@@ -66,10 +66,10 @@ check "a NEGOTIATE meanwhile is answered at once" copy_vmfile fcopy --negotiate-
 tell "answered negotiate"
 
 guest_says "stuck stop" || exit 1
-copy_is $ok "the daemon is told to stop while COMPLETE's disk is slow" --generate 50000:1 --destination /tmp/in/stuck-stop
+copy_is $ok "SIGTERM reaches the daemon while COMPLETE's disk is slow" --generate 50000:1 --destination /tmp/in/stuck-stop
 tell "answered stop"
 guest_says "stuck quit" || exit 1
-copy_is 0x800704d3 "the daemon is told to stop while START's disk stands still" --generate 50000:1 --destination /tmp/in/stuck-quit
+copy_is 0x800704d3 "SIGTERM reaches the daemon while START's disk stands still" --generate 50000:1 --destination /tmp/in/stuck-quit
 tell "answered quit"
 guest_says "new daemon" || exit 1
 copy_is $ok "the next daemon copies" --generate 50000:1 --destination /tmp/in/new

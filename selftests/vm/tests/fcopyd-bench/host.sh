@@ -126,7 +126,7 @@ ratio() {
 }
 
 table '%s' "upstream is hv_fcopy_uio_daemon of linux-source ${version#version }; the host waits for each answer"
-table '%s' "median (least-largest) of $rounds rounds, in each of which every daemon receives 200 packets of $fragment bytes"
+table '%s' "median (least-largest) of $rounds rounds; in each round every daemon receives 200 packets of $fragment bytes"
 row='%-6s %-9s %20s %20s %18s %20s'
 # shellcheck disable=SC2086 # a format
 table "$row" place daemon MB/s "us/packet" "ratio of MB/s" "COMPLETE ms"

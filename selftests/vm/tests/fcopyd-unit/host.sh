@@ -25,7 +25,7 @@ guest_says again || exit 1
 tell once
 guest_says half || exit 1
 copy_vmfile fcopy --generate 50000000:1 --source half --destination /srv/half/ >half.out 2>&1
-check "restarted in the middle of a copy: the host is told" grep -q '^write 0x800704d3\|: the guest has closed the device$' half.out
+check "restarted in the middle of a copy: the host learns of it" grep -q '^write 0x800704d3\|: the guest has closed the device$' half.out
 note "$(grep '^write\|^copy-vmfile' half.out | tail -n 1)"
 tell cut
 guest_says restarted || exit 1

@@ -4,7 +4,7 @@
 # START by a '/', so it supports destinations that are directories. With those,
 # it must do what users of Hyper-V see.
 note "table hv_fcopy_uio_daemon of $(guest_says version | sed 's/^version //')"
-note "table | case | source's name | destination | files in the guest | what the host is told |"
+note "table | case | source's name | destination | files in the guest | what the daemon answers |"
 note "table |---|---|---|---|---|"
 
 number=0 files=''

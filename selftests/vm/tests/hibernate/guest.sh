@@ -33,7 +33,7 @@ for round in 1 2; do
 	check "what was open is lost" state_is lost
 	exec 5>&-
 	check "until it is closed" state_is closed
-	check "the program was told: $(tail -n 1 /tmp/echo.log)" grep -q '^end No such device' /tmp/echo.log
+	check "the program heard of it: $(tail -n 1 /tmp/echo.log)" grep -q '^end No such device' /tmp/echo.log
 	say "awake $round"
 done
 say copy
@@ -44,7 +44,7 @@ check "a copy that was under way has left nothing" within 10 \
 check "a file is there after two sleeps" test "$(stat -c %s /tmp/file)" = 100000
 kill $daemon
 wait $daemon
-check "hv-fcopyd ends when it is told to (exit status $?)" test $? = 0
+check "hv-fcopyd ends on SIGTERM (exit status $?)" test $? = 0
 hear "sleep closed"
 check "closed, it hibernates and comes back" hibernate
 check "all are still bound" sh -c "test $(ls -d /sys/bus/vmbus/drivers/uio_hv_generic/*-*-* | wc -l) = 3"

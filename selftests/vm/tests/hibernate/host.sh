@@ -16,7 +16,7 @@ for round in 1 2; do
 done
 guest_says copy || exit 1
 wait "$late"
-check "the host's program was told of the copy that was under way" grep -q "the guest has closed the device\|^status 0x8" late.out
+check "the host's program heard of the copy that was under way" grep -q "the guest has closed the device\|^status 0x8" late.out
 check "hv-fcopyd copies after two sleeps" copy_vmfile fcopy --generate 100000:1 --destination /tmp/file
 tell copied
 watch device wait-reset wait-offered

@@ -28,11 +28,11 @@ before=$(descriptors)
 say served
 hear answered
 check "seven beats" count 7 '^heartbeat '
-check "what was no message is said" count 3 'a packet '
+check "it reports what was no message" count 3 'a packet '
 check "the channel stayed" count 1 '^opened'
 
 hear rescinded
-check "a rescind is said" within 10 more 0 'the device went away'
+check "it reports a rescind" within 10 more 0 'the device went away'
 check "and that there is no device" within 10 more 0 'the host offers no device'
 say waits
 check "it opens the next offer" within 20 count 2 '^opened'

@@ -72,7 +72,7 @@ wait $holder
 check "its rings are as they were" test $? = 0
 check "until it is unmapped" state_is "$nic" closed
 wait $pid
-check "the program that had the device open was told: $(tail -n 1 /tmp/echo.log)" ended "No such device"
+check "the program that had the device open heard of it: $(tail -n 1 /tmp/echo.log)" ended "No such device"
 exec 5<>"$nic_node"
 say awake
 dd bs=4 count=1 of=/tmp/event <&5 2>/tmp/read.log
@@ -86,7 +86,7 @@ check "a sub-channel has the number that its primary had" within 10 is_sub
 check "with a folder and a ring file for each channel" within 10 rings 3
 say "has sub-channels"
 wait $pid
-check "the program ended when it was told to: $(tail -n 1 /tmp/echo.log)" ended quit
+check "the program ended on its quit command: $(tail -n 1 /tmp/echo.log)" ended quit
 check "the sub-channels went with the last close" within 10 rings 1
 hear copied
 check "hv-fcopyd opened the device again" test "$(grep -c 'the machine was suspended; waiting' /tmp/fcopyd.log)" = 1
@@ -99,7 +99,7 @@ hear "sleep again"
 check "it hibernates again, and comes back without two of its devices" hibernate
 check "VMBus misses them" sh -c 'dmesg | grep "Some vmbus device is missing\|not present after resume"'
 wait $pid
-check "the program was told: $(tail -n 1 /tmp/echo.log)" ended "No such device"
+check "the program heard of it: $(tail -n 1 /tmp/echo.log)" ended "No such device"
 check "opening the device fails at once" refused "$class"
 check "the NIC opens" opens "$nic_class"
 check "hv-fcopyd waits for its device, and says so" within 10 sh -c 'hv-fcopyd --status | grep -q "^host=owes-offer"'
@@ -109,12 +109,12 @@ offered() { [ "$(cat "$device/id")" -ge 0 ]; }
 check "the device has a number when the host has offered it" within 10 offered
 echoes
 wait $pid
-check "the program ended when it was told to: $(tail -n 1 /tmp/echo.log)" ended quit
+check "the program ended on its quit command: $(tail -n 1 /tmp/echo.log)" ended quit
 hear "copied again"
 check "hv-fcopyd has opened it, without a new start" kill -0 $daemon
 check "a file is there again" test "$(stat -c %s /tmp/file2)" = 100000
 check "the folders have the numbers of their channels again" folders_fit
 kill $daemon
 wait $daemon
-check "hv-fcopyd ends when it is told to (exit status $?)" test $? = 0
+check "hv-fcopyd ends on SIGTERM (exit status $?)" test $? = 0
 check "rmmod takes them away" rmmod uio_hv_generic

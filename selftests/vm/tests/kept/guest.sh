@@ -27,7 +27,7 @@ say closed
 hear looked
 check "it does not open, as the host would not answer" sh -c "! $open $class 1 >/tmp/said 2>&1 && cat /tmp/said && grep -q 'Device or resource busy' /tmp/said"
 check "the device is unbound" sh -c "echo $id >$driver/unbind"
-check "its rings are not given to anybody else" logged "leaking $((size)) bytes of rings that the host did not give back"
+check "its rings are not given to anybody else" logged "leaking $((size)) bytes of rings that the host did not release"
 say unbound
 hear offered
 check "offered again, it is bound" within 10 bound "$class"

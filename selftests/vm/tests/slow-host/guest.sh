@@ -69,7 +69,7 @@ hear copied
 check "the file is there" test "$(stat -c %s /tmp/file)" = 100000
 kill $daemon
 wait $daemon
-check "hv-fcopyd ends when it is told to (exit status $?)" test $? = 0
+check "hv-fcopyd ends on SIGTERM (exit status $?)" test $? = 0
 
 hear "open slowly"
 echoes &
