@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "command.h"
+#include "config.h"
 #include "defer.h"
 #include "describe.h"
 #include "rule_file.h"
@@ -32,31 +33,6 @@ const struct command ring_size_command = {
 };
 
 #define DEVICE_FILE "uio_hv_generic/ring_size"
-
-/* Parse a size: 0 for "default". Return false if it is none. */
-static bool parse_size(const char *text, uint64_t *size)
-{
-	unsigned long long number;
-	char *end;
-
-	*size = 0;
-	if (!strcmp(text, "default"))
-		return true;
-	if (text[0] < '0' || text[0] > '9')
-		return false;
-	errno = 0;
-	number = strtoull(text, &end, 0);
-	if (errno || (*end && end[1]))
-		return false;
-	if (*end == 'K' || *end == 'k')
-		number *= 1024;
-	else if (*end == 'M' || *end == 'm')
-		number *= 1024 * 1024;
-	else if (*end)
-		return false;
-	*size = number;
-	return number && number <= UINT32_MAX && number % getpagesize() == 0;
-}
 
 /* Return the size that the driver gives devices of this class, or 0. */
 static uint64_t class_size(const struct vdevice *device)
@@ -191,13 +167,13 @@ static int set(const struct vdevice *device, const struct device_plan *plan, con
 	       bool now, bool boot)
 {
 	char text[24] = "default";
-	uint64_t size;
+	uint64_t size = 0;
 	int status = 0;
 
-	if (!parse_size(size_text, &size)) {
+	if (strcmp(size_text, "default") && !config_parse_size(size_text, &size)) {
 		complain(
-			"a ring size is a multiple of %d bytes, with K or M behind it if you "
-			"like, or 'default'; not: %s",
+			"a ring size is a number of bytes, K or M that is a multiple of %d "
+			"bytes, or 'default'; not: %s",
 			getpagesize(), size_text);
 		return EXIT_USAGE;
 	}

@@ -140,6 +140,25 @@ bool config_parse_number(const char *text, uint32_t *number)
 	return true;
 }
 
+bool config_parse_size(const char *text, uint64_t *size)
+{
+	unsigned long long n;
+	char *end;
+
+	if (!isdigit((unsigned char)text[0]))
+		return false;
+	errno = 0;
+	n = strtoull(text, &end, 10);
+	if (errno || n > UINT32_MAX)
+		return false;
+	if (*end == 'K' || *end == 'M')
+		n *= *end++ == 'K' ? 1024 : 1024 * 1024;
+	if (*end || !n || n > UINT32_MAX || n % sysconf(_SC_PAGESIZE))
+		return false;
+	*size = n;
+	return true;
+}
+
 static void open_section(struct reader *reader, char *header)
 {
 	struct config *config = reader->config;
@@ -215,24 +234,10 @@ static void parse_driver(struct reader *reader, const char *value)
 
 static void parse_size(struct reader *reader, const char *key, const char *value, uint64_t *out)
 {
-	const long page = sysconf(_SC_PAGESIZE);
-	unsigned long long size = 0;
-	char *end = NULL;
-
-	if (isdigit((unsigned char)value[0])) {
-		errno = 0;
-		size = strtoull(value, &end, 10);
-		if (*end == 'K' || *end == 'M') {
-			size = size > UINT32_MAX ? 0 : size * (*end == 'K' ? 1024 : 1024 * 1024);
-			end++;
-		}
-	}
-	if (!end || *end || errno || !size || size > UINT32_MAX || size % page)
+	if (!config_parse_size(value, out))
 		fault(reader,
 		      "%s is a number of bytes, K or M that is a multiple of %ld bytes, not '%s'",
-		      key, page, value);
-	else
-		*out = size;
+		      key, sysconf(_SC_PAGESIZE), value);
 }
 
 static void parse_account(struct reader *reader, const char *key, const char *value,

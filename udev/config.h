@@ -172,6 +172,13 @@ int config_parse_name(const char *text, struct device_name *name);
  */
 bool config_parse_number(const char *text, uint32_t *number);
 
+/*
+ * Parse the size of a ring or a buffer: a multiple of the page size below
+ * 4 GiB, in bytes, or in KiB or MiB with K or M after the number. The number is
+ * decimal. vmbusctl's argument and the configuration share this syntax.
+ */
+bool config_parse_size(const char *text, uint64_t *size);
+
 /* Tell whether a text may be the name of a driver. */
 bool config_is_driver(const char *name);
 

@@ -244,7 +244,7 @@ test_driver_that_is_an_option() {
 test_values_that_are_none() {
 	n=0
 	for key in force=1 force= enable=YES driver= ring_size=0 ring_size= ring_size=1000 ring_size=-4096 ring_size=4096x \
-		ring_size=4294967296 ring_size=99999999999999999999 ring_size=0x1000 ring_size=4MK recv_buffer_size=5 \
+		ring_size=4294967296 ring_size=99999999999999999999 ring_size=0x1000 ring_size=4k ring_size=17592186044417M ring_size=4MK recv_buffer_size=5 \
 		send_buffer_size=M "owner=" "owner=a b" owner=-x "group=a/b" group= mode= mode=8 mode=1777 mode=-1 \
 		mode=rw owner=4294967295 owner=4294967296 group=99999999999999999999 mode=0660x link= link=/dev/x link=../x link=a//b link=a/../b link=.a link=by-id/x link=a/ \
 		"link=a b" exclude= exclude=x "exclude=interface eth1," "exclude=mac 1"; do

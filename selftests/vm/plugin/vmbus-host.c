@@ -838,26 +838,38 @@ static const TypeInfo pipe_type = {
 	.class_init = pipe_class_init,
 };
 
+static void report_counts(const char *of, unsigned int number, const struct frame_stats *stats)
+{
+	error_report("vmbus-host: judge %s %u signals %" PRIu64 " needless %" PRIu64
+		     " faults %" PRIu64,
+		     of, number, stats->hypercalls + stats->monitor_signals,
+		     stats->idle_signals, stats->malformed);
+}
+
 /*
- * Print the signals and faults of each channel that the guest used. run-guest
- * judges them.
+ * Print the signals and faults of each channel that the guest used, and then
+ * the number of channels and the sums. run-guest judges the sums, so it notices
+ * a host that ended without them.
  */
 static void report(void)
 {
-	VMBusChannel *chan;
+	struct frame_stats sums = { 0 };
+	unsigned int channels = 0;
+	VMBusChannel *chan = bus.vmbus ? QTAILQ_FIRST(&bus.vmbus->channel_list) : NULL;
 
-	if (!bus.vmbus)
-		return;
-	QTAILQ_FOREACH(chan, &bus.vmbus->channel_list, link) {
+	for (; chan; chan = QTAILQ_NEXT(chan, link)) {
 		const struct frame_stats *stats = &host_of(chan)->stats;
-		uint64_t signals = stats->hypercalls + stats->monitor_signals;
 
-		if (signals || stats->malformed)
-			error_report("vmbus-host: judge %s %u signals %" PRIu64 " needless %" PRIu64
-				     " faults %" PRIu64,
-				     pipe_of(chan)->name, vmbus_channel_idx(chan),
-				     signals, stats->idle_signals, stats->malformed);
+		if (!stats->hypercalls && !stats->monitor_signals && !stats->malformed)
+			continue;
+		report_counts(pipe_of(chan)->name, vmbus_channel_idx(chan), stats);
+		sums.hypercalls += stats->hypercalls;
+		sums.monitor_signals += stats->monitor_signals;
+		sums.idle_signals += stats->idle_signals;
+		sums.malformed += stats->malformed;
+		channels++;
 	}
+	report_counts("channels", channels, &sums);
 }
 
 /* The bus: -device bench-vmbus-bridge,version=5.3,seed=1 */
