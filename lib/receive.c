@@ -377,12 +377,27 @@ _Static_assert(offsetof(struct vmbus_range, length) == 0 &&
 	       offsetof(struct vmbus_range, offset) == 4,
 	       "a range is not as in a packet");
 
+/*
+ * Two ranges in a vector register, each in the form that it has in a packet: the
+ * offset in the upper half of the word, and the length in the lower one.
+ */
+typedef uint64_t two_ranges __attribute__((vector_size(16), aligned(1), may_alias));
+
+/* Read two ranges. The host may write them meanwhile. */
+static inline two_ranges read_two(const unsigned char *from)
+{
+	return *(const volatile two_ranges *)(const void *)from;
+}
+
 int vmbus_xfer_ranges(const struct vmbus_view *view, size_t buffer_size, struct vmbus_xfer_set *set,
 		      struct vmbus_range *ranges, unsigned int max)
 {
-	uint32_t len = view->header - RING_DESCRIPTOR, count, i = 0;
+	uint32_t len = view->header - RING_DESCRIPTOR;
 	const unsigned char *from = (const unsigned char *)view->payload - len;
-	uint64_t head, farthest = 0;
+	/* A range ends before 2^33. */
+	const uint64_t size = buffer_size < UINT64_C(1) << 33 ? buffer_size : UINT64_C(1) << 33;
+	uint64_t head, beyond = 0;
+	size_t count, i = 0;
 
 	if (unlikely(view->type != VMBUS_PACKET_XFER_PAGES || len < 8))
 		return -EPROTO;
@@ -400,13 +415,29 @@ int vmbus_xfer_ranges(const struct vmbus_view *view, size_t buffer_size, struct 
 		};
 	if (unlikely(count > max))
 		return -ENOBUFS;
-	for (from += 8; i < count; i++, from += 8) {
-		uint64_t word = read_once(from);
-		uint64_t end = (word >> 32) + (uint32_t)word;
+	/*
+	 * Check the copy of each range that the caller gets. The sign bit of
+	 * beyond is set if one of them ends beyond the buffer.
+	 */
+	from += 8;
+	if (count % 2) {
+		uint64_t one = read_once(from);
 
-		/* A range is in the packet as it is in memory. */
-		memcpy(&ranges[i], &word, sizeof(word));
-		farthest = end > farthest ? end : farthest;
+		memcpy(ranges, &one, sizeof(one));
+		beyond = size - ((one >> 32) + (uint32_t)one);
+		from += sizeof(one);
+		i = 1;
 	}
-	return unlikely(farthest > buffer_size) ? -EPROTO : (int)count;
+	if (i < count) {
+		two_ranges both = { 0, 0 };
+
+		for (; i < count; i += 2, from += sizeof(both)) {
+			two_ranges two = read_two(from);
+
+			memcpy(&ranges[i], &two, sizeof(two));
+			both |= size - ((two >> 32) + (two & UINT32_MAX));
+		}
+		beyond |= both[0] | both[1];
+	}
+	return unlikely(beyond >> 63) ? -EPROTO : (int)count;
 }

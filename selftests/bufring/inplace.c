@@ -731,6 +731,62 @@ static void transfer_pages(void)
 }
 
 /*
+ * Each range of a packet is checked, whatever its place, and returned as it was
+ * checked.
+ */
+static void every_transfer_page(void)
+{
+	enum { MAX = 9, LENGTH = 100 };
+	struct vmbus_range ranges[MAX + 1];
+	uint32_t list[2 * MAX];
+	struct vmbus_view view;
+	struct model m;
+
+	for (uint32_t count = 0; count <= MAX; count++) {
+		/* One of them ends one byte beyond the buffer; at last none. */
+		for (uint32_t bad = 0; bad <= count; bad++) {
+			for (uint32_t i = 0; i < count; i++) {
+				list[2 * i] = LENGTH + (i == bad);
+				list[2 * i + 1] = i == bad ? 1024 - LENGTH : 8 * i;
+			}
+			model_open(&m, DATA);
+			put_xfer(&m, 0, 7, count, list, count);
+			CHECK_IS(vmbus_peek(m.guest, &view, 1), 1);
+			memset(ranges, 0x55, sizeof(ranges));
+			CHECK_IS(vmbus_xfer_ranges(&view, 1024, NULL, ranges, MAX),
+				 bad < count ? -EPROTO : (int)count);
+			CHECK(ranges[count].length == 0x55555555);
+			for (uint32_t i = 0; i < count && bad == count; i++)
+				CHECK(ranges[i].length == LENGTH && ranges[i].offset == 8 * i);
+			model_close(&m);
+		}
+	}
+}
+
+/* Offset and length are added without loss. */
+static void large_transfer_pages(void)
+{
+	static const uint32_t list[] = { 8, 0, UINT32_MAX, UINT32_MAX, UINT32_MAX, UINT32_MAX };
+	const uint64_t end = 2 * (uint64_t)UINT32_MAX;
+	struct vmbus_range ranges[3];
+	struct vmbus_view view;
+	struct model m;
+
+	for (uint32_t count = 2; count <= 3; count++) {
+		model_open(&m, DATA);
+		put_xfer(&m, 0, 7, count, list, count);
+		CHECK_IS(vmbus_peek(m.guest, &view, 1), 1);
+		CHECK_IS(vmbus_xfer_ranges(&view, end, NULL, ranges, 3), (int)count);
+		CHECK_IS(vmbus_xfer_ranges(&view, end + 1, NULL, ranges, 3), (int)count);
+		CHECK_IS(vmbus_xfer_ranges(&view, SIZE_MAX, NULL, ranges, 3), (int)count);
+		CHECK_IS(vmbus_xfer_ranges(&view, end - 1, NULL, ranges, 3), -EPROTO);
+		CHECK_IS(vmbus_xfer_ranges(&view, UINT32_MAX, NULL, ranges, 3), -EPROTO);
+		CHECK_IS(vmbus_xfer_ranges(&view, 0, NULL, ranges, 3), -EPROTO);
+		model_close(&m);
+	}
+}
+
+/*
  * The library's own packets with transfer pages have the layout that put_xfer()
  * writes.
  */
@@ -793,6 +849,8 @@ static const struct test tests[] = {
 	TEST(pages_built_in_place),
 	TEST(frame_numbers_of_own_memory),
 	TEST(transfer_pages),
+	TEST(every_transfer_page),
+	TEST(large_transfer_pages),
 	TEST(transfer_pages_sent),
 };
 
