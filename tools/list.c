@@ -13,7 +13,7 @@ const struct command list_command = {
 	.name = "list",
 	.arguments = "[-v] [-j] [ID]...",
 	.summary = "the VMBus devices, their drivers, and the rules that name them",
-	.help =	"  -v, --verbose   also channels, maps, interrupts, signals, and ring fill\n"
+	.help =	"  -v, --verbose   also channels, maps, events, interrupts, signals, and ring fill\n"
 		"  -j, --json      as JSON, always with everything\n",
 	.options = "--verbose --json",
 	.takes = "I",

@@ -114,6 +114,7 @@ static int set_now(const struct vdevice *device, const struct device_plan *plan,
 static int set_in_rule(const struct vdevice *device, const struct device_plan *plan, uint64_t size,
 		       bool waits)
 {
+	const bool new_wait = waits && !defer_is_set(device->instance, DEFER_SIZE);
 	const struct device_plan *after;
 	struct rule_file file;
 	struct rules *rules;
@@ -132,17 +133,17 @@ static int set_in_rule(const struct vdevice *device, const struct device_plan *p
 		goto out;
 	snprintf(text, sizeof(text), "%" PRIu64, size);
 	rule_file_set(&file, "ring_size", size ? text : NULL);
+	if (!size && !file.before)
+		goto out;
 	/*
 	 * vmbus-bind.path may run vmbus-bind as soon as a file changes, which
 	 * would set the size now.
 	 */
-	if (waits && defer_set(device->instance, DEFER_SIZE))
+	if (new_wait && defer_set(device->instance, DEFER_SIZE))
 		complain("%s: the size may be set before the next boot", device->instance);
-	if (!size && !file.before)
-		goto out;
 	status = rule_file_write(&file);
 	if (status)
-		goto out;
+		goto err_write;
 	rules = rules_read();
 	after = rules_plan(rules, device);
 	if (!after || after->now.rule.settings.ring_size != size) {
@@ -158,6 +159,10 @@ static int set_in_rule(const struct vdevice *device, const struct device_plan *p
 		printf("rule: %s\n", file.path);
 	}
 	rules_free(rules);
+err_write:
+	/* A size that is in no file waits for nothing. */
+	if (status && new_wait)
+		defer_end(device->instance, DEFER_SIZE);
 out:
 	rule_file_free(&file);
 	return status;

@@ -898,6 +898,22 @@ test_ring_size_that_another_file_sets() {
 	does 1 ring-size --boot uio0 64K
 	complains "another file sets the ring size of $copy"
 	no_file $admin/60-$copy.conf
+	no_file "run/hyperv-uio/next-boot/$copy.size"
+}
+
+test_ring_size_that_is_the_default_already_waits_for_nothing() {
+	guest
+	does 0 ring-size --boot uio0 default
+	no_file $admin/60-$copy.conf
+	no_file "run/hyperv-uio/next-boot/$copy.size"
+}
+
+test_ring_size_that_fails_leaves_an_earlier_wait() {
+	guest
+	does 0 ring-size --boot uio0 64K
+	conf $admin/99-copy.conf "[$copy]" ring_size=128K
+	does 1 ring-size --boot uio0 256K
+	is waiting "$(ls $root/run/hyperv-uio/next-boot)" "$copy.size"
 }
 
 test_ring_size_wrong_arguments() {
