@@ -172,6 +172,8 @@ static int set_ring_size(const struct vmbus_device *dev, uint64_t size)
 		reason = "this module sets no ring sizes (hyperv-uio-dkms has one that does)";
 	else if (ret == -EBUSY)
 		reason = "a program has the device open";
+	else if (ret == -EINVAL)
+		reason = "the module does not take that size; the kernel log names the limits";
 	msg(LOG_ERR, "%s: ring_size cannot be set to %s: %s", vmbus_device_instance(dev), text, reason);
 	return ret;
 }

@@ -59,6 +59,15 @@ test_ring_size_of_an_open_device() {
 	is size "$(cat "$size")" 1048576
 }
 
+test_ring_size_beyond_the_limits() {
+	want ours ring_size=1M
+	echo "uio_hv_generic/ring_size 22" >"$root/kernel/errors"
+	vmbus_bind $dev2
+	is status $status 1
+	says "ring_size cannot be set to 1048576: the module does not take that size; the kernel log names the limits"
+	is driver "$(driver_of $dev2)" uio_hv_generic
+}
+
 test_buffer_sizes() {
 	want ours recv_buffer_size=1M send_buffer_size=64K
 	vmbus_bind $dev2
