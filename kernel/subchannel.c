@@ -710,9 +710,9 @@ static void hvuio_subs_wait_opened(struct hvuio_device *dev)
 }
 
 /*
- * Let VMBus close @subs and then the primary, and forget the sub-channels whose
- * rescinds have ended. The others stay in @subs. Returns the result of
- * vmbus_disconnect_ring() for the primary.
+ * Let VMBus close @subs and then the primary, and forget the sub-channels. Only
+ * those whose rescind still runs (HVUIO_WALK_LEFT) stay in @subs. Returns the
+ * result of vmbus_disconnect_ring() for the primary.
  */
 static int hvuio_subs_walk(struct hvuio_device *dev, struct list_head *subs)
 {

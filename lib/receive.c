@@ -378,16 +378,10 @@ _Static_assert(offsetof(struct vmbus_range, length) == 0 &&
 	       "a range is not as in a packet");
 
 /*
- * Two ranges in a vector register, each in the form that it has in a packet: the
- * offset in the upper half of the word, and the length in the lower one.
+ * Two ranges in a vector register, each in the form that it has in a packet:
+ * the offset in the upper half of the word, and the length in the lower one.
  */
 typedef uint64_t two_ranges __attribute__((vector_size(16), aligned(1), may_alias));
-
-/* Read two ranges. The host may write them meanwhile. */
-static inline two_ranges read_two(const unsigned char *from)
-{
-	return *(const volatile two_ranges *)(const void *)from;
-}
 
 int vmbus_xfer_ranges(const struct vmbus_view *view, size_t buffer_size, struct vmbus_xfer_set *set,
 		      struct vmbus_range *ranges, unsigned int max)
@@ -432,7 +426,8 @@ int vmbus_xfer_ranges(const struct vmbus_view *view, size_t buffer_size, struct 
 		two_ranges both = { 0, 0 };
 
 		for (; i < count; i += 2, from += sizeof(both)) {
-			two_ranges two = read_two(from);
+			/* Read them once: the host may write them meanwhile. */
+			two_ranges two = *(const volatile two_ranges *)(const void *)from;
 
 			memcpy(&ranges[i], &two, sizeof(two));
 			both |= size - ((two >> 32) + (two & UINT32_MAX));
