@@ -18,8 +18,8 @@ const struct hvuio_limits hvuio_buffer_limits = {
 static u32 hvuio_recv_size, hvuio_send_size;
 
 /*
- * Return the size in bytes of the receive or the send buffer for a NIC that the
- * module binds now.
+ * Return the size in bytes of the receive or the send buffer of a NIC that is
+ * bound now.
  */
 u32 hvuio_buffer_size(enum hvuio_map map)
 {
@@ -39,7 +39,7 @@ void hvuio_buffer_size_set(enum hvuio_map map, u32 size)
 
 /*
  * Share the memory with the host. The name of the map, which is ABI, contains
- * the GPADL handle. 0 or -errno.
+ * the GPADL handle. Returns 0 or -errno.
  */
 int hvuio_buffer_share(struct hvuio_buffer *buffer, struct vmbus_channel *channel,
 		       const char *prefix)
@@ -72,7 +72,7 @@ void hvuio_buffer_unshare(struct hvuio_buffer *buffer, struct vmbus_channel *cha
 	buffer->gpadl.gpadl_handle = 0;
 }
 
-/* Allocate a buffer and share it with the host. 0 or -errno. */
+/* Allocate a buffer and share it with the host. Returns 0 or -errno. */
 int hvuio_buffer_create(struct hvuio_buffer *buffer, struct vmbus_channel *channel,
 			const char *prefix, u32 size)
 {

@@ -18,7 +18,9 @@ int hvuio_connect(struct hvuio_device *dev)
 	/* Close the sub-channels that came too late for the last close. */
 	if (!hvuio_set_is_empty(&dev->set))
 		hvuio_disconnect(dev);
-	/* The host may have offered the device after the VM was resumed. */
+	/*
+	 * The host may have offered the device only after the VM had resumed.
+	 */
 	ret = hvuio_vmbus_name_folder(primary->channel);
 	if (ret)
 		return ret == -EEXIST ? -EBUSY : ret;
@@ -68,11 +70,10 @@ void hvuio_disconnect(struct hvuio_device *dev)
 }
 
 /*
- * Close all channels before the device goes, so that no channel is open or will
- * be opened. The function does not walk over the sub-channels of a closed
- * device, because each walk is a risk: VMBus waits for ever for a closed
- * sub-channel that the host rescinds at that moment. The caller holds
- * dev->lock.
+ * Close all channels for good, because the device is being removed. The
+ * function does not walk over the sub-channels of a closed device, because each
+ * walk is a risk: VMBus waits forever for a closed sub-channel that the host
+ * rescinds at that moment. The caller holds dev->lock.
  */
 void hvuio_disconnect_last(struct hvuio_device *dev)
 {

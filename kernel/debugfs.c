@@ -43,7 +43,7 @@ void hvuio_debugfs_add(struct hvuio_device *dev)
 	debugfs_create_file("signals", 0400, dev->debugfs, &dev->nr_signals, &hvuio_counter_ops);
 }
 
-/* Remove the files of a device, and wait until nobody reads them. */
+/* Remove the files of a device, and wait for their readers. */
 void hvuio_debugfs_remove(struct hvuio_device *dev)
 {
 	debugfs_remove_recursive(dev->debugfs);

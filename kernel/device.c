@@ -31,8 +31,9 @@ static void hvuio_device_move(struct hvuio_device *dev, enum hvuio_state to)
 }
 
 /*
- * UIO calls this under info_lock when a program opens /dev/uioN, possibly
- * before uio_register_device() has returned.
+ * Open the device, and connect its channel if this is the first open. UIO calls
+ * this under info_lock when a program opens /dev/uioN, possibly before
+ * uio_register_device() has returned.
  */
 static int hvuio_open(struct uio_info *info, struct inode *inode)
 {
@@ -68,8 +69,9 @@ out:
 }
 
 /*
- * UIO calls this under info_lock when the last descriptor or mapping of one
- * open goes, but not after uio_unregister_device().
+ * Count a close of the device, and disconnect its channels after the last one.
+ * UIO calls this under info_lock when the last descriptor or mapping of an open
+ * file has gone, but not after uio_unregister_device().
  */
 static int hvuio_release(struct uio_info *info, struct inode *inode)
 {
@@ -91,9 +93,9 @@ out:
 }
 
 /*
- * Let read() and poll() fail with EIO from now on. The event after irq has been
- * cleared wakes a reader that has already checked irq and is about to sleep.
- * The caller holds dev->lock.
+ * Make read() and poll() fail with EIO from now on. Clear irq before the event
+ * is sent, because the event wakes a reader that has already checked irq and is
+ * about to sleep. The caller holds dev->lock.
  */
 static void hvuio_stop_readers(struct hvuio_device *dev)
 {
@@ -125,7 +127,7 @@ static void hvuio_device_stop(struct hvuio_device *dev, struct list_head *inodes
 	hvuio_ring_file_remove(&dev->primary);
 }
 
-/* Allocate the structure of a device, with one reference. Or return NULL. */
+/* Allocate the structure of a device, with one reference, or return NULL. */
 static struct hvuio_device *hvuio_device_alloc(struct hv_device *hv)
 {
 	struct hvuio_device *dev;
@@ -319,7 +321,10 @@ void hvuio_device_destroy(struct hvuio_device *dev)
 void hvuio_device_suspend(struct hvuio_device *dev)
 {
 	mutex_lock(&dev->lock);
-	/* It is closed and its buffers are not shared, or soon will be so. */
+	/*
+	 * The device shares nothing with the host, or hvuio_device_destroy()
+	 * sees to that.
+	 */
 	if (dev->state == HVUIO_FAILED || dev->state == HVUIO_REMOVED)
 		goto out;
 	/* A sub-channel may have been opened too late for the last close. */
@@ -339,7 +344,7 @@ out:
 }
 
 /*
- * Share the buffers again after the VM was resumed. The host has forgotten all
+ * Share the buffers again after the VM has resumed. The host has forgotten all
  * shared memory, including the rings of a channel that it had not closed. A
  * NIC's buffers get new handles, and the names of their maps change.
  */
@@ -352,7 +357,7 @@ int hvuio_device_resume(struct hvuio_device *dev)
 	if (dev->state == HVUIO_FAILED || dev->state == HVUIO_REMOVED)
 		goto out;
 	hvuio_ring_gpadl_forget(channel);
-	/* If the rename fails, the next open tries again. */
+	/* If the rename fails, the next open retries it. */
 	if (hvuio_vmbus_is_offered(channel))
 		hvuio_vmbus_name_folder(channel);
 	if (!dev->recv.mem)

@@ -8,8 +8,8 @@
 #include "hvuio.h"
 
 /*
- * Wake the readers, or remember the event until UIO can wake them. The function
- * works in any context.
+ * Wake the readers, or remember the event until UIO can wake them. Any context
+ * may call this.
  */
 void hvuio_event_send(struct hvuio_device *dev)
 {
@@ -43,8 +43,8 @@ void hvuio_events_hold(struct hvuio_device *dev)
 
 /*
  * Handle an interrupt of a channel. VMBus calls this in hard interrupt context;
- * @context is the device. The device stays, because VMBus waits for a running
- * callback before it closes a channel or handles its rescind.
+ * @context is the device. The device cannot go away, because VMBus waits for a
+ * running callback before it closes a channel or handles its rescind.
  */
 void hvuio_interrupt(void *context)
 {
@@ -55,11 +55,10 @@ void hvuio_interrupt(void *context)
 }
 
 /*
- * Whether the host has a reason to look at the rings. It has one if it waits
- * for packets and tx holds some, or if it waits for room and rx has enough. A
- * host that works on tx has set its mask there, and looks again before it
- * waits. User space can write all of these fields, but they only decide about a
- * signal.
+ * Whether the host has a reason to look at the rings: it waits for packets and
+ * tx holds some, or it waits for room and rx has enough. A host that is reading
+ * tx has masked it, and looks again before it waits. User space can write all
+ * of these fields, but they decide only whether to signal.
  */
 static bool host_has_to_look(struct vmbus_channel *channel)
 {
@@ -76,11 +75,11 @@ static bool host_has_to_look(struct vmbus_channel *channel)
  * Handle a write to /dev/uioN, under info_lock. 0 masks the interrupts of all
  * channels. Any other value unmasks them, and signals the host on those
  * channels where it has to look. The function does not signal on every channel:
- * a program that only unmasks its interrupts must write here, too, and Hyper-V
- * suspends a guest that signals too often without need.
+ * a program that only wants to unmask its interrupts writes here, too, and
+ * Hyper-V suspends a guest that signals too often without need.
  *
  * Apart from this function, the mask of rx belongs to user space. If the kernel
- * set it by itself, the host would not interrupt for its next packet.
+ * set it on its own, the host would not interrupt for its next packet.
  */
 int hvuio_irqcontrol(struct uio_info *info, s32 on)
 {

@@ -22,8 +22,8 @@
 #include "compat/gpadl.h"
 
 /*
- * Check an internal rule of the module. Only kernels that are configured to
- * find mistakes do the check.
+ * Check an invariant of the module. Only kernels with CONFIG_PROVE_LOCKING do
+ * so.
  */
 #define HVUIO_ASSERT(condition) \
 	((void)(IS_ENABLED(CONFIG_PROVE_LOCKING) && WARN_ON_ONCE(!(condition))))
@@ -62,8 +62,9 @@ enum hvuio_set_state {
 };
 
 /*
- * uio_event_notify() works only after uio_register_device() has returned, but a
- * program can open the node, and the host can interrupt, before that.
+ * Whether events reach UIO. uio_event_notify() works only after
+ * uio_register_device() has returned, but before that a program can open the
+ * node, and the host can interrupt.
  */
 enum hvuio_events {
 	HVUIO_EVENTS_HELD,
@@ -84,20 +85,23 @@ struct hvuio_ring {
 	unsigned int nr_pages;
 	/*
 	 * The host may write to these pages at any time, so the module leaks
-	 * them. It never clears this flag.
+	 * them. The module never clears this flag.
 	 */
 	bool held_by_host;
 };
 
-/* The file channels/RELID/ring, with which user space maps both rings. */
+/* The file channels/RELID/ring, through which user space maps both rings. */
 struct hvuio_ring_file {
 	struct bin_attribute attr;
 	bool exists;
-	struct delayed_work work;	/* tries again to create the file */
+	struct delayed_work work;	/* retries to create the file */
 };
 
 struct hvuio_channel {
-	/* In one of the lists of struct hvuio_set, under its lock. */
+	/*
+	 * This links the channel into a list of struct hvuio_set, under its
+	 * lock.
+	 */
 	struct list_head node;
 	/*
 	 * A primary channel stays until hvuio_remove(). The module holds a
@@ -107,8 +111,8 @@ struct hvuio_channel {
 	struct vmbus_channel *channel;
 	struct hvuio_ring ring;
 	/*
-	 * The mmap of ring_file reads this. It may take no lock of the module,
-	 * because the removal of the file waits for it.
+	 * The mmap of ring_file reads this without a lock. It must not take a
+	 * lock of the module, because the removal of the file waits for it.
 	 */
 	bool open;
 	/*
@@ -121,7 +125,7 @@ struct hvuio_channel {
 		HVUIO_WALK_FREE,
 		HVUIO_WALK_HELD,	/* its rescind waits for the end of the walk */
 		HVUIO_WALK_REMOVED,	/* its rescind waited, and the walk has removed it */
-		HVUIO_WALK_LEFT,	/* its rescind does not end, and the walk ignores it */
+		HVUIO_WALK_LEFT,	/* its rescind has not ended, and the walk ignores it */
 	} walk;
 	struct hvuio_ring_file ring_file;
 };
@@ -133,7 +137,7 @@ struct hvuio_set {
 	struct list_head open;		/* channels to signal, including the primary */
 	struct list_head offered;	/* sub-channels for open_work */
 	struct list_head unopened;	/* sub-channels for the next close */
-	struct hvuio_channel *opening;	/* the one that open_work is opening, or NULL */
+	struct hvuio_channel *opening;	/* the sub-channel that open_work is opening, or NULL */
 	wait_queue_head_t opened;	/* opening has become NULL */
 	struct work_struct open_work;
 };
@@ -160,11 +164,11 @@ struct hvuio_area {
 };
 
 /*
- * Lock order: mmap_lock, uio's info_lock, lock, set.lock. A fault takes
- * maps_lock, under which it takes no other lock, and then the lock of its page.
- * An mmap takes no lock of the module. The sub-channel callback and open_work
- * take only set.lock and never lock, because a close holds lock while it waits
- * for them.
+ * Lock order: mmap_lock, uio's info_lock, lock, set.lock. A fault takes no
+ * other lock under maps_lock, and locks its page after it has dropped
+ * maps_lock. An mmap takes no lock of the module. The sub-channel callback and
+ * open_work take only set.lock and never lock, because a close holds lock while
+ * it waits for them.
  *
  * References: one from probe to remove; one for each running sub-channel
  * callback, open_work, suspend and resume; one for each VMA of /dev/uioN.

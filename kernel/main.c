@@ -23,8 +23,9 @@ static void hvuio_remove(struct hv_device *hv)
 HVUIO_DEFINE_REMOVE(hvuio_remove)
 
 /*
- * The kernel calls suspend and resume without the lock of the device. So probe
- * may not have ended yet, and a rescind may remove the device meanwhile.
+ * Suspend a device. The kernel calls suspend and resume without the lock of the
+ * device. So probe may still be running, and a rescind may remove the device
+ * meanwhile.
  */
 static int hvuio_suspend(struct hv_device *hv)
 {
@@ -51,8 +52,8 @@ static int hvuio_resume(struct hv_device *hv)
 
 /*
  * User space decides with new_id and driver_override which devices the module
- * binds. If the kernel's own module has an id, this module has the same one. It
- * replaces that module, and must leave no device without a driver.
+ * binds. This module also has the ids of the kernel's own module, because it
+ * replaces that module and must not leave a device without a driver.
  */
 static const struct hv_vmbus_device_id hvuio_ids[] = {
 #ifdef HVUIO_STOCK_CLAIMS_FCOPY

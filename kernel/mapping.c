@@ -18,7 +18,7 @@ struct hvuio_inode {
 	unsigned int opens;
 };
 
-/* Count an open of the device through @inode. 0 or -ENOMEM. */
+/* Count an open of the device through @inode. Returns 0 or -ENOMEM. */
 int hvuio_inode_get(struct list_head *inodes, struct inode *inode)
 {
 	struct hvuio_inode *it;
@@ -55,9 +55,9 @@ void hvuio_inode_put(struct list_head *inodes, struct inode *inode)
 }
 
 /*
- * Hold the inodes, because nobody informs the module any more when their files
- * are closed. The function also holds their file system. An unmount would
- * otherwise complain about busy inodes and free the file system.
+ * Hold the inodes, because UIO no longer informs the module when their files
+ * are closed. Hold their file systems, too: otherwise an unmount would complain
+ * about busy inodes and free the file system.
  */
 void hvuio_inodes_pin(struct list_head *inodes)
 {
@@ -70,7 +70,7 @@ void hvuio_inodes_pin(struct list_head *inodes)
 }
 
 /*
- * Return the page of a map, or NULL behind its end. The caller holds maps_lock,
+ * Return the page of a map, or NULL beyond its end. The caller holds maps_lock,
  * or the maps are revoked.
  */
 static struct page *hvuio_map_page(struct hvuio_device *dev, unsigned long map, unsigned long index)
@@ -98,8 +98,9 @@ static void hvuio_faults_wait(struct hvuio_device *dev)
 }
 
 /*
- * Revoke the pages of every mapping of /dev/uioN, so that the next access is a
- * SIGBUS. The caller has pinned @inodes, and the list is empty afterwards.
+ * Revoke the pages of every mapping of /dev/uioN, so that the next access
+ * raises SIGBUS. The caller has pinned @inodes, and the list is empty
+ * afterwards.
  */
 void hvuio_maps_revoke(struct hvuio_device *dev, struct list_head *inodes)
 {
@@ -129,15 +130,15 @@ static void hvuio_map_set(struct hvuio_device *dev, enum hvuio_map map, const ch
 	dev->info.mem[map].name = name;
 	dev->info.mem[map].size = size;
 	/*
-	 * UIO calls the module's mmap and needs no address. It stays 0, because
-	 * everybody can read it in sysfs.
+	 * UIO calls the module's mmap and needs no address. The address stays
+	 * 0, because everybody can read it in sysfs.
 	 */
 	dev->info.mem[map].memtype = UIO_MEM_LOGICAL;
 }
 
 /*
  * Set the memory behind the maps. Page faults fill the mappings, with a
- * reference to each page; the module could not revoke bare page frames
+ * reference to each page. The module could not revoke bare page frames
  * (UIO_MEM_IOVA) from a mapping that a program is just creating. The caller
  * holds maps_lock if others can already find the device. UIO's files in sysfs
  * read the values without the lock.
@@ -188,7 +189,7 @@ static vm_fault_t hvuio_map_fault(struct vm_fault *vmf)
 	if (READ_ONCE(dev->maps_revoked))
 		ret = VM_FAULT_SIGBUS;
 	else if (PageHWPoison(page))
-		/* The core would ask the file about a locked page. */
+		/* For a locked page the kernel would look for its file. */
 		ret = VM_FAULT_HWPOISON;
 	if (ret != VM_FAULT_LOCKED) {
 		unlock_page(page);
@@ -199,7 +200,7 @@ static vm_fault_t hvuio_map_fault(struct vm_fault *vmf)
 	return ret;
 }
 
-/* Count the copy of a VMA after a split, a move or a fork. */
+/* Take a reference for the copy of a VMA after a split, a move or a fork. */
 static void hvuio_map_open(struct vm_area_struct *vma)
 {
 	hvuio_device_get(vma->vm_private_data);

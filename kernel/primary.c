@@ -6,7 +6,8 @@
  * VMBus links a sub-channel into the list of its primary channel, but the
  * sub-channel holds no reference to the primary. If VMBus frees the primary
  * first, it later unlinks the sub-channel from freed memory. So when a device
- * goes, the module keeps its primary until VMBus has removed the sub-channels.
+ * is removed, the module keeps its primary until VMBus has removed the
+ * sub-channels.
  */
 #include <linux/delay.h>
 #include <linux/jiffies.h>
@@ -19,10 +20,11 @@
 
 /* The interval at which the module checks whether the sub-channels are gone. */
 #define HVUIO_KEEP_INTERVAL	HZ
-/* The time that rmmod waits for that. */
+/* How long rmmod waits until the sub-channels are gone. */
 #define HVUIO_KEEP_END		(10 * HZ)
 /*
- * The time that a primary is kept if VMBus may never remove its sub-channels.
+ * How long the module keeps a primary if VMBus may never remove its
+ * sub-channels.
  */
 #define HVUIO_KEEP_LIMIT	(10 * HZ)
 
@@ -52,7 +54,10 @@ static bool hvuio_kept_is_limited(void)
 #ifdef HVUIO_CHANNEL_HAS_SCHED_LOCK
 	return false;
 #else
-	/* 5.4 finds a sub-channel only through its primary, and loses both. */
+	/*
+	 * Linux 5.4 finds a sub-channel only through its primary, and loses
+	 * both.
+	 */
 	return true;
 #endif
 }
@@ -60,7 +65,8 @@ static bool hvuio_kept_is_limited(void)
 static bool hvuio_kept_is_needed(const struct hvuio_kept *kept)
 {
 	/*
-	 * Another driver has opened it since, and these are its sub-channels.
+	 * Another driver has opened the channel since, and owns the
+	 * sub-channels.
 	 */
 	if (READ_ONCE(kept->primary->state) == CHANNEL_OPENED_STATE)
 		return false;
@@ -70,8 +76,8 @@ static bool hvuio_kept_is_needed(const struct hvuio_kept *kept)
 }
 
 /*
- * Release the primaries that the module need not keep any more, and return
- * whether there are others.
+ * Release the primaries that the module need not keep any longer, and return
+ * whether any are left.
  */
 static bool hvuio_kept_put(void)
 {
@@ -105,7 +111,7 @@ static void hvuio_kept_work_fn(struct work_struct *work)
 		queue_delayed_work(system_long_wq, &hvuio_kept_work, HVUIO_KEEP_INTERVAL);
 }
 
-/* Keep the primary channel of a device that goes, if it has sub-channels. */
+/* Keep the primary channel of a removed device if it has sub-channels. */
 void hvuio_primary_keep(struct vmbus_channel *primary)
 {
 	struct hvuio_kept *kept;
@@ -124,8 +130,8 @@ void hvuio_primary_keep(struct vmbus_channel *primary)
 }
 
 /*
- * Release all primaries when the module goes, and leak those that VMBus still
- * needs. No device is bound any more.
+ * Release all primaries when the module is unloaded, and leak those that VMBus
+ * still needs. No device is bound any more.
  */
 void hvuio_primaries_end(void)
 {

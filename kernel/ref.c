@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * This file has the list of bound devices, and counts the references to a
+ * This file keeps the list of bound devices, and counts the references to a
  * device.
  */
 #include <linux/slab.h>

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * This file gives new rings to a bound device that nobody uses. It allocates
+ * This file gives new rings to a bound device that is not in use. It allocates
  * them before it frees the old rings, so a failure changes nothing.
  */
 #include "hvuio.h"
 
-/* Take the lock of a closed device. 0, or -errno without the lock. */
+/* Take the lock of a closed device. Returns 0, or -errno without the lock. */
 static int hvuio_resize_begin(struct hvuio_device *dev)
 {
 	int ret;
@@ -70,7 +70,7 @@ int hvuio_resize_rings(struct hvuio_device *dev, u32 size)
 	hvuio_maps_set(dev);
 	spin_unlock(&dev->maps_lock);
 	hvuio_ring_free(&old);
-	/* The size of a file in sysfs is fixed, so create the file anew. */
+	/* The size of a file in sysfs is fixed, so create a new file. */
 	ret = hvuio_ring_file_create(primary);
 	if (ret)
 		dev_err(&dev->hv->device, "cannot create the ring file: %d\n", ret);

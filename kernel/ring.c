@@ -41,7 +41,8 @@ int hvuio_ring_alloc(struct hvuio_ring *ring, struct vmbus_channel *channel, u32
 
 /*
  * Free the rings of a closed channel, or leak them if the host may still write
- * to them. A page that a program still maps goes when the mapping goes.
+ * to them. A page that a program still maps is freed when the mapping goes
+ * away.
  */
 void hvuio_ring_free(struct hvuio_ring *ring)
 {
@@ -84,13 +85,13 @@ int hvuio_ring_connect(struct hvuio_ring *ring, struct vmbus_channel *channel,
 	int ret;
 
 	/*
-	 * In another state VMBus would fail without an attempt, and the code
-	 * below would read the state of somebody else's opening.
+	 * In another state VMBus would fail before it tried, and the code below
+	 * would read the state of somebody else's opening.
 	 */
 	if (READ_ONCE(channel->state) != CHANNEL_OPEN_STATE)
 		return -EBUSY;
 	/*
-	 * For the host the channel is still open, and it would not answer; see
+	 * The host considers the channel still open and would not answer; see
 	 * hvuio_disconnect().
 	 */
 	if (hvuio_ring_gpadl_is_held(channel))
@@ -110,9 +111,9 @@ int hvuio_ring_connect(struct hvuio_ring *ring, struct vmbus_channel *channel,
 
 /*
  * Free the kernel's own mappings of the rings of a closed channel, and its
- * packet buffer. VMBus leaves them when it disconnects, and would overwrite the
- * only pointers to them when it connects again. A channel that was never
- * connected has none, and some kernels have not initialized what
+ * packet buffer. VMBus does not free them when it disconnects, and would
+ * overwrite the only pointers to them when it connects again. A channel that
+ * was never connected has none, and some kernels have not initialized what
  * vmbus_free_ring() needs.
  */
 void hvuio_ring_unmap(struct vmbus_channel *channel)

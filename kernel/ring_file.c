@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * This file implements channels/RELID/ring. Newer kernels can create that file
- * for a driver, but they have one variable for the size of all such files, and
- * create all attributes of the channel anew with it. So the module creates the
- * file itself on every kernel.
+ * for a driver, but they keep the size of all such files in one variable, and
+ * recreate all attributes of the channel along with the file. So the module
+ * creates the file itself on every kernel.
  */
 #include <linux/fs.h>
 #include <linux/jiffies.h>
@@ -19,7 +19,7 @@
 /*
  * Make a page writable. sysfs has operations of its own, which call this one.
  * Without it, sysfs would return 0, and memory management would repeat the
- * fault for ever, because the page belongs to no file and is not locked.
+ * fault forever, because the page belongs to no file and is not locked.
  */
 static vm_fault_t hvuio_ring_file_page_mkwrite(struct vm_fault *vmf)
 {
@@ -34,7 +34,7 @@ static const struct vm_operations_struct hvuio_ring_file_ops = {
 /*
  * Map the rings. The mapping holds a reference to every page. The removal of
  * the file misses an mmap that is just returning, and with bare page frames
- * such a mapping would show memory of others.
+ * such a mapping would expose memory of others.
  */
 static int hvuio_ring_file_mmap(struct file *file, struct kobject *kobj,
 				HVUIO_ATTR_CONST struct bin_attribute *attr,
@@ -110,7 +110,7 @@ void hvuio_ring_file_init(struct hvuio_channel *hc)
 /*
  * Create the file, with the size of the rings. If the channel has no directory
  * yet, or there is no memory, a work item creates the file some milliseconds
- * later. 0 or -errno.
+ * later. Returns 0 or -errno.
  */
 int hvuio_ring_file_create(struct hvuio_channel *hc)
 {

@@ -19,8 +19,8 @@
 #define HVUIO_RING_MAX_SHARED	(HVUIO_GPADL_PAGES / 2 * HV_HYP_PAGE_SIZE + \
 				 PAGE_SIZE - HV_HYP_PAGE_SIZE)
 /*
- * Both rings are also one allocation. KMALLOC_MAX_SIZE is the largest one, and
- * this name means the same on all kernels.
+ * Both rings are also one allocation. KMALLOC_MAX_SIZE is the largest possible
+ * one, and means the same on all kernels.
  */
 #define HVUIO_RING_MAX_PAGES	(KMALLOC_MAX_SIZE / 2)
 
@@ -32,7 +32,7 @@ const struct hvuio_limits hvuio_ring_limits = {
 };
 
 /*
- * The bytes in driver_data are those that the kernel's own query prefers for a
+ * driver_data is the size in bytes that the kernel's own query prefers for a
  * class; 0 is the default. The module cannot use the kernel's table: no header
  * package contains it, older kernels lack it, and its layout varies.
  */
@@ -66,8 +66,8 @@ static DEFINE_MUTEX(hvuio_ring_chosen_lock);
  * Compute the size of a ring from the preferred size. The header needs a system
  * page. A ring of eight headers or more includes it in its size, and a smaller
  * ring gets it in addition. Newer kernels define VMBUS_RING_SIZE in this way.
- * Older kernels always add the header, and two rings of 2 MiB then need an
- * allocation that is twice as large as the page allocator can serve.
+ * Older kernels always add the header, so two rings of 2 MiB need an allocation
+ * that is twice as large as the page allocator can serve.
  */
 static u32 hvuio_ring_size_of(u32 preferred)
 {
@@ -86,7 +86,10 @@ static const struct hv_vmbus_device_id *hvuio_ring_known(const guid_t *class)
 	return NULL;
 }
 
-/* Return the size that user space chose for @class, or 0. Under the lock. */
+/*
+ * Return the size that user space chose for @class, or 0. The caller holds the
+ * lock.
+ */
 static u32 hvuio_ring_choice(const guid_t *class)
 {
 	size_t i;
@@ -145,8 +148,8 @@ int hvuio_ring_size_set(const guid_t *class, u32 size)
 }
 
 /*
- * Print a line with the size for each class that the module or user space
- * knows, and then a line for all other classes.
+ * Print a line with the size of each class that the module knows or user space
+ * has chosen a size for, and then a line for all other classes.
  */
 int hvuio_ring_sizes_print(char *buf)
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * This file keeps the set of channels of a device. It opens and closes
- * sub-channels, also while the host rescinds them.
+ * sub-channels, even while the host rescinds them.
  *
  * VMBus handles the rescind of a sub-channel in three steps. Kernels with a
  * workqueue for rescinds (6.1 has it) handle one rescind at a time, and older
@@ -13,10 +13,10 @@
  *	   means that it can be opened. In any other state complete
  *	   rescind_event, and leave the sub-channel to vmbus_disconnect_ring().
  * vmbus_disconnect_ring() walks over the sub-channels of a primary without a
- * lock. It waits, without a limit, for rescind_event of each rescinded one, and
- * removes those that are rescinded and open. If the host rescinds a sub-channel
- * during its close, VMBus removes it twice. All kernels from 5.4 to 7.3 have
- * these faults.
+ * lock. It waits, without a limit, for rescind_event of each rescinded
+ * sub-channel, and removes those that are rescinded and open. If the host
+ * rescinds a sub-channel during its close, VMBus removes it twice. All kernels
+ * from 5.4 to 7.3 have these faults.
  *
  * So the module pins each sub-channel that it knows, from the offer to the
  * close: it gives the sub-channel a state in which VMBus does not remove it.
@@ -24,8 +24,8 @@
  * VMBus walks over all of them, which holds the rescind in step 2. Apart from
  * vmbus.c, these are the only places where the module writes to memory of
  * VMBus. With the patches for VMBus in doc/upstream/ the module needs none of
- * this. core_workarounds=0 switches it off for a kernel that has been fixed in
- * another way.
+ * this. core_workarounds=0 switches the workarounds off for a kernel that has
+ * been fixed in another way.
  */
 #include <linux/atomic.h>
 #include <linux/completion.h>
@@ -43,19 +43,19 @@
 
 /*
  * The longest wait until the host answers the opening of a sub-channel or
- * rescinds it. If the host answers later, in the microseconds in which it also
- * rescinds the sub-channel or VMBus walks over it, VMBus can remove the
- * sub-channel twice, or free its rings, which the module then frees again.
+ * rescinds it. If the host answers after that, in the microseconds in which it
+ * also rescinds the sub-channel or VMBus walks over it, VMBus can remove the
+ * sub-channel twice, or free rings that the module frees again.
  */
 #define HVUIO_OPENING_TIMEOUT	(10 * HZ)
 /* The longest wait for a rescind that VMBus is handling. */
 #define HVUIO_RESCIND_TIMEOUT	(10 * HZ)
 /*
  * The longest wait of an open for sub-channels that the host should have
- * rescinded, and of the first walk of a close for unknown sub-channels.
+ * rescinded, and of a close for unknown sub-channels before its first walk.
  */
 #define HVUIO_LINGER_TIMEOUT	HZ
-/* The longest wait of a later walk for unknown sub-channels. */
+/* The longest wait of a close for unknown sub-channels before a later walk. */
 #define HVUIO_KNOWN_TIMEOUT	(10 * HZ)
 /*
  * The maximum number of passes of a close. Sub-channels that the host offers
@@ -93,15 +93,17 @@ static void hvuio_sub_hold(struct vmbus_channel *sub)
 {
 	if (!hvuio_works_around())
 		return;
-	/* VMBus sets it soon after the module's callback has returned. */
+	/*
+	 * VMBus sets probe_done soon after the module's callback has returned.
+	 */
 	while (!READ_ONCE(sub->probe_done))
 		msleep(1);
 	WRITE_ONCE(sub->probe_done, false);
 }
 
 /*
- * Make hvuio_sub_hold() visible to all processors. A rescind that read
- * probe_done earlier has set its flag rescind even before that, so the flag is
+ * Make hvuio_sub_hold() visible to all processors. A rescind that has read
+ * probe_done before that had already set the flag rescind, so the flag is
  * visible when this function returns. The barrier on each processor costs
  * microseconds, and synchronize_rcu() would cost milliseconds.
  */
@@ -136,7 +138,7 @@ static void hvuio_sub_unpin(struct vmbus_channel *sub)
 	hvuio_sub_hold(sub);
 	hvuio_subs_held();
 	/*
-	 * If it is rescinded, it stays pinned, because VMBus has left its
+	 * A rescinded sub-channel stays pinned, because VMBus has left its
 	 * removal to the walk.
 	 */
 	if (!READ_ONCE(sub->rescind))
@@ -150,7 +152,7 @@ static void hvuio_sub_unpin(struct vmbus_channel *sub)
  * it.
  *
  * This function and others below are noinline and __noclone because the
- * selftests hold a process in them by their names.
+ * selftests stop a process in them by their names.
  */
 static noinline __noclone int hvuio_sub_begin_open(struct vmbus_channel *sub)
 {
@@ -173,8 +175,8 @@ static noinline __noclone int hvuio_sub_open(struct hvuio_device *dev, struct hv
 	int begun, ret;
 
 	/*
-	 * Allocate before the rescind is held. The allocation may take long,
-	 * and the rescinds of other sub-channels wait for a held one.
+	 * Allocate before the rescind is held. The allocation may take a long
+	 * time, and the rescinds of other sub-channels wait behind a held one.
 	 */
 	ret = hvuio_ring_alloc(&hc->ring, sub, READ_ONCE(dev->ring_size));
 	begun = hvuio_sub_begin_open(sub);
@@ -296,9 +298,9 @@ static void hvuio_callback_done(void)
 }
 
 /*
- * Open the offered sub-channels, one after the other. To hold the rescinds of
- * several at once would be quicker, but a held rescind could block another one
- * that would end an opening.
+ * Open the offered sub-channels, one after the other. It would be quicker to
+ * hold the rescinds of several at once, but a held rescind could block another
+ * one that would end an opening.
  */
 static noinline __noclone void hvuio_subs_open_work(struct work_struct *work)
 {
@@ -361,7 +363,7 @@ static noinline __noclone void hvuio_sub_offered(struct hvuio_device *dev,
 /*
  * Handle the offer of a sub-channel. VMBus calls this without a lock, and
  * possibly after the callback was cleared. So the function looks the device up
- * and does not read it from the primary, and hvuio_subs_quiesce() waits for
+ * instead of reading it from the primary, and hvuio_subs_quiesce() waits for
  * callbacks.
  *
  * The function does not open the sub-channel. VMBus calls the callback for the
@@ -384,8 +386,8 @@ static void hvuio_sub_callback(struct vmbus_channel *sub)
 }
 
 /*
- * Wait until no code for sub-channels runs or can start. No device is bound any
- * more.
+ * Wait until no code for sub-channels is running or can start. No device is
+ * bound any more.
  */
 void hvuio_subs_quiesce(void)
 {
@@ -439,7 +441,7 @@ static bool hvuio_set_is_listing(struct hvuio_set *set)
 	       !list_empty(&set->unopened);
 }
 
-/* Whether there is no channel that hvuio_subs_close() has to handle */
+/* Whether there is no channel that hvuio_subs_close() has to handle. */
 bool hvuio_set_is_empty(struct hvuio_set *set)
 {
 	bool ret;
@@ -468,8 +470,9 @@ static u32 hvuio_sub_remaining(struct vmbus_channel *primary)
 /*
  * Accept sub-channels, before the primary is opened. The sub-channels of the
  * last session are closed, and Hyper-V rescinds them when the primary is
- * closed. One that is still there is neither listed nor pinned, so VMBus could
- * remove it during the next walk. Returns 0, or -EBUSY with a message.
+ * closed. A sub-channel that is still there is neither listed nor pinned, so
+ * VMBus could remove it during the next walk. Returns 0, or -EBUSY with a
+ * message.
  */
 int hvuio_subs_accept(struct hvuio_device *dev)
 {
@@ -634,7 +637,7 @@ static noinline __noclone void hvuio_subs_begin_walk(struct list_head *subs)
  * Forget the rescinded sub-channels without rings before the walk removes them.
  * Their directory in sysfs stays as long as the module has a reference. The
  * primary is still open, so the host may offer another sub-channel with the
- * same relid as soon as VMBus has removed one.
+ * same relid as soon as VMBus has removed this one.
  */
 static void hvuio_subs_forget_rescinded(struct list_head *subs)
 {
@@ -787,9 +790,9 @@ int hvuio_subs_close(struct hvuio_device *dev)
 }
 
 /*
- * Refuse all further sub-channels, because the device goes. Its channels are
- * closed. The function leaks or unpins those sub-channels that the module could
- * not close because the host did not rescind others.
+ * Refuse all further sub-channels, because the device is being removed. Its
+ * channels are closed. The function leaks or unpins those sub-channels that the
+ * module could not close because the host did not rescind others.
  */
 void hvuio_subs_end(struct hvuio_device *dev)
 {

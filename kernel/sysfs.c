@@ -123,7 +123,7 @@ static ssize_t driver_ring_size_show(struct device_driver *driver, char *buf)
 	return hvuio_ring_sizes_print(buf);
 }
 
-/* The text is "<class GUID> <size>". */
+/* Set the size for a class. The text is "<class GUID> <size>". */
 static ssize_t driver_ring_size_store(struct device_driver *driver, const char *buf, size_t count)
 {
 	guid_t class;

@@ -39,7 +39,7 @@ static bool hvuio_is_hyp_page(void *page)
 	return page && IS_ALIGNED((unsigned long)page, HV_HYP_PAGE_SIZE) && virt_addr_valid(page);
 }
 
-/* Whether the pointers have the relations that VMBus gives them. */
+/* Whether the pointers relate to each other as VMBus sets them up. */
 static bool hvuio_connection_fits(const struct hvuio_connection *conn)
 {
 	return hvuio_is_hyp_page(conn->int_page) &&
@@ -52,7 +52,7 @@ static bool hvuio_connection_fits(const struct hvuio_connection *conn)
 
 /*
  * Whether a page of 4 KiB is alone in its system page, so that a mapping of it
- * shows nothing else.
+ * exposes nothing else.
  */
 static bool hvuio_is_alone(void *page)
 {
@@ -71,8 +71,8 @@ int hvuio_vmbus_check(void)
 	const struct hvuio_connection with_cpu = HVUIO_CONNECTION(&vmbus_connection.with_cpu);
 
 	/*
-	 * In either layout these members hold pointers of VMBus, which it sets
-	 * when it connects.
+	 * In either layout these members hold pointers that VMBus sets when it
+	 * connects.
 	 */
 	if (!plain.send_int_page && !plain.recv_int_page)
 		return -ENODEV;
@@ -91,8 +91,8 @@ int hvuio_vmbus_check(void)
 		return -EINVAL;
 	}
 	/*
-	 * VMBus cleared only the part of the page that it uses, but user space
-	 * sees the whole page.
+	 * VMBus has cleared only the part of the page that it uses, but user
+	 * space sees the whole page.
 	 */
 	if (PAGE_SIZE > HV_HYP_PAGE_SIZE)
 		memset(hvuio_vmbus_monitor_page() + HV_HYP_PAGE_SIZE, 0,
@@ -114,14 +114,17 @@ bool hvuio_vmbus_is_offered(const struct vmbus_channel *channel)
  * Rename the directory of a primary channel, channels/RELID, to the current
  * relid of the channel. VMBus names the directory once, but a channel can get
  * another relid when the VM hibernates. A sub-channel can then get the old
- * relid. If the directory with this name still exists, VMBus frees the
- * sub-channel and uses it nevertheless. Returns 0 or -errno.
+ * relid. If a directory with this name still exists, VMBus frees the
+ * sub-channel and goes on using it. Returns 0 or -errno.
  */
 int hvuio_vmbus_name_folder(struct vmbus_channel *channel)
 {
 	char name[sizeof("4294967295")];
 
-	/* VMBus has not finished the directory, which will have this relid. */
+	/*
+	 * VMBus has not finished the directory, and will name it after this
+	 * relid.
+	 */
 	if (!smp_load_acquire(&channel->probe_done))
 		return 0;
 	snprintf(name, sizeof(name), "%u", READ_ONCE(channel->offermsg.child_relid));
@@ -132,7 +135,7 @@ int hvuio_vmbus_name_folder(struct vmbus_channel *channel)
 
 /*
  * Return how many GPADL handles VMBus has allocated, for any channel. An
- * opening allocates a handle before everything else.
+ * opening allocates a handle before it does anything else.
  */
 int hvuio_vmbus_gpadl_handles(void)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * This header gives older kernels the GPADL structure of newer ones, which had
- * a bare handle before. It also has the functions that check whether the host
- * still holds the memory, because the return value of VMBus is not reliable on
- * any kernel.
+ * This header gives older kernels, which have a bare handle, the GPADL
+ * structure of newer ones. It also has the functions that check whether the
+ * host still holds the memory, because the return value of VMBus is not
+ * reliable on any kernel.
  */
 #ifndef HVUIO_COMPAT_GPADL_H
 #define HVUIO_COMPAT_GPADL_H
@@ -119,8 +119,7 @@ static inline int hvuio_ring_gpadl_teardown(struct vmbus_channel *channel)
 
 /*
  * These kernels forget the handle of a failed open, even if its teardown
- * failed.
- * -EDQUOT means that the host refused the GPADL, so it holds none.
+ * failed. -EDQUOT means that the host refused the GPADL, so it holds no memory.
  */
 static inline bool hvuio_ring_gpadl_may_be_held(const struct vmbus_channel *channel, int error)
 {

@@ -8,7 +8,9 @@
 #ifdef HVUIO_VMBUS_GPADL_HAS_DECRYPTED
 #error "this kernel knows confidential VMs, but hv_is_isolation_supported() was not found"
 #endif
-/* A kernel without it cannot run as a confidential guest of Hyper-V. */
+/*
+ * A kernel without this function cannot run as a confidential guest of Hyper-V.
+ */
 static inline bool hv_is_isolation_supported(void)
 {
 	return false;

@@ -19,9 +19,9 @@ fail() {
 	exit 1
 }
 
-# A warning must not decide about a fact, even if the kernel's configuration
-# turns warnings into errors. A pointer of the wrong type and an unknown
-# function must decide, so there is no -w, which would accept both.
+# A warning must not decide a fact, even if the kernel's configuration turns
+# warnings into errors. A pointer of the wrong type or an unknown function must
+# decide it, so there is no -w, which would accept both.
 compiles() {
 	fact=$1
 	shift

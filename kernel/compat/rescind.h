@@ -6,8 +6,8 @@
 
 /*
  * Return the completion for which vmbus_disconnect_ring() waits if the
- * sub-channel is rescinded. A fixed VMBus needs no workaround, and the result
- * is NULL.
+ * sub-channel is rescinded, or NULL with a fixed VMBus, which needs no
+ * workaround.
  */
 static inline struct completion *hvuio_rescind_event(struct vmbus_channel *sub)
 {
@@ -18,7 +18,7 @@ static inline struct completion *hvuio_rescind_event(struct vmbus_channel *sub)
 #endif
 }
 
-/* Whether this kernel's VMBus has the patches of doc/upstream/ */
+/* Whether this kernel's VMBus has the patches of doc/upstream/. */
 static inline bool hvuio_core_is_fixed(void)
 {
 #ifdef HVUIO_CHANNEL_HAS_RESCIND_EVENT

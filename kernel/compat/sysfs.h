@@ -5,7 +5,7 @@
 #include <linux/kernel.h>
 #include <linux/sysfs.h>
 
-/* The qualifier of the attribute that bin_attribute.mmap() gets. */
+/* The qualifier of the attribute that bin_attribute.mmap() takes. */
 #ifdef HVUIO_BIN_ATTRIBUTE_MMAP_TAKES_CONST
 #define HVUIO_ATTR_CONST const
 #else

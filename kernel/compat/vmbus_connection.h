@@ -13,7 +13,7 @@
  * These are the first members of struct vmbus_connection on kernels that
  * support VMBus 5.0. No kernel package contains the header that declares it.
  * Two layouts exist: before 5.8 the structure began with the processor that
- * made the contact, and stable kernels have removed that member since.
+ * made the contact, and stable kernels have since removed that member.
  * hvuio_vmbus_check() finds out which layout fits.
  */
 struct hvuio_vmbus_connection {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* 6.13: bin_attribute.mmap() gets a const attribute. */
+/* 6.13: bin_attribute.mmap() takes a const attribute. */
 #include <linux/sysfs.h>
 
 static int mmap(struct file *file, struct kobject *kobj, const struct bin_attribute *attr,

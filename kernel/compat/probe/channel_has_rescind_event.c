@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * All kernels so far have rescind_event. A VMBus with the patches of
- * doc/upstream/ has none, and subchannel.c then does not work around anything.
+ * doc/upstream/ has none, and subchannel.c then works around nothing.
  */
 #include <linux/hyperv.h>
 
