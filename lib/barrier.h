@@ -3,18 +3,17 @@
  * Memory ordering between the library and the host, and between threads. The
  * names are those of the kernel's primitives, which
  * Documentation/memory-barriers.txt in the kernel tree explains; here they are
- * made of C11 atomics. Other files use these for the rings. Beside them, locks,
- * the list of guard.c and the counts of those who wait in wait.c use C11's
- * atomic operations themselves.
+ * made of C11 atomics. The other files use these primitives for the rings.
+ * Locks, counts and the list of guard.c use C11's atomic operations directly.
  *
  * smp_store_release(): earlier reads and writes are complete before another
  * processor sees the value. smp_load_acquire(): later reads and writes use
  * memory that is not older than the value. smp_mb(): orders everything; nothing
  * else keeps a store before a later load. smp_rmb(): orders earlier loads
- * before later loads; smp_wmb() does so with stores. barrier(): orders for the
- * compiler alone, against a signal handler of the same thread. READ_ONCE(),
- * WRITE_ONCE(): make one access of the full width, never repeated and never
- * split.
+ * before later loads; smp_wmb() does the same with stores. barrier(): orders
+ * accesses for the compiler alone, against a signal handler of the same thread.
+ * READ_ONCE(), WRITE_ONCE(): make one access of the full width, and never
+ * repeat or split it.
  */
 #ifndef VMBUS_BARRIER_H
 #define VMBUS_BARRIER_H
@@ -37,8 +36,8 @@
 #define smp_wmb()		atomic_thread_fence(memory_order_release)
 
 /*
- * Set bits in a word in which the other side clears bits at the same time.
- * sync_set_bits() is a full barrier, and set_bits() orders nothing.
+ * Set bits in a word while the other side clears bits in it. sync_set_bits() is
+ * a full barrier, and set_bits() orders nothing.
  */
 #define set_bits(p, bits)	((void)atomic_fetch_or_explicit((p), (bits), memory_order_relaxed))
 #define sync_set_bits(p, bits)	((void)atomic_fetch_or_explicit((p), (bits), memory_order_seq_cst))

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-/* The buffers that the kernel driver shares with the host. */
+/* This file maps the buffers that the kernel driver shares with the host. */
 
 #include <errno.h>
 #include <stdlib.h>

@@ -109,9 +109,7 @@ void channel_set_monitor(struct vmbus_chan *chan, unsigned char *int_page,
 	chan->latency = (void *)(monitor_page + MONITOR_PAGE_LATENCY + monitor_id * 2);
 }
 
-/*
- * Return 0, or -ENODEV while VMBus keeps a device that the host does not offer.
- */
+/* Return 0, or -ENODEV if VMBus keeps a device that the host does not offer. */
 static int check_offered(const struct vmbus_device *dev)
 {
 	return vmbus_device_is_offered(dev) ? 0 :
@@ -186,9 +184,7 @@ int vmbus_chan_set_producers(struct vmbus_chan *chan, enum vmbus_producers produ
 {
 	if ((unsigned int)producers > VMBUS_PRODUCERS_SPIN)
 		return -EINVAL;
-	/*
-	 * A thread with a reservation holds the lock, if the channel has one.
-	 */
+	/* If the channel has a lock, a thread with a reservation holds it. */
 	if (chan->tx.reserved)
 		return -EBUSY;
 	chan->producers = producers;

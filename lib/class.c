@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-/* GUIDs as text, and the short names of classes. */
+/* This file parses GUIDs, and lists the short names of classes. */
 
 #include <errno.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * The interface of tools/hv's vmbus_bufring.h, for a program that maps the
- * rings itself.
+ * This file implements the interface of tools/hv's vmbus_bufring.h, for a
+ * program that maps the rings itself.
  */
 
 #include <errno.h>

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * One line of a configuration file of this project: bind.d of vmbus-bind and
- * fcopyd.conf of hv-fcopyd. The programs keep the files, the sections, the keys
- * and the messages to themselves, and agree here on what a line is:
+ * This header parses one line of a configuration file of this project: bind.d
+ * of vmbus-bind and fcopyd.conf of hv-fcopyd. Each program has its own files,
+ * sections, keys and messages. They agree here on what a line is:
  *
  *	# a comment, or ; a comment: a line of its own
  *	[section]
  *	key = value	blanks around key and value do not count; no quotes
  *
- * A '#' or ';' after a blank in a value looks like a comment, and is a fault:
- * neither reading is what everybody means.
+ * A '#' or ';' after a blank in a value looks like a comment, and is a fault,
+ * because either interpretation would surprise some users.
  */
 #ifndef HVUIO_CONF_LINE_H
 #define HVUIO_CONF_LINE_H
@@ -48,7 +48,7 @@ static inline bool conf_has_comment(const char *value)
 	return false;
 }
 
-/* Split a line of @length bytes, which getline(3) has read, in its place. */
+/* Split a line of @length bytes, which getline(3) has read, in place. */
 static inline struct conf_line conf_split(char *line, size_t length)
 {
 	struct conf_line result = { .kind = CONF_NUL, .text = line };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
  * These functions copy messages. Most messages are small, and a call of
- * memcpy() costs more than copying 64 bytes.
+ * memcpy() costs more than a copy of 64 bytes.
  */
 #ifndef VMBUS_COPY_H
 #define VMBUS_COPY_H

@@ -22,8 +22,8 @@ const char *vmbus_sysroot(void)
 }
 
 /*
- * Do as read_attribute(), but return -ENOBUFS for a line that is longer than
- * @text.
+ * Read a line as read_attribute() does, but return -ENOBUFS if it is longer
+ * than @text.
  */
 static int read_line(const char *dir, const char *name, char *text, size_t size)
 {
@@ -82,15 +82,15 @@ int read_attribute_u64(const char *dir, const char *name, uint64_t *value)
 	return err ? err : parse_u64(text, value);
 }
 
-/* Tell whether @err means that the device is gone or has no such file. */
+/* Whether @err means that the device is gone or has no such file. */
 static bool is_missing(int err)
 {
 	return err == -ENOENT || err == -ENODEV || err == -ENOTDIR;
 }
 
 /*
- * Return 0, -ENODEV (the device is gone), -EPROTO (not a GUID), or what reading
- * returned.
+ * Read a GUID from a file of the device in @dir. Return 0, -ENODEV (the device
+ * is gone), -EPROTO (not a GUID), or the error of the read.
  */
 static int read_guid(const char *dir, const char *name, char guid[VMBUS_GUID_SIZE])
 {
@@ -175,7 +175,10 @@ void vmbus_device_free(struct vmbus_device *dev)
 	free(dev);
 }
 
-/* Read the device whose directory is @sysfs. Return as read_guid(). */
+/*
+ * Read the device whose directory is @sysfs. Return what read_guid() returns,
+ * or another -errno.
+ */
 static int device_read(const char *sysfs, struct vmbus_device **result)
 {
 	struct vmbus_device *dev = calloc(1, sizeof(*dev));
@@ -187,8 +190,8 @@ static int device_read(const char *sysfs, struct vmbus_device **result)
 	if (!dev->sysfs)
 		goto err_free;
 	/*
-	 * The name of the directory is no GUID on old kernels, which number the
-	 * directories.
+	 * Do not parse the name of the directory, because old kernels number
+	 * the directories.
 	 */
 	err = read_guid(dev->sysfs, "device_id", dev->instance);
 	if (!err)
@@ -308,8 +311,8 @@ static int append(struct vmbus_device ***list, int count, struct vmbus_device *d
 /*
  * Read the device in @path, and append it to the list if it has the class @guid
  * or if @guid is NULL. Return 0, or -ENOMEM with a text. A device that cannot
- * be read is no failure: the function sets *@unreadable to the error of the
- * first one, with a text.
+ * be read does not count as a failure: the function sets *@unreadable to the
+ * error of the first such device, with a text.
  */
 static int list_device(const char *path, const char *guid, struct vmbus_device ***list, int *count,
 		       int *unreadable)
@@ -398,8 +401,8 @@ int vmbus_devices_list(const char *class_id, struct vmbus_device ***result)
 }
 
 /*
- * Find the device whose instance is @guid, or the last one of that class.
- * Return how many there are.
+ * Find the device whose instance is @guid, or the last device of the class
+ * @guid. Return how many there are.
  */
 static int pick(struct vmbus_device **list, const char *guid, struct vmbus_device ***at)
 {
@@ -474,8 +477,8 @@ int vmbus_device_is_offered(const struct vmbus_device *dev)
 	if (err)
 		return err;
 	/*
-	 * The kernel prints its mark for "no number", UINT32_MAX, as a signed
-	 * number.
+	 * The kernel marks a missing number with UINT32_MAX, and prints it as a
+	 * signed number.
 	 */
 	if (!strcmp(text, "-1"))
 		return 0;

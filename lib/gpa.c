@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-/* Guest frame numbers of memory of this process */
+/* This file finds the guest frame numbers of memory of this process. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -10,8 +10,8 @@
 #include "internal.h"
 
 /*
- * An entry of /proc/PID/pagemap has the frame number, in pages of the system,
- * and a bit for presence.
+ * An entry of /proc/PID/pagemap has a frame number, which counts pages of the
+ * system, and a bit that is set if the page is present.
  */
 #define PAGEMAP_PRESENT	(1ull << 63)
 #define PAGEMAP_FRAME	((1ull << 55) - 1)
@@ -49,7 +49,10 @@ void vmbus_pagemap_close(struct vmbus_pagemap *pagemap)
 	free(pagemap);
 }
 
-/* Read the entries of @count pages of the system from page number @first on. */
+/*
+ * Read the entries of @count pages of the system, starting at page number
+ * @first.
+ */
 static int read_entries(int fd, uint64_t first, uint64_t *entries, unsigned int count)
 {
 	ssize_t size = count * sizeof(*entries);
@@ -61,7 +64,7 @@ static int read_entries(int fd, uint64_t first, uint64_t *entries, unsigned int 
 		if (!(entries[i] & PAGEMAP_PRESENT))
 			return -EFAULT;
 		/*
-		 * No process has frame 0. The kernel shows it instead of a
+		 * No process has frame 0. The kernel shows it in place of a
 		 * frame that it hides.
 		 */
 		if (!(entries[i] & PAGEMAP_FRAME))
@@ -91,7 +94,7 @@ int vmbus_gpa_pages(const struct vmbus_pagemap *pagemap, const void *addr, size_
 		if (err)
 			return err;
 		/*
-		 * A page of the system may have several pages of the
+		 * A page of the system may contain several pages of the
 		 * hypervisor.
 		 */
 		for (; n < need && at / parts < first + batch; at++, n++)

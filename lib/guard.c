@@ -15,7 +15,7 @@
 
 /*
  * The mappings of open channels. A handler in any thread may walk the list at
- * any time. So an entry that was linked stays and is used again, and its
+ * any time. So an entry stays in the list once it is linked, and is reused. Its
  * version is odd while it changes.
  */
 struct range {
@@ -29,9 +29,7 @@ struct range {
 
 static _Atomic(struct range *) ranges;
 
-/*
- * The former handler. It is written before the library's handler can read it.
- */
+/* The former handler, which is set before the library's handler can read it. */
 static struct sigaction before;
 static atomic_bool before_spent;
 
@@ -76,13 +74,13 @@ void guard_remove(struct range *range)
 }
 
 /*
- * Map zeros over the mapping that @addr lies in. This calls mmap() with
- * MAP_FIXED in a signal handler, which is safe: it is one system call, and the
- * thread was at a ring and not inside the allocator. The range is a whole
- * mapping of an open channel. Nobody may close a channel that a thread uses, so
- * nothing else can lie there. The kernel replaces the mapping in one step:
- * another thread in the same ring sees the old pages, a fault of its own, or
- * zeros, and zeros only after the mark.
+ * Map zeros over the mapping that contains @addr. It is safe to call mmap()
+ * with MAP_FIXED in this signal handler: it is one system call, and the thread
+ * was accessing a ring and was not inside the allocator. The range is a whole
+ * mapping of an open channel. No thread may close a channel that another thread
+ * uses, so nothing else can be mapped there. The kernel replaces the mapping in
+ * one step: another thread in the same ring sees the old pages, a fault of its
+ * own, or zeros. It sees zeros only after the channel is marked as ended.
  */
 static bool cover(uintptr_t addr)
 {
@@ -95,8 +93,8 @@ static bool cover(uintptr_t addr)
 		struct vmbus_chan *chan = READ_ONCE(range->chan);
 
 		/*
-		 * An entry that changes now does not belong to a channel that a
-		 * thread uses.
+		 * An entry that is changing now cannot belong to a channel that
+		 * this thread uses.
 		 */
 		smp_rmb();
 		if (version % 2 || READ_ONCE(range->version) != version)
@@ -114,13 +112,13 @@ static bool cover(uintptr_t addr)
 static void pass_on(int number, siginfo_t *info, void *context)
 {
 	/*
-	 * Somebody sent the signal; the instruction to which we would return
-	 * did not cause it.
+	 * The signal was sent; the instruction to which the handler returns did
+	 * not cause it.
 	 */
 	bool sent = info->si_code <= 0 || info->si_code == BUS_MCEERR_AO;
 	/*
-	 * Only one thread calls the former handler. Nothing else depends on the
-	 * flag.
+	 * Only one thread calls a former handler with SA_RESETHAND. Nothing
+	 * else depends on the flag.
 	 */
 	bool spent = before.sa_flags & SA_RESETHAND && xchg_relaxed(&before_spent, true);
 
@@ -128,8 +126,8 @@ static void pass_on(int number, siginfo_t *info, void *context)
 		return;
 	if (before.sa_handler == SIG_DFL || before.sa_handler == SIG_IGN || spent) {
 		/*
-		 * A fault occurs again, but a signal that somebody sent does
-		 * not.
+		 * A fault occurs again after the return, but a signal that was
+		 * sent does not.
 		 */
 		signal(number, SIG_DFL);
 		if (sent)
@@ -170,7 +168,7 @@ int vmbus_guard(void)
 {
 	int err = 0;
 
-	/* A second caller must not return before the handler is there. */
+	/* A second caller must not return before the handler is installed. */
 	pthread_mutex_lock(&install_lock);
 	if (!installed)
 		err = install();

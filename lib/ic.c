@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * Messages of integration components: their header, and the negotiation of
- * versions
+ * This file handles messages of integration components: their header, and the
+ * negotiation of versions.
  */
 
 #include <errno.h>
@@ -34,7 +34,7 @@ int vmbus_ic_answer(void *msg, size_t len, uint32_t status)
 }
 
 /*
- * Return the first version in the program's list that the host has, too, or
+ * Return the first version in the program's list that the host also has, or
  * NULL.
  */
 static const struct vmbus_ic_version *common(const struct vmbus_ic_version *ours, size_t our_count,
@@ -83,8 +83,8 @@ int vmbus_ic_negotiate(void *msg, size_t len,
 		return -EPROTONOSUPPORT;
 
 	/*
-	 * There is room, because each list of the host has at least one
-	 * version.
+	 * There is room for both, because each list of the host has at least
+	 * one version.
 	 */
 	agreed[0] = *fw;
 	agreed[1] = *srv;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * This file serves an integration component: it opens the device whenever the
- * device is there, negotiates, and answers.
+ * This file serves an integration component: it opens the device whenever it
+ * appears, negotiates, and answers.
  */
 
 #include <errno.h>
@@ -31,8 +31,8 @@
 #define PATIENCE_MS_MAX	3600000
 /*
  * The host has fallen silent after this number of consecutive looks at which it
- * owed something and did nothing. If the machine stands still and the clock
- * jumps, that counts as one look.
+ * owed something and had done nothing. A jump of the clock, after the machine
+ * has stood still, counts as one look.
  */
 #define LOOKS		8
 
@@ -73,7 +73,7 @@ struct vmbus_ic {
 	struct vmbus_ic_version framework, message;
 	uint64_t session;		/* grows when the host forgets its requests */
 	struct request *spare;
-	struct request *later;		/* they wait for vmbus_ic_reply() */
+	struct request *later;		/* requests that wait for vmbus_ic_reply() */
 	unsigned int later_count;
 	struct request *out, **out_end;	/* answers that wait for room */
 
@@ -148,7 +148,7 @@ static void __attribute__((format(printf, 2, 3))) skipped(struct vmbus_ic *ic, c
 }
 
 /*
- * Queue one answer. Return -EAGAIN if there is no room, and the caller keeps
+ * Queue one answer. If there is no room, return -EAGAIN, and the caller keeps
  * the request. Otherwise free the request, and return 0 or why the channel has
  * ended.
  */
@@ -172,8 +172,8 @@ static int queue_answer(struct vmbus_ic *ic, struct request *r)
 }
 
 /*
- * Queue the answer behind those that wait for room. Return 0, or why the
- * channel has ended.
+ * Queue the answer after those that wait for room. Return 0, or why the channel
+ * has ended.
  */
 static int send_answer(struct vmbus_ic *ic, struct request *r)
 {
@@ -250,7 +250,7 @@ static int answer(struct vmbus_ic *ic, struct request *r, uint32_t status)
 	return send_answer(ic, r);
 }
 
-/* Pass a request to the program, and follow its decision. */
+/* Pass a request to the program, and answer it as the program decides. */
 static int serve_request(struct vmbus_ic *ic, struct request *r)
 {
 	uint32_t status;
@@ -265,8 +265,8 @@ static int serve_request(struct vmbus_ic *ic, struct request *r)
 	ic->patience_ms = ic->opt.patience_ms;
 	ic->stats.requests++;
 	/*
-	 * The program may answer the request from inside this call, after
-	 * another request.
+	 * The program may answer the request from inside the callback, or later
+	 * from inside that of another request.
 	 */
 	r->next = ic->later;
 	ic->later = r;
@@ -295,7 +295,7 @@ static int handle_message(struct vmbus_ic *ic, struct request *r)
 		skipped(ic, "a packet of %u bytes, less than a header", r->packet.length);
 	} else if ((hdr->flags & (VMBUS_IC_FLAG_REQUEST | VMBUS_IC_FLAG_RESPONSE)) ==
 		   VMBUS_IC_FLAG_RESPONSE) {
-		/* Two sides that answer answers could do so for ever. */
+		/* Two sides that answer answers could do so forever. */
 		skipped(ic, "an answer that nobody asked for");
 	} else if (hdr->type == VMBUS_IC_NEGOTIATE) {
 		return negotiate(ic, r);
@@ -340,8 +340,8 @@ static int receive_request(struct vmbus_ic *ic)
 }
 
 /*
- * Return the events to wait for; 0 stands for only the end of the channel and
- * vmbus_ic_reply().
+ * Return the events to wait for. 0 means that only the end of the channel and
+ * vmbus_ic_reply() matter.
  */
 static unsigned int events(const struct vmbus_ic *ic)
 {
@@ -351,7 +351,7 @@ static unsigned int events(const struct vmbus_ic *ic)
 }
 
 /*
- * Receive and answer, at most PACKETS_MAX packets. Return 0, or why the channel
+ * Receive and answer at most PACKETS_MAX packets. Return 0, or why the channel
  * has ended.
  */
 static int run(struct vmbus_ic *ic)
@@ -364,7 +364,7 @@ static int run(struct vmbus_ic *ic)
 			left--;
 			err = receive_request(ic);
 		}
-		/* The host may still get the answers before an error. */
+		/* Even after an error the host may still get the answers. */
 		flushed = vmbus_flush(ic->chan);
 		if (err && err != -EAGAIN)
 			return err;
@@ -382,8 +382,8 @@ static int run(struct vmbus_ic *ic)
 }
 
 /*
- * Check whether the host does what it owes. Return 0, or -ETIMEDOUT if it has
- * fallen silent.
+ * Check whether the host does what it owes: it reads answers, and negotiates.
+ * Return 0, or -ETIMEDOUT if it has fallen silent.
  */
 static int look(struct vmbus_ic *ic)
 {
@@ -438,8 +438,8 @@ static void close_channel(struct vmbus_ic *ic, int err)
 	const char *reason = why_closed(ic, err);
 
 	/*
-	 * A child of fork() may have the descriptor, too, and epoll would then
-	 * keep it.
+	 * A child of fork() may also have the descriptor open, and epoll would
+	 * then keep it.
 	 */
 	epoll_ctl(ic->epoll, EPOLL_CTL_DEL, vmbus_fd(ic->chan), NULL);
 	if (ic->id)
@@ -458,7 +458,7 @@ static void close_channel(struct vmbus_ic *ic, int err)
 	tell(ic, VMBUS_IC_EVENT_CLOSED, err, reason);
 }
 
-/* Return 0 if the device may be opened. */
+/* Return 0 if the device may be opened, or -errno with a text. */
 static int check_device(const struct vmbus_device *dev)
 {
 	char state[16];
@@ -470,8 +470,8 @@ static int check_device(const struct vmbus_device *dev)
 		return fail(-EBUSY, "%s: the driver %s has the device, not uio_hv_generic",
 			    dev->instance, dev->driver);
 	/*
-	 * Two programs would take each other's packets. Only the module of this
-	 * project has the attribute.
+	 * Two programs would steal each other's packets. Only the module of
+	 * this project has the attribute.
 	 */
 	if (!vmbus_device_attribute(dev, "uio_hv_generic/state", state, sizeof(state)) &&
 	    !strcmp(state, "open"))
@@ -509,7 +509,7 @@ static int open_channel(struct vmbus_ic *ic)
 	return 0;
 }
 
-/* Tell the program why it waits, unless it knows. */
+/* Tell the program why it waits, unless it already knows. */
 static void tell_waiting(struct vmbus_ic *ic, int err)
 {
 	if (ic->told_error == err && ic->told && !strcmp(ic->told, vmbus_error()))
@@ -635,14 +635,14 @@ int vmbus_ic_reply(struct vmbus_ic *ic, struct vmbus_ic_request *request, uint32
 		if (!err && !ic->running)
 			err = vmbus_flush(ic->chan);
 		/*
-		 * The channel has ended, and vmbus_ic_dispatch() will notice
-		 * it, too.
+		 * The channel has ended. vmbus_ic_dispatch() will notice it,
+		 * too.
 		 */
 		if (err)
 			err = -ESTALE;
 	}
 	/*
-	 * The object may now have room for another request, or an answer that
+	 * The object may now accept another request, or have an answer that
 	 * waits.
 	 */
 	if (!ic->running) {
@@ -727,7 +727,7 @@ static int copy_options(struct vmbus_ic *ic, const struct vmbus_ic_options *from
 	return copy_versions(ic);
 }
 
-/* Make an object without a channel. */
+/* Create an object without a channel. */
 static int ic_alloc(const struct vmbus_ic_options *options, struct vmbus_ic **result)
 {
 	struct vmbus_ic *ic = calloc(1, sizeof(*ic));

@@ -11,22 +11,22 @@
 #define HV_PAGE_SIZE 4096u	/* the page of the hypervisor; that of the system may be larger */
 
 /*
- * The second half of the interrupt page is from guest to host: a bit for each
- * channel number.
+ * The guest signals the host in the second half of the interrupt page, which
+ * has a bit for each channel number.
  */
 #define EVENT_PAGE_SEND		2048u
 #define EVENT_CHANNELS		(2048u * 8)
 /*
- * The monitor page has groups of 32 triggers, 8 bytes each, with the pending
- * bits first. Further on it has, for each trigger, how long the host may leave
- * it, in units of 100 ns.
+ * The monitor page has groups of 32 triggers. A group is 8 bytes long and
+ * begins with the pending bits. Further on, the page has the latency of each
+ * trigger in units of 100 ns.
  */
 #define MONITOR_PAGE_GROUPS	8u
 #define MONITOR_PAGE_LATENCY	576u
 #define MONITOR_TRIGGERS	128u
 #define LATENCY_PER_US		10
 
-/* Keep the text for vmbus_error(), and return @err. */
+/* Store the text for vmbus_error(), and return @err. */
 int fail(int err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 struct vmbus_device {
@@ -41,9 +41,9 @@ struct vmbus_device {
 #define RING_SIZE_ATTRIBUTE "uio_hv_generic/ring_size"
 
 /*
- * The sizes of structs in version 0.1, for which a program may have been built.
- * Each macro names the last member of that version, so that the size stays when
- * a later version adds members.
+ * The sizes of the structs in version 0.1. A program may have been built for
+ * that version. Each macro names the last member of that version, so that the
+ * size stays the same when a later version adds members.
  */
 #define SIZE_UP_TO(type, member)	(offsetof(type, member) + sizeof(((type *)0)->member))
 #define OPEN_OPTIONS_SIZE_0_1	SIZE_UP_TO(struct vmbus_open_options, ring_size)
@@ -69,8 +69,8 @@ int set_ring_size(const struct vmbus_device *dev, uint32_t ring_size);
 struct vmbus_device *device_copy(const struct vmbus_device *dev);
 /*
  * Read the first line of the file @name in the directory @dir, without its
- * newline. Return 0, -EPROTO (the line is too long, or is no number), or what
- * open(2) or read(2) returned.
+ * newline. Return 0, -EPROTO (the line is too long or not a number), or the
+ * error of open(2) or read(2).
  */
 int read_attribute(const char *dir, const char *name, char *text, size_t size);
 int read_attribute_u64(const char *dir, const char *name, uint64_t *value);
@@ -96,8 +96,8 @@ enum {
 };
 
 /*
- * A thread that waits for room. The struct is on its stack, and linked to the
- * channel meanwhile.
+ * A thread that waits for room. The struct is on the stack of the thread, and
+ * is linked to the channel while the thread waits.
  */
 struct room_waiter {
 	struct room_waiter *next;
@@ -111,9 +111,9 @@ struct vmbus_chan {
 
 	/*
 	 * The reason why the channel has ended, or 0. Any thread may notice the
-	 * end, and so may a signal handler. From then on nobody uses the rings,
-	 * because after a rescind the kernel removes their pages. Every call
-	 * reads this cache line, and hardly anything writes it.
+	 * end, and so may a signal handler. From then on no thread uses the
+	 * rings, because the kernel removes their pages after a rescind. Every
+	 * call reads this cache line, and hardly anything writes it.
 	 */
 	alignas(CACHE_LINE) _Atomic int dead;
 	enum vmbus_producers producers;
@@ -121,16 +121,17 @@ struct vmbus_chan {
 	uint64_t serial;	/* no two channels of a process have the same number */
 
 	/*
-	 * With several producers, the thread that holds the lock, or NULL. With
-	 * one producer it is NULL. A thread that has a reservation also holds
-	 * the lock, and takes it once more when it flushes.
+	 * The thread that holds the lock, or NULL. With one producer it is
+	 * always NULL. A thread that has a reservation also holds the lock, and
+	 * takes it again when it flushes.
 	 */
 	alignas(CACHE_LINE) _Atomic(const void *) send_owner;
-	unsigned int send_again;	/* how often this thread has taken it once more */
+	unsigned int send_again;	/* how many more times that thread has taken the lock */
 	pthread_mutex_t send_mutex;
 	struct room_waiter *room_waiters;
 	/*
-	 * the bytes of the packet that was refused last; 0: one was sent since
+	 * the bytes of the packet that was refused last; 0: there has been room
+	 * since
 	 */
 	uint32_t refused;
 
@@ -191,9 +192,9 @@ struct xfer_header {
 };
 
 /*
- * Return a value that no other living thread has. A thread's pointer to its own
- * data is such a value, and takes one instruction. selftests/ordering has
- * threads of its own.
+ * Return a value that no other living thread has. The pointer of a thread to
+ * its own data is such a value, and one instruction reads it.
+ * selftests/ordering defines this for its own threads.
  */
 #ifndef this_thread
 static inline const void *this_thread(void)
@@ -211,7 +212,7 @@ static inline const void *this_thread(void)
 }
 #endif
 
-/* Take the lock of spinning producers if no thread has it. */
+/* Take the lock of spinning producers if no thread holds it. */
 static inline bool send_trylock(struct vmbus_chan *chan, const void *me)
 {
 	const void *nobody = NULL;
@@ -225,7 +226,10 @@ static inline void send_let_go(struct vmbus_chan *chan)
 	smp_store_release(&chan->send_owner, NULL);
 }
 
-/* Wait for the lock as the thread @me, or take it once more. */
+/*
+ * Wait for the lock as the thread @me, or take it again if this thread holds
+ * it.
+ */
 void send_lock_wait(struct vmbus_chan *chan, const void *me);
 
 static inline void send_lock(struct vmbus_chan *chan)
@@ -261,7 +265,8 @@ static inline int channel_dead(struct vmbus_chan *chan, int err)
 
 /*
  * Return 0, or why the channel has ended. A function calls this before it uses
- * the rings. It has read nothing there yet, so the load orders nothing.
+ * the rings. The function has read nothing there yet, so the load orders
+ * nothing.
  */
 static inline int channel_ended(const struct vmbus_chan *chan)
 {
@@ -270,8 +275,8 @@ static inline int channel_ended(const struct vmbus_chan *chan)
 
 /*
  * Return 0, or why the channel has ended. A function calls this before it uses
- * what it has read in the rings, because that may be the guard's zeros. The
- * guard marks the channel before it maps the zeros.
+ * what it has read in the rings, because it may have read the zeros of the
+ * guard. The guard marks the channel before it maps the zeros.
  */
 static inline int channel_check(const struct vmbus_chan *chan)
 {
@@ -282,7 +287,7 @@ static inline int channel_check(const struct vmbus_chan *chan)
 
 /*
  * Return @result, or why the channel has ended. A function that has used the
- * ring returns this.
+ * ring ends with this.
  */
 static inline int settle(const struct vmbus_chan *chan, int result)
 {
@@ -298,14 +303,14 @@ static inline int settle(const struct vmbus_chan *chan, int result)
 void room_refused(struct vmbus_chan *chan, uint32_t need);
 void room_found(struct vmbus_chan *chan);
 /*
- * Ask the host to interrupt as soon as a packet of @need bytes fits, or the
- * packet of a waiting thread, and look again. If @need is 0, ask only for the
- * waiting threads. Return the free bytes, or -EIO. The caller has the send
+ * Ask the host to interrupt as soon as a packet of @need bytes or the packet of
+ * a waiting thread fits, and look again. If @need is 0, ask only for the
+ * waiting threads. Return the free bytes, or -EIO. The caller holds the send
  * lock.
  */
 int room_request(struct vmbus_chan *chan, uint32_t need);
 /*
- * Add the thread to those that wait for room, and remove it. @found tells that
+ * Add the thread to those that wait for room, and remove it. @found is true if
  * the wait has found the room.
  */
 void room_wait_begin(struct vmbus_chan *chan, struct room_waiter *waiter);
@@ -328,10 +333,10 @@ void wake_waiters(struct vmbus_chan *chan);
 
 size_t page_size(void);
 struct vmbus_chan *channel_alloc(void);
-/* Return 0, -EIO (the indices in the rings are impossible), -ENOMEM. */
+/* Return 0, -EIO (the indices in the rings are impossible) or -ENOMEM. */
 int channel_attach(struct vmbus_chan *chan, void *tx_ring, size_t tx_size, void *rx_ring,
 		   size_t rx_size, size_t header_size);
-/* Give a mapping to the channel, whose close unmaps it. */
+/* Hand a mapping over to the channel, which unmaps it when it is closed. */
 int channel_own(struct vmbus_chan *chan, int which, void *addr, size_t size);
 void channel_disown(struct vmbus_chan *chan, int which);
 void channel_set_monitor(struct vmbus_chan *chan, unsigned char *int_page,
@@ -348,24 +353,24 @@ void channel_set_monitor(struct vmbus_chan *chan, unsigned char *int_page,
  */
 int uio_open(const struct vmbus_device *dev, struct vmbus_chan **result);
 /*
- * Return the error of a step of opening, or -ENODEV if the step failed because
- * the device has gone meanwhile.
+ * Return @err, the error of a step of opening, or -ENODEV if the step failed
+ * because the device has gone.
  */
 int uio_error(const struct vmbus_device *dev, int err);
 /*
  * Map @size bytes of @fd as the mapping @which of the channel. The address is
- * @address unless that is NULL. This leaves no text.
+ * @address unless that is NULL. The function leaves no text.
  */
 int uio_map_file(struct vmbus_chan *chan, int which, void *address, int fd, size_t size,
 		 off_t offset);
 /*
- * Map the UIO map @name. If @name ends with a colon, it stands for every name
+ * Map the UIO map @name. A @name that ends with a colon stands for every name
  * that begins with it.
  */
 int uio_map(struct vmbus_chan *chan, const char *name, int which, void *address,
 	    struct uio_map *m);
 /*
- * Do as uio_map() with a map that every device has. Return -EPROTO if it is
+ * Map a map that every device has, as uio_map() does. Return -EPROTO if it is
  * missing.
  */
 int uio_map_required(struct vmbus_chan *chan, const char *name, int which, struct uio_map *m);

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-/* The lock of a channel on which several threads send. */
+/* This file implements the lock of a channel on which several threads send. */
 
 #include <sched.h>
 
 #include "internal.h"
 
 /*
- * The number of tries of a spinning thread before it yields to another thread,
- * which may hold the lock
+ * A spinning thread yields after this number of tries, because another thread
+ * that holds the lock may be waiting for the processor.
  */
 #define SPINS 1000u
 

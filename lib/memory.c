@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-/* Channels over memory, without a kernel driver */
+/* This file creates channels from memory, without a kernel driver. */
 
 #include <errno.h>
 #include <stdlib.h>

@@ -14,8 +14,8 @@
 #include "internal.h"
 
 /*
- * No struct of any version is larger. With a larger struct_size the program has
- * not set the member.
+ * No struct of any version is larger. If struct_size is larger, the program has
+ * not set it.
  */
 #define STRUCT_SIZE_MAX 4096u
 

@@ -3,7 +3,10 @@
 
 #include "internal.h"
 
-/* Do as rx_ring_peek(), or return why the channel has ended. */
+/*
+ * Look at the next packet as rx_ring_peek() does, or return why the channel has
+ * ended.
+ */
 static inline __attribute__((always_inline)) int peek(struct vmbus_chan *chan,
 						      struct rx_packet *pkt)
 {
@@ -32,8 +35,8 @@ static __attribute__((noinline)) int tell_of_room(struct vmbus_chan *chan, uint3
 }
 
 /*
- * Free the room of packets that the caller has completely received, even if the
- * channel ends. Return 0.
+ * Release the room of packets that the caller has completely received, even if
+ * the channel ends. Return 0.
  */
 static inline __attribute__((always_inline)) int consume(struct vmbus_chan *chan, uint32_t bytes,
 							 uint32_t packets)
@@ -45,7 +48,7 @@ static inline __attribute__((always_inline)) int consume(struct vmbus_chan *chan
 	return unlikely(pending) ? tell_of_room(chan, bytes, pending) : 0;
 }
 
-/* End the reception of a packet that was copied. */
+/* Finish the reception of a packet that was copied. */
 static inline __attribute__((always_inline)) int received(struct vmbus_chan *chan, uint32_t bytes)
 {
 	int err = channel_check(chan);
@@ -54,8 +57,9 @@ static inline __attribute__((always_inline)) int received(struct vmbus_chan *cha
 }
 
 /*
- * The barriers keep the compiler from joining neighbours in a vector register,
- * which takes longer than to store each.
+ * Set the members of @pkt. The barriers keep the compiler from joining
+ * neighbours in a vector register, which would take longer than separate
+ * stores.
  */
 static inline void packet_set(struct vmbus_packet *pkt, const struct rx_packet *p)
 {
@@ -84,7 +88,7 @@ static inline void view_set(struct vmbus_view *view, const struct rx_packet *p, 
 	view->reserved = 0;
 }
 
-/* End vmbus_recv() of a payload that is long or goes around the end. */
+/* Finish vmbus_recv() for a payload that is long or wraps around the end. */
 static __attribute__((noinline)) int receive_long(struct vmbus_chan *chan, uint32_t index,
 						  unsigned char *buf, uint32_t len, uint32_t bytes)
 {
@@ -150,8 +154,8 @@ int vmbus_skip(struct vmbus_chan *chan)
 }
 
 /*
- * Return the number of known bytes that lie in one piece. This does not count a
- * packet that reaches the very end of the ring.
+ * Return the number of known bytes that lie in one piece. A packet that reaches
+ * the very end of the ring does not count.
  */
 static inline uint32_t in_one_piece(const struct rx_ring *rx)
 {
@@ -161,9 +165,9 @@ static inline uint32_t in_one_piece(const struct rx_ring *rx)
 }
 
 /*
- * Return how many bytes a function that receives many packets takes at once, if
- * the first packet has @first: about a quarter of the ring. The host then gets
- * room while the caller handles the packets.
+ * Return how many bytes a function that receives many packets takes at once if
+ * the first packet has @first bytes. That is about a quarter of the ring, so
+ * that the host gets room while the caller handles the packets.
  */
 static inline uint32_t at_once(const struct rx_ring *rx, uint32_t first)
 {
@@ -171,8 +175,8 @@ static inline uint32_t at_once(const struct rx_ring *rx, uint32_t first)
 }
 
 /*
- * Read and check the descriptor at @at, where @left bytes are in one piece.
- * Return true if it belongs to a packet.
+ * Read and check the descriptor at @at, where @left bytes lie in one piece.
+ * Return true if the packet is good and lies within them.
  */
 static inline __attribute__((always_inline)) bool parse_next(const unsigned char *at, uint32_t left,
 							     struct rx_packet *p)
@@ -207,7 +211,7 @@ static __attribute__((noinline)) int peek_around(struct vmbus_chan *chan, struct
 		if (index + p.total > rx->size) {
 			/*
 			 * One bounce buffer is enough, because only one packet
-			 * goes around the end.
+			 * wraps around the end.
 			 */
 			rx_ring_copy(rx, index, rx->bounce, p.total);
 			packet = rx->bounce;
@@ -223,7 +227,7 @@ static __attribute__((noinline)) int peek_around(struct vmbus_chan *chan, struct
 	return settle(chan, n);
 }
 
-/* Do as vmbus_peek() with any count. */
+/* Do the work of vmbus_peek() with any count. */
 static __attribute__((noinline)) int peek_many(struct vmbus_chan *chan, struct vmbus_view *views,
 					       unsigned int count)
 {
@@ -363,7 +367,7 @@ int vmbus_recv_many(struct vmbus_chan *chan, struct vmbus_view *views, unsigned 
 	return n;
 }
 
-/* Read eight bytes at once. The host may write them meanwhile. */
+/* Read eight bytes only once, because the host may write them meanwhile. */
 static inline uint64_t read_once(const unsigned char *from)
 {
 	struct word {
@@ -378,8 +382,8 @@ _Static_assert(offsetof(struct vmbus_range, length) == 0 &&
 	       "a range is not as in a packet");
 
 /*
- * Two ranges in a vector register, each in the form that it has in a packet:
- * the offset in the upper half of the word, and the length in the lower one.
+ * Two ranges in a vector register. Each has the same form as in a packet: the
+ * offset is in the upper half of the word, and the length in the lower half.
  */
 typedef uint64_t two_ranges __attribute__((vector_size(16), aligned(1), may_alias));
 
@@ -396,8 +400,8 @@ int vmbus_xfer_ranges(const struct vmbus_view *view, size_t buffer_size, struct 
 	if (unlikely(view->type != VMBUS_PACKET_XFER_PAGES || len < 8))
 		return -EPROTO;
 	/*
-	 * A set's number, a flag and a reserved byte; then the count of ranges.
-	 * Check the copy.
+	 * The word has the set's number, a flag, a reserved byte and the count
+	 * of ranges. Check the copy.
 	 */
 	head = read_once(from);
 	count = head >> 32;
@@ -426,7 +430,10 @@ int vmbus_xfer_ranges(const struct vmbus_view *view, size_t buffer_size, struct 
 		two_ranges both = { 0, 0 };
 
 		for (; i < count; i += 2, from += sizeof(both)) {
-			/* Read them once: the host may write them meanwhile. */
+			/*
+			 * Read both only once, because the host may write them
+			 * meanwhile.
+			 */
 			two_ranges two = *(const volatile two_ranges *)(const void *)from;
 
 			memcpy(&ranges[i], &two, sizeof(two));

@@ -17,7 +17,7 @@ void ring_reset(void *ring)
 int tx_ring_attach_at(struct tx_ring *tx, void *ring, size_t size, size_t header_size,
 		      uint32_t write)
 {
-	/* a full ring must not look empty */
+	/* A full ring must not look empty. */
 	uint32_t max = size - header_size - RING_TRAILER - 8;
 
 	*tx = (struct tx_ring){
@@ -147,8 +147,8 @@ void tx_ring_request(struct tx_ring *tx, uint32_t need)
 	tx->pending = need;
 	WRITE_ONCE(tx->shared->pending_send_sz, need);
 	/*
-	 * The host sees the request, or the library sees the room that the host
-	 * made.
+	 * Either the host sees the request, or the library sees the room that
+	 * the host has made.
 	 */
 	if (need)
 		smp_mb();
@@ -158,7 +158,7 @@ void rx_ring_copy_around(const struct rx_ring *rx, uint32_t index, void *to, uin
 {
 	uint32_t first;
 
-	/* A program may have no buffer for a packet without payload. */
+	/* A program may have no buffer for an empty payload. */
 	if (!len)
 		return;
 	if (index >= rx->size)
@@ -180,7 +180,7 @@ bool rx_ring_made_room(struct rx_ring *rx, uint32_t bytes, uint32_t pending)
 	int64_t room;
 
 	if (!index_ok(write, rx->size))
-		return false;	/* the next look at the ring reports it */
+		return false;	/* The next look at the ring reports it. */
 	room = rx->size - bytes_used(rx->read, write, rx->size);
 	/*
 	 * The host needs a signal only if its packet did not fit before this
@@ -201,8 +201,8 @@ void rx_ring_unmask(struct rx_ring *rx)
 {
 	WRITE_ONCE(rx->shared->interrupt_mask, 0);
 	/*
-	 * The host sees the cleared mask, or the library sees the packet for
-	 * which the host did not interrupt.
+	 * Either the host sees the cleared mask, or the library sees the packet
+	 * for which the host did not interrupt.
 	 */
 	smp_mb();
 }

@@ -14,7 +14,8 @@
 
 /*
  * The header of a ring that host and guest share. Indices are offsets into the
- * data, which follows after one page of the system. The producer writes
+ * data, which begins one page of the system after the start of the header, or
+ * header_size bytes after it in a channel from memory. The producer writes
  * write_index and pending_send_sz; the consumer writes read_index and
  * interrupt_mask.
  */
@@ -30,8 +31,8 @@ struct ring_header {
 #define RING_FEATURE_PENDING_SEND_SZ 0x1u
 
 /*
- * A packet starts with two of these words and ends with one more, which its
- * length does not count.
+ * A packet begins with two of these words and ends with one more. The length of
+ * the packet does not include the last one.
  */
 typedef _Atomic uint64_t ring_word;
 
@@ -67,7 +68,7 @@ struct tx_ring {
 	uint32_t reserved;	/* the bytes of an open reservation, during which room is 0 */
 	uint32_t room_then;	/* the known free bytes during a reservation */
 	uint64_t wrong;		/* PACKET_WRONG, or 0 if the program may send any packet */
-	unsigned char *bounce;	/* holds a reservation that would go around the end; or NULL */
+	unsigned char *bounce;	/* holds a reservation that would wrap around the end; or NULL */
 	counter full;
 };
 
@@ -78,7 +79,7 @@ struct rx_ring {
 	uint32_t read;		/* our own index; the shared one is never read back */
 	uint32_t avail;		/* the bytes that are known to be there; there may be more */
 	uint32_t released;	/* packets of the last vmbus_peek() that were released */
-	unsigned char *bounce;	/* holds a packet that goes around the end */
+	unsigned char *bounce;	/* holds a packet that wraps around the end */
 	counter packets, bytes, releases, signals;
 	counter errors;
 };
@@ -91,8 +92,8 @@ struct rx_packet {
 	uint64_t word;		/* transaction_id is the second word of the descriptor */
 	uint64_t transaction_id;
 	uint32_t header;	/* bytes up to the payload, 16 or more */
-	uint32_t total;		/* bytes without trailer, header or more */
-	uint32_t advance;	/* bytes to the next packet, also when the descriptor is wrong */
+	uint32_t total;		/* bytes without the trailer; at least header */
+	uint32_t advance;	/* bytes to the next packet, even if the descriptor is wrong */
 };
 
 static inline bool index_ok(uint32_t index, uint32_t size)
@@ -134,10 +135,10 @@ int rx_ring_attach_at(struct rx_ring *rx, void *ring, size_t size, size_t header
 
 /*
  * A host ends a channel on which it finds a packet of a type other than 6, 7,
- * 9, 10 and 11, or with a flag above 1. For a good packet these bits are 0 in
- * the first word of its descriptor less 6; packets of type 9 have their own
- * code. A type below 6 borrows from the lengths, and the result is wrong in any
- * case.
+ * 9, 10 and 11, or with a flag above 1. For a good packet these bits are 0
+ * after 6 is subtracted from the first word of the descriptor; packets of type
+ * 9 have their own code. A type below 6 borrows from the lengths, and the
+ * result is wrong in any case.
  */
 #define PACKET_WRONG 0xfffe00000000fffaull
 
@@ -168,7 +169,10 @@ static inline uint32_t tx_ring_need(uint32_t len)
  */
 int tx_ring_look(struct tx_ring *tx);
 
-/* Do as tx_ring_put(), around the end of the ring. */
+/*
+ * Write a packet that wraps around the end of the ring. The caller accounts for
+ * the packet.
+ */
 void tx_ring_put_around(struct tx_ring *tx, uint64_t word, uint64_t transaction_id,
 			const void *payload, uint32_t len);
 
@@ -197,7 +201,7 @@ static inline __attribute__((always_inline)) void tx_ring_lay(unsigned char *p, 
 }
 
 /*
- * Return the free bytes that are in one piece. A packet fits if it needs less.
+ * Return the free bytes that lie in one piece. A packet fits if it needs fewer.
  */
 static inline uint32_t tx_ring_piece(const struct tx_ring *tx)
 {
@@ -237,8 +241,8 @@ uint32_t tx_ring_begin(struct tx_ring *tx, uint64_t word, uint64_t transaction_i
 void tx_ring_append(struct tx_ring *tx, const void *from, uint32_t len);
 void tx_ring_end(struct tx_ring *tx, uint32_t start, uint32_t len);
 /*
- * Ask the host to interrupt when more than @need bytes are free. 0 withdraws
- * the request. The caller looks again afterwards.
+ * Ask the host to interrupt when more than @need bytes are free; 0 withdraws
+ * the request. The caller must look again afterwards.
  */
 void tx_ring_request(struct tx_ring *tx, uint32_t need);
 
@@ -255,15 +259,16 @@ static inline bool tx_ring_publish(struct tx_ring *tx)
 	tx->published = write;
 	smp_store_release(&shared->write_index, write);
 	/*
-	 * The host sees the packets before it sleeps, or the library sees that
-	 * the host has read everything. This barrier also orders the mask.
+	 * Either the host sees the packets before it sleeps, or the library
+	 * sees that the host has read everything. This barrier also orders the
+	 * mask.
 	 */
 	smp_mb();
 	mask = READ_ONCE(shared->interrupt_mask);
 	/*
-	 * This index is in the cache line of the mask, so it costs nothing to
-	 * read the room. After an impossible index the library knows of no free
-	 * room except a reservation, so that the next packet reads the index
+	 * This index shares a cache line with the mask, so it costs nothing to
+	 * update the room. After an impossible index the library knows of no
+	 * free room except a reservation. The next packet then reads the index
 	 * again and reports the fault.
 	 */
 	read = smp_load_acquire(&shared->read_index);
@@ -282,13 +287,13 @@ static inline bool tx_ring_publish(struct tx_ring *tx)
 static inline int rx_ring_look(struct rx_ring *rx)
 {
 	/*
-	 * Acquire: the packets of the host are there before the library reads
+	 * Acquire: the host has written the packets before the library reads
 	 * them.
 	 */
 	uint32_t write = smp_load_acquire(&rx->shared->write_index);
 	uint32_t avail = bytes_used(rx->read, write, rx->size);
 
-	/* The host may not take back what it has shown. */
+	/* The host must not withdraw what it has published. */
 	if (unlikely(!index_ok(write, rx->size) || avail < rx->avail))
 		return -EIO;
 	rx->avail = avail;
@@ -296,9 +301,9 @@ static inline int rx_ring_look(struct rx_ring *rx)
 }
 
 /*
- * Check the descriptor of a packet. The ring has @left bytes of it, 24 or more.
- * @word and @transaction_id are copies of its two words. Return 0, or -EPROTO:
- * then only @pkt->advance is set.
+ * Check the descriptor of a packet. The ring holds @left bytes from there on,
+ * at least 24. @word and @transaction_id are copies of the two words of the
+ * descriptor. Return 0, or -EPROTO. After -EPROTO only @pkt->advance is valid.
  */
 static inline __attribute__((always_inline)) int rx_ring_check(uint64_t word,
 		uint64_t transaction_id, uint32_t left, struct rx_packet *pkt)
@@ -318,9 +323,9 @@ static inline __attribute__((always_inline)) int rx_ring_check(uint64_t word,
 }
 
 /*
- * Read and check the descriptor at @index, where @left bytes are. Return as
- * rx_ring_check(). An atomic load reads each word, so that the compiler cannot
- * read it again after the checks.
+ * Read and check the descriptor at @index, where @left bytes are. Return what
+ * rx_ring_check() returns. An atomic load reads each word, so that the compiler
+ * cannot read it again after the checks.
  */
 static inline __attribute__((always_inline)) int rx_ring_parse(const struct rx_ring *rx,
 		uint32_t index, uint32_t left, struct rx_packet *pkt)
@@ -338,8 +343,8 @@ static inline __attribute__((always_inline)) int rx_ring_parse(const struct rx_r
 
 /*
  * Look at the next packet. Return 0, -EAGAIN, -EIO, or -EPROTO (only
- * @pkt->advance is set). The function reads the host's index only if it knows
- * of no packet.
+ * @pkt->advance is valid). The function reads the host's index only if it knows
+ * of no good packet.
  */
 static inline __attribute__((always_inline)) int rx_ring_peek(struct rx_ring *rx,
 							      struct rx_packet *pkt)
@@ -361,12 +366,12 @@ static inline __attribute__((always_inline)) int rx_ring_peek(struct rx_ring *rx
 	}
 }
 
-/* Do as rx_ring_copy(), around the end. */
+/* Do the work of rx_ring_copy() for bytes that wrap around the end. */
 void rx_ring_copy_around(const struct rx_ring *rx, uint32_t index, void *to, uint32_t len);
 
 /*
- * Copy @len bytes from @index on, around the end. @index may be past the end by
- * less than a ring.
+ * Copy @len bytes from @index on, and wrap around the end. @index may be past
+ * the end by less than the size of the ring.
  */
 static inline __attribute__((always_inline)) void rx_ring_copy(const struct rx_ring *rx,
 		uint32_t index, void *to, uint32_t len)
@@ -390,9 +395,9 @@ static inline void rx_ring_consume(struct rx_ring *rx, uint32_t bytes, uint32_t 
 }
 
 /*
- * Give the room of the consumed packets to the host. Return 0 if the host does
- * not wait for room. Otherwise return the host's pending_send_sz, and the
- * caller asks rx_ring_made_room() whether to signal the host.
+ * Release the room of the consumed packets to the host. Return 0 if the host
+ * does not wait for room. Otherwise return the host's pending_send_sz; the
+ * caller then asks rx_ring_made_room() whether to signal the host.
  */
 static inline __attribute__((always_inline)) uint32_t rx_ring_release(struct rx_ring *rx)
 {
@@ -408,8 +413,8 @@ static inline __attribute__((always_inline)) uint32_t rx_ring_release(struct rx_
 	if (unlikely(!(READ_ONCE(shared->feature_bits) & RING_FEATURE_PENDING_SEND_SZ)))
 		return 0;
 	/*
-	 * The host sees the room when it looks again, or the library sees the
-	 * request for room.
+	 * Either the host sees the room when it looks again, or the library
+	 * sees the request for room.
 	 */
 	smp_mb();
 	return READ_ONCE(shared->pending_send_sz);
@@ -420,8 +425,8 @@ bool rx_ring_made_room(struct rx_ring *rx, uint32_t bytes, uint32_t pending);
 
 void rx_ring_mask(struct rx_ring *rx);
 /*
- * The caller looks again afterwards: the host interrupts only if the ring was
- * empty.
+ * Clear the interrupt mask. The caller must look at the ring again afterwards,
+ * because the host interrupts only if the ring was empty.
  */
 void rx_ring_unmask(struct rx_ring *rx);
 

@@ -6,16 +6,16 @@
  * The host has one number per ring, pending_send_sz, and interrupts when its
  * reading makes the free bytes exceed that number. Waiting threads need
  * different amounts. So the library asks the host for the smallest amount that
- * is not there yet. The thread that gets the interrupt lets all waiting threads
- * look again, and those that must go on waiting ask again.
+ * is not there yet. The thread that takes the interrupt lets all waiting
+ * threads look again, and those that must go on waiting ask again.
  */
 
 #include "internal.h"
 
 /*
- * The requests for room that this thread was refused, on channels with several
- * producers. A thread that uses more channels than there are entries may wake
- * once without need.
+ * The packets of this thread for which there was no room, on channels with
+ * several producers. A thread that uses more channels than there are entries
+ * may wake once without need.
  */
 #define REFUSALS 16u
 
@@ -29,8 +29,8 @@ static _Thread_local struct {
 } refusals;
 
 /*
- * Return the sum of the bytes that were ever queued and of those that are known
- * to be free. The sum grows only when the host makes room.
+ * Return the sum of the bytes that were ever queued and the bytes that are
+ * known to be free. The sum grows only when the host makes room.
  */
 static uint64_t room_position(const struct vmbus_chan *chan)
 {
@@ -39,7 +39,7 @@ static uint64_t room_position(const struct vmbus_chan *chan)
 	return READ_ONCE(tx->bytes) + (tx->reserved ? tx->room_then : tx->room);
 }
 
-/* Return the entry of @chan, or NULL. */
+/* Return this thread's entry for @chan, or NULL. */
 static struct refusal *find_refusal(const struct vmbus_chan *chan)
 {
 	for (unsigned int i = 0; i < REFUSALS; i++)
@@ -124,8 +124,8 @@ void room_wait_begin(struct vmbus_chan *chan, struct room_waiter *waiter)
 		.woken = true,
 	};
 	/*
-	 * One sender at a time may be one thread that sends and another that
-	 * waits.
+	 * Without several producers one thread may send while another one
+	 * waits, so the refusal is in the channel.
 	 */
 	if (chan->producers) {
 		refusal = find_refusal(chan);
@@ -149,8 +149,8 @@ void room_wait_end(struct vmbus_chan *chan, struct room_waiter *waiter, bool fou
 	struct room_waiter **at;
 
 	/*
-	 * If the request below is withdrawn, the thread sends without a call of
-	 * room_found().
+	 * If the request below withdraws the request of this thread, the thread
+	 * sends without a call of room_found().
 	 */
 	if (refusal)
 		refusal->need = 0;

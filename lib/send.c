@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-/* Sending packets. */
+/* This file sends packets. */
 
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +11,7 @@ _Static_assert(VMBUS_PACKET_INBAND == 6 && VMBUS_PACKET_XFER_PAGES == 7 &&
 	       VMBUS_PACKET_COMPLETION == 11 && VMBUS_PACKET_COMPLETION_REQUESTED == 1,
 	       "PACKET_WRONG has other values");
 
-/* Whether the channel refuses packets of this kind */
+/* Whether the channel refuses packets of this type or with these flags. */
 static inline bool wrong_kind(const struct vmbus_chan *chan, uint16_t type, uint16_t flags)
 {
 	return tx_ring_wrong(&chan->tx, tx_ring_word(type, flags, 0, 0));
@@ -23,11 +23,12 @@ static inline bool wrong_flags(const struct tx_ring *tx, uint16_t flags)
 }
 
 /*
- * Do as vmbus_flush(); the caller has the lock. If @signal is not NULL, set it
- * instead of signalling the host. A function that publishes a batch in parts
- * signals at its end for all parts. A signal from here, and then one for an
- * earlier part, would be two signals with no publication between them. The host
- * counts the second one against the guest.
+ * Publish the packets, and signal the host if it needs a signal. The caller
+ * holds the lock. If @signal is not NULL, set it instead of signalling the
+ * host: a function that publishes a batch in parts signals once at its end, for
+ * all parts. If this function signalled as well, there could be two signals
+ * with no publication between them, and the host counts the second one against
+ * the guest.
  */
 static int flush_locked(struct vmbus_chan *chan, bool *signal)
 {
@@ -40,8 +41,8 @@ static int flush_locked(struct vmbus_chan *chan, bool *signal)
 }
 
 /*
- * Do as reserve(), if the known room does not suffice or a thread has asked for
- * room.
+ * Do the work of reserve() if the known room does not suffice or a thread has
+ * asked for room.
  */
 static __attribute__((noinline)) int reserve_slowly(struct vmbus_chan *chan, uint32_t need,
 						    bool *signal)
@@ -53,7 +54,7 @@ static __attribute__((noinline)) int reserve_slowly(struct vmbus_chan *chan, uin
 		return -EBUSY;
 	room = tx_ring_look(tx);
 	if (room >= 0 && (uint32_t)room <= need && !chan->poll_mode) {
-		/* The host can only make room by reading published packets. */
+		/* The host can make room only by reading published packets. */
 		err = flush_locked(chan, signal);
 		if (err)
 			return err;
@@ -72,8 +73,8 @@ static __attribute__((noinline)) int reserve_slowly(struct vmbus_chan *chan, uin
 }
 
 /*
- * Make sure that @need bytes fit. Return 0 or the reason why the packet cannot
- * be queued. @signal is that of flush_locked().
+ * Make sure that @need bytes fit. Return 0, or the error for a packet that
+ * cannot be queued. @signal is passed to flush_locked().
  */
 static inline int reserve(struct vmbus_chan *chan, uint32_t need, bool *signal)
 {
@@ -103,8 +104,8 @@ static __attribute__((noinline)) int queue_one(struct vmbus_chan *chan, uint16_t
 
 /*
  * Write a packet and return true if the program may send it, its payload has at
- * most @max bytes, and it fits in one piece into the known room. With
- * COPY_INLINE_MAX this calls no other function.
+ * most @max bytes, and it fits in one piece into the known room. If @max is
+ * COPY_INLINE_MAX, this calls no other function.
  */
 static inline __attribute__((always_inline)) bool put_whole(struct vmbus_chan *chan, uint16_t type,
 		uint16_t flags, uint64_t transaction_id, const void *payload, size_t len,
@@ -129,13 +130,13 @@ static inline __attribute__((always_inline)) bool put_whole(struct vmbus_chan *c
 	return true;
 }
 
-/* Whether the channel is open and needs no lock */
+/* Whether the channel is open and needs no lock. */
 static inline bool is_simple(const struct vmbus_chan *chan)
 {
 	return likely(!(channel_ended(chan) | chan->producers));
 }
 
-/* Do as vmbus_queue(), with any packet on any channel. */
+/* Do the work of vmbus_queue() for any packet on any channel. */
 static __attribute__((noinline)) int queue_any(struct vmbus_chan *chan, uint16_t type,
 					       uint16_t flags, uint64_t transaction_id,
 					       const void *payload, size_t len)
@@ -153,7 +154,7 @@ static __attribute__((noinline)) int queue_any(struct vmbus_chan *chan, uint16_t
 int vmbus_queue(struct vmbus_chan *chan, uint16_t type, uint16_t flags, uint64_t transaction_id,
 		const void *payload, size_t len)
 {
-	/* This path calls no other function, and so needs no stack. */
+	/* This path calls no other function, so it needs no stack. */
 	if (is_simple(chan) && likely(put_whole(chan, type, flags, transaction_id, payload, len,
 						 COPY_INLINE_MAX)))
 		return settle(chan, 0);
@@ -165,7 +166,9 @@ static uint64_t range_pages(const struct vmbus_gpa_buffer *range)
 	return ((uint64_t)range->offset + range->length + HV_PAGE_SIZE - 1) / HV_PAGE_SIZE;
 }
 
-/* Return the bytes that the ranges take in the ring, or -EINVAL, -EMSGSIZE. */
+/*
+ * Return the bytes that the ranges need in the ring, or -EINVAL or -EMSGSIZE.
+ */
 static int64_t ranges_length(const struct vmbus_chan *chan, const struct vmbus_gpa_buffer *ranges,
 			     unsigned int count)
 {
@@ -184,8 +187,8 @@ static int64_t ranges_length(const struct vmbus_chan *chan, const struct vmbus_g
 }
 
 /*
- * The beginning of a range in the ring is a copy of that of struct
- * vmbus_gpa_buffer.
+ * Return the first word of a range in the ring, which is a copy of the
+ * beginning of struct vmbus_gpa_buffer.
  */
 static inline uint64_t range_word(const struct vmbus_gpa_buffer *range)
 {
@@ -198,9 +201,9 @@ static inline uint64_t range_word(const struct vmbus_gpa_buffer *range)
 }
 
 /*
- * Write a range of several pages at @p. Return the bytes that it needs beyond
- * those of a range of one page, which are fewer than @left, or 0 if it does not
- * fit.
+ * Write a range of several pages at @p. Return how many bytes more than a range
+ * of one page it needs, which is less than @left. Return 0 if it does not fit
+ * or its offset is wrong.
  */
 static __attribute__((noinline)) uint32_t put_pages(unsigned char *p, uint32_t left,
 						    const struct vmbus_gpa_buffer *range)
@@ -218,7 +221,7 @@ static __attribute__((noinline)) uint32_t put_pages(unsigned char *p, uint32_t l
  * Write a packet and return true if it fits in one piece into the known room.
  * The function reads each range once and writes it as soon as it is checked,
  * because the host does not look there until the write index moves. If it
- * returns false, the caller finds the reason.
+ * returns false, the caller determines the reason.
  */
 static __attribute__((noinline)) bool put_gpa(struct tx_ring *tx, uint16_t flags,
 		uint64_t transaction_id, const struct vmbus_gpa_buffer *ranges, unsigned int count,
@@ -276,7 +279,9 @@ static __attribute__((noinline)) bool put_gpa(struct tx_ring *tx, uint16_t flags
 	return true;
 }
 
-/* Write a packet, for which there is room, around the end of the ring. */
+/*
+ * Write a packet that wraps around the end of the ring. There is room for it.
+ */
 static void put_gpa_around(struct tx_ring *tx, uint64_t word, uint64_t transaction_id,
 			   const struct vmbus_gpa_buffer *ranges, unsigned int count,
 			   const void *payload, uint32_t len)
@@ -383,7 +388,10 @@ static inline unsigned int lay_many(struct tx_ring *tx, const struct vmbus_tx_pa
 	return n;
 }
 
-/* Do as lay_many() with packets of one kind. */
+/*
+ * Write the first payloads as lay_many() does, as packets of one type, with
+ * consecutive transaction ids.
+ */
 static inline unsigned int lay_payloads(struct tx_ring *tx, uint16_t type, uint16_t flags,
 				     uint64_t transaction_id, const struct iovec *payloads,
 				     unsigned int count, uint32_t limit)
@@ -419,8 +427,8 @@ static int queue_message(struct vmbus_chan *chan, const struct vmbus_tx_packet *
 	if (m->reserved)
 		return -EINVAL;
 	/*
-	 * A channel that may send any packet sends one of this type without
-	 * ranges, as lay_many() does.
+	 * A channel that may send any packet also sends a packet of this type
+	 * without ranges, as lay_many() does.
 	 */
 	if (m->type != VMBUS_PACKET_GPA_DIRECT || (!m->range_count && !chan->tx.wrong))
 		return m->range_count ? -EINVAL :
@@ -431,16 +439,16 @@ static int queue_message(struct vmbus_chan *chan, const struct vmbus_tx_packet *
 }
 
 /*
- * Return the limit at which a function publishes: a quarter of the ring, so
- * that the host receives the first packets while the function writes the
- * others. @signal is NULL in functions that do not publish.
+ * Return how many bytes a function writes before it publishes: a quarter of the
+ * ring, so that the host receives the first packets while the function writes
+ * the others. @signal is NULL in functions that do not publish.
  */
 static inline uint32_t quarter(const struct tx_ring *tx, const bool *signal)
 {
 	return signal ? tx->size / 4 : UINT32_MAX;
 }
 
-/* Publish if about a quarter of the ring is not published yet. */
+/* Publish if at least an eighth of the ring is not published yet. */
 static inline void publish_part(struct tx_ring *tx, bool *signal)
 {
 	if (signal && bytes_used(tx->published, tx->write, tx->size) >= tx->size / 8)
@@ -464,7 +472,7 @@ queue_many(struct vmbus_chan *chan, const struct vmbus_tx_packet *messages, unsi
 			break;
 		publish_part(&chan->tx, signal);
 		/*
-		 * This message has ranges, goes around the end, begins another
+		 * This message has ranges, wraps around the end, begins another
 		 * quarter, or needs another look at the room.
 		 */
 		m = &messages[done];
@@ -492,7 +500,7 @@ queue_payloads(struct vmbus_chan *chan, uint16_t type, uint16_t flags, uint64_t 
 			break;
 		publish_part(&chan->tx, signal);
 		/*
-		 * This packet goes around the end, begins another quarter, or
+		 * This packet wraps around the end, begins another quarter, or
 		 * needs another look at the room.
 		 */
 		err = queue_one(chan, type, flags, transaction_id + done, payloads[done].iov_base,
@@ -600,7 +608,7 @@ int vmbus_send_payloads(struct vmbus_chan *chan, uint16_t type, uint16_t flags,
 	return err ? err : result;
 }
 
-/* Return the bytes of all pieces, or -EINVAL, -EMSGSIZE. */
+/* Return the bytes of all pieces, or -EINVAL or -EMSGSIZE. */
 static int64_t length(const struct vmbus_chan *chan, const struct iovec *iov, int iovcnt)
 {
 	uint32_t len = 0;
@@ -658,7 +666,7 @@ int vmbus_queue_gpa(struct vmbus_chan *chan, uint16_t flags, uint64_t transactio
 	return settle(chan, err);
 }
 
-/* Do as vmbus_send(), with any packet on any channel. */
+/* Do the work of vmbus_send() for any packet on any channel. */
 static __attribute__((noinline)) int send_any(struct vmbus_chan *chan, uint16_t type,
 					      uint16_t flags,
 					      uint64_t transaction_id, const void *payload,
@@ -679,7 +687,7 @@ static __attribute__((noinline)) int send_any(struct vmbus_chan *chan, uint16_t 
 	return signal ? vmbus_signal(chan) : settle(chan, err);
 }
 
-/* Do as vmbus_send() with a lock that spins. */
+/* Do the work of vmbus_send() on a channel whose lock spins. */
 static __attribute__((noinline)) int send_spinning(struct vmbus_chan *chan, uint16_t type,
 						   uint16_t flags, uint64_t transaction_id,
 						   const void *payload, size_t len)
@@ -687,7 +695,8 @@ static __attribute__((noinline)) int send_spinning(struct vmbus_chan *chan, uint
 	bool signal;
 
 	/*
-	 * As in vmbus_send(), only the last statement calls another function.
+	 * As in vmbus_send(), a call of another function can only be the last
+	 * step.
 	 */
 	if (unlikely(channel_ended(chan) || chan->producers != VMBUS_PRODUCERS_SPIN ||
 		     len > COPY_INLINE_MAX || !send_trylock(chan, this_thread())))
@@ -780,7 +789,7 @@ err_lock:
 
 /*
  * Whether the caller may end a reservation. With several producers only the
- * thread that made it may do so, and that thread has the lock.
+ * thread that made it may do so, and that thread holds the lock.
  */
 static inline bool has_reservation(const struct vmbus_chan *chan)
 {
@@ -892,7 +901,10 @@ void vmbus_cancel(struct vmbus_chan *chan)
 	send_unlock(chan);
 }
 
-/* Do as vmbus_publish(). */
+/*
+ * Publish the packets. Return 1 if the host needs a signal, 0 if not, or why
+ * the channel has ended.
+ */
 static inline int publish(struct vmbus_chan *chan)
 {
 	int err = channel_ended(chan);

@@ -10,9 +10,9 @@
 /*
  * Return why a channel has ended if a system call on it failed with @error. UIO
  * returns EIO after the device has gone; the other errors come from sockets.
- * The function does not return a number that has a meaning in the library,
- * because the channel returns the result for ever: with EAGAIN the ring would
- * look empty.
+ * The function returns no number that has another meaning in the library,
+ * because every later call on the channel returns it: with -EAGAIN the ring
+ * would look empty.
  */
 static int meaning_of(int error)
 {
@@ -39,7 +39,7 @@ static int write_signal(struct vmbus_chan *chan)
 	return errno == EINVAL && !chan->fd_is_socket ? -ENODEV : meaning_of(errno);
 }
 
-/* Signal with the program's function, or with the descriptor. */
+/* Signal with the program's function, or through the descriptor. */
 static int signal_slowly(struct vmbus_chan *chan)
 {
 	int err = 0;
@@ -71,7 +71,7 @@ int vmbus_signal(struct vmbus_chan *chan)
 	if (!chan->monitor_word)
 		return signal_slowly(chan);
 	/*
-	 * The publication has ordered the packets before this bit, and the
+	 * The publication has ordered the packets before the first bit. The
 	 * second bit comes after the first.
 	 */
 	set_bits(chan->event_word, chan->event_bit);

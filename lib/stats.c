@@ -52,7 +52,9 @@ int vmbus_tx_used(struct vmbus_chan *chan)
 	if (err)
 		return err;
 	send_lock(chan);
-	/* The caller uses only the number, so the load orders nothing. */
+	/*
+	 * The caller uses nothing but the number, so the load orders nothing.
+	 */
 	read = READ_ONCE(tx->shared->read_index);
 	if (index_ok(read, tx->size))
 		used = bytes_used(read, tx->published, tx->size);
@@ -152,7 +154,7 @@ int vmbus_chan_dump(struct vmbus_chan *chan, FILE *stream, unsigned int packets)
 		" batches, %" PRIu64 " signals, %" PRIu64 " errors, %" PRIu64 " interrupts\n",
 		s.rx_packets, s.rx_bytes, s.rx_releases, s.rx_signals, s.rx_errors, s.interrupts);
 	if (!dead) {
-		/* Read the ring to the host as the host reads it. */
+		/* Read the ring to the host as the host would read it. */
 		const struct rx_ring sent = { .data = chan->tx.data, .size = chan->tx.size };
 
 		send_lock(chan);

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-/* Sub-channels of a device: find them, wait for them, open one. */
+/*
+ * This file finds the sub-channels of a device, waits for them, and opens them.
+ */
 
 #include <dirent.h>
 #include <errno.h>
@@ -14,8 +16,8 @@
 #include "internal.h"
 
 /*
- * The kernel announces no new directory in sysfs, so vmbus_subchannels_wait()
- * looks so often.
+ * The kernel does not announce a new directory in sysfs, so
+ * vmbus_subchannels_wait() looks at this interval.
  */
 #define LOOK_EVERY_MS 5
 
@@ -55,7 +57,7 @@ static int read_subchannel(const char *folder, const char *name, struct vmbus_su
 	if (asprintf(&path, "%s/%s", folder, name) < 0)
 		return fail(-ENOMEM, "out of memory");
 	err = read_attribute_u64(path, "subchannel_id", &index);
-	/* Reading the file fails so when the channel goes away meanwhile. */
+	/* The read fails like this if the channel goes away meanwhile. */
 	if (err == -ENOENT || err == -ENODEV)
 		err = index = 0;
 	else if (err)
@@ -143,8 +145,8 @@ int vmbus_subchannels_wait(const struct vmbus_chan *primary, unsigned int count,
 }
 
 /*
- * Return 0 if the directory in sysfs of a channel is that of a sub-channel, or
- * -errno with a text.
+ * Return 0 if @folder, the directory of a channel in sysfs, belongs to a
+ * sub-channel, or -errno with a text.
  */
 static int check_is_subchannel(const struct vmbus_device *dev, const char *folder, uint32_t relid)
 {
@@ -202,8 +204,8 @@ static int open_in_folder(const struct vmbus_device *dev, const char *folder, ui
 	if (err)
 		return err;
 	/*
-	 * The channel needs its own descriptor: readers of one descriptor take
-	 * each other's interrupts.
+	 * The channel needs its own descriptor, because readers of one
+	 * descriptor take each other's interrupts.
 	 */
 	err = uio_open(dev, &chan);
 	if (err)

@@ -28,7 +28,7 @@ int uio_error(const struct vmbus_device *dev, int err)
 int uio_map_file(struct vmbus_chan *chan, int which, void *address, int fd, size_t size,
 		 off_t offset)
 {
-	/* A kernel before 4.17 takes the address as a hint only. */
+	/* A kernel before 4.17 treats the address only as a hint. */
 	int fixed = address ? MAP_FIXED_NOREPLACE : 0;
 	void *addr = mmap(address, size, PROT_READ | PROT_WRITE, MAP_SHARED | fixed, fd, offset);
 	int err;
@@ -64,7 +64,10 @@ static int read_map(const char *folder, unsigned int number, struct uio_map *map
 	return err;
 }
 
-/* A name that ends with a colon matches every name that begins with it. */
+/*
+ * Whether the map has this name. A name that ends with a colon matches every
+ * name that begins with it.
+ */
 static bool is_named(const struct uio_map *m, const char *name)
 {
 	size_t len = strlen(name);
@@ -125,8 +128,8 @@ int uio_map(struct vmbus_chan *chan, const char *name, int which, void *address,
 }
 
 /*
- * Check that the file belongs to the device, because the kernel uses numbers
- * again.
+ * Check that the file belongs to the device, because the kernel reuses the
+ * numbers.
  */
 static int check_uio(struct vmbus_chan *chan)
 {
@@ -159,8 +162,8 @@ int uio_map_required(struct vmbus_chan *chan, const char *name, int which, struc
 }
 
 /*
- * Do as uio_map_required(), for a page that the guest shares with the
- * hypervisor.
+ * Map a page that the guest shares with the hypervisor, as uio_map_required()
+ * does.
  */
 static int map_page(struct vmbus_chan *chan, const char *name, int which, void **address)
 {

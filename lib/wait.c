@@ -10,7 +10,7 @@
 
 /*
  * The interval at which a thread that waits to send looks at the ring while it
- * leaves the interrupt to a thread that polls
+ * leaves the interrupt to a thread that polls.
  */
 #define POLLER_MS 100
 
@@ -104,8 +104,8 @@ int vmbus_ack(struct vmbus_chan *chan)
 	if (chan->fd < 0)
 		return -EOPNOTSUPP;
 	/*
-	 * Take the interrupt first, because it announces a rescind. An
-	 * interrupt that arrives in between only comes early.
+	 * Take the interrupt first, because it may announce a rescind. An
+	 * interrupt that arrives before the mask is set only comes early.
 	 */
 	pthread_mutex_lock(&chan->wait_lock);
 	err = channel_check(chan);
@@ -132,7 +132,7 @@ int vmbus_fd(const struct vmbus_chan *chan)
 void wake_waiters(struct vmbus_chan *chan)
 {
 	/*
-	 * A thread that is about to sleep first counts itself and then reads
+	 * A thread that is about to sleep counts itself first, and then reads
 	 * the turns.
 	 */
 	chan->wait_turns++;
@@ -145,7 +145,7 @@ void wake_waiters(struct vmbus_chan *chan)
 	pthread_mutex_unlock(&chan->wait_lock);
 }
 
-/* Sleep in poll() until an interrupt, or wake_waiters(). */
+/* Sleep in poll() until an interrupt arrives or wake_waiters() is called. */
 static int sleep_for_interrupt(struct vmbus_chan *chan, int wake_fd, int64_t deadline)
 {
 	struct pollfd p[2] = {
@@ -165,8 +165,8 @@ static int sleep_for_interrupt(struct vmbus_chan *chan, int wake_fd, int64_t dea
 	if (!p[0].revents)
 		return 0;
 	/*
-	 * The thread that polls vmbus_fd() would sleep on if its interrupt were
-	 * taken.
+	 * If this thread took the interrupt of the thread that polls
+	 * vmbus_fd(), that thread would go on sleeping.
 	 */
 	pthread_mutex_lock(&chan->wait_lock);
 	chan->interrupt_left = chan->poller;
@@ -176,12 +176,14 @@ static int sleep_for_interrupt(struct vmbus_chan *chan, int wake_fd, int64_t dea
 		return err;
 	/*
 	 * Another thread took the interrupt. But an error condition stays, and
-	 * poll() would return for ever.
+	 * poll() would always return at once.
 	 */
 	return p[0].revents & (POLLERR | POLLHUP | POLLNVAL) ? channel_dead(chan, -ENODEV) : 0;
 }
 
-/* Sleep until another thread has slept, or has called vmbus_ack(). */
+/*
+ * Sleep until another thread has slept in poll() or has called wake_waiters().
+ */
 static int sleep_for_turn(struct vmbus_chan *chan, int64_t deadline)
 {
 	struct timespec until = { deadline / 1000, deadline % 1000 * 1000000 };
@@ -191,8 +193,8 @@ static int sleep_for_turn(struct vmbus_chan *chan, int64_t deadline)
 }
 
 /*
- * Whether the descriptor has a condition that no read removes, which is a
- * rescind
+ * Whether the descriptor has an error condition, which no read clears. It means
+ * a rescind.
  */
 static bool has_hung_up(const struct vmbus_chan *chan)
 {
@@ -204,8 +206,8 @@ static bool has_hung_up(const struct vmbus_chan *chan)
 /*
  * Sleep until the polling thread takes its interrupt. That thread may never do
  * so, because it stopped receiving or noticed that the channel has ended. So
- * look from time to time: the interrupt may be a rescind, which nobody else
- * would notice.
+ * look from time to time: the interrupt may announce a rescind that no other
+ * thread would notice.
  */
 static int sleep_for_poller(struct vmbus_chan *chan, int64_t deadline)
 {
@@ -246,8 +248,8 @@ static int sleep_after(struct vmbus_chan *chan, unsigned int turn, int64_t deadl
 	pthread_mutex_lock(&chan->wait_lock);
 	chan->wait_sleeper = false;
 	/*
-	 * Do this even after a timeout, because another thread must sleep in
-	 * poll() now.
+	 * Do this even after a timeout, because another thread must now sleep
+	 * in poll().
 	 */
 	chan->wait_turns++;
 	pthread_cond_broadcast(&chan->wait_turn);
@@ -261,7 +263,8 @@ out:
  * Prepare for wake_waiters() if another thread may call it while this one
  * sleeps. On a channel with one sender, a thread that receives sleeps alone,
  * and the end of the channel makes the descriptor readable. But the program's
- * own function for signals may end the channel without that.
+ * own function for signals may end the channel and leave the descriptor as it
+ * is.
  */
 static int prepare_sleep(struct vmbus_chan *chan, unsigned int events)
 {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * driver SECONDS LAST CORPUS...: run a fuzz target without libFuzzer, in the
- * same way each time: with every input of the corpus directories, and then with
- * mutations of them from a fixed seed. LAST is a file that always has the
- * current input. After a crash, 'driver 0 LAST FOLDER' with a FOLDER that
- * contains only this input runs it again.
+ * driver SECONDS LAST CORPUS...: run a fuzz target without libFuzzer, with
+ * every input of the corpus directories and then with mutations of them. The
+ * seed is fixed, so each run tries the same inputs in the same order. LAST is a
+ * file that always holds the current input. After a crash, 'driver 0 LAST
+ * FOLDER' repeats that input if FOLDER contains nothing else.
  */
 
 #include <dirent.h>
@@ -26,7 +26,7 @@ struct sample {
 static struct sample *samples;
 static size_t sample_count;
 
-/* The input: its length in text, a newline, then its bytes */
+/* The current input: its length as text, a newline, then its bytes */
 static uint8_t *last;
 
 static uint64_t state = 88172645463325252u;
@@ -84,7 +84,7 @@ static void add_folder(const char *folder)
 
 static void run(const uint8_t *bytes, size_t size)
 {
-	uint8_t *copy = malloc(size);	/* with a red zone right behind it */
+	uint8_t *copy = malloc(size);	/* ASan has a red zone right after it */
 
 	if (!copy && size)
 		fail("malloc");
@@ -125,21 +125,21 @@ static size_t mutate(uint8_t *bytes, size_t size)
 			if (at + len <= size)
 				memcpy(bytes + at, &value, len);
 			break;
-		case 3:		/* a piece goes */
+		case 3:		/* remove a piece */
 			len = random32() % 16;
 			if (at + len < size) {
 				memmove(bytes + at, bytes + at + len, size - at - len);
 				size -= len;
 			}
 			break;
-		case 4:		/* a piece comes twice */
+		case 4:		/* repeat a piece */
 			len = random32() % 32;
 			if (at + len <= size && size + len <= INPUT_MOST) {
 				memmove(bytes + at + len, bytes + at, size - at);
 				size += len;
 			}
 			break;
-		default:	/* the rest is another's */
+		default:	/* replace the rest with that of another sample */
 			other = &samples[random32() % sample_count];
 			if (!other->size)
 				break;

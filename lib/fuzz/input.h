@@ -14,7 +14,7 @@
 /* libFuzzer prescribes the name; driver.c calls the function, too. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* A property of the library that must hold whatever the input */
+/* Abort if the library violates a property that must hold for any input. */
 #define MUST(condition) do {							\
 	if (!(condition)) {							\
 		fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition);	\
@@ -27,7 +27,7 @@ struct input {
 	size_t left;
 };
 
-/* The next @len bytes; zeros after the end */
+/* Read the next @len bytes, or zeros beyond the end. */
 static inline void input_read(struct input *in, void *to, size_t len)
 {
 	size_t there = len < in->left ? len : in->left;
@@ -63,7 +63,7 @@ static inline uint32_t take_u32(struct input *in)
 	return value;
 }
 
-/* An index, most often one that can be */
+/* Return an index that is possible in most cases. */
 static inline uint32_t take_index(struct input *in, uint32_t size)
 {
 	uint8_t how = take_u8(in);

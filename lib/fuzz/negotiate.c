@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * This target negotiates with the input as the message of the host, in a buffer
- * of exactly its length.
+ * This target negotiates with the input as the message of the host. The buffer
+ * has exactly the length of the message.
  */
 
 #include <errno.h>

@@ -2,7 +2,7 @@
 /*
  * This target fuzzes a guest's channel with a host that follows the input. The
  * input is a list of steps: a byte that chooses the step, and then its
- * arguments. The rings are small, so that everything goes around their ends.
+ * arguments. The rings are small, so that everything wraps around their ends.
  */
 
 #include <errno.h>
@@ -50,7 +50,7 @@ static void is_error_of_sending(int err)
 	MUST(err == -EAGAIN || err == -EMSGSIZE || err == -EIO || err == -EINVAL);
 }
 
-/* Read everything to which a view points, so that ASan checks it. */
+/* Read everything that a view points to, so that ASan checks it. */
 static void read_view(const struct vmbus_view *view)
 {
 	static volatile unsigned char sink __attribute__((unused));
@@ -141,7 +141,7 @@ static void transmit(struct rings *r, struct input *in, enum step step)
 		err = vmbus_queuev(r->guest, 6, 0, 0, iov, 2);
 		break;
 	case GPA:
-		/* no more pages than there are numbers for */
+		/* Use no more pages than the array has numbers for. */
 		if (size % 5000 + size <= 8192)
 			err = vmbus_queue_gpa(r->guest, 0, 0, &range, 1, buf, size % 64);
 		break;
@@ -179,8 +179,8 @@ static void one_step(struct rings *r, struct input *in)
 		break;
 	case PACKET:
 		/*
-		 * where the guest reads next, or nearly so: type, offset,
-		 * length, flags
+		 * Write type, offset, length and flags where the guest reads
+		 * next, or close to it.
 		 */
 		at = (*word(r->to_guest, 1) + take_u8(in) % 16 * 8) % (DATA - 8);
 		input_read(in, r->to_guest + HEADER + at / 8 * 8, 8);
@@ -223,7 +223,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		null = fopen("/dev/null", "w");
 	r.null = null;
 	MUST(null && r.to_host && r.to_guest);
-	/* what is there when the channel is opened */
+	/* Set what the channel finds in the rings when it is opened. */
 	*word(r.to_host, 0) = take_index(&in, DATA);
 	*word(r.to_guest, 1) = take_index(&in, DATA);
 	*word(r.to_guest, 16) = 1;
