@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * This driver for a low-speed device is a start for your own. It handles the
- * heartbeat: the host sends a request every few seconds, and the guest answers.
+ * This driver for a low-speed device is a starting point for your own. It
+ * handles the heartbeat: the host sends a request every few seconds, and the
+ * guest answers.
  *
  *	heartbeat [ID]		drive the device ID until SIGTERM or SIGINT. ID
  *				is an instance GUID, a class GUID or a class
@@ -109,8 +110,7 @@ static int drive(const char *id)
 }
 
 /*
- * Take the host's part in the demonstration: send a request, and receive the
- * answer.
+ * Play the host in the demonstration: send a request, and receive the answer.
  */
 static int host_ask(struct vmbus_chan *host, uint16_t type, const void *body, size_t len,
 		    unsigned char *got, size_t room)
@@ -149,11 +149,11 @@ static int host_plays(struct vmbus_chan *host)
 		if (beat.number != n + 1)
 			err = -EBADMSG;
 	}
-	vmbus_chan_close(host);	/* for the guest, a rescind */
+	vmbus_chan_close(host);	/* the guest sees a rescind */
 	return err;
 }
 
-/* Serve on a channel in memory, whose end is the end of the demonstration. */
+/* Serve a channel in memory. The demonstration ends when the channel ends. */
 static int demo(void)
 {
 	struct vmbus_ic_options demo_options = options;
@@ -221,7 +221,7 @@ int main(int argc, char **argv)
 	}
 	/*
 	 * After this, a rescind during an access to the rings is an error and
-	 * no SIGBUS.
+	 * not a SIGBUS.
 	 */
 	if (vmbus_guard()) {
 		fprintf(stderr, "%s\n", vmbus_error());

@@ -84,7 +84,7 @@ static bool has_no_owners(int fd)
 					 (uint32_t)fs.f_type == EXFAT_SUPER_MAGIC);
 }
 
-/* What a new file inherits from the file that it replaces */
+/* How much a new file inherits from the file that it replaces */
 enum share { NOTHING, LIMITED, EVERYTHING };
 
 /*
@@ -105,8 +105,8 @@ static enum share share_of(const struct stat *replaced, const struct stat *dir)
 
 /*
  * Change the owner and group of @fd, which may be O_PATH. The function passes
- * an id that does not change as -1, because in a user namespace it can be one
- * that nobody can set.
+ * -1 for an id that does not change, because in a user namespace it may be an
+ * id that nobody can set.
  */
 static int change_owner(int fd, const struct stat *now, uid_t uid, gid_t gid)
 {
@@ -154,7 +154,7 @@ enum refusal attributes_owner(const struct attributes *attributes, int file, int
 /* An ACL in the format of posix_acl_xattr.h */
 struct acl {
 	size_t size;		/* 0: the file has none */
-	mode_t group;		/* what the owning group may do, in the group's bits of a mode */
+	mode_t group;		/* the rights of the owning group, in the group's bits of a mode */
 	mode_t mode;		/* the permission bits that stat(2) shows for it */
 	unsigned char data[XATTR_SIZE_MAX];
 };
@@ -402,7 +402,9 @@ enum refusal attributes_finish(const struct attributes *attributes, int file, in
 	return set_mode(file, mode, failure);
 }
 
-/* Returns 0, -EBUSY if the directory @dir has an entry, or another -errno. */
+/*
+ * Check that the directory @dir is empty. Returns 0, -EBUSY or another -errno.
+ */
 static int check_empty(int dir)
 {
 	struct dirent *entry;

@@ -48,9 +48,9 @@ void attributes_init(struct attributes *attributes, const struct policy *policy)
  * attributes_created() - record the owner and group that the kernel gave a new
  * file
  *
- * The caller calls it before attributes_owner(). POLICY_ID_DEFAULT stands for
- * this owner and group, even if somebody has meanwhile removed the file that
- * the copy was to replace. Returns 0 or -errno.
+ * The caller must call this before attributes_owner(). POLICY_ID_DEFAULT stands
+ * for this owner and group, even if somebody has meanwhile removed the file
+ * that the copy was to replace. Returns 0 or -errno.
  */
 int attributes_created(struct attributes *attributes, int file);
 
@@ -80,7 +80,8 @@ enum refusal attributes_owner(const struct attributes *attributes, int file, int
  * replaced file
  * @name: the name of the replaced file in @dir
  *
- * The caller calls it after attributes_owner(), which clears permission bits.
+ * The caller must call this after attributes_owner(), which clears permission
+ * bits.
  */
 enum refusal attributes_finish(const struct attributes *attributes, int file, int dir,
 			       const char *name, const struct stat *replaced, const char *path,

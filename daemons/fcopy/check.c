@@ -80,7 +80,7 @@ int check_path(const struct policy *policy, const struct destination_request *re
 	/* The daemon checks this before anything else. */
 	if (!policy->enable)
 		refusal = fail(&failure, REFUSAL_DISABLED, "%s", "");
-	/* A fault in the path itself ended the search before it began. */
+	/* If the path itself has a fault, the search has not begun. */
 	if (refusal != REFUSAL_NAME || to.into_directory)
 		print_target(request, &to, out);
 	/* A search that found no name has not reached the rules. */

@@ -13,7 +13,7 @@
  * replace, which rule decides, and what the daemon would answer the host. It
  * needs no host and changes nothing.
  *
- * Returns 0 if the daemon would take the copy, 1 if it would refuse it.
+ * Returns 0 if the daemon would accept the copy, 1 if it would refuse it.
  */
 int check_path(const struct policy *policy, const struct destination_request *request, FILE *out);
 

@@ -141,7 +141,10 @@ static void parse_mode(struct reader *reader, const char *key, const char *value
 		*out = mode;
 }
 
-/* UINT32_MAX is no id: chown(2) reads this value, -1, as "no change". */
+/*
+ * Parse an id. UINT32_MAX is not an id: chown(2) reads this value, -1, as "no
+ * change".
+ */
 static bool parse_number(const char *value, uint32_t *id)
 {
 	uint64_t n;
@@ -340,7 +343,7 @@ static void on_line(struct reader *reader, char *text, size_t length)
 
 /*
  * Refuse a file or directory that users other than root can write to, because
- * it decides where root writes. @type is S_IFREG or S_IFDIR.
+ * the configuration decides where root writes. @type is S_IFREG or S_IFDIR.
  */
 static int check_writers(const char *path, const struct stat *st, mode_t type)
 {
@@ -367,7 +370,10 @@ static int read_file(const char *path, bool must_exist, struct policy *policy)
 	FILE *file;
 	int fd;
 
-	/* With O_NONBLOCK, a pipe in its place does not block the daemon. */
+	/*
+	 * With O_NONBLOCK, a pipe in place of the file does not block the
+	 * daemon.
+	 */
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	if (fd < 0 && errno == ENOENT && !must_exist)
 		return 0;

@@ -18,8 +18,8 @@
  * fault with file and line.
  *
  * Returns 0; or -EINVAL if a file has a fault, -EPERM if a user other than root
- * and this process's can write to a file, or the error of open(2), read(2) or
- * malloc(3).
+ * and the user of this process can write to a file, or the error of open(2),
+ * read(2) or malloc(3).
  */
 int config_load(const char *file, bool must_exist, struct policy *policy);
 

@@ -135,7 +135,7 @@ enum refusal destination_check_target(struct destination *destination, bool forc
 }
 
 /*
- * Make @path absolute for path_resolve(). *directory receives whether the form
+ * Make @path absolute for path_resolve(). *directory becomes true if the form
  * of the path shows that it is a directory.
  */
 static enum refusal make_absolute(const char *path, char whole[PATH_MAX], bool *directory,
@@ -294,8 +294,8 @@ static enum refusal make_next(struct destination *destination, const char *name,
 	if (!made && errno != EEXIST)
 		return fail_errno(failure, errno, "%s/%s", destination->directory, name);
 	/*
-	 * Another process has created it, and may use the directories that the
-	 * copy created above it.
+	 * Another process has created this directory, and may use the
+	 * directories that the copy created above it.
 	 */
 	if (!made)
 		destination->created = 0;

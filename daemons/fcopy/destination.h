@@ -49,7 +49,7 @@ struct destination {
  *
  * The function creates nothing. After a success the caller closes result->dir
  * with destination_close(). After a failure result->dir is -1, and the rest of
- * @result shows how far the search came, for --check-path.
+ * @result shows how far the search got, for --check-path.
  */
 enum refusal destination_resolve(const struct destination_request *request,
 				 const struct policy *policy, struct destination *result,
@@ -68,8 +68,9 @@ enum refusal destination_make(struct destination *destination, const struct poli
  * destination_check_target() - check whether the copy can create or replace the
  * target now
  *
- * The function fills in destination->target. It checks what has the name,
- * attributes that prevent a replacement, and the permission to replace it.
+ * The function fills in destination->target. It checks what kind of file has
+ * the name, whether attributes prevent a replacement, and whether the daemon
+ * has the permission to replace it.
  */
 enum refusal destination_check_target(struct destination *destination, bool force,
 				      struct failure *failure);

@@ -8,7 +8,7 @@
 #include "device.h"
 #include "log.h"
 
-/* The daemon waits 5 s for a program that is closing the device. */
+/* The daemon waits at most 5 s for a program that is closing the device. */
 #define CLOSING_TRIES	50
 #define CLOSING_USEC	100000
 
@@ -94,8 +94,8 @@ bool device_is_suspended(const struct vmbus_chan *channel)
 {
 	/*
 	 * After a suspend the device is still bound, but the open channel is
-	 * lost. Until this program closes the device, the attribute tells a
-	 * suspend from a rescind.
+	 * lost. Until this program closes the device, the attribute
+	 * distinguishes a suspend from a rescind.
 	 */
 	return state_is(vmbus_chan_device(channel), "lost");
 }

@@ -22,8 +22,8 @@
 int device_open(const char *which, struct vmbus_chan **channel);
 
 /**
- * device_is_suspended() - whether a suspend ended the channel, and not a
- * rescind
+ * device_is_suspended() - whether a suspend, and not a rescind, ended the
+ * channel
  */
 bool device_is_suspended(const struct vmbus_chan *channel);
 
@@ -43,7 +43,7 @@ bool device_is_missing(const char *which);
  *
  * Returns 0; or -errno with *channel NULL, which the caller may pass again.
  * After an error other than -ENODEV the device may still exist. The caller must
- * then try again, because perhaps no event will start the unit.
+ * then try again, because there may be no event that starts the unit.
  */
 int device_reopen(const char *which, struct vmbus_chan **channel, const char *why);
 

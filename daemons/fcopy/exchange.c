@@ -91,7 +91,7 @@ static int receive(struct exchange *exchange)
 	return 1;
 }
 
-/* Keep the request behind those that already wait. */
+/* Hold the request, after those that already wait. */
 static void hold(struct exchange *exchange)
 {
 	unsigned int at = (exchange->first + exchange->session.held++) % EXCHANGE_HELD;
@@ -170,7 +170,10 @@ int exchange_run(struct exchange *exchange)
 	/* After an error, the host may still get the earlier answers. */
 	flushed = vmbus_flush(exchange->channel);
 	record_flushed(exchange->channel);
-	/* The host can send its next packets during this write. */
+	/*
+	 * The host can send its next packets while the daemon writes to the
+	 * file.
+	 */
 	session_work(&exchange->session);
 	return err ? err : flushed;
 }

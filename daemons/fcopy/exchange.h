@@ -54,8 +54,8 @@ void exchange_init(struct exchange *exchange, struct vmbus_chan *channel, int jo
  * @silent: whether the caller opened it again because the host had fallen
  *	silent
  *
- * The host begins anew with a negotiation. No copy may be active. The totals
- * stay.
+ * The host starts over with a negotiation. No copy may be active. The totals
+ * are kept.
  */
 void exchange_reopen(struct exchange *exchange, struct vmbus_chan *channel, bool silent);
 
@@ -71,8 +71,8 @@ unsigned int exchange_events(const struct exchange *exchange);
  * exchange_run() - answer the packets in the ring
  *
  * The function also answers the requests that wait for a task, so the caller
- * calls it when a task has ended, and from time to time. It signals the host
- * once, and then writes the gathered data to the file.
+ * must call it when a task has ended, and from time to time. It signals the
+ * host once, and then writes the gathered data to the file.
  *
  * The function stops when the ring is empty, when the ring to the host has no
  * room for an answer, or after 256 packets. The last limit lets the caller

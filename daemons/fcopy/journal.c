@@ -33,14 +33,14 @@ struct note {
 	uint64_t birth;		/* birth of place; 0: not known */
 	/* NOTE_DIRECTORIES */
 	unsigned int made;	/* the number of components that the copy created */
-	uint64_t first;		/* birth of the topmost one */
-	uint64_t last;		/* birth of the deepest one */
+	uint64_t first;		/* birth of the topmost directory */
+	uint64_t last;		/* birth of the deepest directory */
 	char text[PATH_MAX];
 };
 
 enum outcome {
 	DONE,			/* nothing is left of the copy */
-	ABSENT,			/* there is nothing now, but it may appear later */
+	ABSENT,			/* nothing is there now, but it may appear later */
 	STUCK,			/* the file is there and cannot be removed */
 };
 
@@ -143,7 +143,7 @@ void journal_forget(int journal, const char *name)
 		unlinkat(journal, name, 0);
 }
 
-/* Fill in @note from its text. A text of no known form is NOTE_UNKNOWN. */
+/* Fill in @note from its text. A text of unknown form gives NOTE_UNKNOWN. */
 static void parse(struct note *note)
 {
 	uintmax_t device, inode;
@@ -273,7 +273,7 @@ static enum outcome remove_directories(const struct note *note, const struct pat
 {
 	unsigned int missing = components(found->missing), made = 0;
 
-	/* The deepest ones are missing if a rollback was interrupted. */
+	/* The deepest directories are missing if a rollback was interrupted. */
 	while (missing + made < note->made) {
 		uint64_t birth = birth_above(found->dir, made);
 
@@ -332,8 +332,8 @@ static bool is_expired(int journal, const char *name)
 }
 
 /*
- * The notes that stay and already have a line in the log. There are few such
- * notes; the log gets no lines about more than LOGGED_MAX of them.
+ * The notes that stay and that the log already mentions. There are few such
+ * notes, and the log mentions at most LOGGED_MAX of them.
  */
 #define LOGGED_MAX 16
 static struct {
@@ -430,7 +430,7 @@ static int clean_kind(int journal, DIR *notes, bool directories, bool *others)
 		if (!is_temporary(entry->d_name))
 			continue;
 		n = readlinkat(journal, entry->d_name, note.text, sizeof(note.text) - 1);
-		/* It is no link, but a file that somebody put there. */
+		/* This is not a link but a file that somebody put there. */
 		if (n < 0)
 			continue;
 		note.text[n] = '\0';

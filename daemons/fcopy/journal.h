@@ -9,7 +9,7 @@
  * file with a temporary name, and directories that the copy created. The daemon
  * writes the note of a file before the file gets its temporary name. It removes
  * the note when the file has been removed or has its final name. After a crash
- * the next daemon removes the files and directories that it finds noted, at its
+ * the next daemon removes the files and directories that the notes name, at its
  * start and before each START.
  *
  * A note is a symbolic link in the state directory: one system call creates it,
@@ -106,7 +106,7 @@ void journal_forget(int journal, const char *name);
  * active.
  *
  * Returns 0 or -errno of the last failure. A note that waits for its file
- * system is no failure.
+ * system does not count as a failure.
  */
 int journal_clean(int journal);
 

@@ -24,7 +24,7 @@
  */
 
 /**
- * log_open() - choose the log to which later lines go
+ * log_open() - choose the log for later lines
  * @to_syslog: write to syslog(3), otherwise to standard error, with the
  *	prefixes of sd-daemon(3) if that is the journal
  * @verbose: write LOG_DEBUG lines, too
@@ -88,8 +88,9 @@ void log_limited(struct log_limit *limit, int level, const char *format, ...)
 /**
  * log_tick() - log how many lines log_copy() dropped
  *
- * The caller calls it from time to time. It writes a line only if LOG_INTERVAL
- * seconds have passed and log_copy() has not logged the number itself.
+ * The caller must call this from time to time. The function writes a line only
+ * if LOG_INTERVAL seconds have passed and log_copy() has not logged the number
+ * itself.
  */
 void log_tick(void);
 

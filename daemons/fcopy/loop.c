@@ -25,11 +25,16 @@
  */
 #define LINGER_TICKS	(4 * (LOG_INTERVAL + 1))
 
-/* The limit of rounds in a row that ignore signals and the timer */
+/* The maximum number of consecutive rounds that ignore signals and the timer */
 #define ROUNDS_BLIND	64
-/* The limit of wake-ups in a row that leave their interrupt unread */
+/*
+ * The maximum number of consecutive wake-ups that leave their interrupt unread
+ */
 #define WAKEUPS_UNREAD	64
-/* The limit of vmbus_ack() calls; the socket of a memory channel holds fewer */
+/*
+ * The maximum number of vmbus_ack() calls; the socket of a memory channel holds
+ * fewer
+ */
 #define INTERRUPTS_MAX	1024
 
 /* How long loop_stop() waits for the host's next message */
@@ -40,7 +45,7 @@ struct loop {
 	void (*reload)(void);
 	int signals;
 	int timer;
-	int epoll;		/* covers the channel, these two, and the end of a task */
+	int epoll;		/* watches the channel, signals, timer, and the end of a task */
 	enum pace { PACE_NONE, PACE_SLOW, PACE_TICK } pace;	/* the timer's pace */
 	bool active;		/* session_receives() after the last round */
 	bool status_due;	/* status_update() has more to report */
@@ -153,9 +158,9 @@ static bool has_packet(void *context)
 }
 
 /*
- * Returns 1 if exchange_run() has something to do, 0 if it has nothing, or
- * -errno. After 0 the next packet, or the room that an answer waits for, causes
- * an interrupt.
+ * Look whether exchange_run() has something to do. Returns 1 if it has, 0 if
+ * not, or -errno. After 0 the next packet, or the room that an answer waits
+ * for, causes an interrupt.
  *
  * The function masks interrupts before it spins. The write(2) that signalled
  * the host has cleared the mask; see hvuio_irqcontrol() in kernel/event.c.
@@ -175,7 +180,10 @@ static int look_for_work(struct loop *loop)
 	return events ? vmbus_arm(exchange->channel, events) : 0;
 }
 
-/* Returns 0 or the signal that ends the daemon; SIGHUP sets @reload_due. */
+/*
+ * Read a signal. Returns 0 or the signal that ends the daemon; SIGHUP sets
+ * @reload_due.
+ */
 static int read_signal(int signals, bool *reload_due)
 {
 	struct signalfd_siginfo info;
@@ -188,7 +196,7 @@ static int read_signal(int signals, bool *reload_due)
 	return 0;
 }
 
-/* Returns 0, the signal that ends the daemon, or -errno. */
+/* Wait for events. Returns 0, the signal that ends the daemon, or -errno. */
 static int wait_for_events(struct loop *loop, bool at_once, struct report *report)
 {
 	struct epoll_event events[4];
@@ -215,9 +223,9 @@ static int wait_for_events(struct loop *loop, bool at_once, struct report *repor
 }
 
 /*
- * Acknowledge all interrupts. One read(2) acknowledges all interrupts of a UIO
- * device, but only one of a channel in memory. Afterwards interrupts are
- * masked.
+ * Acknowledge all interrupts, and mask further ones. One read(2) acknowledges
+ * all interrupts of a UIO device, but only one interrupt of a channel in
+ * memory.
  */
 static int ack_interrupts(struct loop *loop)
 {
@@ -230,14 +238,14 @@ static int ack_interrupts(struct loop *loop)
 }
 
 /*
- * Whether the loop must read an interrupt now.
+ * Whether the loop must read the interrupt now.
  *
  * The read notices a rescind. It also makes the event counter of the file equal
- * to the device's; each interrupt that nobody reads widens the difference. The
- * edge-triggered epoll reports each new interrupt even while the counters
- * differ. So while packets arrive, one read at each tick is enough. A rescind
- * also appears as an error of the descriptor, and as an interrupt without a
- * packet.
+ * to that of the device; each interrupt that nobody reads increases the
+ * difference. The edge-triggered epoll reports each new interrupt even while
+ * the counters differ. So while packets arrive, one read at each tick is
+ * enough. A rescind also appears as an error of the descriptor, and as an
+ * interrupt without a packet.
  */
 static bool must_read(const struct loop *loop, const struct report *report)
 {
@@ -308,8 +316,8 @@ static void after_messages(struct loop *loop, bool tick)
 		if (loop->linger)
 			loop->linger--;
 		/*
-		 * The ring is empty now, so a long pause is the host's and not
-		 * this process's.
+		 * The ring is empty now, so the host, and not this process, is
+		 * the cause of a long pause.
 		 */
 		session_expire(session);
 		log_tick();
@@ -336,7 +344,7 @@ static bool host_is_silent(struct loop *loop)
 			    session_view(&exchange->session)->totals.files);
 }
 
-/* Returns the signal that ends the daemon, or -errno. */
+/* Serve the host. Returns the signal that ends the daemon, or -errno. */
 static int serve(struct loop *loop)
 {
 	struct report report;
@@ -363,7 +371,7 @@ static int serve(struct loop *loop)
 		after_messages(loop, report.tick);
 		if (report.tick && host_is_silent(loop))
 			return -ETIMEDOUT;
-		/* host_is_silent() may have changed what the timer is for. */
+		/* host_is_silent() may have changed what the timer must do. */
 		set_timer(loop);
 	}
 }
@@ -452,7 +460,7 @@ void loop_stop(struct exchange *exchange)
 
 	clock_gettime(CLOCK_MONOTONIC, &begun);
 	while ((stopped && !session->failure_reported) || exchange->waiting || session->held) {
-		/* The host's time begins when it has all its answers. */
+		/* The host's time starts when it has all its answers. */
 		if (held && !session->held)
 			clock_gettime(CLOCK_MONOTONIC, &begun);
 		held = session->held;

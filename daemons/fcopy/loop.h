@@ -12,7 +12,7 @@
  * a packet costs two system calls, epoll_wait(2) and the write(2) that signals
  * the host. A packet that is already in the ring does not cost epoll_wait().
  * The epoll is edge-triggered, so the loop need not read(2) the interrupt while
- * a copy is active. It reads the interrupt at the ticks of the timer, and so
+ * a copy is active. It reads the interrupt at the ticks of the timer, and thus
  * notices a rescind.
  */
 
@@ -25,7 +25,7 @@ int loop_signals(void);
 /**
  * loop_run() - serve the host until a signal, a rescind or an error
  * @signals: the descriptor of loop_signals()
- * @reload: the function that SIGHUP calls
+ * @reload: the function to call after SIGHUP
  *
  * Returns the signal that ends the daemon; -ENODEV if the host rescinded the
  * device or the machine was suspended; -ETIMEDOUT if the host has fallen
@@ -50,11 +50,11 @@ int loop_wait(struct session *session, int signals, void (*reload)(void), unsign
  * loop_stop() - end an active copy because the daemon stops, and inform the
  * host
  *
- * The daemon can only answer a message of the host. The function therefore
- * waits at most half a second for the next message, and answers it with an
- * error. A COMPLETE that the daemon is working on still has its full time. The
- * function answers a START or CANCEL at once if it waits only for the remains
- * of an earlier copy.
+ * The daemon can inform the host only by an answer to one of its messages. The
+ * function therefore waits at most half a second for the next message, and
+ * answers it with an error. A COMPLETE that the daemon is working on still has
+ * its full time. The function answers a START or CANCEL at once if it waits
+ * only for the remains of an earlier copy.
  */
 void loop_stop(struct exchange *exchange);
 

@@ -32,10 +32,13 @@ static struct exchange exchange;
  * offered again
  */
 #define OFFER_SECONDS_MAX 16
-/* The time that a start waits for one; the unit's TimeoutStartSec= is longer */
+/*
+ * How long a start waits for such a device; TimeoutStartSec= of the unit is
+ * longer
+ */
 #define OFFER_START_SECONDS 60
 
-/* The time that the daemon waits at its end to remove the rest of a copy */
+/* How long the daemon waits at its end for the removal of the rest of a copy */
 #define SETTLE_MSEC 5000
 
 static int load_policy(struct policy *result)
@@ -64,7 +67,7 @@ static void reload(void)
 	notify_ready();
 }
 
-/* Turn lost output into a failure. */
+/* Return @code, or a failure if the output could not be written. */
 static int end_output(int code)
 {
 	if (fflush(stdout) == 0 && !ferror(stdout))
@@ -80,7 +83,10 @@ static int check_config(void)
 	return 0;
 }
 
-/* Returns an exit code. *journal is -1 if there is no journal. */
+/*
+ * Open the journal. Returns an exit code. *journal is -1 if there is no
+ * journal.
+ */
 static int open_journal(int *journal)
 {
 	*journal = journal_open(options.state_dir);
@@ -128,7 +134,8 @@ static bool end_thread(void)
 
 /*
  * Wait until the host offers a device again after a hibernation. Returns 0 when
- * it does, or when the device has gone; or the signal that ends the daemon.
+ * the host offers it or when the device has gone, or the signal that ends the
+ * daemon.
  */
 static int wait_for_offer(int signals)
 {
@@ -153,8 +160,8 @@ static int wait_for_offer(int signals)
 }
 
 /*
- * Wait until the host offers the device that the daemon needs to start. The
- * service manager starts the daemon again if the host needs longer. Returns
+ * Wait until the host offers the device that the daemon needs to start. If the
+ * host needs longer, the service manager starts the daemon again. Returns
  * whether the daemon can continue; otherwise *code is the exit code.
  */
 static bool wait_for_first_offer(int signals, int *code)
@@ -271,7 +278,10 @@ static int open_recording(struct vmbus_chan *channel)
 	return 0;
 }
 
-/* Returns an exit code; 0 in the process that is to serve. */
+/*
+ * Continue in the background. Returns an exit code; 0 in the process that is to
+ * serve.
+ */
 static int go_to_background(void)
 {
 	if (options.foreground)
@@ -349,7 +359,7 @@ int main(int argc, char **argv)
 	if (code)
 		goto out_policy;
 	/*
-	 * The guard turns a rescind during an access to the rings from a SIGBUS
+	 * The guard turns the SIGBUS of a rescind during an access to the rings
 	 * into an error.
 	 */
 	if (vmbus_guard())

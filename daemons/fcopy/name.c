@@ -137,7 +137,10 @@ static bool is_letter(char c)
 	return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
 }
 
-/* Parentheses count, because %ProgramFiles(x86)% is a variable, too. */
+/*
+ * Whether the name of a variable can contain @c. Parentheses count, because
+ * %ProgramFiles(x86)% is a variable, too.
+ */
 static bool is_in_variable(char c)
 {
 	return is_letter(c) || (c >= '0' && c <= '9') || c == '_' || c == '(' || c == ')';
@@ -153,7 +156,7 @@ static bool has_variable(const char *path)
 {
 	const char *p = path + 1;
 
-	/* No variable begins with a digit; "%20" is a space of a URL. */
+	/* No variable begins with a digit; "%20" is a space in a URL. */
 	if (path[0] != '%' || (!is_letter(*p) && *p != '_'))
 		return false;
 	while (is_in_variable(*p))

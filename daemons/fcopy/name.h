@@ -19,11 +19,11 @@
  * @field: NAME_UNITS code units, of any alignment
  *
  * The function refuses a field without a NUL, surrogates without their other
- * half, and control characters. It returns the fault as something that the
- * field has, such as "a control character".
+ * half, and control characters. The returned text names something that the
+ * field contains, such as "a control character".
  *
- * The function does not use iconv(3), which loads its support for UTF-16 from
- * files that an initramfs and a small container lack.
+ * The function does not use iconv(3), because that loads its support for UTF-16
+ * from files. An initramfs and a small container lack these files.
  */
 const char *name_from_utf16(const void *field, char name[NAME_BYTES]);
 
@@ -48,9 +48,9 @@ const char *name_check_file(const char *name);
  * name_check_path() - check a destination, or the path of a rule
  *
  * The function refuses "..", '\' and temporary names of hv-fcopyd. It also
- * refuses a drive letter ("C:/x") and a variable ("%TEMP%/x") at the start,
- * which users of Windows guests type. The path may be relative, empty, or end
- * in '/'.
+ * refuses a drive letter ("C:/x") or a variable ("%TEMP%/x") at the start,
+ * because users who are used to Windows guests type them. The path may be
+ * relative, empty, or end in '/'.
  */
 const char *name_check_path(const char *path);
 

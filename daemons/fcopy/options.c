@@ -77,7 +77,10 @@ static void check_device(const struct arguments *arguments)
 		reject("--device=%s: not a GUID", instance);
 }
 
-/* In the background the daemon leaves its working directory. */
+/*
+ * Reject a relative path, because the daemon leaves its working directory in
+ * the background.
+ */
 static void check_absolute(const char *option, const char *path)
 {
 	if (*path != '/')

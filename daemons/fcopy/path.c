@@ -45,8 +45,8 @@ static bool is_kernel_fs(int dir)
 #define TOPS 3
 
 /*
- * The function climbs from @dir to the root, because a name on the way down
- * could deceive it.
+ * Climb from @dir to the root, because a name on the way down could deceive the
+ * function.
  */
 enum refusal path_check_place(int dir, const char *place, struct failure *failure)
 {
@@ -190,7 +190,8 @@ static bool leads_to_directory(int at, const char *name)
 /*
  * Explain how a user other than root could have created or renamed an entry of
  * the directory @dir, whose path is @place. @entry describes the entry if it is
- * a directory, and is NULL for a link. Returns NULL if no user could.
+ * a directory, and is NULL for a link. Returns NULL if no such user could have
+ * done so.
  */
 static const char *why_doubt(int dir, const char *place, const struct stat *entry)
 {
@@ -199,7 +200,9 @@ static const char *why_doubt(int dir, const char *place, const struct stat *entr
 
 	if (fstat(dir, &st) < 0 || fstatfs(dir, &fs) < 0)
 		return "which cannot be examined";
-	/* The server of a FUSE file system may be a user's and lie. */
+	/*
+	 * The server of a FUSE file system may belong to a user, and may lie.
+	 */
 	if ((uint32_t)fs.f_type == FUSE_MAGIC)
 		return "which is on FUSE";
 	if (st.st_uid != 0)
@@ -212,8 +215,8 @@ static const char *why_doubt(int dir, const char *place, const struct stat *entr
 	/*
 	 * In root's sticky directory only root can rename or remove a directory
 	 * that root owns. A user could move such a directory there from
-	 * elsewhere only with write permission for it, because the move changes
-	 * its "..".
+	 * elsewhere only with write permission for the directory, because the
+	 * move changes its "..".
 	 */
 	if (entry && (st.st_mode & S_ISVTX) && entry->st_uid == 0 && !(entry->st_mode & 022))
 		return NULL;
@@ -283,7 +286,7 @@ static enum refusal check_link(const struct walk *walk, int link, const char *na
 	return REFUSAL_NONE;
 }
 
-/* Put the text of the link @name before the remaining components. */
+/* Insert the text of the link @name before the remaining components. */
 static enum refusal follow(struct walk *walk, int link, const char *name)
 {
 	char text[PATH_MAX];
@@ -340,8 +343,8 @@ static enum refusal end_walk(struct walk *walk, const char *name)
 }
 
 /*
- * Process the component @name, which is no directory. *end becomes true at the
- * end of the walk.
+ * Process the component @name, which is not a directory. *end becomes true at
+ * the end of the walk.
  */
 static enum refusal step_over(struct walk *walk, const char *name, bool *end)
 {

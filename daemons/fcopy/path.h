@@ -68,7 +68,8 @@ enum refusal path_resolve(const char *path, unsigned int flags, struct path *res
 enum refusal path_check_place(int dir, const char *place, struct failure *failure);
 
 /**
- * path_join() - append @components to @place; return false if it gets too long
+ * path_join() - append @components to @place; return false if it becomes too
+ * long
  */
 bool path_join(char place[PATH_MAX], const char *components);
 
@@ -81,13 +82,13 @@ bool path_next(const char **rest, char name[NAME_MAX + 1]);
 
 /**
  * path_remove_created() - remove the empty directories that a copy created
- * @place: the path of the deepest one, without links
+ * @place: the path of the deepest directory, without links
  * @dir: its descriptor, which stays open
  * @created: how many components at the end of @place the copy created
  */
 void path_remove_created(const char *place, int dir, unsigned int created);
 
-/** path_same_file() - whether both describe one file or directory */
+/** path_same_file() - whether both describe the same file or directory */
 static inline bool path_same_file(const struct stat *a, const struct stat *b)
 {
 	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;

@@ -34,7 +34,7 @@
  * interprets the fields.
  */
 #define IC_HEADER	((uint32_t)sizeof(struct vmbus_ic_header))
-#define OPERATION	(IC_HEADER + 36)	/* ends here, with its two GUIDs */
+#define OPERATION	(IC_HEADER + 36)	/* the end of the operation and its two GUIDs */
 #define START_SOURCE	OPERATION
 #define START_PATH	(START_SOURCE + 2 * NAME_UNITS)
 #define START_FLAGS	(START_PATH + 2 * NAME_UNITS)
@@ -150,7 +150,7 @@ static void swap_buffers(bool last)
 	recording.last = last;
 }
 
-/* Give all lines to the thread, which must be idle. */
+/* Hand all lines to the thread, which must be idle. */
 static void hand_over(bool last)
 {
 	swap_buffers(last);
@@ -229,7 +229,8 @@ static uint16_t shape_of(uint16_t unit)
 
 /*
  * Add a field of START up to its NUL. Returns whether only zeros follow. The
- * function records no other bytes there, which may be any of the host's memory.
+ * function does not record the other bytes of the field, because they may be
+ * arbitrary memory of the host.
  */
 static bool add_name(struct line *line, const char *key, const unsigned char *field)
 {

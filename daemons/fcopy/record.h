@@ -22,7 +22,9 @@
  * memory is full while the thread still writes earlier lines.
  */
 
-/** The bytes of a recording; a copy of 100 MB needs about half of them */
+/**
+ * The limit of a recording in bytes; a copy of 100 MB needs about half of it
+ */
 #define RECORD_LIMIT (16u << 20)
 
 /**

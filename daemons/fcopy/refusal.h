@@ -19,7 +19,7 @@ enum refusal {
 	REFUSAL_NO_COPY,	/* WRITE or COMPLETE while no copy is active */
 	REFUSAL_INCOMPLETE,	/* COMPLETE before all announced bytes arrived */
 	REFUSAL_CANCELLED,	/* the host cancelled the copy, or started another one */
-	REFUSAL_IDLE,		/* the host sent nothing of the copy for too long */
+	REFUSAL_IDLE,		/* the host has not continued the copy for too long */
 	REFUSAL_NAME,		/* a file name or destination that is not acceptable */
 	REFUSAL_NAME_TOO_LONG,
 
@@ -27,7 +27,7 @@ enum refusal {
 	REFUSAL_MISSING,	/* a directory does not exist */
 	REFUSAL_NOT_DIRECTORY,	/* a component of the path is not a directory */
 	REFUSAL_DIRECTORY,	/* the target is a directory, or a link to one */
-	REFUSAL_EXISTS,		/* the target exists, and the copy came without -Force */
+	REFUSAL_EXISTS,		/* the target exists, and the host did not use -Force */
 	REFUSAL_NOT_FILE,	/* the target is a socket, a pipe or a device */
 	REFUSAL_LINK,		/* a symbolic link that the daemon does not follow */
 	REFUSAL_KERNEL,		/* /proc, /sys, /dev or a file system of the kernel */
@@ -66,7 +66,7 @@ enum refusal {
 /** A refusal with everything that its line in the log contains */
 struct failure {
 	enum refusal refusal;
-	int error;			/* the positive errno behind it, or 0 */
+	int error;			/* the positive errno that caused it, or 0 */
 	char detail[FAILURE_DETAIL];	/* what it concerns, or "" */
 };
 

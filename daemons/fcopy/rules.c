@@ -19,7 +19,7 @@
 #define FS_CASEFOLD_FL 0x40000000
 #endif
 
-/* The place that a rule names at the moment */
+/* The place that a rule currently names */
 struct rule_place {
 	bool found;			/* the lookup of its path succeeded */
 	struct stat dir;		/* the deepest existing directory of its path */
@@ -189,7 +189,7 @@ static void consider(struct rules_decision *decision, int *deepest, int depth,
 
 /*
  * Whether a rule for a file covers @file by its inode. A file with a second
- * hard link gets no "allow" that way, because a user can have created the link.
+ * hard link gets no "allow" that way, because a user may have created the link.
  */
 static bool is_file_of(const struct policy_rule *rule, const struct rule_place *place,
 		       const struct stat *file)
@@ -245,8 +245,8 @@ err_climb:
 }
 
 /*
- * Decide by all rules that have a place, except @skip, which may be NULL. After
- * a failure the decision allows nothing.
+ * Apply all rules that have a place, except @skip, which may be NULL. After a
+ * failure the decision allows nothing.
  */
 static enum refusal decide(const struct policy *policy, const struct rule_place *places,
 			   const struct policy_rule *skip, int dir, const char *below,
@@ -279,7 +279,7 @@ static enum refusal decide(const struct policy *policy, const struct rule_place 
 		depth = covers(place->below, below, rule->allow ? naming.known : naming.folds);
 		/*
 		 * If either file exists, is_file_of() has compared the inodes,
-		 * and the names need not be compared.
+		 * so the names need not be compared.
 		 */
 		if (depth)
 			consider(decision, &deepest, depth, rule);
@@ -374,7 +374,7 @@ static bool warn_ineffective(const struct policy *policy, const struct rule_plac
 	if (decide(policy, places, NULL, dir, places[i].below, &all, &failure) != REFUSAL_NONE ||
 	    decide(policy, places, rule, dir, places[i].below, &others, &failure) != REFUSAL_NONE)
 		return false;
-	/* Nobody knows whether the two names are one. */
+	/* It is not known whether the two names are the same. */
 	if (all.doubtful || others.doubtful)
 		return false;
 	if (all.rule && all.rule != rule && all.allowed != rule->allow) {

@@ -127,7 +127,7 @@ static void begin(struct session *session, enum session_task kind)
 	session_collect(session);
 }
 
-/* Let the thread remove a copy, which has ended for the host. */
+/* Let the thread remove a copy that has ended for the host. */
 static void discard(struct session *session, const struct failure *failure)
 {
 	session->over = true;
@@ -237,7 +237,7 @@ void session_finish(struct session *session, int msec)
 	clock_gettime(CLOCK_MONOTONIC, &begun);
 	if (!session_completes(session) || !session_settle(session, msec))
 		return;
-	/* The task was FLUSH, and COMPLETE is still to do. */
+	/* The task was FLUSH, and COMPLETE has yet to begin. */
 	if (session_completes(session)) {
 		begin(session, TASK_COMPLETE);
 		session_settle(session, msec - milliseconds_since(&begun));
@@ -255,7 +255,10 @@ const struct transfer_view *session_view(struct session *session)
 		transfer_look(&session->transfer, &session->view);
 	else
 		transfer_totals(&session->transfer, &session->view.totals);
-	/* For the host a copy may have failed while the thread still has it. */
+	/*
+	 * For the host a copy may have failed while the thread still works on
+	 * it.
+	 */
 	session->view.active &= copy_is_active(session);
 	return &session->view;
 }
@@ -325,7 +328,10 @@ static void end_slow_task(struct session *session)
 	session->completion = session->outcome;
 }
 
-/* Returns SESSION_LATER, or SESSION_ANSWER with the outcome of the task. */
+/*
+ * Get the outcome of the task. Returns SESSION_LATER, or SESSION_ANSWER with
+ * *refusal.
+ */
 static enum session_reply get_outcome(struct session *session, unsigned int waited,
 				      enum refusal *refusal)
 {
@@ -595,8 +601,8 @@ static enum refusal answer_at_stop(struct session *session, uint32_t operation)
 }
 
 /*
- * Answer a request that needs the transfer while the thread has it. The session
- * keeps the request until the thread has ended, but not longer than
+ * Answer a request that needs the transfer while it belongs to the thread. The
+ * session keeps the request until the thread has ended, but not longer than
  * SESSION_LIMIT_MSEC. The parameters and the result are those of operate().
  */
 static enum session_reply wait_for_thread(struct session *session, uint32_t operation,
@@ -664,8 +670,8 @@ static enum session_reply operate(struct session *session, const void *body, siz
 		return SESSION_ANSWER;
 	}
 	/*
-	 * While the thread has the transfer, the session can answer only a
-	 * WRITE or COMPLETE of a copy that has ended for the host.
+	 * While the transfer belongs to the thread, the session can answer only
+	 * a WRITE or COMPLETE of a copy that has ended for the host.
 	 */
 	if (session->running &&
 	    (!session->over || operation == FCOPY_START || operation == FCOPY_CANCEL))
@@ -775,7 +781,7 @@ static enum session_reply answer(struct session *session, void *message, size_t 
 			    "ignored a packet of %zu bytes, too short for a message", length);
 		return SESSION_SILENCE;
 	}
-	/* An answer to an answer could go back and forth for ever. */
+	/* Two sides that answer answers could do so forever. */
 	if ((header.flags & (VMBUS_IC_FLAG_REQUEST | VMBUS_IC_FLAG_RESPONSE)) ==
 	    VMBUS_IC_FLAG_RESPONSE) {
 		log_limited(&session->invalid[INVALID_ANSWER], LOG_WARNING,

@@ -34,8 +34,8 @@
  *
  * The host repeats a transaction if it gets no answer within 60 seconds. So
  * START, WRITE and COMPLETE may each arrive twice. Nobody has observed whether
- * the second one has the same transaction id. The session tries a refused START
- * anew, because the reason may have gone.
+ * the second one has the same transaction id. The session retries a refused
+ * START, because the reason may no longer apply.
  *
  * Everything that may wait for a disk is a task for the thread of work.h. The
  * caller keeps the request whose answer needs the outcome of the task, and
@@ -128,9 +128,9 @@ struct session {
 void session_init(struct session *session, int journal, const struct policy *policy);
 
 /**
- * session_restart() - prepare for a host that begins anew
+ * session_restart() - prepare for a host that starts over
  *
- * No copy may be active. The totals stay.
+ * No copy may be active. The totals are kept.
  */
 void session_restart(struct session *session);
 
@@ -148,7 +148,7 @@ enum session_reply session_answer(struct session *session, void *message, size_t
  * session_retry() - call session_answer() for the first message that waits
  * @waited: the milliseconds since the message arrived
  *
- * The caller calls it when a task has ended, and from time to time.
+ * The caller must call this when a task has ended, and from time to time.
  */
 enum session_reply session_retry(struct session *session, void *message, size_t length,
 				 unsigned int waited);

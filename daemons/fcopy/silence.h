@@ -21,10 +21,10 @@
  *   - It continues a copy. If no message arrives for TRANSFER_IDLE_SECONDS, the
  *     daemon ends the copy, and the host still owes a message.
  * The host is silent if it does not act for SILENCE_SECONDS. By then it has
- * given up its transaction and begun it anew, so nothing is lost if the daemon
- * opens the device again. Each time the daemon does so, it doubles the time
- * that it waits before the next one. It returns to SILENCE_SECONDS when a copy
- * arrives or the host has owed nothing for an hour.
+ * given up its transaction and started it over, so nothing is lost if the
+ * daemon opens the device again. Each time the daemon does so, it doubles the
+ * time that it waits before the next one. It returns to SILENCE_SECONDS when a
+ * copy arrives or the host has owed nothing for an hour.
  */
 #define SILENCE_SECONDS_MAX	3600
 #ifndef SILENCE_SECONDS
@@ -70,8 +70,8 @@ void silence_reopened(struct silence *silence, bool silent);
  * @expired: whether a copy expired and the host has sent nothing since
  * @files: the number of files received so far
  *
- * The caller calls it at least every SILENCE_LOOK_SECONDS. Returns whether the
- * host has fallen silent; the function has then logged it.
+ * The caller must call this at least every SILENCE_LOOK_SECONDS. Returns
+ * whether the host has fallen silent; the function has then logged it.
  */
 bool silence_look(struct silence *silence, struct vmbus_chan *channel, bool expired,
 		  uint64_t files);

@@ -20,11 +20,14 @@
  */
 #define LOOKS_MAX	100000
 
-/* A spin shorter than this fraction of the longest one is not worthwhile. */
+/*
+ * A spin is not worthwhile if it is shorter than the longest one divided by
+ * this.
+ */
 #define SMALLEST_SHARE	8
 
 /*
- * Let the other thread of the core work, and let the hypervisor know that this
+ * Let the other thread of the core run, and let the hypervisor know that this
  * processor waits.
  */
 static inline void relax(void)

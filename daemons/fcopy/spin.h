@@ -44,7 +44,7 @@ struct spin {
  * @look: a function that returns whether there is a packet, without a system
  *	call
  *
- * The caller calls it when a copy begins. The function sleeps and wakes up
+ * The caller calls this when a copy begins. The function sleeps and wakes up
  * several times, which takes about a fifth of a millisecond.
  */
 void spin_begin(struct spin *spin, bool (*look)(void *context), void *context);

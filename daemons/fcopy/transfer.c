@@ -31,7 +31,10 @@
 #define STEP_SLOW_MSEC	2000
 #define STEP_QUICK_MSEC	250
 
-/* A file that outgrows its announced size checks for space in these steps. */
+/*
+ * When a file outgrows its announced size, the daemon checks for space in these
+ * steps.
+ */
 #define GROWTH_STEP (8u << 20)
 
 /*
@@ -89,7 +92,7 @@ static struct log_copy copy_for_log(const struct transfer *transfer, enum log_ev
 
 /*
  * Change the gate, in the thread. Returns false if the loop has given up the
- * copy; it has then counted and logged the failure.
+ * copy, and has thus counted and logged the failure.
  */
 static bool pass_gate(struct transfer *transfer, enum transfer_gate to)
 {
@@ -636,7 +639,7 @@ enum refusal transfer_write(struct transfer *transfer, uint64_t offset, const vo
 	return REFUSAL_NONE;
 }
 
-/* Choose the size of the next step by the time that the last one took. */
+/* Choose the size of the next step from the time that the last one took. */
 static void choose_step(struct transfer *transfer)
 {
 	double msec = seconds_since(&transfer->step_begun, CLOCK_MONOTONIC) * 1e3;
@@ -744,8 +747,8 @@ static int rename_to_new(const struct transfer *transfer)
 /*
  * Check that the temporary name still belongs to the file of this copy. A user
  * who can write to the directory can give that name to another file. The user
- * gains nothing, but the daemon must not report to the host that the file is in
- * place.
+ * gains nothing by that, but the daemon must not report to the host that the
+ * file is in place.
  */
 static int check_temporary(const struct transfer *transfer)
 {

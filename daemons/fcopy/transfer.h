@@ -25,7 +25,7 @@
  * a CANCEL or the end of the daemon leaves nothing behind.
  */
 
-/* The daemon ends a copy if the host sends nothing of it for this time. */
+/* The daemon ends a copy if the host does not continue it for this time. */
 #ifndef TRANSFER_IDLE_SECONDS
 #define TRANSFER_IDLE_SECONDS	600
 #endif
@@ -102,7 +102,7 @@ struct transfer {
 
 /**
  * transfer_init() - prepare @transfer, without an active copy
- * @policy: belongs to the caller, who may change it between calls
+ * @policy: the policy of the caller, who may change it between calls
  */
 void transfer_init(struct transfer *transfer, int journal, const struct policy *policy);
 
@@ -168,7 +168,7 @@ enum refusal transfer_complete(struct transfer *transfer, struct failure *failur
 enum transfer_gate transfer_give_up(struct transfer *transfer, const struct transfer_view *view,
 				    enum log_event event, const struct failure *failure);
 
-/** transfer_look() - fill in @view, while the thread is idle */
+/** transfer_look() - fill in @view; the thread must be idle */
 void transfer_look(struct transfer *transfer, struct transfer_view *view);
 
 /** transfer_totals() - copy the totals, at any time */
@@ -184,8 +184,8 @@ void transfer_name(const struct destination_request *request, char path[TRANSFER
 void transfer_touch(struct transfer *transfer);
 
 /**
- * transfer_is_idle() - whether a copy is active and the host has sent nothing
- * of it for TRANSFER_IDLE_SECONDS
+ * transfer_is_idle() - whether a copy is active and the host has not continued
+ * it for TRANSFER_IDLE_SECONDS
  */
 bool transfer_is_idle(const struct transfer *transfer);
 

@@ -24,7 +24,7 @@ static void *serve(void *argument)
 	struct work *work = argument;
 	void (*run)(void *context);
 
-	/* A thread that names itself needs no file in /proc. */
+	/* A thread that sets its own name needs no file in /proc. */
 	pthread_setname_np(pthread_self(), "hv-fcopyd-disk");
 	for (;;) {
 		pthread_mutex_lock(&work->lock);

@@ -34,8 +34,8 @@ void work_init(struct work *work);
 /**
  * work_open() - start the thread
  *
- * The caller has blocked the signals that the thread must not handle. Returns 0
- * or -errno. After an error work_begin() still does the work itself.
+ * The caller must have blocked the signals that the thread must not handle.
+ * Returns 0 or -errno. After an error work_begin() still does the work itself.
  */
 int work_open(struct work *work);
 

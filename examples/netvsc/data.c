@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * The data path: slots for messages, sending, and receiving.
+ * This file is the data path: slots for messages, sending, and receiving.
  *
  * The host can write to the ring, the receive buffer and the send buffer at any
  * time. The driver copies each field once, checks the copy, and uses only that.
  *
- * Back-pressure: the driver empties its rings always, so the completions of
- * what it has sent never wait behind frames. A frame that cannot be sent now,
- * because no slot or no room in a ring is free, stays in the receive buffer,
- * and its packet is not completed. A host that has lent the whole buffer sends
+ * Back-pressure: the driver always empties its rings, so the completions of
+ * what it has sent never wait behind frames. If no slot or no room in a ring is
+ * free, a frame cannot be sent. It then stays in the receive buffer, and its
+ * packet is not completed. When the host has used up the whole buffer, it sends
  * no more frames. This cannot deadlock, even when two NICs forward to each
- * other: a held frame waits only for completions of the host and for room that
- * the host makes when it reads. The host needs no free part of the receive
- * buffer for either, and the driver always takes what it sends.
+ * other: a held frame waits only for completions from the host, and for room
+ * that the host makes when it reads. The host needs no free part of the receive
+ * buffer for either, and the driver always receives what the host sends.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -66,7 +66,10 @@ uint64_t new_id(struct nic *nic, uint32_t slot)
 
 /* Sending */
 
-/* Handle an error of the ring: wait for room, or close the channel. */
+/*
+ * Handle an error of the ring: record that the channel waits for room, or that
+ * it has failed.
+ */
 static int refused(struct channel *ch, int err)
 {
 	if (err != -EAGAIN)
@@ -234,7 +237,7 @@ static int handle_frame(struct channel *ch, const struct vmbus_range *range)
 	return err;
 }
 
-/* Keep the answer to the request that waits for one. */
+/* Keep the answer to the request that waits for it. */
 static bool handle_answer(struct nic *nic, const unsigned char *message,
 			  const struct rndis_header *header)
 {

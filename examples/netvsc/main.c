@@ -10,8 +10,8 @@
  * The NIC must be bound to uio_hv_generic: 'vmbusctl bind ID' does that.
  *
  * nic.c starts and stops a NIC. data.c sends and receives. protocol.h describes
- * what the host understands. This file has the loop, what the program does with
- * frames, and the options. One thread serves all channels, so nothing needs a
+ * what the host understands. This file has the event loop, the modes of the
+ * program, and the options. One thread serves all channels, so nothing needs a
  * lock.
  */
 #ifndef _GNU_SOURCE
@@ -71,7 +71,8 @@ int channel_failed(struct channel *ch, int err)
 }
 
 /*
- * Take interrupts and signals. Wait for one up to @timeout_ms (-1: for ever).
+ * Take interrupts and signals. Wait for one for up to @timeout_ms (-1:
+ * forever).
  */
 static int take_events(struct app *app, int64_t timeout_ms)
 {
@@ -101,7 +102,10 @@ static int take_events(struct app *app, int64_t timeout_ms)
 	return 0;
 }
 
-/* Let the next packet interrupt, or room in a ring that was full, and sleep. */
+/*
+ * Ask for an interrupt for the next packet, or for room in a ring that was
+ * full, and sleep.
+ */
 static int sleep_until(struct app *app, int64_t deadline)
 {
 	const int64_t left = deadline - now_ms();
@@ -177,9 +181,10 @@ static bool answer_arp(const struct nic *nic, unsigned char *arp, uint32_t len)
 }
 
 /*
- * Turn an echo request to our address into its answer. Fragments have no
- * answer. The checksum of IP does not depend on the order of the addresses;
- * that of ICMP changes by as much as the type does, so a wrong one stays wrong.
+ * Turn an echo request to our address into its answer. Fragments get no answer.
+ * The IP checksum does not depend on the order of the addresses. The ICMP
+ * checksum changes by as much as the type does, so a wrong checksum stays
+ * wrong.
  */
 static bool answer_ping(const struct nic *nic, unsigned char *ip, uint32_t len)
 {
@@ -202,7 +207,8 @@ static bool answer_ping(const struct nic *nic, unsigned char *ip, uint32_t len)
 }
 
 /*
- * Check and answer in a copy, because the host may change the frame meanwhile.
+ * Check and answer a copy of the frame, because the host may change the frame
+ * meanwhile.
  */
 static int echo(struct channel *ch, const unsigned char *frame, uint32_t len, uint32_t vlan)
 {
@@ -235,8 +241,8 @@ int deliver(struct channel *ch, const unsigned char *frame, uint32_t len, uint32
 /* The devices */
 
 /*
- * Get one huge page, whose place in the guest's memory does not change, and the
- * numbers of its pages.
+ * Allocate one huge page, and find the numbers of the guest's pages in it. A
+ * huge page does not move in the guest's memory.
  */
 static int get_pages(struct nic *nic)
 {
@@ -273,8 +279,8 @@ struct nic *nic_new(struct app *app, const char *name)
 }
 
 /*
- * Open the sub-channels. The host offers them and the kernel opens them while
- * we wait.
+ * Open the sub-channels. The host offers them, and the kernel opens them, while
+ * this function waits.
  */
 static int open_subchannels(struct nic *nic, unsigned int count)
 {
@@ -370,7 +376,7 @@ static void request_stop(int number)
 }
 
 /*
- * Signals are blocked but for take_events(), so none is lost before it sleeps.
+ * Block signals except in take_events(), so that none is lost before it sleeps.
  */
 static void catch_signals(void)
 {
@@ -425,7 +431,7 @@ static const char usage[] =
 	"SIGINT and SIGTERM stop the NIC. Exit status: 0, 1 after a failure, 2 for wrong\n"
 	"usage, 3 if the host took the device away.\n";
 
-/* Return the number, or 0 if it is none from @min to @max. */
+/* Parse a number from @min to @max. Return 0 if @text is not one. */
 static unsigned int parse_number(const char *text, unsigned int min, unsigned int max)
 {
 	char *end;
@@ -508,7 +514,7 @@ int main(int argc, char **argv)
 	argv += optind;
 	/*
 	 * After this, a rescind during an access to a ring or a buffer is an
-	 * error and no SIGBUS.
+	 * error and not a SIGBUS.
 	 */
 	if (vmbus_guard()) {
 		fprintf(stderr, "netvsc: %s\n", vmbus_error());

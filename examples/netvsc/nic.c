@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-/* The life of a NIC: requests to the host, the start and the stop */
+/* This file sends requests to the host, and starts and stops a NIC. */
 #include <errno.h>
 #include <string.h>
 
@@ -52,8 +52,8 @@ static int nvsp_send(struct nic *nic, const struct nvsp_message *msg, uint64_t i
 }
 
 /*
- * Wait until the host clears @pending. @err is why the request was not even
- * sent.
+ * Wait until the host's answer clears @pending. @err is 0, or the reason why
+ * the request was not sent.
  */
 static int wait_answer(struct nic *nic, int err, uint64_t *pending, const char *protocol,
 		       uint32_t type)
@@ -62,7 +62,9 @@ static int wait_answer(struct nic *nic, int err, uint64_t *pending, const char *
 
 	while (!err && *pending)
 		err = wait_turn(nic, deadline);
-	/* The last turn may have been late, and have brought the answer. */
+	/*
+	 * The last turn may have been late, and may have received the answer.
+	 */
 	if (err == -ETIMEDOUT && !*pending)
 		err = 0;
 	*pending = 0;
@@ -73,8 +75,8 @@ static int wait_answer(struct nic *nic, int err, uint64_t *pending, const char *
 }
 
 /*
- * Ask, and wait for an answer of @type with at least @length bytes:
- * nic->nvsp_answer.
+ * Send a request, and wait for an answer of @type with at least @length bytes.
+ * The answer is in nic->nvsp_answer.
  */
 static int nvsp_execute(struct nic *nic, const struct nvsp_message *msg, uint32_t type,
 			uint32_t length)
@@ -106,7 +108,10 @@ static int rndis_send(struct nic *nic, const void *message, uint32_t size)
 	return unsent(nic, err);
 }
 
-/* Ask, and wait for the answer: nic->rndis. A refusal is -EOPNOTSUPP. */
+/*
+ * Send a request, and wait for the answer, which is in nic->rndis. Return
+ * -EOPNOTSUPP if the host refuses it.
+ */
 static int rndis_execute(struct nic *nic, struct rndis_request *request, uint32_t header_size,
 			 const void *data, uint32_t length)
 {
@@ -126,7 +131,7 @@ static int rndis_execute(struct nic *nic, struct rndis_request *request, uint32_
 	return nic->rndis.answer.status ? -EOPNOTSUPP : 0;
 }
 
-/* Set, or with @type RNDIS_QUERY query, what @oid names. */
+/* Set the property @oid, or query it if @type is RNDIS_QUERY. */
 static int rndis_oid(struct nic *nic, uint32_t type, uint32_t oid, const void *data,
 		     uint32_t length)
 {
@@ -149,8 +154,8 @@ static int rndis_set(struct nic *nic, uint32_t oid, const void *data, uint32_t l
 }
 
 /*
- * Some queries have an @input. An answer that is shorter or longer than @length
- * is wrong.
+ * Query the property @oid. Some queries have an @input. An answer that is
+ * shorter or longer than @length is wrong.
  */
 static int rndis_query(struct nic *nic, uint32_t oid, const void *input, uint32_t input_length,
 		       void *result, uint32_t length)
@@ -228,7 +233,7 @@ static int share_recv_buffer(struct nic *nic)
 		return err;
 	nic->recv_shared = true;
 	answer = nic->nvsp_answer;
-	/* The host may use any parts of the buffer, if they lie in it. */
+	/* The host may use any parts that lie in the buffer. */
 	used = (uint64_t)answer.recv_complete.size * answer.recv_complete.count;
 	if (answer.recv_complete.sections != 1 || answer.recv_complete.offset || !used ||
 	    used > nic->recv.size || answer.recv_complete.count > (HELD_MAX - RANGES_MAX) / 2)
@@ -387,8 +392,8 @@ static int open_filter(struct nic *nic)
 	       mac[5], nic->mtu, nic->channel_count, nic->app->pages ? "pages" : "sections");
 	nic->running = true;
 	/*
-	 * A NIC that forwards for others receives what is not for its own
-	 * address.
+	 * A NIC that forwards for others must receive frames for other
+	 * addresses, too.
 	 */
 	return set_filter(nic, nic->app->nic_count > 1 ? FILTER_PROMISCUOUS :
 			  FILTER_DIRECTED | FILTER_ALL_MULTICAST | FILTER_BROADCAST);
@@ -479,7 +484,7 @@ int nic_stop(struct nic *nic)
 	int result = 0, err;
 
 	nic->app->stopping = true;
-	/* After an error go on: the host may be able to do the rest. */
+	/* Go on after an error, because the host may be able to do the rest. */
 	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]) && !nic->lost; i++) {
 		err = steps[i](nic);
 		result = result ? result : err;

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* The driver's types, and the functions that its files share */
+/*
+ * This header declares the driver's types, and the functions that its files
+ * share.
+ */
 #ifndef NIC_H
 #define NIC_H
 
@@ -17,7 +20,7 @@
 #define HELD_MAX	65536u	/* frames and completions that wait in a NIC */
 #define MTU_MIN		68u
 #define MTU_MAX		9000u
-#define CONTROL_SLOTS	4u	/* frames leave so many slots to control messages */
+#define CONTROL_SLOTS	4u	/* the slots that frames leave to control messages */
 #define CONTROL_SIZE	1024u	/* no control message of the guest is larger */
 #define PAGES_SIZE_LOG2	21
 #define PAGES_SIZE	(1u << PAGES_SIZE_LOG2)	/* one huge page */
@@ -34,7 +37,7 @@ struct pool {
 	struct slot {
 		uint64_t id;		/* transaction id of the packet; 0: the slot is free */
 		struct channel *channel;
-		bool frame;		/* and no control message */
+		bool frame;		/* a frame and not a control message */
 	} *slots;
 	uint32_t *free, free_count;	/* a stack */
 	uint64_t *pages;		/* numbers of the guest's pages; NULL: sections */
@@ -54,8 +57,8 @@ struct channel {
 };
 
 /*
- * A frame in the receive buffer, or, with length 0, the completion of its
- * packet
+ * A frame in the receive buffer. If its length is 0, the entry is the
+ * completion of its packet.
  */
 struct held {
 	struct channel *channel;
@@ -77,19 +80,22 @@ struct nic {
 	struct pool pool;
 	uint64_t sequence;		/* of transaction ids */
 	struct held *held;		/* a queue of HELD_MAX */
-	uint32_t held_first, held_end;	/* they count on without end */
+	uint32_t held_first, held_end;	/* they are never reset */
 	bool held_failed;		/* a frame of the packet that is served now was wrong */
 
 	uint32_t version;
 	uint8_t mac[6];
 	uint32_t mtu;
 
-	/* How far the start came, for the stop */
+	/* The steps of the start that the stop has to undo */
 	bool recv_shared, send_shared, initialized, running;
-	bool lost;		/* the channel is of no use any more */
+	bool lost;		/* a channel has failed, so no channel can be used any more */
 	bool silent;		/* the host did not answer in time */
 
-	/* The one request of either kind that waits for its answer */
+	/*
+	 * The request of each kind that waits for its answer; there is at most
+	 * one
+	 */
 	uint64_t nvsp_id;	/* 0: none */
 	struct nvsp_message nvsp_answer;
 	uint32_t nvsp_length;
@@ -108,7 +114,7 @@ struct app {
 	enum mode mode;
 	uint8_t ip[4];
 	bool poll, pages;
-	unsigned int channels;		/* wanted */
+	unsigned int channels;		/* the number that the user wants */
 	uint32_t mtu;
 	unsigned int timeout_ms;	/* for each answer of the host */
 	struct nic nics[NICS_MAX];
@@ -125,25 +131,22 @@ struct app {
 
 /*
  * Copy what the host may change at any time, so that checks and use see the
- * same.
+ * same data.
  */
 void copy_shared(void *to, const void *from, size_t len);
 
 /* main.c */
 extern volatile sig_atomic_t stop_requested;
-/* Report an error of a NIC, or with @err 0 what it does, and return @err. */
+/* Report an error of a NIC, or what the NIC does if @err is 0. Return @err. */
 int report(const struct nic *nic, int err, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 int64_t now_ms(void);
 /*
- * Serve all channels once; sleep until @deadline (-1: for ever) if there was
+ * Serve all channels once. Sleep until @deadline (-1: forever) if there was
  * nothing to do.
  */
 int turn(struct app *app, int64_t deadline);
-/*
- * A channel cannot be used any more: say why, leave its NIC alone, and return
- * @err.
- */
+/* Report why a channel has failed, mark its NIC as lost, and return @err. */
 int channel_failed(struct channel *ch, int err);
 struct nic *nic_new(struct app *app, const char *name);
 void add_channel(struct nic *nic, struct vmbus_chan *chan);
@@ -152,30 +155,34 @@ void add_channel(struct nic *nic, struct vmbus_chan *chan);
  * them.
  */
 int app_run(struct app *app, int err);
-/* Do with a frame what the program is for. -EAGAIN: offer it again later. */
+/*
+ * Handle a frame as the mode of the program demands. Return -EAGAIN if the
+ * caller must offer it again later.
+ */
 int deliver(struct channel *ch, const unsigned char *frame, uint32_t len, uint32_t vlan);
 
 /* data.c */
 int pool_init(struct pool *pool, void *memory, size_t size, uint32_t slot_size);
 /*
- * Return a transaction id that no other packet has. It names a slot, or none.
+ * Return a transaction id that no other packet has. The id contains the number
+ * of a slot, or a number that is not a slot's.
  */
 uint64_t new_id(struct nic *nic, uint32_t slot);
 /*
- * Send a control message. -EAGAIN: there is no free slot, or no room in the
- * ring.
+ * Send a control message. Return -EAGAIN if there is no free slot or no room in
+ * the ring.
  */
 int send_control(struct nic *nic, const void *message, uint32_t len);
 /*
- * Send a frame that came from the channel @from, with its MAC addresses
- * exchanged if @exchange says so, and with the VLAN tag that came beside it.
- * -EAGAIN as above; the frame stays with the caller.
+ * Send a frame that came from the channel @from, with the VLAN tag that came
+ * beside it. If @exchange is true, exchange its MAC addresses. After -EAGAIN
+ * the frame stays with the caller.
  */
 int transmit(struct channel *to, const struct channel *from, const unsigned char *frame,
 	     uint32_t len, uint32_t vlan, bool exchange);
 /*
- * Handle what is in the ring. Return the number of packets, or why the channel
- * ends.
+ * Handle the packets in the ring. Return their number, or why the channel has
+ * failed.
  */
 int receive_packets(struct channel *ch);
 /*
@@ -184,12 +191,12 @@ int receive_packets(struct channel *ch);
  */
 int serve_held(struct nic *nic);
 /*
- * Tell whether @length bytes at @offset, as RNDIS counts it, lie between a
- * header and the message's end.
+ * Whether @length bytes at @offset, as RNDIS counts it, lie between the header
+ * and the end of the message.
  */
 bool part_ok(uint32_t offset, uint32_t length, uint32_t header, uint32_t message);
 
-/* nic.c: start a NIC, and undo that from wherever it came to */
+/* nic.c: start a NIC, and undo the steps of the start that were done */
 int nic_start(struct nic *nic);
 int nic_stop(struct nic *nic);
 

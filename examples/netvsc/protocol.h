@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * The protocols of Hyper-V's synthetic NIC, as much of them as this example
- * uses.
+ * This header declares what this example uses of the protocols of Hyper-V's
+ * synthetic NIC.
  *
  * NVSP travels in the packets of the channel. It agrees on a version and on two
  * buffers, and carries RNDIS messages, which are the frames and the control
@@ -15,8 +15,8 @@
 #include <stdint.h>
 
 #define ETH_HEADER	14u
-#define VLAN_TAG	4u	/* a frame with a tag in it is that much longer */
-#define GUEST_PAGE	4096u	/* in VMBus, whatever the system's pages are */
+#define VLAN_TAG	4u	/* a tag in a frame makes it longer by this */
+#define GUEST_PAGE	4096u	/* of VMBus, whatever the page size of the system */
 
 /* NVSP */
 
@@ -40,7 +40,7 @@ enum nvsp_type {
 #define NVSP_ALLOCATE		1u	/* the operation of NVSP_SUBCHANNEL */
 #define NVSP_CAPABILITY_VLAN	(1u << 3)
 
-/* What the guest calls its buffers; any numbers do. */
+/* The guest chooses the ids of its buffers, and any numbers work. */
 #define RECV_BUFFER_ID		0xcafeu
 #define SEND_BUFFER_ID		0xfaceu
 
@@ -102,14 +102,14 @@ struct rndis_ppi {
 };
 
 #define RNDIS_PPI_VLAN		6u
-#define VLAN_NONE		UINT32_MAX	/* no VLAN tag came with a frame */
+#define VLAN_NONE		UINT32_MAX	/* a frame came without a VLAN tag */
 
 struct rndis_request {
 	struct rndis_header header;
 	uint32_t id;
 	union {
 		struct { uint32_t major, minor, max_transfer; } initialize;
-		struct { uint32_t oid, length, offset, reserved; } query;	/* and a set */
+		struct { uint32_t oid, length, offset, reserved; } query;	/* also of a set */
 	};
 };
 
@@ -132,7 +132,7 @@ struct rndis_answer {
 
 #define RNDIS_QUERY_ANSWER_SIZE	24u
 #define RNDIS_INITIALIZE_ANSWER_SIZE 52u
-#define RNDIS_STATUS_SIZE	16u		/* of an answer that has a status alone */
+#define RNDIS_STATUS_SIZE	16u		/* of an answer that has only a status */
 
 struct rndis_indication {
 	struct rndis_header header;
