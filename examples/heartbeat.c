@@ -8,7 +8,7 @@
  *				is an instance GUID, a class GUID or a class
  *				name; the default is "heartbeat". The device may
  *				come and go.
- *	heartbeat --demo	play the host, too, in memory, which needs
+ *	heartbeat --demo	also play the host, in memory; this needs
  *				neither Hyper-V nor root
  *	heartbeat --help, heartbeat --version
  *

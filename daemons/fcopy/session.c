@@ -602,7 +602,7 @@ static enum refusal answer_at_stop(struct session *session, uint32_t operation)
 
 /*
  * Answer a request that needs the transfer while it belongs to the thread. The
- * session keeps the request until the thread has ended, but not longer than
+ * session keeps the request until the task has ended, but not longer than
  * SESSION_LIMIT_MSEC. The parameters and the result are those of operate().
  */
 static enum session_reply wait_for_thread(struct session *session, uint32_t operation,
