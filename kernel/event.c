@@ -8,8 +8,8 @@
 #include "hvuio.h"
 
 /*
- * Wake the readers, or remember the event until UIO can wake them. Any context
- * may call this.
+ * Wake the readers, or remember the event until UIO can wake them. The function
+ * is safe in any context.
  */
 void hvuio_event_send(struct hvuio_device *dev)
 {

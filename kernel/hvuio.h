@@ -200,8 +200,8 @@ struct hvuio_device {
 };
 
 /*
- * The bounds of a size that user space may choose. It must also be a multiple
- * of the page size.
+ * The bounds of a size that user space may choose. The size must also be a
+ * multiple of the page size.
  */
 struct hvuio_limits {
 	u32 min, max;

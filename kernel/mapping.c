@@ -189,7 +189,7 @@ static vm_fault_t hvuio_map_fault(struct vm_fault *vmf)
 	if (READ_ONCE(dev->maps_revoked))
 		ret = VM_FAULT_SIGBUS;
 	else if (PageHWPoison(page))
-		/* For a locked page the kernel would look for its file. */
+		/* The kernel would look up the file of a locked page. */
 		ret = VM_FAULT_HWPOISON;
 	if (ret != VM_FAULT_LOCKED) {
 		unlock_page(page);

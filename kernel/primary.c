@@ -20,7 +20,7 @@
 
 /* The interval at which the module checks whether the sub-channels are gone. */
 #define HVUIO_KEEP_INTERVAL	HZ
-/* How long rmmod waits until the sub-channels are gone. */
+/* The longest wait of rmmod for the sub-channels to go. */
 #define HVUIO_KEEP_END		(10 * HZ)
 /*
  * How long the module keeps a primary if VMBus may never remove its
@@ -55,7 +55,7 @@ static bool hvuio_kept_is_limited(void)
 	return false;
 #else
 	/*
-	 * Linux 5.4 finds a sub-channel only through its primary, and loses
+	 * Linux 5.4 finds a sub-channel only through its primary, so it loses
 	 * both.
 	 */
 	return true;

@@ -102,10 +102,10 @@ static void hvuio_sub_hold(struct vmbus_channel *sub)
 }
 
 /*
- * Make hvuio_sub_hold() visible to all processors. A rescind that has read
- * probe_done before that had already set the flag rescind, so the flag is
- * visible when this function returns. The barrier on each processor costs
- * microseconds, and synchronize_rcu() would cost milliseconds.
+ * Make hvuio_sub_hold() visible to all processors. A rescind that read
+ * probe_done too early for that had set its flag rescind even earlier, so the
+ * flag is visible when this function returns. The barrier on each processor
+ * costs microseconds, and synchronize_rcu() would cost milliseconds.
  */
 static void hvuio_subs_held(void)
 {
@@ -483,7 +483,7 @@ int hvuio_subs_accept(struct hvuio_device *dev)
 
 	/*
 	 * A fixed VMBus keeps a sub-channel from its callback until the next
-	 * walk, and there the walk is no risk.
+	 * walk, and its walk is no risk.
 	 */
 	if (!hvuio_works_around() && hvuio_sub_remaining(primary) != U32_MAX)
 		vmbus_disconnect_ring(primary);

@@ -163,8 +163,8 @@ static void hvuio_vmbus_clear_target_callback(struct vmbus_channel *channel)
 /*
  * Prepare a primary channel for this module, and clear the callbacks that a
  * former driver may have left. Without a rescind callback VMBus unregisters a
- * rescinded device by itself, which ends in hvuio_remove(). VMBus never clears
- * the other callback, either.
+ * rescinded device by itself, which ends in hvuio_remove(). VMBus itself clears
+ * neither callback.
  */
 void hvuio_vmbus_claim(struct vmbus_channel *channel)
 {

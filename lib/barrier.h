@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Memory ordering between the library and the host, and between threads. The
- * names are those of the kernel's primitives, which
+ * This header orders memory accesses between the library and the host, and
+ * between threads. The names are those of the kernel's primitives, which
  * Documentation/memory-barriers.txt in the kernel tree explains; here they are
- * made of C11 atomics. The other files use these primitives for the rings.
+ * built from C11 atomics. The other files use these primitives for the rings.
  * Locks, counts and the list of guard.c use C11's atomic operations directly.
  *
  * smp_store_release(): earlier reads and writes are complete before another

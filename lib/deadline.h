@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* A point in time, in milliseconds of CLOCK_MONOTONIC; -1: never */
+/*
+ * A deadline is a point in time, in milliseconds of CLOCK_MONOTONIC; -1: never
+ */
 #ifndef VMBUS_DEADLINE_H
 #define VMBUS_DEADLINE_H
 

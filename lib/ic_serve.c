@@ -61,7 +61,7 @@ struct vmbus_ic {
 	struct vmbus_chan *chan;	/* NULL: not open */
 	int dead;			/* why the channel of the caller has ended, or 0 */
 
-	int epoll;			/* of the channel and the timer */
+	int epoll;			/* watches the channel and the timer */
 	int timer;
 	int64_t timer_at;		/* the time for which the timer is set, in ms; or NEVER */
 	bool again;			/* there is something to do at once */
@@ -69,7 +69,7 @@ struct vmbus_ic {
 	int end;			/* vmbus_ic_dispatch() returns this */
 
 	bool heard;			/* the host has sent a packet since the open */
-	bool agreed;			/* on these versions */
+	bool agreed;			/* the host and the program have agreed on these versions */
 	struct vmbus_ic_version framework, message;
 	uint64_t session;		/* grows when the host forgets its requests */
 	struct request *spare;

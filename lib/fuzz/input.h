@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * The common parts of the fuzz targets: the entry, the reader of the input, and
- * rings with red zones
+ * This header has the common parts of the fuzz targets: the entry point, and
+ * the functions that read the input.
  */
 #ifndef FUZZ_INPUT_H
 #define FUZZ_INPUT_H
