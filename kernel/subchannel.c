@@ -102,10 +102,10 @@ static void hvuio_sub_hold(struct vmbus_channel *sub)
 }
 
 /*
- * Make hvuio_sub_hold() visible to all processors. A rescind that read
- * probe_done too early for that had set its flag rescind even earlier, so the
- * flag is visible when this function returns. The barrier on each processor
- * costs microseconds, and synchronize_rcu() would cost milliseconds.
+ * Make hvuio_sub_hold() visible to all processors. A rescind that has already
+ * read probe_done set its flag rescind before that, so the flag is visible when
+ * this function returns. The barrier on each processor costs microseconds, and
+ * synchronize_rcu() would cost milliseconds.
  */
 static void hvuio_subs_held(void)
 {

@@ -42,7 +42,7 @@ static const struct vmbus_ic_version default_frameworks[] = { { 3, 0 }, { 1, 0 }
 
 /* A message of the host with its answer */
 struct request {
-	struct vmbus_ic_request shown;	/* to the program */
+	struct vmbus_ic_request shown;	/* the part that the program sees */
 	struct request *next;
 	struct vmbus_packet packet;
 	uint64_t session;		/* vmbus_ic.session when it came */

@@ -81,7 +81,7 @@ static enum refusal check_replaceable(const struct destination *destination,
 	if (fstat(destination->dir, &dir) < 0)
 		return fail_errno(failure, errno, "%s/", place);
 	/*
-	 * Before Linux 5.8 only another device number shows a mount. Newer
+	 * Before Linux 5.8 only a different device number shows a mount. Newer
 	 * kernels report the mount itself. The device number is then no proof,
 	 * because overlayfs can show a file of a lower layer with the device of
 	 * that layer.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * A driver for Hyper-V's synthetic NIC in user space. It answers ARP and ping,
- * or sends every frame back, or forwards frames between two NICs, or only
- * counts.
+ * This program is a driver for Hyper-V's synthetic NIC in user space. It
+ * answers ARP and ping, or sends every frame back, or forwards frames between
+ * two NICs, or only counts.
  *
  *	netvsc --echo=192.0.2.2 [ID]	the NIC with that instance GUID
  *	netvsc --forward ID ID		two NICs
