@@ -26,7 +26,7 @@ struct sample {
 static struct sample *samples;
 static size_t sample_count;
 
-/* The current input: its length as text, a newline, then its bytes */
+/* The current input: its length as text, a NUL, a newline, then its bytes */
 static uint8_t *last;
 
 static uint64_t state = 88172645463325252u;
