@@ -366,7 +366,8 @@ int hvuio_device_resume(struct hvuio_device *dev)
 	if (!ret)
 		ret = hvuio_buffer_share(&dev->send, channel, "send");
 	if (ret) {
-		dev_err(&dev->hv->device, "the host does not take the buffers again: %d\n", ret);
+		dev_err(&dev->hv->device, "the buffers cannot be shared with the host again: %d\n",
+			ret);
 		hvuio_buffer_unshare(&dev->recv, channel);
 		hvuio_device_move(dev, HVUIO_FAILED);
 	}
