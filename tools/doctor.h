@@ -51,8 +51,8 @@ void doctor_initramfs(struct diagnosis *diagnosis);
 void doctor_driverctl(struct diagnosis *diagnosis);
 
 /*
- * Tell whether the source of our module is installed for dkms; *version, if not
- * NULL, is a new string or NULL.
+ * Return whether the source of our module is installed for dkms; *version, if
+ * not NULL, is a new string or NULL.
  */
 bool doctor_has_dkms_source(char **version);
 

@@ -41,8 +41,8 @@ static char *lockdown_mode(void)
 }
 
 /*
- * Tell whether a module is signed: 1, 0, or -1 if it is compressed or cannot be
- * read.
+ * Return whether a module is signed: 1, 0, or -1 if it is compressed or cannot
+ * be read.
  */
 static int is_signed(const char *path)
 {
@@ -74,7 +74,7 @@ static const char *certificate(void)
 }
 
 /*
- * Tell whether shim has the certificate in its list: 1, 0, or -1 if the list
+ * Return whether shim has the certificate in its list: 1, 0, or -1 if the list
  * cannot be read.
  */
 static int is_enrolled(const char *path)
@@ -95,8 +95,9 @@ static int is_enrolled(const char *path)
 }
 
 /*
- * Tell whether the loaded module is ours: its version has an epoch. The version
- * of the kernel's own module, which load-module may have loaded, has none.
+ * Return whether the loaded module is ours: its version has an epoch. The
+ * version of the kernel's own module, which load-module may have loaded, has
+ * none.
  */
 static bool is_ours_loaded(void)
 {

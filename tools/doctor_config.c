@@ -34,8 +34,8 @@ void doctor_configuration(struct diagnosis *diagnosis)
 }
 
 /*
- * Tell whether the next boot lacks only a check: nobody has checked the NIC for
- * this rule, and a check now finds that the machine can do without it. If a
+ * Return whether the next boot lacks only a check: nobody has checked the NIC
+ * for this rule, and a check now finds that the machine can do without it. If a
  * check has found that the machine needs the NIC, the administrator decides.
  */
 static bool lacks_check(const struct diagnosis *diagnosis, const struct vdevice *device,

@@ -111,7 +111,7 @@ void doctor_vmbus(struct diagnosis *diagnosis)
 }
 
 /*
- * Tell whether the kernel was built with an option: 1, 0, or -1 if its
+ * Return whether the kernel was built with an option: 1, 0, or -1 if its
  * configuration cannot be read.
  */
 static int kernel_option(const char *release, const char *name)
@@ -214,7 +214,7 @@ static void judge_own_module(struct diagnosis *diagnosis, const char *loaded, co
 }
 
 /*
- * Tell whether a line of modprobe's configuration runs a command instead of
+ * Return whether a line of modprobe's configuration runs a command instead of
  * loading the module. hyperv-uio-dkms has such a line, too, but its script
  * loads the module.
  */
@@ -327,7 +327,7 @@ void doctor_module(struct diagnosis *diagnosis)
 	free(ours);
 }
 
-/* Tell whether a kernel can be booted: its image exists. */
+/* Return whether a kernel can be booted: its image exists. */
 static bool is_bootable(const char *release)
 {
 	return file_exists("/boot/vmlinuz-%s", release) ||

@@ -78,7 +78,7 @@ static void parse(const char *id, struct reading *reading)
 }
 
 /*
- * Tell whether the device has the interface, or had it before user space took
+ * Return whether the device has the interface, or had it before user space took
  * the device.
  */
 static bool has_interface(const struct vdevice *device, const char *name)

@@ -36,7 +36,7 @@ size_t rules_complain(const struct rules *rules);
  */
 const struct device_plan *rules_plan(const struct rules *rules, const struct vdevice *device);
 
-/* Tell whether a section names the device. */
+/* Return whether a section names the device. */
 bool plan_has_rule(const struct plan *plan);
 
 /*

@@ -51,7 +51,7 @@ void rule_file_free(struct rule_file *file)
 }
 
 /*
- * Tell whether a line is the header of a section, and in *own whether it is
+ * Return whether a line is the header of a section, and in *own whether it is
  * that of the device.
  */
 static bool is_header(const char *line, const char *instance, bool *own)
