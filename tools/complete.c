@@ -18,7 +18,7 @@ static int run(int argc, char **argv);
 const struct command complete_command = {
 	.name = "complete",
 	.arguments = "WORD...",
-	.summary = "what may follow, for shells",
+	.summary = "list the words that may follow, for shells",
 	.help = "",
 	.options = "",
 	.takes = "",

@@ -13,8 +13,8 @@ static const char epilogue[] =
 	"address, uioN, or a link in /dev/vmbus. 'vmbusctl COMMAND --help' explains a command.\n"
 	"\n"
 	"Exit status: 0 done; 1 something failed; 2 wrong arguments or configuration; 3 this\n"
-	"machine has no VMBus; 4 no such device; 5 several devices have that name; 6 refused,\n"
-	"the machine needs the device; 7 doctor found a problem. See vmbusctl(8).\n";
+	"machine has no VMBus; 4 no such device; 5 several devices have that name; 6 refused\n"
+	"because the machine needs the device; 7 doctor found a problem. See vmbusctl(8).\n";
 
 static void print_commands(FILE *stream)
 {

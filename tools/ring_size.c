@@ -23,8 +23,8 @@ const struct command ring_size_command = {
 	.arguments = "[--now | --boot] ID [SIZE | default]",
 	.summary = "show or set the size of one ring of a device",
 	.help =	"SIZE is in bytes, or in KiB or MiB with K or M; it includes the header page.\n"
-		"Without SIZE the command shows the present size. No program may have the device\n"
-		"open, and the module must be that of hyperv-uio-dkms.\n"
+		"Without SIZE the command shows the present size. To set one, no program may have the\n"
+		"device open, and the module must be that of hyperv-uio-dkms.\n"
 		"  --now           now only; no file is written\n"
 		"  --boot          only in the rule, from the next boot on\n",
 	.options = "--now --boot",

@@ -15,9 +15,9 @@ static int run(int argc, char **argv);
 const struct command rules_command = {
 	.name = "rules",
 	.arguments = "[-a] [-j] [ID]...",
-	.summary = "what would happen to each device, now and at the next boot, and why",
-	.help =	"The answer comes from the code that binds devices. The command changes nothing.\n"
-		"  -a, --all       also the devices that no rule names\n"
+	.summary = "show what would happen to each device, now and at the next boot, and why",
+	.help =	"The decision comes from the code that binds devices. The command changes nothing.\n"
+		"  -a, --all       also show the devices that no rule names\n"
 		"  -j, --json      as JSON\n",
 	.options = "--all --json",
 	.takes = "I",

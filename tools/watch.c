@@ -18,11 +18,11 @@ static int run(int argc, char **argv);
 const struct command watch_command = {
 	.name = "watch",
 	.arguments = "[-n SECONDS] [-c COUNT] [-j] [ID]...",
-	.summary = "interrupts and signals per second, and how full the rings are",
-	.help =	"One line for each channel. Devices may appear and disappear meanwhile.\n"
-		"  -n, --interval SECONDS   time between two looks, 0.1 to 3600 (1)\n"
-		"  -c, --count COUNT        end after that many looks (until Ctrl-C)\n"
-		"  -j, --json               one line of JSON for each look\n",
+	.summary = "show interrupts and signals per second, and the waiting bytes in the rings",
+	.help =	"The table has a line for each channel. Devices may appear and disappear at any time.\n"
+		"  -n, --interval SECONDS   time between two samples, 0.1 to 3600 (default: 1)\n"
+		"  -c, --count COUNT        end after this number of samples (default: run until Ctrl-C)\n"
+		"  -j, --json               one line of JSON for each sample\n",
 	.options = "--interval --count --json",
 	.takes = "I",
 	.run = run,

@@ -24,17 +24,17 @@ static const char usage[] =
 	"       vmbus-bind [-n] --release [CLASS|GUID] release the configured devices\n"
 	"       vmbus-bind --record [INSTANCE]         check for the next boot, and change no device\n"
 	"       vmbus-bind --settings INSTANCE[/RELID] apply sizes, owner, group and mode\n"
-	"       vmbus-bind --check                     only read the configuration\n"
+	"       vmbus-bind --check                     only read and check the configuration\n"
 	"  -n, --dry-run   print what would happen now and at the next boot\n"
 	"  -f, --force     also bind a device that the machine needs (default route, mounted disk)\n"
 	"      --udev      for udev rules: messages go to the system log, a device that the host\n"
-	"                  has rescinded is no error, and the guard decides as at boot\n"
+	"                  has rescinded is not an error, and the guard decides as at boot\n"
 	"      --settle    with --all: wait until the rules have not changed for a second, and start over\n"
-	"                  when they change meanwhile\n"
+	"                  if they change in the meantime\n"
 	"      --new-interface  with --udev: an interface of the device has appeared\n"
 	"      --properties INSTANCE  print properties for udev's IMPORT\n"
 	"      --version, --help\n"
-	"Exit status: 0 done, or nothing to do; 1 a device is not where it belongs; 2 wrong arguments\n"
+	"Exit status: 0 done, or nothing to do; 1 a device is not as configured; 2 wrong arguments\n"
 	"or a faulty file. See vmbus-bind(8), hyperv-uio.conf(5).\n";
 
 enum mode { BIND_ONE, BIND_ALL, RELEASE, RECORD, SETTINGS, PROPERTIES, CHECK };
