@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* vmbusctl doctor: find what is wrong, and the command that repairs it. */
+/* vmbusctl doctor: find what is wrong, and the command that fixes it. */
 #include "doctor.h"
 
 #include <stdarg.h>

@@ -26,8 +26,8 @@ static void print_commands(FILE *stream)
 }
 
 /*
- * Find the command. driverctl accepts options before its command, so each
- * option may precede the command, and --bus has a value.
+ * Find the command. driverctl accepts options before its command, so every
+ * option may precede the command, and --bus takes a value.
  */
 static int find_command(int argc, char **argv)
 {

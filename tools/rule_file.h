@@ -11,8 +11,8 @@
 #include "memory.h"
 
 /*
- * The new content of a file. It has a section for the device, and may have
- * lines of the administrator.
+ * The new content of a file. It has a section for the device, and may also have
+ * lines that the administrator wrote.
  */
 struct rule_file {
 	char *path;

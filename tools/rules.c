@@ -110,7 +110,7 @@ static int run(int argc, char **argv)
 	rules = rules_read();
 	chosen = need(calloc(machine.count + 1, sizeof(*chosen)));
 	status = identify_several(&machine, argv + optind, argc - optind, true, chosen);
-	/* A device that is named is shown even without a rule. */
+	/* Show a device that an identifier names even if it has no rule. */
 	if (optind < argc)
 		all = true;
 	if (!status && json)

@@ -28,7 +28,7 @@ const struct command watch_command = {
 	.run = run,
 };
 
-/* The counters of one channel at the last look */
+/* The counters of one channel in the last sample */
 struct counters {
 	char instance[VMBUS_GUID_SIZE];
 	uint32_t relid;
@@ -85,9 +85,9 @@ static const struct counters *find(const struct look *look, const struct vdevice
 }
 
 /*
- * Compute a rate. Return -1 if it is not known: at the first look, for a
- * counter that the kernel does not have, and after a counter restarted because
- * the host offered the device again.
+ * Compute a rate. Return -1 if it is not known: in the first sample, for a
+ * counter that the kernel does not have, and after a counter has restarted
+ * because the host offered the device again.
  */
 static double rate(int64_t before, int64_t now, double seconds)
 {
@@ -210,11 +210,11 @@ static void print_json(const struct machine *machine, const bool *chosen, const 
 }
 
 /*
- * Look once, print, and store this look as the last one. Return an exit status.
+ * Take a sample, print it, and store it as the last one. Return an exit status.
  */
 static int look_once(char **ids, int count, bool json, bool redraw, struct look *last)
 {
-	/* The host may rescind a device after the first look. */
+	/* The host may rescind a device after the first sample. */
 	bool strict = !last->at.tv_sec && !last->at.tv_nsec;
 	struct machine machine;
 	struct look now;
@@ -243,7 +243,10 @@ static int look_once(char **ids, int count, bool json, bool redraw, struct look 
 	return status;
 }
 
-/* Parse a number from min to max. Return false if the text is none. */
+/*
+ * Parse a number from min to max. Return false if the text is not such a
+ * number.
+ */
 static bool parse_number(const char *text, double min, double max, double *value)
 {
 	char *end;
