@@ -21,7 +21,7 @@
  * struct vmbus_ic.
  *
  * A call counts as sending if it queues, publishes, reserves, commits or
- * cancels, and as receiving if it takes, shows or drops received packets or
+ * cancels, and as receiving if it returns, shows or drops received packets or
  * releases their room. The comment of each other function that takes a channel
  * says who may call it. Any thread may call the functions that return a
  * property of a channel, from vmbus_chan_device() to vmbus_chan_relid().
@@ -254,7 +254,7 @@ int vmbus_device_refresh(struct vmbus_device *dev);
  * @text: the result: the first line without its newline, and a NUL
  * @size: the size of @text in bytes
  *
- * Each call reads the file anew. After an error the contents of @text are
+ * Each call reads the file again. After an error the contents of @text are
  * undefined. The text of vmbus_error() does not change, because the absence of
  * an attribute is often an answer.
  *
@@ -292,7 +292,7 @@ int vmbus_device_attribute_u64(const struct vmbus_device *dev, const char *name,
  * device has no channel number and cannot be opened. No event announces that
  * this has changed, so a program must check again after a while.
  *
- * Each call reads the attribute id anew.
+ * Each call reads the attribute id again.
  *
  * Returns 1 (offered), 0 (not offered), or an error of
  * vmbus_device_attribute_u64().
@@ -839,7 +839,7 @@ int vmbus_chan_dump(struct vmbus_chan *chan, FILE *stream, unsigned int packets)
 /**
  * vmbus_tx_free() - return the free bytes in the ring to the host
  *
- * The function reads the host's index anew. A packet fits if its
+ * The function reads the host's index again. A packet fits if its
  * VMBUS_PACKET_SPACE() is less than the result. The call counts as sending.
  *
  * Returns the number of bytes, or the error with which the channel has ended,
@@ -1523,7 +1523,7 @@ int vmbus_fd(const struct vmbus_chan *chan);
 int vmbus_arm(struct vmbus_chan *chan, unsigned int events);
 
 /**
- * vmbus_ack() - take a pending interrupt and set the interrupt mask, without
+ * vmbus_ack() - consume a pending interrupt and set the interrupt mask, without
  * waiting
  *
  * The call counts as receiving.
@@ -1672,13 +1672,13 @@ int vmbus_ic_negotiate(void *msg, size_t len,
  * to the program and sends its answer. When the channel ends, the object opens
  * the device again as soon as possible.
  *
- * The channel ends when the host takes the device back, the administrator
- * unbinds it, the machine hibernates, or the host writes an impossible index or
- * falls silent. After a protocol error a host neither reads nor writes until
- * the guest opens the device again. A host owes a NEGOTIATE after each open,
- * and it must read each answer. It has fallen silent when it has owed one of
- * these and has done nothing for patience_ms. Each such silence doubles the
- * patience for the next one, up to an hour, until a request arrives.
+ * The channel ends when the host rescinds the device, the administrator unbinds
+ * it, the machine hibernates, or the host writes an impossible index or falls
+ * silent. After a protocol error a host neither reads nor writes until the
+ * guest opens the device again. A host owes a NEGOTIATE after each open, and it
+ * must read each answer. It has fallen silent when it has owed one of these and
+ * has done nothing for patience_ms. Each such silence doubles the patience for
+ * the next one, up to an hour, until a request arrives.
  *
  * A device is missing until the host offers it, also after a hibernation. It
  * may have no driver or another driver, or another program may have it open.
