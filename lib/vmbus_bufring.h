@@ -509,7 +509,7 @@ int vmbus_subchannel_open(const struct vmbus_chan *primary, uint32_t relid,
  * Memory that the kernel driver shares with the host in addition to the rings;
  * NICs use it
  *
- * The struct never changes its size. The reserved members are as in struct
+ * The size of the struct never changes. The reserved members are as in struct
  * vmbus_subchannel.
  */
 struct vmbus_buffer {
@@ -1251,8 +1251,8 @@ int vmbus_gpa_pages(const struct vmbus_pagemap *pagemap, const void *addr, size_
 /* Receiving */
 
 /**
- * The properties of a received packet. The struct never changes its size. The
- * library sets the reserved member to 0.
+ * The properties of a received packet. The size of the struct never changes.
+ * The library sets the reserved member to 0.
  */
 struct vmbus_packet {
 	uint16_t type;			/* enum vmbus_packet_type, or whatever the host sent */
@@ -1396,8 +1396,8 @@ struct vmbus_range {
 };
 
 /**
- * The page set that a VMBUS_PACKET_XFER_PAGES packet refers to. The struct
- * never changes its size. The library sets the reserved member to 0.
+ * The page set that a VMBUS_PACKET_XFER_PAGES packet refers to. The size of the
+ * struct never changes. The library sets the reserved member to 0.
  */
 struct vmbus_xfer_set {
 	uint16_t number;		/* of the set; the caller must check it */
@@ -1781,14 +1781,14 @@ struct vmbus_ic_options {
 	 * VMBUS_E_NOT_CONNECTED. The callback must check the length and
 	 * everything else that the host wrote, and may change the body. It
 	 * returns the status of the answer, VMBUS_S_* or VMBUS_E_*, or
-	 * VMBUS_IC_LATER. Required.
+	 * VMBUS_IC_LATER. It is required.
 	 */
 	uint32_t (*request)(struct vmbus_ic *ic, struct vmbus_ic_request *request, void *ctx);
 
 	/*
-	 * The object calls this for each event. It returns 0 to go on.
-	 * vmbus_ic_dispatch() and vmbus_ic_serve() return any other value at
-	 * once, so that the program can end, or go on later. vmbus_ic_new()
+	 * The object calls this for each event. The callback returns 0 to go
+	 * on. vmbus_ic_dispatch() and vmbus_ic_serve() return any other value
+	 * at once, so that the program can end, or go on later. vmbus_ic_new()
 	 * requires the callback, because the program has to learn why a device
 	 * does not open.
 	 */
