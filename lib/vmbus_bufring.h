@@ -3,9 +3,9 @@
  * libvmbus_bufring: drive a VMBus device from user space through
  * uio_hv_generic.
  *
- * Returns: a function returns 0, or a count where its comment says so, or a
- * negative errno. For the functions that vmbus_error() lists, it describes the
- * last failure of the calling thread. Sizes are in bytes. All values are
+ * Return values: a function returns 0, a count where its comment says so, or a
+ * negative errno. vmbus_error() describes the last failure of the calling
+ * thread for the functions that it lists. Sizes are in bytes. All values are
  * little-endian, as VMBus is.
  *
  * Pointers: an argument may be NULL only where a comment says so, or where it
@@ -21,10 +21,10 @@
  * struct vmbus_ic.
  *
  * A call counts as sending if it queues, publishes, reserves, commits or
- * cancels, and as receiving if it takes, shows or drops received packets or
- * releases their room. The comment of each other function that takes a
- * channel says who may call it. Any thread may ask for a property of a channel,
- * from vmbus_chan_device() to vmbus_chan_relid().
+ * cancels, and as receiving if it returns, shows or drops received packets or
+ * releases their room. The comment of each other function that takes a channel
+ * says who may call it. Any thread may call the functions that return a
+ * property of a channel, from vmbus_chan_device() to vmbus_chan_relid().
  *
  * Signal handlers: no function is async-signal-safe. A handler sets a flag or
  * writes to an eventfd(2), and a thread of the program does the rest.
@@ -38,10 +38,10 @@
  * closes all descriptors of the library.
  *
  * The library does not trust the host. It reads what the host can write once,
- * checks it, and uses only the copy. A host that lies causes an error (-EIO or
+ * checks it, and uses only the copy. A false value causes an error (-EIO or
  * -EPROTO, see vmbus_recv()) and never an access outside the rings.
  *
- * Environment: VMBUS_SYSROOT names a directory that stands in for /, see
+ * Environment: VMBUS_SYSROOT names a directory that stands in for /; see
  * vmbus_sysroot().
  */
 #ifndef VMBUS_BUFRING_H
@@ -60,14 +60,14 @@ extern "C" {
 /* The library */
 
 /**
- * The version of this header; vmbus_version() tells that of the library that
- * runs
+ * The version of this header; vmbus_version() returns the version of the
+ * library that runs
  */
 #define VMBUS_BUFRING_VERSION_MAJOR 0
 #define VMBUS_BUFRING_VERSION_MINOR 1
 #define VMBUS_BUFRING_VERSION_PATCH 0
 
-/** True if this header is of version @major.@minor or later; for #if */
+/** True if this header has version @major.@minor or later; for use in #if */
 #define VMBUS_BUFRING_VERSION_AT_LEAST(major, minor)	\
 	(VMBUS_BUFRING_VERSION_MAJOR > (major) ||	\
 	 (VMBUS_BUFRING_VERSION_MAJOR == (major) && VMBUS_BUFRING_VERSION_MINOR >= (minor)))
@@ -75,7 +75,8 @@ extern "C" {
 /**
  * True if the library that runs has set @member of the struct at @pointer,
  * whose struct_size the library sets. A program needs this only for a member
- * that a version after 0.1 has added, when an older library may run.
+ * that was added after version 0.1, and only if it may run with an older
+ * library.
  */
 #define VMBUS_STRUCT_HAS(pointer, member)	\
 	((pointer)->struct_size >= (size_t)((const char *)(&(pointer)->member + 1) -	\
@@ -91,17 +92,17 @@ const char *vmbus_version(void);
  * vmbus_error() - describe the last failure of the calling thread, for
  * functions that open or serve
  *
- * These functions have a text for each failure: vmbus_devices_list(),
+ * These functions set a text for each failure: vmbus_devices_list(),
  * vmbus_device_find(), vmbus_chan_open(), vmbus_chan_open_device(),
  * vmbus_subchannels(), vmbus_subchannels_wait(), vmbus_subchannel_open(),
  * vmbus_chan_buffer(), vmbus_chan_from_memory(), vmbus_chan_pair(),
  * vmbus_guard(), vmbus_pagemap_open(), vmbus_ic_new(), vmbus_ic_from_chan(),
- * vmbus_ic_dispatch() and vmbus_ic_serve(). The last two have none for a result
- * of the event callback.
+ * vmbus_ic_dispatch() and vmbus_ic_serve(). The last two set no text for a
+ * result of the event callback.
  *
  * A failure of any other function leaves the text as it was: strerror(3)
- * describes its error number. Look at the text right after the failure, because
- * a call of a function above may change the text even when it succeeds.
+ * describes its error number. Read the text right after the failure, because
+ * any function above may change it even when it succeeds.
  *
  * The text names the device or file and the reason, without a final full stop
  * or newline. The result is never NULL and is valid until the same thread calls
@@ -129,8 +130,8 @@ const char *vmbus_error(void);
 int vmbus_guid_parse(const char *text, char guid[VMBUS_GUID_SIZE]);
 
 /**
- * A class of VMBus devices that has a short name. The struct never gets more
- * members.
+ * A class of VMBus devices that has a short name. The struct will never get
+ * more members.
  */
 struct vmbus_class {
 	const char *name;		/* "fcopy" */
@@ -165,15 +166,16 @@ struct vmbus_device;
 /**
  * vmbus_sysroot() - return the directory that stands in for the root directory
  *
- * A test sets the environment variable VMBUS_SYSROOT to a directory that has
- * what the program reads: sys for the library, dev to open a device. A
- * program puts the result before each absolute path that shall follow. The
- * file doc/library.md of the sources lists the files that a device needs there,
- * under "Trying a driver without a host".
+ * A test sets the environment variable VMBUS_SYSROOT to a directory that
+ * contains what the program reads: the library needs sys, and dev to open a
+ * device. A program puts the result in front of each absolute path that it
+ * wants to read there. The section "Trying a driver without a host" of
+ * doc/library.md in the sources lists the files that a device needs.
  *
- * Returns the value of the variable. Returns "" if the variable is unset or
- * "/", or if the program runs set-user-id: the machine itself. Never NULL;
- * valid until the program changes its environment.
+ * Returns the value of the variable. Returns "", which stands for the machine
+ * itself, if the variable is unset or "/", or if the program runs set-user-id.
+ * The result is never NULL, and is valid until the program changes its
+ * environment.
  *
  * Since 0.1.
  */
@@ -183,20 +185,21 @@ const char *vmbus_sysroot(void);
  * vmbus_devices_list() - list the devices that VMBus has
  * @class_id: short name or GUID of a class, or NULL for all
  * @list: the result, sorted by instance GUID; NULL-terminated. An empty list is
- *	a success. The caller frees @list with vmbus_devices_free() after
- *	every call, also after an error.
+ *	a success. The caller frees @list with vmbus_devices_free() after every
+ *	call, even after an error.
  *
- * The list omits a device that goes away meanwhile. VMBus may also have a
+ * The list omits a device that goes away during the call. VMBus may also have a
  * device that the host does not offer: see vmbus_device_is_offered().
  *
- * If a device cannot be read, the call returns an error, and @list has the
- * other devices nevertheless. vmbus_error() names the device, or the first of
- * several. After any other error @list is NULL, for which vmbus_devices_free()
+ * If a device cannot be read, the call returns an error, but @list still has
+ * the other devices. vmbus_error() names the device, or the first one if there
+ * are several. After any other error @list is NULL, and vmbus_devices_free()
  * does nothing.
  *
- * Returns the number of devices, or -EINVAL (@class_id is neither), -ENODEV (no
- * VMBus on this machine), -ENOMEM, -EPROTO (a device has no proper GUID), or
- * what reading the directory or a device in it returned (-EMFILE, -EACCES).
+ * Returns the number of devices, or -EINVAL (@class_id is neither a short name
+ * nor a GUID), -ENODEV (this machine has no VMBus), -ENOMEM, -EPROTO (a device
+ * has no proper GUID), or an error from reading the directory or a device in it
+ * (-EMFILE, -EACCES).
  *
  * Since 0.1.
  */
@@ -210,35 +213,35 @@ void vmbus_devices_free(struct vmbus_device **list);
 
 /**
  * vmbus_device_find() - find one device
- * @id: instance GUID, class GUID or short class name; an instance is tried
- *	first
- * @dev: the result, free with vmbus_device_free()
+ * @id: an instance GUID, a class GUID or a short class name; the function tries
+ *	an instance first
+ * @dev: the result; free it with vmbus_device_free()
  *
  * Returns 0, or -EINVAL (@id is none of the three), -ENODEV (VMBus has no such
- * device, or there is no VMBus), -ENOTUNIQ (several devices of that class: name
- * an instance), or another error of vmbus_devices_list().
+ * device, or there is no VMBus), -ENOTUNIQ (there are several devices of that
+ * class: name an instance), or another error of vmbus_devices_list().
  *
  * Since 0.1.
  */
 int vmbus_device_find(const char *id, struct vmbus_device **dev);
 
 /**
- * vmbus_device_free() - free a device of vmbus_device_find(); NULL is allowed.
- * Since 0.1.
+ * vmbus_device_free() - free a device from vmbus_device_find(); NULL is
+ * allowed. Since 0.1.
  */
 void vmbus_device_free(struct vmbus_device *dev);
 
 /**
  * vmbus_device_refresh() - read again which driver has a device
  * @dev: from vmbus_device_find() or vmbus_devices_list(); no other thread may
- *	use it meanwhile
+ *	use it during the call
  *
- * What vmbus_device_driver(), vmbus_device_uio() and vmbus_device_path()
- * returned before becomes invalid.
+ * The strings that vmbus_device_driver(), vmbus_device_uio() and
+ * vmbus_device_path() returned before become invalid.
  *
  * Returns 0, or -ENODEV (the device went away), -ENOMEM, -EPROTO (the device
- * has no proper GUID), or what reading sysfs returned. After an error @dev is
- * as it was.
+ * has no proper GUID), or an error from reading sysfs. After an error @dev is
+ * unchanged.
  *
  * Since 0.1.
  */
@@ -247,17 +250,17 @@ int vmbus_device_refresh(struct vmbus_device *dev);
 /**
  * vmbus_device_attribute() - read an attribute of a device: a file in its
  * directory in sysfs
- * @name: the path below vmbus_device_sysfs(), as "uio_hv_generic/state"
+ * @name: the path below vmbus_device_sysfs(), such as "uio_hv_generic/state"
  * @text: the result: the first line without its newline, and a NUL
- * @size: bytes of room in @text
+ * @size: the size of @text in bytes
  *
- * Each call reads the file anew. After an error the contents of @text are
- * undefined. vmbus_error() stays as it was, because the absence of an attribute
- * is often an answer.
+ * Each call reads the file again. After an error the contents of @text are
+ * undefined. The text of vmbus_error() does not change, because the absence of
+ * an attribute is often an answer.
  *
  * Returns 0, or -ENODEV (the device went away), -ENOENT (the device has no such
- * attribute), -ENOBUFS (the line does not fit), -ENOMEM, or what open(2) or
- * read(2) returned.
+ * attribute), -ENOBUFS (the line does not fit), -ENOMEM, or an error of open(2)
+ * or read(2).
  *
  * Since 0.1.
  */
@@ -270,32 +273,37 @@ int vmbus_device_attribute(const struct vmbus_device *dev, const char *name, cha
  * @value: the result, 0 to 2^64 - 1, in the unit of the attribute; untouched
  *	after an error
  *
- * The attribute may be decimal, or hexadecimal after 0x. Returns 0, or -EPROTO
- * (the line is not such a number), or as vmbus_device_attribute().
+ * The attribute may be a decimal number, or a hexadecimal number with the
+ * prefix 0x.
+ *
+ * Returns 0, or -EPROTO (the line is not such a number), or an error of
+ * vmbus_device_attribute().
  *
  * Since 0.1.
  */
 int vmbus_device_attribute_u64(const struct vmbus_device *dev, const char *name, uint64_t *value);
 
 /**
- * vmbus_device_is_offered() - whether the host offers a device that VMBus has
+ * vmbus_device_is_offered() - check whether the host offers a device that VMBus
+ * has
  *
  * VMBus keeps its devices while the machine hibernates. When the machine
- * resumes, the host offers them again, maybe late. Until then a device has no
- * channel number and cannot be opened, and no event tells when that changes:
- * a program looks again after a while.
+ * resumes, the host offers them again, possibly after a delay. Until then a
+ * device has no channel number and cannot be opened. No event announces that
+ * this has changed, so a program must check again after a while.
  *
- * Each call reads the attribute id anew.
+ * Each call reads the attribute id again.
  *
- * Returns 1, 0, or an error of vmbus_device_attribute_u64().
+ * Returns 1 (offered), 0 (not offered), or an error of
+ * vmbus_device_attribute_u64().
  *
  * Since 0.1.
  */
 int vmbus_device_is_offered(const struct vmbus_device *dev);
 
 /*
- * Each string lives as long as the device, or until vmbus_device_refresh()
- * where that says so.
+ * Each string is valid as long as the device, except that
+ * vmbus_device_refresh() invalidates the strings that its comment names.
  */
 
 /** Instance GUID, lower case, no braces. Since 0.1. */
@@ -304,11 +312,18 @@ const char *vmbus_device_instance(const struct vmbus_device *dev);
 const char *vmbus_device_class(const struct vmbus_device *dev);
 /** Short name of the class, or NULL. Since 0.1. */
 const char *vmbus_device_class_name(const struct vmbus_device *dev);
-/** Name of the driver that has it, or NULL when it is unbound. Since 0.1. */
+/**
+ * Name of the driver that has the device, or NULL if it is unbound. Since 0.1.
+ */
 const char *vmbus_device_driver(const struct vmbus_device *dev);
-/** "uio3", or NULL when no UIO driver has it. Since 0.1. */
+/**
+ * Its UIO device, such as "uio3", or NULL if no UIO driver has it. Since 0.1.
+ */
 const char *vmbus_device_uio(const struct vmbus_device *dev);
-/** "/dev/uio3", or NULL when no UIO driver has it. Since 0.1. */
+/**
+ * Path of its UIO device, such as "/dev/uio3", or NULL if no UIO driver has it.
+ * Since 0.1.
+ */
 const char *vmbus_device_path(const struct vmbus_device *dev);
 /** Its directory in sysfs. Since 0.1. */
 const char *vmbus_device_sysfs(const struct vmbus_device *dev);
@@ -319,8 +334,8 @@ const char *vmbus_device_sysfs(const struct vmbus_device *dev);
 struct vmbus_chan;
 
 /**
- * How to open a channel. A function that takes a pointer to it also takes NULL,
- * for the defaults.
+ * How to open a channel. A function that takes a pointer to this struct also
+ * accepts NULL, which selects the defaults.
  *
  * There is no option for non-blocking calls, because every channel is
  * non-blocking. Its descriptor has O_NONBLOCK. Only vmbus_wait(),
@@ -329,32 +344,32 @@ struct vmbus_chan;
  * call that sends may wait for another thread of the program.
  *
  * A program sets struct_size to sizeof(struct vmbus_open_options) and clears
- * the other members. Later versions of the library add members at the end, and
- * zero means what this version does. A program that was built for an older
- * version passes a smaller struct_size: the library takes the missing members
- * as zero. The call returns -EINVAL if struct_size is below the size that the
- * struct had in its first version. A program that was built for a newer version
- * passes a larger one: the call returns -E2BIG if a member that the library
- * does not know is not zero, or if struct_size is above 4096, as no version's
- * is.
+ * the other members. Later versions of the library may add members at the end,
+ * in which zero selects the behaviour of this version. A program that was built
+ * for an older version passes a smaller struct_size, and the library treats the
+ * missing members as zero. The call returns -EINVAL if struct_size is below the
+ * size that the struct had in its first version. A program that was built for a
+ * newer version passes a larger one. The call then returns -E2BIG if a member
+ * that the library does not know is not zero, or if struct_size is above 4096,
+ * which no version exceeds.
  */
 struct vmbus_open_options {
 	size_t struct_size;
 	uint32_t flags;		/* VMBUS_OPEN_* */
 	/*
-	 * Bytes of each ring, header included: a multiple of the page size, two
-	 * pages or more. 0: what the kernel module has set. A power of two is
-	 * not needed.
+	 * Size of each ring in bytes, header included: a multiple of the page
+	 * size, at least two pages, not necessarily a power of two. 0 keeps the
+	 * size that the kernel module has set.
 	 */
 	uint32_t ring_size;
 };
 
 /**
- * Poll mode, for a program that looks at the ring all the time and never sleeps
+ * Poll mode, for a program that reads the ring all the time and never sleeps
  *
  * The library sets the interrupt mask and keeps it set. When the ring is full,
- * the library neither asks the host for room nor flushes what is queued: the
- * program calls vmbus_flush() itself. vmbus_wait() and vmbus_arm() return
+ * the library neither asks the host for room nor flushes queued packets, so the
+ * program must call vmbus_flush() itself. vmbus_wait() and vmbus_arm() return
  * -EOPNOTSUPP. The program must call vmbus_ack() from time to time to notice a
  * rescind.
  */
@@ -364,9 +379,9 @@ struct vmbus_open_options {
  * vmbus_chan_open() - find a device and open its primary channel
  * @id: as for vmbus_device_find()
  * @options: may be NULL
- * @chan: the result, close with vmbus_chan_close()
+ * @chan: the result; close it with vmbus_chan_close()
  *
- * Returns 0, or what vmbus_device_find() and vmbus_chan_open_device() return.
+ * Returns 0, or an error of vmbus_device_find() or vmbus_chan_open_device().
  *
  * Since 0.1.
  */
@@ -379,23 +394,23 @@ int vmbus_chan_open(const char *id, const struct vmbus_open_options *options,
  *
  * The kernel opens the channel with the host when the first program opens
  * /dev/uioN, and closes it when the last one has closed the file. The first
- * program finds both rings empty. One process at a time may use the rings. A
- * second one would take and overwrite packets of the first, and nothing
- * prevents that.
+ * program finds both rings empty. One process at a time may use the rings.
+ * Nothing prevents a second one from using them, too, but it would take and
+ * overwrite packets of the first.
  *
  * If @options has a ring size, the library writes it to the attribute
  * uio_hv_generic/ring_size of the device, unless the attribute has that value
  * already. This needs the module of this project and permission to write the
  * attribute, and no program may have the device open.
  *
- * Returns 0, or -EINVAL (@options; or the module refuses the ring size), -E2BIG
- * (see struct vmbus_open_options), -EOPNOTSUPP (the module has no ring sizes to
- * set), -EBUSY (a program has the device open, and the ring size is another),
- * -ENXIO (no UIO driver has the device), -ENODEV (it went away, or the host
- * does not offer it now: see vmbus_device_is_offered()), -EACCES or -EPERM (see
- * PERMISSIONS in libvmbus_bufring(3)), -ENOMEM, -EPROTO (maps or attributes are
- * not as uio_hv_generic makes them), -EIO (the indices in the rings are
- * impossible), or what open() or mmap() returned.
+ * Returns 0, or -EINVAL (@options is not valid, or the module rejects the ring
+ * size), -E2BIG (see struct vmbus_open_options), -EOPNOTSUPP (the module cannot
+ * set ring sizes), -EBUSY (a program has the device open with another ring
+ * size), -ENXIO (no UIO driver has the device), -ENODEV (it went away, or the
+ * host does not offer it now: see vmbus_device_is_offered()), -EACCES or -EPERM
+ * (see PERMISSIONS in libvmbus_bufring(3)), -ENOMEM, -EPROTO (the maps or
+ * attributes are not those of uio_hv_generic), -EIO (the indices in the rings
+ * are impossible), or an error of open() or mmap().
  *
  * Since 0.1.
  */
@@ -406,9 +421,9 @@ int vmbus_chan_open_device(const struct vmbus_device *dev,
 /**
  * vmbus_chan_close() - close a channel; NULL is allowed
  *
- * Packets that are not yet received are lost. The pointer ends here: no
- * function may get @chan any more, nor what vmbus_chan_device() or
- * vmbus_chan_buffer() returned for it, nor a view of vmbus_peek().
+ * Packets that have not been received are lost. After the call, @chan is
+ * invalid, and so are the results of vmbus_chan_device() and
+ * vmbus_chan_buffer() for it, and its views from vmbus_peek().
  *
  * Since 0.1.
  */
@@ -419,30 +434,30 @@ void vmbus_chan_close(struct vmbus_chan *chan);
 /**
  * A sub-channel that the host has offered and the kernel has opened
  *
- * Programs have arrays of it, so the struct never changes its size. The library
+ * Programs use arrays of this struct, so its size never changes. The library
  * sets the reserved members to 0. A later version may use them, and 0 then
- * means that the library does not know.
+ * means that the library does not know the value.
  */
 struct vmbus_subchannel {
-	uint32_t relid;		/* names it: vmbus_subchannel_open() */
+	uint32_t relid;		/* identifies it, see vmbus_subchannel_open() */
 	uint32_t index;		/* 1 for the first; the primary would be 0 */
-	uint32_t cpu;		/* where its interrupts go; UINT32_MAX: the kernel does not say */
+	uint32_t cpu;		/* handles its interrupts; UINT32_MAX: not known */
 	uint32_t reserved[5];
 };
 
 /**
  * vmbus_subchannels() - list the sub-channels that a device has now
  * @primary: from vmbus_chan_open() or vmbus_chan_open_device()
- * @list: room for @max, sorted by index. If there are more than @max, the
- *	function picks any of them.
+ * @list: room for @max entries; the result is sorted by index. If there are
+ *	more than @max, the function returns an arbitrary choice of them.
  *
- * The driver of the device asks for sub-channels by a message of its own
- * protocol. The host then offers them, and the kernel opens each.
+ * A driver requests sub-channels with a message of its device's own protocol.
+ * The host then offers them, and the kernel opens each of them.
  * vmbus_subchannels_wait() waits for that. Any thread may call the function at
  * any time while @primary is open.
  *
- * Returns how many there are, which may be more than @max; or -EOPNOTSUPP (from
- * memory), -ENODEV, or what reading sysfs returned.
+ * Returns the number of sub-channels, which may be more than @max; or
+ * -EOPNOTSUPP (a channel over memory), -ENODEV, or an error from reading sysfs.
  *
  * Since 0.1.
  */
@@ -452,15 +467,15 @@ int vmbus_subchannels(const struct vmbus_chan *primary, struct vmbus_subchannel 
 /**
  * vmbus_subchannels_wait() - wait until a device has enough sub-channels
  * @primary: as for vmbus_subchannels()
- * @count: at least that many
- * @timeout_ms: milliseconds; 0 only looks; -1 without limit
+ * @count: wait for at least this number
+ * @timeout_ms: milliseconds; 0: do not wait; -1: no limit
  *
- * The kernel shows a sub-channel in sysfs and sends no event, so the function
- * looks there every few milliseconds. Any thread may call it, and other threads
- * may use @primary meanwhile.
+ * No event announces that the kernel has opened a sub-channel, so the function
+ * reads sysfs every few milliseconds. Any thread may call it, and other threads
+ * may use @primary during the call.
  *
- * Returns how many there are, @count or more; or -ETIMEDOUT, or as
- * vmbus_subchannels().
+ * Returns the number of sub-channels, @count or more; or -ETIMEDOUT, or an
+ * error of vmbus_subchannels().
  *
  * Since 0.1.
  */
@@ -469,10 +484,10 @@ int vmbus_subchannels_wait(const struct vmbus_chan *primary, unsigned int count,
 /**
  * vmbus_subchannel_open() - open a sub-channel: a channel with rings and a
  * descriptor of its own
- * @primary: as for vmbus_subchannels(); it must stay open, or the kernel closes
- *	them all
- * @options: may be NULL; ring_size must be 0, because the sub-channels have
- *	that of the primary
+ * @primary: as for vmbus_subchannels(); it must stay open, because the kernel
+ *	closes all sub-channels with it
+ * @options: may be NULL; ring_size must be 0, because sub-channels have the
+ *	ring size of the primary channel
  *
  * If the sub-channel is not monitored, vmbus_signal() signals all channels of
  * the device. An interrupt of one channel makes the vmbus_fd() of each channel
@@ -481,9 +496,9 @@ int vmbus_subchannels_wait(const struct vmbus_chan *primary, unsigned int count,
  * Any thread may call the function at any time while @primary is open. One
  * thread at a time may send on each sub-channel, and one may receive.
  *
- * Returns 0, or as vmbus_chan_open_device(); -ENOENT (no such sub-channel),
- * -EINVAL (it is the primary). The file of its rings is for root alone by
- * default: -EACCES.
+ * Returns 0, or -ENOENT (there is no such sub-channel), -EINVAL (it is the
+ * primary channel), or an error of vmbus_chan_open_device(). By default only
+ * root can open the file of the rings; other users get -EACCES.
  *
  * Since 0.1.
  */
@@ -491,16 +506,16 @@ int vmbus_subchannel_open(const struct vmbus_chan *primary, uint32_t relid,
 			  const struct vmbus_open_options *options, struct vmbus_chan **chan);
 
 /**
- * Memory that the kernel driver shares with the host beside the rings; NICs use
- * it
+ * Memory that the kernel driver shares with the host in addition to the rings;
+ * NICs use it
  *
- * The struct never changes its size. The reserved members are as in struct
+ * The size of the struct never changes. The reserved members are as in struct
  * vmbus_subchannel.
  */
 struct vmbus_buffer {
 	void *address;
 	size_t size;		/* bytes */
-	uint32_t gpadl;		/* the handle that the host knows it by */
+	uint32_t gpadl;		/* the host's handle for the buffer */
 	uint32_t reserved[3];
 };
 
@@ -513,15 +528,17 @@ enum vmbus_buffer_kind {
  * vmbus_chan_buffer() - map a buffer for as long as the channel is open
  * @address: where to map it; NULL lets the kernel choose
  * @buffer: the result; a second call for the same buffer returns the same
+ *	result
  *
- * A second process can work on the buffers of a first one: it opens the
- * channel, leaves the rings alone, and maps the buffers at the addresses that
- * they have in the first process.
+ * A second process can work on the buffers of the first: it opens the channel,
+ * leaves the rings alone, and maps the buffers at the same addresses as the
+ * first process.
  *
- * Returns 0, or -ENOENT (the device has none), -EOPNOTSUPP (from memory),
- * -EINVAL (@address is not at a page's start, or @kind), -EEXIST (something is
- * mapped there, or the buffer elsewhere), -EPROTO, -ENODEV, or what mmap()
- * returned. No other thread may use the channel during the call.
+ * Returns 0, or -ENOENT (the device has no such buffer), -EOPNOTSUPP (a channel
+ * over memory), -EINVAL (@address is not at the start of a page, or @kind is
+ * not valid), -EEXIST (something else is mapped at @address, or the buffer is
+ * mapped elsewhere), -EPROTO, -ENODEV, or an error of mmap(). No other thread
+ * may use the channel during the call.
  *
  * Since 0.1.
  */
@@ -541,10 +558,11 @@ struct vmbus_memory {
 	unsigned int flags;	/* VMBUS_MEMORY_* */
 
 	/*
-	 * Each ring is a header of header_size bytes, then 64 bytes of data or
-	 * more. Both start at a multiple of 8, sizes are multiples of 8 and
-	 * below 2^31; a power of two is not needed. The rings do not overlap.
-	 * The other side has the same memory with the two rings exchanged.
+	 * Each ring is a header of header_size bytes, followed by at least 64
+	 * bytes of data. Both rings start at a multiple of 8. Their sizes are
+	 * multiples of 8 below 2^31, not necessarily powers of two. The rings
+	 * must not overlap. The other side has the same memory with the two
+	 * rings exchanged.
 	 */
 	void *tx_ring;
 	size_t tx_size;		/* header included */
@@ -556,29 +574,31 @@ struct vmbus_memory {
 	 * A non-blocking file descriptor that behaves like /dev/uioN: it
 	 * becomes readable when the other side signals, read(2) of 4 bytes
 	 * takes that signal, and write(2) of 4 bytes signals the other side. A
-	 * non-blocking AF_UNIX stream socket pair behaves so. End of file is a
-	 * rescind. -1 means that nobody can wait; set it, because 0 is a
-	 * descriptor. The caller keeps the descriptor and closes it.
+	 * non-blocking AF_UNIX stream socket pair behaves like this. End of
+	 * file means a rescind. -1 means that nobody can wait; set it
+	 * explicitly, because 0 is a valid descriptor. The caller keeps the
+	 * descriptor and closes it.
 	 */
 	int fd;
 
 	/*
-	 * Called instead of a write to fd, in the thread that sends, receives
-	 * or calls vmbus_signal(), and in several threads at a time if they do
-	 * so. It returns 0, or -ENODEV for a rescind. The library treats any
-	 * other value as -EIO. An error ends the channel, see vmbus_signal().
+	 * The library calls this function instead of writing to fd, in the
+	 * thread that sends, receives or calls vmbus_signal(). Several threads
+	 * may be in it at the same time. It returns 0, or -ENODEV for a
+	 * rescind. The library treats any other value as -EIO. An error ends
+	 * the channel; see vmbus_signal().
 	 *
 	 * The library holds the send lock of the channel during the call when
 	 * the ring is full or the calling thread has a reservation. Therefore
-	 * the function must not call a function of this channel, nor wait for
-	 * a thread that sends on it. It may use other channels.
+	 * the function must not use this channel, nor wait for a thread that
+	 * sends on it. It may use other channels.
 	 */
 	int (*signal)(void *ctx);
 	void *ctx;
 
 	/*
-	 * For a channel that is signalled by monitor page: 4096 bytes each; set
-	 * both or neither.
+	 * For a channel that signals through the monitor page: 4096 bytes each.
+	 * Set both or neither.
 	 */
 	void *int_page;
 	void *monitor_page;
@@ -588,45 +608,46 @@ struct vmbus_memory {
 
 /**
  * Clear both ring headers and announce pending_send_sz, as the kernel does when
- * it connects. The guest's side sets it, and the test makes that side first:
- * the flag drops what is in the rings. Without the announcement the other side
- * sends no signal when it makes room.
+ * it connects. Only the guest's side sets this flag, and a test must make that
+ * side first, because the flag drops the packets in the rings. Without the
+ * announcement the other side sends no signal when it makes room.
  */
 #define VMBUS_MEMORY_RESET 0x1u
-/** As VMBUS_OPEN_POLL */
+/** Poll mode, as with VMBUS_OPEN_POLL */
 #define VMBUS_MEMORY_POLL 0x2u
 /**
- * Send packets of any type and with any flags, for a test that plays a wrong
+ * Send packets of any type and with any flags, for a test that plays a faulty
  * host
  */
 #define VMBUS_MEMORY_ANY_PACKET 0x4u
 
 /**
- * vmbus_chan_from_memory() - make a channel over rings that the caller has
- * @mem: copied; the memory that it points to must outlive the channel
+ * vmbus_chan_from_memory() - make a channel over rings that the caller provides
+ * @mem: the function copies it; the memory that it points to must outlive the
+ *	channel
  *
- * Returns 0, or -EINVAL (vmbus_error() says which member), -E2BIG
- * (struct_size), -ENOMEM, -EIO (impossible indices in the rings).
+ * Returns 0, or -EINVAL (vmbus_error() names the member), -E2BIG (struct_size),
+ * -ENOMEM, -EIO (impossible indices in the rings).
  *
  * Since 0.1.
  */
 int vmbus_chan_from_memory(const struct vmbus_memory *mem, struct vmbus_chan **chan);
 
 /**
- * vmbus_chan_pair() - make two channels that are joined to each other, for
+ * vmbus_chan_pair() - make two channels that are connected to each other, for
  * tests
- * @ring_size: of each ring, header included: a multiple of the page size, at
- *	least two pages, below 2^31; a power of two is not needed
+ * @ring_size: the size of each ring, header included: a multiple of the page
+ *	size, at least two pages, below 2^31, not necessarily a power of two
  * @guest: one side
- * @host: the other; the same code with the rings exchanged. It sends packets of
- *	any type and with any flags, as with VMBUS_MEMORY_ANY_PACKET.
+ * @host: the other side, with the rings exchanged. It may send packets of any
+ *	type and with any flags, as with VMBUS_MEMORY_ANY_PACKET.
  *
  * The channels have shared memory and a socket pair of their own. The two sides
  * may be in two threads or, after fork(), in two processes; then each process
  * closes the side that it does not use. When every copy of one side is closed,
  * the other side sees a rescind.
  *
- * Returns 0, or -EINVAL, -ENOMEM, or what mmap() or socketpair() returned.
+ * Returns 0, or -EINVAL, -ENOMEM, or an error of mmap() or socketpair().
  *
  * Since 0.1.
  */
@@ -639,9 +660,9 @@ int vmbus_chan_pair(size_t ring_size, struct vmbus_chan **guest, struct vmbus_ch
  * instead of a SIGBUS
  *
  * When a device is rescinded or unbound, the kernel module of this project
- * takes the rings away from the programs that have them mapped. A thread that
- * waits returns -ENODEV, and the library does not touch the rings any more. A
- * thread that is just inside a ring gets a SIGBUS, which ends the program
+ * takes the rings away from the programs that have them mapped. A call that
+ * waits returns -ENODEV, and the library no longer touches the rings. A thread
+ * that is accessing a ring at that moment gets a SIGBUS, which ends the program
  * unless a handler deals with it.
  *
  * This function installs such a handler for the process. If the fault is in a
@@ -651,26 +672,28 @@ int vmbus_chan_pair(size_t ring_size, struct vmbus_chan **guest, struct vmbus_ch
  * data. The handler passes every other SIGBUS on to the handler that was there
  * before, or lets it do what it would have done without a handler.
  *
- * The program must ask for it, because handling signals is the program's
- * business. If the program has a handler for SIGBUS, it installs that before
- * the call, or passes on what is not its own. The handler does not cover memory
- * of vmbus_chan_from_memory(), which is the caller's, nor a thread that blocks
- * SIGBUS, which the kernel kills.
+ * The program must ask for the handler, because signal handling is the
+ * program's business. A program that has a SIGBUS handler of its own must
+ * install it before the call, or pass on the signals that are not its own. The
+ * handler does not cover the memory of vmbus_chan_from_memory(), because it
+ * belongs to the caller. Nor does it help in a thread that blocks SIGBUS: the
+ * kernel then kills the program.
  *
  * The handler does not cover system calls to which the program passes memory of
  * the device: a payload of vmbus_peek() or vmbus_reserve(), or a buffer of
  * vmbus_chan_buffer(). When the kernel has taken that memory away, write(2) of
- * such a payload raises no signal: it fails with EFAULT or writes a part, and
- * does not mark the channel. If the handler has mapped zeros there already, the
- * call writes zeros. The next call of the library that uses the ring, such as
- * vmbus_release(), returns -ENODEV. A program to which zeros do harm copies the
- * payload, and writes the copy when vmbus_release() has returned 0.
+ * such a payload raises no signal: it fails with EFAULT or writes only a part,
+ * and the channel is not marked as ended. If the handler has already mapped
+ * zeros there, write(2) writes zeros. The next call of the library that uses
+ * the ring, such as vmbus_release(), returns -ENODEV. If zeros would do harm,
+ * copy the payload first, and write the copy after vmbus_release() has returned
+ * 0.
  *
  * Call it once, before the program starts threads. It covers channels that were
- * opened before or later, in all threads and in children of fork(). Another
- * call does nothing, and nothing removes the handler.
+ * opened before or later, in all threads and in children of fork(). A further
+ * call does nothing, and the handler cannot be removed.
  *
- * Returns 0, or what sigaction() returned.
+ * Returns 0, or an error of sigaction().
  *
  * Since 0.1.
  */
@@ -693,14 +716,14 @@ const struct vmbus_device *vmbus_chan_device(const struct vmbus_chan *chan);
  */
 size_t vmbus_chan_tx_size(const struct vmbus_chan *chan);
 /**
- * Bytes of data in the ring from the host: no packet can be larger. Since 0.1.
+ * Bytes of data in the ring from the host. No packet can be larger. Since 0.1.
  */
 size_t vmbus_chan_rx_size(const struct vmbus_chan *chan);
-/** The largest payload that vmbus_send() takes on this channel. Since 0.1. */
+/** The largest payload that vmbus_send() accepts on this channel. Since 0.1. */
 size_t vmbus_chan_max_payload(const struct vmbus_chan *chan);
 /**
- * 1 if the library signals the host by monitor page, 0 if it writes to the UIO
- * device.
+ * 1 if the library signals the host through the monitor page, 0 if it writes to
+ * the UIO device.
  *
  * Since 0.1.
  */
@@ -714,25 +737,25 @@ int vmbus_chan_is_monitored(const struct vmbus_chan *chan);
 uint32_t vmbus_chan_relid(const struct vmbus_chan *chan);
 
 /**
- * vmbus_chan_latency() - tell how long the host may leave a signal by monitor
- * page, in microseconds
+ * vmbus_chan_latency() - return how long the host may leave a signal in the
+ * monitor page, in microseconds
  *
  * Any thread may call the function at any time.
  *
- * Returns 0 to 6553, or -EOPNOTSUPP (signalled by write(2)), -ENODEV.
+ * Returns 0 to 6553, or -EOPNOTSUPP (the channel is not monitored), -ENODEV.
  *
  * Since 0.1.
  */
 int vmbus_chan_latency(const struct vmbus_chan *chan);
 
 /**
- * vmbus_chan_set_latency() - set how long the host may leave a signal by
+ * vmbus_chan_set_latency() - set how long the host may leave a signal in the
  * monitor page
  * @microseconds: 0 to 6553
  *
  * Any thread may call the function at any time; the last call counts.
  *
- * Returns 0, or -EOPNOTSUPP (signalled by write(2)), -ENODEV, -ERANGE.
+ * Returns 0, or -EOPNOTSUPP (the channel is not monitored), -ENODEV, -ERANGE.
  *
  * Since 0.1.
  */
@@ -741,7 +764,7 @@ int vmbus_chan_set_latency(struct vmbus_chan *chan, unsigned int microseconds);
 /** The number of threads that send on a channel, and how they take turns */
 enum vmbus_producers {
 	VMBUS_PRODUCERS_ONE	= 0,	/* one thread at a time: no lock, the fastest */
-	VMBUS_PRODUCERS_MUTEX	= 1,	/* several threads; one that finds another at work sleeps */
+	VMBUS_PRODUCERS_MUTEX	= 1,	/* several threads; a thread that has to wait sleeps */
 	/* several threads, each with a processor of its own: they spin */
 	VMBUS_PRODUCERS_SPIN	= 2,
 };
@@ -751,37 +774,37 @@ enum vmbus_producers {
  * a channel
  * @producers: a channel that was just opened has VMBUS_PRODUCERS_ONE
  *
- * With several producers, a call that sends takes the lock once, also for a
- * whole batch, and vmbus_flush() of one thread shows the host the packets of
- * all. Between vmbus_reserve() and vmbus_commit() or vmbus_cancel() the other
- * threads wait; only the thread that reserved may commit or cancel. No other
- * thread may use the channel during this call.
+ * With several producers, a call that sends takes the lock once, even for a
+ * whole batch, and vmbus_flush() in one thread publishes the packets of all
+ * threads. Between vmbus_reserve() and vmbus_commit() or vmbus_cancel() the
+ * other threads wait; only the thread that reserved may commit or cancel. No
+ * other thread may use the channel during this call.
  *
  * Threads that send at the same time without this call overwrite each other's
  * packets. The library does not prevent that. Packets are lost or damaged, and
  * a call may return -EIO as if the host had written an impossible index.
  *
  * Returns 0, or -EINVAL (@producers), -EBUSY (the channel has a reservation).
- * After an error the channel is as it was.
+ * After an error the channel is unchanged.
  *
  * Since 0.1.
  */
 int vmbus_chan_set_producers(struct vmbus_chan *chan, enum vmbus_producers producers);
 
 /**
- * Counters of a channel since it was opened. A packet has 24 bytes in the ring
- * beside its payload. Later versions add members at the end, see
- * vmbus_chan_stats().
+ * Counters of a channel since it was opened. tx_bytes and rx_bytes count 24
+ * bytes for each packet in addition to its payload. Later versions may add
+ * members at the end; see vmbus_chan_stats().
  */
 struct vmbus_stats {
 	uint64_t tx_packets;		/* queued */
 	uint64_t tx_bytes;
-	uint64_t tx_publications;	/* batches that the library showed to the host */
+	uint64_t tx_publications;	/* batches that were published */
 	uint64_t tx_signals;		/* publications that needed a signal */
 	uint64_t tx_full;		/* packets refused because the ring was full */
 	uint64_t rx_packets;		/* received or skipped */
 	uint64_t rx_bytes;
-	uint64_t rx_releases;		/* times that the library gave room back to the host */
+	uint64_t rx_releases;		/* times that the library released room to the host */
 	/* releases that needed a signal: the host waited for room */
 	uint64_t rx_signals;
 	uint64_t rx_errors;		/* impossible indices or lengths */
@@ -789,11 +812,11 @@ struct vmbus_stats {
 };
 
 /**
- * vmbus_chan_stats() - read the counters; any thread may, at any time
- * @size: sizeof(*stats). Later versions add members at the end: the library
- *	fills in as many as fit, and clears those that it does not know.
+ * vmbus_chan_stats() - read the counters; any thread may call it at any time
+ * @size: sizeof(*stats). Later versions may add members at the end: the library
+ *	fills in the members that fit, and clears those that it does not know.
  *
- * The counters are not all of the same moment.
+ * The function does not read all counters at the same moment.
  *
  * Since 0.1.
  */
@@ -801,13 +824,13 @@ void vmbus_chan_stats(const struct vmbus_chan *chan, struct vmbus_stats *stats, 
 
 /**
  * vmbus_chan_dump() - print the state of a channel and of its rings, for people
- * @stream: gets some lines of text, whose form may change
- * @packets: list at most that many waiting packets of each ring
+ * @stream: receives some lines of text, in a format that may change
+ * @packets: list at most this many waiting packets of each ring
  *
  * The call counts as sending and receiving.
  *
- * Returns 0, or why the channel has ended (which the text says too), or -EIO
- * (writing failed).
+ * Returns 0, or the error with which the channel has ended (the text shows it,
+ * too), or -EIO (writing failed).
  *
  * Since 0.1.
  */
@@ -816,18 +839,18 @@ int vmbus_chan_dump(struct vmbus_chan *chan, FILE *stream, unsigned int packets)
 /**
  * vmbus_tx_free() - return the free bytes in the ring to the host
  *
- * The function reads the host's index anew. A packet fits if its
+ * The function reads the host's index again. A packet fits if its
  * VMBUS_PACKET_SPACE() is less than the result. The call counts as sending.
  *
- * Returns the bytes; or why the channel has ended, or -EIO (the host's index is
- * impossible).
+ * Returns the number of bytes, or the error with which the channel has ended,
+ * or -EIO (the host's index is impossible).
  *
  * Since 0.1.
  */
 int vmbus_tx_free(struct vmbus_chan *chan);
 
 /**
- * Bytes that a packet with @len bytes of payload takes in the ring; ranges
+ * Bytes that a packet with @len bytes of payload occupies in the ring; ranges
  * count as payload
  */
 #define VMBUS_PACKET_SPACE(len) (24 + ((size_t)(len) + 7) / 8 * 8)
@@ -835,12 +858,12 @@ int vmbus_tx_free(struct vmbus_chan *chan);
 /**
  * vmbus_tx_used() - return the bytes that the host has not yet read
  *
- * Packets that are queued and not yet flushed do not count. A host that was
- * signalled reads soon; a host that has not read for minutes may have stopped
- * for good. The call counts as sending.
+ * Packets that are queued and not yet flushed do not count. A host normally
+ * reads soon after a signal; a host that has not read for minutes may have
+ * stopped for good. The call counts as sending.
  *
- * Returns the bytes; or why the channel has ended, or -EIO (the host's index is
- * impossible).
+ * Returns the number of bytes, or the error with which the channel has ended,
+ * or -EIO (the host's index is impossible).
  *
  * Since 0.1.
  */
@@ -852,8 +875,8 @@ int vmbus_tx_used(struct vmbus_chan *chan);
  *
  * They include descriptors, padding and trailers. The call counts as receiving.
  *
- * Returns the bytes; or why the channel has ended, or -EIO (the host's index is
- * impossible).
+ * Returns the number of bytes, or the error with which the channel has ended,
+ * or -EIO (the host's index is impossible).
  *
  * Since 0.1.
  */
@@ -876,10 +899,10 @@ enum vmbus_packet_type {
 /**
  * vmbus_send() - send one packet, and signal the host if necessary
  * @type: VMBUS_PACKET_INBAND, VMBUS_PACKET_COMPLETION or VMBUS_PACKET_CANCEL.
- *	The library lets VMBUS_PACKET_XFER_PAGES pass, too, because a host takes
+ *	The library also accepts VMBUS_PACKET_XFER_PAGES, because a host accepts
  *	that type, but only vmbus_queue_xfer() writes the ranges.
  * @flags: 0 or VMBUS_PACKET_COMPLETION_REQUESTED
- * @transaction_id: any number; the host's completion has it, too
+ * @transaction_id: any number; the host's completion repeats it
  * @payload: @len bytes, 0 to vmbus_chan_max_payload(). The library adds zeros
  *	up to a multiple of 8.
  *
@@ -887,10 +910,11 @@ enum vmbus_packet_type {
  * the host (pending_send_sz) to interrupt as soon as there is room for this
  * packet: wait for that with vmbus_wait(VMBUS_WAIT_SEND), then send again.
  *
- * Returns 0; or -EAGAIN (full), -EMSGSIZE (never fits), -EINVAL (@type or
- * @flags: a host ends a channel on which it finds others), -EBUSY (see
- * vmbus_reserve()), -ENODEV (rescinded), -EIO (the host's index is impossible;
- * nothing was sent), or an error of vmbus_signal().
+ * Returns 0; or -EAGAIN (the ring is full), -EMSGSIZE (the packet can never
+ * fit), -EINVAL (@type or @flags is not one of the above: a host ends a channel
+ * on which it finds others), -EBUSY (see vmbus_reserve()), -ENODEV (rescinded),
+ * -EIO (the host's index is impossible; nothing was sent), or an error of
+ * vmbus_signal().
  *
  * Since 0.1.
  */
@@ -907,13 +931,12 @@ int vmbus_sendv(struct vmbus_chan *chan, uint16_t type, uint16_t flags, uint64_t
 		const struct iovec *iov, int iovcnt);
 
 /**
- * vmbus_queue() - do as vmbus_send(), but do not show the packet to the host
- * yet
+ * vmbus_queue() - queue a packet as vmbus_send(), but do not publish it yet
  *
- * A program sends many packets with one publication and one signal by
- * vmbus_queue() for each and one vmbus_flush(). When the ring is full, the
- * library flushes what was queued before, so that the host can make room.
- * vmbus_send() flushes, too.
+ * To send many packets with one publication and one signal, a program calls
+ * vmbus_queue() for each of them and then vmbus_flush() once. When the ring is
+ * full, the library flushes the packets that were queued before, so that the
+ * host can make room. vmbus_send() also flushes them.
  *
  * Since 0.1.
  */
@@ -932,8 +955,8 @@ int vmbus_queuev(struct vmbus_chan *chan, uint16_t type, uint16_t flags, uint64_
 struct vmbus_gpa_buffer;
 
 /**
- * One packet of many. Programs have arrays of it, so the struct never changes
- * its size.
+ * One packet of many. Programs use arrays of this struct, so its size never
+ * changes.
  */
 struct vmbus_tx_packet {
 	const void *payload;
@@ -943,7 +966,7 @@ struct vmbus_tx_packet {
 	uint64_t transaction_id;
 	const struct vmbus_gpa_buffer *ranges;	/* as for vmbus_queue_gpa() */
 	uint32_t range_count;		/* 0 except for VMBUS_PACKET_GPA_DIRECT */
-	uint32_t reserved;		/* 0, or the packet is refused */
+	uint32_t reserved;		/* must be 0 */
 };
 
 /**
@@ -962,8 +985,8 @@ int vmbus_queue_many(struct vmbus_chan *chan, const struct vmbus_tx_packet *mess
 		     unsigned int count);
 
 /**
- * vmbus_send_many() - queue packets as vmbus_queue_many(), and flush: at most
- * one signal
+ * vmbus_send_many() - queue packets as vmbus_queue_many(), and flush them with
+ * at most one signal
  *
  * The function publishes after each quarter of the ring, so that the host can
  * receive the first packets while the others are written.
@@ -979,11 +1002,12 @@ int vmbus_send_many(struct vmbus_chan *chan, const struct vmbus_tx_packet *messa
  * vmbus_queue_payloads() - queue packets of one kind, as vmbus_queue_many()
  * @type: of all packets, as for vmbus_send()
  * @flags: of all packets
- * @transaction_id: of the first packet; each further packet has the next number
+ * @transaction_id: of the first packet; each further packet gets the next
+ *	number
  * @payloads: the payload of each packet, in one piece
  *
- * There is less to fill in for each packet than for vmbus_queue_many(), and
- * less for the library to read.
+ * For each packet, the caller fills in less than for vmbus_queue_many(), and
+ * the library reads less.
  *
  * Returns as vmbus_queue_many().
  *
@@ -993,8 +1017,8 @@ int vmbus_queue_payloads(struct vmbus_chan *chan, uint16_t type, uint16_t flags,
 		      uint64_t transaction_id, const struct iovec *payloads, unsigned int count);
 
 /**
- * vmbus_send_payloads() - queue as vmbus_queue_payloads(), and flush, as
- * vmbus_send_many()
+ * vmbus_send_payloads() - queue packets as vmbus_queue_payloads(), and flush
+ * them as vmbus_send_many()
  *
  * Returns as vmbus_queue_many(), or an error of vmbus_signal().
  *
@@ -1005,11 +1029,11 @@ int vmbus_send_payloads(struct vmbus_chan *chan, uint16_t type, uint16_t flags,
 
 /**
  * vmbus_publish_many() - queue packets as vmbus_queue_many(), and publish them
- * @signal: set to 1 if the caller must call vmbus_signal() soon, which may be
- *	so although the call returns an error; otherwise untouched
+ * @signal: set to 1 if the caller must call vmbus_signal() soon, which is
+ *	possible even if the call returns an error; otherwise untouched
  *
- * With it a program that sends several batches in a row signals once, after the
- * last.
+ * A program that sends several batches in a row can thus signal once, after the
+ * last one.
  *
  * Returns as vmbus_queue_many(). The packets before the first refused one are
  * published.
@@ -1020,12 +1044,12 @@ int vmbus_publish_many(struct vmbus_chan *chan, const struct vmbus_tx_packet *me
 		    unsigned int count, int *signal);
 
 /**
- * vmbus_publish() - show the queued packets to the host, and tell whether to
+ * vmbus_publish() - show the queued packets to the host, and return whether to
  * signal it
  *
  * The guest must signal if the host had emptied the ring before these packets
- * and has not masked interrupts. A host throttles a guest that signals without
- * need, and waits forever for a signal that was needed.
+ * and has not masked interrupts. A host throttles a guest that signals
+ * unnecessarily, and waits forever for a necessary signal.
  *
  * Returns 1 (the caller must call vmbus_signal(), soon), 0 (it must not), or
  * -ENODEV (rescinded).
@@ -1037,16 +1061,17 @@ int vmbus_publish(struct vmbus_chan *chan);
 /**
  * vmbus_signal() - signal the host
  *
- * The library signals by monitor page if the channel has one. Otherwise it
- * writes to the UIO device, which also clears the interrupt mask, so an
- * interrupt may come earlier than asked for; in poll mode the library sets the
- * mask again.
+ * The library signals through the monitor page if the channel is monitored.
+ * Otherwise it writes to the UIO device. That also clears the interrupt mask,
+ * so an interrupt may come earlier than requested; in poll mode the library
+ * sets the mask again.
  *
- * Any thread may call the function at any time, also one that neither sends nor
- * receives. A thread that has published hands the signal to another thread by a
- * lock or the like, as it hands over other data.
+ * Any thread may call the function at any time, even one that neither sends nor
+ * receives. A thread that has published packets and lets another thread signal
+ * must synchronize with that thread, for example with a lock, as for any other
+ * data.
  *
- * Returns 0, or -ENODEV (rescinded), or -EIO (the host cannot be signalled, for
+ * Returns 0, or -ENODEV (rescinded), or -EIO (the host cannot be signalled for
  * another reason). After either error the channel has ended, and every later
  * call that sends, receives, signals or waits returns the same.
  *
@@ -1057,7 +1082,7 @@ int vmbus_signal(struct vmbus_chan *chan);
 /**
  * vmbus_flush() - publish the queued packets, and signal the host if necessary
  *
- * Returns 0, or as vmbus_publish() and vmbus_signal().
+ * Returns 0, or an error of vmbus_publish() or vmbus_signal().
  *
  * Since 0.1.
  */
@@ -1072,24 +1097,24 @@ int vmbus_flush(struct vmbus_chan *chan);
  * @payload: the result: @len bytes at a multiple of 8; their contents are
  *	undefined
  *
- * Until vmbus_commit() or vmbus_cancel() the channel sends nothing else:
- * -EBUSY.
+ * Until vmbus_commit() or vmbus_cancel(), other calls that send return -EBUSY.
+ * With several producers only those of the thread that reserved do so; the
+ * other threads wait.
  *
- * Returns 0, or as vmbus_queue(), or -ENOMEM.
+ * Returns 0, or an error of vmbus_queue(), or -ENOMEM.
  *
  * Since 0.1.
  */
 int vmbus_reserve(struct vmbus_chan *chan, size_t len, void **payload);
 
 /**
- * vmbus_commit() - queue the packet that was built; vmbus_flush() shows it to
- * the host
- * @type: as for vmbus_send(), and @flags, too
+ * vmbus_commit() - queue the packet that was built; vmbus_flush() publishes it
+ * @type: as for vmbus_send(); the same applies to @flags
  * @len: bytes of payload, no more than were reserved
  *
- * Returns 0, or -EINVAL (@type or @flags; or @len, rounded up to 8, is more
- * than was reserved; or the caller has no reservation), or -ENODEV. After
- * -EINVAL a reservation stays.
+ * Returns 0, or -EINVAL (@type or @flags is not valid; or @len, rounded up to
+ * 8, is more than was reserved; or the caller has no reservation), or -ENODEV.
+ * After -EINVAL the reservation remains.
  *
  * Since 0.1.
  */
@@ -1099,16 +1124,16 @@ int vmbus_commit(struct vmbus_chan *chan, uint16_t type, uint16_t flags, uint64_
 /**
  * vmbus_commit_gpa() - queue a VMBUS_PACKET_GPA_DIRECT packet that was built,
  * as vmbus_commit()
- * @ranges_len: bytes that the ranges take at the beginning of what was
- *	reserved, a multiple of 8
+ * @ranges_len: bytes that the ranges occupy at the beginning of the reserved
+ *	room, a multiple of 8
  * @len: bytes of ranges and payload together
  *
  * The caller has written the ranges as the host reads them: struct
  * vmbus_gpa_header, then for each range struct vmbus_gpa_entry and the page
  * numbers, 8 bytes each. The library does not check them.
  *
- * Returns as vmbus_commit(); -EINVAL also when @ranges_len is not a multiple of
- * 8, less than 24 or more than @len.
+ * Returns as vmbus_commit(), and also -EINVAL if @ranges_len is not a multiple
+ * of 8, is less than 24 or is more than @len.
  *
  * Since 0.1.
  */
@@ -1116,8 +1141,8 @@ int vmbus_commit_gpa(struct vmbus_chan *chan, uint16_t flags, uint64_t transacti
 		     size_t ranges_len, size_t len);
 
 /**
- * The ranges of a VMBUS_PACKET_GPA_DIRECT packet begin with this, on the wire.
- * It never changes.
+ * The ranges of a VMBUS_PACKET_GPA_DIRECT packet begin with this header on the
+ * wire. It never changes.
  */
 struct vmbus_gpa_header {
 	uint32_t reserved;		/* 0 */
@@ -1125,8 +1150,8 @@ struct vmbus_gpa_header {
 };
 
 /**
- * Each range begins with this, on the wire; the page numbers follow, one for
- * each page of 4096 bytes that the range touches. It never changes.
+ * Each range begins with this entry on the wire. The page numbers follow, one
+ * for each page of 4096 bytes that the range touches. The entry never changes.
  *
  * A test that plays the host finds the struct vmbus_gpa_header of a received
  * packet in the bytes before the payload: at payload - (header - 16) of a
@@ -1139,8 +1164,8 @@ struct vmbus_gpa_entry {
 };
 
 /**
- * vmbus_cancel() - give the caller's reservation back unused; do nothing if
- * there is none
+ * vmbus_cancel() - release the caller's reservation unused; do nothing if there
+ * is none
  *
  * Since 0.1.
  */
@@ -1149,27 +1174,27 @@ void vmbus_cancel(struct vmbus_chan *chan);
 /* Pages of the guest */
 
 /**
- * A piece of guest memory. Its pages have 4096 bytes, whatever the size of the
- * system's pages is. The struct never changes.
+ * A piece of guest memory. Its pages have 4096 bytes, whatever the page size of
+ * the system is. The struct never changes.
  */
 struct vmbus_gpa_buffer {
 	uint32_t length;	/* bytes, 1 or more */
-	uint32_t offset;	/* into the first page, below 4096 */
-	const uint64_t *pages;	/* guest frame numbers, as many as the range touches */
+	uint32_t offset;	/* bytes into the first page, below 4096 */
+	const uint64_t *pages;	/* guest frame numbers of the pages that the range touches */
 };
 
 /**
- * vmbus_queue_gpa() - queue a packet with memory that the host reads or writes
- * itself
+ * vmbus_queue_gpa() - queue a packet that refers to memory that the host reads
+ * or writes
  * @ranges: @count pieces of memory, 1 or more
- * @payload: goes in the packet, as for vmbus_queue()
+ * @payload: @len bytes in the packet itself, as for vmbus_queue()
  *
  * The packet is a VMBUS_PACKET_GPA_DIRECT. The host may use the memory until it
  * completes the packet: keep the memory until then.
  *
- * Returns as vmbus_queue(); -EINVAL also when @count is 0, or a range is not as
- * above; -EMSGSIZE also when ranges, 8 bytes each and 8 for each page, and
- * payload are together too large.
+ * Returns as vmbus_queue(), and also -EINVAL (@count is 0, or a range is not as
+ * described above) and -EMSGSIZE (the payload and the ranges, 8 bytes for each
+ * range and 8 for each page, are too large together).
  *
  * Since 0.1.
  */
@@ -1178,23 +1203,25 @@ int vmbus_queue_gpa(struct vmbus_chan *chan, uint16_t flags, uint64_t transactio
 		    size_t len);
 
 /**
- * vmbus_send_gpa() - queue a packet as vmbus_queue_gpa(), and flush. Since 0.1.
+ * vmbus_send_gpa() - queue a packet as vmbus_queue_gpa(), and flush it. Since
+ * 0.1.
  */
 int vmbus_send_gpa(struct vmbus_chan *chan, uint16_t flags, uint64_t transaction_id,
 		   const struct vmbus_gpa_buffer *ranges, unsigned int count, const void *payload,
 		   size_t len);
 
-/** The kernel's table that tells where memory of this process lies */
+/** The kernel's table of the pages that hold the memory of this process */
 struct vmbus_pagemap;
 
 /**
  * vmbus_pagemap_open() - open /proc/self/pagemap, for vmbus_gpa_pages()
  *
- * After fork() the result still describes the parent, so the child opens its
- * own. The kernel shows page numbers only to a program that had CAP_SYS_ADMIN
- * when it opened the file; the program may give the capability up afterwards.
+ * After fork() the result still describes the parent, so the child must open
+ * its own. The kernel shows page numbers only to a program that had
+ * CAP_SYS_ADMIN when it opened the file; the program may drop the capability
+ * afterwards.
  *
- * Returns 0, or -ENOMEM, or what open(2) returned.
+ * Returns 0, or -ENOMEM, or an error of open(2).
  *
  * Since 0.1.
  */
@@ -1206,15 +1233,15 @@ void vmbus_pagemap_close(struct vmbus_pagemap *pagemap);
 /**
  * vmbus_gpa_pages() - look up the guest frame numbers of memory of this process
  * @addr: @len bytes anywhere
- * @pages: room for @count numbers, of pages of 4096 bytes
+ * @pages: room for the numbers of @count pages of 4096 bytes
  *
- * The result is good for memory that stays where it is: huge pages. The kernel
- * may move pages that are merely locked. Touch the memory before the call. Any
- * thread may call the function.
+ * The result stays valid only for memory that the kernel does not move, such as
+ * huge pages. The kernel may move pages that are merely locked. Touch the
+ * memory before the call. Any thread may call the function.
  *
- * Returns how many there are; or -EINVAL (@len), -ENOBUFS (more than @count),
- * -EPERM (the kernel hides the numbers), -EFAULT (not all of it is in memory),
- * or what reading returned.
+ * Returns the number of pages; or -EINVAL (@len is not valid), -ENOBUFS (there
+ * are more than @count), -EPERM (the kernel hides the numbers), -EFAULT (not
+ * all of the memory is present), or an error from reading.
  *
  * Since 0.1.
  */
@@ -1224,8 +1251,8 @@ int vmbus_gpa_pages(const struct vmbus_pagemap *pagemap, const void *addr, size_
 /* Receiving */
 
 /**
- * The properties of a received packet. The struct never changes its size. The
- * library sets the reserved member to 0.
+ * The properties of a received packet. The size of the struct never changes.
+ * The library sets the reserved member to 0.
  */
 struct vmbus_packet {
 	uint16_t type;			/* enum vmbus_packet_type, or whatever the host sent */
@@ -1241,15 +1268,15 @@ struct vmbus_packet {
  * @pkt: the properties of the packet
  * @buf: room for @size bytes of payload
  *
- * The function does not wait. It frees the packet's place in the ring, and
- * signals the host if the host waits for that room.
+ * The function does not wait. It frees the packet's room in the ring, and
+ * signals the host if the host waits for room.
  *
  * Returns 0; or -EAGAIN (the ring is empty); -ENOBUFS (@size is less than the
  * payload; the packet stays, and @pkt is set); -EPROTO (the packet's lengths
  * are impossible; it stays until vmbus_skip()); -EIO (the host's index is
  * impossible: nothing more can be received, close the channel); -ENODEV
  * (rescinded: what is left in the ring is lost). An error leaves @buf
- * untouched, except for -ENODEV, after which @buf may have part of a packet and
+ * untouched, except that after -ENODEV @buf may contain part of a packet and
  * zeros. If the library cannot signal the host, the next call returns the
  * error.
  *
@@ -1262,11 +1289,12 @@ struct vmbus_packet {
 int vmbus_recv(struct vmbus_chan *chan, struct vmbus_packet *pkt, void *buf, size_t size);
 
 /**
- * vmbus_recv_raw() - receive a whole packet from its 16-byte descriptor on, as
+ * vmbus_recv_raw() - receive a whole packet with its 16-byte descriptor, as
  * vmbus_recv()
  *
  * Packets of some types have ranges in their header. @buf needs pkt->header +
- * pkt->length bytes. The caller must check the ranges: the host wrote them.
+ * pkt->length bytes. The caller must check the ranges, because the host wrote
+ * them.
  *
  * Since 0.1.
  */
@@ -1275,7 +1303,7 @@ int vmbus_recv_raw(struct vmbus_chan *chan, struct vmbus_packet *pkt, void *buf,
 /**
  * vmbus_skip() - drop the packet that vmbus_recv() would return
  *
- * If the packet's length is impossible, its end is unknown: then the function
+ * If the packet's length is impossible, its end is unknown, and the function
  * drops everything in the ring.
  *
  * Returns 0, or -EAGAIN (the ring is empty), or -EIO or -ENODEV as
@@ -1288,14 +1316,14 @@ int vmbus_skip(struct vmbus_chan *chan);
 /* Packets where they lie, and many at a time */
 
 /**
- * A packet where it lies, in the ring or in a buffer. The last three members
- * belong to the library. Programs have arrays of it, so the struct never
- * changes its size.
+ * A packet in place, in the ring or in a buffer. The last three members belong
+ * to the library. Programs use arrays of this struct, so its size never
+ * changes.
  */
 struct vmbus_view {
 	const void *payload;		/* at a multiple of 8 */
 	uint32_t length;		/* bytes of payload: what was sent, rounded up to 8 */
-	/* 16 or more; the bytes above 16 lie right before the payload */
+	/* 16 or more; the bytes beyond 16 are right before the payload */
 	uint32_t header;
 	uint64_t transaction_id;
 	uint16_t type;			/* as in struct vmbus_packet */
@@ -1307,20 +1335,19 @@ struct vmbus_view {
 
 /**
  * vmbus_peek() - look at packets in the ring without copying them
- * @views: the result: the first packets that are not yet received, in their
- *	order
+ * @views: the result: the first packets that have not been received, in order
  * @count: room in @views, 1 or more
  *
  * Each payload is in one piece. The packets stay until vmbus_release(),
- * vmbus_recv() or the like; a second call returns them again, and those that
- * came since. The function returns no further packets when it has a quarter of
- * the ring, so that the host gets room meanwhile. It may return fewer packets
- * than are there for other reasons too, but never none.
+ * vmbus_recv() or the like; a second call returns them again, together with
+ * those that have arrived since. The function stops after a quarter of the
+ * ring, so that the host gets room in time. It may also return fewer packets
+ * than there are for other reasons, but always at least one.
  *
  * The library has checked the members of the views, and they do not change. The
  * host can still change the payload: read each part once, or copy it before you
- * check it. After a rescind a payload may read as zeros (see vmbus_guard()):
- * believe what you have read when vmbus_release() has returned 0.
+ * check it. After a rescind a payload may read as zeros (see vmbus_guard()), so
+ * trust what you have read only after vmbus_release() has returned 0.
  *
  * Returns the number of views, 1 or more; or -EAGAIN, -EPROTO, -EIO, -ENODEV as
  * vmbus_recv(), -EINVAL (@count is 0).
@@ -1330,9 +1357,9 @@ struct vmbus_view {
 int vmbus_peek(struct vmbus_chan *chan, struct vmbus_view *views, unsigned int count);
 
 /**
- * vmbus_release() - free the room of packets, up to and including this one
- * @last: a view of the last vmbus_peek(), if nothing was received since. A
- *	second call may release a later view of the same vmbus_peek().
+ * vmbus_release() - free the room of packets, up to and including a given one
+ * @last: a view from the last vmbus_peek(), if nothing was received since then.
+ *	A second call may release a later view from the same vmbus_peek().
  *
  * The library publishes the room of all these packets at once, and signals the
  * host at most once.
@@ -1345,15 +1372,16 @@ int vmbus_peek(struct vmbus_chan *chan, struct vmbus_view *views, unsigned int c
 int vmbus_release(struct vmbus_chan *chan, const struct vmbus_view *last);
 
 /**
- * vmbus_recv_many() - receive packets by copying, as many as are there and fit,
- * up to a quarter of the ring
- * @views: the result; payloads lie in @buf, and at multiples of 8 if @buf does
+ * vmbus_recv_many() - receive and copy as many packets as there are and fit, up
+ * to a quarter of the ring
+ * @views: the result; the payloads are in @buf, at multiples of 8 if @buf is at
+ *	one
  * @count: room in @views, 1 or more
- * @buf: room for @size bytes; a packet takes its payload and the bytes of its
- *	header above 16
+ * @buf: room for @size bytes; a packet needs room for its payload and the bytes
+ *	of its header beyond 16
  *
  * Returns the number of packets, 1 or more; or the error of vmbus_recv() for
- * the first (after -ENOBUFS views[0] has its length and header, and no
+ * the first packet (after -ENOBUFS, views[0] has its length and header, but no
  * payload); or -EINVAL (@count is 0).
  *
  * Since 0.1.
@@ -1368,28 +1396,29 @@ struct vmbus_range {
 };
 
 /**
- * The page set that a VMBUS_PACKET_XFER_PAGES packet refers to. The struct
- * never changes its size. The library sets the reserved member to 0.
+ * The page set that a VMBUS_PACKET_XFER_PAGES packet refers to. The size of the
+ * struct never changes. The library sets the reserved member to 0.
  */
 struct vmbus_xfer_set {
-	uint16_t number;		/* of the set, for the caller to compare */
+	uint16_t number;		/* of the set; the caller must check it */
 	uint8_t sender_owns_set;	/* 1: the set belongs to the host */
 	uint8_t reserved;
 };
 
 /**
- * vmbus_xfer_ranges() - tell where the data of a VMBUS_PACKET_XFER_PAGES packet
- * lies
+ * vmbus_xfer_ranges() - find the data of a VMBUS_PACKET_XFER_PAGES packet
  * @view: from vmbus_peek() or vmbus_recv_many()
- * @buffer_size: bytes of the buffer that they point into: no range goes beyond
+ * @buffer_size: size of the buffer that the ranges refer to; no range in the
+ *	result extends beyond it
  * @set: the result, may be NULL
  * @ranges: room for @max
  *
- * After an error the contents of @ranges are undefined: they are the host's,
- * and nothing has checked them.
+ * After an error the contents of @ranges are undefined: they may be unchecked
+ * values from the host.
  *
- * Returns how many there are; or -EPROTO (another type of packet, a count
- * beyond its header, a range beyond the buffer), -ENOBUFS (more than @max).
+ * Returns the number of ranges; or -EPROTO (the packet has another type, a
+ * count beyond its header or a range beyond the buffer), -ENOBUFS (there are
+ * more than @max).
  *
  * Since 0.1.
  */
@@ -1402,14 +1431,14 @@ int vmbus_xfer_ranges(const struct vmbus_view *view, size_t buffer_size, struct 
  * @set: number of the page set that the other side has agreed to
  * @ranges: @count parts of the buffer, 1 or more; the library does not check
  *	them
- * @payload: @len bytes that go in the packet itself, as for vmbus_queue()
+ * @payload: @len bytes in the packet itself, as for vmbus_queue()
  *
  * A guest sends no such packets. The function is for the host's side of a
  * channel over memory, so that a test can play the host of a NIC.
  * vmbus_xfer_ranges() reads what it writes.
  *
- * Returns as vmbus_queue(), or -EINVAL (@count is 0), -EMSGSIZE (ranges, 8
- * bytes each, and payload are together too large), -ENOMEM.
+ * Returns as vmbus_queue(), and also -EINVAL (@count is 0), -EMSGSIZE (the
+ * payload and the ranges, 8 bytes each, are too large together) and -ENOMEM.
  *
  * Since 0.1.
  */
@@ -1420,13 +1449,13 @@ int vmbus_queue_xfer(struct vmbus_chan *chan, uint16_t flags, uint64_t transacti
 /* Waiting */
 
 #define VMBUS_WAIT_RECV	0x1u	/* there is a packet to receive */
-#define VMBUS_WAIT_SEND	0x2u	/* there is room for what last returned -EAGAIN */
+#define VMBUS_WAIT_SEND	0x2u	/* there is room for the packet that last got -EAGAIN */
 
 /**
  * vmbus_wait() - sleep until there is something to do
- * @events: VMBUS_WAIT_RECV, VMBUS_WAIT_SEND or both. For the thread rule the
- *	call counts as receiving, sending or both.
- * @timeout_ms: milliseconds; 0 only looks; -1 without limit
+ * @events: VMBUS_WAIT_RECV, VMBUS_WAIT_SEND or both. The call counts as
+ *	receiving, sending or both.
+ * @timeout_ms: milliseconds; 0: do not wait; -1: no limit
  *
  * The function clears the interrupt mask, looks again, and sleeps. If @events
  * has VMBUS_WAIT_RECV, it sets the mask when it returns, so that the host does
@@ -1434,25 +1463,25 @@ int vmbus_queue_xfer(struct vmbus_chan *chan, uint16_t flags, uint64_t transacti
  * to the thread that receives, which may be asleep. Receive until -EAGAIN, then
  * wait again: no wake-up gets lost.
  *
- * Several threads may wait on a channel, each for what it may do. One of them
- * sleeps for all and wakes the others. With several producers a thread waits
- * for the room of the packet that was refused to it last, so that a small
- * packet does not wait for the room of a large one. Another thread may take
- * that room first; then the packet is refused again. While one thread receives
- * with poll() and vmbus_ack(), others may wait to send. VMBUS_WAIT_SEND is
- * ready at once if no packet was refused, or if the host has made the room
- * since. A wait to send may take longer than @timeout_ms while another thread
- * has a reservation.
+ * Several threads may wait on a channel, each for the events that it may
+ * handle. One of them sleeps for all and wakes the others. With several
+ * producers a thread waits for the room that its own last packet needed, so
+ * that a small packet does not wait for the room of a large one. Another thread
+ * may take that room first; the next attempt then returns -EAGAIN again. While
+ * one thread receives with poll() and vmbus_ack(), others may wait to send.
+ * VMBUS_WAIT_SEND is ready at once if no packet got -EAGAIN, or if the host has
+ * made room since then. A wait to send may take longer than @timeout_ms while
+ * another thread has a reservation.
  *
  * A signal handler ends only the wait of the thread that sleeps for all. To end
  * all waits of a channel, let the threads wait with a timeout and look at a
  * flag, or poll vmbus_fd() together with an eventfd.
  *
- * Returns the events that are ready, more than 0; or -ETIMEDOUT, -EINTR (a
+ * Returns the events that are ready (more than 0); or -ETIMEDOUT, -EINTR (a
  * signal handler ran in the thread that slept for all), -ENODEV (rescinded:
  * what is left in the ring is lost), -EIO (the host's index is impossible),
- * -EINVAL (@events), -EOPNOTSUPP (a channel from memory without fd, or one in
- * poll mode), or what eventfd(2) returned.
+ * -EINVAL (@events is not valid), -EOPNOTSUPP (a channel over memory without
+ * fd, or one in poll mode), or an error of eventfd(2).
  *
  * Since 0.1.
  */
@@ -1463,9 +1492,9 @@ int vmbus_wait(struct vmbus_chan *chan, unsigned int events, int timeout_ms);
  * readable
  *
  * The result is -1 for a channel over memory that has none. Any thread may call
- * the function. Do not read the descriptor: vmbus_ack() does. Only the thread
- * that receives may poll it. The descriptor is non-blocking, and must stay so,
- * or vmbus_ack() would wait for an interrupt.
+ * the function. Do not read the descriptor: vmbus_ack() does that. Only the
+ * thread that receives may poll it. The descriptor is non-blocking and must
+ * stay so, because vmbus_ack() would otherwise wait for an interrupt.
  *
  * A loop calls vmbus_arm(). If that returns 0, the loop sleeps in poll; if the
  * descriptor is readable then, it calls vmbus_ack(). It receives until -EAGAIN
@@ -1481,9 +1510,9 @@ int vmbus_fd(const struct vmbus_chan *chan);
  *
  * The interrupt that follows a result of 0 belongs to the calling thread:
  * threads that wait to send leave it to the vmbus_ack() of that thread. A
- * thread that has stopped polling calls vmbus_ack() once; until then the others
- * look every 100 ms for room and for a rescind. The call counts as receiving,
- * and with VMBUS_WAIT_SEND also as sending.
+ * thread that stops polling must call vmbus_ack() once; until then the other
+ * threads check every 100 ms for room and for a rescind. The call counts as
+ * receiving, and with VMBUS_WAIT_SEND also as sending.
  *
  * Returns the events that are ready (do not sleep; the mask stays clear), 0
  * (the next event interrupts), or -ENODEV, -EIO, -EINVAL, -EOPNOTSUPP (poll
@@ -1494,15 +1523,15 @@ int vmbus_fd(const struct vmbus_chan *chan);
 int vmbus_arm(struct vmbus_chan *chan, unsigned int events);
 
 /**
- * vmbus_ack() - take a pending interrupt and set the interrupt mask, without
+ * vmbus_ack() - consume a pending interrupt and set the interrupt mask, without
  * waiting
  *
  * The call counts as receiving.
  *
- * Returns 0, or -EAGAIN (none was pending; the mask is set), -ENODEV
- * (rescinded), -EOPNOTSUPP (no fd), or -EIO (the descriptor cannot be read, for
- * another reason). After -ENODEV or -EIO the channel has ended, as after an
- * error of vmbus_signal().
+ * Returns 0, or -EAGAIN (no interrupt was pending; the mask is set), -ENODEV
+ * (rescinded), -EOPNOTSUPP (the channel has no descriptor), or -EIO (the
+ * descriptor cannot be read for another reason). After -ENODEV or -EIO the
+ * channel has ended, as after an error of vmbus_signal().
  *
  * Since 0.1.
  */
@@ -1522,7 +1551,7 @@ void vmbus_mask(struct vmbus_chan *chan);
 
 /* Integration components (IC) */
 
-/* The structs of messages are as on the wire, and never change. */
+/* The structs of messages have the layout on the wire, and never change. */
 
 /** A version as IC messages carry it: 3.0 is { 3, 0 } */
 struct vmbus_ic_version {
@@ -1533,11 +1562,11 @@ struct vmbus_ic_version {
 /** Every IC message begins with this header, 28 bytes on the wire */
 struct vmbus_ic_header {
 	uint32_t pipe_flags;
-	uint32_t pipe_size;			/* bytes after these 8, as the sender says */
+	uint32_t pipe_size;			/* bytes after these 8, according to the sender */
 	struct vmbus_ic_version framework;
 	uint16_t type;				/* VMBUS_IC_* */
 	struct vmbus_ic_version message;
-	uint16_t size;				/* bytes after the header, as the sender says */
+	uint16_t size;				/* bytes after the header, likewise */
 	uint32_t status;			/* VMBUS_S_* or VMBUS_E_* */
 	uint8_t transaction_id;
 	uint8_t flags;				/* VMBUS_IC_FLAG_* */
@@ -1545,12 +1574,12 @@ struct vmbus_ic_header {
 } __attribute__((packed));
 
 /**
- * The header of a VMBUS_IC_NEGOTIATE message is followed by this, 8 bytes, then
- * by the versions
+ * In a VMBUS_IC_NEGOTIATE message these 8 bytes follow the header, and the
+ * versions follow them
  */
 struct vmbus_ic_negotiate {
-	uint16_t framework_count;		/* of struct vmbus_ic_version that follow first */
-	uint16_t message_count;			/* of those that follow then */
+	uint16_t framework_count;		/* framework versions, which come first */
+	uint16_t message_count;			/* message versions, which come next */
 	uint32_t reserved;
 } __attribute__((packed));
 
@@ -1568,7 +1597,7 @@ enum vmbus_ic_type {
 #define VMBUS_IC_FLAG_REQUEST		0x2u
 #define VMBUS_IC_FLAG_RESPONSE		0x4u
 
-/** Maximum number of versions of a kind that a negotiation may carry */
+/** Maximum number of versions of one kind in a negotiation */
 #define VMBUS_IC_MAX_VERSIONS		100
 
 /* Status codes of IC messages: Windows HRESULTs */
@@ -1590,7 +1619,7 @@ enum vmbus_ic_type {
  * @hdr: a copy of the header
  *
  * The body of the message has @len - sizeof(*hdr) bytes. Do not rely on
- * hdr->size and hdr->pipe_size: the host wrote them.
+ * hdr->size and hdr->pipe_size, because the host wrote them.
  *
  * Returns 0, or -EPROTO (too short).
  *
@@ -1615,18 +1644,18 @@ int vmbus_ic_answer(void *msg, size_t len, uint32_t status);
  * vmbus_ic_negotiate() - turn a received VMBUS_IC_NEGOTIATE message into its
  * answer, in place
  * @msg: the payload, @len bytes as received
- * @frameworks: the framework versions that the caller knows, the preferred
+ * @frameworks: the framework versions that the caller knows, the preferred one
  *	first
  * @messages: the same for the versions of its own messages
- * @framework: the version agreed, may be NULL
- * @message: the version agreed, may be NULL
+ * @framework: the agreed version, may be NULL
+ * @message: the agreed version, may be NULL
  *
- * The function takes the first version of each list that the host has, too.
+ * The function chooses the first version in each list that the host also has.
  *
  * Returns 0 (send the answer), -EPROTONOSUPPORT (no common version; send the
- * answer: it says so), -EPROTO (not a negotiation, too short for its counts, or
- * more than VMBUS_IC_MAX_VERSIONS; @msg is untouched, send nothing), or -EINVAL
- * (one of the caller's lists is empty).
+ * answer, which reports that), -EPROTO (not a negotiation, too short for its
+ * counts, or more than VMBUS_IC_MAX_VERSIONS; @msg is untouched, send nothing),
+ * or -EINVAL (one of the caller's lists is empty).
  *
  * Since 0.1.
  */
@@ -1638,42 +1667,44 @@ int vmbus_ic_negotiate(void *msg, size_t len,
 /* Serving an integration component */
 
 /**
- * A program that answers the host on one low-speed device, for as long as the
- * program likes: the object finds and opens the device, negotiates, hands each
- * request to the program and sends its answer. When the channel ends, the
- * object opens the device again as soon as that is possible.
+ * An object that serves the host on one low-speed device for as long as the
+ * program wants. It finds and opens the device, negotiates, passes each request
+ * to the program and sends its answer. When the channel ends, the object opens
+ * the device again as soon as possible.
  *
- * The channel ends when the host takes the device back, the administrator
- * unbinds it, the machine hibernates, the host writes an impossible index, or
- * falls silent: after a fault of the protocol a host neither reads nor writes
- * until the guest opens the device anew. A host owes NEGOTIATE after an open,
- * and it owes the reading of answers. It has fallen silent when it owed one of
- * these, and did nothing, for patience_ms. Each time doubles the patience for
- * the next one, up to an hour, until a request comes.
+ * The channel ends when the host rescinds the device, the administrator unbinds
+ * it, the machine hibernates, or the host writes an impossible index or falls
+ * silent. After a protocol error a host neither reads nor writes until the
+ * guest opens the device again. A host owes a NEGOTIATE after each open, and it
+ * must read each answer. It has fallen silent when it has owed one of these and
+ * has done nothing for patience_ms. Each such silence doubles the patience for
+ * the next one, up to an hour, until a request arrives.
  *
  * A device is missing until the host offers it, also after a hibernation. It
- * may have no driver, another driver, or be open in another program. The object
- * looks again after 100 ms, then after more and more time up to 2 s, and tells
- * the program the reason (VMBUS_IC_EVENT_WAITING).
+ * may have no driver or another driver, or another program may have it open.
+ * The object then tries again after 100 ms, and after growing intervals of up
+ * to 2 s, and reports the reason to the program (VMBUS_IC_EVENT_WAITING).
  *
- * Packets that are no IC request are skipped, counted and told
- * (VMBUS_IC_EVENT_SKIPPED).
+ * The object skips and counts packets that are not IC requests, and reports
+ * them (VMBUS_IC_EVENT_SKIPPED).
  *
  * Threads: one thread at a time may use an object. The callbacks run inside
  * vmbus_ic_dispatch() and vmbus_ic_serve(). They may call vmbus_ic_reply(),
  * vmbus_ic_chan() and vmbus_ic_stats() of their object and none of its other
- * functions. A thread of the program that does slow work hands the result over
- * to the thread that has the object, for instance by an eventfd.
+ * functions. A thread of the program that does slow work passes the result to
+ * the thread that uses the object, for example through an eventfd.
  */
 struct vmbus_ic;
 
 /**
- * A request of the host. It is the program's until it has its answer.
+ * A request of the host. It belongs to the program until the program has
+ * answered it.
  *
  * The library makes the struct and sets struct_size to its size in bytes, which
- * depends on the version of the library that runs. Later versions add members
- * at the end. A program that uses such a member checks VMBUS_STRUCT_HAS()
- * first. vmbus_ic_reply() needs the struct itself and takes no copy of it.
+ * depends on the version of the library that runs. Later versions may add
+ * members at the end. A program that uses such a member must check
+ * VMBUS_STRUCT_HAS() first. vmbus_ic_reply() needs the struct itself and not a
+ * copy of it.
  */
 struct vmbus_ic_request {
 	size_t struct_size;
@@ -1682,7 +1713,7 @@ struct vmbus_ic_request {
 	struct vmbus_ic_version message;	/* agreed */
 	/* bytes of the body as received, padding included */
 	uint32_t length;
-	void *body;				/* at a multiple of 8; goes back with the answer */
+	void *body;				/* at a multiple of 8; the answer returns it */
 };
 
 /**
@@ -1691,7 +1722,7 @@ struct vmbus_ic_request {
 #define VMBUS_IC_LATER 0xffffffffu
 
 /**
- * So many requests may wait for vmbus_ic_reply(); then the object leaves
+ * At most this many requests may wait for vmbus_ic_reply(); the object leaves
  * further ones in the ring
  */
 #define VMBUS_IC_LATER_MAX 8
@@ -1704,14 +1735,14 @@ enum vmbus_ic_event_kind {
 	VMBUS_IC_EVENT_CLOSED		= 4,	/* the channel has ended */
 	/* the device cannot be opened now, for a new reason */
 	VMBUS_IC_EVENT_WAITING		= 5,
-	/* a packet was no request, or an answer too large */
+	/* a packet was not a request, or an answer was too large */
 	VMBUS_IC_EVENT_SKIPPED		= 6,
 };
 
 /**
- * What the object tells the program. Later versions add kinds, which a program
- * that does not know them ignores, and members at the end. struct_size works as
- * in struct vmbus_ic_request.
+ * An event that the object reports to the program. Later versions may add
+ * members at the end, and kinds, which a program must ignore if it does not
+ * know them. struct_size works as in struct vmbus_ic_request.
  */
 struct vmbus_ic_event {
 	size_t struct_size;
@@ -1735,8 +1766,9 @@ struct vmbus_ic_options {
 	uint32_t reserved;	/* 0 */
 
 	/*
-	 * As for vmbus_ic_negotiate(), the preferred first, and up to
-	 * VMBUS_IC_MAX_VERSIONS of each. No frameworks: 3.0 and 1.0.
+	 * Versions as for vmbus_ic_negotiate(): the preferred one first, and at
+	 * most VMBUS_IC_MAX_VERSIONS of each kind. Without frameworks the
+	 * object uses 3.0 and 1.0.
 	 */
 	const struct vmbus_ic_version *frameworks;
 	size_t framework_count;
@@ -1744,19 +1776,21 @@ struct vmbus_ic_options {
 	size_t message_count;
 
 	/*
-	 * Called for each request but NEGOTIATE, after versions are agreed.
-	 * Before that the object itself answers with VMBUS_E_NOT_CONNECTED. The
-	 * callback checks the length and all else that the host wrote, and may
-	 * change the body. It returns the status of the answer, VMBUS_S_* or
-	 * VMBUS_E_*, or VMBUS_IC_LATER. Required.
+	 * The object calls this for each request except NEGOTIATE, after
+	 * versions are agreed. Before that the object itself answers with
+	 * VMBUS_E_NOT_CONNECTED. The callback must check the length and
+	 * everything else that the host wrote, and may change the body. It
+	 * returns the status of the answer, VMBUS_S_* or VMBUS_E_*, or
+	 * VMBUS_IC_LATER. It is required.
 	 */
 	uint32_t (*request)(struct vmbus_ic *ic, struct vmbus_ic_request *request, void *ctx);
 
 	/*
-	 * Called for each event. It returns 0 to go on. vmbus_ic_dispatch() and
-	 * vmbus_ic_serve() return any other value at once, for the program to
-	 * end, or to go on later. vmbus_ic_new() requires the callback, because
-	 * the program has to hear why a device does not open.
+	 * The object calls this for each event. The callback returns 0 to go
+	 * on. vmbus_ic_dispatch() and vmbus_ic_serve() return any other value
+	 * at once, so that the program can end, or go on later. vmbus_ic_new()
+	 * requires the callback, because the program has to learn why a device
+	 * does not open.
 	 */
 	int (*event)(struct vmbus_ic *ic, const struct vmbus_ic_event *event, void *ctx);
 	void *ctx;
@@ -1767,14 +1801,13 @@ struct vmbus_ic_options {
 /**
  * vmbus_ic_new() - make an object that serves a device
  * @id: as for vmbus_device_find()
- * @ic: the result, free with vmbus_ic_free()
+ * @ic: the result; free it with vmbus_ic_free()
  *
- * The function opens nothing. The first vmbus_ic_dispatch() does, if the device
- * is there. Call vmbus_guard() before.
+ * The function opens nothing. The first vmbus_ic_dispatch() opens the device,
+ * if it is there. Call vmbus_guard() first.
  *
- * Returns 0, or -EINVAL (vmbus_error() says which argument), -E2BIG
- * (struct_size), -ENOMEM, or what epoll_create1(2) or timerfd_create(2)
- * returned.
+ * Returns 0, or -EINVAL (vmbus_error() names the argument), -E2BIG
+ * (struct_size), -ENOMEM, or an error of epoll_create1(2) or timerfd_create(2).
  *
  * Since 0.1.
  */
@@ -1782,16 +1815,16 @@ int vmbus_ic_new(const char *id, const struct vmbus_ic_options *options, struct 
 
 /**
  * vmbus_ic_from_chan() - make an object that serves on a channel that the
- * caller has
- * @chan: with a descriptor, one producer, and not in poll mode. The caller does
- *	not use it any more, and closes it after vmbus_ic_free().
+ * caller provides
+ * @chan: a channel with a descriptor and one producer, not in poll mode. The
+ *	caller must no longer use it, and closes it after vmbus_ic_free().
  *
- * The event callback may be missing. There is no VMBUS_IC_EVENT_OPENED, because
+ * The event callback is optional. There is no VMBUS_IC_EVENT_OPENED, because
  * the channel is open already, and vmbus_ic_stats() counts no opening. The
  * object cannot open such a channel again: after VMBUS_IC_EVENT_CLOSED each
- * vmbus_ic_dispatch() returns why it has ended.
+ * vmbus_ic_dispatch() returns the error with which the channel has ended.
  *
- * Returns 0, or as vmbus_ic_new(), or -EOPNOTSUPP (@chan is not such a
+ * Returns 0, or an error of vmbus_ic_new(), or -EOPNOTSUPP (@chan is not such a
  * channel).
  *
  * Since 0.1.
@@ -1811,8 +1844,8 @@ int vmbus_ic_from_chan(struct vmbus_chan *chan, const struct vmbus_ic_options *o
 void vmbus_ic_free(struct vmbus_ic *ic);
 
 /**
- * vmbus_ic_fd() - return the descriptor to poll for reading, also inside an
- * epoll
+ * vmbus_ic_fd() - return the descriptor to poll for reading, which may also be
+ * part of an epoll set
  *
  * It stays the same for the life of the object, while devices and channels come
  * and go. When it is readable, call vmbus_ic_dispatch(). It is readable from
@@ -1825,16 +1858,17 @@ int vmbus_ic_fd(const struct vmbus_ic *ic);
 /**
  * vmbus_ic_dispatch() - do what is due, without waiting
  *
- * The function opens the device, receives, calls back and answers. It returns
- * after 256 packets at the latest, with the descriptor readable if there are
- * more. When the ring to the host is full, it keeps the answers, and receives
- * nothing more until the host makes room; vmbus_ic_fd() tells when. Only the
- * kernel can make it wait, when it opens or closes a device.
+ * The function opens the device, receives requests, calls the callbacks and
+ * sends answers. It returns after 256 packets at the latest, with the
+ * descriptor readable if there are more. When the ring to the host is full, it
+ * keeps the answers and receives nothing more until the host makes room;
+ * vmbus_ic_fd() then becomes readable. The function waits only for the kernel,
+ * when it opens or closes a device.
  *
- * Returns 0; or what the event callback returned; or -ENOMEM; or, on a channel
- * of the caller, why it has ended: -ENODEV (rescinded), -EIO, -ETIMEDOUT (the
- * host has fallen silent), or another error of vmbus_recv() or vmbus_send().
- * vmbus_error() describes the errors.
+ * Returns 0; or the value that the event callback returned; or -ENOMEM; or, on
+ * a channel of the caller, the error with which it has ended: -ENODEV
+ * (rescinded), -EIO, -ETIMEDOUT (the host has fallen silent), or another error
+ * of vmbus_recv() or vmbus_send(). vmbus_error() describes the errors.
  *
  * Since 0.1.
  */
@@ -1844,11 +1878,11 @@ int vmbus_ic_dispatch(struct vmbus_ic *ic);
  * vmbus_ic_serve() - call vmbus_ic_dispatch() until the program is to stop
  * @stop: a descriptor; the function returns when it is readable. -1: none
  *
- * To end by SIGTERM, block the signal and pass a signalfd(2). Another thread
- * stops the function with an eventfd(2). The function leaves @stop unread.
+ * To stop on SIGTERM, block the signal and pass a signalfd(2). Another thread
+ * can stop the function with an eventfd(2). The function does not read @stop.
  *
  * Returns 0 (@stop is readable), -EINTR (a signal handler ran; call again to go
- * on), -EBADF (@stop is closed), or as vmbus_ic_dispatch().
+ * on), -EBADF (@stop is closed), or any other result of vmbus_ic_dispatch().
  *
  * Since 0.1.
  */
@@ -1857,25 +1891,26 @@ int vmbus_ic_serve(struct vmbus_ic *ic, int stop);
 /**
  * vmbus_ic_reply() - answer a request for which the callback returned
  * VMBUS_IC_LATER
- * @request: as the callback got it; freed, except after -EINVAL
+ * @request: the struct that the callback got; the function frees it, except
+ *	after -EINVAL
  * @status: VMBUS_S_* or VMBUS_E_*
  *
  * Each such request needs one call. The host repeats a request that has no
- * answer after 60 seconds, and the callback gets it once more. NEGOTIATE, and
- * the end of the channel, make the host forget its requests.
+ * answer after 60 seconds, and the callback gets it once more. The host forgets
+ * its requests when it sends NEGOTIATE and when the channel ends.
  *
- * Returns 0 (the answer is sent, or goes out when there is room), -ESTALE (the
- * host has forgotten the request: nothing is sent), -EMSGSIZE (the answer is
- * larger than the ring to the host), or -EINVAL (@request waits for no answer,
- * or @status).
+ * Returns 0 (the answer was sent, or will be sent when there is room), -ESTALE
+ * (the host has forgotten the request: nothing is sent), -EMSGSIZE (the answer
+ * is larger than the ring to the host), or -EINVAL (@request does not wait for
+ * an answer, or @status is not valid).
  *
  * Since 0.1.
  */
 int vmbus_ic_reply(struct vmbus_ic *ic, struct vmbus_ic_request *request, uint32_t status);
 
 /**
- * vmbus_ic_chan() - return the channel that is open now, to ask about it, or
- * NULL
+ * vmbus_ic_chan() - return the channel that is open now, for functions that
+ * describe it, or NULL
  *
  * The result is valid until the next vmbus_ic_dispatch(), or until the callback
  * returns.
@@ -1885,16 +1920,16 @@ int vmbus_ic_reply(struct vmbus_ic *ic, struct vmbus_ic_request *request, uint32
 const struct vmbus_chan *vmbus_ic_chan(const struct vmbus_ic *ic);
 
 /**
- * Counters of an object since it was made. Later versions add members at the
- * end, see vmbus_ic_stats().
+ * Counters of an object since it was made. Later versions may add members at
+ * the end; see vmbus_ic_stats().
  */
 struct vmbus_ic_stats {
 	uint64_t opened;		/* times that the device was opened */
 	uint64_t negotiated;		/* times that versions were agreed */
 	uint64_t requests;		/* handed to the callback */
-	uint64_t answers;		/* sent, also those that the object gave by itself */
-	uint64_t skipped;		/* packets that were no request */
-	uint64_t lost;			/* answers not sent: forgotten requests, a small ring */
+	uint64_t answers;		/* sent, including those that the object gave by itself */
+	uint64_t skipped;		/* packets that were not requests */
+	uint64_t lost;			/* answers not sent: request forgotten, or ring too small */
 };
 
 /**

@@ -11,14 +11,14 @@ vmbusctl-pkgs   := json-c uuid
 bashcompletiondir ?= $(datarootdir)/bash-completion/completions
 zshcompletiondir  ?= $(datarootdir)/zsh/site-functions
 
-# libbind.a, the engine of vmbus-bind, decides for vmbusctl, too.
+# libbind.a, the engine of vmbus-bind, also makes the decisions for vmbusctl.
 paths_vmbusctl = $(paths_bind) $(udevdir)
 $(O)/tools/%.o: tools/%.c $(O)/paths/vmbusctl
 	$(call compile,$(bind_cflags) -Iudev -DVMBUS_BIND='"$(udevdir)/vmbus-bind"' \
 		$(shell $(PKG_CONFIG) --cflags $(vmbusctl-pkgs)))
 
-# vmbusctl links the static library, as vmbus-bind does. So their package
-# depends on no package of the library.
+# vmbusctl links the static library, as vmbus-bind does, so their package does
+# not depend on a package of the library.
 $(vmbusctl): $(vmbusctl-objs) $(O)/udev/libbind.a $(lib_a)
 	$(call link,$(vmbusctl-objs) $(O)/udev/libbind.a $(lib_a) \
 		$(shell $(PKG_CONFIG) --libs $(vmbusctl-pkgs)))

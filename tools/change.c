@@ -19,7 +19,8 @@
 #define DEFAULT_DRIVER "uio_hv_generic"
 
 /*
- * The files that name a device: the one of vmbusctl, and the entry of driverctl
+ * The files that name a device: the file of vmbusctl, and the entry of
+ * driverctl
  */
 struct files {
 	struct rule_file rule_file;
@@ -85,8 +86,8 @@ static void print_files(const struct files *files)
 }
 
 /*
- * Add a section for the device to the configuration in memory. It wins over all
- * the others.
+ * Add a section for the device to the configuration in memory. It takes
+ * precedence over all others.
  */
 static void add_section(struct config *config, const struct vdevice *device, const char *driver,
 			bool force)
@@ -125,8 +126,8 @@ static bool make_plan(struct rules *rules, const struct vdevice *device, struct 
 }
 
 /*
- * Return 0 if the plan is to bind. Otherwise print why it is not, and return an
- * exit status.
+ * Return 0 if the plan is to bind the device. Otherwise print the reason and
+ * return an exit status.
  */
 static int judge(const struct plan *plan, const struct vdevice *device, enum change_when when)
 {
@@ -190,8 +191,7 @@ static int noted(const struct vdevice *device, int err)
 }
 
 /*
- * Bind the device, and return an exit status. device_bind() reports what it
- * does.
+ * Bind the device, and return an exit status. device_bind() reports its result.
  */
 static int carry_out(const struct section *extra, const struct vdevice *device, bool force,
 		     enum change_when when)
@@ -308,7 +308,7 @@ out:
 	return status;
 }
 
-/* Ignore the files of the device in a configuration. */
+/* Remove the files of the device from a configuration in memory. */
 static void forget_files(struct config *config, const struct files *files)
 {
 	for (size_t i = 0; i < config->count; i++) {
@@ -320,8 +320,8 @@ static void forget_files(struct config *config, const struct files *files)
 }
 
 /*
- * Remove what names the device alone, and disable the device if another file
- * names it.
+ * Remove the configuration of this device alone, and disable the device if
+ * another file names it.
  */
 static int unbind_persistently(struct rules *rules, const struct vdevice *device)
 {
@@ -368,8 +368,8 @@ static int release(struct rules *rules, const struct vdevice *device, enum chang
 		override[0] = '\0';
 	/*
 	 * Somebody has bound the device by hand, through new_id.
-	 * device_release() releases a device whose override names the driver,
-	 * so set the override.
+	 * device_release() releases only a device whose override names the
+	 * driver, so set the override.
 	 */
 	if (!err && !override[0] && device->uio) {
 		snprintf(override, sizeof(override), "%s", device->driver);

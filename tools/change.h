@@ -9,28 +9,29 @@
 #include "rule.h"
 
 enum change_when {
-	CHANGE_NOW,	/* until the next boot; no file is written */
-	CHANGE_BOOT,	/* from the next boot on; the device is not touched */
+	CHANGE_NOW,	/* until the next boot; writes no file */
+	CHANGE_BOOT,	/* from the next boot on; does not touch the device */
 	CHANGE_BOTH,
 };
 
 /*
- * Bind the device that an identifier names. @driver NULL stands for the driver
- * of its rule, or for uio_hv_generic without a rule. With @force, bind it even
- * if the machine needs it.
+ * Bind the device that an identifier names. If @driver is NULL, use the driver
+ * of its rule, or uio_hv_generic if it has no rule. With @force, bind the
+ * device even if the machine needs it.
  *
  * This function first checks whether the machine needs the device, and writes
- * nothing if it does. If the driver does not take the device, it restores the
+ * nothing if it does. If the driver does not bind the device, it restores the
  * configuration.
  *
- * Return an exit status, after a message.
+ * Return an exit status. The function has printed a message.
  */
 int change_bind(const char *id, const char *driver, bool force, enum change_when when);
 
 /*
- * Release the device to the driver that the kernel chooses, and remove what
- * names the device alone: the file of vmbusctl, and the entry of driverctl. If
- * another file still names it, disable it in the file of vmbusctl.
+ * Release the device to the driver that the kernel chooses, and remove the
+ * configuration of this device alone: its section in the file of vmbusctl, and
+ * the entry of driverctl. If another file still names the device, disable it in
+ * the file of vmbusctl.
  */
 int change_unbind(const char *id, enum change_when when);
 

@@ -8,8 +8,8 @@
 enum colour { COLOUR_NONE, COLOUR_HEADER, COLOUR_GOOD, COLOUR_WARNING, COLOUR_BAD, COLOUR_FAINT };
 
 /*
- * Return the sequence that switches a colour on, or off. Both return "" if the
- * stream is no terminal, if TERM is "dumb", or if the environment variable
+ * Return the sequence that switches a colour on or off. Both return "" if the
+ * stream is not a terminal, if TERM is "dumb", or if the environment variable
  * NO_COLOR is not empty (https://no-color.org).
  */
 const char *colour_on(FILE *stream, enum colour colour);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The commands of vmbusctl, their help and their exit status. */
+/* The commands of vmbusctl, their help and their exit status */
 #ifndef HVUIO_COMMAND_H
 #define HVUIO_COMMAND_H
 
@@ -16,7 +16,7 @@ enum {
 	EXIT_NO_DEVICE = 4,	/* no device has that name */
 	EXIT_AMBIGUOUS = 5,	/* several devices have that name */
 	EXIT_REFUSED = 6,	/* the machine needs the device */
-	EXIT_FINDINGS = 7,	/* doctor found a problem */
+	EXIT_FINDINGS = 7,	/* doctor found a problem or a warning */
 };
 
 struct command {
@@ -26,9 +26,9 @@ struct command {
 	const char *help;	/* what the command does, and its options */
 	const char *options;	/* the long options, for completion: "--json --verbose" */
 	/*
-	 * What completion offers for each argument, one letter for each: i for
-	 * an identifier, d for a driver, s for a size. An upper-case letter at
-	 * the end repeats.
+	 * What completion offers, one letter for each argument: i for an
+	 * identifier, d for a driver, s for a size. An upper-case letter at the
+	 * end may repeat.
 	 */
 	const char *takes;
 	int (*run)(int argc, char **argv);
@@ -45,9 +45,9 @@ const struct command *command_find(const char *name);
 	{ 0 }
 
 /*
- * Do as getopt_long(), and handle the common options. Return -1 after the last
- * option. If the command has to end, after --help, --version or a wrong option,
- * return 0 with the exit status in *status.
+ * Like getopt_long(), but handle the common options. Return -1 after the last
+ * option. If the command has to end, because of --help, --version or a wrong
+ * option, return 0 with the exit status in *status.
  */
 int command_option(const struct command *command, int argc, char **argv, const char *letters,
 		   const struct option *options, int *status);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * vmbusctl complete WORD...: list what may follow, for the completion of bash
- * and zsh. The words are those after "vmbusctl"; the last one is being typed
- * and may be empty. Each line of output has a candidate, a tab and a
+ * vmbusctl complete WORD...: list the words that may follow, for the completion
+ * of bash and zsh. The words are those after "vmbusctl"; the last one is being
+ * typed and may be empty. Each line of output has a candidate, a tab and a
  * description.
  */
 #include <ctype.h>
@@ -18,7 +18,7 @@ static int run(int argc, char **argv);
 const struct command complete_command = {
 	.name = "complete",
 	.arguments = "WORD...",
-	.summary = "what may follow, for shells",
+	.summary = "list the words that may follow, for shells",
 	.help = "",
 	.options = "",
 	.takes = "",
@@ -55,7 +55,7 @@ static void offer_all(const char *typed, const struct strings *names, const char
 		offer(typed, names->items[i], description);
 }
 
-/* Offer each name of each device. A class is offered once. */
+/* Offer each name of each device, but each class only once. */
 static void offer_identifiers(const char *typed)
 {
 	struct strings classes = { 0 };

@@ -20,8 +20,8 @@ const char *describe_size(uint64_t bytes, char text[SIZE_TEXT])
 }
 
 /*
- * Return the links without /dev/vmbus/. If there is only the link by-id, which
- * has the name of the instance, return "by-id".
+ * Return the links without /dev/vmbus/. If there is only the link in by-id,
+ * which has the name of the instance, return "by-id".
  */
 static char *short_links(const struct vdevice *device)
 {
@@ -45,7 +45,8 @@ static char *short_links(const struct vdevice *device)
 }
 
 /*
- * Return the interfaces of a device, or in brackets the one that it had before.
+ * Return the interfaces of a device, or the one that it had before, in
+ * brackets.
  */
 static char *interfaces_text(const struct vdevice *device)
 {

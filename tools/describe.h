@@ -19,8 +19,8 @@ void describe_maps(const struct machine *machine, const bool *chosen);
 struct json_object *describe_json(const struct vdevice *device, const struct rules *rules);
 
 /*
- * Format a number of bytes as "20 KiB", or as "100 B" if it is no multiple of
- * 1024. Zero becomes "".
+ * Format a number of bytes as "20 KiB", or as "100 B" if it is not a multiple
+ * of 1024. Zero becomes "".
  */
 #define SIZE_TEXT 24
 const char *describe_size(uint64_t bytes, char text[SIZE_TEXT]);

@@ -8,7 +8,7 @@
 
 enum family { DEBIAN, UBUNTU, FEDORA, SUSE, OTHER };
 
-/* Tell whether a line of os-release, NAME="word word", contains a word. */
+/* Return whether a line of os-release, NAME="word word", contains a word. */
 static bool has_word(const char *line, const char *name, const char *word)
 {
 	size_t len = strlen(name);

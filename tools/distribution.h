@@ -8,17 +8,15 @@ char *distribution_install(const char *package);
 
 /*
  * Return a new string: the command that installs the headers of a kernel. If
- * the distribution has a package that brings the headers of later kernels of
- * that kind, the command installs it, too.
+ * the distribution has a package that also brings the headers of later kernels
+ * of that kind, the command installs it, too.
  */
 char *distribution_install_headers(const char *release);
 
-/* Return a new string: the command that installs a kernel for all purposes. */
+/* Return a new string: the command that installs a general-purpose kernel. */
 char *distribution_install_kernel(const char *release);
 
-/*
- * Return a new string: the command that makes the initramfs of a kernel anew.
- */
+/* Return a new string: the command that rebuilds the initramfs of a kernel. */
 char *distribution_update_initramfs(const char *release);
 
 #endif

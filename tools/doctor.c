@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* vmbusctl doctor: find what is wrong, and the command that repairs it. */
+/* vmbusctl doctor: find what is wrong, and the command that fixes it. */
 #include "doctor.h"
 
 #include <stdarg.h>
@@ -16,9 +16,9 @@ static int run(int argc, char **argv);
 const struct command doctor_command = {
 	.name = "doctor",
 	.arguments = "[-q] [-j]",
-	.summary = "what is wrong with the machine, and the command that repairs it",
+	.summary = "find what is wrong with the machine, and the command that fixes it",
 	.help =	"The command changes nothing. The exit status is 7 if there is a problem or a warning.\n"
-		"  -q, --quiet     only problems and warnings\n"
+		"  -q, --quiet     show only problems and warnings\n"
 		"  -j, --json      as JSON\n",
 	.options = "--quiet --json",
 	.takes = "",

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Find what is wrong with the machine, and the command that repairs it. */
+/* Find what is wrong with the machine, and the command that fixes it. */
 #ifndef HVUIO_DOCTOR_H
 #define HVUIO_DOCTOR_H
 
@@ -8,7 +8,7 @@
 
 enum severity {
 	SEVERITY_OK,
-	SEVERITY_NOTE,		/* worth knowing; needs no repair */
+	SEVERITY_NOTE,		/* worth knowing; needs no fix */
 	SEVERITY_WARNING,	/* will fail later, or in other circumstances */
 	SEVERITY_PROBLEM,	/* does not work now */
 };
@@ -17,7 +17,7 @@ struct doctor_finding {
 	enum severity severity;
 	const char *check;	/* the part of the machine, such as "headers"; a stable word */
 	char *text;		/* one sentence without a full stop */
-	char *fix;		/* a command; NULL: needs no repair */
+	char *fix;		/* a command; NULL: needs no fix */
 };
 
 struct diagnosis {
@@ -28,13 +28,13 @@ struct diagnosis {
 	size_t count;
 };
 
-/* Add a finding that needs no repair: SEVERITY_OK or SEVERITY_NOTE. */
+/* Add a finding that needs no fix: SEVERITY_OK or SEVERITY_NOTE. */
 void doctor_report(struct diagnosis *diagnosis, enum severity severity, const char *check,
 		   const char *format, ...) __attribute__((format(printf, 4, 5)));
 
 /*
- * Add a finding and the command that repairs it. @fix is a new string, which
- * then belongs to the finding.
+ * Add a finding and the command that fixes it. @fix is a new string, which then
+ * belongs to the finding.
  */
 void doctor_complain(struct diagnosis *diagnosis, enum severity severity, const char *check,
 		     char *fix, const char *format, ...) __attribute__((format(printf, 5, 6)));
@@ -51,8 +51,8 @@ void doctor_initramfs(struct diagnosis *diagnosis);
 void doctor_driverctl(struct diagnosis *diagnosis);
 
 /*
- * Tell whether the source of our module is installed for dkms; *version, if not
- * NULL, is a new string or NULL.
+ * Return whether the source of our module is installed for dkms; *version, if
+ * not NULL, is a new string or NULL.
  */
 bool doctor_has_dkms_source(char **version);
 

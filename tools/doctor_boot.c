@@ -7,12 +7,12 @@
 #include "doctor.h"
 #include "file.h"
 
-/* The vendor GUIDs of the variables: the global one of UEFI, and shim's */
+/* The vendor GUIDs in the names are the global one of UEFI, and shim's */
 #define SECURE_BOOT "/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
 #define MOK_LIST    "/sys/firmware/efi/efivars/MokListRT-605dab50-e046-4300-abb6-3dd810dd8b23"
 #define MOK_FILE    "/sys/firmware/efi/mok-variables/MokListRT"
 
-/* What the kernel's sign-file puts at the end of a module */
+/* The kernel's sign-file puts this at the end of a module. */
 static const char signature_mark[] = "~Module signature appended~\n";
 
 static bool has_secure_boot(void)
@@ -41,8 +41,8 @@ static char *lockdown_mode(void)
 }
 
 /*
- * Tell whether a module is signed: 1, 0, or -1 if it is compressed or cannot be
- * read.
+ * Return whether a module is signed: 1, 0, or -1 if it is compressed or cannot
+ * be read.
  */
 static int is_signed(const char *path)
 {
@@ -74,7 +74,7 @@ static const char *certificate(void)
 }
 
 /*
- * Tell whether shim has the certificate in its list: 1, 0, or -1 if the list
+ * Return whether shim has the certificate in its list: 1, 0, or -1 if the list
  * cannot be read.
  */
 static int is_enrolled(const char *path)
@@ -95,8 +95,9 @@ static int is_enrolled(const char *path)
 }
 
 /*
- * Tell whether the loaded module is ours: its version has an epoch. The version
- * of the kernel's own module, which load-module may have loaded, has none.
+ * Return whether the loaded module is ours. Its version has an epoch. The
+ * version of the kernel's own module, which load-module may have loaded, has
+ * none.
  */
 static bool is_ours_loaded(void)
 {

@@ -34,9 +34,10 @@ void doctor_configuration(struct diagnosis *diagnosis)
 }
 
 /*
- * Tell whether the next boot lacks only a check: nobody has checked the NIC for
- * this rule, and a check now finds that the machine can do without it. If a
- * check has found that the machine needs the NIC, the administrator decides.
+ * Return whether only a check is missing for the next boot: nobody has checked
+ * the NIC for this rule, and a check now would find that the machine can do
+ * without it. If a check has found that the machine needs the NIC, the
+ * administrator decides.
  */
 static bool lacks_check(const struct diagnosis *diagnosis, const struct vdevice *device,
 			const struct device_plan *plan)
@@ -49,8 +50,9 @@ static bool lacks_check(const struct diagnosis *diagnosis, const struct vdevice 
 }
 
 /*
- * Report a device that the guard refuses. Return whether it does. --force is no
- * fix: in an ssh session it may take the network of the session.
+ * Report a device if the guard refuses it. Return whether it does. --force is
+ * not a fix, because in an ssh session it may take the network away from the
+ * session.
  */
 static bool check_guard(struct diagnosis *diagnosis, const struct vdevice *device,
 			const struct device_plan *plan)

@@ -42,8 +42,8 @@ static bool is_masked(void)
 }
 
 /*
- * Find a process by the first 15 characters of its name, which the kernel
- * keeps. Return its number as a new string, or NULL.
+ * Find a process by the first 15 characters of its name, because the kernel
+ * keeps no more. Return its number as a new string, or NULL.
  */
 static char *find_process(const char *name)
 {
@@ -68,7 +68,7 @@ static char *find_process(const char *name)
  * Return the name of the system service to which a process belongs, as a new
  * string, or NULL. The name is in the path of the cgroup of systemd's
  * hierarchy. systemd puts a '_' before a name that could be a file of the
- * kernel. No name of a unit begins with one.
+ * kernel. No unit name itself begins with one.
  */
 static char *find_unit(const char *pid)
 {

@@ -33,8 +33,8 @@ static char *image_of(const char *release)
 }
 
 /*
- * Return the path of a file that belongs into the image and is newer, as a new
- * string, or NULL.
+ * Return the path of a file that belongs in the image and is newer than it, as
+ * a new string, or NULL.
  */
 static char *newer_than(int64_t image)
 {

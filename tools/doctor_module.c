@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * doctor: check VMBus, the kernel, which uio_hv_generic it has, and what dkms
- * needs to build ours.
+ * doctor: check VMBus, the kernel and its uio_hv_generic, and what dkms needs
+ * to build ours.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -31,8 +31,9 @@ static char *module_in(const char *release, const char *folder)
 char *doctor_our_module(const char *release)
 {
 	/*
-	 * dkms installs it there on Debian, Ubuntu and SUSE, and on Fedora and
-	 * RHEL. The last is of make install-modules.
+	 * On Debian, Ubuntu, SUSE, Fedora and RHEL, dkms installs the module in
+	 * one of the first three directories. make install-modules uses the
+	 * last one.
 	 */
 	static const char *const folders[] = { "updates/dkms", "extra", "extra/dkms", "updates" };
 	char *path = NULL;
@@ -111,7 +112,7 @@ void doctor_vmbus(struct diagnosis *diagnosis)
 }
 
 /*
- * Tell whether the kernel was built with an option: 1, 0, or -1 if its
+ * Return whether the kernel was built with an option: 1, 0, or -1 if its
  * configuration cannot be read.
  */
 static int kernel_option(const char *release, const char *name)
@@ -214,7 +215,7 @@ static void judge_own_module(struct diagnosis *diagnosis, const char *loaded, co
 }
 
 /*
- * Tell whether a line of modprobe's configuration runs a command instead of
+ * Return whether a line of modprobe's configuration runs a command instead of
  * loading the module. hyperv-uio-dkms has such a line, too, but its script
  * loads the module.
  */
@@ -257,7 +258,8 @@ static void check_loaded(struct diagnosis *diagnosis, const char *ours)
 	char *version = file_line("/sys/module/" MODULE "/version");
 
 	/*
-	 * The version of our module has an epoch, so depmod and dkms prefer it.
+	 * Only the version of our module has an epoch, so depmod and dkms
+	 * prefer it.
 	 */
 	if (!version || strncmp(version, "1:", 2)) {
 		judge_own_module(diagnosis, version && *version ? version : "without a version",
@@ -316,7 +318,7 @@ void doctor_module(struct diagnosis *diagnosis)
 	char *ours = doctor_our_module(diagnosis->release);
 
 	if (!diagnosis->machine->handles)
-		;	/* doctor_vmbus() has reported it. */
+		;	/* doctor_vmbus() has reported it */
 	else if (is_built_in(diagnosis->release))
 		doctor_report(diagnosis, SEVERITY_NOTE, "module", "the kernel %s has its own " MODULE
 			      " built in, so ours cannot replace it", diagnosis->release);
@@ -327,7 +329,7 @@ void doctor_module(struct diagnosis *diagnosis)
 	free(ours);
 }
 
-/* Tell whether a kernel can be booted: its image exists. */
+/* Return whether a kernel can be booted: its image exists. */
 static bool is_bootable(const char *release)
 {
 	return file_exists("/boot/vmlinuz-%s", release) ||

@@ -10,8 +10,8 @@
 #include "table.h"
 
 /*
- * The possible meanings of an identifier; each is NULL or "" if it does not
- * apply
+ * The possible meanings of an identifier; each is NULL or "" if it is
+ * impossible
  */
 struct reading {
 	const char *text;
@@ -23,7 +23,7 @@ struct reading {
 };
 
 /*
- * Convert a MAC address, with ':' or '-' between its parts, to the kernel's
+ * Convert a MAC address, with ':' or '-' as the separator, to the kernel's
  * spelling.
  */
 static void parse_mac(const char *text, char mac[MAC_SIZE])
@@ -78,7 +78,7 @@ static void parse(const char *id, struct reading *reading)
 }
 
 /*
- * Tell whether the device has the interface, or had it before user space took
+ * Return whether the device has the interface, or had it before user space took
  * the device.
  */
 static bool has_interface(const struct vdevice *device, const char *name)
@@ -115,7 +115,10 @@ static bool has_prefix(const struct vdevice *device, const struct reading *readi
 
 size_t identify_all(const struct machine *machine, const char *id, struct vdevice ***found)
 {
-	/* An instance GUID wins over a name, and a name over a prefix. */
+	/*
+	 * An instance GUID takes precedence over a name, and a name over a
+	 * prefix.
+	 */
 	static bool (*const matches[])(const struct vdevice *, const struct reading *) = {
 		is_instance, is_named, has_prefix
 	};

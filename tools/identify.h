@@ -21,9 +21,9 @@ size_t identify_all(const struct machine *machine, const char *id, struct vdevic
 int identify(const struct machine *machine, const char *id, struct vdevice **device);
 
 /*
- * Mark the devices that the identifiers name, or all devices without an
- * identifier. Return 0. If an identifier names no device, return EXIT_NO_DEVICE
- * after a message, or ignore it unless @strict.
+ * Mark the devices that the identifiers name, or all devices if there is no
+ * identifier. Return 0. If an identifier names no device, print a message and
+ * return EXIT_NO_DEVICE if @strict is set; otherwise ignore the identifier.
  */
 int identify_several(const struct machine *machine, char **ids, int count, bool strict,
 		     bool *chosen);

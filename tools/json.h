@@ -16,7 +16,7 @@ void json_list(struct json_object *object, const char *key, const struct strings
 /* Print the value and free it. */
 void json_print(struct json_object *value);
 
-/* Do as json_print(), in one line. */
+/* Like json_print(), but in one line. */
 void json_print_line(struct json_object *value);
 
 #endif

@@ -12,8 +12,8 @@ static int run(int argc, char **argv);
 const struct command list_command = {
 	.name = "list",
 	.arguments = "[-v] [-j] [ID]...",
-	.summary = "the VMBus devices, their drivers, and the rules that name them",
-	.help =	"  -v, --verbose   also channels, maps, events, interrupts, signals, and ring fill\n"
+	.summary = "list the VMBus devices, their drivers, and the rules that name them",
+	.help =	"  -v, --verbose   also show channels, maps, events, interrupts, signals and waiting bytes\n"
 		"  -j, --json      as JSON, always with everything\n",
 	.options = "--verbose --json",
 	.takes = "I",

@@ -17,7 +17,7 @@
 #include "link.h"
 
 /*
- * The names of the kernel's enum vmbus_channel_state, whose number sysfs shows
+ * The names of the kernel's enum vmbus_channel_state, whose numbers sysfs shows
  */
 static const char *const states[] = { "offered", "opening", "closed", "open" };
 
@@ -27,8 +27,8 @@ const char *device_class(const struct vdevice *device)
 }
 
 /*
- * Read an attribute that may be missing. Return -1 if it is, or if no counter
- * can have the value.
+ * Read an attribute that may be missing. Return -1 if it is missing, or if its
+ * value is not plausible for a counter.
  */
 static int64_t optional(const struct vdevice *device, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
@@ -49,7 +49,7 @@ static int64_t optional(const struct vdevice *device, const char *format, ...)
 	return value;
 }
 
-/* Read a counter in debugfs, as optional() does. */
+/* Read a counter in debugfs, like optional(). */
 static int64_t debug_counter(const struct vdevice *device, const char *name)
 {
 	uint64_t value;
@@ -145,8 +145,8 @@ static void read_channels(struct vdevice *device)
 }
 
 /*
- * Read the maps of the UIO device. Return 0, or -ENOENT when the device has
- * been unbound meanwhile.
+ * Read the maps of the UIO device. Return 0, or -ENOENT if the device has been
+ * unbound in the meantime.
  */
 static int read_maps(struct vdevice *device)
 {
@@ -184,8 +184,8 @@ static void read_mac(struct vdevice *device, const char *path)
 }
 
 /*
- * Find the network interfaces and disks below the device, also those behind a
- * PCI bridge.
+ * Find the network interfaces and disks below the device, including those
+ * behind a PCI bridge.
  */
 static void read_below(struct vdevice *device)
 {
@@ -233,7 +233,7 @@ static void read_record(struct vdevice *device)
 }
 
 /*
- * Read a device. Return 0, -ENODEV when the host has rescinded it, or another
+ * Read a device. Return 0, -ENODEV if the host has rescinded it, or another
  * -errno.
  */
 static int read_device(struct vdevice *device, struct vmbus_device *handle)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Read the VMBus devices of the machine, with all that vmbusctl shows of them,
- * at one moment.
+ * Read the VMBus devices of the machine at one moment, with everything that
+ * vmbusctl shows about them.
  */
 #ifndef HVUIO_MACHINE_H
 #define HVUIO_MACHINE_H
@@ -53,7 +53,8 @@ struct vdevice {
 	uint64_t ring_bytes;	/* of one direction, with its header; 0: not known */
 	uint64_t data_bytes;	/* the capacity of one direction; 0: not known */
 	/*
-	 * Counters; -1: the kernel does not have it, or only root may read it
+	 * Counters; -1: the kernel does not have the counter, or only root may
+	 * read it
 	 */
 	int64_t events, signals, opens;
 	struct map *maps;
@@ -66,7 +67,7 @@ struct machine {
 	struct vmbus_device **handles;
 	struct vdevice *devices;	/* sorted by instance */
 	size_t count;
-	char *fault;	/* what could not be read; NULL: nothing */
+	char *fault;	/* what could not be read, or NULL */
 };
 
 /*
@@ -74,7 +75,7 @@ struct machine {
  */
 int machine_read(struct machine *machine);
 
-/* Do as machine_read(), without messages. */
+/* Like machine_read(), but without messages. */
 int machine_read_quietly(struct machine *machine);
 
 void machine_free(struct machine *machine);

@@ -13,8 +13,9 @@ static const char epilogue[] =
 	"address, uioN, or a link in /dev/vmbus. 'vmbusctl COMMAND --help' explains a command.\n"
 	"\n"
 	"Exit status: 0 done; 1 something failed; 2 wrong arguments or configuration; 3 this\n"
-	"machine has no VMBus; 4 no such device; 5 several devices have that name; 6 refused,\n"
-	"the machine needs the device; 7 doctor found a problem. See vmbusctl(8).\n";
+	"machine has no VMBus; 4 no such device; 5 several devices have that name; 6 refused\n"
+	"because the machine needs the device; 7 doctor found a problem or a\n"
+	"warning. See vmbusctl(8).\n";
 
 static void print_commands(FILE *stream)
 {
@@ -26,8 +27,8 @@ static void print_commands(FILE *stream)
 }
 
 /*
- * Find the command. driverctl accepts options before its command, so each
- * option may precede the command, and --bus has a value.
+ * Find the command. driverctl accepts options before its command, so every
+ * option may precede the command, and --bus takes a value.
  */
 static int find_command(int argc, char **argv)
 {

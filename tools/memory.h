@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Allocate memory. vmbusctl exits when there is none left. */
+/* Allocate memory. vmbusctl exits if there is none left. */
 #ifndef HVUIO_MEMORY_H
 #define HVUIO_MEMORY_H
 
@@ -13,7 +13,7 @@ void *need(void *memory);
 
 char *need_strdup(const char *text);
 
-/* Do as asprintf(), and return the text. */
+/* Like asprintf(), but return the text. */
 char *need_printf(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* A list of strings that grows */

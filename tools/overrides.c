@@ -22,9 +22,9 @@ static int run_list(int argc, char **argv);
 const struct command set_override_command = {
 	.name = "set-override",
 	.arguments = "[-b vmbus] [--nosave | --noprobe] ID DRIVER",
-	.summary = "bind, as driverctl spells it",
+	.summary = "bind a device, in the syntax of driverctl",
 	.help = DRIVERCTL_OPTIONS
-		"  -f, --force     even if the machine needs the device\n",
+		"  -f, --force     bind even if the machine needs the device\n",
 	.options = "--nosave --noprobe --bus --force",
 	.takes = "id",
 	.run = run_set,
@@ -33,7 +33,7 @@ const struct command set_override_command = {
 const struct command unset_override_command = {
 	.name = "unset-override",
 	.arguments = "[-b vmbus] [--nosave | --noprobe] ID",
-	.summary = "unbind, as driverctl spells it",
+	.summary = "release a device, in the syntax of driverctl",
 	.help = DRIVERCTL_OPTIONS,
 	.options = "--nosave --noprobe --bus",
 	.takes = "i",
@@ -43,10 +43,10 @@ const struct command unset_override_command = {
 const struct command list_overrides_command = {
 	.name = "list-overrides",
 	.arguments = "[-b vmbus] [-v]",
-	.summary = "the devices with a rule of their own or bound by hand, as driverctl spells it",
-	.help = "Each line is an instance and its driver.\n"
+	.summary = "list the devices with a rule or an override of their own, as driverctl does",
+	.help = "Each line shows an instance and its driver.\n"
 		"  -b, --bus BUS   must be vmbus\n"
-		"  -v, --verbose   also the file of the rule\n",
+		"  -v, --verbose   also show the file of the rule\n",
 	.options = "--bus --verbose",
 	.takes = "",
 	.run = run_list,

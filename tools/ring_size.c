@@ -23,8 +23,8 @@ const struct command ring_size_command = {
 	.arguments = "[--now | --boot] ID [SIZE | default]",
 	.summary = "show or set the size of one ring of a device",
 	.help =	"SIZE is in bytes, or in KiB or MiB with K or M; it includes the header page.\n"
-		"Without SIZE the command shows the present size. No program may have the device\n"
-		"open, and the module must be that of hyperv-uio-dkms.\n"
+		"Without SIZE the command shows the present size. To set one, no program may have the\n"
+		"device open, and the module must be that of hyperv-uio-dkms.\n"
 		"  --now           now only; no file is written\n"
 		"  --boot          only in the rule, from the next boot on\n",
 	.options = "--now --boot",
@@ -96,8 +96,8 @@ static int set_now(const struct vdevice *device, const struct device_plan *plan,
 	else
 		err = kernel_write(size, "%s/" DEVICE_FILE, vmbus_device_sysfs(device->handle));
 	/*
-	 * The module has made the ring file anew with the kernel's owner and
-	 * mode, so apply those of the rule.
+	 * The module has created the ring file again with the kernel's owner
+	 * and mode, so apply those of the rule.
 	 */
 	if (!err && plan && plan_has_rule(&plan->now) && plan->now.rule.enable) {
 		struct rule rule = plan->now.rule;
@@ -136,8 +136,8 @@ static int set_in_rule(const struct vdevice *device, const struct device_plan *p
 	if (!size && !file.before)
 		goto out;
 	/*
-	 * vmbus-bind.path may run vmbus-bind as soon as a file changes, which
-	 * would set the size now.
+	 * vmbus-bind.path may run vmbus-bind as soon as a file changes, and
+	 * vmbus-bind would set the size now.
 	 */
 	if (new_wait && defer_set(device->instance, DEFER_SIZE))
 		complain("%s: the size may be set before the next boot", device->instance);
@@ -160,7 +160,10 @@ static int set_in_rule(const struct vdevice *device, const struct device_plan *p
 	}
 	rules_free(rules);
 err_write:
-	/* A size that is in no file waits for nothing. */
+	/*
+	 * The size was not written to a file, so nothing waits for the next
+	 * boot.
+	 */
 	if (status && new_wait)
 		defer_end(device->instance, DEFER_SIZE);
 out:

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Read and show the rule and the plan of each device, which the engine of
- * vmbus-bind makes (udev/plan.h).
+ * Read and show the rule and the plan of each device. The engine of vmbus-bind
+ * makes the plans (udev/plan.h).
  */
 #ifndef HVUIO_RULE_H
 #define HVUIO_RULE_H
@@ -15,12 +15,12 @@ struct rules {
 	struct config config;
 	struct facts facts;
 	struct device_plan *plans;
-	int config_error;	/* of config_load() */
+	int config_error;	/* the result of config_load() */
 };
 
 /*
- * Read the configuration and the machine, and make plans. This never fails:
- * without a machine there are no plans.
+ * Read the configuration and the machine, and make plans. This never fails: if
+ * the machine cannot be read, there are no plans.
  */
 struct rules *rules_read(void);
 void rules_free(struct rules *rules);
@@ -36,12 +36,12 @@ size_t rules_complain(const struct rules *rules);
  */
 const struct device_plan *rules_plan(const struct rules *rules, const struct vdevice *device);
 
-/* Tell whether a section names the device. */
+/* Return whether a section names the device. */
 bool plan_has_rule(const struct plan *plan);
 
 /*
- * Return a new string: the file of the rule, and in brackets why it has no
- * effect; "" without a rule.
+ * Return a new string: the file of the rule and, in brackets, why the rule has
+ * no effect; "" if there is no rule.
  */
 char *rule_text(const struct rules *rules, const struct vdevice *device);
 

@@ -51,8 +51,8 @@ void rule_file_free(struct rule_file *file)
 }
 
 /*
- * Tell whether a line is the header of a section, and in *own whether it is
- * that of the device.
+ * Return whether a line is the header of a section. Set *own to whether the
+ * section is that of the device.
  */
 static bool is_header(const char *line, const char *instance, bool *own)
 {

@@ -11,8 +11,8 @@
 #include "memory.h"
 
 /*
- * The new content of a file. It has a section for the device, and may have
- * lines of the administrator.
+ * The new content of a file. It has a section for the device, and may also have
+ * lines that the administrator wrote.
  */
 struct rule_file {
 	char *path;
@@ -37,7 +37,7 @@ void rule_file_set(struct rule_file *file, const char *key, const char *value);
 /* Remove the section of the device. */
 void rule_file_clear(struct rule_file *file);
 
-/* Tell whether the file has a section for the device. */
+/* Return whether the file has a section for the device. */
 bool rule_file_has_section(const struct rule_file *file);
 
 /*

@@ -15,9 +15,9 @@ static int run(int argc, char **argv);
 const struct command rules_command = {
 	.name = "rules",
 	.arguments = "[-a] [-j] [ID]...",
-	.summary = "what would happen to each device, now and at the next boot, and why",
-	.help =	"The answer comes from the code that binds devices. The command changes nothing.\n"
-		"  -a, --all       also the devices that no rule names\n"
+	.summary = "show what would happen to each device, now and at the next boot, and why",
+	.help =	"The decision comes from the code that binds devices. The command changes nothing.\n"
+		"  -a, --all       also show the devices that no rule names\n"
 		"  -j, --json      as JSON\n",
 	.options = "--all --json",
 	.takes = "I",
@@ -110,7 +110,7 @@ static int run(int argc, char **argv)
 	rules = rules_read();
 	chosen = need(calloc(machine.count + 1, sizeof(*chosen)));
 	status = identify_several(&machine, argv + optind, argc - optind, true, chosen);
-	/* A device that is named is shown even without a rule. */
+	/* Show a device that an identifier names even if it has no rule. */
 	if (optind < argc)
 		all = true;
 	if (!status && json)

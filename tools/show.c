@@ -13,8 +13,8 @@ static int run(int argc, char **argv);
 const struct command show_command = {
 	.name = "show",
 	.arguments = "[-j] ID",
-	.summary = "everything about one device",
-	.help =	"  -j, --json      as JSON, the object that list --json has for the device\n",
+	.summary = "show everything about one device",
+	.help =	"  -j, --json      as JSON: the object that list --json prints for the device\n",
 	.options = "--json",
 	.takes = "i",
 	.run = run,

@@ -78,8 +78,8 @@ static size_t width_of(const struct table *table, size_t column)
 }
 
 /*
- * Print one cell. The colour does not count as width. The last column is not
- * padded.
+ * Print one cell. Colour sequences do not count as width. The last column is
+ * not padded.
  */
 static void print_cell(FILE *stream, const char *text, enum colour colour, bool right, size_t width,
 		       bool last)

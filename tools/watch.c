@@ -18,17 +18,17 @@ static int run(int argc, char **argv);
 const struct command watch_command = {
 	.name = "watch",
 	.arguments = "[-n SECONDS] [-c COUNT] [-j] [ID]...",
-	.summary = "interrupts and signals per second, and how full the rings are",
-	.help =	"One line for each channel. Devices may appear and disappear meanwhile.\n"
-		"  -n, --interval SECONDS   time between two looks, 0.1 to 3600 (1)\n"
-		"  -c, --count COUNT        end after that many looks (until Ctrl-C)\n"
-		"  -j, --json               one line of JSON for each look\n",
+	.summary = "show interrupts and signals per second, and the waiting bytes in the rings",
+	.help =	"The table has a line for each channel. Devices may appear and disappear at any time.\n"
+		"  -n, --interval SECONDS   time between two samples, 0.1 to 3600 (default: 1)\n"
+		"  -c, --count COUNT        end after this number of samples (default: run until Ctrl-C)\n"
+		"  -j, --json               one line of JSON for each sample\n",
 	.options = "--interval --count --json",
 	.takes = "I",
 	.run = run,
 };
 
-/* The counters of one channel at the last look */
+/* The counters of one channel in the last sample */
 struct counters {
 	char instance[VMBUS_GUID_SIZE];
 	uint32_t relid;
@@ -85,9 +85,9 @@ static const struct counters *find(const struct look *look, const struct vdevice
 }
 
 /*
- * Compute a rate. Return -1 if it is not known: at the first look, for a
- * counter that the kernel does not have, and after a counter restarted because
- * the host offered the device again.
+ * Compute a rate. Return -1 if it is not known: in the first sample, for a
+ * counter that the kernel does not have, and after a counter has restarted
+ * because the host offered the device again.
  */
 static double rate(int64_t before, int64_t now, double seconds)
 {
@@ -210,11 +210,11 @@ static void print_json(const struct machine *machine, const bool *chosen, const 
 }
 
 /*
- * Look once, print, and store this look as the last one. Return an exit status.
+ * Take a sample, print it, and store it as the last one. Return an exit status.
  */
 static int look_once(char **ids, int count, bool json, bool redraw, struct look *last)
 {
-	/* The host may rescind a device after the first look. */
+	/* The host may rescind a device after the first sample. */
 	bool strict = !last->at.tv_sec && !last->at.tv_nsec;
 	struct machine machine;
 	struct look now;
@@ -243,7 +243,10 @@ static int look_once(char **ids, int count, bool json, bool redraw, struct look 
 	return status;
 }
 
-/* Parse a number from min to max. Return false if the text is none. */
+/*
+ * Parse a number from min to max. Return false if the text is not such a
+ * number.
+ */
 static bool parse_number(const char *text, double min, double max, double *value)
 {
 	char *end;

@@ -29,9 +29,9 @@
 #define MAX_ATTEMPTS 4
 
 /*
- * Kernels of 2026 return EAGAIN while a device is still being added: its event
- * has been sent, and the kernel's own probe follows within milliseconds. Wait
- * 10 ms, up to this many times.
+ * The kernels of 2026 return EAGAIN while a device is still being added: its
+ * event has been sent, but the kernel's own probe follows only milliseconds
+ * later. Wait 10 ms, up to this many times.
  */
 #define MAX_WAITS 200
 
@@ -39,12 +39,12 @@
 #define NO_OVERRIDE "(null)"
 
 /*
- * Before 5.12 the kernel reports success for a failed probe. This stands for
- * the unknown error.
+ * Before 5.12 the kernel reports success even if a probe fails. This value
+ * stands for the unknown error.
  */
 #define PROBE_FAILED (-ENXIO)
 
-/* The former state of a device, and what has been changed since */
+/* The former state of a device, and the changes to undo */
 struct undo {
 	char *driver; /* or NULL */
 	char override[DRIVER_NAME_MAX + 1];
@@ -92,8 +92,8 @@ static const char *reason(int err)
 }
 
 /*
- * Read the override of a device; "" if it is not set. Return -ENOENT if this
- * kernel's VMBus has no overrides.
+ * Read the override of a device, which is "" if it is not set. Return -ENOENT
+ * if this kernel's VMBus has no overrides.
  */
 static int read_override(const struct vmbus_device *dev, char out[DRIVER_NAME_MAX + 1])
 {
@@ -126,8 +126,8 @@ static void probe_loaded(const struct vmbus_device *dev)
 }
 
 /*
- * Let the kernel choose a driver: a loaded one, or else the module that the
- * alias of the device names.
+ * Let the kernel choose a driver: one that is loaded, or else the module that
+ * the alias of the device names.
  */
 static void probe_any(struct vmbus_device *dev)
 {
@@ -154,9 +154,9 @@ static int lock_device(const struct vmbus_device *dev)
 }
 
 /*
- * Take the lock under which NICs are decided about and bound one after the
- * other, because each decision counts the remaining NICs. The same lock
- * serializes runs that make a class known to a driver.
+ * Take the lock for decisions about NICs. Each decision counts the remaining
+ * NICs, so NICs are decided about and bound one after the other. The same lock
+ * serializes runs that add a class to a driver.
  */
 static int lock_bus(void)
 {
@@ -197,8 +197,8 @@ static int write_bind(const struct vmbus_device *dev, const char *driver)
 }
 
 /*
- * Bind the device to @driver, and unbind any other driver first. Return 0 or
- * -errno; @dev shows the last state of the device.
+ * Unbind the device from any other driver, and bind it to @driver. Return 0 or
+ * -errno; @dev shows the latest state of the device.
  */
 static int attach(struct vmbus_device *dev, const char *driver)
 {
@@ -211,13 +211,14 @@ static int attach(struct vmbus_device *dev, const char *driver)
 		if (is_with(dev, driver))
 			return 0;
 		if (!vmbus_device_driver(dev) && err)
-			return err; /* tried, and no other driver interfered */
+			return err; /* this failed although no other driver interfered */
 		if (vmbus_device_driver(dev)) {
 			ret = write_driver(vmbus_device_driver(dev), "unbind",
 					   vmbus_device_instance(dev));
 			/*
-			 * ENODEV: the driver has just let go, or the host has
-			 * rescinded the device. The next refresh tells which.
+			 * ENODEV: the driver has just released the device, or
+			 * the host has rescinded it. The next refresh shows
+			 * which.
 			 */
 			if (ret && ret != -ENODEV)
 				return ret;
@@ -238,7 +239,7 @@ static int attach(struct vmbus_device *dev, const char *driver)
 
 /*
  * Let the kernel choose a driver for each other device of the class that has
- * none, and list those that are still free.
+ * none, and list the devices that are still unbound.
  */
 static int free_neighbours(const struct vmbus_device *dev, struct vmbus_device ***result)
 {
@@ -267,17 +268,17 @@ static int free_neighbours(const struct vmbus_device *dev, struct vmbus_device *
 }
 
 /*
- * Bind without driver_override: make the class known to the driver, which at
- * once binds every free device of the class. So first let the kernel choose
- * drivers for the other devices. Remove the id again as soon as the device is
- * bound, and release each other device that the driver got meanwhile. If a rule
- * names such a device, its own turn comes.
+ * Bind without driver_override: add the id of the class to the driver, which
+ * immediately binds every unbound device of the class. So first let the kernel
+ * choose drivers for the other devices. Remove the id again as soon as the
+ * device is bound, and release each other device that the driver has bound in
+ * the meantime. If a rule names such a device, vmbus-bind binds it separately.
  */
 static int attach_by_id(struct vmbus_device *dev, const char *driver, struct undo *undo)
 {
 	/*
-	 * device_bind() holds the lock for a NIC. Taking it again would wait
-	 * forever.
+	 * For a NIC, device_bind() holds the lock already. Taking it again
+	 * would wait forever.
 	 */
 	const bool has_lock = device_is_nic(dev);
 	struct vmbus_device **neighbours;
@@ -312,9 +313,9 @@ out:
 }
 
 /*
- * Tell whether the interface is the device's own, or a virtual function that
- * stands in for it. The MAC does not show this: the members of a bond share
- * one.
+ * Return whether the interface is the device's own, or a virtual function that
+ * stands in for it. The MAC does not show this, because the members of a bond
+ * share one.
  */
 static bool is_own(const struct facts *facts, int index, const struct interface *interface)
 {
@@ -328,7 +329,7 @@ static bool is_own(const struct facts *facts, int index, const struct interface 
 }
 
 /*
- * Set down the interfaces of the device, and the virtual functions that stand
+ * Set the interfaces of the device down, and the virtual functions that stand
  * in for them, so that transmission and routes over them end before they
  * disappear.
  */
@@ -374,7 +375,7 @@ static void restore(struct vmbus_device *dev, const struct undo *undo)
 		vmbus_device_refresh(dev);
 	}
 	/*
-	 * The new interface has the same name. The network's manager may change
+	 * The new interface has the same name. The network manager may change
 	 * it later.
 	 */
 	for (size_t i = 0; i < undo->lowered_count; i++)
@@ -411,8 +412,8 @@ static int not_bound(struct vmbus_device *dev, const struct rule *rule, const ch
 	msg(LOG_ERR, "%s: not bound to %s: %s: %s; it is %s%s", described(dev), rule->driver, step,
 	    reason(err), now ? "with " : "without a driver", now ? now : "");
 	/*
-	 * The driver returned -ENODEV for a device that is still there. To the
-	 * caller it would mean that the device is gone.
+	 * The driver returned -ENODEV for a device that is still there. The
+	 * caller would conclude that the device is gone.
 	 */
 	return err == -ENODEV ? -ENXIO : err;
 }
@@ -517,7 +518,7 @@ static int remember(struct facts *facts, int index, const struct plan *plan,
 	int ret;
 
 	if (interface && (options->time == PLAN_NOW || interface->is_named)) {
-		/* A check holds for the MAC that the NIC had then. */
+		/* A check is valid only for the MAC that the NIC had then. */
 		if (record.verdict == VERDICT_SAFE && record.mac[0] &&
 		    strcmp(record.mac, interface->mac))
 			forget_verdict(&record);
@@ -531,7 +532,7 @@ static int remember(struct facts *facts, int index, const struct plan *plan,
 		if (plan->outcome == PLAN_NO_RULE || plan->outcome == PLAN_DISABLED)
 			forget_verdict(&record);
 		/*
-		 * A bound device shows nothing new: keep the verdict from
+		 * A bound device shows nothing new, so keep the verdict from
 		 * before it was bound.
 		 */
 		else if (plan->verdict != VERDICT_NONE &&
@@ -617,8 +618,8 @@ static int read_config(struct config *config, const struct section *extra)
 }
 
 /*
- * Decide about the device with @index in @facts, record the decision for a NIC,
- * and carry it out. Return 0 or -errno.
+ * Decide about the device with @index in @facts, record the decision if it is a
+ * NIC, and carry the decision out. Return 0 or -errno.
  */
 static int decide(const struct config *config, struct facts *facts, int index,
 		  struct vmbus_device *dev, const struct bind_options *options)
@@ -633,10 +634,10 @@ static int decide(const struct config *config, struct facts *facts, int index,
 	if (device_is_nic(dev))
 		known = remember(facts, index, &plan, options);
 	/*
-	 * The device's own event has decided with what was known of the
-	 * interface. An interface counts as new only if its record could be
-	 * written. Otherwise each release would end in a new binding when the
-	 * interface appears.
+	 * The event of the device has already decided, with what was known
+	 * about the interface. An interface counts as new only if its record
+	 * could be written. Otherwise each release would lead to a new binding
+	 * when the interface appears.
 	 */
 	if (options->new_interface && (known || defer_is_set(instance, DEFER_RELEASED)))
 		return 0;
@@ -751,8 +752,8 @@ err_gone:
 }
 
 /*
- * Return what sections compare, for a device that has no interface because user
- * space has it.
+ * Return the properties that sections compare, for a device that has no
+ * interface because user space has it.
  */
 static struct identity identify(const struct vmbus_device *dev, const struct record *record)
 {
@@ -763,8 +764,8 @@ static struct identity identify(const struct vmbus_device *dev, const struct rec
 }
 
 /*
- * Record that a NIC which a rule wants stays released when rules change and
- * when its interface appears. Return whether the file is new.
+ * Record that a NIC that a rule wants stays released when rules change and when
+ * its interface appears. Return whether the file is new.
  */
 static bool record_release(const struct vmbus_device *dev)
 {

@@ -11,27 +11,27 @@
 
 struct bind_options {
 	enum plan_time time;	/* PLAN_NOW for an administrator, PLAN_EVENT for udev */
-	enum occasion occasion;	/* which files of defer.h keep the device */
+	enum occasion occasion;	/* selects the files of defer.h that count */
 	bool force;		/* bind as if the rule had force=yes */
-	bool new_interface;	/* an interface has appeared: act only if it was not known before */
-	bool record_only;	/* check and record for the next boot, and do not bind */
-	bool keep_verdict;	/* only for now: keep what is recorded for the next boot */
+	bool new_interface;	/* an interface has appeared: act only if it was unknown before */
+	bool record_only;	/* check and record for the next boot, but do not bind */
+	bool keep_verdict;	/* only for now: keep the record for the next boot */
 };
 
 struct release_options {
 	/* The administrator named the device, so no rule needs to name it. */
 	bool is_named;
 	bool dry;
-	bool keep_verdict;	/* only for now: keep what the guard has found */
+	bool keep_verdict;	/* only for now: keep the guard's verdict */
 	bool is_wanted;		/* a rule still wants the device: record that it is released */
 };
 
-/* Tell whether the class of a device is that of a NIC. */
+/* Return whether a device is a NIC, judging by its class. */
 bool device_is_nic(const struct vmbus_device *dev);
 
 /*
- * device_bind() - bind a device as the configuration says
- * @extra: one more section, which wins over the files, or NULL
+ * device_bind() - bind a device according to the configuration
+ * @extra: one more section, which takes precedence over the files, or NULL
  *
  * Wait until no other vmbus-bind works on the device, read the configuration,
  * look at the machine, decide, act, and report the result in one line. The
@@ -40,21 +40,20 @@ bool device_is_nic(const struct vmbus_device *dev);
  * guard's verdict about a NIC for the next boot. In either case it records the
  * name and the MAC of the NIC's interface.
  *
- * Returns 0 when the device has the driver of its rule, or -errno: -EBUSY when
- * the guard refuses it, -EINVAL when a faulty file names it, -ENODEV when the
- * host rescinds it meanwhile, -ENOENT when there is no such driver, or the
- * error of the driver's probe, if the kernel reports it. After a failure the
- * former driver has the device again.
+ * Returns 0 if the device has the driver of its rule, or -errno: -EBUSY if the
+ * guard refuses it, -EINVAL if a faulty file names it, -ENODEV if the host
+ * rescinds it in the meantime, -ENOENT if there is no such driver, or the error
+ * of the driver's probe, if the kernel reports it. After a failure the former
+ * driver has the device again.
  */
 int device_bind(const struct section *extra, struct vmbus_device *dev,
 		const struct bind_options *options);
 
 /*
  * device_claim_disks() - plan again for a device that would be bound now
- * @plan: what plan_make() has answered for PLAN_NOW; replaced if a disk is in
- *        use
+ * @plan: the result of plan_make() for PLAN_NOW; replaced if a disk is in use
  *
- * Call this wherever such a plan is shown or carried out. See
+ * Call this function wherever such a plan is shown or carried out. See
  * facts_claim_disks().
  */
 void device_claim_disks(const struct config *config, struct facts *facts, size_t device,
@@ -62,16 +61,17 @@ void device_claim_disks(const struct config *config, struct facts *facts, size_t
 
 /*
  * device_release() - let the kernel choose a driver for a device that
- * device_bind() bound
+ * device_bind() has bound
  *
- * Do nothing if the kernel chose that driver by itself. Returns 0 or -errno.
+ * The function does nothing if the kernel has chosen the present driver by
+ * itself. Returns 0 or -errno.
  */
 int device_release(const struct config *config, struct vmbus_device *dev,
 		   const struct release_options *options);
 
 /*
- * Return the device as messages name it: "INSTANCE (nic)". The text is valid
- * until the next call.
+ * Return the name of the device for messages: "INSTANCE (nic)". The text is
+ * valid until the next call.
  */
 const char *device_text(const char *instance, const char *class_name, const char *class_id);
 

@@ -9,7 +9,7 @@ dracutdir     ?= /usr/lib/dracut
 
 vmbus-bind    := $(O)/udev/vmbus-bind
 # libbind.a decides about devices and binds them. vmbus-bind and vmbusctl are
-# command lines for it.
+# its command-line programs.
 bind_a        := $(O)/udev/libbind.a
 bind_objs     := $(patsubst %,$(O)/udev/%.o,config defer driverctl facts routes disks netconfig state plan settings settle bind lint lock log kernel)
 bind_cflags   := $(lib_cflags) -DVENDOR_CONFIG='"$(bindconfdir)"' \
@@ -24,9 +24,9 @@ $(bind_a): $(bind_objs)
 	$(Q)rm -f $@
 	$(Q)$(AR) rcs $@ $^
 
-# vmbus-bind links the static library, because udev runs it at any time: while a
-# package manager replaces the shared library, and after an installation below
-# /usr/local, where the dynamic linker may not look for it.
+# vmbus-bind links the static library, because udev may run it at any time. A
+# package manager may be replacing the shared library just then, or the shared
+# library may be below /usr/local, where the dynamic linker may not look for it.
 $(vmbus-bind): $(O)/udev/vmbus-bind.o $(bind_a) $(lib_a)
 	$(call link,$^ $(shell $(PKG_CONFIG) --libs uuid))
 

@@ -52,8 +52,8 @@ int config_add_finding(struct config *config, struct place at, bool is_fault, co
 }
 
 /*
- * Report a fault at the present line. The format is a literal; text from a file
- * is an argument.
+ * Report a fault in the current line. The format must be a literal, with text
+ * from a file as an argument.
  */
 #define fault(reader, ...) \
 	do { \
@@ -92,7 +92,7 @@ static bool parse_interface(const char *text, char name[INTERFACE_SIZE])
 	return true;
 }
 
-/* Return what follows the word @word and blanks in @text, or NULL. */
+/* Return the part of @text after the word @word and blanks, or NULL. */
 static const char *after_word(const char *text, const char *word)
 {
 	size_t len = strlen(word);
@@ -447,7 +447,10 @@ static int is_visible(const struct dirent *entry)
 	return entry->d_name[0] != '.';
 }
 
-/* Build a path that lives as long as @config. Return NULL without memory. */
+/*
+ * Build a path that is valid as long as @config. Return NULL if there is no
+ * memory.
+ */
 static const char *add_path(struct config *config, const char *folder, const char *name)
 {
 	char **files, *path;

@@ -18,15 +18,15 @@
 enum tristate { UNSET, NO, YES };
 
 /*
- * A line of a file. @file is NULL if there is none. The text lives as long as
- * the configuration.
+ * A line of a file. @file is NULL if there is none. The text is valid as long
+ * as the configuration.
  */
 struct place {
 	const char *file;
 	unsigned int line;
 };
 
-/* How a section, or its key exclude, names devices */
+/* How a section, or its exclude key, names devices */
 struct device_name {
 	enum { NAME_GUID, NAME_INTERFACE, NAME_MAC } kind;
 	/*
@@ -41,14 +41,14 @@ struct settings {
 	uint64_t ring_size;		/* bytes; 0: the driver's default */
 	uint64_t recv_buffer_size;	/* the same */
 	uint64_t send_buffer_size;	/* the same */
-	char owner[ACCOUNT_SIZE];	/* a name or a number; "": leave it */
+	char owner[ACCOUNT_SIZE];	/* a name or a number; "": do not change it */
 	char group[ACCOUNT_SIZE];	/* the same */
-	int mode;			/* -1: leave it */
+	int mode;			/* -1: do not change it */
 	char link[LINK_SIZE];		/* below /dev/vmbus; "": none */
 };
 
 struct section {
-	bool is_faulty;			/* its file is: bind none of its devices */
+	bool is_faulty;			/* its file has a fault: bind none of its devices */
 	struct device_name name;
 	struct place at;		/* the line of its header */
 	struct device_name *excludes;
@@ -60,10 +60,7 @@ struct section {
 	struct settings settings;
 };
 
-/*
- * A fault of a file, or a warning: something that the administrator probably
- * does not mean
- */
+/* A fault in a file, or a warning about something that is probably a mistake */
 struct finding {
 	struct place at;		/* line 0: the whole file */
 	bool is_fault;
@@ -71,9 +68,9 @@ struct finding {
 };
 
 /*
- * A faulty file has no effect, and vmbus-bind leaves alone the devices that its
- * sections name: it may be the file that excludes one of them. The other files
- * remain in effect.
+ * A faulty file has no effect. vmbus-bind also leaves alone the devices that
+ * its sections name, because it may be the file that excludes one of them. The
+ * other files remain in effect.
  */
 struct config {
 	struct section *sections;	/* in the order in which they were read */
@@ -81,7 +78,7 @@ struct config {
 	struct finding *findings;
 	size_t finding_count;
 	/*
-	 * An enable=no whose section could not be read. It may be about any
+	 * An enable=no whose section could not be read. It may apply to any
 	 * device, so no rule binds any device.
 	 */
 	struct place forbidden_at;
@@ -89,7 +86,7 @@ struct config {
 	size_t file_count;
 };
 
-/* What a rule can compare with its sections; NULL or "" if it is not known */
+/* The properties of a device that sections compare; NULL or "" if not known */
 struct identity {
 	const char *instance;
 	const char *class_id;
@@ -98,8 +95,8 @@ struct identity {
 };
 
 /*
- * How closely a section names a device. A later value here wins over an earlier
- * one.
+ * How closely a section names a device. A later value takes precedence over an
+ * earlier one.
  */
 enum rule_scope { SCOPE_NONE, SCOPE_CLASS, SCOPE_INTERFACE, SCOPE_MAC, SCOPE_INSTANCE };
 
@@ -129,16 +126,16 @@ void config_free(struct config *config);
 /*
  * config_rule() - compute the rule for one device
  *
- * A section for an instance wins over one for a MAC, this one over one for an
- * interface, and this one over one for a class. Among equals the section that
- * was read last wins, key by key. A section has no effect on the devices that
- * it excludes.
+ * A section for an instance takes precedence over one for a MAC, a MAC over an
+ * interface, and an interface over a class. Among sections of the same kind the
+ * one that was read last wins, key by key. A section has no effect on the
+ * devices that it excludes.
  */
 void config_rule(const struct config *config, const struct identity *device, struct rule *rule);
 
 /*
- * Do as config_rule(), but include what could be read of faulty files. This is
- * for releasing devices.
+ * Do the same as config_rule(), but include the readable parts of faulty files.
+ * This function is for the release of devices.
  */
 void config_rule_of_all(const struct config *config, const struct identity *device,
 			struct rule *rule);
@@ -149,12 +146,12 @@ int config_add_finding(struct config *config, struct place at, bool is_fault,
 	__attribute__((format(printf, 4, 5)));
 
 /*
- * Tell whether sections compare an interface or a MAC of a NIC that is not
- * known. Then the rule for the NIC is not known either.
+ * Return whether sections compare the interface or the MAC of a NIC for which
+ * these are not known. The rule for the NIC is then not known either.
  */
 bool config_is_unsure(const struct config *config, const struct identity *device);
 
-/* Tell whether any section compares interfaces or MACs. */
+/* Return whether any section compares interfaces or MACs. */
 bool config_uses_interfaces(const struct config *config);
 
 /*
@@ -179,7 +176,7 @@ bool config_parse_number(const char *text, uint32_t *number);
  */
 bool config_parse_size(const char *text, uint64_t *size);
 
-/* Tell whether a text may be the name of a driver. */
+/* Return whether a text can be the name of a driver. */
 bool config_is_driver(const char *name);
 
 #endif

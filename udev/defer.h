@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Files in /run/hyperv-uio/next-boot that keep vmbus-bind from a device. They
- * disappear at the next boot.
+ * Files in /run/hyperv-uio/next-boot that make vmbus-bind leave a device alone.
+ * They disappear at the next boot.
  *
  * INSTANCE: vmbusctl bind --boot has written a rule, and the device stays as it
  * is until the next boot. vmbus-bind leaves it alone when the rules change and
@@ -13,10 +13,10 @@
  *
  * INSTANCE.released: an administrator has released a NIC although a rule wants
  * it. vmbus-bind leaves the NIC alone when the rules change, when its interface
- * appears, and for udevadm trigger, which each installation of our packages
+ * appears, and on udevadm trigger, which every installation of our packages
  * runs. It removes the file when the host offers the NIC again.
  *
- * vmbus-bind and vmbusctl always bind a device that an administrator names.
+ * vmbus-bind and vmbusctl always act on a device that an administrator names.
  */
 #ifndef HVUIO_DEFER_H
 #define HVUIO_DEFER_H
@@ -29,24 +29,24 @@
 
 enum defer_what { DEFER_BINDING, DEFER_SIZE, DEFER_RELEASED };
 
-/* Why vmbus-bind looks at a device. */
+/* Why vmbus-bind looks at a device */
 enum occasion {
-	OCCASION_NAMED,		/* an administrator has named the device: no file keeps it */
-	OCCASION_OFFER,		/* the host has offered it: only INSTANCE keeps it */
+	OCCASION_NAMED,		/* an administrator has named the device: no file defers it */
+	OCCASION_OFFER,		/* the host has offered it: only INSTANCE defers it */
 	OCCASION_REVIEW,	/* --all, or udevadm trigger, looks at every device */
 };
 
 bool defer_is_set(const char *instance, enum defer_what what);
 
 /*
- * Return why vmbus-bind leaves a device alone that a rule wants, or NULL if no
- * file keeps it.
+ * Return why vmbus-bind leaves a device alone although a rule wants it, or NULL
+ * if no file defers it.
  */
 const char *defer_reason(const char *instance, enum occasion occasion);
 
 /*
- * Make one file of a device, remove it, or remove all of them. Return 0 or
- * -errno.
+ * Create one file of a device, remove it, or remove all files of the device.
+ * Return 0 or -errno.
  */
 int defer_set(const char *instance, enum defer_what what);
 int defer_end(const char *instance, enum defer_what what);

@@ -20,7 +20,10 @@ static bool is_node(const char *path, dev_t number)
 	return path[0] == '/' && !stat(path, &st) && S_ISBLK(st.st_mode) && st.st_rdev == number;
 }
 
-/* Return 1 with the mount point in @where, 0, or -errno. */
+/*
+ * Return 1 with the mount point in @where, 0 if the disk is not mounted, or
+ * -errno.
+ */
 static int is_mounted(dev_t number, char where[PATH_MAX])
 {
 	unsigned int major_no, minor_no;
@@ -38,8 +41,8 @@ static int is_mounted(dev_t number, char where[PATH_MAX])
 			continue;
 		rest = strstr(line, " - ");
 		/*
-		 * btrfs shows a device number of its own, so compare the source
-		 * as well.
+		 * btrfs shows a device number of its own, so compare the
+		 * source, too.
 		 */
 		found = makedev(major_no, minor_no) == number ||
 			(rest && sscanf(rest, " - %*s %4095s", source) == 1 &&
@@ -71,7 +74,8 @@ static int is_swap(dev_t number)
 }
 
 /*
- * Return 1 with the reason in @why if something holds the disk, 0, or -errno.
+ * Return 1 with the reason in @why if something holds the disk, 0 if nothing
+ * does, or -errno.
  */
 static int is_held(const char *folder, const char *name, char why[REASON_SIZE])
 {

@@ -36,8 +36,8 @@ static int read_driver(const char *path, char *text, size_t size)
 }
 
 /*
- * Copy a path, which then lives as long as the configuration. Return NULL
- * without memory.
+ * Copy a path. The copy is valid as long as the configuration. Return NULL if
+ * there is no memory.
  */
 static const char *keep(struct config *config, const char *path)
 {

@@ -25,7 +25,9 @@
  */
 int driverctl_load(struct config *config);
 
-/* Build the path of the entry for a device. Return NULL without memory. */
+/*
+ * Build the path of the entry for a device. Return NULL if there is no memory.
+ */
 char *driverctl_path(const char *instance);
 
 #endif

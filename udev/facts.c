@@ -94,8 +94,8 @@ static int read_stack(struct stack *stack, const char *name)
 }
 
 /*
- * Tell whether udev has named an interface. udev writes its file about the
- * interface after that.
+ * Return whether udev has named an interface. udev writes its file about the
+ * interface after it has named it.
  */
 static bool is_named(const char *ifindex)
 {
@@ -129,8 +129,7 @@ static int add_interface(struct facts *facts, const struct routes *routes, const
 	*more = (struct interface){ .device = device };
 	strcpy(more->name, name);
 	/*
-	 * Other kinds of networks have longer addresses, which no rule can
-	 * name.
+	 * Other kinds of network have longer addresses, which no rule can name.
 	 */
 	read_line(folder, "address", mac, sizeof(mac));
 	if (strlen(mac) == MAC_SIZE - 1)
@@ -157,8 +156,8 @@ static bool is_partition(const char *folder)
 }
 
 /*
- * Tell whether the directory is a block device. A namespace of an NVMe
- * controller is in the controller's directory, and not in one named block.
+ * Return whether the directory is a block device. A namespace of an NVMe
+ * controller is in the controller's directory, not in one named block.
  */
 static bool is_block_device(const char *folder)
 {
@@ -254,7 +253,10 @@ static int look_below(struct facts *facts, const struct routes *routes, const ch
 		return -errno;
 	while (!ret && (e = fts_read(fts))) {
 		if (e->fts_info == FTS_DNR || e->fts_info == FTS_ERR) {
-			/* What disappears meanwhile is not in use. */
+			/*
+			 * Something that disappears during the walk is not in
+			 * use.
+			 */
 			if (e->fts_errno != ENOENT && !device->disk_error)
 				device->disk_error = -e->fts_errno;
 			continue;
@@ -278,7 +280,7 @@ static int look_below(struct facts *facts, const struct routes *routes, const ch
 }
 
 /*
- * Add the NICs of other buses. They have a device in sysfs; bridges and tunnels
+ * Add the NICs on other buses. They have a device in sysfs; bridges and tunnels
  * have none.
  */
 static int add_other_interfaces(struct facts *facts, const struct routes *routes)

@@ -16,21 +16,23 @@
 #define SOURCE_SIZE 256
 
 /*
- * A network interface of a device, and not a bridge, bond or VLAN. Their use of
- * the interface is recorded here.
+ * A network interface of a device. Bridges, bonds and VLANs are not listed;
+ * their use of the interface is recorded here.
  */
 struct interface {
 	char name[INTERFACE_SIZE];
 	char mac[MAC_SIZE];
 	int device;			/* index of its VMBus device, or -1 */
 	bool is_named;			/* udev has named it; until then its name may change */
-	/* The next three include the interfaces that are stacked on it. */
+	/*
+	 * The next three members include the interfaces that are stacked on it.
+	 */
 	bool default_route;		/* it carries a default route of the main table */
 	bool address;			/* it has a route or a global address */
 	char needed_by[REASON_SIZE];	/* why a network file system or disk needs it */
 	/*
-	 * the file that brings it up at boot with a default route; "": none is
-	 * known
+	 * the file that brings it up at boot with a default route; "" if none
+	 * is known
 	 */
 	char brought_up_by[SOURCE_SIZE];
 };
@@ -42,7 +44,7 @@ struct device {
 	char driver[DRIVER_NAME_MAX + 1]; /* "": none */
 	char disk[REASON_SIZE];		/* why a disk below it is in use; "": no disk is */
 	int disk_error;			/* -errno: reading the disks failed */
-	char brought_up_by[SOURCE_SIZE];/* for the recorded interface, if it has none now */
+	char brought_up_by[SOURCE_SIZE];/* for the recorded interface, if there is none now */
 	struct record record;
 	int record_error;		/* of state_read() */
 	const char *left_alone;		/* why vmbus-bind --all leaves it alone, or NULL */
@@ -82,16 +84,16 @@ void facts_free(struct facts *facts);
 /*
  * facts_claim_disks() - try to open each disk below a device exclusively
  *
- * The kernel refuses that for a disk that a file system, a volume or a program
- * has claimed, even if sysfs and the mount table do not show it: the second
- * disk of a btrfs, or a member of a ZFS pool. A mount of the disk fails while
- * it is open here, so call this only for a device that is about to be bound.
- * The result is in facts->devices[device].disk and .disk_error.
+ * The kernel refuses this for a disk that a file system, a volume or a program
+ * has claimed, even if sysfs and the mount table do not show that, as for the
+ * second disk of a btrfs or a member of a ZFS pool. A mount of the disk fails
+ * while the disk is open here, so call this only for a device that is about to
+ * be bound. The result is in facts->devices[device].disk and .disk_error.
  */
 void facts_claim_disks(struct facts *facts, size_t device);
 
 /*
- * Tell whether the interface @lower is directly below @upper, as a virtual
+ * Return whether the interface @lower is directly below @upper, as a virtual
  * function is.
  */
 bool facts_is_below(const char *lower, const char *upper);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Warn about rules that have no fault, but are probably not meant. */
+/* Warn about rules that have no fault, but are probably mistakes. */
 #ifndef HVUIO_LINT_H
 #define HVUIO_LINT_H
 
@@ -8,9 +8,9 @@
 
 /*
  * Add a warning for each section that matches no device of this machine, for
- * each section for a guarded class without force, for accounts that do not
- * exist, and for one link for several devices. @facts may be NULL on a machine
- * without VMBus. Return 0 or -ENOMEM.
+ * each section for a guarded class without force, for users and groups that do
+ * not exist, and for one link for several devices. @facts may be NULL on a
+ * machine without VMBus. Return 0 or -ENOMEM.
  */
 int lint(struct config *config, const struct facts *facts);
 

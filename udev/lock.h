@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Locks between runs of vmbus-bind and vmbusctl. A lock is a file in
- * /run/hyperv-uio/lock that only root can open. If every user could open the
- * file, every user could take the lock, and root would wait forever.
+ * /run/hyperv-uio/lock that only root can open. If users could open the file,
+ * they could take the lock and make root wait forever.
  */
 #ifndef HVUIO_LOCK_H
 #define HVUIO_LOCK_H

@@ -7,14 +7,15 @@
 
 /*
  * Send messages to the system log instead of standard error. --udev sets this,
- * because udev shows the output of a RUN program only when it debugs.
+ * because udev shows the output of a RUN program only if it logs at debug
+ * level.
  */
 extern bool log_to_syslog;
 
 /* The name of the program, which precedes each line on standard error */
 extern const char *log_name;
 
-/* Write one line at a syslog priority. LOG_DEBUG is dropped. */
+/* Write one line with a syslog priority. Lines with LOG_DEBUG are dropped. */
 void msg(int priority, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

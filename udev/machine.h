@@ -32,7 +32,7 @@ struct route {
 	unsigned int metric;
 };
 
-/* A host on the network that this machine needs */
+/* Another machine on the network that this machine needs */
 struct peer {
 	char text[192];	/* "the nfs mount /srv" */
 	struct address address;
@@ -50,14 +50,14 @@ struct routes {
 };
 
 /*
- * Append a cleared element to the list at *@list. Return it, or NULL without
- * memory.
+ * Append a cleared element to the list at *@list. Return it, or NULL if there
+ * is no memory.
  */
 void *machine_grow(void *list, size_t *count, size_t size);
 
 /*
- * Open a file below vmbus_sysroot() for reading. Return NULL with errno set on
- * failure.
+ * Open a file below vmbus_sysroot() for reading. On failure, return NULL with
+ * errno set.
  */
 FILE *open_rooted(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
@@ -77,24 +77,24 @@ void routes_judge(const struct routes *routes, const struct stack *stack,
  * swap, or held
  * @folder: its directory in sysfs
  * @number: the result: its device number
- * @why: the result: one sentence, or "" when it is not in use
+ * @why: the result: one sentence, or "" if it is not in use
  *
  * Returns 0 or -errno.
  */
 int disk_in_use(const char *folder, const char *name, dev_t *number, char why[REASON_SIZE]);
 
-/* The files that configure interfaces. */
+/* The contents of the files that configure interfaces */
 struct netconfig;
 
-/* Returns NULL without memory. */
+/* Returns NULL if there is no memory. */
 struct netconfig *netconfig_read(void);
 void netconfig_free(struct netconfig *netconfig);
 
 /*
  * netconfig_find() - find the file that brings an interface up at boot, with a
  * default route
- * @driver: its driver in the kernel; "" when that is not known
- * @file: the result; "" when there is none, or in doubt
+ * @driver: its driver in the kernel; "" if that is not known
+ * @file: the result; "" if there is no such file, or if that is in doubt
  */
 void netconfig_find(const struct netconfig *netconfig, const char *name, const char *mac,
 		    const char *driver, char file[SOURCE_SIZE]);

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Find out which interfaces the configuration brings up at boot with a default
- * route: by DHCP, or with an address and a gateway. This reads the files of
- * systemd-networkd, ifupdown and NetworkManager, and those that netplan
- * generates for systemd-networkd and NetworkManager. A wrong yes may cost the
- * administrator the network, and a wrong no costs a line force=yes. So whatever
- * is in doubt counts as no.
+ * route: by DHCP, or with an address and a gateway. This file reads the
+ * configuration of systemd-networkd, ifupdown and NetworkManager, and the files
+ * that netplan generates for systemd-networkd and NetworkManager. A wrong yes
+ * may cost the administrator the network, and a wrong no costs a line
+ * force=yes. So whatever is in doubt counts as no.
  */
 #include <ctype.h>
 #include <dirent.h>
@@ -32,7 +32,7 @@ struct profile {
 	char *names;		/* separated by blanks, with * and ?; NULL: no condition */
 	char *macs;		/* the same, in lower case */
 	char *drivers;		/* the same */
-	bool in_doubt;		/* it has other conditions, or a drop-in may change it */
+	bool in_doubt;		/* it has other conditions, or drop-ins may change it */
 	bool is_off;		/* manual, unmanaged, or part of a bond or bridge */
 	bool dhcp;
 	bool no_dhcp_route;
@@ -81,8 +81,8 @@ static bool exists(const char *path_below_root)
 	struct stat st;
 
 	/*
-	 * Use lstat(): an enabled unit is a link, whose target may be outside
-	 * of this root.
+	 * Use lstat(), because an enabled unit is a link whose target may be
+	 * outside of this root.
 	 */
 	return !rooted(path, "%s", path_below_root) && !lstat(path, &st);
 }
@@ -98,7 +98,7 @@ static bool is_masked(const char *unit)
 	return n == 9 && !strncmp(target, "/dev/null", 9);
 }
 
-/* Tell whether systemd starts a unit at boot by itself. */
+/* Return whether systemd starts a unit at boot. */
 static bool is_enabled(const char *unit)
 {
 	static const char *const folders[] = {
@@ -251,7 +251,7 @@ static void on_networkd_key(void *arg, const char *section, const char *key, con
 	}
 }
 
-/* Tell whether a file in /run is not older than netplan's configuration. */
+/* Return whether a file in /run is not older than netplan's configuration. */
 static bool is_current(const struct netconfig *net, const char *path)
 {
 	struct stat st;
@@ -324,7 +324,7 @@ static void find_files(struct netconfig *net, struct files *files, const char *c
 		qsort(files->list, files->count, sizeof(*files->list), by_name);
 }
 
-/* Tell whether a .network file has drop-ins, which may change any key. */
+/* Return whether a .network file has drop-ins, which may change any key. */
 static bool has_drop_ins(const char *name)
 {
 	static const char *const folders[] = {"/etc", "/run", "/usr/local/lib", "/usr/lib", "/lib"};
@@ -366,8 +366,8 @@ static void read_networkd(struct netconfig *net)
 		    has_drop_ins(file->name))
 			reading.profile->in_doubt = true;
 		/*
-		 * Of the files in /run, only netplan's are certain to come
-		 * again at the next boot.
+		 * Of the files in /run, only netplan's are certain to exist
+		 * again after the next boot.
 		 */
 		if (!strncmp(file->path, "/run/", 5) &&
 		    (!strstr(file->name, "-netplan-") || !is_current(net, path)))
@@ -392,7 +392,7 @@ static void on_keyfile_key(void *arg, const char *section, const char *key, cons
 			p->is_off |= !is_true(value);
 		else if (!strcmp(key, "master") || !strcmp(key, "controller"))
 			p->is_off = true;
-		/* It comes up when one of these users logs in. */
+		/* The profile comes up only when one of these users logs in. */
 		else if (!strcmp(key, "permissions"))
 			p->is_off |= *value != '\0';
 	} else if (!strcmp(section, "ethernet") || !strcmp(section, "802-3-ethernet")) {
@@ -421,15 +421,17 @@ static void on_manager_key(void *arg, const char *section, const char *key, cons
 	struct reading *r = arg;
 
 	/*
-	 * Only managed= in [ifupdown] is harmless: it is about the interfaces
-	 * of /etc/network/interfaces.
+	 * Only managed= in [ifupdown] is harmless, because it concerns the
+	 * interfaces of /etc/network/interfaces.
 	 */
 	if ((!strcmp(key, "unmanaged-devices") && *value) ||
 	    (!strcmp(key, "managed") && !strncmp(section, "device", 6)))
 		r->has_match = true;
 }
 
-/* Tell whether NetworkManager is configured to leave some interfaces alone. */
+/*
+ * Return whether NetworkManager is configured to leave some interfaces alone.
+ */
 static bool has_unmanaged(struct netconfig *net)
 {
 	static const char *const folders[] = {
@@ -478,12 +480,12 @@ static void read_networkmanager(struct netconfig *net)
 		    (!strncmp(p->file, "/run/", 5) && !is_current(net, path)))
 			p->in_doubt = true;
 		/*
-		 * A profile for any interface comes up on one of them, and
-		 * nobody knows on which.
+		 * A profile for any interface comes up on one of them, and it
+		 * is not known on which.
 		 */
 		if (!p->names && !p->macs)
 			p->in_doubt = true;
-		/* NetworkManager knows no patterns here. */
+		/* NetworkManager does not accept patterns here. */
 		if (p->names && strpbrk(p->names, "*?["))
 			p->in_doubt = true;
 		/* never-default also disables the gateway. */
@@ -513,7 +515,7 @@ static void add_automatic(struct netconfig *net, const char *name)
 struct interfaces {
 	struct netconfig *net;
 	struct profiles ifaces;
-	struct profile *iface;	/* the present paragraph */
+	struct profile *iface;	/* the current paragraph */
 	bool is_static;
 	bool in_doubt;		/* a mapping, a template, or a file that is included twice */
 	struct stat *seen;	/* the files that have been read */
@@ -522,7 +524,7 @@ struct interfaces {
 
 static void read_interfaces(struct interfaces *in, const char *file);
 
-/* Read the files that source or source-directory names. */
+/* Read the files that a source or source-directory line names. */
 static void read_included(struct interfaces *in, const char *pattern, bool is_folder)
 {
 	char path[PATH_MAX];
@@ -600,8 +602,8 @@ static void on_interfaces_line(struct interfaces *in, const char *file, char *li
 }
 
 /*
- * Record a file, and return whether it is new. Files may include each other;
- * the effect of a second reading is in doubt.
+ * Record a file, and return whether it is new. Files may include each other,
+ * and the effect of reading one twice is in doubt.
  */
 static bool is_new(struct interfaces *in, FILE *file)
 {
@@ -701,8 +703,8 @@ static void read_ifupdown(struct netconfig *net)
 }
 
 /*
- * Find the last change of netplan's configuration. Its files in /run have to be
- * newer.
+ * Find the time of the last change of netplan's configuration. Its files in
+ * /run must be newer.
  */
 static void read_netplan(struct netconfig *net)
 {

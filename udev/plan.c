@@ -45,7 +45,7 @@ static bool is_nic(const struct device *device)
 
 /*
  * A PCI Express bridge may pass through disks and NICs, which are not known
- * before they appear.
+ * until they appear.
  */
 static bool is_storage(const struct device *device)
 {
@@ -60,10 +60,10 @@ bool plan_is_guarded(const struct device *device)
 }
 
 /*
- * Find out what sections can compare. Before udev has handled an interface, the
- * interface has the kernel's name, and rules mean the final one, so a recorded
- * name is better. At the next boot the device's event comes before its
- * interface appears.
+ * Find out what sections can compare. Until udev has handled an interface, it
+ * has the kernel's name, but rules refer to the final name, so a recorded name
+ * is better. At the next boot the device's event comes before its interface
+ * appears.
  */
 static struct identity identify(const struct facts *facts, size_t index, enum plan_time time)
 {
@@ -86,7 +86,7 @@ static struct identity identify(const struct facts *facts, size_t index, enum pl
 }
 
 /*
- * Tell whether the configuration wants a device for user space, regardless of
+ * Return whether the configuration wants a device for user space, regardless of
  * the guard.
  */
 static bool is_wanted(const struct question *q, size_t device)
@@ -94,7 +94,7 @@ static bool is_wanted(const struct question *q, size_t device)
 	struct identity identity = identify(q->facts, device, q->time);
 	struct rule rule;
 
-	/* The interface or MAC that is not known may be in a rule. */
+	/* A rule may name the interface or MAC that is not known. */
 	if (is_nic(&q->facts->devices[device]) && config_is_unsure(q->config, &identity))
 		return true;
 	config_rule(q->config, &identity, &rule);
@@ -116,7 +116,7 @@ static bool knows_macs(const struct question *q)
 }
 
 /*
- * Tell whether an interface remains when the device is taken. A virtual
+ * Return whether an interface remains when user space has the device. A virtual
  * function that stands in for the device has its MAC, and does not remain.
  */
 static bool remains(const struct question *q, const struct interface *interface)
@@ -139,8 +139,8 @@ static const struct interface *other_with_address(const struct question *q)
 }
 
 /*
- * Explain what the machine needs the device for now. Return false if it needs
- * it for nothing.
+ * Explain what the machine needs the device for now. Return false if the
+ * machine does not need it.
  */
 static bool is_needed(const struct question *q, struct plan *plan)
 {
@@ -188,7 +188,7 @@ static bool is_needed(const struct question *q, struct plan *plan)
 }
 
 /*
- * Tell whether the network is up without this device. Only then do missing
+ * Return whether the network is up without this device. Only then do missing
  * routes prove that nobody needs the device.
  */
 static bool is_network_up(const struct question *q)
@@ -250,8 +250,9 @@ static bool is_recorded(const struct device *device, const struct rule *rule)
 }
 
 /*
- * Tell whether the device may be taken while nothing shows what the machine
- * needs: at boot, and when an administrator asks while the network is down.
+ * Return whether user space may have the device while nothing shows what the
+ * machine needs: at boot, and when an administrator asks while the network is
+ * down.
  */
 static bool is_safe_at_boot(const struct question *q, struct plan *plan)
 {
@@ -352,7 +353,7 @@ void plan_make(const struct config *config, const struct facts *facts, size_t in
 	} else if (time != PLAN_BOOT && !strcmp(device->driver, rule->driver)) {
 		plan->outcome = PLAN_BOUND;
 		/*
-		 * It is proof that the machine is on the network without the
+		 * This proves that the machine is on the network without the
 		 * device.
 		 */
 		if (time == PLAN_NOW && is_network_up(&q))

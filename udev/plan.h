@@ -24,14 +24,14 @@
 enum plan_time {
 	/*
 	 * An administrator asks. Interfaces, routes and mounts show what the
-	 * machine needs. While no other NIC has an address they do not, so a
-	 * NIC then needs a reason that would count at boot.
+	 * machine needs, except while no other NIC has an address. A NIC then
+	 * needs a reason that would count at boot.
 	 */
 	PLAN_NOW,
 	/*
 	 * udev has an event, at boot or when the host offers a device later.
-	 * The device has just appeared, so it proves nothing that it has no
-	 * route and no mount.
+	 * The device has just appeared, so the absence of routes and mounts
+	 * proves nothing.
 	 */
 	PLAN_EVENT,
 	/*
@@ -43,10 +43,10 @@ enum plan_time {
 
 enum plan_outcome {
 	/*
-	 * The device is a NIC without its interface, and rules compare
-	 * interfaces or MACs: the event of the interface decides. Or a rule
-	 * wants the device, and vmbus-bind --all leaves it alone (see
-	 * plan_leave()).
+	 * Either the device is a NIC that does not have its interface yet, and
+	 * rules compare interfaces or MACs, so the event of the interface will
+	 * decide. Or a rule wants the device, but vmbus-bind --all leaves it
+	 * alone (see plan_leave()).
 	 */
 	PLAN_WAITS,
 	PLAN_NO_RULE,	/* no section names the device; leave it alone */
@@ -77,8 +77,8 @@ struct device_plan {
 /*
  * plan_make() - decide about one device
  * @device: index into facts->devices
- * @taken: an array for facts->devices: the devices that user space has by then,
- *         which no longer count as remaining NICs; or NULL
+ * @taken: an array parallel to facts->devices, or NULL: the devices that user
+ *         space has by then, which no longer count as remaining NICs
  */
 void plan_make(const struct config *config, const struct facts *facts, size_t device,
 	       enum plan_time time, const bool *taken, struct plan *plan);
@@ -93,10 +93,10 @@ void plan_leave(struct plan *plan, const char *reason);
  * plan_all() - decide about every device, in the order of vmbus-bind --all
  * @plans: the result, one for each of facts->devices; the caller frees it
  *
- * The plans for now are those of vmbus-bind --all. Each counts the bindings
- * before it: of the last two NICs with an address, the first is bound and the
- * second refused. A device that --all leaves alone has the outcome PLAN_WAITS,
- * with facts->devices[].left_alone as the reason.
+ * The plans for now are those of vmbus-bind --all. Each plan takes the bindings
+ * before it into account: of the last two NICs with an address, the first is
+ * bound and the second is refused. A device that --all leaves alone has the
+ * outcome PLAN_WAITS, with facts->devices[].left_alone as the reason.
  *
  * Returns 0 or -ENOMEM.
  */
@@ -109,8 +109,8 @@ int plan_all(const struct config *config, const struct facts *facts, struct devi
 const char *plan_outcome_name(enum plan_outcome outcome);
 
 /*
- * Tell whether the guard protects the class of a device at boot: NICs and disk
- * controllers.
+ * Return whether the guard protects the class of a device at boot: NICs and
+ * disk controllers.
  */
 bool plan_is_guarded(const struct device *device);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Find out through which interfaces the routes, network file systems and
- * network disks of the machine go.
+ * Find out which interfaces the routes, network file systems and network disks
+ * of the machine use.
  */
 #include <arpa/inet.h>
 #include <dirent.h>
@@ -169,7 +169,7 @@ static int read_ipv6_routes(struct routes *routes)
 
 /*
  * Read the interfaces of PPPoE sessions. sysfs does not show that ppp0 is
- * stacked on its interface, and only this file does.
+ * stacked on its interface; only this file does.
  */
 static int read_pppoe(struct routes *routes)
 {
@@ -197,7 +197,7 @@ static int read_pppoe(struct routes *routes)
 
 /*
  * Parse an address from @text to @end, with or without [ ], port and scope.
- * *address stays unknown if there is none.
+ * *address stays unknown if the text contains none.
  */
 static void parse_address(const char *text, const char *end, struct address *address)
 {
@@ -240,8 +240,8 @@ add_peer(struct routes *routes, const struct address *address, const char *forma
 }
 
 /*
- * Tell whether the data of a file system is on another machine. ocfs2, gfs2 and
- * the like are on disks, which the guard sees as disks.
+ * Return whether the data of a file system is on another machine. ocfs2, gfs2
+ * and the like are on disks, which the guard checks as disks.
  */
 static bool is_network_type(const char *type)
 {
@@ -272,8 +272,8 @@ static bool is_network_type(const char *type)
 }
 
 /*
- * Find the address of a server in the option addr of NFS and CIFS. Other file
- * systems do not show it.
+ * Find the address of a server in the mount option addr of NFS and CIFS. Other
+ * file systems do not show it.
  */
 static void find_server(const char *options, struct address *address)
 {
@@ -445,7 +445,7 @@ static bool covers(const struct route *route, const struct address *address)
 }
 
 /*
- * Tell whether one of the routes that the kernel may choose for @address goes
+ * Return whether one of the routes that the kernel may choose for @address goes
  * through @stack.
  */
 static bool leads_through(const struct routes *routes, const struct address *address,
@@ -467,15 +467,15 @@ static bool leads_through(const struct routes *routes, const struct address *add
 		best = r;
 	}
 	/*
-	 * Without a route the way of the connection is not known, so assume the
-	 * stack.
+	 * Without a route the path of the connection is not known, so assume
+	 * that it goes through the stack.
 	 */
 	return best ? through : true;
 }
 
 /*
- * Explain a use of the interface that no route of the main table needs to show:
- * a bond, bridge or VLAN, a VRF, Open vSwitch, or PPPoE.
+ * Explain a use of the interface that routes of the main table may not show: a
+ * bond, bridge or VLAN, a VRF, Open vSwitch, or PPPoE.
  */
 static void find_use(const struct routes *routes, const struct stack *stack, char why[REASON_SIZE])
 {

@@ -21,9 +21,9 @@
 #define DRIVER "%s/sys/bus/vmbus/drivers/%s"
 
 /*
- * The driver makes the ring file of the primary channel some milliseconds after
- * it is bound, and that of a sub-channel when the host has answered. Wait 10
- * ms, up to this many times.
+ * The driver creates the ring file of the primary channel some milliseconds
+ * after it is bound, and that of a sub-channel when the host has answered. Wait
+ * 10 ms, up to this many times.
  */
 #define MAX_WAITS 200
 
@@ -204,8 +204,8 @@ int settings_apply(struct vmbus_device *dev, const struct rule *rule, unsigned i
 	if (vmbus_device_refresh(dev))
 		return -ENODEV;
 	/*
-	 * Without a UIO device another driver has the device, or it is being
-	 * removed.
+	 * If there is no UIO device, another driver has the device, or it is
+	 * being removed.
 	 */
 	if (!vmbus_device_driver(dev) || strcmp(vmbus_device_driver(dev), rule->driver) ||
 	    !vmbus_device_uio(dev))
@@ -223,7 +223,10 @@ int settings_apply(struct vmbus_device *dev, const struct rule *rule, unsigned i
 	ret = first(ret, find_accounts(dev, s, &access));
 	if (!relid && vmbus_device_path(dev))
 		ret = first(ret, set_access(dev, vmbus_device_path(dev), &access));
-	/* This comes after the size, because a new size makes the file anew. */
+	/*
+	 * Do this after setting the size, because a new size recreates the
+	 * file.
+	 */
 	return first(ret, set_rings(dev, &access, relid));
 }
 
@@ -308,7 +311,7 @@ void settings_end(struct buffers *buffers)
 	*buffers = (struct buffers){ .lock = -1 };
 }
 
-/* Tell whether a machine has only one device of the class. */
+/* Return whether a machine can have only one device of the class. */
 static bool is_single(const char *class)
 {
 	static const char *const names[] = {

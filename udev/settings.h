@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Apply the settings of a rule to a device: the sizes of rings and buffers, and
- * access.
+ * the owner, group and mode of its files.
  */
 #ifndef HVUIO_SETTINGS_H
 #define HVUIO_SETTINGS_H
@@ -13,8 +13,9 @@
  * @relid: a channel that has just appeared: wait for its ring file and set its
  *         access; 0: all channels, and wait for the primary channel's ring file
  *
- * Write only what differs. The driver makes ring files anew, so this runs when
- * the device is bound, when its UIO device appears, and when a channel appears.
+ * Write only the values that differ. The driver creates ring files anew, so
+ * this runs when the device is bound, when its UIO device appears, and when a
+ * channel appears.
  *
  * Returns 0 or the first -errno, with one message for each failure. -ENODEV
  * means that the host has rescinded the device.
@@ -32,9 +33,9 @@ struct buffers {
  * settings_begin() - set the buffer sizes for the device that is bound next
  *
  * The driver has one setting for all of its NICs. This function therefore locks
- * the driver, and settings_end() restores the setting and unlocks it. Without
- * sizes in the rule it does nothing. Returns 0 or -errno; call settings_end()
- * in every case.
+ * the driver, and settings_end() restores the setting and unlocks the driver.
+ * If the rule has no sizes, the function does nothing. Returns 0 or -errno;
+ * call settings_end() in every case.
  */
 int settings_begin(const struct rule *rule, struct buffers *buffers);
 void settings_end(struct buffers *buffers);
@@ -42,9 +43,9 @@ void settings_end(struct buffers *buffers);
 /*
  * settings_print() - print the properties for udev's IMPORT
  *
- * udev sets the mode of a device node itself, so it has to know it. This prints
- * HYPERV_UIO_CLASS, the link below by-class, and, if the rule sets them,
- * HYPERV_UIO_LINK, _OWNER, _GROUP and _MODE.
+ * udev sets the owner, group and mode of a device node itself, so it has to
+ * know them. This function prints HYPERV_UIO_CLASS, the link below by-class,
+ * and HYPERV_UIO_LINK, _OWNER, _GROUP and _MODE if the rule sets them.
  */
 void settings_print(const struct vmbus_device *dev, const struct rule *rule);
 

@@ -14,7 +14,8 @@
 #define MAX_WAITS 10
 
 /*
- * Wait up to @ms for changes, and read them all. Return whether there was one.
+ * Wait up to @ms milliseconds for changes, and read them all. Return whether
+ * there was one.
  */
 static bool drain(int fd, int ms)
 {

@@ -27,7 +27,7 @@ int settle_open(void);
  */
 void settle_wait(int fd);
 
-/* Tell whether anything has changed since settle_wait() returned. */
+/* Return whether anything has changed since settle_wait() returned. */
 bool settle_changed(int fd);
 
 #endif

@@ -147,7 +147,7 @@ int state_write(const char *instance, const struct record *record)
 	print(file, "driver", record->driver);
 	print(file, "checked", record->checked);
 	/*
-	 * After a crash the verdict may be lost, and is then made again. Half a
+	 * A crash may lose the verdict, which can be determined again. Half a
 	 * file would be a record that nobody wrote.
 	 */
 	if (fflush(file) || fchmod(fd, 0644) || fsync(fd))

@@ -42,9 +42,9 @@ struct record {
 /*
  * state_read() - read the record of a device
  *
- * Returns 0, also without a record, and then *record is empty. A line that
- * cannot be parsed invalidates the whole record: -EPROTO. Returns -errno for
- * other errors. After an error *record is empty.
+ * Returns 0 or -errno. If there is no record, it returns 0 and *record is
+ * empty. A line that cannot be parsed invalidates the whole record: -EPROTO.
+ * After an error *record is empty.
  */
 int state_read(const char *instance, struct record *record);
 
@@ -56,7 +56,7 @@ int state_write(const char *instance, const struct record *record);
 
 /*
  * Write the text for record.rule: the file of the rule, and how it names the
- * device. The line number is left out, because it may change.
+ * device. The text omits the line number, because it may change.
  */
 void state_rule_text(const struct rule *rule, char text[RULE_SIZE]);
 

@@ -24,17 +24,17 @@ static const char usage[] =
 	"       vmbus-bind [-n] --release [CLASS|GUID] release the configured devices\n"
 	"       vmbus-bind --record [INSTANCE]         check for the next boot, and change no device\n"
 	"       vmbus-bind --settings INSTANCE[/RELID] apply sizes, owner, group and mode\n"
-	"       vmbus-bind --check                     only read the configuration\n"
+	"       vmbus-bind --check                     only read and check the configuration\n"
 	"  -n, --dry-run   print what would happen now and at the next boot\n"
 	"  -f, --force     also bind a device that the machine needs (default route, mounted disk)\n"
 	"      --udev      for udev rules: messages go to the system log, a device that the host\n"
-	"                  has rescinded is no error, and the guard decides as at boot\n"
+	"                  has rescinded is not an error, and the guard decides as at boot\n"
 	"      --settle    with --all: wait until the rules have not changed for a second, and start over\n"
-	"                  when they change meanwhile\n"
+	"                  if they change in the meantime\n"
 	"      --new-interface  with --udev: an interface of the device has appeared\n"
 	"      --properties INSTANCE  print properties for udev's IMPORT\n"
 	"      --version, --help\n"
-	"Exit status: 0 done, or nothing to do; 1 a device is not where it belongs; 2 wrong arguments\n"
+	"Exit status: 0 done, or nothing to do; 1 a device is not as configured; 2 wrong arguments\n"
 	"or a faulty file. See vmbus-bind(8), hyperv-uio.conf(5).\n";
 
 enum mode { BIND_ONE, BIND_ALL, RELEASE, RECORD, SETTINGS, PROPERTIES, CHECK };
@@ -50,7 +50,7 @@ struct run {
 	struct bind_options options;
 };
 
-/* Find the device with this instance GUID. The GUID of a class finds none. */
+/* Find the device with this instance GUID. A class GUID finds no device. */
 static int find(const char *id, struct vmbus_device **dev)
 {
 	int ret = vmbus_device_find(id, dev);
@@ -62,7 +62,10 @@ static int find(const char *id, struct vmbus_device **dev)
 	return ret == -ENOTUNIQ ? -ENODEV : ret;
 }
 
-/* Return what sections compare, from sysfs and the record of the device. */
+/*
+ * Return the properties that sections compare, from sysfs and the record of the
+ * device.
+ */
 static struct identity identify(const struct run *run, const struct vmbus_device *dev,
 				struct record *record)
 {
@@ -100,8 +103,8 @@ static int set(const struct run *run, struct vmbus_device *dev)
 }
 
 /*
- * Tell whether the device needs a closer look. No section names most devices of
- * a machine.
+ * Return whether the device needs a closer look. No section names most devices
+ * of a machine.
  */
 static bool is_of_interest(const struct run *run, const struct vmbus_device *dev)
 {
@@ -113,9 +116,10 @@ static bool is_of_interest(const struct run *run, const struct vmbus_device *dev
 }
 
 /*
- * Tell why this run looks at devices. Since 4.13 the kernel adds the property
- * SYNTH_UUID to an event that a program has requested, such as udevadm trigger.
- * The coldplug at boot requests events, too, but finds no files of defer.h.
+ * Return the reason why this run looks at devices. Since 4.13 the kernel adds
+ * the property SYNTH_UUID to an event that a program has requested, such as
+ * udevadm trigger. The coldplug at boot also requests events, but finds no
+ * files of defer.h.
  */
 static enum occasion occasion_of(const struct run *run)
 {
@@ -124,7 +128,10 @@ static enum occasion occasion_of(const struct run *run)
 	return run->event ? OCCASION_OFFER : OCCASION_NAMED;
 }
 
-/* Tell an administrator why a device that a rule wants is not bound. */
+/*
+ * Report to an administrator why a device is not bound although a rule wants
+ * it.
+ */
 static void report_left_alone(const struct run *run, const struct vmbus_device *dev,
 			      const char *why)
 {
@@ -157,9 +164,9 @@ static int bind_or_leave(const struct run *run, struct vmbus_device *dev)
 }
 
 /*
- * Tell whether a rule wants the device, or may want it: a rule of a faulty
- * file, or one for a MAC or an interface while those of the device are not
- * known.
+ * Return whether a rule wants the device or may want it. A rule may want it if
+ * it is in a faulty file, or if it names a MAC or an interface while those of
+ * the device are not known.
  */
 static bool is_wanted(const struct run *run, const struct vmbus_device *dev)
 {
@@ -301,7 +308,7 @@ static int preview(struct run *run)
 			    : plan->now.outcome == PLAN_NO_RULE &&
 				      plan->boot.outcome == PLAN_NO_RULE)
 			continue;
-		/* A device that is named is decided about alone. */
+		/* Decide about a named device without regard to the others. */
 		if (is_named)
 			plan_make(&run->config, &facts, i, PLAN_NOW, NULL, &plan->now);
 		if (!run->options.force)
@@ -354,7 +361,7 @@ static void report_findings(const struct config *config, bool with_hints)
 	}
 }
 
-/* Parse INSTANCE, or CLASS or INSTANCE/RELID if the mode takes them. */
+/* Parse INSTANCE, or CLASS or INSTANCE/RELID if the mode accepts them. */
 static bool parse_id(struct run *run, char *text, char guid[VMBUS_GUID_SIZE])
 {
 	struct device_name name;
@@ -373,7 +380,7 @@ static bool parse_id(struct run *run, char *text, char guid[VMBUS_GUID_SIZE])
 	return true;
 }
 
-/* Tell whether the arguments go together. */
+/* Return whether the arguments can be combined. */
 static bool is_sensible(const struct run *run, int modes, bool has_id)
 {
 	const bool binds = run->mode == BIND_ONE || run->mode == BIND_ALL;
@@ -444,7 +451,8 @@ static int carry_out_settled(struct run *run)
 
 /*
  * Read the options into @run, and count those that select a mode in *@modes.
- * Return -1, or the exit status if the program has nothing more to do.
+ * Return -1 to continue, or the exit status if the program has nothing more to
+ * do.
  */
 static int parse_options(int argc, char **argv, struct run *run, int *modes)
 {

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
-# Completion of vmbusctl for bash. vmbusctl itself knows what may follow.
+# Completion of vmbusctl for bash. vmbusctl itself lists the words that may
+# follow.
 
 _vmbusctl() {
 	local -a words candidates
