@@ -69,7 +69,7 @@ static void files_restore(const struct files *files)
 		return;
 	entry = fopen(files->entry, "we");
 	if (!entry || fputs(files->entry_text, entry) < 0 || fclose(entry))
-		complain("%s cannot be put back: %s", files->entry, strerror(errno));
+		complain("%s cannot be restored: %s", files->entry, strerror(errno));
 }
 
 /* Print which file holds the rule now. */
@@ -139,7 +139,7 @@ static int judge(const struct plan *plan, const struct vdevice *device, enum cha
 		complain("%s (%s): not bound to %s: %s; --force overrules this", device->instance,
 			 device_class(device), plan->rule.driver, plan->reason);
 		if (when != CHANGE_NOW)
-			complain("--force writes force=yes, which holds at each boot; "
+			complain("--force writes force=yes, which applies at each boot; "
 				 "'vmbusctl bind --now --force' binds it once");
 		return EXIT_REFUSED;
 	case PLAN_FAULTY:
@@ -147,7 +147,7 @@ static int judge(const struct plan *plan, const struct vdevice *device, enum cha
 			 plan->reason);
 		return EXIT_USAGE;
 	default:
-		complain("%s:%u wins over this: %s", plan->at.file ? plan->at.file : "?",
+		complain("%s:%u takes precedence over this: %s", plan->at.file ? plan->at.file : "?",
 			 plan->at.line, plan->reason);
 		return EXIT_FAILED;
 	}
@@ -238,7 +238,7 @@ static int bind_persistently(const struct vdevice *device, const char *driver, b
 	rules = rules_read();
 	status = make_plan(rules, device, &plan) ? judge(&plan, device, when) : EXIT_FAILED;
 	if (!status && strcmp(plan.rule.driver, driver)) {
-		complain("%s:%u wins over %s, and names the driver %s",
+		complain("%s:%u takes precedence over %s, and names the driver %s",
 			 plan.at.file ? plan.at.file : "?", plan.at.line, files.rule_file.path,
 			 plan.rule.driver);
 		status = EXIT_FAILED;

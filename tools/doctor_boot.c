@@ -131,8 +131,8 @@ static void check_signature(struct diagnosis *diagnosis, const char *module)
 		doctor_complain(
 			diagnosis, SEVERITY_WARNING, "secure-boot",
 			distribution_install("openssl mokutil"),
-			"no key of this machine signs modules, so it cannot be told whether the "
-			"kernel will load %s",
+			"this machine has no key for signing modules, so it is not known whether "
+			"the kernel will load %s",
 			module);
 	} else if (!is_enrolled(cert)) {
 		doctor_complain(

@@ -118,7 +118,7 @@ static void check_other_daemons(struct diagnosis *diagnosis)
 		if (pid)
 			doctor_complain(
 				diagnosis, SEVERITY_PROBLEM, "daemon", end_process(pid),
-				"the kernel tree's daemon %s runs (process %s), beside which "
+				"the kernel tree's daemon %s is running (process %s), so "
 				DAEMON " cannot use the device",
 				others[i], pid);
 		free(pid);

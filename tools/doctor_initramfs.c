@@ -93,8 +93,8 @@ void doctor_initramfs(struct diagnosis *diagnosis)
 		if (newer)
 			doctor_complain(diagnosis, SEVERITY_WARNING, "initramfs",
 					distribution_update_initramfs(diagnosis->release),
-					"%s is older than %s, so it does not know the present "
-					"rules", image, newer);
+					"%s is older than %s, so it does not contain the "
+					"present rules", image, newer);
 		else
 			doctor_report(diagnosis, SEVERITY_OK, "initramfs",
 				      "%s has vmbus-bind with the present rules", image);

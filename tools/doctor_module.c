@@ -283,7 +283,7 @@ static void check_installed(struct diagnosis *diagnosis, const char *ours)
 		doctor_complain(diagnosis,
 				any_rule(diagnosis) ? SEVERITY_PROBLEM : SEVERITY_WARNING, "module",
 				need_printf("sed -i '/^install " MODULE " /d' %s", forbidden),
-				"%s forbids to load " MODULE, forbidden);
+				"%s forbids loading " MODULE, forbidden);
 	} else if (ours) {
 		if (any_rule(diagnosis))
 			doctor_complain(diagnosis, SEVERITY_PROBLEM, "module",

@@ -148,7 +148,7 @@ static int set_in_rule(const struct vdevice *device, const struct device_plan *p
 	after = rules_plan(rules, device);
 	if (!after || after->now.rule.settings.ring_size != size) {
 		complain(
-			"another file sets the ring size of %s, and wins over %s; 'vmbusctl rules "
+			"another file sets the ring size of %s, and takes precedence over %s; 'vmbusctl rules "
 			"%s' shows which",
 			device->instance, file.path, device->instance);
 		rule_file_restore(&file);

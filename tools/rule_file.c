@@ -266,5 +266,5 @@ void rule_file_restore(const struct rule_file *file)
 	else if (unlink(file->path) && errno != ENOENT)
 		err = -errno;
 	if (err)
-		complain("%s cannot be put back: %s", file->path, strerror(-err));
+		complain("%s cannot be restored: %s", file->path, strerror(-err));
 }

@@ -361,7 +361,7 @@ static void restore(struct vmbus_device *dev, const struct undo *undo)
 	if (undo->has_override)
 		ret = write_override(dev, undo->override);
 	if (ret && !is_gone(dev))
-		msg(LOG_ERR, "%s: driver_override cannot be set back: %s", described(dev),
+		msg(LOG_ERR, "%s: driver_override cannot be restored: %s", described(dev),
 		    reason(ret));
 	if (!vmbus_device_refresh(dev) && !vmbus_device_driver(dev)) {
 		ret = 0;
@@ -370,7 +370,7 @@ static void restore(struct vmbus_device *dev, const struct undo *undo)
 		else
 			probe_loaded(dev);
 		if (ret && !is_gone(dev))
-			msg(LOG_ERR, "%s: %s does not bind it again: %s", described(dev),
+			msg(LOG_ERR, "%s: %s could not bind it again: %s", described(dev),
 			    undo->driver, reason(ret));
 		vmbus_device_refresh(dev);
 	}
@@ -552,7 +552,7 @@ static int remember(struct facts *facts, int index, const struct plan *plan,
 	 */
 	if (ret && options->time == PLAN_NOW)
 		msg(LOG_WARNING,
-		    "%s/%s cannot be written, so the next boot does not know of this check: %s",
+		    "%s/%s cannot be written, so this check will not count at the next boot: %s",
 		    STATE_FOLDER, device->instance, strerror(-ret));
 	return ret;
 }
@@ -670,8 +670,8 @@ static int bind_locked(const struct section *extra, struct vmbus_device *dev,
 	}
 	ret = facts_read(&facts);
 	if (ret) {
-		msg(LOG_ERR, "%s: not bound: the machine cannot be looked at: %s", described(dev),
-		    reason(ret));
+		msg(LOG_ERR, "%s: not bound: the state of the machine cannot be read: %s",
+		    described(dev), reason(ret));
 		goto err_facts;
 	}
 	index = facts_device(&facts, vmbus_device_instance(dev));

@@ -297,7 +297,7 @@ static void parse_exclude(struct reader *reader, char *value)
 			*next++ = '\0';
 		text = conf_trim(value);
 		if (config_parse_name(text, &name)) {
-			fault(reader, "exclude is a list of what a section may be, not '%s'", text);
+			fault(reader, "exclude is a list of section names, not '%s'", text);
 			return;
 		}
 		excludes = reallocarray(section->excludes, section->exclude_count + 1,
@@ -319,7 +319,7 @@ static void on_key(struct reader *reader, const char *key, char *value)
 		if (!reader->skips_keys)
 			fault(reader, "a key outside of any section: '%s'", key);
 		if (!strcmp(key, "enable") && strcmp(value, "yes")) {
-			fault(reader, "it is not known which device %s=%s is about, so no device is bound",
+			fault(reader, "it is not known which device %s=%s applies to, so no device is bound",
 			      key, value);
 			reader->config->forbidden_at = reader->at;
 		}

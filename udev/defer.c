@@ -33,11 +33,11 @@ const char *defer_reason(const char *instance, enum occasion occasion)
 	if (occasion == OCCASION_NAMED)
 		return NULL;
 	if (defer_is_set(instance, DEFER_BINDING))
-		return "it waits for the next boot, as --boot has asked";
+		return "it waits for the next boot, as requested with --boot";
 	if (occasion == OCCASION_OFFER)
 		return NULL;
 	if (defer_is_set(instance, DEFER_SIZE))
-		return "its ring size waits for the next boot, as --boot has asked";
+		return "its ring size waits for the next boot, as requested with --boot";
 	if (defer_is_set(instance, DEFER_RELEASED))
 		return "an administrator has released it, so it is left alone until somebody names "
 		       "it, the host offers it again, or the next boot";

@@ -86,7 +86,7 @@ static int load_entry(struct config *config, const char *entry)
 	else if (vmbus_guid_parse(strrchr(path, '/') + 1 + strlen(PREFIX), instance))
 		fault = "the name of this entry of driverctl is not vmbus- and a GUID";
 	else if (!strcmp(driver, "none"))
-		fault = "this entry of driverctl wants no driver, which vmbus-bind does not do";
+		fault = "this entry of driverctl asks for no driver, which vmbus-bind does not support";
 	else if (!config_is_driver(driver))
 		fault = "this entry of driverctl does not name a driver";
 	if (fault)

@@ -266,7 +266,7 @@ static bool is_safe_at_boot(const struct question *q, struct plan *plan)
 	}
 	if (is_storage(device)) {
 		explain(plan,
-			"at boot nothing tells whether the machine needs a disk behind it; force=yes takes it");
+			"at boot nothing shows whether the machine needs a disk behind it; force=yes binds it anyway");
 		return false;
 	}
 	if (device->record_error) {
@@ -292,14 +292,14 @@ static bool is_safe_at_boot(const struct question *q, struct plan *plan)
 	if (find_other(q, plan))
 		return true;
 	explain(plan,
-		"%s nothing tells whether the machine needs it: no other NIC is known to come up, "
+		"%s nothing shows whether the machine needs it: no other NIC is known to come up, "
 		"and %s%s",
 		q->time == PLAN_NOW ? "while the network is down" : "at boot",
 		record->verdict == VERDICT_SAFE ? "it was checked for another rule"
 						: "nobody has checked it",
 		q->time == PLAN_NOW ? "" :
 		record->verdict == VERDICT_SAFE ? "; vmbus-bind checks it again" :
-						  "; vmbus-bind checks it, or force=yes takes it");
+						  "; vmbus-bind checks it, or force=yes binds it anyway");
 	return false;
 }
 

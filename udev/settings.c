@@ -298,7 +298,7 @@ static void restore_choice(const char *driver, const char *name, const char *for
 		return;
 	ret = kernel_write(former, DRIVER "/%s", vmbus_sysroot(), driver, name);
 	if (ret)
-		msg(LOG_ERR, "%s of %s cannot be set back to %s: %s", name, driver, former,
+		msg(LOG_ERR, "%s of %s cannot be restored to %s: %s", name, driver, former,
 		    strerror(-ret));
 }
 

@@ -232,7 +232,7 @@ static int run_all(const struct run *run)
 	if (ret == -ENODEV)
 		return 0;
 	if (ret < 0)
-		msg(LOG_ERR, "%s%s", list ? "a device is passed over: " : "", vmbus_error());
+		msg(LOG_ERR, "%s%s", list ? "a device is skipped: " : "", vmbus_error());
 	else
 		ret = 0;
 	for (struct vmbus_device **dev = list; dev && *dev; dev++) {
@@ -259,7 +259,7 @@ static void print_plan(const struct device *device, const char *when, const stru
 		printf("left alone");
 		break;
 	case PLAN_REFUSED:
-		printf("refused to %s", plan->rule.driver);
+		printf("not bound to %s", plan->rule.driver);
 		break;
 	case PLAN_BOUND:
 		printf("stays with %s", plan->rule.driver);
@@ -292,13 +292,13 @@ static int preview(struct run *run)
 	if (ret == -ENODEV && run->mode == BIND_ALL)
 		return 0;
 	if (ret || plan_all(&run->config, &facts, &plans)) {
-		msg(LOG_ERR, "the machine cannot be looked at: %s",
+		msg(LOG_ERR, "the state of the machine cannot be read: %s",
 		    ret ? strerror(-ret) : strerror(ENOMEM));
 		facts_free(&facts);
 		return ret ? ret : -ENOMEM;
 	}
 	if (facts.device_error)
-		msg(LOG_ERR, "a device is passed over: %s", strerror(-facts.device_error));
+		msg(LOG_ERR, "a device is skipped: %s", strerror(-facts.device_error));
 	for (size_t i = 0; i < facts.device_count; i++) {
 		struct device_plan *plan = &plans[i];
 		bool is_named = run->id && !strcmp(run->id, facts.devices[i].instance);

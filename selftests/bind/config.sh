@@ -266,7 +266,7 @@ test_prohibition_without_a_readable_section() {
 		device $third $get
 		vmbus_bind --all
 		is "status with $header" $status 2
-		says "$root/$admin/faulty.conf:2: it is not known which device enable=no is about, so no device is bound"
+		says "$root/$admin/faulty.conf:2: it is not known which device enable=no applies to, so no device is bound"
 		for d in $dev $dev2; do
 			is "driver of $d with $header" "$(driver_of $d)" none
 			says "left alone: a faulty file names it, or may, so it is left alone ($root/$admin/faulty.conf:2)"

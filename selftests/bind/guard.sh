@@ -48,7 +48,7 @@ refused() { # DEVICE WHY
 	log_is_empty
 	vmbus_bind -n "$1"
 	is "status of the preview" $status 1
-	says "now: refused to uio_hv_generic: $2"
+	says "now: not bound to uio_hv_generic: $2"
 }
 
 taken() {
@@ -109,7 +109,7 @@ counts() {
 
 does_not_count() {
 	vmbus_bind -n $dev2
-	says "at the next boot: refused to uio_hv_generic: at boot nothing tells whether the machine needs it"
+	says "at the next boot: not bound to uio_hv_generic: at boot nothing shows whether the machine needs it"
 }
 
 test_nic_with_the_default_route_stays() {
@@ -185,7 +185,7 @@ test_of_two_nics_with_an_address_one_is_taken() {
 	is "status of the preview" $status 1
 	# By instance: dev2 comes first.
 	says "$dev2 (nic): now: bound to uio_hv_generic"
-	says "$dev (nic): now: refused to uio_hv_generic: interface eth0 is the last one with an address"
+	says "$dev (nic): now: not bound to uio_hv_generic: interface eth0 is the last one with an address"
 	: >"$root/kernel/log"
 	vmbus_bind --all
 	is status $status 1
@@ -292,12 +292,12 @@ test_nic_is_not_taken_while_the_network_is_down() {
 	for form in --all "$dev"; do
 		vmbus_bind $form
 		is "status of $form" $status 1
-		says "while the network is down nothing tells whether the machine needs it"
+		says "while the network is down nothing shows whether the machine needs it"
 	done
 	is driver "$(driver_of $dev)" hv_netvsc
 	is driver "$(driver_of $dev2)" hv_netvsc
 	vmbus_bind -n $dev
-	says "now: refused to uio_hv_generic: while the network is down"
+	says "now: not bound to uio_hv_generic: while the network is down"
 }
 
 test_checked_nic_is_taken_while_the_network_is_down() {
@@ -492,7 +492,7 @@ test_disk_that_somebody_has_claimed_stays() {
 	vmbus_bind --all
 	is "status of --all" $status 1
 	vmbus_bind -n --all
-	says "now: refused to uio_hv_generic: disk sda1 is claimed"
+	says "now: not bound to uio_hv_generic: disk sda1 is claimed"
 	taken --force $dev
 }
 
@@ -535,7 +535,7 @@ test_no_disk_controller_is_taken_at_boot_without_force() {
 		device $dev $class
 		for name in $class $dev; do
 			conf $admin/disk.conf "[$name]"
-			next_boot $dev refused "at boot nothing tells whether the machine needs a disk behind it"
+			next_boot $dev refused "at boot nothing shows whether the machine needs a disk behind it"
 		done
 	done
 }
@@ -562,8 +562,8 @@ test_boot_does_not_take_the_nic_with_the_default_route() {
 		: >"$root/proc/net/route"
 		want "$name"
 		vmbus_bind -n $dev
-		says "now: refused to uio_hv_generic: interface eth0 has the default route"
-		says "at the next boot: refused to uio_hv_generic"
+		says "now: not bound to uio_hv_generic: interface eth0 has the default route"
+		says "at the next boot: not bound to uio_hv_generic"
 		boot
 		record $dev mac=00:15:5d:00:00:01 interface=eth0
 		vmbus_bind --udev $dev
@@ -655,7 +655,7 @@ test_verdict_is_for_one_driver() {
 	vmbus_bind --record
 	conf $admin/nic.conf "[$dev2]" driver=other
 	vmbus_bind -n $dev2
-	says "at the next boot: refused to other"
+	says "at the next boot: not bound to other"
 }
 
 test_verdict_is_for_one_mac() {
@@ -732,7 +732,7 @@ test_state_that_cannot_be_written_is_a_warning() {
 	: >"$root/$state"
 	vmbus_bind $dev2
 	is status $status 0
-	says "cannot be written, so the next boot does not know of this check"
+	says "cannot be written, so this check will not count at the next boot"
 	is driver "$(driver_of $dev2)" uio_hv_generic
 }
 
@@ -785,7 +785,7 @@ test_two_rules_do_not_count_on_each_other() {
 	networkd '[Match]' "Name=eth*" '[Network]' DHCP=yes
 	for d in $dev $dev2; do
 		vmbus_bind -n $d
-		says "at the next boot: refused to uio_hv_generic"
+		says "at the next boot: not bound to uio_hv_generic"
 	done
 	conf $admin/nic.conf "[$dev2]"
 	counts /etc/systemd/network/10-a.network
@@ -897,7 +897,7 @@ test_ifupdown_that_includes_itself() {
 		echo "source /etc/network/interfaces" >>"$root/etc/network/interfaces"
 	done
 	out=$(timeout 10 "$dir/vmbus-bind-model" -n $dev2) || [ $? = 1 ] || fail "it takes longer than ten seconds"
-	says "at the next boot: refused to uio_hv_generic: at boot nothing tells whether the machine needs it"
+	says "at the next boot: not bound to uio_hv_generic: at boot nothing shows whether the machine needs it"
 }
 
 test_ifupdown_in_doubt() {

@@ -311,7 +311,7 @@ test_device_without_a_class_does_not_stop_the_others() {
 	device $dev $fcopy hv_util
 	vmbus_bind --all
 	is status $status 1
-	says "a device is passed over: $bus/devices/$dev2: no GUID in device_id or class_id"
+	says "a device is skipped: $bus/devices/$dev2: no GUID in device_id or class_id"
 	is driver "$(driver_of $dev)" uio_hv_generic
 	vmbus_bind --release
 	is "status of --release" $status 1
@@ -420,7 +420,7 @@ test_driver_that_does_not_take_the_device_back() {
 	echo 5 >"$root/kernel/probe/hv_util"
 	vmbus_bind $dev
 	is status $status 1
-	says "hv_util does not bind it again: Input/output error"
+	says "hv_util could not bind it again: Input/output error"
 	says "it is without a driver"
 }
 

@@ -111,7 +111,7 @@ test_bind_for_the_next_boot_waits() {
 		is "driver after vmbus-bind $form" "$(driver_of $nic1)" hv_netvsc
 	done
 	does 0 rules $nic1
-	says "    now        waits: it waits for the next boot, as --boot has asked"
+	says "    now        waits: it waits for the next boot, as requested with --boot"
 	does 0 show $nic1
 	says "it waits for the next boot"
 	# At boot /run is empty.
@@ -173,7 +173,7 @@ test_bind_of_what_the_machine_needs() {
 		case $when,$err in
 		--now,*force=yes*) fail "with --now nothing is written: $err" ;;
 		--now,*) ;;
-		*) complains "vmbusctl: --force writes force=yes, which holds at each boot; 'vmbusctl bind --now --force' binds it once" ;;
+		*) complains "vmbusctl: --force writes force=yes, which applies at each boot; 'vmbusctl bind --now --force' binds it once" ;;
 		esac
 		is driver "$(driver_of $nic0)" hv_netvsc
 		no_file $admin/60-$nic0.conf
@@ -267,7 +267,7 @@ test_another_file_that_wins() {
 	guest
 	conf $admin/99-last.conf "[$nic1]" driver=other
 	does 1 bind eth1 uio_hv_generic
-	complains "99-last.conf:1 wins over $root/$file1, and names the driver other"
+	complains "99-last.conf:1 takes precedence over $root/$file1, and names the driver other"
 	no_file $file1
 	is driver "$(driver_of $nic1)" hv_netvsc
 	conf $admin/99-last.conf "[$nic1]" enable=no

@@ -211,7 +211,7 @@ test_module_is_forbidden() {
 	put $ours ''
 	put etc/modprobe.d/mine.conf "install uio_hv_generic /bin/false"
 	sick
-	finding problem module "/etc/modprobe.d/mine.conf forbids to load uio_hv_generic" "sed -i '/^install uio_hv_generic /d' /etc/modprobe.d/mine.conf"
+	finding problem module "/etc/modprobe.d/mine.conf forbids loading uio_hv_generic" "sed -i '/^install uio_hv_generic /d' /etc/modprobe.d/mine.conf"
 	rm $root/$vendor/10-fcopy.conf
 	sick
 	finding warning module "/etc/modprobe.d/mine.conf forbids" "sed -i '/^install uio_hv_generic /d' /etc/modprobe.d/mine.conf"
@@ -388,7 +388,7 @@ test_signed_module_without_a_key() {
 	secured
 	put $ours 'module~Module signature appended~'
 	sick
-	finding warning secure-boot "no key of this machine signs modules, so it cannot be told whether the kernel will load /$ours" "apt install openssl mokutil"
+	finding warning secure-boot "this machine has no key for signing modules, so it is not known whether the kernel will load /$ours" "apt install openssl mokutil"
 }
 
 test_unsigned_module_while_the_own_one_is_loaded() {
@@ -606,7 +606,7 @@ test_another_daemon_runs() {
 	put proc/322/comm hv_fcopy_daemon
 	put proc/322/cgroup 0::/system.slice/hv-fcopy-daemon.service
 	sick
-	finding problem daemon "the kernel tree's daemon hv_fcopy_daemon runs (process 322), beside which hv-fcopyd cannot use the device" "systemctl disable --now hv-fcopy-daemon.service"
+	finding problem daemon "the kernel tree's daemon hv_fcopy_daemon is running (process 322), so hv-fcopyd cannot use the device" "systemctl disable --now hv-fcopy-daemon.service"
 	for cgroup in '0::/system.slice/_hv-fcopy-daemon.service' '0::/system.slice/hv-fcopy-daemon.service/worker' \
 		'12:pids:/x/other.service:1:name=systemd:/system.slice/hv-fcopy-daemon.service'; do
 		echo "$cgroup" | sed 's/service:1/service\n1/' >$root/proc/322/cgroup
@@ -668,7 +668,7 @@ test_initramfs_that_is_old() {
 		touch "$root$newer"
 		[ $newer = /$admin ] || touch -d '1 hour ago' "$root/$admin"
 		sick
-		finding warning initramfs "/boot/initrd.img-$release is older than $newer, so it does not know the present rules" "dracut --force --kver $release"
+		finding warning initramfs "/boot/initrd.img-$release is older than $newer, so it does not contain the present rules" "dracut --force --kver $release"
 		[ $newer = /$admin ] || [ $newer = /$vendor/10-fcopy.conf ] || rm "$root$newer"
 	done
 	put usr/sbin/update-initramfs ''
@@ -680,7 +680,7 @@ test_device_that_waits_for_the_next_boot() {
 	guest
 	vmbusctl bind --boot kvp
 	vmbusctl doctor
-	finding note devices "$kvp0 (kvp) is left alone: it waits for the next boot, as --boot has asked"
+	finding note devices "$kvp0 (kvp) is left alone: it waits for the next boot, as requested with --boot"
 	lacks "problem  devices"
 }
 
@@ -726,7 +726,7 @@ test_entry_for_a_device_that_is_not_there() {
 test_entry_that_is_not_understood() {
 	guest
 	for bad in "vmbus-copy:uio_hv_generic:the name of this entry of driverctl is not vmbus- and a GUID" \
-		"vmbus-$nic1:none:this entry of driverctl wants no driver, which vmbus-bind does not do" \
+		"vmbus-$nic1:none:this entry of driverctl asks for no driver, which vmbus-bind does not support" \
 		"vmbus-$nic1:../x:this entry of driverctl does not name a driver" \
 		"vmbus-$nic1::this entry of driverctl does not name a driver"; do
 		name=${bad%%:*}
