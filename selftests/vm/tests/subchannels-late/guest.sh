@@ -99,7 +99,8 @@ walk_is_held() {
 	holder=hold2
 	wait_held
 }
-# walk_ends WHAT: let the rescind continue, or hold it, when the walk ends
+# walk_ends WHAT: check that the close waits for the held worker ("waits"), or
+# that it ends although the worker is still held ("for ever")
 walk_ends() {
 	walk_is_held || return
 	if [ "$1" = waits ]; then
