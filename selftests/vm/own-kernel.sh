@@ -62,7 +62,7 @@ find_tree() {
 	[ ! -e "$own_dir/include/generated/autoconf.h" ] || own_kdir=$own_dir
 }
 
-# releases: print the releases of all kernels of which own_dir has a part
+# releases: print the release of each kernel that has a part in own_dir
 releases() {
 	local path
 	cd "$own_dir" || return
