@@ -319,7 +319,7 @@ static void *send_and_wait(void *arg)
 
 	for (uint32_t sent = 0; sent < s->messages && !stop;) {
 		uint64_t id = s->id << 32 | sent;
-		/* Each has its own size: room for one may be none for another. */
+		/* Each size needs another amount of room. */
 		size_t len = 100 + s->id * 500;
 
 		memset(out, sent, sizeof(out));
