@@ -64,7 +64,7 @@ soak: $(lib_a)
 	done
 
 # Run the fuzzers of the daemon for FUZZ_SECONDS each, under ASan and UBSan.
-# make check runs the first one for a minute.
+# make check-fuzz runs only the first one.
 fuzz_seconds = $(or $(FUZZ_SECONDS),600)
 fuzz_dir    := $(abspath $(O))/fcopy-fuzz
 fuzz_cflags := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all

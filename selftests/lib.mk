@@ -5,15 +5,15 @@
 #
 # TEST_PROGS               scripts that are tests
 # TEST_GEN_PROGS           compiled tests, each from the .c file of its name
-# TEST_CUSTOM_PROGS        tests that the collection's own rules make, with
-#                          $(OUTPUT)/
+# TEST_CUSTOM_PROGS        tests that the collection's own rules make, named
+#                          with $(OUTPUT)/
 # TEST_PROGS_EXTENDED      scripts that tests use: installed, not run
 # TEST_GEN_PROGS_EXTENDED  compiled programs that tests use
 # TEST_FILES               other files that tests use
 # TEST_GEN_FILES           the same, made by the collection's own rules
-# LOCAL_HDRS               headers that all of its programs are made again for
-# EXTRA_CLEAN              what 'clean' removes besides
-# CFLAGS, LDLIBS           for the compiled ones
+# LOCAL_HDRS               headers whose change rebuilds all of its programs
+# EXTRA_CLEAN              further files that 'clean' removes
+# CFLAGS, LDLIBS           for compiled programs
 #
 # Targets: all, run_tests, install (INSTALL_PATH), emit_tests, clean.
 

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# Run installed tests. The options and the lines of output are those of the
+# Run installed tests. The options and the output lines are those of the
 # kernel's run_kselftest.sh.
 
 BASE_DIR=$(dirname "$(readlink -f "$0")")
@@ -111,8 +111,8 @@ if [ -n "$summary" ] && [ -n "$per_test_logging" ]; then
 	exit 1
 fi
 
-# outside DIRECTORY: true if it is not in the installation, which this script
-# only reads
+# outside DIRECTORY: true if the directory is outside the installation, which
+# this script only reads
 outside() {
 	case $1/ in
 	"$BASE_DIR"/*) return 1 ;;
@@ -142,7 +142,6 @@ fi
 
 . "$BASE_DIR/kselftest/runner.sh"
 
-# Keep the order of the list.
 selected() {
 	while IFS= read -r entry; do
 		chosen=
@@ -166,8 +165,8 @@ run_all() {
 	for COLLECTION in $(echo "$entries" | cut -d: -f1 | uniq); do
 		[ -n "$dryrun" ] || [ ! -w /dev/kmsg ] ||
 			echo "kselftest: Running tests in $COLLECTION" >/dev/kmsg 2>/dev/null
-		# Without the directory of the collection each of its tests
-		# fails, because its file is missing.
+		# If the directory of the collection is missing, each of its
+		# tests fails, because its file is missing.
 		cd "$BASE_DIR/$COLLECTION" || cd "$BASE_DIR" || exit 1
 		# shellcheck disable=SC2046 # names without blanks
 		run_many $(echo "$entries" | sed -n "s/^$COLLECTION://p")

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 # shellcheck disable=SC2034
-# check and demo source this file: numbered steps with times, and a log for each
-# step. A failed step and its log come last.
+# check and demo source this file, which prints numbered steps with their times.
 
 step_number=0
 step_started=$SECONDS

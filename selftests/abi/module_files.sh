@@ -1,9 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 # Check the files of uio_hv_generic in sysfs and debugfs against doc/ABI: each
-# exists, has the mode of the description, and its value has the form. The test
-# only reads. VMBUS_CLASS is the class of the device (its GUID; the file copy
-# device by default). VMBUS_SYSROOT is a directory that stands in for /.
+# file must exist, with the mode and a value of the form that doc/ABI describes.
+# The test only reads. VMBUS_CLASS is the class of the device (its GUID; the
+# file copy device by default). VMBUS_SYSROOT is a directory that stands in for
+# /.
 dir=$(dirname "$(readlink -f "$0")")
 # shellcheck source=../kselftest/ktap_helpers.sh
 . "$dir/ktap_helpers.sh"
@@ -49,7 +50,7 @@ described() {
 	' "$dir/ABI"
 }
 
-# form FILE VALUE: true if the value has the form in the description of FILE
+# form FILE VALUE: true if the value has the form that doc/ABI gives for FILE
 form() {
 	case $1 in
 	*/devices/*/ring_size | */recv_size | */send_size | */opens | */events | */signals) echo "$2" | grep -qx '[0-9][0-9]*' ;;
@@ -84,7 +85,7 @@ while read -r mode what; do
 		found=1
 		has=0$(stat -c %a "$file")
 		[ "$has" = "$mode" ] || wrong="$file has mode $has, not $mode"
-		# Nobody can read a ring file.
+		# A ring file cannot be read, only mapped.
 		[ "${file##*/}" = ring ] && continue
 		if [ ! -r "$file" ]; then
 			wrong="$file cannot be read: run this as root"

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What no copying ring can do without: a copy into memory as large as the ring,
- * and a copy out of it. In the rows with ranges it is the benchmark's host at
- * both ends, which shows how much of the other columns is the host.
+ * This is the minimum for a ring that copies: a copy into memory as large as
+ * the ring, and a copy out of it. In the rows with ranges, both ends are the
+ * benchmark's host, which shows the host's share of the other columns.
  */
 #include <errno.h>
 #include <string.h>

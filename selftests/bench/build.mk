@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# Benchmarks: ratios from one run, never a test. PEERS=no leaves out the
-# libraries that ours is measured against: their source is fetched from Debian
+# Benchmarks print ratios from one run, and are never tests. PEERS=no leaves out
+# the libraries with which ours is compared: their source is fetched from Debian
 # into the cache, and is built here for x86-64 only.
 
 PEERS        ?= yes
@@ -23,7 +23,7 @@ bench_define := -DPEERS
 endif
 
 .PHONY: bench bench-ring bench-fcopy bench-netvsc bench-boot
-# One after the other: side by side, they would measure each other.
+# Run one after the other. In parallel, they would measure each other.
 bench:
 	$(Q)$(MAKE) --no-print-directory bench-ring
 ifeq ($(PEERS),yes)
@@ -86,8 +86,8 @@ $(bench_dir)/flags: $(bench_dir)/ring
 		echo "$@: the contenders are compiled with different flags, or without -g: 'make clean', and see $@.new" >&2; exit 1; }
 	$(Q)sed 's/ *$$/ $(filter -D% -U%,$(HARDENING) $(CFLAGS) $(CPPFLAGS))/' $@.new >$@
 
-# The headers of DPDK's bus driver and of the library in one program, in either
-# order
+# Compile the headers of DPDK's bus driver and of the library in one program, in
+# either order.
 .PHONY: check-dpdk-header
 check-dpdk-header: $(bench_dir)/peers/versions
 	$(Q)number=0; for order in '' -DDPDK_FIRST; do \
@@ -98,9 +98,9 @@ check-dpdk-header: $(bench_dir)/peers/versions
 		else echo "not ok $$number $$name"; fi; \
 	done
 
-# hv-fcopyd and the kernel tree's daemon in the same guest: by a clock that
-# counts instructions, and by the clock on the wall with processors of its own
-# for the host.
+# Compare hv-fcopyd and the kernel tree's daemon in the same guest: by a clock
+# that counts instructions, and by the wall clock with separate processors for
+# the host.
 bench-fcopy: export O := $(abspath $(O))
 bench-fcopy:
 	$(Q)for clock in counted 2; do \
@@ -110,15 +110,15 @@ bench-fcopy:
 		sed -n 's/^# host: table //p' $(O)/vm/bench-fcopy-$$clock/results.tap; echo; \
 	done
 
-# hv_netvsc, DPDK's testpmd and examples/netvsc in the same guest, by a clock
-# that counts instructions
+# Compare hv_netvsc, DPDK's testpmd and examples/netvsc in the same guest, by a
+# clock that counts instructions.
 bench-netvsc: export O := $(abspath $(O))
 bench-netvsc:
 	$(Q)selftests/vm/run -o $(O)/vm/bench-netvsc netvsc-bench@6.12
 	$(Q)sed -n 's/^# host: table //p' $(O)/vm/bench-netvsc/results.tap
 
-# Boots of a Debian 13 with udev's rules and vmbus-bind, and without them, by a
-# clock that counts instructions
+# Compare boots of a Debian 13 with our udev rules and vmbus-bind and without
+# them, by a clock that counts instructions.
 bench-boot: export O := $(abspath $(O))
 bench-boot:
 	$(Q)selftests/vm/run -o $(O)/vm/bench-boot boot-bench@6.12

@@ -9,8 +9,8 @@
 #include "contender.h"
 
 /*
- * Ours come first, then the peers, then the bare copies with the two barriers
- * and without.
+ * Our contenders come first, then the peers, then the bare copies with and
+ * without the two barriers.
  */
 enum {
 	OURS = 3,
@@ -25,7 +25,7 @@ enum {
 };
 extern const struct contender *const contenders[CONTENDERS];
 
-/* The values of all repetitions. A median of 0 says that there are none. */
+/* The values of all repetitions. A median of 0 means that there are none. */
 struct spread {
 	double low, median, high;
 };
@@ -46,8 +46,8 @@ void print_head(FILE *file, int repetitions);
 void print_cell(FILE *file, const struct cell *cell);
 void write_csv(FILE *file, const struct cell *cells, size_t count);
 /*
- * Plot messages of rings of @ring bytes and bursts of @burst. @without says why
- * there are no rows of two threads, or is NULL.
+ * Plot the rows for messages with rings of @ring bytes and bursts of @burst.
+ * @without is the reason why there are no rows of two threads, or NULL.
  */
 void write_svg(FILE *file, const struct cell *cells, size_t count, size_t ring, int burst,
 	       const char *without);

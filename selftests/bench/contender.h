@@ -18,12 +18,12 @@
 #define RING_HEADER	4096
 
 /*
- * What one thread writes lies so far from what the other uses: a processor may
- * fetch cache lines in pairs.
+ * This is the distance between the data that one thread writes and the data
+ * that the other uses, because a processor may fetch cache lines in pairs.
  */
 #define APART		__attribute__((aligned(128)))
 
-/* What the packets carry. It decides which side is measured. */
+/* The kind of the packets, which determines the side that is measured */
 enum kind {
 	MESSAGE,	/* in-band, sent and received by the contender */
 	GPA_DIRECT,	/* sent by the contender to the benchmark's host */
@@ -34,14 +34,14 @@ enum kind {
 /* What the receiver does with a packet once it has it */
 enum use {
 	/*
-	 * it leaves the payload alone; one that has not copied it reads its
-	 * first eight bytes
+	 * It leaves the payload alone. A receiver that has not copied the
+	 * payload reads its first eight bytes.
 	 */
 	LEAVE,
 	READ,		/* it reads the whole payload */
 	/*
-	 * it compares the packet with what must have been sent; this is never
-	 * timed
+	 * It compares the packet with the one that must have been sent. This is
+	 * never timed.
 	 */
 	VERIFY,
 	USES
@@ -55,8 +55,8 @@ struct segment {
 };
 
 /*
- * A burst to send. Packet i of it has message + i * stride, segments + i *
- * ranges, packet + i * packet_stride.
+ * A burst to send. Its packet i uses message + i * stride, segments + i *
+ * ranges, and packet + i * packet_stride.
  */
 struct load {
 	uint64_t first;			/* transaction id of packet 0; the ids count up */
@@ -77,20 +77,20 @@ static inline void *message_of(const struct load *load, int number)
 struct contender {
 	const char *name;
 	/*
-	 * Both rings are reset and have @size bytes of data behind RING_HEADER
-	 * bytes. All packets go through @ring. 0 or -errno.
+	 * Use two reset rings with @size bytes of data after RING_HEADER bytes.
+	 * All packets go through @ring. Returns 0 or -errno.
 	 */
 	int (*open)(void *ring, void *other, size_t size);
 	void (*close)(void);
 	/*
 	 * Send at most @burst (1 to MAX_BURST) packets, publish them, and
-	 * signal if that is needed. Returns how many it sent, or
-	 * -errno. NULL: the contender has no such packets.
+	 * signal if necessary. Returns the number of packets, or -errno. NULL
+	 * if the contender has no such packets.
 	 */
 	int (*send[KINDS])(const struct load *load, int burst);
 	/*
 	 * Receive at most @burst packets, and signal if the sender waits for
-	 * room. Returns as send.
+	 * room. Returns what send returns.
 	 */
 	int (*recv[KINDS][USES])(int burst);
 };
@@ -101,8 +101,7 @@ extern const struct contender dpdk, tools_hv;
 #endif
 
 /*
- * Every contender signals with the same call, which counts and does nothing
- * else.
+ * Every contender signals with the same call, which only counts.
  */
 struct signals {
 	APART uint32_t count;
@@ -138,8 +137,8 @@ static inline __attribute__((always_inline)) void use_message(enum use use, cons
 }
 
 /*
- * The benchmark's host, which is the other end where one side is measured. It
- * checks and signals nothing, and publishes once.
+ * The benchmark's host is the other end if only one side is measured. It checks
+ * and signals nothing, and publishes once.
  */
 void host_open(void *ring, size_t size);
 int host_send(const struct load *load, int burst);

@@ -37,7 +37,7 @@ void see(uint64_t value)
 	reader.seen = value;
 }
 
-/* Four sums keep it waiting for memory, not for the last addition. */
+/* With four sums, this waits for memory and not for the last addition. */
 void read_payload(const void *payload, size_t size)
 {
 	const uint64_t *word = payload;
@@ -83,8 +83,8 @@ static void fill_message(unsigned char *message, size_t size, uint64_t number)
 }
 
 /*
- * It lies within one page, because DPDK's list describes nothing else. Transfer
- * pages do not use the page number.
+ * Return a segment within one page, because DPDK's list can describe nothing
+ * else. Transfer pages do not use the page number.
  */
 static struct segment segment_of(uint64_t number, unsigned int i)
 {
@@ -109,7 +109,7 @@ size_t packet_bytes(enum kind kind, size_t size, unsigned int ranges)
 	return header_bytes(kind, ranges) + size + TRAILER;
 }
 
-/* A packet with ranges, as it lies in the ring */
+/* Fill a packet with ranges, in the form that it has in the ring. */
 static void fill_packet(unsigned char *packet, enum kind kind, uint64_t number,
 			const struct segment *segments,
 			unsigned int ranges, const unsigned char *message, size_t size)
@@ -313,7 +313,7 @@ static void verify_gpa(uint32_t index, uint32_t total)
 	expected.number++;
 }
 
-/* It reads each packet's length to find the next packet, and no more. */
+/* Read only the length of each packet, to find the next packet. */
 static inline __attribute__((always_inline)) int take(int burst, enum use use)
 {
 	uint32_t write = __atomic_load_n(&host.shared->write_index, __ATOMIC_ACQUIRE);

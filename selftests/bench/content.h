@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the benchmark sends: a function of the packet's number, so that the
- * receiver can compute it too.
+ * The contents of the packets. They are a function of the packet's number, so
+ * that the receiver can compute them, too.
  */
 #ifndef BENCH_CONTENT_H
 #define BENCH_CONTENT_H
 
 #include "contender.h"
 
-/* The bytes that a packet takes in the ring */
+/* Return the number of bytes that a packet has in the ring. */
 size_t packet_bytes(enum kind kind, size_t size, unsigned int ranges);
 
 /*
@@ -18,14 +18,14 @@ size_t packet_bytes(enum kind kind, size_t size, unsigned int ranges);
 void fill_load(struct load *load, enum kind kind, size_t size, unsigned int ranges, uint64_t first,
 	       int burst);
 /*
- * Fill a burst of MAX_BURST packets whose payloads are one and the same memory
+ * Fill a burst of MAX_BURST packets whose payloads are all in the same memory
  */
 void fill_alike(struct load *load, enum kind kind, size_t size, unsigned int ranges);
 
-/* Expect packet 0 of the contender @of next */
+/* Expect packet 0 of the contender @of next. */
 void expect(const char *of, size_t size, unsigned int ranges);
 
-/* How many packets have been compared since expect() */
+/* Return the number of packets that were compared since expect(). */
 uint64_t verified(void);
 
 /*

@@ -41,8 +41,8 @@ static void dpdk_close(void)
 }
 
 /*
- * Signals if needed. Returns @sent, unless @err says more than that the ring is
- * full
+ * Signal if necessary. Returns @sent, unless @err is an error other than a full
+ * ring.
  */
 static int end_burst(int sent, int err, bool need_signal)
 {
@@ -104,7 +104,7 @@ static inline __attribute__((always_inline)) int use_packet(enum kind kind, enum
 		use_message(use, target + header, size);
 		return 0;
 	}
-	/* netvsc checks the same. */
+	/* netvsc makes the same checks. */
 	if (packet->hdr.type != VMBUS_CHANPKT_TYPE_RXBUF || header < sizeof(*packet) ||
 	    packet->rxbuf_id != RANGES_SET ||
 	    header < offsetof(struct vmbus_chanpkt_rxbuf,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * DPDK's vmbus_channel.c. It signals by setting a bit of the monitor page. Here
- * the same call as everybody's counts in its word.
+ * the call that all contenders use counts in the word of this bit.
  */
 #include "contender.h"
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What DPDK's bus/vmbus needs from the rest of DPDK so that it links. Only
+ * The symbols of the rest of DPDK that bus/vmbus needs to link. Only
  * rte_mem_page_size() is ever called.
  */
 #include <stddef.h>

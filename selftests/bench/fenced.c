@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The least that a copying ring does between two threads which also signal: a
- * copy into memory as large as the ring, a copy out of it, and after either
- * copy a count for the other side with the full barrier without which a signal
- * is lost. Once for a burst, that is. It has no descriptors, no checks, and no
- * signals. The counts are in cache lines of their own, which those of VMBus are
- * not.
+ * This is the minimum for a ring that copies between two threads which also
+ * signal: a copy into memory as large as the ring, and a copy out of it. After
+ * the copies of a burst, each side publishes a count for the other side, with
+ * the full barrier without which signals would be lost. There are no
+ * descriptors, checks or signals. Each count has its own cache line, unlike the
+ * indices of VMBus.
  */
 #include <stdatomic.h>
 #include <string.h>
@@ -16,8 +16,8 @@ static unsigned char *between;
 static size_t between_size;
 
 /*
- * A side reads the other's count when it has used up what it knew, as the
- * library does.
+ * As in the library, a side reads the other side's count only when it has used
+ * up the count that it knows.
  */
 static struct side {
 	APART atomic_size_t count;	/* of packets, for the other side */
@@ -59,8 +59,8 @@ static void publish(struct side *side, int burst)
 }
 
 /*
- * Return the lower of @burst and the packets up to the other's count, plus
- * @more
+ * Return @burst, or the number of packets up to the other side's count plus
+ * @more if that is lower.
  */
 static int limit(int burst, struct side *side, struct side *other, size_t more)
 {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * tools/hv's ring, called as its daemon calls it. It does not decide about
- * signals: the daemon signals after each message, whether the host needs it or
- * not. Here it signals once for a burst. It neither tells the host of room nor
- * knows packets with ranges.
+ * The ring of tools/hv, called as its daemon calls it. The ring does not decide
+ * about signals: the daemon signals after each message, whether or not the host
+ * needs it. Here it signals once for a burst. It does not notify the host of
+ * room, and does not support packets with ranges.
  */
 #include <errno.h>
 

@@ -2,9 +2,9 @@
 /*
  * libvmbus_bufring, which receives by copying or in place, and which can lock
  * for several senders. The calls are those that a program would make: the calls
- * for one packet when the burst is 1, the calls for many when it is larger. The
- * size of the messages changes nothing, because a program does not know it
- * beforehand.
+ * for one packet if the burst is 1, and the calls for many if it is larger.
+ * They do not depend on the size of the messages, because a program does not
+ * know it beforehand.
  */
 #include <errno.h>
 #include <stdbool.h>
@@ -42,7 +42,7 @@ static int ours_open(void *ring, void *other, size_t size)
 	return err ? err : open_side(other, ring, size, &receiver_signals, &receiver);
 }
 
-/* As the peers, which spin where two threads send at once */
+/* Spin if two threads send at once, as the peers do. */
 static int locked_open(void *ring, void *other, size_t size)
 {
 	int err = ours_open(ring, other, size);
@@ -58,7 +58,7 @@ static void ours_close(void)
 	vmbus_chan_close(receiver);
 }
 
-/* Returns @done, unless @err says more than that the ring is full or empty */
+/* Return @done, unless @err is an error other than a full or empty ring. */
 static int result(int done, int err)
 {
 	return err && err != -EAGAIN ? err : done;

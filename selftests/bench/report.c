@@ -21,7 +21,8 @@ static const char *column(enum use use, size_t c)
 }
 
 /*
- * Half of the distance from the lowest to the highest, in percent of the median
+ * Return half of the distance from the lowest to the highest value, in percent
+ * of the median.
  */
 static double plus_minus(const struct spread *spread)
 {
@@ -38,8 +39,8 @@ static bool has_ratio(enum use use, size_t c)
 }
 
 /*
- * @title above the columns of @width that the contenders have, or those that
- * have a ratio
+ * Print @title above the columns of the contenders, of width @width, or above
+ * those that have a ratio.
  */
 static void print_title(FILE *file, const char *title, enum use use, int width, bool ratios)
 {
@@ -190,7 +191,7 @@ static void draw_axes(FILE *file, const struct panel *panel, const struct cell *
 		if (!shown(panel, &cells[i]))
 			continue;
 		/*
-		 * A number that has no room beside the one before it stands
+		 * A number without room beside the previous one is printed
 		 * below it.
 		 */
 		fprintf(file, "<text x='%g' y='%g' text-anchor='middle'>%zu</text>\n", x,
@@ -209,8 +210,8 @@ static void draw_contender(FILE *file, const struct panel *panel, const struct c
 	const char *colour = floor ? "#888" : colours[c];
 	char path[1024] = "";
 	/*
-	 * The names stand in two columns above the lines, which end too close
-	 * together.
+	 * The names are in two columns above the lines, because the lines end
+	 * too close together.
 	 */
 	const double name_x = panel->x + 12 + (double)(c % 2) * 90,
 		name_y = panel->y + 18 + (double)(c / 2) * 18;

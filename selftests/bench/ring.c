@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * ring [-q] [-c CELLS] [TABLE.csv PLOT.svg]: measures the nanoseconds for a
- * packet to be sent and received through a ring in memory, by one thread and by
- * two, the library against its peers in one run. All contenders use the same
- * memory, one after the other. Each cell is first verified, packet by packet,
- * and then timed in interleaved repetitions. -q measures few cells, with few
- * repetitions.
- * -c measures the cells whose first six columns, with one blank between them,
- * match a pattern of the shell: -c "xfer 2 *".
+ * ring [-q] [-c CELLS] [TABLE.csv PLOT.svg]: measure how many nanoseconds it
+ * takes to send and receive a packet through a ring in memory, with one thread
+ * and with two. The library and its peers are measured in one run. All
+ * contenders use the same memory, one after the other. Each cell is first
+ * verified, packet by packet, and then timed in interleaved repetitions. -q
+ * measures few cells, with few repetitions. -c measures the cells whose first
+ * six columns, with one blank between them, match a shell pattern, for example
+ * "xfer 2 *".
  */
 #include <errno.h>
 #include <fnmatch.h>
@@ -25,7 +25,7 @@
 #include "content.h"
 
 #define MAX_REPETITIONS	15
-#define SLICE_NS	4000000.0	/* that one repetition of one contender takes, about */
+#define SLICE_NS	4000000.0	/* the approximate time of one repetition of one contender */
 #define MAX_RING	((size_t)2 << 20)
 #define COUNT(array)	(sizeof(array) / sizeof((array)[0]))
 
@@ -55,8 +55,8 @@ static void __attribute__((noreturn, format(printf, 1, 2))) give_up(const char *
 static int processors[2], processor_count;
 
 /*
- * The first of the processors that share its core, or -1 when the kernel does
- * not say
+ * Return the first of the processors that share a core with @processor, or -1
+ * if the kernel does not report it.
  */
 static int core_of(int processor)
 {
@@ -75,8 +75,8 @@ static int core_of(int processor)
 }
 
 /*
- * Choose two processors that the process may use, on different cores if there
- * are such
+ * Choose two processors that the process may use, on different cores if
+ * possible.
  */
 static void choose_processors(void)
 {
@@ -106,7 +106,7 @@ static void pin(int processor)
 }
 
 /*
- * Two rings, which all contenders use. Their pages are touched before the first
+ * Two rings that all contenders use. Their pages are touched before the first
  * measurement.
  */
 static unsigned char *memory;
@@ -260,7 +260,7 @@ static double one_thread(struct job *job)
 	return now_ns() - start;
 }
 
-/* The number of packets that goes around the ring once */
+/* Return the number of packets that go around the ring once. */
 static long once_around(const struct cell *cell)
 {
 	return (long)(cell->ring / packet_bytes(cell->kind, cell->size, cell->ranges)) + 1;
@@ -274,7 +274,7 @@ static void expect_empty(const struct job *job)
 
 /*
  * Send packets that all differ, more than twice around the ring. Each must
- * arrive once, in its turn, and unchanged.
+ * arrive exactly once, in order and unchanged.
  */
 static void verify(const struct contender *who, const struct cell *cell)
 {
@@ -304,7 +304,7 @@ static void verify(const struct contender *who, const struct cell *cell)
 		give_up("%s: %u signals for room that nobody waited for", who->name, receiver_signals.count);
 }
 
-/* The nanoseconds that @count packets take */
+/* Return the nanoseconds that @count packets take. */
 static double run(const struct contender *who, const struct cell *cell, enum use use, long count)
 {
 	struct job job = { .who = who, .cell = cell, .use = use, .burst = cell->burst,
@@ -334,7 +334,7 @@ static bool takes_part(const struct contender *who, const struct cell *cell, enu
 		(cell->threads == 1 || who != &bare);
 }
 
-/* The number of packets, in whole bursts, that takes about a slice */
+/* Return the number of packets, in whole bursts, that take about a slice. */
 static long calibrate(const struct contender *who, const struct cell *cell, enum use use)
 {
 	long count = 8l * cell->burst;
@@ -363,8 +363,8 @@ static struct spread spread_of(const double *values, int count)
 }
 
 /*
- * The machine's clock moves, so each ratio is of one repetition. The peer is
- * the one whose median is the lowest.
+ * The frequency of the machine varies, so each ratio is from one repetition.
+ * The peer is the one with the lowest median.
  */
 static void compare_with_peers(struct cell *cell, enum use use, double (*ns)[MAX_REPETITIONS],
 			       int repetitions)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What DPDK's own build would find out, for its bus/vmbus */
+/* The settings that DPDK's own build would detect, for its bus/vmbus */
 #define RTE_ARCH_64		1
 #define RTE_ARCH_X86		1
 #define RTE_ARCH_X86_64		1

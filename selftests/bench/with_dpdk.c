@@ -13,8 +13,8 @@
 #endif
 
 /*
- * Both kinds of channel in one function: DPDK's struct vmbus_channel is another
- * type.
+ * Use both kinds of channel in one function: DPDK's struct vmbus_channel is
+ * another type.
  */
 int with_dpdk(struct vmbus_channel *theirs, struct vmbus_chan *ours);
 

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# hyperv-uio.conf: which device is bound to which driver, and how vmbus-bind
-# reports faults.
+# Test hyperv-uio.conf: which device is bound to which driver, and how
+# vmbus-bind reports faults.
 # shellcheck disable=SC2086,SC2317 # GUIDs and numbers need no quotes; tests are called by name
 # shellcheck source=tree.sh
 . "$(dirname "$0")/tree.sh"
@@ -35,7 +35,7 @@ faulty() {
 	is "driver of the file copy device" "$(driver_of $dev)" uio_hv_generic
 }
 
-# Do as faulty() with a file that names the second device.
+# Do the same as faulty(), with a file that names the second device.
 faulty_for_the_device() {
 	faulty "$@"
 	is "driver of the device that the file names" "$(driver_of $dev2)" none

@@ -1,13 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# vmbus-bind does not bind a device that the machine needs: now, for an event of
-# udev, and in the preview.
+# Test that vmbus-bind does not bind a device that the machine needs: now, for
+# an event of udev, and in the preview.
 # shellcheck disable=SC2086,SC2154,SC2317 # GUIDs and numbers need no quotes; tests are called by name
 # shellcheck source=tree.sh
 . "$(dirname "$0")/tree.sh"
 
-# Two NICs, eth0 with the default route and eth1 with nothing, and a rule
-# for the first or the second
+# Make two NICs, eth0 with the default route and eth1 with nothing, and a rule
+# for the first or the second.
 want() { # NAME LINE...
 	name=$1
 	shift
@@ -888,7 +888,7 @@ test_ifupdown_brings_it_up() {
 	counts /etc/network/interfaces
 }
 
-# Each reading of a file would read ten more.
+# Each file would include ten more.
 test_ifupdown_that_includes_itself() {
 	want $dev2
 	ifupdown "auto eth0" "iface eth0 inet dhcp"

@@ -65,8 +65,8 @@ put() { # PATH TEXT
 	printf '%s\n' "$2" >"$root/$1"
 }
 
-# A guest with two NICs, one of them for user space, and the file
-# copy device
+# make_guest: make a guest with two NICs, one of them for user space, and the
+# file copy device
 make_guest() {
 	driver uio_hv_generic "$fcopy"
 	driver hv_netvsc "$nic"
@@ -116,7 +116,7 @@ make_guest() {
 		"eth0	00000000	0101A8C0	0003	0	0	100	00000000" >"$root/proc/net/route"
 }
 
-# Do the same, by a copy after the first time.
+# guest: do the same, but by a copy after the first time
 guest() {
 	if [ ! -d "$base/guest" ]; then
 		make_guest

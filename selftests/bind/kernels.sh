@@ -1,13 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# Try every kernel's set of attributes, and every error at each write: in the
-# end a device is bound as configured, or as it was.
+# Try every kernel's set of attributes, and every error at each write. In the
+# end a device must be bound as configured, or as it was before.
 # shellcheck disable=SC2086,SC2317 # GUIDs and numbers need no quotes; tests are called by name
 # shellcheck source=tree.sh
 . "$(dirname "$0")/tree.sh"
 
-# Each kind has driver_override or not, a module, and an id for fcopy in it or
-# not.
+# A kind says whether there is driver_override, which module is loaded, and
+# whether the module has an id for fcopy.
 kernels="no-override:own no-override:ours override:own override:ours override:id"
 
 # kernel KIND: make the NIC eth1 and the file copy device, both to be bound

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# Check what udev makes of the rules: links below /dev/vmbus, owner and mode of
-# /dev/uioN, and the programs it runs. This uses a real udevadm, on a tree that
-# is mounted over /sys in a mount namespace, with /dev and /run empty.
+# Check the effects of the udev rules: links below /dev/vmbus, owner and mode of
+# /dev/uioN, and the programs that udev runs. This uses a real udevadm, on a
+# tree that is mounted over /sys in a mount namespace, with /dev and /run empty.
 # shellcheck disable=SC2086,SC2317 # GUIDs and numbers need no quotes; tests are called by name
 # shellcheck source=tree.sh
 . "$(dirname "$0")/tree.sh"

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# vmbusctl bind, unbind, rules and ring-size, and the syntax of driverctl for
-# them.
+# Test vmbusctl bind, unbind, rules and ring-size, and the syntax of driverctl
+# for them.
 # shellcheck disable=SC2086,SC2154,SC2317 # GUIDs and numbers need no quotes; tests are called by name
 # shellcheck source=tree.sh
 . "$(dirname "$0")/tree.sh"
@@ -1038,7 +1038,7 @@ test_entry_of_driverctl_binds_at_boot() {
 	is driver "$(driver_of $kvp0)" uio_hv_generic
 }
 
-# The guard protects the device of an entry as that of a section.
+# The guard protects the device of an entry like the device of a section.
 test_entry_of_driverctl_is_guarded() {
 	guest
 	entry $nic0 uio_hv_generic
@@ -1122,8 +1122,8 @@ test_unbind_removes_an_entry() {
 	done
 }
 
-# Do what driverctl does at boot, if systemd ever passes it the right name: the
-# device keeps its driver.
+# If systemd ever passes driverctl the right name at boot, the device must keep
+# its driver.
 test_driverctl_and_vmbus_bind_agree() {
 	guest
 	entry $kvp0 uio_hv_generic

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# The command line of vmbusctl: help, version, wrong arguments, and completion
-# by bash and zsh.
+# Test the command line of vmbusctl: help, version, wrong arguments, and
+# completion in bash and zsh.
 # shellcheck disable=SC2016,SC2086,SC2154,SC2317 # scripts for other shells; GUIDs need no quotes; tests are called by name
 # shellcheck source=tree.sh
 . "$(dirname "$0")/tree.sh"

@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# vmbusctl doctor: each finding, its severity and the command that repairs it.
+# Test vmbusctl doctor: each finding, its severity and the command that repairs
+# it.
 # shellcheck disable=SC2086,SC2154,SC2317 # GUIDs and numbers need no quotes; tests are called by name
 # shellcheck source=tree.sh
 . "$(dirname "$0")/tree.sh"
@@ -304,7 +305,7 @@ test_headers_of_each_distribution() {
 	headers_of 6.9.1 debian "apt install linux-headers-6.9.1"
 }
 
-# The next boot may take another kernel.
+# The next boot may start another kernel.
 test_headers_of_another_kernel() {
 	guest
 	dkms
@@ -494,8 +495,8 @@ test_device_that_is_refused_at_the_next_boot() {
 	is "driver after the fix" "$(driver_of $nic1)" hv_netvsc
 }
 
-# A check would find now that the machine needs the NIC, or it has found
-# that before, or no check helps.
+# A check would show that the machine needs the NIC, or has shown that before,
+# or no check helps.
 test_device_that_no_check_makes_safe() {
 	for case in "a check at" "the network is down" disk; do
 		guest

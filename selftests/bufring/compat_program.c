@@ -115,7 +115,7 @@ int compat_lies(void *memory, int size)
 	vmbus_br_setup(&rx, memory, size);
 	if (tx.dsize != data || vmbus_br_availwrite(&tx, 0) != data || vmbus_br_availread(&rx))
 		return 1;
-	/* a length that is no multiple of 8 is padded with zeros */
+	/* A length that is no multiple of 8 is padded with zeros. */
 	memset((char *)memory + page, 0xa5, 64);
 	if (rte_vmbus_chan_send(&tx, 6, (void *)"abc", 3, 0) || vmbus_br_availread(&rx) != 32)
 		return 2;
@@ -135,7 +135,7 @@ int compat_lies(void *memory, int size)
 	if (rte_vmbus_chan_send(&tx, 6, buf, data - 72, 0) ||
 	    rte_vmbus_chan_send(&tx, 6, buf, 72, 0) != -EAGAIN)
 		return 9;
-	/* the program's own indices are not read back */
+	/* The program's own indices are not read back. */
 	ring->windex = 0xfffffff8;
 	if (vmbus_br_availread(&rx) || rte_vmbus_chan_recv_raw(&rx, buf, &len) != -EIO)
 		return 10;
@@ -146,8 +146,8 @@ int compat_lies(void *memory, int size)
 	if (rte_vmbus_chan_send(&tx, 6, buf, 8, 0) != -EIO || vmbus_br_availwrite(&tx, tx.windex))
 		return 12;
 	/*
-	 * a packet that is longer than what is there, and one shorter than its
-	 * header
+	 * A packet that is longer than the published bytes, and one that is
+	 * shorter than its header
 	 */
 	ring->windex = 64 + 32;
 	for (uint32_t tlen = 0; tlen < 0x10000; tlen++) {
@@ -160,7 +160,7 @@ int compat_lies(void *memory, int size)
 		if (rte_vmbus_chan_recv_raw(&rx, buf, &len) != -EIO)
 			return 13;
 	}
-	/* no ring at all */
+	/* There is no ring at all. */
 	vmbus_br_setup(&tx, memory, page - 8);
 	if (rte_vmbus_chan_send(&tx, 6, buf, 8, 0) != -EIO)
 		return 14;

@@ -58,7 +58,7 @@ static void no_signal_while_the_host_masks(void)
 	CHECK_IS(*word(&m.to_host, INTERRUPT_MASK), 1);
 	CHECK_IS(send_one(m.guest, 8), 0);
 	CHECK_IS(m.guest_signals, 0);
-	/* and the host that unmasks finds the packet by itself */
+	/* A host that unmasks must find the packet by itself. */
 	CHECK_IS(vmbus_arm(m.host, VMBUS_WAIT_RECV), VMBUS_WAIT_RECV);
 	CHECK_IS(*word(&m.to_host, INTERRUPT_MASK), 0);
 	CHECK_IS(recv_one(m.host), 0);
@@ -200,7 +200,7 @@ static struct {
 
 static void wake_host(int number)
 {
-	/* A fault at another address would repeat for ever. */
+	/* A fault at another address would repeat forever. */
 	signal(SIGSEGV, SIG_DFL);
 	mprotect(waking.page, getpagesize(), PROT_READ);
 	while (!recv_one(waking.m->host))
@@ -419,7 +419,7 @@ static void a_wait_times_out_and_does_not_spin(void)
 
 	MUST(!vmbus_chan_pair(2 * getpagesize(), &guest, &host));
 	CHECK_IS(vmbus_wait(guest, VMBUS_WAIT_RECV, 0), -ETIMEDOUT);
-	/* stale interrupts must not keep it awake */
+	/* Stale interrupts must not keep it awake. */
 	for (int i = 0; i < 10; i++)
 		CHECK_IS(vmbus_signal(host), 0);
 	start = ns(CLOCK_MONOTONIC);
@@ -457,7 +457,8 @@ static void a_wait_ends_with_the_packet_and_masks(void)
 		CHECK_IS(errno, EAGAIN);
 	CHECK_IS(vmbus_recv(guest, &pkt, buf, 8), 0);
 	/*
-	 * masked now, so that the next packet is silent, and found all the same
+	 * The ring is masked now, so the next packet causes no interrupt, but
+	 * must still be found.
 	 */
 	CHECK_IS(send_one(host, 8), 0);
 	CHECK_IS(vmbus_ack(guest), -EAGAIN);
@@ -477,7 +478,7 @@ static void a_wait_for_room_ends_with_the_room(void)
 	CHECK_IS(vmbus_wait(guest, VMBUS_WAIT_SEND, 0), -ETIMEDOUT);
 	CHECK_IS(recv_one(host), 0);
 	CHECK_IS(vmbus_wait(guest, VMBUS_WAIT_SEND, 10000), VMBUS_WAIT_SEND);
-	/* not masked: another thread may be asleep until it can receive */
+	/* It must not mask, because another thread may wait to receive. */
 	CHECK_IS(vmbus_queue(host, VMBUS_PACKET_INBAND, 0, 1, buf, 8), 0);
 	CHECK_IS(vmbus_publish(host), 1);
 	CHECK_IS(send_one(guest, 72), 0);
@@ -619,7 +620,7 @@ static void the_rings_of_a_rescinded_device_are_left_alone(void)
 	check_gone(chan);
 	close_on_socket(&m, chan);
 
-	/* by the write: an error, and no SIGPIPE */
+	/* The write notices the rescind: it gets an error, and no SIGPIPE. */
 	chan = open_on_socket(&m, &other);
 	CHECK_IS(send_one(m.host, 8), 0);
 	close(other);
@@ -1336,7 +1337,7 @@ static void a_signal_is_a_write_of_one(void)
 	CHECK(read(fd[1], &value, sizeof(value)) < 0 && errno == EAGAIN);
 	vmbus_chan_close(chan);
 
-	/* and with monitor pages, bits in them and no write */
+	/* With a monitor page, the signal is bits in the pages and no write. */
 	mem.int_page = page[0];
 	mem.monitor_page = page[1];
 	mem.relid = 16383;

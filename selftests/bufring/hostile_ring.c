@@ -83,8 +83,8 @@ static void read_index_of_the_host(void)
 		model_close(&m);
 
 		/*
-		 * one that is met while publishing ends what was known of the
-		 * room
+		 * A bad index that the library finds while it publishes
+		 * invalidates what it knew about the room.
 		 */
 		model_open(&m, DATA);
 		CHECK_IS(vmbus_send(m.guest, 6, 0, 0, buf, 8), 0);
@@ -97,8 +97,8 @@ static void read_index_of_the_host(void)
 }
 
 /*
- * The host's index is impossible while a reservation is open, and something is
- * published meanwhile.
+ * The host's index becomes impossible while a reservation is open, and the
+ * guest publishes packets meanwhile.
  */
 static void a_bad_index_during_a_reservation(void)
 {
@@ -121,7 +121,7 @@ static void a_bad_index_during_a_reservation(void)
 	}
 }
 
-/* Indices that are possible, but take back what the host has shown or read */
+/* The host writes possible indices, but withdraws what it has shown or read. */
 static void the_host_moves_its_index_back(void)
 {
 	struct model m;
@@ -133,7 +133,7 @@ static void the_host_moves_its_index_back(void)
 	publish(&m, 32);
 	CHECK_IS(vmbus_arm(m.guest, VMBUS_WAIT_RECV), -EIO);
 	CHECK_IS(vmbus_wait(m.guest, VMBUS_WAIT_RECV, 0), -EIO);
-	/* What was seen is there all the same. */
+	/* Packets that the guest has seen are still there. */
 	CHECK_IS(vmbus_peek(m.guest, views, VIEWS), 3);
 	CHECK_IS(vmbus_release(m.guest, &views[2]), 0);
 	CHECK_IS(*word(&m.to_guest, READ_INDEX), 96);
@@ -152,8 +152,8 @@ static void the_host_moves_its_index_back(void)
 }
 
 /*
- * The guest has its own copy of its indices: the host may write what it likes
- * over them.
+ * The guest has its own copy of its indices, so the host may overwrite those in
+ * the ring.
  */
 static void indices_of_the_guest_are_never_read_back(void)
 {
@@ -213,8 +213,8 @@ static void less_than_a_packet(void)
 }
 
 /*
- * Two packets; the first one's length is a lie, so nobody knows where the
- * second starts.
+ * Of two packets, the first has a wrong length, so the guest cannot find the
+ * start of the second.
  */
 static void length_of_a_packet(void)
 {
@@ -247,7 +247,7 @@ static void length_of_a_packet(void)
 }
 
 /*
- * The trailer has to be there too: a length that ends with the data is 8 bytes
+ * The trailer must be there, too: a length that ends with the data is 8 bytes
  * too long.
  */
 static void length_without_room_for_the_trailer(void)
@@ -264,8 +264,8 @@ static void length_without_room_for_the_trailer(void)
 }
 
 /*
- * The second of two is a lie: the first can be had, and then the lie is an
- * error.
+ * The second of two packets is wrong. The guest can receive the first one, and
+ * then gets an error.
  */
 static void a_lie_behind_a_good_packet(void)
 {
@@ -305,8 +305,8 @@ static void offset_of_the_payload(void)
 		CHECK_IS(vmbus_peek(m.guest, views, VIEWS), -EPROTO);
 		CHECK_IS(vmbus_skip(m.guest), 0);
 		/*
-		 * the length was good, so the next packet is found; all of it
-		 * is header
+		 * The length was right, so the guest finds the next packet,
+		 * which consists of the header only.
 		 */
 		CHECK_IS(vmbus_recv(m.guest, &pkt, buf, DATA), 0);
 		CHECK_IS(pkt.length, 0);
@@ -353,7 +353,7 @@ static void mask_pending_and_features(void)
 			put_packet(&m, 0, 6, 2, 2);
 			publish(&m, 24);
 			CHECK_IS(vmbus_recv(m.guest, &pkt, buf, 8), 0);
-			/* room grew from DATA - 24 to DATA */
+			/* The room grew from DATA - 24 to DATA. */
 			CHECK_IS(m.guest_signals, (values[mask] ? 0 : 1) +
 				 (values[mask] & 1 && values[pending] == DATA - 8));
 			model_close(&m);
@@ -371,7 +371,7 @@ static uint32_t random32(void)
 	return random_state >> 16;
 }
 
-/* Sometimes nonsense, sometimes close to right */
+/* Return an index that is sometimes nonsense and sometimes almost right. */
 static uint32_t random_index(void)
 {
 	uint32_t r = random32();
@@ -381,7 +381,7 @@ static uint32_t random_index(void)
 
 static unsigned char sink;
 
-/* Receive in one of the ways of the library. There are @size bytes of room. */
+/* Receive with one of the library's functions into @size bytes of room. */
 static int receive_somehow(struct vmbus_chan *chan, int way, uint32_t size)
 {
 	struct vmbus_range ranges[4];
@@ -407,7 +407,7 @@ static int receive_somehow(struct vmbus_chan *chan, int way, uint32_t size)
 		const unsigned char *payload = views[i].payload;
 		const unsigned char *first = payload - views[i].header + DESCRIPTOR;
 
-		/* all of it can be read */
+		/* All of the packet can be read. */
 		for (uint32_t at = 0; at < views[i].length + views[i].header - DESCRIPTOR; at++)
 			sink ^= first[at];
 		vmbus_xfer_ranges(&views[i], 100, &set, ranges, 4);
@@ -467,9 +467,9 @@ static void anything_at_all(void)
 }
 
 /*
- * Another processor changes the next descriptor between any two looks at it:
- * the payload has 8 bytes or 488, and both are there. A receiver that looks
- * twice copies 488 bytes into room for 8.
+ * Another processor may change the next descriptor between any two looks at it.
+ * The payload has 8 or 488 bytes, and the ring has room for both. A receiver
+ * that looks twice would copy 488 bytes into room for 8.
  */
 static _Atomic bool stop;
 
@@ -511,7 +511,10 @@ static void race_begin(struct race *r)
 	MUST(!pthread_create(&r->thread, NULL, change_for_ever, &r->m));
 }
 
-/* Half a ring is there for the next try */
+/*
+ * Return whether the race goes on. If so, half a ring of packets is ready for
+ * the next try.
+ */
 static bool race_goes_on(struct race *r)
 {
 	if (r->tries++ == TRIES || (r->small >= ENOUGH && r->large >= ENOUGH))
@@ -554,8 +557,8 @@ static void a_descriptor_that_changes_while_it_is_read(void)
 }
 
 /*
- * Do the same with a look at the packet, whose result must belong to one moment
- * and stay.
+ * Do the same with a view of the packet, which must be consistent and must not
+ * change.
  */
 static void a_descriptor_that_changes_under_a_view(void)
 {

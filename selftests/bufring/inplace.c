@@ -249,7 +249,7 @@ static void a_batch_ends_where_the_ring_is_full(void)
 	CHECK_IS(vmbus_send_many(m.guest, messages + 42, 1), 1);
 	CHECK_IS(*word(&m.to_host, PENDING_SEND_SZ), 0);
 	CHECK_IS(vmbus_send_many(m.guest, messages, 0), 0);
-	/* a smaller one that fits ends the request */
+	/* A smaller packet that fits ends the request. */
 	CHECK_IS(vmbus_send(m.guest, VMBUS_PACKET_INBAND, 0, 0, out, 72), -EAGAIN);
 	CHECK_IS(*word(&m.to_host, PENDING_SEND_SZ), 96);
 	messages[0].length = 8;
@@ -336,7 +336,7 @@ static void a_buffer_that_is_too_small_takes_what_fits(void)
 	CHECK_IS(vmbus_recv_many(m.host, views, 3, in, 104 + 103), 1);
 	CHECK_IS(in[104], 0xa5);
 	CHECK(views[0].payload == in);
-	/* such a view is not of the ring */
+	/* Such a view does not belong to the ring. */
 	CHECK_IS(vmbus_release(m.host, &views[0]), -EINVAL);
 	CHECK_IS(vmbus_recv_many(m.host, views, 3, in, 208), 2);
 	CHECK(views[1].payload == in + 104);
@@ -352,8 +352,8 @@ static void a_packet_built_in_the_ring(void)
 
 	model_open(&m, DATA);
 	/*
-	 * all places of the ring, also around its end, and less committed than
-	 * reserved
+	 * Use all places of the ring, also around its end, and commit less than
+	 * was reserved.
 	 */
 	for (int round = 0; round < 6000; round++, number++) {
 		size_t len = number * 13 % 300, less = round % 4 ? 0 : number % (len + 1);
@@ -398,8 +398,8 @@ static void reserve_and_try(enum vmbus_producers producers)
 	CHECK_IS(vmbus_send_payloads(m.guest, 6, 0, 0, &(struct iovec){ out, 8 }, 1), -EBUSY);
 	CHECK_IS(*word(&m.to_host, PENDING_SEND_SZ), 0);
 	/*
-	 * what was queued before may be shown meanwhile, and nothing of the
-	 * reservation
+	 * Packets that were queued before may be published meanwhile, but
+	 * nothing of the reservation.
 	 */
 	CHECK_IS(vmbus_flush(m.guest), 0);
 	CHECK_IS(used(&m.to_host), 32);
@@ -410,7 +410,7 @@ static void reserve_and_try(enum vmbus_producers producers)
 	vmbus_cancel(m.guest);
 	CHECK_IS(vmbus_send(m.guest, 6, 0, 0, out, 8), 0);
 	CHECK_IS(used(&m.to_host), 32 + 88 + 32);
-	/* a full ring is one for reservations too */
+	/* A full ring is full for reservations, too. */
 	while (!vmbus_send(m.guest, 6, 0, 0, out, 72))
 		;
 	CHECK_IS(vmbus_reserve(m.guest, 72, &payload), -EAGAIN);
@@ -634,7 +634,7 @@ static void frame_numbers_of_own_memory(void)
 		CHECK(pages[0] && pages[1] && pages[0] != pages[1]);
 		CHECK_IS(vmbus_gpa_pages(map, memory + 4096, 1, more, 4), 1);
 		CHECK(more[0] == pages[1]);
-		/* all at once, and one by one */
+		/* Look the pages up all at once, and one by one. */
 		CHECK_IS(vmbus_gpa_pages(map, memory, MANY_PAGES * page, all, MANY_PAGES * parts),
 			 MANY_PAGES * parts);
 		for (size_t i = 0; i < MANY_PAGES * parts; i++) {
@@ -677,8 +677,8 @@ static void transfer_pages(void)
 	struct model m;
 
 	/*
-	 * in place, copied, and around the end of the ring, in the middle of
-	 * the header
+	 * Receive in place, copied, and around the end of the ring in the
+	 * middle of the header.
 	 */
 	for (int way = 0; way < 3; way++) {
 		uint32_t at = way == 2 ? DATA - 32 : 0;
@@ -718,7 +718,7 @@ static void transfer_pages(void)
 	REFUSED(7, 2, beyond, 2);
 	REFUSED(7, 1, wraps, 1);
 	REFUSED(6, 2, good, 2);
-	/* a header that ends with the descriptor */
+	/* Use a header that ends with the descriptor. */
 	model_open(&m, DATA);
 	CHECK_IS(vmbus_send(m.host, VMBUS_PACKET_INBAND, 0, 0, good, 16), 0);
 	CHECK_IS(vmbus_send(m.host, VMBUS_PACKET_XFER_PAGES, 0, 0, good, 16), 0);

@@ -9,7 +9,7 @@ static const struct vmbus_ic_version fw[] = { V(3, 0), V(1, 0) };
 static const struct vmbus_ic_version srv[] = { V(1, 1), V(1, 0) };
 
 /*
- * Make a message at the end of a page, so that an access behind it is a crash.
+ * Make a message at the end of a page, so that an access after it is a crash.
  */
 static unsigned char *message(size_t len)
 {
@@ -155,7 +155,7 @@ static void the_most_versions_are_taken(void)
 	CHECK(s.major == 1 && s.minor == 1);
 	guarded_free(msg, len);
 
-	/* one more is refused, though all of it is there */
+	/* One more version is refused, although the message is complete. */
 	msg = offer(many, 101, many, 100, &len);
 	CHECK_IS(vmbus_ic_negotiate(msg, len, many, 100, srv, 2, NULL, NULL), -EPROTO);
 	guarded_free(msg, len);

@@ -117,7 +117,7 @@ static void go_to(struct model *m, uint32_t index)
 	struct vmbus_packet pkt;
 	void *payload;
 
-	/* in two, as one may be too small to be a packet, or too large */
+	/* Use two, because one may be too small for a packet, or too large. */
 	all += size;
 	first = all / 16 * 8;
 	CHECK_IS(vmbus_send(m->guest, 6, 0, 0, sent, first - DESCRIPTOR - TRAILER), 0);

@@ -32,7 +32,7 @@ static void run_as(void *(*as_guest)(void *), void *(*as_host)(void *), size_t d
 		traffic_check(&t, "host");
 		close(done[0]);
 		MUST(!read(done[1], &status, 1));
-		/* the rings stay when their last user on one side goes */
+		/* The rings stay when the last user on one side goes away. */
 		vmbus_chan_close(host);
 		_exit(checks_failed != 0);
 	}

@@ -11,7 +11,7 @@
 #include "traffic.h"
 
 /*
- * Rings that end in pages nobody may touch, and the descriptors of both sides
+ * Rings that end in inaccessible pages, and the descriptors of both sides
  */
 struct shared {
 	struct ring to_host, to_guest;
@@ -319,7 +319,7 @@ static void *send_and_wait(void *arg)
 
 	for (uint32_t sent = 0; sent < s->messages && !stop;) {
 		uint64_t id = s->id << 32 | sent;
-		/* each its own size: room for the one is none for the other */
+		/* Each size needs another amount of room. */
 		size_t len = 100 + s->id * 500;
 
 		memset(out, sent, sizeof(out));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * The driver against the host of host.c, which is in a child process. The
- * buffers are in memory that both have.
+ * Run the driver against the host of host.c, which is in a child process. The
+ * buffers are in memory that both share.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -81,7 +81,7 @@ static int demo_prepare(struct netvsc_host *host, size_t size)
 }
 
 /*
- * Run the driver as on a real device, but for what nic_open() gets from the
+ * Run the driver as on a real device, except for what nic_open() gets from the
  * kernel.
  */
 static int demo_guest(struct app *app, const struct netvsc_host *host)

@@ -16,13 +16,13 @@
 
 #define SUB_SIZE	2048u	/* of the receive buffer, or more for a larger MTU */
 #define SUB_MAX		512u
-#define CONTROL_SUBS	8u	/* frames leave so many to control messages */
+#define CONTROL_SUBS	8u	/* the number that frames leave for control messages */
 #define ETH_MIN		60u	/* shorter frames are padded */
 #define WINDOW		40u	/* frames on their way, at most */
 #define MESSAGE_MAX	(64u << 10)
 #define FRAME_MAX	(ETH_HEADER + HOST_MAX_MTU)
 #define VLAN_SOME	0x5670u	/* ID 1383, in every eighth frame */
-#define SILENCE_MS	20000	/* so long the host waits for the guest */
+#define SILENCE_MS	20000	/* the time that the host waits for the guest */
 
 /* A frame that the guest has to send back */
 struct expected {
@@ -618,8 +618,8 @@ static bool handle_rndis(struct state *s, unsigned int channel, const struct vmb
 		memcpy(s->message, s->host.send + (size_t)section * s->host.section_size, length);
 	}
 	/*
-	 * The memory is the guest's again. A driver that uses it too early
-	 * would be found out here.
+	 * The memory belongs to the guest again. This reveals a driver that
+	 * uses it too early.
 	 */
 	if (view->type == VMBUS_PACKET_INBAND)
 		memset(s->host.send + (size_t)section * s->host.section_size, 0xdb, length);
@@ -799,8 +799,8 @@ static bool interrupt_traffic(struct state *s)
 }
 
 /*
- * Handle all that is in the rings. Return how many packets, or -1 when the
- * guest is gone or wrong.
+ * Handle all packets in the rings. Return their number, or -1 if the guest is
+ * gone or wrong.
  */
 static int receive_all(struct state *s)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * A host for the example driver, in memory. It is strict, because it is there
- * to find mistakes of the driver. The tests let it misbehave.
+ * A host for the example driver, in memory. It is strict, because its purpose
+ * is to find mistakes in the driver. The tests can make it misbehave.
  */
 #ifndef HOST_H
 #define HOST_H
@@ -41,7 +41,7 @@ struct netvsc_host {
 	unsigned char *recv, *send, *pages;
 	size_t recv_size, send_size;
 
-	/* What the host is like */
+	/* The properties of the host */
 	uint32_t version;		/* the only one of NVSP that it accepts */
 	uint32_t section_size;		/* of the send buffer */
 	uint8_t mac[6], guest_mac[6];
@@ -56,7 +56,7 @@ struct netvsc_host {
 	 * is sent.
 	 */
 	void (*tamper)(struct netvsc_host *host, struct host_packet *packet);
-	/* A completion; true if the host has no need to look at it. */
+	/* Handle a completion. Return true if the host need not look at it. */
 	bool (*completed)(struct netvsc_host *host, uint64_t id, uint32_t status);
 	/*
 	 * Called from time to time while the filter is open; @back frames came
@@ -68,15 +68,15 @@ struct netvsc_host {
 
 /*
  * Play the host until the guest has closed the channel. Stop the guest with
- * SIGTERM once all frames have come back. Return 0 if each frame
- * came back as it should and the guest kept to the protocol; otherwise say what
- * was wrong, and return 1.
+ * SIGTERM once all frames have come back. Return 0 if each frame came back as
+ * it should and the guest followed the protocol. Otherwise print what was
+ * wrong, and return 1.
  */
 int netvsc_host_run(const struct netvsc_host *description);
 
 /*
- * demo.c: a host that suits the driver's options, and a run of both; 0 if all
- * went well
+ * demo.c: make a host that suits the driver's options, and run both. Return 0
+ * if all went well.
  */
 struct app;
 struct netvsc_host demo_host(const struct app *app);

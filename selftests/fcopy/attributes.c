@@ -240,7 +240,7 @@ static struct stat set_old_acl(const unsigned char *acl, size_t size)
 	return look_again();
 }
 
-/* Run @body in a tmpfs that has ACLs; this takes root. */
+/* Run @body in a tmpfs that has ACLs; this needs root. */
 #define NO_ACLS 98
 static void (*tmpfs_body)(void);
 

@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# The tools of systemd, AppArmor and SELinux accept what hv-fcopyd ships.
+# Check that the tools of systemd, AppArmor and SELinux accept the files that
+# hv-fcopyd ships.
 dir=$(dirname "$(readlink -f "$0")")
 # shellcheck source=../kselftest/ktap_helpers.sh
 . "$dir/ktap_helpers.sh"
@@ -52,9 +53,9 @@ else
 	ktap_test_skip "three capabilities" "as above"
 fi
 
-# The system calls of the program, the C library and libsystemd from the start
-# on. Older versions of systemd have fewer calls in @default: 247 lacks
-# arch_prctl, getrandom, mprotect and mremap.
+# These are the system calls of the program, the C library and libsystemd, also
+# during the start. Older versions of systemd have fewer calls in @default: 247
+# lacks arch_prctl, getrandom, mprotect and mremap.
 needed="access arch_prctl brk capget clone clone3 clock_gettime clock_nanosleep close connect epoll_create1 epoll_ctl epoll_pwait
 	epoll_wait eventfd2 execve exit exit_group faccessat faccessat2 fallocate fchmod fchownat fcntl fgetxattr flock fremovexattr
 	fsetxattr fstat fstatfs fsync futex getdents64 geteuid getpid getrandom getxattr getsockopt ioctl linkat lseek

@@ -18,15 +18,15 @@
 #include "../kselftest/ktap.h"
 
 /*
- * A test is a function that takes and returns nothing. main() names them, then
- * runs them all:
+ * A test is a function without arguments and result. main() names the tests,
+ * then runs them all:
  *
  *	test(first);
  *	test_variant(second, "on Sundays", 7);
  *	run_tests();
  *
- * Each starts in an empty directory of its own, and fails by what it expected
- * in vain.
+ * Each starts in its own empty directory, and fails if one of its expectations
+ * fails.
  */
 #define test(function)				add_test(function, #function, "", 0)
 #define test_variant(function, how, number)	add_test(function, #function, how, number)
@@ -34,7 +34,7 @@
 void add_test(void (*function)(void), const char *name, const char *how, int number);
 void run_tests(void) __attribute__((noreturn));
 
-/* The number of the variant that runs */
+/* The number of the variant that is running */
 extern int variant;
 
 /* The absolute path of the test's directory */
@@ -45,7 +45,7 @@ extern char scratch[256];
 #define expect_int(have, want)							\
 	expect_int_at(__FILE__, __LINE__, #have, (long long)(have), (long long)(want))
 
-/** skip() - leaves the test; what it has expected so far still counts */
+/** skip() - leaves the test; its expectations so far still count */
 #define skip(why) do { skipped = why; return; } while (0)
 
 extern const char *skipped;
@@ -53,12 +53,12 @@ extern const char *skipped;
 bool expect_at(const char *file, int line, const char *text, bool holds);
 bool expect_int_at(const char *file, int line, const char *text, long long have, long long want);
 
-/** current_failed() - whether the test that runs has */
+/** current_failed() - returns whether the running test has failed */
 bool current_failed(void);
 
 /**
- * in_child() - runs BODY in a process of its own; returns its exit status, or
- * 128 + signal
+ * in_child() - runs BODY in its own process; returns its exit status, or 128 +
+ * signal
  */
 int in_child(void (*body)(void));
 
@@ -69,22 +69,22 @@ int in_child(void (*body)(void));
 void in_own_mounts(void (*body)(void));
 #define CANNOT_MOUNT 99
 
-/** in() - scratch/NAME; good until eight more calls */
+/** in() - returns scratch/NAME, which is valid until eight more calls */
 const char *in(const char *name);
 
-/** make_file() - with TEXT in it, 0644 */
+/** make_file() - creates a file with TEXT and the mode 0644 */
 void make_file(const char *path, const char *text);
 
-/** holds() - whether the file at PATH has just that TEXT */
+/** holds() - returns whether the file at PATH contains exactly TEXT */
 bool holds(const char *path, const char *text);
 
 /**
- * entries() - how many there are in a directory, hidden ones too; -1 if it is
- * none
+ * entries() - returns the number of entries in a directory, including hidden
+ * ones, or -1 if PATH is no directory
  */
 int entries(const char *path);
 
-/** open_files() - how many descriptors this process has */
+/** open_files() - returns the number of open descriptors of this process */
 int open_files(void);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The messages that a Hyper-V host sends, as bytes: written from the wire, not
- * from the daemon's types.
+ * The messages that a Hyper-V host sends, as bytes. They are written from the
+ * wire format, not from the daemon's types.
  */
 #ifndef FCOPY_HOST_H
 #define FCOPY_HOST_H
@@ -47,7 +47,7 @@ enum { OVER_WRITE = 1, CREATE_PATH = 2 };
 #define E_LINK		0x80070781u
 #define E_STATE		0x8007139fu
 
-/* A message that is built, and then its answer */
+/* A message that a test builds, and later its answer */
 struct message {
 	size_t length;
 	unsigned char bytes[16384];
@@ -59,17 +59,18 @@ void put64(struct message *m, size_t at, uint64_t value);
 uint16_t get16(const struct message *m, size_t at);
 uint32_t get32(const struct message *m, size_t at);
 
-/* A request of TYPE with LENGTH bytes in all */
+/* Build a request of TYPE with a total of LENGTH bytes. */
 void message(struct message *m, uint16_t type, size_t length);
 
-/* For this many versions, all of them 0.0 as yet */
+/* Build a negotiation with this number of versions, all of them 0.0. */
 void negotiation(struct message *m, uint16_t frameworks, uint16_t services);
-/* As Hyper-V sends it: 1.0 and 3.0, 1.0 and 1.1 */
+/* Build the negotiation of Hyper-V: 1.0 and 3.0, 1.0 and 1.1. */
 void usual_negotiation(struct message *m);
 
 /*
- * DESTINATION is -DestinationPath as it was typed, the field path_name; SOURCE
- * is the name of the source file, the field file_name. Both are ASCII here.
+ * Build a START. DESTINATION is -DestinationPath as typed, in the field
+ * path_name. SOURCE is the name of the source file, in the field file_name.
+ * Both are ASCII here.
  */
 void start_message(struct message *m, const char *destination, const char *source, uint32_t flags,
 		   uint64_t size);
@@ -85,8 +86,8 @@ void end_message(struct message *m, uint32_t operation);
 uint32_t status_of(const struct message *m);
 
 /**
- * is_answer() - whether ANSWER is REQUEST with a status and the flags of an
- * answer, and else the same
+ * is_answer() - returns whether ANSWER is REQUEST with a status and the flags
+ * of an answer, and otherwise the same
  */
 bool is_answer(const struct message *answer, const struct message *request);
 

@@ -37,7 +37,7 @@ static bool has_no_tmpfile(void)
 	return variant & NO_TMPFILE;
 }
 
-/* Some writes fail, after the answer. */
+/* Some writes fail after the answer. */
 static bool disk_is_bad;
 
 ssize_t pwrite(int fd, const void *data, size_t size, off_t offset)
@@ -102,7 +102,7 @@ static void build(struct message *m)
 	case 2:
 	case 3:
 		snprintf(sending.name, sizeof(sending.name), "f%c", '0' + (char)below(4));
-		/* Now and then it is larger than the buffer. */
+		/* From time to time, the file is larger than the buffer. */
 		sending.size = below(3) ? below((below(8) ? 4 : 64) * DATA_MAX) : below(8);
 		sending.sent = 0;
 		snprintf(place, sizeof(place), "%s%s", to, below(4) ? "" : below_to[below(12)]);
@@ -131,7 +131,7 @@ static void build(struct message *m)
 	}
 }
 
-/* Corrupt it: single bytes, numbers, its length. */
+/* Corrupt the message: single bytes, numbers, its length. */
 static void spoil(struct message *m)
 {
 	size_t at, n;
@@ -204,7 +204,7 @@ static void post(const struct message *m)
 	sent++;
 }
 
-/* Do as Hyper-V: send the next message after the answer. */
+/* Do as Hyper-V does: send the next message after the answer. */
 static void lockstep(const struct message *m)
 {
 	static struct message answer;
@@ -318,7 +318,7 @@ static void attack(void)
 	mkdir("to", 0755);
 	mkdir("to/sub", 0755);
 	expect(symlink("/", "to/link") == 0);
-	/* All names that the host makes up stay in here. */
+	/* All names that the host makes up stay in this directory. */
 	if (geteuid() == 0)
 		expect(chroot(".") == 0 && chdir("/") == 0);
 	else

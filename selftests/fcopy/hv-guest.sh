@@ -48,7 +48,7 @@ device() {
 	return 1
 }
 
-# Take row $wanted out of rows.sh: $file, and what it needs
+# row: set $file and $words to those of row $wanted of rows.sh
 number=0
 row() {
 	number=$((number + 1))

@@ -21,7 +21,7 @@
 /* The errno with which temporary files cannot be removed; 0: they can */
 static int unlink_error;
 
-/* How long the machine has been up */
+/* The uptime of the machine */
 static time_t uptime;
 
 static int journal;
@@ -151,7 +151,7 @@ static void write_note(const char *format, ...)
 	expect(symlinkat(text, journal, name) == 0);
 }
 
-/* Make the entry of NAME so many days old. */
+/* Make the entry of NAME this number of days old. */
 static void age(int days)
 {
 	struct timespec times[2];
@@ -331,7 +331,7 @@ static void directory_without_birth_keeps_its_note(void)
 	expect(!strcmp(text + strcspn(text, ":") + 2, ":0:/proc"));
 	clean();
 	expect_int(entries("state"), 1);
-	/* Directories without births could not be told from others. */
+	/* Without birth times, directories could not be distinguished. */
 	journal_forget(journal, name);
 	expect_int(journal_note(journal, dir, "/proc", 1, name), 0);
 	expect_int(entries("state"), 0);
@@ -639,8 +639,8 @@ static void note_of_what_is_never_found_expires(void)
 	age(JOURNAL_KEEP_DAYS);
 	logged[0] = '\0';
 	/*
-	 * The machine was off for so long, and only now mounts its file
-	 * systems.
+	 * The machine was off for that long, and mounts its file systems only
+	 * now.
 	 */
 	uptime = JOURNAL_SETTLE_SECONDS - 1;
 	clean();

@@ -14,8 +14,8 @@
 #include <unistd.h>
 
 /**
- * has_no_tmpfile() - the test that includes this says whether O_TMPFILE fails
- * now
+ * has_no_tmpfile() - returns whether O_TMPFILE must fail now; the test that
+ * includes this file defines it
  */
 static bool has_no_tmpfile(void);
 

@@ -150,7 +150,7 @@ static void target_may_be_a_link_but_to_a_directory(void)
 	expect_refused(in("d/to-file"), FOLLOW, REFUSAL_NOT_DIRECTORY, in("file"));
 	expect_refused(in("d/to-file/x"), FOLLOW | PATH_TARGET, REFUSAL_NOT_DIRECTORY, in("file"));
 	expect_refused(in("way/x"), FOLLOW | PATH_TARGET, REFUSAL_NOT_DIRECTORY, in("file"));
-	/* Others' links, too, as the caller replaces the link itself */
+	/* Any user's links, too, because the caller replaces the link. */
 	expect(lchown("d/to-file", TEST_USER, TEST_USER) == 0);
 	expect(lchown("d/up", TEST_USER, TEST_USER) == 0);
 	expect_reaches(in("d/to-file"), FOLLOW | PATH_TARGET, "d", "to-file");
@@ -182,7 +182,7 @@ static void too_long(void)
 	expect_refused(path, 0, REFUSAL_NAME_TOO_LONG, "4096 bytes");
 	path[PATH_MAX - 1] = '\0';
 	expect_reaches(path, 0, "/", "");
-	/* As many short names as fit */
+	/* Use as many short names as fit. */
 	*text = '\0';
 	for (int i = 0; strlen(scratch) + 2 * (i + 1) < PATH_MAX; i++)
 		strcat(text, i ? "/a" : "a");
@@ -279,8 +279,8 @@ static void links_of_users_refused(void)
 }
 
 /*
- * root's directory with root's link, as an unpacked archive leaves them in
- * /home
+ * Make root's directory with root's link, as an unpacked archive leaves them in
+ * /home.
  */
 static void make_package(const char *place)
 {
@@ -486,7 +486,7 @@ static void links_of_root_followed(void)
 		expect_reaches(in("twice/x/y"), flags, "real", "x/y");
 	}
 	expect_int(entries("real"), 1);
-	/* Only if the caller wants that */
+	/* Links are followed only if the caller requests it. */
 	expect_refused(in("absolute"), 0, REFUSAL_LINK, "follow-links=no");
 	expect_refused(in("d/up/sub"), PATH_TARGET, REFUSAL_LINK, in("d/up"));
 	expect_reaches(in("real/sub"), 0, "real/sub", "");
@@ -544,7 +544,7 @@ static void links_without_end(void)
 	expect(symlink("a", "b") == 0);
 	expect_refused(in("a/x"), FOLLOW, REFUSAL_LINK, "too many");
 	expect_refused(in("a/x"), FOLLOW | PATH_TARGET, REFUSAL_LINK, "too many");
-	/* As many as the kernel follows, and one more */
+	/* Make as many links as the kernel follows, and one more. */
 	mkdir("0", 0755);
 	for (int i = 1; i <= 41; i++) {
 		snprintf(from, sizeof(from), "%d", i);
@@ -672,7 +672,7 @@ static void mounts_elsewhere(void)
 		expect_int(check_place(in("part")), REFUSAL_KERNEL);
 	else
 		ksft_print_msg("/dev has no directory of its own here\n");
-	/* A file system of people, and the same inside a place of the kernel */
+	/* An ordinary file system, also inside a place of the kernel */
 	expect_int(check_place(in("ram")), REFUSAL_NONE);
 	expect(mount("ram", "/dev/shm", NULL, MS_BIND, NULL) == 0);
 	expect_int(check_place("/dev/shm"), REFUSAL_KERNEL);
@@ -728,7 +728,7 @@ static void on_this_type(void)
 	expect_int(check_place(scratch), REFUSAL_KERNEL);
 }
 
-/* Most of them exist only with special hardware or a cluster. */
+/* Most of these file systems need special hardware or a cluster. */
 static void file_systems_by_magic(void)
 {
 	static const unsigned long magics[] = {
@@ -904,7 +904,7 @@ static void made_directories_are_taken_back(void)
 	expect_int(entries("a/x"), 0);
 	close(dir);
 
-	/* More than there are components */
+	/* Remove more components than there are. */
 	dir = open("/", PATH_STEP);
 	path_remove_created("", dir, 3);
 	close(dir);

@@ -25,7 +25,7 @@ static const struct policy policy = POLICY_DEFAULTS;
 static struct message request, answer;
 static uint64_t transaction;
 
-/* The disk blocks write() of the recording for as long as the test wants. */
+/* While this is set, the disk blocks write() of the recording. */
 static atomic_bool stands_still;
 /* The disk is full: write() reports it or, as on NFS, only close(). */
 static bool write_fails, close_fails;
@@ -44,8 +44,8 @@ ssize_t write(int fd, const void *data, size_t size)
 }
 
 /*
- * close() of a descriptor that is not open: another file could have had its
- * number.
+ * The number of times that a descriptor was closed which was not open. Another
+ * file could have had its number.
  */
 static unsigned int closed_twice;
 static bool clock_stands_still;
@@ -360,7 +360,7 @@ static void compare_names(const struct record *record)
 	hosts++;
 }
 
-/* All units but zero; one field has no end. */
+/* The names use all units except zero, and one field has no end. */
 static void any_names(void)
 {
 	size_t n;
@@ -437,7 +437,7 @@ static void ends_at_its_limit(void)
 	read_recording();
 	expect(strstr(text, " end reason=limit\n"));
 	expect(strstr(logged, "record: the limit of 100000 bytes is reached"));
-	/* The daemon does not write to it any more. */
+	/* The daemon no longer writes to it. */
 	end_test(1);
 	expect_int(read_recording(), st.st_size);
 }
@@ -637,7 +637,7 @@ static void any_messages(void)
 	end_test(0);
 }
 
-/* The bench's message for a line that no recording has */
+/* The bench reports a line that no recording can have. */
 static void lines_that_are_not_right(void)
 {
 	static const struct {

@@ -31,7 +31,7 @@ int sd_journal_sendv(const struct iovec *iov, int n);
 int sd_notify(int unset, const char *state);
 int sd_notifyf(int unset, const char *format, ...);
 
-/* What the test and the daemon share */
+/* The memory that the test and the daemon share */
 static struct shared {
 	atomic_bool rescinded;		/* read(2) of the device reports it */
 	atomic_bool suspended;
@@ -39,7 +39,7 @@ static struct shared {
 	atomic_uint refuses;		/* how often the device cannot be opened again */
 	atomic_bool stands_still;	/* fallocate() of the daemon, and fsync() of files */
 	atomic_bool writing_stands_still;	/* pwrite() */
-	atomic_bool held;		/* it is in one of them */
+	atomic_bool held;		/* the daemon is in one of them */
 	atomic_uint epoll_waits;	/* of the daemon */
 	atomic_uint reads;		/* of its device */
 	atomic_uint signals;		/* to the host */
@@ -97,7 +97,7 @@ int epoll_wait(int fd, struct epoll_event *events, int count, int timeout)
 	return syscall(SYS_epoll_pwait, fd, events, count, timeout, NULL, 0);
 }
 
-/* The disk blocks for as long as the test wants. */
+/* Block like a disk while *@stands_still is set. */
 static void pass(const atomic_bool *stands_still)
 {
 	while (*stands_still) {
@@ -198,7 +198,7 @@ int sd_journal_sendv(const struct iovec *iov, int n)
 	return -ENOENT;
 }
 
-/* Each message with the NUL at its end, so that they stay apart */
+/* Send each message with the NUL at its end, so that messages stay separate. */
 int sd_notify(int unset, const char *state)
 {
 	return write(told[1], state, strlen(state) + 1) > 0;
@@ -381,7 +381,7 @@ static void told_to_stop_in_a_copy(void)
 	}
 }
 
-/* `hv-fcopyd --status`, into the file "said" */
+/* Run hv-fcopyd --status, with its output in the file "said". */
 static void print_status(void)
 {
 	char arguments[4][16] = { "hv-fcopyd", "--status", "-r", "run" };
@@ -528,7 +528,7 @@ static void device_taken_back_in_a_copy(void)
 	end_test(0);
 }
 
-/* How often the recording has TEXT; -1: there is none */
+/* Return how often the recording has TEXT, or -1 if there is no recording. */
 static int recorded(const char *text)
 {
 	static char all[1 << 20];
@@ -865,7 +865,7 @@ static void post_held(void)
 	expect(shared->held);
 }
 
-/* The status of the next answer */
+/* Return the status of the next answer. */
 static uint32_t hear(void)
 {
 	struct vmbus_packet packet;
@@ -1322,7 +1322,7 @@ static void queued_packets_share_system_calls(void)
 }
 
 /*
- * This prints a number without a limit: how often the spin finds the next
+ * This prints a number that has no limit: how often the spin finds the next
  * packet of a fast host.
  */
 static void lockstep_with_a_fast_host(void)

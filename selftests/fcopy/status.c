@@ -295,7 +295,7 @@ static void long_names(void)
 	snprintf(line, sizeof(line), "file=%s", path);
 	expect(has(line));
 	expect(strlen(manager) < 3072);
-	/* One that has to be escaped may be cut, but what follows is there. */
+	/* An escaped path may be truncated, but the text after it is there. */
 	memset(path, '\n', sizeof(path) - 1);
 	begin_copy(path, 10, 6);
 	fail_copy(path, REFUSAL_EXISTS, path);
@@ -416,7 +416,7 @@ static void one_that_was_killed_is_no_news(void)
 	expect_int(err, -ESRCH);
 }
 
-/* Another process has its number now. */
+/* Another process now has the number of the daemon. */
 static void other_process_of_the_same_number(void)
 {
 	char text[64];

@@ -4,10 +4,10 @@
 
 #include "../../daemons/fcopy/log.h"
 
-/* The lines since it was last cleared, as many as fit */
+/* The lines since the test last cleared it, as many as fit */
 extern char logged[65536];
 
-/* The last argument of log_copy(); the file's name may be freed */
+/* The last argument of log_copy(). The name of its file may be freed. */
 extern struct log_copy last_copy;
 
 /*

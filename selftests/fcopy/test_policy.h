@@ -18,21 +18,21 @@ extern struct policy policy;
 #define RULES(...) set_rules((const char *const []){ __VA_ARGS__, NULL })
 void set_rules(const char *const *rules);
 
-/** add_rule() - one more; @path as it is */
+/** add_rule() - adds a rule for @path, which is used as it is */
 void add_rule(bool allow, const char *path);
 
-/** default_policy() - no rules, and the defaults */
+/** default_policy() - sets the defaults, without rules */
 void default_policy(void);
 
 /**
- * snapshot() - everything below @path with type, mode, owner, size and inode;
- * free() it
+ * snapshot() - lists everything below @path with type, mode, owner, size and
+ * inode; the caller must free() the result
  */
 char *snapshot(const char *path);
 
 /**
- * as_user() - whether this process, a child of root, goes on as a user without
- * rights
+ * as_user() - makes this process, a child of root, an unprivileged user;
+ * returns whether that succeeded
  */
 bool as_user(void);
 #define TEST_USER 65534

@@ -88,8 +88,8 @@ ktap_print_totals() {
 		"skip:$KTAP_CNT_SKIP error:0"
 }
 
-# Exit with 4 if all tests were skipped, with 0 if none failed and all of the
-# plan ran, and else, or without a test, with 1.
+# Exit with 4 if all tests were skipped, and with 0 if none failed and the whole
+# plan ran. In all other cases, also without a test, exit with 1.
 ktap_finished() {
 	ktap_print_totals
 	if [ "$KTAP_CNT_SKIP" -gt 0 ] && [ "$KTAP_CNT_SKIP" -eq "$KSFT_NUM_TESTS" ]; then

@@ -90,7 +90,7 @@ run_one() {
 		# shellcheck disable=SC2086 # an interpreter and its arguments
 		set -- $interpreter "$name"
 	fi
-	# Descriptor 3 carries the status past the pipe; descriptor 4 is the
+	# Descriptor 3 carries the status past the pipe, and descriptor 4 is the
 	# output of this script.
 	# shellcheck disable=SC2086 # arguments, to be split
 	{ status=$({ { run_limited "$limit" "$@" $args </dev/null 2>&1 3>&-; echo $? >&3; } |

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The compiler includes this file before everything else in what runs on the
- * machine: the library, the host and the programs. It compiles lib/barrier.h as
- * it is. Only the operations of <stdatomic.h> and a few functions of the C
- * library are the machine's.
+ * The compiler includes this file first in all code that runs on the machine:
+ * the library, the host and the programs. It compiles lib/barrier.h unchanged.
+ * The machine replaces only the operations of <stdatomic.h> and a few functions
+ * of the C library.
  */
 #ifndef ATOMICS_H
 #define ATOMICS_H
@@ -19,7 +19,7 @@
 
 #include "machine.h"
 
-/* All threads of the machine are one to the C library. */
+/* For the C library, all threads of the machine are the same thread. */
 const void *machine_this_thread(void);
 #define this_thread machine_this_thread
 
@@ -33,7 +33,7 @@ const void *machine_this_thread(void);
 	&site_;										\
 })
 
-/* The value of @p's type that @raw holds, and the reverse */
+/* Convert @raw to a value of @p's type, and the reverse */
 #define MACHINE_VALUE(p, raw) ({							\
 	uint64_t bits_ = (raw);								\
 	__typeof__((void)0, *(p)) result_;						\
@@ -111,7 +111,7 @@ const void *machine_this_thread(void);
 #define __atomic_store_n(p, v, order)							\
 	machine_store(p, sizeof(*(p)), MACHINE_RAW(p, v), order,			\
 		      MACHINE_SITE("__atomic_store_n", #p, order))
-/* For the compiler, which has done its work: the machine runs what it made. */
+/* This is a barrier for the compiler. The machine runs the compiled code. */
 #define atomic_signal_fence(order)	__asm__ volatile("" : : : "memory")
 
 #undef memcpy

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Every execution of a program: threads, the order of their steps, and which
- * value each load returns. Two steps that may be exchanged to the same effect
- * are not tried in both orders (sleep sets).
+ * This file runs every execution of a program. An execution is the order of the
+ * threads' steps, and the value that each load returns. Two steps whose
+ * exchange has no effect are not tried in both orders (sleep sets).
  */
 
-/* A fortified longjmp() takes the way to another stack for an attack. */
+/* A fortified longjmp() would mistake a jump to another stack for an attack. */
 #undef _FORTIFY_SOURCE
 
 #include <stdarg.h>
@@ -18,14 +18,14 @@
 
 #include "parts.h"
 
-#define DECISIONS	512	/* in one execution */
+#define DECISIONS	512	/* the limit in one execution */
 #define STACK		(64u * 1024)
 
-/* A later execution makes it in another way. */
+/* A decision that a later execution makes in another way */
 struct decision {
 	bool of_value;
-	uint8_t chosen, count;		/* of_value: among so many */
-	uint8_t enabled, done, asleep;	/* else: bits of threads */
+	uint8_t chosen, count;		/* of_value: the choice, and the number of choices */
+	uint8_t enabled, done, asleep;	/* otherwise: bits of threads */
 };
 
 struct thread threads[MACHINE_THREADS];
@@ -103,7 +103,7 @@ static bool enabled(const struct thread *thread)
 	return true;
 }
 
-/* The thread whose step comes next; -1: the execution ends */
+/* Return the thread whose step comes next, or -1 if the execution ends. */
 static int pick(void)
 {
 	uint8_t can = 0, left;
@@ -112,7 +112,7 @@ static int pick(void)
 	bool known;
 
 	for (unsigned int i = 0; i < thread_count; i++) {
-		/* What a thread does before its first step is its own. */
+		/* Before its first step, a thread affects no other thread. */
 		if (!threads[i].finished && threads[i].next.kind == STEP_LOCAL)
 			return i;
 		can |= enabled(&threads[i]) << i;
@@ -134,7 +134,7 @@ static int pick(void)
 		left = can & ~d->asleep;
 		if (!left) {
 			/*
-			 * Each step that could be next was tried before, to the
+			 * Each possible next step was tried before, with the
 			 * same effect.
 			 */
 			decision_count = --decision_at;
@@ -153,8 +153,8 @@ static int pick(void)
 }
 
 /*
- * Change the last decision that can be made in another way; false: there is
- * none.
+ * Change the last decision that can be made in another way. Return false if
+ * there is none.
  */
 static bool advance(void)
 {
@@ -178,7 +178,7 @@ static bool advance(void)
 	return false;
 }
 
-/* Hand over to the thread that comes next, which may be the same. */
+/* Switch to the next thread, which may be the same one. */
 static void switch_thread(void)
 {
 	int from = current, to = pick();
@@ -216,7 +216,7 @@ void machine_violation(const char *fmt, ...)
 	_longjmp(engine, 1);
 }
 
-/* A thread, on a stack of its own; every execution goes on from its start. */
+/* Run a thread on its own stack. Every execution continues from its start. */
 static void run_thread(void)
 {
 	if (!_setjmp(threads[current].start))
@@ -271,8 +271,8 @@ static void run(void)
 	current = -1;
 	current = pick();
 	/*
-	 * The end of an execution comes back here, and so does a violation,
-	 * also that of end().
+	 * The end of an execution returns here, and so does a violation, also
+	 * one in end().
 	 */
 	if (!_setjmp(engine))
 		_longjmp(*threads[current].at, 1);
@@ -312,8 +312,8 @@ static struct result explore(const struct program *p, unsigned long limit)
 }
 
 /*
- * Return the last component of a file's name: the compiler has the name by
- * which a source includes a header, and two sources may use different ones.
+ * Return the last component of a file's name. The compiler uses the name by
+ * which a source includes a header, and two sources may use different names.
  */
 static const char *base_name(const char *file)
 {
@@ -323,8 +323,8 @@ static const char *base_name(const char *file)
 }
 
 /*
- * Every place has a name; one in a header is there once for each file that
- * includes it.
+ * Find the sites that are the same place in the source. A place in a header has
+ * one site for each file that includes the header.
  */
 unsigned int machine_sites(void)
 {

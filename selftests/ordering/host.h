@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A host as small as the protocol allows, with the orderings that it needs and
- * no others. It shares the primitives of lib/barrier.h with the library, and no
+ * This host is as small as the protocol allows, and has only the orderings that
+ * it needs. It shares the primitives of lib/barrier.h with the library, and no
  * other code.
  */
 #ifndef HOST_H
@@ -12,7 +12,7 @@
 
 #define HEADER_SIZE	128u
 
-/* What host and guest share */
+/* The memory that host and guest share */
 struct shared {
 	_Atomic uint32_t write_index, read_index, interrupt_mask, pending_send_sz;
 	uint32_t reserved[12];
@@ -66,7 +66,7 @@ static inline void host_put(struct host_ring *ring, uint64_t word)
 	ring->index = (ring->index + 8) % ring->size;
 }
 
-/* The bytes that a packet takes with @len bytes of payload, a multiple of 8 */
+/* Return the bytes of a packet with @len bytes of payload, a multiple of 8. */
 static inline uint32_t host_need(uint32_t len)
 {
 	return 16 + len + 8;
@@ -79,7 +79,10 @@ static inline bool host_has_room(struct host_ring *ring, uint32_t need)
 	return ring->size - host_used(read, ring->index, ring->size) > need;
 }
 
-/* Write one packet, for which there is room; true: interrupt the guest. */
+/*
+ * Write one packet, for which there is room. Return whether the host must
+ * interrupt the guest.
+ */
 static inline bool host_write(struct host_ring *ring, uint32_t len)
 {
 	uint32_t start = ring->index;
@@ -92,8 +95,8 @@ static inline bool host_write(struct host_ring *ring, uint32_t len)
 	ring->number++;
 	smp_store_release(&ring->shared->write_index, ring->index);
 	/*
-	 * The guest sees the packet before it sleeps, or the host sees that it
-	 * is about to.
+	 * The guest sees the packet before it sleeps, or the host sees that the
+	 * guest is about to sleep.
 	 */
 	smp_mb();
 	if (READ_ONCE(ring->shared->interrupt_mask))
@@ -101,7 +104,7 @@ static inline bool host_write(struct host_ring *ring, uint32_t len)
 	return READ_ONCE(ring->shared->read_index) == start;
 }
 
-/* Read what is there, and return the number of packets. */
+/* Read all packets, and return their number. */
 static inline unsigned int host_read(struct host_ring *ring)
 {
 	uint32_t write = smp_load_acquire(&ring->shared->write_index);
@@ -126,16 +129,16 @@ static inline unsigned int host_read(struct host_ring *ring)
 }
 
 /*
- * After host_read(): does the guest wait for the room that there is now, and
- * was not before?
+ * After host_read(), return whether the guest waits for room that exists now
+ * but did not exist before.
  */
 static inline bool host_must_tell_room(struct host_ring *ring, uint32_t before)
 {
 	uint32_t pending, write, size = ring->size;
 
 	/*
-	 * The guest sees the room when it looks again, or the host sees what it
-	 * waits for.
+	 * The guest sees the room when it looks again, or the host sees the
+	 * guest's request.
 	 */
 	smp_mb();
 	pending = READ_ONCE(ring->shared->pending_send_sz);
@@ -146,7 +149,10 @@ static inline bool host_must_tell_room(struct host_ring *ring, uint32_t before)
 		size - host_used(before, write, size) <= pending;
 }
 
-/* True: the ring is still empty, and the guest signals when it is not. */
+/*
+ * Return whether the ring is still empty. If so, the guest signals when it adds
+ * a packet.
+ */
 static inline bool host_may_sleep(struct host_ring *ring)
 {
 	WRITE_ONCE(ring->shared->interrupt_mask, 0);
@@ -159,8 +165,8 @@ static inline bool host_may_sleep(struct host_ring *ring)
 }
 
 /*
- * True: there is still no room for @need bytes, and the guest signals when
- * there is.
+ * Return whether there is still no room for @need bytes. If so, the guest
+ * signals when there is.
  */
 static inline bool host_may_sleep_for_room(struct host_ring *ring, uint32_t need)
 {

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The machine itself: the classic litmus tests, each with what C11 allows. The
- * machine must be weak enough to show an outcome that is "seen", and strong
- * enough not to show one that is "never". herd7 7.58 gives the same answers
- * with its model rc11.cat; it was not asked about plain memory and sleep.
+ * This program tests the machine itself with the classic litmus tests, each
+ * with the outcomes that C11 allows. The machine must be weak enough to show an
+ * outcome that is "seen", and strong enough not to show one that is "never".
+ * herd7 7.58 gives the same answers with its model rc11.cat, but was not used
+ * for plain memory and sleep.
  */
 #include "../kselftest/ktap.h"
 #include "atomics.h"
@@ -29,7 +30,7 @@ static void name(void)							\
 		machine_violation("the outcome");			\
 }
 
-/* Message passing: the flag and not the message */
+/* Message passing: a thread sees the flag but not the message. */
 THREAD(store_relaxed, WRITE_ONCE(*x, 1); WRITE_ONCE(*y, 1);)
 THREAD(store_wmb, WRITE_ONCE(*x, 1); smp_wmb(); WRITE_ONCE(*y, 1);)
 THREAD(store_release, WRITE_ONCE(*x, 1); smp_store_release(y, 1);)
@@ -38,7 +39,7 @@ THREAD(load_rmb, r[0] = READ_ONCE(*y); smp_rmb(); r[1] = READ_ONCE(*x);)
 THREAD(load_acquire, r[0] = smp_load_acquire(y); r[1] = READ_ONCE(*x);)
 OUTCOME(flag_without_message, r[0] && !r[1])
 
-/* Store buffering: neither sees the other's */
+/* Store buffering: neither thread sees the other's store. */
 THREAD(x_then_y, WRITE_ONCE(*x, 1); r[0] = READ_ONCE(*y);)
 THREAD(y_then_x, WRITE_ONCE(*y, 1); r[1] = READ_ONCE(*x);)
 THREAD(x_mb_y, WRITE_ONCE(*x, 1); smp_mb(); r[0] = READ_ONCE(*y);)
@@ -53,7 +54,7 @@ THREAD(y_weak_x,
 	r[1] = smp_load_acquire(x);)
 OUTCOME(neither, !r[0] && !r[1])
 
-/* Two readers see two writers' stores in different orders */
+/* Two readers see the stores of two writers in different orders. */
 THREAD(write_x, WRITE_ONCE(*x, 1);)
 THREAD(write_y, WRITE_ONCE(*y, 1);)
 THREAD(xy_acquire, r[0] = smp_load_acquire(x); r[1] = smp_load_acquire(y);)
@@ -62,7 +63,7 @@ THREAD(xy_mb, r[0] = READ_ONCE(*x); smp_mb(); r[1] = READ_ONCE(*y);)
 THREAD(yx_mb, r[2] = READ_ONCE(*y); smp_mb(); r[3] = READ_ONCE(*x);)
 OUTCOME(different_orders, r[0] && !r[1] && r[2] && !r[3])
 
-/* A third thread learns of the first one's store from the second */
+/* A third thread learns of the first thread's store from the second. */
 THREAD(pass_relaxed, r[2] = READ_ONCE(*x); WRITE_ONCE(*y, 1);)
 THREAD(pass_release, r[2] = READ_ONCE(*x); smp_store_release(y, 1);)
 THREAD(x_release_z, WRITE_ONCE(*x, 1); smp_store_release(z, 1);)
@@ -71,12 +72,12 @@ THREAD(z_acquire_y, r[2] = smp_load_acquire(z); smp_store_release(y, 1);)
 THREAD(z_acquire_relaxed_y, r[2] = smp_load_acquire(z); WRITE_ONCE(*y, 1);)
 OUTCOME(not_passed_on, r[2] && r[0] && !r[1])
 
-/* One word never goes back */
+/* One word never returns to an older value. */
 THREAD(twice, WRITE_ONCE(*x, 1); WRITE_ONCE(*x, 2);)
 THREAD(look_twice, r[0] = READ_ONCE(*x); r[1] = READ_ONCE(*x);)
 OUTCOME(back, r[0] > r[1])
 
-/* Read-modify-writes lose nothing, and carry on what a release store began */
+/* Read-modify-writes lose nothing, and continue a release sequence. */
 THREAD(add, atomic_fetch_add_explicit(x, 1, memory_order_relaxed);)
 OUTCOME(lost, *(volatile uint32_t *)x != 2)
 THREAD(add_y, r[2] = atomic_fetch_add_explicit(y, 1, memory_order_relaxed);)
@@ -90,7 +91,7 @@ THREAD(read_plain_relaxed, if (READ_ONCE(*y)) r[0] = *plain;)
 THREAD(copy_plain, if (READ_ONCE(*y)) memcpy(r, plain, sizeof(*plain));)
 THREAD(copy_plain_rmb, if (READ_ONCE(*y)) { smp_rmb(); memcpy(r, plain, sizeof(*plain)); })
 
-/* Load buffering, from a thread that has read to one that writes again */
+/* Load buffering, from a thread that has read to a thread that writes again */
 THREAD(read_then_release, r[0] = *plain; smp_store_release(y, 1);)
 THREAD(read_then_relaxed, r[0] = *plain; WRITE_ONCE(*y, 1);)
 THREAD(acquire_then_write, if (smp_load_acquire(y)) *plain = 2;)
@@ -166,8 +167,8 @@ int main(void)
 		else if (result.violated)
 			ksft_print_msg("%s\n", result.why);
 		/*
-		 * "The outcome" has to come from the test's own condition,
-		 * where it has one.
+		 * "The outcome" must come from the test's own condition, if it
+		 * has one.
 		 */
 		if (result.violated && tests[i].program.end && strcmp(result.why, "the outcome"))
 			result.failed = true;

@@ -6,9 +6,9 @@
  * plain access (-fsanitize=thread).
  *
  * - A word keeps every value that was stored there. A load returns the newest
- *   or an older one, unless the thread has to know that it was overwritten. So
- *   loads and stores of different words take effect in any order, and each
- *   thread may see another order.
+ *   value or an older one, unless the thread must know that the older value was
+ *   overwritten. So loads and stores of different words take effect in any
+ *   order, and each thread may see a different order.
  * - A thread learns what another one knew when it loads a value with acquire,
  *   or relaxed with an acquire fence later, that the other one stored with
  *   release, or after a release fence.
@@ -18,13 +18,14 @@
  *   threads that it conflicts with, by a chain of release and acquire. If it
  *   does not, that is a violation, whichever value it would have returned.
  *
- * A thread that loads the same value of the same word time after time spins, so
- * it goes on when another thread has stored another value, which it sees then.
+ * A thread that repeatedly loads the same value of the same word spins. It
+ * continues when another thread has stored a different value, and then sees
+ * this value.
  *
  * The machine does not delay an atomic load until after a later store of its
  * thread. An RMW always reads the newest value, and the stores to one word have
- * the order in which they are executed; two that nothing orders are a violation
- * as well, if they are not of the same value.
+ * the order in which they are executed. Two stores that nothing orders are a
+ * violation, too, unless they store the same value.
  */
 #ifndef MACHINE_H
 #define MACHINE_H
@@ -74,7 +75,7 @@ void *machine_set(void *to, int byte, size_t len);
 void *machine_alloc(size_t align, size_t size);
 
 /*
- * Sleep until the word is not zero, and zero it. A thread that sleeps for ever
+ * Sleep until the word is not zero, and zero it. A thread that sleeps forever
  * is a violation. Both functions stand for interrupts and for the hypervisor's
  * signals, which order memory: they are acq_rel operations.
  */
@@ -82,10 +83,10 @@ void machine_sleep(volatile uint32_t *word);
 void machine_wake(volatile uint32_t *word);
 /* Go on when another thread has changed the word of this thread's last RMW. */
 void machine_yield(void);
-/* A mutex, which is free when its first word is zero; not a recursive one */
+/* A mutex that is not recursive. It is free when its first word is zero. */
 int machine_lock(void *mutex);
 int machine_unlock(void *mutex);
-/* The number of the thread; -1: none */
+/* Return the number of the thread, or -1 if none runs. */
 int machine_thread(void);
 
 /*
@@ -126,11 +127,11 @@ struct result {
 	bool reached[SITES];		/* the sites that a thread or the setup has reached */
 };
 
-/* Fill in site->first, and return how many sites there are. */
+/* Fill in site->first, and return the number of sites. */
 unsigned int machine_sites(void);
 /*
- * Run every execution in a child process, until one shows a violation, or until
- * there were @limit of them.
+ * Run executions in a child process until one shows a violation, all were run,
+ * or @limit of them were run.
  */
 struct result machine_explore(const struct program *program, unsigned long limit);
 

@@ -146,7 +146,7 @@ bool page_is_there(const volatile void *p)
 	struct word *word = word_of(&page_state, sizeof(page_state));
 	uint32_t seen;
 
-	/* Many accesses in a row are no spinning. */
+	/* Many successive accesses are not spinning. */
 	threads[current].looked_at = NULL;
 	seen = load_word(word, memory_order_relaxed);
 	if (seen == PAGES_GONE) {
@@ -233,7 +233,7 @@ TSAN(4)
 TSAN(8)
 TSAN(16)
 
-/* An operator of C on an atomic variable */
+/* The compiler calls these for an operator of C on an atomic variable. */
 #define TSAN_ATOMIC(bits, word)								\
 word __tsan_atomic##bits##_load(const word *p, int order);				\
 void __tsan_atomic##bits##_store(word *p, word v, int order);				\

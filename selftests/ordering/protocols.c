@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * This program checks what host and guest promise each other, on a machine with
+ * This program checks the promises between host and guest on a machine with
  * weak memory. The guest is the library's own code. First, no execution may
  * break a protocol. Then the machine leaves out one ordering after the other,
  * of the library and of the host, and each time some execution must break a
- * protocol. So this program notices when any of them is lost.
+ * protocol. So this program detects the loss of any ordering.
  */
 #include "../kselftest/ktap.h"
 #include "host.h"
@@ -398,7 +398,7 @@ static void guest_masks_nothing(void)
 }
 
 /*
- * The setup wrote a packet: the guest receives that one, or learns of the end.
+ * The setup wrote a packet. The guest receives it, or notices the rescind.
  */
 static void guest_receives_from_nothing(void)
 {
@@ -470,7 +470,7 @@ static void other_closes_and_opens(void)
 {
 	guard_remove(others);
 	/*
-	 * With this start and the size of before, it would contain the range
+	 * With this start and its previous size, it would contain the range
 	 * that faults.
 	 */
 	if (!guard_add(other, NULL, 0x800))
@@ -590,7 +590,7 @@ static void producers_queued_two(void)
 		machine_violation("one packet lies over another");
 }
 
-/* Two threads send by the compatibility header, which has a lock of its own. */
+/* Two threads send by the compatibility header, which has its own lock. */
 
 static struct vmbus_br *compat;
 

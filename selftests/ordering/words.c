@@ -40,8 +40,8 @@ static void join(struct view *to, const struct view *from)
 }
 
 /*
- * Return the order of an operation, or none if its site is the one that lost
- * it.
+ * Return the order of an operation, or none if the machine leaves it out at
+ * this site.
  */
 static int effective(int order, const struct site *site)
 {
@@ -191,7 +191,7 @@ static uint64_t look_at_word(struct word *word, int order)
 			t->now.oldest[word->slot] = word->count - 1;
 	}
 	/*
-	 * Nothing was stored, but a plain write may have been there; that is no
+	 * No atomic store has happened. A plain write may have, but that is no
 	 * race.
 	 */
 	if (word->slot < 0 || word->count == 1)
@@ -276,7 +276,7 @@ static void end_rmw(struct word *word, uint64_t value, int order)
 		threads[current].now.clock[current]++;
 }
 
-/* NULL and an offset */
+/* Detect NULL with an offset. */
 static void check_pointer(const volatile void *p)
 {
 	if ((uintptr_t)p < 4096)

@@ -43,7 +43,7 @@ static void result(const char *name)
 }
 
 /*
- * End the program after an error that makes the rest senseless. The missing
+ * End the program after an error that makes the rest meaningless. The missing
  * results are failures.
  */
 static void must(const char *what, bool good, int err)

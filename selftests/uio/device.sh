@@ -1,11 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# What uio_hv_generic does with a device that a host offers, without the host's
-# help: in any VM on Hyper-V, as root. VMBUS_CLASS is the class of the device
-# (its GUID; the file copy device by default), which is bound; nobody may use it
-# meanwhile, so hv-fcopyd is kept from running. Skipped, with the reason, where
-# there is no such device. VMBUS_SYSROOT is a directory that stands for the root
-# while the device is looked for.
+# Test uio_hv_generic with a device that the host offers, but without the host's
+# help. This runs as root in any VM on Hyper-V. VMBUS_CLASS is the class of the
+# device (its GUID; the file copy device by default). The device must be bound,
+# and no program may use it meanwhile, so this keeps hv-fcopyd from running. The
+# test is skipped, with the reason, if there is no such device. VMBUS_SYSROOT is
+# a directory that stands in for / in the search for the device.
 # shellcheck disable=SC2317 # tests are called by name
 cd "$(dirname "$0")" || exit 1
 # shellcheck source=../kselftest/ktap_helpers.sh
@@ -53,7 +53,7 @@ restore() {
 trap restore EXIT
 trap 'exit 1' INT TERM
 if [ -z "${VMBUS_CLASS:-}" ] && systemctl cat hv-fcopyd >/dev/null 2>&1; then
-	# A daemon that died a moment ago is about to be started again.
+	# "activating" is a daemon that died a moment ago and will restart.
 	case $(systemctl is-active hv-fcopyd) in
 	active | activating | reloading) was_active=1 ;;
 	esac
@@ -62,7 +62,7 @@ fi
 
 files=$device/uio_hv_generic
 file() { cat "$files/$1"; }
-# The counters are in debugfs, which not every system mounts.
+# The counters are in debugfs, which some systems do not mount.
 [ -d /sys/kernel/debug/uio_hv_generic ] || mount -t debugfs debugfs /sys/kernel/debug 2>/dev/null
 opens=/sys/kernel/debug/uio_hv_generic/${device##*/}/opens
 node() { set -- "$device"/uio/uio*; echo "/dev/${1##*/}"; }
@@ -70,7 +70,8 @@ map_size() { echo $(($(cat "$device"/uio/uio*/maps/map0/size))); }
 ring() { set -- "$device"/channels/*/ring; echo "$1"; }
 [ "$(file state)" = closed ] || skip "${device##*/} is in use: its state is $(file state); end the program that has /dev/uioN open"
 
-# result DESCRIPTION COMMAND...: what it says is shown when it fails
+# result DESCRIPTION COMMAND...: print a result, and the output of the command
+# if it fails
 result() {
 	description=$1
 	shift
@@ -82,10 +83,12 @@ result() {
 	fi
 }
 
-# refused REASON SIZE: the write fails with this, and changes nothing
+# refused REASON SIZE: check that writing this ring size fails with this error
+# and changes nothing
 refused() {
 	before=$(file ring_size)
-	# Not every shell's echo says why it fails, nor every tee.
+	# In some shells echo does not print its error, and some versions of tee
+	# do not, either.
 	if echo "$2" | dd of="$files/ring_size" 2>"$tmp/error"; then
 		echo "'$2' was taken"
 		return 1
@@ -95,7 +98,7 @@ refused() {
 }
 
 opened_often() { ./open_close "$class" 1000 && [ "$(file state)" = closed ]; }
-# counted: ten opens are ten in the counter
+# counted: check that ten opens increase the counter by ten
 counted() {
 	before=$(cat "$opens") && ./open_close "$class" 10 && [ "$(cat "$opens")" = $((before + 10)) ]
 }
@@ -103,7 +106,7 @@ resized() {
 	echo "$other" >"$files/ring_size" && [ "$(map_size)" = $((other * 2)) ] &&
 		[ "$(stat -c %s "$(ring)")" = $((other * 2)) ] && ./open_close "$class" 1
 }
-# What the query says for the class
+# preferred: print the ring size that the driver prefers for the class
 preferred() { awk -v class="$class" '$1 == class || $1 == "other" { print $2; exit }' "$driver"/ring_size; }
 by_default() { echo default >"$files/ring_size" && [ "$(file ring_size)" = "$(preferred)" ]; }
 open_state() { (exec 5<>"$(node)" && [ "$(file state)" = open ]) && [ "$(file state)" = closed ]; }
@@ -136,7 +139,7 @@ fi
 result "its state is open, and closed afterwards" open_state
 by_default
 size=$(file ring_size)
-# Any other size that rings can have
+# Choose another size that rings can have.
 other=$((16 * 1024 * $(awk '/^KernelPageSize/ { print $2; exit }' /proc/self/smaps)))
 [ $other != "$size" ] || other=$((other * 2))
 result "rings of another size" resized

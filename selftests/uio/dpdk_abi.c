@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * dpdk_abi TITLE INSTANCE SUBCHANNELS SECONDS: does with a bound NIC what DPDK
- * (bus/vmbus, net/netvsc) does from the scan to the end, against a host that
- * answers (the bench's test dpdk), and opens the device again SECONDS after
- * closing it. One line for each point of the contract between DPDK and the
- * kernel: "ok TITLE: point N, what it is: what was found", or "not ok ..."; and
- * lines "say TITLE ..." for the host.
+ * dpdk_abi TITLE INSTANCE SUBCHANNELS SECONDS: use a bound NIC as DPDK does
+ * (bus/vmbus, net/netvsc), from the scan to the end, against a host that
+ * answers (the bench's test dpdk). Then open the device again, SECONDS after
+ * closing it. The program prints one line for each point of the contract
+ * between DPDK and the kernel: "ok TITLE: point N, what it is: what was found",
+ * or "not ok ...". It also prints lines "say TITLE ..." for the host.
  *
  * The points have the numbers of the list that the project made from DPDK 20.11
- * to 26.07. Two of its 33 are about DPDK alone, and nothing in the kernel could
- * break them:
+ * to 26.07. Two of these 33 points are about DPDK alone, and nothing in the
+ * kernel could break them:
  *	3	DPDK keeps only NICs from the scan
  *	32	DPDK reads neither name nor version of the UIO device
- * The program shows only the kernel's part of these, as the rest needs a NIC's
- * host (the NVS protocol) or DPDK's own code:
+ * The program shows only the kernel's part of the following points, because the
+ * rest needs the host of a NIC (the NVS protocol) or DPDK's own code:
  *	10	that the host accepts the handles; the program's host reads and
  *		writes the buffers through them
  *	22	the request for sub-channels; the program sends a packet of its
@@ -387,8 +387,8 @@ static int irq_control(int32_t on)
 }
 
 /*
- * Signal the host as DPDK does: with a monitor, by the trigger alone; without
- * one, by the bit in the interrupt page and a system call.
+ * Signal the host as DPDK does: on a monitored channel by the trigger alone,
+ * and on others by the bit in the interrupt page and a system call.
  */
 static void signal_host(const struct channel *channel)
 {
@@ -769,7 +769,7 @@ static void sub_channels(void)
 }
 
 /*
- * The file that tells the secondary process what to map and how to signal. DPDK
+ * This file lists for the secondary process what to map and how to signal. DPDK
  * uses a file, too.
  */
 #define SHARED "/tmp/dpdk-shared"
@@ -849,8 +849,9 @@ static void run_secondary(void)
 }
 
 /*
- * Count the ring files. The primary always has one, but a directory that goes
- * during the scan (a sub-channel's) can hide the next one: kernfs.
+ * Count the ring files. The primary channel always has one, but in kernfs the
+ * directory of a sub-channel that disappears during the scan can hide the next
+ * directory.
  */
 static unsigned int ring_files(const struct device *dev)
 {

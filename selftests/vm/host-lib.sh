@@ -33,11 +33,11 @@ check() {
 	fi
 }
 
-# Whether the guest's QEMU still runs, or the QEMU in which the guest continues
-# after a hibernation.
+# guest_runs: whether the guest's QEMU still runs, or the QEMU in which the
+# guest continues after a hibernation
 guest_runs() { [ ! -e ended ]; }
 
-# copy_asked NAME: send the file for which the guest's copy_arrives waits
+# copy_asked NAME: copy the file for which the guest's copy_arrives waits
 copy_asked() {
 	guest_says "copy $1\$" || exit 1
 	copy_vmfile fcopy --generate 100000:1 --source file --destination "/srv/$1" >copy.out 2>&1 || note "$1: $(cat copy.out)"
@@ -76,7 +76,8 @@ guest_says() {
 }
 
 # watch DEVICE COMMAND...: run vmbus_host in the background. It is connected
-# when watch returns, so it misses nothing. watched: wait until it ends
+# when watch returns, so it misses nothing.
+# watched: wait until it ends
 watch() {
 	watched_device=$1
 	shift
@@ -91,9 +92,9 @@ watched() {
 	return $status
 }
 
-# These two programs take the host's part for a device. DEVICE is its name in
-# the settings of the test. They wait until the time limit of the test, so that
-# a slow machine causes no failure.
+# vmbus_host DEVICE COMMAND..., copy_vmfile DEVICE OPTION...: play the host of
+# a device. DEVICE is its name in the settings of the test. The programs wait
+# until the time limit of the test, so that a slow machine causes no failure.
 vmbus_host() {
 	device=$1
 	shift
@@ -237,9 +238,9 @@ pmd_forwarded_well() {
 	fi
 }
 
-# pmd_from NAME: check in one result that the frames have come that testpmd has
-# sent (pmd_send). testpmd counts a frame when the host has completed it, so its
-# number does not include the last ones.
+# pmd_from NAME: check in one result that the host has received the frames that
+# testpmd has sent (pmd_send). testpmd counts a frame when the host has
+# completed it, so its number does not include the last ones.
 pmd_from() {
 	before=$(nic_counter from_guest)
 	tell "send $1"

@@ -4,8 +4,8 @@
 # run sources this file after select.sh. It makes the job, a directory with
 # everything that the selected tests need where their guests run.
 
-# prepare TEST KERNEL TREE: put into TREE what the guest of the test needs
-# besides
+# prepare TEST KERNEL TREE: add to TREE the modules, programs and files that the
+# guest of this test needs
 prepare() {
 	local word file
 	for word in $modules; do

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 # shellcheck disable=SC2034,SC2154
-# Scripts source this file after env.sh. It knows the guest kernels by the names
-# that tests use. Each one is the newest of its Debian suite. `debug` is the
+# Scripts source this file after env.sh. It maps the names that tests use to
+# guest kernels. Each one is the newest of its Debian suite. `debug` is the
 # 6.12 kernel with every check that finds a driver's mistakes, and `debug-5.10`
 # is the same for the oldest kernel. A kernel of the administrator
 # (own-kernel.sh) has its release as its name.
@@ -11,8 +11,8 @@ debian_kernels="5.10 6.1 6.12 7"
 debug_kernels="debug debug-5.10"
 # The kernels for a test that names none
 all_kernels="$debian_kernels debug"
-# The parts of the administrator's own kernels, with a directory for each
-# release
+# This directory has the parts of the administrator's own kernels, in a
+# directory for each release.
 own_kernels=$out/kernels
 
 is_own() { [ -n "$1" ] && [ -e "$own_kernels/$1/place" ]; }

@@ -77,8 +77,8 @@ CONF
 
 # The outer guest prints a line every ten seconds if each of its processors
 # runs. A missing line means that the emulation has failed, which is no result
-# of a test. The remaining tests then run in a new outer guest, once, with the
-# test that was running at the end. On a busy machine ten seconds of
+# of a test. The remaining tests then run once in a new outer guest, and the
+# test that was running comes last. On a busy machine ten seconds of
 # instructions take longer.
 stall_limit=60
 outer() {
@@ -113,11 +113,11 @@ CONF
 }
 
 # run_nested: run the tests in emulated machines. Emulation is fastest with one
-# processor. Tests that need one outer processor share the machine's cores in
-# two outer guests. A test that needs two, for its guest or beside it, has the
-# machine for itself: beside another lane, "cpus" took 404 s instead of 40. In a
-# counted outer guest the clock counts instructions, so a test measures the same
-# on a busy machine.
+# processor. Tests that need one outer processor run in two outer guests, which
+# share the machine's cores. A test that needs two, for its guest or beside it,
+# runs alone: beside another lane, "cpus" took 404 s instead of 40. In a counted
+# outer guest the clock counts instructions, so a test measures the same on a
+# busy machine.
 run_nested() {
 	local first=() second=() pairs=() counted=() dir name
 	lanes=()

@@ -62,7 +62,7 @@ find_tree() {
 	[ ! -e "$own_dir/include/generated/autoconf.h" ] || own_kdir=$own_dir
 }
 
-# releases: print the releases of all kernels that have a part in own_dir
+# releases: print the release of each kernel that has a part in own_dir
 releases() {
 	local path
 	cd "$own_dir" || return
@@ -132,8 +132,8 @@ own_needs() {
 }
 
 # image_config: set own_config to the configuration that CONFIG_IKCONFIG has put
-# into the image itself. The head of a bzImage has the position of the
-# compressed kernel: Documentation/arch/x86/boot.rst.
+# into the image itself. The header of a bzImage has the position of the
+# compressed kernel: see Documentation/arch/x86/boot.rst.
 image_config() {
 	local sectors offset length payload=$out/.payload-$own_release config=$out/.config-$own_release
 	mkdir -p "$out"
@@ -166,8 +166,8 @@ own_options() {
 	fi
 }
 
-# make_own: put the parts that find_own has found where kernel_root looks for
-# them
+# make_own: put the parts that find_own has found into the directory in which
+# kernel_root looks for them
 make_own() {
 	local folder=$own_kernels/$own_release image modules
 	image=$folder/image modules=$folder/image/lib/modules/$own_release
@@ -180,7 +180,7 @@ make_own() {
 		tree_modules "$modules"
 	elif [ -n "$own_modules" ]; then
 		# Use hard links where possible, because a distribution's
-		# modules have half a gigabyte.
+		# modules take half a gigabyte.
 		cp -al "$own_modules/." "$modules/" 2>/dev/null || cp -a "$own_modules/." "$modules/"
 		rm -rf "$modules"/{build,source,vdso}
 	fi

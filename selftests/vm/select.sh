@@ -35,8 +35,8 @@ select_tests() {
 		test=${argument%@*}
 		settings "$test"
 		# On a kernel of the administrator every named test runs.
-		# Without names, those tests run that can run on all of Debian's
-		# kernels, and do so on some of them.
+		# Without names, run the tests that can run on all of Debian's
+		# kernels, and run by default on some of them.
 		on_own="${own[*]}" some=''
 		for kernel in $debian_kernels; do
 			[ -z "$everything" ] || [[ " $on " = *" $kernel "* ]] || on_own=''

@@ -14,7 +14,7 @@ default_settings() {
 	on=$all_kernels guest=busybox processors=1 memory=512 timeout=300 packages=deb needless=0 faults=0
 }
 
-# The library knows the classes of VMBus by name.
+# class_of NAME: print the GUID that the library's table has for a class
 class_of() { sed -n "s/^\t{ \"$1\", \"\([0-9a-f-]*\)\", .*/\1/p" "$top/lib/class.c"; }
 
 # device KIND: print the class and the instance of a device of the bench
@@ -49,7 +49,7 @@ guest_lib() {
 
 # described NAME[=KIND][,PROPERTY=VALUE...]: print
 # NAME:class=...,instance=...[,PROPERTY=VALUE...], the form that run-guest
-# needs. An instance in the word wins.
+# needs. An instance in the word overrides that of the kind.
 described() {
 	local name=${1%%,*} properties='' kind
 	[[ "$1" != *,* ]] || properties=,${1#*,}
@@ -58,8 +58,8 @@ described() {
 	echo "${name%%=*}:$kind$properties"
 }
 
-# read_settings TEST: set these variables. A separate shell reads the file,
-# which may have other variables for its own use.
+# read_settings TEST: set the variables in setting_names. A separate shell reads
+# the file, which may use other variables for itself.
 read_settings() {
 	local said word all=''
 	[ -e "$vm/tests/$1/settings" ] || die "there is no test '$1': 'run -l' lists them"

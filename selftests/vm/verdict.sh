@@ -3,8 +3,8 @@
 # shellcheck disable=SC2154
 # run sources this file. It sums up the results of the guests.
 
-# verdict: print each test's results, and a failure for a test that left none;
-# write them to results.tap; fail if one has failed
+# verdict: print the results of each test, and a failure for a test that left
+# none; write them to results.tap; fail if a result is a failure
 verdict() {
 	local selection name title line passed skipped failed stalls
 	for selection in "$job"/tests/*/; do

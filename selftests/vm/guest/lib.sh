@@ -16,8 +16,8 @@ open_port() {
 	exec 3<>"/dev/${port##*/}"
 }
 
-# The port can be opened as soon as it has a name, which is after its file has
-# appeared in /dev.
+# port_is_there: whether the port can be opened, which is the case when it has a
+# name. Its file appears in /dev before that.
 port_is_there() { grep -qx bench /sys/class/virtio-ports/*/name 2>/dev/null; }
 
 # put LINE: send a line to the host
@@ -35,7 +35,7 @@ uptime_s() {
 }
 
 # hear WORDS: wait for the host's next line, which must be this one. A guest
-# that still waits at its time limit reports that (last_words).
+# that is still waiting at its time limit reports that (last_words).
 hear() {
 	local line
 	echo "$*" >/tmp/waits-for
@@ -49,7 +49,8 @@ hear() {
 note() { put "# guest: $*"; }
 
 ok() { put "ok guest $*"; }
-# The logs of a guest with a failure go to the console.
+# not_ok DESCRIPTION: print a failed result. A guest with a failure prints its
+# logs to the console at the end.
 not_ok() {
 	: >/tmp/not-ok
 	put "not ok guest $*"
@@ -110,7 +111,7 @@ end_of() {
 	wait "$1"
 }
 
-# Shortly before the time limit, print what each process of the guest waits for.
+# last_words: shortly before the time limit, print what each process waits for
 last_words() {
 	local limit pid command
 	limit=$(sed -n 's/.*bench\.limit=\([0-9]*\).*/\1/p' /proc/cmdline)
@@ -138,12 +139,12 @@ vmbus_device() {
 	return 1
 }
 
-# vmbus-bind binds only the devices that it finds, and VMBus may add the device
-# after its module was loaded.
+# bind_fcopy: bind the file copy device by its rule. vmbus-bind binds only
+# devices that exist, and VMBus may add the device after its module was loaded.
 bind_fcopy() { within 10 vmbus_device "$fcopy_class" && /usr/lib/udev/vmbus-bind --all; }
 
-# bound CLASS: whether a UIO driver has the device of a class. Set $device to
-# its directory.
+# bound CLASS: whether a UIO driver has the device of a class; sets $device to
+# the directory of the device
 bound() { device=$(vmbus_device "$1") && ls "$device"/uio/uio*/maps/map0 >/dev/null 2>&1; }
 # rings COUNT: whether COUNT channels of $device have a ring file
 rings() { [ "$(ls -d "$device"/channels/*/ring 2>/dev/null | wc -l)" = "$1" ]; }
@@ -161,7 +162,8 @@ give_to() {
 }
 give_to_uio() { give_to uio_hv_generic "$@"; }
 
-# Set $fcopy and $nic to the two devices of a test that has both.
+# bind_fcopy_and_nic: bind both devices of a test that has them, and set $fcopy
+# and $nic to their directories
 bind_fcopy_and_nic() {
 	check "both devices are offered" within 10 sh -c 'test "$(ls /sys/bus/vmbus/devices | wc -l)" -ge 2'
 	fcopy=$(vmbus_device "$fcopy_class")
@@ -188,8 +190,8 @@ relay() {
 	check "${1##*/} has come to its end" wait $!
 }
 
-# driver INSTANCE: print the driver of a device, if any. The directory of the
-# device can replace its instance.
+# driver INSTANCE: print the driver of a device, if any. The argument may also
+# be the directory of the device.
 driver() { basename "$(readlink "/sys/bus/vmbus/devices/${1##*/}/driver")"; }
 has_driver() { [ "$(driver "$1")" = "$2" ]; }
 
@@ -200,8 +202,8 @@ fcopyd_waits() { journal -u hv-fcopyd | grep -q '[Ww]aiting'; }
 # fcopyd_at_once: whether hv-fcopyd opened the device at the first start of its
 # unit, without a failure or a restart
 fcopyd_at_once() { [ "$(systemctl show -p NRestarts --value hv-fcopyd)" = 0 ] && [ -z "$(journal -u hv-fcopyd -p warning)" ]; }
-# copy_arrives NAME: check in two results a file that the host's copy_asked
-# sends
+# copy_arrives NAME: check in two results that the file from the host's
+# copy_asked arrives
 copy_arrives() {
 	check "$1: hv-fcopyd runs" within 30 fcopyd_runs
 	say "copy $1"
@@ -210,7 +212,7 @@ copy_arrives() {
 }
 
 # copy_arrives_at_boot: do the same in boot $boot, after checks of the state
-# before the copy; six results
+# before the copy; this prints six results
 copy_arrives_at_boot() {
 	check "boot $boot: hv-fcopyd waits for a copy" within 60 fcopyd_waits
 	check "boot $boot: uio_hv_generic has the device" has_driver "$(vmbus_device "$fcopy_class")" uio_hv_generic
@@ -230,8 +232,8 @@ restart() {
 	sleep 1000
 }
 
-# Print the lines of the kernel log that no test may cause, and the findings of
-# kmemleak if the kernel has it.
+# kernel_complaints: print the lines of the kernel log that no test may cause,
+# and the findings of kmemleak if the kernel has it
 kernel_complaints() {
 	dmesg | grep -Ff "${complaints_file:-/bench/complaints}"
 	if [ -w /sys/kernel/debug/kmemleak ]; then

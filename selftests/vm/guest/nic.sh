@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 # shellcheck disable=SC3043
-# The guest.sh of a test with NICs of vmbus-nic sources this file; its prepare
-# calls guest/nic-tool. nic_same and nic_towards of host-lib.sh are the host's
-# part of outbound and inbound.
+# The guest.sh of a test with NICs of vmbus-nic sources this file, which
+# guest/nic-tool adds to the guest. nic_same and nic_towards of host-lib.sh are
+# the host's parts of outbound and inbound.
 
 # nic_interface NUMBER: print the interface of the NIC that has this number in
 # vmbus-nic
@@ -22,8 +22,8 @@ nic_up() { ip addr add "10.55.$2.2/24" dev "$1" && ip link set "$1" up; }
 # host
 outbound() { say "sent $1: $(nic_tool send "$2" "$3" "$4" "$5" 1)"; }
 
-# inbound NAME INTERFACE COUNT STREAM: check in one result the numbered frames
-# of the host
+# inbound NAME INTERFACE COUNT STREAM: receive numbered frames of the host, and
+# check them in one result
 inbound() {
 	local status
 	nic_tool receive "$2" "$3" 120 "$4" >/tmp/in 2>/tmp/in.err &

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * In the guest: sends and receives numbered frames on an interface, sends
- * datagrams from many ports, and changes the number of channels.
+ * This program runs in the guest. It sends and receives numbered frames on an
+ * interface, sends datagrams from many ports, and changes the number of
+ * channels.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -43,7 +44,7 @@ static int packet_socket(const char *interface)
 
 	if (fd < 0 || !address.sll_ifindex)
 		fail(interface);
-	/* What arrives while this program does not run must not be lost. */
+	/* Frames must not be lost while this program does not run. */
 	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room)))
 		fail("SO_RCVBUFFORCE");
 	if (bind(fd, (struct sockaddr *)&address, sizeof(address)))
@@ -150,7 +151,7 @@ static int do_spray(const char *text, uint32_t count)
 	return 0;
 }
 
-/* As ethtool -l and -L */
+/* Do the same as ethtool -l and -L. */
 static int do_channels(const char *interface, const char *wanted)
 {
 	struct ethtool_channels channels = { .cmd = ETHTOOL_GCHANNELS };

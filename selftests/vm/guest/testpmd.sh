@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 # shellcheck disable=SC2034,SC2154,SC3043
-# Sourced by the guest.sh of a test with DPDK's testpmd; its settings name the
-# program testpmd. What testpmd prints is in /tmp/pmd.out. The words pmd_towards
-# and pmd_from of host-lib.sh are the host's part of pmd_receive and pmd_send.
+# The guest.sh of a test with DPDK's testpmd sources this file; the settings of
+# the test name the program testpmd. The output of testpmd is in /tmp/pmd.out.
+# pmd_towards and pmd_from of host-lib.sh are the host's parts of pmd_receive
+# and pmd_send.
 
-# It may end while it is given a command.
+# testpmd may end while a function writes a command to it.
 trap '' PIPE
 mkdir -p /var/run
 
@@ -13,16 +14,16 @@ more=''
 instance=$nic_instance
 folder=/sys/bus/vmbus/devices/$instance
 
-# there: hv_netvsc has both NICs, as the interfaces $nic and $other
+# there: whether hv_netvsc has both NICs; sets $nic and $other to the interfaces
 there() { nic=$(nic_interface 0) && other=$(nic_interface 1); }
 
-# other_carries_network: by the interface $other, which leaves the first NIC
-# free
+# other_carries_network: use the interface $other for the network, so that the
+# machine does not need the first NIC
 other_carries_network() { nic_up "$other" 1 && ip route add default via 10.55.1.1; }
 
-# page NAME: the commands of this name in doc/dpdk.md
+# page NAME: print the commands of this block in doc/dpdk.md
 page() { sed -n "/^<!-- run $1 -->\$/,/^<!-- end -->\$/s/^    //p" /bench/dpdk.md; }
-# page_runs NAME: runs them; what they print is noted
+# page_runs NAME: run these commands, and note their output
 page_runs() {
 	local commands status
 	commands=$(page "$1")
@@ -35,13 +36,13 @@ page_runs() {
 
 told() { tail -n 60 | while read -r line; do note "  $line"; done; }
 
-# nic_bound [DEVICE]: whether uio_hv_generic has it
+# nic_bound [DEVICE]: whether uio_hv_generic has the device
 nic_bound() { [ "$(basename "$(readlink "/sys/bus/vmbus/devices/${1:-$instance}/driver")")" = uio_hv_generic ]; }
 
-# pmd_start QUEUES: starts testpmd as doc/dpdk.md does, as the process $pmd, and
-# waits until it takes commands. $as comes before its command, and $more behind
-# it. One thread takes commands and one forwards, on one processor; the latter
-# never rests, so that the shell must come before it.
+# pmd_start QUEUES: start testpmd as doc/dpdk.md does, as the process $pmd, and
+# wait until it accepts commands. $as comes before its command line, and $more
+# after it. One thread of testpmd reads commands and one forwards, on one
+# processor. The latter never sleeps, so the shell must have a higher priority.
 pmd_start() {
 	local command queues="$1"
 	command=$(page testpmd)
@@ -58,9 +59,9 @@ pmd_start() {
 pmd_takes() { grep -q 'testpmd> ' /tmp/pmd.out || ! pmd_runs; }
 pmd_runs() { ! over "$pmd"; }
 
-# pmd COMMAND: testpmd's answer, when it has done that. It echoes what it reads,
-# one command after the other, so that the echo of a word that is no command
-# comes behind the answer.
+# pmd COMMAND: let testpmd run a command, and print its answer. testpmd echoes
+# what it reads, one command after the other, so the echo of a word that is no
+# command follows the answer.
 pmd() {
 	asked=$((asked + 1))
 	pmd_from=$(wc -c </tmp/pmd.out)
@@ -74,40 +75,41 @@ pmd_answer() { tail -c +$((pmd_from + 1)) /tmp/pmd.out | tr -d '\r'; }
 pmd_done() { ! pmd_runs || pmd_answer | grep -q "testpmd> done$asked"; }
 pmd_answered() { grep -q "$1" /tmp/pmd.answer; }
 
-# pmd_end: ends the input; the status with which testpmd ended. It has to end
-# within a minute.
+# pmd_end: end the input, and return the exit status of testpmd, which must end
+# within a minute
 pmd_end() {
 	exec 9>&-
 	end_of "$pmd" 60
 }
 pmd_quit() { echo quit >&9 && pmd_end; }
 
-# pmd_count NAME: a counter of port 0, such as RX-packets
+# pmd_count NAME: print a counter of port 0, such as RX-packets
 pmd_count() {
 	pmd "show port stats 0" >/dev/null
 	sed -n "s/.*$1: *\([0-9]*\).*/\1/p" /tmp/pmd.answer | head -n 1
 }
 
-# pmd_forward MODE: forwards in this mode, with counters that begin at 0
+# pmd_forward MODE: start to forward in this mode, with all counters at 0
 pmd_forward() {
 	pmd "set fwd $1" && pmd "clear port stats all" && pmd "clear fwd stats all" && pmd start
 } >/dev/null
 
-# pmd_sends COUNT: the host has completed so many frames since the counters
-# began
+# pmd_sends COUNT: whether the host has completed at least COUNT frames since
+# the counters were reset
 pmd_sends() { [ "$(pmd_count TX-packets)" -ge "$1" ]; }
 
-# pmd_sent: stops; what the forwarder has given to the port, as testpmd counts
-# it
+# pmd_sent: stop forwarding, and print the number of frames that testpmd counts
+# as sent to port 0
 pmd_sent() {
 	pmd stop >/dev/null
 	pmd_port_sent 0
 }
-# pmd_port_sent PORT: the same of a port, when it has stopped
+# pmd_port_sent PORT: print the same for a port, after forwarding has stopped
 pmd_port_sent() { sed -n "/Forward statistics for port $1/,/---\$/s/.*TX-packets: *\([0-9]*\).*/\1/p" /tmp/pmd.answer | head -n 1; }
 
-# pmd_begins NAME [QUEUES]: testpmd runs, sees the port, and the link is up: two
-# results. The test ends if it does not run.
+# pmd_begins NAME [QUEUES]: start testpmd, and check in two results that it runs
+# and that it has the port with the link up. The test ends if testpmd does not
+# run.
 pmd_begins() {
 	check "$1: testpmd starts" pmd_start "${2:-1}" || {
 		note "$(waiting "$pmd")"
@@ -119,8 +121,8 @@ pmd_begins() {
 		told </tmp/pmd.out
 }
 
-# pmd_receive NAME MODE COUNT: the host sends frames; all arrive, and are
-# forwarded if the mode does so: one result
+# pmd_receive NAME MODE COUNT: let the host send frames, and check in one result
+# that all of them arrive. testpmd forwards them if the mode does so.
 pmd_receive() {
 	local got
 	pmd_forward "$2"
@@ -134,7 +136,8 @@ pmd_receive() {
 	say "forwarded $1: $(pmd_sent)"
 }
 
-# pmd_send NAME SEGMENTS: testpmd sends for a second: one result
+# pmd_send NAME SEGMENTS: let testpmd send for a second, and check in one result
+# that it has sent frames
 pmd_send() {
 	local sent
 	pmd "set txpkts $2" >/dev/null
@@ -146,9 +149,9 @@ pmd_send() {
 	say "sent $1: $sent"
 }
 
-# pmd_returns COMMAND...: testpmd quits, the command gives the NIC back, and
-# hv_netvsc's answers pings; the last of a test, four results. The host's part
-# is pmd_returned.
+# pmd_returns COMMAND...: end a test with four results: testpmd quits, the
+# command returns the NIC, hv_netvsc has the NIC again, and the host answers
+# pings. The host's part is pmd_returned.
 pmd_returns() {
 	check "testpmd quits at last" pmd_quit || told </tmp/pmd.out
 	check "$* gives the NIC back" "$@"

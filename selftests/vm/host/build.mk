@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# These programs play the host. They are static, because they run in the outer
-# guest's initramfs.
+# These programs play the host. They are statically linked, because they run in
+# the outer guest's initramfs.
 
 vm_host_dir  := $(O)/vm/host
 vm_host_bins := $(addprefix $(vm_host_dir)/,copy-vmfile replay-fcopy vmbus-host vmbus-nic)

@@ -465,7 +465,7 @@ int host_connect(struct host *host, const char *path, int timeout_ms)
 	}
 	/*
 	 * The device serves one program at a time. The hello comes when the
-	 * program before this one has disconnected.
+	 * previous program has disconnected.
 	 */
 	ret = host_wait(host, has_hello, 0, "greeted by the device", (int)(deadline - host_now()));
 	if (ret)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * This program plays the Hyper-V host that copies a file to a guest by
+ * This program plays a Hyper-V host that copies a file to a guest with
  * Copy-VMFile.
  */
 #include <errno.h>
@@ -795,7 +795,7 @@ static uint32_t make_message(struct copy *copy, struct chance *chance, const str
 	return (uint32_t)sizeof(m->ic) + size;
 }
 
-/* Change every second message or so. Returns its new length. */
+/* Change about every second message. Returns the new length. */
 static uint32_t change(struct chance *chance, union message *m, uint32_t len)
 {
 	uint32_t how = below(chance, 16);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * This program plays the Hyper-V host of a recording: it sends a guest what
- * that host sent, and compares the answers.
+ * This program plays the Hyper-V host of a recording: it sends a guest the
+ * packets of that host, and compares the answers.
  */
 #include <errno.h>
 #include <getopt.h>

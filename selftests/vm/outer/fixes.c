@@ -1,25 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A plug-in for the QEMU that emulates the outer guest (nested mode), against
- * two faults of its emulation of AMD-V. Both were found in QEMU 10.0 to 11.1;
- * with two processors, guests and the outer guest died of them in many ways,
- * most without a word.
+ * This plug-in for the QEMU that emulates the outer guest (nested mode) works
+ * around two bugs in its emulation of AMD-V. Both were found in QEMU 10.0 to
+ * 11.1. With two processors, they crashed guests and the outer guest in many
+ * ways, mostly without a message.
  *
- * 1. An interrupt that KVM injects comes twice. VMRUN (SVM_EVTINJ_TYPE_INTR in
- *    helper_vmrun()) delivers it at once, and leaves its
- *    vector as the processor's pending exception all the same. When the
- *    processor has to leave its loop before the guest's next exit
- *    or fault clears that, because a timer or another processor asks for it,
- *    the vector is delivered again, as an exception: with
- *    interrupts disabled, in the middle of the first one's handler. Lock
- *    debugging names it: a saved RFLAGS of IF clear and RF set.
+ * 1. An interrupt that KVM injects is delivered twice. VMRUN
+ *    (SVM_EVTINJ_TYPE_INTR in helper_vmrun()) delivers it at once, but leaves
+ *    its vector as the processor's pending exception. The guest's next exit or
+ *    fault would clear that. If the processor has to leave its loop before
+ *    that, because of a timer or another processor, the vector is delivered
+ *    again as an exception. This happens with interrupts disabled, in the
+ *    middle of the first delivery's handler. Lock debugging shows it: a saved
+ *    RFLAGS has IF clear and RF set.
  *
  * 2. The first processor forgets that its guest has nested page tables, or that
- *    its global interrupt flag is set: every XRSTOR of any
- *    processor clears "ignore numeric error" of the first (cpu_clear_ignne()),
- *    a read and a write of a word that holds those flags
- *    as well, and the first writes it at the same time. Its guest then faults
- *    at addresses that are mapped, or it halts for good.
+ *    its global interrupt flag is set. Every XRSTOR of any processor clears
+ *    "ignore numeric error" of the first processor (cpu_clear_ignne()), by a
+ *    read and a write of a word that also holds those two flags. The first
+ *    processor may write this word at the same time. Its guest then faults at
+ *    addresses that are mapped, or it halts for good.
  */
 #include <stdbool.h>
 #include <stdint.h>

@@ -2,7 +2,7 @@
 /*
  * The connection and the offers, that is, the control messages between the
  * guest and the host. The host handles the guest's messages one after the
- * other. While an answer takes time, the host goes on with the next message.
+ * other. While an answer takes time, the host continues with the next message.
  */
 
 #define NO_MONITOR 0xff
@@ -60,7 +60,7 @@ static void host_free_relid(VMBusChannel *chan)
 
 /*
  * Return the connection id of a channel. It changes with each connection, so
- * that a guest that takes it for fixed fails.
+ * that a guest that expects a fixed id fails.
  */
 static uint32_t host_connection_id(VMBusChannel *chan)
 {
@@ -212,7 +212,7 @@ static bool gpadl_is_used(VMBus *vmbus, const VMBusGpadl *gpadl)
 }
 
 /*
- * Return whether the program holds the answers about a GPADL back. A rescind
+ * Return whether the program holds back the answers about a GPADL. A rescind
  * ends that.
  */
 static bool gpadl_is_held(VMBus *vmbus, const VMBusGpadl *gpadl)
@@ -259,7 +259,7 @@ static void host_created(VMBusGpadl *gpadl)
 }
 
 /*
- * Answer the guest about one GPADL. The host tears the GPADL of the rings down
+ * Answer the guest about one GPADL. The host tears down the GPADL of the rings
  * when the device has closed.
  */
 static bool listen_gpadl(VMBus *vmbus)
@@ -373,8 +373,8 @@ static void bus_wake(void *opaque)
 }
 
 /*
- * Go on with opening or closing a channel. Returns whether there was something
- * to do; the host then calls this again for the next step.
+ * Continue to open or close a channel. Returns whether there was something to
+ * do; the host then calls this again for the next step.
  */
 static bool listen_channel(VMBus *vmbus, VMBusChannel *chan)
 {
@@ -494,7 +494,7 @@ static void relid_released(VMBus *vmbus, uint32_t relid)
 			relid);
 		return;
 	}
-	/* Linux tears no GPADL down on a rescinded channel. */
+	/* Linux does not tear down the GPADLs of a rescinded channel. */
 	QTAILQ_FOREACH_SAFE(gpadl, &vmbus->gpadl_list, link, next) {
 		if (gpadl->child_relid == relid && gpadl->state != VMGPADL_TORNDOWN)
 			vmbus_put_gpadl(gpadl);
@@ -804,7 +804,7 @@ static void rescind_subs(VMBusPipe *pipe)
 }
 
 /*
- * The guest closes a channel. The device goes on for a while. If it is the
+ * The guest closes a channel. The device continues for a while. If this is the
  * primary channel, the host rescinds all sub-channels before the device has
  * closed.
  */

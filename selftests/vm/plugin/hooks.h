@@ -44,7 +44,7 @@ static void host_offered(VMBusChannel *chan);
 
 /*
  * GPADLs: whether the host answers this creation now, with which status, and
- * that it has answered; the guest tears a GPADL down.
+ * that it has answered; the guest tears down a GPADL.
  */
 static bool host_creates(const VMBusGpadl *gpadl);
 static uint32_t host_creation_status(const VMBusGpadl *gpadl);
@@ -53,7 +53,7 @@ static void host_teardown(VMBusGpadl *gpadl);
 
 /*
  * A channel opens: the guest asks, the device is open, the host sends the
- * answer, the guest has it. Then the guest closes it.
+ * answer, the guest has the answer. Later, the guest closes the channel.
  */
 static bool host_may_open(VMBusChannel *chan, const vmbus_message_open_channel *msg);
 static void host_opening(VMBusChannel *chan);

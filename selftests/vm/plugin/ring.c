@@ -161,7 +161,7 @@ static int ring_put(VMBusChannel *chan, struct packet *packet)
  */
 static int ring_reserve(VMBusChannel *chan, uint32_t bytes)
 {
-	/* QEMU wants the length without the header and the trailer. */
+	/* QEMU expects the length without the header and the trailer. */
 	uint32_t overhead = sizeof(vmbus_packet_hdr) + VMBUS_PKT_TRAILER;
 	uint32_t message = MAX(bytes, overhead) - overhead;
 	VMBusRingBufCommon *ring = &chan->send_ringbuf.common;
@@ -229,7 +229,7 @@ static void ring_give_room(VMBusChannel *chan, uint32_t bytes)
 		goto unmap;
 	smp_rmb();
 	/*
-	 * QEMU's own code takes an empty ring for a full one, and the guest
+	 * QEMU's own code mistakes an empty ring for a full one, and the guest
 	 * would wait forever.
 	 */
 	room = ring->common.len - sizeof(uint64_t) -

@@ -56,7 +56,8 @@ static inline bool numbered_is(const uint8_t *frame, uint32_t len, struct number
 }
 
 /*
- * Returns whether a numbered frame is as it was sent. Padding may follow it.
+ * Returns whether a numbered frame arrived as it was sent. Padding may follow
+ * it.
  */
 static inline bool numbered_good(const uint8_t *frame, uint32_t len, const struct numbered *header)
 {

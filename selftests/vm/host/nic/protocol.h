@@ -53,9 +53,9 @@ enum {
 };
 
 /*
- * The length of an NVSP message. Both clients send 40 bytes. Old kernels want
- * as many in every completion, because they check the length of one type for
- * the messages of other types, too.
+ * The length of an NVSP message. Both clients send 40 bytes. Old kernels also
+ * require 40 bytes in every completion, because they check the length of one
+ * type for the messages of other types, too.
  */
 #define NVSP_BYTES 40
 

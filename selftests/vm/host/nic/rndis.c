@@ -317,8 +317,8 @@ uint32_t rndis_control(struct nic *nic, const uint8_t *message, uint32_t len,
 
 	nic->count.controls++;
 	/*
-	 * After both buffers are revoked, take every message for a HALT. DPDK
-	 * frees its HALT as soon as it has sent it, so that the host may read
+	 * After both buffers are revoked, treat every message as a HALT. DPDK
+	 * frees its HALT as soon as it has sent it, so the host may read
 	 * anything.
 	 */
 	if (nic->session.revoked_receive && nic->session.revoked_send)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 
-# All lines go to one program. When a host program ends, it forgets what it has
-# sent, and reads again what it held back.
+# conversation: print the commands for one host program. When a program ends, it
+# forgets which packets it has sent, and the device ends a "hold".
 conversation() {
 	printf '%s\n' wait-open "hold on" "send 64 96" sync "send-hex 10" "expect-stat interrupts 1 3"
 	guest_says bursts >/dev/null || return

@@ -16,13 +16,14 @@ preview() { /usr/lib/udev/vmbus-bind --dry-run --all; }
 # said PATTERN: whether vmbus-bind has logged this in the present boot
 said() { journal -t vmbus-bind | grep -q "$1"; }
 node() { readlink -f /dev/vmbus/tests/device; }
-# Whether the node and the ring file have the settings of the rule
+# settings_hold: whether the node and the ring file have the settings of the
+# rule
 settings_hold() {
 	[ "$(stat -Lc %G:%a /dev/vmbus/tests/device)" = nogroup:660 ] &&
 		[ "$(stat -c %G:%a $vmbus/"$device"/channels/*/ring)" = nogroup:660 ] &&
 		[ "$(stat -c %s $vmbus/"$device"/channels/*/ring)" = 131072 ]
 }
-# Open the node, which opens the channel. This needs all of these permissions.
+# opens: whether an unprivileged user can open the node, and with it the channel
 opens() { setpriv --reuid=nobody --regid=nogroup --clear-groups dd if=/dev/vmbus/tests/device of=/dev/null count=0; }
 offered() { [ -d "$vmbus/$device" ]; }
 not_offered() { ! offered; }
@@ -83,7 +84,7 @@ case $boot in
 	# The administrator releases the other NIC.
 	check "vmbusctl unbind" vmbusctl unbind $other_mac
 	check "the kernel has the other NIC" within 20 has_interface "$other"
-	# From here on the rule names the interface.
+	# From here on, the rule names the interface.
 	rm $rules/50-nic.conf
 	printf '[interface %s]\n' "$(interface "$other")" >$rules/50-nic.conf
 	interface "$other" >/root/name

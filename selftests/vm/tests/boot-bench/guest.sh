@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 # The agent runs this script in each boot. $boot is the number of the boot. Boot
-# 1 prepares. The rules of the project are there in even boots only.
+# 1 only prepares. After it, even boots have the project's udev rules, and odd
+# boots do not.
 boots=9
 rules=60-hyperv-uio.rules
 

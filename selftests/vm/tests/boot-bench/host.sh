@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
-# Apart from the first boot, half of the boots are of each kind.
+# The guest reports when it has measured boots of both kinds.
 system=$(guest_says "measured ") || exit 1
 # times KIND WHAT: print the median, the minimum and the maximum
 times() { sed -n "s/^say time $1 $2 //p" ctl.log | spread '%.0f %d %d'; }

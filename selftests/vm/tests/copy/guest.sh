@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh disable=SC2046
 check "the device is offered" within 10 vmbus_device "$fcopy_class"
-# hv_utils has the device on kernels before 6.10: vmbus-bind takes it over.
+# On kernels before 6.10, hv_utils has the device, and vmbus-bind takes it over.
 modprobe hv_utils
 check "vmbus-bind binds it" /usr/lib/udev/vmbus-bind --all
 device=$(vmbus_device "$fcopy_class")

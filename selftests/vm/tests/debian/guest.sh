@@ -8,11 +8,11 @@ unlinked() { [ ! -e $link ]; }
 has() { has_driver "$(vmbus_device "$fcopy_class")" "$1"; }
 bound() { has uio_hv_generic; }
 pid() { systemctl show -p MainPID --value hv-fcopyd; }
-# Before Linux 6.10 hv_utils is the driver of file copy; since then no driver
-# is.
+# Before Linux 6.10, hv_utils binds the file copy device. Later kernels here
+# have no driver for it.
 stock_driver=''
 if modinfo -F alias hv_utils | grep -q e34bd134e4dec8419ae76b174977c192; then stock_driver=hv_utils; fi
-# Debian 13 has no such daemon.
+# Debian 13 does not ship this daemon.
 distribution_daemon=hv-fcopy-daemon.service
 systemctl cat $distribution_daemon >/dev/null 2>&1 || distribution_daemon=''
 sum() { say "sha $1 $(sha256sum <"/srv/$1" | cut -d' ' -f1)"; }
@@ -51,8 +51,8 @@ hear slow
 check "three restarts while the host closes the device slowly" restarts
 old=$(pid)
 kill -9 "$old"
-# After the kill systemd may say active until it notices the death, and then 0
-# as the process.
+# again: whether the daemon runs as a new process. After the kill, systemd may
+# report "active" until it notices the death, and then 0 as the process.
 again() { new=$(pid) && [ "$new" != 0 ] && [ "$new" != "$old" ] && running; }
 check "it comes back after it was killed" within 60 again
 say restarted

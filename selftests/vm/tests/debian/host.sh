@@ -21,7 +21,7 @@ check "five quick cycles" vmbus_host fcopy "cycle 5"
 tell cycled
 guest_says 'back again' || exit 1
 copy third 100000
-# Delay the host, because systemd and udev have their own time limits.
+# Make the host slow, to test the time limits of systemd and udev.
 vmbus_host fcopy "delay open 1000" "delay close 4000"
 tell slow
 guest_says restarted || exit 1

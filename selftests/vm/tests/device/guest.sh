@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 selftests=/usr/libexec/hyperv-uio/selftests
-# collection PATTERN: whether the collection's line about device.sh matches
+# collection PATTERN: run the collection, and return whether its line about
+# device.sh matches
 collection() {
 	"$selftests/run_kselftest.sh" -c uio >/tmp/uio.log 2>&1
 	status=$?

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 
-# Offer the sub-channels that the guest requests, and exchange a packet on each.
+# subs: offer the sub-channels that the guest requests, and exchange a packet on
+# each
 subs() {
 	set -- "expect-hex 04" "offer-sub 3"
 	for sub in 1 2 3; do
@@ -11,7 +12,7 @@ subs() {
 	printf '%s\n' "$@"
 }
 
-# Accompany the guest through each session.
+# conversation: print the host's commands for each session of the guest
 conversation() {
 	printf '%s\n' "send-hex 10"
 	# Check the bytes at the start of the first ring, behind its header.
@@ -27,7 +28,7 @@ conversation() {
 	printf '%s\n' wait-open "expect-hex 07" rescind wait-released
 }
 
-# Print the channels as the guest named them, with the sizes of both rings.
+# channels FILE: print the relid of each open channel and the size of its rings
 channels() { sed -n 's/^channel [0-9]* relid \([0-9]*\) offered open.* tx \([0-9]*\) rx \([0-9]*\)$/\1 \2 \3/p' "$1" | while read -r relid tx rx; do printf ' %s:%s' "$relid" $((tx + rx)); done; }
 opens() { sed -n 's/^event \(opened\|closed\) channel 0 at .*/\1/p' "$1" | tr '\n' ' '; }
 

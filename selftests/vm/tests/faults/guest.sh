@@ -31,8 +31,8 @@ for id in $class "$nic_class"; do
 	while read -r line; do note "$line"; done </tmp/check.out
 done
 dmesg -n 5
-# vmalloc() reports each failure with a stack. That is no complaint if the log
-# has nothing else.
+# vmalloc() logs a stack for each failure. These stacks are no complaints if the
+# log has nothing else.
 reports=$(dmesg | grep -c 'vmalloc error:')
 only_reports() {
 	dmesg | grep -Ff /bench/complaints | grep -v 'Call Trace:' && return 1
@@ -50,7 +50,8 @@ range() {
 		begin && $1 != begin { print begin, $1; exit }
 		$3 == name { begin = $1 }'
 }
-# limit KIND MODULE FUNCTION: set a filter for the functions on the stack
+# limit KIND MODULE FUNCTION: set the filter KIND (require or reject) for the
+# functions on the stack
 limit() {
 	# shellcheck disable=SC2046 # two words
 	set -- "$1" "$3" $(range "$2" "$3")

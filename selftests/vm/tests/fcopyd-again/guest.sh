@@ -14,8 +14,8 @@ start_daemon
 has() { hv-fcopyd --status | grep -q "$1"; }
 check "hv-fcopyd --status: waiting" within 20 has '^state=waiting'
 
-# slow FUNCTION, WORD: hold hv-fcopyd in FUNCTION for seven seconds. The host
-# knows WORD as "slow WORD".
+# slow FUNCTION WORD: hold hv-fcopyd in FUNCTION for seven seconds. The guest
+# announces this to the host as "slow WORD".
 slow() {
 	hold process start "$1" || return
 	say "slow $2"
@@ -50,7 +50,7 @@ say after
 hear "ended after"
 check "copies of the same name and of another one arrive" test "$(stat -c %s /tmp/in/cut)" = 50000 -a "$(stat -c %s /tmp/in/other)" = 50000
 
-# nothing_of NAME: whether there is no file, and no unfinished one
+# nothing_of NAME: whether there is neither the file nor an unfinished one
 nothing_of() {
 	[ -z "$(find /tmp/in -name "$1*" -o -name '.hv-fcopyd.*')" ] && ! find "/proc/$daemon/fd" -exec readlink {} \; | grep -q /tmp/in
 }
@@ -60,8 +60,8 @@ check "a host that announces too little: the files are whole" test "$(stat -c %s
 check "the log has what the host announced" test "$(grep -c 'received 50000 bytes (the host announced' /tmp/fcopyd.log)" = 2
 check "a host that announces too much, and one that leaves gaps: nothing is there" within 5 nothing_of odd
 
-# stuck FUNCTION WORD: let the disk of the next copy hang in FUNCTION. The host
-# knows WORD as "stuck WORD".
+# stuck FUNCTION WORD: let the disk of the next copy hang in FUNCTION. The guest
+# announces this to the host as "stuck WORD".
 stuck() {
 	hold process start "$1"
 	say "stuck $2"

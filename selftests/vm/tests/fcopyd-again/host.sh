@@ -28,7 +28,7 @@ copy_is $ok "another name" --generate 50000:1 --destination /tmp/in/other
 tell "ended after"
 
 # ends_with STATUS OPTIONS...: check the status of a copy that is refused after
-# its START, and that nothing of it is left
+# its START, and that no file of it is left
 ends_with() {
 	wanted=$1
 	shift

@@ -6,8 +6,8 @@ check "vmbus-bind binds the devices" bind_fcopy
 mkdir -p /tmp/to/tmpfs /tmp/to/ext4
 zcat /upstream/ext4.img.gz >/dev/ram0
 check "an ext4 on a RAM disk, beside a tmpfs" mount -t ext4 /dev/ram0 /tmp/to/ext4
-# Upstream's daemon does not write its data back. Nothing must do so during a
-# copy of another daemon.
+# Upstream's daemon does not write its data back. The kernel must not do so
+# while another daemon makes a copy.
 echo 0 >/proc/sys/vm/dirty_writeback_centisecs
 say version "$(cat /upstream/version), kernel $(uname -r)"
 

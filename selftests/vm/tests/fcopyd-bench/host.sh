@@ -8,7 +8,7 @@ backwards=''
 for who in $daemons; do backwards="$who $backwards"; done
 
 # KVM has the counters of the guest in debugfs. The outer guest has not mounted
-# it, and another machine may have. The exits are 0 if KVM does not count them.
+# debugfs; another machine may have. The exits are 0 if KVM does not count them.
 [ -z "$RESULTS" ] || mount -t debugfs debugfs /sys/kernel/debug
 exits() { cat /sys/kernel/debug/kvm/"$guest_pid"-*/exits 2>/dev/null || echo 0; }
 
@@ -18,8 +18,8 @@ counters() {
 	for name in interrupts hypercalls packets-to-guest; do sed -n "s/^stat $name //p" stats.out; done | tr '\n' ' '
 }
 
-# copy DAEMON PLACE NAME OPTIONS... FILE: copy a file, because generating its
-# contents would take the host longer
+# copy DAEMON PLACE NAME OPTIONS... FILE: copy an existing file, because
+# generating the contents would take the host longer
 copy() {
 	who=$1 place=$2 name=$3
 	shift 3

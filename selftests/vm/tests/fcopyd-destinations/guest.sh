@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
-# Make /bin a link, as on a system with a merged /usr. Some rows send "bin" to
-# the root: should that replace the link, all programs are still in /usr/bin.
+# Make /bin a link, as on a system with a merged /usr. Some rows copy "bin" to
+# the root directory. If such a copy replaces the link, all programs are still
+# in /usr/bin.
 cp /bin/busybox /usr/bin/
 /usr/bin/busybox --install -s /usr/bin
 busybox rm -rf /bin
@@ -16,8 +17,8 @@ fix() { /test/immutable on "$@"; }
 loosen() { /test/immutable off "$@"; }
 . /test/rows_tree.sh
 
-# list: prints all files of the root and of /tmp, the targets of links, and the
-# sums of files in /tmp/in
+# list: print all files of the root directory and of /tmp, the targets of links,
+# and the checksums of files in /tmp/in
 list() {
 	{
 		for type in d f l; do find / /tmp -xdev -type $type | sed "s/^/$type /"; done

@@ -34,8 +34,8 @@ end() {
 }
 has() { hv-fcopyd --status | grep -q "$1"; }
 leftovers() { find /tmp/in /tmp/ext4 /tmp/fat -name '.hv-fcopyd.*' | wc -l; }
-# The file that copies replaced at random moments is one version or the other,
-# and nothing between them.
+# whole FILE: whether a file that a copy may have replaced is exactly one of the
+# two versions
 whole() { cmp -s "$1" /tmp/whole/1 || cmp -s "$1" /tmp/whole/2; }
 moments() { awk -v seed=$1 'BEGIN { srand(seed); for (i = 0; i < 20; i++) print int(rand() * 1500) * 1000 }'; }
 
@@ -82,7 +82,7 @@ check "and after each start nothing is left beside them" test "$kept$(leftovers)
 
 end
 
-# The file of the loop device contains at each moment what a disk would contain
+# At each moment, the file of the loop device contains what a disk would contain
 # after a power loss.
 i=0 partial='' kept=0
 before=$(grep -c ' receiving ' /tmp/fcopyd.log) done=$(grep -c ' received ' /tmp/fcopyd.log)

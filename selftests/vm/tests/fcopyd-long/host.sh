@@ -59,7 +59,7 @@ for moment in $(moments "$seed"); do
 	i=$((i + 1))
 	begin $i taken
 	sleep "$moment"
-	# Only one program can have the device.
+	# Only one program can use the device.
 	kill -9 $copy 2>/dev/null
 	wait $copy 2>/dev/null
 	vmbus_host fcopy rescind wait-released offer >toggle.out 2>&1 || note "toggle $i: $(cat toggle.out)"

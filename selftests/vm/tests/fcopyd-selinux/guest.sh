@@ -36,7 +36,7 @@ echo 0 >/proc/sys/kernel/printk_ratelimit
 check "SELinux enforces" sh -c "echo 1 >$se/enforce && grep -qx 1 $se/enforce"
 
 denials() { dmesg | grep 'avc: *denied' | grep -e 'scontext=[^ ]*:hv_fcopyd_t:' -e 'comm="hv-fcopyd"'; }
-# run [-r]: start the daemon, and wait until it waits for the host, because a
+# run [-r]: start the daemon, and wait until it is ready for the host, because a
 # copy would otherwise never end
 run() {
 	/selinux/unit "$@" /tmp/fcopyd.log hv-fcopyd --foreground &

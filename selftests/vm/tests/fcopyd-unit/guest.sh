@@ -11,7 +11,7 @@ say bare
 check "with it, it does" within 40 running
 printf 'owner=nobody\nmode=0640\n' >/etc/hyperv-uio/fcopyd.conf.d/10-test.conf
 check "systemctl reload" systemctl reload hv-fcopyd
-# chattr +i: FS_IOC_SETFLAGS, FS_IMMUTABLE_FL
+# Do the same as chattr +i: FS_IOC_SETFLAGS, FS_IMMUTABLE_FL.
 mkdir /srv/fixed
 check "immutable directory: there is one" perl -e 'open(my $d, "<", "/srv/fixed"); my $f = pack("L!", 0x10); ioctl($d, 0x40086602, $f) or die $!'
 say ready

@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 # The kernel tree's daemon works on real hosts. It joins the two strings of
-# START by a '/', so it supports destinations that are directories. With those,
-# it must do what users of Hyper-V see.
+# START with a '/', so it supports destinations that are directories. With
+# those, it must do what users of Hyper-V see.
 note "table hv_fcopy_uio_daemon of $(guest_says version | sed 's/^version //')"
 note "table | case | source's name | destination | files in the guest | what the daemon answers |"
 note "table |---|---|---|---|---|"
 
 number=0 files=''
-# row WORDS STATUS FILE SOURCE DESTINATION OPTIONS...: makes a copy that must
-# end with STATUS. After that, FILE must have what the host sent. If FILE is
+# row WORDS STATUS FILE SOURCE DESTINATION OPTIONS...: make a copy that must end
+# with STATUS. After that, FILE must contain what the host sent. If FILE is
 # empty, no file may change.
 row() {
 	words=$1 wanted=$2 file=$3 source=$4 destination=$5
@@ -38,5 +38,5 @@ row "a file that exists in the directory" 0x80070050 '' a.bin /tmp/in/
 row "a file that exists in the directory, with -Force" 0x00000000 /tmp/in/a.bin a.bin /tmp/in --force
 row "a missing directory, with a slash" 0x80004005 '' c.bin /tmp/in/new/deep/
 row "a missing directory, with a slash and -CreateFullPath" 0x00000000 /tmp/in/new/deep/c.bin c.bin /tmp/in/new/deep/ --create-full-path
-# The daemon takes every destination for a directory.
+# The daemon treats every destination as a directory.
 row "a file's path" 0x80004005 '' source.bin /tmp/in/file.bin

@@ -13,8 +13,8 @@ check "four devices are offered" within 10 offered
 modprobe uio
 echo 0 >/sys/bus/vmbus/drivers_autoprobe
 
-# Print the KiB of free pages, including those that processors keep for
-# themselves.
+# free: print the free memory in KiB, including the pages that processors keep
+# for themselves
 free() {
 	sync
 	echo 3 >/proc/sys/vm/drop_caches
@@ -24,8 +24,8 @@ free() {
 each() { for instance in $instances; do echo "$instance" >$driver/"$1" || return; done; }
 maps() { for map in "$devices/$1"/uio/uio*/maps/map*; do printf '%s %d\n' "$(sed 's/:.*//' "$map/name")" "$(cat "$map/size")"; done; }
 
-# measure MODULE: set used to the KiB of a bound device, the median of three
-# measurements. The first binding does not count.
+# measure MODULE: set used to the memory of a bound device in KiB, the median of
+# three measurements. The first binding does not count.
 measure() {
 	insmod "$1"
 	for instance in $instances; do echo uio_hv_generic >$devices/"$instance"/driver_override; done

@@ -6,8 +6,8 @@ driver=/sys/bus/vmbus/drivers/uio_hv_generic
 opens() { "$programs/open_close" "$1" 1; }
 set_to() { echo "$1" >"$files/ring_size"; }
 reason="no contiguous memory for two rings of 2097152 bytes"
-# try COMMAND...: check that the command succeeds, or fails because of missing
-# memory with this reason
+# try COMMAND...: check that the command succeeds, or that it fails for lack of
+# memory and logs $reason
 try() {
 	said=$(dmesg | grep -c "$reason")
 	if "$@" 2>/tmp/refused; then

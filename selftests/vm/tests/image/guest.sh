@@ -22,13 +22,13 @@ echoes() {
 	"$programs/vmbus_echo" "$class" >/tmp/echo.log 2>&1 &
 	pid=$!
 }
-# Whether the program has ended, at the host's request or because the device was
-# lost
+# ended REASON: whether the program has ended at the host's request, or because
+# the device was lost
 ended() { grep "^end $1" /tmp/echo.log; }
 state_is() { cat "$1/uio_hv_generic/state" && [ "$(cat "$1/uio_hv_generic/state")" = "$2" ]; }
 copying() { hv-fcopyd --status | grep -q '^state=receiving'; }
-# Whether every device has one channel, and the directory has the channel's
-# number
+# folders_fit: whether every device has exactly one channel, whose directory has
+# the number of the channel
 folders_fit() {
 	local each
 	for each in $device $nic $fcopy; do

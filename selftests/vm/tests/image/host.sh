@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 host() { vmbus_host device "$@"; }
-# Check that the end of the NIC's ring is clear, to which a program wrote before
-# the guest hibernated.
+# cleared: check that the end of the NIC's ring is clear, although a program
+# wrote to it before the guest hibernated
 cleared() {
 	vmbus_host nic wait-open status >nic.out || return 1
 	cat nic.out

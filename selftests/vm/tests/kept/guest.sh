@@ -4,7 +4,7 @@ class=$device_class
 open=/usr/libexec/hyperv-uio/selftests/uio/open_close
 driver=/sys/bus/vmbus/drivers/uio_hv_generic
 logged() { dmesg | grep "$1"; }
-# VMBus cannot send a message to the host, and the sender gets an error.
+# deny: make VMBus unable to send messages to the host; the sender gets an error
 deny() { insmod /deny.ko at=vmbus_post_msg; }
 denied() { [ "$(cat /sys/module/deny/parameters/denied)" -ge 1 ] && rmmod deny; }
 

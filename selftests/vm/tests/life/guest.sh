@@ -7,8 +7,8 @@ this=$(cat ./VERSION)
 next=$(cat ./NEXT)
 
 receives() { systemctl show -p StatusText hv-fcopyd | grep -q '^StatusText=Receiving a file: '; }
-# Before Linux 6.10 hv_utils is the driver of file copy; since then no driver
-# is.
+# Before Linux 6.10, hv_utils binds the file copy device. Later kernels here
+# have no driver for it.
 stock_driver=''
 if modinfo -F alias hv_utils | grep -q e34bd134e4dec8419ae76b174977c192; then stock_driver=hv_utils; fi
 
@@ -22,7 +22,7 @@ are() {
 		dkms status | grep -q "hyperv-uio.*$1.*installed" && ! dkms status | grep hyperv-uio | grep -vF "$1" &&
 		[ "$(modinfo -F version uio_hv_generic)" = "1:$1" ]
 }
-# List files with a name of the project, except logs and the test itself.
+# left: list files with a name of the project, except logs and the test itself
 left() {
 	find / -xdev \( -path /proc -o -path /sys -o -path /run/bench -o -path /var/log -o -path /srv -o -path /var/lib/bench \) -prune -o \
 		\( -name '*hyperv-uio*' -o -name '*hyperv_uio*' -o -name '*hv-fcopyd*' -o -name '*vmbus-bind*' -o -name 'vmbusctl*' \

@@ -42,9 +42,7 @@ static void use(struct uio_info_t *info)
 	for (int map = 0; map < maps; map++) {
 		volatile unsigned char *mem = uio_get_mem_map(info, map);
 
-		/*
-		 * Read the first and the last byte, which could raise SIGBUS.
-		 */
+		/* Read the first and the last byte, which may raise SIGBUS. */
 		if (expect(mem, "map %d of %s", map, uio_get_devname(info)) &&
 		    mem[0] + mem[uio_get_mem_size(info, map) - 1] >= 0)
 			mapped++;

@@ -23,7 +23,7 @@ check "nor of the fcopy device's: $(addresses "$fcopy")" test "$(addresses "$fco
 check "a program finds nothing of the last one in the NIC's rings and buffers" \
 	/usr/libexec/hyperv-uio/selftests/uio/clean_maps "$nic_class"
 
-# A program does not find what the one before has left in the rings.
+# A program must not find what the previous program has left in the rings.
 node=/dev/$(ls "$fcopy/uio")
 exec 5<>"$node"
 say first

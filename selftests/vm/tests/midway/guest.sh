@@ -4,8 +4,8 @@
 . /test/script.sh
 open=/usr/libexec/hyperv-uio/selftests/uio/open_close
 
-# once START OR END, FUNCTION, COMMAND...: let the host rescind the device while
-# the command is at this place, and offer it again
+# once start|end FUNCTION COMMAND...: let the host rescind the device while the
+# command is at this place, and offer it again
 once() {
 	hold process "$1" "$2" || return
 	shift 2
@@ -20,16 +20,16 @@ once() {
 	echo "the process ended with $?"
 	was_held && works
 }
-# at WHAT START OR END, FUNCTION, COMMAND...
+# at WHAT start|end FUNCTION COMMAND...: do the same, and print the result
 at() {
 	what=$1
 	shift
 	check "$what: at the $1 of $2" once "$@"
 }
 
-# opening START OR END, FUNCTION, WHAT: while a worker that handles a new
-# sub-channel is at this place, let the host rescind the device or one
-# sub-channel, or let the process close the device
+# opening start|end FUNCTION WHAT: while a worker that handles a new sub-channel
+# is at this place, let the host rescind the device or one sub-channel, or let
+# the process close the device
 opening() {
 	fresh
 	# While the callback is held, the next sub-channel has no directory, and
@@ -57,9 +57,9 @@ opening() {
 	was_held && works
 }
 
-# closing START OR END, FUNCTION, WHAT: while a process that closes the device
-# is at this place, let the host rescind the device, or one sub-channel, or what
-# it rescinds after a close
+# closing start|end FUNCTION WHAT: while a process that closes the device is at
+# this place, let the host rescind the device, one sub-channel, or nothing until
+# the close
 closing() {
 	fresh
 	keep_open

@@ -2,8 +2,8 @@
 /*
  * This module holds the first process, or the first kernel worker, that reaches
  * a function of the kernel, at its start or at its end, until the test releases
- * it. So the test can do something else at that moment. The function must be
- * one that may sleep, with at most six arguments.
+ * it, so that the test can do something else at that moment. The function must
+ * be one that may sleep, with at most six arguments.
  */
 #include <linux/delay.h>
 #include <linux/kprobes.h>
@@ -92,7 +92,7 @@ static int __init hold_init(void)
 static void __exit hold_exit(void)
 {
 	unregister_kprobe(&probe);
-	/* Nobody must return into a removed module. */
+	/* No process may return into a removed module. */
 	WRITE_ONCE(go, true);
 	while (atomic_read(&taken) && !READ_ONCE(returned))
 		msleep(10);

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
-# Each contender takes the NICs over from the former one, and does the job that
-# the host requests: "receive" counts the frames that come to the first NIC,
-# "forward" sends them out of the second one.
+# Each contender takes the NICs over from the previous one, and does the job
+# that the host requests: "receive" counts the frames that come to the first
+# NIC, and "forward" sends them out of the second one.
 . /bench/nic.sh
 . /bench/testpmd.sh
 . /test/plan.sh
@@ -19,15 +19,15 @@ give_to_program() {
 	within 10 bound_twice && mib
 }
 
-# begin JOB CONTENDER, end JOB CONTENDER: start the job, and stop it; both fail
-# if the contender does not do so
+# begin JOB CONTENDER, end JOB CONTENDER: start the job and stop it; both fail
+# if the contender does not obey
 begin() {
 	case $2 in
 	hv_netvsc)
 		give_to '' "$first" "$second"
 		within 30 there || return
 		# Use Debian's programs, because those of the shell have fewer
-		# functions.
+		# options.
 		/usr/bin/ip link set "$nic" txqueuelen 20000 up && /usr/bin/ip link set "$other" txqueuelen 20000 up || return
 		[ "$1" = receive ] || { /usr/bin/tc qdisc add dev "$nic" ingress &&
 			/usr/bin/tc filter add dev "$nic" parent ffff: matchall action mirred egress redirect dev "$other"; }

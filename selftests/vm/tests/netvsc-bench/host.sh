@@ -17,7 +17,7 @@ costs() {
 come() {
 	if [ "$1" = receive ]; then nic rates | sed -n 's/^generated 0 //p'; else nic 1 rates | sed -n 's/^arrived 0 //p'; fi
 }
-# generate SIZE: send frames to the guest, which may take two minutes for them
+# generate SIZE: send frames to the guest, which has two minutes for them
 generate() {
 	timeout 120 "$bin/vmbus-nic" --to control.sock generate $frames "$1" "$1" 0 0 && return
 	nic stop
@@ -58,8 +58,8 @@ for round in $rounds; do
 	done
 done
 
-# of JOB SIZE CONTENDER EXPRESSION: print the awk expression for each of its
-# runs
+# of JOB SIZE CONTENDER EXPRESSION: print the value of the awk expression for
+# each run of this contender
 of() { awk -v "job=$1" -v "size=$2" -v "who=$3" '$1 == job && $2 == size && $3 == who { n = $5; us = $6; busy = $7; print '"$4"' }' numbers; }
 # ratio JOB SIZE CONTENDER: print the ratio of its rate to that of hv_netvsc in
 # the same round

@@ -4,8 +4,8 @@
 peer=10.55.0.1
 there() { nic=$(nic_interface 0); }
 answers() { ping -c 1 -W 1 $peer; }
-# channels COUNT [WANTED]: whether there are COUNT channels, after a request for
-# WANTED
+# channels COUNT [WANTED]: request WANTED channels, if given, and return whether
+# there are COUNT channels
 channels() { [ "$(nic_tool channels "$nic" ${2:+"$2"})" = "channels $1 of 2" ]; }
 
 modprobe hv_netvsc

@@ -12,7 +12,7 @@ start() {
 	pid=$!
 }
 # flow NAME CHANNELS: check in two results that the driver forwards frames on
-# these channels, as the host has observed, and goes on
+# these channels, as observed by the host, and continues to run
 flow() {
 	check "$1: it is bound" within 60 bound "$nic_class"
 	start "$2"

@@ -42,7 +42,7 @@ hear rescinded
 check "the interface has gone" within 20 gone
 say gone
 
-# again NAME: check that there is an interface again and that it works
+# again NAME: check that the interface exists again and works
 again() {
 	check "$1: there is an interface" within 20 there
 	nic_up "$nic" 0

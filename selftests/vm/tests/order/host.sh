@@ -4,10 +4,10 @@ quit="send-hex 7175697400000000"
 tell begin
 guest_says looping || exit 1
 # round N ORDER MS: rescind a device with open sub-channels in this order, with
-# pauses, and offer it at once; then a session with sub-channels ends while the
-# host takes them back so slowly that the next one begins meanwhile. All
-# sub-channels are open first: VMBus 5.10 does not survive a primary that goes
-# while a sub-channel of it is being offered.
+# pauses, and offer it again at once. Then a session with sub-channels ends, and
+# the host rescinds them so slowly that the next session begins meanwhile. All
+# sub-channels are open first: the VMBus of Linux 5.10 does not survive the
+# rescind of a primary channel while one of its sub-channels is being offered.
 round() {
 	check "$2, $3 ms between them" vmbus_host device wait-open "order $2" "delay rescind $3" "offer-sub 4" \
 		"channel 4" wait-open "channel 1" wait-open "channel 2" wait-open "channel 3" wait-open "channel 0" "send 64 100" "echo 100 xid" rescind wait-released offer \

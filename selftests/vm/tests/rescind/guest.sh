@@ -3,7 +3,8 @@
 modprobe hv_utils
 mkdir -p /tmp/in /var/lib
 
-# start ROUND: bind the device that is offered now, and start a daemon on it
+# start ROUND: bind the device that the host has just offered, and start a
+# daemon on it
 start() {
 	bound() {
 		device=$(vmbus_device "$fcopy_class") && /usr/lib/udev/vmbus-bind --all 2>/tmp/bind.log &&
@@ -19,8 +20,8 @@ cut_off=0 ended=0 told=0 left=0
 for round in 1 2 3 4 5 6; do
 	start $round
 	hear "burst $round"
-	# In every other round the daemon is stopped, maybe in the middle of a
-	# packet, until the device is gone.
+	# In every other round, stop the daemon until the device is gone,
+	# perhaps in the middle of a packet.
 	[ $((round % 2)) = 1 ] || kill -STOP $daemon
 	say "burst $round"
 	hear "rescinded $round"

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 
-# This is a WRITE at offset 0 as an IC message. For an active copy it is a
+# This is a WRITE at offset 0 as an IC message. During a copy it is a
 # repetition, so the guest accepts any number of them, and is busy with the ring
-# and the file when the device goes.
+# and the file when the device disappears.
 again=01000000.48180000.03000000.0700.01000100.3418.00000000.00.03.0000
 again=$again.01000000$(printf '%072d' 0)$(printf '%016d' 0)00180000$(printf '%012288d' 0)
 
@@ -24,7 +24,7 @@ break_copy() {
 	kill -9 $copy
 	wait $copy
 	{
-		# In the other rounds the guest does not read any more.
+		# In the other rounds the guest no longer reads.
 		[ $(($1 % 2)) = 0 ] || for _ in 0 1 2 3 4 5 6 7 8 9; do printf 'send-hex %s\n' "$again"; done
 		# Rescind at a different moment each time.
 		printf 'sleep %s\nrescind\nwait-released\noffer\nwait-offered\n' "$1"

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
-# refused PAGE: check that the host refuses an interrupt controller, a page
-# without memory, a number that is too large, and bytes that begin behind the
-# page
+# refused PAGE: check that the host refuses to read an interrupt controller, a
+# page without memory, a page number that is too large, and bytes that begin
+# after the page
 refused() {
 	! host "memory-expect 0xfec00 0 00" && ! host "memory-expect 0xf0000000 0 00" && ! host "memory-expect 0xfffffffffffff 0 00" && ! host "memory-expect $1 4096 00"
 }

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 guest_says looping || exit 1
-# The guest's sessions end at any time. The test needs some sessions with
+# The guest's sessions may end at any time. The test needs some sessions with
 # sub-channels, which the guest counts, and enough needless signals, which the
-# host finds. The host finds at most one each time that it looks, and on a busy
-# machine it looks rarely.
+# host counts. The host finds at most one such signal at each look, and on a
+# busy machine it looks rarely.
 end=$(($(date +%s) + 60))
 until grep -q "stands still after" qemu.log || [ "$(date +%s)" -ge $end ] || ! guest_runs; do
 	vmbus_host device "timeout 2" wait-open "offer-sub 2" wait-close wait-open "offer-sub 2" wait-close wait-open "offer-sub 2" wait-close

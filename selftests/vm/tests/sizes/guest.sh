@@ -59,7 +59,7 @@ rings_are() {
 	done
 	[ $count = "$2" ]
 }
-# echoes NAME SIZE: let the echo program serve the host, which offers two
+# echoes NAME SIZE: run the echo program for the host, which offers two
 # sub-channels, until the host has finished
 echoes() {
 	"$programs/vmbus_echo" "$class" >/tmp/echo.log 2>&1 &
@@ -79,7 +79,7 @@ attributes() {
 	done
 }
 same_attributes() { attributes >/tmp/after && diff /tmp/before /tmp/after; }
-# held HOW: check that a change is refused while there is a mapping whose files
+# held HOW: check that a change is refused while a mapping exists whose files
 # are closed
 held() {
 	"$programs/hold_map" "$class" "$1" >/tmp/hold.log 2>&1 &
@@ -158,7 +158,6 @@ check "and 10 times" back_and_forth 10
 after=$(free)
 check "which costs no memory: $((before - after)) kB" test $((before - after)) -lt 8000
 
-# Check the counters.
 opens=$(cat "$counters/opens") signals=$(cat "$counters/signals")
 exec 5<>"$(node "$device")"
 exec 6<>"$(node "$device")"
@@ -183,7 +182,7 @@ check "open while one of two opens is left" is "$files/state" open
 exec 6<&-
 check "closed after both" is "$files/state" closed
 
-# The files go with the driver. An open file must not use freed memory.
+# The files disappear with the driver. An open file must not use freed memory.
 exec 7<"$counters/events" 8<"$files/ring_size"
 echo "${device##*/}" >$driver/unbind
 check "the files are gone after unbinding" test ! -e "$files" -a ! -e "$counters"
@@ -197,8 +196,8 @@ check "the class gets its default back" set_to "$class default" $driver/ring_siz
 check "which the device can take" sh -c "echo default >'$files/ring_size'"
 check "and has then" ring_is 69632
 
-# The next checks are about the buffers of a NIC. nic_maps RECV SEND: whether
-# the NIC's maps have these sizes
+# The next checks are about the buffers of a NIC.
+# nic_maps RECV SEND: whether the NIC's maps have these sizes
 nic_maps() { map_size "$nic" 3 && map_size "$nic" 4 && [ "$(map_size "$nic" 3) $(map_size "$nic" 4)" = "$1 $2" ]; }
 check "receive buffers are set before a NIC is bound" set_to 33546240 $driver/recv_size
 check "and send buffers" set_to 4096 $driver/send_size

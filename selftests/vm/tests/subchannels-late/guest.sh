@@ -10,8 +10,8 @@ gone() { ! kill -0 "$1" 2>/dev/null; }
 
 # arrives SUB-CHANNELS, CLOSE, WHAT: let the host offer a sub-channel while a
 # process closes the device (CLOSE is "close") or unbinds it, with this number
-# of sub-channels. WHAT tells whether the host rescinds the new one with the
-# others or at once.
+# of sub-channels. WHAT says whether the host rescinds the new sub-channel with
+# the others or at once.
 arrives() {
 	fresh
 	keep_open
@@ -79,8 +79,8 @@ names_a_sub() {
 	return 1
 }
 
-# The rescind of the last sub-channel waits for the walk when the process comes
-# to its end
+# walk_is_held: let VMBus wait until the closing process ends its walk, and then
+# hold the worker that removes a rescinded sub-channel
 walk_is_held() {
 	fresh
 	keep_open
@@ -90,7 +90,7 @@ walk_is_held() {
 	hold process end vmbus_disconnect_ring || return
 	close_it
 	wait_held
-	# VMBus comes to where it waits.
+	# Give VMBus time to reach the place where it waits.
 	sleep 1
 	holder=hold2
 	hold worker start hv_process_channel_removal || return
@@ -99,7 +99,8 @@ walk_is_held() {
 	holder=hold2
 	wait_held
 }
-# walk_ends WHAT: let the rescind continue, or hold it
+# walk_ends WHAT: check that the close waits for the held worker ("waits"), or
+# that it ends although the worker is still held ("for ever")
 walk_ends() {
 	walk_is_held || return
 	if [ "$1" = waits ]; then
@@ -189,5 +190,5 @@ check "but not for ever" walk_ends "for ever"
 check "sub-channels go before the second walk of a close" second_walk
 status=$?
 host_is_done
-# rmmod would wait for ever for anything that has not ended.
+# rmmod would wait forever for a process or worker that has not ended.
 [ $status != 0 ] || check "rmmod" rmmod uio_hv_generic

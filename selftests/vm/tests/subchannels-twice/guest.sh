@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 # One processor handles the rescinds, and the other one closes the device when
-# widen.ko says that a rescind is held.
+# widen.ko reports that a rescind is held.
 class=$device_class
 driver=/sys/bus/vmbus/drivers/uio_hv_generic
 held=/sys/module/widen/parameters/held
 
-# closer NODE: opens NODE, and closes it while VMBus handles a rescind
+# closer NODE: open NODE, and close it while VMBus handles a rescind
 closer() {
 	taskset 2 sh -c '
 		exec 5<>"$1"

@@ -3,7 +3,7 @@
 class=57164f39-9115-4e78-ab55-382f3bd5422d
 programs=/usr/libexec/hyperv-uio/selftests/uio
 driver=/sys/bus/vmbus/drivers/uio_hv_generic
-# has DRIVER DEVICE
+# has DRIVER DEVICE: whether the driver has the device
 has() { [ "$(basename "$(readlink -f "$2/driver")")" = "$1" ]; }
 # hand_over DEVICE DRIVER: move the device from uio_hv_generic to that driver
 hand_over() { echo >"$1/driver_override" && echo "${1##*/}" >$driver/unbind && echo "${1##*/}" >"/sys/bus/vmbus/drivers/$2/bind"; }

@@ -4,7 +4,7 @@ seed=$(guest_says walking) || exit 1
 seed=${seed#walking }
 number() { seed=$(((seed * 1103515245 + 12345) % 2147483648)) && number=$((seed / 65536 % $1)); }
 # VMBus does not survive a rescind of the device while it still adds
-# sub-channels (doc/kernel.md, "Limits"). So the host waits until the guest has
+# sub-channels (doc/kernel.md, "Limits"), so the host waits until the guest has
 # opened them. The guest does not open them if it closes the device at that
 # moment.
 offer_subs() { vmbus_host device "timeout 3" "offer-sub 2" "channel 2" wait-open >/dev/null 2>&1 || true; }
