@@ -52,7 +52,9 @@ guest_lib() {
 # needs. An instance in the word overrides that of the kind.
 described() {
 	local name=${1%%,*} properties='' kind
-	[[ "$1" != *,* ]] || properties=,${1#*,}
+	# The host offers an integration component as a pipe of messages.
+	case ${name#*=} in fcopy | heartbeat | kvp | vss | shutdown | timesync) properties=,pipe=on ;; esac
+	[[ "$1" != *,* ]] || properties+=,${1#*,}
 	kind=$(device "${name#*=}") || return 1
 	[[ "$properties" != *,instance=* ]] || kind=${kind%%,*}
 	echo "${name%%=*}:$kind$properties"

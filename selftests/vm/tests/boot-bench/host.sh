@@ -2,17 +2,17 @@
 # shellcheck shell=sh
 # The guest reports when it has measured boots of both kinds.
 system=$(guest_says "measured ") || exit 1
-# times KIND WHAT: print the median, the minimum and the maximum
-times() { sed -n "s/^say time $1 $2 //p" ctl.log | spread '%.0f %d %d'; }
+# run_times KIND WHAT: print the median, the minimum and the maximum
+run_times() { sed -n "s/^say time $1 $2 //p" ctl.log | spread '%.0f %d %d'; }
 table '%s, %s' "${system#measured }" "median (least to largest), in microseconds"
 for what in device boot uio; do
-	with=$(times with $what)
-	without=$(times without $what)
+	with=$(run_times with $what)
+	without=$(run_times without $what)
 	echo "$what ${with:-- - -} ${without:-- - -}" | awk '{
 		printf "%-7s with the rules %s (%s to %s), without %s (%s to %s)", $1, $2, $3, $4, $5, $6, $7
 		if ($2 > 0 && $5 > 0) printf ", ratio %.2f", $2 / $5
 		printf "\n" }' >line
 	table '%s' "$(cat line)"
 done
-check "both kinds of boot were measured" sh -c "test -n '$(times with device)' && test -n '$(times without device)'"
+check "both kinds of boot were measured" sh -c "test -n '$(run_times with device)' && test -n '$(run_times without device)'"
 tell finished
