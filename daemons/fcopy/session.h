@@ -53,6 +53,7 @@
 #ifndef SESSION_LIMIT_MSEC
 #define SESSION_LIMIT_MSEC	25000
 #endif
+_Static_assert(SESSION_LIMIT_MSEC < 30000, "an answer would take longer than the kernel's drivers do");
 
 #define FCOPY_START	0
 #define FCOPY_WRITE	1

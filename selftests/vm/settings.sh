@@ -53,7 +53,7 @@ guest_lib() {
 described() {
 	local name=${1%%,*} properties='' kind
 	# The host offers an integration component as a pipe of messages.
-	case ${name#*=} in fcopy | heartbeat | kvp | vss | shutdown | timesync) properties=,pipe=on ;; esac
+	[[ "$1" = *,pipe=* ]] || case ${name#*=} in fcopy | heartbeat | kvp | vss | shutdown | timesync) properties=,pipe=on ;; esac
 	[[ "$1" != *,* ]] || properties+=,${1#*,}
 	kind=$(device "${name#*=}") || return 1
 	[[ "$properties" != *,instance=* ]] || kind=${kind%%,*}

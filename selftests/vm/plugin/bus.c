@@ -300,8 +300,8 @@ static void take_modify(VMBus *vmbus, const struct message_modify *msg)
 	struct host_channel *host;
 
 	if (!chan || vmbus->version < VERSION_4_1) {
-		error_report("vmbus-host: MODIFYCHANNEL of relid %u at version %#x",
-			     msg->child_relid, vmbus->version);
+		message_fault("MODIFYCHANNEL of relid %u at version %#x", msg->child_relid,
+			      vmbus->version);
 		return;
 	}
 	host = host_of(chan);
@@ -338,7 +338,7 @@ static void modify_now(VMBusChannel *chan)
 		return;
 	route = make_sint_route(chan->vmbus, vp);
 	if (!route) {
-		error_report("vmbus-host: the guest has no processor %u", vp);
+		message_fault("the guest has no processor %u", vp);
 		return;
 	}
 	hyperv_sint_route_unref(chan->notify_route);
@@ -489,9 +489,7 @@ static void relid_released(VMBus *vmbus, uint32_t relid)
 	VMBusGpadl *gpadl, *next;
 
 	if (!chan || chan->offer_state != HOST_OFFER_RESCINDED) {
-		error_report(
-			"vmbus-host: the guest has released relid %u, which was not taken back",
-			relid);
+		message_fault("the guest has released relid %u, which was not taken back", relid);
 		return;
 	}
 	/* Linux does not tear down the GPADLs of a rescinded channel. */
@@ -521,8 +519,7 @@ static void host_message(VMBus *vmbus, struct vmbus_message_header *msg, uint32_
 		 len >= sizeof(struct message_modify))
 		take_modify(vmbus, (void *)msg);
 	else
-		error_report("vmbus-host: unexpected message of type %u and %u bytes",
-			     msg->message_type, len);
+		message_fault("unexpected message of type %u and %u bytes", msg->message_type, len);
 }
 
 /* The connection */
@@ -543,8 +540,8 @@ static uint16_t host_recv_message(const struct hyperv_post_message_input *msg, v
 
 	if (vmbus->version >= VERSION_5_0 && msg->payload_size >= sizeof(*header) &&
 	    header->message_type != VMBUS_MSG_INITIATE_CONTACT) {
-		error_report("vmbus-host: a message of type %u on the connection of old versions",
-			     header->message_type);
+		message_fault("a message of type %u on the connection of old versions",
+			      header->message_type);
 		return HV_STATUS_INVALID_HYPERCALL_INPUT;
 	}
 	return vmbus_recv_message(msg, vmbus);
@@ -557,7 +554,9 @@ static uint16_t recv_contact(const struct hyperv_post_message_input *msg, void *
 
 	if (bus.version < VERSION_5_0 || msg->payload_size < sizeof(*contact) ||
 	    contact->header.message_type != VMBUS_MSG_INITIATE_CONTACT) {
-		error_report("vmbus-host: not a contact on connection %u", CONTACT_CONNECTION_ID);
+		/* Linux tries 5.x with a host that knows only older versions. */
+		if (bus.version >= VERSION_5_0)
+			message_fault("not a contact on connection %u", CONTACT_CONNECTION_ID);
 		return HV_STATUS_INVALID_HYPERCALL_INPUT;
 	}
 	return vmbus_recv_message(msg, vmbus);
@@ -568,8 +567,8 @@ static uint16_t recv_later(const struct hyperv_post_message_input *msg, void *op
 	VMBus *vmbus = opaque;
 
 	if (vmbus->version < VERSION_5_0) {
-		error_report("vmbus-host: a message on connection %u before there is one",
-			     LATER_CONNECTION_ID);
+		message_fault("a message on connection %u before there is one",
+			      LATER_CONNECTION_ID);
 		return HV_STATUS_INVALID_HYPERCALL_INPUT;
 	}
 	return vmbus_recv_message(msg, vmbus);

@@ -134,6 +134,7 @@ static struct {
 	GRand *chance;
 	bool offers_requested;
 	uint32_t connections;  /* how often a guest has connected so far */
+	uint64_t faults;       /* messages of the guest that break the protocol */
 	VMBusChannel *posting; /* the channel whose message is in flight: an offer, a rescind, */
 	bool answering;        /* or the answer to MODIFYCHANNEL */
 	VMBusGpadl *creating;  /* the GPADL whose creation the host answers now */
@@ -280,6 +281,20 @@ static void put_ok(VMBusPipe *pipe, const struct frame *request, const void *pay
 
 	if (request->tag)
 		put_frame(pipe, frame, payload, len);
+}
+
+/* A message of the guest breaks the protocol. The host ignores the message. */
+G_GNUC_PRINTF(1, 2)
+static void message_fault(const char *format, ...)
+{
+	g_autofree char *text = NULL;
+	va_list args;
+
+	va_start(args, format);
+	text = g_strdup_vprintf(format, args);
+	va_end(args);
+	bus.faults++;
+	error_report("vmbus-host: %s", text);
 }
 
 #include "signal.c"
@@ -848,12 +863,12 @@ static void report_counts(const char *of, unsigned int number, const struct fram
 
 /*
  * Print the signals and faults of each channel that the guest used, and then
- * the number of channels and the sums. run-guest judges the sums, so it notices
+ * the number of channels and the sums, with the faults in messages. run-guest judges the sums, so it notices
  * a host that ended without them.
  */
 static void report(void)
 {
-	struct frame_stats sums = { 0 };
+	struct frame_stats sums = { .malformed = bus.faults };
 	unsigned int channels = 0;
 	VMBusChannel *chan = bus.vmbus ? QTAILQ_FIRST(&bus.vmbus->channel_list) : NULL;
 

@@ -122,7 +122,7 @@ static uint8_t *map_monitor(hwaddr *len)
 	monitor = cpu_physical_memory_map(bus.monitor_page, len, true);
 	if (monitor && *len == TARGET_PAGE_SIZE)
 		return monitor;
-	error_report("vmbus-host: the guest's monitor page is not memory");
+	message_fault("the guest's monitor page is not memory");
 	if (monitor)
 		cpu_physical_memory_unmap(monitor, *len, true, 0);
 	return NULL;

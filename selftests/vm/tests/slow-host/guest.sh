@@ -32,6 +32,7 @@ bound "$class"
 pid=$!
 nap
 # VMBus closes one channel at a time.
+check "the state can be read meanwhile" lasts 0 100 state_is open
 check "another device opens and closes as soon as that is done" lasts 0 500 "$programs/open_close" "$fcopy_class" 5
 wait $pid
 say closing
@@ -100,6 +101,22 @@ wait $pid
 check "a close ends when the host takes the device back meanwhile" echoed
 hear "offered again"
 check "the device is bound once more" within 20 bound "$class"
+
+hear "mute"
+"$programs/open_close" "$class" 1 >/tmp/open.log 2>&1 &
+pid=$!
+wait $pid
+check "an open fails when the host has never answered it and takes the device back" test $? != 0
+hear "offered after mute"
+check "the device is bound after that" within 20 bound "$class"
+hear "answer and rescind"
+"$programs/open_close" "$class" 1 >/tmp/open.log 2>&1 &
+pid=$!
+wait $pid
+note "an open whose memory the host accepts just before it takes the device back: exit status $?"
+hear "offered after the answer"
+check "the device is bound after that, too" within 20 bound "$class"
+check "and opens once more" "$programs/open_close" "$class" 1
 
 hear migrate
 echoes &

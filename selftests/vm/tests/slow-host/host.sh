@@ -40,6 +40,15 @@ tell "hold teardowns"
 check "the guest lets go of a device that is being closed" watched
 tell "offered again"
 
+watch device "answer off" wait-asked rescind wait-released "sleep 500" "expect-stat gpadls 0 0" "answer on" offer wait-offered
+tell mute
+check "the guest lets go of a device whose open has never been answered" watched
+tell "offered after mute"
+watch device "gpadls hold" "sleep 3000" "gpadls answer" rescind wait-released "sleep 500" "expect-stat gpadls 0 0" offer wait-offered
+tell "answer and rescind"
+check "and of one whose memory the host has just accepted" watched
+tell "offered after the answer"
+
 set -- wait-open
 for _ in 1 2 3 4 5 6; do set -- "$@" "send 64 300" "migrate 700" "send 64 300" "echo 600 xid"; done
 watch device "$@" "none 300" "$quit" wait-close

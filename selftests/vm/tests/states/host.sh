@@ -13,6 +13,16 @@ for state in "unbound before" closed open read poll mapped sub-channels "unbound
 	tell offered
 done
 
+# The host offers the device again at the moment when the guest releases it, with
+# the same relid.
+relid() { vmbus_host device status | sed -n 's/^channel 0 relid \([0-9]*\) offered .*/\1/p'; }
+at_release() {
+	was=$(relid)
+	for _ in 1 2 3 4 5 6; do
+		vmbus_host device rescind offer "sleep 500" || return
+		[ -n "$was" ] && [ "$(relid)" = "$was" ] || { echo "relid '$was' became '$(relid)'"; return 1; }
+	done
+}
 # The guest opens and closes it all the time.
 guest_says reopen || exit 1
 reopened() {
@@ -21,4 +31,5 @@ reopened() {
 	done
 }
 check "offered again 16 times while it was opened and closed" reopened
+check "offered again six times at the moment of its release, with the same relid" at_release
 tell "end"

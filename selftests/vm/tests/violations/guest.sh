@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=sh
+class=$device_class
+programs=/usr/libexec/hyperv-uio/selftests/uio
+driver=/sys/bus/vmbus/drivers/uio_hv_generic
+modprobe uio_hv_generic
+for id in $class "$fcopy_class"; do echo "$id" >$driver/new_id; done
+both_bound() { bound "$class" && bound "$fcopy_class"; }
+check "both devices are bound" within 10 both_bound
+
+# The host's program makes the violations, as it can write to both rings. A
+# guest that echoes packets gives it packets to spoil.
+for violation in type length offset flags index mask; do
+	"$programs/vmbus_echo" "$class" >/tmp/echo.log 2>&1 &
+	pid=$!
+	hear $violation
+	check "$violation: the program still waits for the host, which is silent" kill $pid
+	wait $pid
+done
+"$programs/vmbus_echo" "$class" >/tmp/echo.log 2>&1 &
+pid=$!
+hear "none"
+wait $pid
+check "after all of them the device works: $(tail -n 1 /tmp/echo.log)" grep -q '^end quit .* bad 0$' /tmp/echo.log
+
+"$programs/vmbus_echo" "$fcopy_class" >/tmp/echo.log 2>&1 &
+pid=$!
+hear pipe
+kill $pid
+wait $pid
