@@ -9,14 +9,15 @@ violates() {
 	name=$1 what=$2
 	shift 2
 	violations=$((violations + 1))
-	check "$what: the host notices" vmbus_host device wait-open "hold on" "send 8" sync "sleep 300" "$@" "hold off" "sleep 100" \
+	check "$what: the host notices" vmbus_host device "hold on" "send 8" sync "sleep 300" "$@" "hold off" "sleep 100" \
 		"expect-stat malformed $violations $violations"
 	check "$what: the host ignores the channel" ignores
+	watch device wait-close wait-open
 	tell "$name"
-	vmbus_host device wait-close
+	check "$what: the guest opens the device again" watched
 }
 
-guest_runs
+vmbus_host device wait-open
 # Byte 4096 is the first of the data; the header of a packet has its type, the
 # offset of its payload, its length, both in units of 8 bytes, and its flags.
 violates type "a packet of type 5" "raw-write tx 4096 0500"
@@ -26,7 +27,7 @@ violates flags "a packet with unknown flags" "raw-write tx 4102 0200"
 violates index "a write index that is not a multiple of 8" "set-index tx write 3"
 # Byte 8 of the header page. The host has set the mask, as it is busy.
 violates mask "an interrupt mask that the guest has cleared" "raw-write tx 8 00000000"
-check "without a violation, messages come back" vmbus_host device wait-open "send 64 100" "echo 100 xid" "$quit" wait-close
+check "without a violation, messages come back" vmbus_host device "send 64 100" "echo 100 xid" "$quit" wait-close
 tell none
 
 check "a message with a pipe's header comes back" vmbus_host fcopy wait-open "send-hex 01000000.08000000.0123456789abcdef" "expect-hex 01000000.08000000.0123456789abcdef"
