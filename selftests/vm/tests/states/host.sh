@@ -20,7 +20,11 @@ at_release() {
 	was=$(relid)
 	for _ in 1 2 3 4 5 6; do
 		vmbus_host device rescind offer "sleep 500" || return
-		[ -n "$was" ] && [ "$(relid)" = "$was" ] || { echo "relid '$was' became '$(relid)'"; return 1; }
+		now=$(relid)
+		if [ -z "$was" ] || [ "$now" != "$was" ]; then
+			echo "relid '$was' became '$now'"
+			return 1
+		fi
 	done
 }
 # The guest opens and closes it all the time.
