@@ -117,6 +117,7 @@ note "an open whose memory the host accepts just before it takes the device back
 hear "offered after the answer"
 check "the device is bound after that, too" within 20 bound "$class"
 check "and opens once more" "$programs/open_close" "$class" 1
+say "opened once more"
 
 hear migrate
 echoes &

@@ -48,6 +48,7 @@ watch device "gpadls hold" "sleep 3000" "gpadls answer" rescind wait-released "s
 tell "answer and rescind"
 check "and of one whose memory the host has just accepted" watched
 tell "offered after the answer"
+guest_says "opened once more" || exit 1
 
 set -- wait-open
 for _ in 1 2 3 4 5 6; do set -- "$@" "send 64 300" "migrate 700" "send 64 300" "echo 600 xid"; done
