@@ -31,7 +31,7 @@ arrived() { [ "$(stat -c %s "/tmp/in/$1")" = "$2" ] && [ "$(grep -c "/tmp/in/$1:
 for id in same new; do
 	check "START takes seven seconds, $id id" slow shmem_statfs "start-$id"
 	check "the file is there once" arrived "start-$id" 50000
-	check "COMPLETE takes seven seconds, $id id" slow vfs_fsync_range "complete-$id"
+	check "COMPLETE takes seven seconds, $id id" slow noop_fsync "complete-$id"
 	check "the file is there once" arrived "complete-$id" 50000
 done
 check "the daemon has seen START and COMPLETE again" sh -c 'grep -q "START again" /tmp/fcopyd.log && grep -q "COMPLETE again" /tmp/fcopyd.log'
@@ -75,14 +75,14 @@ check "hv-fcopyd --status: too slow" within 5 has '^last-failure=the disk takes 
 let_go
 check "nothing is left of it" within 10 nothing_of stuck-start
 was_held
-stuck vfs_fsync_range complete
+stuck noop_fsync complete
 check "hv-fcopyd --status names the slow disk" within 10 has '^slow-disk-file=/tmp/in/stuck-complete$'
 hear "answered complete"
 check "the disk has stood still for COMPLETE until the host had its answer" is_held
 let_go
 check "nothing is left of it" within 10 nothing_of stuck-complete
 was_held
-stuck vfs_fsync_range negotiate
+stuck noop_fsync negotiate
 hear "answered negotiate"
 check "the disk has stood still until NEGOTIATE had its answer" is_held
 let_go
@@ -90,7 +90,7 @@ check "nothing is left of the copy" within 10 nothing_of stuck-negotiate
 was_held
 check "hv-fcopyd --status: seven copies have failed" within 5 has '^failed=7$'
 
-stuck vfs_fsync_range stop
+stuck noop_fsync stop
 kill $daemon
 sleep 2
 check "after SIGTERM the daemon waits for COMPLETE's disk" kill -0 $daemon
