@@ -1203,8 +1203,11 @@ int vmbus_queue_gpa(struct vmbus_chan *chan, uint16_t flags, uint64_t transactio
 		    size_t len);
 
 /**
- * vmbus_send_gpa() - queue a packet as vmbus_queue_gpa(), and flush it. Since
- * 0.1.
+ * vmbus_send_gpa() - queue a packet as vmbus_queue_gpa(), and flush it
+ *
+ * Returns as vmbus_queue_gpa().
+ *
+ * Since 0.1.
  */
 int vmbus_send_gpa(struct vmbus_chan *chan, uint16_t flags, uint64_t transaction_id,
 		   const struct vmbus_gpa_buffer *ranges, unsigned int count, const void *payload,

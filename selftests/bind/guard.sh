@@ -64,7 +64,10 @@ taken() {
 # "refused", with the reason.
 next_boot() { # DEVICE bound|refused WHY
 	vmbus_bind -n "$1"
-	says "at the next boot: $2 to uio_hv_generic"
+	case $2 in
+	bound) says "at the next boot: bound to uio_hv_generic" ;;
+	*) says "at the next boot: not bound to uio_hv_generic" ;;
+	esac
 	says "$3"
 	foretold=$(echo "$out" | sed -n 's/.*at the next boot: [^:]*: //p')
 	boot

@@ -612,14 +612,14 @@ test_another_daemon_runs() {
 		'12:pids:/x/other.service:1:name=systemd:/system.slice/hv-fcopy-daemon.service'; do
 		echo "$cgroup" | sed 's/service:1/service\n1/' >$root/proc/322/cgroup
 		sick
-		finding problem daemon "the kernel tree's daemon hv_fcopy_daemon runs" "systemctl disable --now hv-fcopy-daemon.service"
+		finding problem daemon "the kernel tree's daemon hv_fcopy_daemon is running" "systemctl disable --now hv-fcopy-daemon.service"
 	done
 	put proc/322/cgroup '0::/system.slice/hv\x2dfcopy.service'
 	sick
-	finding problem daemon "the kernel tree's daemon hv_fcopy_daemon runs" "systemctl disable --now 'hv\x2dfcopy.service'"
+	finding problem daemon "the kernel tree's daemon hv_fcopy_daemon is running" "systemctl disable --now 'hv\x2dfcopy.service'"
 	put proc/322/cgroup 0::/user.slice/user-0.slice/user@0.service/app.slice/hv.service
 	sick
-	finding problem daemon "the kernel tree's daemon hv_fcopy_daemon runs" "kill 322"
+	finding problem daemon "the kernel tree's daemon hv_fcopy_daemon is running" "kill 322"
 	rm -r $root/proc/322
 	put proc/323/comm hv_fcopy_uio_da
 	sick
