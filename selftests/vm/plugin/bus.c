@@ -554,7 +554,7 @@ static uint16_t recv_contact(const struct hyperv_post_message_input *msg, void *
 
 	if (bus.version < VERSION_5_0 || msg->payload_size < sizeof(*contact) ||
 	    contact->header.message_type != VMBUS_MSG_INITIATE_CONTACT) {
-		/* Linux tries 5.x with a host that knows only older versions. */
+		/* Linux tries 5.x also with a host that is older. */
 		if (bus.version >= VERSION_5_0)
 			message_fault("not a contact on connection %u", CONTACT_CONNECTION_ID);
 		return HV_STATUS_INVALID_HYPERCALL_INPUT;

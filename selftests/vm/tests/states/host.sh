@@ -13,8 +13,8 @@ for state in "unbound before" closed open read poll mapped sub-channels "unbound
 	tell offered
 done
 
-# The host offers the device again at the moment when the guest releases it, with
-# the same relid.
+# The host offers the device again at the moment when the guest releases it,
+# with the same relid.
 relid() { vmbus_host device status | sed -n 's/^channel 0 relid \([0-9]*\) offered .*/\1/p'; }
 at_release() {
 	was=$(relid)
