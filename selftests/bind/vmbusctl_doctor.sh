@@ -623,7 +623,7 @@ test_another_daemon_runs() {
 	rm -r $root/proc/322
 	put proc/323/comm hv_fcopy_uio_da
 	sick
-	finding problem daemon "the kernel tree's daemon hv_fcopy_uio_daemon runs (process 323)" "kill 323"
+	finding problem daemon "the kernel tree's daemon hv_fcopy_uio_daemon is running (process 323)" "kill 323"
 }
 
 # image NAME: make an initramfs, with vmbus-bind on request, just now
