@@ -284,18 +284,7 @@ static void put_ok(VMBusPipe *pipe, const struct frame *request, const void *pay
 }
 
 /* A message of the guest breaks the protocol. The host ignores the message. */
-G_GNUC_PRINTF(1, 2)
-static void message_fault(const char *format, ...)
-{
-	g_autofree char *text = NULL;
-	va_list args;
-
-	va_start(args, format);
-	text = g_strdup_vprintf(format, args);
-	va_end(args);
-	bus.faults++;
-	error_report("vmbus-host: %s", text);
-}
+#define message_fault(...) (bus.faults++, error_report("vmbus-host: " __VA_ARGS__))
 
 #include "signal.c"
 #include "ring.c"
