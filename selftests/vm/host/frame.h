@@ -73,7 +73,7 @@ enum frame_op {
 	FRAME_GPADLS,          /* how to answer about the channel's GPADLs: @arg, enum frame_gpadls */
 	FRAME_DELAY,           /* let @arg, enum frame_delay, take @arg2 ms */
 	FRAME_ORDER,           /* rescind the channels in the order @arg, enum frame_order */
-	FRAME_MIGRATE,         /* stop the guest for @arg ms, and drop its signals */
+	FRAME_MIGRATE,         /* stop the guest for @arg ms, and lose signals and interrupts */
 	FRAME_GPADL_SIZE,      /* a uint32_t comes with FRAME_OK: the size of GPADL @xid in bytes */
 	FRAME_MEMORY_READ,     /* read @arg2 bytes at @arg of the guest's page @xid and the next ones */
 	FRAME_MEMORY_WRITE,    /* write the payload to @arg of the guest's page @xid and the next */

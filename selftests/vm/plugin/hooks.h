@@ -64,10 +64,11 @@ static void host_close(VMBusChannel *chan);
 
 /*
  * Signals: the plug-in wakes itself, takes the guest's signals (false means
- * that there were none), or has interrupted the guest.
+ * that there were none), or interrupts the guest (false means that the
+ * interrupt is lost).
  */
 static void host_kicked(VMBusChannel *chan);
 static bool host_take_signals(VMBusChannel *chan);
-static void host_interrupted(VMBusChannel *chan);
+static bool host_interrupts(VMBusChannel *chan);
 
 #endif

@@ -80,9 +80,16 @@ static bool host_take_signals(VMBusChannel *chan)
 	return true;
 }
 
-static void host_interrupted(VMBusChannel *chan)
+/*
+ * Whether an interrupt reaches the guest. A migration loses those that the host
+ * sends while the guest is stopped.
+ */
+static bool host_interrupts(VMBusChannel *chan)
 {
+	if (timer_pending(bus.thaw))
+		return false;
 	host_of(chan)->stats.interrupts++;
+	return true;
 }
 
 /* Drop the signals that are on their way to the host. */
