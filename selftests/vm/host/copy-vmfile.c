@@ -15,6 +15,7 @@
 #include <nettle/sha2.h>
 
 #include "client.h"
+#include "ic.h"
 
 enum {
 	EXIT_STATUS = 1,  /* the guest has refused the copy */
@@ -64,67 +65,10 @@ static const char usage[] =
 	"reject. Exit status: 0 all statuses are 0, 1 one is not, 2 wrong use or no socket, 3 no\n"
 	"answer in time, 4 the device is gone or the guest broke the protocol.\n";
 
-/* The messages, little-endian and packed */
-
-#define PACKED __attribute__((packed))
-#define PACKET_INBAND 6
-#define FRAGMENT 6144
-#define NAME_UNITS 260
-#define VERSIONS 2
-
-enum { IC_NEGOTIATE = 0, IC_FCOPY = 7 };
-enum { IC_TRANSACTION = 1, IC_REQUEST = 2, IC_RESPONSE = 4 };
-enum { START, WRITE, COMPLETE, CANCEL };
-enum { OVER_WRITE = 1, CREATE_PATH = 2 };
-
-struct version {
-	uint16_t major, minor;
-} PACKED;
-
-struct ic {
-	uint32_t pipe_flags, pipe_size;
-	struct version framework;
-	uint16_t type;
-	struct version service;
-	uint16_t size;
-	uint32_t status;
-	uint8_t transaction, flags, reserved[2];
-} PACKED;
-
-struct negotiate {
-	uint16_t frameworks, services;
-	uint32_t reserved;
-	struct version version[2 * VERSIONS];
-} PACKED;
-
-struct fcopy {
-	uint32_t operation;
-	uint8_t service_ids[32];
-} PACKED;
-
-struct start {
-	struct fcopy header;
-	uint16_t file_name[NAME_UNITS], path_name[NAME_UNITS];
-	uint32_t flags;
-	uint64_t size;
-} PACKED;
-
-struct write {
-	struct fcopy header;
-	uint32_t reserved;
-	uint64_t offset;
-	uint32_t size;
-	uint8_t data[FRAGMENT];
-} PACKED;
-
 /* Microsoft's server lists the versions of each kind in ascending order. */
 static const struct negotiate offered = {
 	VERSIONS, VERSIONS, 0, { { 1, 0 }, { 3, 0 }, { 1, 0 }, { 1, 1 } }
 };
-
-_Static_assert(sizeof(struct ic) == 28 && sizeof(struct start) == 1088 &&
-		       sizeof(struct write) == 6196,
-	       "wire sizes");
 
 /* Windows shows these texts for the statuses. */
 static const struct {

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "client.h"
+#include "ic.h"
 #include "../../fcopy/recording.h"
 
 enum {
@@ -33,10 +34,8 @@ static const char usage[] =
 	"0 all answers are as recorded, 1 one is not, 2 wrong use, no recording or no socket, 3 no\n"
 	"answer in time, 4 the device is gone.\n";
 
-#define PACKET_INBAND 6
-#define IC_SIZE 28
 /* The offset of the status in an IC header */
-#define IC_STATUS 20
+#define IC_STATUS offsetof(struct ic, status)
 /*
  * After the last answer of the recording, the program waits for further packets
  * for this time.
@@ -193,7 +192,7 @@ static void compare(struct replay *replay, const struct host_packet *packet, uin
 	if (length != wanted->length)
 		differ(replay, "the packet has %u bytes, in the recording %u", length,
 		       wanted->length);
-	if (length < known || known < IC_SIZE)
+	if (length < known || known < sizeof(struct ic))
 		return;
 	if (status_at(payload) != status_at(wanted->payload))
 		differ(replay, "the status is 0x%08x, in the recording 0x%08x", status_at(payload),
