@@ -13,7 +13,6 @@
 #include "rule_file.h"
 #include "file.h"
 #include "identify.h"
-#include "kernel.h"
 #include "settings.h"
 
 static int run(int argc, char **argv);
@@ -23,16 +22,15 @@ const struct command ring_size_command = {
 	.arguments = "[--now | --boot] ID [SIZE | default]",
 	.summary = "show or set the size of one ring of a device",
 	.help =	"SIZE is in bytes, or in KiB or MiB with K or M; it includes the header page.\n"
-		"Without SIZE the command shows the present size. To set one, no program may have the\n"
-		"device open, and the module must be that of hyperv-uio-dkms.\n"
+		"Without SIZE the command shows the present size. To set it now, the device must be\n"
+		"bound to the module from hyperv-uio-dkms, and no program may have the device open or\n"
+		"one of its rings mapped.\n"
 		"  --now           now only; no file is written\n"
 		"  --boot          only in the rule, from the next boot on\n",
 	.options = "--now --boot",
 	.takes = "is",
 	.run = run,
 };
-
-#define DEVICE_FILE "uio_hv_generic/ring_size"
 
 /* Return the size that the driver gives devices of this class, or 0. */
 static uint64_t class_size(const struct vdevice *device)
@@ -73,28 +71,10 @@ static void show(const struct vdevice *device, const struct device_plan *plan)
 		       device->instance, device->driver ? device->driver : "no driver");
 }
 
-static const char *reason(int err)
-{
-	switch (err) {
-	case -EBUSY:
-		return "a program has the device open, or has a ring mapped";
-	case -EINVAL:
-		return "the module does not take that size; the kernel log names the limits";
-	case -ENOENT:
-		return "this needs the module of hyperv-uio-dkms, and a device that is bound to it";
-	default:
-		return strerror(-err);
-	}
-}
-
 static int set_now(const struct vdevice *device, const struct device_plan *plan, const char *size)
 {
-	int err;
+	int err = settings_write_ring_size(device->handle, size);
 
-	if (vmbus_device_attribute(device->handle, DEVICE_FILE, (char[32]){ 0 }, 32))
-		err = -ENOENT;
-	else
-		err = kernel_write(size, "%s/" DEVICE_FILE, vmbus_device_sysfs(device->handle));
 	/*
 	 * The module has created the ring file again with the kernel's owner
 	 * and mode, so apply those of the rule.
@@ -105,9 +85,9 @@ static int set_now(const struct vdevice *device, const struct device_plan *plan,
 		rule.settings.ring_size = 0;
 		err = settings_apply(device->handle, &rule, 0);
 	}
-	if (err)
-		complain("%s: the size of its rings cannot be set: %s", device->instance,
-			 reason(err));
+	/* settings.c has reported any other error. */
+	if (err == -ENODEV)
+		complain("%s: the host has rescinded it, or it has failed", device->instance);
 	return err ? EXIT_FAILED : 0;
 }
 

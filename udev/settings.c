@@ -20,6 +20,9 @@
 
 #define DRIVER "%s/sys/bus/vmbus/drivers/%s"
 
+/* This attribute of a device exists only with the module of this project. */
+#define RING_SIZE "uio_hv_generic/ring_size"
+
 /*
  * The driver creates the ring file of the primary channel some milliseconds
  * after it is bound, and that of a sub-channel when the host has answered. Wait
@@ -152,30 +155,38 @@ static int set_rings(const struct vmbus_device *dev, const struct access *access
 	return ret;
 }
 
-static int set_ring_size(const struct vmbus_device *dev, uint64_t size)
+int settings_write_ring_size(const struct vmbus_device *dev, const char *value)
 {
 	const char *reason;
-	char text[32];
-	uint64_t now;
+	char now[32];
 	int ret;
 
-	ret = vmbus_device_attribute_u64(dev, "uio_hv_generic/ring_size", &now);
-	if (!ret && now == size)
-		return 0;
-	snprintf(text, sizeof(text), "%" PRIu64, size);
+	ret = vmbus_device_attribute(dev, RING_SIZE, now, sizeof(now));
 	if (!ret)
-		ret = kernel_write(text, "%s/uio_hv_generic/ring_size", vmbus_device_sysfs(dev));
+		ret = kernel_write(value, "%s/" RING_SIZE, vmbus_device_sysfs(dev));
 	if (!ret || ret == -ENODEV)
 		return ret;
 	reason = strerror(-ret);
 	if (ret == -ENOENT)
-		reason = "this module sets no ring sizes (hyperv-uio-dkms has one that does)";
+		reason = "only uio_hv_generic from hyperv-uio-dkms supports this, and the device is not bound to it";
 	else if (ret == -EBUSY)
-		reason = "a program has the device open";
+		reason = "a program has the device open or one of its rings mapped";
 	else if (ret == -EINVAL)
-		reason = "the module does not take that size; the kernel log names the limits";
-	msg(LOG_ERR, "%s: ring_size cannot be set to %s: %s", vmbus_device_instance(dev), text, reason);
+		reason = "the module rejected this size (see the kernel log for the limits)";
+	msg(LOG_ERR, "%s: ring_size cannot be set to %s: %s", vmbus_device_instance(dev), value,
+	    reason);
 	return ret;
+}
+
+static int set_ring_size(const struct vmbus_device *dev, uint64_t size)
+{
+	char text[32];
+	uint64_t now;
+
+	if (!vmbus_device_attribute_u64(dev, RING_SIZE, &now) && now == size)
+		return 0;
+	snprintf(text, sizeof(text), "%" PRIu64, size);
+	return settings_write_ring_size(dev, text);
 }
 
 /* Maps 3 and 4 of a NIC are its buffers. */

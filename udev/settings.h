@@ -22,6 +22,18 @@
  */
 int settings_apply(struct vmbus_device *dev, const struct rule *rule, unsigned int relid);
 
+/*
+ * settings_write_ring_size() - write the ring size of a bound device
+ * @value: a number of bytes, or "default"
+ *
+ * The module then creates the ring file again with the kernel's owner and mode,
+ * so call settings_apply() afterwards.
+ *
+ * Returns 0 or -errno, with one message for each failure except -ENODEV. The
+ * host has then rescinded the device, or the device has failed.
+ */
+int settings_write_ring_size(const struct vmbus_device *dev, const char *value);
+
 /* The buffer sizes of a driver while a NIC is bound to it */
 struct buffers {
 	int lock;			/* file descriptor, or -1 */

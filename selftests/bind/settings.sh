@@ -44,7 +44,7 @@ test_ring_size_of_the_kernels_own_module() {
 	want own ring_size=1M
 	vmbus_bind $dev2
 	is status $status 1
-	says "ring_size cannot be set to 1048576: this module sets no ring sizes"
+	says "ring_size cannot be set to 1048576: only uio_hv_generic from hyperv-uio-dkms supports this, and the device is not bound to it"
 	is driver "$(driver_of $dev2)" uio_hv_generic
 }
 
@@ -53,7 +53,7 @@ test_ring_size_of_an_open_device() {
 	echo "uio_hv_generic/ring_size 16" >"$root/kernel/errors"
 	vmbus_bind $dev2
 	is status $status 1
-	says "ring_size cannot be set to 1048576: a program has the device open"
+	says "ring_size cannot be set to 1048576: a program has the device open or one of its rings mapped"
 	vmbus_bind $dev2
 	is "status of the second try" $status 0
 	is size "$(cat "$size")" 1048576
@@ -64,7 +64,7 @@ test_ring_size_beyond_the_limits() {
 	echo "uio_hv_generic/ring_size 22" >"$root/kernel/errors"
 	vmbus_bind $dev2
 	is status $status 1
-	says "ring_size cannot be set to 1048576: the module does not take that size; the kernel log names the limits"
+	says "ring_size cannot be set to 1048576: the module rejected this size (see the kernel log for the limits)"
 	is driver "$(driver_of $dev2)" uio_hv_generic
 }
 

@@ -867,11 +867,12 @@ test_ring_size_that_is_none() {
 }
 
 test_ring_size_that_the_module_refuses() {
-	for error in "16:a program has the device open" "22:the module does not take that size"; do
+	for error in "16:a program has the device open or one of its rings mapped" \
+		"22:the module rejected this size (see the kernel log for the limits)"; do
 		guest
 		echo "uio_hv_generic/ring_size ${error%%:*}" >"$root/kernel/errors"
 		does 1 ring-size uio0 64K
-		complains "${error#*:}"
+		is message "$err" "vmbusctl: $copy: ring_size cannot be set to 65536: ${error#*:}"
 		no_file $admin/60-$copy.conf
 	done
 }
@@ -880,8 +881,26 @@ test_ring_size_with_the_kernels_own_module() {
 	guest
 	rm -r $bus/devices/$copy/uio_hv_generic
 	does 1 ring-size uio0 64K
-	complains "this needs the module of hyperv-uio-dkms"
+	complains "ring_size cannot be set to 65536: only uio_hv_generic from hyperv-uio-dkms supports this, and the device is not bound to it"
 	no_file $admin/60-$copy.conf
+}
+
+test_ring_size_of_a_rescinded_device() {
+	guest
+	echo uio_hv_generic/ring_size >"$root/kernel/rescind"
+	does 1 ring-size uio0 64K
+	is message "$err" "vmbusctl: $copy: the host has rescinded it, or it has failed"
+	no_file $admin/60-$copy.conf
+}
+
+# The size is set, so the message names what was not.
+test_ring_size_whose_ring_file_keeps_the_kernels_mode() {
+	guest
+	conf $admin/50-copy.conf "[$copy]" mode=0660
+	echo "channels/14/ring 1" >"$root/kernel/errors"
+	does 1 ring-size --now uio0 64K
+	is size "$(cat $bus/devices/$copy/uio_hv_generic/ring_size)" 65536
+	is message "$err" "vmbusctl: $copy: owner, group or mode of $bus/devices/$copy/channels/14/ring cannot be set: Operation not permitted"
 }
 
 # A section with nothing but a size would bind the device.
