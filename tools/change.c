@@ -136,7 +136,7 @@ static int judge(const struct plan *plan, const struct vdevice *device, enum cha
 	case PLAN_BOUND:
 		return 0;
 	case PLAN_REFUSED:
-		complain("%s (%s): not bound to %s: %s; --force overrules this", device->instance,
+		complain("%s (%s): not bound to %s: %s; --force overrides this", device->instance,
 			 device_class(device), plan->rule.driver, plan->reason);
 		if (when != CHANGE_NOW)
 			complain("--force writes force=yes, which applies at each boot; "
@@ -385,7 +385,7 @@ static int release(struct rules *rules, const struct vdevice *device, enum chang
 	section = &rules->config.sections[rules->config.count - 1];
 	section->enable = NO;
 	if (!err && !override[0]) {
-		printf("%s (%s) is with %s, which the kernel chose\n", device->instance,
+		printf("%s (%s) is bound to %s, which the kernel chose\n", device->instance,
 		       device_class(device), device->driver);
 		return 0;
 	}

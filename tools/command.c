@@ -29,7 +29,7 @@ static void print_usage(const struct command *command, FILE *stream)
 int command_misused(const struct command *command)
 {
 	print_usage(command, stderr);
-	fprintf(stderr, "'vmbusctl %s --help' says more.\n", command->name);
+	fprintf(stderr, "Try 'vmbusctl %s --help' for more information.\n", command->name);
 	return EXIT_USAGE;
 }
 

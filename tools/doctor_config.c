@@ -88,7 +88,7 @@ static bool check_device(struct diagnosis *diagnosis, const struct vdevice *devi
 			diagnosis, SEVERITY_PROBLEM, "devices",
 			need_printf("vmbusctl unbind --now %s; vmbusctl bind --now %s",
 				    device->instance, device->instance),
-			"%s (%s) has failed: the host did not take its buffers after a resume",
+			"%s (%s) has failed: the host did not accept its buffers after a resume",
 			device->instance, device_class(device));
 		trouble = true;
 	}
@@ -100,8 +100,9 @@ static bool check_device(struct diagnosis *diagnosis, const struct vdevice *devi
 	} else if (plan->now.outcome == PLAN_BIND) {
 		doctor_complain(diagnosis, SEVERITY_PROBLEM, "devices",
 				need_printf(VMBUS_BIND " %s", device->instance),
-				"%s (%s) is %s%s, and %s:%u wants it with %s", device->instance,
-				device_class(device), device->driver ? "with " : "without a driver",
+				"%s (%s) %s%s, but %s:%u binds it to %s", device->instance,
+				device_class(device),
+				device->driver ? "is bound to " : "has no driver",
 				device->driver ? device->driver : "", plan->now.at.file,
 				plan->now.at.line, plan->now.rule.driver);
 		trouble = true;
@@ -118,5 +119,5 @@ void doctor_devices(struct diagnosis *diagnosis)
 			trouble = true;
 	if (!trouble && diagnosis->machine->handles)
 		doctor_report(diagnosis, SEVERITY_OK, "devices",
-			      "every device is where the rules want it");
+			      "all devices are bound as configured");
 }

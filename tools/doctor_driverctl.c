@@ -31,9 +31,9 @@ static void check_entry(struct diagnosis *diagnosis, const char *instance,
 		   (!now->rule.enable || strcmp(now->rule.driver, entry->driver))) {
 		doctor_complain(diagnosis, SEVERITY_WARNING, "driverctl",
 				need_printf("rm %s", entry->at.file),
-				"%s wants %s with %s, and %s:%u, which wins, %s%s", entry->at.file,
-				instance, entry->driver, now->rule.at.file, now->rule.at.line,
-				now->rule.enable ? "with " : "leaves it alone",
+				"%s binds %s to %s, but %s:%u takes precedence and %s%s",
+				entry->at.file, instance, entry->driver, now->rule.at.file,
+				now->rule.at.line, now->rule.enable ? "binds it to " : "leaves it alone",
 				now->rule.enable ? now->rule.driver : "");
 	} else if (file_exists("/usr/sbin/driverctl") || file_exists("/usr/bin/driverctl")) {
 		doctor_complain(

@@ -160,16 +160,17 @@ static void check_daemon(struct diagnosis *diagnosis, const struct vdevice *devi
 					    " && systemctl start " DAEMON),
 				"the unit " DAEMON ".service is masked");
 	else if (pid)
-		doctor_report(diagnosis, SEVERITY_OK, "daemon", DAEMON " runs (process %s)", pid);
+		doctor_report(diagnosis, SEVERITY_OK, "daemon", DAEMON " is running (process %s)",
+			      pid);
 	else if (device && device->uio)
 		doctor_complain(diagnosis, SEVERITY_PROBLEM, "daemon",
 				need_strdup("systemctl restart " DAEMON
 					    "; systemctl status " DAEMON),
-				"the file copy device is bound (%s), but " DAEMON " does not run",
+				"the file copy device is bound (%s), but " DAEMON " is not running",
 				device->uio);
 	else
 		doctor_report(diagnosis, SEVERITY_OK, "daemon", DAEMON
-			      " does not run; it starts when the file copy device is bound");
+			      " is not running; it starts when the file copy device is bound");
 	free(pid);
 }
 

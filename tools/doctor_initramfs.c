@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * doctor: check that vmbus-bind is in the initramfs with the present rules, if
+ * doctor: check that vmbus-bind is in the initramfs with the current rules, if
  * the administrator wants it there.
  */
 #include <stdlib.h>
@@ -77,8 +77,8 @@ void doctor_initramfs(struct diagnosis *diagnosis)
 
 	if (!file_exists(REQUEST)) {
 		doctor_report(diagnosis, SEVERITY_OK, "initramfs",
-			      "vmbus-bind is not in the initramfs, which needs it only if " REQUEST
-			      " asks for it");
+			      "the initramfs does not need vmbus-bind, because " REQUEST
+			      " does not exist");
 	} else if (!has_hooks()) {
 		doctor_complain(diagnosis, SEVERITY_PROBLEM, "initramfs",
 				distribution_install("hyperv-uio"),
@@ -86,18 +86,17 @@ void doctor_initramfs(struct diagnosis *diagnosis)
 				"missing");
 	} else if (!image) {
 		doctor_report(diagnosis, SEVERITY_NOTE, "initramfs",
-			      "the kernel %s has no initramfs in /boot that vmbus-bind could be in",
-			      diagnosis->release);
+			      "the kernel %s has no initramfs in /boot", diagnosis->release);
 	} else {
 		newer = newer_than(file_changed("%s", image));
 		if (newer)
 			doctor_complain(diagnosis, SEVERITY_WARNING, "initramfs",
 					distribution_update_initramfs(diagnosis->release),
 					"%s is older than %s, so it does not contain the "
-					"present rules", image, newer);
+					"current rules", image, newer);
 		else
 			doctor_report(diagnosis, SEVERITY_OK, "initramfs",
-				      "%s has vmbus-bind with the present rules", image);
+				      "%s contains vmbus-bind and the current rules", image);
 	}
 	free(newer);
 	free(image);

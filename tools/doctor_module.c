@@ -99,8 +99,8 @@ void doctor_vmbus(struct diagnosis *diagnosis)
 		doctor_complain(
 			diagnosis, SEVERITY_PROBLEM, "vmbus",
 			need_strdup("journalctl -k -g 'hv_vmbus|Hyper-V'"),
-			"this is a guest of Hyper-V, but hv_vmbus has no bus; the kernel log "
-			"says why");
+			"this is a guest of Hyper-V, but hv_vmbus has not set up the bus (see the "
+			"kernel log)");
 	else if (is_hyperv())
 		doctor_complain(
 			diagnosis, SEVERITY_PROBLEM, "vmbus", need_strdup("modprobe hv_vmbus"),
@@ -266,7 +266,7 @@ static void check_loaded(struct diagnosis *diagnosis, const char *ours)
 				 ours);
 	} else if (strcmp(version + 2, HYPERV_UIO_VERSION)) {
 		doctor_complain(diagnosis, SEVERITY_WARNING, "module", need_strdup(RELOAD),
-				MODULE " %s is loaded, and this is vmbusctl " HYPERV_UIO_VERSION,
+				MODULE " %s is loaded, but this is vmbusctl " HYPERV_UIO_VERSION,
 				version + 2);
 	} else {
 		doctor_report(diagnosis, SEVERITY_OK, "module", "our " MODULE " %s is loaded",
@@ -372,8 +372,7 @@ static bool check_kernel(struct diagnosis *diagnosis, const char *release, const
 		diagnosis, severity, "dkms",
 		need_printf("dkms install " MODULE "/%s -k %s", version, release),
 		"dkms has not built the module for the %s kernel %s, although its headers are "
-		"there; "
-		"/var/lib/dkms/" MODULE "/%s/build/make.log may say why",
+		"installed (see /var/lib/dkms/" MODULE "/%s/build/make.log)",
 		running ? "running" : "installed", release, version);
 	return false;
 }

@@ -334,8 +334,8 @@ int machine_read(struct machine *machine)
 
 	if (status == EXIT_NO_VMBUS)
 		complain(
-			"this machine has no VMBus, so it is not a guest of Hyper-V, or hv_vmbus "
-			"is not loaded; 'vmbusctl doctor' says which");
+			"this machine has no VMBus: either it is not a guest of Hyper-V, or "
+			"hv_vmbus is not loaded (see 'vmbusctl doctor')");
 	else if (machine->fault)
 		complain("%s", machine->fault);
 	return status;

@@ -92,7 +92,7 @@ static bool parse(const struct command *command, int argc, char **argv, const ch
 		case 'b':
 			if (!strcmp(optarg, "vmbus"))
 				break;
-			complain("the bus is vmbus, not %s; driverctl is for other buses", optarg);
+			complain("the bus must be vmbus, not %s; use driverctl for other buses", optarg);
 			*status = EXIT_USAGE;
 			return false;
 		}

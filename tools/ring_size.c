@@ -67,8 +67,9 @@ static void show(const struct vdevice *device, const struct device_plan *plan)
 		print_size("rule", plan->now.rule.settings.ring_size);
 	print_size("class", class_size(device));
 	if (!device->ring_bytes)
-		printf("%s is with %s; only a device in user space shows the size of its ring\n",
-		       device->instance, device->driver ? device->driver : "no driver");
+		printf("%s %s%s; only a device that is bound to uio_hv_generic shows its ring size\n",
+		       device->instance, device->driver ? "is bound to " : "has no driver",
+		       device->driver ? device->driver : "");
 }
 
 static int set_now(const struct vdevice *device, const struct device_plan *plan, const char *size)
@@ -103,8 +104,8 @@ static int set_in_rule(const struct vdevice *device, const struct device_plan *p
 
 	if (!plan || !plan_has_rule(&plan->now) || !plan->now.rule.enable) {
 		complain(
-			"no rule binds %s, and a size alone would make one; 'vmbusctl bind %s' "
-			"does, or set the size with --now",
+			"no rule binds %s, and a rule that has only a size would bind it; run 'vmbusctl "
+			"bind %s' first, or set the size with --now",
 			device->instance, device->instance);
 		return EXIT_FAILED;
 	}
@@ -128,8 +129,8 @@ static int set_in_rule(const struct vdevice *device, const struct device_plan *p
 	after = rules_plan(rules, device);
 	if (!after || after->now.rule.settings.ring_size != size) {
 		complain(
-			"another file sets the ring size of %s, and takes precedence over %s; 'vmbusctl rules "
-			"%s' shows which",
+			"another file sets the ring size of %s, and takes precedence over %s (see "
+			"'vmbusctl rules %s')",
 			device->instance, file.path, device->instance);
 		rule_file_restore(&file);
 		status = EXIT_FAILED;
@@ -160,8 +161,8 @@ static int set(const struct vdevice *device, const struct device_plan *plan, con
 
 	if (strcmp(size_text, "default") && !config_parse_size(size_text, &size)) {
 		complain(
-			"a ring size is a number of bytes, K or M that is a multiple of %d "
-			"bytes, or 'default'; not: %s",
+			"a ring size must be a multiple of %d bytes, such as 65536, 64K or 1M, or "
+			"'default', not '%s'",
 			getpagesize(), size_text);
 		return EXIT_USAGE;
 	}

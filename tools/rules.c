@@ -30,7 +30,7 @@ static void print_device(const struct vdevice *device, const struct device_plan 
 
 	printf("%s  %s%s%s%s%s, %s%s\n", device->instance, device_class(device),
 	       interfaces[0] ? "  " : "", interfaces, device->uio ? "  " : "",
-	       device->uio ? device->uio : "", device->driver ? "is with " : "has no driver",
+	       device->uio ? device->uio : "", device->driver ? "bound to " : "no driver",
 	       device->driver ? device->driver : "");
 	rule_print(plan);
 	free(interfaces);

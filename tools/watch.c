@@ -273,11 +273,11 @@ static int run(int argc, char **argv)
 	while ((option = command_option(&watch_command, argc, argv, "n:c:jhV", options,
 					&status)) > 0) {
 		if (option == 'n' && !parse_number(optarg, 0.1, 3600, &interval)) {
-			complain("the interval is 0.1 to 3600 seconds, not: %s", optarg);
+			complain("the interval must be 0.1 to 3600 seconds, not '%s'", optarg);
 			return EXIT_USAGE;
 		} else if (option == 'c' && (!parse_number(optarg, 1, 1e9, &count) ||
 					     count != (long)count)) {
-			complain("the count is 1 to 1000000000, not: %s", optarg);
+			complain("the count must be 1 to 1000000000, not '%s'", optarg);
 			return EXIT_USAGE;
 		} else if (option == 'j') {
 			json = true;

@@ -297,7 +297,7 @@ static int attach_by_id(struct vmbus_device *dev, const char *driver, struct und
 	if (!ret || ret == -EEXIST)
 		ret = attach(dev, driver);
 	if (undo->id_added && write_driver(driver, "remove_id", vmbus_device_class(dev)))
-		msg(LOG_WARNING, "%s: %s still takes every device of the class: remove_id failed",
+		msg(LOG_WARNING, "%s: %s still binds every device of the class: remove_id failed",
 		    described(dev), driver);
 	for (struct vmbus_device **n = neighbours; undo->id_added && *n; n++) {
 		if (vmbus_device_refresh(*n) || !is_with(*n, driver))
@@ -409,8 +409,8 @@ static int not_bound(struct vmbus_device *dev, const struct rule *rule, const ch
 		return -ENODEV;
 	}
 	now = vmbus_device_driver(dev);
-	msg(LOG_ERR, "%s: not bound to %s: %s: %s; it is %s%s", described(dev), rule->driver, step,
-	    reason(err), now ? "with " : "without a driver", now ? now : "");
+	msg(LOG_ERR, "%s: not bound to %s: %s: %s; the device %s%s", described(dev), rule->driver,
+	    step, reason(err), now ? "is bound to " : "has no driver", now ? now : "");
 	/*
 	 * The driver returned -ENODEV for a device that is still there. The
 	 * caller would conclude that the device is gone.
@@ -456,7 +456,7 @@ static int bind_now(struct vmbus_device *dev, const struct rule *rule, const str
 	 */
 	if (device_is_nic(dev))
 		settings_begin(rule, &buffers);
-	step = "the driver does not take it";
+	step = "binding failed";
 	err = undo.has_override ? attach(dev, rule->driver)
 				: attach_by_id(dev, rule->driver, &undo);
 	settings_end(&buffers);
@@ -575,11 +575,11 @@ static int carry_out(struct vmbus_device *dev, const struct facts *facts, int in
 		return -EINVAL;
 	case PLAN_REFUSED:
 		msg(LOG_ERR,
-		    "%s: not bound to %s: %s; force=yes in its section overrules this (%s:%u)",
+		    "%s: not bound to %s: %s; force=yes in its section overrides this (%s:%u)",
 		    described(dev), plan->rule.driver, plan->reason, plan->at.file, plan->at.line);
 		return -EBUSY;
 	case PLAN_BOUND:
-		msg(LOG_DEBUG, "%s: is with %s", described(dev), plan->rule.driver);
+		msg(LOG_DEBUG, "%s: already bound to %s", described(dev), plan->rule.driver);
 		break;
 	case PLAN_BIND:
 		ret = bind_now(dev, &plan->rule, facts, index);
@@ -741,7 +741,7 @@ static int release_now(struct vmbus_device *dev, const char *driver, bool overri
 	probe_any(dev);
 	now = vmbus_device_driver(dev);
 	msg(LOG_NOTICE, "%s: released by %s, %s%s", described(dev), driver,
-	    now ? "now with " : "now without a driver", now ? now : "");
+	    now ? "now bound to " : "now without a driver", now ? now : "");
 	return 0;
 
 err_gone:

@@ -170,15 +170,15 @@ static void open_section(struct reader *reader, char *header)
 	reader->skips_keys = true;
 	end = strchr(header, ']');
 	if (!end) {
-		fault(reader, "a section begins with [ and ends with ]: '%s'", header);
+		fault(reader, "a section must begin with [ and end with ]: '%s'", header);
 		return;
 	}
 	*end = '\0';
 	text = conf_trim(header + 1);
 	if (config_parse_name(text, &name)) {
 		fault(reader,
-		      "a section is a class, the GUID of a class or an instance, mac AA:BB:CC:DD:EE:FF "
-		      "or interface NAME, not '%s'",
+		      "a section must be a class, the GUID of a class or an instance, mac "
+		      "AA:BB:CC:DD:EE:FF or interface NAME, not '%s'",
 		      text);
 		return;
 	}
@@ -215,7 +215,7 @@ static void parse_switch(struct reader *reader, const char *key, const char *val
 	else if (!strcmp(value, "no"))
 		*out = NO;
 	else
-		fault(reader, "%s is yes or no, not '%s'", key, value);
+		fault(reader, "%s must be yes or no, not '%s'", key, value);
 }
 
 bool config_is_driver(const char *name)
@@ -227,7 +227,7 @@ bool config_is_driver(const char *name)
 static void parse_driver(struct reader *reader, const char *value)
 {
 	if (!config_is_driver(value))
-		fault(reader, "driver is not a driver's name: '%s'", value);
+		fault(reader, "driver must be the name of a driver, not '%s'", value);
 	else
 		strcpy(current(reader)->driver, value);
 }
@@ -236,7 +236,7 @@ static void parse_size(struct reader *reader, const char *key, const char *value
 {
 	if (!config_parse_size(value, out))
 		fault(reader,
-		      "%s is a number of bytes, K or M that is a multiple of %ld bytes, not '%s'",
+		      "%s must be a multiple of %ld bytes, such as 65536, 64K or 1M, not '%s'",
 		      key, sysconf(_SC_PAGESIZE), value);
 }
 
@@ -246,9 +246,9 @@ static void parse_account(struct reader *reader, const char *key, const char *va
 	uint32_t number;
 
 	if (!*value || strlen(value) >= ACCOUNT_SIZE || value[0] == '-' || !has_only(value, "._-$"))
-		fault(reader, "%s is a name or a number, not '%s'", key, value);
+		fault(reader, "%s must be a name or a number, not '%s'", key, value);
 	else if (!value[strspn(value, "0123456789")] && !config_parse_number(value, &number))
-		fault(reader, "%s is a number below %u, not '%s'", key, UINT32_MAX, value);
+		fault(reader, "%s must be a number below %u, not '%s'", key, UINT32_MAX, value);
 	else
 		strcpy(out, value);
 }
@@ -260,7 +260,7 @@ static void parse_mode(struct reader *reader, const char *value)
 
 	mode = strtoul(value, &end, 8);
 	if (!isdigit((unsigned char)value[0]) || *end || mode > 0777)
-		fault(reader, "mode is an octal number up to 0777, not '%s'", value);
+		fault(reader, "mode must be an octal number up to 0777, not '%s'", value);
 	else
 		current(reader)->settings.mode = mode;
 }
@@ -278,9 +278,9 @@ static void parse_link(struct reader *reader, const char *value)
 		ok = isalnum((unsigned char)*part);
 	}
 	if (!ok)
-		fault(reader, "link is a path below /dev/vmbus, not '%s'", value);
+		fault(reader, "link must be a path below /dev/vmbus, not '%s'", value);
 	else if (!strncmp(value, "by-", 3))
-		fault(reader, "link: names that begin with by- are taken: '%s'", value);
+		fault(reader, "link: names that begin with by- are reserved: '%s'", value);
 	else
 		strcpy(current(reader)->settings.link, value);
 }
@@ -297,7 +297,7 @@ static void parse_exclude(struct reader *reader, char *value)
 			*next++ = '\0';
 		text = conf_trim(value);
 		if (config_parse_name(text, &name)) {
-			fault(reader, "exclude is a list of section names, not '%s'", text);
+			fault(reader, "exclude must be a list of section names, not '%s'", text);
 			return;
 		}
 		excludes = reallocarray(section->excludes, section->exclude_count + 1,
@@ -422,7 +422,7 @@ static int load_file(struct config *config, const char *path)
 	}
 	if (ferror(file)) {
 		reader.at.line = 0;
-		fault(&reader, "it cannot be read");
+		fault(&reader, "cannot be read");
 	}
 	free(line);
 	fclose(file);
@@ -505,7 +505,7 @@ static int load_folders(struct config *config, const char *const folders[2])
 			one = load_file(config, path);
 		else
 			one = config_add_finding(config, (struct place){ path, 0 }, false,
-						 "it is not read: its name does not end in .conf");
+						 "ignored, because its name does not end in .conf");
 		if (one)
 			ret = one;
 	}

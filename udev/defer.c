@@ -39,8 +39,8 @@ const char *defer_reason(const char *instance, enum occasion occasion)
 	if (defer_is_set(instance, DEFER_SIZE))
 		return "its ring size waits for the next boot, as requested with --boot";
 	if (defer_is_set(instance, DEFER_RELEASED))
-		return "an administrator has released it, so it is left alone until somebody names "
-		       "it, the host offers it again, or the next boot";
+		return "an administrator released it; it is left alone until a command names it, "
+		       "the host offers it again, or the machine reboots";
 	return NULL;
 }
 

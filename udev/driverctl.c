@@ -84,11 +84,11 @@ static int load_entry(struct config *config, const char *entry)
 	if (err)
 		fault = strerror(-err);
 	else if (vmbus_guid_parse(strrchr(path, '/') + 1 + strlen(PREFIX), instance))
-		fault = "the name of this entry of driverctl is not vmbus- and a GUID";
+		fault = "the name of this driverctl entry is not vmbus- followed by a GUID";
 	else if (!strcmp(driver, "none"))
-		fault = "this entry of driverctl asks for no driver, which vmbus-bind does not support";
+		fault = "this driverctl entry requests no driver, which vmbus-bind does not support";
 	else if (!config_is_driver(driver))
-		fault = "this entry of driverctl does not name a driver";
+		fault = "this driverctl entry does not name a driver";
 	if (fault)
 		return config_add_finding(config, (struct place){ .file = path }, false, "%s",
 					  fault);

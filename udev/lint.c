@@ -42,7 +42,7 @@ static int check_devices(struct config *config, const struct section *section,
 	if (count > 1 && section->settings.link[0])
 		return config_add_finding(
 			config, section->at, false,
-			"link: %zu devices get the same link, and one of them wins", count);
+			"link: %zu devices get the same link, which can name only one of them", count);
 	return 0;
 }
 

@@ -151,13 +151,13 @@ static bool is_needed(const struct question *q, struct plan *plan)
 		return true;
 	}
 	if (device->disk_error) {
-		explain(plan, "it cannot be told whether a disk below it is in use: %s",
+		explain(plan, "it is unknown whether a disk below it is in use: %s",
 			strerror(-device->disk_error));
 		return true;
 	}
 	if (q->time == PLAN_NOW && is_nic(device) && !strcmp(device->driver, NIC_DRIVER) &&
 	    !facts_interface(q->facts, q->device)) {
-		explain(plan, "its interface is not here: another network namespace may have it");
+		explain(plan, "its interface is missing; it may be in another network namespace");
 		return true;
 	}
 	for (size_t i = 0; i < q->facts->interface_count; i++) {
@@ -166,7 +166,7 @@ static bool is_needed(const struct question *q, struct plan *plan)
 		if (interface->device != (int)q->device)
 			continue;
 		if (q->facts->route_error) {
-			explain(plan, "it cannot be told what goes through interface %s: %s",
+			explain(plan, "it is unknown what interface %s is used for: %s",
 				interface->name, strerror(-q->facts->route_error));
 			return true;
 		}
@@ -339,7 +339,7 @@ void plan_make(const struct config *config, const struct facts *facts, size_t in
 	if (rule->faulty_at.file) {
 		plan->outcome = PLAN_FAULTY;
 		plan->at = rule->faulty_at;
-		explain(plan, "a faulty file names it, or may, so it is left alone");
+		explain(plan, "a faulty file names it, or may name it");
 	} else if (is_nic(device) && config_is_unsure(config, &identity)) {
 		plan->outcome = PLAN_WAITS;
 		plan->at = (struct place){ NULL, 0 };
@@ -358,7 +358,7 @@ void plan_make(const struct config *config, const struct facts *facts, size_t in
 		 */
 		if (time == PLAN_NOW && is_network_up(&q))
 			plan->verdict = VERDICT_SAFE;
-		explain(plan, "%s has it", rule->driver);
+		explain(plan, "it already has this driver");
 	} else {
 		guard(&q, plan);
 	}

@@ -201,7 +201,7 @@ static int check_buffer(const struct vmbus_device *dev, const char *key, int map
 	if (vmbus_device_attribute_u64(dev, path, &now) || now == size)
 		return 0;
 	msg(LOG_WARNING,
-	    "%s: %s is %" PRIu64 " and not %" PRIu64 ": it is set when the device is bound again",
+	    "%s: %s is %" PRIu64 " instead of %" PRIu64 "; the new size applies when the device is bound again",
 	    vmbus_device_instance(dev), key, now, size);
 	return 0;
 }
@@ -280,7 +280,7 @@ static int choose(const char *driver, const char *name, uint64_t size, char form
 		former[0] = '\0';
 		msg(LOG_ERR, "%s of %s cannot be set to %s: %s", name, driver, text,
 		    ret == -ENOENT
-			    ? "this module sets no buffer sizes (hyperv-uio-dkms has one that does)"
+			    ? "only uio_hv_generic from hyperv-uio-dkms supports this"
 			    : strerror(-ret));
 	}
 	return ret;

@@ -72,7 +72,7 @@ enum refusal attributes_label(const struct attributes *attributes, int file, con
 	if (errno != EPERM && errno != EOPNOTSUPP)
 		return fail_errno(failure, errno, "selinux-label=%s", label);
 	log_limited(&warnings, LOG_WARNING,
-		    "%s: files have no labels here: the copy ignores selinux-label", path);
+		    "%s: files cannot be labelled here: the copy ignores selinux-label", path);
 	return REFUSAL_NONE;
 }
 
@@ -285,7 +285,7 @@ static void inherit_label(int file, int replaced, const char *path)
 		if (fsetxattr(file, LABEL, old, n, 0) == 0 || errno == EPERM)
 			return;
 	}
-	log_limited(&warnings, LOG_WARNING, "%s: cannot take over the label of the replaced file (%s): "
+	log_limited(&warnings, LOG_WARNING, "%s: cannot copy the label of the replaced file (%s): "
 		    "the file keeps the label of a new file", path, strerror(errno));
 }
 

@@ -24,7 +24,7 @@ static void print_rule(const struct policy *policy, const struct destination *to
 	for (size_t i = 0; i < policy->count; i++)
 		any_allow |= policy->rules[i].allow;
 	fprintf(out, "rule: no rule covers the target, so hv-fcopyd %s\n",
-		any_allow ? "refuses it: there is an allow=" : "allows it");
+		any_allow ? "refuses it, because there is an allow= rule" : "allows it");
 }
 
 static void print_target(const struct destination_request *request, const struct destination *to,
@@ -36,7 +36,7 @@ static void print_target(const struct destination_request *request, const struct
 	fprintf(out, "directory: %s/\n", escaped);
 	if (*to->missing) {
 		log_escape(escaped, sizeof(escaped), to->missing);
-		fprintf(out, "missing: %s%s\n", escaped, request->create ? " (would be made)" : "");
+		fprintf(out, "missing: %s%s\n", escaped, request->create ? " (would be created)" : "");
 	}
 	if (!*to->name)
 		return;
@@ -72,8 +72,8 @@ int check_path(const struct policy *policy, const struct destination_request *re
 	enum refusal refusal;
 
 	if (geteuid() != 0)
-		fprintf(out, "note: the daemon runs as root, and this process does not: the daemon may "
-			"decide otherwise\n");
+		fprintf(out, "note: the daemon runs as root, but this process does not, so the daemon "
+			"may decide differently\n");
 	refusal = check_text(request, &failure);
 	if (refusal == REFUSAL_NONE)
 		refusal = destination_resolve(request, policy, &to, &failure);
@@ -87,9 +87,9 @@ int check_path(const struct policy *policy, const struct destination_request *re
 	if (*to.name && (refusal == REFUSAL_NONE || to.decision.rule || refusal == REFUSAL_RULE))
 		print_rule(policy, &to, out);
 	if (refusal == REFUSAL_NONE) {
-		fprintf(out, "space: not checked (max-size, min-free, free room): that needs "
-			"the file's size\n");
-		fprintf(out, "result: hv-fcopyd would take the copy%s\n",
+		fprintf(out, "space: not checked (max-size, min-free, free space), because the "
+			"size of the file is not known\n");
+		fprintf(out, "result: hv-fcopyd would accept the copy%s\n",
 			to.target.st_mode ? " and replace what is there" : "");
 	} else {
 		failure_text(&failure, text, sizeof(text));

@@ -44,7 +44,7 @@ static void parse_switch(struct reader *reader, const char *key, const char *val
 	else if (!strcmp(value, "no"))
 		*out = false;
 	else
-		fault(reader, "%s is yes or no, not '%s'", key, value);
+		fault(reader, "%s must be yes or no, not '%s'", key, value);
 }
 
 /*
@@ -96,7 +96,7 @@ static void parse_max_size(struct reader *reader, const char *value)
 	if (!strcmp(value, "unlimited"))
 		reader->policy->max_size = UINT64_MAX;
 	else if (!parse_size(value, &reader->policy->max_size))
-		fault(reader, "max-size is unlimited, or a number of bytes with K, M, G or T "
+		fault(reader, "max-size must be unlimited, or a number of bytes with K, M, G or T "
 		      "after it, not '%s'", value);
 }
 
@@ -115,7 +115,7 @@ static void parse_min_free(struct reader *reader, const char *value)
 	} else if (parse_size(value, &size)) {
 		percent = 0;
 	} else {
-		fault(reader, "min-free is default, a number of bytes with K, M, G or T after it, "
+		fault(reader, "min-free must be default, a number of bytes with K, M, G or T after it, "
 		      "or a number below 100 with %% after it, not '%s'", value);
 		return;
 	}
@@ -132,10 +132,10 @@ static void parse_mode(struct reader *reader, const char *key, const char *value
 	if (!strcmp(value, "default"))
 		*out = -1;
 	else if (!rest || *rest)
-		fault(reader, "%s is default or an octal number such as 0640, not '%s'", key,
+		fault(reader, "%s must be default or an octal number such as 0640, not '%s'", key,
 		      value);
 	else if (mode > 0777)
-		fault(reader, "%s is 0777 at most, not '%s': no file gets set-user-id, "
+		fault(reader, "%s must be at most 0777, not '%s': no file gets set-user-id, "
 		      "set-group-id or sticky bits", key, value);
 	else
 		*out = mode;
@@ -227,7 +227,7 @@ static void parse_label(struct reader *reader, const char *value)
 	for (p = value; *p > ' ' && *p < 0x7f; p++)
 		colons += *p == ':';
 	if (*p || colons < 2 || (size_t)(p - value) >= sizeof(reader->policy->label))
-		fault(reader, "selinux-label is default or a context such as "
+		fault(reader, "selinux-label must be default or a context such as "
 		      "system_u:object_r:etc_t:s0, not '%s'", value);
 	else
 		memcpy(reader->policy->label, value, p - value + 1);

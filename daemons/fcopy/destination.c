@@ -229,7 +229,7 @@ static enum refusal check_resolved(struct destination *destination,
 	if (refusal != REFUSAL_NONE)
 		return refusal;
 	if (*destination->missing && !request->create)
-		return fail(failure, REFUSAL_MISSING, "%s/%s (-CreateFullPath would make it)",
+		return fail(failure, REFUSAL_MISSING, "%s/%s (-CreateFullPath would create it)",
 			    destination->directory, destination->missing);
 	if (*destination->missing)
 		return check_writable(destination, failure);

@@ -64,7 +64,7 @@ static int explain(int err)
 	switch (err) {
 	case -ENODEV:
 		log_line(LOG_NOTICE, "%s%s", text, has_vmbus() ?
-			 "; is Guest Service Interface switched on for this machine?" : "");
+			 "; is Guest Service Interface enabled for this machine?" : "");
 		code = EX_UNAVAILABLE;
 		break;
 	case -ENXIO:

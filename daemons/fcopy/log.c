@@ -286,7 +286,7 @@ void log_limited(struct log_limit *limit, int level, const char *format, ...)
 	if (level > threshold || !count_line(limit, LOG_BURST, &dropped))
 		return;
 	if (dropped)
-		log_line(level, "the log lacks %u more lines like the next one", dropped);
+		log_line(level, "%u more lines like the next one were suppressed", dropped);
 	va_start(args, format);
 	write_formatted(level, format, args);
 	va_end(args);
@@ -305,7 +305,7 @@ static struct {
 
 static void log_dropped(enum log_event event, unsigned int dropped)
 {
-	log_line(kinds[event].level, "the log lacks %u more lines about %s", dropped,
+	log_line(kinds[event].level, "%u more lines about %s were suppressed", dropped,
 		 kinds[event].about);
 }
 

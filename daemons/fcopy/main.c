@@ -54,9 +54,9 @@ static void reload_policy(void)
 	if (load_policy(&changed) == 0) {
 		config_free(&policy);
 		policy = changed;
-		log_line(LOG_INFO, "read its configuration again");
+		log_line(LOG_INFO, "reloaded the configuration");
 	} else {
-		log_line(LOG_ERR, "the configuration stays as it was before");
+		log_line(LOG_ERR, "keeping the previous configuration");
 	}
 }
 
@@ -91,11 +91,11 @@ static int open_journal(int *journal)
 {
 	*journal = journal_open(options.state_dir);
 	if (*journal == -EBUSY) {
-		log_line(LOG_ERR, "%s is in use: another hv-fcopyd runs", options.state_dir);
+		log_line(LOG_ERR, "%s is in use: another hv-fcopyd is running", options.state_dir);
 		return EX_TEMPFAIL;
 	}
 	if (*journal < 0) {
-		log_line(LOG_WARNING, "%s: %s; after a crash nobody removes unfinished copies",
+		log_line(LOG_WARNING, "%s: %s; unfinished copies will not be removed after a crash",
 			 options.state_dir, strerror(-*journal));
 		*journal = -1;
 	}
@@ -246,10 +246,10 @@ static int serve(int signals)
 		return 0;
 	}
 	if (end == -ENODEV) {
-		notify_stopping("The host took the device back");
-		lose_copy("the host took the device back");
+		notify_stopping("The host rescinded the device");
+		lose_copy("the host rescinded the device");
 		record_end("rescinded");
-		log_line(LOG_INFO, "ending: the host took the device back (Guest Service Interface is off, "
+		log_line(LOG_INFO, "ending: the host rescinded the device (Guest Service Interface is off, "
 			 "or the machine is going down)");
 		return 0;
 	}
@@ -287,7 +287,7 @@ static int go_to_background(void)
 	if (options.foreground)
 		return 0;
 	if (daemon(0, 0) < 0) {
-		log_line(LOG_ERR, "cannot go to the background: %s", strerror(errno));
+		log_line(LOG_ERR, "cannot run in the background: %s", strerror(errno));
 		return EX_OSERR;
 	}
 	log_open(true, options.verbose);
@@ -307,11 +307,11 @@ static int serve_device(struct vmbus_chan **channel, int journal, int signals, b
 	exchange_init(&exchange, *channel, journal, &policy);
 	err = work_open(&exchange.session.work);
 	if (err)
-		log_line(LOG_WARNING, "no thread for slow disks (%s), so answers may be late",
+		log_line(LOG_WARNING, "cannot start the thread for slow disks (%s), so answers may be late",
 			 strerror(-err));
 	err = record_background();
 	if (err)
-		log_line(LOG_WARNING, "no thread for the recording (%s), so answers may be late",
+		log_line(LOG_WARNING, "cannot start the thread for the recording (%s), so answers may be late",
 			 strerror(-err));
 	status_open(options.run_dir, device_path(*channel));
 	notify_ready();

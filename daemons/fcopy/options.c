@@ -70,7 +70,7 @@ static void check_device(const struct arguments *arguments)
 	char guid[VMBUS_GUID_SIZE];
 
 	if (class && instance)
-		reject("--class and --device exclude each other");
+		reject("--class and --device are mutually exclusive");
 	if (class && !vmbus_class_find(class) && vmbus_guid_parse(class, guid) < 0)
 		reject("--class=%s: neither a GUID nor a known name", class);
 	if (instance && vmbus_guid_parse(instance, guid) < 0)
@@ -97,7 +97,7 @@ static void check_record(const struct options *options, const char *names)
 {
 	check_filled("record", options->record);
 	if (options->record && (options->status || options->check_config || options->check_path))
-		reject("--record excludes --status, --check-config and --check-path");
+		reject("--record cannot be combined with --status, --check-config or --check-path");
 	if (names && !options->record)
 		reject("--record-names needs --record");
 	if (names && strcmp(names, "full") && strcmp(names, "shape"))
@@ -110,11 +110,11 @@ static void check_modes(const struct options *options, const struct arguments *a
 	check_filled("state-dir", options->state_dir);
 	check_filled("run-dir", options->run_dir);
 	if (options->status && options->check_config)
-		reject("--status and --check-config exclude each other");
+		reject("--status and --check-config are mutually exclusive");
 	if (options->status && options->check_path)
-		reject("--status and --check-path exclude each other");
+		reject("--status and --check-path are mutually exclusive");
 	if (options->check_config && options->check_path)
-		reject("--check-config and --check-path exclude each other");
+		reject("--check-config and --check-path are mutually exclusive");
 	if (!options->check_path &&
 	    (arguments->name || options->check.force || options->check.create))
 		reject("--name, --force and --create need --check-path");

@@ -573,7 +573,7 @@ static enum refusal end_wait(struct session *session, uint32_t operation)
 	if (!session->over)
 		end_slow_task(session);
 	if (operation == FCOPY_START) {
-		fail(&session->failure, REFUSAL_SLOW, "another copy still waits for its disk: %s",
+		fail(&session->failure, REFUSAL_SLOW, "another copy is still waiting for its disk: %s",
 		     session->view.path);
 		transfer_refused(&session->transfer, NULL, &session->failure);
 	}
@@ -750,7 +750,7 @@ static bool negotiate(struct session *session, void *message, size_t length)
 	err = vmbus_ic_negotiate(message, length, frameworks, 2, services, 1, &framework, &service);
 	session->agreed = err == 0;
 	if (session->agreed) {
-		fail(&failure, REFUSAL_CANCELLED, "the host negotiates anew");
+		fail(&failure, REFUSAL_CANCELLED, "the host started a new negotiation");
 		if (!session_abort(session, &failure))
 			session->failure.refusal = REFUSAL_NONE;
 		forget_requests(session);
@@ -785,7 +785,7 @@ static enum session_reply answer(struct session *session, void *message, size_t 
 	if ((header.flags & (VMBUS_IC_FLAG_REQUEST | VMBUS_IC_FLAG_RESPONSE)) ==
 	    VMBUS_IC_FLAG_RESPONSE) {
 		log_limited(&session->invalid[INVALID_ANSWER], LOG_WARNING,
-			    "ignored an answer that nobody asked for");
+			    "ignored an unsolicited answer");
 		return SESSION_SILENCE;
 	}
 

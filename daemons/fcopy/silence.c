@@ -7,7 +7,7 @@ static const char *const words[] = {
 	[SILENCE_OFFER] = "it has not offered the device",
 	[SILENCE_NEGOTIATE] = "it has not negotiated",
 	[SILENCE_READ] = "it has not read the answers",
-	[SILENCE_MESSAGE] = "it has not gone on with a copy",
+	[SILENCE_MESSAGE] = "it has not continued a copy",
 };
 
 const char *silence_words(enum silence_debt debt)
@@ -85,7 +85,7 @@ bool silence_look(struct silence *silence, struct vmbus_chan *channel, bool expi
 	}
 	if (silence->logged && stats.rx_packets && debt != SILENCE_READ) {
 		silence->logged = false;
-		log_line(LOG_INFO, "the host talks again");
+		log_line(LOG_INFO, "the host is responding again");
 	}
 	if (debt == SILENCE_NOTHING || debt != silence->debt ||
 	    stats.rx_packets != silence->received || read != silence->read)
@@ -103,7 +103,7 @@ bool silence_look(struct silence *silence, struct vmbus_chan *channel, bool expi
 		return false;
 	/* The host may have abandoned the copy and have nothing to send. */
 	if (!silence->logged && debt == SILENCE_MESSAGE)
-		log_line(LOG_INFO, "the host has not gone on with a copy for %u s; the daemon opens the device again to be sure",
+		log_line(LOG_INFO, "the host has not continued a copy for %u s; the daemon opens the device again to be sure",
 			 silence->msec / 1000);
 	else if (!silence->logged)
 		log_line(LOG_WARNING, "the host has fallen silent: %s for %u s; the device is opened again",

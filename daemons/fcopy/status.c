@@ -78,7 +78,7 @@ void status_open(const char *run_dir, const char *of_device)
 	return;
 
 err_dir:
-	log_line(LOG_WARNING, "%s: %s; hv-fcopyd --status will know nothing", run_dir,
+	log_line(LOG_WARNING, "%s: %s; hv-fcopyd --status will show nothing", run_dir,
 		 strerror(errno));
 }
 

@@ -187,7 +187,7 @@ static int choose_temporary(struct transfer *transfer)
 			   transfer->temporary);
 	if (err)
 		log_limited(&no_note, LOG_WARNING,
-			    "%s: the state directory takes no note of it (%s), so a crash would "
+			    "%s: cannot write its note to the state directory (%s), so a crash would "
 			    "leave %s behind", transfer->path, strerror(-err), transfer->temporary);
 	return 0;
 }
@@ -210,7 +210,7 @@ static void note_created(struct transfer *transfer)
 				   transfer->to.created, transfer->made);
 	if (err)
 		log_limited(&no_note, LOG_WARNING,
-			    "%s: the state directory takes no note of it (%s), so a crash would "
+			    "%s: cannot write its note to the state directory (%s), so a crash would "
 			    "leave this directory behind", transfer->to.directory, strerror(-err));
 }
 
@@ -576,7 +576,7 @@ static enum refusal check_write(const struct transfer *transfer, uint64_t offset
 		return fail(failure, REFUSAL_TOO_LARGE, "WRITE at %" PRIu64, offset);
 	if (offset + size > transfer->limits.max_size)
 		return fail(failure, REFUSAL_MAX_SIZE, "%" PRIu64 " bytes were announced, and more than %"
-			    PRIu64 " came", transfer->announced, transfer->limits.max_size);
+			    PRIu64 " arrived", transfer->announced, transfer->limits.max_size);
 	return REFUSAL_NONE;
 }
 
@@ -797,7 +797,7 @@ static enum refusal put_in_place(struct transfer *transfer, struct failure *fail
 	if (refusal != REFUSAL_NONE)
 		return refusal;
 	if (transfer->received < transfer->announced)
-		return fail(failure, REFUSAL_INCOMPLETE, "%" PRIu64 " of %" PRIu64 " bytes came",
+		return fail(failure, REFUSAL_INCOMPLETE, "%" PRIu64 " of %" PRIu64 " bytes arrived",
 			    transfer->received, transfer->announced);
 	err = buffer_flush(&transfer->buffer, transfer->file);
 	if (err)

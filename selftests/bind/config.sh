@@ -39,7 +39,7 @@ faulty() {
 faulty_for_the_device() {
 	faulty "$@"
 	is "driver of the device that the file names" "$(driver_of $dev2)" none
-	says "$dev2 (get): left alone: a faulty file names it, or may, so it is left alone ($root/$admin/faulty.conf:"
+	says "$dev2 (get): left alone: a faulty file names it, or may name it ($root/$admin/faulty.conf:"
 	vmbus_bind -n $dev2
 	is "status of the preview" $status 2
 	says "now: left alone: a faulty file names it"
@@ -208,12 +208,12 @@ test_unknown_key() {
 }
 
 test_unknown_class() {
-	faulty 1 "a section is a class, the GUID of a class or an instance, mac AA:BB:CC:DD:EE:FF or interface NAME, not 'copy'" \
+	faulty 1 "a section must be a class, the GUID of a class or an instance, mac AA:BB:CC:DD:EE:FF or interface NAME, not 'copy'" \
 		'[copy]' driver=one
 }
 
 test_faulty_section_without_keys() {
-	faulty 2 "a section is" '# a' '[copy]'
+	faulty 2 "a section must be" '# a' '[copy]'
 }
 
 test_section_names_that_are_none() {
@@ -223,22 +223,22 @@ test_section_names_that_are_none() {
 		"interfaceeth1" "$dev2-" "{$dev2" "nic eth1" "eth1"; do
 		rm -rf "$bus/devices" && mkdir "$bus/devices"
 		rm -rf "$bus/drivers/uio_hv_generic"
-		faulty 1 "a section is" "[$name]"
+		faulty 1 "a section must be" "[$name]"
 		n=$((n + 1))
 	done
 	is names $n 16
 }
 
 test_switch_that_is_neither() {
-	faulty_for_the_device 3 "enable is yes or no, not 'maybe'" '[get]' '' enable=maybe
+	faulty_for_the_device 3 "enable must be yes or no, not 'maybe'" '[get]' '' enable=maybe
 }
 
 test_driver_with_a_path() {
-	faulty_for_the_device 2 "driver is not a driver's name: '../../x'" '[get]' driver=../../x
+	faulty_for_the_device 2 "driver must be the name of a driver, not '../../x'" '[get]' driver=../../x
 }
 
 test_driver_that_is_an_option() {
-	faulty_for_the_device 2 "driver is not a driver's name: '--all'" '[get]' driver=--all
+	faulty_for_the_device 2 "driver must be the name of a driver, not '--all'" '[get]' driver=--all
 }
 
 test_values_that_are_none() {
@@ -269,7 +269,7 @@ test_prohibition_without_a_readable_section() {
 		says "$root/$admin/faulty.conf:2: it is not known which device enable=no applies to, so no device is bound"
 		for d in $dev $dev2; do
 			is "driver of $d with $header" "$(driver_of $d)" none
-			says "left alone: a faulty file names it, or may, so it is left alone ($root/$admin/faulty.conf:2)"
+			says "left alone: a faulty file names it, or may name it ($root/$admin/faulty.conf:2)"
 		done
 		vmbus_bind -n --all
 		case $out in *$third*) fail "no section names it: $out" ;; esac
@@ -315,7 +315,7 @@ test_line_that_is_nothing() {
 }
 
 test_section_without_its_bracket() {
-	faulty 1 "a section begins with [ and ends with ]: '[get'" '[get' driver=one
+	faulty 1 "a section must begin with [ and end with ]: '[get'" '[get' driver=one
 }
 
 test_nul_byte() {
@@ -418,8 +418,8 @@ test_check_warns_of_other_names() {
 	conf $vendor/10-fcopy '[fcopy]'
 	vmbus_bind --check
 	is status $status 0
-	says "$root/$admin/a.conf.dpkg-old: warning: it is not read: its name does not end in .conf"
-	says "$root/$vendor/10-fcopy: warning: it is not read"
+	says "$root/$admin/a.conf.dpkg-old: warning: ignored, because its name does not end in .conf"
+	says "$root/$vendor/10-fcopy: warning: ignored"
 }
 
 test_check_warns_of_accounts_that_do_not_exist() {

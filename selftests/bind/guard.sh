@@ -271,7 +271,7 @@ test_nic_below_pppoe_stays() {
 test_nic_in_another_network_namespace_stays() {
 	want $dev2
 	rm -r "$bus/devices/$dev2/net" "$root/sys/class/net/eth1"
-	refused $dev2 "its interface is not here: another network namespace may have it"
+	refused $dev2 "its interface is missing; it may be in another network namespace"
 }
 
 test_stack_may_be_high() {
@@ -324,7 +324,7 @@ test_nic_stays_when_the_routes_of_ipv6_cannot_be_read() {
 		: >"$root/proc/net/route"
 		want $dev2
 		ln -s $file "$root/proc/net/$file"
-		refused $dev2 "it cannot be told what goes through interface eth1: Too many levels of symbolic links"
+		refused $dev2 "it is unknown what interface eth1 is used for: Too many levels of symbolic links"
 		rm "$root/proc/net/$file"
 	done
 }
@@ -345,7 +345,7 @@ test_nic_is_taken_when_forced_on_the_command_line() {
 test_nic_stays_when_the_routes_cannot_be_read() {
 	want nic
 	rm "$root/proc/net/route"
-	refused $dev "it cannot be told what goes through interface eth0: No such file"
+	refused $dev "it is unknown what interface eth0 is used for: No such file"
 }
 
 mount_line() { # TYPE SOURCE OPTIONS
@@ -463,7 +463,7 @@ test_disk_with_a_mounted_partition_stays() {
 test_disk_with_a_partition_that_cannot_be_read_stays() {
 	want_disk
 	rm "$disk/sda1/dev"
-	refused $dev "it cannot be told whether a disk below it is in use: No such file"
+	refused $dev "it is unknown whether a disk below it is in use: No such file"
 }
 
 test_disk_under_device_mapper_stays() {
@@ -503,7 +503,7 @@ test_disk_that_cannot_be_opened_stays() {
 	want_disk
 	echo "claim 13 always" >"$root/kernel/errors"
 	sed -i 's/^claim/sda1/' "$root/kernel/errors"
-	refused $dev "it cannot be told whether a disk below it is in use: Permission denied"
+	refused $dev "it is unknown whether a disk below it is in use: Permission denied"
 }
 
 test_drive_without_a_medium_is_taken() {
@@ -1130,7 +1130,7 @@ test_interface_that_cannot_go_down_keeps_the_device() {
 	echo "interface 16" >"$root/kernel/errors"
 	vmbus_bind $dev2
 	is status $status 1
-	says "its interface cannot be set down: Device or resource busy; it is with hv_netvsc"
+	says "its interface cannot be set down: Device or resource busy; the device is bound to hv_netvsc"
 	is override "$(cat "$bus/devices/$dev2/driver_override")" "(null)"
 }
 

@@ -101,7 +101,7 @@ test_buffer_sizes_of_two_at_once() {
 test_buffer_sizes_of_the_kernels_own_module() {
 	want own send_buffer_size=1M
 	vmbus_bind $dev2
-	says "send_size of uio_hv_generic cannot be set to 1048576: this module sets no buffer sizes"
+	says "send_size of uio_hv_generic cannot be set to 1048576: only uio_hv_generic from hyperv-uio-dkms supports this"
 	is driver "$(driver_of $dev2)" uio_hv_generic
 }
 
@@ -110,7 +110,7 @@ test_buffer_size_of_a_bound_device_is_for_the_next_time() {
 	vmbus_bind $dev2
 	echo recv_buffer_size=1M >>"$root/$admin/a.conf"
 	vmbus_bind $dev2
-	says "recv_buffer_size is 32505856 and not 1048576: it is set when the device is bound again"
+	says "recv_buffer_size is 32505856 instead of 1048576; the new size applies when the device is bound again"
 }
 
 test_owner_group_and_mode() {

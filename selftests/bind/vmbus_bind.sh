@@ -148,8 +148,8 @@ test_refused_device_goes_back_to_its_driver() {
 	is driver "$(driver_of $dev)" hv_util
 	is override "$(cat "$bus/devices/$dev/driver_override")" "(null)"
 	is lines "$(echo "$out" | wc -l)" 1
-	says "the driver does not take it: not supported"
-	says "it is with hv_util"
+	says "binding failed: not supported"
+	says "the device is bound to hv_util"
 }
 
 test_refused_device_keeps_a_foreign_override() {
@@ -327,7 +327,7 @@ test_release_returns_to_hv_utils() {
 	is status $status 0
 	is driver "$(driver_of $dev)" hv_util
 	is override "$(cat "$bus/devices/$dev/driver_override")" "(null)"
-	says "released by uio_hv_generic, now with hv_util"
+	says "released by uio_hv_generic, now bound to hv_util"
 }
 
 test_release_loads_what_the_alias_names() {
@@ -421,7 +421,7 @@ test_driver_that_does_not_take_the_device_back() {
 	vmbus_bind $dev
 	is status $status 1
 	says "hv_util could not bind it again: Input/output error"
-	says "it is without a driver"
+	says "the device has no driver"
 }
 
 test_locks_are_roots_alone() {

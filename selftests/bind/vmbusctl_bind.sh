@@ -169,7 +169,7 @@ test_bind_of_what_the_machine_needs() {
 	guest
 	for when in --now --boot --persistent; do
 		does 6 bind $when eth0
-		complains "$nic0 (nic): not bound to uio_hv_generic: interface eth0 has the default route; --force overrules this"
+		complains "$nic0 (nic): not bound to uio_hv_generic: interface eth0 has the default route; --force overrides this"
 		case $when,$err in
 		--now,*force=yes*) fail "with --now nothing is written: $err" ;;
 		--now,*) ;;
@@ -337,7 +337,7 @@ test_unbind() {
 	no_file $file1
 	is override "$(cat $bus/devices/$nic1/driver_override)" "(null)"
 	says "removed: $root/$file1"
-	complains "now with hv_netvsc"
+	complains "now bound to hv_netvsc"
 	does 0 rules $nic1
 	says "now        no-rule"
 }
@@ -375,10 +375,10 @@ test_unbind_now_holds_until_the_next_boot() {
 	does 0 bind eth1
 	does 0 unbind --now uio1
 	vmbus_bind -n --all
-	says "$nic1 (nic): now: left alone: an administrator has released it, so it is left alone until somebody names it, the host offers it again, or the next boot"
+	says "$nic1 (nic): now: left alone: an administrator released it; it is left alone until a command names it, the host offers it again, or the machine reboots"
 	vmbus_bind --all
 	is "driver after vmbus-bind --all" "$(driver_of $nic1)" hv_netvsc
-	says "$nic1 (nic): left alone: an administrator has released it"
+	says "$nic1 (nic): left alone: an administrator released it"
 	rm -rf "$root/sys/class/net/eth1" "$bus/devices/$nic1/net" "$bus/devices/$nic1/driver" "$root/run/hyperv-uio"
 	vmbus_bind --udev $nic1
 	is "driver after the boot" "$(driver_of $nic1)" uio_hv_generic
@@ -540,16 +540,16 @@ test_rules_and_list_of_a_released_nic() {
 	does 0 bind eth1
 	does 0 unbind --now uio1
 	does 0 rules eth1
-	says "    now        waits: an administrator has released it, so it is left alone until somebody names it"
+	says "    now        waits: an administrator released it; it is left alone until a command names it"
 	says "    next boot  bind: "
 	does 0 rules -j eth1
 	says '"outcome":"waits"'
-	says '"reason":"an administrator has released it, so it is left alone'
+	says '"reason":"an administrator released it; it is left alone'
 	does 0 list eth1
 	says "60-INSTANCE.conf (waits)"
 	does 0 bind eth1
 	does 0 rules eth1
-	says "    now        bound: uio_hv_generic has it"
+	says "    now        bound: it already has this driver"
 }
 
 test_bind_ends_a_release() {
@@ -643,7 +643,7 @@ test_unbind_of_what_nobody_bound() {
 	guest
 	does 0 unbind eth1
 	is driver "$(driver_of $nic1)" hv_netvsc
-	says "$nic1 (nic) is with hv_netvsc, which the kernel chose"
+	says "$nic1 (nic) is bound to hv_netvsc, which the kernel chose"
 	no_file $file1
 	log_is_empty
 }
@@ -693,13 +693,13 @@ test_rules() {
 	guest
 	conf $admin/50-nic.conf "[$nic0]" "[$nic1]" ring_size=64K
 	does 0 rules
-	says "$nic0  nic  eth0, is with hv_netvsc"
+	says "$nic0  nic  eth0, bound to hv_netvsc"
 	says "    rule       $root/$admin/50-nic.conf:1: driver uio_hv_generic"
 	says "    now        refused: interface eth0 has the default route"
 	says "    rule       $root/$admin/50-nic.conf:2: driver uio_hv_generic, ring size 64 KiB"
 	says "    now        bind: "
 	says "    next boot  refused: "
-	says "    now        bound: uio_hv_generic has it"
+	says "    now        bound: it already has this driver"
 	says "3 devices have no rule."
 	log_is_empty
 }
@@ -707,7 +707,7 @@ test_rules() {
 test_rules_of_all() {
 	guest
 	does 0 rules --all
-	says "$kvp0  kvp, is with hv_utils"
+	says "$kvp0  kvp, bound to hv_utils"
 	says "    now        no-rule: "
 	lacks "no rule."
 }
@@ -779,7 +779,7 @@ test_ring_size_is_shown() {
 	says "rule    64 KiB"
 	does 0 ring-size eth1
 	says "class   68 KiB"
-	says "$nic1 is with hv_netvsc; only a device in user space shows the size of its ring"
+	says "$nic1 is bound to hv_netvsc; only a device that is bound to uio_hv_generic shows its ring size"
 }
 
 test_ring_size_is_set() {
@@ -860,7 +860,7 @@ test_ring_size_that_is_none() {
 	guest
 	for size in 1000 0 -4096 64KB 64X 64k 0x10000 010000 17592186044417M 4096M many '' 4294967296 99999999999999999999; do
 		does 2 ring-size -- uio0 "$size"
-		complains "a ring size is a number of bytes, K or M"
+		complains "a ring size must be a multiple of"
 	done
 	log_is_empty
 	no_file $admin/60-$copy.conf
@@ -967,7 +967,7 @@ test_set_override_with_a_bus() {
 test_set_override_on_another_bus() {
 	guest
 	does 2 -b pci set-override 0000:00:1f.2 vfio-pci
-	complains "the bus is vmbus, not pci; driverctl is for other buses"
+	complains "the bus must be vmbus, not pci; use driverctl for other buses"
 	does 2 --bus pci list-overrides
 	log_is_empty
 }

@@ -126,7 +126,7 @@ test_unknown_option() {
 		vmbusctl $command --what
 		is "status of $command" $status 2
 		complains "usage: vmbusctl $command"
-		complains "'vmbusctl $command --help' says more."
+		complains "Try 'vmbusctl $command --help' for more information."
 	done
 }
 

@@ -64,7 +64,7 @@ test_healthy_machine() {
 	finding ok secure-boot "Secure Boot is off"
 	finding ok lockdown "Lockdown is off"
 	finding ok configuration "no file has a fault"
-	finding ok devices "every device is where the rules want it"
+	finding ok devices "all devices are bound as configured"
 	finding ok guest-service "the host offers the file copy device"
 	finding note headers "hyperv-uio-dkms is not installed, so no headers are needed"
 	finding note daemon "hv-fcopyd is not installed"
@@ -95,7 +95,7 @@ test_guest_whose_vmbus_failed() {
 	rm -r $root/sys/bus
 	mkdir -p $root/sys/module/hv_vmbus
 	sick
-	finding problem vmbus "this is a guest of Hyper-V, but hv_vmbus has no bus; the kernel log says why" "journalctl -k -g 'hv_vmbus|Hyper-V'"
+	finding problem vmbus "this is a guest of Hyper-V, but hv_vmbus has not set up the bus (see the kernel log)" "journalctl -k -g 'hv_vmbus|Hyper-V'"
 }
 
 test_microsoft_hardware_is_no_guest() {
@@ -177,7 +177,7 @@ test_older_module_is_loaded() {
 	guest
 	put sys/module/uio_hv_generic/version 1:0.0.9
 	sick
-	finding warning module "uio_hv_generic 0.0.9 is loaded, and this is vmbusctl 0.1.0" "modprobe -r uio_hv_generic && /usr/lib/udev/vmbus-bind --all"
+	finding warning module "uio_hv_generic 0.0.9 is loaded, but this is vmbusctl 0.1.0" "modprobe -r uio_hv_generic && /usr/lib/udev/vmbus-bind --all"
 }
 
 test_module_is_not_loaded_and_nobody_wants_it() {
@@ -325,7 +325,7 @@ test_build_that_failed() {
 	dkms
 	put lib/modules/$release/build/Makefile ''
 	sick
-	finding problem dkms "dkms has not built the module for the running kernel $release, although its headers are there; /var/lib/dkms/uio_hv_generic/0.1.0/build/make.log may say why" "dkms install uio_hv_generic/0.1.0 -k $release"
+	finding problem dkms "dkms has not built the module for the running kernel $release, although its headers are installed (see /var/lib/dkms/uio_hv_generic/0.1.0/build/make.log)" "dkms install uio_hv_generic/0.1.0 -k $release"
 }
 
 # secure ON: switch Secure Boot on or off
@@ -468,10 +468,10 @@ test_device_that_is_not_where_the_rule_wants_it() {
 	rm $bus/devices/$copy/driver
 	ln -s ../../drivers/hv_utils $bus/devices/$copy/driver
 	sick
-	finding problem devices "$copy (fcopy) is with hv_utils, and $root/$vendor/10-fcopy.conf:1 wants it with uio_hv_generic" "/usr/lib/udev/vmbus-bind $copy"
+	finding problem devices "$copy (fcopy) is bound to hv_utils, but $root/$vendor/10-fcopy.conf:1 binds it to uio_hv_generic" "/usr/lib/udev/vmbus-bind $copy"
 	rm $bus/devices/$copy/driver
 	sick
-	finding problem devices "$copy (fcopy) is without a driver, and $root/$vendor/10-fcopy.conf:1 wants it" "/usr/lib/udev/vmbus-bind $copy"
+	finding problem devices "$copy (fcopy) has no driver, but $root/$vendor/10-fcopy.conf:1 binds it" "/usr/lib/udev/vmbus-bind $copy"
 }
 
 test_device_that_is_refused() {
@@ -526,7 +526,7 @@ test_device_that_has_failed() {
 	guest
 	echo failed >$bus/devices/$copy/uio_hv_generic/state
 	sick
-	finding problem devices "$copy (fcopy) has failed: the host did not take its buffers after a resume" "vmbusctl unbind --now $copy; vmbusctl bind --now $copy"
+	finding problem devices "$copy (fcopy) has failed: the host did not accept its buffers after a resume" "vmbusctl unbind --now $copy; vmbusctl bind --now $copy"
 }
 
 # daemon [PID]: install hv-fcopyd, and run it
@@ -541,7 +541,7 @@ test_guest_service_is_off() {
 	daemon
 	sick
 	finding warning guest-service "the host does not offer the file copy device, so Copy-VMFile cannot work; on Azure it never does" "on the host: Enable-VMIntegrationService -VMName NAME -Name 'Guest Service Interface'"
-	finding ok daemon "hv-fcopyd does not run; it starts when the file copy device is bound"
+	finding ok daemon "hv-fcopyd is not running; it starts when the file copy device is bound"
 }
 
 test_guest_service_is_off_and_nobody_wants_it() {
@@ -556,21 +556,21 @@ test_daemon_runs() {
 	guest
 	daemon 321
 	healthy
-	finding ok daemon "hv-fcopyd runs (process 321)"
+	finding ok daemon "hv-fcopyd is running (process 321)"
 }
 
 test_daemon_does_not_run() {
 	guest
 	daemon
 	sick
-	finding problem daemon "the file copy device is bound (uio0), but hv-fcopyd does not run" "systemctl restart hv-fcopyd; systemctl status hv-fcopyd"
+	finding problem daemon "the file copy device is bound (uio0), but hv-fcopyd is not running" "systemctl restart hv-fcopyd; systemctl status hv-fcopyd"
 }
 
 test_daemon_below_usr_local() {
 	guest
 	put usr/local/sbin/hv-fcopyd ''
 	sick
-	finding problem daemon "the file copy device is bound (uio0), but hv-fcopyd does not run" "systemctl restart hv-fcopyd; systemctl status hv-fcopyd"
+	finding problem daemon "the file copy device is bound (uio0), but hv-fcopyd is not running" "systemctl restart hv-fcopyd; systemctl status hv-fcopyd"
 }
 
 test_daemon_is_masked() {
@@ -637,7 +637,7 @@ image() {
 test_initramfs_that_nobody_asked_for() {
 	guest
 	healthy
-	finding ok initramfs "vmbus-bind is not in the initramfs, which needs it only if /etc/hyperv-uio/initramfs asks for it"
+	finding ok initramfs "the initramfs does not need vmbus-bind, because /etc/hyperv-uio/initramfs does not exist"
 }
 
 test_initramfs_without_the_hook() {
@@ -647,7 +647,7 @@ test_initramfs_without_the_hook() {
 	finding problem initramfs "/etc/hyperv-uio/initramfs asks for vmbus-bind in the initramfs, but its hook is missing" "apt install hyperv-uio"
 	put usr/lib/dracut/modules.d/90hyperv-uio/module-setup.sh ''
 	healthy
-	finding note initramfs "the kernel $release has no initramfs in /boot that vmbus-bind could be in"
+	finding note initramfs "the kernel $release has no initramfs in /boot"
 }
 
 test_initramfs_that_is_new() {
@@ -655,7 +655,7 @@ test_initramfs_that_is_new() {
 		guest
 		image $name
 		healthy
-		finding ok initramfs "/boot/$name has vmbus-bind with the present rules"
+		finding ok initramfs "/boot/$name contains vmbus-bind and the current rules"
 	done
 }
 
@@ -669,7 +669,7 @@ test_initramfs_that_is_old() {
 		touch "$root$newer"
 		[ $newer = /$admin ] || touch -d '1 hour ago' "$root/$admin"
 		sick
-		finding warning initramfs "/boot/initrd.img-$release is older than $newer, so it does not contain the present rules" "dracut --force --kver $release"
+		finding warning initramfs "/boot/initrd.img-$release is older than $newer, so it does not contain the current rules" "dracut --force --kver $release"
 		[ $newer = /$admin ] || [ $newer = /$vendor/10-fcopy.conf ] || rm "$root$newer"
 	done
 	put usr/sbin/update-initramfs ''
@@ -711,10 +711,10 @@ test_entry_that_a_rule_contradicts() {
 	entry $copy hv_utils
 	conf $admin/50-copy.conf "[$copy]" driver=uio_hv_generic
 	sick
-	finding warning driverctl "$root/etc/driverctl.d/vmbus-$copy wants $copy with hv_utils, and $root/$admin/50-copy.conf:1, which wins, with uio_hv_generic" "rm $root/etc/driverctl.d/vmbus-$copy"
+	finding warning driverctl "$root/etc/driverctl.d/vmbus-$copy binds $copy to hv_utils, but $root/$admin/50-copy.conf:1 takes precedence and binds it to uio_hv_generic" "rm $root/etc/driverctl.d/vmbus-$copy"
 	conf $admin/50-copy.conf "[$copy]" enable=no
 	sick
-	finding warning driverctl "$root/etc/driverctl.d/vmbus-$copy wants $copy with hv_utils, and $root/$admin/50-copy.conf:1, which wins, leaves it alone" "rm $root/etc/driverctl.d/vmbus-$copy"
+	finding warning driverctl "$root/etc/driverctl.d/vmbus-$copy binds $copy to hv_utils, but $root/$admin/50-copy.conf:1 takes precedence and leaves it alone" "rm $root/etc/driverctl.d/vmbus-$copy"
 }
 
 test_entry_for_a_device_that_is_not_there() {
@@ -726,10 +726,10 @@ test_entry_for_a_device_that_is_not_there() {
 
 test_entry_that_is_not_understood() {
 	guest
-	for bad in "vmbus-copy:uio_hv_generic:the name of this entry of driverctl is not vmbus- and a GUID" \
-		"vmbus-$nic1:none:this entry of driverctl asks for no driver, which vmbus-bind does not support" \
-		"vmbus-$nic1:../x:this entry of driverctl does not name a driver" \
-		"vmbus-$nic1::this entry of driverctl does not name a driver"; do
+	for bad in "vmbus-copy:uio_hv_generic:the name of this driverctl entry is not vmbus- followed by a GUID" \
+		"vmbus-$nic1:none:this driverctl entry requests no driver, which vmbus-bind does not support" \
+		"vmbus-$nic1:../x:this driverctl entry does not name a driver" \
+		"vmbus-$nic1::this driverctl entry does not name a driver"; do
 		name=${bad%%:*}
 		rest=${bad#*:}
 		put etc/driverctl.d/$name "${rest%%:*}"

@@ -231,7 +231,7 @@ test_json_of_a_device() {
 	guest
 	vmbusctl list -j uio0
 	is status $status 0
-	is object "$(printf '%s' "$out" | tr -d ' \n')" "[{\"instance\":\"$copy\",\"class_id\":\"$fcopy\",\"class\":\"fcopy\",\"driver\":\"uio_hv_generic\",\"uio\":\"uio0\",\"ring_bytes\":20480,\"ring_data_bytes\":16384,\"monitored\":false,\"state\":\"open\",\"module_state\":\"open\",\"interfaces\":[],\"known_interface\":null,\"mac\":null,\"disks\":[],\"links\":[\"/dev/vmbus/by-class/fcopy\",\"/dev/vmbus/by-id/$copy\"],\"rule\":{\"file\":\"$root/$vendor/10-fcopy.conf\",\"line\":1,\"driver\":\"uio_hv_generic\",\"enable\":true,\"force\":false,\"ring_size\":null,\"owner\":null,\"group\":null,\"mode\":null,\"link\":null,\"now\":{\"outcome\":\"bound\",\"reason\":\"uio_hv_generichasit\"},\"next_boot\":{\"outcome\":\"bind\",\"reason\":\"themachinecandowithoutdevicesofitsclass\"}},\"events\":7,\"signals\":null,\"opens\":null,\"channels\":[{\"relid\":14,\"index\":0,\"cpu\":0,\"monitor_id\":null,\"from_host_bytes\":0,\"to_host_bytes\":104,\"interrupts\":12,\"signals\":14}],\"maps\":[{\"name\":\"txrx_rings\",\"size\":40960},{\"name\":\"int_page\",\"size\":4096},{\"name\":\"monitor_page\",\"size\":4096}]}]"
+	is object "$(printf '%s' "$out" | tr -d ' \n')" "[{\"instance\":\"$copy\",\"class_id\":\"$fcopy\",\"class\":\"fcopy\",\"driver\":\"uio_hv_generic\",\"uio\":\"uio0\",\"ring_bytes\":20480,\"ring_data_bytes\":16384,\"monitored\":false,\"state\":\"open\",\"module_state\":\"open\",\"interfaces\":[],\"known_interface\":null,\"mac\":null,\"disks\":[],\"links\":[\"/dev/vmbus/by-class/fcopy\",\"/dev/vmbus/by-id/$copy\"],\"rule\":{\"file\":\"$root/$vendor/10-fcopy.conf\",\"line\":1,\"driver\":\"uio_hv_generic\",\"enable\":true,\"force\":false,\"ring_size\":null,\"owner\":null,\"group\":null,\"mode\":null,\"link\":null,\"now\":{\"outcome\":\"bound\",\"reason\":\"italreadyhasthisdriver\"},\"next_boot\":{\"outcome\":\"bind\",\"reason\":\"themachinecandowithoutdevicesofitsclass\"}},\"events\":7,\"signals\":null,\"opens\":null,\"channels\":[{\"relid\":14,\"index\":0,\"cpu\":0,\"monitor_id\":null,\"from_host_bytes\":0,\"to_host_bytes\":104,\"interrupts\":12,\"signals\":14}],\"maps\":[{\"name\":\"txrx_rings\",\"size\":40960},{\"name\":\"int_page\",\"size\":4096},{\"name\":\"monitor_page\",\"size\":4096}]}]"
 }
 
 test_json_of_a_nic() {
@@ -277,7 +277,7 @@ test_show() {
 		"driver      uio_hv_generic" "uio         /dev/uio0, open" \
 		"link        /dev/vmbus/by-class/fcopy" "            /dev/vmbus/by-id/$copy" \
 		"channel     open" "signals by  hypercall" "ring        20 KiB" \
-		"    now        bound: uio_hv_generic has it" "    next boot  bind: "; do
+		"    now        bound: it already has this driver" "    next boot  bind: "; do
 		says "$line"
 	done
 	is channel "$(row "104 of")" "$copy 14 0 0 0 of 16384 104 of 16384 12 14"

@@ -1003,7 +1003,7 @@ static void labels_body(void)
 	expect_quiet();
 	label_error = EACCES;
 	expect_int(set_rest("a", &old), REFUSAL_NONE);
-	expect_logged("/to/a: cannot take over the label of the replaced file (Permission denied)");
+	expect_logged("/to/a: cannot copy the label of the replaced file (Permission denied)");
 }
 
 static void labels(void)
@@ -1039,11 +1039,11 @@ static void label_of_the_policy_that_cannot_be_set(void)
 	expect_quiet();
 	label_error = EPERM;
 	expect_int(set_label(), REFUSAL_NONE);
-	expect_logged("/to/a: files have no labels here: ");
+	expect_logged("/to/a: files cannot be labelled here: ");
 	logged[0] = '\0';
 	label_error = EOPNOTSUPP;
 	expect_int(set_label(), REFUSAL_NONE);
-	expect_logged("/to/a: files have no labels here: ");
+	expect_logged("/to/a: files cannot be labelled here: ");
 	finish();
 }
 

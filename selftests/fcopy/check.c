@@ -73,8 +73,8 @@ static void expect_said_at(int line, const char *const *lines)
 
 #define INTO "(the path is a directory or ends in '/', so the file keeps the source's name)"
 #define ITSELF "(the path names the file itself)"
-#define SPACE "space: not checked (max-size, min-free, free room): that needs the file's size"
-#define TAKEN SPACE, "result: hv-fcopyd would take the copy"
+#define SPACE "space: not checked (max-size, min-free, free space), because the size of the file is not known"
+#define TAKEN SPACE, "result: hv-fcopyd would accept the copy"
 #define NO_RULE "rule: no rule covers the target, so hv-fcopyd allows it"
 
 static void copies_that_would_be_taken(void)
@@ -89,14 +89,14 @@ static void copies_that_would_be_taken(void)
 	expect_int(check(in("d/new"), "src", 0), 0);
 	expect_said("directory: %/d/", "file: new " ITSELF, NO_RULE, TAKEN);
 	expect_int(check(in("x/y/new"), "src", CREATE), 0);
-	expect_said("directory: %/", "missing: x/y (would be made)", "file: new " ITSELF, NO_RULE,
+	expect_said("directory: %/", "missing: x/y (would be created)", "file: new " ITSELF, NO_RULE,
 		    TAKEN);
 	expect_int(check(in("d/f"), "src", FORCE), 0);
 	expect_said("directory: %/d/", "file: f " ITSELF, "exists: a file", NO_RULE, SPACE,
-		    "result: hv-fcopyd would take the copy and replace what is there");
+		    "result: hv-fcopyd would accept the copy and replace what is there");
 	expect_int(check(in("d/link"), "src", FORCE), 0);
 	expect_said("directory: %/d/", "file: link " ITSELF, "exists: a symbolic link", NO_RULE, SPACE,
-		    "result: hv-fcopyd would take the copy and replace what is there");
+		    "result: hv-fcopyd would accept the copy and replace what is there");
 	if (access("/", W_OK) == 0) {
 		expect_int(check("", "fcopy-test", 0), 0);
 		expect_said("directory: /", "file: fcopy-test " INTO, NO_RULE,
@@ -148,7 +148,7 @@ static void copies_that_would_be_refused(void)
 	expect_int(check(in("x/y/new"), "src", 0), 1);
 	expect_said("directory: %/", "missing: x/y", "file: new " ITSELF,
 		    "result: refused: a directory does not exist: "
-		    "%/x/y (-CreateFullPath would make it)",
+		    "%/x/y (-CreateFullPath would create it)",
 		    "host: 0x80070003");
 	expect_int(check(in("d/f/x"), "src", 0), 1);
 	expect_said("directory: %/d/",
@@ -177,7 +177,7 @@ static void link_on_the_way(void)
 	expect(symlink("d", "link") == 0);
 	expect(lchown("link", TEST_USER, TEST_USER) == 0 || geteuid() != 0);
 	expect_int(check(in("link/x"), "src", 0), 1);
-	expect_said("directory: %/", "result: refused: a symbolic link on the way is not trusted: "
+	expect_said("directory: %/", "result: refused: a symbolic link in the path is not trusted: "
 		    "%/link does not belong to root", "host: 0x80070781");
 	expect_int(check(scratch, "link", FORCE), 1);
 	expect_said("directory: %/", "file: link " INTO, "exists: a symbolic link",
@@ -201,8 +201,8 @@ static void rules(void)
 	expect_int(check(in("a/f"), "src", FORCE), 1);
 	expect(strstr(said, "rule: deny=") && strstr(said, "(rules.conf:3)"));
 	expect_int(check(in("x/new"), "src", CREATE), 1);
-	expect_said("directory: %/", "missing: x (would be made)", "file: new " ITSELF,
-		    "rule: no rule covers the target, so hv-fcopyd refuses it: there is an allow=",
+	expect_said("directory: %/", "missing: x (would be created)", "file: new " ITSELF,
+		    "rule: no rule covers the target, so hv-fcopyd refuses it, because there is an allow= rule",
 		    "result: refused: fcopyd.conf does not allow this place: "
 		    "no allow= covers %/x/new",
 		    "host: 0x80070005");

@@ -92,7 +92,7 @@ is_status 64 "--device=nonsense: not a GUID"
 result "device that is no GUID"
 
 run -n --class=fcopy --device=$instance
-is_status 64 "exclude each other"
+is_status 64 "mutually exclusive"
 result "class and device"
 
 run --state-dir=state
@@ -101,14 +101,14 @@ is_status 64 "--state-dir=state: in the background" && run --run-dir=run &&
 result "relative directories in the background"
 
 run --status --check-config
-is_status 64 "--status and --check-config exclude each other"
+is_status 64 "--status and --check-config are mutually exclusive"
 result "status and check of the configuration"
 
 run -n --record-names=shape
 is_status 64 "--record-names needs --record" && run -n --record=r --record-names=none &&
 	is_status 64 "--record-names=none: neither" && run --record=r && is_status 64 "--record=r: in the background" &&
 	run -n --record= && is_status 64 "--record= needs a value" && run --status --record=r &&
-	is_status 64 "--record excludes --status"
+	is_status 64 "--record cannot be combined with --status"
 result "recordings that make no sense"
 
 mkdir "$work/run"
@@ -129,11 +129,11 @@ result "check of a good configuration prints what it comes to"
 
 printf '# first\nmax-size=huge\ncolour=blue\n' >"$conf"
 run --check-config
-is_status 78 "$conf:2: max-size is" && is_status 78 "$conf:3: unknown key 'colour'"
+is_status 78 "$conf:2: max-size must be" && is_status 78 "$conf:3: unknown key 'colour'"
 result "check of a bad configuration names line and reason"
 
 run -n
-is_status 78 "$conf:2: max-size is"
+is_status 78 "$conf:2: max-size must be"
 result "bad configuration: no start"
 
 rm "$conf"

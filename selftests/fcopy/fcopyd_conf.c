@@ -190,7 +190,7 @@ static void comments_behind_values(void)
 
 static void each_fault_has_its_line(void)
 {
-	expect_fault("enable=yes\n\nenable=maybe\n", "3", "enable is yes or no, not 'maybe'");
+	expect_fault("enable=yes\n\nenable=maybe\n", "3", "enable must be yes or no, not 'maybe'");
 	expect_fault("nonsense\n", "1", "neither key=value nor a comment: 'nonsense'");
 	expect_fault("[section]\n", "1", "neither");
 	expect_fault("#\ncolour=blue", "2", "unknown key 'colour'");
@@ -210,14 +210,14 @@ static void each_fault_has_its_line(void)
 	expect_fault("group=4294967295\n", "1", "group");
 	expect_fault("group=\n", "1", "group");
 	expect_fault("owner=Default\n", "1", "owner: there is no user 'Default'");
-	expect_fault("mode=01777\n", "1", "mode is 0777 at most");
-	expect_fault("mode=0648\n", "1", "mode is default or an octal number");
-	expect_fault("mode=rw\n", "1", "mode is default or an octal number");
-	expect_fault("directory-mode=\n", "1", "directory-mode is default or");
-	expect_fault("selinux-label=etc_t\n", "1", "selinux-label is default or a context");
-	expect_fault("selinux-label=a:b:c d\n", "1", "selinux-label is default or a context");
-	expect_fault("selinux-label=\n", "1", "selinux-label is default or a context");
-	expect_fault("follow-links=1\n", "1", "follow-links is yes or no");
+	expect_fault("mode=01777\n", "1", "mode must be at most 0777");
+	expect_fault("mode=0648\n", "1", "mode must be default or an octal number");
+	expect_fault("mode=rw\n", "1", "mode must be default or an octal number");
+	expect_fault("directory-mode=\n", "1", "directory-mode must be default or");
+	expect_fault("selinux-label=etc_t\n", "1", "selinux-label must be default or a context");
+	expect_fault("selinux-label=a:b:c d\n", "1", "selinux-label must be default or a context");
+	expect_fault("selinux-label=\n", "1", "selinux-label must be default or a context");
+	expect_fault("follow-links=1\n", "1", "follow-links must be yes or no");
 }
 
 static void sizes(void)
@@ -229,14 +229,14 @@ static void sizes(void)
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		snprintf(text, sizeof(text), "max-size=%s\n", bad[i]);
-		expect_fault(text, "1", "max-size is unlimited, or a number of bytes");
+		expect_fault(text, "1", "max-size must be unlimited, or a number of bytes");
 		snprintf(text, sizeof(text), "min-free=%s\n", bad[i]);
-		expect_fault(text, "1", "min-free is default, a number of bytes");
+		expect_fault(text, "1", "min-free must be default, a number of bytes");
 	}
-	expect_fault("min-free=100%\n", "1", "min-free is default, a number of bytes");
-	expect_fault("min-free=unlimited\n", "1", "min-free is default, a number of bytes");
-	expect_fault("max-size=default\n", "1", "max-size is unlimited, or a number of bytes");
-	expect_fault("min-free=%\n", "1", "min-free is default, a number of bytes");
+	expect_fault("min-free=100%\n", "1", "min-free must be default, a number of bytes");
+	expect_fault("min-free=unlimited\n", "1", "min-free must be default, a number of bytes");
+	expect_fault("max-size=default\n", "1", "max-size must be unlimited, or a number of bytes");
+	expect_fault("min-free=%\n", "1", "min-free must be default, a number of bytes");
 	expect_int(load("max-size=18446744073709551615\nmin-free=16777215T"), 0);
 	expect(policy.max_size == UINT64_MAX && policy.min_free == 16777215ull << 40);
 	expect_int(load("max-size=0\nmin-free=0"), 0);

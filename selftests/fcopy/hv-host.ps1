@@ -371,7 +371,7 @@ $null = New-Item -ItemType Directory -Path $work
 try {
     Enable-VMIntegrationService -VMIntegrationService $service
     if (-not (Wait-Guest 'present')) {
-        Stop-Run 'the guest has no file copy device, or hv-fcopyd does not run: install hyperv-uio-fcopyd, and see systemctl status hv-fcopyd'
+        Stop-Run 'the guest has no file copy device, or hv-fcopyd is not running: install hyperv-uio-fcopyd, and see systemctl status hv-fcopyd'
     }
     Write-Note (Invoke-Guest 'uname -srm; hv-fcopyd --version').Text
     Write-Tap ('1..{0}' -f (2 * $Rows.Count + 8))

@@ -392,7 +392,7 @@ static void flood_is_limited(void)
 	expect(system("tail -n 4 log >end") == 0);
 	expect(holds("end",
 		     "hv-fcopyd: another kind\n"
-		     "hv-fcopyd: the log lacks 991 more lines like the next one\n"
+		     "hv-fcopyd: 991 more lines like the next one were suppressed\n"
 		     "hv-fcopyd: later\nhv-fcopyd: later still\n"));
 }
 
@@ -477,10 +477,10 @@ static void a_tick_tells_what_was_left_out(void)
 	expect_int(lines_of(copy_flood_and_tick), EVENTS * LOG_COPY_BURST + EVENTS + 1);
 	expect(system("tail -n 5 log >end") == 0);
 	expect(holds("end",
-		     "<6>the log lacks 951 more lines about copies that began\n"
-		     "<6>the log lacks 950 more lines about copies that arrived\n"
-		     "<5>the log lacks 950 more lines about refused copies\n"
-		     "<5>the log lacks 950 more lines about lost copies\n"
+		     "<6>951 more lines about copies that began were suppressed\n"
+		     "<6>950 more lines about copies that arrived were suppressed\n"
+		     "<5>950 more lines about refused copies were suppressed\n"
+		     "<5>950 more lines about lost copies were suppressed\n"
 		     "<6>/a: line\n"));
 }
 
@@ -497,11 +497,11 @@ static void the_next_line_tells_what_was_left_out(void)
 	expect_int(lines_of(copy_flood_and_copy), EVENTS * LOG_COPY_BURST + 1 + EVENTS);
 	expect(system("tail -n 5 log >end") == 0);
 	expect(holds("end",
-		     "<5>the log lacks 950 more lines about lost copies\n"
+		     "<5>950 more lines about lost copies were suppressed\n"
 		     "<5>/a: line\n"
-		     "<6>the log lacks 951 more lines about copies that began\n"
-		     "<6>the log lacks 950 more lines about copies that arrived\n"
-		     "<5>the log lacks 950 more lines about refused copies\n"));
+		     "<6>951 more lines about copies that began were suppressed\n"
+		     "<6>950 more lines about copies that arrived were suppressed\n"
+		     "<5>950 more lines about refused copies were suppressed\n"));
 }
 
 static void without_a_limit(void)

@@ -786,7 +786,7 @@ static void device_opened_again_after_a_forgotten_copy(void)
 	for (int n = 0; n < 6; n++)
 		if (STATUS("reopened=1\n"))
 			break;
-	expect(STATUS("last-reopen=it has not gone on with a copy\n", "failed=1\n"));
+	expect(STATUS("last-reopen=it has not continued a copy\n", "failed=1\n"));
 	take_later_device();
 	begin_copy();
 	kill(daemon_pid, SIGTERM);

@@ -111,7 +111,7 @@ static void host_that_never_negotiates(void)
 	expect(!strchr(strchr(logged, '\n') + 1, '\n'));
 	hear();
 	expect(!silence_look(&silence, guest, false, 0));
-	expect(strstr(logged, "the host talks again"));
+	expect(strstr(logged, "the host is responding again"));
 	expect(!silence_look(&silence, guest, false, 1));
 	expect_int(silence.patience, 120);
 	close_device();
@@ -150,7 +150,7 @@ static void host_that_forgets_a_copy(void)
 	begin_test();
 	hear();
 	expect_int(silent_after(true, 0, 1000), 120);
-	expect(strstr(logged, "has not gone on with a copy for 120 s; the daemon opens the device again"));
+	expect(strstr(logged, "has not continued a copy for 120 s; the daemon opens the device again"));
 	expect(!strstr(logged, "silent"));
 	close_device();
 }

@@ -318,7 +318,7 @@ static void start_again_gets_the_refusal(void)
 	expect_int(status_to(post(), 50), E_TIMEOUT);
 	start_request("b");
 	expect_int(status_at_limit(post()), E_TIMEOUT);
-	expect(strstr(logged, "another copy still waits for its disk: "));
+	expect(strstr(logged, "another copy is still waiting for its disk: "));
 	expect_totals(0, 2);
 	start_request("c");
 	first = post();

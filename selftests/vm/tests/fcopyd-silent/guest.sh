@@ -21,7 +21,7 @@ check "hv-fcopyd --status: why" within 10 has '^last-reopen=it has not read the 
 say after
 hear "ended after"
 check "the same daemon has received both copies" within 10 sh -c "hv-fcopyd --status | grep -qx pid=$daemon && hv-fcopyd --status | grep -qx files=2"
-check "the log says that the host talks again, once" within 10 logged "the host talks again"
+check "the log says that the host is responding again, once" within 10 logged "the host is responding again"
 check "hv-fcopyd --status: the host talks" within 10 has '^host=talking$'
 kill $daemon
 wait $daemon

@@ -17,7 +17,7 @@ start() {
 moment() { usleep $(($(od -An -N2 -tu2 /dev/urandom) % $1 * 1000)); }
 whole() { [ ! -e "/tmp/in/$1" ] || [ "$(stat -c %s "/tmp/in/$1")" = $size ]; }
 leftovers() { find /tmp -name '.hv-fcopyd.*'; }
-read_again() { [ "$(grep -c 'read its configuration again' /tmp/fcopyd.log)" = "$1" ]; }
+read_again() { [ "$(grep -c 'reloaded the configuration' /tmp/fcopyd.log)" = "$1" ]; }
 has() { hv-fcopyd --status | grep -q "$1"; }
 
 start

@@ -54,6 +54,6 @@ if [ "$boot" -gt 11 ]; then
 	check "boot $boot: the initramfs loaded uio_hv_generic" in_initramfs uio_hv_generic
 	check "boot $boot: a device of one's own has it" has_driver "$device" uio_hv_generic
 	check "boot $boot: ring size, group and mode" within 5 settings_hold
-	check "boot $boot: vmbusctl doctor finds vmbus-bind in the initramfs" sh -c "vmbusctl doctor | grep -q 'has vmbus-bind with the present rules'"
+	check "boot $boot: vmbusctl doctor finds vmbus-bind in the initramfs" sh -c "vmbusctl doctor | grep -q 'contains vmbus-bind and the current rules'"
 fi
 [ "$boot" -ge 13 ] || restart
