@@ -39,8 +39,8 @@ case $boot in
 	printf '[nic]\n' >$rules/50-nic.conf
 	preview >/tmp/preview 2>&1
 	check "preview: the NIC with the default route is refused now" \
-		grep -q "^$nic .*: now: refused .*interface $(interface "$nic") has the default route" /tmp/preview
-	check "preview: and at the next boot" grep -q "^$nic .*: at the next boot: refused" /tmp/preview
+		grep -q "^$nic .*: now: not bound to .*interface $(interface "$nic") has the default route" /tmp/preview
+	check "preview: and at the next boot" grep -q "^$nic .*: at the next boot: not bound to " /tmp/preview
 	check "preview: the other one is bound" grep -q "^$other .*: now: .*uio_hv_generic" /tmp/preview
 	printf '[%s]\nring_size=64K\ngroup=nogroup\nmode=0660\nlink=tests/device\n' "$device_class" >$rules/50-device.conf
 	/usr/lib/udev/vmbus-bind --all
