@@ -47,7 +47,7 @@ WARNINGS      := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes
 ifneq ($(WERROR),)
 WARNINGS      += -Werror
 endif
-base_cflags   := -std=gnu11 -D_GNU_SOURCE -fvisibility=hidden $(WARNINGS) -DHYPERV_UIO_VERSION='"$(VERSION)"'
+base_cflags   := -std=gnu11 -pthread -D_GNU_SOURCE -fvisibility=hidden $(WARNINGS) -DHYPERV_UIO_VERSION='"$(VERSION)"'
 
 ifeq ($(V),0)
 Q             := @

@@ -7,7 +7,7 @@
 HAVE_SYSTEMD ?= 1
 
 fcopyd_objs := $(patsubst %.c,$(O)/%.o,$(wildcard daemons/fcopy/*.c))
-fcopyd_cflags = -pthread $(lib_cflags) -DHAVE_SYSTEMD=$(HAVE_SYSTEMD) $(systemd_cflags) \
+fcopyd_cflags = $(lib_cflags) -DHAVE_SYSTEMD=$(HAVE_SYSTEMD) $(systemd_cflags) \
 		-DCONFIG_FILE='"$(sysconfdir)/hyperv-uio/fcopyd.conf"'
 paths_fcopyd  = $(sysconfdir)
 
@@ -34,7 +34,7 @@ $(O)/daemons/fcopy/%.o: daemons/fcopy/%.c $(O)/paths/fcopyd | check-systemd
 	$(call compile,$(fcopyd_cflags))
 
 $(O)/daemons/hv-fcopyd: $(fcopyd_objs) $(lib_so)
-	$(call link,$(fcopyd_objs) $(lib_libs) $(systemd_libs) -pthread)
+	$(call link,$(fcopyd_objs) $(lib_libs) $(systemd_libs))
 
 $(O)/daemons/fcopy/%: daemons/fcopy/%.in $(O)/paths/subst
 	$(subst_file)

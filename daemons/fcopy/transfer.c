@@ -17,6 +17,17 @@
 #include "path.h"
 #include "transfer.h"
 
+/* <linux/magic.h> of Debian 11 lacks these types of file systems. */
+#ifndef CIFS_SUPER_MAGIC
+#define CIFS_SUPER_MAGIC 0xff534d42
+#endif
+#ifndef SMB2_SUPER_MAGIC
+#define SMB2_SUPER_MAGIC 0xfe534d42
+#endif
+#ifndef FUSE_SUPER_MAGIC
+#define FUSE_SUPER_MAGIC 0x65735546
+#endif
+
 /*
  * The daemon writes data to the disk in steps while the data arrives. Each step
  * waits for the one before, so little is left for COMPLETE, which the host

@@ -4,10 +4,11 @@
  * what the daemon creates on the way.
  */
 #include <linux/capability.h>
+/* In Debian 11, this header must come before <linux/fs.h>. */
+#include <sys/mount.h>
 #include <linux/fs.h>
 #include <sched.h>
 #include <sys/ioctl.h>
-#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>

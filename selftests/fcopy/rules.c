@@ -3,9 +3,10 @@
  * Test allow= and deny=: which rule decides about a target, by whatever path it
  * is reached.
  */
+/* In Debian 11, this header must come before <linux/fs.h>. */
+#include <sys/mount.h>
 #include <linux/fs.h>
 #include <sys/ioctl.h>
-#include <sys/mount.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <time.h>

@@ -7,6 +7,8 @@
 #include <linux/audit.h>
 #include <linux/falloc.h>
 #include <linux/filter.h>
+/* In Debian 11, this header must come before <linux/fs.h>. */
+#include <sys/mount.h>
 #include <linux/fs.h>
 #include <linux/magic.h>
 #include <linux/seccomp.h>
@@ -14,7 +16,6 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <sys/ioctl.h>
-#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>

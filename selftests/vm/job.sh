@@ -100,7 +100,7 @@ add_test() {
 	esac
 	vmbus=${vmbus:-$(kernel_vmbus "$kernel")}
 	cat >"$dir/conf" <<CONF
-vmlinuz='$vmlinuz' initrd='$initrd' processors='$processors' outer_guest='$outer_guest' cpu='${cpu:-$(host_cpu "$vmbus")}' memory='$memory' devices='$devices' timeout='$timeout'
+vmlinuz='$vmlinuz' initrd='$initrd' processors='$processors' outer_guest='$outer_guest' cpu='${cpu:-$(host_cpu "$vmbus")}' memory='$memory' devices='$devices' timeout='$timeout' seconds='$seconds'
 append='$append $verbose' settle='$settle' vmbus='$vmbus' seed='$seed' needless='$needless' faults='$faults' trace='$trace' disk='$guest_disk' reboots='$reboots' swap='$swap' loglevel='${verbose:+8}'
 CONF
 }

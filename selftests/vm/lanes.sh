@@ -112,33 +112,58 @@ CONF
 	cp -r "$job/tests/." "$results/"
 }
 
-# run_nested: run the tests in emulated machines. Emulation is fastest with one
-# processor. Tests that need one outer processor run in two outer guests, which
-# share the machine's cores. A test that needs two, for its guest or beside it,
-# runs alone: beside another lane, "cpus" took 404 s instead of 40. In a counted
-# outer guest the clock counts instructions, so a test measures the same on a
-# busy machine.
-run_nested() {
-	local first=() second=() pairs=() counted=() dir name
+# share LANES: read lines "SECONDS TEST" from the standard input, and set
+# lanes[] to the tests of each lane, so that all lanes take about equally long
+share() {
+	local seconds test lane least loads=()
 	lanes=()
+	for ((lane = 0; lane < $1; lane++)); do loads+=(0) lanes+=(''); done
+	while read -r seconds test; do
+		[ -n "$test" ] || continue
+		least=0
+		for lane in "${!loads[@]}"; do [ "${loads[lane]}" -ge "${loads[least]}" ] || least=$lane; done
+		loads[least]=$((loads[least] + seconds))
+		lanes[least]+=" $test"
+	done < <(sort -srn -k 1,1)
+}
+
+# run_lanes KIND NAME=TESTS...: run outer guests at the same time
+run_lanes() {
+	local kind=$1 lane
+	shift
+	for lane in "$@"; do
+		# shellcheck disable=SC2086 # a list of tests
+		[ -z "${lane#*=}" ] || { outer "${lane%%=*}" "$kind" ${lane#*=} & running+=($!); }
+	done
+	wait
+	running=()
+}
+
+# run_nested: run the tests in emulated machines. Emulation is fastest with one
+# processor. Tests that need one outer processor run in three outer guests,
+# which share the machine's processors; two of them would leave the processors
+# half idle, because tests wait for much. Debug kernels wait for little. A test
+# that needs two processors, for its guest or beside it, runs alone: beside
+# another lane, "cpus" took 404 s instead of 40. In a counted outer guest the
+# clock counts instructions, so a test measures the same on a busy machine.
+run_nested() {
+	local single='' pairs='' counted='' dir name count=3 lanes
+	running=()
 	for dir in "$job"/tests/*/; do
 		[ -e "$dir/conf" ] || continue
 		name=$(basename "$dir")
+		[[ $name != *@debug* ]] || count=2
 		case $(. "$dir/conf" && echo "$outer_guest") in
-		1) if [ ${#first[@]} -le ${#second[@]} ]; then first+=("$name"); else second+=("$name"); fi ;;
-		2) pairs+=("$name") ;;
-		counted) counted+=("$name") ;;
+		1) single+="$(. "$dir/conf" && echo "$seconds $name")"$'\n' ;;
+		2) pairs+=" $name" ;;
+		counted) counted+=" $name" ;;
 		*) die "$name: its outer guest must be 1, 2 or counted" ;;
 		esac
 	done
-	trap 'kill ${lanes[*]} 2>/dev/null || true' EXIT
+	share $count <<<"$single"
+	trap 'kill ${running[*]} 2>/dev/null || true' EXIT
 	trap 'exit 143' INT TERM HUP
-	if [ ${#first[@]} -gt 0 ]; then outer first 1 "${first[@]}" & lanes+=($!); fi
-	if [ ${#second[@]} -gt 0 ]; then outer second 1 "${second[@]}" & lanes+=($!); fi
-	wait
-	if [ ${#counted[@]} -gt 0 ]; then outer counted counted "${counted[@]}" & lanes+=($!); fi
-	wait
-	if [ ${#pairs[@]} -gt 0 ]; then outer pairs 2 "${pairs[@]}" & lanes+=($!); fi
-	wait
-	lanes=()
+	run_lanes 1 "first=${lanes[0]}" "second=${lanes[1]}" "third=${lanes[2]:-}"
+	run_lanes counted "counted=$counted"
+	run_lanes 2 "pairs=$pairs"
 }

@@ -4,14 +4,14 @@
 # Scripts source this file after kernels.sh. It reads the settings of a test,
 # which doc/testing.md lists.
 
-setting_names=(description on guest processors memory outer_guest cpu devices swap timeout
+setting_names=(description on guest processors memory outer_guest cpu devices swap timeout seconds
 	modules programs stock append manual needs vmbus reboots packages needless faults)
 
 # The defaults of the settings
 default_settings() {
 	local name
 	for name in "${setting_names[@]}"; do printf -v "$name" ''; done
-	on=$all_kernels guest=busybox processors=1 memory=512 timeout=300 packages=deb needless=0 faults=0
+	on=$all_kernels guest=busybox processors=1 memory=512 timeout=300 seconds=25 packages=deb needless=0 faults=0
 }
 
 # class_of NAME: print the GUID that the library's table has for a class
