@@ -81,8 +81,8 @@ static bool host_take_signals(VMBusChannel *chan)
 }
 
 /*
- * Whether an interrupt reaches the guest. A migration loses those that the host
- * sends while the guest is stopped.
+ * Returns whether an interrupt reaches the guest. Those that the host sends
+ * while the guest is stopped are lost, as in a migration.
  */
 static bool host_interrupts(VMBusChannel *chan)
 {

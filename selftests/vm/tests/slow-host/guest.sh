@@ -115,7 +115,7 @@ hear migrate
 echoes &
 pid=$!
 wait $pid
-check "messages while the machine stands still and signals are lost" echoed
+check "messages while the machine stands still, and signals and interrupts are lost" echoed
 
 hear unload
 echo platform >/sys/power/pm_test
