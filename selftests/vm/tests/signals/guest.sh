@@ -2,8 +2,8 @@
 # shellcheck shell=sh
 class=$device_class
 programs=/usr/libexec/hyperv-uio/selftests/uio
-messages=50000 seconds=5 seed=$(awk '{ print int($1 * 100) }' /proc/uptime)
-case $(uname -r) in *debug*) messages=20000 seconds=25 ;; esac
+messages=20000 seconds=5 seed=$(awk '{ print int($1 * 100) }' /proc/uptime)
+case $(uname -r) in *debug*) seconds=25 ;; esac
 
 modprobe uio_hv_generic
 echo "$class" >/sys/bus/vmbus/drivers/uio_hv_generic/new_id
