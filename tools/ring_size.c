@@ -88,7 +88,7 @@ static int set_now(const struct vdevice *device, const struct device_plan *plan,
 	}
 	/* settings.c has reported any other error. */
 	if (err == -ENODEV)
-		complain("%s: the host has rescinded it, or it has failed", device->instance);
+		complain("%s: the host has rescinded it", device->instance);
 	return err ? EXIT_FAILED : 0;
 }
 
@@ -172,6 +172,8 @@ static int set(const struct vdevice *device, const struct device_plan *plan, con
 		status = set_now(device, plan, text);
 	if (!status && boot)
 		status = set_in_rule(device, plan, size, !now);
+	else if (boot)
+		complain("%s: its rule has not been changed", device->instance);
 	return status;
 }
 

@@ -145,8 +145,14 @@ static int set_rings(const struct vmbus_device *dev, const struct access *access
 	if (vmbus_device_attribute_u64(dev, "id", &primary))
 		primary = 0;
 	dir = opendir(channels);
-	if (!dir)
-		return errno == ENOENT ? 0 : -errno;
+	if (!dir && errno == ENOENT)
+		return 0;
+	if (!dir) {
+		ret = -errno;
+		msg(LOG_ERR, "%s: %s cannot be read: %s", vmbus_device_instance(dev), channels,
+		    strerror(-ret));
+		return ret;
+	}
 	while ((entry = readdir(dir)))
 		if (config_parse_number(entry->d_name, &number))
 			ret = first(ret, set_ring(dev, channels, entry->d_name, access,
@@ -164,10 +170,14 @@ int settings_write_ring_size(const struct vmbus_device *dev, const char *value)
 	ret = vmbus_device_attribute(dev, RING_SIZE, now, sizeof(now));
 	if (!ret)
 		ret = kernel_write(value, "%s/" RING_SIZE, vmbus_device_sysfs(dev));
-	if (!ret || ret == -ENODEV)
-		return ret;
+	if (!ret)
+		return 0;
+	if ((ret == -ENOENT || ret == -ENODEV) && vmbus_device_is_offered(dev) <= 0)
+		return -ENODEV;
 	reason = strerror(-ret);
-	if (ret == -ENOENT)
+	if (ret == -ENODEV)
+		reason = "the device has failed (see the kernel log)";
+	else if (ret == -ENOENT)
 		reason = "only uio_hv_generic from hyperv-uio-dkms supports this, and the device is not bound to it";
 	else if (ret == -EBUSY)
 		reason = "a program has the device open or one of its rings mapped";
@@ -175,7 +185,7 @@ int settings_write_ring_size(const struct vmbus_device *dev, const char *value)
 		reason = "the module rejected this size (see the kernel log for the limits)";
 	msg(LOG_ERR, "%s: ring_size cannot be set to %s: %s", vmbus_device_instance(dev), value,
 	    reason);
-	return ret;
+	return ret == -ENODEV ? -EIO : ret;
 }
 
 static int set_ring_size(const struct vmbus_device *dev, uint64_t size)

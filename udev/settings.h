@@ -29,8 +29,8 @@ int settings_apply(struct vmbus_device *dev, const struct rule *rule, unsigned i
  * The module then creates the ring file again with the kernel's owner and mode,
  * so call settings_apply() afterwards.
  *
- * Returns 0 or -errno, with one message for each failure except -ENODEV. The
- * host has then rescinded the device, or the device has failed.
+ * Returns 0 or -errno, with one message for each failure except -ENODEV: the
+ * host has rescinded the device. -EIO means that the device has failed.
  */
 int settings_write_ring_size(const struct vmbus_device *dev, const char *value);
 

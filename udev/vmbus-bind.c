@@ -263,7 +263,7 @@ static void print_plan(const struct device *device, const char *when, const stru
 		printf("not bound to %s", plan->rule.driver);
 		break;
 	case PLAN_BOUND:
-		printf("stays with %s", plan->rule.driver);
+		printf("stays bound to %s", plan->rule.driver);
 		break;
 	case PLAN_BIND:
 		printf("bound to %s", plan->rule.driver);

@@ -20,7 +20,7 @@ static const struct {
 	[REFUSAL_NO_COPY] = { "no-copy", "no copy is active" },
 	[REFUSAL_INCOMPLETE] = { "incomplete", "the host ended the copy before all bytes arrived" },
 	[REFUSAL_CANCELLED] = { "cancelled", "the host cancelled the copy" },
-	[REFUSAL_IDLE] = { "idle", "the host sent no data for too long" },
+	[REFUSAL_IDLE] = { "idle", "the host did not continue the copy in time" },
 	[REFUSAL_NAME] = { "name", "the name is not acceptable" },
 	[REFUSAL_NAME_TOO_LONG] = { "name-too-long", "the name is too long" },
 	[REFUSAL_MISSING] = { "missing", "a directory does not exist" },

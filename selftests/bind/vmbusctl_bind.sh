@@ -868,11 +868,13 @@ test_ring_size_that_is_none() {
 
 test_ring_size_that_the_module_refuses() {
 	for error in "16:a program has the device open or one of its rings mapped" \
+		"19:the device has failed (see the kernel log)" \
 		"22:the module rejected this size (see the kernel log for the limits)"; do
 		guest
 		echo "uio_hv_generic/ring_size ${error%%:*}" >"$root/kernel/errors"
 		does 1 ring-size uio0 64K
-		is message "$err" "vmbusctl: $copy: ring_size cannot be set to 65536: ${error#*:}"
+		is message "$err" "vmbusctl: $copy: ring_size cannot be set to 65536: ${error#*:}
+vmbusctl: $copy: its rule has not been changed"
 		no_file $admin/60-$copy.conf
 	done
 }
@@ -889,7 +891,8 @@ test_ring_size_of_a_rescinded_device() {
 	guest
 	echo uio_hv_generic/ring_size >"$root/kernel/rescind"
 	does 1 ring-size uio0 64K
-	is message "$err" "vmbusctl: $copy: the host has rescinded it, or it has failed"
+	is message "$err" "vmbusctl: $copy: the host has rescinded it
+vmbusctl: $copy: its rule has not been changed"
 	no_file $admin/60-$copy.conf
 }
 

@@ -84,7 +84,7 @@ static const struct guest guests[] = {
 	  .reason = "the answer's message_size differs from the request's" },
 	{ "no answer", EVERYWHERE, .silent = true, .reason = "no answer within 1 s" },
 	/*
-	 * The host takes a surplus answer for that of its next request. It does
+	 * The host takes a surplus answer for that of its next request. It may
 	 * not read a surplus answer to COMPLETE.
 	 */
 	{ "two answers", NEGOTIATION | 1u << AT_START, .surplus = true, .reason = WRONG_LENGTH },
