@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # This file builds libvmbus_bufring. Other directories compile with
-# $(lib_cflags) and link $(lib_libs) after $(lib_so).
+# $(lib_cflags) and link $(lib_libs) after $(lib_so), or $(lib_a) $(lib_needs).
 
 comma       := ,
 lib_name    := libvmbus_bufring
@@ -15,7 +15,7 @@ lib_cflags  := -Ilib
 lib_libs    := -L$(lib_dir) -lvmbus_bufring
 lib_objects := $(patsubst %,$(lib_dir)/%.o,buffer channel class compat device error gpa guard ic ic_serve lock memory options \
 		 receive ring room send signal stats subchannel uio wait)
-lib_uuid     = $(shell $(PKG_CONFIG) --libs uuid)
+lib_needs    = $(shell $(PKG_CONFIG) --libs uuid) -pthread
 
 installs    += install-lib
 
@@ -30,7 +30,7 @@ $(lib_dir)/%.o: lib/%.c lib/build.mk
 $(lib_dir)/$(lib_real): $(lib_objects) lib/$(lib_name).map
 	$(call link,-shared -Wl$(comma)-soname=$(lib_soname) -Wl$(comma)-z$(comma)defs \
 		-Wl$(comma)-z$(comma)relro$(comma)-z$(comma)now \
-		-Wl$(comma)--version-script=lib/$(lib_name).map $(lib_objects) $(lib_uuid))
+		-Wl$(comma)--version-script=lib/$(lib_name).map $(lib_objects) $(lib_needs))
 
 $(lib_dir)/$(lib_soname): $(lib_dir)/$(lib_real)
 	$(Q)ln -sf $(<F) $@

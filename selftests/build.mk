@@ -15,7 +15,7 @@ selftests_make = env -u MAKEFLAGS -u MAKELEVEL HYPERV_UIO_BUILD=$(abspath $(O)) 
 	BUILD=$(abspath $(selftests_build)) CC="$(CC)" O= \
 	USERCFLAGS="-std=gnu11 $(WARNINGS) $(HARDENING) $(CFLAGS) $(CPPFLAGS)" \
 	USERLDFLAGS="$(LDFLAGS)" VMBUS_CFLAGS=-I$(abspath lib) \
-	VMBUS_LIBS="$(abspath $(lib_a)) $(lib_uuid) -pthread" $(if $(TARGETS),TARGETS="$(TARGETS)")
+	VMBUS_LIBS="$(abspath $(lib_a)) $(lib_needs)" $(if $(TARGETS),TARGETS="$(TARGETS)")
 
 .PHONY: selftests check-unit check-sanitize check-selftests
 selftests: lib daemons tools
@@ -59,7 +59,7 @@ soak: $(lib_a)
 	$(Q)mkdir -p $(O)/soak
 	$(Q)for test in threads process; do \
 		$(CC) $(base_cflags) $(CFLAGS) -Wno-missing-prototypes $(lib_cflags) -DMESSAGES=$(or $(MESSAGES),20000000) \
-			-o $(O)/soak/$$test selftests/bufring/$$test.c $(lib_a) $(lib_uuid) -lpthread || exit; \
+			-o $(O)/soak/$$test selftests/bufring/$$test.c $(lib_a) $(lib_needs) || exit; \
 		$(O)/soak/$$test || exit; \
 	done
 
@@ -79,7 +79,7 @@ fuzz-fcopy-build:
 	$(Q)$(fuzz_make) O=$(fuzz_dir) HARDENING= CFLAGS="$(fuzz_cflags)" $(fuzz_dir)/lib/libvmbus_bufring.a
 	$(Q)$(fuzz_make) -C selftests install O= TARGETS=fcopy BUILD=$(fuzz_dir) \
 		INSTALL_PATH=$(fuzz_dir)/install USERCFLAGS="-std=gnu11 $(fuzz_cflags)" VMBUS_CFLAGS=-I$(abspath lib) \
-		VMBUS_LIBS="$(fuzz_dir)/lib/libvmbus_bufring.a $(lib_uuid) -pthread" >/dev/null
+		VMBUS_LIBS="$(fuzz_dir)/lib/libvmbus_bufring.a $(lib_needs)" >/dev/null
 fuzz-fcopy-corpus: fuzz-fcopy-build
 	$(Q)FUZZ_SECONDS=$(fuzz_seconds) timeout -k 10 $$(($(fuzz_seconds) + 120)) $(fuzz_dir)/install/fcopy/fuzz
 fuzz-fcopy-hostile: fuzz-fcopy-build

@@ -164,12 +164,8 @@ static int set_rings(const struct vmbus_device *dev, const struct access *access
 int settings_write_ring_size(const struct vmbus_device *dev, const char *value)
 {
 	const char *reason;
-	char now[32];
-	int ret;
+	int ret = kernel_write(value, "%s/" RING_SIZE, vmbus_device_sysfs(dev));
 
-	ret = vmbus_device_attribute(dev, RING_SIZE, now, sizeof(now));
-	if (!ret)
-		ret = kernel_write(value, "%s/" RING_SIZE, vmbus_device_sysfs(dev));
 	if (!ret)
 		return 0;
 	if ((ret == -ENOENT || ret == -ENODEV) && vmbus_device_is_offered(dev) <= 0)

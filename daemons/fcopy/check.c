@@ -36,7 +36,8 @@ static void print_target(const struct destination_request *request, const struct
 	fprintf(out, "directory: %s/\n", escaped);
 	if (*to->missing) {
 		log_escape(escaped, sizeof(escaped), to->missing);
-		fprintf(out, "missing: %s%s\n", escaped, request->create ? " (would be created)" : "");
+		fprintf(out, "missing: %s%s\n", escaped,
+			request->create ? " (would be created)" : "");
 	}
 	if (!*to->name)
 		return;
@@ -72,8 +73,8 @@ int check_path(const struct policy *policy, const struct destination_request *re
 	enum refusal refusal;
 
 	if (geteuid() != 0)
-		fprintf(out, "note: the daemon runs as root, but this process does not, so the daemon "
-			"may decide differently\n");
+		fprintf(out, "note: the daemon runs as root, but this process does not, so the "
+			"daemon may decide differently\n");
 	refusal = check_text(request, &failure);
 	if (refusal == REFUSAL_NONE)
 		refusal = destination_resolve(request, policy, &to, &failure);

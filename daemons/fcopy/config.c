@@ -115,8 +115,8 @@ static void parse_min_free(struct reader *reader, const char *value)
 	} else if (parse_size(value, &size)) {
 		percent = 0;
 	} else {
-		fault(reader, "min-free must be default, a number of bytes with K, M, G or T after it, "
-		      "or a number below 100 with %% after it, not '%s'", value);
+		fault(reader, "min-free must be default, a number of bytes with K, M, G or T after "
+		      "it, or a number below 100 with %% after it, not '%s'", value);
 		return;
 	}
 	policy->min_free_default = is_default;

@@ -249,8 +249,8 @@ static int serve(int signals)
 		notify_stopping("The host rescinded the device");
 		lose_copy("the host rescinded the device");
 		record_end("rescinded");
-		log_line(LOG_INFO, "ending: the host rescinded the device (Guest Service Interface is off, "
-			 "or the machine is going down)");
+		log_line(LOG_INFO, "ending: the host rescinded the device (Guest Service "
+			 "Interface is off, or the machine is going down)");
 		return 0;
 	}
 	notify_stopping("Failed");
@@ -307,11 +307,13 @@ static int serve_device(struct vmbus_chan **channel, int journal, int signals, b
 	exchange_init(&exchange, *channel, journal, &policy);
 	err = work_open(&exchange.session.work);
 	if (err)
-		log_line(LOG_WARNING, "cannot start the thread for slow disks (%s), so answers may be late",
+		log_line(LOG_WARNING, "cannot start the thread for slow disks (%s), so answers "
+			 "may be late",
 			 strerror(-err));
 	err = record_background();
 	if (err)
-		log_line(LOG_WARNING, "cannot start the thread for the recording (%s), so answers may be late",
+		log_line(LOG_WARNING, "cannot start the thread for the recording (%s), so answers "
+			 "may be late",
 			 strerror(-err));
 	status_open(options.run_dir, device_path(*channel));
 	notify_ready();

@@ -573,8 +573,8 @@ static enum refusal end_wait(struct session *session, uint32_t operation)
 	if (!session->over)
 		end_slow_task(session);
 	if (operation == FCOPY_START) {
-		fail(&session->failure, REFUSAL_SLOW, "another copy is still waiting for its disk: %s",
-		     session->view.path);
+		fail(&session->failure, REFUSAL_SLOW,
+		     "another copy is still waiting for its disk: %s", session->view.path);
 		transfer_refused(&session->transfer, NULL, &session->failure);
 	}
 	session->failure_reported = true;

@@ -103,7 +103,8 @@ bool silence_look(struct silence *silence, struct vmbus_chan *channel, bool expi
 		return false;
 	/* The host may have abandoned the copy and have nothing to send. */
 	if (!silence->logged && debt == SILENCE_MESSAGE)
-		log_line(LOG_INFO, "the host has not continued a copy for %u s; the daemon opens the device again to be sure",
+		log_line(LOG_INFO, "the host has not continued a copy for %u s; the daemon opens "
+			 "the device again to be sure",
 			 silence->msec / 1000);
 	else if (!silence->logged)
 		log_line(LOG_WARNING, "the host has fallen silent: %s for %u s; the device is opened again",

@@ -73,7 +73,7 @@ $(bench_dir)/hv_bufring.o: $(bench_dir)/peers/tools/hv/vmbus_bufring.c
 	$(call bench_compile,$(hv_cflags) -w)
 
 $(bench_dir)/ring: $(bench_objects) $(bench_lib)
-	$(call link,-pthread $(bench_lto) $(bench_objects) $(bench_lib) $(lib_uuid) -lm)
+	$(call link,$(bench_lto) $(bench_objects) $(bench_lib) $(lib_needs) -lm)
 
 # The compiler records its flags in the objects. This compares them, because the
 # library may have been built earlier with others. It does not record the

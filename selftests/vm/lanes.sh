@@ -149,15 +149,16 @@ run_lanes() {
 # "cpus" took 404 s instead of 40. In a counted outer guest the clock counts
 # instructions, so a test measures the same on a busy machine.
 run_nested() {
-	local single='' pairs='' counted='' dir name count=3 lanes
+	local single='' pairs='' counted='' dir name kind seconds count=3 lanes
 	running=()
 	[ "$(awk '/^MemAvailable:/ { print $2 }' /proc/meminfo)" -ge 8000000 ] || count=2
 	for dir in "$job"/tests/*/; do
 		[ -e "$dir/conf" ] || continue
 		name=$(basename "$dir")
 		[[ $name != *@debug* ]] || count=2
-		case $(. "$dir/conf" && echo "$outer_guest") in
-		1) single+="$(. "$dir/conf" && echo "$seconds $name")"$'\n' ;;
+		read -r kind seconds < <(. "$dir/conf" && echo "$outer_guest" "$seconds")
+		case $kind in
+		1) single+="$seconds $name"$'\n' ;;
 		2) pairs+=" $name" ;;
 		counted) counted+=" $name" ;;
 		*) die "$name: its outer guest must be 1, 2 or counted" ;;

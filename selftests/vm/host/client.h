@@ -14,6 +14,15 @@
 
 #include "frame.h"
 
+/* Types of VMBus packets, and the flag that asks for a completion */
+enum {
+	PACKET_INBAND = 6,
+	PACKET_TRANSFER_PAGES = 7,
+	PACKET_GPA_DIRECT = 9,
+	PACKET_COMPLETION = 11,
+	PACKET_WANTS_COMPLETION = 1,
+};
+
 #define HOST_MAX_CHANNELS 65
 
 struct host_packet {

@@ -10,8 +10,6 @@
 
 #define PACKED __attribute__((packed))
 
-/* The type of the VMBus packets that carry the messages */
-#define PACKET_INBAND 6
 /* The maximum of a WRITE's data in bytes, and of a name in units of UTF-16 */
 #define FRAGMENT 6144
 #define NAME_UNITS 260

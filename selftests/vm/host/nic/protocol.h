@@ -10,15 +10,6 @@
 #include <stdint.h>
 #include <string.h>
 
-/* Types of VMBus packets, and the flag that asks for a completion */
-enum {
-	PACKET_INBAND = 6,
-	PACKET_TRANSFER_PAGES = 7,
-	PACKET_GPA_DIRECT = 9,
-	PACKET_COMPLETION = 11,
-	PACKET_WANTS_COMPLETION = 1,
-};
-
 enum {
 	NVSP_INIT = 1,
 	NVSP_INIT_COMPLETE = 2,
