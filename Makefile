@@ -150,45 +150,81 @@ clean:
 
 distclean: clean
 
+# check-selftests compares this text with the targets that exist.
+define help_text
+hyperv-uio $(VERSION)
+
+Build
+  make all                 library, daemon and tools, into O; or one part: lib, daemons, tools, udev
+  make modules KDIR=DIR    the module for a tree of kernel headers: kernel/uio_hv_generic.ko
+  make selftests           the kselftest collections
+  make lib-lto             an archive of the library that a program compiled with -flto can inline
+  make deps                install the Debian packages that make all and make deb need
+  make dist                a tarball of the sources, into O
+  make clean, distclean    remove O and the output of the module build
+
+Install
+  make install             everything; or one part:
+                           $(wordlist 1,4,$(sort $(installs)))
+                           $(wordlist 5,99,$(sort $(installs)))
+  make install-modules KDIR=DIR   the module that make modules has built, into /lib/modules; then depmod
+  make install-lib-lto     after install-lib, that archive and its libvmbus_bufring-lto.pc
+
+Packages
+  make deb, make rpm       packages, into O/deb and O/rpm
+  make repo                both, as repositories for apt and dnf, O/repo/apt and O/repo/dnf
+  make repo REPO_KEY=KEY   the same, signed with this key of gpg
+
+Demonstration and tests, as root; they install packages as make deps-check does
+  make demo                a host copies two files into a Debian 12 guest (6 minutes the first time)
+  make check               every test (40 minutes the first time); CI runs this
+  make check-quick         unit tests, sanitizers, valgrind, arm64, shellcheck: seven minutes
+  make check-all           these, the tests that take long, every kernel of check-modules, and
+                           check-debug: hours
+  make check-debug         the guests on kernels with KASAN, lockdep and kmemleak, which it builds first
+  make check-modules       the module for every amd64 and arm64 kernel that Debian holds: half an hour
+  make check-modules KDIR=DIR   the module for one kernel, a built tree, headers or unpacked packages,
+                           and which tests of the bench can run on it
+  make deps-check          install the Debian packages that all of these and make rpm need
+  selftests/vm/run         guests by name; -h explains the arguments
+
+Parts of make check, each by itself
+  make check-unit          the collections that need no VMBus; TARGETS="bind fcopy" chooses some
+  make check-lib           the library as installed: headers, linking, symbols, manual pages, ABI
+  make check-sanitize      the library and its tests under ASan, UBSan, TSan and valgrind, and for arm64
+  make check-fuzz          the fuzz targets for a minute each, with the same inputs each time
+  make check-selftests     the selftests as a product, README's pictures, the commands of doc/dpdk.md
+  make check-vm-host       the emulated hosts of a NIC and of a file copy, with guests that break a rule
+  make check-paths         a changed path makes make rebuild the files that contain it
+  make check-powershell    the syntax of hv-host.ps1
+  make check-version       every file that repeats the version has that of VERSION
+  make check-rpm           build the RPMs, and check what they contain
+  make check-dpdk-header   DPDK's header and ours in one program
+  make abi                 record the interface with which check-lib compares the library
+
+Longer tests
+  make fuzz FUZZ_SECONDS=600   every fuzz target for that time; or some: fuzz-lib, or the daemon's:
+                           fuzz-fcopy, or its parts fuzz-fcopy-corpus and fuzz-fcopy-hostile
+  make soak                100 million packets between two threads, and between two processes
+
+Benchmarks
+  make bench               all benchmarks, as root; or one:
+  make bench-ring          the library beside DPDK and tools/hv; LTO=1 adds link-time optimization
+  make bench-fcopy         hv-fcopyd beside the kernel tree's daemon, in a guest
+  make bench-netvsc        examples/netvsc beside hv_netvsc and DPDK, in a guest
+  make bench-boot          a boot with udev rules and vmbus-bind beside one without, in a guest
+
+Variables
+  O=DIR                    where to build (build)
+  V=1                      show the commands
+  WERROR=1                 warnings are errors
+  CROSS_COMPILE=PREFIX     another architecture: aarch64-linux-gnu- (with its libraries, and PKG_CONFIG
+                           for them)
+  DESTDIR=DIR prefix=DIR   where to install, as usual; see the head of the Makefile for the rest
+  HYPERV_UIO_CACHE=DIR     roots, kernels and downloads of the bench (~/.cache/hyperv-uio)
+  HYPERV_UIO_VM=MODE       direct, nested or auto: how the bench gets a VMBus; see doc/testing.md
+  HYPERV_UIO_MIRROR=URL    the Debian mirror that the bench uses
+endef
+help: export help_text := $(help_text)
 help:
-	@printf '%s\n' \
-	'hyperv-uio $(VERSION)' \
-	'' \
-	'  make all                 library, daemon and tools, into O' \
-	'  make modules KDIR=DIR    the module for a tree of kernel headers: kernel/uio_hv_generic.ko' \
-	'  make install-modules KDIR=DIR   that module into /lib/modules; then depmod' \
-	'  make install             everything; or one part: $(sort $(installs))' \
-	'  make install-lib-lto     after install-lib, the archive that a program compiled with -flto can inline, and its' \
-	'                           libvmbus_bufring-lto.pc; make lib-lto builds it' \
-	'  make deb, make rpm       packages, into O/deb and O/rpm' \
-	'  make repo                both, as repositories for apt and dnf, O/repo/apt and O/repo/dnf' \
-	'  make repo REPO_KEY=KEY   the same, signed with this key of gpg' \
-	'' \
-	'  make demo                a host copies two files into a Debian 12 guest (as root; 6 minutes the first time)' \
-	'  make check               every test (as root; 40 minutes the first time); CI runs this' \
-	'  make check-quick         unit tests, sanitizers, valgrind, arm64, shellcheck: seven minutes' \
-	'  make check-all           these, the tests that take long, every kernel of check-modules, and check-debug: hours' \
-	'  make check-debug         the guests on kernels with KASAN, lockdep and kmemleak, which it builds first' \
-	'  make check-modules       the module for every amd64 and arm64 kernel that Debian holds: half an hour' \
-	'  make check-modules KDIR=DIR   the module for one kernel, a built tree, headers or unpacked packages, and' \
-	'                           which tests of the bench can run on it' \
-	'  make bench               all benchmarks, as root; or one: bench-ring is the library beside DPDK and tools/hv,' \
-	'                           bench-fcopy is hv-fcopyd beside the kernel tree'"'"'s daemon, in a guest,' \
-	'                           bench-netvsc is examples/netvsc beside hv_netvsc and DPDK, in a guest, and' \
-	'                           bench-boot is a boot with udev rules and vmbus-bind beside one without' \
-	'  make bench-ring LTO=1    the same with link-time optimization' \
-	'  make soak                100 million packets between two threads, and between two processes' \
-	'  make fuzz FUZZ_SECONDS=600   the fuzz targets of lib/fuzz and of hv-fcopyd, each for that time' \
-	'  make deps                install the Debian packages that make all and make deb need' \
-	'  make deps-check          also install those that the rest needs; demo and the checks do this first' \
-	'  make dist                a tarball of the sources, into O' \
-	'  make clean, distclean    remove O and the output of the module build' \
-	'' \
-	'  O=DIR                    where to build (build)' \
-	'  V=1                      show the commands' \
-	'  WERROR=1                 warnings are errors' \
-	'  CROSS_COMPILE=PREFIX     another architecture: aarch64-linux-gnu- (with its libraries, and PKG_CONFIG for them)' \
-	'  DESTDIR=DIR prefix=DIR   where to install, as usual; see the head of the Makefile for the rest' \
-	'  HYPERV_UIO_CACHE=DIR     roots, kernels and downloads of the bench (~/.cache/hyperv-uio)' \
-	'  HYPERV_UIO_VM=MODE       direct, nested or auto: how the bench gets a VMBus; see doc/testing.md' \
-	'  HYPERV_UIO_MIRROR=URL    the Debian mirror that the bench uses'
+	@printf '%s\n' "$$help_text"
