@@ -227,6 +227,8 @@ copy_arrives_at_boot() {
 # log of this boot.
 restart() {
 	check_kernel_log
+	# The agent prints the journal of the last boot only.
+	[ ! -e /tmp/not-ok ] || journal -t vmbus-bind -o short-monotonic | tail -n 40 | while IFS= read -r line; do note "$line"; done
 	echo "boot=$((boot + 1)) spent=$((spent + $(cut -d. -f1 /proc/uptime) + 5))" >"$bench/next"
 	sync
 	systemctl reboot

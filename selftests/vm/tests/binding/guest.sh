@@ -16,15 +16,33 @@ preview() { /usr/lib/udev/vmbus-bind --dry-run --all; }
 # said PATTERN: whether vmbus-bind has logged this in the present boot
 said() { journal -t vmbus-bind | grep -q "$1"; }
 node() { readlink -f /dev/vmbus/tests/device; }
-# settings_hold: whether the node and the ring file have the settings of the
-# rule
+# settings_hold [RINGS]: whether the node and this number of ring files (1) have
+# the settings of the rule
 settings_hold() {
 	[ "$(stat -Lc %G:%a /dev/vmbus/tests/device)" = nogroup:660 ] &&
-		[ "$(stat -c %G:%a $vmbus/"$device"/channels/*/ring)" = nogroup:660 ] &&
-		[ "$(stat -c %s $vmbus/"$device"/channels/*/ring)" = 131072 ]
+		[ "$(stat -c %G:%a $vmbus/"$device"/channels/*/ring | grep -cx nogroup:660)" = "${1:-1}" ] &&
+		[ "$(stat -c %s $vmbus/"$device"/channels/*/ring | grep -cx 131072)" = "${1:-1}" ]
 }
+# nic_settings_hold: whether the other NIC has the buffers and the owner of its
+# rule
+nic_settings_hold() {
+	local uio
+	uio=$(basename "$vmbus/$other"/uio/uio*)
+	[ "$(cat "$vmbus/$other/uio/$uio"/maps/map3/size)" = 0x100000 ] &&
+		[ "$(cat "$vmbus/$other/uio/$uio"/maps/map4/size)" = 0x10000 ] &&
+		[ "$(stat -c %U "/dev/$uio")" = nobody ] &&
+		[ "$(stat -c %U "$vmbus/$other"/channels/*/ring)" = nobody ]
+}
+unprivileged() { setpriv --reuid=nobody --regid=nogroup --clear-groups "$@"; }
 # opens: whether an unprivileged user can open the node, and with it the channel
-opens() { setpriv --reuid=nobody --regid=nogroup --clear-groups dd if=/dev/vmbus/tests/device of=/dev/null count=0; }
+opens() { unprivileged dd if=/dev/vmbus/tests/device of=/dev/null count=0; }
+# named_by DEVICE FILE:LINE: whether this rule names the device
+named_by() { vmbusctl rules "$1" >/tmp/rules && grep -q "$rules/$2" /tmp/rules; }
+# result_of UNIT: whether the service has run in this boot, and succeeded
+result_of() {
+	systemctl show -p Result,ExecMainExitTimestampMonotonic,ActiveState "$1" >/tmp/unit
+	grep -qx Result=success /tmp/unit && ! grep -qx ExecMainExitTimestampMonotonic=0 /tmp/unit && grep -qx ActiveState=inactive /tmp/unit
+}
 offered() { [ -d "$vmbus/$device" ]; }
 not_offered() { ! offered; }
 
@@ -36,19 +54,30 @@ case $boot in
 	check "the first NIC has the default route" within 30 default_route
 	say "network 1"
 	hear pinged
-	printf '[nic]\n' >$rules/50-nic.conf
+	printf '[nic]\nrecv_buffer_size=1M\nsend_buffer_size=64K\nowner=nobody\n' >$rules/50-nic.conf
 	preview >/tmp/preview 2>&1
 	check "preview: the NIC with the default route is refused now" \
 		grep -q "^$nic .*: now: not bound to .*interface $(interface "$nic") has the default route" /tmp/preview
 	check "preview: and at the next boot" grep -q "^$nic .*: at the next boot: not bound to " /tmp/preview
 	check "preview: the other one is bound" grep -q "^$other .*: now: .*uio_hv_generic" /tmp/preview
-	printf '[%s]\nring_size=64K\ngroup=nogroup\nmode=0660\nlink=tests/device\n' "$device_class" >$rules/50-device.conf
 	/usr/lib/udev/vmbus-bind --all
 	check "vmbus-bind --all: the first NIC is still the kernel's" has_driver "$nic" hv_netvsc
 	check "vmbus-bind --all: the other one is user space's" has_driver "$other" uio_hv_generic
-	check "vmbus-bind --all: a class of one's own, too" has_driver "$device" uio_hv_generic
+	check "and has the buffers and the owner of its rule" within 5 nic_settings_hold
+	check "vmbus-bind.path starts" systemctl start vmbus-bind.path
+	printf '[%s]\nring_size=64K\ngroup=nogroup\nmode=0660\nlink=tests/device\n' "$device_class" >$rules/50-device.conf
+	check "it applies a new rule for a class of one's own" within 60 has_driver "$device" uio_hv_generic
 	check "ring size, group and mode" within 5 settings_hold
-	check "a user without privileges opens it" opens
+	check "vmbus-bind.service has succeeded" within 60 result_of vmbus-bind.service
+	systemctl stop vmbus-bind.path
+	unprivileged /usr/libexec/hyperv-uio/selftests/uio/vmbus_echo "$device" >/tmp/echo.log 2>&1 &
+	say session
+	hear offered
+	check "sub-channels that appear later have ring size, group and mode" within 20 settings_hold 3
+	say seen
+	hear quit
+	check "the program without privileges ends" end_of $! 20
+	while read -r line; do note "vmbus_echo: $line"; done </tmp/echo.log
 	# Write a faulty file that names the device.
 	printf '[%s]\nring_size=many\n' "$device" >$rules/70-faulty.conf
 	check "a faulty file: vmbus-bind --check names it" sh -c "! /usr/lib/udev/vmbus-bind --check >/tmp/check.txt 2>&1; grep -q '70-faulty.conf:2' /tmp/check.txt"
@@ -59,10 +88,7 @@ case $boot in
 	check "it comes back" within 20 offered
 	check "and is left alone, as the faulty file names it" within 20 said "70-faulty.conf"
 	check "it has no driver" has_driver "$device" ''
-	rm $rules/70-faulty.conf
-	/usr/lib/udev/vmbus-bind --all
-	check "without that file it is bound" has_driver "$device" uio_hv_generic
-	check "and has its settings" within 5 settings_hold
+	check "vmbus-bind-boot.service is enabled" systemctl enable vmbus-bind-boot.service
 	restart
 	;;
 2)
@@ -73,9 +99,18 @@ case $boot in
 	hear pinged
 	check "boot 2: the other one is user space's" has_driver "$other" uio_hv_generic
 	check "boot 2: and has no interface" test ! -d $vmbus/"$other"/net
-	check "boot 2: fcopy is bound" has_driver "$fcopy_instance" uio_hv_generic
-	check "boot 2: ring size, group and mode" within 5 settings_hold
-	check "boot 2: a user without privileges opens it" opens
+	check "boot 2: and has the buffers and the owner of its rule" within 5 nic_settings_hold
+	check "boot 2: the faulty file has no effect on fcopy, which is bound" has_driver "$fcopy_instance" uio_hv_generic
+	check "boot 2: and hv-fcopyd runs" within 30 fcopyd_runs
+	check "boot 2: the device that the faulty file names has no driver" has_driver "$device" ''
+	check "boot 2: vmbus-bind-boot.service has run, and succeeded" within 30 result_of vmbus-bind-boot.service
+	rm $rules/70-faulty.conf
+	/usr/lib/udev/vmbus-bind --all
+	check "without the faulty file the device is bound" has_driver "$device" uio_hv_generic
+	check "and has its settings" within 5 settings_hold
+	check "a user without privileges opens it" opens
+	# From here on, the rule names the instance.
+	sed -i "s/^\[.*\]/[$device]/" $rules/50-device.conf
 	say "rescind 2"
 	check "re-offer: the device goes" within 20 not_offered
 	hear rescinded
@@ -84,21 +119,19 @@ case $boot in
 	# The administrator releases the other NIC.
 	check "vmbusctl unbind" vmbusctl unbind $other_mac
 	check "the kernel has the other NIC" within 20 has_interface "$other"
-	# From here on, the rule names the interface.
-	rm $rules/50-nic.conf
-	printf '[interface %s]\n' "$(interface "$other")" >$rules/50-nic.conf
-	interface "$other" >/root/name
-	/usr/lib/udev/vmbus-bind --all
-	check "the rule for the interface holds what vmbusctl unbind wrote" has_driver "$other" hv_netvsc
 	check "vmbusctl bind" vmbusctl bind "$(interface "$other")"
-	check "by its interface: it is user space's" has_driver "$other" uio_hv_generic
+	check "it is user space's" has_driver "$other" uio_hv_generic
 	check "vmbusctl unbind --now" vmbusctl unbind --now "$other"
 	check "the kernel has it" within 20 has_interface "$other"
 	udevadm trigger --subsystem-match=vmbus --action=add
 	udevadm settle
 	check "udevadm trigger leaves it there" has_driver "$other" hv_netvsc
-	check "vmbusctl bind, again" vmbusctl bind "$(interface "$other")"
-	check "and it is user space's" has_driver "$other" uio_hv_generic
+	# From here on, the rule names the interface.
+	rm $rules/60-*.conf
+	printf '[interface %s]\n' "$(interface "$other")" >$rules/50-nic.conf
+	/usr/lib/udev/vmbus-bind --all
+	check "a rule for its interface: it is user space's" has_driver "$other" uio_hv_generic
+	check "and vmbusctl rules names that rule" named_by "$other" 50-nic.conf:1
 	# A rule names the first NIC by its MAC, with force.
 	printf '[mac %s]\nforce=yes\n' $nic_mac >$rules/55-force.conf
 	preview >/tmp/preview 2>&1
@@ -107,7 +140,10 @@ case $boot in
 	;;
 3)
 	check "boot 3: with force, the first NIC is user space's" within 30 has_driver "$nic" uio_hv_generic
-	check "boot 3: and so is the other one, by its name" has_driver "$other" uio_hv_generic
+	check "boot 3: and so is the other one, by the name of its interface" has_driver "$other" uio_hv_generic
+	check "boot 3: as vmbusctl rules says" named_by "$other" 50-nic.conf:1
+	check "boot 3: the device is bound by its instance, with ring size, group and mode" within 5 settings_hold
+	check "boot 3: as vmbusctl rules says" named_by "$device" 50-device.conf:1
 	# A rule that still names the device would make vmbusctl write
 	# enable=no, which wins over driverctl's entry.
 	rm $rules/55-force.conf $rules/50-nic.conf
@@ -126,5 +162,12 @@ case $boot in
 	hear pinged
 	check "boot 4: driverctl's override holds" has_driver "$other" uio_hv_generic
 	check "boot 4: vmbusctl lists it" sh -c "vmbusctl list-overrides | grep -q '$other uio_hv_generic'"
+	check "boot 4: vmbusctl doctor explains what driverctl does at boot" sh -c "vmbusctl doctor | grep -q 'is applied by vmbus-bind, while driverctl.s own unit for it fails'"
+	# A rule of the administrator contradicts the entry, and wins once.
+	printf '[%s]\nenable=no\n' "$other" >$rules/60-other.conf
+	check "boot 4: vmbusctl doctor reports a rule that contradicts the entry" sh -c "vmbusctl doctor | grep -q '60-other.conf:1 takes precedence and leaves it alone'"
+	udevadm trigger --subsystem-match=vmbus --action=add
+	udevadm settle
+	check "boot 4: nobody takes the bound NIC away" has_driver "$other" uio_hv_generic
 	;;
 esac

@@ -5,7 +5,7 @@ system=$(guest_says "measured ") || exit 1
 # run_times KIND WHAT: print the median, the minimum and the maximum
 run_times() { sed -n "s/^say time $1 $2 //p" ctl.log | spread '%.0f %d %d'; }
 table '%s, %s' "${system#measured }" "median (least to largest), in microseconds"
-for what in device boot uio; do
+for what in device other uio boot; do
 	with=$(run_times with $what)
 	without=$(run_times without $what)
 	echo "$what ${with:-- - -} ${without:-- - -}" | awk '{
@@ -14,5 +14,8 @@ for what in device boot uio; do
 		printf "\n" }' >line
 	table '%s' "$(cat line)"
 done
-check "both kinds of boot were measured" sh -c "test -n '$(run_times with device)' && test -n '$(run_times without device)'"
+# four_boots KIND: whether there is a time of three bound devices for each boot
+four_boots() { [ "$(grep -c "^say time $1 device " ctl.log)" = 12 ]; }
+check "four boots with the rules were measured" four_boots with
+check "and four without them" four_boots without
 tell finished
