@@ -122,6 +122,7 @@ bench-netvsc:
 bench-boot: export O := $(abspath $(O))
 bench-boot:
 	$(Q)selftests/vm/run -o $(O)/vm/bench-boot boot-bench@6.12
-	$(Q)sed -n 's/^# host: table //p' $(O)/vm/bench-boot/results.tap | grep . || { echo 'bench-boot: the guest has printed no table; the log is $(O)/vm/bench-boot/results.tap' >&2; exit 1; }
+	$(Q)sed -n 's/^# host: table //p' $(O)/vm/bench-boot/results.tap | grep . || { \
+		echo 'the guest has printed no table: see $(O)/vm/bench-boot/results.tap' >&2; exit 1; }
 
 -include $(wildcard $(bench_dir)/*.d)
