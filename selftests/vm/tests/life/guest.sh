@@ -19,14 +19,15 @@ are() {
 	ours
 	dkms status
 	[ -n "$(ours)" ] && ! ours | grep -vF " $1-" &&
-		dkms status | grep -q "hyperv-uio.*$1.*installed" && ! dkms status | grep hyperv-uio | grep -vF "$1" &&
+		dkms status | grep -q "uio_hv_generic.*$1.*installed" && ! dkms status | grep uio_hv_generic | grep -vF "$1" &&
 		[ "$(modinfo -F version uio_hv_generic)" = "1:$1" ]
 }
 # left: list files with a name of the project, except logs and the test itself
 left() {
 	find / -xdev \( -path /proc -o -path /sys -o -path /run/bench -o -path /var/log -o -path /srv -o -path /var/lib/bench \) -prune -o \
 		\( -name '*hyperv-uio*' -o -name '*hyperv_uio*' -o -name '*hv-fcopyd*' -o -name '*vmbus-bind*' -o -name 'vmbusctl*' \
-		-o -name '*vmbus?bufring*' -o -path '*/updates/dkms/uio_hv_generic*' \) -print
+		-o -name '*vmbus?bufring*' -o -path '*/updates/dkms/uio_hv_generic*' \
+		-o -path '/usr/src/uio_hv_generic*' -o -path '/var/lib/dkms/uio_hv_generic*' \) -print
 	find /run /tmp /dev/vmbus \( -name '*hyperv-uio*' -o -name '*hv-fcopyd*' -o -name 'by-*' \) 2>/dev/null | grep -v '^/run/bench'
 }
 install() { apt-get install -y --no-install-recommends "$@"; }
