@@ -1299,6 +1299,78 @@ static void a_signal_in_poll_mode_sets_the_mask_again(void)
 	model_close(&m);
 }
 
+static int peek_some(struct vmbus_chan *chan, unsigned int count)
+{
+	struct vmbus_view views[2];
+
+	return vmbus_peek(chan, views, count);
+}
+
+static int find_nothing(struct vmbus_chan *chan, int how)
+{
+	struct vmbus_packet pkt;
+	struct vmbus_view view;
+
+	switch (how) {
+	case 0:
+		return vmbus_recv(chan, &pkt, buf, sizeof(buf));
+	case 1:
+		return vmbus_recv_raw(chan, &pkt, buf, sizeof(buf));
+	case 2:
+		return vmbus_skip(chan);
+	case 3:
+		return peek_some(chan, 1);
+	case 4:
+		return peek_some(chan, 2);
+	case 5:
+		return vmbus_recv_many(chan, &view, 1, buf, sizeof(buf));
+	default:
+		return vmbus_rx_used(chan) ? 0 : -EAGAIN;
+	}
+}
+
+/*
+ * Two channels of one device poll. A signal of the first makes the kernel clear
+ * both masks. The second channel sets its own when it finds its ring empty. A
+ * channel that does not poll leaves its mask as it is.
+ */
+static void a_signal_of_another_channel_in_poll_mode(void)
+{
+	struct vmbus_chan *first, *second;
+	struct model m, n;
+	int fd[2];
+
+	model_open(&m, 4096);
+	model_open(&n, 4096);
+	MUST(!socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fd));
+	first = open_poll(&m, fd[0]);
+	second = open_poll(&n, fd[0]);
+	for (int how = 0; how < 7; how++) {
+		*word(&m.to_guest, INTERRUPT_MASK) = 0;
+		*word(&n.to_guest, INTERRUPT_MASK) = 0;
+		CHECK_IS(send_one(first, 8), 0);
+		CHECK_IS(*word(&m.to_guest, INTERRUPT_MASK), 1);
+		CHECK_IS(*word(&n.to_guest, INTERRUPT_MASK), 0);
+		CHECK_IS(find_nothing(second, how), -EAGAIN);
+		CHECK_IS(*word(&n.to_guest, INTERRUPT_MASK), 1);
+		CHECK_IS(recv_one(m.host), 0);
+
+		*word(&m.to_guest, INTERRUPT_MASK) = 0;
+		CHECK_IS(find_nothing(m.guest, how), -EAGAIN);
+		CHECK_IS(*word(&m.to_guest, INTERRUPT_MASK), 0);
+	}
+	/* The host does not interrupt for its next packet. */
+	CHECK_IS(send_one(n.host, 8), 0);
+	CHECK_IS(n.host_signals, 0);
+	CHECK_IS(recv_one(second), 0);
+	vmbus_chan_close(first);
+	vmbus_chan_close(second);
+	close(fd[0]);
+	close(fd[1]);
+	model_close(&m);
+	model_close(&n);
+}
+
 static void on_alarm(int number)
 {
 }
@@ -1493,6 +1565,7 @@ static const struct test tests[] = {
 	TEST(vmbus_arm_does_not_wait_for_room_with_several_producers),
 	TEST(poll_mode),
 	TEST(a_signal_in_poll_mode_sets_the_mask_again),
+	TEST(a_signal_of_another_channel_in_poll_mode),
 	TEST(a_signal_handler_ends_the_wait),
 	TEST(a_signal_is_a_write_of_one),
 	TEST(structs_of_other_versions),
