@@ -679,6 +679,10 @@ static void a_subchannel_that_goes_away_while_it_is_opened(void)
 static void options_of_an_open(void)
 {
 	struct vmbus_open_options options = { .struct_size = sizeof(options) };
+	struct {
+		struct vmbus_open_options options;
+		unsigned char more[8];
+	} later = { .options.struct_size = sizeof(later) };
 	struct vmbus_chan *chan, *sub;
 	char text[64], path[512];
 	FILE *file;
@@ -732,6 +736,16 @@ static void options_of_an_open(void)
 	options.struct_size = 8;
 	CHECK_IS(vmbus_chan_open("fcopy", &options, &sub), -EINVAL);
 	vmbus_chan_close(chan);
+
+	/*
+	 * A program of a later version asks for something unknown, or does not.
+	 */
+	MUST(!vmbus_chan_open("fcopy", &later.options, &chan));
+	later.more[7] = 1;
+	CHECK_IS(vmbus_subchannel_open(chan, 31, &later.options, &sub), -E2BIG);
+	vmbus_chan_close(chan);
+	CHECK_IS(vmbus_chan_open("fcopy", &later.options, &chan), -E2BIG);
+	CHECK(strstr(vmbus_error(), "struct_size"));
 }
 
 /* The text must tell what the reader can do. */
