@@ -705,6 +705,18 @@ static void transfer_pages(void)
 		model_close(&m);
 	}
 
+	/*
+	 * The set is not the host's if this byte is 0, whatever is beside it.
+	 */
+	model_open(&m, DATA);
+	put_xfer(&m, 0, 7, 2, good, 2);
+	ring_poke(&m.to_guest, 18, "", 1);
+	CHECK_IS(vmbus_peek(m.guest, &view, 1), 1);
+	CHECK_IS(vmbus_xfer_ranges(&view, 1024, &set, ranges, 4), 2);
+	CHECK_IS(set.number, 0xbabe);
+	CHECK_IS(set.sender_owns_set, 0);
+	model_close(&m);
+
 #define REFUSED(type, count, list, there) do {					\
 	model_open(&m, DATA);							\
 	put_xfer(&m, 0, type, count, list, there);				\
