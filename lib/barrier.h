@@ -26,6 +26,8 @@
 
 /* Store a value and return the former one, in one step that orders nothing. */
 #define xchg_relaxed(p, v)	atomic_exchange_explicit((p), (v), memory_order_relaxed)
+/* Add to a value and return the former one, likewise. */
+#define fetch_add_relaxed(p, v)	atomic_fetch_add_explicit((p), (v), memory_order_relaxed)
 
 #define smp_load_acquire(p)	atomic_load_explicit((p), memory_order_acquire)
 #define smp_store_release(p, v)	atomic_store_explicit((p), (v), memory_order_release)

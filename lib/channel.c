@@ -29,7 +29,7 @@ struct vmbus_chan *channel_alloc(void)
 	memset(chan, 0, sizeof(*chan));
 	chan->fd = -1;
 	chan->wake_fd = -1;
-	chan->serial = ++serial;
+	chan->serial = fetch_add_relaxed(&serial, 1) + 1;
 	pthread_mutex_init(&chan->send_mutex, NULL);
 	pthread_mutex_init(&chan->wait_lock, NULL);
 	pthread_condattr_init(&attr);
@@ -63,7 +63,11 @@ void channel_disown(struct vmbus_chan *chan, int which)
 	if (!map->addr)
 		return;
 	guard_remove(map->range);
-	if (!map->users || --*map->users == 0) {
+	/*
+	 * The other side of a pair may be closing in another thread. It has
+	 * finished with the rings before this one unmaps them.
+	 */
+	if (!map->users || atomic_fetch_sub_explicit(map->users, 1, memory_order_acq_rel) == 1) {
 		munmap(map->addr, map->size);
 		free(map->users);
 	}

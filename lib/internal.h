@@ -139,7 +139,9 @@ struct vmbus_chan {
 	 * One of the waiting threads sleeps in poll() and takes the interrupt,
 	 * which may be for any of them. Then all of them look again. @poller is
 	 * a thread that has called vmbus_arm() and polls vmbus_fd(). The next
-	 * interrupt is for this thread, which takes it with vmbus_ack().
+	 * interrupt is for this thread, which takes it with vmbus_ack(). The
+	 * lock protects all these members; vmbus_wait() also reads @poller
+	 * without it.
 	 */
 	pthread_mutex_t wait_lock;
 	pthread_cond_t wait_turn;
@@ -147,8 +149,8 @@ struct vmbus_chan {
 	_Atomic(const void *) poller;
 	bool interrupt_left;	/* there is an interrupt, and it is for the poller */
 	int wake_fd;		/* an eventfd that ends the sleep in poll(); -1: none yet */
-	atomic_uint wait_count;	/* the number of threads that sleep, or are about to */
-	atomic_uint wait_turns;
+	/* how many times the waiting threads had to look again */
+	unsigned int wait_turns;
 
 	int fd;			/* -1: none */
 	bool own_fd;

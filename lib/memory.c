@@ -133,7 +133,7 @@ static int open_side(const struct pair *pair, int fd, bool host, struct vmbus_ch
 		return fail(err, "out of memory");
 	}
 	chan->maps[MAP_RINGS].users = pair->users;
-	++*pair->users;
+	fetch_add_relaxed(pair->users, 1);
 	chan->own_fd = true;
 	*result = chan;
 	return 0;

@@ -19,6 +19,8 @@ static inline __attribute__((always_inline)) int peek(struct vmbus_chan *chan,
 		return 0;
 	if (unlikely(err != -EAGAIN))
 		count_up(&chan->rx.errors, 1);
+	else if (chan->poll_mode)
+		rx_ring_keep_masked(&chan->rx);
 	return settle(chan, err);
 }
 

@@ -425,6 +425,17 @@ bool rx_ring_made_room(struct rx_ring *rx, uint32_t bytes, uint32_t pending);
 
 void rx_ring_mask(struct rx_ring *rx);
 /*
+ * Set the interrupt mask if the kernel has cleared it. The mask is in the cache
+ * line of the index that the caller has just read. The function calls no other,
+ * so that the fast paths need no stack.
+ */
+static inline void rx_ring_keep_masked(struct rx_ring *rx)
+{
+	if (unlikely(!READ_ONCE(rx->shared->interrupt_mask)))
+		WRITE_ONCE(rx->shared->interrupt_mask, 1);
+}
+
+/*
  * Clear the interrupt mask. The caller must look at the ring again afterwards,
  * because the host interrupts only if the ring was empty.
  */

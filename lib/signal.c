@@ -50,7 +50,11 @@ static int signal_slowly(struct vmbus_chan *chan)
 			err = -EIO;
 	} else if (chan->fd >= 0) {
 		err = write_signal(chan);
-		/* The write to /dev/uioN has made the kernel clear the mask. */
+		/*
+		 * The write to /dev/uioN has made the kernel clear the masks of
+		 * all channels of the device. The other channels set theirs
+		 * when they find their rings empty.
+		 */
 		if (chan->poll_mode && !err && !channel_check(chan))
 			rx_ring_mask(&chan->rx);
 	}

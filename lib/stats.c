@@ -70,6 +70,8 @@ int vmbus_rx_used(struct vmbus_chan *chan)
 	if (err)
 		return err;
 	used = rx_ring_look(&chan->rx);
+	if (!used && chan->poll_mode)
+		rx_ring_keep_masked(&chan->rx);
 	err = channel_check(chan);
 	return err ? err : used;
 }

@@ -367,11 +367,17 @@ struct vmbus_open_options {
 /**
  * Poll mode, for a program that reads the ring all the time and never sleeps
  *
- * The library sets the interrupt mask and keeps it set. When the ring is full,
- * the library neither asks the host for room nor flushes queued packets, so the
- * program must call vmbus_flush() itself. vmbus_wait() and vmbus_arm() return
- * -EOPNOTSUPP. The program must call vmbus_ack() from time to time to notice a
- * rescind.
+ * The library sets the interrupt mask. A signal through the UIO device makes
+ * the kernel clear the masks of all channels of the device. The library sets
+ * the mask of the channel that has signalled at once, and that of another
+ * channel in poll mode when a call that receives, or vmbus_rx_used(), finds its
+ * ring empty. Until then the host may interrupt for a packet. A signal through
+ * the monitor page clears no mask.
+ *
+ * When the ring is full, the library neither asks the host for room nor flushes
+ * queued packets, so the program must call vmbus_flush() itself. vmbus_wait()
+ * and vmbus_arm() return -EOPNOTSUPP. The program must call vmbus_ack() from
+ * time to time to notice a rescind.
  */
 #define VMBUS_OPEN_POLL 0x1u
 
@@ -1062,9 +1068,10 @@ int vmbus_publish(struct vmbus_chan *chan);
  * vmbus_signal() - signal the host
  *
  * The library signals through the monitor page if the channel is monitored.
- * Otherwise it writes to the UIO device. That also clears the interrupt mask,
- * so an interrupt may come earlier than requested; in poll mode the library
- * sets the mask again.
+ * Otherwise it writes to the UIO device. That also clears the interrupt masks
+ * of all channels of the device, so an interrupt may come earlier than
+ * requested; VMBUS_OPEN_POLL says when the library sets them again in poll
+ * mode.
  *
  * Any thread may call the function at any time, even one that neither sends nor
  * receives. A thread that has published packets and lets another thread signal

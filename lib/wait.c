@@ -59,7 +59,7 @@ static void set_poller(struct vmbus_chan *chan, const void *thread)
 	bool left;
 
 	pthread_mutex_lock(&chan->wait_lock);
-	chan->poller = thread;
+	WRITE_ONCE(chan->poller, thread);
 	left = chan->interrupt_left;
 	chan->interrupt_left = false;
 	pthread_mutex_unlock(&chan->wait_lock);
@@ -111,7 +111,7 @@ int vmbus_ack(struct vmbus_chan *chan)
 	err = channel_check(chan);
 	if (!err)
 		err = take_interrupt(chan);
-	chan->poller = NULL;
+	WRITE_ONCE(chan->poller, NULL);
 	chan->interrupt_left = false;
 	pthread_mutex_unlock(&chan->wait_lock);
 	vmbus_mask(chan);
@@ -131,14 +131,8 @@ int vmbus_fd(const struct vmbus_chan *chan)
 
 void wake_waiters(struct vmbus_chan *chan)
 {
-	/*
-	 * A thread that is about to sleep counts itself first, and then reads
-	 * the turns.
-	 */
-	chan->wait_turns++;
-	if (!chan->wait_count)
-		return;
 	pthread_mutex_lock(&chan->wait_lock);
+	chan->wait_turns++;
 	pthread_cond_broadcast(&chan->wait_turn);
 	if (chan->wait_sleeper && chan->wake_fd >= 0)
 		eventfd_write(chan->wake_fd, 1);
@@ -169,8 +163,8 @@ static int sleep_for_interrupt(struct vmbus_chan *chan, int wake_fd, int64_t dea
 	 * vmbus_fd(), that thread would go on sleeping.
 	 */
 	pthread_mutex_lock(&chan->wait_lock);
-	chan->interrupt_left = chan->poller;
-	err = chan->poller ? 0 : take_interrupt(chan);
+	chan->interrupt_left = READ_ONCE(chan->poller);
+	err = chan->interrupt_left ? 0 : take_interrupt(chan);
 	pthread_mutex_unlock(&chan->wait_lock);
 	if (err != -EAGAIN)
 		return err;
@@ -232,7 +226,6 @@ static int sleep_after(struct vmbus_chan *chan, unsigned int turn, int64_t deadl
 	int wake_fd, err = 0;
 
 	pthread_mutex_lock(&chan->wait_lock);
-	chan->wait_count++;
 	while (!err && chan->wait_turns == turn && chan->wait_sleeper && !chan->interrupt_left)
 		err = sleep_for_turn(chan, deadline);
 	if (err || chan->wait_turns != turn)
@@ -254,7 +247,6 @@ static int sleep_after(struct vmbus_chan *chan, unsigned int turn, int64_t deadl
 	chan->wait_turns++;
 	pthread_cond_broadcast(&chan->wait_turn);
 out:
-	chan->wait_count--;
 	pthread_mutex_unlock(&chan->wait_lock);
 	return err;
 }
@@ -284,6 +276,20 @@ static int prepare_sleep(struct vmbus_chan *chan, unsigned int events)
 	return err;
 }
 
+/*
+ * Return the turn in which a thread is before it looks at the rings. The lock
+ * orders the look after everything that earlier turns announced.
+ */
+static unsigned int current_turn(struct vmbus_chan *chan)
+{
+	unsigned int turn;
+
+	pthread_mutex_lock(&chan->wait_lock);
+	turn = chan->wait_turns;
+	pthread_mutex_unlock(&chan->wait_lock);
+	return turn;
+}
+
 static int wait_for_events(struct vmbus_chan *chan, unsigned int events, int timeout_ms,
 			   struct room_waiter *waiter)
 {
@@ -298,7 +304,7 @@ static int wait_for_events(struct vmbus_chan *chan, unsigned int events, int tim
 	if (err)
 		return err;
 	for (;;) {
-		turn = chan->wait_turns;
+		turn = current_turn(chan);
 		ready = look(chan, events, waiter, true);
 		if (ready)
 			return ready;
@@ -315,14 +321,19 @@ static int wait_for_events(struct vmbus_chan *chan, unsigned int events, int tim
 int vmbus_wait(struct vmbus_chan *chan, unsigned int events, int timeout_ms)
 {
 	struct room_waiter waiter;
+	const void *poller;
 	int ready, dead;
 
 	if (!events_ok(events))
 		return -EINVAL;
 	if (chan->poll_mode)
 		return -EOPNOTSUPP;
-	/* The receiving thread is here, so no thread polls vmbus_fd(). */
-	if (chan->poller && (events & VMBUS_WAIT_RECV || chan->poller == this_thread()))
+	/*
+	 * The receiving thread is here, so no thread polls vmbus_fd(). A thread
+	 * always sees the value that it has stored itself.
+	 */
+	poller = READ_ONCE(chan->poller);
+	if (poller && (events & VMBUS_WAIT_RECV || poller == this_thread()))
 		set_poller(chan, NULL);
 	if (events & VMBUS_WAIT_SEND)
 		room_wait_begin(chan, &waiter);

@@ -315,9 +315,9 @@ static int read_mounts(struct routes *routes)
 	return end_reading(file, ret);
 }
 
-/* Read the first line of an attribute. Return false on failure. */
-static bool read_attribute(char *text, size_t size, const char *folder, const char *name,
-			   const char *attribute)
+/* Read the first line of the file @attribute. Return false on failure. */
+static bool read_line_of(char *text, size_t size, const char *folder, const char *name,
+			 const char *attribute)
 {
 	FILE *file = open_rooted("%s/%s/%s", folder, name, attribute);
 	bool ok;
@@ -336,8 +336,8 @@ static int on_iscsi(struct routes *routes, const char *folder, const char *name)
 	struct address address;
 	char text[128];
 
-	if (!read_attribute(text, sizeof(text), folder, name, "address") &&
-	    !read_attribute(text, sizeof(text), folder, name, "persistent_address"))
+	if (!read_line_of(text, sizeof(text), folder, name, "address") &&
+	    !read_line_of(text, sizeof(text), folder, name, "persistent_address"))
 		text[0] = '\0';
 	parse_address(text, text + strlen(text), &address);
 	return add_peer(routes, &address, "the iSCSI connection to %s",
@@ -354,10 +354,10 @@ static int on_nvme(struct routes *routes, const char *folder, const char *name)
 	char text[256];
 	const char *at;
 
-	if (!read_attribute(text, sizeof(text), folder, name, "transport") ||
+	if (!read_line_of(text, sizeof(text), folder, name, "transport") ||
 	    (strcmp(text, "tcp") && strcmp(text, "rdma")))
 		return 0;
-	if (read_attribute(text, sizeof(text), folder, name, "address")) {
+	if (read_line_of(text, sizeof(text), folder, name, "address")) {
 		at = strstr(text, "traddr=");
 		if (at)
 			parse_address(at + 7, at + strcspn(at, ","), &address);
@@ -370,7 +370,7 @@ static int on_nbd(struct routes *routes, const char *folder, const char *name)
 	struct address address = { 0 };
 	char text[32];
 
-	if (strncmp(name, "nbd", 3) || !read_attribute(text, sizeof(text), folder, name, "pid"))
+	if (strncmp(name, "nbd", 3) || !read_line_of(text, sizeof(text), folder, name, "pid"))
 		return 0;
 	return add_peer(routes, &address, "the network disk %s", name);
 }

@@ -478,18 +478,11 @@ int record_background(void)
 /* Add the version of the module that drives the device, if it has one. */
 static void add_module(struct line *line, const struct vmbus_device *device)
 {
-	char path[PATH_MAX], version[64];
-	ssize_t n;
-	int fd;
+	char version[64];
 
-	snprintf(path, sizeof(path), "%s/driver/module/version", vmbus_device_sysfs(device));
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
+	if (vmbus_device_attribute(device, "driver/module/version", version, sizeof(version)))
 		return;
-	n = read(fd, version, sizeof(version) - 1);
-	close(fd);
-	version[n > 0 ? n : 0] = '\0';
-	version[strcspn(version, " \n")] = '\0';
+	version[strcspn(version, " ")] = '\0';
 	add(line, " module=%s", version);
 }
 

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * The interface of vmbus_bufring.h in the kernel's tools/hv, over
- * libvmbus_bufring: a program written for that builds with the flags of
- * 'pkg-config libvmbus_bufring-compat' unchanged. New programs use the
- * library's own <vmbus_bufring.h>.
+ * This header has the interface of vmbus_bufring.h in the kernel's tools/hv,
+ * and calls libvmbus_bufring. A program that was written for that header builds
+ * unchanged with the flags of 'pkg-config libvmbus_bufring-compat'. New
+ * programs use the library's own <vmbus_bufring.h>.
  *
- * What a program gets by it: every index and length of the host is read once
- * and checked; 16 and 64 KiB pages and other machines than x86; padding of
- * payloads that are no multiple of 8; an order of memory accesses that does not
- * depend on x86. As before: sending does not signal, that is for the program
- * (write(2) to the UIO device); several threads may send; one at a time may
+ * The library reads each index and length of the host once and checks it. It
+ * also works with pages of 16 and 64 KiB and on machines other than x86, and
+ * pads payloads whose size is no multiple of 8.
+ *
+ * As with tools/hv, sending does not signal the host: the program signals it by
+ * a write(2) to the UIO device. Several threads may send, and one at a time may
  * receive.
  */
 #ifndef VMBUS_BUFRING_COMPAT_H
@@ -100,8 +101,9 @@ struct icmsg_hdr {
 /* Rings */
 
 /*
- * As host and guest share it. The data begins after one page of the system, not
- * after data.
+ * The header of a ring that host and guest share. The data of the ring begins
+ * one page of the system after the start of the header, which may be more than
+ * the 4096 bytes up to the member data.
  */
 struct vmbus_bufring {
 	volatile uint32_t windex;
@@ -121,40 +123,58 @@ struct vmbus_bufring {
 
 struct vmbus_br {
 	struct vmbus_bufring *vbr;
-	uint32_t dsize;		/* bytes of data; 0 when the ring was impossible */
+	uint32_t dsize;		/* bytes of data; 0 if the ring was impossible */
 	uint32_t windex;	/* where the program writes next */
 
-	/* not there before: the library's */
+	/* The struct of tools/hv does not have the following members. */
 	uint32_t rindex;	/* where the program reads next */
 	uint32_t lock;
 };
 
+/* A program calls the inline functions below, and they call these. */
+
+/** Do the work of rte_vmbus_chan_send(). Since 0.1. */
 int vmbus_compat_send(struct vmbus_br *txbr, uint16_t type, const void *data, uint32_t dlen,
 		      uint32_t flags);
+/** Do the work of rte_vmbus_chan_recv_raw(). Since 0.1. */
 int vmbus_compat_recv_raw(struct vmbus_br *rxbr, void *data, uint32_t *len);
+/** Do the work of vmbus_br_setup(). Since 0.1. */
 void vmbus_compat_setup(struct vmbus_br *br, void *buf, unsigned int blen);
+/** Do the work of vmbus_uio_map(). Since 0.1. */
 void *vmbus_compat_uio_map(const int *fd, int size);
 
 #pragma GCC visibility pop
 
 /**
- * Maps both rings of a UIO device, @size bytes each; NULL when that fails
- * (errno)
+ * vmbus_uio_map() - map both rings of a UIO device
+ * @size: bytes of each ring
+ *
+ * Returns NULL after a failure, which errno describes.
+ *
+ * Since 0.1.
  */
 static inline void *vmbus_uio_map(int *fd, int size)
 {
 	return vmbus_compat_uio_map(fd, size);
 }
 
-/** Prepares @br for the ring in @blen bytes at @buf */
+/**
+ * vmbus_br_setup() - prepare @br for the ring in @blen bytes at @buf
+ *
+ * Since 0.1.
+ */
 static inline void vmbus_br_setup(struct vmbus_br *br, void *buf, unsigned int blen)
 {
 	vmbus_compat_setup(br, buf, blen);
 }
 
 /**
- * Sends one packet, whose transaction id is all ones. Returns 0, or -EAGAIN
- * (the ring is full), -EINVAL (never fits), -EIO (impossible index or ring).
+ * rte_vmbus_chan_send() - send one packet, whose transaction id is all ones
+ *
+ * Returns 0, or -EAGAIN (the ring is full), -EINVAL (the packet can never fit)
+ * or -EIO (the host's index or the ring is impossible).
+ *
+ * Since 0.1.
  */
 static inline int rte_vmbus_chan_send(struct vmbus_br *txbr, uint16_t type, void *data,
 				      uint32_t dlen, uint32_t flags)
@@ -163,10 +183,15 @@ static inline int rte_vmbus_chan_send(struct vmbus_br *txbr, uint16_t type, void
 }
 
 /**
- * Receives one packet from its header on; @len is the room in @data, then the
- * packet's length. Returns the bytes that it took in the ring, 8 more than its
- * length; or -EAGAIN (empty), -ENOBUFS (@len says what is needed; the packet
- * stays), -EIO (impossible index, length or ring).
+ * rte_vmbus_chan_recv_raw() - receive one packet with its header
+ * @len: the room in @data; the function replaces it by the packet's length
+ *
+ * Returns the bytes that the packet occupied in the ring, which are 8 more than
+ * its length; or -EAGAIN (the ring is empty), -ENOBUFS (@len is the room that
+ * the packet needs; the packet stays) or -EIO (the host's index or length, or
+ * the ring, is impossible).
+ *
+ * Since 0.1.
  */
 static inline int rte_vmbus_chan_recv_raw(struct vmbus_br *rxbr, void *data, uint32_t *len)
 {
@@ -174,7 +199,10 @@ static inline int rte_vmbus_chan_recv_raw(struct vmbus_br *rxbr, void *data, uin
 }
 
 /**
- * Bytes that can be written at @windex; 0 when the reader's index is impossible
+ * vmbus_br_availwrite() - return the bytes that the program may write at
+ * @windex, or 0 if an index is impossible
+ *
+ * Since 0.1.
  */
 static inline uint32_t vmbus_br_availwrite(const struct vmbus_br *br, uint32_t windex)
 {
@@ -185,7 +213,12 @@ static inline uint32_t vmbus_br_availwrite(const struct vmbus_br *br, uint32_t w
 	return windex >= rindex ? br->dsize - (windex - rindex) : rindex - windex;
 }
 
-/** Bytes that can be read; 0 when an index is impossible */
+/**
+ * vmbus_br_availread() - return the bytes that the program can read, or 0 if an
+ * index is impossible
+ *
+ * Since 0.1.
+ */
 static inline uint32_t vmbus_br_availread(const struct vmbus_br *br)
 {
 	uint32_t windex = br->vbr->windex, room = vmbus_br_availwrite(br, windex);

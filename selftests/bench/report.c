@@ -60,10 +60,10 @@ void print_head(FILE *file, int repetitions)
 		"Fenced: two copies and the two full barriers.\n",
 		repetitions);
 	fprintf(file, "%41s", "");
-	print_title(file, " ns, payload left", LEAVE, NS_WIDTH, false);
+	print_title(file, " ns, payload not read", LEAVE, NS_WIDTH, false);
 	print_title(file, " ns, payload read", READ, NS_WIDTH, false);
 	if (HAVE_RATIOS) {
-		print_title(file, " ratio, payload left", LEAVE, RATIO_WIDTH, true);
+		print_title(file, " ratio, payload not read", LEAVE, RATIO_WIDTH, true);
 		print_title(file, " ratio, payload read", READ, RATIO_WIDTH, true);
 	}
 	fprintf(file, "\n%-7s %7s %5s %5s %6s %6s", "packet", "threads", "KiB", "bytes", "ranges", "burst");
@@ -181,7 +181,7 @@ static void draw_axes(FILE *file, const struct panel *panel, const struct cell *
 
 	fprintf(file, "<text x='%g' y='%g'>%d thread%s, %zu KiB, bursts of %d, payload %s: ns for a message</text>\n", panel->x,
 		panel->y - 20, panel->threads, panel->threads == 1 ? "" : "s", panel->ring >> 10, panel->burst,
-		panel->use == READ ? "read" : "left");
+		panel->use == READ ? "read" : "not read");
 	for (int d = 0; d <= DECADES; d++, ns *= 10)
 		fprintf(file, "<path d='M%g %gh%g' stroke='#ddd'/><text x='%g' y='%g' text-anchor='end'>%g</text>\n", panel->x,
 			y_of(panel, ns), PANEL_WIDTH, panel->x - 6, y_of(panel, ns) + 4, ns);

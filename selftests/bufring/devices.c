@@ -679,6 +679,10 @@ static void a_subchannel_that_goes_away_while_it_is_opened(void)
 static void options_of_an_open(void)
 {
 	struct vmbus_open_options options = { .struct_size = sizeof(options) };
+	struct {
+		struct vmbus_open_options options;
+		unsigned char more[8];
+	} later = { .options.struct_size = sizeof(later) };
 	struct vmbus_chan *chan, *sub;
 	char text[64], path[512];
 	FILE *file;
@@ -732,6 +736,16 @@ static void options_of_an_open(void)
 	options.struct_size = 8;
 	CHECK_IS(vmbus_chan_open("fcopy", &options, &sub), -EINVAL);
 	vmbus_chan_close(chan);
+
+	/*
+	 * A program of a later version asks for something unknown, or does not.
+	 */
+	MUST(!vmbus_chan_open("fcopy", &later.options, &chan));
+	later.more[7] = 1;
+	CHECK_IS(vmbus_subchannel_open(chan, 31, &later.options, &sub), -E2BIG);
+	vmbus_chan_close(chan);
+	CHECK_IS(vmbus_chan_open("fcopy", &later.options, &chan), -E2BIG);
+	CHECK(strstr(vmbus_error(), "struct_size"));
 }
 
 /* The text must tell what the reader can do. */
@@ -867,6 +881,71 @@ static void buffers_have_addresses_and_handles(void)
 	vmbus_chan_close(b);
 }
 
+/*
+ * Map the buffers of the parent at its addresses, read what it has written
+ * there, and write something else. Return the exit status.
+ */
+static int work_on_buffers(const struct vmbus_buffer buffers[2])
+{
+	struct vmbus_buffer mine;
+	struct vmbus_chan *chan;
+
+	checks_failed = 0;
+	MUST(!vmbus_chan_open("fcopy", NULL, &chan));
+	/*
+	 * In the order of the parent, the kernel might choose the addresses of
+	 * the parent by itself.
+	 */
+	for (int kind = VMBUS_BUFFER_SEND; kind >= VMBUS_BUFFER_RECV; kind--) {
+		unsigned char *data = buffers[kind].address;
+
+		CHECK_IS(vmbus_chan_buffer(chan, kind, data, &mine), 0);
+		if (checks_failed)
+			return 1;
+		CHECK(mine.address == data && mine.size == buffers[kind].size);
+		CHECK_IS(mine.gpadl, buffers[kind].gpadl);
+		CHECK(filled(data, kind, mine.size));
+		fill(data, 10 + kind, mine.size);
+	}
+	vmbus_chan_close(chan);
+	return !!checks_failed;
+}
+
+/* A second process works on the buffers while the first one has them mapped. */
+static void buffers_in_a_second_process(void)
+{
+	struct vmbus_buffer buffers[2];
+	struct vmbus_chan *chan;
+	char text[32];
+	int status;
+	pid_t pid;
+
+	machine();
+	snprintf(text, sizeof(text), "0x%x\n", getpagesize());
+	add_map(DEV1, 3, 3, "recv:1\n", text);
+	add_map(DEV1, 3, 4, "send:2\n", text);
+	MUST(!vmbus_chan_open("fcopy", NULL, &chan));
+	for (int kind = VMBUS_BUFFER_RECV; kind <= VMBUS_BUFFER_SEND; kind++) {
+		CHECK_IS(vmbus_chan_buffer(chan, kind, NULL, &buffers[kind]), 0);
+		fill(buffers[kind].address, kind, buffers[kind].size);
+	}
+	fflush(stdout);
+	pid = fork();
+	MUST(pid >= 0);
+	if (!pid) {
+		/* The child has inherited the mappings, and removes them. */
+		vmbus_chan_close(chan);
+		status = work_on_buffers(buffers);
+		fflush(stdout);
+		_exit(status);
+	}
+	MUST(waitpid(pid, &status, 0) == pid);
+	CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	for (int kind = VMBUS_BUFFER_RECV; kind <= VMBUS_BUFFER_SEND; kind++)
+		CHECK(filled(buffers[kind].address, 10 + kind, buffers[kind].size));
+	vmbus_chan_close(chan);
+}
+
 static const struct test tests[] = {
 	TEST(guids_in_every_spelling),
 	TEST(classes_by_name_and_guid),
@@ -894,6 +973,7 @@ static const struct test tests[] = {
 	TEST(a_device_without_a_uio_device),
 	TEST(a_failure_leaves_null),
 	TEST(buffers_have_addresses_and_handles),
+	TEST(buffers_in_a_second_process),
 };
 
 int main(void)

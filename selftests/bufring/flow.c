@@ -579,11 +579,33 @@ static struct vmbus_chan *open_on_socket(struct model *m, int *other)
  * Open a channel with several producers on a socket, with 40 bytes of room,
  * whose host does not sleep.
  */
+/* The lock of the tests with several producers */
+static enum vmbus_producers lock;
+
+static void with_each_lock(void (*test)(void))
+{
+	int failed = checks_failed;
+
+	for (lock = VMBUS_PRODUCERS_MUTEX; lock <= VMBUS_PRODUCERS_SPIN; lock++) {
+		test();
+		if (checks_failed > failed)
+			ksft_print_msg("with the lock %d\n", lock);
+		failed = checks_failed;
+	}
+}
+
+/* Define a test that runs once with each lock. */
+#define WITH_EACH_LOCK(test)						\
+static void test(void)							\
+{									\
+	with_each_lock(test##_with_lock);				\
+}
+
 static struct vmbus_chan *open_nearly_full(struct model *m, int *other)
 {
 	struct vmbus_chan *chan = open_on_socket(m, other);
 
-	vmbus_chan_set_producers(chan, VMBUS_PRODUCERS_MUTEX);
+	CHECK_IS(vmbus_chan_set_producers(chan, lock), 0);
 	*word(&m->to_host, INTERRUPT_MASK) = 1;
 	fill_ring(chan, 40);
 	return chan;
@@ -840,7 +862,7 @@ static void room_thread_end(struct room_thread *t)
 static void full_pair(struct vmbus_chan **guest, struct vmbus_chan **host)
 {
 	MUST(!vmbus_chan_pair(2 * getpagesize(), guest, host));
-	vmbus_chan_set_producers(*guest, VMBUS_PRODUCERS_MUTEX);
+	CHECK_IS(vmbus_chan_set_producers(*guest, lock), 0);
 	while (!send_one(*guest, 72))
 		;
 }
@@ -879,17 +901,19 @@ static void threads_that_wait_for_different_room(bool large_first)
 	vmbus_chan_close(host);
 }
 
-static void the_thread_with_the_small_packet_wakes_first(void)
+static void the_thread_with_the_small_packet_wakes_first_with_lock(void)
 {
 	threads_that_wait_for_different_room(true);
 	threads_that_wait_for_different_room(false);
 }
 
+WITH_EACH_LOCK(the_thread_with_the_small_packet_wakes_first)
+
 /*
  * A thread that has a reservation may send even if another thread waits for
  * room.
  */
-static void waiting_with_a_reservation(void)
+static void waiting_with_a_reservation_with_lock(void)
 {
 	struct vmbus_chan *guest, *host;
 	struct room_thread large;
@@ -907,11 +931,13 @@ static void waiting_with_a_reservation(void)
 	vmbus_chan_close(host);
 }
 
+WITH_EACH_LOCK(waiting_with_a_reservation)
+
 /*
  * The request of a thread survives packets that other threads send or fail to
  * send.
  */
-static void a_request_for_room_outlives_other_packets(void)
+static void a_request_for_room_outlives_other_packets_with_lock(void)
 {
 	struct room_thread large;
 	struct vmbus_chan *chan;
@@ -946,12 +972,14 @@ static void a_request_for_room_outlives_other_packets(void)
 	close_on_socket(&m, chan);
 }
 
+WITH_EACH_LOCK(a_request_for_room_outlives_other_packets)
+
 /*
  * Two threads were refused packets, and the host makes room for both. The
  * thread that sends its packet then has nothing to wait for, although its own
  * wait has withdrawn the request before.
  */
-static void a_thread_that_has_sent_its_packet_waits_for_no_room(void)
+static void a_thread_that_has_sent_its_packet_waits_for_no_room_with_lock(void)
 {
 	struct room_thread large;
 	struct vmbus_chan *chan;
@@ -973,6 +1001,8 @@ static void a_thread_that_has_sent_its_packet_waits_for_no_room(void)
 	close(other);
 	close_on_socket(&m, chan);
 }
+
+WITH_EACH_LOCK(a_thread_that_has_sent_its_packet_waits_for_no_room)
 
 static void *send_small(void *chan)
 {
@@ -1008,7 +1038,7 @@ static void send_what_was_refused(struct vmbus_chan *guest, bool reserve)
  * request for room, so the first thread sends its packet without a look at the
  * ring. It then has nothing to wait for.
  */
-static void a_refusal_ends_although_another_thread_took_the_request_back(void)
+static void a_refusal_ends_although_another_thread_took_the_request_back_with_lock(void)
 {
 	struct vmbus_chan *guest, *host;
 
@@ -1026,12 +1056,14 @@ static void a_refusal_ends_although_another_thread_took_the_request_back(void)
 	}
 }
 
+WITH_EACH_LOCK(a_refusal_ends_although_another_thread_took_the_request_back)
+
 /*
  * A thread waits for the room for its packet, whatever other threads send
  * meanwhile. If they take the room that the host made, the thread is refused
  * again, and waits again.
  */
-static void a_refusal_outlives_what_other_threads_send(void)
+static void a_refusal_outlives_what_other_threads_send_with_lock(void)
 {
 	struct vmbus_chan *guest, *host;
 
@@ -1056,6 +1088,8 @@ static void a_refusal_outlives_what_other_threads_send(void)
 	vmbus_chan_close(guest);
 	vmbus_chan_close(host);
 }
+
+WITH_EACH_LOCK(a_refusal_outlives_what_other_threads_send)
 
 /*
  * One thread receives with poll() and vmbus_ack(), and another waits for room.
@@ -1118,7 +1152,7 @@ static void the_thread_that_polls_may_wait_for_room(void)
  * A thread that uses several channels, on which others also send, waits for its
  * own packet on each.
  */
-static void refusals_on_two_channels(void)
+static void refusals_on_two_channels_with_lock(void)
 {
 	struct vmbus_chan *guest[2], *host[2];
 
@@ -1137,6 +1171,8 @@ static void refusals_on_two_channels(void)
 		vmbus_chan_close(host[i]);
 	}
 }
+
+WITH_EACH_LOCK(refusals_on_two_channels)
 
 /*
  * The library leaves an interrupt to a polling thread, which never takes it:
@@ -1297,6 +1333,78 @@ static void a_signal_in_poll_mode_sets_the_mask_again(void)
 	close(fd[0]);
 	close(fd[1]);
 	model_close(&m);
+}
+
+static int peek_some(struct vmbus_chan *chan, unsigned int count)
+{
+	struct vmbus_view views[2];
+
+	return vmbus_peek(chan, views, count);
+}
+
+static int find_nothing(struct vmbus_chan *chan, int how)
+{
+	struct vmbus_packet pkt;
+	struct vmbus_view view;
+
+	switch (how) {
+	case 0:
+		return vmbus_recv(chan, &pkt, buf, sizeof(buf));
+	case 1:
+		return vmbus_recv_raw(chan, &pkt, buf, sizeof(buf));
+	case 2:
+		return vmbus_skip(chan);
+	case 3:
+		return peek_some(chan, 1);
+	case 4:
+		return peek_some(chan, 2);
+	case 5:
+		return vmbus_recv_many(chan, &view, 1, buf, sizeof(buf));
+	default:
+		return vmbus_rx_used(chan) ? 0 : -EAGAIN;
+	}
+}
+
+/*
+ * Two channels of one device poll. A signal of the first makes the kernel clear
+ * both masks. The second channel sets its own when it finds its ring empty. A
+ * channel that does not poll leaves its mask as it is.
+ */
+static void a_signal_of_another_channel_in_poll_mode(void)
+{
+	struct vmbus_chan *first, *second;
+	struct model m, n;
+	int fd[2];
+
+	model_open(&m, 4096);
+	model_open(&n, 4096);
+	MUST(!socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fd));
+	first = open_poll(&m, fd[0]);
+	second = open_poll(&n, fd[0]);
+	for (int how = 0; how < 7; how++) {
+		*word(&m.to_guest, INTERRUPT_MASK) = 0;
+		*word(&n.to_guest, INTERRUPT_MASK) = 0;
+		CHECK_IS(send_one(first, 8), 0);
+		CHECK_IS(*word(&m.to_guest, INTERRUPT_MASK), 1);
+		CHECK_IS(*word(&n.to_guest, INTERRUPT_MASK), 0);
+		CHECK_IS(find_nothing(second, how), -EAGAIN);
+		CHECK_IS(*word(&n.to_guest, INTERRUPT_MASK), 1);
+		CHECK_IS(recv_one(m.host), 0);
+
+		*word(&m.to_guest, INTERRUPT_MASK) = 0;
+		CHECK_IS(find_nothing(m.guest, how), -EAGAIN);
+		CHECK_IS(*word(&m.to_guest, INTERRUPT_MASK), 0);
+	}
+	/* The host does not interrupt for its next packet. */
+	CHECK_IS(send_one(n.host, 8), 0);
+	CHECK_IS(n.host_signals, 0);
+	CHECK_IS(recv_one(second), 0);
+	vmbus_chan_close(first);
+	vmbus_chan_close(second);
+	close(fd[0]);
+	close(fd[1]);
+	model_close(&m);
+	model_close(&n);
 }
 
 static void on_alarm(int number)
@@ -1493,6 +1601,7 @@ static const struct test tests[] = {
 	TEST(vmbus_arm_does_not_wait_for_room_with_several_producers),
 	TEST(poll_mode),
 	TEST(a_signal_in_poll_mode_sets_the_mask_again),
+	TEST(a_signal_of_another_channel_in_poll_mode),
 	TEST(a_signal_handler_ends_the_wait),
 	TEST(a_signal_is_a_write_of_one),
 	TEST(structs_of_other_versions),

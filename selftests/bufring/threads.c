@@ -307,6 +307,96 @@ static void multi_producer_that_spin(void)
 	send_as_several(VMBUS_PRODUCERS_SPIN);
 }
 
+/* The linker lets each call of pthread_mutex_lock() come here. */
+int __wrap_pthread_mutex_lock(pthread_mutex_t *mutex);
+int __real_pthread_mutex_lock(pthread_mutex_t *mutex);
+
+static _Thread_local unsigned int mutex_locks;
+
+int __wrap_pthread_mutex_lock(pthread_mutex_t *mutex)
+{
+	mutex_locks++;
+	return __real_pthread_mutex_lock(mutex);
+}
+
+#define COUNTED 500u	/* packets of each thread */
+
+struct counter {
+	struct vmbus_chan *chan;
+	uint64_t first;
+	unsigned int locks;
+	int err;
+};
+
+/* Send in each possible way, also while the ring is full. */
+static void *send_and_count(void *arg)
+{
+	struct counter *c = arg;
+	uint32_t sent = 0;
+
+	mutex_locks = 0;
+	for (unsigned int way = 0; sent < COUNTED; way++) {
+		c->err = send_somehow(c->chan, c->first + sent, way, &sent);
+		if (c->err == -EAGAIN)
+			sched_yield();
+		else if (c->err)
+			break;
+	}
+	c->locks = mutex_locks;
+	return NULL;
+}
+
+/* Return how many times threads that send take a mutex. */
+static unsigned int locks_of_senders(enum vmbus_producers producers)
+{
+	struct counter counters[SENDERS];
+	struct vmbus_stats stats = { .tx_full = 0 };
+	pthread_t thread[SENDERS];
+	struct vmbus_packet pkt;
+	unsigned int locks = 0;
+	struct shared s;
+	uint64_t value;
+	int err = 0;
+
+	shared_open(&s, 1);
+	CHECK_IS(vmbus_chan_set_producers(s.guest, producers), 0);
+	for (uint64_t i = 0; i < SENDERS; i++) {
+		counters[i] = (struct counter){ .chan = s.guest, .first = i << 32 };
+		MUST(!pthread_create(&thread[i], NULL, send_and_count, &counters[i]));
+	}
+	for (int i = 0; i < 10000 && !stats.tx_full; i++) {
+		usleep(1000);
+		vmbus_chan_stats(s.guest, &stats, sizeof(stats));
+	}
+	CHECK(stats.tx_full > 0);
+	for (bool ended = false; !ended;) {
+		while (!(err = vmbus_recv(s.host, &pkt, &value, sizeof(value))))
+			;
+		MUST(err == -EAGAIN);
+		ended = vmbus_wait(s.host, VMBUS_WAIT_RECV, 200) == -ETIMEDOUT;
+		vmbus_chan_stats(s.host, &stats, sizeof(stats));
+		ended &= stats.rx_packets >= SENDERS * COUNTED;
+	}
+	for (int i = 0; i < SENDERS; i++) {
+		pthread_join(thread[i], NULL);
+		CHECK_IS(counters[i].err == -EAGAIN ? 0 : counters[i].err, 0);
+		locks += counters[i].locks;
+	}
+	shared_close(&s);
+	return locks;
+}
+
+/*
+ * Threads with a processor of their own must not sleep in a lock when they
+ * send, for example completions. The count is not always 0: with the other lock
+ * there is one for each call.
+ */
+static void threads_that_spin_send_without_a_mutex(void)
+{
+	CHECK_IS(locks_of_senders(VMBUS_PRODUCERS_SPIN), 0);
+	CHECK(locks_of_senders(VMBUS_PRODUCERS_MUTEX) > SENDERS * COUNTED / 8);
+}
+
 /*
  * Three threads send and wait for room, and one receives and waits for packets,
  * all on one channel. An interrupt that one thread takes is often for another.
@@ -362,7 +452,7 @@ static void *echo(void *arg)
 	return NULL;
 }
 
-static void several_threads_wait_on_a_channel(void)
+static void wait_as_several(enum vmbus_producers producers)
 {
 	struct sender threads[SENDERS + 1];
 	uint32_t next[SENDERS] = { 0 }, all = SENDERS * (MESSAGES / 20);
@@ -375,7 +465,7 @@ static void several_threads_wait_on_a_channel(void)
 
 	stop = false;
 	shared_open(&s, 1);
-	vmbus_chan_set_producers(s.guest, VMBUS_PRODUCERS_MUTEX);
+	CHECK_IS(vmbus_chan_set_producers(s.guest, producers), 0);
 	for (uint64_t i = 0; i <= SENDERS; i++) {
 		threads[i] = (struct sender){
 			.chan = i < SENDERS ? s.guest : s.host, .id = i,
@@ -407,6 +497,16 @@ static void several_threads_wait_on_a_channel(void)
 	shared_close(&s);
 }
 
+static void several_threads_wait_on_a_channel(void)
+{
+	wait_as_several(VMBUS_PRODUCERS_MUTEX);
+}
+
+static void several_threads_that_spin_wait_on_a_channel(void)
+{
+	wait_as_several(VMBUS_PRODUCERS_SPIN);
+}
+
 static void batches_in_place(void)
 {
 	struct traffic guest = { .messages = MESSAGES * 5, .most = 64, .timeout_ms = 10000 };
@@ -434,7 +534,9 @@ static const struct test tests[] = {
 	TEST(a_sender_that_waits_and_a_receiver_that_polls),
 	TEST(multi_producer),
 	TEST(multi_producer_that_spin),
+	TEST(threads_that_spin_send_without_a_mutex),
 	TEST(several_threads_wait_on_a_channel),
+	TEST(several_threads_that_spin_wait_on_a_channel),
 	TEST(batches_in_place),
 };
 

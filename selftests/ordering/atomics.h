@@ -129,5 +129,6 @@ const void *machine_this_thread(void);
 #define sigaction(number, action, old)	machine_sigaction(number, action, old)
 #define mmap(addr, size, prot, flags, fd, offset)					\
 	machine_mmap(addr, size, prot, flags, fd, offset)
+#define munmap(addr, size)		machine_munmap(addr, size)
 
 #endif /* ATOMICS_H */

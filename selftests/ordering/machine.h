@@ -100,6 +100,7 @@ void machine_take_away(void);
 struct sigaction;
 int machine_sigaction(int number, const struct sigaction *action, struct sigaction *old);
 void *machine_mmap(void *start, size_t size, int prot, int flags, int fd, off_t offset);
+int machine_munmap(void *start, size_t size);
 /* Call the handler of SIGBUS. */
 void machine_fault(const void *addr);
 /*

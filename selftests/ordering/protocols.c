@@ -551,6 +551,35 @@ static void next_gives_back(void)
 		rx_ring_release(&chan->rx);
 }
 
+/* The rings of a pair are one mapping, which the last side unmaps. */
+
+static void pair_setup(void)
+{
+	atomic_uint *users;
+
+	setup(64, 64);
+	memory.flags = 0;
+	other = open_channel();
+	users = machine_alloc(4, sizeof(*users));
+	WRITE_ONCE(*users, 2);
+	if (channel_own(s->chan, MAP_RINGS, rings, rings_size) ||
+	    channel_own(other, MAP_RINGS, rings, rings_size))
+		machine_violation("out of memory");
+	s->chan->maps[MAP_RINGS].users = users;
+	other->maps[MAP_RINGS].users = users;
+}
+
+static void one_side_sends_and_closes(void)
+{
+	try_send(SMALL);
+	channel_disown(s->chan, MAP_RINGS);
+}
+
+static void other_side_closes(void)
+{
+	channel_disown(other, MAP_RINGS);
+}
+
 /* Two threads send on one channel, with either lock. */
 
 const void *machine_this_thread(void)
@@ -662,6 +691,8 @@ static const struct program protocols[] = {
 		 former_sends, next_sends, host_looks_once),
 	PROTOCOL("a receiver takes over a ring", hand_over_setup,
 		 former_receives, next_gives_back, host_overwrites),
+	PROTOCOL("both sides of a pair are done before it is unmapped", pair_setup,
+		 one_side_sends_and_closes, other_side_closes),
 	{ "two threads queue with a lock that spins", spin_setup,
 	  { producer_queues, producer_queues }, producers_queued_two },
 	{ "two threads queue with a mutex", mutex_setup,

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * These tests check structs that later versions make longer. All structs of
+ * version 0.1 have their first size, so the tests call the internal function
+ * with three different sizes.
+ */
+
+#include <stdarg.h>
+
+#include "../../lib/internal.h"
+#include "model.h"
+
+#define FIRST	16u	/* bytes of the struct in its first version, */
+#define NOW	28u	/* in the version of the library, */
+#define LATER	40u	/* and in a later one */
+#define LARGEST	4096u	/* no version exceeds this size */
+
+static char text[256];
+
+/* The functions that options.c gets from other files of the library */
+
+int fail(int err, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	return err;
+}
+
+size_t page_size(void)
+{
+	return getpagesize();
+}
+
+/*
+ * Copy the struct of a program, which has @size bytes that are not zero, with
+ * @zeros zeros at its end. Its memory ends in a page without access.
+ */
+static int copy(unsigned char *to, size_t size, size_t zeros)
+{
+	unsigned char *from = guarded(size);
+	int err;
+
+	for (size_t i = 0; i < size; i++)
+		from[i] = i < size - zeros ? i + 1 : 0;
+	memset(to, 0xee, LATER);
+	*text = 0;
+	err = copy_struct(to, NOW, from, size, FIRST);
+	guarded_free(from, size);
+	return err;
+}
+
+/*
+ * Whether the copy has @count bytes of the program, then zeros, and nothing
+ * beyond its end.
+ */
+static bool has(const unsigned char *to, size_t count)
+{
+	for (size_t i = 0; i < LATER; i++)
+		if (to[i] != (i < count ? i + 1 : i < NOW ? 0 : 0xee))
+			return false;
+	return true;
+}
+
+static void an_older_program_has_fewer_members(void)
+{
+	unsigned char to[LATER];
+
+	for (size_t size = FIRST; size < NOW; size += 4) {
+		CHECK_IS(copy(to, size, 0), 0);
+		CHECK(has(to, size));
+	}
+	CHECK_IS(copy(to, NOW, 0), 0);
+	CHECK(has(to, NOW));
+}
+
+static void a_newer_program_must_clear_what_is_unknown(void)
+{
+	unsigned char to[LATER];
+
+	CHECK_IS(copy(to, LATER, LATER - NOW), 0);
+	CHECK(has(to, NOW));
+	for (size_t known = NOW + 1; known <= LATER; known++) {
+		CHECK_IS(copy(to, LATER, LATER - known), -E2BIG);
+		CHECK(strstr(text, "knows 28 bytes") && strstr(text, "byte at 28"));
+	}
+	CHECK_IS(copy(to, LARGEST, LARGEST - NOW), 0);
+	CHECK(has(to, NOW));
+	CHECK_IS(copy(to, LARGEST + 4, LARGEST + 4 - NOW), -E2BIG);
+}
+
+static void a_struct_below_its_first_size(void)
+{
+	unsigned char to[LATER];
+
+	for (size_t size = 4; size < FIRST; size += 4) {
+		CHECK_IS(copy(to, size, 0), -EINVAL);
+		CHECK(strstr(text, "16 bytes in version 0.1, and 28 in this one"));
+	}
+}
+
+/* Opening a device checks its options before it looks for the device. */
+static void options_of_a_later_version(void)
+{
+	struct {
+		struct vmbus_open_options options;
+		unsigned char more[8];
+	} later = { .options.struct_size = sizeof(later), .options.ring_size = 8192 };
+	struct vmbus_open_options copied;
+
+	CHECK_IS(copy_open_options(&later.options, &copied), 0);
+	CHECK_IS(copied.ring_size, 8192);
+	for (size_t i = 0; i < sizeof(later.more); i++) {
+		later.more[i] = 1;
+		CHECK_IS(copy_open_options(&later.options, &copied), -E2BIG);
+		CHECK(strstr(text, "struct_size"));
+		later.more[i] = 0;
+	}
+	later.options.struct_size = OPEN_OPTIONS_SIZE_0_1 - 1;
+	CHECK_IS(copy_open_options(&later.options, &copied), -EINVAL);
+}
+
+static const struct test tests[] = {
+	TEST(an_older_program_has_fewer_members),
+	TEST(a_newer_program_must_clear_what_is_unknown),
+	TEST(a_struct_below_its_first_size),
+	TEST(options_of_a_later_version),
+};
+
+int main(void)
+{
+	return RUN(tests);
+}
