@@ -729,6 +729,7 @@ test_entry_that_is_not_understood() {
 	for bad in "vmbus-copy:uio_hv_generic:the name of this driverctl entry is not vmbus- followed by a GUID" \
 		"vmbus-$nic1:none:this driverctl entry requests no driver, which vmbus-bind does not support" \
 		"vmbus-$nic1:../x:this driverctl entry does not name a driver" \
+		"vmbus-$nic1:uio_hv_generic # y:this driverctl entry does not name a driver" \
 		"vmbus-$nic1::this driverctl entry does not name a driver"; do
 		name=${bad%%:*}
 		rest=${bad#*:}
