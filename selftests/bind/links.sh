@@ -66,14 +66,10 @@ links_are() { # LINK... besides by-id
 	is links "$links" "$want"
 }
 
-test_classes_of_which_a_machine_has_one() {
-	while read -r name class; do
-		rm -rf "$root/sys"
-		mkdir -p "$bus/devices"
-		uio $dev $class
-		udev add /sys/class/uio/../../devices/vmbus/$dev/uio/uio3
-		links_are vmbus/by-class/$name
-	done <<-END
+# A machine has one device of each of these classes, and may have several of
+# each of the other classes.
+single_classes() {
+	cat <<-END
 		fcopy 34d14be3-dee4-41c8-9ae7-6b174977c192
 		kvp a9a0f4e7-5a45-4d96-b827-8a841e8c03e6
 		vss 35fa2e29-ea23-4236-96ae-3a6ebacba440
@@ -87,14 +83,8 @@ test_classes_of_which_a_machine_has_one() {
 	END
 }
 
-test_classes_of_which_a_machine_may_have_several() {
-	while read -r name class; do
-		rm -rf "$root/sys"
-		mkdir -p "$bus/devices"
-		uio $dev $class
-		udev add /sys/devices/vmbus/$dev/uio/uio3
-		links_are vmbus/by-class/$name/$dev
-	done <<-END
+other_classes() {
+	cat <<-END
 		nic $nic
 		scsi $scsi
 		ide 32412632-86cb-44a2-9b5c-50d1417354f5
@@ -109,8 +99,44 @@ test_classes_of_which_a_machine_may_have_several() {
 		get $get
 		avma1 f8e65716-3cb3-4a06-9a60-1889c5cccab5
 		avma2 3375baf4-9e15-4b30-b765-67acb10d607b
-		00000000-0000-0000-0000-00000000abcd 00000000-0000-0000-0000-00000000abcd
 	END
+}
+
+# links_of CLASS: make a device of the class with this GUID, and let udev make
+# its links
+links_of() {
+	rm -rf "$root/sys"
+	mkdir -p "$bus/devices"
+	uio $dev $1
+	udev add /sys/devices/vmbus/$dev/uio/uio3
+}
+
+test_every_class_of_the_library_is_tested() {
+	(single_classes && other_classes) | sort >"$base/tested"
+	"$dir/classes" | sort >"$base/classes"
+	diff -u "$base/classes" "$base/tested" | sed 's/^/# /'
+	cmp -s "$base/classes" "$base/tested" || fail "the classes here are not those of the library"
+}
+
+test_classes_of_which_a_machine_has_one() {
+	single_classes >"$base/classes"
+	while read -r name class; do
+		links_of $class
+		links_are vmbus/by-class/$name
+	done <"$base/classes"
+}
+
+test_classes_of_which_a_machine_may_have_several() {
+	other_classes >"$base/classes"
+	while read -r name class; do
+		links_of $class
+		links_are vmbus/by-class/$name/$dev
+	done <"$base/classes"
+}
+
+test_class_without_a_name() {
+	links_of 00000000-0000-0000-0000-00000000abcd
+	links_are vmbus/by-class/00000000-0000-0000-0000-00000000abcd/$dev
 }
 
 test_link_owner_group_and_mode() {

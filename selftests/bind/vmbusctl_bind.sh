@@ -1049,7 +1049,7 @@ test_list_overrides_of_the_next_boot() {
 
 # entry INSTANCE DRIVER: make an entry of driverctl
 entry() {
-	put etc/driverctl.d/vmbus-$1 $2
+	put etc/driverctl.d/vmbus-$1 "$2"
 }
 
 test_entry_of_driverctl_binds_at_boot() {
@@ -1094,6 +1094,15 @@ test_bad_entry_stops_nothing() {
 	rm $bus/devices/$copy/driver
 	vmbus_bind --udev $copy
 	is driver "$(driver_of $copy)" uio_hv_generic
+}
+
+test_entry_with_a_comment_names_no_driver() {
+	guest
+	entry $kvp0 "uio_hv_generic # y"
+	vmbus_bind --check
+	says "$root/etc/driverctl.d/vmbus-$kvp0: warning: this driverctl entry does not name a driver"
+	vmbus_bind --udev $kvp0
+	is driver "$(driver_of $kvp0)" hv_utils
 }
 
 test_bind_moves_an_entry() {

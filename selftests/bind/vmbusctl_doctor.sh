@@ -27,6 +27,31 @@ finding() {
 	esac
 }
 
+# repaired: carry out the fix of the last finding() as it was printed, with the
+# programs and the files of the test. Check that the finding disappears.
+repaired() {
+	eval "$(printf '%s\n' "$fix" | sed "s|/usr/lib/udev/vmbus-bind|vmbus_bind|; s| /etc/| $root/etc/|")"
+	vmbusctl doctor
+	lacks "$line"
+}
+
+# These programs stand in for those that a fix runs: one loads our module, and
+# the editor removes the line whose number it gets.
+modprobe() {
+	"$root/kernel/model" load "$1"
+	put "sys/module/$1/version" "1:$("$dir/vmbusctl" --version | cut -d ' ' -f 2)"
+}
+
+export EDITOR=edit
+edit() {
+	sed -i "${1#+}d" "$2"
+}
+
+# unbound: take the file copy device from its driver
+unbound() {
+	"$root/kernel/model" write /sys/bus/vmbus/drivers/uio_hv_generic/unbind $copy
+}
+
 # healthy: check that no finding needs a repair
 healthy() {
 	vmbusctl doctor
@@ -204,6 +229,11 @@ test_module_is_not_loaded_although_a_rule_wants_it() {
 	put $ours ''
 	sick
 	finding problem module "our uio_hv_generic is installed as /$ours and not loaded, although rules name devices" "modprobe uio_hv_generic && /usr/lib/udev/vmbus-bind --all"
+	unbound
+	rm -r $bus/drivers/uio_hv_generic
+	repaired
+	is driver "$(driver_of $copy)" uio_hv_generic
+	healthy
 }
 
 test_module_is_forbidden() {
@@ -216,6 +246,8 @@ test_module_is_forbidden() {
 	rm $root/$vendor/10-fcopy.conf
 	sick
 	finding warning module "/etc/modprobe.d/mine.conf forbids" "sed -i '/^install uio_hv_generic /d' /etc/modprobe.d/mine.conf"
+	repaired
+	healthy
 }
 
 test_load_module_does_not_forbid() {
@@ -454,6 +486,8 @@ test_fault_in_the_configuration() {
 	conf $admin/50-mine.conf '[fcopy]' 'drvier=one'
 	sick
 	finding problem configuration "$root/$admin/50-mine.conf:2: unknown key" "\${EDITOR:-vi} +2 $root/$admin/50-mine.conf"
+	repaired
+	healthy
 }
 
 test_hint_about_the_configuration() {
@@ -461,17 +495,23 @@ test_hint_about_the_configuration() {
 	conf $admin/50-mine.conf '[vss]'
 	sick
 	finding warning configuration "$root/$admin/50-mine.conf:1: " "\${EDITOR:-vi} +1 $root/$admin/50-mine.conf"
+	repaired
+	healthy
 }
 
 test_device_that_is_not_where_the_rule_wants_it() {
 	guest
-	rm $bus/devices/$copy/driver
+	unbound
 	ln -s ../../drivers/hv_utils $bus/devices/$copy/driver
 	sick
 	finding problem devices "$copy (fcopy) is bound to hv_utils, but $root/$vendor/10-fcopy.conf:1 binds it to uio_hv_generic" "/usr/lib/udev/vmbus-bind $copy"
-	rm $bus/devices/$copy/driver
+	repaired
+	healthy
+	unbound
 	sick
 	finding problem devices "$copy (fcopy) has no driver, but $root/$vendor/10-fcopy.conf:1 binds it" "/usr/lib/udev/vmbus-bind $copy"
+	repaired
+	healthy
 }
 
 test_device_that_is_refused() {
@@ -479,8 +519,7 @@ test_device_that_is_refused() {
 	conf $admin/50-nic.conf "[$nic0]"
 	sick
 	finding warning devices "$nic0 (nic) is refused now: interface eth0 has the default route" "vmbusctl unbind --boot $nic0"
-	vmbusctl unbind --boot $nic0
-	vmbusctl doctor
+	repaired
 	lacks "is refused"
 }
 
@@ -489,8 +528,7 @@ test_device_that_is_refused_at_the_next_boot() {
 	conf $admin/50-nic.conf "[$nic1]"
 	sick
 	finding warning devices "$nic1 (nic) is refused at the next boot: " "/usr/lib/udev/vmbus-bind --record $nic1"
-	vmbus_bind --record $nic1
-	vmbusctl doctor
+	repaired
 	lacks "is refused"
 	is "driver after the fix" "$(driver_of $nic1)" hv_netvsc
 }
@@ -527,6 +565,9 @@ test_device_that_has_failed() {
 	echo failed >$bus/devices/$copy/uio_hv_generic/state
 	sick
 	finding problem devices "$copy (fcopy) has failed: the host did not accept its buffers after a resume" "vmbusctl unbind --now $copy; vmbusctl bind --now $copy"
+	repaired
+	is driver "$(driver_of $copy)" uio_hv_generic
+	healthy
 }
 
 # daemon [PID]: install hv-fcopyd, and run it
@@ -704,6 +745,8 @@ test_entry_beside_driverctl() {
 	put usr/sbin/driverctl ''
 	sick
 	finding warning driverctl "$root/etc/driverctl.d/vmbus-$copy is applied by vmbus-bind, while driverctl's own unit for it fails at each boot: systemd turns the dashes of its name into slashes" "vmbusctl set-override $copy uio_hv_generic"
+	repaired
+	healthy
 }
 
 test_entry_that_a_rule_contradicts() {
@@ -712,9 +755,14 @@ test_entry_that_a_rule_contradicts() {
 	conf $admin/50-copy.conf "[$copy]" driver=uio_hv_generic
 	sick
 	finding warning driverctl "$root/etc/driverctl.d/vmbus-$copy binds $copy to hv_utils, but $root/$admin/50-copy.conf:1 takes precedence and binds it to uio_hv_generic" "rm $root/etc/driverctl.d/vmbus-$copy"
+	repaired
+	healthy
+	entry $copy hv_utils
 	conf $admin/50-copy.conf "[$copy]" enable=no
 	sick
 	finding warning driverctl "$root/etc/driverctl.d/vmbus-$copy binds $copy to hv_utils, but $root/$admin/50-copy.conf:1 takes precedence and leaves it alone" "rm $root/etc/driverctl.d/vmbus-$copy"
+	repaired
+	healthy
 }
 
 test_entry_for_a_device_that_is_not_there() {
@@ -729,6 +777,7 @@ test_entry_that_is_not_understood() {
 	for bad in "vmbus-copy:uio_hv_generic:the name of this driverctl entry is not vmbus- followed by a GUID" \
 		"vmbus-$nic1:none:this driverctl entry requests no driver, which vmbus-bind does not support" \
 		"vmbus-$nic1:../x:this driverctl entry does not name a driver" \
+		"vmbus-$nic1:uio_hv_generic # y:this driverctl entry does not name a driver" \
 		"vmbus-$nic1::this driverctl entry does not name a driver"; do
 		name=${bad%%:*}
 		rest=${bad#*:}

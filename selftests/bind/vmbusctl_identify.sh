@@ -261,21 +261,132 @@ test_name_of_two_kinds() {
 	ambiguous fcopy $nic1 $copy
 }
 
-# Each command takes every kind of identifier.
-test_every_command_takes_them() {
+# ready: make a guest in which rules of their own bind the file copy device and
+# the NIC eth1 to uio_hv_generic, as uio0 and uio1. After the first time, copy
+# it.
+ready() {
+	if [ -d "$base/ready" ]; then
+		rm -r "$root"
+		cp -a "$base/ready" "$root"
+		return
+	fi
 	guest
-	for id in $copy "{$copy}" fcopy uio0 /dev/uio0 by-class/fcopy eb76 vmbus/$copy; do
-		for command in show list "watch -c 1" rules ring-size "bind --boot" "set-override --noprobe"; do
-			case $command in
-			set-override*) vmbusctl $command "$id" uio_hv_generic ;;
-			*) vmbusctl $command "$id" ;;
-			esac
-			is "status of '$command $id' ($err)" $status 0
+	driver other
+	rm $root/$vendor/10-fcopy.conf
+	# The kernel's own driver of the file copy device
+	echo $fcopy >>$root/kernel/ids/hv_utils
+	: >$root/kernel/ids/uio_hv_generic
+	vmbusctl bind fcopy
+	vmbusctl bind eth1
+	ln -s ../../uio1 $root/dev/vmbus/by-id/$nic1
+	mkdir $root/dev/vmbus/by-class/nic
+	ln -s ../../../uio1 $root/dev/vmbus/by-class/nic/$nic1
+	cp -a "$root" "$base/ready"
+}
+
+# names_of DEVICE: print identifiers of a device of ready(). Together, both
+# devices have an identifier of each kind.
+names_of() {
+	case $1 in
+	"$copy") echo $copy eb76 fcopy $fcopy by-class/fcopy ;;
+	"$nic1") echo "{$nic1}" vmbus:$nic1 eth1 $mac1 uio1 ;;
+	esac
+}
+
+# situation: print all rules, and the drivers of all devices
+situation() {
+	find "$root/$admin" "$bus/devices" \( -name '*.conf' -o -name driver \) -printf '%P %l\n' | sort
+}
+
+# acts DRIVER RULE COMMAND...: run a command. Check that $device has DRIVER
+# afterwards, that its own rule names the driver RULE, or that it has no rule if
+# this is "", and that the situation of the other devices is still $others.
+acts() {
+	want_driver=$1 want_rule=$2
+	shift 2
+	vmbusctl "$@"
+	is "status of '$*' ($err)" $status 0
+	is "driver after '$*'" "$(driver_of $device)" $want_driver
+	is "driver of the rule after '$*'" "$(sed -n 's/^driver=//p' "$root/$admin/60-$device.conf" 2>/dev/null || :)" "$want_rule"
+	is "other devices after '$*'" "$(situation | grep -v $device)" "$others"
+}
+
+test_every_command_shows_the_device_that_is_meant() {
+	ready
+	for device in $copy $nic1; do
+		size="20 KiB"
+		[ $device = $copy ] || size="2048 KiB"
+		for id in $(names_of $device); do
+			for command in list show rules "watch -c 1"; do
+				vmbusctl $command "$id"
+				is "status of '$command $id' ($err)" $status 0
+				is "devices of '$command $id'" "$(echo "$out" | sed -nE 's/^(instance +)?([0-9a-f]{8}-[0-9a-f-]{27}).*/\2/p' | sort -u)" $device
+			done
+			vmbusctl ring-size "$id"
+			is "status of 'ring-size $id' ($err)" $status 0
+			is "size of 'ring-size $id'" "$(echo "$out" | sed -n 's/^now *//p')" "$size"
 		done
-		for command in "unbind --boot" "unset-override --noprobe"; do
-			vmbusctl $command "$id"
-			is "status of '$command $id' ($err)" $status 0
+	done
+}
+
+test_every_command_changes_the_device_that_is_meant() {
+	for device in $copy $nic1; do
+		ready
+		own=hv_utils
+		[ $device = $copy ] || own=hv_netvsc
+		others=$(situation | grep -v $device)
+		for id in $(names_of $device); do
+			ready
+			acts $own "" unbind "$id"
+			ready
+			acts $own "" unset-override "$id"
+			ready
+			acts $own uio_hv_generic unbind --now "$id"
+			ready
+			acts $own uio_hv_generic --nosave unset-override "$id"
+			ready
+			acts other other bind "$id" other
+			ready
+			acts other other set-override "$id" other
+			ready
+			acts other uio_hv_generic --nosave set-override "$id" other
+			# These keep the driver, so each identifier remains.
+			ready
+			acts uio_hv_generic uio_hv_generic ring-size "$id" 64K
+			is "size after 'ring-size $id 64K'" "$(cat $bus/devices/$device/uio_hv_generic/ring_size)" 65536
+			acts uio_hv_generic "" unbind --boot "$id"
+			acts uio_hv_generic other bind --boot "$id" other
+			acts uio_hv_generic "" --noprobe unset-override "$id"
+			acts uio_hv_generic other --noprobe set-override "$id" other
+			acts other other bind --now "$id" other
 		done
+	done
+}
+
+# The kernel has the NIC, with an interface and without a rule.
+test_commands_bind_the_nic_that_is_meant() {
+	guest
+	device=$nic1
+	others=$(situation | grep -v $device)
+	for id in b665 eth1 $mac1; do
+		guest
+		acts hv_netvsc uio_hv_generic bind --boot "$id"
+		acts uio_hv_generic uio_hv_generic bind "$id"
+		guest
+		acts uio_hv_generic "" bind --now "$id"
+		guest
+		acts uio_hv_generic uio_hv_generic set-override "$id" uio_hv_generic
+	done
+}
+
+# The tests above must run each command that takes a device.
+test_every_command_is_tested() {
+	for command in $("$dir/vmbusctl" complete "" | cut -f 1); do
+		case $command in
+		list | show | rules | watch | bind | unbind | set-override | unset-override | ring-size) ;;
+		doctor | list-overrides | --help | --version) ;; # these take no device
+		*) fail "no test here runs 'vmbusctl $command'" ;;
+		esac
 	done
 }
 

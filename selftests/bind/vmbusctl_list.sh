@@ -357,7 +357,8 @@ test_device_that_leaves_meanwhile() {
 
 test_no_vmbus() {
 	rm -r "$root/sys"
-	for command in list "show nic" "watch -c 1" rules "bind nic" "unbind nic" "ring-size nic" list-overrides; do
+	for command in list "show nic" "watch -c 1" rules "bind nic" "unbind nic" "ring-size nic" \
+		"set-override nic uio_hv_generic" "unset-override nic" list-overrides; do
 		vmbusctl $command
 		is "status of $command" $status 3
 		complains "this machine has no VMBus"

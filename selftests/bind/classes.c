@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Print the name and the GUID of each class that the library knows. */
+#include <stdio.h>
+
+#include <vmbus_bufring.h>
+
+int main(void)
+{
+	const struct vmbus_class *class;
+
+	for (size_t i = 0; (class = vmbus_class_at(i)); i++)
+		printf("%s %s\n", class->name, class->guid);
+	return 0;
+}
