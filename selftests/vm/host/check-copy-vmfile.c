@@ -2,8 +2,8 @@
 /*
  * check-copy-vmfile COPY-VMFILE: plays a device and its guest to copy-vmfile.
  * Some guests keep all rules. Each of the others breaks one rule in one answer,
- * and copy-vmfile must stop there and name the rule. The program prints one
- * result for each guest.
+ * and copy-vmfile must stop there and name the rule, and first name it to the
+ * device as a fault. The program prints one result for each guest.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -38,6 +38,8 @@ struct guest {
 	size_t at;          /* @add is added to this byte of the IC header */
 	int add;
 	bool silent;        /* there is no answer */
+	bool deaf;          /* the first message has no answer until the host repeats it */
+	bool late;          /* the answer comes 1.5 s later; the host's limit is 1 s */
 	bool surplus;       /* there are two answers */
 	bool twice;         /* the host sends each message twice; the second answer is wrong */
 	const char *reason; /* NULL if the guest keeps the rules */
@@ -83,6 +85,9 @@ static const struct guest guests[] = {
 	{ "a smaller message_size", FILE_COPY, FIELD(size, -1),
 	  .reason = "the answer's message_size differs from the request's" },
 	{ "no answer", EVERYWHERE, .silent = true, .reason = "no answer within 1 s" },
+	{ "the first message is ignored: it comes again", EVERYWHERE, .deaf = true },
+	{ "an answer after 1.5 s", NEGOTIATION | 1u << AT_START, .late = true,
+	  .reason = "the answer came later than 1 s" },
 	/*
 	 * The host takes a surplus answer for that of its next request. It may
 	 * not read a surplus answer to COMPLETE.
@@ -96,6 +101,10 @@ static const struct guest guests[] = {
 };
 
 static const char *program;
+/* What the program reported to the device as a fault */
+static char fault[256];
+/* Whether every NEGOTIATE had the form of a real host's */
+static bool negotiates_well;
 static struct sockaddr_un address = { .sun_family = AF_UNIX };
 static int listener;
 
@@ -128,6 +137,26 @@ static void put(int device, struct frame frame, const void *payload)
 	send(device, payload, frame.len, MSG_NOSIGNAL);
 }
 
+/*
+ * Returns whether a NEGOTIATE is one of a real host: the versions and the
+ * transaction id of its header are zero, and it lists versions in ascending
+ * order.
+ */
+static bool is_real(const struct message *m)
+{
+	static const struct version none;
+	const struct version *list = m->negotiate.version;
+
+	for (int i = 0; i < 2 * VERSIONS - 1; i++)
+		if (i != VERSIONS - 1 && (list[i].major << 16 | list[i].minor) >=
+					 (list[i + 1].major << 16 | list[i + 1].minor))
+			return false;
+	return m->ic.flags == (IC_TRANSACTION | IC_REQUEST) && !m->ic.transaction &&
+	       !memcmp(&m->ic.framework, &none, sizeof(none)) &&
+	       !memcmp(&m->ic.service, &none, sizeof(none)) &&
+	       m->negotiate.frameworks == VERSIONS && m->negotiate.services == VERSIONS;
+}
+
 /* Turn a request into the right answer. Returns the step of the copy. */
 static int turn(struct message *m)
 {
@@ -152,27 +181,38 @@ static void serve(int device, const struct guest *guest, int wrong_step)
 	static struct message m;
 	struct frame frame;
 
+	fault[0] = 0;
+	negotiates_well = true;
 	first.hello.channel[0] = (struct frame_channel){ .offered = FRAME_IS_OFFERED, .open = 1 };
 	put(device, (struct frame){ .op = FRAME_HELLO, .len = sizeof(first) }, &first);
 	while (get(device, &frame, sizeof(frame)) && frame.len <= FRAME_MAX_LEN &&
 	       get(device, &m, frame.len)) {
 		int step;
 
-		if (frame.op == FRAME_NOTE) {
+		if (frame.op == FRAME_FAULT)
+			snprintf(fault, sizeof(fault), "%.*s", (int)frame.len, (char *)&m);
+		if (frame.op == FRAME_NOTE || frame.op == FRAME_FAULT) {
 			put(device, (struct frame){ .op = FRAME_OK, .tag = frame.tag }, NULL);
 			continue;
 		}
+		if (m.ic.type == IC_NEGOTIATE && !is_real(&m))
+			negotiates_well = false;
 		step = turn(&m);
 		/* The device sees the padding of a packet, too. */
 		frame.len = (frame.len + 7) / 8 * 8;
 		if (step == wrong_step && answers[step]++ == guest->twice) {
-			if (guest->silent)
+			if (guest->silent || guest->deaf)
 				continue;
+			if (guest->late)
+				usleep(1500000);
 			if (guest->surplus)
 				put(device, frame, &m);
 			frame.type += guest->type;
 			frame.len = guest->len ? guest->len : frame.len + (uint32_t)guest->longer;
 			((uint8_t *)&m)[guest->at] += (uint8_t)guest->add;
+		} else if (guest->deaf && step == wrong_step && answers[step] == 2) {
+			/* This is the repetition. The guest answers both. */
+			put(device, frame, &m);
 		}
 		put(device, frame, &m);
 	}
@@ -193,7 +233,11 @@ static void read_output(int end, char *text, size_t size)
 static int run(const struct guest *guest, int step, char *out, char *err, size_t size)
 {
 	const char *argv[] = { program, "--timeout", guest->silent ? "1" : "20", "--generate",
-			       CONTENTS, address.sun_path, guest->twice ? "--twice" : NULL, NULL };
+			       CONTENTS, address.sun_path,
+			       guest->twice ? "--twice"
+			       : guest->deaf ? "--retry-after=1"
+			       : guest->late ? "--limit=1" : NULL,
+			       NULL };
 	int outputs[2], errors[2], device, status;
 	pid_t child;
 
@@ -224,24 +268,29 @@ static int run(const struct guest *guest, int step, char *out, char *err, size_t
 static bool check(const struct guest *guest, int step)
 {
 	static const char *const names[] = { "negotiate", "start", "write", "complete" };
-	const char *where = guest->reason ? names[step] : "whole copy";
+	const char *where = guest->reason || guest->deaf ? names[step] : "whole copy";
 	const char *at = names[guest->surplus && step < AT_WRITE ? step + 1 : step];
 	const char *last = "\nstatus 0x00000000 (The operation completed successfully.)\n";
-	int wanted = !guest->reason ? 0 : guest->silent ? 3 : 4;
+	int wanted = !guest->reason ? 0 : guest->silent || guest->late ? 3 : 4;
+	const char *wanted_fault = wanted == 4 ? guest->reason : "";
 	char out[4096], err[4096], error[256] = "";
 	int status = run(guest, step, out, err, sizeof(out));
 	bool whole = strstr(out, "\nbytes 10000\n") && strlen(out) > strlen(last) &&
-		     !strcmp(out + strlen(out) - strlen(last), last);
+		     !strcmp(out + strlen(out) - strlen(last), last) &&
+		     (!guest->deaf || strstr(out, "\nsent 1 messages again\n"));
 
 	if (guest->reason)
 		snprintf(error, sizeof(error), "copy-vmfile: %s: %s\n",
 			 guest->twice ? "the last request" : at, guest->reason);
-	if (status == wanted && !strcmp(err, error) && whole == !guest->reason) {
+	if (status == wanted && !strcmp(err, error) && !strcmp(fault, wanted_fault) &&
+	    negotiates_well && whole == !guest->reason) {
 		printf("ok copy-vmfile: %s: %s\n", where, guest->name);
 		return true;
 	}
 	printf("not ok copy-vmfile: %s: %s\n# exit status %d, expected %d\n", where,
 	       guest->name, status, wanted);
+	printf("# fault '%s', expected '%s'%s\n", fault, wanted_fault,
+	       negotiates_well ? "" : "; NEGOTIATE is not that of a real host");
 	printf("# stderr '%.*s', expected '%.*s'%s\n", (int)strcspn(err, "\n"), err,
 	       (int)strcspn(error, "\n"), error, whole ? "; the copy is complete" : "");
 	return false;

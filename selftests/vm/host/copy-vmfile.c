@@ -48,11 +48,15 @@ static const char usage[] =
 	"  --queue COUNT           At most COUNT WRITEs wait for their answers (default: 1).\n"
 	"  --hostile SECONDS:SEED  The host sends altered and unordered messages for this time.\n"
 	"  --retry-after SECONDS   The host repeats a message that has no answer in this time, until\n"
-	"                          --timeout. A real host does so after 60 seconds.\n"
-	"  --new-id                Each repeated message has a new transaction id.\n"
+	"                          --timeout (default: 60, as on a real host; never with --queue).\n"
+	"  --limit SECONDS         The program fails if an answer takes longer (default: 60, or no\n"
+	"                          limit with --retry-after).\n"
+	"  --new-id                Each repeated message of a copy has a new transaction id.\n"
 	"  --twice                 The host sends each START, WRITE and COMPLETE twice at once.\n"
 	"  --renegotiate-after BYTES  When the host has sent this many bytes, it negotiates anew and\n"
 	"                          forgets the copy, as after a save and restore.\n"
+	"  --migrate-after BYTES   When the host has sent this many bytes, the guest stands still for\n"
+	"                          0.7 seconds, and signals and interrupts are lost.\n"
 	"  --negotiate-only        The host negotiates anew and copies nothing.\n"
 	"  --order reversed|swapped  The host sends the parts from the last to the first, or swaps\n"
 	"                          the parts of each pair. It needs --generate.\n"
@@ -62,8 +66,9 @@ static const char usage[] =
 	"the seconds of each phase (up to the answer of START, of the last WRITE, and of COMPLETE\n"
 	"or CANCEL), sha256, and last \"status 0xHHHHHHHH (text)\". It judges each answer as\n"
 	"Microsoft's VMBus server does, and stops at the first one that such a server would\n"
-	"reject. Exit status: 0 all statuses are 0, 1 one is not, 2 wrong use or no socket, 3 no\n"
-	"answer in time, 4 the device is gone or the guest broke the protocol.\n";
+	"reject. The device then ignores the guest until the guest opens it again.\n"
+	"Exit status: 0 all statuses are 0, 1 one is not, 2 wrong use or no socket, 3 no answer in\n"
+	"time, 4 the device is gone or the guest broke the protocol.\n";
 
 /* Microsoft's server lists the versions of each kind in ascending order. */
 static const struct negotiate offered = {
@@ -126,12 +131,17 @@ struct copy {
 	uint64_t xid;
 	uint8_t transaction; /* the id of the next request */
 	bool earlier_requests; /* those of an earlier program may lack their answers */
-	int retry_ms;        /* 0: repeat nothing */
+	int retry_ms;        /* the host repeats a message after this time */
+	bool retries;        /* the caller has chosen this time */
+	int limit_ms;        /* for one answer; 0: none */
+	uint64_t migrate_after;
 	bool new_id, twice;
 	unsigned int repeated; /* number of repeated messages */
 	struct {
 		unsigned int count; /* answers that have not come */
-		uint16_t size;      /* size of the request's body */
+		uint16_t type;      /* type of the request */
+		uint16_t size;      /* size of its body */
+		int64_t asked;      /* when the host sent it first */
 	} unanswered[256];   /* for each transaction id */
 	uint64_t packets;
 	struct version framework, service;
@@ -157,6 +167,20 @@ static _Noreturn void fail(int code, const char *what, const char *why)
 static _Noreturn void fail_host(struct copy *copy, int error, const char *what)
 {
 	fail(error == -ETIMEDOUT ? EXIT_TIMEOUT : EXIT_GONE, what, copy->host.error);
+}
+
+/*
+ * End the program because Microsoft's server would reject an answer. A real
+ * host does not report that: it ignores the channel until the guest opens the
+ * device again. The device then does the same, and counts a fault.
+ */
+static _Noreturn void fail_judged(struct copy *copy, const char *what, const char *why)
+{
+	struct frame fault = { .op = FRAME_FAULT, .len = (uint32_t)strlen(why) };
+
+	if (host_request(&copy->host, &fault, why, NULL, 0, NULL, copy->timeout_ms))
+		fprintf(stderr, "copy-vmfile: the fault was not counted: %s\n", copy->host.error);
+	fail(EXIT_GONE, what, why);
 }
 
 /*
@@ -285,7 +309,9 @@ static void post_as(struct copy *copy, const char *what, uint16_t type, uint8_t 
 	if (ret)
 		fail_host(copy, ret, what);
 	copy->packets++;
-	copy->unanswered[transaction].count++;
+	if (!copy->unanswered[transaction].count++)
+		copy->unanswered[transaction].asked = host_now();
+	copy->unanswered[transaction].type = type;
 	copy->unanswered[transaction].size = size;
 }
 
@@ -323,8 +349,7 @@ static double lap(double *moment)
 /*
  * Returns why Microsoft's server would reject this answer to request
  * @transaction, whose body has @size bytes, or NULL if it would accept the
- * answer. A real host does not report that: it ignores the channel until the
- * guest opens the device again.
+ * answer.
  */
 static const char *judge(const struct host_packet *packet, const struct ic *ic, uint16_t type,
 			 uint8_t transaction, uint16_t size)
@@ -368,7 +393,7 @@ static int take_packet(struct copy *copy, const char *what, int timeout_ms,
 	if (ret)
 		return ret;
 	if ((*packet)->frame.len - (*packet)->frame.arg < sizeof(*ic))
-		fail(EXIT_GONE, what, "the answer is too short");
+		fail_judged(copy, what, "the answer is too short");
 	memcpy(ic, (*packet)->payload + (*packet)->frame.arg, sizeof(*ic));
 	return 0;
 }
@@ -381,12 +406,13 @@ static void take_repeated(struct copy *copy, const char *what, const struct host
 			  const struct ic *ic)
 {
 	const char *wrong = copy->unanswered[ic->transaction].count ?
-				    judge(packet, ic, IC_FCOPY, ic->transaction,
+				    judge(packet, ic, copy->unanswered[ic->transaction].type,
+					  ic->transaction,
 					  copy->unanswered[ic->transaction].size) :
 				    "the answer belongs to no unanswered request";
 
 	if (wrong)
-		fail(EXIT_GONE, what, wrong);
+		fail_judged(copy, what, wrong);
 	copy->unanswered[ic->transaction].count--;
 	if (ic->status)
 		printf("%s again 0x%08x (%s)\n", what, ic->status, message_of(ic->status));
@@ -427,7 +453,13 @@ static int take_answer_in_time(struct copy *copy, const char *what, uint16_t typ
 		}
 		wrong = judge(packet, &ic, type, transaction, size);
 		if (wrong)
-			fail(EXIT_GONE, what, wrong);
+			fail_judged(copy, what, wrong);
+		if (copy->limit_ms &&
+		    host_now() - copy->unanswered[transaction].asked > copy->limit_ms) {
+			host_error(&copy->host, -ETIMEDOUT, "the answer came later than %.0f s",
+				   copy->limit_ms / 1000.0);
+			fail_host(copy, -ETIMEDOUT, what);
+		}
 		copy->earlier_requests = false;
 		copy->unanswered[transaction].count--;
 		*status = ic.status;
@@ -459,7 +491,7 @@ static uint32_t take_answer(struct copy *copy, const char *what, uint16_t type, 
 
 /*
  * Take the answer to the latest request. Until it comes, repeat the request
- * with the same @body.
+ * with the same @body. NEGOTIATE always has the transaction id 0.
  */
 static uint32_t take_answer_to(struct copy *copy, const char *what, uint16_t type, const void *body,
 			       uint16_t size, struct host_packet **answer)
@@ -467,19 +499,20 @@ static uint32_t take_answer_to(struct copy *copy, const char *what, uint16_t typ
 	int64_t deadline = host_now() + copy->timeout_ms;
 	uint32_t status;
 
-	if (!copy->retry_ms || type != IC_FCOPY)
-		return take_answer(copy, what, type, (uint8_t)(copy->transaction - 1), size,
-				   answer);
-	while (take_answer_in_time(copy, what, type, (uint8_t)(copy->transaction - 1), size,
-				   copy->retry_ms, &status, answer)) {
+	for (;;) {
+		int left = (int)(deadline - host_now());
+
+		if (!take_answer_in_time(copy, what, type, (uint8_t)(copy->transaction - 1), size,
+					 left < copy->retry_ms ? left : copy->retry_ms, &status,
+					 answer))
+			return status;
 		if (host_now() >= deadline)
 			fail_unanswered(copy, what);
-		if (copy->new_id)
+		if (copy->new_id && type == IC_FCOPY)
 			copy->transaction++;
 		post_as(copy, what, type, (uint8_t)(copy->transaction - 1), body, size);
 		copy->repeated++;
 	}
-	return status;
 }
 
 static uint32_t call(struct copy *copy, const char *what, uint16_t type, const void *body,
@@ -544,15 +577,16 @@ static void negotiate(struct copy *copy)
 		status = call(copy, "negotiate", IC_NEGOTIATE, &offered, sizeof(offered), &answer);
 		memcpy(&ic, answer->payload + answer->frame.arg, sizeof(ic));
 		if (status || ic.size < 8 + 2 * sizeof(struct version))
-			fail(EXIT_GONE, "negotiate", "the answer carries no versions");
+			fail_judged(copy, "negotiate", "the answer carries no versions");
 		memcpy(&chosen, answer->payload + answer->frame.arg + sizeof(struct ic),
 		       8 + 2 * sizeof(struct version));
 		free(answer);
 		if (chosen.frameworks != 1 || chosen.services != 1)
-			fail(EXIT_GONE, "negotiate", "the guest supports none of the versions");
+			fail_judged(copy, "negotiate", "the guest supports none of the versions");
 		if (!is_offered(chosen.version[0], offered.version) ||
 		    !is_offered(chosen.version[1], offered.version + VERSIONS))
-			fail(EXIT_GONE, "negotiate", "the guest chose versions that the host did not offer");
+			fail_judged(copy, "negotiate",
+				    "the guest chose versions that the host did not offer");
 		word = (uint32_t)(chosen.version[0].major << 24 | chosen.version[0].minor << 16 |
 				  chosen.version[1].major << 8 | chosen.version[1].minor);
 		note.arg = word;
@@ -609,6 +643,17 @@ static size_t take_fragment(struct copy *copy, uint64_t left, uint64_t offset, u
 	return len;
 }
 
+/* Let the guest stand still for a moment, as in a migration. */
+static void migrate(struct copy *copy)
+{
+	struct frame frame = { .op = FRAME_MIGRATE, .arg = 700 };
+	int ret = host_request(&copy->host, &frame, NULL, NULL, 0, NULL, copy->timeout_ms);
+
+	if (ret)
+		fail_host(copy, ret, "migrate");
+	printf("migrated\n");
+}
+
 /*
  * Send the contents until a status is not 0, and return it. Set *cancelled
  * where --cancel-after ends the copy.
@@ -637,6 +682,10 @@ static uint32_t send_contents(struct copy *copy, uint64_t size, uint64_t cancel_
 			if (copy->order == ASCENDING)
 				sha256_update(sha, body.size, body.data);
 			*sent += body.size;
+			if (*sent >= copy->migrate_after) {
+				copy->migrate_after = UINT64_MAX;
+				migrate(copy);
+			}
 			continue;
 		}
 		if (copy->queue == 1)
@@ -883,9 +932,11 @@ static void read_options(int argc, char **argv, struct arguments *args, struct c
 		{ "hostile", required_argument, NULL, 'H' },
 		{ "queue", required_argument, NULL, 'q' },
 		{ "retry-after", required_argument, NULL, 'r' },
+		{ "limit", required_argument, NULL, 'l' },
 		{ "new-id", no_argument, NULL, 'i' },
 		{ "twice", no_argument, NULL, '2' },
 		{ "renegotiate-after", required_argument, NULL, 'R' },
+		{ "migrate-after", required_argument, NULL, 'm' },
 		{ "negotiate-only", no_argument, NULL, 'o' },
 		{ "order", required_argument, NULL, 'O' },
 		{ "timeout", required_argument, NULL, 't' },
@@ -934,6 +985,11 @@ static void read_options(int argc, char **argv, struct arguments *args, struct c
 			break;
 		case 'r':
 			copy->retry_ms = (int)(number("--retry-after", optarg, 0) * 1000);
+			copy->retries = true;
+			copy->limit_ms = 0;
+			break;
+		case 'l':
+			copy->limit_ms = (int)(number("--limit", optarg, 0) * 1000);
 			break;
 		case 'i':
 			copy->new_id = true;
@@ -944,6 +1000,9 @@ static void read_options(int argc, char **argv, struct arguments *args, struct c
 		case 'R':
 			args->cancel_after = number("--renegotiate-after", optarg, 0);
 			args->renegotiates = true;
+			break;
+		case 'm':
+			copy->migrate_after = number("--migrate-after", optarg, 0);
 			break;
 		case 'o':
 			args->negotiates = true;
@@ -972,7 +1031,7 @@ static void parse(int argc, char **argv, struct arguments *args, struct copy *co
 	int operands;
 
 	read_options(argc, argv, args, copy, start);
-	if (copy->queue > 1 && (copy->retry_ms || copy->twice))
+	if (copy->queue > 1 && (copy->retries || copy->twice))
 		fail(EXIT_USAGE, "--queue", "cannot be combined with --retry-after or --twice");
 	if (copy->order != ASCENDING && !args->generated)
 		fail(EXIT_USAGE, "--order", "needs --generate");
@@ -1072,7 +1131,8 @@ static int copy_file(struct copy *copy, const struct arguments *args, const stru
 int main(int argc, char **argv)
 {
 	struct arguments args = { .destination = "/tmp/", .cancel_after = UINT64_MAX };
-	struct copy copy = { .timeout_ms = 60000, .queue = 1 };
+	struct copy copy = { .timeout_ms = 60000, .queue = 1, .retry_ms = 60000, .limit_ms = 60000,
+			     .migrate_after = UINT64_MAX };
 	struct start start = { .header.operation = START };
 	int status = 0;
 	uint64_t size;

@@ -10,7 +10,7 @@
 
 #include <stdint.h>
 
-#define FRAME_VERSION 3
+#define FRAME_VERSION 4
 
 /* The maximum of @len */
 #define FRAME_MAX_LEN (1u << 20)
@@ -73,10 +73,19 @@ enum frame_op {
 	FRAME_GPADLS,          /* how to answer about the channel's GPADLs: @arg, enum frame_gpadls */
 	FRAME_DELAY,           /* let @arg, enum frame_delay, take @arg2 ms */
 	FRAME_ORDER,           /* rescind the channels in the order @arg, enum frame_order */
-	FRAME_MIGRATE,         /* stop the guest for @arg ms, and lose signals and interrupts */
+	/*
+	 * Stop the guest for @arg ms, and lose signals and interrupts. The
+	 * answer means that the guest stands still.
+	 */
+	FRAME_MIGRATE,
 	FRAME_GPADL_SIZE,      /* a uint32_t comes with FRAME_OK: the size of GPADL @xid in bytes */
 	FRAME_MEMORY_READ,     /* read @arg2 bytes at @arg of the guest's page @xid and the next ones */
 	FRAME_MEMORY_WRITE,    /* write the payload to @arg of the guest's page @xid and the next */
+	/*
+	 * The guest has broken a rule that only the program knows (text). The
+	 * device treats this like a packet that breaks the protocol.
+	 */
+	FRAME_FAULT,
 
 	/* From the device to the program */
 	FRAME_HELLO = 64, /* struct frame_hello; first on every connection */
@@ -171,7 +180,12 @@ struct frame_stats {
 	uint64_t modifies;        /* the guest's MODIFYCHANNEL messages for the open channel */
 	uint64_t full;            /* how often a packet had to wait for room in rx */
 	uint64_t dropped;         /* packets whose channel closed first */
+	/* Packets in rx, and interrupts, before the host answered the open */
+	uint64_t early_packets;
+	uint64_t early_interrupts;
 	uint64_t malformed;       /* breaches of the protocol */
+	uint64_t lost_signals;    /* signals and interrupts that a migration lost */
+	uint64_t lost_interrupts;
 	/* GPADLs of the channel now: its rings and buffers */
 	uint64_t gpadls;
 };

@@ -55,6 +55,8 @@ enum {
  * still for this time.
  */
 #define THROTTLE_MS 2000
+/* In a migration, the host has stopped working for this time before the guest. */
+#define BLIND_MS 50
 
 /* A packet on its way into rx, with the bytes that the ring will have */
 struct packet {
@@ -147,6 +149,9 @@ static struct {
 	QEMUTimer *poll;
 	QEMUTimer *timer;
 	QEMUTimer *thaw;
+	QEMUTimer *halt;
+	VMBusPipe *migrating;  /* the device whose program asked for the migration that begins, */
+	struct frame migration; /* and its request */
 } bus = { .version = VMBUS_VERSION_WIN10 };
 
 static VMBusPipe *pipe_of(VMBusChannel *chan)
@@ -178,6 +183,15 @@ static bool is_due(int64_t at)
 	if (at > now_ms())
 		timer_mod_anticipate(bus.timer, at);
 	return at && at <= now_ms();
+}
+
+/*
+ * Return whether the device is open and the host has not yet begun to answer
+ * the guest's open.
+ */
+static bool is_unanswered(VMBusChannel *chan)
+{
+	return vmbus_channel_is_open(chan) && host_of(chan)->result_at;
 }
 
 /* Return the time @ms from now. The bus will wake up then. */
@@ -548,6 +562,23 @@ static void frame_signal(VMBusPipe *pipe, VMBusChannel *chan, const struct frame
 }
 
 /*
+ * The program has found a fault in what the guest sent. The host ignores the
+ * channel from now on, and counts one fault until the guest opens it again.
+ */
+static void frame_fault(VMBusPipe *pipe, VMBusChannel *chan, const struct frame *frame,
+			const uint8_t *payload)
+{
+	if (!vmbus_channel_is_open(chan)) {
+		put_text(pipe, FRAME_ERROR, frame->channel, frame->tag, "channel %u is not open",
+			 frame->channel);
+		return;
+	}
+	if (!host_of(chan)->dead)
+		channel_fault(chan, "%.*s", (int)frame->len, (const char *)payload);
+	put_ok(pipe, frame, NULL, 0);
+}
+
+/*
  * Change how the host behaves from now on. Returns false if @frame does not do
  * that.
  */
@@ -632,9 +663,7 @@ static void frame_take(VMBusPipe *pipe, const struct frame *frame, uint8_t *payl
 		frame_keep(pipe, frame);
 		break;
 	case FRAME_MIGRATE:
-		put_ok(pipe, frame, NULL, 0);
-		freeze(frame->arg);
-		lose_signals();
+		migrate(pipe, frame);
 		break;
 	case FRAME_RAW_READ:
 	case FRAME_RAW_WRITE:
@@ -651,6 +680,9 @@ static void frame_take(VMBusPipe *pipe, const struct frame *frame, uint8_t *payl
 		break;
 	case FRAME_SIGNAL:
 		frame_signal(pipe, chan, frame);
+		break;
+	case FRAME_FAULT:
+		frame_fault(pipe, chan, frame, payload);
 		break;
 	case FRAME_STATS:
 		host = host_of(chan);
@@ -737,6 +769,8 @@ static void pipe_forget(VMBusPipe *pipe)
 	pipe->out_done = 0;
 	g_clear_handle_id(&pipe->watch, g_source_remove);
 	g_array_set_size(pipe->syncs, 0);
+	if (bus.migrating == pipe)
+		bus.migration.tag = 0;
 	for (int i = 0; i < pipe->channels; i++) {
 		pipe->host[i].hold = false;
 		for (GList *entry = pipe->host[i].packets.head; entry; entry = entry->next)

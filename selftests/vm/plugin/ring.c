@@ -201,6 +201,7 @@ static void ring_flush(VMBusChannel *chan)
 		if (!ret) {
 			host->stats.packets_to_guest++;
 			host->stats.bytes_to_guest += packet->len;
+			host->stats.early_packets += is_unanswered(chan);
 		}
 		g_queue_pop_head(&host->packets);
 		packet_done(chan, packet, ret ? "the guest's ring is not in its memory" : NULL);
@@ -492,7 +493,7 @@ static void pipe_notify(VMBusChannel *chan)
 	VMBusPipe *pipe = pipe_of(chan);
 	bool received = false;
 
-	if (!vmbus_channel_is_open(chan) || host->closing || host->dead)
+	if (!vmbus_channel_is_open(chan) || host->closing || host->dead || bus.migrating)
 		return;
 	/* A held host looks at the ring only when the guest signals. */
 	if (host->woken || program_reads(chan))

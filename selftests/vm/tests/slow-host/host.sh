@@ -16,13 +16,18 @@ vmbus_host fcopy "delay close 2000"
 tell daemon
 guest_says "daemon waits" || exit 1
 head -c 100000 /dev/urandom >file
-copy_is 0x00000000 "a copy after quick restarts" --source file --destination /tmp/file file
+copy_is 0x00000000 "a copy after quick restarts, with a migration" --source file --destination /tmp/file --migrate-after 50000 file
 tell copied
 vmbus_host fcopy "delay close 10"
 
-watch device "delay open 700" wait-open "send 64 50" "clock sent" "echo 50 xid" "$quit" wait-close "delay open 5"
+stat() { host stats | sed -n "s/^stat $1 //p"; }
+packets=$(stat early-packets) interrupts=$(stat early-interrupts)
+watch device "delay open 3000" wait-open "send 64 50" signal sync "echo 50 xid" "$quit" wait-close "delay open 5"
 tell "open slowly"
 check "packets that are sent before the open is answered come back" watched
+check "the host had sent all 50 before it answered" test $(($(stat early-packets) - packets)) = 50
+interrupts=$(($(stat early-interrupts) - interrupts))
+check "and had interrupted the guest ($interrupts)" test $interrupts -ge 1
 
 watch device "gpadls hold" "sleep 3000" rescind wait-released "sleep 500" "expect-stat gpadls 0 0" "gpadls answer" offer wait-offered
 tell "hold creations"
@@ -59,6 +64,8 @@ done
 watch device "$@" "none 300" "$quit" wait-close
 tell migrate
 check "3600 messages come back, none lost, none doubled, over six migrations" watched
+check "the migrations have lost signals of the guest" host "expect-stat lost-signals 1"
+check "and interrupts of the host" host "expect-stat lost-interrupts 1"
 
 host "delay unload 50000"
 tell unload
