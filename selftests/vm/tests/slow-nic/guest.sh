@@ -1,0 +1,190 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=sh
+# The module creates the GPADLs of a NIC's receive and send buffers when it binds
+# the NIC, and tears them down when it releases it.
+# shellcheck source=script.sh
+. /test/script.sh
+class=$nic_class
+id=$nic_instance
+
+bind() { echo "$id" >"$driver/bind"; }
+unbind() { echo "$id" >"$driver/unbind"; }
+is_unbound() { [ -d "/sys/bus/vmbus/devices/$id" ] && ! bound "$class"; }
+logged() { dmesg | tail -n +$((log_lines + 1)) | grep "$1"; }
+# start bind|unbind: start this in the background, as $pid
+start() {
+	log_lines=$(dmesg | wc -l)
+	"$1" &
+	pid=$!
+}
+waits() { kill -0 "$pid"; }
+# fails: check that the bind ends with an error, and that the module leaks nothing
+fails() {
+	wait "$pid" && echo "the NIC was bound" && return 1
+	! logged leaking
+}
+# ends: check that the unbind ends without a leak
+ends() { wait "$pid" && ! logged leaking; }
+# holds COUNT: print the command that checks for how many buffers the host has
+# GPADLs
+holds() { echo "expect-stat gpadls $1 $1"; }
+
+# after_recv: start to bind the NIC, and hold the process when the host has
+# accepted the receive buffer
+after_recv() {
+	hold process end vmbus_establish_gpadl || return
+	start bind
+	wait_held
+	host "$(holds 1)"
+}
+
+# late: let the host accept the buffers two seconds late
+late() {
+	host "gpadls hold"
+	start bind
+	host "sleep 2000;$(holds 1)"
+	waits && is_unbound || return
+	host "gpadls answer"
+	wait "$pid" && bound "$class" || return
+	host "$(holds 2)"
+	works
+}
+# late_release: let the host release the buffers two seconds late
+late_release() {
+	host "gpadls hold"
+	start unbind
+	host "sleep 2000;$(holds 2)"
+	waits || return
+	host "gpadls answer"
+	ends && host "$(holds 0)"
+}
+# refused recv|send: let the host refuse a buffer
+refused() {
+	if [ "$1" = recv ]; then
+		host "gpadls fail"
+		start bind
+	else
+		after_recv || return
+		host "gpadls fail"
+		let_go
+	fi
+	fails
+	status=$?
+	host "$(holds 0);gpadls answer"
+	[ "$1" = recv ] || was_held || return
+	case $1 in recv) logged "no receive buffer: -" ;; send) logged "no send buffer: -" ;; esac &&
+		[ $status = 0 ] && is_unbound
+}
+
+# returns: let the host offer the NIC again, and check that it works
+returns() {
+	host "gpadls answer;offer;wait-offered"
+	works && host "$(holds 2)"
+}
+# rescinded MOMENT: let the host rescind the NIC at this moment
+rescinded() {
+	case $1 in
+	"held recv")
+		host "gpadls hold"
+		start bind
+		host "sleep 1000;$(holds 1);rescind;wait-released"
+		;;
+	"held send")
+		after_recv || return
+		host "gpadls hold"
+		let_go
+		host "sleep 1000;$(holds 2);rescind;wait-released"
+		was_held || return
+		;;
+	"sending recv")
+		hold process start vmbus_post_msg || return
+		start bind
+		wait_held
+		host "$(holds 0);rescind;sleep 500"
+		let_go
+		host wait-released
+		was_held || return
+		;;
+	between)
+		after_recv || return
+		host "rescind;sleep 500"
+		let_go
+		host wait-released
+		was_held || return
+		;;
+	"sending send")
+		after_recv || return
+		holder=hold2
+		hold process start vmbus_post_msg
+		holder=hold
+		let_go
+		was_held || return
+		holder=hold2
+		wait_held
+		host "rescind;sleep 500"
+		let_go
+		host wait-released
+		was_held
+		status=$?
+		holder=hold
+		[ $status = 0 ] || return
+		;;
+	esac
+	fails && returns
+}
+# rescinded_in_unbind: let the host rescind the NIC instead of releasing the
+# buffers
+rescinded_in_unbind() {
+	host "gpadls hold"
+	start unbind
+	host "sleep 1000;$(holds 2)"
+	waits || return
+	host "rescind;wait-released"
+	ends && returns
+}
+# rescinded_at_offer: let the host hold the buffers of a NIC that it has just
+# offered, and then rescind the NIC
+rescinded_at_offer() {
+	log_lines=$(dmesg | wc -l)
+	host "rescind;wait-released;gpadls hold;offer;wait-offered;sleep 1000;$(holds 1);rescind;wait-released"
+	! logged leaking && returns
+}
+# lost: let VMBus send no teardown, so that the host keeps both buffers
+lost() {
+	insmod /deny.ko at=vmbus_post_msg || return
+	log_lines=$(dmesg | wc -l)
+	unbind
+	rmmod deny
+	host "$(holds 2)"
+	logged "leaking a buffer of 8192 bytes" && logged "leaking a buffer of 4096 bytes" || return
+	host "rescind;wait-released"
+	returns
+}
+
+modprobe uio_hv_generic
+echo 8192 >"$driver/recv_size"
+echo 4096 >"$driver/send_size"
+echo "$class" >"$driver/new_id"
+check "the NIC is bound" within 10 bound "$class"
+host "$(holds 2)"
+check "the host releases the buffers late: the unbind waits" late_release
+check "the host accepts the buffers late: the bind waits" late
+check "unbind" unbind
+host "$(holds 0)"
+for buffer in recv send; do
+	check "the host refuses the $buffer buffer: the bind fails, and nothing is left" refused $buffer
+	check "the next bind succeeds" bind
+	check "and the NIC works" works
+	unbind
+done
+for moment in "held recv" "held send" "sending recv" between "sending send"; do
+	check "the host rescinds the NIC during a bind: $moment" rescinded "$moment"
+	unbind
+done
+check "the host rescinds a NIC that it has just offered, whose buffers it holds" rescinded_at_offer
+check "the host rescinds the NIC during an unbind" rescinded_in_unbind
+check "a teardown that does not reach the host: the buffers are leaked, and the kernel log says so" lost
+check "a last unbind leaks nothing" sh -c "echo $id >$driver/unbind && test \$(dmesg | grep -c leaking) = 2"
+host "$(holds 0)"
+host_is_done
+check "rmmod" rmmod uio_hv_generic
