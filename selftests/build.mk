@@ -38,9 +38,23 @@ check-unit: selftests
 	! grep -qv '^0$$' $(unit_log).status
 
 # Test the selftests as a product: install them from a fresh clone, run them as
-# LISA does, and check the advice of skipped tests.
+# LISA does, and check the advice of skipped tests. With ALL=1 the clone builds
+# every collection.
 check-selftests:
-	$(Q)selftests/check-selftests $(abspath $(O))/selftests-product
+	$(Q)selftests/check-selftests $(abspath $(O))/selftests-product $(if $(ALL),all)
+
+# Draw the pictures of the documents again. The last one shows a run of the demo,
+# which may fail.
+.PHONY: pictures
+pictures: export O := $(abspath $(O))
+pictures:
+	$(Q)mkdir -p $(O)
+	$(Q)selftests/flows >doc/flows.svg
+	$(Q)sed -n '/^<!-- session -->$$/,/^<!-- end of session -->$$/s/^    //p' README.md | \
+		selftests/picture vmbusctl >doc/vmbusctl.svg
+	$(Q)selftests/demo >$(O)/demo.txt
+	$(Q)sed 's|$(CURDIR)/||; /^  [A-Z][A-Z]* /d; /^#/d; /^ok /d' $(O)/demo.txt | \
+		selftests/picture "make demo" >doc/demo.svg
 
 # Parse hv-host.ps1 with a grammar of PowerShell.
 .PHONY: check-powershell
