@@ -18,6 +18,8 @@ systemctl cat $distribution_daemon >/dev/null 2>&1 || distribution_daemon=''
 sum() { say "sha $1 $(sha256sum <"/srv/$1" | cut -d' ' -f1)"; }
 mkdir -p /srv
 
+check "apt has installed hyperv-uio-fcopyd, and by itself hyperv-uio-dkms" \
+	sh -c 'apt-mark showmanual | grep -x hyperv-uio-fcopyd && apt-mark showauto | grep -x hyperv-uio-dkms'
 check "the device is bound at boot" within 30 bound
 check "by the module that dkms built" sh -c 'modinfo -n uio_hv_generic | grep /updates/dkms/ && test "$(cat /sys/module/uio_hv_generic/version)" = "1:$(cat ./VERSION)"'
 check "the stable link is there" within 10 linked
