@@ -184,6 +184,33 @@ static struct vmbus_ic_stats stats_of(const struct vmbus_ic *ic)
 	return stats;
 }
 
+/* An event loop of the program has the descriptor in its own epoll set. */
+static void an_epoll_set_of_the_program(void)
+{
+	struct epoll_event event = { .events = EPOLLIN, .data.u32 = 5 }, got = { .events = 0 };
+	struct served s;
+	int set = epoll_create1(EPOLL_CLOEXEC);
+
+	served_open(&s, 65536 * 2);
+	MUST(set >= 0 && !epoll_ctl(set, EPOLL_CTL_ADD, vmbus_ic_fd(s.ic), &event));
+	CHECK_IS(epoll_wait(set, &got, 1, 5000), 1);
+	CHECK_IS(settle(s.ic), 0);
+	CHECK_IS(epoll_wait(set, &got, 1, 20), 0);
+	MUST(!host_negotiates(s.host, 1, 1));
+	CHECK_IS(epoll_wait(set, &got, 1, 5000), 1);
+	CHECK(got.data.u32 == 5 && got.events == EPOLLIN);
+	CHECK_IS(settle(s.ic), 0);
+	CHECK_IS(seen.events[VMBUS_IC_EVENT_NEGOTIATED], 1);
+	CHECK_IS(epoll_wait(set, &got, 1, 20), 0);
+	vmbus_chan_close(s.host);
+	s.host = NULL;
+	CHECK_IS(epoll_wait(set, &got, 1, 5000), 1);
+	CHECK_IS(settle(s.ic), -ENODEV);
+	CHECK_IS(seen.events[VMBUS_IC_EVENT_CLOSED], 1);
+	close(set);
+	served_close(&s);
+}
+
 static void versions_are_agreed(void)
 {
 	struct vmbus_ic_version versions[2];
@@ -950,6 +977,7 @@ static void options_that_are_refused(void)
 }
 
 static const struct test tests[] = {
+	TEST(an_epoll_set_of_the_program),
 	TEST(versions_are_agreed),
 	TEST(no_common_version),
 	TEST(requests_get_what_the_program_says),

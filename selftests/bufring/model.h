@@ -76,6 +76,9 @@ static int checks_failed;
 	}									\
 } while (0)
 
+/* Why the test cannot run here, or NULL */
+static const char *cannot_run;
+
 struct test {
 	const char *name;
 	void (*run)(void);
@@ -90,8 +93,12 @@ static inline int run_tests(const struct test *tests, size_t count)
 	ksft_set_plan(count);
 	for (size_t i = 0; i < count; i++) {
 		checks_failed = 0;
+		cannot_run = NULL;
 		tests[i].run();
-		ksft_test_result(!checks_failed, "%s\n", tests[i].name);
+		if (cannot_run && !checks_failed)
+			ksft_test_result_skip("%s: %s\n", tests[i].name, cannot_run);
+		else
+			ksft_test_result(!checks_failed, "%s\n", tests[i].name);
 	}
 	ksft_finished();
 }
