@@ -184,7 +184,7 @@ static struct vmbus_ic_stats stats_of(const struct vmbus_ic *ic)
 	return stats;
 }
 
-/* A program with an event loop has the descriptor in an epoll set of its own. */
+/* An event loop of the program has the descriptor in its own epoll set. */
 static void an_epoll_set_of_the_program(void)
 {
 	struct epoll_event event = { .events = EPOLLIN, .data.u32 = 5 }, got = { .events = 0 };
