@@ -42,6 +42,19 @@ check-unit: selftests
 check-selftests:
 	$(Q)selftests/check-selftests $(abspath $(O))/selftests-product
 
+# Draw the pictures of the documents again. The last one shows a run of the
+# demo, which may fail.
+.PHONY: pictures
+pictures: export O := $(abspath $(O))
+pictures:
+	$(Q)mkdir -p $(O)
+	$(Q)selftests/flows >doc/flows.svg
+	$(Q)sed -n '/^<!-- session -->$$/,/^<!-- end of session -->$$/s/^    //p' README.md | \
+		selftests/picture vmbusctl >doc/vmbusctl.svg
+	$(Q)selftests/demo >$(O)/demo.txt
+	$(Q)sed 's|$(CURDIR)/||; /^  [A-Z][A-Z]* /d; /^#/d; /^ok /d' $(O)/demo.txt | \
+		selftests/picture "make demo" >doc/demo.svg
+
 # Parse hv-host.ps1 with a grammar of PowerShell.
 .PHONY: check-powershell
 check-powershell:
