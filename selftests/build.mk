@@ -38,9 +38,10 @@ check-unit: selftests
 	! grep -qv '^0$$' $(unit_log).status
 
 # Test the selftests as a product: install them from a fresh clone, run them as
-# LISA does, and check the advice of skipped tests.
+# LISA does, and check the advice of skipped tests. With ALL=1 the clone builds
+# every collection.
 check-selftests:
-	$(Q)selftests/check-selftests $(abspath $(O))/selftests-product
+	$(Q)selftests/check-selftests $(abspath $(O))/selftests-product $(if $(ALL),all)
 
 # Draw the pictures of the documents again. The last one shows a run of the
 # demo, which may fail.
