@@ -43,8 +43,8 @@ check-unit: selftests
 check-selftests:
 	$(Q)selftests/check-selftests $(abspath $(O))/selftests-product $(if $(ALL),all)
 
-# Draw the pictures of the documents again. The last one shows a run of the demo,
-# which may fail.
+# Draw the pictures of the documents again. The last one shows a run of the
+# demo, which may fail.
 .PHONY: pictures
 pictures: export O := $(abspath $(O))
 pictures:
