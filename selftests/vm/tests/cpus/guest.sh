@@ -23,8 +23,7 @@ move() {
 back_and_forth() {
 	for _ in $(seq 40); do move 1 && nap && move 0 && nap || return; done
 }
-# interrupts CPU: print the number of interrupts of VMBus that this processor has
-# had
+# interrupts CPU: print how many interrupts of VMBus this processor has had
 interrupts() { awk -v column=$(($1 + 2)) '$1 == "HYP:" { print $column }' /proc/interrupts; }
 # come_to CPU: move all channels to this processor, and check that nearly all
 # interrupts of the next two seconds come there

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
-# The module creates the GPADLs of a NIC's receive and send buffers when it binds
-# the NIC, and tears them down when it releases it.
+# The module creates the GPADLs of a NIC's receive and send buffers when it
+# binds the NIC, and tears them down when it releases it.
 # shellcheck source=script.sh
 . /test/script.sh
 class=$nic_class
@@ -18,7 +18,8 @@ start() {
 	pid=$!
 }
 waits() { kill -0 "$pid"; }
-# fails: check that the bind ends with an error, and that the module leaks nothing
+# fails: check that the bind ends with an error, and that the module leaks
+# nothing
 fails() {
 	wait "$pid" && echo "the NIC was bound" && return 1
 	! logged leaking
