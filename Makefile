@@ -68,12 +68,17 @@ all: lib daemons tools
 cleanfiles    :=
 installs      :=
 
+# The names that an object may have in another call of make, in which O is
+# relative or absolute
+object_names   = $(sort $(abspath $@) $(patsubst $(CURDIR)/%,%,$(abspath $@)))
+
 # $(call compile,FLAGS): compile %.c to $(O)/%.o, and record the headers that it
 # includes.
 define compile
 	$(call quiet,CC)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(base_cflags) $(HARDENING) $(CFLAGS) $(CPPFLAGS) $(1) -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(base_cflags) $(HARDENING) $(CFLAGS) $(CPPFLAGS) $(1) -MMD -MP $(object_names:%=-MT %) \
+		-c -o $@ $<
 endef
 
 # $(call link,OBJECTS AND LIBRARIES)
