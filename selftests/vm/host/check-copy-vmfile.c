@@ -2,8 +2,8 @@
 /*
  * check-copy-vmfile COPY-VMFILE: plays a device and its guest to copy-vmfile.
  * Some guests keep all rules. Each of the others breaks one rule in one answer,
- * and copy-vmfile must stop there and name the rule. The program prints one
- * result for each guest.
+ * and copy-vmfile must stop there and name the rule, and first name it to the
+ * device as a fault. The program prints one result for each guest.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -96,6 +96,8 @@ static const struct guest guests[] = {
 };
 
 static const char *program;
+/* What the program reported to the device as a fault */
+static char fault[256];
 static struct sockaddr_un address = { .sun_family = AF_UNIX };
 static int listener;
 
@@ -152,13 +154,16 @@ static void serve(int device, const struct guest *guest, int wrong_step)
 	static struct message m;
 	struct frame frame;
 
+	fault[0] = 0;
 	first.hello.channel[0] = (struct frame_channel){ .offered = FRAME_IS_OFFERED, .open = 1 };
 	put(device, (struct frame){ .op = FRAME_HELLO, .len = sizeof(first) }, &first);
 	while (get(device, &frame, sizeof(frame)) && frame.len <= FRAME_MAX_LEN &&
 	       get(device, &m, frame.len)) {
 		int step;
 
-		if (frame.op == FRAME_NOTE) {
+		if (frame.op == FRAME_FAULT)
+			snprintf(fault, sizeof(fault), "%.*s", (int)frame.len, (char *)&m);
+		if (frame.op == FRAME_NOTE || frame.op == FRAME_FAULT) {
 			put(device, (struct frame){ .op = FRAME_OK, .tag = frame.tag }, NULL);
 			continue;
 		}
@@ -228,6 +233,7 @@ static bool check(const struct guest *guest, int step)
 	const char *at = names[guest->surplus && step < AT_WRITE ? step + 1 : step];
 	const char *last = "\nstatus 0x00000000 (The operation completed successfully.)\n";
 	int wanted = !guest->reason ? 0 : guest->silent ? 3 : 4;
+	const char *wanted_fault = wanted == 4 ? guest->reason : "";
 	char out[4096], err[4096], error[256] = "";
 	int status = run(guest, step, out, err, sizeof(out));
 	bool whole = strstr(out, "\nbytes 10000\n") && strlen(out) > strlen(last) &&
@@ -236,12 +242,14 @@ static bool check(const struct guest *guest, int step)
 	if (guest->reason)
 		snprintf(error, sizeof(error), "copy-vmfile: %s: %s\n",
 			 guest->twice ? "the last request" : at, guest->reason);
-	if (status == wanted && !strcmp(err, error) && whole == !guest->reason) {
+	if (status == wanted && !strcmp(err, error) && !strcmp(fault, wanted_fault) &&
+	    whole == !guest->reason) {
 		printf("ok copy-vmfile: %s: %s\n", where, guest->name);
 		return true;
 	}
 	printf("not ok copy-vmfile: %s: %s\n# exit status %d, expected %d\n", where,
 	       guest->name, status, wanted);
+	printf("# fault '%s', expected '%s'\n", fault, wanted_fault);
 	printf("# stderr '%.*s', expected '%.*s'%s\n", (int)strcspn(err, "\n"), err,
 	       (int)strcspn(error, "\n"), error, whole ? "; the copy is complete" : "");
 	return false;

@@ -62,8 +62,9 @@ static const char usage[] =
 	"the seconds of each phase (up to the answer of START, of the last WRITE, and of COMPLETE\n"
 	"or CANCEL), sha256, and last \"status 0xHHHHHHHH (text)\". It judges each answer as\n"
 	"Microsoft's VMBus server does, and stops at the first one that such a server would\n"
-	"reject. Exit status: 0 all statuses are 0, 1 one is not, 2 wrong use or no socket, 3 no\n"
-	"answer in time, 4 the device is gone or the guest broke the protocol.\n";
+	"reject. The device then ignores the guest until the guest opens it again.\n"
+	"Exit status: 0 all statuses are 0, 1 one is not, 2 wrong use or no socket, 3 no answer in\n"
+	"time, 4 the device is gone or the guest broke the protocol.\n";
 
 /* Microsoft's server lists the versions of each kind in ascending order. */
 static const struct negotiate offered = {
@@ -157,6 +158,20 @@ static _Noreturn void fail(int code, const char *what, const char *why)
 static _Noreturn void fail_host(struct copy *copy, int error, const char *what)
 {
 	fail(error == -ETIMEDOUT ? EXIT_TIMEOUT : EXIT_GONE, what, copy->host.error);
+}
+
+/*
+ * End the program because Microsoft's server would reject an answer. A real
+ * host does not report that: it ignores the channel until the guest opens the
+ * device again. The device then does the same, and counts a fault.
+ */
+static _Noreturn void fail_judged(struct copy *copy, const char *what, const char *why)
+{
+	struct frame fault = { .op = FRAME_FAULT, .len = (uint32_t)strlen(why) };
+
+	if (host_request(&copy->host, &fault, why, NULL, 0, NULL, copy->timeout_ms))
+		fprintf(stderr, "copy-vmfile: the fault was not counted: %s\n", copy->host.error);
+	fail(EXIT_GONE, what, why);
 }
 
 /*
@@ -323,8 +338,7 @@ static double lap(double *moment)
 /*
  * Returns why Microsoft's server would reject this answer to request
  * @transaction, whose body has @size bytes, or NULL if it would accept the
- * answer. A real host does not report that: it ignores the channel until the
- * guest opens the device again.
+ * answer.
  */
 static const char *judge(const struct host_packet *packet, const struct ic *ic, uint16_t type,
 			 uint8_t transaction, uint16_t size)
@@ -368,7 +382,7 @@ static int take_packet(struct copy *copy, const char *what, int timeout_ms,
 	if (ret)
 		return ret;
 	if ((*packet)->frame.len - (*packet)->frame.arg < sizeof(*ic))
-		fail(EXIT_GONE, what, "the answer is too short");
+		fail_judged(copy, what, "the answer is too short");
 	memcpy(ic, (*packet)->payload + (*packet)->frame.arg, sizeof(*ic));
 	return 0;
 }
@@ -386,7 +400,7 @@ static void take_repeated(struct copy *copy, const char *what, const struct host
 				    "the answer belongs to no unanswered request";
 
 	if (wrong)
-		fail(EXIT_GONE, what, wrong);
+		fail_judged(copy, what, wrong);
 	copy->unanswered[ic->transaction].count--;
 	if (ic->status)
 		printf("%s again 0x%08x (%s)\n", what, ic->status, message_of(ic->status));
@@ -427,7 +441,7 @@ static int take_answer_in_time(struct copy *copy, const char *what, uint16_t typ
 		}
 		wrong = judge(packet, &ic, type, transaction, size);
 		if (wrong)
-			fail(EXIT_GONE, what, wrong);
+			fail_judged(copy, what, wrong);
 		copy->earlier_requests = false;
 		copy->unanswered[transaction].count--;
 		*status = ic.status;
@@ -544,15 +558,16 @@ static void negotiate(struct copy *copy)
 		status = call(copy, "negotiate", IC_NEGOTIATE, &offered, sizeof(offered), &answer);
 		memcpy(&ic, answer->payload + answer->frame.arg, sizeof(ic));
 		if (status || ic.size < 8 + 2 * sizeof(struct version))
-			fail(EXIT_GONE, "negotiate", "the answer carries no versions");
+			fail_judged(copy, "negotiate", "the answer carries no versions");
 		memcpy(&chosen, answer->payload + answer->frame.arg + sizeof(struct ic),
 		       8 + 2 * sizeof(struct version));
 		free(answer);
 		if (chosen.frameworks != 1 || chosen.services != 1)
-			fail(EXIT_GONE, "negotiate", "the guest supports none of the versions");
+			fail_judged(copy, "negotiate", "the guest supports none of the versions");
 		if (!is_offered(chosen.version[0], offered.version) ||
 		    !is_offered(chosen.version[1], offered.version + VERSIONS))
-			fail(EXIT_GONE, "negotiate", "the guest chose versions that the host did not offer");
+			fail_judged(copy, "negotiate",
+				    "the guest chose versions that the host did not offer");
 		word = (uint32_t)(chosen.version[0].major << 24 | chosen.version[0].minor << 16 |
 				  chosen.version[1].major << 8 | chosen.version[1].minor);
 		note.arg = word;

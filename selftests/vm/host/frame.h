@@ -10,7 +10,7 @@
 
 #include <stdint.h>
 
-#define FRAME_VERSION 3
+#define FRAME_VERSION 4
 
 /* The maximum of @len */
 #define FRAME_MAX_LEN (1u << 20)
@@ -77,6 +77,11 @@ enum frame_op {
 	FRAME_GPADL_SIZE,      /* a uint32_t comes with FRAME_OK: the size of GPADL @xid in bytes */
 	FRAME_MEMORY_READ,     /* read @arg2 bytes at @arg of the guest's page @xid and the next ones */
 	FRAME_MEMORY_WRITE,    /* write the payload to @arg of the guest's page @xid and the next */
+	/*
+	 * The guest has broken a rule that only the program knows (text). The
+	 * device treats this like a packet that breaks the protocol.
+	 */
+	FRAME_FAULT,
 
 	/* From the device to the program */
 	FRAME_HELLO = 64, /* struct frame_hello; first on every connection */

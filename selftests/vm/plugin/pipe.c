@@ -548,6 +548,23 @@ static void frame_signal(VMBusPipe *pipe, VMBusChannel *chan, const struct frame
 }
 
 /*
+ * The program has found a fault in what the guest sent. The host ignores the
+ * channel from now on, and counts one fault until the guest opens it again.
+ */
+static void frame_fault(VMBusPipe *pipe, VMBusChannel *chan, const struct frame *frame,
+			const uint8_t *payload)
+{
+	if (!vmbus_channel_is_open(chan)) {
+		put_text(pipe, FRAME_ERROR, frame->channel, frame->tag, "channel %u is not open",
+			 frame->channel);
+		return;
+	}
+	if (!host_of(chan)->dead)
+		channel_fault(chan, "%.*s", (int)frame->len, (const char *)payload);
+	put_ok(pipe, frame, NULL, 0);
+}
+
+/*
  * Change how the host behaves from now on. Returns false if @frame does not do
  * that.
  */
@@ -651,6 +668,9 @@ static void frame_take(VMBusPipe *pipe, const struct frame *frame, uint8_t *payl
 		break;
 	case FRAME_SIGNAL:
 		frame_signal(pipe, chan, frame);
+		break;
+	case FRAME_FAULT:
+		frame_fault(pipe, chan, frame, payload);
 		break;
 	case FRAME_STATS:
 		host = host_of(chan);

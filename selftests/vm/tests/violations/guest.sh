@@ -23,8 +23,10 @@ hear "none"
 wait $pid
 check "after all of them the device works: $(tail -n 1 /tmp/echo.log)" grep -q '^end quit .* bad 0$' /tmp/echo.log
 
-"$programs/vmbus_echo" "$fcopy_class" >/tmp/echo.log 2>&1 &
-pid=$!
-hear pipe
-kill $pid
-wait $pid
+for violation in pipe answer ended; do
+	"$programs/vmbus_echo" "$fcopy_class" >/tmp/echo.log 2>&1 &
+	pid=$!
+	hear $violation
+	kill $pid
+	wait $pid
+done

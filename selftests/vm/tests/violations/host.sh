@@ -32,4 +32,18 @@ tell none
 
 check "a message with a pipe's header comes back" vmbus_host fcopy wait-open "send-hex 01000000.08000000.0123456789abcdef" "expect-hex 01000000.08000000.0123456789abcdef"
 check "a message without one is a violation" vmbus_host fcopy "send-hex 02000000.08000000.0123456789abcdef" sync "sleep 200" "expect-stat malformed 1 1"
+watch fcopy wait-close wait-open
 tell pipe
+check "a message without one: the guest opens the device again" watched
+
+# The guest sends the host's own message back, and a request is no answer.
+check "an answer with the flags of a request: copy-vmfile names the fault" sh -c '"$@" 2>&1 | tee answer.out | grep -qx "copy-vmfile: negotiate: the answer.s flags are not transaction and response"' sh \
+	"$bin/copy-vmfile" --timeout "$timeout" --negotiate-only fcopy.sock
+check "an answer with the flags of a request: the host counts it" vmbus_host fcopy "expect-stat malformed 2 2"
+ignores_answers() { ! vmbus_host fcopy "send-hex 01000000.00000000" sync >sent.out 2>&1 && grep 'the guest has broken the protocol' sent.out; }
+check "an answer with the flags of a request: the host ignores the channel" ignores_answers
+watch fcopy wait-close wait-open
+tell answer
+check "an answer with the flags of a request: the guest opens the device again" watched
+check "after it, messages come back" vmbus_host fcopy "send-hex 01000000.08000000.fedcba9876543210" "expect-hex 01000000.08000000.fedcba9876543210" "expect-stat malformed 2 2"
+tell ended
