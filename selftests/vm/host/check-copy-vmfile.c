@@ -38,6 +38,8 @@ struct guest {
 	size_t at;          /* @add is added to this byte of the IC header */
 	int add;
 	bool silent;        /* there is no answer */
+	bool deaf;          /* the first message has no answer until the host repeats it */
+	bool late;          /* the answer comes 1.5 s later; the host's limit is 1 s */
 	bool surplus;       /* there are two answers */
 	bool twice;         /* the host sends each message twice; the second answer is wrong */
 	const char *reason; /* NULL if the guest keeps the rules */
@@ -83,6 +85,9 @@ static const struct guest guests[] = {
 	{ "a smaller message_size", FILE_COPY, FIELD(size, -1),
 	  .reason = "the answer's message_size differs from the request's" },
 	{ "no answer", EVERYWHERE, .silent = true, .reason = "no answer within 1 s" },
+	{ "the first message is ignored: it comes again", EVERYWHERE, .deaf = true },
+	{ "an answer after 1.5 s", NEGOTIATION | 1u << AT_START, .late = true,
+	  .reason = "the answer came later than 1 s" },
 	/*
 	 * The host takes a surplus answer for that of its next request. It may
 	 * not read a surplus answer to COMPLETE.
@@ -171,13 +176,18 @@ static void serve(int device, const struct guest *guest, int wrong_step)
 		/* The device sees the padding of a packet, too. */
 		frame.len = (frame.len + 7) / 8 * 8;
 		if (step == wrong_step && answers[step]++ == guest->twice) {
-			if (guest->silent)
+			if (guest->silent || guest->deaf)
 				continue;
+			if (guest->late)
+				usleep(1500000);
 			if (guest->surplus)
 				put(device, frame, &m);
 			frame.type += guest->type;
 			frame.len = guest->len ? guest->len : frame.len + (uint32_t)guest->longer;
 			((uint8_t *)&m)[guest->at] += (uint8_t)guest->add;
+		} else if (guest->deaf && step == wrong_step && answers[step] == 2) {
+			/* This is the repetition. The guest answers both. */
+			put(device, frame, &m);
 		}
 		put(device, frame, &m);
 	}
@@ -198,7 +208,11 @@ static void read_output(int end, char *text, size_t size)
 static int run(const struct guest *guest, int step, char *out, char *err, size_t size)
 {
 	const char *argv[] = { program, "--timeout", guest->silent ? "1" : "20", "--generate",
-			       CONTENTS, address.sun_path, guest->twice ? "--twice" : NULL, NULL };
+			       CONTENTS, address.sun_path,
+			       guest->twice ? "--twice"
+			       : guest->deaf ? "--retry-after=1"
+			       : guest->late ? "--limit=1" : NULL,
+			       NULL };
 	int outputs[2], errors[2], device, status;
 	pid_t child;
 
@@ -229,15 +243,16 @@ static int run(const struct guest *guest, int step, char *out, char *err, size_t
 static bool check(const struct guest *guest, int step)
 {
 	static const char *const names[] = { "negotiate", "start", "write", "complete" };
-	const char *where = guest->reason ? names[step] : "whole copy";
+	const char *where = guest->reason || guest->deaf ? names[step] : "whole copy";
 	const char *at = names[guest->surplus && step < AT_WRITE ? step + 1 : step];
 	const char *last = "\nstatus 0x00000000 (The operation completed successfully.)\n";
-	int wanted = !guest->reason ? 0 : guest->silent ? 3 : 4;
+	int wanted = !guest->reason ? 0 : guest->silent || guest->late ? 3 : 4;
 	const char *wanted_fault = wanted == 4 ? guest->reason : "";
 	char out[4096], err[4096], error[256] = "";
 	int status = run(guest, step, out, err, sizeof(out));
 	bool whole = strstr(out, "\nbytes 10000\n") && strlen(out) > strlen(last) &&
-		     !strcmp(out + strlen(out) - strlen(last), last);
+		     !strcmp(out + strlen(out) - strlen(last), last) &&
+		     (!guest->deaf || strstr(out, "\nsent 1 messages again\n"));
 
 	if (guest->reason)
 		snprintf(error, sizeof(error), "copy-vmfile: %s: %s\n",

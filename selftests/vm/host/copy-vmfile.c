@@ -48,8 +48,10 @@ static const char usage[] =
 	"  --queue COUNT           At most COUNT WRITEs wait for their answers (default: 1).\n"
 	"  --hostile SECONDS:SEED  The host sends altered and unordered messages for this time.\n"
 	"  --retry-after SECONDS   The host repeats a message that has no answer in this time, until\n"
-	"                          --timeout. A real host does so after 60 seconds.\n"
-	"  --new-id                Each repeated message has a new transaction id.\n"
+	"                          --timeout (default: 60, as on a real host; never with --queue).\n"
+	"  --limit SECONDS         The program fails if an answer takes longer (default: 60, or no\n"
+	"                          limit with --retry-after).\n"
+	"  --new-id                Each repeated message of a copy has a new transaction id.\n"
 	"  --twice                 The host sends each START, WRITE and COMPLETE twice at once.\n"
 	"  --renegotiate-after BYTES  When the host has sent this many bytes, it negotiates anew and\n"
 	"                          forgets the copy, as after a save and restore.\n"
@@ -127,12 +129,16 @@ struct copy {
 	uint64_t xid;
 	uint8_t transaction; /* the id of the next request */
 	bool earlier_requests; /* those of an earlier program may lack their answers */
-	int retry_ms;        /* 0: repeat nothing */
+	int retry_ms;        /* the host repeats a message after this time */
+	bool retries;        /* the caller has chosen this time */
+	int limit_ms;        /* for one answer; 0: none */
 	bool new_id, twice;
 	unsigned int repeated; /* number of repeated messages */
 	struct {
 		unsigned int count; /* answers that have not come */
-		uint16_t size;      /* size of the request's body */
+		uint16_t type;      /* type of the request */
+		uint16_t size;      /* size of its body */
+		int64_t asked;      /* when the host sent it first */
 	} unanswered[256];   /* for each transaction id */
 	uint64_t packets;
 	struct version framework, service;
@@ -300,7 +306,9 @@ static void post_as(struct copy *copy, const char *what, uint16_t type, uint8_t 
 	if (ret)
 		fail_host(copy, ret, what);
 	copy->packets++;
-	copy->unanswered[transaction].count++;
+	if (!copy->unanswered[transaction].count++)
+		copy->unanswered[transaction].asked = host_now();
+	copy->unanswered[transaction].type = type;
 	copy->unanswered[transaction].size = size;
 }
 
@@ -395,7 +403,8 @@ static void take_repeated(struct copy *copy, const char *what, const struct host
 			  const struct ic *ic)
 {
 	const char *wrong = copy->unanswered[ic->transaction].count ?
-				    judge(packet, ic, IC_FCOPY, ic->transaction,
+				    judge(packet, ic, copy->unanswered[ic->transaction].type,
+					  ic->transaction,
 					  copy->unanswered[ic->transaction].size) :
 				    "the answer belongs to no unanswered request";
 
@@ -442,6 +451,12 @@ static int take_answer_in_time(struct copy *copy, const char *what, uint16_t typ
 		wrong = judge(packet, &ic, type, transaction, size);
 		if (wrong)
 			fail_judged(copy, what, wrong);
+		if (copy->limit_ms &&
+		    host_now() - copy->unanswered[transaction].asked > copy->limit_ms) {
+			host_error(&copy->host, -ETIMEDOUT, "the answer came later than %.0f s",
+				   copy->limit_ms / 1000.0);
+			fail_host(copy, -ETIMEDOUT, what);
+		}
 		copy->earlier_requests = false;
 		copy->unanswered[transaction].count--;
 		*status = ic.status;
@@ -473,7 +488,7 @@ static uint32_t take_answer(struct copy *copy, const char *what, uint16_t type, 
 
 /*
  * Take the answer to the latest request. Until it comes, repeat the request
- * with the same @body.
+ * with the same @body. NEGOTIATE always has the transaction id 0.
  */
 static uint32_t take_answer_to(struct copy *copy, const char *what, uint16_t type, const void *body,
 			       uint16_t size, struct host_packet **answer)
@@ -481,19 +496,20 @@ static uint32_t take_answer_to(struct copy *copy, const char *what, uint16_t typ
 	int64_t deadline = host_now() + copy->timeout_ms;
 	uint32_t status;
 
-	if (!copy->retry_ms || type != IC_FCOPY)
-		return take_answer(copy, what, type, (uint8_t)(copy->transaction - 1), size,
-				   answer);
-	while (take_answer_in_time(copy, what, type, (uint8_t)(copy->transaction - 1), size,
-				   copy->retry_ms, &status, answer)) {
+	for (;;) {
+		int left = (int)(deadline - host_now());
+
+		if (!take_answer_in_time(copy, what, type, (uint8_t)(copy->transaction - 1), size,
+					 left < copy->retry_ms ? left : copy->retry_ms, &status,
+					 answer))
+			return status;
 		if (host_now() >= deadline)
 			fail_unanswered(copy, what);
-		if (copy->new_id)
+		if (copy->new_id && type == IC_FCOPY)
 			copy->transaction++;
 		post_as(copy, what, type, (uint8_t)(copy->transaction - 1), body, size);
 		copy->repeated++;
 	}
-	return status;
 }
 
 static uint32_t call(struct copy *copy, const char *what, uint16_t type, const void *body,
@@ -898,6 +914,7 @@ static void read_options(int argc, char **argv, struct arguments *args, struct c
 		{ "hostile", required_argument, NULL, 'H' },
 		{ "queue", required_argument, NULL, 'q' },
 		{ "retry-after", required_argument, NULL, 'r' },
+		{ "limit", required_argument, NULL, 'l' },
 		{ "new-id", no_argument, NULL, 'i' },
 		{ "twice", no_argument, NULL, '2' },
 		{ "renegotiate-after", required_argument, NULL, 'R' },
@@ -949,6 +966,11 @@ static void read_options(int argc, char **argv, struct arguments *args, struct c
 			break;
 		case 'r':
 			copy->retry_ms = (int)(number("--retry-after", optarg, 0) * 1000);
+			copy->retries = true;
+			copy->limit_ms = 0;
+			break;
+		case 'l':
+			copy->limit_ms = (int)(number("--limit", optarg, 0) * 1000);
 			break;
 		case 'i':
 			copy->new_id = true;
@@ -987,7 +1009,7 @@ static void parse(int argc, char **argv, struct arguments *args, struct copy *co
 	int operands;
 
 	read_options(argc, argv, args, copy, start);
-	if (copy->queue > 1 && (copy->retry_ms || copy->twice))
+	if (copy->queue > 1 && (copy->retries || copy->twice))
 		fail(EXIT_USAGE, "--queue", "cannot be combined with --retry-after or --twice");
 	if (copy->order != ASCENDING && !args->generated)
 		fail(EXIT_USAGE, "--order", "needs --generate");
@@ -1087,7 +1109,7 @@ static int copy_file(struct copy *copy, const struct arguments *args, const stru
 int main(int argc, char **argv)
 {
 	struct arguments args = { .destination = "/tmp/", .cancel_after = UINT64_MAX };
-	struct copy copy = { .timeout_ms = 60000, .queue = 1 };
+	struct copy copy = { .timeout_ms = 60000, .queue = 1, .retry_ms = 60000, .limit_ms = 60000 };
 	struct start start = { .header.operation = START };
 	int status = 0;
 	uint64_t size;
