@@ -180,5 +180,8 @@ struct frame_stats {
 	/* GPADLs of the channel now: its rings and buffers */
 	uint64_t gpadls;
 };
+	/* Packets in rx, and interrupts, before the host answered the open */
+	uint64_t early_packets;
+	uint64_t early_interrupts;
 
 #endif

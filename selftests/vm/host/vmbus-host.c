@@ -898,6 +898,8 @@ static const struct {
 	{ "modifies", offsetof(struct frame_stats, modifies) },
 	{ "full", offsetof(struct frame_stats, full) },
 	{ "dropped", offsetof(struct frame_stats, dropped) },
+	{ "early-packets", offsetof(struct frame_stats, early_packets) },
+	{ "early-interrupts", offsetof(struct frame_stats, early_interrupts) },
 	{ "malformed", offsetof(struct frame_stats, malformed) },
 	{ "gpadls", offsetof(struct frame_stats, gpadls) },
 };

@@ -185,6 +185,15 @@ static int64_t due_in(uint32_t ms)
 {
 	int64_t at = now_ms() + ms;
 
+/*
+ * Return whether the device is open and the host has not yet begun to answer
+ * the guest's open.
+ */
+static bool is_unanswered(VMBusChannel *chan)
+{
+	return vmbus_channel_is_open(chan) && host_of(chan)->result_at;
+}
+
 	timer_mod_anticipate(bus.timer, at);
 	return at;
 }

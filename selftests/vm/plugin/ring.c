@@ -201,6 +201,7 @@ static void ring_flush(VMBusChannel *chan)
 		if (!ret) {
 			host->stats.packets_to_guest++;
 			host->stats.bytes_to_guest += packet->len;
+			host->stats.early_packets += is_unanswered(chan);
 		}
 		g_queue_pop_head(&host->packets);
 		packet_done(chan, packet, ret ? "the guest's ring is not in its memory" : NULL);

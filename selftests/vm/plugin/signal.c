@@ -91,6 +91,7 @@ static bool host_interrupts(VMBusChannel *chan)
 	host_of(chan)->stats.interrupts++;
 	return true;
 }
+	host_of(chan)->stats.early_interrupts += is_unanswered(chan);
 
 /* Drop the signals that are on their way to the host. */
 static void lose_signals(void)

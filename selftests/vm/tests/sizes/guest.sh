@@ -159,12 +159,14 @@ after=$(free)
 check "which costs no memory: $((before - after)) kB" test $((before - after)) -lt 8000
 
 opens=$(cat "$counters/opens") signals=$(cat "$counters/signals")
+events=$(cat "$counters/events")
 exec 5<>"$(node "$device")"
 exec 6<>"$(node "$device")"
 check "two opens more" is "$counters/opens" $((opens + 2))
-# The host interrupts once more after an open, so wait for that.
+check "one event comes without a packet after the open" within 10 is "$counters/events" $((events + 1))
 sleep 1
-events=$(cat "$counters/events")
+events=$((events + 1))
+check "and then no more" is "$counters/events" $events
 say counting
 patience=10
 for n in 1 2 3 4 5; do

@@ -24,6 +24,8 @@ vmbus_host device "send-hex 7175697400000000" wait-close
 
 stat() { vmbus_host device stats | sed -n "s/^stat $1 //p"; }
 guest_says counting || exit 1
+# These are the indices.
+check "the host has put no packet into a ring since the open" vmbus_host device "raw-expect rx 0 0000000000000000" "raw-expect tx 0 0000000000000000"
 interrupts=$(stat interrupts) hypercalls=$(stat hypercalls)
 for n in 1 2 3 4 5; do
 	vmbus_host device signal
