@@ -55,6 +55,8 @@ static const char usage[] =
 	"  --twice                 The host sends each START, WRITE and COMPLETE twice at once.\n"
 	"  --renegotiate-after BYTES  When the host has sent this many bytes, it negotiates anew and\n"
 	"                          forgets the copy, as after a save and restore.\n"
+	"  --migrate-after BYTES   When the host has sent this many bytes, the guest stands still for\n"
+	"                          0.7 seconds, and signals and interrupts are lost.\n"
 	"  --negotiate-only        The host negotiates anew and copies nothing.\n"
 	"  --order reversed|swapped  The host sends the parts from the last to the first, or swaps\n"
 	"                          the parts of each pair. It needs --generate.\n"
@@ -132,6 +134,7 @@ struct copy {
 	int retry_ms;        /* the host repeats a message after this time */
 	bool retries;        /* the caller has chosen this time */
 	int limit_ms;        /* for one answer; 0: none */
+	uint64_t migrate_after;
 	bool new_id, twice;
 	unsigned int repeated; /* number of repeated messages */
 	struct {
@@ -640,6 +643,17 @@ static size_t take_fragment(struct copy *copy, uint64_t left, uint64_t offset, u
 	return len;
 }
 
+/* Let the guest stand still for a moment, as in a migration. */
+static void migrate(struct copy *copy)
+{
+	struct frame frame = { .op = FRAME_MIGRATE, .arg = 700 };
+	int ret = host_request(&copy->host, &frame, NULL, NULL, 0, NULL, copy->timeout_ms);
+
+	if (ret)
+		fail_host(copy, ret, "migrate");
+	printf("migrated\n");
+}
+
 /*
  * Send the contents until a status is not 0, and return it. Set *cancelled
  * where --cancel-after ends the copy.
@@ -668,6 +682,10 @@ static uint32_t send_contents(struct copy *copy, uint64_t size, uint64_t cancel_
 			if (copy->order == ASCENDING)
 				sha256_update(sha, body.size, body.data);
 			*sent += body.size;
+			if (*sent >= copy->migrate_after) {
+				copy->migrate_after = UINT64_MAX;
+				migrate(copy);
+			}
 			continue;
 		}
 		if (copy->queue == 1)
@@ -918,6 +936,7 @@ static void read_options(int argc, char **argv, struct arguments *args, struct c
 		{ "new-id", no_argument, NULL, 'i' },
 		{ "twice", no_argument, NULL, '2' },
 		{ "renegotiate-after", required_argument, NULL, 'R' },
+		{ "migrate-after", required_argument, NULL, 'm' },
 		{ "negotiate-only", no_argument, NULL, 'o' },
 		{ "order", required_argument, NULL, 'O' },
 		{ "timeout", required_argument, NULL, 't' },
@@ -981,6 +1000,9 @@ static void read_options(int argc, char **argv, struct arguments *args, struct c
 		case 'R':
 			args->cancel_after = number("--renegotiate-after", optarg, 0);
 			args->renegotiates = true;
+			break;
+		case 'm':
+			copy->migrate_after = number("--migrate-after", optarg, 0);
 			break;
 		case 'o':
 			args->negotiates = true;
@@ -1109,7 +1131,8 @@ static int copy_file(struct copy *copy, const struct arguments *args, const stru
 int main(int argc, char **argv)
 {
 	struct arguments args = { .destination = "/tmp/", .cancel_after = UINT64_MAX };
-	struct copy copy = { .timeout_ms = 60000, .queue = 1, .retry_ms = 60000, .limit_ms = 60000 };
+	struct copy copy = { .timeout_ms = 60000, .queue = 1, .retry_ms = 60000, .limit_ms = 60000,
+			     .migrate_after = UINT64_MAX };
 	struct start start = { .header.operation = START };
 	int status = 0;
 	uint64_t size;

@@ -73,7 +73,11 @@ enum frame_op {
 	FRAME_GPADLS,          /* how to answer about the channel's GPADLs: @arg, enum frame_gpadls */
 	FRAME_DELAY,           /* let @arg, enum frame_delay, take @arg2 ms */
 	FRAME_ORDER,           /* rescind the channels in the order @arg, enum frame_order */
-	FRAME_MIGRATE,         /* stop the guest for @arg ms, and lose signals and interrupts */
+	/*
+	 * Stop the guest for @arg ms, and lose signals and interrupts. The
+	 * answer means that the guest stands still.
+	 */
+	FRAME_MIGRATE,
 	FRAME_GPADL_SIZE,      /* a uint32_t comes with FRAME_OK: the size of GPADL @xid in bytes */
 	FRAME_MEMORY_READ,     /* read @arg2 bytes at @arg of the guest's page @xid and the next ones */
 	FRAME_MEMORY_WRITE,    /* write the payload to @arg of the guest's page @xid and the next */
@@ -176,12 +180,14 @@ struct frame_stats {
 	uint64_t modifies;        /* the guest's MODIFYCHANNEL messages for the open channel */
 	uint64_t full;            /* how often a packet had to wait for room in rx */
 	uint64_t dropped;         /* packets whose channel closed first */
-	uint64_t malformed;       /* breaches of the protocol */
-	/* GPADLs of the channel now: its rings and buffers */
-	uint64_t gpadls;
-};
 	/* Packets in rx, and interrupts, before the host answered the open */
 	uint64_t early_packets;
 	uint64_t early_interrupts;
+	uint64_t malformed;       /* breaches of the protocol */
+	uint64_t lost_signals;    /* signals and interrupts that a migration lost */
+	uint64_t lost_interrupts;
+	/* GPADLs of the channel now: its rings and buffers */
+	uint64_t gpadls;
+};
 
 #endif

@@ -33,8 +33,8 @@ static const char usage[] =
 	"  delay open|close|rescind|unload MS  Set the time that the host takes to answer an open, to close the\n"
 	"                               device, from one rescind to the next, or to answer UNLOAD.\n"
 	"  order any|forward|reverse|primary-first  Set the order in which the host rescinds the channels (default: any).\n"
-	"  migrate MS                   Stop the guest for this time, and lose signals and\n"
-	"                               interrupts.\n"
+	"  migrate MS                   Leave the guest's signals unanswered for a moment, stop the guest for this time,\n"
+	"                               and lose these signals and the interrupts that are sent meanwhile.\n"
 	"  monitored on|off             Make the channels of the offers that follow monitored, or not.\n"
 	"  cycle N [COUNT]              N times: rescind, wait-released, offer, wait-open, send COUNT packets of 8 bytes.\n"
 	"  send LEN [COUNT [TYPE [XID]]]  Send packets with a pattern as payload (default: 1 of type 6, xids from 1 on).\n"
@@ -901,6 +901,8 @@ static const struct {
 	{ "early-packets", offsetof(struct frame_stats, early_packets) },
 	{ "early-interrupts", offsetof(struct frame_stats, early_interrupts) },
 	{ "malformed", offsetof(struct frame_stats, malformed) },
+	{ "lost-signals", offsetof(struct frame_stats, lost_signals) },
+	{ "lost-interrupts", offsetof(struct frame_stats, lost_interrupts) },
 	{ "gpadls", offsetof(struct frame_stats, gpadls) },
 };
 

@@ -583,6 +583,7 @@ static void host_realize(VMBus *vmbus)
 	bus.poll = timer_new_ms(QEMU_CLOCK_REALTIME, monitor_poll, vmbus);
 	bus.timer = timer_new_ms(QEMU_CLOCK_REALTIME, bus_wake, vmbus);
 	bus.thaw = timer_new_ms(QEMU_CLOCK_REALTIME, thaw, vmbus);
+	bus.halt = timer_new_ms(QEMU_CLOCK_REALTIME, stand_still, vmbus);
 	hyperv_set_msg_handler(CONTACT_CONNECTION_ID, recv_contact, vmbus);
 	hyperv_set_msg_handler(LATER_CONNECTION_ID, recv_later, vmbus);
 }

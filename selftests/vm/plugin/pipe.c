@@ -55,6 +55,8 @@ enum {
  * still for this time.
  */
 #define THROTTLE_MS 2000
+/* In a migration, the host stops working this long before the guest does. */
+#define BLIND_MS 50
 
 /* A packet on its way into rx, with the bytes that the ring will have */
 struct packet {
@@ -147,6 +149,9 @@ static struct {
 	QEMUTimer *poll;
 	QEMUTimer *timer;
 	QEMUTimer *thaw;
+	QEMUTimer *halt;
+	VMBusPipe *migrating;  /* the device whose program asked for the migration that begins, */
+	struct frame migration; /* and its request */
 } bus = { .version = VMBUS_VERSION_WIN10 };
 
 static VMBusPipe *pipe_of(VMBusChannel *chan)
@@ -180,11 +185,6 @@ static bool is_due(int64_t at)
 	return at && at <= now_ms();
 }
 
-/* Return the time @ms from now. The bus will wake up then. */
-static int64_t due_in(uint32_t ms)
-{
-	int64_t at = now_ms() + ms;
-
 /*
  * Return whether the device is open and the host has not yet begun to answer
  * the guest's open.
@@ -193,6 +193,11 @@ static bool is_unanswered(VMBusChannel *chan)
 {
 	return vmbus_channel_is_open(chan) && host_of(chan)->result_at;
 }
+
+/* Return the time @ms from now. The bus will wake up then. */
+static int64_t due_in(uint32_t ms)
+{
+	int64_t at = now_ms() + ms;
 
 	timer_mod_anticipate(bus.timer, at);
 	return at;
@@ -658,9 +663,7 @@ static void frame_take(VMBusPipe *pipe, const struct frame *frame, uint8_t *payl
 		frame_keep(pipe, frame);
 		break;
 	case FRAME_MIGRATE:
-		put_ok(pipe, frame, NULL, 0);
-		freeze(frame->arg);
-		lose_signals();
+		migrate(pipe, frame);
 		break;
 	case FRAME_RAW_READ:
 	case FRAME_RAW_WRITE:
@@ -766,6 +769,8 @@ static void pipe_forget(VMBusPipe *pipe)
 	pipe->out_done = 0;
 	g_clear_handle_id(&pipe->watch, g_source_remove);
 	g_array_set_size(pipe->syncs, 0);
+	if (bus.migrating == pipe)
+		bus.migration.tag = 0;
 	for (int i = 0; i < pipe->channels; i++) {
 		pipe->host[i].hold = false;
 		for (GList *entry = pipe->host[i].packets.head; entry; entry = entry->next)

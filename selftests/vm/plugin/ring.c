@@ -493,7 +493,7 @@ static void pipe_notify(VMBusChannel *chan)
 	VMBusPipe *pipe = pipe_of(chan);
 	bool received = false;
 
-	if (!vmbus_channel_is_open(chan) || host->closing || host->dead)
+	if (!vmbus_channel_is_open(chan) || host->closing || host->dead || bus.migrating)
 		return;
 	/* A held host looks at the ring only when the guest signals. */
 	if (host->woken || program_reads(chan))

@@ -86,25 +86,57 @@ static bool host_take_signals(VMBusChannel *chan)
  */
 static bool host_interrupts(VMBusChannel *chan)
 {
-	if (timer_pending(bus.thaw))
+	if (timer_pending(bus.thaw)) {
+		host_of(chan)->stats.lost_interrupts++;
 		return false;
+	}
 	host_of(chan)->stats.interrupts++;
+	host_of(chan)->stats.early_interrupts += is_unanswered(chan);
 	return true;
 }
-	host_of(chan)->stats.early_interrupts += is_unanswered(chan);
 
-/* Drop the signals that are on their way to the host. */
+/* Drop the signals after which the host has not looked at the rings. */
 static void lose_signals(void)
 {
 	VMBusChannel *chan;
 
 	QTAILQ_FOREACH(chan, &bus.vmbus->channel_list, link) {
+		struct host_channel *host = host_of(chan);
+
 		if (!vmbus_channel_is_open(chan))
 			continue;
-		event_notifier_test_and_clear(&chan->notifier);
-		host_of(chan)->kicks = 0;
-		host_of(chan)->woken = 0;
+		host_take_signals(chan);
+		host->stats.lost_signals += host->woken;
+		host->kicks = 0;
+		host->woken = 0;
 	}
+}
+
+/*
+ * A migration begins: the host looks at no ring from now on. A moment later it
+ * stops the guest, and the signals since the beginning are lost. The program
+ * gets its answer then.
+ */
+static void migrate(VMBusPipe *pipe, const struct frame *frame)
+{
+	if (bus.migrating || timer_pending(bus.thaw)) {
+		put_text(pipe, FRAME_ERROR, frame->channel, frame->tag,
+			 "the guest stands still already");
+		return;
+	}
+	bus.migrating = pipe;
+	bus.migration = *frame;
+	timer_mod(bus.halt, now_ms() + BLIND_MS);
+}
+
+static void stand_still(void *unused)
+{
+	VMBusPipe *pipe = bus.migrating;
+
+	freeze(bus.migration.arg);
+	lose_signals();
+	bus.migrating = NULL;
+	put_ok(pipe, &bus.migration, NULL, 0);
 }
 
 /*

@@ -16,7 +16,7 @@ vmbus_host fcopy "delay close 2000"
 tell daemon
 guest_says "daemon waits" || exit 1
 head -c 100000 /dev/urandom >file
-copy_is 0x00000000 "a copy after quick restarts" --source file --destination /tmp/file file
+copy_is 0x00000000 "a copy after quick restarts, with a migration" --source file --destination /tmp/file --migrate-after 50000 file
 tell copied
 vmbus_host fcopy "delay close 10"
 
@@ -64,6 +64,8 @@ done
 watch device "$@" "none 300" "$quit" wait-close
 tell migrate
 check "3600 messages come back, none lost, none doubled, over six migrations" watched
+check "the migrations have lost signals of the guest" host "expect-stat lost-signals 1"
+check "and interrupts of the host" host "expect-stat lost-interrupts 1"
 
 host "delay unload 50000"
 tell unload
