@@ -7,10 +7,12 @@ modprobe uio_hv_generic
 for id in $class "$fcopy_class"; do echo "$id" >$driver/new_id; done
 both_bound() { bound "$class" && bound "$fcopy_class"; }
 check "both devices are bound" within 10 both_bound
+# Its rings must have room for a message that is too long for a pipe.
+check "the rings of one are larger than the longest message" sh -c "echo 65536 >'$device/uio_hv_generic/ring_size'"
 
 # The host's program makes the violations, as it can write to both rings. A
 # guest that echoes packets gives it packets to spoil.
-for violation in type length offset flags index mask; do
+for violation in type range length offset flags index mask; do
 	"$programs/vmbus_echo" "$class" >/tmp/echo.log 2>&1 &
 	pid=$!
 	hear $violation
@@ -23,7 +25,7 @@ hear "none"
 wait $pid
 check "after all of them the device works: $(tail -n 1 /tmp/echo.log)" grep -q '^end quit .* bad 0$' /tmp/echo.log
 
-for violation in pipe answer ended; do
+for violation in pipe long answer ended; do
 	"$programs/vmbus_echo" "$fcopy_class" >/tmp/echo.log 2>&1 &
 	pid=$!
 	hear $violation

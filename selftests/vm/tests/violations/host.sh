@@ -21,6 +21,8 @@ vmbus_host device wait-open
 # Byte 4096 is the first of the data; the header of a packet has its type, the
 # offset of its payload, its length, both in units of 8 bytes, and its flags.
 violates type "a packet of type 5" "raw-write tx 4096 0500"
+# Type 9, a descriptor of 8 bytes, which says that no range follows
+violates range "a packet that names guest memory, without a range" "raw-write tx 4096 09000300" "raw-write tx 4112 0000000000000000"
 violates length "a packet that is longer than what is in the ring" "raw-write tx 4100 ff00"
 violates offset "a packet whose payload begins in its header" "raw-write tx 4098 0100"
 violates flags "a packet with unknown flags" "raw-write tx 4102 0200"
@@ -36,14 +38,22 @@ watch fcopy wait-close wait-open
 tell pipe
 check "a message without one: the guest opens the device again" watched
 
+# 16384 bytes with the pipe's header, and 8 more
+longest() { echo "01000000.$1.$(printf '%032752d' 0)$2"; }
+check "a message of 16384 bytes comes back" vmbus_host fcopy "send-hex $(longest f83f0000)" "expect-hex 01000000.f83f0000"
+check "a longer one is a violation" vmbus_host fcopy "send-hex $(longest 00400000 0000000000000000)" sync "sleep 200" "expect-stat malformed 2 2"
+watch fcopy wait-close wait-open
+tell long
+check "a longer one: the guest opens the device again" watched
+
 # The guest sends the host's own message back, and a request is no answer.
 check "an answer with the flags of a request: copy-vmfile names the fault" sh -c '"$@" 2>&1 | tee answer.out | grep -qx "copy-vmfile: negotiate: the answer.s flags are not transaction and response"' sh \
 	"$bin/copy-vmfile" --timeout "$timeout" --negotiate-only fcopy.sock
-check "an answer with the flags of a request: the host counts it" vmbus_host fcopy "expect-stat malformed 2 2"
+check "an answer with the flags of a request: the host counts it" vmbus_host fcopy "expect-stat malformed 3 3"
 ignores_answers() { ! vmbus_host fcopy "send-hex 01000000.00000000" sync >sent.out 2>&1 && grep 'the guest has broken the protocol' sent.out; }
 check "an answer with the flags of a request: the host ignores the channel" ignores_answers
 watch fcopy wait-close wait-open
 tell answer
 check "an answer with the flags of a request: the guest opens the device again" watched
-check "after it, messages come back" vmbus_host fcopy "send-hex 01000000.08000000.fedcba9876543210" "expect-hex 01000000.08000000.fedcba9876543210" "expect-stat malformed 2 2"
+check "after it, messages come back" vmbus_host fcopy "send-hex 01000000.08000000.fedcba9876543210" "expect-hex 01000000.08000000.fedcba9876543210" "expect-stat malformed 3 3"
 tell ended
