@@ -23,6 +23,26 @@ move() {
 back_and_forth() {
 	for _ in $(seq 40); do move 1 && nap && move 0 && nap || return; done
 }
+# interrupts CPU: print how many interrupts of VMBus this processor has had
+interrupts() { awk -v column=$(($1 + 2)) '$1 == "HYP:" { print $column }' /proc/interrupts; }
+# come_to CPU: move all channels to this processor, and check that nearly all
+# interrupts of the next two seconds come there
+come_to() {
+	local here there
+	move "$1" && sleep 1 || return
+	here=$(interrupts "$1") there=$(interrupts $((1 - $1)))
+	sleep 2
+	here=$(($(interrupts "$1") - here)) there=$(($(interrupts $((1 - $1))) - there))
+	echo "$here, and $there to the other one"
+	[ $here -ge 3 ] && [ $here -gt $((5 * there)) ]
+}
+# The timers of an older host interrupt through VMBus, and would count as well.
+if grep -q HVS: /proc/interrupts; then
+	check "the interrupts come to processor 1" come_to 1
+	note "$(cat /tmp/check.out)"
+	check "and then to processor 0" come_to 0
+	note "$(cat /tmp/check.out)"
+fi
 check "interrupts of three channels move 80 times between two processors" back_and_forth
 say "moved $moved"
 online=/sys/devices/system/cpu/cpu1/online
