@@ -55,9 +55,7 @@ enum {
  * still for this time.
  */
 #define THROTTLE_MS 2000
-/*
- * In a migration, the host has stopped working for this time before the guest.
- */
+/* In a migration, the host stops working this long before the guest does. */
 #define BLIND_MS 50
 
 /* A packet on its way into rx, with the bytes that the ring will have */

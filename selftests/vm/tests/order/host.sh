@@ -3,15 +3,44 @@
 quit="send-hex 7175697400000000"
 tell begin
 guest_says looping || exit 1
+# in_order ORDER CHANNEL...: whether the host has rescinded the channels in this
+# order, first those of the device that it took back, and then the sub-channels
+# of the session that ended
+in_order() {
+	how=$1
+	rescinded=$(sed -n 's/^event rescinded channel \([0-9]*\) .*/\1/p' round.out | tr '\n' ' ')
+	echo "rescinded: $rescinded"
+	case $how in
+	forward) [ "$rescinded" = "1 2 3 4 0 1 2 3 " ] ;;
+	reverse) [ "$rescinded" = "4 3 2 1 0 3 2 1 " ] ;;
+	primary-first) [ "$rescinded" = "0 1 2 3 4 1 2 3 " ] ;;
+	any)
+		# The primary channel is the last of its device.
+		# shellcheck disable=SC2086 # words
+		set -- $rescinded
+		[ $# = 8 ] && [ "$5" = 0 ] && [ "$(printf '%s\n' "$1" "$2" "$3" "$4" | sort | tr -d '\n')" = 1234 ] &&
+			[ "$(printf '%s\n' "$6" "$7" "$8" | sort | tr -d '\n')" = 123 ]
+		;;
+	esac
+}
+# play COMMAND...: play the host of the device, and keep what happens
+play() {
+	"$bin/vmbus-host" -v -t "$timeout" device.sock "$@" >round.out 2>&1
+	status=$?
+	grep -v '^packet' round.out
+	return $status
+}
 # round N ORDER MS: rescind a device with open sub-channels in this order, with
 # pauses, and offer it again at once. Then a session with sub-channels ends, and
 # the host rescinds them so slowly that the next session begins meanwhile. All
 # sub-channels are open first: the VMBus of Linux 5.10 does not survive the
 # rescind of a primary channel while one of its sub-channels is being offered.
 round() {
-	check "$2, $3 ms between them" vmbus_host device wait-open "order $2" "delay rescind $3" "offer-sub 4" \
+	check "$2, $3 ms between them" play wait-open "order $2" "delay rescind $3" "offer-sub 4" \
 		"channel 4" wait-open "channel 1" wait-open "channel 2" wait-open "channel 3" wait-open "channel 0" "send 64 100" "echo 100 xid" rescind wait-released offer \
-		wait-open "send 64 100" "echo 100 xid" "offer-sub 3" "channel 3" wait-open "channel 0" "$quit" "expect-hex 71756974" wait-close wait-open "send 64 50" "echo 50 xid"
+		wait-open "send 64 100" "echo 100 xid" "offer-sub 3" "channel 3" wait-open "channel 0" "$quit" "expect-hex 71756974" wait-close wait-open "send 64 50" "echo 50 xid" \
+		"channel 1" wait-released "channel 2" wait-released "channel 3" wait-released
+	check "$2, $3 ms between them: the rescinds come in this order" in_order "$2"
 	tell "round $1"
 	guest_says "bound $1" || exit 1
 }
