@@ -79,7 +79,12 @@ int uio_or_file_open(const char *path, int flags, ...)
 	int mode = 0;
 	va_list args;
 
-	if (dev && !strcmp(dev, "/dev/uio3") && (flags & O_ACCMODE) == O_RDWR)
+	/*
+	 * A driver may look while the tree is being made. The plain file of
+	 * this name comes after the maps.
+	 */
+	if (dev && !strcmp(dev, "/dev/uio3") && (flags & O_ACCMODE) == O_RDWR &&
+	    !access(path, F_OK))
 		return uio_open();
 	if (flags & O_CREAT) {
 		va_start(args, flags);
