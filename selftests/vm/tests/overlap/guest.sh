@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=sh
+# shellcheck source=script.sh
+. /test/script.sh
+open=/usr/libexec/hyperv-uio/selftests/uio/open_close
+
+# one_by_one: whether VMBus has a workqueue for rescinds, which handles one at a
+# time. Each workqueue of this kind has a thread with its name.
+one_by_one() { cat /proc/[0-9]*/comm 2>/dev/null | grep -q hv_vmbus_resc; }
+# The file copy device is the other device.
+other_is_bound() (bound "$fcopy_class")
+other_works() (within 20 bound "$fcopy_class" && $open "$fcopy_class" 1)
+
+# other_meanwhile: let the host rescind the other device while the rescind of a
+# sub-channel is held. Check when VMBus handles that, and end the hold.
+other_meanwhile() {
+	status=0
+	if one_by_one; then
+		host "fcopy: rescind;sleep 5000"
+		other_is_bound || { echo "the other device has gone" && status=1; }
+		is_held || { echo "the hold has ended" && status=1; }
+		let_go
+		host "fcopy: wait-released"
+	else
+		host "fcopy: timeout 20;rescind;wait-released"
+		other_is_bound && echo "the other device is still there" && status=1
+		is_held || { echo "the hold has ended" && status=1; }
+		let_go
+	fi
+	host "fcopy: offer;wait-offered"
+	return $status
+}
+
+# ends_well: close the device after the rescind of a sub-channel was held, and
+# check that both devices work
+ends_well() {
+	close_it
+	wait "$pid"
+	host "$(both_gone)"
+	was_held && [ "$status" = 0 ] && works && other_works
+}
+
+# held_by_vmbus: hold the worker that is about to handle the rescind of an open
+# sub-channel
+held_by_vmbus() {
+	fresh
+	keep_open
+	host "wait-open;$(offered);$(both_open)"
+	within 20 rings 3
+	hold worker start vmbus_onoffer_rescind || return
+	host "rescind-sub $first"
+	wait_held
+	other_meanwhile
+	ends_well
+}
+# held_by_module: hold the worker that opens a sub-channel. The module holds the
+# rescind of this sub-channel meanwhile.
+held_by_module() {
+	fresh
+	hold worker end hvuio_sub_begin_open || return
+	keep_open
+	host "wait-open;$(offered)"
+	wait_held
+	host "rescind-sub $first;sleep 500"
+	other_meanwhile
+	ends_well
+}
+
+# two_subs: let the host rescind two sub-channels while the first rescind is
+# held, and close the device. On 5.10 the second rescind overtakes the first.
+two_subs() {
+	fresh
+	keep_open
+	host "wait-open;$(offered);$(both_open)"
+	within 20 rings 3
+	hold worker start vmbus_onoffer_rescind || return
+	host "rescind-sub $first"
+	wait_held
+	host "rescind-sub $last;sleep 500"
+	close_it
+	sleep 1
+	status=0
+	is_held || status=1
+	let_go
+	ends_well
+}
+
+# both_rescinded [held]: let the host rescind both devices at the same time, one
+# with two sub-channels, while both are open. With "held", VMBus begins with one
+# of the rescinds a second late.
+both_rescinded() {
+	fresh
+	keep_open
+	(
+		bound "$fcopy_class"
+		exec 6<>"/dev/$(ls "$device/uio")"
+		until [ -e /tmp/close ]; do nap; done
+	) &
+	other=$!
+	host "device fcopy: wait-open"
+	host "$(offered);$(both_open)"
+	within 20 rings 3
+	[ -z "$1" ] || hold worker start vmbus_onoffer_rescind || return
+	host "device fcopy: rescind"
+	if [ -n "$1" ]; then
+		wait_held
+		sleep 1
+		let_go
+	fi
+	host "device fcopy: wait-released;offer;wait-offered"
+	close_it
+	wait "$pid" "$other"
+	[ -z "$1" ] || was_held || return
+	works && other_works
+}
+
+modprobe uio_hv_generic
+for id in $class "$fcopy_class"; do echo "$id" >"$driver/new_id"; done
+check "the other device is bound" within 10 other_is_bound
+check "the device is bound" within 10 bound "$class"
+if one_by_one; then when="waits until a held rescind has ended"; else when="does not wait for a held rescind"; fi
+check "VMBus holds the rescind of a sub-channel: the rescind of another device $when" held_by_vmbus
+check "the module holds the rescind of a sub-channel: the rescind of another device $when" held_by_module
+check "two sub-channels are rescinded, and the device is closed meanwhile" two_subs
+for _ in 1 2 3; do
+	check "both devices are rescinded at the same time, come back and work" both_rescinded
+	check "and while one rescind is late" both_rescinded held
+done
+host_is_done
+check "rmmod" rmmod uio_hv_generic
