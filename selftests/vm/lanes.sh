@@ -135,7 +135,9 @@ run_lanes() {
 		# shellcheck disable=SC2086 # a list of tests
 		[ -z "${lane#*=}" ] || { outer "${lane%%=*}" "$kind" ${lane#*=} & running+=($!); }
 	done
-	wait
+	# Without process ids, wait also waits for the shell's process
+	# substitutions, and has once not returned although all had ended.
+	[ ${#running[@]} = 0 ] || wait "${running[@]}" || true
 	running=()
 }
 
