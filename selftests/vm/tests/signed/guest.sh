@@ -8,7 +8,12 @@ module=/sys/module/uio_hv_generic
 # loaded instead of the project's module.
 lines() { [ "$(dmesg | grep -c 'uio_hv_generic: the module of hyperv-uio-dkms is refused (Key was rejected by service), so the kernel.s own is loaded')" = "$1" ]; }
 own() { [ -e $module ] && case $(cat $module/version) in 1:*) false ;; esac }
-ours_is_refused() { ! $modprobe --ignore-install uio_hv_generic 2>/tmp/said && grep 'Key was rejected by service' /tmp/said; }
+# ours_is_refused REASON: whether the kernel refuses the module of the project,
+# and says this in its log
+ours_is_refused() {
+	! $modprobe --ignore-install uio_hv_generic 2>/tmp/said && grep 'Key was rejected by service' /tmp/said &&
+		dmesg | tail -n 5 | grep "Loading of $1 is rejected"
+}
 # Before 6.10 the kernel's own module refuses this device, so vmbus-bind
 # releases it.
 fcopy_driver() { [ "$(basename "$(readlink -f "$fcopy/driver")")" = "$1" ]; }
@@ -17,7 +22,7 @@ check "both devices are offered" within 10 sh -c 'test "$(ls /sys/bus/vmbus/devi
 fcopy=$(vmbus_device "$fcopy_class")
 nic=$(vmbus_device "$nic_class")
 check "the kernel enforces signatures" grep -q Y /sys/module/module/parameters/sig_enforce
-check "and refuses our module" ours_is_refused
+check "and refuses our module, which has no signature" ours_is_refused "unsigned module"
 check "modprobe says nothing, and succeeds" sh -c '/sbin/modprobe uio_hv_generic >/tmp/said 2>&1 && ! test -s /tmp/said'
 check "it has loaded the kernel's own module" own
 check "as the kernel log says" lines 1
@@ -27,6 +32,11 @@ echo >"$nic/driver_override"
 echo "${nic##*/}" >/sys/bus/vmbus/drivers/uio_hv_generic/unbind
 rmmod uio_hv_generic
 
+# dkms signs the module with a key that the kernel does not know until somebody
+# enrols it.
+cp /test/signed.ko /lib/modules/*/updates/dkms/uio_hv_generic.ko
+check "our module is signed now, as dkms signs it" sh -c 'tail -c 28 /lib/modules/*/updates/dkms/uio_hv_generic.ko | grep "Module signature appended"'
+check "the kernel refuses it: nobody has enrolled the key" ours_is_refused "module with unavailable key"
 $modprobe hv_utils
 case $(uname -r) in
 [0-5].* | 6.[0-9].*)
