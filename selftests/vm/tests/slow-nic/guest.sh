@@ -27,7 +27,8 @@ fails() {
 # ends: check that the unbind ends without a leak
 ends() { wait "$pid" && ! logged leaking; }
 # holds COUNT: print the command that checks for how many buffers the host has
-# GPADLs
+# GPADLs. It is the last of its list, because the host runs no command after one
+# that has failed.
 holds() { echo "expect-stat gpadls $1 $1"; }
 
 # after_recv: start to bind the NIC, and hold the process when the host has
@@ -44,9 +45,10 @@ late() {
 	host "gpadls hold"
 	start bind
 	host "sleep 2000;$(holds 1)"
-	waits && is_unbound || return
+	waits && is_unbound
+	status=$?
 	host "gpadls answer"
-	wait "$pid" && bound "$class" || return
+	wait "$pid" && bound "$class" && [ $status = 0 ] || return
 	host "$(holds 2)"
 	works
 }
@@ -55,9 +57,10 @@ late_release() {
 	host "gpadls hold"
 	start unbind
 	host "sleep 2000;$(holds 2)"
-	waits || return
+	waits
+	status=$?
 	host "gpadls answer"
-	ends && host "$(holds 0)"
+	ends && [ $status = 0 ] && host "$(holds 0)"
 }
 # refused recv|send: let the host refuse a buffer
 refused() {
@@ -71,7 +74,7 @@ refused() {
 	fi
 	fails
 	status=$?
-	host "$(holds 0);gpadls answer"
+	host "gpadls answer;$(holds 0)"
 	[ "$1" = recv ] || was_held || return
 	case $1 in recv) logged "no receive buffer: -" ;; send) logged "no send buffer: -" ;; esac &&
 		[ $status = 0 ] && is_unbound
@@ -88,20 +91,23 @@ rescinded() {
 	"held recv")
 		host "gpadls hold"
 		start bind
-		host "sleep 1000;$(holds 1);rescind;wait-released"
+		host "sleep 1000;$(holds 1)"
+		host "rescind;wait-released"
 		;;
 	"held send")
 		after_recv || return
 		host "gpadls hold"
 		let_go
-		host "sleep 1000;$(holds 2);rescind;wait-released"
+		host "sleep 1000;$(holds 2)"
+		host "rescind;wait-released"
 		was_held || return
 		;;
 	"sending recv")
 		hold process start vmbus_post_msg || return
 		start bind
 		wait_held
-		host "$(holds 0);rescind;sleep 500"
+		host "$(holds 0)"
+		host "rescind;sleep 500"
 		let_go
 		host wait-released
 		was_held || return
@@ -139,15 +145,17 @@ rescinded_in_unbind() {
 	host "gpadls hold"
 	start unbind
 	host "sleep 1000;$(holds 2)"
-	waits || return
+	waits
+	status=$?
 	host "rescind;wait-released"
-	ends && returns
+	ends && returns && [ $status = 0 ]
 }
 # rescinded_at_offer: let the host hold the buffers of a NIC that it has just
 # offered, and then rescind the NIC
 rescinded_at_offer() {
 	log_lines=$(dmesg | wc -l)
-	host "rescind;wait-released;gpadls hold;offer;wait-offered;sleep 1000;$(holds 1);rescind;wait-released"
+	host "rescind;wait-released;gpadls hold;offer;wait-offered;sleep 1000;$(holds 1)"
+	host "rescind;wait-released"
 	! logged leaking && returns
 }
 # lost: let VMBus send no teardown, so that the host keeps both buffers
