@@ -23,16 +23,6 @@ settings_hold() {
 		[ "$(stat -c %G:%a $vmbus/"$device"/channels/*/ring | grep -cx nogroup:660)" = "${1:-1}" ] &&
 		[ "$(stat -c %s $vmbus/"$device"/channels/*/ring | grep -cx 131072)" = "${1:-1}" ]
 }
-# nic_settings_hold: whether the other NIC has the buffers and the owner of its
-# rule
-nic_settings_hold() {
-	local uio
-	uio=$(basename "$vmbus/$other"/uio/uio*)
-	[ "$(cat "$vmbus/$other/uio/$uio"/maps/map3/size)" = 0x100000 ] &&
-		[ "$(cat "$vmbus/$other/uio/$uio"/maps/map4/size)" = 0x10000 ] &&
-		[ "$(stat -c %U "/dev/$uio")" = nobody ] &&
-		[ "$(stat -c %U "$vmbus/$other"/channels/*/ring)" = nobody ]
-}
 unprivileged() { setpriv --reuid=nobody --regid=nogroup --clear-groups "$@"; }
 # opens: whether an unprivileged user can open the node, and with it the channel
 opens() { unprivileged dd if=/dev/vmbus/tests/device of=/dev/null count=0; }
@@ -54,7 +44,7 @@ case $boot in
 	check "the first NIC has the default route" within 30 default_route
 	say "network 1"
 	hear pinged
-	printf '[nic]\nrecv_buffer_size=1M\nsend_buffer_size=64K\nowner=nobody\n' >$rules/50-nic.conf
+	printf '[nic]\n' >$rules/50-nic.conf
 	preview >/tmp/preview 2>&1
 	check "preview: the NIC with the default route is refused now" \
 		grep -q "^$nic .*: now: not bound to .*interface $(interface "$nic") has the default route" /tmp/preview
@@ -63,7 +53,6 @@ case $boot in
 	/usr/lib/udev/vmbus-bind --all
 	check "vmbus-bind --all: the first NIC is still the kernel's" has_driver "$nic" hv_netvsc
 	check "vmbus-bind --all: the other one is user space's" has_driver "$other" uio_hv_generic
-	check "and has the buffers and the owner of its rule" within 5 nic_settings_hold
 	check "vmbus-bind.path starts" systemctl start vmbus-bind.path
 	printf '[%s]\nring_size=64K\ngroup=nogroup\nmode=0660\nlink=tests/device\n' "$device_class" >$rules/50-device.conf
 	check "it applies a new rule for a class of one's own" within 60 has_driver "$device" uio_hv_generic
@@ -88,7 +77,6 @@ case $boot in
 	check "it comes back" within 20 offered
 	check "and is left alone, as the faulty file names it" within 20 said "70-faulty.conf"
 	check "it has no driver" has_driver "$device" ''
-	check "vmbus-bind-boot.service is enabled" systemctl enable vmbus-bind-boot.service
 	restart
 	;;
 2)
@@ -99,11 +87,9 @@ case $boot in
 	hear pinged
 	check "boot 2: the other one is user space's" has_driver "$other" uio_hv_generic
 	check "boot 2: and has no interface" test ! -d $vmbus/"$other"/net
-	check "boot 2: and has the buffers and the owner of its rule" within 5 nic_settings_hold
 	check "boot 2: the faulty file has no effect on fcopy, which is bound" has_driver "$fcopy_instance" uio_hv_generic
 	check "boot 2: and hv-fcopyd runs" within 30 fcopyd_runs
 	check "boot 2: the device that the faulty file names has no driver" has_driver "$device" ''
-	check "boot 2: vmbus-bind-boot.service has run, and succeeded" within 30 result_of vmbus-bind-boot.service
 	rm $rules/70-faulty.conf
 	/usr/lib/udev/vmbus-bind --all
 	check "without the faulty file the device is bound" has_driver "$device" uio_hv_generic
@@ -126,12 +112,8 @@ case $boot in
 	udevadm trigger --subsystem-match=vmbus --action=add
 	udevadm settle
 	check "udevadm trigger leaves it there" has_driver "$other" hv_netvsc
-	# From here on, the rule names the interface.
-	rm $rules/60-*.conf
-	printf '[interface %s]\n' "$(interface "$other")" >$rules/50-nic.conf
-	/usr/lib/udev/vmbus-bind --all
-	check "a rule for its interface: it is user space's" has_driver "$other" uio_hv_generic
-	check "and vmbusctl rules names that rule" named_by "$other" 50-nic.conf:1
+	check "vmbusctl bind, again" vmbusctl bind "$(interface "$other")"
+	check "and it is user space's again" has_driver "$other" uio_hv_generic
 	# A rule names the first NIC by its MAC, with force.
 	printf '[mac %s]\nforce=yes\n' $nic_mac >$rules/55-force.conf
 	preview >/tmp/preview 2>&1
@@ -140,8 +122,7 @@ case $boot in
 	;;
 3)
 	check "boot 3: with force, the first NIC is user space's" within 30 has_driver "$nic" uio_hv_generic
-	check "boot 3: and so is the other one, by the name of its interface" has_driver "$other" uio_hv_generic
-	check "boot 3: as vmbusctl rules says" named_by "$other" 50-nic.conf:1
+	check "boot 3: and so is the other one, by its instance" has_driver "$other" uio_hv_generic
 	check "boot 3: the device is bound by its instance, with ring size, group and mode" within 5 settings_hold
 	check "boot 3: as vmbusctl rules says" named_by "$device" 50-device.conf:1
 	# A rule that still names the device would make vmbusctl write
