@@ -1,6 +1,38 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
+centiseconds() {
+	read -r now rest </proc/uptime
+	echo "${now%.*}${now#*.}"
+}
+# measure: ask QEMU again and again whether the guest is stopped. Write to the
+# file stops.out how often it was, and the time between the answers before and
+# after that say that it runs, in hundredths of a second.
+measure() {
+	stops=0 all=0 asked=0 stopped='' last=$(centiseconds) before=0
+	while guest_runs && { [ ! -e measured ] || [ -n "$stopped" ]; }; do
+		count=$(grep -c 'stands still after' qemu.log)
+		echo 'info status' >monitor.in
+		asked=$((asked + 1))
+		until [ "$(grep -c 'VM status' monitor.log)" -ge $asked ] || ! guest_runs; do sleep 0.05; done
+		moment=$(centiseconds)
+		case $(grep 'VM status' monitor.log | tail -n 1) in
+		*paused*) stopped=1 ;;
+		*)
+			# The guest may have run and stopped again between two
+			# answers.
+			[ -z "$stopped" ] || stops=$((stops + count - before)) all=$((all + moment - last))
+			stopped='' last=$moment before=$count
+			;;
+		esac
+		sleep 0.2
+	done
+	echo "$stops $all" >stops.out
+}
+
 guest_says looping || exit 1
+rm -f measured
+measure &
+measuring=$!
 # The guest's sessions may end at any time. The test needs some sessions with
 # sub-channels, which the guest counts, and enough needless signals, which the
 # host counts. The host finds at most one such signal at each look, and on a
@@ -29,4 +61,8 @@ check "and few at a time" vmbus_host device "$@"
 vmbus_host device "send-hex 7175697400000000" wait-close
 # A real host suspends a guest that signals without need, each time for two
 # seconds.
+: >measured
+wait $measuring
 check "the host has let the guest stand still" grep -q "stands still after" qemu.log
+read -r stops all <stops.out
+check "for two seconds each time: QEMU stopped it $stops times, for ${all}0 ms in all" test "$stops" -ge 1 -a "$all" -ge $((stops * 190))
