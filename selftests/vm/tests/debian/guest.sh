@@ -82,7 +82,21 @@ check "and the installation has not changed" sh -c 'test -s /tmp/installation &&
 cd /run/bench || exit
 check "and hv-fcopyd runs as before" within 20 running
 check "no unit has failed" test -z "$(systemctl --failed --no-legend --plain)"
-say tested
+# For 20 seconds the host does not answer about the buffers of a NIC, which a
+# rule names. force=yes binds the NIC before the guard has checked it.
+printf '[nic]\nforce=yes\n' >/etc/hyperv-uio/bind.d/50-nic.conf
+say "NIC is awaited"
+hear "NIC offered"
+nic_link=/dev/vmbus/by-class/nic/$nic_instance
+nic_waits() { ! udevadm settle --timeout=5 && [ ! -e "$nic_link" ]; }
+check "udev waits while a host does not accept the buffers of a NIC" nic_waits
+say "udev waits"
+hear "NIC accepted"
+nic_is_bound() { udevadm settle --timeout=60 && has_driver "$nic_instance" uio_hv_generic && [ -c "$nic_link" ]; }
+check "then the NIC is bound by its rule" nic_is_bound
+check "and no unit has failed meanwhile" test -z "$(systemctl --failed --no-legend --plain)"
+rm /etc/hyperv-uio/bind.d/50-nic.conf
+say "NIC bound"
 hear "slow again"
 # The removal releases the device to the kernel's driver.
 check "apt removes it all" sh -c 'DEBIAN_FRONTEND=noninteractive apt-get -y purge hyperv-uio hyperv-uio-dkms hyperv-uio-fcopyd hyperv-uio-selftests'
