@@ -5,6 +5,7 @@
  */
 #include <linux/fs.h>
 #include <linux/kmemleak.h>
+#include <linux/mutex.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
 
@@ -212,6 +213,33 @@ static void hvuio_device_init_info(struct hvuio_device *dev)
 }
 
 /*
+ * The lock lets one device at a time be registered with UIO or unregistered.
+ * uio_unregister_device() frees the number of a device before it removes the
+ * files with this number in their names. A device that UIO registered in between
+ * would get the same number, and the registration would fail with EEXIST.
+ * uio_unregister_device() takes info_lock, under which a program opens the
+ * device, but no open waits for the host after hvuio_device_stop().
+ */
+static DEFINE_MUTEX(hvuio_uio_lock);
+
+static int hvuio_uio_register(struct hvuio_device *dev)
+{
+	int ret;
+
+	mutex_lock(&hvuio_uio_lock);
+	ret = uio_register_device(&dev->hv->device, &dev->info);
+	mutex_unlock(&hvuio_uio_lock);
+	return ret;
+}
+
+static void hvuio_uio_unregister(struct hvuio_device *dev)
+{
+	mutex_lock(&hvuio_uio_lock);
+	uio_unregister_device(&dev->info);
+	mutex_unlock(&hvuio_uio_lock);
+}
+
+/*
  * Create the files of a device and register it with UIO. After a failure the
  * caller stops the device, which removes the ring file. Returns 0, or -errno
  * with a message.
@@ -235,7 +263,7 @@ static int hvuio_device_register(struct hvuio_device *dev)
 		dev_err(device, "cannot create the files in sysfs: %d\n", ret);
 		return ret;
 	}
-	ret = uio_register_device(device, &dev->info);
+	ret = hvuio_uio_register(dev);
 	if (ret) {
 		dev_err(device, "cannot register with UIO: %d\n", ret);
 		goto err_register;
@@ -303,7 +331,7 @@ void hvuio_device_destroy(struct hvuio_device *dev)
 	 * hvuio_sub_leak() clears it.
 	 */
 	hvuio_events_hold(dev);
-	uio_unregister_device(&dev->info);
+	hvuio_uio_unregister(dev);
 	hvuio_maps_revoke(dev, &inodes);
 
 	hvuio_vmbus_release(dev->primary.channel);

@@ -40,9 +40,9 @@ ends_well() {
 	was_held && [ "$status" = 0 ] && works && other_works
 }
 
-# held_by_vmbus: hold the worker that is about to handle the rescind of an open
-# sub-channel
-held_by_vmbus() {
+# vmbus_holds_rescind: hold the worker that is about to handle the rescind of an
+# open sub-channel
+vmbus_holds_rescind() {
 	fresh
 	keep_open
 	host "wait-open;$(offered);$(both_open)"
@@ -50,6 +50,9 @@ held_by_vmbus() {
 	hold worker start vmbus_onoffer_rescind || return
 	host "rescind-sub $first"
 	wait_held
+}
+held_by_vmbus() {
+	vmbus_holds_rescind || return
 	other_meanwhile
 	ends_well
 }
@@ -69,13 +72,7 @@ held_by_module() {
 # two_subs: let the host rescind two sub-channels while the first rescind is
 # held, and close the device. On 5.10 the second rescind overtakes the first.
 two_subs() {
-	fresh
-	keep_open
-	host "wait-open;$(offered);$(both_open)"
-	within 20 rings 3
-	hold worker start vmbus_onoffer_rescind || return
-	host "rescind-sub $first"
-	wait_held
+	vmbus_holds_rescind || return
 	host "rescind-sub $last;sleep 500"
 	close_it
 	sleep 1
@@ -114,10 +111,34 @@ both_rescinded() {
 	works && other_works
 }
 
+# bound_meanwhile: bind the other device while UIO removes the device. UIO has
+# freed the number of the device by then, and its files are still there. The
+# number is the lowest that is free, because the device was bound alone.
+bound_meanwhile() {
+	id=${device##*/}
+	other_id=$(bound "$fcopy_class" && echo "${device##*/}")
+	for unbound in "$other_id" "$id"; do echo "$unbound" >"$driver/unbind"; done
+	echo "$id" >"$driver/bind"
+	hold process start device_unregister || return
+	echo "$id" >"$driver/unbind" &
+	pid=$!
+	wait_held
+	echo "$other_id" >"$driver/bind" &
+	other=$!
+	sleep 1
+	let_go
+	wait "$other"
+	echo "the other was bound with status $?"
+	wait "$pid"
+	echo "$id" >"$driver/bind"
+	was_held && works && other_works
+}
+
 modprobe uio_hv_generic
 for id in $class "$fcopy_class"; do echo "$id" >"$driver/new_id"; done
 check "the other device is bound" within 10 other_is_bound
 check "the device is bound" within 10 bound "$class"
+check "the other device is bound while UIO removes the device" bound_meanwhile
 if one_by_one; then when="waits until a held rescind has ended"; else when="does not wait for a held rescind"; fi
 check "VMBus holds the rescind of a sub-channel: the rescind of another device $when" held_by_vmbus
 check "the module holds the rescind of a sub-channel: the rescind of another device $when" held_by_module
