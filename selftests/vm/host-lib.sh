@@ -37,6 +37,9 @@ check() {
 # guest continues after a hibernation
 guest_runs() { [ ! -e ended ]; }
 
+# statistic DEVICE NAME: print this number of the device's statistics
+statistic() { vmbus_host "$1" stats | sed -n "s/^stat $2 //p"; }
+
 # copy_asked NAME: copy the file for which the guest's copy_arrives waits
 copy_asked() {
 	guest_says "copy $1\$" || exit 1

@@ -22,18 +22,17 @@ check "messages through a small ring" vmbus_host device "send 2000 200" "echo 20
 check "none that it cannot hold" sh -c "! '$bin/vmbus-host' device.sock 'send-hex $(printf '%8200s' '' | tr ' ' 0)'"
 vmbus_host device "send-hex 7175697400000000" wait-close
 
-stat() { vmbus_host device stats | sed -n "s/^stat $1 //p"; }
 guest_says counting || exit 1
 # These are the indices.
 check "the host has put no packet into a ring since the open" vmbus_host device "raw-expect rx 0 0000000000000000" "raw-expect tx 0 0000000000000000"
-interrupts=$(stat interrupts) hypercalls=$(stat hypercalls)
+interrupts=$(statistic device interrupts) hypercalls=$(statistic device hypercalls)
 for n in 1 2 3 4 5; do
 	vmbus_host device signal
 	guest_says "event $n" || exit 1
 done
-check "five interrupts, as the guest has counted" test "$(($(stat interrupts) - interrupts))" = 5
+check "five interrupts, as the guest has counted" test "$(($(statistic device interrupts) - interrupts))" = 5
 guest_says signalled || exit 1
-check "writes that only clear or set the mask signal nothing" test "$(stat hypercalls)" = "$hypercalls"
+check "writes that only clear or set the mask signal nothing" test "$(statistic device hypercalls)" = "$hypercalls"
 
 said=$(guest_says buffers) || exit 1
 # shellcheck disable=SC2086 # buffers, the handles of the receive and of the send buffer

@@ -20,13 +20,12 @@ copy_is 0x00000000 "a copy after quick restarts, with a migration" --source file
 tell copied
 vmbus_host fcopy "delay close 10"
 
-stat() { host stats | sed -n "s/^stat $1 //p"; }
-packets=$(stat early-packets) interrupts=$(stat early-interrupts)
+packets=$(statistic device early-packets) interrupts=$(statistic device early-interrupts)
 watch device "delay open 3000" wait-open "send 64 50" signal sync "echo 50 xid" "$quit" wait-close "delay open 5"
 tell "open slowly"
 check "packets that are sent before the open is answered come back" watched
-check "the host had sent all 50 before it answered" test $(($(stat early-packets) - packets)) = 50
-interrupts=$(($(stat early-interrupts) - interrupts))
+check "the host had sent all 50 before it answered" test $(($(statistic device early-packets) - packets)) = 50
+interrupts=$(($(statistic device early-interrupts) - interrupts))
 check "and had interrupted the guest ($interrupts)" test $interrupts -ge 1
 
 watch device "gpadls hold" "sleep 3000" rescind wait-released "sleep 500" "expect-stat gpadls 0 0" "gpadls answer" offer wait-offered
