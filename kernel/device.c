@@ -215,8 +215,8 @@ static void hvuio_device_init_info(struct hvuio_device *dev)
 /*
  * The lock lets one device at a time be registered with UIO or unregistered.
  * uio_unregister_device() frees the number of a device before it removes the
- * files with this number in their names. A device that UIO registered in between
- * would get the same number, and the registration would fail with EEXIST.
+ * files with this number in their names. UIO would give the number to a device
+ * that is registered in between, and the registration would fail with EEXIST.
  * uio_unregister_device() takes info_lock, under which a program opens the
  * device, but no open waits for the host after hvuio_device_stop().
  */
