@@ -8,10 +8,8 @@ unlinked() { [ ! -e $link ]; }
 has() { has_driver "$(vmbus_device "$fcopy_class")" "$1"; }
 bound() { has uio_hv_generic; }
 pid() { systemctl show -p MainPID --value hv-fcopyd; }
-# Before Linux 6.10, hv_utils binds the file copy device. Later kernels here
-# have no driver for it.
 stock_driver=''
-if modinfo -F alias hv_utils | grep -q e34bd134e4dec8419ae76b174977c192; then stock_driver=hv_utils; fi
+if hv_utils_takes_fcopy; then stock_driver=hv_utils; fi
 # Debian 13 does not ship this daemon.
 distribution_daemon=hv-fcopy-daemon.service
 systemctl cat $distribution_daemon >/dev/null 2>&1 || distribution_daemon=''
