@@ -58,6 +58,25 @@ void doctor_complain(struct diagnosis *diagnosis, enum severity severity, const 
 	va_end(args);
 }
 
+char *doctor_word(const char *text)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				    "0123456789_-+.,:/@%=";
+	/* A quote becomes four characters. */
+	char *word = need(malloc(4 * strlen(text) + 3)), *end = word;
+
+	if (*text && text[strspn(text, plain)] == '\0')
+		return strcpy(word, text);
+	*end++ = '\'';
+	for (; *text; text++)
+		if (*text == '\'')
+			end = stpcpy(end, "'\\''");
+		else
+			*end++ = *text;
+	strcpy(end, "'");
+	return word;
+}
+
 static const char *const names[] = {
 	[SEVERITY_OK] = "ok",
 	[SEVERITY_NOTE] = "note",

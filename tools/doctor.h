@@ -39,6 +39,12 @@ void doctor_report(struct diagnosis *diagnosis, enum severity severity, const ch
 void doctor_complain(struct diagnosis *diagnosis, enum severity severity, const char *check,
 		     char *fix, const char *format, ...) __attribute__((format(printf, 5, 6)));
 
+/*
+ * Return a new string: a word for the command line of a shell. It has quotes if
+ * the text needs them.
+ */
+char *doctor_word(const char *text);
+
 /* Each function checks one part of the machine. */
 void doctor_vmbus(struct diagnosis *diagnosis);
 void doctor_module(struct diagnosis *diagnosis);

@@ -7,7 +7,90 @@
 #include <string.h>
 
 #include "doctor.h"
+#include "driverctl.h"
 #include "file.h"
+#include "identify.h"
+
+#define ENTRY DRIVERCTL_FOLDER "/vmbus-"
+
+static bool starts_with(const char *text, const char *start)
+{
+	return !strncmp(text, start, strlen(start));
+}
+
+/*
+ * Return the command that moves a file. @to is a new string, which this
+ * function frees.
+ */
+static char *move(const char *from, char *to)
+{
+	char *source = doctor_word(from), *target = doctor_word(to);
+	char *fix = need_printf("mv %s %s", source, target);
+
+	free(source);
+	free(target);
+	free(to);
+	return fix;
+}
+
+/*
+ * Return the command that corrects an entry of driverctl if @name, the end of
+ * its path, is not a GUID. If @name identifies one device, the command renames
+ * the entry. Otherwise the entry can have no effect, and the command removes
+ * it.
+ */
+static char *fix_entry(const struct diagnosis *diagnosis, const char *path, const char *name)
+{
+	char *target = NULL, *word, *fix;
+	struct vdevice **found;
+
+	if (identify_all(diagnosis->machine, name, &found) == 1)
+		target = need(driverctl_path(found[0]->instance));
+	free(found);
+	if (target && !file_exists("%s", target + strlen(vmbus_sysroot())))
+		return move(path, target);
+	free(target);
+	word = doctor_word(path);
+	fix = need_printf("rm %s", word);
+	free(word);
+	return fix;
+}
+
+/*
+ * Return the command that corrects a file in bind.d whose name does not end in
+ * .conf. A copy of a file, such as a.conf.dpkg-old, must not take effect, so
+ * the command moves it to the directory above bind.d.
+ */
+static char *fix_ignored(const char *path)
+{
+	const char *slash = strrchr(path, '/'), *folder = slash;
+
+	if (!strstr(slash, ".conf") && !file_exists("%s.conf", path + strlen(vmbus_sysroot())))
+		return move(path, need_printf("%s.conf", path));
+	while (folder > path && folder[-1] != '/')
+		folder--;
+	return move(path, need_printf("%.*s", (int)(folder - path), path));
+}
+
+/* Return the command that corrects a file of the configuration. */
+static char *fix_file(const struct diagnosis *diagnosis, const char *path, unsigned int line)
+{
+	const char *root = vmbus_sysroot();
+	const char *inside = starts_with(path, root) ? path + strlen(root) : path;
+	const char *end = strlen(path) > 5 ? path + strlen(path) - 5 : path;
+	char guid[VMBUS_GUID_SIZE], *word, *fix;
+
+	if (starts_with(inside, ENTRY) && vmbus_guid_parse(inside + strlen(ENTRY), guid))
+		return fix_entry(diagnosis, path, inside + strlen(ENTRY));
+	if ((starts_with(inside, ADMIN_CONFIG "/") || starts_with(inside, VENDOR_CONFIG "/")) &&
+	    strcmp(end, ".conf"))
+		return fix_ignored(path);
+	word = doctor_word(path);
+	/* Line 0 stands for the whole file. */
+	fix = need_printf("${EDITOR:-vi} +%u %s", line ? line : 1, word);
+	free(word);
+	return fix;
+}
 
 void doctor_configuration(struct diagnosis *diagnosis)
 {
@@ -17,11 +100,8 @@ void doctor_configuration(struct diagnosis *diagnosis)
 		const struct finding *finding = &config->findings[i];
 		const char *file = finding->at.file ? finding->at.file : ADMIN_CONFIG;
 
-		/* Line 0 stands for the whole file. */
 		doctor_complain(diagnosis, finding->is_fault ? SEVERITY_PROBLEM : SEVERITY_WARNING,
-				"configuration",
-				need_printf("${EDITOR:-vi} +%u %s",
-					    finding->at.line ? finding->at.line : 1, file),
+				"configuration", fix_file(diagnosis, file, finding->at.line),
 				"%s:%u: %s", file, finding->at.line, finding->text);
 	}
 	if (!config->finding_count && diagnosis->rules->config_error)

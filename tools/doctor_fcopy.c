@@ -94,16 +94,14 @@ static char *find_unit(const char *pid)
  */
 static char *end_process(const char *pid)
 {
-	char *unit = find_unit(pid), *fix;
+	char *unit = find_unit(pid), *word, *fix;
 
-	/*
-	 * An escaped dash in the name contains a backslash, which needs quotes.
-	 */
-	if (unit)
-		fix = need_printf(strchr(unit, '\\') ? "systemctl disable --now '%s'"
-						      : "systemctl disable --now %s", unit);
-	else
-		fix = need_printf("kill %s", pid);
+	if (!unit)
+		return need_printf("kill %s", pid);
+	/* An escaped dash in the name contains a backslash. */
+	word = doctor_word(unit);
+	fix = need_printf("systemctl disable --now %s", word);
+	free(word);
 	free(unit);
 	return fix;
 }

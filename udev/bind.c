@@ -183,6 +183,20 @@ static int load_driver(const char *driver)
 	return is_loaded(driver) ? 0 : -ENOENT;
 }
 
+/*
+ * Load a driver, or wait until another process has loaded it completely:
+ * modprobe returns after the module has looked at every device. The directory
+ * of the driver appears earlier.
+ */
+static int load_completely(const char *driver)
+{
+	int ret = kernel_load(driver);
+
+	if (is_loaded(driver))
+		return 0;
+	return ret ? ret : -ENOENT;
+}
+
 static int write_bind(const struct vmbus_device *dev, const char *driver)
 {
 	const struct timespec pause = { .tv_nsec = 10 * 1000 * 1000 };
@@ -435,8 +449,17 @@ static int bind_now(struct vmbus_device *dev, const struct rule *rule, const str
 			goto err_override;
 	}
 	/*
-	 * This is the first step: the kernel matches no other driver from here
-	 * on, whether modprobe or the device's own event loads it.
+	 * A module binds each device whose override names it as soon as it is
+	 * loaded, and then no sizes have been written yet. So load the module
+	 * first if the rule sets sizes.
+	 */
+	step = "the driver cannot be loaded";
+	err = device_is_nic(dev) && settings_has_buffers(rule) ? load_completely(rule->driver) : 0;
+	if (err)
+		goto err_override;
+	/*
+	 * Otherwise this is the first step: the kernel matches no other driver
+	 * from here on, whether modprobe or the device's own event loads it.
 	 */
 	step = "driver_override cannot be set";
 	err = replace_override(dev, rule->driver, &undo);

@@ -292,12 +292,17 @@ static int choose(const char *driver, const char *name, uint64_t size, char form
 	return ret;
 }
 
+bool settings_has_buffers(const struct rule *rule)
+{
+	return rule->settings.recv_buffer_size || rule->settings.send_buffer_size;
+}
+
 int settings_begin(const struct rule *rule, struct buffers *buffers)
 {
 	const struct settings *s = &rule->settings;
 
 	*buffers = (struct buffers){ .lock = -1 };
-	if (!s->recv_buffer_size && !s->send_buffer_size)
+	if (!settings_has_buffers(rule))
 		return 0;
 	strcpy(buffers->driver, rule->driver);
 	buffers->lock = lock_take("driver", rule->driver);

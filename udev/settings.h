@@ -34,6 +34,9 @@ int settings_apply(struct vmbus_device *dev, const struct rule *rule, unsigned i
  */
 int settings_write_ring_size(const struct vmbus_device *dev, const char *value);
 
+/* Return whether a rule sets the size of a buffer of NICs. */
+bool settings_has_buffers(const struct rule *rule);
+
 /* The buffer sizes of a driver while a NIC is bound to it */
 struct buffers {
 	int lock;			/* file descriptor, or -1 */

@@ -78,6 +78,46 @@ test_buffer_sizes() {
 	is "send of the driver afterwards" "$(cat "$bus/drivers/uio_hv_generic/send_size")" 16777216
 }
 
+# At boot no driver has the NIC yet, and the module is not loaded. The module
+# binds a device whose override names it as soon as it is loaded.
+test_buffer_sizes_when_the_module_is_not_loaded() {
+	echo ours >"$root/kernel/module"
+	nic $dev eth0 1
+	nic $dev2 eth1 2 none
+	default_route eth0
+	conf $admin/a.conf "[$dev2]" recv_buffer_size=1M send_buffer_size=64K
+	vmbus_bind $dev2
+	is status $status 0
+	is driver "$(driver_of $dev2)" uio_hv_generic
+	is recv "$(cat "$bus/devices/$dev2/uio/uio0/maps/map3/size")" 1048576
+	is send "$(cat "$bus/devices/$dev2/uio/uio0/maps/map4/size")" 65536
+	is "recv of the driver afterwards" "$(cat "$bus/drivers/uio_hv_generic/recv_size")" 32505856
+}
+
+# Another run of vmbus-bind is loading the module: the directory of the driver
+# is there, and modprobe waits for the end of the load.
+test_buffer_sizes_while_the_module_is_being_loaded() {
+	want ours recv_buffer_size=1M
+	mkdir "$bus/drivers/uio_hv_generic"
+	mv "$root/kernel/model" "$root/kernel/loaded"
+	# shellcheck disable=SC2016 # for the model
+	printf '%s\n' '#!/bin/sh' '[ "$1" != load ] || rmdir "${0%/*}/../sys/bus/vmbus/drivers/$2"' \
+		'exec "${0%/*}/loaded" "$@"' >"$root/kernel/model"
+	chmod +x "$root/kernel/model"
+	vmbus_bind $dev2
+	is status $status 0
+	is recv "$(cat "$bus/devices/$dev2/uio/uio0/maps/map3/size")" 1048576
+}
+
+test_buffer_sizes_without_the_module() {
+	want ours recv_buffer_size=1M
+	rm "$root/kernel/modules/uio_hv_generic"
+	vmbus_bind $dev2
+	is status $status 1
+	says "not bound to uio_hv_generic: the driver cannot be loaded: No such file or directory; the device is bound to hv_netvsc"
+	is driver "$(driver_of $dev2)" hv_netvsc
+}
+
 test_buffer_sizes_go_back_when_the_driver_refuses() {
 	want ours recv_buffer_size=1M
 	echo 12 >"$root/kernel/probe/uio_hv_generic"

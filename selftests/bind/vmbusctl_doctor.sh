@@ -35,6 +35,14 @@ repaired() {
 	lacks "$line"
 }
 
+# in_folder FOLDER FILE: print the path of a file, which may be in quotes
+in_folder() {
+	case $2 in
+	"'"*) printf "'%s/%s\n" "$root/$1" "${2#"'"}" ;;
+	*) printf '%s/%s\n' "$root/$1" "$2" ;;
+	esac
+}
+
 # These programs stand in for those that a fix runs: one loads our module, and
 # the editor removes the line whose number it gets.
 modprobe() {
@@ -499,6 +507,51 @@ test_hint_about_the_configuration() {
 	healthy
 }
 
+# ignored NAME: make a file of rules whose name does not end in .conf
+ignored() {
+	guest
+	conf "$admin/$1" '[fcopy]' mode=0640
+	sick
+}
+
+test_rules_in_a_file_with_the_wrong_name() {
+	for name in 50-mine 50-mine.cfg 50-mine.con; do
+		ignored $name
+		finding warning configuration "$root/$admin/$name:0: ignored, because its name does not end in .conf" "mv $root/$admin/$name $root/$admin/$name.conf"
+		repaired
+		is "files after the fix" "$(ls $root/$admin)" $name.conf
+		healthy
+	done
+}
+
+# A copy of a file of rules must not take effect.
+test_rules_in_a_copy_of_a_file() {
+	for file in 50-mine.conf.dpkg-old "'my rules.conf.bak'" "'50-mine.conf~'"; do
+		eval "name=$file"
+		ignored "$name"
+		finding warning configuration "$root/$admin/$name:0: ignored" "mv $(in_folder $admin "$file") $root/etc/hyperv-uio/"
+		repaired
+		is "files after the fix" "$(ls $root/$admin)" ""
+		is "the file" "$(head -n 1 "$root/etc/hyperv-uio/$name")" '[fcopy]'
+		healthy
+	done
+	ignored 50-mine
+	conf $admin/50-mine.conf '[fcopy]' mode=0600
+	sick
+	finding warning configuration "$root/$admin/50-mine:0: ignored" "mv $root/$admin/50-mine $root/etc/hyperv-uio/"
+	repaired
+	is "the rules" "$(tail -n 1 $root/$admin/50-mine.conf)" mode=0600
+}
+
+test_fault_in_a_file_whose_name_needs_quotes() {
+	guest
+	conf "$admin/it's mine.conf" '[fcopy]' 'drvier=one'
+	sick
+	finding problem configuration "$root/$admin/it's mine.conf:2: unknown key" "\${EDITOR:-vi} +2 '$root/$admin/it'\\''s mine.conf'"
+	repaired
+	healthy
+}
+
 test_device_that_is_not_where_the_rule_wants_it() {
 	guest
 	unbound
@@ -774,8 +827,7 @@ test_entry_for_a_device_that_is_not_there() {
 
 test_entry_that_is_not_understood() {
 	guest
-	for bad in "vmbus-copy:uio_hv_generic:the name of this driverctl entry is not vmbus- followed by a GUID" \
-		"vmbus-$nic1:none:this driverctl entry requests no driver, which vmbus-bind does not support" \
+	for bad in "vmbus-$nic1:none:this driverctl entry requests no driver, which vmbus-bind does not support" \
 		"vmbus-$nic1:../x:this driverctl entry does not name a driver" \
 		"vmbus-$nic1:uio_hv_generic # y:this driverctl entry does not name a driver" \
 		"vmbus-$nic1::this driverctl entry does not name a driver"; do
@@ -786,6 +838,45 @@ test_entry_that_is_not_understood() {
 		finding warning configuration "$root/etc/driverctl.d/$name:0: ${rest#*:}" "\${EDITOR:-vi} +1 $root/etc/driverctl.d/$name"
 		rm $root/etc/driverctl.d/$name
 	done
+}
+
+# misnamed NAME: make an entry of driverctl with a wrong name
+misnamed() {
+	guest
+	rm $root/$vendor/10-fcopy.conf
+	put "etc/driverctl.d/$1" uio_hv_generic
+	sick
+}
+
+# The entry is meant for the device that its name identifies.
+test_entry_with_the_wrong_name_of_a_device() {
+	for name in fcopy uio0 ${copy%%-*}; do
+		misnamed vmbus-$name
+		finding warning configuration "$root/etc/driverctl.d/vmbus-$name:0: the name of this driverctl entry is not vmbus- followed by a GUID" "mv $root/etc/driverctl.d/vmbus-$name $root/etc/driverctl.d/vmbus-$copy"
+		repaired
+		finding ok driverctl "$root/etc/driverctl.d/vmbus-$copy is applied by vmbus-bind"
+		healthy
+	done
+}
+
+# The name identifies no device, or several, or the device has a correct entry.
+# $bad_entry is in the quotes of a shell.
+test_entry_with_a_useless_name() {
+	for bad_entry in vmbus-nic vmbus-$copy.bak vmbus- "'vmbus-it'\''s \$HOME'" "'vmbus-a  \"b\" &c;*'"; do
+		eval "name=$bad_entry"
+		misnamed "$name"
+		put etc/driverctl.d/other ''
+		finding warning configuration "$root/etc/driverctl.d/$name:0: the name of" "rm $(in_folder etc/driverctl.d "$bad_entry")"
+		repaired
+		is "files after the fix" "$(ls $root/etc/driverctl.d)" other
+		healthy
+	done
+	misnamed vmbus-fcopy
+	entry $copy uio_hv_generic
+	sick
+	finding warning configuration "$root/etc/driverctl.d/vmbus-fcopy:0: the name of" "rm $root/etc/driverctl.d/vmbus-fcopy"
+	repaired
+	is "files after the fix" "$(ls $root/etc/driverctl.d)" vmbus-$copy
 }
 
 test_entry_of_another_bus() {

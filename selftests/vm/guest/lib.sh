@@ -196,6 +196,10 @@ driver() { basename "$(readlink "/sys/bus/vmbus/devices/${1##*/}/driver")"; }
 has_driver() { [ "$(driver "$1")" = "$2" ]; }
 
 # The following functions are for whole guests, which systemd boots.
+
+# hv_utils_takes_fcopy: whether the kernel's own driver of the file copy device
+# is hv_utils, as before Linux 6.10. Later kernels here have no driver for it.
+hv_utils_takes_fcopy() { modinfo -F alias hv_utils | grep -q e34bd134e4dec8419ae76b174977c192; }
 journal() { journalctl -b --no-pager -o cat "$@" 2>/dev/null; }
 fcopyd_runs() { [ "$(systemctl is-active hv-fcopyd)" = active ]; }
 fcopyd_waits() { journal -u hv-fcopyd | grep -q '[Ww]aiting'; }

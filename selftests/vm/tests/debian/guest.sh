@@ -8,10 +8,8 @@ unlinked() { [ ! -e $link ]; }
 has() { has_driver "$(vmbus_device "$fcopy_class")" "$1"; }
 bound() { has uio_hv_generic; }
 pid() { systemctl show -p MainPID --value hv-fcopyd; }
-# Before Linux 6.10, hv_utils binds the file copy device. Later kernels here
-# have no driver for it.
 stock_driver=''
-if modinfo -F alias hv_utils | grep -q e34bd134e4dec8419ae76b174977c192; then stock_driver=hv_utils; fi
+if hv_utils_takes_fcopy; then stock_driver=hv_utils; fi
 # Debian 13 does not ship this daemon.
 distribution_daemon=hv-fcopy-daemon.service
 systemctl cat $distribution_daemon >/dev/null 2>&1 || distribution_daemon=''
@@ -30,6 +28,35 @@ out_of_the_way() {
 }
 check "the distribution's own daemon (${distribution_daemon:-there is none}) stays out of the way" out_of_the_way
 check "and the boot had no failed unit" test -z "$(systemctl --failed --no-legend --plain)"
+# Compare what vmbusctl shows of the device with sysfs.
+fcopy=$(vmbus_device "$fcopy_class")
+# value INDENT KEY: print the values of a key at one level of the JSON text
+value() { sed -n "s/^ \{$1\}\"$2\": *\"\{0,1\}\([^\",]*\).*/\1/p" /tmp/list; }
+lists() {
+	vmbusctl list --json fcopy | tee /tmp/list
+	[ "$(value 4 instance) $(value 4 class_id) $(value 4 driver) $(value 4 uio) $(value 8 relid)" = \
+		"${fcopy##*/} $(tr -d '{}' <"$fcopy/class_id") $(driver "$fcopy") $(ls "$fcopy/uio") $(cat "$fcopy/id")" ]
+}
+shows_channel() {
+	vmbusctl list --verbose fcopy | tee /tmp/list
+	set -- "$fcopy"/channels/*
+	[ "$(sed -n "s/^${fcopy##*/}  *\([0-9]\{1,\}\)  *\([0-9]\{1,\}\)  *\([0-9]\{1,\}\)  .*/\1 \2 \3/p" /tmp/list)" = \
+		"${1##*/} $(cat "$1/subchannel_id") $(cat "$1/cpu")" ]
+}
+maps() {
+	for map in "$fcopy"/uio/uio*/maps/map*; do
+		printf '%s %s %d KiB\n' "${map##*/map}" "$(cat "$map/name")" $(($(cat "$map/size") / 1024))
+	done
+}
+shows_sizes() {
+	vmbusctl show fcopy | tee /tmp/list
+	maps
+	[ "$(sed -n 's/^ring  *//p' /tmp/list)" = "$(($(cat "$fcopy/uio_hv_generic/ring_size") / 1024)) KiB" ] &&
+		[ "$(sed -n "s/^$(ls "$fcopy/uio")  *//p" /tmp/list | tr -s ' ')" = "$(maps)" ]
+}
+check "vmbusctl list --json: the device's class, driver, UIO device and channel are those in sysfs" lists
+check "vmbusctl list --verbose: and so are the index and the processor of the channel" shows_channel
+check "vmbusctl show: and the sizes of its rings and maps" shows_sizes
 say booted
 hear copied first
 sum first

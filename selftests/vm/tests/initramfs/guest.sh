@@ -52,9 +52,8 @@ if [ "$boot" -gt 1 ]; then
 fi
 # Before Linux 6.10 hv_utils takes the file copy device, here before udev of the
 # system runs vmbus-bind.
-takes_fcopy() { modinfo -F alias hv_utils | grep -q e34bd134e4dec8419ae76b174977c192; }
 taken_over() { journal -t vmbus-bind | grep "$fcopy_instance.*taken over from hv_utils"; }
-if [ "$boot" -gt 1 ] && [ "$boot" -lt 12 ] && takes_fcopy; then
+if [ "$boot" -gt 1 ] && [ "$boot" -lt 12 ] && hv_utils_takes_fcopy; then
 	check "boot $boot: vmbus-bind took the file copy device over from hv_utils" taken_over
 fi
 if [ "$boot" -gt 11 ]; then

@@ -10,7 +10,7 @@ receives() { systemctl show -p StatusText hv-fcopyd | grep -q '^StatusText=Recei
 # Before Linux 6.10, hv_utils binds the file copy device. Later kernels here
 # have no driver for it.
 stock_driver=''
-if modinfo -F alias hv_utils | grep -q e34bd134e4dec8419ae76b174977c192; then stock_driver=hv_utils; fi
+if hv_utils_takes_fcopy; then stock_driver=hv_utils; fi
 
 ours() { dpkg-query -W -f '${Status} ${Package} ${Version}\n' '*hyperv-uio*' 'libvmbus-bufring*' 2>/dev/null | sed -n 's/^install ok installed //p'; }
 # are VERSION: whether all packages have this version, and dkms has the module
