@@ -31,6 +31,37 @@ left() {
 	find /run /tmp /dev/vmbus \( -name '*hyperv-uio*' -o -name '*hv-fcopyd*' -o -name 'by-*' \) 2>/dev/null | grep -v '^/run/bench'
 }
 install() { apt-get install -y --no-install-recommends "$@"; }
+# ours_for RELEASE VERSION: whether modprobe finds this version of our module
+# for this kernel, and the module was built for this kernel
+ours_for() {
+	modinfo -k "$1" uio_hv_generic
+	[ "$(modinfo -k "$1" -F version uio_hv_generic)" = "1:$2" ] && modinfo -k "$1" -F vermagic uio_hv_generic | grep -q "^$1 "
+}
+# none_for RELEASE...: whether these kernels are installed, and modprobe finds
+# no module of ours for them
+none_for() {
+	local release
+	for release; do
+		[ -d "/lib/modules/$release/kernel" ] && ! modinfo -k "$release" -F version uio_hv_generic 2>/dev/null | grep '^1:' || return
+	done
+}
+# new_daemon: whether hv-fcopyd runs from the file that is now installed
+new_daemon() { [ "$(readlink "/proc/$(systemctl show -p MainPID --value hv-fcopyd)/exe")" = /usr/sbin/hv-fcopyd ]; }
+# rest: list what the copies during the upgrade have left, except whole files
+rest() { find /srv /var/lib/hv-fcopyd -mindepth 1 ! -path /srv/installed ! \( -path /srv/half -size 200000000c \); }
+# differs: list the installed files that differ from those in our packages. The
+# guest has no manual pages of any package.
+differs() { ours | cut -d' ' -f1 | xargs dpkg -V | grep -v ' /usr/share/man/'; }
+# stock_refused: whether our drop-in keeps systemd from starting the
+# distribution's daemon
+stock_refused() {
+	systemctl start --job-mode=ignore-dependencies hv-fcopy-daemon || return
+	systemctl status --no-pager hv-fcopy-daemon
+	[ "$(systemctl is-active hv-fcopy-daemon)" = inactive ] && [ "$(systemctl show -p ConditionResult --value hv-fcopy-daemon)" = no ]
+}
+# stock_runs: whether the distribution's daemon runs, and has registered with
+# hv_utils
+stock_runs() { [ "$(systemctl is-active hv-fcopy-daemon)" = active ] && journal -u hv-fcopy-daemon | grep -q 'kernel module version'; }
 
 case $boot in
 1)
@@ -43,9 +74,9 @@ case $boot in
 	check "upgrade: all packages are new, and nothing of the old version is left" are "$next"
 	say upgraded
 	hear cut
-	whole=$(stat -c %s /srv/half 2>/dev/null || echo 0)
-	check "upgrade: the copy has arrived, or nothing of it is left ($whole)" \
-		sh -c "test $whole = 50000000 || test -z \"\$(ls -A /var/lib/hv-fcopyd)\$(ls /srv/half 2>/dev/null)\""
+	rest >/tmp/rest
+	check "upgrade: nothing is left of the copy that was stopped" sh -c 'cat /tmp/rest; test ! -s /tmp/rest'
+	check "upgrade: the new hv-fcopyd runs" within 30 new_daemon
 	copy_arrives upgraded
 	restart
 	;;
@@ -55,16 +86,42 @@ case $boot in
 	check "downgrade" install --allow-downgrades ./old/*.deb
 	check "downgrade: all packages are old, and nothing of the new version is left" are "$this"
 	copy_arrives downgraded
+	rm /usr/sbin/vmbusctl
+	echo >>/usr/lib/udev/rules.d/61-hv-fcopyd.rules
+	check "two files of ours differ" test "$(differs | wc -l)" = 2
 	check "reinstallation" install --reinstall ./old/*.deb
 	check "reinstallation: this version" are "$this"
+	differs >/tmp/differs
+	check "reinstallation: no file differs" sh -c 'cat /tmp/differs; test ! -s /tmp/differs'
 	copy_arrives reinstalled
+	check "apt removes hyperv-daemons" apt-get purge -y hyperv-daemons
+	check "apt installs hyperv-daemons after ours" install ./daemons/*.deb
+	# Debian 13 has no daemon for file copies.
+	if systemctl cat hv-fcopy-daemon >/tmp/cat 2>&1; then check "hyperv-daemons: hv-fcopy-daemon does not start" stock_refused; fi
+	copy_arrives hyperv-daemons
+	new=$(cat ./RELEASE)
+	# An initramfs would take a minute, and nothing boots it.
+	export INITRD=No
+	check "kernel upgrade: apt installs Linux $new and its headers" install ./kernel/*.deb
+	check "kernel upgrade: dkms has built the module for it" ours_for "$new" "$this"
 	# shellcheck disable=SC2046 # words
 	check "removal" apt-get remove -y $(ours | cut -d' ' -f1)
 	check "removal: the device has the driver that it has without us (${stock_driver:-none})" has_driver "$fcopy" "$stock_driver"
+	check "removal: neither kernel has our module, $(uname -r) and $new" none_for "$(uname -r)" "$new"
 	check "purge" sh -c "dpkg-query -W -f '\${Package}\n' '*hyperv-uio*' 'libvmbus-bufring*' | xargs apt-get purge -y"
 	left >/tmp/left
 	check "purge: nothing of ours is left" sh -c 'cat /tmp/left; test ! -s /tmp/left'
 	check "purge: no unit has failed" test -z "$(systemctl --failed --no-legend --plain)"
+	if [ -n "$stock_driver" ]; then
+		check "purge: hv-fcopy-daemon runs, as without us" within 60 stock_runs
+		say "removed, hv_utils has the device"
+		hear "copied stock"
+		check "purge: a file arrives through hv-fcopy-daemon" test "$(stat -c %s /srv/stock)" = 100000
+	else
+		say "removed, the device has no driver"
+	fi
+	# Otherwise dkms would build the module for this kernel, too.
+	check "apt removes Linux $new" apt-get purge -y "linux-image-$new" "linux-headers-$new"
 	check "installation" install ./old/*.deb
 	copy_arrives again
 	;;

@@ -1,4 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 copy_asked installed
+copy_asked upgraded
+copy_asked downgraded
+copy_asked reinstalled
 copy_asked again
