@@ -164,9 +164,9 @@ struct hvuio_area {
 };
 
 /*
- * Lock order: mmap_lock, uio's info_lock, lock, set.lock. A fault takes no
- * other lock under maps_lock, and locks its page after it has dropped
- * maps_lock. An mmap takes no lock of the module. The sub-channel callback and
+ * Lock order: hvuio_uio_lock (device.c) or mmap_lock, uio's info_lock, lock,
+ * set.lock. A fault takes no other lock under maps_lock, and locks its page
+ * after it has dropped maps_lock. An mmap takes no lock of the module. The sub-channel callback and
  * open_work take only set.lock and never lock, because a close holds lock while
  * it waits for them.
  *

@@ -5,6 +5,7 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "doctor.h"
 #include "driverctl.h"
@@ -19,13 +20,13 @@ static bool starts_with(const char *text, const char *start)
 }
 
 /*
- * Return the command that moves a file. @to is a new string, which this
- * function frees.
+ * Return the command that moves a file and overwrites none. @to is a new
+ * string, which this function frees.
  */
 static char *move(const char *from, char *to)
 {
 	char *source = doctor_word(from), *target = doctor_word(to);
-	char *fix = need_printf("mv %s %s", source, target);
+	char *fix = need_printf("mv -n %s %s", source, target);
 
 	free(source);
 	free(target);
@@ -57,15 +58,30 @@ static char *fix_entry(const struct diagnosis *diagnosis, const char *path, cons
 }
 
 /*
+ * Return whether @name, which does not end in .conf, is a copy of a file of
+ * rules: a.conf.dpkg-old, or a.bak or a~ where a folder has a.conf.
+ */
+static bool is_copy(const char *name)
+{
+	const char *end = strchr(name, '~') ? strchr(name, '~') : strrchr(name, '.');
+	const int length = end ? (int)(end - name) : (int)strlen(name);
+
+	return strstr(name, ".conf") ||
+	       file_exists(ADMIN_CONFIG "/%.*s.conf", length, name) ||
+	       file_exists(VENDOR_CONFIG "/%.*s.conf", length, name);
+}
+
+/*
  * Return the command that corrects a file in bind.d whose name does not end in
- * .conf. A copy of a file, such as a.conf.dpkg-old, must not take effect, so
- * the command moves it to the directory above bind.d.
+ * .conf. A copy or a folder must not take effect, so the command moves it to
+ * the directory above bind.d.
  */
 static char *fix_ignored(const char *path)
 {
 	const char *slash = strrchr(path, '/'), *folder = slash;
+	struct stat st;
 
-	if (!strstr(slash, ".conf") && !file_exists("%s.conf", path + strlen(vmbus_sysroot())))
+	if (!is_copy(slash + 1) && !stat(path, &st) && S_ISREG(st.st_mode))
 		return move(path, need_printf("%s.conf", path));
 	while (folder > path && folder[-1] != '/')
 		folder--;

@@ -38,6 +38,9 @@
 /* The kernel shows this for an override that is not set. */
 #define NO_OVERRIDE "(null)"
 
+/* With this override, the kernel binds a device to no driver. */
+#define NO_DRIVER "vmbus-bind"
+
 /*
  * Before 5.12 the kernel reports success even if a probe fails. This value
  * stands for the unknown error.
@@ -435,6 +438,7 @@ static int not_bound(struct vmbus_device *dev, const struct rule *rule, const ch
 static int bind_now(struct vmbus_device *dev, const struct rule *rule, const struct facts *facts,
 		    int index)
 {
+	const bool sizes = device_is_nic(dev) && settings_has_buffers(rule);
 	const char *now = vmbus_device_driver(dev);
 	struct buffers buffers = { .lock = -1 };
 	struct undo undo = { 0 };
@@ -449,24 +453,18 @@ static int bind_now(struct vmbus_device *dev, const struct rule *rule, const str
 			goto err_override;
 	}
 	/*
-	 * A module binds each device whose override names it as soon as it is
-	 * loaded, and then no sizes have been written yet. So load the module
-	 * first if the rule sets sizes.
-	 */
-	step = "the driver cannot be loaded";
-	err = device_is_nic(dev) && settings_has_buffers(rule) ? load_completely(rule->driver) : 0;
-	if (err)
-		goto err_override;
-	/*
-	 * Otherwise this is the first step: the kernel matches no other driver
-	 * from here on, whether modprobe or the device's own event loads it.
+	 * This is the first step: the kernel matches no other driver from here
+	 * on, whether modprobe or the device's own event loads it. Buffer sizes
+	 * must be written before the driver binds the device, and the kernel
+	 * may bind it as soon as the override names the driver. So for a rule
+	 * with sizes, the override names no driver at first.
 	 */
 	step = "driver_override cannot be set";
-	err = replace_override(dev, rule->driver, &undo);
+	err = replace_override(dev, sizes ? NO_DRIVER : rule->driver, &undo);
 	if (err)
 		goto err_override;
 	step = "the driver cannot be loaded";
-	err = load_driver(rule->driver);
+	err = sizes ? load_completely(rule->driver) : load_driver(rule->driver);
 	if (err)
 		goto err_load;
 	step = "its interface cannot be set down";
@@ -477,14 +475,19 @@ static int bind_now(struct vmbus_device *dev, const struct rule *rule, const str
 	 * settings_begin() has reported a size that cannot be set. The device
 	 * is bound nevertheless.
 	 */
-	if (device_is_nic(dev))
+	if (sizes) {
 		settings_begin(rule, &buffers);
+		step = "driver_override cannot be set";
+		err = undo.has_override ? write_override(dev, rule->driver) : 0;
+		if (err)
+			goto err_sizes;
+	}
 	step = "binding failed";
 	err = undo.has_override ? attach(dev, rule->driver)
 				: attach_by_id(dev, rule->driver, &undo);
-	settings_end(&buffers);
 	if (err)
 		goto err_attach;
+	settings_end(&buffers);
 
 	msg(LOG_NOTICE, "%s: bound to %s%s%s", described(dev), rule->driver,
 	    undo.driver ? ", taken over from " : "", undo.driver ? undo.driver : "");
@@ -493,6 +496,8 @@ static int bind_now(struct vmbus_device *dev, const struct rule *rule, const str
 	return 0;
 
 err_attach:
+err_sizes:
+	settings_end(&buffers);
 err_lower:
 err_load:
 	restore(dev, &undo);

@@ -94,6 +94,26 @@ test_buffer_sizes_when_the_module_is_not_loaded() {
 	is "recv of the driver afterwards" "$(cat "$bus/drivers/uio_hv_generic/recv_size")" 32505856
 }
 
+# While modprobe loads the module, hv_netvsc may be loaded for another NIC. It
+# must not take this one.
+test_buffer_sizes_keep_other_drivers_away_meanwhile() {
+	echo ours >"$root/kernel/module"
+	nic $dev eth0 1
+	nic $dev2 eth1 2 none
+	default_route eth0
+	conf $admin/a.conf "[$dev2]" recv_buffer_size=1M
+	mv "$root/kernel/model" "$root/kernel/loaded"
+	# shellcheck disable=SC2016 # for the model
+	printf '%s\n' '#!/bin/sh' '[ "$1" != load ] || cp "${0%/*}/../sys/bus/vmbus/devices/'$dev2'/driver_override" "${0%/*}/meanwhile"' \
+		'exec "${0%/*}/loaded" "$@"' >"$root/kernel/model"
+	chmod +x "$root/kernel/model"
+	vmbus_bind $dev2
+	is status $status 0
+	is "override during the load" "$(cat "$root/kernel/meanwhile")" vmbus-bind
+	is "override afterwards" "$(cat "$bus/devices/$dev2/driver_override")" uio_hv_generic
+	is driver "$(driver_of $dev2)" uio_hv_generic
+}
+
 # Another run of vmbus-bind is loading the module: the directory of the driver
 # is there, and modprobe waits for the end of the load.
 test_buffer_sizes_while_the_module_is_being_loaded() {

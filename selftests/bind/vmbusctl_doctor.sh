@@ -517,7 +517,7 @@ ignored() {
 test_rules_in_a_file_with_the_wrong_name() {
 	for name in 50-mine 50-mine.cfg 50-mine.con; do
 		ignored $name
-		finding warning configuration "$root/$admin/$name:0: ignored, because its name does not end in .conf" "mv $root/$admin/$name $root/$admin/$name.conf"
+		finding warning configuration "$root/$admin/$name:0: ignored, because its name does not end in .conf" "mv -n $root/$admin/$name $root/$admin/$name.conf"
 		repaired
 		is "files after the fix" "$(ls $root/$admin)" $name.conf
 		healthy
@@ -529,18 +529,44 @@ test_rules_in_a_copy_of_a_file() {
 	for file in 50-mine.conf.dpkg-old "'my rules.conf.bak'" "'50-mine.conf~'"; do
 		eval "name=$file"
 		ignored "$name"
-		finding warning configuration "$root/$admin/$name:0: ignored" "mv $(in_folder $admin "$file") $root/etc/hyperv-uio/"
+		finding warning configuration "$root/$admin/$name:0: ignored" "mv -n $(in_folder $admin "$file") $root/etc/hyperv-uio/"
 		repaired
 		is "files after the fix" "$(ls $root/$admin)" ""
 		is "the file" "$(head -n 1 "$root/etc/hyperv-uio/$name")" '[fcopy]'
 		healthy
 	done
-	ignored 50-mine
-	conf $admin/50-mine.conf '[fcopy]' mode=0600
-	sick
-	finding warning configuration "$root/$admin/50-mine:0: ignored" "mv $root/$admin/50-mine $root/etc/hyperv-uio/"
+	for file in 50-mine 50-mine.bak "'50-mine~'"; do
+		eval "name=$file"
+		ignored "$name"
+		conf $admin/50-mine.conf '[fcopy]' mode=0600
+		sick
+		finding warning configuration "$root/$admin/$name:0: ignored" "mv -n $(in_folder $admin "$file") $root/etc/hyperv-uio/"
+		repaired
+		is "the rules" "$(tail -n 1 $root/$admin/50-mine.conf)" mode=0600
+		is "files after the fix" "$(ls $root/$admin)" 50-mine.conf
+		healthy
+	done
+	# The package's file of the same name must stay in effect.
+	ignored 10-fcopy
+	finding warning configuration "$root/$admin/10-fcopy:0: ignored" "mv -n $root/$admin/10-fcopy $root/etc/hyperv-uio/"
 	repaired
-	is "the rules" "$(tail -n 1 $root/$admin/50-mine.conf)" mode=0600
+	# A file that is there is not overwritten.
+	ignored 50-mine.conf.old
+	put etc/hyperv-uio/50-mine.conf.old earlier
+	sick
+	finding warning configuration "$root/$admin/50-mine.conf.old:0: ignored" "mv -n $root/$admin/50-mine.conf.old $root/etc/hyperv-uio/"
+	eval "$fix"
+	is "the earlier file" "$(cat "$root/etc/hyperv-uio/50-mine.conf.old")" earlier
+}
+
+test_folder_of_rules() {
+	guest
+	mkdir -p "$root/$admin/disabled"
+	sick
+	finding warning configuration "$root/$admin/disabled:0: ignored" "mv -n $root/$admin/disabled $root/etc/hyperv-uio/"
+	repaired
+	is "the folder" "$(ls $root/$admin)" ""
+	healthy
 }
 
 test_fault_in_a_file_whose_name_needs_quotes() {
@@ -852,7 +878,7 @@ misnamed() {
 test_entry_with_the_wrong_name_of_a_device() {
 	for name in fcopy uio0 ${copy%%-*}; do
 		misnamed vmbus-$name
-		finding warning configuration "$root/etc/driverctl.d/vmbus-$name:0: the name of this driverctl entry is not vmbus- followed by a GUID" "mv $root/etc/driverctl.d/vmbus-$name $root/etc/driverctl.d/vmbus-$copy"
+		finding warning configuration "$root/etc/driverctl.d/vmbus-$name:0: the name of this driverctl entry is not vmbus- followed by a GUID" "mv -n $root/etc/driverctl.d/vmbus-$name $root/etc/driverctl.d/vmbus-$copy"
 		repaired
 		finding ok driverctl "$root/etc/driverctl.d/vmbus-$copy is applied by vmbus-bind"
 		healthy

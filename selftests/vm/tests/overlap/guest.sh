@@ -111,6 +111,8 @@ both_rescinded() {
 	works && other_works
 }
 
+# waits_in_kernel PID: whether the process waits for a lock of the kernel
+waits_in_kernel() { grep '^State:.D' "/proc/$1/status"; }
 # bound_meanwhile: bind the other device while UIO removes the device. UIO has
 # freed the number of the device by then, and its files are still there. The
 # number is the lowest that is free, because the device was bound alone.
@@ -125,13 +127,15 @@ bound_meanwhile() {
 	wait_held
 	echo "$other_id" >"$driver/bind" &
 	other=$!
+	# The module lets the second process wait until the first has ended.
 	sleep 1
+	waits_in_kernel "$other"
+	status=$?
 	let_go
-	wait "$other"
-	echo "the other was bound with status $?"
+	wait "$other" || status=1
 	wait "$pid"
 	echo "$id" >"$driver/bind"
-	was_held && works && other_works
+	was_held && [ $status = 0 ] && works && other_works
 }
 
 modprobe uio_hv_generic
