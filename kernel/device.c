@@ -218,8 +218,8 @@ static void hvuio_device_init_info(struct hvuio_device *dev)
  * files with this number in their names. UIO would give the number to a device
  * that is registered in between, and the registration would fail with EEXIST.
  * uio_unregister_device() takes info_lock, under which a program opens the
- * device, but no open waits for the host after hvuio_device_stop(). The lock is
- * the first in the order of locks: the module takes it under none of its others.
+ * device, but no open waits for the host after hvuio_device_stop(). The module
+ * takes this lock under none of its others.
  */
 static DEFINE_MUTEX(hvuio_uio_lock);
 
