@@ -211,6 +211,7 @@ fcopyd_at_once() { [ "$(systemctl show -p NRestarts --value hv-fcopyd)" = 0 ] &&
 # copy_asked arrives
 copy_arrives() {
 	check "$1: hv-fcopyd runs" within 30 fcopyd_runs
+	fcopyd_runs || journal -o short-monotonic -t systemd -t hv-fcopyd -t vmbus-bind | tail -n 40 | while IFS= read -r line; do note "$line"; done
 	say "copy $1"
 	hear "copied $1"
 	check "$1: a file arrives" test "$(stat -c %s "/srv/$1")" = 100000
