@@ -202,6 +202,8 @@ has_driver() { [ "$(driver "$1")" = "$2" ]; }
 hv_utils_takes_fcopy() { modinfo -F alias hv_utils | grep -q e34bd134e4dec8419ae76b174977c192; }
 journal() { journalctl -b --no-pager -o cat "$@" 2>/dev/null; }
 fcopyd_runs() { [ "$(systemctl is-active hv-fcopyd)" = active ]; }
+# new_daemon: whether hv-fcopyd runs from the file that is now installed
+new_daemon() { [ "$(readlink "/proc/$(systemctl show -p MainPID --value hv-fcopyd)/exe")" = /usr/sbin/hv-fcopyd ]; }
 fcopyd_waits() { journal -u hv-fcopyd | grep -q '[Ww]aiting'; }
 # fcopyd_at_once: whether hv-fcopyd opened the device at the first start of its
 # unit, without a failure or a restart. Debian 11's systemd warns of a key in

@@ -45,8 +45,6 @@ none_for() {
 		[ -d "/lib/modules/$release/kernel" ] && ! modinfo -k "$release" -F version uio_hv_generic 2>/dev/null | grep '^1:' || return
 	done
 }
-# new_daemon: whether hv-fcopyd runs from the file that is now installed
-new_daemon() { [ "$(readlink "/proc/$(systemctl show -p MainPID --value hv-fcopyd)/exe")" = /usr/sbin/hv-fcopyd ]; }
 # rest: list what the copies during the upgrade have left, except whole files
 rest() { find /srv /var/lib/hv-fcopyd -mindepth 1 ! -path /srv/installed ! \( -path /srv/half -size 200000000c \); }
 # differs: list the installed files that differ from those in our packages. The

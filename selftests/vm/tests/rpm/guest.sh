@@ -14,8 +14,6 @@ are() {
 		dkms status | grep -q "uio_hv_generic.*$1.*installed" && ! dkms status | grep uio_hv_generic | grep -vF "$1" &&
 		[ "$(modinfo -F version uio_hv_generic)" = "1:$1" ]
 }
-# new_daemon: whether hv-fcopyd runs from the file that is now installed
-new_daemon() { [ "$(readlink "/proc/$(systemctl show -p MainPID --value hv-fcopyd)/exe")" = /usr/sbin/hv-fcopyd ]; }
 # installed_well NAME VERSION: check in five results that all packages have this
 # version and work. On an RPM distribution, systemd's package restarts the
 # daemon after an upgrade.
