@@ -172,11 +172,18 @@ err_close:
 int vmbus_chan_open(const char *id, const struct vmbus_open_options *options,
 		    struct vmbus_chan **chan)
 {
+	struct vmbus_open_options checked;
 	struct vmbus_device *dev;
 	int err;
 
 	*chan = NULL;
-	err = vmbus_device_find(id, &dev);
+	/*
+	 * Wrong options are a mistake of the program on every machine, also on
+	 * one without the device.
+	 */
+	err = copy_open_options(options, &checked);
+	if (!err)
+		err = vmbus_device_find(id, &dev);
 	if (err)
 		return err;
 	err = vmbus_chan_open_device(dev, options, chan);

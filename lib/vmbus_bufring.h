@@ -527,7 +527,7 @@ struct vmbus_buffer {
 
 enum vmbus_buffer_kind {
 	VMBUS_BUFFER_RECV = 0,	/* the host writes there: VMBUS_PACKET_XFER_PAGES point into it */
-	VMBUS_BUFFER_SEND = 1,	/* the host reads there */
+	VMBUS_BUFFER_SEND = 1	/* the host reads there */
 };
 
 /**
@@ -772,7 +772,7 @@ enum vmbus_producers {
 	VMBUS_PRODUCERS_ONE	= 0,	/* one thread at a time: no lock, the fastest */
 	VMBUS_PRODUCERS_MUTEX	= 1,	/* several threads; a thread that has to wait sleeps */
 	/* several threads, each with a processor of its own: they spin */
-	VMBUS_PRODUCERS_SPIN	= 2,
+	VMBUS_PRODUCERS_SPIN	= 2
 };
 
 /**
@@ -896,7 +896,7 @@ enum vmbus_packet_type {
 	VMBUS_PACKET_XFER_PAGES		= 7,	/* payload in ranges of a page set */
 	VMBUS_PACKET_GPA_DIRECT		= 9,	/* payload in guest pages */
 	VMBUS_PACKET_CANCEL		= 0xa,
-	VMBUS_PACKET_COMPLETION		= 0xb,	/* answers the packet with that transaction id */
+	VMBUS_PACKET_COMPLETION		= 0xb	/* answers the packet with that transaction id */
 };
 
 /** Packet flag: the sender wants a VMBUS_PACKET_COMPLETION */
@@ -1600,7 +1600,7 @@ enum vmbus_ic_type {
 	VMBUS_IC_SHUTDOWN	= 3,
 	VMBUS_IC_TIMESYNC	= 4,
 	VMBUS_IC_VSS		= 5,
-	VMBUS_IC_FCOPY		= 7,
+	VMBUS_IC_FCOPY		= 7
 };
 
 #define VMBUS_IC_FLAG_TRANSACTION	0x1u
@@ -1746,7 +1746,7 @@ enum vmbus_ic_event_kind {
 	/* the device cannot be opened now, for a new reason */
 	VMBUS_IC_EVENT_WAITING		= 5,
 	/* a packet was not a request, or an answer was too large */
-	VMBUS_IC_EVENT_SKIPPED		= 6,
+	VMBUS_IC_EVENT_SKIPPED		= 6
 };
 
 /**

@@ -87,6 +87,12 @@ char *rule_text(const struct rules *rules, const struct vdevice *device)
 	return need_printf("%s (%s)", file, plan_outcome_name(plan->now.outcome));
 }
 
+/* Add the size of a ring or a buffer; 0 stands for the driver's default. */
+static void json_size(struct json_object *object, const char *key, uint64_t size)
+{
+	json_number(object, key, size ? (int64_t)size : -1);
+}
+
 static struct json_object *outcome_json(const struct plan *plan)
 {
 	struct json_object *o = json_object_new_object();
@@ -112,8 +118,9 @@ struct json_object *rule_json(const struct rules *rules, const struct vdevice *d
 	json_string(o, "driver", rule->driver);
 	json_object_object_add(o, "enable", json_object_new_boolean(rule->enable));
 	json_object_object_add(o, "force", json_object_new_boolean(rule->force));
-	json_number(o, "ring_size",
-		    rule->settings.ring_size ? (int64_t)rule->settings.ring_size : -1);
+	json_size(o, "ring_size", rule->settings.ring_size);
+	json_size(o, "recv_buffer_size", rule->settings.recv_buffer_size);
+	json_size(o, "send_buffer_size", rule->settings.send_buffer_size);
 	json_string(o, "owner", rule->settings.owner);
 	json_string(o, "group", rule->settings.group);
 	snprintf(mode, sizeof(mode), "%04o", (unsigned int)rule->settings.mode);

@@ -265,6 +265,12 @@ static void parse_mode(struct reader *reader, const char *value)
 		current(reader)->settings.mode = mode;
 }
 
+static void set_link(struct settings *settings, const char *link, struct place at)
+{
+	strcpy(settings->link, link);
+	settings->link_at = at;
+}
+
 static void parse_link(struct reader *reader, const char *value)
 {
 	bool ok = *value != '/' && strlen(value) < LINK_SIZE && has_only(value, "._-+:@/");
@@ -282,7 +288,7 @@ static void parse_link(struct reader *reader, const char *value)
 	else if (!strncmp(value, "by-", 3))
 		fault(reader, "link: names that begin with by- are reserved: '%s'", value);
 	else
-		strcpy(current(reader)->settings.link, value);
+		set_link(&current(reader)->settings, value, reader->at);
 }
 
 static void parse_exclude(struct reader *reader, char *value)
@@ -335,6 +341,7 @@ static void on_key(struct reader *reader, const char *key, char *value)
 		parse_switch(reader, key, value, &section->force);
 	} else if (!strcmp(key, "exclude")) {
 		parse_exclude(reader, value);
+		section->exclude_at = reader->at;
 	} else if (!strcmp(key, "ring_size")) {
 		parse_size(reader, key, value, &section->settings.ring_size);
 	} else if (!strcmp(key, "recv_buffer_size")) {
@@ -560,10 +567,15 @@ static enum rule_scope scope_of(const struct device_name *name, const struct ide
 	return SCOPE_NONE;
 }
 
+bool config_names(const struct device_name *name, const struct identity *device)
+{
+	return scope_of(name, device) != SCOPE_NONE;
+}
+
 static bool is_excluded(const struct section *section, const struct identity *device)
 {
 	for (size_t i = 0; i < section->exclude_count; i++)
-		if (scope_of(&section->excludes[i], device) != SCOPE_NONE)
+		if (config_names(&section->excludes[i], device))
 			return true;
 	return false;
 }
@@ -596,7 +608,8 @@ static void apply_section(struct rule *rule, const struct section *section)
 	apply_text(to->group, from->group);
 	if (from->mode >= 0)
 		to->mode = from->mode;
-	apply_text(to->link, from->link);
+	if (from->link[0])
+		set_link(to, from->link, from->link_at);
 }
 
 static void find_rule(const struct config *config, const struct identity *device, bool with_faulty,

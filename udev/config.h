@@ -45,6 +45,7 @@ struct settings {
 	char group[ACCOUNT_SIZE];	/* the same */
 	int mode;			/* -1: do not change it */
 	char link[LINK_SIZE];		/* below /dev/vmbus; "": none */
+	struct place link_at;		/* the line with the link */
 };
 
 struct section {
@@ -57,6 +58,7 @@ struct section {
 	enum tristate enable;
 	enum tristate force;
 	struct place enable_at;
+	struct place exclude_at;
 	struct settings settings;
 };
 
@@ -144,6 +146,9 @@ void config_rule_of_all(const struct config *config, const struct identity *devi
 int config_add_finding(struct config *config, struct place at, bool is_fault,
 		       const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
+
+/* Return whether @name names a device. */
+bool config_names(const struct device_name *name, const struct identity *device);
 
 /*
  * Return whether sections compare the interface or the MAC of a NIC for which

@@ -430,12 +430,76 @@ test_check_warns_of_accounts_that_do_not_exist() {
 	says "a.conf:1: warning: group: there is no group 'no-group-at-all'"
 }
 
+# A package's file is for all machines.
+test_check_accepts_a_package_for_a_device_that_is_absent() {
+	conf $vendor/10-fcopy.conf '[fcopy]' exclude=kvp
+	device $dev $get
+	vmbus_bind --check
+	is output "$out" ""
+}
+
+test_check_warns_of_an_exclude_without_effect() {
+	conf $admin/a.conf '[nic]' force=yes "exclude=mac 00:15:5d:00:00:01, mac 00:15:5d:00:00:0f" \
+		'exclude=interface eth9' "[$dev2]" force=yes exclude=fcopy
+	nic $dev eth1 1
+	nic $dev2 eth2 2
+	vmbus_bind --check
+	is status $status 0
+	says "a.conf:4: warning: exclude: 'mac 00:15:5d:00:00:0f' is none of this machine's devices that the section matches"
+	says "a.conf:4: warning: exclude: 'interface eth9' is none of"
+	says "a.conf:7: warning: exclude: 'fcopy' is none of"
+	is lines "$(echo "$out" | wc -l)" 3
+}
+
+test_check_knows_an_exclude_that_was_remembered() {
+	conf $admin/a.conf '[nic]' force=yes 'exclude=interface eth1'
+	driver uio_hv_generic
+	device $dev $nic uio_hv_generic
+	record $dev mac=00:15:5d:00:00:01 interface=eth1
+	vmbus_bind --check
+	is output "$out" ""
+}
+
 test_check_warns_of_one_link_for_two() {
 	conf $admin/a.conf '[nic]' force=yes link=port
 	nic $dev eth1 1
 	nic $dev2 eth2 2
 	vmbus_bind --check
-	says "a.conf:1: warning: link: 2 devices get the same link"
+	says "a.conf:3: warning: link: 2 devices get the link 'port', which can name only one of them"
+	is lines "$(echo "$out" | wc -l)" 1
+}
+
+test_check_warns_of_one_link_in_two_sections() {
+	conf $admin/a.conf '[mac 00:15:5d:00:00:01]' link=port
+	conf $admin/b.conf '[mac 00:15:5d:00:00:02]' mode=0600 link=port
+	nic $dev eth1 1
+	nic $dev2 eth2 2
+	vmbus_bind --check
+	says "a.conf:2: warning: link: 2 devices get the link 'port'"
+	says "b.conf:3: warning: link: 2 devices get the link 'port'"
+	is lines "$(echo "$out" | wc -l)" 2
+}
+
+test_check_warns_of_a_link_that_is_a_directory() {
+	conf $admin/a.conf '[mac 00:15:5d:00:00:01]' link=port
+	conf $admin/b.conf '[mac 00:15:5d:00:00:02]' link=port/1
+	nic $dev eth1 1
+	nic $dev2 eth2 2
+	vmbus_bind --check
+	says "b.conf:2: warning: link: 'port' is another device's link, so it cannot be a directory"
+	is lines "$(echo "$out" | wc -l)" 1
+}
+
+test_check_accepts_a_link_for_one() {
+	nic $dev eth1 1
+	nic $dev2 eth2 2
+	for other in "[nic] link=port force=yes exclude=$dev" \
+		"[nic] link=port force=yes [$dev] link=ports" \
+		"[nic] link=port force=yes [$dev] enable=no"; do
+		conf $admin/a.conf $other
+		vmbus_bind --check
+		is "output for $other" "$out" ""
+	done
 }
 
 test_hints_are_for_check_only() {

@@ -737,6 +737,14 @@ test_rules_json() {
 	says "\"file\":\"$root/$admin/50-nic.conf\""
 	says '"outcome":"refused"'
 	says '"reason":"interface eth0 has the default route"'
+	for key in ring recv_buffer send_buffer; do
+		says "\"${key}_size\":null"
+	done
+	conf $admin/50-nic.conf "[$nic0]" ring_size=64K recv_buffer_size=1M send_buffer_size=512K
+	does 0 rules -j
+	for size in ring_size\":65536 recv_buffer_size\":1048576 send_buffer_size\":524288; do
+		says "\"$size"
+	done
 	does 0 rules -j --all
 	is devices "$(echo "$out" | grep -c '"instance"')" 6
 	says '"rule":null'

@@ -662,6 +662,7 @@ test_guest_service_is_off() {
 	sick
 	finding warning guest-service "the host does not offer the file copy device, so Copy-VMFile cannot work; on Azure it never does" "on the host: Enable-VMIntegrationService -VMName NAME -Name 'Guest Service Interface'"
 	finding ok daemon "hv-fcopyd is not running; it starts when the file copy device is bound"
+	finding ok configuration "no file has a fault"
 }
 
 test_guest_service_is_off_and_nobody_wants_it() {

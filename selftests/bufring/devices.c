@@ -733,6 +733,9 @@ static void options_of_an_open(void)
 	options.flags = 2;
 	CHECK_IS(vmbus_chan_open("fcopy", &options, &sub), -EINVAL);
 	CHECK(strstr(vmbus_error(), "flags"));
+	/* The machine has no such device. */
+	CHECK_IS(vmbus_chan_open("kvp", &options, &sub), -EINVAL);
+	CHECK(strstr(vmbus_error(), "flags"));
 	options.struct_size = 8;
 	CHECK_IS(vmbus_chan_open("fcopy", &options, &sub), -EINVAL);
 	vmbus_chan_close(chan);
