@@ -177,10 +177,7 @@ int vmbus_chan_open(const char *id, const struct vmbus_open_options *options,
 	int err;
 
 	*chan = NULL;
-	/*
-	 * Wrong options are a mistake of the program on every machine, also on
-	 * one without the device.
-	 */
+	/* Reject invalid options even if the machine lacks the device. */
 	err = copy_open_options(options, &checked);
 	if (!err)
 		err = vmbus_device_find(id, &dev);

@@ -294,7 +294,8 @@ static void parse_link(struct reader *reader, const char *value)
 static void parse_exclude(struct reader *reader, char *value)
 {
 	struct section *section = current(reader);
-	struct device_name *excludes, name;
+	struct device_name name;
+	struct exclude *excludes;
 	char *next, *text;
 
 	for (; value; value = next) {
@@ -313,7 +314,7 @@ static void parse_exclude(struct reader *reader, char *value)
 			return;
 		}
 		section->excludes = excludes;
-		excludes[section->exclude_count++] = name;
+		excludes[section->exclude_count++] = (struct exclude){ name, reader->at };
 	}
 }
 
@@ -341,7 +342,6 @@ static void on_key(struct reader *reader, const char *key, char *value)
 		parse_switch(reader, key, value, &section->force);
 	} else if (!strcmp(key, "exclude")) {
 		parse_exclude(reader, value);
-		section->exclude_at = reader->at;
 	} else if (!strcmp(key, "ring_size")) {
 		parse_size(reader, key, value, &section->settings.ring_size);
 	} else if (!strcmp(key, "recv_buffer_size")) {
@@ -575,7 +575,7 @@ bool config_names(const struct device_name *name, const struct identity *device)
 static bool is_excluded(const struct section *section, const struct identity *device)
 {
 	for (size_t i = 0; i < section->exclude_count; i++)
-		if (config_names(&section->excludes[i], device))
+		if (config_names(&section->excludes[i].name, device))
 			return true;
 	return false;
 }
@@ -655,7 +655,7 @@ static bool compares(const struct config *config, int kind)
 		if ((int)section->name.kind == kind)
 			return true;
 		for (size_t e = 0; e < section->exclude_count; e++)
-			if ((int)section->excludes[e].kind == kind)
+			if ((int)section->excludes[e].name.kind == kind)
 				return true;
 	}
 	return false;

@@ -48,17 +48,22 @@ struct settings {
 	struct place link_at;		/* the line with the link */
 };
 
+/* A name after exclude=, and its line */
+struct exclude {
+	struct device_name name;
+	struct place at;
+};
+
 struct section {
 	bool is_faulty;			/* its file has a fault: bind none of its devices */
 	struct device_name name;
 	struct place at;		/* the line of its header */
-	struct device_name *excludes;
+	struct exclude *excludes;
 	size_t exclude_count;
 	char driver[DRIVER_NAME_MAX + 1];
 	enum tristate enable;
 	enum tristate force;
 	struct place enable_at;
-	struct place exclude_at;
 	struct settings settings;
 };
 

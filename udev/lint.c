@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "driverctl.h"
 #include "plan.h"
 
 static int first(int a, int b)
@@ -15,36 +16,74 @@ static int first(int a, int b)
 	return a ? a : b;
 }
 
-/*
- * Return what sections can compare: the present interface of a device, or else
- * the recorded one.
- */
-static struct identity identify(const struct facts *facts, size_t index)
+static bool is_nic(const struct device *device)
+{
+	return device->class_name && !strcmp(device->class_name, "nic");
+}
+
+/* Return what sections can compare at the next boot: the recorded interface. */
+static struct identity identify_record(const struct facts *facts, size_t index)
 {
 	const struct device *device = &facts->devices[index];
-	const struct interface *interface = facts_interface(facts, index);
 
 	return (struct identity){
 		.instance = device->instance, .class_id = device->class_id,
-		.mac = interface ? interface->mac : device->record.mac,
-		.interface = interface ? interface->name : device->record.interface,
+		.mac = device->record.mac, .interface = device->record.interface,
 	};
 }
 
-/* Return whether a device has each of the names; @other may be NULL. */
+/*
+ * Return what sections can compare: the present interface of a NIC, or else the
+ * recorded one. The interface of a PCI bridge is a NIC's virtual function.
+ */
+static struct identity identify(const struct facts *facts, size_t index)
+{
+	const struct interface *interface = facts_interface(facts, index);
+	struct identity identity = identify_record(facts, index);
+
+	if (!interface || !is_nic(&facts->devices[index]))
+		return identity;
+	if (interface->mac[0])
+		identity.mac = interface->mac;
+	identity.interface = interface->name;
+	return identity;
+}
+
+static bool names_both(const struct device_name *name, const struct device_name *other,
+		       struct identity identity)
+{
+	return config_names(name, &identity) && (!other || config_names(other, &identity));
+}
+
+/*
+ * Return whether one device has both names, now or at the next boot; @other may
+ * be NULL.
+ */
 static bool matches(const struct facts *facts, const struct device_name *name,
 		    const struct device_name *other)
 {
-	for (size_t i = 0; i < facts->device_count; i++) {
-		struct identity identity = identify(facts, i);
-
-		if (config_names(name, &identity) && (!other || config_names(other, &identity)))
+	for (size_t i = 0; i < facts->device_count; i++)
+		if (names_both(name, other, identify(facts, i)) ||
+		    names_both(name, other, identify_record(facts, i)))
 			return true;
-	}
 	return false;
 }
 
-/* Write a name as a section has it, such as "mac 00:15:5d:01:02:03". */
+/*
+ * Return whether a name may be that of a NIC whose interface is not known, or
+ * of a device that could not be read.
+ */
+static bool may_match(const struct facts *facts, const struct device_name *name)
+{
+	if (facts->device_error)
+		return true;
+	for (size_t i = 0; name->kind != NAME_GUID && i < facts->device_count; i++)
+		if (is_nic(&facts->devices[i]) && !identify(facts, i).interface[0])
+			return true;
+	return false;
+}
+
+/* Write a name in the syntax of a section, such as "mac 00:15:5d:01:02:03". */
 static void print_name(const struct device_name *name, char *text, size_t size)
 {
 	const struct vmbus_class *class = vmbus_class_find(name->text);
@@ -60,36 +99,46 @@ static int check_names(struct config *config, const struct section *section,
 	char text[VMBUS_GUID_SIZE + sizeof("interface ")];
 	int ret = 0;
 
+	if (may_match(facts, &section->name))
+		return 0;
 	if (!matches(facts, &section->name, NULL))
 		return config_add_finding(config, section->at, false,
 					  "the section matches no device of this machine");
 	for (size_t i = 0; i < section->exclude_count; i++) {
-		if (matches(facts, &section->name, &section->excludes[i]))
+		const struct exclude *exclude = &section->excludes[i];
+
+		if (may_match(facts, &exclude->name) ||
+		    matches(facts, &section->name, &exclude->name))
 			continue;
-		print_name(&section->excludes[i], text, sizeof(text));
+		print_name(&exclude->name, text, sizeof(text));
 		ret = first(ret, config_add_finding(
-			config, section->exclude_at, false,
-			"exclude: '%s' is none of this machine's devices that the section matches",
+			config, exclude->at, false,
+			"exclude: '%s' names no device of this machine that the section matches",
 			text));
 	}
 	return ret;
 }
 
 /*
- * Return whether a package has the file. It is written for all machines, so its
- * sections need not match a device of this one.
+ * Return whether the administrator wrote a file of rules. The file of a package
+ * is for all machines, so its sections need not match a device of this one.
+ * doctor has a finding of its own for an entry of driverctl without a device.
  */
-static bool is_packaged(const char *file)
+static bool is_administrators(const char *file)
 {
 	const char *root = vmbus_sysroot();
+	const size_t length = strlen(root);
 
-	return !strncmp(file, root, strlen(root)) &&
-	       !strncmp(file + strlen(root), VENDOR_CONFIG "/", sizeof(VENDOR_CONFIG));
+	return strncmp(file, root, length) ||
+	       (strncmp(file + length, VENDOR_CONFIG "/", sizeof(VENDOR_CONFIG)) &&
+		strncmp(file + length, DRIVERCTL_FOLDER "/", sizeof(DRIVERCTL_FOLDER)));
 }
 
+/* Return whether a rule gives its device a link; 60-hyperv-uio.rules does. */
 static bool has_link(const struct rule *rule)
 {
-	return rule->scope != SCOPE_NONE && rule->enable && rule->settings.link[0];
+	return rule->scope != SCOPE_NONE && rule->enable && rule->settings.link[0] &&
+	       !strcmp(rule->driver, "uio_hv_generic");
 }
 
 /* Return whether the link @upper would be a directory of the path @lower. */
@@ -105,35 +154,36 @@ static bool is_same_place(struct place a, struct place b)
 	return a.line == b.line && !strcmp(a.file, b.file);
 }
 
-/*
- * Check the link of device @index against those of the others. Of the devices
- * that get the link from the same line, only the first adds a warning.
- */
+/* Check the link of device @index, unless its line was checked before. */
 static int check_link(struct config *config, const struct rule *rules, size_t index, size_t count)
 {
 	const struct settings *s = &rules[index].settings;
-	size_t same = 1;
+	const char *above = NULL;
+	size_t same = 0;
+	int ret = 0;
 
-	for (size_t i = 0; i < count; i++) {
-		const struct settings *other = &rules[i].settings;
-
-		if (i == index || !has_link(&rules[i]))
-			continue;
-		if (i < index && is_same_place(other->link_at, s->link_at))
+	for (size_t i = 0; i < index; i++)
+		if (has_link(&rules[i]) && is_same_place(rules[i].settings.link_at, s->link_at))
 			return 0;
-		if (is_above(other->link, s->link))
-			return config_add_finding(
-				config, s->link_at, false,
-				"link: '%s' is another device's link, so it cannot be a directory",
-				other->link);
-		same += !strcmp(other->link, s->link);
+	for (size_t i = 0; i < count; i++) {
+		const char *link = rules[i].settings.link;
+
+		if (!has_link(&rules[i]))
+			continue;
+		if (is_above(link, s->link))
+			above = link;
+		same += !strcmp(link, s->link);
 	}
-	if (same == 1)
-		return 0;
-	return config_add_finding(
-		config, s->link_at, false,
-		"link: %zu devices get the link '%s', which can name only one of them", same,
-		s->link);
+	if (above)
+		ret = config_add_finding(
+			config, s->link_at, false,
+			"link: '%s' is another device's link, so it cannot be a directory", above);
+	if (same > 1)
+		ret = first(ret, config_add_finding(
+			config, s->link_at, false,
+			"link: %zu devices get the link '%s', which can name only one of them",
+			same, s->link));
+	return ret;
 }
 
 static int check_links(struct config *config, const struct facts *facts)
@@ -201,7 +251,7 @@ int lint(struct config *config, const struct facts *facts)
 
 		if (section->is_faulty)
 			continue;
-		if (facts && !is_packaged(section->at.file))
+		if (facts && is_administrators(section->at.file))
 			ret = first(ret, check_names(config, section, facts));
 		ret = first(ret, check_guard(config, section));
 		ret = first(ret, check_accounts(config, section));

@@ -75,7 +75,8 @@ static struct identity identify(const struct facts *facts, size_t index, enum pl
 		.mac = record->mac, .interface = record->interface,
 	};
 
-	if (!interface)
+	/* The interface of a PCI bridge is a NIC's virtual function. */
+	if (!interface || !is_nic(device))
 		return identity;
 	if (interface->mac[0] && (time != PLAN_BOOT || !record->mac[0]))
 		identity.mac = interface->mac;

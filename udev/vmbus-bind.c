@@ -341,7 +341,8 @@ static void check(struct run *run)
 	struct facts facts;
 	int ret = facts_read(&facts);
 
-	lint(&run->config, ret ? NULL : &facts);
+	if (lint(&run->config, ret ? NULL : &facts))
+		msg(LOG_ERR, "warnings are missing: %s", strerror(ENOMEM));
 	facts_free(&facts);
 }
 

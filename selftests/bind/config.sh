@@ -445,9 +445,9 @@ test_check_warns_of_an_exclude_without_effect() {
 	nic $dev2 eth2 2
 	vmbus_bind --check
 	is status $status 0
-	says "a.conf:4: warning: exclude: 'mac 00:15:5d:00:00:0f' is none of this machine's devices that the section matches"
-	says "a.conf:4: warning: exclude: 'interface eth9' is none of"
-	says "a.conf:7: warning: exclude: 'fcopy' is none of"
+	says "a.conf:3: warning: exclude: 'mac 00:15:5d:00:00:0f' names no device of this machine that the section matches"
+	says "a.conf:4: warning: exclude: 'interface eth9' names no device"
+	says "a.conf:7: warning: exclude: 'fcopy' names no device"
 	is lines "$(echo "$out" | wc -l)" 3
 }
 
@@ -456,6 +456,31 @@ test_check_knows_an_exclude_that_was_remembered() {
 	driver uio_hv_generic
 	device $dev $nic uio_hv_generic
 	record $dev mac=00:15:5d:00:00:01 interface=eth1
+	vmbus_bind --check
+	is output "$out" ""
+}
+
+# The interface is in another namespace, and no record names it.
+test_check_knows_that_an_interface_is_unknown() {
+	conf $admin/a.conf '[nic]' force=yes 'exclude=interface eth1' '[mac 00:15:5d:00:00:01]' link=port
+	driver hv_netvsc
+	device $dev $nic hv_netvsc
+	vmbus_bind --check
+	is output "$out" ""
+}
+
+test_check_knows_the_name_at_the_next_boot() {
+	conf $admin/a.conf '[interface eth5]' ring_size=64K '[interface eth1]' ring_size=64K
+	nic $dev eth5 1
+	record $dev mac=00:15:5d:00:00:01 interface=eth1
+	vmbus_bind --check
+	is output "$out" ""
+}
+
+test_check_leaves_entries_of_driverctl_to_doctor() {
+	mkdir -p "$root/etc/driverctl.d"
+	conf etc/driverctl.d/vmbus-$dev2 uio_hv_generic
+	device $dev $fcopy
 	vmbus_bind --check
 	is output "$out" ""
 }
@@ -488,6 +513,13 @@ test_check_warns_of_a_link_that_is_a_directory() {
 	vmbus_bind --check
 	says "b.conf:2: warning: link: 'port' is another device's link, so it cannot be a directory"
 	is lines "$(echo "$out" | wc -l)" 1
+	conf $admin/a.conf '[nic]' force=yes link=port/1 "[$dev]" link=port
+	rm $root/$admin/b.conf
+	nic 00000000-0000-0000-0000-00000000000a eth3 3
+	vmbus_bind --check
+	says "a.conf:3: warning: link: 'port' is another device's link"
+	says "a.conf:3: warning: link: 2 devices get the link 'port/1'"
+	is lines "$(echo "$out" | wc -l)" 2
 }
 
 test_check_accepts_a_link_for_one() {
@@ -495,7 +527,8 @@ test_check_accepts_a_link_for_one() {
 	nic $dev2 eth2 2
 	for other in "[nic] link=port force=yes exclude=$dev" \
 		"[nic] link=port force=yes [$dev] link=ports" \
-		"[nic] link=port force=yes [$dev] enable=no"; do
+		"[nic] link=port force=yes [$dev] enable=no" \
+		"[nic] link=port force=yes [$dev] driver=hv_netvsc"; do
 		conf $admin/a.conf $other
 		vmbus_bind --check
 		is "output for $other" "$out" ""

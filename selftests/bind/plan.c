@@ -383,14 +383,40 @@ static bool all_but_one_left_alone(void)
 	return ok;
 }
 
+/*
+ * A rule for the MAC of a NIC does not name the PCI bridge of its virtual
+ * function, which has the same MAC.
+ */
+static bool bridge_of_a_virtual_function(void)
+{
+	const struct combination c = {
+		.name = BY_MAC, .force = YES, .own = PLAIN, .is_named = true, .other = OTHER_PLAIN,
+	};
+	struct machine m;
+	struct plan plan;
+
+	make(&m, &c);
+	strcpy(m.devices[1].class_id, "44c4f61d-4444-4400-9d52-802e27ede19f");
+	m.devices[1].class_name = "pcie";
+	strcpy(m.devices[1].driver, "hv_pci");
+	m.devices[1].record = (struct record){ 0 };
+	strcpy(m.interfaces[1].mac, m.interfaces[0].mac);
+	plan_make(&m.config, &m.facts, 1, PLAN_NOW, NULL, &plan);
+	if (plan.outcome != PLAN_NO_RULE)
+		return false;
+	plan_make(&m.config, &m.facts, 0, PLAN_NOW, NULL, &plan);
+	return plan.outcome == PLAN_BIND;
+}
+
 int main(void)
 {
 	ksft_print_header();
-	ksft_set_plan(3);
+	ksft_set_plan(4);
 	check_all();
 	ksft_print_msg("%lu decisions, %lu of them wrong\n", cases, wrong);
 	ksft_test_result(!wrong, "every_combination\n");
 	ksft_test_result(all_in_order(), "all_in_order\n");
 	ksft_test_result(all_but_one_left_alone(), "all_but_one_left_alone\n");
+	ksft_test_result(bridge_of_a_virtual_function(), "bridge_of_a_virtual_function\n");
 	ksft_finished();
 }

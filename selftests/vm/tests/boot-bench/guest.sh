@@ -28,6 +28,8 @@ bound() { ls -d /sys/bus/vmbus/devices/*/uio 2>/dev/null | wc -l; }
 us() { systemctl show -p "$1" --value; }
 
 check "boot $boot: the system has started" within 300 started
+# systemd does not wait for the events of these devices.
+check "boot $boot: udev has handled all events" udevadm settle --timeout=300
 if [ "$boot" = 1 ]; then
 	printf '[%s]\nring_size=64K\nmode=0660\n' "$device_class" >/etc/hyperv-uio/bind.d/50-own.conf
 	echo 'udev_log=debug' >>/etc/udev/udev.conf
