@@ -197,9 +197,22 @@ has_driver() { [ "$(driver "$1")" = "$2" ]; }
 
 # The following functions are for whole guests, which systemd boots.
 
+# takes_fcopy MODULE: whether this module, a name or a file, takes the file copy
+# device by its alias
+takes_fcopy() { modinfo -F alias "$1" | grep -q e34bd134e4dec8419ae76b174977c192; }
 # hv_utils_takes_fcopy: whether the kernel's own driver of the file copy device
-# is hv_utils, as before Linux 6.10. Later kernels here have no driver for it.
-hv_utils_takes_fcopy() { modinfo -F alias hv_utils | grep -q e34bd134e4dec8419ae76b174977c192; }
+# is hv_utils, as before Linux 6.10
+hv_utils_takes_fcopy() { takes_fcopy hv_utils; }
+# stock_fcopy_driver: print the driver that the file copy device has without us.
+# It has none from 6.10 until the kernel's own uio_hv_generic takes it, from 7.2
+# and in 6.12 from 6.12.101.
+stock_fcopy_driver() {
+	if hv_utils_takes_fcopy; then
+		echo hv_utils
+	elif takes_fcopy "$(echo "/lib/modules/$(uname -r)"/kernel/drivers/uio/uio_hv_generic.ko*)"; then
+		echo uio_hv_generic
+	fi
+}
 journal() { journalctl -b --no-pager -o cat "$@" 2>/dev/null; }
 fcopyd_runs() { [ "$(systemctl is-active hv-fcopyd)" = active ]; }
 # new_daemon: whether hv-fcopyd runs from the file that is now installed

@@ -8,8 +8,7 @@ unlinked() { [ ! -e $link ]; }
 has() { has_driver "$(vmbus_device "$fcopy_class")" "$1"; }
 bound() { has uio_hv_generic; }
 pid() { systemctl show -p MainPID --value hv-fcopyd; }
-stock_driver=''
-if hv_utils_takes_fcopy; then stock_driver=hv_utils; fi
+stock_driver=$(stock_fcopy_driver)
 # Debian 13 does not ship this daemon.
 distribution_daemon=hv-fcopy-daemon.service
 systemctl cat $distribution_daemon >/dev/null 2>&1 || distribution_daemon=''

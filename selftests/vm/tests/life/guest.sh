@@ -7,10 +7,7 @@ this=$(cat ./VERSION)
 next=$(cat ./NEXT)
 
 receives() { systemctl show -p StatusText hv-fcopyd | grep -q '^StatusText=Receiving a file: '; }
-# Before Linux 6.10, hv_utils binds the file copy device. Later kernels here
-# have no driver for it.
-stock_driver=''
-if hv_utils_takes_fcopy; then stock_driver=hv_utils; fi
+stock_driver=$(stock_fcopy_driver)
 
 ours() { dpkg-query -W -f '${Status} ${Package} ${Version}\n' '*hyperv-uio*' 'libvmbus-bufring*' 2>/dev/null | sed -n 's/^install ok installed //p'; }
 # are VERSION: whether all packages have this version, and dkms has the module
@@ -110,13 +107,13 @@ case $boot in
 	left >/tmp/left
 	check "purge: nothing of ours is left" sh -c 'cat /tmp/left; test ! -s /tmp/left'
 	check "purge: no unit has failed" test -z "$(systemctl --failed --no-legend --plain)"
-	if [ -n "$stock_driver" ]; then
+	if [ "$stock_driver" = hv_utils ]; then
 		check "purge: hv-fcopy-daemon runs, as without us" within 60 stock_runs
 		say "removed, hv_utils has the device"
 		hear "copied stock"
 		check "purge: a file arrives through hv-fcopy-daemon" test "$(stat -c %s /srv/stock)" = 100000
 	else
-		say "removed, the device has no driver"
+		say "removed, the device has the driver ${stock_driver:-none}"
 	fi
 	# Otherwise dkms would build the module for this kernel, too.
 	check "apt removes Linux $new" apt-get purge -y "linux-image-$new" "linux-headers-$new"
