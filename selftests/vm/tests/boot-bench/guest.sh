@@ -46,7 +46,8 @@ else
 		case $device in */5d0e8a6c-*) name=other ;; esac
 		sed -n "s/^$(basename "$device") /$name /p" /tmp/events
 	done >/tmp/times
-	sed -n 's/^uio[0-9]* /uio /p' /tmp/events >>/tmp/times
+	# The module and the class have the name uio, without a number.
+	sed -n 's/^uio[0-9][0-9]* /uio /p' /tmp/events >>/tmp/times
 	echo "boot $(($(us FinishTimestampMonotonic) - $(us UserspaceTimestampMonotonic)))" >>/tmp/times
 	while read -r line; do say "time $kind $line"; done </tmp/times
 	note "boot $boot $kind the rules: $(bound) bound; $(tr '\n' ';' </tmp/times)"
