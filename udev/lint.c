@@ -16,39 +16,6 @@ static int first(int a, int b)
 	return a ? a : b;
 }
 
-static bool is_nic(const struct device *device)
-{
-	return device->class_name && !strcmp(device->class_name, "nic");
-}
-
-/* Return what sections can compare at the next boot: the recorded interface. */
-static struct identity identify_record(const struct facts *facts, size_t index)
-{
-	const struct device *device = &facts->devices[index];
-
-	return (struct identity){
-		.instance = device->instance, .class_id = device->class_id,
-		.mac = device->record.mac, .interface = device->record.interface,
-	};
-}
-
-/*
- * Return what sections can compare: the present interface of a NIC, or else the
- * recorded one. The interface of a PCI bridge is a NIC's virtual function.
- */
-static struct identity identify(const struct facts *facts, size_t index)
-{
-	const struct interface *interface = facts_interface(facts, index);
-	struct identity identity = identify_record(facts, index);
-
-	if (!interface || !is_nic(&facts->devices[index]))
-		return identity;
-	if (interface->mac[0])
-		identity.mac = interface->mac;
-	identity.interface = interface->name;
-	return identity;
-}
-
 static bool names_both(const struct device_name *name, const struct device_name *other,
 		       struct identity identity)
 {
@@ -63,8 +30,8 @@ static bool matches(const struct facts *facts, const struct device_name *name,
 		    const struct device_name *other)
 {
 	for (size_t i = 0; i < facts->device_count; i++)
-		if (names_both(name, other, identify(facts, i)) ||
-		    names_both(name, other, identify_record(facts, i)))
+		if (names_both(name, other, plan_identify(facts, i, PLAN_NOW)) ||
+		    names_both(name, other, plan_identify(facts, i, PLAN_BOOT)))
 			return true;
 	return false;
 }
@@ -78,7 +45,8 @@ static bool may_match(const struct facts *facts, const struct device_name *name)
 	if (facts->device_error)
 		return true;
 	for (size_t i = 0; name->kind != NAME_GUID && i < facts->device_count; i++)
-		if (is_nic(&facts->devices[i]) && !identify(facts, i).interface[0])
+		if (plan_is_nic(&facts->devices[i]) &&
+		    !plan_identify(facts, i, PLAN_NOW).interface[0])
 			return true;
 	return false;
 }
@@ -194,7 +162,7 @@ static int check_links(struct config *config, const struct facts *facts)
 	if (!rules)
 		return -ENOMEM;
 	for (size_t i = 0; i < facts->device_count; i++) {
-		struct identity identity = identify(facts, i);
+		struct identity identity = plan_identify(facts, i, PLAN_NOW);
 
 		config_rule(config, &identity, &rules[i]);
 	}

@@ -36,7 +36,7 @@ static bool is_class(const struct device *device, const char *const *names)
 	return false;
 }
 
-static bool is_nic(const struct device *device)
+bool plan_is_nic(const struct device *device)
 {
 	static const char *const names[] = { "nic", NULL };
 
@@ -56,16 +56,10 @@ static bool is_storage(const struct device *device)
 
 bool plan_is_guarded(const struct device *device)
 {
-	return is_nic(device) || is_storage(device);
+	return plan_is_nic(device) || is_storage(device);
 }
 
-/*
- * Find out what sections can compare. Until udev has handled an interface, it
- * has the kernel's name, but rules refer to the final name, so a recorded name
- * is better. At the next boot the device's event comes before its interface
- * appears.
- */
-static struct identity identify(const struct facts *facts, size_t index, enum plan_time time)
+struct identity plan_identify(const struct facts *facts, size_t index, enum plan_time time)
 {
 	const struct device *device = &facts->devices[index];
 	const struct interface *interface = facts_interface(facts, index);
@@ -76,7 +70,7 @@ static struct identity identify(const struct facts *facts, size_t index, enum pl
 	};
 
 	/* The interface of a PCI bridge is a NIC's virtual function. */
-	if (!interface || !is_nic(device))
+	if (!interface || !plan_is_nic(device))
 		return identity;
 	if (interface->mac[0] && (time != PLAN_BOOT || !record->mac[0]))
 		identity.mac = interface->mac;
@@ -92,11 +86,11 @@ static struct identity identify(const struct facts *facts, size_t index, enum pl
  */
 static bool is_wanted(const struct question *q, size_t device)
 {
-	struct identity identity = identify(q->facts, device, q->time);
+	struct identity identity = plan_identify(q->facts, device, q->time);
 	struct rule rule;
 
 	/* A rule may name the interface or MAC that is not known. */
-	if (is_nic(&q->facts->devices[device]) && config_is_unsure(q->config, &identity))
+	if (plan_is_nic(&q->facts->devices[device]) && config_is_unsure(q->config, &identity))
 		return true;
 	config_rule(q->config, &identity, &rule);
 	return rule.scope != SCOPE_NONE && rule.enable && !rule.faulty_at.file;
@@ -128,7 +122,7 @@ static bool remains(const struct question *q, const struct interface *interface)
 		return knows_macs(q);
 	if (q->taken && q->taken[interface->device])
 		return false;
-	return knows_macs(q) || is_nic(&q->facts->devices[interface->device]);
+	return knows_macs(q) || plan_is_nic(&q->facts->devices[interface->device]);
 }
 
 static const struct interface *other_with_address(const struct question *q)
@@ -156,7 +150,7 @@ static bool is_needed(const struct question *q, struct plan *plan)
 			strerror(-device->disk_error));
 		return true;
 	}
-	if (q->time == PLAN_NOW && is_nic(device) && !strcmp(device->driver, NIC_DRIVER) &&
+	if (q->time == PLAN_NOW && plan_is_nic(device) && !strcmp(device->driver, NIC_DRIVER) &&
 	    !facts_interface(q->facts, q->device)) {
 		explain(plan, "its interface is missing; it may be in another network namespace");
 		return true;
@@ -230,7 +224,7 @@ static bool find_other(const struct question *q, struct plan *plan)
 	for (size_t i = 0; i < facts->device_count; i++) {
 		const struct device *other = &facts->devices[i];
 
-		if (i == q->device || !other->brought_up_by[0] || !is_nic(other) ||
+		if (i == q->device || !other->brought_up_by[0] || !plan_is_nic(other) ||
 		    is_wanted(q, i) || has_mac(q, other->record.mac) || (q->taken && q->taken[i]) ||
 		    !strcmp(other->driver, "uio_hv_generic"))
 			continue;
@@ -320,7 +314,7 @@ static void guard(const struct question *q, struct plan *plan)
 		explain(plan, "force=yes");
 	else if (needed)
 		plan->outcome = PLAN_REFUSED;
-	else if (q->time == PLAN_NOW && (!is_nic(device) || is_network_up(q)))
+	else if (q->time == PLAN_NOW && (!plan_is_nic(device) || is_network_up(q)))
 		explain(plan, "nothing that the machine needs goes through it");
 	else if (!is_safe_at_boot(q, plan))
 		plan->outcome = PLAN_REFUSED;
@@ -331,7 +325,7 @@ void plan_make(const struct config *config, const struct facts *facts, size_t in
 {
 	const struct question q = { config, facts, index, time, taken };
 	const struct device *device = &facts->devices[index];
-	struct identity identity = identify(facts, index, time);
+	struct identity identity = plan_identify(facts, index, time);
 	struct rule *rule = &plan->rule;
 
 	*plan = (struct plan){ .outcome = PLAN_NO_RULE };
@@ -341,7 +335,7 @@ void plan_make(const struct config *config, const struct facts *facts, size_t in
 		plan->outcome = PLAN_FAULTY;
 		plan->at = rule->faulty_at;
 		explain(plan, "a faulty file names it, or may name it");
-	} else if (is_nic(device) && config_is_unsure(config, &identity)) {
+	} else if (plan_is_nic(device) && config_is_unsure(config, &identity)) {
 		plan->outcome = PLAN_WAITS;
 		plan->at = (struct place){ NULL, 0 };
 		explain(plan, "rules compare interfaces or MACs, and its interface is not known yet");

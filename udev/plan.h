@@ -109,6 +109,17 @@ int plan_all(const struct config *config, const struct facts *facts, struct devi
 const char *plan_outcome_name(enum plan_outcome outcome);
 
 /*
+ * plan_identify() - find out what sections can compare
+ *
+ * Until udev has handled an interface, it has the kernel's name, but rules
+ * refer to the final name, so a recorded name is better. At the next boot the
+ * device's event comes before its interface appears.
+ */
+struct identity plan_identify(const struct facts *facts, size_t index, enum plan_time time);
+
+bool plan_is_nic(const struct device *device);
+
+/*
  * Return whether the guard protects the class of a device at boot: NICs and
  * disk controllers.
  */
