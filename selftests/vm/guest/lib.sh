@@ -213,10 +213,34 @@ stock_fcopy_driver() {
 		echo uio_hv_generic
 	fi
 }
+# left: list files with a name of the project, except logs and the test itself
+left() {
+	find / -xdev \( -path /proc -o -path /sys -o -path /run/bench -o -path /var/log -o -path /srv -o -path /var/lib/bench \
+		-o -path /var/lib/dnf -o -path /var/cache/dnf \) -prune -o \
+		\( -name '*hyperv-uio*' -o -name '*hyperv_uio*' -o -name '*hv-fcopyd*' -o -name '*vmbus-bind*' -o -name 'vmbusctl*' \
+		-o -name '*vmbus?bufring*' -o -path '*/updates/dkms/uio_hv_generic*' \
+		-o -path '/usr/src/uio_hv_generic*' -o -path '/var/lib/dkms/uio_hv_generic*' \) -print
+	find /run /tmp /dev/vmbus \( -name '*hyperv-uio*' -o -name '*hv-fcopyd*' -o -name 'by-*' \) 2>/dev/null | grep -v '^/run/bench'
+}
+# nothing_left: whether no such file is there. udev removes links after the
+# removal of the packages.
+nothing_left() { left >/tmp/left && cat /tmp/left && [ ! -s /tmp/left ]; }
+# uio_of DEVICE: print the UIO device of a VMBus device, by the inode of its
+# directory in sysfs, which a later one does not have
+uio_of() { stat -c '%n %i' "$1"/uio/uio* 2>/dev/null; }
+# given_back DEVICE DRIVER UIO: whether a device that had this UIO device
+# (uio_of) is bound as the kernel binds it by itself, without an override
+given_back() {
+	[ -d "$1" ] && has_driver "$1" "$2" && [ "$(uio_of "$1")" != "$3" ] &&
+		{ [ ! -e "$1/driver_override" ] || [ "$(cat "$1/driver_override")" = '(null)' ]; }
+}
 journal() { journalctl -b --no-pager -o cat "$@" 2>/dev/null; }
 fcopyd_runs() { [ "$(systemctl is-active hv-fcopyd)" = active ]; }
 # new_daemon: whether hv-fcopyd runs from the file that is now installed
 new_daemon() { [ "$(readlink "/proc/$(systemctl show -p MainPID --value hv-fcopyd)/exe")" = /usr/sbin/hv-fcopyd ]; }
+# stock_runs: whether the distribution's daemon runs, and has registered with
+# hv_utils
+stock_runs() { [ "$(systemctl is-active hv-fcopy-daemon)" = active ] && journal -u hv-fcopy-daemon | grep -q 'kernel module version'; }
 fcopyd_waits() { journal -u hv-fcopyd | grep -q '[Ww]aiting'; }
 # fcopyd_at_once: whether hv-fcopyd opened the device at the first start of its
 # unit, without a failure or a restart. Debian 11's systemd warns of a key in

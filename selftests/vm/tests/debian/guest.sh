@@ -125,5 +125,9 @@ rm /etc/hyperv-uio/bind.d/50-nic.conf
 say "NIC bound"
 hear "slow again"
 # The removal releases the device to the kernel's driver.
+fcopy=$(vmbus_device "$fcopy_class")
+uio=$(uio_of "$fcopy")
 check "apt removes it all" sh -c 'DEBIAN_FRONTEND=noninteractive apt-get -y purge hyperv-uio hyperv-uio-dkms hyperv-uio-fcopyd hyperv-uio-selftests'
-check "and the device has the driver that it has without us (${stock_driver:-none})" has "$stock_driver"
+check "and the device has the driver that it has without us (${stock_driver:-none})" given_back "$fcopy" "$stock_driver" "$uio"
+no_links() { ! find /dev/vmbus -name 'by-*' 2>/dev/null | grep .; }
+check "and no link is left" within 20 no_links

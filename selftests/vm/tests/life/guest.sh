@@ -19,14 +19,6 @@ are() {
 		dkms status | grep -q "uio_hv_generic.*$1.*installed" && ! dkms status | grep uio_hv_generic | grep -vF "$1" &&
 		[ "$(modinfo -F version uio_hv_generic)" = "1:$1" ]
 }
-# left: list files with a name of the project, except logs and the test itself
-left() {
-	find / -xdev \( -path /proc -o -path /sys -o -path /run/bench -o -path /var/log -o -path /srv -o -path /var/lib/bench \) -prune -o \
-		\( -name '*hyperv-uio*' -o -name '*hyperv_uio*' -o -name '*hv-fcopyd*' -o -name '*vmbus-bind*' -o -name 'vmbusctl*' \
-		-o -name '*vmbus?bufring*' -o -path '*/updates/dkms/uio_hv_generic*' \
-		-o -path '/usr/src/uio_hv_generic*' -o -path '/var/lib/dkms/uio_hv_generic*' \) -print
-	find /run /tmp /dev/vmbus \( -name '*hyperv-uio*' -o -name '*hv-fcopyd*' -o -name 'by-*' \) 2>/dev/null | grep -v '^/run/bench'
-}
 install() { apt-get install -y --no-install-recommends "$@"; }
 # ours_for RELEASE VERSION: whether modprobe finds this version of our module
 # for this kernel, and the module was built for this kernel
@@ -54,19 +46,25 @@ stock_refused() {
 	systemctl status --no-pager hv-fcopy-daemon
 	[ "$(systemctl is-active hv-fcopy-daemon)" = inactive ] && [ "$(systemctl show -p ConditionResult --value hv-fcopy-daemon)" = no ]
 }
-# stock_runs: whether the distribution's daemon runs, and has registered with
-# hv_utils
-stock_runs() { [ "$(systemctl is-active hv-fcopy-daemon)" = active ] && journal -u hv-fcopy-daemon | grep -q 'kernel module version'; }
+# started_with_configuration: whether the daemon runs, and started after dpkg had
+# put its configuration in place. The profile comes at the same time.
+started_with_configuration() {
+	local start
+	start=$(date -d "$(systemctl show -p ExecMainStartTimestamp --value hv-fcopyd)" +%s) &&
+		new_daemon && [ "$start" -ge "$(stat -c %Z /etc/hyperv-uio/fcopyd.conf)" ]
+}
 
 case $boot in
 1)
 	mkdir -p /srv
 	copy_arrives installed
 	check "installed: this version" are "$this"
+	check "vmbus-bind.path is started" systemctl start vmbus-bind.path
 	say half
 	check "a copy is under way" within 60 receives
 	check "upgrade" install ./next/*.deb
 	check "upgrade: all packages are new, and nothing of the old version is left" are "$next"
+	check "upgrade: vmbus-bind.path runs as before" systemctl is-active vmbus-bind.path
 	say upgraded
 	hear cut
 	rest >/tmp/rest
@@ -99,13 +97,13 @@ case $boot in
 	export INITRD=No
 	check "kernel upgrade: apt installs Linux $new and its headers" install ./kernel/*.deb
 	check "kernel upgrade: dkms has built the module for it" ours_for "$new" "$this"
+	uio=$(uio_of "$fcopy")
 	# shellcheck disable=SC2046 # words
 	check "removal" apt-get remove -y $(ours | cut -d' ' -f1)
-	check "removal: the device has the driver that it has without us (${stock_driver:-none})" has_driver "$fcopy" "$stock_driver"
+	check "removal: the device has the driver that it has without us (${stock_driver:-none})" given_back "$fcopy" "$stock_driver" "$uio"
 	check "removal: neither kernel has our module, $(uname -r) and $new" none_for "$(uname -r)" "$new"
 	check "purge" sh -c "dpkg-query -W -f '\${Package}\n' '*hyperv-uio*' 'libvmbus-bufring*' | xargs apt-get purge -y"
-	left >/tmp/left
-	check "purge: nothing of ours is left" sh -c 'cat /tmp/left; test ! -s /tmp/left'
+	check "purge: nothing of ours is left" within 20 nothing_left
 	check "purge: no unit has failed" test -z "$(systemctl --failed --no-legend --plain)"
 	if [ "$stock_driver" = hv_utils ]; then
 		check "purge: hv-fcopy-daemon runs, as without us" within 60 stock_runs
@@ -118,6 +116,7 @@ case $boot in
 	# Otherwise dkms would build the module for this kernel, too.
 	check "apt removes Linux $new" apt-get purge -y "linux-image-$new" "linux-headers-$new"
 	check "installation" install ./old/*.deb
+	check "installation: hv-fcopyd started when its configuration was there" within 30 started_with_configuration
 	copy_arrives again
 	;;
 esac

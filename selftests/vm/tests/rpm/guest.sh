@@ -42,16 +42,13 @@ check "rpm -V finds the file that is missing" sh -c 'rpm -V hyperv-uio | grep "^
 check "reinstallation: rpm --reinstall" rpm --reinstall ./old/*.rpm
 installed_well reinstalled "$this"
 check "no unit has failed" test -z "$(systemctl --failed --no-legend --plain)"
+uio=$(uio_of "$fcopy")
 # shellcheck disable=SC2046 # words
 check "dnf removes them" dnf --assumeyes --disablerepo='*' --setopt=module_platform_id=platform:el9 remove $(ours)
-check "removal: hv_utils has the device again" has_driver "$fcopy" hv_utils
-left() {
-	find / -xdev \( -path /proc -o -path /sys -o -path /run/bench -o -path /var/log -o -path /srv -o -path /var/lib/dnf -o -path /var/cache \) -prune -o \
-		\( -name '*hyperv-uio*' -o -name '*hyperv_uio*' -o -name '*hv-fcopyd*' -o -name '*vmbus-bind*' -o -name 'vmbusctl*' \
-		-o -name '*vmbus?bufring*' -o -path '*/updates/dkms/uio_hv_generic*' -o -path '/var/lib/dkms/uio_hv_generic*' \) -print
-}
-left >/tmp/left
-check "removal: nothing of ours is left" sh -c 'cat /tmp/left; test ! -s /tmp/left'
+check "removal: hv_utils has the device again" given_back "$fcopy" hv_utils "$uio"
+check "removal: nothing of ours is left" within 20 nothing_left
 check "installation: rpm -i" rpm -i ./old/*.rpm
 check "installation: all packages have version $this, and so has the module of dkms" are "$this"
 copy_arrives again
+# shellcheck disable=SC2046 # words
+check "installation: rpm -V finds no file that differs" rpm -V $(ours)
