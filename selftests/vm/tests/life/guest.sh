@@ -46,8 +46,8 @@ stock_refused() {
 	systemctl status --no-pager hv-fcopy-daemon
 	[ "$(systemctl is-active hv-fcopy-daemon)" = inactive ] && [ "$(systemctl show -p ConditionResult --value hv-fcopy-daemon)" = no ]
 }
-# started_with_configuration: whether the daemon runs, and started after dpkg had
-# put its configuration in place. The profile comes at the same time.
+# started_with_configuration: whether the daemon runs, and started after dpkg
+# had put its configuration in place. The profile comes at the same time.
 started_with_configuration() {
 	local start
 	start=$(date -d "$(systemctl show -p ExecMainStartTimestamp --value hv-fcopyd)" +%s) &&
