@@ -87,6 +87,8 @@ test_own_module_that_dkms_has_moved() {
 	machine "Key was rejected by service"
 	moved=var/lib/dkms/uio_hv_generic/original_module/6.12.1-amd64/x86_64
 	mkdir -p "$root/$moved"
+	# find lists the files in any order.
+	for name in ko ko.gz ko.xz ko.zst; do echo "/$own" >"$root/$moved/uio_hv_generic.$name.origin"; done
 	mv "$root/$own" "$root/$moved/"
 	load
 	is status $status 0

@@ -205,12 +205,15 @@ takes_fcopy() { modinfo -F alias "$1" | grep -q e34bd134e4dec8419ae76b174977c192
 hv_utils_takes_fcopy() { takes_fcopy hv_utils; }
 # stock_fcopy_driver: print the driver that the file copy device has without us.
 # It has none from 6.10 until the kernel's own uio_hv_generic takes it, from 7.2
-# and in 6.12 from 6.12.101.
+# and in 6.12 from 6.12.101. Debian 13's dkms has moved that module.
 stock_fcopy_driver() {
+	local own
 	if hv_utils_takes_fcopy; then
 		echo hv_utils
-	elif takes_fcopy "$(echo "/lib/modules/$(uname -r)"/kernel/drivers/uio/uio_hv_generic.ko*)"; then
-		echo uio_hv_generic
+	else
+		own=$(find "/lib/modules/$(uname -r)/kernel" "/var/lib/dkms/uio_hv_generic/original_module/$(uname -r)" \
+			-name 'uio_hv_generic.ko*' ! -name '*.origin' 2>/dev/null)
+		! takes_fcopy "$own" || echo uio_hv_generic
 	fi
 }
 # left: list files with a name of the project, except logs and the test itself
