@@ -227,7 +227,11 @@ left() {
 }
 # nothing_left: whether no such file is there. udev removes links after the
 # removal of the packages.
-nothing_left() { left >/tmp/left && cat /tmp/left && [ ! -s /tmp/left ]; }
+nothing_left() {
+	left >/tmp/left
+	cat /tmp/left
+	[ ! -s /tmp/left ]
+}
 # uio_of DEVICE: print the UIO device of a VMBus device, by the inode of its
 # directory in sysfs, which a later one does not have
 uio_of() { stat -c '%n %i' "$1"/uio/uio* 2>/dev/null; }
