@@ -145,12 +145,19 @@ void transfer_refused(struct transfer *transfer, const char *path, const struct 
 	log_refused(&copy);
 }
 
+/* Log that the host's copy ended early, why, and what is left of the file. */
+static void log_lost(const struct log_copy *copy, const char *why, const char *left)
+{
+	log_copy(LOG_NOTICE, copy, "lost after %" PRIu64 " of %" PRIu64 " bytes: %s%s",
+		 copy->received, copy->size, why, left);
+}
+
 static void log_given_up(const struct transfer *transfer, bool clean)
 {
 	if (clean)
 		log_limited(&given_up, LOG_NOTICE,
-			    "%s: the disk has answered after %.0f s; nothing is left of the copy",
-			    transfer->path, seconds_since(&transfer->begun, CLOCK_MONOTONIC));
+			    "%s: the disk has answered; nothing is left of the copy",
+			    transfer->path);
 }
 
 enum transfer_gate transfer_give_up(struct transfer *transfer, const struct transfer_view *view,
@@ -167,7 +174,10 @@ enum transfer_gate transfer_give_up(struct transfer *transfer, const struct tran
 		return was;
 	count_failure(transfer, view->path, failure);
 	failure_text(failure, text, sizeof(text));
-	log_copy(LOG_NOTICE, &copy, "%s: %s", event == LOG_REFUSED ? "refused" : "lost", text);
+	if (event == LOG_REFUSED)
+		log_copy(LOG_NOTICE, &copy, "refused: %s", text);
+	else
+		log_lost(&copy, text, "; it is removed when the disk answers");
 	return TRANSFER_GIVEN_UP;
 }
 
@@ -448,9 +458,7 @@ void transfer_discard(struct transfer *transfer, const struct failure *failure)
 	count_failure(transfer, transfer->path, failure);
 	copy = copy_for_log(transfer, LOG_LOST, failure);
 	failure_text(failure, text, sizeof(text));
-	log_copy(LOG_NOTICE, &copy, "lost after %" PRIu64 " of %" PRIu64 " bytes: %s%s",
-		 transfer->received, transfer->announced, text,
-		 clean ? "; nothing is left of it" : "");
+	log_lost(&copy, text, clean ? "; nothing is left of it" : "");
 }
 
 void transfer_name(const struct destination_request *request, char path[TRANSFER_FILE_SIZE])

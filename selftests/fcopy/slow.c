@@ -3,6 +3,7 @@
  * Test blocked disks while the host continues: the test holds the daemon's
  * thread in a function of libc.
  */
+#include <inttypes.h>
 #include <stdatomic.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -367,7 +368,8 @@ static void complete_too_slow(void)
 	complete_request();
 	hold(SYNC);
 	expect_int(status_at_limit(post_held()), E_TIMEOUT);
-	expect(strstr(logged, "lost: the disk takes too long: more than 2 s to sync the file"));
+	expect(strstr(logged, "lost after 10 of 10 bytes: the disk takes too long: "
+				"more than 2 s to sync the file; it is removed when the disk answers"));
 	second = post();
 	expect_int(status_to(second, 50), E_TIMEOUT);
 	expect_totals(0, 1);
@@ -525,13 +527,16 @@ static uint64_t fill_buffer(void)
 
 static void write_too_slow(void)
 {
+	char lost[128];
 	uint64_t at;
 
 	begin_test();
 	at = fill_buffer();
 	write_message(&request, at, "0123456789", 10);
 	expect_int(status_at_limit(post_held()), E_TIMEOUT);
-	expect(strstr(logged, "lost: the disk takes too long: more than 2 s to write"));
+	snprintf(lost, sizeof(lost), "lost after %" PRIu64 " of %d bytes: the disk takes too long: "
+		 "more than 2 s to write", at, 1 << 20);
+	expect(strstr(logged, lost));
 	expect_int(status_to(post(), 50), E_TIMEOUT);
 	end_message(&request, COMPLETE);
 	expect_int(status_to(post(), 50), E_TIMEOUT);
