@@ -216,6 +216,12 @@ stock_fcopy_driver() {
 		! takes_fcopy "$own" || echo uio_hv_generic
 	fi
 }
+# own_module: whether modprobe finds the kernel's own module where the kernel's
+# package put it. dkms may have moved it.
+own_module() {
+	modinfo -n uio_hv_generic
+	modinfo -n uio_hv_generic | grep -q "/lib/modules/$(uname -r)/kernel/" && [ ! -e /var/lib/dkms/uio_hv_generic ]
+}
 # left: list files with a name of the project, except logs and the test itself
 left() {
 	find / -xdev \( -path /proc -o -path /sys -o -path /run/bench -o -path /var/log -o -path /srv -o -path /var/lib/bench \

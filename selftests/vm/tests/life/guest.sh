@@ -53,6 +53,13 @@ started_with_configuration() {
 	start=$(date -d "$(systemctl show -p ExecMainStartTimestamp --value hv-fcopyd)" +%s) &&
 		new_daemon && [ "$start" -ge "$(stat -c %Z /etc/hyperv-uio/fcopyd.conf)" ]
 }
+# confined: whether the profile is in force for the daemon that runs
+confined() {
+	local attribute
+	attribute=/proc/$(systemctl show -p MainPID --value hv-fcopyd)/attr/current
+	cat "$attribute"
+	grep -q '^hv-fcopyd (enforce)' "$attribute"
+}
 
 case $boot in
 1)
@@ -102,6 +109,7 @@ case $boot in
 	check "removal" apt-get remove -y $(ours | cut -d' ' -f1)
 	check "removal: the device has the driver that it has without us (${stock_driver:-none})" given_back "$fcopy" "$stock_driver" "$uio"
 	check "removal: neither kernel has our module, $(uname -r) and $new" none_for "$(uname -r)" "$new"
+	check "removal: the kernel's own module is where its package put it" own_module
 	check "purge" sh -c "dpkg-query -W -f '\${Package}\n' '*hyperv-uio*' 'libvmbus-bufring*' | xargs apt-get purge -y"
 	check "purge: nothing of ours is left" within 20 nothing_left
 	check "purge: no unit has failed" test -z "$(systemctl --failed --no-legend --plain)"
@@ -115,8 +123,10 @@ case $boot in
 	fi
 	# Otherwise dkms would build the module for this kernel, too.
 	check "apt removes Linux $new" apt-get purge -y "linux-image-$new" "linux-headers-$new"
+	check "apt installs AppArmor" install ./apparmor/*.deb
 	check "installation" install ./old/*.deb
 	check "installation: hv-fcopyd started when its configuration was there" within 30 started_with_configuration
+	check "installation: AppArmor confines it" within 30 confined
 	copy_arrives again
 	;;
 esac
