@@ -51,6 +51,13 @@ package_sources() {
 	rm -rf "$1"/selftests/vm "$1"/.ci
 }
 
+# later_version: print a version that is later than that of this checkout
+later_version() {
+	local version
+	version=$(cat "$top/VERSION")
+	echo "${version%.*}.$((${version##*.} + 1))"
+}
+
 # digest DIR: print a digest of all files in it
 digest() { (cd "$1" && find . -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum | cut -c1-16); }
 
