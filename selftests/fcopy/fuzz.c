@@ -247,6 +247,9 @@ static void run_mutations(void)
 	struct timespec begun, now;
 	unsigned long long n;
 
+	expect(inputs > 0);
+	if (!inputs)
+		return;
 	confine(scratch);
 	clock_gettime(CLOCK_MONOTONIC, &begun);
 	for (n = 0;; n++) {

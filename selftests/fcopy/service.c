@@ -20,6 +20,7 @@
 
 #include "../../daemons/fcopy/buffer.h"
 #include "../../daemons/fcopy/device.h"
+#include "disk.h"
 #include "fcopy_test.h"
 #include "host.h"
 #include "no_tmpfile.h"

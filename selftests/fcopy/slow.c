@@ -11,6 +11,7 @@
 
 #include "../../daemons/fcopy/exchange.h"
 #include "../../daemons/fcopy/record.h"
+#include "disk.h"
 #include "fcopy_test.h"
 #include "host.h"
 #include "no_tmpfile.h"
