@@ -364,6 +364,7 @@ void hvuio_device_suspend(struct hvuio_device *dev)
 		}
 		hvuio_disconnect(dev);
 	}
+	hvuio_subs_suspend(dev);
 	if (dev->recv.mem) {
 		hvuio_buffer_unshare(&dev->send, dev->primary.channel);
 		hvuio_buffer_unshare(&dev->recv, dev->primary.channel);

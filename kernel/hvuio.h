@@ -294,6 +294,7 @@ void hvuio_set_add(struct hvuio_set *set, struct hvuio_channel *hc);
 bool hvuio_set_is_empty(struct hvuio_set *set);
 int hvuio_subs_accept(struct hvuio_device *dev);
 int hvuio_subs_close(struct hvuio_device *dev);
+void hvuio_subs_suspend(struct hvuio_device *dev);
 void hvuio_subs_end(struct hvuio_device *dev);
 void hvuio_subs_quiesce(void);
 

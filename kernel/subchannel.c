@@ -48,7 +48,10 @@
  * sub-channel twice, or free rings that the module frees again.
  */
 #define HVUIO_OPENING_TIMEOUT	(10 * HZ)
-/* The longest wait for a rescind that VMBus is handling. */
+/*
+ * The longest wait for a rescind that VMBus is handling, and of a suspend for
+ * the rescinds that follow its close.
+ */
 #define HVUIO_RESCIND_TIMEOUT	(10 * HZ)
 /*
  * The longest wait of an open for sub-channels that the host should have
@@ -468,6 +471,32 @@ static u32 hvuio_sub_remaining(struct vmbus_channel *primary)
 }
 
 /*
+ * Wait until VMBus has removed the sub-channels of the last session, or for
+ * @timeout.
+ */
+static void hvuio_subs_wait_removed(struct vmbus_channel *primary, unsigned long timeout)
+{
+	unsigned long end = jiffies + timeout;
+
+	while (hvuio_works_around() && hvuio_sub_remaining(primary) != U32_MAX &&
+	       time_before(jiffies, end))
+		msleep(1);
+}
+
+/*
+ * Wait for the rescinds of sub-channels after a close, before VMBus is
+ * suspended. VMBus waits for them itself, but only once after each resume: the
+ * removal of the last sub-channel completes ready_for_suspend_event at any
+ * time, and only a resume resets it. 5.10 and 6.12 have this fault. Without the
+ * wait, the sub-channel can stay in VMBus's list, with a warning, under a number
+ * that belongs to another channel after the resume.
+ */
+void hvuio_subs_suspend(struct hvuio_device *dev)
+{
+	hvuio_subs_wait_removed(dev->primary.channel, HVUIO_RESCIND_TIMEOUT);
+}
+
+/*
  * Accept sub-channels, before the primary is opened. The sub-channels of the
  * last session are closed, and Hyper-V rescinds them when the primary is
  * closed. A sub-channel that is still there is neither listed nor pinned, so
@@ -477,7 +506,6 @@ static u32 hvuio_sub_remaining(struct vmbus_channel *primary)
 int hvuio_subs_accept(struct hvuio_device *dev)
 {
 	struct vmbus_channel *primary = dev->primary.channel;
-	unsigned long end = jiffies + HVUIO_LINGER_TIMEOUT;
 	struct hvuio_set *set = &dev->set;
 	u32 left;
 
@@ -491,9 +519,7 @@ int hvuio_subs_accept(struct hvuio_device *dev)
 	vmbus_set_sc_create_callback(primary, hvuio_sub_callback);
 	/* VMBus lists a sub-channel before it reads the callback. */
 	smp_mb();
-	while (hvuio_works_around() && hvuio_sub_remaining(primary) != U32_MAX &&
-	       time_before(jiffies, end))
-		msleep(1);
+	hvuio_subs_wait_removed(primary, HVUIO_LINGER_TIMEOUT);
 
 	mutex_lock(&set->lock);
 	left = hvuio_works_around() ? hvuio_sub_remaining(primary) : U32_MAX;

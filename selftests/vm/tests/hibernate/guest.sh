@@ -53,6 +53,16 @@ check "the NIC opens" "$programs/open_close" "$nic_class" 1
 pid=$!
 wait $pid
 check "the sub-channels went with the last close" within 10 rings 1
+# VMBus has seen the last sub-channel go. Therefore its suspend does not wait for
+# the next ones, which the host takes back slowly.
+"$programs/vmbus_echo" "$class" >/tmp/echo.log 2>&1 &
+pid=$!
+hear "sleep slow"
+check "open with other sub-channels, it hibernates" hibernate
+wait $pid
+check "the program heard of it once more: $(tail -n 1 /tmp/echo.log)" grep -q '^end No such device' /tmp/echo.log
+check "no sub-channel is left" within 10 rings 1
+say "awake slow"
 hear "sleep withheld"
 check "it hibernates, and the host offers neither the device nor the NIC again" hibernate
 opens() { timeout 20 "$programs/open_close" "$1" 1 >/tmp/open.log 2>&1; }

@@ -23,7 +23,15 @@ watch device wait-reset wait-offered
 tell "sleep closed"
 check "and again" watched
 check "messages come back after three sleeps" host wait-open "send 64 1000" "echo 1000 xid"
+check "on a sub-channel, too" host "offer-sub 2" "channel 2" wait-open "send 64 10" sync
 host "send-hex 7175697400000000" wait-close
+check "sub-channels once more" host wait-open "offer-sub 2" "channel 2" wait-open "channel 1" wait-open
+host "delay rescind 1500"
+watch device wait-reset wait-offered
+tell "sleep slow"
+check "the guest leaves the VMBus when they are gone" watched
+guest_says "awake slow" || exit 1
+host "delay rescind 0"
 host withhold
 vmbus_host nic withhold
 watch device wait-reset
