@@ -488,7 +488,7 @@ static void hvuio_subs_wait_removed(struct vmbus_channel *primary, unsigned long
  * suspended. VMBus waits for them itself, but only once after each resume: the
  * removal of the last sub-channel completes ready_for_suspend_event at any
  * time, and only a resume resets it. 5.10 and 6.12 have this fault. Without the
- * wait, the sub-channel can stay in VMBus's list, with a warning, under a number
+ * wait, the sub-channel can stay in VMBus's list, with a warning, under a relid
  * that belongs to another channel after the resume.
  */
 void hvuio_subs_suspend(struct hvuio_device *dev)

@@ -53,8 +53,8 @@ check "the NIC opens" "$programs/open_close" "$nic_class" 1
 pid=$!
 wait $pid
 check "the sub-channels went with the last close" within 10 rings 1
-# VMBus has seen the last sub-channel go. Therefore its suspend does not wait for
-# the next ones, which the host takes back slowly.
+# VMBus has seen the last sub-channel go. Therefore its suspend does not wait
+# for the next ones, which the host takes back slowly.
 "$programs/vmbus_echo" "$class" >/tmp/echo.log 2>&1 &
 pid=$!
 hear "sleep slow"
