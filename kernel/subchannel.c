@@ -472,28 +472,35 @@ static u32 hvuio_sub_remaining(struct vmbus_channel *primary)
 
 /*
  * Wait until VMBus has removed the sub-channels of the last session, or for
- * @timeout.
+ * @timeout. The rescind of the primary ends the wait, because the rescinds of
+ * the sub-channels may be queued behind it.
  */
 static void hvuio_subs_wait_removed(struct vmbus_channel *primary, unsigned long timeout)
 {
 	unsigned long end = jiffies + timeout;
 
-	while (hvuio_works_around() && hvuio_sub_remaining(primary) != U32_MAX &&
+	while (hvuio_sub_remaining(primary) != U32_MAX && !READ_ONCE(primary->rescind) &&
 	       time_before(jiffies, end))
 		msleep(1);
 }
 
 /*
  * Wait for the rescinds of sub-channels after a close, before VMBus is
- * suspended. VMBus waits for them itself, but only once after each resume: the
- * removal of the last sub-channel completes ready_for_suspend_event at any
- * time, and only a resume resets it. 5.10 and 6.12 have this fault. Without the
- * wait, the sub-channel can stay in VMBus's list, with a warning, under a relid
- * that belongs to another channel after the resume.
+ * suspended. VMBus's own wait is faulty in 5.10 and 6.12: whenever the last
+ * sub-channel of all devices goes, ready_for_suspend_event is completed, and
+ * only a resume resets it, so that a suspend may not wait. 6.12 moreover ignores
+ * rescinds before it waits, so that it may wait for ever. A sub-channel that is
+ * missed stays in VMBus's list and in the count of the next suspend.
  */
 void hvuio_subs_suspend(struct hvuio_device *dev)
 {
+	u32 left;
+
 	hvuio_subs_wait_removed(dev->primary.channel, HVUIO_RESCIND_TIMEOUT);
+	left = hvuio_sub_remaining(dev->primary.channel);
+	if (left != U32_MAX)
+		dev_warn(&dev->hv->device,
+			 "suspended before the host has taken back sub-channel %u\n", left);
 }
 
 /*
@@ -519,7 +526,8 @@ int hvuio_subs_accept(struct hvuio_device *dev)
 	vmbus_set_sc_create_callback(primary, hvuio_sub_callback);
 	/* VMBus lists a sub-channel before it reads the callback. */
 	smp_mb();
-	hvuio_subs_wait_removed(primary, HVUIO_LINGER_TIMEOUT);
+	if (hvuio_works_around())
+		hvuio_subs_wait_removed(primary, HVUIO_LINGER_TIMEOUT);
 
 	mutex_lock(&set->lock);
 	left = hvuio_works_around() ? hvuio_sub_remaining(primary) : U32_MAX;

@@ -5,7 +5,8 @@ programs=/usr/libexec/hyperv-uio/selftests/uio
 modprobe uio_hv_generic
 for id in $class "$nic_class" $fcopy_class; do echo "$id" >/sys/bus/vmbus/drivers/uio_hv_generic/new_id; done
 maps() { [ "$(ls -d "$(vmbus_device "$1")"/uio/uio*/maps/map* 2>/dev/null | wc -l)" = "$2" ]; }
-rings() { [ "$(ls -d "$(vmbus_device "$class")"/channels/*/ring 2>/dev/null | wc -l)" = "$1" ]; }
+# channels N: whether VMBus has this number of channels of the device
+channels() { [ "$(ls -d "$(vmbus_device "$class")"/channels/* 2>/dev/null | wc -l)" = "$1" ]; }
 copying() { hv-fcopyd --status | grep -q '^state=receiving'; }
 hibernate() { echo disk >/sys/power/state; }
 
@@ -52,7 +53,7 @@ check "the NIC opens" "$programs/open_close" "$nic_class" 1
 "$programs/vmbus_echo" "$class" >/tmp/echo.log 2>&1 &
 pid=$!
 wait $pid
-check "the sub-channels went with the last close" within 10 rings 1
+check "the sub-channels went with the last close" within 10 channels 1
 # VMBus has seen the last sub-channel go. Therefore its suspend does not wait
 # for the next ones, which the host takes back slowly.
 "$programs/vmbus_echo" "$class" >/tmp/echo.log 2>&1 &
@@ -61,7 +62,7 @@ hear "sleep slow"
 check "open with other sub-channels, it hibernates" hibernate
 wait $pid
 check "the program heard of it once more: $(tail -n 1 /tmp/echo.log)" grep -q '^end No such device' /tmp/echo.log
-check "no sub-channel is left" within 10 rings 1
+check "no sub-channel is left" channels 1
 say "awake slow"
 hear "sleep withheld"
 check "it hibernates, and the host offers neither the device nor the NIC again" hibernate
