@@ -488,7 +488,7 @@ static void hvuio_subs_wait_removed(struct vmbus_channel *primary, unsigned long
  * Wait for the rescinds of sub-channels after a close, before VMBus is
  * suspended. VMBus's own wait is faulty in 5.10 and 6.12: whenever the last
  * sub-channel of all devices goes, ready_for_suspend_event is completed, and
- * only a resume resets it, so that a suspend may not wait. 6.12 moreover ignores
+ * only a resume resets it, so that a suspend may not wait. 6.12 also ignores
  * rescinds before it waits, so that it may wait for ever. A sub-channel that is
  * missed stays in VMBus's list and in the count of the next suspend.
  */
