@@ -5,13 +5,13 @@ host() { vmbus_host device "$@"; }
 for round in 1 2; do
 	check "the guest opens it, and messages come back" host wait-open "send 64 1000" "echo 1000 xid"
 	check "sub-channels on demand" host "offer-sub 2" "channel 2" wait-open
+	# VMBus has not seen the last sub-channel go since it came up.
+	[ $round = 2 ] || host "delay rescind 3000"
 	watch device wait-reset wait-offered
 	if [ $round = 2 ]; then
 		"$bin/copy-vmfile" --timeout 60 fcopy.sock --generate 50000000:1 --source late --destination /tmp/ >late.out 2>&1 &
 		late=$!
 	fi
-	# VMBus has not seen the last sub-channel go since it came up.
-	[ $round = 2 ] || host "delay rescind 3000"
 	tell "sleep $round"
 	check "the guest leaves the VMBus, and takes the offer again" watched
 	guest_says "awake $round" || exit 1
