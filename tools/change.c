@@ -198,13 +198,24 @@ static int carry_out(const struct section *extra, const struct vdevice *device, 
 {
 	const struct bind_options options = {
 		.time = PLAN_NOW, .force = force, .record_only = when == CHANGE_BOOT,
-		.keep_verdict = when == CHANGE_NOW,
+		.keep_verdict = when == CHANGE_NOW, .restore_record = when == CHANGE_BOTH,
 	};
 	int err = device_bind(extra, device->handle, &options);
 
 	if (err == -ENODEV)
 		complain("%s: the host has rescinded it", device->instance);
 	return err ? EXIT_FAILED : 0;
+}
+
+/* Return whether the device has the driver now. */
+static bool has_driver(const struct vdevice *device, const char *driver)
+{
+	const char *now;
+
+	if (vmbus_device_refresh(device->handle))
+		return false;
+	now = vmbus_device_driver(device->handle);
+	return now && !strcmp(now, driver);
 }
 
 /* Write the rule, check that no other file overrides it, and carry it out. */
@@ -219,6 +230,7 @@ static int bind_persistently(const struct vdevice *device, const char *driver, b
 		when == CHANGE_BOOT && !defer_is_set(device->instance, DEFER_BINDING);
 	struct rules *rules = NULL;
 	struct files files;
+	bool is_bound = false;
 	struct plan plan;
 	int status;
 
@@ -243,15 +255,21 @@ static int bind_persistently(const struct vdevice *device, const char *driver, b
 			 plan.rule.driver);
 		status = EXIT_FAILED;
 	}
-	if (!status)
+	if (!status) {
 		status = carry_out(NULL, device, force, when);
-	if (status) {
+		/*
+		 * The device is bound, and only a setting failed. The rule
+		 * stays, as the device does.
+		 */
+		is_bound = when == CHANGE_BOTH && (!status || has_driver(device, driver));
+	}
+	if (status && !is_bound) {
 		files_restore(&files);
 		goto err_wait;
 	}
 	print_files(&files);
-	if (when == CHANGE_BOTH)
-		status = noted(device, defer_clear(device->instance));
+	if (is_bound && noted(device, defer_clear(device->instance)))
+		status = EXIT_FAILED;
 	goto out;
 
 err_wait:
@@ -384,7 +402,11 @@ static int release(struct rules *rules, const struct vdevice *device, enum chang
 	add_section(&rules->config, device, override[0] ? override : device->driver, false);
 	section = &rules->config.sections[rules->config.count - 1];
 	section->enable = NO;
-	if (!err && !override[0]) {
+	/*
+	 * A kernel without driver_override does not tell who bound the device.
+	 * Only user space gives a device to UIO.
+	 */
+	if ((!err || err == -ENOENT) && !override[0] && !device->uio) {
 		printf("%s (%s) is bound to %s, which the kernel chose\n", device->instance,
 		       device_class(device), device->driver);
 		return 0;

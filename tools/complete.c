@@ -145,6 +145,14 @@ static int run(int argc, char **argv)
 	size_t arguments = 0;
 
 	for (int i = 1; i < argc - 1; i++) {
+		if (!strcmp(argv[i], "-b") || !strcmp(argv[i], "--bus")) {
+			/* The next word is the value, as find_command() has it. */
+			if (++i == argc - 1) {
+				offer(typed, "vmbus", "the only bus");
+				return command_end(EXIT_OK);
+			}
+			continue;
+		}
 		if (argv[i][0] == '-')
 			continue;
 		if (command)

@@ -63,6 +63,12 @@ void doctor_driverctl(struct diagnosis *diagnosis);
 bool doctor_has_dkms_source(char **version);
 
 /*
+ * Find a process by the first 15 characters of its name, because the kernel
+ * keeps no more. Return its number as a new string, or NULL.
+ */
+char *doctor_process(const char *name);
+
+/*
  * Return a new string: the path of our module, or of the kernel's own, for a
  * kernel; NULL if that kernel has none.
  */

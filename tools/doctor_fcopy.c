@@ -41,11 +41,7 @@ static bool is_masked(void)
 	return masked;
 }
 
-/*
- * Find a process by the first 15 characters of its name, because the kernel
- * keeps no more. Return its number as a new string, or NULL.
- */
-static char *find_process(const char *name)
+char *doctor_process(const char *name)
 {
 	struct strings names = file_names("/proc");
 	char *pid = NULL;
@@ -111,7 +107,7 @@ static void check_other_daemons(struct diagnosis *diagnosis)
 	static const char *const others[] = { "hv_fcopy_daemon", "hv_fcopy_uio_daemon" };
 
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
-		char *pid = find_process(others[i]);
+		char *pid = doctor_process(others[i]);
 
 		if (pid)
 			doctor_complain(
@@ -150,7 +146,7 @@ static int check_config(void)
 
 static void check_daemon(struct diagnosis *diagnosis, const struct vdevice *device)
 {
-	char *pid = find_process(DAEMON);
+	char *pid = doctor_process(DAEMON);
 
 	if (is_masked())
 		doctor_complain(diagnosis, SEVERITY_PROBLEM, "daemon",

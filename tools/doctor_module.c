@@ -11,7 +11,6 @@
 #include "file.h"
 
 #define MODULE "uio_hv_generic"
-#define RELOAD "modprobe -r " MODULE " && " VMBUS_BIND " --all"
 
 static const char *const suffixes[] = { "", ".xz", ".zst", ".gz" };
 
@@ -178,6 +177,21 @@ static bool refuses_low_speed(const char *release)
 }
 
 /*
+ * Return a new string: the command that loads the installed module in place of
+ * the present one. A device that hv-fcopyd has open keeps the present one;
+ * systemd starts hv-fcopyd again when the device is bound.
+ */
+static char *reload(void)
+{
+	char *pid = doctor_process("hv-fcopyd"), *command;
+
+	command = need_printf("%smodprobe -r " MODULE " && " VMBUS_BIND " --all",
+			      pid ? "systemctl stop hv-fcopyd; " : "");
+	free(pid);
+	return command;
+}
+
+/*
  * Report whether the kernel's own module suffices for the rules. It is loaded
  * if @loaded is not empty.
  */
@@ -187,7 +201,7 @@ static void judge_own_module(struct diagnosis *diagnosis, const char *loaded, co
 	char *version;
 
 	if (ours && *loaded) {
-		doctor_complain(diagnosis, SEVERITY_WARNING, "module", need_strdup(RELOAD),
+		doctor_complain(diagnosis, SEVERITY_WARNING, "module", reload(),
 				"the kernel's own " MODULE
 				" (%s) is loaded, although ours is installed as %s",
 				loaded, ours);
@@ -265,7 +279,7 @@ static void check_loaded(struct diagnosis *diagnosis, const char *ours)
 		judge_own_module(diagnosis, version && *version ? version : "without a version",
 				 ours);
 	} else if (strcmp(version + 2, HYPERV_UIO_VERSION)) {
-		doctor_complain(diagnosis, SEVERITY_WARNING, "module", need_strdup(RELOAD),
+		doctor_complain(diagnosis, SEVERITY_WARNING, "module", reload(),
 				MODULE " %s is loaded, but this is vmbusctl " HYPERV_UIO_VERSION,
 				version + 2);
 	} else {
@@ -363,8 +377,7 @@ static bool check_kernel(struct diagnosis *diagnosis, const char *release, const
 			"module for it",
 			running ? "running" : "installed", release,
 			strstr(release, "cloud") ?
-				" (those of linux-headers-amd64 are not for a cloud "
-				"kernel)" :
+				" (the headers of other kernels do not fit a cloud kernel)" :
 				"");
 		return false;
 	}

@@ -174,18 +174,6 @@ static bool is_loaded(const char *driver)
 		!access(path, F_OK);
 }
 
-static int load_driver(const char *driver)
-{
-	int ret;
-
-	if (is_loaded(driver))
-		return 0;
-	ret = kernel_load(driver);
-	if (ret)
-		return ret;
-	return is_loaded(driver) ? 0 : -ENOENT;
-}
-
 /*
  * Load a driver, or wait until another process has loaded it completely:
  * modprobe returns after the module has looked at every device. The directory
@@ -198,6 +186,11 @@ static int load_completely(const char *driver)
 	if (is_loaded(driver))
 		return 0;
 	return ret ? ret : -ENOENT;
+}
+
+static int load_driver(const char *driver)
+{
+	return is_loaded(driver) ? 0 : load_completely(driver);
 }
 
 static int write_bind(const struct vmbus_device *dev, const char *driver)
@@ -653,6 +646,7 @@ static int decide(const struct config *config, struct facts *facts, int index,
 		  struct vmbus_device *dev, const struct bind_options *options)
 {
 	const char *instance = facts->devices[index].instance;
+	const struct record former = facts->devices[index].record;
 	struct plan plan;
 	int ret, known = 0;
 
@@ -676,6 +670,9 @@ static int decide(const struct config *config, struct facts *facts, int index,
 	ret = carry_out(dev, facts, index, &plan);
 	if (!ret && plan.outcome >= PLAN_BOUND)
 		defer_end(instance, DEFER_RELEASED);
+	if (ret && options->restore_record && device_is_nic(dev) && !known &&
+	    !is_with(dev, plan.rule.driver))
+		state_write(instance, &former);
 	return ret;
 }
 

@@ -16,6 +16,11 @@ struct bind_options {
 	bool new_interface;	/* an interface has appeared: act only if it was unknown before */
 	bool record_only;	/* check and record for the next boot, but do not bind */
 	bool keep_verdict;	/* only for now: keep the record for the next boot */
+	/*
+	 * After a failure the caller takes the rule back, so the record of the
+	 * device becomes what it was.
+	 */
+	bool restore_record;
 };
 
 struct release_options {

@@ -326,7 +326,7 @@ static void on_key(struct reader *reader, const char *key, char *value)
 		if (!reader->skips_keys)
 			fault(reader, "a key outside of any section: '%s'", key);
 		if (!strcmp(key, "enable") && strcmp(value, "yes")) {
-			fault(reader, "it is not known which device %s=%s applies to, so no device is bound",
+			fault(reader, "it is not known which device %s=%s applies to, so no NIC and no disk controller is bound",
 			      key, value);
 			reader->config->forbidden_at = reader->at;
 		}
@@ -572,7 +572,25 @@ bool config_names(const struct device_name *name, const struct identity *device)
 	return scope_of(name, device) != SCOPE_NONE;
 }
 
-static bool is_excluded(const struct section *section, const struct identity *device)
+bool config_is_guarded(const char *class_name)
+{
+	static const char *const names[] = { "nic", "scsi", "ide", "fc", "pcie" };
+
+	for (size_t i = 0; class_name && i < sizeof(names) / sizeof(names[0]); i++)
+		if (!strcmp(class_name, names[i]))
+			return true;
+	return false;
+}
+
+/* Return whether the prohibition of a faulty file may be about a device. */
+static bool may_be_forbidden(const struct config *config, const struct identity *device)
+{
+	const struct vmbus_class *class = vmbus_class_find(device->class_id);
+
+	return config->forbidden_at.file && class && config_is_guarded(class->name);
+}
+
+bool config_excludes(const struct section *section, const struct identity *device)
 {
 	for (size_t i = 0; i < section->exclude_count; i++)
 		if (config_names(&section->excludes[i].name, device))
@@ -625,14 +643,14 @@ static void find_rule(const struct config *config, const struct identity *device
 			/* The faulty file may have excluded this device. */
 			if (section->is_faulty)
 				rule->faulty_at = section->at;
-			if ((section->is_faulty && !with_faulty) || is_excluded(section, device))
+			if ((section->is_faulty && !with_faulty) || config_excludes(section, device))
 				continue;
 			rule->scope = scope;
 			rule->at = section->at;
 			apply_section(rule, section);
 		}
 	}
-	if (config->forbidden_at.file && !with_faulty && rule->scope != SCOPE_NONE)
+	if (!with_faulty && rule->scope != SCOPE_NONE && may_be_forbidden(config, device))
 		rule->faulty_at = config->forbidden_at;
 }
 

@@ -86,7 +86,7 @@ struct config {
 	size_t finding_count;
 	/*
 	 * An enable=no whose section could not be read. It may apply to any
-	 * device, so no rule binds any device.
+	 * device, so no rule binds a device that the machine may need.
 	 */
 	struct place forbidden_at;
 	char **files;
@@ -154,6 +154,16 @@ int config_add_finding(struct config *config, struct place at, bool is_fault,
 
 /* Return whether @name names a device. */
 bool config_names(const struct device_name *name, const struct identity *device);
+
+/*
+ * Return whether the guard protects the devices of a class, which may be NULL:
+ * NICs, disk controllers, and PCI Express bridges. A bridge may pass through
+ * disks and NICs, which are not known until they appear.
+ */
+bool config_is_guarded(const char *class_name);
+
+/* Return whether a section excludes a device, which it need not name. */
+bool config_excludes(const struct section *section, const struct identity *device);
 
 /*
  * Return whether sections compare the interface or the MAC of a NIC for which

@@ -381,6 +381,7 @@ int facts_read(struct facts *facts)
 		return -ENOMEM;
 	}
 	facts->route_error = routes_read(&routes);
+	routes_find_fstab(facts->network_mount);
 	ret = 0;
 	for (size_t i = 0; i < count && !ret; i++) {
 		index = add_device(facts, list[i]);

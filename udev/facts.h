@@ -67,6 +67,11 @@ struct facts {
 	size_t interface_count;
 	struct disk *disks;
 	size_t disk_count;
+	/*
+	 * "the nfs mount /srv in /etc/fstab": the machine mounts it at boot,
+	 * through a NIC that is not known then; "" if there is none
+	 */
+	char network_mount[REASON_SIZE];
 	int route_error;		/* -errno: routes or mounts could not be read */
 	int device_error;		/* -errno: a device could not be read, and is missing */
 };

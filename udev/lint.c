@@ -10,6 +10,7 @@
 
 #include "driverctl.h"
 #include "plan.h"
+#include "settings.h"
 
 static int first(int a, int b)
 {
@@ -32,6 +33,21 @@ static bool matches(const struct facts *facts, const struct device_name *name,
 	for (size_t i = 0; i < facts->device_count; i++)
 		if (names_both(name, other, plan_identify(facts, i, PLAN_NOW)) ||
 		    names_both(name, other, plan_identify(facts, i, PLAN_BOOT)))
+			return true;
+	return false;
+}
+
+static bool has_effect_on(const struct section *section, struct identity identity)
+{
+	return config_names(&section->name, &identity) && !config_excludes(section, &identity);
+}
+
+/* Return whether a section names a device without excluding it. */
+static bool has_effect(const struct facts *facts, const struct section *section)
+{
+	for (size_t i = 0; i < facts->device_count; i++)
+		if (has_effect_on(section, plan_identify(facts, i, PLAN_NOW)) ||
+		    has_effect_on(section, plan_identify(facts, i, PLAN_BOOT)))
 			return true;
 	return false;
 }
@@ -72,6 +88,10 @@ static int check_names(struct config *config, const struct section *section,
 	if (!matches(facts, &section->name, NULL))
 		return config_add_finding(config, section->at, false,
 					  "the section matches no device of this machine");
+	if (!has_effect(facts, section))
+		ret = config_add_finding(
+			config, section->at, false,
+			"the section excludes every device of this machine that it matches");
 	for (size_t i = 0; i < section->exclude_count; i++) {
 		const struct exclude *exclude = &section->excludes[i];
 
@@ -105,8 +125,7 @@ static bool is_administrators(const char *file)
 /* Return whether a rule gives its device a link; 60-hyperv-uio.rules does. */
 static bool has_link(const struct rule *rule)
 {
-	return rule->scope != SCOPE_NONE && rule->enable && rule->settings.link[0] &&
-	       !strcmp(rule->driver, "uio_hv_generic");
+	return settings_reach(rule) && rule->settings.link[0];
 }
 
 /* Return whether the link @upper would be a directory of the path @lower. */

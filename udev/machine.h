@@ -66,6 +66,13 @@ int routes_read(struct routes *routes);
 void routes_free(struct routes *routes);
 
 /*
+ * Find a network file system or a network disk that is mounted at boot: "the
+ * nfs mount /srv in /etc/fstab", or "" if there is none. If the file cannot be
+ * read, the text says so.
+ */
+void routes_find_fstab(char text[REASON_SIZE]);
+
+/*
  * Set default_route, address and needed_by of an interface from the routes and
  * its stack.
  */

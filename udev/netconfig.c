@@ -524,7 +524,11 @@ struct interfaces {
 
 static void read_interfaces(struct interfaces *in, const char *file);
 
-/* Read the files that a source or source-directory line names. */
+/*
+ * Read the files that a source or source-directory line names, except those
+ * below /run: they do not exist at the next boot until something makes them
+ * again. cloud-init's images of Debian 11 have interfaces there.
+ */
 static void read_included(struct interfaces *in, const char *pattern, bool is_folder)
 {
 	char path[PATH_MAX];
@@ -543,7 +547,9 @@ static void read_included(struct interfaces *in, const char *pattern, bool is_fo
 			   "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") !=
 			    len)
 			continue;
-		read_interfaces(in, found.gl_pathv[i] + strlen(vmbus_sysroot()));
+		name = found.gl_pathv[i] + strlen(vmbus_sysroot());
+		if (strncmp(name, "/run/", 5))
+			read_interfaces(in, name);
 	}
 	globfree(&found);
 }

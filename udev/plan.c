@@ -28,35 +28,19 @@ explain(struct plan *plan, const char *format, ...)
 	va_end(args);
 }
 
-static bool is_class(const struct device *device, const char *const *names)
-{
-	for (; device->class_name && *names; names++)
-		if (!strcmp(device->class_name, *names))
-			return true;
-	return false;
-}
-
 bool plan_is_nic(const struct device *device)
 {
-	static const char *const names[] = { "nic", NULL };
-
-	return is_class(device, names);
-}
-
-/*
- * A PCI Express bridge may pass through disks and NICs, which are not known
- * until they appear.
- */
-static bool is_storage(const struct device *device)
-{
-	static const char *const names[] = { "scsi", "ide", "fc", "pcie", NULL };
-
-	return is_class(device, names);
+	return device->class_name && !strcmp(device->class_name, "nic");
 }
 
 bool plan_is_guarded(const struct device *device)
 {
-	return plan_is_nic(device) || is_storage(device);
+	return config_is_guarded(device->class_name);
+}
+
+static bool is_storage(const struct device *device)
+{
+	return plan_is_guarded(device) && !plan_is_nic(device);
 }
 
 struct identity plan_identify(const struct facts *facts, size_t index, enum plan_time time)
@@ -254,6 +238,7 @@ static bool is_safe_at_boot(const struct question *q, struct plan *plan)
 	const struct device *device = &q->facts->devices[q->device];
 	const struct interface *interface = facts_interface(q->facts, q->device);
 	const struct record *record = &device->record;
+	bool comes_up;
 
 	if (!plan_is_guarded(device)) {
 		explain(plan, "the machine can do without devices of its class");
@@ -284,12 +269,13 @@ static bool is_safe_at_boot(const struct question *q, struct plan *plan)
 			record->checked);
 		return true;
 	}
-	if (find_other(q, plan))
+	comes_up = find_other(q, plan);
+	if (comes_up && !q->facts->network_mount[0])
 		return true;
-	explain(plan,
-		"%s nothing shows whether the machine needs it: no other NIC is known to come up, "
-		"and %s%s",
+	explain(plan, "%s nothing shows whether %.160s needs it%s, and %s%s",
 		q->time == PLAN_NOW ? "while the network is down" : "at boot",
+		comes_up ? q->facts->network_mount : "the machine",
+		comes_up ? "" : ": no other NIC is known to come up",
 		record->verdict == VERDICT_SAFE ? "it was checked for another rule"
 						: "nobody has checked it",
 		q->time == PLAN_NOW ? "" :

@@ -119,10 +119,7 @@ struct identity plan_identify(const struct facts *facts, size_t index, enum plan
 
 bool plan_is_nic(const struct device *device);
 
-/*
- * Return whether the guard protects the class of a device at boot: NICs and
- * disk controllers.
- */
+/* Return config_is_guarded() for the class of a device. */
 bool plan_is_guarded(const struct device *device);
 
 #endif

@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>
+#include <mntent.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -313,6 +314,29 @@ static int read_mounts(struct routes *routes)
 	}
 	free(line);
 	return end_reading(file, ret);
+}
+
+void routes_find_fstab(char text[REASON_SIZE])
+{
+	FILE *file = open_rooted("/etc/fstab");
+	bool failed = !file && errno != ENOENT;
+	struct mntent *mount;
+
+	text[0] = '\0';
+	while (file && (mount = getmntent(file))) {
+		if ((!is_network_type(mount->mnt_type) && !hasmntopt(mount, "_netdev")) ||
+		    (hasmntopt(mount, "noauto") && !hasmntopt(mount, "x-systemd.automount")))
+			continue;
+		snprintf(text, REASON_SIZE, "the %.20s mount %.128s in /etc/fstab",
+			 mount->mnt_type, mount->mnt_dir);
+		break;
+	}
+	if (file) {
+		failed = ferror(file);
+		fclose(file);
+	}
+	if (failed)
+		strcpy(text, "a mount in /etc/fstab, which cannot be read,");
 }
 
 /* Read the first line of the file @attribute. Return false on failure. */

@@ -347,6 +347,12 @@ static bool is_single(const char *class)
 	return false;
 }
 
+bool settings_reach(const struct rule *rule)
+{
+	return rule->scope != SCOPE_NONE && rule->enable &&
+	       !strcmp(rule->driver, "uio_hv_generic");
+}
+
 void settings_print(const struct vmbus_device *dev, const struct rule *rule)
 {
 	const struct settings *s = &rule->settings;
@@ -357,7 +363,7 @@ void settings_print(const struct vmbus_device *dev, const struct rule *rule)
 	else
 		printf("HYPERV_UIO_CLASS=%s/%s\n", name ? name : vmbus_device_class(dev),
 		       vmbus_device_instance(dev));
-	if (rule->scope == SCOPE_NONE)
+	if (!settings_reach(rule))
 		return;
 	if (s->link[0])
 		printf("HYPERV_UIO_LINK=%s\n", s->link);

@@ -56,11 +56,18 @@ int settings_begin(const struct rule *rule, struct buffers *buffers);
 void settings_end(struct buffers *buffers);
 
 /*
+ * Return whether a UIO device gets the link and the access that a rule sets:
+ * the rule gives the device to our module.
+ */
+bool settings_reach(const struct rule *rule);
+
+/*
  * settings_print() - print the properties for udev's IMPORT
  *
  * udev sets the owner, group and mode of a device node itself, so it has to
  * know them. This function prints HYPERV_UIO_CLASS, the link below by-class,
- * and HYPERV_UIO_LINK, _OWNER, _GROUP and _MODE if the rule sets them.
+ * and HYPERV_UIO_LINK, _OWNER, _GROUP and _MODE if the rule sets them and
+ * settings_reach() the device.
  */
 void settings_print(const struct vmbus_device *dev, const struct rule *rule);
 

@@ -253,24 +253,24 @@ test_values_that_are_none() {
 	done
 }
 
-# The file may be about any device.
+# The file may be about any device, so those that the machine may need stay with
+# the kernel. Other files still bind the others.
 test_prohibition_without_a_readable_section() {
 	for header in '[mac 00:15:5d:00:00:0g]' '[copy]' '[get' "[$dev-]" ''; do
 		rm -rf "$bus/devices" && mkdir "$bus/devices"
 		rm -rf "$bus/drivers/uio_hv_generic"
 		conf $vendor/10-fcopy.conf '[fcopy]'
-		conf $admin/20-get.conf "[$dev2]"
+		conf $admin/20-disk.conf "[$dev2]" force=yes
 		conf $admin/faulty.conf "$header" enable=no
 		device $dev $fcopy
-		device $dev2 $get
+		device $dev2 $scsi
 		device $third $get
 		vmbus_bind --all
 		is "status with $header" $status 2
-		says "$root/$admin/faulty.conf:2: it is not known which device enable=no applies to, so no device is bound"
-		for d in $dev $dev2; do
-			is "driver of $d with $header" "$(driver_of $d)" none
-			says "left alone: a faulty file names it, or may name it ($root/$admin/faulty.conf:2)"
-		done
+		says "$root/$admin/faulty.conf:2: it is not known which device enable=no applies to, so no NIC and no disk controller is bound"
+		is "driver of $dev with $header" "$(driver_of $dev)" uio_hv_generic
+		is "driver of $dev2 with $header" "$(driver_of $dev2)" none
+		says "$dev2 (scsi): left alone: a faulty file names it, or may name it ($root/$admin/faulty.conf:2)"
 		vmbus_bind -n --all
 		case $out in *$third*) fail "no section names it: $out" ;; esac
 	done
@@ -278,8 +278,9 @@ test_prohibition_without_a_readable_section() {
 	conf $admin/faulty.conf
 	vmbus_bind --all
 	conf $admin/faulty.conf '[copy]' enable=no
+	is "driver before the release" "$(driver_of $dev2)" uio_hv_generic
 	vmbus_bind --release
-	is "driver after the release" "$(driver_of $dev)" none
+	is "driver after the release" "$(driver_of $dev2)" none
 }
 
 test_values_that_are_right() {
@@ -451,11 +452,21 @@ test_check_warns_of_an_exclude_without_effect() {
 	is lines "$(echo "$out" | wc -l)" 3
 }
 
+test_check_warns_of_a_section_that_excludes_all_that_it_matches() {
+	conf $admin/a.conf '[nic]' force=yes "exclude=mac 00:15:5d:00:00:01, interface eth2"
+	nic $dev eth1 1
+	nic $dev2 eth2 2
+	vmbus_bind --check
+	is status $status 0
+	is output "$out" "vmbus-bind: $root/$admin/a.conf:1: warning: the section excludes every device of this machine that it matches"
+}
+
 test_check_knows_an_exclude_that_was_remembered() {
 	conf $admin/a.conf '[nic]' force=yes 'exclude=interface eth1'
 	driver uio_hv_generic
 	device $dev $nic uio_hv_generic
 	record $dev mac=00:15:5d:00:00:01 interface=eth1
+	nic $dev2 eth2 2
 	vmbus_bind --check
 	is output "$out" ""
 }

@@ -879,6 +879,9 @@ test_ifupdown_brings_it_up() {
 	counts /etc/network/interfaces.d/eth0
 	mv "$root/etc/network/interfaces.d/eth0" "$root/etc/network/interfaces.d/eth0.bak"
 	does_not_count
+	ifupdown "source-directory /run/network/interfaces.d"
+	conf run/network/interfaces.d/eth0 "auto eth0" "iface eth0 inet dhcp"
+	does_not_count
 	rm "$root/etc/systemd/system/multi-user.target.wants/networking.service"
 	ifupdown "auto eth0" "iface eth0 inet dhcp"
 	rm "$root/etc/systemd/system/multi-user.target.wants/networking.service"
@@ -886,6 +889,32 @@ test_ifupdown_brings_it_up() {
 	mkdir "$root/etc/rcS.d"
 	: >"$root/etc/rcS.d/S12networking"
 	counts /etc/network/interfaces
+}
+
+# At boot nothing shows through which NIC the machine reaches the server.
+test_network_mount_at_boot_needs_a_check() {
+	want $dev2
+	ifupdown "auto eth0" "iface eth0 inet dhcp"
+	conf etc/fstab "# /etc/fstab" "UUID=1 / ext4 defaults 0 1" "server:/srv /srv nfs noauto 0 0"
+	counts /etc/network/interfaces
+	for line in "server:/srv /srv nfs4 rw,hard 0 0" "//server/share /srv cifs noauto,x-systemd.automount 0 0" \
+		"UUID=2 /srv xfs defaults,_netdev 0 0"; do
+		echo "$line" >$root/etc/fstab
+		vmbus_bind -n $dev2
+		says "at the next boot: not bound to uio_hv_generic: at boot nothing shows whether the $(echo "$line" | cut -d ' ' -f 3) mount /srv in /etc/fstab needs it, and nobody has checked it"
+	done
+	rm $root/etc/fstab
+	mkdir $root/etc/fstab
+	vmbus_bind -n $dev2
+	says "a mount in /etc/fstab"
+	rmdir $root/etc/fstab
+	counts /etc/network/interfaces
+	# A recorded check counts.
+	echo "server:/srv /srv nfs rw 0 0" >$root/etc/fstab
+	vmbus_bind $dev2
+	is status $status 0
+	vmbus_bind -n $dev2
+	says "at the next boot: bound to uio_hv_generic"
 }
 
 # Each file would include ten more.

@@ -149,6 +149,17 @@ test_link_owner_group_and_mode() {
 	is "access after a change" "$access" "daemon games 640"
 }
 
+# Somebody has bound the device by hand.
+test_rule_that_does_not_give_the_device_to_the_module() {
+	for other in enable=no driver=uio_other; do
+		conf $admin/a.conf '[nic]' link=port owner=daemon mode=0666 $other
+		[ -e "$root/sys/devices/vmbus/$dev" ] || uio $dev $nic
+		udev add /sys/devices/vmbus/$dev/uio/uio3
+		links_are vmbus/by-class/nic/$dev
+		is "access with $other" "$access" "root root 600"
+	done
+}
+
 test_link_by_mac_that_was_remembered() {
 	conf $admin/a.conf '[mac 00:15:5d:00:00:01]' link=first mode=0666
 	record $dev mac=00:15:5d:00:00:01 interface=eth1

@@ -41,6 +41,7 @@ struct combination {
 	bool other_wanted;
 	enum foreign foreign;
 	bool no_routes;
+	bool in_fstab;
 };
 
 /* A machine of two NICs, and perhaps one of another bus */
@@ -97,6 +98,8 @@ static void make(struct machine *m, const struct combination *c)
 	m->facts.devices = m->devices;
 	m->facts.interfaces = m->interfaces;
 	m->facts.route_error = c->no_routes ? -EIO : 0;
+	if (c->in_fstab)
+		strcpy(m->facts.network_mount, "the nfs mount /srv in /etc/fstab");
 	if (c->name != NO_SECTION) {
 		add_section(m, c->name, FIRST, "eth0", "00:15:5d:00:00:01");
 		m->sections[0].enable = c->enable;
@@ -229,6 +232,8 @@ static bool is_allowed_at_boot(const struct combination *c, enum plan_time time)
 		return false;
 	if (c->past == SAFE)
 		return true;
+	if (c->in_fstab)
+		return false;
 	return another_has(c, OTHER_COMES_UP, FOREIGN_COMES_UP, true) ||
 		(time == PLAN_EVENT && another_has(c, OTHER_DEFAULT, FOREIGN_DEFAULT, true));
 }
@@ -329,11 +334,12 @@ static void check_all(void)
 			.other = other, .foreign = foreign, .is_named = bits & 1,
 			.is_bound = bits & 2,
 			.other_wanted = bits & 4, .no_routes = bits & 8,
+			.in_fstab = bits & 16,
 		};
 
 		if (!c.is_bound || c.own == NO_INTERFACE)
 			check(&c);
-	} while (next(&bits, 16) || next(&foreign, FOREIGN) || next(&other, OTHER) ||
+	} while (next(&bits, 32) || next(&foreign, FOREIGN) || next(&other, OTHER) ||
 		 next(&past, PAST) ||
 		 next(&own, OWN) || next(&force, YES + 1) || next(&enable, NO + 1) ||
 		 next(&name, NAMES));

@@ -229,6 +229,19 @@ test_failure_puts_the_old_rule_back() {
 	does 1 bind eth1 missing
 	is file "$(cat $root/$file1)" "$before"
 	is driver "$(driver_of $nic1)" uio_hv_generic
+	does 0 rules $nic1
+	says "next boot  bind: "
+}
+
+# The device is bound, so its rule stays, and the setting can be corrected.
+test_setting_that_fails_leaves_the_rule() {
+	guest
+	conf $file1 "[$nic1]" group=no-group-at-all
+	does 1 bind eth1
+	is driver "$(driver_of $nic1)" uio_hv_generic
+	file_is $file1 "[$nic1]" driver=uio_hv_generic group=no-group-at-all
+	does 0 rules $nic1
+	says "next boot  bind: "
 }
 
 test_driver_that_is_missing() {
@@ -672,6 +685,9 @@ test_kernel_without_driver_override() {
 	for device in "$bus"/devices/*; do
 		rm "$device/driver_override"
 	done
+	does 0 unbind eth0
+	is "driver of a NIC that nobody bound" "$(driver_of $nic0)" hv_netvsc
+	says "is bound to hv_netvsc, which the kernel chose"
 	does 0 bind eth1
 	is driver "$(driver_of $nic1)" uio_hv_generic
 	is "the other NIC" "$(driver_of $nic0)" hv_netvsc

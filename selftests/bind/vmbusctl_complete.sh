@@ -168,6 +168,10 @@ test_identifiers_are_offered() {
 	offers bind eth -- eth0 eth1
 	offers unset-override eth -- eth0 eth1
 	offers --now bind eth -- eth0 eth1
+	offers -b vmbus unset-override eth -- eth0 eth1
+	offers --bus vmbus set-ov -- set-override
+	offers --bus=vmbus set-ov -- set-override
+	offers -b '' -- vmbus
 }
 
 test_remembered_interface_is_offered() {

@@ -320,7 +320,7 @@ test_headers_of_a_cloud_kernel() {
 	guest
 	dkms
 	sick
-	finding problem headers "the headers of the running kernel $release are missing (those of linux-headers-amd64 are not for a cloud kernel), so dkms cannot build the module for it" "apt install linux-headers-$release linux-headers-cloud-amd64"
+	finding problem headers "the headers of the running kernel $release are missing (the headers of other kernels do not fit a cloud kernel), so dkms cannot build the module for it" "apt install linux-headers-$release linux-headers-cloud-amd64"
 }
 
 # headers_of RELEASE ID FIX
@@ -647,6 +647,15 @@ test_device_that_has_failed() {
 	repaired
 	is driver "$(driver_of $copy)" uio_hv_generic
 	healthy
+}
+
+# hv-fcopyd has the device open, so modprobe -r would fail.
+test_reload_stops_the_daemon() {
+	guest
+	daemon 321
+	put sys/module/uio_hv_generic/version 1:0.0.9
+	sick
+	finding warning module "uio_hv_generic 0.0.9 is loaded, but this is vmbusctl 0.1.0" "systemctl stop hv-fcopyd; modprobe -r uio_hv_generic && /usr/lib/udev/vmbus-bind --all"
 }
 
 # daemon [PID]: install hv-fcopyd, and run it

@@ -255,10 +255,17 @@ new_daemon() { [ "$(readlink "/proc/$(systemctl show -p MainPID --value hv-fcopy
 # hv_utils
 stock_runs() { [ "$(systemctl is-active hv-fcopy-daemon)" = active ] && journal -u hv-fcopy-daemon | grep -q 'kernel module version'; }
 fcopyd_waits() { journal -u hv-fcopyd | grep -q '[Ww]aiting'; }
-# fcopyd_at_once: whether hv-fcopyd opened the device at the first start of its
-# unit, without a failure or a restart. Debian 11's systemd warns of a key in
-# the unit that it does not know.
-fcopyd_at_once() { [ "$(systemctl show -p NRestarts --value hv-fcopyd)" = 0 ] && ! journal -u hv-fcopyd -p warning | grep -v 'Unknown key name'; }
+# time_of UNIT PROPERTY: print a time of a unit in microseconds since the boot
+time_of() { systemctl show -p "$2" --value "$1"; }
+# fcopyd_at_once: whether hv-fcopyd started after udev had handled the bound
+# device, and opened it at the first start, without a failure or a restart.
+# Debian 11's systemd warns of a key in the unit that it does not know.
+fcopyd_at_once() {
+	bound_at=$(time_of 'dev-vmbus-by\x2dclass-fcopy.device' ActiveEnterTimestampMonotonic)
+	[ "$bound_at" -gt 0 ] && [ "$bound_at" -le "$(time_of hv-fcopyd ExecMainStartTimestampMonotonic)" ] &&
+		[ "$(systemctl show -p NRestarts --value hv-fcopyd)" = 0 ] &&
+		! journal -u hv-fcopyd -p warning | grep -v 'Unknown key name'
+}
 # copy_arrives NAME: check in two results that the file from the host's
 # copy_asked arrives
 copy_arrives() {
