@@ -446,7 +446,7 @@ static void a_wait_ends_with_the_packet_and_masks(void)
 
 	MUST(!vmbus_chan_pair(2 * getpagesize(), &guest, &host));
 	MUST(!pthread_create(&thread, NULL, send_later, host));
-	CHECK_IS(vmbus_wait(guest, VMBUS_WAIT_RECV, 10000), VMBUS_WAIT_RECV);
+	CHECK_IS(woken(guest, VMBUS_WAIT_RECV, 10000), VMBUS_WAIT_RECV);
 	pthread_join(thread, &sent);
 	CHECK_IS((intptr_t)sent, 0);
 	/*
@@ -462,7 +462,7 @@ static void a_wait_ends_with_the_packet_and_masks(void)
 	 */
 	CHECK_IS(send_one(host, 8), 0);
 	CHECK_IS(vmbus_ack(guest), -EAGAIN);
-	CHECK_IS(vmbus_wait(guest, VMBUS_WAIT_RECV, 10000), VMBUS_WAIT_RECV);
+	CHECK_IS(woken(guest, VMBUS_WAIT_RECV, 10000), VMBUS_WAIT_RECV);
 	vmbus_chan_close(guest);
 	vmbus_chan_close(host);
 }
@@ -477,7 +477,7 @@ static void a_wait_for_room_ends_with_the_room(void)
 		count++;
 	CHECK_IS(vmbus_wait(guest, VMBUS_WAIT_SEND, 0), -ETIMEDOUT);
 	CHECK_IS(recv_one(host), 0);
-	CHECK_IS(vmbus_wait(guest, VMBUS_WAIT_SEND, 10000), VMBUS_WAIT_SEND);
+	CHECK_IS(woken(guest, VMBUS_WAIT_SEND, 10000), VMBUS_WAIT_SEND);
 	/* It must not mask, because another thread may wait to receive. */
 	CHECK_IS(vmbus_queue(host, VMBUS_PACKET_INBAND, 0, 1, buf, 8), 0);
 	CHECK_IS(vmbus_publish(host), 1);
@@ -837,7 +837,7 @@ static void *wait_for_room(void *arg)
 	struct room_thread *t = arg;
 
 	t->refused = vmbus_send(t->chan, VMBUS_PACKET_INBAND, 0, 0, buf, t->len);
-	t->result = vmbus_wait(t->chan, VMBUS_WAIT_SEND, 10000);
+	t->result = woken(t->chan, VMBUS_WAIT_SEND, 10000);
 	return NULL;
 }
 
@@ -1138,7 +1138,7 @@ static void the_thread_that_polls_may_wait_for_room(void)
 	CHECK_IS(vmbus_arm(guest, VMBUS_WAIT_RECV), 0);
 	CHECK_IS(send_one(guest, 1000), -EAGAIN);
 	CHECK_IS(recv_some(host, 20), 0);
-	CHECK_IS(vmbus_wait(guest, VMBUS_WAIT_SEND, 5000), VMBUS_WAIT_SEND);
+	CHECK_IS(woken(guest, VMBUS_WAIT_SEND, 5000), VMBUS_WAIT_SEND);
 	while (!send_one(guest, 72))
 		;
 	CHECK_IS(recv_some(host, 5), 0);

@@ -184,6 +184,24 @@ static struct vmbus_ic_stats stats_of(const struct vmbus_ic *ic)
 	return stats;
 }
 
+/* The program was built for a version with more members, or with fewer. */
+static void counters_for_other_versions(void)
+{
+	struct { struct vmbus_ic_stats s; uint64_t more; } larger = { .more = 7 };
+	uint64_t fewer[2] = { 7, 7 };
+	struct served s;
+
+	served_open(&s, 65536 * 2);
+	CHECK_IS(settle(s.ic), 0);
+	vmbus_ic_stats(s.ic, &larger.s, sizeof(larger));
+	CHECK_IS(larger.s.opened, stats_of(s.ic).opened);
+	CHECK_IS(larger.more, 0);
+	vmbus_ic_stats(s.ic, (void *)fewer, sizeof(fewer[0]));
+	CHECK_IS(fewer[0], stats_of(s.ic).opened);
+	CHECK_IS(fewer[1], 7);
+	served_close(&s);
+}
+
 /* An event loop of the program has the descriptor in its own epoll set. */
 static void an_epoll_set_of_the_program(void)
 {
@@ -977,6 +995,7 @@ static void options_that_are_refused(void)
 }
 
 static const struct test tests[] = {
+	TEST(counters_for_other_versions),
 	TEST(an_epoll_set_of_the_program),
 	TEST(versions_are_agreed),
 	TEST(no_common_version),

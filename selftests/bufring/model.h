@@ -10,6 +10,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 #include <vmbus_bufring.h>
 
@@ -101,6 +102,25 @@ static inline int run_tests(const struct test *tests, size_t count)
 			ksft_test_result(!checks_failed, "%s\n", tests[i].name);
 	}
 	ksft_finished();
+}
+
+/*
+ * Do the same as vmbus_wait(), but return -ETIMEDOUT if the thread was not
+ * woken: vmbus_wait() looks again when its time is over, and then returns an
+ * event whose wake-up was lost.
+ */
+static inline int woken(struct vmbus_chan *chan, unsigned int events, int timeout_ms)
+{
+	struct timespec from, to;
+	int result;
+
+	clock_gettime(CLOCK_MONOTONIC, &from);
+	result = vmbus_wait(chan, events, timeout_ms);
+	clock_gettime(CLOCK_MONOTONIC, &to);
+	if (result > 0 && (to.tv_sec - from.tv_sec) * 1000000000LL + to.tv_nsec - from.tv_nsec >=
+				  timeout_ms * 1000000LL)
+		return -ETIMEDOUT;
+	return result;
 }
 
 /*

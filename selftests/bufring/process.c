@@ -91,7 +91,7 @@ static void a_host_that_dies(void)
 		_exit(0);
 	}
 	vmbus_chan_close(host);
-	CHECK_IS(vmbus_wait(guest, VMBUS_WAIT_RECV, 10000), VMBUS_WAIT_RECV);
+	CHECK_IS(woken(guest, VMBUS_WAIT_RECV, 10000), VMBUS_WAIT_RECV);
 	CHECK_IS(vmbus_recv(guest, &pkt, buf, sizeof(buf)), 0);
 	CHECK_IS(pkt.transaction_id, 1);
 	CHECK_IS(vmbus_wait(guest, VMBUS_WAIT_RECV, 10000), -ENODEV);

@@ -99,7 +99,7 @@ static void *send_only(void *arg)
 		fill(out, sent, len);
 		err = vmbus_send(t->chan, VMBUS_PACKET_INBAND, 0, sent, out, len);
 		if (err == -EAGAIN) {
-			err = vmbus_wait(t->chan, VMBUS_WAIT_SEND, t->timeout_ms);
+			err = woken(t->chan, VMBUS_WAIT_SEND, t->timeout_ms);
 			if (err > 0)
 				continue;
 		}
@@ -120,7 +120,7 @@ static void *receive_only(void *arg)
 	uint32_t received = 0;
 
 	while (!receive_all(t, in, &received) && received < t->messages) {
-		int err = vmbus_wait(t->chan, VMBUS_WAIT_RECV, t->timeout_ms);
+		int err = woken(t->chan, VMBUS_WAIT_RECV, t->timeout_ms);
 
 		if (err < 0) {
 			traffic_fail(t, "wait", err);
@@ -273,7 +273,7 @@ static void send_as_several(enum vmbus_producers producers)
 	while (ended < SENDERS) {
 		err = vmbus_recv(s.host, &pkt, &value, sizeof(value));
 		if (err == -EAGAIN) {
-			err = vmbus_wait(s.host, VMBUS_WAIT_RECV, 10000);
+			err = woken(s.host, VMBUS_WAIT_RECV, 10000);
 			if (err > 0)
 				continue;
 		}
@@ -393,6 +393,10 @@ static unsigned int locks_of_senders(enum vmbus_producers producers)
  */
 static void threads_that_spin_send_without_a_mutex(void)
 {
+#ifdef VMBUS_IS_SHARED
+	cannot_run = "the locks of a shared library are not counted: link the static one";
+	return;
+#endif
 	CHECK_IS(locks_of_senders(VMBUS_PRODUCERS_SPIN), 0);
 	CHECK(locks_of_senders(VMBUS_PRODUCERS_MUTEX) > SENDERS * COUNTED / 8);
 }
@@ -415,7 +419,7 @@ static void *send_and_wait(void *arg)
 		memset(out, sent, sizeof(out));
 		s->err = vmbus_send(s->chan, VMBUS_PACKET_INBAND, 0, id, out, len);
 		if (s->err == -EAGAIN) {
-			s->err = vmbus_wait(s->chan, VMBUS_WAIT_SEND, 10000);
+			s->err = woken(s->chan, VMBUS_WAIT_SEND, 10000);
 			if (s->err > 0)
 				continue;
 		}
@@ -435,7 +439,7 @@ static void *echo(void *arg)
 	for (uint32_t done = 0; done < s->messages && !stop;) {
 		s->err = vmbus_recv(s->chan, &pkt, buf, sizeof(buf));
 		if (s->err == -EAGAIN) {
-			s->err = vmbus_wait(s->chan, VMBUS_WAIT_RECV, 10000);
+			s->err = woken(s->chan, VMBUS_WAIT_RECV, 10000);
 			if (s->err > 0)
 				continue;
 		}
@@ -443,7 +447,7 @@ static void *echo(void *arg)
 			break;
 		while ((s->err = vmbus_send(s->chan, 6, 0, pkt.transaction_id, buf, pkt.length)) ==
 		       -EAGAIN && !stop) {
-			s->err = vmbus_wait(s->chan, VMBUS_WAIT_SEND, 10000);
+			s->err = woken(s->chan, VMBUS_WAIT_SEND, 10000);
 			if (s->err < 0)
 				return NULL;
 		}
@@ -477,7 +481,7 @@ static void wait_as_several(enum vmbus_producers producers)
 	for (uint32_t received = 0; received < all;) {
 		err = vmbus_recv(s.guest, &pkt, buf, sizeof(buf));
 		if (err == -EAGAIN) {
-			err = vmbus_wait(s.guest, VMBUS_WAIT_RECV, 10000);
+			err = woken(s.guest, VMBUS_WAIT_RECV, 10000);
 			if (err > 0)
 				continue;
 		}

@@ -83,7 +83,7 @@ static inline void *traffic_both(void *arg)
 			events &= ~VMBUS_WAIT_RECV;
 		if (!events)
 			break;
-		err = vmbus_wait(t->chan, events, t->timeout_ms);
+		err = woken(t->chan, events, t->timeout_ms);
 		if (err < 0) {
 			traffic_fail(t, "wait", err);
 			break;
@@ -117,7 +117,7 @@ static inline void *send_batches(void *arg)
 		}
 		n = vmbus_send_many(t->chan, messages, count);
 		if (n == -EAGAIN) {
-			n = vmbus_wait(t->chan, VMBUS_WAIT_SEND, t->timeout_ms);
+			n = woken(t->chan, VMBUS_WAIT_SEND, t->timeout_ms);
 			if (n > 0)
 				continue;
 		}
@@ -141,7 +141,7 @@ static inline void *receive_in_place(void *arg)
 		int n = vmbus_peek(t->chan, views, 32);
 
 		if (n == -EAGAIN) {
-			n = vmbus_wait(t->chan, VMBUS_WAIT_RECV, t->timeout_ms);
+			n = woken(t->chan, VMBUS_WAIT_RECV, t->timeout_ms);
 			if (n > 0)
 				continue;
 		}

@@ -351,6 +351,7 @@ static void sub_channels(struct vmbus_chan *chan, struct vmbus_chan *subs[2])
 
 		must("opening a sub-channel", !err, err);
 		IS(list[i].index, i + 1);
+		IS(list[i].cpu != UINT32_MAX, 1);
 		IS(vmbus_chan_relid(subs[i]), list[i].relid);
 	}
 	printf("say relids %u %u %u\n", vmbus_chan_relid(chan), list[0].relid, list[1].relid);
@@ -405,11 +406,15 @@ static void all_say_enodev(struct vmbus_chan *chan)
 
 static struct vmbus_chan *open_channel(const char *id)
 {
+	/* Small rings fill up and wrap around soon. */
+	const struct vmbus_open_options options = {
+		.struct_size = sizeof(options), .ring_size = 16384,
+	};
 	struct vmbus_chan *chan;
 	int err = -ENODEV;
 
 	for (int tries = WAIT_MS / 100; err && tries; tries--) {
-		err = vmbus_chan_open(id, NULL, &chan);
+		err = vmbus_chan_open(id, &options, &chan);
 		if (err)
 			usleep(100000);
 	}

@@ -17,6 +17,9 @@ back() {
 	tell "$name done"
 }
 
+# interrupts: print how often the host has interrupted for the NIC
+interrupts() { nic stats | sed -n 's/^interrupts //p'; }
+
 nic_start nic other
 guest_says echo || exit 1
 check "the driver answers pings" nic ping 10.55.0.2 20 1000
@@ -24,7 +27,9 @@ tell pinged
 back pages 3000 60 1514 1
 back sections 3000 60 1514 1
 back "four channels" 500 60 1514 4
+before=$(interrupts)
 back poll 1000 60 1514 1
+check "poll: the host interrupted $(($(interrupts) - before)) times for 1000 frames" test $(($(interrupts) - before)) -lt 250
 
 guest_says "two NICs" || exit 1
 nic_cross "two NICs" 3000
