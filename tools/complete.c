@@ -146,7 +146,7 @@ static int run(int argc, char **argv)
 
 	for (int i = 1; i < argc - 1; i++) {
 		if (!strcmp(argv[i], "-b") || !strcmp(argv[i], "--bus")) {
-			/* The next word is the value, as find_command() has it. */
+			/* The next word is the value; see find_command(). */
 			if (++i == argc - 1) {
 				offer(typed, "vmbus", "the only bus");
 				return command_end(EXIT_OK);

@@ -643,7 +643,8 @@ static void find_rule(const struct config *config, const struct identity *device
 			/* The faulty file may have excluded this device. */
 			if (section->is_faulty)
 				rule->faulty_at = section->at;
-			if ((section->is_faulty && !with_faulty) || config_excludes(section, device))
+			if ((section->is_faulty && !with_faulty) ||
+			    config_excludes(section, device))
 				continue;
 			rule->scope = scope;
 			rule->at = section->at;
