@@ -198,7 +198,7 @@ static int carry_out(const struct section *extra, const struct vdevice *device, 
 {
 	const struct bind_options options = {
 		.time = PLAN_NOW, .force = force, .record_only = when == CHANGE_BOOT,
-		.keep_verdict = when == CHANGE_NOW, .restore_record = when == CHANGE_BOTH,
+		.keep_verdict = when == CHANGE_NOW, .restore_verdict = when == CHANGE_BOTH,
 	};
 	int err = device_bind(extra, device->handle, &options);
 
@@ -366,9 +366,12 @@ out:
 	return status;
 }
 
-/* Release the device now. @is_wanted: a rule still wants it. */
+/*
+ * Release the device now. @is_wanted: a rule still wants it. @is_ruled: a rule
+ * named its driver.
+ */
 static int release(struct rules *rules, const struct vdevice *device, enum change_when when,
-		   bool is_wanted)
+		   bool is_wanted, bool is_ruled)
 {
 	const struct release_options options = {
 		.is_named = true, .keep_verdict = when == CHANGE_NOW, .is_wanted = is_wanted,
@@ -404,9 +407,10 @@ static int release(struct rules *rules, const struct vdevice *device, enum chang
 	section->enable = NO;
 	/*
 	 * A kernel without driver_override does not tell who bound the device.
-	 * Only user space gives a device to UIO.
+	 * It was a rule, or somebody who gave it to UIO, or the kernel.
 	 */
-	if ((!err || err == -ENOENT) && !override[0] && !device->uio) {
+	if (!override[0] && (!err || (err == -ENOENT && !is_ruled &&
+				      strcmp(device->driver, DEFAULT_DRIVER)))) {
 		printf("%s (%s) is bound to %s, which the kernel chose\n", device->instance,
 		       device_class(device), device->driver);
 		return 0;
@@ -423,7 +427,7 @@ int change_unbind(const char *id, enum change_when when)
 	struct vdevice *device;
 	struct machine machine;
 	struct rules *rules;
-	bool is_wanted;
+	bool is_wanted, is_ruled;
 	int status;
 
 	status = machine_read(&machine);
@@ -436,6 +440,8 @@ int change_unbind(const char *id, enum change_when when)
 	plan = rules_plan(rules, device);
 	is_wanted = when == CHANGE_NOW && plan && plan_has_rule(&plan->now) &&
 		    plan->now.outcome != PLAN_DISABLED;
+	is_ruled = plan && plan_has_rule(&plan->now) && device->driver &&
+		   !strcmp(plan->now.rule.driver, device->driver);
 	if (is_wanted && plan->boot.outcome == PLAN_BIND)
 		printf("rule: %s binds the device again at the next boot\n", plan->boot.at.file);
 	/*
@@ -448,7 +454,7 @@ int change_unbind(const char *id, enum change_when when)
 			status = noted(device, defer_clear(device->instance));
 	}
 	if (!status && when != CHANGE_BOOT)
-		status = release(rules, device, when, is_wanted);
+		status = release(rules, device, when, is_wanted, is_ruled);
 out:
 	rules_free(rules);
 	machine_free(&machine);

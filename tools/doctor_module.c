@@ -178,15 +178,15 @@ static bool refuses_low_speed(const char *release)
 
 /*
  * Return a new string: the command that loads the installed module in place of
- * the present one. A device that hv-fcopyd has open keeps the present one;
- * systemd starts hv-fcopyd again when the device is bound.
+ * the present one. hv-fcopyd must not have its device open meanwhile.
  */
 static char *reload(void)
 {
 	char *pid = doctor_process("hv-fcopyd"), *command;
 
-	command = need_printf("%smodprobe -r " MODULE " && " VMBUS_BIND " --all",
-			      pid ? "systemctl stop hv-fcopyd; " : "");
+	command = need_printf("%smodprobe -r " MODULE " && " VMBUS_BIND " --all%s",
+			      pid ? "systemctl stop hv-fcopyd; " : "",
+			      pid ? "; systemctl start hv-fcopyd" : "");
 	free(pid);
 	return command;
 }

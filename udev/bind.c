@@ -506,6 +506,19 @@ static void forget_verdict(struct record *record)
 	record->reason[0] = record->rule[0] = record->driver[0] = record->checked[0] = '\0';
 }
 
+/* Give a record the verdict of @former, if that was about the same MAC. */
+static void restore_verdict(struct record *record, const struct record *former)
+{
+	forget_verdict(record);
+	if (strcmp(record->mac, former->mac))
+		return;
+	record->verdict = former->verdict;
+	strcpy(record->reason, former->reason);
+	strcpy(record->rule, former->rule);
+	strcpy(record->driver, former->driver);
+	strcpy(record->checked, former->checked);
+}
+
 static void note_verdict(struct record *record, const struct plan *plan)
 {
 	const time_t now = time(NULL);
@@ -670,9 +683,13 @@ static int decide(const struct config *config, struct facts *facts, int index,
 	ret = carry_out(dev, facts, index, &plan);
 	if (!ret && plan.outcome >= PLAN_BOUND)
 		defer_end(instance, DEFER_RELEASED);
-	if (ret && options->restore_record && device_is_nic(dev) && !known &&
-	    !is_with(dev, plan.rule.driver))
-		state_write(instance, &former);
+	if (ret && options->restore_verdict && plan.outcome == PLAN_BIND && device_is_nic(dev) &&
+	    !known && !is_with(dev, plan.rule.driver)) {
+		restore_verdict(&facts->devices[index].record, &former);
+		if (state_write(instance, &facts->devices[index].record))
+			msg(LOG_WARNING, "%s/%s cannot be written: it has the check of another rule",
+			    STATE_FOLDER, instance);
+	}
 	return ret;
 }
 

@@ -17,10 +17,10 @@ struct bind_options {
 	bool record_only;	/* check and record for the next boot, but do not bind */
 	bool keep_verdict;	/* only for now: keep the record for the next boot */
 	/*
-	 * After a failure the caller takes the rule back, so the record of the
-	 * device becomes what it was.
+	 * If the driver does not take the device, the caller takes the rule
+	 * back, so the recorded verdict becomes what it was.
 	 */
-	bool restore_record;
+	bool restore_verdict;
 };
 
 struct release_options {

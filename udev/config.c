@@ -326,7 +326,7 @@ static void on_key(struct reader *reader, const char *key, char *value)
 		if (!reader->skips_keys)
 			fault(reader, "a key outside of any section: '%s'", key);
 		if (!strcmp(key, "enable") && strcmp(value, "yes")) {
-			fault(reader, "it is not known which device %s=%s applies to, so no NIC and no disk controller is bound",
+			fault(reader, "it is not known which device %s=%s applies to, so no NIC, no disk controller and no PCI Express bridge is bound",
 			      key, value);
 			reader->config->forbidden_at = reader->at;
 		}

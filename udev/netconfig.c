@@ -524,11 +524,7 @@ struct interfaces {
 
 static void read_interfaces(struct interfaces *in, const char *file);
 
-/*
- * Read the files that a source or source-directory line names, except those
- * below /run: they do not exist at the next boot until something makes them
- * again. cloud-init's images of Debian 11 have interfaces there.
- */
+/* Read the files that a source or source-directory line names. */
 static void read_included(struct interfaces *in, const char *pattern, bool is_folder)
 {
 	char path[PATH_MAX];
@@ -547,9 +543,7 @@ static void read_included(struct interfaces *in, const char *pattern, bool is_fo
 			   "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") !=
 			    len)
 			continue;
-		name = found.gl_pathv[i] + strlen(vmbus_sysroot());
-		if (strncmp(name, "/run/", 5))
-			read_interfaces(in, name);
+		read_interfaces(in, found.gl_pathv[i] + strlen(vmbus_sysroot()));
 	}
 	globfree(&found);
 }
@@ -577,15 +571,22 @@ static void on_iface(struct interfaces *in, const char *file, char *save)
 static void on_interfaces_line(struct interfaces *in, const char *file, char *line)
 {
 	char *save, *word = strtok_r(line, CONF_BLANKS, &save);
+	/*
+	 * A file in /run does not exist at the next boot until something writes
+	 * it again, so it brings nothing up. It may still raise doubt.
+	 */
+	const bool is_lost = !strncmp(file, "/run/", 5);
 
 	if (!word || *word == '#')
 		return;
 	if (!strcmp(word, "iface")) {
-		on_iface(in, file, save);
+		in->iface = NULL;
+		if (!is_lost)
+			on_iface(in, file, save);
 	} else if (!strcmp(word, "auto") || !strcmp(word, "allow-auto") ||
 		   !strcmp(word, "allow-hotplug")) {
 		in->iface = NULL;
-		while ((word = strtok_r(NULL, CONF_BLANKS, &save)))
+		while (!is_lost && (word = strtok_r(NULL, CONF_BLANKS, &save)))
 			add_automatic(in->net, word);
 	} else if (!strcmp(word, "source") || !strcmp(word, "source-directory")) {
 		bool is_folder = word[6];

@@ -324,10 +324,15 @@ void routes_find_fstab(char text[REASON_SIZE])
 
 	text[0] = '\0';
 	while (file && (mount = getmntent(file))) {
-		if ((!is_network_type(mount->mnt_type) && !hasmntopt(mount, "_netdev")) ||
+		/*
+		 * cloud-init gives local disks the option _netdev, too, so that
+		 * systemd mounts them after it.
+		 */
+		if ((!is_network_type(mount->mnt_type) &&
+		     (!hasmntopt(mount, "_netdev") || hasmntopt(mount, "comment=cloudconfig"))) ||
 		    (hasmntopt(mount, "noauto") && !hasmntopt(mount, "x-systemd.automount")))
 			continue;
-		snprintf(text, REASON_SIZE, "the %.20s mount %.128s in /etc/fstab",
+		snprintf(text, REASON_SIZE, "the %.20s mount %.64s in /etc/fstab",
 			 mount->mnt_type, mount->mnt_dir);
 		break;
 	}

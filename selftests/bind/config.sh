@@ -177,14 +177,14 @@ test_instance_beats_mac_beats_interface_beats_class() {
 }
 
 test_keys_of_all_sections_add_up() {
-	conf $admin/a.conf '[nic]' driver=one mode=0640 '[interface eth1]' group=kvm '[mac 00:15:5d:00:00:01]' mode=0660
+	conf $admin/a.conf '[nic]' driver=uio_hv_generic mode=0640 '[interface eth1]' group=kvm '[mac 00:15:5d:00:00:01]' mode=0660
 	nic $dev eth1 1
 	# The record replaces the interface: --properties reads no interface.
 	record $dev mac=00:15:5d:00:00:01 interface=eth1
 	vmbus_bind --properties $dev
 	says HYPERV_UIO_GROUP=kvm
 	says HYPERV_UIO_MODE=0660
-	is plan "$(plan $dev)" one
+	is plan "$(plan $dev)" uio_hv_generic
 }
 
 test_exclude() {
@@ -267,7 +267,7 @@ test_prohibition_without_a_readable_section() {
 		device $third $get
 		vmbus_bind --all
 		is "status with $header" $status 2
-		says "$root/$admin/faulty.conf:2: it is not known which device enable=no applies to, so no NIC and no disk controller is bound"
+		says "$root/$admin/faulty.conf:2: it is not known which device enable=no applies to, so no NIC, no disk controller and no PCI Express bridge is bound"
 		is "driver of $dev with $header" "$(driver_of $dev)" uio_hv_generic
 		is "driver of $dev2 with $header" "$(driver_of $dev2)" none
 		says "$dev2 (scsi): left alone: a faulty file names it, or may name it ($root/$admin/faulty.conf:2)"

@@ -880,6 +880,7 @@ test_ifupdown_brings_it_up() {
 	mv "$root/etc/network/interfaces.d/eth0" "$root/etc/network/interfaces.d/eth0.bak"
 	does_not_count
 	ifupdown "source-directory /run/network/interfaces.d"
+	mkdir -p "$root/run/network/interfaces.d"
 	conf run/network/interfaces.d/eth0 "auto eth0" "iface eth0 inet dhcp"
 	does_not_count
 	rm "$root/etc/systemd/system/multi-user.target.wants/networking.service"
@@ -903,6 +904,9 @@ test_network_mount_at_boot_needs_a_check() {
 		vmbus_bind -n $dev2
 		says "at the next boot: not bound to uio_hv_generic: at boot nothing shows whether the $(echo "$line" | cut -d ' ' -f 3) mount /srv in /etc/fstab needs it, and nobody has checked it"
 	done
+	# cloud-init writes this for Azure's temporary disk, which is local.
+	echo "/dev/disk/cloud/azure_resource-part1 /mnt auto defaults,nofail,x-systemd.requires=cloud-init.service,_netdev,comment=cloudconfig 0 2" >$root/etc/fstab
+	counts /etc/network/interfaces
 	rm $root/etc/fstab
 	mkdir $root/etc/fstab
 	vmbus_bind -n $dev2

@@ -248,6 +248,7 @@ test_driver_that_is_missing() {
 	guest
 	does 1 bind eth1 missing
 	no_file $file1
+	! grep -q missing "$root/var/lib/hyperv-uio/$nic1" || fail "the record names it"
 	is driver "$(driver_of $nic1)" hv_netvsc
 }
 
@@ -696,6 +697,12 @@ test_kernel_without_driver_override() {
 	does 0 unbind eth1
 	is "driver after unbind" "$(driver_of $nic1)" hv_netvsc
 	no_file $file1
+	driver other
+	: >"$root/kernel/modules/other"
+	does 0 bind eth1 other
+	is "another driver" "$(driver_of $nic1)" other
+	does 0 unbind $nic1
+	is "driver after another one" "$(driver_of $nic1)" hv_netvsc
 }
 
 test_unbind_keeps_other_sections() {

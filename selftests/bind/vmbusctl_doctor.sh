@@ -655,7 +655,7 @@ test_reload_stops_the_daemon() {
 	daemon 321
 	put sys/module/uio_hv_generic/version 1:0.0.9
 	sick
-	finding warning module "uio_hv_generic 0.0.9 is loaded, but this is vmbusctl 0.1.0" "systemctl stop hv-fcopyd; modprobe -r uio_hv_generic && /usr/lib/udev/vmbus-bind --all"
+	finding warning module "uio_hv_generic 0.0.9 is loaded, but this is vmbusctl 0.1.0" "systemctl stop hv-fcopyd; modprobe -r uio_hv_generic && /usr/lib/udev/vmbus-bind --all; systemctl start hv-fcopyd"
 }
 
 # daemon [PID]: install hv-fcopyd, and run it

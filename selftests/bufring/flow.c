@@ -721,7 +721,7 @@ static void a_rescind_wakes_the_sleeper_who_leaves_the_rings_alone(void)
 	chan = open_on_socket(&m, &revoker.other);
 	revoker.m = &m;
 	MUST(!pthread_create(&thread, NULL, rescind, &revoker));
-	CHECK_IS(vmbus_wait(chan, VMBUS_WAIT_RECV, 10000), -ENODEV);
+	CHECK_IS(woken(chan, VMBUS_WAIT_RECV, 10000), -ENODEV);
 	pthread_join(thread, NULL);
 	check_gone(chan);
 	close_on_socket(&m, chan);

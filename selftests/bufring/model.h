@@ -107,7 +107,8 @@ static inline int run_tests(const struct test *tests, size_t count)
 /*
  * Do the same as vmbus_wait(), but return -ETIMEDOUT if the thread was not
  * woken: vmbus_wait() looks again when its time is over, and then returns an
- * event whose wake-up was lost.
+ * event or an error whose wake-up was lost. Its time may be up to two
+ * milliseconds shorter.
  */
 static inline int woken(struct vmbus_chan *chan, unsigned int events, int timeout_ms)
 {
@@ -117,10 +118,10 @@ static inline int woken(struct vmbus_chan *chan, unsigned int events, int timeou
 	clock_gettime(CLOCK_MONOTONIC, &from);
 	result = vmbus_wait(chan, events, timeout_ms);
 	clock_gettime(CLOCK_MONOTONIC, &to);
-	if (result > 0 && (to.tv_sec - from.tv_sec) * 1000000000LL + to.tv_nsec - from.tv_nsec >=
-				  timeout_ms * 1000000LL)
-		return -ETIMEDOUT;
-	return result;
+	return (to.tv_sec - from.tv_sec) * 1000000000LL + to.tv_nsec - from.tv_nsec <
+			       (timeout_ms - 2) * 1000000LL ?
+		       result :
+		       -ETIMEDOUT;
 }
 
 /*
