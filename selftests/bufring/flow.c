@@ -404,14 +404,6 @@ static void nothing_to_wait_with(void)
 	model_close(&m);
 }
 
-static int64_t ns(clockid_t clock)
-{
-	struct timespec t;
-
-	clock_gettime(clock, &t);
-	return t.tv_sec * 1000000000LL + t.tv_nsec;
-}
-
 static void a_wait_times_out_and_does_not_spin(void)
 {
 	struct vmbus_chan *guest, *host;

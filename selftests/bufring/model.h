@@ -104,6 +104,15 @@ static inline int run_tests(const struct test *tests, size_t count)
 	ksft_finished();
 }
 
+/* Return the time of a clock in nanoseconds. */
+static inline int64_t ns(clockid_t clock)
+{
+	struct timespec t;
+
+	clock_gettime(clock, &t);
+	return t.tv_sec * 1000000000LL + t.tv_nsec;
+}
+
 /*
  * Do the same as vmbus_wait(), but return -ETIMEDOUT if the thread was not
  * woken: vmbus_wait() looks again when its time is over, and then returns an
@@ -112,16 +121,10 @@ static inline int run_tests(const struct test *tests, size_t count)
  */
 static inline int woken(struct vmbus_chan *chan, unsigned int events, int timeout_ms)
 {
-	struct timespec from, to;
-	int result;
+	const int64_t start = ns(CLOCK_MONOTONIC);
+	int result = vmbus_wait(chan, events, timeout_ms);
 
-	clock_gettime(CLOCK_MONOTONIC, &from);
-	result = vmbus_wait(chan, events, timeout_ms);
-	clock_gettime(CLOCK_MONOTONIC, &to);
-	return (to.tv_sec - from.tv_sec) * 1000000000LL + to.tv_nsec - from.tv_nsec <
-			       (timeout_ms - 2) * 1000000LL ?
-		       result :
-		       -ETIMEDOUT;
+	return ns(CLOCK_MONOTONIC) - start < (timeout_ms - 2) * 1000000LL ? result : -ETIMEDOUT;
 }
 
 /*
