@@ -10,6 +10,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include "barrier.h"
 #include "contender.h"
 
 static unsigned char *between;
@@ -55,7 +56,7 @@ static void publish(struct side *side, int burst)
 {
 	side->done += (size_t)burst;
 	atomic_store_explicit(&side->count, side->done, memory_order_release);
-	atomic_thread_fence(memory_order_seq_cst);
+	smp_mb();
 }
 
 /*

@@ -106,6 +106,8 @@ const void *machine_this_thread(void);
 	machine_fence(order, MACHINE_SITE((order) == memory_order_seq_cst ? "smp_mb" :	\
 		(order) == memory_order_acquire ? "smp_rmb" :				\
 		(order) == memory_order_release ? "smp_wmb" : "atomic_thread_fence", "", order))
+/* The library has an instruction of its own for this on some processors. */
+#define smp_mb()		atomic_thread_fence(memory_order_seq_cst)
 #define __atomic_exchange_n(p, v, order)						\
 	MACHINE_RMW("__atomic_exchange_n", p, RMW_EXCHANGE, v, order)
 #define __atomic_store_n(p, v, order)							\
