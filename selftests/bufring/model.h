@@ -10,11 +10,11 @@
 #include <stdatomic.h>
 #include <stdint.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 #include <vmbus_bufring.h>
 
 #include "../kselftest/ktap.h"
+#include "woken.h"
 
 /* CFLAGS may set a smaller number for slow checkers. */
 #ifndef MESSAGES
@@ -102,29 +102,6 @@ static inline int run_tests(const struct test *tests, size_t count)
 			ksft_test_result(!checks_failed, "%s\n", tests[i].name);
 	}
 	ksft_finished();
-}
-
-/* Return the time of a clock in nanoseconds. */
-static inline int64_t ns(clockid_t clock)
-{
-	struct timespec t;
-
-	clock_gettime(clock, &t);
-	return t.tv_sec * 1000000000LL + t.tv_nsec;
-}
-
-/*
- * Do the same as vmbus_wait(), but return -ETIMEDOUT if the thread was not
- * woken: vmbus_wait() looks again when its time is over, and then returns an
- * event or an error whose wake-up was lost. Its time may be up to two
- * milliseconds shorter.
- */
-static inline int woken(struct vmbus_chan *chan, unsigned int events, int timeout_ms)
-{
-	const int64_t start = ns(CLOCK_MONOTONIC);
-	int result = vmbus_wait(chan, events, timeout_ms);
-
-	return ns(CLOCK_MONOTONIC) - start < (timeout_ms - 2) * 1000000LL ? result : -ETIMEDOUT;
 }
 
 /*

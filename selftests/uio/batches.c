@@ -15,6 +15,7 @@
 
 #include <vmbus_bufring.h>
 
+#include "../bufring/woken.h"
 #include "pattern.h"
 
 #define WAIT_MS 60000
@@ -86,7 +87,7 @@ static unsigned int look_for(struct vmbus_chan *chan, int count)
 	int n = 0;
 
 	for (int tries = WAIT_MS / 10; tries && n < count; tries--) {
-		n = vmbus_wait(chan, VMBUS_WAIT_RECV, WAIT_MS);
+		n = woken(chan, VMBUS_WAIT_RECV, WAIT_MS);
 		if (n > 0)
 			n = vmbus_peek(chan, views, VIEWS);
 		must("packets of the host", n > 0, n);
@@ -139,7 +140,7 @@ static void bursts(struct vmbus_chan *chan, const char *signals)
 
 	before = stats_of(chan);
 	while (done < 3 * BURST) {
-		n = vmbus_wait(chan, VMBUS_WAIT_RECV, WAIT_MS);
+		n = woken(chan, VMBUS_WAIT_RECV, WAIT_MS);
 		if (n > 0)
 			n = vmbus_peek(chan, views, VIEWS);
 		must("packets of the host", n > 0, n);
@@ -192,7 +193,7 @@ static void *reserve(struct vmbus_chan *chan, size_t len)
 	int err;
 
 	while ((err = vmbus_reserve(chan, len, &payload)) == -EAGAIN) {
-		err = vmbus_wait(chan, VMBUS_WAIT_SEND, WAIT_MS);
+		err = woken(chan, VMBUS_WAIT_SEND, WAIT_MS);
 		must("room to build in", err > 0, err);
 	}
 	must("a reservation", !err, err);
@@ -209,7 +210,7 @@ static void build_in_place(struct vmbus_chan *chan, unsigned int count)
 	int n;
 
 	while (done < count) {
-		n = vmbus_wait(chan, VMBUS_WAIT_RECV, WAIT_MS);
+		n = woken(chan, VMBUS_WAIT_RECV, WAIT_MS);
 		if (n > 0)
 			n = vmbus_peek(chan, views, VIEWS);
 		must("packets to be built again", n > 0, n);
@@ -251,11 +252,11 @@ static void full_to_the_host(struct vmbus_chan *chan)
 	IS(stats_of(chan).tx_signals - before.tx_signals, 1);
 	IS(vmbus_wait(chan, VMBUS_WAIT_SEND, 300), -ETIMEDOUT);
 	printf("say full %lld\n", sent);
-	IS(vmbus_wait(chan, VMBUS_WAIT_SEND, WAIT_MS), VMBUS_WAIT_SEND);
+	IS(woken(chan, VMBUS_WAIT_SEND, WAIT_MS), VMBUS_WAIT_SEND);
 	for (sent = 0; sent < 50;) {
 		err = vmbus_send(chan, VMBUS_PACKET_INBAND, 0, 0, payload, PAYLOAD);
 		if (err == -EAGAIN)
-			err = vmbus_wait(chan, VMBUS_WAIT_SEND, WAIT_MS);
+			err = woken(chan, VMBUS_WAIT_SEND, WAIT_MS);
 		else
 			sent++;
 		must("sending as room comes", err >= 0, err);
@@ -272,7 +273,7 @@ static void send_back(struct vmbus_chan *chan, const struct vmbus_view *view)
 
 	while ((err = vmbus_send(chan, VMBUS_PACKET_INBAND, 0, view->transaction_id, view->payload,
 				 view->length)) == -EAGAIN) {
-		err = vmbus_wait(chan, VMBUS_WAIT_SEND, WAIT_MS);
+		err = woken(chan, VMBUS_WAIT_SEND, WAIT_MS);
 		must("room to send back", err > 0, err);
 	}
 	must("sending back", !err, err);
@@ -313,7 +314,7 @@ static void full_to_the_guest(struct vmbus_chan *chan)
 	for (unsigned int i = 0; i < done; i++)
 		send_back(chan, &kept[i]);
 	for (; done < 60; done += (unsigned int)n) {
-		n = vmbus_wait(chan, VMBUS_WAIT_RECV, WAIT_MS);
+		n = woken(chan, VMBUS_WAIT_RECV, WAIT_MS);
 		if (n > 0)
 			n = vmbus_peek(chan, views, VIEWS);
 		must("what the host had to keep", n > 0, n);
@@ -395,7 +396,7 @@ static void all_say_enodev(struct vmbus_chan *chan)
 	uint64_t word = 0;
 	void *payload;
 
-	IS(vmbus_wait(chan, VMBUS_WAIT_RECV, WAIT_MS), -ENODEV);
+	IS(woken(chan, VMBUS_WAIT_RECV, WAIT_MS), -ENODEV);
 	IS(vmbus_recv(chan, &pkt, &word, sizeof(word)), -ENODEV);
 	IS(vmbus_peek(chan, views, VIEWS), -ENODEV);
 	IS(vmbus_send(chan, VMBUS_PACKET_INBAND, 0, 0, &word, sizeof(word)), -ENODEV);
@@ -455,7 +456,7 @@ int main(int argc, char **argv)
 	result("nothing there, a time that is up and a rescind are three errors, on sub-channels too");
 
 	chan = open_channel(argv[1]);
-	IS(vmbus_wait(chan, VMBUS_WAIT_RECV, WAIT_MS), VMBUS_WAIT_RECV);
+	IS(woken(chan, VMBUS_WAIT_RECV, WAIT_MS), VMBUS_WAIT_RECV);
 	IS(vmbus_recv(chan, &pkt, &word, sizeof(word)), -EPROTO);
 	IS(vmbus_skip(chan), 0);
 	tell(chan, 0x61);
