@@ -71,10 +71,11 @@ check-sanitize:
 .PHONY: soak
 soak: $(lib_a)
 	$(Q)mkdir -p $(O)/soak
-	$(Q)for test in threads process; do \
-		$(CC) $(base_cflags) $(CFLAGS) -Wno-missing-prototypes $(lib_cflags) -DMESSAGES=$(or $(MESSAGES),20000000) \
-			-o $(O)/soak/$$test selftests/bufring/$$test.c $(lib_a) $(lib_needs) || exit; \
-		$(O)/soak/$$test || exit; \
+	$(Q)for test in 'threads -Wl,--wrap=pthread_mutex_lock' process; do \
+		set -- $$test; \
+		$(CC) $(base_cflags) $(CFLAGS) -Wno-missing-prototypes $(lib_cflags) -DMESSAGES=$(or $(MESSAGES),20000000) $$2 \
+			-o $(O)/soak/$$1 selftests/bufring/$$1.c $(lib_a) $(lib_needs) || exit; \
+		$(O)/soak/$$1 || exit; \
 	done
 
 # Run the fuzzers of the daemon for FUZZ_SECONDS each, under ASan and UBSan.
