@@ -197,6 +197,7 @@ Demonstration and tests, as root; they install packages as make deps-check does
 Parts of make check, each by itself
   make check-unit          the collections that need no VMBus; TARGETS="bind fcopy" chooses some
   make check-lib           the library as installed: headers, linking, symbols, manual pages, ABI
+  make check-bench         the program of make bench-ring, without its peers and without timing
   make check-sanitize      the library and its tests under ASan, UBSan, TSan and valgrind, and for arm64
   make check-fuzz          the fuzz targets for a minute each, with the same inputs each time
   make check-selftests     the selftests as a product, README's pictures, the commands of doc/dpdk.md

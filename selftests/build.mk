@@ -30,6 +30,7 @@ check-unit: selftests
 	$(Q)$(selftests_make) install INSTALL_PATH=$(abspath $(selftests_install)) >/dev/null
 	@listing() { find $(selftests_install) -printf '%p %s %t\n' | sort; }; listing >$(unit_log).before; \
 	{ $(MAKE) -s --no-print-directory check-lib; echo $$? >$(unit_log).status; \
+		$(MAKE) -s --no-print-directory check-bench; echo $$? >>$(unit_log).status; \
 		HYPERV_UIO_BUILD=$(abspath $(O)) $(selftests_install)/run_kselftest.sh -S uio:device.sh -S abi:module_files.sh; \
 		echo $$? >>$(unit_log).status; \
 		if listing | diff $(unit_log).before -; then echo "ok selftests write nothing to their installation"; \

@@ -7,12 +7,12 @@ PEERS        ?= yes
 # LTO=1 compiles all contenders for link-time optimization, and links the
 # library's archive for that.
 LTO          ?= 0
+# Objects that are compiled in different ways lie in different directories.
+bench_dir    := $(O)/bench$(if $(filter 1,$(LTO)),-lto)$(if $(filter yes,$(PEERS)),,-alone)
 ifeq ($(LTO),1)
-bench_dir    := $(O)/bench-lto
 bench_lib    := $(lib_lto_a)
 bench_lto    := $(lto_cflags)
 else
-bench_dir    := $(O)/bench
 bench_lib    := $(lib_a)
 bench_lto    := -fno-lto
 endif
@@ -85,6 +85,17 @@ $(bench_dir)/flags: $(bench_dir)/ring
 	$(Q)[ $$(wc -l <$@.new) = 1 ] || { \
 		echo "$@: the contenders are compiled with different flags, or without -g: 'make clean', and see $@.new" >&2; exit 1; }
 	$(Q)sed 's/ *$$/ $(filter -D% -U%,$(HARDENING) $(CFLAGS) $(CPPFLAGS))/' $@.new >$@
+
+# Build the benchmark without the peers, and let it verify every cell. It times
+# nothing. PEERS is a variable of the other make.
+.PHONY: check-bench
+check-bench:
+	$(Q)name="selftests: bench: ring compiles without its peers"; \
+	$(MAKE) -s --no-print-directory PEERS=no LTO=0 WERROR=1 $(O)/bench-alone/ring >&2 || { \
+		echo "not ok 1 $$name"; exit 1; }; \
+	echo "ok 1 $$name"; \
+	name="selftests: bench: the library moves every packet of every cell"; \
+	if $(O)/bench-alone/ring -v >&2; then echo "ok 2 $$name"; else echo "not ok 2 $$name"; exit 1; fi
 
 # Compile the headers of DPDK's bus driver and of the library in one program, in
 # either order.

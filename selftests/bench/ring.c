@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * ring [-q] [-c CELLS] [TABLE.csv PLOT.svg]: measure how many nanoseconds it
+ * ring [-qv] [-c CELLS] [TABLE.csv PLOT.svg]: measure how many nanoseconds it
  * takes to send and receive a packet through a ring in memory, with one thread
  * and with two. The library and its peers are measured in one run. All
  * contenders use the same memory, one after the other. Each cell is first
  * verified, packet by packet, and then timed in interleaved repetitions. -q
- * measures few cells, with few repetitions. -c measures the cells whose first
- * six columns, with one blank between them, match a shell pattern, for example
- * "xfer 2 *".
+ * measures few cells, with few repetitions. -v only verifies the cells. -c
+ * chooses the cells whose first six columns, with one blank between them, match
+ * a shell pattern, for example "xfer 2 *".
  */
 #include <errno.h>
 #include <fnmatch.h>
@@ -386,14 +386,19 @@ static void compare_with_peers(struct cell *cell, enum use use, double (*ns)[MAX
 	}
 }
 
+static void verify_all(const struct cell *cell)
+{
+	for (size_t c = 0; c < CONTENDERS; c++)
+		if (takes_part(contenders[c], cell, VERIFY))
+			verify(contenders[c], cell);
+}
+
 static void measure(struct cell *cell, int repetitions)
 {
 	static double ns[VERIFY][CONTENDERS][MAX_REPETITIONS];
 	long counts[VERIFY][CONTENDERS];
 
-	for (size_t c = 0; c < CONTENDERS; c++)
-		if (takes_part(contenders[c], cell, VERIFY))
-			verify(contenders[c], cell);
+	verify_all(cell);
 	for (enum use use = LEAVE; use <= READ; use++)
 		for (size_t c = 0; c < CONTENDERS; c++)
 			if (takes_part(contenders[c], cell, use))
@@ -501,13 +506,15 @@ static void finish(FILE *file, const char *path)
 int main(int argc, char **argv)
 {
 	const char *without = NULL;
-	bool quick = false, usage = false;
+	bool quick = false, only_verify = false, usage = false;
 	int repetitions, option;
 	FILE *file;
 
-	while ((option = getopt(argc, argv, "c:q")) >= 0) {
+	while ((option = getopt(argc, argv, "c:qv")) >= 0) {
 		if (option == 'q')
 			quick = true;
+		else if (option == 'v')
+			only_verify = true;
 		else if (option == 'c')
 			wanted = optarg;
 		else
@@ -517,7 +524,7 @@ int main(int argc, char **argv)
 	argc -= optind - 1;
 	argv += optind - 1;
 	if (usage || (argc != 1 && argc != 3)) {
-		fprintf(stderr, "usage: ring [-q] [-c CELLS] [TABLE.csv PLOT.svg]\n");
+		fprintf(stderr, "usage: ring [-qv] [-c CELLS] [TABLE.csv PLOT.svg]\n");
 		return 2;
 	}
 	choose_processors();
@@ -534,6 +541,12 @@ int main(int argc, char **argv)
 	plan(quick, processor_count);
 	if (!cell_count)
 		give_up("no cell matches '%s'", wanted);
+	if (only_verify) {
+		for (size_t i = 0; i < cell_count; i++)
+			verify_all(&cells[i]);
+		printf("%zu cells are verified.\n", cell_count);
+		return 0;
+	}
 	print_head(stdout, repetitions);
 	for (size_t i = 0; i < cell_count; i++) {
 		measure(&cells[i], repetitions);
