@@ -22,6 +22,8 @@ check "nor of the fcopy device's: $(addresses "$fcopy")" test "$(addresses "$fco
 
 check "a program finds nothing of the last one in the NIC's rings and buffers" \
 	/usr/libexec/hyperv-uio/selftests/uio/clean_maps "$nic_class"
+check "a second process maps the NIC's buffers where the first one has them" \
+	/usr/libexec/hyperv-uio/selftests/uio/second_process "$nic_class"
 
 # A program must not find what the previous program has left in the rings.
 node=/dev/$(ls "$fcopy/uio")
