@@ -786,6 +786,12 @@ enum vmbus_producers {
  * other threads wait; only the thread that reserved may commit or cancel. No
  * other thread may use the channel during this call.
  *
+ * With VMBUS_PRODUCERS_SPIN a call that sends takes no mutex, even if other
+ * threads are in vmbus_wait(). There are two exceptions, in which the call
+ * wakes these threads: it finds the room for which one of them waits, or its
+ * signal to the host fails. A thread that waits holds that mutex for a few
+ * instructions, or for one system call that does not sleep.
+ *
  * Threads that send at the same time without this call overwrite each other's
  * packets. The library does not prevent that. Packets are lost or damaged, and
  * a call may return -EIO as if the host had written an impossible index.

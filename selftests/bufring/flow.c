@@ -821,6 +821,8 @@ struct room_thread {
 	struct vmbus_chan *chan;
 	size_t len;
 	atomic_int refused, result;
+	int timeout_ms;
+	atomic_bool go, ended;
 	pthread_t thread;
 };
 
@@ -924,6 +926,58 @@ static void waiting_with_a_reservation_with_lock(void)
 }
 
 WITH_EACH_LOCK(waiting_with_a_reservation)
+
+static void *wait_with_a_limit(void *arg)
+{
+	struct room_thread *t = arg;
+
+	t->refused = vmbus_send(t->chan, VMBUS_PACKET_INBAND, 0, 0, buf, t->len);
+	while (!t->go)
+		usleep(1000);
+	t->result = vmbus_wait(t->chan, VMBUS_WAIT_SEND, t->timeout_ms);
+	t->ended = true;
+	return NULL;
+}
+
+/*
+ * A thread that begins to wait while another thread has a reservation waits for
+ * its end, even beyond the timeout, and then for its own room.
+ */
+static void waiting_while_another_thread_has_a_reservation_with_lock(void)
+{
+	static const struct {
+		int freed, timeout_ms, result;
+	} waits[] = {
+		{ 20, 10000, VMBUS_WAIT_SEND }, { 20, 0, VMBUS_WAIT_SEND },
+		{ 5, 0, -ETIMEDOUT }, { 5, 50, -ETIMEDOUT },
+	};
+
+	for (size_t i = 0; i < sizeof(waits) / sizeof(waits[0]); i++) {
+		struct vmbus_chan *guest, *host;
+		struct room_thread other;
+		void *payload;
+
+		full_pair(&guest, &host);
+		other = (struct room_thread){ .chan = guest, .len = 1000,
+					      .timeout_ms = waits[i].timeout_ms };
+		MUST(!pthread_create(&other.thread, NULL, wait_with_a_limit, &other));
+		for (int t = 0; t < 5000 && !other.refused; t++)
+			usleep(1000);
+		CHECK_IS(other.refused, -EAGAIN);
+		CHECK_IS(recv_some(host, waits[i].freed), 0);
+		CHECK_IS(vmbus_reserve(guest, 8, &payload), 0);
+		other.go = true;
+		usleep(100000);
+		CHECK(!other.ended);
+		CHECK_IS(vmbus_commit(guest, VMBUS_PACKET_INBAND, 0, 0, 8), 0);
+		pthread_join(other.thread, NULL);
+		CHECK_IS(other.result, waits[i].result);
+		vmbus_chan_close(guest);
+		vmbus_chan_close(host);
+	}
+}
+
+WITH_EACH_LOCK(waiting_while_another_thread_has_a_reservation)
 
 /*
  * The request of a thread survives packets that other threads send or fail to
@@ -1581,6 +1635,7 @@ static const struct test tests[] = {
 	TEST(a_failed_signal_wakes_the_thread_that_receives),
 	TEST(the_thread_with_the_small_packet_wakes_first),
 	TEST(waiting_with_a_reservation),
+	TEST(waiting_while_another_thread_has_a_reservation),
 	TEST(a_request_for_room_outlives_other_packets),
 	TEST(a_thread_that_has_sent_its_packet_waits_for_no_room),
 	TEST(a_refusal_ends_although_another_thread_took_the_request_back),

@@ -401,6 +401,78 @@ static void threads_that_spin_send_without_a_mutex(void)
 	CHECK(locks_of_senders(VMBUS_PRODUCERS_MUTEX) > SENDERS * COUNTED / 8);
 }
 
+struct room_waiter {
+	struct vmbus_chan *chan;
+	atomic_int refused;
+	int result;
+};
+
+static void *be_refused_and_wait(void *arg)
+{
+	static const unsigned char large[1000];
+	struct room_waiter *w = arg;
+
+	w->refused = vmbus_send(w->chan, VMBUS_PACKET_INBAND, 0, 0, large, sizeof(large));
+	w->result = woken(w->chan, VMBUS_WAIT_SEND, 10000);
+	return NULL;
+}
+
+/* Send a packet, and return how many mutexes that took. */
+static unsigned int locks_of_a_send(struct vmbus_chan *chan, size_t len, int expected)
+{
+	static const unsigned char out[1000];
+
+	mutex_locks = 0;
+	CHECK_IS(vmbus_send(chan, VMBUS_PACKET_INBAND, 0, 0, out, len), expected);
+	return mutex_locks;
+}
+
+/*
+ * A thread that spins sends while another one waits for more room. The host
+ * does not interrupt, so the sender has to wake the other thread.
+ */
+static void threads_that_spin_send_while_another_waits(void)
+{
+	struct room_waiter w = { .refused = 0 };
+	_Atomic uint32_t *read_index;
+	pthread_t thread;
+	struct shared s;
+	uint32_t start;
+
+#ifdef VMBUS_IS_SHARED
+	cannot_run = "the locks of a shared library are not counted: link the static one";
+	return;
+#endif
+	shared_open(&s, 1);
+	w.chan = s.guest;
+	CHECK_IS(vmbus_chan_set_producers(s.guest, VMBUS_PRODUCERS_SPIN), 0);
+	while (!locks_of_a_send(s.guest, 72, 0) && vmbus_tx_free(s.guest) > 96)
+		;
+	MUST(!pthread_create(&thread, NULL, be_refused_and_wait, &w));
+	for (int i = 0; i < 5000 && !w.refused; i++)
+		usleep(1000);
+	CHECK_IS(w.refused, -EAGAIN);
+	usleep(50000);
+
+	/*
+	 * The host reads five packets, which is too little for the other
+	 * thread.
+	 */
+	read_index = word(&s.to_host, READ_INDEX);
+	start = *read_index;
+	*read_index = start + 5 * 96;
+	for (int i = 0; i < 3; i++)
+		CHECK_IS(locks_of_a_send(s.guest, 72, 0), 0);
+	CHECK_IS(locks_of_a_send(s.guest, 500, -EAGAIN), 0);
+	/* A sender that wakes a thread takes one mutex. */
+	*read_index = start + 20 * 96;
+	CHECK_IS(locks_of_a_send(s.guest, 72, 0), 1);
+	pthread_join(thread, NULL);
+	CHECK_IS(w.result, VMBUS_WAIT_SEND);
+	CHECK_IS(locks_of_a_send(s.guest, 72, 0), 0);
+	shared_close(&s);
+}
+
 /*
  * Three threads send and wait for room, and one receives and waits for packets,
  * all on one channel. An interrupt that one thread takes is often for another.
@@ -539,6 +611,7 @@ static const struct test tests[] = {
 	TEST(multi_producer),
 	TEST(multi_producer_that_spin),
 	TEST(threads_that_spin_send_without_a_mutex),
+	TEST(threads_that_spin_send_while_another_waits),
 	TEST(several_threads_wait_on_a_channel),
 	TEST(several_threads_that_spin_wait_on_a_channel),
 	TEST(batches_in_place),
