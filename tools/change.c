@@ -16,8 +16,6 @@
 #include "kernel.h"
 #include "log.h"
 
-#define DEFAULT_DRIVER "uio_hv_generic"
-
 /*
  * The files that name a device: the file of vmbusctl, and the entry of
  * driverctl
@@ -162,7 +160,7 @@ static char *choose_driver(const char *asked, const struct plan *plan)
 	if (asked)
 		return need_strdup(asked);
 	return need_strdup(plan_has_rule(plan) && plan->rule.driver[0] ? plan->rule.driver :
-									 DEFAULT_DRIVER);
+									 UIO_DRIVER);
 }
 
 static int check_driver(const char *driver)
@@ -205,17 +203,6 @@ static int carry_out(const struct section *extra, const struct vdevice *device, 
 	if (err == -ENODEV)
 		complain("%s: the host has rescinded it", device->instance);
 	return err ? EXIT_FAILED : 0;
-}
-
-/* Return whether the device has the driver now. */
-static bool has_driver(const struct vdevice *device, const char *driver)
-{
-	const char *now;
-
-	if (vmbus_device_refresh(device->handle))
-		return false;
-	now = vmbus_device_driver(device->handle);
-	return now && !strcmp(now, driver);
 }
 
 /* Write the rule, check that no other file overrides it, and carry it out. */
@@ -261,7 +248,9 @@ static int bind_persistently(const struct vdevice *device, const char *driver, b
 		 * The device is bound, and only a setting failed. The rule
 		 * stays, as the device does.
 		 */
-		is_bound = when == CHANGE_BOTH && (!status || has_driver(device, driver));
+		is_bound = when == CHANGE_BOTH &&
+			   (!status || (!vmbus_device_refresh(device->handle) &&
+					device_has_driver(device->handle, driver)));
 	}
 	if (status && !is_bound) {
 		files_restore(&files);
@@ -410,7 +399,7 @@ static int release(struct rules *rules, const struct vdevice *device, enum chang
 	 * It was a rule, or somebody who gave it to UIO, or the kernel.
 	 */
 	if (!override[0] && (!err || (err == -ENOENT && !is_ruled &&
-				      strcmp(device->driver, DEFAULT_DRIVER)))) {
+				      strcmp(device->driver, UIO_DRIVER)))) {
 		printf("%s (%s) is bound to %s, which the kernel chose\n", device->instance,
 		       device_class(device), device->driver);
 		return 0;

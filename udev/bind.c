@@ -76,7 +76,7 @@ bool device_is_nic(const struct vmbus_device *dev)
 	return vmbus_device_class_name(dev) && !strcmp(vmbus_device_class_name(dev), "nic");
 }
 
-static bool is_with(const struct vmbus_device *dev, const char *driver)
+bool device_has_driver(const struct vmbus_device *dev, const char *driver)
 {
 	const char *now = vmbus_device_driver(dev);
 
@@ -218,7 +218,7 @@ static int attach(struct vmbus_device *dev, const char *driver)
 		ret = vmbus_device_refresh(dev);
 		if (ret)
 			return ret;
-		if (is_with(dev, driver))
+		if (device_has_driver(dev, driver))
 			return 0;
 		if (!vmbus_device_driver(dev) && err)
 			return err; /* this failed although no other driver interfered */
@@ -244,7 +244,7 @@ static int attach(struct vmbus_device *dev, const char *driver)
 	ret = vmbus_device_refresh(dev);
 	if (ret)
 		return ret;
-	return is_with(dev, driver) ? 0 : -EBUSY;
+	return device_has_driver(dev, driver) ? 0 : -EBUSY;
 }
 
 /*
@@ -310,7 +310,7 @@ static int attach_by_id(struct vmbus_device *dev, const char *driver, struct und
 		msg(LOG_WARNING, "%s: %s still binds every device of the class: remove_id failed",
 		    described(dev), driver);
 	for (struct vmbus_device **n = neighbours; undo->id_added && *n; n++) {
-		if (vmbus_device_refresh(*n) || !is_with(*n, driver))
+		if (vmbus_device_refresh(*n) || !device_has_driver(*n, driver))
 			continue;
 		write_driver(driver, "unbind", vmbus_device_instance(*n));
 		probe_any(*n);
@@ -509,14 +509,13 @@ static void forget_verdict(struct record *record)
 /* Give a record the verdict of @former, if that was about the same MAC. */
 static void restore_verdict(struct record *record, const struct record *former)
 {
-	forget_verdict(record);
+	struct record restored = *former;
+
 	if (strcmp(record->mac, former->mac))
-		return;
-	record->verdict = former->verdict;
-	strcpy(record->reason, former->reason);
-	strcpy(record->rule, former->rule);
-	strcpy(record->driver, former->driver);
-	strcpy(record->checked, former->checked);
+		forget_verdict(&restored);
+	strcpy(restored.mac, record->mac);
+	strcpy(restored.interface, record->interface);
+	*record = restored;
 }
 
 static void note_verdict(struct record *record, const struct plan *plan)
@@ -684,7 +683,7 @@ static int decide(const struct config *config, struct facts *facts, int index,
 	if (!ret && plan.outcome >= PLAN_BOUND)
 		defer_end(instance, DEFER_RELEASED);
 	if (ret && options->restore_verdict && plan.outcome == PLAN_BIND && device_is_nic(dev) &&
-	    !known && !is_with(dev, plan.rule.driver)) {
+	    !known && !device_has_driver(dev, plan.rule.driver)) {
 		restore_verdict(&facts->devices[index].record, &former);
 		if (state_write(instance, &facts->devices[index].record))
 			msg(LOG_WARNING, "%s/%s cannot be written: it has the check of another rule",
@@ -763,7 +762,7 @@ out:
 
 static int release_now(struct vmbus_device *dev, const char *driver, bool override)
 {
-	bool bound = is_with(dev, driver);
+	bool bound = device_has_driver(dev, driver);
 	const char *step, *now;
 	int err;
 
@@ -851,7 +850,7 @@ int device_release(const struct config *config, struct vmbus_device *dev,
 	 * Without driver_override, a binding by us and one by the kernel look
 	 * the same.
 	 */
-	ours = override ? !strcmp(driver, rule.driver) : is_with(dev, rule.driver);
+	ours = override ? !strcmp(driver, rule.driver) : device_has_driver(dev, rule.driver);
 	if (!options->dry && device_is_nic(dev)) {
 		if (record.verdict != VERDICT_NONE && !options->keep_verdict) {
 			forget_verdict(&record);

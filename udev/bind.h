@@ -34,6 +34,9 @@ struct release_options {
 /* Return whether a device is a NIC, judging by its class. */
 bool device_is_nic(const struct vmbus_device *dev);
 
+/* Return whether a driver has the device, as of the last refresh. */
+bool device_has_driver(const struct vmbus_device *dev, const char *driver);
+
 /*
  * device_bind() - bind a device according to the configuration
  * @extra: one more section, which takes precedence over the files, or NULL

@@ -16,8 +16,6 @@
 #include "../lib/conf_line.h"
 #include "driverctl.h"
 
-#define DEFAULT_DRIVER "uio_hv_generic"
-
 struct reader {
 	struct config *config;
 	size_t first;		/* index of the first section of this file */
@@ -633,7 +631,7 @@ static void apply_section(struct rule *rule, const struct section *section)
 static void find_rule(const struct config *config, const struct identity *device, bool with_faulty,
 		      struct rule *rule)
 {
-	*rule = (struct rule){ .driver = DEFAULT_DRIVER, .enable = true, .settings.mode = -1 };
+	*rule = (struct rule){ .driver = UIO_DRIVER, .enable = true, .settings.mode = -1 };
 	for (int scope = SCOPE_CLASS; scope <= SCOPE_INSTANCE; scope++) {
 		for (size_t i = 0; i < config->count; i++) {
 			const struct section *section = &config->sections[i];

@@ -9,6 +9,9 @@
 
 #include <vmbus_bufring.h>
 
+/* This driver gives a device to user space; it is the default of a rule. */
+#define UIO_DRIVER "uio_hv_generic"
+
 #define DRIVER_NAME_MAX 63
 #define INTERFACE_SIZE  16	/* IF_NAMESIZE */
 #define MAC_SIZE        18	/* "00:15:5d:01:02:03" */

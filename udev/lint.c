@@ -17,37 +17,25 @@ static int first(int a, int b)
 	return a ? a : b;
 }
 
-static bool names_both(const struct device_name *name, const struct device_name *other,
-		       struct identity identity)
-{
-	return config_names(name, &identity) && (!other || config_names(other, &identity));
-}
-
 /*
- * Return whether one device has both names, now or at the next boot; @other may
- * be NULL.
+ * Return whether a section names a device, which also has the name @other if
+ * that is not NULL. With @has_effect, the section must not exclude the device.
  */
-static bool matches(const struct facts *facts, const struct device_name *name,
-		    const struct device_name *other)
+static bool names(const struct section *section, const struct device_name *other, bool has_effect,
+		  struct identity identity)
 {
-	for (size_t i = 0; i < facts->device_count; i++)
-		if (names_both(name, other, plan_identify(facts, i, PLAN_NOW)) ||
-		    names_both(name, other, plan_identify(facts, i, PLAN_BOOT)))
-			return true;
-	return false;
+	return config_names(&section->name, &identity) &&
+	       (!other || config_names(other, &identity)) &&
+	       (!has_effect || !config_excludes(section, &identity));
 }
 
-static bool has_effect_on(const struct section *section, struct identity identity)
-{
-	return config_names(&section->name, &identity) && !config_excludes(section, &identity);
-}
-
-/* Return whether a section names a device without excluding it. */
-static bool has_effect(const struct facts *facts, const struct section *section)
+/* Return whether names() is true of any device, now or at the next boot. */
+static bool names_any(const struct facts *facts, const struct section *section,
+		      const struct device_name *other, bool has_effect)
 {
 	for (size_t i = 0; i < facts->device_count; i++)
-		if (has_effect_on(section, plan_identify(facts, i, PLAN_NOW)) ||
-		    has_effect_on(section, plan_identify(facts, i, PLAN_BOOT)))
+		if (names(section, other, has_effect, plan_identify(facts, i, PLAN_NOW)) ||
+		    names(section, other, has_effect, plan_identify(facts, i, PLAN_BOOT)))
 			return true;
 	return false;
 }
@@ -85,10 +73,10 @@ static int check_names(struct config *config, const struct section *section,
 
 	if (may_match(facts, &section->name))
 		return 0;
-	if (!matches(facts, &section->name, NULL))
+	if (!names_any(facts, section, NULL, false))
 		return config_add_finding(config, section->at, false,
 					  "the section matches no device of this machine");
-	if (!has_effect(facts, section))
+	if (!names_any(facts, section, NULL, true))
 		ret = config_add_finding(
 			config, section->at, false,
 			"the section excludes every device of this machine that it matches");
@@ -96,7 +84,7 @@ static int check_names(struct config *config, const struct section *section,
 		const struct exclude *exclude = &section->excludes[i];
 
 		if (may_match(facts, &exclude->name) ||
-		    matches(facts, &section->name, &exclude->name))
+		    names_any(facts, section, &exclude->name, false))
 			continue;
 		print_name(&exclude->name, text, sizeof(text));
 		ret = first(ret, config_add_finding(

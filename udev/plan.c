@@ -210,7 +210,7 @@ static bool find_other(const struct question *q, struct plan *plan)
 
 		if (i == q->device || !other->brought_up_by[0] || !plan_is_nic(other) ||
 		    is_wanted(q, i) || has_mac(q, other->record.mac) || (q->taken && q->taken[i]) ||
-		    !strcmp(other->driver, "uio_hv_generic"))
+		    !strcmp(other->driver, UIO_DRIVER))
 			continue;
 		explain(plan, "interface %s remains, which %.160s brings up",
 			other->record.interface, other->brought_up_by);

@@ -349,8 +349,7 @@ static bool is_single(const char *class)
 
 bool settings_reach(const struct rule *rule)
 {
-	return rule->scope != SCOPE_NONE && rule->enable &&
-	       !strcmp(rule->driver, "uio_hv_generic");
+	return rule->scope != SCOPE_NONE && rule->enable && !strcmp(rule->driver, UIO_DRIVER);
 }
 
 void settings_print(const struct vmbus_device *dev, const struct rule *rule)

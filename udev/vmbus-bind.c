@@ -136,12 +136,11 @@ static enum occasion occasion_of(const struct run *run)
 static void report_left_alone(const struct run *run, const struct vmbus_device *dev,
 			      const char *why)
 {
-	const char *driver = vmbus_device_driver(dev);
 	struct rule rule;
 
 	find_rule(run, dev, &rule);
 	if (run->options.occasion == OCCASION_OFFER || rule.scope == SCOPE_NONE || !rule.enable ||
-	    rule.faulty_at.file || (driver && !strcmp(driver, rule.driver)))
+	    rule.faulty_at.file || device_has_driver(dev, rule.driver))
 		return;
 	msg(LOG_INFO, "%s: left alone: %s",
 	    device_text(vmbus_device_instance(dev), vmbus_device_class_name(dev),
