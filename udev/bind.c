@@ -52,7 +52,6 @@ struct undo {
 	char *driver; /* or NULL */
 	char override[DRIVER_NAME_MAX + 1];
 	bool has_override;
-	bool id_added;
 	struct interface *lowered; /* copies of the interfaces that were up */
 	size_t lowered_count;
 };
@@ -247,11 +246,17 @@ static int attach(struct vmbus_device *dev, const char *driver)
 	return device_has_driver(dev, driver) ? 0 : -EBUSY;
 }
 
+static bool is_same_device(const struct vmbus_device *a, const struct vmbus_device *b)
+{
+	return !strcmp(vmbus_device_instance(a), vmbus_device_instance(b));
+}
+
 /*
  * Let the kernel choose a driver for each other device of the class that has
- * none, and list the devices that are still unbound.
+ * none. Then list the devices of the class that @driver has already.
  */
-static int free_neighbours(const struct vmbus_device *dev, struct vmbus_device ***result)
+static int prepare_neighbours(const struct vmbus_device *dev, const char *driver,
+			      struct vmbus_device ***result)
 {
 	struct vmbus_device **list;
 	size_t kept = 0;
@@ -263,13 +268,11 @@ static int free_neighbours(const struct vmbus_device *dev, struct vmbus_device *
 		return ret;
 	for (size_t i = 0; list[i]; i++) {
 		struct vmbus_device *one = list[i];
-		bool is_free = !vmbus_device_driver(one) &&
-			       strcmp(vmbus_device_instance(one), vmbus_device_instance(dev));
 
 		list[i] = NULL;
-		if (is_free)
+		if (!vmbus_device_driver(one) && !is_same_device(one, dev))
 			probe_any(one);
-		if (is_free && !vmbus_device_driver(one))
+		if (device_has_driver(one, driver))
 			list[kept++] = one;
 		else
 			vmbus_device_free(one);
@@ -278,44 +281,83 @@ static int free_neighbours(const struct vmbus_device *dev, struct vmbus_device *
 }
 
 /*
+ * Remove the id of the class from a driver. If the id stayed, the driver would
+ * bind each device of the class that the host offers, so try again after any
+ * error. ENODEV means that the id is not there.
+ */
+static void remove_id(const struct vmbus_device *dev, const char *driver)
+{
+	int err = -EAGAIN;
+
+	for (int attempt = 0; err && attempt < MAX_ATTEMPTS; attempt++)
+		err = write_driver(driver, "remove_id", vmbus_device_class(dev));
+	if (err && err != -ENODEV)
+		msg(LOG_WARNING, "%s: %s still binds every device of the class: remove_id: %s",
+		    described(dev), driver, reason(err));
+}
+
+/*
+ * Release each other device of the class that @driver has and that is not in
+ * @former. Some of them may have appeared while the driver had the id.
+ */
+static void release_neighbours(const struct vmbus_device *dev, const char *driver,
+			       struct vmbus_device **former)
+{
+	struct vmbus_device **list;
+	int ret = vmbus_devices_list(vmbus_device_class(dev), &list);
+
+	if (ret < 0)
+		msg(LOG_WARNING, "%s: %s may have bound other devices of the class: %s",
+		    described(dev), driver, vmbus_error());
+	for (size_t i = 0; list && list[i]; i++) {
+		bool is_taken = device_has_driver(list[i], driver) && !is_same_device(list[i], dev);
+
+		for (size_t f = 0; is_taken && former[f]; f++)
+			is_taken = !is_same_device(list[i], former[f]);
+		if (!is_taken)
+			continue;
+		write_driver(driver, "unbind", vmbus_device_instance(list[i]));
+		probe_any(list[i]);
+	}
+	vmbus_devices_free(list);
+}
+
+/*
  * Bind without driver_override: add the id of the class to the driver, which
  * immediately binds every unbound device of the class. So first let the kernel
  * choose drivers for the other devices. Remove the id again as soon as the
- * device is bound, and release each other device that the driver has bound in
- * the meantime. If a rule names such a device, vmbus-bind binds it separately.
+ * device is bound, and only then release each other device that the driver has
+ * bound in the meantime. If a rule names such a device, vmbus-bind binds it
+ * separately.
  */
-static int attach_by_id(struct vmbus_device *dev, const char *driver, struct undo *undo)
+static int attach_by_id(struct vmbus_device *dev, const char *driver)
 {
 	/*
 	 * For a NIC, device_bind() holds the lock already. Taking it again
 	 * would wait forever.
 	 */
 	const bool has_lock = device_is_nic(dev);
-	struct vmbus_device **neighbours;
+	struct vmbus_device **former;
+	bool id_added;
 	int lock = -1, ret;
 
 	if (!has_lock)
 		lock = lock_bus();
 	if (!has_lock && lock < 0)
 		return lock;
-	ret = free_neighbours(dev, &neighbours);
+	ret = prepare_neighbours(dev, driver, &former);
 	if (ret < 0)
 		goto out;
 	/* EEXIST: somebody else added the id, so it stays. */
 	ret = write_driver(driver, "new_id", vmbus_device_class(dev));
-	undo->id_added = !ret;
+	id_added = !ret;
 	if (!ret || ret == -EEXIST)
 		ret = attach(dev, driver);
-	if (undo->id_added && write_driver(driver, "remove_id", vmbus_device_class(dev)))
-		msg(LOG_WARNING, "%s: %s still binds every device of the class: remove_id failed",
-		    described(dev), driver);
-	for (struct vmbus_device **n = neighbours; undo->id_added && *n; n++) {
-		if (vmbus_device_refresh(*n) || !device_has_driver(*n, driver))
-			continue;
-		write_driver(driver, "unbind", vmbus_device_instance(*n));
-		probe_any(*n);
+	if (id_added) {
+		remove_id(dev, driver);
+		release_neighbours(dev, driver, former);
 	}
-	vmbus_devices_free(neighbours);
+	vmbus_devices_free(former);
 out:
 	if (!has_lock)
 		close(lock);
@@ -477,7 +519,7 @@ static int bind_now(struct vmbus_device *dev, const struct rule *rule, const str
 	}
 	step = "binding failed";
 	err = undo.has_override ? attach(dev, rule->driver)
-				: attach_by_id(dev, rule->driver, &undo);
+				: attach_by_id(dev, rule->driver);
 	if (err)
 		goto err_attach;
 	settings_end(&buffers);
