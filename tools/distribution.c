@@ -108,8 +108,10 @@ char *distribution_install_kernel(const char *release)
 	case SUSE:
 		return need_strdup("zypper install kernel-default kernel-default-devel");
 	default:
-		arch = arch && isalpha((unsigned char)arch[1]) ? arch + 1 : "amd64";
-		return need_printf("apt install linux-image-%s linux-headers-%s", arch, arch);
+		/* The release of Debian's kernels ends in the architecture. */
+		if (!arch || (strcmp(arch, "-amd64") && strcmp(arch, "-arm64")))
+			arch = "-$(dpkg --print-architecture)";
+		return need_printf("apt install linux-image%s linux-headers%s", arch, arch);
 	}
 }
 

@@ -108,32 +108,51 @@ static bool is_ours_loaded(void)
 	return ours;
 }
 
+/*
+ * Return the command with which dkms signs the module: dkms makes a key when it
+ * builds a module, if openssl is installed. Return NULL if dkms does not have
+ * the source.
+ */
+static char *build_signed(void)
+{
+	char *version, *install, *command;
+
+	if (!doctor_has_dkms_source(&version))
+		return NULL;
+	install = distribution_install("openssl mokutil");
+	command = need_printf("%s && dkms remove uio_hv_generic/%s --all; "
+			      "dkms install uio_hv_generic/%s", install, version, version);
+	free(install);
+	free(version);
+	return command;
+}
+
 static void check_signature(struct diagnosis *diagnosis, const char *module)
 {
 	const char *cert = certificate();
-	char *version;
+	char *build = build_signed();
 
-	if (is_ours_loaded())
-		return;
-	if (!is_signed(module)) {
-		if (!doctor_has_dkms_source(&version))
-			version = need_strdup(HYPERV_UIO_VERSION);
-		doctor_complain(
-			diagnosis, SEVERITY_PROBLEM, "secure-boot",
-			need_printf("dkms remove uio_hv_generic/%s --all; dkms install "
-				    "uio_hv_generic/%s",
-				    version, version),
-			"the module %s is not signed; dkms signs it if openssl is installed "
-			"(doc/secure-boot.md)",
-			module);
-		free(version);
+	if (is_ours_loaded()) {
+		;	/* the kernel has accepted it */
+	} else if (!is_signed(module) && build) {
+		doctor_complain(diagnosis, SEVERITY_PROBLEM, "secure-boot", need_strdup(build),
+				"the module %s is not signed; dkms signs it if openssl is installed "
+				"(doc/secure-boot.md)", module);
+	} else if (!is_signed(module)) {
+		doctor_complain(diagnosis, SEVERITY_PROBLEM, "secure-boot",
+				distribution_install("hyperv-uio-dkms openssl mokutil"),
+				"the module %s is not signed; the package builds and signs one "
+				"(doc/secure-boot.md)", module);
+	} else if (!cert && build) {
+		doctor_complain(diagnosis, SEVERITY_WARNING, "secure-boot", need_strdup(build),
+				"this machine has no key for signing modules, so it is not known "
+				"whether the kernel will load %s; dkms makes a key and signs the "
+				"module with it", module);
 	} else if (!cert) {
-		doctor_complain(
-			diagnosis, SEVERITY_WARNING, "secure-boot",
-			distribution_install("openssl mokutil"),
-			"this machine has no key for signing modules, so it is not known whether "
-			"the kernel will load %s",
-			module);
+		doctor_complain(diagnosis, SEVERITY_WARNING, "secure-boot",
+				need_printf("modinfo -F signer %s; mokutil --list-enrolled", module),
+				"another machine signed %s; compare its signer with the enrolled "
+				"keys, and enroll that key if it is missing", module);
 	} else if (!is_enrolled(cert)) {
 		doctor_complain(
 			diagnosis, SEVERITY_PROBLEM, "secure-boot",
@@ -142,6 +161,7 @@ static void check_signature(struct diagnosis *diagnosis, const char *module)
 			"reject %s; confirm the key on the VM's console at the reboot",
 			cert, module);
 	}
+	free(build);
 }
 
 void doctor_secure_boot(struct diagnosis *diagnosis)

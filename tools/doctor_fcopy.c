@@ -194,7 +194,8 @@ void doctor_guest_service(struct diagnosis *diagnosis)
 	if (check_config() > 0)
 		doctor_complain(diagnosis, SEVERITY_PROBLEM, "daemon",
 				need_strdup(DAEMON " --check-config"),
-				"the configuration of " DAEMON " has a fault");
+				"the configuration of " DAEMON " has a fault; the command shows "
+				"its file and line, for you to correct");
 	check_other_daemons(diagnosis);
 	check_daemon(diagnosis, device);
 }

@@ -10,6 +10,7 @@
 #include "doctor.h"
 #include "driverctl.h"
 #include "file.h"
+#include "state.h"
 
 #define REQUEST "/etc/hyperv-uio/initramfs"
 
@@ -38,14 +39,16 @@ static char *image_of(const char *release)
  */
 static char *newer_than(int64_t image)
 {
-	static const char *const folders[] = { ADMIN_CONFIG, VENDOR_CONFIG, DRIVERCTL_FOLDER };
+	static const char *const folders[] = {
+		ADMIN_CONFIG, VENDOR_CONFIG, STATE_FOLDER, DRIVERCTL_FOLDER,
+	};
 	static const char *const files[] = {
 		REQUEST, VMBUS_BIND,
 		/*
 		 * Removing or renaming a file changes only the time of its
 		 * directory.
 		 */
-		ADMIN_CONFIG, VENDOR_CONFIG,
+		ADMIN_CONFIG, VENDOR_CONFIG, STATE_FOLDER,
 	};
 	char *path = NULL;
 
@@ -93,10 +96,11 @@ void doctor_initramfs(struct diagnosis *diagnosis)
 			doctor_complain(diagnosis, SEVERITY_WARNING, "initramfs",
 					distribution_update_initramfs(diagnosis->release),
 					"%s is older than %s, so it does not contain the "
-					"current rules", image, newer);
+					"current rules and records", image, newer);
 		else
 			doctor_report(diagnosis, SEVERITY_OK, "initramfs",
-				      "%s contains vmbus-bind and the current rules", image);
+				      "%s contains vmbus-bind and the current rules and records",
+				      image);
 	}
 	free(newer);
 	free(image);

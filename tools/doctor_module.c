@@ -89,7 +89,8 @@ void doctor_vmbus(struct diagnosis *diagnosis)
 
 	if (machine->fault)
 		doctor_complain(diagnosis, SEVERITY_PROBLEM, "vmbus",
-				need_strdup("journalctl -k -g vmbus"), "%s", machine->fault);
+				need_strdup("journalctl -k -g vmbus"),
+				"%s (see the kernel log)", machine->fault);
 	if (machine->handles)
 		doctor_report(diagnosis, SEVERITY_OK, "vmbus", "VMBus has %zu device%s; kernel %s%s",
 			      machine->count, machine->count == 1 ? "" : "s", diagnosis->release,
@@ -107,7 +108,8 @@ void doctor_vmbus(struct diagnosis *diagnosis)
 	else
 		doctor_complain(
 			diagnosis, SEVERITY_PROBLEM, "vmbus", need_strdup("systemd-detect-virt"),
-			"this machine has no VMBus, because it is not a guest of Hyper-V or Azure");
+			"this machine has no VMBus, because it is not a guest of Hyper-V or Azure; "
+			"the command shows what it is");
 }
 
 /*

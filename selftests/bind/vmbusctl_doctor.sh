@@ -113,7 +113,7 @@ test_azure() {
 test_no_guest_of_hyperv() {
 	rm -r "$root/sys"
 	sick
-	finding problem vmbus "this machine has no VMBus, because it is not a guest of Hyper-V or Azure" systemd-detect-virt
+	finding problem vmbus "this machine has no VMBus, because it is not a guest of Hyper-V or Azure; the command shows what it is" systemd-detect-virt
 }
 
 test_guest_without_the_module_of_vmbus() {
@@ -136,14 +136,14 @@ test_microsoft_hardware_is_no_guest() {
 	put sys/class/dmi/id/sys_vendor "Microsoft Corporation"
 	put sys/class/dmi/id/product_name "Surface Pro"
 	sick
-	finding problem vmbus "this machine has no VMBus, because it is not a guest of Hyper-V or Azure" systemd-detect-virt
+	finding problem vmbus "this machine has no VMBus, because it is not a guest of Hyper-V or Azure; the command shows what it is" systemd-detect-virt
 }
 
 test_device_that_cannot_be_read() {
 	guest
 	echo nonsense >$bus/devices/$nic1/class_id
 	sick
-	finding problem vmbus "$bus/devices/$nic1: no GUID in device_id or class_id" "journalctl -k -g vmbus"
+	finding problem vmbus "$bus/devices/$nic1: no GUID in device_id or class_id (see the kernel log)" "journalctl -k -g vmbus"
 }
 
 test_own_module_is_enough() {
@@ -293,6 +293,13 @@ test_kernel_without_uio() {
 	put boot/config-$release '# CONFIG_UIO is not set'
 	sick
 	finding problem module "the kernel $release was built without UIO, so no uio_hv_generic can be loaded; another kernel of the distribution has it" "apt install linux-image-amd64 linux-headers-amd64"
+	for r in "6.12.48+deb13-cloud-arm64 -arm64" '6.9.1 -$(dpkg --print-architecture)' '6.9.1-mine -$(dpkg --print-architecture)'; do
+		put proc/sys/kernel/osrelease ${r%% *}
+		put boot/config-${r%% *} '# CONFIG_UIO is not set'
+		sick
+		finding problem module "the kernel ${r%% *} was built without UIO" "apt install linux-image${r#* } linux-headers${r#* }"
+	done
+	put proc/sys/kernel/osrelease $release
 	put etc/os-release ID=ubuntu
 	sick
 	finding problem module "the kernel $release was built without UIO" "apt install linux-image-generic linux-headers-generic"
@@ -405,18 +412,48 @@ secured() {
 	secure 1
 }
 
+# dkms builds the module again, now with openssl, and so signs it.
+build="apt install openssl mokutil && dkms remove uio_hv_generic/0.1.0 --all; dkms install uio_hv_generic/0.1.0"
+
+# signs: carry out the last fix. These programs stand in for apt and dkms: dkms
+# signs a module, and makes a key, only if openssl is installed.
+signs() {
+	apt() {
+		is "apt's command" "$1" install
+		shift
+		put usr/bin/openssl "$*"
+	}
+	dkms() {
+		[ "$1 $2" = "install uio_hv_generic/0.1.0" ] || return 0
+		[ -e "$root/usr/bin/openssl" ] || return 0
+		put $ours 'module~Module signature appended~'
+		keys var/lib/dkms/mok.pub
+	}
+	repaired
+}
+
 test_unsigned_module() {
 	secured
+	put usr/src/uio_hv_generic-0.1.0/dkms.conf ''
 	sick
-	finding problem secure-boot "the module /$ours is not signed; dkms signs it if openssl is installed (doc/secure-boot.md)" "dkms remove uio_hv_generic/0.1.0 --all; dkms install uio_hv_generic/0.1.0"
+	finding problem secure-boot "the module /$ours is not signed; dkms signs it if openssl is installed (doc/secure-boot.md)" "$build"
+	signs
+	finding problem secure-boot "the key that signs our module (/var/lib/dkms/mok.pub) is not enrolled" "mokutil --import /var/lib/dkms/mok.pub && reboot"
+}
+
+test_unsigned_module_without_dkms() {
+	secured
+	sick
+	finding problem secure-boot "the module /$ours is not signed; the package builds and signs one (doc/secure-boot.md)" "apt install hyperv-uio-dkms openssl mokutil"
 }
 
 test_unsigned_module_under_lockdown_alone() {
 	secured
+	put usr/src/uio_hv_generic-0.1.0/dkms.conf ''
 	secure 0
 	put sys/kernel/security/lockdown "none [integrity] confidentiality"
 	sick
-	finding problem secure-boot "the module /$ours is not signed" "dkms remove uio_hv_generic/0.1.0 --all; dkms install uio_hv_generic/0.1.0"
+	finding problem secure-boot "the module /$ours is not signed" "$build"
 }
 
 test_unsigned_module_without_secure_boot() {
@@ -427,16 +464,26 @@ test_unsigned_module_without_secure_boot() {
 
 test_signed_module_without_a_key() {
 	secured
+	put usr/src/uio_hv_generic-0.1.0/dkms.conf ''
 	put $ours 'module~Module signature appended~'
 	sick
-	finding warning secure-boot "this machine has no key for signing modules, so it is not known whether the kernel will load /$ours" "apt install openssl mokutil"
+	finding warning secure-boot "this machine has no key for signing modules, so it is not known whether the kernel will load /$ours; dkms makes a key and signs the module with it" "$build"
+	signs
+}
+
+test_module_that_another_machine_signed() {
+	secured
+	put $ours 'module~Module signature appended~'
+	sick
+	finding warning secure-boot "another machine signed /$ours; compare its signer with the enrolled keys, and enroll that key if it is missing" "modinfo -F signer /$ours; mokutil --list-enrolled"
 }
 
 test_unsigned_module_while_the_own_one_is_loaded() {
 	secured
+	put usr/src/uio_hv_generic-0.1.0/dkms.conf ''
 	put sys/module/uio_hv_generic/version 0.02.1
 	sick
-	finding problem secure-boot "the module /$ours is not signed" "dkms remove uio_hv_generic/0.1.0 --all; dkms install uio_hv_generic/0.1.0"
+	finding problem secure-boot "the module /$ours is not signed" "$build"
 }
 
 # keys PATH: make a certificate at this path; the list of shim has others
@@ -724,7 +771,7 @@ test_configuration_of_the_daemon() {
 			healthy
 		else
 			sick
-			finding problem daemon "the configuration of hv-fcopyd has a fault" "hv-fcopyd --check-config"
+			finding problem daemon "the configuration of hv-fcopyd has a fault; the command shows its file and line, for you to correct" "hv-fcopyd --check-config"
 		fi
 		lacks said
 	done
@@ -760,7 +807,7 @@ test_another_daemon_runs() {
 image() {
 	put etc/hyperv-uio/initramfs ''
 	put usr/share/initramfs-tools/hooks/hyperv-uio ''
-	touch -d '1 hour ago' "$root/$admin" "$root/$vendor" "$root/$vendor/10-fcopy.conf" "$root/etc/hyperv-uio/initramfs"
+	touch -d '1 hour ago' "$root/$admin" "$root/$vendor" "$root/$state" "$root/$vendor/10-fcopy.conf" "$root/etc/hyperv-uio/initramfs"
 	put boot/$1 ''
 }
 
@@ -785,22 +832,23 @@ test_initramfs_that_is_new() {
 		guest
 		image $name
 		healthy
-		finding ok initramfs "/boot/$name contains vmbus-bind and the current rules"
+		finding ok initramfs "/boot/$name contains vmbus-bind and the current rules and records"
 	done
 }
 
 test_initramfs_that_is_old() {
 	guest
 	image initrd.img-$release
-	for newer in /$admin/50-x.conf /$vendor/10-fcopy.conf /etc/hyperv-uio/initramfs /usr/lib/udev/vmbus-bind /$admin; do
+	for newer in /$admin/50-x.conf /$vendor/10-fcopy.conf /$state/$nic1 /etc/hyperv-uio/initramfs /usr/lib/udev/vmbus-bind \
+		/$admin /$vendor /$state; do
 		image initrd.img-$release
 		touch -d '1 minute ago' "$root/boot/initrd.img-$release"
-		[ $newer = /$admin ] || put $newer ''
+		[ -d "$root$newer" ] || put $newer ''
+		touch -d '1 hour ago' "$root/$admin" "$root/$vendor" "$root/$state"
 		touch "$root$newer"
-		[ $newer = /$admin ] || touch -d '1 hour ago' "$root/$admin"
 		sick
-		finding warning initramfs "/boot/initrd.img-$release is older than $newer, so it does not contain the current rules" "dracut --force --kver $release"
-		[ $newer = /$admin ] || [ $newer = /$vendor/10-fcopy.conf ] || rm "$root$newer"
+		finding warning initramfs "/boot/initrd.img-$release is older than $newer, so it does not contain the current rules and records" "dracut --force --kver $release"
+		[ -d "$root$newer" ] || [ $newer = /$vendor/10-fcopy.conf ] || rm "$root$newer"
 	done
 	put usr/sbin/update-initramfs ''
 	sick
