@@ -26,8 +26,12 @@ $(vmbusctl): $(vmbusctl-objs) $(O)/udev/libbind.a $(lib_a)
 tools: $(vmbusctl)
 
 installs += install-tools
-install-tools: $(vmbusctl)
+install-tools: $(vmbusctl) install-completion
 	$(Q)$(INSTALL) -D -m 0755 $(vmbusctl) $(DESTDIR)$(sbindir)/vmbusctl
+
+# The selftests use this target, too.
+.PHONY: install-completion
+install-completion:
 	$(Q)$(INSTALL) -D -m 0644 tools/completion/vmbusctl.bash $(DESTDIR)$(bashcompletiondir)/vmbusctl
 	$(Q)$(INSTALL) -D -m 0644 tools/completion/_vmbusctl $(DESTDIR)$(zshcompletiondir)/_vmbusctl
 

@@ -24,28 +24,34 @@ offers() {
 	is "what follows$typed" "$(printf '%s\n' "$out" | cut -f 1 | sort)" "$(printf '%s\n' "$@" | sort)"
 }
 
+# The directories of bash-completion and of zsh, as make install fills them
+for_bash=$dir/completion/share
+for_zsh=$dir/completion/share/zsh/site-functions
+
 # in_bash LINE: print the completion of bash
 in_bash() {
 	bash --norc --noprofile -c '
 		PATH=$1:$PATH
-		. "$1/vmbusctl.bash"
+		. "$3/bash-completion/completions/vmbusctl"
 		COMP_LINE=$2 COMP_POINT=${#2}
 		_vmbusctl
-		printf "%s\n" "${COMPREPLY[@]}"' - "$dir" "$1"
+		printf "%s\n" "${COMPREPLY[@]}"' - "$dir" "$1" "$for_bash"
 }
 
-# in_zsh LINE: print the candidates of zsh, without its completion system:
-# compadd is a function of this test.
+# in_zsh LINE: print the candidates of zsh, with the function that compinit has
+# found for vmbusctl. compadd is a function of this test.
 in_zsh() {
 	zsh -f -c '
-		path=($1 $path)
+		path=($1 $path) fpath=($3 $fpath)
+		autoload -Uz compinit
+		compinit -D -u
 		compadd() {
 			local name=${@[-1]}
 			print -l -- ${(P)name}
 		}
 		words=(${(z)2}) CURRENT=$#words
 		[[ $2 == *" " ]] && words+=("") && CURRENT=$#words
-		source $1/_vmbusctl' - "$dir" "$1"
+		$_comps[vmbusctl]' - "$dir" "$1" "$for_zsh"
 }
 
 test_version() {
@@ -244,9 +250,20 @@ test_bash_with_a_mac() {
 	is macs "$(in_bash "vmbusctl show 00:")" "$(printf '%s\n' "${mac0#00:}" "${mac1#00:}")"
 }
 
-test_bash_registers_it() {
-	is registered "$(bash --norc --noprofile -c '. "$1/vmbusctl.bash"; complete -p vmbusctl' - "$dir")" \
-		"complete -F _vmbusctl vmbusctl"
+# bash-completion loads the file of a command when somebody completes the
+# command for the first time. bash calls the loader, the function of -D.
+test_bash_finds_the_installed_file() {
+	loader=/usr/share/bash-completion/bash_completion
+	[ -e $loader ] || skip "bash-completion is not installed"
+	is "loaded and registered" "$(bash --norc --noprofile -c '
+		PATH=$1:$PATH XDG_DATA_DIRS=$2 XDG_DATA_HOME=/none
+		. "$3"
+		[[ $(complete -p -D) =~ -F\ ([^ ]+) ]]
+		complete -p vmbusctl 2>/dev/null
+		"${BASH_REMATCH[1]}" vmbusctl
+		echo $?
+		complete -p vmbusctl' - "$dir" "$for_bash" $loader 2>&1 | tr '\n' ' ')" \
+		"124 complete -F _vmbusctl vmbusctl "
 }
 
 test_zsh() {
@@ -258,7 +275,7 @@ test_zsh() {
 	is drivers "$(in_zsh "vmbusctl bind eth1 uio")" uio_hv_generic
 	is "after a blank" "$(in_zsh "vmbusctl bind eth1 " | sort | head -n 1)" hv_netvsc
 	is nothing "$(in_zsh "vmbusctl show eth9")" ""
-	is header "$(head -n 1 "$dir/_vmbusctl")" "#compdef vmbusctl"
+	is function "$(zsh -f -c 'fpath=($1 $fpath); autoload -Uz compinit; compinit -D -u; echo $_comps[vmbusctl]' - "$for_zsh")" _vmbusctl
 }
 
 run_tests
