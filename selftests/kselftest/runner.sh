@@ -12,6 +12,7 @@ export KSFT_TAP_LEVEL=1
 
 kselftest_default_timeout=45
 kselftest_failures=0
+kselftest_cases=0
 kselftest_count=0 kselftest_pass=0 kselftest_fail=0 kselftest_xfail=0 kselftest_skip=0
 : "${kselftest_override_timeout:=}" "${per_test_logging:=}" "${per_test_log_dir:=/tmp}" "${dryrun:=}" "${kselftest_planned:=}"
 
@@ -33,8 +34,9 @@ args_of_test() {
 	eval "echo \"\${$var:-\${KSELFTEST_ARGS:-}}\""
 }
 
+# Prefix each line, and print the number of results to descriptor 3.
 tap_prefix() {
-	awk '{ print "# " $0; fflush() }'
+	awk '{ print "# " $0; fflush() } /^(not )?ok [0-9]/ { n++ } END { print n + 0 | "cat >&3" }'
 }
 
 # run_limited SECONDS COMMAND...
@@ -90,11 +92,13 @@ run_one() {
 		# shellcheck disable=SC2086 # an interpreter and its arguments
 		set -- $interpreter "$name"
 	fi
-	# Descriptor 3 carries the status past the pipe, and descriptor 4 is the
-	# output of this script.
-	# shellcheck disable=SC2086 # arguments, to be split
-	{ status=$({ { run_limited "$limit" "$@" $args </dev/null 2>&1 3>&-; echo $? >&3; } |
+	# Descriptor 3 carries the status, and then the number of cases, past
+	# the pipe. Descriptor 4 is the output of this script.
+	# shellcheck disable=SC2046,SC2086 # words; arguments, to be split
+	{ set -- $({ { run_limited "$limit" "$@" $args </dev/null 2>&1 3>&-; echo $? >&3; } |
 		tap_prefix >&4; } 3>&1); } 4>&1
+	status=$1
+	kselftest_cases=$((kselftest_cases + ${2:-0}))
 	case $status in
 	0) result pass "ok $number $line" ;;
 	2) result xfail "ok $number $line # XFAIL" ;;
@@ -119,6 +123,7 @@ print_totals() {
 # kselftest_planned.
 run_many() {
 	[ -n "$kselftest_planned" ] || print_plan $#
+	kselftest_cases=0 began=$(date +%s)
 	for test in "$@"; do
 		kselftest_count=$((kselftest_count + 1))
 		if [ -n "$per_test_logging" ]; then
@@ -129,5 +134,7 @@ run_many() {
 			run_one "$test" $kselftest_count
 		fi
 	done
+	[ -n "$dryrun" ] ||
+		echo "# $COLLECTION: $kselftest_cases cases in $(($(date +%s) - began)) seconds"
 	[ -n "$kselftest_planned" ] || print_totals
 }
