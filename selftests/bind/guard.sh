@@ -29,17 +29,6 @@ want_disk() {
 	echo 1 >"$disk/sda1/partition"
 }
 
-# Make the machine as it is at boot: no routes, no mounts, no interfaces.
-boot() {
-	: >"$root/proc/net/route"
-	rm -f "$root/proc/net/ipv6_route" "$root/proc/net/if_inet6"
-	: >"$root/proc/self/mountinfo"
-	rm -rf "$root/sys/class/net" "$root"/run/udev/data/* "$bus"/devices/*/net "$bus"/devices/*/host0
-	mkdir -p "$root/sys/class/net"
-	rm -f "$bus"/devices/*/driver
-	: >"$root/kernel/log"
-}
-
 refused() { # DEVICE WHY
 	: >"$root/kernel/log"
 	vmbus_bind "$1"

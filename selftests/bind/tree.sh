@@ -107,6 +107,21 @@ record() {
 	printf '%s\n' "$@" >"$root/$state/$i"
 }
 
+# Make the machine as it is at boot: no routes, no mounts, no interfaces, no
+# drivers, and an empty /run.
+boot() {
+	: >"$root/proc/net/route"
+	rm -f "$root/proc/net/ipv6_route" "$root/proc/net/if_inet6"
+	: >"$root/proc/self/mountinfo"
+	rm -rf "$root/sys/class/net" "$root/run/hyperv-uio" "$root"/run/udev/data/*
+	for d in "$bus"/devices/*; do
+		rm -rf "$d/driver" "$d/net" "$d/host0" "$d/uio" "$d/uio_hv_generic"
+		[ ! -e "$d/driver_override" ] || echo "(null)" >"$d/driver_override"
+	done
+	mkdir -p "$root/sys/class/net"
+	: >"$root/kernel/log"
+}
+
 # conf FOLDER/NAME LINE...
 conf() {
 	f=$root/$1

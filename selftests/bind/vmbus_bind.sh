@@ -198,6 +198,17 @@ test_driver_that_cannot_be_loaded() {
 		"devices/$dev/driver_override"
 }
 
+# The kernel says ENODEV if the driver has released the device in the meantime.
+test_driver_that_has_just_released_the_device() {
+	want_fcopy
+	driver hv_util $fcopy
+	device $dev $fcopy hv_util
+	echo "/unbind 19" >"$root/kernel/errors"
+	vmbus_bind $dev
+	is status $status 0
+	is driver "$(driver_of $dev)" uio_hv_generic
+}
+
 test_asynchronous_probe_under_way_does_not_win() {
 	want_fcopy
 	driver hv_util $fcopy

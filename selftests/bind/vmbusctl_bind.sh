@@ -162,6 +162,13 @@ test_bind_is_recorded_for_the_next_boot() {
 		grep -qx verdict=safe $root/var/lib/hyperv-uio/$nic1 || fail "$when: no verdict is recorded"
 		does 0 rules $nic1
 		says "next boot  bind: "
+		boot
+		vmbus_bind --udev $nic1
+		is "driver after the boot, $when" "$(driver_of $nic1)" uio_hv_generic
+		rm $root/var/lib/hyperv-uio/$nic1
+		boot
+		vmbus_bind --udev $nic1
+		is "driver without the record, $when" "$(driver_of $nic1)" none
 	done
 }
 
