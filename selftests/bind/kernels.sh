@@ -18,7 +18,7 @@
 #                   the bus, drivers/base/bus.c, has driver_override
 #   7.2             vmlinux of Debian's 7.2.13, which contains the same names
 versions="4.19 4.18.el8 5.4 5.10 6.1 6.12 7.2"
-kernels=$(for v in $versions; do echo "$v:own $v:ours"; done)
+kernels=$(echo "$versions " | sed 's/\([^ ]*\) /\1:own \1:ours /g')
 device_files="id state monitor_id class_id device_id modalias numa_node server_monitor_pending
 	client_monitor_pending server_monitor_latency client_monitor_latency server_monitor_conn_id
 	client_monitor_conn_id out_intr_mask out_read_index out_write_index out_read_bytes_avail

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Test vmbusctl doctor: each finding, its severity and the command that repairs
 # it.
-# shellcheck disable=SC2086,SC2154,SC2317 # GUIDs and numbers need no quotes; tests are called by name
+# shellcheck disable=SC2016,SC2086,SC2154,SC2317 # commands as printed; GUIDs need no quotes; tests are called by name
 # shellcheck source=tree.sh
 . "$(dirname "$0")/tree.sh"
 # shellcheck source=guest.sh
@@ -82,8 +82,8 @@ not_loaded() {
 	rm $root/$vendor/10-fcopy.conf
 }
 
-# dkms: add the source of our module, and a kernel with its image
-dkms() {
+# has_dkms: add the source of our module, and a kernel with its image
+has_dkms() {
 	put usr/src/uio_hv_generic-0.1.0/dkms.conf ''
 	mkdir -p "$root/lib/modules/$release"
 	put boot/vmlinuz-$release ''
@@ -317,7 +317,7 @@ test_module_is_built_in() {
 
 test_module_is_built_for_every_kernel() {
 	guest
-	dkms
+	has_dkms
 	put $ours ''
 	healthy
 	finding ok headers "the module is built for every kernel that can be booted"
@@ -325,7 +325,7 @@ test_module_is_built_for_every_kernel() {
 
 test_headers_of_a_cloud_kernel() {
 	guest
-	dkms
+	has_dkms
 	sick
 	finding problem headers "the headers of the running kernel $release are missing (the headers of other kernels do not fit a cloud kernel), so dkms cannot build the module for it" "apt install linux-headers-$release linux-headers-cloud-amd64"
 }
@@ -355,7 +355,7 @@ test_headers_of_each_distribution() {
 # The next boot may start another kernel.
 test_headers_of_another_kernel() {
 	guest
-	dkms
+	has_dkms
 	put $ours ''
 	put boot/vmlinuz-6.12.57+deb13-cloud-amd64 ''
 	mkdir -p $root/lib/modules/6.12.57+deb13-cloud-amd64
@@ -369,7 +369,7 @@ test_headers_of_another_kernel() {
 
 test_build_that_failed() {
 	guest
-	dkms
+	has_dkms
 	put lib/modules/$release/build/Makefile ''
 	sick
 	finding problem dkms "dkms has not built the module for the running kernel $release, although its headers are installed (see /var/lib/dkms/uio_hv_generic/0.1.0/build/make.log)" "dkms install uio_hv_generic/0.1.0 -k $release"
@@ -423,6 +423,7 @@ signs() {
 		shift
 		put usr/bin/openssl "$*"
 	}
+	# shellcheck disable=SC2120,SC2317 # the fix calls it
 	dkms() {
 		[ "$1 $2" = "install uio_hv_generic/0.1.0" ] || return 0
 		[ -e "$root/usr/bin/openssl" ] || return 0
@@ -998,7 +999,7 @@ test_quiet() {
 test_every_finding_has_a_fix() {
 	guest
 	daemon
-	dkms
+	has_dkms
 	secure 1
 	conf $admin/a.conf nonsense
 	conf $admin/50-nic.conf "[$nic0]"
