@@ -49,8 +49,7 @@ static const char usage[] =
 	"  --hostile SECONDS:SEED  The host sends altered and unordered messages for this time.\n"
 	"  --retry-after SECONDS   The host repeats a message that has no answer in this time, until\n"
 	"                          --timeout (default: 60, as on a real host; never with --queue).\n"
-	"  --limit SECONDS         The program fails if an answer takes longer (default: 60, or no\n"
-	"                          limit with --retry-after).\n"
+	"  --limit SECONDS         The program fails if an answer takes longer (default: 30).\n"
 	"  --new-id                Each repeated message of a copy has a new transaction id.\n"
 	"  --twice                 The host sends each START, WRITE and COMPLETE twice at once.\n"
 	"  --renegotiate-after BYTES  When the host has sent this many bytes, it negotiates anew and\n"
@@ -64,9 +63,10 @@ static const char usage[] =
 	"                          device (default: 60).\n"
 	"The program prints the versions, the status of each step, bytes, packets, seconds, MB/s,\n"
 	"the seconds of each phase (up to the answer of START, of the last WRITE, and of COMPLETE\n"
-	"or CANCEL), sha256, and last \"status 0xHHHHHHHH (text)\". It judges each answer as\n"
-	"Microsoft's VMBus server does, and stops at the first one that such a server would\n"
-	"reject. The device then ignores the guest until the guest opens it again.\n"
+	"or CANCEL), the seconds of the answer that took longest, sha256, and last\n"
+	"\"status 0xHHHHHHHH (text)\". It judges each answer as Microsoft's VMBus server does, and\n"
+	"stops at the first one that such a server would reject. The device then ignores the guest\n"
+	"until the guest opens it again.\n"
 	"Exit status: 0 all statuses are 0, 1 one is not, 2 wrong use or no socket, 3 no answer in\n"
 	"time, 4 the device is gone or the guest broke the protocol.\n";
 
@@ -123,6 +123,15 @@ static const struct {
 
 enum order { ASCENDING, REVERSED, SWAPPED };
 
+/* A request that has no answer yet */
+struct request {
+	uint8_t transaction;
+	uint16_t type;
+	uint16_t size;       /* of its body */
+	int64_t asked;       /* when the host sent it */
+};
+#define MAX_UNANSWERED 1000
+
 struct copy {
 	struct host host;
 	enum order order;
@@ -133,16 +142,13 @@ struct copy {
 	bool earlier_requests; /* those of an earlier program may lack their answers */
 	int retry_ms;        /* the host repeats a message after this time */
 	bool retries;        /* the caller has chosen this time */
-	int limit_ms;        /* for one answer; 0: none */
+	int limit_ms;        /* for one answer */
+	int64_t longest_ms;  /* the time of the answer that took longest */
 	uint64_t migrate_after;
 	bool new_id, twice;
 	unsigned int repeated; /* number of repeated messages */
-	struct {
-		unsigned int count; /* answers that have not come */
-		uint16_t type;      /* type of the request */
-		uint16_t size;      /* size of its body */
-		int64_t asked;      /* when the host sent it first */
-	} unanswered[256];   /* for each transaction id */
+	unsigned int unanswered;
+	struct request request[MAX_UNANSWERED]; /* those without an answer, oldest first */
 	uint64_t packets;
 	struct version framework, service;
 	FILE *file;
@@ -304,18 +310,17 @@ static void post_as(struct copy *copy, const char *what, uint16_t type, uint8_t 
 	};
 	int ret;
 
+	if (copy->unanswered == MAX_UNANSWERED)
+		fail(EXIT_TIMEOUT, what, "too many requests have no answer");
 	memcpy(request.body, body, size);
 	ret = host_send(&copy->host, &frame, &request, copy->timeout_ms);
 	if (ret)
 		fail_host(copy, ret, what);
 	copy->packets++;
-	if (!copy->unanswered[transaction].count++)
-		copy->unanswered[transaction].asked = host_now();
-	copy->unanswered[transaction].type = type;
-	copy->unanswered[transaction].size = size;
+	copy->request[copy->unanswered++] = (struct request){ transaction, type, size, host_now() };
 }
 
-/* Send the next request. */
+/* Send the next request, and with --twice its repetition. */
 static void post(struct copy *copy, const char *what, uint16_t type, const void *body,
 		 uint16_t size)
 {
@@ -323,6 +328,8 @@ static void post(struct copy *copy, const char *what, uint16_t type, const void 
 
 	post_as(copy, what, type, transaction, body, size);
 	if (copy->twice && type == IC_FCOPY) {
+		if (copy->new_id)
+			transaction = copy->transaction++;
 		post_as(copy, what, type, transaction, body, size);
 		copy->repeated++;
 	}
@@ -346,16 +353,43 @@ static double lap(double *moment)
 	return *moment - before;
 }
 
+/* Returns the oldest request with this id that has no answer, or NULL. */
+static struct request *find_request(struct copy *copy, uint8_t transaction)
+{
+	for (unsigned int i = 0; i < copy->unanswered; i++)
+		if (copy->request[i].transaction == transaction)
+			return &copy->request[i];
+	return NULL;
+}
+
 /*
- * Returns why Microsoft's server would reject this answer to request
- * @transaction, whose body has @size bytes, or NULL if it would accept the
- * answer.
+ * Remove a request whose answer has come. The program ends if the answer has
+ * taken too long.
  */
-static const char *judge(const struct host_packet *packet, const struct ic *ic, uint16_t type,
-			 uint8_t transaction, uint16_t size)
+static void remove_request(struct copy *copy, const char *what, struct request *request)
+{
+	int64_t took = host_now() - request->asked;
+	struct request *end = &copy->request[copy->unanswered--];
+
+	if (took > copy->longest_ms)
+		copy->longest_ms = took;
+	if (took > copy->limit_ms) {
+		host_error(&copy->host, -ETIMEDOUT, "the answer came later than %.0f s",
+			   copy->limit_ms / 1000.0);
+		fail_host(copy, -ETIMEDOUT, what);
+	}
+	memmove(request, request + 1, (size_t)(end - request - 1) * sizeof(*request));
+}
+
+/*
+ * Returns why Microsoft's server would reject this answer to @request, or NULL
+ * if it would accept the answer.
+ */
+static const char *judge(const struct host_packet *packet, const struct ic *ic,
+			 const struct request *request)
 {
 	const uint32_t length = packet->frame.len - packet->frame.arg;
-	const uint32_t whole = (uint32_t)sizeof(*ic) + size;
+	const uint32_t whole = (uint32_t)sizeof(*ic) + request->size;
 
 	if (packet->frame.type != PACKET_INBAND)
 		return "the answer's packet is not of the type in-band";
@@ -363,15 +397,15 @@ static const char *judge(const struct host_packet *packet, const struct ic *ic, 
 		return "the answer's packet has another length than the request's";
 	if (ic->pipe_flags != 1 || ic->pipe_size != whole - 8)
 		return "the answer's pipe header differs from the request's";
-	if (ic->transaction != transaction)
+	if (ic->transaction != request->transaction)
 		return "the answer carries another transaction id";
 	if (ic->flags != (IC_TRANSACTION | IC_RESPONSE))
 		return "the answer's flags are not transaction and response";
-	if (ic->type != type)
+	if (ic->type != request->type)
 		return "the type of the answer differs from that of the request";
-	if (ic->size > size)
+	if (ic->size > request->size)
 		return "the answer's message_size is more than its packet holds";
-	if (type != IC_NEGOTIATE && ic->size != size)
+	if (ic->type != IC_NEGOTIATE && ic->size != request->size)
 		return "the answer's message_size differs from the request's";
 	return NULL;
 }
@@ -405,15 +439,13 @@ static int take_packet(struct copy *copy, const char *what, int timeout_ms,
 static void take_repeated(struct copy *copy, const char *what, const struct host_packet *packet,
 			  const struct ic *ic)
 {
-	const char *wrong = copy->unanswered[ic->transaction].count ?
-				    judge(packet, ic, copy->unanswered[ic->transaction].type,
-					  ic->transaction,
-					  copy->unanswered[ic->transaction].size) :
-				    "the answer belongs to no unanswered request";
+	struct request *request = find_request(copy, ic->transaction);
+	const char *wrong = request ? judge(packet, ic, request) :
+				      "the answer belongs to no unanswered request";
 
 	if (wrong)
 		fail_judged(copy, what, wrong);
-	copy->unanswered[ic->transaction].count--;
+	remove_request(copy, what, request);
 	if (ic->status)
 		printf("%s again 0x%08x (%s)\n", what, ic->status, message_of(ic->status));
 }
@@ -422,14 +454,14 @@ static void take_repeated(struct copy *copy, const char *what, const struct host
  * Take the answer to request @transaction within @timeout_ms. Returns 0, or
  * -ETIMEDOUT; other errors end the program.
  */
-static int take_answer_in_time(struct copy *copy, const char *what, uint16_t type,
-			       uint8_t transaction, uint16_t size, int timeout_ms, uint32_t *status,
-			       struct host_packet **answer)
+static int take_answer_in_time(struct copy *copy, const char *what, uint8_t transaction,
+			       int timeout_ms, uint32_t *status, struct host_packet **answer)
 {
 	int64_t deadline = host_now() + timeout_ms;
 	int ret;
 
 	for (;;) {
+		struct request *request = find_request(copy, transaction);
 		struct host_packet *packet;
 		const char *wrong;
 		struct ic ic;
@@ -437,8 +469,8 @@ static int take_answer_in_time(struct copy *copy, const char *what, uint16_t typ
 		ret = take_packet(copy, what, (int)(deadline - host_now()), &packet, &ic);
 		if (ret)
 			return ret;
-		if (copy->repeated && copy->unanswered[ic.transaction].count &&
-		    ic.transaction != transaction) {
+		if (copy->repeated && ic.transaction != transaction &&
+		    find_request(copy, ic.transaction)) {
 			take_repeated(copy, what, packet, &ic);
 			free(packet);
 			continue;
@@ -451,17 +483,11 @@ static int take_answer_in_time(struct copy *copy, const char *what, uint16_t typ
 			free(packet);
 			continue;
 		}
-		wrong = judge(packet, &ic, type, transaction, size);
+		wrong = judge(packet, &ic, request);
 		if (wrong)
 			fail_judged(copy, what, wrong);
-		if (copy->limit_ms &&
-		    host_now() - copy->unanswered[transaction].asked > copy->limit_ms) {
-			host_error(&copy->host, -ETIMEDOUT, "the answer came later than %.0f s",
-				   copy->limit_ms / 1000.0);
-			fail_host(copy, -ETIMEDOUT, what);
-		}
+		remove_request(copy, what, request);
 		copy->earlier_requests = false;
-		copy->unanswered[transaction].count--;
 		*status = ic.status;
 		if (answer)
 			*answer = packet;
@@ -478,13 +504,11 @@ static _Noreturn void fail_unanswered(struct copy *copy, const char *what)
 }
 
 /* Take the answer to request @transaction and return its status. */
-static uint32_t take_answer(struct copy *copy, const char *what, uint16_t type, uint8_t transaction,
-			    uint16_t size, struct host_packet **answer)
+static uint32_t take_answer(struct copy *copy, const char *what, uint8_t transaction)
 {
 	uint32_t status;
 
-	if (take_answer_in_time(copy, what, type, transaction, size, copy->timeout_ms, &status,
-				answer))
+	if (take_answer_in_time(copy, what, transaction, copy->timeout_ms, &status, NULL))
 		fail_unanswered(copy, what);
 	return status;
 }
@@ -502,7 +526,7 @@ static uint32_t take_answer_to(struct copy *copy, const char *what, uint16_t typ
 	for (;;) {
 		int left = (int)(deadline - host_now());
 
-		if (!take_answer_in_time(copy, what, type, (uint8_t)(copy->transaction - 1), size,
+		if (!take_answer_in_time(copy, what, (uint8_t)(copy->transaction - 1),
 					 left < copy->retry_ms ? left : copy->retry_ms, &status,
 					 answer))
 			return status;
@@ -522,14 +546,6 @@ static uint32_t call(struct copy *copy, const char *what, uint16_t type, const v
 	return take_answer_to(copy, what, type, body, size, answer);
 }
 
-static bool has_unanswered(const struct copy *copy)
-{
-	for (int i = 0; i < 256; i++)
-		if (copy->unanswered[i].count)
-			return true;
-	return false;
-}
-
 /* Wait until all repeated messages have their answers. More answers fail. */
 static void take_rest(struct copy *copy)
 {
@@ -537,7 +553,7 @@ static void take_rest(struct copy *copy)
 	struct host_packet *packet;
 	struct ic ic;
 
-	while (has_unanswered(copy) || copy->host.packets) {
+	while (copy->unanswered || copy->host.packets) {
 		if (take_packet(copy, what, copy->timeout_ms, &packet, &ic))
 			fail_unanswered(copy, what);
 		take_repeated(copy, what, packet, &ic);
@@ -691,9 +707,8 @@ static uint32_t send_contents(struct copy *copy, uint64_t size, uint64_t cancel_
 		if (copy->queue == 1)
 			status = take_answer_to(copy, "write", IC_FCOPY, &body, sizeof(body), NULL);
 		else
-			status = take_answer(copy, "write", IC_FCOPY,
-					     (uint8_t)(copy->transaction - under_way), sizeof(body),
-					     NULL);
+			status = take_answer(copy, "write",
+					     (uint8_t)(copy->transaction - under_way));
 		under_way--;
 		if (status) {
 			printf("write 0x%08x (%s) before %" PRIu64 "\n", status,
@@ -986,7 +1001,6 @@ static void read_options(int argc, char **argv, struct arguments *args, struct c
 		case 'r':
 			copy->retry_ms = (int)(number("--retry-after", optarg, 0) * 1000);
 			copy->retries = true;
-			copy->limit_ms = 0;
 			break;
 		case 'l':
 			copy->limit_ms = (int)(number("--limit", optarg, 0) * 1000);
@@ -1120,8 +1134,9 @@ static int copy_file(struct copy *copy, const struct arguments *args, const stru
 
 	printf("bytes %" PRIu64 "\npackets %" PRIu64 "\nseconds %.3f\nMB/s %.2f\n", sent,
 	       copy->packets, seconds, seconds > 0 ? (double)sent / seconds / 1e6 : 0.0);
-	printf("start-seconds %.6f\ndata-seconds %.6f\ncomplete-seconds %.6f\nsha256 ",
-	       start_seconds, data_seconds, complete_seconds);
+	printf("start-seconds %.6f\ndata-seconds %.6f\ncomplete-seconds %.6f\n", start_seconds,
+	       data_seconds, complete_seconds);
+	printf("longest-answer-seconds %.3f\nsha256 ", (double)copy->longest_ms / 1000);
 	for (size_t i = 0; i < sizeof(digest); i++)
 		printf("%02x", digest[i]);
 	printf("\nstatus 0x%08x (%s)\n", status, message_of(status));
@@ -1131,8 +1146,8 @@ static int copy_file(struct copy *copy, const struct arguments *args, const stru
 int main(int argc, char **argv)
 {
 	struct arguments args = { .destination = "/tmp/", .cancel_after = UINT64_MAX };
-	struct copy copy = { .timeout_ms = 60000, .queue = 1, .retry_ms = 60000, .limit_ms = 60000,
-			     .migrate_after = UINT64_MAX };
+	static struct copy copy = { .timeout_ms = 60000, .queue = 1, .retry_ms = 60000,
+				    .limit_ms = 30000, .migrate_after = UINT64_MAX };
 	struct start start = { .header.operation = START };
 	int status = 0;
 	uint64_t size;
