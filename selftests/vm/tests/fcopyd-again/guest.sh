@@ -2,10 +2,13 @@
 # shellcheck shell=sh
 # shellcheck source=script.sh
 . /test/script.sh
-modprobe hv_utils
+modprobe -a hv_utils ext4
+[ ! -e /brd.ko ] || insmod /brd.ko rd_nr=1 rd_size=32768
 check "vmbus-bind binds the device" bind_fcopy
+# On a tmpfs, the daemon reserves nothing in START, and fsync() does nothing.
 mkdir -p /tmp/in
-mount -t tmpfs tmpfs /tmp/in
+zcat /disk.gz >/dev/ram0
+check "the files arrive on an ext4" mount -t ext4 /dev/ram0 /tmp/in
 start_daemon() {
 	hv-fcopyd --foreground --verbose --state-dir=/tmp/state >>/tmp/fcopyd.log 2>&1 &
 	daemon=$!
@@ -13,6 +16,11 @@ start_daemon() {
 start_daemon
 has() { hv-fcopyd --status | grep -q "$1"; }
 check "hv-fcopyd --status: waiting" within 20 has '^state=waiting'
+
+# free_bytes: print the free space of the disk. Where a test needs the space
+# before a copy, $before has it.
+free_bytes() { stat -f -c '%f %S' /tmp/in | { read -r blocks size && echo $((blocks * size)); }; }
+as_before() { [ "$(free_bytes)" = "$before" ]; }
 
 # slow FUNCTION WORD: hold hv-fcopyd in FUNCTION for seven seconds. The guest
 # announces this to the host as "slow WORD".
@@ -25,49 +33,71 @@ slow() {
 	hear "ended $2"
 	was_held
 }
-# arrived NAME SIZE: whether the file has arrived exactly once
-arrived() { [ "$(stat -c %s "/tmp/in/$1")" = "$2" ] && [ "$(grep -c "/tmp/in/$1: received" /tmp/fcopyd.log)" = 1 ]; }
+# arrived NAME: check that the file has arrived exactly once. The host checks
+# its contents.
+arrived() {
+	check "$1: the file is there once" test "$(find /tmp/in -name "$1*" | wc -l) $(grep -c "/tmp/in/$1: received" /tmp/fcopyd.log)" = "1 1"
+	say "digest $1 $(sha256sum <"/tmp/in/$1" | cut -d' ' -f1)"
+}
 
 for id in same new; do
-	check "START takes seven seconds, $id id" slow shmem_statfs "start-$id"
-	check "the file is there once" arrived "start-$id" 50000
-	check "COMPLETE takes seven seconds, $id id" slow noop_fsync "complete-$id"
-	check "the file is there once" arrived "complete-$id" 50000
+	check "START takes seven seconds, $id id" slow ext4_fallocate "start-$id"
+	arrived "start-$id"
+	check "a WRITE takes seven seconds, $id id" slow ext4_file_write_iter "write-$id"
+	arrived "write-$id"
+	check "COMPLETE takes seven seconds, $id id" slow ext4_sync_file "complete-$id"
+	arrived "complete-$id"
+	say "twice $id"
+	hear "ended twice-$id"
+	arrived "twice-$id"
 done
 check "the daemon has seen START and COMPLETE again" sh -c 'grep -q "START again" /tmp/fcopyd.log && grep -q "COMPLETE again" /tmp/fcopyd.log'
-say twice
-hear "ended twice"
-check "everything twice: the file is there once" arrived twice 50000
 check "no copy has failed" has '^failed=0$'
 
+# Measure the space while data arrives.
+before=$(free_bytes)
+hold process start ext4_file_write_iter
 say negotiate
+wait_held
+during=$(free_bytes)
+let_go
 hear "ended negotiate"
+was_held
+check "1000000 bytes have been reserved: $before bytes are free before the copy, $during during it" test $((before - during)) -ge 1000000
 # An unfinished file has no name, but /proc shows its directory.
 check "a NEGOTIATE ends the copy: the daemon has no file in its hand" within 5 sh -c "! ls -l /proc/$daemon/fd | grep -q /tmp/in"
 check "nothing is left of it" test -z "$(find /tmp/in -name 'cut*' -o -name '.hv-fcopyd.*')"
+check "its space is free again" within 5 as_before
 check "hv-fcopyd --status: a copy has failed" within 5 has '^failed=1$'
 say after
 hear "ended after"
-check "copies of the same name and of another one arrive" test "$(stat -c %s /tmp/in/cut)" = 50000 -a "$(stat -c %s /tmp/in/other)" = 50000
+arrived cut
+arrived other
 
-# nothing_of NAME: whether there is neither the file nor an unfinished one
+# nothing_of NAME: whether there is neither the file nor an unfinished one, and
+# the space is free
 nothing_of() {
-	[ -z "$(find /tmp/in -name "$1*" -o -name '.hv-fcopyd.*')" ] && ! find "/proc/$daemon/fd" -exec readlink {} \; | grep -q /tmp/in
+	[ -z "$(find /tmp/in -name "$1*" -o -name '.hv-fcopyd.*')" ] && ! find "/proc/$daemon/fd" -exec readlink {} \; | grep -q /tmp/in && as_before
 }
 say sizes
 hear "ended sizes"
-check "a host that announces too little: the files are whole" test "$(stat -c %s /tmp/in/zero)" = 50000 -a "$(stat -c %s /tmp/in/small)" = 50000
+arrived zero
+arrived small
 check "the log has what the host announced" test "$(grep -c 'received 50000 bytes (the host announced' /tmp/fcopyd.log)" = 2
+before=$(free_bytes)
+say refused
+hear "ended refused"
 check "a host that announces too much, and one that leaves gaps: nothing is there" within 5 nothing_of odd
 
 # stuck FUNCTION WORD: let the disk of the next copy hang in FUNCTION. The guest
 # announces this to the host as "stuck WORD".
 stuck() {
+	before=$(free_bytes)
 	hold process start "$1"
 	say "stuck $2"
 	wait_held
 }
-stuck shmem_statfs start
+stuck ext4_fallocate start
 check "hv-fcopyd --status names the slow disk" within 10 has '^slow-disk-file=/tmp/in/stuck-start$'
 hear "answered start"
 check "the disk has stood still for START until the host had its answer" is_held
@@ -75,22 +105,29 @@ check "hv-fcopyd --status: too slow" within 5 has '^last-failure=the disk takes 
 let_go
 check "nothing is left of it" within 10 nothing_of stuck-start
 was_held
-stuck noop_fsync complete
+stuck ext4_file_write_iter write
+check "hv-fcopyd --status names the slow disk" within 20 has '^slow-disk-file=/tmp/in/stuck-write$'
+check "hv-fcopyd --status: too slow" within 60 has '^last-failure=the disk takes too long: more than 25 s to write'
+let_go
+hear "answered write"
+check "nothing is left of it" within 10 nothing_of stuck-write
+was_held
+stuck ext4_sync_file complete
 check "hv-fcopyd --status names the slow disk" within 10 has '^slow-disk-file=/tmp/in/stuck-complete$'
 hear "answered complete"
 check "the disk has stood still for COMPLETE until the host had its answer" is_held
 let_go
 check "nothing is left of it" within 10 nothing_of stuck-complete
 was_held
-stuck noop_fsync negotiate
+stuck ext4_sync_file negotiate
 hear "answered negotiate"
 check "the disk has stood still until NEGOTIATE had its answer" is_held
 let_go
 check "nothing is left of the copy" within 10 nothing_of stuck-negotiate
 was_held
-check "hv-fcopyd --status: seven copies have failed" within 5 has '^failed=7$'
+check "hv-fcopyd --status: eight copies have failed" within 5 has '^failed=8$'
 
-stuck noop_fsync stop
+stuck ext4_sync_file stop
 kill $daemon
 sleep 2
 check "after SIGTERM the daemon waits for COMPLETE's disk" kill -0 $daemon
@@ -98,12 +135,12 @@ let_go
 hear "answered stop"
 wait $daemon
 check "hv-fcopyd ended cleanly (exit status $?)" test $? = 0
-check "the file is there" test "$(stat -c %s /tmp/in/stuck-stop)" = 50000
+arrived stuck-stop
 was_held
 
 start_daemon
 check "hv-fcopyd --status: waiting" within 20 has '^state=waiting'
-stuck shmem_statfs quit
+stuck ext4_fallocate quit
 kill $daemon
 hear "answered quit"
 check "after SIGTERM the daemon does not wait for ever" within 20 grep -q "the disk does not answer" /tmp/fcopyd.log
@@ -118,7 +155,7 @@ wait $former
 check "nothing is left of the copy, nor a note" test -z "$(ls -A /tmp/state; find /tmp/in -name 'stuck-quit*')"
 was_held
 
-stuck shmem_statfs kill
+stuck ext4_fallocate kill
 kill -9 $daemon
 hear "killed it"
 let_go
