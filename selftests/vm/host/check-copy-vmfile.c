@@ -342,7 +342,10 @@ static bool check(const struct guest *guest, int step)
 	return false;
 }
 
-/* Returns whether all guests with or without real times got the right verdict. */
+/*
+ * Returns whether the program's verdicts are right, on either the guests with
+ * real times or the others.
+ */
 static bool check_all(const char *directory, bool real)
 {
 	bool good = true;
