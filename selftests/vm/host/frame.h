@@ -10,7 +10,7 @@
 
 #include <stdint.h>
 
-#define FRAME_VERSION 4
+#define FRAME_VERSION 5
 
 /* The maximum of @len */
 #define FRAME_MAX_LEN (1u << 20)
@@ -186,6 +186,7 @@ struct frame_stats {
 	uint64_t malformed;       /* breaches of the protocol */
 	uint64_t lost_signals;    /* signals and interrupts that a migration lost */
 	uint64_t lost_interrupts;
+	uint64_t late_creations;  /* GPADLs that the guest created after the rescind */
 	/* GPADLs of the channel now: its rings and buffers */
 	uint64_t gpadls;
 };

@@ -903,6 +903,7 @@ static const struct {
 	{ "malformed", offsetof(struct frame_stats, malformed) },
 	{ "lost-signals", offsetof(struct frame_stats, lost_signals) },
 	{ "lost-interrupts", offsetof(struct frame_stats, lost_interrupts) },
+	{ "late-creations", offsetof(struct frame_stats, late_creations) },
 	{ "gpadls", offsetof(struct frame_stats, gpadls) },
 };
 

@@ -149,7 +149,7 @@ static void post_rescind(VMBus *vmbus, VMBusChannel *chan)
 	host_of(chan)->asked = false;
 	bus.posting = chan;
 	bus.answering = false;
-	bus.rescind_from = due_in(pipe_of(chan)->delay[FRAME_DELAY_RESCIND]);
+	pipe_of(chan)->rescind_from = due_in(pipe_of(chan)->delay[FRAME_DELAY_RESCIND]);
 	post_msg(vmbus, &msg, sizeof(msg));
 }
 
@@ -189,11 +189,11 @@ static bool listen_rescind(VMBus *vmbus)
 	VMBusChannel *chan;
 
 	QTAILQ_FOREACH(chan, &vmbus->channel_list, link) {
-		if (!is_to_rescind(chan))
+		VMBusPipe *pipe = pipe_of(chan);
+
+		if (!is_to_rescind(chan) || (pipe->rescind_from && !is_due(pipe->rescind_from)))
 			continue;
-		if (bus.rescind_from && !is_due(bus.rescind_from))
-			return false;
-		post_rescind(vmbus, next_to_rescind(pipe_of(chan)));
+		post_rescind(vmbus, next_to_rescind(pipe));
 		return true;
 	}
 	return false;
@@ -238,7 +238,7 @@ static bool host_creates(const VMBusGpadl *gpadl)
 /*
  * Return the status that answers a creation. A creation that waits for its
  * answer when the host rescinds the channel fails, and the guest learns that
- * before the rescind.
+ * before the rescind. A creation that comes after the rescind succeeds.
  */
 static uint32_t host_creation_status(const VMBusGpadl *gpadl)
 {
@@ -250,11 +250,15 @@ static uint32_t host_creation_status(const VMBusGpadl *gpadl)
 
 static void host_created(VMBusGpadl *gpadl)
 {
+	VMBusChannel *chan = find_channel(bus.vmbus, gpadl->child_relid);
+
 	bus.creating = NULL;
 	gpadl->state = VMGPADL_ALIVE;
 	if (bus.creation_fails) {
 		gpadl->state = VMGPADL_TORNDOWN;
 		vmbus_put_gpadl(gpadl);
+	} else if (chan && chan->offer_state == HOST_OFFER_RESCINDED) {
+		host_of(chan)->stats.late_creations++;
 	}
 }
 
@@ -481,15 +485,20 @@ static void host_offered(VMBusChannel *chan)
 /*
  * The guest has released a relid. If the device is to be offered again, the
  * host offers it at once with the same number. Otherwise another device may get
- * the number.
+ * the number. The host also accepts the release of a closed channel that it has
+ * not rescinded. It then offers the device again when the guest reconnects.
  */
 static void relid_released(VMBus *vmbus, uint32_t relid)
 {
 	VMBusChannel *chan = relid ? find_channel(vmbus, relid) : NULL;
 	VMBusGpadl *gpadl, *next;
 
-	if (!chan || chan->offer_state != HOST_OFFER_RESCINDED) {
-		message_fault("the guest has released relid %u, which was not taken back", relid);
+	if (chan && chan->offer_state == VMOFFER_SENT && chan->state == VMCHAN_INIT) {
+		chan->offer_state = HOST_OFFER_RELEASED;
+		host_of(chan)->rescind = false;
+	} else if (!chan || chan->offer_state != HOST_OFFER_RESCINDED) {
+		message_fault("the guest has released relid %u, which is open or not offered",
+			      relid);
 		return;
 	}
 	/* Linux does not tear down the GPADLs of a rescinded channel. */
@@ -497,8 +506,12 @@ static void relid_released(VMBus *vmbus, uint32_t relid)
 		if (gpadl->child_relid == relid && gpadl->state != VMGPADL_TORNDOWN)
 			vmbus_put_gpadl(gpadl);
 	}
-	chan->offer_state = HOST_OFFER_HELD;
 	put_event(chan, FRAME_RELEASED, relid, 0);
+	if (chan->offer_state == HOST_OFFER_RELEASED) {
+		host_free_relid(chan);
+		return;
+	}
+	chan->offer_state = HOST_OFFER_HELD;
 	if (vmbus_channel_idx(chan) && pipe_of(chan)->settle)
 		host_of(chan)->offer_from = due_in(pipe_of(chan)->settle);
 	else if (!offer_wanted(chan))

@@ -21,6 +21,7 @@
 enum {
 	HOST_OFFER_HELD = VMOFFER_SENT + 1, /* the host does not offer it, or not yet */
 	HOST_OFFER_RESCINDED, /* the guest has the rescind message and still holds the relid */
+	HOST_OFFER_RELEASED, /* the guest has released it without a rescind, until it reconnects */
 };
 
 #define MAX_CHANNELS 65
@@ -114,6 +115,7 @@ typedef struct VMBusPipe {
 	uint32_t throttle; /* needless signals after which the guest stands still; 0: none */
 	uint32_t throttled; /* how often the host has stopped the guest for them */
 	uint32_t delay[FRAME_DELAYS]; /* ms */
+	int64_t rescind_from; /* the host rescinds no channel of the device before this time */
 	enum frame_order order;
 	struct host_channel *host;
 	char *name; /* of the socket, and of the device in a test's settings */
@@ -143,7 +145,6 @@ static struct {
 	bool creation_fails;
 	GArray *teardowns;     /* ids of GPADLs that the host still uses */
 	int64_t unload_at;
-	int64_t rescind_from; /* the host rescinds nothing before this time */
 	hwaddr int_page;
 	hwaddr monitor_page; /* from the guest to the host */
 	QEMUTimer *poll;

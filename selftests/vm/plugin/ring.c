@@ -410,6 +410,21 @@ static bool take_packet(VMBusChannel *chan, uint32_t avail)
 	return false;
 }
 
+/* Return the index up to which the guest has written tx. */
+static uint32_t tx_end(VMBusChannel *chan)
+{
+	VMBusRecvRingBuf *ring = &chan->recv_ringbuf;
+	vmbus_ring_buffer *shared = ringbuf_map_hdr(&ring->common);
+	uint32_t end;
+
+	if (!shared)
+		return ring->rd_idx;
+	end = qatomic_read(&shared->write_index);
+	ringbuf_unmap_hdr(&ring->common, shared, false);
+	smp_mb();
+	return end;
+}
+
 /*
  * Send the packets in tx to the program. Return whether there were any: the
  * guest may have added to them meanwhile.
@@ -418,14 +433,8 @@ static bool ring_receive(VMBusChannel *chan)
 {
 	VMBusRecvRingBuf *ring = &chan->recv_ringbuf;
 	VMBusPipe *pipe = pipe_of(chan);
-	uint32_t bytes, end;
-	vmbus_ring_buffer *shared = ringbuf_map_hdr(&ring->common);
+	uint32_t bytes, end = tx_end(chan);
 
-	if (!shared)
-		return false;
-	end = qatomic_read(&shared->write_index);
-	ringbuf_unmap_hdr(&ring->common, shared, false);
-	smp_mb();
 	if (end >= ring->common.len || end % sizeof(uint64_t)) {
 		channel_fault(chan, "write index %u in a ring of %u bytes", end, ring->common.len);
 		return false;
@@ -456,14 +465,18 @@ static bool program_reads(VMBusChannel *chan)
 /*
  * Take packets until tx is empty, with the mask set. Then clear the mask and
  * look again, because a guest that has added to the ring meanwhile has not
- * signalled. Returns how often the ring had packets.
+ * signalled. If the program takes no packets now, leave them in the ring with
+ * the mask set; the guest has a reason to signal only until then. Returns how
+ * often the ring had packets about which the guest may signal.
  */
 static unsigned int ring_drain(VMBusChannel *chan)
 {
-	bool masked = true;
+	bool masked = true, waited = !host_of(chan)->masked;
 	unsigned int times = 0;
 
 	tx_mask(chan, masked);
+	if (!program_reads(chan))
+		return waited && tx_end(chan) != chan->recv_ringbuf.rd_idx;
 	while (program_reads(chan)) {
 		if (ring_receive(chan)) {
 			times++;
@@ -499,7 +512,12 @@ static void pipe_notify(VMBusChannel *chan)
 	if (host->woken || program_reads(chan))
 		received = ring_drain(chan);
 	ring_flush(chan);
-	if (program_reads(chan))
+	/*
+	 * A dead channel has a fault, which the verdict counts instead. The
+	 * signals that come after this fault, or after the guest's CLOSE, may
+	 * have had a reason: the host has not looked at the ring again.
+	 */
+	if (!host->dead)
 		judge_signals(chan, received);
 	host->woken = 0;
 	if (pipe->connected && pipe->queued <= IN_LIMIT)
