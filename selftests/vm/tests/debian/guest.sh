@@ -75,8 +75,20 @@ say back again
 hear copied third
 sum third
 restarts() { for _ in 1 2 3; do systemctl restart hv-fcopyd && within 30 running || return; done; }
+# stopped_slowly: whether hv-fcopyd has taken three seconds and more for each of
+# its three stops since $restarted, and systemd has neither killed it nor counted
+# a failure
+stopped_slowly() {
+	journalctl --sync
+	journalctl -b -u hv-fcopyd --since "@$restarted" --no-pager -o short-unix >/tmp/stops
+	cat /tmp/stops
+	awk '/: Stopping / { from = $1 } /: Stopped / { stops += $1 - from >= 3 } END { exit stops != 3 }' /tmp/stops &&
+		! grep -i -e "timed out" -e kill -e fail /tmp/stops
+}
 hear slow
+restarted=$(date +%s)
 check "three restarts while the host closes the device slowly" restarts
+check "systemd has waited for each close, and killed nothing" stopped_slowly
 old=$(pid)
 kill -9 "$old"
 # again: whether the daemon runs as a new process. After the kill, systemd may

@@ -31,6 +31,10 @@ ends() { wait "$pid" && ! logged leaking; }
 # that has failed.
 holds() { echo "expect-stat gpadls $1 $1"; }
 
+# created_late COUNT: print the command that checks how many GPADLs the guest has created
+# after a rescind. The host answers that these creations have succeeded.
+created_late() { echo "expect-stat late-creations $1 $1"; }
+
 # after_recv: start to bind the NIC, and hold the process when the host has
 # accepted the receive buffer
 after_recv() {
@@ -109,7 +113,7 @@ rescinded() {
 		host "$(holds 0)"
 		host "rescind;sleep 500"
 		let_go
-		host wait-released
+		host "wait-released;$(created_late 1)"
 		was_held || return
 		;;
 	between)
@@ -130,7 +134,7 @@ rescinded() {
 		wait_held
 		host "rescind;sleep 500"
 		let_go
-		host wait-released
+		host "wait-released;$(created_late 2)"
 		was_held
 		status=$?
 		holder=hold
