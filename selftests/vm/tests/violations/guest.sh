@@ -32,3 +32,16 @@ for violation in pipe long answer ended; do
 	kill $pid
 	wait $pid
 done
+
+# The host pretends to wait for room, so that each write to the device signals
+# it. It must count these signals as needless also when it does not read.
+bound "$class"
+"$programs/vmbus_echo" "$class" >/tmp/echo.log 2>&1 &
+pid=$!
+for state in nobody held; do
+	hear "signal $state"
+	for _ in 1 2 3 4 5 6 7 8 9 10; do printf '\001\000\000\000' >"/dev/$(ls "$device/uio")"; done
+	say "signalled $state"
+done
+wait $pid
+check "after needless signals the device works: $(tail -n 1 /tmp/echo.log)" grep -q '^end quit .* bad 0$' /tmp/echo.log

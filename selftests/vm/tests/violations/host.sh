@@ -57,3 +57,16 @@ tell answer
 check "an answer with the flags of a request: the guest opens the device again" watched
 check "after it, messages come back" vmbus_host fcopy "send-hex 01000000.08000000.fedcba9876543210" "expect-hex 01000000.08000000.fedcba9876543210" "expect-stat malformed 3 3"
 tell ended
+
+# Bytes 12 to 15 of the header page are the room that the host waits for.
+# The host may still expect two signals about earlier packets.
+judged() { echo "expect-stat idle-signals $((needless + 8)) $((needless + 10))"; }
+check "the host pretends to wait for room" vmbus_host device wait-open "raw-write rx 12 08000000"
+needless=$(statistic device idle-signals)
+tell "signal nobody"
+guest_says "signalled nobody" || exit 1
+check "needless signals count while no program plays the host" vmbus_host device "$(judged)"
+needless=$(statistic device idle-signals)
+watch device "hold on" "sleep 3000" "$(judged)" "raw-write rx 12 00000000" "hold off" "send 64 10" "echo 10 xid" "$quit"
+tell "signal held"
+check "needless signals count while the host holds its program" watched
