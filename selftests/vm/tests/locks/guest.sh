@@ -67,7 +67,9 @@ killed() {
 	sleep 1
 	! over "$1"
 }
+# dies PID: kill a process that waits, and check that it ends
 dies() {
+	! over "$1" || return
 	kill -9 "$1"
 	end_of "$1" 20
 	[ $? = 137 ]
@@ -89,22 +91,24 @@ hold_close() {
 }
 
 # meanwhile open|close: use the device in each way while the host holds this
+# answer. The checks begin with $what.
 meanwhile() {
-	check "$1: the state, the size of the rings and the processor can be read" ends 0 read_files
-	check "$1: rmmod is refused" ends 1 rmmod uio_hv_generic
+	check "$what: the state, the size of the rings and the processor can be read" ends 0 read_files
+	check "$what: rmmod is refused" ends 1 rmmod uio_hv_generic
 	# VMBus closes one channel at a time.
-	[ "$1" = close ] || check "$1: another device opens and closes" ends 0 "$open" "$fcopy_class" 1
+	[ "$1" = close ] || check "$what: another device opens and closes" ends 0 "$open" "$fcopy_class" 1
 	start second open_it
 	start writer write_it
 	start sizer resize_it
-	start other_sizer resize_it
+	resize_it &
+	killed_sizer=$!
 	case $1,$vmbus in
-	close,4.0 | open,*) check "$1: the processor of a channel that is not open cannot be chosen" ends 1 move_it ;;
+	close,4.0 | open,*) check "$what: the processor of a channel that is not open cannot be chosen" ends 1 move_it ;;
 	*) start mover move_it ;;
 	esac
-	check "$1: an open, a write and a new size wait for the host" wait_all
-	check "$1: a process that waits to write the size can be killed" dies "$sizer"
-	check "$1: a process that is killed in it waits for the host" killed "$opener"
+	check "$what: an open, a write and a new size wait for the host" wait_all
+	check "$what: a process that waits to write the size can be killed" dies $killed_sizer
+	check "$what: a process that is killed in it waits for the host" killed "$opener"
 }
 # answer: let the host answer
 answer() { host "answer on;gpadls answer"; }
