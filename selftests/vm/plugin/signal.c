@@ -2,7 +2,7 @@
 /*
  * Signals between the guest and the host. A real host suspends a guest that
  * signals too often without need. The plug-in counts each such signal, and
- * selftests/vm/run-guest judges the count.
+ * selftests/vm/judge judges the count.
  */
 
 static void thaw(void *unused)
