@@ -76,8 +76,8 @@ hear copied third
 sum third
 restarts() { for _ in 1 2 3; do systemctl restart hv-fcopyd && within 30 running || return; done; }
 # stopped_slowly: whether hv-fcopyd has taken three seconds and more for each of
-# its three stops since $restarted, and systemd has neither killed it nor counted
-# a failure
+# its three stops since $restarted, and systemd has neither killed it nor
+# counted a failure
 stopped_slowly() {
 	journalctl --sync
 	journalctl -b -u hv-fcopyd --since "@$restarted" --no-pager -o short-unix >/tmp/stops

@@ -121,8 +121,8 @@ find_it() {
 	id=${device##*/} node=/dev/$(ls "$device/uio") channel=$(echo "$device"/channels/*)
 	size=$(cat "$device/uio_hv_generic/ring_size")
 }
-# round open|close [unbind] answer|rescinded: hold an open or a close, unbind the
-# device meanwhile, and let the host answer or rescind the device
+# round open|close [unbind] answer|rescinded: hold an open or a close, unbind
+# the device meanwhile, and let the host answer or rescind the device
 round() {
 	local moment="$1" what="$*"
 	all=''

@@ -31,8 +31,9 @@ ends() { wait "$pid" && ! logged leaking; }
 # that has failed.
 holds() { echo "expect-stat gpadls $1 $1"; }
 
-# created_late COUNT: print the command that checks how many GPADLs the guest has created
-# after a rescind. The host answers that these creations have succeeded.
+# created_late COUNT: print the command that checks how many GPADLs the guest
+# has created after a rescind. The host answers that these creations have
+# succeeded.
 created_late() { echo "expect-stat late-creations $1 $1"; }
 
 # after_recv: start to bind the NIC, and hold the process when the host has
