@@ -1,20 +1,68 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
-# The host gives each device a relid when it offers it, the lowest first.
 first=/sys/bus/vmbus/devices/$device_instance/id
 second=/sys/bus/vmbus/devices/$device2_instance/id
-offered() { [ -e "$first" ] && [ -e "$second" ]; }
-# reconnect: let VMBus connect to the host 24 times, and record the relids
-# that the devices get
-reconnect() {
-	: >/tmp/relids
-	for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24; do
-		modprobe -r hv_vmbus && modprobe hv_vmbus && within 10 offered || return
-		echo "$(cat "$first") $(cat "$second")" >>/tmp/relids
-	done
+third=/sys/bus/vmbus/devices/$fcopy_instance/id
+offered() { [ -e "$first" ] && [ -e "$second" ] && [ -e "$third" ]; }
+relids() { echo "$(cat "$first") $(cat "$second") $(cat "$third")"; }
+
+# offer_is INSTANCE FIELDS: whether the offer of this device has these fields.
+# The connection id is 0x2000 and the relid, and the emulated host adds 0x100
+# for each connection (plugin/bus.c).
+offer_is() {
+	dmesg | sed -n "s/.*offer: $1 relid \([0-9]*\) connection \(0x[0-9a-f]*\) /\1 \2 /p" >/tmp/offer
+	read -r relid connection fields </tmp/offer
+	echo "relid $relid, connection id $connection, $fields"
+	[ "$fields" = "$2 dedicated 1 sub-channel 0" ] && [ $((connection & 0xf0ff)) = $((0x2000 + relid)) ]
 }
 
-check "VMBus connects to the host 24 times" reconnect
-# By chance, all connections are alike once in 8 million runs.
-in_both_orders() { sort /tmp/relids | uniq -c && [ "$(sort -u /tmp/relids | tr '\n' ,)" = "1 2,2 1," ]; }
-check "each device is the first one in some of them" in_both_orders
+check "all devices are offered" within 10 offered
+check "a module looks at their offers" insmod /offer.ko
+none='00 00 00 00 00 00 00 00'
+for offer in \
+	"$fcopy_instance|a pipe of messages (flags 0x11, pipe type 4), without a monitor (255)|flags 0x11 user-defined 04 00 00 00 00 00 00 00 monitor 255 allocated 0" \
+	"$device_instance|no pipe (flags 0), without a monitor (255)|flags 0 user-defined $none monitor 255 allocated 0" \
+	"$device2_instance|no pipe (flags 0), with a monitor|flags 0 user-defined $none monitor $(($(cat "$second") - 1)) allocated 1"; do
+	what=${offer#*|}
+	check "offered as ${what%|*}, with its own connection id and interrupt" offer_is "${offer%%|*}" "${what#*|}"
+done
+rmmod offer
+
+# The host gives each device a relid when it offers it, the lowest first.
+# reconnect TIMES FILE: let VMBus connect to the host again, and add the relids
+# that the devices get to the file
+reconnect() {
+	for _ in $(seq "$1"); do
+		modprobe -r hv_vmbus && modprobe hv_vmbus && within 10 offered || return
+		relids >>"$2"
+	done
+}
+# The host shuffles the present order. So as_first prints relids as they would
+# be if the order before the first line had been that of QEMU's start.
+as_first() {
+	awk 'NR == 1 { for (i = 1; i <= 3; i++) place[i] = $i; next }
+		{ for (i = 1; i <= 3; i++) row[place[i]] = $i; print row[1], row[2], row[3] }' "$1"
+}
+
+relids >/tmp/first
+check "VMBus connects to the host 16 times" reconnect 15 /tmp/first
+say first
+hear "the same seed"
+relids >/tmp/same
+check "and 16 times when the host begins with its seed again" reconnect 16 /tmp/same
+say same
+hear "another seed"
+relids >/tmp/other
+check "and 16 times with another seed" reconnect 16 /tmp/other
+say other
+
+# By chance, two devices keep their order once in two billion runs.
+in_both_orders() {
+	sort /tmp/first /tmp/other | uniq -c
+	[ "$(awk '{ print ($1 < $2) }' /tmp/first /tmp/other | sort -u | tr '\n' ' ')" = "0 1 " ]
+}
+check "the host offers the devices in another order in some of them" in_both_orders
+same_order() { as_first "/tmp/$1" | diff /tmp/first -; }
+check "the same seed gives the same orders" same_order same
+other_order() { ! same_order other; }
+check "another seed gives others" other_order
