@@ -96,7 +96,7 @@ int main(int argc, char **argv)
 	if (!err)
 		err = vmbus_chan_open(argv[optind], NULL, &chan);
 	if (err) {
-		fprintf(stderr, "vmbus_echo: %s: %s\n", argv[optind], vmbus_error());
+		fprintf(stderr, "vmbus_echo: %s: %s (errno %d)\n", argv[optind], vmbus_error(), -err);
 		return 1;
 	}
 	printf("open %zu %zu\n", vmbus_chan_tx_size(chan), vmbus_chan_rx_size(chan));

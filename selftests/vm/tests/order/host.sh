@@ -23,6 +23,23 @@ in_order() {
 		;;
 	esac
 }
+# paused MS SUB_MS: whether the host has kept the pauses between the rescinds of
+# the device, and between those of the sub-channels of the session that ended.
+# A rescind may come late on a busy machine, but never before its time, which is
+# counted from the moment before the first one.
+paused() {
+	awk -v device="$1" -v subs="$2" '
+		$2 == "rescinds" { from = $1; pause = $3 == "device" ? device : subs; n = 0 }
+		/^event rescinded/ {
+			after = $6 * 1000 - from
+			printf "%s rescinded after %d ms, the time is %d ms\n", $4, after, n * pause
+			# Both sides count whole milliseconds.
+			if (after < n * (pause - 1) - 1)
+				early = 1
+			n++
+		}
+		END { exit early }' round.out
+}
 # play COMMAND...: play the host of the device, and keep what happens
 play() {
 	"$bin/vmbus-host" -v -t "$timeout" device.sock "$@" >round.out 2>&1
@@ -32,15 +49,18 @@ play() {
 }
 # round N ORDER MS: rescind a device with open sub-channels in this order, with
 # pauses, and offer it again at once. Then a session with sub-channels ends, and
-# the host rescinds them so slowly that the next session begins meanwhile. All
-# sub-channels are open first: the VMBus of Linux 5.10 does not survive the
-# rescind of a primary channel while one of its sub-channels is being offered.
+# the host rescinds them with pauses that are three times as long, so that the
+# next session begins meanwhile. All sub-channels are open first: the VMBus of
+# Linux 5.10 does not survive the rescind of a primary channel while one of its
+# sub-channels is being offered.
 round() {
 	check "$2, $3 ms between them" play wait-open "order $2" "delay rescind $3" "offer-sub 4" \
-		"channel 4" wait-open "channel 1" wait-open "channel 2" wait-open "channel 3" wait-open "channel 0" "send 64 100" "echo 100 xid" rescind wait-released offer \
-		wait-open "send 64 100" "echo 100 xid" "offer-sub 3" "channel 3" wait-open "channel 0" "$quit" "expect-hex 71756974" wait-close wait-open "send 64 50" "echo 50 xid" \
+		"channel 4" wait-open "channel 1" wait-open "channel 2" wait-open "channel 3" wait-open "channel 0" "send 64 100" "echo 100 xid" \
+		"clock rescinds device" rescind wait-released offer wait-open "send 64 100" "echo 100 xid" "delay rescind $((3 * $3))" "offer-sub 3" "channel 3" wait-open "channel 0" \
+		"clock rescinds sub-channels" "$quit" "expect-hex 71756974" wait-close wait-open "send 64 50" "echo 50 xid" \
 		"channel 1" wait-released "channel 2" wait-released "channel 3" wait-released
 	check "$2, $3 ms between them: the rescinds come in this order" in_order "$2"
+	[ "$3" = 0 ] || check "$2, $3 ms between them, and $((3 * $3)) ms after a close: no rescind comes early" paused "$3" $((3 * $3))
 	tell "round $1"
 	guest_says "bound $1" || exit 1
 }
