@@ -131,6 +131,23 @@ last_words() {
 	} >/dev/ttyS0 2>&1
 }
 
+# offered_vmbus: print the newest version of VMBus that the host of the bench
+# offers. agreed_vmbus: print the one that the kernel has agreed on.
+offered_vmbus() { sed -n 's/.*bench\.vmbus=\([0-9.]*\).*/\1/p' /proc/cmdline; }
+agreed_vmbus() { dmesg | sed -n 's/.*Vmbus version:\([0-9.]*\).*/\1/p' | tail -n 1; }
+# newest_vmbus: print the newest version that a host and this kernel both know,
+# if the host offers 5.3. Linux knows 5.2 since 5.5, and 5.3 since 5.13.
+newest_vmbus() { uname -r | awk -F '[.-]' '{ v = $1 * 1000 + $2; print v < 5005 ? "5.0" : v < 5013 ? "5.2" : "5.3" }'; }
+# check_vmbus: print a failed result if the kernel and the host have agreed on
+# another version of VMBus than the newest that both know
+check_vmbus() {
+	local wanted agreed
+	wanted=$(offered_vmbus)
+	[ "$wanted" != 5.3 ] || wanted=$(newest_vmbus)
+	agreed=$(agreed_vmbus)
+	[ "$agreed" = "$wanted" ] || not_ok "the kernel and the host agree on VMBus $wanted, they have agreed on ${agreed:-none}"
+}
+
 vmbus_device() {
 	local device
 	for device in /sys/bus/vmbus/devices/*; do
