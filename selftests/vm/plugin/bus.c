@@ -317,6 +317,10 @@ static void take_modify(VMBus *vmbus, const struct message_modify *msg)
 	host->modified_at = due_in(MODIFY_MS);
 }
 
+/*
+ * Answer MODIFYCHANNEL once the interrupts go to the new processor. The guest
+ * may then take the old one offline.
+ */
 static bool listen_modified(VMBus *vmbus, VMBusChannel *chan)
 {
 	struct message_modify msg = {
@@ -324,7 +328,7 @@ static bool listen_modified(VMBus *vmbus, VMBusChannel *chan)
 		.child_relid = chan->id,
 	};
 
-	if (!host_of(chan)->modified)
+	if (!host_of(chan)->modified || host_of(chan)->modified_at)
 		return false;
 	bus.posting = chan;
 	bus.answering = true;
@@ -355,8 +359,10 @@ static void wake_channel(VMBusChannel *chan)
 {
 	struct host_channel *host = host_of(chan);
 
-	if (is_due(host->modified_at))
+	if (is_due(host->modified_at)) {
 		modify_now(chan);
+		vmbus_resched(chan->vmbus);
+	}
 	if (is_due(host->extra_at)) {
 		host->extra_at = 0;
 		if (vmbus_channel_is_open(chan) && !host->closing)
