@@ -47,6 +47,19 @@ result_of() {
 	systemctl show -p Result,ExecMainExitTimestampMonotonic,ActiveState "$1" >/tmp/unit
 	grep -qx Result=success /tmp/unit && grep -q '^ExecMainExitTimestampMonotonic=[1-9]' /tmp/unit && grep -qx ActiveState=inactive /tmp/unit
 }
+# mode_is MODE: whether the node and the ring file of the device have this mode
+mode_is() { [ "$(stat -Lc %a /dev/vmbus/tests/device):$(stat -c %a "$vmbus/$device"/channels/*/ring)" = "$1:$1" ]; }
+# says REASON DEVICE: whether vmbusctl rules gives this reason for the device
+says() { vmbusctl rules "$2" | tee /tmp/rules && grep "$1" /tmp/rules; }
+# unchecked: whether a preview would refuse the other NIC at the next boot if
+# nobody had checked it
+unchecked() {
+	cp "/var/lib/hyperv-uio/$other" /tmp/record
+	sed -i /^verdict=/d "/var/lib/hyperv-uio/$other"
+	preview >/tmp/preview 2>&1
+	cp /tmp/record "/var/lib/hyperv-uio/$other"
+	grep "$other .*: at the next boot: not bound to uio_hv_generic: .* no other NIC is known to come up, and nobody has checked it" /tmp/preview
+}
 offered() { [ -d "$vmbus/$device" ]; }
 not_offered() { ! offered; }
 
@@ -186,5 +199,49 @@ case $boot in
 	udevadm trigger --subsystem-match=vmbus --action=add
 	udevadm settle
 	check "boot 4: nobody takes the bound NIC away" has_driver "$other" uio_hv_generic
+	# From here on, no network is configured at boot. Only a recorded check
+	# tells the NICs apart, which vmbus-bind and vmbusctl make while there
+	# is a network.
+	rm $rules/60-other.conf
+	check "vmbusctl unset-override" vmbusctl unset-override "$other"
+	check "the kernel has the other NIC" within 20 has_interface "$other"
+	rm /etc/systemd/network/10-first.network
+	systemctl disable systemd-networkd systemd-networkd.socket
+	check "vmbusctl bind of the other NIC" vmbusctl bind "$other"
+	printf '[mac %s]\n' $nic_mac >$rules/55-first.conf
+	check "vmbus-bind refuses the first NIC" sh -c "/usr/lib/udev/vmbus-bind $nic; test \$? = 1"
+	restart
+	;;
+5)
+	check "boot 5: without any route, the NIC that vmbusctl bind checked is user space's" within 30 has_driver "$other" uio_hv_generic
+	check "boot 5: and the other one, which had the default route, is the kernel's" within 30 has_interface "$nic"
+	check "boot 5: as the log says" said "$nic .*: not bound to uio_hv_generic: a check at .* found that interface .* has the default route"
+	check "boot 5: no NIC has a route" test -z "$(ip -4 route show)"
+	check "boot 5: vmbusctl rules names the check as the reason" \
+		says "next boot  *bind: a check at .* found that the machine can do without it" "$other"
+	check "boot 5: and that of the first one" says "next boot  *refused: a check at .* has the default route" "$nic"
+	check "boot 5: preview: without the record, the NIC would be refused" unchecked
+	# Only with a network does vmbusctl bind without force.
+	first=$(interface "$nic")
+	ip addr add 10.55.0.2/24 dev "$first" && ip link set "$first" up && ip route add default via 10.55.0.1
+	say "network 5"
+	hear pinged
+	check "vmbusctl unbind" vmbusctl unbind "$other"
+	check "the kernel has it" within 20 has_interface "$other"
+	check "vmbusctl bind --now" vmbusctl bind --now "$other"
+	check "it is user space's" has_driver "$other" uio_hv_generic
+	check "vmbusctl unbind --now of the device" vmbusctl unbind --now "$device"
+	check "it has no driver" has_driver "$device" ''
+	check "vmbus-bind.path is enabled" systemctl enable vmbus-bind.path
+	restart
+	;;
+6)
+	check "boot 6: the NIC of bind --now is the kernel's" within 30 has_interface "$other"
+	check "boot 6: the device of unbind --now is bound by its rule" within 30 has_driver "$device" uio_hv_generic
+	check "boot 6: and has its settings" within 5 settings_hold
+	check "boot 6: vmbus-bind.path is active" test "$(systemctl is-active vmbus-bind.path)" = active
+	sed -i s/^mode=.*/mode=0640/ $rules/50-device.conf
+	check "boot 6: it applies a rule that changes" within 60 mode_is 640
+	check "boot 6: vmbus-bind.service has succeeded" within 60 result_of vmbus-bind.service
 	;;
 esac
