@@ -36,11 +36,25 @@ lists() {
 	[ "$(value 4 instance) $(value 4 class_id) $(value 4 driver) $(value 4 uio) $(value 8 relid)" = \
 		"${fcopy##*/} $(tr -d '{}' <"$fcopy/class_id") $(driver "$fcopy") $(ls "$fcopy/uio") $(cat "$fcopy/id")" ]
 }
+# capacity: print how many bytes a ring holds
+capacity() { echo $(($(cat "$fcopy/in_read_bytes_avail") + $(cat "$fcopy/in_write_bytes_avail"))); }
+# shows LINE: whether the table has this line, whatever the columns' widths
+shows() { tr -s ' ' </tmp/list | grep -x "$1 *"; }
 shows_channel() {
 	vmbusctl list --verbose fcopy | tee /tmp/list
 	set -- "$fcopy"/channels/*
-	[ "$(sed -n "s/^${fcopy##*/}  *\([0-9]\{1,\}\)  *\([0-9]\{1,\}\)  *\([0-9]\{1,\}\)  .*/\1 \2 \3/p" /tmp/list)" = \
-		"${1##*/} $(cat "$1/subchannel_id") $(cat "$1/cpu")" ]
+	room=$(capacity)
+	shows "${fcopy##*/} ${1##*/} $(cat "$1/subchannel_id") $(cat "$1/cpu") $(cat "$1/read_avail") of $room $((room - $(cat "$1/write_avail"))) of $room $(cat "$1/interrupts") $(cat "$1/events")"
+}
+shows_counters() {
+	vmbusctl list --verbose fcopy | tee /tmp/list
+	debug=/sys/kernel/debug/uio_hv_generic/${fcopy##*/}
+	shows "${fcopy##*/} $(ls "$fcopy/uio") $(cat "$fcopy/uio_hv_generic/state") $(cat "$fcopy"/uio/uio*/event) $(cat "$debug/signals") $(cat "$debug/opens")"
+}
+shows_maps() {
+	vmbusctl list --verbose fcopy | tee /tmp/list
+	maps
+	[ "$(sed -n "s/^$(ls "$fcopy/uio")  *\([0-9]\)/\1/p" /tmp/list | tr -s ' ')" = "$(maps)" ]
 }
 maps() {
 	for map in "$fcopy"/uio/uio*/maps/map*; do
@@ -54,10 +68,59 @@ shows_sizes() {
 		[ "$(sed -n "s/^$(ls "$fcopy/uio")  *//p" /tmp/list | tr -s ' ')" = "$(maps)" ]
 }
 check "vmbusctl list --json: the device's class, driver, UIO device and channel are those in sysfs" lists
-check "vmbusctl list --verbose: and so are the index and the processor of the channel" shows_channel
+check "vmbusctl list --verbose: and so are the channel's index, processor, fill of the rings, interrupts and signals" within 5 shows_channel
+check "vmbusctl list --verbose: and the device's state, events, signals and opens" within 5 shows_counters
+check "vmbusctl list --verbose: and its maps" shows_maps
 check "vmbusctl show: and the sizes of its rings and maps" shows_sizes
+check "vmbusctl doctor finds nothing wrong" vmbusctl doctor
+# TAB completes the name of a command in an interactive bash.
+completes() {
+	mkfifo /tmp/keys
+	TERM=dumb script -qfc 'bash --rcfile /usr/share/bash-completion/bash_completion -i' /tmp/typed </tmp/keys >/dev/null 2>&1 &
+	exec 5>/tmp/keys
+	within 60 grep -q 'root@' /tmp/typed
+	printf 'vmbusctl sho\t--help\n' >&5
+	within 60 grep 'usage: vmbusctl show ' /tmp/typed
+	completed=$?
+	printf '\nexit\n' >&5
+	exec 5>&-
+	end_of $! 20
+	cat /tmp/typed
+	return $completed
+}
+check "bash completes the name of a command of vmbusctl" completes
+# ring_is BYTES: whether sysfs and the first line of vmbusctl ring-size have
+# this size
+ring_is() {
+	vmbusctl ring-size fcopy | tee /tmp/list
+	[ "$(cat "$fcopy/uio_hv_generic/ring_size")" = "$1" ] && grep -x "now  *$(($1 / 1024)) KiB" /tmp/list
+}
+size=$(cat "$fcopy/uio_hv_generic/ring_size")
+check "vmbusctl ring-size shows the size of the rings" ring_is "$size"
+check "vmbusctl ring-size does not set another size while hv-fcopyd has the device open" \
+	sh -c "vmbusctl ring-size --now fcopy 64K 2>&1 | grep 'a program has the device open'"
+systemctl stop hv-fcopyd
+check "vmbusctl ring-size sets another one" vmbusctl ring-size fcopy 64K
+check "and it is in sysfs" ring_is 65536
+check "and in the rule" grep -x 'rule  *64 KiB' /tmp/list
+systemctl start hv-fcopyd
+check "hv-fcopyd runs with it" within 20 running
+vmbusctl watch --json --interval 0.5 fcopy >/tmp/watch 2>&1 &
+watcher=$!
+check "vmbusctl watch prints a sample" within 20 grep -q interrupts /tmp/watch
 say booted
 hear copied first
+# In a sample after the copy, the counters are those in sysfs.
+watch_is_current() {
+	tail -n 1 /tmp/watch
+	tail -n 1 /tmp/watch | grep "\"interrupts\": *$(cat "$fcopy"/channels/*/interrupts), *\"signals\": *$(cat "$fcopy"/channels/*/events),"
+}
+check "vmbusctl watch: after the copy, its counters are those in sysfs" within 20 watch_is_current
+kill $watcher
+check "vmbusctl watch ends" end_of $watcher 20
+check "vmbusctl watch showed interrupts per second during the copy" grep '"interrupts_per_second": *[0-9]*[1-9]' /tmp/watch
+check "and signals per second" grep '"signals_per_second": *[0-9]*[1-9]' /tmp/watch
+# The host rescinds the device after this.
 sum first
 hear rescinded
 check "the link goes with the device" within 20 unlinked
@@ -66,6 +129,13 @@ say gone
 hear offered
 check "the link comes back" within 20 linked
 check "hv-fcopyd comes back" within 20 running
+fcopy=$(vmbus_device "$fcopy_class")
+check "with the ring size of the rule" ring_is 65536
+systemctl stop hv-fcopyd
+check "vmbusctl ring-size sets the default again" vmbusctl ring-size fcopy default
+check "and it is in sysfs" ring_is "$size"
+systemctl start hv-fcopyd
+check "hv-fcopyd runs with it" within 20 running
 say back
 hear copied second
 sum second
