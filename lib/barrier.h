@@ -3,8 +3,9 @@
  * This header orders memory accesses between the library and the host, and
  * between threads. The names are those of the kernel's primitives, which
  * Documentation/memory-barriers.txt in the kernel tree explains; here they are
- * built from C11 atomics. The other files use these primitives for the rings.
- * Locks, counts and the list of guard.c use C11's atomic operations directly.
+ * built from C11 atomics, except smp_mb() on x86-64. The other files use these
+ * primitives for the rings. Locks, counts and the list of guard.c use C11's
+ * atomic operations directly.
  *
  * smp_store_release(): earlier reads and writes are complete before another
  * processor sees the value. smp_load_acquire(): later reads and writes use
@@ -40,7 +41,7 @@
  * gcc's fence is a locked instruction on the word at the top of the stack. In a
  * function without a frame that word is the return address, which the next
  * instruction reads. Here the instruction adds 0 to the far end of the red zone
- * instead: doc/library.md, "Single messages", has the difference.
+ * instead; doc/library.md, "Single messages", has the difference.
  * selftests/ordering has its own fence.
  */
 #ifndef smp_mb

@@ -143,16 +143,12 @@ static void check_signature(struct diagnosis *diagnosis, const char *module)
 				distribution_install("hyperv-uio-dkms openssl mokutil"),
 				"the module %s is not signed; the package builds and signs one "
 				"(doc/secure-boot.md)", module);
-	} else if (!cert && build) {
-		doctor_complain(diagnosis, SEVERITY_WARNING, "secure-boot", need_strdup(build),
-				"this machine has no key for signing modules, so it is not known "
-				"whether the kernel will load %s; dkms makes a key and signs the "
-				"module with it", module);
 	} else if (!cert) {
 		doctor_complain(diagnosis, SEVERITY_WARNING, "secure-boot",
 				need_printf("modinfo -F signer %s; mokutil --list-enrolled", module),
-				"another machine signed %s; compare its signer with the enrolled "
-				"keys, and enroll that key if it is missing", module);
+				"doctor knows of no key that signs modules on this machine, so it is "
+				"not known whether the kernel will load %s; it does if the signer of "
+				"the module is among the enrolled keys (doc/secure-boot.md)", module);
 	} else if (!is_enrolled(cert)) {
 		doctor_complain(
 			diagnosis, SEVERITY_PROBLEM, "secure-boot",

@@ -28,6 +28,9 @@
  */
 #define MAX_ATTEMPTS 4
 
+/* before a write that failed is repeated */
+static const struct timespec pause_before_retry = { .tv_nsec = 10 * 1000 * 1000 };
+
 /*
  * The kernels of 2026 return EAGAIN while a device is still being added: its
  * event has been sent, but the kernel's own probe follows only milliseconds
@@ -194,14 +197,13 @@ static int load_driver(const char *driver)
 
 static int write_bind(const struct vmbus_device *dev, const char *driver)
 {
-	const struct timespec pause = { .tv_nsec = 10 * 1000 * 1000 };
 	int err, waits = 0;
 
 	for (;;) {
 		err = write_driver(driver, "bind", vmbus_device_instance(dev));
 		if (err != -EAGAIN || waits++ == MAX_WAITS)
 			return err;
-		nanosleep(&pause, NULL);
+		nanosleep(&pause_before_retry, NULL);
 	}
 }
 
@@ -253,7 +255,8 @@ static bool is_same_device(const struct vmbus_device *a, const struct vmbus_devi
 
 /*
  * Let the kernel choose a driver for each other device of the class that has
- * none. Then list the devices of the class that @driver has already.
+ * none. Then list the devices of the class that @driver has already. Return 0,
+ * or -errno; *result is NULL, or lacks the devices that could not be read.
  */
 static int prepare_neighbours(const struct vmbus_device *dev, const char *driver,
 			      struct vmbus_device ***result)
@@ -277,7 +280,7 @@ static int prepare_neighbours(const struct vmbus_device *dev, const char *driver
 		else
 			vmbus_device_free(one);
 	}
-	return 0;
+	return ret < 0 ? ret : 0;
 }
 
 /*
@@ -287,10 +290,12 @@ static int prepare_neighbours(const struct vmbus_device *dev, const char *driver
  */
 static void remove_id(const struct vmbus_device *dev, const char *driver)
 {
-	int err = -EAGAIN;
+	int err = write_driver(driver, "remove_id", vmbus_device_class(dev));
 
-	for (int attempt = 0; err && attempt < MAX_ATTEMPTS; attempt++)
+	for (int attempt = 1; err && attempt < MAX_ATTEMPTS; attempt++) {
+		nanosleep(&pause_before_retry, NULL);
 		err = write_driver(driver, "remove_id", vmbus_device_class(dev));
+	}
 	if (err && err != -ENODEV)
 		msg(LOG_WARNING, "%s: %s still binds every device of the class: remove_id: %s",
 		    described(dev), driver, reason(err));
@@ -328,39 +333,31 @@ static void release_neighbours(const struct vmbus_device *dev, const char *drive
  * choose drivers for the other devices. Remove the id again as soon as the
  * device is bound, and only then release each other device that the driver has
  * bound in the meantime. If a rule names such a device, vmbus-bind binds it
- * separately.
+ * separately: device_bind() holds the lock of the bus, so no other process
+ * decides about a device that this one is about to release.
  */
 static int attach_by_id(struct vmbus_device *dev, const char *driver)
 {
-	/*
-	 * For a NIC, device_bind() holds the lock already. Taking it again
-	 * would wait forever.
-	 */
-	const bool has_lock = device_is_nic(dev);
 	struct vmbus_device **former;
-	bool id_added;
-	int lock = -1, ret;
+	int unread, ret;
 
-	if (!has_lock)
-		lock = lock_bus();
-	if (!has_lock && lock < 0)
-		return lock;
-	ret = prepare_neighbours(dev, driver, &former);
-	if (ret < 0)
-		goto out;
+	unread = prepare_neighbours(dev, driver, &former);
+	if (!former)
+		return unread;
 	/* EEXIST: somebody else added the id, so it stays. */
 	ret = write_driver(driver, "new_id", vmbus_device_class(dev));
-	id_added = !ret;
-	if (!ret || ret == -EEXIST)
+	if (!ret) {
 		ret = attach(dev, driver);
-	if (id_added) {
 		remove_id(dev, driver);
-		release_neighbours(dev, driver, former);
+		if (unread)
+			msg(LOG_WARNING, "%s: %s may have bound other devices of the class: %s",
+			    described(dev), driver, reason(unread));
+		else
+			release_neighbours(dev, driver, former);
+	} else if (ret == -EEXIST) {
+		ret = attach(dev, driver);
 	}
 	vmbus_devices_free(former);
-out:
-	if (!has_lock)
-		close(lock);
 	return ret;
 }
 
@@ -773,10 +770,15 @@ err_config:
 int device_bind(const struct section *extra, struct vmbus_device *dev,
 		const struct bind_options *options)
 {
+	char override[DRIVER_NAME_MAX + 1];
 	int bus = -1, lock, ret;
 	const char *why;
 
-	if (device_is_nic(dev)) {
+	/*
+	 * A decision about a NIC depends on the other NICs. Without
+	 * driver_override, binding a device may bind its neighbours, too.
+	 */
+	if (device_is_nic(dev) || read_override(dev, override) == -ENOENT) {
 		bus = lock_bus();
 		if (bus < 0)
 			return bus;

@@ -523,8 +523,8 @@ int main(int argc, char **argv)
 	repetitions = quick ? 5 : 9;
 	argc -= optind - 1;
 	argv += optind - 1;
-	if (usage || (argc != 1 && argc != 3)) {
-		fprintf(stderr, "usage: ring [-qv] [-c CELLS] [TABLE.csv PLOT.svg]\n");
+	if (usage || (argc != 1 && argc != 3) || (only_verify && argc != 1)) {
+		fprintf(stderr, "usage: ring [-q] [-c CELLS] [TABLE.csv PLOT.svg], or ring -v [-c CELLS]\n");
 		return 2;
 	}
 	choose_processors();

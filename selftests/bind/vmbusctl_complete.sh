@@ -256,13 +256,17 @@ test_bash_finds_the_installed_file() {
 	loader=/usr/share/bash-completion/bash_completion
 	[ -e $loader ] || skip "bash-completion is not installed"
 	is "loaded and registered" "$(bash --norc --noprofile -c '
-		PATH=$1:$PATH XDG_DATA_DIRS=$2 XDG_DATA_HOME=/none
-		. "$3"
+		PATH=$1:$PATH XDG_DATA_DIRS=$2 XDG_DATA_HOME=/none HOME=/none
+		BASH_COMPLETION_USER_DIR=/none BASH_COMPLETION_COMPAT_DIR=/none
+		. "$3" 2>/dev/null
 		[[ $(complete -p -D) =~ -F\ ([^ ]+) ]]
 		complete -p vmbusctl 2>/dev/null
 		"${BASH_REMATCH[1]}" vmbusctl
 		echo $?
-		complete -p vmbusctl' - "$dir" "$for_bash" $loader 2>&1 | tr '\n' ' ')" \
+		complete -p vmbusctl
+		shopt -s extdebug
+		loaded=$(declare -F _vmbusctl)
+		[ "${loaded#*"$2"/}" != "$loaded" ] || echo "from ${loaded##* }"' - "$dir" "$for_bash" $loader 2>&1 | tr '\n' ' ')" \
 		"124 complete -F _vmbusctl vmbusctl "
 }
 

@@ -452,7 +452,10 @@ static void threads_that_spin_send_while_another_waits(void)
 	for (int i = 0; i < 5000 && !w.refused; i++)
 		usleep(1000);
 	CHECK_IS(w.refused, -EAGAIN);
-	usleep(50000);
+	/* It asks the host for room when it waits. */
+	for (int i = 0; i < 5000 && !*word(&s.to_host, PENDING_SEND_SZ); i++)
+		usleep(1000);
+	CHECK(*word(&s.to_host, PENDING_SEND_SZ));
 
 	/*
 	 * The host reads five packets, which is too little for the other

@@ -2,8 +2,9 @@
 # shellcheck shell=sh
 # shellcheck disable=SC2034
 # Run the tests of a collection. The lines of output are those of the kernel's
-# kselftest/runner.sh. Scripts source this file in the collection's directory,
-# with COLLECTION set. It runs on dash, bash and busybox.
+# kselftest/runner.sh, and one comment with the cases and the seconds. Scripts
+# source this file in the collection's directory, with COLLECTION set. It runs
+# on dash, bash and busybox.
 #
 # A test exits with 0 if it passed, 2 if it failed as expected, and 4 if it was
 # skipped. Every other status is a failure.

@@ -31,11 +31,12 @@ static uint64_t second_pattern(int kind)
 	return 11 + kind;
 }
 
+/* End the program unless @good is true; @kind is that of a buffer, or -1. */
 static void must(bool good, const char *what, int kind, const char *why)
 {
 	if (good)
 		return;
-	printf("%s: %s: %s\n", names[kind], what, why);
+	printf("%s: %s: %s\n", kind < 0 ? "second_process" : names[kind], what, why);
 	exit(1);
 }
 
@@ -61,7 +62,7 @@ static struct vmbus_chan *open_nic(const char *id)
 {
 	struct vmbus_chan *chan;
 
-	must(!vmbus_chan_open(id, NULL, &chan), "the NIC does not open", 0, vmbus_error());
+	must(!vmbus_chan_open(id, NULL, &chan), "the NIC does not open", -1, vmbus_error());
 	return chan;
 }
 
@@ -110,7 +111,7 @@ int main(int argc, char **argv)
 		execl("/proc/self/exe", argv[0], argv[1], text[0], text[1], (char *)NULL);
 		_exit(127);
 	}
-	must(pid > 0 && waitpid(pid, &status, 0) == pid && !status, "the second process failed", 0, "");
+	must(pid > 0 && waitpid(pid, &status, 0) == pid && !status, "the second process failed", -1, "");
 	for (int kind = VMBUS_BUFFER_RECV; kind <= VMBUS_BUFFER_SEND; kind++)
 		must(has_all(&buffers[kind], second_pattern(kind)), "other bytes", kind, "than the second process wrote");
 	vmbus_chan_close(chan);
