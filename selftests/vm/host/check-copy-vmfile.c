@@ -7,11 +7,13 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -383,8 +385,11 @@ int main(int argc, char **argv)
 	patient = fork();
 	if (patient < 0)
 		give_up("fork");
-	if (!patient)
+	if (!patient) {
+		/* If the other one ends early, so does this one. */
+		prctl(PR_SET_PDEATHSIG, SIGTERM);
 		return !check_all(directory, true);
+	}
 	good = check_all(directory, false);
 	if (waitpid(patient, &status, 0) != patient)
 		give_up("waitpid");

@@ -219,7 +219,8 @@ static bool gpadl_is_held(VMBus *vmbus, const VMBusGpadl *gpadl)
 {
 	VMBusChannel *chan = find_channel(vmbus, gpadl->child_relid);
 
-	return chan && host_of(chan)->hold_gpadls && !host_of(chan)->rescind;
+	return chan && host_of(chan)->hold_gpadls && !host_of(chan)->rescind &&
+	       chan->offer_state != HOST_OFFER_RESCINDED;
 }
 
 static void host_teardown(VMBusGpadl *gpadl)
@@ -244,7 +245,8 @@ static uint32_t host_creation_status(const VMBusGpadl *gpadl)
 {
 	VMBusChannel *chan = find_channel(bus.vmbus, gpadl->child_relid);
 
-	bus.creation_fails = chan && (host_of(chan)->fail_gpadls || is_to_rescind(chan));
+	bus.creation_fails = chan && chan->offer_state != HOST_OFFER_RESCINDED &&
+			     (host_of(chan)->fail_gpadls || is_to_rescind(chan));
 	return bus.creation_fails ? E_UNEXPECTED : 0;
 }
 
@@ -499,7 +501,8 @@ static void relid_released(VMBus *vmbus, uint32_t relid)
 	VMBusChannel *chan = relid ? find_channel(vmbus, relid) : NULL;
 	VMBusGpadl *gpadl, *next;
 
-	if (chan && chan->offer_state == VMOFFER_SENT && chan->state == VMCHAN_INIT) {
+	if (chan && chan->offer_state == VMOFFER_SENT && chan->state == VMCHAN_INIT &&
+	    !host_of(chan)->asked) {
 		chan->offer_state = HOST_OFFER_RELEASED;
 		host_of(chan)->rescind = false;
 	} else if (!chan || chan->offer_state != HOST_OFFER_RESCINDED) {

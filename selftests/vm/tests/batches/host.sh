@@ -20,7 +20,7 @@ conversation() {
 	printf '%s\n' "send 1000 60" sync "expect-stat full 1" "echo 60 xid" "print full to the guest done"
 
 	# The host sends before it answers the open of a sub-channel.
-	printf '%s\n' "expect-hex 50" "delay open 1000" "offer-sub 2"
+	printf '%s\n' "expect-hex 50" "delay open 3000" "offer-sub 2"
 	for sub in 1 2; do
 		printf '%s\n' "channel $sub" wait-open "send 64 20" sync "expect-stat early-packets 20 20" "expect-stat early-interrupts 1 1"
 	done

@@ -7,7 +7,7 @@ modprobe -a hv_utils ext4
 check "vmbus-bind binds the device" bind_fcopy
 # On a tmpfs, the daemon reserves nothing in START, and fsync() does nothing.
 mkdir -p /tmp/in
-zcat /disk.gz >/dev/ram0
+check "a RAM disk has an ext4" sh -c 'zcat /disk.gz >/dev/ram0'
 check "the files arrive on an ext4" mount -t ext4 /dev/ram0 /tmp/in
 start_daemon() {
 	hv-fcopyd --foreground --verbose --state-dir=/tmp/state >>/tmp/fcopyd.log 2>&1 &

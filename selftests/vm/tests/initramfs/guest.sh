@@ -13,17 +13,18 @@ rule=/etc/hyperv-uio/bind.d/50-device.conf
 
 # in_initramfs DRIVER: whether VMBus had this driver before systemd started
 in_initramfs() { dmesg | sed '/systemd\[1\]: /q' | grep -q "hv_vmbus: registering driver $1\$"; }
-# bound_in_initramfs: whether udev handled the UIO device of the device before
+# find_times: find when udev handled the UIO device of the device, and when
 # systemd started on the disk. The database of udev survives the initramfs.
-bound_in_initramfs() {
+find_times() {
 	udevadm info "$vmbus/$device"/uio/uio* >/tmp/uio || return
 	initialized=$(sed -n 's/^E: USEC_INITIALIZED=//p' /tmp/uio)
 	systemd=$(systemctl show -p UserspaceTimestampMonotonic --value)
 	echo "udev handled the UIO device at $initialized us, systemd started at $systemd us"
-	[ "$initialized" -gt 0 ] && [ "$initialized" -lt "$systemd" ]
+	[ "$initialized" -gt 0 ] && [ "$systemd" -gt 0 ]
 }
+bound_in_initramfs() { find_times && [ "$initialized" -lt "$systemd" ]; }
 # bound_later: whether the device was bound after the initramfs
-bound_later() { has_driver "$device" uio_hv_generic && ! bound_in_initramfs; }
+bound_later() { has_driver "$device" uio_hv_generic && find_times && [ "$initialized" -ge "$systemd" ]; }
 # bound_without_rule: whether the device is bound, and no rule on the disk names
 # it
 bound_without_rule() {

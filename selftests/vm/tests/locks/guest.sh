@@ -174,7 +174,7 @@ remove() {
 	check "remove $1: the device works afterwards" works
 }
 
-vmbus=$(sed -n 's/.*bench\.vmbus=\([0-9.]*\).*/\1/p' /proc/cmdline)
+vmbus=$(offered_vmbus)
 modprobe uio_hv_generic
 for uuid in $class "$fcopy_class"; do echo "$uuid" >"$driver/new_id"; done
 check "the other device is bound" within 10 bound "$fcopy_class"

@@ -80,12 +80,23 @@ two_subs() {
 	keep_open
 	host "wait-open;$(offered);$(both_open)"
 	within 20 rings 3
-	hold worker end vmbus_reset_channel_cb || return
+	if ! hold worker end vmbus_reset_channel_cb; then
+		close_it
+		wait "$pid"
+		return 1
+	fi
 	host "rescind-sub $first"
 	wait_held
 	host "rescind-sub $last;sleep 500"
 	holder=hold2
-	hold process end vmbus_teardown_gpadl || return
+	if ! hold process end vmbus_teardown_gpadl; then
+		holder=hold
+		let_go
+		close_it
+		wait "$pid"
+		was_held
+		return 1
+	fi
 	close_it
 	wait_held
 	holder=hold

@@ -82,7 +82,9 @@ of_sub_channel() {
 	close) host wait-open "offer-sub 1" "channel 1" wait-open "gpadls hold" ;;
 	esac || return
 	tell held
-	guest_says "waits $number\$" && host "channel 1" "expect-stat gpadls 1 1" "channel 0" "$2" || return
+	guest_says "waits $number\$" || return
+	[ "$1" != close ] || host "channel 1" wait-close "sleep 500" || return
+	host "channel 1" "expect-stat gpadls 1 1" "channel 0" "$2" || return
 	[ "$2" != rescind ] || host wait-released || return
 	tell rescinded
 	host "channel 1" wait-released "sleep 500" "expect-stat gpadls 0 0" "gpadls answer" "answer on" || return
@@ -101,7 +103,7 @@ apart() {
 	vmbus_host fcopy rescind wait-released && host status | tee status.out && grep -q '^channel 0 relid [0-9]* offered' status.out
 }
 tell "two rescinds"
-host wait-open "offer-sub 1" "channel 1" wait-open "channel 0" "delay rescind 5000" rescind "sleep 500"
+host wait-open "offer-sub 1" "channel 1" wait-open "channel 0" "delay rescind 12000" rescind "sleep 500"
 check "slow rescinds of one device do not delay those of another" apart
 host wait-released "delay rescind 0" offer wait-offered
 vmbus_host fcopy offer wait-offered

@@ -3,3 +3,4 @@
 nic_start nic
 said=$(guest_says 'fcopy ') || exit 1
 [ "$said" = "fcopy refused" ] || copy_asked stock
+check "the guest has broken no rule" nic expect complaints 0 0

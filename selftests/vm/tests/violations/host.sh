@@ -67,6 +67,6 @@ tell "signal nobody"
 guest_says "signalled nobody" || exit 1
 check "needless signals count while no program plays the host" vmbus_host device "$(judged)"
 needless=$(statistic device idle-signals)
-watch device "hold on" "sleep 3000" "$(judged)" "raw-write rx 12 00000000" "hold off" "send 64 10" "echo 10 xid" "$quit"
+watch device "hold on" "sleep 8000" "$(judged)" "raw-write rx 12 00000000" "hold off" "send 64 10" "echo 10 xid" "$quit"
 tell "signal held"
 check "needless signals count while the host holds its program" watched
