@@ -138,8 +138,8 @@ agreed_vmbus() { dmesg | sed -n 's/.*Vmbus version:\([0-9.]*\).*/\1/p' | tail -n
 # newest_vmbus: print the newest version that a host and this kernel both know,
 # if the host offers 5.3. Linux knows 5.2 since 5.5, and 5.3 since 5.13.
 newest_vmbus() { uname -r | awk -F '[.-]' '{ v = $1 * 1000 + $2; print v < 5005 ? "5.0" : v < 5013 ? "5.2" : "5.3" }'; }
-# check_vmbus: print a failed result if the kernel and the host have agreed on an
-# older version of VMBus than the newest that both know. The kernel of a
+# check_vmbus: print a failed result if the kernel and the host have agreed on
+# an older version of VMBus than the newest that both know. The kernel of a
 # distribution may know a newer one than its number says.
 check_vmbus() {
 	local least offered agreed

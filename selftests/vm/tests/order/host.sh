@@ -49,10 +49,10 @@ play() {
 }
 # round N ORDER MS: rescind a device with open sub-channels in this order, with
 # pauses, and offer it again at once. Then a session with sub-channels ends, and
-# the host rescinds them with pauses that are ten times as long, so that the next
-# session begins meanwhile, also on a slow machine. All sub-channels are open first: the VMBus of
-# Linux 5.10 does not survive the rescind of a primary channel while one of its
-# sub-channels is being offered.
+# the host rescinds them with pauses that are ten times as long, so that the
+# next session begins meanwhile, also on a slow machine. All sub-channels are
+# open first: the VMBus of Linux 5.10 does not survive the rescind of a primary
+# channel while one of its sub-channels is being offered.
 round() {
 	check "$2, $3 ms between them" play wait-open "order $2" "delay rescind $3" "offer-sub 4" \
 		"channel 4" wait-open "channel 1" wait-open "channel 2" wait-open "channel 3" wait-open "channel 0" "send 64 100" "echo 100 xid" \
