@@ -31,7 +31,10 @@ static uint32_t on_request(struct vmbus_ic *ic, struct vmbus_ic_request *request
 	MUST(ic == now.ic && ctx == &now);
 	MUST(request->length <= now.max_message - sizeof(struct vmbus_ic_header));
 	MUST((uintptr_t)body % 8 == 4 || (uintptr_t)body % 8 == 0);
-	MUST(request->framework.major == 3 && request->message.major == 1);
+	/* One of the object's own frameworks, 3.0 and 1.0, and of the messages */
+	MUST((request->framework.major == 3 || request->framework.major == 1) &&
+	     !request->framework.minor);
+	MUST(request->message.major == 1 && request->message.minor <= 1);
 	MUST(request->header.type != VMBUS_IC_NEGOTIATE);
 	/* The body is the program's, to its last byte. */
 	for (uint32_t i = 0; i < request->length; i++)
