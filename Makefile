@@ -173,6 +173,7 @@ Install
                            $(wordlist 1,4,$(sort $(installs)))
                            $(wordlist 5,99,$(sort $(installs)))
   make install-modules KDIR=DIR   the module that make modules has built, into /lib/modules; then depmod
+  make install-completion  a part of install-tools: the completions of vmbusctl for bash and zsh
   make install-lib-lto     after install-lib, that archive and its libvmbus_bufring-lto.pc
 
 Packages

@@ -21,8 +21,8 @@ check "a module looks at their offers" insmod /offer.ko
 none='00 00 00 00 00 00 00 00'
 for offer in \
 	"$fcopy_instance|a pipe of messages (flags 0x11, pipe type 4), without a monitor (255)|flags 0x11 user-defined 04 00 00 00 00 00 00 00 monitor 255 allocated 0" \
-	"$device_instance|no pipe (flags 0), without a monitor (255)|flags 0 user-defined $none monitor 255 allocated 0" \
-	"$device2_instance|no pipe (flags 0), with a monitor|flags 0 user-defined $none monitor $(($(cat "$second") - 1)) allocated 1"; do
+	"$device_instance|no pipe (flags 0), without a monitor (255)|flags 0x0 user-defined $none monitor 255 allocated 0" \
+	"$device2_instance|no pipe (flags 0), with a monitor|flags 0x0 user-defined $none monitor $(($(cat "$second") - 1)) allocated 1"; do
 	what=${offer#*|}
 	check "offered as ${what%|*}, with its own connection id and interrupt" offer_is "${offer%%|*}" "${what#*|}"
 done
