@@ -495,12 +495,16 @@ static void host_offered(VMBusChannel *chan)
  * host offers it at once with the same number. Otherwise another device may get
  * the number. The host also accepts the release of a closed channel that it has
  * not rescinded. It then offers the device again when the guest reconnects.
+ * After UNLOAD no device has a number, so a release then changes nothing: the
+ * hv_vmbus of Linux 6.1 sends it so late.
  */
 static void relid_released(VMBus *vmbus, uint32_t relid)
 {
 	VMBusChannel *chan = relid ? find_channel(vmbus, relid) : NULL;
 	VMBusGpadl *gpadl, *next;
 
+	if (!bus.offers_requested)
+		return;
 	if (chan && chan->offer_state == VMOFFER_SENT && chan->state == VMCHAN_INIT &&
 	    !host_of(chan)->asked) {
 		chan->offer_state = HOST_OFFER_RELEASED;
