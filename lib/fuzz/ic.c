@@ -31,7 +31,7 @@ static uint32_t on_request(struct vmbus_ic *ic, struct vmbus_ic_request *request
 	MUST(ic == now.ic && ctx == &now);
 	MUST(request->length <= now.max_message - sizeof(struct vmbus_ic_header));
 	MUST((uintptr_t)body % 8 == 4 || (uintptr_t)body % 8 == 0);
-	/* One of the object's own frameworks, 3.0 and 1.0, and of the messages */
+	/* The object knows two frameworks, 3.0 and 1.0. */
 	MUST((request->framework.major == 3 || request->framework.major == 1) &&
 	     !request->framework.minor);
 	MUST(request->message.major == 1 && request->message.minor <= 1);
