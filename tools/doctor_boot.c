@@ -130,19 +130,17 @@ static char *build_signed(void)
 static void check_signature(struct diagnosis *diagnosis, const char *module)
 {
 	const char *cert = certificate();
-	char *build = build_signed();
+	char *build;
 
-	if (is_ours_loaded()) {
-		;	/* the kernel has accepted it */
-	} else if (!is_signed(module) && build) {
-		doctor_complain(diagnosis, SEVERITY_PROBLEM, "secure-boot", need_strdup(build),
-				"the module %s is not signed; dkms signs it if openssl is installed "
-				"(doc/secure-boot.md)", module);
-	} else if (!is_signed(module)) {
+	if (is_ours_loaded())
+		return;
+	if (!is_signed(module)) {
+		build = build_signed();
 		doctor_complain(diagnosis, SEVERITY_PROBLEM, "secure-boot",
-				distribution_install("hyperv-uio-dkms openssl mokutil"),
-				"the module %s is not signed; the package builds and signs one "
-				"(doc/secure-boot.md)", module);
+				build ? build : distribution_install("hyperv-uio-dkms openssl mokutil"),
+				"the module %s is not signed; %s (doc/secure-boot.md)", module,
+				build ? "dkms signs it if openssl is installed" :
+					"the package builds and signs one");
 	} else if (!cert) {
 		doctor_complain(diagnosis, SEVERITY_WARNING, "secure-boot",
 				need_printf("modinfo -F signer %s; mokutil --list-enrolled", module),
@@ -157,7 +155,6 @@ static void check_signature(struct diagnosis *diagnosis, const char *module)
 			"reject %s; confirm the key on the VM's console at the reboot",
 			cert, module);
 	}
-	free(build);
 }
 
 void doctor_secure_boot(struct diagnosis *diagnosis)

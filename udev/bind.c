@@ -290,12 +290,11 @@ static int prepare_neighbours(const struct vmbus_device *dev, const char *driver
  */
 static void remove_id(const struct vmbus_device *dev, const char *driver)
 {
-	int err = write_driver(driver, "remove_id", vmbus_device_class(dev));
+	int err, attempt = 0;
 
-	for (int attempt = 1; err && attempt < MAX_ATTEMPTS; attempt++) {
+	while ((err = write_driver(driver, "remove_id", vmbus_device_class(dev))) &&
+	       ++attempt < MAX_ATTEMPTS)
 		nanosleep(&pause_before_retry, NULL);
-		err = write_driver(driver, "remove_id", vmbus_device_class(dev));
-	}
 	if (err && err != -ENODEV)
 		msg(LOG_WARNING, "%s: %s still binds every device of the class: remove_id: %s",
 		    described(dev), driver, reason(err));
