@@ -99,7 +99,7 @@ $(path_files): $(O)/paths/%: FORCE
 .PHONY: FORCE
 
 paths_subst    = $(VERSION) $(prefix) $(bindir) $(sbindir) $(libdir) $(includedir) $(udevdir) $(sysconfdir) $(mandir) \
-		 $(bindconfdir) $(statedir) $(loaderdir)
+		 $(bindconfdir) $(statedir) $(loaderdir) $(unitdir)
 
 # $(call subst_file): fill the paths of this build into a .in file. The target
 # needs $(O)/paths/subst.
@@ -110,7 +110,7 @@ define subst_file
 		-e 's|@sbindir@|$(sbindir)|g' -e 's|@libdir@|$(libdir)|g' -e 's|@includedir@|$(includedir)|g' \
 		-e 's|@udevdir@|$(udevdir)|g' -e 's|@sysconfdir@|$(sysconfdir)|g' -e 's|@mandir@|$(mandir)|g' \
 		-e 's|@bindconfdir@|$(bindconfdir)|g' -e 's|@statedir@|$(statedir)|g' \
-		-e 's|@loaderdir@|$(loaderdir)|g' $< > $@
+		-e 's|@loaderdir@|$(loaderdir)|g' -e 's|@unitdir@|$(unitdir)|g' $< > $@
 endef
 
 include lib/build.mk

@@ -20,7 +20,7 @@ fcopyd_security := $(addprefix $(O)/daemons/fcopy/security/,apparmor hv_fcopyd.t
 
 .PHONY: check-systemd
 daemons: $(O)/daemons/hv-fcopyd $(O)/daemons/fcopy/hv-fcopyd.service $(O)/daemons/fcopy/other-daemons.conf \
-	$(O)/daemons/fcopy/61-hv-fcopyd.rules $(fcopyd_security)
+	$(O)/daemons/fcopy/other-daemons $(O)/daemons/fcopy/61-hv-fcopyd.rules $(fcopyd_security)
 
 # The units of the distributions' own daemons; the packages stop them, too.
 other_fcopyd := hv-fcopy-daemon hv_fcopy_daemon hypervfcopyd hv-fcopy-uio-daemon hv_fcopy_uio_daemon
@@ -48,6 +48,7 @@ install-daemons: daemons
 		$(INSTALL) -D -m 644 $(O)/daemons/fcopy/other-daemons.conf \
 			$(DESTDIR)$(unitdir)/$$unit.service.d/hyperv-uio.conf || exit; \
 	done
+	$(Q)$(INSTALL) -D -m 755 $(O)/daemons/fcopy/other-daemons $(DESTDIR)$(udevdir)/hv-fcopyd-other-daemons
 	$(Q)$(INSTALL) -D -m 644 $(O)/daemons/fcopy/61-hv-fcopyd.rules $(DESTDIR)$(udevdir)/rules.d/61-hv-fcopyd.rules
 	$(Q)$(INSTALL) -D -m 644 daemons/fcopy/10-fcopy.conf $(DESTDIR)$(bindconfdir)/10-fcopy.conf
 	$(Q)$(INSTALL) -m 644 man/hv-fcopyd.8 $(DESTDIR)$(mandir)/man8/hv-fcopyd.8

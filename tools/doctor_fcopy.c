@@ -105,11 +105,21 @@ static char *end_process(const char *pid)
 static void check_other_daemons(struct diagnosis *diagnosis)
 {
 	static const char *const others[] = { "hv_fcopy_daemon", "hv_fcopy_uio_daemon" };
+	/* hv-fcopyd-other-daemons makes this file. */
+	char *mark = file_path("/run/" DAEMON ".other-daemons");
+	bool allowed = !access(mark, F_OK);
+
+	free(mark);
 
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
 		char *pid = doctor_process(others[i]);
 
-		if (pid)
+		if (pid && allowed)
+			doctor_report(diagnosis, SEVERITY_NOTE, "daemon",
+				      "the kernel tree's daemon %s is running (process %s), because "
+				      "uio_hv_generic does not have the file copy device",
+				      others[i], pid);
+		else if (pid)
 			doctor_complain(
 				diagnosis, SEVERITY_PROBLEM, "daemon", end_process(pid),
 				"the kernel tree's daemon %s is running (process %s), so "

@@ -47,6 +47,13 @@ copy_asked() {
 	tell "copied $1"
 }
 
+# stock_asked: copy the file for which the guest's stock_copies waits. The
+# distribution's daemon takes every destination for a directory.
+stock_asked() {
+	copy_is 0x00000000 "hv-fcopy-daemon receives a file" --generate 100000:1 --source stock --destination /srv
+	tell "copied stock"
+}
+
 # change NAME,PROPERTY=VALUE...: change devices for the QEMU that starts after
 # the guest has hibernated
 change() { echo "$*" >changes; }

@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=sh
+said=$(guest_says 'fcopy ') || exit 1
+case $said in
+"fcopy refused") stock_asked ;;
+*) copy_asked stock ;;
+esac
