@@ -10,12 +10,17 @@ receives() { systemctl show -p StatusText hv-fcopyd | grep -q '^StatusText=Recei
 stock_driver=$(stock_fcopy_driver)
 
 ours() { dpkg-query -W -f '${Status} ${Package} ${Version}\n' '*hyperv-uio*' 'libvmbus-bufring*' 2>/dev/null | sed -n 's/^install ok installed //p'; }
-# are VERSION: whether all packages have this version, and dkms has the module
-# only of this version
+# all_of_ours: print the names of the packages that the project builds. The
+# image has them all, and so have ./old and ./next.
+all_of_ours() {
+	printf '%s\n' hyperv-uio hyperv-uio-dkms hyperv-uio-fcopyd hyperv-uio-selftests libvmbus-bufring-dev libvmbus-bufring0
+}
+# are VERSION: whether all packages are installed and have this version, and
+# dkms has the module only of this version
 are() {
 	ours
 	dkms status
-	[ -n "$(ours)" ] && ! ours | grep -vF " $1-" &&
+	[ "$(ours | cut -d' ' -f1 | sort)" = "$(all_of_ours | sort)" ] && ! ours | grep -vF " $1-" &&
 		dkms status | grep -q "uio_hv_generic.*$1.*installed" && ! dkms status | grep uio_hv_generic | grep -vF "$1" &&
 		[ "$(modinfo -F version uio_hv_generic)" = "1:$1" ]
 }
@@ -118,6 +123,7 @@ case $boot in
 		say "removed, hv_utils has the device"
 		hear "copied stock"
 		check "purge: a file arrives through hv-fcopy-daemon" test "$(stat -c %s /srv/stock)" = 100000
+		sum stock
 	else
 		say "removed, the device has the driver ${stock_driver:-none}"
 	fi
@@ -125,6 +131,7 @@ case $boot in
 	check "apt removes Linux $new" apt-get purge -y "linux-image-$new" "linux-headers-$new"
 	check "apt installs AppArmor" install ./apparmor/*.deb
 	check "installation" install ./old/*.deb
+	check "installation: this version" are "$this"
 	check "installation: hv-fcopyd started when its configuration was there" within 30 started_with_configuration
 	check "installation: AppArmor confines it" within 30 confined
 	copy_arrives again
