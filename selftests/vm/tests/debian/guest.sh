@@ -12,7 +12,6 @@ stock_driver=$(stock_fcopy_driver)
 # Debian 13 does not ship this daemon.
 distribution_daemon=hv-fcopy-daemon.service
 systemctl cat $distribution_daemon >/dev/null 2>&1 || distribution_daemon=''
-sum() { say "sha $1 $(sha256sum <"/srv/$1" | cut -d' ' -f1)"; }
 mkdir -p /srv
 
 check "apt has installed hyperv-uio-fcopyd, and by itself hyperv-uio-dkms" \
