@@ -66,6 +66,38 @@ confined() {
 	grep -q '^hv-fcopyd (enforce)' "$attribute"
 }
 
+link=/dev/vmbus/by-class/fcopy
+# in_chroot COMMAND: run a shell command in a chroot on an overlay of /, with
+# the guest's own /proc, /sys, /dev and /run. These mounts end with the command.
+# The changes to files stay in /mnt/upper, which is on a tmpfs because overlayfs
+# refuses an upper directory below its lower one.
+in_chroot() {
+	unshare --mount --propagation private sh -ec '
+		mount -t overlay overlay -o lowerdir=/,upperdir=/mnt/upper,workdir=/mnt/work /mnt/root
+		for tree in proc sys dev run; do mount --rbind "/$tree" "/mnt/root/$tree"; done
+		exec chroot /mnt/root sh -ec "$1"' in_chroot "$1"
+}
+# sees_the_guest: whether the chroot is one, and yet has everything that the
+# maintainer scripts look for before they change the running system. Then only
+# their ischroot keeps them from that.
+sees_the_guest() {
+	in_chroot "ischroot && ! systemd-detect-virt --container && [ -d /run/systemd/system ] && [ -S /run/udev/control ] &&
+		[ -d '$fcopy' ] && [ -c $link ] && [ -e /run/hv-fcopyd.masked ] && [ -d /sys/kernel/security/apparmor ] &&
+		command -v apparmor_parser"
+}
+# outside: print what the packages in a chroot must not change
+outside() {
+	echo "$(driver "$fcopy") $(uio_of "$fcopy") $(readlink -f $link)"
+	echo "module $(cat /sys/module/uio_hv_generic/initstate)"
+	echo "hv-fcopyd $(systemctl show -p MainPID --value hv-fcopyd)"
+	confined
+	ours
+	find /run/hv-fcopyd* /run/hyperv-uio /run/systemd/system -printf '%p %l\n' 2>&1 | sort
+}
+# as_before: whether the device is bound, with its link, and nothing has changed
+# since the output of outside is in /tmp/outside
+as_before() { has_driver "$fcopy" uio_hv_generic && [ -c $link ] && confined && outside | diff /tmp/outside -; }
+
 case $boot in
 1)
 	mkdir -p /srv
@@ -135,5 +167,27 @@ case $boot in
 	check "installation: hv-fcopyd started when its configuration was there" within 30 started_with_configuration
 	check "installation: AppArmor confines it" within 30 confined
 	copy_arrives again
+	# An administrator of a running guest purges and installs in a chroot.
+	# hyperv-uio-dkms stays there: its postinst does nothing to a module
+	# that a device uses, and dkms would build the module for minutes. The
+	# rule makes the prerm of hyperv-uio, which comes after that of
+	# hyperv-uio-fcopyd and its rule, have a device to release. The mark is
+	# what the prerm of a removal outside leaves for the other scripts.
+	touch /run/hv-fcopyd.masked
+	mount -t tmpfs chroot /mnt
+	mkdir /mnt/upper /mnt/work /mnt/root
+	outside >/tmp/outside
+	check "chroot: it has the guest's devices, udev, systemd and AppArmor" sees_the_guest
+	check "chroot: apt purges hyperv-uio and hyperv-uio-fcopyd there" in_chroot \
+		'echo "[fcopy]" >/etc/hyperv-uio/bind.d/50-fcopy.conf; apt-get purge -y hyperv-uio hyperv-uio-fcopyd; test ! -e /usr/lib/udev/vmbus-bind'
+	check "chroot: outside, the device, hv-fcopyd, its profile and its files in /run are as before" as_before
+	check "chroot: apt installs them there" in_chroot \
+		'cd /run/bench; apt-get install -y --no-install-recommends ./old/hyperv-uio_*.deb ./old/hyperv-uio-fcopyd_*.deb; test -e /usr/lib/udev/vmbus-bind'
+	check "chroot: and outside all is as before" as_before
+	# The parser would have written its cache, which the purge has removed.
+	check "chroot: no profile was loaded from there" sh -c '! find /mnt/upper/var/cache/apparmor -type f -name hv-fcopyd | grep .'
+	check "chroot: its files are unmounted" umount /mnt
+	rm /run/hv-fcopyd.masked
+	copy_arrives chroot
 	;;
 esac

@@ -39,3 +39,4 @@ case $(guest_says removed) in
 	;;
 esac
 copy_asked again
+copy_asked chroot
