@@ -40,11 +40,28 @@ guest_runs() { [ ! -e ended ]; }
 # statistic DEVICE NAME: print this number of the device's statistics
 statistic() { vmbus_host "$1" stats | sed -n "s/^stat $2 //p"; }
 
-# copy_asked NAME: copy the file for which the guest's copy_arrives waits
+# copy_compared NAME BYTES: copy a file to /srv, and check in two results that
+# the copy succeeds and that the guest has the same file. The guest hears
+# "copied NAME", and then calls sum.
+copy_compared() {
+	copy_vmfile fcopy --generate "$2:7" --destination "/srv/$1" >copy.out 2>&1
+	check "$1 copy: success" test $? = 0 || note "$(tr '\n' ';' <copy.out)"
+	tell "copied $1"
+	same_arrives "$1"
+}
+
+# same_arrives NAME: check that the guest's sum reports the file that the host
+# has sent, according to copy.out
+same_arrives() {
+	sent=$(sed -n 's/^sha256 //p' copy.out)
+	check "$1 copy: SHA-256 sent and arrived" test "$(guest_says "sha $1 ")" = "sha $1 ${sent:-of nothing}"
+}
+
+# copy_asked NAME: copy the file for which the guest's copy_arrives waits, and
+# check it as copy_compared does
 copy_asked() {
 	guest_says "copy $1\$" || exit 1
-	copy_vmfile fcopy --generate 100000:1 --source file --destination "/srv/$1" >copy.out 2>&1 || note "$1: $(cat copy.out)"
-	tell "copied $1"
+	copy_compared "$1" 100000
 }
 
 # stock_asked: copy the file for which the guest's stock_copies waits. The

@@ -295,14 +295,19 @@ fcopyd_at_once() {
 		[ "$(systemctl show -p NRestarts --value hv-fcopyd)" = 0 ] &&
 		! journal -u hv-fcopyd -p warning | grep -v 'Unknown key name'
 }
+# sum NAME: tell the host the SHA-256 of a file in /srv. The host's
+# copy_compared waits for it.
+sum() { say "sha $1 $(sha256sum <"/srv/$1" | cut -d' ' -f1)"; }
 # copy_arrives NAME: check in two results that the file from the host's
-# copy_asked arrives
+# copy_asked arrives. The host checks in two more that its copy succeeded, and
+# that the file is the same.
 copy_arrives() {
 	check "$1: hv-fcopyd runs" within 30 fcopyd_runs
 	fcopyd_runs || journal -o short-monotonic -t systemd -t hv-fcopyd -t vmbus-bind | tail -n 40 | while IFS= read -r line; do note "$line"; done
 	say "copy $1"
 	hear "copied $1"
 	check "$1: a file arrives" test "$(stat -c %s "/srv/$1")" = 100000
+	sum "$1"
 }
 
 # copy_arrives_at_boot: do the same in boot $boot, after checks of the state

@@ -12,7 +12,6 @@ stock_driver=$(stock_fcopy_driver)
 # Debian 13 does not ship this daemon.
 distribution_daemon=hv-fcopy-daemon.service
 systemctl cat $distribution_daemon >/dev/null 2>&1 || distribution_daemon=''
-sum() { say "sha $1 $(sha256sum <"/srv/$1" | cut -d' ' -f1)"; }
 mkdir -p /srv
 
 check "apt has installed hyperv-uio-fcopyd, and by itself hyperv-uio-dkms" \
@@ -209,8 +208,7 @@ hear "slow again"
 # The removal releases the device to the kernel's driver.
 fcopy=$(vmbus_device "$fcopy_class")
 uio=$(uio_of "$fcopy")
-check "apt removes it all" sh -c 'DEBIAN_FRONTEND=noninteractive apt-get -y purge hyperv-uio hyperv-uio-dkms hyperv-uio-fcopyd hyperv-uio-selftests'
+check "apt removes it all" sh -c 'DEBIAN_FRONTEND=noninteractive apt-get -y purge hyperv-uio hyperv-uio-dkms hyperv-uio-fcopyd hyperv-uio-selftests libvmbus-bufring0 libvmbus-bufring-dev'
 check "and the device has the driver that it has without us (${stock_driver:-none})" given_back "$fcopy" "$stock_driver" "$uio"
 check "and the kernel's own module is where its package put it" own_module
-no_links() { ! find /dev/vmbus -name 'by-*' 2>/dev/null | grep .; }
-check "and no link is left" within 20 no_links
+check "and nothing of ours is left" by_clock 20 nothing_left

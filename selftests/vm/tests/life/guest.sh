@@ -10,12 +10,17 @@ receives() { systemctl show -p StatusText hv-fcopyd | grep -q '^StatusText=Recei
 stock_driver=$(stock_fcopy_driver)
 
 ours() { dpkg-query -W -f '${Status} ${Package} ${Version}\n' '*hyperv-uio*' 'libvmbus-bufring*' 2>/dev/null | sed -n 's/^install ok installed //p'; }
-# are VERSION: whether all packages have this version, and dkms has the module
-# only of this version
+# all_of_ours: print the names of the packages that the project builds. The
+# image has them all, and so have ./old and ./next.
+all_of_ours() {
+	printf '%s\n' hyperv-uio hyperv-uio-dkms hyperv-uio-fcopyd hyperv-uio-selftests libvmbus-bufring-dev libvmbus-bufring0
+}
+# are VERSION: whether all packages are installed and have this version, and
+# dkms has the module only of this version
 are() {
 	ours
 	dkms status
-	[ -n "$(ours)" ] && ! ours | grep -vF " $1-" &&
+	[ "$(ours | cut -d' ' -f1 | sort)" = "$(all_of_ours | sort)" ] && ! ours | grep -vF " $1-" &&
 		dkms status | grep -q "uio_hv_generic.*$1.*installed" && ! dkms status | grep uio_hv_generic | grep -vF "$1" &&
 		[ "$(modinfo -F version uio_hv_generic)" = "1:$1" ]
 }
@@ -60,6 +65,38 @@ confined() {
 	cat "$attribute"
 	grep -q '^hv-fcopyd (enforce)' "$attribute"
 }
+
+link=/dev/vmbus/by-class/fcopy
+# in_chroot COMMAND: run a shell command in a chroot on an overlay of /, with
+# the guest's own /proc, /sys, /dev and /run. These mounts end with the command.
+# The changes to files stay in /mnt/upper, which is on a tmpfs because overlayfs
+# refuses an upper directory below its lower one.
+in_chroot() {
+	unshare --mount --propagation private sh -ec '
+		mount -t overlay overlay -o lowerdir=/,upperdir=/mnt/upper,workdir=/mnt/work /mnt/root
+		for tree in proc sys dev run; do mount --rbind "/$tree" "/mnt/root/$tree"; done
+		exec chroot /mnt/root sh -ec "$1"' in_chroot "$1"
+}
+# sees_the_guest: whether the chroot is one, and yet has everything that the
+# maintainer scripts look for before they change the running system. Then only
+# their ischroot keeps them from that.
+sees_the_guest() {
+	in_chroot "ischroot && ! systemd-detect-virt --container && [ -d /run/systemd/system ] && [ -S /run/udev/control ] &&
+		[ -d '$fcopy' ] && [ -c $link ] && [ -e /run/hv-fcopyd.masked ] && [ -d /sys/kernel/security/apparmor ] &&
+		command -v apparmor_parser"
+}
+# outside: print what the packages in a chroot must not change
+outside() {
+	echo "$(driver "$fcopy") $(uio_of "$fcopy") $(readlink -f $link)"
+	echo "module $(cat /sys/module/uio_hv_generic/initstate)"
+	echo "hv-fcopyd $(systemctl show -p MainPID --value hv-fcopyd)"
+	confined
+	ours
+	find /run/hv-fcopyd* /run/hyperv-uio /run/systemd/system -printf '%p %l\n' 2>&1 | sort
+}
+# as_before: whether the device is bound, with its link, and nothing has changed
+# since the output of outside is in /tmp/outside
+as_before() { has_driver "$fcopy" uio_hv_generic && [ -c $link ] && confined && outside | diff /tmp/outside -; }
 
 case $boot in
 1)
@@ -118,6 +155,7 @@ case $boot in
 		say "removed, hv_utils has the device"
 		hear "copied stock"
 		check "purge: a file arrives through hv-fcopy-daemon" test "$(stat -c %s /srv/stock)" = 100000
+		sum stock
 	else
 		say "removed, the device has the driver ${stock_driver:-none}"
 	fi
@@ -125,8 +163,31 @@ case $boot in
 	check "apt removes Linux $new" apt-get purge -y "linux-image-$new" "linux-headers-$new"
 	check "apt installs AppArmor" install ./apparmor/*.deb
 	check "installation" install ./old/*.deb
+	check "installation: this version" are "$this"
 	check "installation: hv-fcopyd started when its configuration was there" within 30 started_with_configuration
 	check "installation: AppArmor confines it" within 30 confined
 	copy_arrives again
+	# An administrator of a running guest purges and installs in a chroot.
+	# hyperv-uio-dkms stays there: its postinst does nothing to a module
+	# that a device uses, and dkms would build the module for minutes. The
+	# rule makes the prerm of hyperv-uio, which comes after that of
+	# hyperv-uio-fcopyd and its rule, have a device to release. The mark is
+	# what the prerm of a removal outside leaves for the other scripts.
+	touch /run/hv-fcopyd.masked
+	mount -t tmpfs chroot /mnt
+	mkdir /mnt/upper /mnt/work /mnt/root
+	outside >/tmp/outside
+	check "chroot: it has the guest's devices, udev, systemd and AppArmor" sees_the_guest
+	check "chroot: apt purges hyperv-uio and hyperv-uio-fcopyd there" in_chroot \
+		'echo "[fcopy]" >/etc/hyperv-uio/bind.d/50-fcopy.conf; apt-get purge -y hyperv-uio hyperv-uio-fcopyd; test ! -e /usr/lib/udev/vmbus-bind'
+	check "chroot: outside, the device, hv-fcopyd, its profile and its files in /run are as before" as_before
+	check "chroot: apt installs them there" in_chroot \
+		'cd /run/bench; apt-get install -y --no-install-recommends ./old/hyperv-uio_*.deb ./old/hyperv-uio-fcopyd_*.deb; test -e /usr/lib/udev/vmbus-bind'
+	check "chroot: and outside all is as before" as_before
+	# The parser would have written its cache, which the purge has removed.
+	check "chroot: no profile was loaded from there" sh -c '! find /mnt/upper/var/cache/apparmor -type f -name hv-fcopyd | grep .'
+	check "chroot: its files are unmounted" umount /mnt
+	rm /run/hv-fcopyd.masked
+	copy_arrives chroot
 	;;
 esac

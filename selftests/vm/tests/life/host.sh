@@ -35,6 +35,8 @@ case $(guest_says removed) in
 	# This daemon takes every destination for a directory.
 	copy_is 0x00000000 "purge: hv-fcopy-daemon receives a file" --generate 100000:1 --source stock --destination /srv
 	tell "copied stock"
+	same_arrives stock
 	;;
 esac
 copy_asked again
+copy_asked chroot
