@@ -167,12 +167,12 @@ case $boot in
 	check "installation: hv-fcopyd started when its configuration was there" within 30 started_with_configuration
 	check "installation: AppArmor confines it" within 30 confined
 	copy_arrives again
-	# An administrator of a running guest purges and installs in a chroot.
-	# hyperv-uio-dkms stays there: its postinst does nothing to a module
-	# that a device uses, and dkms would build the module for minutes. The
-	# rule makes the prerm of hyperv-uio, which comes after that of
-	# hyperv-uio-fcopyd and its rule, have a device to release. The mark is
-	# what the prerm of a removal outside leaves for the other scripts.
+	# Purge and install in a chroot. hyperv-uio-dkms stays installed there,
+	# because dkms would need minutes to build the module again, and the
+	# postinst does nothing to a module that a device uses. The rule is for
+	# the prerm of hyperv-uio, which runs when the rule of hyperv-uio-fcopyd
+	# is gone. The file in /run marks a removal outside the chroot, and the
+	# scripts in the chroot must leave it there.
 	touch /run/hv-fcopyd.masked
 	mount -t tmpfs chroot /mnt
 	mkdir /mnt/upper /mnt/work /mnt/root
