@@ -64,11 +64,14 @@ copy_asked() {
 	copy_compared "$1" 100000
 }
 
-# stock_asked: copy the file for which the guest's stock_copies waits. The
-# distribution's daemon takes every destination for a directory.
+# stock_asked: copy the file for which the guest's stock_copies waits, and check
+# that it arrives. The distribution's daemon takes every destination for a
+# directory.
 stock_asked() {
+	guest_says "hv-fcopy-daemon runs" || exit 1
 	copy_is 0x00000000 "hv-fcopy-daemon receives a file" --generate 100000:1 --source stock --destination /srv
 	tell "copied stock"
+	same_arrives stock
 }
 
 # change NAME,PROPERTY=VALUE...: change devices for the QEMU that starts after

@@ -31,12 +31,7 @@ copy_asked downgraded
 copy_asked reinstalled
 copy_asked hyperv-daemons
 case $(guest_says removed) in
-*hv_utils*)
-	# This daemon takes every destination for a directory.
-	copy_is 0x00000000 "purge: hv-fcopy-daemon receives a file" --generate 100000:1 --source stock --destination /srv
-	tell "copied stock"
-	same_arrives stock
-	;;
+*hv_utils*) stock_asked ;;
 esac
 copy_asked again
 copy_asked chroot

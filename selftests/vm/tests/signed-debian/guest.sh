@@ -13,6 +13,7 @@ check "udev has loaded the kernel's own module" within 60 own_is_loaded
 if hv_utils_takes_fcopy; then
 	check "the kernel log says so, and that it does not take the file copy device" within 20 log_says ", which does not take the file copy device"
 	check "hv_utils has the file copy device" within 30 has_driver "$fcopy_instance" hv_utils
+	say "fcopy refused"
 	stock_copies
 	# A second event changes nothing.
 	udevadm trigger --action=add --subsystem-match=vmbus --settle
