@@ -37,7 +37,7 @@ case $boot in
 		check "after the kernel's own module has refused it, as the log says" \
 			said "^$fcopy_instance .*: not bound to uio_hv_generic: binding failed: not supported"
 		check "vmbusctl doctor says so, and how to repair it" doctor_says "$fcopy_instance (fcopy), a low-speed device; the kernel's own uio_hv_generic refuses"
-			say "fcopy refused"
+		say "fcopy refused"
 		stock_copies
 	else
 		check "it has the file copy device, too" within 30 has_driver "$fcopy_instance" uio_hv_generic
