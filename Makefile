@@ -184,7 +184,7 @@ Packages
 Demonstration and tests, as root; they install packages as make deps-check does
   make demo                a host copies two files into a Debian 12 guest (6 minutes the first time)
   make pictures            draw README's pictures again, doc/*.svg, with the output of make demo
-  make check               every test (40 minutes the first time); CI runs this
+  make check               every test (half an hour, more the first time); CI runs this
   make check-quick         unit tests, sanitizers, valgrind, arm64, shellcheck: seven minutes
   make check-all           these, the tests that take long, every kernel of check-modules, and
                            check-debug: hours

@@ -463,7 +463,7 @@ test_disk_under_device_mapper_stays() {
 
 test_disk_with_swap_stays() {
 	# A test can only rely on a block device that it makes.
-	mknod "$root/swap" b 8 1 2>/dev/null || skip "no right to make a block device"
+	mknod "$root/swap" b 8 1 2>/dev/null || skip "there is no right to make a block device: run this as root, outside of a container"
 	want_disk
 	printf 'Filename\tType\tSize\tUsed\tPriority\n%s\tpartition\t1\t0\t-2\n' "$root/swap" >"$root/proc/swaps"
 	refused $dev "disk sda1 is used as swap"

@@ -7,9 +7,17 @@
 # shellcheck source=tree.sh
 . "$(dirname "$0")/tree.sh"
 
-if ! command -v udevadm >/dev/null || [ "$(id -u)" != 0 ] || ! unshare -m true 2>/dev/null; then
+reason=''
+if ! command -v udevadm >/dev/null; then
+	reason="udevadm is missing: install udev (Debian) or systemd-udev"
+elif [ "$(id -u)" != 0 ]; then
+	reason="the test mounts file systems: run it as root"
+elif ! unshare -m true 2>/dev/null; then
+	reason="there is no right to a mount namespace: run it outside of the container, or in a privileged one"
+fi
+if [ -n "$reason" ]; then
 	ktap_print_header
-	ktap_skip_all "no udevadm, or no right to a mount namespace"
+	ktap_skip_all "$reason"
 	exit "$KSFT_SKIP"
 fi
 

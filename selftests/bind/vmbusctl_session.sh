@@ -10,7 +10,7 @@ readme=$dir/README.md
 [ -f "$readme" ] || readme=$dir/../../README.md
 
 test_readme_has_the_session() {
-	[ -f "$readme" ] || skip "there is no README here"
+	[ -f "$readme" ] || skip "there is no README.md here: run make -C selftests install, which copies it, or run the test in a checkout"
 	"$dir/session" >"$base/session" || fail "the session failed"
 	[ -s "$base/session" ] || fail "the session printed nothing"
 	sed -n '/^<!-- session -->$/,/^<!-- end of session -->$/s/^    //p; ' "$readme" >"$base/readme"
