@@ -140,9 +140,11 @@ agreed_vmbus() { dmesg | sed -n 's/.*Vmbus version:\([0-9.]*\).*/\1/p' | tail -n
 newest_vmbus() { uname -r | awk -F '[.-]' '{ v = $1 * 1000 + $2; print v < 5005 ? "5.0" : v < 5013 ? "5.2" : "5.3" }'; }
 # check_vmbus: print a failed result if the kernel and the host have agreed on
 # an older version of VMBus than the newest that both know. The kernel of a
-# distribution may know a newer one than its number says.
+# distribution may know a newer one than its number says. In a whole Debian,
+# udev may still be loading hv_vmbus.
 check_vmbus() {
 	local least offered agreed
+	within 60 sh -c "dmesg | grep -q 'Vmbus version:'"
 	offered=$(offered_vmbus) agreed=$(agreed_vmbus) least=$offered
 	[ "$offered" != 5.3 ] || least=$(newest_vmbus)
 	awk -v least="$least" -v agreed="${agreed:-0}" -v offered="$offered" 'BEGIN { exit !(least <= agreed && agreed <= offered) }' ||
@@ -259,11 +261,10 @@ nothing_left() {
 # uio_of DEVICE: print the UIO device of a VMBus device, by the inode of its
 # directory in sysfs, which a later one does not have
 uio_of() { stat -c '%n %i' "$1"/uio/uio* 2>/dev/null; }
-# given_back DEVICE DRIVER UIO: whether a device that had this UIO device
-# (uio_of) is bound as the kernel binds it by itself, without an override
+# given_back DEVICE DRIVER: whether a device is bound as the kernel binds it by
+# itself, without an override
 given_back() {
-	[ -d "$1" ] && has_driver "$1" "$2" && [ "$(uio_of "$1")" != "$3" ] &&
-		{ [ ! -e "$1/driver_override" ] || [ "$(cat "$1/driver_override")" = '(null)' ]; }
+	[ -d "$1" ] && has_driver "$1" "$2" && { [ ! -e "$1/driver_override" ] || [ "$(cat "$1/driver_override")" = '(null)' ]; }
 }
 journal() { journalctl -b --no-pager -o cat "$@" 2>/dev/null; }
 fcopyd_runs() { [ "$(systemctl is-active hv-fcopyd)" = active ]; }

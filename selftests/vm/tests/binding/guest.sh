@@ -80,11 +80,11 @@ case $boot in
 	/usr/lib/udev/vmbus-bind --all
 	check "vmbus-bind --all: the first NIC is still the kernel's" has_driver "$nic" hv_netvsc
 	check "vmbus-bind --all: the other one is user space's" has_driver "$other" uio_hv_generic
-	check "and has the buffers and the owner of its rule" within 5 nic_settings_hold
+	check "and has the buffers and the owner of its rule" within 30 nic_settings_hold
 	check "vmbus-bind.path starts" systemctl start vmbus-bind.path
 	printf '[%s]\nring_size=64K\ngroup=nogroup\nmode=0660\nlink=tests/device\n' "$device_class" >$rules/50-device.conf
 	check "it applies a new rule for a class of one's own" within 60 has_driver "$device" uio_hv_generic
-	check "ring size, group and mode" within 5 settings_hold
+	check "ring size, group and mode" within 30 settings_hold
 	check "vmbus-bind.service has succeeded" within 60 result_of vmbus-bind.service
 	systemctl stop vmbus-bind.path
 	unprivileged /usr/libexec/hyperv-uio/selftests/uio/vmbus_echo "$device" >/tmp/echo.log 2>&1 &
@@ -122,7 +122,7 @@ case $boot in
 	hear pinged
 	check "boot 2: the other one is user space's" has_driver "$other" uio_hv_generic
 	check "boot 2: and has no interface" test ! -d $vmbus/"$other"/net
-	check "boot 2: and has the buffers and the owner of its rule" within 5 nic_settings_hold
+	check "boot 2: and has the buffers and the owner of its rule" within 30 nic_settings_hold
 	check "boot 2: the faulty file has no effect on fcopy, which is bound" has_driver "$fcopy_instance" uio_hv_generic
 	check "boot 2: and hv-fcopyd runs" within 30 fcopyd_runs
 	check "boot 2: the device that the faulty file names has no driver" has_driver "$device" ''
@@ -130,7 +130,7 @@ case $boot in
 	rm $rules/70-faulty.conf
 	/usr/lib/udev/vmbus-bind --all
 	check "without the faulty file the device is bound" has_driver "$device" uio_hv_generic
-	check "and has its settings" within 5 settings_hold
+	check "and has its settings" within 30 settings_hold
 	check "a user without privileges opens it" opens
 	# From here on, the rule names the instance.
 	sed -i "s/^\[.*\]/[$device]/" $rules/50-device.conf
@@ -172,7 +172,7 @@ case $boot in
 	check "boot 3: and so is the other one, by the recorded name of its interface" within 30 has_driver "$other" uio_hv_generic
 	check "boot 3: as vmbusctl rules says" named_by "$other" 50-nic.conf:1
 	check "boot 3: vmbus-bind-boot.service has run, and succeeded" within 30 result_of vmbus-bind-boot.service
-	check "boot 3: the device is bound by its instance, with ring size, group and mode" within 5 settings_hold
+	check "boot 3: the device is bound by its instance, with ring size, group and mode" within 30 settings_hold
 	check "boot 3: and vmbusctl rules says so" named_by "$device" 50-device.conf:1
 	# A rule that still names the device would make vmbusctl write
 	# enable=no, which wins over driverctl's entry.
@@ -238,7 +238,7 @@ case $boot in
 6)
 	check "boot 6: the NIC of bind --now is the kernel's" within 30 has_interface "$other"
 	check "boot 6: the device of unbind --now is bound by its rule" within 30 has_driver "$device" uio_hv_generic
-	check "boot 6: and has its settings" within 5 settings_hold
+	check "boot 6: and has its settings" within 30 settings_hold
 	check "boot 6: vmbus-bind.path is active" test "$(systemctl is-active vmbus-bind.path)" = active
 	sed -i s/^mode=.*/mode=0640/ $rules/50-device.conf
 	check "boot 6: it applies a rule that changes" within 60 mode_is 640

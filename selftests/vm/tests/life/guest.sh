@@ -141,10 +141,9 @@ case $boot in
 	export INITRD=No
 	check "kernel upgrade: apt installs Linux $new and its headers" install ./kernel/*.deb
 	check "kernel upgrade: dkms has built the module for it" ours_for "$new" "$this"
-	uio=$(uio_of "$fcopy")
 	# shellcheck disable=SC2046 # words
 	check "removal" apt-get remove -y $(ours | cut -d' ' -f1)
-	check "removal: the device has the driver that it has without us (${stock_driver:-none})" given_back "$fcopy" "$stock_driver" "$uio"
+	check "removal: the device has the driver that it has without us (${stock_driver:-none})" given_back "$fcopy" "$stock_driver"
 	check "removal: neither kernel has our module, $(uname -r) and $new" none_for "$(uname -r)" "$new"
 	check "removal: the kernel's own module is where its package put it" own_module
 	check "purge" sh -c "dpkg-query -W -f '\${Package}\n' '*hyperv-uio*' 'libvmbus-bufring*' | xargs apt-get purge -y"
