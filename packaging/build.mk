@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# These targets build the packages, and check and install what all packages
-# share: the version and the manual pages.
+# These targets build the packages, and check what all packages share: the
+# version, and the targets that build and install.
 
 deb_dir := $(O)/deb
 rpm_dir := $(O)/rpm
@@ -17,6 +17,10 @@ check-version:
 .PHONY: check-paths
 check-paths:
 	$(Q)packaging/check-paths $(abspath $(O))/check-paths
+
+.PHONY: check-targets
+check-targets:
+	$(Q)packaging/check-targets $(abspath $(O))/check-targets
 
 # $(call export,DIR) copies the source tree to DIR, without built files.
 define export
@@ -86,11 +90,3 @@ repo:
 # Status 4 means that the test was skipped; it has printed the reason.
 check-rpm: rpm
 	$(Q)packaging/rpm/test-install $(rpm_dir) || [ $$? = 4 ]
-
-# This target installs only the manual pages. Each part also installs its own
-# pages.
-installs += install-man
-install-man:
-	$(Q)for page in man/*.[1-8]; do \
-		$(INSTALL) -D -m 0644 $$page $(DESTDIR)$(mandir)/man$${page##*.}/$${page##*/} || exit; \
-	done
