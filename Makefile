@@ -179,7 +179,8 @@ Install
 Packages
   make deb, make rpm       packages, into O/deb and O/rpm
   make repo                both, as repositories for apt and dnf, O/repo/apt and O/repo/dnf
-  make repo REPO_KEY=KEY   the same, signed with this key of gpg
+  make repo-apt            the DEBs, as a repository for apt, O/repo/apt; this needs no tool for RPMs
+  make repo REPO_KEY=KEY   the same, signed with this key of gpg; also with repo-apt
 
 Demonstration and tests, as root; they install packages as make deps-check does
   make demo                a host copies two files into a Debian 12 guest (6 minutes the first time)
