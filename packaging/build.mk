@@ -28,10 +28,10 @@ check-paths:
 check-targets:
 	$(Q)packaging/check-targets $(abspath $(O))/check-targets
 
-# $(call export,DIR) copies the source tree to DIR, without built files.
+# $(call export,DIR,OPTION) copies the source tree to DIR, without built files.
 define export
 	$(Q)rm -rf $(1)
-	$(Q)HYPERV_UIO_OUTPUT='$(abspath $(O))' packaging/export $(1)
+	$(Q)HYPERV_UIO_OUTPUT='$(abspath $(O))' packaging/export $(2) $(1)
 endef
 
 # The day of the release, in seconds. With this time, packages and tarballs of
@@ -46,7 +46,7 @@ define tarball
 endef
 
 dist:
-	$(call export,$(O)/$(release))
+	$(call export,$(O)/$(release),--warn)
 	$(call tarball,$(O)/$(release).tar.gz,$(O))
 	$(Q)rm -rf $(O)/$(release)
 	@echo $(O)/$(release).tar.gz
