@@ -179,7 +179,8 @@ Install
 Packages
   make deb, make rpm       packages, into O/deb and O/rpm
   make repo                both, as repositories for apt and dnf, O/repo/apt and O/repo/dnf
-  make repo REPO_KEY=KEY   the same, signed with this key of gpg
+  make repo-apt            the DEBs, as a repository for apt, O/repo/apt; this needs no tool for RPMs
+  make repo REPO_KEY=KEY   the same, signed with this key of gpg; also with repo-apt
 
 Demonstration and tests, as root; they install packages as make deps-check does
   make demo                a host copies two files into a Debian 12 guest (6 minutes the first time)
@@ -204,6 +205,7 @@ Parts of make check, each by itself
   make check-selftests     the selftests as a product, README's pictures, the commands of doc/dpdk.md
   make check-vm-host       the emulated hosts of a NIC and of a file copy, with guests that break a rule
   make check-paths         a changed path makes make rebuild the files that contain it
+  make check-targets       make install, dist and repo: manual pages, warnings, missing tools
   make check-powershell    the syntax of hv-host.ps1
   make check-version       every file that repeats the version has that of VERSION
   make check-rpm           build the RPMs, and check what they contain

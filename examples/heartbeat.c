@@ -63,6 +63,9 @@ static int event(struct vmbus_ic *ic, const struct vmbus_ic_event *event, void *
 		printf("the host speaks version %u.%u\n", event->message.major,
 		       event->message.minor);
 		break;
+	case VMBUS_IC_EVENT_WAITING:
+		fprintf(stderr, "waiting: %s\n", event->reason);
+		break;
 	case VMBUS_IC_EVENT_CLOSED:
 		if (demonstration) {
 			printf("the host has gone: the demonstration is over\n");

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# These targets build the packages, and check and install what all packages
-# share: the version and the manual pages.
+# These targets build the packages, and check what all packages share: the
+# version, and the targets that build and install.
 
 deb_dir := $(O)/deb
 rpm_dir := $(O)/rpm
@@ -10,6 +10,12 @@ release := hyperv-uio-$(VERSION)
 # pass on its own (O=, CFLAGS=).
 clean_env := env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS -u O -u V -u DESTDIR -u prefix
 
+# $(call need,TOOL,PACKAGE,TARGET): end if the tool is not installed.
+need = command -v $(1) >/dev/null || \
+	{ echo "$(1) is not installed: install $(2), or run 'make $(3)' on Debian" >&2; exit 1; }
+need_deb = $(call need,dpkg-buildpackage,dpkg-dev,deps)
+need_rpm = $(call need,rpmbuild,rpm or rpm-build,deps-check)
+
 .PHONY: check-version deb rpm check-rpm
 check-version:
 	$(Q)packaging/check-version
@@ -18,10 +24,14 @@ check-version:
 check-paths:
 	$(Q)packaging/check-paths $(abspath $(O))/check-paths
 
-# $(call export,DIR) copies the source tree to DIR, without built files.
+.PHONY: check-targets
+check-targets:
+	$(Q)packaging/check-targets $(abspath $(O))/check-targets
+
+# $(call export,DIR,OPTION) copies the source tree to DIR, without built files.
 define export
 	$(Q)rm -rf $(1)
-	$(Q)HYPERV_UIO_OUTPUT='$(abspath $(O))' packaging/export $(1)
+	$(Q)HYPERV_UIO_OUTPUT='$(abspath $(O))' packaging/export $(2) $(1)
 endef
 
 # The day of the release, in seconds. With this time, packages and tarballs of
@@ -36,14 +46,14 @@ define tarball
 endef
 
 dist:
-	$(call export,$(O)/$(release))
+	$(call export,$(O)/$(release),--warn)
 	$(call tarball,$(O)/$(release).tar.gz,$(O))
 	$(Q)rm -rf $(O)/$(release)
 	@echo $(O)/$(release).tar.gz
 
 deb:
 	$(Q)packaging/check-version | { ! grep '^not ok' >&2; }
-	@command -v dpkg-buildpackage >/dev/null || { echo "dpkg-buildpackage is not installed (dpkg-dev)" >&2; exit 1; }
+	@$(need_deb)
 	$(Q)rm -rf $(deb_dir)
 	$(call export,$(deb_dir)/$(release))
 	$(Q)cp -R packaging/debian $(deb_dir)/$(release)/debian
@@ -62,7 +72,7 @@ rpm_same = --define '_buildhost localhost' --define 'source_date_epoch_from_chan
 
 rpm:
 	$(Q)packaging/check-version | { ! grep '^not ok' >&2; }
-	@command -v rpmbuild >/dev/null || { echo "rpmbuild is not installed (rpm, rpm-build)" >&2; exit 1; }
+	@$(need_rpm)
 	$(Q)rm -rf $(rpm_dir)
 	$(call export,$(rpm_dir)/$(release))
 	$(Q)mkdir -p $(rpm_dir)/SOURCES
@@ -73,24 +83,23 @@ rpm:
 	$(Q)rm -rf $(addprefix $(rpm_dir)/,BUILD BUILDROOT RPMS SOURCES SPECS SRPMS db $(release))
 	@ls $(rpm_dir)/*.rpm
 
-# This target makes repositories of the packages in O/deb and O/rpm, and builds
-# the packages if they are missing.
-repo_dir := $(O)/repo
-.PHONY: repo
-repo:
-	$(Q)ls $(deb_dir)/*.deb >/dev/null 2>&1 || $(MAKE) --no-print-directory deb
-	$(Q)ls $(rpm_dir)/*.rpm >/dev/null 2>&1 || $(MAKE) --no-print-directory rpm
-	$(Q)packaging/repo $(repo_dir) $(deb_dir) $(rpm_dir) $(if $(REPO_KEY),'$(REPO_KEY)')
+# These targets make repositories of the packages in O/deb and O/rpm, and build
+# the packages if they are missing. Before they build anything, they check that
+# every tool is installed.
+repo_dir  := $(O)/repo
+have_debs  = ls $(deb_dir)/*.deb >/dev/null 2>&1
+have_rpms  = ls $(rpm_dir)/*.rpm >/dev/null 2>&1
+repo_args  = $(repo_dir) $(deb_dir) $(if $(filter repo,$@),$(rpm_dir),-) $(if $(REPO_KEY),'$(REPO_KEY)')
+.PHONY: repo repo-apt
+repo repo-apt:
+	$(Q)packaging/repo --check $(repo_args)
+	$(Q)$(have_debs) || { $(need_deb); }
+	$(Q)$(if $(filter repo,$@),$(have_rpms) || { $(need_rpm); })
+	$(Q)$(have_debs) || $(MAKE) --no-print-directory deb
+	$(Q)$(if $(filter repo,$@),$(have_rpms) || $(MAKE) --no-print-directory rpm)
+	$(Q)packaging/repo $(repo_args)
 
 # This target installs, upgrades and removes the RPMs with dnf in an empty root.
 # Status 4 means that the test was skipped; it has printed the reason.
 check-rpm: rpm
 	$(Q)packaging/rpm/test-install $(rpm_dir) || [ $$? = 4 ]
-
-# This target installs only the manual pages. Each part also installs its own
-# pages.
-installs += install-man
-install-man:
-	$(Q)for page in man/*.[1-8]; do \
-		$(INSTALL) -D -m 0644 $$page $(DESTDIR)$(mandir)/man$${page##*.}/$${page##*/} || exit; \
-	done

@@ -28,6 +28,7 @@ tools: $(vmbusctl)
 installs += install-tools
 install-tools: $(vmbusctl) install-completion
 	$(Q)$(INSTALL) -D -m 0755 $(vmbusctl) $(DESTDIR)$(sbindir)/vmbusctl
+	$(Q)$(INSTALL) -D -m 0644 man/vmbusctl.8 $(DESTDIR)$(mandir)/man8/vmbusctl.8
 
 # The selftests use this target, too.
 .PHONY: install-completion

@@ -47,6 +47,8 @@ install-udev: udev
 	$(Q)$(INSTALL) -d $(DESTDIR)$(bindconfdir) $(DESTDIR)$(sysconfdir)/hyperv-uio/bind.d $(DESTDIR)$(statedir) \
 		$(DESTDIR)$(unitdir)
 	$(Q)$(INSTALL) -m 0644 $(addprefix $(O)/udev/,$(udev_units)) $(DESTDIR)$(unitdir)/
+	$(Q)$(INSTALL) -D -m 0644 man/hyperv-uio.conf.5 $(DESTDIR)$(mandir)/man5/hyperv-uio.conf.5
+	$(Q)$(INSTALL) -D -m 0644 man/vmbus-bind.8 $(DESTDIR)$(mandir)/man8/vmbus-bind.8
 	$(Q)$(INSTALL) -D -m 0755 $(O)/udev/initramfs/hook $(DESTDIR)$(initramfsdir)/hooks/hyperv-uio
 	$(Q)$(INSTALL) -D -m 0755 $(O)/udev/initramfs/module-setup.sh \
 		$(DESTDIR)$(dracutdir)/modules.d/90hyperv-uio/module-setup.sh
