@@ -313,7 +313,7 @@ test_nic_stays_when_the_routes_of_ipv6_cannot_be_read() {
 		: >"$root/proc/net/route"
 		want $dev2
 		ln -s $file "$root/proc/net/$file"
-		refused $dev2 "it is unknown what interface eth1 is used for: Too many levels of symbolic links"
+		refused $dev2 "it is unknown what interface eth1 is used for: $root/proc/net/$file: Too many levels of symbolic links"
 		rm "$root/proc/net/$file"
 	done
 }
@@ -334,7 +334,7 @@ test_nic_is_taken_when_forced_on_the_command_line() {
 test_nic_stays_when_the_routes_cannot_be_read() {
 	want nic
 	rm "$root/proc/net/route"
-	refused $dev "it is unknown what interface eth0 is used for: No such file"
+	refused $dev "it is unknown what interface eth0 is used for: $root/proc/net/route: No such file"
 }
 
 mount_line() { # TYPE SOURCE OPTIONS
