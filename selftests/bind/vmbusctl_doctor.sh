@@ -323,6 +323,18 @@ test_module_is_built_for_every_kernel() {
 	finding ok headers "the module is built for every kernel that can be booted"
 }
 
+test_no_kernel_is_installed() {
+	guest
+	put usr/src/uio_hv_generic-0.1.0/dkms.conf ''
+	healthy
+	finding note headers "no kernel is installed here, so there is none to build the module for"
+	lacks "is built for every kernel"
+	# The files of a kernel that was removed
+	mkdir -p "$root/lib/modules/5.10.0-1-amd64"
+	healthy
+	finding note headers "no kernel is installed here"
+}
+
 test_headers_of_a_cloud_kernel() {
 	guest
 	has_dkms
