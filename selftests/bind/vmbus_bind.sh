@@ -527,6 +527,9 @@ test_wrong_arguments() {
 	vmbus_bind ../../../etc
 	is status $status 2
 	says "not a GUID"
+	vmbus_bind eth1
+	is status $status 2
+	is output "$out" "vmbus-bind: eth1: not a GUID (vmbusctl bind and unbind also accept interfaces)"
 	vmbus_bind --release nonsense
 	is status $status 2
 }
