@@ -259,13 +259,13 @@ static void print_plan(const struct device *device, const char *when, const stru
 		printf("left alone");
 		break;
 	case PLAN_REFUSED:
-		printf("not bound to %s", plan->rule.driver);
+		printf("would not be bound to %s", plan->rule.driver);
 		break;
 	case PLAN_BOUND:
 		printf("stays bound to %s", plan->rule.driver);
 		break;
 	case PLAN_BIND:
-		printf("bound to %s", plan->rule.driver);
+		printf("would be bound to %s", plan->rule.driver);
 		if (device->driver[0] && strcmp(device->driver, plan->rule.driver))
 			printf(", taken over from %s", device->driver);
 		break;

@@ -10,7 +10,7 @@
 # guard.
 plan() {
 	vmbus_bind -n --force "$1"
-	driver=$(echo "$out" | sed -n 's/^.*): now: bound to \([^,:]*\).*/\1/p')
+	driver=$(echo "$out" | sed -n 's/^.*): now: would be bound to \([^,:]*\).*/\1/p')
 	echo "${driver:-nothing}"
 }
 
