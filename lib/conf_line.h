@@ -8,6 +8,9 @@
  *	[section]
  *	key = value	blanks around key and value do not count; no quotes
  *
+ * A byte order mark of UTF-8, with which editors on Windows begin a file, does
+ * not count.
+ *
  * A '#' or ';' after a blank in a value looks like a comment, and is a fault,
  * because either interpretation would surprise some users.
  */
@@ -51,10 +54,13 @@ static inline bool conf_has_comment(const char *value)
 /* Split a line of @length bytes, which getline(3) has read, in place. */
 static inline struct conf_line conf_split(char *line, size_t length)
 {
+	static const char mark[] = "\xef\xbb\xbf";
 	struct conf_line result = { .kind = CONF_NUL, .text = line };
 
 	if (strlen(line) < length)
 		return result;
+	if (!strncmp(line, mark, strlen(mark)))
+		line += strlen(mark);
 	result.text = conf_trim(line);
 	if (!*result.text || *result.text == '#' || *result.text == ';') {
 		result.kind = CONF_NOTHING;

@@ -88,14 +88,54 @@ static char *fix_ignored(const char *path)
 	return move(path, need_printf("%.*s", (int)(folder - path), path));
 }
 
-/* Return the command that corrects a file of the configuration. */
-static char *fix_file(const struct diagnosis *diagnosis, const char *path, unsigned int line)
+/*
+ * Return whether only a check is missing for the next boot: nobody has checked
+ * the NIC for this rule, and a check now would find that the machine can do
+ * without it. If a check has found that the machine needs the NIC, the
+ * administrator decides.
+ */
+static bool lacks_check(const struct diagnosis *diagnosis, const struct vdevice *device,
+			const struct device_plan *plan)
 {
+	const struct facts *facts = &diagnosis->rules->facts;
+	const struct device *seen = &facts->devices[facts_device(facts, device->instance)];
+
+	return plan->now.outcome != PLAN_REFUSED && plan->now.verdict == VERDICT_SAFE &&
+	       seen->record.verdict != VERDICT_NEEDED && !strcmp(device_class(device), "nic");
+}
+
+/* Return whether vmbus-bind --record would let a device be bound at boot. */
+static bool helps_to_record(const struct diagnosis *diagnosis)
+{
+	for (size_t i = 0; i < diagnosis->machine->count; i++) {
+		const struct vdevice *device = &diagnosis->machine->devices[i];
+		const struct device_plan *plan = rules_plan(diagnosis->rules, device);
+
+		if (plan && plan->boot.outcome == PLAN_REFUSED &&
+		    lacks_check(diagnosis, device, plan))
+			return true;
+	}
+	return false;
+}
+
+/* Return the command that corrects a file of the configuration. */
+static char *fix_file(const struct diagnosis *diagnosis, const char *path,
+		      const struct finding *finding)
+{
+	const unsigned int line = finding->at.line;
 	const char *root = vmbus_sysroot();
 	const char *inside = starts_with(path, root) ? path + strlen(root) : path;
 	const char *end = strlen(path) > 5 ? path + strlen(path) - 5 : path;
 	char guid[VMBUS_GUID_SIZE], *word, *fix;
 
+	if (finding->remedy == REMEDY_RECORD && helps_to_record(diagnosis))
+		return need_strdup(VMBUS_BIND " --record");
+	if (finding->remedy == REMEDY_OWNER) {
+		word = doctor_word(path);
+		fix = need_printf("chown root:root %s; chmod go-w %s", word, word);
+		free(word);
+		return fix;
+	}
 	if (starts_with(inside, ENTRY) && vmbus_guid_parse(inside + strlen(ENTRY), guid))
 		return fix_entry(diagnosis, path, inside + strlen(ENTRY));
 	if ((starts_with(inside, ADMIN_CONFIG "/") || starts_with(inside, VENDOR_CONFIG "/")) &&
@@ -117,7 +157,7 @@ void doctor_configuration(struct diagnosis *diagnosis)
 		const char *file = finding->at.file ? finding->at.file : ADMIN_CONFIG;
 
 		doctor_complain(diagnosis, finding->is_fault ? SEVERITY_PROBLEM : SEVERITY_WARNING,
-				"configuration", fix_file(diagnosis, file, finding->at.line),
+				"configuration", fix_file(diagnosis, file, finding),
 				"%s:%u: %s", file, finding->at.line, finding->text);
 	}
 	if (!config->finding_count && diagnosis->rules->config_error)
@@ -127,22 +167,6 @@ void doctor_configuration(struct diagnosis *diagnosis)
 				strerror(-diagnosis->rules->config_error));
 	else if (!config->finding_count)
 		doctor_report(diagnosis, SEVERITY_OK, "configuration", "no file has a fault");
-}
-
-/*
- * Return whether only a check is missing for the next boot: nobody has checked
- * the NIC for this rule, and a check now would find that the machine can do
- * without it. If a check has found that the machine needs the NIC, the
- * administrator decides.
- */
-static bool lacks_check(const struct diagnosis *diagnosis, const struct vdevice *device,
-			const struct device_plan *plan)
-{
-	const struct facts *facts = &diagnosis->rules->facts;
-	const struct device *seen = &facts->devices[facts_device(facts, device->instance)];
-
-	return plan->now.outcome != PLAN_REFUSED && plan->now.verdict == VERDICT_SAFE &&
-	       seen->record.verdict != VERDICT_NEEDED && !strcmp(device_class(device), "nic");
 }
 
 /*

@@ -395,19 +395,26 @@ static bool check_kernel(struct diagnosis *diagnosis, const char *release, const
 void doctor_headers(struct diagnosis *diagnosis)
 {
 	struct strings releases = file_names("/lib/modules");
-	bool ok = true;
+	bool ok = true, any = false;
 	char *version;
 
 	if (!doctor_has_dkms_source(&version)) {
 		doctor_report(diagnosis, SEVERITY_NOTE, "headers",
 			      "hyperv-uio-dkms is not installed, so no headers are needed");
 	} else {
-		for (size_t i = 0; i < releases.count; i++)
-			if ((is_bootable(releases.items[i]) ||
-			     !strcmp(releases.items[i], diagnosis->release)) &&
-			    !check_kernel(diagnosis, releases.items[i], version))
+		for (size_t i = 0; i < releases.count; i++) {
+			if (!is_bootable(releases.items[i]) &&
+			    strcmp(releases.items[i], diagnosis->release))
+				continue;
+			any = true;
+			if (!check_kernel(diagnosis, releases.items[i], version))
 				ok = false;
-		if (ok)
+		}
+		if (!any)
+			doctor_report(diagnosis, SEVERITY_NOTE, "headers",
+				      "no kernel is installed here, so there is none to build the "
+				      "module for");
+		else if (ok)
 			doctor_report(diagnosis, SEVERITY_OK, "headers",
 				      "the module is built for every kernel that can be booted");
 	}

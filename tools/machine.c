@@ -234,9 +234,9 @@ static void read_record(struct vdevice *device)
 
 /*
  * Read a device. Return 0, -ENODEV if the host has rescinded it, or another
- * -errno.
+ * -errno, and then *attribute is the one that cannot be read.
  */
-static int read_device(struct vdevice *device, struct vmbus_device *handle)
+static int read_device(struct vdevice *device, struct vmbus_device *handle, const char **attribute)
 {
 	char path[64];
 	uint64_t value;
@@ -253,12 +253,14 @@ static int read_device(struct vdevice *device, struct vmbus_device *handle)
 		.signals = -1,
 		.opens = -1,
 	};
-	ret = vmbus_device_attribute_u64(handle, "monitor_id", &value);
+	*attribute = "monitor_id";
+	ret = vmbus_device_attribute_u64(handle, *attribute, &value);
 	if (ret && ret != -ENOENT)
 		return ret;
 	device->monitored = !ret;
 
-	ret = vmbus_device_attribute_u64(handle, "state", &value);
+	*attribute = "state";
+	ret = vmbus_device_attribute_u64(handle, *attribute, &value);
 	if (ret)
 		return ret;
 	if (value < sizeof(states) / sizeof(states[0]))
@@ -299,6 +301,7 @@ static void device_clear(struct vdevice *device)
 int machine_read_quietly(struct machine *machine)
 {
 	struct vmbus_device **handle;
+	const char *attribute;
 	int ret;
 
 	*machine = (struct machine){ 0 };
@@ -315,14 +318,14 @@ int machine_read_quietly(struct machine *machine)
 		machine->devices = need(reallocarray(machine->devices, machine->count + 1,
 						     sizeof(*machine->devices)));
 		device = &machine->devices[machine->count];
-		ret = read_device(device, *handle);
+		ret = read_device(device, *handle, &attribute);
 		if (ret == -ENODEV) {
 			device_clear(device);
 			continue; /* the host has rescinded it since the listing */
 		}
 		if (ret && !machine->fault)
-			machine->fault = need_printf("%s: its attributes cannot be read: %s",
-						     device->instance, strerror(-ret));
+			machine->fault = need_printf("%s: its attribute %s cannot be read: %s",
+						     device->instance, attribute, strerror(-ret));
 		machine->count++;
 	}
 	return 0;

@@ -42,13 +42,15 @@ size_t rules_complain(const struct rules *rules)
 
 	for (size_t i = 0; i < config->finding_count; i++) {
 		const struct finding *finding = &config->findings[i];
+		const char *kind = finding->is_fault ? "" : "warning: ";
 
 		faults += finding->is_fault;
 		if (finding->at.line)
-			complain("%s:%u: %s", finding->at.file, finding->at.line, finding->text);
+			complain("%s:%u: %s%s", finding->at.file, finding->at.line, kind,
+				 finding->text);
 		else
-			complain("%s%s%s", finding->at.file ? finding->at.file : "",
-				 finding->at.file ? ": " : "", finding->text);
+			complain("%s%s%s%s", finding->at.file ? finding->at.file : "",
+				 finding->at.file ? ": " : "", kind, finding->text);
 	}
 	return faults;
 }

@@ -111,6 +111,8 @@ static int run(int argc, char **argv)
 		describe_maps(&machine, chosen);
 		free(chosen);
 	}
+	if (!status && machine.fault)
+		status = EXIT_FAILED;
 	rules_free(rules);
 	machine_free(&machine);
 	return command_end(status);

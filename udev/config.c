@@ -24,6 +24,7 @@ struct reader {
 	int err;		/* -ENOMEM */
 	bool in_section;
 	bool skips_keys;	/* the last header was faulty */
+	unsigned int keys;	/* bits of the keys that the section has, of check_repetition() */
 };
 
 int config_add_finding(struct config *config, struct place at, bool is_fault, const char *format,
@@ -45,7 +46,8 @@ int config_add_finding(struct config *config, struct place at, bool is_fault, co
 		return -ENOMEM;
 	}
 	config->findings = findings;
-	findings[config->finding_count++] = (struct finding){ at, is_fault, text };
+	findings[config->finding_count++] = (struct finding){ .at = at, .is_fault = is_fault,
+							      .text = text };
 	return 0;
 }
 
@@ -57,6 +59,13 @@ int config_add_finding(struct config *config, struct place at, bool is_fault, co
 	do { \
 		(reader)->is_faulty = true; \
 		if (config_add_finding((reader)->config, (reader)->at, true, __VA_ARGS__)) \
+			(reader)->err = -ENOMEM; \
+	} while (0)
+
+/* Warn about the current line, with the arguments of fault(). */
+#define warn(reader, ...) \
+	do { \
+		if (config_add_finding((reader)->config, (reader)->at, false, __VA_ARGS__)) \
 			(reader)->err = -ENOMEM; \
 	} while (0)
 
@@ -191,6 +200,7 @@ static void open_section(struct reader *reader, char *header)
 	};
 	reader->in_section = true;
 	reader->skips_keys = false;
+	reader->keys = 0;
 	/*
 	 * The section is in the list before this check, so the devices that it
 	 * names are not bound.
@@ -236,6 +246,19 @@ static void parse_size(struct reader *reader, const char *key, const char *value
 		fault(reader,
 		      "%s must be a multiple of %ld bytes, such as 65536, 64K or 1M, not '%s'",
 		      key, sysconf(_SC_PAGESIZE), value);
+}
+
+static void parse_ring_size(struct reader *reader, const char *key, const char *value)
+{
+	const long least = 2 * sysconf(_SC_PAGESIZE);
+	uint64_t *size = &current(reader)->settings.ring_size;
+
+	parse_size(reader, key, value, size);
+	/* A later module may accept less, so this is no fault. */
+	if (*size && *size < (uint64_t)least)
+		warn(reader,
+		     "%s: the module rejects rings of fewer than two pages, %ld bytes: '%s'", key,
+		     least, value);
 }
 
 static void parse_account(struct reader *reader, const char *key, const char *value,
@@ -292,9 +315,9 @@ static void parse_link(struct reader *reader, const char *value)
 static void parse_exclude(struct reader *reader, char *value)
 {
 	struct section *section = current(reader);
+	char *next, *text, like[INTERFACE_SIZE];
 	struct device_name name;
 	struct exclude *excludes;
-	char *next, *text;
 
 	for (; value; value = next) {
 		next = strchr(value, ',');
@@ -302,7 +325,12 @@ static void parse_exclude(struct reader *reader, char *value)
 			*next++ = '\0';
 		text = conf_trim(value);
 		if (config_parse_name(text, &name)) {
-			fault(reader, "exclude must be a list of section names, not '%s'", text);
+			if (parse_interface(text, like))
+				fault(reader, "exclude must be a list of section names, such as "
+				      "'interface %s', not '%s'", like, text);
+			else
+				fault(reader, "exclude must be a list of section names, not '%s'",
+				      text);
 			return;
 		}
 		excludes = reallocarray(section->excludes, section->exclude_count + 1,
@@ -313,6 +341,24 @@ static void parse_exclude(struct reader *reader, char *value)
 		}
 		section->excludes = excludes;
 		excludes[section->exclude_count++] = (struct exclude){ name, reader->at };
+	}
+}
+
+/* Warn about a key that the section already has. exclude may be repeated. */
+static void check_repetition(struct reader *reader, const char *key)
+{
+	static const char *const single_keys[] = {
+		"driver", "enable", "force", "ring_size", "recv_buffer_size", "send_buffer_size",
+		"owner",  "group",  "mode",  "link",
+	};
+
+	for (size_t i = 0; i < sizeof(single_keys) / sizeof(single_keys[0]); i++) {
+		if (strcmp(key, single_keys[i]))
+			continue;
+		if (reader->keys & 1u << i)
+			warn(reader, "%s: the section sets this key twice; the last value counts",
+			     key);
+		reader->keys |= 1u << i;
 	}
 }
 
@@ -331,6 +377,7 @@ static void on_key(struct reader *reader, const char *key, char *value)
 		return;
 	}
 	section = current(reader);
+	check_repetition(reader, key);
 	if (!strcmp(key, "driver")) {
 		parse_driver(reader, value);
 	} else if (!strcmp(key, "enable")) {
@@ -341,7 +388,7 @@ static void on_key(struct reader *reader, const char *key, char *value)
 	} else if (!strcmp(key, "exclude")) {
 		parse_exclude(reader, value);
 	} else if (!strcmp(key, "ring_size")) {
-		parse_size(reader, key, value, &section->settings.ring_size);
+		parse_ring_size(reader, key, value);
 	} else if (!strcmp(key, "recv_buffer_size")) {
 		parse_size(reader, key, value, &section->settings.recv_buffer_size);
 	} else if (!strcmp(key, "send_buffer_size")) {
@@ -384,18 +431,37 @@ static void on_line(struct reader *reader, char *text, size_t length)
 	}
 }
 
+/*
+ * Warn about a file or directory that users other than root can write to,
+ * because its rules are carried out as root. The files of a model machine
+ * belong to the user who runs the test. Return 0 or -ENOMEM.
+ */
+static int check_writers(struct config *config, const char *path, const struct stat *st)
+{
+	const bool is_ours = !st->st_uid || (*vmbus_sysroot() && st->st_uid == geteuid());
+
+	if (is_ours && !(st->st_mode & 022))
+		return 0;
+	if (config_add_finding(config, (struct place){ path, 0 }, false,
+			       "users other than root can write to it (owner %u, mode %04o); "
+			       "chown root:root and chmod go-w prevent that",
+			       (unsigned int)st->st_uid, (unsigned int)(st->st_mode & 07777)))
+		return -ENOMEM;
+	config->findings[config->finding_count - 1].remedy = REMEDY_OWNER;
+	return 0;
+}
+
 /* Open a file for reading. O_NONBLOCK keeps a pipe from blocking. */
-static FILE *open_file(const char *path)
+static FILE *open_file(const char *path, struct stat *st)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	struct stat st;
 	FILE *file;
 
 	if (fd < 0)
 		return NULL;
-	if (fstat(fd, &st))
+	if (fstat(fd, st))
 		goto err_close;
-	if (S_ISDIR(st.st_mode)) {
+	if (S_ISDIR(st->st_mode)) {
 		errno = EISDIR;
 		goto err_close;
 	}
@@ -414,13 +480,17 @@ static int load_file(struct config *config, const char *path)
 	char *line = NULL;
 	size_t size = 0;
 	ssize_t length;
+	struct stat st;
 	FILE *file;
 
-	file = open_file(path);
+	file = open_file(path, &st);
 	if (!file) {
 		fault(&reader, "%s", strerror(errno));
 		return reader.err ? reader.err : -EINVAL;
 	}
+	/* A link to /dev/null hides the package's file of the same name. */
+	if (S_ISREG(st.st_mode))
+		reader.err = check_writers(config, path, &st);
 	while (!reader.err && (length = getline(&line, &size, file)) >= 0) {
 		reader.at.line++;
 		on_line(&reader, line, length);
@@ -481,10 +551,13 @@ static int load_folders(struct config *config, const char *const folders[2])
 	struct dirent **entries[2] = { NULL, NULL };
 	int n[2], i[2] = { 0, 0 }, ret = 0, one = 0;
 	const char *path;
+	struct stat st;
 
 	for (int f = 0; f < 2; f++) {
 		path = add_path(config, folders[f], "");
 		n[f] = path ? scandir(path, &entries[f], is_visible, alphasort) : -1;
+		if (n[f] >= 0 && !stat(path, &st) && check_writers(config, path, &st))
+			one = -ENOMEM;
 		if (n[f] >= 0)
 			continue;
 		n[f] = 0;

@@ -70,11 +70,19 @@ struct section {
 	struct settings settings;
 };
 
+/* The command of vmbusctl doctor that corrects a finding */
+enum remedy {
+	REMEDY_FILE,	/* edit or rename the file */
+	REMEDY_OWNER,	/* let only root write to the file or directory */
+	REMEDY_RECORD,	/* check the NICs for the next boot */
+};
+
 /* A fault in a file, or a warning about something that is probably a mistake */
 struct finding {
 	struct place at;		/* line 0: the whole file */
 	bool is_fault;
 	char *text;
+	enum remedy remedy;
 };
 
 /*
@@ -150,7 +158,10 @@ void config_rule(const struct config *config, const struct identity *device, str
 void config_rule_of_all(const struct config *config, const struct identity *device,
 			struct rule *rule);
 
-/* Add a finding with a copy of the text. Return 0 or -ENOMEM. */
+/*
+ * Add a finding with a copy of the text, and with REMEDY_FILE. Return 0 or
+ * -ENOMEM.
+ */
 int config_add_finding(struct config *config, struct place at, bool is_fault,
 		       const char *format, ...)
 	__attribute__((format(printf, 4, 5)));

@@ -381,6 +381,9 @@ int facts_read(struct facts *facts)
 		return -ENOMEM;
 	}
 	facts->route_error = routes_read(&routes);
+	if (facts->route_error)
+		snprintf(facts->route_source, sizeof(facts->route_source), "%s%s", vmbus_sysroot(),
+			 routes.unreadable);
 	routes_find_fstab(facts->network_mount);
 	ret = 0;
 	for (size_t i = 0; i < count && !ret; i++) {

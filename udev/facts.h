@@ -73,6 +73,7 @@ struct facts {
 	 */
 	char network_mount[REASON_SIZE];
 	int route_error;		/* -errno: routes or mounts could not be read */
+	char route_source[SOURCE_SIZE];	/* the file or directory that could not be read */
 	int device_error;		/* -errno: a device could not be read, and is missing */
 };
 

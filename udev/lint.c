@@ -180,7 +180,29 @@ static int check_links(struct config *config, const struct facts *facts)
 	return ret;
 }
 
-static int check_guard(struct config *config, const struct section *section)
+/*
+ * Return whether the guard lets every device that a section has effect on be
+ * bound at the next boot. If there is no such device, nothing shows that.
+ */
+static bool is_safe_at_boot(const struct config *config, const struct section *section,
+			    const struct facts *facts)
+{
+	struct plan plan;
+	bool any = false;
+
+	for (size_t i = 0; facts && i < facts->device_count; i++) {
+		if (!names(section, NULL, true, plan_identify(facts, i, PLAN_BOOT)))
+			continue;
+		plan_make(config, facts, i, PLAN_BOOT, NULL, &plan);
+		if (plan.outcome != PLAN_BIND && plan.outcome != PLAN_DISABLED)
+			return false;
+		any = true;
+	}
+	return any;
+}
+
+static int check_guard(struct config *config, const struct section *section,
+		       const struct facts *facts)
 {
 	const struct vmbus_class *class =
 		section->name.kind == NAME_GUID ? vmbus_class_find(section->name.text) : NULL;
@@ -188,11 +210,18 @@ static int check_guard(struct config *config, const struct section *section)
 
 	if (!class || section->force != UNSET || section->enable == NO || !plan_is_guarded(&device))
 		return 0;
-	if (!strcmp(class->name, "nic"))
-		return config_add_finding(
-			config, section->at, false,
-			"without force, a device of the class nic is bound at boot "
-			"only if it was checked, or another NIC is sure to come up");
+	if (!strcmp(class->name, "nic") && is_safe_at_boot(config, section, facts))
+		return 0;
+	if (!strcmp(class->name, "nic") &&
+	    config_add_finding(config, section->at, false,
+			       "without force, a device of the class nic is bound at boot only if "
+			       "it was checked, as vmbus-bind --record does, or another NIC is "
+			       "sure to come up"))
+		return -ENOMEM;
+	if (!strcmp(class->name, "nic")) {
+		config->findings[config->finding_count - 1].remedy = REMEDY_RECORD;
+		return 0;
+	}
 	return config_add_finding(config, section->at, false,
 				  "without force, no device of the class %s is bound at boot",
 				  class->name);
@@ -228,7 +257,7 @@ int lint(struct config *config, const struct facts *facts)
 			continue;
 		if (facts && is_administrators(section->at.file))
 			ret = first(ret, check_names(config, section, facts));
-		ret = first(ret, check_guard(config, section));
+		ret = first(ret, check_guard(config, section, facts));
 		ret = first(ret, check_accounts(config, section));
 	}
 	if (facts)

@@ -47,6 +47,7 @@ struct routes {
 	size_t peer_count;
 	char (*pppoe)[INTERFACE_SIZE];	/* interfaces below a PPPoE session */
 	size_t pppoe_count;
+	const char *unreadable;		/* what could not be read, without vmbus_sysroot() */
 };
 
 /*

@@ -145,8 +145,9 @@ static bool is_needed(const struct question *q, struct plan *plan)
 		if (interface->device != (int)q->device)
 			continue;
 		if (q->facts->route_error) {
-			explain(plan, "it is unknown what interface %s is used for: %s",
-				interface->name, strerror(-q->facts->route_error));
+			explain(plan, "it is unknown what interface %s is used for: %.120s: %s",
+				interface->name, q->facts->route_source,
+				strerror(-q->facts->route_error));
 			return true;
 		}
 		if (interface->default_route) {

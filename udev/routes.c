@@ -63,7 +63,7 @@ static int end_reading(FILE *file, int ret)
 	return ret;
 }
 
-static int read_ipv4_routes(struct routes *routes)
+static int read_ipv4_routes(struct routes *routes, const char *path)
 {
 	unsigned int to, flags, metric, mask;
 	char name[INTERFACE_SIZE];
@@ -73,7 +73,7 @@ static int read_ipv4_routes(struct routes *routes)
 	int ret = 0;
 	FILE *file;
 
-	file = open_rooted("/proc/net/route");
+	file = open_rooted("%s", path);
 	if (!file)
 		return -errno;
 	while (!ret && getline(&line, &size, file) > 0) {
@@ -109,13 +109,10 @@ static bool parse_hex(const char *text, unsigned char bytes[16])
 	return true;
 }
 
-/*
- * Read the IPv6 routes and global addresses. A kernel without IPv6 has neither
- * file.
- */
-static int read_ipv6_routes(struct routes *routes)
+/* A kernel without IPv6 has neither this file nor that of the addresses. */
+static int read_ipv6_routes(struct routes *routes, const char *path)
 {
-	unsigned int prefix, metric, flags, scope;
+	unsigned int prefix, metric, flags;
 	char name[INTERFACE_SIZE], to[33];
 	struct route *route;
 	char *line = NULL;
@@ -123,10 +120,10 @@ static int read_ipv6_routes(struct routes *routes)
 	int ret = 0;
 	FILE *file;
 
-	file = open_rooted("/proc/net/ipv6_route");
-	if (!file && errno != ENOENT)
-		return -errno;
-	while (file && !ret && getline(&line, &size, file) > 0) {
+	file = open_rooted("%s", path);
+	if (!file)
+		return errno == ENOENT ? 0 : -errno;
+	while (!ret && getline(&line, &size, file) > 0) {
 		if (sscanf(line, "%32s %x %*s %*x %*s %x %*x %*x %x %15s", to, &prefix, &metric,
 			   &flags, name) != 5 ||
 		    flags & RTF_REJECT)
@@ -143,36 +140,41 @@ static int read_ipv6_routes(struct routes *routes)
 		if (!parse_hex(to, route->to.bytes))
 			ret = -EPROTO;
 	}
-	if (file)
-		ret = end_reading(file, ret);
+	free(line);
+	return end_reading(file, ret);
+}
 
-	file = ret ? NULL : open_rooted("/proc/net/if_inet6");
-	if (!ret && !file && errno != ENOENT)
-		ret = -errno;
-	while (file && getline(&line, &size, file) > 0) {
-		char (*global)[INTERFACE_SIZE];
+static int read_ipv6_addresses(struct routes *routes, const char *path)
+{
+	char name[INTERFACE_SIZE], (*global)[INTERFACE_SIZE];
+	unsigned int scope;
+	char *line = NULL;
+	size_t size = 0;
+	int ret = 0;
+	FILE *file;
 
+	file = open_rooted("%s", path);
+	if (!file)
+		return errno == ENOENT ? 0 : -errno;
+	while (!ret && getline(&line, &size, file) > 0) {
 		if (sscanf(line, "%*s %*x %*x %x %*x %15s", &scope, name) != 2 ||
 		    scope != SCOPE_GLOBAL)
 			continue;
 		global = machine_grow(&routes->global, &routes->global_count, sizeof(*global));
-		if (!global) {
+		if (global)
+			strcpy(*global, name);
+		else
 			ret = -ENOMEM;
-			break;
-		}
-		strcpy(*global, name);
 	}
-	if (file)
-		ret = end_reading(file, ret);
 	free(line);
-	return ret;
+	return end_reading(file, ret);
 }
 
 /*
  * Read the interfaces of PPPoE sessions. sysfs does not show that ppp0 is
  * stacked on its interface; only this file does.
  */
-static int read_pppoe(struct routes *routes)
+static int read_pppoe(struct routes *routes, const char *path)
 {
 	char name[INTERFACE_SIZE], (*below)[INTERFACE_SIZE];
 	char *line = NULL;
@@ -180,7 +182,7 @@ static int read_pppoe(struct routes *routes)
 	int ret = 0;
 	FILE *file;
 
-	file = open_rooted("/proc/net/pppoe");
+	file = open_rooted("%s", path);
 	if (!file)
 		return errno == ENOENT ? 0 : -errno;
 	while (!ret && getline(&line, &size, file) > 0) {
@@ -290,7 +292,7 @@ static void find_server(const char *options, struct address *address)
 	}
 }
 
-static int read_mounts(struct routes *routes)
+static int read_mounts(struct routes *routes, const char *path)
 {
 	char type[64], where[PATH_MAX];
 	char *line = NULL, *rest;
@@ -300,7 +302,7 @@ static int read_mounts(struct routes *routes)
 	FILE *file;
 	int at;
 
-	file = open_rooted("/proc/self/mountinfo");
+	file = open_rooted("%s", path);
 	if (!file)
 		return -errno;
 	while (!ret && getline(&line, &size, file) > 0) {
@@ -424,24 +426,44 @@ static int each(struct routes *routes, const char *folder,
 	return ret;
 }
 
+static int read_iscsi(struct routes *routes, const char *folder)
+{
+	return each(routes, folder, on_iscsi);
+}
+
+static int read_nvme(struct routes *routes, const char *folder)
+{
+	return each(routes, folder, on_nvme);
+}
+
+static int read_nbd(struct routes *routes, const char *folder)
+{
+	return each(routes, folder, on_nbd);
+}
+
 int routes_read(struct routes *routes)
 {
-	int ret;
+	static const struct {
+		const char *path;
+		int (*read)(struct routes *routes, const char *path);
+	} sources[] = {
+		{ "/proc/net/route", read_ipv4_routes },
+		{ "/proc/net/ipv6_route", read_ipv6_routes },
+		{ "/proc/net/if_inet6", read_ipv6_addresses },
+		{ "/proc/self/mountinfo", read_mounts },
+		{ "/proc/net/pppoe", read_pppoe },
+		{ "/sys/class/iscsi_connection", read_iscsi },
+		{ "/sys/class/nvme", read_nvme },
+		{ "/sys/block", read_nbd },
+	};
+	int ret = 0;
 
 	*routes = (struct routes){ 0 };
-	ret = read_ipv4_routes(routes);
-	if (!ret)
-		ret = read_ipv6_routes(routes);
-	if (!ret)
-		ret = read_mounts(routes);
-	if (!ret)
-		ret = read_pppoe(routes);
-	if (!ret)
-		ret = each(routes, "/sys/class/iscsi_connection", on_iscsi);
-	if (!ret)
-		ret = each(routes, "/sys/class/nvme", on_nvme);
-	if (!ret)
-		ret = each(routes, "/sys/block", on_nbd);
+	for (size_t i = 0; !ret && i < sizeof(sources) / sizeof(sources[0]); i++) {
+		ret = sources[i].read(routes, sources[i].path);
+		if (ret)
+			routes->unreadable = sources[i].path;
+	}
 	return ret;
 }
 

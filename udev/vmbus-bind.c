@@ -259,13 +259,13 @@ static void print_plan(const struct device *device, const char *when, const stru
 		printf("left alone");
 		break;
 	case PLAN_REFUSED:
-		printf("not bound to %s", plan->rule.driver);
+		printf("would not be bound to %s", plan->rule.driver);
 		break;
 	case PLAN_BOUND:
 		printf("stays bound to %s", plan->rule.driver);
 		break;
 	case PLAN_BIND:
-		printf("bound to %s", plan->rule.driver);
+		printf("would be bound to %s", plan->rule.driver);
 		if (device->driver[0] && strcmp(device->driver, plan->rule.driver))
 			printf(", taken over from %s", device->driver);
 		break;
@@ -289,8 +289,10 @@ static int preview(struct run *run)
 	int ret, err = 0;
 
 	ret = facts_read(&facts);
-	if (ret == -ENODEV && run->mode == BIND_ALL)
+	if (ret == -ENODEV && run->mode == BIND_ALL) {
+		puts("this machine has no VMBus, so there is no device to bind");
 		return 0;
+	}
 	if (ret || plan_all(&run->config, &facts, &plans)) {
 		msg(LOG_ERR, "the state of the machine cannot be read: %s",
 		    ret ? strerror(-ret) : strerror(ENOMEM));
@@ -340,6 +342,8 @@ static void check(struct run *run)
 	struct facts facts;
 	int ret = facts_read(&facts);
 
+	if (ret == -ENODEV)
+		puts("this machine has no VMBus, so the sections are not compared with devices");
 	if (lint(&run->config, ret ? NULL : &facts))
 		msg(LOG_ERR, "warnings are missing: %s", strerror(ENOMEM));
 	facts_free(&facts);
@@ -545,8 +549,8 @@ int main(int argc, char **argv)
 		return EXIT_USAGE;
 	}
 	if (optind < argc && !parse_id(&run, argv[optind], guid)) {
-		msg(LOG_ERR, "%s: not a GUID%s", argv[optind],
-		    run.mode == RELEASE ? " or class" : "");
+		msg(LOG_ERR, "%s: not a GUID%s (vmbusctl bind and unbind also accept interfaces)",
+		    argv[optind], run.mode == RELEASE ? " or class" : "");
 		return EXIT_USAGE;
 	}
 	run.options.record_only = run.mode == RECORD;

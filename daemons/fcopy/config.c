@@ -410,12 +410,16 @@ out_close:
 	return reader.err;
 }
 
-static int is_conf(const struct dirent *entry)
+static bool is_conf(const char *name)
 {
-	size_t length = strlen(entry->d_name);
+	size_t length = strlen(name);
 
-	return entry->d_name[0] != '.' && length > 5 &&
-	       !strcmp(entry->d_name + length - 5, ".conf");
+	return length > 5 && !strcmp(name + length - 5, ".conf");
+}
+
+static int is_visible(const struct dirent *entry)
+{
+	return entry->d_name[0] != '.';
 }
 
 static int read_folder(const char *folder, struct policy *policy)
@@ -430,7 +434,7 @@ static int read_folder(const char *folder, struct policy *policy)
 		if (err)
 			return err;
 	}
-	n = scandir(folder, &entries, is_conf, alphasort);
+	n = scandir(folder, &entries, is_visible, alphasort);
 	if (n < 0) {
 		if (errno == ENOENT)
 			return 0;
@@ -439,11 +443,15 @@ static int read_folder(const char *folder, struct policy *policy)
 		return err;
 	}
 	for (int i = 0; i < n; i++) {
+		one = 0;
 		if (snprintf(path, sizeof(path), "%s/%s", folder, entries[i]->d_name) >=
 		    (int)sizeof(path))
 			one = -ENAMETOOLONG;
-		else
+		else if (is_conf(entries[i]->d_name))
 			one = read_file(path, true, policy);
+		else
+			log_line(LOG_WARNING,
+				 "%s: ignored, because its name does not end in .conf", path);
 		if (!err)
 			err = one;
 		free(entries[i]);

@@ -10,7 +10,7 @@
 # guard.
 plan() {
 	vmbus_bind -n --force "$1"
-	driver=$(echo "$out" | sed -n 's/^.*): now: bound to \([^,:]*\).*/\1/p')
+	driver=$(echo "$out" | sed -n 's/^.*): now: would be bound to \([^,:]*\).*/\1/p')
 	echo "${driver:-nothing}"
 }
 
@@ -414,6 +414,24 @@ test_check_warns_of_guarded_classes_without_force() {
 	case $out in *"without force"*) fail "it warns: $out" ;; esac
 }
 
+# A NIC for which nothing but a check is missing, beside one that a rule
+# excludes: the example of hyperv-uio.conf(5)
+test_check_accepts_nics_that_were_checked() {
+	conf $admin/a.conf '[nic]' 'exclude=interface eth0'
+	nic $dev eth0 1
+	nic $dev2 eth1 2
+	default_route eth0
+	address eth0
+	vmbus_bind --check
+	is output "$out" "vmbus-bind: $root/$admin/a.conf:1: warning: without force, a device of the class nic is bound at boot only if it was checked, as vmbus-bind --record does, or another NIC is sure to come up"
+	vmbus_bind --record
+	vmbus_bind --check
+	is "output after the check" "$out" ""
+	nic $third eth2 3
+	vmbus_bind --check
+	says "without force"
+}
+
 test_check_warns_of_other_names() {
 	conf $admin/a.conf.dpkg-old '[fcopy]' nonsense
 	conf $vendor/10-fcopy '[fcopy]'
@@ -421,6 +439,45 @@ test_check_warns_of_other_names() {
 	is status $status 0
 	says "$root/$admin/a.conf.dpkg-old: warning: ignored, because its name does not end in .conf"
 	says "$root/$vendor/10-fcopy: warning: ignored"
+}
+
+# owners: skip the test unless this user can give files away
+owners() {
+	[ "$(id -u)" = 0 ] || skip "only root can give a file to another user"
+}
+
+test_check_warns_of_files_that_others_can_write_to() {
+	for mode in 0664 0646 0666; do
+		conf $admin/a.conf '[fcopy]'
+		device $dev $fcopy
+		chmod $mode "$root/$admin/a.conf"
+		vmbus_bind --check
+		is status $status 0
+		is output "$out" "vmbus-bind: $root/$admin/a.conf: warning: users other than root can write to it (owner $(id -u), mode $mode); chown root:root and chmod go-w prevent that"
+	done
+	chmod 0644 "$root/$admin/a.conf"
+	for folder in $admin $vendor; do
+		chmod 0775 "$root/$folder"
+		vmbus_bind --check
+		is output "$out" "vmbus-bind: $root/$folder: warning: users other than root can write to it (owner $(id -u), mode 0775); chown root:root and chmod go-w prevent that"
+		chmod 0755 "$root/$folder"
+	done
+	vmbus_bind --check
+	is output "$out" ""
+}
+
+test_check_warns_of_files_that_root_does_not_own() {
+	owners
+	for path in $admin/a.conf $admin; do
+		conf $admin/a.conf '[fcopy]'
+		device $dev $fcopy
+		chown 65534 "$root/$path"
+		vmbus_bind --check
+		is status $status 0
+		says "$root/$path: warning: users other than root can write to it (owner 65534, mode 0"
+		is lines "$(echo "$out" | wc -l)" 1
+		chown 0 "$root/$path"
+	done
 }
 
 test_check_warns_of_accounts_that_do_not_exist() {
@@ -546,8 +603,64 @@ test_check_accepts_a_link_for_one() {
 	done
 }
 
+test_check_warns_of_a_small_ring() {
+	device $dev $get
+	conf $admin/a.conf '[get]' ring_size=4K
+	vmbus_bind --check
+	is status $status 0
+	is output "$out" "vmbus-bind: $root/$admin/a.conf:2: warning: ring_size: the module rejects rings of fewer than two pages, $((2 * $(getconf PAGESIZE))) bytes: '4K'"
+	conf $admin/a.conf '[get]' ring_size=$((2 * $(getconf PAGESIZE)))
+	vmbus_bind --check
+	is output "$out" ""
+}
+
+test_check_warns_of_a_key_that_is_there_twice() {
+	device $dev $get
+	for pair in driver=one,two enable=no,yes force=yes,no ring_size=64K,1M recv_buffer_size=64K,1M \
+		send_buffer_size=64K,1M owner=0,1 group=0,1 mode=0600,0660 link=a,b; do
+		key=${pair%%=*} values=${pair#*=}
+		conf $admin/a.conf '[get]' "$key=${values%,*}" "$key=${values#*,}"
+		vmbus_bind --check
+		is "status for $key" $status 0
+		is "output for $key" "$out" "vmbus-bind: $root/$admin/a.conf:3: warning: $key: the section sets this key twice; the last value counts"
+	done
+	device $dev2 $fcopy
+	conf $admin/a.conf '[get]' mode=0600 '[fcopy]' mode=0600 '[get]' mode=0600
+	vmbus_bind --check
+	is output "$out" ""
+}
+
+test_exclude_without_the_word_interface() {
+	faulty_for_the_device 2 "exclude must be a list of section names, such as 'interface eth0', not 'eth0'" '[get]' exclude=eth0
+	faulty_for_the_device 2 "exclude must be a list of section names, not 'a/b'" '[get]' exclude=a/b
+}
+
+# Editors on Windows begin a file with a byte order mark.
+test_byte_order_mark() {
+	printf '\357\273\277[fcopy]\r\ndriver=one\r\n' >"$root/$admin/a.conf"
+	device $dev $fcopy
+	vmbus_bind --check
+	is output "$out" ""
+	is plan "$(plan $dev)" one
+}
+
+test_machine_without_vmbus() {
+	rm -r "$root/sys"
+	conf $admin/a.conf '[fcopy]'
+	vmbus_bind --check
+	is "status of --check" $status 0
+	is "output of --check" "$out" "this machine has no VMBus, so the sections are not compared with devices"
+	vmbus_bind --dry-run --all
+	is "status of --dry-run" $status 0
+	is "output of --dry-run" "$out" "this machine has no VMBus, so there is no device to bind"
+	vmbus_bind --all
+	is "status of --all" $status 0
+	is "output of --all" "$out" ""
+}
+
 test_hints_are_for_check_only() {
-	conf $admin/a.conf '[kvp]'
+	conf $admin/a.conf '[kvp]' mode=0600 mode=0640 ring_size=4K
+	chmod 0666 "$root/$admin/a.conf"
 	conf $admin/b '[kvp]'
 	vmbus_bind --all
 	is output "$out" ""

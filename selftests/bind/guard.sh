@@ -37,7 +37,7 @@ refused() { # DEVICE WHY
 	log_is_empty
 	vmbus_bind -n "$1"
 	is "status of the preview" $status 1
-	says "now: not bound to uio_hv_generic: $2"
+	says "now: would not be bound to uio_hv_generic: $2"
 }
 
 taken() {
@@ -54,8 +54,8 @@ taken() {
 next_boot() { # DEVICE bound|refused WHY
 	vmbus_bind -n "$1"
 	case $2 in
-	bound) says "at the next boot: bound to uio_hv_generic" ;;
-	*) says "at the next boot: not bound to uio_hv_generic" ;;
+	bound) says "at the next boot: would be bound to uio_hv_generic" ;;
+	*) says "at the next boot: would not be bound to uio_hv_generic" ;;
 	esac
 	says "$3"
 	foretold=$(echo "$out" | sed -n 's/.*at the next boot: [^:]*: //p')
@@ -96,12 +96,12 @@ networkmanager() { # LINE...
 # with eth0
 counts() {
 	vmbus_bind -n $dev2
-	says "at the next boot: bound to uio_hv_generic, taken over from hv_netvsc: interface eth0 remains, which $1 brings up"
+	says "at the next boot: would be bound to uio_hv_generic, taken over from hv_netvsc: interface eth0 remains, which $1 brings up"
 }
 
 does_not_count() {
 	vmbus_bind -n $dev2
-	says "at the next boot: not bound to uio_hv_generic: at boot nothing shows whether the machine needs it"
+	says "at the next boot: would not be bound to uio_hv_generic: at boot nothing shows whether the machine needs it"
 }
 
 test_nic_with_the_default_route_stays() {
@@ -176,8 +176,8 @@ test_of_two_nics_with_an_address_one_is_taken() {
 	vmbus_bind -n --all
 	is "status of the preview" $status 1
 	# By instance: dev2 comes first.
-	says "$dev2 (nic): now: bound to uio_hv_generic"
-	says "$dev (nic): now: not bound to uio_hv_generic: interface eth0 is the last one with an address"
+	says "$dev2 (nic): now: would be bound to uio_hv_generic"
+	says "$dev (nic): now: would not be bound to uio_hv_generic: interface eth0 is the last one with an address"
 	: >"$root/kernel/log"
 	vmbus_bind --all
 	is status $status 1
@@ -251,7 +251,7 @@ test_nic_below_pppoe_stays() {
 	want $dev2
 	printf 'Id       Address              Device\n00000001 00:15:5D:99:99:99       eth0\n' >"$root/proc/net/pppoe"
 	vmbus_bind -n $dev2
-	says "now: bound"
+	says "now: would be bound"
 	printf '00000002 00:15:5D:99:99:99       eth1\n' >>"$root/proc/net/pppoe"
 	refused $dev2 "interface eth1 carries PPPoE"
 }
@@ -289,7 +289,7 @@ test_nic_is_not_taken_while_the_network_is_down() {
 	is driver "$(driver_of $dev)" hv_netvsc
 	is driver "$(driver_of $dev2)" hv_netvsc
 	vmbus_bind -n $dev
-	says "now: not bound to uio_hv_generic: while the network is down"
+	says "now: would not be bound to uio_hv_generic: while the network is down"
 }
 
 test_checked_nic_is_taken_while_the_network_is_down() {
@@ -313,7 +313,7 @@ test_nic_stays_when_the_routes_of_ipv6_cannot_be_read() {
 		: >"$root/proc/net/route"
 		want $dev2
 		ln -s $file "$root/proc/net/$file"
-		refused $dev2 "it is unknown what interface eth1 is used for: Too many levels of symbolic links"
+		refused $dev2 "it is unknown what interface eth1 is used for: $root/proc/net/$file: Too many levels of symbolic links"
 		rm "$root/proc/net/$file"
 	done
 }
@@ -326,7 +326,7 @@ test_nic_is_taken_when_forced_in_the_file() {
 test_nic_is_taken_when_forced_on_the_command_line() {
 	want nic
 	vmbus_bind -n --force $dev
-	says "now: bound to uio_hv_generic"
+	says "now: would be bound to uio_hv_generic"
 	taken --force $dev
 	next_boot $dev refused "found that interface eth0 has the default route"
 }
@@ -334,7 +334,7 @@ test_nic_is_taken_when_forced_on_the_command_line() {
 test_nic_stays_when_the_routes_cannot_be_read() {
 	want nic
 	rm "$root/proc/net/route"
-	refused $dev "it is unknown what interface eth0 is used for: No such file"
+	refused $dev "it is unknown what interface eth0 is used for: $root/proc/net/route: No such file"
 }
 
 mount_line() { # TYPE SOURCE OPTIONS
@@ -406,7 +406,7 @@ test_nic_below_nvme_over_tcp_stays() {
 	echo pcie >"$root/sys/class/nvme/nvme3/transport"
 	echo "traddr=192.168.2.9,trsvcid=4420" >"$root/sys/class/nvme/nvme3/address"
 	vmbus_bind -n $dev2
-	says "now: bound"
+	says "now: would be bound"
 	echo tcp >"$root/sys/class/nvme/nvme3/transport"
 	refused $dev2 "the network disk nvme3 is reached through interface eth1"
 }
@@ -416,7 +416,7 @@ test_nic_below_nbd_stays() {
 	address eth1 2
 	mkdir -p "$root/sys/block/nbd0" "$root/sys/block/sda"
 	vmbus_bind -n $dev2
-	says "now: bound"
+	says "now: would be bound"
 	echo 77 >"$root/sys/block/nbd0/pid"
 	refused $dev2 "the network disk nbd0 may be reached through interface eth1"
 }
@@ -481,7 +481,7 @@ test_disk_that_somebody_has_claimed_stays() {
 	vmbus_bind --all
 	is "status of --all" $status 1
 	vmbus_bind -n --all
-	says "now: not bound to uio_hv_generic: disk sda1 is claimed"
+	says "now: would not be bound to uio_hv_generic: disk sda1 is claimed"
 	taken --force $dev
 }
 
@@ -551,8 +551,8 @@ test_boot_does_not_take_the_nic_with_the_default_route() {
 		: >"$root/proc/net/route"
 		want "$name"
 		vmbus_bind -n $dev
-		says "now: not bound to uio_hv_generic: interface eth0 has the default route"
-		says "at the next boot: not bound to uio_hv_generic"
+		says "now: would not be bound to uio_hv_generic: interface eth0 has the default route"
+		says "at the next boot: would not be bound to uio_hv_generic"
 		boot
 		record $dev mac=00:15:5d:00:00:01 interface=eth0
 		vmbus_bind --udev $dev
@@ -644,7 +644,7 @@ test_verdict_is_for_one_driver() {
 	vmbus_bind --record
 	conf $admin/nic.conf "[$dev2]" driver=other
 	vmbus_bind -n $dev2
-	says "at the next boot: not bound to other"
+	says "at the next boot: would not be bound to other"
 }
 
 test_verdict_is_for_one_mac() {
@@ -683,7 +683,7 @@ test_needed_stays_needed_at_boot() {
 	want $dev
 	networkd '[Match]' Name=eth1 '[Network]' DHCP=yes
 	vmbus_bind -n $dev
-	says "at the next boot: bound to uio_hv_generic, taken over from hv_netvsc: interface eth1 remains"
+	says "at the next boot: would be bound to uio_hv_generic, taken over from hv_netvsc: interface eth1 remains"
 	vmbus_bind $dev
 	next_boot $dev refused "found that interface eth0 has the default route"
 }
@@ -774,7 +774,7 @@ test_two_rules_do_not_count_on_each_other() {
 	networkd '[Match]' "Name=eth*" '[Network]' DHCP=yes
 	for d in $dev $dev2; do
 		vmbus_bind -n $d
-		says "at the next boot: not bound to uio_hv_generic"
+		says "at the next boot: would not be bound to uio_hv_generic"
 	done
 	conf $admin/nic.conf "[$dev2]"
 	counts /etc/systemd/network/10-a.network
@@ -891,7 +891,7 @@ test_network_mount_at_boot_needs_a_check() {
 		"UUID=2 /srv xfs defaults,_netdev 0 0"; do
 		echo "$line" >$root/etc/fstab
 		vmbus_bind -n $dev2
-		says "at the next boot: not bound to uio_hv_generic: at boot nothing shows whether the $(echo "$line" | cut -d ' ' -f 3) mount /srv in /etc/fstab needs it, and nobody has checked it"
+		says "at the next boot: would not be bound to uio_hv_generic: at boot nothing shows whether the $(echo "$line" | cut -d ' ' -f 3) mount /srv in /etc/fstab needs it, and nobody has checked it"
 	done
 	# cloud-init writes this for Azure's temporary disk, which is local.
 	echo "/dev/disk/cloud/azure_resource-part1 /mnt auto defaults,nofail,x-systemd.requires=cloud-init.service,_netdev,comment=cloudconfig 0 2" >$root/etc/fstab
@@ -907,7 +907,7 @@ test_network_mount_at_boot_needs_a_check() {
 	vmbus_bind $dev2
 	is status $status 0
 	vmbus_bind -n $dev2
-	says "at the next boot: bound to uio_hv_generic"
+	says "at the next boot: would be bound to uio_hv_generic"
 }
 
 # Each file would include ten more.
@@ -919,7 +919,7 @@ test_ifupdown_that_includes_itself() {
 		echo "source /etc/network/interfaces" >>"$root/etc/network/interfaces"
 	done
 	out=$(timeout 10 "$dir/vmbus-bind-model" -n $dev2) || [ $? = 1 ] || fail "it takes longer than ten seconds"
-	says "at the next boot: not bound to uio_hv_generic: at boot nothing shows whether the machine needs it"
+	says "at the next boot: would not be bound to uio_hv_generic: at boot nothing shows whether the machine needs it"
 }
 
 test_ifupdown_in_doubt() {

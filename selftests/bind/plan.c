@@ -98,6 +98,7 @@ static void make(struct machine *m, const struct combination *c)
 	m->facts.devices = m->devices;
 	m->facts.interfaces = m->interfaces;
 	m->facts.route_error = c->no_routes ? -EIO : 0;
+	strcpy(m->facts.route_source, "/proc/net/route");
 	if (c->in_fstab)
 		strcpy(m->facts.network_mount, "the nfs mount /srv in /etc/fstab");
 	if (c->name != NO_SECTION) {

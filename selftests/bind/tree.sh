@@ -20,6 +20,8 @@ vendor=usr/lib/hyperv-uio/bind.d
 admin=etc/hyperv-uio/bind.d
 state=var/lib/hyperv-uio
 
+# vmbus-bind warns about files that a group can write to.
+umask 022
 base=$(mktemp -d)
 trap 'rm -rf "$base"' EXIT
 n=0

@@ -296,8 +296,8 @@ test_dry_run_writes_nothing() {
 	device $dev $fcopy hv_util
 	vmbus_bind --dry-run --all
 	is status $status 0
-	says "$dev (fcopy): now: bound to uio_hv_generic, taken over from hv_util: nothing"
-	says "$dev (fcopy): at the next boot: bound to uio_hv_generic, taken over from hv_util: the machine can"
+	says "$dev (fcopy): now: would be bound to uio_hv_generic, taken over from hv_util: nothing"
+	says "$dev (fcopy): at the next boot: would be bound to uio_hv_generic, taken over from hv_util: the machine can"
 	says "($root/$vendor/10-fcopy.conf:1)"
 	vmbus_bind -n --release
 	is status $status 0
@@ -527,6 +527,9 @@ test_wrong_arguments() {
 	vmbus_bind ../../../etc
 	is status $status 2
 	says "not a GUID"
+	vmbus_bind eth1
+	is status $status 2
+	is output "$out" "vmbus-bind: eth1: not a GUID (vmbusctl bind and unbind also accept interfaces)"
 	vmbus_bind --release nonsense
 	is status $status 2
 }

@@ -323,6 +323,18 @@ test_module_is_built_for_every_kernel() {
 	finding ok headers "the module is built for every kernel that can be booted"
 }
 
+test_no_kernel_is_installed() {
+	guest
+	put usr/src/uio_hv_generic-0.1.0/dkms.conf ''
+	healthy
+	finding note headers "no kernel is installed here, so there is none to build the module for"
+	lacks "is built for every kernel"
+	# The files of a kernel that was removed
+	mkdir -p "$root/lib/modules/5.10.0-1-amd64"
+	healthy
+	finding note headers "no kernel is installed here"
+}
+
 test_headers_of_a_cloud_kernel() {
 	guest
 	has_dkms
@@ -545,6 +557,35 @@ test_hint_about_the_configuration() {
 	finding warning configuration "$root/$admin/50-mine.conf:1: " "\${EDITOR:-vi} +1 $root/$admin/50-mine.conf"
 	repaired
 	healthy
+}
+
+test_rules_that_others_can_write_to() {
+	for name in 50-mine.conf "'my rules.conf'"; do
+		guest
+		eval "file=$name"
+		conf "$admin/$file" '[fcopy]' mode=0640
+		chmod 0666 "$root/$admin/$file"
+		sick
+		path=$(in_folder $admin "$name")
+		finding warning configuration "$root/$admin/$file:0: users other than root can write to it (owner $(id -u), mode 0666)" "chown root:root $path; chmod go-w $path"
+		[ "$(id -u)" = 0 ] || continue
+		repaired
+		healthy
+	done
+}
+
+# One command makes the NICs of a class safe at the next boot, if it helps.
+test_class_of_nics_that_nobody_checked() {
+	guest
+	conf $admin/50-dpdk.conf '[nic]' 'exclude=interface eth0'
+	sick
+	finding warning configuration "$root/$admin/50-dpdk.conf:1: without force, a device of the class nic" "/usr/lib/udev/vmbus-bind --record"
+	repaired
+	guest
+	: >"$root/proc/net/route"
+	conf $admin/50-dpdk.conf '[nic]'
+	sick
+	finding warning configuration "$root/$admin/50-dpdk.conf:1: without force, a device of the class nic" "\${EDITOR:-vi} +1 $root/$admin/50-dpdk.conf"
 }
 
 # ignored NAME: make a file of rules whose name does not end in .conf

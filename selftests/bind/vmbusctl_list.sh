@@ -321,6 +321,19 @@ test_show_rule_with_its_settings() {
 	says "50-copy.conf:1: driver uio_hv_generic, ring size 64 KiB, group 8, mode 0660, link /dev/vmbus/mine, force"
 }
 
+test_rules_tells_warnings_from_faults() {
+	guest
+	conf $admin/50-faulty.conf '[vss]' nonsense
+	conf $admin/50-get.conf '[get]'
+	conf $admin/60-get '[get]'
+	vmbusctl rules
+	is status $status 2
+	is lines "$(printf '%s\n' "$err" | wc -l)" 3
+	complains "$root/$admin/50-faulty.conf:2: neither [section]"
+	complains "$root/$admin/50-get.conf:1: warning: the section matches no device"
+	complains "$root/$admin/60-get: warning: ignored"
+}
+
 test_show_json_is_the_object_of_list() {
 	guest
 	vmbusctl list -j eth0
@@ -343,8 +356,14 @@ test_attribute_that_cannot_be_read() {
 	echo nonsense >$bus/devices/$nic1/state
 	vmbusctl list
 	is status $status 1
-	complains "$nic1: its attributes cannot be read"
+	complains "$nic1: its attribute state cannot be read: "
 	says $copy
+	rm $bus/devices/$nic1/state
+	for command in list "list $nic1" "show $nic1" "show -j $nic1"; do
+		vmbusctl $command
+		is "status of $command" $status 1
+		complains "$nic1: its attribute state cannot be read: No such file"
+	done
 }
 
 test_device_that_leaves_meanwhile() {

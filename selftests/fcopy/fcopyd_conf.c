@@ -188,6 +188,14 @@ static void comments_behind_values(void)
 	}
 }
 
+/* Editors on Windows begin a file with a byte order mark. */
+static void byte_order_mark(void)
+{
+	expect_int(load("\xef\xbb\xbf" "enable=no\r\nmode=0600\r\n"), 0);
+	expect(!policy.enable && policy.mode == 0600);
+	config_free(&policy);
+}
+
 static void each_fault_has_its_line(void)
 {
 	expect_fault("enable=yes\n\nenable=maybe\n", "3", "enable must be yes or no, not 'maybe'");
@@ -260,6 +268,8 @@ static void a_faulty_file_changes_nothing(void)
 
 static void drop_ins(void)
 {
+	char want[512];
+
 	mkdir("conf.d", 0755);
 	make_file("conf.d/20-b.conf", "mode=0600\nallow=/b\n");
 	make_file("conf.d/10-a.conf", "mode=0640\nmax-size=1\nallow=/a\n");
@@ -267,6 +277,9 @@ static void drop_ins(void)
 	make_file("conf.d/30-c.conf.dpkg-old", "wrong\n");
 	make_file("conf.d/.conf", "wrong\n");
 	expect_int(load("mode=0644\nmax-size=7\nmin-free=3\nallow=/\n"), 0);
+	snprintf(want, sizeof(want), "%s: ignored, because its name does not end in .conf\n",
+		 in("conf.d/30-c.conf.dpkg-old"));
+	expect(!strcmp(logged, want));
 	expect_int(policy.mode, 0600);
 	expect_int(policy.max_size, 1);
 	expect_int(policy.min_free, 3);
@@ -491,6 +504,7 @@ int main(void)
 	test(owner_and_group);
 	test(rules);
 	test(comments_behind_values);
+	test(byte_order_mark);
 	test(each_fault_has_its_line);
 	test(sizes);
 	test(all_faults_at_once);
