@@ -20,10 +20,14 @@ fcopyd_security := $(addprefix $(O)/daemons/fcopy/security/,apparmor hv_fcopyd.t
 
 .PHONY: check-systemd
 daemons: $(O)/daemons/hv-fcopyd $(O)/daemons/fcopy/hv-fcopyd.service $(O)/daemons/fcopy/other-daemons.conf \
-	$(O)/daemons/fcopy/other-daemons $(O)/daemons/fcopy/61-hv-fcopyd.rules $(fcopyd_security)
+	$(O)/daemons/fcopy/other-daemons $(O)/daemons/fcopy/other-uio-daemons.conf \
+	$(O)/daemons/fcopy/61-hv-fcopyd.rules $(fcopyd_security)
 
-# The units of the distributions' own daemons; the packages stop them, too.
-other_fcopyd := hv-fcopy-daemon hv_fcopy_daemon hypervfcopyd hv-fcopy-uio-daemon hv_fcopy_uio_daemon
+# The units of the distributions' own daemons; the packages stop them, too. The
+# daemons of the first list use the device through hv_utils, or through the
+# driver that has it.
+other_fcopyd     := hv-fcopy-daemon hv_fcopy_daemon hypervfcopyd
+other_uio_fcopyd := hv-fcopy-uio-daemon hv_fcopy_uio_daemon
 
 check-systemd:
 ifeq ($(HAVE_SYSTEMD),1)
@@ -46,6 +50,10 @@ install-daemons: daemons
 	$(Q)$(INSTALL) -m 644 $(O)/daemons/fcopy/hv-fcopyd.service $(DESTDIR)$(unitdir)/hv-fcopyd.service
 	$(Q)for unit in $(other_fcopyd); do \
 		$(INSTALL) -D -m 644 $(O)/daemons/fcopy/other-daemons.conf \
+			$(DESTDIR)$(unitdir)/$$unit.service.d/hyperv-uio.conf || exit; \
+	done
+	$(Q)for unit in $(other_uio_fcopyd); do \
+		$(INSTALL) -D -m 644 $(O)/daemons/fcopy/other-uio-daemons.conf \
 			$(DESTDIR)$(unitdir)/$$unit.service.d/hyperv-uio.conf || exit; \
 	done
 	$(Q)$(INSTALL) -D -m 755 $(O)/daemons/fcopy/other-daemons $(DESTDIR)$(udevdir)/hv-fcopyd-other-daemons

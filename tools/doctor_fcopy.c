@@ -102,19 +102,15 @@ static char *end_process(const char *pid)
 	return fix;
 }
 
-static void check_other_daemons(struct diagnosis *diagnosis)
+static void check_other_daemons(struct diagnosis *diagnosis, const struct vdevice *device)
 {
 	static const char *const others[] = { "hv_fcopy_daemon", "hv_fcopy_uio_daemon" };
-	/* hv-fcopyd-other-daemons makes this file. */
-	char *mark = file_path("/run/" DAEMON ".other-daemons");
-	bool allowed = !access(mark, F_OK);
-
-	free(mark);
 
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
 		char *pid = doctor_process(others[i]);
 
-		if (pid && allowed)
+		/* udev lets the first one start in this case. */
+		if (pid && !i && device && !device->uio)
 			doctor_report(diagnosis, SEVERITY_NOTE, "daemon",
 				      "the kernel tree's daemon %s is running (process %s), because "
 				      "uio_hv_generic does not have the file copy device",
@@ -206,6 +202,6 @@ void doctor_guest_service(struct diagnosis *diagnosis)
 				need_strdup(DAEMON " --check-config"),
 				"the configuration of " DAEMON " has a fault; the command shows "
 				"its file and line, for you to correct");
-	check_other_daemons(diagnosis);
+	check_other_daemons(diagnosis, device);
 	check_daemon(diagnosis, device);
 }

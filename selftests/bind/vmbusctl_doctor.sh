@@ -831,10 +831,9 @@ test_another_daemon_runs() {
 	put proc/322/cgroup 0::/user.slice/user-0.slice/user@0.service/app.slice/hv.service
 	sick
 	finding problem daemon "the kernel tree's daemon hv_fcopy_daemon is running" "kill 322"
-	put run/hv-fcopyd.other-daemons ''
-	healthy
+	unbound
+	vmbusctl doctor
 	finding note daemon "the kernel tree's daemon hv_fcopy_daemon is running (process 322), because uio_hv_generic does not have the file copy device"
-	rm $root/run/hv-fcopyd.other-daemons
 	rm -r $root/proc/322
 	put proc/323/comm hv_fcopy_uio_da
 	sick
