@@ -194,6 +194,18 @@ check "the log is in the current directory" test "$(ls)" = output.log
 check "and the installation has not changed" sh -c 'test -s /tmp/installation && diff /tmp/installation /tmp/installation-after'
 cd /run/bench || exit
 check "and hv-fcopyd runs as before" within 20 running
+# Without our rule the distribution's daemon takes over, if there is one.
+if [ -n "$distribution_daemon" ] && [ "$stock_driver" = hv_utils ]; then
+	check "vmbusctl unbind releases the file copy device" vmbusctl unbind fcopy
+	check "hv_utils has it" within 30 has hv_utils
+	say "released"
+	stock_copies
+	check "vmbusctl bind takes it back" vmbusctl bind fcopy
+	check "hv-fcopyd runs again" within 60 running
+	check "and the distribution's daemon does not" within 20 out_of_the_way
+else
+	say "not released"
+fi
 check "no unit has failed" test -z "$(systemctl --failed --no-legend --plain)"
 # For 20 seconds the host does not answer about the buffers of a NIC, which a
 # rule names. force=yes binds the NIC before the guard has checked it.
