@@ -104,16 +104,19 @@ static char *end_process(const char *pid)
 
 static void check_other_daemons(struct diagnosis *diagnosis, const struct vdevice *device)
 {
-	static const char *const others[] = { "hv_fcopy_daemon", "hv_fcopy_uio_daemon" };
+	/* The last one uses the UIO device, and the others hv_utils. */
+	static const char *const others[] = { "hv_fcopy_daemon", "hypervfcopyd", "hv_fcopy_uio_daemon" };
+	static const size_t count = sizeof(others) / sizeof(others[0]);
 
-	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+	for (size_t i = 0; i < count; i++) {
 		char *pid = doctor_process(others[i]);
 
-		/* udev lets the first one start in this case. */
-		if (pid && !i && device && !device->uio)
+		/* hv-fcopyd-other-daemons lets it start in this case. */
+		if (pid && i < count - 1 && device && !device->uio)
 			doctor_report(diagnosis, SEVERITY_NOTE, "daemon",
 				      "the kernel tree's daemon %s is running (process %s), because "
-				      "uio_hv_generic does not have the file copy device",
+				      "uio_hv_generic does not have the file copy device; "
+				      "fcopyd.conf has no effect on it",
 				      others[i], pid);
 		else if (pid)
 			doctor_complain(

@@ -833,8 +833,12 @@ test_another_daemon_runs() {
 	finding problem daemon "the kernel tree's daemon hv_fcopy_daemon is running" "kill 322"
 	unbound
 	vmbusctl doctor
-	finding note daemon "the kernel tree's daemon hv_fcopy_daemon is running (process 322), because uio_hv_generic does not have the file copy device"
+	finding note daemon "the kernel tree's daemon hv_fcopy_daemon is running (process 322), because uio_hv_generic does not have the file copy device; fcopyd.conf has no effect on it"
 	rm -r $root/proc/322
+	put proc/324/comm hypervfcopyd
+	vmbusctl doctor
+	finding note daemon "the kernel tree's daemon hypervfcopyd is running (process 324), because uio_hv_generic does not have the file copy device"
+	rm -r $root/proc/324
 	put proc/323/comm hv_fcopy_uio_da
 	sick
 	finding problem daemon "the kernel tree's daemon hv_fcopy_uio_daemon is running (process 323)" "kill 323"
