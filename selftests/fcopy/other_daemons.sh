@@ -3,7 +3,7 @@
 # Check when hv-fcopyd-other-daemons lets the distribution's daemon start. Its
 # absolute paths are those of a directory tree, and stand-ins for systemctl and
 # logger record their arguments.
-# shellcheck disable=SC2317 # tests are called by name
+# shellcheck disable=SC2086,SC2317 # names need no quotes; tests are called by name
 dir=$(dirname "$(readlink -f "$0")")
 # shellcheck source=../kselftest/ktap_helpers.sh
 . "$dir/ktap_helpers.sh"
@@ -178,7 +178,6 @@ test_units_without_hv_utils() {
 
 tests=$(sed -n 's/^test_\([a-z_]*\)() {$/\1/p' "$0")
 ktap_print_header
-# shellcheck disable=SC2086 # one word each
 ktap_set_plan "$(printf '%s\n' $tests | wc -l)"
 for name in $tests; do
 	machine
