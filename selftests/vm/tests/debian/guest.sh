@@ -228,5 +228,6 @@ hear "slow again"
 fcopy=$(vmbus_device "$fcopy_class")
 check "apt removes it all" sh -c 'DEBIAN_FRONTEND=noninteractive apt-get -y purge hyperv-uio hyperv-uio-dkms hyperv-uio-fcopyd hyperv-uio-selftests libvmbus-bufring0 libvmbus-bufring-dev'
 check "and the device has the driver that it has without us (${stock_driver:-none})" given_back "$fcopy" "$stock_driver"
+if [ -n "$distribution_daemon" ] && [ "$stock_driver" = hv_utils ]; then check "and the distribution's daemon runs" within 60 stock_runs; fi
 check "and the kernel's own module is where its package put it" own_module
 check "and nothing of ours is left" by_clock 20 nothing_left
