@@ -26,7 +26,7 @@ case $boot in
 2)
 	check "the NIC is bound at boot" within 60 has_driver "$nic" uio_hv_generic
 	check "by the kernel's own module" own_is_loaded
-	check "as the rule says, according to the log" said "^$nic .*: bound to uio_hv_generic"
+	check "as the rule says, according to the log" within 20 said "^$nic .*: bound to uio_hv_generic"
 	check "the UIO device has the link, the group and the mode of the rule" within 20 node_has_settings
 	check "it has its rings and buffers" has_all_maps
 	check "a user without privileges opens it" opens
