@@ -12,6 +12,8 @@ stock_driver=$(stock_fcopy_driver)
 # Debian 13 does not ship this daemon.
 distribution_daemon=hv-fcopy-daemon.service
 systemctl cat $distribution_daemon >/dev/null 2>&1 || distribution_daemon=''
+# takes_over: whether the distribution's daemon uses the device without us
+takes_over() { [ -n "$distribution_daemon" ] && [ "$stock_driver" = hv_utils ]; }
 mkdir -p /srv
 
 check "apt has installed hyperv-uio-fcopyd, and by itself hyperv-uio-dkms" \
@@ -196,7 +198,7 @@ check "and the installation has not changed" sh -c 'test -s /tmp/installation &&
 cd /run/bench || exit
 check "and hv-fcopyd runs as before" within 20 running
 # Without our rule the distribution's daemon takes over, if there is one.
-if [ -n "$distribution_daemon" ] && [ "$stock_driver" = hv_utils ]; then
+if takes_over; then
 	check "vmbusctl unbind releases the file copy device" vmbusctl unbind fcopy
 	check "hv_utils has it" within 30 has hv_utils
 	say "released"
@@ -228,6 +230,6 @@ hear "slow again"
 fcopy=$(vmbus_device "$fcopy_class")
 check "apt removes it all" sh -c 'DEBIAN_FRONTEND=noninteractive apt-get -y purge hyperv-uio hyperv-uio-dkms hyperv-uio-fcopyd hyperv-uio-selftests libvmbus-bufring0 libvmbus-bufring-dev'
 check "and the device has the driver that it has without us (${stock_driver:-none})" given_back "$fcopy" "$stock_driver"
-if [ -n "$distribution_daemon" ] && [ "$stock_driver" = hv_utils ]; then check "and the distribution's daemon runs" within 60 stock_runs; fi
+if takes_over; then check "and the distribution's daemon runs" within 60 stock_runs; fi
 check "and the kernel's own module is where its package put it" own_module
 check "and nothing of ours is left" by_clock 20 nothing_left
