@@ -22,13 +22,14 @@ static void thaw(void *unused)
 	}
 }
 
-/* Stop the guest's processors for @ms. */
-static void freeze(uint32_t ms)
+/* Stop the guest's processors for @ms. Returns false if they stand still. */
+static bool freeze(uint32_t ms)
 {
 	if (timer_pending(bus.thaw))
-		return;
+		return false;
 	vm_stop(RUN_STATE_PAUSED);
 	timer_mod(bus.thaw, now_ms() + ms);
+	return true;
 }
 
 /*
@@ -52,12 +53,12 @@ static void judge_signals(VMBusChannel *chan, bool received)
 	host->new_reasons = 0;
 	host->stats.idle_signals += needless;
 	if (needless && pipe->throttle &&
-	    host->stats.idle_signals / pipe->throttle > pipe->throttled) {
+	    host->stats.idle_signals / pipe->throttle > pipe->throttled &&
+	    freeze(THROTTLE_MS)) {
 		pipe->throttled++;
 		error_report("vmbus-host: %s: the guest stands still after %" PRIu64
 			     " needless signals",
 			     pipe->name, host->stats.idle_signals);
-		freeze(THROTTLE_MS);
 	}
 }
 
