@@ -273,6 +273,16 @@ new_daemon() { [ "$(readlink "/proc/$(systemctl show -p MainPID --value hv-fcopy
 # stock_runs: whether the distribution's daemon runs, and has registered with
 # hv_utils
 stock_runs() { [ "$(systemctl is-active hv-fcopy-daemon)" = active ] && journal -u hv-fcopy-daemon | grep -q 'kernel module version'; }
+# stock_refused: whether the distribution's daemon does not run, and systemd does
+# not start it because of the condition in our drop-in. Debian does not enable
+# its unit; a udev rule wants it. Without hv_utils the unit's device is missing,
+# and systemd would wait for it.
+stock_refused() {
+	[ "$(systemctl is-active hv-fcopy-daemon)" = inactive ] || return
+	systemctl start --job-mode=ignore-dependencies hv-fcopy-daemon || return
+	systemctl status --no-pager hv-fcopy-daemon
+	[ "$(systemctl is-active hv-fcopy-daemon)" = inactive ] && [ "$(systemctl show -p ConditionResult --value hv-fcopy-daemon)" = no ]
+}
 # stock_copies: check that the distribution's daemon runs instead of ours, and
 # receives the file from the host's stock_asked
 stock_copies() {

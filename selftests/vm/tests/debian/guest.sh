@@ -22,16 +22,7 @@ check "the device is bound at boot" within 30 bound
 check "by the module that dkms built" sh -c 'modinfo -n uio_hv_generic | grep /updates/dkms/ && test "$(cat /sys/module/uio_hv_generic/version)" = "1:$(cat ./VERSION)"'
 check "the stable link is there" within 10 linked
 check "hv-fcopyd runs" within 20 running
-# out_of_the_way: whether the distribution's daemon does not run, and systemd
-# does not start it because of the condition in our drop-in. Debian does not
-# enable its unit; a udev rule wants it.
-out_of_the_way() {
-	[ -n "$distribution_daemon" ] || return 0
-	[ "$(systemctl is-active $distribution_daemon)" = inactive ] &&
-		systemctl start $distribution_daemon &&
-		[ "$(systemctl is-active $distribution_daemon)" = inactive ] &&
-		[ "$(systemctl show -p ConditionResult --value $distribution_daemon)" = no ]
-}
+out_of_the_way() { [ -z "$distribution_daemon" ] || stock_refused; }
 check "the distribution's own daemon (${distribution_daemon:-there is none}) stays out of the way" out_of_the_way
 check "and the boot had no failed unit" test -z "$(systemctl --failed --no-legend --plain)"
 # Compare what vmbusctl shows of the device with sysfs.

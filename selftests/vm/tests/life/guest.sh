@@ -44,13 +44,6 @@ rest() { find /srv /var/lib/hv-fcopyd -mindepth 1 ! -path /srv/installed ! \( -p
 # differs: list the installed files that differ from those in our packages. The
 # guest has no manual pages of any package.
 differs() { ours | cut -d' ' -f1 | xargs dpkg -V | grep -v ' /usr/share/man/'; }
-# stock_refused: whether our drop-in keeps systemd from starting the
-# distribution's daemon
-stock_refused() {
-	systemctl start --job-mode=ignore-dependencies hv-fcopy-daemon || return
-	systemctl status --no-pager hv-fcopy-daemon
-	[ "$(systemctl is-active hv-fcopy-daemon)" = inactive ] && [ "$(systemctl show -p ConditionResult --value hv-fcopy-daemon)" = no ]
-}
 # started_with_configuration: whether the daemon runs, and started after dpkg
 # had put its configuration in place. The profile comes at the same time.
 started_with_configuration() {
