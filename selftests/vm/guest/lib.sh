@@ -273,10 +273,10 @@ new_daemon() { [ "$(readlink "/proc/$(systemctl show -p MainPID --value hv-fcopy
 # stock_runs: whether the distribution's daemon runs, and has registered with
 # hv_utils
 stock_runs() { [ "$(systemctl is-active hv-fcopy-daemon)" = active ] && journal -u hv-fcopy-daemon | grep -q 'kernel module version'; }
-# stock_refused: whether the distribution's daemon does not run, and systemd does
-# not start it because of the condition in our drop-in. Debian does not enable
-# its unit; a udev rule wants it. Without hv_utils the unit's device is missing,
-# and systemd would wait for it.
+# stock_refused: whether the distribution's daemon does not run, and the
+# condition in our drop-in keeps systemd from starting it. Debian does not
+# enable its unit; a udev rule wants it. Without hv_utils the unit's device is
+# missing, and systemd would wait for it.
 stock_refused() {
 	[ "$(systemctl is-active hv-fcopy-daemon)" = inactive ] || return
 	systemctl start --job-mode=ignore-dependencies hv-fcopy-daemon || return
