@@ -50,8 +50,12 @@ find_own() {
 	fi
 }
 
+# uts_release TREE: print the release that modules built with this tree or these
+# headers are for. The file kernel.release of Debian 12's headers has another.
+uts_release() { sed -n 's/^#define UTS_RELEASE "\(.*\)"$/\1/p' "$1/include/generated/utsrelease.h" 2>/dev/null; }
+
 find_tree() {
-	own_release=$(cat "$own_dir/include/config/kernel.release" 2>/dev/null || true)
+	own_release=$(uts_release "$own_dir" || true)
 	[ -n "$own_release" ] ||
 		die "$own_dir is a kernel tree that has not been built: run 'make bzImage modules' in it"
 	own_config=$own_dir/.config
@@ -67,10 +71,10 @@ releases() {
 	local path
 	cd "$own_dir" || return
 	ls -d {usr/,}lib/modules/*/kernel boot/vmlinuz-* \
-		usr/src/{linux-headers-*,kernels/*}/include/config/kernel.release 2>/dev/null |
+		usr/src/{linux-headers-*,kernels/*}/include/generated/utsrelease.h 2>/dev/null |
 		while read -r path; do
 			case $path in
-			*/kernel.release) cat "$path" ;;
+			*/utsrelease.h) uts_release "${path%/include/generated/utsrelease.h}" ;;
 			*/kernel) basename "${path%/kernel}" ;;
 			*) echo "${path#boot/vmlinuz-}" ;;
 			esac
