@@ -4,7 +4,7 @@
 # 1 only prepares. After it, even boots have the project's udev rules, and odd
 # boots do not.
 boots=9
-rules=60-hyperv-uio.rules
+rules='60-hyperv-uio.rules 61-hv-fcopyd.rules'
 
 # events: print NAME MICROSECONDS for each event "add" of a VMBus device and of
 # the devices below it. udevd logs when it begins to handle a device and when it
@@ -38,7 +38,7 @@ if [ "$boot" = 1 ]; then
 	printf '[Journal]\nRateLimitIntervalSec=0\n' >/etc/systemd/journald.conf.d/bench.conf
 else
 	kind=with
-	[ ! -e /etc/udev/rules.d/$rules ] || kind=without
+	[ ! -e /etc/udev/rules.d/60-hyperv-uio.rules ] || kind=without
 	events >/tmp/events
 	for device in /sys/bus/vmbus/devices/*; do
 		name=device
@@ -54,7 +54,9 @@ else
 	[ "$kind" = without ] || check "boot $boot: three devices are bound" test "$(bound)" = 3
 	[ "$kind" = with ] || check "boot $boot: none is bound by a rule of ours" test "$(bound)" -le 1
 fi
-if [ $((boot % 2)) = 1 ]; then rm -f /etc/udev/rules.d/$rules; else ln -sf /dev/null /etc/udev/rules.d/$rules; fi
+for file in $rules; do
+	if [ $((boot % 2)) = 1 ]; then rm -f "/etc/udev/rules.d/$file"; else ln -sf /dev/null "/etc/udev/rules.d/$file"; fi
+done
 [ "$boot" -ge $boots ] || restart
 say "measured Linux $(uname -r), $(systemctl --version | head -n 1)"
 hear finished
