@@ -21,7 +21,7 @@ put() {
 # drop_in UNIT [TEXT]
 drop_in() { put "usr/lib/systemd/system/$1.d/hyperv-uio.conf" "ConditionPathExists=|$root/run/${2:-hv-fcopyd.other-daemons}"; }
 # state UNIT WORD: what systemctl is-enabled says of a unit
-state() { put "state/$1" "$2"; }
+state() { put "is-enabled/$1" "$2"; }
 # has_driver NAME
 has_driver() {
 	rm -f "$root/sys/bus/vmbus/devices/$device/driver"
@@ -35,7 +35,8 @@ wants='KERNEL=="vmbus/hv_fcopy", TAG+="systemd", ENV{SYSTEMD_WANTS}+="hv-fcopy-d
 # device
 machine() {
 	root=$base/$KTAP_TESTNO
-	mkdir -p "$root/sys/bus/vmbus/devices/$device" "$root/run/systemd/system" "$root/bin"
+	mkdir -p "$root/run/systemd/system" "$root/bin"
+	put sys/bus/vmbus/devices/$device/class_id '{34d14be3-dee4-41c8-9ae7-6b174977c192}'
 	put usr/sbin/hv-fcopyd ''
 	put etc/hyperv-uio/fcopyd.conf '#enable=yes'
 	put dev/vmbus/hv_fcopy ''
@@ -47,7 +48,7 @@ machine() {
 	has_driver hv_utils
 	cat >"$root/bin/systemctl" <<-END
 		#!/bin/sh
-		if [ "\$1" = is-enabled ]; then cat "$root/state/\$2" 2>/dev/null; exit; fi
+		case \$1 in is-*) exec cat "$root/\$1/\$2" 2>/dev/null ;; esac
 		echo "systemctl \$*" >>"$root/asked"
 	END
 	printf '#!/bin/sh\necho "$*" >>"%s/logged"\n' "$root" >"$root/bin/logger"
@@ -58,10 +59,16 @@ machine() {
 		-e "s#2>$root/dev/null#2>/dev/null#g" "$dir/other-daemons" >"$root/script"
 }
 run() { sh "$root/script" "$@"; }
+# asked LINES: what the script has asked of systemctl, except about the unit
+# that watches files
 asked() {
 	cat "$root/asked"
-	[ "$(cat "$root/asked")" = "$*" ]
+	[ "$(grep -v other-daemons.path "$root/asked")" = "$*" ]
 }
+# watching: whether the script has let systemd watch the files
+watching() { grep -qx 'systemctl start --no-block hv-fcopyd-other-daemons.path' "$root/asked"; }
+# not_watching: whether it has stopped that
+not_watching() { grep -qx 'systemctl stop --no-block hv-fcopyd-other-daemons.path' "$root/asked"; }
 logged() {
 	cat "$root/logged"
 	grep -q "$*" "$root/logged"
@@ -73,7 +80,7 @@ silent() {
 starts='systemctl start --no-block hv-fcopy-daemon.service'
 
 test_starts_what_a_rule_wants() {
-	run $device && asked "$starts" && marked && logged "so the distribution's daemon may use it"
+	run $device && asked "$starts" && marked && watching && logged "so the distribution's daemon may use it"
 }
 test_again_it_logs_nothing() {
 	mark
@@ -113,12 +120,42 @@ resets='systemctl reset-failed hv-fcopy-daemon.service hypervfcopyd.service'
 test_uio_hv_generic_has_the_device_again() {
 	has_driver uio_hv_generic
 	mark
-	run $device && asked "$resets" && ! marked
+	run $device && asked "$resets" && ! marked && not_watching
 }
 test_the_device_goes() {
 	mark
 	rm -r "$root/sys/bus/vmbus/devices/$device"
-	run $device && asked "$resets" && ! marked && silent
+	run $device && asked "$resets" && ! marked && not_watching && silent
+}
+# The host may have offered the device again before udev handles the "remove".
+test_a_late_remove() {
+	mark
+	ACTION=remove run $device && asked "$resets" && ! marked && silent
+}
+test_a_review_looks_at_the_device() {
+	put sys/bus/vmbus/devices/another/class_id '{f8615163-df3e-46c5-913f-f2d2f965ed0e}'
+	run --review && asked "$starts" && marked
+}
+test_a_review_without_a_device() {
+	rm -r "$root/sys/bus/vmbus/devices/$device"
+	run --review && asked '' && ! marked && silent
+}
+restart='systemctl start --no-block hv-fcopyd.service'
+# systemd drops the start that udev wants while the unit is stopping.
+test_a_daemon_that_stops_starts_again() {
+	has_driver uio_hv_generic
+	put is-active/hv-fcopyd.service deactivating
+	SUBSYSTEM=uio ACTION=add run $device && asked "$restart"
+}
+test_a_change_does_not_start_it() {
+	has_driver uio_hv_generic
+	put is-active/hv-fcopyd.service deactivating
+	SUBSYSTEM=uio ACTION=change run $device && SUBSYSTEM=vmbus ACTION=add run $device && asked ''
+}
+test_a_daemon_that_runs_is_left_alone() {
+	has_driver uio_hv_generic
+	put is-active/hv-fcopyd.service active
+	SUBSYSTEM=uio ACTION=add run $device && asked ''
 }
 test_settings_keep_it_from_starting() {
 	for setting in enable=no deny=/etc '  max-size = 1G' enable=yes; do
@@ -138,8 +175,26 @@ test_a_file_that_is_not_read_does_not() {
 test_settings_stop_a_daemon_that_runs() {
 	mark
 	put etc/hyperv-uio/fcopyd.conf enable=no
-	run $device && asked 'systemctl stop --no-block hv-fcopy-daemon.service hypervfcopyd.service
+	run --review && watching && ! not_watching && asked 'systemctl stop --no-block hv-fcopy-daemon.service hypervfcopyd.service
 systemctl reset-failed hv-fcopy-daemon.service hypervfcopyd.service' && ! marked
+}
+test_a_file_that_cannot_be_read_counts() {
+	mkdir -p "$root/etc/hyperv-uio/fcopyd.conf.d"
+	ln -s /nowhere "$root/etc/hyperv-uio/fcopyd.conf.d/30-c.conf"
+	run $device && asked '' && ! marked && logged 'fcopyd.conf.d/30-c.conf cannot be read'
+}
+test_a_local_profile_counts() {
+	put etc/apparmor.d/local/hv-fcopyd '# a comment'
+	run $device && marked && put etc/apparmor.d/local/hv-fcopyd 'deny /etc/** w,' &&
+		run $device && ! marked && logged 'apparmor.d/local/hv-fcopyd has settings'
+}
+test_a_drop_in_counts() {
+	for file in etc/systemd/system/hv-fcopyd.service run/systemd/system/hv-fcopyd.service.d/override.conf \
+		etc/systemd/system/hv-fcopyd.service.d/override.conf; do
+		put "$file" 'ProtectSystem=strict'
+		run $device && asked '' && ! marked && logged "because $root/$file changes its unit" || return
+		rm "$root/$file"
+	done
 }
 test_a_mask_keeps_it_from_starting() {
 	state hv-fcopyd.service masked
@@ -163,6 +218,7 @@ test_nothing_is_started_without_systemd() {
 test_units() {
 	state hv-fcopy-uio-daemon.service enabled-runtime
 	state hypervfcopyd.service masked
+	drop_in hv_fcopy_uio_daemon.service none
 	said=$(run --units)
 	echo "$said"
 	[ "$said" = "$unit
@@ -171,9 +227,12 @@ hv-fcopy-uio-daemon.service" ] && ! marked
 test_units_without_hv_utils() {
 	state hypervfcopyd.service enabled
 	rm "$root/dev/vmbus/hv_fcopy"
-	said=$(run --units)
+	drop_in hv_fcopy_uio_daemon.service none
+	put usr/lib/udev/rules.d/90-hyper-v.rules 'ACTION=="add", SUBSYSTEM=="vmbus", ENV{SYSTEMD_WANTS}+="hv_fcopy_uio_daemon.service"'
+	said=$(run --units | sort)
 	echo "$said"
-	[ "$said" = hypervfcopyd.service ]
+	[ "$said" = "hv_fcopy_uio_daemon.service
+hypervfcopyd.service" ]
 }
 
 tests=$(sed -n 's/^test_\([a-z_]*\)() {$/\1/p' "$0")

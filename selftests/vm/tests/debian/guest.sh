@@ -22,6 +22,7 @@ check "the device is bound at boot" within 30 bound
 check "by the module that dkms built" sh -c 'modinfo -n uio_hv_generic | grep /updates/dkms/ && test "$(cat /sys/module/uio_hv_generic/version)" = "1:$(cat ./VERSION)"'
 check "the stable link is there" within 10 linked
 check "hv-fcopyd runs" within 20 running
+stock_is() { [ "$(systemctl is-active hv-fcopy-daemon)" = "$1" ]; }
 out_of_the_way() { [ -z "$distribution_daemon" ] || stock_refused; }
 check "the distribution's own daemon (${distribution_daemon:-there is none}) stays out of the way" out_of_the_way
 check "and the boot had no failed unit" test -z "$(systemctl --failed --no-legend --plain)"
@@ -143,6 +144,21 @@ check "after twelve quick cycles hv-fcopyd runs" within 30 running
 say back again
 hear copied third
 sum third
+# again: whether the daemon runs as a new process. After the end of the old one,
+# systemd may report "active" until it notices that, and then 0 as the process.
+again() { new=$(pid) && [ "$new" != 0 ] && [ "$new" != "$old" ] && running; }
+# The daemon may need a while to end a copy whose device goes.
+slow_stop=/run/systemd/system/hv-fcopyd.service.d/slow.conf
+mkdir -p ${slow_stop%/*}
+printf '[Service]\nExecStopPost=+/bin/sleep 5\n' >$slow_stop
+systemctl daemon-reload
+old=$(pid)
+say "it stops slowly"
+hear "cycled once"
+check "the host offers the device again before systemd has stopped hv-fcopyd" test "$(systemctl is-active hv-fcopyd)" = deactivating
+check "and hv-fcopyd runs after the stop" within 60 again
+rm -r ${slow_stop%/*}
+systemctl daemon-reload
 restarts() { for _ in 1 2 3; do systemctl restart hv-fcopyd && within 30 running || return; done; }
 # stopped_slowly: whether hv-fcopyd has taken three seconds and more for each of
 # its three stops since $restarted, and systemd has neither killed it nor
@@ -160,9 +176,6 @@ check "three restarts while the host closes the device slowly" restarts
 check "systemd has waited for each close, and killed nothing" stopped_slowly
 old=$(pid)
 kill -9 "$old"
-# again: whether the daemon runs as a new process. After the kill, systemd may
-# report "active" until it notices the death, and then 0 as the process.
-again() { new=$(pid) && [ "$new" != 0 ] && [ "$new" != "$old" ] && running; }
 check "it comes back after it was killed" within 60 again
 say restarted
 hear fast
@@ -194,6 +207,10 @@ if takes_over; then
 	check "hv_utils has it" within 30 has hv_utils
 	say "released"
 	stock_copies
+	echo 'deny=/etc' >/etc/hyperv-uio/fcopyd.conf.d/50-limit.conf
+	check "the distribution's daemon stops when fcopyd.conf limits hv-fcopyd" within 30 stock_is inactive
+	rm /etc/hyperv-uio/fcopyd.conf.d/50-limit.conf
+	check "and starts when the limit is gone" within 60 stock_is active
 	check "vmbusctl bind takes it back" vmbusctl bind fcopy
 	check "hv-fcopyd runs again" within 60 running
 	check "and the distribution's daemon does not" within 20 out_of_the_way

@@ -13,6 +13,9 @@ check "twelve quick cycles" vmbus_host fcopy "cycle 12"
 tell cycled
 guest_says 'back again' || exit 1
 copy_compared third 100000
+guest_says "it stops slowly" || exit 1
+check "one more cycle" vmbus_host fcopy "cycle 1"
+tell "cycled once"
 # Make the host slow, to test the time limits of systemd and udev.
 vmbus_host fcopy "delay open 1000" "delay close 4000"
 tell slow
