@@ -21,7 +21,6 @@ fcopyd_security := $(addprefix $(O)/daemons/fcopy/security/,apparmor hv_fcopyd.t
 .PHONY: check-systemd
 daemons: $(O)/daemons/hv-fcopyd $(O)/daemons/fcopy/hv-fcopyd.service $(O)/daemons/fcopy/other-daemons.conf \
 	$(O)/daemons/fcopy/other-daemons $(O)/daemons/fcopy/other-uio-daemons.conf \
-	$(O)/daemons/fcopy/hv-fcopyd-other-daemons.path $(O)/daemons/fcopy/hv-fcopyd-other-daemons.service \
 	$(O)/daemons/fcopy/61-hv-fcopyd.rules $(fcopyd_security)
 
 # The units of the distributions' own daemons; the packages stop them, too. The
@@ -48,8 +47,7 @@ installs += install-daemons
 install-daemons: daemons
 	$(Q)$(INSTALL) -d $(DESTDIR)$(sbindir) $(DESTDIR)$(unitdir) $(DESTDIR)$(mandir)/man8
 	$(Q)$(INSTALL) -m 755 $(O)/daemons/hv-fcopyd $(DESTDIR)$(sbindir)/hv-fcopyd
-	$(Q)$(INSTALL) -m 644 $(O)/daemons/fcopy/hv-fcopyd.service \
-		$(addprefix $(O)/daemons/fcopy/hv-fcopyd-other-daemons,.path .service) $(DESTDIR)$(unitdir)/
+	$(Q)$(INSTALL) -m 644 $(O)/daemons/fcopy/hv-fcopyd.service $(DESTDIR)$(unitdir)/hv-fcopyd.service
 	$(Q)for unit in $(other_fcopyd); do \
 		$(INSTALL) -D -m 644 $(O)/daemons/fcopy/other-daemons.conf \
 			$(DESTDIR)$(unitdir)/$$unit.service.d/hyperv-uio.conf || exit; \

@@ -208,9 +208,11 @@ if takes_over; then
 	say "released"
 	stock_copies
 	echo 'deny=/etc' >/etc/hyperv-uio/fcopyd.conf.d/50-limit.conf
-	check "the distribution's daemon stops when fcopyd.conf limits hv-fcopyd" within 30 stock_is inactive
+	/usr/lib/udev/hv-fcopyd-other-daemons --review
+	check "a review stops the distribution's daemon when fcopyd.conf limits hv-fcopyd" within 30 stock_is inactive
 	rm /etc/hyperv-uio/fcopyd.conf.d/50-limit.conf
-	check "and starts when the limit is gone" within 60 stock_is active
+	/usr/lib/udev/hv-fcopyd-other-daemons --review
+	check "and starts it when the limit is gone" within 60 stock_is active
 	check "vmbusctl bind takes it back" vmbusctl bind fcopy
 	check "hv-fcopyd runs again" within 60 running
 	check "and the distribution's daemon does not" within 20 out_of_the_way
