@@ -65,7 +65,7 @@ static bool parse(const struct command *command, int argc, char **argv, const ch
 	if (!option)
 		return false;
 	if (chosen > 1)
-		*status = command_misused(command);
+		*status = command_misused(command, "--now and --boot exclude each other");
 	return chosen <= 1;
 }
 
@@ -77,8 +77,9 @@ static int run_bind(int argc, char **argv)
 
 	if (!parse(&bind_command, argc, argv, "fhV", &force, &when, &status))
 		return status;
-	if (argc - optind < 1 || argc - optind > 2)
-		return command_misused(&bind_command);
+	status = command_operands(&bind_command, argc - optind, argv + optind, 1, 2);
+	if (status)
+		return status;
 	return command_end(change_bind(argv[optind], argv[optind + 1], force, when));
 }
 
@@ -90,7 +91,10 @@ static int run_unbind(int argc, char **argv)
 
 	if (!parse(&unbind_command, argc, argv, "hV", &force, &when, &status))
 		return status;
-	if (argc - optind != 1 || force)
-		return command_misused(&unbind_command);
+	if (force)
+		return command_misused(&unbind_command, "it has no option --force");
+	status = command_operands(&unbind_command, argc - optind, argv + optind, 1, 1);
+	if (status)
+		return status;
 	return command_end(change_unbind(argv[optind], when));
 }

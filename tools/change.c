@@ -70,16 +70,23 @@ static void files_restore(const struct files *files)
 		complain("%s cannot be restored: %s", files->entry, strerror(errno));
 }
 
-/* Print which file holds the rule now. */
-static void print_files(const struct files *files)
+/*
+ * Print which file holds the rule now. @other is the place of a rule that the
+ * file disables for this device, or NULL.
+ */
+static void print_files(const struct files *files, const struct place *other)
 {
-	if (rule_file_has_section(&files->rule_file))
+	if (other)
+		printf("disabled: %s has enable=no, because %s:%u names the device\n",
+		       files->rule_file.path, other->file ? other->file : "?", other->line);
+	else if (rule_file_has_section(&files->rule_file))
 		printf("rule: %s\n", files->rule_file.path);
 	else if (files->rule_file.before)
 		printf("removed: %s\n", files->rule_file.path);
 	if (files->entry_text)
 		printf("%s: %s\n",
-		       rule_file_has_section(&files->rule_file) ? "moved from driverctl" : "removed",
+		       !other && rule_file_has_section(&files->rule_file) ?
+			       "moved from driverctl" : "removed",
 		       files->entry);
 }
 
@@ -123,11 +130,23 @@ static bool make_plan(struct rules *rules, const struct vdevice *device, struct 
 	return true;
 }
 
+/* Print each fault of a file. */
+static void print_faults(const struct config *config, const char *file)
+{
+	for (size_t i = 0; i < config->finding_count; i++) {
+		const struct finding *finding = &config->findings[i];
+
+		if (finding->is_fault && file && finding->at.file && !strcmp(finding->at.file, file))
+			complain("%s:%u: %s", file, finding->at.line, finding->text);
+	}
+}
+
 /*
  * Return 0 if the plan is to bind the device. Otherwise print the reason and
  * return an exit status.
  */
-static int judge(const struct plan *plan, const struct vdevice *device, enum change_when when)
+static int judge(const struct config *config, const struct plan *plan,
+		 const struct vdevice *device, enum change_when when)
 {
 	switch (plan->outcome) {
 	case PLAN_BIND:
@@ -143,6 +162,7 @@ static int judge(const struct plan *plan, const struct vdevice *device, enum cha
 	case PLAN_FAULTY:
 		complain("%s (%s) is left alone: %s", device->instance, device_class(device),
 			 plan->reason);
+		print_faults(config, plan->at.file);
 		return EXIT_USAGE;
 	default:
 		complain("%s:%u takes precedence over this: %s", plan->at.file ? plan->at.file : "?",
@@ -235,7 +255,8 @@ static int bind_persistently(const struct vdevice *device, const char *driver, b
 	if (status)
 		goto err_wait;
 	rules = rules_read();
-	status = make_plan(rules, device, &plan) ? judge(&plan, device, when) : EXIT_FAILED;
+	status = make_plan(rules, device, &plan) ? judge(&rules->config, &plan, device, when) :
+						   EXIT_FAILED;
 	if (!status && strcmp(plan.rule.driver, driver)) {
 		complain("%s:%u takes precedence over %s, and names the driver %s",
 			 plan.at.file ? plan.at.file : "?", plan.at.line, files.rule_file.path,
@@ -256,7 +277,7 @@ static int bind_persistently(const struct vdevice *device, const char *driver, b
 		files_restore(&files);
 		goto err_wait;
 	}
-	print_files(&files);
+	print_files(&files, NULL);
 	if (is_bound && noted(device, defer_clear(device->instance)))
 		status = EXIT_FAILED;
 	goto out;
@@ -297,7 +318,7 @@ int change_bind(const char *id, const char *asked, bool force, enum change_when 
 	driver = choose_driver(asked, &plan);
 	add_section(&rules->config, device, driver, force);
 	make_plan(rules, device, &plan);
-	status = judge(&plan, device, when);
+	status = judge(&rules->config, &plan, device, when);
 	if (status)
 		goto out;
 	if (when == CHANGE_NOW) {
@@ -315,15 +336,33 @@ out:
 	return status;
 }
 
-/* Remove the files of the device from a configuration in memory. */
-static void forget_files(struct config *config, const struct files *files)
+/* Remove a file from a configuration in memory. */
+static void forget_file(struct config *config, const char *path)
 {
 	for (size_t i = 0; i < config->count; i++) {
 		const char *file = config->sections[i].at.file;
 
-		if (file && (!strcmp(file, files->rule_file.path) || !strcmp(file, files->entry)))
+		if (file && !strcmp(file, path))
 			config->sections[i].name.text[0] = '\0';
 	}
+}
+
+/* Return whether the rule of a plan binds the device. */
+static bool binds(const struct plan *plan)
+{
+	return plan->rule.scope != SCOPE_NONE && plan->rule.enable;
+}
+
+bool change_has_other_rule(const struct vdevice *device, const char *path)
+{
+	struct rules *rules = rules_read();
+	struct plan plan;
+	bool found;
+
+	forget_file(&rules->config, path);
+	found = make_plan(rules, device, &plan) && binds(&plan);
+	rules_free(rules);
+	return found;
 }
 
 /*
@@ -339,17 +378,18 @@ static int unbind_persistently(struct rules *rules, const struct vdevice *device
 	status = files_open(&files, device);
 	if (status)
 		goto out;
-	forget_files(&rules->config, &files);
+	forget_file(&rules->config, files.rule_file.path);
+	forget_file(&rules->config, files.entry);
 	if (!make_plan(rules, device, &plan)) {
 		status = EXIT_FAILED;
 		goto out;
 	}
 	rule_file_clear(&files.rule_file);
-	if (plan.rule.scope != SCOPE_NONE && plan.rule.enable)
+	if (binds(&plan))
 		rule_file_set(&files.rule_file, "enable", "no");
 	status = files_write(&files);
 	if (!status)
-		print_files(&files);
+		print_files(&files, binds(&plan) ? &plan.at : NULL);
 out:
 	files_close(&files);
 	return status;

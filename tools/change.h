@@ -35,4 +35,7 @@ int change_bind(const char *id, const char *driver, bool force, enum change_when
  */
 int change_unbind(const char *id, enum change_when when);
 
+/* Return whether a rule outside the file @path binds the device. */
+bool change_has_other_rule(const struct vdevice *device, const char *path);
+
 #endif

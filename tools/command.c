@@ -26,11 +26,33 @@ static void print_usage(const struct command *command, FILE *stream)
 		command->arguments);
 }
 
-int command_misused(const struct command *command)
+int command_misused(const struct command *command, const char *format, ...)
 {
+	char why[512];
+	va_list args;
+
+	if (format) {
+		va_start(args, format);
+		vsnprintf(why, sizeof(why), format, args);
+		va_end(args);
+		complain("%s: %s", command->name, why);
+	}
 	print_usage(command, stderr);
 	fprintf(stderr, "Try 'vmbusctl %s --help' for more information.\n", command->name);
 	return EXIT_USAGE;
+}
+
+int command_operands(const struct command *command, int count, char **operands, int least,
+		     int most)
+{
+	if (count < least)
+		return command_misused(command, count ? "an argument is missing after '%s'" :
+							"an argument is missing",
+				       count ? operands[count - 1] : "");
+	if (count > most)
+		return command_misused(command, "there is no place for the argument '%s'",
+				       operands[most]);
+	return 0;
 }
 
 int command_option(const struct command *command, int argc, char **argv, const char *letters,
@@ -49,7 +71,7 @@ int command_option(const struct command *command, int argc, char **argv, const c
 		*status = command_end(EXIT_OK);
 		return 0;
 	case '?':
-		*status = command_misused(command);
+		*status = command_misused(command, NULL);
 		return 0;
 	}
 	return option;

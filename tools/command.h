@@ -52,8 +52,21 @@ const struct command *command_find(const char *name);
 int command_option(const struct command *command, int argc, char **argv, const char *letters,
 		   const struct option *options, int *status);
 
-/* Print the usage line of a command to standard error. Return EXIT_USAGE. */
-int command_misused(const struct command *command);
+/*
+ * Print why the arguments are wrong, if getopt has not done so (@format is not
+ * NULL), and the usage line of the command to standard error. Return
+ * EXIT_USAGE.
+ */
+int command_misused(const struct command *command, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/*
+ * Return 0 if @count, the number of operands in @operands, is in the range.
+ * Otherwise report that one is missing, or which one is too many, and return
+ * EXIT_USAGE.
+ */
+int command_operands(const struct command *command, int count, char **operands, int least,
+		     int most);
 
 /* Print "vmbusctl: " and a message, one line, to standard error. */
 void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));

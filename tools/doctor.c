@@ -169,8 +169,9 @@ static int run(int argc, char **argv)
 	}
 	if (!option)
 		return status;
-	if (optind < argc)
-		return command_misused(&doctor_command);
+	status = command_operands(&doctor_command, argc - optind, argv + optind, 0, 0);
+	if (status)
+		return status;
 
 	machine_read_quietly(&machine);
 	rules = rules_read();

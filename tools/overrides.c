@@ -21,7 +21,7 @@ static int run_list(int argc, char **argv);
 
 const struct command set_override_command = {
 	.name = "set-override",
-	.arguments = "[-b vmbus] [--nosave | --noprobe] ID DRIVER",
+	.arguments = "[-f] [-b vmbus] [--nosave | --noprobe] ID DRIVER",
 	.summary = "bind a device, in the syntax of driverctl",
 	.help = DRIVERCTL_OPTIONS
 		"  -f, --force     bind even if the machine needs the device\n",
@@ -119,8 +119,9 @@ static int run_set(int argc, char **argv)
 
 	if (!parse(&set_override_command, argc, argv, "b:fvhV", &arguments, &status))
 		return status;
-	if (argc - optind != 2)
-		return command_misused(&set_override_command);
+	status = command_operands(&set_override_command, argc - optind, argv + optind, 2, 2);
+	if (status)
+		return status;
 	return command_end(change_bind(argv[optind], argv[optind + 1], arguments.force,
 				       when_of(&arguments)));
 }
@@ -132,8 +133,11 @@ static int run_unset(int argc, char **argv)
 
 	if (!parse(&unset_override_command, argc, argv, "b:vhV", &arguments, &status))
 		return status;
-	if (argc - optind != 1 || arguments.force)
-		return command_misused(&unset_override_command);
+	if (arguments.force)
+		return command_misused(&unset_override_command, "it has no option --force");
+	status = command_operands(&unset_override_command, argc - optind, argv + optind, 1, 1);
+	if (status)
+		return status;
 	return command_end(change_unbind(argv[optind], when_of(&arguments)));
 }
 
@@ -169,8 +173,12 @@ static int run_list(int argc, char **argv)
 
 	if (!parse(&list_overrides_command, argc, argv, "b:vhV", &arguments, &status))
 		return status;
-	if (optind < argc || arguments.force || !arguments.save || !arguments.probe)
-		return command_misused(&list_overrides_command);
+	if (arguments.force || !arguments.save || !arguments.probe)
+		return command_misused(&list_overrides_command,
+				       "it has no option --force, --nosave or --noprobe");
+	status = command_operands(&list_overrides_command, argc - optind, argv + optind, 0, 0);
+	if (status)
+		return status;
 	status = machine_read(&machine);
 	if (status)
 		return status;

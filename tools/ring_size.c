@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bind.h"
+#include "change.h"
 #include "command.h"
 #include "config.h"
 #include "defer.h"
@@ -92,6 +94,17 @@ static int set_now(const struct vdevice *device, const struct device_plan *plan,
 	return err ? EXIT_FAILED : 0;
 }
 
+/*
+ * The rule of a NIC is now in another file than the check of the NIC says, so
+ * the next boot would refuse it. Check the NIC again.
+ */
+static void check_again(const struct vdevice *device)
+{
+	const struct bind_options options = { .time = PLAN_NOW, .record_only = true };
+
+	device_bind(NULL, device->handle, &options);
+}
+
 static int set_in_rule(const struct vdevice *device, const struct device_plan *plan, uint64_t size,
 		       bool waits)
 {
@@ -117,6 +130,12 @@ static int set_in_rule(const struct vdevice *device, const struct device_plan *p
 	if (!size && !file.before)
 		goto out;
 	/*
+	 * A section without a key would still bind the device if the other rule
+	 * goes.
+	 */
+	if (!size && rule_file_is_bare(&file) && change_has_other_rule(device, file.path))
+		rule_file_clear(&file);
+	/*
 	 * vmbus-bind.path may run vmbus-bind as soon as a file changes, and
 	 * vmbus-bind would set the size now.
 	 */
@@ -137,7 +156,8 @@ static int set_in_rule(const struct vdevice *device, const struct device_plan *p
 	} else {
 		if (!waits)
 			defer_end(device->instance, DEFER_SIZE);
-		printf("rule: %s\n", file.path);
+		printf("%s: %s\n", rule_file_has_section(&file) ? "rule" : "removed", file.path);
+		check_again(device);
 	}
 	rules_free(rules);
 err_write:
@@ -161,8 +181,8 @@ static int set(const struct vdevice *device, const struct device_plan *plan, con
 
 	if (strcmp(size_text, "default") && !config_parse_size(size_text, &size)) {
 		complain(
-			"a ring size must be a multiple of %d bytes, such as 65536, 64K or 1M, or "
-			"'default', not '%s'",
+			"a ring size must be a multiple of %d bytes, more than 0 and less than "
+			"4096M, such as 64K or 1M, or 'default', not '%s'",
 			getpagesize(), size_text);
 		return EXIT_USAGE;
 	}
@@ -200,9 +220,12 @@ static int run(int argc, char **argv)
 	}
 	if (!option)
 		return status;
-	if (argc - optind < 1 || argc - optind > 2 || (now && boot) ||
-	    ((now || boot) && argc - optind == 1))
-		return command_misused(&ring_size_command);
+	if (now && boot)
+		return command_misused(&ring_size_command, "--now and --boot exclude each other");
+	status = command_operands(&ring_size_command, argc - optind, argv + optind,
+				  now || boot ? 2 : 1, 2);
+	if (status)
+		return status;
 	status = machine_read(&machine);
 	if (status)
 		return status;

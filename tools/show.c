@@ -94,8 +94,9 @@ static int run(int argc, char **argv)
 		json = true;
 	if (!option)
 		return status;
-	if (argc - optind != 1)
-		return command_misused(&show_command);
+	status = command_operands(&show_command, argc - optind, argv + optind, 1, 1);
+	if (status)
+		return status;
 	status = machine_read(&machine);
 	if (status)
 		return status;

@@ -244,7 +244,7 @@ static void parse_size(struct reader *reader, const char *key, const char *value
 {
 	if (!config_parse_size(value, out))
 		fault(reader,
-		      "%s must be a multiple of %ld bytes, such as 65536, 64K or 1M, not '%s'",
+		      "%s must be a multiple of %ld bytes, more than 0 and less than 4096M, such as 64K or 1M, not '%s'",
 		      key, sysconf(_SC_PAGESIZE), value);
 }
 
@@ -395,8 +395,10 @@ static void on_key(struct reader *reader, const char *key, char *value)
 		parse_size(reader, key, value, &section->settings.send_buffer_size);
 	} else if (!strcmp(key, "owner")) {
 		parse_account(reader, key, value, section->settings.owner);
+		section->owner_at = reader->at;
 	} else if (!strcmp(key, "group")) {
 		parse_account(reader, key, value, section->settings.group);
+		section->group_at = reader->at;
 	} else if (!strcmp(key, "mode")) {
 		parse_mode(reader, value);
 	} else if (!strcmp(key, "link")) {

@@ -67,6 +67,7 @@ struct section {
 	enum tristate enable;
 	enum tristate force;
 	struct place enable_at;
+	struct place owner_at, group_at;
 	struct settings settings;
 };
 

@@ -238,10 +238,10 @@ static int check_accounts(struct config *config, const struct section *section)
 	int ret = 0;
 
 	if (s->owner[0] && !is_number(s->owner) && !getpwnam(s->owner))
-		ret = config_add_finding(config, section->at, false, "owner: there is no user '%s'",
-					 s->owner);
+		ret = config_add_finding(config, section->owner_at, false,
+					 "owner: there is no user '%s'", s->owner);
 	if (s->group[0] && !is_number(s->group) && !getgrnam(s->group))
-		ret = first(ret, config_add_finding(config, section->at, false,
+		ret = first(ret, config_add_finding(config, section->group_at, false,
 						    "group: there is no group '%s'", s->group));
 	return ret;
 }

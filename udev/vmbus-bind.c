@@ -374,8 +374,10 @@ static bool parse_id(struct run *run, char *text, char guid[VMBUS_GUID_SIZE])
 
 	if (slash) {
 		*slash = '\0';
-		if (!config_parse_number(slash + 1, &run->relid) || !run->relid)
+		if (!config_parse_number(slash + 1, &run->relid) || !run->relid) {
+			*slash = '/';
 			return false;
+		}
 	}
 	if (run->mode == RELEASE && !config_parse_name(text, &name) && name.kind == NAME_GUID)
 		memcpy(guid, name.text, VMBUS_GUID_SIZE);
@@ -385,18 +387,41 @@ static bool parse_id(struct run *run, char *text, char guid[VMBUS_GUID_SIZE])
 	return true;
 }
 
-/* Return whether the arguments can be combined. */
-static bool is_sensible(const struct run *run, int modes, bool has_id)
+/* Return why the options cannot be combined, or NULL. */
+static const char *contradiction(const struct run *run, int modes)
 {
 	const bool binds = run->mode == BIND_ONE || run->mode == BIND_ALL;
+
+	if (modes > 1)
+		return "only one of --all, --release, --record, --settings, --properties and --check can be given";
+	if (run->options.force && !binds)
+		return "--force is for a device to bind, or for --all";
+	if (run->dry && !binds && run->mode != RELEASE)
+		return "--dry-run is for a device to bind, for --all or for --release";
+	if (run->settle && (run->mode != BIND_ALL || run->dry))
+		return "--settle is for --all without --dry-run";
+	if (run->options.new_interface && (!run->event || run->mode != BIND_ONE))
+		return "--new-interface is for --udev and one device";
+	return NULL;
+}
+
+/* Report what is wrong with the arguments. Return whether they are right. */
+static bool arguments_are_right(const struct run *run, int modes, int count, char **ids)
+{
 	const bool needs_id =
 		run->mode == BIND_ONE || run->mode == SETTINGS || run->mode == PROPERTIES;
-	const bool takes_id = needs_id || run->mode == RELEASE || run->mode == RECORD;
+	const int most = needs_id || run->mode == RELEASE || run->mode == RECORD;
+	const char *why = contradiction(run, modes);
 
-	return modes <= 1 && (has_id ? takes_id : !needs_id) && (!run->options.force || binds) &&
-	       (!run->dry || binds || run->mode == RELEASE) &&
-	       (!run->settle || (run->mode == BIND_ALL && !run->dry)) &&
-	       (!run->options.new_interface || (run->event && run->mode == BIND_ONE));
+	if (why)
+		msg(LOG_ERR, "%s", why);
+	else if (count > most)
+		msg(LOG_ERR, "there is no place for the argument '%s'", ids[most]);
+	else if (count < needs_id)
+		msg(LOG_ERR, "the INSTANCE of a device is missing");
+	else
+		return true;
+	return false;
 }
 
 /* Read the configuration and carry out the mode. Return the exit status. */
@@ -544,13 +569,14 @@ int main(int argc, char **argv)
 
 	if (status >= 0)
 		return status;
-	if (argc - optind > 1 || !is_sensible(&run, modes, optind < argc)) {
+	if (!arguments_are_right(&run, modes, argc - optind, argv + optind)) {
 		fputs(usage, stderr);
 		return EXIT_USAGE;
 	}
 	if (optind < argc && !parse_id(&run, argv[optind], guid)) {
 		msg(LOG_ERR, "%s: not a GUID%s (vmbusctl bind and unbind also accept interfaces)",
-		    argv[optind], run.mode == RELEASE ? " or class" : "");
+		    argv[optind], run.mode == RELEASE ? " or class" :
+		    run.mode == SETTINGS ? ", nor a GUID/RELID with the number of a channel" : "");
 		return EXIT_USAGE;
 	}
 	run.options.record_only = run.mode == RECORD;

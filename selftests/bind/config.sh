@@ -484,8 +484,8 @@ test_check_warns_of_accounts_that_do_not_exist() {
 	conf $admin/a.conf '[fcopy]' owner=nobody-at-all group=no-group-at-all
 	device $dev $fcopy
 	vmbus_bind --check
-	says "a.conf:1: warning: owner: there is no user 'nobody-at-all'"
-	says "a.conf:1: warning: group: there is no group 'no-group-at-all'"
+	says "a.conf:2: warning: owner: there is no user 'nobody-at-all'"
+	says "a.conf:3: warning: group: there is no group 'no-group-at-all'"
 }
 
 # A package's file is for all machines.

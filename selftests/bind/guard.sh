@@ -1127,6 +1127,26 @@ test_released_nic_is_not_bound_again_by_its_interface() {
 	is "driver after the event" "$(driver_of $dev2)" hv_netvsc
 }
 
+# The maintainer scripts of hyperv-uio do this if its removal fails.
+test_removal_that_fails_binds_the_nic_again() {
+	want $dev2
+	taken $dev2
+	mkdir -p $root/run/hyperv-uio/next-boot
+	: >$root/run/hyperv-uio/next-boot/another.released
+	: >$root/run/hyperv-uio/removal
+	sleep 0.1
+	vmbus_bind --release
+	is "driver after the release" "$(driver_of $dev2)" hv_netvsc
+	vmbus_bind --all
+	is "driver after --all" "$(driver_of $dev2)" hv_netvsc
+	find $root/run/hyperv-uio/next-boot -name '*.released' -newer $root/run/hyperv-uio/removal -delete
+	is "what an administrator has released" "$(ls $root/run/hyperv-uio/next-boot)" another.released
+	vmbus_bind --all
+	is "driver after the removal that failed" "$(driver_of $dev2)" uio_hv_generic
+	vmbus_bind --dry-run --all
+	says "at the next boot"
+}
+
 test_new_interface_that_cannot_be_remembered_is_left_alone() {
 	want "mac 00:15:5d:00:00:02" force=yes
 	mkdir -p "$root/var/lib"

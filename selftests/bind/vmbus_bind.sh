@@ -532,6 +532,29 @@ test_wrong_arguments() {
 	is output "$out" "vmbus-bind: eth1: not a GUID (vmbusctl bind and unbind also accept interfaces)"
 	vmbus_bind --release nonsense
 	is status $status 2
+	while read -r arguments; do
+		read -r message
+		# shellcheck disable=SC2086 # words
+		vmbus_bind $arguments
+		says "vmbus-bind: $message"
+	done <<-END
+		--all $dev
+		there is no place for the argument '$dev'
+		--check --all
+		only one of --all, --release, --record, --settings, --properties and --check can be given
+		--release --force
+		--force is for a device to bind, or for --all
+		-n --record
+		--dry-run is for a device to bind, for --all or for --release
+		--settle --check
+		--settle is for --all without --dry-run
+		--new-interface $dev
+		--new-interface is for --udev and one device
+		--dry-run
+		the INSTANCE of a device is missing
+		--settings $dev/x
+		$dev/x: not a GUID, nor a GUID/RELID with the number of a channel
+	END
 }
 
 run_tests

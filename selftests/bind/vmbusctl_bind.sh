@@ -40,6 +40,50 @@ test_bind() {
 	is output "$out" "rule: $root/$file1"
 }
 
+test_bind_names_the_fault_that_keeps_the_device() {
+	guest
+	conf $admin/50-bad.conf '[interface eth1]' foo=1
+	for command in bind 'bind --now' 'bind --boot' 'bind --force'; do
+		does 2 $command eth1
+		complains "vmbusctl: $nic1 (nic) is left alone: a faulty file names it, or may name it"
+		complains "vmbusctl: $root/$admin/50-bad.conf:2: unknown key 'foo'"
+	done
+	no_file $file1
+}
+
+test_unbind_says_what_it_disables() {
+	guest
+	conf $admin/50-mine.conf '# mine' '[interface eth1]'
+	does 0 bind eth1
+	does 0 unbind eth1
+	is output "$out" "disabled: $root/$file1 has enable=no, because $root/$admin/50-mine.conf:2 names the device"
+	file_is $file1 "[$nic1]" enable=no
+}
+
+test_wrong_arguments() {
+	guest
+	while read -r arguments; do
+		read -r message
+		does 2 $arguments
+		complains "vmbusctl: $message"
+		complains "usage: vmbusctl ${arguments%% *} "
+	done <<-END
+		bind --now --boot eth1
+		bind: --now and --boot exclude each other
+		bind
+		bind: an argument is missing
+		unbind eth0 eth1
+		unbind: there is no place for the argument 'eth1'
+		show eth0 eth1
+		show: there is no place for the argument 'eth1'
+		ring-size --boot eth1
+		ring-size: an argument is missing after 'eth1'
+		set-override eth1
+		set-override: an argument is missing after 'eth1'
+	END
+	log_is_empty
+}
+
 test_bind_again_changes_nothing() {
 	guest
 	does 0 bind eth1
@@ -892,6 +936,43 @@ test_ring_size_default() {
 	esac
 	does 0 rules uio0
 	lacks "ring size"
+}
+
+# The size is in another section than the rule that was checked.
+test_ring_size_keeps_the_check_of_a_nic() {
+	for option in '' --boot; do
+		guest
+		conf $admin/50-mine.conf '[interface eth1]'
+		vmbus_bind --all
+		does 0 ring-size $option eth1 64K
+		file_is $file1 "[$nic1]" ring_size=65536
+		does 0 rules eth1
+		says "next boot  bind: a check at "
+	done
+}
+
+test_ring_size_default_removes_what_ring_size_wrote() {
+	guest
+	does 0 ring-size uio0 64K
+	does 0 ring-size uio0 default
+	is output "$out" "removed: $root/$admin/60-$copy.conf"
+	no_file $admin/60-$copy.conf
+}
+
+test_ring_size_default_keeps_the_section_that_binds_a_device() {
+	guest
+	conf $file1 "[$nic1]"
+	vmbus_bind $nic1
+	does 0 ring-size eth1 64K
+	does 0 ring-size eth1 default
+	file_is $file1 "[$nic1]"
+}
+
+test_ring_size_default_keeps_other_keys() {
+	guest
+	conf $admin/60-$copy.conf "[$copy]" mode=0660 ring_size=64K
+	does 0 ring-size uio0 default
+	file_is $admin/60-$copy.conf "[$copy]" mode=0660
 }
 
 test_ring_size_that_is_none() {

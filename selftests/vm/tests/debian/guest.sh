@@ -233,15 +233,15 @@ hear "NIC accepted"
 nic_is_bound() { udevadm settle --timeout=60 && has_driver "$nic_instance" uio_hv_generic && [ -c "$nic_link" ]; }
 check "then the NIC is bound by its rule" nic_is_bound
 check "and no unit has failed meanwhile" test -z "$(systemctl --failed --no-legend --plain)"
-# In a removal that fails, dpkg runs these two scripts.
-script() { DPKG_MAINTSCRIPT_NAME=$1 DPKG_MAINTSCRIPT_PACKAGE=hyperv-uio "/var/lib/dpkg/info/hyperv-uio.$1" "$2"; }
-released() { script prerm remove && ! has_driver "$nic_instance" uio_hv_generic; }
-check "the removal of hyperv-uio releases the NIC" released
-restored() { script postinst abort-remove && nic_is_bound; }
-check "and after a removal that failed, the NIC is bound again" restored
 rm /etc/hyperv-uio/bind.d/50-nic.conf
 say "NIC bound"
 hear "slow again"
+# In a removal that fails, dpkg runs these two scripts.
+script() { DPKG_MAINTSCRIPT_NAME=$1 DPKG_MAINTSCRIPT_PACKAGE=hyperv-uio "/var/lib/dpkg/info/hyperv-uio.$1" "$2"; }
+released() { script prerm remove && ! bound; }
+check "the removal of hyperv-uio releases the device" released
+restored() { script postinst abort-remove && within 20 bound && within 60 running; }
+check "and after a removal that failed, it is bound, and hv-fcopyd runs" restored
 # The removal releases the device to the kernel's driver.
 fcopy=$(vmbus_device "$fcopy_class")
 check "apt removes it all" sh -c 'DEBIAN_FRONTEND=noninteractive apt-get -y purge hyperv-uio hyperv-uio-dkms hyperv-uio-fcopyd hyperv-uio-selftests libvmbus-bufring0 libvmbus-bufring-dev'
