@@ -136,7 +136,8 @@ static void print_faults(const struct config *config, const char *file)
 	for (size_t i = 0; i < config->finding_count; i++) {
 		const struct finding *finding = &config->findings[i];
 
-		if (finding->is_fault && file && finding->at.file && !strcmp(finding->at.file, file))
+		if (finding->is_fault && file && finding->at.file &&
+		    !strcmp(finding->at.file, file))
 			complain("%s:%u: %s", file, finding->at.line, finding->text);
 	}
 }
