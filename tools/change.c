@@ -138,7 +138,7 @@ static void print_faults(const struct config *config, const char *file)
 
 		if (finding->is_fault && file && finding->at.file &&
 		    !strcmp(finding->at.file, file))
-			complain("%s:%u: %s", file, finding->at.line, finding->text);
+			rules_complain_of(finding);
 	}
 }
 

@@ -35,22 +35,25 @@ void rules_free(struct rules *rules)
 	free(rules);
 }
 
+void rules_complain_of(const struct finding *finding)
+{
+	const char *kind = finding->is_fault ? "" : "warning: ";
+
+	if (finding->at.line)
+		complain("%s:%u: %s%s", finding->at.file, finding->at.line, kind, finding->text);
+	else
+		complain("%s%s%s%s", finding->at.file ? finding->at.file : "",
+			 finding->at.file ? ": " : "", kind, finding->text);
+}
+
 size_t rules_complain(const struct rules *rules)
 {
 	const struct config *config = &rules->config;
 	size_t faults = 0;
 
 	for (size_t i = 0; i < config->finding_count; i++) {
-		const struct finding *finding = &config->findings[i];
-		const char *kind = finding->is_fault ? "" : "warning: ";
-
-		faults += finding->is_fault;
-		if (finding->at.line)
-			complain("%s:%u: %s%s", finding->at.file, finding->at.line, kind,
-				 finding->text);
-		else
-			complain("%s%s%s%s", finding->at.file ? finding->at.file : "",
-				 finding->at.file ? ": " : "", kind, finding->text);
+		faults += config->findings[i].is_fault;
+		rules_complain_of(&config->findings[i]);
 	}
 	return faults;
 }

@@ -31,6 +31,9 @@ void rules_free(struct rules *rules);
  */
 size_t rules_complain(const struct rules *rules);
 
+/* Print one finding, with its file and line, to standard error. */
+void rules_complain_of(const struct finding *finding);
+
 /*
  * Return the plan for a device, or NULL if the engine does not see the device.
  */

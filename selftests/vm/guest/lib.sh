@@ -270,18 +270,20 @@ journal() { journalctl -b --no-pager -o cat "$@" 2>/dev/null; }
 fcopyd_runs() { [ "$(systemctl is-active hv-fcopyd)" = active ]; }
 # new_daemon: whether hv-fcopyd runs from the file that is now installed
 new_daemon() { [ "$(readlink "/proc/$(systemctl show -p MainPID --value hv-fcopyd)/exe")" = /usr/sbin/hv-fcopyd ]; }
+# stock_is STATE: whether the distribution's daemon is "active" or "inactive"
+stock_is() { [ "$(systemctl is-active hv-fcopy-daemon)" = "$1" ]; }
 # stock_runs: whether the distribution's daemon runs, and has registered with
 # hv_utils
-stock_runs() { [ "$(systemctl is-active hv-fcopy-daemon)" = active ] && journal -u hv-fcopy-daemon | grep -q 'kernel module version'; }
+stock_runs() { stock_is active && journal -u hv-fcopy-daemon | grep -q 'kernel module version'; }
 # stock_refused: whether the distribution's daemon does not run, and the
 # condition in our drop-in keeps systemd from starting it. Debian does not
 # enable its unit; a udev rule wants it. Without hv_utils the unit's device is
 # missing, and systemd would wait for it.
 stock_refused() {
-	[ "$(systemctl is-active hv-fcopy-daemon)" = inactive ] || return
+	stock_is inactive || return
 	systemctl start --job-mode=ignore-dependencies hv-fcopy-daemon || return
 	systemctl status --no-pager hv-fcopy-daemon
-	[ "$(systemctl is-active hv-fcopy-daemon)" = inactive ] && [ "$(systemctl show -p ConditionResult --value hv-fcopy-daemon)" = no ]
+	stock_is inactive && [ "$(systemctl show -p ConditionResult --value hv-fcopy-daemon)" = no ]
 }
 # stock_copies: check that the distribution's daemon runs instead of ours, and
 # receives the file from the host's stock_asked

@@ -22,7 +22,6 @@ check "the device is bound at boot" within 30 bound
 check "by the module that dkms built" sh -c 'modinfo -n uio_hv_generic | grep /updates/dkms/ && test "$(cat /sys/module/uio_hv_generic/version)" = "1:$(cat ./VERSION)"'
 check "the stable link is there" within 10 linked
 check "hv-fcopyd runs" within 20 running
-stock_is() { [ "$(systemctl is-active hv-fcopy-daemon)" = "$1" ]; }
 out_of_the_way() { [ -z "$distribution_daemon" ] || stock_refused; }
 check "the distribution's own daemon (${distribution_daemon:-there is none}) stays out of the way" out_of_the_way
 check "and the boot had no failed unit" test -z "$(systemctl --failed --no-legend --plain)"
