@@ -141,7 +141,7 @@ check:
 check-quick:
 	$(Q)selftests/check quick
 check-all:
-	$(Q)selftests/check all
+	$(Q)selftests/check $(if $(CONTINUE),continue,all)
 check-debug:
 	$(Q)selftests/vm/run -k debug -k debug-5.10
 # With KDIR=DIR, build the module for the kernel in DIR.
@@ -188,7 +188,7 @@ Demonstration and tests, as root; they install packages as make deps-check does
   make check               every test (half an hour, more the first time); CI runs this
   make check-quick         unit tests, sanitizers, valgrind, arm64, shellcheck: seven minutes
   make check-all           these, the tests that take long, every kernel of check-modules, and
-                           check-debug: hours
+                           check-debug: hours. With CONTINUE=1, go on with a run that was stopped
   make check-debug         the guests on kernels with KASAN, lockdep and kmemleak, which it builds first
   make check-modules       the module for every amd64 and arm64 kernel that Debian holds: half an hour
   make check-modules KDIR=DIR   the module for one kernel, a built tree, headers or unpacked packages,

@@ -64,7 +64,8 @@ systemd_guest() {
 }
 
 # add_test: add $selection, whose settings are set, to the job, or print a
-# result with the reason why it is skipped
+# result with the reason why it is skipped. A test that has ended before the run
+# was continued gets a directory without a conf, and does not run again.
 add_test() {
 	local missing='' settle='' script guest_disk=''
 	if is_own "$kernel" && [ "$guest" = systemd ]; then
@@ -87,6 +88,10 @@ add_test() {
 	dir=$job/tests/$number-$selection
 	number=$((number + 1))
 	mkdir -p "$dir"
+	if [ -e "$results/$(basename "$dir")/seconds" ]; then
+		ended=$((ended + 1))
+		return
+	fi
 	cp "$vm/tests/$test"/* "$top/VERSION" "$dir/"
 	# The guest and the host treat any other end as a failure. Some tests
 	# have no host.sh.
@@ -112,6 +117,7 @@ make_job() {
 	# disks has the disks of whole guests as SUITE=FILE.
 	disks=()
 	number=100
+	ended=''
 	for selection in "${selected[@]}"; do
 		test=${selection%@*} kernel=${selection#*@}
 		settings "$test"

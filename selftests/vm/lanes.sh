@@ -7,12 +7,13 @@
 # progress NAME [SECONDS]: show which test runs, and fail if nothing arrives for
 # this time
 progress() {
-	local line status
+	local line status name
 	while IFS= read -r ${2:+-t "$2"} line || { status=$? && false; }; do
 		line=${line%$'\r'}
 		case $line in
 		'@@ alive') continue ;;
 		'@@ start '*) printf '      [%3d s] %s\n' $((SECONDS - start)) "${line#@@ start ???-}" ;;
+		'@@ done '*) read -r _ _ name _ <<<"$line" && fetch_results "$name" ;;
 		esac
 		printf '%s\n' "$line" >>"$results/console-$1.log"
 	done
@@ -23,6 +24,27 @@ progress() {
 # guest, so no result is lost with the guest.
 result_room=64
 
+# fetch_results [TEST]: move the results of this test, or of all of $tests that
+# have ended, from $results_disk or from the job to those of the run
+fetch_results() {
+	local slot name place
+	for slot in "${!tests[@]}"; do
+		name=${tests[slot]}
+		[ "$name" = "${1:-$name}" ] || continue
+		[ ! -e "$results/$name/seconds" ] || continue
+		# If the run is stopped here, it leaves no part of the results.
+		place=$(mktemp -d "$results/.fetch.XXXXXX")
+		if [ -n "$results_disk" ]; then
+			dd if="$results_disk" bs=${result_room}M skip="$slot" count=1 status=none |
+				tar -xf - -C "$place" --strip-components=1 2>/dev/null || true
+		else
+			cp -r "$job/tests/$name" "$place/"
+		fi
+		[ ! -d "$place/$name" ] || { rm -rf "${results:?}/$name" && mv "$place/$name" "$results/"; }
+		rm -rf "$place"
+	done
+}
+
 # outer_run NAME OUTER TEST...: run these tests in an outer guest, one after the
 # other; fail if the guest stalls
 outer_run() {
@@ -31,7 +53,7 @@ outer_run() {
 	[ "$2" != counted ] || accelerator=(-accel "tcg,thread=single" -icount "shift=2,sleep=off" -smp 1)
 	shift 2
 	local tests=("$@") places=() drives=()
-	local letters=cdefgh disk
+	local letters=cdefgh disk results_disk=$out/results-$name.img
 	# These disks follow the two disks of the job.
 	for disk in "${disks[@]}"; do
 		places+=("${disk%%=*}=/dev/vd${letters:${#places[@]}:1}")
@@ -49,13 +71,13 @@ CONF
 	mapfile -t files < <(printf '%s\n' "${files[@]}" | sort -u)
 	tar -cf "$out/job-$name.tar" -C "$job" --transform "s/^$name.conf$/outer.conf/" "$name.conf" bin "${files[@]}" ||
 		die "the job for the emulated machine '$name' could not be written to $out"
-	rm -f "$out/results-$name.img"
-	truncate -s $((${#tests[@]} * result_room))M "$out/results-$name.img"
+	rm -f "$results_disk"
+	truncate -s $((${#tests[@]} * result_room))M "$results_disk"
 	set -- "${accelerator[@]}" -cpu EPYC,+svm,+npt -plugin "file=$out/fixes.so" -M q35 -m 6144 -nographic -no-reboot -nic none \
 		-kernel "$qemu_root/image/boot/vmlinuz-$(kernel_release "$qemu_root")" -initrd "$outer" \
 		-append "console=ttyS0 quiet no_timer_check mitigations=off panic=1 tsc=reliable random.trust_cpu=on" \
 		-drive "file=$out/job-$name.tar,format=raw,if=virtio,readonly=on" \
-		-drive "file=$out/results-$name.img,format=raw,if=virtio,cache=unsafe"
+		-drive "file=$results_disk,format=raw,if=virtio,cache=unsafe"
 	set -- "$@" "${drives[@]}"
 	# shellcheck disable=SC2086 # a command line
 	exec {console}< <(exec timeout -k 10 "$limit" $emulator "$@" </dev/null 2>&1 8>&-)
@@ -67,11 +89,8 @@ CONF
 	exec {console}<&-
 	wait $machine || what="ended (exit status $?)"
 	machine=''
-	for test in "${!tests[@]}"; do
-		dd if="$out/results-$name.img" bs=${result_room}M skip="$test" count=1 status=none |
-			tar -xf - -C "$results" --strip-components=1 2>/dev/null || true
-	done
-	rm -f "$out/job-$name.tar" "$out/results-$name.img"
+	fetch_results
+	rm -f "$out/job-$name.tar" "$results_disk"
 	return $status
 }
 
@@ -105,11 +124,13 @@ outer() {
 
 # run_direct: run the tests on the machine itself, one after the other
 run_direct() {
+	local tests=() results_disk='' test
+	for test in "$job"/tests/*/conf; do tests+=("$(basename "${test%/conf}")"); done
 	cat >"$job/outer.conf" <<CONF
-CPU='$hyperv_cpu' PRELOAD='$job/bin/vmbus-host.so' DISKS='${disks[*]}' TESTS='$(ls "$job/tests")' RESULTS='' QEMU='$qemu_command'
+CPU='$hyperv_cpu' PRELOAD='$job/bin/vmbus-host.so' DISKS='${disks[*]}' TESTS='${tests[*]}' RESULTS='' QEMU='$qemu_command'
 CONF
 	(cd "$job" && exec sh ./bin/run-all 8>&-) | progress direct
-	cp -r "$job/tests/." "$results/"
+	fetch_results
 }
 
 # share LANES: read lines "SECONDS TEST" from the standard input, and set

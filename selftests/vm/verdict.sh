@@ -8,7 +8,7 @@
 verdict() {
 	local selection name title line passed skipped failed stalls
 	for selection in "$job"/tests/*/; do
-		[ -e "$selection/conf" ] || continue
+		[ -d "$selection" ] || continue
 		name=$(basename "$selection")
 		title=${name#???-}
 		if [ ! -s "$results/$name/results" ] || [ ! -e "$results/$name/seconds" ]; then
