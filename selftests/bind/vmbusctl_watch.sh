@@ -17,9 +17,19 @@ value() {
 	printf '%s\n' "$1" | grep -o "\"$2\":[^,}]*" | head -n 1 | cut -d : -f 2
 }
 
-# between COMMAND: run a command after the first look
-between() {
-	(sleep 0.6 && eval "$1") &
+# watch_while COMMAND ARGUMENT...: run vmbusctl watch with these arguments, and
+# the command after the first look
+watch_while() {
+	change=$1
+	shift
+	status=0
+	: >"$base/looks"
+	"$dir/vmbusctl" watch "$@" >"$base/looks" 2>"$base/stderr" &
+	until [ -s "$base/looks" ] || ! kill -0 $! 2>/dev/null; do sleep 0.05; done
+	eval "$change"
+	wait $! || status=$?
+	out=$(cat "$base/looks")
+	err=$(cat "$base/stderr")
 }
 
 test_first_look_has_no_rate() {
@@ -33,9 +43,7 @@ test_first_look_has_no_rate() {
 
 test_rates() {
 	guest
-	between "echo 112 >$bus/devices/$copy/channels/14/interrupts; echo 34 >$bus/devices/$copy/channels/14/events"
-	vmbusctl watch -n 1.2 -c 2 -j fcopy
-	wait
+	watch_while "echo 112 >$bus/devices/$copy/channels/14/interrupts; echo 34 >$bus/devices/$copy/channels/14/events" -n 1.2 -c 2 -j fcopy
 	is status $status 0
 	is looks "$(printf '%s\n' "$out" | wc -l)" 2
 	is "first rate" "$(value "$(look 1)" interrupts_per_second)" null
@@ -56,9 +64,7 @@ test_idle_channel() {
 # A counter restarts when the host offers the device again.
 test_counter_that_went_back() {
 	guest
-	between "echo 3 >$bus/devices/$copy/channels/14/interrupts"
-	vmbusctl watch -n 1.2 -c 2 -j fcopy
-	wait
+	watch_while "echo 3 >$bus/devices/$copy/channels/14/interrupts" -n 1.2 -c 2 -j fcopy
 	is rate "$(value "$(look 2)" interrupts_per_second)" null
 	is "the other rate" "$(value "$(look 2)" signals_per_second)" 0.0
 }
@@ -86,9 +92,7 @@ test_kernel_without_counters() {
 
 test_device_that_leaves() {
 	guest
-	between "rm -r $bus/devices/$copy"
-	vmbusctl watch -n 1.2 -c 2 -j fcopy
-	wait
+	watch_while "rm -r $bus/devices/$copy" -n 1.2 -c 2 -j fcopy
 	is status $status 0
 	is "errors" "$err" ""
 	says "\"relid\":14"
@@ -97,9 +101,9 @@ test_device_that_leaves() {
 
 test_device_that_comes() {
 	guest
-	between "device $dev2-x $kvp >/dev/null; mkdir -p $bus/devices/new; cp -r $bus/devices/$kvp0/. $bus/devices/new; rm -r $bus/devices/$dev2-x; echo '{00000000-0000-0000-0000-000000000001}' >$bus/devices/new/device_id"
-	vmbusctl watch -n 1.2 -c 2 -j
-	wait
+	cp -r $bus/devices/$kvp0 "$base/new"
+	echo '{00000000-0000-0000-0000-000000000001}' >"$base/new/device_id"
+	watch_while "mv '$base/new' $bus/devices/new" -n 1.2 -c 2 -j
 	is status $status 0
 	is "first look" "$(look 1 | grep -c 00000000-0000-0000-0000-000000000001)" 0
 	is "second look" "$(look 2 | grep -c 00000000-0000-0000-0000-000000000001)" 1
@@ -107,9 +111,7 @@ test_device_that_comes() {
 
 test_sub_channel_that_comes() {
 	guest
-	between "channel $copy 30 1 0 0 0 5 5"
-	vmbusctl watch -n 1.2 -c 2 -j fcopy
-	wait
+	watch_while "channel $copy 30 1 0 0 0 5 5" -n 1.2 -c 2 -j fcopy
 	is "channels of the second look" "$(look 2 | grep -o relid | wc -l)" 2
 }
 
