@@ -890,8 +890,12 @@ static void other_device_number(void)
 		_exit(CANNOT_MOUNT);
 	write_four_notes();
 	before = device_of("to");
-	/* Another file takes the loop device that this one had. */
-	if (shell("umount to && truncate -s 1M hold && losetup -f hold && mount -o loop image to"))
+	/*
+	 * Another file takes the loop device that this one had. The kernel
+	 * detaches it some time after the unmount.
+	 */
+	if (shell("had=$(losetup -nO NAME -j image) && umount to && truncate -s 1M hold && for i in $(seq 100); do "
+		  "losetup $had hold 2>/dev/null && break; sleep 0.1; done && losetup -j hold | grep -q . && mount -o loop image to"))
 		_exit(CANNOT_MOUNT);
 	expect(device_of("to") != before);
 	clean();

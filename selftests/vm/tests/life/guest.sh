@@ -116,12 +116,19 @@ case $boot in
 	check "downgrade" install --allow-downgrades ./old/*.deb
 	check "downgrade: all packages are old, and nothing of the new version is left" are "$this"
 	copy_arrives downgraded
+	new=$(cat ./RELEASE)
+	# An initramfs would take a minute, and nothing boots it.
+	export INITRD=No
+	check "kernel upgrade: apt installs Linux $new and its headers" install ./kernel/*.deb
+	check "kernel upgrade: dkms has built the module for it" ours_for "$new" "$this"
 	rm /usr/sbin/vmbusctl
 	echo >>/usr/lib/udev/rules.d/61-hv-fcopyd.rules
 	check "two files of ours differ" test "$(differs | wc -l)" = 2
 	check "reinstallation" install --reinstall ./old/*.deb
 	check "reinstallation: this version" are "$this"
 	differs >/tmp/differs
+	check "reinstallation: the running kernel has the module" ours_for "$(uname -r)" "$this"
+	check "reinstallation: the other kernel has it again, too" ours_for "$new" "$this"
 	check "reinstallation: no file differs" sh -c 'cat /tmp/differs; test ! -s /tmp/differs'
 	copy_arrives reinstalled
 	check "apt removes hyperv-daemons" apt-get purge -y hyperv-daemons
@@ -129,11 +136,6 @@ case $boot in
 	# Debian 13 has no daemon for file copies.
 	if systemctl cat hv-fcopy-daemon >/tmp/cat 2>&1; then check "hyperv-daemons: hv-fcopy-daemon does not start" stock_refused; fi
 	copy_arrives hyperv-daemons
-	new=$(cat ./RELEASE)
-	# An initramfs would take a minute, and nothing boots it.
-	export INITRD=No
-	check "kernel upgrade: apt installs Linux $new and its headers" install ./kernel/*.deb
-	check "kernel upgrade: dkms has built the module for it" ours_for "$new" "$this"
 	# shellcheck disable=SC2046 # words
 	check "removal" apt-get remove -y $(ours | cut -d' ' -f1)
 	check "removal: the device has the driver that it has without us (${stock_driver:-none})" given_back "$fcopy" "$stock_driver"
