@@ -52,8 +52,8 @@ case $(udevadm --version 2>/dev/null) in
 *) only_prints='' ;;
 esac
 
-# import_from_file INSTANCE: change the rules so that udev imports the properties
-# of this device from a file
+# import_from_file INSTANCE: change the rules so that udev imports the
+# properties of this device from a file
 import_from_file() {
 	"$root/udev/vmbus-bind" --properties "$1" >"$root/properties" 2>/dev/null || : >"$root/properties"
 	program="IMPORT{program}=\"$root/udev/vmbus-bind --properties \$id\""
@@ -61,8 +61,8 @@ import_from_file() {
 	sed -i "s|IMPORT{program}=\".*\"|IMPORT{file}=\"$root/properties\"|" "$root/rules/60-hyperv-uio.rules"
 }
 
-# of_node WORD DEFAULT: print the owner, group or permission that udev would give
-# to the node of the device, or what the node has
+# of_node WORD DEFAULT: print the owner, group or permission that udev would
+# give to the node of the device, or what the node has
 of_node() {
 	value=$(echo "$out" | sed -n "/^Device node $1:/ { n; s/^ *0*\([^ ]*\).*/\1/p; }")
 	echo "${value:-$2}"
