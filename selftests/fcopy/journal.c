@@ -927,6 +927,8 @@ static bool mount_overlay(void)
 
 static void other_overlay(void)
 {
+	bool births;
+
 	begin_test();
 	mkdir("lower", 0755);
 	mkdir("up", 0755);
@@ -937,10 +939,12 @@ static void other_overlay(void)
 	if (!mount_overlay())
 		_exit(CANNOT_MOUNT);
 	write_four_notes();
+	/* The tmpfs of older kernels, such as 5.10, shows no birth times. */
+	births = entries("state") == 4;
 	expect(umount("to") == 0);
 	expect(mount_overlay());
 	clean();
-	expect(!exists("to/a"));
+	expect_int(exists("to/a"), !births);
 	expect_int(entries("to/left"), 0);
 	expect(exists("to/anew"));
 	/*
