@@ -668,7 +668,7 @@ static void frame_numbers_of_own_memory(void)
 	MUST(all && !vmbus_pagemap_open(&map));
 	n = vmbus_gpa_pages(map, memory + 100, 4096, pages, 4);
 	if (n == -EPERM) {
-		cannot_run = "the kernel shows page numbers only with CAP_SYS_ADMIN";
+		cannot_run = "run this as root, outside of a container: the kernel shows page numbers only with CAP_SYS_ADMIN";
 	} else {
 		CHECK_IS(n, 2);
 		CHECK(pages[0] && pages[1] && pages[0] != pages[1]);

@@ -268,13 +268,13 @@ static void on_tmpfs(void (*body)(void))
 	int status;
 
 	if (geteuid() != 0)
-		skip("not root");
+		skip("run this as root");
 	tmpfs_body = body;
 	status = in_child(with_tmpfs);
 	if (status == CANNOT_MOUNT)
-		skip("mounting is not possible here");
+		skip("run this outside of a container: root cannot mount here");
 	if (status == NO_ACLS)
-		skip("tmpfs has no ACLs in this kernel");
+		skip("tmpfs has no ACLs in this kernel: boot one with CONFIG_TMPFS_POSIX_ACL");
 	expect_int(status, 0);
 }
 
@@ -296,7 +296,7 @@ static void owner_without_a_policy_stays(void)
 static void owner_that_a_policy_names(void)
 {
 	if (geteuid() != 0)
-		skip("not root");
+		skip("run this as root");
 	begin();
 	policy.owner = POLICY_ID_FIXED;
 	policy.uid = 65534;
@@ -317,7 +317,7 @@ static void owner_that_a_policy_names(void)
 static void owner_of_the_directory(void)
 {
 	if (geteuid() != 0)
-		skip("not root");
+		skip("run this as root");
 	begin();
 	expect(chown("to", 1001, 1002) == 0);
 	policy.owner = POLICY_ID_DIRECTORY;
@@ -359,7 +359,7 @@ static void owner_of_the_replaced_file(void)
 	struct stat old;
 
 	if (geteuid() != 0)
-		skip("not root");
+		skip("run this as root");
 	begin();
 	old = make_old(1001, 1002, 0644);
 	policy.owner = policy.group = POLICY_ID_FIXED;
@@ -378,7 +378,7 @@ static void owner_of_a_replaced_link_does_not_count(void)
 	struct stat old;
 
 	if (geteuid() != 0)
-		skip("not root");
+		skip("run this as root");
 	begin();
 	expect(symlink("/etc/passwd", "to/a") == 0 && lchown("to/a", 1001, 1002) == 0);
 	old = look_again();
@@ -411,7 +411,7 @@ static void in_a_sticky_directory(void)
 	struct stat old;
 
 	if (geteuid() != 0)
-		skip("not root");
+		skip("run this as root");
 	begin();
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		int before = current_failed();
@@ -446,7 +446,7 @@ static void limits_in_a_sticky_directory(void)
 	struct stat old;
 
 	if (geteuid() != 0)
-		skip("not root");
+		skip("run this as root");
 	begin();
 	expect(chown("to", 0, 1005) == 0 && chmod("to", 01777) == 0);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -486,7 +486,7 @@ static void file_with_a_second_hard_link(void)
 	struct stat old;
 
 	if (geteuid() != 0)
-		skip("not root");
+		skip("run this as root");
 	begin();
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		int before = current_failed();
@@ -908,7 +908,7 @@ static void default_owner_comes_back(void)
 	struct stat old, st;
 
 	if (geteuid() != 0)
-		skip("only root can give files away");
+		skip("run this as root");
 	begin();
 	expect(fstat(file, &st) == 0);
 	old = make_old(1001, 1002, 0644);
@@ -1011,13 +1011,13 @@ static void labels(void)
 	int status;
 
 	if (geteuid() != 0)
-		skip("not root");
+		skip("run this as root");
 	tmpfs_body = labels_body;
 	status = in_child(with_tmpfs);
 	if (status == CANNOT_MOUNT)
-		skip("mounting is not possible here");
+		skip("run this outside of a container: root cannot mount here");
 	if (status == NO_ACLS)
-		skip("the kernel lets nobody set labels here");
+		skip("root cannot set labels here: boot a kernel with CONFIG_TMPFS_XATTR, and with selinux=0");
 	expect_int(status, 0);
 }
 
@@ -1077,7 +1077,7 @@ static void expect_made_owner(uid_t uid, gid_t gid)
 static void directory_owner(void)
 {
 	if (geteuid() != 0)
-		skip("not root");
+		skip("run this as root");
 	begin_made();
 	expect(chown("to", 1001, 1002) == 0);
 	chown_calls = 0;
@@ -1103,7 +1103,7 @@ static void directory_owner(void)
 static void another_directory_in_its_place(void)
 {
 	if (geteuid() != 0)
-		skip("not root");
+		skip("run this as root");
 	begin_made();
 	/*
 	 * A user moved a directory of root here that has an entry; without a

@@ -178,7 +178,7 @@ static void relative_and_empty_paths(void)
 	expect_goes(relative("a/b/"), "src", CREATE, ".", "a/b", "src", true);
 	expect_refused("d/fcopy-test/x", "src", 0, REFUSAL_MISSING, "/d/fcopy-test");
 	if (access("/", W_OK) < 0)
-		skip("/ is read-only");
+		skip("run this as root, where / is writable");
 	expect_goes("", "fcopy-test", 0, "/", "", "fcopy-test", true);
 	expect_goes("/", "fcopy-test", 0, "/", "", "fcopy-test", true);
 	expect_goes("//", "fcopy-test", 0, "/", "", "fcopy-test", true);
@@ -266,7 +266,7 @@ static void too_long_behind_a_link(void)
 	int at, next;
 
 	if (geteuid() != 0)
-		skip("only root can make root's links");
+		skip("run this as root");
 	at = open(".", PATH_STEP);
 	snprintf(name, sizeof(name), "%0200d", 0);
 	snprintf(place, sizeof(place), "%s", scratch);
@@ -377,7 +377,7 @@ static void look_behind(void)
 static void link_that_cannot_be_looked_behind(void)
 {
 	if (geteuid() != 0)
-		skip("takes root");
+		skip("run this as root");
 	mkdir("d", 0755);
 	expect(chown("d", TEST_USER, TEST_USER) == 0);
 	mkdir("closed", 0700);
@@ -424,7 +424,7 @@ static void immutable_and_append_only(void)
 	mkdir("d/e", 0755);
 	make_file("d/f", "");
 	if (!change_flag("d/f", FS_IMMUTABLE_FL, true))
-		skip("files cannot be made immutable here");
+		skip("run this as root, with TMPDIR on a file system with immutable files, such as ext4");
 	expect_refused(in("d/f"), "src", FORCE, REFUSAL_IMMUTABLE, "f is immutable");
 	expect_refused(in("d"), "f", FORCE, REFUSAL_IMMUTABLE, in("d/f"));
 	expect_refused(in("d/f"), "src", 0, REFUSAL_EXISTS, in("d/f"));
@@ -525,12 +525,12 @@ static void kernel_without_statx(void)
 	int status;
 
 	if (geteuid() != 0)
-		skip("takes root");
+		skip("run this as root");
 	status = in_child(without_statx);
 	if (status == NO_MEANWHILE)
-		skip("seccomp tells nobody about system calls here");
+		skip("run this on Linux 5.5 or newer with CONFIG_SECCOMP_FILTER, outside of a container");
 	if (status == CANNOT_MOUNT)
-		skip("mounting is not possible here");
+		skip("run this outside of a container: root cannot mount here");
 	expect_int(status, 0);
 }
 
@@ -636,7 +636,7 @@ static void sticky_directories(void)
 	char file[32];
 
 	if (geteuid() != 0)
-		skip("takes root");
+		skip("run this as root");
 	for (size_t i = 0; i < 3; i++) {
 		mkdir(directories[i].name, 0755);
 		snprintf(file, sizeof(file), "%s/users", directories[i].name);
@@ -674,7 +674,7 @@ static void without_permission(void)
 static void missing_permission(void)
 {
 	if (geteuid() != 0)
-		skip("takes root");
+		skip("run this as root");
 	mkdir("d", 0755);
 	mkdir("free", 0755);
 	make_file("d/f", "");
@@ -908,7 +908,7 @@ static void nothing_is_left_of_a_failure(void)
 			break;
 	}
 	if (status == NO_MEANWHILE)
-		skip("seccomp tells nobody about system calls here");
+		skip("run this on Linux 5.5 or newer with CONFIG_SECCOMP_FILTER, outside of a container");
 	if (!expect_int(status, 42))
 		ksft_print_msg("it was call %d\n", failing_call);
 	expect(failing_call >= 4);
@@ -1048,19 +1048,19 @@ static void others_while_directories_are_made(void)
 	int status;
 
 	if (variant >= 2 && geteuid() != 0)
-		skip("takes root");
+		skip("run this as root");
 	mkdir("a", 0755);
 	mkdir("vault", 0755);
 	status = in_child(bodies[variant]);
 	if (status == NO_MEANWHILE)
-		skip("seccomp tells nobody about system calls here");
+		skip("run this on Linux 5.5 or newer with CONFIG_SECCOMP_FILTER, outside of a container");
 	expect_int(status, 0);
 }
 
 static void rule_that_is_found_later(void)
 {
 	if (geteuid() != 0)
-		skip("only root can make root's links");
+		skip("run this as root");
 	mkdir("a", 0755);
 	RULES("-other/secret");
 	expect_int(resolve(in("a/x/secret/file"), "src", CREATE), REFUSAL_NONE);

@@ -83,11 +83,11 @@ void in_own_mounts(void (*body)(void))
 	int status;
 
 	if (geteuid() != 0)
-		skip("mounting takes root");
+		skip("run this as root");
 	mounting_body = body;
 	status = in_child(with_own_mounts);
 	if (status == CANNOT_MOUNT)
-		skip("mounting is not possible here");
+		skip("run this outside of a container: root cannot mount here");
 	expect_int(status, 0);
 }
 

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
+
 <#
 .SYNOPSIS
     Plays the host's part in testing Copy-VMFile with a Linux guest.
@@ -30,7 +31,11 @@
     The ssh program.
 .EXAMPLE
     .\hv-host.ps1 -VMName debian -Guest root@192.0.2.7 -TapFile result.tap
+.EXAMPLE
+    powershell -ExecutionPolicy Bypass -File .\hv-host.ps1 -VMName debian -Guest root@192.0.2.7
+    This works where Windows refuses scripts.
 #>
+
 #Requires -Version 5.1
 #Requires -RunAsAdministrator
 #Requires -Modules Hyper-V
@@ -140,6 +145,11 @@ function Write-Tap([string] $Line) {
     [System.IO.File]::AppendAllText($TapPath, $Line + "`n", $Utf8)
 }
 
+# Join the lines of a text with blanks, because a result of TAP has one line
+function Join-Lines([string] $Text) {
+    ($Text -replace '\s*[\r\n]+\s*', ' ').Trim()
+}
+
 function Write-Note([string] $Text) {
     foreach ($line in $Text -split '\r?\n') {
         if ($line.Trim()) {
@@ -161,15 +171,46 @@ function Write-Result([bool] $Passed, [string] $Description) {
 
 function Write-Skip([string] $Description, [string] $Reason) {
     $Count.skip++
-    Write-Tap ('ok {0} {1} # SKIP {2}' -f ($Count.pass + $Count.fail + $Count.skip), $Description, $Reason)
+    Write-Tap ('ok {0} {1} # SKIP {2}' -f ($Count.pass + $Count.fail + $Count.skip), $Description, (Join-Lines $Reason))
 }
 
-# Run a command in the guest: its exit status, and its lines
+function Write-Totals {
+    Write-Tap ('# Totals: pass:{0} fail:{1} xfail:0 xpass:0 skip:{2} error:0' -f $Count.pass, $Count.fail, $Count.skip)
+}
+
+# End the run. The reason reaches the screen even if nobody can write the file.
+function Stop-Run([string] $Reason, [string] $Details = '') {
+    try {
+        Write-Note $Details
+        Write-Tap "Bail out! $(Join-Lines $Reason)"
+        Write-Totals
+    } catch {
+        Write-Host "Bail out! $(Join-Lines $Reason)"
+        Write-Host "# $TapPath cannot be written: $(Join-Lines $_.Exception.Message)"
+    }
+    exit 2
+}
+
+# Run a command in the guest. Return its exit status, its standard output
+# (Output), and that output together with all messages, also those of ssh (All).
 function Invoke-Guest([string] $Command) {
-    # What ssh writes to its standard error is no exception.
+    # PowerShell makes an error record of each line of standard error. With
+    # 'Stop', the first one would end the script in Windows PowerShell 5.1.
     $ErrorActionPreference = 'Continue'
-    $lines = @($null | & $Ssh -o BatchMode=yes -o ConnectTimeout=15 $Guest $Command 2>&1 | ForEach-Object { "$_" })
-    [pscustomobject]@{ Status = $LASTEXITCODE; Text = ($lines -join "`n") }
+    $PSNativeCommandUseErrorActionPreference = $false
+    $records = @($null | & $Ssh -o BatchMode=yes -o ConnectTimeout=15 -o LogLevel=ERROR $Guest $Command 2>&1)
+    $status = $LASTEXITCODE
+    $output = @()
+    $all = @()
+    foreach ($record in $records) {
+        if ($record -is [System.Management.Automation.ErrorRecord]) {
+            $all += $record.Exception.Message
+        } else {
+            $output += "$record"
+            $all += "$record"
+        }
+    }
+    [pscustomobject]@{ Status = $status; Output = ($output -join "`n"); All = ($all -join "`n") }
 }
 
 function Invoke-Part([string] $Arguments) {
@@ -180,12 +221,23 @@ function Invoke-Part([string] $Arguments) {
 function Wait-Guest([string] $Word) {
     $end = (Get-Date).AddSeconds($ServiceSeconds)
     do {
-        if ((Invoke-Part $Word).Status -eq 0) {
+        $answer = Invoke-Part $Word
+        if ($answer.Status -eq 0) {
             return $true
         }
         Start-Sleep -Seconds 1
     } while ((Get-Date) -lt $end)
+    Write-Note $answer.All
     return $false
+}
+
+# Compare a file of the guest with this checksum, and remove it
+function Test-Sum([string] $Path, [string] $Sum) {
+    $found = Invoke-Part "sum $Path"
+    if ($found.Status -ne 0) {
+        Write-Note $found.All
+    }
+    $found.Status -eq 0 -and $found.Output.Trim() -eq $Sum
 }
 
 # Copy a file as an administrator would: success, or text and codes of the error
@@ -252,9 +304,9 @@ function Test-Row([int] $Number, [pscustomobject] $Row, [string] $Folder) {
     } else {
         $before = Invoke-Part "before $Number"
         if ($before.Status -eq 4) {
-            $reason = $before.Text
+            $reason = $before.Output
         } elseif ($before.Status -ne 0) {
-            Write-Note $before.Text
+            Write-Note $before.All
             Write-Result $false "host: $words"
             Write-Result $false "guest: $words"
             return
@@ -266,7 +318,7 @@ function Test-Row([int] $Number, [pscustomobject] $Row, [string] $Folder) {
         $outcome = Send-File $source $destination $Row.Options
         Remove-Item -LiteralPath $source -Force
         if ($outcome.Refused) {
-            $reason = 'the cmdlet itself refuses: ' + ($outcome.Text -replace '\s+', ' ')
+            $reason = "the cmdlet itself refuses: $($outcome.Text)"
         }
     }
     if ($reason) {
@@ -293,7 +345,7 @@ function Test-Row([int] $Number, [pscustomobject] $Row, [string] $Folder) {
 
     $after = Invoke-Part "after $Number $sum"
     if ($after.Status -ne 0) {
-        Write-Note $after.Text
+        Write-Note $after.All
     }
     Write-Result ($after.Status -eq 0) "guest: $words"
 }
@@ -321,8 +373,7 @@ function Test-Service([string] $Folder) {
     $outcome = Send-File $source $path ''
     Write-Note $outcome.Text
     Write-Result $outcome.Success 'Guest Service on: a copy succeeds'
-    $found = Invoke-Part "sum $path"
-    Write-Result ($found.Status -eq 0 -and $found.Text.Trim() -eq $sum) 'Guest Service on: the file is the same'
+    Write-Result (Test-Sum $path $sum) 'Guest Service on: the file is the same'
     Remove-Item -LiteralPath $source -Force
 }
 
@@ -336,58 +387,70 @@ function Test-LargeFile([string] $Folder) {
     Write-Note $outcome.Text
     Write-Note ('{0} MB in {1:N1} s' -f $LargeMB, $watch.Elapsed.TotalSeconds)
     Write-Result $outcome.Success "a file of $LargeMB MB: the copy succeeds"
-    $found = Invoke-Part "sum $path"
-    Write-Result ($found.Status -eq 0 -and $found.Text.Trim() -eq $sum) "a file of $LargeMB MB: its SHA-256 is the same"
+    Write-Result (Test-Sum $path $sum) "a file of $LargeMB MB: its SHA-256 is the same"
     Remove-Item -LiteralPath $source -Force
 }
 
-function Stop-Run([string] $Reason) {
-    Write-Tap "Bail out! $Reason"
-    exit 2
+# Undo what the run has changed. A failure here must not hide the reason why the
+# run has ended.
+function Restore-Machines([string] $Folder, [bool] $WasEnabled) {
+    try {
+        Remove-Item -LiteralPath $Folder -Recurse -Force -ErrorAction Continue
+        $null = Invoke-Part 'end'
+        if (-not $WasEnabled) {
+            Disable-VMIntegrationService -VMIntegrationService (Get-GuestService)
+        }
+    } catch {
+        Write-Host "# Something is left of this run: $(Join-Lines $_.Exception.Message)"
+    }
 }
 
-[System.IO.File]::WriteAllText($TapPath, '', $Utf8)
-Write-Tap 'TAP version 13'
-Write-Note "Windows $([System.Environment]::OSVersion.Version), PowerShell $($PSVersionTable.PSVersion)"
+# Check that the host and the guest are ready, and run all tests
+function Test-All {
+    if (-not (Get-Command $Ssh -ErrorAction SilentlyContinue)) {
+        Stop-Run "there is no program ${Ssh}: install the OpenSSH client"
+    }
+    $service = Get-GuestService
+    if (-not $service) {
+        Stop-Run "VM $VMName is not there, or has no Guest Service Interface"
+    }
+    $enabled = $service.Enabled
+    $answer = Invoke-Part 'rows'
+    if ($answer.Status -ne 0) {
+        Stop-Run "ssh $Guest cannot run ${GuestScript}: install hyperv-uio-selftests, and let root in with a key: $($answer.All)"
+    }
+    if ($answer.Output.Trim() -ne $RowsChecksum) {
+        Stop-Run "the table of the guest is another one: use the hv-host.ps1 that is beside $GuestScript"
+    }
 
-if (-not (Get-Command $Ssh -ErrorAction SilentlyContinue)) {
-    Stop-Run "there is no program ${Ssh}: install the OpenSSH client"
-}
-$service = Get-GuestService
-if (-not $service) {
-    Stop-Run "VM $VMName is not there, or has no Guest Service Interface"
-}
-$enabled = $service.Enabled
-$answer = Invoke-Part 'rows'
-if ($answer.Status -ne 0) {
-    Stop-Run "ssh $Guest cannot run ${GuestScript}: install hyperv-uio-selftests, and let root in with a key: $($answer.Text)"
-}
-if ($answer.Text.Trim() -ne $RowsChecksum) {
-    Stop-Run "the table of the guest is another one: use the hv-host.ps1 that is beside $GuestScript"
+    $work = Join-Path ([System.IO.Path]::GetTempPath()) ('hv-host-' + [guid]::NewGuid().ToString('N'))
+    $null = New-Item -ItemType Directory -Path $work
+    try {
+        Enable-VMIntegrationService -VMIntegrationService $service
+        if (-not (Wait-Guest 'present')) {
+            Stop-Run 'the guest has no file copy device, or hv-fcopyd is not running: install hyperv-uio-fcopyd, and see systemctl status hv-fcopyd'
+        }
+        Write-Note (Invoke-Guest 'uname -srm; hv-fcopyd --version').All
+        Write-Tap ('1..{0}' -f (2 * $Rows.Count + 8))
+        for ($i = 0; $i -lt $Rows.Count; $i++) {
+            Test-Row ($i + 1) $Rows[$i] $work
+        }
+        Test-Service $work
+        Test-LargeFile $work
+    } finally {
+        Restore-Machines $work $enabled
+    }
 }
 
-$work = Join-Path ([System.IO.Path]::GetTempPath()) ('hv-host-' + [guid]::NewGuid().ToString('N'))
-$null = New-Item -ItemType Directory -Path $work
 try {
-    Enable-VMIntegrationService -VMIntegrationService $service
-    if (-not (Wait-Guest 'present')) {
-        Stop-Run 'the guest has no file copy device, or hv-fcopyd is not running: install hyperv-uio-fcopyd, and see systemctl status hv-fcopyd'
-    }
-    Write-Note (Invoke-Guest 'uname -srm; hv-fcopyd --version').Text
-    Write-Tap ('1..{0}' -f (2 * $Rows.Count + 8))
-    for ($i = 0; $i -lt $Rows.Count; $i++) {
-        Test-Row ($i + 1) $Rows[$i] $work
-    }
-    Test-Service $work
-    Test-LargeFile $work
-} finally {
-    Remove-Item -LiteralPath $work -Recurse -Force
-    $null = Invoke-Part 'end'
-    if (-not $enabled) {
-        Disable-VMIntegrationService -VMIntegrationService (Get-GuestService)
-    }
+    [System.IO.File]::WriteAllText($TapPath, '', $Utf8)
+    Write-Tap 'TAP version 13'
+    Write-Note "Windows $([System.Environment]::OSVersion.Version), PowerShell $($PSVersionTable.PSVersion)"
+    Test-All
+    Write-Totals
+} catch {
+    Stop-Run $_.Exception.Message $_.ScriptStackTrace
 }
-Write-Tap ('# Totals: pass:{0} fail:{1} xfail:0 xpass:0 skip:{2} error:0' -f $Count.pass, $Count.fail, $Count.skip)
 if ($Count.fail -gt 0) {
     exit 1
 }

@@ -88,7 +88,7 @@ static void begin_test(void)
 		if (statx(AT_FDCWD, "to", 0, STATX_BTIME, &st) < 0 ||			\
 		    !(st.stx_mask & STATX_BTIME)) {					\
 			end_test();							\
-			skip("the file system of TMPDIR keeps no births");		\
+			skip("set TMPDIR to a file system with birth times, such as ext4"); \
 		}									\
 	} while (0)
 
@@ -789,7 +789,7 @@ static void in_another_root(void)
 static void file_in_the_root_directory_is_removed(void)
 {
 	if (geteuid() != 0)
-		skip("chroot takes root");
+		skip("run this as root");
 	expect_int(in_child(in_another_root), 0);
 }
 
@@ -911,7 +911,7 @@ static void other_device_number(void)
 static void device_number_changes_at_a_reboot(void)
 {
 	if (shell("command -v mkfs.ext4 losetup >/dev/null"))
-		skip("there is no mkfs.ext4 or no losetup");
+		skip("install e2fsprogs and util-linux, which have mkfs.ext4 and losetup");
 	in_own_mounts(other_device_number);
 }
 
@@ -986,7 +986,7 @@ static void fat(void)
 static void fat_numbers_its_inodes_anew(void)
 {
 	if (shell("command -v mkfs.vfat >/dev/null"))
-		skip("there is no mkfs.vfat");
+		skip("install dosfstools, which has mkfs.vfat");
 	in_own_mounts(fat);
 }
 

@@ -121,7 +121,7 @@ static void target_may_be_anything(void)
 static void target_may_be_a_link_but_to_a_directory(void)
 {
 	if (geteuid() != 0)
-		skip("only root can make root's links");
+		skip("run this as root");
 	mkdir("d", 0755);
 	make_file("file", "");
 	expect(symlink("../file", "d/to-file") == 0);
@@ -225,7 +225,7 @@ static void make_deep(size_t length)
 static void place_that_is_too_long(void)
 {
 	if (geteuid() != 0)
-		skip("only root can make root's links");
+		skip("run this as root");
 	make_deep(PATH_MAX - 7);
 	expect_int(path_resolve(in("deep"), FOLLOW, &result, &failure), REFUSAL_NONE);
 	expect_int(strlen(result.place), PATH_MAX - 7);
@@ -293,7 +293,7 @@ static void make_package(const char *place)
 static void links_that_a_user_can_bring_in(void)
 {
 	if (geteuid() != 0)
-		skip("only root can make root's links");
+		skip("run this as root");
 	mkdir("real", 0755);
 	mkdir("real/sub", 0755);
 	mkdir("home", 0755);
@@ -355,7 +355,7 @@ static void links_below_what_others_can_write_to(void)
 	};
 
 	if (geteuid() != 0)
-		skip("only root can make root's links");
+		skip("run this as root");
 	mkdir("real", 0755);
 	mkdir("open", 0755);
 	mkdir("open/dir", 0755);
@@ -420,13 +420,13 @@ static void links_on_fuse_refused(void)
 	int status;
 
 	if (geteuid() != 0)
-		skip("only root can make root's links");
+		skip("run this as root");
 	mkdir("real", 0755);
 	mkdir("d", 0755);
 	make_package("d/pkg");
 	status = in_child(on_fuse);
 	if (status == NO_MEANWHILE)
-		skip("seccomp tells nobody about system calls here");
+		skip("run this on Linux 5.5 or newer with CONFIG_SECCOMP_FILTER, outside of a container");
 	expect_int(status, 0);
 }
 
@@ -464,7 +464,7 @@ static void links_on_disks_of_users_refused(void)
 static void links_of_root_followed(void)
 {
 	if (geteuid() != 0)
-		skip("only root can make root's links");
+		skip("run this as root");
 	mkdir("real", 0755);
 	mkdir("real/sub", 0755);
 	mkdir("d", 0755);
@@ -499,7 +499,7 @@ static void links_of_the_system_followed(void)
 	if (lstat("/bin", &link) == 0 && S_ISLNK(link.st_mode))
 		expect_reaches("/bin", FOLLOW, "/bin", "");
 	if (lstat("/var/run", &link) < 0 || !S_ISLNK(link.st_mode))
-		skip("/var/run is no link here");
+		skip("run this on a system where /var/run is a link to /run");
 	expect_reaches("/var/run", FOLLOW, "/run", "");
 }
 
@@ -507,7 +507,7 @@ static void links_of_the_system_followed(void)
 static void links_that_lead_nowhere(void)
 {
 	if (geteuid() != 0)
-		skip("only root can make root's links");
+		skip("run this as root");
 	mkdir("d", 0755);
 	expect(symlink("nowhere", "dangling") == 0);
 	expect(symlink("nowhere/", "slash") == 0);
@@ -539,7 +539,7 @@ static void links_without_end(void)
 	char from[16], to[16];
 
 	if (geteuid() != 0)
-		skip("only root can make root's links");
+		skip("run this as root");
 	expect(symlink("b", "a") == 0);
 	expect(symlink("a", "b") == 0);
 	expect_refused(in("a/x"), FOLLOW, REFUSAL_LINK, "too many");
@@ -560,7 +560,7 @@ static void links_that_grow_too_long(void)
 	char text[PATH_MAX];
 
 	if (geteuid() != 0)
-		skip("only root can make root's links");
+		skip("run this as root");
 	memset(text, '/', sizeof(text));
 	text[PATH_MAX - 1] = '\0';
 	expect(symlink(text, "long") == 0);
@@ -584,7 +584,7 @@ static void links_of_procfs_refused(void)
 	snprintf(path, sizeof(path), "/proc/%d/cwd/x", getpid());
 	expect_refused(path, FOLLOW, REFUSAL_KERNEL, "cwd");
 	if (geteuid() != 0)
-		skip("only root can make root's links");
+		skip("run this as root");
 	/* A link of root to one of them */
 	expect(symlink("/proc/self/root", "link") == 0);
 	expect_refused(in("link/etc"), FOLLOW, REFUSAL_KERNEL, "/proc/self");
@@ -744,7 +744,7 @@ static void file_systems_by_magic(void)
 		fake_magic = magics[i];
 		status = in_child(on_this_type);
 		if (status == NO_MEANWHILE)
-			skip("seccomp tells nobody about system calls here");
+			skip("run this on Linux 5.5 or newer with CONFIG_SECCOMP_FILTER, outside of a container");
 		if (!expect_int(status, 0))
 			ksft_print_msg("type 0x%lx\n", magics[i]);
 	}
@@ -762,7 +762,7 @@ static void as_somebody_else(void)
 static void access_denied(void)
 {
 	if (geteuid() != 0)
-		skip("takes root");
+		skip("run this as root");
 	mkdir("closed", 0700);
 	mkdir("closed/in", 0755);
 	expect_int(in_child(as_somebody_else), 0);
@@ -805,7 +805,7 @@ static void without_descriptors(void)
 static void too_many_open_files(void)
 {
 	if (geteuid() != 0)
-		skip("only root can make root's links");
+		skip("run this as root");
 	mkdir("a", 0755);
 	expect(symlink(in("a"), "a/link") == 0);
 	mkdir("a/b", 0755);
@@ -935,7 +935,7 @@ static void directory_that_cannot_be_synced(void)
 
 	expect_int(path_sync_directory(-1), -EBADF);
 	if (status == NO_MEANWHILE)
-		skip("seccomp tells nobody about system calls here");
+		skip("run this on Linux 5.5 or newer with CONFIG_SECCOMP_FILTER, outside of a container");
 	expect_int(status, 0);
 }
 

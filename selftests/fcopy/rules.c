@@ -281,7 +281,7 @@ static void a_second_name_of_an_allowed_file(void)
 static void a_link(void)
 {
 	if (geteuid() != 0)
-		skip("only root can make root's links");
+		skip("run this as root");
 	mkdir("real", 0755);
 	mkdir("real/sub", 0755);
 	expect(symlink("real", "link") == 0);
@@ -341,7 +341,7 @@ static void rule_that_cannot_be_looked_up(void)
 	RULES("+/", "-file/x");
 	expect_fails_closed(2, in("file"));
 	if (geteuid() != 0)
-		skip("only root can make root's links");
+		skip("run this as root");
 	expect(symlink("nowhere", "dangling") == 0);
 	RULES("+/", "-dangling/x");
 	expect_fails_closed(2, in("nowhere"));
@@ -563,7 +563,7 @@ static void missing_components_without_case(void)
 	name_length = 255;
 	status = in_child(on_casefold);
 	if (status == NO_MEANWHILE)
-		skip("seccomp tells nobody about system calls here");
+		skip("run this on Linux 5.5 or newer with CONFIG_SECCOMP_FILTER, outside of a container");
 	expect_int(status, 0);
 	for (size_t i = 0; i < sizeof(magics) / sizeof(magics[0]); i++) {
 		magic = magics[i];
@@ -627,7 +627,8 @@ static void directory_without_case(void)
 {
 	in_own_mounts(variant ? vfat : casefold_tmpfs);
 	if (skipped && geteuid() == 0)
-		skip(variant ? "no vfat here" : "this kernel's tmpfs has no casefold");
+		skip(variant ? "install dosfstools, and boot a kernel with CONFIG_VFAT_FS and CONFIG_BLK_DEV_LOOP" :
+		     "this kernel's tmpfs has no casefold: boot Linux 6.13 or newer with CONFIG_UNICODE");
 }
 
 static void hundreds_of_rules(void)
@@ -704,7 +705,7 @@ static void another_user(void)
 static void rule_that_may_not_be_looked_up(void)
 {
 	if (geteuid() != 0)
-		skip("takes root");
+		skip("run this as root");
 	mkdir("other", 0755);
 	mkdir("closed", 0700);
 	mkdir("closed/in", 0755);
@@ -812,7 +813,7 @@ static void warning_for_the_same_place_by_two_names(void)
 	RULES("-f", "-./f");
 	expect_warns(1, "rules.conf:2: deny=");
 	if (geteuid() != 0)
-		skip("only root can make root's links");
+		skip("run this as root");
 	expect(symlink("a", "link") == 0);
 	RULES("-link", "-a");
 	expect_warns(1, "rules.conf:2: deny=");

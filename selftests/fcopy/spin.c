@@ -80,7 +80,7 @@ static void with_one_processor_it_never_spins(void)
 static void stops_at_the_packet(void)
 {
 	if (!begin_test())
-		skip("one processor");
+		skip("give the VM a second processor");
 	expect(spin.longest > 8);
 	for (unsigned int at = 1; at <= spin.longest; at += spin.longest / 8 + 1)
 		expect_int(spin_once(at), at);
@@ -105,7 +105,7 @@ static void takes_as_long_as_some_wakeups(void)
 	struct timespec begun;
 
 	if (!begin_test())
-		skip("one processor");
+		skip("give the VM a second processor");
 	expect(prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0) == 0);
 	for (int i = 0; i < 200; i++) {
 		clock_gettime(CLOCK_MONOTONIC, &begun);
@@ -135,7 +135,7 @@ static void a_clock_that_stands_makes_no_endless_spin(void)
 	several = begin_test();
 	clock_stands = false;
 	if (!several)
-		skip("one processor");
+		skip("give the VM a second processor");
 	expect(spin.longest > 0);
 	expect(spin.longest <= 100000);
 }
@@ -145,7 +145,7 @@ static void backs_off_from_a_slow_host(void)
 	unsigned int longest;
 
 	if (!begin_test())
-		skip("one processor");
+		skip("give the VM a second processor");
 	longest = spin.longest;
 	for (unsigned int part = 1; part <= 8; part *= 2)
 		expect_int(spin_once(0), longest / part);
@@ -163,7 +163,7 @@ static void comes_back_when_the_host_is_fast_again(void)
 	unsigned int n = 0;
 
 	if (!begin_test())
-		skip("one processor");
+		skip("give the VM a second processor");
 	for (int i = 0; i < 5000; i++)
 		spin_once(0);
 	while (!spin_once(1) && n <= SPIN_SKIP_MAX)
@@ -180,7 +180,7 @@ static void costs_little_with_a_slow_host(void)
 	unsigned long long all = 0;
 
 	if (!begin_test())
-		skip("one processor");
+		skip("give the VM a second processor");
 	for (unsigned int i = 0; i < packets; i++)
 		all += spin_once(0);
 	ksft_print_msg("%.3f%% of the time\n", all * 100. / ((double)packets * spin.longest));

@@ -345,7 +345,7 @@ static void print_as_nobody(void)
 static void other_users_are_refused(void)
 {
 	if (geteuid() != 0)
-		skip("it takes root to become somebody else");
+		skip("run this as root");
 	begin_test();
 	update();
 	expect_int(in_child(print_as_nobody), 0);

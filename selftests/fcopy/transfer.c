@@ -211,7 +211,7 @@ static void open_transfer(void)
 
 #define begin_test() do {							\
 	if ((variant & NO_RENAMEAT2) && !forbid_renameat2())			\
-		skip("no seccomp");						\
+		skip("this kernel has no seccomp: boot one with CONFIG_SECCOMP_FILTER"); \
 	open_transfer();							\
 } while (0)
 
@@ -360,6 +360,11 @@ static void begin_counting(void)
 static void data_goes_to_the_disk_meanwhile(void)
 {
 	begin_test();
+	/* /tmp may be a small tmpfs. */
+	if (bytes_free("to") < 100 << 20) {
+		end_test(0);
+		skip("set TMPDIR to a directory with 100 MiB free");
+	}
 	begin_counting();
 	expect_int(start("a", 0, 0), REFUSAL_NONE);
 	expect_int(put_many(0, 80 << 20), REFUSAL_NONE);
@@ -877,8 +882,10 @@ static void offsets_beyond_4_gib(void)
 	int fd;
 
 	begin_test();
-	if (start("a", 0, size) == REFUSAL_DISK_FULL)
-		skip("no room for 5 GiB here");
+	if (start("a", 0, size) == REFUSAL_DISK_FULL) {
+		end_test(0);
+		skip("set TMPDIR to a directory with 5 GiB free");
+	}
 	expect(transfer_active(&transfer));
 	memset(data, 'x', sizeof(data));
 	/* What came before, without sending it */
@@ -948,20 +955,22 @@ static void without_permission(void)
 static void read_only_directory(void)
 {
 	if ((variant & NO_RENAMEAT2) && !forbid_renameat2())
-		skip("no seccomp");
+		skip("this kernel has no seccomp: boot one with CONFIG_SECCOMP_FILTER");
 	expect_int(in_child(without_permission), 0);
 }
 
 static void immutable_directory(void)
 {
-	int flags = FS_IMMUTABLE_FL, none = 0, dir;
+	int flags = FS_IMMUTABLE_FL, none = 0, dir, error;
 
 	begin_test();
 	dir = open("to", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (ioctl(dir, FS_IOC_SETFLAGS, &flags) < 0) {
+	error = ioctl(dir, FS_IOC_SETFLAGS, &flags) < 0 ? errno : 0;
+	if (error) {
 		close(dir);
 		end_test(0);
-		skip("not root, or a file system without the flag");
+		skip(error == EPERM ? "run this as root, outside of a container" :
+		     "set TMPDIR to a directory whose file system has immutable files, such as ext4");
 	}
 	expect_int(start("a", 0, 1), REFUSAL_IMMUTABLE);
 	expect_int(start_at(in("to/x"), "a", CREATE, 1), REFUSAL_IMMUTABLE);
@@ -1013,7 +1022,7 @@ static void owner_from_the_start(void)
 	struct stat st;
 
 	if (geteuid() != 0)
-		skip("not root");
+		skip("run this as root");
 	begin_test();
 	policy.owner = policy.group = POLICY_ID_FIXED;
 	policy.uid = 65534;
@@ -1058,16 +1067,31 @@ static bool has_label(const char *path, const char *wanted)
 	return lgetxattr(path, "security.selinux", label, sizeof(label) - 1) > 0 && !strcmp(label, wanted);
 }
 
+/* What the user can do about an error of setxattr(2) */
+static const char *advice_about_labels(int error)
+{
+	switch (error) {
+	case EPERM:
+		return "run this as root, outside of a container";
+	case EOPNOTSUPP:
+		return "set TMPDIR to a directory whose file system has labels, such as ext4";
+	default:
+		return "SELinux refuses the labels of this test: boot with selinux=0";
+	}
+}
+
 static void selinux_labels(void)
 {
 	static const char old[] = "system_u:object_r:old_t:s0";
+	int error;
 
 	begin_test();
 	make_file("to/a", "old");
-	if (setxattr("to/a", "security.selinux", old, sizeof(old), 0) < 0) {
+	error = setxattr("to/a", "security.selinux", old, sizeof(old), 0) < 0 ? errno : 0;
+	if (error) {
 		unlink("to/a");
 		end_test(0);
-		skip("the kernel lets nobody set labels here");
+		skip(advice_about_labels(error));
 	}
 	expect_int(copy("a", FORCE, "new"), REFUSAL_NONE);
 	expect(has_label("to/a", old));
@@ -1105,7 +1129,7 @@ static void owner_in_a_directory_of_all(void)
 	int theirs;
 
 	if (geteuid() != 0)
-		skip("not root");
+		skip("run this as root");
 	begin_test();
 	expect(chmod("to", 01777) == 0);
 	make_file("to/a", "old");
@@ -1383,6 +1407,8 @@ static void start_on_fat(void)
 static void fat_is_not_filled_with_zeros(void)
 {
 	in_own_mounts(start_on_fat);
+	if (skipped && geteuid() == 0)
+		skip("install dosfstools, and boot a kernel with CONFIG_VFAT_FS and CONFIG_BLK_DEV_LOOP");
 }
 
 /*
@@ -1640,7 +1666,7 @@ static void limited(void)
 static void file_size_limit(void)
 {
 	if ((variant & NO_RENAMEAT2) && !forbid_renameat2())
-		skip("no seccomp");
+		skip("this kernel has no seccomp: boot one with CONFIG_SECCOMP_FILTER");
 	expect_int(in_child(limited), 0);
 }
 
@@ -1668,6 +1694,8 @@ static void reserved_room(void)
 static void disk_full(void)
 {
 	in_own_mounts(reserved_room);
+	if (skipped && geteuid() == 0)
+		skip("install e2fsprogs, and boot a kernel with CONFIG_EXT4_FS and CONFIG_BLK_DEV_LOOP");
 }
 
 /* ramfs has no limit, and reports no blocks at all. */
@@ -1719,7 +1747,7 @@ static void crash(void)
 static void crash_leaves_nothing_after_the_next_start(void)
 {
 	if ((variant & NO_RENAMEAT2) && !forbid_renameat2())
-		skip("no seccomp");
+		skip("this kernel has no seccomp: boot one with CONFIG_SECCOMP_FILTER");
 	expect_int(in_child(crash), 128 + SIGKILL);
 	expect_int(entries("to/x"), variant & NO_TMPFILE ? 1 : 0);
 	make_file("to/" JOURNAL_PREFIX "0123456789abcdef", "not noted");

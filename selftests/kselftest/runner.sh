@@ -35,9 +35,11 @@ args_of_test() {
 	eval "echo \"\${$var:-\${KSELFTEST_ARGS:-}}\""
 }
 
-# Prefix each line, and print the number of results to descriptor 3.
+# Prefix each line. Print the number of results to descriptor 3, and after it
+# the reason if the test skips all of them.
 tap_prefix() {
-	awk '{ print "# " $0; fflush() } /^(not )?ok [0-9]/ { n++ } END { print n + 0 | "cat >&3" }'
+	awk '{ print "# " $0; fflush() } /^(not )?ok [0-9]/ { n++ } /^1\.\.0 # SKIP / { why = substr($0, 12) }
+		END { print (n + 0) why | "cat >&3" }'
 }
 
 # run_limited SECONDS COMMAND...
@@ -63,7 +65,7 @@ run_limited() {
 result() {
 	eval "kselftest_$1=\$((kselftest_$1 + 1))"
 	[ "$1" != fail ] || kselftest_failures=1
-	echo "$2"
+	printf '%s\n' "$2"
 }
 
 # run_one NAME NUMBER: print the output of a test, prefixed, and its result line
@@ -95,15 +97,17 @@ run_one() {
 	fi
 	# Descriptor 3 carries the status, and then the number of cases, past
 	# the pipe. Descriptor 4 is the output of this script.
-	# shellcheck disable=SC2046,SC2086 # words; arguments, to be split
-	{ set -- $({ { run_limited "$limit" "$@" $args </dev/null 2>&1 3>&-; echo $? >&3; } |
+	# shellcheck disable=SC2086 # arguments, to be split
+	{ outcome=$({ { run_limited "$limit" "$@" $args </dev/null 2>&1 3>&-; printf '%s ' $? >&3; } |
 		tap_prefix >&4; } 3>&1); } 4>&1
-	status=$1
-	kselftest_cases=$((kselftest_cases + ${2:-0}))
+	# STATUS CASES [REASON]
+	status=${outcome%% *} outcome=${outcome#* }
+	cases=${outcome%% *} why=${outcome#"${outcome%% *}"}
+	kselftest_cases=$((kselftest_cases + ${cases:-0}))
 	case $status in
 	0) result pass "ok $number $line" ;;
 	2) result xfail "ok $number $line # XFAIL" ;;
-	4) result skip "ok $number $line # SKIP" ;;
+	4) result skip "ok $number $line # SKIP$why" ;;
 	124 | 137) result fail "not ok $number $line # TIMEOUT $limit seconds" ;;
 	*) result fail "not ok $number $line # exit=$status" ;;
 	esac
