@@ -82,10 +82,14 @@ char *distribution_install(const char *package)
 
 char *distribution_install_headers(const char *release)
 {
-	const char *flavour = flavour_of(release);
+	const char *flavour = flavour_of(release), *variant = strchr(release, '+');
 
 	switch (family_of_machine()) {
 	case FEDORA:
+		/* 5.14.0-503.el9.x86_64+rt has kernel-rt-devel. */
+		if (variant)
+			return need_printf("dnf install kernel-%s-devel-%.*s", variant + 1,
+					   (int)(variant - release), release);
 		return need_printf("dnf install kernel-devel-%s", release);
 	case SUSE:
 		return need_printf("zypper install kernel-%s-devel",

@@ -360,6 +360,7 @@ test_headers_of_each_distribution() {
 	headers_of 6.12.9+bpo-cloud-arm64 debian "apt install linux-headers-6.12.9+bpo-cloud-arm64 linux-headers-cloud-arm64"
 	headers_of 6.8.0-1021-azure ubuntu "apt install linux-headers-6.8.0-1021-azure linux-headers-azure"
 	headers_of 5.14.0-570.32.1.el9_6.x86_64 rhel "dnf install kernel-devel-5.14.0-570.32.1.el9_6.x86_64"
+	headers_of 5.14.0-503.el9.x86_64+64k-debug rhel "dnf install kernel-64k-debug-devel-5.14.0-503.el9.x86_64"
 	headers_of 6.4.0-150600.8.20-azure sles "zypper install kernel-azure-devel"
 	headers_of 6.9.1 debian "apt install linux-headers-6.9.1"
 }
