@@ -62,9 +62,10 @@ deb:
 	@ls $(deb_dir)/*.deb
 
 # Debian's rpm lacks systemd's macros, and does not know which packages are
-# installed. Without selinux-policy-dev there is no SELinux subpackage.
+# installed. Without selinux-policy-dev there is no SELinux subpackage. With any
+# other rpm, rpmbuild reports the packages of BuildRequires that are missing.
 rpm_selinux = $(if $(wildcard /usr/share/selinux/devel/Makefile),,--without selinux)
-rpm_foreign = $(if $(shell rpm --eval '%{?_unitdir}'),,--load=$(abspath packaging/rpm/macros.debian-build) --nodeps $(rpm_selinux))
+rpm_foreign = $(if $(filter debian,$(shell rpm --eval '%{_vendor}')),--load=$(abspath packaging/rpm/macros.debian-build) --nodeps $(rpm_selinux))
 rpm_release ?= 1
 # These settings make two builds of the same sources identical.
 rpm_same = --define '_buildhost localhost' --define 'source_date_epoch_from_changelog 1' \

@@ -249,7 +249,8 @@ left() {
 		\( -name '*hyperv-uio*' -o -name '*hyperv_uio*' -o -name '*hv-fcopyd*' -o -name '*vmbus-bind*' -o -name 'vmbusctl*' \
 		-o -name '*vmbus?bufring*' -o -path '*/updates/dkms/uio_hv_generic*' \
 		-o -path '/usr/src/uio_hv_generic*' -o -path '/var/lib/dkms/uio_hv_generic*' \) -print
-	find /run /tmp /dev/vmbus \( -name '*hyperv-uio*' -o -name '*hv-fcopyd*' -o -name 'by-*' \) 2>/dev/null | grep -v '^/run/bench'
+	find /run /tmp /dev/vmbus \( -name '*hyperv-uio*' -o -name '*hv-fcopyd*' -o -name 'by-*' -o -name 'dkms_rpm_safe_upgrade_lock.*' \) \
+		2>/dev/null | grep -v '^/run/bench'
 }
 # nothing_left: whether no such file is there. udev removes links after the
 # removal of the packages.

@@ -4,6 +4,12 @@ fcopy=$(vmbus_device "$fcopy_class")
 this=$(cat ./VERSION)
 next=$(cat ./NEXT)
 ours() { rpm -qa | grep -E '^(hyperv-uio|libvmbus)' | sort; }
+# with_dnf COMMAND RPM...: run dnf without a repository, as when it installed
+# the packages in the image
+with_dnf() {
+	dnf --assumeyes --nogpgcheck --disablerepo='*' --setopt=reposdir=/none --setopt=install_weak_deps=False \
+		--setopt=module_platform_id=platform:el9 --releasever=9 "$@"
+}
 # are VERSION: whether all packages have this version, and dkms has installed
 # the module of this version only
 are() {
@@ -14,18 +20,21 @@ are() {
 		dkms status | grep -q "uio_hv_generic.*$1.*installed" && ! dkms status | grep uio_hv_generic | grep -vF "$1" &&
 		[ "$(modinfo -F version uio_hv_generic)" = "1:$1" ]
 }
+# restart_daemon: do what systemd's package does on an RPM distribution after an
+# upgrade
+restart_daemon() { systemctl daemon-reload && systemctl restart hv-fcopyd; }
 # installed_well NAME VERSION: check in five results that all packages have this
-# version and work. On an RPM distribution, systemd's package restarts the
-# daemon after an upgrade.
+# version and work, after a restart of the daemon
 installed_well() {
 	check "$1: all packages have version $2, and so has the module of dkms" are "$2"
 	# shellcheck disable=SC2046 # words
 	check "$1: rpm -V finds no file that differs" rpm -V $(ours)
-	systemctl daemon-reload
-	systemctl restart hv-fcopyd
 	check "$1: hv-fcopyd of this version runs" within 30 new_daemon
 	copy_arrives "$1"
 }
+receives() { systemctl show -p StatusText hv-fcopyd | grep -q '^StatusText=Receiving a file: '; }
+# rest: list what the copies during the upgrade have left, except whole files
+rest() { find /srv /var/lib/hv-fcopyd -mindepth 1 ! -path /srv/installed ! \( -path /srv/half -size 200000000c \); }
 mkdir -p /srv
 check "the database of rpm has our packages, and dpkg's has none" sh -c "rpm -q hyperv-uio-fcopyd && ! dpkg-query -W '*hyperv-uio*' 2>/dev/null | grep ."
 check "the device is bound at boot" within 30 has_driver "$fcopy" uio_hv_generic
@@ -33,20 +42,33 @@ check "by the module that dkms built" sh -c 'modinfo -n uio_hv_generic | grep /u
 copy_arrives installed
 # shellcheck disable=SC2046 # words
 check "rpm -V finds no file that differs" rpm -V $(ours)
-check "upgrade: rpm -U" rpm -U ./next/*.rpm
+# Unlike the DEB, the RPM does not restart the daemon by itself. So copies also
+# arrive while dnf upgrades the packages, and the restart stops one of them.
+say half
+check "a copy is under way" within 60 receives
+check "upgrade: dnf" with_dnf upgrade ./next/*.rpm
+systemctl daemon-reload
+check "upgrade: a copy is under way before the restart" within 60 receives
+check "upgrade: the restart" systemctl restart hv-fcopyd
+say upgraded
+hear cut
+rest >/tmp/rest
+check "upgrade: nothing is left of the copy that was stopped" sh -c 'cat /tmp/rest; test ! -s /tmp/rest'
 installed_well upgraded "$next"
-check "downgrade: rpm -U --oldpackage" rpm -U --oldpackage ./old/*.rpm
+check "downgrade: dnf" with_dnf downgrade ./old/*.rpm
+check "downgrade: the restart" restart_daemon
 installed_well downgraded "$this"
 rm /usr/sbin/vmbusctl
 check "rpm -V finds the file that is missing" sh -c 'rpm -V hyperv-uio | grep "^missing .* /usr/sbin/vmbusctl$"'
-check "reinstallation: rpm --reinstall" rpm --reinstall ./old/*.rpm
+check "reinstallation: dnf" with_dnf reinstall ./old/*.rpm
+check "reinstallation: the restart" restart_daemon
 installed_well reinstalled "$this"
 check "no unit has failed" test -z "$(systemctl --failed --no-legend --plain)"
 # shellcheck disable=SC2046 # words
-check "dnf removes them" dnf --assumeyes --disablerepo='*' --setopt=module_platform_id=platform:el9 remove $(ours)
+check "dnf removes them" with_dnf remove $(ours)
 check "removal: hv_utils has the device again" given_back "$fcopy" hv_utils
 check "removal: nothing of ours is left" within 20 nothing_left
-check "installation: rpm -i" rpm -i ./old/*.rpm
+check "installation: dnf" with_dnf install ./old/*.rpm
 check "installation: all packages have version $this, and so has the module of dkms" are "$this"
 copy_arrives again
 # shellcheck disable=SC2046 # words
