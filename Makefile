@@ -141,7 +141,7 @@ check:
 check-quick:
 	$(Q)selftests/check quick
 check-all:
-	$(Q)selftests/check $(if $(CONTINUE),continue,all)
+	$(Q)selftests/check $(if $(filter 1,$(CONTINUE)),continue,all)
 check-debug:
 	$(Q)selftests/vm/run -k debug -k debug-5.10
 # With KDIR=DIR, build the module for the kernel in DIR.

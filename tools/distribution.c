@@ -87,7 +87,7 @@ char *distribution_install_headers(const char *release)
 	switch (family_of_machine()) {
 	case FEDORA:
 		/* 5.14.0-503.el9.x86_64+rt has kernel-rt-devel. */
-		if (variant)
+		if (variant && variant[1])
 			return need_printf("dnf install kernel-%s-devel-%.*s", variant + 1,
 					   (int)(variant - release), release);
 		return need_printf("dnf install kernel-devel-%s", release);

@@ -125,7 +125,8 @@ outer() {
 # run_direct: run the tests on the machine itself, one after the other
 run_direct() {
 	local tests=() results_disk='' test
-	for test in "$job"/tests/*/conf; do tests+=("$(basename "${test%/conf}")"); done
+	for test in "$job"/tests/*/; do [ ! -e "$test/conf" ] || tests+=("$(basename "$test")"); done
+	[ ${#tests[@]} -gt 0 ] || return 0
 	cat >"$job/outer.conf" <<CONF
 CPU='$hyperv_cpu' PRELOAD='$job/bin/vmbus-host.so' DISKS='${disks[*]}' TESTS='${tests[*]}' RESULTS='' QEMU='$qemu_command'
 CONF

@@ -123,7 +123,12 @@ case $boot in
 	check "kernel upgrade: dkms has built the module for it" ours_for "$new" "$this"
 	rm /usr/sbin/vmbusctl
 	echo >>/usr/lib/udev/rules.d/61-hv-fcopyd.rules
-	check "two files of ours differ" test "$(differs | wc -l)" = 2
+	# The reinstallation repairs the daemon, and starts it although systemd
+	# has given it up.
+	printf '#!/bin/sh\nexit 1\n' >/usr/sbin/hv-fcopyd
+	systemctl restart hv-fcopyd
+	check "a broken daemon has failed" within 120 systemctl -q is-failed hv-fcopyd
+	check "three files of ours differ" test "$(differs | wc -l)" = 3
 	check "reinstallation" install --reinstall ./old/*.deb
 	check "reinstallation: this version" are "$this"
 	differs >/tmp/differs
