@@ -125,7 +125,7 @@ case $boot in
 	echo >>/usr/lib/udev/rules.d/61-hv-fcopyd.rules
 	# The reinstallation repairs the daemon, and starts it although systemd
 	# has given it up.
-	printf '#!/bin/sh\nexit 1\n' >/usr/sbin/hv-fcopyd
+	printf '#!/bin/sh\nexit 78\n' >/usr/sbin/hv-fcopyd
 	systemctl restart hv-fcopyd
 	check "a broken daemon has failed" within 120 systemctl -q is-failed hv-fcopyd
 	check "three files of ours differ" test "$(differs | wc -l)" = 3
