@@ -123,16 +123,7 @@ case $boot in
 	check "kernel upgrade: dkms has built the module for it" ours_for "$new" "$this"
 	rm /usr/sbin/vmbusctl
 	echo >>/usr/lib/udev/rules.d/61-hv-fcopyd.rules
-	# The reinstallation repairs the daemon, and starts it although systemd
-	# has given it up. Without Restart=no that would take 30 attempts.
-	printf '#!/bin/sh\nexit 1\n' >/usr/sbin/hv-fcopyd
-	mkdir /run/systemd/system/hv-fcopyd.service.d
-	printf '[Service]\nRestart=no\n' >/run/systemd/system/hv-fcopyd.service.d/life.conf
-	systemctl daemon-reload
-	systemctl restart hv-fcopyd
-	check "a broken daemon has failed" within 120 systemctl -q is-failed hv-fcopyd
-	rm -r /run/systemd/system/hv-fcopyd.service.d
-	check "three files of ours differ" test "$(differs | wc -l)" = 3
+	check "two files of ours differ" test "$(differs | wc -l)" = 2
 	check "reinstallation" install --reinstall ./old/*.deb
 	check "reinstallation: this version" are "$this"
 	differs >/tmp/differs
