@@ -64,6 +64,35 @@ copy_asked() {
 	copy_compared "$1" 100000
 }
 
+# copy_long: copy a file that takes long, for copies_during_upgrade. It fails if
+# the guest ends the copy with a status, or answers too late. The host leaves
+# most of the processor to the guest, which needs it for the upgrade.
+copy_long() {
+	"$bin/copy-vmfile" --timeout "$timeout" fcopy.sock --generate 200000000:1 --source half --destination /srv/half \
+		--force >half.out 2>&1 &
+	renice 10 -p $! >/dev/null 2>&1
+	wait $!
+	case $? in
+	0) arrived=$((arrived + 1)) ;;
+	# The daemon has closed the device, but no copy had begun.
+	4) ! grep -q '^start ' half.out ;;
+	*) return 1 ;;
+	esac
+}
+
+# copies_during_upgrade: copy long files from the guest's "half" until a copy is
+# stopped or the guest says "upgraded", so one is under way when the daemon is
+# restarted. Check in one result how that one ends. Then the guest hears "cut".
+copies_during_upgrade() {
+	guest_says half || exit 1
+	arrived=0
+	while ! grep -q '^say upgraded' ctl.log && guest_runs && copy_long; do :; done
+	check "upgrade: the copy that the restart interrupts ends with 0x800704d3, $arrived before it arrive" \
+		grep -E '^(start|write|complete) 0x800704d3 ' half.out || note "$(tr '\n' ';' <half.out)"
+	guest_says upgraded || exit 1
+	tell cut
+}
+
 # stock_asked: copy the file for which the guest's stock_copies waits, and check
 # that it arrives. The distribution's daemon takes every destination for a
 # directory.

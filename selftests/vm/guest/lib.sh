@@ -259,6 +259,10 @@ nothing_left() {
 	cat /tmp/left
 	[ ! -s /tmp/left ]
 }
+# receives: whether hv-fcopyd receives a file
+receives() { systemctl show -p StatusText hv-fcopyd | grep -q '^StatusText=Receiving a file: '; }
+# rest: list what the host's copies_during_upgrade has left, except whole files
+rest() { find /srv /var/lib/hv-fcopyd -mindepth 1 ! -path /srv/installed ! \( -path /srv/half -size 200000000c \); }
 # uio_of DEVICE: print the UIO device of a VMBus device, by the inode of its
 # directory in sysfs, which a later one does not have
 uio_of() { stat -c '%n %i' "$1"/uio/uio* 2>/dev/null; }

@@ -6,7 +6,6 @@ fcopy=$(vmbus_device "$fcopy_class")
 this=$(cat ./VERSION)
 next=$(cat ./NEXT)
 
-receives() { systemctl show -p StatusText hv-fcopyd | grep -q '^StatusText=Receiving a file: '; }
 stock_driver=$(stock_fcopy_driver)
 
 ours() { dpkg-query -W -f '${Status} ${Package} ${Version}\n' '*hyperv-uio*' 'libvmbus-bufring*' 2>/dev/null | sed -n 's/^install ok installed //p'; }
@@ -39,8 +38,6 @@ none_for() {
 		[ -d "/lib/modules/$release/kernel" ] && ! modinfo -k "$release" -F version uio_hv_generic 2>/dev/null | grep '^1:' || return
 	done
 }
-# rest: list what the copies during the upgrade have left, except whole files
-rest() { find /srv /var/lib/hv-fcopyd -mindepth 1 ! -path /srv/installed ! \( -path /srv/half -size 200000000c \); }
 # differs: list the installed files that differ from those in our packages. The
 # guest has no manual pages of any package.
 differs() { ours | cut -d' ' -f1 | xargs dpkg -V | grep -v ' /usr/share/man/'; }

@@ -32,9 +32,6 @@ installed_well() {
 	check "$1: hv-fcopyd of this version runs" within 30 new_daemon
 	copy_arrives "$1"
 }
-receives() { systemctl show -p StatusText hv-fcopyd | grep -q '^StatusText=Receiving a file: '; }
-# rest: list what the copies during the upgrade have left, except whole files
-rest() { find /srv /var/lib/hv-fcopyd -mindepth 1 ! -path /srv/installed ! \( -path /srv/half -size 200000000c \); }
 mkdir -p /srv
 check "the database of rpm has our packages, and dpkg's has none" sh -c "rpm -q hyperv-uio-fcopyd && ! dpkg-query -W '*hyperv-uio*' 2>/dev/null | grep ."
 check "the device is bound at boot" within 30 has_driver "$fcopy" uio_hv_generic
