@@ -83,6 +83,17 @@ within() {
 	done
 }
 
+# in_background LOG COMMAND...: run a command in the background as $!, with all
+# that it prints in a log. The log is emptied here, because the shell would do
+# it in the background, too late for a reader who waits for a line that an
+# earlier command has also printed.
+in_background() {
+	local log="$1"
+	shift
+	: >"$log"
+	"$@" >>"$log" 2>&1 &
+}
+
 # by_clock SECONDS COMMAND: do as within, but measure the time with the clock,
 # because on a busy machine each try may take a second
 by_clock() {

@@ -22,15 +22,21 @@ nic_up() { ip addr add "10.55.$2.2/24" dev "$1" && ip link set "$1" up; }
 # host
 outbound() { say "sent $1: $(nic_tool send "$2" "$3" "$4" "$5" 1)"; }
 
+# receive INTERFACE COUNT SECONDS STREAM: begin to receive numbered frames, as
+# the process $! that writes /tmp/in
+receive() {
+	in_background /tmp/in nic_tool receive "$@"
+	within 20 grep -q ready /tmp/in
+}
+
 # inbound NAME INTERFACE COUNT STREAM: receive numbered frames of the host, and
 # check them in one result
 inbound() {
 	local status
-	nic_tool receive "$2" "$3" 120 "$4" >/tmp/in 2>/tmp/in.err &
-	within 20 grep -q ready /tmp/in
+	receive "$2" "$3" 120 "$4"
 	say "receives $1"
 	wait $!
 	status=$?
-	check "$1: the frames of the host are whole and in order: $(cat /tmp/in.err)" test $status = 0
+	check "$1: the frames of the host are whole and in order: $(grep broken /tmp/in)" test $status = 0
 	say "received $1: $(tail -n 1 /tmp/in)"
 }

@@ -127,8 +127,8 @@ static int do_receive(const char *interface, uint32_t count, uint32_t seconds, u
 		digest += numbered_hash(frame, &header);
 		got++;
 	}
+	printf("broken %u misordered %u\n", broken, misordered);
 	printf("frames %u digest %016" PRIx64 "\n", got, digest);
-	fprintf(stderr, "broken %u misordered %u\n", broken, misordered);
 	return got < count || broken || misordered;
 }
 

@@ -48,7 +48,7 @@ opens() { timeout 20 "$programs/open_close" "$1" 1 >/tmp/open.log 2>&1; }
 refused() { ! opens "$1" && cat /tmp/open.log && grep -q 'open 0 (errno 19' /tmp/open.log; }
 
 check "each channel has a folder of its number" folders_fit
-"$programs/hold_map" "$nic_class" uio >/tmp/hold.log 2>&1 &
+in_background /tmp/hold.log "$programs/hold_map" "$nic_class" uio
 holder=$!
 check "a program has mapped the rings of the NIC, which keeps it open" within 20 grep -q ready /tmp/hold.log
 dd if="$nic_node" bs=4 count=1 of=/dev/null 2>/tmp/read.log &

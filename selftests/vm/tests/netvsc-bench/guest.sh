@@ -43,7 +43,7 @@ begin() {
 		[ "$1" = receive ] || set -- "$1" "$2" --forward "${first##*/}" "${second##*/}"
 		[ "$2" != example-poll ] || set -- "$@" --poll
 		shift 2
-		"$netvsc" "$@" >/tmp/netvsc.log 2>&1 &
+		in_background /tmp/netvsc.log "$netvsc" "$@"
 		pid=$!
 		within 30 grep -q '^nic 0: ready' /tmp/netvsc.log
 		;;

@@ -13,7 +13,7 @@ log=/tmp/netvsc.log
 begin() {
 	name=$1
 	shift
-	"$netvsc" "$@" >$log 2>&1 &
+	in_background $log "$netvsc" "$@"
 	pid=$!
 	check "$name: the driver sets up the NIC" within 30 grep -q '^nic 0: ready' $log
 	say "$name"

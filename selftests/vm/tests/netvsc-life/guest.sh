@@ -8,7 +8,7 @@ log=/tmp/netvsc.log
 gone() { [ ! -e "$device" ]; }
 
 start() {
-	"$programs/netvsc" --forward "--channels=$1" "$instance" >$log 2>&1 &
+	in_background $log "$programs/netvsc" --forward "--channels=$1" "$instance"
 	pid=$!
 }
 # flow NAME CHANNELS: check in two results that the driver forwards frames on

@@ -13,7 +13,7 @@ check "the sub-channels have rings" within 10 rings 3
 say rings
 hear end
 wait $pid
-/bin/page >/tmp/page 2>&1 &
+in_background /tmp/page /bin/page
 page=$!
 within 10 grep -q page /tmp/page
 say "$(head -n 1 /tmp/page)"

@@ -82,7 +82,7 @@ same_attributes() { attributes >/tmp/after && diff /tmp/before /tmp/after; }
 # held HOW: check that a change is refused while a mapping exists whose files
 # are closed
 held() {
-	"$programs/hold_map" "$class" "$1" >/tmp/hold.log 2>&1 &
+	in_background /tmp/hold.log "$programs/hold_map" "$class" "$1"
 	pid=$!
 	within 100 grep -q ready /tmp/hold.log && refused busy 8192 "$files/ring_size"
 	status=$?

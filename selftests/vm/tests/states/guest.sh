@@ -14,7 +14,7 @@ hear offered
 for state in open read poll mapped sub-channels; do
 	mode=$state
 	[ $state != sub-channels ] || mode=mapped
-	"$programs/rescind_while" "$class" $mode >/tmp/rescind.log 2>&1 &
+	in_background /tmp/rescind.log "$programs/rescind_while" "$class" $mode
 	pid=$!
 	within 20 grep -q ready /tmp/rescind.log
 	say $state

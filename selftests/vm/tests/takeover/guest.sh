@@ -17,7 +17,7 @@ give_to_uio "$heartbeat" "$nic"
 check "ours has it" within 10 has uio_hv_generic "$heartbeat"
 check "and the NIC" within 10 has uio_hv_generic "$nic"
 exec 5<>"/dev/$(ls "$heartbeat/uio")"
-"$programs/hold_map" "$nic_class" uio >/tmp/hold.log 2>&1 &
+in_background /tmp/hold.log "$programs/hold_map" "$nic_class" uio
 holder=$!
 within 10 grep -q ready /tmp/hold.log
 say open
