@@ -670,23 +670,6 @@ struct revoker {
 	int other;
 };
 
-/* Wait until the first thread sleeps, also on a busy machine; 10 s. */
-static void first_thread_sleeps(void)
-{
-	char path[64], state = 'R';
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", getpid());
-	for (int i = 0; i < 200 && state != 'S'; i++) {
-		usleep(50000);
-		f = fopen(path, "re");
-		if (!f || fscanf(f, "%*d %*s %c", &state) != 1)
-			state = 'R';
-		if (f)
-			fclose(f);
-	}
-}
-
 /*
  * Rescind the device as the kernel does: first wake the sleepers, then remove
  * the pages.
@@ -695,7 +678,7 @@ static void *rescind(void *arg)
 {
 	struct revoker *r = arg;
 
-	first_thread_sleeps();
+	until_asleep(getpid());
 	CHECK_IS(vmbus_queue(r->m->host, VMBUS_PACKET_INBAND, 0, 0, buf, 8), 0);
 	vmbus_publish(r->m->host);	/* and no signal */
 	take_away(r->m);
