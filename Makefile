@@ -141,7 +141,7 @@ check:
 check-quick:
 	$(Q)selftests/check quick
 check-all:
-	$(Q)selftests/check $(if $(filter 1,$(CONTINUE)),continue,all)
+	$(Q)selftests/check $(if $(CONTINUE),$(if $(filter 1,$(CONTINUE)),continue,$(error CONTINUE=$(CONTINUE): it can only be 1)),all)
 check-debug:
 	$(Q)selftests/vm/run -k debug -k debug-5.10
 # With KDIR=DIR, build the module for the kernel in DIR.

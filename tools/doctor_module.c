@@ -376,7 +376,8 @@ static bool check_kernel(struct diagnosis *diagnosis, const char *release, const
 		doctor_complain(
 			diagnosis, severity, "headers", distribution_install_headers(release),
 			"the headers of the %s kernel %s are missing%s, so dkms cannot build the "
-			"module for it",
+			"module for it; if the distribution no longer offers them, install a newer "
+			"kernel with its headers",
 			running ? "running" : "installed", release,
 			strstr(release, "cloud") ?
 				" (the headers of other kernels do not fit a cloud kernel)" :

@@ -1133,13 +1133,12 @@ test_removal_that_fails_binds_the_nic_again() {
 	taken $dev2
 	mkdir -p $root/run/hyperv-uio/next-boot
 	: >$root/run/hyperv-uio/next-boot/another.released
-	: >$root/run/hyperv-uio/removal
-	sleep 0.1
+	find $root/run/hyperv-uio/next-boot -name '*.released' >$root/run/hyperv-uio/removal
 	vmbus_bind --release
 	is "driver after the release" "$(driver_of $dev2)" hv_netvsc
 	vmbus_bind --all
 	is "driver after --all" "$(driver_of $dev2)" hv_netvsc
-	find $root/run/hyperv-uio/next-boot -name '*.released' -newer $root/run/hyperv-uio/removal -delete
+	find $root/run/hyperv-uio/next-boot -name '*.released' | grep -vxFf $root/run/hyperv-uio/removal | xargs rm
 	is "what an administrator has released" "$(ls $root/run/hyperv-uio/next-boot)" another.released
 	vmbus_bind --all
 	is "driver after the removal that failed" "$(driver_of $dev2)" uio_hv_generic

@@ -339,7 +339,7 @@ test_headers_of_a_cloud_kernel() {
 	guest
 	has_dkms
 	sick
-	finding problem headers "the headers of the running kernel $release are missing (the headers of other kernels do not fit a cloud kernel), so dkms cannot build the module for it" "apt install linux-headers-$release linux-headers-cloud-amd64"
+	finding problem headers "the headers of the running kernel $release are missing (the headers of other kernels do not fit a cloud kernel), so dkms cannot build the module for it; if the distribution no longer offers them, install a newer kernel with its headers" "apt install linux-headers-$release linux-headers-cloud-amd64"
 }
 
 # headers_of RELEASE ID FIX

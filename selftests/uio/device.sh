@@ -112,7 +112,10 @@ by_default() { echo default >"$files/ring_size" && [ "$(file ring_size)" = "$(pr
 open_state() { (exec 5<>"$(node)" && [ "$(file state)" = open ]) && [ "$(file state)" = closed ]; }
 busy() { (exec 5<>"$(node)" && refused busy "$other"); }
 held() {
-	./hold_map "$class" "$1" >"$tmp/hold" 2>&1 &
+	# The shell would empty the file only in the background, and leave the
+	# words of the program before to grep.
+	: >"$tmp/hold"
+	./hold_map "$class" "$1" >>"$tmp/hold" 2>&1 &
 	holder=$!
 	for _ in 1 2 3 4 5 6 7 8 9 10; do
 		grep -q ready "$tmp/hold" && break

@@ -142,7 +142,10 @@ guest_says() {
 watch() {
 	watched_device=$1
 	shift
-	vmbus_host "$watched_device" "print watching" "$@" >watch.out 2>&1 &
+	# The shell would empty the file only in the background, and leave the
+	# words of the watch before to grep.
+	: >watch.out
+	vmbus_host "$watched_device" "print watching" "$@" >>watch.out 2>&1 &
 	watcher=$!
 	until grep -q watching watch.out || ! kill -0 $watcher 2>/dev/null; do sleep 0.1; done
 }

@@ -270,8 +270,9 @@ nothing_left() {
 	cat /tmp/left
 	[ ! -s /tmp/left ]
 }
-# receives: whether hv-fcopyd receives a file
-receives() { systemctl show -p StatusText hv-fcopyd | grep -q '^StatusText=Receiving a file: '; }
+# receives: whether hv-fcopyd receives the first half of a file, which does not
+# end soon
+receives() { systemctl show -p StatusText hv-fcopyd | grep -qE '^StatusText=Receiving a file: .*, [1-4]?[0-9]%'; }
 # rest: list what the host's copies_during_upgrade has left, except whole files
 rest() { find /srv /var/lib/hv-fcopyd -mindepth 1 ! -path /srv/installed ! \( -path /srv/half -size 200000000c \); }
 # uio_of DEVICE: print the UIO device of a VMBus device, by the inode of its
@@ -290,7 +291,10 @@ new_daemon() { [ "$(readlink "/proc/$(systemctl show -p MainPID --value hv-fcopy
 stock_is() { [ "$(systemctl is-active hv-fcopy-daemon)" = "$1" ]; }
 # stock_runs: whether the distribution's daemon runs, and has registered with
 # hv_utils
-stock_runs() { stock_is active && journal -u hv-fcopy-daemon | grep -q 'kernel module version'; }
+stock_runs() {
+	stock_is active && journal "_SYSTEMD_INVOCATION_ID=$(systemctl show -p InvocationID --value hv-fcopy-daemon)" |
+		grep -q 'kernel module version'
+}
 # stock_refused: whether the distribution's daemon does not run, and the
 # condition in our drop-in keeps systemd from starting it. Debian does not
 # enable its unit; a udev rule wants it. Without hv_utils the unit's device is

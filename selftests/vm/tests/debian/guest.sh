@@ -237,7 +237,7 @@ say "NIC bound"
 hear "slow again"
 # In a removal that fails, dpkg runs these two scripts.
 script() { DPKG_MAINTSCRIPT_NAME=$1 DPKG_MAINTSCRIPT_PACKAGE=hyperv-uio "/var/lib/dpkg/info/hyperv-uio.$1" "$2"; }
-released() { script prerm remove && ! bound; }
+released() { script prerm remove && fcopy=$(vmbus_device "$fcopy_class") && within 20 given_back "$fcopy" "$stock_driver"; }
 check "the removal of hyperv-uio releases the device" released
 restored() { script postinst abort-remove && within 20 bound && within 60 running; }
 check "and after a removal that failed, it is bound, and hv-fcopyd runs" restored
