@@ -149,14 +149,18 @@ share() {
 	done < <(sort -srn -k 1,1)
 }
 
-# run_lanes KIND NAME=TESTS...: run outer guests at the same time
-run_lanes() {
+# begin_lanes KIND NAME=TESTS...: begin to run outer guests at the same time
+begin_lanes() {
 	local kind=$1 lane
 	shift
 	for lane in "$@"; do
 		# shellcheck disable=SC2086 # a list of tests
 		[ -z "${lane#*=}" ] || { outer "${lane%%=*}" "$kind" ${lane#*=} & running+=($!); }
 	done
+}
+
+# end_lanes: wait until all have ended
+end_lanes() {
 	# Without process ids, wait also waits for the shell's process
 	# substitutions, and has once not returned although all had ended.
 	[ ${#running[@]} = 0 ] || wait "${running[@]}" || true
@@ -171,11 +175,11 @@ run_lanes() {
 # uses up to 2 GB, so small machines run two as well. A test that needs two
 # processors, for its guest or beside it, runs alone: beside another lane,
 # "cpus" took 404 s instead of 40. In a counted outer guest the clock counts
-# instructions, so a test measures the same on a busy machine.
+# instructions, so a test measures the same beside the others.
 run_nested() {
 	local single='' pairs='' counted='' dir name kind seconds count=3 lanes
 	running=()
-	[ "$(awk '/^MemAvailable:/ { print $2 }' /proc/meminfo)" -ge 8000000 ] || count=2
+	[ "$(awk '/^MemAvailable:/ { print $2 }' /proc/meminfo)" -ge 10000000 ] || count=2
 	for dir in "$job"/tests/*/; do
 		[ -e "$dir/conf" ] || continue
 		name=$(basename "$dir")
@@ -191,7 +195,9 @@ run_nested() {
 	share $count <<<"$single"
 	trap 'kill ${running[*]} 2>/dev/null || true' EXIT
 	trap 'exit 143' INT TERM HUP
-	run_lanes 1 "first=${lanes[0]}" "second=${lanes[1]}" "third=${lanes[2]:-}"
-	run_lanes counted "counted=$counted"
-	run_lanes 2 "pairs=$pairs"
+	begin_lanes 1 "first=${lanes[0]}" "second=${lanes[1]}" "third=${lanes[2]:-}"
+	begin_lanes counted "counted=$counted"
+	end_lanes
+	begin_lanes 2 "pairs=$pairs"
+	end_lanes
 }
