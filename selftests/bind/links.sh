@@ -4,6 +4,8 @@
 # /dev/uioN, and the programs that udev runs. This uses a real udevadm, on a
 # tree that is mounted over /sys in a mount namespace, with /dev and /run empty.
 # shellcheck disable=SC2086,SC2317 # GUIDs and numbers need no quotes; tests are called by name
+# The namespace hides /dev/shm.
+TMPDIR=${TMPDIR:-/tmp}
 # shellcheck source=tree.sh
 . "$(dirname "$0")/tree.sh"
 
