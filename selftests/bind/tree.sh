@@ -27,9 +27,10 @@ umask 022
 # program may run in /dev/shm.
 in_memory() {
 	[ -z "${TMPDIR-}" ] && base=$(mktemp -d -p /dev/shm 2>/dev/null) || return
-	printf '#!/bin/sh\nrm "$0"\n' >"$base/program"
+	printf '#!/bin/sh\n' >"$base/program"
 	chmod +x "$base/program"
 	"$base/program" 2>/dev/null || { rm -r "$base" && return 1; }
+	rm "$base/program"
 }
 in_memory || base=$(mktemp -d)
 trap 'rm -rf "$base"' EXIT
