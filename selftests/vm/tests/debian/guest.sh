@@ -245,9 +245,17 @@ say "NIC bound"
 hear "slow again"
 # In a removal that fails, dpkg runs these two scripts.
 script() { DPKG_MAINTSCRIPT_NAME=$1 DPKG_MAINTSCRIPT_PACKAGE=hyperv-uio "/var/lib/dpkg/info/hyperv-uio.$1" "$2"; }
+next_boot=/run/hyperv-uio/next-boot
+mkdir -p $next_boot
+touch $next_boot/before.released
 released() { script prerm remove && fcopy=$(vmbus_device "$fcopy_class") && within 20 given_back "$fcopy" "$stock_driver"; }
 check "the removal of hyperv-uio releases the device" released
-restored() { script postinst abort-remove && within 20 bound && within 60 running; }
+# restored: the NIC that was released before the removal stays so
+restored() {
+	touch $next_boot/by-prerm.released
+	script postinst abort-remove && within 20 bound && within 60 running &&
+		[ "$(ls $next_boot)" = before.released ] && rm $next_boot/before.released
+}
 check "and after a removal that failed, it is bound, and hv-fcopyd runs" restored
 # The removal releases the device to the kernel's driver.
 fcopy=$(vmbus_device "$fcopy_class")
