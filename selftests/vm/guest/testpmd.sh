@@ -48,6 +48,7 @@ pmd_start() {
 	command=$(page testpmd)
 	rm -f /tmp/pmd.in
 	mkfifo /tmp/pmd.in
+	# See in_background, which cannot give a command the pipe.
 	: >/tmp/pmd.out
 	cores='--lcores (0,1)@0' queues=$queues \
 		sh -c "renice -n 19 -p \$\$ >/dev/null; exec $as /usr/bin/$(printf '%s\n' "$command" | sed "1s/^dpdk-testpmd/& -v --log-level=bus.vmbus:debug --log-level=pmd.net.netvsc.*:debug/") $more" \
