@@ -41,8 +41,8 @@ release_time = $(shell date -u -d "$$(sed -n '1s/.*(\(.*\))/\1/p' ChangeLog)" +%
 # $(call tarball,FILE,DIR) packs DIR/$(release) into FILE, without the metadata
 # that differs between checkouts.
 define tarball
-	$(Q)LC_ALL=C tar -cf - --format=ustar --sort=name --owner=0 --group=0 --numeric-owner --mode=u=rwX,go=rX \
-		--mtime=@$(release_time) -C $(2) $(release) | gzip -9n >$(1)
+	$(Q)LC_ALL=C tar -I 'gzip -9n' -cf $(1) --format=ustar --sort=name --owner=0 --group=0 --numeric-owner \
+		--mode=u=rwX,go=rX --mtime=@$(release_time) -C $(2) $(release)
 endef
 
 dist:

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 # Run installed tests. The options and the output lines are those of the
-# kernel's run_kselftest.sh.
+# kernel's run_kselftest.sh, without -n: no test needs a network namespace.
 
 BASE_DIR=$(dirname "$(readlink -f "$0")")
 start=$(pwd -P)

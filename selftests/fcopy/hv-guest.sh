@@ -99,7 +99,8 @@ after)
 	exit $fine
 	;;
 sum)
-	sha256sum <"${2:?}" | cut -d' ' -f1 && rm -f "$2"
+	[ -f "${2:?}" ] || { echo "$2 is not there" >&2 && exit 1; }
+	sha256sum <"$2" | cut -d' ' -f1 && rm -f "$2"
 	;;
 end)
 	loosen /tmp/in/fixed /tmp/in/fixed.bin

@@ -49,7 +49,10 @@ run_limited() {
 	if [ "$limit" = 0 ]; then
 		"$@"
 	elif timeout --foreground 1 true 2>/dev/null; then
-		timeout --foreground -k 10 "$limit" "$@"
+		# The inner timeout makes a process group of the test and its
+		# children, and ends all of them. The outer one stays in the
+		# group of the terminal, and passes Ctrl-C on.
+		timeout --foreground 0 timeout -k 10 "$limit" "$@"
 	else
 		# The timeout of busybox returns the status of the test: 143,
 		# SIGTERM.

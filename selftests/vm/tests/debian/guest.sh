@@ -243,17 +243,34 @@ check "and no unit has failed meanwhile" test -z "$(systemctl --failed --no-lege
 rm /etc/hyperv-uio/bind.d/50-nic.conf
 say "NIC bound"
 hear "slow again"
-# In a removal that fails, dpkg runs these two scripts.
-script() { DPKG_MAINTSCRIPT_NAME=$1 DPKG_MAINTSCRIPT_PACKAGE=hyperv-uio "/var/lib/dpkg/info/hyperv-uio.$1" "$2"; }
+# In a removal that fails, dpkg runs prerm and postinst.
+# script PACKAGE SCRIPT ARGUMENT
+script() { DPKG_MAINTSCRIPT_NAME=$2 DPKG_MAINTSCRIPT_PACKAGE=$1 "/var/lib/dpkg/info/$1.$2" "$3"; }
+masked() { [ "$(systemctl is-enabled hv-fcopyd)" = masked-runtime ] && [ "$(systemctl is-active hv-fcopyd)" = inactive ]; }
+not_masked() { [ "$(systemctl is-enabled hv-fcopyd)" = static ] && [ ! -e /run/hv-fcopyd.masked ]; }
+# prerm is killed in its longest part, a slow stop, before it releases the
+# device.
+cut_off() {
+	sed '/^	# Release the device after/q' /var/lib/dpkg/info/hyperv-uio-fcopyd.prerm >/tmp/prerm
+	printf '%s\n' 'kill -KILL $$' 'fi' >>/tmp/prerm
+	sh /tmp/prerm remove
+	[ $? = 137 ] && masked && bound
+}
+check "the removal of hyperv-uio-fcopyd is killed when hv-fcopyd has stopped" cut_off
+check "then hv-fcopyd runs again" sh -ec '/var/lib/dpkg/info/hyperv-uio-fcopyd.postinst abort-remove'
+check "and has the device, without a mask" by_clock 60 eval 'running && bound && not_masked'
+removal_fails() { script hyperv-uio-fcopyd prerm remove && masked && script hyperv-uio-fcopyd postinst abort-remove; }
+check "after a removal that fails later, too" removal_fails
+check "and has the device, without a mask, again" by_clock 60 eval 'running && bound && not_masked'
 next_boot=/run/hyperv-uio/next-boot
 mkdir -p $next_boot
 touch $next_boot/before.released
-released() { script prerm remove && fcopy=$(vmbus_device "$fcopy_class") && within 20 given_back "$fcopy" "$stock_driver"; }
+released() { script hyperv-uio prerm remove && fcopy=$(vmbus_device "$fcopy_class") && within 20 given_back "$fcopy" "$stock_driver"; }
 check "the removal of hyperv-uio releases the device" released
 # restored: the NIC that was released before the removal stays so
 restored() {
 	touch $next_boot/by-prerm.released
-	script postinst abort-remove && within 20 bound && within 60 running &&
+	script hyperv-uio postinst abort-remove && within 20 bound && within 60 running &&
 		[ "$(ls $next_boot)" = before.released ] && rm $next_boot/before.released
 }
 check "and after a removal that failed, it is bound, and hv-fcopyd runs" restored

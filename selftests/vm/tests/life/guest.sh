@@ -93,7 +93,8 @@ case $boot in
 	mkdir -p /srv
 	copy_arrives installed
 	check "installed: this version" are "$this"
-	check "vmbus-bind.path is started" systemctl start vmbus-bind.path
+	check "vmbus-bind.path is started, and enabled like the unit for the boot" \
+		sh -ec 'systemctl enable --now vmbus-bind.path; systemctl enable vmbus-bind-boot.service'
 	say half
 	check "a copy is under way" within 60 receives
 	check "upgrade" install ./next/*.deb
@@ -159,9 +160,9 @@ case $boot in
 	# because dkms would need minutes to build the module again, and the
 	# postinst does nothing to a module that a device uses. The rule is for
 	# the prerm of hyperv-uio, which runs when the rule of hyperv-uio-fcopyd
-	# is gone. The file in /run marks a removal outside the chroot, and the
-	# scripts in the chroot must leave it there.
-	touch /run/hv-fcopyd.masked
+	# is gone. The files in /run mark removals outside the chroot, and the
+	# scripts in the chroot must leave them there.
+	touch /run/hv-fcopyd.masked /run/hyperv-uio/removal
 	mount -t tmpfs chroot /mnt
 	mkdir /mnt/upper /mnt/work /mnt/root
 	outside >/tmp/outside
@@ -175,7 +176,7 @@ case $boot in
 	# The parser would have written its cache, which the purge has removed.
 	check "chroot: no profile was loaded from there" sh -c '! find /mnt/upper/var/cache/apparmor -type f -name hv-fcopyd | grep .'
 	check "chroot: its files are unmounted" umount /mnt
-	rm /run/hv-fcopyd.masked
+	rm /run/hv-fcopyd.masked /run/hyperv-uio/removal
 	copy_arrives chroot
 	;;
 esac
