@@ -48,11 +48,18 @@ run_limited() {
 	shift
 	if [ "$limit" = 0 ]; then
 		"$@"
-	elif timeout --foreground 1 true 2>/dev/null; then
+	elif timeout --version 2>/dev/null | grep -q GNU; then
 		# The inner timeout makes a process group of the test and its
-		# children, and ends all of them. The outer one stays in the
-		# group of the terminal, and passes Ctrl-C on.
+		# children, and sends SIGTERM to all of them. The outer one
+		# stays in the group of the terminal, and passes Ctrl-C on. A
+		# child that makes a group of its own or ignores SIGTERM goes
+		# on.
 		timeout --foreground 0 timeout -k 10 "$limit" "$@"
+	elif timeout --foreground 1 true 2>/dev/null; then
+		# The timeouts of toybox and uutils cannot be nested so: one
+		# takes 0 for no time at all, and the other does not pass
+		# signals on.
+		timeout --foreground -k 10 "$limit" "$@"
 	else
 		# The timeout of busybox returns the status of the test: 143,
 		# SIGTERM.

@@ -72,7 +72,8 @@ in_chroot() {
 # their ischroot keeps them from that.
 sees_the_guest() {
 	in_chroot "ischroot && ! systemd-detect-virt --container && [ -d /run/systemd/system ] && [ -S /run/udev/control ] &&
-		[ -d '$fcopy' ] && [ -c $link ] && [ -e /run/hv-fcopyd.masked ] && [ -d /sys/kernel/security/apparmor ] &&
+		[ -d '$fcopy' ] && [ -c $link ] && [ -e /run/hv-fcopyd.masked ] && [ -e /run/hyperv-uio/removal ] &&
+		[ -d /sys/kernel/security/apparmor ] &&
 		command -v apparmor_parser"
 }
 # outside: print what the packages in a chroot must not change
