@@ -65,7 +65,7 @@ deb:
 # installed. Without selinux-policy-dev there is no SELinux subpackage. With any
 # other rpm, rpmbuild reports the packages of BuildRequires that are missing.
 rpm_selinux = $(if $(wildcard /usr/share/selinux/devel/Makefile),,--without selinux)
-rpm_foreign = $(if $(filter debian,$(shell rpm --eval '%{_vendor}')),--load=$(abspath packaging/rpm/macros.debian-build) --nodeps $(rpm_selinux))
+rpm_foreign = $(if $(filter debian,$(shell rpm --eval '%{_vendor}' 2>/dev/null)),--load=$(abspath packaging/rpm/macros.debian-build) --nodeps $(rpm_selinux))
 rpm_release ?= 1
 # These settings make two builds of the same sources identical.
 rpm_same = --define '_buildhost localhost' --define 'source_date_epoch_from_changelog 1' \

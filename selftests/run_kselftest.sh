@@ -38,11 +38,11 @@ need() {
 	}
 }
 
-# known KIND PATTERN TEXT
+# known test|collection NAME
 known() {
-	grep -q "$2" "$LIST" || {
-		echo "$0: no such $1: $3" >&2
-		exit 1
+	if [ "$1" = test ]; then cat "$LIST"; else cut -d: -f1 "$LIST"; fi | grep -qxF -- "$2" || {
+		echo "$0: no such $1: $2" >&2
+		return 1
 	}
 }
 
@@ -67,18 +67,20 @@ while [ $# -gt 0 ]; do
 		;;
 	-t | --test)
 		need "$1" "${2-}"
-		known test "^$2\$" "$2"
+		known test "$2" || exit 1
 		TESTS="$TESTS $2"
 		shift 2
 		;;
 	-S | --skip)
 		need "$1" "${2-}"
+		# One list of tests to skip may serve several installations.
+		known test "$2"
 		SKIP="$SKIP $2"
 		shift 2
 		;;
 	-c | --collection)
 		need "$1" "${2-}"
-		known collection "^$2:" "$2"
+		known collection "$2" || exit 1
 		COLLECTIONS="$COLLECTIONS $2"
 		shift 2
 		;;
@@ -96,6 +98,11 @@ while [ $# -gt 0 ]; do
 		;;
 	-o | --override-timeout)
 		need "$1" "${2-}"
+		case $2 in *[!0-9]*)
+			echo "$0: $1 takes a number of seconds, or 0 for no limit: $2" >&2
+			exit 1
+			;;
+		esac
 		kselftest_override_timeout=$2
 		shift 2
 		;;
@@ -130,11 +137,15 @@ if [ -n "$per_test_logging" ]; then
 	else
 		per_test_log_dir=$(cd "$start" && mkdir -p "$per_test_log_dir" && cd "$per_test_log_dir" && pwd -P) || exit 1
 	fi
+	# mktemp says why it cannot write there.
+	probe=$(mktemp "$per_test_log_dir/.kselftest.XXXXXX") && rm "$probe" || exit 1
 	note="# The logs are in $per_test_log_dir."
 fi
 if [ -n "$summary" ]; then
 	summary_log=$start/output.log
-	if ! outside "$start" || ! { : >"$summary_log"; } 2>/dev/null; then
+	# In dash a redirection that fails ends the shell, if the command is
+	# the special built-in ":".
+	if ! outside "$start" || ! { true >"$summary_log"; } 2>/dev/null; then
 		summary_log=$(new_directory)/output.log || exit 1
 	fi
 	note="# The whole log is in $summary_log."
@@ -153,13 +164,14 @@ selected() {
 	done <"$LIST"
 }
 
+entries=$(selected)
+if [ -z "$entries" ]; then
+	echo "$0: no test is selected" >&2
+	exit 1
+fi
+
 run_all() {
-	entries=$(selected)
 	kselftest_planned=1
-	if [ -z "$entries" ]; then
-		echo "$0: no test is selected" >&2
-		return 1
-	fi
 	print_plan "$(echo "$entries" | wc -l)"
 	[ -z "$note" ] || echo "$note"
 	for COLLECTION in $(echo "$entries" | cut -d: -f1 | uniq); do
@@ -176,9 +188,14 @@ run_all() {
 }
 
 if [ -n "$summary" ]; then
-	run_all >"$summary_log"
-	status=$?
-	grep -E '^(TAP version|1\.\.|ok |not ok |# Totals: |# The whole log is in )' "$summary_log"
-	exit $status
+	# Descriptor 3 carries the status past the pipes. Descriptor 4 is the
+	# output of this script.
+	{ status=$({ { run_all; echo $? >&3; } | tee "$summary_log" |
+		awk '/^(TAP version|1\.\.|ok |not ok |# Totals: |# The whole log is in )/ { print; fflush() }' >&4; } 3>&1); } 4>&1
+	if ! grep -q '^# Totals: ' "$summary_log"; then
+		echo "$0: $summary_log does not have the whole log" >&2
+		exit 1
+	fi
+	exit "$status"
 fi
 run_all

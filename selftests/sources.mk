@@ -26,7 +26,7 @@ ifeq ($(origin VMBUS_LIBS),undefined)
 vmbus_build   := $(abspath $(OUTPUT)/..)/hyperv-uio-build
 vmbus_a       := $(vmbus_build)/lib/libvmbus_bufring.a
 VMBUS_CFLAGS  := -I$(HYPERV_UIO)/lib
-VMBUS_LIBS     = $(vmbus_a) $(shell $(PKG_CONFIG) --libs uuid) -pthread
+VMBUS_LIBS     = $(vmbus_a) $(shell $(PKG_CONFIG) --libs uuid 2>/dev/null) -pthread
 NEEDS         += uuid
 
 # Run make without the variables of this one (O=, OUTPUT=), which are not for

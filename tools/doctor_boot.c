@@ -109,19 +109,21 @@ static bool is_ours_loaded(void)
 }
 
 /*
- * Return the command with which dkms signs the module: dkms makes a key when it
- * builds a module, if openssl is installed. Return NULL if dkms does not have
- * the source.
+ * Return the command with which dkms signs the module for a kernel: dkms makes
+ * a key when it builds a module, if openssl is installed. The command leaves
+ * the modules of other kernels alone, because dkms may lack the headers to
+ * build them again. Return NULL if dkms does not have the source.
  */
-static char *build_signed(void)
+static char *build_signed(const char *release)
 {
 	char *version, *install, *command;
 
 	if (!doctor_has_dkms_source(&version))
 		return NULL;
 	install = distribution_install("openssl mokutil");
-	command = need_printf("%s && dkms remove uio_hv_generic/%s --all; "
-			      "dkms install uio_hv_generic/%s", install, version, version);
+	command = need_printf("%s && dkms remove uio_hv_generic/%s -k %s; "
+			      "dkms install uio_hv_generic/%s -k %s",
+			      install, version, release, version, release);
 	free(install);
 	free(version);
 	return command;
@@ -135,7 +137,7 @@ static void check_signature(struct diagnosis *diagnosis, const char *module)
 	if (is_ours_loaded())
 		return;
 	if (!is_signed(module)) {
-		build = build_signed();
+		build = build_signed(diagnosis->release);
 		doctor_complain(diagnosis, SEVERITY_PROBLEM, "secure-boot",
 				build ? build : distribution_install("hyperv-uio-dkms openssl mokutil"),
 				"the module %s is not signed; %s (doc/secure-boot.md)", module,

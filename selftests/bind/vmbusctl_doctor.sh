@@ -426,7 +426,7 @@ secured() {
 }
 
 # dkms builds the module again, now with openssl, and so signs it.
-build="apt install openssl mokutil && dkms remove uio_hv_generic/0.1.0 --all; dkms install uio_hv_generic/0.1.0"
+build="apt install openssl mokutil && dkms remove uio_hv_generic/0.1.0 -k $release; dkms install uio_hv_generic/0.1.0 -k $release"
 
 # signs: carry out the last fix. These programs stand in for apt and dkms: dkms
 # signs a module, and makes a key, only if openssl is installed.

@@ -70,11 +70,12 @@ run_limited() {
 	fi
 }
 
-# result KIND RESULT LINE: print a result line, and count it as pass, fail,
-# xfail or skip
+# result KIND LINE: print a result line, keep it in kselftest_line, and count it
+# as pass, fail, xfail or skip
 result() {
 	eval "kselftest_$1=\$((kselftest_$1 + 1))"
 	[ "$1" != fail ] || kselftest_failures=1
+	kselftest_line=$2
 	printf '%s\n' "$2"
 }
 
@@ -143,8 +144,17 @@ run_many() {
 		kselftest_count=$((kselftest_count + 1))
 		if [ -n "$per_test_logging" ]; then
 			log=$per_test_log_dir/$COLLECTION.$test
+			kselftest_line=''
 			run_one "$test" $kselftest_count >"$log"
-			grep -E "^(ok|not ok) " "$log"
+			if [ -z "$kselftest_line" ]; then
+				result fail "not ok $kselftest_count selftests: $COLLECTION: $test # the log $log cannot be written"
+			else
+				printf '%s\n' "$kselftest_line"
+				grep -qxF -- "$kselftest_line" "$log" || {
+					echo "# The log $log cannot be written to its end."
+					kselftest_failures=1
+				}
+			fi
 		else
 			run_one "$test" $kselftest_count
 		fi
