@@ -257,7 +257,7 @@ cut_off() {
 	[ $? = 137 ] && masked && bound
 }
 check "the removal of hyperv-uio-fcopyd is killed when hv-fcopyd has stopped" cut_off
-check "then hv-fcopyd runs again" sh -ec '/var/lib/dpkg/info/hyperv-uio-fcopyd.postinst abort-remove'
+check "then hv-fcopyd runs again" script hyperv-uio-fcopyd postinst abort-remove
 check "and has the device, without a mask" by_clock 60 eval 'running && bound && not_masked'
 removal_fails() { script hyperv-uio-fcopyd prerm remove && masked && script hyperv-uio-fcopyd postinst abort-remove; }
 check "after a removal that fails later, too" removal_fails
