@@ -18,6 +18,13 @@ nic_interface() {
 # nic_up INTERFACE NUMBER: set the interface up, with the address 10.55.NUMBER.2
 nic_up() { ip addr add "10.55.$2.2/24" dev "$1" && ip link set "$1" up; }
 
+# nic_down INTERFACE: set the interface down, which the guest has to do before
+# the host rescinds the NIC. hv_netvsc then waits until both rings are empty.
+# After a rescind it waits for the completion of every frame that it has sent:
+# one that the host has not read blocks it for ever, and with it all commands
+# that configure interfaces. An interface that is up sends frames at any time.
+nic_down() { ip link set "$1" down; }
+
 # outbound NAME INTERFACE COUNT MIN MAX: send numbered frames of stream 1 to the
 # host
 outbound() { say "sent $1: $(nic_tool send "$2" "$3" "$4" "$5" 1)"; }

@@ -28,6 +28,8 @@ check "two again" channels 2 2
 check "ping" within 10 answers
 say "two again"
 inbound "again" "$nic" 500 1
+nic_down "$nic"
+say "is down"
 
 # once WHAT: check that the new NIC works with one channel
 once() {
@@ -35,6 +37,7 @@ once() {
 	nic_up "$nic" 0
 	check "$1: ping" within 20 answers
 	check "$1: it has one channel" one
+	nic_down "$nic"
 	say "has $1"
 }
 one() { nic_tool channels "$nic" | grep -q '^channels 1 of'; }

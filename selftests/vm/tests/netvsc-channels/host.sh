@@ -22,6 +22,7 @@ check "it is open again" nic wait-open 1
 check "there was a session for each" nic expect sessions 3 3
 nic_towards "again" 500 60 1514 1
 
+guest_says "is down" || exit 1
 nic refuse-subs on
 nic rescind
 nic offer

@@ -35,6 +35,7 @@ receive "$other" 300 60 7
 sent=$(nic_tool send "$nic" 300 60 1514 7 5)
 wait $!
 check "frames with a VLAN go over the bridge to the other NIC: $(grep broken /tmp/in)" test "$(tail -n 1 /tmp/in)" = "$sent"
+nic_down "$nic"
 say bridged
 
 hear rescinded
@@ -46,6 +47,7 @@ again() {
 	check "$1: there is an interface" within 20 there
 	nic_up "$nic" 0
 	check "$1: ping" within 20 answers
+	nic_down "$nic"
 	say "has $1"
 }
 hear offered
