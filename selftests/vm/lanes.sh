@@ -45,12 +45,17 @@ fetch_results() {
 	done
 }
 
-# outer_run NAME OUTER TEST...: run these tests in an outer guest, one after the
-# other; fail if the guest stalls
+# outer_run NAME KIND TEST...: run these tests in an outer guest, one after the
+# other; fail if the guest stalls. The kinds are those of run_nested.
 outer_run() {
-	local name=$1 limit=60 accelerator=(-accel "tcg,thread=multi" -smp "$2") test vmlinuz initrd timeout console files=() status=0
-	# One instruction takes 4 ns, and no time passes while nothing runs.
-	[ "$2" != counted ] || accelerator=(-accel "tcg,thread=single" -icount "shift=2,sleep=off" -smp 1)
+	local name=$1 limit=60 pace=1 low='' accelerator test vmlinuz initrd timeout console files=() status=0
+	case $2 in
+	# This machine's clock passes faster. If that of the outer guest counts
+	# instructions, the guest can leave the processors to other steps.
+	1) pace=20 low='nice -n 19' accelerator=(-accel "tcg,thread=single" -icount "shift=0,sleep=off" -smp 1) ;;
+	counted) pace=5 low='nice -n 19' accelerator=(-accel "tcg,thread=single" -icount "shift=2,sleep=off" -smp 1) ;;
+	2) accelerator=(-accel "tcg,thread=multi" -smp 2) ;;
+	esac
 	shift 2
 	local tests=("$@") places=() drives=()
 	local letters=cdefgh disk results_disk=$out/results-$name.img
@@ -61,7 +66,7 @@ outer_run() {
 	done
 	for test in "${tests[@]}"; do
 		read -r vmlinuz initrd timeout < <(. "$job/tests/$test/conf" && echo "$vmlinuz" "$initrd" "$timeout")
-		limit=$((limit + timeout + 60))
+		limit=$((limit + pace * (timeout + 60)))
 		files+=("tests/$test" "kernels/$vmlinuz" "initrds/$initrd")
 	done
 	cat >"$job/$name.conf" <<CONF
@@ -80,7 +85,7 @@ CONF
 		-drive "file=$results_disk,format=raw,if=virtio,cache=unsafe"
 	set -- "$@" "${drives[@]}"
 	# shellcheck disable=SC2086 # a command line
-	exec {console}< <(exec timeout -k 10 "$limit" $emulator "$@" </dev/null 2>&1 8>&-)
+	exec {console}< <(exec timeout -k 10 "$limit" $low $emulator "$@" </dev/null 2>&1 8>&-)
 	machine=$!
 	if ! progress "$name" "$stall_limit" <&"$console"; then
 		status=1
@@ -97,12 +102,12 @@ CONF
 # The outer guest prints a line every ten seconds if each of its processors
 # runs. A missing line means that the emulation has failed, which is no result
 # of a test. The remaining tests then run once in a new outer guest, and the
-# test that was running comes last. On a busy machine ten seconds of
+# test that was running comes last. Ten seconds of a clock that counts
 # instructions take longer.
 stall_limit=60
 outer() {
 	local name=$1 kind=$2 test left restarts=0 what
-	[ "$kind" != counted ] || stall_limit=300
+	[ "$kind" = 2 ] || stall_limit=300
 	shift 2
 	machine=''
 	trap '' INT
@@ -149,14 +154,10 @@ share() {
 	done < <(sort -srn -k 1,1)
 }
 
-# begin_lanes KIND NAME=TESTS...: begin to run outer guests at the same time
-begin_lanes() {
-	local kind=$1 lane
-	shift
-	for lane in "$@"; do
-		# shellcheck disable=SC2086 # a list of tests
-		[ -z "${lane#*=}" ] || { outer "${lane%%=*}" "$kind" ${lane#*=} & running+=($!); }
-	done
+# begin_lane KIND NAME TESTS: begin to run these tests in an outer guest
+begin_lane() {
+	# shellcheck disable=SC2086 # a list of tests
+	[ -z "$3" ] || { outer "$2" "$1" $3 & running+=($!); }
 }
 
 # end_lanes: wait until all have ended
@@ -168,22 +169,29 @@ end_lanes() {
 }
 
 # run_nested: run the tests in emulated machines. Emulation is fastest with one
-# processor. Tests that need one outer processor run in three outer guests,
-# which share the machine's processors; two of them would leave the processors
-# half idle, because tests often wait for a timer or for the host. Guests with
-# debug kernels are busy most of the time, so they run in two. Each outer guest
-# uses up to 2 GB, so small machines run two as well. A test that needs two
-# processors, for its guest or beside it, runs alone: beside another lane,
-# "cpus" took 404 s instead of 40. In a counted outer guest the clock counts
-# instructions, so a test measures the same beside the others.
+# processor. The kinds of outer guests are:
+#
+# 1: one processor, whose clock counts instructions, one for each nanosecond. No
+#    time passes while nothing runs, so waiting costs nothing, and no limit of a
+#    test depends on the load of the machine. With the wall clock, timer ticks
+#    have taken half of the processor from guests that had to share it.
+# counted: the same with one instruction for each 4 ns, for measurements
+# 2: two processors and the wall clock, for a test that needs two processors,
+#    for its guest or beside it. It runs alone: beside another outer guest,
+#    "cpus" took 404 s instead of 40.
+#
+# Outer guests whose clocks count instructions are always busy. So there is one
+# of the first kind for each processor of the machine, and for no more than the
+# free memory has 3 GB, plus one. Each uses up to 2 GB.
 run_nested() {
-	local single='' pairs='' counted='' dir name kind seconds count=3 lanes
+	local single='' pairs='' counted='' dir name kind seconds count room number lanes
 	running=()
-	[ "$(awk '/^MemAvailable:/ { print $2 }' /proc/meminfo)" -ge 10000000 ] || count=2
+	count=$(nproc)
+	room=$(awk '/^MemAvailable:/ { print int($2 / 3000000) + 1 }' /proc/meminfo)
+	[ "$count" -le "$room" ] || count=$room
 	for dir in "$job"/tests/*/; do
 		[ -e "$dir/conf" ] || continue
 		name=$(basename "$dir")
-		[[ $name != *@debug* ]] || count=2
 		read -r kind seconds < <(. "$dir/conf" && echo "$outer_guest" "$seconds")
 		case $kind in
 		1) single+="$seconds $name"$'\n' ;;
@@ -192,12 +200,12 @@ run_nested() {
 		*) die "$name: its outer guest must be 1, 2 or counted" ;;
 		esac
 	done
-	share $count <<<"$single"
+	share "$count" <<<"$single"
 	trap 'kill ${running[*]} 2>/dev/null || true' EXIT
 	trap 'exit 143' INT TERM HUP
-	begin_lanes 1 "first=${lanes[0]}" "second=${lanes[1]}" "third=${lanes[2]:-}"
-	begin_lanes counted "counted=$counted"
+	for number in "${!lanes[@]}"; do begin_lane 1 "lane-$number" "${lanes[number]}"; done
+	begin_lane counted counted "$counted"
 	end_lanes
-	begin_lanes 2 "pairs=$pairs"
+	begin_lane 2 pairs "$pairs"
 	end_lanes
 }

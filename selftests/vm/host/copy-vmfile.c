@@ -56,6 +56,8 @@ static const char usage[] =
 	"                          forgets the copy, as after a save and restore.\n"
 	"  --migrate-after BYTES   When the host has sent this many bytes, the guest stands still for\n"
 	"                          0.7 seconds, and signals and interrupts are lost.\n"
+	"  --wait-after BYTES      When the host has sent this many bytes, it waits until its\n"
+	"                          standard input has a line or ends.\n"
 	"  --negotiate-only        The host negotiates anew and copies nothing.\n"
 	"  --order reversed|swapped  The host sends the parts from the last to the first, or swaps\n"
 	"                          the parts of each pair. It needs --generate.\n"
@@ -144,7 +146,7 @@ struct copy {
 	bool retries;        /* the caller has chosen this time */
 	int limit_ms;        /* for one answer */
 	int64_t longest_ms;  /* the time of the answer that took longest */
-	uint64_t migrate_after;
+	uint64_t migrate_after, wait_after;
 	bool new_id, twice;
 	unsigned int repeated; /* number of repeated messages */
 	unsigned int unanswered;
@@ -670,6 +672,16 @@ static void migrate(struct copy *copy)
 	printf("migrated\n");
 }
 
+/* Wait until the standard input has a line or ends. */
+static void wait_for_line(void)
+{
+	int byte;
+
+	do
+		byte = getchar();
+	while (byte != EOF && byte != '\n');
+}
+
 /*
  * Send the contents until a status is not 0, and return it. Set *cancelled
  * where --cancel-after ends the copy.
@@ -684,6 +696,10 @@ static uint32_t send_contents(struct copy *copy, uint64_t size, uint64_t cancel_
 
 	while (more || under_way) {
 		if (more && under_way < copy->queue) {
+			if (*sent >= copy->wait_after) {
+				copy->wait_after = UINT64_MAX;
+				wait_for_line();
+			}
 			*cancelled = *sent >= cancel_after;
 			body.offset = place_of(copy, size, *sent);
 			body.size = 0;
@@ -952,6 +968,7 @@ static void read_options(int argc, char **argv, struct arguments *args, struct c
 		{ "twice", no_argument, NULL, '2' },
 		{ "renegotiate-after", required_argument, NULL, 'R' },
 		{ "migrate-after", required_argument, NULL, 'm' },
+		{ "wait-after", required_argument, NULL, 'w' },
 		{ "negotiate-only", no_argument, NULL, 'o' },
 		{ "order", required_argument, NULL, 'O' },
 		{ "timeout", required_argument, NULL, 't' },
@@ -1017,6 +1034,9 @@ static void read_options(int argc, char **argv, struct arguments *args, struct c
 			break;
 		case 'm':
 			copy->migrate_after = number("--migrate-after", optarg, 0);
+			break;
+		case 'w':
+			copy->wait_after = number("--wait-after", optarg, 0);
 			break;
 		case 'o':
 			args->negotiates = true;
@@ -1147,7 +1167,8 @@ int main(int argc, char **argv)
 {
 	struct arguments args = { .destination = "/tmp/", .cancel_after = UINT64_MAX };
 	static struct copy copy = { .timeout_ms = 60000, .queue = 1, .retry_ms = 60000,
-				    .limit_ms = 30000, .migrate_after = UINT64_MAX };
+				    .limit_ms = 30000, .migrate_after = UINT64_MAX,
+				    .wait_after = UINT64_MAX };
 	struct start start = { .header.operation = START };
 	int status = 0;
 	uint64_t size;

@@ -18,3 +18,5 @@ pause=0
 case $(uname -r) in *debug*) pause=5 ;; esac
 relay "$program" monitored "$monitored" 3 $pause
 relay "$program" plain "$plain" 3 $pause
+# The host still asks the second device for its statistics.
+hear checked

@@ -54,3 +54,4 @@ for device in monitored plain; do
 	esac
 	check "$device: point 17: signalled by $([ $device = plain ] && echo hypercall || echo monitor) alone" vmbus_host $device "$@"
 done
+tell checked

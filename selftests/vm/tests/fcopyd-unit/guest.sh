@@ -18,6 +18,7 @@ say ready
 check "systemctl status shows bytes, percent and MB/s" \
 	within 30 status_text '^StatusText=Receiving a file: [0-9]+ of 6000000 bytes, [0-9]+%, [0-9.]+ MB/s$'
 check "and so does hv-fcopyd --status" sh -c 'hv-fcopyd --status | grep -q ^percent='
+say seen
 hear big
 rm /etc/hyperv-uio/fcopyd.conf.d/10-test.conf
 systemctl reload hv-fcopyd
