@@ -45,18 +45,11 @@ fetch_results() {
 	done
 }
 
-# outer_run NAME KIND TEST...: run these tests in an outer guest, one after the
-# other; fail if the guest stalls. The kinds are those of run_nested.
+# outer_run NAME TEST...: run these tests in an outer guest, one after the
+# other; fail if the guest stalls
 outer_run() {
-	local name=$1 limit=60 pace=1 low='' accelerator test vmlinuz initrd timeout console files=() status=0
-	case $2 in
-	# This machine's clock passes faster. If that of the outer guest counts
-	# instructions, the guest can leave the processors to other steps.
-	1) pace=20 low='nice -n 19' accelerator=(-accel "tcg,thread=single" -icount "shift=0,sleep=off" -smp 1) ;;
-	counted) pace=5 low='nice -n 19' accelerator=(-accel "tcg,thread=single" -icount "shift=2,sleep=off" -smp 1) ;;
-	2) accelerator=(-accel "tcg,thread=multi" -smp 2) ;;
-	esac
-	shift 2
+	local name=$1 limit=60 test vmlinuz initrd timeout console files=() status=0
+	shift
 	local tests=("$@") places=() drives=()
 	local letters=cdefgh disk results_disk=$out/results-$name.img
 	# These disks follow the two disks of the job.
@@ -102,12 +95,22 @@ CONF
 # The outer guest prints a line every ten seconds if each of its processors
 # runs. A missing line means that the emulation has failed, which is no result
 # of a test. The remaining tests then run once in a new outer guest, and the
-# test that was running comes last. Ten seconds of a clock that counts
-# instructions take longer.
-stall_limit=60
+# test that was running comes last.
+#
+# A second of a clock that counts instructions takes up to $pace seconds, on a
+# busy machine. Such a guest has a low priority, because it can wait: its tests
+# do not notice.
+
+# outer NAME KIND TEST...: run these tests in an outer guest of this kind (see
+# run_nested), one after the other
 outer() {
-	local name=$1 kind=$2 test left restarts=0 what
-	[ "$kind" = 2 ] || stall_limit=300
+	local name=$1 test left restarts=0 what stall_limit accelerator low='nice -n 19' pace
+	case $2 in
+	1) pace=20 accelerator=(-accel "tcg,thread=single" -icount "shift=0,sleep=off" -smp 1) ;;
+	counted) pace=5 accelerator=(-accel "tcg,thread=single" -icount "shift=2,sleep=off" -smp 1) ;;
+	2) pace=1 low='' accelerator=(-accel "tcg,thread=multi" -smp 2) ;;
+	esac
+	stall_limit=$((60 * pace))
 	shift 2
 	machine=''
 	trap '' INT
@@ -115,7 +118,7 @@ outer() {
 	trap '[ -z "$machine" ] || kill $machine 2>/dev/null || true' EXIT
 	while :; do
 		what=ended
-		outer_run "$name" "$kind" "$@" || what="was silent for $stall_limit s"
+		outer_run "$name" "$@" || what="was silent for $stall_limit s"
 		left=()
 		for test in "$@"; do [ -e "$results/$test/seconds" ] || left+=("$test"); done
 		[ ${#left[@]} -gt 0 ] || break
@@ -171,24 +174,24 @@ end_lanes() {
 # run_nested: run the tests in emulated machines. Emulation is fastest with one
 # processor. The kinds of outer guests are:
 #
-# 1: one processor, whose clock counts instructions, one for each nanosecond. No
-#    time passes while nothing runs, so waiting costs nothing, and no limit of a
-#    test depends on the load of the machine. With the wall clock, timer ticks
-#    have taken half of the processor from guests that had to share it.
+# 1: one processor, whose clock counts instructions, one for each nanosecond.
+#    While nothing runs, the clock leaps to the next timer. So waiting costs
+#    nothing, and the load of the machine does not decide whether a test meets
+#    its limits. By the wall clock, timer ticks took half of the processor from
+#    guests that had to share it.
 # counted: the same with one instruction for each 4 ns, for measurements
 # 2: two processors and the wall clock, for a test that needs two processors,
 #    for its guest or beside it. It runs alone: beside another outer guest,
 #    "cpus" took 404 s instead of 40.
 #
-# Outer guests whose clocks count instructions are always busy. So there is one
-# of the first kind for each processor of the machine, and for no more than the
-# free memory has 3 GB, plus one. Each uses up to 2 GB.
+# An outer guest whose clock counts instructions is always busy. So there is one
+# of the first kind for each processor of the machine, but at most six, and at
+# most one more than there are 3 GB of free memory: each uses up to 2 GB.
 run_nested() {
 	local single='' pairs='' counted='' dir name kind seconds count room number lanes
 	running=()
-	count=$(nproc)
 	room=$(awk '/^MemAvailable:/ { print int($2 / 3000000) + 1 }' /proc/meminfo)
-	[ "$count" -le "$room" ] || count=$room
+	count=$(printf '%s\n' "$(nproc)" "$room" 6 | sort -n | head -n 1)
 	for dir in "$job"/tests/*/; do
 		[ -e "$dir/conf" ] || continue
 		name=$(basename "$dir")

@@ -33,7 +33,7 @@ channels() { sed -n 's/^channel [0-9]* relid \([0-9]*\) offered open.* tx \([0-9
 opens() { sed -n 's/^event \(opened\|closed\) channel 0 at .*/\1/p' "$1" | tr '\n' ' '; }
 
 for device in monitored plain; do
-	handles=$(guest_says "$device handles" 120) || exit 1
+	handles=$(guest_says "$device handles") || exit 1
 	# shellcheck disable=SC2086 # words
 	set -- $handles
 	check "$device: point 10: GPADL $3 is the receive buffer, GPADL $5 the send buffer" vmbus_host $device wait-open \
@@ -43,7 +43,7 @@ for device in monitored plain; do
 	# shellcheck disable=SC2094 # vmbus_host's output, not its script
 	check "$device: the host's part of all points" vmbus_host $device -v <$device.script
 	mv check.out $device.out
-	said=$(guest_says "$device channels" 5)
+	said=$(guest_says "$device channels")
 	said=${said#"$device channels"}
 	check "$device: points 5, 24, 25: relids and ring sizes are the host's:$said" test "$said" = "$(channels $device.out)"
 	check "$device: points 12, 29: open from the first open to the last close of each session: $(opens $device.out)" \
