@@ -65,15 +65,12 @@ copy_asked() {
 }
 
 # copy_long: copy a file that takes long, for copies_during_upgrade. It fails if
-# the guest ends the copy with a status. The host leaves most of the processor
-# to the guest, which needs it for the upgrade. On a busy machine an answer has
-# taken more than 30 s while dkms compiled, so there is no other limit than the
+# the guest ends the copy with a status. The host pauses, because the guest
+# needs the processor for the upgrade. On a busy machine an answer has taken
+# more than 30 s while dkms compiled, so there is no other limit than the
 # test's.
 copy_long() {
-	"$bin/copy-vmfile" --timeout "$timeout" --limit "$timeout" fcopy.sock --generate 200000000:1 --source half \
-		--destination /srv/half --force >half.out 2>&1 &
-	renice 10 -p $! >/dev/null 2>&1
-	wait $!
+	copy_vmfile fcopy --limit "$timeout" --pause 5 --generate 40000000:1 --source half --destination /srv/half --force >half.out 2>&1
 	case $? in
 	0) arrived=$((arrived + 1)) ;;
 	# The daemon has closed the device, but no copy had begun.

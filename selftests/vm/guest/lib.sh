@@ -274,7 +274,7 @@ nothing_left() {
 # end soon
 receives() { systemctl show -p StatusText hv-fcopyd | grep -qE '^StatusText=Receiving a file: .*, [1-4]?[0-9]%'; }
 # rest: list what the host's copies_during_upgrade has left, except whole files
-rest() { find /srv /var/lib/hv-fcopyd -mindepth 1 ! -path /srv/installed ! \( -path /srv/half -size 200000000c \); }
+rest() { find /srv /var/lib/hv-fcopyd -mindepth 1 ! -path /srv/installed ! \( -path /srv/half -size 40000000c \); }
 # uio_of DEVICE: print the UIO device of a VMBus device, by the inode of its
 # directory in sysfs, which a later one does not have
 uio_of() { stat -c '%n %i' "$1"/uio/uio* 2>/dev/null; }

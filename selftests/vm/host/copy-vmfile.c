@@ -12,6 +12,7 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 #include <nettle/sha2.h>
 
 #include "client.h"
@@ -56,6 +57,7 @@ static const char usage[] =
 	"                          forgets the copy, as after a save and restore.\n"
 	"  --migrate-after BYTES   When the host has sent this many bytes, the guest stands still for\n"
 	"                          0.7 seconds, and signals and interrupts are lost.\n"
+	"  --pause MILLISECONDS    The host waits this long before each part of the file.\n"
 	"  --wait-after BYTES      When the host has sent this many bytes, it waits until its\n"
 	"                          standard input has a line or ends.\n"
 	"  --negotiate-only        The host negotiates anew and copies nothing.\n"
@@ -145,6 +147,7 @@ struct copy {
 	int retry_ms;        /* the host repeats a message after this time */
 	bool retries;        /* the caller has chosen this time */
 	int limit_ms;        /* for one answer */
+	int pause_ms;        /* before each WRITE */
 	int64_t longest_ms;  /* the time of the answer that took longest */
 	uint64_t migrate_after, wait_after;
 	bool new_id, twice;
@@ -709,6 +712,7 @@ static uint32_t send_contents(struct copy *copy, uint64_t size, uint64_t cancel_
 			more = body.size;
 			if (!more)
 				continue;
+			usleep((useconds_t)copy->pause_ms * 1000);
 			post(copy, "write", IC_FCOPY, &body, sizeof(body));
 			under_way++;
 			if (copy->order == ASCENDING)
@@ -968,6 +972,7 @@ static void read_options(int argc, char **argv, struct arguments *args, struct c
 		{ "twice", no_argument, NULL, '2' },
 		{ "renegotiate-after", required_argument, NULL, 'R' },
 		{ "migrate-after", required_argument, NULL, 'm' },
+		{ "pause", required_argument, NULL, 'p' },
 		{ "wait-after", required_argument, NULL, 'w' },
 		{ "negotiate-only", no_argument, NULL, 'o' },
 		{ "order", required_argument, NULL, 'O' },
@@ -1034,6 +1039,9 @@ static void read_options(int argc, char **argv, struct arguments *args, struct c
 			break;
 		case 'm':
 			copy->migrate_after = number("--migrate-after", optarg, 0);
+			break;
+		case 'p':
+			copy->pause_ms = (int)number("--pause", optarg, 0);
 			break;
 		case 'w':
 			copy->wait_after = number("--wait-after", optarg, 0);
