@@ -36,3 +36,4 @@ pings 4
 pings 5
 check "the guest has broken no rule" nic expect complaints 0 0
 check "nor with the other NIC" nic 1 expect complaints 0 0
+tell checked

@@ -46,5 +46,7 @@ case $boot in
 		say "fcopy taken"
 		copy_arrives stock
 	fi
+	# The host asks its NIC once more.
+	hear checked
 	;;
 esac

@@ -7,3 +7,4 @@ case $said in
 *) copy_asked stock ;;
 esac
 check "the guest has broken no rule" nic expect complaints 0 0
+tell checked
