@@ -55,7 +55,8 @@ end() {
 	denials >/tmp/denials
 	check "nothing that it asked for was denied" test ! -s /tmp/denials || while read -r line; do note "$line"; done </tmp/denials
 }
-touch /tmp/before
+# A whole test may take less than a second, which busybox does not distinguish.
+touch -d 2000-01-01 /tmp/before /etc/shadow /home/user/theirs
 run || return
 say ready
 hear copied
