@@ -96,13 +96,11 @@ CONF
 # runs. A missing line means that the emulation has failed, which is no result
 # of a test. The remaining tests then run once in a new outer guest, and the
 # test that was running comes last.
-#
-# A second of a clock that counts instructions takes up to $pace seconds, on a
-# busy machine. Such a guest has a low priority, because it can wait: its tests
-# do not notice.
 
 # outer NAME KIND TEST...: run these tests in an outer guest of this kind (see
-# run_nested), one after the other
+# run_nested), one after the other. A second of a clock that counts instructions
+# takes up to $pace seconds on a busy machine. Such a guest has a low priority,
+# because its tests do not notice that it waits.
 outer() {
 	local name=$1 test left restarts=0 what stall_limit accelerator low='nice -n 19' pace
 	case $2 in
@@ -179,7 +177,8 @@ end_lanes() {
 #    nothing, and the load of the machine does not decide whether a test meets
 #    its limits. By the wall clock, timer ticks took half of the processor from
 #    guests that had to share it.
-# counted: the same with one instruction for each 4 ns, for measurements
+# counted: the same with one instruction for each 4 ns, for measurements and for
+#    tests in which the guest's processor waits without halting
 # 2: two processors and the wall clock, for a test that needs two processors,
 #    for its guest or beside it. It runs alone: beside another outer guest,
 #    "cpus" took 404 s instead of 40.
