@@ -9,7 +9,10 @@
 
 enum { FORCE = 1, CREATE = 2 };
 
-static char *said;
+/* Without root's rights, the output begins with this note. */
+#define NOTE "note: the daemon runs as root, but this process does not, so the daemon may decide differently\n"
+
+static char *output, *said;
 static const char *name_fault;
 
 static int check(const char *path, const char *name, int how)
@@ -23,11 +26,14 @@ static int check(const char *path, const char *name, int how)
 	size_t size;
 	FILE *to;
 
-	free(said);
-	said = NULL;
-	to = open_memstream(&said, &size);
+	free(output);
+	output = NULL;
+	to = open_memstream(&output, &size);
 	result = check_path(&policy, &request, to);
 	fclose(to);
+	said = output;
+	if (geteuid() != 0 && expect(!strncmp(output, NOTE, strlen(NOTE))))
+		said += strlen(NOTE);
 	expect_int(open_files(), files);
 	after = snapshot(scratch);
 	expect(!strcmp(before, after));
@@ -125,7 +131,8 @@ static void names_that_no_host_can_send(void)
 	expect_said("result: refused: the name is not acceptable: the path has more than 259 code "
 		    "units of UTF-16", "host: 0x8007007b");
 	path[259] = '\0';
-	expect_int(check(path, "src", CREATE), 0);
+	expect_int(check(path, "src", CREATE), access("/", W_OK) == 0 ? 0 : 1);
+	expect(!strstr(said, "code units"));
 	expect_int(check("/tmp/Grüße 日本 🎉", "src", 0), 0);
 }
 
