@@ -184,13 +184,13 @@ Packages
 
 Demonstration and tests, as root; they install packages as make deps-check does
   make demo                a host copies two files into a Debian 12 guest (6 minutes the first time)
-  make pictures            draw README's pictures again, doc/*.svg, with the output of make demo
-  make check               every test (half an hour, more the first time); CI runs this
+  make pictures            draw doc/demo.svg, vmbusctl.svg and flows.svg again; this runs make demo
+  make check               the tests (half an hour, more the first time); CI runs this
   make check-quick         unit tests, sanitizers, valgrind, arm64, shellcheck: seven minutes
   make check-all           these, the tests that take long, every kernel of check-modules, and
                            check-debug: hours. With CONTINUE=1, go on with a run that was stopped
   make check-debug         the guests on kernels with KASAN, lockdep and kmemleak, which it builds first
-  make check-modules       the module for every amd64 and arm64 kernel that Debian holds: half an hour
+  make check-modules       the module for each flavour of Debian's amd64 and arm64 kernels: half an hour
   make check-modules KDIR=DIR   the module for one kernel, a built tree, headers or unpacked packages,
                            and which tests of the bench can run on it
   make deps-check          install the Debian packages that all of these and make rpm need

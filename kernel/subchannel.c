@@ -22,10 +22,10 @@
  * close: it gives the sub-channel a state in which VMBus does not remove it.
  * The module also clears probe_done while it opens a sub-channel and while
  * VMBus walks over all of them, which holds the rescind in step 2. Apart from
- * vmbus.c, these are the only places where the module writes to memory of
- * VMBus. With the patches for VMBus in doc/upstream/ the module needs none of
- * this. core_workarounds=0 switches the workarounds off for a kernel that has
- * been fixed in another way.
+ * vmbus.c and compat/gpadl.h, these are the only places where the module writes
+ * to memory of VMBus. With the patches for VMBus in doc/upstream/ the module
+ * needs none of this. core_workarounds=0 switches the workarounds off for a
+ * kernel that has been fixed in another way.
  */
 #include <linux/atomic.h>
 #include <linux/completion.h>

@@ -290,7 +290,8 @@ static void set_timer(struct loop *loop)
 		loop->pace = pace;
 }
 
-bool loop_update_status(struct exchange *exchange)
+/* Publish the status. Returns whether another call is due a tick later. */
+static bool update_status(struct exchange *exchange)
 {
 	struct status status = {
 		.view = session_view(&exchange->session),
@@ -324,7 +325,7 @@ static void after_messages(struct loop *loop, bool tick)
 	}
 	active = session_receives(session);
 	if (tick || !active || !loop->active)
-		loop->status_due = loop_update_status(loop->exchange);
+		loop->status_due = update_status(loop->exchange);
 	if (active && !loop->active)
 		spin_begin(&loop->spin, has_packet, loop->exchange);
 	record_work(tick || !active);
@@ -384,7 +385,7 @@ int loop_run(struct exchange *exchange, int signals, void (*reload)(void))
 	end = loop_open(&loop);
 	if (end)
 		return end;
-	loop.status_due = loop_update_status(exchange);
+	loop.status_due = update_status(exchange);
 	set_timer(&loop);
 	end = serve(&loop);
 	loop_close(&loop);
@@ -399,22 +400,25 @@ static int milliseconds_since(const struct timespec *begun)
 	return (now.tv_sec - begun->tv_sec) * 1000 + (now.tv_nsec - begun->tv_nsec) / 1000000;
 }
 
-int loop_wait(struct session *session, int signals, void (*reload)(void), unsigned int seconds)
+int loop_wait(struct exchange *exchange, int signals, void (*reload)(void), unsigned int seconds)
 {
+	struct session *session = exchange ? &exchange->session : NULL;
 	struct pollfd fd = { .fd = signals, .events = POLLIN };
-	bool reload_due = false;
+	bool reload_due = false, status_due;
 	struct timespec begun;
 	int left, end = 0;
 
 	clock_gettime(CLOCK_MONOTONIC, &begun);
 	while (!end && (left = seconds * 1000 - milliseconds_since(&begun)) > 0) {
-		/* While a copy begins, the thread reads the configuration. */
-		if (reload_due && left > TICK_NSEC / 1000000)
+		status_due = exchange && update_status(exchange);
+		if ((reload_due || status_due) && left > TICK_NSEC / 1000000)
 			left = TICK_NSEC / 1000000;
 		if (poll(&fd, 1, left) > 0)
 			end = read_signal(signals, &reload_due);
-		session_collect(session);
-		if (reload_due && !session_starts(session)) {
+		if (session)
+			session_collect(session);
+		/* While a copy begins, the thread reads the configuration. */
+		if (reload_due && !(session && session_starts(session))) {
 			reload_due = false;
 			reload();
 		}

@@ -33,18 +33,16 @@ int loop_signals(void);
  */
 int loop_run(struct exchange *exchange, int signals, void (*reload)(void));
 
-/** loop_update_status() - call status_update() with the state of @exchange */
-bool loop_update_status(struct exchange *exchange);
-
 /**
  * loop_wait() - wait without a device
- * @session: the session, whose task may continue meanwhile
+ * @exchange: the exchange, whose task may continue and whose status is
+ *	      published meanwhile; NULL before exchange_init()
  * @signals: as for loop_run()
  * @reload: as for loop_run()
  *
  * Returns 0 after @seconds, or the signal that ends the daemon.
  */
-int loop_wait(struct session *session, int signals, void (*reload)(void), unsigned int seconds);
+int loop_wait(struct exchange *exchange, int signals, void (*reload)(void), unsigned int seconds);
 
 /**
  * loop_stop() - end an active copy because the daemon stops, and inform the

@@ -151,8 +151,7 @@ static int wait_for_offer(int signals)
 	exchange.silence.debt = SILENCE_OFFER;
 	record_work(true);
 	while (!end && device_is_missing(options.device)) {
-		loop_update_status(&exchange);
-		end = loop_wait(&exchange.session, signals, reload, seconds);
+		end = loop_wait(&exchange, signals, reload, seconds);
 		seconds = 2 * seconds < OFFER_SECONDS_MAX ? 2 * seconds : OFFER_SECONDS_MAX;
 	}
 	exchange.silence.debt = debt;
@@ -172,7 +171,7 @@ static bool wait_for_first_offer(int signals, int *code)
 		 OFFER_START_SECONDS);
 	notify_status("Waiting for the host to offer the device again");
 	for (int i = 0; i < OFFER_START_SECONDS; i++) {
-		if (loop_wait(&exchange.session, signals, reload_policy, 1)) {
+		if (loop_wait(NULL, signals, reload_policy, 1)) {
 			log_line(LOG_INFO, "ending: stopped by a signal");
 			*code = 0;
 			return false;
@@ -203,7 +202,7 @@ static int open_again(int signals, bool silent, const char *why)
 		end = device_reopen(options.device, &exchange.channel, why);
 		if (!end || end == -ENODEV || !silent)
 			return end;
-		end = loop_wait(&exchange.session, signals, reload, seconds);
+		end = loop_wait(&exchange, signals, reload, seconds);
 		if (end)
 			return end;
 		seconds = 2 * seconds < SILENCE_SECONDS_MAX ? 2 * seconds : SILENCE_SECONDS_MAX;
@@ -241,6 +240,8 @@ static int serve(int signals)
 		notify_stopping("Stopped by a signal");
 		if (*channel)
 			loop_stop(&exchange);
+		/* Only if the device has gone, a copy may be left. */
+		lose_copy("hv-fcopyd was stopping");
 		record_end("stopped");
 		log_line(LOG_INFO, "ending: %s", strsignal(end));
 		return 0;

@@ -39,11 +39,11 @@
  *
  * Everything that may wait for a disk is a task for the thread of work.h. The
  * caller keeps the request whose answer needs the outcome of the task, and
- * later requests wait behind it. A NEGOTIATE never waits. A request that waits
- * for SESSION_LIMIT_MSEC gets REFUSAL_SLOW. The session then gives up the copy,
- * and the thread removes the rest of it as soon as the disk permits. A COMPLETE
- * whose file is in place by then is a success. If the host repeats a request
- * that still waits, both get the same answer.
+ * later requests wait behind it. A NEGOTIATE waits for no disk. A request that
+ * waits for SESSION_LIMIT_MSEC gets REFUSAL_SLOW. The session then gives up the
+ * copy, and the thread removes the rest of it as soon as the disk permits. A
+ * COMPLETE whose file is in place by then is a success. If the host repeats a
+ * request that still waits, both get the same answer.
  */
 
 /*

@@ -556,8 +556,9 @@ enum refusal transfer_start(struct transfer *transfer, const struct destination_
 					   failure);
 	/*
 	 * Set the owner first, because the reservation counts towards the
-	 * owner's quota. A file with a temporary name stays root's until it is
-	 * in place: its owner could open it, link it, and change it later.
+	 * owner's quota. A file with a temporary name stays root's until all of
+	 * its bytes are there: its owner could open it, link it, and change it
+	 * later.
 	 */
 	if (refusal == REFUSAL_NONE && !transfer->temporary[0])
 		refusal = attributes_owner(&transfer->attributes, transfer->file, transfer->to.dir,

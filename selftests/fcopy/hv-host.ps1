@@ -7,12 +7,12 @@
     Copies files into a running VM, switches its Guest Service Interface off and
     on, and copies a large file. Writes the results as TAP. Run it as
     administrator on the Hyper-V host. The guest needs hyperv-uio-fcopyd and
-    hyperv-uio-selftests, and an ssh server that lets root in with a key. The
-    guest changes /tmp/in and its root directory, so use a VM that you can throw
-    away.
+    hyperv-uio-selftests, and an ssh server that accepts root logins with a key.
+    The guest changes /tmp/in and its root directory, so use a VM that you can
+    throw away.
 
-    Each row of the table is two results: what the host hears, and what the
-    guest finds. Nobody has seen yet which code Windows shows for each status.
+    Each row of the table is two results: the status that the host gets, and the
+    files that the guest finds. Nobody has seen yet which code Windows shows for each status.
     A refusal whose text has no code therefore passes, and the text becomes a
     comment; a refusal with another code fails.
 .PARAMETER VMName

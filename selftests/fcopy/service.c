@@ -763,18 +763,25 @@ static void device_that_is_busy_for_a_time(void)
 	expect_int(end_of_daemon(), 0);
 	end_test(0);
 
-	/* A signal ends the daemon while it waits for the device. */
+	/*
+	 * The host falls silent in a copy. A signal ends the daemon while it
+	 * waits for the device.
+	 */
 	begin_test();
+	begin_copy();
+	write_message(&request, 5, "56789", 5);
+	expect_int(vmbus_send(host, VMBUS_PACKET_INBAND, 0, 1, request.bytes, request.length), 0);
 	shared->refuses = 1000;
-	for (int i = 0; i < 1000 && shared->refuses == 1000; i++)
+	for (int i = 0; i < 2000 && shared->refuses == 1000; i++)
 		usleep(10000);
 	usleep(100000);
 	kill(daemon_pid, SIGHUP);
 	usleep(100000);
 	expect_int(waitpid(daemon_pid, NULL, WNOHANG), 0);
+	expect_int(shared->refuses, 999);
+	expect(STATUS("state=waiting\n", "failed=1\n"));
 	kill(daemon_pid, SIGTERM);
 	expect_int(end_of_daemon(), 0);
-	expect_int(shared->refuses, 999);
 	end_test(0);
 }
 
@@ -927,13 +934,16 @@ static void complete_while_data_is_written(void)
 	usleep(300000);
 }
 
+/* The daemon gets SIGTERM, loses its device, or both. */
 static void told_to_stop_while_data_is_written(void)
 {
-	for (int i = 0; i < 2; i++) {
+	for (int i = 0; i < 3; i++) {
 		complete_while_data_is_written();
-		if (i == 0) {
+		if (i != 1) {
 			kill(daemon_pid, SIGTERM);
-		} else {
+			usleep(300000);
+		}
+		if (i != 0) {
 			vmbus_chan_close(host);
 			host = NULL;
 		}

@@ -13,12 +13,16 @@ settings() {
 	case $manual in 1 | always) manual=$on ;; esac
 }
 
-# list_tests: print each test with its description and its kernels
+# list_tests: print each test with its description and its kernels; with -k,
+# only the tests of these kernels
 list_tests() {
-	local test
+	local test kernel some
 	for test in "$vm"/tests/*/; do
 		test=$(basename "$test")
 		settings "$test"
+		some=''
+		for kernel in "${kernels[@]}"; do [[ " $on " != *" $kernel "* ]] || some=1; done
+		[ ${#kernels[@]} = 0 ] || [ -n "$some" ] || continue
 		printf '%-16s %s (%s)\n' "$test${manual:+*}" "$description" "$on${manual:+; by name: $manual}"
 	done
 }
