@@ -403,7 +403,11 @@ static int milliseconds_since(const struct timespec *begun)
 int loop_wait(struct exchange *exchange, int signals, void (*reload)(void), unsigned int seconds)
 {
 	struct session *session = exchange ? &exchange->session : NULL;
-	struct pollfd fd = { .fd = signals, .events = POLLIN };
+	/* poll() ignores a negative descriptor. */
+	struct pollfd fds[2] = {
+		{ .fd = signals, .events = POLLIN },
+		{ .fd = session ? session->work.fd : -1, .events = POLLIN },
+	};
 	bool reload_due = false, status_due;
 	struct timespec begun;
 	int left, end = 0;
@@ -413,10 +417,15 @@ int loop_wait(struct exchange *exchange, int signals, void (*reload)(void), unsi
 		status_due = exchange && update_status(exchange);
 		if ((reload_due || status_due) && left > TICK_NSEC / 1000000)
 			left = TICK_NSEC / 1000000;
-		if (poll(&fd, 1, left) > 0)
+		/* The status has the time for which a disk is slow. */
+		if (session && session->running && left > SLOW_TICK_SEC * 1000)
+			left = SLOW_TICK_SEC * 1000;
+		if (poll(fds, 2, left) > 0 && fds[0].revents)
 			end = read_signal(signals, &reload_due);
-		if (session)
+		if (session) {
+			work_collect(&session->work);
 			session_collect(session);
+		}
 		/* While a copy begins, the thread reads the configuration. */
 		if (reload_due && !(session && session_starts(session))) {
 			reload_due = false;

@@ -240,7 +240,7 @@ static int serve(int signals)
 		notify_stopping("Stopped by a signal");
 		if (*channel)
 			loop_stop(&exchange);
-		/* Only if the device has gone, a copy may be left. */
+		/* The device may have gone, or the host takes no answers. */
 		lose_copy("hv-fcopyd was stopping");
 		record_end("stopped");
 		log_line(LOG_INFO, "ending: %s", strsignal(end));

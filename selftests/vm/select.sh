@@ -21,7 +21,7 @@ list_tests() {
 		test=$(basename "$test")
 		settings "$test"
 		some=''
-		for kernel in "${kernels[@]}"; do [[ " $on " != *" $kernel "* ]] || some=1; done
+		for kernel in "${kernels[@]}"; do [[ " $on ${own[*]} " != *" $kernel "* ]] || some=1; done
 		[ ${#kernels[@]} = 0 ] || [ -n "$some" ] || continue
 		printf '%-16s %s (%s)\n' "$test${manual:+*}" "$description" "$on${manual:+; by name: $manual}"
 	done
