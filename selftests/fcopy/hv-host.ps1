@@ -12,9 +12,9 @@
     throw away.
 
     Each row of the table is two results: the status that the host gets, and the
-    files that the guest finds. Nobody has seen yet which code Windows shows for each status.
-    A refusal whose text has no code therefore passes, and the text becomes a
-    comment; a refusal with another code fails.
+    files that the guest finds. Nobody has seen yet which code Windows shows for
+    each status. A refusal whose text has no code therefore passes, and the text
+    becomes a comment; a refusal with another code fails.
 .PARAMETER VMName
     The name of the VM.
 .PARAMETER Guest

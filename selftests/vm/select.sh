@@ -14,7 +14,7 @@ settings() {
 }
 
 # list_tests: print each test with its description and its kernels; with -k,
-# only the tests of these kernels
+# only the tests of these kernels. No test names a kernel of -K.
 list_tests() {
 	local test kernel some
 	for test in "$vm"/tests/*/; do

@@ -2,8 +2,9 @@
 # shellcheck shell=sh
 # While VMBus waits for the host in an open, a close or an unbind, the process
 # holds the module's lock, and UIO's as well, except in an unbind. Others who
-# use the device meanwhile must end at once, or as soon as the host has answered
-# or has rescinded the device. Then the device must work.
+# use the device meanwhile must end at once, or as soon as the host has
+# answered. The host of the bench also answers when it rescinds the device. Then
+# the device must work.
 # shellcheck source=script.sh
 . /test/script.sh
 open=/usr/libexec/hyperv-uio/selftests/uio/open_close
