@@ -100,13 +100,14 @@ fuzz_check  += fuzz-fcopy-corpus
 fuzz-fcopy: fuzz-fcopy-corpus fuzz-fcopy-hostile
 fuzz-fcopy-build:
 	$(Q)$(fuzz_make) O=$(fuzz_dir) HARDENING= CFLAGS="$(fuzz_cflags)" $(fuzz_dir)/lib/libvmbus_bufring.a
-	$(Q)$(fuzz_make) -C selftests install O= TARGETS=fcopy BUILD=$(fuzz_dir) \
-		INSTALL_PATH=$(fuzz_dir)/install USERCFLAGS="-std=gnu11 $(fuzz_cflags)" VMBUS_CFLAGS=-I$(abspath lib) \
-		VMBUS_LIBS="$(fuzz_dir)/lib/libvmbus_bufring.a $(lib_needs)" >/dev/null
+	$(Q)mkdir -p $(fuzz_dir)/fcopy
+	$(Q)cp -R selftests/fcopy/corpus $(fuzz_dir)/fcopy/
+	$(Q)$(fuzz_make) -C selftests/fcopy O= OUTPUT=$(fuzz_dir)/fcopy USERCFLAGS="-std=gnu11 $(fuzz_cflags)" VMBUS_CFLAGS=-I$(abspath lib) \
+		VMBUS_LIBS="$(fuzz_dir)/lib/libvmbus_bufring.a $(lib_needs)" $(fuzz_dir)/fcopy/fuzz $(fuzz_dir)/fcopy/hostile >/dev/null
 fuzz-fcopy-corpus: fuzz-fcopy-build
-	$(Q)FUZZ_SECONDS=$(fuzz_seconds) timeout -k 10 $$(($(fuzz_seconds) + 120)) $(fuzz_dir)/install/fcopy/fuzz
+	$(Q)FUZZ_SECONDS=$(fuzz_seconds) timeout -k 10 $$(($(fuzz_seconds) + 120)) $(fuzz_dir)/fcopy/fuzz
 fuzz-fcopy-hostile: fuzz-fcopy-build
-	$(Q)HOSTILE_SECONDS=$(fuzz_seconds) timeout -k 10 $$((2 * $(fuzz_seconds) + 120)) $(fuzz_dir)/install/fcopy/hostile
+	$(Q)HOSTILE_SECONDS=$(fuzz_seconds) timeout -k 10 $$((2 * $(fuzz_seconds) + 120)) $(fuzz_dir)/fcopy/hostile
 
 installs += install-selftests
 install-selftests: selftests
