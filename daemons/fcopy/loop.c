@@ -37,8 +37,11 @@
  */
 #define INTERRUPTS_MAX	1024
 
-/* How long loop_stop() waits for the host's next message */
-#define STOP_MSEC	500
+/*
+ * How long loop_stop() waits for the host's next message. The host may have to
+ * read the next part of its file first.
+ */
+#define STOP_MSEC	2000
 
 struct loop {
 	struct exchange *exchange;

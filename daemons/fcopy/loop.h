@@ -49,7 +49,7 @@ int loop_wait(struct exchange *exchange, int signals, void (*reload)(void), unsi
  * host
  *
  * The daemon can inform the host only by an answer to one of its messages. The
- * function therefore waits at most half a second for the next message, and
+ * function therefore waits at most two seconds for the next message, and
  * answers it with an error. A COMPLETE that the daemon is working on still has
  * its full time. The function answers a START or CANCEL at once if it waits
  * only for the remains of an earlier copy.
