@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=sh
+running() { [ "$(systemctl is-active hv-fcopyd)" = active ]; }
+bound() { has_driver "$fcopy" uio_hv_generic; }
+pid() { systemctl show -p MainPID --value hv-fcopyd; }
+stock_driver=$(stock_fcopy_driver)
+# Debian 13 does not ship this daemon.
+distribution_daemon=hv-fcopy-daemon.service
+systemctl cat $distribution_daemon >/dev/null 2>&1 || distribution_daemon=''
+fcopy=$(vmbus_device "$fcopy_class")
+mkdir -p /srv
+
+check "the device is bound at boot" within 30 bound
+check "hv-fcopyd runs" within 20 running
+# again: whether the daemon runs as a new process. After the end of the old one,
+# systemd may report "active" until it notices that, and then 0 as the process.
+again() { new=$(pid) && [ "$new" != 0 ] && [ "$new" != "$old" ] && running; }
+# The daemon may need a while to end a copy whose device goes.
+slow_stop=/run/systemd/system/hv-fcopyd.service.d/slow.conf
+mkdir -p ${slow_stop%/*}
+printf '[Service]\nExecStopPost=+/bin/sh -c "sleep 5; cut -d. -f1 /proc/uptime >/run/stopped"\n' >$slow_stop
+systemctl daemon-reload
+old=$(pid)
+say "it stops slowly"
+hear "cycled once"
+check "hv-fcopyd runs after a slow stop" within 60 again
+stopped_later() {
+	udevadm info -q property -p "$fcopy" >/tmp/properties
+	offered=$(sed -n 's/^USEC_INITIALIZED=//p' /tmp/properties)
+	stopped=$(cat /run/stopped)
+	rm /run/stopped
+	echo "the device was there at $offered us, and the stop ended at $stopped s"
+	[ "$offered" -lt "${stopped}000000" ]
+}
+check "which ended after the host had offered the device again" stopped_later
+rm -r ${slow_stop%/*}
+systemctl daemon-reload
+restarts() { for _ in 1 2 3; do systemctl restart hv-fcopyd && within 30 running || return; done; }
+# stopped_slowly: whether hv-fcopyd has taken three seconds and more for each of
+# its three stops since $restarted, and systemd has neither killed it nor
+# counted a failure
+stopped_slowly() {
+	journalctl --sync
+	journalctl -b -u hv-fcopyd --since "@$restarted" --no-pager -o short-unix >/tmp/stops
+	cat /tmp/stops
+	awk '/: Stopping / { from = $1 } /: Stopped / { stops += $1 - from >= 3 } END { exit stops != 3 }' /tmp/stops &&
+		! grep -i -e "timed out" -e kill -e fail /tmp/stops
+}
+hear slow
+restarted=$(date +%s)
+check "three restarts while the host closes the device slowly" restarts
+check "systemd has waited for each close, and killed nothing" stopped_slowly
+old=$(pid)
+kill -9 "$old"
+check "it comes back after it was killed" within 60 again
+say restarted
+hear fast
+# For 20 seconds the host does not answer about the buffers of a NIC, which a
+# rule names. force=yes binds the NIC before the guard has checked it.
+printf '[nic]\nforce=yes\n' >/etc/hyperv-uio/bind.d/50-nic.conf
+say "NIC is awaited"
+hear "NIC offered"
+nic_link=/dev/vmbus/by-class/nic/$nic_instance
+nic_waits() { ! udevadm settle --timeout=5 && [ ! -e "$nic_link" ]; }
+check "udev waits while a host does not accept the buffers of a NIC" nic_waits
+say "udev waits"
+hear "NIC accepted"
+nic_is_bound() { udevadm settle --timeout=60 && has_driver "$nic_instance" uio_hv_generic && [ -c "$nic_link" ]; }
+check "then the NIC is bound by its rule" nic_is_bound
+check "and no unit has failed meanwhile" test -z "$(systemctl --failed --no-legend --plain)"
+rm /etc/hyperv-uio/bind.d/50-nic.conf
+say "NIC bound"
+hear "slow again"
+# In a removal that fails, dpkg runs prerm and postinst.
+# script PACKAGE SCRIPT ARGUMENT
+script() { DPKG_MAINTSCRIPT_NAME=$2 DPKG_MAINTSCRIPT_PACKAGE=$1 "/var/lib/dpkg/info/$1.$2" "$3"; }
+masked() { [ "$(systemctl is-enabled hv-fcopyd)" = masked-runtime ] && [ "$(systemctl is-active hv-fcopyd)" = inactive ]; }
+not_masked() { [ "$(systemctl is-enabled hv-fcopyd)" = static ] && [ ! -e /run/hv-fcopyd.masked ]; }
+# prerm is killed in its longest part, a slow stop, before it releases the
+# device.
+cut_off() {
+	sed '/^	# Release the device after/q' /var/lib/dpkg/info/hyperv-uio-fcopyd.prerm >/tmp/prerm
+	printf '%s\n' 'kill -KILL $$' 'fi' >>/tmp/prerm
+	sh /tmp/prerm remove
+	[ $? = 137 ] && masked && bound
+}
+check "the removal of hyperv-uio-fcopyd is killed when hv-fcopyd has stopped" cut_off
+check "then hv-fcopyd runs again" script hyperv-uio-fcopyd postinst abort-remove
+check "and has the device, without a mask" by_clock 60 eval 'running && bound && not_masked'
+removal_fails() { script hyperv-uio-fcopyd prerm remove && masked && script hyperv-uio-fcopyd postinst abort-remove; }
+check "after a removal that fails later, too" removal_fails
+check "and has the device, without a mask, again" by_clock 60 eval 'running && bound && not_masked'
+next_boot=/run/hyperv-uio/next-boot
+mkdir -p $next_boot
+touch $next_boot/before.released
+released() { script hyperv-uio prerm remove && fcopy=$(vmbus_device "$fcopy_class") && within 20 given_back "$fcopy" "$stock_driver"; }
+check "the removal of hyperv-uio releases the device" released
+# restored: the NIC that was released before the removal stays so
+restored() {
+	touch $next_boot/by-prerm.released
+	script hyperv-uio postinst abort-remove && within 20 bound && within 60 running &&
+		[ "$(ls $next_boot)" = before.released ] && rm $next_boot/before.released
+}
+check "and after a removal that failed, it is bound, and hv-fcopyd runs" restored
+# The removal releases the device to the kernel's driver.
+fcopy=$(vmbus_device "$fcopy_class")
+check "apt removes it all" sh -c 'DEBIAN_FRONTEND=noninteractive apt-get -y purge hyperv-uio hyperv-uio-dkms hyperv-uio-fcopyd hyperv-uio-selftests libvmbus-bufring0 libvmbus-bufring-dev'
+check "and the device has the driver that it has without us (${stock_driver:-none})" given_back "$fcopy" "$stock_driver"
+if [ -n "$distribution_daemon" ] && [ "$stock_driver" = hv_utils ]; then
+	check "and the distribution's daemon runs" within 60 stock_runs
+fi
+check "and the kernel's own module is where its package put it" own_module
+check "and nothing of ours is left" by_clock 20 nothing_left
