@@ -102,8 +102,9 @@ fuzz-fcopy-build:
 	$(Q)$(fuzz_make) O=$(fuzz_dir) HARDENING= CFLAGS="$(fuzz_cflags)" $(fuzz_dir)/lib/libvmbus_bufring.a
 	$(Q)mkdir -p $(fuzz_dir)/fcopy
 	$(Q)cp -R selftests/fcopy/corpus $(fuzz_dir)/fcopy/
-	$(Q)$(fuzz_make) -C selftests/fcopy O= OUTPUT=$(fuzz_dir)/fcopy USERCFLAGS="-std=gnu11 $(fuzz_cflags)" VMBUS_CFLAGS=-I$(abspath lib) \
-		VMBUS_LIBS="$(fuzz_dir)/lib/libvmbus_bufring.a $(lib_needs)" $(fuzz_dir)/fcopy/fuzz $(fuzz_dir)/fcopy/hostile >/dev/null
+	$(Q)$(fuzz_make) -C selftests/fcopy $(addprefix $(fuzz_dir)/fcopy/,fuzz hostile) O= OUTPUT=$(fuzz_dir)/fcopy \
+		USERCFLAGS="-std=gnu11 $(fuzz_cflags)" VMBUS_CFLAGS=-I$(abspath lib) \
+		VMBUS_LIBS="$(fuzz_dir)/lib/libvmbus_bufring.a $(lib_needs)" >/dev/null
 fuzz-fcopy-corpus: fuzz-fcopy-build
 	$(Q)FUZZ_SECONDS=$(fuzz_seconds) timeout -k 10 $$(($(fuzz_seconds) + 120)) $(fuzz_dir)/fcopy/fuzz
 fuzz-fcopy-hostile: fuzz-fcopy-build

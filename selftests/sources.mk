@@ -22,6 +22,10 @@ ktap          := $(HYPERV_UIO)/selftests/kselftest/ktap.h
 # be different in a kernel tree: this finds "../kselftest/ktap.h".
 CFLAGS        += -D_GNU_SOURCE= -I$(HYPERV_UIO)/selftests/$(notdir $(CURDIR))
 
+# $(call compile,FLAGS): compile an object, and list the headers that it depends
+# on in a file for -include
+compile        = $(CC) $(CFLAGS) $(CPPFLAGS) $(1) -MMD -MP -MF $@.d -c -o $@ $<
+
 ifeq ($(origin VMBUS_LIBS),undefined)
 vmbus_build   := $(abspath $(OUTPUT)/..)/hyperv-uio-build
 vmbus_a       := $(vmbus_build)/lib/libvmbus_bufring.a

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
-running() { [ "$(systemctl is-active hv-fcopyd)" = active ]; }
 bound() { has_driver "$fcopy" uio_hv_generic; }
 pid() { systemctl show -p MainPID --value hv-fcopyd; }
 stock_driver=$(stock_fcopy_driver)
@@ -11,10 +10,10 @@ fcopy=$(vmbus_device "$fcopy_class")
 mkdir -p /srv
 
 check "the device is bound at boot" within 30 bound
-check "hv-fcopyd runs" within 20 running
+check "hv-fcopyd runs" within 20 fcopyd_runs
 # again: whether the daemon runs as a new process. After the end of the old one,
 # systemd may report "active" until it notices that, and then 0 as the process.
-again() { new=$(pid) && [ "$new" != 0 ] && [ "$new" != "$old" ] && running; }
+again() { new=$(pid) && [ "$new" != 0 ] && [ "$new" != "$old" ] && fcopyd_runs; }
 # The daemon may need a while to end a copy whose device goes.
 slow_stop=/run/systemd/system/hv-fcopyd.service.d/slow.conf
 mkdir -p ${slow_stop%/*}
@@ -35,7 +34,7 @@ stopped_later() {
 check "which ended after the host had offered the device again" stopped_later
 rm -r ${slow_stop%/*}
 systemctl daemon-reload
-restarts() { for _ in 1 2 3; do systemctl restart hv-fcopyd && within 30 running || return; done; }
+restarts() { for _ in 1 2 3; do systemctl restart hv-fcopyd && within 30 fcopyd_runs || return; done; }
 # stopped_slowly: whether hv-fcopyd has taken three seconds and more for each of
 # its three stops since $restarted, and systemd has neither killed it nor
 # counted a failure
@@ -86,10 +85,10 @@ cut_off() {
 }
 check "the removal of hyperv-uio-fcopyd is killed when hv-fcopyd has stopped" cut_off
 check "then hv-fcopyd runs again" script hyperv-uio-fcopyd postinst abort-remove
-check "and has the device, without a mask" by_clock 60 eval 'running && bound && not_masked'
+check "and has the device, without a mask" by_clock 60 eval 'fcopyd_runs && bound && not_masked'
 removal_fails() { script hyperv-uio-fcopyd prerm remove && masked && script hyperv-uio-fcopyd postinst abort-remove; }
 check "after a removal that fails later, too" removal_fails
-check "and has the device, without a mask, again" by_clock 60 eval 'running && bound && not_masked'
+check "and has the device, without a mask, again" by_clock 60 eval 'fcopyd_runs && bound && not_masked'
 next_boot=/run/hyperv-uio/next-boot
 mkdir -p $next_boot
 touch $next_boot/before.released
@@ -98,7 +97,7 @@ check "the removal of hyperv-uio releases the device" released
 # restored: the NIC that was released before the removal stays so
 restored() {
 	touch $next_boot/by-prerm.released
-	script hyperv-uio postinst abort-remove && within 20 bound && within 60 running &&
+	script hyperv-uio postinst abort-remove && within 20 bound && within 60 fcopyd_runs &&
 		[ "$(ls $next_boot)" = before.released ] && rm $next_boot/before.released
 }
 check "and after a removal that failed, it is bound, and hv-fcopyd runs" restored
