@@ -289,6 +289,11 @@ fcopyd_runs() { [ "$(systemctl is-active hv-fcopyd)" = active ]; }
 new_daemon() { [ "$(readlink "/proc/$(systemctl show -p MainPID --value hv-fcopyd)/exe")" = /usr/sbin/hv-fcopyd ]; }
 # stock_is STATE: whether the distribution's daemon is "active" or "inactive"
 stock_is() { [ "$(systemctl is-active hv-fcopy-daemon)" = "$1" ]; }
+# has_stock_daemon: whether the distribution has a daemon for file copies.
+# Debian 13 does not ship it.
+has_stock_daemon() { systemctl cat hv-fcopy-daemon >/dev/null 2>&1; }
+# stock_takes_over: whether this daemon uses the file copy device without us
+stock_takes_over() { has_stock_daemon && [ "$(stock_fcopy_driver)" = hv_utils ]; }
 # stock_runs: whether the distribution's daemon runs, and has registered with
 # hv_utils
 stock_runs() {
@@ -316,6 +321,19 @@ stock_copies() {
 	hear "copied stock"
 	check "a file arrives through hv-fcopy-daemon" test "$(stat -c %s /srv/stock)" = 100000
 	sum stock
+}
+# check_purge: check that apt removes all of our packages. The removal releases
+# the file copy device to the kernel's driver, and nothing of ours is left.
+check_purge() {
+	local device stock_driver
+	device=$(vmbus_device "$fcopy_class")
+	stock_driver=$(stock_fcopy_driver)
+	check "apt removes it all" env DEBIAN_FRONTEND=noninteractive apt-get -y purge \
+		hyperv-uio hyperv-uio-dkms hyperv-uio-fcopyd hyperv-uio-selftests libvmbus-bufring0 libvmbus-bufring-dev
+	check "and the device has the driver that it has without us (${stock_driver:-none})" given_back "$device" "$stock_driver"
+	if stock_takes_over; then check "and the distribution's daemon runs" within 60 stock_runs; fi
+	check "and the kernel's own module is where its package put it" own_module
+	check "and nothing of ours is left" by_clock 20 nothing_left
 }
 fcopyd_waits() { journal -u hv-fcopyd | grep -q '[Ww]aiting'; }
 # time_of UNIT PROPERTY: print a time of a unit in microseconds since the boot

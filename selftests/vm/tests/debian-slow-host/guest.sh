@@ -3,9 +3,6 @@
 bound() { has_driver "$fcopy" uio_hv_generic; }
 pid() { systemctl show -p MainPID --value hv-fcopyd; }
 stock_driver=$(stock_fcopy_driver)
-# Debian 13 does not ship this daemon.
-distribution_daemon=hv-fcopy-daemon.service
-systemctl cat $distribution_daemon >/dev/null 2>&1 || distribution_daemon=''
 fcopy=$(vmbus_device "$fcopy_class")
 mkdir -p /srv
 
@@ -101,12 +98,4 @@ restored() {
 		[ "$(ls $next_boot)" = before.released ] && rm $next_boot/before.released
 }
 check "and after a removal that failed, it is bound, and hv-fcopyd runs" restored
-# The removal releases the device to the kernel's driver.
-fcopy=$(vmbus_device "$fcopy_class")
-check "apt removes it all" sh -c 'DEBIAN_FRONTEND=noninteractive apt-get -y purge hyperv-uio hyperv-uio-dkms hyperv-uio-fcopyd hyperv-uio-selftests libvmbus-bufring0 libvmbus-bufring-dev'
-check "and the device has the driver that it has without us (${stock_driver:-none})" given_back "$fcopy" "$stock_driver"
-if [ -n "$distribution_daemon" ] && [ "$stock_driver" = hv_utils ]; then
-	check "and the distribution's daemon runs" within 60 stock_runs
-fi
-check "and the kernel's own module is where its package put it" own_module
-check "and nothing of ours is left" by_clock 20 nothing_left
+check_purge

@@ -8,12 +8,6 @@ unlinked() { [ ! -e $link ]; }
 has() { has_driver "$(vmbus_device "$fcopy_class")" "$1"; }
 bound() { has uio_hv_generic; }
 pid() { systemctl show -p MainPID --value hv-fcopyd; }
-stock_driver=$(stock_fcopy_driver)
-# Debian 13 does not ship this daemon.
-distribution_daemon=hv-fcopy-daemon.service
-systemctl cat $distribution_daemon >/dev/null 2>&1 || distribution_daemon=''
-# takes_over: whether the distribution's daemon uses the device without us
-takes_over() { [ -n "$distribution_daemon" ] && [ "$stock_driver" = hv_utils ]; }
 mkdir -p /srv
 
 check "apt has installed hyperv-uio-fcopyd, and by itself hyperv-uio-dkms" \
@@ -22,8 +16,10 @@ check "the device is bound at boot" within 30 bound
 check "by the module that dkms built" sh -c 'modinfo -n uio_hv_generic | grep /updates/dkms/ && test "$(cat /sys/module/uio_hv_generic/version)" = "1:$(cat ./VERSION)"'
 check "the stable link is there" within 10 linked
 check "hv-fcopyd runs" within 20 running
-out_of_the_way() { [ -z "$distribution_daemon" ] || stock_refused; }
-check "the distribution's own daemon (${distribution_daemon:-there is none}) stays out of the way" out_of_the_way
+out_of_the_way() { ! has_stock_daemon || stock_refused; }
+stock_daemon="there is none"
+! has_stock_daemon || stock_daemon=hv-fcopy-daemon
+check "the distribution's own daemon ($stock_daemon) stays out of the way" out_of_the_way
 check "and the boot had no failed unit" test -z "$(systemctl --failed --no-legend --plain)"
 # Compare what vmbusctl shows of the device with sysfs.
 fcopy=$(vmbus_device "$fcopy_class")
@@ -166,7 +162,7 @@ check "and the installation has not changed" sh -c 'test -s /tmp/installation &&
 cd /run/bench || exit
 check "and hv-fcopyd runs as before" within 20 running
 # Without our rule the distribution's daemon takes over, if there is one.
-if takes_over; then
+if stock_takes_over; then
 	check "vmbusctl unbind releases the file copy device" vmbusctl unbind fcopy
 	check "hv_utils has it" within 30 has hv_utils
 	say "released"
@@ -184,10 +180,4 @@ else
 	say "not released"
 fi
 check "no unit has failed" test -z "$(systemctl --failed --no-legend --plain)"
-# The removal releases the device to the kernel's driver.
-fcopy=$(vmbus_device "$fcopy_class")
-check "apt removes it all" sh -c 'DEBIAN_FRONTEND=noninteractive apt-get -y purge hyperv-uio hyperv-uio-dkms hyperv-uio-fcopyd hyperv-uio-selftests libvmbus-bufring0 libvmbus-bufring-dev'
-check "and the device has the driver that it has without us (${stock_driver:-none})" given_back "$fcopy" "$stock_driver"
-if takes_over; then check "and the distribution's daemon runs" within 60 stock_runs; fi
-check "and the kernel's own module is where its package put it" own_module
-check "and nothing of ours is left" by_clock 20 nothing_left
+check_purge

@@ -132,8 +132,7 @@ case $boot in
 	copy_arrives reinstalled
 	check "apt removes hyperv-daemons" apt-get purge -y hyperv-daemons
 	check "apt installs hyperv-daemons after ours" install ./daemons/*.deb
-	# Debian 13 has no daemon for file copies.
-	if systemctl cat hv-fcopy-daemon >/tmp/cat 2>&1; then check "hyperv-daemons: hv-fcopy-daemon does not start" stock_refused; fi
+	if has_stock_daemon; then check "hyperv-daemons: hv-fcopy-daemon does not start" stock_refused; fi
 	copy_arrives hyperv-daemons
 	# shellcheck disable=SC2046 # words
 	check "removal" apt-get remove -y $(ours | cut -d' ' -f1)
