@@ -96,8 +96,8 @@ copies_during_upgrade() {
 # that it arrives. The distribution's daemon takes every destination for a
 # directory.
 stock_asked() {
-	guest_says "hv-fcopy-daemon runs" || exit 1
-	copy_is 0x00000000 "hv-fcopy-daemon receives a file" --generate 100000:1 --source stock --destination /srv
+	guest_says "the distribution's daemon runs" || exit 1
+	copy_is 0x00000000 "the distribution's daemon receives a file" --generate 100000:1 --source stock --destination /srv
 	tell "copied stock"
 	same_arrives stock
 }

@@ -253,6 +253,20 @@ own_module() {
 	modinfo -n uio_hv_generic
 	modinfo -n uio_hv_generic | grep -q "/lib/modules/$(uname -r)/kernel/" && [ ! -e /var/lib/dkms/uio_hv_generic ]
 }
+# ours_for RELEASE VERSION: whether modprobe finds this version of our module
+# for this kernel, and the module was built for this kernel
+ours_for() {
+	modinfo -k "$1" uio_hv_generic
+	[ "$(modinfo -k "$1" -F version uio_hv_generic)" = "1:$2" ] && modinfo -k "$1" -F vermagic uio_hv_generic | grep -q "^$1 "
+}
+# none_for RELEASE...: whether these kernels are installed, and modprobe finds
+# no module of ours for them
+none_for() {
+	local release
+	for release; do
+		[ -d "/lib/modules/$release/kernel" ] && ! modinfo -k "$release" -F version uio_hv_generic 2>/dev/null | grep '^1:' || return
+	done
+}
 # left: list files with a name of the project, except logs and the test itself
 left() {
 	find / -xdev \( -path /proc -o -path /sys -o -path /run/bench -o -path /var/log -o -path /srv -o -path /var/lib/bench \
@@ -287,17 +301,20 @@ journal() { journalctl -b --no-pager -o cat "$@" 2>/dev/null; }
 fcopyd_runs() { [ "$(systemctl is-active hv-fcopyd)" = active ]; }
 # new_daemon: whether hv-fcopyd runs from the file that is now installed
 new_daemon() { [ "$(readlink "/proc/$(systemctl show -p MainPID --value hv-fcopyd)/exe")" = /usr/sbin/hv-fcopyd ]; }
+# The unit of the distribution's daemon. A test of another distribution changes
+# it.
+stock_unit=hv-fcopy-daemon
 # stock_is STATE: whether the distribution's daemon is "active" or "inactive"
-stock_is() { [ "$(systemctl is-active hv-fcopy-daemon)" = "$1" ]; }
+stock_is() { [ "$(systemctl is-active $stock_unit)" = "$1" ]; }
 # has_stock_daemon: whether the distribution has a daemon for file copies.
 # Debian 13 does not ship it.
-has_stock_daemon() { systemctl cat hv-fcopy-daemon >/dev/null 2>&1; }
+has_stock_daemon() { systemctl cat $stock_unit >/dev/null 2>&1; }
 # stock_takes_over: whether this daemon uses the file copy device without us
 stock_takes_over() { has_stock_daemon && [ "$(stock_fcopy_driver)" = hv_utils ]; }
 # stock_runs: whether the distribution's daemon runs, and has registered with
 # hv_utils
 stock_runs() {
-	stock_is active && journal "_SYSTEMD_INVOCATION_ID=$(systemctl show -p InvocationID --value hv-fcopy-daemon)" |
+	stock_is active && journal "_SYSTEMD_INVOCATION_ID=$(systemctl show -p InvocationID --value $stock_unit)" |
 		grep -q 'kernel module version'
 }
 # stock_refused: whether the distribution's daemon does not run, and the
@@ -306,20 +323,20 @@ stock_runs() {
 # missing, and systemd would wait for it.
 stock_refused() {
 	stock_is inactive || return
-	systemctl start --job-mode=ignore-dependencies hv-fcopy-daemon || return
-	systemctl status --no-pager hv-fcopy-daemon
-	stock_is inactive && [ "$(systemctl show -p ConditionResult --value hv-fcopy-daemon)" = no ]
+	systemctl start --job-mode=ignore-dependencies $stock_unit || return
+	systemctl status --no-pager $stock_unit
+	stock_is inactive && [ "$(systemctl show -p ConditionResult --value $stock_unit)" = no ]
 }
 # stock_copies: check that the distribution's daemon runs instead of ours, and
 # receives the file from the host's stock_asked
 stock_copies() {
-	check "hv-fcopy-daemon runs, as without us" within 60 stock_runs
+	check "$stock_unit runs, as without us" within 60 stock_runs
 	check "hv-fcopyd does not run" test "$(systemctl is-active hv-fcopyd)" = inactive
 	check "no unit has failed" test -z "$(systemctl --failed --no-legend --plain)"
 	mkdir -p /srv
-	say "hv-fcopy-daemon runs"
+	say "the distribution's daemon runs"
 	hear "copied stock"
-	check "a file arrives through hv-fcopy-daemon" test "$(stat -c %s /srv/stock)" = 100000
+	check "a file arrives through $stock_unit" test "$(stat -c %s /srv/stock)" = 100000
 	sum stock
 }
 # check_purge: check that apt removes all of our packages. The removal releases

@@ -18,7 +18,7 @@ check "the stable link is there" within 10 linked
 check "hv-fcopyd runs" within 20 running
 out_of_the_way() { ! has_stock_daemon || stock_refused; }
 stock_daemon="there is none"
-! has_stock_daemon || stock_daemon=hv-fcopy-daemon
+! has_stock_daemon || stock_daemon=$stock_unit
 check "the distribution's own daemon ($stock_daemon) stays out of the way" out_of_the_way
 check "and the boot had no failed unit" test -z "$(systemctl --failed --no-legend --plain)"
 # Compare what vmbusctl shows of the device with sysfs.

@@ -24,20 +24,6 @@ are() {
 		[ "$(modinfo -F version uio_hv_generic)" = "1:$1" ]
 }
 install() { apt-get install -y --no-install-recommends "$@"; }
-# ours_for RELEASE VERSION: whether modprobe finds this version of our module
-# for this kernel, and the module was built for this kernel
-ours_for() {
-	modinfo -k "$1" uio_hv_generic
-	[ "$(modinfo -k "$1" -F version uio_hv_generic)" = "1:$2" ] && modinfo -k "$1" -F vermagic uio_hv_generic | grep -q "^$1 "
-}
-# none_for RELEASE...: whether these kernels are installed, and modprobe finds
-# no module of ours for them
-none_for() {
-	local release
-	for release; do
-		[ -d "/lib/modules/$release/kernel" ] && ! modinfo -k "$release" -F version uio_hv_generic 2>/dev/null | grep '^1:' || return
-	done
-}
 # differs: list the installed files that differ from those in our packages. The
 # guest has no manual pages of any package.
 differs() { ours | cut -d' ' -f1 | xargs dpkg -V | grep -v ' /usr/share/man/'; }
@@ -132,7 +118,7 @@ case $boot in
 	copy_arrives reinstalled
 	check "apt removes hyperv-daemons" apt-get purge -y hyperv-daemons
 	check "apt installs hyperv-daemons after ours" install ./daemons/*.deb
-	if has_stock_daemon; then check "hyperv-daemons: hv-fcopy-daemon does not start" stock_refused; fi
+	if has_stock_daemon; then check "hyperv-daemons: $stock_unit does not start" stock_refused; fi
 	copy_arrives hyperv-daemons
 	# shellcheck disable=SC2046 # words
 	check "removal" apt-get remove -y $(ours | cut -d' ' -f1)

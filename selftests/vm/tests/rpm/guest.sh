@@ -64,12 +64,29 @@ check "reinstallation: dnf" with_dnf reinstall ./old/*.rpm
 check "reinstallation: hv-fcopyd runs again without a restart" within 60 systemctl is-active hv-fcopyd.service
 check "reinstallation: the restart" restart_daemon
 installed_well reinstalled "$this"
+# Debian's package of a kernel stands for that of an RPM distribution: the hook
+# of dkms builds the module in both.
+new=$(cat ./RELEASE)
+# An initramfs would take a minute, and nothing boots it.
+export INITRD=No DEBIAN_FRONTEND=noninteractive
+check "kernel upgrade: Linux $new and its headers are installed" apt-get install -y --no-install-recommends ./kernel/*.deb
+check "kernel upgrade: dkms has built the module for it" ours_for "$new" "$this"
+stock_unit=hypervfcopyd
+check "dnf installs hypervfcopyd after ours" with_dnf install ./daemons/hypervfcopyd.rpm
+systemctl daemon-reload
+check "$stock_unit does not start" stock_refused
+copy_arrives hypervfcopyd
 check "no unit has failed" test -z "$(systemctl --failed --no-legend --plain)"
 # shellcheck disable=SC2046 # words
-check "dnf removes them" with_dnf remove $(ours)
+check "dnf removes ours" with_dnf remove $(ours)
 check "removal: hv_utils has the device again" given_back "$fcopy" hv_utils
+check "removal: neither kernel has our module, $(uname -r) and $new" none_for "$(uname -r)" "$new"
 check "removal: nothing of ours is left" within 20 nothing_left
-check "installation: dnf" with_dnf install ./old/*.rpm
+stock_copies
+# Otherwise dkms would build the module for this kernel, too.
+check "Linux $new is removed" apt-get purge -y "linux-image-$new" "linux-headers-$new"
+check "installation: dnf, after hypervfcopyd" with_dnf install ./old/*.rpm
+check "installation: $stock_unit has stopped, and does not start" stock_refused
 check "installation: all packages have version $this, and so has the module of dkms" are "$this"
 copy_arrives again
 # shellcheck disable=SC2046 # words

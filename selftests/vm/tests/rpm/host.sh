@@ -5,4 +5,6 @@ copies_during_upgrade
 copy_asked upgraded
 copy_asked downgraded
 copy_asked reinstalled
+copy_asked hypervfcopyd
+stock_asked
 copy_asked again

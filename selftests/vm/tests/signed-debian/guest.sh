@@ -18,7 +18,7 @@ if hv_utils_takes_fcopy; then
 	# A second event changes nothing.
 	udevadm trigger --action=add --subsystem-match=vmbus --settle
 	check "after another event hv_utils has it again" within 30 has_driver "$fcopy_instance" hv_utils
-	check "and hv-fcopy-daemon runs" within 60 stock_runs
+	check "and $stock_unit runs" within 60 stock_runs
 else
 	check "the kernel log says so" within 20 log_says
 	check "the kernel's own module has the file copy device" within 30 has_driver "$fcopy_instance" uio_hv_generic
