@@ -100,9 +100,11 @@ CONF
 # outer NAME KIND TEST...: run these tests in an outer guest of this kind (see
 # run_nested), one after the other. A second of a clock that counts instructions
 # takes up to $pace seconds on a busy machine. Such a guest has a low priority,
-# because its tests do not notice that it waits.
+# because its tests do not notice that it waits. Most steps of "make check" that
+# run beside it have a lower one: some of them are still there when the tests
+# with two processors leave them a part of each.
 outer() {
-	local name=$1 test left restarts=0 what stall_limit accelerator low='nice -n 19' pace
+	local name=$1 test left restarts=0 what stall_limit accelerator low='nice -n 10' pace
 	case $2 in
 	1) pace=20 accelerator=(-accel "tcg,thread=single" -icount "shift=0,sleep=off" -smp 1) ;;
 	counted) pace=5 accelerator=(-accel "tcg,thread=single" -icount "shift=2,sleep=off" -smp 1) ;;
