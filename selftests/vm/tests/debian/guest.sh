@@ -139,9 +139,9 @@ check "after twelve quick cycles hv-fcopyd runs" within 30 running
 say back again
 hear copied third
 sum third
-# Run the packaged tests of the module's files and of the guard, from a directory
-# of their own. The others need no guest, or take minutes in this one, so only
-# "packaged" runs them all.
+# Run the packaged tests of the module's files and of the guard, from a
+# directory of their own. The others need no guest, or take minutes in this one,
+# so only "packaged" runs them all.
 selftests=/usr/libexec/hyperv-uio/selftests
 mkdir /tmp/selftests
 cd /tmp/selftests || exit
