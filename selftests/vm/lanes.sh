@@ -100,9 +100,9 @@ CONF
 # outer NAME KIND TEST...: run these tests in an outer guest of this kind (see
 # run_nested), one after the other. A second of a clock that counts instructions
 # takes up to $pace seconds on a busy machine. Such a guest has a low priority,
-# because its tests do not notice that it waits. Most steps of "make check" that
-# run beside it have a lower one: some of them are still there when the tests
-# with two processors leave them a part of each.
+# because its tests do not notice that it waits. Most steps that run beside it
+# have a lower one still. So they do much of their work later, beside the tests
+# with two processors, which do not use both of them all the time.
 outer() {
 	local name=$1 test left restarts=0 what stall_limit accelerator low='nice -n 10' pace
 	case $2 in

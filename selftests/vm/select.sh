@@ -40,10 +40,12 @@ select_tests() {
 		settings "$test"
 		# On a kernel of the administrator every named test runs.
 		# Without names, run the tests that can run on all of Debian's
-		# kernels, and run by default on some of them.
+		# kernels, and run by default on one of the bench's kernels.
 		on_own="${own[*]}" some=''
 		for kernel in $debian_kernels; do
 			[ -z "$everything" ] || [[ " $on " = *" $kernel "* ]] || on_own=''
+		done
+		for kernel in $on; do
 			[[ " $manual " = *" $kernel "* ]] || some=1
 		done
 		[ -z "$everything" ] || [ -n "$some" ] || on_own=''

@@ -139,6 +139,7 @@ case $boot in
 	check "apt installs AppArmor" install ./apparmor/*.deb
 	check "installation" install ./old/*.deb
 	check "installation: this version" are "$this"
+	check "installation: no unit has failed" test -z "$(systemctl --failed --no-legend --plain)"
 	check "installation: hv-fcopyd started when its configuration was there" within 30 started_with_configuration
 	check "installation: AppArmor confines it" within 30 confined
 	copy_arrives again

@@ -86,6 +86,7 @@ stock_copies
 # Otherwise dkms would build the module for this kernel, too.
 check "Linux $new is removed" apt-get purge -y "linux-image-$new" "linux-headers-$new"
 check "installation: dnf, after hypervfcopyd" with_dnf install ./old/*.rpm
+check "installation: no unit has failed" test -z "$(systemctl --failed --no-legend --plain)"
 check "installation: $stock_unit has stopped, and does not start" stock_refused
 check "installation: all packages have version $this, and so has the module of dkms" are "$this"
 copy_arrives again
