@@ -8,6 +8,8 @@ dir=$(dirname "$(readlink -f "$0")")
 # shellcheck source=../kselftest/ktap_helpers.sh
 . "$dir/ktap_helpers.sh"
 
+# Patterns match in the order of bytes.
+export LC_ALL=C
 base=$(mktemp -d)
 trap 'rm -rf "$base"' EXIT
 device=eb765408-105f-49b6-b4aa-c123b64d17d4
@@ -230,6 +232,20 @@ test_units_without_hv_utils() {
 	echo "$said"
 	[ "$said" = "hv_fcopy_uio_daemon.service
 hypervfcopyd.service" ]
+}
+test_stop() {
+	drop_in hv_fcopy_uio_daemon.service none
+	all='hv-fcopy-daemon.service hv-fcopy-uio-daemon.service hv_fcopy_uio_daemon.service hypervfcopyd.service'
+	run --stop && asked "systemctl stop $all
+systemctl reset-failed $all" && ! marked && silent
+}
+test_a_daemon_that_was_let_is_not_stopped() {
+	mark
+	run --stop && asked '' && marked && silent
+}
+test_stop_without_drop_ins() {
+	rm -r "$root"/usr/lib/systemd/system/*.d
+	run --stop && asked ''
 }
 
 tests=$(sed -n 's/^test_\([a-z_]*\)() {$/\1/p' "$0")

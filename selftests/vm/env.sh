@@ -111,3 +111,23 @@ in_root() {
 		exec chroot "$root" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 TERM=dumb "$@"
 	' in_root "$root" "$@"
 }
+
+# in_overlay ROOT FUNCTION [ARGUMENT]...: run a function with these arguments in
+# a mount namespace of its own. Its first argument is the directory of an
+# overlay over the root, which does not change. The function has the exported
+# variables and functions of this shell, and in_root.
+in_overlay() (
+	# shellcheck disable=SC2163 # $2 is the name of a function
+	export -f in_root "$2"
+	export out
+	# shellcheck disable=SC2016 # expanded by the inner shell
+	unshare --mount --propagation private bash -euo pipefail -c '
+		root=$1 function=$2
+		shift 2
+		work=$(mktemp -d "$out/.overlay.XXXXXX")
+		trap '\''umount "$work/merged" && rm -rf "$work"'\'' EXIT
+		mkdir "$work"/{upper,work,merged}
+		mount -t overlay overlay -o "lowerdir=$root,upperdir=$work/upper,workdir=$work/work" "$work/merged"
+		"$function" "$work/merged" "$@"
+	' in_overlay "$@"
+)

@@ -63,7 +63,7 @@ say "udev waits"
 hear "NIC accepted"
 nic_is_bound() { udevadm settle --timeout=60 && has_driver "$nic_instance" uio_hv_generic && [ -c "$nic_link" ]; }
 check "then the NIC is bound by its rule" nic_is_bound
-check "and no unit has failed meanwhile" test -z "$(systemctl --failed --no-legend --plain)"
+check "and no unit has failed meanwhile" no_unit_failed
 rm /etc/hyperv-uio/bind.d/50-nic.conf
 say "NIC bound"
 hear "slow again"

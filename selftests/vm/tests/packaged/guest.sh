@@ -8,5 +8,5 @@ relay /usr/libexec/hyperv-uio/selftests/run_kselftest.sh -s -o 3600
 grep '^# .*SKIP' output.log | while read -r line; do note "$line"; done
 grep -B 8 '^# not ok' output.log | grep -v '^# ok' | while read -r line; do note "$line"; done
 check "hv-fcopyd runs as before" within 60 fcopyd_runs
-check "no unit has failed" test -z "$(systemctl --failed --no-legend --plain)"
+check "no unit has failed" no_unit_failed
 cd /run/bench || exit

@@ -76,7 +76,7 @@ check "dnf installs hypervfcopyd after ours" with_dnf install ./daemons/hypervfc
 systemctl daemon-reload
 check "$stock_unit does not start" stock_refused
 copy_arrives hypervfcopyd
-check "no unit has failed" test -z "$(systemctl --failed --no-legend --plain)"
+check "no unit has failed" no_unit_failed
 # shellcheck disable=SC2046 # words
 check "dnf removes ours" with_dnf remove $(ours)
 check "removal: hv_utils has the device again" given_back "$fcopy" hv_utils
@@ -86,7 +86,7 @@ stock_copies
 # Otherwise dkms would build the module for this kernel, too.
 check "Linux $new is removed" apt-get purge -y "linux-image-$new" "linux-headers-$new"
 check "installation: dnf, after hypervfcopyd" with_dnf install ./old/*.rpm
-check "installation: no unit has failed" test -z "$(systemctl --failed --no-legend --plain)"
+check "installation: no unit has failed" no_unit_failed
 check "installation: $stock_unit has stopped, and does not start" stock_refused
 check "installation: all packages have version $this, and so has the module of dkms" are "$this"
 copy_arrives again
