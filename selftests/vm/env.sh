@@ -125,7 +125,7 @@ in_overlay() (
 		root=$1 function=$2
 		shift 2
 		work=$(mktemp -d "$out/.overlay.XXXXXX")
-		trap '\''umount "$work/merged" && rm -rf "$work"'\'' EXIT
+		trap '\''umount "$work/merged" && rm -rf "$work" || exit 1'\'' EXIT
 		mkdir "$work"/{upper,work,merged}
 		mount -t overlay overlay -o "lowerdir=$root,upperdir=$work/upper,workdir=$work/work" "$work/merged"
 		"$function" "$work/merged" "$@"
