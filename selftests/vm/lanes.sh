@@ -100,9 +100,8 @@ CONF
 # outer NAME KIND TEST...: run these tests in an outer guest of this kind (see
 # run_nested), one after the other. A second of a clock that counts instructions
 # takes up to $pace seconds on a busy machine. Such a guest has a low priority,
-# because its tests do not notice that it waits. Most steps that run beside it
-# have a lower one still. So they do much of their work later, beside the tests
-# with two processors, which do not use both of them all the time.
+# because its tests do not notice that it waits, and the tests with two
+# processors beside it do. Most steps of 'make check' have a lower one still.
 outer() {
 	local name=$1 test left restarts=0 what stall_limit accelerator low='nice -n 10' pace
 	case $2 in
@@ -182,17 +181,17 @@ end_lanes() {
 # counted: the same with one instruction for each 4 ns, for measurements and for
 #    tests in which the guest's processor waits without halting
 # 2: two processors and the wall clock, for a test that needs two processors,
-#    for its guest or beside it. It runs alone: beside another outer guest,
-#    "cpus" took 404 s instead of 40.
+#    for its guest or beside it. There is one such guest at a time. It does not
+#    use both processors of a machine all the time, and has a higher priority
+#    than the others.
 #
 # An outer guest whose clock counts instructions is always busy. So there is one
-# of the first kind for each processor of the machine, but at most six, and at
-# most one more than there are 3 GB of free memory: each uses up to 2 GB.
+# of the first kind for each processor of the machine, but at most six. Each of
+# all outer guests uses up to 2 GB of memory, so there are fewer of the first
+# kind, and at least one, if the machine does not have so much.
 run_nested() {
 	local single='' pairs='' counted='' dir name kind seconds count room number lanes
 	running=()
-	room=$(awk '/^MemAvailable:/ { print int($2 / 3000000) + 1 }' /proc/meminfo)
-	count=$(printf '%s\n' "$(nproc)" "$room" 6 | sort -n | head -n 1)
 	for dir in "$job"/tests/*/; do
 		[ -e "$dir/conf" ] || continue
 		name=$(basename "$dir")
@@ -204,12 +203,14 @@ run_nested() {
 		*) die "$name: its outer guest must be 1, 2 or counted" ;;
 		esac
 	done
+	room=$(awk '/^MemAvailable:/ { print int($2 / 2000000) }' /proc/meminfo)
+	room=$((room - (${#counted} > 0) - (${#pairs} > 0)))
+	count=$(printf '%s\n' "$(nproc)" $((room > 1 ? room : 1)) 6 | sort -n | head -n 1)
 	share "$count" <<<"$single"
 	trap 'kill ${running[*]} 2>/dev/null || true' EXIT
 	trap 'exit 143' INT TERM HUP
 	for number in "${!lanes[@]}"; do begin_lane 1 "lane-$number" "${lanes[number]}"; done
 	begin_lane counted counted "$counted"
-	end_lanes
 	begin_lane 2 pairs "$pairs"
 	end_lanes
 }
