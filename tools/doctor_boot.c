@@ -108,6 +108,50 @@ static bool is_ours_loaded(void)
 	return ours;
 }
 
+#define SIGN_HELPER "/etc/dkms/sign_helper.sh"
+
+/*
+ * Return whether dkms signs modules without being told. That of Debian 11 does
+ * not. It has this script, which signs with a key that the administrator makes,
+ * and which its configuration has to name. Debian 12 removes the script.
+ */
+static bool dkms_signs(void)
+{
+	return !file_exists(SIGN_HELPER);
+}
+
+/* Return whether the configuration of dkms names a program that signs. */
+static bool has_sign_tool(void)
+{
+	char *text = file_read(NULL, "/etc/dkms/framework.conf"), *rest = text, *line;
+	bool found = false;
+
+	while (!found && (line = strsep(&rest, "\n")))
+		found = !strncmp(line, "sign_tool=", strlen("sign_tool="));
+	free(text);
+	return found;
+}
+
+/*
+ * Return the commands after which dkms signs modules, each with "&&" behind it.
+ * A key that exists stays, because it may be enrolled.
+ */
+static char *make_dkms_sign(void)
+{
+	const char *key, *tool;
+
+	if (dkms_signs())
+		return need_strdup("");
+	key = file_exists("/root/mok.priv") ? "" :
+		"openssl req -new -x509 -newkey rsa:2048 -nodes -days 36500 "
+		"-subj '/CN=DKMS module signing key/' -keyout /root/mok.priv "
+		"-outform DER -out /root/mok.der && chmod 600 /root/mok.priv && ";
+	tool = has_sign_tool() ? "" :
+		"chmod +x " SIGN_HELPER " && "
+		"echo sign_tool=" SIGN_HELPER " >>/etc/dkms/framework.conf && ";
+	return need_printf("%s%s", key, tool);
+}
+
 /*
  * Return the command with which dkms signs the module for a kernel: dkms makes
  * a key when it builds a module, if openssl is installed. The command leaves
@@ -116,14 +160,16 @@ static bool is_ours_loaded(void)
  */
 static char *build_signed(const char *release)
 {
-	char *version, *install, *command;
+	char *version, *install, *sign, *command;
 
 	if (!doctor_has_dkms_source(&version))
 		return NULL;
 	install = distribution_install("openssl mokutil");
-	command = need_printf("%s && dkms remove uio_hv_generic/%s -k %s; "
+	sign = make_dkms_sign();
+	command = need_printf("%s && %sdkms remove uio_hv_generic/%s -k %s; "
 			      "dkms install uio_hv_generic/%s -k %s",
-			      install, version, release, version, release);
+			      install, sign, version, release, version, release);
+	free(sign);
 	free(install);
 	free(version);
 	return command;
@@ -141,8 +187,9 @@ static void check_signature(struct diagnosis *diagnosis, const char *module)
 		doctor_complain(diagnosis, SEVERITY_PROBLEM, "secure-boot",
 				build ? build : distribution_install("hyperv-uio-dkms openssl mokutil"),
 				"the module %s is not signed; %s (doc/secure-boot.md)", module,
-				build ? "dkms signs it if openssl is installed" :
-					"the package builds and signs one");
+				!build ? "the package builds and signs one" :
+				dkms_signs() ? "dkms signs it if openssl is installed" :
+				"this dkms signs it only if its configuration names a program");
 	} else if (!cert) {
 		doctor_complain(diagnosis, SEVERITY_WARNING, "secure-boot",
 				need_printf("modinfo -F signer %s; mokutil --list-enrolled", module),

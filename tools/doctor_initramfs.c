@@ -34,10 +34,10 @@ static char *image_of(const char *release)
 }
 
 /*
- * Return the path of a file that belongs in the image and is newer than it, as
- * a new string, or NULL.
+ * Return the path of a file that belongs in the image of a kernel and is newer
+ * than it, as a new string, or NULL.
  */
-static char *newer_than(int64_t image)
+static char *newer_than(int64_t image, const char *release)
 {
 	static const char *const folders[] = {
 		ADMIN_CONFIG, VENDOR_CONFIG, STATE_FOLDER, DRIVERCTL_FOLDER,
@@ -65,6 +65,14 @@ static char *newer_than(int64_t image)
 	for (size_t i = 0; !path && i < sizeof(files) / sizeof(files[0]); i++)
 		if (file_changed("%s", files[i]) > image)
 			path = need_strdup(files[i]);
+	if (path)
+		return path;
+	/* dkms may have built the module after the image. */
+	path = doctor_our_module(release);
+	if (path && file_changed("%s", path) <= image) {
+		free(path);
+		path = NULL;
+	}
 	return path;
 }
 
@@ -91,16 +99,16 @@ void doctor_initramfs(struct diagnosis *diagnosis)
 		doctor_report(diagnosis, SEVERITY_NOTE, "initramfs",
 			      "the kernel %s has no initramfs in /boot", diagnosis->release);
 	} else {
-		newer = newer_than(file_changed("%s", image));
+		newer = newer_than(file_changed("%s", image), diagnosis->release);
 		if (newer)
 			doctor_complain(diagnosis, SEVERITY_WARNING, "initramfs",
 					distribution_update_initramfs(diagnosis->release),
 					"%s is older than %s, so it does not contain the "
-					"current rules and records", image, newer);
+					"current module, rules and records", image, newer);
 		else
 			doctor_report(diagnosis, SEVERITY_OK, "initramfs",
-				      "%s contains vmbus-bind and the current rules and records",
-				      image);
+				      "%s contains vmbus-bind and the current module, rules and "
+				      "records", image);
 	}
 	free(newer);
 	free(image);

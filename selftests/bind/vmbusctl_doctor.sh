@@ -30,7 +30,7 @@ finding() {
 # repaired: carry out the fix of the last finding() as it was printed, with the
 # programs and the files of the test. Check that the finding disappears.
 repaired() {
-	eval "$(printf '%s\n' "$fix" | sed "s|/usr/lib/udev/vmbus-bind|vmbus_bind|; s| /etc/| $root/etc/|")"
+	eval "$(printf '%s\n' "$fix" | sed "s|/usr/lib/udev/vmbus-bind|vmbus_bind|; s#\( \|>>\)/\(etc\|root\)/#\1$root/\2/#g")"
 	vmbusctl doctor
 	lacks "$line"
 }
@@ -455,6 +455,43 @@ test_unsigned_module() {
 	finding problem secure-boot "the key that signs our module (/var/lib/dkms/mok.pub) is not enrolled" "mokutil --import /var/lib/dkms/mok.pub && reboot"
 }
 
+# The dkms of Debian 11 signs with a key of the administrator's, with a script
+# that its configuration has to name.
+test_unsigned_module_with_an_old_dkms() {
+	secured
+	put usr/src/uio_hv_generic-0.1.0/dkms.conf ''
+	put etc/dkms/sign_helper.sh ''
+	chmod 644 $root/etc/dkms/sign_helper.sh
+	put etc/dkms/framework.conf '# sign_tool="/etc/dkms/sign_helper.sh"'
+	mkdir -p $root/root
+	why="the module /$ours is not signed; this dkms signs it only if its configuration names a program (doc/secure-boot.md)"
+	dkms_again="dkms remove uio_hv_generic/0.1.0 -k $release; dkms install uio_hv_generic/0.1.0 -k $release"
+	key="openssl req -new -x509 -newkey rsa:2048 -nodes -days 36500 -subj '/CN=DKMS module signing key/' -keyout /root/mok.priv -outform DER -out /root/mok.der && chmod 600 /root/mok.priv"
+	tool="chmod +x /etc/dkms/sign_helper.sh && echo sign_tool=/etc/dkms/sign_helper.sh >>/etc/dkms/framework.conf"
+	sick
+	finding problem secure-boot "$why" "apt install openssl mokutil && $key && $tool && $dkms_again"
+	apt() { :; }
+	# shellcheck disable=SC2317 # the fix calls it
+	openssl() {
+		put root/mok.priv key
+		keys root/mok.der
+		put $ours module
+	}
+	# shellcheck disable=SC2120,SC2317 # the fix calls it
+	dkms() {
+		[ "$1 $2" = "install uio_hv_generic/0.1.0" ] || return 0
+		[ -x $root/etc/dkms/sign_helper.sh ] && [ -s $root/root/mok.priv ] || return 0
+		[ "$(tail -n 1 $root/etc/dkms/framework.conf)" = sign_tool=/etc/dkms/sign_helper.sh ] || return 0
+		put $ours 'module~Module signature appended~'
+	}
+	repaired
+	finding problem secure-boot "the key that signs our module (/root/mok.der) is not enrolled" "mokutil --import /root/mok.der && reboot"
+	# A key and a setting that exist stay.
+	put $ours module
+	sick
+	finding problem secure-boot "$why" "apt install openssl mokutil && $dkms_again"
+}
+
 test_unsigned_module_without_dkms() {
 	secured
 	sick
@@ -850,6 +887,7 @@ image() {
 	put etc/hyperv-uio/initramfs ''
 	put usr/share/initramfs-tools/hooks/hyperv-uio ''
 	touch -d '1 hour ago' "$root/$admin" "$root/$vendor" "$root/$state" "$root/$vendor/10-fcopy.conf" "$root/etc/hyperv-uio/initramfs"
+	[ ! -e $root/$ours ] || touch -d '1 hour ago' $root/$ours
 	put boot/$1 ''
 }
 
@@ -874,14 +912,14 @@ test_initramfs_that_is_new() {
 		guest
 		image $name
 		healthy
-		finding ok initramfs "/boot/$name contains vmbus-bind and the current rules and records"
+		finding ok initramfs "/boot/$name contains vmbus-bind and the current module, rules and records"
 	done
 }
 
 test_initramfs_that_is_old() {
 	guest
 	image initrd.img-$release
-	for newer in /$admin/50-x.conf /$vendor/10-fcopy.conf /$state/$nic1 /etc/hyperv-uio/initramfs /usr/lib/udev/vmbus-bind \
+	for newer in /$admin/50-x.conf /$vendor/10-fcopy.conf /$state/$nic1 /etc/hyperv-uio/initramfs /usr/lib/udev/vmbus-bind /$ours \
 		/$admin /$vendor /$state; do
 		image initrd.img-$release
 		touch -d '1 minute ago' "$root/boot/initrd.img-$release"
@@ -889,7 +927,7 @@ test_initramfs_that_is_old() {
 		touch -d '1 hour ago' "$root/$admin" "$root/$vendor" "$root/$state"
 		touch "$root$newer"
 		sick
-		finding warning initramfs "/boot/initrd.img-$release is older than $newer, so it does not contain the current rules and records" "dracut --force --kver $release"
+		finding warning initramfs "/boot/initrd.img-$release is older than $newer, so it does not contain the current module, rules and records" "dracut --force --kver $release"
 		[ -d "$root$newer" ] || [ $newer = /$vendor/10-fcopy.conf ] || rm "$root$newer"
 	done
 	put usr/sbin/update-initramfs ''

@@ -5,8 +5,8 @@
 # throw away.
 #
 #   rows             print the checksum of rows.sh
-#   present, absent  whether hv-fcopyd runs with the file copy device; whether
-#                    there is no such device
+#   present, absent  whether hv-fcopyd runs with the file copy device, and the
+#                    host has negotiated with it; whether there is no device
 #   before N         make the tree for row N; 4: this file system has no
 #                    immutable files, which the row needs
 #   after N SHA256   whether row N had its effect: its file has this checksum,
@@ -65,7 +65,12 @@ choose() {
 command=${1:-}
 case $command in
 rows) cksum <"$dir/rows.sh" ;;
-present) device && hv-fcopyd --status >/dev/null ;;
+present)
+	device || { echo "there is no file copy device" && exit 1; }
+	status=$(hv-fcopyd --status) || exit
+	host=$(echo "$status" | grep '^host=')
+	[ "$host" = host=talking ] || { echo "hv-fcopyd --status: $host" && exit 1; }
+	;;
 absent) ! device ;;
 before)
 	choose "${2:-}"
@@ -105,6 +110,7 @@ sum)
 end)
 	loosen /tmp/in/fixed /tmp/in/fixed.bin
 	rm -rf /tmp/in "$state"
+	rm -f /var/tmp/hv-host.service /var/tmp/hv-host.large
 	;;
 *) usage ;;
 esac
