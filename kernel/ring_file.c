@@ -66,8 +66,7 @@ static int hvuio_ring_file_mmap(struct file *file, struct kobject *kobj,
  */
 static bool hvuio_ring_folder_is_made(const struct vmbus_channel *channel)
 {
-	/* VMBus finishes the directory before it sets probe_done. */
-	return channel->primary_channel || smp_load_acquire(&channel->probe_done);
+	return channel->primary_channel || READ_ONCE(channel->probe_done);
 }
 
 /*

@@ -113,43 +113,59 @@ static bool is_ours_loaded(void)
 /*
  * Return whether dkms signs modules without being told. That of Debian 11 does
  * not. It has this script, which signs with a key that the administrator makes,
- * and which its configuration has to name. Debian 12 removes the script.
+ * and which its configuration has to name.
  */
 static bool dkms_signs(void)
 {
-	return !file_exists(SIGN_HELPER);
+	char *dkms = file_read(NULL, "/usr/sbin/dkms");
+	bool signs = !file_exists(SIGN_HELPER) || (dkms && strstr(dkms, "mok_signing_key"));
+
+	free(dkms);
+	return signs;
 }
 
-/* Return whether the configuration of dkms names a program that signs. */
-static bool has_sign_tool(void)
+/*
+ * Return the setting of dkms that names the program that signs, as a new
+ * string, or NULL.
+ */
+static char *sign_tool(void)
 {
 	char *text = file_read(NULL, "/etc/dkms/framework.conf"), *rest = text, *line;
-	bool found = false;
+	char *tool = NULL;
 
-	while (!found && (line = strsep(&rest, "\n")))
-		found = !strncmp(line, "sign_tool=", strlen("sign_tool="));
+	while ((line = strsep(&rest, "\n")))
+		if (!strncmp(line, "sign_tool=", strlen("sign_tool="))) {
+			free(tool);
+			tool = need_strdup(line);
+		}
 	free(text);
-	return found;
+	return tool;
 }
 
 /*
  * Return the commands after which dkms signs modules, each with "&&" behind it.
- * A key that exists stays, because it may be enrolled.
+ * A key that exists stays, because it may be enrolled. The command looks for
+ * it, because only root can.
  */
 static char *make_dkms_sign(void)
 {
-	const char *key, *tool;
+	char *tool, *commands;
 
 	if (dkms_signs())
 		return need_strdup("");
-	key = file_exists("/root/mok.priv") ? "" :
-		"openssl req -new -x509 -newkey rsa:2048 -nodes -days 36500 "
-		"-subj '/CN=DKMS module signing key/' -keyout /root/mok.priv "
-		"-outform DER -out /root/mok.der && chmod 600 /root/mok.priv && ";
-	tool = has_sign_tool() ? "" :
-		"chmod +x " SIGN_HELPER " && "
-		"echo sign_tool=" SIGN_HELPER " >>/etc/dkms/framework.conf && ";
-	return need_printf("%s%s", key, tool);
+	tool = sign_tool();
+	if (tool && !strstr(tool, SIGN_HELPER))
+		/* The administrator has another program. */
+		commands = need_strdup("");
+	else
+		commands = need_printf(
+			"{ [ -e /root/mok.priv ] || openssl req -new -x509 -newkey rsa:2048 -nodes "
+			"-days 36500 -subj '/CN=DKMS module signing key/' -keyout /root/mok.priv "
+			"-outform DER -out /root/mok.der; } && "
+			"chmod 600 /root/mok.priv && chmod +x " SIGN_HELPER " && %s",
+			tool ? "" : "echo sign_tool=" SIGN_HELPER " >>/etc/dkms/framework.conf && ");
+	free(tool);
+	return commands;
 }
 
 /*

@@ -466,8 +466,8 @@ test_unsigned_module_with_an_old_dkms() {
 	mkdir -p $root/root
 	why="the module /$ours is not signed; this dkms signs it only if its configuration names a program (doc/secure-boot.md)"
 	dkms_again="dkms remove uio_hv_generic/0.1.0 -k $release; dkms install uio_hv_generic/0.1.0 -k $release"
-	key="openssl req -new -x509 -newkey rsa:2048 -nodes -days 36500 -subj '/CN=DKMS module signing key/' -keyout /root/mok.priv -outform DER -out /root/mok.der && chmod 600 /root/mok.priv"
-	tool="chmod +x /etc/dkms/sign_helper.sh && echo sign_tool=/etc/dkms/sign_helper.sh >>/etc/dkms/framework.conf"
+	key="{ [ -e /root/mok.priv ] || openssl req -new -x509 -newkey rsa:2048 -nodes -days 36500 -subj '/CN=DKMS module signing key/' -keyout /root/mok.priv -outform DER -out /root/mok.der; } && chmod 600 /root/mok.priv && chmod +x /etc/dkms/sign_helper.sh"
+	tool="echo sign_tool=/etc/dkms/sign_helper.sh >>/etc/dkms/framework.conf"
 	sick
 	finding problem secure-boot "$why" "apt install openssl mokutil && $key && $tool && $dkms_again"
 	apt() { :; }
@@ -481,15 +481,28 @@ test_unsigned_module_with_an_old_dkms() {
 	dkms() {
 		[ "$1 $2" = "install uio_hv_generic/0.1.0" ] || return 0
 		[ -x $root/etc/dkms/sign_helper.sh ] && [ -s $root/root/mok.priv ] || return 0
-		[ "$(tail -n 1 $root/etc/dkms/framework.conf)" = sign_tool=/etc/dkms/sign_helper.sh ] || return 0
+		[ "$(grep -c '^sign_tool=/etc/dkms/sign_helper.sh$' $root/etc/dkms/framework.conf)" = 1 ] || return 0
 		put $ours 'module~Module signature appended~'
 	}
 	repaired
 	finding problem secure-boot "the key that signs our module (/root/mok.der) is not enrolled" "mokutil --import /root/mok.der && reboot"
 	# A key and a setting that exist stay.
 	put $ours module
+	chmod 644 $root/etc/dkms/sign_helper.sh
+	sick
+	finding problem secure-boot "$why" "apt install openssl mokutil && $key && $dkms_again"
+	# shellcheck disable=SC2317 # the fix would call it
+	openssl() { fail "the key is made again"; }
+	repaired
+	# Another program signs with another key.
+	put $ours module
+	put etc/dkms/framework.conf 'sign_tool=/usr/local/sbin/sign'
 	sick
 	finding problem secure-boot "$why" "apt install openssl mokutil && $dkms_again"
+	# A later dkms needs no script.
+	put usr/sbin/dkms 'mok_signing_key=""'
+	sick
+	finding problem secure-boot "the module /$ours is not signed; dkms signs it if openssl is installed" "apt install openssl mokutil && $dkms_again"
 }
 
 test_unsigned_module_without_dkms() {

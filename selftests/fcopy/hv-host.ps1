@@ -439,7 +439,7 @@ function Test-All {
     try {
         Set-GuestService $true
         if (-not (Wait-Guest 'present')) {
-            Stop-Run 'the guest has no file copy device, or hv-fcopyd is not running: install hyperv-uio-fcopyd, and see systemctl status hv-fcopyd'
+            Stop-Run 'the guest has no file copy device, hv-fcopyd is not running, or the host has not negotiated with it: install hyperv-uio-fcopyd, and see systemctl status hv-fcopyd'
         }
         Write-Note (Invoke-Guest 'uname -srm; hv-fcopyd --version').All
         Write-Tap ('1..{0}' -f (2 * $Rows.Count + 8))
