@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=sh
+copy_asked installed
+copy_asked again
+copy_asked anew
+copy_asked repaired
