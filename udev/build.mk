@@ -52,5 +52,6 @@ install-udev: udev
 	$(Q)$(INSTALL) -D -m 0755 $(O)/udev/initramfs/hook $(DESTDIR)$(initramfsdir)/hooks/hyperv-uio
 	$(Q)$(INSTALL) -D -m 0755 $(O)/udev/initramfs/module-setup.sh \
 		$(DESTDIR)$(dracutdir)/modules.d/90hyperv-uio/module-setup.sh
+	$(Q)$(INSTALL) -m 0755 udev/initramfs/settle.sh $(DESTDIR)$(dracutdir)/modules.d/90hyperv-uio/
 
 -include $(wildcard $(O)/udev/*.d)

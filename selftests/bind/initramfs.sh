@@ -36,6 +36,8 @@ dracut() { # FUNCTION...
 	out=$(bash -c "
 		inst_multiple() { echo \"inst_multiple \$*\" >>'$root/asked'; }
 		inst_simple() { echo \"inst_simple \$*\" >>'$root/asked'; }
+		inst_hook() { echo \"inst_hook \$*\" >>'$root/asked'; }
+		moddir=/module
 		instmods() { echo \"instmods \$*\" >>'$root/asked'; }
 		dracutsysrootdir=$root
 		. '$dir/module-setup.sh'
@@ -90,7 +92,7 @@ test_dracut_installs() {
 	dracut 'depends; installkernel; install'
 	is depends "$out" udev-rules
 	is "what was asked for" "$(tr '\n' ';' <"$root/asked")" \
-		"instmods hv_vmbus uio_hv_generic my_driver other_driver uio_hv_generic;inst_multiple /usr/lib/udev/vmbus-bind modprobe;inst_simple /usr/lib/udev/rules.d/60-hyperv-uio.rules;inst_simple /etc/hyperv-uio/bind.d/50-mine.conf;inst_simple /usr/lib/hyperv-uio/bind.d/10-fcopy.conf;inst_simple /etc/driverctl.d/vmbus-$dev2;inst_simple /var/lib/hyperv-uio/$dev;"
+		"instmods hv_vmbus uio_hv_generic my_driver other_driver uio_hv_generic;inst_multiple /usr/lib/udev/vmbus-bind modprobe udevadm;inst_hook pre-pivot 10 /module/settle.sh;inst_simple /usr/lib/udev/rules.d/60-hyperv-uio.rules;inst_simple /etc/hyperv-uio/bind.d/50-mine.conf;inst_simple /usr/lib/hyperv-uio/bind.d/10-fcopy.conf;inst_simple /etc/driverctl.d/vmbus-$dev2;inst_simple /var/lib/hyperv-uio/$dev;"
 }
 
 # In the initramfs there is neither the network's configuration nor a route.

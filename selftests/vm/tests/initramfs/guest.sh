@@ -104,14 +104,14 @@ case $boot in
 	check "boot 12: the initramfs loaded uio_hv_generic" in_initramfs uio_hv_generic
 	check "boot 12: a device of one's own was bound in the initramfs" bound_in_initramfs
 	check "boot 12: ring size, group and mode" within 5 settings_hold
-	check "boot 12: vmbusctl doctor finds vmbus-bind in the initramfs" sh -c "vmbusctl doctor | grep -q 'contains vmbus-bind and the current rules'"
+	check "boot 12: vmbusctl doctor finds vmbus-bind in the initramfs" sh -c "vmbusctl doctor | grep -q 'contains vmbus-bind and the current module, rules'"
 	mv $rule /root/
 	;;
 13)
 	check "boot 13: a device of one's own was bound in the initramfs" bound_in_initramfs
 	check "boot 13: by the rule that only the initramfs has" bound_without_rule
 	check "boot 13: vmbusctl doctor says that the initramfs does not have the current rules" \
-		sh -c "vmbusctl doctor | grep 'is older than /etc/hyperv-uio/bind.d, so it does not contain the current rules'"
+		sh -c "vmbusctl doctor | grep 'is older than /etc/hyperv-uio/bind.d, so it does not contain the current module, rules'"
 	mv /root/${rule##*/} $rule
 	check "dracut, with vmbus-bind" makes_dracut
 	check "vmbus-bind is in it, with its udev rules, rules, record and module" has_all lsinitrd /boot/dracut.img
