@@ -308,6 +308,13 @@ no_unit_failed() {
 fcopyd_runs() { [ "$(systemctl is-active hv-fcopyd)" = active ]; }
 # new_daemon: whether hv-fcopyd runs from the file that is now installed
 new_daemon() { [ "$(readlink "/proc/$(systemctl show -p MainPID --value hv-fcopyd)/exe")" = /usr/sbin/hv-fcopyd ]; }
+# confined: whether the AppArmor profile is in force for the daemon that runs
+confined() {
+	local attribute
+	attribute=/proc/$(systemctl show -p MainPID --value hv-fcopyd)/attr/current
+	cat "$attribute"
+	grep -q '^hv-fcopyd (enforce)' "$attribute"
+}
 # The unit of the distribution's daemon. A test of another distribution changes
 # it.
 stock_unit=hv-fcopy-daemon

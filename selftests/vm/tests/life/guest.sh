@@ -34,13 +34,6 @@ started_with_configuration() {
 	start=$(date -d "$(systemctl show -p ExecMainStartTimestamp --value hv-fcopyd)" +%s) &&
 		new_daemon && [ "$start" -ge "$(stat -c %Z /etc/hyperv-uio/fcopyd.conf)" ]
 }
-# confined: whether the profile is in force for the daemon that runs
-confined() {
-	local attribute
-	attribute=/proc/$(systemctl show -p MainPID --value hv-fcopyd)/attr/current
-	cat "$attribute"
-	grep -q '^hv-fcopyd (enforce)' "$attribute"
-}
 
 link=/dev/vmbus/by-class/fcopy
 # in_chroot COMMAND: run a shell command in a chroot on an overlay of /, with

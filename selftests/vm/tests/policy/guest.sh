@@ -3,13 +3,6 @@
 export DEBIAN_FRONTEND=noninteractive
 both="hyperv-uio hyperv-uio-fcopyd"
 install() { apt-get install -y --no-install-recommends "$@"; }
-# confined: whether the profile is in force for the daemon that runs
-confined() {
-	local attribute
-	attribute=/proc/$(systemctl show -p MainPID --value hv-fcopyd)/attr/current
-	cat "$attribute"
-	grep -q '^hv-fcopyd (enforce)' "$attribute"
-}
 loaded() { grep '^hv-fcopyd ' /sys/kernel/security/apparmor/profiles; }
 # stopped: whether no daemon of ours runs, and none of its traces is left
 stopped() {
