@@ -117,9 +117,13 @@ static bool is_ours_loaded(void)
  */
 static bool dkms_signs(void)
 {
-	char *dkms = file_read(NULL, "/usr/sbin/dkms");
-	bool signs = !file_exists(SIGN_HELPER) || (dkms && strstr(dkms, "mok_signing_key"));
+	char *dkms;
+	bool signs;
 
+	if (!file_exists(SIGN_HELPER))
+		return true;
+	dkms = file_read(NULL, "/usr/sbin/dkms");
+	signs = dkms && strstr(dkms, "mok_signing_key");
 	free(dkms);
 	return signs;
 }
@@ -143,17 +147,14 @@ static char *sign_tool(void)
 }
 
 /*
- * Return the commands after which dkms signs modules, each with "&&" behind it.
- * A key that exists stays, because it may be enrolled. The command looks for
- * it, because only root can.
+ * Return the commands after which Debian 11's dkms signs modules, each with
+ * "&&" behind it. A key that exists stays, because it may be enrolled. The
+ * command looks for it, because only root can.
  */
 static char *make_dkms_sign(void)
 {
-	char *tool, *commands;
+	char *tool = sign_tool(), *commands;
 
-	if (dkms_signs())
-		return need_strdup("");
-	tool = sign_tool();
 	if (tool && !strstr(tool, SIGN_HELPER))
 		/* The administrator has another program. */
 		commands = need_strdup("");
@@ -169,19 +170,20 @@ static char *make_dkms_sign(void)
 }
 
 /*
- * Return the command with which dkms signs the module for a kernel: dkms makes
- * a key when it builds a module, if openssl is installed. The command leaves
- * the modules of other kernels alone, because dkms may lack the headers to
- * build them again. Return NULL if dkms does not have the source.
+ * Return the command with which dkms signs the module for a kernel. If @signs,
+ * dkms makes a key when it builds a module, if openssl is installed; otherwise
+ * the command first changes its configuration. The command leaves the modules
+ * of other kernels alone, because dkms may lack the headers to build them
+ * again. Return NULL if dkms does not have the source.
  */
-static char *build_signed(const char *release)
+static char *build_signed(const char *release, bool signs)
 {
 	char *version, *install, *sign, *command;
 
 	if (!doctor_has_dkms_source(&version))
 		return NULL;
 	install = distribution_install("openssl mokutil");
-	sign = make_dkms_sign();
+	sign = signs ? need_strdup("") : make_dkms_sign();
 	command = need_printf("%s && %sdkms remove uio_hv_generic/%s -k %s; "
 			      "dkms install uio_hv_generic/%s -k %s",
 			      install, sign, version, release, version, release);
@@ -195,16 +197,18 @@ static void check_signature(struct diagnosis *diagnosis, const char *module)
 {
 	const char *cert = certificate();
 	char *build;
+	bool signs;
 
 	if (is_ours_loaded())
 		return;
 	if (!is_signed(module)) {
-		build = build_signed(diagnosis->release);
+		signs = dkms_signs();
+		build = build_signed(diagnosis->release, signs);
 		doctor_complain(diagnosis, SEVERITY_PROBLEM, "secure-boot",
 				build ? build : distribution_install("hyperv-uio-dkms openssl mokutil"),
 				"the module %s is not signed; %s (doc/secure-boot.md)", module,
 				!build ? "the package builds and signs one" :
-				dkms_signs() ? "dkms signs it if openssl is installed" :
+				signs ? "dkms signs it if openssl is installed" :
 				"this dkms signs it only if its configuration names a program");
 	} else if (!cert) {
 		doctor_complain(diagnosis, SEVERITY_WARNING, "secure-boot",

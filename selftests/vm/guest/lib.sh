@@ -315,6 +315,9 @@ confined() {
 	cat "$attribute"
 	grep -q '^hv-fcopyd (enforce)' "$attribute"
 }
+# apt_install PACKAGE...: install packages or DEBs without those that they
+# recommend
+apt_install() { apt-get install -y --no-install-recommends "$@"; }
 # The unit of the distribution's daemon. A test of another distribution changes
 # it.
 stock_unit=hv-fcopy-daemon

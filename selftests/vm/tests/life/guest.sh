@@ -23,7 +23,6 @@ are() {
 		dkms status | grep -q "uio_hv_generic.*$1.*installed" && ! dkms status | grep uio_hv_generic | grep -vF "$1" &&
 		[ "$(modinfo -F version uio_hv_generic)" = "1:$1" ]
 }
-install() { apt-get install -y --no-install-recommends "$@"; }
 # differs: list the installed files that differ from those in our packages. The
 # guest has no manual pages of any package.
 differs() { ours | cut -d' ' -f1 | xargs dpkg -V | grep -v ' /usr/share/man/'; }
@@ -77,7 +76,7 @@ case $boot in
 		sh -ec 'systemctl enable --now vmbus-bind.path; systemctl enable vmbus-bind-boot.service'
 	say half
 	check "a copy is under way" within 60 receives
-	check "upgrade" install ./next/*.deb
+	check "upgrade" apt_install ./next/*.deb
 	check "upgrade: all packages are new, and nothing of the old version is left" are "$next"
 	check "upgrade: vmbus-bind.path runs as before" systemctl is-active vmbus-bind.path
 	say upgraded
@@ -91,18 +90,18 @@ case $boot in
 2)
 	copy_arrives rebooted
 	check "rebooted: the new module is loaded" test "$(cat /sys/module/uio_hv_generic/version)" = "1:$next"
-	check "downgrade" install --allow-downgrades ./old/*.deb
+	check "downgrade" apt_install --allow-downgrades ./old/*.deb
 	check "downgrade: all packages are old, and nothing of the new version is left" are "$this"
 	copy_arrives downgraded
 	new=$(cat ./RELEASE)
 	# An initramfs would take a minute, and nothing boots it.
 	export INITRD=No
-	check "kernel upgrade: apt installs Linux $new and its headers" install ./kernel/*.deb
+	check "kernel upgrade: apt installs Linux $new and its headers" apt_install ./kernel/*.deb
 	check "kernel upgrade: dkms has built the module for it" ours_for "$new" "$this"
 	rm /usr/sbin/vmbusctl
 	echo >>/usr/lib/udev/rules.d/61-hv-fcopyd.rules
 	check "two files of ours differ" test "$(differs | wc -l)" = 2
-	check "reinstallation" install --reinstall ./old/*.deb
+	check "reinstallation" apt_install --reinstall ./old/*.deb
 	check "reinstallation: this version" are "$this"
 	differs >/tmp/differs
 	check "reinstallation: the running kernel has the module" ours_for "$(uname -r)" "$this"
@@ -110,7 +109,7 @@ case $boot in
 	check "reinstallation: no file differs" sh -c 'cat /tmp/differs; test ! -s /tmp/differs'
 	copy_arrives reinstalled
 	check "apt removes hyperv-daemons" apt-get purge -y hyperv-daemons
-	check "apt installs hyperv-daemons after ours" install ./daemons/*.deb
+	check "apt installs hyperv-daemons after ours" apt_install ./daemons/*.deb
 	if has_stock_daemon; then check "hyperv-daemons: $stock_unit does not start" stock_refused; fi
 	copy_arrives hyperv-daemons
 	# shellcheck disable=SC2046 # words
@@ -129,8 +128,8 @@ case $boot in
 	fi
 	# Otherwise dkms would build the module for this kernel, too.
 	check "apt removes Linux $new" apt-get purge -y "linux-image-$new" "linux-headers-$new"
-	check "apt installs AppArmor" install ./apparmor/*.deb
-	check "installation" install ./old/*.deb
+	check "apt installs AppArmor" apt_install ./apparmor/*.deb
+	check "installation" apt_install ./old/*.deb
 	check "installation: this version" are "$this"
 	check "installation: no unit has failed" no_unit_failed
 	check "installation: hv-fcopyd started when its configuration was there" within 30 started_with_configuration

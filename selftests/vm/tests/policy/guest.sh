@@ -1,36 +1,31 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 export DEBIAN_FRONTEND=noninteractive
-both="hyperv-uio hyperv-uio-fcopyd"
-install() { apt-get install -y --no-install-recommends "$@"; }
-loaded() { grep '^hv-fcopyd ' /sys/kernel/security/apparmor/profiles; }
 # stopped: whether no daemon of ours runs, and none of its traces is left
 stopped() {
 	local left=0
 	! fcopyd_runs || left=1
-	! loaded || left=1
+	! grep '^hv-fcopyd ' /sys/kernel/security/apparmor/profiles || left=1
 	! ls -d /run/hv-fcopyd || left=1
 	return $left
 }
 # forbidden WHEN: the policy forbids starts. hyperv-uio, which dpkg configures
 # first, lets udev start the daemon before its profile is there.
 forbidden() {
-	check "$1: apt installs both packages, against the policy" install ./old/*.deb
+	check "$1: apt installs both packages, against the policy" apt_install ./old/*.deb
 	check "$1: AppArmor confines hv-fcopyd" within 30 confined
 	check "$1: no unit has failed" no_unit_failed
 }
 
 copy_arrives installed
-check "apt installs AppArmor" install ./apparmor/*.deb
+check "apt installs AppArmor" apt_install ./apparmor/*.deb
 printf '#!/bin/sh\necho "$*" >>/tmp/asked\nexit 101\n' >/usr/sbin/policy-rc.d
 chmod 755 /usr/sbin/policy-rc.d
-# shellcheck disable=SC2086 # words
-check "removal" apt-get remove -y $both
+check "removal" apt-get remove -y hyperv-uio hyperv-uio-fcopyd
 check "removal: the daemon and its profile are gone" within 20 stopped
 forbidden "after a removal"
 copy_arrives again
-# shellcheck disable=SC2086 # words
-check "purge" apt-get purge -y $both
+check "purge" apt-get purge -y hyperv-uio hyperv-uio-fcopyd
 check "purge: the daemon and its profile are gone" within 20 stopped
 forbidden "after a purge"
 copy_arrives anew

@@ -69,7 +69,7 @@ installed_well reinstalled "$this"
 new=$(cat ./RELEASE)
 # An initramfs would take a minute, and nothing boots it.
 export INITRD=No DEBIAN_FRONTEND=noninteractive
-check "kernel upgrade: Linux $new and its headers are installed" apt-get install -y --no-install-recommends ./kernel/*.deb
+check "kernel upgrade: Linux $new and its headers are installed" apt_install ./kernel/*.deb
 check "kernel upgrade: dkms has built the module for it" ours_for "$new" "$this"
 stock_unit=hypervfcopyd
 check "dnf installs hypervfcopyd after ours" with_dnf install ./daemons/hypervfcopyd.rpm
