@@ -7,7 +7,7 @@
 # /.
 dir=$(dirname "$(readlink -f "$0")")
 # shellcheck source=../kselftest/ktap_helpers.sh
-. "$dir/ktap_helpers.sh"
+command . "$dir/ktap_helpers.sh" || exit 1
 
 class=${VMBUS_CLASS:-34d14be3-dee4-41c8-9ae7-6b174977c192}
 sys=${VMBUS_SYSROOT:-}/sys

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Test hyperv-uio.conf: which device is bound to which driver, and how
 # vmbus-bind reports faults.
-# shellcheck disable=SC2086,SC2317 # GUIDs and numbers need no quotes; tests are called by name
+# shellcheck disable=SC2086,SC2154,SC2317 # GUIDs and numbers need no quotes; variables are those of tree.sh; tests are called by name
 # shellcheck source=tree.sh
-. "$(dirname "$0")/tree.sh"
+command . "$(dirname "$0")/tree.sh" || exit 1
 
 # Print the driver that vmbus-bind would bind a device to, regardless of the
 # guard.
@@ -331,6 +331,7 @@ test_nul_byte() {
 }
 
 test_lines_may_be_long() {
+	# shellcheck disable=SC2034 # counts
 	conf $admin/a.conf '[fcopy]' "# $(printf %05000d 0)" "exclude=$(for i in 1 2 3 4 5 6 7 8; do printf '%s, ' $dev2; done)$dev2"
 	device $dev $fcopy
 	device $dev2 $fcopy

@@ -4,9 +4,9 @@
 # and the help say, and provoke each number.
 # shellcheck disable=SC2086,SC2154,SC2317 # GUIDs need no quotes; variables are those of tree.sh; tests are called by name
 # shellcheck source=tree.sh
-. "$(dirname "$0")/tree.sh"
+command . "$(dirname "$0")/tree.sh" || exit 1
 # shellcheck source=guest.sh
-. "$(dirname "$0")/guest.sh"
+command . "$(dirname "$0")/guest.sh" || exit 1
 
 # in_manual PAGE: print the numbers in its section EXIT STATUS
 in_manual() {

@@ -4,7 +4,7 @@
 # an event of udev, and in the preview.
 # shellcheck disable=SC2086,SC2154,SC2317 # GUIDs and numbers need no quotes; tests are called by name
 # shellcheck source=tree.sh
-. "$(dirname "$0")/tree.sh"
+command . "$(dirname "$0")/tree.sh" || exit 1
 
 # Make two NICs, eth0 with the default route and eth1 with nothing, and a rule
 # for the first or the second.

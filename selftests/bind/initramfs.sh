@@ -3,9 +3,9 @@
 # Check the content of an initramfs: nothing, or all that vmbus-bind needs if
 # the administrator wants it. The functions of initramfs-tools and dracut are
 # stand-ins that record their arguments.
-# shellcheck disable=SC2086,SC2317 # GUIDs and numbers need no quotes; tests are called by name
+# shellcheck disable=SC2086,SC2154,SC2317 # GUIDs and numbers need no quotes; variables are those of tree.sh; tests are called by name
 # shellcheck source=tree.sh
-. "$(dirname "$0")/tree.sh"
+command . "$(dirname "$0")/tree.sh" || exit 1
 
 # Make a machine with two rules, one of them a package's, and a record, and the
 # functions of the tools.

@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Try every kernel's set of attributes, and every error at each write. In the
 # end a device must be bound as configured, or as it was before.
-# shellcheck disable=SC2086,SC2317 # GUIDs and numbers need no quotes; tests are called by name
+# shellcheck disable=SC2086,SC2154,SC2317 # GUIDs and numbers need no quotes; variables are those of tree.sh; tests are called by name
 # shellcheck source=tree.sh
-. "$(dirname "$0")/tree.sh"
+command . "$(dirname "$0")/tree.sh" || exit 1
 # shellcheck source=guest.sh
-. "$(dirname "$0")/guest.sh"
+command . "$(dirname "$0")/guest.sh" || exit 1
 
 # The kernels, each with its own module and with ours. Their files are those in
 #   4.19            drivers/hv/vmbus_drv.c of 4.19.260, the last series without

@@ -3,11 +3,11 @@
 # Check the effects of the udev rules: links below /dev/vmbus, owner and mode of
 # /dev/uioN, and the programs that udev runs. This uses a real udevadm, on a
 # tree that is mounted over /sys in a mount namespace, with /dev and /run empty.
-# shellcheck disable=SC2086,SC2317 # GUIDs and numbers need no quotes; tests are called by name
+# shellcheck disable=SC2086,SC2154,SC2317 # GUIDs and numbers need no quotes; variables are those of tree.sh; tests are called by name
 # The namespace hides /dev/shm.
 TMPDIR=${TMPDIR:-/tmp}
 # shellcheck source=tree.sh
-. "$(dirname "$0")/tree.sh"
+command . "$(dirname "$0")/tree.sh" || exit 1
 
 reason=''
 if ! command -v udevadm >/dev/null; then

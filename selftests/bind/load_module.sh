@@ -5,7 +5,7 @@
 # their arguments; the last tests use the modprobe of this machine.
 # shellcheck disable=SC2016,SC2086,SC2154,SC2317 # numbers and names need no quotes; tree.sh sets variables; tests are called by name
 # shellcheck source=tree.sh
-. "$(dirname "$0")/tree.sh"
+command . "$(dirname "$0")/tree.sh" || exit 1
 
 own=lib/modules/6.12.1-amd64/kernel/drivers/uio/uio_hv_generic.ko.xz
 

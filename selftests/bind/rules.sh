@@ -5,7 +5,7 @@
 # no other rules, and its log names each fault as FILE:LINE.
 dir=$(dirname "$(readlink -f "$0")")
 # shellcheck source=../kselftest/ktap_helpers.sh
-. "$dir/ktap_helpers.sh"
+command . "$dir/ktap_helpers.sh" || exit 1
 
 ktap_print_header
 if udevadm verify --help >/dev/null 2>&1; then

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Check the settings of a rule, and that vmbus-bind applies them again whenever
 # the kernel makes the device anew.
-# shellcheck disable=SC2086,SC2317 # GUIDs and numbers need no quotes; tests are called by name
+# shellcheck disable=SC2086,SC2154,SC2317 # GUIDs and numbers need no quotes; variables are those of tree.sh; tests are called by name
 # shellcheck source=tree.sh
-. "$(dirname "$0")/tree.sh"
+command . "$(dirname "$0")/tree.sh" || exit 1
 
 # want ours|own LINE...: make a NIC to bind, our module or the kernel's own, and
 # a rule

@@ -6,7 +6,7 @@
 
 dir=$(dirname "$(readlink -f "$0")")
 # shellcheck source=../kselftest/ktap_helpers.sh
-. "$dir/ktap_helpers.sh"
+command . "$dir/ktap_helpers.sh" || exit 1
 
 fcopy=34d14be3-dee4-41c8-9ae7-6b174977c192
 nic=f8615163-df3e-46c5-913f-f2d2f965ed0e

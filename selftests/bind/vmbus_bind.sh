@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Run vmbus-bind against a model of the kernel, and check which driver has the
 # device in the end, and what was written.
-# shellcheck disable=SC2086,SC2317 # GUIDs and numbers need no quotes; tests are called by name
+# shellcheck disable=SC2086,SC2154,SC2317 # GUIDs and numbers need no quotes; variables are those of tree.sh; tests are called by name
 # shellcheck source=tree.sh
-. "$(dirname "$0")/tree.sh"
+command . "$(dirname "$0")/tree.sh" || exit 1
 
 want_fcopy() {
 	conf $vendor/10-fcopy.conf '[fcopy]' driver=uio_hv_generic

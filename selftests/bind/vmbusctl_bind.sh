@@ -4,9 +4,9 @@
 # for them.
 # shellcheck disable=SC2086,SC2154,SC2317 # GUIDs and numbers need no quotes; tests are called by name
 # shellcheck source=tree.sh
-. "$(dirname "$0")/tree.sh"
+command . "$(dirname "$0")/tree.sh" || exit 1
 # shellcheck source=guest.sh
-. "$(dirname "$0")/guest.sh"
+command . "$(dirname "$0")/guest.sh" || exit 1
 
 file1=$admin/60-$nic1.conf
 

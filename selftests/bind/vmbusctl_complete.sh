@@ -4,9 +4,9 @@
 # completion in bash and zsh.
 # shellcheck disable=SC2016,SC2086,SC2154,SC2317 # scripts for other shells; GUIDs need no quotes; tests are called by name
 # shellcheck source=tree.sh
-. "$(dirname "$0")/tree.sh"
+command . "$(dirname "$0")/tree.sh" || exit 1
 # shellcheck source=guest.sh
-. "$(dirname "$0")/guest.sh"
+command . "$(dirname "$0")/guest.sh" || exit 1
 
 commands="list show watch rules doctor bind unbind ring-size set-override unset-override list-overrides"
 

@@ -4,9 +4,9 @@
 # it.
 # shellcheck disable=SC2016,SC2086,SC2154,SC2317 # commands as printed; GUIDs need no quotes; tests are called by name
 # shellcheck source=tree.sh
-. "$(dirname "$0")/tree.sh"
+command . "$(dirname "$0")/tree.sh" || exit 1
 # shellcheck source=guest.sh
-. "$(dirname "$0")/guest.sh"
+command . "$(dirname "$0")/guest.sh" || exit 1
 
 release=6.12.48+deb13-cloud-amd64
 ours=lib/modules/$release/updates/dkms/uio_hv_generic.ko

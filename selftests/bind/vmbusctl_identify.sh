@@ -3,9 +3,9 @@
 # Check the identifiers that vmbusctl accepts for a device.
 # shellcheck disable=SC2086,SC2154,SC2317 # GUIDs and numbers need no quotes; tests are called by name
 # shellcheck source=tree.sh
-. "$(dirname "$0")/tree.sh"
+command . "$(dirname "$0")/tree.sh" || exit 1
 # shellcheck source=guest.sh
-. "$(dirname "$0")/guest.sh"
+command . "$(dirname "$0")/guest.sh" || exit 1
 
 # means IDENTIFIER INSTANCE
 means() {

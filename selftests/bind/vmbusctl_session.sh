@@ -3,7 +3,7 @@
 # Check that vmbusctl prints the session in README.
 # shellcheck disable=SC2154,SC2317 # variables of tree.sh; tests are called by name
 # shellcheck source=tree.sh
-. "$(dirname "$0")/tree.sh"
+command . "$(dirname "$0")/tree.sh" || exit 1
 
 # README is beside the installed tests, and two directories up in a checkout.
 readme=$dir/README.md

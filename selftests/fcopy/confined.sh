@@ -4,7 +4,7 @@
 # hv-fcopyd ships.
 dir=$(dirname "$(readlink -f "$0")")
 # shellcheck source=../kselftest/ktap_helpers.sh
-. "$dir/ktap_helpers.sh"
+command . "$dir/ktap_helpers.sh" || exit 1
 
 ktap_print_header
 work=$(mktemp -d)

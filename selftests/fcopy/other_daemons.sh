@@ -6,7 +6,7 @@
 # shellcheck disable=SC2086,SC2317 # names need no quotes; tests are called by name
 dir=$(dirname "$(readlink -f "$0")")
 # shellcheck source=../kselftest/ktap_helpers.sh
-. "$dir/ktap_helpers.sh"
+command . "$dir/ktap_helpers.sh" || exit 1
 
 # Patterns match in the order of bytes.
 export LC_ALL=C

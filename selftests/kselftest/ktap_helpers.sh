@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 # Print the results of a shell test as KTAP, with the names of the kernel's
-# kselftest/ktap_helpers.sh. Tests source this file.
+# kselftest/ktap_helpers.sh.
+#
+# Tests source this file with "command . FILE || exit 1". With "." alone, dash
+# would exit with 2 if the file were missing, and newer runners of the kernel
+# count that as XFAIL.
 #
 # Call ktap_print_header and ktap_set_plan N, then N of ktap_test_pass, _fail,
 # _skip, _xfail, and ktap_finished.

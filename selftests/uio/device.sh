@@ -9,7 +9,7 @@
 # shellcheck disable=SC2317 # tests are called by name
 cd "$(dirname "$0")" || exit 1
 # shellcheck source=../kselftest/ktap_helpers.sh
-. ./ktap_helpers.sh
+command . ./ktap_helpers.sh || exit 1
 
 class=${VMBUS_CLASS:-34d14be3-dee4-41c8-9ae7-6b174977c192}
 sys=${VMBUS_SYSROOT:-}/sys
