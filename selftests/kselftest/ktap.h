@@ -125,16 +125,16 @@ static inline __attribute__((noreturn, unused)) void ksft_exit_fail_perror(const
 }
 
 /*
- * Exit with 4 if all tests were skipped, with 0 if none failed and all of the
- * plan ran, and else, or without a test, with 1.
+ * Exit with 1 if a test failed, if there was none, or if there were more or
+ * fewer than planned. Otherwise exit with 4 if all were skipped, and with 0 if
+ * not.
  */
 static inline __attribute__((noreturn, unused)) void ksft_finished(void)
 {
 	ksft_print_cnts();
-	if (ksft_cnt.skip && ksft_cnt.skip == ksft_cnt.plan)
-		exit(KSFT_SKIP);
-	exit(ksft_cnt.plan && ksft_cnt.pass + ksft_cnt.xfail + ksft_cnt.skip == ksft_cnt.plan ?
-	     KSFT_PASS : KSFT_FAIL);
+	if (ksft_cnt.fail || ksft_cnt.error || !ksft_cnt.plan || ksft_test_num() != ksft_cnt.plan)
+		exit(KSFT_FAIL);
+	exit(ksft_cnt.skip == ksft_cnt.plan ? KSFT_SKIP : KSFT_PASS);
 }
 
 #endif /* KTAP_H */

@@ -92,16 +92,17 @@ ktap_print_totals() {
 		"skip:$KTAP_CNT_SKIP error:0"
 }
 
-# Exit with 4 if all tests were skipped, and with 0 if none failed and the whole
-# plan ran. In all other cases, also without a test, exit with 1.
+# Exit with 1 if a test failed, if there was none, or if there were more or
+# fewer than planned. Otherwise exit with 4 if all were skipped, and with 0 if
+# not.
 ktap_finished() {
 	ktap_print_totals
-	if [ "$KTAP_CNT_SKIP" -gt 0 ] && [ "$KTAP_CNT_SKIP" -eq "$KSFT_NUM_TESTS" ]; then
+	if [ "$KTAP_CNT_FAIL" -ne 0 ] || [ "$KSFT_NUM_TESTS" -eq 0 ] ||
+		[ $((KTAP_CNT_PASS + KTAP_CNT_SKIP + KTAP_CNT_XFAIL)) -ne "$KSFT_NUM_TESTS" ]; then
+		exit "$KSFT_FAIL"
+	fi
+	if [ "$KTAP_CNT_SKIP" -eq "$KSFT_NUM_TESTS" ]; then
 		exit "$KSFT_SKIP"
 	fi
-	if [ "$KSFT_NUM_TESTS" -gt 0 ] &&
-		[ $((KTAP_CNT_PASS + KTAP_CNT_SKIP + KTAP_CNT_XFAIL)) -eq "$KSFT_NUM_TESTS" ]; then
-		exit "$KSFT_PASS"
-	fi
-	exit "$KSFT_FAIL"
+	exit "$KSFT_PASS"
 }
