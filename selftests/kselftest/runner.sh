@@ -38,10 +38,14 @@ args_of_test() {
 }
 
 # Prefix each line. Print to descriptor 3 the number of results, the number of
-# lines with "# XFAIL", and the reason if the test skips all of them.
+# lines with "# XFAIL", and the first reason for a skip. The C helpers put the
+# reason before or after "# SKIP", with the name of the case.
 tap_prefix() {
 	awk '{ print "# " $0; fflush() } /^(not )?ok [0-9]/ { n++ } /# XFAIL/ { xfail++ }
-		/^1\.\.0 # SKIP / { why = substr($0, 13) }
+		why == "" && /^(1\.\.0|ok [0-9]+)( .*)? # SKIP/ {
+			why = $0
+			if (!sub(/^.* # SKIP +/, "", why)) gsub(/^ok [0-9]+ +|^1\.\.0| *# SKIP$/, "", why)
+		}
 		END { print n + 0, xfail + 0, why | "cat >&3" }'
 }
 
