@@ -191,7 +191,7 @@ if [ -n "$summary" ]; then
 	# Descriptor 3 carries the status past the pipes. Descriptor 4 is the
 	# output of this script.
 	{ status=$({ { run_all; echo $? >&3; } | tee "$summary_log" |
-		awk '/^(TAP version|1\.\.|ok |not ok |# Totals: |# The whole log is in )/ { print; fflush() }' >&4; } 3>&1); } 4>&1
+		line_awk '/^(TAP version|1\.\.|ok |not ok |# Totals: |# The whole log is in )/ { print; fflush() }' >&4; } 3>&1); } 4>&1
 	if ! grep -q '^# Totals: ' "$summary_log"; then
 		echo "$0: $summary_log does not have the whole log" >&2
 		exit 1

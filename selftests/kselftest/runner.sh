@@ -37,11 +37,20 @@ args_of_test() {
 	eval "echo \"\${$var:-\${KSELFTEST_ARGS:-}}\""
 }
 
+# line_awk ARGUMENT...: run awk, and let it read line by line. mawk would read
+# blocks, so that a line would come late, or not at all if the machine crashed.
+kselftest_awk_option=''
+case $(awk -W version </dev/null 2>&1) in
+mawk*) kselftest_awk_option='-W interactive' ;;
+esac
+# shellcheck disable=SC2086 # no option, or one with its value
+line_awk() { awk $kselftest_awk_option "$@"; }
+
 # Prefix each line. Print to descriptor 3 the number of results, the number of
 # lines with "# XFAIL", and the first reason for a skip. The C helpers put the
 # reason before or after "# SKIP", with the name of the case.
 tap_prefix() {
-	awk '{ print "# " $0; fflush() } /^(not )?ok [0-9]/ { n++ } /# XFAIL/ { xfail++ }
+	line_awk '{ print "# " $0; fflush() } /^(not )?ok [0-9]/ { n++ } /# XFAIL/ { xfail++ }
 		why == "" && /^(1\.\.0|ok [0-9]+)( .*)? # SKIP/ {
 			why = $0
 			if (!sub(/^.* # SKIP +/, "", why)) gsub(/^ok [0-9]+ +|^1\.\.0| *# SKIP$/, "", why)
