@@ -11,7 +11,7 @@ ktap_print_header
 if udevadm verify --help >/dev/null 2>&1; then
 	check() { udevadm verify "$dir/$1"; }
 elif command -v udevadm >/dev/null && [ "$(id -u)" = 0 ] && unshare -m true 2>/dev/null; then
-	base=$(mktemp -d)
+	base=$(mktemp -d) || exit 1
 	trap 'rm -rf "$base"' EXIT
 	cp "$dir"/*.rules "$base/"
 	cat >"$base/test" <<-END

@@ -27,13 +27,11 @@ umask 022
 # program may run in /dev/shm.
 in_memory() {
 	[ -z "${TMPDIR-}" ] && base=$(mktemp -d -p /dev/shm 2>/dev/null) || return
-	printf '#!/bin/sh\n' >"$base/program"
-	chmod +x "$base/program"
-	"$base/program" 2>/dev/null || { rm -r "$base" && return 1; }
-	rm "$base/program"
+	ktap_can_run "$base" || { rm -r "$base" && return 1; }
 }
-in_memory || base=$(mktemp -d)
+in_memory || base=$(mktemp -d) || exit 1
 trap 'rm -rf "$base"' EXIT
+ktap_need_programs "$base"
 n=0
 
 # Make a fresh machine with VMBus, without devices, with a uio_hv_generic that

@@ -18,7 +18,7 @@ fi
 LD_LIBRARY_PATH=${HYPERV_UIO_BUILD:+$HYPERV_UIO_BUILD/lib:}${LD_LIBRARY_PATH:-}
 export LD_LIBRARY_PATH
 
-work=$(mktemp -d)
+work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 fcopy=34d14be3-dee4-41c8-9ae7-6b174977c192
 instance=eb765408-105f-49b6-b4aa-c123b64d17d4

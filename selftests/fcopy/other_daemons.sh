@@ -10,8 +10,9 @@ command . "$dir/ktap_helpers.sh" || exit 1
 
 # Patterns match in the order of bytes.
 export LC_ALL=C
-base=$(mktemp -d)
+base=$(mktemp -d) || exit 1
 trap 'rm -rf "$base"' EXIT
+ktap_need_programs "$base"
 device=eb765408-105f-49b6-b4aa-c123b64d17d4
 unit=hv-fcopy-daemon.service
 
@@ -55,9 +56,13 @@ machine() {
 	END
 	printf '#!/bin/sh\necho "$*" >>"%s/logged"\n' "$root" >"$root/bin/logger"
 	chmod +x "$root"/bin/*
+	# The script finds no others, so it cannot run the real systemctl.
+	for tool in cat grep readlink rm sh; do
+		for folder in /usr/bin /bin; do [ ! -x $folder/$tool ] || ln -sf $folder/$tool "$root/bin/$tool"; done
+	done
 	: >"$root/asked"
 	: >"$root/logged"
-	sed -E -e "s#^PATH=.*#PATH=$root/bin:\$PATH#" -e "s#(^|[[:space:]\"=])/(etc|usr|lib|run|dev|sys)/#\1$root/\2/#g" \
+	sed -E -e "s#^PATH=.*#PATH=$root/bin#" -e "s#(^|[[:space:]\"=])/(etc|usr|lib|run|dev|sys)/#\1$root/\2/#g" \
 		-e "s#2>$root/dev/null#2>/dev/null#g" "$dir/other-daemons" >"$root/script"
 }
 run() { sh "$root/script" "$@"; }

@@ -43,6 +43,22 @@ ktap_skip_all() {
 	echo "1..0 # SKIP $*"
 }
 
+# ktap_can_run DIRECTORY: true if programs can run in this directory
+ktap_can_run() {
+	printf '#!/bin/sh\n' >"$1/program" && chmod +x "$1/program" && "$1/program" 2>/dev/null && rm "$1/program"
+}
+
+# ktap_need_programs DIRECTORY: skip all unless programs can run in this
+# directory, in which the caller is going to make some. Call it before
+# ktap_print_header.
+ktap_need_programs() {
+	ktap_can_run "$1" || {
+		ktap_print_header
+		ktap_skip_all "no program can run in $1: set TMPDIR to a directory where programs may run"
+		exit "$KSFT_SKIP"
+	}
+}
+
 __ktap_test() {
 	result=$1 description=$2 directive=${3:+ # $3}
 	echo "$result $KTAP_TESTNO $description$directive"
