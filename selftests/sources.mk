@@ -32,6 +32,7 @@ vmbus_a       := $(vmbus_build)/lib/libvmbus_bufring.a
 VMBUS_CFLAGS  := -I$(HYPERV_UIO)/lib
 VMBUS_LIBS     = $(vmbus_a) $(shell $(PKG_CONFIG) --libs uuid 2>/dev/null) -pthread
 NEEDS         += uuid
+EXTRA_CLEAN   += $(vmbus_build)
 
 # Run make without the variables of this one (O=, OUTPUT=), which are not for
 # the library. That make decides whether the library is out of date, so it runs
