@@ -9,7 +9,8 @@
 # VMBUS_CFLAGS= VMBUS_LIBS=-lvmbus_bufring that of the system.
 #
 # NEEDS lists the pkg-config modules without which the collection cannot be
-# built. 'make needs' names the missing ones.
+# built, and NEEDS_HEADERS the headers that not every C library or machine has.
+# 'make needs' names the missing ones.
 
 PKG_CONFIG    ?= pkg-config
 OUTPUT        ?= $(CURDIR)
@@ -55,4 +56,8 @@ needs:
 	@command -v $(firstword $(PKG_CONFIG)) >/dev/null || echo "$(firstword $(PKG_CONFIG))"
 	@for module in $(sort $(NEEDS)); do \
 		$(PKG_CONFIG) --exists $$module 2>/dev/null || echo "$$module ($$module.pc of its development package)"; \
+	done
+	@! command -v $(firstword $(CC)) >/dev/null || for header in $(sort $(NEEDS_HEADERS)); do \
+		echo "#include <$$header>" | $(CC) $(CFLAGS) $(CPPFLAGS) -x c -E - >/dev/null 2>&1 || \
+			echo "<$$header> (a header of the C library or of the kernel)"; \
 	done
