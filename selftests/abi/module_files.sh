@@ -2,15 +2,14 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Check the files of uio_hv_generic in sysfs and debugfs against doc/ABI: each
 # file must exist, with the mode and a value of the form that doc/ABI describes.
-# The test only reads. VMBUS_CLASS is the class of the device (its GUID; the
-# file copy device by default). VMBUS_SYSROOT is a directory that stands in for
-# /.
+# The test only reads. find_device.sh describes the environment variables that
+# choose the device.
 dir=$(dirname "$(readlink -f "$0")")
 # shellcheck source=../kselftest/ktap_helpers.sh
 command . "$dir/ktap_helpers.sh" || exit 1
 
-class=${VMBUS_CLASS:-34d14be3-dee4-41c8-9ae7-6b174977c192}
-sys=${VMBUS_SYSROOT:-}/sys
+# shellcheck source=../uio/find_device.sh
+. "$dir/find_device.sh"
 export LC_ALL=C
 
 ktap_print_header
@@ -19,24 +18,7 @@ skip() {
 	exit "$KSFT_SKIP"
 }
 
-[ -d "$sys/bus/vmbus/devices" ] ||
-	skip "this is no VM on Hyper-V: $sys/bus/vmbus/devices does not exist"
-device=''
-for each in "$sys"/bus/vmbus/devices/*; do
-	[ "$(cat "$each/class_id" 2>/dev/null)" != "{$class}" ] || device=$each
-done
-if [ -z "$device" ] && [ -z "${VMBUS_CLASS:-}" ]; then
-	skip "the host offers no file copy device; on the host, in PowerShell as administrator:" \
-		"Enable-VMIntegrationService -VMName NAME -Name 'Guest Service Interface'"
-fi
-[ -n "$device" ] || skip "the host offers no device of class $class: add one to the VM, or set VMBUS_CLASS to another class"
-[ -d "$device/uio" ] ||
-	skip "${device##*/} is not bound to uio_hv_generic: name its class in a file of /etc/hyperv-uio/bind.d (hyperv-uio.conf(5))," \
-		"then run /usr/lib/udev/vmbus-bind --all as root"
-case $(cat "$sys/module/uio_hv_generic/version" 2>/dev/null) in
-1:*) ;;
-*) skip "the kernel's own uio_hv_generic is loaded: install the package hyperv-uio-dkms, and load the module again" ;;
-esac
+find_device
 
 # described: print "MODE PATH" for each file that doc/ABI describes
 described() {

@@ -117,9 +117,13 @@ static inline int write_line(const char *path, const char *line)
 	return err;
 }
 
-/* Find the first device of a class. Return 0, or -ENODEV if none is offered. */
+/*
+ * Find the first device of a class. If VMBUS_INSTANCE is set, the device must
+ * also have this instance. Return 0, or -ENODEV if none is offered.
+ */
 static inline int device_find(const char *class, struct device *dev)
 {
+	const char *instance = getenv("VMBUS_INSTANCE");
 	char path[PATH_MAX], line[64], braced[64];
 	struct dirent *entry;
 	DIR *dir = opendir(VMBUS_DEVICES);
@@ -132,6 +136,8 @@ static inline int device_find(const char *class, struct device *dev)
 	while (err && (entry = readdir(dir))) {
 		snprintf(path, sizeof(path), VMBUS_DEVICES "/%s/class_id", entry->d_name);
 		if (entry->d_name[0] == '.' || !read_line(path, line, sizeof(line)) || strcmp(line, braced))
+			continue;
+		if (instance && *instance && strcmp(entry->d_name, instance))
 			continue;
 		strcpy(dev->instance, entry->d_name);
 		err = 0;

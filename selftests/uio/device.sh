@@ -1,19 +1,17 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 # Test uio_hv_generic with a device that the host offers, but without the host's
-# help. This runs as root in any VM on Hyper-V. VMBUS_CLASS is the class of the
-# device (its GUID; the file copy device by default). The device must be bound,
-# and no program may use it meanwhile, so this keeps hv-fcopyd from running. The
-# test is skipped, with the reason, if there is no such device. VMBUS_SYSROOT is
-# a directory that stands in for / in the search for the device.
+# help. This runs as root in any VM on Hyper-V. find_device.sh describes the
+# environment variables that choose the device. The device must be bound, and no
+# program may use it meanwhile, so this keeps hv-fcopyd from running. The test
+# is skipped, with the reason, if there is no such device.
 # shellcheck disable=SC2317 # tests are called by name
 cd "$(dirname "$0")" || exit 1
 # shellcheck source=../kselftest/ktap_helpers.sh
 command . ./ktap_helpers.sh || exit 1
 
-class=${VMBUS_CLASS:-34d14be3-dee4-41c8-9ae7-6b174977c192}
-sys=${VMBUS_SYSROOT:-}/sys
-driver=$sys/bus/vmbus/drivers/uio_hv_generic
+# shellcheck source=find_device.sh
+. ./find_device.sh
 export LC_ALL=C
 
 skip() {
@@ -23,23 +21,9 @@ skip() {
 }
 
 [ "$(id -u)" = 0 ] || skip "run this as root"
-[ -d "$sys/bus/vmbus/devices" ] || skip "this is no VM on Hyper-V: $sys/bus/vmbus/devices does not exist"
-device=''
-for each in "$sys"/bus/vmbus/devices/*; do
-	[ "$(cat "$each/class_id" 2>/dev/null)" != "{$class}" ] || device=$each
-done
-if [ -z "$device" ] && [ -z "${VMBUS_CLASS:-}" ]; then
-	skip "the host offers no file copy device; on the host, in PowerShell as administrator:" \
-		"Enable-VMIntegrationService -VMName NAME -Name 'Guest Service Interface'"
-fi
-[ -n "$device" ] || skip "the host offers no device of class $class: add one to the VM, or set VMBUS_CLASS to another class"
-[ "$(readlink -f "$device/driver")" = "$(readlink -f "$driver")" ] ||
-	skip "${device##*/} is not bound to uio_hv_generic: name its class in a file of /etc/hyperv-uio/bind.d (hyperv-uio.conf(5))," \
-		"then run /usr/lib/udev/vmbus-bind --all as root"
-case $(cat "$sys/module/uio_hv_generic/version" 2>/dev/null) in
-1:*) ;;
-*) skip "the kernel's own uio_hv_generic is loaded, which does not survive all of this: install hyperv-uio-dkms, and load the module again" ;;
-esac
+find_device
+# The programs use this device, and not another one of its class.
+export VMBUS_INSTANCE="${device##*/}"
 
 tmp=$(mktemp -d) || skip "no folder for temporary files"
 said=$tmp/said
@@ -52,7 +36,7 @@ restore() {
 }
 trap restore EXIT
 trap 'exit 1' INT TERM
-if [ -z "${VMBUS_CLASS:-}" ] && systemctl cat hv-fcopyd >/dev/null 2>&1; then
+if [ "$class" = "$fcopy_class" ] && systemctl cat hv-fcopyd >/dev/null 2>&1; then
 	# "activating" is a daemon that died a moment ago and will restart.
 	case $(systemctl is-active hv-fcopyd) in
 	active | activating | reloading) was_active=1 ;;
@@ -62,13 +46,13 @@ fi
 
 files=$device/uio_hv_generic
 file() { cat "$files/$1"; }
+[ "$(file state)" = closed ] || skip "${device##*/} is in use: its state is $(file state); end the program that has /dev/uioN open"
 # The counters are in debugfs, which some systems do not mount.
 [ -d /sys/kernel/debug/uio_hv_generic ] || mount -t debugfs debugfs /sys/kernel/debug 2>/dev/null
 opens=/sys/kernel/debug/uio_hv_generic/${device##*/}/opens
 node() { set -- "$device"/uio/uio*; echo "/dev/${1##*/}"; }
 map_size() { echo $(($(cat "$device"/uio/uio*/maps/map0/size))); }
 ring() { set -- "$device"/channels/*/ring; echo "$1"; }
-[ "$(file state)" = closed ] || skip "${device##*/} is in use: its state is $(file state); end the program that has /dev/uioN open"
 
 # result DESCRIPTION COMMAND...: print a result, and the output of the command
 # if it fails
