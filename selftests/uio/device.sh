@@ -25,30 +25,58 @@ find_device
 # The programs use this device, and not another one of its class.
 export VMBUS_INSTANCE="${device##*/}"
 
+files=$device/uio_hv_generic
+file() { cat "$files/$1"; }
+
 tmp=$(mktemp -d) || skip "no folder for temporary files"
 said=$tmp/said
-masked='' was_active=''
+# Some shells run a trap with the output of the command that it interrupts.
+exec 3>&2
+masked='' was_active='' mounted='' holder=''
+ring_size=$(file ring_size)
+# warn WORDS: report what cannot be restored
+warn() { echo "device.sh: $*" >&2; }
+# restore: undo every change to this machine
 restore() {
+	trap '' HUP INT TERM PIPE
+	exec 2>&3
+	# A process in the background ignores Ctrl-C.
+	[ -z "$holder" ] || { kill -9 "$holder" && wait "$holder"; } 2>/dev/null
+	if [ -d "$device" ] && [ ! -e "$device/driver" ]; then
+		echo "$VMBUS_INSTANCE" >"$driver/bind" || warn "$VMBUS_INSTANCE was bound to uio_hv_generic, and cannot be bound again"
+	fi
+	if [ -e "$files/ring_size" ] && [ "$(file ring_size)" != "$ring_size" ]; then
+		echo "$ring_size" >"$files/ring_size" || warn "$VMBUS_INSTANCE had rings of $ring_size bytes, and now has $(file ring_size)"
+	fi
+	[ -z "$mounted" ] || umount /sys/kernel/debug || warn "/sys/kernel/debug was not mounted, and cannot be unmounted"
+	if [ -n "$masked" ]; then
+		systemctl unmask --runtime hv-fcopyd >/dev/null 2>&1
+		[ -z "$was_active" ] || systemctl start hv-fcopyd >&2 || warn "hv-fcopyd ran before, and does not start again"
+	fi
 	rm -r "$tmp"
-	[ -n "$masked" ] || return
-	systemctl unmask --runtime hv-fcopyd >/dev/null 2>&1
-	[ -z "$was_active" ] || systemctl start hv-fcopyd >&2 || echo "device.sh: hv-fcopyd ran before, and does not start again" >&2
 }
 trap restore EXIT
-trap 'exit 1' INT TERM
+trap 'exit 1' HUP INT TERM PIPE
 if [ "$class" = "$fcopy_class" ] && systemctl cat hv-fcopyd >/dev/null 2>&1; then
 	# "activating" is a daemon that died a moment ago and will restart.
 	case $(systemctl is-active hv-fcopyd) in
 	active | activating | reloading) was_active=1 ;;
 	esac
-	systemctl mask --runtime --now hv-fcopyd >/dev/null 2>&1 && masked=1
+	case $(systemctl is-enabled hv-fcopyd 2>/dev/null) in
+	masked*) ;;
+	*)
+		# Even a mask that fails may have begun.
+		masked=1
+		systemctl mask --runtime --now hv-fcopyd >/dev/null 2>&1
+		;;
+	esac
 fi
 
-files=$device/uio_hv_generic
-file() { cat "$files/$1"; }
 [ "$(file state)" = closed ] || skip "${device##*/} is in use: its state is $(file state); end the program that has /dev/uioN open"
 # The counters are in debugfs, which some systems do not mount.
-[ -d /sys/kernel/debug/uio_hv_generic ] || mount -t debugfs debugfs /sys/kernel/debug 2>/dev/null
+if [ ! -d /sys/kernel/debug/uio_hv_generic ] && mount -t debugfs debugfs /sys/kernel/debug 2>/dev/null; then
+	mounted=1
+fi
 opens=/sys/kernel/debug/uio_hv_generic/${device##*/}/opens
 node() { set -- "$device"/uio/uio*; echo "/dev/${1##*/}"; }
 map_size() { echo $(($(cat "$device"/uio/uio*/maps/map0/size))); }
@@ -99,7 +127,7 @@ held() {
 	# The shell would empty the file only in the background, and leave the
 	# words of the program before to grep.
 	: >"$tmp/hold"
-	./hold_map "$class" "$1" >>"$tmp/hold" 2>&1 &
+	./hold_map "$class" "$1" >>"$tmp/hold" 2>&1 3>&- &
 	holder=$!
 	for _ in 1 2 3 4 5 6 7 8 9 10; do
 		grep -q ready "$tmp/hold" && break
@@ -109,6 +137,7 @@ held() {
 	status=$?
 	kill "$holder"
 	wait "$holder" || status=1
+	holder=''
 	return "$status"
 }
 in_parts() { (exec 5<>"$(node)" && ./uio_split "$1" "$2" "$(cat "$device"/uio/uio*/maps/map0/size)"); }
