@@ -251,10 +251,10 @@ static void with_tmpfs(void)
 	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
 	    mkdir("mnt", 0755) < 0 || mount("tmpfs", "mnt", "tmpfs", 0, "mode=755") < 0 ||
 	    chdir("mnt") < 0)
-		_exit(CANNOT_MOUNT);
+		leave_child(CANNOT_MOUNT);
 	make_file("probe", "");
 	if (setxattr("probe", ACL, acl_of_old, sizeof(acl_of_old), 0) < 0)
-		_exit(NO_ACLS);
+		leave_child(NO_ACLS);
 	before = open_files();
 	begin();
 	tmpfs_body();
@@ -548,7 +548,7 @@ static void vfat_body(void)
 	if (mkdir("to", 0755) < 0 ||
 	    system("PATH=$PATH:/sbin:/usr/sbin; mkfs.vfat -C image 1024 >mkfs 2>&1 && "
 		   "mount -t vfat -o loop image to >mkfs 2>&1") != 0)
-		_exit(CANNOT_MOUNT);
+		leave_child(CANNOT_MOUNT);
 	begin();
 	policy.owner = policy.group = POLICY_ID_FIXED;
 	policy.uid = policy.gid = 65534;
@@ -682,7 +682,7 @@ static void cannot_set_body(void)
 	finish();
 	expect(unlink("to/new") == 0);
 	if (mkdir("ramfs", 0755) < 0 || mount("ramfs", "ramfs", "ramfs", 0, NULL) < 0)
-		_exit(CANNOT_MOUNT);
+		leave_child(CANNOT_MOUNT);
 	begin_in("ramfs/new");
 	make_old(0, 0, 0644);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -714,7 +714,7 @@ static void no_proc_body(void)
 	make_old(0, 0, 0644);
 	old = set_old_acl(acl_of_old, sizeof(acl_of_old));
 	if (umount2("/proc", MNT_DETACH) < 0)
-		_exit(CANNOT_MOUNT);
+		leave_child(CANNOT_MOUNT);
 	expect_int(set_rest("a", &old), REFUSAL_NONE);
 	expect(has_no_acl());
 	expect_mode(0604);
@@ -976,7 +976,7 @@ static void labels_body(void)
 	expect_int(set_label(), REFUSAL_NONE);
 	old = make_old(0, 0, 0644);
 	if (setxattr("to/a", LABEL, old_label, sizeof(old_label), 0) < 0)
-		_exit(NO_ACLS);
+		leave_child(NO_ACLS);
 	strcpy(policy.label, "system_u:object_r:tmp_t:s0");
 	expect_int(set_label(), REFUSAL_NONE);
 	expect(has_label("system_u:object_r:tmp_t:s0"));

@@ -367,7 +367,7 @@ static void link_to_a_file_is_replaced_itself(void)
 static void look_behind(void)
 {
 	if (!as_user())
-		_exit(NO_MEANWHILE);
+		leave_child(NO_MEANWHILE);
 	expect_int(resolve(in("d"), "link", FORCE), REFUSAL_DIRECTORY);
 	expect_int(to.dir, -1);
 	expect_int(resolve(in("d/link"), "src", FORCE), REFUSAL_LINK);
@@ -468,11 +468,11 @@ static void mount_points(void)
 	make_file("d/ram", "");
 	make_file("other", "");
 	if (mount("tmpfs", "m", "tmpfs", 0, NULL) < 0)
-		_exit(CANNOT_MOUNT);
+		leave_child(CANNOT_MOUNT);
 	make_file("m/f", "");
 	if (mount("other", "d/f", NULL, MS_BIND, NULL) < 0 ||
 	    mount("m/f", "d/ram", NULL, MS_BIND, NULL) < 0)
-		_exit(CANNOT_MOUNT);
+		leave_child(CANNOT_MOUNT);
 	expect_refused(in("d/f"), "src", FORCE, REFUSAL_MOUNT_POINT, in("d/f"));
 	expect_refused(in("d"), "f", FORCE, REFUSAL_MOUNT_POINT, in("d/f"));
 	expect_refused(in("d/ram"), "src", FORCE, REFUSAL_MOUNT_POINT, in("d/ram"));
@@ -505,12 +505,12 @@ static void without_statx(void)
 	make_file("d/ram", "");
 	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
 	    mount("tmpfs", "m", "tmpfs", 0, NULL) < 0)
-		_exit(CANNOT_MOUNT);
+		leave_child(CANNOT_MOUNT);
 	make_file("m/f", "");
 	if (mount("m/f", "d/ram", NULL, MS_BIND, NULL) < 0)
-		_exit(CANNOT_MOUNT);
+		leave_child(CANNOT_MOUNT);
 	if (!meanwhile(SYS_statx, no_statx))
-		_exit(NO_MEANWHILE);
+		leave_child(NO_MEANWHILE);
 	expect_int(resolve(in("d/f"), "src", FORCE), REFUSAL_NONE);
 	expect(meanwhile_calls > 0);
 	expect(!destination_is_append_only(&to));
@@ -544,12 +544,12 @@ static void on_overlay(void)
 	make_file("low/f", "");
 	make_file("low/d/f", "");
 	if (mount("tmpfs", "ram", "tmpfs", 0, NULL) < 0)
-		_exit(CANNOT_MOUNT);
+		leave_child(CANNOT_MOUNT);
 	mkdir("ram/up", 0755);
 	mkdir("ram/work", 0755);
 	if (mount("overlay", "over", "overlay", 0,
 		  "lowerdir=low,upperdir=ram/up,workdir=ram/work,xino=off") < 0)
-		_exit(CANNOT_MOUNT);
+		leave_child(CANNOT_MOUNT);
 	expect_goes(in("over/f"), "src", FORCE, "over", "", "f", false);
 	expect_goes(in("over/d"), "f", FORCE, "over/d", "", "f", true);
 	RULES("-over/f");
@@ -568,7 +568,7 @@ static void read_only(void)
 	mkdir("m", 0755);
 	if (mount("d", "m", NULL, MS_BIND, NULL) < 0 ||
 	    mount(NULL, "m", NULL, MS_BIND | MS_REMOUNT | MS_RDONLY, NULL) < 0)
-		_exit(CANNOT_MOUNT);
+		leave_child(CANNOT_MOUNT);
 	expect_refused(in("m/new"), "src", 0, REFUSAL_READ_ONLY, in("m"));
 	expect_refused(in("m/f"), "src", FORCE, REFUSAL_READ_ONLY, in("m"));
 	expect_refused(in("m/x/new"), "src", CREATE, REFUSAL_READ_ONLY, in("m"));
@@ -616,7 +616,7 @@ static void without_cap_fowner(void)
 static void sticky_as_user(void)
 {
 	if (!as_user())
-		_exit(NO_MEANWHILE);
+		leave_child(NO_MEANWHILE);
 	expect_int(resolve(in("s/roots"), "src", FORCE), REFUSAL_NONE);
 	destination_close(&to, false);
 	expect_int(resolve(in("own/roots"), "src", FORCE), REFUSAL_ACCESS);
@@ -661,7 +661,7 @@ static void sticky_directories(void)
 static void without_permission(void)
 {
 	if (!as_user())
-		_exit(NO_MEANWHILE);
+		leave_child(NO_MEANWHILE);
 	expect_refused(in("d/new"), "src", 0, REFUSAL_ACCESS, in("d/"));
 	expect_refused(in("d/f"), "src", FORCE, REFUSAL_ACCESS, in("d/"));
 	expect_refused(in("d/x/new"), "src", CREATE, REFUSAL_ACCESS, in("d/"));
@@ -875,14 +875,14 @@ static void make_in_vain(void)
 	if (!expect_int(resolve(in("a/b/c/d/file"), "src", CREATE), REFUSAL_NONE))
 		return;
 	if (!meanwhile(variant, fail_one))
-		_exit(NO_MEANWHILE);
+		leave_child(NO_MEANWHILE);
 	refusal = destination_make(&to, &policy, &failure);
 	if ((int)meanwhile_calls < failing_call) {
 		/* No call was left that could fail. */
 		expect_int(refusal, REFUSAL_NONE);
 		failing_call = 0;
 		destination_close(&to, true);
-		_exit(current_failed() ? 1 : 42);
+		leave_child(42);
 	}
 	if (refusal == REFUSAL_NONE)
 		ksft_print_msg("call %d failed, and nobody noticed\n", failing_call);
@@ -962,7 +962,7 @@ static void somebody_is_faster(void)
 {
 	expect_int(resolve(in("a/b/c/d/e/file"), "src", CREATE), REFUSAL_NONE);
 	if (!meanwhile(SYS_mkdirat, faster))
-		_exit(NO_MEANWHILE);
+		leave_child(NO_MEANWHILE);
 	expect_int(destination_make(&to, &policy, &failure), REFUSAL_NONE);
 	expect_int(meanwhile_calls, 4);
 	/* Their directory belongs to them, and so does everything above it. */
@@ -984,7 +984,7 @@ static void somebody_is_faster_with_a_file(void)
 {
 	expect_int(resolve(in("a/b/c/d/e/file"), "src", CREATE), REFUSAL_NONE);
 	if (!meanwhile(SYS_mkdirat, faster_with_a_file))
-		_exit(NO_MEANWHILE);
+		leave_child(NO_MEANWHILE);
 	expect_int(destination_make(&to, &policy, &failure), REFUSAL_NOT_DIRECTORY);
 	expect(strstr(failure.detail, in("a/b/c/d")));
 	expect_int(to.dir, -1);
@@ -1010,7 +1010,7 @@ static void somebody_swaps_what_was_made(void)
 	policy.uid = 12345;
 	expect_int(resolve(in("a/b/c/file"), "src", CREATE), REFUSAL_NONE);
 	if (!meanwhile(SYS_openat, swap_made))
-		_exit(NO_MEANWHILE);
+		leave_child(NO_MEANWHILE);
 	expect_int(destination_make(&to, &policy, &failure), REFUSAL_BUSY);
 	expect_int(to.dir, -1);
 	/* The other directory keeps its owner, and stays. */
@@ -1033,7 +1033,7 @@ static void somebody_swaps_it_for_a_link(void)
 {
 	expect_int(resolve(in("a/b/c/file"), "src", CREATE), REFUSAL_NONE);
 	if (!meanwhile(SYS_openat, swap_for_a_link))
-		_exit(NO_MEANWHILE);
+		leave_child(NO_MEANWHILE);
 	expect_int(destination_make(&to, &policy, &failure), REFUSAL_NOT_DIRECTORY);
 	expect_int(to.dir, -1);
 	expect_int(entries("vault"), 0);

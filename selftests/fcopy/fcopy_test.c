@@ -51,6 +51,12 @@ bool current_failed(void)
 	return failures > 0;
 }
 
+void leave_child(int status)
+{
+	fflush(NULL);
+	_exit(current_failed() ? 1 : status);
+}
+
 int in_child(void (*body)(void))
 {
 	int status;
@@ -62,8 +68,7 @@ int in_child(void (*body)(void))
 		return 127;
 	if (!pid) {
 		body();
-		fflush(NULL);
-		_exit(current_failed());
+		leave_child(0);
 	}
 	waitpid(pid, &status, 0);
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
@@ -74,7 +79,7 @@ static void (*mounting_body)(void);
 static void with_own_mounts(void)
 {
 	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
-		_exit(CANNOT_MOUNT);
+		leave_child(CANNOT_MOUNT);
 	mounting_body();
 }
 

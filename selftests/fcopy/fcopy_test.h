@@ -63,8 +63,14 @@ bool current_failed(void);
 int in_child(void (*body)(void));
 
 /**
+ * leave_child() - ends a process of in_child() with STATUS, which may be a
+ * reason to skip the test, or with 1 if the test has failed
+ */
+void leave_child(int status) __attribute__((noreturn));
+
+/**
  * in_own_mounts() - in_child() of root, with mounts that vanish; BODY may
- * _exit(CANNOT_MOUNT)
+ * leave_child(CANNOT_MOUNT)
  */
 void in_own_mounts(void (*body)(void));
 #define CANNOT_MOUNT 99

@@ -809,7 +809,7 @@ static void not_mounted_yet(void)
 	begin_test();
 	mkdir("mount", 0755);
 	if (mount("tmpfs", "mount", "tmpfs", 0, NULL) < 0)
-		_exit(CANNOT_MOUNT);
+		leave_child(CANNOT_MOUNT);
 	note("mount", 0);
 	make_file(temporary_in("mount"), "");
 	mkdir("mount/a", 0755);
@@ -887,7 +887,7 @@ static void other_device_number(void)
 
 	begin_test();
 	if (shell("truncate -s 8M image && mkfs.ext4 -q -I 256 image && mount -o loop image to"))
-		_exit(CANNOT_MOUNT);
+		leave_child(CANNOT_MOUNT);
 	write_four_notes();
 	before = device_of("to");
 	/*
@@ -896,7 +896,7 @@ static void other_device_number(void)
 	 */
 	if (shell("had=$(losetup -nO NAME -j image) && umount to && truncate -s 1M hold && for i in $(seq 100); do "
 		  "losetup $had hold 2>/dev/null && break; sleep 0.1; done && losetup -j hold | grep -q . && mount -o loop image to"))
-		_exit(CANNOT_MOUNT);
+		leave_child(CANNOT_MOUNT);
 	expect(device_of("to") != before);
 	clean();
 	expect(!exists("to/a"));
@@ -933,11 +933,11 @@ static void other_overlay(void)
 	mkdir("lower", 0755);
 	mkdir("up", 0755);
 	if (mount("tmpfs", "up", "tmpfs", 0, NULL) < 0)
-		_exit(CANNOT_MOUNT);
+		leave_child(CANNOT_MOUNT);
 	mkdir("up/up", 0755);
 	mkdir("up/work", 0755);
 	if (!mount_overlay())
-		_exit(CANNOT_MOUNT);
+		leave_child(CANNOT_MOUNT);
 	write_four_notes();
 	/* The tmpfs of older kernels, such as 5.10, shows no birth times. */
 	births = entries("state") == 4;
@@ -967,12 +967,12 @@ static void fat(void)
 
 	begin_test();
 	if (shell("truncate -s 8M image && mkfs.vfat image >/dev/null && mount -t vfat -o loop image to"))
-		_exit(CANNOT_MOUNT);
+		leave_child(CANNOT_MOUNT);
 	write_four_notes();
 	/* Since Linux 5.19 FAT shows birth times. */
 	births = entries("state") == 4;
 	if (shell("umount to && mount -t vfat -o loop image to"))
-		_exit(CANNOT_MOUNT);
+		leave_child(CANNOT_MOUNT);
 	clean();
 	expect_int(exists("to/a"), !births);
 	expect_int(entries("to/left"), 0);

@@ -403,7 +403,7 @@ static void on_fuse(void)
 	expect(lstat("d/pkg/link", &st) == 0);
 	fake_inode = st.st_ino;
 	if (!meanwhile(SYS_fstatfs, fake_type))
-		_exit(NO_MEANWHILE);
+		leave_child(NO_MEANWHILE);
 	expect_refused(in("d/pkg/link"), FOLLOW, REFUSAL_LINK, "link is a link on FUSE");
 	expect_reaches(in("d/pkg/new"), FOLLOW, "d/pkg", "new");
 	/* Another file system is mounted below FUSE. */
@@ -438,7 +438,7 @@ static void disks(void)
 {
 	if (mount("tmpfs", "/run", "tmpfs", 0, "mode=755") < 0 ||
 	    mkdir("/run/media", 0755) < 0 || mkdir("/run/media/user", 0755) < 0)
-		_exit(CANNOT_MOUNT);
+		leave_child(CANNOT_MOUNT);
 	make_package("/run/media/user/stick");
 	expect_refused("/run/media/user/stick/link", FOLLOW, REFUSAL_LINK,
 		       "/run/media/, where users mount disks");
@@ -446,7 +446,7 @@ static void disks(void)
 	expect_reaches("/run/media/default", FOLLOW, "/run/media/user/stick", "");
 	mkdir("m", 0755);
 	if (mount("tmpfs", "m", "tmpfs", 0, "mode=755") < 0)
-		_exit(CANNOT_MOUNT);
+		leave_child(CANNOT_MOUNT);
 	expect(symlink(in("real"), "m/link") == 0);
 	expect_reaches(in("m/link"), FOLLOW, "real", "");
 	if (mount(NULL, "m", NULL, MS_REMOUNT | MS_BIND | MS_NOSYMFOLLOW, NULL) < 0 ||
@@ -659,7 +659,7 @@ static void mounts_elsewhere(void)
 	    mount("/sys/kernel", "sys", NULL, MS_BIND, NULL) < 0 ||
 	    mount("devpts", "pts", "devpts", 0, "newinstance") < 0 ||
 	    mount("tmpfs", "ram", "tmpfs", 0, NULL) < 0)
-		_exit(CANNOT_MOUNT);
+		leave_child(CANNOT_MOUNT);
 	expect_int(check_place(in("dev")), REFUSAL_KERNEL);
 	expect(strstr(failure.detail, in("dev")) && strstr(failure.detail, "/dev"));
 	expect_int(check_place(in("dev/fcopy-test")), REFUSAL_KERNEL);
@@ -713,7 +713,7 @@ static void file_systems_by_type(void)
 	}
 	ksft_print_msg("%u types of file systems\n", mounted);
 	if (!mounted)
-		_exit(CANNOT_MOUNT);
+		leave_child(CANNOT_MOUNT);
 }
 
 static void each_file_system_of_the_kernel(void)
@@ -724,7 +724,7 @@ static void each_file_system_of_the_kernel(void)
 static void on_this_type(void)
 {
 	if (!meanwhile(SYS_fstatfs, fake_type))
-		_exit(NO_MEANWHILE);
+		leave_child(NO_MEANWHILE);
 	expect_int(check_place(scratch), REFUSAL_KERNEL);
 }
 
@@ -753,7 +753,7 @@ static void file_systems_by_magic(void)
 static void as_somebody_else(void)
 {
 	if (!as_user())
-		_exit(NO_MEANWHILE);
+		leave_child(NO_MEANWHILE);
 	expect_refused(in("closed/in"), FOLLOW, REFUSAL_ACCESS, in("closed/in"));
 	expect_refused(in("closed/no"), FOLLOW | PATH_TARGET, REFUSAL_ACCESS, in("closed/no"));
 	expect_reaches(in("closed"), FOLLOW, "closed", "");
@@ -921,7 +921,7 @@ static void sync_directories(void)
 	int dir = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	if (!meanwhile(SYS_fsync, sync_fails))
-		_exit(NO_MEANWHILE);
+		leave_child(NO_MEANWHILE);
 	expect_int(path_sync_directory(dir), 0);
 	expect_int(path_sync_directory(dir), -EIO);
 	expect_int(path_sync_directory(dir), 0);

@@ -362,7 +362,7 @@ static void bind_mounts(void)
 	if (mount("secret", "srv/bound", NULL, MS_BIND, NULL) < 0 ||
 	    mount("tmpfs", "srv/ram", "tmpfs", 0, NULL) < 0 ||
 	    mount("secret/key", "srv/key", NULL, MS_BIND, NULL) < 0)
-		_exit(CANNOT_MOUNT);
+		leave_child(CANNOT_MOUNT);
 	RULES("-secret", "+srv");
 	expect_denied(in("srv/bound"), "file", 1);
 	expect_denied(in("srv/bound/in"), "file", 1);
@@ -480,7 +480,7 @@ static void names_that_may_change(void)
 static void on_casefold(void)
 {
 	if (!meanwhile(SYS_ioctl, casefold_flags))
-		_exit(NO_MEANWHILE);
+		leave_child(NO_MEANWHILE);
 	RULES("-d/Secret", "-d/New/File");
 	expect_denied(in("d"), "secret", 1);
 	expect_denied(in("d"), "SECRET", 1);
@@ -508,7 +508,7 @@ static int fake_type(unsigned int n, const uint64_t args[6])
 static void on_this_type(void)
 {
 	if (!meanwhile(SYS_fstatfs, fake_type))
-		_exit(NO_MEANWHILE);
+		leave_child(NO_MEANWHILE);
 	RULES("-d/Secret");
 	expect_denied(in("d"), "sEcReT", 1);
 	expect_allowed(in("d"), "secrets", 0);
@@ -523,7 +523,7 @@ static void on_this_type(void)
 static void on_unknown_type(void)
 {
 	if (!meanwhile(SYS_fstatfs, fake_type))
-		_exit(NO_MEANWHILE);
+		leave_child(NO_MEANWHILE);
 	RULES("-d/Secret");
 	expect_denied(in("d"), "sEcReT", 1);
 	RULES("+d/Secret");
@@ -536,7 +536,7 @@ static void on_unknown_type(void)
 static void on_short_names(void)
 {
 	if (!meanwhile(SYS_fstatfs, fake_type))
-		_exit(NO_MEANWHILE);
+		leave_child(NO_MEANWHILE);
 	RULES("-d/Password", "-d/long-name", "-d/key.pem");
 	expect_doubtful(in("d"), "passwords", 1);
 	expect_doubtful(in("d"), "passwords/x", 1);
@@ -602,11 +602,11 @@ static void casefold_tmpfs(void)
 
 	mkdir("m", 0755);
 	if (mount("tmpfs", "m", "tmpfs", 0, "casefold") < 0)
-		_exit(CANNOT_MOUNT);
+		leave_child(CANNOT_MOUNT);
 	mkdir("m/d", 0755);
 	dir = open("m/d", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (ioctl(dir, FS_IOC_SETFLAGS, &flags) < 0)
-		_exit(CANNOT_MOUNT);
+		leave_child(CANNOT_MOUNT);
 	close(dir);
 	in_folding_directory();
 }
@@ -616,7 +616,7 @@ static void vfat(void)
 	mkdir("m", 0755);
 	if (system("truncate -s 4M image && mkfs.vfat image >/dev/null 2>&1 &&"
 		   " mount -o loop image m 2>/dev/null") != 0)
-		_exit(CANNOT_MOUNT);
+		leave_child(CANNOT_MOUNT);
 	mkdir("m/d", 0755);
 	in_folding_directory();
 	expect_denied(in("m/d"), "secret.", 1);
@@ -697,7 +697,7 @@ static void another_user(void)
 	 * climb from
 	 */
 	if (!as_user())
-		_exit(NO_MEANWHILE);
+		leave_child(NO_MEANWHILE);
 	RULES("-closed/in");
 	expect_fails_closed(1, in("closed"));
 }

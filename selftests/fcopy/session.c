@@ -417,11 +417,11 @@ static void no_writing(void)
 {
 	begin_test();
 	if (mount("tmpfs", "to", "tmpfs", MS_RDONLY, NULL) < 0)
-		_exit(CANNOT_MOUNT);
+		leave_child(CANNOT_MOUNT);
 	expect_int(start("a", 0, 1), E_WRITE_PROTECT);
 	umount("to");
 	if (mount("tmpfs", "to", "tmpfs", 0, "size=64k") < 0)
-		_exit(CANNOT_MOUNT);
+		leave_child(CANNOT_MOUNT);
 	expect_int(start("a", 0, 65537), E_DISK_FULL);
 	policy.min_free = 65536;
 	expect_int(start("a", 0, 1), E_DISK_FULL);

@@ -1187,7 +1187,7 @@ static void mount_small(const char *options)
 	open_transfer();
 	memory_is_disk = false;
 	if (mount("tmpfs", "to", "tmpfs", 0, options) < 0)
-		_exit(CANNOT_MOUNT);
+		leave_child(CANNOT_MOUNT);
 }
 
 static void leave_small(int files)
@@ -1373,7 +1373,7 @@ static void run(const char *format, ...)
 	fflush(NULL);
 	status = system(command);
 	if (!WIFEXITED(status) || WEXITSTATUS(status))
-		_exit(CANNOT_MOUNT);
+		leave_child(CANNOT_MOUNT);
 }
 
 static void mount_image(const char *mkfs)
@@ -1708,7 +1708,7 @@ static void in_ramfs(void)
 	open_transfer();
 	memory_is_disk = false;
 	if (mount("ramfs", "to", "ramfs", 0, NULL) < 0)
-		_exit(CANNOT_MOUNT);
+		leave_child(CANNOT_MOUNT);
 	expect_int(copy("a", 0, text), REFUSAL_NONE);
 	expect(holds("to/a", text));
 	end_test(1);
@@ -1724,7 +1724,7 @@ static void no_writing(void)
 {
 	open_transfer();
 	if (mount("tmpfs", "to", "tmpfs", MS_RDONLY, NULL) < 0)
-		_exit(CANNOT_MOUNT);
+		leave_child(CANNOT_MOUNT);
 	expect_int(start("a", 0, 1), REFUSAL_READ_ONLY);
 	end_test(0);
 	umount("to");
@@ -1782,7 +1782,7 @@ static void btrfs_files_are_synced_with_a_name(void)
 static void no_procfs(void)
 {
 	if (umount2("/proc", MNT_DETACH) < 0 || access("/proc/self", F_OK) == 0)
-		_exit(CANNOT_MOUNT);
+		leave_child(CANNOT_MOUNT);
 	begin_test();
 	expect_int(copy("a", 0, "text"), REFUSAL_NONE);
 	expect_int(copy("a", FORCE, "new"), REFUSAL_NONE);
