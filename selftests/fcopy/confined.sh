@@ -32,6 +32,10 @@ silent() {
 	fi
 }
 
+# verify UNIT: print the complaints of systemd about the lines of a unit
+verify() { systemd-analyze verify "$1" 2>&1 | tee "$work/said" | grep -E 'Unknown|Failed to parse|Invalid|ignoring'; }
+capabilities='CapabilityBoundingSet=CAP_DAC_OVERRIDE CAP_FOWNER CAP_CHOWN'
+
 ktap_set_plan 6
 
 # The unit scores 2.3 with systemd 252; a unit without any sandbox scores 10.
@@ -43,9 +47,16 @@ if [ -n "$unit" ] && systemd-analyze security --offline=true --threshold=100 "$u
 		ktap_print_msg "$(tail -n 1 "$work/out")"
 		ktap_test_fail "systemd-analyze security: at most 3.0"
 	fi
-	systemd-analyze verify "$unit" 2>&1 | grep -E 'Unknown|Failed to parse|Invalid|ignoring' >"$work/out"
+	verify "$unit" >"$work/out"
+	# Without this, a systemd-analyze that cannot run would find nothing.
+	mkdir "$work/planted" && { cat "$unit" && printf '[Service]\nNoSuchKey=1\n'; } >"$work/planted/${unit##*/}"
+	verify "$work/planted/${unit##*/}" | grep -q NoSuchKey || {
+		echo "it does not find an unknown key in a copy of the unit; it prints:"
+		cat "$work/said"
+	} >>"$work/out"
 	silent "systemd-analyze verify: every line of the unit is known"
-	grep '^CapabilityBoundingSet=' "$unit" | grep -vx 'CapabilityBoundingSet=CAP_DAC_OVERRIDE CAP_FOWNER CAP_CHOWN' >"$work/out"
+	has=$(grep '^CapabilityBoundingSet=' "$unit")
+	{ [ "$has" = "$capabilities" ] || echo "the unit has '$has', not '$capabilities'"; } >"$work/out"
 	silent "three capabilities"
 else
 	ktap_test_skip "systemd-analyze security" "no unit of hv-fcopyd, or no systemd-analyze that reads a file: install hyperv-uio-fcopyd and systemd 250 or newer"
