@@ -7,7 +7,8 @@
 #   rows             print the checksum of rows.sh
 #   present, absent  whether hv-fcopyd runs with the file copy device, and the
 #                    host has negotiated with it; whether there is no device
-#   before N         make the tree for row N; 4: this file system has no
+#   before N         make the tree for row N, and remove what an interrupted row
+#                    has left in the root directory; 4: this file system has no
 #                    immutable files, which the row needs
 #   after N SHA256   whether row N had its effect: its file has this checksum,
 #                    and nothing else has changed
@@ -23,7 +24,7 @@ fix() { chattr +i "$@" 2>/dev/null; }
 loosen() { chattr -i "$@" 2>/dev/null; }
 
 usage() {
-	sed -n '3,17s/^# \{0,1\}//p' "$0" >&2
+	sed -n '3,18s/^# \{0,1\}//p' "$0" >&2
 	exit 2
 }
 
@@ -39,6 +40,19 @@ list() {
 		find /tmp/in -type f -exec sha256sum {} +
 		echo "d /tmp"
 	} | sort -u
+}
+
+# clean_root: remove what the last row has put into the root directory. A row
+# that was interrupted has no list of after.
+clean_root() {
+	[ -f "$state/before" ] || return 0
+	[ -f "$state/after" ] || list >"$state/after" 2>/dev/null
+	diff "$state/before" "$state/after" | sed -n 's/^> [fl] \(\/[^/]*\)$/\1/p' | while read -r path; do
+		case $path in
+		/bin | /sbin | /lib*) ;;
+		*) rm -f "$path" ;;
+		esac
+	done
 }
 
 device() {
@@ -74,6 +88,8 @@ present)
 absent) ! device ;;
 before)
 	choose "${2:-}"
+	clean_root
+	rm -f "$state/before" "$state/after"
 	mkdir -p "$state" && make_tree
 	case $words in
 	*immutable*)
@@ -95,12 +111,7 @@ after)
 		[ "$sum" = "${3:-}" ] || { echo "$file has the checksum $sum" && fine=1; }
 	fi
 	# A later row must not find what this one has put into the root.
-	diff "$state/before" "$state/after" | sed -n 's/^> [fl] \(\/[^/]*\)$/\1/p' | while read -r path; do
-		case $path in
-		/bin | /sbin | /lib*) ;;
-		*) rm -f "$path" ;;
-		esac
-	done
+	clean_root
 	exit $fine
 	;;
 sum)
@@ -108,6 +119,7 @@ sum)
 	sha256sum <"$2" | cut -d' ' -f1 && rm -f "$2"
 	;;
 end)
+	clean_root
 	loosen /tmp/in/fixed /tmp/in/fixed.bin
 	rm -rf /tmp/in "$state"
 	rm -f /var/tmp/hv-host.service /var/tmp/hv-host.large
