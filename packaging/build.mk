@@ -62,10 +62,11 @@ deb:
 	@ls $(deb_dir)/*.deb
 
 # Debian's rpm lacks systemd's macros, and does not know which packages are
-# installed. Without selinux-policy-dev there is no SELinux subpackage. With any
-# other rpm, rpmbuild reports the packages of BuildRequires that are missing.
+# installed: its database would be empty, so it gets one in O. Without
+# selinux-policy-dev there is no SELinux subpackage. With any other rpm,
+# rpmbuild looks for the packages of BuildRequires in that rpm's own database.
 rpm_selinux = $(if $(wildcard /usr/share/selinux/devel/Makefile),,--without selinux)
-rpm_foreign = $(if $(filter debian,$(shell rpm --eval '%{_vendor}' 2>/dev/null)),--load=$(abspath packaging/rpm/macros.debian-build) --nodeps $(rpm_selinux))
+rpm_foreign = $(if $(filter debian,$(shell rpm --eval '%{_vendor}' 2>/dev/null)),--load=$(abspath packaging/rpm/macros.debian-build) --nodeps --define '_dbpath $(abspath $(rpm_dir))/db' $(rpm_selinux))
 rpm_release ?= 1
 # These settings make two builds of the same sources identical.
 rpm_same = --define '_buildhost localhost' --define 'source_date_epoch_from_changelog 1' \
@@ -79,7 +80,7 @@ rpm:
 	$(Q)mkdir -p $(rpm_dir)/SOURCES
 	$(call tarball,$(rpm_dir)/SOURCES/$(release).tar.gz,$(rpm_dir))
 	$(Q)$(clean_env) rpmbuild -bb $(rpm_foreign) --define '_topdir $(abspath $(rpm_dir))' \
-		--define '_dbpath $(abspath $(rpm_dir))/db' $(rpm_same) $(RPMBUILDFLAGS) packaging/rpm/hyperv-uio.spec
+		$(rpm_same) $(RPMBUILDFLAGS) packaging/rpm/hyperv-uio.spec
 	$(Q)mv $(rpm_dir)/RPMS/*/*.rpm $(rpm_dir)/
 	$(Q)rm -rf $(addprefix $(rpm_dir)/,BUILD BUILDROOT RPMS SOURCES SPECS SRPMS db $(release))
 	@ls $(rpm_dir)/*.rpm

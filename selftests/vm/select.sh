@@ -48,6 +48,9 @@ select_tests() {
 		for kernel in $on; do
 			[[ " $manual " = *" $kernel "* ]] || some=1
 		done
+		if [[ "$argument" = *@* && " $on $on_own " != *" ${argument#*@} "* ]]; then
+			die "$argument: this test does not run on ${argument#*@}, but on: $on"
+		fi
 		[ -z "$everything" ] || [ -n "$some" ] || on_own=''
 		for kernel in $on $on_own; do
 			[ "$argument" = "$test" ] || [ "$argument" = "$test@$kernel" ] || continue
