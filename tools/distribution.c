@@ -83,6 +83,7 @@ char *distribution_install(const char *package)
 char *distribution_install_headers(const char *release)
 {
 	const char *flavour = flavour_of(release), *variant = strchr(release, '+');
+	int version = (int)(strlen(release) - strlen(flavour));
 
 	switch (family_of_machine()) {
 	case FEDORA:
@@ -90,10 +91,19 @@ char *distribution_install_headers(const char *release)
 		if (variant && variant[1])
 			return need_printf("dnf install kernel-%s-devel-%.*s", variant + 1,
 					   (int)(variant - release), release);
-		return need_printf("dnf install kernel-devel-%s", release);
+		/* Oracle's kernels, and those of RHEL 8 for real time */
+		return need_printf("dnf install kernel-%sdevel-%s",
+				   strstr(release, "uek.") ? "uek-" :
+				   strstr(release, ".rt") ? "rt-" : "", release);
 	case SUSE:
-		return need_printf("zypper install kernel-%s-devel",
-				   *flavour ? flavour : "default");
+		/*
+		 * The kernel's release is the version of its package and the
+		 * flavour. The newest headers may be installed already.
+		 */
+		if (!*flavour)
+			return need_strdup("zypper install kernel-default-devel");
+		return need_printf("zypper install kernel-%s-devel=%.*s", flavour, version - 1,
+				   release);
 	default:
 		return need_printf("apt install linux-headers-%s%s%s", release,
 				   *flavour ? " linux-headers-" : "", flavour);

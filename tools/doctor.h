@@ -75,4 +75,7 @@ char *doctor_process(const char *name);
 char *doctor_our_module(const char *release);
 char *doctor_own_module(const char *release);
 
+/* Return whether our module is loaded, and not the kernel's own. */
+bool doctor_is_ours_loaded(void);
+
 #endif

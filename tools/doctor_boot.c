@@ -94,20 +94,6 @@ static int is_enrolled(const char *path)
 	return yes;
 }
 
-/*
- * Return whether the loaded module is ours. Its version has an epoch. The
- * version of the kernel's own module, which load-module may have loaded, has
- * none.
- */
-static bool is_ours_loaded(void)
-{
-	char *version = file_line("/sys/module/uio_hv_generic/version");
-	bool ours = version && !strncmp(version, "1:", 2);
-
-	free(version);
-	return ours;
-}
-
 #define SIGN_HELPER "/etc/dkms/sign_helper.sh"
 
 /*
@@ -199,7 +185,7 @@ static void check_signature(struct diagnosis *diagnosis, const char *module)
 	char *build;
 	bool signs;
 
-	if (is_ours_loaded())
+	if (doctor_is_ours_loaded())
 		return;
 	if (!is_signed(module)) {
 		signs = dkms_signs();

@@ -11,6 +11,7 @@
 #include "file.h"
 
 #define MODULE "uio_hv_generic"
+#define ALLOW_UNSUPPORTED "allow_unsupported_modules"
 
 static const char *const suffixes[] = { "", ".xz", ".zst", ".gz" };
 
@@ -25,6 +26,19 @@ static char *module_in(const char *release, const char *folder)
 			return need_printf("/lib/modules/%s/%s/" MODULE ".ko%s", release, folder,
 					   suffixes[i]);
 	return NULL;
+}
+
+/*
+ * The version of our module has an epoch. The version of the kernel's own
+ * module, which load-module may have loaded, has none.
+ */
+bool doctor_is_ours_loaded(void)
+{
+	char *version = file_line("/sys/module/" MODULE "/version");
+	bool ours = version && !strncmp(version, "1:", 2);
+
+	free(version);
+	return ours;
 }
 
 char *doctor_our_module(const char *release)
@@ -230,6 +244,12 @@ static void judge_own_module(struct diagnosis *diagnosis, const char *loaded, co
 	}
 }
 
+/* SUSE's modprobe has this setting, and SUSE Linux Enterprise sets it to 0. */
+static bool is_about_support(const char *line)
+{
+	return !strncmp(line, ALLOW_UNSUPPORTED " ", strlen(ALLOW_UNSUPPORTED " "));
+}
+
 /*
  * Return whether a line of modprobe's configuration runs a command instead of
  * loading the module. hyperv-uio-dkms has such a line, too, but its script
@@ -242,10 +262,11 @@ static bool is_forbidding(const char *line)
 }
 
 /*
- * Return the file in which the administrator forbids the module, as a new
- * string, or NULL.
+ * Return the first file of modprobe's configuration with a line that is
+ * @wanted, as a new string, or NULL. Store a copy of the line in *@found unless
+ * that is NULL.
  */
-static char *forbidden_by(void)
+static char *configured_by(bool (*wanted)(const char *line), char **found)
 {
 	static const char *const folders[] = { "/etc/modprobe.d", "/run/modprobe.d",
 					       "/usr/lib/modprobe.d", "/lib/modprobe.d" };
@@ -260,8 +281,10 @@ static char *forbidden_by(void)
 
 			rest = text;
 			while (text && !path && (line = strsep(&rest, "\n")))
-				if (is_forbidding(line))
+				if (wanted(line))
 					path = need_printf("%s/%s", folders[f], names.items[i]);
+			if (path && found)
+				*found = need_strdup(line);
 			free(text);
 		}
 		strings_free(&names);
@@ -293,7 +316,8 @@ static void check_loaded(struct diagnosis *diagnosis, const char *ours)
 
 static void check_installed(struct diagnosis *diagnosis, const char *ours)
 {
-	char *own = doctor_own_module(diagnosis->release), *forbidden = forbidden_by();
+	char *own = doctor_own_module(diagnosis->release);
+	char *forbidden = configured_by(is_forbidding, NULL);
 
 	if (forbidden) {
 		doctor_complain(diagnosis,
@@ -329,6 +353,32 @@ static void check_installed(struct diagnosis *diagnosis, const char *ours)
 	free(own);
 }
 
+/*
+ * Report it if modprobe refuses every module that SUSE does not support, as
+ * ours. Return whether it does.
+ */
+static bool check_support(struct diagnosis *diagnosis)
+{
+	char *line = NULL, *path = configured_by(is_about_support, &line), *load;
+	bool refuses = path && atoi(line + strlen(ALLOW_UNSUPPORTED)) == 0;
+
+	if (refuses) {
+		load = file_exists("/sys/module/" MODULE) ? reload() :
+							    need_strdup(VMBUS_BIND " --all");
+		doctor_complain(diagnosis, SEVERITY_PROBLEM, "module",
+				need_printf("echo '" ALLOW_UNSUPPORTED " 1' >/etc/modprobe.d/"
+					    "10-unsupported-modules.conf && %s",
+					    load),
+				"%s makes modprobe refuse our module, because SUSE does not "
+				"support it",
+				path);
+		free(load);
+	}
+	free(path);
+	free(line);
+	return refuses;
+}
+
 void doctor_module(struct diagnosis *diagnosis)
 {
 	char *ours = doctor_our_module(diagnosis->release);
@@ -338,6 +388,8 @@ void doctor_module(struct diagnosis *diagnosis)
 	else if (is_built_in(diagnosis->release))
 		doctor_report(diagnosis, SEVERITY_NOTE, "module", "the kernel %s has its own " MODULE
 			      " built in, so ours cannot replace it", diagnosis->release);
+	else if (ours && !doctor_is_ours_loaded() && check_support(diagnosis))
+		;	/* Other findings would only show what follows from it. */
 	else if (file_exists("/sys/module/" MODULE))
 		check_loaded(diagnosis, ours);
 	else

@@ -59,6 +59,19 @@ test_own_module_takes_its_place() {
 	done
 }
 
+# This is what the modprobe of SUSE Linux Enterprise prints.
+test_modprobe_refuses_what_suse_does_not_support() {
+	machine
+	stand_in modprobe '[ "$1" = -a ] && exit' \
+		"echo \"modprobe: ERROR: module 'uio_hv_generic' is unsupported\" >&2" \
+		'echo "Use --allow-unsupported or set allow_unsupported_modules 1 in" >&2' \
+		'echo "/etc/modprobe.d/10-unsupported-modules.conf" >&2' \
+		"echo \"$(refused "Operation not permitted")\" >&2" 'exit 1'
+	load
+	is status $status 0
+	logged_is "<4>uio_hv_generic: the module of hyperv-uio-dkms is refused (allow_unsupported_modules is 0), so the kernel's own is loaded; 'vmbusctl doctor' names the remedy"
+}
+
 # With modprobe -q, which udev and vmbus-bind use, a modprobe that it starts
 # would be quiet, too.
 test_reason_is_told_to_a_quiet_modprobe() {

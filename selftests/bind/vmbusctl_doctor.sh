@@ -258,6 +258,29 @@ test_module_is_forbidden() {
 	healthy
 }
 
+test_modprobe_refuses_what_suse_does_not_support() {
+	guest
+	put $ours ''
+	put usr/lib/modprobe.d/10-unsupported-modules.conf "# a comment
+allow_unsupported_modules 0"
+	mkdir -p $root/etc/modprobe.d
+	healthy
+	for loaded in "" 0.02.1; do
+		rm -r $root/sys/module/uio_hv_generic
+		rm -f $root/etc/modprobe.d/*
+		[ -z "$loaded" ] || put sys/module/uio_hv_generic/version $loaded
+		sick
+		load="/usr/lib/udev/vmbus-bind --all"
+		[ -z "$loaded" ] || load="modprobe -r uio_hv_generic && $load"
+		finding problem module "/usr/lib/modprobe.d/10-unsupported-modules.conf makes modprobe refuse our module, because SUSE does not support it" \
+			"echo 'allow_unsupported_modules 1' >/etc/modprobe.d/10-unsupported-modules.conf && $load"
+		put etc/modprobe.d/10-unsupported-modules.conf "allow_unsupported_modules 1"
+		vmbusctl doctor
+		lacks "makes modprobe refuse"
+		put sys/module/uio_hv_generic/version 0
+	done
+}
+
 test_load_module_does_not_forbid() {
 	not_loaded
 	put $ours ''
@@ -361,7 +384,10 @@ test_headers_of_each_distribution() {
 	headers_of 6.8.0-1021-azure ubuntu "apt install linux-headers-6.8.0-1021-azure linux-headers-azure"
 	headers_of 5.14.0-570.32.1.el9_6.x86_64 rhel "dnf install kernel-devel-5.14.0-570.32.1.el9_6.x86_64"
 	headers_of 5.14.0-503.el9.x86_64+64k-debug rhel "dnf install kernel-64k-debug-devel-5.14.0-503.el9.x86_64"
-	headers_of 6.4.0-150600.8.20-azure sles "zypper install kernel-azure-devel"
+	headers_of 5.15.0-200.131.27.el9uek.x86_64 rhel "dnf install kernel-uek-devel-5.15.0-200.131.27.el9uek.x86_64"
+	headers_of 4.18.0-553.rt7.342.el8_10.x86_64 rhel "dnf install kernel-rt-devel-4.18.0-553.rt7.342.el8_10.x86_64"
+	headers_of 6.4.0-150600.8.20-azure sles "zypper install kernel-azure-devel=6.4.0-150600.8.20"
+	headers_of 6.9.1 sles "zypper install kernel-default-devel"
 	headers_of 6.9.1 debian "apt install linux-headers-6.9.1"
 }
 
