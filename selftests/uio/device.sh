@@ -124,7 +124,7 @@ refused() {
 	grep -qi "$1" "$tmp/error" && [ "$(file ring_size)" = "$before" ]
 }
 
-opened_often() { limited 200 ./open_close "$class" 1000 && [ "$(file state)" = closed ]; }
+opened_often() { limited 400 ./open_close "$class" 1000 && [ "$(file state)" = closed ]; }
 # counted: check that ten opens increase the counter by ten
 counted() {
 	before=$(cat "$opens") && limited 200 ./open_close "$class" 10 && [ "$(cat "$opens")" = $((before + 10)) ]
