@@ -4,12 +4,13 @@
 # file must exist, with the mode and a value of the form that doc/ABI describes.
 # The test only reads. find_device.sh describes the environment variables that
 # choose the device.
+# shellcheck disable=SC2154 # variables are those of find_device.sh
 dir=$(dirname "$(readlink -f "$0")")
 # shellcheck source=../kselftest/ktap_helpers.sh
 command . "$dir/ktap_helpers.sh" || exit 1
 
 # shellcheck source=../uio/find_device.sh
-. "$dir/find_device.sh"
+command . "$dir/find_device.sh" || exit 1
 export LC_ALL=C
 
 ktap_print_header

@@ -7,7 +7,7 @@ dir=$(dirname "$(readlink -f "$0")")
 command . "$dir/ktap_helpers.sh" || exit 1
 
 ktap_print_header
-work=$(mktemp -d)
+work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 
 # find_file FILE...: print the first one that exists

@@ -5,13 +5,13 @@
 # environment variables that choose the device. The device must be bound, and no
 # program may use it meanwhile, so this keeps hv-fcopyd from running. The test
 # is skipped, with the reason, if there is no such device.
-# shellcheck disable=SC2317 # tests are called by name
+# shellcheck disable=SC2154,SC2317 # variables are those of find_device.sh; tests are called by name
 cd "$(dirname "$0")" || exit 1
 # shellcheck source=../kselftest/ktap_helpers.sh
 command . ./ktap_helpers.sh || exit 1
 
 # shellcheck source=find_device.sh
-. ./find_device.sh
+command . ./find_device.sh || exit 1
 export LC_ALL=C
 
 skip() {
