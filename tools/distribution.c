@@ -91,7 +91,7 @@ char *distribution_install_headers(const char *release)
 		if (variant && variant[1])
 			return need_printf("dnf install kernel-%s-devel-%.*s", variant + 1,
 					   (int)(variant - release), release);
-		/* Oracle's kernels, and those of RHEL 8 for real time */
+		/* Oracle's and RHEL 8's real-time kernels have no '+'. */
 		return need_printf("dnf install kernel-%sdevel-%s",
 				   strstr(release, "uek.") ? "uek-" :
 				   strstr(release, ".rt") ? "rt-" : "", release);

@@ -354,7 +354,7 @@ static void check_installed(struct diagnosis *diagnosis, const char *ours)
 }
 
 /*
- * Report it if modprobe refuses every module that SUSE does not support, as
+ * Report it if modprobe refuses every module that SUSE does not support, and so
  * ours. Return whether it does.
  */
 static bool check_support(struct diagnosis *diagnosis)

@@ -43,10 +43,14 @@ list() {
 }
 
 # clean_root: remove what the last row has put into the root directory. A row
-# that was interrupted has no list of after.
+# that was interrupted has no list of after. Others may have put files there
+# since then, so remove only the file that rows.sh names.
 clean_root() {
 	[ -f "$state/before" ] || return 0
-	[ -f "$state/after" ] || list >"$state/after" 2>/dev/null
+	if [ ! -f "$state/after" ]; then
+		grep -qx 'f /source\.bin' "$state/before" || rm -f /source.bin
+		return
+	fi
 	diff "$state/before" "$state/after" | sed -n 's/^> [fl] \(\/[^/]*\)$/\1/p' | while read -r path; do
 		case $path in
 		/bin | /sbin | /lib*) ;;

@@ -39,6 +39,7 @@ args_of_test() {
 
 # line_awk ARGUMENT...: run awk, and let it read line by line. mawk would read
 # blocks, so that a line would come late, or not at all if the machine crashed.
+# With this option, mawk joins a line that has a NUL byte and the next one.
 kselftest_awk_option=''
 case $(awk -W version </dev/null 2>&1) in
 mawk*) kselftest_awk_option='-W interactive' ;;
@@ -128,6 +129,8 @@ run_one() {
 	# shellcheck disable=SC2086 # arguments, to be split
 	{ outcome=$({ { run_limited "$limit" "$@" $args </dev/null 2>&1 3>&-; printf '%s ' $? >&3; } |
 		tap_prefix >&4; } 3>&1); } 4>&1
+	# bash before 5.1 cannot do this without a file in /tmp.
+	status='' cases='' xfails='' why=''
 	read -r status cases xfails why <<-END
 		$outcome
 	END

@@ -124,14 +124,14 @@ refused() {
 	grep -qi "$1" "$tmp/error" && [ "$(file ring_size)" = "$before" ]
 }
 
-opened_often() { limited 400 ./open_close "$class" 1000 && [ "$(file state)" = closed ]; }
+opened_often() { limited 300 ./open_close "$class" 1000 && [ "$(file state)" = closed ]; }
 # counted: check that ten opens increase the counter by ten
 counted() {
-	before=$(cat "$opens") && limited 200 ./open_close "$class" 10 && [ "$(cat "$opens")" = $((before + 10)) ]
+	before=$(cat "$opens") && limited 60 ./open_close "$class" 10 && [ "$(cat "$opens")" = $((before + 10)) ]
 }
 resized() {
 	echo "$other" >"$files/ring_size" && [ "$(map_size)" = $((other * 2)) ] &&
-		[ "$(stat -c %s "$(ring)")" = $((other * 2)) ] && limited 200 ./open_close "$class" 1
+		[ "$(stat -c %s "$(ring)")" = $((other * 2)) ] && limited 60 ./open_close "$class" 1
 }
 # preferred: print the ring size that the driver prefers for the class
 preferred() { awk -v class="$class" '$1 == class || $1 == "other" { print $2; exit }' "$driver"/ring_size; }
@@ -184,8 +184,8 @@ result "nor for one whose ring file is mapped" held ring
 result "the rings, mapped in parts" in_parts cuts "$(node)"
 result "the ring file, mapped in parts" in_parts cuts "$(ring)"
 result "the rings, made writable by mprotect" in_parts upgrade "$(node)"
-result "unbound while open and mapped, bound and opened again, 3 times" limited 200 ./unbind_open "$class" 1 3
-result "opened as before" limited 200 ./open_close "$class" 1
+result "unbound while open and mapped, bound and opened again, 3 times" limited 120 ./unbind_open "$class" 1 3
+result "opened as before" limited 60 ./open_close "$class" 1
 complaints="the kernel has nothing to complain about"
 # An Oops and a WARN set these bits. A later one would change nothing.
 if [ $((tainted & (1 << 7 | 1 << 9))) = 0 ]; then
