@@ -72,7 +72,7 @@ check-powershell:
 # Run the library and its tests with the compiler's sanitizers.
 check-sanitize:
 	$(Q)mkdir -p $(O)/sanitize
-	$(Q)selftests/check-sanitize $(O)/sanitize
+	$(Q)selftests/check-sanitize $(O)/sanitize $(if $(ALL),all)
 
 # Run the long test, with the host in another thread and in another process: 100
 # million packets in batches, and fewer in the other ways.
