@@ -26,6 +26,8 @@ skip() { printf 'ok %s: %s # SKIP %s\n' "$1" "$description" "$2" | tee -a "$resu
 # a second initramfs, after the one that all tests of a kernel share.
 busybox_guest() {
 	local root module
+	initrd=$kernel${stock:+-stock}.img
+	vmlinuz=$kernel.vmlinuz
 	if [ ! -e "$job/initrds/$initrd" ]; then
 		root=$(kernel_root "$kernel")
 		cp "$root/image/boot/vmlinuz-$(kernel_release "$root")" "$job/kernels/$vmlinuz"
@@ -47,6 +49,8 @@ systemd_guest() {
 	local image
 	[ -z "$all_stock" ] || die "test $test: a systemd guest has our module installed, -s is for the others"
 	guest_disk=$(kernel_suite "$kernel")-$packages
+	initrd=$guest_disk.img
+	vmlinuz=$guest_disk.vmlinuz
 	case " ${disks[*]}" in
 	*" $guest_disk="*) ;;
 	*)
@@ -96,8 +100,6 @@ add_test() {
 	# The guest and the host treat any other end as a failure. Some tests
 	# have no host.sh.
 	for script in guest.sh host.sh; do echo 'exit 0' >>"$dir/$script"; done
-	initrd=$guest-$kernel${stock:+-stock}.img
-	vmlinuz=$guest-$kernel.vmlinuz
 	case $guest in
 	busybox) busybox_guest ;;
 	systemd) systemd_guest ;;

@@ -1,0 +1,3 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=sh
+copy_asked file-2
