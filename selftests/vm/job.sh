@@ -47,7 +47,7 @@ busybox_guest() {
 # systemd_guest: add the disk of $selection, and its test on a second disk
 systemd_guest() {
 	local image
-	[ -z "$all_stock" ] || die "test $test: a systemd guest has our module installed, -s is for the others"
+	[ -z "$all_stock" ] || die "test $test: a systemd guest uses our module, -s is for the others"
 	guest_disk=$(kernel_suite "$kernel")-$packages
 	initrd=$guest_disk.img
 	vmlinuz=$guest_disk.vmlinuz
@@ -116,7 +116,7 @@ CONF
 make_job() {
 	local selection test kernel
 	userland=''
-	# disks has the disks of whole guests as SUITE=FILE.
+	# disks has the disks of whole guests as SUITE-PACKAGES=FILE.
 	disks=()
 	number=100
 	ended=''

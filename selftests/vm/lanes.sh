@@ -51,8 +51,9 @@ outer_run() {
 	local name=$1 limit=60 test vmlinuz initrd timeout console files=() status=0
 	shift
 	local tests=("$@") places=() drives=()
-	local letters=cdefgh disk results_disk=$out/results-$name.img
+	local letters=cdefghijkl disk results_disk=$out/results-$name.img
 	# These disks follow the two disks of the job.
+	[ ${#disks[@]} -le ${#letters} ] || die "an outer guest can have ${#letters} disks of guests, and these tests need ${#disks[@]}"
 	for disk in "${disks[@]}"; do
 		places+=("${disk%%=*}=/dev/vd${letters:${#places[@]}:1}")
 		drives+=(-drive "file=${disk#*=},format=raw,if=virtio,readonly=on")

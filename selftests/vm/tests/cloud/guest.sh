@@ -6,8 +6,21 @@ release=$(uname -r)
 fcopy=$(vmbus_device "$fcopy_class")
 stock_driver=$(stock_fcopy_driver)
 
-# bare: whether the guest has nothing of what the module needs
-bare() { ! command -v dkms && ! command -v gcc && ! ls -d /lib/modules/*/build && ! dpkg-query -W '*hyperv*'; }
+# bare: whether the guest has no package of ours, and not what dkms needs
+bare() {
+	! command -v dkms && ! command -v gcc && ! ls -d /lib/modules/*/build &&
+		! dpkg-query -W '*hyperv-uio*' && ! dpkg-query -W 'libvmbus-bufring*'
+}
+# brought PACKAGE...: whether apt has installed these without having been told
+brought() {
+	local package
+	for package; do
+		[ "$(dpkg-query -W -f '${Status}' "$package")" = "install ok installed" ] && apt-mark showauto | grep -qx "$package" || return
+	done
+}
+# as_without_us: whether the device keeps its driver when udev has handled the
+# events of the installation
+as_without_us() { udevadm settle && has_driver "$fcopy" "$stock_driver" && none_for "$release"; }
 # advice: print the command in the only line about missing headers
 advice() { sed -n 's/^The module is not built for the kernel [^ ]*, whose headers are missing: \(apt install .*\), then reboot$/\1/p' /tmp/said; }
 # apt_said ARGUMENT...: run apt-get, and keep what it says. dpkg writes to a
@@ -27,9 +40,9 @@ case $boot in
 	check "apt accepts the signed repository" apt-get -o APT::Update::Error-Mode=any update
 	check "apt-get install hyperv-uio-fcopyd" apt_said install hyperv-uio-fcopyd
 	note "$(grep -E '^[0-9]+ upgraded|^(Need to get|After this operation)' /tmp/said | paste -s -d ' ')"
-	check "apt has installed dkms and the module's package with it" dpkg -s dkms hyperv-uio-dkms
+	check "apt has brought dkms, the module's package and the headers that it recommends" brought dkms hyperv-uio hyperv-uio-dkms linux-headers-amd64
 	check "one line names the headers of the running kernel" test "$(advice)" = "apt install linux-headers-$release linux-headers-cloud-amd64"
-	check "until then the device has the driver that it has without us (${stock_driver:-none})" within 30 has_driver "$fcopy" "$stock_driver"
+	check "until then the device has the driver that it has without us (${stock_driver:-none})" as_without_us
 	check "and no unit has failed" no_unit_failed
 	# shellcheck disable=SC2046 # words
 	check "apt does what the line says" apt_said $(advice | sed 's/^apt //')
