@@ -58,6 +58,12 @@ later_version() {
 	echo "${version%.*}.$((${version##*.} + 1))"
 }
 
+# make_key DIR: make DIR the home of gpg, with a key that exists only for a test
+key_name=test@hyperv-uio.invalid
+make_key() {
+	mkdir -m 700 "$1" && GNUPGHOME=$1 gpg --batch --quiet --passphrase '' --quick-gen-key "$key_name" rsa3072 sign
+}
+
 # digest DIR: print a digest of all files in it
 digest() { (cd "$1" && find . -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum | cut -c1-16); }
 
