@@ -44,3 +44,6 @@ guest_says withheld || exit 1
 check "the host offers the device after all" host offer wait-offered
 check "and the NIC" vmbus_host nic offer wait-offered
 tell offered
+host "delay unload 50000"
+tell "sleep unload"
+guest_says "awake unload"

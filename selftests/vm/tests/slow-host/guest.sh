@@ -159,9 +159,3 @@ echoes &
 pid=$!
 wait $pid
 check "messages while the machine stands still, and signals and interrupts are lost" echoed
-
-hear unload
-echo platform >/sys/power/pm_test
-check "the machine hibernates although UNLOAD takes 50 s" lasts 4800 15000 sh -c 'echo disk >/sys/power/state'
-check "and the device works afterwards" within 20 "$programs/open_close" "$class" 1
-say awake

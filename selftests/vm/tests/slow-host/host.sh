@@ -121,7 +121,3 @@ tell migrate
 check "3600 messages come back, none lost, none doubled, over six migrations" watched
 check "the migrations have lost signals of the guest" host "expect-stat lost-signals 1"
 check "and interrupts of the host" host "expect-stat lost-interrupts 1"
-
-host "delay unload 50000"
-tell unload
-guest_says awake
