@@ -30,14 +30,14 @@ static bool is_installed(void)
 	return file_exists("/usr/sbin/" DAEMON) || file_exists("/usr/local/sbin/" DAEMON);
 }
 
-static bool is_masked(void)
+/* True if the administrator, or a removal that was interrupted, has masked the
+ * unit in this directory. */
+static bool is_masked_in(const char *directory)
 {
-	char *etc = file_link("/etc/systemd/system/" DAEMON ".service");
-	char *run = file_link("/run/systemd/system/" DAEMON ".service");
-	bool masked = (etc && !strcmp(etc, "null")) || (run && !strcmp(run, "null"));
+	char *target = file_link("%s/" DAEMON ".service", directory);
+	bool masked = target && !strcmp(target, "null");
 
-	free(etc);
-	free(run);
+	free(target);
 	return masked;
 }
 
@@ -157,11 +157,18 @@ static void check_daemon(struct diagnosis *diagnosis, const struct vdevice *devi
 {
 	char *pid = doctor_process(DAEMON);
 
-	if (is_masked())
+	if (is_masked_in("/etc/systemd/system"))
 		doctor_complain(diagnosis, SEVERITY_PROBLEM, "daemon",
 				need_strdup("systemctl unmask " DAEMON
 					    " && systemctl start " DAEMON),
 				"the unit " DAEMON ".service is masked");
+	else if (is_masked_in("/run/systemd/system"))
+		/* The systemctl of RHEL 8 refuses "unmask --runtime". */
+		doctor_complain(diagnosis, SEVERITY_PROBLEM, "daemon",
+				need_strdup("rm /run/systemd/system/" DAEMON ".service"
+					    " && systemctl daemon-reload"
+					    " && systemctl start " DAEMON),
+				"the unit " DAEMON ".service is masked until the next boot");
 	else if (pid)
 		doctor_report(diagnosis, SEVERITY_OK, "daemon", DAEMON " is running (process %s)",
 			      pid);

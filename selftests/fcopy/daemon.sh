@@ -6,12 +6,11 @@ dir=$(dirname "$(readlink -f "$0")")
 # shellcheck source=../kselftest/ktap_helpers.sh
 command . "$dir/ktap_helpers.sh" || exit 1
 
-ktap_print_header
-
 # Use the program of the build directory, or else the installed one.
 fcopyd=${HYPERV_UIO_BUILD:+$HYPERV_UIO_BUILD/daemons/hv-fcopyd}
 [ -n "$fcopyd" ] || fcopyd=$(PATH=$PATH:/usr/local/sbin:/usr/sbin command -v hv-fcopyd)
 if [ ! -x "$fcopyd" ]; then
+	ktap_print_header
 	ktap_skip_all "there is no hv-fcopyd: install hyperv-uio-fcopyd, or build it and set HYPERV_UIO_BUILD to the build folder"
 	exit "$KSFT_SKIP"
 fi
@@ -20,6 +19,12 @@ export LD_LIBRARY_PATH
 
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
+ktap_need_programs "$work"
+# AppArmor confines the installed program, which may not read the files of this
+# test. A copy has no profile.
+cp "$fcopyd" "$work/hv-fcopyd" || exit 1
+fcopyd=$work/hv-fcopyd
+ktap_print_header
 fcopy=34d14be3-dee4-41c8-9ae7-6b174977c192
 instance=eb765408-105f-49b6-b4aa-c123b64d17d4
 
@@ -30,10 +35,10 @@ conf=$work/fcopyd.conf
 VMBUS_SYSROOT=$work
 export VMBUS_SYSROOT
 
-# run OPTIONS...: run hv-fcopyd with its own state directory, and set status and
-# out
+# run OPTIONS...: run hv-fcopyd with directories of its own, and set status and
+# out. The daemon of this machine keeps its status file.
 run() {
-	out=$(timeout 10 "$fcopyd" --state-dir="$work/state" --config="$conf" "$@" 2>&1)
+	out=$(timeout 10 "$fcopyd" --state-dir="$work/state" --run-dir="$work/run" --config="$conf" "$@" 2>&1)
 	status=$?
 }
 
@@ -113,12 +118,12 @@ result "recordings that make no sense"
 
 mkdir "$work/run"
 echo nonsense >"$work/run/status"
-run --status --run-dir="$work/run"
+run --status
 is_status 66 "$work/run/status: not a status file"
 result "status file that is none"
 rm "$work/run/status"
 
-run --status --run-dir="$work/run"
+run --status
 is_status 3 "state=stopped"
 result "status where none runs"
 
@@ -167,7 +172,7 @@ is_status 69 "has not offered the device since the machine was suspended" && is_
 result "device that the host offers late: the start waits for it"
 
 echo -1 >"$number"
-out=$(timeout -s TERM 2 "$fcopyd" --state-dir="$work/state" --config="$conf" -n 2>&1)
+out=$(timeout -s TERM 2 "$fcopyd" --state-dir="$work/state" --run-dir="$work/run" --config="$conf" -n 2>&1)
 status=$?
 is_status 124 "ending: stopped by a signal"
 result "a signal ends the wait"

@@ -407,7 +407,10 @@ function Test-LargeFile([string] $Folder) {
 function Restore-Machines([string] $Folder, [bool] $WasEnabled) {
     try {
         Remove-Item -LiteralPath $Folder -Recurse -Force -ErrorAction Continue
-        $null = Invoke-Part 'end'
+        $answer = Invoke-Part 'end'
+        if ($answer.Status -ne 0) {
+            Write-Host "# Something is left of this run in the guest: $(Join-Lines $answer.All)"
+        }
         Set-GuestService $WasEnabled
     } catch {
         Write-Host "# Something is left of this run: $(Join-Lines $_.Exception.Message)"

@@ -11,6 +11,10 @@
 # _skip, _xfail, and ktap_finished.
 # shellcheck disable=SC2034 # variables for those that source this file
 
+# A test removes its files in a trap for EXIT, which dash does not run if a
+# signal ends it.
+trap 'exit 1' HUP INT PIPE QUIT TERM
+
 KTAP_TESTNO=1
 KTAP_CNT_PASS=0
 KTAP_CNT_FAIL=0

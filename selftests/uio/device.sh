@@ -38,7 +38,7 @@ ring_size=$(file ring_size)
 warn() { echo "device.sh: $*" >&2; }
 # restore: undo every change to this machine
 restore() {
-	trap '' HUP INT TERM PIPE
+	trap '' HUP INT PIPE QUIT TERM
 	exec 2>&3
 	# A process in the background ignores Ctrl-C.
 	[ -z "$holder" ] || { kill -9 "$holder" && wait "$holder"; } 2>/dev/null
@@ -50,13 +50,16 @@ restore() {
 	fi
 	[ -z "$mounted" ] || umount /sys/kernel/debug || warn "/sys/kernel/debug was not mounted, and cannot be unmounted"
 	if [ -n "$masked" ]; then
-		systemctl unmask --runtime hv-fcopyd >/dev/null 2>&1
+		# The systemctl of RHEL 8 refuses "unmask --runtime".
+		mask=/run/systemd/system/hv-fcopyd.service
+		[ "$(readlink $mask)" != /dev/null ] || rm $mask || warn "hv-fcopyd was not masked, and $mask cannot be removed"
+		systemctl daemon-reload >/dev/null 2>&1
 		[ -z "$was_active" ] || systemctl start hv-fcopyd >&2 || warn "hv-fcopyd ran before, and does not start again"
 	fi
 	rm -r "$tmp"
 }
 trap restore EXIT
-trap 'exit 1' HUP INT TERM PIPE
+trap 'exit 1' HUP INT PIPE QUIT TERM
 if [ "$class" = "$fcopy_class" ] && systemctl cat hv-fcopyd >/dev/null 2>&1; then
 	# "activating" is a daemon that died a moment ago and will restart.
 	case $(systemctl is-active hv-fcopyd) in
