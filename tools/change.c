@@ -114,10 +114,11 @@ static void add_section(struct config *config, const struct vdevice *device, con
 }
 
 /*
- * Make a plan for the device. Return false if the engine does not see the
- * device.
+ * Make a plan for the device at this time. Return false if the engine does not
+ * see the device.
  */
-static bool make_plan(struct rules *rules, const struct vdevice *device, struct plan *plan)
+static bool make_plan(struct rules *rules, const struct vdevice *device, enum plan_time time,
+		      struct plan *plan)
 {
 	int at = facts_device(&rules->facts, device->instance);
 
@@ -125,7 +126,7 @@ static bool make_plan(struct rules *rules, const struct vdevice *device, struct 
 		complain("%s: the host has rescinded it", device->instance);
 		return false;
 	}
-	plan_make(&rules->config, &rules->facts, at, PLAN_NOW, NULL, plan);
+	plan_make(&rules->config, &rules->facts, at, time, NULL, plan);
 	device_claim_disks(&rules->config, &rules->facts, at, plan);
 	return true;
 }
@@ -226,6 +227,21 @@ static int carry_out(const struct section *extra, const struct vdevice *device, 
 	return err ? EXIT_FAILED : 0;
 }
 
+/*
+ * Warn if the guard, which let the device be bound, will refuse it at the next
+ * boot.
+ */
+static void warn_of_boot(const struct vdevice *device)
+{
+	struct rules *rules = rules_read();
+	struct plan plan;
+
+	if (make_plan(rules, device, PLAN_BOOT, &plan) && plan.outcome == PLAN_REFUSED)
+		complain("%s (%s): at the next boot it will not be bound: %s", device->instance,
+			 device_class(device), plan.reason);
+	rules_free(rules);
+}
+
 /* Write the rule, check that no other file overrides it, and carry it out. */
 static int bind_persistently(const struct vdevice *device, const char *driver, bool force,
 			     enum change_when when)
@@ -256,8 +272,8 @@ static int bind_persistently(const struct vdevice *device, const char *driver, b
 	if (status)
 		goto err_wait;
 	rules = rules_read();
-	status = make_plan(rules, device, &plan) ? judge(&rules->config, &plan, device, when) :
-						   EXIT_FAILED;
+	status = make_plan(rules, device, PLAN_NOW, &plan) ?
+			 judge(&rules->config, &plan, device, when) : EXIT_FAILED;
 	if (!status && strcmp(plan.rule.driver, driver)) {
 		complain("%s:%u takes precedence over %s, and names the driver %s",
 			 plan.at.file ? plan.at.file : "?", plan.at.line, files.rule_file.path,
@@ -279,6 +295,8 @@ static int bind_persistently(const struct vdevice *device, const char *driver, b
 		goto err_wait;
 	}
 	print_files(&files, NULL);
+	if (!status)
+		warn_of_boot(device);
 	if (is_bound && noted(device, defer_clear(device->instance)))
 		status = EXIT_FAILED;
 	goto out;
@@ -312,13 +330,13 @@ int change_bind(const char *id, const char *asked, bool force, enum change_when 
 		return status;
 	rules = rules_read();
 	status = identify(&machine, id, &device);
-	if (!status && !make_plan(rules, device, &plan))
+	if (!status && !make_plan(rules, device, PLAN_NOW, &plan))
 		status = EXIT_NO_DEVICE;
 	if (status)
 		goto out;
 	driver = choose_driver(asked, &plan);
 	add_section(&rules->config, device, driver, force);
-	make_plan(rules, device, &plan);
+	make_plan(rules, device, PLAN_NOW, &plan);
 	status = judge(&rules->config, &plan, device, when);
 	if (status)
 		goto out;
@@ -361,7 +379,7 @@ bool change_has_other_rule(const struct vdevice *device, const char *path)
 	bool found;
 
 	forget_file(&rules->config, path);
-	found = make_plan(rules, device, &plan) && binds(&plan);
+	found = make_plan(rules, device, PLAN_NOW, &plan) && binds(&plan);
 	rules_free(rules);
 	return found;
 }
@@ -381,7 +399,7 @@ static int unbind_persistently(struct rules *rules, const struct vdevice *device
 		goto out;
 	forget_file(&rules->config, files.rule_file.path);
 	forget_file(&rules->config, files.entry);
-	if (!make_plan(rules, device, &plan)) {
+	if (!make_plan(rules, device, PLAN_NOW, &plan)) {
 		status = EXIT_FAILED;
 		goto out;
 	}

@@ -80,7 +80,8 @@ char *distribution_install(const char *package)
 	}
 }
 
-char *distribution_install_headers(const char *release)
+/* Return the command that installs the headers of a kernel. */
+static char *install_headers(const char *release)
 {
 	const char *flavour = flavour_of(release), *variant = strchr(release, '+');
 	int version = (int)(strlen(release) - strlen(flavour));
@@ -108,6 +109,19 @@ char *distribution_install_headers(const char *release)
 		return need_printf("apt install linux-headers-%s%s%s", release,
 				   *flavour ? " linux-headers-" : "", flavour);
 	}
+}
+
+char *distribution_install_headers(const char *release)
+{
+	char *install = install_headers(release), *command;
+	enum family family = family_of_machine();
+
+	/* dkms has a hook for a DEB of headers, but none for an RPM. */
+	if (family != FEDORA && family != SUSE)
+		return install;
+	command = need_printf("%s && dkms autoinstall -k %s", install, release);
+	free(install);
+	return command;
 }
 
 char *distribution_install_kernel(const char *release)

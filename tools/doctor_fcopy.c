@@ -165,7 +165,8 @@ static void check_daemon(struct diagnosis *diagnosis, const struct vdevice *devi
 	else if (is_masked_in("/run/systemd/system"))
 		/* The systemctl of RHEL 8 refuses "unmask --runtime". */
 		doctor_complain(diagnosis, SEVERITY_PROBLEM, "daemon",
-				need_strdup("rm /run/systemd/system/" DAEMON ".service"
+				need_strdup("rm -f /run/systemd/system/" DAEMON
+					    ".service /run/" DAEMON ".masked"
 					    " && systemctl daemon-reload"
 					    " && systemctl start " DAEMON),
 				"the unit " DAEMON ".service is masked until the next boot");

@@ -240,6 +240,22 @@ test_bind_of_a_mounted_disk() {
 	is driver "$(driver_of $disk)" hv_storvsc
 }
 
+# Nothing shows at boot whether a disk is needed.
+test_bind_of_a_disk_that_nothing_uses() {
+	for when in --persistent --boot; do
+		guest
+		does 0 bind $when scsi
+		complains "vmbusctl: $disk (scsi): at the next boot it will not be bound: at boot nothing shows whether the machine needs a disk behind it; force=yes binds it anyway"
+	done
+	is driver "$(driver_of $disk)" hv_storvsc
+	for options in --now --force; do
+		guest
+		does 0 bind $options scsi
+		is driver "$(driver_of $disk)" uio_hv_generic
+		case $err in *"next boot"*) fail "a warning without a reason: $err" ;; esac
+	done
+}
+
 test_bind_by_force() {
 	guest
 	does 0 bind --force eth0

@@ -382,12 +382,12 @@ test_headers_of_each_distribution() {
 	headers_of 5.10.0-0.deb10.16-amd64 debian "apt install linux-headers-5.10.0-0.deb10.16-amd64 linux-headers-amd64"
 	headers_of 6.12.9+bpo-cloud-arm64 debian "apt install linux-headers-6.12.9+bpo-cloud-arm64 linux-headers-cloud-arm64"
 	headers_of 6.8.0-1021-azure ubuntu "apt install linux-headers-6.8.0-1021-azure linux-headers-azure"
-	headers_of 5.14.0-570.32.1.el9_6.x86_64 rhel "dnf install kernel-devel-5.14.0-570.32.1.el9_6.x86_64"
-	headers_of 5.14.0-503.el9.x86_64+64k-debug rhel "dnf install kernel-64k-debug-devel-5.14.0-503.el9.x86_64"
-	headers_of 5.15.0-200.131.27.el9uek.x86_64 rhel "dnf install kernel-uek-devel-5.15.0-200.131.27.el9uek.x86_64"
-	headers_of 4.18.0-553.rt7.342.el8_10.x86_64 rhel "dnf install kernel-rt-devel-4.18.0-553.rt7.342.el8_10.x86_64"
-	headers_of 6.4.0-150600.8.20-azure sles "zypper install kernel-azure-devel=6.4.0-150600.8.20"
-	headers_of 6.9.1 sles "zypper install kernel-default-devel"
+	headers_of 5.14.0-570.32.1.el9_6.x86_64 rhel "dnf install kernel-devel-5.14.0-570.32.1.el9_6.x86_64 && dkms autoinstall -k 5.14.0-570.32.1.el9_6.x86_64"
+	headers_of 5.14.0-503.el9.x86_64+64k-debug rhel "dnf install kernel-64k-debug-devel-5.14.0-503.el9.x86_64 && dkms autoinstall -k 5.14.0-503.el9.x86_64+64k-debug"
+	headers_of 5.15.0-200.131.27.el9uek.x86_64 rhel "dnf install kernel-uek-devel-5.15.0-200.131.27.el9uek.x86_64 && dkms autoinstall -k 5.15.0-200.131.27.el9uek.x86_64"
+	headers_of 4.18.0-553.rt7.342.el8_10.x86_64 rhel "dnf install kernel-rt-devel-4.18.0-553.rt7.342.el8_10.x86_64 && dkms autoinstall -k 4.18.0-553.rt7.342.el8_10.x86_64"
+	headers_of 6.4.0-150600.8.20-azure sles "zypper install kernel-azure-devel=6.4.0-150600.8.20 && dkms autoinstall -k 6.4.0-150600.8.20-azure"
+	headers_of 6.9.1 sles "zypper install kernel-default-devel && dkms autoinstall -k 6.9.1"
 	headers_of 6.9.1 debian "apt install linux-headers-6.9.1"
 }
 
@@ -868,7 +868,7 @@ test_daemon_is_masked() {
 	ln -s /dev/null $root/run/systemd/system/hv-fcopyd.service
 	sick
 	finding problem daemon "the unit hv-fcopyd.service is masked until the next boot" \
-		"rm /run/systemd/system/hv-fcopyd.service && systemctl daemon-reload && systemctl start hv-fcopyd" || return
+		"rm -f /run/systemd/system/hv-fcopyd.service /run/hv-fcopyd.masked && systemctl daemon-reload && systemctl start hv-fcopyd" || return
 	ln -s /dev/null $root/etc/systemd/system/hv-fcopyd.service
 	sick
 	finding problem daemon "the unit hv-fcopyd.service is masked" "systemctl unmask hv-fcopyd && systemctl start hv-fcopyd"

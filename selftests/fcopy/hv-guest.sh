@@ -125,8 +125,10 @@ sum)
 end)
 	clean_root
 	loosen /tmp/in/fixed /tmp/in/fixed.bin
-	rm -rf /tmp/in "$state"
-	rm -f /var/tmp/hv-host.service /var/tmp/hv-host.large
+	left=0
+	rm -rf /tmp/in "$state" || left=1
+	rm -f /var/tmp/hv-host.service /var/tmp/hv-host.large || left=1
+	exit $left
 	;;
 *) usage ;;
 esac
