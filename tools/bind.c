@@ -15,7 +15,8 @@ const struct command bind_command = {
 		"  --boot          from the next boot on; the device is not touched\n"
 		"  --persistent    both, which is the default\n"
 		"  -f, --force     bind even if the machine needs the device (route, mounted\n"
-		"                  disk); without --now the rule gets force=yes, for each boot\n",
+		"                  disk); without --now the rule gets force=yes, for each boot,\n"
+		"                  without which no disk controller is bound at boot\n",
 	.options = "--now --boot --persistent --force",
 	.takes = "id",
 	.run = run_bind,

@@ -229,13 +229,17 @@ static int carry_out(const struct section *extra, const struct vdevice *device, 
 
 /*
  * Warn if the guard, which let the device be bound, will refuse it at the next
- * boot.
+ * boot. Another driver than uio_hv_generic may be the one that the kernel
+ * chooses anyway.
  */
-static void warn_of_boot(const struct vdevice *device)
+static void warn_of_boot(const struct vdevice *device, const char *driver)
 {
-	struct rules *rules = rules_read();
+	struct rules *rules;
 	struct plan plan;
 
+	if (strcmp(driver, UIO_DRIVER))
+		return;
+	rules = rules_read();
 	if (make_plan(rules, device, PLAN_BOOT, &plan) && plan.outcome == PLAN_REFUSED)
 		complain("%s (%s): at the next boot it will not be bound: %s", device->instance,
 			 device_class(device), plan.reason);
@@ -295,8 +299,8 @@ static int bind_persistently(const struct vdevice *device, const char *driver, b
 		goto err_wait;
 	}
 	print_files(&files, NULL);
-	if (!status)
-		warn_of_boot(device);
+	if (!status || is_bound)
+		warn_of_boot(device, driver);
 	if (is_bound && noted(device, defer_clear(device->instance)))
 		status = EXIT_FAILED;
 	goto out;

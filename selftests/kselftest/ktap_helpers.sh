@@ -12,8 +12,9 @@
 # shellcheck disable=SC2034 # variables for those that source this file
 
 # A test removes its files in a trap for EXIT, which dash does not run if a
-# signal ends it. The shell first waits for the command that it runs, so a
-# runner must signal the whole group, as timeout does.
+# signal ends it. The shell first waits for the command that it runs. Therefore
+# files stay if a runner signals the shell alone and then kills it, as the
+# timeout of busybox does.
 trap 'exit 1' HUP INT PIPE QUIT TERM
 
 KTAP_TESTNO=1
