@@ -30,8 +30,10 @@ static bool is_installed(void)
 	return file_exists("/usr/sbin/" DAEMON) || file_exists("/usr/local/sbin/" DAEMON);
 }
 
-/* True if the administrator, or a removal that was interrupted, has masked the
- * unit in this directory. */
+/*
+ * Return whether the administrator, or a removal that was interrupted, has
+ * masked the unit in this directory.
+ */
 static bool is_masked_in(const char *directory)
 {
 	char *target = file_link("%s/" DAEMON ".service", directory);

@@ -685,8 +685,10 @@ static void kernel_file_systems_mounted_elsewhere_refused(void)
 	in_own_mounts(mounts_elsewhere);
 }
 
-/* True if the kernel can mount this type now. For another type, mount() would
- * load a module, which would stay on the machine. */
+/*
+ * Return whether the kernel can mount this type now. For another type, mount()
+ * would load a module, which would stay on the machine.
+ */
 static bool kernel_has(const char *type)
 {
 	FILE *list = fopen("/proc/filesystems", "r");

@@ -59,6 +59,9 @@ tap_prefix() {
 		END { print n + 0, xfail + 0, why | "cat >&3" }'
 }
 
+# took_limit SECONDS: whether the test that began at $started took this time
+took_limit() { [ "$1" != 0 ] && [ $(($(date +%s) - started)) -ge "$1" ]; }
+
 # run_limited SECONDS COMMAND...
 run_limited() {
 	limit=$1
@@ -80,12 +83,11 @@ run_limited() {
 	else
 		# The timeout of busybox returns the status of the test: that of
 		# SIGTERM, or of its trap.
-		begun=$(date +%s)
 		timeout -k 10 "$limit" "$@"
 		ended=$?
 		case $ended in
 		0 | 2 | 4) ;;
-		*) [ $(($(date +%s) - begun)) -lt "$limit" ] || ended=124 ;;
+		*) ! took_limit "$limit" || ended=124 ;;
 		esac
 		return $ended
 	fi
@@ -141,7 +143,7 @@ run_one() {
 	kselftest_cases=$((kselftest_cases + ${cases:-0}))
 	# timeout kills a test that ignores SIGTERM. The kernel kills one when
 	# memory runs out.
-	[ "$status" != 137 ] || [ "$limit" = 0 ] || [ $(($(date +%s) - started)) -lt "$limit" ] || status=124
+	[ "$status" != 137 ] || ! took_limit "$limit" || status=124
 	[ "$status" != 2 ] || [ "${xfails:-0}" = 0 ] || status=expected
 	case $status in
 	0) result pass "ok $number $line" ;;

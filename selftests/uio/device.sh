@@ -59,7 +59,6 @@ restore() {
 	rm -r "$tmp"
 }
 trap restore EXIT
-trap 'exit 1' HUP INT PIPE QUIT TERM
 if [ "$class" = "$fcopy_class" ] && systemctl cat hv-fcopyd >/dev/null 2>&1; then
 	# "activating" is a daemon that died a moment ago and will restart.
 	case $(systemctl is-active hv-fcopyd) in

@@ -72,6 +72,19 @@ check() {
 	fi
 }
 
+centiseconds() { awk '{ print int($1 * 100) }' /proc/uptime; }
+# lasts MIN MAX COMMAND...: check that the command succeeds and takes MIN to MAX
+# centiseconds
+lasts() {
+	local min="$1" max="$2" start
+	shift 2
+	start=$(centiseconds)
+	"$@" || return
+	start=$(($(centiseconds) - start))
+	echo "$start"
+	[ "$start" -ge "$min" ] && [ "$start" -le "$max" ]
+}
+
 # within SECONDS COMMAND...: succeed as soon as the command does
 within() {
 	local tries=$(($1 * 10))

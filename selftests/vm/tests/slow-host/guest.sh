@@ -4,18 +4,6 @@ class=$device_class
 programs=/usr/libexec/hyperv-uio/selftests/uio
 driver=/sys/bus/vmbus/drivers/uio_hv_generic
 both_bound() { bound "$class" && bound "$fcopy_class"; }
-centiseconds() { awk '{ print int($1 * 100) }' /proc/uptime; }
-# lasts MIN MAX COMMAND...: check that the command succeeds and takes MIN to MAX
-# centiseconds
-lasts() {
-	local min="$1" max="$2" start
-	shift 2
-	start=$(centiseconds)
-	"$@" || return
-	start=$(($(centiseconds) - start))
-	echo "$start"
-	[ "$start" -ge "$min" ] && [ "$start" -le "$max" ]
-}
 echoes() { "$programs/vmbus_echo" "$class" >/tmp/echo.log 2>&1; }
 echoed() { tail -n 1 /tmp/echo.log && grep -q '^end quit .* bad 0$' /tmp/echo.log; }
 state_is() { [ "$(cat "$device/uio_hv_generic/state")" = "$1" ]; }
