@@ -8,6 +8,7 @@ set -euo pipefail
 
 vm=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 top=$(cd "$vm/../.." && pwd)
+. "$top/selftests/reason.sh"
 # The cache contains downloads, roots and kernels. Runs and checkouts share it,
 # and you can delete it at any time.
 cache=${HYPERV_UIO_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/hyperv-uio}
@@ -62,6 +63,39 @@ later_version() {
 key_name=test@hyperv-uio.invalid
 make_key() {
 	mkdir -m 700 "$1" && GNUPGHOME=$1 gpg --batch --quiet --passphrase '' --quick-gen-key "$key_name" rsa3072 sign
+}
+
+# apt_lacks LOG: if the log of apt shows that the archive does not have some
+# packages, print one sentence that names them and says what to do
+apt_lacks() {
+	local unknown gone
+	unknown=$(sed -nE "s/^E: Unable to locate package ([^ ]*).*/\1/p
+		s/^E: Package '([^']*)' has no installation candidate.*/\1/p
+		s/^E: Can not find version '([^']*)' of package '([^']*)'.*/\2=\1/p" "$1" | sort -u | paste -sd ' ')
+	gone=$(sed -nE 's/^E: Failed to fetch [^ ]*\/([^_ /]*)_[^ /]* .*(404|File not found).*/\1/p' "$1" | sort -u | paste -sd ' ')
+	if [ -n "$unknown" ]; then
+		echo "the archive has no $unknown: change the name in selftests/vm, or set HYPERV_UIO_MIRROR to a mirror that has it"
+	elif [ -n "$gone" ]; then
+		echo "the archive lists $gone and does not have the file: try again later, or set HYPERV_UIO_MIRROR to another mirror"
+	fi
+}
+
+# apt_reason LOG: print why apt or mmdebstrap could not do what its log shows
+apt_reason() {
+	local lacks network=''
+	lacks=$(apt_lacks "$1")
+	! grep -q '^E: Failed to fetch' "$1" || network='is the network there? '
+	# After the reason come lines that only say that something has failed.
+	echo "${lacks:-$network$(reason <(grep -vE '^[IW]: |^E: (Some index files|apt-get |setup failed|mmdebstrap )' "$1"))}"
+}
+
+# root_release ROOT: print the release of the only kernel that is installed
+root_release() {
+	local releases
+	releases=$(ls "$1/lib/modules") || return
+	[[ "$releases" != *[[:space:]]* ]] ||
+		die "$1 has several kernels, ${releases//[[:space:]]/ }: remove $1 and make it again on a day when the archive's linux-image and linux-headers agree"
+	echo "$releases"
 }
 
 # digest DIR: print a digest of all files in it
@@ -128,12 +162,13 @@ in_overlay() (
 	export out
 	# shellcheck disable=SC2016 # expanded by the inner shell
 	unshare --mount --propagation private bash -euo pipefail -c '
-		root=$1 function=$2
-		shift 2
+		. "$1/selftests/reason.sh"
+		root=$2 function=$3
+		shift 3
 		work=$(mktemp -d "$out/.overlay.XXXXXX")
 		trap '\''umount "$work/merged" && rm -rf "$work" || exit 1'\'' EXIT
 		mkdir "$work"/{upper,work,merged}
 		mount -t overlay overlay -o "lowerdir=$root,upperdir=$work/upper,workdir=$work/work" "$work/merged"
 		"$function" "$work/merged" "$@"
-	' in_overlay "$@"
+	' in_overlay "$top" "$@"
 )
