@@ -17,7 +17,7 @@ OUTPUT        ?= $(CURDIR)
 .DEFAULT_GOAL := all
 
 HYPERV_UIO    := $(abspath $(HYPERV_UIO))
-ktap          := $(HYPERV_UIO)/selftests/kselftest/ktap.h
+ktap          := $(addprefix $(HYPERV_UIO)/selftests/kselftest/,ktap.h wait.h)
 
 # The sources name headers of other directories relative to their own, which may
 # be different in a kernel tree: this finds "../kselftest/ktap.h".

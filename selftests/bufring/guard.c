@@ -110,7 +110,6 @@ static int in_child(void (*body)(void))
 	if (!pid) {
 		signal(SIGBUS, SIG_DFL);	/* ASan has one, too */
 		setrlimit(RLIMIT_CORE, &(struct rlimit){ 0 });
-		alarm(40);
 		checks_failed = 0;
 		body();
 		fflush(NULL);
@@ -792,8 +791,7 @@ static void *install_meanwhile(void *arg)
 {
 	struct sigaction now;
 
-	while (!inside)
-		usleep(1000);
+	WAIT_UNTIL(inside);
 	MUST(!vmbus_guard());
 	MUST(!sigaction(SIGBUS, NULL, &now));
 	CHECK(now.sa_handler != SIG_DFL);
@@ -806,7 +804,6 @@ static void install_twice_at_once(void)
 	pthread_t thread;
 
 	slow = true;
-	alarm(20);	/* for a library that installs nothing */
 	MUST(!pthread_create(&thread, NULL, install_meanwhile, NULL));
 	MUST(!vmbus_guard());
 	pthread_join(thread, NULL);

@@ -133,15 +133,11 @@ static int settle(struct vmbus_ic *ic)
 	return err;
 }
 
-/* Dispatch like an event loop until the condition is true, for at most 20 s. */
+/* Dispatch like an event loop until the condition is true. */
 #define UNTIL(ic, condition) do {						\
-	bool met_ = condition;							\
-	for (int turns_ = 0; !met_ && turns_ < 2000; turns_++) {		\
+	while (!(condition))							\
 		if (readable(ic, 10))						\
 			CHECK_IS(vmbus_ic_dispatch(ic), 0);			\
-		met_ = condition;						\
-	}									\
-	CHECK(met_ && #condition);						\
 } while (0)
 
 /* One answer, with this id and status, of a request with @len bytes of body */
@@ -242,7 +238,7 @@ static void versions_are_agreed(void)
 	CHECK_IS(settle(s.ic), 0);
 	CHECK(!readable(s.ic, 20));
 	MUST(!host_negotiates(s.host, 77, 1));
-	CHECK(readable(s.ic, 1000));
+	CHECK(readable(s.ic, -1));
 	CHECK_IS(settle(s.ic), 0);
 	MUST(!host_gets(s.host, &a));
 	CHECK_IS(a.pkt.transaction_id, 77);
@@ -571,7 +567,7 @@ static void full_ring_to_the_host(void)
 	for (int i = 0; i < 4; i++) {
 		check_answer(s.host, i, VMBUS_S_OK, len);
 		/* The host has made room for one more. */
-		CHECK(readable(s.ic, i < 3 ? 1000 : 20) == (i < 3));
+		CHECK(readable(s.ic, i < 3 ? -1 : 20) == (i < 3));
 		CHECK_IS(settle(s.ic), 0);
 	}
 	check_answer(s.host, 50, VMBUS_S_OK, 8);
@@ -690,14 +686,14 @@ static void the_end_of_a_channel_of_the_caller(void)
 	agree(&s);
 	vmbus_chan_close(s.host);
 	s.host = NULL;
-	CHECK(readable(s.ic, 1000));
+	CHECK(readable(s.ic, -1));
 	CHECK_IS(vmbus_ic_dispatch(s.ic), -ENODEV);
 	CHECK_IS(seen.events[VMBUS_IC_EVENT_CLOSED], 1);
 	CHECK_IS(seen.error, -ENODEV);
 	CHECK(strstr(vmbus_error(), "went away"));
 	CHECK(!vmbus_ic_chan(s.ic));
 	/* A loop that misses the event once sees it again. */
-	CHECK(readable(s.ic, 1000));
+	CHECK(readable(s.ic, -1));
 	CHECK_IS(vmbus_chan_pair(1, &none, &none), -EINVAL);
 	CHECK_IS(vmbus_ic_dispatch(s.ic), -ENODEV);
 	CHECK(strstr(vmbus_error(), "went away"));
@@ -713,7 +709,6 @@ static void on_alarm(int number)
 
 static void a_stop(void)
 {
-	const struct itimerval soon = { .it_value = { .tv_usec = 50000 } };
 	struct sigaction action = { .sa_handler = on_alarm };
 	int stop = eventfd(0, EFD_CLOEXEC), closed = fcntl(stop, F_DUPFD, 500);
 	struct served s;
@@ -722,8 +717,10 @@ static void a_stop(void)
 	served_open(&s, 65536 * 2);
 	MUST(!host_negotiates(s.host, 1, 1));
 	sigaction(SIGALRM, &action, NULL);
-	setitimer(ITIMER_REAL, &soon, NULL);
+	/* A signal may arrive before the wait, so let others follow. */
+	ualarm(30000, 30000);
 	CHECK_IS(vmbus_ic_serve(s.ic, stop), -EINTR);
+	ualarm(0, 0);
 	CHECK_IS(seen.events[VMBUS_IC_EVENT_NEGOTIATED], 1);
 	eventfd_write(stop, 1);
 	CHECK_IS(vmbus_ic_serve(s.ic, stop), 0);

@@ -421,10 +421,8 @@ static void reserve_and_try(enum vmbus_producers producers)
 static void a_reservation_keeps_others_out(void)
 {
 	reserve_and_try(VMBUS_PRODUCERS_ONE);
-	alarm(20);	/* for a thread that waits for itself */
 	reserve_and_try(VMBUS_PRODUCERS_MUTEX);
 	reserve_and_try(VMBUS_PRODUCERS_SPIN);
-	alarm(0);
 }
 
 /* Try to end the reservation of another thread, and then to send. */
@@ -443,7 +441,6 @@ static void try_to_end_a_reservation(enum vmbus_producers producers)
 	void *payload;
 	struct model m;
 
-	alarm(20);	/* for a thread that waits for ever */
 	model_open(&m, DATA);
 	vmbus_chan_set_producers(m.guest, producers);
 	CHECK_IS(vmbus_reserve(m.guest, 64, &payload), 0);
@@ -462,7 +459,6 @@ static void try_to_end_a_reservation(enum vmbus_producers producers)
 	vmbus_cancel(m.guest);
 	CHECK_IS(vmbus_send(m.guest, 6, 0, 3, out, 8), 0);
 	model_close(&m);
-	alarm(0);
 }
 
 static void another_thread_cannot_end_a_reservation(void)

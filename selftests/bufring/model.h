@@ -14,7 +14,7 @@
 #include <vmbus_bufring.h>
 
 #include "../kselftest/ktap.h"
-#include "woken.h"
+#include "../kselftest/wait.h"
 
 /* CFLAGS may set a smaller number for slow checkers. */
 #ifndef MESSAGES
@@ -176,23 +176,6 @@ static inline void model_close(struct model *m)
 	vmbus_chan_close(m->host);
 	guarded_free(m->to_host.base, m->to_host.size);
 	guarded_free(m->to_guest.base, m->to_guest.size);
-}
-
-/* Wait until a thread of this process sleeps, also on a busy machine; 10 s. */
-static inline void until_asleep(pid_t thread)
-{
-	char path[64], state = 'R';
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", thread);
-	for (int i = 0; i < 200 && state != 'S'; i++) {
-		usleep(50000);
-		f = fopen(path, "re");
-		if (!f || fscanf(f, "%*d %*s %c", &state) != 1)
-			state = 'R';
-		if (f)
-			fclose(f);
-	}
 }
 
 /* Byte @i of message @number: no two messages alike, no run of equal bytes */

@@ -7,7 +7,6 @@
 #include <poll.h>
 #include <pthread.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 
 #include "traffic.h"
 
@@ -51,8 +50,7 @@ static void shared_close(struct shared *s)
 
 static void both(size_t data_pages, size_t most, uint32_t burst, uint32_t messages)
 {
-	struct traffic guest = { .messages = messages, .burst = burst, .most = most,
-				 .timeout_ms = 10000 };
+	struct traffic guest = { .messages = messages, .burst = burst, .most = most };
 	struct traffic host = guest;
 	struct shared s;
 	pthread_t thread;
@@ -100,7 +98,7 @@ static void *send_only(void *arg)
 		fill(out, sent, len);
 		err = vmbus_send(t->chan, VMBUS_PACKET_INBAND, 0, sent, out, len);
 		if (err == -EAGAIN) {
-			err = woken(t->chan, VMBUS_WAIT_SEND, t->timeout_ms);
+			err = vmbus_wait(t->chan, VMBUS_WAIT_SEND, -1);
 			if (err > 0)
 				continue;
 		}
@@ -121,7 +119,7 @@ static void *receive_only(void *arg)
 	uint32_t received = 0;
 
 	while (!receive_all(t, in, &received) && received < t->messages) {
-		int err = woken(t->chan, VMBUS_WAIT_RECV, t->timeout_ms);
+		int err = vmbus_wait(t->chan, VMBUS_WAIT_RECV, -1);
 
 		if (err < 0) {
 			traffic_fail(t, "wait", err);
@@ -144,9 +142,8 @@ static void *receive_by_poll(void *arg)
 		int err = vmbus_arm(t->chan, VMBUS_WAIT_RECV);
 
 		if (!err) {
-			err = poll(&p, 1, t->timeout_ms) == 1 ? 0 : -ETIMEDOUT;
-			if (!err)
-				vmbus_ack(t->chan);
+			poll(&p, 1, -1);
+			vmbus_ack(t->chan);
 		}
 		if (err < 0) {
 			traffic_fail(t, "poll", err);
@@ -166,7 +163,7 @@ static void in_two_threads(void *(*receive)(void *))
 	shared_open(&s, 1);
 	for (int i = 0; i < 4; i++) {
 		t[i] = (struct traffic){ .chan = i < 2 ? s.guest : s.host, .messages = MESSAGES / 4,
-					 .most = 200, .timeout_ms = 10000 };
+					 .most = 200 };
 		MUST(!pthread_create(&thread[i], NULL, i % 2 ? receive : send_only, &t[i]));
 	}
 	for (int i = 0; i < 4; i++) {
@@ -274,7 +271,7 @@ static void send_as_several(enum vmbus_producers producers)
 	while (ended < SENDERS) {
 		err = vmbus_recv(s.host, &pkt, &value, sizeof(value));
 		if (err == -EAGAIN) {
-			err = woken(s.host, VMBUS_WAIT_RECV, 10000);
+			err = vmbus_wait(s.host, VMBUS_WAIT_RECV, -1);
 			if (err > 0)
 				continue;
 		}
@@ -365,11 +362,7 @@ static unsigned int locks_of_senders(enum vmbus_producers producers)
 		counters[i] = (struct counter){ .chan = s.guest, .first = i << 32 };
 		MUST(!pthread_create(&thread[i], NULL, send_and_count, &counters[i]));
 	}
-	for (int i = 0; i < 10000 && !stats.tx_full; i++) {
-		usleep(1000);
-		vmbus_chan_stats(s.guest, &stats, sizeof(stats));
-	}
-	CHECK(stats.tx_full > 0);
+	WAIT_UNTIL((vmbus_chan_stats(s.guest, &stats, sizeof(stats)), stats.tx_full));
 	for (bool ended = false; !ended;) {
 		while (!(err = vmbus_recv(s.host, &pkt, &value, sizeof(value))))
 			;
@@ -404,7 +397,6 @@ static void threads_that_spin_send_without_a_mutex(void)
 
 struct room_waiter {
 	struct vmbus_chan *chan;
-	atomic_int thread;
 	atomic_int refused;
 	int result;
 };
@@ -414,9 +406,8 @@ static void *be_refused_and_wait(void *arg)
 	static const unsigned char large[1000];
 	struct room_waiter *w = arg;
 
-	w->thread = (int)syscall(SYS_gettid);
 	w->refused = vmbus_send(w->chan, VMBUS_PACKET_INBAND, 0, 0, large, sizeof(large));
-	w->result = woken(w->chan, VMBUS_WAIT_SEND, 10000);
+	w->result = vmbus_wait(w->chan, VMBUS_WAIT_SEND, -1);
 	return NULL;
 }
 
@@ -452,14 +443,13 @@ static void threads_that_spin_send_while_another_waits(void)
 	while (!locks_of_a_send(s.guest, 72, 0) && vmbus_tx_free(s.guest) > 96)
 		;
 	MUST(!pthread_create(&thread, NULL, be_refused_and_wait, &w));
-	for (int i = 0; i < 5000 && !w.refused; i++)
-		usleep(1000);
+	WAIT_UNTIL(w.refused);
 	CHECK_IS(w.refused, -EAGAIN);
 	/*
 	 * The request to the host does not show that it waits, because the
 	 * refused send makes one, too.
 	 */
-	until_asleep(w.thread);
+	until_others_sleep();
 	CHECK(*word(&s.to_host, PENDING_SEND_SZ));
 
 	/*
@@ -499,7 +489,7 @@ static void *send_and_wait(void *arg)
 		memset(out, sent, sizeof(out));
 		s->err = vmbus_send(s->chan, VMBUS_PACKET_INBAND, 0, id, out, len);
 		if (s->err == -EAGAIN) {
-			s->err = woken(s->chan, VMBUS_WAIT_SEND, 10000);
+			s->err = vmbus_wait(s->chan, VMBUS_WAIT_SEND, -1);
 			if (s->err > 0)
 				continue;
 		}
@@ -519,7 +509,7 @@ static void *echo(void *arg)
 	for (uint32_t done = 0; done < s->messages && !stop;) {
 		s->err = vmbus_recv(s->chan, &pkt, buf, sizeof(buf));
 		if (s->err == -EAGAIN) {
-			s->err = woken(s->chan, VMBUS_WAIT_RECV, 10000);
+			s->err = vmbus_wait(s->chan, VMBUS_WAIT_RECV, -1);
 			if (s->err > 0)
 				continue;
 		}
@@ -527,7 +517,7 @@ static void *echo(void *arg)
 			break;
 		while ((s->err = vmbus_send(s->chan, 6, 0, pkt.transaction_id, buf, pkt.length)) ==
 		       -EAGAIN && !stop) {
-			s->err = woken(s->chan, VMBUS_WAIT_SEND, 10000);
+			s->err = vmbus_wait(s->chan, VMBUS_WAIT_SEND, -1);
 			if (s->err < 0)
 				return NULL;
 		}
@@ -561,7 +551,7 @@ static void wait_as_several(enum vmbus_producers producers)
 	for (uint32_t received = 0; received < all;) {
 		err = vmbus_recv(s.guest, &pkt, buf, sizeof(buf));
 		if (err == -EAGAIN) {
-			err = woken(s.guest, VMBUS_WAIT_RECV, 10000);
+			err = vmbus_wait(s.guest, VMBUS_WAIT_RECV, -1);
 			if (err > 0)
 				continue;
 		}
@@ -593,7 +583,7 @@ static void several_threads_that_spin_wait_on_a_channel(void)
 
 static void batches_in_place(void)
 {
-	struct traffic guest = { .messages = MESSAGES * 5, .most = 64, .timeout_ms = 10000 };
+	struct traffic guest = { .messages = MESSAGES * 5, .most = 64 };
 	struct traffic host = guest;
 	struct shared s;
 	pthread_t thread;

@@ -13,7 +13,6 @@ struct traffic {
 	uint32_t messages;	/* to send, and to receive */
 	uint32_t burst;		/* queued before each flush */
 	size_t most;		/* bytes of payload */
-	int timeout_ms;		/* without any progress: a lost wake-up */
 	const char *error;
 	int result;
 };
@@ -83,7 +82,7 @@ static inline void *traffic_both(void *arg)
 			events &= ~VMBUS_WAIT_RECV;
 		if (!events)
 			break;
-		err = woken(t->chan, events, t->timeout_ms);
+		err = vmbus_wait(t->chan, events, -1);
 		if (err < 0) {
 			traffic_fail(t, "wait", err);
 			break;
@@ -117,7 +116,7 @@ static inline void *send_batches(void *arg)
 		}
 		n = vmbus_send_many(t->chan, messages, count);
 		if (n == -EAGAIN) {
-			n = woken(t->chan, VMBUS_WAIT_SEND, t->timeout_ms);
+			n = vmbus_wait(t->chan, VMBUS_WAIT_SEND, -1);
 			if (n > 0)
 				continue;
 		}
@@ -141,7 +140,7 @@ static inline void *receive_in_place(void *arg)
 		int n = vmbus_peek(t->chan, views, 32);
 
 		if (n == -EAGAIN) {
-			n = woken(t->chan, VMBUS_WAIT_RECV, t->timeout_ms);
+			n = vmbus_wait(t->chan, VMBUS_WAIT_RECV, -1);
 			if (n > 0)
 				continue;
 		}

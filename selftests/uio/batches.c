@@ -15,10 +15,9 @@
 
 #include <vmbus_bufring.h>
 
-#include "../bufring/woken.h"
+#include "../kselftest/wait.h"
 #include "pattern.h"
 
-#define WAIT_MS 60000
 #define BURST   32
 #define VIEWS   128
 /* The size in the ring of a packet that fills it, and of its payload */
@@ -86,8 +85,8 @@ static unsigned int look_for(struct vmbus_chan *chan, int count)
 {
 	int n = 0;
 
-	for (int tries = WAIT_MS / 10; tries && n < count; tries--) {
-		n = woken(chan, VMBUS_WAIT_RECV, WAIT_MS);
+	while (n < count) {
+		n = vmbus_wait(chan, VMBUS_WAIT_RECV, -1);
 		if (n > 0)
 			n = vmbus_peek(chan, views, VIEWS);
 		must("packets of the host", n > 0, n);
@@ -140,7 +139,7 @@ static void bursts(struct vmbus_chan *chan, const char *signals)
 
 	before = stats_of(chan);
 	while (done < 3 * BURST) {
-		n = woken(chan, VMBUS_WAIT_RECV, WAIT_MS);
+		n = vmbus_wait(chan, VMBUS_WAIT_RECV, -1);
 		if (n > 0)
 			n = vmbus_peek(chan, views, VIEWS);
 		must("packets of the host", n > 0, n);
@@ -193,7 +192,7 @@ static void *reserve(struct vmbus_chan *chan, size_t len)
 	int err;
 
 	while ((err = vmbus_reserve(chan, len, &payload)) == -EAGAIN) {
-		err = woken(chan, VMBUS_WAIT_SEND, WAIT_MS);
+		err = vmbus_wait(chan, VMBUS_WAIT_SEND, -1);
 		must("room to build in", err > 0, err);
 	}
 	must("a reservation", !err, err);
@@ -210,7 +209,7 @@ static void build_in_place(struct vmbus_chan *chan, unsigned int count)
 	int n;
 
 	while (done < count) {
-		n = woken(chan, VMBUS_WAIT_RECV, WAIT_MS);
+		n = vmbus_wait(chan, VMBUS_WAIT_RECV, -1);
 		if (n > 0)
 			n = vmbus_peek(chan, views, VIEWS);
 		must("packets to be built again", n > 0, n);
@@ -252,11 +251,11 @@ static void full_to_the_host(struct vmbus_chan *chan)
 	IS(stats_of(chan).tx_signals - before.tx_signals, 1);
 	IS(vmbus_wait(chan, VMBUS_WAIT_SEND, 300), -ETIMEDOUT);
 	printf("say full %lld\n", sent);
-	IS(woken(chan, VMBUS_WAIT_SEND, WAIT_MS), VMBUS_WAIT_SEND);
+	IS(vmbus_wait(chan, VMBUS_WAIT_SEND, -1), VMBUS_WAIT_SEND);
 	for (sent = 0; sent < 50;) {
 		err = vmbus_send(chan, VMBUS_PACKET_INBAND, 0, 0, payload, PAYLOAD);
 		if (err == -EAGAIN)
-			err = woken(chan, VMBUS_WAIT_SEND, WAIT_MS);
+			err = vmbus_wait(chan, VMBUS_WAIT_SEND, -1);
 		else
 			sent++;
 		must("sending as room comes", err >= 0, err);
@@ -273,7 +272,7 @@ static void send_back(struct vmbus_chan *chan, const struct vmbus_view *view)
 
 	while ((err = vmbus_send(chan, VMBUS_PACKET_INBAND, 0, view->transaction_id, view->payload,
 				 view->length)) == -EAGAIN) {
-		err = woken(chan, VMBUS_WAIT_SEND, WAIT_MS);
+		err = vmbus_wait(chan, VMBUS_WAIT_SEND, -1);
 		must("room to send back", err > 0, err);
 	}
 	must("sending back", !err, err);
@@ -290,8 +289,7 @@ static void full_to_the_guest(struct vmbus_chan *chan)
 	struct vmbus_stats before = stats_of(chan);
 	int n;
 
-	for (int tries = WAIT_MS / 10; tries && vmbus_rx_used(chan) < (int)(fit * LARGE); tries--)
-		usleep(10000);
+	WAIT_UNTIL(vmbus_rx_used(chan) >= (int)(fit * LARGE));
 	usleep(200000);
 	IS(vmbus_rx_used(chan), fit * LARGE);
 	IS(stats_of(chan).rx_signals - before.rx_signals, 0);
@@ -314,7 +312,7 @@ static void full_to_the_guest(struct vmbus_chan *chan)
 	for (unsigned int i = 0; i < done; i++)
 		send_back(chan, &kept[i]);
 	for (; done < 60; done += (unsigned int)n) {
-		n = woken(chan, VMBUS_WAIT_RECV, WAIT_MS);
+		n = vmbus_wait(chan, VMBUS_WAIT_RECV, -1);
 		if (n > 0)
 			n = vmbus_peek(chan, views, VIEWS);
 		must("what the host had to keep", n > 0, n);
@@ -336,15 +334,9 @@ static void sub_channels(struct vmbus_chan *chan, struct vmbus_chan *subs[2])
 {
 	struct vmbus_subchannel list[4];
 	struct vmbus_chan *none;
-	int n = 0;
 
 	tell(chan, 0x50);
-	for (int tries = WAIT_MS / 10; tries && n < 2; tries--) {
-		n = vmbus_subchannels(chan, list, 4);
-		usleep(10000);
-	}
-	IS(n, 2);
-	must("two sub-channels", n == 2, n < 0 ? n : -ENOENT);
+	WAIT_UNTIL(vmbus_subchannels(chan, list, 4) == 2);
 	IS(vmbus_subchannel_open(chan, 9999, NULL, &none), -ENOENT);
 	IS(vmbus_subchannel_open(chan, vmbus_chan_relid(chan), NULL, &none), -EINVAL);
 	for (unsigned int i = 0; i < 2; i++) {
@@ -396,7 +388,7 @@ static void all_say_enodev(struct vmbus_chan *chan)
 	uint64_t word = 0;
 	void *payload;
 
-	IS(woken(chan, VMBUS_WAIT_RECV, WAIT_MS), -ENODEV);
+	IS(vmbus_wait(chan, VMBUS_WAIT_RECV, -1), -ENODEV);
 	IS(vmbus_recv(chan, &pkt, &word, sizeof(word)), -ENODEV);
 	IS(vmbus_peek(chan, views, VIEWS), -ENODEV);
 	IS(vmbus_send(chan, VMBUS_PACKET_INBAND, 0, 0, &word, sizeof(word)), -ENODEV);
@@ -412,14 +404,8 @@ static struct vmbus_chan *open_channel(const char *id)
 		.struct_size = sizeof(options), .ring_size = 16384,
 	};
 	struct vmbus_chan *chan;
-	int err = -ENODEV;
 
-	for (int tries = WAIT_MS / 100; err && tries; tries--) {
-		err = vmbus_chan_open(id, &options, &chan);
-		if (err)
-			usleep(100000);
-	}
-	must("opening the device", !err, err);
+	WAIT_UNTIL(!vmbus_chan_open(id, &options, &chan));
 	return chan;
 }
 
@@ -456,16 +442,14 @@ int main(int argc, char **argv)
 	result("nothing there, a time that is up and a rescind are three errors, on sub-channels too");
 
 	chan = open_channel(argv[1]);
-	IS(woken(chan, VMBUS_WAIT_RECV, WAIT_MS), VMBUS_WAIT_RECV);
+	IS(vmbus_wait(chan, VMBUS_WAIT_RECV, -1), VMBUS_WAIT_RECV);
 	IS(vmbus_recv(chan, &pkt, &word, sizeof(word)), -EPROTO);
 	IS(vmbus_skip(chan), 0);
 	tell(chan, 0x61);
 	/* The host only writes an index and does not interrupt. */
-	for (int tries = WAIT_MS / 100; tries; tries--) {
+	do
 		err = vmbus_wait(chan, VMBUS_WAIT_RECV, 100);
-		if (err != -ETIMEDOUT)
-			break;
-	}
+	while (err == -ETIMEDOUT);
 	IS(err, -EIO);
 	IS(vmbus_recv(chan, &pkt, &word, sizeof(word)), -EIO);
 	vmbus_chan_close(chan);

@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <sys/wait.h>
 
+#include "../kselftest/wait.h"
 #include "device.h"
 
 #define MAX_CHANNELS 64
@@ -33,35 +34,7 @@ static void *poller(void *arg)
 {
 	struct pollfd poll_fd = { .fd = *(int *)arg, .events = POLLIN };
 
-	return (void *)(intptr_t)(poll(&poll_fd, 1, 30000) == 1 ? poll_fd.revents : 0);
-}
-
-/* Whether every other thread sleeps. */
-static bool others_sleep(void)
-{
-	DIR *tasks = opendir("/proc/self/task");
-	bool asleep = tasks;
-	struct dirent *task;
-	char stat[256];
-
-	while (asleep && (task = readdir(tasks))) {
-		char path[NAME_MAX + sizeof("/proc/self/task//stat")], *state;
-		ssize_t size;
-		int fd;
-
-		if (task->d_name[0] == '.' || atoi(task->d_name) == getpid())
-			continue;
-		snprintf(path, sizeof(path), "/proc/self/task/%s/stat", task->d_name);
-		fd = open(path, O_RDONLY | O_CLOEXEC);
-		size = read(fd, stat, sizeof(stat) - 1);
-		close(fd);
-		stat[size > 0 ? size : 0] = '\0';
-		state = strrchr(stat, ')');
-		asleep = state && !strncmp(state, ") S", 3);
-	}
-	if (tasks)
-		closedir(tasks);
-	return asleep;
+	return (void *)(intptr_t)(poll(&poll_fd, 1, -1) == 1 ? poll_fd.revents : 0);
 }
 
 static void add(struct mapping *mapping, const char *what, unsigned int number, void *mem,
@@ -134,17 +107,10 @@ struct users {
 static void start_users(struct users *users, int *fds, const struct mapping *mappings,
 			unsigned int count)
 {
-	int64_t until;
-
 	users->other = start_other(mappings, count);
 	pthread_create(&users->threads[0], NULL, reader, &fds[0]);
 	pthread_create(&users->threads[1], NULL, poller, &fds[1]);
-	until = now_ms() + 20000;
-	do
-		sleep_us(20000);
-	while (!others_sleep() && now_ms() < until);
-	errno = 0;
-	expect(others_sleep(), "the reader and the poller sleep");
+	until_others_sleep();
 }
 
 /* Check that nothing of an unbound device can be used any more. */
