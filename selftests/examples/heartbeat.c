@@ -45,15 +45,19 @@ static int printing_begin(int kept[2])
 	return to;
 }
 
-static void printing_end(int to, const int kept[2])
+static void read_printed(int from)
 {
-	ssize_t len;
+	ssize_t len = pread(from, printed, sizeof(printed) - 1, 0);
 
-	fflush(stdout);
-	MUST(dup2(kept[0], 1) == 1 && dup2(kept[1], 2) == 2);
-	len = pread(to, printed, sizeof(printed) - 1, 0);
 	MUST(len >= 0);
 	printed[len] = 0;
+}
+
+static void printing_end(int to, const int kept[2])
+{
+	fflush(stdout);
+	MUST(dup2(kept[0], 1) == 1 && dup2(kept[1], 2) == 2);
+	read_printed(to);
 	close(to);
 	close(kept[0]);
 	close(kept[1]);
@@ -81,18 +85,13 @@ static unsigned int open_descriptors(void)
 	return count;
 }
 
-/* Wait up to 20 s for an answer. Return 0 or the error. */
+/* Wait for an answer. Return 0 or the error. */
 static int await_answer(struct answer *answer)
 {
 	int err;
 
-	for (int i = 0; i < 20000; i++) {
-		err = host_gets(uio.host, answer);
-		if (err != -EAGAIN)
-			return err;
-		usleep(1000);
-	}
-	return -ETIMEDOUT;
+	WAIT_UNTIL((err = host_gets(uio.host, answer)) != -EAGAIN);
+	return err;
 }
 
 /* Offer the device, negotiate, and beat. Return 0 if the answers are right. */
@@ -106,10 +105,7 @@ static int offer_and_beat(unsigned int round)
 	int err;
 
 	uio_offer(HEARTBEAT);
-	for (int i = 0; i < 20000 && uio.opens != round; i++)
-		usleep(1000);
-	if (uio.opens != round)
-		return -ETIMEDOUT;
+	WAIT_UNTIL(uio.opens == round);
 	err = host_negotiates(uio.host, 1, 3);
 	if (!err)
 		err = await_answer(&answer);
@@ -151,7 +147,7 @@ static void a_device_that_comes_and_goes_costs_no_descriptors(void)
 		sysfs_make();
 		uio_host_close();
 		if (round % 10 == 0)
-			usleep(150000);
+			WAIT_UNTIL((read_printed(to), times_printed("waiting: ") >= round / 10));
 	}
 	kill(getpid(), SIGTERM);
 	pthread_join(thread, &status);

@@ -63,6 +63,8 @@ struct netvsc_host {
 	 * back.
 	 */
 	void (*idle)(struct netvsc_host *host, uint32_t back);
+	/* Called when the host has sent all that it can, before it sleeps. */
+	void (*before_sleep)(struct netvsc_host *host, bool filter);
 	void *test;
 };
 
