@@ -59,15 +59,14 @@ tap_prefix() {
 		END { print n + 0, xfail + 0, why | "cat >&3" }'
 }
 
-# took_limit SECONDS: whether the test that began at $started took this time
-took_limit() { [ "$1" != 0 ] && [ $(($(date +%s) - started)) -ge "$1" ]; }
-
-# run_limited SECONDS COMMAND...
+# run_limited SECONDS COMMAND...: return 124 if the time limit ended the command.
+# Then print how busy the machine was.
 run_limited() {
-	limit=$1
+	limit=$1 started=$(date +%s)
 	shift
 	if [ "$limit" = 0 ]; then
 		"$@"
+		return
 	elif timeout --version 2>/dev/null | grep -q GNU; then
 		# The inner timeout makes a process group of the test and its
 		# children, and sends SIGTERM to all of them. The outer one
@@ -81,16 +80,20 @@ run_limited() {
 		# signals on.
 		timeout --foreground -k 10 "$limit" "$@"
 	else
-		# The timeout of busybox returns the status of the test: that of
-		# SIGTERM, or of its trap.
 		timeout -k 10 "$limit" "$@"
-		ended=$?
-		case $ended in
-		0 | 2 | 4) ;;
-		*) ! took_limit "$limit" || ended=124 ;;
-		esac
-		return $ended
 	fi
+	ended=$?
+	# The timeout of busybox returns the status of the test: that of
+	# SIGTERM, or of its trap. Every timeout kills a test that ignores
+	# SIGTERM, and so does the kernel when memory runs out.
+	case $ended in
+	0 | 2 | 4) return $ended ;;
+	esac
+	[ $(($(date +%s) - started)) -ge "$limit" ] || return $ended
+	echo "The time limit ends this test. Load average: $(cut -d ' ' -f 1-3 /proc/loadavg)." \
+		"Processor time of this shell, and below of the test, user and system:"
+	times
+	return 124
 }
 
 # result KIND LINE: print a result line, keep it in kselftest_line, and count it
@@ -129,7 +132,6 @@ run_one() {
 		# shellcheck disable=SC2086 # an interpreter and its arguments
 		set -- $interpreter "$name"
 	fi
-	started=$(date +%s)
 	# Descriptor 3 carries the status, and then what tap_prefix prints, past
 	# the pipe. Descriptor 4 is the output of this script.
 	# shellcheck disable=SC2086 # arguments, to be split
@@ -141,9 +143,6 @@ run_one() {
 		$outcome
 	END
 	kselftest_cases=$((kselftest_cases + ${cases:-0}))
-	# timeout kills a test that ignores SIGTERM. The kernel kills one when
-	# memory runs out.
-	[ "$status" != 137 ] || ! took_limit "$limit" || status=124
 	[ "$status" != 2 ] || [ "${xfails:-0}" = 0 ] || status=expected
 	case $status in
 	0) result pass "ok $number $line" ;;
