@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "../kselftest/ktap.h"
+#include "../kselftest/wait.h"
 
 /*
  * A test is a function without arguments and result. main() names the tests,

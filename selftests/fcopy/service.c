@@ -216,26 +216,21 @@ int sd_notifyf(int unset, const char *format, ...)
 	return sd_notify(unset, state);
 }
 
-/* Tell whether the daemon has logged TEXT, now or within 5 s. */
+/* Tell whether the daemon has logged TEXT; with NULL, forget what it logged. */
 static bool says(const char *text)
 {
 	static char all[65536];
 	static size_t n;
+	ssize_t got;
 
 	if (!text) {
 		n = 0;
 		return false;
 	}
-	for (int i = 0; i < 500; i++) {
-		ssize_t got = read(told[0], all + n, sizeof(all) - n);
-
-		if (got > 0)
-			n += got;
-		if (memmem(all, n, text, strlen(text)))
-			return true;
-		usleep(10000);
-	}
-	return false;
+	got = read(told[0], all + n, sizeof(all) - n);
+	if (got > 0)
+		n += got;
+	return memmem(all, n, text, strlen(text));
 }
 
 static void start_daemon(void)
@@ -275,8 +270,7 @@ static void start_daemon(void)
  */
 static void await_signals(void)
 {
-	for (int i = 0; i < 500 && access("state", F_OK) < 0; i++)
-		usleep(10000);
+	WAIT_UNTIL(access("state", F_OK) == 0);
 	usleep(100000);
 }
 
@@ -284,25 +278,19 @@ static void begin_test(void)
 {
 	start_daemon();
 #if HAVE_SYSTEMD
-	expect(says("READY=1"));
+	WAIT_UNTIL(says("READY=1"));
 #else
 	await_signals();
 #endif
 }
 
-/* Return the exit status; after 10 s, 128 + SIGKILL. */
+/* Wait for the daemon, and return its exit status. */
 static int end_of_daemon(void)
 {
 	int status;
 
-	for (int i = 0; i < 1000; i++) {
-		if (waitpid(daemon_pid, &status, WNOHANG) == daemon_pid)
-			return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-		usleep(10000);
-	}
-	kill(daemon_pid, SIGKILL);
-	waitpid(daemon_pid, &status, 0);
-	return 128 + SIGKILL;
+	expect_int(waitpid(daemon_pid, &status, 0), daemon_pid);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
 static void end_test(int files)
@@ -323,15 +311,21 @@ static int milliseconds_since(const struct timespec *begun)
 	return (now.tv_sec - begun->tv_sec) * 1000 + (now.tv_nsec - begun->tv_nsec) / 1000000;
 }
 
-static uint32_t ask(void)
+/* Return the status of the next answer. */
+static uint32_t hear(void)
 {
 	struct vmbus_packet packet;
 
-	expect_int(vmbus_send(host, VMBUS_PACKET_INBAND, 0, 1, request.bytes, request.length), 0);
-	if (vmbus_wait(host, VMBUS_WAIT_RECV, 10000) < 0 ||
+	if (vmbus_wait(host, VMBUS_WAIT_RECV, -1) < 0 ||
 	    vmbus_recv(host, &packet, answer.bytes, sizeof(answer.bytes)))
 		return UINT32_MAX;
 	return status_of(&answer);
+}
+
+static uint32_t ask(void)
+{
+	expect_int(vmbus_send(host, VMBUS_PACKET_INBAND, 0, 1, request.bytes, request.length), 0);
+	return hear();
 }
 
 static void begin_copy(void)
@@ -350,7 +344,7 @@ static void copies_and_ends_when_told(void)
 	begin_copy();
 #if HAVE_SYSTEMD
 	/* At the next tick after a second */
-	expect(says("Receiving a file: 5 of 10 bytes, 50%, 0.0 MB/s"));
+	WAIT_UNTIL(says("Receiving a file: 5 of 10 bytes, 50%, 0.0 MB/s"));
 	says(NULL);
 #endif
 	write_message(&request, 5, "56789", 5);
@@ -359,12 +353,12 @@ static void copies_and_ends_when_told(void)
 	expect_int(ask(), S_OK);
 	expect(holds("to/made/a", "0123456789"));
 #if HAVE_SYSTEMD
-	expect(says("Waiting for Copy-VMFile"));
+	WAIT_UNTIL(says("Waiting for Copy-VMFile"));
 #endif
 	kill(daemon_pid, SIGTERM);
 	expect_int(end_of_daemon(), 0);
 #if HAVE_SYSTEMD
-	expect(says("STOPPING=1"));
+	WAIT_UNTIL(says("STOPPING=1"));
 #endif
 	end_test(1);
 }
@@ -395,44 +389,39 @@ static void print_status(void)
 	_exit(code);
 }
 
-/* Tell whether --status shows all of it within 5 s. */
+/* Tell whether --status shows all of it. */
 static bool status_has(const char *const *wanted)
 {
-	bool all = false;
+	char text[4096] = "";
+	bool all = in_child(print_status) == 0;
+	int fd = open("said", O_RDONLY | O_CLOEXEC);
 
-	for (int i = 0; i < 50 && !all; i++) {
-		char text[4096] = "";
-		int fd;
-
-		if (i)
-			usleep(100000);
-		all = in_child(print_status) == 0;
-		fd = open("said", O_RDONLY | O_CLOEXEC);
-		if (read(fd, text, sizeof(text) - 1) < 0)
-			all = false;
-		close(fd);
-		for (const char *const *one = wanted; *one; one++)
-			all &= !!strstr(text, *one);
-	}
+	if (read(fd, text, sizeof(text) - 1) < 0)
+		all = false;
+	close(fd);
+	for (const char *const *one = wanted; *one; one++)
+		all &= !!strstr(text, *one);
+	if (!all)
+		usleep(100000);
 	return all;
 }
-#define STATUS(...) status_has((const char *const []){ __VA_ARGS__, NULL })
+#define AWAIT_STATUS(...) WAIT_UNTIL(status_has((const char *const []){ __VA_ARGS__, NULL }))
 
 static void status_follows_a_copy(void)
 {
 	begin_test();
-	expect(STATUS("state=waiting\n", "files=0\n", "failed=0\n", "device=(a test)\n"));
+	AWAIT_STATUS("state=waiting\n", "files=0\n", "failed=0\n", "device=(a test)\n");
 	begin_copy();
-	expect(STATUS("state=receiving\n", "to/made/a\nreceived=5\nsize=10\npercent=50\n"));
+	AWAIT_STATUS("state=receiving\n", "to/made/a\nreceived=5\nsize=10\npercent=50\n");
 	end_message(&request, CANCEL);
 	expect_int(ask(), S_OK);
-	expect(STATUS("state=waiting\n", "files=0\nbytes=0\nfailed=1\n"));
+	AWAIT_STATUS("state=waiting\n", "files=0\nbytes=0\nfailed=1\n");
 	begin_copy();
 	write_message(&request, 5, "56789", 5);
 	expect_int(ask(), S_OK);
 	end_message(&request, COMPLETE);
 	expect_int(ask(), S_OK);
-	expect(STATUS("state=waiting\n", "files=1\nbytes=10\nfailed=1\n"));
+	AWAIT_STATUS("state=waiting\n", "files=1\nbytes=10\nfailed=1\n");
 	/* The file of a daemon that was killed does not count. */
 	kill(daemon_pid, SIGKILL);
 	expect_int(end_of_daemon(), 128 + SIGKILL);
@@ -454,8 +443,7 @@ static void last_message_gets_an_answer(void)
 		begin_test();
 		begin_copy();
 		kill(daemon_pid, SIGTERM);
-		for (int i = 0; i < 500 && access("to/made", F_OK) == 0; i++)
-			usleep(1000);
+		WAIT_UNTIL(access("to/made", F_OK) < 0);
 		sleep(second);
 		write_message(&request, 5, "56789", 5);
 		expect_int(ask(), E_ABORTED);
@@ -471,8 +459,7 @@ static void no_copy_begins_after_the_stop(void)
 	begin_test();
 	begin_copy();
 	kill(daemon_pid, SIGTERM);
-	for (int i = 0; i < 500 && access("to/made", F_OK) == 0; i++)
-		usleep(1000);
+	WAIT_UNTIL(access("to/made", F_OK) < 0);
 	start_message(&request, in("to/made2/"), "b", CREATE_PATH, 10);
 	expect_int(ask(), E_ABORTED);
 	expect_int(end_of_daemon(), 0);
@@ -487,8 +474,8 @@ static void read_again(const char *text)
 	says(NULL);
 	kill(daemon_pid, SIGHUP);
 #if HAVE_SYSTEMD
-	expect(says("RELOADING=1"));
-	expect(says("READY=1"));
+	WAIT_UNTIL(says("RELOADING=1"));
+	WAIT_UNTIL(says("READY=1"));
 #else
 	usleep(500000);
 #endif
@@ -527,7 +514,7 @@ static void device_taken_back_in_a_copy(void)
 	host = NULL;
 	expect_int(end_of_daemon(), 0);
 #if HAVE_SYSTEMD
-	expect(says("STOPPING=1"));
+	WAIT_UNTIL(says("STOPPING=1"));
 #endif
 	end_test(0);
 }
@@ -563,8 +550,7 @@ static void recording_of_a_session(void)
 	host = later_hosts[0];
 	begin_copy();
 	/* Lines of an active copy are written at the next tick. */
-	for (int i = 0; i < 500 && recorded(" guest ") < 6; i++)
-		usleep(10000);
+	WAIT_UNTIL(recorded(" guest ") >= 6);
 	expect_int(recorded(" what=WRITE status=0x00000000 "), 2);
 	kill(daemon_pid, SIGTERM);
 	expect_int(end_of_daemon(), 0);
@@ -613,7 +599,7 @@ static void device_opened_again_after_a_sleep(void)
 		 * Nothing remains of the copy, the host negotiates again, and
 		 * the totals continue.
 		 */
-		expect(STATUS("state=waiting\n", i ? "files=1\nbytes=10\nfailed=1\n" : "files=0\nbytes=0\nfailed=1\n"));
+		AWAIT_STATUS("state=waiting\n", i ? "files=1\nbytes=10\nfailed=1\n" : "files=0\nbytes=0\nfailed=1\n");
 		start_message(&request, in("to"), "b", OVER_WRITE, 10);
 		expect_int(ask(), E_NOT_CONNECTED);
 		begin_copy();
@@ -665,9 +651,9 @@ static void device_offered_late(void)
 	shared->missing = shared->suspended = true;
 	vmbus_chan_close(host);
 	host = NULL;
-	expect(STATUS("state=waiting\n", "host=owes-offer\n", "failed=1\n"));
+	AWAIT_STATUS("state=waiting\n", "host=owes-offer\n", "failed=1\n");
 #if HAVE_SYSTEMD
-	expect(says("Waiting for the host to offer the device again"));
+	WAIT_UNTIL(says("Waiting for the host to offer the device again"));
 #endif
 	shared->missing = false;
 	take_later_device();
@@ -681,7 +667,7 @@ static void device_offered_late(void)
 	shared->missing = shared->suspended = true;
 	vmbus_chan_close(host);
 	host = NULL;
-	expect(STATUS("host=owes-offer\n"));
+	AWAIT_STATUS("host=owes-offer\n");
 	kill(daemon_pid, SIGHUP);
 	usleep(100000);
 	expect_int(waitpid(daemon_pid, NULL, WNOHANG), 0);
@@ -726,22 +712,20 @@ static void device_opened_again_for_a_silent_host(void)
 			expect_int(vmbus_send(host, VMBUS_PACKET_INBAND, 0, 1, request.bytes,
 					      request.length), 0);
 		}
-		for (int n = 0; n < 4; n++)
-			if (STATUS("reopened=1\n"))
-				break;
+		AWAIT_STATUS("reopened=1\n");
 		ksft_print_msg("opened again after %d ms\n", milliseconds_since(&begun));
-		expect(milliseconds_since(&begun) > 3500);
-		expect(STATUS("state=waiting\n", "host=owes-negotiate\n",
+		expect(milliseconds_since(&begun) > SILENCE_SECONDS * 1000 - 500);
+		AWAIT_STATUS("state=waiting\n", "host=owes-negotiate\n",
 			      i ? "failed=1\n" : "failed=0\n", i ?
 			      "last-reopen=it has not read the answers\n" :
-			      "last-reopen=it has not negotiated\n"));
+			      "last-reopen=it has not negotiated\n");
 		take_later_device();
 		begin_copy();
 		write_message(&request, 5, "56789", 5);
 		expect_int(ask(), S_OK);
 		end_message(&request, COMPLETE);
 		expect_int(ask(), S_OK);
-		expect(STATUS("host=talking\n", "files=1\n"));
+		AWAIT_STATUS("host=talking\n", "files=1\n");
 		kill(daemon_pid, SIGTERM);
 		expect_int(end_of_daemon(), 0);
 		end_test(1);
@@ -756,9 +740,7 @@ static void device_that_is_busy_for_a_time(void)
 	new_later_device();
 	begin_test();
 	shared->refuses = 1;
-	for (int n = 0; n < 4; n++)
-		if (STATUS("reopened=1\n"))
-			break;
+	AWAIT_STATUS("reopened=1\n");
 	expect_int(shared->refuses, 0);
 	take_later_device();
 	begin_copy();
@@ -775,14 +757,13 @@ static void device_that_is_busy_for_a_time(void)
 	write_message(&request, 5, "56789", 5);
 	expect_int(vmbus_send(host, VMBUS_PACKET_INBAND, 0, 1, request.bytes, request.length), 0);
 	shared->refuses = 1000;
-	for (int i = 0; i < 2000 && shared->refuses == 1000; i++)
-		usleep(10000);
+	WAIT_UNTIL(shared->refuses != 1000);
 	usleep(100000);
 	kill(daemon_pid, SIGHUP);
 	usleep(100000);
 	expect_int(waitpid(daemon_pid, NULL, WNOHANG), 0);
 	expect_int(shared->refuses, 999);
-	expect(STATUS("state=waiting\n", "failed=1\n"));
+	AWAIT_STATUS("state=waiting\n", "failed=1\n");
 	kill(daemon_pid, SIGTERM);
 	expect_int(end_of_daemon(), 0);
 	end_test(0);
@@ -794,10 +775,8 @@ static void device_opened_again_after_a_forgotten_copy(void)
 	new_later_device();
 	begin_test();
 	begin_copy();
-	for (int n = 0; n < 6; n++)
-		if (STATUS("reopened=1\n"))
-			break;
-	expect(STATUS("last-reopen=it has not continued a copy\n", "failed=1\n"));
+	AWAIT_STATUS("reopened=1\n");
+	AWAIT_STATUS("last-reopen=it has not continued a copy\n", "failed=1\n");
 	take_later_device();
 	begin_copy();
 	kill(daemon_pid, SIGTERM);
@@ -812,7 +791,7 @@ static void idle_host_is_left_alone(void)
 	usual_negotiation(&request);
 	expect_int(ask(), S_OK);
 	sleep(12);
-	expect(STATUS("host=talking\nreopened=0\n"));
+	AWAIT_STATUS("host=talking\nreopened=0\n");
 	kill(daemon_pid, SIGTERM);
 	expect_int(end_of_daemon(), 0);
 	end_test(0);
@@ -820,14 +799,10 @@ static void idle_host_is_left_alone(void)
 
 static void forgotten_copy_is_discarded(void)
 {
-	int i;
-
 	begin_test();
 	begin_copy();
 	expect(access("to/made", F_OK) == 0);
-	for (i = 0; i < 200 && access("to/made", F_OK) == 0; i++)
-		usleep(100000);
-	expect(i < 200);
+	WAIT_UNTIL(access("to/made", F_OK) < 0);
 	/* The next copy is accepted. */
 	begin_copy();
 	kill(daemon_pid, SIGTERM);
@@ -871,20 +846,7 @@ static void post_held(void)
 {
 	shared->stands_still = true;
 	expect_int(vmbus_send(host, VMBUS_PACKET_INBAND, 0, 1, request.bytes, request.length), 0);
-	for (int i = 0; i < 5000 && !shared->held; i++)
-		usleep(1000);
-	expect(shared->held);
-}
-
-/* Return the status of the next answer. */
-static uint32_t hear(void)
-{
-	struct vmbus_packet packet;
-
-	if (vmbus_wait(host, VMBUS_WAIT_RECV, 10000) < 0 ||
-	    vmbus_recv(host, &packet, answer.bytes, sizeof(answer.bytes)))
-		return UINT32_MAX;
-	return status_of(&answer);
+	WAIT_UNTIL(shared->held);
 }
 
 static void begin_whole_copy(void)
@@ -929,9 +891,7 @@ static void complete_while_data_is_written(void)
 		write_message(&request, at, data, DATA_MAX);
 		expect_int(ask(), S_OK);
 	}
-	for (int i = 0; i < 5000 && !shared->held; i++)
-		usleep(1000);
-	expect(shared->held);
+	WAIT_UNTIL(shared->held);
 	end_message(&request, COMPLETE);
 	expect_int(vmbus_send(host, VMBUS_PACKET_INBAND, 0, 1, request.bytes, request.length), 0);
 	usleep(300000);
@@ -1033,7 +993,8 @@ static void told_to_stop_while_a_request_waits(void)
 		clock_gettime(CLOCK_MONOTONIC, &begun);
 		kill(daemon_pid, SIGTERM);
 		expect_int(hear(), i ? S_OK : E_ABORTED);
-		expect(milliseconds_since(&begun) < 1000);
+		/* It did not wait until the time of the request was over. */
+		expect(milliseconds_since(&begun) < SESSION_LIMIT_MSEC / 2);
 		shared->stands_still = false;
 		expect_int(end_of_daemon(), 0);
 		end_test(0);
@@ -1044,13 +1005,13 @@ static void status_names_a_slow_disk(void)
 {
 	begin_whole_copy();
 	post_held();
-	expect(STATUS("state=receiving\n", "slow-disk=to sync the file\n", "to/made/a\nslow-disk-seconds="));
+	AWAIT_STATUS("state=receiving\n", "slow-disk=to sync the file\n", "to/made/a\nslow-disk-seconds=");
 	/* The host has its answer when SESSION_LIMIT_MSEC are over. */
 	expect_int(hear(), E_TIMEOUT);
-	expect(STATUS("state=waiting\nslow-disk=to sync the file\n", "failed=1\n", "last-failure-code=0x800705b4\n",
-		      "last-failure=the disk takes too long: more than 4 s to sync the file\n"));
+	AWAIT_STATUS("state=waiting\nslow-disk=to sync the file\n", "failed=1\n", "last-failure-code=0x800705b4\n",
+		      "last-failure=the disk takes too long: more than 10 s to sync the file\n");
 	shared->stands_still = false;
-	expect(STATUS("state=waiting\nfiles=0\n", "failed=1\n"));
+	AWAIT_STATUS("state=waiting\nfiles=0\n", "failed=1\n");
 	kill(daemon_pid, SIGTERM);
 	expect_int(end_of_daemon(), 0);
 	end_test(0);
@@ -1094,7 +1055,7 @@ static void send_version(char version)
 	usual_negotiation(&request);
 	for (int step = 0;; step++) {
 		if (vmbus_send(host, VMBUS_PACKET_INBAND, 0, 1, request.bytes, request.length) ||
-		    vmbus_wait(host, VMBUS_WAIT_RECV, 5000) < 0 ||
+		    vmbus_wait(host, VMBUS_WAIT_RECV, -1) < 0 ||
 		    vmbus_recv(host, &packet, answer.bytes, sizeof(answer.bytes)))
 			_exit(0);
 		if (step == 0) {
@@ -1195,7 +1156,8 @@ static void rescind_that_comes_with_a_packet(void)
 	expect_int(vmbus_send(host, VMBUS_PACKET_INBAND, 0, 1, request.bytes, request.length), 0);
 	expect_int(end_of_daemon(), 0);
 	ksft_print_msg("noticed after %d ms\n", milliseconds_since(&begun));
-	expect(milliseconds_since(&begun) < 2000);
+	/* It noticed before it gave the copy up. */
+	expect(milliseconds_since(&begun) < TRANSFER_IDLE_SECONDS * 1000);
 	end_test(0);
 }
 
@@ -1232,55 +1194,53 @@ static void end_flood(pid_t pid)
 
 static void signals_in_a_flood(void)
 {
-	struct timespec begun;
 	pid_t flood;
 
 	begin_test();
 	begin_copy();
 	flood = start_flood();
 	usleep(100000);
-	clock_gettime(CLOCK_MONOTONIC, &begun);
 	read_again("mode=0600\n");
-	expect(milliseconds_since(&begun) < 2000);
-	clock_gettime(CLOCK_MONOTONIC, &begun);
 	kill(daemon_pid, SIGTERM);
 	expect_int(end_of_daemon(), 0);
-	ksft_print_msg("ended after %d ms\n", milliseconds_since(&begun));
-	expect(milliseconds_since(&begun) < 2000);
 	end_flood(flood);
 	end_test(0);
 }
 
 static void rescind_in_a_flood(void)
 {
-	struct timespec begun;
 	pid_t flood;
 
 	begin_test();
 	begin_copy();
 	flood = start_flood();
 	usleep(100000);
-	clock_gettime(CLOCK_MONOTONIC, &begun);
 	shared->rescinded = true;
 	expect_int(end_of_daemon(), 0);
-	ksft_print_msg("noticed after %d ms\n", milliseconds_since(&begun));
-	expect(milliseconds_since(&begun) < 2000);
 	end_flood(flood);
 	end_test(0);
 }
 
+static struct timespec counted_since;
+
 static void count_from_here(void)
 {
+	clock_gettime(CLOCK_MONOTONIC, &counted_since);
 	shared->epoll_waits = 0;
 	shared->reads = 0;
 	shared->signals = 0;
 }
 
-/* Return hundredths of a system call. */
+/*
+ * Return hundredths of a system call. The timer costs up to three calls four
+ * times a second, however many packets come.
+ */
 static unsigned int calls_a_packet(unsigned int packets)
 {
 	unsigned int calls = shared->epoll_waits + shared->reads + shared->signals;
+	unsigned int timer = 3 * (milliseconds_since(&counted_since) / 250 + 1);
 
+	calls -= calls < timer ? calls : timer;
 	ksft_print_msg("%u packets: %u epoll_wait, %u read, %u signals: %.2f calls a packet\n", packets,
 		       shared->epoll_waits, shared->reads, shared->signals,
 		       (double)calls / packets);
@@ -1324,7 +1284,7 @@ static void queued_packets_share_system_calls(void)
 					       request.length), 0);
 		expect_int(vmbus_flush(host), 0);
 		for (unsigned int n = 0; n < burst; n++) {
-			expect(vmbus_wait(host, VMBUS_WAIT_RECV, 10000) > 0);
+			expect(vmbus_wait(host, VMBUS_WAIT_RECV, -1) > 0);
 			expect_int(vmbus_recv(host, &packet, answer.bytes, sizeof(answer.bytes)),
 				   0);
 		}
