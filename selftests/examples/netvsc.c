@@ -25,7 +25,7 @@ static struct shared {
 	uint32_t acks[OURS_MAX];
 	uint32_t statuses[OURS_MAX];
 	uint32_t sent, tampered, stray, fill_at, fill;
-	/* The host has nothing more to say; it never reads; the driver gave up */
+	/* The host has no more to say, never reads, and the driver gave up. */
 	atomic_bool over, deaf, gave_up;
 } *shared;
 
@@ -453,7 +453,9 @@ static void no_answer(void)
 	before_sleep = NULL;
 }
 
-/* Each answer arrives while the driver does not run, and then its time is over. */
+/*
+ * Each answer arrives while the driver does not run, and then its time is over.
+ */
 static void an_answer_that_waits_for_the_driver(void)
 {
 	prepare(MODE_ECHO);
@@ -872,14 +874,14 @@ static void fill_the_rings(struct netvsc_host *h, uint32_t back)
 	static const uint32_t nothing[] = { RNDIS_INDICATE, 20, 1, 0, 12 };
 	const struct nvsp_message msg = { .type = NVSP_RNDIS, .rndis.section = NVSP_NO_SECTION };
 	const struct vmbus_range range = { sizeof(nothing), OURS_AT };
+	/* The completions of 32 bytes that the host's ring has room for */
+	const int come = shared->fill < 1919 ? (int)shared->fill : 1919;
 	int err;
 
 	if (back < shared->fill_at || shared->tampered++)
 		return;
 	memcpy(h->recv + range.offset, nothing, sizeof(nothing));
-	/*
-	 * The host does not read meanwhile, and 1919 completions fill its ring.
-	 */
+	/* The host does not read meanwhile, and completions fill its ring. */
 	while (shared->sent < shared->fill) {
 		err = vmbus_queue_xfer(h->chans[0], 1, OUR_ID + shared->sent, RECV_BUFFER_ID,
 				       &range, 1, &msg, sizeof(msg));
@@ -896,7 +898,7 @@ static void fill_the_rings(struct netvsc_host *h, uint32_t back)
 	 * The driver then sleeps or spins. It must continue when the host reads
 	 * the ring.
 	 */
-	WAIT_UNTIL(vmbus_rx_used(h->chans[0]) >= 32 * (int)(shared->fill < 1919 ? shared->fill : 1919));
+	WAIT_UNTIL(vmbus_rx_used(h->chans[0]) >= 32 * come);
 	if (shared->deaf) {
 		shared->over = true;
 		kill(getppid(), SIGTERM);

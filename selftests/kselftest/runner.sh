@@ -59,8 +59,8 @@ tap_prefix() {
 		END { print n + 0, xfail + 0, why | "cat >&3" }'
 }
 
-# run_limited SECONDS COMMAND...: return 124 if the time limit ended the command.
-# Then print how busy the machine was.
+# run_limited SECONDS COMMAND...: if the time limit ends the command, print how
+# busy the machine was, and return 124
 run_limited() {
 	limit=$1 started=$(date +%s)
 	shift
