@@ -45,3 +45,5 @@ check-vm-host: $(addprefix $(vm_host_dir)/,check-nic vmbus-nic check-copy-vmfile
 	$(vm_host_dir)/check-copy-vmfile $(vm_host_dir)/copy-vmfile && exit $$status
 
 -include $(wildcard $(vm_host_dir)/obj/*.d $(vm_host_dir)/obj/nic/*.d)
+
+include selftests/vm/hyperv/build.mk
