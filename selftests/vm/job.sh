@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
-# shellcheck disable=SC2154
-# run sources this file after select.sh. It makes the job, a directory with
-# everything that the selected tests need where their guests run.
+# shellcheck disable=SC1090,SC2154
+# run sources this file after select.sh. It makes what the selected tests need:
+# a directory for each test in the results, and the kernels and initramfs
+# archives that they share in $job.
 
 # prepare TEST KERNEL TREE: add to TREE the modules, programs and files that the
 # guest of this test needs
@@ -22,16 +23,25 @@ prepare() {
 # skip SELECTION WHY: print one result for a test that cannot run on this kernel
 skip() { printf 'ok %s: %s # SKIP %s\n' "$1" "$description" "$2" | tee -a "$results/results.tap"; }
 
+# add_kernel NAME IMAGE: prepare a kernel and its machine, once
+add_kernel() {
+	if [ ! -e "$job/kernels/$1.made" ]; then
+		"$vm/machine/build" "$arch"
+		prepare_kernel "$2" "$job/kernels/$1"
+		: >"$job/kernels/$1.made"
+	fi
+}
+
 # busybox_guest: add the kernel and the initramfs of $selection. Its test is in
 # a second initramfs, after the one that all tests of a kernel share.
 busybox_guest() {
-	local root module
+	local root module userland
 	initrd=$kernel${stock:+-stock}.img
-	vmlinuz=$kernel.vmlinuz
+	prepared=$kernel
+	root=$(kernel_root "$kernel")
+	add_kernel "$prepared" "$root/image/boot/vmlinuz-$(kernel_release "$root")"
 	if [ ! -e "$job/initrds/$initrd" ]; then
-		root=$(kernel_root "$kernel")
-		cp "$root/image/boot/vmlinuz-$(kernel_release "$root")" "$job/kernels/$vmlinuz"
-		[ -n "$userland" ] || userland=$("$vm/guest/userland")
+		userland=$("$vm/guest/userland" "$arch")
 		module=''
 		[ -n "$stock" ] || module=$(build_module "$kernel")
 		"$vm/guest/build" "$kernel" "$job/initrds/$initrd" "$userland" "$module" ||
@@ -46,20 +56,12 @@ busybox_guest() {
 
 # systemd_guest: add the disk of $selection, and its test on a second disk
 systemd_guest() {
-	local image
 	[ -z "$all_stock" ] || die "test $test: a systemd guest uses our module, -s is for the others"
-	guest_disk=$(kernel_suite "$kernel")-$packages
-	initrd=$guest_disk.img
-	vmlinuz=$guest_disk.vmlinuz
-	case " ${disks[*]}" in
-	*" $guest_disk="*) ;;
-	*)
-		image=$("$vm/guest/image" "${guest_disk%-*}" "$packages")
-		disks+=("$guest_disk=$image")
-		cp "${image%.img}.initrd" "$job/initrds/$initrd"
-		cp "${image%.img}.vmlinuz" "$job/kernels/$vmlinuz"
-		;;
-	esac
+	prepared=$(kernel_suite "$kernel")-$packages
+	initrd=$prepared.img
+	guest_disk=$("$vm/guest/image" "${prepared%-*}" "$packages")
+	add_kernel "$prepared" "${guest_disk%.img}.vmlinuz"
+	cp "${guest_disk%.img}.initrd" "$job/initrds/$initrd"
 	mkdir -p "$job/payload"
 	prepare "$test" "$kernel" "$job/payload"
 	guest_lib >"$job/payload/lib.sh"
@@ -69,9 +71,9 @@ systemd_guest() {
 
 # add_test: add $selection, whose settings are set, to the job, or print a
 # result with the reason why it is skipped. A test that has ended before the run
-# was continued gets a directory without a conf, and does not run again.
+# was continued does not run again.
 add_test() {
-	local missing='' settle='' script guest_disk=''
+	local missing='' settle='' script guest_disk='' prepared=''
 	if is_own "$kernel" && [ "$guest" = systemd ]; then
 		skip "$selection" "its guest is a Debian that boots its own kernel"
 		return
@@ -89,14 +91,16 @@ add_test() {
 		skip "$selection" "needs $missing"
 		return
 	fi
-	dir=$job/tests/$number-$selection
+	dir=$results/$number-$selection
 	number=$((number + 1))
-	mkdir -p "$dir"
-	if [ -e "$results/$(basename "$dir")/seconds" ]; then
+	if [ -e "$dir/seconds" ]; then
 		ended=$((ended + 1))
 		return
 	fi
+	mkdir -p "$dir"
 	cp "$vm/tests/$test"/* "$top/VERSION" "$dir/"
+	arch=$(kernel_arch "$kernel")
+	. "$vm/machine/$arch/qemu.sh"
 	# The guest and the host treat any other end as a failure. Some tests
 	# have no host.sh.
 	for script in guest.sh host.sh; do echo 'exit 0' >>"$dir/$script"; done
@@ -107,17 +111,16 @@ add_test() {
 	esac
 	vmbus=${vmbus:-$(kernel_vmbus "$kernel")}
 	cat >"$dir/conf" <<CONF
-vmlinuz='$vmlinuz' initrd='$initrd' processors='$processors' outer_guest='$outer_guest' cpu='${cpu:-$(host_cpu "$vmbus")}' memory='$memory' devices='$devices' timeout='$timeout' seconds='$seconds'
-append='$append $verbose' settle='$settle' vmbus='$vmbus' seed='$seed' needless='$needless' faults='$faults' trace='$trace' disk='$guest_disk' reboots='$reboots' swap='$swap' loglevel='${verbose:+8}'
+arch='$arch' kernel='$prepared' initrd='$initrd' processors='$processors' memory='$memory' devices='$devices'
+timeout='$timeout' seconds='$seconds' append='$append $verbose' settle='$settle' vmbus='$vmbus' seed='$seed'
+needless='$needless' faults='$faults' disk='$guest_disk' reboots='$reboots' swap='$swap'
+loglevel='${verbose:+8}' log='$log'
 CONF
 }
 
-# make_job: make the job of all tests in $selected
+# make_job: make what all tests in $selected need
 make_job() {
 	local selection test kernel
-	userland=''
-	# disks has the disks of whole guests as SUITE-PACKAGES=FILE.
-	disks=()
 	number=100
 	ended=''
 	for selection in "${selected[@]}"; do

@@ -9,8 +9,12 @@
 
 debian_kernels="5.10 6.1 6.12 7"
 debug_kernels="debug debug-5.10"
+# Debian's kernels for arm64, with the size of their pages
+arm64_kernels="6.12-16k 7-16k 6.1-4k 7-4k"
 # The kernels for a test that names none
-all_kernels="$debian_kernels debug"
+all_kernels="$debian_kernels debug $arm64_kernels"
+# A run has these only if they are named.
+rare_kernels="$debug_kernels 6.1-4k 7-4k"
 # This directory has the parts of the administrator's own kernels, in a
 # directory for each release.
 own_kernels=$out/kernels
@@ -20,11 +24,11 @@ is_own() { [ -n "$1" ] && [ -e "$own_kernels/$1/place" ]; }
 kernel_suite() {
 	case $1 in
 	5.10) echo bullseye ;;
-	6.1) echo bookworm ;;
-	6.12) echo trixie ;;
-	7) echo sid ;;
+	6.1 | 6.1-4k) echo bookworm ;;
+	6.12 | 6.12-16k) echo trixie ;;
+	7 | 7-4k | 7-16k) echo sid ;;
 	debug | debug-5.10) echo "$1" ;;
-	*) die "unknown kernel '$1': the bench has $debian_kernels $debug_kernels" ;;
+	*) die "unknown kernel '$1': the bench has $debian_kernels $debug_kernels $arm64_kernels" ;;
 	esac
 }
 
@@ -34,22 +38,27 @@ kernel_suite() {
 kernel_vmbus() {
 	case $1 in
 	5.10 | debug-5.10) echo 4.0 ;;
-	6.1) echo 4.1 ;;
+	6.1 | 6.1-4k) echo 4.1 ;;
 	*) echo 5.3 ;;
 	esac
 }
 
-# host_cpu VERSION: print what a host with this version of VMBus adds to
-# hyperv_cpu. The timers of newer hosts interrupt the processor directly. Those
-# of older hosts send messages through the page that VMBus also uses.
-host_cpu() {
+# kernel_arch KERNEL: print the directory of its machine in machine/
+kernel_arch() {
 	case $1 in
-	5.*) echo hv-stimer-direct ;;
+	*-4k | *-16k) echo arm64 ;;
+	*) echo amd64 ;;
 	esac
 }
 
 # kernel_root KERNEL: print the directory with the /image of the kernel
-kernel_root() { if is_own "$1"; then echo "$own_kernels/$1"; else "$vm/root" "kernel-$(kernel_suite "$1")"; fi; }
+kernel_root() {
+	case $1 in
+	*-4k) "$vm/root" "kernel-$(kernel_suite "$1")-arm64" ;;
+	*-16k) "$vm/root" "kernel-$(kernel_suite "$1")-arm64-16k" ;;
+	*) if is_own "$1"; then echo "$own_kernels/$1"; else "$vm/root" "kernel-$(kernel_suite "$1")"; fi ;;
+	esac
+}
 
 # kernel_release ROOT: print the release of the root's unpacked image
 kernel_release() { cat "$1/image/release"; }
@@ -175,14 +184,16 @@ kernel_modules() {
 # built, and "$@" has further arguments for make, such as STOCK, the kernel's
 # own uio_hv_generic.
 in_kernel() {
-	local kernel=$1 dir=$2 command=$3 root stock
+	local kernel=$1 dir=$2 command=$3 root stock words=()
 	root=$(kernel_root "$kernel")
 	stock=$(stock_module "$kernel")
+	[ -z "$stock" ] || words+=("STOCK=${stock#"$root"}")
+	[ "$(kernel_arch "$kernel")" = amd64 ] || words+=(ARCH=arm64 CROSS_COMPILE=aarch64-linux-gnu-)
 	if is_own "$kernel"; then
 		in_place "$root" "$dir" "$command" "$stock"
 	else
-		in_root "$root" --bind "$dir" /build -- env "KDIR=/lib/modules/$(root_release "$root")/build" \
-			sh -c "cd /build && $command" sh ${stock:+"STOCK=${stock#"$root"}"}
+		in_root "$root" --bind "$dir" /build -- env "KDIR=/lib/modules/$(ls "$root/lib/modules")/build" \
+			sh -c "cd /build && $command" sh "${words[@]}"
 	fi
 }
 
@@ -240,6 +251,17 @@ build_module() {
 		die "the module does not build for $release; the log is $log"
 	}
 	printf '%s\n' "$src/kernel/uio_hv_generic.ko"
+}
+
+# static_program KERNEL FILE SOURCE [OPTION]...: compile a program for the guests
+# of a kernel, which needs no library. /bench is this directory.
+static_program() {
+	local kernel=$1 file=$2 source=$3 root=build-bookworm compiler=gcc
+	shift 3
+	[ "$(kernel_arch "$kernel")" = amd64 ] || root=build-bookworm-arm64 compiler=aarch64-linux-gnu-gcc
+	mkdir -p "${file%/*}"
+	in_root "$("$vm/root" $root)" --bind "$vm" /bench --bind "${source%/*}" /mnt --bind "${file%/*}" /opt -- \
+		$compiler -std=gnu11 -D_GNU_SOURCE -static -O2 -Wall -Wextra -Werror "$@" -o "/opt/${file##*/}" "/mnt/${source##*/}"
 }
 
 # build_test_module KERNEL SOURCE DIR NAME: build a module of one file into DIR

@@ -4,7 +4,7 @@
 # Scripts source this file after kernels.sh. It reads the settings of a test,
 # which doc/testing.md lists.
 
-setting_names=(description on guest processors memory outer_guest cpu devices swap timeout seconds
+setting_names=(description on guest processors memory devices swap timeout seconds
 	modules programs stock append manual needs vmbus reboots packages needless faults)
 
 # The defaults of the settings
@@ -75,7 +75,6 @@ read_settings() {
 		all+=${all:+ }$(described "$word") || die "tests/$1/settings: device $word: nobody knows '${word%%,*}'"
 	done
 	devices=$all
-	outer_guest=${outer_guest:-$processors}
 	[ "$processors" = 1 ] || needs+=" SMP"
 	[ -n "$description" ] || die "tests/$1/settings must set description"
 }
