@@ -57,7 +57,7 @@ deb:
 	$(Q)rm -rf $(deb_dir)
 	$(call export,$(deb_dir)/$(release))
 	$(Q)cp -R packaging/debian $(deb_dir)/$(release)/debian
-	$(Q)cd $(deb_dir)/$(release) && $(clean_env) dpkg-buildpackage -b -us -uc
+	$(Q)cd $(deb_dir)/$(release) && $(clean_env) dpkg-buildpackage -b -us -uc $(if $(DEB_HOST_ARCH),-a$(DEB_HOST_ARCH) -Pcross)
 	$(Q)rm -rf $(deb_dir)/$(release)
 	@ls $(deb_dir)/*.deb
 
