@@ -101,22 +101,62 @@ root_release() {
 # digest DIR: print a digest of all files in it
 digest() { (cd "$1" && find . -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum | cut -c1-16); }
 
+# libraries_of ROOT FILE...: print the paths, in the root, of all libraries that
+# these programs and libraries need. The root may have those of two
+# architectures.
+libraries_of() {
+	local root=$1 triplet file name path seen=' ' files
+	shift
+	files=("$@")
+	case $(readelf -h "$1" | sed -n 's/ *Machine: *//p') in
+	AArch64) triplet=aarch64-linux-gnu ;;
+	*) triplet=x86_64-linux-gnu ;;
+	esac
+	while [ ${#files[@]} -gt 0 ]; do
+		file=${files[0]}
+		files=("${files[@]:1}")
+		for name in $(readelf -d "$file" | sed -n 's/.*(NEEDED).*\[\(.*\)\].*/\1/p'); do
+			[[ $seen != *" $name "* ]] || continue
+			seen+="$name "
+			for path in {/usr,}/lib/$triplet/$name /lib64/$name; do
+				if [ -e "$root$path" ]; then
+					echo "$path"
+					files+=("$root$path")
+					break
+				fi
+			done
+		done
+	done
+}
+
+# copy_libraries ROOT TREE FILE...: copy the libraries of the root that these
+# files need into TREE of a guest, and the loader to where programs expect it
+copy_libraries() {
+	local root=$1 tree=$2 library to
+	shift 2
+	mkdir -p "$tree"/usr/lib{,64}
+	libraries_of "$root" "$@" | while read -r library; do
+		to=$tree/usr/${library#/usr/}
+		mkdir -p "${to%/*}"
+		cp -L "$root$library" "$to"
+		case $library in
+		*/ld-linux-aarch64.so.1) cp -L "$root$library" "$tree/usr/lib/" ;;
+		*/ld-linux-x86-64.so.2) cp -L "$root$library" "$tree/usr/lib64/" ;;
+		esac
+	done
+}
+
 # programs_of_root ROOT TREE FILE...: copy programs of a root, and the libraries
 # that they need, into TREE/usr of a guest
 programs_of_root() {
-	local root tree=$2
+	local root tree=$2 file
 	root=$("$vm/root" "$1")
 	shift 2
-	# shellcheck disable=SC2016 # expanded by the inner shell
-	in_root "$root" --bind "$tree" /tree -- sh -ec '
-		mkdir -p /tree/usr/bin
-		for file; do
-			cp "$file" /tree/usr/bin/
-			ldd "$file" | tr "\t " "\n\n" | grep "^/lib" | while read -r lib; do
-				mkdir -p "/tree/usr${lib%/*}"
-				cp -L "$lib" "/tree/usr$lib"
-			done
-		done' sh "$@"
+	mkdir -p "$tree/usr/bin"
+	for file; do
+		cp "$root$file" "$tree/usr/bin/"
+		copy_libraries "$root" "$tree" "$root$file"
+	done
 }
 
 # locked FILE COMMAND...: run a command under a lock, which all checkouts that

@@ -152,7 +152,7 @@ last_words() {
 		cat /proc/interrupts
 		echo w >/proc/sysrq-trigger
 		dmesg | tail -n 60
-	} >/dev/ttyS0 2>&1
+	} >/dev/console 2>&1
 }
 
 # offered_vmbus: print the newest version of VMBus that the host of the bench
