@@ -55,7 +55,7 @@ select_tests() {
 		for kernel in $on $on_own; do
 			[ "$argument" = "$test" ] || [ "$argument" = "$test@$kernel" ] || continue
 			[ -z "$everything" ] || [[ " $manual " != *" $kernel "* ]] || continue
-			if [ ${#kernels[@]} = 0 ] && [[ "$kernel" = debug* ]] && [ "$argument" = "$test" ]; then continue; fi
+			if [ ${#kernels[@]} = 0 ] && [[ " $rare_kernels " = *" $kernel "* ]] && [ "$argument" = "$test" ]; then continue; fi
 			[ ${#kernels[@]} = 0 ] || [[ " ${kernels[*]} " == *" $kernel "* ]] || continue
 			selected+=("$test@$kernel")
 		done
