@@ -132,6 +132,10 @@ static void take_contact(const struct message *message)
 	memcpy(&contact, message->body, sizeof(contact));
 	note("  contact: version %u.%u, processor %u", contact.version >> 16,
 	     contact.version & 0xffff, contact.vp);
+	if (contact.vp >= processors) {
+		message_fault("the guest has no processor %u", contact.vp);
+		return;
+	}
 	forget_guest();
 	bus.contacted = true;
 	bus.version = contact.version;

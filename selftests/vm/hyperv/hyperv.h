@@ -330,6 +330,7 @@ void put_ok(struct device *d, uint32_t channel, uint32_t tag, const void *payloa
 bool out_full(const struct device *d);
 short program_events(const struct device *d);
 void program_serve(struct device *d, short events);
+void program_flush(struct device *d);
 
 /* device.c */
 

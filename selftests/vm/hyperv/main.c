@@ -260,6 +260,8 @@ static void serve(int signals)
 				program_serve(devices[i], fds[FD_DEVICES + i].revents);
 		signal_work();
 		bus_work();
+		for (unsigned int i = 0; i < nr_devices; i++)
+			program_flush(devices[i]);
 	}
 }
 

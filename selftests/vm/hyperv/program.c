@@ -457,14 +457,14 @@ static void take_frame(struct device *d, const struct frame *f, uint8_t *payload
 
 static void greet(struct device *d)
 {
-	struct {
-		struct frame_hello hello;
-		struct frame_channel channel[MAX_CHANNELS];
-	} all = { .hello = { .version = FRAME_VERSION, .channels = d->channels } };
+	size_t len = sizeof(struct frame_hello) + d->channels * sizeof(struct frame_channel);
+	struct frame_hello *hello = allocate(len);
 
+	hello->version = FRAME_VERSION;
+	hello->channels = d->channels;
 	for (uint32_t i = 0; i < d->channels; i++) {
 		const struct channel *c = &d->channel[i];
-		struct frame_channel *state = &all.channel[i];
+		struct frame_channel *state = &hello->channel[i];
 
 		state->relid = c->relid;
 		state->note = c->note;
@@ -479,8 +479,8 @@ static void greet(struct device *d)
 			state->rx_size = ring_bytes(c, FRAME_RX);
 		}
 	}
-	put_frame(d, (struct frame){ .op = FRAME_HELLO }, &all,
-		  (uint32_t)(sizeof(all.hello) + d->channels * sizeof(all.channel[0])));
+	put_frame(d, (struct frame){ .op = FRAME_HELLO }, hello, (uint32_t)len);
+	free(hello);
 	kick_device(d);
 }
 
@@ -503,11 +503,15 @@ static void forget_program(struct device *d)
 	}
 }
 
-static void flush_out(struct device *d)
+void program_flush(struct device *d)
 {
 	bool was_full = out_full(d);
-	ssize_t n = send(d->fd, d->out.at + d->out.start, d->out.end - d->out.start, MSG_NOSIGNAL);
+	size_t len = d->out.end - d->out.start;
+	ssize_t n;
 
+	if (d->fd < 0 || !len)
+		return;
+	n = send(d->fd, d->out.at + d->out.start, len, MSG_NOSIGNAL);
 	if (n > 0)
 		bytes_consume(&d->out, (size_t)n);
 	else if (n < 0 && errno != EAGAIN && errno != EINTR)
@@ -527,7 +531,7 @@ static void take_frames(struct device *d)
 		if (frame.len > FRAME_MAX_LEN) {
 			put_text(d, FRAME_ERROR, frame.channel, frame.tag,
 				 "a frame of %u bytes: the limit is %u", frame.len, FRAME_MAX_LEN);
-			flush_out(d);
+			program_flush(d);
 			if (d->fd >= 0)
 				forget_program(d);
 			return;
@@ -575,7 +579,7 @@ void program_serve(struct device *d, short events)
 		return;
 	}
 	if (events & POLLOUT)
-		flush_out(d);
+		program_flush(d);
 	if (d->fd >= 0 && d->queued <= IN_LIMIT && (events & (POLLIN | POLLHUP | POLLERR)))
 		read_in(d);
 }
