@@ -2,7 +2,7 @@
 # shellcheck shell=sh
 # shellcheck disable=SC2094,SC2154
 # The host.sh of each test sources this file. It runs beside the guest and takes
-# the part of the Hyper-V host, in busybox sh or dash.
+# the part of the Hyper-V host, in bash.
 
 ok() { printf 'ok host %s\n' "$*" >>"$results"; }
 not_ok() { printf 'not ok host %s\n' "$*" >>"$results"; }
