@@ -10,6 +10,6 @@ $(O)/vm/host/obj/hyperv/%.o: selftests/vm/hyperv/%.c
 	$(call compile,)
 
 $(O)/vm/host/hyperv: $(vm_hyperv_objs)
-	$(call link,$^ -static)
+	$(call link,$^)
 
 -include $(wildcard $(O)/vm/host/obj/hyperv/*.d)
