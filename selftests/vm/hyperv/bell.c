@@ -97,6 +97,8 @@ void bell_connect(enum machine machine, int listener)
 	bell = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
 	if (bell < 0 || getsockopt(bell, SOL_SOCKET, SO_PEERCRED, &peer, &len))
 		die("the doorbell: %m");
+	if (peer.pid <= 0)
+		die("the doorbell is not of this machine");
 	emulator = peer.pid;
 	if (machine == AMD64)
 		serve_device();

@@ -245,7 +245,6 @@ static void take_message(const struct message *message)
 {
 	/* The least bytes of each body */
 	static const uint8_t least[] = {
-		[REQUESTOFFERS] = 0,
 		[OPENCHANNEL] = 20,
 		[CLOSECHANNEL] = 4,
 		[GPADL_HEADER] = 20,
@@ -253,7 +252,6 @@ static void take_message(const struct message *message)
 		[GPADL_TEARDOWN] = 8,
 		[RELID_RELEASED] = 4,
 		[INITIATE_CONTACT] = sizeof(struct contact),
-		[UNLOAD] = 0,
 		[MODIFYCHANNEL] = 8,
 	};
 	uint32_t type = message->type, len = message->len;

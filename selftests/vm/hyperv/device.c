@@ -93,7 +93,7 @@ static void add_channels(struct device *d)
 }
 
 /* Make the device that NAME:PROPERTY=VALUE,... describes, and its socket. */
-struct device *add_device(const char *text)
+void add_device(const char *text)
 {
 	struct device *d = allocate(sizeof(*d));
 	char *words = strdup(text), *properties, path[64];
@@ -115,5 +115,4 @@ struct device *add_device(const char *text)
 		die("the name of device %s is too long", d->name);
 	d->listener = listen_at(path);
 	devices[nr_devices++] = d;
-	return d;
 }

@@ -334,6 +334,6 @@ void program_flush(struct device *d);
 
 /* device.c */
 
-struct device *add_device(const char *text);
+void add_device(const char *text);
 
 #endif

@@ -4,8 +4,6 @@
  * signals too often without need. The process counts each such signal, and
  * selftests/vm/judge judges the count.
  */
-#include <string.h>
-
 #include "hyperv.h"
 
 /*
