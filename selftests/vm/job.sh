@@ -69,9 +69,9 @@ systemd_guest() {
 	rm -rf "$job/payload"
 }
 
-# add_test: add $selection, whose settings are set, to the job, or print a
-# result with the reason why it is skipped. A test that has ended before the run
-# was continued does not run again.
+# add_test: add $selection, whose settings are set, to the job, and set $dir to
+# its directory; or print a result with the reason why it is skipped. A test that
+# has ended before the run was continued does not run again.
 add_test() {
 	local missing='' settle='' script guest_disk='' prepared=''
 	if is_own "$kernel" && [ "$guest" = systemd ]; then
@@ -91,12 +91,8 @@ add_test() {
 		skip "$selection" "needs $missing"
 		return
 	fi
+	[ ! -e "$results/$number-$selection/seconds" ] || return 0
 	dir=$results/$number-$selection
-	number=$((number + 1))
-	if [ -e "$dir/seconds" ]; then
-		ended=$((ended + 1))
-		return
-	fi
 	mkdir -p "$dir"
 	cp "$vm/tests/$test"/* "$top/VERSION" "$dir/"
 	arch=$(kernel_arch "$kernel")
@@ -118,14 +114,21 @@ loglevel='${verbose:+8}' log='$log'
 CONF
 }
 
-# make_job: make what all tests in $selected need
+# make_job: make what all tests in $selected need, the longest first, and print
+# the directory of each test as soon as it can run. Everything else that is
+# printed goes to descriptor 4.
 make_job() {
-	local selection test kernel
+	local selection test kernel dir
 	number=100
-	ended=''
 	for selection in "${selected[@]}"; do
+		settings "${selection%@*}"
+		echo "$seconds $number $selection"
+		number=$((number + 1))
+	done | sort -srn -k 1,1 | while read -r _ number selection; do
 		test=${selection%@*} kernel=${selection#*@}
 		settings "$test"
-		add_test
+		dir=''
+		add_test </dev/null >&4
+		[ -z "$dir" ] || echo "$dir"
 	done
 }

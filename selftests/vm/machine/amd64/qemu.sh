@@ -54,11 +54,11 @@ machine_arguments() {
 	size=$(stat -Lc %s initrd)
 	initrd=$((((low - 32) * 1048576 - size) / 4096 * 4096))
 	line="kernel=$header_address entry=$(number_at "$kernel.elf" 24 8) initrd=$initrd initrd_size=$size -- nr_cpus=$processors $line"
-	machine=(-M "q35,memory-backend=ram" -cpu EPYC,+svm,+x2apic -smp "$processors,maxcpus=$((processors + 1))" -m "$memory"
+	machine=(-M "q35,memory-backend=ram" -cpu "EPYC,+svm,+x2apic" -smp "$processors,maxcpus=$((processors + 1))" -m "$memory"
 		-object "memory-backend-file,id=ram,size=${memory}M,mem-path=$ram,share=on"
 		-acpitable "file=$out/machine/amd64/ssdt.aml"
 		-serial chardev:console
-		-chardev socket,id=bell,path=bell -device ivshmem-doorbell,chardev=bell,vectors=8,addr=1e.1
+		-chardev "socket,id=bell,path=bell" -device "ivshmem-doorbell,chardev=bell,vectors=8,addr=1e.1"
 		-kernel "$out/machine/amd64/stub.bin" -append "$line"
 		-device "loader,file=$kernel.elf"
 		-device "loader,file=$kernel.header,addr=$header_address,force-raw=on"
