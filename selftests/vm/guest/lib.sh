@@ -20,6 +20,17 @@ open_port() {
 # name. Its file appears in /dev before that.
 port_is_there() { grep -qx bench /sys/class/virtio-ports/*/name 2>/dev/null; }
 
+# The size of a page of the guest's kernel
+page=$(awk '/^KernelPageSize/ { print $2 * 1024; exit }' /proc/self/smaps)
+# by_page SMALL MEDIUM LARGE: print the value for pages of 4, 16 or 64 KiB
+by_page() {
+	case $page in
+	4096) echo "$1" ;;
+	16384) echo "$2" ;;
+	65536) echo "$3" ;;
+	esac
+}
+
 # put LINE: send a line to the host
 put() { printf '%s\n' "$*" >&3; }
 

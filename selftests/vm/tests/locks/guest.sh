@@ -11,7 +11,7 @@ open=/usr/libexec/hyperv-uio/selftests/uio/open_close
 open_it() { "$open" "$class" 1; }
 write_it() { printf '\001\000\000\000' >"$node"; }
 # A larger size, because a program may already have read the present one
-resize_it() { echo $((size + 4096)) >"$device/uio_hv_generic/ring_size"; }
+resize_it() { echo $((size + page)) >"$device/uio_hv_generic/ring_size"; }
 open_node() { : <>"$node"; }
 move_it() { echo 1 >"$channel/cpu"; }
 unbind() { echo "$id" >"$driver/unbind"; }

@@ -7,10 +7,12 @@ check "the NIC's maps: $(names "$nic")" test "$(names "$nic")" = "txrx_rings int
 check "their sizes: $(sizes "$nic")" test "$(sizes "$nic")" = \
 	"0x0000000000400000 0x0000000000001000 0x0000000000001000 0x0000000001f00000 0x0000000001000000 "
 check "the fcopy device's maps: $(names "$fcopy")" test "$(names "$fcopy")" = "txrx_rings int_page monitor_page "
+# Two rings, each with a page for its header
+rings=$((2 * $(by_page 20480 32768 131072)))
 check "their sizes: $(sizes "$fcopy")" test "$(sizes "$fcopy")" = \
-	"0x000000000000a000 0x0000000000001000 0x0000000000001000 "
+	"$(printf '0x%016x' $rings) 0x0000000000001000 0x0000000000001000 "
 ring() { stat -c '%s %a' "$1"/channels/*/ring; }
-check "the ring file has the true size and mode: $(ring "$fcopy")" test "$(ring "$fcopy")" = "40960 600"
+check "the ring file has the true size and mode: $(ring "$fcopy")" test "$(ring "$fcopy")" = "$rings 600"
 check "the NIC is monitored" test -r "$nic/monitor_id"
 check "the fcopy device is not" test ! -e "$fcopy/monitor_id"
 

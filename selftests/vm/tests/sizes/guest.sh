@@ -4,6 +4,12 @@ class=$device_class
 programs=/usr/libexec/hyperv-uio/selftests/uio
 driver=/sys/bus/vmbus/drivers/uio_hv_generic
 
+# The limits of a ring, another small size, and the defaults
+smallest=$((2 * page)) small=$((4 * page)) largest=$(by_page 2097152 16777216 16777216)
+fcopy_ring=$(by_page 20480 32768 131072) other_ring=$(by_page 69632 98304 196608)
+# The largest buffer, which a GPADL describes in 8190 pages of 4 KiB
+largest_buffer=$((33546240 / page * page))
+
 node() { set -- "$1"/uio/uio*; echo "/dev/${1##*/}"; }
 map_size() { echo $(($(cat "$1"/uio/uio*/maps/map"$2"/size))); }
 map_name() { cat "$1"/uio/uio*/maps/map"$2"/name; }
@@ -34,7 +40,7 @@ refused_for() {
 # all_refused FILE CLASS: check that all impossible ring sizes are refused.
 # CLASS is empty for the file of a device.
 all_refused() {
-	for value in "too large:4194304" "too large:99999999999999999999" "too large:18446744073709559808" "too small:4096" \
+	for value in "too large:$((2 * largest))" "too large:99999999999999999999" "too large:18446744073709559808" "too small:$page" \
 		"too small:0" "not a multiple of the page size:12289" "not a number:-8192" "not a number:8192k" "not a number:"; do
 		refused_for "${value%%:*}" "$2${value#*:}" "$1" || return
 	done
@@ -60,11 +66,12 @@ rings_are() {
 	[ $count = "$2" ]
 }
 # echoes NAME SIZE: run the echo program for the host, which offers two
-# sub-channels, until the host has finished
+# sub-channels, until the host has finished. The host sees only 4 KiB of the
+# page that begins a ring.
 echoes() {
 	"$programs/vmbus_echo" "$class" >/tmp/echo.log 2>&1 &
 	pid=$!
-	say "$1"
+	say "$1 $(($2 - page + 4096))"
 	hear "$1"
 	check "$1: the ring files of three channels have the true size" rings_are "$2" 3
 	say "$1 seen"
@@ -84,7 +91,7 @@ same_attributes() { attributes >/tmp/after && diff /tmp/before /tmp/after; }
 held() {
 	in_background /tmp/hold.log "$programs/hold_map" "$class" "$1"
 	pid=$!
-	within 100 grep -q ready /tmp/hold.log && refused busy 8192 "$files/ring_size"
+	within 100 grep -q ready /tmp/hold.log && refused busy "$smallest" "$files/ring_size"
 	status=$?
 	kill $pid
 	wait $pid || status=1
@@ -93,21 +100,21 @@ held() {
 }
 
 modprobe uio_hv_generic
-check "the query: what the kernel prefers" grep -qx "$fcopy_class 20480" $driver/ring_size
+check "the query: what the kernel prefers" grep -qx "$fcopy_class $fcopy_ring" $driver/ring_size
 check "the query: the default" grep -qx "$nic_class 2097152" $driver/ring_size
-check "the query: any other class" grep -qx "other 69632" $driver/ring_size
+check "the query: any other class" grep -qx "other $other_ring" $driver/ring_size
 check "a class gets a size before anything is bound" set_to "$class 1048576" $driver/ring_size
 check "and the query says so" grep -qx "$class 1048576" $driver/ring_size
 check "bad sizes for a class are refused, each with its reason" all_refused $driver/ring_size "$class "
-for value in 8192 "{$class} 8192" "${class}8192"; do
+for value in "$smallest" "{$class} $smallest" "${class}$smallest"; do
 	check "'$value' names no class and size" refused_for "GUID of a class" "$value" $driver/ring_size
 done
 # others FIRST LAST SIZE: set the size of classes that do not exist
 others() {
 	for n in $(seq "$1" "$2"); do set_to "7d3c5a10-41b2-4f0e-9a6c-0000000000$n $3" $driver/ring_size || return; done
 }
-check "31 classes more get a size" others 11 41 8192
-check "one more does not" refused "No space" "7d3c5a10-41b2-4f0e-9a6c-000000000042 8192" $driver/ring_size
+check "31 classes more get a size" others 11 41 "$smallest"
+check "one more does not" refused "No space" "7d3c5a10-41b2-4f0e-9a6c-000000000042 $smallest" $driver/ring_size
 check "they go back to their default" others 11 41 default
 check "and are forgotten" sh -c "! grep 0000000000 $driver/ring_size"
 
@@ -128,19 +135,19 @@ check "no sub-channel is left" within 10 rings_are 1048576 1
 chmod 600 "${ring%/ring}/cpu"
 chown 1000 "${ring%/ring}/cpu"
 attributes >/tmp/before
-check "another size is taken" set_to 16384 "$files/ring_size"
-check "and is everywhere" ring_is 16384
+check "another size is taken" set_to "$small" "$files/ring_size"
+check "and is everywhere" ring_is "$small"
 check "the channel's other files are as they were" same_attributes
 exec 5<>"$(node "$device")"
 check "it is open" is "$files/state" open
-check "refused while open" refused busy 8192 "$files/ring_size"
+check "refused while open" refused busy "$smallest" "$files/ring_size"
 exec 5<&-
 check "refused while /dev/uioN is mapped" held uio
 check "refused while the ring file is mapped" held ring
-check "taken afterwards" set_to 8192 "$files/ring_size"
-check "the smallest is everywhere" ring_is 8192
-echoes small 8192
-check "no sub-channel is left again" within 10 rings_are 8192 1
+check "taken afterwards" set_to "$smallest" "$files/ring_size"
+check "the smallest is everywhere" ring_is "$smallest"
+echoes small "$smallest"
+check "no sub-channel is left again" within 10 rings_are "$smallest" 1
 check "the channel's other files are still as they were" same_attributes
 check "bad sizes for a device are refused, each with its reason" all_refused "$files/ring_size" ""
 check "default is the size of the class" set_to default "$files/ring_size"
@@ -149,7 +156,7 @@ check "which is everywhere" ring_is 1048576
 free() { awk '/^MemFree/ { print $2 }' /proc/meminfo; }
 back_and_forth() {
 	for _ in $(seq "$1"); do
-		set_to 2097152 "$files/ring_size" && set_to 65536 "$files/ring_size" || return
+		set_to "$largest" "$files/ring_size" && set_to "$small" "$files/ring_size" || return
 	done
 }
 check "the largest and another, 3 times" back_and_forth 3
@@ -196,26 +203,26 @@ check "and the size of the class" ring_is 1048576
 check "the counters begin anew" is "$counters/opens" 0
 check "the class gets its default back" set_to "$class default" $driver/ring_size
 check "which the device can take" sh -c "echo default >'$files/ring_size'"
-check "and has then" ring_is 69632
+check "and has then" ring_is "$other_ring"
 
 # The next checks are about the buffers of a NIC.
 # nic_maps RECV SEND: whether the NIC's maps have these sizes
 nic_maps() { map_size "$nic" 3 && map_size "$nic" 4 && [ "$(map_size "$nic" 3) $(map_size "$nic" 4)" = "$1 $2" ]; }
-check "receive buffers are set before a NIC is bound" set_to 33546240 $driver/recv_size
-check "and send buffers" set_to 4096 $driver/send_size
-check "a buffer larger than a GPADL is refused" refused_for "too large" 33550336 $driver/recv_size
+check "receive buffers are set before a NIC is bound" set_to "$largest_buffer" $driver/recv_size
+check "and send buffers" set_to "$page" $driver/send_size
+check "a buffer larger than a GPADL is refused" refused_for "too large" $((largest_buffer + page)) $driver/recv_size
 check "a buffer is refused that is no multiple of a page" refused_for "not a multiple" 5000 $driver/send_size
 nic=$(vmbus_device "$nic_class")
 give_to_uio "$nic"
-check "the NIC's buffers have these sizes" nic_maps 33546240 4096
+check "the NIC's buffers have these sizes" nic_maps "$largest_buffer" "$page"
 check "the files are those of any device: $(ls "$nic/uio_hv_generic" | tr '\n' ' ')" \
 	test "$(ls "$nic/uio_hv_generic" | tr '\n' ' ')" = "ring_size state "
 recv=$(map_name "$nic" 3) send=$(map_name "$nic" 4)
 check "their names have their handles: $recv $send" sh -c "echo '$recv $send' | grep -qxE 'recv:[0-9]+ send:[0-9]+'"
-say "buffers ${recv#*:} ${send#*:}"
+say "buffers ${recv#*:} $largest_buffer ${send#*:} $page"
 hear seen
 check "other sizes are set" sh -c "echo 4194304 >$driver/recv_size && echo 1048576 >$driver/send_size"
-check "the bound NIC keeps what it has" nic_maps 33546240 4096
+check "the bound NIC keeps what it has" nic_maps "$largest_buffer" "$page"
 echo "${nic##*/}" >$driver/unbind
 echo "${nic##*/}" >$driver/bind
 check "bound again, it has the others" nic_maps 4194304 1048576

@@ -5,21 +5,23 @@ sees() {
 		[ "$(grep -c " open .*tx $1 rx $1\$" status.out)" = "$2" ]
 }
 
-guest_says large || exit 1
+size=$(guest_says "large ") || exit 1
+size=${size#large }
 check "the guest opens it, with sub-channels" vmbus_host device wait-open "offer-sub 2" "channel 1" wait-open "channel 2" wait-open
-check "the host sees three channels with rings of the class's size" sees 1048576 3
+check "the host sees three channels with rings of the class's size" sees "$size" 3
 tell large
 guest_says "large seen" || exit 1
 check "messages that only such a ring can hold" vmbus_host device "send 500000 6" "echo 6 xid"
 vmbus_host device "send-hex 7175697400000000" wait-close
 
-guest_says small || exit 1
+size=$(guest_says "small ") || exit 1
+size=${size#small }
 check "the guest opens it again, with sub-channels" vmbus_host device wait-open "offer-sub 2" "channel 1" wait-open "channel 2" wait-open
-check "the host sees three small channels" sees 8192 3
+check "the host sees three small channels" sees "$size" 3
 tell small
 guest_says "small seen" || exit 1
 check "messages through a small ring" vmbus_host device "send 2000 200" "echo 200 xid"
-check "none that it cannot hold" sh -c "! '$bin/vmbus-host' device.sock 'send-hex $(printf '%8200s' '' | tr ' ' 0)'"
+check "none that it cannot hold" sh -c "! '$bin/vmbus-host' device.sock 'send-hex $(printf "%$((2 * (size - 4096) + 8))s" '' | tr ' ' 0)'"
 vmbus_host device "send-hex 7175697400000000" wait-close
 
 guest_says counting || exit 1
@@ -35,11 +37,11 @@ guest_says signalled || exit 1
 check "writes that only clear or set the mask signal nothing" test "$(statistic device hypercalls)" = "$hypercalls"
 
 said=$(guest_says buffers) || exit 1
-# shellcheck disable=SC2086 # buffers, the handles of the receive and of the send buffer
+# shellcheck disable=SC2086 # buffers, and the handle and the size of the receive buffer and of the send buffer
 set -- $said
 no_gpadl() { ! vmbus_host nic "gpadl-expect $1 $2 00"; }
-check "the host sees the receive buffer, to its last byte" vmbus_host nic "gpadl-expect $2 33546236 00000000"
-check "and the send buffer" vmbus_host nic "gpadl-expect $3 4092 00000000"
-check "nothing behind the receive buffer" no_gpadl "$2" 33546240
-check "nothing behind the send buffer" no_gpadl "$3" 4096
+check "the host sees the receive buffer, to its last byte" vmbus_host nic "gpadl-expect $2 $(($3 - 4)) 00000000"
+check "and the send buffer" vmbus_host nic "gpadl-expect $4 $(($5 - 4)) 00000000"
+check "nothing behind the receive buffer" no_gpadl "$2" "$3"
+check "nothing behind the send buffer" no_gpadl "$4" "$5"
 tell seen

@@ -170,14 +170,14 @@ lost() {
 	unbind
 	rmmod deny
 	host "$(holds 2)"
-	logged "leaking a buffer of 8192 bytes" && logged "leaking a buffer of 4096 bytes" || return
+	logged "leaking a buffer of $((2 * page)) bytes" && logged "leaking a buffer of $page bytes" || return
 	host "rescind;wait-released"
 	returns
 }
 
 modprobe uio_hv_generic
-echo 8192 >"$driver/recv_size"
-echo 4096 >"$driver/send_size"
+echo $((2 * page)) >"$driver/recv_size"
+echo "$page" >"$driver/send_size"
 echo "$class" >"$driver/new_id"
 check "the NIC is bound" within 10 bound "$class"
 host "$(holds 2)"
