@@ -255,7 +255,7 @@ static int get_pages(struct nic *nic)
 	int err;
 
 	if (memory == MAP_FAILED)
-		return report(nic, -errno, "no huge page: %s (see /proc/sys/vm/nr_hugepages)",
+		return report(nic, -errno, "no huge page: %s (see /sys/kernel/mm/hugepages/hugepages-2048kB)",
 			      strerror(errno));
 	memset(memory, 0, PAGES_SIZE);
 	pool->pages = calloc(count, sizeof(*pool->pages));
@@ -424,8 +424,8 @@ static const char usage[] =
 	"      --mtu=BYTES       68 to 9000 (1500)\n"
 	"      --poll            never sleep and take no interrupts\n"
 	"      --send=WAY        messages to the host lie in sections of the send buffer\n"
-	"                        (sections, the default), or in a huge page, which takes\n"
-	"                        CAP_SYS_ADMIN (pages)\n"
+	"                        (sections, the default), or in a huge page of 2 MiB, which\n"
+	"                        takes CAP_SYS_ADMIN (pages)\n"
 	"      --help, --version\n"
 	"\n"
 	"SIGINT and SIGTERM stop the NIC. Exit status: 0, 1 after a failure, 2 for wrong\n"

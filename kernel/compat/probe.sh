@@ -5,7 +5,8 @@
 # This script finds out which interfaces the kernel has, and writes OUTPUT. It
 # compiles each DIR/<fact>.c with the kernel's own compiler and flags, and
 # OUTPUT defines HVUIO_<FACT> for each one that compiles. Every needs_*.c must
-# compile. STOCK is the kernel's own uio_hv_generic.ko, or empty. OUTPUT defines
+# compile. STOCK is the kernel's own uio_hv_generic.ko, "none" if the kernel has
+# no such module, or empty if the module was not found. OUTPUT defines
 # HVUIO_STOCK_CLAIMS_FCOPY if that module binds the fcopy device.
 set -eu
 
@@ -47,7 +48,9 @@ done
 
 fcopy=vmbus:e34bd134e4dec8419ae76b174977c192
 claims_fcopy=
-if [ -n "$stock" ]; then
+if [ "$stock" = none ]; then
+	echo "uio_hv_generic: this kernel has no such module of its own, so this one binds no device by itself" >&2
+elif [ -n "$stock" ]; then
 	aliases=$(PATH=$PATH:/usr/sbin:/sbin modinfo -F alias "$stock") || fail "modinfo cannot read $stock, the kernel's own module; STOCK= builds without its device ids"
 	case "
 $aliases

@@ -41,7 +41,7 @@ gone() { [ ! -e /sys/bus/vmbus/devices/"$first" ]; }
 offered() { [ -e /sys/bus/vmbus/devices/"$first" ]; }
 there() { nic=$(nic_interface 0); }
 
-echo 1 >/proc/sys/vm/nr_hugepages
+echo 1 >/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages
 modprobe uio_hv_generic
 echo "$class" >$drivers/uio_hv_generic/new_id
 begin echo --echo=10.55.0.2 "$first"
