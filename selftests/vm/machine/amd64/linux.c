@@ -39,7 +39,10 @@ static uint32_t info(uint32_t field)
 	return REG32(boot_info + field);
 }
 
-/* The number after "NAME=" in the stub's part of the command line */
+/*
+ * Return the number after "NAME=" in the stub's part of the command line.
+ * Without it, the stub gives up, with the name as its reason.
+ */
 static uint64_t parameter(const char *name)
 {
 	const char *at = (const char *)(uintptr_t)info(MULTIBOOT_LINE);
