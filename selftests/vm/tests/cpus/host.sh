@@ -4,7 +4,7 @@ check "the guest opens it, with sub-channels" vmbus_host device wait-open "offer
 tell "sub-channels"
 guest_says traffic || exit 1
 traffic() {
-	while ! grep -q '^say moved' ctl.log && kill -0 "$guest_pid"; do
+	while ! grep -q '^say moved' ctl.log && guest_runs; do
 		vmbus_host device "send 64 300" "echo 300 xid" >echoes.out 2>&1 || { cat echoes.out; return 1; }
 	done
 }

@@ -4,7 +4,7 @@ guest_says sub-channels || exit 1
 offered=0
 until grep -qx "say finished" ctl.log; do
 	vmbus_host device "timeout 2" wait-open "offer-sub 3" wait-close >/dev/null 2>&1 && offered=$((offered + 1))
-	kill -0 "$guest_pid" 2>/dev/null || exit 1
+	guest_runs || exit 1
 done
 check "sub-channels were offered to $offered openings" test $offered -gt 10
 tell faultless

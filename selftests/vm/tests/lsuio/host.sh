@@ -7,7 +7,7 @@ for device in fcopy nic; do
 	vmbus_host $device "print watching" wait-open "send-hex 01" wait-close >$device.out 2>&1 &
 	eval "$device=$!"
 done
-until grep -q watching fcopy.out && grep -q watching nic.out || ! kill -0 "$guest_pid"; do sleep 0.1; done
+until grep -q watching fcopy.out && grep -q watching nic.out || ! guest_runs; do sleep 0.1; done
 tell open
 for device in fcopy nic; do
 	eval "wait \$$device"

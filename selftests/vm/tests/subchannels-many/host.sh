@@ -2,7 +2,7 @@
 # shellcheck shell=sh
 # The guest sends the number of sub-channels that it needs.
 until said=$(guest_says "(open [0-9]+|end)\$") && [ "$said" = end ]; do
-	kill -0 "$guest_pid" 2>/dev/null || exit 1
+	guest_runs || exit 1
 	count=${said#open }
 	[ "$count" != "$last" ] || { sleep 0.5 && continue; }
 	last=$count

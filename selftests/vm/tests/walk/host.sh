@@ -9,7 +9,7 @@ number() { seed=$(((seed * 1103515245 + 12345) % 2147483648)) && number=$((seed 
 # moment.
 offer_subs() { vmbus_host device "timeout 3" "offer-sub 2" "channel 2" wait-open >/dev/null 2>&1 || true; }
 rescinds=0
-until grep -q "^say walked" ctl.log || ! kill -0 "$guest_pid"; do
+until grep -q "^say walked" ctl.log || ! guest_runs; do
 	set --
 	for _ in 1 2 3 4; do
 		number 60
