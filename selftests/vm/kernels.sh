@@ -91,6 +91,15 @@ kernel_config() {
 	die "kernel $1 has no configuration in $root"
 }
 
+# dpdk_root KERNEL: print the directory with the DPDK of the kernel's suite
+dpdk_root() {
+	local suite
+	suite=$(kernel_suite "$1")
+	case $suite in debug*) suite=trixie ;; esac
+	[ "$(kernel_arch "$1")" = amd64 ] || suite+=-arm64
+	"$vm/root" "dpdk-$suite"
+}
+
 # missing_options CONFIG OPTION...: print the options that the configuration
 # does not set, in one line, as CONFIG_X. An OPTION may have several names, A|B,
 # because newer kernels have renamed some.
