@@ -29,7 +29,7 @@ int main(void)
 	if (pread(fd, &entry, sizeof(entry), (off_t)((uintptr_t)page / size * sizeof(entry))) !=
 		    sizeof(entry) || !(entry & PRESENT))
 		return 1;
-	printf("page %" PRIu64 "\n", entry & NUMBER);
+	printf("page %" PRIu64 "\n", (entry & NUMBER) * (size / HV_PAGE));
 	fflush(stdout);
 	while (!page[HV_PAGE - 1])
 		usleep(10000);
