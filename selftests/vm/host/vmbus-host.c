@@ -54,7 +54,8 @@ static const char usage[] =
 	"  raw-read tx|rx OFFSET LEN    Print bytes of a ring in hex. Offset 0 is the header page; the guest writes to tx.\n"
 	"  raw-write tx|rx OFFSET HEX   Write bytes to a ring.\n"
 	"  raw-expect tx|rx OFFSET HEX  Fail if a ring has other bytes.\n"
-	"  gpadl-expect HANDLE OFFSET HEX, gpadl-write HANDLE OFFSET HEX  The same for a GPADL of the guest.\n"
+	"  raw-wait tx|rx OFFSET HEX    Wait until a ring has these bytes.\n"
+	"  gpadl-expect HANDLE OFFSET HEX, gpadl-write HANDLE OFFSET HEX  As with rings, for a GPADL of the guest.\n"
 	"  memory-expect PAGE OFFSET HEX, memory-write PAGE OFFSET HEX  The same for the guest's memory, by page number.\n"
 	"  index tx|rx read|write       Print an index of a ring.\n"
 	"  set-index tx|rx read|write N  Change it.\n"
@@ -758,7 +759,8 @@ static int expect_bytes(struct script *s, const uint8_t *have, const uint8_t *by
 	return host_error(&s->host, -EPROTO, "the bytes at %" PRIu64 " differ", offset);
 }
 
-static int do_raw_expect(struct script *s)
+/* Compare the bytes of a ring until @deadline, or once if that has passed. */
+static int raw_compare(struct script *s, int64_t deadline)
 {
 	static uint8_t have[FRAME_MAX_LEN];
 	uint64_t offset;
@@ -775,7 +777,21 @@ static int do_raw_expect(struct script *s)
 		ret = complain(s, "too many bytes");
 	if (!ret)
 		ret = raw_read(s, ring, (uint32_t)offset, len, have);
+	while (!ret && memcmp(have, bytes, len) && host_now() < deadline) {
+		usleep(10000);
+		ret = raw_read(s, ring, (uint32_t)offset, len, have);
+	}
 	return ret ? ret : expect_bytes(s, have, bytes, len, offset);
+}
+
+static int do_raw_expect(struct script *s)
+{
+	return raw_compare(s, 0);
+}
+
+static int do_raw_wait(struct script *s)
+{
+	return raw_compare(s, host_now() + s->timeout_ms);
 }
 
 /*
@@ -1044,6 +1060,7 @@ static const struct {
 	{ "raw-read", do_raw_read, 3 },
 	{ "raw-write", do_raw_write, 3 },
 	{ "raw-expect", do_raw_expect, 3 },
+	{ "raw-wait", do_raw_wait, 3 },
 	{ "gpadl-expect", do_gpadl_expect, 3 },
 	{ "gpadl-write", do_gpadl_write, 3 },
 	{ "memory-expect", do_memory_expect, 3 },

@@ -3,13 +3,14 @@
 quit="send-hex 7175697400000000"
 violations=0
 ignores() { ! vmbus_host device "send 8" sync >sent.out 2>&1 && grep 'the guest has broken the protocol' sent.out; }
-# violates NAME WHAT COMMAND...: the guest has written one packet, at the start
-# of tx. The commands spoil it while the host does not look.
+# violates NAME WHAT COMMAND...: let the guest write one packet of 32 bytes, at
+# the start of tx. The ring then has its write index, and the commands spoil the
+# packet while the host does not look.
 violates() {
 	name=$1 what=$2
 	shift 2
 	violations=$((violations + 1))
-	check "$what: the host notices" vmbus_host device "hold on" "send 8" sync "sleep 300" "$@" "hold off" "sleep 100" \
+	check "$what: the host notices" vmbus_host device "hold on" "send 8" "raw-wait tx 0 20000000" "$@" "hold off" "sleep 100" \
 		"expect-stat malformed $violations $violations"
 	check "$what: the host ignores the channel" ignores
 	watch device wait-close wait-open
