@@ -62,10 +62,12 @@ static uint64_t put(const void *data, size_t size)
 static void checksum(void *data, size_t size, uint8_t *sum)
 {
 	const uint8_t *byte = data;
+	uint8_t total = 0;
 
 	*sum = 0;
-	for (uint8_t total = 0; size--; *sum = (uint8_t)-total)
+	while (size--)
 		total = (uint8_t)(total + *byte++);
+	*sum = (uint8_t)-total;
 }
 
 /* ACPI tables */
