@@ -23,22 +23,18 @@
  * The module also clears probe_done while it opens a sub-channel and while
  * VMBus walks over all of them, which holds the rescind in step 2. Apart from
  * vmbus.c and compat/gpadl.h, these are the only places where the module writes
- * to memory of VMBus. With the patches for VMBus in doc/upstream/ the module
- * needs none of this. core_workarounds=0 switches the workarounds off for a
- * kernel that has been fixed in another way.
+ * to memory of VMBus.
  */
 #include <linux/atomic.h>
 #include <linux/completion.h>
 #include <linux/delay.h>
 #include <linux/jiffies.h>
-#include <linux/moduleparam.h>
 #include <linux/poison.h>
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
 #include <linux/smp.h>
 #include <linux/wait_bit.h>
 
-#include "compat/rescind.h"
 #include "hvuio.h"
 
 /*
@@ -66,16 +62,6 @@
  */
 #define HVUIO_CLOSE_PASSES	16
 
-static bool hvuio_core_workarounds = true;
-module_param_named(core_workarounds, hvuio_core_workarounds, bool, 0444);
-MODULE_PARM_DESC(core_workarounds,
-		 "Work around VMBus's handling of rescinded sub-channels (default Y; N is for a fixed VMBus)");
-
-static bool hvuio_works_around(void)
-{
-	return !hvuio_core_is_fixed() && hvuio_core_workarounds;
-}
-
 /* The number of running sub-channel callbacks and open_works, of any device. */
 static atomic_t hvuio_callbacks = ATOMIC_INIT(0);
 
@@ -85,8 +71,7 @@ static atomic_t hvuio_callbacks = ATOMIC_INIT(0);
  */
 static void hvuio_sub_pin(struct vmbus_channel *sub)
 {
-	if (hvuio_works_around())
-		WRITE_ONCE(sub->state, CHANNEL_OPENING_STATE);
+	WRITE_ONCE(sub->state, CHANNEL_OPENING_STATE);
 }
 
 /*
@@ -94,8 +79,6 @@ static void hvuio_sub_pin(struct vmbus_channel *sub)
  */
 static void hvuio_sub_hold(struct vmbus_channel *sub)
 {
-	if (!hvuio_works_around())
-		return;
 	/*
 	 * VMBus sets probe_done soon after the module's callback has returned.
 	 */
@@ -112,8 +95,7 @@ static void hvuio_sub_hold(struct vmbus_channel *sub)
  */
 static void hvuio_subs_held(void)
 {
-	if (hvuio_works_around())
-		kick_all_cpus_sync();
+	kick_all_cpus_sync();
 }
 
 /*
@@ -122,9 +104,8 @@ static void hvuio_subs_held(void)
  */
 static void hvuio_sub_release(struct vmbus_channel *sub)
 {
-	if (hvuio_works_around())
-		/* Pairs with the wait of VMBus's rescind for probe_done. */
-		smp_store_release(&sub->probe_done, true);
+	/* Pairs with the wait of VMBus's rescind for probe_done. */
+	smp_store_release(&sub->probe_done, true);
 }
 
 /* Whether VMBus has removed @sub. The caller holds a reference to it. */
@@ -136,8 +117,6 @@ static bool hvuio_sub_is_removed(struct vmbus_channel *sub)
 /* Leave a sub-channel to VMBus, which removes it when the host rescinds it. */
 static void hvuio_sub_unpin(struct vmbus_channel *sub)
 {
-	if (!hvuio_works_around())
-		return;
 	hvuio_sub_hold(sub);
 	hvuio_subs_held();
 	/*
@@ -163,8 +142,7 @@ static noinline __noclone int hvuio_sub_begin_open(struct vmbus_channel *sub)
 	hvuio_subs_held();
 	if (READ_ONCE(sub->rescind))
 		return -ENODEV;
-	if (hvuio_works_around())
-		WRITE_ONCE(sub->state, CHANNEL_OPEN_STATE);
+	WRITE_ONCE(sub->state, CHANNEL_OPEN_STATE);
 	return 0;
 }
 
@@ -268,7 +246,7 @@ static void hvuio_sub_opened(struct hvuio_device *dev, struct hvuio_channel *hc,
 			pr_err("channel %u: opened by the host after its device was removed, leaking it\n",
 			       relid);
 			hvuio_sub_leak(hc);
-		} else if (hvuio_works_around()) {
+		} else {
 			/* VMBus removes it at its rescind, now or later. */
 			WRITE_ONCE(hc->channel->state, CHANNEL_OPEN_STATE);
 		}
@@ -516,21 +494,14 @@ int hvuio_subs_accept(struct hvuio_device *dev)
 	struct hvuio_set *set = &dev->set;
 	u32 left;
 
-	/*
-	 * A fixed VMBus keeps a sub-channel from its callback until the next
-	 * walk, and its walk is no risk.
-	 */
-	if (!hvuio_works_around() && hvuio_sub_remaining(primary) != U32_MAX)
-		vmbus_disconnect_ring(primary);
 	/* Set the callback first, so that the module misses no sub-channel. */
 	vmbus_set_sc_create_callback(primary, hvuio_sub_callback);
 	/* VMBus lists a sub-channel before it reads the callback. */
 	smp_mb();
-	if (hvuio_works_around())
-		hvuio_subs_wait_removed(primary, HVUIO_LINGER_TIMEOUT);
+	hvuio_subs_wait_removed(primary, HVUIO_LINGER_TIMEOUT);
 
 	mutex_lock(&set->lock);
-	left = hvuio_works_around() ? hvuio_sub_remaining(primary) : U32_MAX;
+	left = hvuio_sub_remaining(primary);
 	if (left == U32_MAX)
 		hvuio_set_move(set, HVUIO_SET_ACCEPTING);
 	mutex_unlock(&set->lock);
@@ -608,7 +579,7 @@ static bool hvuio_subs_wait_known(struct hvuio_device *dev, struct list_head *su
 {
 	unsigned long end = jiffies + timeout;
 
-	while (hvuio_works_around() && !hvuio_subs_are_all(dev, subs)) {
+	while (!hvuio_subs_are_all(dev, subs)) {
 		if (time_after(jiffies, end))
 			return false;
 		msleep(1);
@@ -626,7 +597,7 @@ static noinline __noclone void hvuio_subs_begin_walk(struct list_head *subs)
 {
 	struct hvuio_channel *hc;
 
-	if (list_empty(subs) || !hvuio_works_around())
+	if (list_empty(subs))
 		return;
 	list_for_each_entry(hc, subs, node) {
 		/*
@@ -635,7 +606,7 @@ static noinline __noclone void hvuio_subs_begin_walk(struct list_head *subs)
 		 * rescind has ended when the timeout expires.
 		 */
 		if (hc->late && READ_ONCE(hc->channel->rescind))
-			wait_for_completion_timeout(hvuio_rescind_event(hc->channel),
+			wait_for_completion_timeout(&hc->channel->rescind_event,
 						    HVUIO_RESCIND_TIMEOUT);
 		else
 			hc->late = false;
@@ -648,7 +619,7 @@ static noinline __noclone void hvuio_subs_begin_walk(struct list_head *subs)
 
 		if (READ_ONCE(sub->rescind)) {
 			hvuio_sub_release(sub);
-			if (hc->late || wait_for_completion_timeout(hvuio_rescind_event(sub),
+			if (hc->late || wait_for_completion_timeout(&sub->rescind_event,
 								    HVUIO_RESCIND_TIMEOUT)) {
 				hc->walk = HVUIO_WALK_FREE;
 				WRITE_ONCE(sub->state, CHANNEL_OPENED_STATE);
@@ -663,7 +634,7 @@ static noinline __noclone void hvuio_subs_begin_walk(struct list_head *subs)
 		} else if (!hc->ring.pages) {
 			WRITE_ONCE(sub->state, CHANNEL_OPEN_STATE);
 		}
-		complete(hvuio_rescind_event(sub));
+		complete(&sub->rescind_event);
 	}
 }
 
@@ -707,7 +678,7 @@ static noinline __noclone void hvuio_subs_end_walk(struct list_head *subs)
 			 */
 			hc->walk = HVUIO_WALK_REMOVED;
 			WRITE_ONCE(sub->state, CHANNEL_OFFER_STATE);
-			reinit_completion(hvuio_rescind_event(sub));
+			reinit_completion(&sub->rescind_event);
 		}
 		hvuio_sub_release(sub);
 	}
@@ -715,7 +686,7 @@ static noinline __noclone void hvuio_subs_end_walk(struct list_head *subs)
 		struct vmbus_channel *sub = hc->channel;
 
 		if (hc->walk == HVUIO_WALK_REMOVED &&
-		    !wait_for_completion_timeout(hvuio_rescind_event(sub),
+		    !wait_for_completion_timeout(&sub->rescind_event,
 						 HVUIO_RESCIND_TIMEOUT)) {
 			pr_warn("channel %u: its rescind does not end, leaking the channel\n",
 				sub->offermsg.child_relid);

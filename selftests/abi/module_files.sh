@@ -41,7 +41,6 @@ form() {
 		grep -qvE '^([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|other) [0-9]+$' ;;
 	*/state) echo "$2" | grep -qxE 'closed|open|lost|failed' ;;
 	*/addr) echo "$2" | grep -qxE '0x0{16}' ;;
-	*/core_workarounds) echo "$2" | grep -qx '[YN]' ;;
 	*/ring) ;;
 	*) return 1 ;;
 	esac

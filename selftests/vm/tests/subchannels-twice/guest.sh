@@ -18,7 +18,6 @@ closer() {
 
 taskset -p 1 $$
 modprobe uio_hv_generic
-note "core_workarounds: $(cat /sys/module/uio_hv_generic/parameters/core_workarounds)"
 echo "$class" >$driver/new_id
 check "the device is bound" within 10 bound "$class"
 for round in 1 2 3; do

@@ -1,1 +1,0 @@
-../midway/host.sh
