@@ -114,18 +114,34 @@ static bool hvuio_sub_is_removed(struct vmbus_channel *sub)
 	return READ_ONCE(sub->sc_list.next) == LIST_POISON1;
 }
 
-/* Leave a sub-channel to VMBus, which removes it when the host rescinds it. */
-static void hvuio_sub_unpin(struct vmbus_channel *sub)
+/*
+ * Whether only a walk can remove a sub-channel of a closed device: the host has
+ * rescinded it, and VMBus leaves its removal to a walk.
+ */
+static bool hvuio_sub_is_left(const struct vmbus_channel *sub)
 {
-	hvuio_sub_hold(sub);
-	hvuio_subs_held();
-	/*
-	 * A rescinded sub-channel stays pinned, because VMBus has left its
-	 * removal to the walk.
-	 */
-	if (!READ_ONCE(sub->rescind))
-		WRITE_ONCE(sub->state, CHANNEL_OPEN_STATE);
+	return READ_ONCE(sub->rescind) && READ_ONCE(sub->state) == CHANNEL_OPENED_STATE;
+}
+
+/*
+ * Leave a sub-channel without rings to VMBus, and release its rescind, which
+ * the caller holds. A later rescind removes the sub-channel. If the host has
+ * already rescinded it, VMBus may have handled that while the sub-channel was
+ * pinned, and nothing removes it any more except a walk: that of the next open,
+ * or that of another driver.
+ */
+static void hvuio_sub_leave(struct hvuio_channel *hc)
+{
+	struct vmbus_channel *sub = hc->channel;
+	bool rescinded = READ_ONCE(sub->rescind);
+
+	WRITE_ONCE(sub->state, rescinded ? CHANNEL_OPENED_STATE : CHANNEL_OPEN_STATE);
 	hvuio_sub_release(sub);
+	if (!rescinded || !hc->late)
+		return;
+	/* Give the walk an event in place of the one that may be consumed. */
+	wait_for_completion_timeout(&sub->rescind_event, HVUIO_RESCIND_TIMEOUT);
+	complete(&sub->rescind_event);
 }
 
 /*
@@ -221,8 +237,9 @@ static void hvuio_sub_close(struct hvuio_channel *hc)
 }
 
 /*
- * Silence an open sub-channel and leak its rings. It can be closed only
- * together with its primary, which is gone.
+ * Silence an open sub-channel and leak its rings. Only a walk can close it, and
+ * remove it after its rescind: that of the next open, or that of another
+ * driver.
  */
 static void hvuio_sub_leak(struct hvuio_channel *hc)
 {
@@ -232,28 +249,28 @@ static void hvuio_sub_leak(struct hvuio_channel *hc)
 }
 
 /*
+ * Release the rescind of a sub-channel whose opening has ended after its device
+ * was removed, and forget the sub-channel.
+ */
+static void hvuio_sub_abandon(struct hvuio_channel *hc, int result)
+{
+	if (result) {
+		hvuio_sub_leave(hc);
+	} else {
+		pr_err("channel %u: opened by the host after its device was removed, leaking it\n",
+		       hc->channel->offermsg.child_relid);
+		hvuio_sub_leak(hc);
+		hvuio_sub_release(hc->channel);
+	}
+	hvuio_sub_forget(hc);
+}
+
+/*
  * Release the rescind of the sub-channel that was being opened, and handle the
  * result. The caller holds set.lock.
  */
-static void hvuio_sub_opened(struct hvuio_device *dev, struct hvuio_channel *hc, int result)
+static void hvuio_sub_opened(struct hvuio_set *set, struct hvuio_channel *hc, int result)
 {
-	struct hvuio_set *set = &dev->set;
-	u32 relid = hc->channel->offermsg.child_relid;
-
-	if (set->state == HVUIO_SET_DEAD) {
-		if (!result) {
-			/* The host answered after the close had given up. */
-			pr_err("channel %u: opened by the host after its device was removed, leaking it\n",
-			       relid);
-			hvuio_sub_leak(hc);
-		} else {
-			/* VMBus removes it at its rescind, now or later. */
-			WRITE_ONCE(hc->channel->state, CHANNEL_OPEN_STATE);
-		}
-		hvuio_sub_release(hc->channel);
-		hvuio_sub_forget(hc);
-		return;
-	}
 	if (result)
 		hvuio_sub_pin(hc->channel);
 	hvuio_sub_release(hc->channel);
@@ -269,7 +286,8 @@ static void hvuio_sub_opened(struct hvuio_device *dev, struct hvuio_channel *hc,
 	 * every channel in the list.
 	 */
 	if (hvuio_ring_file_create(hc))
-		pr_err("channel %u: cannot create its ring file\n", relid);
+		pr_err("channel %u: cannot create its ring file\n",
+		       hc->channel->offermsg.child_relid);
 }
 
 static void hvuio_callback_done(void)
@@ -288,6 +306,7 @@ static noinline __noclone void hvuio_subs_open_work(struct work_struct *work)
 	struct hvuio_set *set = container_of(work, struct hvuio_set, open_work);
 	struct hvuio_device *dev = container_of(set, struct hvuio_device, set);
 	struct hvuio_channel *hc;
+	bool dead = false;
 	int ret;
 
 	mutex_lock(&set->lock);
@@ -298,11 +317,15 @@ static noinline __noclone void hvuio_subs_open_work(struct work_struct *work)
 		mutex_unlock(&set->lock);
 		ret = hvuio_sub_open(dev, hc);
 		mutex_lock(&set->lock);
-		hvuio_sub_opened(dev, hc, ret);
+		dead = set->state == HVUIO_SET_DEAD;
+		if (!dead)
+			hvuio_sub_opened(set, hc, ret);
 		WRITE_ONCE(set->opening, NULL);
 		wake_up(&set->opened);
 	}
 	mutex_unlock(&set->lock);
+	if (dead)
+		hvuio_sub_abandon(hc, ret);
 	hvuio_device_put(dev);
 	hvuio_callback_done();
 }
@@ -433,33 +456,85 @@ bool hvuio_set_is_empty(struct hvuio_set *set)
 	return ret;
 }
 
-/* Return the relid of a sub-channel that VMBus knows, or U32_MAX. */
-static u32 hvuio_sub_remaining(struct vmbus_channel *primary)
+/*
+ * Return the relid of a sub-channel that VMBus knows, or U32_MAX if there is
+ * none. *only_left is whether all of them are left to a walk.
+ */
+static u32 hvuio_subs_remaining(struct vmbus_channel *primary, bool *only_left)
 {
-	struct list_head *first;
+	struct list_head *list = &primary->sc_list, *at;
+	struct vmbus_channel *sub;
 	u32 relid = U32_MAX;
 
+	*only_left = true;
 	/* VMBus frees a channel after a grace period. */
 	rcu_read_lock();
-	first = READ_ONCE(primary->sc_list.next);
-	if (first != &primary->sc_list && first != LIST_POISON1)
-		relid = list_entry(first, struct vmbus_channel, sc_list)->offermsg.child_relid;
+	for (at = READ_ONCE(list->next); at != list && *only_left; at = READ_ONCE(at->next)) {
+		/* VMBus has just removed it, so begin again. */
+		if (at == LIST_POISON1) {
+			relid = U32_MAX;
+			at = list;
+			continue;
+		}
+		sub = list_entry(at, struct vmbus_channel, sc_list);
+		relid = sub->offermsg.child_relid;
+		*only_left = hvuio_sub_is_left(sub);
+	}
 	rcu_read_unlock();
 	return relid;
 }
 
 /*
- * Wait until VMBus has removed the sub-channels of the last session, or for
- * @timeout. The rescind of the primary ends the wait, because the rescinds of
- * the sub-channels may be queued behind it.
+ * Let a walk of VMBus remove the sub-channels of a closed device if all of them
+ * are left to a walk. No walk may meet a sub-channel that is neither pinned nor
+ * left, so those that the host offers meanwhile are pinned.
  */
-static void hvuio_subs_wait_removed(struct vmbus_channel *primary, unsigned long timeout)
+static void hvuio_subs_walk_left(struct hvuio_device *dev)
 {
-	unsigned long end = jiffies + timeout;
+	struct vmbus_channel *primary = dev->primary.channel;
+	struct hvuio_set *set = &dev->set;
+	bool only_left;
 
-	while (hvuio_sub_remaining(primary) != U32_MAX && !READ_ONCE(primary->rescind) &&
-	       time_before(jiffies, end))
+	mutex_lock(&set->lock);
+	hvuio_set_move(set, HVUIO_SET_CLOSING);
+	mutex_unlock(&set->lock);
+	vmbus_set_sc_create_callback(primary, hvuio_sub_callback);
+	/* VMBus lists a sub-channel before it reads the callback. */
+	smp_mb();
+	hvuio_subs_remaining(primary, &only_left);
+	if (only_left)
+		vmbus_disconnect_ring(primary);
+	vmbus_set_sc_create_callback(primary, NULL);
+	mutex_lock(&set->lock);
+	hvuio_set_move(set, HVUIO_SET_CLOSED);
+	mutex_unlock(&set->lock);
+}
+
+/*
+ * Wait until VMBus has removed the sub-channels of the last session, or for
+ * @timeout, and remove those that are left to a walk. The device is closed. The
+ * rescind of the primary ends the wait, because the rescinds of the
+ * sub-channels may be queued behind it. Returns the relid of a sub-channel that
+ * VMBus still knows, or U32_MAX.
+ */
+static u32 hvuio_subs_clear(struct hvuio_device *dev, unsigned long timeout)
+{
+	struct vmbus_channel *primary = dev->primary.channel;
+	unsigned long end = jiffies + timeout;
+	bool only_left;
+	u32 relid;
+
+	for (;;) {
+		relid = hvuio_subs_remaining(primary, &only_left);
+		if (only_left || READ_ONCE(primary->rescind) || time_after(jiffies, end))
+			break;
 		msleep(1);
+	}
+	if (only_left && relid != U32_MAX) {
+		hvuio_subs_walk_left(dev);
+		relid = hvuio_subs_remaining(primary, &only_left);
+	}
+	return relid;
 }
 
 /*
@@ -472,10 +547,8 @@ static void hvuio_subs_wait_removed(struct vmbus_channel *primary, unsigned long
  */
 void hvuio_subs_suspend(struct hvuio_device *dev)
 {
-	u32 left;
+	u32 left = hvuio_subs_clear(dev, HVUIO_RESCIND_TIMEOUT);
 
-	hvuio_subs_wait_removed(dev->primary.channel, HVUIO_RESCIND_TIMEOUT);
-	left = hvuio_sub_remaining(dev->primary.channel);
 	if (left != U32_MAX)
 		dev_warn(&dev->hv->device,
 			 "suspended before the host has taken back sub-channel %u\n", left);
@@ -492,16 +565,17 @@ int hvuio_subs_accept(struct hvuio_device *dev)
 {
 	struct vmbus_channel *primary = dev->primary.channel;
 	struct hvuio_set *set = &dev->set;
+	bool only_left;
 	u32 left;
 
+	hvuio_subs_clear(dev, HVUIO_LINGER_TIMEOUT);
 	/* Set the callback first, so that the module misses no sub-channel. */
 	vmbus_set_sc_create_callback(primary, hvuio_sub_callback);
 	/* VMBus lists a sub-channel before it reads the callback. */
 	smp_mb();
-	hvuio_subs_wait_removed(primary, HVUIO_LINGER_TIMEOUT);
 
 	mutex_lock(&set->lock);
-	left = hvuio_sub_remaining(primary);
+	left = hvuio_subs_remaining(primary, &only_left);
 	if (left == U32_MAX)
 		hvuio_set_move(set, HVUIO_SET_ACCEPTING);
 	mutex_unlock(&set->lock);
@@ -540,14 +614,16 @@ static void hvuio_subs_collect(struct hvuio_device *dev, struct list_head *subs)
 }
 
 /*
- * Whether VMBus knows no sub-channel except those in @subs and the one that is
- * being opened. Only the calling close frees these.
+ * Whether VMBus knows no sub-channel except those in @subs, the one that is
+ * being opened, and those that are left to a walk. Only the calling close frees
+ * the first two.
  */
 static bool hvuio_subs_are_all(struct hvuio_device *dev, const struct list_head *subs)
 {
 	const struct list_head *list = &dev->primary.channel->sc_list;
 	const struct hvuio_channel *hc;
 	const struct list_head *at;
+	struct vmbus_channel *sub;
 	bool known = true;
 
 	/* VMBus frees a channel after a grace period. */
@@ -558,10 +634,11 @@ static bool hvuio_subs_are_all(struct hvuio_device *dev, const struct list_head 
 			known = false;
 			break;
 		}
+		sub = list_entry(at, struct vmbus_channel, sc_list);
 		hc = READ_ONCE(dev->set.opening);
-		known = hc && at == &hc->channel->sc_list;
+		known = (hc && hc->channel == sub) || hvuio_sub_is_left(sub);
 		list_for_each_entry(hc, subs, node)
-			if (at == &hc->channel->sc_list)
+			if (hc->channel == sub)
 				known = true;
 	}
 	rcu_read_unlock();
@@ -795,28 +872,41 @@ int hvuio_subs_close(struct hvuio_device *dev)
 }
 
 /*
- * Refuse all further sub-channels, because the device is being removed. Its
- * channels are closed. The function leaks or unpins those sub-channels that the
- * module could not close because the host did not rescind others.
+ * Leave to VMBus the sub-channels that the module could not close because the
+ * host did not rescind others, and leak the rings of the open ones.
  */
-void hvuio_subs_end(struct hvuio_device *dev)
+static void hvuio_subs_leave(struct hvuio_device *dev)
 {
-	struct hvuio_set *set = &dev->set;
 	struct hvuio_channel *hc, *next;
 	LIST_HEAD(subs);
 
-	mutex_lock(&set->lock);
-	hvuio_set_move(set, HVUIO_SET_DEAD);
-	mutex_unlock(&set->lock);
 	hvuio_subs_collect(dev, &subs);
 	list_for_each_entry_safe(hc, next, &subs, node) {
 		dev_warn(&dev->hv->device, "sub-channel %u is left to VMBus\n",
 			 hc->channel->offermsg.child_relid);
 		list_del(&hc->node);
-		if (hc->ring.pages)
+		if (hc->ring.pages) {
 			hvuio_sub_leak(hc);
-		else
-			hvuio_sub_unpin(hc->channel);
+		} else {
+			hvuio_sub_hold(hc->channel);
+			hvuio_subs_held();
+			hvuio_sub_leave(hc);
+		}
 		hvuio_sub_forget(hc);
 	}
+}
+
+/*
+ * Refuse all further sub-channels, because the device is being removed. Its
+ * channels are closed.
+ */
+void hvuio_subs_end(struct hvuio_device *dev)
+{
+	hvuio_subs_leave(dev);
+	hvuio_subs_clear(dev, HVUIO_LINGER_TIMEOUT);
+	mutex_lock(&dev->set.lock);
+	hvuio_set_move(&dev->set, HVUIO_SET_DEAD);
+	mutex_unlock(&dev->set.lock);
+	/* Others may have come meanwhile. */
+	hvuio_subs_leave(dev);
 }

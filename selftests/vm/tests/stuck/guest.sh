@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=sh
+# shellcheck source=script.sh
+. /test/script.sh
+
+logged() { dmesg | grep "$1"; }
+# unbind: begin to unbind the device, with the process $unbinder
+unbind() {
+	sh -c "echo $id >$driver/unbind" &
+	unbinder=$!
+}
+# unbound: wait for the end of the unbind, and end the session
+unbound() {
+	wait "$unbinder"
+	close_it
+	wait "$pid"
+}
+# comes_back: bind the device again. It must open, and must have no channel then
+# except the primary.
+comes_back() { echo "$id" >"$driver"/bind && works; }
+
+# In the middle of an unbind, let the host offer a sub-channel and take it back
+# at once, while it keeps two others until the unbind has given up.
+taken_back_in_unbind() {
+	fresh
+	keep_open
+	host "keep-subs on;wait-open;$(offered);$(both_open)"
+	within 20 rings 3
+	gone=$(both_gone)
+	hold process start vmbus_disconnect_ring || return
+	unbind
+	wait_held
+	fresh
+	host "offer-sub $first $first;channel $first;wait-offered;sleep 300"
+	within 5 so_many_channels 4
+	host "rescind-sub $first;sleep 300"
+	let_go
+	unbound
+	host "keep-subs off;$gone"
+	was_held && logged "left to VMBus"
+}
+
+# Let the host answer the opening of a sub-channel only after the device was
+# unbound. The host takes the sub-channel back later.
+opened_after_unbind() {
+	fresh
+	keep_open
+	host "keep-subs on;wait-open;channel $first;answer off;channel 0;offer-sub $first $first;channel $first;wait-asked"
+	unbind
+	unbound
+	host "channel $first;answer on;wait-open"
+	within 20 logged "opened by the host after its device was removed"
+}
+
+modprobe uio_hv_generic
+echo "$class" >"$driver"/new_id
+check "the device is bound" within 10 bound "$class"
+id=${device##*/}
+
+check "a sub-channel comes during an unbind and is taken back, and the host keeps two" taken_back_in_unbind
+check "those two go" within 20 so_many_channels 2
+check "the device works when it is bound again" comes_back
+host "channel $first;wait-released"
+
+check "the host opens a sub-channel after the unbind" opened_after_unbind
+host "keep-subs off;sleep 500"
+check "the device works when it is bound again" comes_back
+host "channel $first;wait-released"
+host_is_done
+check "rmmod" rmmod uio_hv_generic
