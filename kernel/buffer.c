@@ -51,8 +51,6 @@ int hvuio_buffer_share(struct hvuio_buffer *buffer, struct vmbus_channel *channe
 	ret = vmbus_establish_gpadl(channel, buffer->mem, buffer->size, &buffer->gpadl);
 	if (ret) {
 		buffer->gpadl.gpadl_handle = 0;
-		if (hvuio_gpadl_is_host_visible(&buffer->gpadl))
-			buffer->held_by_host = true;
 		return ret;
 	}
 	snprintf(buffer->name, sizeof(buffer->name), "%s:%u", prefix, buffer->gpadl.gpadl_handle);

@@ -369,14 +369,16 @@ void hvuio_device_suspend(struct hvuio_device *dev)
 		hvuio_buffer_unshare(&dev->send, dev->primary.channel);
 		hvuio_buffer_unshare(&dev->recv, dev->primary.channel);
 	}
+	hvuio_vmbus_mark_offer(dev->primary.channel);
 out:
 	mutex_unlock(&dev->lock);
 }
 
 /*
- * Share the buffers again after the VM has resumed. The host has forgotten all
- * shared memory, including the rings of a channel that it had not closed. A
- * NIC's buffers get new handles, and the names of their maps change.
+ * Share the buffers again after the VM has resumed. If VMBus was suspended, the
+ * host has forgotten all shared memory, including the rings of a channel that
+ * it had not closed. A NIC's buffers get new handles, and the names of their
+ * maps change.
  */
 int hvuio_device_resume(struct hvuio_device *dev)
 {
@@ -386,7 +388,8 @@ int hvuio_device_resume(struct hvuio_device *dev)
 	mutex_lock(&dev->lock);
 	if (dev->state == HVUIO_FAILED || dev->state == HVUIO_REMOVED)
 		goto out;
-	hvuio_ring_gpadl_forget(channel);
+	if (hvuio_vmbus_unmark_offer(channel))
+		hvuio_ring_gpadl_forget(channel);
 	/* If the rename fails, the next open retries it. */
 	if (hvuio_vmbus_is_offered(channel))
 		hvuio_vmbus_name_folder(channel);

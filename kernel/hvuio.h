@@ -216,6 +216,8 @@ struct hvuio_limits {
 /* vmbus.c */
 int hvuio_vmbus_check(void);
 bool hvuio_vmbus_is_offered(const struct vmbus_channel *channel);
+void hvuio_vmbus_mark_offer(struct vmbus_channel *channel);
+bool hvuio_vmbus_unmark_offer(struct vmbus_channel *channel);
 int hvuio_vmbus_name_folder(struct vmbus_channel *channel);
 int hvuio_vmbus_gpadl_handles(void);
 void *hvuio_vmbus_int_page(void);

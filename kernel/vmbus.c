@@ -110,6 +110,33 @@ bool hvuio_vmbus_is_offered(const struct vmbus_channel *channel)
 	return READ_ONCE(channel->offermsg.child_relid) != U32_MAX;
 }
 
+/* A value that no host gives to the padding of an offer. */
+#define HVUIO_OFFER_MARK	0x6f697668
+
+/*
+ * Mark VMBus's copy of the offer of a primary channel before a suspend. VMBus
+ * does not read the padding of an offer. When it resumes, it copies the host's
+ * new offer if that differs from its copy, and so overwrites the mark.
+ */
+void hvuio_vmbus_mark_offer(struct vmbus_channel *channel)
+{
+	channel->offermsg.header.padding = HVUIO_OFFER_MARK;
+}
+
+/*
+ * Remove the mark after a resume. Returns whether VMBus was suspended, so that
+ * the host has forgotten all shared memory. If a suspend is cancelled before it
+ * reaches VMBus, the kernel resumes the devices nevertheless.
+ */
+bool hvuio_vmbus_unmark_offer(struct vmbus_channel *channel)
+{
+	bool marked = channel->offermsg.header.padding == HVUIO_OFFER_MARK;
+
+	if (marked)
+		channel->offermsg.header.padding = 0;
+	return !marked || !hvuio_vmbus_is_offered(channel);
+}
+
 /*
  * Rename the directory of a primary channel, channels/RELID, to the current
  * relid of the channel. VMBus names the directory once, but a channel can get

@@ -3,7 +3,9 @@
  * This header gives older kernels, which have a bare handle, the GPADL
  * structure of newer ones. It also has the functions that check whether the
  * host still holds the memory, because the return value of VMBus is not
- * reliable on any kernel.
+ * reliable on any kernel. The flag `decrypted` of newer kernels says nothing
+ * about that: it matters only in confidential VMs, in which the module does not
+ * load.
  */
 #ifndef HVUIO_COMPAT_GPADL_H
 #define HVUIO_COMPAT_GPADL_H
@@ -12,34 +14,9 @@
 
 #ifdef HVUIO_VMBUS_GPADL_IS_STRUCT
 
-/*
- * Whether the memory is still visible to the host, because a confidential VM
- * could not make it private again.
- */
-static inline bool hvuio_gpadl_is_host_visible(const struct vmbus_gpadl *gpadl)
-{
-#ifdef HVUIO_VMBUS_GPADL_HAS_DECRYPTED
-	return gpadl->decrypted;
-#else
-	return false;
-#endif
-}
-
-/*
- * Whether the host may still hold the memory. A finished teardown leaves no
- * handle. A teardown that a rescind has interrupted leaves one, but the host
- * has released the memory.
- */
-static inline bool hvuio_gpadl_is_held(const struct vmbus_channel *channel,
-				       const struct vmbus_gpadl *gpadl)
-{
-	return (gpadl->gpadl_handle && !READ_ONCE(channel->rescind)) ||
-	       hvuio_gpadl_is_host_visible(gpadl);
-}
-
 static inline bool hvuio_ring_gpadl_is_held(const struct vmbus_channel *channel)
 {
-	return hvuio_gpadl_is_held(channel, &channel->ringbuffer_gpadlhandle);
+	return channel->ringbuffer_gpadlhandle.gpadl_handle && !READ_ONCE(channel->rescind);
 }
 
 static inline void hvuio_ring_gpadl_forget(struct vmbus_channel *channel)
@@ -90,17 +67,6 @@ static inline int hvuio_compat_teardown_gpadl(struct vmbus_channel *channel,
 #define vmbus_establish_gpadl hvuio_compat_establish_gpadl
 #define vmbus_teardown_gpadl hvuio_compat_teardown_gpadl
 
-static inline bool hvuio_gpadl_is_host_visible(const struct vmbus_gpadl *gpadl)
-{
-	return false;
-}
-
-static inline bool hvuio_gpadl_is_held(const struct vmbus_channel *channel,
-				       const struct vmbus_gpadl *gpadl)
-{
-	return gpadl->gpadl_handle && !READ_ONCE(channel->rescind);
-}
-
 static inline bool hvuio_ring_gpadl_is_held(const struct vmbus_channel *channel)
 {
 	return channel->ringbuffer_gpadlhandle && !READ_ONCE(channel->rescind);
@@ -127,4 +93,16 @@ static inline bool hvuio_ring_gpadl_may_be_held(const struct vmbus_channel *chan
 }
 
 #endif
+
+/*
+ * Whether the host may still hold the memory. A finished teardown leaves no
+ * handle. A teardown that a rescind has interrupted leaves one, but the host
+ * has released the memory.
+ */
+static inline bool hvuio_gpadl_is_held(const struct vmbus_channel *channel,
+				       const struct vmbus_gpadl *gpadl)
+{
+	return gpadl->gpadl_handle && !READ_ONCE(channel->rescind);
+}
+
 #endif

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=sh
+class=$device_class
+open=/usr/libexec/hyperv-uio/selftests/uio/open_close
+driver=/sys/bus/vmbus/drivers/uio_hv_generic
+logged() { dmesg | grep "$1"; }
+# deny FUNCTION: let this function of the kernel fail, and do nothing
+deny() { insmod /deny.ko at="$1"; }
+denied() { [ "$(cat /sys/module/deny/parameters/denied)" -ge 1 ] && rmmod deny; }
+busy() {
+	! $open "$class" 1 >/tmp/said 2>&1 || return
+	cat /tmp/said
+	grep -q 'Device or resource busy' /tmp/said
+}
+hibernate() { echo disk >/sys/power/state; }
+cancelled() { ! hibernate; }
+
+modprobe uio_hv_generic
+echo "$class" >$driver/new_id
+check "the device is bound" within 10 bound "$class"
+exec 5<>"/dev/$(ls "$device/uio")"
+deny vmbus_post_msg
+exec 5>&-
+check "a close does not reach the host" denied
+check "the kernel log says so" logged "the host does not close the channel"
+say closed
+hear looked
+check "the device does not open, because the host would not answer" busy
+
+# pm_test ends a hibernation before it writes an image, and pm_async=0 lets the
+# process that writes to "state" call each driver.
+echo platform >/sys/power/pm_test
+echo 0 >/sys/power/pm_async
+deny vmbus_bus_suspend
+check "a hibernation fails because the VMBus cannot be left" cancelled
+check "the drivers were suspended" denied
+check "the device still does not open" busy
+say cancelled
+
+hear sleep
+check "the machine hibernates and comes back" hibernate
+check "the device opens after the hibernation" $open "$class" 1
