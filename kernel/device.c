@@ -104,20 +104,15 @@ static void hvuio_stop_readers(struct hvuio_device *dev)
 	hvuio_event_send(dev);
 }
 
-/*
- * End every use of the device that can end before uio_unregister_device(). The
- * caller revokes the mappings of @inodes afterwards; the function pins these
- * inodes.
- */
-static void hvuio_device_stop(struct hvuio_device *dev, struct list_head *inodes)
+/* End every use of the device that can end before uio_unregister_device(). */
+static void hvuio_device_stop(struct hvuio_device *dev)
 {
 	mutex_lock(&dev->lock);
 	hvuio_device_move(dev, HVUIO_REMOVED);
 	hvuio_stop_readers(dev);
 	hvuio_disconnect_last(dev);
 	hvuio_primary_keep(dev->primary.channel);
-	list_splice_init(&dev->inodes, inodes);
-	hvuio_inodes_pin(inodes);
+	hvuio_maps_revoke(dev);
 	mutex_unlock(&dev->lock);
 	/*
 	 * Until now the callback had to find the device, for sub-channels that
@@ -287,7 +282,6 @@ err_register:
 int hvuio_device_create(struct hv_device *hv)
 {
 	struct hvuio_device *dev;
-	LIST_HEAD(inodes);
 	int ret;
 
 	dev = hvuio_device_alloc(hv);
@@ -309,8 +303,7 @@ int hvuio_device_create(struct hv_device *hv)
 	return 0;
 
 err_register:
-	hvuio_device_stop(dev, &inodes);
-	hvuio_maps_revoke(dev, &inodes);
+	hvuio_device_stop(dev);
 	hv_set_drvdata(hv, NULL);
 	hvuio_vmbus_release(hv->channel);
 	hvuio_device_free_memory(dev);
@@ -321,19 +314,16 @@ err_memory:
 
 void hvuio_device_destroy(struct hvuio_device *dev)
 {
-	LIST_HEAD(inodes);
-
 	hvuio_debugfs_remove(dev);
 	/* This waits for readers and writers, so no resize runs afterwards. */
 	sysfs_remove_group(&dev->hv->device.kobj, &hvuio_device_group);
-	hvuio_device_stop(dev, &inodes);
+	hvuio_device_stop(dev);
 	/*
 	 * The host may still open a sub-channel, whose callback runs until
 	 * hvuio_sub_leak() clears it.
 	 */
 	hvuio_events_hold(dev);
 	hvuio_uio_unregister(dev);
-	hvuio_maps_revoke(dev, &inodes);
 
 	hvuio_vmbus_release(dev->primary.channel);
 	hvuio_device_free_memory(dev);

@@ -279,8 +279,7 @@ void hvuio_device_put(struct hvuio_device *dev);
 void hvuio_maps_set(struct hvuio_device *dev);
 int hvuio_inode_get(struct list_head *inodes, struct inode *inode);
 void hvuio_inode_put(struct list_head *inodes, struct inode *inode);
-void hvuio_inodes_pin(struct list_head *inodes);
-void hvuio_maps_revoke(struct hvuio_device *dev, struct list_head *inodes);
+void hvuio_maps_revoke(struct hvuio_device *dev);
 const struct vm_operations_struct *hvuio_map_ops(unsigned long map);
 
 /* event.c */

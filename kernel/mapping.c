@@ -8,15 +8,21 @@
 #include "hvuio.h"
 
 /*
- * An inode through which a program has opened /dev/uioN. Several nodes may name
- * one device. The open file, or the mapping that keeps it open, holds the
- * inode, so the module needs no reference until hvuio_inodes_pin().
+ * An inode through which a program has opened /dev/uioN, with a reference.
+ * Several nodes may name one device.
  */
 struct hvuio_inode {
 	struct list_head node;
 	struct inode *inode;
 	unsigned int opens;
 };
+
+static void hvuio_inode_forget(struct hvuio_inode *it)
+{
+	list_del(&it->node);
+	iput(it->inode);
+	kfree(it);
+}
 
 /* Count an open of the device through @inode. Returns 0 or -ENOMEM. */
 int hvuio_inode_get(struct list_head *inodes, struct inode *inode)
@@ -32,6 +38,7 @@ int hvuio_inode_get(struct list_head *inodes, struct inode *inode)
 	it = kmalloc(sizeof(*it), GFP_KERNEL);
 	if (!it)
 		return -ENOMEM;
+	ihold(inode);
 	it->inode = inode;
 	it->opens = 1;
 	list_add_tail(&it->node, inodes);
@@ -46,26 +53,9 @@ void hvuio_inode_put(struct list_head *inodes, struct inode *inode)
 	list_for_each_entry(it, inodes, node) {
 		if (it->inode != inode)
 			continue;
-		if (!--it->opens) {
-			list_del(&it->node);
-			kfree(it);
-		}
+		if (!--it->opens)
+			hvuio_inode_forget(it);
 		return;
-	}
-}
-
-/*
- * Hold the inodes, because UIO no longer informs the module when their files
- * are closed. Hold their file systems, too: otherwise an unmount would complain
- * about busy inodes and free the file system.
- */
-void hvuio_inodes_pin(struct list_head *inodes)
-{
-	struct hvuio_inode *it;
-
-	list_for_each_entry(it, inodes, node) {
-		ihold(it->inode);
-		atomic_inc(&it->inode->i_sb->s_active);
 	}
 }
 
@@ -99,10 +89,11 @@ static void hvuio_faults_wait(struct hvuio_device *dev)
 
 /*
  * Revoke the pages of every mapping of /dev/uioN, so that the next access
- * raises SIGBUS. The caller has pinned @inodes, and the list is empty
- * afterwards.
+ * raises SIGBUS. A mapping that a program creates later gets no page. The
+ * caller holds dev->lock, for which the close of a file waits, so each file
+ * system is still mounted.
  */
-void hvuio_maps_revoke(struct hvuio_device *dev, struct list_head *inodes)
+void hvuio_maps_revoke(struct hvuio_device *dev)
 {
 	struct hvuio_inode *it, *next;
 
@@ -111,14 +102,9 @@ void hvuio_maps_revoke(struct hvuio_device *dev, struct list_head *inodes)
 	spin_unlock(&dev->maps_lock);
 	hvuio_faults_wait(dev);
 
-	list_for_each_entry_safe(it, next, inodes, node) {
-		struct super_block *sb = it->inode->i_sb;
-
+	list_for_each_entry_safe(it, next, &dev->inodes, node) {
 		unmap_mapping_range(it->inode->i_mapping, 0, 0, 1);
-		iput(it->inode);
-		deactivate_super(sb);
-		list_del(&it->node);
-		kfree(it);
+		hvuio_inode_forget(it);
 	}
 }
 
