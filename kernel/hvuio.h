@@ -156,9 +156,11 @@ struct hvuio_buffer {
 
 /*
  * The memory behind a map. UIO's own structure does not contain it, because
- * sysfs shows that structure to everybody.
+ * sysfs shows that structure to everybody. A VMA finds its map and its device
+ * here.
  */
 struct hvuio_area {
+	struct hvuio_device *dev;
 	void *mem;
 	size_t size;
 };
@@ -280,7 +282,8 @@ void hvuio_maps_set(struct hvuio_device *dev);
 int hvuio_inode_get(struct list_head *inodes, struct inode *inode);
 void hvuio_inode_put(struct list_head *inodes, struct inode *inode);
 void hvuio_maps_revoke(struct hvuio_device *dev);
-const struct vm_operations_struct *hvuio_map_ops(unsigned long map);
+extern const struct vm_operations_struct hvuio_map_ops;
+void *hvuio_map_get(struct hvuio_device *dev, unsigned long map);
 
 /* event.c */
 void hvuio_interrupt(void *context);

@@ -60,12 +60,11 @@ void hvuio_inode_put(struct list_head *inodes, struct inode *inode)
 }
 
 /*
- * Return the page of a map, or NULL beyond its end. The caller holds maps_lock,
+ * Return a page of a map, or NULL beyond its end. The caller holds maps_lock,
  * or the maps are revoked.
  */
-static struct page *hvuio_map_page(struct hvuio_device *dev, unsigned long map, unsigned long index)
+static struct page *hvuio_map_page(const struct hvuio_area *area, unsigned long index)
 {
-	const struct hvuio_area *area = &dev->areas[map];
 	void *mem = area->mem + (index << PAGE_SHIFT);
 
 	if (index >= DIV_ROUND_UP(area->size, PAGE_SIZE))
@@ -80,7 +79,7 @@ static void hvuio_faults_wait(struct hvuio_device *dev)
 	struct page *page;
 
 	for (map = 0; map < HVUIO_MAPS; map++) {
-		for (index = 0; (page = hvuio_map_page(dev, map, index)); index++) {
+		for (index = 0; (page = hvuio_map_page(&dev->areas[map], index)); index++) {
 			lock_page(page);
 			unlock_page(page);
 		}
@@ -111,6 +110,7 @@ void hvuio_maps_revoke(struct hvuio_device *dev)
 static void hvuio_map_set(struct hvuio_device *dev, enum hvuio_map map, const char *name,
 			  void *mem, size_t size)
 {
+	dev->areas[map].dev = dev;
 	dev->areas[map].mem = mem;
 	dev->areas[map].size = size;
 	dev->info.mem[map].name = name;
@@ -145,23 +145,20 @@ void hvuio_maps_set(struct hvuio_device *dev)
 	hvuio_map_set(dev, HVUIO_MAP_SEND, dev->send.name, dev->send.mem, dev->send.size);
 }
 
-static const struct vm_operations_struct hvuio_ops[HVUIO_MAPS];
-
 /*
- * Handle a fault of /dev/uioN. The function finds the map by the operations of
- * the VMA. UIO's own fault handler finds it by vma->vm_pgoff, but the second
- * part of a split VMA begins at another offset.
+ * Handle a fault of /dev/uioN. UIO's own fault handler finds the map by
+ * vma->vm_pgoff, but the second part of a split VMA begins at another offset.
  */
 static vm_fault_t hvuio_map_fault(struct vm_fault *vmf)
 {
-	struct hvuio_device *dev = vmf->vma->vm_private_data;
-	unsigned long map = vmf->vma->vm_ops - hvuio_ops;
+	struct hvuio_area *area = vmf->vma->vm_private_data;
+	struct hvuio_device *dev = area->dev;
 	vm_fault_t ret = VM_FAULT_LOCKED;
 	struct page *page = NULL;
 
 	spin_lock(&dev->maps_lock);
 	if (!dev->maps_revoked)
-		page = hvuio_map_page(dev, map, vmf->pgoff - map);
+		page = hvuio_map_page(area, vmf->pgoff - (area - dev->areas));
 	if (page)
 		get_page(page);
 	spin_unlock(&dev->maps_lock);
@@ -189,27 +186,32 @@ static vm_fault_t hvuio_map_fault(struct vm_fault *vmf)
 /* Take a reference for the copy of a VMA after a split, a move or a fork. */
 static void hvuio_map_open(struct vm_area_struct *vma)
 {
-	hvuio_device_get(vma->vm_private_data);
+	struct hvuio_area *area = vma->vm_private_data;
+
+	hvuio_device_get(area->dev);
 }
 
 /* Drop the reference of a VMA. Its file still holds this module. */
 static void hvuio_map_close(struct vm_area_struct *vma)
 {
-	hvuio_device_put(vma->vm_private_data);
+	struct hvuio_area *area = vma->vm_private_data;
+
+	hvuio_device_put(area->dev);
 }
 
-static const struct vm_operations_struct hvuio_ops[HVUIO_MAPS] = {
-	[0 ... HVUIO_MAPS - 1] = {
-		.open = hvuio_map_open,
-		.close = hvuio_map_close,
-		.fault = hvuio_map_fault,
-	},
+const struct vm_operations_struct hvuio_map_ops = {
+	.open = hvuio_map_open,
+	.close = hvuio_map_close,
+	.fault = hvuio_map_fault,
 };
 
 /*
- * Return the operations for the VMAs of a map, or NULL if there is no such map.
+ * Return the private data for a new VMA of a map, with a reference to the
+ * device, or NULL if there is no such map.
  */
-const struct vm_operations_struct *hvuio_map_ops(unsigned long map)
+void *hvuio_map_get(struct hvuio_device *dev, unsigned long map)
 {
-	return map < HVUIO_MAPS ? &hvuio_ops[map] : NULL;
+	if (map >= HVUIO_MAPS || !dev->areas[map].dev)
+		return NULL;
+	return &hvuio_device_get(dev)->areas[map];
 }

@@ -13,25 +13,21 @@
 #ifdef HVUIO_UIO_INFO_HAS_MMAP_PREPARE
 static int hvuio_mmap(struct uio_info *info, struct vm_area_desc *desc)
 {
-	const struct vm_operations_struct *ops = hvuio_map_ops(desc->pgoff);
-
-	if (!ops)
+	desc->private_data = hvuio_map_get(info->priv, desc->pgoff);
+	if (!desc->private_data)
 		return -EINVAL;
 	vma_desc_set_flags(desc, VMA_DONTEXPAND_BIT, VMA_DONTDUMP_BIT);
-	desc->private_data = hvuio_device_get(info->priv);
-	desc->vm_ops = ops;
+	desc->vm_ops = &hvuio_map_ops;
 	return 0;
 }
 #else
 static int hvuio_mmap(struct uio_info *info, struct vm_area_struct *vma)
 {
-	const struct vm_operations_struct *ops = hvuio_map_ops(vma->vm_pgoff);
-
-	if (!ops)
+	vma->vm_private_data = hvuio_map_get(info->priv, vma->vm_pgoff);
+	if (!vma->vm_private_data)
 		return -EINVAL;
 	vm_flags_set(vma, VM_DONTEXPAND | VM_DONTDUMP);
-	vma->vm_private_data = hvuio_device_get(info->priv);
-	vma->vm_ops = ops;
+	vma->vm_ops = &hvuio_map_ops;
 	return 0;
 }
 #endif
