@@ -125,7 +125,6 @@ struct hvuio_channel {
 		HVUIO_WALK_FREE,
 		HVUIO_WALK_HELD,	/* its rescind waits for the end of the walk */
 		HVUIO_WALK_REMOVED,	/* its rescind waited, and the walk has removed it */
-		HVUIO_WALK_LEFT,	/* its rescind has not ended, and the walk ignores it */
 	} walk;
 	struct hvuio_ring_file ring_file;
 };

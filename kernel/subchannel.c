@@ -696,18 +696,14 @@ static noinline __noclone void hvuio_subs_begin_walk(struct list_head *subs)
 
 		if (READ_ONCE(sub->rescind)) {
 			hvuio_sub_release(sub);
-			if (hc->late || wait_for_completion_timeout(&sub->rescind_event,
-								    HVUIO_RESCIND_TIMEOUT)) {
-				hc->walk = HVUIO_WALK_FREE;
-				WRITE_ONCE(sub->state, CHANNEL_OPENED_STATE);
-			} else {
-				/*
-				 * Its rescind still runs, so the walk must not
-				 * remove it.
-				 */
-				hc->walk = HVUIO_WALK_LEFT;
-				hvuio_sub_pin(sub);
-			}
+			/*
+			 * The rescind takes nothing but channel_mutex, for
+			 * which the walk waits, too.
+			 */
+			if (!hc->late)
+				wait_for_completion(&sub->rescind_event);
+			hc->walk = HVUIO_WALK_FREE;
+			WRITE_ONCE(sub->state, CHANNEL_OPENED_STATE);
 		} else if (!hc->ring.pages) {
 			WRITE_ONCE(sub->state, CHANNEL_OPEN_STATE);
 		}
@@ -795,9 +791,8 @@ static void hvuio_subs_wait_opened(struct hvuio_device *dev)
 }
 
 /*
- * Let VMBus close @subs and then the primary, and forget the sub-channels. Only
- * those whose rescind still runs (HVUIO_WALK_LEFT) stay in @subs. Returns the
- * result of vmbus_disconnect_ring() for the primary.
+ * Let VMBus close @subs and then the primary, and forget the sub-channels.
+ * Returns the result of vmbus_disconnect_ring() for the primary.
  */
 static int hvuio_subs_walk(struct hvuio_device *dev, struct list_head *subs)
 {
@@ -810,8 +805,6 @@ static int hvuio_subs_walk(struct hvuio_device *dev, struct list_head *subs)
 	ret = vmbus_disconnect_ring(dev->primary.channel);
 	hvuio_subs_end_walk(subs);
 	list_for_each_entry_safe(hc, next, subs, node) {
-		if (hc->walk == HVUIO_WALK_LEFT)
-			continue;
 		list_del(&hc->node);
 		hvuio_sub_close(hc);
 	}
@@ -859,9 +852,6 @@ int hvuio_subs_close(struct hvuio_device *dev)
 		if (first)
 			result = ret;
 		first = false;
-		/* The next close tries again. */
-		if (!list_empty(&subs))
-			break;
 	}
 	vmbus_set_sc_create_callback(primary, NULL);
 	mutex_lock(&set->lock);
