@@ -111,7 +111,6 @@ static void hvuio_device_stop(struct hvuio_device *dev)
 	hvuio_device_move(dev, HVUIO_REMOVED);
 	hvuio_stop_readers(dev);
 	hvuio_disconnect_last(dev);
-	hvuio_primary_keep(dev->primary.channel);
 	hvuio_maps_revoke(dev);
 	mutex_unlock(&dev->lock);
 	/*

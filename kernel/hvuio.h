@@ -265,10 +265,6 @@ void hvuio_ring_file_init(struct hvuio_channel *hc);
 int hvuio_ring_file_create(struct hvuio_channel *hc);
 void hvuio_ring_file_remove(struct hvuio_channel *hc);
 
-/* primary.c */
-void hvuio_primary_keep(struct vmbus_channel *primary);
-void hvuio_primaries_end(void);
-
 /* ref.c */
 void hvuio_device_add(struct hvuio_device *dev);
 void hvuio_device_unlink(struct hvuio_device *dev);

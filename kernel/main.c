@@ -95,7 +95,6 @@ static int __init hvuio_init(void)
 err_register:
 	/* The driver may have bound devices before the registration failed. */
 	hvuio_subs_quiesce();
-	hvuio_primaries_end();
 	hvuio_debugfs_exit();
 	return ret;
 }
@@ -104,7 +103,6 @@ static void __exit hvuio_exit(void)
 {
 	vmbus_driver_unregister(&hvuio_driver);
 	hvuio_subs_quiesce();
-	hvuio_primaries_end();
 	hvuio_debugfs_exit();
 }
 

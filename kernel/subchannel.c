@@ -29,6 +29,7 @@
 #include <linux/completion.h>
 #include <linux/delay.h>
 #include <linux/jiffies.h>
+#include <linux/kmemleak.h>
 #include <linux/poison.h>
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
@@ -887,6 +888,19 @@ static void hvuio_subs_leave(struct hvuio_device *dev)
 }
 
 /*
+ * Leak a primary channel that is removed before its sub-channels. VMBus links a
+ * sub-channel to its primary without a reference, and would later unlink the
+ * sub-channel from freed memory.
+ */
+static void hvuio_primary_leak(struct vmbus_channel *primary)
+{
+	pr_warn("channel %u: removed before its sub-channels, leaking it\n",
+		primary->offermsg.child_relid);
+	kobject_get(&primary->kobj);
+	kmemleak_not_leak(primary);
+}
+
+/*
  * Refuse all further sub-channels, because the device is being removed. Its
  * channels are closed.
  */
@@ -899,4 +913,6 @@ void hvuio_subs_end(struct hvuio_device *dev)
 	mutex_unlock(&dev->set.lock);
 	/* Others may have come meanwhile. */
 	hvuio_subs_leave(dev);
+	if (!list_empty_careful(&dev->primary.channel->sc_list))
+		hvuio_primary_leak(dev->primary.channel);
 }
