@@ -59,7 +59,6 @@ static int hvuio_open(struct uio_info *info, struct inode *inode)
 		hvuio_device_move(dev, HVUIO_OPEN);
 	}
 	dev->opens++;
-	atomic64_inc(&dev->nr_opens);
 	goto out;
 
 err_connect:
@@ -298,7 +297,6 @@ int hvuio_device_create(struct hv_device *hv)
 	if (ret)
 		goto err_register;
 	hvuio_events_pass(dev);
-	hvuio_debugfs_add(dev);
 	return 0;
 
 err_register:
@@ -313,7 +311,6 @@ err_memory:
 
 void hvuio_device_destroy(struct hvuio_device *dev)
 {
-	hvuio_debugfs_remove(dev);
 	/* This waits for readers and writers, so no resize runs afterwards. */
 	sysfs_remove_group(&dev->hv->device.kobj, &hvuio_device_group);
 	hvuio_device_stop(dev);

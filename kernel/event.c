@@ -48,10 +48,7 @@ void hvuio_events_hold(struct hvuio_device *dev)
  */
 void hvuio_interrupt(void *context)
 {
-	struct hvuio_device *dev = context;
-
-	atomic64_inc(&dev->nr_events);
-	hvuio_event_send(dev);
+	hvuio_event_send(context);
 }
 
 /*
@@ -99,10 +96,8 @@ int hvuio_irqcontrol(struct uio_info *info, s32 on)
 		 * works on them.
 		 */
 		virt_mb();
-		if (!host_has_to_look(channel))
-			continue;
-		vmbus_set_event(channel);
-		atomic64_inc(&dev->nr_signals);
+		if (host_has_to_look(channel))
+			vmbus_set_event(channel);
 	}
 	mutex_unlock(&dev->set.lock);
 	return 0;

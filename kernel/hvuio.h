@@ -191,9 +191,6 @@ struct hvuio_device {
 	struct hvuio_buffer recv, send;	/* for a NIC */
 
 	atomic_t events;		/* enum hvuio_events */
-	struct dentry *debugfs;
-	/* Counters since the device was bound, for debugfs. */
-	atomic64_t nr_events, nr_signals, nr_opens;
 
 	spinlock_t maps_lock;		/* protects the two members below */
 	struct hvuio_area areas[HVUIO_MAPS];
@@ -308,12 +305,6 @@ int hvuio_resize_rings(struct hvuio_device *dev, u32 size);
 /* sysfs.c */
 extern const struct attribute_group hvuio_device_group;
 extern const struct attribute_group *hvuio_driver_groups[];
-
-/* debugfs.c */
-void hvuio_debugfs_init(void);
-void hvuio_debugfs_exit(void);
-void hvuio_debugfs_add(struct hvuio_device *dev);
-void hvuio_debugfs_remove(struct hvuio_device *dev);
 
 /* device.c */
 int hvuio_device_create(struct hv_device *hv);

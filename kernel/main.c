@@ -86,7 +86,6 @@ static int __init hvuio_init(void)
 	ret = hvuio_vmbus_check();
 	if (ret)
 		return ret;
-	hvuio_debugfs_init();
 	ret = vmbus_driver_register(&hvuio_driver);
 	if (ret)
 		goto err_register;
@@ -95,7 +94,6 @@ static int __init hvuio_init(void)
 err_register:
 	/* The driver may have bound devices before the registration failed. */
 	hvuio_subs_quiesce();
-	hvuio_debugfs_exit();
 	return ret;
 }
 
@@ -103,7 +101,6 @@ static void __exit hvuio_exit(void)
 {
 	vmbus_driver_unregister(&hvuio_driver);
 	hvuio_subs_quiesce();
-	hvuio_debugfs_exit();
 }
 
 module_init(hvuio_init);

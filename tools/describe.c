@@ -167,8 +167,7 @@ void describe_maps(const struct machine *machine, const bool *chosen)
 {
 	static const struct column devices[] = {
 		{ "INSTANCE", LEFT, ALWAYS }, { "UIO", LEFT, ALWAYS }, { "STATE", LEFT, ALWAYS },
-		{ "EVENTS", RIGHT, ALWAYS }, { "SIGNALS", RIGHT, ALWAYS },
-		{ "OPENS", RIGHT, ALWAYS }, { 0 }
+		{ "EVENTS", RIGHT, ALWAYS }, { 0 }
 	};
 	static const struct column maps[] = {
 		{ "UIO", LEFT, ALWAYS }, { "MAP", RIGHT, ALWAYS }, { "NAME", LEFT, ALWAYS },
@@ -188,8 +187,6 @@ void describe_maps(const struct machine *machine, const bool *chosen)
 		table_cell(by_device, COLOUR_NONE, "%s", d->uio);
 		table_cell(by_device, state_colour(d), "%s", d->module_state);
 		number_cell(by_device, d->events);
-		number_cell(by_device, d->signals);
-		number_cell(by_device, d->opens);
 		for (size_t m = 0; m < d->map_count; m++) {
 			table_cell(by_map, COLOUR_NONE, "%s", d->uio);
 			table_cell(by_map, COLOUR_NONE, "%zu", m);
@@ -263,8 +260,6 @@ struct json_object *describe_json(const struct vdevice *device, const struct rul
 	json_list(o, "links", &device->links);
 	json_object_object_add(o, "rule", rule_json(rules, device));
 	json_number(o, "events", device->events);
-	json_number(o, "signals", device->signals);
-	json_number(o, "opens", device->opens);
 	json_object_object_add(o, "channels", channels_json(device));
 	json_object_object_add(o, "maps", maps_json(device));
 	return o;

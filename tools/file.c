@@ -102,40 +102,16 @@ char *file_read(size_t *size, const char *format, ...)
 	return text;
 }
 
-static char *line_of(const char *path)
-{
-	char *text = read_path(path, NULL);
-
-	if (text)
-		text[strcspn(text, "\n")] = '\0';
-	return text;
-}
-
 char *file_line(const char *format, ...)
 {
 	char *path, *text;
 
 	PATH_OF_ARGUMENTS(path, format);
-	text = line_of(path);
+	text = read_path(path, NULL);
 	free(path);
+	if (text)
+		text[strcspn(text, "\n")] = '\0';
 	return text;
-}
-
-bool file_number(uint64_t *value, const char *format, ...)
-{
-	char *path, *text, *end;
-	bool ok = false;
-
-	PATH_OF_ARGUMENTS(path, format);
-	text = line_of(path);
-	free(path);
-	if (text && text[0] >= '0' && text[0] <= '9') {
-		errno = 0;
-		*value = strtoull(text, &end, 10);
-		ok = !errno && !*end;
-	}
-	free(text);
-	return ok;
 }
 
 char *file_link(const char *format, ...)

@@ -23,9 +23,6 @@ char *file_read(size_t *size, const char *format, ...) __attribute__((format(pri
 /* Return the first line without its newline, or NULL with errno set. */
 char *file_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* Read the first line as a decimal number. Return false if there is none. */
-bool file_number(uint64_t *value, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
 /* Return the last component of the target of a link, or NULL. */
 char *file_link(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

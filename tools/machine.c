@@ -49,18 +49,6 @@ static int64_t optional(const struct vdevice *device, const char *format, ...)
 	return value;
 }
 
-/* Read a counter in debugfs, like optional(). */
-static int64_t debug_counter(const struct vdevice *device, const char *name)
-{
-	uint64_t value;
-
-	if (!file_number(&value, "/sys/kernel/debug/uio_hv_generic/%s/%s", device->instance,
-			 name) ||
-	    value > INT64_MAX)
-		return -1;
-	return value;
-}
-
 static int by_channel(const void *a, const void *b)
 {
 	const struct channel *x = a, *y = b;
@@ -250,8 +238,6 @@ static int read_device(struct vdevice *device, struct vmbus_device *handle, cons
 		.driver = vmbus_device_driver(handle),
 		.uio = vmbus_device_uio(handle),
 		.events = -1,
-		.signals = -1,
-		.opens = -1,
 	};
 	*attribute = "monitor_id";
 	ret = vmbus_device_attribute_u64(handle, *attribute, &value);
@@ -276,8 +262,6 @@ static int read_device(struct vdevice *device, struct vmbus_device *handle, cons
 			device->module_state[0] = '\0';
 		snprintf(path, sizeof(path), "uio/%s/event", device->uio);
 		device->events = optional(device, "%s", path);
-		device->signals = debug_counter(device, "signals");
-		device->opens = debug_counter(device, "opens");
 		device->links = links_of(device->uio);
 	}
 	device->data_bytes = data_bytes(device);

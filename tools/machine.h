@@ -52,11 +52,7 @@ struct vdevice {
 	char known_interface[INTERFACE_SIZE];
 	uint64_t ring_bytes;	/* of one direction, with its header; 0: not known */
 	uint64_t data_bytes;	/* the capacity of one direction; 0: not known */
-	/*
-	 * Counters; -1: the kernel does not have the counter, or only root may
-	 * read it
-	 */
-	int64_t events, signals, opens;
+	int64_t events;		/* the interrupts that UIO has counted; -1: not known */
 	struct map *maps;
 	size_t map_count;
 	struct channel *channels;	/* the primary channel first, then by index */

@@ -32,7 +32,7 @@ tmp=$(mktemp -d) || skip "no folder for temporary files"
 said=$tmp/said
 # Some shells run a trap with the output of the command that it interrupts.
 exec 3>&2
-masked='' was_active='' mounted='' holder=''
+masked='' was_active='' holder=''
 ring_size=$(file ring_size)
 # warn WORDS: report what cannot be restored
 warn() { echo "device.sh: $*" >&2; }
@@ -48,7 +48,6 @@ restore() {
 	if [ -e "$files/ring_size" ] && [ "$(file ring_size)" != "$ring_size" ]; then
 		echo "$ring_size" >"$files/ring_size" || warn "$VMBUS_INSTANCE had rings of $ring_size bytes, and now has $(file ring_size)"
 	fi
-	[ -z "$mounted" ] || umount /sys/kernel/debug || warn "/sys/kernel/debug was not mounted, and cannot be unmounted"
 	if [ -n "$masked" ]; then
 		# The systemctl of RHEL 8 refuses "unmask --runtime".
 		mask=/run/systemd/system/hv-fcopyd.service
@@ -75,11 +74,6 @@ if [ "$class" = "$fcopy_class" ] && systemctl cat hv-fcopyd >/dev/null 2>&1; the
 fi
 
 [ "$(file state)" = closed ] || skip "${device##*/} is in use: its state is $(file state); end the program that has /dev/uioN open"
-# The counters are in debugfs, which some systems do not mount.
-if [ ! -d /sys/kernel/debug/uio_hv_generic ] && mount -t debugfs debugfs /sys/kernel/debug 2>/dev/null; then
-	mounted=1
-fi
-opens=/sys/kernel/debug/uio_hv_generic/${device##*/}/opens
 node() { set -- "$device"/uio/uio*; echo "/dev/${1##*/}"; }
 map_size() { echo $(($(cat "$device"/uio/uio*/maps/map0/size))); }
 ring() { set -- "$device"/channels/*/ring; echo "$1"; }
@@ -127,10 +121,6 @@ refused() {
 }
 
 opened_often() { limited 300 ./open_close "$class" 1000 && [ "$(file state)" = closed ]; }
-# counted: check that ten opens increase the counter by ten
-counted() {
-	before=$(cat "$opens") && limited 60 ./open_close "$class" 10 && [ "$(cat "$opens")" = $((before + 10)) ]
-}
 resized() {
 	echo "$other" >"$files/ring_size" && [ "$(map_size)" = $((other * 2)) ] &&
 		[ "$(stat -c %s "$(ring)")" = $((other * 2)) ] && limited 60 ./open_close "$class" 1
@@ -162,13 +152,8 @@ untainted() { [ "$(cat /proc/sys/kernel/tainted)" = "$tainted" ]; }
 
 tainted=$(cat /proc/sys/kernel/tainted)
 ktap_print_header
-ktap_set_plan 16
+ktap_set_plan 15
 result "1000 opens and closes" opened_often
-if [ -r "$opens" ]; then
-	result "opens are counted" counted
-else
-	ktap_test_skip "opens are counted" "debugfs cannot be mounted, or the kernel has none"
-fi
 result "its state is open, and closed afterwards" open_state
 by_default
 size=$(file ring_size)

@@ -41,8 +41,7 @@ shows_channel() {
 }
 shows_counters() {
 	vmbusctl list --verbose fcopy | tee /tmp/list
-	debug=/sys/kernel/debug/uio_hv_generic/${fcopy##*/}
-	shows "${fcopy##*/} $(ls "$fcopy/uio") $(cat "$fcopy/uio_hv_generic/state") $(cat "$fcopy"/uio/uio*/event) $(cat "$debug/signals") $(cat "$debug/opens")"
+	shows "${fcopy##*/} $(ls "$fcopy/uio") $(cat "$fcopy/uio_hv_generic/state") $(cat "$fcopy"/uio/uio*/event)"
 }
 shows_maps() {
 	vmbusctl list --verbose fcopy | tee /tmp/list
