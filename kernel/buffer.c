@@ -57,7 +57,7 @@ int hvuio_buffer_share(struct hvuio_buffer *buffer, struct vmbus_channel *channe
 	return 0;
 }
 
-/* Tear down the GPADL of the buffer, or mark the buffer as held by the host. */
+/* Tear down the GPADL of the buffer, or mark the buffer as not released. */
 void hvuio_buffer_unshare(struct hvuio_buffer *buffer, struct vmbus_channel *channel)
 {
 	if (!buffer->gpadl.gpadl_handle)
@@ -65,8 +65,8 @@ void hvuio_buffer_unshare(struct hvuio_buffer *buffer, struct vmbus_channel *cha
 	/* With -ENOMEM VMBus has sent nothing, so try once more. */
 	if (vmbus_teardown_gpadl(channel, &buffer->gpadl) == -ENOMEM)
 		vmbus_teardown_gpadl(channel, &buffer->gpadl);
-	if (hvuio_gpadl_is_held(channel, &buffer->gpadl))
-		buffer->held_by_host = true;
+	if (hvuio_gpadl_is_unreleased(channel, &buffer->gpadl))
+		buffer->unreleased = true;
 	buffer->gpadl.gpadl_handle = 0;
 }
 
@@ -98,7 +98,7 @@ void hvuio_buffer_clear(struct hvuio_buffer *buffer)
 void hvuio_buffer_destroy(struct hvuio_buffer *buffer, struct vmbus_channel *channel)
 {
 	hvuio_buffer_unshare(buffer, channel);
-	if (buffer->held_by_host) {
+	if (buffer->unreleased) {
 		pr_warn("leaking a buffer of %u bytes that the host did not release\n",
 			buffer->size);
 		kmemleak_not_leak(buffer->mem);

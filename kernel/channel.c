@@ -45,7 +45,7 @@ int hvuio_connect(struct hvuio_device *dev)
 
 /*
  * Close all channels. When the function returns, no channel callback runs, and
- * the host has released every ring or the ring is marked as held by the host.
+ * the host has released every ring or the ring is marked as not released.
  * The channels may have any state, for instance after a rescind or a failed
  * open. The caller holds dev->lock.
  */
@@ -60,11 +60,11 @@ void hvuio_disconnect(struct hvuio_device *dev)
 	 * The channel is closed, but VMBus had no memory for the message that
 	 * tears down the GPADL of the rings.
 	 */
-	if (was_open && ret == -ENOMEM && hvuio_ring_gpadl_is_held(channel))
+	if (was_open && ret == -ENOMEM && hvuio_ring_gpadl_is_unreleased(channel))
 		ret = hvuio_ring_gpadl_teardown(channel);
-	if (was_open && (ret || hvuio_ring_gpadl_is_held(channel))) {
+	if (was_open && (ret || hvuio_ring_gpadl_is_unreleased(channel))) {
 		dev_err(&dev->hv->device, "the host does not close the channel: %d\n", ret);
-		dev->primary.ring.held_by_host = true;
+		dev->primary.ring.unreleased = true;
 	}
 	hvuio_ring_unmap(channel);
 }

@@ -87,7 +87,7 @@ struct hvuio_ring {
 	 * The host may write to these pages at any time, so the module leaks
 	 * them. The module never clears this flag.
 	 */
-	bool held_by_host;
+	bool unreleased;
 };
 
 /* The file channels/RELID/ring, through which user space maps both rings. */
@@ -150,7 +150,7 @@ struct hvuio_buffer {
 	u32 size;
 	struct vmbus_gpadl gpadl;
 	char name[sizeof("recv:4294967295")];
-	bool held_by_host;
+	bool unreleased;
 };
 
 /*

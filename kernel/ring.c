@@ -35,7 +35,7 @@ int hvuio_ring_alloc(struct hvuio_ring *ring, struct vmbus_channel *channel, u32
 	for (; i < 1U << order; i++)
 		__free_page(page + i);
 	ring->nr_pages = nr;
-	ring->held_by_host = false;
+	ring->unreleased = false;
 	return 0;
 }
 
@@ -48,7 +48,7 @@ void hvuio_ring_free(struct hvuio_ring *ring)
 {
 	unsigned int i;
 
-	if (ring->held_by_host)
+	if (ring->unreleased)
 		pr_warn("leaking %zu bytes of rings that the host did not release\n",
 			hvuio_ring_bytes(ring));
 	else
@@ -94,7 +94,7 @@ int hvuio_ring_connect(struct hvuio_ring *ring, struct vmbus_channel *channel,
 	 * The host considers the channel still open and would not answer; see
 	 * hvuio_disconnect().
 	 */
-	if (hvuio_ring_gpadl_is_held(channel))
+	if (hvuio_ring_gpadl_is_unreleased(channel))
 		return -EBUSY;
 	/* Clear the data of the last session, perhaps of another user. */
 	memset(page_address(ring->pages[0]), 0, hvuio_ring_bytes(ring));
@@ -104,8 +104,8 @@ int hvuio_ring_connect(struct hvuio_ring *ring, struct vmbus_channel *channel,
 	hvuio_vmbus_clear_ring(channel);
 	/* Without a new GPADL handle the host has not seen the rings. */
 	if (ret && hvuio_vmbus_gpadl_handles() != handles &&
-	    hvuio_ring_gpadl_may_be_held(channel, ret))
-		ring->held_by_host = true;
+	    hvuio_ring_gpadl_is_unreleased_after(channel, ret))
+		ring->unreleased = true;
 	return ret;
 }
 

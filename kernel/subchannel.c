@@ -229,8 +229,8 @@ static void hvuio_sub_close(struct hvuio_channel *hc)
 	 * VMBus unmaps the rings of a sub-channel only after the host has
 	 * confirmed the close.
 	 */
-	if (sub->outbound.ring_buffer || hvuio_ring_gpadl_is_held(sub))
-		hc->ring.held_by_host = true;
+	if (sub->outbound.ring_buffer || hvuio_ring_gpadl_is_unreleased(sub))
+		hc->ring.unreleased = true;
 	hvuio_ring_unmap(sub);
 	if (hc->ring.pages)
 		hvuio_ring_free(&hc->ring);
@@ -245,7 +245,7 @@ static void hvuio_sub_close(struct hvuio_channel *hc)
 static void hvuio_sub_leak(struct hvuio_channel *hc)
 {
 	hvuio_vmbus_clear_callback(hc->channel);
-	hc->ring.held_by_host = true;
+	hc->ring.unreleased = true;
 	hvuio_ring_free(&hc->ring);
 }
 

@@ -2,7 +2,7 @@
 /*
  * This header gives older kernels, which have a bare handle, the GPADL
  * structure of newer ones. It also has the functions that check whether the
- * host still holds the memory, because the return value of VMBus is not
+ * host has not released the memory, because the return value of VMBus is not
  * reliable on any kernel. The flag `decrypted` of newer kernels says nothing
  * about that: it matters only in confidential VMs, in which the module does not
  * load.
@@ -14,7 +14,7 @@
 
 #ifdef HVUIO_VMBUS_GPADL_IS_STRUCT
 
-static inline bool hvuio_ring_gpadl_is_held(const struct vmbus_channel *channel)
+static inline bool hvuio_ring_gpadl_is_unreleased(const struct vmbus_channel *channel)
 {
 	return channel->ringbuffer_gpadlhandle.gpadl_handle && !READ_ONCE(channel->rescind);
 }
@@ -30,12 +30,13 @@ static inline int hvuio_ring_gpadl_teardown(struct vmbus_channel *channel)
 }
 
 /*
- * Whether the host may hold the rings after an open that allocated a handle and
- * failed with @error.
+ * Whether the host may not have released the rings after an open that allocated
+ * a handle and failed with @error.
  */
-static inline bool hvuio_ring_gpadl_may_be_held(const struct vmbus_channel *channel, int error)
+static inline bool hvuio_ring_gpadl_is_unreleased_after(const struct vmbus_channel *channel,
+							int error)
 {
-	return hvuio_ring_gpadl_is_held(channel);
+	return hvuio_ring_gpadl_is_unreleased(channel);
 }
 
 #else
@@ -67,7 +68,7 @@ static inline int hvuio_compat_teardown_gpadl(struct vmbus_channel *channel,
 #define vmbus_establish_gpadl hvuio_compat_establish_gpadl
 #define vmbus_teardown_gpadl hvuio_compat_teardown_gpadl
 
-static inline bool hvuio_ring_gpadl_is_held(const struct vmbus_channel *channel)
+static inline bool hvuio_ring_gpadl_is_unreleased(const struct vmbus_channel *channel)
 {
 	return channel->ringbuffer_gpadlhandle && !READ_ONCE(channel->rescind);
 }
@@ -85,9 +86,10 @@ static inline int hvuio_ring_gpadl_teardown(struct vmbus_channel *channel)
 
 /*
  * These kernels forget the handle of a failed open, even if its teardown
- * failed. -EDQUOT means that the host refused the GPADL, so it holds no memory.
+ * failed. -EDQUOT means that the host refused the GPADL.
  */
-static inline bool hvuio_ring_gpadl_may_be_held(const struct vmbus_channel *channel, int error)
+static inline bool hvuio_ring_gpadl_is_unreleased_after(const struct vmbus_channel *channel,
+							int error)
 {
 	return error != -EDQUOT && !READ_ONCE(channel->rescind);
 }
@@ -95,12 +97,12 @@ static inline bool hvuio_ring_gpadl_may_be_held(const struct vmbus_channel *chan
 #endif
 
 /*
- * Whether the host may still hold the memory. A finished teardown leaves no
- * handle. A teardown that a rescind has interrupted leaves one, but the host
+ * Whether the host may not have released the memory. A finished teardown leaves
+ * no handle. A teardown that a rescind has interrupted leaves one, but the host
  * has released the memory.
  */
-static inline bool hvuio_gpadl_is_held(const struct vmbus_channel *channel,
-				       const struct vmbus_gpadl *gpadl)
+static inline bool hvuio_gpadl_is_unreleased(const struct vmbus_channel *channel,
+					     const struct vmbus_gpadl *gpadl)
 {
 	return gpadl->gpadl_handle && !READ_ONCE(channel->rescind);
 }
