@@ -277,6 +277,26 @@ err_register:
 	return ret;
 }
 
+/*
+ * Take the device down, and drop the reference that lasts from probe to remove.
+ * @registered is whether UIO has it.
+ */
+static void hvuio_device_teardown(struct hvuio_device *dev, bool registered)
+{
+	hvuio_device_stop(dev);
+	/*
+	 * The host may still open a sub-channel, whose callback runs until
+	 * hvuio_sub_leak() clears it.
+	 */
+	hvuio_events_hold(dev);
+	if (registered)
+		hvuio_uio_unregister(dev);
+	hvuio_vmbus_release(dev->primary.channel);
+	hvuio_device_free_memory(dev);
+	hv_set_drvdata(dev->hv, NULL);
+	hvuio_device_put(dev);
+}
+
 int hvuio_device_create(struct hv_device *hv)
 {
 	struct hvuio_device *dev;
@@ -300,10 +320,8 @@ int hvuio_device_create(struct hv_device *hv)
 	return 0;
 
 err_register:
-	hvuio_device_stop(dev);
-	hv_set_drvdata(hv, NULL);
-	hvuio_vmbus_release(hv->channel);
-	hvuio_device_free_memory(dev);
+	hvuio_device_teardown(dev, false);
+	return ret;
 err_memory:
 	hvuio_device_put(dev);
 	return ret;
@@ -313,18 +331,7 @@ void hvuio_device_destroy(struct hvuio_device *dev)
 {
 	/* This waits for readers and writers, so no resize runs afterwards. */
 	sysfs_remove_group(&dev->hv->device.kobj, &hvuio_device_group);
-	hvuio_device_stop(dev);
-	/*
-	 * The host may still open a sub-channel, whose callback runs until
-	 * hvuio_sub_leak() clears it.
-	 */
-	hvuio_events_hold(dev);
-	hvuio_uio_unregister(dev);
-
-	hvuio_vmbus_release(dev->primary.channel);
-	hvuio_device_free_memory(dev);
-	hv_set_drvdata(dev->hv, NULL);
-	hvuio_device_put(dev);
+	hvuio_device_teardown(dev, true);
 }
 
 /*
