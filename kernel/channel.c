@@ -15,9 +15,7 @@ int hvuio_connect(struct hvuio_device *dev)
 	struct hvuio_channel *primary = &dev->primary;
 	int ret;
 
-	/* Close the sub-channels that came too late for the last close. */
-	if (!hvuio_set_is_empty(&dev->set))
-		hvuio_disconnect(dev);
+	hvuio_subs_close_late(dev);
 	/*
 	 * The host may have offered the device only after the VM had resumed.
 	 */
@@ -52,7 +50,7 @@ int hvuio_connect(struct hvuio_device *dev)
 void hvuio_disconnect(struct hvuio_device *dev)
 {
 	struct vmbus_channel *channel = dev->primary.channel;
-	bool was_open = READ_ONCE(dev->primary.open);
+	bool was_open = dev->primary.state == HVUIO_CHANNEL_OPEN;
 	int ret;
 
 	ret = hvuio_subs_close(dev);
@@ -77,7 +75,9 @@ void hvuio_disconnect(struct hvuio_device *dev)
  */
 void hvuio_disconnect_last(struct hvuio_device *dev)
 {
-	if (!hvuio_set_is_empty(&dev->set))
+	if (dev->primary.state == HVUIO_CHANNEL_OPEN)
 		hvuio_disconnect(dev);
+	else
+		hvuio_subs_close_late(dev);
 	hvuio_subs_end(dev);
 }

@@ -349,13 +349,12 @@ void hvuio_device_suspend(struct hvuio_device *dev)
 	 */
 	if (dev->state == HVUIO_FAILED || dev->state == HVUIO_REMOVED)
 		goto out;
-	/* A sub-channel may have been opened too late for the last close. */
-	if (dev->state == HVUIO_OPEN || !hvuio_set_is_empty(&dev->set)) {
-		if (dev->state == HVUIO_OPEN) {
-			hvuio_device_move(dev, HVUIO_LOST);
-			hvuio_stop_readers(dev);
-		}
+	if (dev->state == HVUIO_OPEN) {
+		hvuio_device_move(dev, HVUIO_LOST);
+		hvuio_stop_readers(dev);
 		hvuio_disconnect(dev);
+	} else {
+		hvuio_subs_close_late(dev);
 	}
 	hvuio_subs_suspend(dev);
 	if (dev->recv.mem) {

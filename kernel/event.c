@@ -84,9 +84,11 @@ int hvuio_irqcontrol(struct uio_info *info, s32 on)
 	struct hvuio_channel *hc;
 
 	mutex_lock(&dev->set.lock);
-	list_for_each_entry(hc, &dev->set.open, node) {
+	list_for_each_entry(hc, &dev->set.channels, node) {
 		struct vmbus_channel *channel = hc->channel;
 
+		if (hc->state != HVUIO_CHANNEL_OPEN)
+			continue;
 		WRITE_ONCE(channel->inbound.ring_buffer->interrupt_mask, !on);
 		if (!on || channel->offermsg.monitor_allocated)
 			continue;

@@ -62,6 +62,32 @@ enum hvuio_set_state {
 };
 
 /*
+ * The module's own state of a channel. doc/kernel.md draws the transitions. A
+ * channel has rings if it is OPEN, CLOSING, LATE_OPEN, WALKED_OPEN, RESCINDED
+ * or REMOVED.
+ */
+enum hvuio_channel_state {
+	HVUIO_CHANNEL_CLOSED,		/* a primary that is not open */
+	HVUIO_CHANNEL_OFFERED,		/* open_work will open it */
+	HVUIO_CHANNEL_OPENING,		/* open_work is opening it */
+	HVUIO_CHANNEL_OVERDUE,		/* the same, and a close has given up waiting for it */
+	HVUIO_CHANNEL_OPEN,		/* user space can use it */
+	HVUIO_CHANNEL_CLOSING,		/* it is open, and a close has begun */
+	HVUIO_CHANNEL_UNOPENED,		/* its opening has failed */
+	/*
+	 * It was offered during a close, or was overdue. A walk may have met it
+	 * and consumed its rescind_event.
+	 */
+	HVUIO_CHANNEL_LATE,
+	HVUIO_CHANNEL_LATE_OPEN,
+	HVUIO_CHANNEL_WALKED,		/* its rescind waits for the end of the walk */
+	HVUIO_CHANNEL_WALKED_OPEN,	/* the same, and the walk closes it */
+	HVUIO_CHANNEL_RESCINDED,	/* its rescind has ended, and the walk removes it */
+	HVUIO_CHANNEL_REMOVED,		/* the walk has removed it while its rescind waits */
+	HVUIO_CHANNEL_STATES
+};
+
+/*
  * Whether events reach UIO. uio_event_notify() works only after
  * uio_register_device() has returned, but before that a program can open the
  * node, and the host can interrupt.
@@ -98,11 +124,7 @@ struct hvuio_ring_file {
 };
 
 struct hvuio_channel {
-	/*
-	 * This links the channel into a list of struct hvuio_set, under its
-	 * lock.
-	 */
-	struct list_head node;
+	struct list_head node;		/* entry in set.channels, or in the list of a close */
 	/*
 	 * A primary channel stays until hvuio_remove(). The module holds a
 	 * reference to a sub-channel and pins it (subchannel.c), so that VMBus
@@ -111,21 +133,12 @@ struct hvuio_channel {
 	struct vmbus_channel *channel;
 	struct hvuio_ring ring;
 	/*
-	 * The mmap of ring_file reads this without a lock. It must not take a
-	 * lock of the module, because the removal of the file waits for it.
+	 * set.lock protects the state, or the close that has collected the
+	 * channel owns it. The mmap of ring_file reads it without a lock. It
+	 * must not take a lock of the module, because the removal of the file
+	 * waits for it.
 	 */
-	bool open;
-	/*
-	 * An earlier walk may have met the sub-channel and consumed its
-	 * rescind_event.
-	 */
-	bool late;
-	/* How the current walk treats this sub-channel. */
-	enum {
-		HVUIO_WALK_FREE,
-		HVUIO_WALK_HELD,	/* its rescind waits for the end of the walk */
-		HVUIO_WALK_REMOVED,	/* its rescind waited, and the walk has removed it */
-	} walk;
+	enum hvuio_channel_state state;
 	struct hvuio_ring_file ring_file;
 };
 
@@ -133,9 +146,11 @@ struct hvuio_channel {
 struct hvuio_set {
 	struct mutex lock;		/* protects all members below */
 	enum hvuio_set_state state;
-	struct list_head open;		/* channels to signal, including the primary */
-	struct list_head offered;	/* sub-channels for open_work */
-	struct list_head unopened;	/* sub-channels for the next close */
+	/*
+	 * The primary if it is open, and all sub-channels that the module knows
+	 * except `opening`.
+	 */
+	struct list_head channels;
 	struct hvuio_channel *opening;	/* the sub-channel that open_work is opening, or NULL */
 	wait_queue_head_t opened;	/* opening has become NULL */
 	struct work_struct open_work;
@@ -287,9 +302,9 @@ int hvuio_irqcontrol(struct uio_info *info, s32 on);
 /* subchannel.c */
 void hvuio_set_init(struct hvuio_set *set);
 void hvuio_set_add(struct hvuio_set *set, struct hvuio_channel *hc);
-bool hvuio_set_is_empty(struct hvuio_set *set);
 int hvuio_subs_accept(struct hvuio_device *dev);
 int hvuio_subs_close(struct hvuio_device *dev);
+void hvuio_subs_close_late(struct hvuio_device *dev);
 void hvuio_subs_suspend(struct hvuio_device *dev);
 void hvuio_subs_end(struct hvuio_device *dev);
 void hvuio_subs_quiesce(void);

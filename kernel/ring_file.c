@@ -44,7 +44,7 @@ static int hvuio_ring_file_mmap(struct file *file, struct kobject *kobj,
 	unsigned long i, first = vma->vm_pgoff, count = vma_pages(vma);
 	int ret;
 
-	if (!READ_ONCE(hc->open))
+	if (READ_ONCE(hc->state) != HVUIO_CHANNEL_OPEN)
 		return -ENODEV;
 	if (first >= hc->ring.nr_pages || count > hc->ring.nr_pages - first)
 		return -EINVAL;

@@ -67,12 +67,70 @@
 static atomic_t hvuio_callbacks = ATOMIC_INIT(0);
 
 /*
+ * Who removes a sub-channel after its rescind. The module decides that by the
+ * state that it gives to the sub-channel:
+ *
+ *	state	its rescind		a walk
+ *	OPENING	completes rescind_event	passes over it
+ *	OPEN	removes it		passes over it
+ *	OPENED	completes rescind_event	closes it, removes it if rescinded
+ *	OFFER	completes rescind_event	does not meet it any more
+ */
+enum hvuio_remover {
+	HVUIO_REMOVER_NONE = CHANNEL_OPENING_STATE,
+	HVUIO_REMOVER_RESCIND = CHANNEL_OPEN_STATE,
+	HVUIO_REMOVER_WALK = CHANNEL_OPENED_STATE,
+	HVUIO_REMOVER_WAS_WALK = CHANNEL_OFFER_STATE,
+};
+
+static void hvuio_sub_set_remover(struct vmbus_channel *sub, enum hvuio_remover remover)
+{
+	WRITE_ONCE(sub->state, (enum vmbus_channel_state)remover);
+}
+
+/*
  * Pin a sub-channel. The caller is the callback for its offer, or holds its
  * rescind.
  */
 static void hvuio_sub_pin(struct vmbus_channel *sub)
 {
-	WRITE_ONCE(sub->state, CHANNEL_OPENING_STATE);
+	hvuio_sub_set_remover(sub, HVUIO_REMOVER_NONE);
+}
+
+/*
+ * Change the state of a channel. The caller holds set.lock, or is the close
+ * that has collected the channel.
+ */
+static void hvuio_channel_move(struct hvuio_channel *hc, enum hvuio_channel_state to)
+{
+	static const u16 from[HVUIO_CHANNEL_STATES] = {
+		[HVUIO_CHANNEL_CLOSED] = BIT(HVUIO_CHANNEL_CLOSING),
+		[HVUIO_CHANNEL_OPENING] = BIT(HVUIO_CHANNEL_OFFERED),
+		[HVUIO_CHANNEL_OVERDUE] = BIT(HVUIO_CHANNEL_OPENING) | BIT(HVUIO_CHANNEL_OVERDUE),
+		[HVUIO_CHANNEL_OPEN] = BIT(HVUIO_CHANNEL_CLOSED) | BIT(HVUIO_CHANNEL_OPENING),
+		[HVUIO_CHANNEL_CLOSING] = BIT(HVUIO_CHANNEL_OPEN) | BIT(HVUIO_CHANNEL_OPENING),
+		[HVUIO_CHANNEL_UNOPENED] = BIT(HVUIO_CHANNEL_OPENING),
+		[HVUIO_CHANNEL_LATE] = BIT(HVUIO_CHANNEL_OVERDUE),
+		[HVUIO_CHANNEL_LATE_OPEN] = BIT(HVUIO_CHANNEL_OVERDUE),
+		[HVUIO_CHANNEL_WALKED] = BIT(HVUIO_CHANNEL_OFFERED) |
+					 BIT(HVUIO_CHANNEL_UNOPENED) |
+					 BIT(HVUIO_CHANNEL_LATE),
+		[HVUIO_CHANNEL_WALKED_OPEN] = BIT(HVUIO_CHANNEL_CLOSING) |
+					      BIT(HVUIO_CHANNEL_LATE_OPEN),
+		[HVUIO_CHANNEL_RESCINDED] = BIT(HVUIO_CHANNEL_WALKED_OPEN) |
+					    BIT(HVUIO_CHANNEL_LATE_OPEN),
+		[HVUIO_CHANNEL_REMOVED] = BIT(HVUIO_CHANNEL_WALKED_OPEN),
+	};
+
+	HVUIO_ASSERT(from[to] & BIT(hc->state));
+	WRITE_ONCE(hc->state, to);
+}
+
+static bool hvuio_channel_has_rings(const struct hvuio_channel *hc)
+{
+	return BIT(hc->state) & (BIT(HVUIO_CHANNEL_OPEN) | BIT(HVUIO_CHANNEL_LATE_OPEN) |
+				 BIT(HVUIO_CHANNEL_CLOSING) | BIT(HVUIO_CHANNEL_WALKED_OPEN) |
+				 BIT(HVUIO_CHANNEL_RESCINDED) | BIT(HVUIO_CHANNEL_REMOVED));
 }
 
 /*
@@ -121,7 +179,8 @@ static bool hvuio_sub_is_removed(struct vmbus_channel *sub)
  */
 static bool hvuio_sub_is_left(const struct vmbus_channel *sub)
 {
-	return READ_ONCE(sub->rescind) && READ_ONCE(sub->state) == CHANNEL_OPENED_STATE;
+	return READ_ONCE(sub->rescind) &&
+	       READ_ONCE(sub->state) == (enum vmbus_channel_state)HVUIO_REMOVER_WALK;
 }
 
 /*
@@ -136,9 +195,9 @@ static void hvuio_sub_leave(struct hvuio_channel *hc)
 	struct vmbus_channel *sub = hc->channel;
 	bool rescinded = READ_ONCE(sub->rescind);
 
-	WRITE_ONCE(sub->state, rescinded ? CHANNEL_OPENED_STATE : CHANNEL_OPEN_STATE);
+	hvuio_sub_set_remover(sub, rescinded ? HVUIO_REMOVER_WALK : HVUIO_REMOVER_RESCIND);
 	hvuio_sub_release(sub);
-	if (!rescinded || !hc->late)
+	if (!rescinded || hc->state != HVUIO_CHANNEL_LATE)
 		return;
 	/* Give the walk an event in place of the one that may be consumed. */
 	wait_for_completion_timeout(&sub->rescind_event, HVUIO_RESCIND_TIMEOUT);
@@ -159,7 +218,7 @@ static noinline __noclone int hvuio_sub_begin_open(struct vmbus_channel *sub)
 	hvuio_subs_held();
 	if (READ_ONCE(sub->rescind))
 		return -ENODEV;
-	WRITE_ONCE(sub->state, CHANNEL_OPEN_STATE);
+	hvuio_sub_set_remover(sub, HVUIO_REMOVER_RESCIND);
 	return 0;
 }
 
@@ -232,7 +291,7 @@ static void hvuio_sub_close(struct hvuio_channel *hc)
 	if (sub->outbound.ring_buffer || hvuio_ring_gpadl_is_unreleased(sub))
 		hc->ring.unreleased = true;
 	hvuio_ring_unmap(sub);
-	if (hc->ring.pages)
+	if (hvuio_channel_has_rings(hc))
 		hvuio_ring_free(&hc->ring);
 	hvuio_sub_forget(hc);
 }
@@ -255,6 +314,7 @@ static void hvuio_sub_leak(struct hvuio_channel *hc)
  */
 static void hvuio_sub_abandon(struct hvuio_channel *hc, int result)
 {
+	hvuio_channel_move(hc, result ? HVUIO_CHANNEL_LATE : HVUIO_CHANNEL_LATE_OPEN);
 	if (result) {
 		hvuio_sub_leave(hc);
 	} else {
@@ -272,15 +332,24 @@ static void hvuio_sub_abandon(struct hvuio_channel *hc, int result)
  */
 static void hvuio_sub_opened(struct hvuio_set *set, struct hvuio_channel *hc, int result)
 {
+	enum hvuio_channel_state to;
+
+	if (hc->state == HVUIO_CHANNEL_OVERDUE)
+		to = result ? HVUIO_CHANNEL_LATE : HVUIO_CHANNEL_LATE_OPEN;
+	else if (result)
+		to = HVUIO_CHANNEL_UNOPENED;
+	else if (set->state == HVUIO_SET_ACCEPTING)
+		to = HVUIO_CHANNEL_OPEN;
+	else
+		to = HVUIO_CHANNEL_CLOSING;
+
 	if (result)
 		hvuio_sub_pin(hc->channel);
 	hvuio_sub_release(hc->channel);
-	/* The close handles a sub-channel that was opened too late. */
-	if (result || set->state != HVUIO_SET_ACCEPTING) {
-		list_add_tail(&hc->node, &set->unopened);
+	hvuio_channel_move(hc, to);
+	list_add_tail(&hc->node, &set->channels);
+	if (hc->state != HVUIO_CHANNEL_OPEN)
 		return;
-	}
-	hvuio_set_add(set, hc);
 	/*
 	 * Create the file last, because user space may map it as soon as it
 	 * exists. Create it under the lock, because a close removes the file of
@@ -298,6 +367,26 @@ static void hvuio_callback_done(void)
 }
 
 /*
+ * Take the next sub-channel to open out of the set, or return NULL if there is
+ * none. The caller holds set.lock.
+ */
+static struct hvuio_channel *hvuio_set_take_offered(struct hvuio_set *set)
+{
+	struct hvuio_channel *hc;
+
+	if (set->state != HVUIO_SET_ACCEPTING)
+		return NULL;
+	list_for_each_entry(hc, &set->channels, node) {
+		if (hc->state == HVUIO_CHANNEL_OFFERED) {
+			list_del(&hc->node);
+			hvuio_channel_move(hc, HVUIO_CHANNEL_OPENING);
+			return hc;
+		}
+	}
+	return NULL;
+}
+
+/*
  * Open the offered sub-channels, one after the other. It would be quicker to
  * hold the rescinds of several at once, but a held rescind could block another
  * one that would end an opening.
@@ -311,9 +400,7 @@ static noinline __noclone void hvuio_subs_open_work(struct work_struct *work)
 	int ret;
 
 	mutex_lock(&set->lock);
-	while (set->state == HVUIO_SET_ACCEPTING && !list_empty(&set->offered)) {
-		hc = list_first_entry(&set->offered, struct hvuio_channel, node);
-		list_del(&hc->node);
+	while ((hc = hvuio_set_take_offered(set))) {
 		set->opening = hc;
 		mutex_unlock(&set->lock);
 		ret = hvuio_sub_open(dev, hc);
@@ -323,6 +410,8 @@ static noinline __noclone void hvuio_subs_open_work(struct work_struct *work)
 			hvuio_sub_opened(set, hc, ret);
 		WRITE_ONCE(set->opening, NULL);
 		wake_up(&set->opened);
+		if (dead)
+			break;
 	}
 	mutex_unlock(&set->lock);
 	if (dead)
@@ -342,7 +431,8 @@ static noinline __noclone void hvuio_sub_offered(struct hvuio_device *dev,
 	switch (set->state) {
 	case HVUIO_SET_ACCEPTING:
 		hvuio_sub_pin(sub);
-		list_add_tail(&hc->node, &set->offered);
+		hc->state = HVUIO_CHANNEL_OFFERED;
+		list_add_tail(&hc->node, &set->channels);
 		hvuio_device_get(dev);
 		atomic_inc(&hvuio_callbacks);
 		if (!queue_work(system_long_wq, &set->open_work)) {
@@ -356,8 +446,8 @@ static noinline __noclone void hvuio_sub_offered(struct hvuio_device *dev,
 		 * callback returns.
 		 */
 		hvuio_sub_pin(sub);
-		hc->late = true;
-		list_add_tail(&hc->node, &set->unopened);
+		hc->state = HVUIO_CHANNEL_LATE;
+		list_add_tail(&hc->node, &set->channels);
 		break;
 	default:
 		hvuio_sub_forget(hc);
@@ -409,9 +499,7 @@ void hvuio_subs_quiesce(void)
 void hvuio_set_init(struct hvuio_set *set)
 {
 	mutex_init(&set->lock);
-	INIT_LIST_HEAD(&set->open);
-	INIT_LIST_HEAD(&set->offered);
-	INIT_LIST_HEAD(&set->unopened);
+	INIT_LIST_HEAD(&set->channels);
 	init_waitqueue_head(&set->opened);
 	INIT_WORK(&set->open_work, hvuio_subs_open_work);
 }
@@ -431,30 +519,12 @@ static void hvuio_set_move(struct hvuio_set *set, enum hvuio_set_state to)
 	set->state = to;
 }
 
-/* Add an open channel to those to signal. The caller holds set.lock. */
-void hvuio_set_add(struct hvuio_set *set, struct hvuio_channel *hc)
+/* Add the primary channel, which is open now. The caller holds set.lock. */
+void hvuio_set_add(struct hvuio_set *set, struct hvuio_channel *primary)
 {
 	lockdep_assert_held(&set->lock);
-	WRITE_ONCE(hc->open, true);
-	list_add_tail(&hc->node, &set->open);
-}
-
-/* Whether a list of the set has a channel. The caller holds set.lock. */
-static bool hvuio_set_is_listing(struct hvuio_set *set)
-{
-	return !list_empty(&set->open) || !list_empty(&set->offered) ||
-	       !list_empty(&set->unopened);
-}
-
-/* Whether there is no channel that hvuio_subs_close() has to handle. */
-bool hvuio_set_is_empty(struct hvuio_set *set)
-{
-	bool ret;
-
-	mutex_lock(&set->lock);
-	ret = !hvuio_set_is_listing(set);
-	mutex_unlock(&set->lock);
-	return ret;
+	hvuio_channel_move(primary, HVUIO_CHANNEL_OPEN);
+	list_add_tail(&primary->node, &set->channels);
 }
 
 /*
@@ -590,28 +660,30 @@ int hvuio_subs_accept(struct hvuio_device *dev)
 
 /*
  * Move all known sub-channels to @subs, remove the ring files of the open ones,
- * and mark the primary as not open.
+ * and mark the primary as closed.
  */
 static void hvuio_subs_collect(struct hvuio_device *dev, struct list_head *subs)
 {
 	struct hvuio_set *set = &dev->set;
 	struct hvuio_channel *hc, *next;
-	LIST_HEAD(opened);
+	LIST_HEAD(channels);
 
 	mutex_lock(&set->lock);
-	list_splice_init(&set->open, &opened);
-	list_splice_tail_init(&set->offered, subs);
-	list_splice_tail_init(&set->unopened, subs);
+	list_splice_init(&set->channels, &channels);
 	mutex_unlock(&set->lock);
 
-	list_for_each_entry_safe(hc, next, &opened, node) {
-		WRITE_ONCE(hc->open, false);
-		if (hc == &dev->primary)
+	list_for_each_entry_safe(hc, next, &channels, node) {
+		if (hc->state != HVUIO_CHANNEL_OPEN)
+			continue;
+		hvuio_channel_move(hc, HVUIO_CHANNEL_CLOSING);
+		if (hc == &dev->primary) {
 			list_del(&hc->node);
-		else
+			hvuio_channel_move(hc, HVUIO_CHANNEL_CLOSED);
+		} else {
 			hvuio_ring_file_remove(hc);
+		}
 	}
-	list_splice_tail(&opened, subs);
+	list_splice_tail(&channels, subs);
 }
 
 /*
@@ -667,67 +739,78 @@ static bool hvuio_subs_wait_known(struct hvuio_device *dev, struct list_head *su
 }
 
 /*
+ * Let the walk remove a sub-channel whose rescind has ended. The module forgets
+ * one without rings at once: its directory in sysfs stays as long as the module
+ * has a reference. The primary is still open, so the host may offer another
+ * sub-channel with the same relid as soon as VMBus has removed this one.
+ */
+static void hvuio_sub_begin_removal(struct hvuio_channel *hc)
+{
+	struct vmbus_channel *sub = hc->channel;
+
+	hvuio_sub_set_remover(sub, HVUIO_REMOVER_WALK);
+	complete(&sub->rescind_event);
+	if (hvuio_channel_has_rings(hc)) {
+		hvuio_channel_move(hc, HVUIO_CHANNEL_RESCINDED);
+	} else {
+		list_del(&hc->node);
+		hvuio_sub_close(hc);
+	}
+}
+
+/*
+ * Hold the rescind of a sub-channel until the end of the walk. Nothing holds
+ * the rescind of a late sub-channel that has begun, and VMBus may have consumed
+ * its event. The module then assumes that the rescind has ended when the
+ * timeout expires.
+ */
+static void hvuio_sub_begin_walk(struct hvuio_channel *hc)
+{
+	struct vmbus_channel *sub = hc->channel;
+	bool open = hvuio_channel_has_rings(hc);
+
+	if ((hc->state == HVUIO_CHANNEL_LATE || hc->state == HVUIO_CHANNEL_LATE_OPEN) &&
+	    READ_ONCE(sub->rescind)) {
+		wait_for_completion_timeout(&sub->rescind_event, HVUIO_RESCIND_TIMEOUT);
+		hvuio_sub_begin_removal(hc);
+		return;
+	}
+	hvuio_sub_hold(sub);
+	hvuio_channel_move(hc, open ? HVUIO_CHANNEL_WALKED_OPEN : HVUIO_CHANNEL_WALKED);
+}
+
+/*
  * Prepare the sub-channels for the walk of vmbus_disconnect_ring(). The walk
  * then closes those that are open and removes those that are already rescinded.
  * It does not wait for later rescinds, which wait for hvuio_subs_end_walk().
  */
 static noinline __noclone void hvuio_subs_begin_walk(struct list_head *subs)
 {
-	struct hvuio_channel *hc;
+	struct hvuio_channel *hc, *next;
 
 	if (list_empty(subs))
 		return;
-	list_for_each_entry(hc, subs, node) {
-		/*
-		 * Nothing holds the rescind of a late sub-channel, and VMBus
-		 * may have consumed its event. The module then assumes that the
-		 * rescind has ended when the timeout expires.
-		 */
-		if (hc->late && READ_ONCE(hc->channel->rescind))
-			wait_for_completion_timeout(&hc->channel->rescind_event,
-						    HVUIO_RESCIND_TIMEOUT);
-		else
-			hc->late = false;
-		hvuio_sub_hold(hc->channel);
-		hc->walk = HVUIO_WALK_HELD;
-	}
+	list_for_each_entry_safe(hc, next, subs, node)
+		hvuio_sub_begin_walk(hc);
 	hvuio_subs_held();
-	list_for_each_entry(hc, subs, node) {
+	list_for_each_entry_safe(hc, next, subs, node) {
 		struct vmbus_channel *sub = hc->channel;
 
+		if (hc->state == HVUIO_CHANNEL_RESCINDED)
+			continue;
 		if (READ_ONCE(sub->rescind)) {
 			hvuio_sub_release(sub);
 			/*
 			 * The rescind takes nothing but channel_mutex, for
 			 * which the walk waits, too.
 			 */
-			if (!hc->late)
-				wait_for_completion(&sub->rescind_event);
-			hc->walk = HVUIO_WALK_FREE;
-			WRITE_ONCE(sub->state, CHANNEL_OPENED_STATE);
-		} else if (!hc->ring.pages) {
-			WRITE_ONCE(sub->state, CHANNEL_OPEN_STATE);
-		}
-		complete(&sub->rescind_event);
-	}
-}
-
-/*
- * Forget the rescinded sub-channels without rings before the walk removes them.
- * Their directory in sysfs stays as long as the module has a reference. The
- * primary is still open, so the host may offer another sub-channel with the
- * same relid as soon as VMBus has removed this one.
- */
-static void hvuio_subs_forget_rescinded(struct list_head *subs)
-{
-	struct hvuio_channel *hc, *next;
-
-	list_for_each_entry_safe(hc, next, subs, node) {
-		if (hc->ring.pages || hc->walk != HVUIO_WALK_FREE ||
-		    !READ_ONCE(hc->channel->rescind))
+			wait_for_completion(&sub->rescind_event);
+			hvuio_sub_begin_removal(hc);
 			continue;
-		list_del(&hc->node);
-		hvuio_sub_close(hc);
+		}
+		if (hc->state == HVUIO_CHANNEL_WALKED)
+			hvuio_sub_set_remover(sub, HVUIO_REMOVER_RESCIND);
+		complete(&sub->rescind_event);
 	}
 }
 
@@ -743,15 +826,11 @@ static noinline __noclone void hvuio_subs_end_walk(struct list_head *subs)
 	list_for_each_entry(hc, subs, node) {
 		struct vmbus_channel *sub = hc->channel;
 
-		if (hc->walk != HVUIO_WALK_HELD)
+		if (hc->state == HVUIO_CHANNEL_RESCINDED)
 			continue;
 		if (hvuio_sub_is_removed(sub)) {
-			/*
-			 * In this state the rescind does not remove it again,
-			 * and only completes rescind_event.
-			 */
-			hc->walk = HVUIO_WALK_REMOVED;
-			WRITE_ONCE(sub->state, CHANNEL_OFFER_STATE);
+			hvuio_channel_move(hc, HVUIO_CHANNEL_REMOVED);
+			hvuio_sub_set_remover(sub, HVUIO_REMOVER_WAS_WALK);
 			reinit_completion(&sub->rescind_event);
 		}
 		hvuio_sub_release(sub);
@@ -759,16 +838,20 @@ static noinline __noclone void hvuio_subs_end_walk(struct list_head *subs)
 	list_for_each_entry(hc, subs, node) {
 		struct vmbus_channel *sub = hc->channel;
 
-		if (hc->walk == HVUIO_WALK_REMOVED &&
-		    !wait_for_completion_timeout(&sub->rescind_event,
-						 HVUIO_RESCIND_TIMEOUT)) {
+		if (hc->state == HVUIO_CHANNEL_RESCINDED)
+			continue;
+		if (hc->state == HVUIO_CHANNEL_REMOVED) {
+			if (wait_for_completion_timeout(&sub->rescind_event,
+							HVUIO_RESCIND_TIMEOUT))
+				continue;
 			pr_warn("channel %u: its rescind does not end, leaking the channel\n",
 				sub->offermsg.child_relid);
 			kobject_get(&sub->kobj);
+			continue;
 		}
 		/* A rescind that was held removes its sub-channel. */
-		while (hc->walk == HVUIO_WALK_HELD && READ_ONCE(sub->rescind) &&
-		       !hvuio_sub_is_removed(sub) && time_before(jiffies, end))
+		while (READ_ONCE(sub->rescind) && !hvuio_sub_is_removed(sub) &&
+		       time_before(jiffies, end))
 			msleep(1);
 	}
 }
@@ -787,7 +870,7 @@ static void hvuio_subs_wait_opened(struct hvuio_device *dev)
 	dev_warn(&dev->hv->device, "the host does not answer the opening of a sub-channel\n");
 	mutex_lock(&set->lock);
 	if (set->opening)
-		set->opening->late = true;
+		hvuio_channel_move(set->opening, HVUIO_CHANNEL_OVERDUE);
 	mutex_unlock(&set->lock);
 }
 
@@ -801,7 +884,6 @@ static int hvuio_subs_walk(struct hvuio_device *dev, struct list_head *subs)
 	int ret;
 
 	hvuio_subs_begin_walk(subs);
-	hvuio_subs_forget_rescinded(subs);
 	/* This also clears the callbacks of all channels. */
 	ret = vmbus_disconnect_ring(dev->primary.channel);
 	hvuio_subs_end_walk(subs);
@@ -812,54 +894,91 @@ static int hvuio_subs_walk(struct hvuio_device *dev, struct list_head *subs)
 	return ret;
 }
 
+/* Begin a close. Further sub-channels are late. */
+static void hvuio_subs_begin_close(struct hvuio_device *dev)
+{
+	struct hvuio_set *set = &dev->set;
+
+	mutex_lock(&set->lock);
+	hvuio_set_move(set, HVUIO_SET_CLOSING);
+	mutex_unlock(&set->lock);
+	hvuio_subs_wait_opened(dev);
+	/*
+	 * VMBus clears the callback when it closes the primary, and when the
+	 * host rescinds the primary.
+	 */
+	vmbus_set_sc_create_callback(dev->primary.channel, hvuio_sub_callback);
+}
+
+/* End a close. @late are the sub-channels that the next one must handle. */
+static void hvuio_subs_end_close(struct hvuio_device *dev, struct list_head *late)
+{
+	struct hvuio_set *set = &dev->set;
+
+	vmbus_set_sc_create_callback(dev->primary.channel, NULL);
+	mutex_lock(&set->lock);
+	list_splice(late, &set->channels);
+	hvuio_set_move(set, HVUIO_SET_CLOSED);
+	mutex_unlock(&set->lock);
+}
+
 /*
- * Close all channels of the device, the primary last, and forget the
+ * Close the late sub-channels, in several passes, because the host may offer
+ * others meanwhile. Those in @late when the function returns must wait until
+ * the host has rescinded others.
+ */
+static void hvuio_subs_close_passes(struct hvuio_device *dev, struct list_head *late)
+{
+	int pass;
+
+	for (pass = 0; pass < HVUIO_CLOSE_PASSES; pass++) {
+		vmbus_set_sc_create_callback(dev->primary.channel, hvuio_sub_callback);
+		hvuio_subs_collect(dev, late);
+		if (list_empty(late) || !hvuio_subs_wait_known(dev, late, HVUIO_KNOWN_TIMEOUT))
+			break;
+		hvuio_subs_walk(dev, late);
+	}
+}
+
+/*
+ * Close all channels at the end of a session, the primary last, and forget the
  * sub-channels that were offered and not opened. The channels may have any
  * state, for instance after a rescind or a failed open. Returns the result of
  * vmbus_disconnect_ring() for the primary.
  */
 int hvuio_subs_close(struct hvuio_device *dev)
 {
-	struct vmbus_channel *primary = dev->primary.channel;
-	struct hvuio_set *set = &dev->set;
-	int pass, ret, result = 0;
 	LIST_HEAD(subs);
-	bool first;
+	int ret;
 
-	mutex_lock(&set->lock);
+	hvuio_subs_begin_close(dev);
+	hvuio_subs_collect(dev, &subs);
 	/*
 	 * In a session the module knows all sub-channels, except those whose
-	 * callbacks are about to come.
+	 * callbacks come now, or not at all.
 	 */
-	first = set->state == HVUIO_SET_ACCEPTING;
-	hvuio_set_move(set, HVUIO_SET_CLOSING);
-	mutex_unlock(&set->lock);
-	hvuio_subs_wait_opened(dev);
+	hvuio_subs_wait_known(dev, &subs, HVUIO_LINGER_TIMEOUT);
+	ret = hvuio_subs_walk(dev, &subs);
+	hvuio_subs_close_passes(dev, &subs);
+	hvuio_subs_end_close(dev, &subs);
+	return ret;
+}
 
-	for (pass = 0; pass < HVUIO_CLOSE_PASSES; pass++) {
-		/*
-		 * VMBus clears the callback when it closes the primary, and
-		 * when the host rescinds the primary.
-		 */
-		vmbus_set_sc_create_callback(primary, hvuio_sub_callback);
-		hvuio_subs_collect(dev, &subs);
-		if (first)
-			/* Missing callbacks come now, or not at all. */
-			hvuio_subs_wait_known(dev, &subs, HVUIO_LINGER_TIMEOUT);
-		else if (list_empty(&subs) ||
-			 !hvuio_subs_wait_known(dev, &subs, HVUIO_KNOWN_TIMEOUT))
-			break;
-		ret = hvuio_subs_walk(dev, &subs);
-		if (first)
-			result = ret;
-		first = false;
-	}
-	vmbus_set_sc_create_callback(primary, NULL);
+/* Close the sub-channels that came too late for the last close. */
+void hvuio_subs_close_late(struct hvuio_device *dev)
+{
+	struct hvuio_set *set = &dev->set;
+	LIST_HEAD(late);
+	bool any;
+
 	mutex_lock(&set->lock);
-	list_splice(&subs, &set->unopened);
-	hvuio_set_move(set, HVUIO_SET_CLOSED);
+	any = !list_empty(&set->channels);
 	mutex_unlock(&set->lock);
-	return result;
+	if (!any)
+		return;
+	hvuio_subs_begin_close(dev);
+	hvuio_subs_close_passes(dev, &late);
+	hvuio_subs_end_close(dev, &late);
 }
 
 /*
@@ -876,7 +995,7 @@ static void hvuio_subs_leave(struct hvuio_device *dev)
 		dev_warn(&dev->hv->device, "sub-channel %u is left to VMBus\n",
 			 hc->channel->offermsg.child_relid);
 		list_del(&hc->node);
-		if (hc->ring.pages) {
+		if (hvuio_channel_has_rings(hc)) {
 			hvuio_sub_leak(hc);
 		} else {
 			hvuio_sub_hold(hc->channel);
