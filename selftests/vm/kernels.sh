@@ -201,7 +201,7 @@ in_kernel() {
 	if is_own "$kernel"; then
 		in_place "$root" "$dir" "$command" "$stock"
 	else
-		in_root "$root" --bind "$dir" /build -- env "KDIR=/lib/modules/$(ls "$root/lib/modules")/build" \
+		in_root "$root" --bind "$dir" /build -- env "KDIR=/lib/modules/$(root_release "$root")/build" \
 			sh -c "cd /build && $command" sh "${words[@]}"
 	fi
 }

@@ -7,11 +7,6 @@ for device in $devices; do daemons="$daemons${daemons:+ }${device%%:*}"; done
 backwards=''
 for who in $daemons; do backwards="$who $backwards"; done
 
-# KVM has the counters of the guest in debugfs. The outer guest has not mounted
-# debugfs; another machine may have. The exits are 0 if KVM does not count them.
-[ -z "$RESULTS" ] || mount -t debugfs debugfs /sys/kernel/debug
-exits() { cat /sys/kernel/debug/kvm/"$guest_pid"-*/exits 2>/dev/null || echo 0; }
-
 # counters DAEMON: print "interrupts signals packets" of its device so far
 counters() {
 	vmbus_host "$1" stats >stats.out 2>&1
@@ -54,7 +49,7 @@ for who in $daemons; do
 	check "$who: what arrived is what was sent" test "$(echo "$said" | cut -d' ' -f3)" = "$(value sha256)"
 done
 
-# numbers has "PLACE DAEMON ROUND MB/s us/packet COMPLETE exits" for each copy,
+# numbers has "PLACE DAEMON ROUND MB/s us/packet COMPLETE" for each copy,
 # and "PLACE DAEMON interrupts signals wake-ups us" for each block.
 : >numbers
 : >costs
@@ -67,11 +62,10 @@ for place in tmpfs ext4; do
 		order=$daemons
 		[ $((round % 2)) = 1 ] || order=$backwards
 		for who in $order; do
-			left=$(exits)
 			copy "$who" "$place" "$round" timed || continue
-			echo "$place $who $round $(value bytes) $(value data-seconds) $(value complete-seconds) $left $(exits)" |
+			echo "$place $who $round $(value bytes) $(value data-seconds) $(value complete-seconds)" |
 				awk -v fragment=$fragment '{ packets = $4 / fragment
-					print $1, $2, $3, $4 / $5 / 1e6, $5 / packets * 1e6, $6 * 1e3, ($8 - $7) / packets }' >>numbers
+					print $1, $2, $3, $4 / $5 / 1e6, $5 / packets * 1e6, $6 * 1e3 }' >>numbers
 		done
 	done
 	for who in $daemons; do echo "now $who $(counters "$who")"; done >>counted
@@ -140,15 +134,15 @@ done
 table '%s' "MB/s are from START's answer to the last WRITE's, the ratio is to upstream's copy of the round; COMPLETE has our fsync,"
 table '%s' "and upstream has none"
 table '%s' ''
-row='%-6s %-9s %11s %11s %11s %11s %11s'
-table "$row" place daemon interrupts signals wake-ups "VM exits" "CPU us"
+row='%-6s %-9s %11s %11s %11s %11s'
+table "$row" place daemon interrupts signals wake-ups "CPU us"
 for place in tmpfs ext4; do
 	for who in $daemons; do
 		table "$row" $place "$who" "$(number costs $place "$who" 3)" "$(number costs $place "$who" 4)" \
-			"$(number costs $place "$who" 5)" "$(number numbers $place "$who" 7)" "$(number costs $place "$who" 6)"
+			"$(number costs $place "$who" 5)" "$(number costs $place "$who" 6)"
 	done
 done
-table '%s' "interrupts, signals to the host (hypercalls), wake-ups, exits to KVM and the daemon's processor time are for each packet"
+table '%s' "interrupts, signals to the host (hypercalls), wake-ups and the daemon's processor time are for each packet"
 table '%s' ''
 # per_packet DAEMON: print "name count" of the system calls for one WRITE. Both
 # copies have the calls of START and COMPLETE, and the second count includes the

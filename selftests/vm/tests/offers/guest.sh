@@ -8,7 +8,7 @@ relids() { echo "$(cat "$first") $(cat "$second") $(cat "$third")"; }
 
 # offer_is INSTANCE FIELDS: whether the offer of this device has these fields.
 # The connection id is 0x2000 and the relid, and the emulated host adds 0x100
-# for each connection (plugin/bus.c).
+# for each connection (hyperv/offer.c).
 offer_is() {
 	dmesg | sed -n "s/.*offer: $1 relid \([0-9]*\) connection \(0x[0-9a-f]*\) /\1 \2 /p" >/tmp/offer
 	read -r relid connection fields </tmp/offer
