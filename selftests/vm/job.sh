@@ -70,8 +70,8 @@ systemd_guest() {
 }
 
 # add_test: add $selection, whose settings are set, to the job, and set $dir to
-# its directory; or print a result with the reason why it is skipped. A test that
-# has ended before the run was continued does not run again.
+# its directory; or print a result with the reason why it is skipped. A test
+# that has ended before the run was continued does not run again.
 add_test() {
 	local missing='' settle='' script guest_disk='' prepared=''
 	if is_own "$kernel" && [ "$guest" = systemd ]; then

@@ -262,8 +262,8 @@ build_module() {
 	printf '%s\n' "$src/kernel/uio_hv_generic.ko"
 }
 
-# static_program KERNEL FILE SOURCE [OPTION]...: compile a program for the guests
-# of a kernel, which needs no library. /bench is this directory.
+# static_program KERNEL FILE SOURCE [OPTION]...: compile a program for the
+# guests of a kernel, which needs no library. /bench is this directory.
 static_program() {
 	local kernel=$1 file=$2 source=$3 root=build-bookworm compiler=gcc
 	shift 3

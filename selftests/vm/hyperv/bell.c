@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The doorbell. On amd64 it is QEMU's device ivshmem-doorbell, of which this
- * process is the server: one eventfd rings the process, and one for each
+ * The doorbell. On amd64 it is QEMU's device ivshmem-doorbell. This process
+ * is its server: one eventfd rings the process, and one for each
  * processor interrupts it. On arm64 it is a serial port: each byte from it
  * rings the process, and a byte to it is the number of a processor, which the
  * stub on another processor interrupts.

@@ -113,7 +113,7 @@ void bytes_append(struct bytes *bytes, const void *from, size_t len)
 	bytes->end += len;
 }
 
-/* Remove bytes from the start. Move the others when most of the room is done. */
+/* Remove bytes from the start. Move the rest when most of the room is done. */
 void bytes_consume(struct bytes *bytes, size_t len)
 {
 	bytes->start += len;

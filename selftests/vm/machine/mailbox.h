@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The mailbox between the stub, which runs below the guest's kernel, and the
- * process hyperv on the machine. It is memory of the guest's RAM of which the
- * guest knows only that it is reserved. The stub forwards hypercalls, and
- * hyperv plays the host.
+ * process hyperv on the machine. It lies in the guest's RAM, in a part that the
+ * guest sees as reserved. The stub forwards hypercalls, and hyperv plays the
+ * host.
  */
 #ifndef VM_MACHINE_MAILBOX_H
 #define VM_MACHINE_MAILBOX_H

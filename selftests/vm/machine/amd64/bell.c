@@ -22,7 +22,8 @@
 #define Q35_CONFIG    0x60 /* the register of the host bridge with the base of PCI's memory */
 
 /* Offsets in the configuration of a PCI function */
-enum { PCI_COMMAND = 4, PCI_BAR0 = 0x10, PCI_BAR1 = 0x14, PCI_BAR2 = 0x18, PCI_CAPABILITIES = 0x34 };
+enum { PCI_COMMAND = 4, PCI_BAR0 = 0x10, PCI_BAR1 = 0x14, PCI_BAR2 = 0x18 };
+enum { PCI_CAPABILITIES = 0x34 };
 enum { PCI_MEMORY_AND_MASTER = 6, MSIX = 0x11, MSIX_ENABLE = 0x8000 };
 
 /* An entry of the table of MSI-X */
@@ -61,7 +62,7 @@ void find_bell(void)
 	enable_msix(config);
 }
 
-/* Let hyperv interrupt a processor with the vector that the guest has chosen. */
+/* Let hyperv interrupt a processor with the vector that the guest chose. */
 void connect_bell(uint32_t cpu)
 {
 	uint64_t sint = mailbox->vp[cpu].sint[VMBUS_SINT];

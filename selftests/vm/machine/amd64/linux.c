@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * How Linux starts, by its 64-bit boot protocol. The runner has unpacked the
- * kernel's ELF file from its bzImage, and QEMU has loaded it. What the stub must
- * know is in the command line of its multiboot loader:
+ * kernel's ELF file from its bzImage, and QEMU has loaded it. The command line
+ * of the multiboot loader contains what the stub must know, and then that of
+ * Linux:
  *
- *	stub.bin kernel=ADDRESS entry=ADDRESS initrd=ADDRESS initrd_size=N -- LINUX'S COMMAND LINE
+ *	stub.bin kernel=AT entry=AT initrd=AT initrd_size=N -- LINUX'S
  *
- * The kernel's address is that of the first 4 KiB of the bzImage, of which the
- * stub needs only the header.
+ * The kernel's address is that of the first 4 KiB of the bzImage. The stub
+ * needs only the header in them.
  */
 #include "stub.h"
 
@@ -85,7 +86,7 @@ static void add_memory(uint64_t start, uint64_t length, uint32_t type)
 }
 
 /*
- * Copy the loader's table of memory, each entry of which begins with its size.
+ * Copy the loader's table of memory. Each entry begins with its size.
  * If entries overlap, Linux takes the one with the larger type.
  */
 static void add_memory_map(void)
@@ -103,7 +104,8 @@ static void make_parameters(void)
 	const uint8_t *image = (const uint8_t *)parameter("kernel");
 
 	memset(PARAMS, 0, PAGE_SIZE);
-	memcpy(PARAMS + SETUP_HEADER, image + SETUP_HEADER, 0x202 + image[JUMP_OFFSET] - SETUP_HEADER);
+	memcpy(PARAMS + SETUP_HEADER, image + SETUP_HEADER,
+	       0x202 + image[JUMP_OFFSET] - SETUP_HEADER);
 	PARAMS[LOADER_TYPE] = LOADER_UNDEFINED;
 	REG32(PARAMS + RAMDISK_IMAGE) = (uint32_t)parameter("initrd");
 	REG32(PARAMS + RAMDISK_SIZE) = (uint32_t)parameter("initrd_size");

@@ -24,7 +24,7 @@ enum {
 enum { MSR_APIC_BASE = 0x1b, MSR_ICR = 0x830, MSR_HSAVE = 0xc0010117 };
 #define X2APIC_ENABLED (3ul << 10)
 
-/* Exceptions for the guest: valid, an exception, and maybe with an error code */
+/* Exceptions for the guest: valid, an exception, maybe with an error code */
 #define INJECT_GP (1ul << 31 | 1ul << 11 | 3ul << 8 | 13)
 #define INJECT_UD (1ul << 31 | 3ul << 8 | 6)
 
@@ -32,7 +32,7 @@ enum { MSR_APIC_BASE = 0x1b, MSR_ICR = 0x830, MSR_HSAVE = 0xc0010117 };
 enum { ICR_MODE_SHIFT = 8, ICR_MODE_MASK = 7, ICR_STARTUP = 6, ICR_VECTOR = 0xff };
 
 #define SERIAL_PORT 0x3f8
-/* Q35's register for a reset, and ACPI's for a power-off, where SeaBIOS puts it */
+/* Q35's register for a reset, and ACPI's for a power-off, as SeaBIOS puts it */
 enum { RESET_PORT = 0xcf9, FULL_RESET = 6, ACPI_CONTROL_PORT = 0x604, ACPI_SLEEP_ENABLE = 1 << 13 };
 
 static struct vmcb vmcbs[MAX_VPS] __attribute__((aligned(4096)));

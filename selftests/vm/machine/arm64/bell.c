@@ -16,7 +16,8 @@ enum { UART_DR = 0, UART_FR = 0x18, UART_LCR_H = 0x2c, UART_CR = 0x30, UART_IMSC
 #define UART_RECEIVED    (1u << 4)
 
 /* GICv3 */
-enum { GICD_IGROUPR = 0x80, GICD_ISENABLER = 0x100, GICD_IPRIORITYR = 0x400, GICD_IROUTER = 0x6000 };
+enum { GICD_IGROUPR = 0x80, GICD_ISENABLER = 0x100 };
+enum { GICD_IPRIORITYR = 0x400, GICD_IROUTER = 0x6000 };
 enum { GICR_WAKER = 0x14, GICR_SGI_FRAME = 0x10000, GICR_ISPENDR0 = 0x200 };
 #define GICR_WAKER_SLEEP (1u << 1)
 
@@ -47,7 +48,7 @@ void enable_bell_interrupt(void)
 	REG32(GIC_DISTRIBUTOR + GICD_ISENABLER + word) = bit;
 }
 
-/* Let hyperv do something for the guest's processor, and wait for its answer. */
+/* Let hyperv do something for a processor, and wait for its answer. */
 uint32_t ask(volatile struct vp *vp, enum call call)
 {
 	vp->call = call;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * firmware DSDT PROCESSORS MIB INITRD-SIZE COMMAND-LINE: print what the firmware
- * of a Hyper-V host leaves in memory for an arm64 kernel, to be loaded at
- * FIRMWARE_BASE. It begins with a device tree, as a UEFI boot stub would write
- * it: the tree has only /chosen, which leads to the UEFI system table and the
- * memory map. The system table leads to ACPI, which describes the machine.
+ * firmware DSDT PROCESSORS MIB INITRD-SIZE COMMAND-LINE: print what the
+ * firmware of a Hyper-V host leaves in memory for an arm64 kernel, to be loaded
+ * at FIRMWARE_BASE. It begins with a device tree, as a UEFI boot stub would
+ * write it: the tree has only /chosen, which leads to the UEFI system table and
+ * the memory map. The system table leads to ACPI, which describes the machine.
  *
  * The structures are those of the specifications: Devicetree 0.4, UEFI 2.10 and
  * ACPI 6.5. Numbers are little-endian, except those of the device tree.
@@ -82,7 +82,7 @@ struct packed acpi_header {
 	uint32_t creator_revision;
 };
 
-/* Complete the header of a table, and return the table's address in the guest. */
+/* Complete the header of a table, and return its address in the guest. */
 static uint64_t put_table(void *table, size_t size, const char *signature, uint8_t revision)
 {
 	struct acpi_header *header = table;
@@ -154,7 +154,8 @@ static uint64_t put_madt(uint32_t processors)
 		} gicr;
 		struct gicc gicc[MAX_VPS];
 	} madt = {
-		.gicd = { .type = 12, .length = sizeof(madt.gicd), .base = GIC_DISTRIBUTOR, .version = 3 },
+		.gicd = { .type = 12, .length = sizeof(madt.gicd), .base = GIC_DISTRIBUTOR,
+			  .version = 3 },
 		.gicr = { .type = 14, .length = sizeof(madt.gicr), .base = GIC_REDISTRIBUTOR,
 			  .size = GIC_REDISTRIBUTOR_SIZE * (MAX_VPS + 1) },
 	};
@@ -162,7 +163,8 @@ static uint64_t put_madt(uint32_t processors)
 	for (uint32_t i = 0; i < processors; i++)
 		madt.gicc[i] = (struct gicc){
 			.type = 11, .length = sizeof(struct gicc), .interface = i, .uid = i,
-			.flags = 1 /* enabled */, .performance_gsi = 23, .maintenance_gsi = 25, .mpidr = i,
+			.flags = 1 /* enabled */, .performance_gsi = 23, .maintenance_gsi = 25,
+			.mpidr = i,
 		};
 	return put_table(&madt, sizeof(madt) - (MAX_VPS - processors) * sizeof(struct gicc), "APIC", 5);
 }
@@ -265,8 +267,8 @@ static uint64_t put_acpi(const char *dsdt, uint32_t processors)
 	struct packed {
 		struct acpi_header header;
 		uint64_t table[5];
-	} xsdt = { .table = { put_fadt(put_dsdt(dsdt)), put_madt(processors), put_gtdt(), put_mcfg(),
-			      put_ssdt(processors) } };
+	} xsdt = { .table = { put_fadt(put_dsdt(dsdt)), put_madt(processors), put_gtdt(),
+			      put_mcfg(), put_ssdt(processors) } };
 	struct packed {
 		char signature[8];
 		uint8_t checksum;
@@ -294,8 +296,8 @@ static uint64_t put_system_table(uint64_t acpi)
 		uint8_t guid[16];
 		uint64_t table;
 	} configuration = { .table = acpi,
-			    .guid = { 0x71, 0xe8, 0x68, 0x88, 0xf1, 0xe4, 0xd3, 0x11, 0xbc, 0x22, 0x00, 0x80,
-				      0xc7, 0x3c, 0x88, 0x81 } };
+			    .guid = { 0x71, 0xe8, 0x68, 0x88, 0xf1, 0xe4, 0xd3, 0x11,
+				      0xbc, 0x22, 0x00, 0x80, 0xc7, 0x3c, 0x88, 0x81 } };
 	struct packed {
 		char signature[8];
 		uint32_t revision, size, crc, reserved;
@@ -303,7 +305,8 @@ static uint64_t put_system_table(uint64_t acpi)
 		uint32_t vendor_revision, reserved2;
 		uint64_t console[6], runtime, boot, tables, configuration;
 	} system = { .signature = { 'I', 'B', 'I', ' ', 'S', 'Y', 'S', 'T' },
-		     .revision = 2 << 16 | 100, .size = sizeof(system), .vendor_revision = 1, .tables = 1 };
+		     .revision = 2 << 16 | 100, .size = sizeof(system),
+		     .vendor_revision = 1, .tables = 1 };
 
 	system.vendor = put(vendor, sizeof(vendor));
 	system.configuration = put(&configuration, sizeof(configuration));
@@ -399,8 +402,8 @@ static void write_fdt(uint8_t *place, size_t room)
 {
 	/* A terminator ends the list of reserved memory, which is empty. */
 	struct packed {
-		uint32_t magic, size, structure, strings, reserved, version, compatible, boot_processor;
-		uint32_t strings_size, structure_size;
+		uint32_t magic, size, structure, strings, reserved, version, compatible;
+		uint32_t boot_processor, strings_size, structure_size;
 		uint64_t end_of_reserved[2];
 	} header = {
 		.magic = htobe32(0xd00dfeed),
@@ -422,8 +425,9 @@ static void write_fdt(uint8_t *place, size_t room)
 }
 
 /* Write the tree that tells Linux where the rest is. */
-static void write_chosen(uint8_t *place, size_t room, const char *command_line, uint64_t initrd_size,
-			 uint64_t system_table, uint64_t map, uint32_t map_size)
+static void write_chosen(uint8_t *place, size_t room, const char *command_line,
+			 uint64_t initrd_size, uint64_t system_table, uint64_t map,
+			 uint32_t map_size)
 {
 	fdt_node("");
 	fdt_u32("#address-cells", 2);

@@ -27,12 +27,12 @@ enum {
 };
 
 #define VERSION_10_0_BUILD_20348 (10ull << 48 | 20348)
-/* The guest may use the SynIC and its index, post messages and signal events. */
+/* The guest may use the SynIC and its index, post messages, signal events. */
 #define FEATURES   (1u << 2 | 1u << 6)
 #define PRIVILEGES (1u << 4 | 1u << 5)
 #define HINT_NO_AUTO_EOI (1u << 9)
 
-/* The first word of a call: its code, how it passes its input, and repetitions */
+/* The first word of a call: its code, how it passes its input, repetitions */
 #define CALL_CODE(word) ((uint32_t)((word) & 0xffff))
 #define CALL_FAST(word) (!!((word) & 1u << 16))
 #define CALL_REPS(word) ((word) & 0xfffull << 32)
@@ -155,9 +155,9 @@ static uint32_t set_register(volatile struct vp *vp, uint32_t name, uint64_t val
 }
 
 /*
- * Serve a call: x1 is its first word. The input is in x2 and the registers after
- * it, or in memory at the address in x2. Of a call for a register, x4 is the
- * name, and x6 and x7 are the value.
+ * Serve a call: x1 is its first word. The input is in x2 and the registers
+ * after it, or in memory at the address in x2. In a call for a register, x4 is
+ * the name, and x6 and x7 are the value.
  */
 uint64_t hypercall(uint64_t *x)
 {

@@ -75,7 +75,7 @@ from_guest:
 	add	sp, sp, #FRAME_SIZE
 	eret
 
-/* The only exception that the stub expects is a synchronous one of the guest. */
+/* The stub expects only one exception: a synchronous one of the guest. */
 	.macro	vector, handler
 	.balign	0x80
 	b	\handler

@@ -21,7 +21,7 @@ enum {
 #define EXCEPTION_CLASS(esr)  ((esr) >> 26)
 #define EXCEPTION_HVC         0x16
 
-/* Where a processor that CPU_ON starts enters the guest. The last is the spare. */
+/* Where a processor that CPU_ON starts enters the guest, the spare one last */
 struct start {
 	uint64_t entry, x0;
 };
@@ -134,7 +134,7 @@ __attribute__((noreturn)) static void boot(void)
 	ask(&mailbox->vp[0], CALL_BOOT);
 	if (start_processor(mailbox->vps, 0, 0))
 		say("stub: BUG: QEMU has no spare processor ", mailbox->vps);
-	/* The firmware begins with the device tree, which Linux expects in x0. */
+	/* The firmware begins with the device tree. Linux expects it in x0. */
 	launch(KERNEL_BASE, FIRMWARE_BASE);
 }
 
