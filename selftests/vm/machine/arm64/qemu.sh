@@ -24,13 +24,14 @@ prepare_kernel() {
 # The last processor is the stub's own. The firmware has no runtime services.
 machine_arguments() {
 	local kernel=$1 line="efi=noruntime $2" made=$out/machine/arm64
+	local virt=virt,virtualization=on,gic-version=3,its=off,highmem-ecam=off,memory-backend=ram
 	"$made/firmware" "$made/dsdt.aml" "$processors" "$memory" "$(stat -Lc %s initrd)" "$line" >firmware.bin ||
 		die "the tables of the machine cannot be made"
-	machine=(-M "virt,virtualization=on,gic-version=3,its=off,highmem-ecam=off,memory-backend=ram" -cpu neoverse-n1
+	machine=(-M "$virt" -cpu neoverse-n1
 		-smp $((processors + 1)) -m "$memory"
 		-object "memory-backend-file,id=ram,size=${memory}M,mem-path=$ram,share=on"
 		-serial chardev:console
-		-chardev socket,id=bell,path=bell -serial chardev:bell
+		-chardev "socket,id=bell,path=bell" -serial chardev:bell
 		-device "loader,file=$made/stub.elf,cpu-num=0"
 		-device "loader,file=$kernel,addr=$kernel_base,force-raw=on"
 		-device "loader,file=firmware.bin,addr=$firmware_base,force-raw=on"
