@@ -101,12 +101,12 @@ root_release() {
 # digest DIR: print a digest of all files in it
 digest() { (cd "$1" && find . -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum | cut -c1-16); }
 
-# libraries_of ROOT FILE...: print the paths, in the root, of all libraries that
-# these programs and libraries need. The root may have those of two
-# architectures.
+# libraries_of ROOT TREE FILE...: print the paths, in the root, of all libraries
+# that these programs and libraries need, and that TREE of a guest does not have
+# yet. The root may have those of two architectures.
 libraries_of() {
-	local root=$1 triplet file name path seen=' ' files
-	shift
+	local root=$1 tree=$2 triplet file name path found seen=' ' files
+	shift 2
 	files=("$@")
 	case $(readelf -h "$1" | sed -n 's/ *Machine: *//p') in
 	AArch64) triplet=aarch64-linux-gnu ;;
@@ -117,14 +117,17 @@ libraries_of() {
 		files=("${files[@]:1}")
 		for name in $(readelf -d "$file" | sed -n 's/.*(NEEDED).*\[\(.*\)\].*/\1/p'); do
 			[[ $seen != *" $name "* ]] || continue
-			seen+="$name "
+			seen+="$name " found=''
+			[ ! -e "$tree/usr/lib/$triplet/$name" ] || continue
 			for path in {/usr,}/lib/$triplet/$name /lib64/$name; do
 				if [ -e "$root$path" ]; then
-					echo "$path"
-					files+=("$root$path")
+					found=$path
 					break
 				fi
 			done
+			[ -n "$found" ] || die "$root lacks $name, which $file needs"
+			echo "$found"
+			files+=("$root$found")
 		done
 	done
 }
@@ -135,7 +138,7 @@ copy_libraries() {
 	local root=$1 tree=$2 library to
 	shift 2
 	mkdir -p "$tree"/usr/lib{,64}
-	libraries_of "$root" "$@" | while read -r library; do
+	libraries_of "$root" "$tree" "$@" | while read -r library; do
 		to=$tree/usr/${library#/usr/}
 		mkdir -p "${to%/*}"
 		cp -L "$root$library" "$to"

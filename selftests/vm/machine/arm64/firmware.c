@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "../mailbox.h"
 #include "machine.h"
@@ -429,11 +430,17 @@ static void write_chosen(uint8_t *place, size_t room, const char *command_line,
 			 uint64_t initrd_size, uint64_t system_table, uint64_t map,
 			 uint32_t map_size)
 {
+	uint8_t seed[64];
+
+	/* The emulated processor has no other source of random numbers. */
+	if (getrandom(seed, sizeof(seed), 0) != sizeof(seed))
+		die("there are no random numbers");
 	fdt_node("");
 	fdt_u32("#address-cells", 2);
 	fdt_u32("#size-cells", 2);
 	fdt_node("chosen");
 	fdt_property("bootargs", command_line, strlen(command_line) + 1);
+	fdt_property("rng-seed", seed, sizeof(seed));
 	fdt_u64("linux,initrd-start", INITRD_BASE);
 	fdt_u64("linux,initrd-end", INITRD_BASE + initrd_size);
 	fdt_u64("linux,uefi-system-table", system_table);
