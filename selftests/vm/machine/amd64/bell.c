@@ -75,19 +75,7 @@ void connect_bell(uint32_t cpu)
 	REG32(entry + ENTRY_MASK) = sint & SINT_MASKED ? 1 : 0;
 }
 
-/* Let hyperv handle a call of this processor, and return its status. */
-uint32_t ask(uint32_t cpu, enum call call)
+void ring_bell(void)
 {
-	volatile struct vp *vp = &mailbox->vp[cpu];
-
-	vp->call = call;
-	barrier();
-	vp->state = CALL_ASKED;
-	barrier();
 	REG32(BELL_RING) = mailbox->bell;
-	while (vp->state != CALL_ANSWERED)
-		asm volatile("pause");
-	barrier();
-	vp->state = CALL_NONE;
-	return vp->status;
 }

@@ -10,45 +10,17 @@
 /* Hypercalls */
 
 enum { CALL_CODE = 0xffff, CALL_FAST = 1 << 16 };
-enum { POST_MESSAGE = 0x5c, SIGNAL_EVENT = 0x5d };
-
-static uint32_t post_message(uint32_t cpu, uint64_t input)
-{
-	volatile struct vp *vp = &mailbox->vp[cpu];
-	const volatile uint32_t *word = (const volatile uint32_t *)input;
-	const volatile uint8_t *payload = (const volatile uint8_t *)input + 16;
-	uint32_t size;
-
-	if (input % 8)
-		return HV_STATUS_INVALID_PARAMETER;
-	size = word[3];
-	if (size > MESSAGE_MAX)
-		return HV_STATUS_INVALID_PARAMETER;
-	vp->id = word[0];
-	vp->type = word[2];
-	vp->size = size;
-	for (uint32_t i = 0; i < size; i++)
-		vp->payload[i] = payload[i];
-	return ask(cpu, CALL_POST);
-}
-
-static uint32_t signal_event(uint32_t cpu, bool fast, uint64_t input)
-{
-	if (!fast && input % 8)
-		return HV_STATUS_INVALID_PARAMETER;
-	mailbox->vp[cpu].id = (uint32_t)(fast ? input : REG64(input));
-	return ask(cpu, CALL_SIGNAL);
-}
 
 uint64_t hypercall(uint32_t cpu, uint64_t control, uint64_t input)
 {
+	volatile struct vp *vp = &mailbox->vp[cpu];
 	bool fast = control & CALL_FAST;
 
 	switch (control & CALL_CODE) {
-	case POST_MESSAGE:
-		return fast ? HV_STATUS_INVALID_HYPERCALL_INPUT : post_message(cpu, input);
-	case SIGNAL_EVENT:
-		return signal_event(cpu, fast, input);
+	case HVCALL_POST_MESSAGE:
+		return fast ? HV_STATUS_INVALID_HYPERCALL_INPUT : post_message(vp, input);
+	case HVCALL_SIGNAL_EVENT:
+		return signal_event(vp, fast, input);
 	default:
 		return HV_STATUS_INVALID_HYPERCALL_CODE;
 	}
@@ -267,10 +239,10 @@ bool write_hv_msr(uint32_t cpu, uint32_t msr, uint64_t value)
 	case HV_SCONTROL:
 	case HV_SIEFP:
 	case HV_SIMP:
-		ask(cpu, CALL_SYNIC);
+		ask(&mailbox->vp[cpu], CALL_SYNIC);
 		break;
 	case HV_EOM:
-		ask(cpu, CALL_EOM);
+		ask(&mailbox->vp[cpu], CALL_EOM);
 		break;
 	default:
 		return stored;
@@ -281,11 +253,6 @@ bool write_hv_msr(uint32_t cpu, uint32_t msr, uint64_t value)
 /* Bring the SynIC of a processor that starts into its first state. */
 void reset_synic(uint32_t cpu)
 {
-	volatile struct vp *vp = &mailbox->vp[cpu];
-
-	vp->state = CALL_NONE;
-	vp->scontrol = vp->siefp = vp->simp = 0;
-	for (int i = 0; i < SINTS; i++)
-		vp->sint[i] = SINT_MASKED;
+	clear_synic(&mailbox->vp[cpu]);
 	connect_bell(cpu);
 }

@@ -190,7 +190,7 @@ static void start_machine(void)
 	find_bell();
 	for (uint32_t cpu = 0; cpu < MAX_VPS; cpu++)
 		reset_synic(cpu);
-	ask(0, CALL_BOOT);
+	ask(&mailbox->vp[0], CALL_BOOT);
 }
 
 static void start_processor(uint32_t cpu, struct vmcb *vmcb)

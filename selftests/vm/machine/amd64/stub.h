@@ -18,7 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../mailbox.h"
+#include "../calls.h"
 
 #define PAGE_SIZE 4096ul
 
@@ -37,6 +37,14 @@
 #define REG32(at) (*(volatile uint32_t *)(uintptr_t)(at))
 #define REG64(at) (*(volatile uint64_t *)(uintptr_t)(at))
 #define barrier() asm volatile("mfence" : : : "memory")
+#define relax()   asm volatile("pause")
+
+/* Whether the guest has RAM at an address. Its RAM begins at 0. */
+static inline bool in_ram(uint64_t address)
+{
+	(void)address;
+	return true;
+}
 
 /* The registers of the guest that its VMCB does not have, as in start.S */
 struct registers {
@@ -116,7 +124,7 @@ __attribute__((noreturn)) void give_up(const char *text, uint64_t value);
 /* bell.c */
 void find_bell(void);
 void connect_bell(uint32_t cpu);
-uint32_t ask(uint32_t cpu, enum call call);
+void ring_bell(void);
 
 /* hyperv.c */
 void answer_cpuid(struct vmcb *vmcb, struct registers *registers);

@@ -48,19 +48,9 @@ void enable_bell_interrupt(void)
 	REG32(GIC_DISTRIBUTOR + GICD_ISENABLER + word) = bit;
 }
 
-/* Let hyperv do something for a processor, and wait for its answer. */
-uint32_t ask(volatile struct vp *vp, enum call call)
+void ring_bell(void)
 {
-	vp->call = call;
-	barrier();
-	vp->state = CALL_ASKED;
-	barrier();
 	UART(UART_DR) = '!';
-	while (vp->state != CALL_ANSWERED)
-		asm volatile("yield");
-	barrier();
-	vp->state = CALL_NONE;
-	return vp->status;
 }
 
 /* Raise the interrupt if the guest has enabled it on this processor. */

@@ -8,8 +8,6 @@
 enum {
 	HVCALL_GET_VP_REGISTERS = 0x50,
 	HVCALL_SET_VP_REGISTERS = 0x51,
-	HVCALL_POST_MESSAGE = 0x5c,
-	HVCALL_SIGNAL_EVENT = 0x5d,
 };
 
 enum {
@@ -38,39 +36,6 @@ enum {
 #define CALL_REPS(word) ((word) & 0xfffull << 32)
 #define ONE_REP         (1ull << 32)
 
-/* What the memory of HVCALL_POST_MESSAGE contains */
-struct message {
-	uint32_t connection, reserved, type, size;
-	uint8_t payload[MESSAGE_MAX];
-};
-
-static bool in_ram(uint64_t address)
-{
-	return address % 8 == 0 && address >= RAM_BASE;
-}
-
-static uint32_t post_message(volatile struct vp *vp, uint64_t input)
-{
-	const volatile struct message *message = (const volatile struct message *)input;
-
-	if (!in_ram(input) || message->size > MESSAGE_MAX)
-		return HV_STATUS_INVALID_PARAMETER;
-	vp->id = message->connection;
-	vp->type = message->type;
-	vp->size = message->size;
-	for (uint32_t i = 0; i < vp->size; i++)
-		vp->payload[i] = message->payload[i];
-	return ask(vp, CALL_POST);
-}
-
-static uint32_t signal_event(volatile struct vp *vp, bool fast, uint64_t input)
-{
-	if (!fast && !in_ram(input))
-		return HV_STATUS_INVALID_PARAMETER;
-	vp->id = fast ? (uint32_t)input : *(const volatile uint32_t *)input;
-	return ask(vp, CALL_SIGNAL);
-}
-
 static volatile uint64_t *synic_register(volatile struct vp *vp, uint32_t name)
 {
 	if (name >= HV_SINT0 && name < HV_SINT0 + SINTS)
@@ -85,17 +50,6 @@ static volatile uint64_t *synic_register(volatile struct vp *vp, uint32_t name)
 	default:
 		return NULL;
 	}
-}
-
-/* Clear the registers, as a reset of the processor does. */
-void reset_synic(uint32_t processor)
-{
-	volatile struct vp *vp = &mailbox->vp[processor];
-
-	vp->scontrol = vp->siefp = vp->simp = 0;
-	for (uint32_t i = 0; i < SINTS; i++)
-		vp->sint[i] = SINT_MASKED;
-	vp->state = CALL_NONE;
 }
 
 /* Read the register @name into the two words at @value. */

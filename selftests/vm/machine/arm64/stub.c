@@ -130,7 +130,7 @@ __attribute__((noreturn)) static void boot(void)
 {
 	init_bell();
 	for (uint32_t i = 0; i < mailbox->vps; i++)
-		reset_synic(i);
+		clear_synic(&mailbox->vp[i]);
 	ask(&mailbox->vp[0], CALL_BOOT);
 	if (start_processor(mailbox->vps, 0, 0))
 		say("stub: BUG: QEMU has no spare processor ", mailbox->vps);
@@ -147,6 +147,6 @@ void stub_main(const struct start *start)
 	prepare_el1();
 	if (!start)
 		boot();
-	reset_synic(this_processor());
+	clear_synic(&mailbox->vp[this_processor()]);
 	launch(start->entry, start->x0);
 }

@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../mailbox.h"
+#include "../calls.h"
 #include "machine.h"
 
 #define mailbox ((volatile struct mailbox *)MAILBOX_ARM64)
@@ -26,6 +26,13 @@
 
 /* Order all earlier accesses to memory and devices before all later ones. */
 #define barrier() asm volatile("dsb sy" : : : "memory")
+#define relax()   asm volatile("yield")
+
+/* Whether the guest may have RAM at an address */
+static inline bool in_ram(uint64_t address)
+{
+	return address >= RAM_BASE;
+}
 
 static inline uint32_t this_processor(void)
 {
@@ -42,12 +49,11 @@ void say(const char *text, uint64_t value);
 /* hypercall.c */
 #define HV_HYPERCALL 0x46000001 /* the function in x0 that calls Hyper-V */
 uint64_t hypercall(uint64_t *registers);
-void reset_synic(uint32_t processor);
 
 /* bell.c */
 void init_bell(void);
 void enable_bell_interrupt(void);
-uint32_t ask(volatile struct vp *vp, enum call call);
+void ring_bell(void);
 __attribute__((noreturn)) void serve_bell(void);
 
 #endif
