@@ -67,8 +67,8 @@
 static atomic_t hvuio_callbacks = ATOMIC_INIT(0);
 
 /*
- * Who removes a sub-channel after its rescind. The module decides that by the
- * state that it gives to the sub-channel:
+ * The state of a sub-channel decides who removes it after its rescind, and the
+ * module chooses the state:
  *
  *	state	its rescind		a walk
  *	OPENING	completes rescind_event	passes over it

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# These programs play the host. They are statically linked, because they run in
-# the outer guest's initramfs.
+# These programs play the host.
 
 vm_host_dir  := $(O)/vm/host
 vm_host_bins := $(addprefix $(vm_host_dir)/,copy-vmfile replay-fcopy vmbus-host vmbus-nic)
@@ -17,18 +16,18 @@ $(vm_host_dir)/obj/recording.o: selftests/fcopy/recording.c
 	$(call compile,)
 
 $(vm_host_dir)/copy-vmfile: $(addprefix $(vm_host_dir)/obj/,copy-vmfile.o client.o)
-	$(call link,$^ -static -lnettle)
+	$(call link,$^ -lnettle)
 
 $(vm_host_dir)/replay-fcopy: $(addprefix $(vm_host_dir)/obj/,replay-fcopy.o recording.o client.o)
-	$(call link,$^ -static)
+	$(call link,$^)
 
 $(vm_host_dir)/vmbus-host: $(addprefix $(vm_host_dir)/obj/,vmbus-host.o client.o)
-	$(call link,$^ -static)
+	$(call link,$^)
 
 vm_nic_objs := $(addprefix $(vm_host_dir)/obj/nic/,main.o control.o nvsp.o rndis.o data.o peer.o capture.o)
 
 $(vm_host_dir)/vmbus-nic: $(vm_nic_objs) $(vm_host_dir)/obj/client.o
-	$(call link,$^ -static)
+	$(call link,$^)
 
 # check-nic plays a guest that breaks each rule to the host of a NIC. It needs
 # no virtual machine.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The program's end of a vmbus-pipe device: the connection, the state of its
+ * The program's end of a device of hyperv: the connection, the state of its
  * channels, packets and requests. Only one thread may use it. Functions return
  * 0 or -errno, and write the reason to host->error. A time limit that passes is
  * -ETIMEDOUT, and a connection that ends is -ECONNRESET.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The protocol between a host program and the vmbus-pipe device, over the
+ * The protocol between a host program and a device of hyperv, over the
  * device's socket. In both directions, a frame is a header and @len bytes,
  * little-endian. "tx" and "rx" are the guest's view of a channel: the guest
  * writes to tx and reads from rx.
@@ -167,7 +167,7 @@ struct frame_hello {
 	struct frame_channel channel[];
 };
 
-/* Counters of one channel, since QEMU was started */
+/* Counters of one channel, since hyperv was started */
 struct frame_stats {
 	uint64_t packets_to_guest;
 	uint64_t packets_from_guest;
