@@ -2,20 +2,22 @@
 # shellcheck shell=sh
 class=$device_class
 programs=/usr/libexec/hyperv-uio/selftests/uio
-messages=20000 seconds=5 seed=$(awk '{ print int($1 * 100) }' /proc/uptime)
-case $(uname -r) in *debug*) seconds=25 ;; esac
+messages=20000 sessions=5 seed=$(awk '{ print int($1 * 100) }' /proc/uptime)
 
 modprobe uio_hv_generic
 echo "$class" >/sys/bus/vmbus/drivers/uio_hv_generic/new_id
 check "the device is bound" within 10 bound "$class"
-"$programs/signal_loop" "$class" $seconds >/tmp/loop.log 2>&1 &
+"$programs/signal_loop" "$class" $sessions >/tmp/loop.log 2>&1 &
 pid=$!
 say looping
-# Wait until the host has observed enough.
-hear messages
+# Wait until the host has observed enough. The program goes on until it has seen
+# sub-channels often enough.
+hear enough
 kill -TERM $pid
 check "signals and masks while sub-channels come and go" wait $pid
 while read -r line; do note "$line"; done </tmp/loop.log
+say ended
+hear messages
 "$programs/vmbus_echo" -m "$seed" "$class" >/tmp/echo.log 2>&1 &
 pid=$!
 say messages $messages

@@ -32,15 +32,26 @@ guest_says looping || exit 1
 rm -f measured
 measure &
 measuring=$!
-# The guest's sessions may end at any time. The test needs some sessions with
-# sub-channels, which the guest counts, and enough needless signals, which the
-# host counts. The host pretends to wait for room, in bytes 12 to 15 of the
-# ring's header, so that each write to the device signals it.
-set -- wait-open "raw-write rx 12 08000000" "offer-sub 2" wait-close
-end=$(($(date +%s) + 60))
-until [ "$(stands)" -gt 0 ] || [ "$(date +%s)" -ge $end ] || ! guest_runs; do
-	vmbus_host device "timeout 2" "$@" "$@" "$@"
-done
+# The guest's sessions may end at any time. The test needs sessions with
+# sub-channels, for which the guest waits, and enough needless signals, for
+# which the host waits. So the host offers sub-channels until the guest has
+# ended its sessions. At first it pretends to wait for room, in bytes 12 to 15
+# of the ring's header, so that each write to the device signals it.
+offer() {
+	while [ ! -e enough ] && guest_runs; do
+		set -- "offer-sub 2" wait-close
+		[ "$(stands)" -gt 0 ] || set -- "raw-write rx 12 08000000" "$@"
+		vmbus_host device "timeout 2" wait-open "$@"
+	done
+}
+rm -f enough
+offer &
+offering=$!
+until [ "$(stands)" -gt 0 ] || ! guest_runs; do sleep 0.5; done
+tell enough
+guest_says ended >/dev/null || exit 1
+: >enough
+wait $offering
 tell messages
 
 said=$(guest_says 'messages') || exit 1
