@@ -399,9 +399,13 @@ static void all_say_enodev(struct vmbus_chan *chan)
 
 static struct vmbus_chan *open_channel(const char *id)
 {
-	/* Small rings fill up and wrap around soon. */
+	/*
+	 * Small rings fill up and wrap around soon. A ring has two pages at
+	 * least.
+	 */
+	const uint32_t page = (uint32_t)getpagesize();
 	const struct vmbus_open_options options = {
-		.struct_size = sizeof(options), .ring_size = 16384,
+		.struct_size = sizeof(options), .ring_size = page < 8192 ? 16384 : 2 * page,
 	};
 	struct vmbus_chan *chan;
 

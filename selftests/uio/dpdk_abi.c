@@ -38,6 +38,7 @@
  * kernel places itself.
  */
 #define FIRST_HINT   0x100000000000ul
+#define HOST_PAGE    4096
 #define INT_SEND     2048 /* of int_page: the bits for the host */
 #define MON_PENDING  8    /* of monitor_page: {pending, armed} for each 32 */
 #define MON_LATENCY  576  /* a 16-bit number for each */
@@ -279,7 +280,7 @@ static void read_maps(unsigned long handles[2])
 		decimal &= end != name + 5 && !*end && handles[i - 3] &&
 			handles[i - 3] <= UINT32_MAX;
 	}
-	sized &= map_bytes[1] == 4096 && map_bytes[2] == 4096;
+	sized &= map_bytes[1] == HOST_PAGE && map_bytes[2] == HOST_PAGE;
 	/* There must be no sixth map, which DPDK would not know. */
 	sized &= access(path_of("%s/maps/map%u", uio, NIC_MAPS), F_OK);
 	point(9, order, "%s", found + 1);
@@ -310,14 +311,18 @@ static uint32_t get(uint8_t *at)
 
 /* These functions map the device. */
 
-/* Map at the next hint, without MAP_FIXED. */
+/*
+ * Map at the next hint, without MAP_FIXED. A map of 4 KiB is followed by a hint
+ * within a larger page, which the kernel rounds up.
+ */
 static uint8_t *map_next(int fd, size_t bytes, off_t offset)
 {
+	uintptr_t expected = (hint + page - 1) / page * page;
 	uint8_t *mem = mmap((void *)hint, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, offset);
 
 	if (mem == MAP_FAILED)
 		give_up("mmap of %zu bytes at %jd", bytes, (intmax_t)offset);
-	if ((uintptr_t)mem != hint)
+	if ((uintptr_t)mem != expected)
 		hints_good = false;
 	hint = (uintptr_t)mem + bytes;
 	return mem;
@@ -740,6 +745,16 @@ static void irq_writes(void)
 	      all ? "all channels" : "not all channels", sized ? "refused" : "not refused");
 }
 
+/*
+ * Return the bytes of a channel's rings that the host knows. The guest's ring
+ * begins with a page of the guest, which ends with a page of the host that is
+ * the ring's header.
+ */
+static size_t host_bytes(const struct channel *channel)
+{
+	return channel->bytes - 2 * (page - HOST_PAGE);
+}
+
 static void sub_channels(void)
 {
 	bool ring = !access(path_of("%s/channels/%u/ring", sysfs, primary.relid), R_OK | W_OK);
@@ -751,12 +766,12 @@ static void sub_channels(void)
 	found = take_subs(&retries, &files);
 	point(23, found == wanted, "%u times in vain, 10 ms each", retries);
 	point(22, use_subs() && found == wanted, "%u of %u, with packets both ways on each", found, wanted);
-	printf("say %s channels %u:%zu", title, primary.relid, primary.bytes);
+	printf("say %s channels %u:%zu", title, primary.relid, host_bytes(&primary));
 	for (unsigned int i = 0; i < found; i++) {
 		distinct &= subs[i].index >= 1 && subs[i].index <= wanted &&
 			(!i || subs[i].index != subs[i - 1].index);
 		sized &= subs[i].bytes == primary.bytes;
-		printf(" %u:%zu", subs[i].relid, subs[i].bytes);
+		printf(" %u:%zu", subs[i].relid, host_bytes(&subs[i]));
 		snprintf(indexes + strlen(indexes), sizeof(indexes) - strlen(indexes), " %u", subs[i].index);
 		snprintf(rings + strlen(rings), sizeof(rings) - strlen(rings), " %zu", subs[i].bytes);
 	}

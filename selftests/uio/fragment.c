@@ -10,16 +10,15 @@
 #include "device.h"
 
 #define PIPES	   4096
-#define PIPE_PAGES 256
+#define PIPE_BYTES 0x100000
+#define LARGE	   0x200000
 #define SPARE_MIB  24
 
 static int pipes[PIPES][2];
-static char page[4096];
+static char page[0x10000];
+static int page_bytes;
 
-/*
- * Return the number of free blocks of the two largest sizes in all zones, or
- * -1.
- */
+/* Return the number of free blocks of at least LARGE bytes in all zones, or -1. */
 static long large_blocks(void)
 {
 	FILE *file = fopen("/proc/buddyinfo", "re");
@@ -28,17 +27,15 @@ static long large_blocks(void)
 
 	if (!file)
 		return -1;
+	/* Each line has a zone's number of blocks of one page, two, four... */
 	while (fgets(line, sizeof(line), file)) {
-		char *last = strrchr(line, ' '), *end;
+		long bytes = page_bytes, blocks;
+		char *at = line, *end;
+		int skip = 0;
 
-		/* The line ends with a blank. */
-		for (int i = 0; i < 2 && last; i++) {
-			while (last > line && *last == ' ')
-				*last-- = 0;
-			end = strrchr(line, ' ');
-			count += end ? atol(end) : 0;
-			last = end;
-		}
+		sscanf(line, "Node %*d, zone %*s%n", &skip);
+		for (at += skip; blocks = strtol(at, &end, 10), end != at; at = end, bytes *= 2)
+			count += bytes >= LARGE ? blocks : 0;
 	}
 	fclose(file);
 	return count;
@@ -62,7 +59,7 @@ static long available(void)
 static bool open_pipe(int *fds)
 {
 	return !pipe2(fds, O_CLOEXEC | O_NONBLOCK) &&
-		fcntl(fds[1], F_SETPIPE_SZ, PIPE_PAGES * (int)sizeof(page)) >= 0;
+		fcntl(fds[1], F_SETPIPE_SZ, PIPE_BYTES) >= 0;
 }
 
 int main(void)
@@ -71,6 +68,7 @@ int main(void)
 	sigset_t term;
 	int count = 0, number;
 
+	page_bytes = getpagesize();
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	sigemptyset(&term);
 	sigaddset(&term, SIGTERM);
@@ -80,8 +78,8 @@ int main(void)
 	while (!failures && large_blocks() > 0 && available() > SPARE_MIB && expect(count + 2 <= PIPES, "%d pipes are enough", PIPES)) {
 		if (!expect(open_pipe(pipes[count]) && open_pipe(pipes[count + 1]), "two pipes after %d", count))
 			break;
-		for (int i = 0; i < 2 * PIPE_PAGES; i++)
-			expect(write(pipes[count + i % 2][1], page, sizeof(page)) == sizeof(page), "a page for pipe %d", count + i % 2);
+		for (int i = 0; i < 2 * PIPE_BYTES / page_bytes; i++)
+			expect(write(pipes[count + i % 2][1], page, (size_t)page_bytes) == page_bytes, "a page for pipe %d", count + i % 2);
 		count += 2;
 	}
 	for (int i = 1; i < count; i += 2)
