@@ -312,19 +312,19 @@ static uint32_t get(uint8_t *at)
 /* These functions map the device. */
 
 /*
- * Map at the next hint, without MAP_FIXED. A map of 4 KiB is followed by a hint
- * within a larger page, which the kernel rounds up.
+ * Map at the next hint, without MAP_FIXED. DPDK adds the bytes of a map to its
+ * address to get the next hint. If a map is smaller than a page of the guest,
+ * DPDK gets another place and accepts it, so round up there.
  */
 static uint8_t *map_next(int fd, size_t bytes, off_t offset)
 {
-	uintptr_t expected = (hint + page - 1) / page * page;
 	uint8_t *mem = mmap((void *)hint, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, offset);
 
 	if (mem == MAP_FAILED)
 		give_up("mmap of %zu bytes at %jd", bytes, (intmax_t)offset);
-	if ((uintptr_t)mem != expected)
+	if ((uintptr_t)mem != hint)
 		hints_good = false;
-	hint = (uintptr_t)mem + bytes;
+	hint = (uintptr_t)mem + (bytes + page - 1) / page * page;
 	return mem;
 }
 
