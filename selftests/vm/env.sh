@@ -180,7 +180,7 @@ in_root() {
 	local root=$1
 	shift
 	# shellcheck disable=SC2016 # expanded by the inner shell
-	unshare --mount --pid --fork --propagation private bash -eu -c '
+	unshare --mount --pid --kill-child --propagation private bash -eu -c '
 		root=$1
 		shift
 		mount -t proc proc "$root/proc"

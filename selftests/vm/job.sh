@@ -47,11 +47,11 @@ busybox_guest() {
 		"$vm/guest/build" "$kernel" "$job/initrds/$initrd" "$userland" "$module" ||
 			die "the initramfs for kernel $kernel could not be built"
 	fi
-	mkdir -p "$job/tree/test"
-	cp "$dir"/* "$job/tree/test/"
-	prepare "$test" "$kernel" "$job/tree"
-	(cd "$job/tree" && find . | cpio -o -H newc --quiet >"$dir/test.img")
-	rm -rf "$job/tree"
+	mkdir -p "$tree/test"
+	cp "$dir"/* "$tree/test/"
+	prepare "$test" "$kernel" "$tree"
+	(cd "$tree" && find . | cpio -o -H newc --quiet >"$dir/test.img")
+	rm -rf "$tree"
 }
 
 # systemd_guest: add the disk of $selection, and its test on a second disk
@@ -62,11 +62,11 @@ systemd_guest() {
 	guest_disk=$("$vm/guest/image" "${prepared%-*}" "$packages")
 	add_kernel "$prepared" "${guest_disk%.img}.vmlinuz"
 	cp "${guest_disk%.img}.initrd" "$job/initrds/$initrd"
-	mkdir -p "$job/payload"
-	prepare "$test" "$kernel" "$job/payload"
-	guest_lib >"$job/payload/lib.sh"
-	tar -cf "$dir/payload.tar" -C "$vm" complaints -C "$dir" guest.sh VERSION -C "$job/payload" .
-	rm -rf "$job/payload"
+	mkdir -p "$tree"
+	prepare "$test" "$kernel" "$tree"
+	guest_lib >"$tree/lib.sh"
+	tar -cf "$dir/payload.tar" -C "$vm" complaints -C "$dir" guest.sh VERSION -C "$tree" .
+	rm -rf "$tree"
 }
 
 # add_test: add $selection, whose settings are set, to the job, and set $dir to
@@ -114,21 +114,57 @@ loglevel='${verbose:+8}' log='$log'
 CONF
 }
 
-# make_job: make what all tests in $selected need, the longest first, and print
-# the directory of each test as soon as it can run. Everything else that is
-# printed goes to descriptor 4.
-make_job() {
-	local selection test kernel dir
-	number=100
+# group SELECTION: print the group of a test. The tests of a group share what
+# takes long to make: the DEBs of an architecture, or the disks with systemd.
+group() {
+	settings "${1%@*}"
+	echo "$guest-$(kernel_arch "${1#*@}")"
+}
+
+# list_job: print each test of $selected, the longest first: its group, number
+# and selection
+list_job() {
+	local selection number=100 group
 	for selection in "${selected[@]}"; do
+		group=$(group "$selection")
 		settings "${selection%@*}"
-		echo "$seconds $number $selection"
+		echo "$seconds $group $number $selection"
 		number=$((number + 1))
-	done | sort -srn -k 1,1 | while read -r _ number selection; do
+	done | sort -srn -k 1,1 | cut -d ' ' -f 2-
+}
+
+# make_group GROUP: make what the tests of a group need, and print the directory
+# of each test as soon as it can run. Everything else that is printed goes to
+# descriptor 4.
+make_group() {
+	local selection test kernel dir number tree=$job/tree-$1
+	while read -r number selection; do
 		test=${selection%@*} kernel=${selection#*@}
 		settings "$test"
 		dir=''
 		add_test </dev/null >&4
 		[ -z "$dir" ] || echo "$dir"
+	done
+}
+
+# make_job: make all groups at the same time. If one cannot be made, that is a
+# failure of each of its tests, and the others run.
+make_job() {
+	local group maker makers=() number selection dir
+	list_job >"$job/list"
+	for group in $(cut -d ' ' -f 1 "$job/list" | sort -u); do
+		{ make_group "$group" < <(sed -n "s/^$group //p" "$job/list") 2>&1 >&5 | tee "$job/$group.log" >&2; } 5>&1 &
+		makers+=("$group=$!")
+	done
+	for maker in "${makers[@]}"; do
+		group=${maker%=*}
+		wait "${maker#*=}" && continue
+		sed -n "s/^$group //p" "$job/list" | while read -r number selection; do
+			dir=$results/$number-$selection
+			[ ! -e "$dir/conf" ] || continue
+			mkdir -p "$dir"
+			echo "not ok bench its guest can be made: $(tail -n 1 "$job/$group.log")" >"$dir/results"
+			echo 0 >"$dir/seconds"
+		done
 	done
 }

@@ -227,7 +227,7 @@ in_place() {
 		arguments=(CONFIG_DEBUG_INFO_BTF_MODULES= ${cc:+"CC=$cc"} ${stock:+"STOCK=$stock"})
 		[ -z "$stock" ] || see+=("${stock%/*}")
 		# shellcheck disable=SC2016 # expanded by the inner shell
-		exec unshare --mount --pid --fork --propagation private bash -eu -c '
+		exec unshare --mount --pid --kill-child --propagation private bash -eu -c '
 			base=$1 usr=$2 dir=$3 command="cd \"\$0\" && $4" count=$5
 			shift 5
 			[ -z "$usr" ] || mount -t overlay overlay -o "ro,lowerdir=$usr:${base%/}/usr" "${base%/}/usr"
