@@ -11,7 +11,7 @@ setting_names=(description on guest processors memory devices swap timeout secon
 default_settings() {
 	local name
 	for name in "${setting_names[@]}"; do printf -v "$name" ''; done
-	on=$all_kernels guest=busybox processors=1 memory=512 timeout=300 seconds=25 packages=deb needless=0 faults=0
+	on=$all_kernels guest=busybox processors=1 memory=512 timeout=1800 seconds=25 packages=deb needless=0 faults=0
 }
 
 # class_of NAME: print the GUID that the library's table has for a class
