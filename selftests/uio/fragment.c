@@ -18,7 +18,9 @@ static int pipes[PIPES][2];
 static char page[0x10000];
 static int page_bytes;
 
-/* Return the number of free blocks of at least LARGE bytes in all zones, or -1. */
+/*
+ * Return the number of free blocks of at least LARGE bytes in all zones, or -1.
+ */
 static long large_blocks(void)
 {
 	FILE *file = fopen("/proc/buddyinfo", "re");

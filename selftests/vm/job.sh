@@ -150,9 +150,10 @@ make_group() {
 # make_job: make all groups at the same time. If one cannot be made, that is a
 # failure of each of its tests, and the others run.
 make_job() {
-	local group maker makers=() number selection dir
+	local group groups maker makers=() number selection dir
 	list_job >"$job/list"
-	for group in $(cut -d ' ' -f 1 "$job/list" | sort -u); do
+	mapfile -t groups < <(cut -d ' ' -f 1 "$job/list" | sort -u)
+	for group in "${groups[@]}"; do
 		{ make_group "$group" < <(sed -n "s/^$group //p" "$job/list") 2>&1 >&5 | tee "$job/$group.log" >&2; } 5>&1 &
 		makers+=("$group=$!")
 	done
