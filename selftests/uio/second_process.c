@@ -16,6 +16,13 @@
 
 #include "pattern.h"
 
+/*
+ * The kernel itself places maps elsewhere, at random. A place that it has chosen
+ * for the first process may be taken in the second one.
+ */
+#define FIRST_ADDRESS 0x100000000000ul
+#define EACH_ADDRESS  0x40000000ul
+
 static const char *const names[] = {
 	[VMBUS_BUFFER_RECV] = "receive buffer", [VMBUS_BUFFER_SEND] = "send buffer",
 };
@@ -102,7 +109,9 @@ int main(int argc, char **argv)
 	}
 	chan = open_nic(argv[1]);
 	for (int kind = VMBUS_BUFFER_RECV; kind <= VMBUS_BUFFER_SEND; kind++) {
-		must(!vmbus_chan_buffer(chan, kind, NULL, &buffers[kind]), "not mapped", kind, vmbus_error());
+		void *address = (void *)(FIRST_ADDRESS + kind * EACH_ADDRESS);
+
+		must(!vmbus_chan_buffer(chan, kind, address, &buffers[kind]), "not mapped", kind, vmbus_error());
 		write_all(&buffers[kind], first_pattern(kind));
 		snprintf(text[kind], sizeof(text[kind]), "%p", buffers[kind].address);
 	}
