@@ -232,7 +232,7 @@ Variables
                            for them)
   DESTDIR=DIR prefix=DIR   where to install, as usual; see the head of the Makefile for the rest
   HYPERV_UIO_CACHE=DIR     roots, kernels and downloads of the bench (~/.cache/hyperv-uio)
-  HYPERV_UIO_GUESTS=N      how many guests of the bench run at a time (one more than there are processors)
+  HYPERV_UIO_GUESTS=N      how many guests of the bench run at a time (twice the number of processors)
   HYPERV_UIO_MIRROR=URL    the Debian mirror that the bench uses
 endef
 help: export help_text := $(help_text)
