@@ -17,8 +17,8 @@
 #include "pattern.h"
 
 /*
- * The kernel itself places maps elsewhere, at random. A place that it has chosen
- * for the first process may be taken in the second one.
+ * The kernel itself places maps elsewhere, at random. A place that it has
+ * chosen for the first process may be taken in the second one.
  */
 #define FIRST_ADDRESS 0x100000000000ul
 #define EACH_ADDRESS  0x40000000ul

@@ -13,8 +13,11 @@ debug_kernels="debug debug-5.10"
 arm64_kernels="6.12-16k 7-16k 6.1-4k 7-4k"
 # The kernels for a test that names none
 all_kernels="$debian_kernels debug $arm64_kernels"
-# A run has these only if they are named.
+# A test that is named alone does not run on these.
 rare_kernels="$debug_kernels 6.1-4k 7-4k"
+# make check has the oldest and the newest kernel, and the largest pages that
+# Debian has a kernel for.
+check_kernels="5.10 7 7-16k"
 # This directory has the parts of the administrator's own kernels, in a
 # directory for each release.
 own_kernels=$out/kernels

@@ -8,9 +8,6 @@
 settings() {
 	read_settings "$1"
 	[ -z "$all_stock" ] || stock=1
-	# With -a all tests run, except those that only run by name.
-	[ -z "$by_name" ] || [ "$manual" = always ] || manual=''
-	case $manual in 1 | always) manual=$on ;; esac
 }
 
 # list_tests: print each test with its description and its kernels; with -k,
@@ -23,42 +20,62 @@ list_tests() {
 		some=''
 		for kernel in "${kernels[@]}"; do [[ " $on ${own[*]} " != *" $kernel "* ]] || some=1; done
 		[ ${#kernels[@]} = 0 ] || [ -n "$some" ] || continue
-		printf '%-16s %s (%s)\n' "$test${manual:+*}" "$description" "$on${manual:+; by name: $manual}"
+		printf '%-16s %s (%s; make check: %s)\n' "$test" "$description" "$on" "${check:-none}"
 	done
+}
+
+# runs_unnamed KERNEL: whether a run without names has the test on this kernel
+runs_unnamed() {
+	[ -z "$apart" ] || return
+	if [ ${#kernels[@]} -gt 0 ]; then
+		[[ " ${kernels[*]} " == *" $1 "* ]]
+	elif [ -n "$everything" ]; then
+		[[ " $debug_kernels " != *" $1 "* ]]
+	else
+		[[ " $check " = *" $1 "* ]]
+	fi
+}
+
+# runs_named ARGUMENT KERNEL: whether a run with this name, TEST or TEST@KERNEL,
+# has the test on this kernel
+runs_named() {
+	[ "$1" = "$test@$2" ] || {
+		[ "$1" = "$test" ] || return
+		[ ${#kernels[@]} -gt 0 ] || [[ " $rare_kernels " != *" $2 "* ]] || return
+	}
+	[ ${#kernels[@]} = 0 ] || [[ " ${kernels[*]} " == *" $2 "* ]]
+}
+
+# runs_on_own: whether a run without names has the test on a kernel of the
+# administrator: if it can run on all of Debian's kernels, and make check has it
+runs_on_own() {
+	local kernel
+	for kernel in $debian_kernels; do
+		[[ " $on " = *" $kernel "* ]] || return
+	done
+	[ -n "$check" ]
 }
 
 # select_tests [TEST[@KERNEL]...]: set selected to TEST@KERNEL...
 select_tests() {
-	local test argument everything='' on_own some kernel
+	local test argument kernel
 	selected=()
-	if [ $# = 0 ]; then
-		everything=1
-		for test in "$vm"/tests/*/; do set -- "$@" "$(basename "$test")"; done
-	fi
 	for argument in "$@"; do
 		test=${argument%@*}
 		settings "$test"
-		# On a kernel of the administrator every named test runs.
-		# Without names, run the tests that can run on all of Debian's
-		# kernels, and run by default on one of the bench's kernels.
-		on_own="${own[*]}" some=''
-		for kernel in $debian_kernels; do
-			[ -z "$everything" ] || [[ " $on " = *" $kernel "* ]] || on_own=''
-		done
-		for kernel in $on; do
-			[[ " $manual " = *" $kernel "* ]] || some=1
-		done
-		if [[ "$argument" = *@* && " $on $on_own " != *" ${argument#*@} "* ]]; then
+		[[ "$argument" != *@* || " $on ${own[*]} " = *" ${argument#*@} "* ]] ||
 			die "$argument: this test does not run on ${argument#*@}, but on: $on"
-		fi
-		[ -z "$everything" ] || [ -n "$some" ] || on_own=''
-		for kernel in $on $on_own; do
-			[ "$argument" = "$test" ] || [ "$argument" = "$test@$kernel" ] || continue
-			[ -z "$everything" ] || [[ " $manual " != *" $kernel "* ]] || continue
-			if [ ${#kernels[@]} = 0 ] && [[ " $rare_kernels " = *" $kernel "* ]] && [ "$argument" = "$test" ]; then continue; fi
-			[ ${#kernels[@]} = 0 ] || [[ " ${kernels[*]} " == *" $kernel "* ]] || continue
-			selected+=("$test@$kernel")
+		for kernel in $on "${own[@]}"; do
+			! runs_named "$argument" "$kernel" || selected+=("$test@$kernel")
 		done
+	done
+	[ $# -gt 0 ] || for test in "$vm"/tests/*/; do
+		test=$(basename "$test")
+		settings "$test"
+		for kernel in $on; do
+			! runs_unnamed "$kernel" || selected+=("$test@$kernel")
+		done
+		! runs_on_own || for kernel in "${own[@]}"; do selected+=("$test@$kernel"); done
 	done
 	[ ${#selected[@]} -gt 0 ] || die "no test is left of: $*. The kernels are: ${kernels[*]:-$debian_kernels}"
 }

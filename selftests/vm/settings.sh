@@ -5,13 +5,13 @@
 # which doc/testing.md lists.
 
 setting_names=(description on guest processors memory devices swap timeout seconds
-	modules programs stock append manual needs vmbus reboots packages needless faults)
+	modules programs stock append check apart needs vmbus reboots packages needless faults)
 
 # The defaults of the settings
 default_settings() {
 	local name
 	for name in "${setting_names[@]}"; do printf -v "$name" ''; done
-	on=$all_kernels guest=busybox processors=1 memory=512 timeout=1800 seconds=25 packages=deb needless=0 faults=0
+	on=$all_kernels check=default guest=busybox processors=1 memory=512 timeout=1800 seconds=25 packages=deb needless=0 faults=0
 }
 
 # class_of NAME: print the GUID that the library's table has for a class
@@ -60,6 +60,20 @@ described() {
 	echo "${name%%=*}:$kind$properties"
 }
 
+# default_check: print the kernels on which make check runs the test. If it has
+# none of check_kernels, that is the last one that it names, but no debug
+# kernel. A whole guest takes minutes, so make check has only those whose
+# settings say so.
+default_check() {
+	local kernel some='' last=''
+	[ "$guest" = busybox ] || return 0
+	for kernel in $on; do
+		[[ " $debug_kernels " = *" $kernel "* ]] || last=$kernel
+		[[ " $check_kernels " != *" $kernel "* ]] || some+=${some:+ }$kernel
+	done
+	echo "${some:-$last}"
+}
+
 # read_settings TEST: set the variables in setting_names. A separate shell reads
 # the file, which may use other variables for itself.
 read_settings() {
@@ -75,6 +89,7 @@ read_settings() {
 		all+=${all:+ }$(described "$word") || die "tests/$1/settings: device $word: nobody knows '${word%%,*}'"
 	done
 	devices=$all
+	if [ "$check" = default ]; then check=$(default_check); fi
 	[ "$processors" = 1 ] || needs+=" SMP"
 	[ -n "$description" ] || die "tests/$1/settings must set description"
 }
