@@ -15,9 +15,6 @@ arm64_kernels="6.12-16k 7-16k 6.1-4k 7-4k"
 all_kernels="$debian_kernels debug $arm64_kernels"
 # A test that is named alone does not run on these.
 rare_kernels="$debug_kernels 6.1-4k 7-4k"
-# make check has the oldest and the newest kernel, and the largest pages that
-# Debian has a kernel for.
-check_kernels="5.10 7 7-16k"
 # This directory has the parts of the administrator's own kernels, in a
 # directory for each release.
 own_kernels=$out/kernels

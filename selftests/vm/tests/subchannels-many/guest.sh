@@ -35,11 +35,9 @@ modprobe uio_hv_generic
 echo "$class" >"$driver"/new_id
 check "the device is bound" within 10 bound "$class"
 check "8 sub-channels are open" open_many 8
-own_8=$own
 check "they go with the close" within 30 so_many_channels 1
 check "64 sub-channels are open" open_many 64
-check "no grace period of RCU for each ($periods)" test "$periods" -le 8
-check "the module itself took less than a second ($own ms; $own_8 ms for 8)" test "$own" -lt 1000
+check "no normal grace period of RCU for each ($periods)" test "$periods" -le 8
 check "they go with the close, all of them" within 60 so_many_channels 1
 check "the device works after that" works
 say end
