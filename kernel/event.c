@@ -42,9 +42,10 @@ void hvuio_events_hold(struct hvuio_device *dev)
 }
 
 /*
- * Handle an interrupt of a channel. VMBus calls this in hard interrupt context;
- * @context is the device. The device cannot go away, because VMBus waits for a
- * running callback before it closes a channel or handles its rescind.
+ * Handle an interrupt of a channel; @context is the device. VMBus calls this in
+ * hard interrupt context, and from commit f8e6343b7a89 on in a thread on
+ * PREEMPT_RT. The device cannot go away, because VMBus waits for a running
+ * callback before it closes a channel or handles its rescind.
  */
 void hvuio_interrupt(void *context)
 {
