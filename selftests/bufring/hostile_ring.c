@@ -612,6 +612,7 @@ static void open_again(struct model *m)
 static void headers_that_change_all_the_time(void)
 {
 	int good[2] = { 0 }, refused[2] = { 0 };
+	bool all_seen = false;
 	pthread_t thread;
 	struct model m;
 
@@ -624,7 +625,7 @@ static void headers_that_change_all_the_time(void)
 		put_packet(&m, index, 6, 2, index % 64 ? 2 * DATA / 8 : 3);
 	stop = false;
 	MUST(!pthread_create(&thread, NULL, change_headers_for_ever, &m));
-	for (int i = 0; i < TRIES / 4; i++) {
+	for (unsigned int i = 0; i < TRIES / 4 || !all_seen; i++) {
 		int received = i % 2 ? vmbus_recv(m.guest, &pkt, buf + DATA - 8, 8) :
 				       vmbus_peek(m.guest, views, VIEWS);
 		int sent = i % 3 ? vmbus_send(m.guest, 6, 0, 0, buf, 40)
@@ -647,6 +648,7 @@ static void headers_that_change_all_the_time(void)
 		refused[0] += received == -EIO;
 		good[1] += sent >= 0;
 		refused[1] += sent == -EIO;
+		all_seen = good[0] && refused[0] && good[1] && refused[1];
 		if (received == -EPROTO)
 			vmbus_skip(m.guest);
 		if (received == -EIO && refused[0] % 16 == 0)
@@ -655,7 +657,6 @@ static void headers_that_change_all_the_time(void)
 	stop = true;
 	pthread_join(thread, NULL);
 	ksft_print_msg("received %d, refused %d; sent %d, refused %d\n", good[0], refused[0], good[1], refused[1]);
-	CHECK(good[0] > 0 && refused[0] > 0 && good[1] > 0 && refused[1] > 0);
 	model_close(&m);
 }
 
