@@ -114,21 +114,14 @@ loglevel='${verbose:+8}' log='$log'
 CONF
 }
 
-# group SELECTION: print the group of a test. The tests of a group share what
-# takes long to make: the DEBs of an architecture, or the disks with systemd.
-group() {
-	settings "${1%@*}"
-	echo "$guest-$(kernel_arch "${1#*@}")"
-}
-
 # list_job: print each test of $selected, the longest first: its group, number
-# and selection
+# and selection. The tests of a group share what takes long to make: the DEBs of
+# an architecture, or the disks with systemd.
 list_job() {
-	local selection number=100 group
+	local selection number=100
 	for selection in "${selected[@]}"; do
-		group=$(group "$selection")
 		settings "${selection%@*}"
-		echo "$seconds $group $number $selection"
+		echo "$seconds $guest-$(kernel_arch "${selection#*@}") $number $selection"
 		number=$((number + 1))
 	done | sort -srn -k 1,1 | cut -d ' ' -f 2-
 }
