@@ -2,19 +2,19 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2034,SC2154
 # Scripts source this file after env.sh. It maps the names that tests use to
-# guest kernels. Each one is the newest of its Debian suite. `debug` is the
-# 6.12 kernel with every check that finds a driver's mistakes, and `debug-5.10`
-# is the same for the oldest kernel. A kernel of the administrator
-# (own-kernel.sh) has its release as its name.
+# guest kernels. Each one is the newest of its Debian suite. `6.12-rt` is the
+# flavour with PREEMPT_RT. `debug` is the 6.12 kernel with every check that
+# finds a driver's mistakes, and `debug-5.10` is the same for the oldest kernel.
+# A kernel of the administrator (own-kernel.sh) has its release as its name.
 
 debian_kernels="5.10 6.1 6.12 7"
 debug_kernels="debug debug-5.10"
 # Debian's kernels for arm64, with the size of their pages
-arm64_kernels="6.12-16k 7-16k 6.1-4k 7-4k"
+arm64_kernels="6.12-16k 7-16k 6.1-4k 7-4k 7-64k"
 # The kernels for a test that names none
 all_kernels="$debian_kernels debug $arm64_kernels"
 # A test that is named alone does not run on these.
-rare_kernels="$debug_kernels 6.1-4k 7-4k"
+rare_kernels="$debug_kernels 6.1-4k 7-4k 7-64k 6.12-rt"
 # This directory has the parts of the administrator's own kernels, in a
 # directory for each release.
 own_kernels=$out/kernels
@@ -25,10 +25,10 @@ kernel_suite() {
 	case $1 in
 	5.10) echo bullseye ;;
 	6.1 | 6.1-4k) echo bookworm ;;
-	6.12 | 6.12-16k) echo trixie ;;
-	7 | 7-4k | 7-16k) echo sid ;;
+	6.12 | 6.12-16k | 6.12-rt) echo trixie ;;
+	7 | 7-4k | 7-16k | 7-64k) echo sid ;;
 	debug | debug-5.10) echo "$1" ;;
-	*) die "unknown kernel '$1': the bench has $debian_kernels $debug_kernels $arm64_kernels" ;;
+	*) die "unknown kernel '$1': the bench has $debian_kernels 6.12-rt $debug_kernels $arm64_kernels" ;;
 	esac
 }
 
@@ -46,18 +46,26 @@ kernel_vmbus() {
 # kernel_arch KERNEL: print the directory of its machine in machine/
 kernel_arch() {
 	case $1 in
-	*-4k | *-16k) echo arm64 ;;
+	*-4k | *-16k | *-64k) echo arm64 ;;
 	*) echo amd64 ;;
+	esac
+}
+
+# root_name KERNEL: print the name of the root with the kernel, for ./root
+root_name() {
+	local suite
+	suite=$(kernel_suite "$1")
+	case $1 in
+	*-4k) echo "kernel-$suite-arm64" ;;
+	*-16k | *-64k) echo "kernel-$suite-arm64-${1#*-}" ;;
+	*-rt) echo "kernel-$suite-rt" ;;
+	*) echo "kernel-$suite" ;;
 	esac
 }
 
 # kernel_root KERNEL: print the directory with the /image of the kernel
 kernel_root() {
-	case $1 in
-	*-4k) "$vm/root" "kernel-$(kernel_suite "$1")-arm64" ;;
-	*-16k) "$vm/root" "kernel-$(kernel_suite "$1")-arm64-16k" ;;
-	*) if is_own "$1"; then echo "$own_kernels/$1"; else "$vm/root" "kernel-$(kernel_suite "$1")"; fi ;;
-	esac
+	if is_own "$1"; then echo "$own_kernels/$1"; else "$vm/root" "$(root_name "$1")"; fi
 }
 
 # kernel_release ROOT: print the release of the root's unpacked image
@@ -82,7 +90,7 @@ kernel_config() {
 	root=$(kernel_root "$1")
 	release=$(kernel_release "$root")
 	for file in "$root/image/boot/config-$release" "$root/image/lib/modules/$release/config" "$root/lib/modules/$release/build/.config" \
-		"$root/usr/src/linux-debug/.config"; do
+		"$root/usr/src/linux/.config"; do
 		if [ -e "$file" ]; then
 			echo "$file"
 			return
