@@ -206,7 +206,6 @@ Parts of make check, each by itself
   make check-vm-host       the emulated hosts of a NIC and of a file copy, with guests that break a rule
   make check-paths         a changed path makes make rebuild the files that contain it
   make check-targets       make install, dist and repo: manual pages, warnings, missing tools
-  make check-powershell    the syntax of hv-host.ps1
   make check-version       every file that repeats the version has that of VERSION
   make check-rpm           build the RPMs, and check what they contain
   make check-dpdk-header   DPDK's header and ours in one program

@@ -64,11 +64,6 @@ pictures:
 	$(Q)sed 's|$(CURDIR)/||; /^  [A-Z][A-Z]* /d; /^#/d; /^ok /d' $(O)/demo.txt | \
 		selftests/picture "make demo" >doc/demo.svg
 
-# Parse hv-host.ps1 with a grammar of PowerShell.
-.PHONY: check-powershell
-check-powershell:
-	$(Q)selftests/check-powershell $(abspath $(O))/powershell
-
 # Run the library and its tests with the compiler's sanitizers.
 check-sanitize:
 	$(Q)mkdir -p $(O)/sanitize

@@ -7,8 +7,7 @@
 # a word of the host's part. After that, FILE must have the content that the
 # host sent. If FILE is empty, the copy must change nothing. The guest makes the
 # tree of rows_tree.sh before each row. The test fcopyd-destinations of the
-# bench plays both parts; hv-host.ps1, which has a copy of this table, and
-# hv-guest.sh play them on Hyper-V.
+# bench plays both parts.
 
 name='Grüße 日本 🎉.txt'
 # repeat COUNT STRING
