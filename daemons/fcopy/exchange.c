@@ -5,6 +5,7 @@
 
 #include "exchange.h"
 #include "record.h"
+#include "wire.h"
 
 #define PACKETS_MAX 256
 
@@ -43,6 +44,8 @@ static int queue_answer(struct exchange *exchange)
 			      exchange->packet.length);
 
 	exchange->waiting = err == -EAGAIN;
+	if (!err && log_verbose())
+		wire_show_answer(&exchange->packet, exchange->payload);
 	if (!err)
 		record_guest(&exchange->packet, exchange->payload);
 	if (err == -EAGAIN)
@@ -68,6 +71,8 @@ static int receive(struct exchange *exchange)
 
 	switch (err) {
 	case 0:
+		if (log_verbose())
+			wire_show_request(&exchange->packet, exchange->payload);
 		record_host(exchange->channel, &exchange->packet, exchange->payload);
 		break;
 	case -ENOBUFS:

@@ -39,7 +39,7 @@
 #define START_PATH	(START_SOURCE + 2 * NAME_UNITS)
 #define START_FLAGS	(START_PATH + 2 * NAME_UNITS)
 #define START_FILE_SIZE	(START_FLAGS + 4)
-#define START_END	(IC_HEADER + FCOPY_START_SIZE)
+#define START_END	(IC_HEADER + (uint32_t)sizeof(struct fcopy_start))
 #define WRITE_OFFSET	(OPERATION + 4)
 #define WRITE_SIZE	(WRITE_OFFSET + 8)
 #define WRITE_DATA	(WRITE_SIZE + 4)

@@ -10,41 +10,9 @@
 #include "hresult.h"
 #include "name.h"
 #include "session.h"
+#include "wire.h"
 
 #define PIPE_HEADER 8
-
-/*
- * The structures that follow the IC header. All fields are little-endian, and
- * there is no padding except the member of that name.
- */
-struct fcopy_header {
-	uint32_t operation;
-	uint8_t service[2][16];
-} __attribute__((packed));
-
-struct fcopy_start {
-	struct fcopy_header header;
-	uint16_t file_name[NAME_UNITS];		/* the name of the source file */
-	uint16_t path_name[NAME_UNITS];		/* -DestinationPath as typed */
-	uint32_t flags;
-	uint64_t file_size;
-} __attribute__((packed));
-
-struct fcopy_write {
-	struct fcopy_header header;
-	uint32_t padding;
-	uint64_t offset;
-	uint32_t size;
-	uint8_t data[];
-} __attribute__((packed));
-
-_Static_assert(sizeof(struct vmbus_ic_header) == 28, "wire layout");
-_Static_assert(sizeof(struct fcopy_header) == 36, "wire layout");
-_Static_assert(sizeof(struct fcopy_start) == FCOPY_START_SIZE, "wire layout");
-_Static_assert(sizeof(struct fcopy_write) == 52, "wire layout");
-
-#define START_OVER_WRITE	0x1u
-#define START_CREATE_PATH	0x2u
 
 /* Each kind of line about invalid messages has a limit of its own. */
 enum invalid {
@@ -353,40 +321,6 @@ static enum session_reply get_outcome(struct session *session, unsigned int wait
 	return SESSION_ANSWER;
 }
 
-/*
- * Log the numbers in START. Nobody has observed yet what a host puts into the
- * two GUIDs.
- */
-static void show_start(const struct fcopy_start *msg, size_t length)
-{
-	char service[2][33];
-
-	for (int i = 0; i < 2; i++)
-		for (int k = 0; k < 16; k++)
-			snprintf(service[i] + 2 * k, 3, "%02x", msg->header.service[i][k]);
-	log_line(LOG_DEBUG, "START flags 0x%08" PRIx32 ", file_size %" PRIu64 ", services %s %s, "
-		 "%zu bytes", le32toh(msg->flags), le64toh(msg->file_size), service[0], service[1],
-		 length);
-}
-
-/*
- * Log a text field of START. The log gets the text, or the first units if the
- * field has a fault.
- */
-static void show_field(const char *label, const uint16_t *field, const char *text,
-		       const char *fault)
-{
-	char units[5 * 32 + 1] = "";
-
-	if (!fault) {
-		log_line(LOG_DEBUG, "START %s '%s'", label, text);
-		return;
-	}
-	for (size_t i = 0; i < 32; i++)
-		snprintf(units + 5 * i, 6, "%04x ", le16toh(field[i]));
-	log_line(LOG_DEBUG, "START %s: %s; it begins with %s", label, fault, units);
-}
-
 /* Whether @msg repeats the latest START */
 static bool is_same(const struct session *session, const struct fcopy_start *msg, size_t length)
 {
@@ -429,11 +363,6 @@ static enum refusal read_start(struct session *session, const struct fcopy_start
 	request->create = le32toh(msg->flags) & START_CREATE_PATH;
 	request->name_fault = name_from_utf16(field[0], name);
 	fault = name_from_utf16(field[1], path);
-	if (log_verbose()) {
-		show_start(msg, length);
-		show_field("path_name", field[1], path, fault);
-		show_field("file_name", field[0], name, request->name_fault);
-	}
 
 	if (session->stopping) {
 		session->failure_reported = true;
@@ -471,7 +400,6 @@ static enum session_reply start(struct session *session, const struct fcopy_star
 	/* The host has sent no data yet. */
 	if (transfer_active(&session->transfer) && !session->transfer.received &&
 	    is_same(session, msg, length)) {
-		log_line(LOG_DEBUG, "START again");
 		transfer_touch(&session->transfer);
 		*refusal = session->failure.refusal = REFUSAL_NONE;
 		return SESSION_ANSWER;
@@ -496,9 +424,6 @@ static enum session_reply write_data(struct session *session, const struct fcopy
 	struct failure *failure = &session->failure;
 	uint32_t size = length < sizeof(*msg) ? 0 : le32toh(msg->size);
 
-	if (log_verbose())
-		log_line(LOG_DEBUG, "WRITE offset %" PRIu64 ", size %" PRIu32 ", %zu bytes",
-			 length < sizeof(*msg) ? 0 : le64toh(msg->offset), size, length);
 	if (!copy_is_active(session)) {
 		session->failure_reported = true;
 		*refusal = failure->refusal != REFUSAL_NONE ? failure->refusal : REFUSAL_NO_COPY;
@@ -524,7 +449,6 @@ static enum session_reply write_data(struct session *session, const struct fcopy
 
 static enum session_reply complete(struct session *session, enum refusal *refusal)
 {
-	log_line(LOG_DEBUG, "COMPLETE%s", session->completed ? " again" : "");
 	if (!session->completed && copy_is_active(session)) {
 		begin(session, TASK_COMPLETE);
 		return get_outcome(session, 0, refusal);
@@ -544,7 +468,6 @@ static enum session_reply cancel(struct session *session, enum refusal *refusal)
 {
 	struct failure failure;
 
-	log_line(LOG_DEBUG, "CANCEL");
 	session->failure.refusal = REFUSAL_NONE;
 	*refusal = REFUSAL_NONE;
 	if (!transfer_active(&session->transfer))
@@ -665,7 +588,6 @@ static enum session_reply operate(struct session *session, const void *body, siz
 		return get_outcome(session, waited ? *waited : 0, refusal);
 	if (waited && operation == FCOPY_START && session->refused != REFUSAL_NONE &&
 	    is_same(session, body, length) && came_before_refusal(session, *waited)) {
-		log_line(LOG_DEBUG, "START again");
 		*refusal = session->refused;
 		return SESSION_ANSWER;
 	}
@@ -693,37 +615,6 @@ static enum session_reply operate(struct session *session, const void *body, siz
 	}
 }
 
-/* Log the header and the versions of a negotiation. */
-static void show_negotiation(const struct vmbus_ic_header *header, const void *message,
-			     size_t length)
-{
-	const unsigned char *body = (const unsigned char *)message + sizeof(*header);
-	size_t left = length - sizeof(*header);
-	char list[256] = "";
-	uint16_t counts[2], pair[2];
-	uint32_t reserved;
-	size_t at = 8;
-
-	if (left < 8)
-		return;
-	memcpy(counts, body, sizeof(counts));
-	memcpy(&reserved, body + sizeof(counts), sizeof(reserved));
-	for (int n = 0; at + 4 <= left && n < 200; at += 4) {
-		memcpy(pair, body + at, sizeof(pair));
-		n += snprintf(list + n, sizeof(list) - n, " %u.%u", le16toh(pair[0]), le16toh(pair[1]));
-	}
-	log_line(LOG_DEBUG, "NEGOTIATE header: pipe flags 0x%08" PRIx32 ", pipe size %" PRIu32
-		 ", versions %u.%u and %u.%u, size %u, status 0x%08" PRIx32
-		 ", transaction %u, flags 0x%02x, reserved 0x%02x%02x", le32toh(header->pipe_flags),
-		 le32toh(header->pipe_size), le16toh(header->framework.major),
-		 le16toh(header->framework.minor), le16toh(header->message.major),
-		 le16toh(header->message.minor), le16toh(header->size), le32toh(header->status),
-		 header->transaction_id, header->flags, header->reserved[0], header->reserved[1]);
-	log_line(LOG_DEBUG, "NEGOTIATE reserved 0x%08" PRIx32
-		 ", %u framework and %u service versions:%s", le32toh(reserved),
-		 le16toh(counts[0]), le16toh(counts[1]), list);
-}
-
 /*
  * Forget all requests after a negotiation. The host has forgotten them, too,
  * and would drop the answers.
@@ -743,19 +634,16 @@ static bool negotiate(struct session *session, void *message, size_t length)
 {
 	static const struct vmbus_ic_version frameworks[] = { { 3, 0 }, { 1, 0 } };
 	static const struct vmbus_ic_version services[] = { { 1, 1 } };
-	struct vmbus_ic_version framework, service;
 	struct failure failure;
 	int err;
 
-	err = vmbus_ic_negotiate(message, length, frameworks, 2, services, 1, &framework, &service);
+	err = vmbus_ic_negotiate(message, length, frameworks, 2, services, 1, NULL, NULL);
 	session->agreed = err == 0;
 	if (session->agreed) {
 		fail(&failure, REFUSAL_CANCELLED, "the host started a new negotiation");
 		if (!session_abort(session, &failure))
 			session->failure.refusal = REFUSAL_NONE;
 		forget_requests(session);
-		log_line(LOG_DEBUG, "agreed on framework %u.%u, service %u.%u", framework.major,
-			 framework.minor, service.major, service.minor);
 		return true;
 	}
 	log_limited(&session->invalid[INVALID_NEGOTIATION], LOG_WARNING, "%s", err == -EPROTO ?
@@ -801,8 +689,6 @@ static enum session_reply answer(struct session *session, void *message, size_t 
 
 	switch (le16toh(header.type)) {
 	case VMBUS_IC_NEGOTIATE:
-		if (log_verbose())
-			show_negotiation(&header, message, end);
 		if (negotiate(session, message, end))
 			return SESSION_ANEW;
 		refusal = REFUSAL_MESSAGE;

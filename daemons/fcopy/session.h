@@ -6,8 +6,8 @@
 #include <stddef.h>
 
 #include "log.h"
-#include "name.h"
 #include "transfer.h"
+#include "wire.h"
 #include "work.h"
 
 /*
@@ -55,16 +55,6 @@
 #endif
 _Static_assert(SESSION_LIMIT_MSEC < 30000, "an answer would take longer than the kernel's drivers do");
 
-#define FCOPY_START	0
-#define FCOPY_WRITE	1
-#define FCOPY_COMPLETE	2
-#define FCOPY_CANCEL	3
-
-/** The maximum number of data bytes in one WRITE */
-#define FCOPY_FRAGMENT	6144
-/** The size of a START after the IC header */
-#define FCOPY_START_SIZE 1088
-
 #define SESSION_INVALID_KINDS 7
 
 enum session_task {
@@ -93,7 +83,7 @@ struct session {
 	struct timespec refused_at;
 	bool completed;			/* the last operation was COMPLETE */
 	enum refusal completion;	/* the answer to this COMPLETE */
-	unsigned char started[FCOPY_START_SIZE];	/* the START of the active copy */
+	unsigned char started[sizeof(struct fcopy_start)];	/* the START of the active copy */
 	struct transfer transfer;	/* belongs to the thread while @running */
 	struct transfer_view view;	/* the transfer as it was when the task began */
 

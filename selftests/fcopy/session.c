@@ -541,75 +541,6 @@ static void late_error(void)
 	end_test(0);
 }
 
-/* What a user with Windows needs to settle a doubt about the host */
-static void verbose_log_shows_every_field(void)
-{
-	static const uint16_t odd[] = { '/', 0xd83c, 0x1234 };
-	char text[256];
-
-	begin_test();
-	usual_negotiation(&request);
-	put16(&request, 8, 3);
-	put16(&request, 10, 2);
-	put16(&request, 14, 5);
-	put16(&request, 16, 6);
-	put32(&request, 20, 0xabcdef01);
-	put16(&request, 26, 0x7788);
-	put32(&request, IC_HEADER + 4, 0x11223344);
-	request.bytes[24] = 77;
-	expect_int(ask(), S_OK);
-	expect(strstr(logged, "NEGOTIATE"));
-	expect(strstr(logged, " 3.2 ") && strstr(logged, " 5.6,"));
-	expect(strstr(logged, "transaction 77,") && strstr(logged, "flags 0x03"));
-	expect(strstr(logged, "2 framework and 2 service versions: 1.0 3.0 1.0 1.1"));
-	expect(strstr(logged, "abcdef01"));
-	expect(strstr(logged, "8877") || strstr(logged, "7788"));
-	expect(strstr(logged, "11223344"));
-	snprintf(text, sizeof(text), "pipe flags 0x00000001, pipe size %zu,", request.length - 8);
-	expect(strstr(logged, text));
-	snprintf(text, sizeof(text), " size %zu,", request.length - IC_HEADER);
-	expect(strstr(logged, text));
-	expect(strstr(logged, "agreed on framework 3.0, service 1.1"));
-
-	logged[0] = '\0';
-	start_message(&request, in("to/"), "Source File", 0xf0000002, 0x123456);
-	for (int i = 0; i < 32; i++)
-		request.bytes[IC_HEADER + 4 + i] = 0x40 + i;
-	expect_int(ask_fcopy(), S_OK);
-	snprintf(text, sizeof(text), "'%s'", in("to/"));
-	expect(strstr(logged, "path_name") && strstr(logged, text));
-	expect(strstr(logged, "file_name 'Source File'"));
-	expect(strstr(logged, "flags 0xf0000002") && strstr(logged, "1193046"));
-	expect(strstr(logged, "404142434445464748494a4b4c4d4e4f"));
-	expect(strstr(logged, "505152535455565758595a5b5c5d5e5f"));
-
-	logged[0] = '\0';
-	write_message(&request, 0, "abcdefg", 7);
-	request.length += 5;
-	expect_int(ask_fcopy(), S_OK);
-	expect(strstr(logged, "WRITE") && strstr(logged, "offset 0") && strstr(logged, "size 7"));
-	expect(strstr(logged, "59 bytes"));
-	expect_int(end(CANCEL), S_OK);
-	expect(strstr(logged, "CANCEL"));
-	expect_int(end(COMPLETE), E_STATE);
-	expect(strstr(logged, "COMPLETE"));
-	/* Without a copy, too */
-	logged[0] = '\0';
-	write_message(&request, 4711, "abcdefg", 7);
-	expect_int(ask_fcopy(), E_STATE);
-	expect(strstr(logged, "WRITE offset 4711, size 7,"));
-
-	/* Fields that are not text appear as units. */
-	logged[0] = '\0';
-	start_message(&request, "", "", 0, 0);
-	put_units(DESTINATION, odd, 3);
-	put_units(SOURCE, odd, 3);
-	expect_int(ask_fcopy(), E_NAME);
-	expect(strstr(logged, "START path_name: ") && strstr(logged, "START file_name: "));
-	expect(strstr(logged, "002f d83c 1234 0000"));
-	end_test(0);
-}
-
 static void refusals_of_the_policy(void)
 {
 	struct policy_rule deny = { .allow = false, .path = (char *)in("to"),
@@ -1086,7 +1017,6 @@ int main(void)
 	test(file_systems_that_refuse);
 	test(codes_differ);
 	test(late_error);
-	test(verbose_log_shows_every_field);
 	test(refusals_of_the_policy);
 	test(data_without_a_copy);
 	test(failure_is_told_until_the_end);

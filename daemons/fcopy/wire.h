@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef FCOPY_WIRE_H
+#define FCOPY_WIRE_H
+
+#include <stdint.h>
+
+#include <vmbus_bufring.h>
+
+#include "name.h"
+
+/*
+ * The structures of the file copy service, which follow the IC header. All
+ * fields are little-endian, and there is no padding except the member of that
+ * name.
+ */
+
+#define FCOPY_START	0
+#define FCOPY_WRITE	1
+#define FCOPY_COMPLETE	2
+#define FCOPY_CANCEL	3
+
+/** The maximum number of data bytes in one WRITE */
+#define FCOPY_FRAGMENT	6144
+
+#define START_OVER_WRITE	0x1u
+#define START_CREATE_PATH	0x2u
+
+struct fcopy_header {
+	uint32_t operation;
+	uint8_t service[2][16];
+} __attribute__((packed));
+
+struct fcopy_start {
+	struct fcopy_header header;
+	uint16_t file_name[NAME_UNITS];		/* the name of the source file */
+	uint16_t path_name[NAME_UNITS];		/* -DestinationPath as typed */
+	uint32_t flags;
+	uint64_t file_size;
+} __attribute__((packed));
+
+struct fcopy_write {
+	struct fcopy_header header;
+	uint32_t padding;
+	uint64_t offset;
+	uint32_t size;
+	uint8_t data[];
+} __attribute__((packed));
+
+_Static_assert(sizeof(struct vmbus_ic_header) == 28, "wire layout");
+_Static_assert(sizeof(struct fcopy_header) == 36, "wire layout");
+_Static_assert(sizeof(struct fcopy_start) == 1088, "wire layout");
+_Static_assert(sizeof(struct fcopy_write) == 52, "wire layout");
+
+/*
+ * The next two functions write one LOG_DEBUG line with the fields of a message,
+ * as hv-fcopyd(8) describes it. The line has no contents of files and no bytes
+ * after the fields or after the end of a name, because these may be arbitrary
+ * memory of the host. The caller checks log_verbose().
+ */
+
+/** wire_show_request() - log @packet from the host with its @payload */
+void wire_show_request(const struct vmbus_packet *packet, const void *payload);
+
+/** wire_show_answer() - log @payload, the answer to @packet */
+void wire_show_answer(const struct vmbus_packet *packet, const void *payload);
+
+#endif
