@@ -61,7 +61,6 @@ install-daemons: daemons
 	$(Q)$(INSTALL) -D -m 644 daemons/fcopy/10-fcopy.conf $(DESTDIR)$(bindconfdir)/10-fcopy.conf
 	$(Q)$(INSTALL) -m 644 man/hv-fcopyd.8 $(DESTDIR)$(mandir)/man8/hv-fcopyd.8
 	$(Q)$(INSTALL) -D -m 644 man/fcopyd.conf.5 $(DESTDIR)$(mandir)/man5/fcopyd.conf.5
-	$(Q)$(INSTALL) -m 644 man/hv-fcopyd-record.5 $(DESTDIR)$(mandir)/man5/hv-fcopyd-record.5
 	$(Q)$(INSTALL) -D -m 644 daemons/fcopy/fcopyd.conf $(DESTDIR)$(sysconfdir)/hyperv-uio/fcopyd.conf
 	$(Q)$(INSTALL) -d $(DESTDIR)$(sysconfdir)/hyperv-uio/fcopyd.conf.d
 	$(Q)$(INSTALL) -D -m 644 $(O)/daemons/fcopy/security/apparmor $(DESTDIR)$(sysconfdir)/apparmor.d/hv-fcopyd

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
-#include <inttypes.h>
 #include <string.h>
 
 #include "exchange.h"
-#include "record.h"
 #include "wire.h"
 
 #define PACKETS_MAX 256
@@ -46,12 +44,7 @@ static int queue_answer(struct exchange *exchange)
 	exchange->waiting = err == -EAGAIN;
 	if (!err && log_verbose())
 		wire_show_answer(&exchange->packet, exchange->payload);
-	if (!err)
-		record_guest(&exchange->packet, exchange->payload);
-	if (err == -EAGAIN)
-		record_event("waiting xid=0x%" PRIx64, exchange->packet.transaction_id);
 	if (err == -EMSGSIZE) {
-		record_event("unsent xid=0x%" PRIx64, exchange->packet.transaction_id);
 		log_limited(&exchange->limits.unsent, LOG_WARNING,
 			    "sent no answer: its %u bytes do not fit into the ring to the host",
 			    exchange->packet.length);
@@ -73,15 +66,12 @@ static int receive(struct exchange *exchange)
 	case 0:
 		if (log_verbose())
 			wire_show_request(&exchange->packet, exchange->payload);
-		record_host(exchange->channel, &exchange->packet, exchange->payload);
 		break;
 	case -ENOBUFS:
-		record_unread(&exchange->packet);
 		log_limited(&exchange->limits.too_long, LOG_WARNING,
 			    "skipped a packet of %u bytes", exchange->packet.length);
 		return vmbus_skip(exchange->channel);
 	case -EPROTO:
-		record_unread(NULL);
 		log_limited(&exchange->limits.damaged, LOG_WARNING,
 			    "skipped the content of the ring: a packet has impossible lengths");
 		return vmbus_skip(exchange->channel);
@@ -174,7 +164,6 @@ int exchange_run(struct exchange *exchange)
 
 	/* After an error, the host may still get the earlier answers. */
 	flushed = vmbus_flush(exchange->channel);
-	record_flushed(exchange->channel);
 	/*
 	 * The host can send its next packets while the daemon writes to the
 	 * file.

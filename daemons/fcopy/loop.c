@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #include "loop.h"
-#include "record.h"
 #include "spin.h"
 #include "status.h"
 
@@ -331,7 +330,6 @@ static void after_messages(struct loop *loop, bool tick)
 		loop->status_due = update_status(loop->exchange);
 	if (active && !loop->active)
 		spin_begin(&loop->spin, has_packet, loop->exchange);
-	record_work(tick || !active);
 	loop->active = active;
 	/* While a copy begins, the thread reads the configuration. */
 	if (loop->reload_due && !session_starts(session)) {
@@ -363,8 +361,6 @@ static int serve(struct loop *loop)
 			end = wait_for_events(loop, ready, &report);
 			if (end)
 				return end;
-			if (report.interrupt)
-				record_event("wake error=%d", report.error);
 		}
 		end = mask_interrupts(loop, &report);
 		if (end)

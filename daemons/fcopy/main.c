@@ -18,7 +18,6 @@
 #include "loop.h"
 #include "notify.h"
 #include "options.h"
-#include "record.h"
 #include "rules.h"
 #include "status.h"
 
@@ -149,7 +148,6 @@ static int wait_for_offer(int signals)
 	vmbus_chan_close(exchange.channel);
 	exchange.channel = NULL;
 	exchange.silence.debt = SILENCE_OFFER;
-	record_work(true);
 	while (!end && device_is_missing(options.device)) {
 		end = loop_wait(&exchange, signals, reload, seconds);
 		seconds = 2 * seconds < OFFER_SECONDS_MAX ? 2 * seconds : OFFER_SECONDS_MAX;
@@ -224,7 +222,6 @@ static int serve(int signals)
 			break;
 		why = silent ? "the host has fallen silent" : "the machine was suspended";
 		lose_copy(why);
-		record_event("lost reason=%s", silent ? "silent" : "suspended");
 		end = open_again(signals, silent, why);
 		if (end < 0) {
 			notify_stopping("The device could not be opened again");
@@ -233,7 +230,6 @@ static int serve(int signals)
 		if (end > 0)
 			break;
 		exchange_reopen(&exchange, *channel, silent);
-		record_channel(*channel);
 		log_line(silent ? LOG_DEBUG : LOG_INFO, "%s; waiting for Copy-VMFile again", why);
 	}
 	if (end > 0) {
@@ -242,14 +238,12 @@ static int serve(int signals)
 			loop_stop(&exchange);
 		/* The device may have gone, or the host takes no answers. */
 		lose_copy("hv-fcopyd was stopping");
-		record_end("stopped");
 		log_line(LOG_INFO, "ending: %s", strsignal(end));
 		return 0;
 	}
 	if (end == -ENODEV) {
 		notify_stopping("The host rescinded the device");
 		lose_copy("the host rescinded the device");
-		record_end("rescinded");
 		log_line(LOG_INFO, "ending: the host rescinded the device (Guest Service "
 			 "Interface is off, or the machine is going down)");
 		return 0;
@@ -258,25 +252,6 @@ static int serve(int signals)
 	lose_copy(strerror(-end));
 	log_line(LOG_ERR, "%s: %s", device_path(*channel), strerror(-end));
 	return EX_IOERR;
-}
-
-/* Begin the recording of --record. Returns an exit code. */
-static int open_recording(struct vmbus_chan *channel)
-{
-	int err;
-
-	if (!options.record)
-		return 0;
-	err = record_open(options.record, options.record_shape, RECORD_LIMIT);
-	if (err) {
-		log_line(LOG_ERR, "--record=%s: %s%s", options.record, strerror(-err),
-			 err == -EEXIST ? "; name a new file" : "");
-		return EX_CANTCREAT;
-	}
-	log_line(LOG_NOTICE, "recording what the host sends, with %s of files, into %s",
-		 options.record_shape ? "the shape of the names" : "the names", options.record);
-	record_channel(channel);
-	return 0;
 }
 
 /*
@@ -309,11 +284,6 @@ static int serve_device(struct vmbus_chan **channel, int journal, int signals, b
 	err = work_open(&exchange.session.work);
 	if (err)
 		log_line(LOG_WARNING, "cannot start the thread for slow disks (%s), so answers "
-			 "may be late",
-			 strerror(-err));
-	err = record_background();
-	if (err)
-		log_line(LOG_WARNING, "cannot start the thread for the recording (%s), so answers "
 			 "may be late",
 			 strerror(-err));
 	status_open(options.run_dir, device_path(*channel));
@@ -372,9 +342,6 @@ int main(int argc, char **argv)
 	code = device_open(options.device, &channel);
 	if (code)
 		goto out_policy;
-	code = open_recording(channel);
-	if (code)
-		goto out_channel;
 	code = go_to_background();
 	if (code)
 		goto out_channel;
@@ -382,7 +349,6 @@ int main(int argc, char **argv)
 	code = serve_device(&channel, journal, signals, &stuck);
 out_channel:
 	vmbus_chan_close(channel);
-	record_close("failed");
 	/*
 	 * The thread may still use this memory, so the process ends without the
 	 * cleanup below.

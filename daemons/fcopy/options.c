@@ -20,7 +20,6 @@ struct arguments {
 	const char *instance;
 	const char *config;
 	const char *name;
-	const char *record_names;
 };
 
 static void usage(FILE *to)
@@ -37,9 +36,6 @@ static void usage(FILE *to)
 		"  -r, --run-dir=DIR      keep the progress for --status there (%s)\n"
 		"      --config=FILE      read what the host may do from FILE (%s)\n"
 		"  -v, --verbose          log every message of the host\n"
-		"      --record=FILE      record what the host sends into FILE, which must not exist:\n"
-		"                         no contents of files, but their names\n"
-		"      --record-names=shape   replace letters and digits of these names\n"
 		"\n"
 		"      --status           print what the daemon is doing\n"
 		"      --check-config     check the configuration, and print what is in force\n"
@@ -93,17 +89,6 @@ static void check_filled(const char *option, const char *value)
 		reject("--%s= needs a value", option);
 }
 
-static void check_record(const struct options *options, const char *names)
-{
-	check_filled("record", options->record);
-	if (options->record && (options->status || options->check_config || options->check_path))
-		reject("--record cannot be combined with --status, --check-config or --check-path");
-	if (names && !options->record)
-		reject("--record-names needs --record");
-	if (names && strcmp(names, "full") && strcmp(names, "shape"))
-		reject("--record-names=%s: neither full nor shape", names);
-}
-
 static void check_modes(const struct options *options, const struct arguments *arguments)
 {
 	check_filled("config", arguments->config);
@@ -118,11 +103,8 @@ static void check_modes(const struct options *options, const struct arguments *a
 	if (!options->check_path &&
 	    (arguments->name || options->check.force || options->check.create))
 		reject("--name, --force and --create need --check-path");
-	check_record(options, arguments->record_names);
 	if (!options->foreground && !options->status && !options->check_config &&
 	    !options->check_path) {
-		if (options->record)
-			check_absolute("record", options->record);
 		if (arguments->config)
 			check_absolute("config", arguments->config);
 		check_absolute("state-dir", options->state_dir);
@@ -140,8 +122,6 @@ static void finish(struct options *options, const struct arguments *arguments)
 		options->device = arguments->instance;
 	if (arguments->config)
 		options->config = arguments->config;
-	options->record_shape = arguments->record_names &&
-				!strcmp(arguments->record_names, "shape");
 	options->config_must_exist = arguments->config;
 	options->check.name = arguments->name ? arguments->name : "SOURCE-NAME";
 	options->check.name_fault = name_check_file(options->check.name);
@@ -161,8 +141,7 @@ static void set_defaults(struct options *options)
 
 void options_parse(int argc, char **argv, struct options *options)
 {
-	enum { CONFIG = 0x100, CHECK_CONFIG, CHECK_PATH, NAME, FORCE, CREATE, STATUS, RECORD,
-	       RECORD_NAMES };
+	enum { CONFIG = 0x100, CHECK_CONFIG, CHECK_PATH, NAME, FORCE, CREATE, STATUS };
 	static const struct option longs[] = {
 		{ "config", required_argument, NULL, CONFIG },
 		{ "check-config", no_argument, NULL, CHECK_CONFIG },
@@ -176,8 +155,6 @@ void options_parse(int argc, char **argv, struct options *options)
 		{ "state-dir", required_argument, NULL, 's' },
 		{ "run-dir", required_argument, NULL, 'r' },
 		{ "status", no_argument, NULL, STATUS },
-		{ "record", required_argument, NULL, RECORD },
-		{ "record-names", required_argument, NULL, RECORD_NAMES },
 		{ "verbose", no_argument, NULL, 'v' },
 		{ "version", no_argument, NULL, 'V' },
 		{ "help", no_argument, NULL, 'h' },
@@ -225,12 +202,6 @@ void options_parse(int argc, char **argv, struct options *options)
 			break;
 		case STATUS:
 			options->status = true;
-			break;
-		case RECORD:
-			options->record = optarg;
-			break;
-		case RECORD_NAMES:
-			arguments.record_names = optarg;
 			break;
 		case 'v':
 			options->verbose = true;

@@ -19,8 +19,6 @@ struct options {
 	bool status;
 	bool foreground;
 	bool verbose;
-	const char *record;		/* the file of a recording, or NULL for none */
-	bool record_shape;		/* replace the letters and digits of names */
 };
 
 /**

@@ -8,8 +8,7 @@
 
 /*
  * A thread does work that may wait for a disk, one piece at a time, so that the
- * event loop can answer the host and signals meanwhile. The daemon has one such
- * thread for copies, and another one while it writes a recording.
+ * event loop can answer the host and signals meanwhile.
  *
  * The data that a piece of work uses belongs to the thread from work_begin()
  * until work_busy() returns false, and the loop does not touch it in between.

@@ -133,7 +133,7 @@ static struct vmbus_chan *guest, *host;
 static struct message request, answer;
 static int told[2];
 static pid_t daemon_pid;
-static bool is_taken, missing_at_start, records;
+static bool is_taken, missing_at_start;
 
 /*
  * The rings that the daemon finds when it opens the device again; without them
@@ -249,15 +249,14 @@ static void start_daemon(void)
 	fflush(NULL);
 	daemon_pid = fork();
 	if (!daemon_pid) {
-		char arguments[7][16] = { "hv-fcopyd", "-n", "-s", "state", "-r", "run",
-					  "--record=record" };
+		char arguments[6][16] = { "hv-fcopyd", "-n", "-s", "state", "-r", "run" };
 		char *argv[] = { arguments[0], arguments[1], arguments[2], arguments[3],
-				 arguments[4], arguments[5], records ? arguments[6] : NULL, NULL };
+				 arguments[4], arguments[5], NULL };
 
 		vmbus_chan_close(host);
 		for (int i = 0; i < 2; i++)
 			vmbus_chan_close(later_hosts[i]);
-		_exit(fcopyd_main(records ? 7 : 6, argv));
+		_exit(fcopyd_main(6, argv));
 	}
 	vmbus_chan_close(guest);
 	for (int i = 0; i < 2; i++)
@@ -516,59 +515,6 @@ static void device_taken_back_in_a_copy(void)
 #if HAVE_SYSTEMD
 	WAIT_UNTIL(says("STOPPING=1"));
 #endif
-	end_test(0);
-}
-
-/* Return how often the recording has TEXT, or -1 if there is no recording. */
-static int recorded(const char *text)
-{
-	static char all[1 << 20];
-	int fd = open("record", O_RDONLY | O_CLOEXEC), n = 0;
-	ssize_t got = fd < 0 ? -1 : read(fd, all, sizeof(all) - 1);
-
-	if (fd >= 0)
-		close(fd);
-	if (got < 0)
-		return -1;
-	all[got] = '\0';
-	for (char *at = all; (at = strstr(at, text)); at++)
-		n++;
-	return n;
-}
-
-static void recording_of_a_session(void)
-{
-	size_t page = sysconf(_SC_PAGESIZE);
-
-	expect_int(vmbus_chan_pair(page > 4096 ? 2 * page : 5 * page, &later_guests[0],
-				   &later_hosts[0]), 0);
-	records = true;
-	begin_test();
-	begin_copy();
-	shared->suspended = true;
-	vmbus_chan_close(host);
-	host = later_hosts[0];
-	begin_copy();
-	/* Lines of an active copy are written at the next tick. */
-	WAIT_UNTIL(recorded(" guest ") >= 6);
-	expect_int(recorded(" what=WRITE status=0x00000000 "), 2);
-	kill(daemon_pid, SIGTERM);
-	expect_int(end_of_daemon(), 0);
-	expect_int(recorded(" open "), 2);
-	expect_int(recorded(" lost reason=suspended\n"), 1);
-	expect_int(recorded(" host type=6 "), 6);
-	expect_int(recorded(" guest "), 6);
-	expect(recorded(" wake error=") > 0 && recorded(" signal count=1\n") > 0);
-	expect_int(recorded(" end reason=stopped\n"), 1);
-	end_test(0);
-	memset(later_guests, 0, sizeof(later_guests));
-	memset(later_hosts, 0, sizeof(later_hosts));
-	/* The file exists. */
-	rmdir("to/made");
-	start_daemon();
-	expect_int(end_of_daemon(), 73);
-	expect_int(recorded(" begin "), 1);
-	records = false;
 	end_test(0);
 }
 
@@ -1377,7 +1323,6 @@ int main(void)
 	test(device_opened_again_after_a_sleep);
 	test(device_offered_late);
 	test(another_program_has_the_device);
-	test(recording_of_a_session);
 	test(told_to_stop_while_a_disk_is_slow);
 	test(told_to_stop_while_data_is_written);
 	test(device_taken_back_while_a_disk_is_slow);

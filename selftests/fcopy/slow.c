@@ -10,7 +10,6 @@
 #include <vmbus_bufring.h>
 
 #include "../../daemons/fcopy/exchange.h"
-#include "../../daemons/fcopy/record.h"
 #include "disk.h"
 #include "fcopy_test.h"
 #include "host.h"
@@ -245,32 +244,6 @@ static void start_too_slow(void)
 		unlink("to/made/last");
 		rmdir("to/made");
 	}
-}
-
-/* A recording shows the rings with an answer in them, though it comes late. */
-static void recording_of_a_late_answer(void)
-{
-	static char text[65536];
-	char *guest_line;
-	uint64_t id;
-	int fd;
-
-	begin_test();
-	expect_int(record_open("record", false, RECORD_LIMIT), 0);
-	hold(ALLOCATE);
-	start_request("a");
-	id = post_held();
-	held_at = NOWHERE;
-	expect_int(status_to(id), S_OK);
-	record_close("stopped");
-	fd = open("record", O_RDONLY | O_CLOEXEC);
-	expect(read(fd, text, sizeof(text) - 1) > 0);
-	close(fd);
-	guest_line = strstr(text, " guest ");
-	expect(guest_line && strstr(guest_line, " ring text="));
-	end_message(&request, CANCEL);
-	expect_int(ask(), S_OK);
-	end_test(0);
 }
 
 static void start_again_meanwhile(void)
@@ -606,7 +579,6 @@ static void device_opened_again_meanwhile(void)
 int main(void)
 {
 	test(start_too_slow);
-	test(recording_of_a_late_answer);
 	test(start_again_meanwhile);
 	test(start_again_gets_the_refusal);
 	test(later_start_is_a_copy_of_its_own);

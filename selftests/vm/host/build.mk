@@ -2,7 +2,7 @@
 # These programs play the host.
 
 vm_host_dir  := $(O)/vm/host
-vm_host_bins := $(addprefix $(vm_host_dir)/,copy-vmfile replay-fcopy vmbus-host vmbus-nic)
+vm_host_bins := $(addprefix $(vm_host_dir)/,copy-vmfile vmbus-host vmbus-nic)
 
 .PHONY: vm-host
 vm-host: $(vm_host_bins)
@@ -10,16 +10,8 @@ vm-host: $(vm_host_bins)
 $(vm_host_dir)/obj/%.o: selftests/vm/host/%.c
 	$(call compile,)
 
-# The unit tests of the daemon use recording.c, too. It is in their directory
-# because their packages contain nothing of the bench.
-$(vm_host_dir)/obj/recording.o: selftests/fcopy/recording.c
-	$(call compile,)
-
 $(vm_host_dir)/copy-vmfile: $(addprefix $(vm_host_dir)/obj/,copy-vmfile.o client.o)
 	$(call link,$^ -lnettle)
-
-$(vm_host_dir)/replay-fcopy: $(addprefix $(vm_host_dir)/obj/,replay-fcopy.o recording.o client.o)
-	$(call link,$^)
 
 $(vm_host_dir)/vmbus-host: $(addprefix $(vm_host_dir)/obj/,vmbus-host.o client.o)
 	$(call link,$^)

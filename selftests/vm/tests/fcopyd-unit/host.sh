@@ -40,9 +40,6 @@ guest_says restarted || exit 1
 copy_vmfile fcopy --generate 5000:1 --destination /srv/last >last.out 2>&1
 check "copies after it was stopped and started" grep -q '^status 0x00000000' last.out
 tell end
-guest_says recording || exit 1
-copy_vmfile fcopy --generate 5000:1 --destination /srv/by-hand >record.out 2>&1 || note "$(cat record.out)"
-tell recorded
-guest_says long || exit 1
-copy_vmfile fcopy --generate 5000:1 --destination /srv/by-unit >record.out 2>&1 || note "$(cat record.out)"
-tell recorded
+guest_says logging || exit 1
+copy_vmfile fcopy --generate 5000:1 --destination /srv/by-hand >logged.out 2>&1 || note "$(cat logged.out)"
+tell logged
