@@ -21,9 +21,7 @@
 #include <systemd/sd-journal.h>
 #endif
 
-enum { TO_STDERR, TO_JOURNAL, TO_SYSLOG };
-
-static int target = TO_STDERR;
+static bool to_journal;
 static int threshold = LOG_INFO;
 
 /*
@@ -46,15 +44,10 @@ static bool stderr_is_journal(void)
 	       fstat(STDERR_FILENO, &st) == 0 && st.st_dev == dev && st.st_ino == ino;
 }
 
-void log_open(bool to_syslog, bool verbose)
+void log_open(bool verbose)
 {
 	threshold = verbose ? LOG_DEBUG : LOG_INFO;
-	if (to_syslog) {
-		openlog("hv-fcopyd", LOG_PID, LOG_DAEMON);
-		target = TO_SYSLOG;
-	} else {
-		target = stderr_is_journal() ? TO_JOURNAL : TO_STDERR;
-	}
+	to_journal = stderr_is_journal();
 }
 
 bool log_verbose(void)
@@ -150,7 +143,7 @@ void log_escape(char *escaped, size_t size, const char *text)
 #define MESSAGE		"MESSAGE="
 
 /* Send a line with its fields to the journal. Returns whether that worked. */
-static bool to_journal(int level, const char *message, const struct log_copy *copy)
+static bool send_to_journal(int level, const char *message, const struct log_copy *copy)
 {
 #if HAVE_SYSTEMD
 	static const char *const ids[] = {
@@ -207,18 +200,10 @@ static void write_line(int level, const char *text, const struct log_copy *copy)
 
 	memcpy(message, MESSAGE, strlen(MESSAGE));
 	log_escape(line, ESCAPED, text);
-	switch (target) {
-	case TO_SYSLOG:
-		syslog(level, "%s", line);
-		break;
-	case TO_JOURNAL:
-		if (copy && to_journal(level, message, copy))
-			break;
-		fprintf(stderr, "<%d>%s\n", level, line);
-		break;
-	default:
+	if (!to_journal)
 		fprintf(stderr, "hv-fcopyd: %s\n", line);
-	}
+	else if (!copy || !send_to_journal(level, message, copy))
+		fprintf(stderr, "<%d>%s\n", level, line);
 }
 
 static void __attribute__((format(printf, 2, 0)))

@@ -24,12 +24,11 @@
  */
 
 /**
- * log_open() - choose the log for later lines
- * @to_syslog: write to syslog(3), otherwise to standard error, with the
- *	prefixes of sd-daemon(3) if that is the journal
+ * log_open() - prepare standard error, which gets the prefixes of sd-daemon(3)
+ * if it is the journal
  * @verbose: write LOG_DEBUG lines, too
  */
-void log_open(bool to_syslog, bool verbose);
+void log_open(bool verbose);
 
 /** log_verbose() - whether the log contains LOG_DEBUG lines */
 bool log_verbose(void);

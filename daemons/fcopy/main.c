@@ -255,22 +255,6 @@ static int serve(int signals)
 }
 
 /*
- * Continue in the background. Returns an exit code; 0 in the process that is to
- * serve.
- */
-static int go_to_background(void)
-{
-	if (options.foreground)
-		return 0;
-	if (daemon(0, 0) < 0) {
-		log_line(LOG_ERR, "cannot run in the background: %s", strerror(errno));
-		return EX_OSERR;
-	}
-	log_open(true, options.verbose);
-	return 0;
-}
-
-/*
  * Serve the host until the daemon ends. Sets *@stuck if the thread for slow
  * disks still runs. Returns an exit code.
  */
@@ -308,7 +292,7 @@ int main(int argc, char **argv)
 	bool stuck = false;
 
 	options_parse(argc, argv, &options);
-	log_open(false, options.verbose);
+	log_open(options.verbose);
 	if (options.status)
 		return end_output(status_report(options.run_dir));
 	if (load_policy(&policy) < 0)
@@ -342,12 +326,8 @@ int main(int argc, char **argv)
 	code = device_open(options.device, &channel);
 	if (code)
 		goto out_policy;
-	code = go_to_background();
-	if (code)
-		goto out_channel;
 
 	code = serve_device(&channel, journal, signals, &stuck);
-out_channel:
 	vmbus_chan_close(channel);
 	/*
 	 * The thread may still use this memory, so the process ends without the

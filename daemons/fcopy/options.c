@@ -29,7 +29,6 @@ static void usage(FILE *to)
 		"       hv-fcopyd --status | --check-config | --check-path=PATH\n"
 		"Receives the files that Copy-VMFile on a Hyper-V host sends to this guest.\n"
 		"\n"
-		"  -n, --foreground       stay in the foreground, log to standard error\n"
 		"  -c, --class=CLASS      use the device of this class: a name or a GUID (fcopy)\n"
 		"  -d, --device=GUID      use this device, where a class has several\n"
 		"  -s, --state-dir=DIR    note unfinished copies there (%s)\n"
@@ -73,16 +72,6 @@ static void check_device(const struct arguments *arguments)
 		reject("--device=%s: not a GUID", instance);
 }
 
-/*
- * Reject a relative path, because the daemon leaves its working directory in
- * the background.
- */
-static void check_absolute(const char *option, const char *path)
-{
-	if (*path != '/')
-		reject("--%s=%s: in the background it must be an absolute path", option, path);
-}
-
 static void check_filled(const char *option, const char *value)
 {
 	if (value && !*value)
@@ -103,13 +92,6 @@ static void check_modes(const struct options *options, const struct arguments *a
 	if (!options->check_path &&
 	    (arguments->name || options->check.force || options->check.create))
 		reject("--name, --force and --create need --check-path");
-	if (!options->foreground && !options->status && !options->check_config &&
-	    !options->check_path) {
-		if (arguments->config)
-			check_absolute("config", arguments->config);
-		check_absolute("state-dir", options->state_dir);
-		check_absolute("run-dir", options->run_dir);
-	}
 }
 
 static void finish(struct options *options, const struct arguments *arguments)
@@ -166,8 +148,11 @@ void options_parse(int argc, char **argv, struct options *options)
 	set_defaults(options);
 	while ((c = getopt_long(argc, argv, "nc:d:s:r:vVh", longs, NULL)) != -1) {
 		switch (c) {
+		/*
+		 * The daemon of the kernel tree needs -n to stay in the
+		 * foreground.
+		 */
 		case 'n':
-			options->foreground = true;
 			break;
 		case 'c':
 			arguments.class = optarg;

@@ -17,7 +17,6 @@ struct options {
 	bool check_path;
 	struct destination_request check;	/* with @check_path */
 	bool status;
-	bool foreground;
 	bool verbose;
 };
 

@@ -70,7 +70,7 @@ device() { # [DRIVER]
 	echo "{$instance}" >"$work/sys/bus/vmbus/devices/$instance/device_id"
 }
 
-ktap_set_plan 23
+ktap_set_plan 22
 
 run --help
 is_status 0 "usage: hv-fcopyd"
@@ -99,11 +99,6 @@ result "device that is no GUID"
 run -n --class=fcopy --device=$instance
 is_status 64 "mutually exclusive"
 result "class and device"
-
-run --state-dir=state
-is_status 64 "--state-dir=state: in the background" && run --run-dir=run &&
-	is_status 64 "--run-dir=run: in the background"
-result "relative directories in the background"
 
 run --status --check-config
 is_status 64 "--status and --check-config are mutually exclusive"

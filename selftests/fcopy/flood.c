@@ -149,7 +149,7 @@ static void rounds(void)
 	dup2(fd, STDERR_FILENO);
 	close(fd);
 	unsetenv("JOURNAL_STREAM");
-	log_open(false, false);
+	log_open(false);
 	policy.min_free_default = false;
 	policy.min_free = policy.min_free_percent = 0;
 	session_init(&session, session.transfer.journal, &policy);

@@ -48,7 +48,7 @@ static void plain(void)
 {
 	to_file();
 	unsetenv("JOURNAL_STREAM");
-	log_open(false, false);
+	log_open(false);
 	log_line(LOG_INFO, "%d%%", 7);
 	log_line(LOG_DEBUG, "not asked for");
 }
@@ -64,7 +64,7 @@ static void as_journal(bool debug)
 	snprintf(stream, sizeof(stream), "%llu:%llu", (unsigned long long)st.st_dev,
 		 (unsigned long long)st.st_ino);
 	setenv("JOURNAL_STREAM", stream, 1);
-	log_open(false, debug);
+	log_open(debug);
 }
 
 static void journal(void)
@@ -217,7 +217,7 @@ static void another_journal(void)
 {
 	to_file();
 	setenv("JOURNAL_STREAM", "1:1", 1);
-	log_open(false, false);
+	log_open(false);
 	log_line(LOG_WARNING, "text");
 }
 
@@ -235,7 +235,7 @@ static void prefixes(void)
 static void lines_with_controls(void)
 {
 	to_file();
-	log_open(false, false);
+	log_open(false);
 	log_line(LOG_INFO, "a\nhv-fcopyd: b\r\t\x1b[31m\x7f");
 	log_limited(&(struct log_limit){ .lines = 0 }, LOG_INFO, "a\nb");
 }
@@ -374,7 +374,7 @@ static void flood(void)
 	struct log_limit one = { .lines = 0 }, other = { .lines = 0 };
 
 	to_file();
-	log_open(false, false);
+	log_open(false);
 	for (int i = 0; i < 1000; i++)
 		log_limited(&one, LOG_WARNING, "line %d", i);
 	log_limited(&other, LOG_WARNING, "another kind");
@@ -403,7 +403,7 @@ static void unseen_flood(void)
 	struct log_copy copy = { .event = LOG_STARTED };
 
 	to_file();
-	log_open(false, false);
+	log_open(false);
 	for (int i = 0; i < 1000; i++) {
 		log_limited(&limit, LOG_DEBUG, "unseen");
 		log_copy(LOG_DEBUG, &copy, "unseen");
@@ -509,7 +509,7 @@ static void without_a_limit(void)
 	struct log_limit *volatile none = NULL;
 
 	to_file();
-	log_open(false, false);
+	log_open(false);
 	log_limited(none, LOG_WARNING, "line");
 }
 
@@ -520,9 +520,9 @@ static void no_limit_is_a_programming_error(void)
 
 static void is_verbose(void)
 {
-	log_open(false, false);
+	log_open(false);
 	expect(!log_verbose());
-	log_open(false, true);
+	log_open(true);
 	expect(log_verbose());
 }
 

@@ -71,7 +71,7 @@ hear end
 
 # Log the messages as doc/testing.md describes.
 systemctl mask --runtime --now hv-fcopyd
-hv-fcopyd --foreground -v 2>/root/fcopy.log &
+hv-fcopyd -v 2>/root/fcopy.log &
 logger=$!
 within 10 hv-fcopyd --status
 say logging
