@@ -187,6 +187,23 @@ static enum refusal use_source_name(const struct destination_request *request,
 }
 
 /*
+ * Refuse a relative path that nobody means, unless its first component exists.
+ * @path is the result of the walk.
+ */
+static enum refusal check_meant(const struct destination_request *request, const struct path *path,
+				struct failure *failure)
+{
+	const char *fault = name_check_meant(request->path), *rest = path->missing;
+	char first[NAME_MAX + 1];
+	struct stat st;
+
+	if (!fault || *path->place || !path_next(&rest, first) ||
+	    fstatat(path->dir, first, &st, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT) == 0)
+		return REFUSAL_NONE;
+	return fail(failure, REFUSAL_NAME, "%s: %s", fault, request->path);
+}
+
+/*
  * Build the path of the target relative to @dir, for the rules. The whole path
  * must fit in PATH_MAX.
  */
@@ -260,10 +277,11 @@ enum refusal destination_resolve(const struct destination_request *request,
 	if (refusal != REFUSAL_NONE)
 		return refusal;
 	result->dir = path.dir;
-	if (directory || !*path.missing)
-		refusal = use_source_name(request, result, path.missing, failure);
-	else
-		refusal = split_missing(result, path.missing, failure);
+	refusal = check_meant(request, &path, failure);
+	if (refusal == REFUSAL_NONE)
+		refusal = directory || !*path.missing ?
+			  use_source_name(request, result, path.missing, failure) :
+			  split_missing(result, path.missing, failure);
 	if (refusal == REFUSAL_NONE)
 		refusal = check_resolved(result, request, policy, failure);
 	if (refusal != REFUSAL_NONE)

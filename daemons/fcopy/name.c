@@ -181,3 +181,38 @@ const char *name_check_path(const char *path)
 	}
 	return NULL;
 }
+
+/* Whether @path begins with a quotation mark, plain or typographic */
+static bool is_quoted(const char *path)
+{
+	const unsigned char *p = (const unsigned char *)path;
+
+	/* U+2018 to U+201F are E2 80 98 to E2 80 9F in UTF-8. */
+	return *p == '"' || *p == '\'' || *p == '`' ||
+	       (p[0] == 0xe2 && p[1] == 0x80 && p[2] >= 0x98 && p[2] <= 0x9f);
+}
+
+static bool has_scheme(const char *path)
+{
+	const char *p = path;
+
+	while (is_letter(*p))
+		p++;
+	return p > path && p[0] == ':' && p[1] == '/';
+}
+
+const char *name_check_meant(const char *path)
+{
+	if (path[0] == '~')
+		return "the path begins with '~', which is not expanded";
+	if (path[0] == '$' && (is_letter(path[1]) || path[1] == '_' || path[1] == '{'))
+		return "the path begins with a variable: variables are not expanded";
+	if (is_quoted(path))
+		return "the path begins with a quotation mark";
+	/* U+00A0 is a blank that a copy from a web page may contain. */
+	if (path[0] == ' ' || !strncmp(path, "\xc2\xa0", 2))
+		return "the path begins with a blank";
+	if (has_scheme(path))
+		return "the path is a URL";
+	return NULL;
+}

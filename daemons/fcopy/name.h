@@ -54,4 +54,14 @@ const char *name_check_file(const char *name);
  */
 const char *name_check_path(const char *path);
 
+/**
+ * name_check_meant() - check that the user means a relative destination
+ *
+ * A path that begins with '~', a variable, a quotation mark, a blank or a URL's
+ * scheme would create an entry of that name in the root directory. The function
+ * returns the fault like name_check_path(). The caller refuses the path unless
+ * its first component exists.
+ */
+const char *name_check_meant(const char *path);
+
 #endif

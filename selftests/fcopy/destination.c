@@ -209,6 +209,32 @@ static void paths_with_faults(void)
 	expect_goes(in("..x"), "src", 0, ".", "", "..x", false);
 }
 
+/* They would create entries of these names in the root directory. */
+static void paths_that_nobody_means(void)
+{
+	static const char *const paths[] = { "~/x", "~", "~/", "~root/x", "$HOME/x", "${HOME}/x", "$TEMP",
+					     "file:///tmp/x", "http://host/x", "\"/tmp/x\"", "'/tmp/x'",
+					     "\xe2\x80\x9c/tmp/x", " /tmp/x", " x", "\xc2\xa0/tmp/x" };
+
+	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+		expect_refused(paths[i], "src", 0, REFUSAL_NAME, "the path ");
+		expect_refused(paths[i], "src", FORCE | CREATE, REFUSAL_NAME, "the path ");
+	}
+	/* These are names, at the start of a path or elsewhere. */
+	mkdir("~", 0755);
+	expect_goes(in("~/x"), "src", 0, "~", "", "x", false);
+	expect_goes(in("$HOME"), "src", 0, ".", "", "$HOME", false);
+	expect_goes(in(" x"), "src", 0, ".", "", " x", false);
+	if (access("/", W_OK) < 0)
+		skip("run this as root, where / is writable");
+	expect_goes("$1", "src", 0, "/", "", "$1", false);
+	expect_goes("mail:x", "src", 0, "/", "", "mail:x", false);
+	if (mkdir("/~fcopy-test", 0755) < 0)
+		skip("/ is not writable");
+	expect_goes("~fcopy-test/x", "src", 0, "/~fcopy-test", "", "x", false);
+	rmdir("/~fcopy-test");
+}
+
 static void name_counts_only_for_a_directory(void)
 {
 	mkdir("d", 0755);
@@ -1111,6 +1137,7 @@ int main(void)
 	test(missing_parents);
 	test(relative_and_empty_paths);
 	test(paths_with_faults);
+	test(paths_that_nobody_means);
 	test(name_counts_only_for_a_directory);
 	test(too_long);
 	test(too_long_behind_a_link);

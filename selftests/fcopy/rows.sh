@@ -70,6 +70,11 @@ row "a host that splits the destination at the slash" ok /tmp/in/x x /tmp/in
 row "a path of Windows" syntax '' source.bin 'C:\x'
 row "a '\\' in the destination" syntax '' source.bin '/tmp/in\new.bin'
 row "a '\\' in the source's name" syntax '' 'a\b' /tmp/in/
+row "the home directory of a shell" syntax '' source.bin '~/new.bin' --create-full-path
+row "a variable of a shell" syntax '' source.bin '$HOME/new.bin' --create-full-path
+row "a URL" syntax '' source.bin file:///tmp/in/new.bin --create-full-path
+row "a path in quotation marks" syntax '' source.bin '"/tmp/in/new.bin"' --create-full-path
+row "a path with a blank in front" syntax '' source.bin ' /tmp/in/new.bin' --create-full-path
 row "'..' at the destination's end" syntax '' source.bin /tmp/in/dir/..
 row "'..' in the destination" syntax '' source.bin /tmp/in/dir/../new.bin
 row "'..' at the start of a relative destination" syntax '' source.bin ../tmp/in/new.bin
