@@ -55,7 +55,7 @@
 #define IDLE_CLOCK CLOCK_MONOTONIC_COARSE
 
 /* The host can provoke each of these warnings with every copy. */
-static struct log_limit no_note, not_removed, given_up;
+static struct log_limit no_note, not_removed, moved, given_up;
 
 void transfer_init(struct transfer *transfer, int journal, const struct policy *policy)
 {
@@ -405,13 +405,33 @@ static enum refusal reserve(struct transfer *transfer, struct failure *failure)
 }
 
 /*
+ * Empty the file if it has a name other than the target's. A user who owns the
+ * directory could have renamed the file, or the daemon may not be able to
+ * remove it. Its bytes and its reserved space must not stay. The file may have
+ * the target's name although rename(2) reported an error.
+ */
+static void empty_unplaced(struct transfer *transfer)
+{
+	struct stat file, named;
+
+	if (fstat(transfer->file, &file) < 0 || !file.st_nlink)
+		return;
+	if (fstatat(transfer->to.dir, transfer->to.name, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    path_same_file(&file, &named))
+		return;
+	if (ftruncate(transfer->file, 0) == 0)
+		log_limited(&moved, LOG_WARNING, "%s: the unfinished file still has a name, "
+			    "and is empty now", transfer->path);
+}
+
+/*
  * End the copy. Unless its file has been @placed, remove the file and the
  * directories that the copy created. Returns false if the file could not be
  * removed.
  */
 static bool end(struct transfer *transfer, bool placed)
 {
-	bool clean = true;
+	bool clean = true, named = transfer->temporary[0];
 
 	if (transfer->temporary[0]) {
 		if (unlinkat(transfer->to.dir, transfer->temporary, 0) == 0) {
@@ -431,6 +451,8 @@ static bool end(struct transfer *transfer, bool placed)
 			clean = false;
 		}
 	}
+	if (named && !placed && transfer->file >= 0)
+		empty_unplaced(transfer);
 	if (transfer->file >= 0)
 		close(transfer->file);
 	transfer->file = -1;

@@ -64,6 +64,19 @@ int unlinkat(int dir, const char *name, int flags)
 	return syscall(SYS_unlinkat, dir, name, flags);
 }
 
+/* renameat() succeeds and then reports this error. */
+static int rename_error;
+
+int renameat(int from, const char *old, int to, const char *new)
+{
+	int r = syscall(SYS_renameat, from, old, to, new);
+
+	if (r < 0 || !rename_error)
+		return r;
+	errno = rename_error;
+	return -1;
+}
+
 static bool has_no_tmpfile(void)
 {
 	return variant & NO_TMPFILE;
@@ -1810,6 +1823,42 @@ static void what_cannot_be_removed_stays_noted(void)
 	end_test(0);
 }
 
+/* A user who owns the directory renames the temporary file. */
+static void renamed_file_is_emptied(void)
+{
+	char path[PATH_MAX];
+
+	begin_test();
+	for (int completes = 0; completes < 2; completes++) {
+		expect_int(start("a", 0, 6), REFUSAL_NONE);
+		expect_int(put(0, "s3cret", 6), REFUSAL_NONE);
+		snprintf(path, sizeof(path), "to/%s", transfer.temporary);
+		expect_int(rename(path, "to/stolen"), 0);
+		if (completes)
+			expect(complete() != REFUSAL_NONE);
+		else
+			discard();
+		expect_int(size_of("to/stolen"), 0);
+		expect(strstr(logged, "the unfinished file still has a name, and is empty now"));
+		expect(unlink("to/stolen") == 0);
+	}
+	end_test(0);
+}
+
+/* The server of NFS may report an error although it has renamed the file. */
+static void placed_file_is_not_emptied(void)
+{
+	begin_test();
+	make_file("to/a", "old");
+	expect_int(start("a", FORCE, 3), REFUSAL_NONE);
+	expect_int(put(0, "new", 3), REFUSAL_NONE);
+	rename_error = EIO;
+	expect_int(complete(), REFUSAL_IO);
+	rename_error = 0;
+	expect(holds("to/a", "new"));
+	end_test(1);
+}
+
 static void all(const char *how, int lacks)
 {
 	test_variant(whole_or_not_there, how, lacks);
@@ -1873,6 +1922,9 @@ int main(void)
 	test(offsets_beyond_4_gib);
 	test(btrfs_files_are_synced_with_a_name);
 	test(without_procfs);
+	test_variant(renamed_file_is_emptied, "named files", NO_TMPFILE);
+	test(placed_file_is_not_emptied);
+	test_variant(placed_file_is_not_emptied, "named files", NO_TMPFILE);
 	all("named file", NO_TMPFILE);
 	test_variant(what_cannot_be_removed_stays_noted, "", NO_TMPFILE);
 	test_variant(directories_of_a_file_that_cannot_be_removed, "", NO_TMPFILE);
