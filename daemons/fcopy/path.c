@@ -85,7 +85,9 @@ enum refusal path_check_place(int dir, const char *place, struct failure *failur
 			break;
 		if (path_same_file(&st, &up)) {
 			close(at);
-			return REFUSAL_NONE;
+			/* Above a detached mount, ".." leads nowhere. */
+			return path_same_file(&st, &root) ? REFUSAL_NONE :
+			       fail(failure, REFUSAL_MISSING, "%s/ is in a detached mount", place);
 		}
 		st = up;
 	}

@@ -703,6 +703,28 @@ static bool kernel_has(const char *type)
 	return found;
 }
 
+/* Above such a mount ".." leads nowhere, and not to the root. */
+static void in_detached_mount(void)
+{
+	struct path result;
+
+	mkdir("m", 0755);
+	if (mount("tmpfs", "m", "tmpfs", 0, NULL) < 0)
+		leave_child(CANNOT_MOUNT);
+	mkdir("m/d", 0755);
+	expect_int(path_resolve(in("m/d"), 0, &result, &failure), REFUSAL_NONE);
+	expect_int(path_check_place(result.dir, result.place, &failure), REFUSAL_NONE);
+	expect_int(umount2("m", MNT_DETACH), 0);
+	expect_int(path_check_place(result.dir, result.place, &failure), REFUSAL_MISSING);
+	expect(strstr(failure.detail, "m/d/ is in a detached mount"));
+	close(result.dir);
+}
+
+static void detached_mount_refused(void)
+{
+	in_own_mounts(in_detached_mount);
+}
+
 static void file_systems_by_type(void)
 {
 	static const struct {
@@ -1032,6 +1054,7 @@ int main(void)
 	test(links_of_procfs_refused);
 	test(places_of_the_kernel_refused);
 	test(kernel_file_systems_mounted_elsewhere_refused);
+	test(detached_mount_refused);
 	test(each_file_system_of_the_kernel);
 	test(file_systems_by_magic);
 	test(access_denied);
