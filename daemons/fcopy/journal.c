@@ -223,6 +223,33 @@ static bool is_temporary(const char *name)
 	       strspn(name + prefix, "0123456789abcdef") == 16;
 }
 
+void journal_keep(int journal, const char *name)
+{
+	static struct log_limit full;
+	struct dirent *entry;
+	unsigned int notes = 0;
+	DIR *entries;
+	int fd;
+
+	if (journal < 0)
+		return;
+	fd = openat(journal, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	entries = fd < 0 ? NULL : fdopendir(fd);
+	if (!entries) {
+		if (fd >= 0)
+			close(fd);
+		return;
+	}
+	while ((entry = readdir(entries)))
+		notes += is_temporary(entry->d_name);
+	closedir(entries);
+	if (notes <= JOURNAL_KEPT)
+		return;
+	journal_forget(journal, name);
+	log_limited(&full, LOG_WARNING, "dropped the note %s: there are %d of what cannot be removed",
+		    name, JOURNAL_KEPT);
+}
+
 /* Whether @dir holds anything besides temporary files of copies */
 static bool in_use(int dir)
 {

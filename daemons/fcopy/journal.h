@@ -95,6 +95,20 @@ int journal_note(int journal, int dir, const char *place, unsigned int made, con
 void journal_forget(int journal, const char *name);
 
 /**
+ * JOURNAL_KEPT is the limit of notes that journal_keep() keeps. Each START
+ * tries to remove what all notes name, and a file system whose unlink(2) always
+ * fails makes a note of each copy.
+ */
+#define JOURNAL_KEPT		64
+
+/**
+ * journal_keep() - keep the note @name, whose file could not be removed
+ *
+ * The function drops the note if there are more than JOURNAL_KEPT.
+ */
+void journal_keep(int journal, const char *name);
+
+/**
  * journal_clean() - remove what the notes of earlier copies name
  *
  * A note stays while its file cannot be removed. A note also stays, for up to

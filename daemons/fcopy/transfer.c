@@ -447,6 +447,7 @@ static bool end(struct transfer *transfer, bool placed)
 			log_limited(&not_removed, LOG_WARNING,
 				    "%s/%s cannot be removed: %s; the daemon tries again later",
 				    transfer->to.directory, transfer->temporary, strerror(errno));
+			journal_keep(transfer->journal, transfer->temporary);
 			transfer->temporary[0] = '\0';
 			clean = false;
 		}
@@ -460,6 +461,8 @@ static bool end(struct transfer *transfer, bool placed)
 	/* If the file stays, journal_clean() removes it and its directories. */
 	if (clean)
 		forget_created(transfer);
+	else if (transfer->made[0])
+		journal_keep(transfer->journal, transfer->made);
 	transfer->made[0] = '\0';
 	return clean;
 }

@@ -1823,6 +1823,31 @@ static void what_cannot_be_removed_stays_noted(void)
 	end_test(0);
 }
 
+/* The file system of a user whose unlink() always fails */
+static void notes_have_a_limit(void)
+{
+	char path[PATH_MAX];
+	struct stat st;
+
+	begin_test();
+	unlink_error = EIO;
+	for (int i = 0; i < 100; i++) {
+		snprintf(path, sizeof(path), "%s/%d/", in("to"), i);
+		expect_int(start_at(path, "a", CREATE, 3), REFUSAL_NONE);
+		discard();
+		expect(entries("state") <= JOURNAL_KEPT);
+	}
+	unlink_error = 0;
+	expect(strstr(logged, "dropped the note .hv-fcopyd."));
+	/* A copy to another disk still has a note. */
+	expect_int(start("b", 0, 3), REFUSAL_NONE);
+	snprintf(path, sizeof(path), "state/%s", transfer.temporary);
+	expect(lstat(path, &st) == 0);
+	discard();
+	expect_int(journal_clean(transfer.journal), 0);
+	end_test(entries("to"));
+}
+
 /* A user who owns the directory renames the temporary file. */
 static void renamed_file_is_emptied(void)
 {
@@ -1922,6 +1947,7 @@ int main(void)
 	test(offsets_beyond_4_gib);
 	test(btrfs_files_are_synced_with_a_name);
 	test(without_procfs);
+	test_variant(notes_have_a_limit, "named files", NO_TMPFILE);
 	test_variant(renamed_file_is_emptied, "named files", NO_TMPFILE);
 	test(placed_file_is_not_emptied);
 	test_variant(placed_file_is_not_emptied, "named files", NO_TMPFILE);
