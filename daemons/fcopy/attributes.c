@@ -84,23 +84,15 @@ static bool has_no_owners(int fd)
 					 (uint32_t)fs.f_type == EXFAT_SUPER_MAGIC);
 }
 
-/* How much a new file inherits from the file that it replaces */
-enum share { NOTHING, LIMITED, EVERYTHING };
-
 /*
- * Decide how much a new file inherits; attributes.h explains the rule. If the
- * directory has an ACL, the group's bits of its mode are the mask of the ACL.
+ * Whether a new file inherits from the file that it replaces; attributes.h
+ * explains the rule. If the directory has an ACL, the group's bits of its mode
+ * are the mask of the ACL.
  */
-static enum share share_of(const struct stat *replaced, const struct stat *dir)
+static bool inherits(const struct stat *replaced, const struct stat *dir)
 {
-	if (!S_ISREG(replaced->st_mode))
-		return NOTHING;
-	if (!(dir->st_mode & S_ISVTX) || !(dir->st_mode & (S_IWGRP | S_IWOTH)))
-		return EVERYTHING;
-	if (replaced->st_nlink == 1 &&
-	    (replaced->st_uid == 0 || replaced->st_uid == dir->st_uid))
-		return LIMITED;
-	return NOTHING;
+	return S_ISREG(replaced->st_mode) && !(dir->st_mode & (S_IWGRP | S_IWOTH)) &&
+	       (replaced->st_uid == 0 || replaced->st_uid == dir->st_uid);
 }
 
 /*
@@ -123,7 +115,6 @@ enum refusal attributes_owner(const struct attributes *attributes, int file, int
 			      struct failure *failure)
 {
 	struct stat st, in;
-	enum share share;
 	uid_t uid;
 	gid_t gid;
 	int err;
@@ -132,11 +123,9 @@ enum refusal attributes_owner(const struct attributes *attributes, int file, int
 		return fail_errno(failure, errno, "the owner");
 	uid = attributes->owner == POLICY_ID_DIRECTORY ? in.st_uid : attributes->uid;
 	gid = attributes->group == POLICY_ID_DIRECTORY ? in.st_gid : attributes->gid;
-	share = share_of(replaced, &in);
-	if (share != NOTHING)
+	if (inherits(replaced, &in) && attributes->owner == POLICY_ID_DEFAULT)
 		uid = replaced->st_uid;
-	if (share == EVERYTHING ||
-	    (share == LIMITED && (replaced->st_gid == 0 || replaced->st_gid == in.st_gid)))
+	if (inherits(replaced, &in) && attributes->group == POLICY_ID_DEFAULT)
 		gid = replaced->st_gid;
 
 	err = change_owner(file, &st, uid, gid);
@@ -294,8 +283,8 @@ static void inherit_label(int file, int replaced, const char *path)
  *
  * Returns the descriptor or -errno. The error is -ESTALE if @name is another
  * file by now, or if somebody changed its owner or mode, because the ACL would
- * then not fit @replaced. It is also -ESTALE if share_of() no longer allows the
- * new file to inherit everything.
+ * then not fit @replaced. It is also -ESTALE if the new file no longer
+ * inherits().
  */
 static int open_replaced(int dir, const char *name, const struct stat *replaced)
 {
@@ -312,7 +301,7 @@ static int open_replaced(int dir, const char *name, const struct stat *replaced)
 	err = -ESTALE;
 	if (st.st_dev != replaced->st_dev || st.st_ino != replaced->st_ino ||
 	    st.st_mode != replaced->st_mode || st.st_uid != replaced->st_uid ||
-	    st.st_gid != replaced->st_gid || share_of(&st, &in) != EVERYTHING)
+	    st.st_gid != replaced->st_gid || !inherits(&st, &in))
 		goto err_close;
 	return fd;
 
@@ -329,37 +318,30 @@ static enum refusal set_mode(int file, mode_t mode, struct failure *failure)
 }
 
 /*
- * Give @file the permission bits, the ACL and the label of the replaced file.
- * The label comes last, because the SELinux policy may forbid the daemon to
- * change the mode of a file with that label.
+ * Give @file the permission bits, the ACL and the label of the replaced file,
+ * except those that the policy names. The label comes last, because the SELinux
+ * policy may forbid the daemon to change the mode of a file with that label.
  */
-static enum refusal inherit(int file, int dir, const char *name, const struct stat *replaced,
-			    const char *path, struct failure *failure)
+static enum refusal inherit(const struct attributes *attributes, int file, int dir,
+			    const char *name, const struct stat *replaced, const char *path,
+			    struct failure *failure)
 {
 	enum refusal refusal;
 	mode_t mode;
 	int fd;
 
 	fd = open_replaced(dir, name, replaced);
-	mode = inherit_acl(file, fd, replaced->st_mode & 0777, path);
+	if (attributes->mode >= 0)
+		mode = attributes->mode & 0777;
+	else
+		mode = inherit_acl(file, fd, replaced->st_mode & 0777, path);
 	refusal = set_mode(file, mode, failure);
 	if (fd >= 0) {
-		if (refusal == REFUSAL_NONE)
+		if (refusal == REFUSAL_NONE && !attributes->label[0])
 			inherit_label(file, fd, path);
 		close(fd);
 	}
 	return refusal;
-}
-
-/*
- * Return the bits of @old that @new has too, and the execute bits of @old for
- * everybody who may read the file.
- */
-static mode_t limited_mode(mode_t old, mode_t new)
-{
-	mode_t mode = old & new & 0777;
-
-	return mode | (old & 0111 & (mode >> 2));
 }
 
 /*
@@ -387,19 +369,13 @@ enum refusal attributes_finish(const struct attributes *attributes, int file, in
 			       const char *name, const struct stat *replaced, const char *path,
 			       struct failure *failure)
 {
-	enum share share;
 	struct stat in;
-	mode_t mode;
 
 	if (fstat(dir, &in) < 0)
 		return fail_errno(failure, errno, "the permission bits");
-	share = share_of(replaced, &in);
-	if (share == EVERYTHING)
-		return inherit(file, dir, name, replaced, path, failure);
-	mode = new_mode(attributes, dir);
-	if (share == LIMITED)
-		mode = limited_mode(replaced->st_mode, mode);
-	return set_mode(file, mode, failure);
+	if (inherits(replaced, &in))
+		return inherit(attributes, file, dir, name, replaced, path, failure);
+	return set_mode(file, new_mode(attributes, dir), failure);
 }
 
 /*

@@ -17,17 +17,14 @@
  * the umask.
  *
  * A file that replaces a regular file inherits the owner, group, permission
- * bits, ACL and label of that file, but not its set-user-id, set-group-id and
- * sticky bits. If the daemon cannot set the ACL, it gives the group the
- * permissions of the ACL's entry for the owning group, limited by the ACL's
- * mask. The mask itself, which stat(2) shows as the group's bits, could give
- * the group more than it had.
- *
- * In a sticky directory that others can write to, any user can create, link or
- * move a file. There the new file inherits only from a file that root or the
- * directory's owner owns and that has no second hard link. It then inherits the
- * owner, a group that is root's or the directory's, those permission bits that
- * a new file would have as well, and the right to execute it.
+ * bits, ACL and label of that file where the policy names none, but not its
+ * set-user-id, set-group-id and sticky bits. It inherits only in a directory
+ * that nobody but its owner and root can write to, and only from a file of root
+ * or of that owner: another user could otherwise create the target first, and
+ * so choose who may read what the host sends. If the daemon cannot set the ACL,
+ * it gives the group the permissions of the ACL's entry for the owning group,
+ * limited by the ACL's mask. The mask itself, which stat(2) shows as the
+ * group's bits, could give the group more than it had.
  */
 struct attributes {
 	int mode;		/* as in struct policy */
