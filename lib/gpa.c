@@ -1,19 +1,28 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-/* This file finds the guest frame numbers of memory of this process. */
+/*
+ * This file finds the guest frame numbers of memory of this process, and keeps
+ * them from the children of fork().
+ */
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "internal.h"
 
 /*
  * An entry of /proc/PID/pagemap has a frame number, which counts pages of the
- * system, and a bit that is set if the page is present.
+ * system. Bits say whether the page is present, whether its frame belongs to a
+ * file or to shared memory, and whether the frame is mapped only once.
  */
 #define PAGEMAP_PRESENT	(1ull << 63)
+#define PAGEMAP_FILE	(1ull << 61)
+#define PAGEMAP_ONCE	(1ull << 56)
 #define PAGEMAP_FRAME	((1ull << 55) - 1)
 
 /* The number of entries for one read(2) */
@@ -50,6 +59,60 @@ void vmbus_pagemap_close(struct vmbus_pagemap *pagemap)
 }
 
 /*
+ * Whether the memory at @address is mapped MAP_SHARED. /proc/self/maps has a
+ * line for each mapping: "start-end rw-s ...".
+ */
+static bool is_shared(uintptr_t address)
+{
+	FILE *maps = fopen("/proc/self/maps", "re");
+	uintptr_t start, end;
+	bool shared = false;
+	char *line = NULL;
+	size_t room = 0;
+	char mode[5];
+
+	if (!maps)
+		return false;
+	while (getline(&line, &room, maps) > 0) {
+		if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR " %4s", &start, &end, mode) != 3 ||
+		    address < start || address >= end)
+			continue;
+		shared = mode[3] == 's';
+		break;
+	}
+	free(line);
+	fclose(maps);
+	return shared;
+}
+
+/*
+ * Check the entries of @count pages of the system from page number @first on.
+ * The host may get a frame of private memory only if it is the program's alone.
+ * Before the first write, such a page has the kernel's page of zeros, the page
+ * of a file, or after fork() the frame of another process.
+ */
+static int check_entries(const uint64_t *entries, uint64_t first, unsigned int count)
+{
+	for (unsigned int i = 0; i < count; i++) {
+		const uintptr_t at = (first + i) * page_size();
+
+		if (!(entries[i] & PAGEMAP_PRESENT))
+			return fail(-EFAULT, "the page at 0x%" PRIxPTR " is not present: write to the memory first",
+				    at);
+		/*
+		 * No process has frame 0. The kernel shows it in place of a
+		 * frame that it hides.
+		 */
+		if (!(entries[i] & PAGEMAP_FRAME))
+			return fail(-EPERM, "the kernel hides page numbers: /proc/self/pagemap was opened without CAP_SYS_ADMIN");
+		if ((entries[i] & (PAGEMAP_ONCE | PAGEMAP_FILE)) != PAGEMAP_ONCE && !is_shared(at))
+			return fail(-EFAULT, "the frame at 0x%" PRIxPTR " is not the program's alone: write to the memory first",
+				    at);
+	}
+	return 0;
+}
+
+/*
  * Read the entries of @count pages of the system, starting at page number
  * @first.
  */
@@ -58,19 +121,11 @@ static int read_entries(int fd, uint64_t first, uint64_t *entries, unsigned int 
 	ssize_t size = count * sizeof(*entries);
 	ssize_t got = pread(fd, entries, size, (off_t)(first * sizeof(*entries)));
 
+	if (got < 0)
+		return fail(-errno, "/proc/self/pagemap: %s", strerror(errno));
 	if (got != size)
-		return got < 0 ? -errno : -EFAULT;
-	for (unsigned int i = 0; i < count; i++) {
-		if (!(entries[i] & PAGEMAP_PRESENT))
-			return -EFAULT;
-		/*
-		 * No process has frame 0. The kernel shows it in place of a
-		 * frame that it hides.
-		 */
-		if (!(entries[i] & PAGEMAP_FRAME))
-			return -EPERM;
-	}
-	return 0;
+		return fail(-EFAULT, "0x%" PRIx64 " is no address of a program", first * page_size());
+	return check_entries(entries, first, count);
 }
 
 int vmbus_gpa_pages(const struct vmbus_pagemap *pagemap, const void *addr, size_t len,
@@ -83,10 +138,10 @@ int vmbus_gpa_pages(const struct vmbus_pagemap *pagemap, const void *addr, size_
 	int err;
 
 	if (!len || len > UINTPTR_MAX - start)
-		return -EINVAL;
+		return fail(-EINVAL, "%zu bytes at %p are no memory", len, addr);
 	need = (start % HV_PAGE_SIZE + (uint64_t)len + HV_PAGE_SIZE - 1) / HV_PAGE_SIZE;
 	if (need > count || need > INT32_MAX)
-		return -ENOBUFS;
+		return fail(-ENOBUFS, "%" PRIu64 " pages, and room for %u", need, count);
 	last = (start + len - 1) / page;
 	for (first = start / page; first <= last; first += batch) {
 		batch = last - first < PAGEMAP_BATCH ? last - first + 1 : PAGEMAP_BATCH;

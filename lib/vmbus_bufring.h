@@ -96,9 +96,9 @@ const char *vmbus_version(void);
  * vmbus_device_find(), vmbus_chan_open(), vmbus_chan_open_device(),
  * vmbus_subchannels(), vmbus_subchannels_wait(), vmbus_subchannel_open(),
  * vmbus_chan_buffer(), vmbus_chan_from_memory(), vmbus_chan_pair(),
- * vmbus_guard(), vmbus_pagemap_open(), vmbus_ic_new(), vmbus_ic_from_chan(),
- * vmbus_ic_dispatch() and vmbus_ic_serve(). The last two set no text for a
- * result of the event callback.
+ * vmbus_guard(), vmbus_pagemap_open(), vmbus_gpa_pages(), vmbus_ic_new(),
+ * vmbus_ic_from_chan(), vmbus_ic_dispatch() and vmbus_ic_serve(). The last two
+ * set no text for a result of the event callback.
  *
  * A failure of any other function leaves the text as it was: strerror(3)
  * describes its error number. Read the text right after the failure, because
@@ -1251,13 +1251,19 @@ void vmbus_pagemap_close(struct vmbus_pagemap *pagemap);
  * @addr: @len bytes anywhere
  * @pages: room for the numbers of @count pages of 4096 bytes
  *
+ * Write to each page before the call. Only then a page of private memory has a
+ * frame of its own: before, it has none, or the one that the kernel shows to
+ * everybody who reads zeros, or that of a file, and the host would write there.
+ * The function refuses these. Memory that the program maps MAP_SHARED may have
+ * the frames of a file.
+ *
  * The result stays valid only for memory that the kernel does not move, such as
- * huge pages. The kernel may move pages that are merely locked. Touch the
- * memory before the call. Any thread may call the function.
+ * huge pages. The kernel may move pages that are merely locked. Any thread may
+ * call the function.
  *
  * Returns the number of pages; or -EINVAL (@len is not valid), -ENOBUFS (there
- * are more than @count), -EPERM (the kernel hides the numbers), -EFAULT (not
- * all of the memory is present), or an error from reading.
+ * are more than @count), -EPERM (the kernel hides the numbers), -EFAULT (a page
+ * has not been written to), or an error from reading.
  *
  * Since 0.1.
  */

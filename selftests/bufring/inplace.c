@@ -649,54 +649,6 @@ static void pages_built_in_place(void)
 	model_close(&m);
 }
 
-/* More pages than one read of the kernel's table takes */
-#define MANY_PAGES 150
-
-static void frame_numbers_of_own_memory(void)
-{
-	const size_t page = getpagesize(), parts = page / 4096;
-	unsigned char *memory = guarded(MANY_PAGES * page);
-	uint64_t pages[4] = { 0 }, more[4], *all = calloc(MANY_PAGES * parts, sizeof(*all));
-	struct vmbus_pagemap *map;
-	int n;
-
-	memset(memory, 1, MANY_PAGES * page);
-	MUST(all && !vmbus_pagemap_open(&map));
-	n = vmbus_gpa_pages(map, memory + 100, 4096, pages, 4);
-	if (n == -EPERM) {
-		cannot_run = "run this as root, outside of a container: the kernel shows page numbers only with CAP_SYS_ADMIN";
-	} else {
-		CHECK_IS(n, 2);
-		CHECK(pages[0] && pages[1] && pages[0] != pages[1]);
-		CHECK_IS(vmbus_gpa_pages(map, memory + 4096, 1, more, 4), 1);
-		CHECK(more[0] == pages[1]);
-		/* Look the pages up all at once, and one by one. */
-		CHECK_IS(vmbus_gpa_pages(map, memory, MANY_PAGES * page, all, MANY_PAGES * parts),
-			 MANY_PAGES * parts);
-		for (size_t i = 0; i < MANY_PAGES * parts; i++) {
-			CHECK_IS(vmbus_gpa_pages(map, memory + i * 4096 + 4095, 1, more, 4), 1);
-			CHECK(more[0] == all[i]);
-		}
-		CHECK_IS(vmbus_gpa_pages(map, memory + MANY_PAGES * page - 8, 9, more, 4), -EFAULT);
-	}
-	vmbus_pagemap_close(map);
-	free(all);
-	guarded_free(memory, MANY_PAGES * page);
-}
-
-static void frame_numbers_that_nobody_can_look_up(void)
-{
-	static const unsigned char memory[8192];
-	struct vmbus_pagemap *map;
-	uint64_t page;
-
-	MUST(!vmbus_pagemap_open(&map));
-	CHECK_IS(vmbus_gpa_pages(map, memory, 4097, &page, 1), -ENOBUFS);
-	CHECK_IS(vmbus_gpa_pages(map, memory, 0, &page, 1), -EINVAL);
-	vmbus_pagemap_close(map);
-	vmbus_pagemap_close(NULL);
-}
-
 /* A packet with transfer pages, by its offsets, where the host may put it */
 static void put_xfer(struct model *m, uint32_t index, uint16_t type, uint32_t count,
 		     const uint32_t *ranges,
@@ -906,8 +858,6 @@ static const struct test tests[] = {
 	TEST(pages_in_batches),
 	TEST(pages_built_in_place),
 	TEST(a_batch_ends_before_wrong_pages),
-	TEST(frame_numbers_of_own_memory),
-	TEST(frame_numbers_that_nobody_can_look_up),
 	TEST(transfer_pages),
 	TEST(every_transfer_page),
 	TEST(large_transfer_pages),

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * These tests look up the frames of the program's own memory, which a driver
+ * hands to the host.
+ */
+
+#include <fcntl.h>
+#include <sys/wait.h>
+
+#include "model.h"
+
+static const char hidden[] =
+	"run this as root, outside of a container: the kernel shows page numbers only with CAP_SYS_ADMIN";
+
+/* More pages than one read of the kernel's table takes */
+#define MANY_PAGES 150
+
+static void frame_numbers_of_own_memory(void)
+{
+	const size_t page = getpagesize(), parts = page / 4096;
+	unsigned char *memory = guarded(MANY_PAGES * page);
+	uint64_t pages[4] = { 0 }, more[4], *all = calloc(MANY_PAGES * parts, sizeof(*all));
+	struct vmbus_pagemap *map;
+	int n;
+
+	memset(memory, 1, MANY_PAGES * page);
+	MUST(all && !vmbus_pagemap_open(&map));
+	n = vmbus_gpa_pages(map, memory + 100, 4096, pages, 4);
+	if (n == -EPERM) {
+		cannot_run = hidden;
+	} else {
+		CHECK_IS(n, 2);
+		CHECK(pages[0] && pages[1] && pages[0] != pages[1]);
+		CHECK_IS(vmbus_gpa_pages(map, memory + 4096, 1, more, 4), 1);
+		CHECK(more[0] == pages[1]);
+		/* Look the pages up all at once, and one by one. */
+		CHECK_IS(vmbus_gpa_pages(map, memory, MANY_PAGES * page, all, MANY_PAGES * parts),
+			 MANY_PAGES * parts);
+		for (size_t i = 0; i < MANY_PAGES * parts; i++) {
+			CHECK_IS(vmbus_gpa_pages(map, memory + i * 4096 + 4095, 1, more, 4), 1);
+			CHECK(more[0] == all[i]);
+		}
+		CHECK_IS(vmbus_gpa_pages(map, memory + MANY_PAGES * page - 8, 9, more, 4), -EFAULT);
+	}
+	vmbus_pagemap_close(map);
+	free(all);
+	guarded_free(memory, MANY_PAGES * page);
+}
+
+static void frame_numbers_that_nobody_can_look_up(void)
+{
+	static const unsigned char memory[8192];
+	struct vmbus_pagemap *map;
+	uint64_t page;
+
+	MUST(!vmbus_pagemap_open(&map));
+	CHECK_IS(vmbus_gpa_pages(map, memory, 4097, &page, 1), -ENOBUFS);
+	CHECK_IS(vmbus_gpa_pages(map, memory, 0, &page, 1), -EINVAL);
+	vmbus_pagemap_close(map);
+	vmbus_pagemap_close(NULL);
+}
+
+/* Memory of @count pages of the system, without transparent huge pages */
+static unsigned char *small_pages(size_t count, int flags, int fd)
+{
+	unsigned char *memory = mmap(NULL, count * getpagesize(), PROT_READ | PROT_WRITE, flags, fd, 0);
+
+	MUST(memory != MAP_FAILED);
+	madvise(memory, count * getpagesize(), MADV_NOHUGEPAGE);
+	return memory;
+}
+
+static void touch_by_reading(const volatile unsigned char *memory, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		(void)memory[i * getpagesize()];
+}
+
+/*
+ * Look up two pages of the system, or return -EPERM if the kernel hides them.
+ */
+static int look_up(const void *memory, uint64_t *numbers)
+{
+	const size_t page = getpagesize();
+	struct vmbus_pagemap *map;
+	uint64_t all[2 * 16];
+	int n;
+
+	MUST(!vmbus_pagemap_open(&map));
+	n = vmbus_gpa_pages(map, memory, 2 * page, all, 2 * page / 4096);
+	vmbus_pagemap_close(map);
+	if (n == -EPERM)
+		cannot_run = hidden;
+	if (n > 0) {
+		CHECK_IS(n, 2 * page / 4096);
+		numbers[0] = all[0];
+		numbers[1] = all[page / 4096];
+	}
+	return n;
+}
+
+/* A read touch maps the kernel's one page of zeros, or the page of a file. */
+static void frames_of_others_are_refused(void)
+{
+	char path[] = "/tmp/vmbus-pages-XXXXXX";
+	const size_t page = getpagesize();
+	uint64_t numbers[2];
+	unsigned char *memory;
+	int fd, n;
+
+	memory = small_pages(2, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+	CHECK_IS(look_up(memory, numbers), -EFAULT);
+	CHECK(strstr(vmbus_error(), "not present: write to the memory first"));
+	touch_by_reading(memory, 2);
+	n = look_up(memory, numbers);
+	if (n != -EPERM) {
+		/*
+		 * Some kernels give a frame of its own to a page that is read.
+		 */
+		CHECK(n == -EFAULT || numbers[0] != numbers[1]);
+		if (n < 0)
+			CHECK(strstr(vmbus_error(), "not the program's alone: write to the memory first"));
+		memory[0] = 1;
+		CHECK(n == -EFAULT ? look_up(memory, numbers) == -EFAULT : true);
+		memory[page] = 1;
+		CHECK(look_up(memory, numbers) > 0 && numbers[0] != numbers[1]);
+	}
+	munmap(memory, 2 * page);
+
+	fd = mkstemp(path);
+	MUST(fd >= 0 && !unlink(path));
+	for (size_t i = 0; i < 2 * page; i++)
+		MUST(write(fd, "", 1) == 1);
+	memory = small_pages(2, MAP_PRIVATE, fd);
+	touch_by_reading(memory, 2);
+	if (look_up(memory, numbers) != -EPERM) {
+		CHECK_IS(look_up(memory, numbers), -EFAULT);
+		memset(memory, 1, 2 * page);
+		CHECK(look_up(memory, numbers) > 0 && numbers[0] != numbers[1]);
+	}
+	munmap(memory, 2 * page);
+	close(fd);
+}
+
+/* Memory that processes share on purpose keeps its frames after a fork(). */
+static void frames_of_shared_memory_are_found(void)
+{
+	const size_t page = getpagesize();
+	unsigned char *memory = small_pages(2, MAP_SHARED | MAP_ANONYMOUS, -1);
+	uint64_t before[2], after[2];
+	int n, status;
+	pid_t pid;
+
+	memset(memory, 1, 2 * page);
+	n = look_up(memory, before);
+	if (n != -EPERM) {
+		CHECK(n > 0);
+		pid = fork();
+		MUST(pid >= 0);
+		if (!pid) {
+			memory[0] = memory[page] = 2;
+			_exit(look_up(memory, after) < 0 || memcmp(before, after, sizeof(after)));
+		}
+		MUST(waitpid(pid, &status, 0) == pid);
+		CHECK_IS(status, 0);
+		CHECK_IS(memory[page], 2);
+	}
+	munmap(memory, 2 * page);
+}
+
+static const struct test tests[] = {
+	TEST(frame_numbers_of_own_memory),
+	TEST(frame_numbers_that_nobody_can_look_up),
+	TEST(frames_of_others_are_refused),
+	TEST(frames_of_shared_memory_are_found),
+};
+
+int main(void)
+{
+	return RUN(tests);
+}
