@@ -27,9 +27,10 @@ lib: $(lib_so) $(lib_a) $(lib_pc) $(lib_dir)/man3/made
 $(lib_dir)/%.o: lib/%.c lib/build.mk
 	$(call compile,-fPIC -fno-lto)
 
+# nodelete: the handler of vmbus_guard() must stay after a dlclose(3).
 $(lib_dir)/$(lib_real): $(lib_objects) lib/$(lib_name).map
 	$(call link,-shared -Wl$(comma)-soname=$(lib_soname) -Wl$(comma)-z$(comma)defs \
-		-Wl$(comma)-z$(comma)relro$(comma)-z$(comma)now \
+		-Wl$(comma)-z$(comma)relro$(comma)-z$(comma)now$(comma)-z$(comma)nodelete \
 		-Wl$(comma)--version-script=lib/$(lib_name).map $(lib_objects) $(lib_needs))
 
 $(lib_dir)/$(lib_soname): $(lib_dir)/$(lib_real)

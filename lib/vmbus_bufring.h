@@ -698,7 +698,9 @@ int vmbus_chan_pair(size_t ring_size, struct vmbus_chan **guest, struct vmbus_ch
  *
  * Call it once, before the program starts threads. It covers channels that were
  * opened before or later, in all threads and in children of fork(). A further
- * call does nothing, and the handler cannot be removed.
+ * call does nothing, and the handler cannot be removed. The shared library stays
+ * in the process after a dlclose(); link a plug-in that contains the archive
+ * with -z nodelete.
  *
  * Returns 0, or an error of sigaction().
  *
