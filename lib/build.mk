@@ -28,9 +28,11 @@ $(lib_dir)/%.o: lib/%.c lib/build.mk
 	$(call compile,-fPIC -fno-lto)
 
 # nodelete: the handler of vmbus_guard() must stay after a dlclose(3).
+# symbolic-functions: the library calls its own functions even if the program
+# has one of that name.
 $(lib_dir)/$(lib_real): $(lib_objects) lib/$(lib_name).map
 	$(call link,-shared -Wl$(comma)-soname=$(lib_soname) -Wl$(comma)-z$(comma)defs \
-		-Wl$(comma)-z$(comma)relro$(comma)-z$(comma)now$(comma)-z$(comma)nodelete \
+		-Wl$(comma)-z$(comma)relro$(comma)-z$(comma)now$(comma)-z$(comma)nodelete$(comma)-Bsymbolic-functions \
 		-Wl$(comma)--version-script=lib/$(lib_name).map $(lib_objects) $(lib_needs))
 
 $(lib_dir)/$(lib_soname): $(lib_dir)/$(lib_real)
