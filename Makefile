@@ -99,7 +99,7 @@ $(path_files): $(O)/paths/%: FORCE
 .PHONY: FORCE
 
 paths_subst    = $(VERSION) $(prefix) $(bindir) $(sbindir) $(libdir) $(includedir) $(udevdir) $(sysconfdir) $(mandir) \
-		 $(bindconfdir) $(statedir) $(loaderdir) $(unitdir)
+		 $(bindconfdir) $(loaderdir) $(unitdir)
 
 # $(call subst_file): fill the paths of this build into a .in file. The target
 # needs $(O)/paths/subst.
@@ -109,7 +109,7 @@ define subst_file
 	$(Q)sed -e 's|@VERSION@|$(VERSION)|g' -e 's|@prefix@|$(prefix)|g' -e 's|@bindir@|$(bindir)|g' \
 		-e 's|@sbindir@|$(sbindir)|g' -e 's|@libdir@|$(libdir)|g' -e 's|@includedir@|$(includedir)|g' \
 		-e 's|@udevdir@|$(udevdir)|g' -e 's|@sysconfdir@|$(sysconfdir)|g' -e 's|@mandir@|$(mandir)|g' \
-		-e 's|@bindconfdir@|$(bindconfdir)|g' -e 's|@statedir@|$(statedir)|g' \
+		-e 's|@bindconfdir@|$(bindconfdir)|g' \
 		-e 's|@loaderdir@|$(loaderdir)|g' -e 's|@unitdir@|$(unitdir)|g' $< > $@
 endef
 

@@ -14,9 +14,8 @@ const struct command bind_command = {
 		"  --now           now only; no file is written\n"
 		"  --boot          from the next boot on; the device is not touched\n"
 		"  --persistent    both, which is the default\n"
-		"  -f, --force     bind even if the machine needs the device (route, mounted\n"
-		"                  disk); without --now the rule gets force=yes, for each boot,\n"
-		"                  without which no disk controller is bound at boot\n",
+		"  -f, --force     bind a NIC whose interface is up, or a disk controller; without\n"
+		"                  --now the rule gets force=yes, for each boot\n",
 	.options = "--now --boot --persistent --force",
 	.takes = "id",
 	.run = run_bind,

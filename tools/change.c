@@ -113,11 +113,8 @@ static void add_section(struct config *config, const struct vdevice *device, con
 	snprintf(section->driver, sizeof(section->driver), "%s", driver);
 }
 
-/*
- * Make a plan for the device at this time. Return false if the engine does not
- * see the device.
- */
-static bool make_plan(struct rules *rules, const struct vdevice *device, enum plan_time time,
+/* Make a plan for the device. Return false if the engine does not see it. */
+static bool make_plan(struct rules *rules, const struct vdevice *device, bool force,
 		      struct plan *plan)
 {
 	int at = facts_device(&rules->facts, device->instance);
@@ -126,8 +123,7 @@ static bool make_plan(struct rules *rules, const struct vdevice *device, enum pl
 		complain("%s: the host has rescinded it", device->instance);
 		return false;
 	}
-	plan_make(&rules->config, &rules->facts, at, time, NULL, plan);
-	device_claim_disks(&rules->config, &rules->facts, at, plan);
+	plan_make(&rules->config, &rules->facts.devices[at], force, plan);
 	return true;
 }
 
@@ -143,18 +139,29 @@ static void print_faults(const struct config *config, const char *file)
 	}
 }
 
+/* Return whether a plan is refused because an interface is up. */
+static bool is_only_up(const struct rules *rules, const struct vdevice *device)
+{
+	int at = facts_device(&rules->facts, device->instance);
+
+	return at >= 0 && rules->facts.devices[at].stack.up[0];
+}
+
 /*
  * Return 0 if the plan is to bind the device. Otherwise print the reason and
  * return an exit status.
  */
-static int judge(const struct config *config, const struct plan *plan,
-		 const struct vdevice *device, enum change_when when)
+static int judge(const struct rules *rules, const struct plan *plan, const struct vdevice *device,
+		 enum change_when when)
 {
 	switch (plan->outcome) {
 	case PLAN_BIND:
 	case PLAN_BOUND:
 		return 0;
 	case PLAN_REFUSED:
+		/* The next boot finds the interface down. */
+		if (when == CHANGE_BOOT && is_only_up(rules, device))
+			return 0;
 		complain("%s (%s): not bound to %s: %s; --force overrides this", device->instance,
 			 device_class(device), plan->rule.driver, plan->reason);
 		if (when != CHANGE_NOW)
@@ -164,7 +171,7 @@ static int judge(const struct config *config, const struct plan *plan,
 	case PLAN_FAULTY:
 		complain("%s (%s) is left alone: %s", device->instance, device_class(device),
 			 plan->reason);
-		print_faults(config, plan->at.file);
+		print_faults(&rules->config, plan->at.file);
 		return EXIT_USAGE;
 	default:
 		complain("%s:%u takes precedence over this: %s", plan->at.file ? plan->at.file : "?",
@@ -216,34 +223,12 @@ static int noted(const struct vdevice *device, int err)
 static int carry_out(const struct section *extra, const struct vdevice *device, bool force,
 		     enum change_when when)
 {
-	const struct bind_options options = {
-		.time = PLAN_NOW, .force = force, .record_only = when == CHANGE_BOOT,
-		.keep_verdict = when == CHANGE_NOW, .restore_verdict = when == CHANGE_BOTH,
-	};
-	int err = device_bind(extra, device->handle, &options);
+	const struct bind_options options = { .force = force };
+	int err = when == CHANGE_BOOT ? 0 : device_bind(extra, device->handle, &options);
 
 	if (err == -ENODEV)
 		complain("%s: the host has rescinded it", device->instance);
 	return err ? EXIT_FAILED : 0;
-}
-
-/*
- * Warn if the guard, which let the device be bound, will refuse it at the next
- * boot. Another driver than uio_hv_generic may be the one that the kernel
- * chooses anyway.
- */
-static void warn_of_boot(const struct vdevice *device, const char *driver)
-{
-	struct rules *rules;
-	struct plan plan;
-
-	if (strcmp(driver, UIO_DRIVER))
-		return;
-	rules = rules_read();
-	if (make_plan(rules, device, PLAN_BOOT, &plan) && plan.outcome == PLAN_REFUSED)
-		complain("%s (%s): at the next boot it will not be bound: %s", device->instance,
-			 device_class(device), plan.reason);
-	rules_free(rules);
 }
 
 /* Write the rule, check that no other file overrides it, and carry it out. */
@@ -276,8 +261,8 @@ static int bind_persistently(const struct vdevice *device, const char *driver, b
 	if (status)
 		goto err_wait;
 	rules = rules_read();
-	status = make_plan(rules, device, PLAN_NOW, &plan) ?
-			 judge(&rules->config, &plan, device, when) : EXIT_FAILED;
+	status = make_plan(rules, device, force, &plan) ?
+			 judge(rules, &plan, device, when) : EXIT_FAILED;
 	if (!status && strcmp(plan.rule.driver, driver)) {
 		complain("%s:%u takes precedence over %s, and names the driver %s",
 			 plan.at.file ? plan.at.file : "?", plan.at.line, files.rule_file.path,
@@ -299,8 +284,6 @@ static int bind_persistently(const struct vdevice *device, const char *driver, b
 		goto err_wait;
 	}
 	print_files(&files, NULL);
-	if (!status || is_bound)
-		warn_of_boot(device, driver);
 	if (is_bound && noted(device, defer_clear(device->instance)))
 		status = EXIT_FAILED;
 	goto out;
@@ -334,14 +317,14 @@ int change_bind(const char *id, const char *asked, bool force, enum change_when 
 		return status;
 	rules = rules_read();
 	status = identify(&machine, id, &device);
-	if (!status && !make_plan(rules, device, PLAN_NOW, &plan))
+	if (!status && !make_plan(rules, device, force, &plan))
 		status = EXIT_NO_DEVICE;
 	if (status)
 		goto out;
 	driver = choose_driver(asked, &plan);
 	add_section(&rules->config, device, driver, force);
-	make_plan(rules, device, PLAN_NOW, &plan);
-	status = judge(&rules->config, &plan, device, when);
+	make_plan(rules, device, force, &plan);
+	status = judge(rules, &plan, device, when);
 	if (status)
 		goto out;
 	if (when == CHANGE_NOW) {
@@ -383,7 +366,7 @@ bool change_has_other_rule(const struct vdevice *device, const char *path)
 	bool found;
 
 	forget_file(&rules->config, path);
-	found = make_plan(rules, device, PLAN_NOW, &plan) && binds(&plan);
+	found = make_plan(rules, device, false, &plan) && binds(&plan);
 	rules_free(rules);
 	return found;
 }
@@ -403,7 +386,7 @@ static int unbind_persistently(struct rules *rules, const struct vdevice *device
 		goto out;
 	forget_file(&rules->config, files.rule_file.path);
 	forget_file(&rules->config, files.entry);
-	if (!make_plan(rules, device, PLAN_NOW, &plan)) {
+	if (!make_plan(rules, device, false, &plan)) {
 		status = EXIT_FAILED;
 		goto out;
 	}
@@ -422,11 +405,11 @@ out:
  * Release the device now. @is_wanted: a rule still wants it. @is_ruled: a rule
  * named its driver.
  */
-static int release(struct rules *rules, const struct vdevice *device, enum change_when when,
-		   bool is_wanted, bool is_ruled)
+static int release(struct rules *rules, const struct vdevice *device, bool is_wanted,
+		   bool is_ruled)
 {
 	const struct release_options options = {
-		.is_named = true, .keep_verdict = when == CHANGE_NOW, .is_wanted = is_wanted,
+		.is_named = true, .is_wanted = is_wanted,
 	};
 	char override[DRIVER_NAME_MAX + 1] = "";
 	struct section *section;
@@ -475,7 +458,7 @@ static int release(struct rules *rules, const struct vdevice *device, enum chang
 
 int change_unbind(const char *id, enum change_when when)
 {
-	const struct device_plan *plan;
+	const struct plan *plan;
 	struct vdevice *device;
 	struct machine machine;
 	struct rules *rules;
@@ -490,12 +473,12 @@ int change_unbind(const char *id, enum change_when when)
 	if (status)
 		goto out;
 	plan = rules_plan(rules, device);
-	is_wanted = when == CHANGE_NOW && plan && plan_has_rule(&plan->now) &&
-		    plan->now.outcome != PLAN_DISABLED;
-	is_ruled = plan && plan_has_rule(&plan->now) && device->driver &&
-		   !strcmp(plan->now.rule.driver, device->driver);
-	if (is_wanted && plan->boot.outcome == PLAN_BIND)
-		printf("rule: %s binds the device again at the next boot\n", plan->boot.at.file);
+	is_wanted = when == CHANGE_NOW && plan_has_rule(plan) &&
+		    plan->outcome != PLAN_DISABLED;
+	is_ruled = plan_has_rule(plan) && device->driver &&
+		   !strcmp(plan->rule.driver, device->driver);
+	if (is_wanted && plan->at.file)
+		printf("rule: %s binds the device again at the next boot\n", plan->at.file);
 	/*
 	 * The device no longer waits for the next boot, because its rule is
 	 * removed. --now changes neither.
@@ -506,7 +489,7 @@ int change_unbind(const char *id, enum change_when when)
 			status = noted(device, defer_clear(device->instance));
 	}
 	if (!status && when != CHANGE_BOOT)
-		status = release(rules, device, when, is_wanted, is_ruled);
+		status = release(rules, device, is_wanted, is_ruled);
 out:
 	rules_free(rules);
 	machine_free(&machine);

@@ -17,10 +17,10 @@ enum change_when {
 /*
  * Bind the device that an identifier names. If @driver is NULL, use the driver
  * of its rule, or uio_hv_generic if it has no rule. With @force, bind the
- * device even if the machine needs it.
+ * device even if its interface is up, or if it is a disk controller.
  *
- * This function first checks whether the machine needs the device, and writes
- * nothing if it does. If the driver does not bind the device, it restores the
+ * This function first makes the plan, and writes nothing if the device is
+ * refused. If the driver does not bind the device, it restores the
  * configuration.
  *
  * Return an exit status. The function has printed a message.

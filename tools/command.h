@@ -15,7 +15,7 @@ enum {
 	EXIT_NO_VMBUS = 3,	/* the machine has no VMBus */
 	EXIT_NO_DEVICE = 4,	/* no device has that name */
 	EXIT_AMBIGUOUS = 5,	/* several devices have that name */
-	EXIT_REFUSED = 6,	/* the machine needs the device */
+	EXIT_REFUSED = 6,	/* the device may be in use */
 	EXIT_FINDINGS = 7,	/* doctor found a problem or a warning */
 };
 

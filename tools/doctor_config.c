@@ -88,36 +88,6 @@ static char *fix_ignored(const char *path)
 	return move(path, need_printf("%.*s", (int)(folder - path), path));
 }
 
-/*
- * Return whether only a check is missing for the next boot: nobody has checked
- * the NIC for this rule, and a check now would find that the machine can do
- * without it. If a check has found that the machine needs the NIC, the
- * administrator decides.
- */
-static bool lacks_check(const struct diagnosis *diagnosis, const struct vdevice *device,
-			const struct device_plan *plan)
-{
-	const struct facts *facts = &diagnosis->rules->facts;
-	const struct device *seen = &facts->devices[facts_device(facts, device->instance)];
-
-	return plan->now.outcome != PLAN_REFUSED && plan->now.verdict == VERDICT_SAFE &&
-	       seen->record.verdict != VERDICT_NEEDED && !strcmp(device_class(device), "nic");
-}
-
-/* Return whether vmbus-bind --record would let a device be bound at boot. */
-static bool helps_to_record(const struct diagnosis *diagnosis)
-{
-	for (size_t i = 0; i < diagnosis->machine->count; i++) {
-		const struct vdevice *device = &diagnosis->machine->devices[i];
-		const struct device_plan *plan = rules_plan(diagnosis->rules, device);
-
-		if (plan && plan->boot.outcome == PLAN_REFUSED &&
-		    lacks_check(diagnosis, device, plan))
-			return true;
-	}
-	return false;
-}
-
 /* Return the command that corrects a file of the configuration. */
 static char *fix_file(const struct diagnosis *diagnosis, const char *path,
 		      const struct finding *finding)
@@ -128,8 +98,6 @@ static char *fix_file(const struct diagnosis *diagnosis, const char *path,
 	const char *end = strlen(path) > 5 ? path + strlen(path) - 5 : path;
 	char guid[VMBUS_GUID_SIZE], *word, *fix;
 
-	if (finding->remedy == REMEDY_RECORD && helps_to_record(diagnosis))
-		return need_strdup(VMBUS_BIND " --record");
 	if (finding->remedy == REMEDY_OWNER) {
 		word = doctor_word(path);
 		fix = need_printf("chown root:root %s; chmod go-w %s", word, word);
@@ -169,30 +137,9 @@ void doctor_configuration(struct diagnosis *diagnosis)
 		doctor_report(diagnosis, SEVERITY_OK, "configuration", "no file has a fault");
 }
 
-/*
- * Report a device if the guard refuses it. Return whether it does. --force is
- * not a fix, because in an ssh session it may take the network away from the
- * session.
- */
-static bool check_guard(struct diagnosis *diagnosis, const struct vdevice *device,
-			const struct device_plan *plan)
-{
-	const bool now = plan->now.outcome == PLAN_REFUSED;
-
-	if (!now && plan->boot.outcome != PLAN_REFUSED)
-		return false;
-	doctor_complain(diagnosis, SEVERITY_WARNING, "devices",
-			lacks_check(diagnosis, device, plan)
-				? need_printf(VMBUS_BIND " --record %s", device->instance)
-				: need_printf("vmbusctl unbind --boot %s", device->instance),
-			"%s (%s) is refused %s: %s", device->instance, device_class(device),
-			now ? "now" : "at the next boot", (now ? &plan->now : &plan->boot)->reason);
-	return true;
-}
-
 static bool check_device(struct diagnosis *diagnosis, const struct vdevice *device)
 {
-	const struct device_plan *plan = rules_plan(diagnosis->rules, device);
+	const struct plan *plan = rules_plan(diagnosis->rules, device);
 	bool trouble = false;
 
 	if (!strcmp(device->module_state, "lost")) {
@@ -214,20 +161,30 @@ static bool check_device(struct diagnosis *diagnosis, const struct vdevice *devi
 	}
 	if (!plan)
 		return trouble;
-	if (plan->now.outcome == PLAN_WAITS) {
+	if (plan->outcome == PLAN_WAITS) {
 		doctor_report(diagnosis, SEVERITY_NOTE, "devices", "%s (%s) is left alone: %s",
-			      device->instance, device_class(device), plan->now.reason);
-	} else if (plan->now.outcome == PLAN_BIND) {
+			      device->instance, device_class(device), plan->reason);
+	} else if (plan->outcome == PLAN_BIND) {
 		doctor_complain(diagnosis, SEVERITY_PROBLEM, "devices",
 				need_printf(VMBUS_BIND " %s", device->instance),
 				"%s (%s) %s%s, but %s:%u binds it to %s", device->instance,
 				device_class(device),
 				device->driver ? "is bound to " : "has no driver",
-				device->driver ? device->driver : "", plan->now.at.file,
-				plan->now.at.line, plan->now.rule.driver);
+				device->driver ? device->driver : "", plan->at.file,
+				plan->at.line, plan->rule.driver);
+		trouble = true;
+	} else if (plan->outcome == PLAN_REFUSED) {
+		/*
+		 * --force is not a fix, because it may take the network away
+		 * from an ssh session.
+		 */
+		doctor_complain(diagnosis, SEVERITY_WARNING, "devices",
+				need_printf("vmbusctl unbind --boot %s", device->instance),
+				"%s (%s) is refused: %s", device->instance, device_class(device),
+				plan->reason);
 		trouble = true;
 	}
-	return check_guard(diagnosis, device, plan) || trouble;
+	return trouble;
 }
 
 void doctor_devices(struct diagnosis *diagnosis)

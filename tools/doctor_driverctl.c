@@ -20,8 +20,7 @@ static void check_entry(struct diagnosis *diagnosis, const char *instance,
 			const struct section *entry)
 {
 	const struct vdevice *device = find_device(diagnosis->machine, instance);
-	const struct device_plan *plan = device ? rules_plan(diagnosis->rules, device) : NULL;
-	const struct plan *now = plan ? &plan->now : NULL;
+	const struct plan *now = device ? rules_plan(diagnosis->rules, device) : NULL;
 
 	if (!device) {
 		doctor_report(diagnosis, SEVERITY_NOTE, "driverctl",

@@ -10,7 +10,6 @@
 #include "doctor.h"
 #include "driverctl.h"
 #include "file.h"
-#include "state.h"
 
 #define REQUEST "/etc/hyperv-uio/initramfs"
 
@@ -40,7 +39,7 @@ static char *image_of(const char *release)
 static char *newer_than(int64_t image, const char *release)
 {
 	static const char *const folders[] = {
-		ADMIN_CONFIG, VENDOR_CONFIG, STATE_FOLDER, DRIVERCTL_FOLDER,
+		ADMIN_CONFIG, VENDOR_CONFIG, DRIVERCTL_FOLDER,
 	};
 	static const char *const files[] = {
 		REQUEST, VMBUS_BIND,
@@ -48,7 +47,7 @@ static char *newer_than(int64_t image, const char *release)
 		 * Removing or renaming a file changes only the time of its
 		 * directory.
 		 */
-		ADMIN_CONFIG, VENDOR_CONFIG, STATE_FOLDER,
+		ADMIN_CONFIG, VENDOR_CONFIG,
 	};
 	char *path = NULL;
 
@@ -104,11 +103,11 @@ void doctor_initramfs(struct diagnosis *diagnosis)
 			doctor_complain(diagnosis, SEVERITY_WARNING, "initramfs",
 					distribution_update_initramfs(diagnosis->release),
 					"%s is older than %s, so it does not contain the "
-					"current module, rules and records", image, newer);
+					"current module and rules", image, newer);
 		else
 			doctor_report(diagnosis, SEVERITY_OK, "initramfs",
-				      "%s contains vmbus-bind and the current module, rules and "
-				      "records", image);
+				      "%s contains vmbus-bind and the current module and rules",
+				      image);
 	}
 	free(newer);
 	free(image);

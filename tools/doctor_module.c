@@ -163,10 +163,10 @@ static const struct vdevice *low_speed_device(const struct diagnosis *diagnosis)
 {
 	for (size_t i = 0; i < diagnosis->machine->count; i++) {
 		const struct vdevice *device = &diagnosis->machine->devices[i];
-		const struct device_plan *plan = rules_plan(diagnosis->rules, device);
+		const struct plan *plan = rules_plan(diagnosis->rules, device);
 
-		if (!device->monitored && plan && plan_has_rule(&plan->now) &&
-		    plan->now.rule.enable && !strcmp(plan->now.rule.driver, MODULE))
+		if (!device->monitored && plan_has_rule(plan) &&
+		    plan->rule.enable && !strcmp(plan->rule.driver, MODULE))
 			return device;
 	}
 	return NULL;
@@ -175,10 +175,10 @@ static const struct vdevice *low_speed_device(const struct diagnosis *diagnosis)
 static bool any_rule(const struct diagnosis *diagnosis)
 {
 	for (size_t i = 0; i < diagnosis->machine->count; i++) {
-		const struct device_plan *plan = rules_plan(diagnosis->rules,
+		const struct plan *plan = rules_plan(diagnosis->rules,
 							    &diagnosis->machine->devices[i]);
 
-		if (plan && plan_has_rule(&plan->now) && plan->now.rule.enable)
+		if (plan_has_rule(plan) && plan->rule.enable)
 			return true;
 	}
 	return false;

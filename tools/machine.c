@@ -15,6 +15,7 @@
 #include "command.h"
 #include "file.h"
 #include "link.h"
+#include "note.h"
 
 /*
  * The names of the kernel's enum vmbus_channel_state, whose numbers sysfs shows
@@ -206,18 +207,11 @@ static void read_below(struct vdevice *device)
 	strings_sort(&device->disks);
 }
 
-/*
- * Read the interface that a device had before user space took it from the
- * record of vmbus-bind.
- */
-static void read_record(struct vdevice *device)
+/* Read the interface that a device had before vmbus-bind took it. */
+static void read_note(struct vdevice *device)
 {
-	struct record record;
-
-	if (device->interfaces.count || state_read(device->instance, &record))
-		return;
-	memcpy(device->known_interface, record.interface, sizeof(device->known_interface));
-	memcpy(device->mac, record.mac, sizeof(device->mac));
+	if (!device->interfaces.count && device->driver)
+		note_read(device->instance, device->known_interface, device->mac);
 }
 
 /*
@@ -267,7 +261,7 @@ static int read_device(struct vdevice *device, struct vmbus_device *handle, cons
 	device->data_bytes = data_bytes(device);
 	read_channels(device);
 	read_below(device);
-	read_record(device);
+	read_note(device);
 	return 0;
 }
 

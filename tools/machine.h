@@ -11,7 +11,7 @@
 
 #include <vmbus_bufring.h>
 
-#include "state.h"
+#include "config.h"
 #include "memory.h"
 
 struct channel {
@@ -44,9 +44,9 @@ struct vdevice {
 	struct strings disks;
 	struct strings links;		/* below /dev/vmbus, without vmbus_sysroot() */
 	/*
-	 * The address of the device's own interface. If user space has the
-	 * device, this is the former address, and known_interface is the former
-	 * name. Both are "" if they are not known.
+	 * The address of the device's own interface. If vmbus-bind has taken
+	 * the device, this is the former address, and known_interface is the
+	 * former name. Both are "" if they are not known.
 	 */
 	char mac[MAC_SIZE];
 	char known_interface[INTERFACE_SIZE];

@@ -14,8 +14,8 @@ static const char epilogue[] =
 	"\n"
 	"Exit status: 0 done; 1 something failed; 2 wrong arguments or configuration; 3 this\n"
 	"machine has no VMBus; 4 no such device; 5 several devices have that name; 6 refused\n"
-	"because the machine needs the device; 7 doctor found a problem or a\n"
-	"warning. See vmbusctl(8).\n";
+	"because the device may be in use; 7 doctor found a problem or a warning. See\n"
+	"vmbusctl(8).\n";
 
 static void print_commands(FILE *stream)
 {

@@ -24,7 +24,7 @@ const struct command set_override_command = {
 	.arguments = "[-f] [-b vmbus] [--nosave | --noprobe] ID DRIVER",
 	.summary = "bind a device, in the syntax of driverctl",
 	.help = DRIVERCTL_OPTIONS
-		"  -f, --force     bind even if the machine needs the device\n",
+		"  -f, --force     bind a NIC whose interface is up, or a disk controller\n",
 	.options = "--nosave --noprobe --bus --force",
 	.takes = "id",
 	.run = run_set,
@@ -144,7 +144,7 @@ static int run_unset(int argc, char **argv)
 /* Print a device if it has a rule of its own or an override. */
 static void print_override(const struct vdevice *device, const struct rules *rules, bool verbose)
 {
-	const struct device_plan *plan = rules_plan(rules, device);
+	const struct plan *plan = rules_plan(rules, device);
 	char override[DRIVER_NAME_MAX + 1] = "";
 	const char *driver = NULL, *file = "not persistent";
 
@@ -152,12 +152,12 @@ static void print_override(const struct vdevice *device, const struct rules *rul
 				    sizeof(override)) &&
 	    override[0] && strcmp(override, "(null)"))
 		driver = override;
-	if (plan && plan->now.rule.scope == SCOPE_INSTANCE && plan->now.rule.enable) {
-		driver = plan->now.rule.driver;
-		file = plan->now.rule.at.file;
-	} else if (plan && plan_has_rule(&plan->now) && plan->now.rule.enable && driver &&
-		   !strcmp(driver, plan->now.rule.driver)) {
-		file = plan->now.rule.at.file;
+	if (plan && plan->rule.scope == SCOPE_INSTANCE && plan->rule.enable) {
+		driver = plan->rule.driver;
+		file = plan->rule.at.file;
+	} else if (plan && plan_has_rule(plan) && plan->rule.enable && driver &&
+		   !strcmp(driver, plan->rule.driver)) {
+		file = plan->rule.at.file;
 	}
 	if (driver)
 		printf("%s %s%s%s\n", device->instance, driver, verbose ? " " : "",

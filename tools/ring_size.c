@@ -6,7 +6,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "bind.h"
 #include "change.h"
 #include "command.h"
 #include "config.h"
@@ -62,11 +61,11 @@ static void print_size(const char *name, uint64_t bytes)
 		printf("%-8s%s\n", name, describe_size(bytes, text));
 }
 
-static void show(const struct vdevice *device, const struct device_plan *plan)
+static void show(const struct vdevice *device, const struct plan *plan)
 {
 	print_size("now", device->ring_bytes);
-	if (plan && plan_has_rule(&plan->now))
-		print_size("rule", plan->now.rule.settings.ring_size);
+	if (plan_has_rule(plan))
+		print_size("rule", plan->rule.settings.ring_size);
 	print_size("class", class_size(device));
 	if (!device->ring_bytes)
 		printf("%s %s%s; only a device that is bound to uio_hv_generic shows its ring size\n",
@@ -74,7 +73,7 @@ static void show(const struct vdevice *device, const struct device_plan *plan)
 		       device->driver ? device->driver : "");
 }
 
-static int set_now(const struct vdevice *device, const struct device_plan *plan, const char *size)
+static int set_now(const struct vdevice *device, const struct plan *plan, const char *size)
 {
 	int err = settings_write_ring_size(device->handle, size);
 
@@ -82,8 +81,8 @@ static int set_now(const struct vdevice *device, const struct device_plan *plan,
 	 * The module has created the ring file again with the kernel's owner
 	 * and mode, so apply those of the rule.
 	 */
-	if (!err && plan && plan_has_rule(&plan->now) && plan->now.rule.enable) {
-		struct rule rule = plan->now.rule;
+	if (!err && plan_has_rule(plan) && plan->rule.enable) {
+		struct rule rule = plan->rule;
 
 		rule.settings.ring_size = 0;
 		err = settings_apply(device->handle, &rule, 0);
@@ -94,28 +93,17 @@ static int set_now(const struct vdevice *device, const struct device_plan *plan,
 	return err ? EXIT_FAILED : 0;
 }
 
-/*
- * The rule of a NIC is now in another file than the check of the NIC says, so
- * the next boot would refuse it. Check the NIC again.
- */
-static void check_again(const struct vdevice *device)
-{
-	const struct bind_options options = { .time = PLAN_NOW, .record_only = true };
-
-	device_bind(NULL, device->handle, &options);
-}
-
-static int set_in_rule(const struct vdevice *device, const struct device_plan *plan, uint64_t size,
+static int set_in_rule(const struct vdevice *device, const struct plan *plan, uint64_t size,
 		       bool waits)
 {
 	const bool new_wait = waits && !defer_is_set(device->instance, DEFER_SIZE);
-	const struct device_plan *after;
+	const struct plan *after;
 	struct rule_file file;
 	struct rules *rules;
 	char text[24];
 	int status;
 
-	if (!plan || !plan_has_rule(&plan->now) || !plan->now.rule.enable) {
+	if (!plan_has_rule(plan) || !plan->rule.enable) {
 		complain(
 			"no rule binds %s, and a rule that has only a size would bind it; run 'vmbusctl "
 			"bind %s' first, or set the size with --now",
@@ -146,7 +134,7 @@ static int set_in_rule(const struct vdevice *device, const struct device_plan *p
 		goto err_write;
 	rules = rules_read();
 	after = rules_plan(rules, device);
-	if (!after || after->now.rule.settings.ring_size != size) {
+	if (!after || after->rule.settings.ring_size != size) {
 		complain(
 			"another file sets the ring size of %s, and takes precedence over %s (see "
 			"'vmbusctl rules %s')",
@@ -157,7 +145,6 @@ static int set_in_rule(const struct vdevice *device, const struct device_plan *p
 		if (!waits)
 			defer_end(device->instance, DEFER_SIZE);
 		printf("%s: %s\n", rule_file_has_section(&file) ? "rule" : "removed", file.path);
-		check_again(device);
 	}
 	rules_free(rules);
 err_write:
@@ -172,7 +159,7 @@ out:
 	return status;
 }
 
-static int set(const struct vdevice *device, const struct device_plan *plan, const char *size_text,
+static int set(const struct vdevice *device, const struct plan *plan, const char *size_text,
 	       bool now, bool boot)
 {
 	char text[24] = "default";

@@ -3,7 +3,6 @@
 
 #include <string.h>
 
-#include "bind.h"
 #include "colour.h"
 #include "command.h"
 #include "describe.h"
@@ -22,8 +21,6 @@ struct rules *rules_read(void)
 		need(NULL);
 	if (machine && plan_all(&rules->config, &rules->facts, &rules->plans))
 		need(NULL);
-	for (size_t i = 0; rules->plans && i < rules->facts.device_count; i++)
-		device_claim_disks(&rules->config, &rules->facts, i, &rules->plans[i].now);
 	return rules;
 }
 
@@ -58,7 +55,7 @@ size_t rules_complain(const struct rules *rules)
 	return faults;
 }
 
-const struct device_plan *rules_plan(const struct rules *rules, const struct vdevice *device)
+const struct plan *rules_plan(const struct rules *rules, const struct vdevice *device)
 {
 	int at = facts_device(&rules->facts, device->instance);
 
@@ -72,24 +69,24 @@ bool plan_has_rule(const struct plan *plan)
 
 char *rule_text(const struct rules *rules, const struct vdevice *device)
 {
-	const struct device_plan *plan = rules_plan(rules, device);
+	const struct plan *plan = rules_plan(rules, device);
 	const char *file, *slash;
 	char *own;
 	bool is_own;
 
-	if (!plan || !plan_has_rule(&plan->now) || !plan->now.at.file)
+	if (!plan_has_rule(plan) || !plan->at.file)
 		return need_strdup("");
-	slash = strrchr(plan->now.at.file, '/');
-	file = slash ? slash + 1 : plan->now.at.file;
+	slash = strrchr(plan->at.file, '/');
+	file = slash ? slash + 1 : plan->at.file;
 	/* Do not print the GUID twice in a line. */
 	own = need_printf("60-%s.conf", device->instance);
 	is_own = !strcmp(file, own);
 	free(own);
 	if (is_own)
 		file = "60-INSTANCE.conf";
-	if (plan->now.outcome == PLAN_BOUND || plan->now.outcome == PLAN_BIND)
+	if (plan->outcome == PLAN_BOUND || plan->outcome == PLAN_BIND)
 		return need_strdup(file);
-	return need_printf("%s (%s)", file, plan_outcome_name(plan->now.outcome));
+	return need_printf("%s (%s)", file, plan_outcome_name(plan->outcome));
 }
 
 /* Add the size of a ring or a buffer; 0 stands for the driver's default. */
@@ -98,28 +95,19 @@ static void json_size(struct json_object *object, const char *key, uint64_t size
 	json_number(object, key, size ? (int64_t)size : -1);
 }
 
-static struct json_object *outcome_json(const struct plan *plan)
-{
-	struct json_object *o = json_object_new_object();
-
-	json_string(o, "outcome", plan_outcome_name(plan->outcome));
-	json_string(o, "reason", plan->reason);
-	return o;
-}
-
 struct json_object *rule_json(const struct rules *rules, const struct vdevice *device)
 {
-	const struct device_plan *plan = rules_plan(rules, device);
+	const struct plan *plan = rules_plan(rules, device);
 	const struct rule *rule;
 	struct json_object *o;
 	char mode[16];
 
-	if (!plan || (!plan_has_rule(&plan->now) && !plan_has_rule(&plan->boot)))
+	if (!plan_has_rule(plan))
 		return NULL;
-	rule = &plan->now.rule;
+	rule = &plan->rule;
 	o = json_object_new_object();
-	json_string(o, "file", plan->now.at.file);
-	json_number(o, "line", plan->now.at.line);
+	json_string(o, "file", plan->at.file);
+	json_number(o, "line", plan->at.line);
 	json_string(o, "driver", rule->driver);
 	json_object_object_add(o, "enable", json_object_new_boolean(rule->enable));
 	json_object_object_add(o, "force", json_object_new_boolean(rule->force));
@@ -131,8 +119,8 @@ struct json_object *rule_json(const struct rules *rules, const struct vdevice *d
 	snprintf(mode, sizeof(mode), "%04o", (unsigned int)rule->settings.mode);
 	json_string(o, "mode", rule->settings.mode < 0 ? NULL : mode);
 	json_string(o, "link", rule->settings.link);
-	json_object_object_add(o, "now", outcome_json(&plan->now));
-	json_object_object_add(o, "next_boot", outcome_json(&plan->boot));
+	json_string(o, "outcome", plan_outcome_name(plan->outcome));
+	json_string(o, "reason", plan->reason);
 	return o;
 }
 
@@ -148,14 +136,6 @@ static enum colour outcome_colour(enum plan_outcome outcome)
 	default:
 		return COLOUR_NONE;
 	}
-}
-
-static void print_outcome(const char *when, const struct plan *plan)
-{
-	enum colour colour = outcome_colour(plan->outcome);
-
-	printf("    %-10s %s%s%s: %s\n", when, colour_on(stdout, colour),
-	       plan_outcome_name(plan->outcome), colour_off(stdout, colour), plan->reason);
 }
 
 /* Print what a rule sets: ", ring size 64 KiB, group dpdk". */
@@ -179,16 +159,16 @@ static void print_settings(const struct settings *settings)
 		printf(", link /dev/vmbus/%s", settings->link);
 }
 
-void rule_print(const struct device_plan *plan)
+void rule_print(const struct plan *plan)
 {
-	const struct plan *now = &plan->now;
+	enum colour colour = outcome_colour(plan->outcome);
 
-	if (plan_has_rule(now) && now->at.file) {
-		printf("    rule       %s:%u: driver %s", now->at.file, now->at.line,
-		       now->rule.driver);
-		print_settings(&now->rule.settings);
-		printf("%s\n", now->rule.force ? ", force" : "");
+	if (plan_has_rule(plan) && plan->at.file) {
+		printf("    rule       %s:%u: driver %s", plan->at.file, plan->at.line,
+		       plan->rule.driver);
+		print_settings(&plan->rule.settings);
+		printf("%s\n", plan->rule.force ? ", force" : "");
 	}
-	print_outcome("now", now);
-	print_outcome("next boot", &plan->boot);
+	printf("    %-10s %s%s%s: %s\n", "outcome", colour_on(stdout, colour),
+	       plan_outcome_name(plan->outcome), colour_off(stdout, colour), plan->reason);
 }

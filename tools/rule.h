@@ -14,7 +14,7 @@
 struct rules {
 	struct config config;
 	struct facts facts;
-	struct device_plan *plans;
+	struct plan *plans;	/* one for each of facts.devices, or NULL */
 	int config_error;	/* the result of config_load() */
 };
 
@@ -37,7 +37,7 @@ void rules_complain_of(const struct finding *finding);
 /*
  * Return the plan for a device, or NULL if the engine does not see the device.
  */
-const struct device_plan *rules_plan(const struct rules *rules, const struct vdevice *device);
+const struct plan *rules_plan(const struct rules *rules, const struct vdevice *device);
 
 /* Return whether a section names the device. */
 bool plan_has_rule(const struct plan *plan);
@@ -51,7 +51,7 @@ char *rule_text(const struct rules *rules, const struct vdevice *device);
 /* Return an object for the rule of a device, or NULL. */
 struct json_object *rule_json(const struct rules *rules, const struct vdevice *device);
 
-/* Print the rule of a device and both outcomes in indented lines. */
-void rule_print(const struct device_plan *plan);
+/* Print the rule of a device and the outcome in indented lines. */
+void rule_print(const struct plan *plan);
 
 #endif

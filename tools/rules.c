@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * vmbusctl rules: show what happens to each device, now and at the next boot,
- * and why.
+ * vmbusctl rules: show what happens to each device, and why.
  */
 #include <stdlib.h>
 
@@ -15,7 +14,7 @@ static int run(int argc, char **argv);
 const struct command rules_command = {
 	.name = "rules",
 	.arguments = "[-a] [-j] [ID]...",
-	.summary = "show what would happen to each device, now and at the next boot, and why",
+	.summary = "show what would happen to each device, and why",
 	.help =	"The decision comes from the code that binds devices. The command changes nothing.\n"
 		"  -a, --all       also show the devices that no rule names\n"
 		"  -j, --json      as JSON\n",
@@ -24,7 +23,7 @@ const struct command rules_command = {
 	.run = run,
 };
 
-static void print_device(const struct vdevice *device, const struct device_plan *plan)
+static void print_device(const struct vdevice *device, const struct plan *plan)
 {
 	char *interfaces = strings_join(&device->interfaces, ",");
 
@@ -42,11 +41,11 @@ static void print_text(const struct machine *machine, const struct rules *rules,
 	size_t without = 0, shown = 0;
 
 	for (size_t i = 0; i < machine->count; i++) {
-		const struct device_plan *plan = rules_plan(rules, &machine->devices[i]);
+		const struct plan *plan = rules_plan(rules, &machine->devices[i]);
 
 		if (!chosen[i] || !plan)
 			continue;
-		if (all || plan_has_rule(&plan->now) || plan_has_rule(&plan->boot)) {
+		if (all || plan_has_rule(plan)) {
 			print_device(&machine->devices[i], plan);
 			shown++;
 		} else {

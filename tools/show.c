@@ -42,7 +42,7 @@ static const char *class_description(const struct vdevice *device)
 
 static void print_device(const struct vdevice *device, const struct rules *rules)
 {
-	const struct device_plan *plan = rules_plan(rules, device);
+	const struct plan *plan = rules_plan(rules, device);
 	char *text, size[SIZE_TEXT];
 
 	line("instance", device->instance);

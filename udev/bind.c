@@ -55,7 +55,7 @@ struct undo {
 	char *driver; /* or NULL */
 	char override[DRIVER_NAME_MAX + 1];
 	bool has_override;
-	struct interface *lowered; /* copies of the interfaces that were up */
+	char (*lowered)[INTERFACE_SIZE]; /* the interfaces that were up */
 	size_t lowered_count;
 };
 
@@ -158,11 +158,7 @@ static int lock_device(const struct vmbus_device *dev)
 	return lock_take("device", vmbus_device_instance(dev));
 }
 
-/*
- * Take the lock for decisions about NICs. Each decision counts the remaining
- * NICs, so NICs are decided about and bound one after the other. The same lock
- * serializes runs that add a class to a driver.
- */
+/* Take the lock that serializes runs that add a class to a driver. */
 static int lock_bus(void)
 {
 	return lock_take("bus", "");
@@ -361,43 +357,30 @@ static int attach_by_id(struct vmbus_device *dev, const char *driver)
 }
 
 /*
- * Return whether the interface is the device's own, or a virtual function that
- * stands in for it. The MAC does not show this, because the members of a bond
- * share one.
+ * Set the interfaces of a stack down, so that transmission and routes over them
+ * end before the NIC disappears. Without @force all of them were down when the
+ * plan was made: return -EBUSY if somebody has set one up since.
  */
-static bool is_own(const struct facts *facts, int index, const struct interface *interface)
-{
-	if (interface->device == index)
-		return true;
-	for (size_t i = 0; i < facts->interface_count; i++)
-		if (facts->interfaces[i].device == index &&
-		    facts_is_below(interface->name, facts->interfaces[i].name))
-			return true;
-	return false;
-}
-
-/*
- * Set the interfaces of the device down, and the virtual functions that stand
- * in for them, so that transmission and routes over them end before they
- * disappear.
- */
-static int lower_interfaces(const struct facts *facts, int index, struct undo *undo)
+static int lower_interfaces(const struct stack *stack, bool force, struct undo *undo)
 {
 	int ret;
 
-	undo->lowered = calloc(facts->interface_count + 1, sizeof(*undo->lowered));
+	for (size_t i = 0; !force && i < stack->count; i++) {
+		ret = facts_is_up(stack->names[i]);
+		if (ret)
+			return ret < 0 ? ret : -EBUSY;
+	}
+	if (!force)
+		return 0;
+	undo->lowered = calloc(stack->count + 1, sizeof(*undo->lowered));
 	if (!undo->lowered)
 		return -ENOMEM;
-	for (size_t i = 0; i < facts->interface_count; i++) {
-		const struct interface *one = &facts->interfaces[i];
-
-		if (!is_own(facts, index, one))
-			continue;
-		ret = kernel_set_interface(one->name, false);
+	for (size_t i = 0; i < stack->count; i++) {
+		ret = kernel_set_interface(stack->names[i], false);
 		if (ret < 0 && ret != -ENODEV)
 			return ret;
 		if (!ret)
-			undo->lowered[undo->lowered_count++] = *one;
+			strcpy(undo->lowered[undo->lowered_count++], stack->names[i]);
 	}
 	return 0;
 }
@@ -427,7 +410,7 @@ static void restore(struct vmbus_device *dev, const struct undo *undo)
 	 * it later.
 	 */
 	for (size_t i = 0; i < undo->lowered_count; i++)
-		kernel_set_interface(undo->lowered[i].name, true);
+		kernel_set_interface(undo->lowered[i], true);
 }
 
 /*
@@ -466,8 +449,7 @@ static int not_bound(struct vmbus_device *dev, const struct rule *rule, const ch
 	return err == -ENODEV ? -ENXIO : err;
 }
 
-static int bind_now(struct vmbus_device *dev, const struct rule *rule, const struct facts *facts,
-		    int index)
+static int bind_now(struct vmbus_device *dev, const struct rule *rule, const struct device *device)
 {
 	const bool sizes = device_is_nic(dev) && settings_has_buffers(rule);
 	const char *now = vmbus_device_driver(dev);
@@ -484,11 +466,20 @@ static int bind_now(struct vmbus_device *dev, const struct rule *rule, const str
 			goto err_override;
 	}
 	/*
-	 * This is the first step: the kernel matches no other driver from here
-	 * on, whether modprobe or the device's own event loads it. Buffer sizes
-	 * must be written before the driver binds the device, and the kernel
-	 * may bind it as soon as the override names the driver. So for a rule
-	 * with sizes, the override names no driver at first.
+	 * Rules that name the interface set the access of the UIO device, and
+	 * the event of an interface binds no NIC that has a note.
+	 */
+	step = "its interface cannot be noted";
+	err = device->has_interface ? note_write(device->instance, device->interface, device->mac)
+				    : 0;
+	if (err)
+		goto err_override;
+	/*
+	 * This is the first change: the kernel matches no other driver from
+	 * here on, whether modprobe or the device's own event loads it. Buffer
+	 * sizes must be written before the driver binds the device, and the
+	 * kernel may bind it as soon as the override names the driver. So for a
+	 * rule with sizes, the override names no driver at first.
 	 */
 	step = "driver_override cannot be set";
 	err = replace_override(dev, sizes ? NO_DRIVER : rule->driver, &undo);
@@ -498,8 +489,8 @@ static int bind_now(struct vmbus_device *dev, const struct rule *rule, const str
 	err = sizes ? load_completely(rule->driver) : load_driver(rule->driver);
 	if (err)
 		goto err_load;
-	step = "its interface cannot be set down";
-	err = lower_interfaces(facts, index, &undo);
+	step = rule->force ? "its interface cannot be set down" : "its interface has come up";
+	err = lower_interfaces(&device->stack, rule->force, &undo);
 	if (err)
 		goto err_lower;
 	/*
@@ -538,105 +529,22 @@ err_override:
 	return not_bound(dev, rule, step, err);
 }
 
-static void forget_verdict(struct record *record)
+static int carry_out(struct vmbus_device *dev, const struct device *device,
+		     const struct plan *plan, bool event)
 {
-	record->verdict = VERDICT_NONE;
-	record->reason[0] = record->rule[0] = record->driver[0] = record->checked[0] = '\0';
-}
-
-/* Give a record the verdict of @former, if that was about the same MAC. */
-static void restore_verdict(struct record *record, const struct record *former)
-{
-	struct record restored = *former;
-
-	if (strcmp(record->mac, former->mac))
-		forget_verdict(&restored);
-	strcpy(restored.mac, record->mac);
-	strcpy(restored.interface, record->interface);
-	*record = restored;
-}
-
-static void note_verdict(struct record *record, const struct plan *plan)
-{
-	const time_t now = time(NULL);
-	struct tm utc;
-
-	record->verdict = plan->verdict;
-	snprintf(record->reason, sizeof(record->reason), "%s", plan->reason);
-	state_rule_text(&plan->rule, record->rule);
-	strcpy(record->driver, plan->rule.driver);
-	gmtime_r(&now, &utc);
-	strftime(record->checked, sizeof(record->checked), "%Y-%m-%dT%H:%M:%SZ", &utc);
-}
-
-static bool is_same_record(const struct record *a, const struct record *b)
-{
-	return a->verdict == b->verdict && !strcmp(a->mac, b->mac) &&
-	       !strcmp(a->interface, b->interface) && !strcmp(a->rule, b->rule) &&
-	       !strcmp(a->driver, b->driver) && !strcmp(a->reason, b->reason);
-}
-
-/*
- * Write the record of a NIC for the next boot. Return 0, 1 if it is the same as
- * before, or -errno.
- */
-static int remember(struct facts *facts, int index, const struct plan *plan,
-		    const struct bind_options *options)
-{
-	struct device *device = &facts->devices[index];
-	const struct interface *interface = facts_interface(facts, index);
-	struct record record = device->record;
-	int ret;
-
-	if (interface && (options->time == PLAN_NOW || interface->is_named)) {
-		/* A check is valid only for the MAC that the NIC had then. */
-		if (record.verdict == VERDICT_SAFE && record.mac[0] &&
-		    strcmp(record.mac, interface->mac))
-			forget_verdict(&record);
-		strcpy(record.mac, interface->mac);
-		strcpy(record.interface, interface->name);
-	}
-	if (options->time == PLAN_NOW && !options->keep_verdict) {
-		struct record checked = record;
-
-		note_verdict(&checked, plan);
-		if (plan->outcome == PLAN_NO_RULE || plan->outcome == PLAN_DISABLED)
-			forget_verdict(&record);
-		/*
-		 * A bound device shows nothing new, so keep the verdict from
-		 * before it was bound.
-		 */
-		else if (plan->verdict != VERDICT_NONE &&
-			 (plan->outcome != PLAN_BOUND || record.verdict != VERDICT_SAFE ||
-			  strcmp(record.rule, checked.rule) ||
-			  strcmp(record.driver, checked.driver)))
-			record = checked;
-	}
-	if (is_same_record(&record, &device->record))
-		return 1;
-	ret = state_write(device->instance, &record);
-	if (!ret)
-		device->record = record;
-	/*
-	 * At boot the root file system may be read-only, but then there is
-	 * nothing new to write.
-	 */
-	if (ret && options->time == PLAN_NOW)
-		msg(LOG_WARNING,
-		    "%s/%s cannot be written, so this check will not count at the next boot: %s",
-		    STATE_FOLDER, device->instance, strerror(-ret));
-	return ret;
-}
-
-static int carry_out(struct vmbus_device *dev, const struct facts *facts, int index,
-		     const struct plan *plan)
-{
+	/* hv_netvsc may be about to make the interface, whose event decides. */
+	const bool is_early = event && plan_is_nic(device) && !device->has_interface &&
+			      plan->outcome != PLAN_BOUND;
 	int ret = 0;
 
-	switch (plan->outcome) {
-	case PLAN_WAITS:
+	if (is_early)
+		note_remove(device->instance);
+	if (plan->outcome == PLAN_WAITS || (is_early && plan->outcome == PLAN_REFUSED)) {
 		msg(LOG_INFO, "%s: left alone: %s", described(dev), plan->reason);
 		return 0;
+	}
+	switch (plan->outcome) {
+	case PLAN_WAITS:
 	case PLAN_NO_RULE:
 	case PLAN_DISABLED:
 		return 0;
@@ -645,28 +553,17 @@ static int carry_out(struct vmbus_device *dev, const struct facts *facts, int in
 		    plan->at.file, plan->at.line);
 		return -EINVAL;
 	case PLAN_REFUSED:
-		msg(LOG_ERR,
-		    "%s: not bound to %s: %s; force=yes in its section overrides this (%s:%u)",
-		    described(dev), plan->rule.driver, plan->reason, plan->at.file, plan->at.line);
+		msg(LOG_ERR, "%s: not bound to %s: %s (%s:%u)", described(dev), plan->rule.driver,
+		    plan->reason, plan->at.file, plan->at.line);
 		return -EBUSY;
 	case PLAN_BOUND:
 		msg(LOG_DEBUG, "%s: already bound to %s", described(dev), plan->rule.driver);
 		break;
 	case PLAN_BIND:
-		ret = bind_now(dev, &plan->rule, facts, index);
+		ret = bind_now(dev, &plan->rule, device);
 		break;
 	}
 	return ret ? ret : settings_apply(dev, &plan->rule, 0);
-}
-
-void device_claim_disks(const struct config *config, struct facts *facts, size_t device,
-			struct plan *plan)
-{
-	if (plan->outcome != PLAN_BIND || plan->rule.force)
-		return;
-	facts_claim_disks(facts, device);
-	if (facts->devices[device].disk[0] || facts->devices[device].disk_error)
-		plan_make(config, facts, device, PLAN_NOW, NULL, plan);
 }
 
 /*
@@ -689,79 +586,41 @@ static int read_config(struct config *config, const struct section *extra)
 }
 
 /*
- * Decide about the device with @index in @facts, record the decision if it is a
- * NIC, and carry the decision out. Return 0 or -errno.
- */
-static int decide(const struct config *config, struct facts *facts, int index,
-		  struct vmbus_device *dev, const struct bind_options *options)
-{
-	const char *instance = facts->devices[index].instance;
-	const struct record former = facts->devices[index].record;
-	struct plan plan;
-	int ret, known = 0;
-
-	plan_make(config, facts, index, options->time, NULL, &plan);
-	if (options->time == PLAN_NOW && !options->force)
-		device_claim_disks(config, facts, index, &plan);
-	if (device_is_nic(dev))
-		known = remember(facts, index, &plan, options);
-	/*
-	 * The event of the device has already decided, with what was known
-	 * about the interface. An interface counts as new only if its record
-	 * could be written. Otherwise each release would lead to a new binding
-	 * when the interface appears.
-	 */
-	if (options->new_interface && (known || defer_is_set(instance, DEFER_RELEASED)))
-		return 0;
-	if (options->force && plan.outcome == PLAN_REFUSED)
-		plan.outcome = PLAN_BIND;
-	if (options->record_only)
-		return plan.outcome == PLAN_REFUSED || plan.outcome == PLAN_FAULTY ? -EBUSY : 0;
-	ret = carry_out(dev, facts, index, &plan);
-	if (!ret && plan.outcome >= PLAN_BOUND)
-		defer_end(instance, DEFER_RELEASED);
-	if (ret && options->restore_verdict && plan.outcome == PLAN_BIND && device_is_nic(dev) &&
-	    !known && !device_has_driver(dev, plan.rule.driver)) {
-		restore_verdict(&facts->devices[index].record, &former);
-		if (state_write(instance, &facts->devices[index].record))
-			msg(LOG_WARNING, "%s/%s cannot be written: it has the check of another rule",
-			    STATE_FOLDER, instance);
-	}
-	return ret;
-}
-
-/*
- * Read the configuration and the machine, and decide about the device. The
- * caller holds the locks. Return 0 or -errno.
+ * Read the configuration and the device, decide, and carry the decision out.
+ * The caller holds the locks. Return 0 or -errno.
  */
 static int bind_locked(const struct section *extra, struct vmbus_device *dev,
 		       const struct bind_options *options)
 {
 	struct config config = { 0 };
-	struct facts facts;
-	int index, ret;
+	struct device device;
+	struct plan plan;
+	int ret;
 
 	ret = read_config(&config, extra);
 	if (ret) {
 		msg(LOG_ERR, "%s: not bound: the configuration cannot be read: %s", described(dev),
 		    reason(ret));
-		goto err_config;
+		goto out;
 	}
-	ret = facts_read(&facts);
+	ret = facts_read_one(dev, &device);
 	if (ret) {
-		msg(LOG_ERR, "%s: not bound: the state of the machine cannot be read: %s",
-		    described(dev), reason(ret));
-		goto err_facts;
+		msg(LOG_ERR, "%s: not bound: it cannot be read: %s", described(dev), reason(ret));
+		goto out;
 	}
-	index = facts_device(&facts, vmbus_device_instance(dev));
-	ret = index < 0 ? -ENODEV : decide(&config, &facts, index, dev, options);
-	facts_free(&facts);
-	config_free(&config);
-	return ret;
-
-err_facts:
-	facts_free(&facts);
-err_config:
+	/*
+	 * A driver that refuses the device gives it back, with a new interface.
+	 * Without this condition, its event would lead to the next attempt.
+	 */
+	if (!options->new_interface || (!note_exists(device.instance) &&
+					!defer_is_set(device.instance, DEFER_RELEASED))) {
+		plan_make(&config, &device, options->force, &plan);
+		ret = carry_out(dev, &device, &plan, options->event);
+		if (!ret && plan.outcome >= PLAN_BOUND)
+			defer_end(device.instance, DEFER_RELEASED);
+	}
+	facts_free_one(&device);
+out:
 	config_free(&config);
 	return ret;
 }
@@ -774,10 +633,10 @@ int device_bind(const struct section *extra, struct vmbus_device *dev,
 	const char *why;
 
 	/*
-	 * A decision about a NIC depends on the other NICs. Without
-	 * driver_override, binding a device may bind its neighbours, too.
+	 * Without driver_override, binding a device may bind its neighbours,
+	 * too.
 	 */
-	if (device_is_nic(dev) || read_override(dev, override) == -ENOENT) {
+	if (read_override(dev, override) == -ENOENT) {
 		bus = lock_bus();
 		if (bus < 0)
 			return bus;
@@ -836,18 +695,6 @@ err_gone:
 }
 
 /*
- * Return the properties that sections compare, for a device that has no
- * interface because user space has it.
- */
-static struct identity identify(const struct vmbus_device *dev, const struct record *record)
-{
-	return (struct identity){
-		.instance = vmbus_device_instance(dev), .class_id = vmbus_device_class(dev),
-		.mac = record->mac, .interface = record->interface,
-	};
-}
-
-/*
  * Record that a NIC that a rule wants stays released when rules change and when
  * its interface appears. Return whether the file is new.
  */
@@ -867,7 +714,7 @@ int device_release(const struct config *config, struct vmbus_device *dev,
 {
 	char driver[DRIVER_NAME_MAX + 1] = "";
 	struct identity identity;
-	struct record record;
+	struct device device;
 	struct rule rule;
 	bool override, ours, recorded = false;
 	int lock, ret;
@@ -875,11 +722,14 @@ int device_release(const struct config *config, struct vmbus_device *dev,
 	lock = lock_device(dev);
 	if (lock < 0)
 		return lock;
-	state_read(vmbus_device_instance(dev), &record);
-	identity = identify(dev, &record);
-	config_rule_of_all(config, &identity, &rule);
 	ret = vmbus_device_refresh(dev);
-	if (ret || (rule.scope == SCOPE_NONE && !options->is_named))
+	if (!ret)
+		ret = facts_read_one(dev, &device);
+	if (ret)
+		goto out;
+	identity = plan_identify(&device);
+	config_rule_of_all(config, &identity, &rule);
+	if (rule.scope == SCOPE_NONE && !options->is_named)
 		goto out;
 	ret = read_override(dev, driver);
 	override = !ret;
@@ -894,14 +744,8 @@ int device_release(const struct config *config, struct vmbus_device *dev,
 	 * the same.
 	 */
 	ours = override ? !strcmp(driver, rule.driver) : device_has_driver(dev, rule.driver);
-	if (!options->dry && device_is_nic(dev)) {
-		if (record.verdict != VERDICT_NONE && !options->keep_verdict) {
-			forget_verdict(&record);
-			state_write(vmbus_device_instance(dev), &record);
-		}
-		if (ours && options->is_wanted)
-			recorded = record_release(dev);
-	}
+	if (!options->dry && device_is_nic(dev) && ours && options->is_wanted)
+		recorded = record_release(dev);
 	if (!ours)
 		goto out;
 	if (options->dry)

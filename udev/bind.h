@@ -10,24 +10,16 @@
 #include "plan.h"
 
 struct bind_options {
-	enum plan_time time;	/* PLAN_NOW for an administrator, PLAN_EVENT for udev */
 	enum occasion occasion;	/* selects the files of defer.h that count */
+	bool event;		/* udev runs this */
 	bool force;		/* bind as if the rule had force=yes */
-	bool new_interface;	/* an interface has appeared: act only if it was unknown before */
-	bool record_only;	/* check and record for the next boot, but do not bind */
-	bool keep_verdict;	/* only for now: keep the record for the next boot */
-	/*
-	 * If the driver does not take the device, the caller takes the rule
-	 * back, so the recorded verdict becomes what it was.
-	 */
-	bool restore_verdict;
+	bool new_interface;	/* an interface has appeared: act if it is a new one */
 };
 
 struct release_options {
 	/* The administrator named the device, so no rule needs to name it. */
 	bool is_named;
 	bool dry;
-	bool keep_verdict;	/* only for now: keep the guard's verdict */
 	bool is_wanted;		/* a rule still wants the device: record that it is released */
 };
 
@@ -41,31 +33,19 @@ bool device_has_driver(const struct vmbus_device *dev, const char *driver);
  * device_bind() - bind a device according to the configuration
  * @extra: one more section, which takes precedence over the files, or NULL
  *
- * Wait until no other vmbus-bind works on the device, read the configuration,
- * look at the machine, decide, act, and report the result in one line. The
- * function reads the configuration while it holds the lock, so the last run
- * carries out the last state of the files. With PLAN_NOW it also records the
- * guard's verdict about a NIC for the next boot. In either case it records the
- * name and the MAC of the NIC's interface.
+ * Wait until no other vmbus-bind works on the device, read the configuration
+ * and the device, decide, act, and report the result in one line. The function
+ * reads the configuration while it holds the lock, so the last run carries out
+ * the last state of the files.
  *
- * Returns 0 if the device has the driver of its rule, or -errno: -EBUSY if the
- * guard refuses it, -EINVAL if a faulty file names it, -ENODEV if the host
- * rescinds it in the meantime, -ENOENT if there is no such driver, or the error
- * of the driver's probe, if the kernel reports it. After a failure the former
- * driver has the device again.
+ * Returns 0 if the device has the driver of its rule, or -errno: -EBUSY if it
+ * is in use, -EINVAL if a faulty file names it, -ENODEV if the host rescinds it
+ * in the meantime, -ENOENT if there is no such driver, or the error of the
+ * driver's probe, if the kernel reports it. After a failure the former driver
+ * has the device again.
  */
 int device_bind(const struct section *extra, struct vmbus_device *dev,
 		const struct bind_options *options);
-
-/*
- * device_claim_disks() - plan again for a device that would be bound now
- * @plan: the result of plan_make() for PLAN_NOW; replaced if a disk is in use
- *
- * Call this function wherever such a plan is shown or carried out. See
- * facts_claim_disks().
- */
-void device_claim_disks(const struct config *config, struct facts *facts, size_t device,
-			struct plan *plan);
 
 /*
  * device_release() - let the kernel choose a driver for a device that

@@ -3,7 +3,6 @@
 # directory of that daemon.
 
 bindconfdir   ?= /usr/lib/hyperv-uio/bind.d
-statedir      ?= /var/lib/hyperv-uio
 initramfsdir  ?= /usr/share/initramfs-tools
 dracutdir     ?= /usr/lib/dracut
 
@@ -11,10 +10,10 @@ vmbus-bind    := $(O)/udev/vmbus-bind
 # libbind.a decides about devices and binds them. vmbus-bind and vmbusctl are
 # its command-line programs.
 bind_a        := $(O)/udev/libbind.a
-bind_objs     := $(patsubst %,$(O)/udev/%.o,config defer driverctl facts routes disks netconfig state plan settings settle bind lint lock log kernel)
+bind_objs     := $(patsubst %,$(O)/udev/%.o,config defer driverctl facts note plan settings settle bind lint lock log kernel)
 bind_cflags   := $(lib_cflags) -DVENDOR_CONFIG='"$(bindconfdir)"' \
-		 -DADMIN_CONFIG='"$(sysconfdir)/hyperv-uio/bind.d"' -DSTATE_FOLDER='"$(statedir)"'
-paths_bind     = $(bindconfdir) $(sysconfdir) $(statedir)
+		 -DADMIN_CONFIG='"$(sysconfdir)/hyperv-uio/bind.d"'
+paths_bind     = $(bindconfdir) $(sysconfdir)
 
 $(O)/udev/%.o: udev/%.c $(O)/paths/bind
 	$(call compile,$(bind_cflags))
@@ -30,7 +29,7 @@ $(bind_a): $(bind_objs)
 $(vmbus-bind): $(O)/udev/vmbus-bind.o $(bind_a) $(lib_a)
 	$(call link,$^ $(shell $(PKG_CONFIG) --libs uuid))
 
-udev_units    := vmbus-bind.path vmbus-bind.service vmbus-bind-boot.service
+udev_units    := vmbus-bind.path vmbus-bind.service
 udev_files    := $(addprefix $(O)/udev/,60-hyperv-uio.rules $(udev_units) initramfs/hook initramfs/module-setup.sh)
 
 $(udev_files): $(O)/udev/%: udev/%.in $(O)/paths/subst
@@ -44,7 +43,7 @@ installs += install-udev
 install-udev: udev
 	$(Q)$(INSTALL) -D -m 0755 $(vmbus-bind) $(DESTDIR)$(udevdir)/vmbus-bind
 	$(Q)$(INSTALL) -D -m 0644 $(O)/udev/60-hyperv-uio.rules $(DESTDIR)$(udevdir)/rules.d/60-hyperv-uio.rules
-	$(Q)$(INSTALL) -d $(DESTDIR)$(bindconfdir) $(DESTDIR)$(sysconfdir)/hyperv-uio/bind.d $(DESTDIR)$(statedir) \
+	$(Q)$(INSTALL) -d $(DESTDIR)$(bindconfdir) $(DESTDIR)$(sysconfdir)/hyperv-uio/bind.d \
 		$(DESTDIR)$(unitdir)
 	$(Q)$(INSTALL) -m 0644 $(addprefix $(O)/udev/,$(udev_units)) $(DESTDIR)$(unitdir)/
 	$(Q)$(INSTALL) -D -m 0644 man/hyperv-uio.conf.5 $(DESTDIR)$(mandir)/man5/hyperv-uio.conf.5

@@ -166,6 +166,34 @@ bool config_parse_size(const char *text, uint64_t *size)
 	return true;
 }
 
+static struct section *current(struct reader *reader)
+{
+	return &reader->config->sections[reader->config->count - 1];
+}
+
+/*
+ * Check the section that ends here: a section that binds a whole class of NICs,
+ * disk controllers or PCI Express bridges must say that it is meant.
+ */
+static void end_section(struct reader *reader)
+{
+	const struct vmbus_class *class;
+	const struct section *section;
+	struct place here = reader->at;
+
+	if (!reader->in_section)
+		return;
+	section = current(reader);
+	class = section->name.kind == NAME_GUID ? vmbus_class_find(section->name.text) : NULL;
+	if (!class || !config_is_guarded(class->name) || section->force == YES ||
+	    section->enable == NO)
+		return;
+	reader->at = section->at;
+	fault(reader, "a section for the class %s needs force=yes or enable=no, because it names every device of the class",
+	      class->name);
+	reader->at = here;
+}
+
 static void open_section(struct reader *reader, char *header)
 {
 	struct config *config = reader->config;
@@ -173,6 +201,7 @@ static void open_section(struct reader *reader, char *header)
 	struct section *sections;
 	char *end, *text;
 
+	end_section(reader);
 	reader->in_section = false;
 	reader->skips_keys = true;
 	end = strchr(header, ']');
@@ -208,11 +237,6 @@ static void open_section(struct reader *reader, char *header)
 	if (end[1])
 		fault(reader, "nothing may follow the ] of a section, not even a comment: '%s'",
 		      end + 1);
-}
-
-static struct section *current(struct reader *reader)
-{
-	return &reader->config->sections[reader->config->count - 1];
 }
 
 static void parse_switch(struct reader *reader, const char *key, const char *value,
@@ -497,6 +521,7 @@ static int load_file(struct config *config, const char *path)
 		reader.at.line++;
 		on_line(&reader, line, length);
 	}
+	end_section(&reader);
 	if (ferror(file)) {
 		reader.at.line = 0;
 		fault(&reader, "cannot be read");

@@ -75,7 +75,6 @@ struct section {
 enum remedy {
 	REMEDY_FILE,	/* edit or rename the file */
 	REMEDY_OWNER,	/* let only root write to the file or directory */
-	REMEDY_RECORD,	/* check the NICs for the next boot */
 };
 
 /* A fault in a file, or a warning about something that is probably a mistake */
@@ -171,9 +170,9 @@ int config_add_finding(struct config *config, struct place at, bool is_fault,
 bool config_names(const struct device_name *name, const struct identity *device);
 
 /*
- * Return whether the guard protects the devices of a class, which may be NULL:
- * NICs, disk controllers, and PCI Express bridges. A bridge may pass through
- * disks and NICs, which are not known until they appear.
+ * Return whether the machine may need the devices of a class, which may be
+ * NULL: NICs, disk controllers, and PCI Express bridges. A bridge may pass
+ * through disks and NICs, which are not known until they appear.
  */
 bool config_is_guarded(const char *class_name);
 

@@ -103,32 +103,3 @@ int kernel_set_access(const char *path, uid_t owner, gid_t group, int mode)
 		return -errno;
 	return 0;
 }
-
-int kernel_claim(const char *name, dev_t number)
-{
-	char path[PATH_MAX];
-	struct stat st;
-	int fd;
-
-	if (vmbus_sysroot()[0])
-		return -EXDEV;
-	if (snprintf(path, sizeof(path), "/dev/%s", name) >= (int)sizeof(path))
-		return -ENAMETOOLONG;
-	/* sysfs has ! for the / of a name such as cciss/c0d0. */
-	for (char *c = path; *c; c++)
-		if (*c == '!')
-			*c = '/';
-	/*
-	 * Check the node before opening it: opening some device nodes has
-	 * effects.
-	 */
-	if (stat(path, &st))
-		return -errno;
-	if (!S_ISBLK(st.st_mode) || st.st_rdev != number)
-		return -ENODEV;
-	fd = open(path, O_RDONLY | O_EXCL | O_NONBLOCK | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	close(fd);
-	return 0;
-}

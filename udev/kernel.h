@@ -37,14 +37,4 @@ int kernel_set_interface(const char *name, bool up);
  */
 int kernel_set_access(const char *path, uid_t owner, gid_t group, int mode);
 
-/*
- * kernel_claim() - try to open a block device exclusively, and close it again
- * @name: its name in sysfs
- * @number: its device number, which the node in /dev must have
- *
- * Returns 0, -EBUSY if somebody else has claimed the device or a partition of
- * it, or another -errno; -EXDEV as kernel_load() does.
- */
-int kernel_claim(const char *name, dev_t number);
-
 #endif

@@ -29,13 +29,12 @@ static bool names(const struct section *section, const struct device_name *other
 	       (!has_effect || !config_excludes(section, &identity));
 }
 
-/* Return whether names() is true of any device, now or at the next boot. */
+/* Return whether names() is true of any device. */
 static bool names_any(const struct facts *facts, const struct section *section,
 		      const struct device_name *other, bool has_effect)
 {
 	for (size_t i = 0; i < facts->device_count; i++)
-		if (names(section, other, has_effect, plan_identify(facts, i, PLAN_NOW)) ||
-		    names(section, other, has_effect, plan_identify(facts, i, PLAN_BOOT)))
+		if (names(section, other, has_effect, plan_identify(&facts->devices[i])))
 			return true;
 	return false;
 }
@@ -49,8 +48,7 @@ static bool may_match(const struct facts *facts, const struct device_name *name)
 	if (facts->device_error)
 		return true;
 	for (size_t i = 0; name->kind != NAME_GUID && i < facts->device_count; i++)
-		if (plan_is_nic(&facts->devices[i]) &&
-		    !plan_identify(facts, i, PLAN_NOW).interface[0])
+		if (plan_is_nic(&facts->devices[i]) && !facts->devices[i].interface[0])
 			return true;
 	return false;
 }
@@ -169,7 +167,7 @@ static int check_links(struct config *config, const struct facts *facts)
 	if (!rules)
 		return -ENOMEM;
 	for (size_t i = 0; i < facts->device_count; i++) {
-		struct identity identity = plan_identify(facts, i, PLAN_NOW);
+		struct identity identity = plan_identify(&facts->devices[i]);
 
 		config_rule(config, &identity, &rules[i]);
 	}
@@ -181,50 +179,26 @@ static int check_links(struct config *config, const struct facts *facts)
 }
 
 /*
- * Return whether the guard lets every device that a section has effect on be
- * bound at the next boot. If there is no such device, nothing shows that.
+ * Warn about a section whose device is in use now, because the section has no
+ * effect until the interface is down, or until the next boot.
  */
-static bool is_safe_at_boot(const struct config *config, const struct section *section,
-			    const struct facts *facts)
+static int check_use(struct config *config, const struct section *section, struct facts *facts)
 {
 	struct plan plan;
-	bool any = false;
+	int ret = 0;
 
-	for (size_t i = 0; facts && i < facts->device_count; i++) {
-		if (!names(section, NULL, true, plan_identify(facts, i, PLAN_BOOT)))
+	for (size_t i = 0; i < facts->device_count; i++) {
+		struct device *device = &facts->devices[i];
+
+		if (!names(section, NULL, true, plan_identify(device)))
 			continue;
-		plan_make(config, facts, i, PLAN_BOOT, NULL, &plan);
-		if (plan.outcome != PLAN_BIND && plan.outcome != PLAN_DISABLED)
-			return false;
-		any = true;
+		plan_make(config, device, false, &plan);
+		if (plan.outcome == PLAN_REFUSED && is_same_place(plan.at, section->at))
+			ret = first(ret, config_add_finding(config, section->at, false,
+							    "%s is left alone now: %s",
+							    device->instance, plan.reason));
 	}
-	return any;
-}
-
-static int check_guard(struct config *config, const struct section *section,
-		       const struct facts *facts)
-{
-	const struct vmbus_class *class =
-		section->name.kind == NAME_GUID ? vmbus_class_find(section->name.text) : NULL;
-	const struct device device = { .class_name = class ? class->name : NULL };
-
-	if (!class || section->force != UNSET || section->enable == NO || !plan_is_guarded(&device))
-		return 0;
-	if (!strcmp(class->name, "nic") && is_safe_at_boot(config, section, facts))
-		return 0;
-	if (!strcmp(class->name, "nic") &&
-	    config_add_finding(config, section->at, false,
-			       "without force, a device of the class nic is bound at boot only if "
-			       "it was checked, as vmbus-bind --record does, or another NIC is "
-			       "sure to come up"))
-		return -ENOMEM;
-	if (!strcmp(class->name, "nic")) {
-		config->findings[config->finding_count - 1].remedy = REMEDY_RECORD;
-		return 0;
-	}
-	return config_add_finding(config, section->at, false,
-				  "without force, no device of the class %s is bound at boot",
-				  class->name);
+	return ret;
 }
 
 static bool is_number(const char *text)
@@ -246,7 +220,7 @@ static int check_accounts(struct config *config, const struct section *section)
 	return ret;
 }
 
-int lint(struct config *config, const struct facts *facts)
+int lint(struct config *config, struct facts *facts)
 {
 	int ret = 0;
 
@@ -257,7 +231,8 @@ int lint(struct config *config, const struct facts *facts)
 			continue;
 		if (facts && is_administrators(section->at.file))
 			ret = first(ret, check_names(config, section, facts));
-		ret = first(ret, check_guard(config, section, facts));
+		if (facts)
+			ret = first(ret, check_use(config, section, facts));
 		ret = first(ret, check_accounts(config, section));
 	}
 	if (facts)

@@ -22,14 +22,13 @@ static const char usage[] =
 	"usage: vmbus-bind [-n] [-f] INSTANCE          bind one device as configured\n"
 	"       vmbus-bind [-n] [-f] --all             bind every device that is configured\n"
 	"       vmbus-bind [-n] --release [CLASS|GUID] release the configured devices\n"
-	"       vmbus-bind --record [INSTANCE]         check for the next boot, and change no device\n"
 	"       vmbus-bind --settings INSTANCE[/RELID] apply ring size, owner, group and mode\n"
 	"       vmbus-bind --properties INSTANCE       print properties for udev's IMPORT\n"
 	"       vmbus-bind --check                     only read and check the configuration\n"
-	"  -n, --dry-run   print what would happen now and at the next boot\n"
-	"  -f, --force     also bind a device that the machine needs (default route, mounted disk)\n"
-	"      --udev      for udev rules: messages go to the system log, it is no error if there\n"
-	"                  is no such device, and the guard decides as at boot\n"
+	"  -n, --dry-run   print what would happen\n"
+	"  -f, --force     also bind a NIC whose interface is up, or a disk controller\n"
+	"      --udev      for udev rules: messages go to the system log, and it is no error if\n"
+	"                  there is no such device\n"
 	"      --settle    with --all: wait until the rules have not changed for a second, and start over\n"
 	"                  if they change in the meantime\n"
 	"      --new-interface  with --udev INSTANCE: an interface of the device has appeared\n"
@@ -38,7 +37,7 @@ static const char usage[] =
 	"Exit status: 0 done, or nothing to do; 1 a device is not as configured; 2 wrong arguments\n"
 	"or a faulty file. See vmbus-bind(8), hyperv-uio.conf(5).\n";
 
-enum mode { BIND_ONE, BIND_ALL, RELEASE, RECORD, SETTINGS, PROPERTIES, CHECK };
+enum mode { BIND_ONE, BIND_ALL, RELEASE, SETTINGS, PROPERTIES, CHECK };
 
 struct run {
 	struct config config;
@@ -63,40 +62,28 @@ static int find(const char *id, struct vmbus_device **dev)
 	return ret == -ENOTUNIQ ? -ENODEV : ret;
 }
 
-/*
- * Return the properties that sections compare, from sysfs and the record of the
- * device.
- */
-static struct identity identify(const struct run *run, const struct vmbus_device *dev,
-				struct record *record)
+/* Read the device, and compute its rule. Return 0 or -errno. */
+static int find_rule(const struct run *run, const struct vmbus_device *dev, struct rule *rule)
 {
-	struct identity identity = {
-		.instance = vmbus_device_instance(dev), .class_id = vmbus_device_class(dev),
-	};
+	struct identity identity;
+	struct device device;
+	int ret = facts_read_one(dev, &device);
 
-	if (config_uses_interfaces(&run->config) && !state_read(identity.instance, record)) {
-		identity.mac = record->mac;
-		identity.interface = record->interface;
-	}
-	return identity;
-}
-
-/* Compute the rule for a device from sysfs and its record. */
-static void find_rule(const struct run *run, const struct vmbus_device *dev, struct rule *rule)
-{
-	struct record record;
-	struct identity identity = identify(run, dev, &record);
-
+	if (ret)
+		return ret;
+	identity = plan_identify(&device);
 	config_rule(&run->config, &identity, rule);
+	facts_free_one(&device);
+	return 0;
 }
 
 static int set(const struct run *run, struct vmbus_device *dev)
 {
 	struct rule rule;
+	int ret = find_rule(run, dev, &rule);
 
-	find_rule(run, dev, &rule);
-	if (rule.scope == SCOPE_NONE || !rule.enable || rule.faulty_at.file)
-		return 0;
+	if (ret || rule.scope == SCOPE_NONE || !rule.enable || rule.faulty_at.file)
+		return ret;
 	if (run->options.occasion == OCCASION_REVIEW &&
 	    defer_is_set(vmbus_device_instance(dev), DEFER_SIZE))
 		rule.settings.ring_size = 0;
@@ -111,9 +98,8 @@ static bool is_of_interest(const struct run *run, const struct vmbus_device *dev
 {
 	struct rule rule;
 
-	find_rule(run, dev, &rule);
-	return rule.scope != SCOPE_NONE || rule.faulty_at.file ||
-	       (device_is_nic(dev) && (config_uses_interfaces(&run->config) || !run->event));
+	return find_rule(run, dev, &rule) || rule.scope != SCOPE_NONE || rule.faulty_at.file ||
+	       (device_is_nic(dev) && config_uses_interfaces(&run->config));
 }
 
 /*
@@ -138,9 +124,9 @@ static void report_left_alone(const struct run *run, const struct vmbus_device *
 {
 	struct rule rule;
 
-	find_rule(run, dev, &rule);
-	if (run->options.occasion == OCCASION_OFFER || rule.scope == SCOPE_NONE || !rule.enable ||
-	    rule.faulty_at.file || device_has_driver(dev, rule.driver))
+	if (run->options.occasion == OCCASION_OFFER || find_rule(run, dev, &rule) ||
+	    rule.scope == SCOPE_NONE || !rule.enable || rule.faulty_at.file ||
+	    device_has_driver(dev, rule.driver))
 		return;
 	msg(LOG_INFO, "%s: left alone: %s",
 	    device_text(vmbus_device_instance(dev), vmbus_device_class_name(dev),
@@ -158,7 +144,7 @@ static int bind_or_leave(const struct run *run, struct vmbus_device *dev)
 	why = defer_reason(vmbus_device_instance(dev), run->options.occasion);
 	if (why)
 		report_left_alone(run, dev, why);
-	if (why || (run->options.new_interface && !config_uses_interfaces(&run->config)))
+	if (why)
 		return 0;
 	return device_bind(NULL, dev, &run->options);
 }
@@ -170,11 +156,15 @@ static int bind_or_leave(const struct run *run, struct vmbus_device *dev)
  */
 static bool is_wanted(const struct run *run, const struct vmbus_device *dev)
 {
-	struct record record;
-	struct identity identity = identify(run, dev, &record);
+	struct identity identity;
+	struct device device;
 	struct rule rule;
 
+	if (facts_read_one(dev, &device))
+		return true;
+	identity = plan_identify(&device);
 	config_rule(&run->config, &identity, &rule);
+	facts_free_one(&device);
 	return (rule.scope != SCOPE_NONE && rule.enable) || rule.faulty_at.file ||
 	       (device_is_nic(dev) && config_is_unsure(&run->config, &identity));
 }
@@ -214,8 +204,9 @@ static int run_one(const struct run *run)
 	if (ret)
 		return ret;
 	if (run->mode == PROPERTIES) {
-		find_rule(run, dev, &rule);
-		settings_print(dev, &rule);
+		ret = find_rule(run, dev, &rule);
+		if (!ret)
+			settings_print(dev, &rule);
 	} else {
 		ret = one(run, dev);
 	}
@@ -247,10 +238,9 @@ static int run_all(const struct run *run)
 	return ret;
 }
 
-static void print_plan(const struct device *device, const char *when, const struct plan *plan)
+static void print_plan(const struct device *device, const struct plan *plan)
 {
-	printf("%s: %s: ", device_text(device->instance, device->class_name, device->class_id),
-	       when);
+	printf("%s: ", device_text(device->instance, device->class_name, device->class_id));
 	switch (plan->outcome) {
 	case PLAN_WAITS:
 	case PLAN_NO_RULE:
@@ -283,8 +273,8 @@ static bool is_error(enum plan_outcome outcome)
 
 static int preview(struct run *run)
 {
-	struct device_plan *plans;
 	struct facts facts;
+	struct plan plan;
 	bool found = false;
 	int ret, err = 0;
 
@@ -293,44 +283,32 @@ static int preview(struct run *run)
 		puts("this machine has no VMBus, so there is no device to bind");
 		return 0;
 	}
-	if (ret || plan_all(&run->config, &facts, &plans)) {
-		msg(LOG_ERR, "the state of the machine cannot be read: %s",
-		    ret ? strerror(-ret) : strerror(ENOMEM));
+	if (ret) {
+		msg(LOG_ERR, "the devices cannot be read: %s", strerror(-ret));
 		facts_free(&facts);
-		return ret ? ret : -ENOMEM;
+		return ret;
 	}
 	if (facts.device_error)
 		msg(LOG_ERR, "a device is skipped: %s", strerror(-facts.device_error));
 	for (size_t i = 0; i < facts.device_count; i++) {
-		struct device_plan *plan = &plans[i];
-		bool is_named = run->id && !strcmp(run->id, facts.devices[i].instance);
+		struct device *device = &facts.devices[i];
+		bool is_named = run->id && !strcmp(run->id, device->instance);
 
-		found |= is_named;
-		if (run->id ? !is_named
-			    : plan->now.outcome == PLAN_NO_RULE &&
-				      plan->boot.outcome == PLAN_NO_RULE)
+		if (run->id && !is_named)
 			continue;
-		/* Decide about a named device without regard to the others. */
-		if (is_named)
-			plan_make(&run->config, &facts, i, PLAN_NOW, NULL, &plan->now);
-		if (!run->options.force)
-			device_claim_disks(&run->config, &facts, i, &plan->now);
-		if (run->options.force && plan->now.outcome == PLAN_REFUSED) {
-			plan->now.outcome = PLAN_BIND;
-			plan->now.rule.force = true;
-		}
-		plan_leave(&plan->now,
-			   defer_reason(facts.devices[i].instance, run->options.occasion));
-		print_plan(&facts.devices[i], "now", &plan->now);
-		print_plan(&facts.devices[i], "at the next boot", &plan->boot);
-		if (is_error(plan->now.outcome) || is_error(plan->boot.outcome))
+		found = true;
+		plan_make(&run->config, device, run->options.force, &plan);
+		if (!is_named && plan.outcome == PLAN_NO_RULE)
+			continue;
+		plan_leave(&plan, defer_reason(device->instance, run->options.occasion));
+		print_plan(device, &plan);
+		if (is_error(plan.outcome))
 			err = -EBUSY;
 	}
 	if (run->id && !found) {
 		msg(LOG_ERR, "%s: no such VMBus device", run->id);
 		err = -ENODEV;
 	}
-	free(plans);
 	if (facts.device_error && !err)
 		err = facts.device_error;
 	facts_free(&facts);
@@ -393,7 +371,7 @@ static const char *contradiction(const struct run *run, int modes)
 	const bool binds = run->mode == BIND_ONE || run->mode == BIND_ALL;
 
 	if (modes > 1)
-		return "only one of --all, --release, --record, --settings, --properties and --check can be given";
+		return "only one of --all, --release, --settings, --properties and --check can be given";
 	if (run->options.force && !binds)
 		return "--force is for a device to bind, or for --all";
 	if (run->dry && !binds && run->mode != RELEASE)
@@ -410,7 +388,7 @@ static bool arguments_are_right(const struct run *run, int modes, int count, cha
 {
 	const bool needs_id =
 		run->mode == BIND_ONE || run->mode == SETTINGS || run->mode == PROPERTIES;
-	const int most = needs_id || run->mode == RELEASE || run->mode == RECORD;
+	const int most = needs_id || run->mode == RELEASE;
 	const char *why = contradiction(run, modes);
 
 	if (why)
@@ -442,8 +420,7 @@ static int carry_out(struct run *run)
 		ret = faulty;
 	} else if (run->dry && run->mode != RELEASE) {
 		ret = preview(run);
-	} else if (run->mode == RELEASE || run->mode == BIND_ALL ||
-		   (run->mode == RECORD && !run->id)) {
+	} else if (run->mode == RELEASE || run->mode == BIND_ALL) {
 		ret = run_all(run);
 	} else if (run->mode != CHECK) {
 		ret = run_one(run);
@@ -489,7 +466,6 @@ static int parse_options(int argc, char **argv, struct run *run, int *modes)
 	enum {
 		OPT_ALL = 256,
 		OPT_RELEASE,
-		OPT_RECORD,
 		OPT_SETTINGS,
 		OPT_PROPERTIES,
 		OPT_CHECK,
@@ -502,7 +478,6 @@ static int parse_options(int argc, char **argv, struct run *run, int *modes)
 	static const struct option options[] = {
 		{ "all",           no_argument, NULL, OPT_ALL },
 		{ "release",       no_argument, NULL, OPT_RELEASE },
-		{ "record",        no_argument, NULL, OPT_RECORD },
 		{ "settings",      no_argument, NULL, OPT_SETTINGS },
 		{ "properties",    no_argument, NULL, OPT_PROPERTIES },
 		{ "check",         no_argument, NULL, OPT_CHECK },
@@ -515,14 +490,13 @@ static int parse_options(int argc, char **argv, struct run *run, int *modes)
 		{ "help",          no_argument, NULL, OPT_HELP },
 		{ 0 }
 	};
-	static const enum mode mode_of[] = {BIND_ALL, RELEASE, RECORD, SETTINGS, PROPERTIES, CHECK};
+	static const enum mode mode_of[] = {BIND_ALL, RELEASE, SETTINGS, PROPERTIES, CHECK};
 	int opt;
 
 	while ((opt = getopt_long(argc, argv, "nf", options, NULL)) >= 0) {
 		switch (opt) {
 		case OPT_ALL:
 		case OPT_RELEASE:
-		case OPT_RECORD:
 		case OPT_SETTINGS:
 		case OPT_PROPERTIES:
 		case OPT_CHECK:
@@ -537,7 +511,7 @@ static int parse_options(int argc, char **argv, struct run *run, int *modes)
 			break;
 		case OPT_UDEV:
 			run->event = log_to_syslog = true;
-			run->options.time = PLAN_EVENT;
+			run->options.event = true;
 			openlog("vmbus-bind", LOG_PID, LOG_DAEMON);
 			break;
 		case OPT_NEW_INTERFACE:
@@ -579,7 +553,6 @@ int main(int argc, char **argv)
 		    run.mode == SETTINGS ? ", nor a GUID/RELID with the number of a channel" : "");
 		return EXIT_USAGE;
 	}
-	run.options.record_only = run.mode == RECORD;
 	run.options.occasion = occasion_of(&run);
 
 	return run.settle ? carry_out_settled(&run) : carry_out(&run);

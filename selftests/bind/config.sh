@@ -6,11 +6,11 @@
 # shellcheck source=tree.sh
 command . "$(dirname "$0")/tree.sh" || exit 1
 
-# Print the driver that vmbus-bind would bind a device to, regardless of the
-# guard.
+# Print the driver that vmbus-bind would bind a device to, even if its
+# interface is up.
 plan() {
 	vmbus_bind -n --force "$1"
-	driver=$(echo "$out" | sed -n 's/^.*): now: would be bound to \([^,:]*\).*/\1/p')
+	driver=$(echo "$out" | sed -n 's/^.*): would be bound to \([^,:]*\).*/\1/p')
 	echo "${driver:-nothing}"
 }
 
@@ -42,8 +42,7 @@ faulty_for_the_device() {
 	says "$dev2 (get): left alone: a faulty file names it, or may name it ($root/$admin/faulty.conf:"
 	vmbus_bind -n $dev2
 	is "status of the preview" $status 2
-	says "now: left alone: a faulty file names it"
-	says "at the next boot: left alone: a faulty file names it"
+	says "$dev2 (get): left alone: a faulty file names it"
 	vmbus_bind --udev $dev2
 	is "driver under udev" "$(driver_of $dev2)" none
 }
@@ -84,7 +83,7 @@ test_later_file_wins_key_by_key() {
 }
 
 test_instance_is_left_out() {
-	conf $admin/a.conf '[nic]' "[$dev]" enable=no
+	conf $admin/a.conf '[nic]' force=yes "[$dev]" enable=no
 	device $dev $nic
 	device $dev2 $nic
 	is plan "$(plan $dev)" nothing
@@ -134,7 +133,7 @@ test_good_configuration_passes_check() {
 }
 
 test_net_is_nic() {
-	conf $admin/a.conf '[net]' driver=one
+	conf $admin/a.conf '[net]' force=yes driver=one
 	device $dev $nic
 	is plan "$(plan $dev)" one
 	vmbus_bind --release net
@@ -164,23 +163,21 @@ test_instance_beats_mac_beats_interface_beats_class() {
 		for other in "interface eth1" "$dev" nic "mac 00:15:5d:00:00:01"; do
 			driver=other
 			[ "$other" != "$name" ] || driver=best
-			printf '[%s]\ndriver=%s\n' "$other" $driver >>"$root/$admin/a.conf"
+			printf '[%s]\ndriver=%s\nforce=yes\n' "$other" $driver >>"$root/$admin/a.conf"
 		done
 		is "plan of $name" "$(plan $dev)" "$([ "$name" = "$dev" ] && echo best || echo other)"
-		sed -i "/^\[$dev\]/,+1d" "$root/$admin/a.conf"
+		sed -i "/^\[$dev\]/,+2d" "$root/$admin/a.conf"
 		[ "$name" != "mac 00:15:5d:00:00:01" ] || is "plan of $name" "$(plan $dev)" best
-		sed -i '/^\[mac/,+1d' "$root/$admin/a.conf"
+		sed -i '/^\[mac/,+2d' "$root/$admin/a.conf"
 		[ "$name" != "interface eth1" ] || is "plan of $name" "$(plan $dev)" best
-		sed -i '/^\[interface/,+1d' "$root/$admin/a.conf"
+		sed -i '/^\[interface/,+2d' "$root/$admin/a.conf"
 		[ "$name" != nic ] || is "plan of $name" "$(plan $dev)" best
 	done
 }
 
 test_keys_of_all_sections_add_up() {
-	conf $admin/a.conf '[nic]' driver=uio_hv_generic mode=0640 '[interface eth1]' group=kvm '[mac 00:15:5d:00:00:01]' mode=0660
+	conf $admin/a.conf '[nic]' driver=uio_hv_generic force=yes mode=0640 '[interface eth1]' group=kvm '[mac 00:15:5d:00:00:01]' mode=0660
 	nic $dev eth1 1
-	# The record replaces the interface: --properties reads no interface.
-	record $dev mac=00:15:5d:00:00:01 interface=eth1
 	vmbus_bind --properties $dev
 	says HYPERV_UIO_GROUP=kvm
 	says HYPERV_UIO_MODE=0660
@@ -192,14 +189,14 @@ test_exclude() {
 	nic $dev2 eth2 2
 	for name in $dev2 "{$dev2}" "mac 00:15:5d:00:00:02" "interface eth2" "interface eth7, $dev2" \
 		"interface eth2, mac 00:15:5d:00:00:09"; do
-		conf $admin/a.conf '[nic]' driver=one "exclude=$name"
+		conf $admin/a.conf '[nic]' force=yes driver=one "exclude=$name"
 		is "plan with exclude=$name" "$(plan $dev)" one
 		is "plan of what exclude=$name names" "$(plan $dev2)" nothing
 	done
-	conf $admin/a.conf '[nic]' driver=one "exclude=interface eth1" "exclude=interface eth2"
+	conf $admin/a.conf '[nic]' force=yes driver=one "exclude=interface eth1" "exclude=interface eth2"
 	is "plan with two excludes" "$(plan $dev)" nothing
 	is "plan with two excludes" "$(plan $dev2)" nothing
-	conf $admin/a.conf '[nic]' driver=one "exclude=interface eth1" "[$dev]"
+	conf $admin/a.conf '[nic]' force=yes driver=one "exclude=interface eth1" "[$dev]"
 	is "plan of an excluded device that another section names" "$(plan $dev)" uio_hv_generic
 }
 
@@ -353,7 +350,7 @@ test_faulty_file_disables_the_instance_of_a_class_that_it_names() {
 test_faulty_file_disables_what_it_names_by_mac_and_interface() {
 	nic $dev eth1 1
 	nic $dev2 eth2 2
-	conf $admin/a.conf '[nic]' driver=one
+	conf $admin/a.conf '[nic]' force=yes driver=one
 	for name in "mac 00:15:5d:00:00:02" "interface eth2"; do
 		conf $admin/faulty.conf "[$name]" nonsense
 		is plan "$(plan $dev)" one
@@ -390,47 +387,6 @@ test_check_warns_of_a_section_that_matches_nothing() {
 		says "$root/$admin/a.conf:$line: warning: the section matches no device of this machine"
 	done
 	is lines "$(echo "$out" | wc -l)" 3
-}
-
-test_check_knows_what_was_remembered() {
-	conf $admin/a.conf '[mac 00:15:5d:00:00:01]' '[interface eth1]'
-	driver uio_hv_generic
-	device $dev $nic uio_hv_generic
-	record $dev mac=00:15:5d:00:00:01 interface=eth1
-	vmbus_bind --check
-	is output "$out" ""
-}
-
-test_check_warns_of_guarded_classes_without_force() {
-	conf $admin/a.conf '[nic]' '[scsi]' '[ide]' '[fc]' '[pcie]' '[net]' '[kvp]'
-	vmbus_bind --check
-	is status $status 0
-	for line in 1 6; do
-		says "a.conf:$line: warning: without force, a device of the class nic is bound at boot only if"
-	done
-	says "a.conf:2: warning: without force, no device of the class scsi is bound at boot"
-	says "a.conf:5: warning: without force, no device of the class pcie"
-	conf $admin/a.conf '[nic]' force=yes '[scsi]' force=no '[ide]' enable=no
-	vmbus_bind --check
-	case $out in *"without force"*) fail "it warns: $out" ;; esac
-}
-
-# A NIC for which nothing but a check is missing, beside one that a rule
-# excludes: the example of hyperv-uio.conf(5)
-test_check_accepts_nics_that_were_checked() {
-	conf $admin/a.conf '[nic]' 'exclude=interface eth0'
-	nic $dev eth0 1
-	nic $dev2 eth1 2
-	default_route eth0
-	address eth0
-	vmbus_bind --check
-	is output "$out" "vmbus-bind: $root/$admin/a.conf:1: warning: without force, a device of the class nic is bound at boot only if it was checked, as vmbus-bind --record does, or another NIC is sure to come up"
-	vmbus_bind --record
-	vmbus_bind --check
-	is "output after the check" "$out" ""
-	nic $third eth2 3
-	vmbus_bind --check
-	says "without force"
 }
 
 test_check_warns_of_other_names() {
@@ -519,29 +475,11 @@ test_check_warns_of_a_section_that_excludes_all_that_it_matches() {
 	is output "$out" "vmbus-bind: $root/$admin/a.conf:1: warning: the section excludes every device of this machine that it matches"
 }
 
-test_check_knows_an_exclude_that_was_remembered() {
-	conf $admin/a.conf '[nic]' force=yes 'exclude=interface eth1'
-	driver uio_hv_generic
-	device $dev $nic uio_hv_generic
-	record $dev mac=00:15:5d:00:00:01 interface=eth1
-	nic $dev2 eth2 2
-	vmbus_bind --check
-	is output "$out" ""
-}
-
-# The interface is in another namespace, and no record names it.
+# The interface is in another namespace.
 test_check_knows_that_an_interface_is_unknown() {
 	conf $admin/a.conf '[nic]' force=yes 'exclude=interface eth1' '[mac 00:15:5d:00:00:01]' link=port
 	driver hv_netvsc
 	device $dev $nic hv_netvsc
-	vmbus_bind --check
-	is output "$out" ""
-}
-
-test_check_knows_the_name_at_the_next_boot() {
-	conf $admin/a.conf '[interface eth5]' ring_size=64K '[interface eth1]' ring_size=64K
-	nic $dev eth5 1
-	record $dev mac=00:15:5d:00:00:01 interface=eth1
 	vmbus_bind --check
 	is output "$out" ""
 }

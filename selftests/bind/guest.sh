@@ -65,8 +65,7 @@ put() { # PATH TEXT
 	printf '%s\n' "$2" >"$root/$1"
 }
 
-# make_guest: make a guest with two NICs, one of them for user space, and the
-# file copy device
+# make_guest: make a guest with two NICs and the file copy device; eth0 is up
 make_guest() {
 	driver uio_hv_generic "$fcopy"
 	driver hv_netvsc "$nic"
@@ -75,12 +74,12 @@ make_guest() {
 	mkdir -p "$root/kernel/net"
 	echo "eth0 $mac0 2" >"$root/kernel/net/$nic0"
 	echo "eth1 $mac1 3" >"$root/kernel/net/$nic1"
-	printf '%s\n' eth0 eth1 >"$root/kernel/up"
 	: >"$root/run/udev/data/n2"
 	: >"$root/run/udev/data/n3"
 	device $copy "$fcopy" uio_hv_generic
 	device $nic0 "$nic" hv_netvsc
 	device $nic1 "$nic" hv_netvsc
+	up eth0
 	device $disk "$scsi" hv_storvsc
 	device $kvp0 $kvp hv_utils
 	device $heart0 $heartbeat hv_utils
@@ -110,10 +109,6 @@ make_guest() {
 	echo ours >"$root/kernel/module"
 	echo 1 >"$root/kernel/next-uio"
 	"$root/kernel/model" driver uio_hv_generic
-	mkdir -p "$root/var/lib/hyperv-uio"
-	# The default route goes through eth0.
-	printf '%s\n' "Iface	Destination	Gateway	Flags	RefCnt	Use	Metric	Mask" \
-		"eth0	00000000	0101A8C0	0003	0	0	100	00000000" >"$root/proc/net/route"
 }
 
 # guest: do the same, but by a copy after the first time

@@ -7,7 +7,7 @@
 # shellcheck source=tree.sh
 command . "$(dirname "$0")/tree.sh" || exit 1
 
-# Make a machine with two rules, one of them a package's, and a record, and the
+# Make a machine with two rules, one of them a package's, and the
 # functions of the tools.
 machine() {
 	mkdir -p "$root/usr/lib/udev/rules.d" "$root/image" "$root/usr/share/initramfs-tools"
@@ -18,7 +18,6 @@ machine() {
 	mkdir -p "$root/etc/driverctl.d"
 	echo other_driver >"$root/etc/driverctl.d/vmbus-$dev2"
 	echo vfio-pci >"$root/etc/driverctl.d/pci-0000:00:01.0"
-	record $dev verdict=safe
 	cat >"$root/usr/share/initramfs-tools/hook-functions" <<-END
 		copy_exec() { echo "copy_exec \$*" >>"$root/asked"; }
 		manual_add_modules() { echo "modules \$*" >>"$root/asked"; }
@@ -60,13 +59,13 @@ test_initramfs_tools_where_it_is_asked_for() {
 	is "what was asked for" "$(sed "s|$root||" "$root/asked" | tr '\n' ';')" \
 		"copy_exec /usr/lib/udev/vmbus-bind;modules hv_vmbus uio_hv_generic;modules my_driver;modules other_driver;modules uio_hv_generic;"
 	is "files in the image" "$(find "$root/image" -type f | sed "s|.*$root||; s|$root/image||" | sort | tr '\n' ';')" \
-		"/etc/driverctl.d/vmbus-$dev2;/etc/hyperv-uio/bind.d/50-mine.conf;/usr/lib/hyperv-uio/bind.d/10-fcopy.conf;/usr/lib/udev/rules.d/60-hyperv-uio.rules;/var/lib/hyperv-uio/$dev;"
+		"/etc/driverctl.d/vmbus-$dev2;/etc/hyperv-uio/bind.d/50-mine.conf;/usr/lib/hyperv-uio/bind.d/10-fcopy.conf;/usr/lib/udev/rules.d/60-hyperv-uio.rules;"
 }
 
-test_initramfs_tools_without_records_and_rules() {
+test_initramfs_tools_without_rules() {
 	machine
 	: >"$root/etc/hyperv-uio/initramfs"
-	rm -r "$root/${state:?}" "$root/${admin:?}"
+	rm -r "$root/${admin:?}"
 	hook
 	is output "$out" ""
 	[ -f "$root/image$root/usr/lib/hyperv-uio/bind.d/10-fcopy.conf" ] || fail "the package's rule is missing"
@@ -92,20 +91,7 @@ test_dracut_installs() {
 	dracut 'depends; installkernel; install'
 	is depends "$out" udev-rules
 	is "what was asked for" "$(tr '\n' ';' <"$root/asked")" \
-		"instmods hv_vmbus uio_hv_generic my_driver other_driver uio_hv_generic;inst_multiple /usr/lib/udev/vmbus-bind modprobe udevadm;inst_hook pre-pivot 10 /module/settle.sh;inst_simple /usr/lib/udev/rules.d/60-hyperv-uio.rules;inst_simple /etc/hyperv-uio/bind.d/50-mine.conf;inst_simple /usr/lib/hyperv-uio/bind.d/10-fcopy.conf;inst_simple /etc/driverctl.d/vmbus-$dev2;inst_simple /var/lib/hyperv-uio/$dev;"
-}
-
-# In the initramfs there is neither the network's configuration nor a route.
-test_initramfs_binds_by_its_copy_of_the_record() {
-	machine
-	nic $dev eth1 1 none
-	nic $dev2 eth2 2 none
-	conf $admin/50-mine.conf '[nic]'
-	record $dev verdict=safe "rule=/$admin/50-mine.conf [class]" driver=uio_hv_generic checked=x
-	vmbus_bind --udev $dev
-	is driver "$(driver_of $dev)" uio_hv_generic
-	vmbus_bind --udev $dev2
-	is "driver of the other" "$(driver_of $dev2)" none
+		"instmods hv_vmbus uio_hv_generic my_driver other_driver uio_hv_generic;inst_multiple /usr/lib/udev/vmbus-bind modprobe udevadm;inst_hook pre-pivot 10 /module/settle.sh;inst_simple /usr/lib/udev/rules.d/60-hyperv-uio.rules;inst_simple /etc/hyperv-uio/bind.d/50-mine.conf;inst_simple /usr/lib/hyperv-uio/bind.d/10-fcopy.conf;inst_simple /etc/driverctl.d/vmbus-$dev2;"
 }
 
 run_tests

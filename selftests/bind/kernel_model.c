@@ -86,11 +86,6 @@ int kernel_set_access(const char *path, uid_t owner, gid_t group, int mode)
 	return call("access", path + strlen(vmbus_sysroot()), text);
 }
 
-int kernel_claim(const char *name, dev_t number)
-{
-	return call("claim", name, "");
-}
-
 bool log_to_syslog;
 const char *log_name = "vmbus-bind";
 

@@ -71,7 +71,7 @@ kernel() {
 	echo $kind >"$root/kernel/module"
 	nic $dev eth0 1
 	nic $dev2 eth1 2
-	default_route eth0
+	up eth0
 	case $v in
 	6.12 | 7.2)
 		echo $fcopy >"$root/kernel/modules/uio_hv_generic"
@@ -199,7 +199,7 @@ test_each_error_of_the_probe() {
 			is "ids with $errno on $k" "$(cat "$root/kernel/ids/uio_hv_generic")" ""
 			[ ! -f "$bus/devices/$dev2/driver_override" ] ||
 				is "override with $errno on $k" "$(cat "$bus/devices/$dev2/driver_override")" "(null)"
-			is "what is up with $errno on $k" "$(sort "$root/kernel/up" | tr '\n' ' ')" "eth0 eth1 "
+			is "what is up with $errno on $k" "$(sort "$root/kernel/up" | tr '\n' ' ')" "eth0 "
 		done
 	done
 }
@@ -220,10 +220,9 @@ test_rescind_at_each_write() {
 # Other devices of the class are free: hv_netvsc is not loaded yet, or somebody
 # unbound them. new_id binds them all.
 test_without_override_a_free_neighbour_is_not_taken() {
-	for rule in "" "[$dev]:enable=no" "[nic]:enable=no:[$dev2]:enable=yes" "[nic]:exclude=$dev"; do
+	for rule in "" "[$dev]:enable=no" "[nic]:enable=no:[$dev2]:enable=yes" "[nic]:force=yes:exclude=$dev"; do
 		kernel 4.19:ours
 		echo "[$dev2]:$rule" | tr : '\n' >"$root/$admin/a.conf"
-		: >"$root/proc/net/route"
 		for d in $dev $dev2; do
 			"$root/kernel/model" write /sys/bus/vmbus/drivers/hv_netvsc/unbind $d
 		done
@@ -242,7 +241,6 @@ test_without_override_a_free_neighbour_is_not_taken() {
 
 test_without_override_a_free_neighbour_gets_its_own_driver_first() {
 	kernel 4.19:ours
-	: >"$root/proc/net/route"
 	"$root/kernel/model" write /sys/bus/vmbus/drivers/hv_netvsc/unbind $dev
 	: >"$root/kernel/log"
 	vmbus_bind --force $dev2
@@ -271,8 +269,7 @@ test_without_override_a_device_that_is_offered_meanwhile_is_not_taken() {
 # A neighbour that a rule gave to the driver before stays with it.
 test_without_override_a_bound_neighbour_stays() {
 	kernel 4.19:ours
-	: >"$root/proc/net/route"
-	conf $admin/a.conf '[nic]'
+	conf $admin/a.conf '[nic]' force=yes
 	vmbus_bind --force $dev
 	is "the first" "$(driver_of $dev)" uio_hv_generic
 	vmbus_bind --force $dev2
@@ -300,8 +297,7 @@ test_without_override_an_id_of_somebody_else_stays() {
 
 test_without_override_two_at_once() {
 	kernel 4.19:ours
-	: >"$root/proc/net/route"
-	conf $admin/a.conf '[nic]'
+	conf $admin/a.conf '[nic]' force=yes
 	for d in $dev $dev2; do
 		"$root/kernel/model" write /sys/bus/vmbus/drivers/hv_netvsc/unbind $d
 	done
@@ -312,26 +308,6 @@ test_without_override_two_at_once() {
 	is one "$(driver_of $dev)" uio_hv_generic
 	is other "$(driver_of $dev2)" uio_hv_generic
 	is ids "$(cat "$root/kernel/ids/uio_hv_generic")" ""
-}
-
-# Bind the last two NICs with an address, each with a helper of its own at the
-# same time.
-test_race_for_the_last_address() {
-	for i in 1 2 3; do
-		kernel 6.1:ours
-		: >"$root/proc/net/route"
-		address eth0
-		address eth1 2
-		conf $admin/a.conf '[nic]'
-		# The kernel removes the routes of an interface that disappears.
-		sed -i "s|^unlink_driver() { # DEVICE|&\\n\\tfor n in \"\$bus/devices/\$1/net\"/*; do sed -i \"/^\${n##*/}/d\" \"\$kernel/../proc/net/route\"; done|" \
-			"$root/kernel/model"
-		"$dir/vmbus-bind-model" $dev 2>/dev/null &
-		"$dir/vmbus-bind-model" $dev2 2>/dev/null || :
-		wait $! || :
-		is "NICs of the kernel in round $i" "$(printf '%s\n' "$(driver_of $dev)" "$(driver_of $dev2)" |
-			grep -c hv_netvsc)" 1
-	done
 }
 
 test_many_at_once_bind_each_device_once() {

@@ -179,7 +179,7 @@ test_class_without_a_name() {
 }
 
 test_link_owner_group_and_mode() {
-	conf $admin/a.conf '[nic]' link=dpdk/port-0 owner=daemon group=games mode=0640
+	conf $admin/a.conf '[nic]' force=yes link=dpdk/port-0 owner=daemon group=games mode=0640
 	uio $dev $nic
 	udev add /sys/devices/vmbus/$dev/uio/uio3
 	links_are vmbus/by-class/nic/$dev vmbus/dpdk/port-0
@@ -191,7 +191,7 @@ test_link_owner_group_and_mode() {
 # Somebody has bound the device by hand.
 test_rule_that_does_not_give_the_device_to_the_module() {
 	for other in enable=no driver=uio_other; do
-		conf $admin/a.conf '[nic]' link=port owner=daemon mode=0666 $other
+		conf $admin/a.conf '[nic]' force=yes link=port owner=daemon mode=0666 $other
 		[ -e "$root/sys/devices/vmbus/$dev" ] || uio $dev $nic
 		udev add /sys/devices/vmbus/$dev/uio/uio3
 		links_are vmbus/by-class/nic/$dev
@@ -199,10 +199,12 @@ test_rule_that_does_not_give_the_device_to_the_module() {
 	done
 }
 
-test_link_by_mac_that_was_remembered() {
+test_link_by_mac_that_was_noted() {
 	conf $admin/a.conf '[mac 00:15:5d:00:00:01]' link=first mode=0666
-	record $dev mac=00:15:5d:00:00:01 interface=eth1
+	mkdir -p "$root/run/hyperv-uio/interface"
+	echo "eth1 00:15:5d:00:00:01" >"$root/run/hyperv-uio/interface/$dev"
 	uio $dev $nic
+	rm -r "$root/sys/devices/vmbus/$dev/net"
 	udev add /sys/devices/vmbus/$dev/uio/uio3
 	links_are vmbus/by-class/nic/$dev vmbus/first
 	is access "$access" "root root 666"

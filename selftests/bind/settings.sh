@@ -13,7 +13,7 @@ want() {
 	shift
 	nic $dev eth0 1
 	nic $dev2 eth1 2
-	default_route eth0
+	up eth0
 	conf $admin/a.conf "[$dev2]" "$@"
 	ring=$bus/devices/$dev2/channels/14/ring
 	size=$bus/devices/$dev2/uio_hv_generic/ring_size
@@ -93,7 +93,7 @@ test_buffer_sizes_when_the_module_is_not_loaded() {
 	echo ours >"$root/kernel/module"
 	nic $dev eth0 1
 	nic $dev2 eth1 2 none
-	default_route eth0
+	up eth0
 	conf $admin/a.conf "[$dev2]" recv_buffer_size=1M send_buffer_size=64K
 	vmbus_bind $dev2
 	is status $status 0
@@ -109,7 +109,7 @@ test_buffer_sizes_keep_other_drivers_away_meanwhile() {
 	echo ours >"$root/kernel/module"
 	nic $dev eth0 1
 	nic $dev2 eth1 2 none
-	default_route eth0
+	up eth0
 	conf $admin/a.conf "[$dev2]" recv_buffer_size=1M
 	at_load "cp '$bus/devices/$dev2/driver_override' '$root/kernel/meanwhile'"
 	vmbus_bind $dev2
@@ -149,7 +149,7 @@ test_buffer_sizes_go_back_when_the_driver_refuses() {
 
 test_buffer_sizes_of_two_at_once() {
 	want ours recv_buffer_size=1M
-	sed -i "s/\[.*/[nic]/" "$root/$admin/a.conf"
+	sed -i "s/\[.*/[nic]\nforce=yes/" "$root/$admin/a.conf"
 	conf $admin/b.conf "[$dev]" recv_buffer_size=2M
 	"$dir/vmbus-bind-model" --force $dev 2>/dev/null &
 	"$dir/vmbus-bind-model" --force $dev2 2>/dev/null

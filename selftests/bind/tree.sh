@@ -18,13 +18,11 @@ dev2=b6650ff7-33bc-4840-8048-e0676786f393
 alias=vmbus:e34bd134e4dec8419ae76b174977c192
 vendor=usr/lib/hyperv-uio/bind.d
 admin=etc/hyperv-uio/bind.d
-state=var/lib/hyperv-uio
 
 # vmbus-bind warns about files that a group can write to.
 umask 022
-# vmbus-bind waits for the disk when it writes a record, which takes most of the
-# time of these tests. So they run in memory, unless TMPDIR says where, or no
-# program may run in /dev/shm.
+# vmbusctl waits for the disk when it writes a file, so the tests run in memory,
+# unless TMPDIR says where, or no program may run in /dev/shm.
 in_memory() {
 	[ -z "${TMPDIR-}" ] && base=$(mktemp -d -p /dev/shm 2>/dev/null) || return
 	ktap_can_run "$base" || { rm -r "$base" && return 1; }
@@ -45,10 +43,8 @@ tree() {
 	bus=$root/sys/bus/vmbus
 	mkdir -p "$bus/devices" "$bus/drivers" "$root/sys/class/net" "$root/$vendor" "$root/$admin" \
 		"$root/kernel/modules" "$root/kernel/alias" "$root/kernel/ids" "$root/kernel/probe" \
-		"$root/kernel/net" "$root/proc/net" "$root/proc/self" "$root/run/udev/data" "$root/dev" "$root/var/lib"
+		"$root/kernel/net" "$root/run/udev/data" "$root/dev"
 	: >"$bus/drivers_probe"
-	: >"$root/proc/net/route"
-	: >"$root/proc/self/mountinfo"
 	: >"$root/kernel/modules/uio_hv_generic"
 	: >"$root/kernel/log"
 	cp "$dir/model" "$root/kernel/model"
@@ -76,8 +72,8 @@ device() {
 }
 
 # nic INSTANCE NAME NUMBER [DRIVER]: make a NIC, its interface and the MAC
-# 00:15:5d:00:00:0NUMBER. Without DRIVER hv_netvsc has it, the interface is up,
-# and udev has named it.
+# 00:15:5d:00:00:0NUMBER. Without DRIVER hv_netvsc has it, udev has named the
+# interface, and it is down.
 nic() {
 	echo "$2 00:15:5d:00:00:0$3 $3" >"$root/kernel/net/$1"
 	[ -d "$bus/drivers/hv_netvsc" ] || driver hv_netvsc $nic
@@ -86,44 +82,42 @@ nic() {
 		return
 	fi
 	device "$1" $nic "${4-hv_netvsc}"
-	[ -n "${4-}" ] && return
-	echo "$2" >>"$root/kernel/up"
-	: >"$root/run/udev/data/n$3"
+	[ -n "${4-}" ] || : >"$root/run/udev/data/n$3"
 }
 
-# route INTERFACE DESTINATION MASK [FLAGS]: add an IPv4 route, in the numbers of
-# /proc/net/route
-route() {
-	[ -s "$root/proc/net/route" ] ||
-		printf 'Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\tMTU\tWindow\tIRTT\n' \
-			>"$root/proc/net/route"
-	printf '%s\t%s\t00000000\t%s\t0\t0\t0\t%s\t0\t0\t0\n' "$1" "$2" "${4-0001}" "$3" \
-		>>"$root/proc/net/route"
-}
-
-# default_route INTERFACE, address INTERFACE [NET]: 192.168.NET.0/24
-default_route() {
-	route "$1" 00000000 00000000 0003
-}
-
-address() {
-	route "$1" "$(printf '00%02XA8C0' "${2-1}")" 00FFFFFF
-}
-
-# record INSTANCE LINE...: write a record, as from earlier boots
-record() {
-	mkdir -p "$root/$state"
-	i=$1
+# interface NAME [LOWER...]: make an interface that is down, such as a bond, and
+# put it above others
+interface() {
+	mkdir -p "$root/sys/class/net/$1"
+	echo 0x1002 >"$root/sys/class/net/$1/flags"
+	upper=$1
 	shift
-	printf '%s\n' "$@" >"$root/$state/$i"
+	for lower in "$@"; do
+		ln -s "../$upper" "$root/sys/class/net/$lower/upper_$upper"
+		ln -s "../$lower" "$root/sys/class/net/$upper/lower_$lower"
+	done
 }
 
-# Make the machine as it is at boot: no routes, no mounts, no interfaces, no
-# drivers, and an empty /run.
+# virtual_function NAME NUMBER: make the PCI interface with the MAC of nic
+# NUMBER
+virtual_function() {
+	interface "$1"
+	mkdir -p "$root/sys/bus/pci/devices/$1" "$root/sys/class/net/$1/device"
+	ln -s ../../../../bus/pci "$root/sys/class/net/$1/device/subsystem"
+	echo "00:15:5d:00:00:0$2" >"$root/sys/class/net/$1/address"
+}
+
+# up NAME...: set interfaces up
+up() {
+	for i in "$@"; do
+		echo "$i" >>"$root/kernel/up"
+		echo 0x1003 >"$root/sys/class/net/$i/flags"
+	done
+}
+
+# Make the machine as it is at boot: no interfaces, no drivers, and an empty
+# /run.
 boot() {
-	: >"$root/proc/net/route"
-	rm -f "$root/proc/net/ipv6_route" "$root/proc/net/if_inet6"
-	: >"$root/proc/self/mountinfo"
 	rm -rf "$root/sys/class/net" "$root/run/hyperv-uio" "$root"/run/udev/data/*
 	for d in "$bus"/devices/*; do
 		rm -rf "$d/driver" "$d/net" "$d/host0" "$d/uio" "$d/uio_hv_generic"
@@ -131,6 +125,7 @@ boot() {
 	done
 	mkdir -p "$root/sys/class/net"
 	: >"$root/kernel/log"
+	: >"$root/kernel/up"
 }
 
 # conf FOLDER/NAME LINE...

@@ -116,7 +116,7 @@ test_bind_to_another_driver_later() {
 test_bind_keeps_the_driver_of_the_rule() {
 	guest
 	driver other
-	conf $admin/50-nic.conf '[nic]' driver=other
+	conf $admin/50-nic.conf '[nic]' force=yes driver=other
 	does 0 bind eth1
 	is driver "$(driver_of $nic1)" other
 	file_is $file1 "[$nic1]" driver=other
@@ -155,7 +155,7 @@ test_bind_for_the_next_boot_waits() {
 		is "driver after vmbus-bind $form" "$(driver_of $nic1)" hv_netvsc
 	done
 	does 0 rules $nic1
-	says "    now        waits: it waits for the next boot, as requested with --boot"
+	says "    outcome    waits: it waits for the next boot, as requested with --boot"
 	does 0 show $nic1
 	says "it waits for the next boot"
 	# At boot /run is empty.
@@ -198,29 +198,21 @@ test_bind_that_cannot_wait() {
 	is driver "$(driver_of $nic1)" hv_netvsc
 }
 
-# The administrator has made a check, which the next boot knows.
-test_bind_is_recorded_for_the_next_boot() {
+test_bind_holds_at_the_next_boot() {
 	for when in --persistent --boot; do
 		guest
 		does 0 bind $when eth1
-		grep -qx verdict=safe $root/var/lib/hyperv-uio/$nic1 || fail "$when: no verdict is recorded"
-		does 0 rules $nic1
-		says "next boot  bind: "
 		boot
 		vmbus_bind --udev $nic1
 		is "driver after the boot, $when" "$(driver_of $nic1)" uio_hv_generic
-		rm $root/var/lib/hyperv-uio/$nic1
-		boot
-		vmbus_bind --udev $nic1
-		is "driver without the record, $when" "$(driver_of $nic1)" none
 	done
 }
 
-test_bind_of_what_the_machine_needs() {
+test_bind_of_a_nic_that_is_up() {
 	guest
-	for when in --now --boot --persistent; do
+	for when in --now --persistent; do
 		does 6 bind $when eth0
-		complains "$nic0 (nic): not bound to uio_hv_generic: interface eth0 has the default route; --force overrides this"
+		complains "$nic0 (nic): not bound to uio_hv_generic: interface eth0 is up; 'ip link set eth0 down' allows it; --force overrides this"
 		case $when,$err in
 		--now,*force=yes*) fail "with --now nothing is written: $err" ;;
 		--now,*) ;;
@@ -229,30 +221,22 @@ test_bind_of_what_the_machine_needs() {
 		is driver "$(driver_of $nic0)" hv_netvsc
 		no_file $admin/60-$nic0.conf
 	done
+	# The next boot finds it down.
+	does 0 bind --boot eth0
+	file_is $admin/60-$nic0.conf "[$nic0]" driver=uio_hv_generic
 	log_is_empty
 }
 
-test_bind_of_a_mounted_disk() {
+test_bind_of_a_disk_controller() {
 	guest
-	echo "22 1 8:0 / / rw - ext4 /dev/sda rw" >"$root/proc/self/mountinfo"
-	does 6 bind scsi
-	complains "$disk (scsi): not bound to uio_hv_generic: "
-	is driver "$(driver_of $disk)" hv_storvsc
-}
-
-# Nothing shows at boot whether a disk is needed.
-test_bind_of_a_disk_that_nothing_uses() {
-	for when in --persistent --boot; do
-		guest
-		does 0 bind $when scsi
-		complains "vmbusctl: $disk (scsi): at the next boot it will not be bound: at boot nothing shows whether the machine needs a disk behind it; force=yes binds it anyway"
+	for when in --now --boot --persistent; do
+		does 6 bind $when scsi
+		complains "$disk (scsi): not bound to uio_hv_generic: a disk controller or a PCI Express bridge needs force=yes"
+		no_file $admin/60-$disk.conf
 	done
 	is driver "$(driver_of $disk)" hv_storvsc
-	for command in "--now scsi" "--force scsi" "scsi hv_storvsc"; do
-		guest
-		does 0 bind $command
-		case $err in *"next boot"*) fail "a warning without a reason: $err" ;; esac
-	done
+	does 0 bind --force scsi
+	is driver "$(driver_of $disk)" uio_hv_generic
 }
 
 test_bind_by_force() {
@@ -261,7 +245,7 @@ test_bind_by_force() {
 	is driver "$(driver_of $nic0)" uio_hv_generic
 	file_is $admin/60-$nic0.conf "[$nic0]" driver=uio_hv_generic force=yes
 	does 0 rules $nic0
-	says "next boot  bind: "
+	says ", force"
 }
 
 test_bind_now_by_force() {
@@ -295,8 +279,6 @@ test_failure_puts_the_old_rule_back() {
 	does 1 bind eth1 missing
 	is file "$(cat $root/$file1)" "$before"
 	is driver "$(driver_of $nic1)" uio_hv_generic
-	does 0 rules $nic1
-	says "next boot  bind: "
 }
 
 # The device is bound, so its rule stays, and the setting can be corrected.
@@ -306,15 +288,12 @@ test_setting_that_fails_leaves_the_rule() {
 	does 1 bind eth1
 	is driver "$(driver_of $nic1)" uio_hv_generic
 	file_is $file1 "[$nic1]" driver=uio_hv_generic group=no-group-at-all
-	does 0 rules $nic1
-	says "next boot  bind: "
 }
 
 test_driver_that_is_missing() {
 	guest
 	does 1 bind eth1 missing
 	no_file $file1
-	! grep -q missing "$root/var/lib/hyperv-uio/$nic1" || fail "the record names it"
 	is driver "$(driver_of $nic1)" hv_netvsc
 }
 
@@ -419,34 +398,7 @@ test_unbind() {
 	says "removed: $root/$file1"
 	complains "now bound to hv_netvsc"
 	does 0 rules $nic1
-	says "now        no-rule"
-}
-
-test_unbind_forgets_the_verdict() {
-	guest
-	does 0 bind eth1
-	does 0 unbind eth1
-	! grep -q verdict $root/var/lib/hyperv-uio/$nic1 || fail "the verdict is still there"
-}
-
-verdict_of() {
-	grep -E '^(verdict|rule|driver)=' "$root/var/lib/hyperv-uio/$1" | tr '\n' ' '
-}
-
-# A change only for now proves nothing for the next boot.
-test_bind_and_unbind_now_keep_the_verdict() {
-	guest
-	driver other
-	does 0 bind eth1
-	before=$(verdict_of $nic1)
-	does 0 unbind --now uio1
-	is "verdict after unbind --now" "$(verdict_of $nic1)" "$before"
-	does 0 bind --now eth1 other
-	is driver "$(driver_of $nic1)" other
-	is "verdict after bind --now" "$(verdict_of $nic1)" "$before"
-	does 0 unbind --now $nic1
-	does 0 rules $nic1
-	says "next boot  bind: "
+	says "outcome    no-rule"
 }
 
 # The path unit runs vmbus-bind --all when another rule changes.
@@ -455,7 +407,7 @@ test_unbind_now_holds_until_the_next_boot() {
 	does 0 bind eth1
 	does 0 unbind --now uio1
 	vmbus_bind -n --all
-	says "$nic1 (nic): now: left alone: an administrator released it; it is left alone until a command names it, the host offers it again, or the machine reboots"
+	says "$nic1 (nic): left alone: an administrator released it; it is left alone until a command names it, the host offers it again, or the machine reboots"
 	vmbus_bind --all
 	is "driver after vmbus-bind --all" "$(driver_of $nic1)" hv_netvsc
 	says "$nic1 (nic): left alone: an administrator released it"
@@ -464,8 +416,8 @@ test_unbind_now_holds_until_the_next_boot() {
 	is "driver after the boot" "$(driver_of $nic1)" uio_hv_generic
 }
 
-# An offer of the host ends a release, even if the guard refuses the NIC or no
-# rule names it.
+# An offer of the host ends a release, even if the NIC is in use or no rule
+# names it.
 test_an_offer_ends_a_release() {
 	for rule in there gone; do
 		guest
@@ -474,10 +426,9 @@ test_an_offer_ends_a_release() {
 		does 0 unbind --now uio1
 		[ -e "$root/run/hyperv-uio/next-boot/$nic1.released" ] || fail "the release is not noted"
 		[ $rule = there ] || rm $root/$admin/50-nic.conf
-		mv $root/proc/net/route $base/route
-		: >$root/proc/net/route
+		up eth1
 		vmbus_bind --udev $nic1
-		mv $base/route $root/proc/net/route
+		"$root/kernel/model" interface eth1 down
 		is "driver after the offer, rule $rule" "$(driver_of $nic1)" hv_netvsc
 		conf $admin/50-nic.conf "[$nic1]"
 		vmbus_bind --all
@@ -486,8 +437,7 @@ test_an_offer_ends_a_release() {
 }
 
 # The packages run "udevadm trigger" when they are installed or upgraded. The
-# kernel marks such an event. A restart of vmbus-bind-boot.service is no boot
-# either.
+# kernel marks such an event.
 test_a_trigger_ends_no_release() {
 	guest
 	does 0 bind eth1
@@ -611,8 +561,6 @@ test_rule_after_unbind_counts() {
 	conf $admin/50-dpdk.conf '[interface eth1]'
 	vmbus_bind --all
 	is driver "$(driver_of $nic1)" uio_hv_generic
-	does 0 rules $nic1
-	says "next boot  bind: "
 }
 
 test_rules_and_list_of_a_released_nic() {
@@ -620,8 +568,7 @@ test_rules_and_list_of_a_released_nic() {
 	does 0 bind eth1
 	does 0 unbind --now uio1
 	does 0 rules eth1
-	says "    now        waits: an administrator released it; it is left alone until a command names it"
-	says "    next boot  bind: "
+	says "    outcome    waits: an administrator released it; it is left alone until a command names it"
 	does 0 rules -j eth1
 	says '"outcome":"waits"'
 	says '"reason":"an administrator released it; it is left alone'
@@ -629,7 +576,7 @@ test_rules_and_list_of_a_released_nic() {
 	says "60-INSTANCE.conf (waits)"
 	does 0 bind eth1
 	does 0 rules eth1
-	says "    now        bound: it already has this driver"
+	says "    outcome    bound: it already has this driver"
 }
 
 test_bind_ends_a_release() {
@@ -649,15 +596,6 @@ test_unbind_now() {
 	is driver "$(driver_of $nic1)" hv_netvsc
 	file_is $file1 "[$nic1]" driver=uio_hv_generic
 	says "rule: $root/$file1 binds the device again at the next boot"
-}
-
-# The guard refuses the NIC then.
-test_unbind_now_promises_no_binding_that_is_refused() {
-	guest
-	conf $admin/50-dpdk.conf "[$nic0]" "[$nic1]"
-	does 0 bind --now eth1
-	does 0 unbind --now uio1
-	lacks "binds the device again"
 }
 
 test_unbind_what_was_bound_now() {
@@ -686,7 +624,7 @@ test_unbind_of_a_class() {
 	is driver "$(driver_of $copy)" hv_utils
 	file_is $admin/60-$copy.conf "[$copy]" enable=no
 	does 0 rules fcopy
-	says "next boot  disabled: "
+	says "outcome    disabled: "
 }
 
 test_bind_after_unbind_of_a_class() {
@@ -709,7 +647,7 @@ test_unbind_of_what_another_file_names() {
 	does 0 unbind --boot eth1
 	file_is $file1 "[$nic1]" enable=no
 	does 0 rules eth1
-	says "next boot  disabled: "
+	says "outcome    disabled: "
 }
 
 test_unbind_of_what_a_mac_names() {
@@ -784,11 +722,10 @@ test_rules() {
 	does 0 rules
 	says "$nic0  nic  eth0, bound to hv_netvsc"
 	says "    rule       $root/$admin/50-nic.conf:1: driver uio_hv_generic"
-	says "    now        refused: interface eth0 has the default route"
+	says "    outcome    refused: interface eth0 is up; 'ip link set eth0 down' allows it"
 	says "    rule       $root/$admin/50-nic.conf:2: driver uio_hv_generic, ring size 64 KiB"
-	says "    now        bind: "
-	says "    next boot  refused: "
-	says "    now        bound: it already has this driver"
+	says "    outcome    bind: "
+	says "    outcome    bound: it already has this driver"
 	says "3 devices have no rule."
 	log_is_empty
 }
@@ -797,7 +734,7 @@ test_rules_of_all() {
 	guest
 	does 0 rules --all
 	says "$kvp0  kvp, bound to hv_utils"
-	says "    now        no-rule: "
+	says "    outcome    no-rule: "
 	lacks "no rule."
 }
 
@@ -825,7 +762,7 @@ test_rules_json() {
 	is devices "$(echo "$out" | grep -c '"instance"')" 2
 	says "\"file\":\"$root/$admin/50-nic.conf\""
 	says '"outcome":"refused"'
-	says '"reason":"interface eth0 has the default route"'
+	says '"reason":"interface eth0 is up; '
 	for key in ring recv_buffer send_buffer; do
 		says "\"${key}_size\":null"
 	done
@@ -839,22 +776,17 @@ test_rules_json() {
 	says '"rule":null'
 }
 
-# vmbusctl rules prints the same reason for a device as vmbus-bind, now and at
-# the next boot.
+# vmbusctl rules prints the same reason for a device as vmbus-bind.
 test_rules_say_what_vmbus_bind_does() {
 	guest
-	conf $admin/50-nic.conf '[nic]'
+	conf $admin/50-nic.conf "[$nic0]" "[$nic1]"
 	vmbus_bind -n --all
-	printf '%s\n' "$out" | sed -n 's/^[^ ]* ([a-z]*): now: [^:]*: \(.*\) ([^ ]*:[0-9]*)$/\1/p' >"$base/now"
-	printf '%s\n' "$out" | sed -n 's/^[^ ]* ([a-z]*): at the next boot: [^:]*: \(.*\) ([^ ]*:[0-9]*)$/\1/p' >"$base/boot"
-	is "sentences of vmbus-bind" "$(cat $base/now $base/boot | wc -l)" 6
+	printf '%s\n' "$out" | sed -n 's/^[^ ]* ([a-z]*): [^:]*: \(.*\) ([^ ]*:[0-9]*)$/\1/p' >"$base/reasons"
+	is "sentences of vmbus-bind" "$(cat $base/reasons | wc -l)" 3
 	vmbusctl rules
 	while read -r reason; do
-		printf '%s\n' "$out" | grep -q "^    now        [a-z]*: $reason\$" || fail "now: $reason: $out"
-	done <"$base/now"
-	while read -r reason; do
-		printf '%s\n' "$out" | grep -q "^    next boot  [a-z]*: $reason\$" || fail "next boot: $reason: $out"
-	done <"$base/boot"
+		printf '%s\n' "$out" | grep -q "^    outcome    [a-z]*: $reason\$" || fail "$reason: $out"
+	done <"$base/reasons"
 }
 
 test_rules_with_a_fault() {
@@ -862,7 +794,7 @@ test_rules_with_a_fault() {
 	conf $admin/50-bad.conf '[fcopy]' nonsense
 	does 2 rules
 	complains "$root/$admin/50-bad.conf:2: "
-	says "    now        faulty: "
+	says "    outcome    faulty: "
 }
 
 test_ring_size_is_shown() {
@@ -951,19 +883,6 @@ test_ring_size_default() {
 	esac
 	does 0 rules uio0
 	lacks "ring size"
-}
-
-# The size is in another section than the rule that was checked.
-test_ring_size_keeps_the_check_of_a_nic() {
-	for option in '' --boot; do
-		guest
-		conf $admin/50-mine.conf '[interface eth1]'
-		vmbus_bind --all
-		does 0 ring-size $option eth1 64K
-		file_is $file1 "[$nic1]" ring_size=65536
-		does 0 rules eth1
-		says "next boot  bind: a check at "
-	done
 }
 
 test_ring_size_default_removes_what_ring_size_wrote() {
@@ -1202,7 +1121,7 @@ test_entry_of_driverctl_is_guarded() {
 	is driver "$(driver_of $nic0)" hv_netvsc
 	vmbusctl rules eth0
 	says "$root/etc/driverctl.d/vmbus-$nic0:1: driver uio_hv_generic"
-	says "now        refused: interface eth0 has the default route"
+	says "outcome    refused: interface eth0 is up; 'ip link set eth0 down' allows it"
 }
 
 test_section_of_ours_wins_over_an_entry() {

@@ -180,10 +180,10 @@ test_identifiers_are_offered() {
 	offers -b '' -- vmbus
 }
 
-test_remembered_interface_is_offered() {
+test_former_interface_is_offered() {
 	guest
 	rm -r $bus/devices/$nic1/net
-	put var/lib/hyperv-uio/$nic1 interface=eth1
+	put run/hyperv-uio/interface/$nic1 eth1
 	offers show eth -- eth0 eth1
 }
 

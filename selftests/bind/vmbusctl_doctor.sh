@@ -651,20 +651,6 @@ test_rules_that_others_can_write_to() {
 	done
 }
 
-# One command makes the NICs of a class safe at the next boot, if it helps.
-test_class_of_nics_that_nobody_checked() {
-	guest
-	conf $admin/50-dpdk.conf '[nic]' 'exclude=interface eth0'
-	sick
-	finding warning configuration "$root/$admin/50-dpdk.conf:1: without force, a device of the class nic" "/usr/lib/udev/vmbus-bind --record"
-	repaired
-	guest
-	: >"$root/proc/net/route"
-	conf $admin/50-dpdk.conf '[nic]'
-	sick
-	finding warning configuration "$root/$admin/50-dpdk.conf:1: without force, a device of the class nic" "\${EDITOR:-vi} +1 $root/$admin/50-dpdk.conf"
-}
-
 # ignored NAME: make a file of rules whose name does not end in .conf
 ignored() {
 	guest
@@ -755,39 +741,9 @@ test_device_that_is_refused() {
 	guest
 	conf $admin/50-nic.conf "[$nic0]"
 	sick
-	finding warning devices "$nic0 (nic) is refused now: interface eth0 has the default route" "vmbusctl unbind --boot $nic0"
+	finding warning devices "$nic0 (nic) is refused: interface eth0 is up; 'ip link set eth0 down' allows it" "vmbusctl unbind --boot $nic0"
 	repaired
 	lacks "is refused"
-}
-
-test_device_that_is_refused_at_the_next_boot() {
-	guest
-	conf $admin/50-nic.conf "[$nic1]"
-	sick
-	finding warning devices "$nic1 (nic) is refused at the next boot: " "/usr/lib/udev/vmbus-bind --record $nic1"
-	repaired
-	lacks "is refused"
-	is "driver after the fix" "$(driver_of $nic1)" hv_netvsc
-}
-
-# A check would show that the machine needs the NIC, or has shown that before,
-# or no check helps.
-test_device_that_no_check_makes_safe() {
-	for case in "a check at" "the network is down" disk; do
-		guest
-		what=$nic1
-		case $case in
-		disk) what=$disk ;;
-		a*) record $nic1 mac=$mac1 verdict=needed reason=x "rule=/$admin/50-mine.conf [instance]" driver=uio_hv_generic checked=x ;;
-		*) : >"$root/proc/net/route" ;;
-		esac
-		conf $admin/50-mine.conf "[$what]"
-		sick
-		printf '%s\n' "$out" | grep -F -A 1 "$what" | grep -A 1 'is refused' | grep -q "fix: vmbusctl unbind --boot $what\$" || fail "$case: $out"
-		vmbusctl unbind --boot $what
-		vmbusctl doctor
-		lacks "is refused"
-	done
 }
 
 test_device_that_is_lost() {
@@ -927,7 +883,7 @@ test_another_daemon_runs() {
 image() {
 	put etc/hyperv-uio/initramfs ''
 	put usr/share/initramfs-tools/hooks/hyperv-uio ''
-	touch -d '1 hour ago' "$root/$admin" "$root/$vendor" "$root/$state" "$root/$vendor/10-fcopy.conf" "$root/etc/hyperv-uio/initramfs"
+	touch -d '1 hour ago' "$root/$admin" "$root/$vendor" "$root/$vendor/10-fcopy.conf" "$root/etc/hyperv-uio/initramfs"
 	[ ! -e $root/$ours ] || touch -d '1 hour ago' $root/$ours
 	put boot/$1 ''
 }
@@ -953,22 +909,22 @@ test_initramfs_that_is_new() {
 		guest
 		image $name
 		healthy
-		finding ok initramfs "/boot/$name contains vmbus-bind and the current module, rules and records"
+		finding ok initramfs "/boot/$name contains vmbus-bind and the current module and rules"
 	done
 }
 
 test_initramfs_that_is_old() {
 	guest
 	image initrd.img-$release
-	for newer in /$admin/50-x.conf /$vendor/10-fcopy.conf /$state/$nic1 /etc/hyperv-uio/initramfs /usr/lib/udev/vmbus-bind /$ours \
-		/$admin /$vendor /$state; do
+	for newer in /$admin/50-x.conf /$vendor/10-fcopy.conf /etc/hyperv-uio/initramfs /usr/lib/udev/vmbus-bind /$ours \
+		/$admin /$vendor; do
 		image initrd.img-$release
 		touch -d '1 minute ago' "$root/boot/initrd.img-$release"
 		[ -d "$root$newer" ] || put $newer ''
-		touch -d '1 hour ago' "$root/$admin" "$root/$vendor" "$root/$state"
+		touch -d '1 hour ago' "$root/$admin" "$root/$vendor"
 		touch "$root$newer"
 		sick
-		finding warning initramfs "/boot/initrd.img-$release is older than $newer, so it does not contain the current module, rules and records" "dracut --force --kver $release"
+		finding warning initramfs "/boot/initrd.img-$release is older than $newer, so it does not contain the current module and rules" "dracut --force --kver $release"
 		[ -d "$root$newer" ] || [ $newer = /$vendor/10-fcopy.conf ] || rm "$root$newer"
 	done
 	put usr/sbin/update-initramfs ''

@@ -121,16 +121,15 @@ test_interface_that_user_space_took() {
 	guest
 	rm -r $bus/devices/$nic1/net
 	unknown eth1
-	put var/lib/hyperv-uio/$nic1 interface=eth1
-	echo mac=$mac1 >>$root/var/lib/hyperv-uio/$nic1
+	put run/hyperv-uio/interface/$nic1 "eth1 $mac1"
 	means eth1 $nic1
 	means $mac1 $nic1
 }
 
-# The record of a device has no effect while the device has an interface.
+# The note of a device has no effect while the device has an interface.
 test_interface_that_came_back() {
 	guest
-	put var/lib/hyperv-uio/$nic1 interface=eth9
+	put run/hyperv-uio/interface/$nic1 eth9
 	unknown eth9
 	means eth1 $nic1
 }

@@ -37,11 +37,6 @@ unprivileged() { setpriv --reuid=nobody --regid=nogroup --clear-groups "$@"; }
 opens() { unprivileged dd if=/dev/vmbus/tests/device of=/dev/null count=0; }
 # named_by DEVICE FILE:LINE: whether this rule names the device
 named_by() { vmbusctl rules "$1" >/tmp/rules && grep -q "$rules/$2" /tmp/rules; }
-# boot_unit_failed: whether vmbus-bind-boot.service has reported a faulty file
-boot_unit_failed() {
-	systemctl show -p Result,ExecMainStatus,ActiveState vmbus-bind-boot.service >/tmp/unit
-	grep -qx Result=exit-code /tmp/unit && grep -qx ExecMainStatus=2 /tmp/unit && grep -qx ActiveState=failed /tmp/unit
-}
 # result_of UNIT: whether the service has run in this boot, and succeeded
 result_of() {
 	systemctl show -p Result,ExecMainExitTimestampMonotonic,ActiveState "$1" >/tmp/unit
@@ -49,17 +44,6 @@ result_of() {
 }
 # mode_is MODE: whether the node and the ring file of the device have this mode
 mode_is() { [ "$(stat -Lc %a /dev/vmbus/tests/device):$(stat -c %a "$vmbus/$device"/channels/*/ring)" = "$1:$1" ]; }
-# says REASON DEVICE: whether vmbusctl rules gives this reason for the device
-says() { vmbusctl rules "$2" | tee /tmp/rules && grep "$1" /tmp/rules; }
-# unchecked: whether a preview would refuse the other NIC at the next boot if
-# nobody had checked it
-unchecked() {
-	cp "/var/lib/hyperv-uio/$other" /tmp/record
-	sed -i /^verdict=/d "/var/lib/hyperv-uio/$other"
-	preview >/tmp/preview 2>&1
-	cp /tmp/record "/var/lib/hyperv-uio/$other"
-	grep "$other .*: at the next boot: would not be bound to uio_hv_generic: .* no other NIC is known to come up, and nobody has checked it" /tmp/preview
-}
 offered() { [ -d "$vmbus/$device" ]; }
 not_offered() { ! offered; }
 
@@ -71,16 +55,19 @@ case $boot in
 	check "the first NIC has the default route" within 30 default_route
 	say "network 1"
 	hear pinged
-	printf '[nic]\nrecv_buffer_size=1M\nsend_buffer_size=64K\nowner=nobody\n' >$rules/50-nic.conf
+	printf '[%s]\n[%s]\nrecv_buffer_size=1M\nsend_buffer_size=64K\nowner=nobody\n' "$nic" "$other" >$rules/50-nic.conf
 	preview >/tmp/preview 2>&1
-	check "preview: the NIC with the default route is refused now" \
-		grep -q "^$nic .*: now: would not be bound to .*interface $(interface "$nic") has the default route" /tmp/preview
-	check "preview: and at the next boot" grep -q "^$nic .*: at the next boot: would not be bound to " /tmp/preview
-	check "preview: the other one is bound" grep -q "^$other .*: now: would be bound to uio_hv_generic" /tmp/preview
+	check "preview: the NIC that is up is refused" \
+		grep -q "^$nic .*: would not be bound to uio_hv_generic: interface $(interface "$nic") is up" /tmp/preview
+	check "preview: the other one is bound" grep -q "^$other .*: would be bound to uio_hv_generic" /tmp/preview
 	/usr/lib/udev/vmbus-bind --all
 	check "vmbus-bind --all: the first NIC is still the kernel's" has_driver "$nic" hv_netvsc
 	check "vmbus-bind --all: the other one is user space's" has_driver "$other" uio_hv_generic
 	check "and has the buffers and the owner of its rule" within 30 nic_settings_hold
+	check "vmbus-bind --check warns of the NIC that is up" \
+		sh -c "/usr/lib/udev/vmbus-bind --check 2>&1 | grep '50-nic.conf:1: warning: $nic is left alone now'"
+	# The rule of the first NIC would take it at the next boot.
+	sed -i 1d $rules/50-nic.conf
 	check "vmbus-bind.path starts" systemctl start vmbus-bind.path
 	printf '[%s]\nring_size=64K\ngroup=nogroup\nmode=0660\nlink=tests/device\n' "$device_class" >$rules/50-device.conf
 	check "it applies a new rule for a class of one's own" within 60 has_driver "$device" uio_hv_generic
@@ -105,19 +92,11 @@ case $boot in
 	check "it comes back" within 20 offered
 	check "and is left alone, as the faulty file names it" within 20 said "^$device .*: left alone: .*70-faulty.conf:"
 	check "it has no driver" has_driver "$device" ''
-	# Load hv_vmbus before the unit starts, as the initramfs of a guest with
-	# its disk on VMBus does. Otherwise udev loads it, and the unit may find
-	# no VMBus and do nothing.
-	echo hv_vmbus >/etc/modules-load.d/bench.conf
-	mkdir -p /etc/systemd/system/vmbus-bind-boot.service.d
-	printf '[Unit]\nAfter=systemd-modules-load.service\n' >/etc/systemd/system/vmbus-bind-boot.service.d/bench.conf
-	check "vmbus-bind-boot.service is enabled" systemctl enable vmbus-bind-boot.service
 	restart
 	;;
 2)
 	check "boot 2: the first NIC is the kernel's" within 30 has_interface "$nic"
 	check "boot 2: and has the default route" within 30 default_route
-	check "boot 2: why it was left alone is in the log" said "$nic .*: not bound to uio_hv_generic: "
 	say "network 2"
 	hear pinged
 	check "boot 2: the other one is user space's" has_driver "$other" uio_hv_generic
@@ -126,7 +105,6 @@ case $boot in
 	check "boot 2: the faulty file has no effect on fcopy, which is bound" has_driver "$fcopy_instance" uio_hv_generic
 	check "boot 2: and hv-fcopyd runs" within 30 fcopyd_runs
 	check "boot 2: the device that the faulty file names has no driver" has_driver "$device" ''
-	check "boot 2: vmbus-bind-boot.service fails, as there is a faulty file" within 30 boot_unit_failed
 	rm $rules/70-faulty.conf
 	/usr/lib/udev/vmbus-bind --all
 	check "without the faulty file the device is bound" has_driver "$device" uio_hv_generic
@@ -153,30 +131,28 @@ case $boot in
 	check "vmbus-bind --all says that it leaves it there" grep "$other .*: left alone: an administrator released it" /tmp/all
 	check "and does so" has_driver "$other" hv_netvsc
 	# From here on, the rule names the interface. A command that names the
-	# device ends the release, and records a check for this rule.
+	# device ends the release.
 	rm "$rules/60-$other.conf"
 	printf '[interface %s]\n' "$(interface "$other")" >$rules/50-nic.conf
 	check "a rule for its interface, and vmbus-bind" /usr/lib/udev/vmbus-bind "$other"
 	check "it is user space's" has_driver "$other" uio_hv_generic
 	check "and vmbusctl rules names that rule" named_by "$other" 50-nic.conf:1
-	# A rule names the first NIC by its MAC, with force.
-	printf '[mac %s]\nforce=yes\n' $nic_mac >$rules/55-force.conf
-	preview >/tmp/preview 2>&1
-	check "preview: with force, the first NIC is bound at the next boot" grep -q "^$nic .*: at the next boot: would be bound to uio_hv_generic" /tmp/preview
+	check "and vmbusctl finds it by its interface" vmbusctl show "$(sed 's/.* //; s/]//' $rules/50-nic.conf)"
+	# A rule names the first NIC by its MAC. systemd-networkd is configured
+	# to set it up.
+	printf '[mac %s]\n' $nic_mac >$rules/55-first.conf
+	check "vmbus-bind refuses the first NIC now" sh -c "! /usr/lib/udev/vmbus-bind $nic 2>/tmp/refused && grep 'is up; .ip link set .* down. allows it' /tmp/refused"
 	restart
 	;;
 3)
-	check "boot 3: with force, the first NIC is user space's" within 30 has_driver "$nic" uio_hv_generic
-	# The first NIC has no interface in this boot, so the kernel would give
-	# its name to the other one.
-	check "boot 3: and so is the other one, by the recorded name of its interface" within 30 has_driver "$other" uio_hv_generic
+	check "boot 3: the first NIC is user space's, before networkd sets it up" within 30 has_driver "$nic" uio_hv_generic
+	check "boot 3: and so is the other one, by the name of its interface" within 30 has_driver "$other" uio_hv_generic
 	check "boot 3: as vmbusctl rules says" named_by "$other" 50-nic.conf:1
-	check "boot 3: vmbus-bind-boot.service has run, and succeeded" within 30 result_of vmbus-bind-boot.service
 	check "boot 3: the device is bound by its instance, with ring size, group and mode" within 30 settings_hold
 	check "boot 3: and vmbusctl rules says so" named_by "$device" 50-device.conf:1
 	# A rule that still names the device would make vmbusctl write
 	# enable=no, which wins over driverctl's entry.
-	rm $rules/55-force.conf $rules/50-nic.conf
+	rm $rules/55-first.conf $rules/50-nic.conf
 	check "vmbusctl unbind gives the first one back" vmbusctl unbind "$nic"
 	check "and its address and route return" within 30 default_route
 	say "network 3"
@@ -199,35 +175,20 @@ case $boot in
 	udevadm trigger --subsystem-match=vmbus --action=add
 	udevadm settle
 	check "boot 4: nobody takes the bound NIC away" has_driver "$other" uio_hv_generic
-	# From here on, no network is configured at boot. Only a recorded check
-	# tells the NICs apart, which vmbus-bind and vmbusctl make while there
-	# is a network.
 	rm $rules/60-other.conf
 	check "vmbusctl unset-override" vmbusctl unset-override "$other"
 	check "the kernel has the other NIC" within 20 has_interface "$other"
-	rm /etc/systemd/network/10-first.network
-	systemctl disable systemd-networkd systemd-networkd.socket
-	check "vmbusctl bind of the other NIC" vmbusctl bind "$other"
-	printf '[mac %s]\n' $nic_mac >$rules/55-first.conf
-	check "vmbus-bind refuses the first NIC" sh -c "/usr/lib/udev/vmbus-bind $nic; test \$? = 1"
+	check "vmbusctl bind --boot of the NIC that is up" vmbusctl bind --boot "$nic"
+	check "it is still the kernel's" has_driver "$nic" hv_netvsc
 	restart
 	;;
 5)
-	check "boot 5: without any route, the NIC that vmbusctl bind checked is user space's" within 30 has_driver "$other" uio_hv_generic
-	check "boot 5: and the other one, which had the default route, is the kernel's" within 30 has_interface "$nic"
-	check "boot 5: as the log says" said "$nic .*: not bound to uio_hv_generic: a check at .* found that interface .* has the default route"
-	check "boot 5: no NIC has a route" test -z "$(ip -4 route show)"
-	check "boot 5: vmbusctl rules names the check as the reason" \
-		says "next boot  *bind: a check at .* found that the machine can do without it" "$other"
-	check "boot 5: and that of the first one" says "next boot  *refused: a check at .* has the default route" "$nic"
-	check "boot 5: preview: without the record, the NIC would be refused" unchecked
-	# Only with a network does vmbusctl bind without force.
-	first=$(interface "$nic")
-	ip addr add 10.55.0.2/24 dev "$first" && ip link set "$first" up && ip route add default via 10.55.0.1
+	check "boot 5: the NIC of bind --boot is user space's" within 30 has_driver "$nic" uio_hv_generic
+	check "boot 5: and the other one is the kernel's" within 30 has_interface "$other"
+	check "vmbusctl unbind of the first" vmbusctl unbind "$nic"
+	check "and its address and route return" within 30 default_route
 	say "network 5"
 	hear pinged
-	check "vmbusctl unbind" vmbusctl unbind "$other"
-	check "the kernel has it" within 20 has_interface "$other"
 	check "vmbusctl bind --now" vmbusctl bind --now "$other"
 	check "it is user space's" has_driver "$other" uio_hv_generic
 	check "vmbusctl unbind --now of the device" vmbusctl unbind --now "$device"

@@ -52,7 +52,7 @@ check "it comes back after it was killed" within 60 again
 say restarted
 hear fast
 # For 20 seconds the host does not answer about the buffers of a NIC, which a
-# rule names. force=yes binds the NIC before the guard has checked it.
+# rule names. A section for a class needs force=yes.
 printf '[nic]\nforce=yes\n' >/etc/hyperv-uio/bind.d/50-nic.conf
 say "NIC is awaited"
 hear "NIC offered"

@@ -72,8 +72,7 @@ case $boot in
 	mkdir -p /srv
 	copy_arrives installed
 	check "installed: this version" are "$this"
-	check "vmbus-bind.path is started, and enabled like the unit for the boot" \
-		sh -ec 'systemctl enable --now vmbus-bind.path; systemctl enable vmbus-bind-boot.service'
+	check "vmbus-bind.path is started, and enabled" systemctl enable --now vmbus-bind.path
 	say half
 	check "a copy is under way" within 60 receives
 	check "upgrade" apt_install ./next/*.deb
