@@ -173,6 +173,10 @@ static int judge(const struct rules *rules, const struct plan *plan, const struc
 			 plan->reason);
 		print_faults(&rules->config, plan->at.file);
 		return EXIT_USAGE;
+	case PLAN_WAITS:
+		complain("%s (%s): not bound to %s: %s", device->instance, device_class(device),
+			 plan->rule.driver, plan->reason);
+		return EXIT_REFUSED;
 	default:
 		complain("%s:%u takes precedence over this: %s", plan->at.file ? plan->at.file : "?",
 			 plan->at.line, plan->reason);

@@ -337,6 +337,13 @@ void facts_free(struct facts *facts)
 	*facts = (struct facts){ 0 };
 }
 
+bool facts_is_kdump(void)
+{
+	char path[PATH_MAX];
+
+	return !print_path(path, "%s/proc/vmcore", vmbus_sysroot()) && !access(path, F_OK);
+}
+
 int facts_device(const struct facts *facts, const char *instance)
 {
 	for (size_t i = 0; i < facts->device_count; i++)

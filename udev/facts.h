@@ -74,6 +74,12 @@ void facts_read_stack(struct device *device);
 /* Return 1 if an interface is up, 0 if it is down or absent, or -errno. */
 int facts_is_up(const char *interface);
 
+/*
+ * Return whether this kernel saves the memory of a crashed one. It has little
+ * memory and needs its network and disks, so it binds nothing.
+ */
+bool facts_is_kdump(void);
+
 /* Return the index of the device with this instance GUID, or -1. */
 int facts_device(const struct facts *facts, const char *instance);
 

@@ -88,6 +88,9 @@ void plan_make(const struct config *config, struct device *device, bool force, s
 		plan->outcome = PLAN_DISABLED;
 		plan->at = rule->enable_at;
 		explain(plan, "enable=no");
+	} else if (facts_is_kdump()) {
+		plan->outcome = PLAN_WAITS;
+		explain(plan, "a kdump kernel binds nothing");
 	} else if (!strcmp(device->driver, rule->driver)) {
 		plan->outcome = PLAN_BOUND;
 		explain(plan, "it already has this driver");

@@ -328,6 +328,23 @@ test_disk_controller_needs_force() {
 	taken --udev $dev
 }
 
+# The kernel of kdump has a /proc/vmcore.
+test_kdump_kernel_binds_nothing() {
+	want $dev2 force=yes
+	conf $admin/a.conf '[kvp]'
+	device $third a9a0f4e7-5a45-4d96-b827-8a841e8c03e6
+	mkdir -p "$root/proc"
+	: >"$root/proc/vmcore"
+	for form in "--force $dev2" "--udev $dev2" "--udev --new-interface $dev2" "--udev --all"; do
+		vmbus_bind $form
+		is "status of '$form'" $status 0
+		says "left alone: a kdump kernel binds nothing"
+	done
+	log_is_empty
+	rm "$root/proc/vmcore"
+	taken --udev $third
+}
+
 test_device_of_another_class_is_taken() {
 	conf $admin/a.conf '[kvp]'
 	device $dev a9a0f4e7-5a45-4d96-b827-8a841e8c03e6

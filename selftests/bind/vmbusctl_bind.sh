@@ -227,6 +227,15 @@ test_bind_of_a_nic_that_is_up() {
 	log_is_empty
 }
 
+test_bind_in_a_kdump_kernel() {
+	guest
+	put proc/vmcore ''
+	does 6 bind --force eth1
+	complains "$nic1 (nic): not bound to uio_hv_generic: a kdump kernel binds nothing"
+	no_file $file1
+	log_is_empty
+}
+
 test_bind_of_a_disk_controller() {
 	guest
 	for when in --now --boot --persistent; do
