@@ -397,8 +397,8 @@ int vmbus_xfer_ranges(const struct vmbus_view *view, size_t buffer_size, struct 
 {
 	uint32_t len = view->header - RING_DESCRIPTOR;
 	const unsigned char *from = (const unsigned char *)view->payload - len;
-	/* A range ends before 2^33. */
-	const uint64_t size = buffer_size < UINT64_C(1) << 33 ? buffer_size : UINT64_C(1) << 33;
+	/* A range ends before 2^33, and a size_t may have 32 bits. */
+	const uint64_t bytes = buffer_size, size = bytes >> 33 ? UINT64_C(1) << 33 : bytes;
 	uint64_t head, beyond = 0;
 	size_t count, single, i = 0;
 
