@@ -258,6 +258,23 @@ static inline void send_unlock(struct vmbus_chan *chan)
 		pthread_mutex_unlock(&chan->send_mutex);
 }
 
+/*
+ * Defer a cancellation of the thread until cancel_restore(), which gets the
+ * result. System calls under a lock need this.
+ */
+static inline int cancel_defer(void)
+{
+	int state;
+
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+	return state;
+}
+
+static inline void cancel_restore(int state)
+{
+	pthread_setcancelstate(state, NULL);
+}
+
 /* Mark the channel as ended, and return @err. */
 static inline int channel_dead(struct vmbus_chan *chan, int err)
 {

@@ -23,12 +23,14 @@ static int meaning_of(int error)
 static int write_signal(struct vmbus_chan *chan)
 {
 	const int32_t one = 1;	/* zero would set the mask */
+	const int cancel = cancel_defer();
 	ssize_t n;
 
 	do {
 		n = chan->fd_is_socket ? send(chan->fd, &one, sizeof(one), MSG_NOSIGNAL) :
 					 write(chan->fd, &one, sizeof(one));
 	} while (n < 0 && errno == EINTR);
+	cancel_restore(cancel);
 	/* The socket is full, so the other side has signals that wake it. */
 	if (n >= 0 || errno == EAGAIN)
 		return 0;
@@ -85,12 +87,14 @@ int vmbus_signal(struct vmbus_chan *chan)
 
 int take_interrupt(struct vmbus_chan *chan)
 {
+	const int cancel = cancel_defer();
 	int32_t count;
 	ssize_t n;
 
 	do {
 		n = read(chan->fd, &count, sizeof(count));
 	} while (n < 0 && errno == EINTR);
+	cancel_restore(cancel);
 	if (n > 0) {
 		count_up(&chan->interrupts, 1);
 		return 0;

@@ -29,6 +29,12 @@
  * Signal handlers: no function is async-signal-safe. A handler sets a flag or
  * writes to an eventfd(2), and a thread of the program does the rest.
  *
+ * Cancellation: a thread may be cancelled (pthread_cancel(), deferred) while it
+ * sleeps in vmbus_wait() or vmbus_ic_serve(); other threads then go on to use
+ * the channel. Calls that send, receive or take interrupts do not act on a
+ * cancellation. A thread that is cancelled in a function that reads sysfs leaks
+ * memory and descriptors.
+ *
  * fork(): parent and child share the rings and the descriptors of a channel,
  * and each has its own copy of the indices that the library keeps. So only one
  * of them may go on to use a channel or a struct vmbus_ic; the other may close
@@ -598,7 +604,7 @@ struct vmbus_memory {
 	 * The library holds the send lock of the channel during the call when
 	 * the ring is full or the calling thread has a reservation. Therefore
 	 * the function must not use this channel, nor wait for a thread that
-	 * sends on it. It may use other channels.
+	 * sends on it, nor act on a cancellation. It may use other channels.
 	 */
 	int (*signal)(void *ctx);
 	void *ctx;
@@ -698,9 +704,9 @@ int vmbus_chan_pair(size_t ring_size, struct vmbus_chan **guest, struct vmbus_ch
  *
  * Call it once, before the program starts threads. It covers channels that were
  * opened before or later, in all threads and in children of fork(). A further
- * call does nothing, and the handler cannot be removed. The shared library stays
- * in the process after a dlclose(); link a plug-in that contains the archive
- * with -z nodelete.
+ * call does nothing, and the handler cannot be removed. The shared library
+ * stays in the process after a dlclose(); link a plug-in that contains the
+ * archive with -z nodelete.
  *
  * Returns 0, or an error of sigaction().
  *

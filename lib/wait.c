@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <pthread.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -13,6 +14,19 @@
  * leaves the interrupt to a thread that polls.
  */
 #define POLLER_MS 100
+
+/*
+ * A thread in vmbus_wait(). It can be cancelled only while it sleeps, and then
+ * cancelled() undoes what @state says.
+ */
+struct wait {
+	struct vmbus_chan *chan;
+	unsigned int events;
+	int64_t deadline;
+	int cancel;			/* the thread's cancellation state */
+	enum { AWAKE, SLEEPS_LOCKED, SLEEPS_IN_POLL } state;
+	struct room_waiter waiter;
+};
 
 static bool events_ok(unsigned int events)
 {
@@ -129,19 +143,31 @@ int vmbus_fd(const struct vmbus_chan *chan)
 	return chan->fd;
 }
 
-void wake_waiters(struct vmbus_chan *chan)
+/* Begin another turn. The caller holds the lock. */
+static void next_turn(struct vmbus_chan *chan)
 {
-	pthread_mutex_lock(&chan->wait_lock);
 	chan->wait_turns++;
 	pthread_cond_broadcast(&chan->wait_turn);
-	if (chan->wait_sleeper && chan->wake_fd >= 0)
+}
+
+void wake_waiters(struct vmbus_chan *chan)
+{
+	int cancel;
+
+	pthread_mutex_lock(&chan->wait_lock);
+	next_turn(chan);
+	if (chan->wait_sleeper && chan->wake_fd >= 0) {
+		cancel = cancel_defer();
 		eventfd_write(chan->wake_fd, 1);
+		cancel_restore(cancel);
+	}
 	pthread_mutex_unlock(&chan->wait_lock);
 }
 
 /* Sleep in poll() until an interrupt arrives or wake_waiters() is called. */
-static int sleep_for_interrupt(struct vmbus_chan *chan, int wake_fd, int64_t deadline)
+static int sleep_for_interrupt(struct wait *w, int wake_fd)
 {
+	struct vmbus_chan *chan = w->chan;
 	struct pollfd p[2] = {
 		{ .fd = chan->fd, .events = POLLIN },
 		{ .fd = wake_fd, .events = POLLIN },
@@ -149,7 +175,11 @@ static int sleep_for_interrupt(struct vmbus_chan *chan, int wake_fd, int64_t dea
 	eventfd_t woken;
 	int n, err;
 
-	n = poll(p, 2, remaining(deadline));
+	w->state = SLEEPS_IN_POLL;
+	cancel_restore(w->cancel);
+	n = poll(p, 2, remaining(w->deadline));
+	cancel_defer();
+	w->state = AWAKE;
 	if (n < 0)
 		return -errno;
 	if (n == 0)
@@ -178,12 +208,19 @@ static int sleep_for_interrupt(struct vmbus_chan *chan, int wake_fd, int64_t dea
 /*
  * Sleep until another thread has slept in poll() or has called wake_waiters().
  */
-static int sleep_for_turn(struct vmbus_chan *chan, int64_t deadline)
+static int sleep_for_turn(struct wait *w, int64_t deadline)
 {
 	struct timespec until = { deadline / 1000, deadline % 1000 * 1000000 };
+	struct vmbus_chan *chan = w->chan;
+	int err;
 
-	return -(deadline < 0 ? pthread_cond_wait(&chan->wait_turn, &chan->wait_lock) :
-		 pthread_cond_timedwait(&chan->wait_turn, &chan->wait_lock, &until));
+	w->state = SLEEPS_LOCKED;
+	cancel_restore(w->cancel);
+	err = deadline < 0 ? pthread_cond_wait(&chan->wait_turn, &chan->wait_lock) :
+		pthread_cond_timedwait(&chan->wait_turn, &chan->wait_lock, &until);
+	cancel_defer();
+	w->state = AWAKE;
+	return -err;
 }
 
 /*
@@ -194,6 +231,7 @@ static bool has_hung_up(const struct vmbus_chan *chan)
 {
 	struct pollfd p = { .fd = chan->fd };
 
+	/* The caller has deferred a cancellation. */
 	return poll(&p, 1, 0) > 0;
 }
 
@@ -203,16 +241,16 @@ static bool has_hung_up(const struct vmbus_chan *chan)
  * look from time to time: the interrupt may announce a rescind that no other
  * thread would notice.
  */
-static int sleep_for_poller(struct vmbus_chan *chan, int64_t deadline)
+static int sleep_for_poller(struct wait *w)
 {
 	const int64_t soon = deadline_after(POLLER_MS);
-	bool last = deadline >= 0 && deadline <= soon;
-	int err = sleep_for_turn(chan, last ? deadline : soon);
+	bool last = w->deadline >= 0 && w->deadline <= soon;
+	int err = sleep_for_turn(w, last ? w->deadline : soon);
 
 	if (err != -ETIMEDOUT)
 		return err;
-	if (has_hung_up(chan))
-		return channel_dead(chan, -ENODEV);
+	if (has_hung_up(w->chan))
+		return channel_dead(w->chan, -ENODEV);
 	return last ? err : 0;
 }
 
@@ -221,31 +259,31 @@ static int sleep_for_poller(struct vmbus_chan *chan, int64_t deadline)
  * thread takes it. An interrupt that was taken since then may have been for
  * this thread, which looked before.
  */
-static int sleep_after(struct vmbus_chan *chan, unsigned int turn, int64_t deadline)
+static int sleep_after(struct wait *w, unsigned int turn)
 {
+	struct vmbus_chan *chan = w->chan;
 	int wake_fd, err = 0;
 
 	pthread_mutex_lock(&chan->wait_lock);
 	while (!err && chan->wait_turns == turn && chan->wait_sleeper && !chan->interrupt_left)
-		err = sleep_for_turn(chan, deadline);
+		err = sleep_for_turn(w, w->deadline);
 	if (err || chan->wait_turns != turn)
 		goto out;
 	if (chan->interrupt_left) {
-		err = sleep_for_poller(chan, deadline);
+		err = sleep_for_poller(w);
 		goto out;
 	}
 	chan->wait_sleeper = true;
 	wake_fd = chan->wake_fd;
 	pthread_mutex_unlock(&chan->wait_lock);
-	err = sleep_for_interrupt(chan, wake_fd, deadline);
+	err = sleep_for_interrupt(w, wake_fd);
 	pthread_mutex_lock(&chan->wait_lock);
 	chan->wait_sleeper = false;
 	/*
 	 * Do this even after a timeout, because another thread must now sleep
 	 * in poll().
 	 */
-	chan->wait_turns++;
-	pthread_cond_broadcast(&chan->wait_turn);
+	next_turn(chan);
 out:
 	pthread_mutex_unlock(&chan->wait_lock);
 	return err;
@@ -290,37 +328,56 @@ static unsigned int current_turn(struct vmbus_chan *chan)
 	return turn;
 }
 
-static int wait_for_events(struct vmbus_chan *chan, unsigned int events, int timeout_ms,
-			   struct room_waiter *waiter)
+static int wait_for_events(struct wait *w)
 {
-	const int64_t deadline = deadline_after(timeout_ms);
 	unsigned int turn;
 	int ready, err;
 
-	ready = look(chan, events, waiter, false);
+	ready = look(w->chan, w->events, &w->waiter, false);
 	if (ready)
 		return ready;
-	err = prepare_sleep(chan, events);
+	err = prepare_sleep(w->chan, w->events);
 	if (err)
 		return err;
 	for (;;) {
-		turn = current_turn(chan);
-		ready = look(chan, events, waiter, true);
+		turn = current_turn(w->chan);
+		ready = look(w->chan, w->events, &w->waiter, true);
 		if (ready)
 			return ready;
-		err = sleep_after(chan, turn, deadline);
+		err = sleep_after(w, turn);
 		/*
 		 * An event counts if it came before the timeout or the signal.
 		 */
-		ready = look(chan, events, waiter, false);
+		ready = look(w->chan, w->events, &w->waiter, false);
 		if (ready || err)
 			return ready ? ready : err;
 	}
 }
 
+/*
+ * Take back what the thread has done in vmbus_wait() when it is cancelled while
+ * it sleeps. pthread_cond_wait() has taken the lock again.
+ */
+static void cancelled(void *arg)
+{
+	struct wait *w = arg;
+	struct vmbus_chan *chan = w->chan;
+
+	if (w->state == SLEEPS_IN_POLL) {
+		pthread_mutex_lock(&chan->wait_lock);
+		chan->wait_sleeper = false;
+		next_turn(chan);
+	}
+	pthread_mutex_unlock(&chan->wait_lock);
+	if (w->events & VMBUS_WAIT_SEND)
+		room_wait_end(chan, &w->waiter, false);
+	if (w->events & VMBUS_WAIT_RECV)
+		vmbus_mask(chan);
+}
+
 int vmbus_wait(struct vmbus_chan *chan, unsigned int events, int timeout_ms)
 {
-	struct room_waiter waiter;
+	struct wait w = { .chan = chan, .events = events };
 	const void *poller;
 	int ready, dead;
 
@@ -328,6 +385,7 @@ int vmbus_wait(struct vmbus_chan *chan, unsigned int events, int timeout_ms)
 		return -EINVAL;
 	if (chan->poll_mode)
 		return -EOPNOTSUPP;
+	w.deadline = deadline_after(timeout_ms);
 	/*
 	 * The receiving thread is here, so no thread polls vmbus_fd(). A thread
 	 * always sees the value that it has stored itself.
@@ -335,11 +393,15 @@ int vmbus_wait(struct vmbus_chan *chan, unsigned int events, int timeout_ms)
 	poller = READ_ONCE(chan->poller);
 	if (poller && (events & VMBUS_WAIT_RECV || poller == this_thread()))
 		set_poller(chan, NULL);
+	w.cancel = cancel_defer();
+	pthread_cleanup_push(cancelled, &w);
 	if (events & VMBUS_WAIT_SEND)
-		room_wait_begin(chan, &waiter);
-	ready = wait_for_events(chan, events, timeout_ms, &waiter);
+		room_wait_begin(chan, &w.waiter);
+	ready = wait_for_events(&w);
 	if (events & VMBUS_WAIT_SEND)
-		room_wait_end(chan, &waiter, ready > 0 && ready & VMBUS_WAIT_SEND);
+		room_wait_end(chan, &w.waiter, ready > 0 && ready & VMBUS_WAIT_SEND);
+	pthread_cleanup_pop(0);
+	cancel_restore(w.cancel);
 	if (ready == -EOPNOTSUPP)
 		return ready;
 	if (events & VMBUS_WAIT_RECV)
