@@ -5,6 +5,7 @@
  */
 
 #include <inttypes.h>
+#include <stdlib.h>
 
 #include "internal.h"
 
@@ -126,7 +127,8 @@ static void show_packets(FILE *stream, const struct rx_ring *ring, uint32_t read
 		fprintf(stream, "  and %" PRIu32 " bytes more\n", left);
 }
 
-int vmbus_chan_dump(struct vmbus_chan *chan, FILE *stream, unsigned int packets)
+/* Print the channel to @stream, which is in memory. Return why it has ended. */
+static int dump(struct vmbus_chan *chan, FILE *stream, unsigned int packets)
 {
 	struct shown_header tx, rx;
 	struct vmbus_stats s;
@@ -173,5 +175,28 @@ int vmbus_chan_dump(struct vmbus_chan *chan, FILE *stream, unsigned int packets)
 		if (dead)
 			fprintf(stream, "ended meanwhile: %s\n", strerror(-dead));
 	}
+	return dead;
+}
+
+int vmbus_chan_dump(struct vmbus_chan *chan, FILE *stream, unsigned int packets)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *memory = open_memstream(&text, &size);
+	int dead;
+
+	if (!memory)
+		return -ENOMEM;
+	/*
+	 * The text goes to memory first, because @stream may block for ever,
+	 * and other threads wait for the lock.
+	 */
+	dead = dump(chan, memory, packets);
+	if (fclose(memory)) {
+		free(text);
+		return -ENOMEM;
+	}
+	fwrite(text, 1, size, stream);
+	free(text);
 	return dead ? dead : ferror(stream) ? -EIO : 0;
 }

@@ -848,10 +848,11 @@ void vmbus_chan_stats(const struct vmbus_chan *chan, struct vmbus_stats *stats, 
  * @stream: receives some lines of text, in a format that may change
  * @packets: list at most this many waiting packets of each ring
  *
- * The call counts as sending and receiving.
+ * The call counts as sending and receiving. It writes to @stream only after it
+ * has read the rings, so a reader of a pipe cannot delay threads that send.
  *
  * Returns 0, or the error with which the channel has ended (the text shows it,
- * too), or -EIO (writing failed).
+ * too), -EIO (writing failed), or -ENOMEM.
  *
  * Since 0.1.
  */
